@@ -1,0 +1,141 @@
+package sim
+
+import (
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Call is one request that a client made of the stand-in.
+type Call struct {
+	N         int    // its number in the journal, from 1
+	Service   string // secretsmanager, ecs, events, sqs, scheduler, lambda, sts, github, vercel
+	Operation string // the vendor's name for it: PutSecretValue, "PUT /repos/{owner}/{repo}/actions/secrets/{name}"
+	Account   string // AWS account, where there is one
+	Region    string
+	Caller    string // who called: a Lambda's name, or "" for anybody else
+	Resource  string // what the call was about, as the caller named it; never a value
+	Write     bool   // it can change something
+	Status    int    // HTTP status that was sent; 0 where no answer was
+	Bytes     int    // size of the request's body
+}
+
+// Outcome is what becomes of a call.
+type Outcome int
+
+// The outcomes a hook can choose.
+const (
+	Works       Outcome = iota // the zero value: nothing is wrong
+	Throttled                  // refused for the rate, nothing done
+	Unavailable                // 5xx, nothing done
+	Denied                     // no permission, nothing done
+	Dropped                    // nothing done, and the connection breaks
+	Lost                       // done, but the answer is lost
+	Late                       // the connection breaks, and the call is done after Delay
+)
+
+// Fault is a hook's verdict on one call.
+type Fault struct {
+	Outcome Outcome
+	Delay   time.Duration // for Late
+}
+
+// Tap counts, journals and, where a hook says so, breaks every call. Safe for concurrent use.
+type Tap struct {
+	clock *Clock
+
+	mu    sync.Mutex
+	hook  func(Call) Fault
+	calls []Call
+}
+
+// NewTap returns a tap on which everything works.
+func NewTap(clock *Clock) *Tap { return &Tap{clock: clock} }
+
+// OnCall sets the hook that is asked before each call; nil means that everything works. The hook runs on the
+// request's goroutine and may be called concurrently.
+func (t *Tap) OnCall(hook func(Call) Fault) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hook = hook
+}
+
+// Calls returns a copy of the journal since the last Reset, in order.
+func (t *Tap) Calls() []Call {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]Call(nil), t.calls...)
+}
+
+// Reset empties the journal.
+func (t *Tap) Reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls = nil
+}
+
+// Serve carries out one call as the hook decides. do performs it and writes the answer; the request's body
+// must have been read before. refuse writes the vendor's own error for Throttled, Unavailable and Denied.
+func (t *Tap) Serve(w http.ResponseWriter, call Call, do func(http.ResponseWriter), refuse func(http.ResponseWriter, Outcome)) {
+	call, fault := t.begin(call)
+	seen := &statusWriter{ResponseWriter: w}
+	defer func() { t.end(call.N, seen.status) }()
+	switch fault.Outcome {
+	case Works:
+		do(seen)
+	case Dropped:
+		panic(http.ErrAbortHandler)
+	case Lost:
+		do(discard{http.Header{}})
+		panic(http.ErrAbortHandler)
+	case Late:
+		t.clock.After(fault.Delay, "late "+call.Operation, func() { do(discard{http.Header{}}) })
+		panic(http.ErrAbortHandler)
+	default:
+		refuse(seen, fault.Outcome)
+	}
+}
+
+func (t *Tap) begin(call Call) (Call, Fault) {
+	t.mu.Lock()
+	call.N = len(t.calls) + 1
+	t.calls = append(t.calls, call)
+	hook := t.hook
+	t.mu.Unlock()
+	if hook == nil {
+		return call, Fault{}
+	}
+	return call, hook(call)
+}
+
+func (t *Tap) end(n, status int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n <= len(t.calls) {
+		t.calls[n-1].Status = status
+	}
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) WriteHeader(int)             {}
+func (d discard) Write(b []byte) (int, error) { return io.Discard.Write(b) }

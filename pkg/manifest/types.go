@@ -1,0 +1,160 @@
+package manifest
+
+import "time"
+
+// File is rotary.yaml as written: one file for all environments, no secret in it.
+type File struct {
+	Environments map[string]EnvironmentSpec `yaml:"environments" json:"environments"`
+	Sources      map[string]Source          `yaml:"sources" json:"sources"`
+	Public       []string                   `yaml:"public,omitempty" json:"public,omitempty"`
+	Mappings     map[string]Mapping         `yaml:"mappings,omitempty" json:"mappings,omitempty"`
+	Buckets      map[string]Bucket          `yaml:"buckets" json:"buckets"`
+	Consumers    map[string]Consumer        `yaml:"consumers,omitempty" json:"consumers,omitempty"`
+}
+
+// EnvironmentSpec is an environment as rotary.yaml declares it.
+type EnvironmentSpec struct {
+	Account   string            `yaml:"account" json:"account"`
+	Region    string            `yaml:"region" json:"region"`
+	Protected bool              `yaml:"protected,omitempty" json:"protected,omitempty"`
+	Mode      Mode              `yaml:"mode,omitempty" json:"mode,omitempty"`
+	Vars      map[string]string `yaml:"vars,omitempty" json:"vars,omitempty"`
+	Network   *Network          `yaml:"network,omitempty" json:"network,omitempty"`
+}
+
+// Mode bounds what a pass may do.
+type Mode string
+
+// The modes, from the most careful to the default.
+const (
+	Observe   Mode = "observe"   // writes nothing
+	Propagate Mode = "propagate" // never retires
+	Retire    Mode = "retire"    // everything; the default
+)
+
+// Network places a rotate Lambda inside a VPC.
+type Network struct {
+	Subnets        []string `yaml:"subnets" json:"subnets"`
+	SecurityGroups []string `yaml:"security_groups" json:"security_groups"`
+}
+
+// Source is a Secrets Manager secret that defines values.
+type Source struct {
+	Name     string   `yaml:"-" json:"-"`
+	Keys     []string `yaml:"keys" json:"keys"`                             // canonical names it may hold
+	Rotate   Rotate   `yaml:"rotate,omitempty" json:"rotate,omitempty"`     // none means with: manual
+	In       []string `yaml:"in,omitempty" json:"in,omitempty"`             // environments; none means all
+	Secret   string   `yaml:"secret,omitempty" json:"secret,omitempty"`     // an existing secret's name; default source/{env}/{name}
+	Required bool     `yaml:"required,omitempty" json:"required,omitempty"` // a declared key without a value is an error
+	Network  bool     `yaml:"network,omitempty" json:"network,omitempty"`   // its rotator runs inside the VPC
+}
+
+// Rotator names.
+const (
+	Manual       = "manual"
+	Random       = "random"
+	Postgres     = "postgres"
+	MySQL        = "mysql"
+	AWSAccessKey = "aws-access-key"
+	HTTP         = "http"
+	Managed      = "managed"
+	Never        = "never"
+)
+
+// Rotate says how a source's credential is replaced.
+type Rotate struct {
+	With  string   `yaml:"with" json:"with"`
+	Every Duration `yaml:"every,omitempty" json:"every,omitempty"` // schedule; a reminder where with is manual
+	Also  string   `yaml:"also,omitempty" json:"also,omitempty"`   // random: the second key that verifiers accept
+	Key   string   `yaml:"key,omitempty" json:"key,omitempty"`     // random: the key that is written; default: the only key that is not also
+	Bytes int      `yaml:"bytes,omitempty" json:"bytes,omitempty"` // random: entropy, default 32
+	URL   string   `yaml:"url,omitempty" json:"url,omitempty"`     // postgres, mysql: the key that holds the connection URL
+	Admin string   `yaml:"admin,omitempty" json:"admin,omitempty"` // postgres, mysql: the source that holds the administrator's URL
+	User  string   `yaml:"user,omitempty" json:"user,omitempty"`   // aws-access-key: the IAM user
+}
+
+// Mapping gives canonical names the names that a bucket's readers see.
+type Mapping map[string]Names
+
+// Names is one name or several.
+type Names []string
+
+// Bucket says what a derived secret is made of. Layers in order, later wins, and every collision is an error
+// unless Override lists the key: originals, mappings in their order, only, computed.
+type Bucket struct {
+	Name      string            `yaml:"-" json:"-"`
+	Originals Originals         `yaml:"originals,omitempty" json:"originals,omitempty"`
+	Mappings  []string          `yaml:"mappings,omitempty" json:"mappings,omitempty"`
+	Only      []string          `yaml:"only,omitempty" json:"only,omitempty"`
+	Computed  map[string]string `yaml:"computed,omitempty" json:"computed,omitempty"`
+	Override  []string          `yaml:"override,omitempty" json:"override,omitempty"`
+	Secret    string            `yaml:"secret,omitempty" json:"secret,omitempty"` // an existing secret's name; default {bucket}-{env}
+	In        []string          `yaml:"in,omitempty" json:"in,omitempty"`
+}
+
+// Originals is a list of canonical keys and sources, or every source (true).
+type Originals struct {
+	All  bool
+	List []string
+}
+
+// Consumer is whatever runs on a bucket. Exactly one of ECS, GitHub, Vercel and Drain is set.
+type Consumer struct {
+	Name    string   `yaml:"-" json:"-"`
+	Bucket  string   `yaml:"bucket" json:"bucket"`
+	In      []string `yaml:"in,omitempty" json:"in,omitempty"`
+	Leaving bool     `yaml:"leaving,omitempty" json:"leaving,omitempty"` // observed and vetoing, no longer rolled
+	ECS     *ECS     `yaml:"ecs,omitempty" json:"ecs,omitempty"`
+	GitHub  *GitHub  `yaml:"github,omitempty" json:"github,omitempty"`
+	Vercel  *Vercel  `yaml:"vercel,omitempty" json:"vercel,omitempty"`
+	Drain   Duration `yaml:"drain,omitempty" json:"drain,omitempty"` // readers without a receipt
+}
+
+// ECS is a service that runs on pinned versions of its bucket.
+type ECS struct {
+	Cluster   string `yaml:"cluster" json:"cluster"`
+	Service   string `yaml:"service" json:"service"`
+	Container string `yaml:"container" json:"container"`
+}
+
+// GitHub is the Actions secrets of a repository or of one of its environments.
+type GitHub struct {
+	Repository  string   `yaml:"repository" json:"repository"`                       // owner/name
+	Environment string   `yaml:"environment,omitempty" json:"environment,omitempty"` // none: repository secrets
+	Token       string   `yaml:"token" json:"token"`                                 // canonical key that holds a token, or the app's private key
+	AppID       string   `yaml:"app_id,omitempty" json:"app_id,omitempty"`           // canonical key that holds the GitHub App's id
+	Drain       Duration `yaml:"drain,omitempty" json:"drain,omitempty"`             // how long an old workflow run may go on; default 6h
+	Adopt       []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`             // existing secrets that rotary takes over
+}
+
+// Vercel is the environment variables of a project.
+type Vercel struct {
+	Project            string              `yaml:"project" json:"project"`
+	Team               string              `yaml:"team,omitempty" json:"team,omitempty"`
+	Token              string              `yaml:"token" json:"token"`                                                   // canonical key that holds a Vercel token
+	Targets            map[string][]string `yaml:"targets" json:"targets"`                                               // environment → Vercel targets
+	ExcludeFromPreview []string            `yaml:"exclude_from_preview,omitempty" json:"exclude_from_preview,omitempty"` // names the platform sets itself on previews
+	Sensitive          string              `yaml:"sensitive,omitempty" json:"sensitive,omitempty"`                       // "" (in protected environments) or always
+	DeployHook         string              `yaml:"deploy_hook,omitempty" json:"deploy_hook,omitempty"`                   // canonical key that holds a deploy hook URL
+	Adopt              []string            `yaml:"adopt,omitempty" json:"adopt,omitempty"`
+}
+
+// Duration is a time span written as 90s, 30m, 24h, 7d or 2w.
+type Duration time.Duration
+
+// Environment is the manifest as one environment sees it: ${…} expanded, `in` applied, defaults filled in,
+// everything sorted by name.
+type Environment struct {
+	Name      string
+	Account   string
+	Region    string
+	Protected bool
+	Mode      Mode
+	Vars      map[string]string
+	Network   *Network
+	Sources   []Source
+	Public    []string
+	Mappings  map[string]Mapping
+	Buckets   []Bucket
+	Consumers []Consumer
+}
