@@ -1,0 +1,207 @@
+package github
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// token is a personal access token, or one that an App got for an installation.
+type token struct {
+	repositories []string // owner/name, lower case
+	expires      time.Time
+	used         int
+	reset        time.Time
+}
+
+func (t *token) sees(r *repository) bool {
+	return slices.Contains(t.repositories, strings.ToLower(r.fullName))
+}
+
+type app struct {
+	id           int64
+	key          *rsa.PublicKey
+	repositories []string
+}
+
+// AddToken makes a personal access token known that sees these repositories.
+func (s *Server) AddToken(value string, repositories ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens[value] = &token{repositories: lower(repositories)}
+}
+
+// RevokeToken makes a token unknown: from then on it answers 401. Repeatable.
+func (s *Server) RevokeToken(value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tokens, value)
+}
+
+// AddApp registers a GitHub App with its public key and installs it on repositories.
+func (s *Server) AddApp(id int64, key *rsa.PublicKey, repositories ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apps[strconv.FormatInt(id, 10)] = &app{id: id, key: key, repositories: lower(repositories)}
+}
+
+// installation tells an App's installation id; it differs from the App's.
+func (a *app) installation() int64 { return 50_000_000 + a.id }
+
+func lower(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = strings.ToLower(name)
+	}
+	return out
+}
+
+func bearer(r *http.Request) string {
+	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "token") {
+		return value
+	}
+	return ""
+}
+
+// authorized lets only known, unexpired tokens through.
+func (s *Server) authorized(h handler) handler {
+	return func(q *request) answer {
+		switch {
+		case q.Header.Get("Authorization") == "":
+			return fail(http.StatusUnauthorized, "Requires authentication")
+		case q.token == nil, !q.token.expires.IsZero() && !s.clock.Now().Before(q.token.expires):
+			return fail(http.StatusUnauthorized, "Bad credentials")
+		}
+		return h(q)
+	}
+}
+
+// HourlyLimit is how many requests a token may make in an hour. Source:
+// https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+const HourlyLimit = 5000
+
+// limited counts against the token's primary limit and adds GitHub's rate-limit headers.
+func (s *Server) limited(q *request, h handler) answer {
+	if q.token == nil {
+		return h(q)
+	}
+	if now := s.clock.Now(); !now.Before(q.token.reset) {
+		q.token.used, q.token.reset = 0, now.Add(time.Hour)
+	}
+	a := fail(http.StatusForbidden, "API rate limit exceeded")
+	if q.token.used < HourlyLimit {
+		q.token.used++
+		a = h(q)
+	}
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	for name, n := range q.token.rate() {
+		a.header.Set("X-RateLimit-"+name, strconv.FormatInt(n, 10))
+	}
+	a.header.Set("X-RateLimit-Resource", "core")
+	return a
+}
+
+func (t *token) rate() map[string]int64 {
+	return map[string]int64{"limit": HourlyLimit, "used": int64(t.used), "remaining": int64(HourlyLimit - t.used), "reset": t.reset.Unix()}
+}
+
+func (s *Server) rateLimit(q *request) answer {
+	return ok(map[string]any{"resources": map[string]any{"core": q.token.rate()}, "rate": q.token.rate()})
+}
+
+func (s *Server) getInstallation(q *request) answer {
+	a, refused := s.verify(bearer(q.Request))
+	if a == nil {
+		return refused
+	}
+	if !slices.Contains(a.repositories, strings.ToLower(q.PathValue("owner")+"/"+q.PathValue("repo"))) {
+		return notFound()
+	}
+	return ok(map[string]any{"id": a.installation(), "app_id": a.id, "repository_selection": "selected"})
+}
+
+func (s *Server) createInstallationToken(q *request) answer {
+	a, refused := s.verify(bearer(q.Request))
+	if a == nil {
+		return refused
+	}
+	if q.PathValue("installation") != strconv.FormatInt(a.installation(), 10) {
+		return notFound()
+	}
+	var in struct {
+		Repositories []string `json:"repositories"`
+	}
+	if refused, good := q.decode(&in); !good {
+		return refused
+	}
+	repositories, good := a.narrow(in.Repositories)
+	if !good {
+		return invalid("There is at least one repository that does not exist or is not accessible to the parent installation.")
+	}
+	s.requests++
+	value := fmt.Sprintf("ghs_%036x", sha256.Sum256(fmt.Appendf(nil, "%d %d", a.id, s.requests)))[:40]
+	expires := s.clock.Now().Add(time.Hour)
+	s.tokens[value] = &token{repositories: repositories, expires: expires}
+	return answer{status: http.StatusCreated, body: map[string]any{"token": value, "expires_at": stamp(expires), "repository_selection": "selected"}}
+}
+
+// narrow keeps the installed repositories with these names, or all where none is given.
+func (a *app) narrow(names []string) ([]string, bool) {
+	if len(names) == 0 {
+		return a.repositories, true
+	}
+	var kept []string
+	for _, full := range a.repositories {
+		if _, name, _ := strings.Cut(full, "/"); slices.Contains(lower(names), name) {
+			kept = append(kept, full)
+		}
+	}
+	return kept, len(kept) == len(names)
+}
+
+// verify checks an App's JWT: RS256, signed with the App's key, issued in the past, good for ten minutes at most.
+// Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
+func (s *Server) verify(jwt string) (*app, answer) {
+	refused := fail(http.StatusUnauthorized, "A JSON web token could not be decoded")
+	parts := strings.Split(jwt, ".")
+	var header struct{ Alg string }
+	var claims struct {
+		Iss json.RawMessage
+		Iat int64
+		Exp int64
+	}
+	if len(parts) != 3 || !unpack(parts[0], &header) || !unpack(parts[1], &claims) || header.Alg != "RS256" {
+		return nil, refused
+	}
+	a := s.apps[strings.Trim(string(claims.Iss), `"`)]
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	if a == nil || err != nil || rsa.VerifyPKCS1v15(a.key, crypto.SHA256, sum[:], signature) != nil {
+		return nil, refused
+	}
+	switch now := s.clock.Now().Unix(); {
+	case claims.Iat > now:
+		return nil, fail(http.StatusUnauthorized, "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
+	case claims.Exp <= now:
+		return nil, fail(http.StatusUnauthorized, "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+	case claims.Exp > now+600:
+		return nil, fail(http.StatusUnauthorized, "'Expiration time' claim ('exp') is too far in the future")
+	}
+	return a, answer{}
+}
+
+func unpack(part string, into any) bool {
+	b, err := base64.RawURLEncoding.DecodeString(part)
+	return err == nil && json.Unmarshal(b, into) == nil
+}

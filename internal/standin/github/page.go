@@ -1,0 +1,51 @@
+package github
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// page answers with one page of names and a Link header. Source of the form:
+// https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+func (q *request) page(member string, names []string, usual, most int, describe func(string) any) answer {
+	size, number := q.number("per_page", usual, most), q.number("page", 1, 1<<30)
+	last := max(1, (len(names)+size-1)/size)
+	items := []any{}
+	for _, name := range names[min(len(names), (min(number, last+1)-1)*size):min(len(names), min(number, last+1)*size)] {
+		items = append(items, describe(name))
+	}
+	a := ok(map[string]any{"total_count": len(names), member: items})
+	if links := q.links(number, last); links != "" {
+		a.header = http.Header{"Link": {links}}
+	}
+	return a
+}
+
+// number reads a query parameter between 1 and most.
+func (q *request) number(name string, usual, most int) int {
+	n, err := strconv.Atoi(q.URL.Query().Get(name))
+	if err != nil || n < 1 {
+		return usual
+	}
+	return min(n, most)
+}
+
+func (q *request) links(number, last int) string {
+	var links []string
+	add := func(rel string, page int) {
+		query := q.URL.Query()
+		query.Set("page", strconv.Itoa(page))
+		links = append(links, fmt.Sprintf(`<https://%s%s?%s>; rel=%q`, q.Host, q.URL.EscapedPath(), query.Encode(), rel))
+	}
+	if number > 1 {
+		add("prev", number-1)
+		add("first", 1)
+	}
+	if number < last {
+		add("next", number+1)
+		add("last", last)
+	}
+	return strings.Join(links, ", ")
+}

@@ -1,0 +1,144 @@
+package github
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The statuses that a run can be in. Source: the status parameter of
+// https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository.
+// The parameter also takes a completed run's conclusion; the stand-in's runs always succeed.
+const (
+	Requested  = "requested"
+	Pending    = "pending"
+	Waiting    = "waiting"
+	Queued     = "queued"
+	InProgress = "in_progress"
+	Completed  = "completed"
+)
+
+type run struct {
+	id               int64
+	status           string
+	created, updated time.Time
+	secrets          map[string]string
+}
+
+// StartRun makes a workflow run in a status, created now. The run reads the repository's secrets as it is queued,
+// which is now, and those of the environments as its jobs start, which is now too: that is what RunSecret returns.
+func (s *Server) StartRun(fullName, status string, environments ...string) (id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repository(fullName)
+	now := s.clock.Now()
+	started := &run{id: int64(1 + len(r.runs)), status: status, created: now, updated: now, secrets: map[string]string{}}
+	started.read(r.scope)
+	for _, environment := range environments {
+		started.read(s.scope(fullName, environment))
+	}
+	r.runs = append(r.runs, started)
+	return started.id
+}
+
+func (r *run) read(c *scope) {
+	for name, held := range c.secrets {
+		r.secrets[name] = held.plaintext
+	}
+}
+
+// RunSecret returns what a run read under a name.
+func (s *Server) RunSecret(fullName string, id int64, name string) (plaintext string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	plaintext, ok = s.run(fullName, id).secrets[strings.ToUpper(name)]
+	return plaintext, ok
+}
+
+// FinishRun completes a run. Repeatable.
+func (s *Server) FinishRun(fullName string, id int64) { s.MoveRun(fullName, id, Completed) }
+
+// MoveRun puts a run into another status.
+func (s *Server) MoveRun(fullName string, id int64, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.run(fullName, id)
+	r.status, r.updated = status, s.clock.Now()
+}
+
+func (s *Server) run(fullName string, id int64) *run {
+	runs := s.repository(fullName).runs
+	if id < 1 || int(id) > len(runs) {
+		panic("the stand-in has no such run in " + fullName)
+	}
+	return runs[id-1]
+}
+
+func (s *Server) listRuns(q *request) answer {
+	for name := range q.URL.Query() {
+		if !slices.Contains([]string{"status", "created", "page", "per_page", "exclude_pull_requests"}, name) {
+			return fail(http.StatusNotImplemented, "the stand-in does not implement listing runs by %s", name)
+		}
+	}
+	status := q.URL.Query().Get("status")
+	created, err := createdFilter(q.URL.Query().Get("created"))
+	if err != nil {
+		return fail(http.StatusNotImplemented, "the stand-in does not implement this: %v", err)
+	}
+	found := map[string]*run{}
+	for _, r := range q.repository.runs {
+		if created(r.created) && (status == "" || status == r.status || status == "success" && r.status == Completed) {
+			found[strconv.FormatInt(r.id, 10)] = r
+		}
+	}
+	return q.page("workflow_runs", newestFirst(found), 30, 100, func(id string) any { return found[id].describe() })
+}
+
+func newestFirst(runs map[string]*run) []string {
+	ids := make([]string, 0, len(runs))
+	for id := range runs {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(runs[b].id, runs[a].id) })
+	return ids
+}
+
+func (r *run) describe() map[string]any {
+	out := map[string]any{
+		"id": r.id, "name": "CI", "status": r.status, "conclusion": nil, "run_attempt": 1, "event": "push",
+		"created_at": stamp(r.created), "updated_at": stamp(r.updated), "run_started_at": stamp(r.created),
+	}
+	if r.status == Completed {
+		out["conclusion"] = "success"
+	}
+	return out
+}
+
+// createdFilter reads GitHub's search syntax for dates, as far as points in time go. Source:
+// https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax#query-for-dates
+func createdFilter(query string) (func(time.Time) bool, error) {
+	if query == "" {
+		return func(time.Time) bool { return true }, nil
+	}
+	if from, to, ok := strings.Cut(query, ".."); ok {
+		first, err1 := time.Parse(time.RFC3339, from)
+		last, err2 := time.Parse(time.RFC3339, to)
+		return func(t time.Time) bool { return !t.Before(first) && !t.After(last) }, cmp.Or(err1, err2)
+	}
+	operator := query[:len(query)-len(strings.TrimLeft(query, "<>="))]
+	point, err := time.Parse(time.RFC3339, query[len(operator):])
+	compare, known := map[string]func(time.Time) bool{
+		"<=": func(t time.Time) bool { return !t.After(point) },
+		"<":  func(t time.Time) bool { return t.Before(point) },
+		">=": func(t time.Time) bool { return !t.Before(point) },
+		">":  func(t time.Time) bool { return t.After(point) },
+	}[operator]
+	if !known {
+		err = cmp.Or(err, fmt.Errorf("created %q", query))
+	}
+	return compare, err
+}

@@ -1,0 +1,106 @@
+package github
+
+import (
+	"encoding/base64"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/nacl/box"
+)
+
+// GitHub's limits. Source: https://docs.github.com/en/actions/reference/secrets-reference and
+// https://docs.github.com/en/actions/reference/variables-reference.
+const (
+	maxSize      = 48 << 10
+	maxSecrets   = 100
+	maxVariables = 500 // of a repository; an environment has 100
+)
+
+var goodName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// checkName applies the rule that secrets and variables share.
+func checkName(kind, name string) (answer, bool) {
+	switch {
+	case !goodName.MatchString(name):
+		return invalid("%s names can only contain alphanumeric characters ([a-z], [A-Z], [0-9]) or underscores (_). Spaces are not allowed. Must start with a letter ([a-z], [A-Z]) or underscores (_).", kind), false
+	case strings.HasPrefix(strings.ToUpper(name), "GITHUB_"):
+		return invalid("%s names must not start with GITHUB_.", kind), false
+	}
+	return answer{}, true
+}
+
+func (h *secret) describe(name string) map[string]string {
+	return map[string]string{"name": name, "created_at": stamp(h.created), "updated_at": stamp(h.updated)}
+}
+
+func listSecrets(q *request) answer {
+	names := slices.Sorted(maps.Keys(q.scope.secrets))
+	return q.page("secrets", names, 30, 100, func(name string) any { return q.scope.secrets[name].describe(name) })
+}
+
+func getSecret(q *request) answer {
+	name := strings.ToUpper(q.PathValue("name"))
+	held := q.scope.secrets[name]
+	if held == nil {
+		return notFound()
+	}
+	return ok(held.describe(name))
+}
+
+func deleteSecret(q *request) answer {
+	name := strings.ToUpper(q.PathValue("name"))
+	if q.scope.secrets[name] == nil {
+		return notFound()
+	}
+	delete(q.scope.secrets, name)
+	return noContent()
+}
+
+func (s *Server) putSecret(q *request) answer {
+	name := strings.ToUpper(q.PathValue("name"))
+	if refused, good := checkName("Secret", name); !good {
+		return refused
+	}
+	plaintext, refused, good := q.open()
+	if !good {
+		return refused
+	}
+	if q.scope.secrets[name] == nil && len(q.scope.secrets) >= maxSecrets {
+		return invalid("You have reached the limit of %d secrets.", maxSecrets)
+	}
+	if q.scope.set(name, plaintext, s.clock.Now()) {
+		return created()
+	}
+	return noContent()
+}
+
+// open reads the sealed box of a PUT with the scope's private key.
+func (q *request) open() (plaintext string, refused answer, good bool) {
+	var in struct {
+		EncryptedValue *string `json:"encrypted_value"`
+		KeyID          *string `json:"key_id"`
+	}
+	if refused, good := q.decode(&in); !good {
+		return "", refused, false
+	}
+	if in.EncryptedValue == nil || in.KeyID == nil {
+		return "", invalid("Invalid request. \"encrypted_value\" and \"key_id\" weren't supplied."), false
+	}
+	sealed, err := base64.StdEncoding.DecodeString(*in.EncryptedValue)
+	if err != nil {
+		return "", invalid("Encrypted value must be base64 encoded."), false
+	}
+	if *in.KeyID != q.scope.key.id {
+		return "", invalid("Bad request - key_id is not the current public key."), false
+	}
+	opened, good := box.OpenAnonymous(nil, sealed, q.scope.key.public, q.scope.key.private)
+	switch {
+	case !good:
+		return "", invalid("Bad request - the secret could not be decrypted."), false
+	case len(opened) > maxSize:
+		return "", invalid("Secret value is too large: at most %d bytes.", maxSize), false
+	}
+	return string(opened), answer{}, true
+}

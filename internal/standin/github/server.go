@@ -1,0 +1,196 @@
+// Package github stands in for GitHub's REST API: Actions secrets and variables of repositories and environments,
+// workflow runs, tokens and Apps. It holds the private half of every public key it hands out and opens each sealed
+// box when it arrives, so a test sees what a workflow would see. What it does not reproduce it refuses with 501.
+//
+// Source of the contract: https://docs.github.com/en/rest/actions (secrets, variables, workflow-runs) and
+// https://docs.github.com/en/rest/apps.
+package github
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+)
+
+// Config is what a Server is wired to.
+type Config struct {
+	Clock *sim.Clock
+	Tap   *sim.Tap
+}
+
+// Server is GitHub, in memory. Safe for concurrent use.
+type Server struct {
+	clock *sim.Clock
+	tap   *sim.Tap
+	mux   *http.ServeMux
+
+	mu           sync.Mutex
+	requests     int
+	tokens       map[string]*token
+	apps         map[string]*app
+	repositories map[string]*repository
+}
+
+// New returns a GitHub without repositories, which knows no token.
+func New(c Config) *Server {
+	s := &Server{
+		clock: c.Clock, tap: c.Tap, mux: http.NewServeMux(),
+		tokens: map[string]*token{}, apps: map[string]*app{}, repositories: map[string]*repository{},
+	}
+	s.routes()
+	return s
+}
+
+// request is one call on its way through the server.
+type request struct {
+	*http.Request
+	body       []byte
+	token      *token
+	repository *repository
+	scope      *scope // of the repository or of the environment that the path names
+}
+
+// answer is what is sent: a status and a body to encode. An error's body is made of its message.
+type answer struct {
+	status  int
+	body    any
+	message string
+	header  http.Header
+}
+
+type handler func(*request) answer
+
+func (s *Server) routes() {
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.send(w, fail(http.StatusNotImplemented, "the stand-in does not implement %s %s", r.Method, r.URL.Path))
+	})
+	s.handle("GET /rate_limit", s.authorized(s.rateLimit))
+	s.handle("GET /repos/{owner}/{repo}", s.inRepository(getRepository))
+	s.handle("GET /repos/{owner}/{repo}/environments/{environment}", s.inScope(getEnvironment))
+	s.handle("GET /repos/{owner}/{repo}/actions/runs", s.inRepository(s.listRuns))
+	s.handle("GET /repos/{owner}/{repo}/installation", s.getInstallation)
+	s.handle("POST /app/installations/{installation}/access_tokens", s.createInstallationToken)
+	for _, scope := range []string{"/repos/{owner}/{repo}/actions", "/repos/{owner}/{repo}/environments/{environment}"} {
+		s.handle("GET "+scope+"/secrets", s.inScope(listSecrets))
+		s.handle("GET "+scope+"/secrets/public-key", s.inScope(getPublicKey))
+		s.handle("GET "+scope+"/secrets/{name}", s.inScope(getSecret))
+		s.handle("PUT "+scope+"/secrets/{name}", s.inScope(s.putSecret))
+		s.handle("DELETE "+scope+"/secrets/{name}", s.inScope(deleteSecret))
+		s.handle("GET "+scope+"/variables", s.inScope(listVariables))
+		s.handle("POST "+scope+"/variables", s.inScope(s.createVariable))
+		s.handle("GET "+scope+"/variables/{name}", s.inScope(getVariable))
+		s.handle("PATCH "+scope+"/variables/{name}", s.inScope(s.updateVariable))
+		s.handle("DELETE "+scope+"/variables/{name}", s.inScope(deleteVariable))
+	}
+}
+
+func (s *Server) handle(pattern string, h handler) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		body, _ := io.ReadAll(r.Body)
+		q := &request{Request: r, body: body, token: s.tokens[bearer(r)]}
+		s.send(w, s.limited(q, h))
+	})
+}
+
+// ServeHTTP implements http.Handler. The journal's Operation is the route as GitHub documents it; exchanging an
+// App's JWT for a token is not counted as a write.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 16<<20))
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	_, operation := s.mux.Handler(r)
+	call := sim.Call{
+		Service: "github", Operation: operation, Resource: strings.TrimPrefix(r.URL.Path, "/"), Bytes: len(body),
+		Write: r.Method != http.MethodGet && !strings.HasSuffix(operation, "/access_tokens"),
+	}
+	if operation == "/" {
+		call.Operation = r.Method + " " + r.URL.Path
+	}
+	s.tap.Serve(w, call, func(w http.ResponseWriter) { s.mux.ServeHTTP(w, r) },
+		func(w http.ResponseWriter, o sim.Outcome) { s.send(w, refusal(o)) })
+}
+
+// refusal is GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:
+// https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+func refusal(o sim.Outcome) answer {
+	switch o {
+	case sim.Throttled:
+		a := fail(http.StatusTooManyRequests, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+		a.header = http.Header{"Retry-After": {"60"}}
+		a.body = map[string]string{"message": a.message, "documentation_url": "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}
+		return a
+	case sim.Denied:
+		a := fail(http.StatusForbidden, "Resource not accessible by integration")
+		a.header = http.Header{"X-Accepted-Github-Permissions": {"secrets=write"}}
+		return a
+	default:
+		return fail(http.StatusBadGateway, "Server Error")
+	}
+}
+
+func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
+
+func created() answer { return answer{status: http.StatusCreated, body: struct{}{}} }
+
+func noContent() answer { return answer{status: http.StatusNoContent} }
+
+func fail(status int, format string, args ...any) answer {
+	return answer{status: status, message: fmt.Sprintf(format, args...)}
+}
+
+func notFound() answer { return fail(http.StatusNotFound, "Not Found") }
+
+func invalid(format string, args ...any) answer {
+	return fail(http.StatusUnprocessableEntity, format, args...)
+}
+
+// send writes an answer with the stand-in's time in its Date header.
+func (s *Server) send(w http.ResponseWriter, a answer) {
+	h := w.Header()
+	for name, values := range a.header {
+		h[name] = values
+	}
+	h.Set("Date", s.clock.Now().Format(http.TimeFormat))
+	h.Set("X-Github-Request-Id", fmt.Sprintf("STANDIN:%d", s.clock.Now().Unix()))
+	if a.status == http.StatusNoContent {
+		w.WriteHeader(a.status)
+		return
+	}
+	if a.body == nil {
+		a.body = map[string]string{"message": a.message, "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(a.status)}
+	}
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(a.status)
+	_ = json.NewEncoder(w).Encode(a.body)
+}
+
+// decode reads a request's body strictly: a field that into does not have is refused with 501.
+func (q *request) decode(into any) (answer, bool) {
+	if len(bytes.TrimSpace(q.body)) == 0 {
+		return answer{}, true
+	}
+	d := json.NewDecoder(bytes.NewReader(q.body))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		return answer{}, true
+	}
+	if field, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
+		return fail(http.StatusNotImplemented, "the stand-in does not implement the parameter %s", field), false
+	}
+	if _, wrong := err.(*json.UnmarshalTypeError); wrong { //nolint:errorlint // Decode returns it bare
+		return invalid("Invalid request."), false
+	}
+	return fail(http.StatusBadRequest, "Problems parsing JSON"), false
+}

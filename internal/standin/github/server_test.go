@@ -1,0 +1,435 @@
+package github_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v4"
+	"github.com/google/go-cmp/cmp"
+	gh "github.com/google/go-github/v92/github"
+	"golang.org/x/crypto/nacl/box"
+
+	"github.com/rotary-secrets/rotary/internal/standin/github"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+)
+
+const (
+	repo  = "example/app"
+	token = "ghp_token"
+)
+
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+type world struct {
+	*testing.T
+	clock  *sim.Clock
+	tap    *sim.Tap
+	server *github.Server
+	client *gh.Client
+}
+
+func newWorld(t *testing.T) *world {
+	clock := sim.NewClock(start)
+	tap := sim.NewTap(clock)
+	server := github.New(github.Config{Clock: clock, Tap: tap})
+	server.AddRepository(repo, "dev", "prod/eu")
+	server.AddToken(token, repo)
+	w := &world{T: t, clock: clock, tap: tap, server: server}
+	w.client = w.clientFor(token)
+	return w
+}
+
+func (w *world) clientFor(token string) *gh.Client {
+	w.Helper()
+	base := "https://github.standin/"
+	options := []gh.ClientOptionsFunc{gh.WithURLs(&base, nil), gh.WithTransport(sim.Transport{Handler: w.server}), gh.WithDisableRateLimitCheck()}
+	if token != "" {
+		options = append(options, gh.WithAuthToken(token))
+	}
+	client, err := gh.NewClient(options...)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return client
+}
+
+func (w *world) seal(key *gh.PublicKey, text string) gh.SecretRequest {
+	w.Helper()
+	raw, err := base64.StdEncoding.DecodeString(*key.Key)
+	if err != nil {
+		w.Fatal(err)
+	}
+	sealed, err := box.SealAnonymous(nil, []byte(text), (*[32]byte)(raw), rand.Reader)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return gh.SecretRequest{KeyID: *key.KeyID, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)}
+}
+
+func (w *world) repoKey() *gh.PublicKey {
+	w.Helper()
+	key, _, err := w.client.Actions.GetRepoPublicKey(w.Context(), "example", "app")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return key
+}
+
+// put writes a repository secret and returns the status.
+func (w *world) put(name, text string) int {
+	w.Helper()
+	resp, err := w.client.Actions.CreateOrUpdateRepoSecret(w.Context(), "example", "app", name, w.seal(w.repoKey(), text))
+	return status(w.T, resp, err)
+}
+
+func status(t *testing.T, resp *gh.Response, err error) int {
+	t.Helper()
+	if resp == nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	return resp.StatusCode
+}
+
+func TestSecretsOfARepository(t *testing.T) {
+	w := newWorld(t)
+	if got := w.put("token", "one"); got != http.StatusCreated {
+		t.Errorf("the first PUT = %d, want 201", got)
+	}
+	w.clock.Advance(time.Minute)
+	if got := w.put("TOKEN", "two ü"); got != http.StatusNoContent {
+		t.Errorf("the second PUT = %d, want 204", got)
+	}
+	text, updated, ok := w.server.Secret(repo, "", "token")
+	if !ok || text != "two ü" || !updated.Equal(start.Add(time.Minute)) {
+		t.Errorf("Secret = %d bytes at %v, %v", len(text), updated, ok)
+	}
+	one, _, err := w.client.Actions.GetRepoSecret(t.Context(), "example", "app", "token")
+	if err != nil || one.Name != "TOKEN" || !one.CreatedAt.Equal(gh.Timestamp{Time: start}) || !one.UpdatedAt.Equal(gh.Timestamp{Time: updated}) {
+		t.Errorf("GetRepoSecret = %+v, %v", one, err)
+	}
+	resp, err := w.client.Actions.DeleteRepoSecret(t.Context(), "example", "app", "TOKEN")
+	if got := status(t, resp, err); got != http.StatusNoContent {
+		t.Errorf("DELETE = %d", got)
+	}
+	resp, err = w.client.Actions.DeleteRepoSecret(t.Context(), "example", "app", "TOKEN")
+	if got := status(t, resp, err); got != http.StatusNotFound {
+		t.Errorf("the second DELETE = %d, want 404", got)
+	}
+}
+
+func TestSecretsOfAnEnvironmentWhoseNameHasASlash(t *testing.T) {
+	w := newWorld(t)
+	key, _, err := w.client.Actions.GetEnvPublicKey(t.Context(), "example", "app", "prod/eu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := w.client.Actions.CreateOrUpdateEnvSecret(t.Context(), "example", "app", "prod/eu", "A", w.seal(key, "x"))
+	if got := status(t, resp, err); got != http.StatusCreated {
+		t.Fatalf("PUT = %d", got)
+	}
+	listed, _, err := w.client.Actions.ListEnvSecrets(t.Context(), "example", "app", "prod/eu", nil)
+	if err != nil || listed.TotalCount != 1 || listed.Secrets[0].Name != "A" {
+		t.Errorf("ListEnvSecrets = %+v, %v", listed, err)
+	}
+	if got := w.server.Secrets(repo, ""); len(got) != 0 {
+		t.Errorf("the repository's own secrets = %v", got)
+	}
+	resp, err = w.client.Actions.CreateOrUpdateEnvSecret(t.Context(), "example", "app", "prod/eu", "A", w.seal(w.repoKey(), "x"))
+	if got := status(t, resp, err); got != http.StatusUnprocessableEntity {
+		t.Errorf("a box for the repository's key = %d, want 422", got)
+	}
+	env, _, err := w.client.Repositories.GetEnvironment(t.Context(), "example", "app", "prod/eu")
+	if err != nil || env.GetName() != "prod/eu" {
+		t.Errorf("GetEnvironment = %v, %v", env, err)
+	}
+	_, resp, err = w.client.Actions.ListEnvSecrets(t.Context(), "example", "app", "nowhere", nil)
+	if got := status(t, resp, err); got != http.StatusNotFound {
+		t.Errorf("an unknown environment = %d, want 404", got)
+	}
+}
+
+func TestRefusedSecrets(t *testing.T) {
+	w := newWorld(t)
+	good := w.seal(w.repoKey(), "x")
+	largest, tooLarge := w.seal(w.repoKey(), strings.Repeat("x", 48<<10)), w.seal(w.repoKey(), strings.Repeat("x", 48<<10+1))
+	w.server.RotatePublicKey(repo, "dev")
+	for _, c := range []struct {
+		why, name string
+		body      gh.SecretRequest
+		want      int
+	}{
+		{"the prefix GITHUB_", "github_token", good, 422},
+		{"a leading digit", "1A", good, 422},
+		{"a character", "A-B", good, 422},
+		{"no base64", "A", gh.SecretRequest{KeyID: good.KeyID, EncryptedValue: "%"}, 422},
+		{"an unknown key", "A", gh.SecretRequest{KeyID: "1", EncryptedValue: good.EncryptedValue}, 422},
+		{"not a box", "A", gh.SecretRequest{KeyID: good.KeyID, EncryptedValue: "AAAA"}, 422},
+		{"too large", "A", tooLarge, 422},
+		{"the largest", "A", largest, 201},
+	} {
+		resp, err := w.client.Actions.CreateOrUpdateRepoSecret(t.Context(), "example", "app", c.name, c.body)
+		if got := status(t, resp, err); got != c.want {
+			t.Errorf("%s: %d, want %d", c.why, got, c.want)
+		}
+	}
+	w.server.RotatePublicKey(repo, "")
+	resp, err := w.client.Actions.CreateOrUpdateRepoSecret(t.Context(), "example", "app", "B", good)
+	if got := status(t, resp, err); got != 422 {
+		t.Errorf("a box for a replaced key: %d, want 422", got)
+	}
+	for i := range 99 {
+		w.server.SetSecretByHand(repo, "", fmt.Sprintf("N%d", i), "x")
+	}
+	if got := w.put("ONE_TOO_MANY", "x"); got != 422 {
+		t.Errorf("the 101st secret: %d, want 422", got)
+	}
+	if got := w.put("N1", "x"); got != 204 {
+		t.Errorf("one of a hundred again: %d, want 204", got)
+	}
+}
+
+func TestPages(t *testing.T) {
+	w := newWorld(t)
+	for i := range 65 {
+		w.server.SetSecretByHand(repo, "", fmt.Sprintf("N%02d", i), "x")
+	}
+	var names []string
+	var sizes []int
+	options := &gh.ListOptions{}
+	for {
+		page, resp, err := w.client.Actions.ListRepoSecrets(t.Context(), "example", "app", options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(page.Secrets))
+		for _, s := range page.Secrets {
+			names = append(names, s.Name)
+		}
+		if resp.NextPage == 0 {
+			break
+		}
+		options.Page = resp.NextPage
+	}
+	if diff := cmp.Diff([]int{30, 30, 5}, sizes); diff != "" {
+		t.Errorf("page sizes: %s", diff)
+	}
+	if diff := cmp.Diff(w.server.Secrets(repo, ""), names); diff != "" {
+		t.Errorf("names: %s", diff)
+	}
+	past, _, err := w.client.Actions.ListRepoSecrets(t.Context(), "example", "app", &gh.ListOptions{Page: 1 << 20, PerPage: 100})
+	if err != nil || len(past.Secrets) != 0 {
+		t.Errorf("a page past the end: %v, %v", past, err)
+	}
+}
+
+func TestVariables(t *testing.T) {
+	w := newWorld(t)
+	create := func(name, value string) int {
+		resp, err := w.client.Actions.CreateEnvVariable(t.Context(), "example", "app", "dev", gh.ActionsCreateVariableRequest{Name: name, Value: value})
+		return status(t, resp, err)
+	}
+	update := func(value string) int {
+		resp, err := w.client.Actions.UpdateEnvVariable(t.Context(), "example", "app", "dev", "A", gh.ActionsUpdateVariableRequest{Value: &value})
+		return status(t, resp, err)
+	}
+	got := []int{update("0"), create("a", "1"), create("A", "2"), update("3"), create("GITHUB_A", "4"), create("B", strings.Repeat("x", 48<<10+1))}
+	if diff := cmp.Diff([]int{404, 201, 409, 204, 422, 422}, got); diff != "" {
+		t.Errorf("statuses: %s", diff)
+	}
+	one, _, err := w.client.Actions.GetEnvVariable(t.Context(), "example", "app", "dev", "A")
+	if err != nil || one.Value != "3" || one.UpdatedAt == nil {
+		t.Errorf("GetEnvVariable = %+v, %v", one, err)
+	}
+	listed, _, err := w.client.Actions.ListEnvVariables(t.Context(), "example", "app", "dev", nil)
+	if err != nil || listed.TotalCount != 1 {
+		t.Errorf("ListEnvVariables = %+v, %v", listed, err)
+	}
+	if _, err := w.client.Actions.DeleteEnvVariable(t.Context(), "example", "app", "dev", "A"); err != nil {
+		t.Error(err)
+	}
+	if _, resp, err := w.client.Actions.GetEnvVariable(t.Context(), "example", "app", "dev", "A"); status(t, resp, err) != 404 {
+		t.Error("a deleted variable can be read")
+	}
+}
+
+func TestWhoMayLook(t *testing.T) {
+	w := newWorld(t)
+	w.server.AddRepository("example/other")
+	for _, c := range []struct {
+		why, token, repository string
+		want                   int
+	}{
+		{"its own repository", token, "app", 200},
+		{"a repository it does not see", token, "other", 404},
+		{"no repository", token, "nothing", 404},
+		{"an unknown token", "ghp_other", "app", 401},
+		{"no token", "", "app", 401},
+	} {
+		_, resp, err := w.clientFor(c.token).Repositories.Get(t.Context(), "example", c.repository)
+		if got := status(t, resp, err); got != c.want {
+			t.Errorf("%s: %d, want %d", c.why, got, c.want)
+		}
+	}
+	w.server.RevokeToken(token)
+	if _, resp, err := w.client.Repositories.Get(t.Context(), "example", "app"); status(t, resp, err) != 401 {
+		t.Error("a revoked token still works")
+	}
+}
+
+func TestRuns(t *testing.T) {
+	w := newWorld(t)
+	w.server.SetSecretByHand(repo, "", "A", "old")
+	w.server.SetSecretByHand(repo, "dev", "B", "old")
+	first := w.server.StartRun(repo, github.InProgress, "dev")
+	w.clock.Advance(time.Hour)
+	w.server.SetSecretByHand(repo, "", "A", "new")
+	second := w.server.StartRun(repo, github.Queued)
+	if got, _ := w.server.RunSecret(repo, first, "A"); got != "old" {
+		t.Error("the first run does not hold the old value")
+	}
+	if _, ok := w.server.RunSecret(repo, second, "B"); ok {
+		t.Error("a run without the environment holds its secret")
+	}
+	list := func(status, created string) (ids []int64) {
+		runs, _, err := w.client.Actions.ListRepositoryWorkflowRuns(t.Context(), "example", "app", &gh.ListWorkflowRunsOptions{Status: status, Created: created})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range runs.WorkflowRuns {
+			ids = append(ids, r.GetID())
+		}
+		return ids
+	}
+	w.server.FinishRun(repo, first)
+	got := [][]int64{list("", ""), list("queued", ""), list("completed", ""), list("", "<=2026-01-01T00:30:00Z"), list("queued", "2026-01-01T00:00:00Z..2026-01-01T00:30:00Z")}
+	if diff := cmp.Diff([][]int64{{2, 1}, {2}, {1}, {1}, nil}, got); diff != "" {
+		t.Errorf("runs: %s", diff)
+	}
+}
+
+func TestApp(t *testing.T) {
+	w := newWorld(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server.AddApp(7, &key.PublicKey, repo)
+	sign := func(key *rsa.PrivateKey, issuer string, life time.Duration) *gh.Client {
+		now := w.clock.Now()
+		signed, err := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{"iss": issuer, "iat": now.Unix(), "exp": now.Add(life).Unix()}).SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.clientFor(signed)
+	}
+	for why, client := range map[string]*gh.Client{
+		"another key": sign(other, "7", time.Minute), "another app": sign(key, "8", time.Minute),
+		"a long life": sign(key, "7", time.Hour), "no life": sign(key, "7", 0), "a PAT": w.client,
+	} {
+		if _, resp, err := client.Apps.GetRepositoryInstallation(t.Context(), "example", "app"); status(t, resp, err) != 401 {
+			t.Errorf("%s: %d, want 401", why, resp.StatusCode)
+		}
+	}
+	client := sign(key, "7", time.Minute)
+	installation, _, err := client.Apps.GetRepositoryInstallation(t.Context(), "example", "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, resp, err := client.Apps.CreateInstallationToken(t.Context(), installation.GetID(), &gh.InstallationTokenOptions{Repositories: []string{"other"}}); status(t, resp, err) != 422 {
+		t.Error("a token for a repository without the App")
+	}
+	got, _, err := client.Apps.CreateInstallationToken(t.Context(), installation.GetID(), &gh.InstallationTokenOptions{Repositories: []string{"app"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	see := func() int {
+		_, resp, err := w.clientFor(got.GetToken()).Repositories.Get(t.Context(), "example", "app")
+		return status(t, resp, err)
+	}
+	before := see()
+	w.clock.Advance(time.Hour)
+	if before != 200 || see() != 401 {
+		t.Errorf("the token answers %d before and %d after its hour", before, see())
+	}
+}
+
+func TestLimitsAndFaults(t *testing.T) {
+	w := newWorld(t)
+	get := func() (*gh.Response, error) {
+		_, resp, err := w.client.Repositories.Get(t.Context(), "example", "app")
+		return resp, err
+	}
+	resp, err := get()
+	if err != nil || resp.Rate.Limit != 5000 || resp.Rate.Remaining != 4999 || resp.Header.Get("Date") != "Thu, 01 Jan 2026 00:00:00 GMT" {
+		t.Errorf("headers = %v, %v", resp.Header, err)
+	}
+	outcome := sim.Throttled
+	w.tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: outcome} })
+	_, err = get()
+	var secondary *gh.AbuseRateLimitError
+	if !errors.As(err, &secondary) || secondary.GetRetryAfter() != time.Minute {
+		t.Errorf("throttled = %v", err)
+	}
+	for o, want := range map[sim.Outcome]int{sim.Unavailable: 502, sim.Denied: 403} {
+		outcome = o
+		if resp, err := get(); status(t, resp, err) != want {
+			t.Errorf("outcome %d = %d, want %d", o, resp.StatusCode, want)
+		}
+	}
+	outcome = sim.Works
+	for range github.HourlyLimit - 1 {
+		if _, err := get(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = get()
+	var primary *gh.RateLimitError
+	if !errors.As(err, &primary) || !primary.Rate.Reset.Equal(gh.Timestamp{Time: start.Add(time.Hour)}) {
+		t.Errorf("the 5001st request = %v", err)
+	}
+	w.clock.Advance(time.Hour)
+	if _, err := get(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestJournalAndTheUnknown(t *testing.T) {
+	w := newWorld(t)
+	w.put("A", "x")
+	_, resp, err := w.client.Issues.ListByRepo(t.Context(), "example", "app", nil)
+	if got := status(t, resp, err); got != http.StatusNotImplemented {
+		t.Errorf("an unknown route = %d, want 501", got)
+	}
+	var got []string
+	for _, c := range w.tap.Calls() {
+		got = append(got, fmt.Sprint(c.Service, " ", c.Operation, " ", c.Write, " ", c.Status))
+	}
+	want := []string{
+		"github GET /repos/{owner}/{repo}/actions/secrets/public-key false 200",
+		"github PUT /repos/{owner}/{repo}/actions/secrets/{name} true 201",
+		"github GET /repos/example/app/issues false 501",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("journal: %s", diff)
+	}
+	req, err := w.client.NewRequest(context.Background(), "PUT", "repos/example/app/actions/secrets/A", map[string]any{"visibility": "all"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err = w.client.Do(req, nil)
+	if got := status(t, resp, err); got != http.StatusNotImplemented {
+		t.Errorf("an unknown parameter = %d, want 501", got)
+	}
+}

@@ -1,0 +1,227 @@
+package github
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/nacl/box"
+)
+
+type repository struct {
+	id           int64
+	fullName     string
+	scope        *scope
+	environments map[string]*scope
+	runs         []*run // oldest first
+}
+
+// scope is what secrets and variables belong to: a repository, or one of its environments.
+type scope struct {
+	id        int64
+	name      string
+	created   time.Time
+	rotations int
+	key       keyPair
+	secrets   map[string]*secret
+	variables map[string]*variable
+}
+
+type keyPair struct {
+	id              string
+	public, private *[32]byte
+}
+
+type secret struct {
+	plaintext        string
+	created, updated time.Time
+}
+
+type variable struct {
+	value            string
+	created, updated time.Time
+}
+
+// AddRepository makes a private repository, owner/name, with environments. Repeatable: environments are added.
+func (s *Server) AddRepository(fullName string, environments ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repositories[strings.ToLower(fullName)]
+	if r == nil {
+		r = &repository{id: int64(1000 + len(s.repositories)), fullName: fullName, scope: s.newScope(fullName, fullName), environments: map[string]*scope{}}
+		s.repositories[strings.ToLower(fullName)] = r
+	}
+	for _, name := range environments {
+		if r.environments[strings.ToLower(name)] == nil {
+			r.environments[strings.ToLower(name)] = s.newScope(name, fullName+" "+name)
+		}
+	}
+}
+
+func (s *Server) newScope(name, seed string) *scope {
+	sum := sha256.Sum256([]byte(seed))
+	c := &scope{id: int64(binary.BigEndian.Uint32(sum[:])), name: name, created: s.clock.Now(), secrets: map[string]*secret{}, variables: map[string]*variable{}}
+	c.newKey(seed)
+	return c
+}
+
+// newKey derives a key pair from the seed and the number of rotations, so that every run is the same.
+func (c *scope) newKey(seed string) {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", seed, c.rotations))
+	public, private, err := box.GenerateKey(bytes.NewReader(sum[:]))
+	if err != nil {
+		panic(err) // 32 bytes are always enough
+	}
+	c.rotations++
+	c.key = keyPair{id: fmt.Sprintf("%d", binary.BigEndian.Uint64(public[:])), public: public, private: private}
+}
+
+// RotatePublicKey replaces the key pair of a repository, or of its environment; boxes sealed for the old one are
+// refused from then on.
+func (s *Server) RotatePublicKey(fullName, environment string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scope(fullName, environment).newKey(fullName + " " + environment)
+}
+
+// Secret returns what a workflow would read, and when it was last written. environment is "" for the repository's own.
+func (s *Server) Secret(fullName, environment, name string) (plaintext string, updated time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held, ok := s.scope(fullName, environment).secrets[strings.ToUpper(name)]
+	if !ok {
+		return "", time.Time{}, false
+	}
+	return held.plaintext, held.updated, true
+}
+
+// Secrets returns the names of all secrets of a repository, or of its environment, sorted.
+func (s *Server) Secrets(fullName, environment string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.scope(fullName, environment).secrets))
+}
+
+// SetSecretByHand writes a secret as a person would in the settings page.
+func (s *Server) SetSecretByHand(fullName, environment, name, plaintext string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scope(fullName, environment).set(strings.ToUpper(name), plaintext, s.clock.Now())
+}
+
+// DeleteSecretByHand deletes a secret as a person would in the settings page.
+func (s *Server) DeleteSecretByHand(fullName, environment, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.scope(fullName, environment).secrets, strings.ToUpper(name))
+}
+
+// Variable returns a variable's value.
+func (s *Server) Variable(fullName, environment, name string) (value string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held, ok := s.scope(fullName, environment).variables[strings.ToUpper(name)]
+	if !ok {
+		return "", false
+	}
+	return held.value, true
+}
+
+// SetVariableByHand writes a variable as a person would in the settings page.
+func (s *Server) SetVariableByHand(fullName, environment, name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scope(fullName, environment).setVariable(strings.ToUpper(name), value, s.clock.Now())
+}
+
+// scope returns a scope that the scenario has made; naming another one is a mistake in the scenario.
+func (s *Server) scope(fullName, environment string) *scope {
+	r := s.repository(fullName)
+	if environment == "" {
+		return r.scope
+	}
+	c := r.environments[strings.ToLower(environment)]
+	if c == nil {
+		panic("the stand-in has no environment " + environment + " in " + fullName)
+	}
+	return c
+}
+
+func (s *Server) repository(fullName string) *repository {
+	r := s.repositories[strings.ToLower(fullName)]
+	if r == nil {
+		panic("the stand-in has no repository " + fullName)
+	}
+	return r
+}
+
+func (c *scope) set(name, plaintext string, now time.Time) (isNew bool) {
+	held := c.secrets[name]
+	if held == nil {
+		c.secrets[name] = &secret{plaintext: plaintext, created: now, updated: now}
+		return true
+	}
+	held.plaintext, held.updated = plaintext, now
+	return false
+}
+
+func (c *scope) setVariable(name, value string, now time.Time) {
+	held := c.variables[name]
+	if held == nil {
+		c.variables[name] = &variable{value: value, created: now, updated: now}
+		return
+	}
+	held.value, held.updated = value, now
+}
+
+func getRepository(q *request) answer {
+	owner, name, _ := strings.Cut(q.repository.fullName, "/")
+	return ok(map[string]any{
+		"id": q.repository.id, "name": name, "full_name": q.repository.fullName, "private": true,
+		"archived": false, "owner": map[string]any{"login": owner},
+	})
+}
+
+func getEnvironment(q *request) answer {
+	return ok(map[string]any{"id": q.scope.id, "name": q.scope.name, "created_at": stamp(q.scope.created)})
+}
+
+func getPublicKey(q *request) answer {
+	return ok(map[string]string{"key_id": q.scope.key.id, "key": base64.StdEncoding.EncodeToString(q.scope.key.public[:])})
+}
+
+// inRepository answers 404 where the token cannot see the repository, as GitHub does for a private one.
+func (s *Server) inRepository(h handler) handler {
+	return s.authorized(func(q *request) answer {
+		q.repository = s.repositories[strings.ToLower(q.PathValue("owner")+"/"+q.PathValue("repo"))]
+		if q.repository == nil || !q.token.sees(q.repository) {
+			return notFound()
+		}
+		return h(q)
+	})
+}
+
+// inScope finds the environment that the path names, or the repository's own scope.
+func (s *Server) inScope(h handler) handler {
+	return s.inRepository(func(q *request) answer {
+		q.scope = q.repository.scope
+		if environment := q.PathValue("environment"); environment != "" {
+			q.scope = q.repository.environments[strings.ToLower(environment)]
+		}
+		if q.scope == nil {
+			return notFound()
+		}
+		return h(q)
+	})
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+var _ http.Handler = (*Server)(nil)

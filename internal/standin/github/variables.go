@@ -1,0 +1,101 @@
+package github
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+func (h *variable) describe(name string) map[string]string {
+	return map[string]string{"name": name, "value": h.value, "created_at": stamp(h.created), "updated_at": stamp(h.updated)}
+}
+
+func listVariables(q *request) answer {
+	names := slices.Sorted(maps.Keys(q.scope.variables))
+	return q.page("variables", names, 10, 30, func(name string) any { return q.scope.variables[name].describe(name) })
+}
+
+func getVariable(q *request) answer {
+	name := strings.ToUpper(q.PathValue("name"))
+	held := q.scope.variables[name]
+	if held == nil {
+		return notFound()
+	}
+	return ok(held.describe(name))
+}
+
+func deleteVariable(q *request) answer {
+	name := strings.ToUpper(q.PathValue("name"))
+	if q.scope.variables[name] == nil {
+		return notFound()
+	}
+	delete(q.scope.variables, name)
+	return noContent()
+}
+
+type variableInput struct {
+	Name  *string `json:"name"`
+	Value *string `json:"value"`
+}
+
+func (s *Server) createVariable(q *request) answer {
+	var in variableInput
+	if refused, good := q.decode(&in); !good {
+		return refused
+	}
+	if in.Name == nil || in.Value == nil {
+		return invalid("Invalid request. \"name\" and \"value\" weren't supplied.")
+	}
+	if refused, good := in.check(*in.Name); !good {
+		return refused
+	}
+	name := strings.ToUpper(*in.Name)
+	if q.scope.variables[name] != nil {
+		return fail(http.StatusConflict, "Already exists - Variable already exists")
+	}
+	if limit := q.variableLimit(); len(q.scope.variables) >= limit {
+		return invalid("You have reached the limit of %d variables.", limit)
+	}
+	q.scope.setVariable(name, *in.Value, s.clock.Now())
+	return created()
+}
+
+func (s *Server) updateVariable(q *request) answer {
+	var in variableInput
+	if refused, good := q.decode(&in); !good {
+		return refused
+	}
+	name := strings.ToUpper(q.PathValue("name"))
+	held := q.scope.variables[name]
+	switch {
+	case held == nil:
+		return notFound()
+	case in.Name != nil && strings.ToUpper(*in.Name) != name:
+		return fail(http.StatusNotImplemented, "the stand-in does not implement renaming a variable")
+	case in.Value == nil:
+		return noContent()
+	}
+	if refused, good := in.check(name); !good {
+		return refused
+	}
+	q.scope.setVariable(name, *in.Value, s.clock.Now())
+	return noContent()
+}
+
+func (in variableInput) check(name string) (answer, bool) {
+	if refused, good := checkName("Variable", name); !good {
+		return refused, false
+	}
+	if len(*in.Value) > maxSize {
+		return invalid("Variable value is too large: at most %d bytes.", maxSize), false
+	}
+	return answer{}, true
+}
+
+func (q *request) variableLimit() int {
+	if q.PathValue("environment") != "" {
+		return 100
+	}
+	return maxVariables
+}
