@@ -1,0 +1,134 @@
+// Package lambdahost runs Lambda functions of one account and region: genuine provided.al2023 bootstraps, as
+// processes that it drives through the Lambda Runtime API, or Go functions in this process. It also serves the
+// part of the Lambda API that clients need to invoke them.
+package lambdahost
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// Function is one Lambda function: an executable (Path) or a Go function (Handler).
+type Function struct {
+	Name        string
+	Path        string                                                    // bootstrap executable; its folder is LAMBDA_TASK_ROOT
+	Handler     func(ctx context.Context, payload []byte) ([]byte, error) // instead of Path: runs in this process
+	Env         map[string]string                                         // on top of what Lambda itself sets
+	Timeout     time.Duration                                             // real time, default 30s
+	Concurrency int                                                       // reserved concurrency; 0 = no limit. One process serves one invocation at a time anyway
+	Callers     []string                                                  // service principals its resource policy allows
+}
+
+// Config says where a Host stands.
+type Config struct {
+	Clock           *sim.Clock
+	Account, Region string
+	Tap             *sim.Tap  // what calls of the Lambda API pass through; nil = a tap of its own
+	Log             io.Writer // gets what functions print; nil = kept in memory only
+}
+
+// Host has the functions of one account and region. Safe for concurrent use. No lock is held while a function
+// runs, so a function may call whatever it likes, this host included.
+type Host struct {
+	cfg Config
+	out *output
+
+	mu        sync.Mutex
+	functions map[string]*function
+	processes map[*process]bool // those that may still run
+	requests  int
+	closed    bool
+}
+
+// function is a registered Function and what runs of it.
+type function struct {
+	Function
+	arn     string
+	running int           // under Host.mu: invocations accepted and not yet over
+	turn    chan struct{} // holds one token: whoever has it may use the process
+	process *process      // nil before the first cold start; set under Host.mu
+}
+
+// New returns a host without functions. Close it.
+func New(cfg Config) *Host {
+	if cfg.Tap == nil {
+		cfg.Tap = sim.NewTap(cfg.Clock)
+	}
+	return &Host{cfg: cfg, out: newOutput(cfg.Log), functions: map[string]*function{}, processes: map[*process]bool{}}
+}
+
+// Register adds a function, or replaces the one of that name, and returns its ARN. A replaced function's process
+// ends with the invocation it is running. Registering neither a Path nor a Handler, or both, is a bug and panics.
+func (h *Host) Register(f Function) (arn string) {
+	if (f.Path == "") == (f.Handler == nil) {
+		panic("lambdahost: function " + f.Name + " needs either a Path or a Handler")
+	}
+	if f.Timeout == 0 {
+		f.Timeout = 30 * time.Second
+	}
+	if abs, err := filepath.Abs(f.Path); err == nil && f.Path != "" {
+		f.Path = abs
+	}
+	next := &function{Function: f, arn: h.ARN(f.Name), turn: make(chan struct{}, 1)}
+	next.turn <- struct{}{}
+	h.mu.Lock()
+	old := h.functions[f.Name]
+	h.functions[f.Name] = next
+	h.mu.Unlock()
+	if old != nil {
+		go h.retire(old)
+	}
+	return next.arn
+}
+
+// ARN returns what the ARN of a function of that name is, registered or not.
+func (h *Host) ARN(name string) string {
+	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", h.cfg.Region, h.cfg.Account, name)
+}
+
+// Allows says whether the function exists and its resource policy lets the service principal invoke it.
+func (h *Host) Allows(arn, principal string) bool {
+	f, err := h.lookup(arn)
+	return err == nil && slices.Contains(f.Callers, principal)
+}
+
+// Output returns everything the functions have printed so far, complete for invocations that are over.
+func (h *Host) Output() []byte { return h.out.text() }
+
+// Close ends every process this host started and waits for them; invocations that are running fail. Repeatable.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	h.closed = true
+	running := slices.Collect(maps.Keys(h.processes))
+	h.mu.Unlock()
+	for _, p := range running {
+		p.kill()
+	}
+	return h.out.close()
+}
+
+// lookup finds a function by name, partial ARN or ARN, with or without the qualifier $LATEST.
+func (h *Host) lookup(nameOrARN string) (*function, error) {
+	name := strings.TrimSuffix(nameOrARN, ":$LATEST")
+	for _, prefix := range []string{h.ARN(""), h.cfg.Account + ":function:"} {
+		name = strings.TrimPrefix(name, prefix)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f, found := h.functions[name]
+	if !found {
+		return nil, &wire.Error{Code: "ResourceNotFoundException", Message: "Function not found: " + h.ARN(name), Status: http.StatusNotFound}
+	}
+	return f, nil
+}

@@ -1,0 +1,186 @@
+package lambdahost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// Lambda's quotas on payloads: 6 MB each way for a synchronous invocation, 1 MB for an asynchronous one.
+const (
+	maxPayload      = 6 << 20
+	maxAsyncPayload = 1 << 20
+)
+
+// Result is what became of an invocation. A function that failed is a Result, not an error.
+type Result struct {
+	Payload       []byte // the function's answer, or {errorType, errorMessage, ...}
+	FunctionError string // "" or Unhandled
+	ErrorType     string
+	ErrorMessage  string
+}
+
+// invocation is one piece of work for a function.
+type invocation struct {
+	id       string
+	arn      string
+	payload  []byte
+	deadline time.Time
+}
+
+// Invoke runs a function and waits for it. An error (ResourceNotFoundException, TooManyRequestsException,
+// RequestTooLargeException, a bootstrap that cannot be started) means that nothing was run. ctx bounds the wait
+// for the function's process to be free; what has started runs to its own end or deadline, as in Lambda.
+func (h *Host) Invoke(ctx context.Context, nameOrARN string, payload []byte) (Result, error) {
+	f, err := h.lookup(nameOrARN)
+	if err != nil {
+		return Result{}, err
+	}
+	if len(payload) > maxPayload {
+		return Result{}, tooLarge(maxPayload)
+	}
+	id, err := h.enter(f)
+	if err != nil {
+		return Result{}, err
+	}
+	defer h.leave(f)
+	in := invocation{id: id, arn: f.arn, payload: payload}
+	if f.Handler != nil {
+		return limited(h.call(ctx, f, in)), nil
+	}
+	return h.run(ctx, f, in)
+}
+
+// enter counts an invocation in and names it, unless the reserved concurrency is used up.
+func (h *Host) enter(f *function) (requestID string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return "", errors.New("invoking " + f.Name + ": the Lambda host is closed")
+	}
+	if f.Concurrency > 0 && f.running >= f.Concurrency {
+		return "", &wire.Error{Code: "TooManyRequestsException", Message: "Rate Exceeded.", Status: http.StatusTooManyRequests}
+	}
+	f.running++
+	h.requests++
+	return fmt.Sprintf("1a3bda00-0000-4000-8000-%012d", h.requests), nil
+}
+
+func (h *Host) leave(f *function) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f.running--
+}
+
+// call runs a function that lives in this process.
+func (h *Host) call(ctx context.Context, f *function, in invocation) (r Result) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Timeout)
+	defer cancel()
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: in.id, InvokedFunctionArn: in.arn})
+	defer func() {
+		if p := recover(); p != nil {
+			h.out.print(fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
+			r = failed(typeName(p), fmt.Sprint(p))
+		}
+	}()
+	answer, err := f.Handler(ctx, in.payload)
+	if err != nil {
+		return failed(typeName(err), err.Error())
+	}
+	return Result{Payload: answer}
+}
+
+// run gives work to the function's process, starting one where none is warm.
+func (h *Host) run(ctx context.Context, f *function, in invocation) (Result, error) {
+	select {
+	case <-f.turn:
+	case <-ctx.Done():
+		return Result{}, fmt.Errorf("waiting for %s to be free: %w", f.Name, ctx.Err())
+	}
+	defer func() { f.turn <- struct{}{} }()
+	if f.process == nil || f.process.gone() {
+		if err := h.start(f); err != nil {
+			return Result{}, fmt.Errorf("starting %s: %w", f.Name, err)
+		}
+	}
+	r := f.process.invoke(in, f.Timeout)
+	h.out.sync()
+	return r, nil
+}
+
+// start makes the function's process and remembers it for Close.
+func (h *Host) start(f *function) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return errors.New("the Lambda host is closed")
+	}
+	p, err := startProcess(f.Path, h.environment(f), h.out.file)
+	if err != nil {
+		return err
+	}
+	delete(h.processes, f.process)
+	f.process, h.processes[p] = p, true
+	return nil
+}
+
+// Kill ends the function's process at whatever point it is, as a crash or a lost machine would: the invocation it
+// runs fails with Runtime.ExitError, and the next one starts a new process. Nothing happens where none runs.
+func (h *Host) Kill(nameOrARN string) {
+	f, err := h.lookup(nameOrARN)
+	if err != nil {
+		return
+	}
+	h.mu.Lock()
+	p := f.process
+	h.mu.Unlock()
+	if p != nil {
+		p.kill()
+	}
+}
+
+// retire ends the process of a function that was replaced, after what it is running.
+func (h *Host) retire(f *function) {
+	<-f.turn
+	defer func() { f.turn <- struct{}{} }()
+	if f.process != nil {
+		f.process.kill()
+	}
+}
+
+// failed is the result of a function that did not answer.
+func failed(errorType, message string) Result {
+	body, _ := json.Marshal(map[string]string{"errorType": errorType, "errorMessage": message}) // strings always encode
+	return Result{Payload: body, FunctionError: "Unhandled", ErrorType: errorType, ErrorMessage: message}
+}
+
+// limited replaces an answer that is over the quota.
+func limited(r Result) Result {
+	if len(r.Payload) > maxPayload {
+		return failed("Function.ResponseSizeTooLarge", fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxPayload))
+	}
+	return r
+}
+
+func tooLarge(limit int) error {
+	return &wire.Error{Code: "RequestTooLargeException", Status: http.StatusRequestEntityTooLarge,
+		Message: fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit)}
+}
+
+// typeName is what aws-lambda-go reports as the errorType of v.
+func typeName(v any) string {
+	t := reflect.TypeOf(v)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Name()
+}

@@ -1,0 +1,107 @@
+package lambdahost
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"sync"
+)
+
+// mark is written into the pipe by sync. No function prints it.
+const mark = "\x00\x01lambdahost sync\x01\x00"
+
+// output collects what functions print. They write straight into one pipe, so their order is kept, and sync can
+// tell that everything written before it has arrived.
+type output struct {
+	file *os.File // the pipe's writing end: stdout and stderr of every process
+
+	turn sync.Mutex    // one sync at a time
+	seen chan struct{} // the mark has come out
+
+	mu      sync.Mutex
+	log     io.Writer
+	pending []byte // may hold the start of a mark
+	kept    []byte
+	closed  bool
+}
+
+// newOutput panics where the system has no pipe left.
+func newOutput(log io.Writer) *output {
+	r, w, err := os.Pipe()
+	if err != nil {
+		panic(err)
+	}
+	o := &output{file: w, log: log, seen: make(chan struct{}, 1)}
+	go o.read(r)
+	return o
+}
+
+func (o *output) read(r *os.File) {
+	defer r.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(buf)
+		o.add(buf[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (o *output) add(b []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pending = append(o.pending, b...)
+	for {
+		before, after, found := bytes.Cut(o.pending, []byte(mark))
+		if !found {
+			break
+		}
+		o.keep(before)
+		o.pending = after
+		o.seen <- struct{}{}
+	}
+	whole := max(0, len(o.pending)-len(mark)+1)
+	o.keep(o.pending[:whole])
+	o.pending = append([]byte(nil), o.pending[whole:]...)
+}
+
+func (o *output) keep(b []byte) {
+	o.kept = append(o.kept, b...)
+	if o.log != nil && len(b) > 0 {
+		_, _ = o.log.Write(b)
+	}
+}
+
+// print adds a line that no process wrote.
+func (o *output) print(text string) { _, _ = o.file.WriteString(text) }
+
+// sync waits until everything printed so far is in the text. It does nothing once closed.
+func (o *output) sync() {
+	o.turn.Lock()
+	defer o.turn.Unlock()
+	if _, err := o.file.WriteString(mark); err == nil {
+		<-o.seen
+	}
+}
+
+// text returns a copy of everything printed so far.
+func (o *output) text() []byte {
+	o.sync()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append(bytes.Clone(o.kept), o.pending...)
+}
+
+// close takes in the rest of what was printed. Repeatable.
+func (o *output) close() error {
+	o.sync()
+	o.mu.Lock()
+	first := !o.closed
+	o.closed = true
+	o.mu.Unlock()
+	if !first {
+		return nil
+	}
+	return o.file.Close()
+}

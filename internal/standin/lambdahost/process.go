@@ -1,0 +1,170 @@
+package lambdahost
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// initLimit is how long a bootstrap may take until it first asks for work.
+const initLimit = 10 * time.Second
+
+// process is one running bootstrap and the Runtime API it talks to. invoke is for one goroutine at a time.
+//
+//	started ──/next──► parked ──invoke──► working ──answer──► settling ──/next──► parked ...
+//	any state: the process exits, or is killed at the deadline; then it is gone for good
+type process struct {
+	cmd     *exec.Cmd
+	server  *http.Server
+	runtime *runtimeAPI
+	parked  bool          // waits in /next, with nothing to do
+	exited  chan struct{} // closed when it has ended
+	exit    string        // how it ended; read after exited
+}
+
+// startProcess starts a bootstrap with exactly env, its Runtime API on a loopback port of its own, and prints to out.
+func startProcess(path string, env []string, out *os.File) (*process, error) {
+	var loopback net.ListenConfig
+	listener, err := loopback.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	api := newRuntimeAPI()
+	p := &process{runtime: api, server: &http.Server{Handler: api.routes(), ReadHeaderTimeout: time.Minute}, exited: make(chan struct{})}
+	p.cmd = exec.Command(path) //nolint:gosec,noctx // the registered bootstrap; its end is kill's business
+	p.cmd.Dir = filepath.Dir(path)
+	p.cmd.Env = append(slices.Clone(env), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	if err := p.cmd.Start(); err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	go func() { _ = p.server.Serve(listener) }()
+	go p.reap()
+	return p, nil
+}
+
+// reap waits for the end of the process.
+func (p *process) reap() {
+	p.exit = "Runtime exited without providing a reason"
+	if err := p.cmd.Wait(); err != nil {
+		p.exit = "Runtime exited with error: " + err.Error()
+	}
+	_ = p.server.Close()
+	close(p.exited)
+}
+
+// gone says whether the process has ended.
+func (p *process) gone() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// kill ends the process and waits until it has. Repeatable.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // fails only where it has ended already
+	<-p.exited
+}
+
+// invoke runs one invocation and waits until the process asks for the next one, has ended, or was killed at the deadline.
+func (p *process) invoke(in invocation, timeout time.Duration) Result {
+	if !p.park(time.After(initLimit)) {
+		return p.initFailure(in)
+	}
+	p.parked = false
+	in.deadline = time.Now().Add(timeout)
+	deadline := time.After(timeout)
+	if !p.runtime.give(in, p.exited) {
+		return p.exitError(in)
+	}
+	select {
+	case r := <-p.runtime.answers:
+		if !p.park(deadline) {
+			p.kill()
+		}
+		return r
+	case <-p.exited:
+		return p.lastWords(in)
+	case <-deadline:
+		p.kill()
+		return failed("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, timeout.Seconds()))
+	}
+}
+
+// park waits until the process asks for work; false means that it ended or that the limit came first.
+func (p *process) park(limit <-chan time.Time) bool {
+	if p.parked {
+		return !p.gone()
+	}
+	select {
+	case <-p.runtime.asks:
+		p.parked = true
+	case <-p.exited:
+	case <-limit:
+	}
+	return p.parked
+}
+
+// initFailure is the result where the process never asked for work.
+func (p *process) initFailure(in invocation) Result {
+	if !p.gone() {
+		p.kill()
+		return failed("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, initLimit.Seconds()))
+	}
+	return p.lastWords(in)
+}
+
+// lastWords is the result where the process has ended: what it said before, or how it ended.
+func (p *process) lastWords(in invocation) Result {
+	select {
+	case r := <-p.runtime.answers:
+		return r
+	default:
+		return p.exitError(in)
+	}
+}
+
+func (p *process) exitError(in invocation) Result {
+	return failed("Runtime.ExitError", "RequestId: "+in.id+" Error: "+p.exit)
+}
+
+// environment is everything a function's process sees of the world; nothing is inherited.
+func (h *Host) environment(f *function) []string {
+	env := map[string]string{
+		"_HANDLER":                        "bootstrap",
+		"AWS_LAMBDA_FUNCTION_NAME":        f.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION":     "$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + f.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME":      "standin/[$LATEST]",
+		"AWS_REGION":                      h.cfg.Region,
+		"AWS_DEFAULT_REGION":              h.cfg.Region,
+		"AWS_ACCESS_KEY_ID":               h.cfg.Account, // how the stand-in knows the account,
+		"AWS_SECRET_ACCESS_KEY":           "x",
+		"AWS_SESSION_TOKEN":               f.Name, // and the caller
+		"LAMBDA_TASK_ROOT":                filepath.Dir(f.Path),
+		"LANG":                            "en_US.UTF-8",
+		"PATH":                            "/usr/local/bin:/usr/bin:/bin:/opt/bin",
+		"TZ":                              ":UTC",
+	}
+	for name, value := range f.Env {
+		env[name] = value
+	}
+	list := make([]string, 0, len(env))
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	slices.Sort(list)
+	return list
+}
