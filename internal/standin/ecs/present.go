@@ -1,0 +1,89 @@
+package ecs
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// Refusal is a running task whose credential a target does not accept. It never holds the credential.
+type Refusal struct {
+	Service        string // its name
+	Task           string // ARN
+	TaskDefinition string // family:revision
+	Target, Env    string
+}
+
+// Verifiers returns one verifier per running task that is part of target, for a symmetric target: a credential is
+// good only if every one of them accepts it. They hold what their tasks were started with.
+func (s *Service) Verifiers(target string) []func(credential string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []func(string) bool
+	for _, t := range s.tasks {
+		for _, p := range t.processes {
+			for _, v := range p.app.Verifies {
+				if v.Target == target {
+					out = append(out, p.verifier(v.Env))
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (p process) verifier(names []string) func(string) bool {
+	return func(credential string) bool {
+		return credential != "" && slices.ContainsFunc(names, func(n string) bool { return p.environment[n] == credential })
+	}
+}
+
+// Present lets every task that still runs, draining ones included, present every credential now, and returns who
+// was refused, sorted. It changes nothing. Call it after every step of a scenario: a retired credential that is
+// still in use is seen.
+func (s *Service) Present() []Refusal {
+	var refused []Refusal
+	for _, attempt := range s.attempts() {
+		if !s.accepts(attempt.Target, attempt.credential) {
+			refused = append(refused, attempt.Refusal)
+		}
+	}
+	slices.SortFunc(refused, func(a, b Refusal) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Task, b.Task), cmp.Compare(a.Target, b.Target), cmp.Compare(a.Env, b.Env))
+	})
+	return refused
+}
+
+type presentation struct {
+	Refusal
+	credential string
+}
+
+func (s *Service) attempts() []presentation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []presentation
+	for _, t := range s.tasks {
+		for _, p := range t.processes {
+			for _, c := range p.app.Presents {
+				td := t.deployment.revision.definition
+				out = append(out, presentation{Refusal{t.service.name, t.arn, shortName(td), c.Target, c.Env}, p.environment[c.Env]})
+			}
+		}
+	}
+	return out
+}
+
+// Environment returns what a container of a running task was started with; nil where there is none.
+func (s *Service) Environment(taskARN, container string) map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tasks {
+		for _, p := range t.processes {
+			if t.arn == taskARN && p.container == container {
+				return maps.Clone(p.environment)
+			}
+		}
+	}
+	return nil
+}

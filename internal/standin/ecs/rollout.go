@@ -1,0 +1,195 @@
+package ecs
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// How long things take here. The vendor promises nothing; these are of the order that people see.
+const (
+	reactTime   = time.Second      // from a request to the scheduler's first look
+	drainTime   = 15 * time.Second // from leaving the load balancer to SIGTERM
+	stopTime    = 5 * time.Second  // from SIGTERM to the end of the process
+	retryTime   = 10 * time.Second // after one failed task; doubles with each
+	longestWait = 15 * time.Minute
+)
+
+// revision is a service revision: what one deployment deploys.
+type revision struct {
+	arn        string
+	definition *taskDefinition
+	created    time.Time
+}
+
+// deployment is one entry of a service's deployments.
+type deployment struct {
+	id                      string
+	revision                *revision
+	of                      *serviceDeployment
+	status, rollout, reason string
+	failed                  int       // consecutive failed tasks
+	notBefore               time.Time // when the next task may start
+	created, updated        time.Time
+}
+
+// deploy starts a rollout onto td and supersedes whatever is under way.
+func (s *Service) deploy(sv *service, td *taskDefinition) {
+	rev := &revision{arn: s.arn("service-revision/%s/%s/%019d", sv.cluster, sv.name, s.id()), definition: td, created: s.now()}
+	sd := &serviceDeployment{arn: s.arn("service-deployment/%s/%s/%019d", sv.cluster, sv.name, s.id()), created: s.now(), target: rev}
+	for _, d := range sv.deployments {
+		sd.sources = append(sd.sources, d.revision)
+	}
+	if n := len(sv.history); n > 0 && sv.history[n-1].finished.IsZero() {
+		sv.history[n-1].finish(s.now(), "STOPPED", "Superseded by a newer service deployment.")
+	}
+	sd.move(s.now(), "IN_PROGRESS", "")
+	sv.history = append(sv.history, sd)
+	s.begin(sv, sd, rev, "ECS deployment %s in progress.")
+}
+
+// begin makes rev the PRIMARY deployment and turns the one before into an ACTIVE one.
+func (s *Service) begin(sv *service, sd *serviceDeployment, rev *revision, reason string) {
+	for _, d := range sv.deployments {
+		d.status = "ACTIVE"
+		for _, t := range s.in(d, starting) {
+			s.end(t, "ServiceSchedulerInitiated", "Deployment "+d.id+" was superseded")
+		}
+	}
+	d := &deployment{id: fmt.Sprintf("ecs-svc/%019d", s.id()), revision: rev, of: sd, status: "PRIMARY", created: s.now(), updated: s.now()}
+	sv.deployments = append([]*deployment{d}, sv.deployments...)
+	s.rollout(sv, d, "IN_PROGRESS", fmt.Sprintf(reason, d.id))
+	s.later(reactTime, "ecs looks at "+sv.name, func() { s.step(sv) })
+}
+
+// rollout moves a deployment's rollout state and tells the bus.
+func (s *Service) rollout(sv *service, d *deployment, state, reason string) {
+	d.rollout, d.reason, d.updated = state, reason, s.now()
+	kind := "INFO"
+	if state == "FAILED" {
+		kind = "ERROR"
+	}
+	s.pending = append(s.pending, sim.Event{
+		Source: "aws.ecs", DetailType: "ECS Deployment State Change", Resources: []string{sv.arn},
+		Detail: map[string]string{
+			"eventType": kind, "eventName": "SERVICE_DEPLOYMENT_" + state, "deploymentId": d.id,
+			"updatedAt": s.now().Format(time.RFC3339), "reason": reason,
+		},
+	})
+}
+
+// step does whatever a service needs next. It is level-triggered: call it whenever something changed.
+//
+//	PRIMARY has            | what happens
+//	-----------------------|----------------------------------------------
+//	FAILED                 | nothing any more
+//	fewer tasks than asked | one starts, unless one is starting already
+//	more                   | the newest drain
+//	as many                | everybody else's tasks drain; then COMPLETED
+func (s *Service) step(sv *service) {
+	s.forget()
+	p := sv.primary()
+	up := s.in(p, running)
+	switch {
+	case p.rollout == "FAILED":
+	case len(up) < sv.desired:
+		if len(s.in(p, starting)) == 0 && !s.now().Before(p.notBefore) {
+			s.launch(sv, p)
+		}
+	default:
+		for _, t := range up[sv.desired:] {
+			s.drain(sv, t)
+		}
+		s.replace(sv, p)
+	}
+}
+
+// replace ends every other deployment, and completes p when none is left.
+func (s *Service) replace(sv *service, p *deployment) {
+	left := []*deployment{p}
+	for _, d := range sv.deployments[1:] {
+		for _, t := range s.in(d, running) {
+			s.drain(sv, t)
+		}
+		if len(s.in(d, draining)) > 0 {
+			left = append(left, d)
+		}
+	}
+	sv.deployments = left
+	if len(left) == 1 && p.rollout == "IN_PROGRESS" {
+		s.complete(sv, p)
+	}
+}
+
+func (s *Service) complete(sv *service, p *deployment) {
+	sv.completed = p.revision
+	s.rollout(sv, p, "COMPLETED", "ECS deployment "+p.id+" completed.")
+	if p.of.rollback != nil {
+		p.of.finish(s.now(), "ROLLBACK_SUCCESSFUL", p.of.reason)
+		return
+	}
+	p.of.finish(s.now(), "SUCCESSFUL", "")
+}
+
+// failed counts a failed task, puts off the next, and asks the circuit breaker.
+func (s *Service) failed(sv *service, d *deployment) {
+	d.failed++
+	wait := min(retryTime<<min(d.failed-1, 10), longestWait)
+	d.notBefore = s.now().Add(wait)
+	s.later(wait, "ecs retries "+sv.name, func() { s.step(sv) })
+	breaker := sv.configuration.CircuitBreaker
+	if d != sv.primary() || d.rollout != "IN_PROGRESS" || breaker == nil || !breaker.Enable || d.failed < sv.threshold() {
+		return
+	}
+	s.rollout(sv, d, "FAILED", "ECS deployment circuit breaker: tasks failed to start.")
+	switch {
+	case d.of.rollback != nil:
+		d.of.finish(s.now(), "ROLLBACK_FAILED", "Rollback failed: tasks failed to start.")
+	case breaker.Rollback && sv.completed != nil:
+		s.rollBack(sv, "Service deployment rolled back because the circuit breaker threshold was exceeded.")
+	default:
+		d.of.finish(s.now(), "STOPPED", "Service deployment stopped because the circuit breaker threshold was exceeded.")
+	}
+}
+
+// threshold is the circuit breaker's (API_DeploymentCircuitBreaker): half of the desired count, between 3 and 200.
+func (sv *service) threshold() int { return min(max((sv.desired+1)/2, 3), 200) }
+
+// rollBack starts a deployment back to the last completed revision, as part of the same service deployment.
+func (s *Service) rollBack(sv *service, why string) {
+	sd := sv.primary().of
+	sd.move(s.now(), "ROLLBACK_IN_PROGRESS", why)
+	sd.rollback = &rollbackView{why, stamp(s.now()), sv.completed.arn}
+	s.begin(sv, sd, sv.completed, "ECS deployment circuit breaker: rolling back to deploymentId %s.")
+}
+
+type deploymentView struct {
+	ID                 string     `json:"id"`
+	Status             string     `json:"status"`
+	TaskDefinition     string     `json:"taskDefinition"`
+	DesiredCount       int        `json:"desiredCount"`
+	RunningCount       int        `json:"runningCount"`
+	PendingCount       int        `json:"pendingCount"`
+	FailedTasks        int        `json:"failedTasks"`
+	RolloutState       string     `json:"rolloutState,omitempty"`
+	RolloutStateReason string     `json:"rolloutStateReason,omitempty"`
+	CreatedAt          *wire.Time `json:"createdAt"`
+	UpdatedAt          *wire.Time `json:"updatedAt"`
+}
+
+func (s *Service) describeDeployment(sv *service, d *deployment) deploymentView {
+	v := deploymentView{
+		ID: d.id, Status: d.status, TaskDefinition: d.revision.definition.ARN, FailedTasks: d.failed,
+		RunningCount: len(s.in(d, running)) + len(s.in(d, draining)), PendingCount: len(s.in(d, starting)),
+		CreatedAt: stamp(d.created), UpdatedAt: stamp(d.updated),
+	}
+	if d.status == "PRIMARY" {
+		v.DesiredCount = sv.desired
+	}
+	if sv.controller == "ECS" {
+		v.RolloutState, v.RolloutStateReason = d.rollout, d.reason
+	}
+	return v
+}

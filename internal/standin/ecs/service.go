@@ -1,0 +1,300 @@
+package ecs
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// settings are members of a service that the stand-in keeps verbatim and does not act on.
+type settings struct {
+	LaunchType                    json.RawMessage `json:"launchType,omitempty"`
+	CapacityProviderStrategy      json.RawMessage `json:"capacityProviderStrategy,omitempty"`
+	PlatformVersion               json.RawMessage `json:"platformVersion,omitempty"`
+	NetworkConfiguration          json.RawMessage `json:"networkConfiguration,omitempty"`
+	LoadBalancers                 json.RawMessage `json:"loadBalancers,omitempty"`
+	ServiceRegistries             json.RawMessage `json:"serviceRegistries,omitempty"`
+	HealthCheckGracePeriodSeconds json.RawMessage `json:"healthCheckGracePeriodSeconds,omitempty"`
+	PropagateTags                 json.RawMessage `json:"propagateTags,omitempty"`
+	EnableECSManagedTags          json.RawMessage `json:"enableECSManagedTags,omitempty"`
+	EnableExecuteCommand          json.RawMessage `json:"enableExecuteCommand,omitempty"`
+	AvailabilityZoneRebalancing   json.RawMessage `json:"availabilityZoneRebalancing,omitempty"`
+}
+
+type deploymentConfiguration struct {
+	MaximumPercent        int             `json:"maximumPercent"`
+	MinimumHealthyPercent int             `json:"minimumHealthyPercent"`
+	CircuitBreaker        *circuitBreaker `json:"deploymentCircuitBreaker,omitempty"`
+	Strategy              string          `json:"strategy,omitempty"`
+}
+
+type circuitBreaker struct {
+	Enable   bool `json:"enable"`
+	Rollback bool `json:"rollback"`
+}
+
+type controller struct {
+	Type string `json:"type"`
+}
+
+// service is one service. Its newest deployment, the PRIMARY one, comes first.
+type service struct {
+	settings
+	cluster, name, arn string
+	controller         string
+	configuration      deploymentConfiguration
+	desired            int
+	deployments        []*deployment
+	history            []*serviceDeployment // oldest first
+	completed          *revision            // what a rollback goes back to
+	created            time.Time
+}
+
+func (sv *service) primary() *deployment { return sv.deployments[0] }
+
+type clusterInput struct {
+	ClusterName string `json:"clusterName"`
+	Tags        []tag  `json:"tags"`
+}
+
+type clusterOutput struct {
+	Cluster map[string]string `json:"cluster"`
+}
+
+func (s *Service) createCluster(_ context.Context, in clusterInput) (clusterOutput, error) {
+	if in.ClusterName == "" {
+		in.ClusterName = "default"
+	}
+	s.clusters[in.ClusterName] = true
+	arn := s.arn("cluster/%s", in.ClusterName)
+	out := map[string]string{"clusterArn": arn, "clusterName": in.ClusterName, "status": "ACTIVE"}
+	return clusterOutput{out}, s.setTags(arn, in.Tags)
+}
+
+// clusterName reads a cluster's name, ARN or absence, and refuses a cluster that is not there.
+func (s *Service) clusterName(ref string) (string, error) {
+	if ref == "" {
+		ref = "default"
+	}
+	name := ref[strings.LastIndex(ref, "/")+1:]
+	if !s.clusters[name] {
+		return "", wire.Errorf("ClusterNotFoundException", "Cluster not found.")
+	}
+	return name, nil
+}
+
+// service returns the service that ref, a name or an ARN, names in a cluster.
+func (s *Service) service(cluster, ref string) (*service, error) {
+	name, err := s.clusterName(cluster)
+	if err != nil {
+		return nil, err
+	}
+	sv, found := s.services[s.arn("service/%s/%s", name, ref[strings.LastIndex(ref, "/")+1:])]
+	if !found {
+		return nil, wire.Errorf("ServiceNotFoundException", "Service not found.")
+	}
+	return sv, nil
+}
+
+type createServiceInput struct {
+	settings
+	Cluster                 string                   `json:"cluster"`
+	ServiceName             string                   `json:"serviceName"`
+	TaskDefinition          string                   `json:"taskDefinition"`
+	DesiredCount            *int                     `json:"desiredCount"`
+	ClientToken             string                   `json:"clientToken"`
+	SchedulingStrategy      string                   `json:"schedulingStrategy"`
+	DeploymentController    *controller              `json:"deploymentController"`
+	DeploymentConfiguration *deploymentConfiguration `json:"deploymentConfiguration"`
+	Tags                    []tag                    `json:"tags"`
+}
+
+type serviceOutput struct {
+	Service *serviceView `json:"service"`
+}
+
+func (s *Service) createService(_ context.Context, in createServiceInput) (serviceOutput, error) {
+	cluster, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return serviceOutput{}, err
+	}
+	td, err := s.deployable(in.TaskDefinition)
+	if err != nil {
+		return serviceOutput{}, err
+	}
+	sv := &service{
+		settings: in.settings, cluster: cluster, name: in.ServiceName, arn: s.arn("service/%s/%s", cluster, in.ServiceName),
+		controller: "ECS", configuration: deploymentConfiguration{MaximumPercent: 200, MinimumHealthyPercent: 100}, created: s.now(),
+	}
+	if err := s.checkNew(sv, in); err != nil {
+		return serviceOutput{}, err
+	}
+	s.services[sv.arn] = sv
+	s.deploy(sv, td)
+	return serviceOutput{s.describe(sv)}, s.setTags(sv.arn, in.Tags)
+}
+
+func (s *Service) checkNew(sv *service, in createServiceInput) error {
+	if in.ServiceName == "" || in.SchedulingStrategy == "DAEMON" {
+		return wire.NotImplemented("a service without a name, or DAEMON")
+	}
+	if s.services[sv.arn] != nil {
+		return wire.Errorf("InvalidParameterException", "Creation of service was not idempotent.")
+	}
+	if in.DeploymentController != nil {
+		sv.controller = in.DeploymentController.Type
+	}
+	if in.DesiredCount != nil {
+		sv.desired = *in.DesiredCount
+	}
+	return sv.configure(in.DeploymentConfiguration)
+}
+
+func (sv *service) configure(c *deploymentConfiguration) error {
+	if c == nil {
+		return nil
+	}
+	if c.Strategy != "" && c.Strategy != "ROLLING" {
+		return wire.NotImplemented("deployment strategy %s", c.Strategy)
+	}
+	sv.configuration = *c
+	return nil
+}
+
+type updateServiceInput struct {
+	Cluster                 string                   `json:"cluster"`
+	Service                 string                   `json:"service"`
+	TaskDefinition          string                   `json:"taskDefinition"`
+	DesiredCount            *int                     `json:"desiredCount"`
+	ForceNewDeployment      bool                     `json:"forceNewDeployment"`
+	DeploymentConfiguration *deploymentConfiguration `json:"deploymentConfiguration"`
+}
+
+func (s *Service) updateService(_ context.Context, in updateServiceInput) (serviceOutput, error) {
+	sv, err := s.service(in.Cluster, in.Service)
+	if err != nil {
+		return serviceOutput{}, err
+	}
+	td := sv.primary().revision.definition
+	if in.TaskDefinition != "" {
+		if sv.controller != "ECS" {
+			return serviceOutput{}, wire.Errorf("InvalidParameterException", "Unable to update task definition on services with a %s deployment controller.", sv.controller)
+		}
+		if td, err = s.deployable(in.TaskDefinition); err != nil {
+			return serviceOutput{}, err
+		}
+	}
+	if err := sv.configure(in.DeploymentConfiguration); err != nil {
+		return serviceOutput{}, err
+	}
+	if in.DesiredCount != nil {
+		sv.desired = *in.DesiredCount
+		sv.primary().updated = s.now()
+	}
+	if in.ForceNewDeployment || td != sv.primary().revision.definition {
+		s.deploy(sv, td)
+	}
+	s.step(sv)
+	return serviceOutput{s.describe(sv)}, nil
+}
+
+type describeServicesInput struct {
+	Cluster  string   `json:"cluster"`
+	Services []string `json:"services"`
+	Include  []string `json:"include"`
+}
+
+type describeServicesOutput struct {
+	Services []*serviceView `json:"services"`
+	Failures []failure      `json:"failures"`
+}
+
+func (s *Service) describeServices(_ context.Context, in describeServicesInput) (describeServicesOutput, error) {
+	cluster, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return describeServicesOutput{}, err
+	}
+	out := describeServicesOutput{Services: []*serviceView{}, Failures: []failure{}}
+	for _, ref := range in.Services {
+		sv, err := s.service(in.Cluster, ref)
+		if err != nil {
+			out.Failures = append(out.Failures, failure{s.arn("service/%s/%s", cluster, ref), "MISSING"})
+			continue
+		}
+		v := s.describe(sv)
+		if v.Tags, err = s.included(sv.arn, in.Include); err != nil {
+			return describeServicesOutput{}, err
+		}
+		out.Services = append(out.Services, v)
+	}
+	return out, nil
+}
+
+type listServicesInput struct {
+	Cluster    string  `json:"cluster"`
+	MaxResults *int    `json:"maxResults"`
+	NextToken  *string `json:"nextToken"`
+}
+
+type listServicesOutput struct {
+	ServiceARNs []string `json:"serviceArns"`
+	NextToken   *string  `json:"nextToken,omitempty"`
+}
+
+func (s *Service) listServices(_ context.Context, in listServicesInput) (listServicesOutput, error) {
+	cluster, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return listServicesOutput{}, err
+	}
+	arns := []string{}
+	for _, arn := range slices.Sorted(maps.Keys(s.services)) {
+		if s.services[arn].cluster == cluster {
+			arns = append(arns, arn)
+		}
+	}
+	arns, next, err := page(arns, in.MaxResults, 10, in.NextToken)
+	return listServicesOutput{arns, next}, err
+}
+
+// serviceView is a service as clients see it.
+type serviceView struct {
+	settings
+	ServiceARN               string                  `json:"serviceArn"`
+	ServiceName              string                  `json:"serviceName"`
+	ClusterARN               string                  `json:"clusterArn"`
+	Status                   string                  `json:"status"`
+	SchedulingStrategy       string                  `json:"schedulingStrategy"`
+	DesiredCount             int                     `json:"desiredCount"`
+	RunningCount             int                     `json:"runningCount"`
+	PendingCount             int                     `json:"pendingCount"`
+	TaskDefinition           string                  `json:"taskDefinition"`
+	DeploymentController     controller              `json:"deploymentController"`
+	DeploymentConfiguration  deploymentConfiguration `json:"deploymentConfiguration"`
+	Deployments              []deploymentView        `json:"deployments"`
+	CurrentServiceDeployment string                  `json:"currentServiceDeployment,omitempty"`
+	CreatedAt                *wire.Time              `json:"createdAt"`
+	Tags                     []tag                   `json:"tags,omitempty"`
+}
+
+func (s *Service) describe(sv *service) *serviceView {
+	v := &serviceView{
+		settings: sv.settings, ServiceARN: sv.arn, ServiceName: sv.name, ClusterARN: s.arn("cluster/%s", sv.cluster), Status: "ACTIVE",
+		SchedulingStrategy: "REPLICA", DesiredCount: sv.desired, TaskDefinition: sv.primary().revision.definition.ARN,
+		DeploymentController: controller{sv.controller}, DeploymentConfiguration: sv.configuration, CreatedAt: stamp(sv.created),
+	}
+	for _, d := range sv.deployments {
+		dv := s.describeDeployment(sv, d)
+		v.RunningCount += dv.RunningCount
+		v.PendingCount += dv.PendingCount
+		v.Deployments = append(v.Deployments, dv)
+	}
+	if sd := sv.history[len(sv.history)-1]; sd.finished.IsZero() {
+		v.CurrentServiceDeployment = sd.arn
+	}
+	return v
+}

@@ -1,0 +1,227 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// serviceDeployment is one attempt to bring a service somewhere, a rollback included.
+type serviceDeployment struct {
+	arn, status, reason                 string
+	target                              *revision
+	sources                             []*revision
+	rollback                            *rollbackView
+	created, updated, finished, stopped time.Time
+}
+
+func (sd *serviceDeployment) move(now time.Time, status, reason string) {
+	sd.status, sd.reason, sd.updated = status, reason, now
+}
+
+func (sd *serviceDeployment) finish(now time.Time, status, reason string) {
+	sd.move(now, status, reason)
+	sd.finished = now
+	if status == "STOPPED" {
+		sd.stopped = now
+	}
+}
+
+type rollbackView struct {
+	Reason             string     `json:"reason"`
+	StartedAt          *wire.Time `json:"startedAt"`
+	ServiceRevisionARN string     `json:"serviceRevisionArn"`
+}
+
+type briefView struct {
+	ServiceDeploymentARN     string     `json:"serviceDeploymentArn"`
+	ServiceARN               string     `json:"serviceArn"`
+	ClusterARN               string     `json:"clusterArn"`
+	Status                   string     `json:"status"`
+	StatusReason             string     `json:"statusReason,omitempty"`
+	TargetServiceRevisionARN string     `json:"targetServiceRevisionArn,omitempty"`
+	CreatedAt                *wire.Time `json:"createdAt"`
+	StartedAt                *wire.Time `json:"startedAt"`
+	FinishedAt               *wire.Time `json:"finishedAt,omitempty"`
+}
+
+type listServiceDeploymentsInput struct {
+	Cluster    string   `json:"cluster"`
+	Service    string   `json:"service"`
+	Status     []string `json:"status"`
+	MaxResults *int     `json:"maxResults"`
+	NextToken  *string  `json:"nextToken"`
+}
+
+type listServiceDeploymentsOutput struct {
+	ServiceDeployments []briefView `json:"serviceDeployments"`
+	NextToken          *string     `json:"nextToken,omitempty"`
+}
+
+// listServiceDeployments lists the newest first. AWS forgets after 90 days, and so does this.
+func (s *Service) listServiceDeployments(_ context.Context, in listServiceDeploymentsInput) (listServiceDeploymentsOutput, error) {
+	sv, err := s.service(in.Cluster, in.Service)
+	if err != nil {
+		return listServiceDeploymentsOutput{}, err
+	}
+	all := []briefView{}
+	for _, sd := range slices.Backward(sv.history) {
+		if s.now().Sub(sd.created) < 90*24*time.Hour && (len(in.Status) == 0 || slices.Contains(in.Status, sd.status)) {
+			all = append(all, briefView{
+				sd.arn, sv.arn, s.arn("cluster/%s", sv.cluster), sd.status, sd.reason, sd.target.arn,
+				stamp(sd.created), stamp(sd.created), stamp(sd.finished),
+			})
+		}
+	}
+	all, next, err := page(all, in.MaxResults, 20, in.NextToken)
+	return listServiceDeploymentsOutput{all, next}, err
+}
+
+type summaryView struct {
+	ARN string `json:"arn"`
+}
+
+type breakerView struct {
+	Status       string `json:"status"`
+	FailureCount int    `json:"failureCount"`
+	Threshold    int    `json:"threshold"`
+}
+
+type serviceDeploymentView struct {
+	ServiceDeploymentARN     string        `json:"serviceDeploymentArn"`
+	ServiceARN               string        `json:"serviceArn"`
+	ClusterARN               string        `json:"clusterArn"`
+	Status                   string        `json:"status"`
+	StatusReason             string        `json:"statusReason,omitempty"`
+	SourceServiceRevisions   []summaryView `json:"sourceServiceRevisions"`
+	TargetServiceRevision    *summaryView  `json:"targetServiceRevision"`
+	Rollback                 *rollbackView `json:"rollback,omitempty"`
+	DeploymentCircuitBreaker breakerView   `json:"deploymentCircuitBreaker"`
+	CreatedAt                *wire.Time    `json:"createdAt"`
+	StartedAt                *wire.Time    `json:"startedAt"`
+	UpdatedAt                *wire.Time    `json:"updatedAt"`
+	FinishedAt               *wire.Time    `json:"finishedAt,omitempty"`
+	StoppedAt                *wire.Time    `json:"stoppedAt,omitempty"`
+}
+
+type describeServiceDeploymentsInput struct {
+	ARNs []string `json:"serviceDeploymentArns"`
+}
+
+type describeServiceDeploymentsOutput struct {
+	ServiceDeployments []serviceDeploymentView `json:"serviceDeployments"`
+	Failures           []failure               `json:"failures"`
+}
+
+func (s *Service) describeServiceDeployments(_ context.Context, in describeServiceDeploymentsInput) (describeServiceDeploymentsOutput, error) {
+	if len(in.ARNs) > 20 {
+		return describeServiceDeploymentsOutput{}, wire.Errorf("InvalidParameterException", "At most 20 service deployments can be described.")
+	}
+	out := describeServiceDeploymentsOutput{ServiceDeployments: []serviceDeploymentView{}, Failures: []failure{}}
+	for _, arn := range in.ARNs {
+		sv, sd := s.attempt(arn)
+		if sd == nil {
+			out.Failures = append(out.Failures, failure{arn, "MISSING"})
+			continue
+		}
+		out.ServiceDeployments = append(out.ServiceDeployments, s.describeAttempt(sv, sd))
+	}
+	return out, nil
+}
+
+func (s *Service) describeAttempt(sv *service, sd *serviceDeployment) serviceDeploymentView {
+	v := serviceDeploymentView{
+		ServiceDeploymentARN: sd.arn, ServiceARN: sv.arn, ClusterARN: s.arn("cluster/%s", sv.cluster), Status: sd.status, StatusReason: sd.reason,
+		SourceServiceRevisions: []summaryView{}, TargetServiceRevision: &summaryView{sd.target.arn}, Rollback: sd.rollback,
+		DeploymentCircuitBreaker: breakerView{Status: "DISABLED", Threshold: sv.threshold()},
+		CreatedAt:                stamp(sd.created), StartedAt: stamp(sd.created), UpdatedAt: stamp(sd.updated), FinishedAt: stamp(sd.finished), StoppedAt: stamp(sd.stopped),
+	}
+	for _, r := range sd.sources {
+		v.SourceServiceRevisions = append(v.SourceServiceRevisions, summaryView{r.arn})
+	}
+	if b := sv.configuration.CircuitBreaker; b != nil && b.Enable {
+		v.DeploymentCircuitBreaker.Status = "MONITORING"
+	}
+	return v
+}
+
+// attempt returns the service deployment with this ARN, and its service.
+func (s *Service) attempt(arn string) (*service, *serviceDeployment) {
+	for _, sv := range s.services {
+		for _, sd := range sv.history {
+			if sd.arn == arn {
+				return sv, sd
+			}
+		}
+	}
+	return nil, nil
+}
+
+type describeServiceRevisionsInput struct {
+	ARNs []string `json:"serviceRevisionArns"`
+}
+
+type revisionView struct {
+	ServiceRevisionARN string     `json:"serviceRevisionArn"`
+	ServiceARN         string     `json:"serviceArn"`
+	ClusterARN         string     `json:"clusterArn"`
+	TaskDefinition     string     `json:"taskDefinition"`
+	CreatedAt          *wire.Time `json:"createdAt"`
+}
+
+type describeServiceRevisionsOutput struct {
+	ServiceRevisions []revisionView `json:"serviceRevisions"`
+	Failures         []failure      `json:"failures"`
+}
+
+func (s *Service) describeServiceRevisions(_ context.Context, in describeServiceRevisionsInput) (describeServiceRevisionsOutput, error) {
+	if len(in.ARNs) > 20 {
+		return describeServiceRevisionsOutput{}, wire.Errorf("InvalidParameterException", "At most 20 service revisions can be described.")
+	}
+	out := describeServiceRevisionsOutput{ServiceRevisions: []revisionView{}, Failures: []failure{}}
+	for _, arn := range in.ARNs {
+		sv, rev := s.deployed(arn)
+		if rev == nil {
+			out.Failures = append(out.Failures, failure{arn, "MISSING"})
+			continue
+		}
+		out.ServiceRevisions = append(out.ServiceRevisions, revisionView{arn, sv.arn, s.arn("cluster/%s", sv.cluster), rev.definition.ARN, stamp(rev.created)})
+	}
+	return out, nil
+}
+
+func (s *Service) deployed(arn string) (*service, *revision) {
+	for _, sv := range s.services {
+		for _, sd := range sv.history {
+			if sd.target.arn == arn {
+				return sv, sd.target
+			}
+		}
+	}
+	return nil, nil
+}
+
+type stopServiceDeploymentInput struct {
+	ARN      string `json:"serviceDeploymentArn"`
+	StopType string `json:"stopType"`
+}
+
+type stopServiceDeploymentOutput struct {
+	ARN string `json:"serviceDeploymentArn"`
+}
+
+func (s *Service) stopServiceDeployment(_ context.Context, in stopServiceDeploymentInput) (stopServiceDeploymentOutput, error) {
+	sv, sd := s.attempt(in.ARN)
+	switch {
+	case sd == nil:
+		return stopServiceDeploymentOutput{}, wire.Errorf("ServiceDeploymentNotFoundException", "Service deployment not found.")
+	case in.StopType != "" && in.StopType != "ROLLBACK":
+		return stopServiceDeploymentOutput{}, wire.NotImplemented("stopType %s", in.StopType)
+	case sd.status != "IN_PROGRESS" || sv.completed == nil:
+		return stopServiceDeploymentOutput{}, wire.Errorf("ConflictException", "Only a service deployment in progress that has something to roll back to can be stopped.")
+	}
+	s.rollBack(sv, "Service deployment rolled back by a stop request.")
+	return stopServiceDeploymentOutput{in.ARN}, nil
+}

@@ -1,0 +1,285 @@
+package ecs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// maxSize is the most that a task definition may hold (AWS: 64 KiB).
+const maxSize = 64 << 10
+
+// definition holds the members that a caller registers, verbatim.
+type definition struct {
+	Family                  string          `json:"family"`
+	ContainerDefinitions    []container     `json:"containerDefinitions"`
+	CPU                     json.RawMessage `json:"cpu,omitempty"`
+	Memory                  json.RawMessage `json:"memory,omitempty"`
+	NetworkMode             json.RawMessage `json:"networkMode,omitempty"`
+	ExecutionRoleARN        json.RawMessage `json:"executionRoleArn,omitempty"`
+	TaskRoleARN             json.RawMessage `json:"taskRoleArn,omitempty"`
+	RequiresCompatibilities json.RawMessage `json:"requiresCompatibilities,omitempty"`
+	RuntimePlatform         json.RawMessage `json:"runtimePlatform,omitempty"`
+	Volumes                 json.RawMessage `json:"volumes,omitempty"`
+	PlacementConstraints    json.RawMessage `json:"placementConstraints,omitempty"`
+	ProxyConfiguration      json.RawMessage `json:"proxyConfiguration,omitempty"`
+	PidMode                 json.RawMessage `json:"pidMode,omitempty"`
+	IpcMode                 json.RawMessage `json:"ipcMode,omitempty"`
+	EphemeralStorage        json.RawMessage `json:"ephemeralStorage,omitempty"`
+	InferenceAccelerators   json.RawMessage `json:"inferenceAccelerators,omitempty"`
+	EnableFaultInjection    json.RawMessage `json:"enableFaultInjection,omitempty"`
+}
+
+// container is a container definition, every member as it was sent.
+type container map[string]json.RawMessage
+
+// containerMembers are the members that AWS documents.
+const containerMembers = ` command cpu credentialSpecs dependsOn disableNetworking dnsSearchDomains dnsServers dockerLabels dockerSecurityOptions
+ entryPoint environment environmentFiles essential extraHosts firelensConfiguration healthCheck hostname image interactive links
+ linuxParameters logConfiguration memory memoryReservation mountPoints name portMappings privileged pseudoTerminal
+ readonlyRootFilesystem repositoryCredentials resourceRequirements restartPolicy secrets startTimeout stopTimeout systemControls
+ ulimits user versionConsistency volumesFrom workingDirectory `
+
+// taskDefinition is a registered revision as clients see it.
+type taskDefinition struct {
+	definition
+	ARN                string      `json:"taskDefinitionArn"`
+	Revision           int         `json:"revision"`
+	Status             string      `json:"status"`
+	Compatibilities    []string    `json:"compatibilities"`
+	RequiresAttributes []attribute `json:"requiresAttributes"`
+	RegisteredAt       *wire.Time  `json:"registeredAt"`
+	RegisteredBy       string      `json:"registeredBy"`
+	DeregisteredAt     *wire.Time  `json:"deregisteredAt,omitempty"`
+}
+
+type attribute struct {
+	Name string `json:"name"`
+}
+
+// view is what the stand-in itself reads of a container.
+type view struct {
+	Name        string           `json:"name"`
+	Image       string           `json:"image"`
+	Environment []variable       `json:"environment"`
+	Secrets     []secretVariable `json:"secrets"`
+}
+
+type variable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+type secretVariable struct {
+	Name      string `json:"name"`
+	ValueFrom string `json:"valueFrom"`
+}
+
+func (c container) view() (view, error) {
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return view{}, err
+	}
+	var v view
+	return v, json.Unmarshal(raw, &v)
+}
+
+type registerInput struct {
+	definition
+	Tags []tag `json:"tags"`
+}
+
+type taskDefinitionOutput struct {
+	TaskDefinition *taskDefinition `json:"taskDefinition"`
+	Tags           []tag           `json:"tags,omitempty"`
+}
+
+func (s *Service) registerTaskDefinition(ctx context.Context, in registerInput) (taskDefinitionOutput, error) {
+	if err := in.definition.check(); err != nil {
+		return taskDefinitionOutput{}, err
+	}
+	revision := len(s.families[in.Family]) + 1
+	td := &taskDefinition{
+		definition: in.definition, Revision: revision, Status: "ACTIVE", ARN: s.arn("task-definition/%s:%d", in.Family, revision),
+		Compatibilities: []string{"EC2", "FARGATE"}, RequiresAttributes: []attribute{{"ecs.capability.task-eni"}},
+		RegisteredAt: stamp(s.now()), RegisteredBy: s.principal(wire.CallFrom(ctx).Caller),
+	}
+	for _, c := range td.ContainerDefinitions {
+		c.fillDefaults()
+	}
+	if err := s.setTags(td.ARN, in.Tags); err != nil {
+		return taskDefinitionOutput{}, err
+	}
+	s.families[in.Family] = append(s.families[in.Family], td)
+	return taskDefinitionOutput{td, s.tagList(td.ARN)}, nil
+}
+
+func (s *Service) principal(caller string) string {
+	if caller == "" {
+		return fmt.Sprintf("arn:aws:iam::%s:root", s.cfg.Account)
+	}
+	return fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/session", s.cfg.Account, caller)
+}
+
+// fillDefaults adds the members that AWS adds to every container.
+func (c container) fillDefaults() {
+	for member, value := range map[string]string{"cpu": "0", "essential": "true", "environment": "[]", "mountPoints": "[]", "portMappings": "[]", "systemControls": "[]", "volumesFrom": "[]"} {
+		if _, given := c[member]; !given {
+			c[member] = json.RawMessage(value)
+		}
+	}
+}
+
+func (d definition) check() error {
+	if d.Family == "" || len(d.ContainerDefinitions) == 0 {
+		return wire.Errorf("ClientException", "Family and container definitions must not be empty.")
+	}
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	if len(raw) > maxSize {
+		return wire.Errorf("ClientException", "Actual length: '%d'. Max allowed length is '%d' bytes.", len(raw), maxSize)
+	}
+	for _, c := range d.ContainerDefinitions {
+		if err := c.check(len(d.ExecutionRoleARN) > 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c container) check(executionRole bool) error {
+	for _, member := range slices.Sorted(maps.Keys(c)) {
+		if !strings.Contains(strings.ReplaceAll(containerMembers, "\n", ""), " "+member+" ") {
+			return wire.NotImplemented("containerDefinitions[].%s", member)
+		}
+	}
+	v, err := c.view()
+	if err != nil || v.Name == "" || v.Image == "" {
+		return wire.Errorf("ClientException", "Container.name and Container.image should not be null or empty.")
+	}
+	if len(v.Secrets) > 0 && !executionRole {
+		return wire.Errorf("ClientException", "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
+	}
+	return v.unique()
+}
+
+// unique refuses a secret that shares its name, as AWS does.
+func (v view) unique() error {
+	taken := map[string]bool{}
+	for _, e := range v.Environment {
+		taken[e.Name] = true
+	}
+	for _, sec := range v.Secrets {
+		if taken[sec.Name] || sec.Name == "" || sec.ValueFrom == "" {
+			return wire.Errorf("ClientException", "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '%s'.", sec.Name)
+		}
+		taken[sec.Name] = true
+	}
+	return nil
+}
+
+// find returns the revision that ref names: an ARN, family:revision, or a family for its newest ACTIVE revision.
+func (s *Service) find(ref string) (*taskDefinition, bool) {
+	_, name, isARN := strings.Cut(ref, ":task-definition/")
+	if !isARN {
+		name = ref
+	}
+	family, revision, exact := strings.Cut(name, ":")
+	if exact {
+		n, err := strconv.Atoi(revision)
+		if err != nil || n < 1 || n > len(s.families[family]) {
+			return nil, false
+		}
+		return s.families[family][n-1], true
+	}
+	for _, td := range slices.Backward(s.families[family]) {
+		if td.Status == "ACTIVE" {
+			return td, true
+		}
+	}
+	return nil, false
+}
+
+// deployable is find for a revision that a service is about to use.
+func (s *Service) deployable(ref string) (*taskDefinition, error) {
+	td, found := s.find(ref)
+	if !found {
+		return nil, wire.Errorf("ClientException", "Unable to describe task definition.")
+	}
+	if td.Status == "INACTIVE" && !s.now().Before(time.Time(*td.DeregisteredAt).Add(s.cfg.Lag)) {
+		return nil, wire.Errorf("ClientException", "TaskDefinition is inactive")
+	}
+	return td, nil
+}
+
+type describeTaskDefinitionInput struct {
+	TaskDefinition string   `json:"taskDefinition"`
+	Include        []string `json:"include"`
+}
+
+func (s *Service) describeTaskDefinition(_ context.Context, in describeTaskDefinitionInput) (taskDefinitionOutput, error) {
+	td, found := s.find(in.TaskDefinition)
+	if !found {
+		return taskDefinitionOutput{}, wire.Errorf("ClientException", "Unable to describe task definition.")
+	}
+	tags, err := s.included(td.ARN, in.Include)
+	return taskDefinitionOutput{td.copy(), tags}, err
+}
+
+// copy is what an answer holds: it is encoded after the lock is released.
+func (td *taskDefinition) copy() *taskDefinition {
+	c := *td
+	return &c
+}
+
+func (s *Service) deregisterTaskDefinition(_ context.Context, in describeTaskDefinitionInput) (taskDefinitionOutput, error) {
+	if !strings.Contains(in.TaskDefinition[strings.LastIndex(in.TaskDefinition, "/")+1:], ":") {
+		return taskDefinitionOutput{}, wire.Errorf("InvalidParameterException", "taskDefinition must name a revision.")
+	}
+	td, found := s.find(in.TaskDefinition)
+	if !found {
+		return taskDefinitionOutput{}, wire.Errorf("ClientException", "The specified task definition does not exist.")
+	}
+	if td.Status == "ACTIVE" {
+		td.Status, td.DeregisteredAt = "INACTIVE", stamp(s.now())
+	}
+	return taskDefinitionOutput{TaskDefinition: td.copy()}, nil
+}
+
+type listTaskDefinitionsInput struct {
+	FamilyPrefix string  `json:"familyPrefix"`
+	Status       string  `json:"status"`
+	Sort         string  `json:"sort"`
+	MaxResults   *int    `json:"maxResults"`
+	NextToken    *string `json:"nextToken"`
+}
+
+type listTaskDefinitionsOutput struct {
+	ARNs      []string `json:"taskDefinitionArns"`
+	NextToken *string  `json:"nextToken,omitempty"`
+}
+
+func (s *Service) listTaskDefinitions(_ context.Context, in listTaskDefinitionsInput) (listTaskDefinitionsOutput, error) {
+	arns := []string{}
+	for _, family := range slices.Sorted(maps.Keys(s.families)) {
+		for _, td := range s.families[family] {
+			if (in.FamilyPrefix == "" || family == in.FamilyPrefix) && (td.Status == in.Status || in.Status == "" && td.Status == "ACTIVE") {
+				arns = append(arns, td.ARN)
+			}
+		}
+	}
+	if in.Sort == "DESC" {
+		slices.Reverse(arns)
+	}
+	arns, next, err := page(arns, in.MaxResults, 100, in.NextToken)
+	return listTaskDefinitionsOutput{arns, next}, err
+}

@@ -1,0 +1,169 @@
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+func shortName(td *taskDefinition) string { return fmt.Sprintf("%s:%d", td.Family, td.Revision) }
+
+type listTasksInput struct {
+	Cluster       string  `json:"cluster"`
+	ServiceName   string  `json:"serviceName"`
+	Family        string  `json:"family"`
+	DesiredStatus string  `json:"desiredStatus"`
+	MaxResults    *int    `json:"maxResults"`
+	NextToken     *string `json:"nextToken"`
+}
+
+type listTasksOutput struct {
+	TaskARNs  []string `json:"taskArns"`
+	NextToken *string  `json:"nextToken,omitempty"`
+}
+
+func (s *Service) listTasks(_ context.Context, in listTasksInput) (listTasksOutput, error) {
+	cluster, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return listTasksOutput{}, err
+	}
+	if in.ServiceName != "" {
+		if _, err := s.service(cluster, in.ServiceName); err != nil {
+			return listTasksOutput{}, err
+		}
+	}
+	s.forget()
+	arns := []string{}
+	for _, t := range s.tasks {
+		if t.service.cluster == cluster && t.matches(in) {
+			arns = append(arns, t.arn)
+		}
+	}
+	arns, next, err := page(arns, in.MaxResults, 100, in.NextToken)
+	return listTasksOutput{arns, next}, err
+}
+
+func (t *task) matches(in listTasksInput) bool {
+	wanted := in.DesiredStatus
+	if wanted == "" {
+		wanted = "RUNNING"
+	}
+	return t.desired() == wanted &&
+		(in.ServiceName == "" || in.ServiceName[strings.LastIndex(in.ServiceName, "/")+1:] == t.service.name) &&
+		(in.Family == "" || in.Family == t.deployment.revision.definition.Family)
+}
+
+func (t *task) desired() string {
+	if t.phase == starting || t.phase == running {
+		return "RUNNING"
+	}
+	return "STOPPED"
+}
+
+type containerView struct {
+	Name       string `json:"name"`
+	TaskARN    string `json:"taskArn"`
+	LastStatus string `json:"lastStatus"`
+}
+
+type taskView struct {
+	TaskARN           string          `json:"taskArn"`
+	ClusterARN        string          `json:"clusterArn"`
+	TaskDefinitionARN string          `json:"taskDefinitionArn"`
+	Group             string          `json:"group"`
+	StartedBy         string          `json:"startedBy"`
+	LastStatus        string          `json:"lastStatus"`
+	DesiredStatus     string          `json:"desiredStatus"`
+	StopCode          string          `json:"stopCode,omitempty"`
+	StoppedReason     string          `json:"stoppedReason,omitempty"`
+	Containers        []containerView `json:"containers"`
+	CreatedAt         *wire.Time      `json:"createdAt"`
+	StartedAt         *wire.Time      `json:"startedAt,omitempty"`
+	StoppingAt        *wire.Time      `json:"stoppingAt,omitempty"`
+	StoppedAt         *wire.Time      `json:"stoppedAt,omitempty"`
+}
+
+type describeTasksInput struct {
+	Cluster string   `json:"cluster"`
+	Tasks   []string `json:"tasks"`
+}
+
+type describeTasksOutput struct {
+	Tasks    []taskView `json:"tasks"`
+	Failures []failure  `json:"failures"`
+}
+
+func (s *Service) describeTasks(_ context.Context, in describeTasksInput) (describeTasksOutput, error) {
+	cluster, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return describeTasksOutput{}, err
+	}
+	if len(in.Tasks) == 0 || len(in.Tasks) > 100 {
+		return describeTasksOutput{}, wire.Errorf("InvalidParameterException", "Tasks must name between 1 and 100 tasks.")
+	}
+	out := describeTasksOutput{Tasks: []taskView{}, Failures: []failure{}}
+	for _, ref := range in.Tasks {
+		t := s.task(cluster, ref)
+		if t == nil {
+			out.Failures = append(out.Failures, failure{s.arn("task/%s/%s", cluster, ref[strings.LastIndex(ref, "/")+1:]), "MISSING"})
+			continue
+		}
+		out.Tasks = append(out.Tasks, s.describeTask(t))
+	}
+	return out, nil
+}
+
+func (s *Service) task(cluster, ref string) *task {
+	i := slices.IndexFunc(s.tasks, func(t *task) bool {
+		return t.service.cluster == cluster && t.id == ref[strings.LastIndex(ref, "/")+1:]
+	})
+	if i < 0 {
+		return nil
+	}
+	return s.tasks[i]
+}
+
+func (s *Service) describeTask(t *task) taskView {
+	td := t.deployment.revision.definition
+	v := taskView{
+		TaskARN: t.arn, ClusterARN: s.arn("cluster/%s", t.service.cluster), TaskDefinitionARN: td.ARN, Group: "service:" + t.service.name,
+		StartedBy: t.deployment.id, LastStatus: string(t.phase), DesiredStatus: t.desired(), StopCode: t.code, StoppedReason: t.reason,
+		CreatedAt: stamp(t.created), StartedAt: stamp(t.started), StoppingAt: stamp(t.stopping), StoppedAt: stamp(t.ended), Containers: []containerView{},
+	}
+	for _, c := range td.ContainerDefinitions {
+		if cv, err := c.view(); err == nil {
+			v.Containers = append(v.Containers, containerView{cv.Name, t.arn, string(t.phase)})
+		}
+	}
+	return v
+}
+
+type stopTaskInput struct {
+	Cluster string `json:"cluster"`
+	Task    string `json:"task"`
+	Reason  string `json:"reason"`
+}
+
+type stopTaskOutput struct {
+	Task taskView `json:"task"`
+}
+
+// stopTask is how a scenario makes a running task die: its service starts another.
+func (s *Service) stopTask(_ context.Context, in stopTaskInput) (stopTaskOutput, error) {
+	cluster, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return stopTaskOutput{}, err
+	}
+	t := s.task(cluster, in.Task)
+	if t == nil {
+		return stopTaskOutput{}, wire.Errorf("InvalidParameterException", "The referenced task was not found.")
+	}
+	if t.phase == running {
+		t.stopping, t.code, t.reason = s.now(), "UserInitiated", in.Reason
+		s.terminate(t)
+	}
+	return stopTaskOutput{s.describeTask(t)}, nil
+}

@@ -1,0 +1,79 @@
+// Package target is what accepts credentials in the stand-in: databases, vendors, other services.
+package target
+
+import (
+	"slices"
+	"sync"
+)
+
+// Targets knows every target by name. An explicit one has a set of accepted credentials. A symmetric one is made of
+// verifiers, and accepts what every one of them accepts. Safe for concurrent use.
+type Targets struct {
+	verifiers func(target string) []func(credential string) bool
+	symmetric []string
+
+	mu       sync.Mutex
+	accepted map[string]map[string]bool
+	refusals map[string]int
+}
+
+// New returns targets. verifiers tells who verifies a symmetric target at this moment; symmetric names those targets.
+// Any other target is explicit, and one that nobody ever told about accepts nothing.
+func New(verifiers func(target string) []func(credential string) bool, symmetric ...string) *Targets {
+	return &Targets{verifiers: verifiers, symmetric: symmetric, accepted: map[string]map[string]bool{}, refusals: map[string]int{}}
+}
+
+// Accept makes an explicit target accept a credential from now on. Repeatable.
+func (t *Targets) Accept(target, credential string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.accepted[target] == nil {
+		t.accepted[target] = map[string]bool{}
+	}
+	t.accepted[target][credential] = true
+}
+
+// Revoke makes an explicit target refuse a credential from now on. Repeatable.
+func (t *Targets) Revoke(target, credential string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.accepted[target], credential)
+}
+
+// Live counts the credentials that an explicit target accepts.
+func (t *Targets) Live(target string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.accepted[target])
+}
+
+// Accepts presents a credential, and counts a refusal. A symmetric target that has no verifier at this moment
+// refuses nothing: nobody is there to refuse.
+func (t *Targets) Accepts(target, credential string) bool {
+	ok := t.ask(target, credential)
+	if !ok {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.refusals[target]++
+	}
+	return ok
+}
+
+func (t *Targets) ask(target, credential string) bool {
+	if credential == "" {
+		return false
+	}
+	if slices.Contains(t.symmetric, target) {
+		return !slices.ContainsFunc(t.verifiers(target), func(accepts func(string) bool) bool { return !accepts(credential) })
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.accepted[target][credential]
+}
+
+// Refusals counts how often a target has refused.
+func (t *Targets) Refusals(target string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.refusals[target]
+}
