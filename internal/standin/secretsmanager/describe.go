@@ -1,0 +1,193 @@
+package secretsmanager
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// details is what ListSecrets says of a secret, and DescribeSecret too.
+type details struct {
+	ARN               string
+	Name              string
+	Description       string `json:",omitempty"`
+	KMSKeyID          string `json:"KmsKeyId,omitempty"`
+	CreatedDate       wire.Time
+	LastChangedDate   wire.Time
+	LastAccessedDate  *wire.Time `json:",omitempty"`
+	DeletedDate       *wire.Time `json:",omitempty"`
+	LastRotatedDate   *wire.Time `json:",omitempty"`
+	NextRotationDate  *wire.Time `json:",omitempty"`
+	RotationEnabled   *bool      `json:",omitempty"`
+	RotationLambdaARN string     `json:",omitempty"`
+	RotationRules     *rules     `json:",omitempty"`
+	Tags              []tag      `json:",omitempty"`
+
+	VersionIDsToStages     map[string][]string `json:"VersionIdsToStages,omitempty"`     // DescribeSecret's name for it
+	SecretVersionsToStages map[string][]string `json:"SecretVersionsToStages,omitempty"` // ListSecrets' name for it
+}
+
+func (e *entry) details() details {
+	d := details{
+		ARN: e.arn, Name: e.name, Description: e.description, KMSKeyID: e.kmsKey, Tags: e.tagList(),
+		CreatedDate: wire.Time(e.created), LastChangedDate: wire.Time(e.changed), LastAccessedDate: optional(e.accessed),
+		LastRotatedDate: optional(e.rotation.last), NextRotationDate: optional(e.rotation.next),
+		RotationLambdaARN: e.rotation.function, RotationRules: e.rotation.rules,
+	}
+	if e.deleted != nil {
+		d.DeletedDate = optional(e.deleted.at)
+	}
+	if enabled := e.rotation.enabled; e.rotation.function != "" {
+		d.RotationEnabled = &enabled
+	}
+	return d
+}
+
+// stages maps each version that holds a label to its labels.
+func (e *entry) stages() map[string][]string {
+	m := map[string][]string{}
+	for _, id := range e.labels {
+		m[id] = e.labels.of(id)
+	}
+	return m
+}
+
+func (s *Service) describeSecret(_ context.Context, in idInput) (details, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	e, err := s.find(in.SecretID)
+	if err != nil {
+		return details{}, err
+	}
+	d := e.details()
+	d.VersionIDsToStages = e.stages()
+	return d, nil
+}
+
+type versionsInput struct {
+	SecretID          string `json:"SecretId"`
+	IncludeDeprecated bool
+	MaxResults        *int
+	NextToken         string
+}
+
+type versionsOutput struct {
+	ARN       string
+	Name      string
+	NextToken string `json:",omitempty"`
+	Versions  []versionItem
+}
+
+type versionItem struct {
+	VersionID        string   `json:"VersionId"`
+	VersionStages    []string `json:",omitempty"`
+	CreatedDate      wire.Time
+	LastAccessedDate *wire.Time `json:",omitempty"`
+	KMSKeyIDs        []string   `json:"KmsKeyIds"`
+}
+
+func (s *Service) listSecretVersionIDs(_ context.Context, in versionsInput) (versionsOutput, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	e, err := s.find(in.SecretID)
+	if err != nil {
+		return versionsOutput{}, err
+	}
+	items, next, err := page(e.list(in.IncludeDeprecated), in.NextToken, in.MaxResults)
+	return versionsOutput{ARN: e.arn, Name: e.name, Versions: items, NextToken: next}, err
+}
+
+// list is oldest first. Unlabelled versions are in it only where they are asked for.
+func (e *entry) list(deprecated bool) []versionItem {
+	items := []versionItem{}
+	for _, v := range e.versions {
+		held := e.labels.of(v.id)
+		if len(held) == 0 && !deprecated {
+			continue
+		}
+		items = append(items, versionItem{
+			VersionID: v.id, VersionStages: held, CreatedDate: wire.Time(v.created),
+			LastAccessedDate: optional(v.accessed), KMSKeyIDs: []string{e.key()},
+		})
+	}
+	return items
+}
+
+func (e *entry) key() string {
+	if e.kmsKey == "" {
+		return "DefaultEncryptionKey"
+	}
+	return e.kmsKey
+}
+
+type listInput struct {
+	Filters                []filter
+	IncludePlannedDeletion bool
+	MaxResults             *int
+	NextToken              string
+}
+
+type listOutput struct {
+	SecretList []details
+	NextToken  string `json:",omitempty"`
+}
+
+func (s *Service) listSecrets(_ context.Context, in listInput) (listOutput, error) {
+	for _, f := range in.Filters {
+		if err := f.check(); err != nil {
+			return listOutput{}, err
+		}
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	all := []details{}
+	for _, name := range slices.Sorted(maps.Keys(s.entries)) {
+		e := s.entries[name]
+		if in.wants(e) {
+			d := e.details()
+			d.SecretVersionsToStages = e.stages()
+			all = append(all, d)
+		}
+	}
+	items, next, err := page(all, in.NextToken, in.MaxResults)
+	return listOutput{SecretList: items, NextToken: next}, err
+}
+
+func (in listInput) wants(e *entry) bool {
+	if e.deleted != nil && !in.IncludePlannedDeletion {
+		return false
+	}
+	return !slices.ContainsFunc(in.Filters, func(f filter) bool { return !f.matches(e) })
+}
+
+// filter matches a secret where one of its values is the beginning of one of the texts that Key names.
+type filter struct {
+	Key    string
+	Values []string
+}
+
+func (f filter) check() error {
+	if !slices.Contains([]string{"name", "tag-key", "tag-value"}, f.Key) {
+		return wire.NotImplemented("ListSecrets filter %q", f.Key)
+	}
+	if slices.ContainsFunc(f.Values, func(v string) bool { return strings.HasPrefix(v, "!") }) {
+		return wire.NotImplemented("ListSecrets filters with a value that starts with !")
+	}
+	return nil
+}
+
+func (f filter) matches(e *entry) bool {
+	texts := []string{e.name}
+	switch f.Key {
+	case "tag-key":
+		texts = slices.Collect(maps.Keys(e.tags))
+	case "tag-value":
+		texts = slices.Collect(maps.Values(e.tags))
+	}
+	return slices.ContainsFunc(texts, func(text string) bool {
+		return slices.ContainsFunc(f.Values, func(v string) bool { return strings.HasPrefix(text, v) })
+	})
+}

@@ -1,0 +1,105 @@
+package secretsmanager
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// rules are a secret's RotationRules.
+type rules struct {
+	AutomaticallyAfterDays *int   `json:",omitempty"`
+	Duration               string `json:",omitempty"`
+	ScheduleExpression     string `json:",omitempty"`
+}
+
+var (
+	rate   = regexp.MustCompile(`^rate\((\d{1,3}) (hour|hours|day|days)\)$`)
+	window = regexp.MustCompile(`^([1-9]|1\d|2[0-4])h$`)
+)
+
+// period is the time from one rotation to the next. A rotation starts exactly then, an instant that lies in the
+// window in which the real service starts it; cron() is refused.
+func (r rules) period() (time.Duration, error) {
+	days := r.AutomaticallyAfterDays
+	switch {
+	case (days == nil) == (r.ScheduleExpression == ""):
+		return 0, wire.Errorf("InvalidParameterException", "RotationRules must have either AutomaticallyAfterDays or ScheduleExpression.")
+	case r.Duration != "" && !window.MatchString(r.Duration):
+		return 0, wire.Errorf("InvalidParameterException", "RotationRules.Duration must be a number of hours like 3h.")
+	case days == nil:
+		return ratePeriod(r.ScheduleExpression)
+	case *days < 1 || *days > 1000:
+		return 0, wire.Errorf("InvalidParameterException", "RotationRules.AutomaticallyAfterDays must be within 1-1000.")
+	}
+	return time.Duration(*days) * 24 * time.Hour, nil
+}
+
+func ratePeriod(expression string) (time.Duration, error) {
+	if strings.HasPrefix(expression, "cron(") {
+		return 0, wire.NotImplemented("RotationRules.ScheduleExpression with cron()")
+	}
+	parts := rate.FindStringSubmatch(expression)
+	if parts == nil {
+		return 0, wire.Errorf("InvalidParameterException", "The rotation schedule expression is invalid.")
+	}
+	n, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return 0, err
+	}
+	unit := time.Hour
+	if strings.HasPrefix(parts[2], "day") {
+		unit = 24 * time.Hour
+	}
+	if time.Duration(n)*unit < 4*time.Hour {
+		return 0, wire.Errorf("InvalidParameterException", "The rotation schedule can't be more frequent than every 4 hours.")
+	}
+	return time.Duration(n) * unit, nil
+}
+
+// schedule sets the next rotation one period from now, where the secret rotates automatically.
+func (s *Service) schedule(e *entry) {
+	e.rotation.next = s.arm(e)
+}
+
+// arm sets the timer of the next rotation, in place of the one before, and says when it is due.
+func (s *Service) arm(e *entry) time.Time {
+	r := &e.rotation
+	r.armed++
+	if !r.enabled || r.rules == nil {
+		return time.Time{}
+	}
+	period, err := r.rules.period()
+	if err != nil {
+		return time.Time{} // checked when they were stored
+	}
+	turn := r.armed
+	s.cfg.Clock.After(period, "scheduled rotation of "+e.name, func() { s.due(e, turn) })
+	return s.cfg.Clock.Now().Add(period)
+}
+
+// due starts a scheduled rotation, or takes up again one that was given up and still holds AWSPENDING. Where it
+// fails, NextRotationDate stays in the past, and the next one is started a period later.
+func (s *Service) due(e *entry, turn int) {
+	s.mu.Lock()
+	defer s.unlock()
+	if e.rotation.armed != turn {
+		return
+	}
+	s.arm(e)
+	if e.rotation.run != nil {
+		return
+	}
+	token := e.labels[pending]
+	if !e.labels.rotating() {
+		token = scheduledToken(e)
+		if err := s.stage(e, token, nil); err != nil {
+			s.trail(e, "RotationFailed", token, "AWSPENDING could not be attached")
+			return
+		}
+	}
+	s.start(e, token)
+}

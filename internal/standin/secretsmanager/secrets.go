@@ -1,0 +1,255 @@
+package secretsmanager
+
+import (
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// deletion is when a secret marked for deletion goes.
+type deletion struct {
+	at    time.Time
+	timer *sim.Timer
+}
+
+type tag struct{ Key, Value string }
+
+type createInput struct {
+	Name               string
+	ClientRequestToken string
+	Description        string
+	KMSKeyID           string `json:"KmsKeyId"`
+	SecretString       *string
+	SecretBinary       []byte
+	Tags               []tag
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
+
+func (s *Service) createSecret(_ context.Context, in createInput) (named, error) {
+	if !validName.MatchString(in.Name) {
+		return named{}, wire.Errorf("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+	}
+	c, err := newContent(in.SecretString, in.SecretBinary)
+	if err != nil {
+		return named{}, err
+	}
+	if err := checkToken(in.ClientRequestToken); err != nil {
+		return named{}, err
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	if e := s.entries[in.Name]; e != nil {
+		return e.createdAgain(in.ClientRequestToken, c)
+	}
+	e := s.newEntry(in)
+	s.entries[in.Name] = e
+	if c == nil {
+		return e.named(""), nil
+	}
+	return e.named(in.ClientRequestToken), s.put(e, in.ClientRequestToken, c, []string{current})
+}
+
+func (s *Service) newEntry(in createInput) *entry {
+	now := s.cfg.Clock.Now()
+	e := &entry{
+		name: in.Name, arn: s.newARN(in.Name), description: in.Description, kmsKey: in.KMSKeyID,
+		tags: map[string]string{}, created: now, changed: now, labels: labels{},
+	}
+	for _, t := range in.Tags {
+		e.tags[t.Key] = t.Value
+	}
+	return e
+}
+
+// createdAgain answers a CreateSecret for a name that exists: it succeeds where it repeats an earlier one.
+func (e *entry) createdAgain(token string, c *content) (named, error) {
+	if e.deleted != nil {
+		return named{}, wire.Errorf("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+	}
+	v := e.version(token)
+	if v == nil || c == nil || v.content == nil || !v.content.equal(c) {
+		return named{}, wire.Errorf("ResourceExistsException", "The operation failed because the secret %s already exists.", e.name)
+	}
+	return e.named(token), nil
+}
+
+type updateInput struct {
+	SecretID           string `json:"SecretId"`
+	ClientRequestToken string
+	Description        *string
+	KMSKeyID           *string `json:"KmsKeyId"`
+	SecretString       *string
+	SecretBinary       []byte
+}
+
+func (s *Service) updateSecret(_ context.Context, in updateInput) (named, error) {
+	c, err := newContent(in.SecretString, in.SecretBinary)
+	if err != nil {
+		return named{}, err
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	e, err := s.open(in.SecretID)
+	if err != nil {
+		return named{}, err
+	}
+	out := e.named("")
+	if c != nil {
+		if e.version(in.ClientRequestToken) != nil {
+			return named{}, tokenInUse(e, in.ClientRequestToken)
+		}
+		if err := s.put(e, in.ClientRequestToken, c, []string{current}); err != nil {
+			return named{}, err
+		}
+		out = e.named(in.ClientRequestToken)
+	}
+	set(&e.description, in.Description)
+	set(&e.kmsKey, in.KMSKeyID)
+	e.changed = s.cfg.Clock.Now()
+	return out, nil
+}
+
+func set(field, value *string) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+type deleteInput struct {
+	SecretID                   string `json:"SecretId"`
+	RecoveryWindowInDays       *int
+	ForceDeleteWithoutRecovery bool
+}
+
+type deleteOutput struct {
+	ARN          string
+	Name         string
+	DeletionDate wire.Time
+}
+
+func (s *Service) deleteSecret(_ context.Context, in deleteInput) (deleteOutput, error) {
+	days, err := in.window()
+	if err != nil {
+		return deleteOutput{}, err
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	now := s.cfg.Clock.Now()
+	if in.ForceDeleteWithoutRecovery {
+		return s.forceDelete(in.SecretID, now), nil
+	}
+	e, err := s.open(in.SecretID)
+	if err != nil {
+		return deleteOutput{}, err
+	}
+	at := now.AddDate(0, 0, days)
+	s.stopRotation(e)
+	e.changed = now
+	e.deleted = &deletion{at: at, timer: s.cfg.Clock.After(at.Sub(now), "delete "+e.name, func() { s.expire(e) })}
+	return deleteOutput{ARN: e.arn, Name: e.name, DeletionDate: wire.Time(at)}, nil
+}
+
+func (in deleteInput) window() (int, error) {
+	switch days := in.RecoveryWindowInDays; {
+	case days == nil:
+		return 30, nil
+	case in.ForceDeleteWithoutRecovery:
+		return 0, wire.Errorf("InvalidParameterException", "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
+	case *days < 7 || *days > 30:
+		return 0, wire.Errorf("InvalidParameterException", "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
+	default:
+		return *days, nil
+	}
+}
+
+// forceDelete succeeds also for a secret that is gone, as documented for retries.
+func (s *Service) forceDelete(id string, now time.Time) deleteOutput {
+	e := s.lookup(id)
+	if e == nil {
+		return deleteOutput{ARN: id, Name: id, DeletionDate: wire.Time(now)}
+	}
+	s.stopRotation(e)
+	delete(s.entries, e.name)
+	return deleteOutput{ARN: e.arn, Name: e.name, DeletionDate: wire.Time(now)}
+}
+
+// expire ends a recovery window, unless the secret was restored or replaced meanwhile.
+func (s *Service) expire(e *entry) {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.entries[e.name] == e && e.deleted != nil && !e.deleted.at.After(s.cfg.Clock.Now()) {
+		delete(s.entries, e.name)
+	}
+}
+
+type idInput struct {
+	SecretID string `json:"SecretId"`
+}
+
+func (s *Service) restoreSecret(_ context.Context, in idInput) (named, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	e, err := s.find(in.SecretID)
+	if err != nil {
+		return named{}, err
+	}
+	if e.deleted != nil {
+		e.deleted.timer.Stop()
+		e.deleted = nil
+		e.changed = s.cfg.Clock.Now()
+		s.schedule(e)
+	}
+	return e.named(""), nil
+}
+
+type tagInput struct {
+	SecretID string `json:"SecretId"`
+	Tags     []tag
+}
+
+func (s *Service) tagResource(_ context.Context, in tagInput) (struct{}, error) {
+	return s.retag(in.SecretID, func(tags map[string]string) {
+		for _, t := range in.Tags {
+			tags[t.Key] = t.Value
+		}
+	})
+}
+
+type untagInput struct {
+	SecretID string `json:"SecretId"`
+	TagKeys  []string
+}
+
+func (s *Service) untagResource(_ context.Context, in untagInput) (struct{}, error) {
+	return s.retag(in.SecretID, func(tags map[string]string) {
+		for _, key := range in.TagKeys {
+			delete(tags, key)
+		}
+	})
+}
+
+func (s *Service) retag(id string, change func(map[string]string)) (struct{}, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	e, err := s.open(id)
+	if err != nil {
+		return struct{}{}, err
+	}
+	change(e.tags)
+	e.changed = s.cfg.Clock.Now()
+	return struct{}{}, nil
+}
+
+func (e *entry) tagList() []tag {
+	var list []tag
+	for _, key := range slices.Sorted(maps.Keys(e.tags)) {
+		list = append(list, tag{key, e.tags[key]})
+	}
+	return list
+}

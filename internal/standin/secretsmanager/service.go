@@ -1,0 +1,186 @@
+// Package secretsmanager is the stand-in's AWS Secrets Manager: one account and region, in memory, on the
+// stand-in's clock. It follows what the real service does and refuses what it does not reproduce.
+package secretsmanager
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// Config is what a Service needs of the world around it. Every field is required. The functions are called without
+// any lock held, so they may call back into the service.
+type Config struct {
+	Clock           *sim.Clock
+	Account, Region string
+
+	Emit      func(sim.Event)                                // the account's default bus
+	Invoke    func(functionARN string, payload []byte) error // runs a rotation function; nil: the step succeeded
+	MayInvoke func(functionARN string) bool                  // it exists and lets secretsmanager.amazonaws.com invoke it
+}
+
+// Service is one account's Secrets Manager in one region. Safe for concurrent use.
+type Service struct {
+	cfg Config
+
+	mu      sync.Mutex
+	entries map[string]*entry // by name
+	made    map[string]int    // how many secrets have had a name: each gets its own ARN
+	outbox  []sim.Event
+}
+
+// New returns a Service without secrets.
+func New(cfg Config) *Service {
+	return &Service{cfg: cfg, entries: map[string]*entry{}, made: map[string]int{}}
+}
+
+// Wire is the service as its clients see it.
+func (s *Service) Wire() wire.JSONService {
+	return wire.JSONService{Name: "secretsmanager", Target: "secretsmanager", Reads: reads, Ops: map[string]wire.Op{
+		"BatchGetSecretValue":      wire.Handle(s.batchGetSecretValue),
+		"CancelRotateSecret":       wire.Handle(s.cancelRotateSecret),
+		"CreateSecret":             wire.Handle(s.createSecret),
+		"DeleteSecret":             wire.Handle(s.deleteSecret),
+		"DescribeSecret":           wire.Handle(s.describeSecret),
+		"GetSecretValue":           wire.Handle(s.getSecretValue),
+		"ListSecrets":              wire.Handle(s.listSecrets),
+		"ListSecretVersionIds":     wire.Handle(s.listSecretVersionIDs),
+		"PutSecretValue":           wire.Handle(s.putSecretValue),
+		"RestoreSecret":            wire.Handle(s.restoreSecret),
+		"RotateSecret":             wire.Handle(s.rotateSecret),
+		"TagResource":              wire.Handle(s.tagResource),
+		"UntagResource":            wire.Handle(s.untagResource),
+		"UpdateSecret":             wire.Handle(s.updateSecret),
+		"UpdateSecretVersionStage": wire.Handle(s.updateSecretVersionStage),
+	}}
+}
+
+// reads tells the operations that change nothing.
+func reads(operation string) bool {
+	return slices.Contains([]string{
+		"BatchGetSecretValue", "DescribeSecret", "GetSecretValue", "ListSecrets", "ListSecretVersionIds",
+	}, operation)
+}
+
+// unlock releases the lock and then emits what happened under it, in order.
+func (s *Service) unlock() {
+	events := s.outbox
+	s.outbox = nil
+	s.mu.Unlock()
+	for _, e := range events {
+		s.cfg.Emit(e)
+	}
+}
+
+// find returns the secret that an id names: a name, an ARN, or an ARN without its suffix. Deleted ones included.
+func (s *Service) find(id string) (*entry, error) {
+	e := s.lookup(id)
+	if e == nil {
+		return nil, wire.Errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+	}
+	e.prune(s.cfg.Clock.Now())
+	return e, nil
+}
+
+// open is find for operations that a secret marked for deletion refuses.
+func (s *Service) open(id string) (*entry, error) {
+	e, err := s.find(id)
+	if err == nil && e.deleted != nil {
+		return nil, wire.Errorf("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.")
+	}
+	return e, err
+}
+
+func (s *Service) lookup(id string) *entry {
+	name, isARN := strings.CutPrefix(id, s.arnPrefix())
+	if !isARN {
+		return s.entries[id]
+	}
+	if cut := len(name) - 7; cut > 0 {
+		if e := s.entries[name[:cut]]; e != nil && e.arn == id {
+			return e
+		}
+	}
+	return s.entries[name]
+}
+
+func (s *Service) arnPrefix() string {
+	return fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:", s.cfg.Region, s.cfg.Account)
+}
+
+// newARN ends in six characters that follow from the name and from how many secrets have had it: as on AWS, a secret
+// that is deleted and made again is another secret.
+func (s *Service) newARN(name string) string {
+	s.made[name]++
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s#%d", name, s.made[name]))
+	suffix := new(big.Int).SetBytes(sum[:]).Text(62)[:6]
+	return s.arnPrefix() + name + "-" + suffix
+}
+
+// relabel puts new labels into force and announces those that moved.
+func (s *Service) relabel(e *entry, next labels) {
+	for _, label := range next.movedFrom(e.labels) {
+		if label != pending && label != previous {
+			s.emit(e, "Secret Label Updated", labelUpdated{Name: e.name, Label: label, VersionID: next[label]})
+		}
+	}
+	e.labels = next
+	e.changed = s.cfg.Clock.Now()
+}
+
+// labelUpdated is the native event of a label that moved.
+// Source: docs.aws.amazon.com/secretsmanager/latest/userguide/event-detail-secret-label-updated-secretsmanager.html
+type labelUpdated struct {
+	Name      string `json:"name"`
+	Label     string `json:"labelUpdated"`
+	VersionID string `json:"versionId"`
+}
+
+func (s *Service) emit(e *entry, detailType string, detail any) {
+	var resources []string
+	if _, native := detail.(labelUpdated); native {
+		resources = []string{e.arn}
+	}
+	s.outbox = append(s.outbox, sim.Event{Source: "aws.secretsmanager", DetailType: detailType, Resources: resources, Detail: detail})
+}
+
+// optional is a timestamp that is left out where there is none.
+func optional(t time.Time) *wire.Time {
+	if t.IsZero() {
+		return nil
+	}
+	w := wire.Time(t)
+	return &w
+}
+
+// day is how Secrets Manager rounds the date of the last access.
+func day(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
+
+// page cuts one page out of items. A token is the position it continues at.
+func page[T any](items []T, token string, size *int) ([]T, string, error) {
+	limit := 100
+	if size != nil {
+		limit = *size
+	}
+	if limit < 1 || limit > 100 {
+		return nil, "", wire.Errorf("ValidationException", "1 validation error detected: 'maxResults' failed to satisfy constraint: Member must have value between 1 and 100")
+	}
+	start := 0
+	if token != "" {
+		if _, err := fmt.Sscanf(token, "page-%d", &start); err != nil || start < 0 || start > len(items) {
+			return nil, "", wire.Errorf("InvalidNextTokenException", "The NextToken value is invalid.")
+		}
+	}
+	end := min(start+limit, len(items))
+	if end == len(items) {
+		return items[start:], "", nil
+	}
+	return items[start:end], fmt.Sprintf("page-%d", end), nil
+}

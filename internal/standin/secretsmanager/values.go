@@ -1,0 +1,223 @@
+package secretsmanager
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// named is the answer of most operations.
+type named struct {
+	ARN       string
+	Name      string
+	VersionID string `json:"VersionId,omitempty"`
+}
+
+func (e *entry) named(versionID string) named {
+	return named{ARN: e.arn, Name: e.name, VersionID: versionID}
+}
+
+type getInput struct {
+	SecretID     string `json:"SecretId"`
+	VersionID    string `json:"VersionId"`
+	VersionStage string
+}
+
+type getOutput struct {
+	ARN           string
+	Name          string
+	VersionID     string `json:"VersionId"`
+	VersionStages []string
+	CreatedDate   wire.Time
+	SecretString  *string `json:",omitempty"`
+	SecretBinary  []byte  `json:",omitempty"`
+}
+
+func (s *Service) getSecretValue(_ context.Context, in getInput) (getOutput, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	return s.get(in)
+}
+
+func (s *Service) get(in getInput) (getOutput, error) {
+	e, err := s.open(in.SecretID)
+	if err != nil {
+		return getOutput{}, err
+	}
+	v, err := e.pick(in.VersionID, in.VersionStage)
+	if err != nil {
+		return getOutput{}, err
+	}
+	e.accessed = day(s.cfg.Clock.Now())
+	v.accessed = e.accessed
+	out := getOutput{ARN: e.arn, Name: e.name, VersionID: v.id, VersionStages: e.labels.of(v.id), CreatedDate: wire.Time(v.created)}
+	text := secret.Reveal(v.content.value)
+	if v.content.binary {
+		out.SecretBinary = []byte(text)
+	} else {
+		out.SecretString = &text
+	}
+	return out, nil
+}
+
+// batchInput has no Filters: they are refused.
+type batchInput struct {
+	SecretIDList []string `json:"SecretIdList"`
+}
+
+type batchOutput struct {
+	SecretValues []getOutput
+	Errors       []batchError
+}
+
+type batchError struct {
+	SecretID  string `json:"SecretId"`
+	ErrorCode string
+	Message   string
+}
+
+func (s *Service) batchGetSecretValue(_ context.Context, in batchInput) (batchOutput, error) {
+	if n := len(in.SecretIDList); n < 1 || n > 20 {
+		return batchOutput{}, wire.Errorf("ValidationException", "1 validation error detected: 'secretIdList' failed to satisfy constraint: Member must have length between 1 and 20")
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	out := batchOutput{SecretValues: []getOutput{}, Errors: []batchError{}}
+	for _, id := range in.SecretIDList {
+		got, err := s.get(getInput{SecretID: id})
+		if e := (*wire.Error)(nil); errors.As(err, &e) {
+			out.Errors = append(out.Errors, batchError{SecretID: id, ErrorCode: e.Code, Message: e.Message})
+			continue
+		}
+		out.SecretValues = append(out.SecretValues, got)
+	}
+	return out, nil
+}
+
+// putInput has no RotationToken: rotation functions of other accounts are not reproduced.
+type putInput struct {
+	SecretID           string `json:"SecretId"`
+	ClientRequestToken string
+	SecretString       *string
+	SecretBinary       []byte
+	VersionStages      []string
+}
+
+type putOutput struct {
+	ARN           string
+	Name          string
+	VersionID     string `json:"VersionId"`
+	VersionStages []string
+}
+
+func (s *Service) putSecretValue(_ context.Context, in putInput) (putOutput, error) {
+	names, err := stages(in.VersionStages)
+	if err != nil {
+		return putOutput{}, err
+	}
+	c, err := newContent(in.SecretString, in.SecretBinary)
+	if err != nil {
+		return putOutput{}, err
+	}
+	if c == nil {
+		return putOutput{}, wire.Errorf("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	e, err := s.open(in.SecretID)
+	if err != nil {
+		return putOutput{}, err
+	}
+	if err := s.put(e, in.ClientRequestToken, c, names); err != nil {
+		return putOutput{}, err
+	}
+	id := in.ClientRequestToken
+	return putOutput{ARN: e.arn, Name: e.name, VersionID: id, VersionStages: e.labels.of(id)}, nil
+}
+
+// put gives version token its value and labels. The same value again changes nothing, not even labels.
+func (s *Service) put(e *entry, token string, c *content, names []string) error {
+	if err := checkToken(token); err != nil {
+		return err
+	}
+	if v := e.version(token); v != nil && v.content != nil {
+		if v.content.equal(c) {
+			return nil
+		}
+		return tokenInUse(e, token)
+	}
+	next, err := e.labels.put(token, names)
+	if err != nil {
+		return err
+	}
+	byHand := next[current] == token && e.labels[pending] != token
+	if abandoned, on := e.labels[pending]; on && byHand && e.labels.rotating() {
+		s.abandon(e, abandoned)
+	}
+	e.fill(token, c, s.cfg.Clock.Now())
+	s.relabel(e, next)
+	if byHand {
+		s.schedule(e) // a value put by hand counts as a rotation
+	}
+	return nil
+}
+
+func tokenInUse(e *entry, token string) error {
+	return wire.Errorf("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", token, e.arn)
+}
+
+// stages checks the labels of a put; none means AWSCURRENT.
+func stages(names []string) ([]string, error) {
+	if names == nil {
+		return []string{current}, nil
+	}
+	if len(names) < 1 || len(names) > maxLabels {
+		return nil, wire.Errorf("ValidationException", "1 validation error detected: 'versionStages' failed to satisfy constraint: Member must have length between 1 and %d", maxLabels)
+	}
+	for _, name := range names {
+		if err := checkLabel(name); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+func checkLabel(name string) error {
+	if len(name) < 1 || len(name) > 256 {
+		return wire.Errorf("ValidationException", "1 validation error detected: 'versionStage' failed to satisfy constraint: Member must have length between 1 and 256")
+	}
+	return nil
+}
+
+type moveInput struct {
+	SecretID            string `json:"SecretId"`
+	VersionStage        string
+	MoveToVersionID     string `json:"MoveToVersionId"`
+	RemoveFromVersionID string `json:"RemoveFromVersionId"`
+}
+
+func (s *Service) updateSecretVersionStage(_ context.Context, in moveInput) (named, error) {
+	if err := checkLabel(in.VersionStage); err != nil {
+		return named{}, err
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	e, err := s.open(in.SecretID)
+	if err != nil {
+		return named{}, err
+	}
+	if to := in.MoveToVersionID; to != "" && e.version(to) == nil {
+		return named{}, wire.Errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", to)
+	}
+	next, err := e.labels.move(in.VersionStage, in.MoveToVersionID, in.RemoveFromVersionID)
+	if err != nil {
+		return named{}, err
+	}
+	if !maps.Equal(next, e.labels) {
+		s.relabel(e, next)
+	}
+	return e.named(""), nil
+}
