@@ -1,3 +1,8 @@
+// Package manifest reads rotary.yaml, the one description of every environment: which secrets exist, who rotates
+// them, which buckets are derived from them and who runs on those. It is pure: bytes in, values and problems out.
+//
+// Parse checks everything that can be known without a value and reports all of it at once. File.Environment gives
+// what one environment sees. Environment.Entries is the answer to "which key goes where".
 package manifest
 
 import "time"
@@ -42,11 +47,12 @@ type Network struct {
 type Source struct {
 	Name     string   `yaml:"-" json:"-"`
 	Keys     []string `yaml:"keys" json:"keys"`                             // canonical names it may hold
-	Rotate   Rotate   `yaml:"rotate,omitempty" json:"rotate,omitempty"`     // none means with: manual
+	Rotate   Rotate   `yaml:"rotate,omitempty" json:"rotate,omitzero"`      // none means with: manual
 	In       []string `yaml:"in,omitempty" json:"in,omitempty"`             // environments; none means all
 	Secret   string   `yaml:"secret,omitempty" json:"secret,omitempty"`     // an existing secret's name; default source/{env}/{name}
 	Required bool     `yaml:"required,omitempty" json:"required,omitempty"` // a declared key without a value is an error
 	Network  bool     `yaml:"network,omitempty" json:"network,omitempty"`   // its rotator runs inside the VPC
+	Existing bool     `yaml:"-" json:"-"`                                   // Secret was written in the manifest: referenced, not created
 }
 
 // Rotator names.
@@ -83,13 +89,14 @@ type Names []string
 // unless Override lists the key: originals, mappings in their order, only, computed.
 type Bucket struct {
 	Name      string            `yaml:"-" json:"-"`
-	Originals Originals         `yaml:"originals,omitempty" json:"originals,omitempty"`
+	Originals Originals         `yaml:"originals,omitempty" json:"originals,omitzero"`
 	Mappings  []string          `yaml:"mappings,omitempty" json:"mappings,omitempty"`
 	Only      []string          `yaml:"only,omitempty" json:"only,omitempty"`
 	Computed  map[string]string `yaml:"computed,omitempty" json:"computed,omitempty"`
 	Override  []string          `yaml:"override,omitempty" json:"override,omitempty"`
 	Secret    string            `yaml:"secret,omitempty" json:"secret,omitempty"` // an existing secret's name; default {bucket}-{env}
 	In        []string          `yaml:"in,omitempty" json:"in,omitempty"`
+	Existing  bool              `yaml:"-" json:"-"` // Secret was written in the manifest: referenced, not created
 }
 
 // Originals is a list of canonical keys and sources, or every source (true).
@@ -115,6 +122,7 @@ type ECS struct {
 	Cluster   string `yaml:"cluster" json:"cluster"`
 	Service   string `yaml:"service" json:"service"`
 	Container string `yaml:"container" json:"container"`
+	Inject    string `yaml:"inject,omitempty" json:"inject,omitempty"` // "" (a pin for each key) or bundle (the whole bucket as JSON in one variable)
 }
 
 // GitHub is the Actions secrets of a repository or of one of its environments.

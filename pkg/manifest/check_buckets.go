@@ -1,0 +1,100 @@
+package manifest
+
+import (
+	"maps"
+	"slices"
+)
+
+func (c checker) checkMappings() {
+	for _, name := range slices.Sorted(maps.Keys(c.file.Mappings)) {
+		path := "mappings." + name
+		if slices.Contains([]string{LayerOriginals, LayerOnly, LayerComputed}, name) {
+			c.add(path, "a mapping cannot be called "+name+", which is another layer of a bucket", "rename it")
+		}
+		for _, key := range slices.Sorted(maps.Keys(c.file.Mappings[name])) {
+			c.checkMapped(join(path, key), key, c.file.Mappings[name][key])
+		}
+	}
+}
+
+func (c checker) checkMapped(path, key string, names Names) {
+	if !c.declares(key) {
+		c.add(path, "no source declares key "+quote(key), "declare it in a source, or correct the name")
+	}
+	if len(names) == 0 {
+		c.add(path, "key "+quote(key)+" is mapped to no name", "write the name that readers see")
+	}
+	c.unique(path, names)
+	for i, name := range names {
+		if !variableShape.MatchString(name) {
+			c.add(index(path, i), "key "+quote(key)+" is mapped to something that is not a name for an environment variable", "use letters, digits and _, no digit first")
+		}
+	}
+}
+
+func (c checker) checkBuckets() {
+	for _, name := range slices.Sorted(maps.Keys(c.file.Buckets)) {
+		bucket, path := c.file.Buckets[name], "buckets."+name
+		c.known(path+".in", "environment", bucket.In, has(c.written.Environments))
+		c.known(path+".mappings", "mapping", bucket.Mappings, has(c.file.Mappings))
+		c.known(path+".only", "source", bucket.Only, has(c.file.Sources))
+		c.known(path+".originals", "source or key", bucket.Originals.List, func(item string) bool {
+			return has(c.file.Sources)(item) || c.declares(item)
+		})
+		c.unique(path+".override", bucket.Override)
+		c.checkSecretName(path+".secret", bucket.Secret)
+		c.checkPrivate(path+".only", name, bucket)
+	}
+	for _, bucket := range c.env.Buckets {
+		c.checkNames(bucket)
+	}
+}
+
+// checkPrivate reports a source that two buckets have for themselves.
+func (c checker) checkPrivate(path, name string, bucket Bucket) {
+	for _, other := range slices.Sorted(maps.Keys(c.file.Buckets)) {
+		for i, source := range bucket.Only {
+			if other < name && slices.Contains(c.file.Buckets[other].Only, source) {
+				c.add(index(path, i), "source "+quote(source)+" is private to buckets "+quote(other)+" and "+quote(name), "private means one bucket: map its keys instead")
+			}
+		}
+	}
+}
+
+// checkNames reports what is wrong with the names of a bucket, one by one and together.
+func (c checker) checkNames(bucket Bucket) {
+	for _, refusal := range c.env.Refused(bucket) {
+		c.add(refusal.Entry.Path, refusal.What, refusal.Do)
+	}
+	names := c.env.NamesOf(bucket)
+	if len(names) == 0 {
+		c.add("buckets."+bucket.Name, "bucket "+quote(bucket.Name)+" has no names in environment "+quote(c.env.Name), "give it originals, mappings, only or computed, or say in which environments it is")
+	}
+	for _, limit := range c.env.limits(bucket) {
+		for _, why := range limit.RefusesAll(names) {
+			c.add("buckets."+bucket.Name, "bucket "+quote(bucket.Name)+" "+why, "split it, or rename"+limit.because())
+		}
+	}
+}
+
+// checkOverrides reports a name that a bucket overrides in no environment.
+func (r *report) checkOverrides(f *File, all []*Environment) {
+	for _, name := range slices.Sorted(maps.Keys(f.Buckets)) {
+		for i, override := range f.Buckets[name].Override {
+			if !slices.ContainsFunc(all, func(e *Environment) bool { return e.overrides(name, override) }) {
+				r.add(index("buckets."+name+".override", i), "bucket "+quote(name)+" overrides "+quote(override)+", which only one of its layers has", "remove it from override")
+			}
+		}
+	}
+}
+
+func (e *Environment) overrides(name, override string) bool {
+	bucket, _ := e.Bucket(name)
+	layers := map[string]bool{}
+	for _, entry := range e.Entries(bucket) {
+		if entry.Name == override {
+			layers[entry.Layer] = true
+		}
+	}
+	return len(layers) > 1
+}

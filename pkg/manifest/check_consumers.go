@@ -1,0 +1,187 @@
+package manifest
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var repositoryShape = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
+
+func (c checker) checkConsumers() {
+	for _, name := range slices.Sorted(maps.Keys(c.file.Consumers)) {
+		consumer, path := c.file.Consumers[name], "consumers."+name
+		c.known(path+".in", "environment", consumer.In, has(c.written.Environments))
+		c.checkKind(path, consumer)
+		c.checkReads(path+".bucket", consumer)
+		if in(consumer.In, c.env.Name) {
+			c.checkECS(path+".ecs", consumer.ECS)
+			c.checkGitHub(path+".github", consumer)
+			c.checkVercel(path+".vercel", consumer)
+		}
+	}
+}
+
+func (c checker) checkKind(path string, consumer Consumer) {
+	kinds := 0
+	for _, set := range []bool{consumer.ECS != nil, consumer.GitHub != nil, consumer.Vercel != nil, consumer.Drain != 0} {
+		if set {
+			kinds++
+		}
+	}
+	if kinds != 1 && !c.unread[path+".drain"] {
+		c.add(path, path+" is not exactly one kind of consumer", "give it one of ecs, github, vercel and drain")
+	}
+}
+
+func (c checker) checkReads(path string, consumer Consumer) {
+	if !c.required(path, consumer.Bucket, "name the bucket that it runs on") {
+		return
+	}
+	bucket, ok := c.file.Buckets[consumer.Bucket]
+	switch {
+	case !ok:
+		c.add(path, "there is no bucket "+quote(consumer.Bucket), "declare it, or correct the name")
+	case in(consumer.In, c.env.Name) && !in(bucket.In, c.env.Name):
+		c.add(path, "bucket "+quote(consumer.Bucket)+" is not in environment "+quote(c.env.Name)+", where this consumer is", "give both the same in")
+	}
+}
+
+func (c checker) checkECS(path string, ecs *ECS) {
+	if ecs == nil {
+		return
+	}
+	c.required(path+".cluster", ecs.Cluster, "name the cluster")
+	c.required(path+".service", ecs.Service, "name the service")
+	c.required(path+".container", ecs.Container, "name the container that gets the variables")
+	if ecs.Inject != "" {
+		c.oneOf(path+".inject", ecs.Inject, InjectBundle)
+	}
+}
+
+func (c checker) checkGitHub(path string, consumer Consumer) {
+	github := consumer.GitHub
+	if github == nil {
+		return
+	}
+	if !repositoryShape.MatchString(github.Repository) {
+		c.add(path+".repository", path+".repository is not a repository", "write owner/name")
+	}
+	c.checkToken(path+".token", github.Token, true)
+	c.checkToken(path+".app_id", github.AppID, false)
+	c.checkHas(path+".adopt", consumer.Bucket, github.Adopt)
+}
+
+func (c checker) checkVercel(path string, consumer Consumer) {
+	vercel := consumer.Vercel
+	if vercel == nil {
+		return
+	}
+	c.required(path+".project", vercel.Project, "name the project")
+	c.checkToken(path+".token", vercel.Token, true)
+	c.checkToken(path+".deploy_hook", vercel.DeployHook, false)
+	c.checkHas(path+".adopt", consumer.Bucket, vercel.Adopt)
+	c.checkHas(path+".exclude_from_preview", consumer.Bucket, vercel.ExcludeFromPreview)
+	if vercel.Sensitive != "" {
+		c.oneOf(path+".sensitive", vercel.Sensitive, "always")
+	}
+	c.checkTargets(path+".targets", consumer)
+}
+
+func (c checker) checkTargets(path string, consumer Consumer) {
+	targets := consumer.Vercel.Targets
+	if len(targets[c.env.Name]) == 0 {
+		c.add(path, path+" has none for environment "+quote(c.env.Name), "list its targets, or say with in where the consumer is")
+	}
+	for _, name := range slices.Sorted(maps.Keys(targets)) {
+		at := join(path, name)
+		if !has(c.written.Environments)(name) || !in(consumer.In, name) {
+			c.add(at, path+" names "+quote(name)+", where this consumer is not", "name environments of the consumer")
+		}
+		c.unique(at, targets[name])
+		for i, target := range targets[name] {
+			c.oneOf(index(at, i), target, "development", "preview", "production")
+		}
+	}
+}
+
+// checkToken reports a key that no source of this environment holds.
+func (c checker) checkToken(path, key string, required bool) {
+	if key == "" && !required {
+		return
+	}
+	if !c.required(path, key, "name the canonical key that holds it") {
+		return
+	}
+	if _, ok := c.env.SourceOf(key); !ok {
+		c.add(path, "no source of environment "+quote(c.env.Name)+" declares key "+quote(key), "name the canonical key that holds it; its value never stands in this file")
+	}
+}
+
+// checkHas reports names that the bucket does not have.
+func (c checker) checkHas(path, bucket string, names []string) {
+	b, ok := c.env.Bucket(bucket)
+	if !ok {
+		return // reported
+	}
+	have := c.env.NamesOf(b)
+	c.unique(path, names)
+	for i, name := range names {
+		if !slices.Contains(have, name) {
+			c.add(index(path, i), "bucket "+quote(bucket)+" has no name "+quote(name)+" in environment "+quote(c.env.Name), "correct the name, or remove it")
+		}
+	}
+}
+
+// claim is a place that has one writer only.
+type claim struct{ scope, path, owner, thing string }
+
+// checkClaims reports two owners of one secret in an account, or of one scope at a sink.
+func (r *report) checkClaims(all []*Environment) {
+	taken := map[string]claim{}
+	for _, env := range all {
+		for _, claim := range env.claims() {
+			first, ok := taken[claim.scope]
+			if !ok {
+				taken[claim.scope] = claim
+				continue
+			}
+			r.add(claim.path, first.owner+" and "+claim.owner+" both claim "+claim.thing, "give each its own, for example with ${env} in the name")
+		}
+	}
+}
+
+func (e *Environment) claims() []claim {
+	var out []claim
+	where := e.Account + " " + e.Region
+	for _, s := range e.Sources {
+		out = append(out, claim{"secret " + where + " " + s.Secret, "sources." + s.Name + ".secret", "source " + quote(s.Name) + " in " + quote(e.Name), "one secret in one account"})
+	}
+	for _, b := range e.Buckets {
+		out = append(out, claim{"secret " + where + " " + b.Secret, "buckets." + b.Name + ".secret", "bucket " + quote(b.Name) + " in " + quote(e.Name), "one secret in one account"})
+	}
+	for _, consumer := range e.Consumers {
+		for _, scope := range e.scopes(consumer) {
+			out = append(out, claim{scope, "consumers." + consumer.Name + "." + consumer.Kind(), "consumer " + quote(consumer.Name) + " in " + quote(e.Name), "the same " + consumer.Kind() + " scope"})
+		}
+	}
+	return out
+}
+
+// scopes returns the places at c's sink that rotary writes for it. GitHub does not tell upper from lower case.
+func (e *Environment) scopes(c Consumer) []string {
+	switch {
+	case c.ECS != nil:
+		return []string{strings.Join([]string{"ecs", e.Account, e.Region, c.ECS.Cluster, c.ECS.Service, c.ECS.Container}, " ")}
+	case c.GitHub != nil:
+		return []string{strings.ToLower("github " + c.GitHub.Repository + " " + c.GitHub.Environment)}
+	case c.Vercel != nil:
+		var scopes []string
+		for _, target := range c.Vercel.Targets[e.Name] {
+			scopes = append(scopes, strings.Join([]string{"vercel", c.Vercel.Team, c.Vercel.Project, target}, " "))
+		}
+		return scopes
+	}
+	return nil
+}

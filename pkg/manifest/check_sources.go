@@ -1,0 +1,208 @@
+package manifest
+
+import (
+	"cmp"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// AWS, CreateSecret: letters, digits and /_+=.@- , at most 512 characters.
+var secretShape = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
+
+// AWS, IAM identifiers: letters, digits and _+=,.@- , at most 64 characters.
+var userShape = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
+
+// Secrets Manager rotates at most every four hours, in whole hours or days, and at least every 1,000 days (RotationRulesType).
+const (
+	shortestRotation = Duration(4 * time.Hour)
+	longestRotation  = Duration(1000 * 24 * time.Hour)
+)
+
+func (c checker) checkSources() {
+	declared := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(c.file.Sources)) {
+		source, path := c.file.Sources[name], "sources."+name
+		c.known(path+".in", "environment", source.In, has(c.written.Environments))
+		c.checkKeys(path+".keys", source.Keys)
+		c.checkSecretName(path+".secret", source.Secret)
+		c.checkRotate(path+".rotate", name, source)
+		if in(source.In, c.env.Name) {
+			c.checkOwners(path+".keys", name, source.Keys, declared)
+			c.checkNetwork(path, source)
+		}
+	}
+}
+
+func (c checker) checkKeys(path string, keys []string) {
+	if len(keys) == 0 {
+		c.add(path, path+" is empty", "list the canonical names that the source holds")
+	}
+	c.unique(path, keys)
+	for i, key := range keys {
+		if !variableShape.MatchString(key) {
+			c.add(index(path, i), "key "+quote(key)+" is not a name for an environment variable", "use letters, digits and _, no digit first; values never stand in this file")
+		}
+		if _, ambiguous := c.file.Sources[key]; ambiguous {
+			c.add(index(path, i), "key "+quote(key)+" is also the name of a source", "rename one of them")
+		}
+	}
+}
+
+func (c checker) checkSecretName(path, name string) {
+	if name != "" && !secretShape.MatchString(name) {
+		c.add(path, path+" is not a Secrets Manager name", "use letters, digits and /_+=.@-")
+	}
+}
+
+// checkOwners reports a key that two sources of this environment declare.
+func (c checker) checkOwners(path, name string, keys []string, declared map[string]string) {
+	for i, key := range keys {
+		if owner, ok := declared[key]; ok && owner != name {
+			c.add(index(path, i), "key "+quote(key)+" is declared by sources "+quote(owner)+" and "+quote(name), "keep it in one of them")
+		}
+		declared[key] = name
+	}
+}
+
+func (c checker) checkNetwork(path string, source Source) {
+	if source.Network && c.env.Network == nil {
+		c.add(path+".network", path+" needs a network, which environment "+quote(c.env.Name)+" does not have", "give the environment network: {subnets, security_groups}")
+	}
+}
+
+// allowed are the fields that each rotator takes besides with.
+func allowed(with string) []string {
+	return map[string][]string{
+		Manual: {"every"}, Random: {"every", "also", "key", "bytes"}, Postgres: {"every", "url", "admin"}, MySQL: {"every", "url", "admin"},
+		AWSAccessKey: {"every", "user"}, Managed: {}, Never: {},
+	}[with]
+}
+
+func (c checker) checkRotate(path, name string, source Source) {
+	rotate := source.Rotate
+	if rotate == (Rotate{}) {
+		return // none means a person does it
+	}
+	if !c.required(path+".with", rotate.With, "name a rotator, or remove rotate for one that a person does") {
+		return
+	}
+	if rotate.With == HTTP {
+		c.add(path+".with", "rotator http has no description of the vendor's calls to go by", "use manual until it does")
+		return
+	}
+	c.oneOf(path+".with", rotate.With, Manual, Random, Postgres, MySQL, AWSAccessKey, Managed, Never)
+	c.checkFields(path, rotate)
+	c.checkEvery(path+".every", rotate)
+	switch rotate.With {
+	case Random:
+		c.checkRandom(path, source)
+	case Postgres, MySQL:
+		c.checkDatabase(path, name, source)
+	case AWSAccessKey:
+		c.checkAccessKey(path, source)
+	}
+}
+
+// checkFields reports fields that the rotator does not take.
+func (c checker) checkFields(path string, rotate Rotate) {
+	set := map[string]bool{
+		"every": rotate.Every != 0, "also": rotate.Also != "", "key": rotate.Key != "", "bytes": rotate.Bytes != 0,
+		"url": rotate.URL != "", "admin": rotate.Admin != "", "user": rotate.User != "",
+	}
+	takes := allowed(rotate.With)
+	if takes == nil {
+		return // no such rotator: reported
+	}
+	for _, field := range slices.Sorted(maps.Keys(set)) {
+		if set[field] && !slices.Contains(takes, field) {
+			c.add(path+"."+field, "rotator "+rotate.With+" takes no "+field, cmp.Or(prefixed("it takes ", strings.Join(takes, ", ")), "remove it"))
+		}
+	}
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
+}
+
+func (c checker) checkEvery(path string, rotate Rotate) {
+	every := rotate.Every
+	if every != 0 && (every < shortestRotation || every > longestRotation || every.Std()%time.Hour != 0) {
+		c.add(path, path+" is not a schedule that Secrets Manager can keep", "write whole hours or days, from 4h to 1000d")
+	}
+}
+
+func (c checker) checkRandom(path string, source Source) {
+	rotate := source.Rotate
+	for field, key := range map[string]string{"also": rotate.Also, "key": rotate.Key} {
+		if key != "" && !slices.Contains(source.Keys, key) {
+			c.add(path+"."+field, path+"."+field+" is not one of the source's keys", "list it under keys, or correct it")
+		}
+	}
+	if rotate.Key == "" && source.onlyKeyBut(rotate.Also) == "" {
+		c.add(path, "rotator random does not know which of the source's keys to write", "name it with key")
+	}
+	if rotate.Key != "" && rotate.Key == rotate.Also {
+		c.add(path+".also", path+" writes and accepts one and the same key", "verifiers need a second key for also")
+	}
+	if rotate.Bytes != 0 && (rotate.Bytes < 16 || rotate.Bytes > 1024) {
+		c.add(path+".bytes", path+".bytes is too small to be safe or too large to be useful", "write 16 to 1024, or remove it for 32")
+	}
+}
+
+func (c checker) checkDatabase(path, name string, source Source) {
+	rotate := source.Rotate
+	if c.required(path+".url", rotate.URL, "name the key that holds the connection URL") && !slices.Contains(source.Keys, rotate.URL) {
+		c.add(path+".url", path+".url is not one of the source's keys", "name the key that holds the connection URL")
+	}
+	if !c.required(path+".admin", rotate.Admin, "name the source that holds an administrator's URL") {
+		return
+	}
+	admin, ok := c.file.Sources[rotate.Admin]
+	switch {
+	case !ok:
+		c.add(path+".admin", "there is no source "+quote(rotate.Admin), "name the source that holds an administrator's URL")
+	case rotate.Admin == name:
+		c.add(path+".admin", path+".admin is the source itself", "name another source, which holds an administrator's URL")
+	case len(admin.Keys) != 1:
+		c.add(path+".admin", "source "+quote(rotate.Admin)+" does not hold exactly one key", "keep the administrator's URL alone in its source")
+	case in(source.In, c.env.Name) && !in(admin.In, c.env.Name):
+		c.add(path+".admin", "source "+quote(rotate.Admin)+" is not in environment "+quote(c.env.Name), "declare it there too")
+	}
+}
+
+func (c checker) checkAccessKey(path string, source Source) {
+	if c.required(path+".user", source.Rotate.User, "name the IAM user") && !userShape.MatchString(source.Rotate.User) {
+		c.add(path+".user", path+".user is not the name of an IAM user", "write the name, not an ARN")
+	}
+	if id, key := source.AccessKey(); id == "" || key == "" {
+		c.add(path, "rotator aws-access-key does not know which of the source's keys to write", "declare one key that ends in ACCESS_KEY_ID and one that ends in SECRET_ACCESS_KEY")
+	}
+}
+
+// checkPublic reports keys that nobody declares and keys that a rotator writes: a credential is not public.
+func (c checker) checkPublic() {
+	c.known("public", "source that declares", c.file.Public, c.declares)
+	for _, source := range c.env.Sources {
+		for _, key := range source.Writes() {
+			if i := slices.Index(c.file.Public, key); i >= 0 {
+				c.add(index("public", i), "key "+quote(key)+" is public, and the rotator of source "+quote(source.Name)+" writes it", "a credential cannot be public: remove it")
+			}
+		}
+	}
+}
+
+// declares says whether any source of any environment declares a key.
+func (c checker) declares(key string) bool {
+	for _, source := range c.file.Sources {
+		if slices.Contains(source.Keys, key) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,331 @@
+package manifest
+
+import (
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// Bounds on a file. The parser's time grows with the square of the depth.
+const (
+	maxFileBytes = 512 << 10
+	maxDepth     = 100
+)
+
+// tree reads data as one YAML document. It reports why not and returns nil where it is not one. A panic of the
+// parser, whose input this is, is a syntax problem too.
+func (r *report) tree(data []byte) (root ast.Node) {
+	defer func() {
+		if recover() != nil {
+			root = nil
+			r.addAt(position{1, 1}, "", "the file is not valid YAML", "check its syntax")
+		}
+	}()
+	if what := unreadable(data); what != "" {
+		r.addAt(position{1, 1}, "", what, "write a short YAML or JSON file in UTF-8")
+		return nil
+	}
+	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // duplicates are reported by entries, all of them
+	if err != nil {
+		r.syntax(err)
+		return nil
+	}
+	return r.document(file)
+}
+
+func unreadable(data []byte) string {
+	switch {
+	case len(data) > maxFileBytes:
+		return "the file is larger than 512 KiB"
+	case !utf8.Valid(data):
+		return "the file is not UTF-8"
+	case strings.ContainsRune(string(data), 0):
+		return "the file holds a NUL byte"
+	case depth(string(data)) > maxDepth:
+		return "the file is nested too deeply"
+	}
+	return ""
+}
+
+// depth bounds how deep a text can nest on one line or in brackets; deeper block nesting costs its square in
+// indentation and is bounded by the size.
+func depth(text string) int {
+	deepest, open := 0, 0
+	for line := range strings.Lines(text) {
+		for _, c := range line {
+			switch c {
+			case '[', '{':
+				open++
+			case ']', '}':
+				open = max(open-1, 0)
+			}
+			deepest = max(deepest, open)
+		}
+		dashes := strings.TrimLeft(line, " ")
+		deepest = max(deepest, (len(dashes)-len(strings.TrimLeft(dashes, "- ?\t")))/2)
+	}
+	return deepest
+}
+
+// syntax reports a parser's error without the source lines that it quotes.
+func (r *report) syntax(err error) {
+	where, what := position{1, 1}, "the file is not valid YAML"
+	if syntax, ok := err.(yaml.Error); ok { //nolint:errorlint // the parser returns it bare
+		if token := syntax.GetToken(); token != nil && token.Position != nil {
+			where = position{token.Position.Line, token.Position.Column}
+		}
+		if message := syntax.GetMessage(); !strings.ContainsAny(message, "\"`") { // the parser quotes input with %q only
+			what += ": " + message
+		}
+	}
+	r.addAt(where, "", what, `check the syntax here; text with ${…} inside { } or [ ] needs quotes`)
+}
+
+func (r *report) document(file *ast.File) ast.Node {
+	var bodies []ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body != nil && doc.Body.Type() != ast.CommentType {
+			bodies = append(bodies, doc.Body)
+		}
+	}
+	if len(bodies) == 1 {
+		return bodies[0]
+	}
+	r.addAt(position{1, 1}, "", "the file does not hold exactly one document", "write one mapping with environments, sources and buckets")
+	return nil
+}
+
+// decode fills into from node and notes where each entry stands. It reports everything it does not understand and
+// leaves that out.
+func (r *report) decode(node ast.Node, path string, into reflect.Value) {
+	switch target := into.Addr().Interface().(type) {
+	case *Duration:
+		r.duration(node, path, target)
+		return
+	case *Names:
+		r.names(node, path, target)
+		return
+	case *Originals:
+		r.originals(node, path, target)
+		return
+	}
+	switch into.Kind() {
+	case reflect.Pointer:
+		into.Set(reflect.New(into.Type().Elem()))
+		r.decode(node, path, into.Elem())
+	case reflect.Struct:
+		r.structure(node, path, into)
+	case reflect.Map:
+		r.mapping(node, path, into)
+	case reflect.Slice:
+		r.list(node, path, into)
+	default:
+		r.scalar(node, path, into)
+	}
+}
+
+// scalar reads a text, a truth value or a whole number.
+func (r *report) scalar(node ast.Node, path string, into reflect.Value) {
+	switch into.Kind() {
+	case reflect.Bool:
+		if value, ok := node.(*ast.BoolNode); ok {
+			into.SetBool(value.Value)
+			return
+		}
+		r.wrong(node, path, "true or false", "write true or false")
+	case reflect.Int:
+		if value, ok := wholeNumber(node); ok {
+			into.SetInt(value)
+			return
+		}
+		r.wrong(node, path, "a whole number", "write a whole number without quotes")
+	default:
+		if text, ok := text(node); ok {
+			into.SetString(text)
+			return
+		}
+		r.wrong(node, path, "text", "write it as text, in quotes if it looks like something else")
+	}
+}
+
+func text(node ast.Node) (string, bool) {
+	switch node := node.(type) {
+	case *ast.StringNode:
+		return node.Value, true
+	case *ast.LiteralNode:
+		return node.Value.Value, true
+	}
+	return "", false
+}
+
+func wholeNumber(node ast.Node) (int64, bool) {
+	value, ok := node.(*ast.IntegerNode)
+	if !ok {
+		return 0, false
+	}
+	switch n := value.Value.(type) {
+	case int64:
+		return n, true
+	case uint64:
+		return int64(n), n <= math.MaxInt64
+	}
+	return 0, false
+}
+
+func (r *report) structure(node ast.Node, path string, into reflect.Value) {
+	fields := map[string]int{}
+	for i := range into.NumField() {
+		if name := fieldName(into.Type().Field(i)); name != "" {
+			fields[name] = i
+		}
+	}
+	for _, entry := range r.entries(node, path) {
+		if i, ok := fields[entry.name]; ok {
+			r.decode(entry.value, join(path, entry.name), into.Field(i))
+			continue
+		}
+		names := slices.Sorted(maps.Keys(fields))
+		r.add(join(path, entry.name), "there is no field "+quote(entry.name)+" here", "use one of "+strings.Join(names, ", "))
+	}
+}
+
+// fieldName returns the name of a field in the file, or "" for one that is not in it.
+func fieldName(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+	return strings.TrimPrefix(name, "-")
+}
+
+func (r *report) mapping(node ast.Node, path string, into reflect.Value) {
+	into.Set(reflect.MakeMap(into.Type()))
+	for _, entry := range r.entries(node, path) {
+		value := reflect.New(into.Type().Elem()).Elem()
+		r.decode(entry.value, join(path, entry.name), value)
+		into.SetMapIndex(reflect.ValueOf(entry.name), value)
+	}
+}
+
+func (r *report) list(node ast.Node, path string, into reflect.Value) {
+	sequence, ok := node.(*ast.SequenceNode)
+	if !ok {
+		r.wrong(node, path, "a list", "write it as [one, two]")
+		return
+	}
+	for i, value := range sequence.Values {
+		r.at[index(path, i)] = positionOf(value)
+		item := reflect.New(into.Type().Elem()).Elem()
+		r.decode(value, index(path, i), item)
+		into.Set(reflect.Append(into, item))
+	}
+}
+
+type entry struct {
+	name  string
+	value ast.Node
+}
+
+// entries returns the entries of a mapping in their order, notes their positions, and reports names that are not
+// names and names that stand twice.
+func (r *report) entries(node ast.Node, path string) []entry {
+	mapping, ok := node.(*ast.MappingNode)
+	if !ok {
+		r.wrong(node, path, "a mapping", "write it as name: value")
+		return nil
+	}
+	var out []entry
+	seen := map[string]bool{}
+	for _, pair := range mapping.Values {
+		where := positionOf(pair.Key)
+		name, ok := text(pair.Key)
+		if !ok || !nameShape.MatchString(name) {
+			r.addAt(where, path, "a name here is not letters, digits, _ and -", "rename it; quote a name that looks like something else")
+			continue
+		}
+		if seen[name] {
+			r.addAt(where, join(path, name), join(path, name)+" stands twice", "keep one of them")
+			continue
+		}
+		seen[name] = true
+		r.at[join(path, name)] = where
+		out = append(out, entry{name, pair.Value})
+	}
+	return out
+}
+
+func (r *report) duration(node ast.Node, path string, into *Duration) {
+	written, ok := text(node)
+	parsed, err := ParseDuration(written)
+	if !ok || err != nil {
+		r.wrong(node, path, "a duration", "write a whole number and one unit, like 90s, 30m, 24h, 7d or 2w")
+		return
+	}
+	*into = parsed
+}
+
+// names reads one name or a list of them.
+func (r *report) names(node ast.Node, path string, into *Names) {
+	if one, ok := text(node); ok {
+		*into = Names{one}
+		return
+	}
+	if _, ok := node.(*ast.SequenceNode); !ok {
+		r.wrong(node, path, "a name or a list of names", "write the name that readers see")
+		return
+	}
+	r.list(node, path, reflect.ValueOf((*[]string)(into)).Elem())
+}
+
+// originals reads true or a list of keys and sources.
+func (r *report) originals(node ast.Node, path string, into *Originals) {
+	if all, ok := node.(*ast.BoolNode); ok && all.Value {
+		into.All = true
+		return
+	}
+	if _, ok := node.(*ast.SequenceNode); !ok {
+		r.wrong(node, path, "true or a list", "write true for every source, or a list of keys and sources")
+		return
+	}
+	r.list(node, path, reflect.ValueOf(&into.List).Elem())
+}
+
+// wrong reports that node is not what path needs. It says the kind of what it found, and not its text.
+func (r *report) wrong(node ast.Node, path, want, do string) {
+	r.unread[path] = true
+	where := r.find(path)
+	subject := path
+	if path == "" {
+		where, subject = positionOf(node), "the file"
+	}
+	r.addAt(where, path, subject+" is "+kind(node)+", not "+want, do)
+}
+
+func kind(node ast.Node) string {
+	switch node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.StringNode, *ast.LiteralNode:
+		return "a text"
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return "a number"
+	case *ast.BoolNode:
+		return "true or false"
+	case *ast.NullNode:
+		return "empty"
+	}
+	return "an anchor, alias or tag (which are not read here)"
+}
+
+func positionOf(node ast.Node) position {
+	if node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
+		return position{1, 1}
+	}
+	return position{node.GetToken().Position.Line, node.GetToken().Position.Column}
+}

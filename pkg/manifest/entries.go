@@ -1,0 +1,237 @@
+package manifest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The layers of a bucket that are not a mapping. No mapping may have one of these names.
+const (
+	LayerOriginals = "originals"
+	LayerOnly      = "only"
+	LayerComputed  = "computed"
+)
+
+// Entry is one name of a bucket, before any value is known.
+type Entry struct {
+	Name   string // what readers see
+	Layer  string // originals, a mapping's name, only or computed
+	Source string // "" for computed
+	Key    string // canonical name; "" for computed
+	Text   string // the value of a computed name
+	Path   string // where rotary.yaml says so
+}
+
+// Entries returns every name that b may have, in the order of its layers and sorted within each; where a name
+// stands more than once, the last one counts and the others are refused by Refused unless b overrides the name.
+//
+//	originals   the keys it lists, all keys of the sources it lists, or with true every key of every source
+//	            that is neither some bucket's `only` nor a rotator's `admin`
+//	a mapping   for each of its keys that a source of this environment declares, the names it gives it
+//	only        all keys of the sources private to b
+//	computed    the texts that the manifest itself holds
+func (e *Environment) Entries(b Bucket) []Entry {
+	owners := e.owners()
+	entries := e.originalEntries(b, owners)
+	for i, mapping := range b.Mappings {
+		entries = append(entries, e.mappedEntries(mapping, index("buckets."+b.Name+".mappings", i), owners)...)
+	}
+	for i, source := range b.Only {
+		entries = append(entries, e.sourceEntries(source, LayerOnly, index("buckets."+b.Name+".only", i))...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.Computed)) {
+		path := join("buckets."+b.Name+".computed", name)
+		entries = append(entries, Entry{Name: name, Layer: LayerComputed, Text: b.Computed[name], Path: path})
+	}
+	return entries
+}
+
+// NamesOf returns every name that b may have, sorted.
+func (e *Environment) NamesOf(b Bucket) []string {
+	names := map[string]bool{}
+	for _, entry := range e.Entries(b) {
+		names[entry.Name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Feeds returns the sources that b's values come from, sorted.
+func (e *Environment) Feeds(b Bucket) []string {
+	feeds := map[string]bool{}
+	for _, entry := range e.Entries(b) {
+		feeds[entry.Source] = true
+	}
+	delete(feeds, "")
+	return slices.Sorted(maps.Keys(feeds))
+}
+
+// owners returns the source of each canonical key. The first one declares it where two do, which Parse refuses.
+func (e *Environment) owners() map[string]string {
+	owners := map[string]string{}
+	for _, source := range slices.Backward(e.Sources) {
+		for _, key := range source.Keys {
+			owners[key] = source.Name
+		}
+	}
+	return owners
+}
+
+func (e *Environment) originalEntries(b Bucket, owners map[string]string) []Entry {
+	path := "buckets." + b.Name + ".originals"
+	var entries []Entry
+	for _, source := range e.Sources {
+		if b.Originals.All && !e.setApart(source.Name) {
+			entries = append(entries, e.sourceEntries(source.Name, LayerOriginals, path)...)
+		}
+	}
+	for i, item := range b.Originals.List {
+		if owner, ok := owners[item]; ok {
+			entries = append(entries, Entry{Name: item, Layer: LayerOriginals, Source: owner, Key: item, Path: index(path, i)})
+			continue
+		}
+		entries = append(entries, e.sourceEntries(item, LayerOriginals, index(path, i))...)
+	}
+	slices.SortStableFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return entries
+}
+
+// setApart says whether `originals: true` leaves a source out.
+func (e *Environment) setApart(source string) bool {
+	return slices.ContainsFunc(e.Buckets, func(b Bucket) bool { return slices.Contains(b.Only, source) }) ||
+		slices.ContainsFunc(e.Sources, func(s Source) bool { return s.Rotate.Admin == source })
+}
+
+func (e *Environment) sourceEntries(name, layer, path string) []Entry {
+	source, _ := e.Source(name)
+	var entries []Entry
+	for _, key := range slices.Sorted(slices.Values(source.Keys)) {
+		entries = append(entries, Entry{Name: key, Layer: layer, Source: name, Key: key, Path: path})
+	}
+	return entries
+}
+
+func (e *Environment) mappedEntries(mapping, path string, owners map[string]string) []Entry {
+	var entries []Entry
+	for _, key := range slices.Sorted(maps.Keys(e.Mappings[mapping])) {
+		owner, ok := owners[key]
+		if !ok {
+			continue // a source of another environment declares it
+		}
+		for i, name := range e.Mappings[mapping][key] {
+			at := index(join("mappings."+mapping, key), i)
+			entries = append(entries, Entry{Name: name, Layer: mapping, Source: owner, Key: key, Path: at})
+		}
+	}
+	return entries
+}
+
+// Refusal is why a bucket may not have one of its names.
+type Refusal struct {
+	Entry Entry
+	What  string // what is wrong; quotes names only
+	Do    string
+}
+
+// Refused returns everything that is wrong with the names of b, in the order of its entries: collisions, keys out
+// of its reach, server keys under names that browsers see, and names that one of its sinks refuses. None means that
+// b can be written as far as names go.
+func (e *Environment) Refused(b Bucket) []Refusal {
+	entries := e.Entries(b)
+	out := e.collisions(b, entries)
+	limits := e.limits(b)
+	for _, entry := range entries {
+		out = append(out, e.outOfReach(b, entry)...)
+		out = append(out, e.exposed(b, entry)...)
+		out = append(out, refusedBySinks(b, entry, limits)...)
+	}
+	return out
+}
+
+// collisions compares each entry with the latest one before it that has the same name.
+func (e *Environment) collisions(b Bucket, entries []Entry) []Refusal {
+	var out []Refusal
+	last := map[string]Entry{}
+	for _, entry := range entries {
+		before, taken := last[entry.Name]
+		last[entry.Name] = entry
+		switch {
+		case !taken:
+		case before.Layer == entry.Layer:
+			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s has %s twice in %s", quote(b.Name), quote(entry.Name), layer(entry.Layer)), "remove one of them"})
+		case !slices.Contains(b.Override, entry.Name):
+			out = append(out, Refusal{
+				entry, fmt.Sprintf("bucket %s has %s in both %s and %s", quote(b.Name), quote(entry.Name), layer(before.Layer), layer(entry.Layer)),
+				"rename one, or list the name under override if the later layer should win",
+			})
+		}
+	}
+	return out
+}
+
+func layer(name string) string {
+	switch name {
+	case LayerOriginals, LayerOnly, LayerComputed:
+		return name
+	}
+	return "mapping " + quote(name)
+}
+
+// outOfReach refuses a key of a source that is private to another bucket.
+func (e *Environment) outOfReach(b Bucket, entry Entry) []Refusal {
+	for _, other := range e.Buckets {
+		if other.Name != b.Name && entry.Source != "" && slices.Contains(other.Only, entry.Source) {
+			what := fmt.Sprintf("bucket %s takes %s from source %s, which is private to bucket %s", quote(b.Name), quote(entry.Key), quote(entry.Source), quote(other.Name))
+			return []Refusal{{entry, what, "take it out of one of the two"}}
+		}
+	}
+	return nil
+}
+
+// exposed refuses a server key under a name that a framework puts into the browser's code. A computed value comes
+// from the manifest, which is no secret.
+func (e *Environment) exposed(b Bucket, entry Entry) []Refusal {
+	prefix := BrowserPrefix(entry.Name)
+	if prefix == "" || entry.Layer == LayerComputed || slices.Contains(e.Public, entry.Key) {
+		return nil
+	}
+	what := fmt.Sprintf("bucket %s gives %s the name %s, which is built into pages that anyone can read", quote(b.Name), quote(entry.Key), quote(entry.Name))
+	return []Refusal{{entry, what, "choose a name that does not start with " + prefix + ", or list the key under public if it is no secret"}}
+}
+
+// readerLimit is what one consumer allows.
+type readerLimit struct {
+	consumer string
+	Limit
+}
+
+// limits returns what the sinks of b allow: Secrets Manager first, then its consumers. One that is leaving gets
+// nothing any more.
+func (e *Environment) limits(b Bucket) []readerLimit {
+	limits := []readerLimit{{"", Limits(SecretsManager)}}
+	for _, consumer := range e.Readers(b.Name) {
+		if !consumer.Leaving {
+			limits = append(limits, readerLimit{consumer.Name, consumer.Limit()})
+		}
+	}
+	return limits
+}
+
+func refusedBySinks(b Bucket, entry Entry, limits []readerLimit) []Refusal {
+	var out []Refusal
+	for _, limit := range limits {
+		if why := limit.Refuses(entry.Name); why != "" {
+			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s: %s %s", quote(b.Name), quote(entry.Name), why), "give it another name" + limit.because()})
+			break
+		}
+	}
+	return out
+}
+
+func (l readerLimit) because() string {
+	if l.consumer == "" {
+		return ""
+	}
+	return " (consumer " + quote(l.consumer) + " reads this bucket)"
+}

@@ -1,0 +1,184 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// defaultDrain is how long a workflow run that started before a change may go on: a GitHub-hosted job ends after six hours.
+const defaultDrain = Duration(6 * time.Hour)
+
+// defaultBytes is the entropy of a random value.
+const defaultBytes = 32
+
+// Names returns the environments of f, sorted.
+func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Environments)) }
+
+// Environment returns what the environment called name sees: ${…} expanded, `in` applied, defaults filled in,
+// everything sorted. It fails for an environment that f does not declare and for a variable that is not set, which
+// cannot happen for a File that Parse returned.
+func (f *File) Environment(name string) (*Environment, error) {
+	if _, ok := f.Environments[name]; !ok {
+		return nil, fmt.Errorf("the manifest has no environment %s; it has %s", quote(name), quoteAll(f.Names()))
+	}
+	var unknown []string
+	expanded := f.expanded(name, func(path, _ string) { unknown = append(unknown, path) })
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return nil, fmt.Errorf("environment %s: a variable is not set in %s", quote(name), strings.Join(unknown, ", "))
+	}
+	return expanded.view(name), nil
+}
+
+// view applies `in` and the defaults to a file whose strings are expanded.
+func (f *File) view(name string) *Environment {
+	spec := f.Environments[name]
+	e := &Environment{
+		Name: name, Account: spec.Account, Region: spec.Region, Protected: spec.Protected,
+		Mode: cmp.Or(spec.Mode, Retire), Vars: spec.Vars, Network: spec.Network,
+		Public: sorted(f.Public), Mappings: f.Mappings,
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.Sources)) {
+		if source := f.Sources[key]; in(source.In, name) {
+			e.Sources = append(e.Sources, source.resolved(key, name))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.Buckets)) {
+		if bucket := f.Buckets[key]; in(bucket.In, name) {
+			e.Buckets = append(e.Buckets, bucket.resolved(key, name))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.Consumers)) {
+		if consumer := f.Consumers[key]; in(consumer.In, name) {
+			e.Consumers = append(e.Consumers, consumer.resolved(key))
+		}
+	}
+	return e
+}
+
+func in(environments []string, name string) bool {
+	return len(environments) == 0 || slices.Contains(environments, name)
+}
+
+func (s Source) resolved(name, env string) Source {
+	s.Name, s.Existing = name, s.Secret != ""
+	s.Secret = cmp.Or(s.Secret, "source/"+env+"/"+name)
+	s.Rotate.With = cmp.Or(s.Rotate.With, Manual)
+	if s.Rotate.With == Random {
+		s.Rotate.Key, s.Rotate.Bytes = cmp.Or(s.Rotate.Key, s.onlyKeyBut(s.Rotate.Also)), cmp.Or(s.Rotate.Bytes, defaultBytes)
+	}
+	s.Keys, s.In = sorted(s.Keys), sorted(s.In)
+	return s
+}
+
+func (b Bucket) resolved(name, env string) Bucket {
+	b.Name, b.Existing = name, b.Secret != ""
+	b.Secret = cmp.Or(b.Secret, name+"-"+env)
+	b.In, b.Override = sorted(b.In), sorted(b.Override)
+	return b
+}
+
+func (c Consumer) resolved(name string) Consumer {
+	c.Name = name
+	c.In = sorted(c.In)
+	if c.GitHub != nil {
+		github := *c.GitHub
+		github.Drain = cmp.Or(github.Drain, defaultDrain)
+		c.GitHub = &github
+	}
+	return c
+}
+
+func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
+
+// onlyKeyBut returns the only key of s that is not also, or "" where there is none or more than one.
+func (s Source) onlyKeyBut(also string) string {
+	others := slices.DeleteFunc(slices.Clone(s.Keys), func(key string) bool { return key == also })
+	if len(others) == 1 {
+		return others[0]
+	}
+	return ""
+}
+
+// Writes returns the keys of s that its rotator puts new values into, sorted. A person may put any key of a source,
+// and a source that a person rotates has none here.
+func (s Source) Writes() []string {
+	var keys []string
+	switch s.Rotate.With {
+	case Random:
+		keys = []string{cmp.Or(s.Rotate.Key, s.onlyKeyBut(s.Rotate.Also)), s.Rotate.Also}
+	case Postgres, MySQL:
+		keys = []string{s.Rotate.URL}
+	case AWSAccessKey:
+		id, secret := s.AccessKey()
+		keys = []string{id, secret}
+	case HTTP, Managed:
+		keys = slices.Clone(s.Keys)
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "" })
+	slices.Sort(keys)
+	return keys
+}
+
+// AccessKey returns the keys that hold an IAM user's access key: the only one that ends in ACCESS_KEY_ID and the
+// only one that ends in SECRET_ACCESS_KEY. Either is "" where there is none or more than one.
+func (s Source) AccessKey() (id, secret string) {
+	only := func(suffix string) string {
+		keys := slices.DeleteFunc(slices.Clone(s.Keys), func(key string) bool { return !strings.HasSuffix(key, suffix) })
+		if len(keys) == 1 {
+			return keys[0]
+		}
+		return ""
+	}
+	return only("ACCESS_KEY_ID"), only("SECRET_ACCESS_KEY")
+}
+
+// Kind returns which of its four kinds c is, in the words of the manifest: ecs, github, vercel or drain.
+func (c Consumer) Kind() string {
+	switch {
+	case c.ECS != nil:
+		return "ecs"
+	case c.GitHub != nil:
+		return "github"
+	case c.Vercel != nil:
+		return "vercel"
+	}
+	return "drain"
+}
+
+// Source returns the source called name.
+func (e *Environment) Source(name string) (Source, bool) {
+	return find(e.Sources, func(s Source) bool { return s.Name == name })
+}
+
+// SourceOf returns the source that declares a canonical key.
+func (e *Environment) SourceOf(key string) (Source, bool) {
+	return find(e.Sources, func(s Source) bool { return slices.Contains(s.Keys, key) })
+}
+
+// Bucket returns the bucket called name.
+func (e *Environment) Bucket(name string) (Bucket, bool) {
+	return find(e.Buckets, func(b Bucket) bool { return b.Name == name })
+}
+
+// Consumer returns the consumer called name.
+func (e *Environment) Consumer(name string) (Consumer, bool) {
+	return find(e.Consumers, func(c Consumer) bool { return c.Name == name })
+}
+
+// Readers returns the consumers of a bucket, sorted by name.
+func (e *Environment) Readers(bucket string) []Consumer {
+	return slices.DeleteFunc(slices.Clone(e.Consumers), func(c Consumer) bool { return c.Bucket != bucket })
+}
+
+func find[T any](list []T, match func(T) bool) (T, bool) {
+	if i := slices.IndexFunc(list, match); i >= 0 {
+		return list[i], true
+	}
+	var none T
+	return none, false
+}

@@ -1,0 +1,110 @@
+package manifest
+
+import (
+	"maps"
+	"reflect"
+	"strings"
+)
+
+// expander replaces ${name} in every string. $${ stands for ${ itself.
+type expander struct {
+	variables map[string]string
+	unknown   func(path, name string) // hears of a variable that is not set, or of a ${ without its }
+}
+
+// variables returns what ${…} may name in an environment. The environment's own variables may use the first three.
+func (f *File) variables(name string, unknown func(path, name string)) map[string]string {
+	spec := f.Environments[name]
+	vars := map[string]string{"env": name, "account": spec.Account, "region": spec.Region}
+	own := expander{maps.Clone(vars), unknown}.copy(reflect.ValueOf(spec.Vars), "environments."+name+".vars")
+	for key, value := range own.Interface().(map[string]string) {
+		if !builtin(key) {
+			vars[key] = value
+		}
+	}
+	return vars
+}
+
+func builtin(variable string) bool {
+	return variable == "env" || variable == "account" || variable == "region"
+}
+
+// expanded returns f as one environment sees it: every string expanded, nothing left out yet. The paths are f's.
+func (f *File) expanded(name string, unknown func(path, name string)) *File {
+	x := expander{f.variables(name, unknown), unknown}
+	out := *f
+	out.Sources = x.copy(reflect.ValueOf(f.Sources), "sources").Interface().(map[string]Source)
+	out.Public = x.copy(reflect.ValueOf(f.Public), "public").Interface().([]string)
+	out.Mappings = x.copy(reflect.ValueOf(f.Mappings), "mappings").Interface().(map[string]Mapping)
+	out.Buckets = x.copy(reflect.ValueOf(f.Buckets), "buckets").Interface().(map[string]Bucket)
+	out.Consumers = x.copy(reflect.ValueOf(f.Consumers), "consumers").Interface().(map[string]Consumer)
+	spec := f.Environments[name]
+	spec.Network = x.copy(reflect.ValueOf(spec.Network), "environments."+name+".network").Interface().(*Network)
+	spec.Vars = x.variables
+	out.Environments = map[string]EnvironmentSpec{name: spec}
+	return &out
+}
+
+// copy returns a deep copy of v with its strings expanded.
+func (x expander) copy(v reflect.Value, path string) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	switch v.Kind() {
+	case reflect.String:
+		out.SetString(x.text(v.String(), path))
+	case reflect.Pointer:
+		if !v.IsNil() {
+			out.Set(reflect.New(v.Type().Elem()))
+			out.Elem().Set(x.copy(v.Elem(), path))
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			out.Set(reflect.Append(out, x.copy(v.Index(i), index(path, i))))
+		}
+	case reflect.Map:
+		out.Set(reflect.MakeMap(v.Type()))
+		for _, key := range v.MapKeys() {
+			out.SetMapIndex(key, x.copy(v.MapIndex(key), join(path, key.String())))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			name := strings.ToLower(v.Type().Field(i).Name)
+			if written := fieldName(v.Type().Field(i)); written != "" {
+				name = written
+			}
+			out.Field(i).Set(x.copy(v.Field(i), member(v, path, name)))
+		}
+	default:
+		out.Set(v)
+	}
+	return out
+}
+
+// member is the path of a field; the fields of Originals stand in the file without a name of their own.
+func member(v reflect.Value, path, name string) string {
+	if v.Type() == reflect.TypeFor[Originals]() {
+		return path
+	}
+	return join(path, name)
+}
+
+func (x expander) text(s, path string) string {
+	var out strings.Builder
+	for {
+		before, after, found := strings.Cut(s, "${")
+		if !found {
+			return out.String() + s
+		}
+		if escaped, ok := strings.CutSuffix(before, "$"); ok {
+			out.WriteString(escaped + "${")
+			s = after
+			continue
+		}
+		name, rest, closed := strings.Cut(after, "}")
+		value, known := x.variables[name]
+		if !closed || !known {
+			x.unknown(path, name)
+		}
+		out.WriteString(before + value)
+		s = rest
+	}
+}

@@ -1,0 +1,43 @@
+package manifest
+
+import "strings"
+
+// The names of what infra deploys for an environment. Everybody who calls one of these finds it by name.
+
+// PropagateFunction is the Lambda that reconciles.
+func (e *Environment) PropagateFunction() string { return "rotary-" + e.Name + "-propagate" }
+
+// RotateFunction is the Lambda that rotates a source and retires what is owed: the one inside the VPC for a source
+// with network: true.
+func (e *Environment) RotateFunction(s Source) string {
+	if s.Network {
+		return "rotary-" + e.Name + "-rotate-network"
+	}
+	return "rotary-" + e.Name + "-rotate"
+}
+
+// Queue is the SQS FIFO queue that every event of the environment goes through.
+func (e *Environment) Queue() string { return "rotary-" + e.Name + ".fifo" }
+
+// AgainSchedule is the one-off schedule that a Wait asks for.
+func (e *Environment) AgainSchedule() string { return "rotary-" + e.Name + "-again" }
+
+// SourceBySecret finds the source whose secret has this name or ARN.
+func (e *Environment) SourceBySecret(id string) (Source, bool) {
+	for _, s := range e.Sources {
+		if s.Secret == id || s.Secret == nameOf(id) {
+			return s, true
+		}
+	}
+	return Source{}, false
+}
+
+// nameOf takes the name out of a secret's ARN: the last part without its six random characters
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html).
+func nameOf(arn string) string {
+	_, name, found := strings.Cut(arn, ":secret:")
+	if !found || len(name) < len("x-AbCdEf") || name[len(name)-7] != '-' {
+		return arn
+	}
+	return name[:len(name)-7]
+}

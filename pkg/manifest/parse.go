@@ -1,0 +1,98 @@
+package manifest
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Parse reads a manifest, YAML or JSON. It is strict: what it does not understand is an error, and the error is a
+// *Problems with everything that is wrong, each with its position. name stands in the messages only. Parse does not
+// panic on any input and never quotes text of the file other than names.
+func Parse(name string, data []byte) (*File, error) {
+	r := newReport(name)
+	root := r.tree(data)
+	if root == nil {
+		return nil, r.err()
+	}
+	file := &File{}
+	r.decode(root, "", reflect.ValueOf(file).Elem())
+	r.check(file)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// check reports everything that is wrong with what was read: each environment by itself and then all together.
+func (r *report) check(f *File) {
+	r.checkEnvironments(f)
+	var all []*Environment
+	for _, name := range f.Names() {
+		expanded := f.expanded(name, func(path, variable string) {
+			r.add(path, path+" uses variable "+quote(variable)+", which environment "+quote(name)+" does not set", "set it under vars, or write $${ for a literal ${")
+		})
+		env := expanded.view(name)
+		checker{r, f, expanded, env}.check()
+		all = append(all, env)
+	}
+	r.checkOverrides(f, all)
+	r.checkClaims(all)
+}
+
+// checker checks what one environment sees. Paths and order are those of the file.
+type checker struct {
+	*report
+	written *File        // as written, for what spans environments
+	file    *File        // strings expanded, everything still in it
+	env     *Environment // `in` applied, defaults filled in
+}
+
+func (c checker) check() {
+	c.checkSources()
+	c.checkPublic()
+	c.checkMappings()
+	c.checkBuckets()
+	c.checkConsumers()
+}
+
+// required reports an entry that is missing or empty.
+func (r *report) required(path, value, do string) bool {
+	if value == "" {
+		r.add(path, path+" is missing", do)
+	}
+	return value != ""
+}
+
+// oneOf reports a value that is none of a list.
+func (r *report) oneOf(path, value string, list ...string) {
+	if !slices.Contains(list, value) {
+		r.add(path, path+" is not one of the words it may be", "write "+strings.Join(list, ", "))
+	}
+}
+
+// unique reports an item that stands twice in a list.
+func (r *report) unique(path string, list []string) {
+	for i, item := range list {
+		if slices.Contains(list[:i], item) {
+			r.add(index(path, i), path+" has "+quote(item)+" twice", "remove one of them")
+		}
+	}
+}
+
+// known reports items of a list that are no name of a kind of thing.
+func (r *report) known(path, thing string, list []string, exists func(string) bool) {
+	r.unique(path, list)
+	for i, item := range list {
+		if !exists(item) {
+			r.add(index(path, i), "there is no "+thing+" "+quote(item), "declare it, or correct the name")
+		}
+	}
+}
+
+func has[T any](m map[string]T) func(string) bool {
+	return func(name string) bool {
+		_, ok := m[name]
+		return ok
+	}
+}

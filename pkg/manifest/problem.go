@@ -1,0 +1,112 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing that is wrong with a manifest. It quotes names, and never any other text of the file.
+type Problem struct {
+	File string
+	Line int // from 1; 0 where the file as a whole is meant
+	Col  int
+	Path string // sources.storage.rotate.every
+	What string // what is wrong
+	Do   string // what to do about it
+}
+
+// Error returns "file:line:col: what; what to do".
+func (p Problem) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s; %s", p.File, p.Line, p.Col, p.What, p.Do)
+}
+
+// Problems is everything that is wrong with a manifest, in the order of its lines.
+type Problems struct{ List []Problem }
+
+// Error returns one line for each problem.
+func (p *Problems) Error() string {
+	lines := make([]string, len(p.List))
+	for i, problem := range p.List {
+		lines[i] = problem.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+type position struct{ line, col int }
+
+// report collects problems. Each environment is checked by itself, so the same problem may be found several times;
+// it is kept once. An entry that could not be read at all has that one problem and no others.
+type report struct {
+	file   string
+	at     map[string]position // of each entry, by path
+	unread map[string]bool     // paths of entries that could not be read
+	seen   map[Problem]bool
+}
+
+func newReport(file string) *report {
+	return &report{file: file, at: map[string]position{}, unread: map[string]bool{}, seen: map[Problem]bool{}}
+}
+
+// add reports a problem of the entry at path, or of the nearest one around it.
+func (r *report) add(path, what, do string) {
+	if !r.unread[path] {
+		r.addAt(r.find(path), path, what, do)
+	}
+}
+
+func (r *report) addAt(where position, path, what, do string) {
+	r.seen[Problem{File: r.file, Line: where.line, Col: where.col, Path: path, What: what, Do: do}] = true
+}
+
+func (r *report) find(path string) position {
+	for path != "" {
+		if where, ok := r.at[path]; ok {
+			return where
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return position{1, 1}
+}
+
+// err returns all problems in the order of the file, or nil.
+func (r *report) err() error {
+	if len(r.seen) == 0 {
+		return nil
+	}
+	return &Problems{slices.SortedFunc(maps.Keys(r.seen), func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col),
+			cmp.Compare(a.Path, b.Path), cmp.Compare(a.What, b.What), cmp.Compare(a.Do, b.Do))
+	})}
+}
+
+var nameShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
+
+// quote returns name in quotes where it is shaped like a name. Anything else may be a value that was pasted into
+// the wrong place.
+func quote(name string) string {
+	if nameShape.MatchString(name) {
+		return `"` + name + `"`
+	}
+	return "(not shown: not shaped like a name)"
+}
+
+func quoteAll(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = quote(name)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
