@@ -1,0 +1,275 @@
+package vercel
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// How long a deployment waits for its builder and how long it takes from its creation to its end.
+const (
+	queueTime = 5 * time.Second
+	BuildTime = 40 * time.Second
+)
+
+// The names that Vercel uses.
+const (
+	production = "production"
+	queued     = "QUEUED"
+	building   = "BUILDING"
+	ready      = "READY"
+)
+
+type deployment struct {
+	id        string
+	target    string // production, or "" for a preview
+	state     string
+	createdAt time.Time
+	readyAt   time.Time
+	promoted  bool // it has seen production traffic
+	meta      map[string]string
+	git       *gitSource
+	snapshot  map[string]string // the variables it was created with
+}
+
+type gitSource struct {
+	Type   string `json:"type"`
+	RepoID int    `json:"repoId"`
+	Ref    string `json:"ref"`
+	SHA    string `json:"sha,omitempty"`
+}
+
+type deploymentInput struct {
+	Name         string            `json:"name"`
+	Project      string            `json:"project"`
+	Target       string            `json:"target"`
+	DeploymentID string            `json:"deploymentId"`
+	GitSource    *gitSource        `json:"gitSource"`
+	Meta         map[string]string `json:"meta"`
+}
+
+// createDeployment builds fresh from git, or again from an earlier deployment, whose variables it inherits.
+func (s *Server) createDeployment(c call) (int, any, error) {
+	var in deploymentInput
+	if err := decode(c.body, &in); err != nil {
+		return 0, nil, err
+	}
+	name := in.Project
+	if name == "" {
+		name = in.Name
+	}
+	p, err := s.find(c, name)
+	if err != nil {
+		return 0, nil, err
+	}
+	d, err := p.fromInput(in)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, s.deploy(p, d).json(p), nil
+}
+
+func (p *project) fromInput(in deploymentInput) (*deployment, error) {
+	d := &deployment{target: in.Target, meta: maps.Clone(in.Meta)}
+	switch {
+	case in.Name == "":
+		return nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: missing required property `name`.")
+	case in.Target != production && in.Target != "":
+		return nil, missing("deployments with the target %s", in.Target)
+	case in.GitSource != nil && in.DeploymentID == "":
+		return d, d.fromGit(p, *in.GitSource)
+	case in.DeploymentID != "" && in.GitSource == nil:
+		return d, d.copyOf(p, in.DeploymentID)
+	}
+	return nil, missing("deployments other than from gitSource or deploymentId")
+}
+
+func (d *deployment) fromGit(p *project, git gitSource) error {
+	if p.RepoID == 0 || git.RepoID != p.RepoID || git.Type != "github" || git.Ref == "" {
+		return fail(http.StatusBadRequest, "incorrect_git_source_info", "The provided git source does not match the project")
+	}
+	if git.SHA == "" {
+		git.SHA = p.Head
+	}
+	d.git = &git
+	return nil
+}
+
+// copyOf makes d a redeployment: it inherits code, settings and variables from the original.
+func (d *deployment) copyOf(p *project, id string) error {
+	original := p.deployment(id)
+	if original == nil {
+		return fail(http.StatusNotFound, "not_found", "Deployment not found")
+	}
+	d.git, d.snapshot = original.git, maps.Clone(original.snapshot)
+	if d.meta == nil {
+		d.meta = map[string]string{}
+	}
+	d.meta["originalDeploymentId"] = id
+	return nil
+}
+
+func (p *project) head() *gitSource {
+	if p.RepoID == 0 {
+		return nil
+	}
+	return &gitSource{Type: "github", RepoID: p.RepoID, Ref: p.Ref, SHA: p.Head}
+}
+
+// deploy starts a build: it takes the variables as they are now, unless it inherits some.
+func (s *Server) deploy(p *project, d *deployment) *deployment {
+	d.id, d.state, d.createdAt = s.id("dpl_"), queued, s.stamp()
+	if d.snapshot == nil {
+		d.snapshot = p.snapshot(d.target)
+	}
+	if d.meta == nil {
+		d.meta = map[string]string{}
+	}
+	if d.git != nil {
+		d.meta["githubCommitSha"], d.meta["githubCommitRef"] = d.git.SHA, d.git.Ref
+		d.meta["githubRepoId"] = strconv.Itoa(d.git.RepoID)
+	}
+	p.deployments = append(p.deployments, d)
+	end := p.nextState
+	p.nextState = ""
+	s.cfg.Clock.After(queueTime, "vercel builds "+d.id, func() { s.advance(p, d, building) })
+	s.cfg.Clock.After(BuildTime, "vercel finishes "+d.id, func() { s.finish(p, d, end) })
+	return d
+}
+
+func (s *Server) advance(p *project, d *deployment, state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d.state = state
+}
+
+// finish ends a build. A READY production deployment goes live, unless an Instant Rollback is in force or a
+// newer deployment is live already.
+func (s *Server) finish(p *project, d *deployment, failed string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if failed == "" && size(d.snapshot) > maxValue {
+		failed = "ERROR"
+	}
+	if failed != "" {
+		d.state = failed
+		return
+	}
+	d.state, d.readyAt = ready, s.stamp()
+	if d.target == production && !p.rolledBack && (p.live == nil || d.createdAt.After(p.live.createdAt)) {
+		p.live, d.promoted = d, true
+	}
+}
+
+func (p *project) snapshot(target string) map[string]string {
+	if target == "" {
+		target = "preview"
+	}
+	out := map[string]string{}
+	for _, v := range p.variables {
+		if v.GitBranch == "" && slices.Contains(v.Target, target) {
+			out[v.Key] = v.Value
+		}
+	}
+	return out
+}
+
+func size(values map[string]string) (n int) {
+	for key, value := range values {
+		n += len(key) + len(value)
+	}
+	return n
+}
+
+func (p *project) deployment(id string) *deployment {
+	for _, d := range p.deployments {
+		if d.id == id {
+			return d
+		}
+	}
+	return nil
+}
+
+func (s *Server) getDeployment(c call) (int, any, error) {
+	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
+		p := s.projects[id]
+		if d := p.deployment(c.PathValue("id")); d != nil && p.Team == c.team {
+			return http.StatusOK, d.json(p), nil
+		}
+	}
+	return 0, nil, fail(http.StatusNotFound, "not_found", "Deployment not found")
+}
+
+// listDeployments lists the newest first.
+func (s *Server) listDeployments(c call) (int, any, error) {
+	query := c.URL.Query()
+	p, err := s.find(c, query.Get("projectId"))
+	if err != nil {
+		return 0, nil, err
+	}
+	limit, err := strconv.Atoi(query.Get("limit"))
+	if query.Get("limit") == "" {
+		limit, err = 20, nil
+	}
+	if err != nil || limit < 1 || limit > 100 {
+		return 0, nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: `limit` should be a number from 1 to 100.")
+	}
+	list := []any{}
+	for _, d := range slices.Backward(p.deployments) {
+		if len(list) < limit && d.matches(query.Get("target")) {
+			list = append(list, d.listed(p))
+		}
+	}
+	return http.StatusOK, map[string]any{"deployments": list, "pagination": map[string]any{"count": len(list), "next": nil, "prev": nil}}, nil
+}
+
+func (d *deployment) matches(target string) bool {
+	return target == "" || target == d.target || target == "preview" && d.target == ""
+}
+
+func (d *deployment) json(p *project) map[string]any {
+	out := map[string]any{"id": d.id, "name": p.Name, "projectId": p.ID, "target": nil, "readyState": d.state,
+		"createdAt": millis(d.createdAt), "meta": d.meta, "aliasAssigned": d.promoted}
+	if d.target != "" {
+		out["target"] = d.target
+	}
+	if d.state == ready {
+		out["ready"], out["readySubstate"] = millis(d.readyAt), d.substate()
+	}
+	if d.git != nil {
+		out["gitSource"] = d.git
+	}
+	return out
+}
+
+// listed is the shorter form of the list: uid and created, and no gitSource.
+func (d *deployment) listed(p *project) map[string]any {
+	out := d.json(p)
+	out["uid"], out["created"], out["state"] = d.id, out["createdAt"], d.state
+	delete(out, "id")
+	delete(out, "gitSource")
+	return out
+}
+
+func (d *deployment) substate() string {
+	if d.promoted {
+		return "PROMOTED"
+	}
+	return "STAGED"
+}
+
+// deployHook builds the head of the production branch.
+func (s *Server) deployHook(c call) (int, any, error) {
+	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
+		p := s.projects[id]
+		if p.ID != c.PathValue("idOrName") || p.Hook == "" || p.Hook != c.PathValue("hook") {
+			continue
+		}
+		d := s.deploy(p, &deployment{target: production, git: p.head(), meta: map[string]string{"deployHookId": p.Hook}})
+		job := map[string]any{"id": s.id("job_"), "state": "PENDING", "createdAt": millis(d.createdAt)}
+		return http.StatusCreated, map[string]any{"job": job}, nil
+	}
+	return 0, nil, fail(http.StatusNotFound, "not_found", "The deploy hook was not found")
+}

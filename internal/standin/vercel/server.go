@@ -1,0 +1,222 @@
+// Package vercel is Vercel's REST API for project environment variables and deployments, in memory. Values reach a
+// deployment when it is created and never later; an Instant Rollback keeps new deployments off the domain; a
+// sensitive value is never readable. What it does not reproduce it refuses with 501.
+package vercel
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+)
+
+// Config is what a Server needs from its surroundings. Targets may be nil: then Present finds nothing refused.
+type Config struct {
+	Clock   *sim.Clock
+	Tap     *sim.Tap
+	Targets interface {
+		Accepts(target, credential string) bool
+	}
+}
+
+// Server is an http.Handler for api.vercel.com. Safe for concurrent use.
+type Server struct {
+	cfg Config
+	mux *http.ServeMux
+
+	mu       sync.Mutex
+	projects map[string]*project // by id
+	tokens   map[string]string   // token → team
+	last     time.Time           // the newest stamp given out
+	seq      int
+}
+
+// New returns a Server without projects and tokens.
+func New(cfg Config) *Server {
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), projects: map[string]*project{}, tokens: map[string]string{}}
+	s.route("GET /v9/projects/{idOrName}", "", s.getProject)
+	s.route("GET /v9/projects/{idOrName}/env", "", s.listVariables)
+	s.route("GET /v10/projects/{idOrName}/env", "", s.listVariables)
+	s.route("POST /v10/projects/{idOrName}/env", "upsert", s.createVariables)
+	s.route("PATCH /v9/projects/{idOrName}/env/{envId}", "", s.editVariable)
+	s.route("DELETE /v9/projects/{idOrName}/env/{envId}", "", s.deleteVariable)
+	s.route("POST /v13/deployments", "forceNew", s.createDeployment)
+	s.route("GET /v13/deployments/{id}", "", s.getDeployment)
+	s.route("GET /v6/deployments", "projectId target limit", s.listDeployments)
+	s.route("POST /v1/integrations/deploy/{idOrName}/{hook}", "", s.deployHook)
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.serve(w, r, r.Method+" unknown", r.URL.Path, func(call) (int, any, error) { return 0, nil, missing("%s %s", r.Method, r.URL.Path) })
+	})
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// AddToken makes token work for a team, or for the personal account where team is "".
+func (s *Server) AddToken(token, team string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens[token] = team
+}
+
+// RevokeToken makes token invalid.
+func (s *Server) RevokeToken(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tokens, token)
+}
+
+// call is one request: its body read, its scope known.
+type call struct {
+	*http.Request
+	body []byte
+	team string
+}
+
+// failure is Vercel's error body. Extra fields are those that some errors add.
+type failure struct {
+	status int
+	code   string
+	text   string
+	extra  map[string]any
+}
+
+func (f *failure) Error() string { return f.code + ": " + f.text }
+
+func (f *failure) body() map[string]any {
+	fields := map[string]any{"code": f.code, "message": f.text}
+	for name, value := range f.extra {
+		fields[name] = value
+	}
+	return map[string]any{"error": fields}
+}
+
+func fail(status int, code, format string, args ...any) *failure {
+	return &failure{status: status, code: code, text: fmt.Sprintf(format, args...)}
+}
+
+func missing(format string, args ...any) *failure {
+	return fail(http.StatusNotImplemented, "standin_not_implemented", "the stand-in does not implement "+format, args...)
+}
+
+type answer func(call) (status int, body any, err error)
+
+// route serves pattern; query lists the parameters it knows beside the team's.
+func (s *Server) route(pattern, query string, do answer) {
+	known := append(strings.Fields(query), "teamId", "slug")
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		about := r.PathValue("idOrName") + r.PathValue("id")
+		s.serve(w, r, pattern, about, func(c call) (int, any, error) {
+			for name := range r.URL.Query() {
+				if !slices.Contains(known, name) {
+					return 0, nil, missing("query parameter %s of %s", name, pattern)
+				}
+			}
+			return do(c)
+		})
+	})
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, operation, about string, do answer) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	entry := sim.Call{Service: "vercel", Operation: operation, Resource: about, Write: r.Method != http.MethodGet, Bytes: len(body)}
+	s.cfg.Tap.Serve(w, entry, func(w http.ResponseWriter) { s.answer(w, call{Request: r, body: body}, do) }, refuse)
+}
+
+func (s *Server) answer(w http.ResponseWriter, c call, do answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.authorize(&c)
+	var status int
+	var body any
+	if err == nil {
+		status, body, err = do(c)
+	}
+	var f *failure
+	if errors.As(err, &f) {
+		status, body = f.status, f.body()
+	} else if err != nil {
+		status, body = http.StatusBadRequest, fail(0, "bad_request", "Invalid request: %v", err).body()
+	}
+	send(w, status, body)
+}
+
+// authorize finds out for which team the call is made. A deploy hook needs no token: its address is the secret.
+func (s *Server) authorize(c *call) error {
+	if c.PathValue("hook") != "" {
+		return nil
+	}
+	token, found := strings.CutPrefix(c.Header.Get("Authorization"), "Bearer ")
+	team, known := s.tokens[token]
+	if !found || !known {
+		return &failure{http.StatusForbidden, "forbidden", "Not authorized", map[string]any{"invalidToken": true}}
+	}
+	c.team = c.URL.Query().Get("teamId") + c.URL.Query().Get("slug")
+	if c.team != "" && c.team != team {
+		return fail(http.StatusForbidden, "forbidden", "Not authorized: Trying to access resource under scope %q", c.team)
+	}
+	return nil
+}
+
+func refuse(w http.ResponseWriter, outcome sim.Outcome) {
+	switch outcome {
+	case sim.Throttled:
+		w.Header().Set("Retry-After", "7")
+		limit := map[string]any{"limit": map[string]any{"remaining": 0, "total": 120}}
+		send(w, http.StatusTooManyRequests, (&failure{code: "rate_limited", text: "The rate limit has been exceeded", extra: limit}).body())
+	case sim.Denied:
+		send(w, http.StatusForbidden, fail(0, "forbidden", "You don't have permission").body())
+	default:
+		send(w, http.StatusInternalServerError, fail(0, "internal_server_error", "An unexpected error occurred").body())
+	}
+}
+
+func send(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		panic(err) // a body of this package that cannot be encoded
+	}
+}
+
+// decode reads strictly: a field that the stand-in does not know is refused as not implemented.
+func decode(body []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		return nil
+	}
+	if field, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
+		return missing("body field %s", field)
+	}
+	return fail(http.StatusBadRequest, "bad_request", "Invalid JSON")
+}
+
+// stamp returns the present time in whole milliseconds, later than every stamp before: on a clock that stands
+// still, what happens second is still seen to happen second.
+func (s *Server) stamp() time.Time {
+	now := s.cfg.Clock.Now().Truncate(time.Millisecond)
+	if !now.After(s.last) {
+		now = s.last.Add(time.Millisecond)
+	}
+	s.last = now
+	return now
+}
+
+func (s *Server) id(prefix string) string {
+	s.seq++
+	return fmt.Sprintf("%s%06d", prefix, s.seq)
+}

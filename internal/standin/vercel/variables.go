@@ -1,0 +1,296 @@
+package vercel
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Variable is an environment variable of a project, with its plaintext.
+type Variable struct {
+	ID        string
+	Key       string
+	Value     string
+	Type      string // plain, encrypted or sensitive
+	Target    []string
+	GitBranch string
+	Comment   string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+type variable struct{ Variable }
+
+// maxValue is the size of all variables of a deployment together, so also of one (Vercel's environment variable limits).
+const maxValue = 64 << 10
+
+// input is the body of a create or an edit; in an edit a nil field stays as it is.
+type input struct {
+	Key                  *string         `json:"key"`
+	Value                *string         `json:"value"`
+	Type                 *string         `json:"type"`
+	Target               json.RawMessage `json:"target"`
+	GitBranch            *string         `json:"gitBranch"`
+	Comment              *string         `json:"comment"`
+	CustomEnvironmentIDs []string        `json:"customEnvironmentIds"`
+}
+
+func (s *Server) listVariables(c call) (int, any, error) {
+	p, err := s.find(c, c.PathValue("idOrName"))
+	if err != nil {
+		return 0, nil, err
+	}
+	envs := []any{}
+	for _, v := range p.variables {
+		envs = append(envs, v.json())
+	}
+	return http.StatusOK, map[string]any{"envs": envs, "pagination": map[string]any{"count": len(envs), "next": nil, "prev": nil}}, nil
+}
+
+// json shows a variable. A sensitive value is never readable; an encrypted one is shown here so that a client
+// that echoes answers is caught.
+func (v *variable) json() map[string]any {
+	out := map[string]any{"id": v.ID, "key": v.Key, "type": v.Type, "target": v.Target, "comment": v.Comment,
+		"createdAt": millis(v.CreatedAt), "updatedAt": millis(v.UpdatedAt), "customEnvironmentIds": []string{}, "value": ""}
+	if v.Type != "sensitive" {
+		out["value"] = v.Value
+	}
+	if v.GitBranch != "" {
+		out["gitBranch"] = v.GitBranch
+	}
+	return out
+}
+
+// createVariables answers 201 with created and failed, or 400 where nothing at all was created.
+func (s *Server) createVariables(c call) (int, any, error) {
+	p, err := s.find(c, c.PathValue("idOrName"))
+	if err != nil {
+		return 0, nil, err
+	}
+	inputs, one, err := decodeInputs(c.body)
+	if err != nil {
+		return 0, nil, err
+	}
+	created, failed, now := []any{}, []any{}, s.stamp()
+	var last *failure
+	for _, in := range inputs {
+		v, f := s.put(p, in, c.URL.Query().Get("upsert") == "true", now)
+		if f != nil {
+			last, failed = f, append(failed, f.body())
+			continue
+		}
+		created = append(created, v.json())
+	}
+	if len(created) == 0 && last != nil {
+		last.extra["failed"] = failed
+		return 0, nil, last
+	}
+	if one {
+		return http.StatusCreated, map[string]any{"created": created[0], "failed": failed}, nil
+	}
+	return http.StatusCreated, map[string]any{"created": created, "failed": failed}, nil
+}
+
+// decodeInputs refuses the whole request where Vercel's schema does.
+func decodeInputs(body []byte) (inputs []input, one bool, err error) {
+	if one = !bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")); one {
+		body = append(append([]byte("["), body...), ']')
+	}
+	if err := decode(body, &inputs); err != nil {
+		return nil, one, err
+	}
+	for _, in := range inputs {
+		if in.Key == nil || in.Value == nil || in.Type == nil || in.Target == nil {
+			return nil, one, fail(http.StatusBadRequest, "bad_request", "Invalid request: key, value, type and target are required.")
+		}
+		if err := in.check(); err != nil {
+			return nil, one, err
+		}
+	}
+	return inputs, one, nil
+}
+
+func (in input) check() error {
+	if len(in.CustomEnvironmentIDs) > 0 {
+		return missing("custom environments")
+	}
+	targets, err := in.targets()
+	if err != nil {
+		return err
+	}
+	kind := deref(in.Type)
+	switch {
+	case in.Type != nil && !slices.Contains([]string{"plain", "encrypted", "sensitive"}, kind):
+		return fail(http.StatusBadRequest, "bad_request", "Invalid request: `type` should be one of plain, encrypted, sensitive.")
+	case kind == "sensitive" && slices.Contains(targets, "development"):
+		return fail(http.StatusBadRequest, "bad_request", "You cannot set a Sensitive Environment Variable's target to development.")
+	case deref(in.GitBranch) != "" && !slices.Equal(targets, []string{"preview"}):
+		return fail(http.StatusBadRequest, "bad_request", "`gitBranch` requires the target preview.")
+	}
+	return nil
+}
+
+// targets reads a target or a list of them, sorted.
+func (in input) targets() ([]string, error) {
+	var list []string
+	if in.Target == nil {
+		return nil, nil
+	}
+	if json.Unmarshal(in.Target, &list) != nil {
+		list = make([]string, 1)
+		if json.Unmarshal(in.Target, &list[0]) != nil {
+			return nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: `target` should be a string or a list.")
+		}
+	}
+	slices.Sort(list)
+	for _, t := range list {
+		if t != production && t != "preview" && t != "development" {
+			return nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: `target` should be production, preview or development.")
+		}
+	}
+	if len(list) == 0 {
+		return nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: `target` should not be empty.")
+	}
+	return list, nil
+}
+
+var keyPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// put creates a variable or, in an upsert, updates the one with the same key, target list and branch. One with
+// another target list that overlaps is a conflict (getsentry/sentry#118490). The type of an existing one stays.
+func (s *Server) put(p *project, in input, upsert bool, now time.Time) (*variable, *failure) {
+	targets, _ := in.targets()
+	v := Variable{Key: *in.Key, Value: *in.Value, Type: *in.Type, Target: targets, GitBranch: deref(in.GitBranch), Comment: deref(in.Comment)}
+	if code := p.refusal(v); code != "" {
+		return nil, refusedItem(v, code, "")
+	}
+	old := p.overlapping(v)
+	switch {
+	case old == nil:
+		v.ID, v.CreatedAt, v.UpdatedAt = s.id("env_"), now, now
+		p.variables = append(p.variables, &variable{v})
+		return p.variables[len(p.variables)-1], nil
+	case !upsert || !slices.Equal(old.Target, v.Target):
+		return nil, refusedItem(v, "ENV_CONFLICT", old.ID)
+	}
+	old.Value, old.UpdatedAt = v.Value, now
+	if in.Comment != nil {
+		old.Comment = v.Comment
+	}
+	return old, nil
+}
+
+// refusal says why Vercel takes no such variable at all.
+func (p *project) refusal(v Variable) string {
+	code, told := p.refused[v.Key]
+	delete(p.refused, v.Key)
+	switch {
+	case told:
+		return code
+	case !keyPattern.MatchString(v.Key):
+		return "KEY_INVALID_CHARACTERS"
+	case len(v.Key) > 256:
+		return "KEY_INVALID_LENGTH"
+	case reserved(v.Key):
+		return "KEY_RESERVED"
+	case len(v.Value) > maxValue:
+		return "VALUE_INVALID_LENGTH"
+	}
+	return ""
+}
+
+// reserved are names that Vercel or its runtime set (vercel.com/docs/environment-variables/reserved-environment-variables).
+func reserved(key string) bool {
+	names := []string{"AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_REGION",
+		"AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
+	return strings.HasPrefix(key, "VERCEL_") || strings.HasPrefix(key, "AWS_LAMBDA_") || slices.Contains(names, key)
+}
+
+// refusedItem is an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
+func refusedItem(v Variable, code, id string) *failure {
+	return &failure{http.StatusBadRequest, code, "The variable cannot be written",
+		map[string]any{"key": v.Key, "envVarKey": v.Key, "envVarId": id, "value": v.Value, "target": v.Target}}
+}
+
+func (p *project) overlapping(v Variable) *variable {
+	for _, old := range p.variables {
+		shared := slices.ContainsFunc(v.Target, func(t string) bool { return slices.Contains(old.Target, t) })
+		if old.Key == v.Key && old.GitBranch == v.GitBranch && old.ID != v.ID && shared {
+			return old
+		}
+	}
+	return nil
+}
+
+func (s *Server) editVariable(c call) (int, any, error) {
+	p, v, err := s.variable(c)
+	if err != nil {
+		return 0, nil, err
+	}
+	var in input
+	if err := decode(c.body, &in); err != nil {
+		return 0, nil, err
+	}
+	if err := in.check(); err != nil {
+		return 0, nil, err
+	}
+	return v.edit(p, in, s.stamp())
+}
+
+func (v *variable) edit(p *project, in input, now time.Time) (int, any, error) {
+	next := v.Variable
+	next.Key, next.Value = or(in.Key, next.Key), or(in.Value, next.Value)
+	next.Comment, next.GitBranch = or(in.Comment, next.Comment), or(in.GitBranch, next.GitBranch)
+	if targets, _ := in.targets(); targets != nil {
+		next.Target = targets
+	}
+	if next.Type == "sensitive" && slices.Contains(next.Target, "development") {
+		return 0, nil, fail(http.StatusBadRequest, "bad_request", "A sensitive variable cannot have the target development.")
+	}
+	if p.overlapping(next) != nil {
+		return 0, nil, refusedItem(next, "ENV_CONFLICT", v.ID)
+	}
+	next.UpdatedAt = now
+	v.Variable = next
+	return http.StatusOK, v.json(), nil
+}
+
+func (s *Server) deleteVariable(c call) (int, any, error) {
+	p, v, err := s.variable(c)
+	if err != nil {
+		return 0, nil, err
+	}
+	p.variables = slices.DeleteFunc(p.variables, func(o *variable) bool { return o == v })
+	return http.StatusOK, v.json(), nil
+}
+
+func (s *Server) variable(c call) (*project, *variable, error) {
+	p, err := s.find(c, c.PathValue("idOrName"))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, v := range p.variables {
+		if v.ID == c.PathValue("envId") {
+			return p, v, nil
+		}
+	}
+	return nil, nil, fail(http.StatusNotFound, "not_found", "Environment Variable not found.")
+}
+
+func compareVariables(a, b Variable) int {
+	return cmp.Or(cmp.Compare(a.Key, b.Key), slices.Compare(a.Target, b.Target), cmp.Compare(a.ID, b.ID))
+}
+
+func deref(s *string) string { return or(s, "") }
+
+func or(s *string, fallback string) string {
+	if s == nil {
+		return fallback
+	}
+	return *s
+}
