@@ -1,0 +1,236 @@
+package vercel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// variable is an environment variable as Vercel lists it. Its value is never read.
+type variable struct {
+	ID        string  `json:"id"`
+	Key       string  `json:"key"`
+	Type      string  `json:"type"`
+	Target    targets `json:"target"`
+	GitBranch string  `json:"gitBranch"`
+	Comment   string  `json:"comment"`
+	CreatedAt millis  `json:"createdAt"`
+	UpdatedAt millis  `json:"updatedAt"`
+}
+
+// record is a variable as it is written.
+type record struct {
+	Key     string   `json:"key"`
+	Value   string   `json:"value"`
+	Type    string   `json:"type"`
+	Target  []string `json:"target"`
+	Comment string   `json:"comment"`
+}
+
+// deployment is a deployment as both the list (uid, created, state) and the single read show it.
+type deployment struct {
+	ID            string     `json:"id"`
+	UID           string     `json:"uid"`
+	ReadyState    string     `json:"readyState"`
+	State         string     `json:"state"`
+	ReadySubstate string     `json:"readySubstate"`
+	CreatedAt     millis     `json:"createdAt"`
+	Created       millis     `json:"created"`
+	Ready         millis     `json:"ready"`
+	Meta          meta       `json:"meta"`
+	GitSource     *gitSource `json:"gitSource"`
+}
+
+// gitSource is where a deployment's code comes from, for every git host that Vercel knows.
+type gitSource struct {
+	Type          string          `json:"type"`
+	RepoID        json.RawMessage `json:"repoId,omitempty"`
+	ProjectID     json.RawMessage `json:"projectId,omitempty"`
+	WorkspaceUUID string          `json:"workspaceUuid,omitempty"`
+	RepoUUID      string          `json:"repoUuid,omitempty"`
+	Ref           string          `json:"ref"`
+	SHA           string          `json:"sha,omitempty"`
+}
+
+type project struct {
+	ID      string                 `json:"id"`
+	Name    string                 `json:"name"`
+	Targets map[string]*deployment `json:"targets"`
+}
+
+// failedItem is what an upsert did not write. Vercel may add the value; it is not read.
+type failedItem struct {
+	Error failedError `json:"error"`
+}
+
+type failedError struct {
+	Code      code   `json:"code"`
+	Key       string `json:"key"`
+	EnvVarKey string `json:"envVarKey"`
+}
+
+func (f failedError) name() string {
+	if f.EnvVarKey != "" {
+		return f.EnvVarKey
+	}
+	return f.Key
+}
+
+func (c *client) variables(ctx context.Context, project string) ([]variable, error) {
+	var out struct {
+		Envs       *[]variable `json:"envs"`
+		Pagination struct {
+			Next *json.Number `json:"next"`
+		} `json:"pagination"`
+	}
+	doing := "list the variables of project " + project
+	err := c.call(ctx, request{doing: doing, method: http.MethodGet, path: "/v10/projects/" + url.PathEscape(project) + "/env", repeatable: true}, &out)
+	switch {
+	case err != nil:
+		return nil, err
+	case out.Envs == nil:
+		return nil, fmt.Errorf("%s: the answer has no list", doing)
+	case out.Pagination.Next != nil: // the call takes no page parameter (vercel.com/docs/rest-api, filterProjectEnvs)
+		return nil, fmt.Errorf("%s: the answer is only a part of the list", doing)
+	}
+	return *out.Envs, nil
+}
+
+// upsert writes all records in one call. An error means that at least one of them is not confirmed; the others
+// stay written. Repeatable.
+func (c *client) upsert(ctx context.Context, project string, records []record) error {
+	var out struct {
+		Created []variable   `json:"created"`
+		Failed  []failedItem `json:"failed"`
+	}
+	doing := fmt.Sprintf("write %d variables of project %s for %s", len(records), project, records[0].Target[0])
+	err := c.call(ctx, request{doing: doing, method: http.MethodPost, path: "/v10/projects/" + url.PathEscape(project) + "/env",
+		query: url.Values{"upsert": {"true"}}, body: records, repeatable: true}, &out)
+	var api *apiError
+	if errors.As(err, &api) && len(api.failed) > 0 {
+		return fmt.Errorf("%w: %s", err, describe(api.failed, records))
+	}
+	if err != nil {
+		return err
+	}
+	if len(out.Failed) > 0 {
+		return fmt.Errorf("%s: vercel refused %s", doing, describe(out.Failed, records))
+	}
+	return confirm(doing, out.Created, records)
+}
+
+// remove deletes a variable; one that is gone already is fine. Repeatable.
+func (c *client) remove(ctx context.Context, project string, v variable) error {
+	err := c.call(ctx, request{doing: fmt.Sprintf("delete variable %s of project %s", v.Key, project), method: http.MethodDelete,
+		path: "/v9/projects/" + url.PathEscape(project) + "/env/" + url.PathEscape(v.ID), repeatable: true}, nil)
+	var api *apiError
+	if errors.As(err, &api) && api.status == http.StatusNotFound {
+		return nil // gone already
+	}
+	return err
+}
+
+func (c *client) project(ctx context.Context, name string) (project, error) {
+	var out project
+	err := c.call(ctx, request{doing: "read project " + name, method: http.MethodGet, path: "/v9/projects/" + url.PathEscape(name), repeatable: true}, &out)
+	if err == nil && (out.ID == "" || out.Name == "") {
+		err = fmt.Errorf("read project %s: the answer has no id or no name", name)
+	}
+	return out, err
+}
+
+func (c *client) deployment(ctx context.Context, id string) (deployment, error) {
+	var out deployment
+	err := c.call(ctx, request{doing: "read deployment " + id, method: http.MethodGet, path: "/v13/deployments/" + url.PathEscape(id), repeatable: true}, &out)
+	return out.normal(), err
+}
+
+// deployments returns a project's newest deployments for target, newest first.
+func (c *client) deployments(ctx context.Context, p project, target string, limit int) ([]deployment, error) {
+	var out struct {
+		Deployments *[]deployment `json:"deployments"`
+	}
+	doing := fmt.Sprintf("list the %s deployments of project %s", target, p.Name)
+	query := url.Values{"projectId": {p.ID}, "target": {target}, "limit": {strconv.Itoa(limit)}}
+	if err := c.call(ctx, request{doing: doing, method: http.MethodGet, path: "/v6/deployments", query: query, repeatable: true}, &out); err != nil {
+		return nil, err
+	}
+	if out.Deployments == nil {
+		return nil, fmt.Errorf("%s: the answer has no list", doing)
+	}
+	for i, d := range *out.Deployments {
+		(*out.Deployments)[i] = d.normal()
+	}
+	return *out.Deployments, nil
+}
+
+// deploy starts a fresh production build of git. Not repeated after an unclear answer: the deployment may exist.
+func (c *client) deploy(ctx context.Context, p project, git gitSource, m meta) error {
+	body := map[string]any{"name": p.Name, "project": p.ID, "target": production, "gitSource": git, "meta": m}
+	return c.call(ctx, request{doing: "deploy project " + p.Name, method: http.MethodPost, path: "/v13/deployments",
+		query: url.Values{"forceNew": {"1"}}, body: body}, nil)
+}
+
+// trigger calls a deploy hook. Not repeated after an unclear answer.
+func (c *client) trigger(ctx context.Context, p project, hook secret.Value) error {
+	return c.call(ctx, request{doing: "call the deploy hook of project " + p.Name, method: http.MethodPost, hook: hook}, nil)
+}
+
+func (d deployment) normal() deployment {
+	if d.ID == "" {
+		d.ID = d.UID
+	}
+	if d.ReadyState == "" {
+		d.ReadyState = d.State
+	}
+	if d.CreatedAt == 0 {
+		d.CreatedAt = d.Created
+	}
+	return d
+}
+
+// targets is a target or a list of them.
+type targets []string
+
+func (t *targets) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil && one != "" {
+		*t = targets{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(t))
+}
+
+// meta is a deployment's own record; values that are not text are skipped.
+type meta map[string]string
+
+func (m *meta) UnmarshalJSON(b []byte) error {
+	var all map[string]any
+	if err := json.Unmarshal(b, &all); err != nil {
+		return err
+	}
+	*m = meta{}
+	for name, value := range all {
+		if s, ok := value.(string); ok {
+			(*m)[name] = s
+		}
+	}
+	return nil
+}
+
+// millis is a time in milliseconds since 1970.
+type millis int64
+
+func (m millis) time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m)).UTC()
+}

@@ -1,0 +1,222 @@
+package vercel
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Vercel's limits for the variables of one deployment (vercel.com/docs/environment-variables).
+const (
+	maxBytes     = 64 << 10
+	maxVariables = 1000
+)
+
+// changes is what a Roll writes: one batch per target, then what the bucket no longer has.
+type changes struct {
+	batches []write
+	remove  []variable
+}
+
+type write struct {
+	target  string
+	names   []string
+	types   map[string]string
+	bucket  bucket.Bucket
+	receipt string
+}
+
+// production says whether anything that a production deployment would get is written or removed.
+func (c changes) production() bool {
+	return slices.ContainsFunc(c.batches, func(w write) bool { return w.target == production }) ||
+		slices.ContainsFunc(c.remove, func(v variable) bool { return v.on(production) })
+}
+
+// changes decides what to write, or refuses.
+//
+//	variable on one of the targets     | key in the bucket        | not in the bucket
+//	-----------------------------------|--------------------------|------------------
+//	no receipt                         | refused, unless adopted  | left alone
+//	this environment's receipt         | updated in place         | deleted
+//	this or none, on several targets   | refused: split it first  | refused with a receipt, else left alone
+//	another environment's receipt      | refused                  | refused
+func (p *Project) changes(b bucket.Bucket, seen *look) (changes, error) {
+	var c changes
+	for _, v := range seen.all {
+		if !p.covers(v) {
+			continue
+		}
+		if err := p.refuse(b, v); err != nil {
+			return changes{}, err
+		}
+	}
+	for _, target := range p.targets {
+		w := p.write(b, target, seen)
+		if err := p.check(w, seen); err != nil {
+			return changes{}, err
+		}
+		if len(w.names) > 0 && !seen.holds(w) {
+			c.batches = append(c.batches, w)
+		}
+		c.remove = append(c.remove, seen.left(w)...)
+	}
+	return c, nil
+}
+
+// refuse says why a variable that is there stands in the way.
+func (p *Project) refuse(b bucket.Bucket, v variable) error {
+	environment, _, marked := parseReceipt(v.Comment)
+	wanted := slices.ContainsFunc(p.targets, func(t string) bool { return v.on(t) && p.wants(b, v.Key, t) })
+	at := fmt.Sprintf("consumer %s: variable %s of project %s (%s)", p.consumer, v.Key, p.spec.Project, strings.Join(v.Target, ", "))
+	switch {
+	case marked && environment != p.environment:
+		return fmt.Errorf("%s belongs to environment %s: two environments claim one target", at, environment)
+	case wanted && !marked && !slices.Contains(p.spec.Adopt, v.Key):
+		return fmt.Errorf("%s is not rotary's: list it under adopt, or remove it", at)
+	case (wanted || marked) && len(v.Target) > 1:
+		return fmt.Errorf("%s is one variable for several targets: split it into one for each", at)
+	}
+	return nil
+}
+
+func (p *Project) wants(b bucket.Bucket, key, target string) bool {
+	_, has := b.Values[key]
+	return has && !p.excluded(key, target)
+}
+
+func (p *Project) write(b bucket.Bucket, target string, seen *look) write {
+	w := write{target: target, types: map[string]string{}, bucket: b, receipt: receipt(p.environment, b.Version)}
+	for _, name := range b.Names() {
+		if p.wants(b, name, target) {
+			w.names = append(w.names, name)
+			w.types[name] = p.kind(target)
+		}
+	}
+	for _, v := range seen.all {
+		if v.on(target) && v.GitBranch == "" && v.Type == sensitive {
+			w.types[v.Key] = sensitive // it can never be made readable again
+		}
+	}
+	return w
+}
+
+const sensitive = "sensitive"
+
+// kind is a variable's type: unreadable where secrecy matters and the target allows it.
+func (p *Project) kind(target string) string {
+	if target != development && (p.protected || p.spec.Sensitive == "always") {
+		return sensitive
+	}
+	return "encrypted"
+}
+
+// check refuses what Vercel would refuse half-way, or what would fail the next build.
+func (p *Project) check(w write, seen *look) error {
+	at := fmt.Sprintf("consumer %s: %s variables of project %s", p.consumer, w.target, p.spec.Project)
+	bytes, count := 0, len(w.names)
+	for _, name := range w.names {
+		value := secret.Reveal(w.bucket.Values[name])
+		if !utf8.ValidString(value) {
+			return fmt.Errorf("%s: %s is not text", at, name)
+		}
+		bytes += len(name) + len(value)
+	}
+	for _, v := range seen.all {
+		if v.on(w.target) && !slices.Contains(w.names, v.Key) {
+			count++
+		}
+	}
+	switch {
+	case bytes > maxBytes:
+		return fmt.Errorf("%s: %d bytes are more than Vercel's %d", at, bytes, maxBytes)
+	case count > maxVariables:
+		return fmt.Errorf("%s: %d variables are more than Vercel's %d", at, count, maxVariables)
+	}
+	return nil
+}
+
+// holds says whether the target already has every variable of w with its receipt and nothing changed by hand. If
+// not, all are written in one call: the receipt has to move on every one of them.
+func (l *look) holds(w write) bool {
+	has := 0
+	for _, v := range l.owned {
+		if !v.on(w.target) || !slices.Contains(w.names, v.Key) {
+			continue
+		}
+		if v.Comment != w.receipt || slices.Contains(l.drift[w.target], v.Key) {
+			return false
+		}
+		has++
+	}
+	return has == len(w.names)
+}
+
+// left returns the owned variables on w's target that the bucket no longer has.
+func (l *look) left(w write) (out []variable) {
+	for _, v := range l.owned {
+		if v.on(w.target) && !slices.Contains(w.names, v.Key) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// records reveals the values, at the last moment.
+func (w write) records() []record {
+	var out []record
+	for _, name := range w.names {
+		out = append(out, record{
+			Key: name, Value: secret.Reveal(w.bucket.Values[name]), Type: w.types[name],
+			Target: []string{w.target}, Comment: w.receipt,
+		})
+	}
+	return out
+}
+
+// apply writes first and deletes last: a renamed variable is never missing under both names.
+func (p *Project) apply(ctx context.Context, c changes) error {
+	for _, w := range c.batches {
+		if err := p.api.upsert(ctx, p.spec.Project, w.records()); err != nil {
+			return err
+		}
+	}
+	for _, v := range c.remove {
+		if err := p.api.remove(ctx, p.spec.Project, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describe names what failed by key and code. A key that was not sent is not repeated.
+func describe(failed []failedItem, sent []record) string {
+	var items []string
+	for _, f := range failed {
+		name := "a variable"
+		if slices.ContainsFunc(sent, func(r record) bool { return r.Key == f.Error.name() }) {
+			name = f.Error.name()
+		}
+		items = append(items, strings.TrimSpace(name+" "+string(f.Error.Code)))
+	}
+	slices.Sort(items)
+	return strings.Join(items, ", ")
+}
+
+// confirm makes sure that the answer accounts for every record.
+func confirm(doing string, created []variable, sent []record) error {
+	var missing []string
+	for _, r := range sent {
+		if !slices.ContainsFunc(created, func(v variable) bool { return v.Key == r.Key }) {
+			missing = append(missing, r.Key)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%s: vercel's answer does not confirm %s", doing, strings.Join(missing, ", "))
+	}
+	return nil
+}

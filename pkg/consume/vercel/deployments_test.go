@@ -1,0 +1,237 @@
+package vercel
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	standin "github.com/rotary-secrets/rotary/internal/standin/vercel"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+func TestFailedBuildsAreRemembered(t *testing.T) {
+	for _, state := range []string{"ERROR", "CANCELED"} {
+		b := newBench(t, []string{production}, nil)
+		b.settle(content("v1", "A=a1"))
+		b.FailNextBuild("dashboard", state)
+		c := content("v2", "A=a2")
+		b.settle(c)
+		s := b.status()
+		if s.Failed == nil || s.Failed.Version != "v2" || s.Failed.Rest != s.Rest || !strings.Contains(s.Failed.Reason, state) {
+			t.Fatalf("%s: Failed is %+v, Rest %q", state, s.Failed, s.Rest)
+		}
+		failed := s.Failed
+		b.want(plan.Seen{Names: []string{"A"}, InPlay: []string{"v1", "v2"}, Failed: failed}, state)
+
+		b.settle(c) // asked again, it tries again
+		b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	}
+}
+
+func TestSomebodysCommitChangesTheRestAndConverges(t *testing.T) {
+	b := newBench(t, []string{production}, nil)
+	b.FailNextBuild("dashboard", "ERROR")
+	b.settle(content("v1", "A=a1"))
+	b.Push("dashboard", "c2")
+	if s := b.status(); s.Failed != nil || s.RollingTo != "v1" || s.Foreign != "" {
+		t.Errorf("while a commit builds with the new variables: %+v", s)
+	}
+	b.clock.Advance(standin.BuildTime)
+	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+	if got := b.status().Rest; got != "git c2" {
+		t.Errorf("Rest is %q", got)
+	}
+}
+
+func TestInstantRollbackWaitsForAPromotion(t *testing.T) {
+	b := newBench(t, []string{production}, nil)
+	b.settle(content("v1", "A=a1"))
+	old, _ := b.live("A")
+	b.settle(content("v2", "A=a2"))
+	b.InstantRollback("dashboard", old)
+	b.want(plan.Seen{RollingTo: "v2", Names: []string{"A"}, InPlay: []string{"v1", "v2"}}, "promote it")
+
+	c := content("v3", "A=a3")
+	b.settle(c)
+	b.want(plan.Seen{RollingTo: "v3", Names: []string{"A"}, InPlay: []string{"v1", "v3"}}, "promote it")
+	b.tap.Reset()
+	b.roll(c)
+	if n := b.writes(); n != 0 {
+		t.Errorf("%d writes while a promotion is waited for", n)
+	}
+	_, waiting, _ := strings.Cut(b.status().Waiting, "deployment ")
+	b.Promote("dashboard", strings.Fields(waiting)[0])
+	b.want(plan.Seen{Running: "v3", Names: []string{"A"}, InPlay: []string{"v3"}, Settled: true}, "")
+}
+
+func TestARedeploymentIsNotTrusted(t *testing.T) {
+	b := newBench(t, []string{production}, nil)
+	c := content("v1", "A=a1")
+	b.settle(c)
+	body := `{"name":"dashboard","target":"production","deploymentId":"` + b.first + `","meta":{"action":"redeploy"}}`
+	req, _ := http.NewRequest("POST", "https://vercel.standin/v13/deployments?teamId=acme", bytes.NewReader([]byte(body)))
+	req.Header.Set("Authorization", "Bearer tok")
+	if resp, err := (sim.Transport{Handler: b.Server}).RoundTrip(req); err != nil || resp.StatusCode != 200 {
+		t.Fatal("the redeployment was not accepted")
+	}
+	b.clock.Advance(standin.BuildTime)
+	id, _ := b.live("A")
+	b.want(plan.Seen{RollingTo: "v1", Names: []string{"A"}, InPlay: []string{"v1"},
+		Unknown: "deployment " + id + " was made from another one, whose variables it may have inherited"}, "promote it")
+}
+
+func TestSomebodyElsesDeploymentIsNotSuperseded(t *testing.T) {
+	b := newBench(t, []string{production}, nil)
+	b.settle(content("v1", "A=a1"))
+	theirs := b.Push("dashboard", "c2")
+	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}}, theirs+" is QUEUED")
+
+	c := content("v2", "A=a2")
+	b.roll(c)
+	s := b.status()
+	if s.Foreign != "deployment "+theirs+" is QUEUED" || !strings.Contains(s.Unknown, theirs) || s.Settled {
+		t.Errorf("Foreign %q, Unknown %q, settled %v", s.Foreign, s.Unknown, s.Settled)
+	}
+	b.clock.Advance(standin.BuildTime)
+	if id, _ := b.live("A"); id != theirs {
+		t.Errorf("live is %s, want theirs: rotary deployed meanwhile", id)
+	}
+	b.settle(c)
+	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	if got := b.status().Rest; got != "git c2" {
+		t.Errorf("Rest is %q: their commit was put back", got)
+	}
+}
+
+func TestChangesByHandAreFoundAndMended(t *testing.T) {
+	for name, c := range map[string]struct {
+		break_ func(*bench)
+		drift  []string
+		names  []string
+	}{
+		"a value":                 {func(b *bench) { b.SetByHand("dashboard", "B", production, "x") }, []string{"B"}, []string{"A", "B"}},
+		"a value on previews":     {func(b *bench) { b.SetByHand("dashboard", "B", preview, "x") }, []string{"B"}, []string{"A", "B"}},
+		"removed from one target": {func(b *bench) { b.DeleteByHand("dashboard", "B", production) }, []string{"B"}, []string{"A", "B"}},
+	} {
+		b := newBench(t, []string{preview, production}, nil)
+		want := content("v1", "A=a1", "B=b1")
+		b.settle(want)
+		b.clock.Advance(time.Hour)
+		c.break_(b)
+		s := b.status()
+		if diff := cmp.Diff(c.drift, s.Drift); diff != "" || s.Running != "" || s.Settled || s.RollingTo != "" {
+			t.Errorf("%s: Running %q, drift:\n%s", name, s.Running, diff)
+		}
+		b.settle(want)
+		b.want(plan.Seen{Running: "v1", Names: c.names, InPlay: []string{"v1"}, Settled: true}, "")
+	}
+}
+
+func TestMendingPreviewsDoesNotDeployProduction(t *testing.T) {
+	b := newBench(t, []string{preview, production}, nil)
+	c := content("v1", "A=a1", "B=b1")
+	b.settle(c)
+	b.clock.Advance(time.Hour)
+	b.SetByHand("dashboard", "B", preview, "x")
+	before, _ := b.live("A")
+	b.tap.Reset()
+	b.settle(c)
+	if after, _ := b.live("A"); b.writes() != 1 || after != before {
+		t.Errorf("%d writes; live went from %s to %s", b.writes(), before, after)
+	}
+}
+
+func TestDeployHook(t *testing.T) {
+	b := newBench(t, []string{production}, nil, WithDeployHook(secret.New(hookURL)))
+	b.settle(content("v1", "A=a1"))
+	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+	if got := b.status().Rest; got != "deploy hook" {
+		t.Errorf("Rest is %q", got)
+	}
+	b.tap.OnCall(func(c sim.Call) sim.Fault {
+		if strings.Contains(c.Operation, "{hook}") {
+			return sim.Fault{Outcome: sim.Dropped}
+		}
+		return sim.Fault{}
+	})
+	err := b.Roll(b.Context(), content("v2", "A=a2"))
+	if err == nil || strings.Contains(err.Error(), "hook-secret") || !strings.Contains(err.Error(), "deploy hook of project dashboard") {
+		t.Error("the error should name the hook's project and not its address")
+	}
+}
+
+func TestAProjectWithoutGitNeedsAHook(t *testing.T) {
+	b := newBench(t, []string{production}, nil)
+	b.AddProject(standin.Project{Name: "static", Team: "acme"})
+	b.spec.Project = "static"
+	b.settle(content("v1", "A=a1")) // nothing is live yet: nothing to build again
+	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+	b.Push("static", "")
+	b.clock.Advance(standin.BuildTime)
+	b.refused(content("v2", "A=a2"), "deploy_hook")
+}
+
+func TestPreviewsAreCounted(t *testing.T) {
+	b := newBench(t, []string{development, preview}, nil)
+	body := `{"name":"dashboard","gitSource":{"type":"github","repoId":7,"ref":"topic","sha":"t1"}}`
+	req, _ := http.NewRequest("POST", "https://vercel.standin/v13/deployments?teamId=acme", bytes.NewReader([]byte(body)))
+	req.Header.Set("Authorization", "Bearer tok")
+	if _, err := (sim.Transport{Handler: b.Server}).RoundTrip(req); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Advance(standin.BuildTime)
+	b.settle(content("v1", "A=a1"))
+	if s := b.status(); s.Running != "v1" || !strings.Contains(s.Detail, "1 previews built before") {
+		t.Errorf("Running %q, detail %q", s.Running, s.Detail)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for want, v := range map[string]*manifest.Vercel{
+		"not a Vercel project":    nil,
+		"no Vercel targets":       {Targets: map[string][]string{"dev": {preview}}},
+		`target "staging"`:        {Targets: map[string][]string{"production": {"staging"}}},
+		"deploy hook HOOK has no": {DeployHook: "HOOK", Targets: map[string][]string{"production": {production}}},
+	} {
+		_, err := New(manifest.Consumer{Name: "d", Vercel: v}, manifest.Environment{Name: "production"}, secret.New("tok"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %q", err, want)
+		}
+	}
+}
+
+func TestAnAnswerThatIsNotWholeStopsTheRoll(t *testing.T) {
+	for name, answer := range map[string]string{
+		"no list": `{}`, "one page": `{"envs":[],"pagination":{"next":1540095775951}}`, "not JSON": `hush`,
+	} {
+		transport := roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Method != "GET" {
+				t.Errorf("%s: a %s was sent", name, req.Method)
+			}
+			return respond(answer), nil
+		})
+		b := newBench(t, []string{production}, nil, WithTransport(transport))
+		if err := b.Roll(b.Context(), content("v1", "A=a")); err == nil || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func respond(body string) *http.Response {
+	w := &sim.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, body) })}
+	req, _ := http.NewRequest("GET", "https://vercel.standin/", nil)
+	resp, _ := w.RoundTrip(req)
+	return resp
+}

@@ -1,0 +1,216 @@
+package vercel
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// look is one fresh look at the project.
+type look struct {
+	project     project
+	environment string
+	all         []variable          // of every owner and target
+	owned       []variable          // with this environment's receipt, on this environment's targets
+	drift       map[string][]string // target → keys changed by hand since rotary wrote them, sorted
+	version     string              // what every receipt names, with nothing changed by hand; or ""
+	production  string              // the same for production alone: what the next deployment would get
+	written     time.Time           // the newest write of an owned production variable
+
+	live        *deployment  // what production traffic reaches; nil for nothing yet
+	deployments []deployment // production's, newest first
+	previews    []deployment
+}
+
+// manyDeployments is how far back a look goes. A deployment that matters is newer than the newest write.
+const manyDeployments = 50
+
+// look reads the variables first: what is written after that makes the deployments look older, never newer.
+func (p *Project) look(ctx context.Context) (*look, error) {
+	all, err := p.api.variables(ctx, p.spec.Project)
+	if err != nil {
+		return nil, err
+	}
+	l := &look{environment: p.environment, all: all}
+	l.receipts(p)
+	if l.project, err = p.api.project(ctx, p.spec.Project); err != nil {
+		return nil, err
+	}
+	if slices.Contains(p.targets, production) {
+		if err := l.traffic(ctx, p.api); err != nil {
+			return nil, err
+		}
+	}
+	if slices.Contains(p.targets, preview) {
+		l.previews, err = p.api.deployments(ctx, l.project, preview, manyDeployments)
+	}
+	return l, err
+}
+
+func (l *look) traffic(ctx context.Context, api *client) (err error) {
+	if l.deployments, err = api.deployments(ctx, l.project, production, manyDeployments); err != nil {
+		return err
+	}
+	current := l.project.Targets[production]
+	if current == nil || current.ID == "" {
+		return nil
+	}
+	live, err := api.deployment(ctx, current.ID)
+	l.live = &live
+	return err
+}
+
+// receipts reads what the variables say about themselves.
+func (l *look) receipts(p *Project) {
+	for _, v := range l.all {
+		if environment, _, ok := parseReceipt(v.Comment); ok && environment == l.environment && p.covers(v) {
+			l.owned = append(l.owned, v)
+			if v.on(production) && v.updated().After(l.written) {
+				l.written = v.updated()
+			}
+		}
+	}
+	l.drift = map[string][]string{}
+	for _, target := range p.targets {
+		l.drift[target] = p.drift(l.owned, target)
+	}
+	l.version, l.production = l.agreed(p.targets), l.agreed([]string{production})
+}
+
+// agreed returns the version that all receipts on targets name; "" for none, for several, and after a change by hand.
+func (l *look) agreed(targets []string) string {
+	versions := l.versions(targets)
+	for _, target := range targets {
+		if len(l.drift[target]) > 0 {
+			return ""
+		}
+	}
+	if len(versions) != 1 {
+		return ""
+	}
+	return versions[0]
+}
+
+// versions returns every version that a receipt on targets names, sorted.
+func (l *look) versions(targets []string) []string {
+	found := map[string]bool{}
+	for _, v := range l.owned {
+		if slices.ContainsFunc(targets, v.on) {
+			_, version, _ := parseReceipt(v.Comment)
+			found[version] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// covers says whether v is on one of this environment's targets. A variable of one git branch overrides others
+// on previews of that branch and conflicts with none; one of a custom environment has no target.
+func (p *Project) covers(v variable) bool {
+	return v.GitBranch == "" && slices.ContainsFunc(p.targets, v.on)
+}
+
+func (v variable) on(target string) bool { return slices.Contains(v.Target, target) }
+
+func (v variable) updated() time.Time { return max(v.UpdatedAt, v.CreatedAt).time() }
+
+// batch is how far apart the update times of one write may be. rotary always writes all variables of a target in
+// one call, so a variable that is newer than another by more was changed by hand: its comment stays when a person
+// edits its value.
+const batch = time.Minute
+
+// drift returns the keys that are not on target as rotary writes them: newer than the rest, together with other
+// targets, where they are excluded, or missing while another target has them.
+func (p *Project) drift(owned []variable, target string) []string {
+	has, wrong := map[string]bool{}, map[string]bool{}
+	oldest := oldest(owned, target)
+	for _, v := range owned {
+		has[v.Key] = has[v.Key] || v.on(target)
+		if v.on(target) && (v.updated().Sub(oldest) > batch || len(v.Target) > 1 || p.excluded(v.Key, target)) {
+			wrong[v.Key] = true
+		}
+	}
+	for key, here := range has {
+		if !here && !p.excluded(key, target) {
+			wrong[key] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(wrong))
+}
+
+func oldest(owned []variable, target string) (t time.Time) {
+	for _, v := range owned {
+		if v.on(target) && (t.IsZero() || v.updated().Before(t)) {
+			t = v.updated()
+		}
+	}
+	return t
+}
+
+func (p *Project) excluded(key, target string) bool {
+	return target == preview && slices.Contains(p.spec.ExcludeFromPreview, key)
+}
+
+// built says with which version production deployment d was built, or why that is not known.
+func (l *look) built(d deployment) (version, unknown string) {
+	if r, marked := d.Meta[receiptName]; marked {
+		environment, version, ok := parseReceipt(r)
+		if ok && environment == l.environment {
+			return version, ""
+		}
+		return "", fmt.Sprintf("deployment %s carries another environment's receipt", d.ID)
+	}
+	switch {
+	case d.copied():
+		return "", fmt.Sprintf("deployment %s was made from another one, whose variables it may have inherited", d.ID)
+	case l.production == "":
+		return "", fmt.Sprintf("deployment %s may have variables that rotary did not write", d.ID)
+	case !d.CreatedAt.time().After(l.written):
+		return "", fmt.Sprintf("deployment %s is older than the variables and does not say what it was built with", d.ID)
+	}
+	return l.production, ""
+}
+
+// copied says whether d is a redeployment or a promotion of an earlier one: it inherits variables.
+func (d deployment) copied() bool {
+	return d.Meta["action"] != "" || d.Meta["originalDeploymentId"] != ""
+}
+
+// fresh says whether d was created after everything was written and has exactly the receipts' version.
+func (l *look) fresh(d deployment) bool {
+	version, unknown := l.built(d)
+	return unknown == "" && version == l.production && d.CreatedAt.time().After(l.written)
+}
+
+// converged says whether production traffic reaches the receipts' version.
+func (l *look) converged() bool { return l.live != nil && l.live.ready() && l.fresh(*l.live) }
+
+// deployed says whether a deployment with version is live, ready to be promoted, or on its way.
+func (l *look) deployed(version string) bool {
+	return l.production == version && (l.converged() || slices.ContainsFunc(l.deployments, func(d deployment) bool {
+		return l.fresh(d) && !d.failed()
+	}))
+}
+
+// building returns the newest unfinished production deployment for which which says yes, or nil.
+func (l *look) building(which func(deployment) bool) *deployment {
+	for _, d := range l.deployments {
+		if d.building() && which(d) {
+			return &d
+		}
+	}
+	return nil
+}
+
+func (d deployment) ready() bool { return d.ReadyState == "READY" }
+
+// failed: the states in which a deployment ends without being usable (vercel.com/docs/rest-api, readyState).
+func (d deployment) failed() bool {
+	return slices.Contains([]string{"ERROR", "CANCELED", "BLOCKED", "DELETED"}, d.ReadyState)
+}
+
+// building is every other state, and a rolling release that is still taking over the traffic.
+func (d deployment) building() bool {
+	return !d.ready() && !d.failed() || d.ReadySubstate == "ROLLING"
+}

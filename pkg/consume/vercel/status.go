@@ -1,0 +1,236 @@
+package vercel
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// Status looks at the variables and, for production, at the deployments. It writes nothing. An error means that
+// nothing is known.
+//
+//	receipts          | live deployment            | newest fresh one | Seen
+//	------------------|----------------------------|------------------|---------------------------------
+//	none, or several  | –                          | –                | not settled where there are some
+//	one version       | (no production target)     | –                | Running, settled
+//	one version       | none yet                   | –                | Running, settled
+//	one version       | fresh                      | –                | Running, settled if nothing builds
+//	one version       | other                      | building         | RollingTo
+//	one version       | other                      | READY, not live  | RollingTo: somebody has to promote it
+//	one version       | other                      | ERROR, CANCELED  | Failed
+//	one version       | other                      | none             | not settled
+//
+// Fresh is a production deployment created after the newest write that did not inherit its variables. Whatever
+// else is live or building is in play with the version its own receipt names, or else Unknown.
+func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
+	l, err := p.look(ctx)
+	if err != nil {
+		return plan.Seen{}, err
+	}
+	s := plan.Seen{Consumer: p.consumer, Names: p.names(l), Drift: l.drifted(), Changed: l.changed(), Rest: p.rest(l.live)}
+	p.judge(l, &s)
+	p.inPlay(l, &s)
+	s.Detail = p.detail(l)
+	return s, nil
+}
+
+// judge finds out what is proven to run and what is unfinished.
+func (p *Project) judge(l *look, s *plan.Seen) {
+	settledWithout := !slices.Contains(p.targets, production) || l.live == nil
+	switch {
+	case l.version == "":
+		s.Settled = len(l.owned) == 0
+		if !s.Settled {
+			s.Waiting = "the variables are not all as one version has them"
+		}
+	case settledWithout || l.converged():
+		s.Running, s.Settled = l.version, true
+	default:
+		p.rollout(l, s)
+	}
+	p.builds(l, s)
+}
+
+// rollout describes the deployment that should bring the receipts' version.
+func (p *Project) rollout(l *look, s *plan.Seen) {
+	s.Waiting = "no deployment has the new variables yet"
+	for _, d := range l.deployments {
+		switch {
+		case !l.fresh(d):
+		case d.building():
+			s.RollingTo, s.Failed = l.version, nil
+			s.Waiting = fmt.Sprintf("deployment %s is %s", d.ID, d.state())
+			return
+		case d.ready():
+			s.RollingTo, s.Failed = l.version, nil
+			s.Waiting = fmt.Sprintf("deployment %s is READY but not live (after an Instant Rollback, or where domains are assigned by hand): promote it", d.ID)
+			return
+		case s.Failed == nil:
+			s.Failed = &plan.Failed{Version: l.version, Rest: p.rest(&d), Reason: fmt.Sprintf("deployment %s is %s", d.ID, d.state())}
+			s.Waiting = s.Failed.Reason
+		}
+	}
+}
+
+// builds unsettles the consumer while any production deployment is unfinished.
+func (p *Project) builds(l *look, s *plan.Seen) {
+	foreign := func(d deployment) bool { return p.foreign(d) && !l.fresh(d) }
+	if d := l.building(foreign); d != nil {
+		s.Foreign = fmt.Sprintf("deployment %s is %s", d.ID, d.state())
+	}
+	for _, d := range l.deployments {
+		if d.building() {
+			s.Settled = false
+			s.Waiting = cmp.Or(s.Waiting, fmt.Sprintf("deployment %s is %s", d.ID, d.state()))
+		}
+	}
+}
+
+// inPlay collects every version that is written, live, on its way, or waiting to be promoted.
+func (p *Project) inPlay(l *look, s *plan.Seen) {
+	versions := map[string]bool{}
+	for _, v := range l.versions(p.targets) {
+		versions[v] = true
+	}
+	var unknown []string
+	for _, d := range l.serving() {
+		version, why := l.built(d)
+		if why != "" {
+			unknown = append(unknown, why)
+			continue
+		}
+		versions[version] = true
+	}
+	s.InPlay = slices.Sorted(maps.Keys(versions))
+	s.Unknown = strings.Join(slices.Compact(unknown), "; ")
+}
+
+// serving returns the production deployments that have traffic or could get some without anybody's doing.
+func (l *look) serving() (out []deployment) {
+	if l.live != nil {
+		out = append(out, *l.live)
+	}
+	for _, d := range l.deployments {
+		if (l.live == nil || d.ID != l.live.ID) && d.building() {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// names returns the keys that rotary's variables have; nil where an exclusion hides what the bucket has.
+func (p *Project) names(l *look) []string {
+	if slices.Equal(p.targets, []string{preview}) && len(p.spec.ExcludeFromPreview) > 0 {
+		return nil
+	}
+	names := []string{}
+	for _, v := range l.owned {
+		names = append(names, v.Key)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// rest is what a Roll would build: the commit, or whatever the deploy hook builds.
+func (p *Project) rest(d *deployment) string {
+	switch {
+	case d == nil:
+		return ""
+	case p.hooked():
+		return "deploy hook"
+	case d.commit() == "":
+		return ""
+	}
+	return "git " + d.commit()
+}
+
+// commit is the commit that d was built from; the list of deployments has it in meta alone.
+func (d deployment) commit() string {
+	if d.GitSource != nil && d.GitSource.SHA != "" {
+		return d.GitSource.SHA
+	}
+	return cmp.Or(d.Meta["githubCommitSha"], d.Meta["gitlabCommitSha"], d.Meta["bitbucketCommitSha"])
+}
+
+// drifted returns every key that was changed by hand on any target, sorted.
+func (l *look) drifted() []string {
+	var keys []string
+	for _, target := range slices.Sorted(maps.Keys(l.drift)) {
+		keys = append(keys, l.drift[target]...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// changed is when anything last changed: a variable, or a deployment.
+func (l *look) changed() (last time.Time) {
+	times := []time.Time{}
+	for _, v := range l.owned {
+		times = append(times, v.updated())
+	}
+	for _, d := range l.deployments {
+		times = append(times, d.CreatedAt.time(), d.Ready.time())
+	}
+	for _, t := range times {
+		if t.After(last) {
+			last = t
+		}
+	}
+	return last
+}
+
+// detail is one line for people.
+func (p *Project) detail(l *look) string {
+	parts := []string{fmt.Sprintf("%d variables", len(l.owned))}
+	if l.live != nil {
+		parts = append(parts, fmt.Sprintf("production on deployment %s %s", l.live.ID, l.live.state()))
+	}
+	if n := l.stalePreviews(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d previews built before the newest variables", n))
+	}
+	if n := p.readable(l); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d variables stay readable until they are removed and written again", n))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// readable counts the variables that should be sensitive and are not: Vercel keeps the type of an existing one.
+func (p *Project) readable(l *look) (n int) {
+	for _, v := range l.owned {
+		if v.Type != sensitive && len(v.Target) == 1 && p.kind(v.Target[0]) == sensitive {
+			n++
+		}
+	}
+	return n
+}
+
+// stalePreviews counts the previews that still have earlier values. They are a stated exception: they converge
+// when somebody pushes to their branch.
+func (l *look) stalePreviews() (n int) {
+	newest := time.Time{}
+	for _, v := range l.owned {
+		if v.on(preview) && v.updated().After(newest) {
+			newest = v.updated()
+		}
+	}
+	for _, d := range l.previews {
+		if d.ready() && d.CreatedAt.time().Before(newest) {
+			n++
+		}
+	}
+	return n
+}
+
+// state is a deployment's state, if it looks like one: it goes into texts.
+func (d deployment) state() string {
+	if !codePattern.MatchString(d.ReadyState) {
+		return "in an unknown state"
+	}
+	return d.ReadyState
+}

@@ -1,0 +1,166 @@
+// Package vercel carries a bucket to the environment variables of a Vercel project.
+//
+// The receipt is each owned variable's comment, "rotary <env> <version-id>", and, for production, a live deployment
+// created after the variables were written: variables reach a deployment when it is created and never later
+// (vercel.com/docs/environment-variables). A deployment that rotary starts also carries the receipt as its own meta.
+package vercel
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// URLVariable is the environment variable that replaces https://api.vercel.com.
+const URLVariable = "ROTARY_VERCEL_URL"
+
+// Vercel's targets.
+const (
+	production  = "production"
+	preview     = "preview"
+	development = "development"
+)
+
+// Project is a Vercel project as one environment's consumer.
+type Project struct {
+	consumer    string
+	spec        manifest.Vercel
+	targets     []string // of this environment, sorted
+	environment string
+	protected   bool
+	hook        secret.Value
+	api         *client
+}
+
+// Option changes how a Project reaches Vercel.
+type Option func(*Project)
+
+// WithBaseURL replaces https://api.vercel.com.
+func WithBaseURL(url string) Option {
+	return func(p *Project) { p.api.base = strings.TrimRight(url, "/") }
+}
+
+// WithTransport replaces the network.
+func WithTransport(t http.RoundTripper) Option { return func(p *Project) { p.api.http.Transport = t } }
+
+// WithSleep replaces waiting between tries; the replacement returns the context's error when it is done.
+func WithSleep(sleep func(context.Context, time.Duration) error) Option {
+	return func(p *Project) { p.api.sleep = sleep }
+}
+
+// WithDeployHook makes Roll call a deploy hook instead of creating a deployment. Its URL is a secret.
+func WithDeployHook(url secret.Value) Option { return func(p *Project) { p.hook = url } }
+
+// New returns the consumer c of an environment. It makes no call.
+func New(c manifest.Consumer, environment manifest.Environment, token secret.Value, opts ...Option) (*Project, error) {
+	if c.Vercel == nil {
+		return nil, fmt.Errorf("consumer %s: it is not a Vercel project", c.Name)
+	}
+	targets := slices.Sorted(slices.Values(c.Vercel.Targets[environment.Name]))
+	if len(targets) == 0 {
+		return nil, fmt.Errorf("consumer %s: no Vercel targets for environment %s", c.Name, environment.Name)
+	}
+	for _, t := range targets {
+		if t != production && t != preview && t != development {
+			return nil, fmt.Errorf("consumer %s: target %q is not production, preview or development", c.Name, t)
+		}
+	}
+	p := &Project{
+		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets), environment: environment.Name, protected: environment.Protected,
+		api: &client{
+			http: &http.Client{CheckRedirect: noRedirect}, token: token, team: c.Vercel.Team, sleep: pause,
+			base: strings.TrimRight(cmp.Or(os.Getenv(URLVariable), defaultBaseURL), "/"),
+		},
+	}
+	for _, opt := range opts {
+		opt(p)
+	}
+	if p.spec.DeployHook != "" && !p.hooked() {
+		return nil, fmt.Errorf("consumer %s: its deploy hook %s has no value", c.Name, p.spec.DeployHook)
+	}
+	return p, nil
+}
+
+// Roll writes b's variables and starts a production deployment that has them, if there is none yet. It waits for
+// the writes and not for the deployment. Repeatable: what is already so is not done again, and after an error the
+// next Roll finishes. Every refusal comes before the first write. While somebody else's production deployment is
+// still building it starts none, which would put back the code that theirs replaces: the next Roll does.
+func (p *Project) Roll(ctx context.Context, b bucket.Bucket) error {
+	seen, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
+	changes, err := p.changes(b, seen)
+	if err != nil {
+		return err
+	}
+	git, err := p.source(seen)
+	if err != nil {
+		return err
+	}
+	if err := p.apply(ctx, changes); err != nil {
+		return err
+	}
+	if seen.live == nil || !changes.production() && seen.deployed(b.Version) || seen.building(p.foreign) != nil {
+		return nil
+	}
+	return p.deploy(ctx, seen, git, b.Version)
+}
+
+// Withdraw does nothing: an old deployment keeps the values it was built with.
+func (p *Project) Withdraw(context.Context, []string) error { return nil }
+
+// source is the code that the live production deployment was built from: the commit, and never its branch's head,
+// which may not be released. A deploy hook knows its own.
+func (p *Project) source(seen *look) (gitSource, error) {
+	if seen.live == nil || p.hooked() {
+		return gitSource{}, nil
+	}
+	if git := seen.live.GitSource; git != nil && git.Ref != "" && seen.live.commit() != "" {
+		at := *git
+		at.SHA = seen.live.commit()
+		return at, nil
+	}
+	return gitSource{}, fmt.Errorf("consumer %s: live deployment %s of project %s does not say from which commit it was built: set deploy_hook",
+		p.consumer, seen.live.ID, p.spec.Project)
+}
+
+func (p *Project) deploy(ctx context.Context, seen *look, git gitSource, version string) error {
+	if p.hooked() {
+		return p.api.trigger(ctx, seen.project, p.hook)
+	}
+	return p.api.deploy(ctx, seen.project, git, meta{receiptName: receipt(p.environment, version)})
+}
+
+func (p *Project) hooked() bool { return secret.Reveal(p.hook) != "" }
+
+// foreign says whether somebody else started d.
+func (p *Project) foreign(d deployment) bool {
+	_, ours := d.Meta[receiptName]
+	return !ours && !(p.hooked() && d.Meta["deployHookId"] != "")
+}
+
+// receiptName is the name of the receipt in a deployment's meta, and the first word of every receipt.
+const receiptName = "rotary"
+
+func receipt(environment, version string) string {
+	return receiptName + " " + environment + " " + version
+}
+
+// parseReceipt reads what receipt writes.
+func parseReceipt(s string) (environment, version string, ok bool) {
+	words := strings.Fields(s)
+	if len(words) != 3 || words[0] != receiptName {
+		return "", "", false
+	}
+	return words[1], words[2], true
+}
