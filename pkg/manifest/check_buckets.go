@@ -43,27 +43,18 @@ func (c checker) checkBuckets() {
 		})
 		c.unique(path+".override", bucket.Override)
 		c.checkSecretName(path+".secret", bucket.Secret)
-		c.checkPrivate(path+".only", name, bucket)
 	}
 	for _, bucket := range c.env.Buckets {
 		c.checkNames(bucket)
 	}
 }
 
-// checkPrivate reports a source that two buckets have for themselves.
-func (c checker) checkPrivate(path, name string, bucket Bucket) {
-	for _, other := range slices.Sorted(maps.Keys(c.file.Buckets)) {
-		for i, source := range bucket.Only {
-			if other < name && slices.Contains(c.file.Buckets[other].Only, source) {
-				c.add(index(path, i), "source "+quote(source)+" is private to buckets "+quote(other)+" and "+quote(name), "private means one bucket: map its keys instead")
-			}
-		}
-	}
-}
-
 // checkNames reports what is wrong with the names of a bucket, one by one and together.
 func (c checker) checkNames(bucket Bucket) {
 	for _, refusal := range c.env.Refused(bucket) {
+		if refusal.Entry.Layer != LayerComputed && !variableShape.MatchString(refusal.Entry.Name) {
+			continue // reported where it is declared
+		}
 		c.add(refusal.Entry.Path, refusal.What, refusal.Do)
 	}
 	names := c.env.NamesOf(bucket)

@@ -17,7 +17,7 @@ func (c checker) checkConsumers() {
 		c.checkReads(path+".bucket", consumer)
 		if in(consumer.In, c.env.Name) {
 			c.checkECS(path+".ecs", consumer.ECS)
-			c.checkGitHub(path+".github", consumer)
+			c.checkGitHub(path+".github", consumer.GitHub)
 			c.checkVercel(path+".vercel", consumer)
 		}
 	}
@@ -60,8 +60,7 @@ func (c checker) checkECS(path string, ecs *ECS) {
 	}
 }
 
-func (c checker) checkGitHub(path string, consumer Consumer) {
-	github := consumer.GitHub
+func (c checker) checkGitHub(path string, github *GitHub) {
 	if github == nil {
 		return
 	}
@@ -70,7 +69,6 @@ func (c checker) checkGitHub(path string, consumer Consumer) {
 	}
 	c.checkToken(path+".token", github.Token, true)
 	c.checkToken(path+".app_id", github.AppID, false)
-	c.checkHas(path+".adopt", consumer.Bucket, github.Adopt)
 }
 
 func (c checker) checkVercel(path string, consumer Consumer) {
@@ -81,8 +79,6 @@ func (c checker) checkVercel(path string, consumer Consumer) {
 	c.required(path+".project", vercel.Project, "name the project")
 	c.checkToken(path+".token", vercel.Token, true)
 	c.checkToken(path+".deploy_hook", vercel.DeployHook, false)
-	c.checkHas(path+".adopt", consumer.Bucket, vercel.Adopt)
-	c.checkHas(path+".exclude_from_preview", consumer.Bucket, vercel.ExcludeFromPreview)
 	if vercel.Sensitive != "" {
 		c.oneOf(path+".sensitive", vercel.Sensitive, "always")
 	}
@@ -106,7 +102,8 @@ func (c checker) checkTargets(path string, consumer Consumer) {
 	}
 }
 
-// checkToken reports a key that no source of this environment holds.
+// checkToken reports a key that no source of this environment declares. It does not show what was written instead:
+// this is where a token gets pasted by mistake.
 func (c checker) checkToken(path, key string, required bool) {
 	if key == "" && !required {
 		return
@@ -114,22 +111,43 @@ func (c checker) checkToken(path, key string, required bool) {
 	if !c.required(path, key, "name the canonical key that holds it") {
 		return
 	}
-	if _, ok := c.env.SourceOf(key); !ok {
-		c.add(path, "no source of environment "+quote(c.env.Name)+" declares key "+quote(key), "name the canonical key that holds it; its value never stands in this file")
+	if !c.declares(key) {
+		c.add(path, path+" is not a key that a source declares", "name the canonical key that holds it; its value never stands in this file")
+	} else if _, ok := c.env.SourceOf(key); !ok {
+		c.add(path, "no source of environment "+quote(c.env.Name)+" declares key "+quote(key), "declare it there too, or say with in where the consumer is")
 	}
 }
 
-// checkHas reports names that the bucket does not have.
-func (c checker) checkHas(path, bucket string, names []string) {
-	b, ok := c.env.Bucket(bucket)
-	if !ok {
-		return // reported
+// checkNamed reports names in the lists of consumers that their bucket has in no environment.
+func (r *report) checkNamed(f *File, all []*Environment) {
+	for _, name := range slices.Sorted(maps.Keys(f.Consumers)) {
+		consumer, path := f.Consumers[name], "consumers."+name
+		if _, ok := f.Buckets[consumer.Bucket]; !ok {
+			continue // reported
+		}
+		if consumer.GitHub != nil {
+			r.checkHas(path+".github.adopt", consumer.Bucket, consumer.GitHub.Adopt, all)
+		}
+		if consumer.Vercel != nil {
+			r.checkHas(path+".vercel.adopt", consumer.Bucket, consumer.Vercel.Adopt, all)
+			r.checkHas(path+".vercel.exclude_from_preview", consumer.Bucket, consumer.Vercel.ExcludeFromPreview, all)
+		}
 	}
-	have := c.env.NamesOf(b)
-	c.unique(path, names)
+}
+
+func (r *report) checkHas(path, bucket string, names []string, all []*Environment) {
+	have := map[string]bool{}
+	for _, env := range all {
+		if b, ok := env.Bucket(bucket); ok {
+			for _, name := range env.NamesOf(b) {
+				have[name] = true
+			}
+		}
+	}
+	r.unique(path, names)
 	for i, name := range names {
-		if !slices.Contains(have, name) {
-			c.add(index(path, i), "bucket "+quote(bucket)+" has no name "+quote(name)+" in environment "+quote(c.env.Name), "correct the name, or remove it")
+		if !have[name] {
+			r.add(index(path, i), "bucket "+quote(bucket)+" has no name "+quote(name), "correct the name, or remove it")
 		}
 	}
 }
@@ -178,7 +196,7 @@ func (e *Environment) scopes(c Consumer) []string {
 		return []string{strings.ToLower("github " + c.GitHub.Repository + " " + c.GitHub.Environment)}
 	case c.Vercel != nil:
 		var scopes []string
-		for _, target := range c.Vercel.Targets[e.Name] {
+		for _, target := range slices.Compact(sorted(c.Vercel.Targets[e.Name])) {
 			scopes = append(scopes, strings.Join([]string{"vercel", c.Vercel.Team, c.Vercel.Project, target}, " "))
 		}
 		return scopes

@@ -37,6 +37,7 @@ func (r *report) check(f *File) {
 		all = append(all, env)
 	}
 	r.checkOverrides(f, all)
+	r.checkNamed(f, all)
 	r.checkClaims(all)
 }
 

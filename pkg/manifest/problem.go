@@ -53,9 +53,15 @@ func newReport(file string) *report {
 
 // add reports a problem of the entry at path, or of the nearest one around it.
 func (r *report) add(path, what, do string) {
-	if !r.unread[path] {
-		r.addAt(r.find(path), path, what, do)
+	for around := path; ; around = parent(around) {
+		if r.unread[around] {
+			return
+		}
+		if around == "" {
+			break
+		}
 	}
+	r.addAt(r.find(path), path, what, do)
 }
 
 func (r *report) addAt(where position, path, what, do string) {
@@ -67,10 +73,12 @@ func (r *report) find(path string) position {
 		if where, ok := r.at[path]; ok {
 			return where
 		}
-		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+		path = parent(path)
 	}
 	return position{1, 1}
 }
+
+func parent(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
 // err returns all problems in the order of the file, or nil.
 func (r *report) err() error {

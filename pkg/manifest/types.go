@@ -5,7 +5,10 @@
 // what one environment sees. Environment.Entries is the answer to "which key goes where".
 package manifest
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // File is rotary.yaml as written: one file for all environments, no secret in it.
 type File struct {
@@ -165,4 +168,20 @@ type Environment struct {
 	Mappings  map[string]Mapping
 	Buckets   []Bucket
 	Consumers []Consumer
+}
+
+// MarshalJSON writes o as the file has it.
+func (o Originals) MarshalJSON() ([]byte, error) {
+	if o.All {
+		return []byte("true"), nil
+	}
+	return json.Marshal(o.List)
+}
+
+// MarshalYAML writes o as the file has it.
+func (o Originals) MarshalYAML() (any, error) {
+	if o.All {
+		return true, nil
+	}
+	return o.List, nil
 }
