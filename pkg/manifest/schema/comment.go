@@ -1,0 +1,73 @@
+package schema
+
+import "reflect"
+
+// comment is what an editor shows for a type or a field: the comments of pkg/manifest in the reader's words.
+func comment(t reflect.Type, field string) string {
+	return map[string]string{
+		"File":              "Every secret of every environment: where it is defined, who rotates it, what each reader sees. No value stands here.",
+		"File.Environments": "Letters and digits; each is an AWS account and region.",
+		"File.Sources":      "Where values are defined: one Secrets Manager secret each.",
+		"File.Public":       "The only keys that a NEXT_PUBLIC_* (VITE_*, REACT_APP_*, PUBLIC_*) name may carry.",
+		"File.Mappings":     "Canonical name to the name, or names, that a bucket's readers see.",
+		"File.Buckets":      "What is derived: one Secrets Manager secret each.",
+		"File.Consumers":    "Whatever runs on a bucket.",
+
+		"EnvironmentSpec.Account":   "The AWS account's 12 digits, in quotes.",
+		"EnvironmentSpec.Protected": "Commands that change something ask first.",
+		"EnvironmentSpec.Mode":      "observe writes nothing, propagate never retires a credential, retire (the default) does everything.",
+		"EnvironmentSpec.Vars":      "What ${name} stands for in any text; env, account and region are always set.",
+		"EnvironmentSpec.Network":   "Where the rotators of sources with network: true run.",
+
+		"Source.Keys":     "The canonical names that it may hold.",
+		"Source.Rotate":   "How its credential is replaced; none means by a person.",
+		"Source.In":       "The environments it is in; none means all.",
+		"Source.Secret":   "The name of a secret that exists already; default source/{env}/{name}.",
+		"Source.Required": "A key without a value is an error, and nothing is written.",
+		"Source.Network":  "Its rotator runs inside the environment's network.",
+
+		"Rotate.With":  "The rotator.",
+		"Rotate.Every": "Whole hours or days, from 4h; a reminder where a person rotates.",
+		"Rotate.Also":  "random: the second key that verifiers accept.",
+		"Rotate.Key":   "random: the key that is written, where the source has more than one.",
+		"Rotate.Bytes": "random: entropy; default 32.",
+		"Rotate.URL":   "postgres, mysql: the key that holds the connection URL.",
+		"Rotate.Admin": "postgres, mysql: the source that holds an administrator's URL.",
+		"Rotate.User":  "aws-access-key: the IAM user.",
+
+		"Bucket":           "Layers in order, later wins: originals, mappings, only, computed. Two layers with one name are an error unless it is under override.",
+		"Bucket.Originals": "Keys and sources under their canonical names; true means every source that is not private or an administrator's.",
+		"Bucket.Mappings":  "Names of mappings, in order.",
+		"Bucket.Only":      "Sources private to this bucket.",
+		"Bucket.Computed":  "Texts of the manifest itself.",
+		"Bucket.Override":  "Names for which a later layer may win.",
+		"Bucket.Secret":    "The name of a secret that exists already; default {bucket}-{env}.",
+		"Bucket.In":        "The environments it is in; none means all.",
+
+		"Consumer.Bucket":  "The bucket it runs on.",
+		"Consumer.In":      "The environments it is in; none means all.",
+		"Consumer.Leaving": "Observed, and able to veto, but no longer rolled: the first of two deploys that remove it.",
+		"Consumer.Drain":   "Readers without a receipt: how long after a change they may go on with what they have.",
+
+		"ECS.Inject":                "bundle gives the container its whole bucket as JSON in one variable.",
+		"GitHub.Repository":         "owner/name",
+		"GitHub.Environment":        "None means the repository's own secrets.",
+		"GitHub.Token":              "The canonical key that holds a token, or a GitHub App's private key.",
+		"GitHub.AppID":              "The canonical key that holds the GitHub App's id.",
+		"GitHub.Drain":              "How long a workflow run that started before a change may go on; default 6h.",
+		"GitHub.Adopt":              "Existing secrets that rotary takes over.",
+		"Vercel.Token":              "The canonical key that holds a Vercel token.",
+		"Vercel.Targets":            "Environment to Vercel targets.",
+		"Vercel.ExcludeFromPreview": "Names that the platform sets itself on previews.",
+		"Vercel.Sensitive":          "always, or only in protected environments.",
+		"Vercel.DeployHook":         "The canonical key that holds a deploy hook's URL.",
+		"Vercel.Adopt":              "Existing variables that rotary takes over.",
+	}[key(t, field)]
+}
+
+func key(t reflect.Type, field string) string {
+	if field == "" {
+		return t.Name()
+	}
+	return t.Name() + "." + field
+}

@@ -1,0 +1,89 @@
+// Package schema makes the JSON Schema of rotary.yaml for editors. The rules that need more than one place of the
+// file stay with manifest.Parse; whatever the schema refuses, Parse refuses too.
+package schema
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"github.com/invopop/jsonschema"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// Shapes of names, as manifest.Parse has them.
+const (
+	variable    = `^[A-Za-z_][A-Za-z0-9_]{0,254}$`
+	environment = `^[A-Za-z][A-Za-z0-9]{0,31}$`
+	thing       = `^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`
+)
+
+// Schema returns the schema, indented, with a newline at its end. The same types give the same bytes.
+func Schema() ([]byte, error) {
+	reflector := jsonschema.Reflector{Anonymous: true, Mapper: custom, LookupComment: comment}
+	schema := reflector.ReflectFromType(reflect.TypeFor[manifest.File]())
+	schema.Title = "rotary.yaml"
+	refine(schema.Definitions)
+	text, err := json.MarshalIndent(schema, "", "  ")
+	return append(text, '\n'), err
+}
+
+// custom describes the types that are not written the way Go holds them.
+func custom(t reflect.Type) *jsonschema.Schema {
+	switch t {
+	case reflect.TypeFor[manifest.Duration]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^[1-9][0-9]*[smhdw]$`, Examples: []any{"90s", "30m", "24h", "7d", "2w"}}
+	case reflect.TypeFor[manifest.Mode]():
+		return enum(string(manifest.Observe), string(manifest.Propagate), string(manifest.Retire))
+	case reflect.TypeFor[manifest.Names]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(variable), list(text(variable))}}
+	case reflect.TypeFor[manifest.Originals]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Const: true}, list(&jsonschema.Schema{Type: "string"})}}
+	}
+	return nil
+}
+
+// refine adds what the types do not say: shapes of names, and words to choose from.
+func refine(definitions jsonschema.Definitions) {
+	field := func(definition, name string) *jsonschema.Schema {
+		property, _ := definitions[definition].Properties.Get(name)
+		return property
+	}
+	for _, section := range []string{"sources", "mappings", "buckets", "consumers"} {
+		field("File", section).PropertyNames = text(thing)
+	}
+	field("File", "environments").PropertyNames = text(environment)
+	field("EnvironmentSpec", "account").Pattern = `^[0-9]{12}$`
+	field("EnvironmentSpec", "region").Pattern = `^[a-z]{2}(-[a-z]+){1,2}-[0-9]{1,2}$`
+	definitions["Mapping"].PropertyNames = text(variable)
+	field("Bucket", "computed").PropertyNames = text(variable)
+	keys := field("Source", "keys")
+	keys.Items, keys.MinItems, keys.UniqueItems = text(variable), least(1), true
+	field("Rotate", "with").Enum = words(manifest.Manual, manifest.Random, manifest.Postgres, manifest.MySQL, manifest.AWSAccessKey, manifest.Managed, manifest.Never)
+	field("ECS", "inject").Enum = words(manifest.InjectBundle)
+	field("Vercel", "sensitive").Enum = words("always")
+	field("Vercel", "targets").AdditionalProperties = list(enum("development", "preview", "production"))
+	definitions["Consumer"].OneOf = []*jsonschema.Schema{{Required: []string{"ecs"}}, {Required: []string{"github"}}, {Required: []string{"vercel"}}, {Required: []string{"drain"}}}
+}
+
+func text(pattern string) *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: pattern}
+}
+
+func list(item *jsonschema.Schema) *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "array", Items: item, MinItems: least(1), UniqueItems: true}
+}
+
+func least(n uint64) *uint64 { return &n }
+
+func enum(list ...string) *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Enum: words(list...)}
+}
+
+func words(list ...string) []any {
+	out := make([]any, len(list))
+	for i, word := range list {
+		out[i] = word
+	}
+	return out
+}

@@ -1,0 +1,110 @@
+package schema_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/manifest/schema"
+)
+
+var update = flag.Bool("update", false, "rewrite rotary.schema.json")
+
+const committed = "../../../rotary.schema.json"
+
+// TestSchemaIsCurrent fails when the types changed and rotary.schema.json did not.
+func TestSchemaIsCurrent(t *testing.T) {
+	made, err := schema.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(committed, made, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, _ := os.ReadFile(committed)
+	if diff := cmp.Diff(string(have), string(made)); diff != "" {
+		t.Errorf("rotary.schema.json is not current; run: go test ./pkg/manifest/schema -run Schema -update\n%s", diff)
+	}
+}
+
+func TestSchemaAcceptsTheExample(t *testing.T) {
+	if err := validate(t, read(t, "../../../rotary.yaml")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSchemaRefuses(t *testing.T) {
+	good := string(read(t, "../../../rotary.yaml"))
+	for name, change := range map[string][2]string{
+		"unknown field":   {"protected: true", "protectd: true"},
+		"account":         {`"111111111111"`, "111111111111"},
+		"environment":     {"  dev:\n", "  dev-1:\n"},
+		"mode":            {"mode: retire", "mode: rtire"},
+		"rotator":         {"with: postgres", "with: postgre"},
+		"duration":        {"every: 90d", "every: 90 days"},
+		"no keys":         {"keys: [BILLING__TOKEN]", "keys: []"},
+		"key":             {"keys: [BILLING__TOKEN]", "keys: [BILLING TOKEN]"},
+		"mapped name":     {"NEXT_PUBLIC_DB_URL", "NEXT-PUBLIC"},
+		"originals":       {"originals: [VERCEL_TOKEN, VERCEL_ORG_ID, VERCEL_PROJECT_ID]", "originals: false"},
+		"two kinds":       {"drain: 24h}", "drain: 24h, ecs: {cluster: a, service: b, container: c}}"},
+		"no kind":         {", drain: 24h}", "}"},
+		"vercel target":   {"[development, preview]", "[development, previews]"},
+		"missing field":   {"repository: example/app, ", ""},
+		"computed number": {`WORKER__OTEL__SERVICE_NAME: worker-a`, "WORKER__OTEL__SERVICE_NAME: 5"},
+	} {
+		bad := bytes.Replace([]byte(good), []byte(change[0]), []byte(change[1]), 1)
+		if string(bad) == good {
+			t.Fatalf("%s: the change does not apply", name)
+		}
+		if validate(t, bad) == nil {
+			t.Errorf("%s: accepted", name)
+		}
+		if _, err := manifest.Parse("x", bad); err == nil {
+			t.Errorf("%s: Parse accepts what the schema refuses", name)
+		}
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func validate(t *testing.T, data []byte) error {
+	t.Helper()
+	text, err := yaml.YAMLToJSON(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed any
+	made, _ := schema.Schema()
+	if err := json.Unmarshal(made, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("rotary.schema.json", parsed); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := compiler.Compile("rotary.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled.Validate(document)
+}
