@@ -113,9 +113,9 @@ func TestSomebodyElsesDeploymentIsNotSuperseded(t *testing.T) {
 
 func TestChangesByHandAreFoundAndMended(t *testing.T) {
 	for name, c := range map[string]struct {
-		break_ func(*bench)
-		drift  []string
-		names  []string
+		spoil func(*bench)
+		drift []string
+		names []string
 	}{
 		"a value":                 {func(b *bench) { b.SetByHand("dashboard", "B", production, "x") }, []string{"B"}, []string{"A", "B"}},
 		"a value on previews":     {func(b *bench) { b.SetByHand("dashboard", "B", preview, "x") }, []string{"B"}, []string{"A", "B"}},
@@ -125,13 +125,56 @@ func TestChangesByHandAreFoundAndMended(t *testing.T) {
 		want := content("v1", "A=a1", "B=b1")
 		b.settle(want)
 		b.clock.Advance(time.Hour)
-		c.break_(b)
+		c.spoil(b)
 		s := b.status()
 		if diff := cmp.Diff(c.drift, s.Drift); diff != "" || s.Running != "" || s.Settled || s.RollingTo != "" {
 			t.Errorf("%s: Running %q, drift:\n%s", name, s.Running, diff)
 		}
 		b.settle(want)
 		b.want(plan.Seen{Running: "v1", Names: c.names, InPlay: []string{"v1"}, Settled: true}, "")
+	}
+}
+
+func TestARemovedVariableComesBackInOneRoll(t *testing.T) {
+	b := newBench(t, []string{production}, nil)
+	c := content("v1", "A=a1", "B=b1")
+	b.settle(c)
+	b.DeleteByHand("dashboard", "B", production)
+	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+	b.settle(c)
+	b.want(plan.Seen{Running: "v1", Names: []string{"A", "B"}, InPlay: []string{"v1"}, Settled: true}, "")
+}
+
+func TestAMendedVariableIsNotDoneBeforeItsDeployment(t *testing.T) {
+	b := newBench(t, []string{production}, nil)
+	c := content("v1", "A=a1", "B=b1")
+	b.settle(c)
+	b.clock.Advance(time.Hour)
+	b.SetByHand("dashboard", "B", production, "x")
+	b.tap.OnCall(unavailable("POST /v13/deployments"))
+	if err := b.Roll(b.Context(), c); err == nil || len(b.slept) != 0 {
+		t.Errorf("%v after %d retries: creating a deployment is not repeatable", err, len(b.slept))
+	}
+	b.want(plan.Seen{Names: []string{"A", "B"}, InPlay: []string{"v1"}}, "no deployment has")
+}
+
+func unavailable(operation string) func(sim.Call) sim.Fault {
+	return func(c sim.Call) sim.Fault {
+		if c.Operation == operation {
+			return sim.Fault{Outcome: sim.Unavailable}
+		}
+		return sim.Fault{}
+	}
+}
+
+func TestOnlyTheReleasedCommitIsBuiltAgain(t *testing.T) {
+	b := newBench(t, []string{production}, nil)
+	b.FailNextBuild("dashboard", "ERROR")
+	b.Push("dashboard", "c2")
+	b.clock.Advance(standin.BuildTime)
+	b.settle(content("v1", "A=a1"))
+	if s := b.status(); s.Running != "v1" || s.Rest != "git c1" {
+		t.Errorf("Running %q at %q, want v1 at the commit that was live", s.Running, s.Rest)
 	}
 }
 
@@ -209,18 +252,19 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func TestAnAnswerThatIsNotWholeStopsTheRoll(t *testing.T) {
-	for name, answer := range map[string]string{
-		"no list": `{}`, "one page": `{"envs":[],"pagination":{"next":1540095775951}}`, "not JSON": `hush`,
+	for answer, want := range map[string]string{
+		`{}`: "no list", `{"envs":[],"pagination":{"next":1540095775951}}`: "only a part", `hush`: "not what its contract says",
 	} {
 		transport := roundTrip(func(req *http.Request) (*http.Response, error) {
 			if req.Method != "GET" {
-				t.Errorf("%s: a %s was sent", name, req.Method)
+				t.Errorf("%s: a %s was sent", want, req.Method)
 			}
 			return respond(answer), nil
 		})
 		b := newBench(t, []string{production}, nil, WithTransport(transport))
-		if err := b.Roll(b.Context(), content("v1", "A=a")); err == nil || strings.Contains(err.Error(), "hush") {
-			t.Errorf("%s: %v", name, err)
+		err := b.Roll(b.Context(), content("v1", "A=a"))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }
@@ -230,7 +274,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func respond(body string) *http.Response {
-	w := &sim.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, body) })}
+	w := sim.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, body) })}
 	req, _ := http.NewRequest("GET", "https://vercel.standin/", nil)
 	resp, _ := w.RoundTrip(req)
 	return resp
