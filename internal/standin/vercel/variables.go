@@ -26,7 +26,7 @@ type Variable struct {
 
 type variable struct{ Variable }
 
-// maxValue is the size of all variables of a deployment together, so also of one (Vercel's environment variable limits).
+// maxValue is the greatest size of all variables of a deployment together, so also of one (Vercel's environment variable limits).
 const maxValue = 64 << 10
 
 // input is the body of a create or an edit; in an edit a nil field stays as it is.
@@ -206,8 +206,7 @@ func (p *project) refusal(v Variable) string {
 
 // reserved are names that Vercel or its runtime set (vercel.com/docs/environment-variables/reserved-environment-variables).
 func reserved(key string) bool {
-	names := []string{"AWS_SECRET_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_REGION",
-		"AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
+	names := []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
 	return strings.HasPrefix(key, "VERCEL_") || strings.HasPrefix(key, "AWS_LAMBDA_") || slices.Contains(names, key)
 }
 

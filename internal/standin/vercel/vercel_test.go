@@ -126,7 +126,7 @@ func TestRefusesWhatVercelRefuses(t *testing.T) {
 		"an unknown type":          {variableJSON("A", "1", "secret", "production"), "bad_request"},
 		"an unknown target":        {variableJSON("A", "1", "plain", "staging"), "bad_request"},
 		"a key with a space":       {variableJSON("A B", "1", "plain", "production"), "KEY_INVALID_CHARACTERS"},
-		"a reserved key":           {variableJSON("AWS_SECRET_ACCESS_KEY", "1", "plain", "production"), "KEY_RESERVED"},
+		"a reserved key":           {variableJSON("AWS_SECRET_KEY", "1", "plain", "production"), "KEY_RESERVED"},
 		"too long a value":         {variableJSON("A", strings.Repeat("x", 65537), "plain", "production"), "VALUE_INVALID_LENGTH"},
 		"another target list":      {variableJSON("BOTH", "1", "plain", "production"), "ENV_CONFLICT"},
 		"no value":                 {`{"key":"A","type":"plain","target":["production"]}`, "bad_request"},

@@ -8,13 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
-)
-
-// Vercel's limits for the variables of one deployment (vercel.com/docs/environment-variables).
-const (
-	maxBytes     = 64 << 10
-	maxVariables = 1000
 )
 
 // changes is what a Roll writes: one batch per target, then what the bucket no longer has.
@@ -115,10 +110,11 @@ func (p *Project) kind(target string) string {
 	return "encrypted"
 }
 
-// check refuses what Vercel would refuse half-way, or what would fail the next build.
+// check refuses what Vercel would refuse half-way, or what would fail the next build. The manifest was checked
+// against the same limits, but cannot know how many variables others have here.
 func (p *Project) check(w write, seen *look) error {
 	at := fmt.Sprintf("consumer %s: %s variables of project %s", p.consumer, w.target, p.spec.Project)
-	bytes, count := 0, len(w.names)
+	bytes, count, limit := 0, len(w.names), manifest.Limits("vercel")
 	for _, name := range w.names {
 		value := secret.Reveal(w.bucket.Values[name])
 		if !utf8.ValidString(value) {
@@ -132,10 +128,10 @@ func (p *Project) check(w write, seen *look) error {
 		}
 	}
 	switch {
-	case bytes > maxBytes:
-		return fmt.Errorf("%s: %d bytes are more than Vercel's %d", at, bytes, maxBytes)
-	case count > maxVariables:
-		return fmt.Errorf("%s: %d variables are more than Vercel's %d", at, count, maxVariables)
+	case bytes > limit.TotalBytes:
+		return fmt.Errorf("%s: %d bytes are more than Vercel's %d", at, bytes, limit.TotalBytes)
+	case count > limit.Count:
+		return fmt.Errorf("%s: %d variables are more than Vercel's %d", at, count, limit.Count)
 	}
 	return nil
 }
