@@ -1,0 +1,193 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	gh "github.com/google/go-github/v92/github"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+const (
+	attempts    = 4
+	callTimeout = 30 * time.Second
+	longestWait = 2 * time.Minute // a longer one is left to the next pass
+	// spacing comes before each write. Source:
+	// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#pause-between-mutative-requests
+	spacing = time.Second
+)
+
+// client makes calls that wait as GitHub asks, and whose errors hold nothing of a token or an answer's body.
+type client struct {
+	api   *gh.Client
+	token func(context.Context) (secret.Value, error)
+	pause func(context.Context, time.Duration) error
+}
+
+func newClient(o options) (client, error) {
+	base := strings.TrimSuffix(o.url, "/") + "/"
+	// No redirect is followed: a renamed repository is no longer the manifest's, and a token must not go elsewhere.
+	direct := &http.Client{Transport: o.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	api, err := gh.NewClient(gh.WithHTTPClient(direct), gh.WithURLs(&base, nil), gh.WithUserAgent("rotary"), gh.WithDisableRateLimitCheck())
+	if err != nil {
+		return client{}, errors.New("the API's URL is not a URL")
+	}
+	return client{api: api, pause: o.pause}, nil
+}
+
+type request struct {
+	doing        string // for errors
+	method, path string
+	in, out      any
+}
+
+// call makes one request and repeats it where that can help: after a broken connection, a 5xx, or a secondary
+// limit. Every request that rotary makes is repeatable, or fails harmlessly the second time.
+func (c *client) call(ctx context.Context, q request) (*gh.Response, error) {
+	for attempt := 1; ; attempt++ {
+		resp, err := c.once(ctx, q)
+		if err == nil {
+			return resp, nil
+		}
+		wait, again := patience(resp, err, attempt)
+		if !again || attempt == attempts || ctx.Err() != nil {
+			return resp, describe(ctx, q, resp, err)
+		}
+		if c.pause(ctx, wait) != nil {
+			return resp, fmt.Errorf("%w; no time was left to wait %v and try again", describe(ctx, q, resp, err), wait)
+		}
+	}
+}
+
+func (c *client) once(ctx context.Context, q request) (*gh.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, &tokenError{err}
+	}
+	req, err := c.api.NewRequest(ctx, q.method, q.path, q.in)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+secret.Reveal(token))
+	return c.api.Do(req, q.out)
+}
+
+// tokenError is a failure to get a token: described, and tried again where it could help, when that call was made.
+type tokenError struct{ error }
+
+func (e *tokenError) Unwrap() error { return e.error }
+
+// patience says whether trying again can help, and after how long. Source of the order of the headers:
+// https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+func patience(resp *gh.Response, err error, attempt int) (wait time.Duration, again bool) {
+	var used *gh.RateLimitError
+	var secondary *gh.AbuseRateLimitError
+	var broken *url.Error
+	backoff := time.Second << (attempt - 1)
+	switch {
+	case errors.As(err, &used):
+		return 0, false
+	case resp != nil && resp.Header.Get("Retry-After") != "" && resp.StatusCode >= 400:
+		seconds, bad := strconv.Atoi(resp.Header.Get("Retry-After"))
+		wait = time.Duration(seconds) * time.Second
+		return wait, bad == nil && wait <= longestWait
+	case errors.As(err, &secondary):
+		wait = time.Minute << (attempt - 1)
+		return wait, wait <= longestWait
+	case resp != nil && resp.Response != nil:
+		return backoff, resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented
+	default:
+		return backoff, errors.As(err, &broken)
+	}
+}
+
+// statusError is GitHub's refusal.
+type statusError struct {
+	doing   string
+	status  int
+	request string
+	hint    string
+}
+
+func (e *statusError) Error() string {
+	return fmt.Sprintf("%s: status %d, request %s%s", e.doing, e.status, e.request, e.hint)
+}
+
+func isStatus(err error, status int) bool {
+	var refused *statusError
+	return errors.As(err, &refused) && refused.status == status
+}
+
+// describe makes an error that says what was being done, the status and the request's id, and nothing else.
+func describe(ctx context.Context, q request, resp *gh.Response, err error) error {
+	var broken *url.Error
+	var token *tokenError
+	switch {
+	case errors.As(err, &token):
+		return fmt.Errorf("%s: %w", q.doing, token.error)
+	case resp != nil && resp.Response != nil && (resp.StatusCode < 200 || resp.StatusCode > 299):
+		return &statusError{q.doing, resp.StatusCode, resp.Header.Get(gh.HeaderRequestID), hint(resp, err)}
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", q.doing, ctx.Err())
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: no answer within %v", q.doing, callTimeout)
+	case errors.As(err, &broken):
+		return fmt.Errorf("%s: %w", q.doing, broken.Err)
+	default:
+		return fmt.Errorf("%s: the answer could not be read", q.doing)
+	}
+}
+
+// hint says in words what a refusal means.
+func hint(resp *gh.Response, err error) string {
+	var used *gh.RateLimitError
+	var secondary *gh.AbuseRateLimitError
+	switch {
+	case errors.As(err, &used):
+		return ": the hourly limit is used up until " + used.Rate.Reset.UTC().Format(time.RFC3339)
+	case errors.As(err, &secondary):
+		return ": a secondary rate limit"
+	case resp.StatusCode == http.StatusUnauthorized:
+		return ": the token is not valid, or no longer"
+	case resp.StatusCode == http.StatusForbidden && resp.Header.Get("X-Accepted-GitHub-Permissions") != "":
+		return ": the token lacks one of the permissions " + resp.Header.Get("X-Accepted-GitHub-Permissions")
+	case resp.StatusCode == http.StatusNotFound:
+		return ": it does not exist, or the token does not see it"
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		return ": the repository was renamed or moved: name it anew in the manifest"
+	}
+	return ""
+}
+
+// write is call with the pause that GitHub asks for between writes.
+func (s *Scope) write(ctx context.Context, q request) error {
+	if err := s.client.pause(ctx, spacing); err != nil {
+		return fmt.Errorf("%s: %w", q.doing, err)
+	}
+	_, err := s.client.call(ctx, q)
+	return err
+}
+
+// sleep waits for d. It does not begin to wait for what ctx leaves no time for.
+func sleep(ctx context.Context, d time.Duration) error {
+	if end, bounded := ctx.Deadline(); bounded && time.Until(end) < d {
+		return context.DeadlineExceeded
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

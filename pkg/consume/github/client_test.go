@@ -1,0 +1,167 @@
+package github_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	stand "github.com/rotary-secrets/rotary/internal/standin/github"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/consume/github"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+func TestAReplacedPublicKey(t *testing.T) {
+	w := newWorld(t)
+	rotated := false
+	w.tap.OnCall(func(c sim.Call) sim.Fault {
+		if strings.HasPrefix(c.Operation, "PUT") && strings.HasSuffix(c.Resource, "/B") && !rotated {
+			rotated = true
+			w.server.RotatePublicKey(repo, "prod/eu")
+		}
+		return sim.Fault{}
+	})
+	b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1"})
+	w.roll(b)
+	w.wrote("POST", "PUT A", "PUT B", "PUT B", "PUT C", "PATCH ROTARY_RECEIPT")
+	w.holds(w.versions["v1"])
+	w.converged(b)
+}
+
+func TestApp(t *testing.T) {
+	w := newWorld(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server.AddApp(7, &key.PublicKey, repo)
+	w.appID, w.token = "7", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	s, b := w.scope(), w.version("v1", map[string]string{"A": "canary-1"})
+	for range 2 {
+		if err := s.Roll(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Advance(58 * time.Minute) // near the token's end: a new one is due
+	}
+	if got := w.count("access_tokens"); got != 2 {
+		t.Errorf("%d tokens in two hours, want 2", got)
+	}
+	w.converged(b)
+
+	w.appID = "8"
+	w.refused(b, "find the App's installation", "status 401")
+	w.token = "canary"
+	if _, err := github.New(w.consumer, "dev", secret.New(w.token), w.appID); err == nil {
+		t.Error("a key that is none is accepted")
+	} else {
+		w.says(err, "consumer ci", "PEM")
+	}
+}
+
+func (w *world) count(operation string) (n int) {
+	for _, c := range w.tap.Calls() {
+		if strings.HasSuffix(c.Operation, operation) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestErrorsNameTheCallAndNoSecret(t *testing.T) {
+	w := newWorld(t)
+	b := w.version("v1", map[string]string{"A": "canary-1"})
+	w.server.RevokeToken(token)
+	w.refused(b, "consumer ci", "example/app, environment prod/eu", "list secrets", "status 401", "request STANDIN", "not valid")
+	if got := w.count("secrets"); got != 1 {
+		t.Errorf("a revoked token was tried %d times", got)
+	}
+	w.server.AddToken(token)
+	w.refused(b, "status 404", "does not see it")
+	w.server.AddToken(token, repo)
+	w.after(0, sim.Denied)
+	if err := w.scope().Roll(t.Context(), b); err == nil {
+		t.Error("a denied write works")
+	} else {
+		w.says(err, "create the receipt", "status 403", "secrets=write")
+	}
+}
+
+func TestLimitsAreRespected(t *testing.T) {
+	w := newWorld(t)
+	refusals := 2
+	w.tap.OnCall(func(c sim.Call) sim.Fault {
+		if strings.HasPrefix(c.Operation, "PUT") && refusals > 0 {
+			refusals--
+			return sim.Fault{Outcome: sim.Throttled}
+		}
+		return sim.Fault{}
+	})
+	b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
+	w.roll(b)
+	want := []time.Duration{time.Second, time.Second, time.Minute, time.Minute, time.Second, time.Second}
+	if diff := cmp.Diff(want, w.waited); diff != "" {
+		t.Errorf("waits: %s", diff)
+	}
+	w.converged(b)
+
+	w.waited = nil
+	w.tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: sim.Unavailable} })
+	_, err := w.scope().Status(t.Context())
+	if err == nil {
+		t.Fatal("GitHub is down, and nobody noticed")
+	}
+	w.says(err, "status 502")
+	if diff := cmp.Diff([]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}, w.waited); diff != "" {
+		t.Errorf("waits: %s", diff)
+	}
+
+	w.tap.OnCall(nil)
+	for range stand.HourlyLimit {
+		if _, err = w.scope().Status(t.Context()); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		t.Fatal("the hourly limit was not met")
+	}
+	w.says(err, "hourly limit", "until 2026-01-01T01:00:00Z")
+}
+
+func TestNoWriteAfterTheEndOfTheContext(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Write && strings.HasSuffix(c.Resource, "/A") {
+			cancel()
+		}
+		return sim.Fault{}
+	})
+	b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
+	if err := w.scope().Roll(ctx, b); !errors.Is(err, context.Canceled) {
+		t.Errorf("Roll = %v", err)
+	}
+	w.wrote("POST", "PUT A")
+	w.roll(b)
+	w.converged(b)
+}
+
+func TestManifestsThatNameNoRepository(t *testing.T) {
+	for _, repository := range []string{"", "app", "example/app/more", "example/app?x", "https://github.com/example/app"} {
+		c := manifest.Consumer{Name: "ci", GitHub: &manifest.GitHub{Repository: repository}}
+		if _, err := github.New(c, "dev", secret.New(token), ""); err == nil {
+			t.Errorf("repository %q is accepted", repository)
+		}
+	}
+	if _, err := github.New(newWorld(t).consumer, "dev", secret.New(" "), ""); err == nil {
+		t.Error("an empty token is accepted")
+	}
+}

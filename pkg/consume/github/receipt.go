@@ -1,0 +1,117 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	gh "github.com/google/go-github/v92/github"
+)
+
+const (
+	receiptName = "ROTARY_RECEIPT"
+	// maxSize is GitHub's for a secret's and for a variable's value. Source:
+	// https://docs.github.com/en/actions/reference/secrets-reference#limits-for-secrets
+	maxSize = 48 << 10
+)
+
+// errReceipt says that the receipt is not one that rotary wrote.
+var errReceipt = errors.New("the variable " + receiptName + " is no receipt of rotary's: delete it, and every secret is written again (those that exist must then be adopted)")
+
+// receipt is what the scope carries. It is written before the secrets, as intent, and after them, as proof. One
+// statement holds at every moment: a secret whose updated_at is the one in Names has the value of Version.
+type receipt struct {
+	Environment string               `json:"environment"`
+	Version     string               `json:"version"`
+	Previous    map[string]time.Time `json:"previous,omitempty"` // versions that workflow runs may still hold: when the last of their values was replaced; year 1 until then
+	Done        bool                 `json:"done"`
+	Names       map[string]time.Time `json:"names"` // updated_at; year 1 where it is not proven
+}
+
+// unmanaged stands in Previous for secrets that were there before rotary adopted them.
+const unmanaged = ""
+
+func parseReceipt(text string) (*receipt, error) {
+	var r receipt
+	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	d.DisallowUnknownFields()
+	if d.Decode(&r) != nil || d.More() || r.Environment == "" || r.Version == "" || r.Names == nil {
+		return nil, errReceipt
+	}
+	return &r, nil
+}
+
+func (r receipt) encode() (string, error) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return "", errors.New("write the receipt: it cannot be encoded")
+	}
+	if len(b) > maxSize {
+		return "", fmt.Errorf("write the receipt: it would take %d bytes and GitHub allows %d: use fewer or shorter names", len(b), maxSize)
+	}
+	return string(b), nil
+}
+
+func (r receipt) clone() receipt {
+	r.Previous, r.Names = maps.Clone(r.Previous), maps.Clone(r.Names)
+	return r
+}
+
+// same says whether both say the same thing.
+func (r receipt) same(other receipt) bool {
+	return r.Environment == other.Environment && r.Version == other.Version && r.Done == other.Done &&
+		maps.EqualFunc(r.Previous, other.Previous, time.Time.Equal) && maps.EqualFunc(r.Names, other.Names, time.Time.Equal)
+}
+
+// names returns the names that rotary owns in the scope, sorted.
+func (r receipt) names() []string { return slices.Sorted(maps.Keys(r.Names)) }
+
+// drift returns the proven names that are not as they were left, sorted.
+func (r receipt) drift(listed map[string]time.Time) (changed []string) {
+	for _, name := range r.names() {
+		if !r.Names[name].IsZero() && !r.proves(name, listed) {
+			changed = append(changed, name)
+		}
+	}
+	return changed
+}
+
+// proves says whether a secret certainly has the value of r.Version.
+func (r receipt) proves(name string, listed map[string]time.Time) bool {
+	proven, found := r.Names[name], listed[name]
+	return !proven.IsZero() && proven.Equal(found)
+}
+
+// readReceipt returns the receipt and when it was written; nil where there is none.
+func (s *Scope) readReceipt(ctx context.Context) (*receipt, time.Time, error) {
+	var held gh.ActionsVariable
+	_, err := s.client.call(ctx, request{doing: "read the receipt", method: http.MethodGet, path: s.path + "/variables/" + receiptName, out: &held})
+	if isStatus(err, http.StatusNotFound) {
+		return nil, time.Time{}, nil
+	}
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	r, err := parseReceipt(held.Value)
+	return r, held.GetUpdatedAt().UTC(), err
+}
+
+// writeReceipt replaces the receipt, or creates it where the scope had none. Repeatable, except that a creation
+// whose answer was lost fails the Roll; the next one finds the receipt and goes on from there.
+func (s *Scope) writeReceipt(ctx context.Context, r receipt, exists bool) error {
+	text, err := r.encode()
+	if err != nil {
+		return err
+	}
+	q := request{doing: "create the receipt", method: http.MethodPost, path: s.path + "/variables", in: gh.ActionsCreateVariableRequest{Name: receiptName, Value: text}}
+	if exists {
+		q = request{doing: "update the receipt", method: http.MethodPatch, path: s.path + "/variables/" + receiptName, in: gh.ActionsUpdateVariableRequest{Value: &text}}
+	}
+	return s.write(ctx, q)
+}

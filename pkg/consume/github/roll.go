@@ -1,0 +1,176 @@
+package github
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	gh "github.com/google/go-github/v92/github"
+	"golang.org/x/crypto/nacl/box"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// checkpoint is after how many secrets the receipt is written again, so that a Roll that is cut short each time
+// still ends.
+const checkpoint = 20
+
+// Roll puts the secrets that b changes, one at a time, and deletes those that rotary owns and b no longer has.
+// It waits for all of them. Repeatable: after a failure at any point, the next Roll finishes the work, and a Roll
+// that finds everything done writes nothing. Nothing at all is written where b cannot be carried out: a secret
+// that is not rotary's and not adopted, a name or a size that GitHub refuses, no room, an unreadable receipt.
+func (s *Scope) Roll(ctx context.Context, b bucket.Bucket) error {
+	if err := s.roll(ctx, b); err != nil {
+		return s.fail("roll", err)
+	}
+	return nil
+}
+
+func (s *Scope) roll(ctx context.Context, b bucket.Bucket) error {
+	values, err := sinkValues(b)
+	if err != nil {
+		return err
+	}
+	l, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := s.valuesBefore(ctx, l, b.Version)
+	if err != nil {
+		return err
+	}
+	w, err := s.decide(l, b.Version, values, before)
+	if err != nil || w.nothing(l.receipt) {
+		return err
+	}
+	return s.carryOut(ctx, l.receipt, w, values)
+}
+
+// valuesBefore reads what the secrets of the receipt's version hold; nil where that is not known.
+func (s *Scope) valuesBefore(ctx context.Context, l look, version string) (map[string]secret.Value, error) {
+	if l.receipt == nil || l.receipt.Version == version || s.previous == nil {
+		return nil, nil
+	}
+	values, err := s.previous(ctx, l.receipt.Version)
+	if err != nil {
+		return nil, fmt.Errorf("read bucket version %s: %w", l.receipt.Version, err)
+	}
+	return upper(values)
+}
+
+// carryOut writes the intent, the secrets, and the proof.
+func (s *Scope) carryOut(ctx context.Context, old *receipt, w work, values map[string]secret.Value) error {
+	if w.writes() && (old == nil || !old.same(w.receipt)) {
+		if err := s.writeReceipt(ctx, w.receipt, old != nil); err != nil {
+			return err
+		}
+	}
+	for len(w.push) > checkpoint {
+		if err := s.pushAll(ctx, w.push[:checkpoint], values); err != nil {
+			return err
+		}
+		if err := s.record(ctx, w, w.push[:checkpoint]); err != nil {
+			return err
+		}
+		w.push = w.push[checkpoint:]
+	}
+	if err := s.pushAll(ctx, w.push, values); err != nil {
+		return err
+	}
+	if err := s.removeAll(ctx, w.remove); err != nil {
+		return err
+	}
+	w.complete = true
+	return s.record(ctx, w, w.push)
+}
+
+// record reads when the pushed secrets were updated and writes it into the receipt; complete work makes it the proof.
+func (s *Scope) record(ctx context.Context, w work, pushed []string) error {
+	listed, now, err := s.list(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range pushed {
+		if listed[name].IsZero() {
+			return fmt.Errorf("list secrets: %s was written and is not there", name)
+		}
+		w.receipt.Names[name] = listed[name]
+	}
+	if w.complete {
+		w.receipt.finish(w.remove, now)
+	}
+	return s.writeReceipt(ctx, w.receipt, true)
+}
+
+func (s *Scope) pushAll(ctx context.Context, names []string, values map[string]secret.Value) error {
+	for _, name := range names {
+		if err := s.put(ctx, name, values[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Scope) removeAll(ctx context.Context, names []string) error {
+	for _, name := range names {
+		err := s.write(ctx, request{doing: "delete secret " + name, method: http.MethodDelete, path: s.path + "/secrets/" + name})
+		if err != nil && !isStatus(err, http.StatusNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// put writes one secret. A 422 may mean that GitHub has replaced the scope's key since it was read: then once more,
+// with the new one.
+func (s *Scope) put(ctx context.Context, name string, v secret.Value) error {
+	if s.key == nil {
+		if err := s.readKey(ctx); err != nil {
+			return err
+		}
+	}
+	err := s.putSealed(ctx, name, v)
+	if !isStatus(err, http.StatusUnprocessableEntity) {
+		return err
+	}
+	used := s.key.id
+	if failed := s.readKey(ctx); failed != nil || s.key.id == used {
+		return errors.Join(err, failed)
+	}
+	return s.putSealed(ctx, name, v)
+}
+
+func (s *Scope) putSealed(ctx context.Context, name string, v secret.Value) error {
+	sealed, err := box.SealAnonymous(nil, []byte(secret.Reveal(v)), s.key.key, rand.Reader)
+	if err != nil {
+		return fmt.Errorf("seal secret %s: no random numbers", name)
+	}
+	return s.write(ctx, request{
+		doing: "put secret " + name, method: http.MethodPut, path: s.path + "/secrets/" + name,
+		in: gh.SecretRequest{KeyID: s.key.id, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)},
+	})
+}
+
+// publicKey is what secrets are sealed for. A repository and each of its environments have their own.
+type publicKey struct {
+	id  string
+	key *[32]byte
+}
+
+func (s *Scope) readKey(ctx context.Context) error {
+	var out gh.PublicKey
+	if _, err := s.client.call(ctx, request{doing: "read the public key", method: http.MethodGet, path: s.path + "/secrets/public-key", out: &out}); err != nil {
+		return err
+	}
+	raw, err := base64.StdEncoding.DecodeString(out.GetKey())
+	if err != nil || len(raw) != 32 || out.GetKeyID() == "" {
+		return errors.New("read the public key: it is not a key of 32 bytes")
+	}
+	s.key = &publicKey{id: out.GetKeyID(), key: (*[32]byte)(slices.Clone(raw))}
+	return nil
+}

@@ -1,0 +1,170 @@
+// Package github carries a bucket to the Actions secrets of a GitHub repository, or of one of its environments.
+//
+// Secrets are write-only there, so the scope itself carries a receipt, the Actions variable ROTARY_RECEIPT: which
+// version it has, and the updated_at of every secret that rotary wrote. A secret whose updated_at is no longer the
+// receipt's was changed by hand.
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	gh "github.com/google/go-github/v92/github"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// DefaultDrain is how long a workflow run that may hold old values can go on. Source: a job on GitHub's own
+// runners ends after six hours, https://docs.github.com/en/actions/reference/limits.
+const DefaultDrain = 6 * time.Hour
+
+// Scope is the secrets of one repository or environment: a consumer. It is meant for one pass, since the token is
+// read again for each, and is not safe for concurrent use.
+type Scope struct {
+	name        string // the consumer's, in the manifest
+	environment string // rotary's
+	path        string // of the scope, below the base URL
+	runs        string // path of the repository's workflow runs
+	where       string // for people: example/app, environment dev
+	drain       time.Duration
+	adopt       []string
+	client      *client
+	key         *publicKey
+	previous    func(context.Context, string) (map[string]secret.Value, error)
+}
+
+// Option changes how a Scope works.
+type Option func(*options)
+
+type options struct {
+	url       string
+	transport http.RoundTripper
+	now       func() time.Time
+	pause     func(context.Context, time.Duration) error
+	previous  func(context.Context, string) (map[string]secret.Value, error)
+}
+
+// URL sets the API's base URL: GitHub Enterprise Server's, or a stand-in's.
+func URL(base string) Option { return func(o *options) { o.url = base } }
+
+// Transport sets what carries the requests.
+func Transport(t http.RoundTripper) Option { return func(o *options) { o.transport = t } }
+
+// Clock replaces the wall clock and the waiting between writes and before retries. pause returns early, with
+// ctx's error, when ctx ends.
+func Clock(now func() time.Time, pause func(ctx context.Context, d time.Duration) error) Option {
+	return func(o *options) { o.now, o.pause = now, pause }
+}
+
+// Previous tells a Scope how to read what an earlier version of its bucket held, so that a Roll puts only the
+// values that differ. A nil map says that the version is gone: then every secret is put. An error fails the Roll.
+func Previous(read func(ctx context.Context, version string) (map[string]secret.Value, error)) Option {
+	return func(o *options) { o.previous = read }
+}
+
+var goodRepository = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
+
+// New returns the scope that consumer c of a rotary environment stands for. It makes no call. token is a personal
+// access token; where appID is not empty, it is the private key of that GitHub App, in PEM. A token needs the
+// repository permissions Secrets and Variables (Environments for an environment's scope) to write, Actions to read.
+func New(c manifest.Consumer, environment string, token secret.Value, appID string, opts ...Option) (*Scope, error) {
+	o := options{url: "https://api.github.com/", transport: http.DefaultTransport, now: time.Now, pause: sleep}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	s := &Scope{name: c.Name, environment: environment, previous: o.previous}
+	if err := s.locate(c.GitHub); err != nil {
+		return nil, s.fail("open", err)
+	}
+	base, err := newClient(o)
+	if err != nil {
+		return nil, s.fail("open", err)
+	}
+	if s.client, err = authenticate(base, c.GitHub.Repository, token, appID, o.now); err != nil {
+		return nil, s.fail("open", err)
+	}
+	return s, nil
+}
+
+// locate takes over what the manifest says.
+func (s *Scope) locate(g *manifest.GitHub) error {
+	if g == nil || !goodRepository.MatchString(g.Repository) {
+		return errors.New("the manifest names no repository as owner/name")
+	}
+	repository := "repos/" + g.Repository
+	s.runs = repository + "/actions/runs"
+	s.path, s.where = repository+"/actions", g.Repository
+	if g.Environment != "" {
+		s.path, s.where = repository+"/environments/"+url.PathEscape(g.Environment), g.Repository+", environment "+g.Environment
+	}
+	s.drain = time.Duration(g.Drain)
+	if s.drain == 0 {
+		s.drain = DefaultDrain
+	}
+	for _, name := range g.Adopt {
+		s.adopt = append(s.adopt, strings.ToUpper(name))
+	}
+	return nil
+}
+
+// Withdraw does nothing: nobody can go back to a secret that was overwritten.
+func (s *Scope) Withdraw(context.Context, []string) error { return nil }
+
+func (s *Scope) fail(doing string, err error) error {
+	return fmt.Errorf("%s consumer %s (GitHub %s): %w", doing, s.name, s.where, err)
+}
+
+// look is what the scope shows now.
+type look struct {
+	secrets map[string]time.Time // every secret's updated_at
+	receipt *receipt             // nil where there is none
+	written time.Time            // when the receipt was
+	now     time.Time            // by GitHub's own clock
+}
+
+// look reads the scope. An unreadable receipt is an errReceipt.
+func (s *Scope) look(ctx context.Context) (look, error) {
+	secrets, now, err := s.list(ctx)
+	if err != nil {
+		return look{}, err
+	}
+	l := look{secrets: secrets, now: now}
+	l.receipt, l.written, err = s.readReceipt(ctx)
+	if err == nil && l.receipt != nil && l.receipt.Environment != s.environment {
+		return look{}, fmt.Errorf("its receipt is of environment %q: two environments share one scope", l.receipt.Environment)
+	}
+	return l, err
+}
+
+// list returns every secret's updated_at, and GitHub's time.
+func (s *Scope) list(ctx context.Context) (map[string]time.Time, time.Time, error) {
+	found := map[string]time.Time{}
+	for page := 1; ; page++ {
+		var out gh.Secrets
+		resp, err := s.client.call(ctx, request{doing: "list secrets", method: http.MethodGet, path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", s.path, page), out: &out})
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		for _, held := range out.Secrets {
+			found[strings.ToUpper(held.Name)] = held.UpdatedAt.UTC()
+		}
+		if resp.NextPage != 0 {
+			continue
+		}
+		if len(found) != out.TotalCount {
+			return nil, time.Time{}, fmt.Errorf("list secrets: GitHub listed %d of %d", len(found), out.TotalCount)
+		}
+		now, err := http.ParseTime(resp.Header.Get("Date"))
+		if err != nil {
+			return nil, time.Time{}, errors.New("list secrets: GitHub's answer does not say its time")
+		}
+		return found, now.UTC(), nil
+	}
+}

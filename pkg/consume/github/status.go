@@ -1,0 +1,165 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	gh "github.com/google/go-github/v92/github"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// skew is how far the clocks of GitHub's own services are allowed to differ.
+const skew = time.Minute
+
+// Status looks at the scope. It changes nothing and waits only as GitHub's limits ask.
+//
+//	receipt              | secrets          | shows
+//	---------------------|------------------|------------------------------------------------------
+//	none                 | any              | nothing is known to be there, settled
+//	unreadable           | any              | Unknown
+//	another environment  | any              | an error
+//	intent               | any              | unsettled, its version and the ones before in play
+//	proof                | as the proof has | Running
+//	proof                | differ           | Drift
+//
+// A workflow run reads a repository's secrets when it is queued and an environment's when the job starts
+// (https://docs.github.com/en/actions/reference/secrets-reference). So a run that was created before the last value
+// of a version was replaced, and is not completed, keeps that version in play: until it ends, or the drain does.
+func (s *Scope) Status(ctx context.Context) (plan.Seen, error) {
+	seen := plan.Seen{Consumer: s.name, Settled: true, Detail: "no receipt in " + s.where}
+	l, err := s.look(ctx)
+	if errors.Is(err, errReceipt) {
+		seen.Settled, seen.Unknown = false, err.Error()
+		return seen, nil
+	}
+	if err != nil {
+		return plan.Seen{}, s.fail("look at", err)
+	}
+	if l.receipt == nil {
+		return seen, nil
+	}
+	held, err := s.heldByRuns(ctx, l)
+	if err != nil {
+		return plan.Seen{}, s.fail("look at", err)
+	}
+	return s.describe(seen, l, held), nil
+}
+
+// describe puts a look into the words of plan. held are the earlier versions in play.
+func (s *Scope) describe(seen plan.Seen, l look, held []string) plan.Seen {
+	r := *l.receipt
+	seen.Names, seen.Drift, seen.Changed = r.names(), r.drift(l.secrets), l.written
+	for _, name := range seen.Names {
+		if l.secrets[name].After(seen.Changed) {
+			seen.Changed = l.secrets[name]
+		}
+	}
+	seen.InPlay = withoutUnmanaged(append(held, r.Version))
+	seen.Settled = r.Done && len(held) == 0
+	if r.Done && len(seen.Drift) == 0 {
+		seen.Running = r.Version
+	}
+	switch {
+	case !r.Done:
+		seen.Waiting = "its secrets are not all written yet"
+	case len(held) > 0:
+		seen.Waiting, seen.WaitTill = "workflow runs from before the last write are not completed", s.drained(r, held)
+	}
+	seen.Detail = fmt.Sprintf("%d secrets in %s", len(seen.Names), s.where)
+	return seen
+}
+
+func withoutUnmanaged(versions []string) []string {
+	versions = slices.DeleteFunc(versions, func(v string) bool { return v == unmanaged })
+	slices.Sort(versions)
+	return versions
+}
+
+// drained is when the last of the versions is out of play at the latest.
+func (s *Scope) drained(r receipt, held []string) (at time.Time) {
+	for _, version := range held {
+		if end := r.Previous[version].Add(s.drain); end.After(at) {
+			at = end
+		}
+	}
+	return at
+}
+
+// heldByRuns returns the versions in the receipt's Previous that are still in play, sorted.
+func (s *Scope) heldByRuns(ctx context.Context, l look) ([]string, error) {
+	var held, asked []string
+	var last time.Time
+	for version, replaced := range l.receipt.Previous {
+		switch {
+		case replaced.IsZero():
+			held = append(held, version)
+		case l.now.Before(replaced.Add(s.drain)):
+			asked = append(asked, version)
+			last = later(last, replaced)
+		}
+	}
+	if len(asked) > 0 {
+		oldest, found, err := s.oldestRun(ctx, last.Add(skew))
+		if err != nil {
+			return nil, err
+		}
+		for _, version := range asked {
+			if found && !oldest.After(l.receipt.Previous[version].Add(skew)) {
+				held = append(held, version)
+			}
+		}
+	}
+	slices.Sort(held)
+	return held, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// unfinished are the statuses of a run that is not completed, in a run's order of life; those it can fall back to
+// come again, so that a run that moves while we look is met at least once. Source: the status parameter of
+// https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
+var unfinished = []string{"requested", "pending", "waiting", "queued", "in_progress", "queued", "waiting"}
+
+// oldestRun returns when the oldest unfinished run was created, among those created up to end.
+func (s *Scope) oldestRun(ctx context.Context, end time.Time) (oldest time.Time, found bool, err error) {
+	for _, status := range unfinished {
+		created, err := s.listRuns(ctx, status, end)
+		if err != nil {
+			return time.Time{}, false, err
+		}
+		for _, t := range created {
+			if !found || t.Before(oldest) {
+				oldest, found = t, true
+			}
+		}
+	}
+	return oldest, found, nil
+}
+
+func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (created []time.Time, err error) {
+	for page := 1; page != 0; {
+		var out gh.WorkflowRuns
+		query := url.Values{"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)}}
+		resp, err := s.client.call(ctx, request{doing: "list workflow runs that are " + strings.ReplaceAll(status, "_", " "), method: http.MethodGet, path: s.runs + "?" + query.Encode(), out: &out})
+		if err != nil {
+			return nil, err
+		}
+		for _, run := range out.WorkflowRuns {
+			created = append(created, run.GetCreatedAt().Time)
+		}
+		page = resp.NextPage
+	}
+	return created, nil
+}

@@ -1,0 +1,214 @@
+package github_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	stand "github.com/rotary-secrets/rotary/internal/standin/github"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/consume/github"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+const (
+	repo  = "example/app"
+	token = "ghp_canary"
+)
+
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// world is a repository with an environment, and a consumer on it. Waiting moves the clock.
+type world struct {
+	*testing.T
+	clock       *sim.Clock
+	tap         *sim.Tap
+	server      *stand.Server
+	consumer    manifest.Consumer
+	environment string
+	token       string
+	appID       string
+	versions    map[string]map[string]string // what Secrets Manager still has
+	waited      []time.Duration
+}
+
+func newWorld(t *testing.T) *world {
+	clock := sim.NewClock(start)
+	tap := sim.NewTap(clock)
+	w := &world{
+		T: t, clock: clock, tap: tap, server: stand.New(stand.Config{Clock: clock, Tap: tap}), token: token, environment: "dev",
+		consumer: manifest.Consumer{Name: "ci", GitHub: &manifest.GitHub{Repository: repo, Environment: "prod/eu"}},
+		versions: map[string]map[string]string{},
+	}
+	w.server.AddRepository(repo, "prod/eu")
+	w.server.AddToken(token, repo)
+	return w
+}
+
+// scope opens the consumer anew, as each pass does.
+func (w *world) scope() *github.Scope {
+	w.Helper()
+	s, err := github.New(w.consumer, w.environment, secret.New(w.token), w.appID,
+		github.URL("https://github.standin"), github.Transport(sim.Transport{Handler: w.server}),
+		github.Clock(w.clock.Now, w.wait), github.Previous(w.previous))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) wait(ctx context.Context, d time.Duration) error {
+	w.waited = append(w.waited, d)
+	w.clock.Advance(d)
+	return ctx.Err()
+}
+
+func (w *world) previous(_ context.Context, version string) (map[string]secret.Value, error) {
+	return values(w.versions[version]), nil
+}
+
+func values(texts map[string]string) map[string]secret.Value {
+	if texts == nil {
+		return nil
+	}
+	out := map[string]secret.Value{}
+	for name, text := range texts {
+		out[name] = secret.New(text)
+	}
+	return out
+}
+
+// version makes a bucket version that Secrets Manager remembers.
+func (w *world) version(id string, texts map[string]string) bucket.Bucket {
+	w.versions[id] = texts
+	return bucket.Bucket{Name: "platform-config", Version: id, Values: values(texts)}
+}
+
+func (w *world) roll(b bucket.Bucket) {
+	w.Helper()
+	if err := w.scope().Roll(w.Context(), b); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// refused asserts that a Roll fails, says these words, no secret, and writes nothing.
+func (w *world) refused(b bucket.Bucket, words ...string) {
+	w.Helper()
+	w.tap.Reset()
+	err := w.scope().Roll(w.Context(), b)
+	if err == nil {
+		w.Fatal("the Roll was not refused")
+	}
+	w.says(err, words...)
+	if got := w.writes(); len(got) != 0 {
+		w.Errorf("a refused Roll wrote: %v", got)
+	}
+}
+
+func (w *world) says(err error, words ...string) {
+	w.Helper()
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			w.Errorf("the error does not say %q: %v", word, err)
+		}
+	}
+	if strings.Contains(err.Error(), "canary") {
+		w.Error("the error holds a secret")
+	}
+}
+
+func (w *world) status() plan.Seen {
+	w.Helper()
+	seen, err := w.scope().Status(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return seen
+}
+
+// writes lists the writes since the journal was reset: "PUT A", "POST", "PATCH ROTARY_RECEIPT".
+func (w *world) writes() (out []string) {
+	for _, c := range w.tap.Calls() {
+		if !c.Write {
+			continue
+		}
+		method, _, _ := strings.Cut(c.Operation, " ")
+		_, name, _ := strings.Cut(strings.NewReplacer("/variables", "/secrets").Replace(c.Resource), "/secrets")
+		out = append(out, strings.TrimSpace(method+" "+strings.TrimPrefix(name, "/")))
+	}
+	return out
+}
+
+func (w *world) wrote(want ...string) {
+	w.Helper()
+	if diff := cmp.Diff(want, w.writes()); diff != "" {
+		w.Errorf("writes (-want +got):\n%s", diff)
+	}
+	w.tap.Reset()
+}
+
+// holds asserts the scope's secrets without printing a value.
+func (w *world) holds(texts map[string]string) {
+	w.Helper()
+	environment := w.consumer.GitHub.Environment
+	got := w.server.Secrets(repo, environment)
+	if len(got) != len(texts) {
+		w.Errorf("the scope holds %v, want %d secrets", got, len(texts))
+	}
+	for name, text := range texts {
+		if held, _, ok := w.server.Secret(repo, environment, name); !ok || held != text {
+			w.Errorf("secret %s is not the version's (there: %v)", name, ok)
+		}
+	}
+}
+
+// converged asserts that the consumer is proven to run a version and that another Roll writes nothing.
+func (w *world) converged(b bucket.Bucket) {
+	w.Helper()
+	seen := w.status()
+	if seen.Running != b.Version || !seen.Settled || len(seen.Drift) != 0 || seen.Unknown != "" {
+		w.Errorf("not converged on %s: %+v", b.Version, seen)
+	}
+	var names []string
+	for name := range b.Values {
+		names = append(names, strings.ToUpper(name))
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff(names, seen.Names); diff != "" {
+		w.Errorf("names of %s: %s", b.Version, diff)
+	}
+	w.tap.Reset()
+	w.roll(b)
+	w.wrote()
+}
+
+// receipt returns the receipt as JSON.
+func (w *world) receipt() (out map[string]any) {
+	w.Helper()
+	text, ok := w.server.Variable(repo, w.consumer.GitHub.Environment, "ROTARY_RECEIPT")
+	if !ok || json.Unmarshal([]byte(text), &out) != nil {
+		w.Fatal("there is no receipt")
+	}
+	return out
+}
+
+// after breaks every call from the nth write on.
+func (w *world) after(n int, o sim.Outcome) {
+	w.tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Write {
+			n--
+		}
+		if n < 0 {
+			return sim.Fault{Outcome: o}
+		}
+		return sim.Fault{}
+	})
+}
