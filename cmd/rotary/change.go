@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+// change is a new version of a source that a person puts.
+type change struct {
+	source  manifest.Source
+	history plan.History
+	current plan.Version // "" where the source has no value yet
+	before  map[string]secret.Value
+	after   map[string]secret.Value
+}
+
+// newChange reads the source and lays the given values over it.
+func newChange(ctx context.Context, s *store.Store, source manifest.Source, given map[string]secret.Value) (change, error) {
+	c := change{source: source, before: map[string]secret.Value{}}
+	var err error
+	if c.history, err = s.LookAll(ctx, source.Secret); err != nil {
+		return c, err
+	}
+	c.current, _ = c.history.Current()
+	if c.current.ID != "" {
+		text, _, err := s.Value(ctx, source.Secret, c.current.ID)
+		if err != nil {
+			return c, err
+		}
+		content, err := bucket.ParseSource(source.Name, []byte(secret.Reveal(text)))
+		if err != nil {
+			return c, err
+		}
+		c.before = content.Values
+	}
+	c.after, err = c.merge(given)
+	return c, err
+}
+
+// merge lays the given values over the present ones as the source's rotator allows it.
+func (c change) merge(given map[string]secret.Value) (map[string]secret.Value, error) {
+	after := maps.Clone(c.before)
+	maps.Copy(after, given)
+	switch {
+	case c.source.Rotate.With == manifest.Never && len(c.before) > 0 && !maps.EqualFunc(c.before, after, secret.Value.Equal):
+		return nil, invalid{fmt.Errorf("source %s is declared with: never, because replacing its value would destroy data", c.source.Name)}
+	case c.source.Rotate.With == manifest.Managed:
+		return nil, invalid{fmt.Errorf("source %s is rotated by AWS itself: nothing may be put", c.source.Name)}
+	case c.source.Rotate.Also != "":
+		return c.symmetric(after, given)
+	}
+	return after, nil
+}
+
+// symmetric lets a new K in through ALSO: every reader accepts it before anybody sends it.
+func (c change) symmetric(after, given map[string]secret.Value) (map[string]secret.Value, error) {
+	key, also := c.sent(), c.source.Rotate.Also
+	if _, direct := given[also]; direct && len(c.before) > 0 && !given[also].Equal(c.before[also]) {
+		return nil, invalid{fmt.Errorf("%s is moved by rotary: put the new value into %s, and it enters through %s", also, key, also)}
+	}
+	fresh := after[key]
+	if len(c.before) == 0 {
+		after[also] = fresh
+		return after, nil
+	}
+	if fresh.Equal(c.before[key]) {
+		return after, nil
+	}
+	if !c.before[key].Equal(c.before[also]) {
+		return nil, fmt.Errorf("put into %s: an earlier change of it is not finished; rotary status says what it waits for", c.source.Name)
+	}
+	after[key], after[also] = c.before[key], fresh
+	return after, nil
+}
+
+// sent is the key of a symmetric secret that is sent; its other one is only accepted.
+func (c change) sent() string {
+	if c.source.Rotate.Key != "" {
+		return c.source.Rotate.Key
+	}
+	for _, key := range c.source.Keys {
+		if key != c.source.Rotate.Also {
+			return key
+		}
+	}
+	return ""
+}
+
+func (c change) empty() bool {
+	return c.current.ID != "" && maps.EqualFunc(c.before, c.after, secret.Value.Equal)
+}
+
+// names are the keys that differ, sorted.
+func (c change) names() []string {
+	var names []string
+	for _, key := range slices.Sorted(maps.Keys(c.after)) {
+		if old, had := c.before[key]; !had || !old.Equal(c.after[key]) {
+			names = append(names, key)
+		}
+	}
+	return names
+}
+
+// apply puts the version under its LIVE label, so that it is never forgotten, and then makes it current by a
+// compare-and-swap against the version that was read. A secret's first version is current by being put.
+func (c change) apply(ctx context.Context, s *store.Store) (version string, err error) {
+	b := make([]byte, 20)
+	_, _ = rand.Read(b)
+	version = hex.EncodeToString(b)
+	label := c.history.LabelFor(plan.Live, version)
+	if err := s.Put(ctx, c.source.Secret, version, bucket.Encode(c.after), label); err != nil {
+		return "", err
+	}
+	if c.current.ID == "" {
+		return version, nil
+	}
+	if err := s.Move(ctx, c.source.Secret, plan.AWSCurrent, version, c.current.ID); err != nil {
+		return "", fmt.Errorf("make the new version of %s current: %w; it was put by somebody else at the same time: look, and put again", c.source.Name, err)
+	}
+	return version, nil
+}

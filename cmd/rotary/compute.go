@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+type computeCmd struct {
+	Env     string `arg:"" name:"ENV" help:"The environment."`
+	Sources string `required:"" type:"path" placeholder:"FILE" help:"JSON: {\"source\": {\"KEY\": \"value\"}}."`
+	Reveal  bool   `help:"Print the values."`
+}
+
+func (computeCmd) Help() string {
+	return "Works offline: nothing is read from AWS and nothing is written. With --json --reveal it prints exactly {\"<bucket's secret>\": {\"KEY\": \"value\"}}; without --reveal values are masked."
+}
+
+const mask = "********"
+
+func (c computeCmd) Run(a *app) error {
+	env, err := a.environment(c.Env)
+	if err != nil {
+		return err
+	}
+	sources, err := readSources(c.Sources)
+	if err != nil {
+		return invalid{err}
+	}
+	buckets, err := bucket.Compute(env, sources)
+	if err != nil {
+		return invalid{err}
+	}
+	if a.json {
+		return a.print(contents(buckets, c.Reveal))
+	}
+	for _, b := range buckets {
+		printBucket(a, b, c.Reveal)
+	}
+	return nil
+}
+
+// readSources reads {source: {KEY: value}} with the same strictness as Secrets Manager's content.
+func readSources(path string) (map[string]bucket.Source, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the sources: %w", err)
+	}
+	return bucket.ParseSources(path, data)
+}
+
+func contents(buckets []bucket.Bucket, reveal bool) map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, b := range buckets {
+		all[b.Secret] = map[string]string{}
+		for name, value := range b.Values {
+			all[b.Secret][name] = shown(value, reveal)
+		}
+	}
+	return all
+}
+
+func shown(v secret.Value, reveal bool) string {
+	if reveal {
+		return secret.Reveal(v)
+	}
+	return mask
+}
+
+func printBucket(a *app, b bucket.Bucket, reveal bool) {
+	fmt.Fprintf(a.out, "%s (%d keys)\n", b.Secret, len(b.Values))
+	names := b.Names()
+	width := len(slices.MaxFunc(append(names, ""), func(x, y string) int { return len(x) - len(y) }))
+	for _, name := range names {
+		value := mask
+		if reveal {
+			quoted, _ := json.Marshal(secret.Reveal(b.Values[name]))
+			value = string(quoted)
+		}
+		fmt.Fprintf(a.out, "  %-*s  %s  %s\n", width, name, value, origin(b.Origin[name]))
+	}
+	fmt.Fprintln(a.out)
+}
+
+func origin(o bucket.Origin) string {
+	if o.Source == "" {
+		return "(" + o.Layer + ")"
+	}
+	return fmt.Sprintf("(%s: %s of %s)", o.Layer, o.Key, o.Source)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+type retireCmd struct {
+	Env     string `arg:"" name:"ENV" help:"The environment."`
+	Source  string `arg:"" name:"SOURCE" help:"The source."`
+	Revoked bool   `help:"You have revoked the old credential at its vendor."`
+	Version string `placeholder:"ID" help:"Which owed version, or the end of its id; needed only where several are owed."`
+	Yes     bool   `help:"Do not ask where the environment is protected."`
+}
+
+func (retireCmd) Help() string {
+	return "For sources that a person rotates: takes an owed version off the list once you have revoked its credential at the vendor. It is refused while a consumer could still need it: rotary status says when it is safe to revoke."
+}
+
+func (c retireCmd) Run(a *app) error {
+	if !c.Revoked {
+		return invalid{errors.New("retire takes your word for it that the credential is revoked at its vendor: say --revoked")}
+	}
+	s, source, err := a.openSource(c.Env, c.Source)
+	if err != nil {
+		return err
+	}
+	report, err := s.look()
+	if err != nil {
+		return err
+	}
+	owed, err := pick(report, source.Name, c.Version)
+	if err != nil {
+		return err
+	}
+	if len(owed.Blocked) == 0 || owed.Blocked[0].Reason != plan.ByHand {
+		return fmt.Errorf("version %s of %s cannot be retired by hand now: %s; nothing was changed", plan.Short(owed.Version), source.Name, blocked(owed, report))
+	}
+	if err := s.confirm(c.Yes, fmt.Sprintf("retire version %s of %s", plan.Short(owed.Version), source.Name)); err != nil {
+		return err
+	}
+	if err := s.forget(source.Secret, owed.Version); err != nil {
+		return err
+	}
+	if a.json {
+		return a.print(map[string]string{"source": source.Name, "retired": owed.Version})
+	}
+	_, err = fmt.Fprintf(a.out, "%s: version %s is retired\n", source.Name, plan.Short(owed.Version))
+	return err
+}
+
+// pick finds the owed version that is meant.
+func pick(r plan.Report, source, version string) (plan.OwedReport, error) {
+	var owed []plan.OwedReport
+	for _, s := range r.Sources {
+		if s.Name != source {
+			continue
+		}
+		for _, o := range s.Owed {
+			if version == "" || o.Version == version || plan.Short(o.Version) == version {
+				owed = append(owed, o)
+			}
+		}
+	}
+	switch {
+	case len(owed) == 0:
+		return plan.OwedReport{}, invalid{fmt.Errorf("source %s owes no such retirement; rotary status shows what is owed", source)}
+	case len(owed) > 1:
+		return plan.OwedReport{}, invalid{fmt.Errorf("source %s owes %d retirements: name one with --version", source, len(owed))}
+	}
+	return owed[0], nil
+}
+
+func blocked(o plan.OwedReport, r plan.Report) string {
+	if len(o.Blocked) == 0 {
+		return "rotary is about to retire it by itself"
+	}
+	return waiting(o.Blocked[0], r.At)
+}
+
+// forget takes the LIVE label off a version whose credential is dead.
+func (s *session) forget(name, version string) error {
+	secrets := store.New(s.secrets())
+	h, err := secrets.Look(s.ctx, name)
+	if err != nil {
+		return err
+	}
+	return secrets.Move(s.ctx, name, h.LabelFor(plan.Live, version), "", version)
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// Exit codes, the same for every command.
+const (
+	exitDone       = 0
+	exitFailed     = 1
+	exitInvalid    = 2 // wrong usage or invalid input; nothing was changed
+	exitUnfinished = 3 // nothing failed, but it is not converged yet
+)
+
+// terminal is where a command reads and writes.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// app is what every command is given.
+type app struct {
+	terminal
+	ctx      context.Context
+	manifest string
+	json     bool
+}
+
+type commands struct {
+	Manifest string `help:"The manifest." default:"rotary.yaml" placeholder:"FILE" env:"ROTARY_MANIFEST"`
+	JSON     bool   `help:"Print JSON for programs."`
+
+	Validate validateCmd `cmd:"" group:"Setting up" help:"Check the manifest; every problem with file, line and column."`
+	Compute  computeCmd  `cmd:"" group:"Setting up" help:"Compute an environment's buckets from a file, offline."`
+
+	Plan   planCmd   `cmd:"" group:"Daily" help:"Show what the next pass would do. Changes nothing."`
+	Status statusCmd `cmd:"" group:"Daily" help:"Show every source, consumer and owed retirement."`
+	Put    putCmd    `cmd:"" group:"Daily" help:"Put a new value into a source, from standard input."`
+	Rotate rotateCmd `cmd:"" group:"Daily" help:"Rotate a source now."`
+
+	Apply  applyCmd  `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
+	Retire retireCmd `cmd:"" group:"Operating" help:"Say that you have revoked an owed credential at its vendor."`
+
+	Demo    demoCmd    `cmd:"" group:"Trying out" help:"Play a rotation, a failed rollout and a collision on the embedded stand-in."`
+	Standin standinCmd `cmd:"" group:"Trying out" help:"Serve stand-ins for AWS, GitHub and Vercel on loopback."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// invalid is an error in what the user gave: exit code 2, nothing changed.
+type invalid struct{ error }
+
+// unfinished is the outcome of a command that did its part while something is still on its way: exit code 3.
+type unfinished struct{ reason string }
+
+func (u unfinished) Error() string { return u.reason }
+
+func run(ctx context.Context, args []string, t terminal) (code int) {
+	var c commands
+	parser := kong.Must(&c, kong.Name("rotary"), kong.UsageOnError(), kong.Writers(t.out, t.err),
+		kong.Description("Change or rotate a secret once. Every consumer follows, and the old credential dies only after every consumer has been seen using the new one."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(status int) { panic(exit(status)) }))
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			status, asked := thrown.(exit)
+			if !asked {
+				panic(thrown)
+			}
+			code = int(status)
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(t.err, "rotary: %v\nrun \"rotary --help\" for the commands\n", err)
+		return exitInvalid
+	}
+	return t.finish(command.Run(&app{terminal: t, ctx: ctx, manifest: c.Manifest, json: c.JSON}))
+}
+
+// exit is how kong asks to end after --help.
+type exit int
+
+// finish reports an error and turns it into an exit code.
+func (t terminal) finish(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(t.err, "rotary: interrupted; what was done stands, and running the command again goes on from there")
+		return exitFailed
+	}
+	fmt.Fprintf(t.err, "rotary: %v\n", err)
+	if _, is := errors.AsType[unfinished](err); is {
+		return exitUnfinished
+	}
+	if _, is := errors.AsType[invalid](err); is {
+		return exitInvalid
+	}
+	return exitFailed
+}
+
+// file reads the manifest.
+func (a *app) file() (*manifest.File, error) {
+	data, err := os.ReadFile(a.manifest)
+	if err != nil {
+		return nil, invalid{fmt.Errorf("read the manifest: %w; name it with --manifest FILE", err)}
+	}
+	file, err := manifest.Parse(a.manifest, data)
+	if err != nil {
+		return nil, invalid{err}
+	}
+	return file, nil
+}
+
+// environment reads the manifest as one environment sees it.
+func (a *app) environment(name string) (*manifest.Environment, error) {
+	file, err := a.file()
+	if err != nil {
+		return nil, err
+	}
+	env, err := file.Environment(name)
+	if err != nil {
+		return nil, invalid{err}
+	}
+	return env, nil
+}
+
+// print writes v as JSON.
+func (a *app) print(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/pkg/account"
+	"github.com/rotary-secrets/rotary/pkg/consume"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/pipeline"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+// session is an open environment: its manifest, and an account proven to be its.
+type session struct {
+	*app
+	env *manifest.Environment
+	cfg aws.Config
+}
+
+func (a *app) open(name string) (*session, error) {
+	env, err := a.environment(name)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := account.Open(a.ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	return &session{a, env, cfg}, nil
+}
+
+func (s *session) secrets() *secretsmanager.Client { return secretsmanager.NewFromConfig(s.cfg) }
+
+// look asks the deployed pipeline what it sees; where none is deployed, it looks from here.
+func (s *session) look() (plan.Report, error) {
+	report, err := pipeline.New(s.env, lambda.NewFromConfig(s.cfg)).Look(s.ctx)
+	if errors.Is(err, pipeline.ErrNotDeployed) {
+		return s.pass(nil, true).Run(s.ctx)
+	}
+	return report, err
+}
+
+// deployed says whether the environment has a pipeline, which then is its only reconciler.
+func (s *session) deployed() (bool, error) {
+	_, err := lambda.NewFromConfig(s.cfg).GetFunction(s.ctx, &lambda.GetFunctionInput{FunctionName: aws.String(s.env.PropagateFunction())})
+	if missing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find out whether %s is deployed: %w", s.env.PropagateFunction(), err)
+	}
+	return true, nil
+}
+
+// pass is a pass that runs here.
+func (s *session) pass(accept []string, dryRun bool) reconcile.Pass {
+	secrets := store.New(s.secrets())
+	return reconcile.Pass{
+		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
+		Open:     consume.Opener(s.cfg, consume.Endpoints{GitHub: os.Getenv("ROTARY_GITHUB_URL"), Vercel: os.Getenv("ROTARY_VERCEL_URL")}),
+		Advancer: direct{s.env, secrets},
+	}
+}
+
+// direct advances from here, where no rotate Lambda is deployed.
+type direct struct {
+	env   *manifest.Environment
+	store *store.Store
+}
+
+func (d direct) Advance(ctx context.Context, a plan.Advance) error {
+	source, known := d.env.Source(a.Source)
+	if !known {
+		return fmt.Errorf("source %s is none of environment %s", a.Source, d.env.Name)
+	}
+	rotator, err := rotate.Open(source)
+	if err != nil {
+		return err
+	}
+	return rotate.Job{Store: d.store, Source: source, Rotator: rotator}.Advance(ctx, a)
+}

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+type versionCmd struct{}
+
+func (versionCmd) Run(a *app) error {
+	v := map[string]string{"version": "devel", "go": runtime.Version()}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		v["version"] = info.Main.Version
+	}
+	if a.json {
+		return a.print(v)
+	}
+	_, err := fmt.Fprintf(a.out, "rotary %s (%s)\n", v["version"], v["go"])
+	return err
+}

@@ -1,0 +1,33 @@
+package standin
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/internal/standin/iam"
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// ServeAWS answers any AWS service's request at one address, as AWS_ENDPOINT_URL wants it. The signature names the
+// region; an access key id of twelve digits names the account.
+func (w *World) ServeAWS(rw http.ResponseWriter, r *http.Request) {
+	caller := wire.Caller(r)
+	region := w.Region(caller.Account, caller.Region)
+	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	for _, service := range []wire.JSONService{region.SecretsManager.Wire(), region.ECS.Wire(), region.Bus.Events(), region.Bus.SQS()} {
+		if service.Target == target {
+			service.ServeCall(w.Tap, w.Clock, rw, r)
+			return
+		}
+	}
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/schedules"):
+		region.Bus.Scheduler().ServeHTTP(rw, r)
+	case strings.HasPrefix(r.URL.Path, "/2015-03-31/"):
+		region.Lambda.ServeHTTP(rw, r)
+	case target == "" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+		iam.ServeSTS(w.Tap, w.Clock, rw, r)
+	default:
+		wire.WriteError(w.Clock, rw, wire.NotImplemented("%s %s %s", r.Method, r.URL.Path, r.Header.Get("X-Amz-Target")))
+	}
+}

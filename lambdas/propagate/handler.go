@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/rotary-secrets/rotary/pkg/event"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// handler answers a batch of the environment's queue with one pass, and a dry-run request with a report.
+type handler struct {
+	environment *manifest.Environment
+	pass        func(ctx context.Context, acceptRemovals []string, dryRun bool) (plan.Report, error)
+	again       func(ctx context.Context, at time.Time) error
+}
+
+// request is what the Lambda is invoked with: a batch of SQS messages, or a question.
+type request struct {
+	Records     []events.SQSMessage
+	DryRun      bool   `json:"dryRun"`
+	Environment string `json:"environment"`
+}
+
+// Unreadable is the error for an invocation that is neither. It does not quote it.
+type Unreadable struct{ Reason string }
+
+func (u *Unreadable) Error() string { return "request refused: " + u.Reason }
+
+// PassFailed is the error of a dry run that could not look.
+type PassFailed struct{ err error }
+
+func (f *PassFailed) Error() string { return f.err.Error() }
+
+// Unwrap returns what went wrong.
+func (f *PassFailed) Unwrap() error { return f.err }
+
+func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, error) {
+	var r request
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return nil, &Unreadable{"it is neither a batch of messages nor a dry run"}
+	}
+	switch {
+	case r.DryRun && r.Environment == h.environment.Name:
+		return h.dryRun(ctx)
+	case r.DryRun:
+		return nil, &Unreadable{fmt.Sprintf("this is environment %s", h.environment.Name)}
+	case len(r.Records) > 0:
+		return h.batch(ctx, r.Records), nil
+	}
+	return nil, &Unreadable{"it is neither a batch of messages nor a dry run"}
+}
+
+func (h handler) dryRun(ctx context.Context) (any, error) {
+	report, err := h.pass(ctx, nil, true)
+	if err != nil {
+		return nil, &PassFailed{err}
+	}
+	return report, nil
+}
+
+// batch folds all messages that ask for a pass into one. What is refused is alarmed and acknowledged, so that it
+// never blocks the group; where the pass fails, the messages that asked for it come back.
+func (h handler) batch(ctx context.Context, messages []events.SQSMessage) events.SQSEventResponse {
+	var accept, asking []string
+	for _, m := range messages {
+		wake, err := event.Read(h.environment, []byte(m.Body))
+		switch {
+		case err != nil:
+			slog.Error("event refused", "alarm", "event-refused", "message", m.MessageId, "error", err)
+		case !wake.Ignore:
+			slog.Info("event", "message", m.MessageId, "why", wake.Why)
+			asking = append(asking, m.MessageId)
+			accept = append(accept, wake.AcceptRemovals...)
+		}
+	}
+	if len(asking) == 0 {
+		return events.SQSEventResponse{}
+	}
+	if err := h.run(ctx, accept); err != nil {
+		slog.Error("pass failed", "alarm", "pass-failed", "error", err)
+		return failed(asking)
+	}
+	return events.SQSEventResponse{}
+}
+
+// run does one pass and sees to it that somebody looks again when a Wait ends.
+func (h handler) run(ctx context.Context, accept []string) error {
+	report, err := h.pass(ctx, accept, false)
+	slog.Info("pass", "converged", report.Converged, "steps", len(report.Steps), "waits", len(report.Waits))
+	for _, step := range report.Steps {
+		slog.Info("step", "do", step.Do, "subject", step.Subject, "version", step.Version, "names", step.Names, "detail", step.Detail)
+	}
+	for _, wait := range report.Waits {
+		slog.Info("wait", "subject", wait.Subject, "version", wait.Version, "reason", wait.Reason, "detail", wait.Detail, "until", wait.Until)
+	}
+	if at, needed := next(report); needed {
+		return errors.Join(err, h.again(ctx, at))
+	}
+	return err
+}
+
+// next says when the first of the waits ends.
+func next(r plan.Report) (time.Time, bool) {
+	var ends []time.Time
+	for _, w := range r.Waits {
+		if w.Until.After(r.At) {
+			ends = append(ends, w.Until)
+		}
+	}
+	if len(ends) == 0 {
+		return time.Time{}, false
+	}
+	return slices.MinFunc(ends, time.Time.Compare), true
+}
+
+func failed(messages []string) events.SQSEventResponse {
+	var r events.SQSEventResponse
+	for _, id := range messages {
+		r.BatchItemFailures = append(r.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: id})
+	}
+	return r
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/pkg/consume"
+	"github.com/rotary-secrets/rotary/pkg/event"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/pipeline"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+// newHandler composes what a pass needs. Every pass opens the consumers anew, so that no token is older than it.
+func newHandler(env *manifest.Environment, cfg aws.Config) handler {
+	invoke := pipeline.New(env, lambda.NewFromConfig(cfg))
+	schedule := pipeline.NewSchedule(env, scheduler.NewFromConfig(cfg), os.Getenv("ROTARY_QUEUE_ARN"), os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
+	open := consume.Opener(cfg, consume.Endpoints{GitHub: os.Getenv("ROTARY_GITHUB_URL"), Vercel: os.Getenv("ROTARY_VERCEL_URL")})
+	return handler{
+		environment: env,
+		pass: func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
+			return reconcile.Pass{
+				Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)), Open: open,
+				Advancer: invoke, AcceptRemovals: accept, DryRun: dryRun,
+			}.Run(ctx)
+		},
+		again: func(ctx context.Context, at time.Time) error {
+			return schedule.Again(ctx, at, event.Request{Rotary: "again", Environment: env.Name, Execution: fmt.Sprint(at.Unix())})
+		},
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+// handler answers Secrets Manager's rotation steps and the reconciler's requests to advance.
+type handler struct {
+	environment *manifest.Environment
+	store       *store.Store
+	open        func(manifest.Source) (rotate.Rotator, error)
+}
+
+// request is either a rotation step, in Secrets Manager's words, or an advance.
+type request struct {
+	Step               string
+	SecretId           string //nolint:revive,staticcheck // the field's name on the wire
+	ClientRequestToken string
+	RotationToken      string
+	Advance            *plan.Advance `json:"advance"`
+}
+
+// Unreadable is the error for a request that is none. It does not quote the request.
+type Unreadable struct{ Reason string }
+
+func (u *Unreadable) Error() string { return "request refused: " + u.Reason }
+
+// Failed is the error for a rotation or an advance that did not succeed; asking again is safe.
+type Failed struct{ err error }
+
+func (f *Failed) Error() string { return f.err.Error() }
+
+// Unwrap returns what went wrong.
+func (f *Failed) Unwrap() error { return f.err }
+
+func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, error) {
+	r, err := read(payload)
+	if err != nil {
+		return nil, err
+	}
+	source, err := h.source(r)
+	if err != nil {
+		return nil, err
+	}
+	rotator, err := h.open(source)
+	if err != nil {
+		return nil, &Failed{err}
+	}
+	err = h.do(ctx, rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator}, r)
+	slog.Info("asked", "source", source.Name, "step", r.what(), "version", r.version(), "ok", err == nil)
+	if refused, is := errors.AsType[*rotate.Refused](err); is {
+		return nil, refused
+	}
+	if err != nil {
+		return nil, &Failed{err}
+	}
+	return nil, nil
+}
+
+func (h handler) do(ctx context.Context, job rotate.Job, r request) error {
+	if r.Advance != nil {
+		return job.Advance(ctx, *r.Advance)
+	}
+	return job.Step(ctx, rotate.Event{Step: r.Step, Version: r.ClientRequestToken})
+}
+
+// source finds what the request is about, in this environment only.
+func (h handler) source(r request) (manifest.Source, error) {
+	if r.Advance != nil {
+		source, known := h.environment.Source(r.Advance.Source)
+		if !known {
+			return source, &Unreadable{fmt.Sprintf("its source is none of environment %s", h.environment.Name)}
+		}
+		return source, nil
+	}
+	source, known := h.environment.SourceBySecret(r.SecretId)
+	if !known {
+		return source, &Unreadable{fmt.Sprintf("its secret is no source of environment %s", h.environment.Name)}
+	}
+	return source, nil
+}
+
+// read decodes strictly: exactly one of the two forms.
+func read(payload []byte) (request, error) {
+	var r request
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return r, &Unreadable{"it is neither a rotation step nor an advance"}
+	}
+	if (r.Advance == nil) == (r.Step == "") {
+		return r, &Unreadable{"it must be either a rotation step or an advance"}
+	}
+	return r, nil
+}
+
+func (r request) what() string {
+	if r.Advance != nil {
+		return "advance"
+	}
+	return r.Step
+}
+
+func (r request) version() string {
+	if r.Advance != nil {
+		return r.Advance.Version
+	}
+	return r.ClientRequestToken
+}

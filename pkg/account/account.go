@@ -1,0 +1,52 @@
+// Package account opens an environment: an AWS configuration whose account and region are proven to be the manifest's.
+package account
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// Every AWS call is bounded: Timeout for one try, Attempts tries with jittered backoff. Together they stay far
+// below plan.Quiet, so that a call that was given up has landed, or never will, before anything is retired.
+const (
+	Timeout  = 10 * time.Second
+	Attempts = 4
+)
+
+// Open returns the configuration for an environment's AWS clients, from the usual sources (environment variables,
+// profiles, roles), in the manifest's region. It asks STS whose credentials they are and fails, before anything
+// else is called, where the account is not the manifest's. One call; repeatable.
+func Open(ctx context.Context, env *manifest.Environment, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{
+		config.WithRegion(env.Region),
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(Timeout)),
+		config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = Attempts })
+		}),
+		config.WithClientLogMode(0),
+	}, options...)...)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("load the AWS configuration for environment %s: %w", env.Name, err)
+	}
+	return cfg, prove(ctx, cfg, env)
+}
+
+func prove(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {
+	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fmt.Errorf("find out which AWS account these credentials belong to: %w", err)
+	}
+	if got := aws.ToString(who.Account); got != env.Account {
+		return fmt.Errorf("environment %s is account %s, but these credentials belong to account %s: nothing was read or changed; use credentials for %s", env.Name, env.Account, got, env.Account)
+	}
+	return nil
+}

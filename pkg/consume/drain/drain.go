@@ -1,0 +1,45 @@
+// Package drain is the consumer that leaves no receipt: laptops, cron jobs elsewhere, a partner's server. All that is
+// known of such readers is how long they may go on with what they read before.
+package drain
+
+import (
+	"context"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// Readers are the readers behind one drain time.
+type Readers struct {
+	drain  time.Duration
+	bucket plan.History
+	now    time.Time
+}
+
+// New returns the readers of a bucket, as of now.
+func New(c manifest.Consumer, b plan.History, now time.Time) *Readers {
+	return &Readers{drain: time.Duration(c.Drain), bucket: b, now: now}
+}
+
+// Status calls nothing. Until the drain time has passed since the bucket last changed, every version that still
+// carries a label is in play; after it, only the current one is.
+func (r *Readers) Status(context.Context) (plan.Seen, error) {
+	current, _ := r.bucket.Current()
+	till := r.bucket.Changed.Add(r.drain)
+	if current.ID == "" || !till.After(r.now) {
+		return plan.Seen{Running: current.ID, InPlay: []string{current.ID}, Settled: true, Detail: "drained"}, nil
+	}
+	seen := plan.Seen{Running: current.ID, Waiting: "readers without a receipt may use what they read before", WaitTill: till}
+	for _, v := range r.bucket.Versions {
+		seen.InPlay = append(seen.InPlay, v.ID)
+	}
+	return seen, nil
+}
+
+// Roll does nothing: nobody can make these readers read again.
+func (r *Readers) Roll(context.Context, bucket.Bucket) error { return nil }
+
+// Withdraw does nothing: the readers read what is current.
+func (r *Readers) Withdraw(context.Context, []string) error { return nil }

@@ -1,0 +1,37 @@
+package drain
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+func TestReadersKeepEveryLabelledVersionInPlayUntilDrained(t *testing.T) {
+	changed := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	h := plan.History{Changed: changed, Versions: []plan.Version{
+		{ID: "old", Labels: []string{plan.AWSPrevious}},
+		{ID: "new", Labels: []string{plan.AWSCurrent}},
+	}}
+	c := manifest.Consumer{Name: "laptops", Drain: manifest.Duration(24 * time.Hour)}
+	for _, tt := range []struct {
+		after   time.Duration
+		settled bool
+		inPlay  []string
+	}{
+		{0, false, []string{"old", "new"}},
+		{24*time.Hour - time.Second, false, []string{"old", "new"}},
+		{24 * time.Hour, true, []string{"new"}},
+	} {
+		seen, err := New(c, h, changed.Add(tt.after)).Status(t.Context())
+		if err != nil || seen.Settled != tt.settled || seen.Running != "new" {
+			t.Errorf("after %v: settled %v, running %q, error %v", tt.after, seen.Settled, seen.Running, err)
+		}
+		if diff := cmp.Diff(tt.inPlay, seen.InPlay); diff != "" {
+			t.Errorf("after %v: in play (-want +got):\n%s", tt.after, diff)
+		}
+	}
+}

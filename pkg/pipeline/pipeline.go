@@ -1,0 +1,85 @@
+// Package pipeline calls what is deployed for an environment: its two Lambdas, its queue, its one-off schedule.
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// ErrNotDeployed is returned where the environment has no pipeline.
+var ErrNotDeployed = errors.New("no pipeline is deployed for this environment")
+
+type invoker interface {
+	Invoke(context.Context, *lambda.InvokeInput, ...func(*lambda.Options)) (*lambda.InvokeOutput, error)
+}
+
+// Functions calls an environment's Lambdas and waits for their answers.
+type Functions struct {
+	environment *manifest.Environment
+	client      invoker
+}
+
+// New returns the environment's Lambdas.
+func New(env *manifest.Environment, client invoker) *Functions { return &Functions{env, client} }
+
+// Advance asks the rotate Lambda for the next step of an owed version and waits until it is done. Repeatable.
+func (f *Functions) Advance(ctx context.Context, a plan.Advance) error {
+	source, known := f.environment.Source(a.Source)
+	if !known {
+		return fmt.Errorf("source %s is none of environment %s", a.Source, f.environment.Name)
+	}
+	_, err := f.call(ctx, f.environment.RotateFunction(source), map[string]any{"advance": a})
+	return err
+}
+
+// Look asks the propagate Lambda what it sees and would do, and changes nothing. The answer has names and ids, so
+// that nobody needs to read production's values to see its state. ErrNotDeployed where there is no such Lambda.
+func (f *Functions) Look(ctx context.Context) (plan.Report, error) {
+	var report plan.Report
+	answer, err := f.call(ctx, f.environment.PropagateFunction(), map[string]any{"dryRun": true, "environment": f.environment.Name})
+	if err != nil {
+		return report, err
+	}
+	if err := json.Unmarshal(answer, &report); err != nil {
+		return report, fmt.Errorf("read the answer of %s: it is no report; is it an older rotary?", f.environment.PropagateFunction())
+	}
+	return report, nil
+}
+
+func (f *Functions) call(ctx context.Context, function string, request any) ([]byte, error) {
+	payload, err := json.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("call %s: %w", function, err)
+	}
+	out, err := f.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: payload})
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+		return nil, fmt.Errorf("call %s: %w", function, ErrNotDeployed)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("call %s: %w", function, err)
+	}
+	if out.FunctionError != nil {
+		return nil, fmt.Errorf("%s failed: %s", function, failure(out.Payload))
+	}
+	return out.Payload, nil
+}
+
+// failure is the error message of a Lambda of rotary's, which never holds a value.
+func failure(payload []byte) string {
+	var e struct {
+		ErrorType    string `json:"errorType"`
+		ErrorMessage string `json:"errorMessage"`
+	}
+	if json.Unmarshal(payload, &e) != nil || e.ErrorType == "" {
+		return "without saying why; see its log"
+	}
+	return e.ErrorType + ": " + e.ErrorMessage
+}

@@ -1,0 +1,90 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/rotary-secrets/rotary/pkg/event"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+type sender interface {
+	GetQueueUrl(context.Context, *sqs.GetQueueUrlInput, ...func(*sqs.Options)) (*sqs.GetQueueUrlOutput, error)
+	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+}
+
+// Ask puts a request for a pass into the environment's queue and does not wait for the pass. ErrNotDeployed where
+// there is no queue.
+func Ask(ctx context.Context, env *manifest.Environment, client sender, r event.Request) error {
+	queue, err := client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: aws.String(env.Queue())})
+	if _, missing := errors.AsType[*sqstypes.QueueDoesNotExist](err); missing {
+		return fmt.Errorf("find queue %s: %w", env.Queue(), ErrNotDeployed)
+	}
+	if err != nil {
+		return fmt.Errorf("find queue %s: %w", env.Queue(), err)
+	}
+	body, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("ask for a pass: %w", err)
+	}
+	_, err = client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(body)), MessageGroupId: &env.Name})
+	if err != nil {
+		return fmt.Errorf("ask for a pass through %s: %w", env.Queue(), err)
+	}
+	return nil
+}
+
+type planner interface {
+	CreateSchedule(context.Context, *scheduler.CreateScheduleInput, ...func(*scheduler.Options)) (*scheduler.CreateScheduleOutput, error)
+	UpdateSchedule(context.Context, *scheduler.UpdateScheduleInput, ...func(*scheduler.Options)) (*scheduler.UpdateScheduleOutput, error)
+}
+
+// Schedule is the environment's one-off schedule.
+type Schedule struct {
+	environment *manifest.Environment
+	client      planner
+	queue, role string
+}
+
+// NewSchedule returns the one-off schedule that sends to a queue with a role, both ARNs.
+func NewSchedule(env *manifest.Environment, client planner, queueARN, roleARN string) *Schedule {
+	return &Schedule{env, client, queueARN, roleARN}
+}
+
+// Again has the request sent at a time, to the second, and forgets any earlier appointment. Repeatable.
+func (s *Schedule) Again(ctx context.Context, at time.Time, r event.Request) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("schedule another pass: %w", err)
+	}
+	in := &scheduler.CreateScheduleInput{
+		Name:                  aws.String(s.environment.AgainSchedule()),
+		ScheduleExpression:    aws.String("at(" + at.UTC().Add(time.Second).Format("2006-01-02T15:04:05") + ")"),
+		FlexibleTimeWindow:    &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
+		ActionAfterCompletion: schedulertypes.ActionAfterCompletionDelete,
+		Target: &schedulertypes.Target{
+			Arn: &s.queue, RoleArn: &s.role, Input: aws.String(string(body)),
+			SqsParameters: &schedulertypes.SqsParameters{MessageGroupId: &s.environment.Name},
+		},
+	}
+	_, err = s.client.CreateSchedule(ctx, in)
+	if _, exists := errors.AsType[*schedulertypes.ConflictException](err); exists {
+		_, err = s.client.UpdateSchedule(ctx, &scheduler.UpdateScheduleInput{
+			Name: in.Name, ScheduleExpression: in.ScheduleExpression, FlexibleTimeWindow: in.FlexibleTimeWindow,
+			ActionAfterCompletion: in.ActionAfterCompletion, Target: in.Target,
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("schedule another pass at %s: %w", at.UTC().Format(time.RFC3339), err)
+	}
+	return nil
+}

@@ -1,0 +1,300 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Plan is what one pass would do, in the order in which it is applied. An empty plan without waits means that
+// every consumer is proven to run what the sources say and that nothing is owed.
+type Plan struct {
+	Marks    []Mark    // labels that go on first
+	Writes   []Write   // buckets
+	Rolls    []Roll    // consumers
+	Drops    []Mark    // labels that come off; bucket versions are withdrawn from their consumers before
+	Advances []Advance // sources
+	Waits    []Wait    // why the rest is not done now
+}
+
+// Empty says whether the plan changes nothing. Waits change nothing.
+func (p Plan) Empty() bool {
+	return len(p.Marks)+len(p.Writes)+len(p.Rolls)+len(p.Drops)+len(p.Advances) == 0
+}
+
+// Mark moves a label: onto To, off From. An empty To takes it off; an empty From puts it where it was nowhere.
+type Mark struct {
+	Secret string
+	Label  string
+	To     string
+	From   string
+	Bucket string // for a bucket's label: the bucket's name
+}
+
+// Write puts a bucket's content as a new version under its HELD label, then swaps AWSCURRENT from From to it.
+type Write struct {
+	Bucket  bucket.Bucket
+	From    string // the version under AWSCURRENT now; "" where there is none
+	Held    string // the HELD label of the new version
+	Changed []string
+}
+
+// Roll starts to bring a consumer onto a bucket version.
+type Roll struct {
+	Consumer string
+	Bucket   bucket.Bucket
+	Why      string
+}
+
+// Advance asks a source's rotator to take the next step with an owed version: retire its credential, or put the
+// next of the three versions of a symmetric secret. Current is the version the gates were checked against.
+type Advance struct {
+	Source  string `json:"source"`
+	Version string `json:"version"`
+	Current string `json:"current"`
+}
+
+// Wait names something that is not done now, and why.
+type Wait struct {
+	Subject string    `json:"subject"` // a source, a bucket or a consumer
+	Version string    `json:"version,omitempty"`
+	Reason  Reason    `json:"reason"`
+	Detail  string    `json:"detail,omitempty"`
+	Until   time.Time `json:"until,omitzero"` // when to look again; zero where only an event can tell
+}
+
+// Make decides what a pass does. Same state, same plan, same order.
+//
+//	source version           | has LIVE | plan
+//	-------------------------|----------|------------------------------------------------
+//	current, or newer than   | no       | Mark LIVE (and SEEN last, forward only)
+//	  SEEN, with a value     |          |
+//	current or pending       | yes      | –
+//	any other                | yes      | owed: Advance if every gate says yes, else Wait
+//	any other                | no       | –  (it is dead, or from before rotary)
+//
+//	bucket: wanted content   | plan
+//	-------------------------|-------------------------------------------------------------
+//	equals AWSCURRENT's      | –
+//	lacks a possible name    | Wait (the brake), unless the removal was accepted
+//	has no room for a label  | Wait: this Write alone is refused
+//	differs                  | Mark HELD on what is in play, then Write
+//
+//	consumer shows           | plan (target = the version written, or else AWSCURRENT's)
+//	-------------------------|-------------------------------------------------------------
+//	no answer                | Wait
+//	it is leaving, or drains | – (Wait while unsettled)
+//	somebody else's rollout  | Wait
+//	a rollout to target      | Wait
+//	runs target              | –
+//	target failed unchanged  | Wait
+//	anything else            | Roll
+//
+//	bucket version with HELD | plan
+//	-------------------------|-------------------------------------------------------------
+//	current, or in play      | –
+//	neither, all quiet       | Drop, after its consumers have withdrawn it
+func Make(s State) Plan {
+	var p Plan
+	for _, source := range s.Sources {
+		p.mark(source)
+	}
+	for _, b := range s.Buckets {
+		p.carryOut(s, b)
+	}
+	for _, source := range s.Sources {
+		p.retire(s, source)
+	}
+	return p
+}
+
+// mark makes every version known: LIVE first, SEEN last.
+func (p *Plan) mark(s Source) {
+	for _, v := range s.Unseen() {
+		p.Marks = append(p.Marks, Mark{Secret: s.Secret, Label: s.LabelFor(Live, v.ID), To: v.ID})
+	}
+	newest, some := s.newest()
+	seen, marked := s.Labelled(SeenLabel)
+	if some && (!marked || newest.ID != seen.ID && !newest.Created.Before(seen.Created)) {
+		p.Marks = append(p.Marks, Mark{Secret: s.Secret, Label: SeenLabel, To: newest.ID, From: seen.ID})
+	}
+}
+
+// carryOut plans one bucket: its content, then the consumers that follow, then the labels it no longer needs.
+func (p *Plan) carryOut(s State, b Bucket) {
+	target, writing := p.write(s, b)
+	for _, c := range b.Consumers {
+		p.roll(s, c, target)
+	}
+	if !writing {
+		p.drop(s, b)
+	}
+}
+
+// write plans the bucket's content and returns what its consumers should run.
+func (p *Plan) write(s State, b Bucket) (target bucket.Bucket, writing bool) {
+	current, exists := b.Current()
+	if exists && equal(current.Values, b.Want.Values) || !exists && len(b.Want.Values) == 0 {
+		return b.at(current), false
+	}
+	if wait, refused := b.refuse(s, current); refused {
+		p.Waits = append(p.Waits, wait)
+		return b.at(current), false
+	}
+	p.Marks = append(p.Marks, b.hold()...)
+	p.Writes = append(p.Writes, Write{
+		Bucket: b.Want, From: current.ID, Held: b.LabelFor(Held, b.Want.Version),
+		Changed: changed(current.Values, b.Want.Values),
+	})
+	return b.Want, true
+}
+
+// at is the bucket as one of its versions has it.
+func (b Bucket) at(v Version) bucket.Bucket {
+	out := b.Want
+	out.Version, out.Values = v.ID, v.Values
+	return out
+}
+
+// refuse says why a changed content may not be written.
+func (b Bucket) refuse(s State, current Version) (Wait, bool) {
+	if lost := b.lost(s, current); len(lost) > 0 {
+		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: "it would lose " + strings.Join(lost, ", ") +
+			" although the manifest still maps it; if that is meant: rotary apply --accept-removals " + strings.Join(lost, ",")}, true
+	}
+	if !b.room(len(b.hold()) + 2) { // the new version's HELD, and AWSPREVIOUS where there was none
+		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf("its secret carries %d labels at most; a consumer that does not follow keeps old ones", MaxLabels)}, true
+	}
+	return Wait{}, false
+}
+
+// lost returns the names that a Write would take away although the manifest still gives them.
+func (b Bucket) lost(s State, current Version) []string {
+	var lost []string
+	for _, name := range slices.Sorted(maps.Keys(current.Values)) {
+		_, kept := b.Want.Values[name]
+		if !kept && slices.Contains(b.Possible, name) && !slices.Contains(s.AcceptRemovals, name) {
+			lost = append(lost, name)
+		}
+	}
+	return lost
+}
+
+// hold puts HELD on the outgoing version and on everything in play, before AWSCURRENT moves away.
+func (b Bucket) hold() []Mark {
+	var marks []Mark
+	for _, v := range b.Versions {
+		_, held := v.label(Held)
+		if !held && (v.Has(AWSCurrent) || b.inPlay(v.ID)) {
+			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: b.LabelFor(Held, v.ID), To: v.ID})
+		}
+	}
+	return marks
+}
+
+// inPlay says whether any consumer runs the version, is rolling to it, or could roll back to it.
+func (b Bucket) inPlay(version string) bool {
+	return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.mayRun(version) })
+}
+
+// roll plans one consumer.
+func (p *Plan) roll(s State, c Consumer, target bucket.Bucket) {
+	wait := func(r Reason, detail string) {
+		p.Waits = append(p.Waits, Wait{Subject: c.Name, Version: target.Version, Reason: r, Detail: detail, Until: c.WaitTill})
+	}
+	switch {
+	case c.Unread:
+		wait(Unreadable, c.Unknown)
+	case c.Leaving || c.Drain > 0:
+		if !c.Settled {
+			wait(Draining, c.Waiting)
+		}
+	case target.Version == "":
+		wait(NoContent, "none of its bucket's sources holds a value yet: rotary put")
+	case c.Foreign != "":
+		wait(Foreign, c.Foreign)
+	case c.RollingTo == target.Version:
+		wait(Rolling, c.Waiting)
+	case c.failedLike(target.Version):
+		wait(RolloutFailed, c.Failed.Reason)
+	case c.runs(target.Version) && sameNames(c.Names, target.Names()):
+	case c.Running == target.Version && !c.Settled && len(c.Drift) == 0:
+		wait(Draining, c.Waiting)
+	default:
+		p.Rolls = append(p.Rolls, Roll{Consumer: c.Name, Bucket: target, Why: why(c, target.Version)})
+	}
+}
+
+func why(c Consumer, target string) string {
+	switch {
+	case len(c.Drift) > 0:
+		return "changed by hand: " + strings.Join(c.Drift, ", ")
+	case c.Running == target:
+		return "not as rotary left it"
+	case c.Running == "" && len(c.InPlay) == 0:
+		return "it does not run a version of the bucket that is known"
+	default:
+		return "it does not run the bucket's version"
+	}
+}
+
+// drop takes HELD off versions that nobody can start on any more.
+func (p *Plan) drop(s State, b Bucket) {
+	_, quiet := s.quiet()
+	if !quiet || s.Mode == manifest.Observe || slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
+		return
+	}
+	for _, v := range b.Versions {
+		label, held := v.label(Held)
+		if held && !v.Has(AWSCurrent) && !b.inPlay(v.ID) {
+			p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
+		}
+	}
+}
+
+// retire plans what is owed at one source: one version a pass, the oldest that may go.
+func (p *Plan) retire(s State, source Source) {
+	current, _ := source.Current()
+	advancing := false
+	for _, v := range source.Owed() {
+		waits := Gates(s, *p, source, v)
+		if len(waits) == 0 && !advancing {
+			advancing = true
+			p.Advances = append(p.Advances, Advance{Source: source.Name, Version: v.ID, Current: current.ID})
+		}
+		if len(waits) > 0 {
+			p.Waits = append(p.Waits, waits[0])
+		}
+	}
+}
+
+func equal(a, b map[string]secret.Value) bool {
+	return maps.EqualFunc(a, b, secret.Value.Equal)
+}
+
+// changed returns the names whose value differs or that come or go, sorted.
+func changed(was, is map[string]secret.Value) []string {
+	names := map[string]bool{}
+	for name, v := range is {
+		if old, had := was[name]; !had || !old.Equal(v) {
+			names[name] = true
+		}
+	}
+	for name := range was {
+		if _, kept := is[name]; !kept {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// sameNames compares without regard to case: GitHub stores names in upper case. nil means that the sink cannot tell.
+func sameNames(seen, want []string) bool {
+	return seen == nil || slices.EqualFunc(seen, want, strings.EqualFold)
+}

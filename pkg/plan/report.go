@@ -1,0 +1,180 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Report is what people and programs are told about one pass: names and ids, never a value.
+type Report struct {
+	Environment string           `json:"environment"`
+	Mode        string           `json:"mode"`
+	At          time.Time        `json:"at"`
+	Converged   bool             `json:"converged"` // nothing to do, nothing to wait for
+	Steps       []Step           `json:"steps"`
+	Waits       []Wait           `json:"waits"`
+	Sources     []SourceReport   `json:"sources"`
+	Buckets     []BucketReport   `json:"buckets"`
+	Consumers   []ConsumerReport `json:"consumers"`
+}
+
+// Step is one thing a pass does, or would do.
+type Step struct {
+	Do      string   `json:"do"`      // mark, write, roll, drop, advance
+	Subject string   `json:"subject"` // a secret, a bucket, a consumer or a source
+	Version string   `json:"version,omitempty"`
+	Names   []string `json:"names,omitempty"` // the names whose values change
+	Detail  string   `json:"detail,omitempty"`
+}
+
+// SourceReport is one source: its current version and what is owed.
+type SourceReport struct {
+	Name    string       `json:"name"`
+	Secret  string       `json:"secret"`
+	Rotator string       `json:"rotator"`
+	Version string       `json:"version,omitempty"` // under AWSCURRENT
+	Since   time.Time    `json:"since,omitzero"`    // when that version was made
+	Pending string       `json:"pending,omitempty"` // a rotation under way
+	Owed    []OwedReport `json:"owed,omitempty"`
+}
+
+// OwedReport is one owed retirement and every gate that blocks it.
+type OwedReport struct {
+	Version string    `json:"version"`
+	Made    time.Time `json:"made"`
+	Blocked []Wait    `json:"blocked,omitempty"`
+}
+
+// BucketReport is one bucket.
+type BucketReport struct {
+	Name    string   `json:"name"`
+	Secret  string   `json:"secret"`
+	Version string   `json:"version,omitempty"`
+	Names   []string `json:"names"`
+}
+
+// ConsumerReport is one consumer as it was seen.
+type ConsumerReport struct {
+	Name    string `json:"name"`
+	Bucket  string `json:"bucket"`
+	Running string `json:"running,omitempty"`
+	Current bool   `json:"current"` // it is proven to run the bucket's version, and nothing else
+	State   string `json:"state"`   // current, rolling, behind, failed, draining, unknown
+	Detail  string `json:"detail,omitempty"`
+}
+
+// Describe tells what was seen and what is planned. It is pure and repeatable.
+func Describe(s State, p Plan) Report {
+	r := Report{Environment: s.Environment, Mode: string(s.Mode), At: s.Now, Steps: p.steps(), Waits: p.Waits}
+	for _, source := range s.Sources {
+		r.Sources = append(r.Sources, describeSource(s, p, source))
+	}
+	for _, b := range s.Buckets {
+		current, _ := b.Current()
+		r.Buckets = append(r.Buckets, BucketReport{Name: b.Want.Name, Secret: b.Secret, Version: current.ID, Names: b.Want.Names()})
+		for _, c := range b.Consumers {
+			r.Consumers = append(r.Consumers, describeConsumer(b, c, current.ID))
+		}
+	}
+	r.Converged = p.Empty() && len(p.Waits) == 0
+	return r
+}
+
+func describeSource(s State, p Plan, source Source) SourceReport {
+	current, _ := source.Current()
+	r := SourceReport{Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created}
+	if pending, some := source.Labelled(AWSPending); some && pending.ID != current.ID {
+		r.Pending = pending.ID
+	}
+	for _, v := range source.Owed() {
+		r.Owed = append(r.Owed, OwedReport{Version: v.ID, Made: v.Created, Blocked: Gates(s, p, source, v)})
+	}
+	return r
+}
+
+func describeConsumer(b Bucket, c Consumer, version string) ConsumerReport {
+	return ConsumerReport{
+		Name: c.Name, Bucket: b.Want.Name, Running: c.Running, State: c.state(version),
+		Current: c.runs(version) && version != "", Detail: detail(c),
+	}
+}
+
+func (c Consumer) state(version string) string {
+	switch {
+	case c.Unread || c.Unknown != "":
+		return "unknown"
+	case c.failedLike(version):
+		return "failed"
+	case c.runs(version):
+		return "current"
+	case c.RollingTo != "" || c.Foreign != "":
+		return "rolling"
+	case c.Running == version:
+		return "draining"
+	default:
+		return "behind"
+	}
+}
+
+func detail(c Consumer) string {
+	parts := []string{}
+	for _, text := range []string{c.Detail, c.Unknown, c.Foreign, c.Waiting} {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	if c.Failed != nil {
+		parts = append(parts, "failed: "+c.Failed.Reason)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// steps lists the plan in the order in which it is applied.
+func (p Plan) steps() []Step {
+	var steps []Step
+	for _, m := range p.Marks {
+		steps = append(steps, Step{Do: "mark", Subject: m.Secret, Version: m.To, Detail: m.Label})
+	}
+	for _, w := range p.Writes {
+		steps = append(steps, Step{Do: "write", Subject: w.Bucket.Name, Version: w.Bucket.Version, Names: w.Changed})
+	}
+	for _, r := range p.Rolls {
+		steps = append(steps, Step{Do: "roll", Subject: r.Consumer, Version: r.Bucket.Version, Detail: r.Why})
+	}
+	for _, m := range p.Drops {
+		steps = append(steps, Step{Do: "drop", Subject: m.Secret, Version: m.From, Detail: m.Label})
+	}
+	for _, a := range p.Advances {
+		steps = append(steps, Step{Do: "advance", Subject: a.Source, Version: a.Version, Detail: "every consumer was seen without it"})
+	}
+	return steps
+}
+
+// String says a step in one line.
+func (s Step) String() string {
+	text := fmt.Sprintf("%-7s %s", s.Do, s.Subject)
+	if s.Version != "" {
+		text += " " + Short(s.Version)
+	}
+	if len(s.Names) > 0 {
+		text += ": " + strings.Join(s.Names, ", ")
+	}
+	if s.Detail != "" {
+		text += " (" + s.Detail + ")"
+	}
+	return text
+}
+
+// Short shortens a version id for people: its last eight characters.
+func Short(version string) string { return version[max(0, len(version)-8):] }
+
+// Rolling says whether a consumer is still on its way by itself.
+func (r Report) Rolling() bool {
+	for _, w := range r.Waits {
+		if w.Reason == Rolling {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,179 @@
+// Package plan decides what one pass does. It is pure: State in, Plan out, no clock, no context, no I/O.
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Quiet is how long nothing may have changed before a label comes off or a credential is retired. It outlasts
+// everything that can still land after it was given up: the clients' timeout times their retries, the rotate
+// Lambda's timeout, and the ten minutes that a deregistered task definition may still be used
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html).
+const Quiet = 12 * time.Minute
+
+// State is everything that one pass has seen of one environment.
+type State struct {
+	Environment    string
+	Now            time.Time // the store's own time, not this machine's
+	Mode           manifest.Mode
+	Sources        []Source // sorted by name
+	Buckets        []Bucket // sorted by name
+	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
+}
+
+// Source is what a pass has seen of one source.
+type Source struct {
+	Name string
+	With string // its rotator
+	History
+}
+
+// Bucket is what a pass has seen of one bucket, and what it should hold.
+type Bucket struct {
+	Want     bucket.Bucket // computed now; Want.Version is the id it has or would get
+	Possible []string      // every name that the manifest gives this bucket, with a value or without
+	History
+	Consumers []Consumer // sorted by name
+}
+
+// Consumer is one consumer of a bucket.
+type Consumer struct {
+	Name    string
+	Leaving bool
+	Drain   time.Duration // not 0: readers without a receipt, never rolled
+	Seen
+}
+
+// History is what Secrets Manager knows of one secret.
+type History struct {
+	Secret          string // its name
+	ARN             string
+	Changed         time.Time
+	RotationEnabled bool
+	Versions        []Version // oldest first
+}
+
+// Version is one version of a secret.
+type Version struct {
+	ID      string
+	Created time.Time
+	Labels  []string
+	Empty   bool                    // it has no value yet
+	Values  map[string]secret.Value // nil where they were not needed
+}
+
+// Has says whether v carries label.
+func (v Version) Has(label string) bool { return slices.Contains(v.Labels, label) }
+
+// Version returns the version with this id.
+func (h History) Version(id string) (Version, bool) {
+	i := slices.IndexFunc(h.Versions, func(v Version) bool { return v.ID == id })
+	if i < 0 {
+		return Version{}, false
+	}
+	return h.Versions[i], true
+}
+
+// Labelled returns the version that carries label; a label is on one version at most.
+func (h History) Labelled(label string) (Version, bool) {
+	i := slices.IndexFunc(h.Versions, func(v Version) bool { return v.Has(label) })
+	if i < 0 {
+		return Version{}, false
+	}
+	return h.Versions[i], true
+}
+
+// Current returns the version under AWSCURRENT.
+func (h History) Current() (Version, bool) { return h.Labelled(AWSCurrent) }
+
+// Owed returns the versions whose retirement is owed: live, and neither current nor pending, oldest first.
+func (h History) Owed() []Version {
+	var owed []Version
+	for _, v := range h.Versions {
+		if _, live := v.label(Live); live && !v.Has(AWSCurrent) && !v.Has(AWSPending) {
+			owed = append(owed, v)
+		}
+	}
+	return owed
+}
+
+// firstLook bounds how far back a secret is searched that rotary has never seen: what an older version holds was
+// replaced before rotary came.
+const firstLook = 8
+
+// Unseen returns the versions that have to be marked as live before anything else happens, oldest first: the
+// current one, and every one with a value that is newer than the version under SEEN, if they carry no LIVE.
+// People put versions by hand, twice in a row, and move labels back: none of that may hide a credential.
+func (h History) Unseen() []Version {
+	var unseen []Version
+	for _, v := range h.newer() {
+		if _, live := v.label(Live); !live && !v.Empty && !v.copied() {
+			unseen = append(unseen, v)
+		}
+	}
+	return unseen
+}
+
+// copied says whether v is pending without LIVE: not a rotation of rotary's, whose value comes together with LIVE, but
+// the copy that Secrets Manager makes to test a rotation function, and deletes again
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, RotateImmediately).
+func (v Version) copied() bool {
+	_, live := v.label(Live)
+	return v.Has(AWSPending) && !v.Has(AWSCurrent) && !live
+}
+
+// newer returns the current version and those that are newer than SEEN, oldest first.
+func (h History) newer() []Version {
+	seen, known := h.Labelled(SeenLabel)
+	var out []Version
+	for i, v := range h.Versions {
+		after := known && v.ID != seen.ID && !v.Created.Before(seen.Created)
+		first := !known && i >= len(h.Versions)-firstLook
+		if after || first || v.Has(AWSCurrent) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// newest returns the newest version with a value of its own: as far as SEEN may move.
+func (h History) newest() (Version, bool) {
+	for _, v := range slices.Backward(h.Versions) {
+		if !v.Empty && !v.copied() {
+			return v, true
+		}
+	}
+	return Version{}, false
+}
+
+// Doubtful returns the ids of the versions that may be without a value and for which that matters: newer than
+// SEEN, or not seen yet, and vouched for by no label that only a version with a value gets.
+func (h History) Doubtful() []string {
+	var ids []string
+	for _, v := range h.newer() {
+		if _, live := v.label(Live); !live && !v.Has(AWSCurrent) && !v.Has(AWSPrevious) {
+			ids = append(ids, v.ID)
+		}
+	}
+	return ids
+}
+
+// SetEmpty notes whether a version is without a value.
+func (h History) SetEmpty(id string, empty bool) {
+	for i := range h.Versions {
+		if h.Versions[i].ID == id {
+			h.Versions[i].Empty = empty
+		}
+	}
+}
+
+// Alive says whether v's credential may be accepted by its target: it is live, current or pending.
+func (v Version) Alive() bool {
+	_, live := v.label(Live)
+	return live || v.Has(AWSCurrent) || v.Has(AWSPending)
+}

@@ -1,0 +1,97 @@
+// Package reconcile is the loop: observe, compute, plan, apply. It is the same in the Lambda and on the command
+// line. Rolls start work and do not wait for it: the next pass looks again, and verifying is a pass whose plan is
+// empty.
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Store is what a pass needs of Secrets Manager; pkg/store implements it and says what each method promises.
+type Store interface {
+	Reader
+	Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error
+	Move(ctx context.Context, name, label, to, from string) error
+}
+
+// Reader is the half of a Store that changes nothing.
+type Reader interface {
+	Look(ctx context.Context, name string) (plan.History, error)
+	LookAll(ctx context.Context, name string) (plan.History, error)
+	Current(ctx context.Context, names []string) (versions map[string]string, texts map[string]secret.Value, err error)
+	Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error)
+	Now() time.Time
+}
+
+// Consumer is whatever runs on a bucket.
+type Consumer interface {
+	// Status looks at the sink, once and afresh. What it could not learn it says in Seen.Unknown; an error means
+	// that it learned nothing.
+	Status(ctx context.Context) (plan.Seen, error)
+	// Roll starts to bring the consumer onto b and does not wait for it. Repeatable: what is already there, or
+	// under way, is not started again.
+	Roll(ctx context.Context, b bucket.Bucket) error
+	// Withdraw makes sure that nobody can start on these versions of the bucket any more. Repeatable.
+	Withdraw(ctx context.Context, versions []string) error
+}
+
+// Advancer takes an owed version's next step. It waits until the step is done.
+type Advancer interface {
+	Advance(ctx context.Context, a plan.Advance) error
+}
+
+// Opening is what a consumer's driver is given beside its manifest entry.
+type Opening struct {
+	Environment *manifest.Environment
+	Bucket      plan.History                  // of the bucket it runs on: its ARN, its labels
+	Key         func(key string) secret.Value // the current value of a canonical key: tokens are read afresh each pass
+	Now         time.Time
+	Content     func(ctx context.Context, version string) (map[string]secret.Value, error) // of a version of its bucket
+}
+
+// Opener makes the driver of one consumer. It calls nothing.
+type Opener func(c manifest.Consumer, o Opening) (Consumer, error)
+
+// Pass is one pass over one environment.
+type Pass struct {
+	Environment    *manifest.Environment
+	Store          Store
+	Open           Opener
+	Advancer       Advancer
+	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
+	DryRun         bool     // look and plan, change nothing
+}
+
+// Margin is how much of its time a pass keeps back: it starts no write with less left.
+const Margin = 20 * time.Second
+
+// ErrOutOfTime is returned by a pass that stopped before it was done. What it did stands; the next pass goes on.
+var ErrOutOfTime = errors.New("out of time: the next pass goes on from here")
+
+// Run does one pass and reports what it saw and did. It may be repeated at any time, and after a crash at any
+// point; a pass over a converged environment writes nothing. A failed read, an invalid bucket or a lost
+// compare-and-swap ends the pass before its next write. A consumer that fails does not keep the others from
+// following: its error comes back with the report.
+func (p Pass) Run(ctx context.Context) (plan.Report, error) {
+	state, consumers, err := p.observe(ctx)
+	if err != nil {
+		return plan.Report{}, fmt.Errorf("environment %s: %w", p.Environment.Name, err)
+	}
+	decided := plan.Make(state)
+	report := plan.Describe(state, decided)
+	if p.DryRun || state.Mode == manifest.Observe {
+		return report, nil
+	}
+	if err := p.apply(ctx, decided, consumers); err != nil {
+		return report, fmt.Errorf("environment %s: %w", p.Environment.Name, err)
+	}
+	return report, nil
+}

@@ -1,0 +1,120 @@
+package rotate
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// Advance takes the next step with an owed version: it retires its credential and takes its LIVE label off, last.
+// Where the credential moves in several versions, the next one is put and made current before.
+//
+// The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
+// the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
+// where somebody retains the version. Repeatable after a crash at any point.
+func (j Job) Advance(ctx context.Context, a plan.Advance) error {
+	h, err := j.Store.LookAll(ctx, j.Source.Secret)
+	if err != nil {
+		return err
+	}
+	owed, still := find(h.Owed(), a.Version)
+	if !still {
+		return nil
+	}
+	if err := j.mayAdvance(h, owed, a); err != nil {
+		return err
+	}
+	if err := j.retire(ctx, h, owed, a.Current); err != nil {
+		return err
+	}
+	return j.Store.Move(ctx, h.Secret, h.LabelFor(plan.Live, owed.ID), "", owed.ID)
+}
+
+func (j Job) mayAdvance(h plan.History, owed plan.Version, a plan.Advance) error {
+	current, _ := h.Current()
+	switch {
+	case current.ID != a.Current:
+		return fmt.Errorf("retire version %s of %s: AWSCURRENT has moved since the gates were checked", plan.Short(owed.ID), j.Source.Name)
+	case owed.Has(plan.Retain) || owed.Has(plan.Rollback):
+		return fmt.Errorf("retire version %s of %s: it is retained", plan.Short(owed.ID), j.Source.Name)
+	}
+	return nil
+}
+
+func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, current string) error {
+	dying, err := j.read(ctx, h, owed.ID)
+	if err != nil {
+		return err
+	}
+	shared, err := j.shared(ctx, h, owed.ID, dying)
+	if err != nil || shared {
+		return err
+	}
+	now, err := j.read(ctx, h, current)
+	if err != nil {
+		return err
+	}
+	next, err := j.Rotator.Retire(ctx, dying, now)
+	if err != nil {
+		return fmt.Errorf("retire version %s of %s: %w", plan.Short(owed.ID), j.Source.Name, err)
+	}
+	if next == nil {
+		return nil
+	}
+	return j.putNext(ctx, h, owed.ID, current, next)
+}
+
+// shared says whether another live, current or pending version holds the identity of the dying one.
+func (j Job) shared(ctx context.Context, h plan.History, owed string, dying Values) (bool, error) {
+	rotator, identified := j.Rotator.(Identified)
+	if !identified {
+		return false, nil
+	}
+	for _, v := range h.Versions {
+		if v.ID == owed || v.Empty || !v.Alive() {
+			continue
+		}
+		values, err := j.read(ctx, h, v.ID)
+		if err != nil {
+			return false, err
+		}
+		if rotator.Identity(values) == rotator.Identity(dying) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// putNext makes next current. Until the swap it stands under AWSPENDING, so that a crash leaves it neither
+// forgotten nor owed; its id follows from the two versions it comes from, so a repeated Advance finds it again.
+func (j Job) putNext(ctx context.Context, h plan.History, owed, current string, next Values) error {
+	id := nextID(owed, current)
+	if other, some := h.Labelled(plan.AWSPending); some && other.ID != id && other.ID != current {
+		return fmt.Errorf("put the next version of %s: a rotation is in progress", j.Source.Name)
+	}
+	if err := j.Store.Put(ctx, h.Secret, id, bucket.Encode(next), plan.AWSPending, h.LabelFor(plan.Live, id)); err != nil {
+		return err
+	}
+	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, id, current); err != nil {
+		return err
+	}
+	return j.unpend(ctx, h.Secret, id)
+}
+
+func nextID(owed, current string) string {
+	sum := sha256.Sum256([]byte("rotary advance\n" + owed + "\n" + current))
+	return hex.EncodeToString(sum[:20])
+}
+
+func find(versions []plan.Version, id string) (plan.Version, bool) {
+	for _, v := range versions {
+		if v.ID == id {
+			return v, true
+		}
+	}
+	return plan.Version{}, false
+}

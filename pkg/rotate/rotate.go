@@ -1,0 +1,240 @@
+// Package rotate is what all rotators share: the four steps that Secrets Manager asks for, and Advance, which
+// retires what is owed. Both re-read the labels first, act only if these allow it, and may be repeated after a
+// crash at any point.
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Values is the content of one source version, by canonical key.
+type Values = map[string]secret.Value
+
+// Rotator makes, installs, tests and retires one kind of credential. Every method may be called again with the same
+// arguments after a crash, and must then end in the same place.
+type Rotator interface {
+	// Create returns the content of the next version. It changes nothing at the target unless the target makes
+	// the credential itself. An error with a method Refusal() string says why the rotation may not start from
+	// current at all: it is refused, and the source left as it was.
+	Create(ctx context.Context, current Values) (Values, error)
+	// Set makes the target accept pending, and leaves what current holds accepted.
+	Set(ctx context.Context, pending, current Values) error
+	// Test proves that the target accepts pending. It may meet a version that Create and Set never saw.
+	Test(ctx context.Context, pending Values) error
+	// Retire makes the target refuse owed. Where a credential moves in several versions it instead returns the
+	// next one, which becomes current; nil means that owed is dead.
+	Retire(ctx context.Context, owed, current Values) (next Values, err error)
+}
+
+// Identified is a Rotator whose credentials belong to identities at the target (a user, a key id). What is owed is
+// not retired while another live, current or pending version has the same identity: its label just comes off.
+type Identified interface {
+	Identity(Values) string
+}
+
+// Store is what rotation needs of Secrets Manager; pkg/store implements it and says what each method promises.
+type Store interface {
+	LookAll(ctx context.Context, name string) (plan.History, error)
+	Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error)
+	Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error
+	Move(ctx context.Context, name, label, to, from string) error
+}
+
+// Refused is the error for a rotation that may not happen now. Nothing has changed, and the person or schedule that
+// asked for it can ask again once the reason is gone.
+type Refused struct {
+	Source string
+	Reason string
+}
+
+// Refusal returns the reason.
+func (r *Refused) Refusal() string { return r.Reason }
+
+func (r *Refused) Error() string {
+	return fmt.Sprintf("rotation of %s refused: %s", r.Source, r.Reason)
+}
+
+// Job is the rotation of one source.
+type Job struct {
+	Store   Store
+	Source  manifest.Source
+	Rotator Rotator
+}
+
+// Event is what Secrets Manager sends a rotation function
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
+type Event struct {
+	Step    string // createSecret, setSecret, testSecret, finishSecret
+	Version string // the ClientRequestToken
+}
+
+// Step does one step of a rotation. Repeatable: a step that was done already succeeds without doing it again, and
+// every step succeeds at once where the version is already current.
+//
+// Invariant 2 is checked before anything is created: while a version of the source is owed or not yet known, the
+// rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start.
+func (j Job) Step(ctx context.Context, e Event) error {
+	history, err := j.Store.LookAll(ctx, j.Source.Secret)
+	if err != nil {
+		return err
+	}
+	pending, done, err := j.guard(history, e)
+	if done || err != nil {
+		return err
+	}
+	switch e.Step {
+	case "createSecret":
+		return j.create(ctx, history, pending)
+	case "setSecret":
+		return j.set(ctx, history, pending)
+	case "testSecret":
+		return j.test(ctx, history, pending)
+	case "finishSecret":
+		return j.finish(ctx, history, pending)
+	}
+	return fmt.Errorf("rotate %s: Secrets Manager asked for the unknown step %q", j.Source.Name, e.Step)
+}
+
+// guard is the check that every AWS rotation template starts with.
+func (j Job) guard(h plan.History, e Event) (pending plan.Version, done bool, err error) {
+	pending, known := h.Version(e.Version)
+	switch {
+	case !h.RotationEnabled:
+		err = fmt.Errorf("rotate %s: rotation is not enabled for %s", j.Source.Name, h.Secret)
+	case !known:
+		err = fmt.Errorf("rotate %s: version %s does not exist", j.Source.Name, e.Version)
+	case pending.Has(plan.AWSCurrent):
+		done = true
+	case !pending.Has(plan.AWSPending):
+		err = fmt.Errorf("rotate %s: version %s is not pending any more", j.Source.Name, e.Version)
+	}
+	return pending, done, err
+}
+
+func (j Job) create(ctx context.Context, h plan.History, pending plan.Version) error {
+	if _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); err != nil || has {
+		return err
+	}
+	err := j.createNew(ctx, h, pending)
+	if _, refused := errors.AsType[*Refused](err); refused {
+		return errors.Join(err, j.Store.Move(ctx, h.Secret, plan.AWSPending, "", pending.ID))
+	}
+	return err
+}
+
+func (j Job) createNew(ctx context.Context, h plan.History, pending plan.Version) error {
+	current, err := j.allowed(ctx, h)
+	if err != nil {
+		return err
+	}
+	values, err := j.read(ctx, h, current.ID)
+	if err != nil {
+		return err
+	}
+	next, err := j.Rotator.Create(ctx, values)
+	if refusal, refuses := errors.AsType[interface {
+		error
+		Refusal() string
+	}](err); refuses {
+		return &Refused{j.Source.Name, refusal.Refusal()}
+	}
+	if err != nil {
+		return fmt.Errorf("create the next credential of %s: %w", j.Source.Name, err)
+	}
+	return j.Store.Put(ctx, h.Secret, pending.ID, bucket.Encode(next), plan.AWSPending, h.LabelFor(plan.Live, pending.ID))
+}
+
+// allowed checks invariant 2 and makes sure that the current version is marked before another one comes to be.
+func (j Job) allowed(ctx context.Context, h plan.History) (current plan.Version, err error) {
+	current, exists := h.Current()
+	if !exists {
+		return current, &Refused{j.Source.Name, "it has no value yet: put one first"}
+	}
+	if owed := h.Owed(); len(owed) > 0 {
+		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; rotary status says what it waits for", plan.Short(owed[0].ID))}
+	}
+	for _, v := range h.Unseen() {
+		if v.ID != current.ID {
+			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; the next pass marks it", plan.Short(v.ID))}
+		}
+		if err := j.Store.Move(ctx, h.Secret, h.LabelFor(plan.Live, v.ID), v.ID, ""); err != nil {
+			return current, err
+		}
+	}
+	return current, nil
+}
+
+func (j Job) set(ctx context.Context, h plan.History, pending plan.Version) error {
+	next, current, err := j.both(ctx, h, pending)
+	if err != nil {
+		return err
+	}
+	if err := j.Rotator.Set(ctx, next, current); err != nil {
+		return fmt.Errorf("make the target accept version %s of %s: %w", plan.Short(pending.ID), j.Source.Name, err)
+	}
+	return nil
+}
+
+// test also serves RotateSecret with RotateImmediately=false, which tests a version that was never created here.
+func (j Job) test(ctx context.Context, h plan.History, pending plan.Version) error {
+	if _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); err != nil || !has {
+		return err
+	}
+	values, err := j.read(ctx, h, pending.ID)
+	if err != nil {
+		return err
+	}
+	if err := j.Rotator.Test(ctx, values); err != nil {
+		return fmt.Errorf("test version %s of %s: %w", plan.Short(pending.ID), j.Source.Name, err)
+	}
+	return nil
+}
+
+// finish swaps AWSCURRENT against the version seen, and takes AWSPENDING off whether or not AWS already did.
+func (j Job) finish(ctx context.Context, h plan.History, pending plan.Version) error {
+	current, _ := h.Current()
+	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, pending.ID, current.ID); err != nil {
+		return err
+	}
+	return j.unpend(ctx, h.Secret, pending.ID)
+}
+
+func (j Job) unpend(ctx context.Context, name, version string) error {
+	h, err := j.Store.LookAll(ctx, name)
+	if err != nil {
+		return err
+	}
+	if v, _ := h.Version(version); !v.Has(plan.AWSPending) {
+		return nil
+	}
+	return j.Store.Move(ctx, name, plan.AWSPending, "", version)
+}
+
+func (j Job) both(ctx context.Context, h plan.History, pending plan.Version) (next, now Values, err error) {
+	current, _ := h.Current()
+	if next, err = j.read(ctx, h, pending.ID); err != nil {
+		return nil, nil, err
+	}
+	now, err = j.read(ctx, h, current.ID)
+	return next, now, err
+}
+
+// read returns a version's content. A version without a value is an error.
+func (j Job) read(ctx context.Context, h plan.History, version string) (Values, error) {
+	text, has, err := j.Store.Value(ctx, h.Secret, version)
+	if err != nil {
+		return nil, err
+	}
+	if !has {
+		return nil, fmt.Errorf("read version %s of %s: it has no value", plan.Short(version), j.Source.Name)
+	}
+	source, err := bucket.ParseSource(j.Source.Name, []byte(secret.Reveal(text)))
+	return source.Values, err
+}

@@ -1,0 +1,264 @@
+// Package store reads and writes Secrets Manager. It is the only package that does.
+//
+// Every read names a version id or a staging label; every label move is a compare-and-swap. What AWS says about a
+// value that it refuses is not passed on, because it may quote the value.
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// ErrMissing is returned for a secret that does not exist.
+var ErrMissing = errors.New("the secret does not exist")
+
+// ErrMoved is returned by a compare-and-swap that lost: the label is not where it was seen.
+var ErrMoved = errors.New("the label has moved since it was read")
+
+// batchSize is BatchGetSecretValue's limit.
+const batchSize = 20
+
+type client interface {
+	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
+	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
+	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
+}
+
+// Store is one account and region's Secrets Manager. Safe for concurrent use.
+type Store struct {
+	client   client
+	rotation secret.Value // the RotationToken that Put sends; empty outside a rotation
+	clock    *clock
+}
+
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// New returns a Store over an SDK client. Timeouts and retries are the client's.
+func New(c client) *Store { return &Store{client: c, clock: &clock{}} }
+
+// WithRotationToken returns a Store whose Put proves to Secrets Manager that it acts for a rotation
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html, RotationToken).
+func (s *Store) WithRotationToken(token secret.Value) *Store {
+	return &Store{client: s.client, rotation: token, clock: s.clock}
+}
+
+// Now returns Secrets Manager's own time as of its last answer, to the second; zero before the first. It is what
+// plan.State.Now is made of, so that this machine's clock decides nothing.
+func (s *Store) Now() time.Time {
+	s.clock.mu.Lock()
+	defer s.clock.mu.Unlock()
+	return s.clock.now
+}
+
+func (s *Store) heard(m middleware.Metadata) {
+	t, ok := awsmiddleware.GetServerTime(m)
+	s.clock.mu.Lock()
+	defer s.clock.mu.Unlock()
+	if ok && t.After(s.clock.now) {
+		s.clock.now = t
+	}
+}
+
+// Look reads a secret's labels and the time it last changed. Only versions that carry a label are listed, and
+// their Created is not known: enough for a bucket. ErrMissing where the secret does not exist.
+func (s *Store) Look(ctx context.Context, name string) (plan.History, error) {
+	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
+	if err != nil {
+		return plan.History{}, failed("describe", name, err)
+	}
+	s.heard(out.ResultMetadata)
+	if out.DeletedDate != nil {
+		return plan.History{}, fmt.Errorf("describe %s: it is scheduled for deletion: restore it first", name)
+	}
+	look := plan.History{
+		Secret: name, ARN: aws.ToString(out.ARN),
+		Changed: aws.ToTime(out.LastChangedDate), RotationEnabled: aws.ToBool(out.RotationEnabled),
+	}
+	for id, labels := range out.VersionIdsToStages {
+		look.Versions = append(look.Versions, plan.Version{ID: id, Labels: slices.Sorted(slices.Values(labels))})
+	}
+	slices.SortFunc(look.Versions, oldestFirst)
+	return look, nil
+}
+
+// LookAll is Look with every version that still exists, its age, and whether it has a value, as far as that is
+// in doubt: enough for a source. One more read for each 100 versions, and one for each version that nothing
+// vouches for.
+func (s *Store) LookAll(ctx context.Context, name string) (plan.History, error) {
+	look, err := s.Look(ctx, name)
+	if err != nil {
+		return plan.History{}, err
+	}
+	if look.Versions, err = s.versions(ctx, name); err != nil {
+		return plan.History{}, err
+	}
+	for _, doubtful := range look.Doubtful() {
+		_, has, err := s.Value(ctx, name, doubtful)
+		if err != nil {
+			return plan.History{}, err
+		}
+		look.SetEmpty(doubtful, !has)
+	}
+	return look, nil
+}
+
+func (s *Store) versions(ctx context.Context, name string) ([]plan.Version, error) {
+	var versions []plan.Version
+	pages := secretsmanager.NewListSecretVersionIdsPaginator(s.client, &secretsmanager.ListSecretVersionIdsInput{
+		SecretId: &name, IncludeDeprecated: aws.Bool(true), MaxResults: aws.Int32(100),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, failed("list the versions of", name, err)
+		}
+		s.heard(page.ResultMetadata)
+		for _, v := range page.Versions {
+			versions = append(versions, plan.Version{
+				ID: aws.ToString(v.VersionId), Created: aws.ToTime(v.CreatedDate), Labels: slices.Sorted(slices.Values(v.VersionStages)),
+			})
+		}
+	}
+	slices.SortFunc(versions, oldestFirst)
+	return versions, nil
+}
+
+func oldestFirst(a, b plan.Version) int {
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+}
+
+// Current reads what is under AWSCURRENT in each of these secrets, twenty a call: version ids and texts by name.
+// A secret without a current version is left out. Any other failure of any secret fails the whole read: a partial
+// answer is no answer.
+func (s *Store) Current(ctx context.Context, names []string) (versions map[string]string, texts map[string]secret.Value, err error) {
+	versions, texts = map[string]string{}, map[string]secret.Value{}
+	for chunk := range slices.Chunk(names, batchSize) {
+		read, err := s.batch(ctx, chunk)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, v := range read {
+			versions[aws.ToString(v.Name)] = aws.ToString(v.VersionId)
+			texts[aws.ToString(v.Name)] = secret.New(aws.ToString(v.SecretString))
+		}
+	}
+	return versions, texts, nil
+}
+
+func (s *Store) batch(ctx context.Context, names []string) ([]types.SecretValueEntry, error) {
+	out, err := s.client.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: names})
+	if err != nil {
+		return nil, failed("read", fmt.Sprintf("%d secrets at once", len(names)), err)
+	}
+	s.heard(out.ResultMetadata)
+	for _, e := range out.Errors {
+		if aws.ToString(e.ErrorCode) != "ResourceNotFoundException" {
+			return nil, fmt.Errorf("read %s: %s", aws.ToString(e.SecretId), aws.ToString(e.ErrorCode))
+		}
+	}
+	if got := len(out.SecretValues) + len(out.Errors); got != len(names) || out.NextToken != nil {
+		return nil, fmt.Errorf("read %d secrets at once: the answer covers %d", len(names), got)
+	}
+	return out.SecretValues, nil
+}
+
+// Value reads one version by its id. has is false for a version that exists without a value, or does not exist.
+func (s *Store) Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error) {
+	out, err := s.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name, VersionId: &version})
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+		return secret.Value{}, false, nil
+	}
+	if err != nil {
+		return secret.Value{}, false, failed("read version "+version+" of", name, err)
+	}
+	s.heard(out.ResultMetadata)
+	return secret.New(aws.ToString(out.SecretString)), true, nil
+}
+
+// Put writes version (32 to 64 characters) of a secret, under these labels; none means AWSCURRENT. It is
+// repeatable: the same version with the same text again changes nothing, not even labels.
+func (s *Store) Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error {
+	in := &secretsmanager.PutSecretValueInput{
+		SecretId: &name, ClientRequestToken: &version, SecretString: aws.String(secret.Reveal(text)), VersionStages: labels,
+	}
+	if token := secret.Reveal(s.rotation); token != "" {
+		in.RotationToken = &token
+	}
+	out, err := s.client.PutSecretValue(ctx, in)
+	if err != nil {
+		return failedQuietly("write a version of", name, err)
+	}
+	s.heard(out.ResultMetadata)
+	return nil
+}
+
+// Move moves a label: onto version to, off version from. Either may be empty. It is a compare-and-swap: ErrMoved
+// where from does not carry the label, or where another version does, unless the label already is where it should
+// go. Moving AWSCURRENT moves AWSPREVIOUS too.
+func (s *Store) Move(ctx context.Context, name, label, to, from string) error {
+	in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &name, VersionStage: &label}
+	if to != "" {
+		in.MoveToVersionId = &to
+	}
+	if from != "" {
+		in.RemoveFromVersionId = &from
+	}
+	out, err := s.client.UpdateSecretVersionStage(ctx, in)
+	if _, refused := errors.AsType[*types.InvalidParameterException](err); refused {
+		return s.movedAlready(ctx, name, label, to)
+	}
+	if err != nil {
+		return failed("move label "+label+" of", name, err)
+	}
+	s.heard(out.ResultMetadata)
+	return nil
+}
+
+// movedAlready tells a lost compare-and-swap from one that was done before its answer got lost.
+func (s *Store) movedAlready(ctx context.Context, name, label, to string) error {
+	h, err := s.Look(ctx, name)
+	if err != nil {
+		return err
+	}
+	if holder, _ := h.Labelled(label); holder.ID != to {
+		return fmt.Errorf("move label %s of %s: %w", label, name, ErrMoved)
+	}
+	return nil
+}
+
+// failed says what was being done to what. The names in it come from the manifest.
+func failed(doing, name string, err error) error {
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+		return fmt.Errorf("%s %s: %w", doing, name, ErrMissing)
+	}
+	return fmt.Errorf("%s %s: %w", doing, name, err)
+}
+
+// failedQuietly is failed for requests that carried a value: of AWS's answer only the code is kept.
+func failedQuietly(doing, name string, err error) error {
+	if api, answered := errors.AsType[smithy.APIError](err); answered {
+		return fmt.Errorf("%s %s: Secrets Manager answered %s", doing, name, api.ErrorCode())
+	}
+	return failed(doing, name, err)
+}
