@@ -156,11 +156,13 @@ func resource(body []byte) string {
 		TaskDefinition string `json:"taskDefinition"`
 		Family         string `json:"family"`
 		QueueURL       string `json:"QueueUrl"`
+		QueueName      string
+		Rule           string
 	}
 	if json.Unmarshal(body, &named) != nil {
 		return ""
 	}
-	for _, s := range []string{named.SecretID, named.Name, named.Service, named.TaskDefinition, named.Family, named.QueueURL} {
+	for _, s := range []string{named.SecretID, named.Name, named.Service, named.TaskDefinition, named.Family, named.QueueURL, named.QueueName, named.Rule} {
 		if s != "" {
 			return s
 		}

@@ -1,0 +1,265 @@
+// Package bus stands in for what carries events in one account and region: the default EventBridge bus, SQS with
+// its event source mapping to Lambda, and EventBridge Scheduler. Everything asynchronous happens when the clock is
+// advanced.
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// latency is how long an event takes from the bus to its targets.
+const latency = time.Second
+
+// Config says where a Bus stands and what runs its functions.
+type Config struct {
+	Clock           *sim.Clock
+	Account, Region string
+	Tap             *sim.Tap // what calls of the Scheduler API pass through; nil = a tap of its own
+	// Invoke runs a function and waits for it: how an event source mapping calls. err means that nothing was run.
+	Invoke func(ctx context.Context, functionARN string, payload []byte) (response []byte, functionError string, err error)
+	// InvokeAsync accepts an asynchronous invocation, retries included: how rules and schedules call. Where it is
+	// nil, Lambda targets are refused.
+	InvokeAsync func(functionARN string, payload []byte) error
+}
+
+// Bus is one account's and region's events, queues and schedules. Safe for concurrent use; no lock is held while
+// a function or a hook runs.
+type Bus struct {
+	cfg Config
+
+	mu          sync.Mutex
+	hook        func(queueOrFunctionARN string, event []byte) []Delivery
+	ids         int
+	underway    int // events and deliveries that wait for the clock
+	undelivered []string
+	rules       map[string]*rule
+	queues      map[string]*queue
+	mappings    []*mapping
+	schedules   map[string]*schedule
+}
+
+// New returns a bus without rules, queues and schedules.
+func New(cfg Config) *Bus {
+	if cfg.Tap == nil {
+		cfg.Tap = sim.NewTap(cfg.Clock)
+	}
+	return &Bus{cfg: cfg, rules: map[string]*rule{}, queues: map[string]*queue{}, schedules: map[string]*schedule{}}
+}
+
+// Delivery is one arrival of an event at a target, Delay later than usual.
+type Delivery struct{ Delay time.Duration }
+
+// OnDeliver sets the hook that decides how often and when a rule's or schedule's event arrives at a target: no
+// Delivery loses it, two duplicate it, a delay reorders it. A nil hook means once, at once. The hook runs on the
+// goroutine that advances the clock.
+func (b *Bus) OnDeliver(hook func(queueOrFunctionARN string, event []byte) []Delivery) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hook = hook
+}
+
+// Pending counts what the bus still owes: events and deliveries under way, and messages in queues that feed a
+// function. Schedules do not count.
+func (b *Bus) Pending() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.underway
+	for _, q := range b.queues {
+		if b.feeds(q) {
+			n += len(q.messages)
+		}
+	}
+	return n
+}
+
+// Undelivered lists events that no target took, and why: "arn: reason". AWS would retry for a day and drop them.
+func (b *Bus) Undelivered() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.undelivered)
+}
+
+// envelope is an event as EventBridge sends it.
+type envelope struct {
+	Version    string          `json:"version"`
+	ID         string          `json:"id"`
+	DetailType string          `json:"detail-type"`
+	Source     string          `json:"source"`
+	Account    string          `json:"account"`
+	Time       string          `json:"time"`
+	Region     string          `json:"region"`
+	Resources  []string        `json:"resources"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+// Emit puts an AWS service's event on the bus and returns at once; rules are matched when it arrives. It panics
+// where the detail is not an object that JSON can hold, which is a bug of the service that emits it.
+func (b *Bus) Emit(e sim.Event) {
+	detail, err := json.Marshal(e.Detail)
+	if err != nil || !strings.HasPrefix(string(detail), "{") {
+		panic("bus: the detail of " + e.DetailType + " is not a JSON object")
+	}
+	b.publish(e.Source, e.DetailType, e.Resources, detail, b.cfg.Clock.Now())
+}
+
+// publish completes an event, sends it on its way and returns its id.
+func (b *Bus) publish(source, detailType string, resources []string, detail json.RawMessage, at time.Time) string {
+	e := envelope{Version: "0", ID: b.id(), DetailType: detailType, Source: source, Account: b.cfg.Account,
+		Time: at.UTC().Format(time.RFC3339), Region: b.cfg.Region, Resources: append([]string{}, resources...), Detail: detail}
+	event, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // strings, and a detail that is JSON already
+	}
+	b.later(latency, "event "+detailType, func() { b.route(event) })
+	return e.ID
+}
+
+// route sends an event to the targets of every enabled rule that matches, in the order of their names.
+func (b *Bus) route(event []byte) {
+	b.mu.Lock()
+	var targets []target
+	for _, name := range slices.Sorted(maps.Keys(b.rules)) {
+		r := b.rules[name]
+		if r.enabled() && r.pattern.matches(event) {
+			targets = append(targets, r.sorted()...)
+		}
+	}
+	b.mu.Unlock()
+	for _, t := range targets {
+		b.deliver(t, t.payload(event))
+	}
+}
+
+// deliver sends an event to one target, as the hook decides.
+func (b *Bus) deliver(t target, event []byte) {
+	b.mu.Lock()
+	hook := b.hook
+	b.mu.Unlock()
+	deliveries := []Delivery{{}}
+	if hook != nil {
+		deliveries = hook(t.Arn, event)
+	}
+	for _, d := range deliveries {
+		b.later(d.Delay, "delivery to "+t.Arn, func() { b.arrive(t, event) })
+	}
+}
+
+// arrive hands an event to its target.
+func (b *Bus) arrive(t target, event []byte) {
+	err := errors.New("no such queue")
+	if t.service() == "lambda" {
+		err = b.cfg.InvokeAsync(t.Arn, event)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if q := b.queueOf(t.Arn); q != nil {
+		_, err = b.send(q, sendMessage{MessageBody: string(event), MessageGroupID: t.group()})
+	}
+	if err != nil {
+		b.undelivered = append(b.undelivered, t.Arn+": "+err.Error())
+	}
+}
+
+// later runs f when the clock gets there; until then it is pending. The caller does not hold the lock.
+func (b *Bus) later(d time.Duration, name string, f func()) {
+	b.count(+1)
+	b.cfg.Clock.After(d, name, func() {
+		b.count(-1)
+		f()
+	})
+}
+
+func (b *Bus) count(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.underway += n
+}
+
+// id makes the next identifier, a UUID in form. The caller does not hold the lock.
+func (b *Bus) id() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.nextID()
+}
+
+// nextID is id for who holds the lock.
+func (b *Bus) nextID() string {
+	b.ids++
+	return fmt.Sprintf("b0500000-0000-4000-8000-%012d", b.ids)
+}
+
+// arn names something of this account and region.
+func (b *Bus) arn(service, resource string) string {
+	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, b.cfg.Region, b.cfg.Account, resource)
+}
+
+// target is where a rule or a schedule sends its events.
+type target struct {
+	ID            string `json:"Id,omitempty"` // rules only
+	Arn           string
+	RoleArn       string         `json:",omitempty"`
+	Input         string         `json:",omitempty"`
+	SqsParameters *sqsParameters `json:",omitempty"`
+}
+
+type sqsParameters struct {
+	MessageGroupID string `json:"MessageGroupId"`
+}
+
+// service is the third part of the target's ARN.
+func (t target) service() string {
+	parts := strings.SplitN(t.Arn, ":", 6)
+	if len(parts) < 6 || parts[0] != "arn" {
+		return ""
+	}
+	return parts[2]
+}
+
+func (t target) group() string {
+	if t.SqsParameters == nil {
+		return ""
+	}
+	return t.SqsParameters.MessageGroupID
+}
+
+// payload is the target's constant input, or else the event.
+func (t target) payload(event []byte) []byte {
+	if t.Input != "" {
+		return []byte(t.Input)
+	}
+	return event
+}
+
+// check refuses a target that the bus could not deliver to.
+func (b *Bus) check(t target) error {
+	service := t.service()
+	if service == "" {
+		return wire.Errorf("ValidationException", "Provided Arn is not in correct format.")
+	}
+	if !strings.HasPrefix(t.Arn, b.arn(service, "")) {
+		return wire.NotImplemented("targets outside this account and region")
+	}
+	fifo := service == "sqs" && strings.HasSuffix(t.Arn, ".fifo")
+	switch {
+	case service == "lambda" && b.cfg.InvokeAsync == nil:
+		return wire.NotImplemented("Lambda targets on a bus without InvokeAsync")
+	case service != "lambda" && service != "sqs":
+		return wire.NotImplemented("%s targets", service)
+	case fifo && t.group() == "":
+		return wire.Errorf("ValidationException", "Parameter(s) MessageGroupId must be specified for target: %s.", t.Arn)
+	case !fifo && t.SqsParameters != nil:
+		return wire.Errorf("ValidationException", "Parameter(s) SqsParameters not valid for target: %s.", t.Arn)
+	}
+	return nil
+}

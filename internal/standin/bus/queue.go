@@ -1,0 +1,242 @@
+package bus
+
+import (
+	"crypto/md5" //nolint:gosec // SQS's own checksum
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// dedupInterval is how long a FIFO queue remembers what was sent to it.
+const dedupInterval = 5 * time.Minute
+
+// message is one message in a queue.
+type message struct {
+	id, body, md5, group, dedup, sequence string
+	sent, firstReceived                   time.Time
+	visibleAt                             time.Time
+	receives                              int
+	receipt                               string // of the last receive
+}
+
+// inFlight says whether somebody has received the message and may still delete it.
+func (m *message) inFlight(now time.Time) bool { return m.receipt != "" && m.visibleAt.After(now) }
+
+// queue is one SQS queue. All its methods belong under Bus.mu.
+type queue struct {
+	name, arn string
+	created   time.Time
+	settings  settings
+	messages  []*message          // in the order they were sent
+	recent    map[string]*message // FIFO: what was sent lately, by deduplication id
+}
+
+// send adds a message, unless a FIFO queue has had it within five minutes: then it returns that one.
+func (b *Bus) send(q *queue, in sendMessage) (*message, error) {
+	now := b.cfg.Clock.Now()
+	if err := q.accepts(&in); err != nil {
+		return nil, err
+	}
+	if before := q.recent[in.MessageDeduplicationID]; q.settings.fifo && before != nil && now.Sub(before.sent) < dedupInterval {
+		return before, nil
+	}
+	sum := md5.Sum([]byte(in.MessageBody)) //nolint:gosec // SQS's own checksum
+	m := &message{id: b.nextID(), body: in.MessageBody, md5: hex.EncodeToString(sum[:]), group: in.MessageGroupID,
+		dedup: in.MessageDeduplicationID, sent: now, visibleAt: now.Add(q.delay(in))}
+	if q.settings.fifo {
+		m.sequence = b.sequence()
+		q.recent[m.dedup] = m
+	}
+	q.messages = append(q.messages, m)
+	b.wake(q)
+	return m, nil
+}
+
+// accepts validates a message and fills in its deduplication id.
+func (q *queue) accepts(in *sendMessage) error {
+	switch {
+	case in.MessageBody == "":
+		return wire.Errorf("MissingParameter", "The request must contain the parameter MessageBody.")
+	case len(in.MessageBody) > q.settings.maxSize:
+		return wire.Errorf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", q.settings.maxSize)
+	case !q.settings.fifo && in.MessageDeduplicationID != "":
+		return wire.Errorf("InvalidParameterValue", "The request includes parameter MessageDeduplicationId, which is not valid for this queue type.")
+	case !q.settings.fifo:
+		return nil
+	case in.MessageGroupID == "":
+		return wire.Errorf("MissingParameter", "The request must contain the parameter MessageGroupId.")
+	case in.DelaySeconds != 0:
+		return wire.Errorf("InvalidParameterValue", "Value %d for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type.", in.DelaySeconds)
+	case in.MessageDeduplicationID == "" && !q.settings.contentDedup:
+		return wire.Errorf("InvalidParameterValue", "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+	case in.MessageDeduplicationID == "":
+		in.MessageDeduplicationID = fmt.Sprintf("%x", sha256.Sum256([]byte(in.MessageBody)))
+	}
+	return nil
+}
+
+func (q *queue) delay(in sendMessage) time.Duration {
+	if in.DelaySeconds != 0 {
+		return time.Duration(in.DelaySeconds) * time.Second
+	}
+	return q.settings.delay
+}
+
+// sequence makes the next SequenceNumber: 20 digits, ascending.
+func (b *Bus) sequence() string {
+	b.ids++
+	return fmt.Sprintf("188%017d", b.ids)
+}
+
+// receive takes up to limit messages out of sight for a while. In a FIFO queue a message stands behind every
+// earlier one of its group, and behind those of the group that are in flight. A message that has been received
+// as often as the redrive policy allows goes to the dead-letter queue instead.
+func (b *Bus) receive(q *queue, limit int, visibility time.Duration) []*message {
+	now := b.cfg.Clock.Now()
+	q.expire(now)
+	var got []*message
+	for _, m := range q.receivable(now) {
+		if len(got) == limit {
+			break
+		}
+		if dead := b.queueOf(q.settings.redrive.DeadLetterTargetArn); dead != nil && m.receives >= q.settings.redrive.MaxReceiveCount {
+			b.bury(q, dead, m)
+			continue
+		}
+		m.receives++
+		if m.receives == 1 {
+			m.firstReceived = now
+		}
+		m.receipt, m.visibleAt = fmt.Sprintf("AQEB%s/%d", m.id, m.receives), now.Add(visibility)
+		got = append(got, m)
+	}
+	b.wake(q)
+	return got
+}
+
+// receivable lists, in order, what a receive could take now.
+func (q *queue) receivable(now time.Time) []*message {
+	locked := q.locked(now)
+	var free []*message
+	for _, m := range q.messages {
+		if m.visibleAt.After(now) || locked[m.group] {
+			locked[m.group] = q.settings.fifo
+			continue
+		}
+		free = append(free, m)
+	}
+	return free
+}
+
+// locked tells the groups of a FIFO queue that have a message in flight.
+func (q *queue) locked(now time.Time) map[string]bool {
+	groups := map[string]bool{}
+	for _, m := range q.messages {
+		if q.settings.fifo && m.inFlight(now) {
+			groups[m.group] = true
+		}
+	}
+	return groups
+}
+
+// due says when something can be received next: now, or when a message becomes visible.
+func (q *queue) due(now time.Time) (at time.Time, ok bool) {
+	if len(q.receivable(now)) > 0 {
+		return now, true
+	}
+	for _, m := range q.messages {
+		if m.visibleAt.After(now) && (!ok || m.visibleAt.Before(at)) {
+			at, ok = m.visibleAt, true
+		}
+	}
+	return at, ok
+}
+
+// bury moves a message to the dead-letter queue; in a FIFO one it counts as sent now.
+func (b *Bus) bury(q, dead *queue, m *message) {
+	q.remove(m)
+	moved := *m
+	moved.receipt, moved.visibleAt = "", b.cfg.Clock.Now()
+	if dead.settings.fifo {
+		moved.sent, moved.sequence = b.cfg.Clock.Now(), b.sequence()
+	}
+	dead.messages = append(dead.messages, &moved)
+	b.wake(dead)
+}
+
+// expire drops what has been in the queue for the retention period.
+func (q *queue) expire(now time.Time) {
+	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool { return now.Sub(m.sent) >= q.settings.retention })
+	for id, m := range q.recent {
+		if now.Sub(m.sent) >= dedupInterval {
+			delete(q.recent, id)
+		}
+	}
+}
+
+func (q *queue) remove(m *message) {
+	q.messages = slices.DeleteFunc(q.messages, func(other *message) bool { return other == m })
+}
+
+// byReceipt finds the message that was last received under this handle.
+func (q *queue) byReceipt(receipt string) *message {
+	i := slices.IndexFunc(q.messages, func(m *message) bool { return m.receipt == receipt })
+	if receipt == "" || i < 0 {
+		return nil
+	}
+	return q.messages[i]
+}
+
+// queueOf finds a queue by its ARN; nil where there is none.
+func (b *Bus) queueOf(arn string) *queue {
+	for _, q := range b.queues {
+		if q.arn == arn {
+			return q
+		}
+	}
+	return nil
+}
+
+// QueueState is what a queue holds.
+type QueueState struct {
+	Visible, InFlight, Delayed int
+	Messages                   []Message // in the order they were sent
+}
+
+// Message is one message of a QueueState.
+type Message struct {
+	ID, Body, Group string
+	Receives        int
+}
+
+// Queue tells what a queue holds; nothing where there is no such queue.
+func (b *Bus) Queue(name string) QueueState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q, found := b.queues[name]
+	if !found {
+		return QueueState{}
+	}
+	return q.state(b.cfg.Clock.Now())
+}
+
+func (q *queue) state(now time.Time) QueueState {
+	q.expire(now)
+	var s QueueState
+	for _, m := range q.messages {
+		switch {
+		case m.inFlight(now):
+			s.InFlight++
+		case m.visibleAt.After(now):
+			s.Delayed++
+		default:
+			s.Visible++
+		}
+		s.Messages = append(s.Messages, Message{m.id, m.body, m.group, m.receives})
+	}
+	return s
+}
