@@ -134,7 +134,7 @@ func TestFailures(t *testing.T) {
 		{"a response that breaks off", `{"Do":"break"}`, Function{}, "refusedError", "refused as asked", "3"},
 		{"a panic", `{"Do":"panic"}`, Function{}, "string", "panicking as asked", "1"},
 		{"an exit", `{"Do":"exit"}`, Function{}, "Runtime.ExitError", "Runtime exited with error: exit status 3", "1"},
-		{"the deadline", `{"Do":"sleep"}`, Function{Timeout: 300 * time.Millisecond}, "Sandbox.Timedout", "Error: Task timed out after 0.30 seconds", "1"},
+		{"the deadline", `{"Do":"sleep"}`, Function{Timeout: time.Second}, "Sandbox.Timedout", "Error: Task timed out after 1.00 seconds", "1"},
 		{"too large an answer", fmt.Sprintf(`{"Do":"size","Size":%d}`, maxPayload), Function{}, "Function.ResponseSizeTooLarge", "maximum allowed payload size", "1"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
