@@ -8,6 +8,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
+// A Roll from one version to another is broken at every one of its writes, in every way, and finished by the next.
 func TestACrashAtAnyWriteIsFinishedByTheNextRoll(t *testing.T) {
 	for _, outcome := range []sim.Outcome{sim.Dropped, sim.Lost, sim.Unavailable, sim.Denied, sim.Throttled} {
 		for n := range 6 {
@@ -33,6 +34,7 @@ func TestACrashAtAnyWriteIsFinishedByTheNextRoll(t *testing.T) {
 	}
 }
 
+// One answer is lost, at any write: trying again is enough, except for the creation of the receipt.
 func TestOneLostAnswer(t *testing.T) {
 	for n := range 6 {
 		w := newWorld(t)
@@ -83,6 +85,7 @@ func TestACrashOnTheFirstPush(t *testing.T) {
 	}
 }
 
+// A Roll that is cut short each time still ends, because the receipt is written on the way.
 func TestProgressSurvives(t *testing.T) {
 	w := newWorld(t)
 	texts := map[string]string{}

@@ -14,12 +14,7 @@ import (
 	gh "github.com/google/go-github/v92/github"
 )
 
-const (
-	receiptName = "ROTARY_RECEIPT"
-	// maxSize is GitHub's for a secret's and for a variable's value. Source:
-	// https://docs.github.com/en/actions/reference/secrets-reference#limits-for-secrets
-	maxSize = 48 << 10
-)
+const receiptName = "ROTARY_RECEIPT"
 
 // errReceipt says that the receipt is not one that rotary wrote.
 var errReceipt = errors.New("the variable " + receiptName + " is no receipt of rotary's: delete it, and every secret is written again (those that exist must then be adopted)")
@@ -52,15 +47,10 @@ func (r receipt) encode() (string, error) {
 	if err != nil {
 		return "", errors.New("write the receipt: it cannot be encoded")
 	}
-	if len(b) > maxSize {
-		return "", fmt.Errorf("write the receipt: it would take %d bytes and GitHub allows %d: use fewer or shorter names", len(b), maxSize)
+	if allowed := limits().ValueBytes; len(b) > allowed {
+		return "", fmt.Errorf("write the receipt: it would take %d bytes and GitHub allows %d: use fewer or shorter names", len(b), allowed)
 	}
 	return string(b), nil
-}
-
-func (r receipt) clone() receipt {
-	r.Previous, r.Names = maps.Clone(r.Previous), maps.Clone(r.Names)
-	return r
 }
 
 // same says whether both say the same thing.

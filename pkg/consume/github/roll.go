@@ -60,7 +60,7 @@ func (s *Scope) valuesBefore(ctx context.Context, l look, version string) (map[s
 	if err != nil {
 		return nil, fmt.Errorf("read bucket version %s: %w", l.receipt.Version, err)
 	}
-	return upper(values)
+	return upper(values), nil
 }
 
 // carryOut writes the intent, the secrets, and the proof.

@@ -44,6 +44,7 @@ func TestThereAndBack(t *testing.T) {
 	w.converged(first)
 }
 
+// Two versions on, after the first of them stopped half-way: everything that may still be there is in play.
 func TestTheNextVersionOverAnUnfinishedOne(t *testing.T) {
 	w := newWorld(t)
 	w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
@@ -121,6 +122,7 @@ func TestTheDrainBoundsTheWait(t *testing.T) {
 	}
 }
 
+// Runs from before the first push may hold what an adopted secret was.
 func TestAdoptionDrains(t *testing.T) {
 	w := newWorld(t)
 	w.server.SetSecretByHand(repo, "prod/eu", "A", "canary-0")

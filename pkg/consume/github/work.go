@@ -4,19 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// GitHub's rules. Source: https://docs.github.com/en/actions/reference/secrets-reference
-const maxSecrets = 100 // of a repository, and of an environment
-
-var goodName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+// limits are GitHub's rules for secrets, and for a variable's size.
+func limits() manifest.Limit { return manifest.Limits("github") }
 
 // work is what a Roll has to do, in this order.
 type work struct {
@@ -38,40 +36,35 @@ func sinkValues(b bucket.Bucket) (map[string]secret.Value, error) {
 	if b.Version == "" || len(b.Values) == 0 {
 		return nil, errors.New("the bucket has no content")
 	}
-	values, err := upper(b.Values)
-	if err != nil {
-		return nil, err
+	if problems := problems(b); len(problems) > 0 {
+		return nil, errors.New("the bucket " + strings.Join(problems, "; it "))
 	}
-	var bad []error
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		bad = append(bad, check(name, len(secret.Reveal(values[name]))))
-	}
-	return values, errors.Join(bad...)
+	return upper(b.Values), nil
 }
 
-func check(name string, size int) error {
-	switch {
-	case !goodName.MatchString(name), strings.HasPrefix(name, "GITHUB_"):
-		return fmt.Errorf("secret %s: GitHub refuses this name", name)
-	case size == 0:
-		return fmt.Errorf("secret %s: it is empty, and rotary overwrites nothing with nothing", name)
-	case size > maxSize:
-		return fmt.Errorf("secret %s: it takes %d bytes and GitHub allows %d", name, size, maxSize)
+func problems(b bucket.Bucket) []string {
+	out, sizes := limits().RefusesAll(b.Names()), map[string]int{}
+	for _, name := range b.Names() {
+		if why := limits().Refuses(name); why != "" {
+			out = append(out, "has "+name+", which "+why)
+		}
+		if sizes[name] = len(secret.Reveal(b.Values[name])); sizes[name] == 0 {
+			out = append(out, "has "+name+", which is empty, and rotary overwrites nothing with nothing")
+		}
 	}
-	return nil
+	return append(out, limits().RefusesSizes(sizes)...)
 }
 
 // upper turns names into GitHub's, which do not tell upper from lower case.
-func upper(values map[string]secret.Value) (map[string]secret.Value, error) {
-	out := make(map[string]secret.Value, len(values))
-	for _, given := range slices.Sorted(maps.Keys(values)) {
-		name := strings.ToUpper(given)
-		if _, taken := out[name]; taken {
-			return nil, fmt.Errorf("secret %s: the bucket has it in upper and in lower case, and GitHub does not tell them apart", name)
-		}
-		out[name] = values[given]
+func upper(values map[string]secret.Value) map[string]secret.Value {
+	if values == nil {
+		return nil
 	}
-	return out, nil
+	out := make(map[string]secret.Value, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		out[strings.ToUpper(name)] = values[name]
+	}
+	return out
 }
 
 // decide compares what the scope shows with what it should have.
@@ -131,8 +124,8 @@ func (s *Scope) refuse(l look, values map[string]secret.Value) error {
 	if len(foreign) > 0 {
 		return fmt.Errorf("it has secrets that rotary did not make: %s: delete them, or list them under adopt", strings.Join(foreign, ", "))
 	}
-	if all > maxSecrets {
-		return fmt.Errorf("it would hold %d secrets and GitHub allows %d", all, maxSecrets)
+	if allowed := limits().Count; all > allowed {
+		return fmt.Errorf("it would hold %d secrets and GitHub allows %d", all, allowed)
 	}
 	return nil
 }
