@@ -20,7 +20,7 @@ type mapping struct {
 	at              time.Time
 }
 
-// Connect makes the event source mapping of a queue, which need not exist yet, with ReportBatchItemFailures on.
+// Connect makes the event source mapping of a queue, which need not exist yet, with ReportBatchItemFailures on. Repeatable.
 // Messages reach the function in batches of at most batchSize, of one message group each, as soon as they can be
 // received and the clock is advanced; the function runs on the goroutine that advances it.
 //
@@ -35,6 +35,11 @@ type mapping struct {
 func (b *Bus) Connect(queueARN, functionARN string, batchSize int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	same := func(m *mapping) bool { return m.queue == queueARN && m.function == functionARN }
+	if i := slices.IndexFunc(b.mappings, same); i >= 0 {
+		b.mappings[i].batch = batchSize
+		return
+	}
 	b.mappings = append(b.mappings, &mapping{queue: queueARN, function: functionARN, batch: batchSize})
 	if q := b.queueOf(queueARN); q != nil {
 		b.wake(q)

@@ -86,7 +86,8 @@ func TestMappingBatchesByGroup(t *testing.T) {
 	for _, m := range []string{"a1", "b1", "a2", "a3", "b2"} {
 		s.send(url, m[:1], m)
 	}
-	s.Connect(queue1, fnARN, 4)
+	s.Connect(queue1, fnARN, 10)
+	s.Connect(queue1, fnARN, 4) // no second mapping
 	s.clock.Advance(0)
 	if diff := cmp.Diff([]string{"a1 a2 a3", "b1", "b2"}, s.bodies()); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
