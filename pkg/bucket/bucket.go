@@ -1,3 +1,6 @@
+// Package bucket derives the buckets of an environment from its sources. It is pure, and it is where all that a
+// consumer will ever see is decided: ParseSource reads a source, Compute merges, Encode writes, Token names the
+// version.
 package bucket
 
 import (
@@ -6,6 +9,9 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
+
+// Source is the content of a source: its values by canonical name.
+type Source map[string]secret.Value
 
 // Bucket is the content of one derived secret.
 type Bucket struct {

@@ -1,0 +1,154 @@
+package bucket
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// ParseSource reads the SecretString of the source called name: one JSON object of texts, numbers and truth values.
+// Numbers and truth values keep the text they are written with. Anything else is an error that names the source and
+// the key, and never quotes the input: nulls, lists, objects, a key that stands twice, NUL, a byte order mark, text
+// that is not Unicode, and anything after the object. {} is a source without values.
+func ParseSource(name string, data []byte) (Source, error) {
+	source, err := parseObject(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading source %s: %w", name, err)
+	}
+	return source, nil
+}
+
+func parseObject(data []byte) (Source, error) {
+	if err := unreadable(data); err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, errors.New("it is not a JSON object")
+	}
+	source := Source{}
+	for decoder.More() {
+		if err := parseMember(decoder, source); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, errSyntax
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the JSON object")
+	}
+	return source, nil
+}
+
+// errSyntax stands for every error of encoding/json, some of which quote their input.
+var errSyntax = errors.New("it is not valid JSON")
+
+// unreadable finds what encoding/json would quietly replace by U+FFFD, or skip.
+func unreadable(data []byte) error {
+	switch {
+	case bytes.HasPrefix(data, []byte("\ufeff")):
+		return errors.New("it starts with a byte order mark")
+	case !utf8.Valid(data):
+		return errors.New("it is not UTF-8")
+	case loneSurrogate(string(data)):
+		return errors.New(`it holds half of a \u surrogate pair`)
+	}
+	return nil
+}
+
+// loneSurrogate says whether text has a \u escape of half a character.
+func loneSurrogate(text string) bool {
+	for {
+		_, after, found := strings.Cut(text, `\`)
+		if !found {
+			return false
+		}
+		unit, rest := escape(after)
+		switch {
+		case unit >= 0xDC00 && unit <= 0xDFFF:
+			return true
+		case unit >= 0xD800 && unit <= 0xDBFF:
+			low, behind := escape(strings.TrimPrefix(rest, `\`))
+			if !strings.HasPrefix(rest, `\`) || low < 0xDC00 || low > 0xDFFF {
+				return true
+			}
+			rest = behind
+		}
+		text = rest
+	}
+}
+
+// escape reads what follows a backslash: the code unit of a \u escape, or 0, and the text after it.
+func escape(after string) (uint64, string) {
+	if len(after) >= 5 && after[0] == 'u' {
+		unit, _ := strconv.ParseUint(after[1:5], 16, 16)
+		return unit, after[5:]
+	}
+	if after == "" {
+		return 0, ""
+	}
+	return 0, after[1:]
+}
+
+func parseMember(decoder *json.Decoder, source Source) error {
+	token, err := decoder.Token()
+	key, ok := token.(string)
+	if err != nil || !ok {
+		return errSyntax
+	}
+	if _, twice := source[key]; twice {
+		return fmt.Errorf("key %s stands twice", quote(key))
+	}
+	token, err = decoder.Token()
+	if err != nil {
+		return errSyntax
+	}
+	text, err := literal(token)
+	if err == nil && strings.ContainsRune(key+text, 0) {
+		err = errors.New("holds a NUL, which no environment variable can")
+	}
+	if err != nil {
+		return fmt.Errorf("key %s %w", quote(key), err)
+	}
+	source[key] = secret.New(text)
+	return nil
+}
+
+// literal returns the text of a scalar.
+func literal(token json.Token) (string, error) {
+	switch value := token.(type) {
+	case string:
+		return value, nil
+	case json.Number:
+		return value.String(), nil
+	case bool:
+		return strconv.FormatBool(value), nil
+	case nil:
+		return "", errors.New("is null, which is not a value")
+	}
+	return "", errors.New("is a list or an object, which no environment variable can hold; write it as a JSON text")
+}
+
+// quote returns a key in quotes where it is shaped like a name. Anything else may be a value in the wrong place.
+func quote(key string) string {
+	for i, c := range key {
+		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			key = ""
+			break
+		}
+	}
+	if key == "" || len(key) > 128 {
+		return "(not shown: not shaped like a name)"
+	}
+	return strconv.Quote(key)
+}
