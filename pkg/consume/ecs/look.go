@@ -1,0 +1,290 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// maxAttempts is how many unfinished or failed attempts are followed back to the last that succeeded; it is also
+// how many ECS describes in one call.
+const maxAttempts = 20
+
+// look is everything that one look at a service showed. What it means is in seen.go.
+type look struct {
+	at          place
+	environment string
+
+	absent     string // why there is no service to look at, in words
+	incomplete string // what ECS could not tell, in words
+	service    types.Service
+	stragglers []types.Task              // tasks of other revisions that have not stopped
+	attempts   []types.ServiceDeployment // newest first; down to the last that succeeded while anything is unfinished, else the newest if it failed
+	targets    map[string]string         // service revision → task definition, for every revision in attempts
+	revisions  map[string]revision       // every task definition that the service uses or could go back to
+}
+
+func (s *Service) look(ctx context.Context) (look, error) {
+	l := look{at: s.at, environment: s.environment, targets: map[string]string{}, revisions: map[string]revision{}}
+	var err error
+	if l.service, l.absent, err = s.describe(ctx); err != nil || l.absent != "" {
+		return l, err
+	}
+	if l.stragglers, err = s.stragglers(ctx, l.service); err != nil {
+		return l, err
+	}
+	if err := s.readAttempts(ctx, &l); err != nil {
+		return l, err
+	}
+	for _, arn := range l.used() {
+		if l.revisions[arn], err = s.revision(ctx, arn); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
+}
+
+// used returns the task definitions of every deployment, task and attempt in the look.
+func (l look) used() []string {
+	var arns []string
+	for _, d := range l.service.Deployments {
+		arns = append(arns, aws.ToString(d.TaskDefinition))
+	}
+	for _, t := range l.stragglers {
+		arns = append(arns, aws.ToString(t.TaskDefinitionArn))
+	}
+	for _, td := range l.targets {
+		arns = append(arns, td)
+	}
+	slices.Sort(arns)
+	return slices.Compact(arns)
+}
+
+// describe returns the service, or says in words why there is none.
+func (s *Service) describe(ctx context.Context) (svc types.Service, absent string, err error) {
+	out, err := s.client.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: aws.String(s.ecs.Cluster), Services: []string{s.ecs.Service}})
+	var gone *types.ClusterNotFoundException
+	switch {
+	case errors.As(err, &gone):
+		return svc, "there is no cluster " + s.ecs.Cluster, nil
+	case err != nil:
+		return svc, "", err
+	case len(out.Failures) > 0:
+		return svc, fmt.Sprintf("ECS does not describe service %s: %s", s, aws.ToString(out.Failures[0].Reason)), nil
+	case len(out.Services) != 1:
+		return svc, fmt.Sprintf("ECS does not describe service %s", s), nil
+	case aws.ToString(out.Services[0].Status) != "ACTIVE":
+		return svc, fmt.Sprintf("service %s is %s", s, aws.ToString(out.Services[0].Status)), nil
+	}
+	svc = out.Services[0]
+	if !primaryFirst(svc.Deployments) {
+		return svc, fmt.Sprintf("service %s has no PRIMARY deployment", s), nil
+	}
+	return svc, "", nil
+}
+
+// primaryFirst brings the PRIMARY deployment to the front, and says whether there is one.
+func primaryFirst(ds []types.Deployment) bool {
+	i := slices.IndexFunc(ds, func(d types.Deployment) bool { return aws.ToString(d.Status) == "PRIMARY" })
+	if i >= 0 {
+		ds[0], ds[i] = ds[i], ds[0]
+	}
+	return i >= 0
+}
+
+// revision reads one task definition and its tags.
+func (s *Service) revision(ctx context.Context, arn string) (revision, error) {
+	out, err := s.client.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{
+		TaskDefinition: aws.String(arn), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
+	})
+	if err != nil {
+		return revision{}, err
+	}
+	return revision{arn: aws.ToString(out.TaskDefinition.TaskDefinitionArn), input: registrable(*out.TaskDefinition, out.Tags)}, nil
+}
+
+// family lists the ACTIVE revisions of a family, newest first.
+func (s *Service) family(ctx context.Context, name string) ([]string, error) {
+	var arns []string
+	pages := sdk.NewListTaskDefinitionsPaginator(s.client, &sdk.ListTaskDefinitionsInput{
+		FamilyPrefix: aws.String(name), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
+	})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		arns = append(arns, out.TaskDefinitionArns...)
+	}
+	return arns, nil
+}
+
+// stragglers returns the service's tasks that have not stopped and run another revision than the PRIMARY deployment.
+// A task may outlive its deployment's entry: it has a stop timeout after it left the running count.
+func (s *Service) stragglers(ctx context.Context, svc types.Service) ([]types.Task, error) {
+	var found []types.Task
+	for _, wanted := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
+		pages := sdk.NewListTasksPaginator(s.client, &sdk.ListTasksInput{
+			Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service), DesiredStatus: wanted,
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			tasks, err := s.tasks(ctx, page.TaskArns)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, tasks...)
+		}
+	}
+	return slices.DeleteFunc(found, func(t types.Task) bool {
+		return aws.ToString(t.LastStatus) == "STOPPED" || aws.ToString(t.TaskDefinitionArn) == aws.ToString(svc.Deployments[0].TaskDefinition)
+	}), nil
+}
+
+// tasks describes one page of tasks. A task that ECS no longer knows has stopped.
+func (s *Service) tasks(ctx context.Context, arns []string) ([]types.Task, error) {
+	if len(arns) == 0 {
+		return nil, nil
+	}
+	out, err := s.client.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: aws.String(s.ecs.Cluster), Tasks: arns})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range out.Failures {
+		if aws.ToString(f.Reason) != "MISSING" {
+			return nil, fmt.Errorf("ECS does not describe task %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
+		}
+	}
+	return out.Tasks, nil
+}
+
+// readAttempts fills in attempts and targets, as far back as they matter.
+func (s *Service) readAttempts(ctx context.Context, l *look) error {
+	briefs, err := s.briefs(ctx)
+	if err != nil {
+		return err
+	}
+	arns, complete := matter(briefs, l.quietRollout() && len(l.stragglers) == 0)
+	if !complete {
+		l.incomplete = fmt.Sprintf("no service deployment among the newest %d succeeded: what the service could roll back to is not known", maxAttempts)
+	}
+	if len(briefs) == 0 && l.primary().RolloutState == types.DeploymentRolloutStateInProgress {
+		l.incomplete = "ECS does not list the service deployment in progress: what it could roll back to is not known"
+	}
+	if len(arns) == 0 {
+		return nil
+	}
+	out, err := s.client.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: arns})
+	if err != nil {
+		return err
+	}
+	for _, f := range out.Failures {
+		l.incomplete = fmt.Sprintf("ECS does not describe service deployment %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
+	}
+	l.attempts = out.ServiceDeployments
+	slices.SortFunc(l.attempts, func(a, b types.ServiceDeployment) int {
+		return aws.ToTime(b.CreatedAt).Compare(aws.ToTime(a.CreatedAt))
+	})
+	return s.readTargets(ctx, l)
+}
+
+// briefs lists the service's deployments of the last 90 days, newest first.
+func (s *Service) briefs(ctx context.Context) ([]types.ServiceDeploymentBrief, error) {
+	var all []types.ServiceDeploymentBrief
+	in := &sdk.ListServiceDeploymentsInput{Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), MaxResults: aws.Int32(100)}
+	for {
+		out, err := s.client.ListServiceDeployments(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.ServiceDeployments...)
+		if in.NextToken = out.NextToken; in.NextToken == nil {
+			break
+		}
+	}
+	slices.SortStableFunc(all, func(a, b types.ServiceDeploymentBrief) int {
+		return aws.ToTime(b.CreatedAt).Compare(aws.ToTime(a.CreatedAt))
+	})
+	return all, nil
+}
+
+// matter picks the service deployments that matter: none where everything is quiet and the newest succeeded; the
+// newest where everything is quiet; and while anything is unfinished all down to the last that completed, whose
+// revision is what a rollback goes back to. complete is false where that one is too far back.
+func matter(briefs []types.ServiceDeploymentBrief, quiet bool) (arns []string, complete bool) {
+	quiet = quiet && len(briefs) > 0 && ended(briefs[0].Status)
+	if quiet && briefs[0].Status == types.ServiceDeploymentStatusSuccessful {
+		return nil, true
+	}
+	for i, b := range briefs {
+		if i == maxAttempts {
+			return arns, false
+		}
+		arns = append(arns, aws.ToString(b.ServiceDeploymentArn))
+		if quiet || completed(b.Status) {
+			break
+		}
+	}
+	return arns, true
+}
+
+func completed(s types.ServiceDeploymentStatus) bool {
+	return s == types.ServiceDeploymentStatusSuccessful || s == types.ServiceDeploymentStatusRollbackSuccessful
+}
+
+func ended(s types.ServiceDeploymentStatus) bool {
+	return completed(s) || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusRollbackFailed
+}
+
+// readTargets learns the task definition of every service revision in the attempts.
+func (s *Service) readTargets(ctx context.Context, l *look) error {
+	var arns []string
+	for _, a := range l.attempts {
+		arns = append(arns, revisionsOf(a)...)
+	}
+	slices.Sort(arns)
+	for chunk := range slices.Chunk(slices.Compact(arns), maxAttempts) {
+		out, err := s.client.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk})
+		if err != nil {
+			return err
+		}
+		for _, f := range out.Failures {
+			l.incomplete = fmt.Sprintf("ECS does not describe service revision %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
+		}
+		for _, r := range out.ServiceRevisions {
+			l.targets[aws.ToString(r.ServiceRevisionArn)] = aws.ToString(r.TaskDefinition)
+		}
+	}
+	return nil
+}
+
+// revisionsOf returns the service revisions that an attempt tries, goes back to and, unless it is through, starts from.
+func revisionsOf(a types.ServiceDeployment) []string {
+	var arns []string
+	if !completed(a.Status) {
+		for _, r := range a.SourceServiceRevisions {
+			arns = append(arns, aws.ToString(r.Arn))
+		}
+	}
+	if a.TargetServiceRevision != nil {
+		arns = append(arns, aws.ToString(a.TargetServiceRevision.Arn))
+	}
+	if a.Rollback != nil && a.Rollback.ServiceRevisionArn != nil {
+		arns = append(arns, *a.Rollback.ServiceRevisionArn)
+	}
+	return arns
+}
+
+// failedAttempt says whether an attempt has not brought, and will not bring, what it was made for.
+func failedAttempt(s types.ServiceDeploymentStatus) bool {
+	return strings.HasPrefix(string(s), "ROLLBACK_") || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusStopRequested
+}

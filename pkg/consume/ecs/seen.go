@@ -1,0 +1,251 @@
+package ecs
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// stopTimeout is the longest that a task may take from the stop signal to its end (AWS: stopTimeout, at most 120 s).
+const stopTimeout = 2 * time.Minute
+
+// seen says what a look means. It is pure.
+//
+//	the look shows                                 | Seen
+//	-----------------------------------------------|-------------------------------------------------
+//	no such service                                | Unread, Unknown
+//	it is not rolled by ECS (CodeDeploy, external) | Unknown, Foreign
+//	the bucket unpinned, pinned in several versions | Unknown: Roll cures it
+//	  or mentioned elsewhere in the task definition | Unknown: a person must cure it
+//	a rollout onto a revision rotary registered    | RollingTo, InPlay with every rollback target
+//	a rollout onto another, not a rollback         | Foreign, InPlay likewise
+//	the newest attempt failed, or goes back        | Failed: what was tried
+//	one deployment, COMPLETED, all tasks running,  | Settled, Running
+//	  nobody else left                             |
+func (l look) seen(name string) plan.Seen {
+	if l.absent != "" {
+		return plan.Seen{Consumer: name, Unknown: l.absent, Unread: true}
+	}
+	primary := l.at.read(l.primaryRevision())
+	s := plan.Seen{
+		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.inPlay(), Settled: l.settled(), Changed: l.changed(),
+		Rest: l.at.rest(l.primaryRevision()), Failed: l.failed(), Foreign: l.foreign(), Unknown: l.unknown(),
+		Detail: fmt.Sprintf("%d of %d tasks on %s", l.primary().RunningCount, l.service.DesiredCount, l.primaryRevision()),
+	}
+	switch {
+	case !s.Settled:
+		s.Waiting, s.WaitTill = l.waiting()
+		if s.Foreign == "" && l.primary().RolloutState != types.DeploymentRolloutStateFailed {
+			s.RollingTo = primary.version()
+		}
+	case s.Unknown == "":
+		s.Running = primary.version()
+	}
+	return s
+}
+
+func (l look) primary() types.Deployment { return l.service.Deployments[0] }
+
+func (l look) primaryRevision() revision {
+	return l.revisions[aws.ToString(l.primary().TaskDefinition)]
+}
+
+// quietRollout says whether the service's own numbers show nothing unfinished.
+func (l look) quietRollout() bool {
+	p := l.primary()
+	return len(l.service.Deployments) == 1 && p.RolloutState == types.DeploymentRolloutStateCompleted &&
+		p.RunningCount == l.service.DesiredCount && p.PendingCount == 0
+}
+
+// settled says whether nothing at all is unfinished: an attempt may go on after its rollout is COMPLETED (alarms, bake time).
+func (l look) settled() bool {
+	return l.quietRollout() && len(l.stragglers) == 0 && (len(l.attempts) == 0 || ended(l.attempts[0].Status))
+}
+
+// playing returns the revisions that the service runs or could go back to: the PRIMARY one where nothing is
+// unfinished; else also those of tasks that are left and of everything a rollback could reach.
+func (l look) playing() []revision {
+	if l.settled() {
+		return []revision{l.primaryRevision()}
+	}
+	return slices.SortedFunc(maps.Values(l.revisions), func(a, b revision) int { return strings.Compare(a.arn, b.arn) })
+}
+
+// inPlay returns every version of the bucket that a revision in play pins.
+func (l look) inPlay() []string {
+	versions := map[string]bool{}
+	for _, r := range l.playing() {
+		for _, v := range l.at.read(r).versions {
+			versions[v] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(versions))
+}
+
+// unknown says why the look proves less than it should. Every revision in play counts, not only the newest.
+func (l look) unknown() string {
+	if why := first(l.unmanaged(), l.incomplete); why != "" {
+		return why
+	}
+	for _, r := range l.playing() {
+		if why := l.at.doubt(r); why != "" {
+			return why
+		}
+	}
+	if l.service.DesiredCount == 0 {
+		return "its desired count is 0: no task proves what it would run"
+	}
+	return ""
+}
+
+// doubt says why a revision does not tell which version of the bucket its tasks have.
+func (at place) doubt(r revision) string {
+	p := at.read(r)
+	switch {
+	case !p.container:
+		return fmt.Sprintf("task definition %s has no container %q", r, at.container)
+	case p.elsewhere:
+		return fmt.Sprintf("task definition %s also mentions the bucket outside the secrets of container %q: nobody can tell which version is read there", r, at.container)
+	case len(p.loose) > 0:
+		return fmt.Sprintf("task definition %s does not pin a version for %s", r, strings.Join(p.loose, ", "))
+	case len(p.versions) > 1:
+		return fmt.Sprintf("task definition %s pins %d versions of the bucket at once", r, len(p.versions))
+	}
+	return ""
+}
+
+// refusal says why rotary does not roll the service now.
+func (l look) refusal() string {
+	if l.absent != "" {
+		return l.absent
+	}
+	return l.foreign()
+}
+
+// unmanaged says why rotary cannot roll this kind of service.
+func (l look) unmanaged() string {
+	if c := l.service.DeploymentController; c != nil && c.Type != "" && c.Type != types.DeploymentControllerTypeEcs {
+		return fmt.Sprintf("its deployments are made by %s, not by ECS's rolling update", c.Type)
+	}
+	if c := l.service.DeploymentConfiguration; c != nil && c.Strategy != "" && c.Strategy != types.DeploymentStrategyRolling {
+		return fmt.Sprintf("its deployment strategy is %s, not ROLLING", c.Strategy)
+	}
+	return ""
+}
+
+// foreign names a rollout that is somebody else's. ECS's own rollback of a failed attempt is nobody's.
+func (l look) foreign() string {
+	if why := l.unmanaged(); why != "" {
+		return why
+	}
+	a, some := l.newest()
+	unfinished := l.primary().RolloutState == types.DeploymentRolloutStateInProgress || some && !ended(a.Status)
+	if !unfinished || l.primaryRevision().registeredBy(l.environment) || some && failedAttempt(a.Status) {
+		return ""
+	}
+	return fmt.Sprintf("a deployment of %s, which rotary did not register, is in progress", l.primaryRevision())
+}
+
+func (l look) newest() (types.ServiceDeployment, bool) {
+	if len(l.attempts) == 0 {
+		return types.ServiceDeployment{}, false
+	}
+	return l.attempts[0], true
+}
+
+// failed tells what the newest attempt tried, where it did not succeed and nothing newer has replaced it. Where ECS
+// lists no attempt, a FAILED deployment tells the same.
+func (l look) failed() *plan.Failed {
+	a, some := l.newest()
+	if !some {
+		for _, d := range l.service.Deployments {
+			if d.RolloutState == types.DeploymentRolloutStateFailed {
+				return l.failure(aws.ToString(d.TaskDefinition), aws.ToString(d.RolloutStateReason))
+			}
+		}
+		return nil
+	}
+	tried, now := l.target(a.TargetServiceRevision), aws.ToString(l.primary().TaskDefinition)
+	succeeded := now == tried && l.primary().RolloutState == types.DeploymentRolloutStateCompleted
+	newer := now != tried && (a.Rollback == nil || now != l.targets[aws.ToString(a.Rollback.ServiceRevisionArn)])
+	if !failedAttempt(a.Status) || succeeded || newer {
+		return nil
+	}
+	return l.failure(tried, aws.ToString(a.StatusReason))
+}
+
+func (l look) failure(tried, reason string) *plan.Failed {
+	r := l.revisions[tried]
+	version := l.at.read(r).version()
+	if version == "" {
+		return nil // what was tried did not pin the bucket: it was not rotary's
+	}
+	return &plan.Failed{Version: version, Rest: l.at.rest(r), Reason: fmt.Sprintf("%s: %s", r, first(reason, "the deployment failed"))}
+}
+
+func (l look) target(r *types.ServiceRevisionSummary) string {
+	if r == nil {
+		return ""
+	}
+	return l.targets[aws.ToString(r.Arn)]
+}
+
+// changed is when ECS last changed anything about the rollouts or the tasks that are left.
+func (l look) changed() time.Time {
+	var last time.Time
+	note := func(ts ...*time.Time) {
+		for _, t := range ts {
+			if aws.ToTime(t).After(last) {
+				last = *t
+			}
+		}
+	}
+	for _, d := range l.service.Deployments {
+		note(d.CreatedAt, d.UpdatedAt)
+	}
+	for _, a := range l.attempts {
+		note(a.CreatedAt, a.UpdatedAt, a.FinishedAt)
+	}
+	for _, t := range l.stragglers {
+		note(t.StoppingAt)
+	}
+	return last
+}
+
+// waiting says what is unfinished, and until when at the latest where ECS has a limit.
+func (l look) waiting() (words string, till time.Time) {
+	p := l.primary()
+	tasks := fmt.Sprintf("%d of %d tasks", p.RunningCount, l.service.DesiredCount)
+	a, some := l.newest()
+	switch {
+	case p.RolloutState == types.DeploymentRolloutStateFailed:
+		return fmt.Sprintf("the rollout of %s failed and was not rolled back: %s", l.primaryRevision(), tasks), time.Time{}
+	case some && !ended(a.Status) && strings.HasPrefix(string(a.Status), "ROLLBACK_"):
+		return fmt.Sprintf("ECS is rolling back to %s: %s", l.primaryRevision(), tasks), time.Time{}
+	case p.RolloutState != types.DeploymentRolloutStateCompleted || len(l.service.Deployments) > 1 || p.RunningCount != l.service.DesiredCount:
+		return fmt.Sprintf("the rollout of %s: %s", l.primaryRevision(), tasks), time.Time{}
+	case len(l.stragglers) > 0:
+		return fmt.Sprintf("%d tasks of an older revision are still stopping", len(l.stragglers)), l.lastStop()
+	}
+	return fmt.Sprintf("ECS has not finished the deployment of %s", l.primaryRevision()), time.Time{}
+}
+
+func (l look) lastStop() time.Time {
+	var last time.Time
+	for _, t := range l.stragglers {
+		if t.StoppingAt == nil {
+			return time.Time{}
+		}
+		if end := t.StoppingAt.Add(stopTimeout); end.After(last) {
+			last = end
+		}
+	}
+	return last
+}

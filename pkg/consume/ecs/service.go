@@ -1,0 +1,257 @@
+// Package ecs rolls an ECS service onto pinned versions of its bucket, and says what the service is proven to run.
+//
+// The receipt is the task definition itself: every entry of the bucket in the container's secrets pins one version
+// (arn:…:secret:api-secrets-dev-AbCdEf:KEY::<version-id>). So a circuit breaker's rollback returns to a revision
+// that says, and starts with, the credentials that it had.
+package ecs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// api is what this package uses of the SDK's client.
+type api interface {
+	serviceAPI
+	definitionAPI
+	attemptAPI
+	taskAPI
+}
+
+type serviceAPI interface {
+	DescribeServices(context.Context, *sdk.DescribeServicesInput, ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
+	UpdateService(context.Context, *sdk.UpdateServiceInput, ...func(*sdk.Options)) (*sdk.UpdateServiceOutput, error)
+}
+
+type definitionAPI interface {
+	DescribeTaskDefinition(context.Context, *sdk.DescribeTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error)
+	ListTaskDefinitions(context.Context, *sdk.ListTaskDefinitionsInput, ...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error)
+	RegisterTaskDefinition(context.Context, *sdk.RegisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error)
+	DeregisterTaskDefinition(context.Context, *sdk.DeregisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DeregisterTaskDefinitionOutput, error)
+}
+
+type attemptAPI interface {
+	ListServiceDeployments(context.Context, *sdk.ListServiceDeploymentsInput, ...func(*sdk.Options)) (*sdk.ListServiceDeploymentsOutput, error)
+	DescribeServiceDeployments(context.Context, *sdk.DescribeServiceDeploymentsInput, ...func(*sdk.Options)) (*sdk.DescribeServiceDeploymentsOutput, error)
+	DescribeServiceRevisions(context.Context, *sdk.DescribeServiceRevisionsInput, ...func(*sdk.Options)) (*sdk.DescribeServiceRevisionsOutput, error)
+}
+
+type taskAPI interface {
+	ListTasks(context.Context, *sdk.ListTasksInput, ...func(*sdk.Options)) (*sdk.ListTasksOutput, error)
+	DescribeTasks(context.Context, *sdk.DescribeTasksInput, ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error)
+}
+
+// How often one Roll derives again because somebody else's deployment slipped in, and how many of a family's newest
+// revisions it looks at before it registers another.
+const (
+	tries  = 3
+	newest = 5
+)
+
+// Service is the consumer that is one ECS service.
+type Service struct {
+	client      api
+	name        string // in the manifest
+	ecs         manifest.ECS
+	at          place
+	environment string
+}
+
+// New returns the consumer that is one ECS service. bucketARN is the ARN of the bucket it runs on.
+func New(client api, c manifest.Consumer, environment, bucketARN string) *Service {
+	return &Service{client: client, name: c.Name, ecs: *c.ECS, at: place{c.ECS.Container, bucketARN}, environment: environment}
+}
+
+// String is cluster/service.
+func (s *Service) String() string { return s.ecs.Cluster + "/" + s.ecs.Service }
+
+// Status looks at the service afresh: the service, its task definitions, its service deployments and its tasks. An
+// error means that ECS did not answer; whatever it answered, odd as it may be, is in Seen. Changes nothing.
+func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
+	l, err := s.look(ctx)
+	if err != nil {
+		return plan.Seen{Consumer: s.name}, fmt.Errorf("look at ECS service %s: %w", s, err)
+	}
+	return l.seen(s.name), nil
+}
+
+// Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It takes the task definition
+// that the service has now, changes nothing but the bucket's entries, and registers the result unless it is there
+// already. Repeatable: a service that is on it, or on its way, is left alone. It refuses to supersede somebody
+// else's rollout, and derives again from one that slips in. An error leaves the service as it was or on its way:
+// the next look tells.
+func (s *Service) Roll(ctx context.Context, b bucket.Bucket) error {
+	if err := s.roll(ctx, b); err != nil {
+		return fmt.Errorf("roll ECS service %s onto version %s of %s: %w", s, b.Version, b.Name, err)
+	}
+	return nil
+}
+
+func (s *Service) roll(ctx context.Context, b bucket.Bucket) error {
+	if b.Version == "" || b.ARN != s.at.bucketARN {
+		return fmt.Errorf("the bucket has no version, or is not the one the service runs on (%s)", s.at.bucketARN)
+	}
+	l, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	if why := l.refusal(); why != "" {
+		return errors.New(why)
+	}
+	return s.rollFrom(ctx, l.service, l.primaryRevision(), b)
+}
+
+// rollFrom derives from base, deploys, and derives again from whatever slipped in between the look and the update.
+func (s *Service) rollFrom(ctx context.Context, was types.Service, base revision, b bucket.Bucket) error {
+	for range tries {
+		arn, err := s.derive(ctx, base, b)
+		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) {
+			return err
+		}
+		is, err := s.deploy(ctx, was, arn)
+		if err != nil {
+			return err
+		}
+		slipped, some := slippedIn(was, is)
+		if !some {
+			return nil
+		}
+		if base, err = s.revision(ctx, slipped); err != nil {
+			return err
+		}
+		was = is
+	}
+	return fmt.Errorf("%d times in a row somebody else deployed at the same moment: the next pass tries again", tries)
+}
+
+// derive returns the ARN of the revision that is base with the bucket pinned: base itself, one that rotary
+// registered before, or a new one.
+func (s *Service) derive(ctx context.Context, base revision, b bucket.Bucket) (string, error) {
+	want, err := s.at.rewrite(base, s.environment, b.Version, b.Names())
+	if err != nil {
+		return "", err
+	}
+	if equal(base.input, want) {
+		return base.arn, nil
+	}
+	list, err := s.client.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{
+		FamilyPrefix: want.Family, Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc, MaxResults: aws.Int32(newest),
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, arn := range list.TaskDefinitionArns {
+		r, err := s.revision(ctx, arn)
+		if err != nil {
+			return "", err
+		}
+		if r.registeredBy(s.environment) && equal(r.input, want) {
+			return arn, nil
+		}
+	}
+	out, err := s.client.RegisterTaskDefinition(ctx, &want)
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.TaskDefinition.TaskDefinitionArn), nil
+}
+
+// deploy updates the service, if it still is as it was, and returns it as it is after.
+func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (types.Service, error) {
+	now, absent, err := s.describe(ctx)
+	if err != nil {
+		return types.Service{}, err
+	}
+	if absent != "" {
+		return types.Service{}, errors.New(absent)
+	}
+	if aws.ToString(now.Deployments[0].Id) != aws.ToString(was.Deployments[0].Id) {
+		return types.Service{}, fmt.Errorf("somebody deployed %s meanwhile: the next pass tries again", shortName(aws.ToString(now.TaskDefinition)))
+	}
+	out, err := s.client.UpdateService(ctx, &sdk.UpdateServiceInput{
+		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), TaskDefinition: aws.String(arn),
+	})
+	if err != nil {
+		return types.Service{}, err
+	}
+	if !primaryFirst(out.Service.Deployments) {
+		return types.Service{}, errors.New("ECS answered an update without a PRIMARY deployment")
+	}
+	return *out.Service, nil
+}
+
+// slippedIn returns the task definition of a deployment that was not there before and that the newest one superseded.
+func slippedIn(was, is types.Service) (arn string, some bool) {
+	for _, d := range is.Deployments[1:] {
+		known := slices.ContainsFunc(was.Deployments, func(w types.Deployment) bool { return aws.ToString(w.Id) == aws.ToString(d.Id) })
+		if !known {
+			return aws.ToString(d.TaskDefinition), true
+		}
+	}
+	return "", false
+}
+
+// Withdraw deregisters the ACTIVE revisions of the service's family that rotary registered and that pin one of these
+// bucket versions, so that nobody can deploy them again (AWS: it takes effect within ten minutes). It never touches
+// a revision that the service uses or could roll back to. Repeatable.
+func (s *Service) Withdraw(ctx context.Context, versions []string) error {
+	if err := s.withdraw(ctx, versions); err != nil {
+		return fmt.Errorf("withdraw revisions of ECS service %s: %w", s, err)
+	}
+	return nil
+}
+
+func (s *Service) withdraw(ctx context.Context, versions []string) error {
+	l, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	if l.absent != "" {
+		return errors.New(l.absent)
+	}
+	arns, err := s.family(ctx, aws.ToString(l.primaryRevision().input.Family))
+	if err != nil {
+		return err
+	}
+	for _, arn := range arns {
+		if slices.ContainsFunc(l.playing(), func(r revision) bool { return r.arn == arn }) {
+			continue
+		}
+		if err := s.withdrawOne(ctx, arn, versions); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) withdrawOne(ctx context.Context, arn string, versions []string) error {
+	r, err := s.revision(ctx, arn)
+	if err != nil {
+		return err
+	}
+	pinned := slices.ContainsFunc(s.at.read(r).versions, func(v string) bool { return slices.Contains(versions, v) })
+	if !pinned || !r.registeredBy(s.environment) {
+		return nil
+	}
+	_, err = s.client.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(arn)})
+	return err
+}
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}

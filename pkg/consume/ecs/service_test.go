@@ -1,0 +1,421 @@
+package ecs_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+const ssm = "LOG_KEY=arn:aws:ssm:us-east-1:111111111111:parameter/log"
+
+func TestRollAndProof(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1", ssm), 2, true)
+	w.wantSeen("", "", true)
+	w.writes()
+
+	w.roll(v1)
+	w.wantWrites("RegisterTaskDefinition", "UpdateService")
+	if diff := cmp.Diff(append(pinned(v1), ssm), w.secrets()); diff != "" {
+		t.Errorf("secrets (-want +got):\n%s", diff)
+	}
+	w.wantSeen("", v1, false, v1)
+	w.clock.Advance(10 * time.Minute)
+	s := w.wantSeen(v1, "", true, v1)
+	if diff := cmp.Diff([]string{"API_KEY", "DB_URL"}, s.Names); diff != "" || s.Detail != "2 of 2 tasks on app:2" || s.Unknown+s.Foreign+s.Waiting != "" {
+		t.Errorf("%s%+v", diff, s)
+	}
+
+	w.roll(v2)
+	w.wantSeen("", v2, false, v1, v2)
+	w.clock.Advance(25 * time.Second)
+	w.wantSeen("", v2, false, v1, v2)
+	w.clock.Advance(10 * time.Minute)
+	again := w.wantSeen(v2, "", true, v2)
+	if again.Rest != s.Rest || !again.Changed.After(s.Changed) {
+		t.Error("the rest is the same, and the change is later")
+	}
+}
+
+func TestRollTouchesNothingElse(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1", ssm, "DB_URL="+bucketARN+":DB_URL::"), 1, true)
+	before := w.present()
+	w.roll(v1)
+	after := w.present()
+	if diff := cmp.Diff(before.ContainerDefinitions[1].Secrets[0].ValueFrom, after.ContainerDefinitions[1].Secrets[0].ValueFrom); diff != "" {
+		t.Errorf("the sidecar's entry of the same name: %s", diff)
+	}
+	if *after.Cpu != "256" || *after.ExecutionRoleArn != "role" || *after.ContainerDefinitions[0].Environment[0].Value != "a" {
+		t.Error("something was lost")
+	}
+	tags, err := w.client.ListTagsForResource(ctx(), &sdk.ListTagsForResourceInput{ResourceArn: after.TaskDefinitionArn})
+	must(t, err)
+	if len(tags.Tags) != 2 || *tags.Tags[0].Key != "rotary" || *tags.Tags[0].Value != "dev" || *tags.Tags[1].Key != "team" {
+		t.Errorf("%d tags", len(tags.Tags))
+	}
+}
+
+func TestASecondRollWritesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.roll(v1)
+	w.writes()
+	w.roll(v1) // under way
+	w.clock.Advance(10 * time.Minute)
+	w.roll(v1) // done
+	w.wantWrites()
+}
+
+func TestARevisionThatIsThereAlreadyIsReused(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.tap.OnCall(func(c sim.Call) sim.Fault { // the answer to the registration is lost
+		if c.Operation == "RegisterTaskDefinition" {
+			return sim.Fault{Outcome: sim.Lost}
+		}
+		return sim.Fault{}
+	})
+	if err := w.consume.Roll(ctx(), bucketAt(v1, both...)); err == nil {
+		t.Fatal("the answer was lost")
+	}
+	w.tap.OnCall(nil)
+	w.writes()
+	w.roll(v1)
+	w.wantWrites("UpdateService")
+	w.clock.Advance(10 * time.Minute)
+	w.rollAndFinish(v2)
+	w.writes()
+	w.roll(v1) // back again
+	w.wantWrites("UpdateService")
+}
+
+func TestALostAnswerToTheUpdateIsNotRepeated(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Operation == "UpdateService" {
+			return sim.Fault{Outcome: sim.Lost}
+		}
+		return sim.Fault{}
+	})
+	if err := w.consume.Roll(ctx(), bucketAt(v1, both...)); err == nil {
+		t.Fatal("the answer was lost")
+	}
+	w.tap.OnCall(nil)
+	w.wantSeen("", v1, false, v1)
+	w.writes()
+	w.roll(v1)
+	w.wantWrites()
+}
+
+func TestAFailedRolloutIsRememberedByWhatWasRolled(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 2, true)
+	w.rollAndFinish(v1)
+	w.broken[v2] = true
+	w.roll(v2)
+	w.until("a rollback", func(s plan.Seen) bool { return strings.Contains(s.Waiting, "rolling back") })
+	s := w.wantSeen("", v1, false, v1, v2)
+	if s.Failed == nil || s.Failed.Version != v2 || !strings.Contains(s.Waiting, "rolling back to app:2") || s.Foreign != "" {
+		t.Errorf("failed %+v, waiting %q, foreign %q", s.Failed, s.Waiting, s.Foreign)
+	}
+	w.clock.Advance(10 * time.Minute)
+	s = w.wantSeen(v1, "", true, v1)
+	if s.Failed == nil || s.Failed.Version != v2 || s.Failed.Rest != s.Rest || !strings.HasPrefix(s.Failed.Reason, "app:3: ") {
+		t.Fatalf("failed %+v with rest %s", s.Failed, s.Rest)
+	}
+
+	w.deploy(w.register("app:2", pinned(v1)...)) // a person fixes something: it may be tried again
+	w.clock.Advance(10 * time.Minute)
+	if fixed := w.wantSeen(v1, "", true, v1); fixed.Failed != nil || fixed.Rest == s.Rest {
+		t.Errorf("failed %+v", fixed.Failed)
+	}
+	w.broken[v2] = false
+	w.rollAndFinish(v2)
+	if s := w.status(); s.Failed != nil {
+		t.Errorf("failed %+v", s.Failed)
+	}
+}
+
+func TestTheFirstRolloutRollsBackToWhatWasThere(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1", "DB_URL="+bucketARN+":DB_URL::"), 1, true)
+	w.broken[v1] = true
+	w.roll(v1)
+	w.until("a rollback", func(s plan.Seen) bool { return strings.Contains(s.Waiting, "rolling back") })
+	s := w.status()
+	if s.Foreign != "" || s.Failed == nil || s.Unknown == "" || s.Settled {
+		t.Errorf("on the way back: %+v", s)
+	}
+	w.clock.Advance(10 * time.Minute)
+	s = w.wantSeen("", "", true)
+	if s.Failed == nil || s.Failed.Version != v1 || s.Failed.Rest != s.Rest {
+		t.Errorf("failed %+v", s.Failed)
+	}
+}
+
+func TestAFailedRolloutThatStays(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.rollAndFinish(v1)
+	must(t, second(w.client.UpdateService(ctx(), &sdk.UpdateServiceInput{
+		Cluster: aws.String("main"), Service: aws.String("api"),
+		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true}},
+	})))
+	w.broken[v2] = true
+	w.roll(v2)
+	w.clock.Advance(10 * time.Minute)
+	s := w.wantSeen("", "", false, v1, v2)
+	if s.Failed == nil || s.Failed.Version != v2 || s.Failed.Rest != s.Rest || !strings.Contains(s.Waiting, "failed and was not rolled back") {
+		t.Errorf("failed %+v, waiting %q", s.Failed, s.Waiting)
+	}
+	w.rollAndFinish(v3)
+}
+
+func TestSomebodyElsesRolloutIsNotSuperseded(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.rollAndFinish(v1)
+	w.deploy(w.register("app:2", pinned(v1)...))
+	s := w.wantSeen("", "", false, v1)
+	if s.Foreign != "a deployment of app:3, which rotary did not register, is in progress" {
+		t.Errorf("foreign: %q", s.Foreign)
+	}
+	w.writes()
+	if err := w.consume.Roll(ctx(), bucketAt(v2, both...)); err == nil || !strings.Contains(err.Error(), "app:3") {
+		t.Errorf("roll: %v", err)
+	}
+	w.wantWrites()
+	w.clock.Advance(10 * time.Minute)
+	w.wantSeen(v1, "", true, v1)
+	w.rollAndFinish(v2)
+	if got := *w.present().ContainerDefinitions[0].Image; got != "app:2" {
+		t.Errorf("the image is %s: the deployment before was undone", got)
+	}
+}
+
+func TestARollbackTargetIsInPlayAlthoughItsTasksAreGone(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.rollAndFinish(v1)
+	w.roll(v2)
+	w.until("v1's task drains", func(s plan.Seen) bool { return len(s.InPlay) == 2 && strings.Contains(s.Waiting, "1 of 1") })
+	w.roll(v3) // supersedes v2 before it was COMPLETED
+	w.broken[v3] = true
+	w.clock.Advance(25 * time.Second) // v1's task is gone, and yet v1 is where a rollback goes
+	w.wantSeen("", v3, false, v1, v2, v3)
+	w.clock.Advance(10 * time.Minute)
+	w.wantSeen(v1, "", true, v1)
+}
+
+func TestATaskThatIsStillStoppingIsSeen(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.rollAndFinish(v1)
+	w.roll(v2)
+	w.until("only a stopping task is left", func(s plan.Seen) bool { return !s.WaitTill.IsZero() })
+	s := w.wantSeen("", v2, false, v1, v2)
+	if !strings.Contains(s.Waiting, "still stopping") || s.WaitTill.After(w.clock.Now().Add(2*time.Minute)) {
+		t.Errorf("waiting %q till %s", s.Waiting, s.WaitTill)
+	}
+	w.clock.Advance(5 * time.Second)
+	w.wantSeen(v2, "", true, v2)
+}
+
+func TestALookThatDoesNotProveEnough(t *testing.T) {
+	mixed := []string{"API_KEY=" + bucketARN + ":API_KEY::" + v1, "DB_URL=" + bucketARN + ":DB_URL::" + v2}
+	for name, c := range map[string]struct {
+		secrets []string
+		desired int32
+		want    string
+	}{
+		"unpinned": {[]string{"DB_URL=" + bucketARN + ":DB_URL::"}, 1, "task definition app:1 does not pin a version for DB_URL"},
+		"mixed":    {mixed, 1, "task definition app:1 pins 2 versions of the bucket at once"},
+		"count 0":  {pinned(v1), 0, "its desired count is 0: no task proves what it would run"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.create(w.register("app:1", c.secrets...), c.desired, true)
+			if s := w.status(); s.Unknown != c.want || s.Running != "" || !s.Settled || s.Unread {
+				t.Errorf("unknown %q, running %q, settled %v", s.Unknown, s.Running, s.Settled)
+			}
+			w.roll(v3)
+			w.clock.Advance(10 * time.Minute)
+			if s := w.status(); c.desired > 0 && s.Running != v3 || !slices.Equal(s.InPlay, []string{v3}) {
+				t.Errorf("after a roll: running %q, in play %v", s.Running, s.InPlay)
+			}
+		})
+	}
+}
+
+func TestNoService(t *testing.T) {
+	w := newWorld(t)
+	for _, where := range []manifest.ECS{{Cluster: "main", Service: "api"}, {Cluster: "other", Service: "api"}} {
+		c := ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &where}, "dev", bucketARN)
+		s, err := c.Status(ctx())
+		if err != nil || !s.Unread || s.Unknown == "" || s.Consumer != "api" || s.Settled {
+			t.Errorf("%s: %v, %+v", where.Cluster, err, s)
+		}
+		if c.Roll(ctx(), bucketAt(v1, both...)) == nil || c.Withdraw(ctx(), []string{v1}) == nil {
+			t.Errorf("%s: something was done to a service that is not there", where.Cluster)
+		}
+	}
+}
+
+func TestAServiceThatECSDoesNotRoll(t *testing.T) {
+	w := newWorld(t)
+	must(t, second(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
+		Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(w.register("app:1", pinned(v1)...)), DesiredCount: aws.Int32(1),
+		DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeCodeDeploy},
+	})))
+	w.clock.Advance(time.Minute)
+	s := w.status()
+	if s.Unknown != "its deployments are made by CODE_DEPLOY, not by ECS's rolling update" || s.Foreign != s.Unknown || s.Running != "" {
+		t.Errorf("%+v", s)
+	}
+	w.writes()
+	if err := w.consume.Roll(ctx(), bucketAt(v2, both...)); err == nil {
+		t.Error("rolled")
+	}
+	w.wantWrites()
+}
+
+func TestAnswersThatDoNotCome(t *testing.T) {
+	reads := []string{"DescribeServices", "DescribeTaskDefinition", "ListServiceDeployments", "DescribeServiceDeployments", "DescribeServiceRevisions", "ListTasks", "DescribeTasks"}
+	for _, operation := range reads {
+		w := newWorld(t)
+		w.create(w.register("app:1"), 1, true)
+		w.roll(v1)
+		w.clock.Advance(20 * time.Second)
+		w.tap.OnCall(func(c sim.Call) sim.Fault {
+			if c.Operation == operation {
+				return sim.Fault{Outcome: sim.Denied}
+			}
+			return sim.Fault{}
+		})
+		if _, err := w.consume.Status(ctx()); err == nil || !strings.Contains(err.Error(), "main/api") || !strings.Contains(err.Error(), operation) {
+			t.Errorf("%s denied: %v", operation, err)
+		}
+	}
+}
+
+func TestADeploymentThatSlipsInIsNotUndone(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.rollAndFinish(v1)
+	next, once := w.register("app:2", pinned(v1)...), true
+	w.tap.OnCall(func(c sim.Call) sim.Fault { // between our last look and our update
+		if c.Operation == "UpdateService" && once {
+			once = false
+			w.deploy(next)
+		}
+		return sim.Fault{}
+	})
+	w.rollAndFinish(v2)
+	if got := *w.present().ContainerDefinitions[0].Image; got != "app:2" {
+		t.Errorf("the image is %s: somebody's deployment was undone", got)
+	}
+}
+
+func TestADeploymentBetweenTheLooksEndsTheRoll(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	next, once := w.register("app:2"), true
+	w.tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Operation == "RegisterTaskDefinition" && once {
+			once = false
+			w.deploy(next)
+		}
+		return sim.Fault{}
+	})
+	err := w.consume.Roll(ctx(), bucketAt(v1, both...))
+	if err == nil || !strings.Contains(err.Error(), "somebody deployed app:2 meanwhile") {
+		t.Fatalf("roll: %v", err)
+	}
+	w.tap.OnCall(nil)
+	w.clock.Advance(10 * time.Minute)
+	w.rollAndFinish(v1)
+	if got := *w.present().ContainerDefinitions[0].Image; got != "app:2" {
+		t.Errorf("the image is %s", got)
+	}
+}
+
+func TestRollRefusesAForeignEntry(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1", "DB_URL=arn:aws:ssm:us-east-1:111111111111:parameter/db"), 1, true)
+	w.writes()
+	err := w.consume.Roll(ctx(), bucketAt(v1, both...))
+	if err == nil || !strings.Contains(err.Error(), "already has DB_URL from secrets (arn:aws:ssm:") {
+		t.Errorf("roll: %v", err)
+	}
+	w.wantWrites()
+}
+
+func TestAnEntryChangedByHandIsDrift(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1", "DB_URL="+bucketARN+":API_KEY::"+v1, "API_KEY="+bucketARN+":API_KEY::"+v1), 1, true)
+	if s := w.status(); !slices.Equal(s.Drift, []string{"DB_URL"}) {
+		t.Errorf("drift %v", s.Drift)
+	}
+	w.rollAndFinish(v1)
+	if s := w.status(); len(s.Drift) != 0 {
+		t.Errorf("drift %v", s.Drift)
+	}
+}
+
+func TestWithdraw(t *testing.T) {
+	w := newWorld(t)
+	person := w.register("app:0", pinned(v1)...) // not ours to deregister
+	w.create(w.register("app:1"), 1, true)
+	w.rollAndFinish(v1)
+	w.rollAndFinish(v2)
+	old := "app:3"
+	w.writes()
+	must(t, w.consume.Withdraw(ctx(), []string{v1, v2}))
+	w.wantWrites("DeregisterTaskDefinition")
+	must(t, w.consume.Withdraw(ctx(), []string{v1, v2}))
+	w.wantWrites()
+	for td, want := range map[string]types.TaskDefinitionStatus{old: types.TaskDefinitionStatusInactive, person: types.TaskDefinitionStatusActive, "app:4": types.TaskDefinitionStatusActive} {
+		out, err := w.client.DescribeTaskDefinition(ctx(), &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(td)})
+		must(t, err)
+		if out.TaskDefinition.Status != want {
+			t.Errorf("%s is %s, want %s", td, out.TaskDefinition.Status, want)
+		}
+	}
+	w.roll(v1) // an INACTIVE revision is not reused
+	w.wantWrites("RegisterTaskDefinition", "UpdateService")
+}
+
+func TestWithdrawSparesWhatARollbackCouldReach(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.rollAndFinish(v1)
+	w.roll(v2)
+	w.writes()
+	must(t, w.consume.Withdraw(ctx(), []string{v1, v2}))
+	w.wantWrites()
+}
+
+func TestRollRefusesAnotherBucket(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	other := bucketAt(v1, both...)
+	other.ARN += "x"
+	for _, b := range []struct{ err error }{{w.consume.Roll(ctx(), other)}, {w.consume.Roll(ctx(), bucketAt("", both...))}} {
+		if b.err == nil {
+			t.Error("rolled")
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/go-cmp/cmp"
+
+	standin "github.com/rotary-secrets/rotary/internal/standin/ecs"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+const (
+	bucketARN = "arn:aws:secretsmanager:us-east-1:111111111111:secret:api-secrets-dev-AbCdEf"
+	v1        = "11111111-1111-4111-8111-111111111111"
+	v2        = "22222222-2222-4222-8222-222222222222"
+	v3        = "33333333-3333-4333-8333-333333333333"
+)
+
+// world is a stand-in with a cluster, a person who deploys, and the driver under test.
+type world struct {
+	t       *testing.T
+	clock   *sim.Clock
+	tap     *sim.Tap
+	client  *sdk.Client
+	consume *ecs.Service
+	broken  map[string]bool // images, and bucket versions, with which tasks do not start
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), broken: map[string]bool{}}
+	w.tap = sim.NewTap(w.clock)
+	svc := standin.New(standin.Config{
+		Clock: w.clock, Account: "111111111111", Region: "us-east-1",
+		Resolve: func(valueFrom string) (string, error) {
+			if w.broken[valueFrom[strings.LastIndex(valueFrom, ":")+1:]] {
+				return "", errors.New("retrieved secret from Secrets Manager did not contain json key")
+			}
+			return "value", nil
+		},
+		Images: func(image string) (standin.App, bool) { return standin.App{Crashes: w.broken[image]}, true },
+	})
+	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { svc.Wire().ServeCall(w.tap, w.clock, rw, r) })
+	w.client = sdk.New(sdk.Options{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""),
+		HTTPClient: &http.Client{Transport: sim.Transport{Handler: handler}}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
+	})
+	must(t, second(w.client.CreateCluster(ctx(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
+	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &manifest.ECS{Cluster: "main", Service: "api", Container: "app"}}, "dev", bucketARN)
+	return w
+}
+
+func ctx() context.Context { return context.Background() }
+
+func second[T any](_ T, err error) error { return err }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bucketAt is the bucket with these names in one version.
+func bucketAt(version string, names ...string) bucket.Bucket {
+	b := bucket.Bucket{Name: "api-secrets", Secret: "api-secrets-dev", ARN: bucketARN, Version: version, Values: map[string]secret.Value{}}
+	for _, n := range names {
+		b.Values[n] = secret.New("value")
+	}
+	return b
+}
+
+var both = []string{"DB_URL", "API_KEY"}
+
+// register is a person who registers a revision of family app with entries NAME=valueFrom.
+func (w *world) register(image string, secrets ...string) string {
+	w.t.Helper()
+	app := types.ContainerDefinition{Name: aws.String("app"), Image: aws.String(image), Environment: []types.KeyValuePair{{Name: aws.String("MODE"), Value: aws.String("a")}}}
+	for _, s := range secrets {
+		name, from, _ := strings.Cut(s, "=")
+		app.Secrets = append(app.Secrets, types.Secret{Name: aws.String(name), ValueFrom: aws.String(from)})
+	}
+	out, err := w.client.RegisterTaskDefinition(ctx(), &sdk.RegisterTaskDefinitionInput{
+		Family: aws.String("app"), ExecutionRoleArn: aws.String("role"), Cpu: aws.String("256"), Memory: aws.String("512"),
+		ContainerDefinitions: []types.ContainerDefinition{app, {
+			Name: aws.String("sidecar"), Image: aws.String("log:1"),
+			Secrets: []types.Secret{{Name: aws.String("DB_URL"), ValueFrom: aws.String("arn:aws:ssm:us-east-1:111111111111:parameter/db")}},
+		}},
+		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("core")}},
+	})
+	must(w.t, err)
+	return *out.TaskDefinition.TaskDefinitionArn
+}
+
+func (w *world) create(td string, desired int32, breaker bool) {
+	w.t.Helper()
+	must(w.t, second(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
+		Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(td), DesiredCount: aws.Int32(desired),
+		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: breaker, Rollback: breaker}},
+	})))
+	w.clock.Advance(3 * time.Minute)
+}
+
+// deploy is a person who deploys.
+func (w *world) deploy(td string) {
+	w.t.Helper()
+	must(w.t, second(w.client.UpdateService(ctx(), &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), TaskDefinition: aws.String(td)})))
+}
+
+func (w *world) roll(version string) {
+	w.t.Helper()
+	must(w.t, w.consume.Roll(ctx(), bucketAt(version, both...)))
+}
+
+// rollAndFinish rolls and waits until everything has settled.
+func (w *world) rollAndFinish(version string) {
+	w.t.Helper()
+	w.roll(version)
+	w.clock.Advance(10 * time.Minute)
+	if s := w.status(); !s.Settled || s.Running != version {
+		w.t.Fatalf("settled %v on %q: %s%s", s.Settled, s.Running, s.Waiting, s.Unknown)
+	}
+}
+
+func (w *world) status() plan.Seen {
+	w.t.Helper()
+	s, err := w.consume.Status(ctx())
+	must(w.t, err)
+	return s
+}
+
+// until advances the clock second by second until a look shows what is wanted.
+func (w *world) until(what string, shows func(plan.Seen) bool) {
+	w.t.Helper()
+	for range 600 {
+		if shows(w.status()) {
+			return
+		}
+		w.clock.Advance(time.Second)
+	}
+	w.t.Fatalf("not within ten minutes: %s", what)
+}
+
+// wantSeen compares the parts of Seen that say where a service stands.
+func (w *world) wantSeen(running, rollingTo string, settled bool, inPlay ...string) plan.Seen {
+	w.t.Helper()
+	s := w.status()
+	got := fmt.Sprintf("running %q, rolling to %q, settled %v, in play %v", s.Running, s.RollingTo, s.Settled, s.InPlay)
+	slices.Sort(inPlay)
+	want := fmt.Sprintf("running %q, rolling to %q, settled %v, in play %v", running, rollingTo, settled, inPlay)
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.t.Errorf("%s\n(waiting: %s; unknown: %s)", diff, s.Waiting, s.Unknown)
+	}
+	return s
+}
+
+// writes returns the operations since the last call that can change something.
+func (w *world) writes() []string {
+	var out []string
+	for _, c := range w.tap.Calls() {
+		if c.Write {
+			out = append(out, c.Operation)
+		}
+	}
+	w.tap.Reset()
+	return out
+}
+
+func (w *world) wantWrites(want ...string) {
+	w.t.Helper()
+	if diff := cmp.Diff(want, w.writes()); diff != "" {
+		w.t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
+// secrets returns container app's secrets in the service's present task definition.
+func (w *world) secrets() []string {
+	w.t.Helper()
+	var out []string
+	for _, s := range w.present().ContainerDefinitions[0].Secrets {
+		out = append(out, *s.Name+"="+*s.ValueFrom)
+	}
+	return out
+}
+
+func (w *world) present() *types.TaskDefinition {
+	w.t.Helper()
+	svc, err := w.client.DescribeServices(ctx(), &sdk.DescribeServicesInput{Cluster: aws.String("main"), Services: []string{"api"}})
+	must(w.t, err)
+	td, err := w.client.DescribeTaskDefinition(ctx(), &sdk.DescribeTaskDefinitionInput{TaskDefinition: svc.Services[0].TaskDefinition})
+	must(w.t, err)
+	return td.TaskDefinition
+}
+
+// pinned is what rotary writes for both names.
+func pinned(version string) []string {
+	return []string{"API_KEY=" + bucketARN + ":API_KEY::" + version, "DB_URL=" + bucketARN + ":DB_URL::" + version}
+}
