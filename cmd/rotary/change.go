@@ -41,7 +41,7 @@ func newChange(ctx context.Context, s *store.Store, source manifest.Source, give
 		if err != nil {
 			return c, err
 		}
-		c.before = content.Values
+		c.before = content
 	}
 	c.after, err = c.merge(given)
 	return c, err

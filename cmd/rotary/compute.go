@@ -31,6 +31,11 @@ func (c computeCmd) Run(a *app) error {
 	if err != nil {
 		return invalid{err}
 	}
+	for _, s := range env.Sources {
+		if _, given := sources[s.Name]; !given {
+			sources[s.Name] = bucket.Source{}
+		}
+	}
 	buckets, err := bucket.Compute(env, sources)
 	if err != nil {
 		return invalid{err}

@@ -91,12 +91,12 @@ func readObject(source manifest.Source, data []byte) (map[string]secret.Value, e
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range slices.Sorted(maps.Keys(parsed.Values)) {
+	for _, key := range slices.Sorted(maps.Keys(parsed)) {
 		if !slices.Contains(source.Keys, key) {
 			return nil, fmt.Errorf("source %s declares no key %s; it declares %v", source.Name, key, source.Keys)
 		}
 	}
-	return parsed.Values, nil
+	return parsed, nil
 }
 
 func (s *session) unchanged(source manifest.Source, err error) error {

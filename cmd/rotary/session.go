@@ -67,7 +67,7 @@ func (s *session) pass(accept []string, dryRun bool) reconcile.Pass {
 	secrets := store.New(s.secrets())
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open:     consume.Opener(s.cfg, consume.Endpoints{GitHub: os.Getenv("ROTARY_GITHUB_URL"), Vercel: os.Getenv("ROTARY_VERCEL_URL")}),
+		Open:     consume.Opener(s.cfg, consume.FromEnv(os.Getenv)),
 		Advancer: direct{s.env, secrets},
 	}
 }

@@ -24,7 +24,7 @@ import (
 func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	invoke := pipeline.New(env, lambda.NewFromConfig(cfg))
 	schedule := pipeline.NewSchedule(env, scheduler.NewFromConfig(cfg), os.Getenv("ROTARY_QUEUE_ARN"), os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
-	open := consume.Opener(cfg, consume.Endpoints{GitHub: os.Getenv("ROTARY_GITHUB_URL"), Vercel: os.Getenv("ROTARY_VERCEL_URL")})
+	open := consume.Opener(cfg, consume.FromEnv(os.Getenv))
 	return handler{
 		environment: env,
 		pass: func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Reason is why something is not done now. Tests, status, alarms and runbooks share these names.
@@ -198,12 +199,7 @@ func (s State) fedBy(source Source) []Bucket {
 }
 
 func (b Bucket) fedBy(source string) bool {
-	for _, o := range b.Want.Origin {
-		if o.Source == source {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool { return e.Source == source })
 }
 
 func (b Bucket) carriesAny(source Source) bool {
@@ -241,7 +237,7 @@ func (b Bucket) carries(source Source, v, bv Version) bool {
 		if kept && now.Equal(v.Values[key]) {
 			continue
 		}
-		if b.holds(bv, source.Name, key, v, sameRules && kept) {
+		if b.holds(bv, source.Name, key, v.Values[key], sameRules) {
 			return true
 		}
 	}
@@ -250,17 +246,20 @@ func (b Bucket) carries(source Source, v, bv Version) bool {
 
 // holds says whether bv holds v's value of key: under the names that the present rules give the key, or, where
 // they do not speak for bv, under any name.
-func (b Bucket) holds(bv Version, source, key string, v Version, sameRules bool) bool {
-	for name, value := range bv.Values {
-		o := b.Want.Origin[name]
-		if sameRules && (o.Source != source || o.Key != key) {
-			continue
-		}
-		if value.Equal(v.Values[key]) {
+func (b Bucket) holds(bv Version, source, key string, value secret.Value, sameRules bool) bool {
+	for name, held := range bv.Values {
+		if held.Equal(value) && (!sameRules || b.gives(name, source, key)) {
 			return true
 		}
 	}
 	return false
+}
+
+// gives says whether the present rules take a name's value from this key.
+func (b Bucket) gives(name, source, key string) bool {
+	return slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool {
+		return e.Name == name && e.Source == source && e.Key == key
+	})
 }
 
 func first(texts ...string) string {

@@ -179,11 +179,16 @@ func (b Bucket) lost(s State, current Version) []string {
 	var lost []string
 	for _, name := range slices.Sorted(maps.Keys(current.Values)) {
 		_, kept := b.Want.Values[name]
-		if !kept && slices.Contains(b.Possible, name) && !slices.Contains(s.AcceptRemovals, name) {
+		if !kept && b.possible(name) && !slices.Contains(s.AcceptRemovals, name) {
 			lost = append(lost, name)
 		}
 	}
 	return lost
+}
+
+// possible says whether the manifest gives the bucket this name.
+func (b Bucket) possible(name string) bool {
+	return slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool { return e.Name == name })
 }
 
 // hold puts HELD on the outgoing version and on everything in play, before AWSCURRENT moves away.
@@ -296,5 +301,14 @@ func changed(was, is map[string]secret.Value) []string {
 
 // sameNames compares without regard to case: GitHub stores names in upper case. nil means that the sink cannot tell.
 func sameNames(seen, want []string) bool {
-	return seen == nil || slices.EqualFunc(seen, want, strings.EqualFold)
+	return seen == nil || slices.Equal(upper(seen), upper(want))
+}
+
+func upper(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = strings.ToUpper(name)
+	}
+	slices.Sort(out)
+	return out
 }

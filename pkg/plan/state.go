@@ -35,8 +35,8 @@ type Source struct {
 
 // Bucket is what a pass has seen of one bucket, and what it should hold.
 type Bucket struct {
-	Want     bucket.Bucket // computed now; Want.Version is the id it has or would get
-	Possible []string      // every name that the manifest gives this bucket, with a value or without
+	Want    bucket.Bucket    // computed now; Want.Version is the id it has or would get
+	Entries []manifest.Entry // everything that the manifest gives this bucket, with a value or without
 	History
 	Consumers []Consumer // sorted by name
 }

@@ -75,11 +75,12 @@ func (l look) sources(ctx context.Context) ([]plan.Source, error) {
 		if err := l.unmoved(h); err != nil {
 			return nil, err
 		}
+		l.contents[s.Name] = bucket.Source{} // it exists, and holds nothing yet
 		if text, has := l.texts[s.Secret]; has {
 			if l.contents[s.Name], err = bucket.ParseSource(s.Name, []byte(secret.Reveal(text))); err != nil {
 				return nil, err
 			}
-			set(h, l.current[s.Secret], l.contents[s.Name].Values)
+			set(h, l.current[s.Secret], l.contents[s.Name])
 		}
 		sources = append(sources, plan.Source{Name: s.Name, With: s.Rotate.With, History: h})
 	}
@@ -100,7 +101,7 @@ func (l look) buckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket
 		return nil, err
 	}
 	var buckets []plan.Bucket
-	for _, want := range computed {
+	for i, want := range computed {
 		h, err := l.Store.Look(ctx, want.Secret)
 		if err != nil {
 			return nil, err
@@ -108,8 +109,8 @@ func (l look) buckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket
 		if err := l.unmoved(h); err != nil {
 			return nil, err
 		}
-		want.ARN, want.Version = h.ARN, bucket.Token(l.Environment, want.Name, versions(sources))
-		b := plan.Bucket{Want: want, Possible: bucket.Possible(l.Environment, want.Name), History: h}
+		want.ARN, want.Version = h.ARN, bucket.Token(l.Environment, l.Environment.Buckets[i], versions(sources))
+		b := plan.Bucket{Want: want, Entries: l.Environment.Entries(l.Environment.Buckets[i]), History: h}
 		if err := l.know(b, b.History, l.current[want.Secret], l.texts[want.Secret]); err != nil {
 			return nil, err
 		}
@@ -127,7 +128,7 @@ func (l look) know(b plan.Bucket, h plan.History, version string, text secret.Va
 	if err != nil {
 		return err
 	}
-	set(h, version, content.Values)
+	set(h, version, content)
 	return nil
 }
 
@@ -193,7 +194,7 @@ func (l look) opening(b plan.Bucket) Opening {
 // key finds the current value of a canonical key, whichever source declares it.
 func (l look) key(key string) secret.Value {
 	s, _ := l.Environment.SourceOf(key)
-	return l.contents[s.Name].Values[key]
+	return l.contents[s.Name][key]
 }
 
 func (l look) content(ctx context.Context, b plan.Bucket, version string) (map[string]secret.Value, error) {
@@ -204,8 +205,7 @@ func (l look) content(ctx context.Context, b plan.Bucket, version string) (map[s
 	if err != nil || !has {
 		return nil, err
 	}
-	source, err := bucket.ParseSource(b.Secret, []byte(secret.Reveal(text)))
-	return source.Values, err
+	return bucket.ParseSource(b.Secret, []byte(secret.Reveal(text)))
 }
 
 // owed reads what decides who still needs an owed credential: the owed versions, and every version of a bucket
@@ -250,7 +250,7 @@ func (l look) reveal(ctx context.Context, name string, h plan.History, v plan.Ve
 	if err != nil {
 		return err
 	}
-	set(h, v.ID, content.Values)
+	set(h, v.ID, content)
 	return nil
 }
 

@@ -235,6 +235,5 @@ func (j Job) read(ctx context.Context, h plan.History, version string) (Values, 
 	if !has {
 		return nil, fmt.Errorf("read version %s of %s: it has no value", plan.Short(version), j.Source.Name)
 	}
-	source, err := bucket.ParseSource(j.Source.Name, []byte(secret.Reveal(text)))
-	return source.Values, err
+	return bucket.ParseSource(j.Source.Name, []byte(secret.Reveal(text)))
 }

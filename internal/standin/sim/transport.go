@@ -27,9 +27,12 @@ func (t Transport) RoundTrip(req *http.Request) (resp *http.Response, err error)
 	}
 	rec := httptest.NewRecorder()
 	t.Handler.ServeHTTP(rec, in)
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
 	resp = rec.Result()
 	resp.Request = req
-	return resp, req.Context().Err()
+	return resp, nil
 }
 
 // inbound turns a client's request into what a server would see.

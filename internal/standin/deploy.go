@@ -1,0 +1,278 @@
+package standin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	eventbridgetypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// Config returns an AWS configuration with an account's credentials that reaches the world without sockets.
+func (w *World) Config(account, region string) aws.Config {
+	client, at := w.InMemory()
+	return aws.Config{
+		Region: region, HTTPClient: client, BaseEndpoint: aws.String(at.AWS), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(account, "secret", ""),
+	}
+}
+
+// Deployment is what infra deploys for an environment.
+type Deployment struct {
+	Environment *manifest.Environment
+	Manifest    []byte // rotary.yaml
+	Propagate   string // paths of the bootstraps
+	Rotate      string
+	At          Endpoints         // where the bootstraps reach the world
+	Env         map[string]string // on top of what a deployment sets
+	Dir         string            // an empty folder that stays until the world is closed
+}
+
+// Containers makes every source and bucket of an environment as an empty secret, as the first deploy does.
+func (w *World) Containers(ctx context.Context, env *manifest.Environment) error {
+	client := secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))
+	var names []string
+	for _, s := range env.Sources {
+		names = append(names, s.Secret)
+	}
+	for _, b := range env.Buckets {
+		names = append(names, b.Secret)
+	}
+	for _, name := range names {
+		_, err := client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
+			Name: &name, Tags: []smtypes.Tag{{Key: aws.String("Environment"), Value: &env.Name}},
+		})
+		if _, exists := errors.AsType[*smtypes.ResourceExistsException](err); err != nil && !exists {
+			return fmt.Errorf("create the container %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Pipeline deploys the queue, the Lambdas, the rules and the sweep.
+func (w *World) Pipeline(ctx context.Context, d Deployment) error {
+	if err := w.functions(d); err != nil {
+		return err
+	}
+	queue, err := w.queue(ctx, d.Environment)
+	if err != nil {
+		return err
+	}
+	region := w.Region(d.Environment.Account, d.Environment.Region)
+	region.Bus.Connect(queue, region.Lambda.ARN(d.Environment.PropagateFunction()), 10)
+	if err := w.rules(ctx, d.Environment, queue); err != nil {
+		return err
+	}
+	return w.sweep(ctx, d.Environment, queue)
+}
+
+func (w *World) functions(d Deployment) error {
+	env := map[string]string{
+		"AWS_ENDPOINT_URL": d.At.AWS, "ROTARY_ENVIRONMENT": d.Environment.Name,
+		"ROTARY_GITHUB_URL": d.At.GitHub, "ROTARY_VERCEL_URL": d.At.Vercel, "ROTARY_GITHUB_PAUSE": "off",
+		"ROTARY_QUEUE_ARN":          queueARN(d.Environment),
+		"ROTARY_SCHEDULER_ROLE_ARN": "arn:aws:iam::" + d.Environment.Account + ":role/rotary-" + d.Environment.Name + "-scheduler",
+	}
+	for key, value := range d.Env {
+		env[key] = value
+	}
+	host := w.Region(d.Environment.Account, d.Environment.Region).Lambda
+	for name, path := range map[string]string{d.Environment.PropagateFunction(): d.Propagate, "rotary-" + d.Environment.Name + "-rotate": d.Rotate} {
+		bootstrap, err := task(filepath.Join(d.Dir, name), path, d.Manifest)
+		if err != nil {
+			return err
+		}
+		f := lambdahost.Function{Name: name, Path: bootstrap, Env: env, Timeout: time.Minute}
+		if path == d.Propagate {
+			f.Concurrency = 1
+		} else {
+			f.Callers = []string{"secretsmanager.amazonaws.com"}
+		}
+		host.Register(f)
+	}
+	return nil
+}
+
+// task lays out what a Lambda's zip holds: the bootstrap and the manifest beside it.
+func task(dir, bootstrap string, manifestYAML []byte) (string, error) {
+	absolute, err := filepath.Abs(bootstrap)
+	if err != nil {
+		return "", fmt.Errorf("find the bootstrap %s: %w", bootstrap, err)
+	}
+	if _, err := os.Stat(absolute); err != nil {
+		return "", fmt.Errorf("find the bootstrap: %w; make build builds it", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("lay out a Lambda: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "rotary.yaml"), manifestYAML, 0o600); err != nil {
+		return "", fmt.Errorf("lay out a Lambda: %w", err)
+	}
+	link := filepath.Join(dir, "bootstrap")
+	if err := os.Symlink(absolute, link); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("lay out a Lambda: %w", err)
+	}
+	return link, nil
+}
+
+func queueARN(env *manifest.Environment) string {
+	return "arn:aws:sqs:" + env.Region + ":" + env.Account + ":" + env.Queue()
+}
+
+// DeadLetters is the name of the queue that takes what the propagate Lambda failed on too often.
+func DeadLetters(env *manifest.Environment) string { return "rotary-" + env.Name + "-dead.fifo" }
+
+func (w *World) queue(ctx context.Context, env *manifest.Environment) (arn string, err error) {
+	client := sqs.NewFromConfig(w.Config(env.Account, env.Region))
+	dead := DeadLetters(env)
+	redrive, err := json.Marshal(map[string]any{"deadLetterTargetArn": "arn:aws:sqs:" + env.Region + ":" + env.Account + ":" + dead, "maxReceiveCount": 5})
+	if err != nil {
+		return "", fmt.Errorf("create queue %s: %w", env.Queue(), err)
+	}
+	fifo := map[string]string{"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+	if _, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &dead, Attributes: fifo}); err != nil {
+		return "", fmt.Errorf("create queue %s: %w", dead, err)
+	}
+	_, err = client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(env.Queue()), Attributes: map[string]string{
+		"FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "360", "RedrivePolicy": string(redrive),
+	}})
+	if err != nil {
+		return "", fmt.Errorf("create queue %s: %w", env.Queue(), err)
+	}
+	return queueARN(env), nil
+}
+
+// rules wake the pipeline for the environment's own sources and services, and for nothing else.
+func (w *World) rules(ctx context.Context, env *manifest.Environment, queue string) error {
+	var names, services []string
+	for _, s := range env.Sources {
+		names = append(names, s.Secret)
+	}
+	for _, c := range env.Consumers {
+		if c.ECS != nil {
+			services = append(services, fmt.Sprintf("arn:aws:ecs:%s:%s:service/%s/%s", env.Region, env.Account, c.ECS.Cluster, c.ECS.Service))
+		}
+	}
+	patterns := map[string]any{
+		"rotary-" + env.Name + "-sources": map[string]any{
+			"source": []string{"aws.secretsmanager"}, "detail-type": []string{"Secret Label Updated"},
+			"detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": names},
+		},
+		"rotary-" + env.Name + "-services": map[string]any{
+			"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": services,
+		},
+	}
+	for name, pattern := range patterns {
+		if err := w.rule(ctx, env, name, pattern, queue); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) rule(ctx context.Context, env *manifest.Environment, name string, pattern any, queue string) error {
+	client := eventbridge.NewFromConfig(w.Config(env.Account, env.Region))
+	encoded, err := json.Marshal(pattern)
+	if err != nil {
+		return fmt.Errorf("create rule %s: %w", name, err)
+	}
+	if _, err := client.PutRule(ctx, &eventbridge.PutRuleInput{Name: &name, EventPattern: aws.String(string(encoded))}); err != nil {
+		return fmt.Errorf("create rule %s: %w", name, err)
+	}
+	_, err = client.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &name, Targets: []eventbridgetypes.Target{{
+		Id: aws.String("queue"), Arn: &queue, SqsParameters: &eventbridgetypes.SqsParameters{MessageGroupId: &env.Name},
+	}}})
+	if err != nil {
+		return fmt.Errorf("create rule %s: %w", name, err)
+	}
+	return nil
+}
+
+func (w *World) sweep(ctx context.Context, env *manifest.Environment, queue string) error {
+	client := scheduler.NewFromConfig(w.Config(env.Account, env.Region))
+	input := `{"rotary":"sweep","environment":"` + env.Name + `","execution":"<aws.scheduler.execution-id>"}`
+	_, err := client.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
+		Name: aws.String("rotary-" + env.Name + "-sweep"), ScheduleExpression: aws.String("rate(5 minutes)"),
+		FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
+		Target: &schedulertypes.Target{
+			Arn: &queue, Input: &input, RoleArn: aws.String("arn:aws:iam::" + env.Account + ":role/rotary-" + env.Name + "-scheduler"),
+			SqsParameters: &schedulertypes.SqsParameters{MessageGroupId: &env.Name},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("create the sweep of %s: %w", env.Name, err)
+	}
+	return nil
+}
+
+// Rotations turns rotation on for the sources that rotators in this build rotate, as the first deploy does after
+// the seed: without rotating anything at once.
+func (w *World) Rotations(ctx context.Context, env *manifest.Environment, rotators ...string) error {
+	client := secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))
+	host := w.Region(env.Account, env.Region).Lambda
+	for _, s := range env.Sources {
+		if !slices.Contains(rotators, s.Rotate.With) {
+			continue
+		}
+		rules := &smtypes.RotationRulesType{ScheduleExpression: aws.String("rate(365 days)")}
+		if every := time.Duration(s.Rotate.Every); every > 0 {
+			rules.ScheduleExpression = aws.String(fmt.Sprintf("rate(%d hours)", int(every.Hours())))
+			if every%(24*time.Hour) == 0 {
+				rules.ScheduleExpression = aws.String(fmt.Sprintf("rate(%d days)", int(every.Hours()/24)))
+			}
+		}
+		_, err := client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
+			SecretId: &s.Secret, RotationLambdaARN: aws.String(host.ARN("rotary-" + env.Name + "-rotate")),
+			RotationRules: rules, RotateImmediately: aws.Bool(false),
+		})
+		if err != nil {
+			return fmt.Errorf("turn rotation on for %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// Service starts an ECS service with a circuit breaker on an image, with no secret yet: rotary's first Roll adds them.
+func (w *World) Service(ctx context.Context, env *manifest.Environment, c manifest.Consumer, image string, desired int32) error {
+	client := ecs.NewFromConfig(w.Config(env.Account, env.Region))
+	if _, err := client.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &c.ECS.Cluster}); err != nil {
+		return fmt.Errorf("create cluster %s: %w", c.ECS.Cluster, err)
+	}
+	definition, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
+		Family: aws.String(c.ECS.Service + "-" + env.Name), Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: ecstypes.NetworkModeAwsvpc,
+		RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate},
+		ExecutionRoleArn:        aws.String("arn:aws:iam::" + env.Account + ":role/" + c.ECS.Service + "-" + env.Name + "-execution"),
+		ContainerDefinitions:    []ecstypes.ContainerDefinition{{Name: &c.ECS.Container, Image: &image, Essential: aws.Bool(true)}},
+	})
+	if err != nil {
+		return fmt.Errorf("register the first task definition of %s: %w", c.Name, err)
+	}
+	_, err = client.CreateService(ctx, &ecs.CreateServiceInput{
+		Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service, DesiredCount: &desired, TaskDefinition: definition.TaskDefinition.TaskDefinitionArn,
+		DeploymentConfiguration: &ecstypes.DeploymentConfiguration{
+			DeploymentCircuitBreaker: &ecstypes.DeploymentCircuitBreaker{Enable: true, Rollback: true},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("create service %s: %w", c.ECS.Service, err)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+// Package consume opens the driver of each kind of consumer.
+package consume
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/rotary-secrets/rotary/pkg/consume/drain"
+	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/consume/github"
+	"github.com/rotary-secrets/rotary/pkg/consume/vercel"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Endpoints says how sinks are reached. The zero value means the vendors' own addresses, over the network.
+type Endpoints struct {
+	GitHub    string
+	Vercel    string
+	Transport http.RoundTripper // instead of the network
+	NoPause   bool              // write to GitHub without a pause between writes: only where nobody counts them
+}
+
+// FromEnv reads where sinks are from environment variables: ROTARY_GITHUB_URL and ROTARY_VERCEL_URL replace the
+// vendors' addresses, and ROTARY_GITHUB_PAUSE=off drops the pause of a second between writes to GitHub, for servers
+// without github.com's limits on content.
+func FromEnv(get func(string) string) Endpoints {
+	return Endpoints{GitHub: get("ROTARY_GITHUB_URL"), Vercel: get("ROTARY_VERCEL_URL"), NoPause: get("ROTARY_GITHUB_PAUSE") == "off"}
+}
+
+// Opener returns what makes the driver of a consumer. It makes no call.
+func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
+	kinds := map[string]reconcile.Opener{
+		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment.Name, o.Bucket.ARN), nil
+		},
+		"github": at.github,
+		"vercel": at.vercel,
+		"drain": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+			return drain.New(c, o.Bucket, o.Now), nil
+		},
+	}
+	return func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+		return kinds[c.Kind()](c, o)
+	}
+}
+
+func (at Endpoints) github(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+	options := []github.Option{github.Previous(o.Content), github.Clock(func() time.Time { return o.Now }, at.pause)}
+	if at.GitHub != "" {
+		options = append(options, github.URL(at.GitHub))
+	}
+	if at.Transport != nil {
+		options = append(options, github.Transport(at.Transport))
+	}
+	appID := ""
+	if c.GitHub.AppID != "" {
+		appID = secret.Reveal(o.Key(c.GitHub.AppID))
+	}
+	return github.New(c, o.Environment.Name, o.Key(c.GitHub.Token), appID, options...)
+}
+
+func (at Endpoints) vercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+	var options []vercel.Option
+	if at.Vercel != "" {
+		options = append(options, vercel.WithBaseURL(at.Vercel))
+	}
+	if at.Transport != nil {
+		options = append(options, vercel.WithTransport(at.Transport))
+	}
+	if c.Vercel.DeployHook != "" {
+		options = append(options, vercel.WithDeployHook(o.Key(c.Vercel.DeployHook)))
+	}
+	return vercel.New(c, *o.Environment, o.Key(c.Vercel.Token), options...)
+}
+
+// pause waits between two writes to a sink that counts them.
+func (at Endpoints) pause(ctx context.Context, d time.Duration) error {
+	if at.NoPause {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
