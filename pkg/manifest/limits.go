@@ -66,8 +66,8 @@ const InjectBundle = "bundle"
 // POSIX: names of environment variables are letters, digits and _, and do not start with a digit.
 var variableShape = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
 
-// unsafe names change how a process starts, or what it runs. No bucket may set one.
-func unsafe() []string {
+// startNames change how a process starts, or what it runs. No bucket may set one.
+func startNames() []string {
 	return []string{
 		"PATH", "HOME", "SHELL", "IFS", "ENV", "BASH_ENV", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT",
 		"DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH", "NODE_OPTIONS", "PYTHONPATH", "PYTHONSTARTUP", "PERL5OPT",
@@ -81,7 +81,7 @@ func (l Limit) Refuses(name string) string {
 	switch {
 	case !variableShape.MatchString(name):
 		return "is not a name for an environment variable (letters, digits and _, no digit first)"
-	case slices.Contains(unsafe(), name):
+	case slices.Contains(startNames(), name):
 		return "changes how a process starts"
 	case slices.Contains(l.Names, name):
 		return "is a name that " + sink(l.Kind) + " reserves"

@@ -1,0 +1,139 @@
+package bucket_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// texts are test values, made up, so a difference may be shown.
+func texts(values map[string]secret.Value) map[string]string {
+	out := map[string]string{}
+	for name, value := range values {
+		out[name] = secret.Reveal(value)
+	}
+	return out
+}
+
+func TestASourceKeepsItsTextsExactly(t *testing.T) {
+	source, err := bucket.ParseSource("s", []byte(`
+		{"TEXT": " a\n\"b\" <&> é \ud83d\ude00 \\ud800 ", "EMPTY": "", "NUMBER": 123456789, "LONG": 12345678901234567890123, "EXP": 1.23456789e+08,
+		 "ZERO": -0.0, "YES": true, "NO": false, "JSON": "{\"a\": [1, null]}"} `))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"TEXT": " a\n\"b\" <&> é 😀 \\ud800 ", "EMPTY": "", "NUMBER": "123456789", "LONG": "12345678901234567890123", "EXP": "1.23456789e+08",
+		"ZERO": "-0.0", "YES": "true", "NO": "false", "JSON": `{"a": [1, null]}`,
+	}
+	if diff := cmp.Diff(want, texts(source)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if empty, err := bucket.ParseSource("s", []byte("{}")); err != nil || empty == nil || len(empty) != 0 {
+		t.Error("{} is not a source without values")
+	}
+}
+
+func TestASourceThatIsRefused(t *testing.T) {
+	const canary = "hunter2hunter2"
+	for name, c := range map[string]struct{ text, want string }{
+		"empty":             {"", "is not a JSON object"},
+		"not an object":     {`["` + canary + `"]`, "is not a JSON object"},
+		"a text":            {`"` + canary + `"`, "is not a JSON object"},
+		"not JSON":          {canary, "is not a JSON object"},
+		"dotenv":            {"KEY=" + canary, "is not a JSON object"},
+		"null":              {`{"A": "` + canary + `", "B": null}`, `key "B" is null`},
+		"list":              {`{"B": ["` + canary + `"]}`, `key "B" is a list or an object`},
+		"object":            {`{"B": {"` + canary + `": 1}}`, `key "B" is a list or an object`},
+		"twice":             {`{"B": "` + canary + `", "B": "` + canary + `"}`, `key "B" stands twice`},
+		"twice, escaped":    {`{"B": "` + canary + `", "\u0042": "x"}`, `key "B" stands twice`},
+		"byte order mark":   {"\ufeff" + `{"B": "` + canary + `"}`, "byte order mark"},
+		"NUL":               {`{"B": "` + canary + `\u0000"}`, `key "B" holds a NUL`},
+		"raw NUL":           {"{\"B\": \"" + canary + "\x00\"}", "is not valid JSON"},
+		"trailing":          {`{"B": "x"} ` + canary, "something follows"},
+		"trailing object":   {`{"B": "x"}{"B": "` + canary + `"}`, "something follows"},
+		"unterminated":      {`{"B": "` + canary, "is not valid JSON"},
+		"unclosed":          {`{"B": "` + canary + `"`, "is not valid JSON"},
+		"bare word":         {`{"B": ` + canary + `}`, "is not valid JSON"},
+		"trailing comma":    {`{"B": "` + canary + `",}`, "is not valid JSON"},
+		"bad number":        {`{"B": 01}`, "is not valid JSON"},
+		"bad escape":        {`{"B": "\q` + canary + `"}`, "is not valid JSON"},
+		"not UTF-8":         {"{\"B\": \"" + canary + "\xff\"}", "is not UTF-8"},
+		"half a surrogate":  {`{"B": "` + canary + `\ud800"}`, "surrogate"},
+		"low surrogate":     {`{"B": "` + canary + `\udc00\ud800"}`, "surrogate"},
+		"unpaired":          {`{"B": "\ud800\u0041` + canary + `"}`, "surrogate"},
+		"value in a key":    {`{"PASSWORD=` + canary + `": null}`, "not shown"},
+		"number as a key":   {`{1: "` + canary + `"}`, "is not valid JSON"},
+		"comment":           {`{/* ` + canary + ` */}`, "is not valid JSON"},
+		"missing separator": {`{"A" "` + canary + `"}`, "is not valid JSON"},
+	} {
+		_, err := bucket.ParseSource("vendors", []byte(c.text))
+		switch {
+		case err == nil:
+			t.Errorf("%s: accepted", name)
+		case strings.Contains(err.Error(), canary):
+			t.Errorf("%s: the error quotes the input", name)
+		case !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "source vendors"):
+			t.Errorf("%s: the error does not say %q of the source: %v", name, c.want, err)
+		}
+	}
+}
+
+// FuzzParseSource: accepted input is JSON that encoding/json reads as the same object, and survives Encode; a
+// refusal quotes no long piece of the input.
+func FuzzParseSource(f *testing.F) {
+	for _, text := range []string{`{}`, `{"A":"b"}`, `{"A":1e9,"B":true}`, `{"A":"\ud83d\ude00"}`, `{"A":"\ud800"}`, `{"A":null}`, `{"A":"\u0000"}`, `{"A":1}x`, "\ufeff{}", `[`, `{"A":"\\ud800"}`, `{"a":"b","a":"c"}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		source, err := bucket.ParseSource("s", data)
+		if err != nil {
+			return
+		}
+		var reference map[string]any
+		if json.Unmarshal(data, &reference) != nil || len(reference) != len(source) {
+			t.Fatal("accepts what encoding/json does not, or reads another object")
+		}
+		for key, value := range source {
+			text := secret.Reveal(value)
+			if want, isText := reference[key].(string); isText && want != text {
+				t.Fatal("reads another text")
+			}
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				t.Fatal("accepts a value that is no text")
+			}
+		}
+		again, err := bucket.ParseSource("s", []byte(secret.Reveal(bucket.Encode(source))))
+		if err != nil || !cmp.Equal(source, again) {
+			t.Fatal("does not survive Encode")
+		}
+	})
+}
+
+func TestEncodeIsCanonical(t *testing.T) {
+	values := map[string]secret.Value{"B": secret.New("<a href=\"x\">&\n\u2028é"), "A": secret.New("1"), "a": secret.New("")}
+	if got, want := secret.Reveal(bucket.Encode(values)), `{"A":"1","B":"<a href=\"x\">&\n\u2028é","a":""}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := secret.Reveal(bucket.Encode(nil)); got != "{}" {
+		t.Errorf("no values: %s", got)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		values := map[string]secret.Value{}
+		for i, text := range rapid.SliceOf(rapid.String()).Draw(t, "texts") {
+			values[fmt.Sprintf("K%d", i)] = secret.New(strings.ReplaceAll(text, "\x00", ""))
+		}
+		again, err := bucket.ParseSource("s", []byte(secret.Reveal(bucket.Encode(values))))
+		if err != nil || !cmp.Equal(map[string]secret.Value(again), values) {
+			t.Fatal("a bucket does not survive encoding")
+		}
+	})
+}
