@@ -1,0 +1,81 @@
+package stage
+
+import (
+	"github.com/rotary-secrets/rotary/internal/standin/ecs"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// App is what a healthy image of a consumer does: it presents every value it gets from a source to whatever accepts
+// that value. Where it reads both keys of a symmetric secret, it verifies instead.
+func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
+	app := ecs.App{Presents: presents(env, c)}
+	for _, s := range env.Sources {
+		if s.Rotate.Also == "" {
+			continue
+		}
+		if also := names(env, c, s.Rotate.Also); len(also) > 0 {
+			accepted := append(names(env, c, sent(s)), also...)
+			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, sent(s)), Env: accepted})
+		}
+	}
+	return app
+}
+
+// presents lists what a consumer shows: every name that carries a source's key, but not the second key of a symmetric
+// secret, which is only accepted, nor a random value that nobody but its readers knows.
+func presents(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
+	var shown []ecs.Presents
+	for _, s := range env.Sources {
+		if s.Rotate.With == manifest.Random && s.Rotate.Also == "" {
+			continue
+		}
+		for _, key := range s.Keys {
+			if key == s.Rotate.Also {
+				continue
+			}
+			for _, name := range names(env, c, key) {
+				shown = append(shown, ecs.Presents{Env: name, Target: Target(env, key)})
+			}
+		}
+	}
+	return shown
+}
+
+// names are the names under which a consumer's bucket has a canonical key.
+func names(env *manifest.Environment, c manifest.Consumer, key string) []string {
+	b, _ := env.Bucket(c.Bucket)
+	var out []string
+	for _, e := range env.Entries(b) {
+		if e.Key == key {
+			out = append(out, e.Name)
+		}
+	}
+	return out
+}
+
+// Target names what accepts a key's value.
+func Target(env *manifest.Environment, key string) string { return key + "@" + env.Name }
+
+// symmetric lists the targets that are made of those who verify.
+func symmetric(env *manifest.Environment) []string {
+	var targets []string
+	for _, s := range env.Sources {
+		if s.Rotate.Also != "" {
+			targets = append(targets, Target(env, sent(s)))
+		}
+	}
+	return targets
+}
+
+// sent is the key of a symmetric secret that is sent.
+func sent(s manifest.Source) string {
+	if s.Rotate.Key != "" {
+		return s.Rotate.Key
+	}
+	for _, key := range s.Keys {
+		if key != s.Rotate.Also {
+			return key
+		}
+	}
+	return ""
+}

@@ -1,0 +1,241 @@
+// Package stage sets a manifest's environment up on the stand-in as the first deploy does on AWS: containers, seed,
+// pipeline, schedules, services. Every consumer presents what it runs with to targets that accept or refuse it, so
+// a credential that dies too early, or a key that is missing, is seen to break somebody.
+package stage
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/ecs"
+	"github.com/rotary-secrets/rotary/internal/standin/vercel"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Config says what is set up.
+type Config struct {
+	Manifest    []byte // rotary.yaml
+	Environment string
+	Lambdas     string                // folder with propagate/bootstrap and rotate/bootstrap; "" deploys no pipeline
+	Dir         string                // an empty folder that outlives the stage
+	Log         io.Writer             // gets what the Lambdas print; may be nil
+	Start       time.Time             // default: 1 January 2026, 9 o'clock
+	OnRefusal   func(standin.Refusal) // may be nil
+	Unseeded    []string              // sources that stay empty
+}
+
+// Stage is an environment on the stand-in.
+type Stage struct {
+	*standin.World
+	Env    *manifest.Environment
+	At     standin.Endpoints
+	Values map[string]map[string]string // what was put into each source, latest; every one is a canary
+
+	stop func()
+}
+
+// Image is the first image of a consumer's service.
+func Image(consumer string) string { return consumer + ":1" }
+
+// Open sets the environment up and returns before anything has been reconciled. Close it.
+func Open(ctx context.Context, c Config) (*Stage, error) {
+	file, err := manifest.Parse("rotary.yaml", c.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	env, err := file.Environment(c.Environment)
+	if err != nil {
+		return nil, err
+	}
+	if c.Start.IsZero() {
+		c.Start = time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
+	}
+	s := &Stage{Env: env, Values: map[string]map[string]string{}}
+	s.World = standin.New(standin.Config{Start: c.Start, Images: images(env), Symmetric: symmetric(env), Log: c.Log, OnRefusal: c.OnRefusal})
+	if s.At, s.stop, err = s.Listen(); err != nil {
+		return nil, err
+	}
+	if err := s.deploy(ctx, c); err != nil {
+		return nil, fmt.Errorf("set up %s on the stand-in: %w", env.Name, err)
+	}
+	return s, nil
+}
+
+// Close ends everything the stage started.
+func (s *Stage) Close() error {
+	s.stop()
+	return s.World.Close()
+}
+
+// deploy is the first deploy: containers, seed, pipeline, schedules, services.
+func (s *Stage) deploy(ctx context.Context, c Config) error {
+	if err := s.Containers(ctx, s.Env); err != nil {
+		return err
+	}
+	if err := s.sinks(); err != nil {
+		return err
+	}
+	for _, source := range s.Env.Sources {
+		if slices.Contains(c.Unseeded, source.Name) {
+			continue
+		}
+		if err := s.Put(ctx, source.Name, s.seed(source)); err != nil {
+			return err
+		}
+	}
+	for _, consumer := range s.Env.Consumers {
+		if consumer.ECS == nil {
+			continue
+		}
+		if err := s.Service(ctx, s.Env, consumer, Image(consumer.Name), 2); err != nil {
+			return err
+		}
+	}
+	if c.Lambdas == "" {
+		return nil
+	}
+	return s.pipeline(ctx, c)
+}
+
+func (s *Stage) pipeline(ctx context.Context, c Config) error {
+	err := s.Pipeline(ctx, standin.Deployment{
+		Environment: s.Env, Manifest: c.Manifest, At: s.At, Dir: c.Dir,
+		Propagate: filepath.Join(c.Lambdas, "propagate", "bootstrap"), Rotate: filepath.Join(c.Lambdas, "rotate", "bootstrap"),
+	})
+	if err != nil {
+		return err
+	}
+	return s.Rotations(ctx, s.Env, manifest.Random)
+}
+
+// Put puts values into a source by the plain SDK call, as a person or another tool would, and lets its targets
+// accept them. Keys that are not given keep their value.
+func (s *Stage) Put(ctx context.Context, source string, values map[string]string) error {
+	declared, known := s.Env.Source(source)
+	if !known {
+		return fmt.Errorf("environment %s has no source %s", s.Env.Name, source)
+	}
+	if s.Values[source] == nil {
+		s.Values[source] = map[string]string{}
+	}
+	maps.Copy(s.Values[source], values)
+	text := map[string]secret.Value{}
+	for key, value := range s.Values[source] {
+		text[key] = secret.New(value)
+		s.Targets.Accept(Target(s.Env, key), value)
+	}
+	_, err := s.Secrets().PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+		SecretId: &declared.Secret, SecretString: aws.String(secret.Reveal(bucket.Encode(text))),
+	})
+	if err != nil {
+		return fmt.Errorf("put into %s: %w", source, err)
+	}
+	return nil
+}
+
+// Secrets returns a genuine client of the environment's Secrets Manager.
+func (s *Stage) Secrets() *secretsmanager.Client {
+	return secretsmanager.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
+}
+
+// seed makes a first value for every key of a source.
+func (s *Stage) seed(source manifest.Source) map[string]string {
+	values := map[string]string{}
+	for _, key := range source.Keys {
+		values[key] = s.first(key)
+	}
+	if also := source.Rotate.Also; also != "" {
+		values[also] = values[sent(source)]
+	}
+	return values
+}
+
+// first keeps what a sink already knows: its tokens.
+func (s *Stage) first(key string) string {
+	for _, held := range s.Values {
+		if value, has := held[key]; has {
+			return value
+		}
+	}
+	return Canary(key)
+}
+
+// Canary makes a value that can be found wherever it leaks to.
+func Canary(key string) string {
+	b := make([]byte, 24)
+	_, _ = rand.Read(b)
+	return "canary-" + base64.RawURLEncoding.EncodeToString(b) + "-" + key[max(0, len(key)-4):]
+}
+
+// sinks makes the repositories and projects that the manifest names, and the tokens that reach them.
+func (s *Stage) sinks() error {
+	known := map[string]string{}
+	for _, c := range s.Env.Consumers {
+		switch {
+		case c.GitHub != nil:
+			if err := s.repository(c, known); err != nil {
+				return err
+			}
+		case c.Vercel != nil:
+			if known[c.Vercel.Token] == "" {
+				known[c.Vercel.Token] = Canary(c.Vercel.Token)
+			}
+			s.Vercel.AddToken(known[c.Vercel.Token], c.Vercel.Team)
+			s.project(c)
+		}
+	}
+	s.Values[""] = known // no source yet: seed finds them there
+	return nil
+}
+
+func (s *Stage) repository(c manifest.Consumer, known map[string]string) error {
+	s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
+	if c.GitHub.AppID == "" {
+		known[c.GitHub.Token] = Canary(c.GitHub.Token)
+		s.GitHub.AddToken(known[c.GitHub.Token], c.GitHub.Repository)
+		return nil
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return fmt.Errorf("make a GitHub App's key: %w", err)
+	}
+	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
+	known[c.GitHub.Token], known[c.GitHub.AppID] = string(pem.EncodeToMemory(block)), "4711"
+	s.GitHub.AddApp(4711, &key.PublicKey, c.GitHub.Repository)
+	return nil
+}
+
+func (s *Stage) project(c manifest.Consumer) {
+	p := vercel.Project{Name: c.Vercel.Project, Team: c.Vercel.Team, RepoID: 1296269, Head: "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689", Domain: c.Vercel.Project + ".example.com"}
+	for _, shown := range presents(s.Env, c) {
+		p.Presents = append(p.Presents, vercel.Presented(shown))
+	}
+	s.Vercel.AddProject(p)
+}
+
+// images says what every service's first image does.
+func images(env *manifest.Environment) map[string]ecs.App {
+	apps := map[string]ecs.App{}
+	for _, c := range env.Consumers {
+		if c.ECS != nil {
+			apps[Image(c.Name)] = App(env, c)
+		}
+	}
+	return apps
+}
