@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -91,6 +92,7 @@ func (s *Service) rollout(sv *service, d *deployment, state, reason string) {
 func (s *Service) step(sv *service) {
 	s.forget()
 	p := sv.primary()
+	sv.deployments = slices.DeleteFunc(sv.deployments, func(d *deployment) bool { return d != p && d.rollout != "FAILED" && s.gone(d) })
 	up := s.in(p, running)
 	switch {
 	case p.rollout == "FAILED":
@@ -106,6 +108,11 @@ func (s *Service) step(sv *service) {
 	}
 }
 
+// gone says whether a deployment has no task left that counts.
+func (s *Service) gone(d *deployment) bool {
+	return len(s.in(d, starting))+len(s.in(d, running))+len(s.in(d, draining)) == 0
+}
+
 // replace ends every other deployment, and completes p when none is left.
 func (s *Service) replace(sv *service, p *deployment) {
 	left := []*deployment{p}
@@ -113,7 +120,7 @@ func (s *Service) replace(sv *service, p *deployment) {
 		for _, t := range s.in(d, running) {
 			s.drain(sv, t)
 		}
-		if len(s.in(d, draining)) > 0 {
+		if !s.gone(d) {
 			left = append(left, d)
 		}
 	}

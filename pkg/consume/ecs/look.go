@@ -24,6 +24,7 @@ type look struct {
 	absent     string // why there is no service to look at, in words
 	incomplete string // what ECS could not tell, in words
 	service    types.Service
+	since      string                    // the newest service deployment that is listed
 	stragglers []types.Task              // tasks of other revisions that have not stopped
 	attempts   []types.ServiceDeployment // newest first; down to the last that succeeded while anything is unfinished, else the newest if it failed
 	targets    map[string]string         // service revision → task definition, for every revision in attempts
@@ -173,6 +174,9 @@ func (s *Service) readAttempts(ctx context.Context, l *look) error {
 	if err != nil {
 		return err
 	}
+	if len(briefs) > 0 {
+		l.since = aws.ToString(briefs[0].ServiceDeploymentArn)
+	}
 	arns, complete := matter(briefs, l.quietRollout() && len(l.stragglers) == 0)
 	if !complete {
 		l.incomplete = fmt.Sprintf("no service deployment among the newest %d succeeded: what the service could roll back to is not known", maxAttempts)
@@ -194,7 +198,13 @@ func (s *Service) readAttempts(ctx context.Context, l *look) error {
 	slices.SortFunc(l.attempts, func(a, b types.ServiceDeployment) int {
 		return aws.ToTime(b.CreatedAt).Compare(aws.ToTime(a.CreatedAt))
 	})
-	return s.readTargets(ctx, l)
+	var revisions []string
+	for _, a := range l.attempts {
+		revisions = append(revisions, revisionsOf(a)...)
+	}
+	targets, untold, err := s.targets(ctx, revisions)
+	l.targets, l.incomplete = targets, first(l.incomplete, untold)
+	return err
 }
 
 // briefs lists the service's deployments of the last 90 days, newest first.
@@ -245,26 +255,24 @@ func ended(s types.ServiceDeploymentStatus) bool {
 	return completed(s) || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusRollbackFailed
 }
 
-// readTargets learns the task definition of every service revision in the attempts.
-func (s *Service) readTargets(ctx context.Context, l *look) error {
-	var arns []string
-	for _, a := range l.attempts {
-		arns = append(arns, revisionsOf(a)...)
-	}
-	slices.Sort(arns)
-	for chunk := range slices.Chunk(slices.Compact(arns), maxAttempts) {
+// targets learns the task definition of service revisions; untold says in words what ECS did not tell.
+func (s *Service) targets(ctx context.Context, revisions []string) (tds map[string]string, untold string, err error) {
+	tds = map[string]string{}
+	revisions = slices.Clone(revisions)
+	slices.Sort(revisions)
+	for chunk := range slices.Chunk(slices.Compact(revisions), maxAttempts) {
 		out, err := s.client.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk})
 		if err != nil {
-			return err
+			return nil, "", err
 		}
 		for _, f := range out.Failures {
-			l.incomplete = fmt.Sprintf("ECS does not describe service revision %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
+			untold = fmt.Sprintf("ECS does not describe service revision %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
 		}
 		for _, r := range out.ServiceRevisions {
-			l.targets[aws.ToString(r.ServiceRevisionArn)] = aws.ToString(r.TaskDefinition)
+			tds[aws.ToString(r.ServiceRevisionArn)] = aws.ToString(r.TaskDefinition)
 		}
 	}
-	return nil
+	return tds, untold, nil
 }
 
 // revisionsOf returns the service revisions that an attempt tries, goes back to and, unless it is through, starts from.

@@ -108,11 +108,13 @@ func (s *Service) roll(ctx context.Context, b bucket.Bucket) error {
 	if why := l.refusal(); why != "" {
 		return errors.New(why)
 	}
-	return s.rollFrom(ctx, l.service, l.primaryRevision(), b)
+	return s.rollFrom(ctx, l, b)
 }
 
-// rollFrom derives from base, deploys, and derives again from whatever slipped in between the look and the update.
-func (s *Service) rollFrom(ctx context.Context, was types.Service, base revision, b bucket.Bucket) error {
+// rollFrom derives from what the service has, deploys, and derives again from whatever slipped in between the look
+// and the update: it would be undone otherwise.
+func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
+	was, since, base := l.service, l.since, l.primaryRevision()
 	for range tries {
 		arn, err := s.derive(ctx, base, b)
 		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) {
@@ -122,14 +124,18 @@ func (s *Service) rollFrom(ctx context.Context, was types.Service, base revision
 		if err != nil {
 			return err
 		}
-		slipped, some := slippedIn(was, is)
-		if !some {
+		listed, newest, err := s.listedSince(ctx, since, arn)
+		if err != nil {
+			return err
+		}
+		slipped := first(slippedIn(was, is), listed)
+		if slipped == "" {
 			return nil
 		}
 		if base, err = s.revision(ctx, slipped); err != nil {
 			return err
 		}
-		was = is
+		was, since = is, newest
 	}
 	return fmt.Errorf("%d times in a row somebody else deployed at the same moment: the next pass tries again", tries)
 }
@@ -191,14 +197,41 @@ func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (ty
 }
 
 // slippedIn returns the task definition of a deployment that was not there before and that the newest one superseded.
-func slippedIn(was, is types.Service) (arn string, some bool) {
+func slippedIn(was, is types.Service) string {
 	for _, d := range is.Deployments[1:] {
 		known := slices.ContainsFunc(was.Deployments, func(w types.Deployment) bool { return aws.ToString(w.Id) == aws.ToString(d.Id) })
 		if !known {
-			return aws.ToString(d.TaskDefinition), true
+			return aws.ToString(d.TaskDefinition)
 		}
 	}
-	return "", false
+	return ""
+}
+
+// listedSince returns the task definition of the service deployment right before ours, if it was made after since:
+// one that is superseded before it has tasks may be gone from the service's deployments. newest is the newest listed.
+func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped, newest string, err error) {
+	briefs, err := s.briefs(ctx)
+	if err != nil || len(briefs) == 0 {
+		return "", "", err
+	}
+	var made []string
+	for _, b := range briefs {
+		if aws.ToString(b.ServiceDeploymentArn) == since {
+			break
+		}
+		made = append(made, aws.ToString(b.TargetServiceRevisionArn))
+	}
+	newest = aws.ToString(briefs[0].ServiceDeploymentArn)
+	if len(made) < 2 {
+		return "", newest, nil
+	}
+	targets, _, err := s.targets(ctx, made)
+	for i := range made[1:] {
+		if targets[made[i]] == ours {
+			return targets[made[i+1]], newest, err
+		}
+	}
+	return "", newest, err
 }
 
 // Withdraw deregisters the ACTIVE revisions of the service's family that rotary registered and that pin one of these

@@ -101,6 +101,33 @@ func TestARevisionThatIsThereAlreadyIsReused(t *testing.T) {
 	w.wantWrites("UpdateService")
 }
 
+func TestARevisionThatSomebodyElseRegisteredIsNotOurs(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1", pinned(v1)...), 1, true)
+	w.writes()
+	w.roll(v1) // it is right as it is
+	w.wantWrites()
+	w.register("app:1", pinned(v2)...)
+	w.writes()
+	w.roll(v2)
+	w.wantWrites("RegisterTaskDefinition", "UpdateService")
+	if s := w.status(); s.Foreign != "" || s.RollingTo != v2 {
+		t.Errorf("foreign %q, rolling to %q", s.Foreign, s.RollingTo)
+	}
+}
+
+func TestATaskThatDiedProvesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 2, true)
+	w.rollAndFinish(v1)
+	tasks, err := w.client.ListTasks(ctx(), &sdk.ListTasksInput{Cluster: aws.String("main"), ServiceName: aws.String("api")})
+	must(t, err)
+	must(t, second(w.client.StopTask(ctx(), &sdk.StopTaskInput{Cluster: aws.String("main"), Task: aws.String(tasks.TaskArns[0])})))
+	w.wantSeen("", v1, false, v1)
+	w.clock.Advance(time.Minute)
+	w.wantSeen(v1, "", true, v1)
+}
+
 func TestALostAnswerToTheUpdateIsNotRepeated(t *testing.T) {
 	w := newWorld(t)
 	w.create(w.register("app:1"), 1, true)
@@ -212,11 +239,13 @@ func TestARollbackTargetIsInPlayAlthoughItsTasksAreGone(t *testing.T) {
 	w.rollAndFinish(v1)
 	w.roll(v2)
 	w.until("v1's task drains", func(s plan.Seen) bool { return len(s.InPlay) == 2 && strings.Contains(s.Waiting, "1 of 1") })
+	w.broken[v3], w.broken[v4] = true, true
 	w.roll(v3) // supersedes v2 before it was COMPLETED
-	w.broken[v3] = true
-	w.clock.Advance(25 * time.Second) // v1's task is gone, and yet v1 is where a rollback goes
-	w.wantSeen("", v3, false, v1, v2, v3)
-	w.clock.Advance(10 * time.Minute)
+	w.clock.Advance(25 * time.Second)
+	w.roll(v4)
+	w.clock.Advance(5 * time.Second) // nothing of v1 is left among tasks and deployments, and yet a rollback goes there
+	w.wantSeen("", v4, false, v1, v2, v3, v4)
+	w.clock.Advance(20 * time.Minute)
 	w.wantSeen(v1, "", true, v1)
 }
 
