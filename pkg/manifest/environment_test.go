@@ -161,7 +161,10 @@ func TestDurations(t *testing.T) {
 			t.Errorf("%q is read as a duration", text)
 		}
 	}
-	var zero manifest.Duration
+	var zero, read manifest.Duration
+	if err := json.Unmarshal([]byte(`"7d"`), &read); err != nil || read.String() != "1w" {
+		t.Error("JSON does not read 7d")
+	}
 	if zero.String() != "0s" {
 		t.Error("zero is not 0s")
 	}
