@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -48,12 +50,31 @@ func TestSpike(t *testing.T) {
 	defer s.Close()
 	t.Log("open", time.Since(start))
 	report, ok, err := s.Watch(t.Context(), time.Hour, stage.Converged)
-	t.Log("converged", time.Since(start), s.Clock.Now(), ok, err)
-	for _, step := range report.Steps {
-		t.Log(step)
+	t.Log("converged", time.Since(start), s.Clock.Now(), ok, err, len(report.Steps))
+	s.Vercel.Push("dashboard", "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689")
+	s.Advance(2 * time.Minute)
+	src, _ := s.Env.Source("handshake")
+	if _, err := s.Secrets().RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: &src.Secret}); err != nil {
+		t.Fatal(err)
 	}
-	for _, w := range report.Waits {
-		t.Logf("wait %+v", w)
+	last := ""
+	report, ok, err = s.Watch(t.Context(), 5*time.Hour, func(r plan.Report) bool {
+		text := ""
+		for _, step := range r.Steps {
+			text += "   " + step.String() + "\n"
+		}
+		for _, w := range r.Waits {
+			text += "   WAIT " + w.Subject + " " + string(w.Reason) + " " + w.Detail + "\n"
+		}
+		if text != last {
+			t.Logf("%v %v\n%s", s.Clock.Now().Format(time.TimeOnly), r.Converged, text)
+		}
+		last = text
+		return r.Converged && len(r.Sources[5].Owed) == 0 && s.Clock.Now().After(time.Date(2026, 1, 1, 9, 20, 0, 0, time.UTC))
+	})
+	t.Log("rotated", time.Since(start), s.Clock.Now(), ok, err, len(report.Steps))
+	for _, w := range report.Sources {
+		t.Logf("%+v", w)
 	}
 	for _, w := range report.Consumers {
 		t.Logf("%+v", w)
@@ -61,6 +82,4 @@ func TestSpike(t *testing.T) {
 	for _, r := range s.Refusals() {
 		t.Log("REFUSED", r)
 	}
-	t.Logf("%s", s.Region(s.Env.Account, s.Env.Region).Lambda.Output())
-	_ = plan.Report{}
 }

@@ -33,7 +33,7 @@ func (s *Stage) Watch(ctx context.Context, limit time.Duration, done func(plan.R
 	var err error
 	seen, last := -1, time.Time{}
 	ended := s.Until(limit, func() bool {
-		writes, now := s.writes(), s.Clock.Now()
+		writes, now := s.Tap.Writes(), s.Clock.Now()
 		if writes == seen && now.Sub(last) < time.Minute || err != nil {
 			return err != nil
 		}
@@ -42,17 +42,6 @@ func (s *Stage) Watch(ctx context.Context, limit time.Duration, done func(plan.R
 		return err != nil || done(report)
 	})
 	return report, ended, err
-}
-
-// writes counts the calls that could have changed something.
-func (s *Stage) writes() int {
-	n := 0
-	for _, c := range s.Tap.Calls() {
-		if c.Write {
-			n++
-		}
-	}
-	return n
 }
 
 // Converged is for Watch: nothing to do and nothing to wait for.

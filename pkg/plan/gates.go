@@ -140,7 +140,8 @@ func undeployable(s State, _ Plan, source Source, v Version) (Wait, bool) {
 		for _, bv := range b.Versions {
 			_, held := bv.label(Held)
 			if (held || bv.Has(AWSCurrent)) && b.carries(source, v, bv) {
-				return Wait{Reason: Deployable, Detail: "bucket " + b.Want.Name + " still keeps a version that carries it"}, true
+				until, _ := s.quiet()
+				return Wait{Reason: Deployable, Detail: "bucket " + b.Want.Name + " still keeps a version that carries it", Until: until}, true
 			}
 		}
 	}

@@ -45,9 +45,10 @@ type Fault struct {
 type Tap struct {
 	clock *Clock
 
-	mu    sync.Mutex
-	hook  func(Call) Fault
-	calls []Call
+	mu     sync.Mutex
+	hook   func(Call) Fault
+	calls  []Call
+	writes int
 }
 
 // NewTap returns a tap on which everything works.
@@ -66,6 +67,13 @@ func (t *Tap) Calls() []Call {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]Call(nil), t.calls...)
+}
+
+// Writes counts the calls so far that could change something. Reset does not touch it.
+func (t *Tap) Writes() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.writes
 }
 
 // Reset empties the journal.
@@ -101,6 +109,9 @@ func (t *Tap) begin(call Call) (Call, Fault) {
 	t.mu.Lock()
 	call.N = len(t.calls) + 1
 	t.calls = append(t.calls, call)
+	if call.Write {
+		t.writes++
+	}
 	hook := t.hook
 	t.mu.Unlock()
 	if hook == nil {
