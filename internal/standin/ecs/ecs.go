@@ -35,6 +35,9 @@ type App struct {
 	Presents []Presents // credentials it sends
 	Verifies []Verifies // credentials it accepts
 	Needs    []string   // environment variables without which it exits
+
+	// Rejects says of a value in its environment that it cannot work with it: then it exits. Nil rejects nothing.
+	Rejects func(name, value string) bool
 }
 
 // Presents says that an app sends the credential in Env to Target. Refused at start, its task is unhealthy and stops.

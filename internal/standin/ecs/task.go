@@ -124,7 +124,7 @@ func (s *Service) environment(v view) (map[string]string, error) {
 // probe says why a process does not stay up.
 func (s *Service) probe(p process) (code, reason string) {
 	missing := slices.ContainsFunc(p.app.Needs, func(name string) bool { return p.environment[name] == "" })
-	if p.app.Crashes || missing {
+	if p.app.Crashes || missing || p.rejects() {
 		return "EssentialContainerExited", "Essential container in task exited"
 	}
 	for _, c := range p.app.Presents {
@@ -133,6 +133,15 @@ func (s *Service) probe(p process) (code, reason string) {
 		}
 	}
 	return "", ""
+}
+
+func (p process) rejects() bool {
+	for name, value := range p.environment {
+		if p.app.Rejects != nil && p.app.Rejects(name, value) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Service) accepts(target, credential string) bool {

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	rotary "github.com/rotary-secrets/rotary"
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin"
+)
+
+type demoCmd struct {
+	Lambdas string `type:"path" placeholder:"DIR" help:"Folder with propagate/bootstrap and rotate/bootstrap; default: lambda beside this program."`
+}
+
+func (demoCmd) Help() string {
+	return "Sets the example environment up on the embedded stand-in for AWS, GitHub and Vercel, and plays three acts with the real Lambda binaries, in simulated time: a rotation that everybody follows, a rollout that fails, two rotations that collide. Every running container presents its credentials to what accepts or refuses them. Needs no account and no network, and changes nothing but a temporary folder. Exit code 0 only if every check at the end holds."
+}
+
+// demoEnvironment is the environment of the example that is played: the one nobody wants to break.
+const demoEnvironment = "production"
+
+func (c demoCmd) Run(a *app) error {
+	dir, err := os.MkdirTemp("", "rotary-demo-")
+	if err != nil {
+		return fmt.Errorf("make a temporary folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	out := newRecorder(a.out)
+	a.out = out
+	tl := &timeline{out: out}
+	s, err := stage.Open(a.ctx, stage.Config{
+		Manifest: rotary.Manifest, Environment: demoEnvironment, Lambdas: c.lambdas(), Dir: dir, Log: tl,
+		OnRefusal: func(r standin.Refusal) { tl.say("REFUSED", r.String()) },
+	})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	tl.clock = s.Clock.Now
+	return (&play{app: a, s: s, tl: tl, out: out, dir: dir}).run()
+}
+
+// lambdas is the folder with the bootstraps.
+func (c demoCmd) lambdas() string {
+	if c.Lambdas != "" {
+		return c.Lambdas
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "lambda"
+	}
+	return filepath.Join(filepath.Dir(self), "lambda")
+}
+
+// timeline prints what happens, at the world's time. It reads the Lambdas' log as it is written.
+type timeline struct {
+	out    *recorder
+	clock  func() time.Time
+	rest   []byte // a log line that is not complete yet
+	passes int
+	quiet  bool // before the play: nothing is told
+	stamp  string
+}
+
+// act prints a heading.
+func (t *timeline) act(title string) {
+	fmt.Fprintf(t.out, "\n%s\n%s\n", title, strings.Repeat("─", len([]rune(title))))
+}
+
+// say prints one line of what happened, with the time where it differs from the line before.
+func (t *timeline) say(who, what string) {
+	if t.quiet {
+		return
+	}
+	stamp := t.clock().Format(time.TimeOnly)
+	shown := stamp
+	if stamp == t.stamp {
+		shown = strings.Repeat(" ", len(stamp))
+	}
+	t.stamp = stamp
+	fmt.Fprintf(t.out, "  %s  %-10s %s\n", shown, who, shorten(what, 140))
+}
+
+func shorten(text string, n int) string {
+	r := []rune(text)
+	if len(r) <= n {
+		return text
+	}
+	return string(r[:n-1]) + "…"
+}

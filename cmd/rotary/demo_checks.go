@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// checks looks at the end state and says what holds. Nothing is taken from what was said before.
+func (p *play) checks() error {
+	canaries := p.canaries()
+	leaks := p.leaks(canaries)
+	p.tl.act("Checks")
+	list := []struct {
+		what  string
+		holds bool
+	}{
+		{fmt.Sprintf("all %d consumers were seen on the current version", len(p.report.Consumers)), p.allCurrent()},
+		{"the first handshake key is refused by its target, the present one accepted", p.refusedNow()},
+		{"the first VERCEL_TOKEN is refused by Vercel", p.tokenDead()},
+		{"nobody was refused at any time", len(p.s.Refusals()) == 0},
+		{"nothing is owed, and a second pass plans nothing", p.report.Converged},
+		{fmt.Sprintf("the last pass wrote %d times to AWS, GitHub and Vercel", p.calm), p.calm == 0},
+		{fmt.Sprintf("%d canaries searched in all output, logs and calls: %d found", len(canaries), leaks), leaks == 0 && len(canaries) > 0},
+	}
+	failed := 0
+	for _, c := range list {
+		mark := "ok  "
+		if !c.holds {
+			mark, failed = "FAIL", failed+1
+		}
+		fmt.Fprintf(p.out, "  %s  %s\n", mark, c.what)
+	}
+	days := p.s.Clock.Now().Sub(time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)).Round(time.Minute)
+	fmt.Fprintf(p.out, "\n%v of simulated time in %v\n", days, time.Since(p.started).Round(100*time.Millisecond))
+	if failed > 0 {
+		return fmt.Errorf("demo: %d of %d checks failed", failed, len(list))
+	}
+	return nil
+}
+
+func (p *play) allCurrent() bool {
+	if !p.look() || len(p.report.Consumers) == 0 {
+		return false
+	}
+	for _, c := range p.report.Consumers {
+		if !c.Current {
+			return false
+		}
+	}
+	return true
+}
+
+// refusedNow presents the first and the present handshake key to those who verify it.
+func (p *play) refusedNow() bool {
+	target := stage.Target(p.s.Env, "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY")
+	now := p.value("handshake", "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY")
+	return now != p.old["handshake"] && p.s.Targets.Accepts(target, now) && !p.s.Targets.Accepts(target, p.old["handshake"])
+}
+
+// tokenDead calls Vercel with the token that was revoked, and with the present one.
+func (p *play) tokenDead() bool {
+	return p.vercelStatus(p.old["VERCEL_TOKEN"]) >= 400 && p.vercelStatus(p.s.Values["platform"]["VERCEL_TOKEN"]) == http.StatusOK
+}
+
+func (p *play) vercelStatus(token string) int {
+	req, err := http.NewRequestWithContext(p.ctx, http.MethodGet, p.s.At.Vercel+"/v9/projects/dashboard", nil)
+	if err != nil {
+		return 0
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := (&http.Client{Timeout: 5 * time.Second}).Do(req)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode
+}
+
+// value reads what a source holds now.
+func (p *play) value(source, key string) string { return p.content(source)[key] }
+
+func (p *play) content(source string) map[string]string {
+	s, _ := p.s.Env.Source(source)
+	current := plan.AWSCurrent
+	out, err := p.s.Secrets().GetSecretValue(p.ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.Secret, VersionStage: &current})
+	if err != nil || out.SecretString == nil {
+		return nil
+	}
+	parsed, err := bucket.ParseSource(source, []byte(*out.SecretString))
+	if err != nil {
+		return nil
+	}
+	values := map[string]string{}
+	for k, v := range parsed {
+		values[k] = secret.Reveal(v)
+	}
+	return values
+}
+
+// canaries are all secret values that were ever put or made in the play.
+func (p *play) canaries() [][]byte {
+	var found [][]byte
+	add := func(value string) {
+		if len(value) >= 16 {
+			found = append(found, []byte(value))
+		}
+	}
+	for _, source := range p.s.Env.Sources {
+		for _, value := range p.s.Values[source.Name] {
+			add(value)
+		}
+		for _, value := range p.content(source.Name) {
+			add(value)
+		}
+	}
+	for _, value := range p.old {
+		add(value)
+	}
+	return found
+}
+
+// leaks counts the canaries that stand anywhere in what was printed, logged or journaled, whole or in part.
+func (p *play) leaks(canaries [][]byte) int {
+	var everything bytes.Buffer
+	everything.Write(p.out.bytes())
+	everything.Write(p.s.Region(p.s.Env.Account, p.s.Env.Region).Lambda.Output())
+	fmt.Fprintf(&everything, "%+v", p.s.Tap.Calls())
+	n := 0
+	for _, canary := range canaries {
+		if bytes.Contains(everything.Bytes(), canary[:12]) || bytes.Contains(everything.Bytes(), canary[len(canary)-12:]) {
+			n++
+		}
+	}
+	return n
+}
+
+func refusalText(err error) string {
+	if api, answered := errors.AsType[smithy.APIError](err); answered {
+		return "refused: " + api.ErrorMessage()
+	}
+	return "refused"
+}
+
+func joined(args []string) string { return strings.Join(args, " ") }
+
+// indented sets what a command prints off from the timeline.
+type indented struct{ out io.Writer }
+
+func (w indented) Write(b []byte) (int, error) {
+	for line := range strings.Lines(string(b)) {
+		if _, err := io.WriteString(w.out, "  "+line); err != nil {
+			return 0, err
+		}
+	}
+	return len(b), nil
+}

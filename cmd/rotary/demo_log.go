@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// recorder passes on what is printed and keeps it for the canary search.
+type recorder struct {
+	out io.Writer
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func newRecorder(out io.Writer) *recorder { return &recorder{out: out} }
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.text.Write(b)
+	return r.out.Write(b)
+}
+
+func (r *recorder) bytes() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return bytes.Clone(r.text.Bytes())
+}
+
+// entry is a line of a Lambda's log, as far as the timeline tells it.
+type entry struct {
+	Level   string   `json:"level"`
+	Msg     string   `json:"msg"`
+	Why     string   `json:"why"`
+	Do      string   `json:"do"`
+	Subject string   `json:"subject"`
+	Version string   `json:"version"`
+	Names   []string `json:"names"`
+	Detail  string   `json:"detail"`
+	Source  string   `json:"source"`
+	Step    string   `json:"step"`
+	OK      bool     `json:"ok"`
+	Error   string   `json:"error"`
+}
+
+// Write takes the Lambdas' log.
+func (t *timeline) Write(b []byte) (int, error) {
+	t.rest = append(t.rest, b...)
+	for {
+		line, rest, whole := bytes.Cut(t.rest, []byte("\n"))
+		if !whole {
+			return len(b), nil
+		}
+		t.rest = rest
+		var e entry
+		if json.Unmarshal(line, &e) == nil {
+			t.tell(e)
+		}
+	}
+}
+
+// tell turns a log entry into a line of the timeline.
+func (t *timeline) tell(e entry) {
+	switch {
+	case e.Msg == "pass":
+		t.passes++
+	case e.Level == "ERROR":
+		t.say("propagate", e.Msg+": "+e.Error)
+	case e.Msg == "asked" && e.Step == "advance":
+		t.say("rotate", e.Source+": nobody needs "+plan.Short(e.Version)+" any more: next step taken"+outcome(e.OK))
+	case e.Msg == "asked":
+		t.say("rotate", e.Source+": "+e.Step+" of "+plan.Short(e.Version)+outcome(e.OK))
+	case e.Msg == "event" && e.Why != "sweep" && e.Why != "again" && !strings.HasPrefix(e.Why, "a deployment"):
+		t.say("event", e.Why+": propagate wakes up")
+	case e.Msg == "step" && (e.Do == "write" || e.Do == "roll"):
+		t.say("propagate", plan.Step{Do: e.Do, Subject: e.Subject, Version: e.Version, Names: e.Names}.String())
+	}
+}
+
+func outcome(ok bool) string {
+	if ok {
+		return ""
+	}
+	return ": refused"
+}
