@@ -1,0 +1,146 @@
+package arch
+
+import (
+	"path"
+	"strconv"
+	"testing"
+)
+
+// pure are the packages that decide: functions of values, each importing only those before it.
+var pure = []string{"pkg/secret", "pkg/manifest", "pkg/bucket", "pkg/plan"}
+
+// directions says for every package which other packages of ours it may import. The first rule that matches a package
+// counts.
+//
+//	secret ← manifest ← bucket ← plan ← reconcile ← {lambdas, cmd}
+//
+// Drivers import only the pure packages and do not know each other; a main composes them. Tests may import more.
+var directions = []struct {
+	what string
+	may  []string
+}{
+	{"pkg/secret", nil},
+	{"pkg/settings", pure[:1]}, // what applications import: as little of ours as can be
+	{"pkg/manifest", pure[:1]},
+	{"pkg/manifest/schema", []string{"pkg/manifest"}},
+	{"pkg/bucket", pure[:2]},
+	{"pkg/plan", pure[:3]},
+	{"pkg/event", []string{"pkg/manifest"}},
+	{"pkg/reconcile", pure},
+	{"pkg/store", pure},
+	{"pkg/account", []string{"pkg/manifest"}},
+	{"pkg/pipeline", with(pure, "pkg/event")},
+	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile")},
+	{"pkg/consume/consumetest", with(pure, "pkg/reconcile")},
+	{"pkg/consume/...", pure},
+	{"pkg/rotate", with(pure, "pkg/rotate/...")},
+	{"pkg/rotate/rotatetest", with(pure, "pkg/rotate")},
+	{"pkg/rotate/...", pure},
+	{"lambdas/internal/boot", []string{"pkg/account", "pkg/manifest"}},
+	{"lambdas/...", []string{"lambdas/internal/...", "pkg/..."}},
+	{"cmd/...", []string{".", "events", "pkg/...", "internal/standin/...", "internal/stage/..."}}, // demo and standin embed the stand-in
+	{".", nil},
+	{"events", nil},
+	{"internal/standin/...", with(pure, "internal/standin/...")},
+	{"internal/...", []string{".", "events", "pkg/...", "internal/..."}},
+}
+
+func with(these []string, more ...string) []string {
+	return append(append([]string(nil), these...), more...)
+}
+
+func TestPackagesImportInOneDirection(t *testing.T) {
+	for _, p := range golist(t, nil, "./...") {
+		name, _ := ours(p.ImportPath)
+		may, ruled := direction(name)
+		if !ruled {
+			t.Errorf("%s has no rule: add one to directions", name)
+		}
+		for _, i := range p.Imports {
+			if imported, is := ours(i); is && !matches(imported, may...) {
+				t.Errorf("%s imports %s; it may import only %v", name, imported, may)
+			}
+		}
+	}
+}
+
+func direction(name string) (may []string, ruled bool) {
+	for _, rule := range directions {
+		if matches(name, rule.what) {
+			return rule.may, true
+		}
+	}
+	return nil, false
+}
+
+// reaching are the packages through which a decision could depend on, or touch, something that is not among its
+// arguments.
+var reaching = []string{"os/...", "io/fs", "io/ioutil", "net/...", "context", "log/...", "testing/...", "math/rand/...", "crypto/rand", "syscall", "unsafe"}
+
+// harmless are the exceptions to reaching, with the reason.
+var harmless = map[[2]string]string{
+	{"pkg/secret", "log/slog"}: "only the type slog.Value, which LogValue returns as a mask",
+}
+
+func TestPurePackagesReachNothingOutside(t *testing.T) {
+	used := map[[2]string]bool{}
+	for _, f := range read(t).all {
+		if f.test || !matches(f.folder, pure...) {
+			continue
+		}
+		for _, spec := range f.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			exception := [2]string{f.folder, imported}
+			used[exception] = true
+			if matches(imported, reaching...) && harmless[exception] == "" {
+				t.Errorf("%s imports %s: a pure package decides from its arguments alone", f.name, imported)
+			}
+		}
+	}
+	for exception := range harmless {
+		if !used[exception] {
+			t.Errorf("%v is no longer needed: take it from harmless", exception)
+		}
+	}
+}
+
+// unlinked says what a Lambda must not carry. Less code is a faster start, a smaller zip, and nothing to attack:
+// the Lambda that can log in to databases has no way to GitHub, and the other way round.
+var unlinked = map[string][]string{
+	"propagate": {
+		"database/sql", "github.com/jackc/...", "github.com/go-sql-driver/...", "github.com/aws/aws-sdk-go-v2/service/iam", // databases and keys
+		module + "/pkg/rotate/...",
+	},
+	"rotate": {
+		"github.com/google/go-github/...", "golang.org/x/crypto/nacl/...", // GitHub
+		"github.com/aws/aws-sdk-go-v2/service/ecs", "github.com/aws/aws-sdk-go-v2/service/sqs", "github.com/aws/aws-sdk-go-v2/service/scheduler",
+		module + "/pkg/consume/...", module + "/pkg/reconcile", module + "/pkg/pipeline", // Vercel's client among them
+	},
+}
+
+// nowhere is what no Lambda carries.
+var nowhere = []string{
+	"net/rpc/...", // the lambda.norpc tag leaves it out
+	"testing/...", "flag", "html/template", "text/template",
+	"github.com/alecthomas/kong/...", "github.com/jedib0t/...", "github.com/invopop/jsonschema", "github.com/google/go-cmp/...",
+	module, module + "/internal/...", module + "/cmd/...", module + "/events", module + "/pkg/manifest/schema",
+}
+
+func TestALambdaLinksOnlyWhatItUses(t *testing.T) {
+	deployed := []string{"GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0"}
+	for _, p := range golist(t, nil, "./lambdas/...") {
+		if name, _ := ours(p.ImportPath); !matches(name, "lambdas/internal/...") && unlinked[path.Base(name)] == nil {
+			t.Errorf("%s has no rule: add one to unlinked", name)
+		}
+	}
+	for lambda, banned := range unlinked {
+		t.Run(lambda, func(t *testing.T) {
+			t.Parallel()
+			for _, p := range golist(t, deployed, "-deps", "./lambdas/"+lambda) {
+				if matches(p.ImportPath, with(nowhere, banned...)...) {
+					t.Errorf("lambdas/%s links %s; go mod why or go list -deps says through what", lambda, p.ImportPath)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,140 @@
+package arch
+
+import (
+	"go/ast"
+	"maps"
+	"slices"
+	"strconv"
+	"testing"
+)
+
+// revealers are the functions that may look at the text of a secret, with the reason. Adding a line here is the
+// moment to ask where the text goes next: into a request to Secrets Manager, a sink or a target, or into a comparison,
+// and nowhere else.
+var revealers = map[string]string{
+	// Between Secrets Manager and our types.
+	"pkg/bucket Encode":          "writes the JSON of a bucket or source, which is a Value again",
+	"pkg/store Store.Put":        "PutSecretValue, with its rotation token",
+	"pkg/reconcile look.sources": "parses a source",
+	"pkg/reconcile look.know":    "parses a version of a bucket",
+	"pkg/reconcile look.content": "parses a version of a bucket",
+	"pkg/reconcile look.reveal":  "parses an owed version",
+	"pkg/rotate Job.read":        "parses a version of a source",
+	"cmd/rotary newChange":       "parses the source that is about to change",
+
+	// Refusing what would fail later, by size or shape and never by text.
+	"pkg/bucket checkSource":           "refuses a zero byte",
+	"pkg/bucket checkLimits":           "counts bytes",
+	"pkg/consume/github problems":      "counts bytes",
+	"pkg/consume/vercel Project.check": "counts bytes, refuses what is not text",
+	"pkg/rotate/random Rotator.Test":   "refuses an empty value",
+
+	// Into the request to a sink.
+	"pkg/consume/github Scope.putSealed": "seals it with the scope's public key",
+	"pkg/consume/vercel write.records":   "the upsert of variables",
+
+	// Rotary's own credentials at a sink.
+	"pkg/consume Endpoints.github":      "the id of the GitHub App, no secret by itself",
+	"pkg/consume/github authenticate":   "tells a token from a private key, and parses the key",
+	"pkg/consume/github client.once":    "the Authorization header",
+	"pkg/consume/vercel client.build":   "the Authorization header, or the address of a deploy hook",
+	"pkg/consume/vercel Project.hooked": "says whether there is a deploy hook",
+
+	// To a person who asked for it.
+	"cmd/rotary shown":       "compute --reveal",
+	"cmd/rotary printBucket": "compute --reveal",
+
+	// Made-up values.
+	"cmd/rotary play.content": "the demo's stand-in",
+}
+
+// TestOnlyListedFunctionsRevealASecret covers what is shipped. The stand-in, the stage and the tests hold made-up
+// values.
+func TestOnlyListedFunctionsRevealASecret(t *testing.T) {
+	found := map[string]bool{}
+	all := read(t)
+	for _, f := range all.all {
+		if !f.product() || f.folder == "pkg/secret" {
+			continue
+		}
+		for node, function := range reveals(f) {
+			found[function] = true
+			if revealers[function] == "" {
+				t.Errorf("%s: %s calls secret.Reveal and is not listed: add it to revealers with its reason", all.at(node), function)
+			}
+		}
+	}
+	for _, function := range slices.Sorted(maps.Keys(revealers)) {
+		if !found[function] {
+			t.Errorf("%s no longer calls secret.Reveal: take it from revealers", function)
+		}
+	}
+}
+
+// reveals returns the mentions of secret.Reveal in a file and the function around each. A mention without a call counts too.
+func reveals(f source) map[ast.Node]string {
+	name := importedAs(f.File, module+"/pkg/secret")
+	found := map[ast.Node]string{}
+	for _, d := range f.Decls {
+		ast.Inspect(d, func(n ast.Node) bool {
+			selector, is := n.(*ast.SelectorExpr)
+			if !is || selector.Sel.Name != "Reveal" {
+				return true
+			}
+			if x, is := selector.X.(*ast.Ident); is && x.Name == name {
+				found[n] = f.folder + " " + declared(d)
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// importedAs returns the name under which a file imports a package, or "".
+func importedAs(f *ast.File, wanted string) string {
+	for _, spec := range f.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value)
+		switch {
+		case imported != wanted:
+		case spec.Name != nil:
+			return spec.Name.Name
+		default:
+			return "secret"
+		}
+	}
+	return ""
+}
+
+// declared names a declaration: a function, or Type.Method.
+func declared(d ast.Decl) string {
+	function, is := d.(*ast.FuncDecl)
+	if !is {
+		return "(a variable)"
+	}
+	if function.Recv == nil {
+		return function.Name.Name
+	}
+	return receiver(function) + "." + function.Name.Name
+}
+
+// receiver names the type of a method.
+func receiver(method *ast.FuncDecl) string {
+	switch of := method.Recv.List[0].Type.(type) {
+	case *ast.StarExpr:
+		if name, is := of.X.(*ast.Ident); is {
+			return name.Name
+		}
+	case *ast.Ident:
+		return of.Name
+	}
+	return "?"
+}
+
+// TestSecretIsImportedUnderItsName keeps secret.Reveal the one word to look for.
+func TestSecretIsImportedUnderItsName(t *testing.T) {
+	for _, f := range read(t).all {
+		if name := importedAs(f.File, module+"/pkg/secret"); name != "" && name != "secret" {
+			t.Errorf("%s imports pkg/secret as %q", f.name, name)
+		}
+	}
+}
