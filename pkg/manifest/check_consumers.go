@@ -130,7 +130,7 @@ func (r *report) checkNamed(f *File, all []*Environment) {
 		}
 		if consumer.Vercel != nil {
 			r.checkHas(path+".vercel.adopt", consumer.Bucket, consumer.Vercel.Adopt, all)
-			r.checkHas(path+".vercel.exclude_from_preview", consumer.Bucket, consumer.Vercel.ExcludeFromPreview, all)
+			r.unique(path+".vercel.exclude_from_preview", consumer.Vercel.ExcludeFromPreview)
 		}
 	}
 }

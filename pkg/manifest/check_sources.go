@@ -31,7 +31,6 @@ func (c checker) checkSources() {
 		c.checkRotate(path+".rotate", name, source)
 		if in(source.In, c.env.Name) {
 			c.checkOwners(path+".keys", name, source.Keys, declared)
-			c.checkNetwork(path, source)
 		}
 	}
 }
@@ -64,12 +63,6 @@ func (c checker) checkOwners(path, name string, keys []string, declared map[stri
 			c.add(index(path, i), "key "+quote(key)+" is declared by sources "+quote(owner)+" and "+quote(name), "keep it in one of them")
 		}
 		declared[key] = name
-	}
-}
-
-func (c checker) checkNetwork(path string, source Source) {
-	if source.Network && c.env.Network == nil {
-		c.add(path+".network", path+" needs a network, which environment "+quote(c.env.Name)+" does not have", "give the environment network: {subnets, security_groups}")
 	}
 }
 
