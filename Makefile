@@ -1,0 +1,95 @@
+# rotary. "make" alone lists the targets. Versions are pinned in go.mod (Go itself and libraries) and tools/go.mod
+# (gotestsum, golangci-lint), nowhere else.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# REQUIRE_ALL=1 turns a check that lacks its tool from skipped into failed.
+export REQUIRE_ALL
+
+# One set of flags for builds, tests and lint, so that they share one build cache.
+GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
+export GOFLAGS
+
+tool    := go tool -modfile=tools/go.mod
+lambdas := propagate rotate
+
+# The release build of a Lambda. Without the commit stamped in, the same sources give the same bytes, and an unchanged
+# Lambda is not deployed again.
+lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
+
+# Packages that start goroutines or hold locks, with those that drive them.
+race := ./pkg/store/... ./pkg/reconcile/... ./pkg/rotate/... ./pkg/consume/... ./lambdas/... \
+        ./internal/standin/...
+
+.PHONY: help build build-lambda demo test check unit race lint bench fuzz cover clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/rotary and, for this machine, the Lambdas into bin/lambda
+	@echo "build    bin/rotary"
+	@go build -o bin/rotary ./cmd/rotary
+	@$(call build_lambdas,bin/lambda)
+
+build-lambda: ## build the Lambdas for AWS (linux/arm64) into build/lambda; the same sources give the same bytes
+	@$(call build_lambdas,build/lambda,GOOS=linux GOARCH=arm64 CGO_ENABLED=0)
+
+# build_lambdas FOLDER [ENVIRONMENT]: each Lambda as FOLDER/NAME/bootstrap, with the manifest beside it.
+define build_lambdas
+set -e; for name in $(lambdas); do \
+	echo "build    $(1)/$$name/bootstrap"; \
+	mkdir -p $(1)/$$name; \
+	$(2) go build $(lambda_flags) -o $(1)/$$name/bootstrap ./lambdas/$$name; \
+	cp rotary.yaml $(1)/$$name/; \
+done
+endef
+
+demo: build ## play rotations on the embedded stand-in; needs only Go
+	@bin/rotary demo
+
+test: check race unit ## everything that must pass before a commit
+
+check: ## formatting, go vet, go.mod
+	@echo "check    gofmt"
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted; exit 1; fi
+	@echo "check    go mod tidy"
+	@go mod tidy -diff
+	@echo "check    go vet"
+	@go vet ./...
+
+unit: ## the whole test suite: units, architecture, manifest schema, end to end
+	@echo "test     everything"
+	@$(tool) gotestsum --format pkgname --format-hide-empty-pkg -- ./...
+
+race: ## the race detector on what is concurrent; needs a C compiler
+	@if command -v "$$(go env CC)" >/dev/null; then \
+		echo "test     race detector"; \
+		CGO_ENABLED=1 $(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -race -short $(race); \
+	elif [ "$(REQUIRE_ALL)" = 1 ]; then \
+		echo "race: no C compiler"; exit 1; \
+	else \
+		echo "skip     race detector: no C compiler"; \
+	fi
+
+lint: ## golangci-lint; the first run builds it, in two minutes
+	@echo "lint     .golangci.yml"
+	@$(tool) golangci-lint run ./...
+
+bench: ## benchmarks
+	@go test -run '^$$' -bench . -benchmem ./pkg/... ./internal/...
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@set -e; for package in $$(go list ./pkg/...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "fuzz     $$target in $$package"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),10s) $$package; \
+		done; \
+	done
+
+cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
+	@go test -coverprofile coverage.out -coverpkg ./pkg/...,./lambdas/... ./... | grep -v '^ok' || true
+	@go tool cover -func coverage.out | tail -1
+
+clean: ## remove what was built
+	@rm -rf bin build coverage.out
