@@ -174,7 +174,9 @@ func wholeNumber(node ast.Node) (int64, bool) {
 	case int64:
 		return n, true
 	case uint64:
-		return int64(n), n <= math.MaxInt64
+		if n <= math.MaxInt64 {
+			return int64(n), true
+		}
 	}
 	return 0, false
 }

@@ -35,8 +35,8 @@ type Entry struct {
 func (e *Environment) Entries(b Bucket) []Entry {
 	owners := e.owners()
 	entries := e.originalEntries(b, owners)
-	for i, mapping := range b.Mappings {
-		entries = append(entries, e.mappedEntries(mapping, index("buckets."+b.Name+".mappings", i), owners)...)
+	for _, mapping := range b.Mappings {
+		entries = append(entries, e.mappedEntries(mapping, owners)...)
 	}
 	for i, source := range b.Only {
 		entries = append(entries, e.sourceEntries(source, LayerOnly, index("buckets."+b.Name+".only", i))...)
@@ -112,7 +112,7 @@ func (e *Environment) sourceEntries(name, layer, path string) []Entry {
 	return entries
 }
 
-func (e *Environment) mappedEntries(mapping, path string, owners map[string]string) []Entry {
+func (e *Environment) mappedEntries(mapping string, owners map[string]string) []Entry {
 	var entries []Entry
 	for _, key := range slices.Sorted(maps.Keys(e.Mappings[mapping])) {
 		owner, ok := owners[key]

@@ -36,8 +36,6 @@ type process struct {
 	environment map[string]string
 }
 
-func (t *task) alive() bool { return t.phase == running || t.phase == draining || t.phase == stopping }
-
 // in returns a deployment's tasks in one phase, oldest first.
 func (s *Service) in(d *deployment, p phase) []*task {
 	var out []*task

@@ -88,7 +88,8 @@ func (c container) view() (view, error) {
 		return view{}, err
 	}
 	var v view
-	return v, json.Unmarshal(raw, &v)
+	err = json.Unmarshal(raw, &v)
+	return v, err
 }
 
 type registerInput struct {

@@ -37,7 +37,7 @@ func newOutput(log io.Writer) *output {
 }
 
 func (o *output) read(r *os.File) {
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(buf)

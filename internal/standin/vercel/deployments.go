@@ -79,9 +79,11 @@ func (p *project) fromInput(in deploymentInput) (*deployment, error) {
 	case in.Target != production && in.Target != "":
 		return nil, missing("deployments with the target %s", in.Target)
 	case in.GitSource != nil && in.DeploymentID == "":
-		return d, d.fromGit(p, *in.GitSource)
+		err := d.fromGit(p, *in.GitSource)
+		return d, err
 	case in.DeploymentID != "" && in.GitSource == nil:
-		return d, d.copyOf(p, in.DeploymentID)
+		err := d.copyOf(p, in.DeploymentID)
+		return d, err
 	}
 	return nil, missing("deployments other than from gitSource or deploymentId")
 }
@@ -134,12 +136,12 @@ func (s *Server) deploy(p *project, d *deployment) *deployment {
 	p.deployments = append(p.deployments, d)
 	end := p.nextState
 	p.nextState = ""
-	s.cfg.Clock.After(queueTime, "vercel builds "+d.id, func() { s.advance(p, d, building) })
+	s.cfg.Clock.After(queueTime, "vercel builds "+d.id, func() { s.advance(d, building) })
 	s.cfg.Clock.After(BuildTime, "vercel finishes "+d.id, func() { s.finish(p, d, end) })
 	return d
 }
 
-func (s *Server) advance(p *project, d *deployment, state string) {
+func (s *Server) advance(d *deployment, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d.state = state

@@ -129,11 +129,11 @@ func (s JSONService) ServeCall(tap *sim.Tap, clock *sim.Clock, w http.ResponseWr
 	call := Caller(r)
 	call.Service, call.Operation, call.Resource, call.Bytes = s.Name, operation, resource(body), len(body)
 	call.Write = !s.Reads(operation)
-	tap.Serve(w, call, func(w http.ResponseWriter) { s.answer(clock, w, WithCall(r.Context(), call), operation, body) },
+	tap.Serve(w, call, func(w http.ResponseWriter) { s.answer(WithCall(r.Context(), call), clock, w, operation, body) },
 		func(w http.ResponseWriter, o sim.Outcome) { WriteError(clock, w, Refusal(o)) })
 }
 
-func (s JSONService) answer(clock *sim.Clock, w http.ResponseWriter, ctx context.Context, operation string, body []byte) {
+func (s JSONService) answer(ctx context.Context, clock *sim.Clock, w http.ResponseWriter, operation string, body []byte) {
 	op, known := s.Ops[operation]
 	if !known {
 		WriteError(clock, w, NotImplemented("%s %s", s.Name, operation))

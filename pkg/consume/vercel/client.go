@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -187,7 +188,7 @@ func refusal(r request, resp *http.Response, answer []byte) error {
 	}
 	_ = json.Unmarshal(answer, &body) // an answer that is not JSON has no code
 	e := &apiError{doing: r.doing, status: resp.StatusCode, code: string(body.Error.Code)}
-	e.failed = append(body.Failed, body.Error.Failed...)
+	e.failed = slices.Concat(body.Failed, body.Error.Failed)
 	if len(e.failed) == 0 && body.Error.name() != "" {
 		e.failed = []failedItem{{Error: body.Error.failedError}}
 		e.failed[0].Error.Code = body.Error.Code
