@@ -1,6 +1,9 @@
 package stage
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -56,15 +59,21 @@ func names(env *manifest.Environment, c manifest.Consumer, key string) []string 
 // Target names what accepts a key's value.
 func Target(env *manifest.Environment, key string) string { return key + "@" + env.Name }
 
-// symmetric lists the targets that are made of those who verify.
-func symmetric(env *manifest.Environment) []string {
+// symmetric lists the targets of every environment that are made of those who verify.
+func symmetric(file *manifest.File) ([]string, error) {
 	var targets []string
-	for _, s := range env.Sources {
-		if s.Rotate.Also != "" {
-			targets = append(targets, Target(env, sent(s)))
+	for _, name := range slices.Sorted(maps.Keys(file.Environments)) {
+		env, err := file.Environment(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range env.Sources {
+			if s.Rotate.Also != "" {
+				targets = append(targets, Target(env, sent(s)))
+			}
 		}
 	}
-	return targets
+	return targets, nil
 }
 
 // sent is the key of a symmetric secret that is sent.

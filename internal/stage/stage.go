@@ -47,7 +47,9 @@ type Stage struct {
 	At     standin.Endpoints
 	Values map[string]map[string]string // what was put into each source, latest; every one is a canary
 
-	stop func()
+	config Config
+	tag    string // of its images, where another environment has the plain ones
+	stop   func()
 }
 
 // Image is the first image of a consumer's service.
@@ -66,8 +68,12 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 	if c.Start.IsZero() {
 		c.Start = time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
 	}
-	s := &Stage{Env: env, Values: map[string]map[string]string{}}
-	s.World = standin.New(standin.Config{Start: c.Start, Images: images(env), Symmetric: symmetric(env), Log: c.Log, OnRefusal: c.OnRefusal})
+	targets, err := symmetric(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stage{Env: env, Values: map[string]map[string]string{}, config: c}
+	s.World = standin.New(standin.Config{Start: c.Start, Images: images(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal})
 	if s.At, s.stop, err = s.Listen(); err != nil {
 		return nil, err
 	}
@@ -103,25 +109,21 @@ func (s *Stage) deploy(ctx context.Context, c Config) error {
 		if consumer.ECS == nil {
 			continue
 		}
-		if err := s.Service(ctx, s.Env, consumer, Image(consumer.Name), 2); err != nil {
+		if err := s.Service(ctx, s.Env, consumer, Image(consumer.Name)+s.tag, 2); err != nil {
 			return err
 		}
 	}
 	if c.Lambdas == "" {
 		return nil
 	}
-	return s.pipeline(ctx, c)
-}
-
-func (s *Stage) pipeline(ctx context.Context, c Config) error {
-	err := s.Pipeline(ctx, standin.Deployment{
-		Environment: s.Env, Manifest: c.Manifest, At: s.At, Dir: c.Dir,
-		Propagate: filepath.Join(c.Lambdas, "propagate", "bootstrap"), Rotate: filepath.Join(c.Lambdas, "rotate", "bootstrap"),
-	})
-	if err != nil {
+	if err := s.Pipeline(ctx, s.deployment()); err != nil {
 		return err
 	}
 	return s.Rotations(ctx, s.Env, manifest.Random)
+}
+
+func (c Config) bootstrap(lambda string) string {
+	return filepath.Join(c.Lambdas, lambda, "bootstrap")
 }
 
 // Put puts values into a source by the plain SDK call, as a person or another tool would, and lets its targets

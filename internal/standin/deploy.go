@@ -67,7 +67,7 @@ func (w *World) Containers(ctx context.Context, env *manifest.Environment) error
 	return nil
 }
 
-// Pipeline deploys the queue, the Lambdas, the rules and the sweep.
+// Pipeline deploys the queue, the Lambdas, the rules and the sweep. Repeatable: what is there is brought up to date.
 func (w *World) Pipeline(ctx context.Context, d Deployment) error {
 	if err := w.functions(d); err != nil {
 		return err
@@ -217,7 +217,7 @@ func (w *World) sweep(ctx context.Context, env *manifest.Environment, queue stri
 			SqsParameters: &schedulertypes.SqsParameters{MessageGroupId: &env.Name},
 		},
 	})
-	if err != nil {
+	if _, exists := errors.AsType[*schedulertypes.ConflictException](err); err != nil && !exists {
 		return fmt.Errorf("create the sweep of %s: %w", env.Name, err)
 	}
 	return nil

@@ -1,0 +1,202 @@
+package e2e
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+// put puts a fresh value of one key by the plain SDK call and returns it. Its target accepts it from now on.
+func (s *scene) put(source, key string) string {
+	s.t.Helper()
+	value := stage.Canary(key)
+	s.putValue(source, key, value)
+	return value
+}
+
+func (s *scene) putValue(source, key, value string) {
+	s.t.Helper()
+	if err := s.Put(s.t.Context(), source, map[string]string{key: value}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// putText puts a whole source, or bucket, as it is; what it says is not checked.
+func (s *scene) putText(name, text string) {
+	s.t.Helper()
+	if _, err := s.Secrets().PutSecretValue(s.t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &text}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// rotate asks Secrets Manager for a rotation by the plain SDK call, and goes on until it is over or has failed once.
+func (s *scene) rotate(source string) {
+	s.t.Helper()
+	declared := s.source(source)
+	if _, err := s.Secrets().RotateSecret(s.t.Context(), &secretsmanager.RotateSecretInput{SecretId: &declared.Secret}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.Advance(2 * time.Second)
+}
+
+func (s *scene) source(name string) manifest.Source {
+	s.t.Helper()
+	declared, known := s.Env.Source(name)
+	if !known {
+		s.t.Fatalf("the manifest has no source %s", name)
+	}
+	return declared
+}
+
+// labels reads a source's or bucket's versions and labels.
+func (s *scene) labels(secretName string) plan.History {
+	s.t.Helper()
+	h, err := store.New(s.Secrets()).LookAll(s.t.Context(), secretName)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return h
+}
+
+// current returns the version of a source under AWSCURRENT and what it holds.
+func (s *scene) current(source string) (version string, values map[string]secret.Value) {
+	s.t.Helper()
+	declared := s.source(source)
+	v, _ := s.labels(declared.Secret).Current()
+	return v.ID, s.values(declared.Secret, v.ID)
+}
+
+func (s *scene) values(secretName, version string) map[string]secret.Value {
+	s.t.Helper()
+	text, has, err := store.New(s.Secrets()).Value(s.t.Context(), secretName, version)
+	if err != nil || !has {
+		s.t.Fatalf("read version %s of %s: %v", version, secretName, err)
+	}
+	values, err := bucket.ParseSource(secretName, []byte(secret.Reveal(text)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return values
+}
+
+// owed lists the owed versions of a source in a report.
+func owed(r plan.Report, source string) []plan.OwedReport {
+	for _, s := range r.Sources {
+		if s.Name == source {
+			return s.Owed
+		}
+	}
+	return nil
+}
+
+// byHand says whether a source owes n versions and every one of them waits for a person alone.
+func byHand(source string, n int) func(plan.Report) bool {
+	return func(r plan.Report) bool {
+		versions := owed(r, source)
+		return len(versions) == n && !slices.ContainsFunc(versions, func(o plan.OwedReport) bool {
+			return len(o.Blocked) == 0 || o.Blocked[0].Reason != plan.ByHand
+		})
+	}
+}
+
+// revoke is what a person does when status says that it is safe: revoke at the vendor what no other version holds,
+// and tell rotary.
+func (s *scene) revoke(source string, n int) {
+	s.t.Helper()
+	r := s.watch(8*time.Hour, "the old versions are safe to revoke", byHand(source, n))
+	for _, o := range owed(r, source) {
+		s.revokeOne(source, o.Version)
+	}
+}
+
+func (s *scene) revokeOne(source, version string) {
+	s.t.Helper()
+	declared := s.source(source)
+	_, now := s.current(source)
+	old := s.values(declared.Secret, version)
+	for _, key := range slices.Sorted(maps.Keys(old)) {
+		if !old[key].Equal(now[key]) {
+			s.Targets.Revoke(stage.Target(s.Env, key), secret.Reveal(old[key]))
+		}
+	}
+	label := s.labels(declared.Secret).LabelFor(plan.Live, version)
+	if err := store.New(s.Secrets()).Move(s.t.Context(), declared.Secret, label, "", version); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// runs says whether every running task of a service, and nothing else, has a value under a name.
+func (s *scene) runs(consumer, name, value string) bool {
+	s.t.Helper()
+	held := s.held(consumer, name)
+	return len(held) > 0 && !slices.ContainsFunc(held, func(v string) bool { return v != value })
+}
+
+// send puts a message into the environment's queue, as anybody who may send to it could.
+func (s *scene) send(body string) {
+	s.t.Helper()
+	client := sqs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
+	if _, err := client.SendMessage(s.t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(s.Env.Queue()), MessageBody: &body, MessageGroupId: &s.Env.Name}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// fails makes every call that which picks end like this, until the returned function is called.
+func (s *scene) fails(outcome sim.Outcome, which func(sim.Call) bool) (heal func()) {
+	s.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if which(c) {
+			return sim.Fault{Outcome: outcome}
+		}
+		return sim.Fault{}
+	})
+	return func() { s.Tap.OnCall(nil) }
+}
+
+// once picks the n-th call that which picks, and no other.
+func once(n int, which func(sim.Call) bool) func(sim.Call) bool {
+	var mu sync.Mutex
+	return func(c sim.Call) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if !which(c) {
+			return false
+		}
+		n--
+		return n == 0
+	}
+}
+
+func operation(service, name string) func(sim.Call) bool {
+	return func(c sim.Call) bool { return c.Service == service && c.Operation == name }
+}
+
+// held returns what each running task of a service was started with under a name.
+func (s *scene) held(consumer, name string) []string {
+	s.t.Helper()
+	c, _ := s.Env.Consumer(consumer)
+	list, err := ecs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region)).ListTasks(s.t.Context(), &ecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var values []string
+	for _, arn := range list.TaskArns {
+		if environment := s.region().ECS.Environment(arn, c.ECS.Container); environment != nil {
+			values = append(values, environment[name])
+		}
+	}
+	return values
+}

@@ -1,0 +1,243 @@
+// Package e2e runs the genuine Lambda bootstraps against the stand-in. Every scenario ends with finish: converged, a
+// further pass whose plan is empty and which writes nothing, nobody refused, and no secret value anywhere it does
+// not belong.
+package e2e
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/bus"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// lambdas is the folder with the bootstraps that TestMain built.
+var lambdas string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "6") // scenarios wait for processes and for clients that back off
+	dir, err := os.MkdirTemp("", "rotary-lambdas")
+	if err == nil {
+		err = build(dir, "propagate", "rotate")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	lambdas = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func build(dir string, names ...string) error {
+	for _, name := range names {
+		command := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(dir, name, "bootstrap"), "../../lambdas/"+name)
+		if out, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
+	}
+	return nil
+}
+
+// scene is an environment on the stand-in while a test plays with it.
+type scene struct {
+	*stage.Stage
+	t      *testing.T
+	beside []*stage.Stage
+
+	deliver  func(event []byte) []bus.Delivery // nil: once, at once
+	expected func(standin.Refusal) bool        // who may be refused; nil: nobody
+	buried   int                               // messages that the test expects in the dead-letter queue
+	extra    map[string]string                 // canaries that are in no source
+	events   [][]byte                          // everything that was delivered to the queue
+	reports  []plan.Report                     // everything that a look told
+}
+
+// open sets production up and returns when it has converged for the first time.
+func open(t *testing.T, manifest string, options ...func(*stage.Config)) *scene {
+	t.Helper()
+	s := opened(t, manifest, options...)
+	s.converge()
+	return s
+}
+
+// opened sets production up and returns before its first pass.
+func opened(t *testing.T, manifest string, options ...func(*stage.Config)) *scene {
+	t.Helper()
+	c := stage.Config{Manifest: []byte(manifest), Environment: "production", Lambdas: lambdas, Dir: t.TempDir()}
+	for _, option := range options {
+		option(&c)
+	}
+	st, err := stage.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{Stage: st, t: t, extra: map[string]string{}}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.region().Bus.OnDeliver(s.onDeliver)
+	return s
+}
+
+// openBeside sets another environment of the manifest up in the same world.
+func (s *scene) openBeside(environment string) *stage.Stage {
+	s.t.Helper()
+	other, err := s.Beside(s.t.Context(), environment, s.t.TempDir())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.beside = append(s.beside, other)
+	return other
+}
+
+func (s *scene) region() *standin.Region { return s.Region(s.Env.Account, s.Env.Region) }
+
+func (s *scene) onDeliver(_ string, event []byte) []bus.Delivery {
+	s.events = append(s.events, bytes.Clone(event))
+	if s.deliver == nil {
+		return []bus.Delivery{{}}
+	}
+	return s.deliver(event)
+}
+
+// watch goes on until a look satisfies done, and fails after limit. What it saw is in the test's log.
+func (s *scene) watch(limit time.Duration, what string, done func(plan.Report) bool) plan.Report {
+	s.t.Helper()
+	last := ""
+	report, ended, err := s.Watch(s.t.Context(), limit, func(r plan.Report) bool {
+		s.reports = append(s.reports, r)
+		if text := tell(r); text != last {
+			s.t.Logf("%s\n%s", r.At.Format(time.DateTime), text)
+			last = text
+		}
+		return done(r)
+	})
+	if err != nil {
+		s.t.Fatalf("waiting until %s: %v", what, err)
+	}
+	if !ended {
+		s.t.Fatalf("%s: not within %v; last seen\n%s\nlog of the Lambdas\n%s", what, limit, tell(report), s.tail())
+	}
+	return report
+}
+
+// tell lists what a pass would do and what it waits for.
+func tell(r plan.Report) string {
+	var lines []string
+	for _, step := range r.Steps {
+		lines = append(lines, "  "+step.String())
+	}
+	for _, w := range r.Waits {
+		lines = append(lines, fmt.Sprintf("  wait    %s %s: %s", w.Subject, w.Reason, w.Detail))
+	}
+	return strings.Join(append(lines, fmt.Sprintf("  converged: %v", r.Converged)), "\n")
+}
+
+// tail is the end of what the Lambdas printed, for a failure's message, if it holds no value.
+func (s *scene) tail() string {
+	out := s.region().Lambda.Output()
+	out = out[max(0, len(out)-3000):]
+	if found := s.needles().search(place{"the Lambdas' output", out}); len(found) > 0 {
+		return "(not shown: it holds a secret value)"
+	}
+	return string(out)
+}
+
+// look asks the deployed Lambda what it sees.
+func (s *scene) look() plan.Report {
+	s.t.Helper()
+	r, err := s.Look(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.reports = append(s.reports, r)
+	return r
+}
+
+// converge goes on until nothing is left to do or to wait for.
+func (s *scene) converge() plan.Report {
+	s.t.Helper()
+	return s.watch(8*time.Hour, "it converges", stage.Converged)
+}
+
+// finish is what every scenario ends with.
+func (s *scene) finish() {
+	s.t.Helper()
+	s.converge()
+	s.idle()
+	s.nobodyRefused()
+	s.search()
+}
+
+// idle makes sure that further passes, until well after everything is quiet, change nothing anywhere.
+func (s *scene) idle() {
+	s.t.Helper()
+	before, passes := s.writes(), s.passes()
+	s.Advance(plan.Quiet + 8*time.Minute)
+	if s.passes() == passes {
+		s.t.Error("no pass was made in the end")
+	}
+	for _, call := range s.writes()[len(before):] {
+		s.t.Errorf("a converged environment was changed: %s %s %s by %q", call.Service, call.Operation, call.Resource, call.Caller)
+	}
+	if r := s.look(); !r.Converged || len(r.Steps) > 0 {
+		s.t.Errorf("the last plan is not empty:\n%s", tell(r))
+	}
+	for _, call := range s.Tap.Calls() {
+		if call.Status == 501 {
+			s.t.Errorf("the stand-in does not implement %s %s", call.Service, call.Operation)
+		}
+	}
+	if dead := len(s.region().Bus.Queue(standin.DeadLetters(s.Env)).Messages); dead != s.buried {
+		s.t.Errorf("the dead-letter queue has %d messages, expected %d", dead, s.buried)
+	}
+}
+
+func (s *scene) nobodyRefused() {
+	s.t.Helper()
+	for _, r := range s.Refusals() {
+		if s.expected == nil || !s.expected(r) {
+			s.t.Errorf("somebody was refused: %s", r)
+		}
+	}
+}
+
+// calls returns the journal's calls for which keep says yes, in order.
+func (s *scene) calls(keep func(sim.Call) bool) []sim.Call {
+	return slices.DeleteFunc(s.Tap.Calls(), func(c sim.Call) bool { return !keep(c) })
+}
+
+// changes says whether a call can change what secrets or consumers hold: everything but the pipeline's own plumbing.
+func changes(c sim.Call) bool {
+	return c.Write && slices.Contains([]string{"secretsmanager", "ecs", "github", "vercel"}, c.Service)
+}
+
+func (s *scene) writes() []sim.Call { return s.calls(changes) }
+
+// passes counts the passes so far, dry runs included.
+func (s *scene) passes() int {
+	return len(s.calls(func(c sim.Call) bool {
+		return c.Operation == "BatchGetSecretValue" && c.Caller == s.Env.PropagateFunction()
+	}))
+}
+
+// alarms counts what the Lambdas logged for an alarm.
+func (s *scene) alarms(name string) int {
+	return bytes.Count(s.region().Lambda.Output(), []byte(`"alarm":"`+name+`"`))
+}
