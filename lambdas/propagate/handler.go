@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
 )
 
 // handler answers a batch of the environment's queue with one pass, and a dry-run request with a report.
@@ -24,7 +24,8 @@ type handler struct {
 	again       func(ctx context.Context, at time.Time) error
 }
 
-// request is what the Lambda is invoked with: a batch of SQS messages, or a question.
+// request is what the Lambda is invoked with: a batch of SQS messages, or a question. Other fields are let pass: AWS
+// adds some to its envelopes without notice, and that must not stop the pipeline.
 type request struct {
 	Records     []events.SQSMessage
 	DryRun      bool   `json:"dryRun"`
@@ -46,9 +47,7 @@ func (f *PassFailed) Unwrap() error { return f.err }
 
 func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, error) {
 	var r request
-	d := json.NewDecoder(bytes.NewReader(payload))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
+	if err := json.Unmarshal(payload, &r); err != nil {
 		return nil, &Unreadable{"it is neither a batch of messages nor a dry run"}
 	}
 	switch {
@@ -95,9 +94,33 @@ func (h handler) batch(ctx context.Context, messages []events.SQSMessage) events
 	return events.SQSEventResponse{}
 }
 
-// run does one pass and sees to it that somebody looks again when a Wait ends.
+// soon is when to look again after a pass that could not do everything.
+const soon = time.Minute
+
+// run does one pass and sees to it that somebody looks again when a Wait ends, or soon where something lags. What lags
+// is alarmed and does not fail the messages: they would block the group, and with it every other change.
 func (h handler) run(ctx context.Context, accept []string) error {
 	report, err := h.pass(ctx, accept, false)
+	tell(report)
+	at, needed := next(report)
+	if lags(err) {
+		slog.Error("pass incomplete", "alarm", "pass-incomplete", "error", err)
+		at, needed, err = report.At.Add(soon), true, nil
+	}
+	if needed {
+		return errors.Join(err, h.again(ctx, at))
+	}
+	return err
+}
+
+// lags says whether a pass did what it could: some consumer refused, or the time was up.
+func lags(err error) bool {
+	_, some := errors.AsType[*reconcile.Lagging](err)
+	return some || errors.Is(err, reconcile.ErrOutOfTime)
+}
+
+// tell logs what a pass saw and did: names and ids only.
+func tell(report plan.Report) {
 	slog.Info("pass", "converged", report.Converged, "steps", len(report.Steps), "waits", len(report.Waits))
 	for _, step := range report.Steps {
 		slog.Info("step", "do", step.Do, "subject", step.Subject, "version", step.Version, "names", step.Names, "detail", step.Detail)
@@ -105,10 +128,6 @@ func (h handler) run(ctx context.Context, accept []string) error {
 	for _, wait := range report.Waits {
 		slog.Info("wait", "subject", wait.Subject, "version", wait.Version, "reason", wait.Reason, "detail", wait.Detail, "until", wait.Until)
 	}
-	if at, needed := next(report); needed {
-		return errors.Join(err, h.again(ctx, at))
-	}
-	return err
 }
 
 // next says when the first of the waits ends.

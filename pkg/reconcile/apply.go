@@ -13,7 +13,8 @@ import (
 )
 
 // apply carries a plan out in its order. Marks and Writes stop at the first error; Rolls are independent; a label
-// comes off, and a credential is retired, only where everything before went well.
+// comes off, and a credential is retired, only where everything before went well. Advances are of different sources,
+// and independent too.
 func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]opened) error {
 	for _, m := range d.Marks {
 		if err := p.mark(ctx, m); err != nil {
@@ -33,12 +34,7 @@ func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]opene
 			return err
 		}
 	}
-	for _, a := range d.Advances {
-		if err := p.advance(ctx, a); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.advances(ctx, d.Advances)
 }
 
 func (p Pass) mark(ctx context.Context, m plan.Mark) error {
@@ -69,13 +65,13 @@ func (p Pass) rolls(ctx context.Context, rolls []plan.Roll, consumers map[string
 	var errs []error
 	for _, r := range rolls {
 		if err := inTime(ctx); err != nil {
-			return errors.Join(append(errs, err)...)
+			return errors.Join(err, lagging(errs))
 		}
 		if err := consumers[r.Consumer].Roll(ctx, r.Bucket); err != nil {
 			errs = append(errs, fmt.Errorf("roll %s: %w", r.Consumer, err))
 		}
 	}
-	return errors.Join(errs...)
+	return lagging(errs)
 }
 
 // drop takes HELD off a bucket version once no consumer of the bucket can start on it any more.
@@ -95,14 +91,18 @@ func (p Pass) drop(ctx context.Context, m plan.Mark, consumers map[string]opened
 	return p.mark(ctx, m)
 }
 
-func (p Pass) advance(ctx context.Context, a plan.Advance) error {
-	if err := inTime(ctx); err != nil {
-		return err
+// advances takes every owed version's next step, whatever becomes of the others.
+func (p Pass) advances(ctx context.Context, advances []plan.Advance) error {
+	var errs []error
+	for _, a := range advances {
+		if err := inTime(ctx); err != nil {
+			return errors.Join(err, lagging(errs))
+		}
+		if err := p.Advancer.Advance(ctx, a); err != nil {
+			errs = append(errs, fmt.Errorf("retire version %s of %s: %w", plan.Short(a.Version), a.Source, err))
+		}
 	}
-	if err := p.Advancer.Advance(ctx, a); err != nil {
-		return fmt.Errorf("retire version %s of %s: %w", plan.Short(a.Version), a.Source, err)
-	}
-	return nil
+	return lagging(errs)
 }
 
 // inTime keeps a pass from starting what its deadline could cut off.

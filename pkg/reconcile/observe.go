@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -87,10 +88,13 @@ func (l look) sources(ctx context.Context) ([]plan.Source, error) {
 	return sources, nil
 }
 
+// errMoving is a change that came in between two reads of one look.
+var errMoving = errors.New("its AWSCURRENT moved while it was being read: the next pass reads again")
+
 // unmoved makes sure that the labels and the values were read of the same moment.
 func (l look) unmoved(h plan.History) error {
 	if v, _ := h.Current(); v.ID != l.current[h.Secret] {
-		return fmt.Errorf("read %s: its AWSCURRENT moved while it was being read: the next pass reads again", h.Secret)
+		return fmt.Errorf("read %s: %w", h.Secret, errMoving)
 	}
 	return nil
 }
@@ -233,7 +237,8 @@ func (l look) owed(ctx context.Context, s *plan.State) error {
 	return nil
 }
 
-// reveal reads one version's content into the history, unless it is there already.
+// reveal reads one version's content into the history, unless it is there already. What a person put by mistake and
+// has replaced since must not stop the pass: such a version is noted as malformed.
 func (l look) reveal(ctx context.Context, name string, h plan.History, v plan.Version) error {
 	if v.Values != nil {
 		return nil
@@ -246,11 +251,11 @@ func (l look) reveal(ctx context.Context, name string, h plan.History, v plan.Ve
 		h.SetEmpty(v.ID, true)
 		return nil
 	}
-	content, err := bucket.ParseSource(name, []byte(secret.Reveal(text)))
-	if err != nil {
-		return err
+	if content, err := bucket.ParseSource(name, []byte(secret.Reveal(text))); err == nil {
+		set(h, v.ID, content)
+	} else {
+		h.SetMalformed(v.ID)
 	}
-	set(h, v.ID, content)
 	return nil
 }
 

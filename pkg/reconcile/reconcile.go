@@ -76,12 +76,35 @@ const Margin = 20 * time.Second
 // ErrOutOfTime is returned by a pass that stopped before it was done. What it did stands; the next pass goes on.
 var ErrOutOfTime = errors.New("out of time: the next pass goes on from here")
 
+// Lagging is the error of a pass in which everything was done but what some consumers, or the retirement of some
+// sources, refused. The other ones followed; the next pass tries the rest again.
+type Lagging struct{ Errs []error }
+
+func (l *Lagging) Error() string { return errors.Join(l.Errs...).Error() }
+
+// Unwrap returns what was refused.
+func (l *Lagging) Unwrap() []error { return l.Errs }
+
+// lagging returns a *Lagging of errs, or nil where there are none.
+func lagging(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	return &Lagging{errs}
+}
+
+// looks is how often a pass looks again because a source changed while it was looking.
+const looks = 3
+
 // Run does one pass and reports what it saw and did. It may be repeated at any time, and after a crash at any
 // point; a pass over a converged environment writes nothing. A failed read, an invalid bucket or a lost
 // compare-and-swap ends the pass before its next write. A consumer that fails does not keep the others from
-// following: its error comes back with the report.
+// following: its error comes back with the report, as a *Lagging.
 func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	state, consumers, err := p.observe(ctx)
+	for again := 1; errors.Is(err, errMoving) && again < looks; again++ {
+		state, consumers, err = p.observe(ctx)
+	}
 	if err != nil {
 		return plan.Report{}, fmt.Errorf("environment %s: %w", p.Environment.Name, err)
 	}
