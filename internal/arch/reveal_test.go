@@ -48,8 +48,8 @@ var revealers = map[string]string{
 	"cmd/rotary play.content": "the demo's stand-in",
 }
 
-// TestOnlyListedFunctionsRevealASecret covers what is shipped. The stand-in, the stage and the tests hold made-up
-// values.
+// TestOnlyListedFunctionsRevealASecret covers what is shipped. The stand-in, the stage, the conformance suites and the
+// tests hold made-up values.
 func TestOnlyListedFunctionsRevealASecret(t *testing.T) {
 	found := map[string]bool{}
 	all := read(t)

@@ -5,6 +5,7 @@ package arch
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -34,11 +35,11 @@ type listed struct {
 // golist returns the packages that match the patterns.
 func golist(t *testing.T, env []string, args ...string) []listed {
 	t.Helper()
-	list := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports", "-tags=lambda.norpc"}, args...)...)
+	list := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports", "-tags=lambda.norpc"}, args...)...)
 	list.Dir, list.Env = root, append(os.Environ(), env...)
 	out, err := list.Output()
 	if err != nil {
-		if exit, is := err.(*exec.ExitError); is {
+		if exit, is := errors.AsType[*exec.ExitError](err); is {
 			err = fmt.Errorf("%w: %s", err, exit.Stderr)
 		}
 		t.Fatalf("%s: %v", list, err)
@@ -82,7 +83,7 @@ type source struct {
 
 // product says whether the file is part of what is shipped.
 func (s source) product() bool {
-	return !s.test && matches(s.folder, ".", "pkg/...", "lambdas/...", "cmd/...", "events")
+	return !s.test && !matches(s.folder, suites...) && matches(s.folder, ".", "pkg/...", "lambdas/...", "cmd/...", "events")
 }
 
 type tree struct {

@@ -262,8 +262,9 @@ func (w *World) InMemory() (*http.Client, Endpoints) {
 	})}}, inMemory
 }
 
-// Listen serves the world on free loopback ports until ctx ends or stop is called; stop waits for open requests.
+// Listen serves the world on free loopback ports until stop is called, which cuts open requests off.
 func (w *World) Listen() (at Endpoints, stop func(), err error) {
+	var loopback net.ListenConfig
 	var servers []*http.Server
 	stop = func() {
 		for _, s := range servers {
@@ -271,7 +272,7 @@ func (w *World) Listen() (at Endpoints, stop func(), err error) {
 		}
 	}
 	serve := func(h http.Handler) string {
-		l, listenErr := net.Listen("tcp", "127.0.0.1:0")
+		l, listenErr := loopback.Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if listenErr != nil {
 			err = errors.Join(err, fmt.Errorf("listen on loopback: %w", listenErr))
 			return ""

@@ -46,7 +46,8 @@ func registrable(td types.TaskDefinition, tags []types.Tag) sdk.RegisterTaskDefi
 	return sdk.RegisterTaskDefinitionInput{
 		ContainerDefinitions: td.ContainerDefinitions, Cpu: td.Cpu, EnableFaultInjection: td.EnableFaultInjection,
 		EphemeralStorage: td.EphemeralStorage, ExecutionRoleArn: td.ExecutionRoleArn, Family: td.Family,
-		InferenceAccelerators: td.InferenceAccelerators, IpcMode: td.IpcMode, Memory: td.Memory, NetworkMode: td.NetworkMode,
+		InferenceAccelerators: td.InferenceAccelerators, //nolint:staticcheck // deprecated, and still not ours to drop
+		IpcMode:               td.IpcMode, Memory: td.Memory, NetworkMode: td.NetworkMode,
 		PidMode: td.PidMode, PlacementConstraints: td.PlacementConstraints, ProxyConfiguration: td.ProxyConfiguration,
 		RequiresCompatibilities: td.RequiresCompatibilities, RuntimePlatform: td.RuntimePlatform, TaskRoleArn: td.TaskRoleArn,
 		Volumes: td.Volumes,
