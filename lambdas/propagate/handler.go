@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -130,18 +129,18 @@ func tell(report plan.Report) {
 	}
 }
 
-// next says when the first of the waits ends.
+// next says when the first of the waits ends, but not sooner than soon: an appointment in the past is refused.
 func next(r plan.Report) (time.Time, bool) {
-	var ends []time.Time
+	var at time.Time
 	for _, w := range r.Waits {
-		if w.Until.After(r.At) {
-			ends = append(ends, w.Until)
+		if w.Until.After(r.At) && (at.IsZero() || w.Until.Before(at)) {
+			at = w.Until
 		}
 	}
-	if len(ends) == 0 {
-		return time.Time{}, false
+	if earliest := r.At.Add(soon); !at.IsZero() && at.Before(earliest) {
+		at = earliest
 	}
-	return slices.MinFunc(ends, time.Time.Compare), true
+	return at, !at.IsZero()
 }
 
 func failed(messages []string) events.SQSEventResponse {
