@@ -89,10 +89,8 @@ func planned(s State, p Plan, source Source, _ Version) (Wait, bool) {
 				return Wait{Reason: Unseen, Detail: "consumer " + r.Consumer + " is being rolled"}, true
 			}
 		}
-		for _, w := range p.Waits {
-			if w.Subject == b.Want.Name {
-				return Wait{Reason: Unseen, Detail: "bucket " + b.Want.Name + " is not written: " + string(w.Reason)}, true
-			}
+		if wait, refused := b.refused(s); refused {
+			return Wait{Reason: Unseen, Detail: "bucket " + b.Want.Name + " is not written: " + string(wait.Reason)}, true
 		}
 	}
 	return Wait{}, false
@@ -153,13 +151,18 @@ func quiet(s State, _ Plan, _ Source, _ Version) (Wait, bool) {
 	return Wait{Reason: Settling, Detail: "something changed less than " + Quiet.String() + " ago", Until: until}, !quiet
 }
 
-// byHand objects for ever where no rotator can revoke: a person does, and says so.
-func byHand(s State, _ Plan, source Source, _ Version) (Wait, bool) {
-	switch source.With {
-	case manifest.Manual, manifest.Never, manifest.Managed:
-		return Wait{Reason: ByHand, Detail: "safe to revoke at the vendor now; then: rotary retire " + s.Environment + " " + source.Name + " --revoked"}, true
+// byHand objects for ever where no rotator can revoke: a person does, and says so. It names what may be revoked: a
+// value that the current version has too is still in use.
+func byHand(s State, _ Plan, source Source, v Version) (Wait, bool) {
+	manual := slices.Contains([]string{manifest.Manual, manifest.Never, manifest.Managed}, source.With)
+	what := "safe to revoke at the vendor now: the old " + strings.Join(source.replaced(v), ", ")
+	switch {
+	case v.Malformed:
+		what = "what it holds is not a JSON object of texts, and no bucket was made from it; see what it was"
+	case len(source.replaced(v)) == 0:
+		what = "nothing to revoke: the current version holds the same values"
 	}
-	return Wait{}, false
+	return Wait{Reason: ByHand, Detail: what + "; then: rotary retire " + s.Environment + " " + source.Name + " --revoked"}, manual || v.Malformed
 }
 
 // quiet says whether nothing has changed for the quiet period, and if not, until when to wait.
@@ -228,21 +231,28 @@ func (b Bucket) carriesID(source Source, v Version, id string) bool {
 // for a key in which v differs from the source's current version. In a version written under other rules such a
 // value counts under any name. The decision is by value, so labels and ids cannot fool it.
 func (b Bucket) carries(source Source, v, bv Version) bool {
-	current, ok := source.Current()
-	if bv.Values == nil || v.Values == nil || !ok {
-		return !bv.Empty // unknown content may hold anything
+	sameRules := bucket.Rules(bv.ID) == bucket.Rules(b.Want.Version) || bv.Values != nil && equal(bv.Values, b.Want.Values)
+	_, ok := source.Current()
+	switch {
+	case bv.Empty:
+		return false
+	case v.Malformed || v.Empty:
+		return !sameRules // nothing is computed from such a version now; what others did, nobody knows
+	case bv.Values == nil || v.Values == nil || !ok:
+		return true // unknown content may hold anything
 	}
-	sameRules := bucket.Rules(bv.ID) == bucket.Rules(b.Want.Version)
-	for _, key := range slices.Sorted(maps.Keys(v.Values)) {
+	return slices.ContainsFunc(source.replaced(v), func(key string) bool {
+		return b.holds(bv, source.Name, key, v.Values[key], sameRules)
+	})
+}
+
+// replaced returns the keys of v whose values the current version does not have any more, sorted.
+func (s Source) replaced(v Version) []string {
+	current, _ := s.Current()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(v.Values)), func(key string) bool {
 		now, kept := current.Values[key]
-		if kept && now.Equal(v.Values[key]) {
-			continue
-		}
-		if b.holds(bv, source.Name, key, v.Values[key], sameRules) {
-			return true
-		}
-	}
-	return false
+		return kept && now.Equal(v.Values[key])
+	})
 }
 
 // holds says whether bv holds v's value of key: under the names that the present rules give the key, or, where

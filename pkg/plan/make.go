@@ -75,6 +75,8 @@ type Wait struct {
 //	-------------------------|----------|------------------------------------------------
 //	current, or newer than   | no       | Mark LIVE (and SEEN last, forward only)
 //	  SEEN, with a value     |          |
+//	the same, and the secret | no       | Wait: SEEN stays behind it, everything else goes on
+//	  has no room for labels |          |
 //	current or pending       | yes      | –
 //	any other                | yes      | owed: Advance if every gate says yes, else Wait
 //	any other                | no       | –  (it is dead, or from before rotary)
@@ -114,16 +116,29 @@ func Make(s State) Plan {
 	return p
 }
 
-// mark makes every version known: LIVE first, SEEN last.
+// mark makes every version known: LIVE first, SEEN last, and never past a version for which there is no room.
 func (p *Plan) mark(s Source) {
+	for i, m := range s.marks() {
+		if m.From == "" && !s.room(i+1) {
+			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
+				"%s cannot be put: its secret carries %d labels at most; retire what is owed", m.Label, MaxLabels)})
+			return
+		}
+		p.Marks = append(p.Marks, m)
+	}
+}
+
+func (s Source) marks() []Mark {
+	var marks []Mark
 	for _, v := range s.Unseen() {
-		p.Marks = append(p.Marks, Mark{Secret: s.Secret, Label: s.LabelFor(Live, v.ID), To: v.ID})
+		marks = append(marks, Mark{Secret: s.Secret, Label: s.LabelFor(Live, v.ID), To: v.ID})
 	}
 	newest, some := s.newest()
 	seen, marked := s.Labelled(SeenLabel)
 	if some && (!marked || newest.ID != seen.ID && !newest.Created.Before(seen.Created)) {
-		p.Marks = append(p.Marks, Mark{Secret: s.Secret, Label: SeenLabel, To: newest.ID, From: seen.ID})
+		marks = append(marks, Mark{Secret: s.Secret, Label: SeenLabel, To: newest.ID, From: seen.ID})
 	}
+	return marks
 }
 
 // carryOut plans one bucket: its content, then the consumers that follow, then the labels it no longer needs.
@@ -139,11 +154,11 @@ func (p *Plan) carryOut(s State, b Bucket) {
 
 // write plans the bucket's content and returns what its consumers should run.
 func (p *Plan) write(s State, b Bucket) (target bucket.Bucket, writing bool) {
-	current, exists := b.Current()
-	if exists && equal(current.Values, b.Want.Values) || !exists && len(b.Want.Values) == 0 {
+	current, stale := b.stale()
+	if !stale {
 		return b.at(current), false
 	}
-	if wait, refused := b.refuse(s, current); refused {
+	if wait, refused := b.refused(s); refused {
 		p.Waits = append(p.Waits, wait)
 		return b.at(current), false
 	}
@@ -155,6 +170,15 @@ func (p *Plan) write(s State, b Bucket) (target bucket.Bucket, writing bool) {
 	return b.Want, true
 }
 
+// stale says whether the bucket's current version is not what it should hold. Content counts, not bytes or ids.
+func (b Bucket) stale() (current Version, stale bool) {
+	current, exists := b.Current()
+	if !exists {
+		return current, len(b.Want.Values) > 0
+	}
+	return current, !equal(current.Values, b.Want.Values)
+}
+
 // at is the bucket as one of its versions has it.
 func (b Bucket) at(v Version) bucket.Bucket {
 	out := b.Want
@@ -162,16 +186,34 @@ func (b Bucket) at(v Version) bucket.Bucket {
 	return out
 }
 
-// refuse says why a changed content may not be written.
-func (b Bucket) refuse(s State, current Version) (Wait, bool) {
+// refused says why a changed content may not be written.
+func (b Bucket) refused(s State) (Wait, bool) {
+	current, stale := b.stale()
+	if !stale {
+		return Wait{}, false
+	}
 	if lost := b.lost(s, current); len(lost) > 0 {
 		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: "it would lose " + strings.Join(lost, ", ") +
 			" although the manifest still maps it; if that is meant: rotary apply --accept-removals " + strings.Join(lost, ",")}, true
 	}
-	if !b.room(len(b.hold()) + 2) { // the new version's HELD, and AWSPREVIOUS where there was none
+	if !b.room(b.adds()) {
 		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf("its secret carries %d labels at most; a consumer that does not follow keeps old ones", MaxLabels)}, true
 	}
 	return Wait{}, false
+}
+
+// adds counts the labels that a Write puts where none was: HELD on what is in play and on the new version, and
+// AWSPREVIOUS the first time.
+func (b Bucket) adds() int {
+	n := len(b.hold())
+	written, _ := b.Version(b.Want.Version)
+	if _, held := written.label(Held); !held {
+		n++
+	}
+	if _, some := b.Labelled(AWSPrevious); !some {
+		n++
+	}
+	return n
 }
 
 // lost returns the names that a Write would take away although the manifest still gives them.

@@ -60,11 +60,12 @@ type History struct {
 
 // Version is one version of a secret.
 type Version struct {
-	ID      string
-	Created time.Time
-	Labels  []string
-	Empty   bool                    // it has no value yet
-	Values  map[string]secret.Value // nil where they were not needed
+	ID        string
+	Created   time.Time
+	Labels    []string
+	Empty     bool                    // it has no value yet
+	Malformed bool                    // its value was read, and is not an object of texts
+	Values    map[string]secret.Value // nil where they were not needed, or are not known
 }
 
 // Has says whether v carries label.
@@ -168,6 +169,15 @@ func (h History) SetEmpty(id string, empty bool) {
 	for i := range h.Versions {
 		if h.Versions[i].ID == id {
 			h.Versions[i].Empty = empty
+		}
+	}
+}
+
+// SetMalformed notes that a version's value is not an object of texts.
+func (h History) SetMalformed(id string) {
+	for i := range h.Versions {
+		if h.Versions[i].ID == id {
+			h.Versions[i].Malformed = true
 		}
 	}
 }

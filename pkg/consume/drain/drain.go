@@ -28,7 +28,10 @@ func New(c manifest.Consumer, b plan.History, now time.Time) *Readers {
 func (r *Readers) Status(context.Context) (plan.Seen, error) {
 	current, _ := r.bucket.Current()
 	till := r.bucket.Changed.Add(r.drain)
-	if current.ID == "" || !till.After(r.now) {
+	if current.ID == "" {
+		return plan.Seen{Settled: true, Detail: "nothing to read yet"}, nil
+	}
+	if !till.After(r.now) {
 		return plan.Seen{Running: current.ID, InPlay: []string{current.ID}, Settled: true, Detail: "drained"}, nil
 	}
 	seen := plan.Seen{Running: current.ID, Waiting: "readers without a receipt may use what they read before", WaitTill: till}

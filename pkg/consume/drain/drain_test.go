@@ -35,3 +35,11 @@ func TestReadersKeepEveryLabelledVersionInPlayUntilDrained(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingIsInPlayBeforeTheBucketHoldsAValue(t *testing.T) {
+	c := manifest.Consumer{Name: "laptops", Drain: manifest.Duration(24 * time.Hour)}
+	seen, err := New(c, plan.History{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).Status(t.Context())
+	if err != nil || !seen.Settled || len(seen.InPlay) > 0 || seen.Running != "" {
+		t.Errorf("an empty bucket: settled %v, running %q, in play %q, error %v", seen.Settled, seen.Running, seen.InPlay, err)
+	}
+}

@@ -1,0 +1,223 @@
+package plan
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// shut is a state in which everything is fine but for one gate.
+type shut struct {
+	name   string
+	reason Reason
+	shut   func(s *State)
+}
+
+// shutting has, in the gates' order, every way in which each gate alone can object to version 1 of owing.
+var shutting = []shut{
+	{"mode propagate", NotRetiring, func(s *State) { s.Mode = manifest.Propagate }},
+	{"a person's RETAIN", Retained, func(s *State) { label(s.db(), 0, Retain) }},
+	{"a rollback in progress", Retained, func(s *State) { label(s.db(), 0, Rollback) }},
+	{"a version that is marked in this pass", Unseen, func(s *State) {
+		s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")))
+	}},
+	{"a bucket that is written in this pass", Unseen, func(s *State) {
+		s.api().Want.Version, s.api().Want.Values = bid(present, 3), values("DB", "new", "MORE", "x")
+	}},
+	{"a bucket that the brake holds", Unseen, func(s *State) {
+		s.api().Versions[1].Values = values("DB", "new", "MORE", "x")
+		s.api().Entries = append(s.api().Entries, entry("MORE", "MORE"))
+	}},
+	{"a consumer that is rolled in this pass", Unseen, func(s *State) { s.web().Drift = []string{"DB"} }},
+	{"a consumer of any bucket that is not seen completely", Unknown, func(s *State) {
+		stranger := on("stranger", 2)
+		stranger.Unknown, stranger.Leaving = "a sink answered in part", true
+		s.Buckets = append(s.Buckets, unrelated(stranger))
+	}},
+	{"a consumer of any bucket that could not be read", Unknown, func(s *State) {
+		s.Buckets = append(s.Buckets, unrelated(Consumer{Name: "silent", Seen: Seen{Unread: true}}))
+	}},
+	{"a consumer that is not settled", Unfinished, func(s *State) {
+		s.web().Settled, s.web().RollingTo, s.web().Waiting = false, bid(present, 2), "1 of 2 tasks"
+	}},
+	{"somebody else's rollout", Unfinished, func(s *State) { s.web().Foreign = "CodeDeploy" }},
+	{"a consumer that could go back to a version that carries it", InUse, func(s *State) {
+		s.web().InPlay = append(s.web().InPlay, bid(present, 1))
+	}},
+	{"a consumer that runs a version nobody knows", InUse, func(s *State) {
+		s.web().InPlay = append(s.web().InPlay, bid(present, 9))
+	}},
+	{"a leaving consumer that still runs it", InUse, func(s *State) {
+		leaver := on("leaver", 1)
+		leaver.Leaving = true
+		s.api().Consumers = append(s.api().Consumers, leaver)
+	}},
+	{"a bucket version that carries it and is HELD", Deployable, func(s *State) { // dropped in this very pass: not retired before that is done
+		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, held(1))
+	}},
+	{"a source that changed just now", Settling, func(s *State) { s.db().Changed = s.Now.Add(time.Second - Quiet) }},
+	{"a bucket that changed just now", Settling, func(s *State) { s.api().Changed = s.Now.Add(time.Second - Quiet) }},
+	{"a consumer that changed just now", Settling, func(s *State) { s.web().Changed = s.Now.Add(time.Second - Quiet) }},
+	{"a rotator that is a person", ByHand, func(s *State) { s.db().With = manifest.Manual }},
+	{"a source that is never rotated", ByHand, func(s *State) { s.db().With = manifest.Never }},
+	{"a source that AWS rotates", ByHand, func(s *State) { s.db().With = manifest.Managed }},
+	{"a version that is no JSON object", ByHand, func(s *State) {
+		s.db().Versions[0].Values, s.db().Versions[0].Malformed = nil, true
+	}},
+}
+
+func label(s *Source, i int, label string) {
+	s.Versions[i].Labels = append(s.Versions[i].Labels, label)
+}
+
+// unrelated is a bucket that source db does not feed.
+func unrelated(c Consumer) Bucket {
+	return Bucket{
+		Want:      bucket.Bucket{Name: "unrelated", Secret: "unrelated-dev", Version: bid(present, 2), Values: values("X", "x")},
+		Entries:   []manifest.Entry{{Name: "X", Source: "other", Key: "X"}},
+		History:   History{Secret: "unrelated-dev", Versions: []Version{bv(2, values("X", "x"), AWSCurrent)}},
+		Consumers: []Consumer{c},
+	}
+}
+
+// objections are the reasons of all gates against version 1, as Describe tells them.
+func objections(s State) []Reason {
+	var reasons []Reason
+	for _, w := range Describe(s, Make(s)).Sources[0].Owed[0].Blocked {
+		reasons = append(reasons, w.Reason)
+	}
+	return reasons
+}
+
+func TestWithEveryGateOpenTheVersionIsRetired(t *testing.T) {
+	s := owing()
+	if diff := cmp.Diff([]Advance{{Source: "db", Version: sid(1), Current: sid(2)}}, Make(s).Advances); diff != "" || objections(s) != nil {
+		t.Errorf("objections %q; advances (-want +got):\n%s", objections(s), diff)
+	}
+}
+
+func TestEachGateAloneKeepsTheVersion(t *testing.T) {
+	for _, g := range shutting {
+		t.Run(g.name, func(t *testing.T) {
+			s := owing()
+			g.shut(&s)
+			p := Make(s)
+			if len(p.Advances) > 0 {
+				t.Errorf("it is retired nevertheless: %q", lines(p))
+			}
+			if diff := cmp.Diff([]Reason{g.reason}, objections(s)); diff != "" {
+				t.Errorf("objections (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAWaitNamesTheSourceTheVersionAndTheFirstGateThatObjects(t *testing.T) {
+	for _, g := range shutting {
+		s := owing()
+		g.shut(&s)
+		waits := Make(s).Waits
+		last := waits[len(waits)-1]
+		if last.Subject != "db" || last.Version != sid(1) || last.Reason != g.reason || last.Detail == "" {
+			t.Errorf("%s: the wait is %+v", g.name, last)
+		}
+	}
+}
+
+func TestAllGatesAreAskedAndInTheirOrder(t *testing.T) {
+	s := owing()
+	for _, g := range shutting {
+		if g.name != "a version that is no JSON object" { // it has no content to be in use
+			g.shut(&s)
+		}
+	}
+	want := []Reason{NotRetiring, Retained, Unseen, Unknown, Unfinished, InUse, Deployable, Settling, ByHand}
+	if diff := cmp.Diff(want, objections(s)); diff != "" {
+		t.Errorf("objections (-want +got):\n%s", diff)
+	}
+	if len(want) != len(gates) {
+		t.Errorf("%d gates, %d tried", len(gates), len(want))
+	}
+}
+
+func TestAGateSaysWhenToLookAgainWhereItKnows(t *testing.T) {
+	for _, tt := range []struct {
+		reason Reason
+		shut   func(s *State)
+		until  time.Time
+	}{
+		{Settling, func(s *State) { s.web().Changed = noon.Add(-time.Minute) }, noon.Add(Quiet - time.Minute)},
+		{Unfinished, func(s *State) {
+			s.web().Settled, s.web().RollingTo, s.web().WaitTill = false, bid(present, 2), noon.Add(time.Hour)
+		}, noon.Add(time.Hour)},
+		{Retained, func(s *State) { label(s.db(), 0, Retain) }, time.Time{}},
+	} {
+		s := owing()
+		tt.shut(&s)
+		waits := Make(s).Waits
+		if last := waits[len(waits)-1]; last.Reason != tt.reason || !last.Until.Equal(tt.until) {
+			t.Errorf("%s: look again at %v, want %v", last.Reason, last.Until, tt.until)
+		}
+	}
+}
+
+func TestRetainedOnAnotherVersionKeepsOnlyThatOne(t *testing.T) {
+	s := owing()
+	s.db().Versions = append([]Version{sv(0, values("URL", "oldest"), live(0), Retain)}, s.db().Versions...)
+	plans(t, s, "advance db 00000001", "wait db retained")
+}
+
+// A source, a bucket and a consumer may have one name: what one of them waits for says nothing about the others.
+func TestAWaitOfANamesakeIsNoObjection(t *testing.T) {
+	s := owing()
+	namesake := Source{Name: "api", With: manifest.Manual, History: History{Secret: "source/dev/api", Versions: []Version{
+		sv(1, values("TOKEN", "a"), live(1)), sv(2, values("TOKEN", "b"), AWSCurrent, live(2), SeenLabel),
+	}}}
+	s.Sources = []Source{namesake, *s.db()}
+	s.api().Consumers = append(s.api().Consumers, Consumer{Name: "api", Leaving: true, Seen: on("api", 2).Seen})
+	plans(t, s, "advance db 00000001", "wait api by-hand")
+}
+
+func TestASourceThatIsFullOfLabelsCanStillRetireAndMakeRoom(t *testing.T) {
+	s := owing()
+	s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")))
+	label(s.db(), 0, "custom-0")
+	for _, custom := range customs(15) {
+		label(s.db(), 0, custom)
+	}
+	if s.db().room(1) {
+		t.Fatal("there is room")
+	}
+	plans(t, s, "advance db 00000001", "wait db labels-full")
+}
+
+func TestAPersonIsToldWhatToRevokeAndNeverWhatIsStillInUse(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		old, now []string
+		want     string
+	}{
+		{"one key of two was replaced", []string{"A", "1", "B", "2"}, []string{"A", "1", "B", "3"}, "safe to revoke at the vendor now: the old B; then: rotary retire dev db --revoked"},
+		{"a key is gone", []string{"A", "1", "B", "2"}, []string{"A", "1"}, "safe to revoke at the vendor now: the old B; then: rotary retire dev db --revoked"},
+		{"the same values were put again", []string{"A", "1"}, []string{"A", "1"}, "nothing to revoke: the current version holds the same values; then: rotary retire dev db --revoked"},
+	} {
+		s := owing()
+		s.db().With = manifest.Manual
+		s.db().Versions[0].Values, s.db().Versions[1].Values = values(tt.old...), values(tt.now...)
+		waits := Make(s).Waits
+		if len(waits) != 1 || waits[0].Detail != tt.want {
+			t.Errorf("%s: the waits are %+v", tt.name, waits)
+		}
+	}
+}
+
+func TestTheQuietPeriodOutlastsWhatCanStillLand(t *testing.T) {
+	const deregistered = 10 * time.Minute // a task definition may be used that long after it was deregistered
+	if Quiet <= deregistered {
+		t.Errorf("the quiet period is %v", Quiet)
+	}
+}

@@ -1,0 +1,278 @@
+package plan
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// a row is a state that differs from a good one in what the row of Make's truth table says, and its plan.
+type row struct {
+	name string
+	from func() State
+	with func(s State)
+	want []string
+}
+
+func check(t *testing.T, rows []row) {
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			s := r.from()
+			if r.with != nil {
+				r.with(s)
+			}
+			plans(t, s, r.want...)
+		})
+	}
+}
+
+func TestAConvergedStateHasAnEmptyPlan(t *testing.T) {
+	p := Make(converged())
+	if !p.Empty() || len(p.Waits) > 0 {
+		t.Errorf("the plan is %q", lines(p))
+	}
+}
+
+func TestTheTableOfSourceVersions(t *testing.T) {
+	check(t, []row{
+		{"current without LIVE: Mark", converged, func(s State) {
+			s.db().Versions[1].Labels = []string{AWSCurrent, SeenLabel}
+		}, []string{"mark source/dev/db 00000002 LIVE-00000002"}},
+		{"newer than SEEN with a value: Mark, and SEEN last", converged, func(s State) {
+			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")))
+		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "mark source/dev/db 00000003 SEEN"}},
+		{"newer than SEEN, still empty: nothing", converged, func(s State) {
+			s.db().Versions = append(s.db().Versions, sv(3, nil, AWSPending))
+		}, nil},
+		{"unmarked, and the secret has no room: Wait, everything else goes on", edited, func(s State) {
+			full := s.db()
+			full.Versions[2].Labels = []string{AWSCurrent}
+			full.Versions[1].Labels = append([]string{AWSPrevious, live(2), SeenLabel}, customs(16)...)
+		}, []string{"write api 00000003", "roll web 00000003", "wait db labels-full", "wait db unseen"}},
+		{"current with LIVE: nothing", converged, nil, nil},
+		{"pending with LIVE: nothing", converged, func(s State) {
+			s.db().Versions[1].Labels = []string{AWSCurrent, live(2)}
+			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "next"), AWSPending, live(3), SeenLabel))
+		}, nil},
+		{"any other with LIVE, every gate open: Advance", owing, nil, []string{"advance db 00000001"}},
+		{"any other with LIVE, a gate shut: Wait", owing, func(s State) {
+			s.db().Versions[0].Labels = append(s.db().Versions[0].Labels, Retain)
+		}, []string{"wait db retained"}},
+		{"any other without LIVE: nothing", converged, func(s State) {
+			s.db().Versions[0].Labels = nil
+		}, nil},
+	})
+}
+
+func TestTheTableOfBuckets(t *testing.T) {
+	check(t, []row{
+		{"equal to AWSCURRENT's: nothing, whatever the id", converged, func(s State) {
+			s.api().Want.Version = bid(former, 7)
+		}, nil},
+		{"nothing wanted, nothing there: nothing but its consumer's Wait", converged, func(s State) {
+			s.api().Versions, s.api().Want.Values = nil, nil
+		}, []string{"wait web no-content"}},
+		{"the first content: Write without a hold", converged, func(s State) {
+			s.api().Versions = nil
+			s.web().Running, s.web().InPlay = "", nil
+		}, []string{"write api 00000002", "roll web 00000002"}},
+		{"lacks a possible name: the brake", converged, func(s State) {
+			s.api().Want.Values = values()
+		}, []string{"wait api brake"}},
+		{"lacks a possible name, removal accepted: Write", func() State {
+			s := edited()
+			s.api().Want.Values = values()
+			s.AcceptRemovals = []string{"DB"}
+			return s
+		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		{"has no room for a label: Wait", edited, func(s State) {
+			s.api().Versions[0].Labels = append([]string{AWSPrevious}, customs(17)...)
+		}, []string{"wait api labels-full", "wait db unseen"}},
+		{"differs: Write, then Roll", edited, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		{"differs, and what is current or in play is not held: Mark HELD before", edited, func(s State) {
+			s.api().Versions[1].Labels = []string{AWSCurrent}
+			s.web().Running, s.web().InPlay = bid(present, 1), []string{bid(present, 1)}
+		}, []string{
+			"mark api-dev 00000001 " + held(1), "mark api-dev 00000002 " + held(2),
+			"write api 00000003", "roll web 00000003", "wait db unseen",
+		}},
+	})
+}
+
+func TestTheTableOfConsumers(t *testing.T) {
+	unsettled := func(s State, running int) {
+		s.web().Settled, s.web().Running, s.web().InPlay = false, "", []string{bid(present, 1), bid(present, running)}
+	}
+	behind := func(s State) { s.web().Running, s.web().InPlay = bid(present, 1), []string{bid(present, 1)} }
+	check(t, []row{
+		{"no answer: Wait", converged, func(s State) { s.web().Seen = Seen{Unread: true, Unknown: "timeout"} }, []string{"wait web unreadable"}},
+		{"leaving and settled: nothing, wherever it is", converged, func(s State) { behind(s); s.web().Leaving = true }, nil},
+		{"leaving and unsettled: Wait", converged, func(s State) { unsettled(s, 2); s.web().Leaving = true }, []string{"wait web draining"}},
+		{"drains and settled: nothing", converged, func(s State) { s.web().Drain = time.Hour }, nil},
+		{"drains and unsettled: Wait", converged, func(s State) { unsettled(s, 2); s.web().Drain = time.Hour }, []string{"wait web draining"}},
+		{"somebody else's rollout: Wait", converged, func(s State) { behind(s); s.web().Foreign = "CodeDeploy" }, []string{"wait web foreign"}},
+		{"a rollout to target: Wait", converged, func(s State) { unsettled(s, 2); s.web().RollingTo = bid(present, 2) }, []string{"wait web rolling"}},
+		{"a rollout to another version: Roll", converged, func(s State) { unsettled(s, 1); s.web().RollingTo = bid(present, 1) }, []string{"roll web 00000002"}},
+		{"runs target: nothing", converged, nil, nil},
+		{"runs target, names in another case: nothing", converged, func(s State) { s.web().Names = []string{"db"} }, nil},
+		{"runs target without one of its names: Roll", converged, func(s State) { s.web().Names = []string{} }, []string{"roll web 00000002"}},
+		{"is on target and not settled: Wait", converged, func(s State) {
+			unsettled(s, 2)
+			s.web().Running = bid(present, 2)
+		}, []string{"wait web draining"}},
+		{"target failed unchanged: Wait", converged, func(s State) {
+			behind(s)
+			s.web().Failed = &Failed{Version: bid(present, 2), Rest: "image:1", Reason: "tasks did not start"}
+		}, []string{"wait web rollout-failed"}},
+		{"target failed with another rest: Roll", converged, func(s State) {
+			behind(s)
+			s.web().Failed = &Failed{Version: bid(present, 2), Rest: "image:0"}
+		}, []string{"roll web 00000002"}},
+		{"another version failed: Roll", converged, func(s State) {
+			behind(s)
+			s.web().Failed = &Failed{Version: bid(present, 3), Rest: "image:1"}
+		}, []string{"roll web 00000002"}},
+		{"another version failed, and it runs target: nothing", converged, func(s State) {
+			s.web().Failed = &Failed{Version: bid(present, 3), Rest: "image:1"}
+		}, nil},
+		{"behind: Roll", converged, behind, []string{"roll web 00000002"}},
+		{"changed by hand: Roll", converged, func(s State) { s.web().Drift = []string{"DB"} }, []string{"roll web 00000002"}},
+		{"nothing known to be there: Roll", converged, func(s State) { s.web().Running, s.web().InPlay = "", nil }, []string{"roll web 00000002"}},
+	})
+}
+
+func TestTheTableOfHeldVersions(t *testing.T) {
+	holding := func() State {
+		s := converged()
+		s.api().Versions[0].Labels = []string{AWSPrevious, held(1)}
+		return s
+	}
+	drop := "drop api-dev 00000001 " + held(1)
+	check(t, []row{
+		{"current: nothing", converged, nil, nil},
+		{"in play: nothing", holding, func(s State) { s.web().InPlay = append(s.web().InPlay, bid(present, 1)) }, nil},
+		{"neither, all quiet: Drop", holding, nil, []string{drop}},
+		{"neither, its bucket changed just now: nothing yet", holding, func(s State) { s.api().Changed = noon.Add(-Quiet + time.Second) }, nil},
+		{"neither, quiet to the second: Drop", holding, func(s State) { s.api().Changed = noon.Add(-Quiet) }, []string{drop}},
+		{"neither, a source changed just now: nothing yet", holding, func(s State) { s.db().Changed = noon }, nil},
+		{"neither, a consumer changed just now: nothing yet", holding, func(s State) { s.web().Changed = noon }, nil},
+		{"neither, a consumer unsettled: nothing yet", holding, func(s State) {
+			s.web().Settled, s.web().RollingTo = false, bid(present, 2)
+		}, []string{"wait web rolling"}},
+		{"neither, a consumer not read: nothing yet", holding, func(s State) {
+			s.web().Seen = Seen{Unread: true, Unknown: "timeout"}
+		}, []string{"wait web unreadable"}},
+		{"neither, the bucket is being written: nothing yet", func() State {
+			s := edited()
+			s.api().Versions[0].Labels = []string{AWSPrevious, held(1)}
+			return s
+		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		{"neither, mode propagate: Drop, for nothing is retired by that", func() State {
+			s := holding()
+			s.Mode = manifest.Propagate
+			return s
+		}, nil, []string{drop}},
+	})
+}
+
+func TestABucketThatIsRefusedKeepsItsConsumersOnWhatIsCurrent(t *testing.T) {
+	s := converged()
+	s.api().Want.Version, s.api().Want.Values = bid(present, 3), values()
+	s.web().Running, s.web().InPlay = bid(present, 1), []string{bid(present, 1)}
+	p := Make(s)
+	if diff := cmp.Diff([]string{"roll web 00000002", "wait api brake"}, lines(p)); diff != "" {
+		t.Fatalf("the plan (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(values("DB", "new"), p.Rolls[0].Bucket.Values); diff != "" {
+		t.Errorf("what the consumer gets (-want +got):\n%s", diff)
+	}
+}
+
+func TestANameWhoseMappingIsGoneMayGo(t *testing.T) {
+	s := edited()
+	s.api().Versions[1].Values = values("DB", "new", "OLD_NAME", "new")
+	plans(t, s, "write api 00000003", "roll web 00000003", "wait db unseen")
+}
+
+func TestTheBrakeNamesEveryLostNameThatWasNotAccepted(t *testing.T) {
+	s := converged()
+	s.api().Entries = append(s.api().Entries, entry("B", "B"), entry("A", "A"), entry("C", "C"))
+	s.api().Versions[1].Values = values("A", "1", "B", "2", "C", "3", "DB", "new")
+	s.AcceptRemovals = []string{"B"}
+	p := Make(s)
+	want := Wait{Subject: "api", Reason: Brake, Detail: "it would lose A, C although the manifest still maps it; if that is meant: rotary apply --accept-removals A,C"}
+	if diff := cmp.Diff([]Wait{want}, p.Waits); diff != "" || !p.Empty() {
+		t.Errorf("the plan %q; the waits (-want +got):\n%s", lines(p), diff)
+	}
+}
+
+func TestOneBucketThatIsRefusedDoesNotStopTheOthers(t *testing.T) {
+	s := edited()
+	refused := *s.api()
+	refused.Want.Name, refused.Secret = "refused", "refused-dev"
+	refused.Versions = []Version{bv(2, values("DB", "new"), append([]string{AWSCurrent, AWSPrevious, held(2)}, customs(17)...)...)}
+	refused.Consumers = []Consumer{on("follower", 2)}
+	s.Buckets = append(s.Buckets, refused)
+	plans(t, s, "write api 00000003", "roll web 00000003", "wait refused labels-full", "wait db unseen")
+}
+
+func TestOnlyTheTwentyFirstLabelIsRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		labels int // on the bucket's secret now
+		with   func(b *Bucket)
+		writes bool
+	}{
+		{"the new HELD is the twentieth", 19, nil, true},
+		{"the new HELD is the twenty-first", 20, nil, false},
+		{"AWSPREVIOUS is the twentieth", 18, func(b *Bucket) { b.Versions[0].Labels[0] = "custom-0" }, true},
+		{"AWSPREVIOUS is the twenty-first", 19, func(b *Bucket) { b.Versions[0].Labels[0] = "custom-0" }, false},
+		{"HELD of the version that goes is the twenty-first", 19, func(b *Bucket) { b.Versions[1].Labels[1] = "custom-0" }, false},
+		{"the new version is there and held already", 20, func(b *Bucket) {
+			b.Versions[0].Labels = b.Versions[0].Labels[1:]
+			b.Versions[0].Labels[0] = AWSPrevious
+			b.Versions = append(b.Versions, bv(3, values("DB", "newer"), held(3)))
+		}, true},
+	} {
+		s := edited()
+		b := s.api()
+		b.Versions[0].Labels = append(b.Versions[0].Labels, customs(tt.labels-3)...)
+		if tt.with != nil {
+			tt.with(b)
+		}
+		if got := len(Make(s).Writes) == 1; got != tt.writes {
+			t.Errorf("%s: written %v, want %v", tt.name, got, tt.writes)
+		}
+	}
+}
+
+// customs are n labels that are none of rotary's.
+func customs(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("custom-%d", i+1)
+	}
+	return out
+}
+
+func TestOneOwedVersionOfASourceIsAdvancedAtATimeTheOldestThatMayGo(t *testing.T) {
+	three := func() State {
+		s := owing()
+		s.db().Versions = []Version{
+			sv(0, values("URL", "oldest"), live(0)), sv(1, values("URL", "old"), AWSPrevious, live(1)),
+			sv(2, values("URL", "new"), AWSCurrent, live(2), SeenLabel),
+		}
+		return s
+	}
+	plans(t, three(), "advance db 00000000")
+	s := three()
+	s.db().Versions[0].Labels = append(s.db().Versions[0].Labels, Retain)
+	plans(t, s, "advance db 00000001", "wait db retained")
+	if a := Make(s).Advances[0]; a != (Advance{Source: "db", Version: sid(1), Current: sid(2)}) {
+		t.Errorf("the advance is %+v", a)
+	}
+}

@@ -1,0 +1,138 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// The rules that the manifest has now, and those it had before.
+const (
+	present = "0123456789abcdef"
+	former  = "fedcba9876543210"
+)
+
+// sid and bid are version ids of a source and of a bucket. The last eight characters of both are n.
+func sid(n int) string               { return fmt.Sprintf("%08d-0000-4000-8000-0000%08d", n, n) }
+func bid(rules string, n int) string { return fmt.Sprintf("%s-%02d%030d", rules, n, n) }
+
+// values makes a content of NAME, VALUE pairs.
+func values(pairs ...string) map[string]secret.Value {
+	out := map[string]secret.Value{}
+	for pair := range slices.Chunk(pairs, 2) {
+		out[pair[0]] = secret.New(pair[1])
+	}
+	return out
+}
+
+// sv is version n of a source, made n hours into the day before.
+func sv(n int, content map[string]secret.Value, labels ...string) Version {
+	made := noon.Add(-24 * time.Hour).Add(time.Duration(n) * time.Hour)
+	return Version{ID: sid(n), Created: made, Values: content, Empty: content == nil, Labels: labels}
+}
+
+// bv is version n of a bucket under the present rules.
+func bv(n int, content map[string]secret.Value, labels ...string) Version {
+	return Version{ID: bid(present, n), Values: content, Labels: labels}
+}
+
+func live(n int) string { return fmt.Sprintf("LIVE-%08d", n) }
+func held(n int) string { return Held + bid(present, n)[:19] }
+
+// on is a consumer that is proven to run version n of its bucket.
+func on(name string, n int) Consumer {
+	return Consumer{Name: name, Seen: Seen{
+		Consumer: name, Running: bid(present, n), InPlay: []string{bid(present, n)}, Settled: true, Changed: noon.Add(-time.Hour), Rest: "image:1",
+	}}
+}
+
+// entry says that a bucket takes name from a key of source db.
+func entry(name, key string) manifest.Entry {
+	return manifest.Entry{Name: name, Layer: manifest.LayerOriginals, Source: "db", Key: key}
+}
+
+// converged is an environment in which there is nothing to do: source db at version 2, after version 1 was retired;
+// bucket api at version 2, after version 1 was dropped; consumer web on it; nothing has changed for an hour.
+func converged() State {
+	ago := noon.Add(-time.Hour)
+	return State{
+		Environment: "dev", Now: noon, Mode: manifest.Retire,
+		Sources: []Source{{Name: "db", With: manifest.Postgres, History: History{Secret: "source/dev/db", Changed: ago, Versions: []Version{
+			sv(1, values("URL", "old"), AWSPrevious),
+			sv(2, values("URL", "new"), AWSCurrent, live(2), SeenLabel),
+		}}}},
+		Buckets: []Bucket{{
+			Want:    bucket.Bucket{Name: "api", Secret: "api-dev", Version: bid(present, 2), Values: values("DB", "new")},
+			Entries: []manifest.Entry{entry("DB", "URL")},
+			History: History{Secret: "api-dev", Changed: ago, Versions: []Version{
+				bv(1, values("DB", "old"), AWSPrevious),
+				bv(2, values("DB", "new"), AWSCurrent, held(2)),
+			}},
+			Consumers: []Consumer{on("web", 2)},
+		}},
+	}
+}
+
+// owing is converged, but for version 1 of the source, which is owed, and which nothing and nobody needs any more.
+func owing() State {
+	s := converged()
+	s.Sources[0].Versions[0].Labels = []string{AWSPrevious, live(1)}
+	return s
+}
+
+// edited is converged, but for a new value that somebody has put and that a pass has marked already.
+func edited() State {
+	s := converged()
+	db, api := &s.Sources[0], &s.Buckets[0]
+	db.Versions[1].Labels = []string{AWSPrevious, live(2)}
+	db.Versions = append(db.Versions, sv(3, values("URL", "newer"), AWSCurrent, live(3), SeenLabel))
+	api.Want.Version, api.Want.Values = bid(present, 3), values("DB", "newer")
+	return s
+}
+
+func (s State) db() *Source    { return &s.Sources[0] }
+func (s State) api() *Bucket   { return &s.Buckets[0] }
+func (s State) web() *Consumer { return &s.Buckets[0].Consumers[0] }
+
+// lines says what a plan does and what it waits for, one line each.
+func lines(p Plan) []string {
+	out := []string{}
+	for _, step := range p.steps() {
+		step.Names = nil
+		if step.Do == "advance" || step.Do == "roll" {
+			step.Detail = ""
+		}
+		out = append(out, fmt.Sprintf("%s %s %s %s", step.Do, step.Subject, Short(step.Version), step.Detail))
+	}
+	for _, w := range p.Waits {
+		out = append(out, fmt.Sprintf("wait %s %s", w.Subject, w.Reason))
+	}
+	for i := range out {
+		out[i] = trim(out[i])
+	}
+	return out
+}
+
+func trim(line string) string {
+	for len(line) > 0 && line[len(line)-1] == ' ' {
+		line = line[:len(line)-1]
+	}
+	return line
+}
+
+// plans checks what Make does with a state.
+func plans(t *testing.T, s State, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), lines(Make(s))); diff != "" {
+		t.Errorf("the plan (-want +got):\n%s", diff)
+	}
+}
