@@ -1,0 +1,305 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/bus"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+func TestAPlainPutIsCarriedToEveryConsumerAndTheOldValueStaysOwedUntilAPersonRevokedIt(t *testing.T) {
+	t.Parallel()
+	s := open(t, sinks)
+	value := s.put("vendor", "VENDOR_KEY")
+	s.watch(time.Hour, "the old value is safe to revoke", byHand("vendor", 1))
+	s.Advance(2 * time.Hour)
+	if r := s.look(); r.Converged || !byHand("vendor", 1)(r) {
+		t.Errorf("the owed version is forgotten:\n%s", tell(r))
+	}
+	if ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); !s.runs("api", "VENDOR_KEY", value) || ci != value {
+		t.Error("a consumer does not have the new value")
+	}
+	s.revoke("vendor", 1)
+	s.finish()
+}
+
+// delivery decides when the events of sources arrive; everything else arrives once and at once.
+type delivery func(nth int) []bus.Delivery
+
+func TestHoweverAnEventArrivesTheEndIsTheSame(t *testing.T) {
+	t.Parallel()
+	at := func(delays ...time.Duration) []bus.Delivery {
+		ds := []bus.Delivery{}
+		for _, d := range delays {
+			ds = append(ds, bus.Delivery{Delay: d})
+		}
+		return ds
+	}
+	for _, tt := range []struct {
+		name     string
+		arrives  delivery
+		puts     int
+		followed time.Duration // until the bucket is written
+	}{
+		{"once", func(int) []bus.Delivery { return at(0) }, 1, 2 * time.Second},
+		{"twice at once", func(int) []bus.Delivery { return at(0, 0) }, 1, 2 * time.Second},
+		{"again after the queue has forgotten it", func(int) []bus.Delivery { return at(0, 6*time.Minute, 50*time.Minute) }, 1, 2 * time.Second},
+		{"not at all", func(int) []bus.Delivery { return at() }, 1, 5*time.Minute + 2*time.Second},
+		{"six hours late", func(int) []bus.Delivery { return at(6 * time.Hour) }, 1, 5*time.Minute + 2*time.Second},
+		{"in reverse order", func(n int) []bus.Delivery { return at(time.Duration(3-n) * time.Minute) }, 2, 5*time.Minute + 2*time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, service)
+			n := 0
+			s.deliver = func(event []byte) []bus.Delivery {
+				if !strings.Contains(string(event), "Secret Label Updated") {
+					return at(0)
+				}
+				n++
+				return tt.arrives(n)
+			}
+			first, _ := s.current("session")
+			var value string
+			for range tt.puts {
+				value = s.put("session", "SESSION_KEY")
+			}
+			start := s.Clock.Now()
+			written := operation("secretsmanager", "PutSecretValue")
+			bucketWrites := func() int {
+				return len(s.calls(func(c sim.Call) bool { return written(c) && c.Caller == s.Env.PropagateFunction() }))
+			}
+			before := bucketWrites()
+			s.Until(time.Hour, func() bool { return bucketWrites() > before })
+			if took := s.Clock.Now().Sub(start); took > tt.followed {
+				t.Errorf("it took %v until the bucket followed, expected %v", took, tt.followed)
+			}
+			s.converge()
+			s.Advance(6 * time.Hour)
+			s.finish()
+			if n == 0 {
+				t.Error("the source made no event")
+			}
+			if got := bucketWrites() - before; got != 1 {
+				t.Errorf("the bucket was written %d times", got)
+			}
+			if !s.runs("api", "SESSION_KEY", value) {
+				t.Error("the service does not run the last value")
+			}
+			s.retired("session", first)
+		})
+	}
+}
+
+func TestQuickPutsAreAllKnownAndAllRetired(t *testing.T) {
+	t.Parallel()
+	for _, puts := range []int{2, 3} {
+		t.Run(fmt.Sprint(puts, " of a source with a rotator"), func(t *testing.T) {
+			t.Parallel()
+			s := open(t, service)
+			versions := []string{}
+			for range puts {
+				v, _ := s.current("session")
+				versions = append(versions, v)
+				s.put("session", "SESSION_KEY")
+			}
+			s.watch(10*time.Minute, "every older version is known as owed", func(r plan.Report) bool { return len(owed(r, "session")) == puts })
+			s.finish()
+			for _, v := range versions {
+				s.retired("session", v)
+			}
+		})
+		t.Run(fmt.Sprint(puts, " of a source that a person rotates"), func(t *testing.T) {
+			t.Parallel()
+			s := open(t, service)
+			value := ""
+			for range puts {
+				value = s.put("vendor", "VENDOR_KEY")
+			}
+			s.revoke("vendor", puts)
+			s.finish()
+			if live := s.Targets.Live(stage.Target(s.Env, "VENDOR_KEY")); live != 1 || !s.runs("api", "VENDOR_KEY", value) {
+				t.Errorf("the vendor accepts %d keys in the end, expected the last one alone", live)
+			}
+		})
+	}
+}
+
+func TestAValueThatComesBackIsNotRevoked(t *testing.T) {
+	t.Parallel()
+	t.Run("put again", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, service)
+		a := s.Values["vendor"]["VENDOR_KEY"]
+		b := s.put("vendor", "VENDOR_KEY")
+		s.watch(time.Hour, "everybody runs B", byHand("vendor", 1))
+		s.putValue("vendor", "VENDOR_KEY", a)
+		r := s.watch(time.Hour, "everybody is back on A", byHand("vendor", 2))
+		told := 0
+		for _, o := range owed(r, "vendor") {
+			if strings.Contains(o.Blocked[0].Detail, "VENDOR_KEY") {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("a person is told to revoke the key of %d versions, expected of B's alone", told)
+		}
+		s.revoke("vendor", 2)
+		s.finish()
+		if !s.runs("api", "VENDOR_KEY", a) || s.Targets.Accepts(stage.Target(s.Env, "VENDOR_KEY"), b) {
+			t.Error("the end is not A alone")
+		}
+	})
+	t.Run("the label moved back", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, service)
+		a, _ := s.current("vendor")
+		value := s.Values["vendor"]["VENDOR_KEY"]
+		s.put("vendor", "VENDOR_KEY")
+		s.watch(time.Hour, "everybody runs B", byHand("vendor", 1))
+		b, _ := s.current("vendor")
+		_, err := s.Secrets().UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
+			SecretId: aws.String(s.source("vendor").Secret), VersionStage: aws.String(plan.AWSCurrent), MoveToVersionId: &a, RemoveFromVersionId: &b,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.watch(time.Hour, "everybody is back on A", byHand("vendor", 1))
+		s.revoke("vendor", 1)
+		s.finish()
+		if !s.runs("api", "VENDOR_KEY", value) {
+			t.Error("the service does not run A")
+		}
+		s.retired("vendor", b)
+	})
+	t.Run("back before anybody looked", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, service)
+		a := s.Values["session"]["SESSION_KEY"]
+		s.put("session", "SESSION_KEY")
+		s.putValue("session", "SESSION_KEY", a)
+		before := len(s.calls(operation("ecs", "UpdateService")))
+		s.finish()
+		if got := len(s.calls(operation("ecs", "UpdateService"))) - before; got != 0 || !s.runs("api", "SESSION_KEY", a) {
+			t.Errorf("the service was rolled %d times for a value that it already had", got)
+		}
+	})
+}
+
+func TestMessagesThatDoNotBelongHereAreAcknowledgedAndAlarmedAndChangeNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	event := func(account, source, kind, detail string) string {
+		return fmt.Sprintf(`{"version":"0","id":"b0500000-0000-4000-8000-000000000099","detail-type":%q,"source":%q,"account":%q,"time":"2026-01-01T09:00:00Z","region":"us-east-1","resources":[],"detail":%s}`, kind, source, account, detail)
+	}
+	value := s.Values["vendor"]["VENDOR_KEY"]
+	messages := []string{
+		`hello`, `null`, `[]`, `{}`, `{"rotary":7}`,
+		`{"rotary":"sweep","environment":"dev","execution":"1"}`,
+		`{"rotary":"sweep","environment":"","execution":"1"}`,
+		`{"rotary":"retire","environment":"production","execution":"1"}`,
+		`{"rotary":"sweep","environment":"production","execution":"1","advance":{"source":"vendor"}}`,
+		`{"dryRun":true,"environment":"production"}`,
+		`{"detail-type":1}`,
+		event("111111111111", "aws.secretsmanager", "Secret Label Updated", `{"name":"source/production/vendor","labelUpdated":"AWSCURRENT"}`),
+		event("222222222222", "aws.secretsmanager", "Secret Label Updated", `{"name":"source/dev/vendor","labelUpdated":"AWSCURRENT"}`),
+		event("222222222222", "aws.secretsmanager", "Secret Label Updated", `{}`),
+		event("222222222222", "somebody", "Secret Label Updated", `{"name":"source/production/vendor","labelUpdated":"AWSCURRENT"}`),
+		event("222222222222", "aws.s3", "Object Created", `{"value":"`+value+`"}`),
+		`{"value":"` + value + `"}`,
+		`{"` + value + `":1}`,
+	}
+	before, passes := len(s.writes()), s.passes()
+	for _, m := range messages {
+		s.send(m)
+		s.Advance(time.Second)
+	}
+	if left := s.region().Bus.Queue(s.Env.Queue()).Messages; len(left) > 0 {
+		t.Errorf("%d messages are still in the queue", len(left))
+	}
+	if got := s.alarms("event-refused"); got != len(messages) {
+		t.Errorf("%d alarms for %d messages", got, len(messages))
+	}
+	if s.passes() != passes || len(s.writes()) != before {
+		t.Error("a message that was refused led to a pass")
+	}
+	s.send(event("222222222222", "aws.secretsmanager", "Secret Label Updated", `{"name":"source/production/vendor","labelUpdated":"AWSCURRENT"}`))
+	s.Advance(time.Second)
+	if s.passes() != passes+1 || len(s.writes()) != before {
+		t.Error("a forged event that looks genuine should lead to one pass that changes nothing")
+	}
+	s.put("session", "SESSION_KEY")
+	s.send(`hello again`)
+	s.finish()
+}
+
+func TestTheLambdasRefuseWhatIsAboutAnotherEnvironment(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	before := len(s.writes())
+	for function, payloads := range map[string][]string{
+		s.Env.PropagateFunction(): {`{"dryRun":true}`, `{"dryRun":true,"environment":"dev"}`, `{"Records":[]}`, `{"environment":"production"}`, `"` + s.Values["vendor"]["VENDOR_KEY"] + `"`},
+		s.Env.RotateFunction(s.source("session")): {
+			`{"Step":"createSecret","SecretId":"source/dev/session","ClientRequestToken":"0123456789012345678901234567890123"}`,
+			`{"Step":"createSecret","SecretId":"arn:aws:secretsmanager:us-east-1:111111111111:secret:source/dev/session-AbCdEf","ClientRequestToken":"0123456789012345678901234567890123"}`,
+			`{"Step":"finishSecret","SecretId":"api-secrets-production","ClientRequestToken":"0123456789012345678901234567890123"}`,
+			`{"advance":{"source":"nobody","version":"v","current":"c"}}`,
+			`{"advance":{"source":"session","version":"` + s.Values["vendor"]["VENDOR_KEY"] + `","current":"c"},"Step":"createSecret"}`,
+			`{}`,
+		},
+	} {
+		for _, payload := range payloads {
+			result, err := s.region().Lambda.Invoke(t.Context(), function, []byte(payload))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result.ErrorType != "Unreadable" {
+				t.Errorf("%s answered %q to a payload of %d bytes, expected Unreadable", function, result.ErrorType, len(payload))
+			}
+			for _, leak := range s.needles().search(place{"an answer", result.Payload}) {
+				t.Errorf("leak: %s", leak)
+			}
+		}
+	}
+	if len(s.writes()) != before {
+		t.Error("something was changed")
+	}
+	s.finish()
+}
+
+func TestAnEnvironmentNeverTouchesAnother(t *testing.T) {
+	t.Parallel()
+	s := opened(t, twins)
+	dev := s.openBeside("dev")
+	s.converge()
+	s.Until(time.Hour, func() bool { r, err := dev.Look(t.Context()); return err == nil && r.Converged })
+	_, devKey, _ := s.GitHub.Secret("example/app", "dev", "CI_VENDOR_KEY")
+	before, start := len(s.writes()), s.Clock.Now()
+	s.put("vendor", "VENDOR_KEY")
+	s.rotate("session")
+	s.revoke("vendor", 1)
+	s.finish()
+	for _, c := range s.writes()[before:] {
+		if c.Account == dev.Env.Account || c.Service == "github" && strings.Contains(c.Resource, "/dev/") {
+			t.Errorf("dev was changed: %s %s %s by %q", c.Service, c.Operation, c.Resource, c.Caller)
+		}
+	}
+	if _, is, _ := s.GitHub.Secret("example/app", "dev", "CI_VENDOR_KEY"); !is.Equal(devKey) || !start.After(is) {
+		t.Error("dev's GitHub secret was written")
+	}
+	ours := slices.ContainsFunc(s.writes()[before:], func(c sim.Call) bool { return c.Account == s.Env.Account })
+	if _, values := s.current("vendor"); !ours || !s.runs("api", "VENDOR_KEY", secret.Reveal(values["VENDOR_KEY"])) {
+		t.Error("production was not changed either")
+	}
+}
