@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// maxInput is what Secrets Manager takes at most
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
+const maxInput = 65536
+
+// readValue reads one value: everything but one newline at the end. It refuses what no sink can carry unchanged.
+func readValue(in io.Reader) (secret.Value, error) {
+	data, err := readInput(in)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	if before, cut := bytes.CutSuffix(data, []byte("\n")); cut {
+		data = bytes.TrimSuffix(before, []byte("\r"))
+	}
+	return secret.New(string(data)), readable(string(data))
+}
+
+func readInput(in io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the value from standard input: %w", err)
+	case len(data) > maxInput:
+		return nil, fmt.Errorf("standard input holds more than the %d bytes that Secrets Manager takes", maxInput)
+	}
+	return data, nil
+}
+
+func readable(text string) error {
+	switch {
+	case text == "":
+		return errors.New("standard input is empty: give the value there, for example: rotary put ENV SOURCE KEY < FILE")
+	case strings.HasPrefix(text, "\ufeff"):
+		return errors.New("the value starts with a byte order mark: save it as UTF-8 without one")
+	case !utf8.ValidString(text):
+		return errors.New("the value is not UTF-8 text: encode it, in base64 for example")
+	case strings.ContainsRune(text, 0):
+		return errors.New("the value holds a NUL, which no environment variable can")
+	}
+	return nil
+}
+
+// readObject reads a JSON object of the source's keys. It does not quote a key that is none: a value may stand there.
+func readObject(in io.Reader, source manifest.Source) (map[string]secret.Value, error) {
+	data, err := readInput(in)
+	if err != nil {
+		return nil, err
+	}
+	keys := strings.Join(source.Keys, ", ")
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, fmt.Errorf(`standard input is empty: give a JSON object of %s there, or name the KEY`, keys)
+	}
+	given, err := bucket.ParseSource(source.Name, data)
+	if err != nil {
+		return nil, fmt.Errorf("%w; without KEY, standard input is a JSON object of %s", err, keys)
+	}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if !slices.Contains(source.Keys, key) {
+			return nil, fmt.Errorf("the object on standard input has a key that source %s does not; it has %s", source.Name, keys)
+		}
+		if secret.Reveal(given[key]) == "" {
+			return nil, fmt.Errorf("the value of %s is empty: rotary puts no empty value; leave the key out to keep it", key)
+		}
+	}
+	if len(given) == 0 {
+		return nil, fmt.Errorf("the object on standard input is empty: give one of %s", keys)
+	}
+	return given, nil
+}

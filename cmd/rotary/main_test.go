@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	rotary "github.com/rotary-secrets/rotary"
+	"github.com/rotary-secrets/rotary/internal/stage"
+)
+
+// TestMain keeps the machine's own credentials and settings away from every test.
+func TestMain(m *testing.M) {
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "ROTARY_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+	for name, value := range map[string]string{
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		_ = os.Setenv(name, value)
+	}
+	os.Exit(m.Run())
+}
+
+// serial runs scripts one after the other: a command has the process's folder and variables, as in life.
+type serial struct{ *testing.T }
+
+func (serial) Parallel()     {}
+func (serial) Verbose() bool { return testing.Verbose() }
+
+func (s serial) Run(name string, f func(testscript.T)) {
+	s.T.Run(name, func(t *testing.T) { f(serial{t}) })
+}
+
+// bench is what one script works with.
+type bench struct {
+	*stage.Stage     // nil until the script opens one
+	code         int // of the last rotary command
+	seen         outputs
+	canaries     []string
+}
+
+type benchKey struct{}
+
+// outputs is what a script's commands printed.
+type outputs struct {
+	masked   bytes.Buffer
+	revealed bytes.Buffer // of commands that were told to reveal
+}
+
+// of returns a script's bench.
+func of(ts *testscript.TestScript) *bench { return ts.Value(benchKey{}).(*bench) }
+
+// staged returns a script's bench where it has opened a stage.
+func staged(ts *testscript.TestScript) *bench {
+	b := of(ts)
+	if b.Stage == nil {
+		ts.Fatalf("the script has opened no stage")
+	}
+	return b
+}
+
+func scripts(build func() (string, error), benches *[]*bench) testscript.Params {
+	return testscript.Params{
+		Dir: "testdata", RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error { return setUp(env, benches) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched,
+			"values": cmdValues, "holds": cmdHolds,
+			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") },
+			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
+				lambdas, err := build()
+				ts.Check(err)
+				openStage(ts, args, lambdas)
+			},
+		},
+	}
+}
+
+// setUp gives every script the example manifest, unless it brings its own.
+func setUp(env *testscript.Env, benches *[]*bench) error {
+	b := &bench{}
+	*benches = append(*benches, b)
+	env.Values[benchKey{}] = b
+	path := filepath.Join(env.WorkDir, "rotary.yaml")
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	return os.WriteFile(path, rotary.Manifest, 0o600)
+}
+
+// cmdRotary runs a command line in this process: rotary ARGS [< FILE]. While the command waits, the stage's clock
+// advances. INTERRUPT=yes interrupts it at its first wait, KEYBOARD=yes makes standard input somebody's keyboard.
+func cmdRotary(ts *testscript.TestScript, neg bool, args []string) {
+	b := of(ts)
+	in := ""
+	if n := len(args); n >= 2 && args[n-2] == "<" {
+		args, in = args[:n-2], ts.ReadFile(args[n-1])
+	}
+	if b.Stage != nil {
+		b.Tap.Reset()
+	}
+	var out, errs bytes.Buffer
+	b.code = b.run(ts, args, terminal{strings.NewReader(in), &out, &errs})
+	_, _ = io.WriteString(ts.Stdout(), out.String())
+	_, _ = io.WriteString(ts.Stderr(), errs.String())
+	b.seen.keep(args, out.String(), errs.String())
+	if (b.code != 0) != neg {
+		ts.Fatalf("rotary %s: exit code %d", strings.Join(args, " "), b.code)
+	}
+}
+
+func (o *outputs) keep(args []string, texts ...string) {
+	kept := &o.masked
+	if slices.Contains(args, "--reveal") {
+		kept = &o.revealed
+	}
+	for _, text := range texts {
+		kept.WriteString(text)
+	}
+}
+
+func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
+	ts.Check(os.Chdir(ts.MkAbs(".")))
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE"} {
+		ts.Check(os.Setenv(name, ts.Getenv(name)))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	return runIn(b.outside(ts.Getenv, cancel), ctx, args, t)
+}
+
+// outside is a world whose time passes only while a command waits, in minutes rather than seconds.
+func (b *bench) outside(getenv func(string) string, interrupt func()) outside {
+	o := outside{
+		now:   func() time.Time { return time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC) },
+		typed: func() bool { return getenv("KEYBOARD") == "yes" },
+		wait: func(ctx context.Context, d time.Duration) error {
+			if getenv("INTERRUPT") == "yes" {
+				interrupt()
+				return ctx.Err()
+			}
+			b.Advance(max(d, time.Minute))
+			return nil
+		},
+	}
+	if b.Stage != nil {
+		o.now = b.Clock.Now
+	}
+	return o
+}
+
+// cmdCode checks the exit code of the last rotary command: code N.
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := of(ts).code; got != want || neg {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// openStage sets an environment up: stage ENV [UNSEEDED-SOURCE...] without a pipeline, pipeline ENV … with one.
+func openStage(ts *testscript.TestScript, args []string, lambdas string) {
+	s, err := stage.Open(context.Background(), stage.Config{
+		Manifest: []byte(ts.ReadFile("rotary.yaml")), Environment: args[0], Unseeded: args[1:], Lambdas: lambdas, Dir: ts.MkAbs("lambdas"),
+	})
+	ts.Check(err)
+	of(ts).Stage = s
+	ts.Defer(func() {
+		ts.Check(errors.Join(of(ts).remember(context.Background()), s.Close()))
+	})
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": s.At.AWS, "AWS_ACCESS_KEY_ID": s.Env.Account, "AWS_SECRET_ACCESS_KEY": "standin",
+		"ROTARY_GITHUB_URL": s.At.GitHub, "ROTARY_VERCEL_URL": s.At.Vercel, "ROTARY_GITHUB_PAUSE": "off",
+	} {
+		ts.Setenv(name, value)
+	}
+}
+
+// cmdAdvance lets time pass: advance DURATION.
+func cmdAdvance(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	staged(ts).Advance(d)
+}
+
+// cmdCalls checks what the last rotary command called: calls 'SERVICE OPERATION'...; without arguments, nothing.
+func cmdCalls(ts *testscript.TestScript, _ bool, want []string) {
+	var got []string
+	for _, call := range staged(ts).Tap.Calls() {
+		got = append(got, call.Service+" "+call.Operation)
+	}
+	if !slices.Equal(got, want) {
+		ts.Fatalf("calls %q, want %q", got, want)
+	}
+}
+
+// cmdUntouched checks that the last rotary command called nothing that could change something.
+func cmdUntouched(ts *testscript.TestScript, neg bool, _ []string) {
+	writes := 0
+	for _, call := range staged(ts).Tap.Calls() {
+		if call.Write && call.Service != "lambda" { // what a function does is a call of its own
+			writes++
+		}
+	}
+	if (writes > 0) != neg {
+		ts.Fatalf("%d calls that could change something", writes)
+	}
+}
+
+// builder builds the genuine bootstraps into a folder, when they are first wanted.
+func builder(folder, module string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		for _, name := range []string{"propagate", "rotate"} {
+			build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(folder, name, "bootstrap"), "./lambdas/"+name)
+			build.Dir = module
+			if out, err := build.CombinedOutput(); err != nil {
+				return "", fmt.Errorf("%w\n%s", err, out)
+			}
+		}
+		return folder, nil
+	})
+}
+
+// cmdValues writes what the sources hold as compute reads it: values FILE.
+func cmdValues(ts *testscript.TestScript, _ bool, args []string) {
+	sources := map[string]map[string]string{}
+	for name, values := range staged(ts).Values {
+		if _, known := staged(ts).Env.Source(name); known {
+			sources[name] = values
+		}
+	}
+	data, err := json.Marshal(sources)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+// cmdHolds checks a source's current value against a file's exact content: holds SOURCE KEY FILE.
+func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
+	b := staged(ts)
+	source, known := b.Env.Source(args[0])
+	if !known {
+		ts.Fatalf("no source %s", args[0])
+	}
+	out, err := b.Secrets().GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: &source.Secret, VersionStage: aws.String("AWSCURRENT")})
+	ts.Check(err)
+	var values map[string]string
+	ts.Check(json.Unmarshal([]byte(*out.SecretString), &values))
+	if (values[args[1]] == ts.ReadFile(args[2])) == neg {
+		ts.Fatalf("%s of %s is not what %s holds", args[1], args[0], args[2])
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs testdata/*.txtar, and then searches everything that their commands printed for the values that
+// the sources held at any time.
+func TestScripts(t *testing.T) {
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(here) // scripts change the folder; this changes it back
+	var benches []*bench
+	testscript.RunT(serial{t}, scripts(builder(t.TempDir(), here+"/../.."), &benches))
+	values, revealed := 0, 0
+	for _, b := range benches {
+		values += len(b.canaries)
+		for _, value := range b.canaries {
+			if strings.Contains(b.seen.masked.String(), value) {
+				t.Errorf("a command of a script that ended with exit code %d printed a value without --reveal", b.code)
+			}
+			if strings.Contains(b.seen.revealed.String(), value) {
+				revealed++
+			}
+		}
+	}
+	if values < 100 || revealed < 10 {
+		t.Errorf("%d values searched for, %d of them found where they were asked for: the search is blind", values, revealed)
+	}
+}
+
+// remember collects every value that any version of any source holds. Texts too short to be told from others, like
+// "true", are left out.
+func (b *bench) remember(ctx context.Context) error {
+	for _, source := range b.Env.Sources {
+		list, err := b.Secrets().ListSecretVersionIds(ctx, &secretsmanager.ListSecretVersionIdsInput{SecretId: &source.Secret, IncludeDeprecated: aws.Bool(true)})
+		if err != nil {
+			return err
+		}
+		for _, v := range list.Versions {
+			out, err := b.Secrets().GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &source.Secret, VersionId: v.VersionId})
+			if err != nil {
+				continue // a version without a value
+			}
+			if err := b.collect(aws.ToString(out.SecretString)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) collect(text string) error {
+	var values map[string]string
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return err
+	}
+	for _, value := range values {
+		for line := range strings.Lines(value) {
+			if line = strings.TrimSpace(line); len(line) >= 12 {
+				b.canaries = append(b.canaries, line)
+			}
+		}
+	}
+	return nil
+}

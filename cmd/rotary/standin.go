@@ -1,0 +1,184 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+type standinCmd struct {
+	Env     string  `placeholder:"ENV" help:"The environment that is set up; default: the manifest's first."`
+	Lambdas string  `type:"path" placeholder:"DIR" help:"Folder with propagate/bootstrap and rotate/bootstrap; default: lambda beside this program. Without them no pipeline is deployed, and apply --direct works."`
+	Empty   bool    `help:"Set nothing up: an account without a secret."`
+	Speed   float64 `default:"1" placeholder:"N" help:"How many times faster than real time its clock goes."`
+	Write   string  `type:"path" placeholder:"FILE" help:"Write the variables to a file too; it appears when everything is ready."`
+}
+
+func (standinCmd) Help() string {
+	return `Sets an environment up on the embedded stand-in, with made-up values, and serves it on free loopback ports until it is interrupted. It prints the variables that point rotary, any AWS SDK, the AWS CLI and Terraform at it. Nothing real is reached or changed, and nothing is kept.
+
+Example:
+  rotary standin --write standin.env &
+  . ./standin.env
+  rotary apply dev --direct
+  aws secretsmanager list-secrets
+  kill %1
+
+To see a rotation through in a minute: --speed 60.`
+}
+
+// turnEvery is how often the stand-in's clock is moved.
+const turnEvery = 100 * time.Millisecond
+
+func (c standinCmd) Run(a *app) error {
+	dir, err := os.MkdirTemp("", "rotary-standin-")
+	if err != nil {
+		return fmt.Errorf("make a temporary folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	w, err := c.open(a, dir)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	if err := c.announce(a, w.variables()); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.err, "rotary: %s; interrupt to end it\n", w.what)
+	c.turn(a, w)
+	return nil
+}
+
+// served is a stand-in that is being served.
+type served struct {
+	*standin.World
+	at              standin.Endpoints
+	account, region string
+	what            string
+	close           func()
+}
+
+func (c standinCmd) open(a *app, dir string) (served, error) {
+	if c.Speed <= 0 {
+		return served{}, invalid{errors.New("--speed is not above 0: 1 is real time, 60 an hour in a minute")}
+	}
+	if c.Empty && c.Env == "" {
+		return c.empty(a, "000000000000", "us-east-1")
+	}
+	env, data, err := c.environment(a)
+	switch {
+	case err != nil:
+		return served{}, err
+	case c.Empty:
+		return c.empty(a, env.Account, env.Region)
+	}
+	lambdas, err := c.lambdas()
+	if err != nil {
+		return served{}, invalid{err}
+	}
+	s, err := stage.Open(a.ctx, stage.Config{
+		Manifest: data, Environment: env.Name, Lambdas: lambdas, Dir: dir, Start: a.now(), Log: a.err, OnRefusal: a.refusal,
+	})
+	if err != nil {
+		return served{}, err
+	}
+	what := env.Name + " is set up, with its pipeline"
+	if lambdas == "" {
+		what = env.Name + " is set up, without a pipeline: rotary apply " + env.Name + " --direct runs the passes"
+	}
+	return served{s.World, s.At, env.Account, env.Region, what, func() { _ = s.Close() }}, nil
+}
+
+// empty serves a world in which nothing exists yet.
+func (c standinCmd) empty(a *app, account, region string) (served, error) {
+	w := standin.New(standin.Config{Start: a.now(), Log: a.err, OnRefusal: a.refusal})
+	at, stop, err := w.Listen()
+	return served{w, at, account, region, "account " + account + " is empty", func() { stop(); _ = w.Close() }}, err
+}
+
+// environment reads the manifest as text too: the Lambdas carry it.
+func (c standinCmd) environment(a *app) (*manifest.Environment, []byte, error) {
+	file, err := a.file()
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Env == "" {
+		c.Env = file.Names()[0]
+	}
+	env, err := a.environment(c.Env)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := os.ReadFile(a.manifest)
+	return env, data, err
+}
+
+// lambdas is the folder with the bootstraps, or "" where there is none and none was asked for.
+func (c standinCmd) lambdas() (string, error) {
+	folder, self := c.Lambdas, ""
+	if folder == "" {
+		var err error
+		if self, err = os.Executable(); err != nil {
+			return "", nil //nolint:nilerr // a program that does not know where it is has nothing beside it
+		}
+		folder = filepath.Join(filepath.Dir(self), "lambda")
+	}
+	for _, name := range []string{"propagate", "rotate"} {
+		if _, err := os.Stat(filepath.Join(folder, name, "bootstrap")); err != nil {
+			if self != "" {
+				return "", nil
+			}
+			return "", fmt.Errorf("find the Lambdas: %w; make build builds them", err)
+		}
+	}
+	return folder, nil
+}
+
+func (a *app) refusal(r standin.Refusal) { fmt.Fprintln(a.err, "REFUSED "+r.String()) }
+
+// variables point clients at the stand-in.
+func (w served) variables() map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL": w.at.AWS, "AWS_ACCESS_KEY_ID": w.account, "AWS_SECRET_ACCESS_KEY": "standin", "AWS_SESSION_TOKEN": "",
+		"AWS_REGION": w.region, "AWS_DEFAULT_REGION": w.region, "AWS_EC2_METADATA_DISABLED": "true",
+		"ROTARY_GITHUB_URL": w.at.GitHub, "ROTARY_VERCEL_URL": w.at.Vercel, "ROTARY_GITHUB_PAUSE": "off",
+	}
+}
+
+// announce prints the variables, and writes them to a file in one go, so that who waits for it reads all of them.
+func (c standinCmd) announce(a *app, variables map[string]string) error {
+	var exports strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		fmt.Fprintf(&exports, "export %s=%s\n", name, variables[name])
+	}
+	if c.Write != "" {
+		if err := os.WriteFile(c.Write+".new", []byte(exports.String()), 0o600); err != nil {
+			return invalid{fmt.Errorf("write the variables: %w", err)}
+		}
+		if err := os.Rename(c.Write+".new", c.Write); err != nil {
+			return invalid{fmt.Errorf("write the variables: %w", err)}
+		}
+	}
+	if a.json {
+		return a.print(variables)
+	}
+	_, err := fmt.Fprint(a.out, exports.String())
+	return err
+}
+
+// turn moves the world's clock until the command is interrupted. It alone does.
+func (c standinCmd) turn(a *app, w served) {
+	start, from := a.now(), w.Clock.Now()
+	for a.wait(a.ctx, turnEvery) == nil {
+		w.AdvanceTo(from.Add(time.Duration(float64(a.now().Sub(start)) * c.Speed)))
+	}
+}
