@@ -28,7 +28,17 @@ type request struct {
 	SecretId           string //nolint:revive,staticcheck // the field's name on the wire
 	ClientRequestToken string
 	RotationToken      string
-	Advance            *plan.Advance `json:"advance"`
+	Advance            *advance `json:"advance"`
+}
+
+// advance is rotary's own and strict: what a newer version asks beyond this must not be left undone.
+type advance struct{ plan.Advance }
+
+// UnmarshalJSON refuses unknown fields.
+func (a *advance) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(&a.Advance)
 }
 
 // Unreadable is the error for a request that is none. It does not quote the request.
@@ -70,7 +80,7 @@ func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, erro
 
 func (h handler) do(ctx context.Context, job rotate.Job, r request) error {
 	if r.Advance != nil {
-		return job.Advance(ctx, *r.Advance)
+		return job.Advance(ctx, r.Advance.Advance)
 	}
 	return job.Step(ctx, rotate.Event{Step: r.Step, Version: r.ClientRequestToken})
 }
@@ -91,12 +101,11 @@ func (h handler) source(r request) (manifest.Source, error) {
 	return source, nil
 }
 
-// read decodes strictly: exactly one of the two forms.
+// read wants exactly one of the two forms. Unknown fields beside a step are let pass: AWS adds some without notice, as
+// it did with RotationToken, and that must not stop every rotation.
 func read(payload []byte) (request, error) {
 	var r request
-	d := json.NewDecoder(bytes.NewReader(payload))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
+	if err := json.Unmarshal(payload, &r); err != nil {
 		return r, &Unreadable{"it is neither a rotation step nor an advance"}
 	}
 	if (r.Advance == nil) == (r.Step == "") {

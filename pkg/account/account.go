@@ -37,7 +37,10 @@ func Open(ctx context.Context, env *manifest.Environment, options ...func(*confi
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load the AWS configuration for environment %s: %w", env.Name, err)
 	}
-	return cfg, prove(ctx, cfg, env)
+	if err := prove(ctx, cfg, env); err != nil {
+		return aws.Config{}, err
+	}
+	return cfg, nil
 }
 
 func prove(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -59,7 +61,7 @@ func (f *Functions) call(ctx context.Context, function string, request any) ([]b
 	if err != nil {
 		return nil, fmt.Errorf("call %s: %w", function, err)
 	}
-	out, err := f.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: payload})
+	out, err := f.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: payload}, patient)
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return nil, fmt.Errorf("call %s: %w", function, ErrNotDeployed)
 	}
@@ -70,6 +72,17 @@ func (f *Functions) call(ctx context.Context, function string, request any) ([]b
 		return nil, fmt.Errorf("%s failed: %s", function, failure(out.Payload))
 	}
 	return out.Payload, nil
+}
+
+// longest is how long a Lambda may run at most (https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html).
+const longest = 15 * time.Minute
+
+// patient waits as long as the function may run. A client that gives up earlier and tries again would run it twice at
+// once, or find it throttled by itself where its concurrency is one. ctx still ends the wait.
+func patient(o *lambda.Options) {
+	if c, is := o.HTTPClient.(*awshttp.BuildableClient); is {
+		o.HTTPClient = c.WithTimeout(longest)
+	}
 }
 
 // failure is the error message of a Lambda of rotary's, which never holds a value.

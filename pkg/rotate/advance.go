@@ -11,7 +11,8 @@ import (
 )
 
 // Advance takes the next step with an owed version: it retires its credential and takes its LIVE label off, last.
-// Where the credential moves in several versions, the next one is put and made current before.
+// Where the credential moves in several versions, the next one is put and made current before; while other versions
+// of the source are owed, that is left to the last of them, because their readers need not accept the next one.
 //
 // The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
 // the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
@@ -26,6 +27,9 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 		return nil
 	}
 	if err := j.mayAdvance(h, owed, a); err != nil {
+		return err
+	}
+	if err := j.unpend(ctx, h, a.Current); err != nil { // where a crash left it on the current version
 		return err
 	}
 	if err := j.retire(ctx, h, owed, a.Current); err != nil {
@@ -62,7 +66,7 @@ func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, curr
 	if err != nil {
 		return fmt.Errorf("retire version %s of %s: %w", plan.Short(owed.ID), j.Source.Name, err)
 	}
-	if next == nil {
+	if next == nil || len(h.Owed()) > 1 {
 		return nil
 	}
 	return j.putNext(ctx, h, owed.ID, current, next)
@@ -99,10 +103,7 @@ func (j Job) putNext(ctx context.Context, h plan.History, owed, current string, 
 	if err := j.Store.Put(ctx, h.Secret, id, bucket.Encode(next), plan.AWSPending, h.LabelFor(plan.Live, id)); err != nil {
 		return err
 	}
-	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, id, current); err != nil {
-		return err
-	}
-	return j.unpend(ctx, h.Secret, id)
+	return j.makeCurrent(ctx, h, id, current)
 }
 
 func nextID(owed, current string) string {

@@ -76,7 +76,7 @@ type Event struct {
 }
 
 // Step does one step of a rotation. Repeatable: a step that was done already succeeds without doing it again, and
-// every step succeeds at once where the version is already current.
+// every step succeeds at once where the version is already current; an AWSPENDING that a crash left there comes off.
 //
 // Invariant 2 is checked before anything is created: while a version of the source is owed or not yet known, the
 // rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start.
@@ -86,8 +86,11 @@ func (j Job) Step(ctx context.Context, e Event) error {
 		return err
 	}
 	pending, done, err := j.guard(history, e)
-	if done || err != nil {
+	if err != nil {
 		return err
+	}
+	if done {
+		return j.unpend(ctx, history, pending.ID)
 	}
 	switch e.Step {
 	case "createSecret":
@@ -124,7 +127,9 @@ func (j Job) create(ctx context.Context, h plan.History, pending plan.Version) e
 	}
 	err := j.createNew(ctx, h, pending)
 	if _, refused := errors.AsType[*Refused](err); refused {
-		return errors.Join(err, j.Store.Move(ctx, h.Secret, plan.AWSPending, "", pending.ID))
+		if failed := j.Store.Move(ctx, h.Secret, plan.AWSPending, "", pending.ID); failed != nil {
+			return failed // not Refused: something is left that the next try takes off
+		}
 	}
 	return err
 }
@@ -160,15 +165,16 @@ func (j Job) allowed(ctx context.Context, h plan.History) (current plan.Version,
 	if owed := h.Owed(); len(owed) > 0 {
 		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; rotary status says what it waits for", plan.Short(owed[0].ID))}
 	}
-	for _, v := range h.Unseen() {
+	unseen := h.Unseen()
+	for _, v := range unseen {
 		if v.ID != current.ID {
 			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; the next pass marks it", plan.Short(v.ID))}
 		}
-		if err := j.Store.Move(ctx, h.Secret, h.LabelFor(plan.Live, v.ID), v.ID, ""); err != nil {
-			return current, err
-		}
 	}
-	return current, nil
+	if len(unseen) > 0 { // it is the current one
+		err = j.Store.Move(ctx, h.Secret, h.LabelFor(plan.Live, current.ID), current.ID, "")
+	}
+	return current, err
 }
 
 func (j Job) set(ctx context.Context, h plan.History, pending plan.Version) error {
@@ -197,24 +203,33 @@ func (j Job) test(ctx context.Context, h plan.History, pending plan.Version) err
 	return nil
 }
 
-// finish swaps AWSCURRENT against the version seen, and takes AWSPENDING off whether or not AWS already did.
+// finish swaps AWSCURRENT against the version seen. A version without a value never becomes current.
 func (j Job) finish(ctx context.Context, h plan.History, pending plan.Version) error {
-	current, _ := h.Current()
-	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, pending.ID, current.ID); err != nil {
-		return err
+	if pending.Empty {
+		return fmt.Errorf("finish the rotation of %s: version %s has no value", j.Source.Name, plan.Short(pending.ID))
 	}
-	return j.unpend(ctx, h.Secret, pending.ID)
+	current, _ := h.Current()
+	return j.makeCurrent(ctx, h, pending.ID, current.ID)
 }
 
-func (j Job) unpend(ctx context.Context, name, version string) error {
-	h, err := j.Store.LookAll(ctx, name)
+// makeCurrent swaps AWSCURRENT and takes AWSPENDING off, whether or not AWS already did.
+func (j Job) makeCurrent(ctx context.Context, h plan.History, version, from string) error {
+	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, version, from); err != nil {
+		return err
+	}
+	now, err := j.Store.LookAll(ctx, h.Secret)
 	if err != nil {
 		return err
 	}
+	return j.unpend(ctx, now, version)
+}
+
+// unpend takes AWSPENDING off version, if it is there.
+func (j Job) unpend(ctx context.Context, h plan.History, version string) error {
 	if v, _ := h.Version(version); !v.Has(plan.AWSPending) {
 		return nil
 	}
-	return j.Store.Move(ctx, name, plan.AWSPending, "", version)
+	return j.Store.Move(ctx, h.Secret, plan.AWSPending, "", version)
 }
 
 func (j Job) both(ctx context.Context, h plan.History, pending plan.Version) (next, now Values, err error) {

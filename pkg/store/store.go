@@ -24,8 +24,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// ErrMissing is returned for a secret that does not exist.
-var ErrMissing = errors.New("the secret does not exist")
+// ErrMissing is returned for a secret, or a version that a label should move to, that does not exist.
+var ErrMissing = errors.New("it does not exist")
 
 // ErrMoved is returned by a compare-and-swap that lost: the label is not where it was seen.
 var ErrMoved = errors.New("the label has moved since it was read")

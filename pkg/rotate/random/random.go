@@ -85,22 +85,25 @@ func (r *Rotator) Test(_ context.Context, pending values) error {
 	return nil
 }
 
-// Retire returns the next of the three versions of a symmetric secret; for any other version nothing is left to do.
+// Retire returns the next of the three versions of a symmetric secret. Everybody runs current, and nobody owed:
+//
+//	current      | owed      | next
+//	-------------|-----------|---------------------------------------------------
+//	{new, new}   | any       | – (done)
+//	{old, new}   | K is old  | {new, old}: everybody accepts new, so it is sent
+//	{new, old}   | K differs | {new, new}: everybody sends new, so old is dropped
 func (r *Rotator) Retire(_ context.Context, owed, current values) (values, error) {
 	if r.also == "" {
 		return nil, nil
 	}
 	k, also := current[r.keys[0]], current[r.also]
-	oldK, oldAlso := owed[r.keys[0]], owed[r.also]
 	switch {
 	case k.Equal(also):
 		return nil, nil
-	case oldK.Equal(k): // current is {old, new} and nobody runs {old, old} any more
+	case owed[r.keys[0]].Equal(k):
 		return r.with(current, also, k), nil
-	case oldK.Equal(also) && oldAlso.Equal(k): // current is {new, old} and nobody runs {old, new} any more
-		return r.with(current, k, k), nil
 	}
-	return nil, nil
+	return r.with(current, k, k), nil
 }
 
 func (r *Rotator) with(current values, k, also secret.Value) values {

@@ -1,0 +1,59 @@
+package rotate_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+func TestRandomConforms(t *testing.T) {
+	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
+		source := manifest.Source{Name: "session", Keys: []string{"SESSION_KEY", "SESSION_ISSUER"}, Rotate: manifest.Rotate{With: manifest.Random, Key: "SESSION_KEY"}}
+		return rotatetest.World{Source: source, Open: opener(t, source), Put: byHand("SESSION_KEY", "SESSION_ISSUER")}
+	})
+}
+
+func TestRandomWithAlsoConforms(t *testing.T) {
+	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
+		source := manifest.Source{Name: "handshake", Keys: []string{"KEY", "KEY_ALSO"}, Rotate: manifest.Rotate{With: manifest.Random, Also: "KEY_ALSO"}}
+		return rotatetest.World{Source: source, Open: opener(t, source), Put: byHand("KEY", "KEY_ALSO"), Moves: 3}
+	})
+}
+
+func TestARotatorOfDatabaseUsersConforms(t *testing.T) {
+	rotatetest.Run(t, func(*testing.T) rotatetest.World {
+		db := newDatabase()
+		return rotatetest.World{
+			Source: manifest.Source{Name: "app-db", Keys: []string{"DB_USER", "DB_PASSWORD", "DB_NAME"}},
+			Open:   func() rotate.Rotator { return twoUsers{db} },
+			Put:    db.user, Accepts: db.accepts, Accepted: db.accepted,
+		}
+	})
+}
+
+func opener(t *testing.T, source manifest.Source) func() rotate.Rotator {
+	return func() rotate.Rotator {
+		r, err := rotate.Open(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+}
+
+// byHand gives all keys one value, another one at each call.
+func byHand(keys ...string) func() rotate.Values {
+	n := 0
+	return func() rotate.Values {
+		n++
+		values := rotate.Values{}
+		for _, key := range keys {
+			values[key] = secret.New(fmt.Sprintf("by-hand-%d", n))
+		}
+		return values
+	}
+}

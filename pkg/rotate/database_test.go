@@ -1,0 +1,80 @@
+package rotate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// database is a target with users that log in with a password.
+type database struct {
+	passwords map[string]string // by user; none: nobody can log in
+	made      int
+}
+
+func newDatabase() *database { return &database{passwords: map[string]string{}} }
+
+func (d *database) accepts(v rotate.Values) bool {
+	user, password := secret.Reveal(v["DB_USER"]), secret.Reveal(v["DB_PASSWORD"])
+	return password != "" && d.passwords[user] == password
+}
+
+func (d *database) accepted() int { return len(d.passwords) }
+
+// user makes a user by hand.
+func (d *database) user() rotate.Values {
+	d.made++
+	v := login(fmt.Sprintf("person%d", d.made), fmt.Sprintf("by-hand-%d", d.made))
+	d.set(v)
+	return v
+}
+
+func (d *database) set(v rotate.Values) {
+	d.passwords[secret.Reveal(v["DB_USER"])] = secret.Reveal(v["DB_PASSWORD"])
+}
+
+func login(user, password string) rotate.Values {
+	return rotate.Values{"DB_USER": secret.New(user), "DB_PASSWORD": secret.New(password), "DB_NAME": secret.New("app")}
+}
+
+// twoUsers rotates between a user and its clone, as the database rotators do.
+type twoUsers struct{ *database }
+
+func (r twoUsers) Create(_ context.Context, current rotate.Values) (rotate.Values, error) {
+	user := secret.Reveal(current["DB_USER"])
+	clone, cloned := strings.CutSuffix(user, "_clone")
+	if !cloned {
+		clone = user + "_clone"
+	}
+	r.made++
+	next := maps.Clone(current)
+	maps.Copy(next, login(clone, fmt.Sprintf("made-%d", r.made)))
+	return next, nil
+}
+
+func (r twoUsers) Set(_ context.Context, pending, _ rotate.Values) error {
+	r.set(pending)
+	return nil
+}
+
+func (r twoUsers) Test(_ context.Context, pending rotate.Values) error {
+	if !r.accepts(pending) {
+		return errors.New("the login is refused")
+	}
+	return nil
+}
+
+// Retire is done with the old credential itself: one that is refused is dead already.
+func (r twoUsers) Retire(_ context.Context, owed, _ rotate.Values) (rotate.Values, error) {
+	if r.accepts(owed) {
+		delete(r.passwords, secret.Reveal(owed["DB_USER"]))
+	}
+	return nil, nil
+}
+
+func (r twoUsers) Identity(v rotate.Values) string { return secret.Reveal(v["DB_USER"]) }

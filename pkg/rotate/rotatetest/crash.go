@@ -1,0 +1,145 @@
+package rotatetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+var (
+	errKilled = errors.New("killed")
+	errFails  = errors.New("no answer")
+)
+
+// killer ends a process at one of the calls that it makes of its store and of its rotator: before the call, or when it
+// is done and nobody has heard. Every call after that one does nothing.
+type killer struct {
+	at    int // 0: never
+	done  bool
+	calls int
+	dead  bool
+	name  string
+}
+
+func (k *killer) String() string {
+	when := map[bool]string{false: "before", true: "after"}[k.done]
+	return fmt.Sprintf("a crash %s call %d of %d (%s)", when, k.at, k.calls, k.name)
+}
+
+func (k *killer) call(name string, do func() error) error {
+	if k.dead {
+		return errKilled
+	}
+	k.calls++
+	if k.calls != k.at {
+		return do()
+	}
+	k.dead, k.name = true, name
+	if k.done {
+		_ = do()
+	}
+	return errKilled
+}
+
+func (k *killer) store(s rotate.Store) rotate.Store { return mortal{s, k} }
+
+func (k *killer) rotator(r rotate.Rotator) rotate.Rotator {
+	return wrap(r, func(name string, do func() error) error { return k.call(name, do) })
+}
+
+type mortal struct {
+	rotate.Store
+	*killer
+}
+
+func (m mortal) LookAll(ctx context.Context, name string) (h plan.History, err error) {
+	err = m.call("LookAll", func() error { h, err = m.Store.LookAll(ctx, name); return err })
+	return h, err
+}
+
+func (m mortal) Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error) {
+	err = m.call("Value", func() error { text, has, err = m.Store.Value(ctx, name, version); return err })
+	return text, has, err
+}
+
+func (m mortal) Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error {
+	return m.call("Put", func() error { return m.Store.Put(ctx, name, version, text, labels...) })
+}
+
+func (m mortal) Move(ctx context.Context, name, label, to, from string) error {
+	return m.call("Move "+label, func() error { return m.Store.Move(ctx, name, label, to, from) })
+}
+
+// recorder notes the writes in their order, and fails those of one label.
+type recorder struct {
+	rotate.Store
+	did   []string
+	fails string
+}
+
+func (r *recorder) Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error {
+	r.did = append(r.did, "put "+strings.Join(labels, " "))
+	return r.Store.Put(ctx, name, version, text, labels...)
+}
+
+func (r *recorder) Move(ctx context.Context, name, label, to, from string) error {
+	if label == r.fails {
+		return errFails
+	}
+	what := "move "
+	if to == "" {
+		what = "off "
+	}
+	r.did = append(r.did, what+label)
+	return r.Store.Move(ctx, name, label, to, from)
+}
+
+// noting notes a rotator's retirements among the writes.
+func noting(r rotate.Rotator, in *recorder) rotate.Rotator {
+	return wrap(r, func(name string, do func() error) error {
+		in.did = append(in.did, strings.ToLower(name))
+		return do()
+	})
+}
+
+// wrap puts around into every call of a rotator. It stays Identified if it was.
+func wrap(r rotate.Rotator, around func(name string, do func() error) error) rotate.Rotator {
+	w := wrapped{r, around}
+	if identified, is := r.(rotate.Identified); is {
+		return wrappedIdentified{w, identified}
+	}
+	return w
+}
+
+type wrapped struct {
+	rotate.Rotator
+	around func(string, func() error) error
+}
+
+type wrappedIdentified struct {
+	wrapped
+	rotate.Identified
+}
+
+func (w wrapped) Create(ctx context.Context, current rotate.Values) (next rotate.Values, err error) {
+	err = w.around("Create", func() error { next, err = w.Rotator.Create(ctx, current); return err })
+	return next, err
+}
+
+func (w wrapped) Set(ctx context.Context, pending, current rotate.Values) error {
+	return w.around("Set", func() error { return w.Rotator.Set(ctx, pending, current) })
+}
+
+func (w wrapped) Test(ctx context.Context, pending rotate.Values) error {
+	return w.around("Test", func() error { return w.Rotator.Test(ctx, pending) })
+}
+
+func (w wrapped) Retire(ctx context.Context, owed, current rotate.Values) (next rotate.Values, err error) {
+	err = w.around("Retire", func() error { next, err = w.Rotator.Retire(ctx, owed, current); return err })
+	return next, err
+}

@@ -1,0 +1,124 @@
+package rotatetest
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+)
+
+// look is what can be seen from outside: labels by version, without empty versions that carry none, and how many
+// credentials the target accepts.
+type look struct {
+	Labels   map[string][]string
+	Accepted int
+}
+
+func (s *source) look() look {
+	s.t.Helper()
+	l := look{Labels: map[string][]string{}}
+	for _, v := range s.history().Versions {
+		if len(v.Labels) > 0 || s.content(v.ID) != nil {
+			l.Labels[v.ID] = v.Labels
+		}
+	}
+	if s.Accepted != nil {
+		l.Accepted = s.Accepted()
+	}
+	return l
+}
+
+func (s *source) unchanged(before look) {
+	s.t.Helper()
+	if diff := cmp.Diff(before, s.look()); diff != "" {
+		s.t.Errorf("something changed (-before +after):\n%s", diff)
+	}
+}
+
+// holder returns the version under a label.
+func (l look) holder(label string) string {
+	for id, labels := range l.Labels {
+		if slices.Contains(labels, label) {
+			return id
+		}
+	}
+	return ""
+}
+
+// live says whether a version carries a LIVE label.
+func (l look) live(id string) bool {
+	return slices.ContainsFunc(l.Labels[id], func(label string) bool { return strings.HasPrefix(label, plan.Live) })
+}
+
+// failsUnchanged does a step that must fail and change nothing.
+func (s *source) failsUnchanged(why, step, version string) {
+	s.t.Helper()
+	before := s.look()
+	if err := s.job().Step(s.t.Context(), rotate.Event{Step: step, Version: version}); err == nil {
+		s.t.Errorf("%s %s succeeds", step, why)
+	}
+	s.unchanged(before)
+}
+
+// refused does the first step of a rotation that must be refused, and leave everything as it was before it was begun.
+func (s *source) refused(token string, before look) {
+	s.t.Helper()
+	err := s.steps(s.job(), token)
+	if refused, is := errors.AsType[*rotate.Refused](err); !is || refused.Source != s.Source.Name || refused.Reason == "" {
+		s.t.Errorf("error is %v, want *rotate.Refused", err)
+	}
+	s.unchanged(before)
+}
+
+// alive checks that the current credential is accepted, whatever has happened.
+func (s *source) alive(k *killer) {
+	s.t.Helper()
+	if s.Accepts != nil && !s.Accepts(s.content(s.current())) {
+		s.t.Errorf("after %v the target refuses what is under AWSCURRENT", k)
+	}
+}
+
+// bothAccepted checks that a rotation leaves the version before accepted until it is retired.
+func (s *source) bothAccepted() {
+	s.t.Helper()
+	l := s.look()
+	for _, label := range []string{plan.AWSCurrent, plan.AWSPrevious} {
+		if s.Accepts != nil && !s.Accepts(s.content(l.holder(label))) {
+			s.t.Errorf("nothing was retired, and the target refuses what is under %s", label)
+		}
+	}
+}
+
+// alone checks that the current version is the only live one, and its credential the only one that is accepted.
+func (s *source) alone() {
+	s.t.Helper()
+	l := s.look()
+	current := l.holder(plan.AWSCurrent)
+	for id := range l.Labels {
+		if l.live(id) != (id == current) {
+			s.t.Errorf("version %s has the labels %v; AWSCURRENT is on %s", id, l.Labels[id], current)
+		}
+	}
+	if pending := l.holder(plan.AWSPending); pending != "" {
+		s.t.Errorf("AWSPENDING is still on %s", pending)
+	}
+	if s.Accepts != nil && !s.Accepts(s.content(current)) {
+		s.t.Error("the target refuses what is under AWSCURRENT")
+	}
+	if s.Accepted != nil && l.Accepted != 1 {
+		s.t.Errorf("the target accepts %d credentials, want the current one", l.Accepted)
+	}
+}
+
+// ended checks that so many rotations have ended: no version is missing, none is left over, nothing is owed.
+func (s *source) ended(rotations int) {
+	s.t.Helper()
+	s.alone()
+	if got, want := len(s.look().Labels), s.puts+rotations*max(s.Moves, 1); got != want {
+		s.t.Errorf("%d versions have a value after %d puts and %d rotations, want %d", got, s.puts, rotations, want)
+	}
+}

@@ -1,0 +1,225 @@
+// Package rotatetest is what every rotator must pass. It runs a rotator through rotate.Step and rotate.Advance, on the
+// stand-in's Secrets Manager, and ends it at every call that it makes.
+package rotatetest
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+)
+
+// World is a rotator and its target.
+type World struct {
+	// Source is the manifest's entry. Its secret need not exist anywhere.
+	Source manifest.Source
+	// Open makes a rotator over the target. A new one is opened after every crash.
+	Open func() rotate.Rotator
+	// Put makes a credential at the target, as a person would, and returns the content that holds it: another one at
+	// each call.
+	Put func() rotate.Values
+	// Accepts says whether the target accepts what a version holds. nil: the readers are the target.
+	Accepts func(rotate.Values) bool
+	// Accepted counts the credentials that the target accepts. nil: the readers are the target.
+	Accepted func() int
+	// Moves is how many versions one change takes: 1, or 3 for a symmetric secret.
+	Moves int
+}
+
+// Run checks a rotator against the contracts of rotate.Rotator, rotate.Job.Step and rotate.Job.Advance. newWorld makes
+// a new target, on which nothing has happened, at each call.
+func Run(t *testing.T, newWorld func(t *testing.T) World) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, func(*testing.T) *source)
+	}{
+		{"a rotation and its retirement leave one live version", rotates},
+		{"rotation follows rotation", rotatesAgain},
+		{"every step and every advance may be repeated", repeats},
+		{"a crash at any call is made good by asking again", crashes},
+		{"a crash at any call of a repetition is made good too", crashesTwice},
+		{"create marks a first version that is not marked yet", marksFirst},
+		{"a step that may not be done changes nothing", guards},
+		{"a source without a value is refused", refusesEmpty},
+		{"a rotation is refused while a version is owed", refusesOwed},
+		{"a rotation is refused while a version is unseen", refusesUnseen},
+		{"a refusal that cannot take AWSPENDING off is no refusal", refusesNotHalf},
+		{"a person may put a value between any two steps", overtaken},
+		{"an AWSPENDING left on the current version stops nothing", leftover},
+		{"testSecret of a version that was never created succeeds", testsCopy},
+		{"finishSecret of a version that was never created fails", finishesNothing},
+		{"Advance of a version that is not owed does nothing", advancesNothing},
+		{"Advance fails where AWSCURRENT has moved", advanceMoved},
+		{"Advance fails where somebody retains the version", advanceRetained},
+		{"LIVE comes off last", liveLast},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.test(t, func(t *testing.T) *source { return newSource(t, newWorld(t)) })
+		})
+	}
+}
+
+func rotates(t *testing.T, start func(*testing.T) *source) {
+	s := start(t)
+	token := s.begin()
+	s.must(s.steps(s.job(), token))
+	if got := s.current(); got != token {
+		t.Errorf("AWSCURRENT is on %s, want the rotation's version", got)
+	}
+	s.bothAccepted()
+	s.must(s.retireAll(s.job()))
+	s.ended(1)
+}
+
+func rotatesAgain(t *testing.T, start func(*testing.T) *source) {
+	s := start(t)
+	for n := range 4 {
+		s.must(s.steps(s.job(), s.begin()))
+		s.bothAccepted()
+		s.must(s.retireAll(s.job()))
+		s.ended(n + 1)
+	}
+}
+
+// repeats does each prefix of the steps again before the next one.
+func repeats(t *testing.T, start func(*testing.T) *source) {
+	s := start(t)
+	token := s.begin()
+	for n := range steps {
+		for range 2 {
+			s.must(s.steps(s.job(), token, steps[:n+1]...))
+		}
+	}
+	for owed := range s.owed() {
+		ask := plan.Advance{Source: s.Source.Name, Version: owed.ID, Current: s.current()}
+		s.later()
+		s.must(s.job().Advance(t.Context(), ask))
+		before := s.look()
+		s.must(s.job().Advance(t.Context(), ask))
+		s.unchanged(before)
+	}
+	s.ended(1)
+}
+
+// crashes kills one change at each of its calls, before and after the call has done its work, and then asks again.
+func crashes(t *testing.T, start func(*testing.T) *source) {
+	dry := start(t)
+	count := &killer{}
+	dry.must(dry.change(count, dry.begin()))
+	if count.calls < 20 {
+		t.Fatalf("a change made %d calls: the count is wrong", count.calls)
+	}
+	for at := 1; at <= count.calls; at++ {
+		for _, done := range []bool{false, true} {
+			s, k := start(t), &killer{at: at, done: done}
+			token := s.begin()
+			if err := s.change(k, token); err == nil {
+				t.Fatalf("%v: the change survived", k)
+			}
+			s.alive(k)
+			s.must(s.change(&killer{}, token))
+			s.alive(k)
+			s.ended(1)
+			if t.Failed() {
+				t.Fatalf("after %v", k)
+			}
+		}
+	}
+}
+
+// crashesTwice kills the repetition as well.
+func crashesTwice(t *testing.T, start func(*testing.T) *source) {
+	dry := start(t)
+	count := &killer{}
+	dry.must(dry.change(count, dry.begin()))
+	for first := 2; first <= count.calls; first += 6 {
+		for second := 1; second <= count.calls; second += 4 {
+			s := start(t)
+			token := s.begin()
+			k1, k2 := &killer{at: first, done: true}, &killer{at: second, done: second%8 == 1}
+			_, _ = s.change(k1, token), s.change(k2, token)
+			s.must(s.change(&killer{}, token))
+			s.ended(1)
+			if t.Failed() {
+				t.Fatalf("after %v, then %v", k1, k2)
+			}
+		}
+	}
+}
+
+func marksFirst(t *testing.T, start func(*testing.T) *source) {
+	s := start(t)
+	first := s.current()
+	if s.look().live(first) {
+		t.Fatal("the first version is marked before anything has happened")
+	}
+	token := s.begin()
+	s.must(s.steps(s.job(), token, "createSecret"))
+	if l := s.look(); !l.live(first) || !l.live(token) {
+		t.Errorf("after createSecret LIVE is on the first version: %v, on the new one: %v; want both", l.live(first), l.live(token))
+	}
+}
+
+func guards(t *testing.T, start func(*testing.T) *source) {
+	for _, step := range append(slices.Clone(steps), "danceSecret") {
+		s := start(t)
+		token := s.begin()
+		s.disable()
+		s.failsUnchanged("while rotation is disabled", step, token)
+
+		s = start(t)
+		s.begin()
+		s.failsUnchanged("of a version that does not exist", step, version(99))
+
+		s = start(t)
+		token = s.begin()
+		s.must(s.store.Move(t.Context(), s.Source.Secret, plan.AWSPending, "", token))
+		s.failsUnchanged("of a version that is not pending", step, token)
+
+		s = start(t)
+		s.begin()
+		before := s.look()
+		s.must(s.job().Step(t.Context(), rotate.Event{Step: step, Version: s.current()}))
+		s.unchanged(before)
+	}
+	s := start(t)
+	s.failsUnchanged("that does not exist", "danceSecret", s.begin())
+}
+
+func refusesEmpty(t *testing.T, start func(*testing.T) *source) {
+	s := start(t)
+	empty := newEmptySource(t, s.World)
+	before := empty.look()
+	empty.refused(empty.begin(), before)
+}
+
+func refusesOwed(t *testing.T, start func(*testing.T) *source) {
+	s := start(t)
+	s.must(s.steps(s.job(), s.begin()))
+	before := s.look()
+	s.refused(s.begin(), before)
+	s.must(s.retireAll(s.job()))
+	s.must(s.steps(s.job(), s.begin()))
+	s.must(s.retireAll(s.job()))
+	s.ended(2)
+}
+
+// refusesUnseen has a person put twice, and move AWSCURRENT back: the older version is current, the newer one unknown.
+func refusesUnseen(t *testing.T, start func(*testing.T) *source) {
+	for _, back := range []bool{false, true} {
+		s := start(t)
+		first := s.current()
+		second := s.put()
+		if back {
+			s.must(s.store.Move(t.Context(), s.Source.Secret, plan.AWSCurrent, first, second))
+		}
+		before := s.look()
+		s.refused(s.begin(), before)
+		s.must(s.retireAll(s.job()))
+		s.must(s.steps(s.job(), s.begin()))
+		s.must(s.retireAll(s.job()))
+		s.ended(1)
+	}
+}

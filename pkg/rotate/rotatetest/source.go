@@ -1,0 +1,218 @@
+package rotatetest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+const (
+	account = "111111111111"
+	region  = "us-east-1"
+)
+
+var steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
+
+// source is one source on the stand-in, the rotator under test, and a person.
+type source struct {
+	World
+	t       *testing.T
+	standin *standin.World
+	client  *secretsmanager.Client
+	store   *store.Store
+	made    int  // versions that somebody asked for
+	puts    int  // of these, by hand
+	done    bool // Secrets Manager has seen every step of the rotation succeed
+}
+
+// newSource is a source whose first value a person has put and no pass has marked yet.
+func newSource(t *testing.T, w World) *source {
+	t.Helper()
+	s := newEmptySource(t, w)
+	s.put()
+	return s
+}
+
+func newEmptySource(t *testing.T, w World) *source {
+	t.Helper()
+	w.Source.Secret = "source/dev/" + w.Source.Name
+	world := standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
+	world.Region(account, region).Lambda.Register(lambdahost.Function{
+		Name: "rotate", Callers: []string{"secretsmanager.amazonaws.com"}, // it does nothing: the test does each step itself
+		Handler: func(context.Context, []byte) ([]byte, error) { return nil, nil },
+	})
+	client := secretsmanager.NewFromConfig(world.Config(account, region))
+	s := &source{World: w, t: t, standin: world, client: client, store: store.New(client)}
+	_, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &s.Source.Secret})
+	s.must(err)
+	return s
+}
+
+func (s *source) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// version names the nth version that somebody makes.
+func version(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", n, n) }
+
+// later lets time pass, so that no two versions are of one moment.
+func (s *source) later() { s.standin.Advance(time.Minute) }
+
+func (s *source) next() string {
+	s.later()
+	s.made++
+	return version(s.made)
+}
+
+// put puts a value by hand.
+func (s *source) put() (id string) {
+	s.t.Helper()
+	id = s.next()
+	s.puts++
+	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, bucket.Encode(s.Put())))
+	return id
+}
+
+// begin asks Secrets Manager for a rotation.
+func (s *source) begin() (token string) {
+	s.t.Helper()
+	token, s.done = s.next(), false
+	_, err := s.client.RotateSecret(s.t.Context(), &secretsmanager.RotateSecretInput{
+		SecretId: &s.Source.Secret, ClientRequestToken: &token,
+		RotationLambdaARN: aws.String(s.standin.Region(account, region).Lambda.ARN("rotate")),
+	})
+	s.must(err)
+	return token
+}
+
+func (s *source) disable() {
+	s.t.Helper()
+	_, err := s.client.CancelRotateSecret(s.t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: &s.Source.Secret})
+	s.must(err)
+}
+
+func (s *source) job() rotate.Job {
+	return rotate.Job{Store: s.store, Source: s.Source, Rotator: s.Open()}
+}
+
+// steps does some steps, or all, as Secrets Manager does: the first failure ends the try.
+func (s *source) steps(j rotate.Job, token string, some ...string) error {
+	if some == nil {
+		some = steps
+	}
+	for _, step := range some {
+		if err := j.Step(s.t.Context(), rotate.Event{Step: step, Version: token}); err != nil {
+			return fmt.Errorf("%s: %w", step, err)
+		}
+	}
+	return nil
+}
+
+// change rotates and retires through a killer: all of it, or what an earlier try has left.
+func (s *source) change(k *killer, token string) error {
+	j := s.job()
+	j.Store, j.Rotator = k.store(j.Store), k.rotator(j.Rotator)
+	if !s.done { // Secrets Manager tries again, from the first step, until all of them have succeeded
+		if err := s.steps(j, token); err != nil {
+			return err
+		}
+		s.done = true
+	}
+	return s.retireAll(j)
+}
+
+// retireAll does what passes do once every consumer has followed: mark, and advance what is owed.
+func (s *source) retireAll(j rotate.Job) error {
+	for range 20 {
+		s.later()
+		p := s.plan()
+		if err := s.mark(p); err != nil {
+			return err
+		}
+		for _, a := range p.Advances {
+			if err := j.Advance(s.t.Context(), a); err != nil {
+				return err
+			}
+		}
+		if p.Empty() {
+			return nil
+		}
+	}
+	return errors.New("what is owed does not come to an end")
+}
+
+func (s *source) mark(p plan.Plan) error {
+	for _, m := range p.Marks {
+		if err := s.store.Move(s.t.Context(), m.Secret, m.Label, m.To, m.From); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plan is a pass over an environment of this one source, without consumers, long after anything changed.
+func (s *source) plan() plan.Plan {
+	h := s.history()
+	return plan.Make(plan.State{
+		Mode: manifest.Retire, Now: h.Changed.Add(plan.Quiet),
+		Sources: []plan.Source{{Name: s.Source.Name, With: cmp.Or(s.Source.Rotate.With, manifest.Random), History: h}},
+	})
+}
+
+// owed yields the oldest owed version until there is none, each time after the pass has marked what it found.
+func (s *source) owed() iter.Seq[plan.Version] {
+	return func(yield func(plan.Version) bool) {
+		for range 20 {
+			s.must(s.mark(s.plan()))
+			owed := s.history().Owed()
+			if len(owed) == 0 || !yield(owed[0]) {
+				return
+			}
+		}
+		s.t.Error("what is owed does not come to an end")
+	}
+}
+
+func (s *source) history() plan.History {
+	s.t.Helper()
+	h, err := s.store.LookAll(s.t.Context(), s.Source.Secret)
+	s.must(err)
+	return h
+}
+
+func (s *source) current() string {
+	s.t.Helper()
+	v, _ := s.history().Current()
+	return v.ID
+}
+
+func (s *source) content(id string) rotate.Values {
+	s.t.Helper()
+	text, has, err := s.store.Value(s.t.Context(), s.Source.Secret, id)
+	s.must(err)
+	if !has {
+		return nil
+	}
+	values, err := bucket.ParseSource(s.Source.Name, []byte(secret.Reveal(text)))
+	s.must(err)
+	return values
+}
