@@ -1,14 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/rotary-secrets/rotary/pkg/event"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -22,11 +23,23 @@ type applyCmd struct {
 }
 
 func (applyCmd) Help() string {
-	return "Asks the deployed propagate Lambda for a pass, and follows until no step is left. Exit code 0 where every consumer has followed, 3 where something still waits; what waits goes on by itself."
+	return `Asks the deployed propagate Lambda for a pass, and follows until no step is left and no rollout is under way. Exit code 0 where every consumer has followed and nothing is owed, 3 where something still waits: for time, which a deployed pipeline lets pass by itself, or for a person. Interrupting stops the following, and not the pipeline.
+
+Examples:
+  rotary apply dev
+  rotary apply dev --direct                     without a pipeline: passes run here, and go on when you run it again
+  rotary apply dev --accept-removals OLD_NAME   after rotary plan dev says that the brake holds a bucket back`
 }
 
 func (c applyCmd) Run(a *app) error {
-	s, err := a.open(c.Env)
+	env, err := a.environment(c.Env)
+	if err != nil {
+		return err
+	}
+	if err := c.known(env); err != nil {
+		return invalid{err}
+	}
+	s, err := a.connect(env)
 	if err != nil {
 		return err
 	}
@@ -34,67 +47,98 @@ func (c applyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := s.confirm(c.Yes, "apply "+s.env.Name); err != nil {
-		return err
-	}
 	switch {
 	case c.Direct && deployed:
-		return fmt.Errorf("apply %s --direct: a pipeline is deployed, and it is the only writer; leave --direct out", s.env.Name)
-	case c.Direct:
-		return s.applyHere(c)
-	case !deployed:
-		return fmt.Errorf("apply %s: %w: deploy it, or run the passes here with --direct", s.env.Name, pipeline.ErrNotDeployed)
+		return fmt.Errorf("apply %s --direct: a pipeline is deployed, and it is the only writer; leave --direct out", env.Name)
+	case !c.Direct && !deployed:
+		return fmt.Errorf("apply %s: %w: deploy it, or run the passes here with --direct", env.Name, pipeline.ErrNotDeployed)
+	case env.Mode == manifest.Observe:
+		return s.onlyObserve()
 	}
-	request := event.Request{Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(time.Now().UnixNano(), 36), AcceptRemovals: c.AcceptRemovals}
+	if err := s.confirm(c.Yes, "apply "+env.Name); err != nil {
+		return err
+	}
+	return c.pass(s)
+}
+
+// known makes sure that every accepted name is one that the manifest gives some bucket.
+func (c applyCmd) known(env *manifest.Environment) error {
+	names := map[string]bool{}
+	for _, b := range env.Buckets {
+		for _, e := range env.Entries(b) {
+			names[e.Name] = true
+		}
+	}
+	for _, name := range c.AcceptRemovals {
+		if !names[name] {
+			return fmt.Errorf("--accept-removals %s: the manifest gives this name to no bucket of %s, so no bucket is held back for it", name, env.Name)
+		}
+	}
+	return nil
+}
+
+// onlyObserve shows what a pass would do where none may write.
+func (s *session) onlyObserve() error {
+	report, err := s.look()
+	if err != nil {
+		return err
+	}
+	if err := s.printPlan(report); err != nil || report.Converged {
+		return err
+	}
+	return unfinished{fmt.Sprintf("%s; mode observe writes nothing: choose mode propagate or retire in %s", stands(report), s.manifest)}
+}
+
+// pass has passes run, here or by the pipeline, and follows them.
+func (c applyCmd) pass(s *session) error {
+	if c.Direct {
+		run := func() (plan.Report, error) { return s.pass(c.AcceptRemovals, false).Run(s.ctx) }
+		return s.follow(pursuit{run, c.done, c.Timeout})
+	}
+	request := event.Request{Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(s.now().UnixNano(), 36), AcceptRemovals: c.AcceptRemovals}
 	if err := pipeline.Ask(s.ctx, s.env, sqs.NewFromConfig(s.cfg), request); err != nil {
 		return err
 	}
-	return s.follow(c.Timeout, noSteps)
+	return s.follow(pursuit{s.look, c.done, c.Timeout})
 }
 
-// noSteps ends following once nothing is left to do but wait for time or people.
-func noSteps(r plan.Report) bool { return len(r.Steps) == 0 && !r.Rolling() }
-
-// applyHere runs passes here until nothing is left but to wait for time or people.
-func (s *session) applyHere(c applyCmd) error {
-	deadline := time.Now().Add(c.Timeout)
-	last := ""
-	for {
-		report, err := s.pass(c.AcceptRemovals, false).Run(s.ctx)
-		if report.Environment != "" {
-			last = s.tell(report, last)
-		}
-		if err != nil {
-			return err
-		}
-		if noSteps(report) {
-			return errors.Join(s.finished(report), remaining(report))
-		}
-		if time.Now().After(deadline) {
-			return errors.Join(s.finished(report), unfinished{fmt.Sprintf("%s has not converged after %v; run it again to go on", s.env.Name, c.Timeout)})
-		}
-		if err := s.pause(len(report.Steps) == 0); err != nil {
-			return err
-		}
+// done ends the following once nothing is left but to wait for time or people. A look does not know which removals
+// were accepted: until the pass that does has run, it sees the brake.
+func (c applyCmd) done(r plan.Report) (bool, error) {
+	braked := slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason == plan.Brake })
+	if !still(r) || !c.Direct && len(c.AcceptRemovals) > 0 && braked {
+		return false, nil
 	}
+	return true, remaining(r)
 }
 
-// pause waits between passes, and not at all after one that did something.
-func (s *session) pause(idle bool) error {
-	if !idle {
-		return s.ctx.Err()
-	}
-	select {
-	case <-s.ctx.Done():
-		return s.ctx.Err()
-	case <-time.After(pollEvery):
-		return nil
-	}
+// still says that nothing is left but to wait for time or people: no step, and no rollout under way at a consumer.
+func still(r plan.Report) bool {
+	rollout := slices.ContainsFunc(r.Waits, func(w plan.Wait) bool {
+		consumer := slices.ContainsFunc(r.Consumers, func(c plan.ConsumerReport) bool { return c.Name == w.Subject })
+		return consumer && (w.Reason == plan.Rolling || w.Reason == plan.Foreign)
+	})
+	return len(r.Steps) == 0 && !rollout
 }
 
 func remaining(r plan.Report) error {
 	if r.Converged {
 		return nil
 	}
-	return unfinished{fmt.Sprintf("%s: nothing to do now, %d things to wait for", r.Environment, len(r.Waits))}
+	text := stands(r)
+	if next := soonest(r); !next.IsZero() {
+		text += ", the first of them " + next.Sub(r.At).Round(time.Second).String() + " from now"
+	}
+	return unfinished{text}
+}
+
+// soonest is when the first wait that knows its end is over; zero where none does.
+func soonest(r plan.Report) time.Time {
+	var next time.Time
+	for _, w := range r.Waits {
+		if w.Until.After(r.At) && (next.IsZero() || w.Until.Before(next)) {
+			next = w.Until
+		}
+	}
+	return next
 }

@@ -63,23 +63,36 @@ func (c change) merge(given map[string]secret.Value) (map[string]secret.Value, e
 }
 
 // symmetric lets a new K in through ALSO: every reader accepts it before anybody sends it.
+//
+//	before                  | given                      | after
+//	------------------------|----------------------------|-----------------------
+//	nothing                 | K                          | {K: new, ALSO: new}
+//	{K: a, ALSO: a}         | K                          | {K: a, ALSO: new}
+//	{K: a, ALSO: b}         | K = a = ALSO, nothing owed | {K: a, ALSO: a}
+//	{K: a, ALSO: b}         | another K                  | refused: a change is not finished
+//	any                     | another ALSO               | refused: rotary moves it
 func (c change) symmetric(after, given map[string]secret.Value) (map[string]secret.Value, error) {
 	key, also := c.sent(), c.source.Rotate.Also
-	if _, direct := given[also]; direct && len(c.before) > 0 && !given[also].Equal(c.before[also]) {
+	k, alsoGiven := after[key], given[also]
+	_, direct := given[also]
+	switch {
+	case secret.Reveal(k) == "":
+		return nil, invalid{fmt.Errorf("source %s has no %s yet: put that key; %s follows it", c.source.Name, key, also)}
+	case len(c.before) == 0 && direct && !alsoGiven.Equal(k):
+		return nil, invalid{fmt.Errorf("%s and %s start with the same value: leave %s out", key, also, also)}
+	case len(c.before) == 0:
+		after[also] = k
+		return after, nil
+	case direct && alsoGiven.Equal(c.before[key]) && k.Equal(c.before[key]) && len(c.history.Owed()) == 0:
+		return after, nil // everybody accepts what everybody sends
+	case direct && !alsoGiven.Equal(c.before[also]):
 		return nil, invalid{fmt.Errorf("%s is moved by rotary: put the new value into %s, and it enters through %s", also, key, also)}
-	}
-	fresh := after[key]
-	if len(c.before) == 0 {
-		after[also] = fresh
+	case k.Equal(c.before[key]):
 		return after, nil
+	case !c.before[key].Equal(c.before[also]):
+		return nil, fmt.Errorf("put into %s: an earlier change of it is not finished, so %s cannot take another value: rotary status says what it waits for; where it owes nothing, put the value of %s into %s", c.source.Name, key, key, also)
 	}
-	if fresh.Equal(c.before[key]) {
-		return after, nil
-	}
-	if !c.before[key].Equal(c.before[also]) {
-		return nil, fmt.Errorf("put into %s: an earlier change of it is not finished; rotary status says what it waits for", c.source.Name)
-	}
-	after[key], after[also] = c.before[key], fresh
+	after[key], after[also] = c.before[key], k
 	return after, nil
 }
 

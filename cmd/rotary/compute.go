@@ -1,10 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -17,7 +17,11 @@ type computeCmd struct {
 }
 
 func (computeCmd) Help() string {
-	return "Works offline: nothing is read from AWS and nothing is written. With --json --reveal it prints exactly {\"<bucket's secret>\": {\"KEY\": \"value\"}}; without --reveal values are masked."
+	return `Works offline: nothing is read from AWS and nothing is written. A source that the file leaves out is empty. With --json --reveal it prints exactly {"<bucket's secret>": {"KEY": "value"}}; without --reveal every value is masked.
+
+Example:
+  echo '{"db-service": {"MY_APP__DB_SERVICE__URL": "https://db.example.com"}}' > sources.json
+  rotary compute dev --sources sources.json`
 }
 
 const mask = "********"
@@ -77,14 +81,13 @@ func shown(v secret.Value, reveal bool) string {
 }
 
 func printBucket(a *app, b bucket.Bucket, reveal bool) {
-	fmt.Fprintf(a.out, "%s (%d keys)\n", b.Secret, len(b.Values))
+	fmt.Fprintf(a.out, "%s (%s)\n", b.Secret, count(len(b.Values), "key"))
 	names := b.Names()
 	width := len(slices.MaxFunc(append(names, ""), func(x, y string) int { return len(x) - len(y) }))
 	for _, name := range names {
 		value := mask
 		if reveal {
-			quoted, _ := json.Marshal(secret.Reveal(b.Values[name]))
-			value = string(quoted)
+			value = strconv.Quote(secret.Reveal(b.Values[name]))
 		}
 		fmt.Fprintf(a.out, "  %-*s  %s  %s\n", width, name, value, origin(b.Origin[name]))
 	}

@@ -7,59 +7,72 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // pollEvery is how often a followed environment is looked at.
 const pollEvery = 5 * time.Second
 
-// follow looks until done says so, and tells every change of what is seen.
-func (s *session) follow(timeout time.Duration, done func(plan.Report) bool) error {
-	deadline := time.After(timeout)
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
+// pursuit is how an environment is followed.
+type pursuit struct {
+	look    func() (plan.Report, error)
+	done    func(plan.Report) (bool, error)
+	timeout time.Duration
+}
+
+// follow looks until the pursuit is done, fails or takes too long, and tells every change of what is seen.
+func (s *session) follow(p pursuit) error {
+	deadline := s.now().Add(p.timeout)
+	var report plan.Report
 	last := ""
 	for {
-		report, err := s.look()
-		if err != nil {
-			return err
+		seen, err := p.look()
+		if seen.Environment != "" {
+			report, last = seen, s.tell(seen, last)
 		}
-		last = s.tell(report, last)
-		if done(report) {
-			return s.finished(report)
+		if err != nil && !busy(err) {
+			return errors.Join(s.finished(report), err)
 		}
-		select {
-		case <-s.ctx.Done():
-			return s.ctx.Err()
-		case <-deadline:
-			return errors.Join(s.finished(report), unfinished{fmt.Sprintf("%s has not converged after %v; rotary status %s says what it waits for", s.env.Name, timeout, s.env.Name)})
-		case <-tick.C:
+		if err == nil {
+			if done, err := p.done(report); done || err != nil {
+				return errors.Join(s.finished(report), err)
+			}
+		}
+		if !s.now().Before(deadline) {
+			return errors.Join(s.finished(report), unfinished{fmt.Sprintf("%s after %v; rotary status %s says what it waits for", stands(report), p.timeout, s.env.Name)})
+		}
+		if err := s.wait(s.ctx, pollEvery); err != nil {
+			return errors.Join(s.finished(report), fmt.Errorf("%s: %w", stands(report), err))
 		}
 	}
 }
 
+// stands says in a line what is left.
+func stands(r plan.Report) string {
+	if r.Converged {
+		return r.Environment + " has converged"
+	}
+	return fmt.Sprintf("%s has not converged: %s to do, %s to wait for", r.Environment, count(len(r.Steps), "step"), count(len(r.Waits), "thing"))
+}
+
+// finished prints the last report for a program.
 func (s *session) finished(r plan.Report) error {
-	if s.json {
-		return s.print(r)
+	if s.json && r.Environment != "" {
+		return s.printReport(r)
 	}
 	return nil
 }
 
+// printReport prints a report as JSON, its lists as lists even where they are empty.
+func (a *app) printReport(r plan.Report) error {
+	r.Steps, r.Waits = append([]plan.Step{}, r.Steps...), append([]plan.Wait{}, r.Waits...)
+	r.Consumers = append([]plan.ConsumerReport{}, r.Consumers...)
+	return a.print(r)
+}
+
 // tell prints what is going on, once for each change, on standard error where standard output is for a program.
 func (s *session) tell(r plan.Report, last string) string {
-	var lines []string
-	for _, step := range r.Steps {
-		lines = append(lines, step.String())
-	}
-	for _, w := range r.Waits {
-		w.Until = time.Time{}
-		lines = append(lines, "waiting: "+waiting(w, r.At))
-	}
-	if len(lines) == 0 {
-		lines = []string{"converged: every consumer was seen on the current version, and nothing is owed"}
-	}
+	lines := news(r)
 	text := strings.Join(lines, "\n")
 	if text == last {
 		return last
@@ -72,21 +85,43 @@ func (s *session) tell(r plan.Report, last string) string {
 	return text
 }
 
-// confirm asks before a protected environment is changed. Only the environment's name typed in full is a yes.
-func (s *session) confirm(yes bool, what string) error {
-	if yes || !s.env.Protected {
-		return nil
+// news is what a report says that is worth a line. It does not count down.
+func news(r plan.Report) []string {
+	var lines []string
+	for _, source := range r.Sources {
+		if source.Pending != "" {
+			lines = append(lines, "rotating "+source.Name+" to version "+plan.Short(source.Pending))
+		}
 	}
-	fmt.Fprintf(s.err, "%s is protected. To %s, type its name: ", s.env.Name, what)
-	answer, _ := bufio.NewReader(s.in).ReadString('\n')
-	if strings.TrimSpace(answer) != s.env.Name {
-		return invalid{fmt.Errorf("not confirmed, nothing was changed; --yes confirms without asking")}
+	for _, step := range r.Steps {
+		if n := len(step.Names); n > 6 {
+			step.Names = append(step.Names[:5:5], count(n-5, "more name"))
+		}
+		lines = append(lines, step.String())
 	}
-	return nil
+	for _, w := range r.Waits {
+		w.Until = time.Time{}
+		lines = append(lines, "waiting: "+waiting(w, r.At))
+	}
+	if len(lines) == 0 {
+		return []string{"converged: every consumer was seen on the current version, and nothing is owed"}
+	}
+	return lines
 }
 
-// missing says whether a Lambda does not exist.
-func missing(err error) bool {
-	_, is := errors.AsType[*types.ResourceNotFoundException](err)
-	return is
+// confirm asks before a protected environment is changed. Only the environment's name typed in full is a yes.
+func (s *session) confirm(yes bool, what string) error {
+	return s.app.confirm(yes || !s.env.Protected, s.env.Name, what)
+}
+
+func (a *app) confirm(yes bool, name, what string) error {
+	if yes {
+		return nil
+	}
+	fmt.Fprintf(a.err, "%s is protected. To %s, type its name: ", name, what)
+	answer, _ := bufio.NewReader(a.in).ReadString('\n')
+	if strings.TrimSpace(answer) != name {
+		return invalid{errors.New("not confirmed, nothing was changed; --yes confirms without asking")}
+	}
+	return nil
 }

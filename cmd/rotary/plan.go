@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -12,7 +13,12 @@ type planCmd struct {
 }
 
 func (planCmd) Help() string {
-	return "Asks the deployed propagate Lambda for a dry run, so that you need no right to read a value; where no pipeline is deployed, it looks from here with your own credentials. Names and ids only. Exit code 0 even where there is something to do: rotary status tells that apart."
+	return `Asks the deployed propagate Lambda for a dry run, so that you need no right to read a value; where no pipeline is deployed, it looks from here with your own credentials. Names and ids only. Exit code 0 even where there is something to do: rotary status tells that apart.
+
+A step is mark (a label goes on a source or bucket), write (a bucket gets new content), roll (a consumer is brought onto it), drop (a label comes off) or advance (an owed credential is retired). What waits says why: docs and alarms use the same words.
+
+Example:
+  rotary plan dev --json | jq '.steps[].do'`
 }
 
 func (c planCmd) Run(a *app) error {
@@ -24,26 +30,29 @@ func (c planCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.print(report)
-	}
-	a.printPlan(report)
-	return nil
+	return a.printPlan(report)
 }
 
-func (a *app) printPlan(r plan.Report) {
+func (a *app) printPlan(r plan.Report) error {
+	if a.json {
+		return a.printReport(r)
+	}
 	if len(r.Steps) == 0 {
 		fmt.Fprintf(a.out, "%s: nothing to do\n", r.Environment)
 	} else {
-		fmt.Fprintf(a.out, "%s: %d steps\n", r.Environment, len(r.Steps))
+		fmt.Fprintf(a.out, "%s: %s\n", r.Environment, count(len(r.Steps), "step"))
 	}
 	for _, step := range r.Steps {
 		fmt.Fprintf(a.out, "  %s\n", step)
 	}
 	a.printWaits(r)
-	if r.Mode != "retire" {
-		fmt.Fprintf(a.out, "mode %s: nothing is retired%s\n", r.Mode, map[bool]string{true: ", and nothing is written"}[r.Mode == "observe"])
+	switch manifest.Mode(r.Mode) {
+	case manifest.Observe:
+		fmt.Fprintln(a.out, "mode observe: nothing is written")
+	case manifest.Propagate:
+		fmt.Fprintln(a.out, "mode propagate: nothing is retired")
 	}
+	return nil
 }
 
 func (a *app) printWaits(r plan.Report) {

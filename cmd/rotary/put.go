@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
+	"strings"
 
-	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -22,25 +19,34 @@ type putCmd struct {
 }
 
 func (putCmd) Help() string {
-	return "The value is read from standard input, never from the command line; one newline at its end is cut off. The other keys of the source stay. The new version becomes current only if nobody else put one meanwhile. The old value stays owed until it is retired. A symmetric secret (rotate: also) takes the new value through its ALSO key first, so that no reader is refused."
+	return `The value is read from standard input, never from the command line; one newline at its end is cut off. The other keys of the source stay. The new version becomes current only if nobody else put one meanwhile. The old value stays owed until it is retired. A symmetric secret (rotate: also) takes the new value through its ALSO key first, so that no reader is refused.
+
+Examples:
+  rotary put dev vendors VENDOR_A_API_KEY < key.txt
+  pass show vendor-a | rotary put dev vendors VENDOR_A_API_KEY
+  rotary put dev vendors < vendors.json         {"VENDOR_A_API_KEY": "…", "VENDOR_B_API_KEY": "…"}`
 }
 
 func (c putCmd) Run(a *app) error {
-	s, source, err := a.openSource(c.Env, c.Source)
+	env, source, err := a.source(c.Env, c.Source)
 	if err != nil {
 		return err
 	}
-	given, err := c.read(a.in, source)
+	given, err := c.ask(a, env, source)
 	if err != nil {
 		return invalid{err}
 	}
+	s, err := a.connect(env)
+	if err != nil {
+		return err
+	}
 	secrets := store.New(s.secrets())
 	change, err := newChange(a.ctx, secrets, source, given)
-	if err != nil || change.empty() {
-		return s.unchanged(source, err)
-	}
-	if err := s.confirm(c.Yes, fmt.Sprintf("change %s of %s in %s", change.names(), source.Name, s.env.Name)); err != nil {
+	if err != nil {
 		return err
+	}
+	if change.empty() {
+		return s.unchanged(source)
 	}
 	version, err := change.apply(a.ctx, secrets)
 	if err != nil {
@@ -49,64 +55,43 @@ func (c putCmd) Run(a *app) error {
 	return s.changed(source, version, change.names())
 }
 
-// openSource opens an environment and finds one of its sources, in that order of complaints: manifest, source, account.
-func (a *app) openSource(envName, sourceName string) (*session, manifest.Source, error) {
-	env, err := a.environment(envName)
-	if err != nil {
-		return nil, manifest.Source{}, err
-	}
-	source, known := env.Source(sourceName)
-	if !known {
-		var names []string
-		for _, s := range env.Sources {
-			names = append(names, s.Name)
-		}
-		return nil, source, invalid{fmt.Errorf("environment %s has no source %s; it has %v", envName, sourceName, names)}
-	}
-	s, err := a.open(envName)
-	return s, source, err
-}
-
-// read takes one value, or an object of values, from standard input.
-func (c putCmd) read(in io.Reader, source manifest.Source) (map[string]secret.Value, error) {
-	if c.Key != "" && !slices.Contains(source.Keys, c.Key) {
-		return nil, fmt.Errorf("source %s declares no key %s; it declares %v", source.Name, c.Key, source.Keys)
-	}
-	data, err := io.ReadAll(io.LimitReader(in, 1<<20))
-	if err != nil {
-		return nil, fmt.Errorf("read the value from standard input: %w", err)
-	}
-	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
-	if len(data) == 0 {
-		return nil, errors.New("standard input is empty: give the value there, for example: rotary put ENV SOURCE KEY < file")
-	}
-	if c.Key != "" {
-		return map[string]secret.Value{c.Key: secret.New(string(data))}, nil
-	}
-	return readObject(source, data)
-}
-
-func readObject(source manifest.Source, data []byte) (map[string]secret.Value, error) {
-	parsed, err := bucket.ParseSource(source.Name, data)
-	if err != nil {
+// ask reads the new values. Where they come through a pipe, nobody can be asked whether a protected environment is
+// meant, so it has to be said beforehand.
+func (c putCmd) ask(a *app, env *manifest.Environment, source manifest.Source) (map[string]secret.Value, error) {
+	if err := declared(source, c.Key); err != nil {
 		return nil, err
 	}
-	for _, key := range slices.Sorted(maps.Keys(parsed)) {
-		if !slices.Contains(source.Keys, key) {
-			return nil, fmt.Errorf("source %s declares no key %s; it declares %v", source.Name, key, source.Keys)
-		}
+	if env.Protected && !c.Yes && !a.typed() {
+		return nil, fmt.Errorf("%s is protected, and standard input carries the value, so nobody can be asked: say --yes; nothing was changed", env.Name)
 	}
-	return parsed, nil
+	if err := a.confirm(c.Yes || !env.Protected, env.Name, "change "+source.Name); err != nil {
+		return nil, err
+	}
+	if a.typed() {
+		fmt.Fprintln(a.err, "Type the value, which shows on the screen, and end it with Enter and Ctrl-D. A pipe or < FILE shows nothing.")
+	}
+	if c.Key == "" {
+		return readObject(a.in, source)
+	}
+	value, err := readValue(a.in)
+	return map[string]secret.Value{c.Key: value}, err
 }
 
-func (s *session) unchanged(source manifest.Source, err error) error {
-	if err != nil {
-		return err
+// declared refuses a key that the source does not have. It does not quote the key: a value may stand in its place.
+func declared(source manifest.Source, key string) error {
+	for _, known := range append([]string{""}, source.Keys...) {
+		if key == known {
+			return nil
+		}
 	}
+	return errors.New("the KEY given is none of source " + source.Name + ", which has " + strings.Join(source.Keys, ", "))
+}
+
+func (s *session) unchanged(source manifest.Source) error {
 	if s.json {
 		return s.print(map[string]any{"source": source.Name, "changed": []string{}})
 	}
-	_, err = fmt.Fprintf(s.out, "%s already holds this: nothing was changed\n", source.Name)
+	_, err := fmt.Fprintf(s.out, "%s already holds this: nothing was changed\n", source.Name)
 	return err
 }
 
@@ -114,6 +99,6 @@ func (s *session) changed(source manifest.Source, version string, names []string
 	if s.json {
 		return s.print(map[string]any{"source": source.Name, "version": version, "changed": names})
 	}
-	_, err := fmt.Fprintf(s.out, "%s: %v changed, version %s; consumers follow: rotary status %s\n", source.Name, names, version, s.env.Name)
+	_, err := fmt.Fprintf(s.out, "%s: %s changed, version %s; rotary status %s shows who follows\n", source.Name, strings.Join(names, ", "), plan.Short(version), s.env.Name)
 	return err
 }

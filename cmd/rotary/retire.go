@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/store"
@@ -17,14 +18,21 @@ type retireCmd struct {
 }
 
 func (retireCmd) Help() string {
-	return "For sources that a person rotates: takes an owed version off the list once you have revoked its credential at the vendor. It is refused while a consumer could still need it: rotary status says when it is safe to revoke."
+	return `For sources that a person rotates: takes an owed version off the list once you have revoked its credential at the vendor. It is refused while a consumer could still need it, so look before you revoke: rotary status says "safe to revoke at the vendor now".
+
+Example:
+  rotary retire dev vendors --revoked`
 }
 
 func (c retireCmd) Run(a *app) error {
+	env, source, err := a.source(c.Env, c.Source)
+	if err != nil {
+		return err
+	}
 	if !c.Revoked {
 		return invalid{errors.New("retire takes your word for it that the credential is revoked at its vendor: say --revoked")}
 	}
-	s, source, err := a.openSource(c.Env, c.Source)
+	s, err := a.connect(env)
 	if err != nil {
 		return err
 	}
@@ -32,9 +40,9 @@ func (c retireCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	owed, err := pick(report, source.Name, c.Version)
+	owed, err := pick(find(report, source.Name), c.Version)
 	if err != nil {
-		return err
+		return invalid{err}
 	}
 	if len(owed.Blocked) == 0 || owed.Blocked[0].Reason != plan.ByHand {
 		return fmt.Errorf("version %s of %s cannot be retired by hand now: %s; nothing was changed", plan.Short(owed.Version), source.Name, blocked(owed, report))
@@ -53,25 +61,24 @@ func (c retireCmd) Run(a *app) error {
 }
 
 // pick finds the owed version that is meant.
-func pick(r plan.Report, source, version string) (plan.OwedReport, error) {
-	var owed []plan.OwedReport
-	for _, s := range r.Sources {
-		if s.Name != source {
-			continue
-		}
-		for _, o := range s.Owed {
-			if version == "" || o.Version == version || plan.Short(o.Version) == version {
-				owed = append(owed, o)
-			}
+func pick(s plan.SourceReport, version string) (plan.OwedReport, error) {
+	var all []string
+	var meant []plan.OwedReport
+	for _, o := range s.Owed {
+		all = append(all, plan.Short(o.Version))
+		if version == "" || o.Version == version || plan.Short(o.Version) == version {
+			meant = append(meant, o)
 		}
 	}
 	switch {
-	case len(owed) == 0:
-		return plan.OwedReport{}, invalid{fmt.Errorf("source %s owes no such retirement; rotary status shows what is owed", source)}
-	case len(owed) > 1:
-		return plan.OwedReport{}, invalid{fmt.Errorf("source %s owes %d retirements: name one with --version", source, len(owed))}
+	case len(all) == 0:
+		return plan.OwedReport{}, fmt.Errorf("source %s owes no retirement: nothing was changed", s.Name)
+	case len(meant) == 0:
+		return plan.OwedReport{}, fmt.Errorf("source %s does not owe the retirement of that version; it owes %s", s.Name, strings.Join(all, ", "))
+	case len(meant) > 1:
+		return plan.OwedReport{}, fmt.Errorf("source %s owes %d retirements, %s: name one with --version", s.Name, len(all), strings.Join(all, ", "))
 	}
-	return owed[0], nil
+	return meant[0], nil
 }
 
 func blocked(o plan.OwedReport, r plan.Report) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -22,43 +23,46 @@ type rotateCmd struct {
 }
 
 func (rotateCmd) Help() string {
-	return "Asks Secrets Manager to rotate the source now. It is refused, and nothing changes, while an older credential of the source is still owed. Exit code 3 where --wait ends before everything has followed."
+	return `Asks Secrets Manager to rotate the source now; the rotate Lambda makes the new credential. It is refused, and nothing changes, while an older credential of the source is still owed or a rotation is under way. Exit code 3 where --wait ends before everything has followed; the rotation goes on by itself.
+
+Example:
+  rotary rotate dev handshake --wait`
 }
 
 func (c rotateCmd) Run(a *app) error {
-	s, source, err := a.openSource(c.Env, c.Source)
+	env, source, err := a.source(c.Env, c.Source)
 	if err != nil {
 		return err
 	}
-	if err := rotatable(source); err != nil {
+	if err := rotatable(env, source); err != nil {
 		return invalid{err}
 	}
-	if err := s.mayRotate(source); err != nil {
+	s, err := a.connect(env)
+	if err != nil {
 		return err
 	}
-	if err := s.confirm(c.Yes, fmt.Sprintf("rotate %s in %s", source.Name, s.env.Name)); err != nil {
+	before, err := s.mayRotate(source)
+	if err != nil {
+		return err
+	}
+	if err := s.confirm(c.Yes, fmt.Sprintf("rotate %s in %s", source.Name, env.Name)); err != nil {
 		return err
 	}
 	version, err := s.startRotation(source)
 	if err != nil {
 		return err
 	}
-	if !a.json {
-		fmt.Fprintf(a.out, "%s: rotation to version %s started\n", source.Name, version)
+	if err := s.started(source, version, c.Wait); err != nil || !c.Wait {
+		return err
 	}
-	if c.Wait {
-		return s.follow(c.Timeout, settledSource(source.Name, version))
-	}
-	if a.json {
-		return a.print(map[string]string{"source": source.Name, "version": version})
-	}
-	return nil
+	watch := &rotation{source: source.Name, before: before, version: version}
+	return s.follow(pursuit{s.look, watch.done, c.Timeout})
 }
 
-func rotatable(source manifest.Source) error {
+func rotatable(env *manifest.Environment, source manifest.Source) error {
 	switch source.Rotate.With {
 	case manifest.Manual:
-		return fmt.Errorf("source %s is rotated by hand: rotary put ENV %s", source.Name, source.Name)
+		return fmt.Errorf("source %s is rotated by a person: make the new credential at its vendor, then rotary put %s %s", source.Name, env.Name, source.Name)
 	case manifest.Never:
 		return fmt.Errorf("source %s is declared with: never, because replacing its value would destroy data", source.Name)
 	case manifest.Managed:
@@ -67,24 +71,49 @@ func rotatable(source manifest.Source) error {
 	return nil
 }
 
-// mayRotate gives the refusal that the rotate Lambda would give, before anything is started.
-func (s *session) mayRotate(source manifest.Source) error {
+// mayRotate gives the refusal that the rotate Lambda would give, before anything is started, and returns the
+// version that is current now.
+func (s *session) mayRotate(source manifest.Source) (current string, err error) {
+	refuse := func(why string) error {
+		return fmt.Errorf("rotation of %s refused: %s; nothing was changed", source.Name, why)
+	}
+	deployed, err := s.deployed()
+	if err != nil {
+		return "", err
+	}
+	if !deployed {
+		return "", refuse(pipeline.ErrNotDeployed.Error() + ", and its rotate Lambda does the rotating: deploy it")
+	}
 	report, err := s.look()
 	if err != nil {
-		return err
+		return "", err
 	}
-	for _, r := range report.Sources {
-		if r.Name == source.Name && len(r.Owed) > 0 {
-			return fmt.Errorf("rotation of %s refused: version %s is not retired yet: %s; nothing was changed", source.Name, plan.Short(r.Owed[0].Version), owedText(r, report.At))
+	r := find(report, source.Name)
+	switch {
+	case r.Version == "":
+		return "", refuse("it has no value yet: rotary put " + s.env.Name + " " + source.Name)
+	case len(r.Owed) > 0:
+		return "", refuse("version " + plan.Short(r.Owed[0].Version) + " is not retired yet: " + owedText(r, report.At))
+	case r.Pending != "":
+		return "", refuse("a rotation to version " + plan.Short(r.Pending) + " is under way: rotary status " + s.env.Name)
+	}
+	return r.Version, nil
+}
+
+// find returns what a report says of a source.
+func find(r plan.Report, source string) plan.SourceReport {
+	for _, s := range r.Sources {
+		if s.Name == source {
+			return s
 		}
 	}
-	return nil
+	return plan.SourceReport{}
 }
 
 func (s *session) startRotation(source manifest.Source) (string, error) {
 	out, err := s.secrets().RotateSecret(s.ctx, &secretsmanager.RotateSecretInput{SecretId: &source.Secret})
-	if invalid, is := errors.AsType[*types.InvalidRequestException](err); is {
-		return "", fmt.Errorf("rotate %s: %s", source.Name, invalid.ErrorMessage())
+	if refused, is := errors.AsType[*types.InvalidRequestException](err); is {
+		return "", fmt.Errorf("rotate %s: Secrets Manager refuses: %s", source.Name, refused.ErrorMessage())
 	}
 	if err != nil {
 		return "", fmt.Errorf("rotate %s: %w", source.Name, err)
@@ -92,14 +121,45 @@ func (s *session) startRotation(source manifest.Source) (string, error) {
 	return aws.ToString(out.VersionId), nil
 }
 
-// settledSource says when a source's rotation is over: its new version is current and nothing is owed.
-func settledSource(name, version string) func(plan.Report) bool {
-	return func(r plan.Report) bool {
-		for _, s := range r.Sources {
-			if s.Name == name {
-				return s.Pending == "" && len(s.Owed) == 0 && r.Converged
-			}
+// started says that the rotation is on its way; where it is followed, a program gets the last report instead.
+func (s *session) started(source manifest.Source, version string, followed bool) error {
+	switch {
+	case !s.json:
+		fmt.Fprintf(s.out, "%s: rotation to version %s started", source.Name, plan.Short(version))
+		if !followed {
+			fmt.Fprintf(s.out, "; rotary status %s shows who follows", s.env.Name)
 		}
-		return false
+		fmt.Fprintln(s.out)
+	case !followed:
+		return s.print(map[string]string{"source": source.Name, "version": version})
 	}
+	return nil
+}
+
+// rotation is one that is followed.
+type rotation struct {
+	source, before, version string
+	idle                    int // looks in a row that saw neither the new version nor one pending
+}
+
+// done says when the rotation is over: another version is current, none is pending, and nothing is owed. A rotation
+// that the Lambda refused leaves no trace, so after a few looks without one it has failed.
+func (w *rotation) done(r plan.Report) (bool, error) {
+	s := find(r, w.source)
+	switch {
+	case s.Pending != "":
+		w.idle = 0
+		return false, nil
+	case s.Version == w.before:
+		w.idle++
+		if w.idle < 3 {
+			return false, nil
+		}
+		return true, fmt.Errorf("the rotation of %s to version %s has come to nothing: version %s is still current; the rotate Lambda's log says why", w.source, plan.Short(w.version), plan.Short(w.before))
+	case len(s.Owed) == 0:
+		return true, nil
+	case r.Mode != string(manifest.Retire) && still(r):
+		return true, remaining(r)
+	}
+	return false, nil
 }

@@ -30,13 +30,14 @@ type terminal struct {
 // app is what every command is given.
 type app struct {
 	terminal
+	outside
 	ctx      context.Context
 	manifest string
 	json     bool
 }
 
 type commands struct {
-	Manifest string `help:"The manifest." default:"rotary.yaml" placeholder:"FILE" env:"ROTARY_MANIFEST"`
+	Manifest string `help:"The manifest; default: rotary.yaml here." default:"rotary.yaml" placeholder:"FILE" env:"ROTARY_MANIFEST"`
 	JSON     bool   `help:"Print JSON for programs."`
 
 	Validate validateCmd `cmd:"" group:"Setting up" help:"Check the manifest; every problem with file, line and column."`
@@ -55,6 +56,10 @@ type commands struct {
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
+const about = `Change or rotate a secret once. Every consumer follows, and the old credential dies only after every consumer has been seen using the new one.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input (nothing was changed), 3 not converged yet.`
+
 // invalid is an error in what the user gave: exit code 2, nothing changed.
 type invalid struct{ error }
 
@@ -63,10 +68,15 @@ type unfinished struct{ reason string }
 
 func (u unfinished) Error() string { return u.reason }
 
-func run(ctx context.Context, args []string, t terminal) (code int) {
+// reported is the outcome of a command that has printed its errors itself: exit code 2.
+type reported struct{ error }
+
+// run runs one command line and returns its exit code.
+func run(ctx context.Context, args []string, t terminal) int { return runIn(world(), ctx, args, t) }
+
+func runIn(o outside, ctx context.Context, args []string, t terminal) (code int) {
 	var c commands
-	parser := kong.Must(&c, kong.Name("rotary"), kong.UsageOnError(), kong.Writers(t.out, t.err),
-		kong.Description("Change or rotate a secret once. Every consumer follows, and the old credential dies only after every consumer has been seen using the new one."),
+	parser := kong.Must(&c, kong.Name("rotary"), kong.Writers(t.out, t.err), kong.Description(about),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(status int) { panic(exit(status)) }))
 	defer func() {
 		if thrown := recover(); thrown != nil {
@@ -82,25 +92,42 @@ func run(ctx context.Context, args []string, t terminal) (code int) {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(t.err, "rotary: %v\nrun \"rotary --help\" for the commands\n", err)
+		fmt.Fprintln(t.err, "rotary: "+misuse(err))
 		return exitInvalid
 	}
-	return t.finish(command.Run(&app{terminal: t, ctx: ctx, manifest: c.Manifest, json: c.JSON}))
+	return t.finish(command.Run(&app{terminal: t, outside: o, ctx: ctx, manifest: c.Manifest, json: c.JSON}))
 }
 
 // exit is how kong asks to end after --help.
 type exit int
+
+// misuse says what is wrong with a command line. Of put's it quotes nothing: a value may stand there by mistake.
+func misuse(err error) string {
+	parse, is := errors.AsType[*kong.ParseError](err)
+	if !is || parse.Context.Selected() == nil {
+		return err.Error() + "\nrun \"rotary --help\" for the commands"
+	}
+	name := parse.Context.Selected().Name
+	what := err.Error()
+	if name == "put" {
+		what = "it takes ENV SOURCE [KEY], and reads the value from standard input; a value on the command line is in the shell's history, and others see it there"
+	}
+	return fmt.Sprintf("%s: %s\nrun \"rotary %s --help\" for its arguments", name, what, name)
+}
 
 // finish reports an error and turns it into an exit code.
 func (t terminal) finish(err error) int {
 	if err == nil {
 		return exitDone
 	}
+	if _, is := errors.AsType[reported](err); is {
+		return exitInvalid
+	}
+	fmt.Fprintf(t.err, "rotary: %v\n", err)
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(t.err, "rotary: interrupted; what was done stands, and running the command again goes on from there")
 		return exitFailed
 	}
-	fmt.Fprintf(t.err, "rotary: %v\n", err)
 	if _, is := errors.AsType[unfinished](err); is {
 		return exitUnfinished
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rotary-secrets/rotary/pkg/account"
@@ -27,11 +29,17 @@ type session struct {
 	cfg aws.Config
 }
 
+// open reads the manifest and connects to one of its environments.
 func (a *app) open(name string) (*session, error) {
 	env, err := a.environment(name)
 	if err != nil {
 		return nil, err
 	}
+	return a.connect(env)
+}
+
+// connect proves the account before anything else is called.
+func (a *app) connect(env *manifest.Environment) (*session, error) {
 	cfg, err := account.Open(a.ctx, env)
 	if err != nil {
 		return nil, err
@@ -39,21 +47,47 @@ func (a *app) open(name string) (*session, error) {
 	return &session{a, env, cfg}, nil
 }
 
+// source finds a source in the manifest. It calls nothing.
+func (a *app) source(envName, name string) (*manifest.Environment, manifest.Source, error) {
+	env, err := a.environment(envName)
+	if err != nil {
+		return nil, manifest.Source{}, err
+	}
+	source, known := env.Source(name)
+	if !known {
+		var names []string
+		for _, s := range env.Sources {
+			names = append(names, s.Name)
+		}
+		return nil, source, invalid{fmt.Errorf("environment %s has no source %q; it has %s", env.Name, name, strings.Join(names, ", "))}
+	}
+	return env, source, nil
+}
+
 func (s *session) secrets() *secretsmanager.Client { return secretsmanager.NewFromConfig(s.cfg) }
 
 // look asks the deployed pipeline what it sees; where none is deployed, it looks from here.
 func (s *session) look() (plan.Report, error) {
 	report, err := pipeline.New(s.env, lambda.NewFromConfig(s.cfg)).Look(s.ctx)
-	if errors.Is(err, pipeline.ErrNotDeployed) {
+	switch {
+	case errors.Is(err, pipeline.ErrNotDeployed):
 		return s.pass(nil, true).Run(s.ctx)
+	case busy(err):
+		return report, fmt.Errorf("a pass over %s is under way, and there is one at a time: look again in a minute: %w", s.env.Name, err)
 	}
 	return report, err
+}
+
+// busy says whether the only reconciler is at work.
+func busy(err error) bool {
+	_, is := errors.AsType[*types.TooManyRequestsException](err)
+	return is
 }
 
 // deployed says whether the environment has a pipeline, which then is its only reconciler.
 func (s *session) deployed() (bool, error) {
 	_, err := lambda.NewFromConfig(s.cfg).GetFunction(s.ctx, &lambda.GetFunctionInput{FunctionName: aws.String(s.env.PropagateFunction())})
-	if missing(err) {
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return false, nil
 	}
 	if err != nil {
@@ -67,8 +101,7 @@ func (s *session) pass(accept []string, dryRun bool) reconcile.Pass {
 	secrets := store.New(s.secrets())
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open:     consume.Opener(s.cfg, consume.FromEnv(os.Getenv)),
-		Advancer: direct{s.env, secrets},
+		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Advancer: direct{s.env, secrets},
 	}
 }
 

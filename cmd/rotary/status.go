@@ -15,7 +15,12 @@ type statusCmd struct {
 }
 
 func (statusCmd) Help() string {
-	return "Shows each source with the age of its current version, each consumer with what it was seen running, and each owed retirement with the gates that block it. Exit code 0 where everything has converged, 3 where something is still on its way."
+	return `Shows each source with the age of its current version, each consumer with what it was seen running, and each owed retirement with the first gate that blocks it (--json has all of them). Exit code 0 where everything has converged, 3 where something is still on its way.
+
+A consumer is current, rolling, behind, draining, failed or unknown.
+
+Example, in a deploy pipeline:
+  rotary status production --json > status.json || echo "not converged yet"`
 }
 
 func (c statusCmd) Run(a *app) error {
@@ -31,14 +36,14 @@ func (c statusCmd) Run(a *app) error {
 		return err
 	}
 	if !report.Converged {
-		return unfinished{fmt.Sprintf("%s has not converged: %d steps to do, %d things to wait for", report.Environment, len(report.Steps), len(report.Waits))}
+		return unfinished{stands(report) + "; rotary plan " + report.Environment + " lists them"}
 	}
 	return nil
 }
 
 func (a *app) printStatus(r plan.Report) error {
 	if a.json {
-		return a.print(r)
+		return a.printReport(r)
 	}
 	fmt.Fprintln(a.out, sourceTable(r))
 	fmt.Fprintln(a.out, consumerTable(r))

@@ -1,31 +1,72 @@
 package main
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
 
 type validateCmd struct{}
 
 func (validateCmd) Help() string {
-	return "Reads rotary.yaml strictly and checks it against itself: unknown fields, keys no source declares, names a sink refuses, collisions between layers, two consumers of one sink. Needs no network. Exit code 2 where it finds anything."
+	return `Reads the manifest (YAML or JSON) strictly and checks it against itself: unknown fields, keys no source declares, names a sink refuses, collisions between layers, two consumers of one sink. Needs no network. Every problem is one line, file:line:col: what is wrong; what to do. Exit code 2 where there is any.
+
+Example, before a commit:
+  rotary validate --manifest rotary.yaml`
 }
 
 type validated struct {
-	Manifest     string   `json:"manifest"`
-	Environments []string `json:"environments"`
-	Sources      int      `json:"sources"`
-	Buckets      int      `json:"buckets"`
-	Consumers    int      `json:"consumers"`
+	Manifest     string    `json:"manifest"`
+	Environments []string  `json:"environments,omitempty"`
+	Sources      int       `json:"sources"`
+	Buckets      int       `json:"buckets"`
+	Consumers    int       `json:"consumers"`
+	Problems     []problem `json:"problems"`
+}
+
+type problem struct {
+	Line int    `json:"line"`
+	Col  int    `json:"col"`
+	Path string `json:"path,omitempty"`
+	What string `json:"what"`
+	Do   string `json:"do"`
 }
 
 func (validateCmd) Run(a *app) error {
 	file, err := a.file()
+	if problems, found := errors.AsType[*manifest.Problems](err); found {
+		return a.refused(problems)
+	}
 	if err != nil {
 		return err
 	}
-	v := validated{a.manifest, file.Names(), len(file.Sources), len(file.Buckets), len(file.Consumers)}
+	v := validated{a.manifest, file.Names(), len(file.Sources), len(file.Buckets), len(file.Consumers), []problem{}}
 	if a.json {
 		return a.print(v)
 	}
 	_, err = fmt.Fprintf(a.out, "%s is valid: %d environments, %d sources, %d buckets, %d consumers\n",
 		v.Manifest, len(v.Environments), v.Sources, v.Buckets, v.Consumers)
 	return err
+}
+
+// refused prints problems as compilers do: a line each, and nothing before the file's name.
+func (a *app) refused(problems *manifest.Problems) error {
+	if a.json {
+		v := validated{Manifest: a.manifest}
+		for _, p := range problems.List {
+			v.Problems = append(v.Problems, problem{p.Line, p.Col, p.Path, p.What, p.Do})
+		}
+		return errors.Join(reported{problems}, a.print(v))
+	}
+	fmt.Fprintf(a.err, "%v\n%s: %s\n", problems, a.manifest, count(len(problems.List), "problem"))
+	return reported{problems}
+}
+
+// count says how many there are of something.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

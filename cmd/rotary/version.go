@@ -8,6 +8,10 @@ import (
 
 type versionCmd struct{}
 
+func (versionCmd) Help() string {
+	return "Prints rotary's version and the version of Go it was built with. Needs no manifest."
+}
+
 func (versionCmd) Run(a *app) error {
 	v := map[string]string{"version": "devel", "go": runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
