@@ -106,11 +106,11 @@ func (c Consumer) state(version string) string {
 		return "unknown"
 	case c.failedLike(version):
 		return "failed"
-	case c.runs(version):
+	case version != "" && c.runs(version):
 		return "current"
 	case c.RollingTo != "" || c.Foreign != "":
 		return "rolling"
-	case c.Running == version:
+	case version != "" && c.Running == version:
 		return "draining"
 	default:
 		return "behind"

@@ -133,13 +133,19 @@ func (h History) newer() []Version {
 	seen, known := h.Labelled(SeenLabel)
 	var out []Version
 	for i, v := range h.Versions {
-		after := known && v.ID != seen.ID && !v.Created.Before(seen.Created)
+		after := known && v.ID != seen.ID && h.after(v, seen)
 		first := !known && i >= len(h.Versions)-firstLook
 		if after || first || v.Has(AWSCurrent) {
 			out = append(out, v)
 		}
 	}
 	return out
+}
+
+// after says whether v is newer than the version under SEEN. One of the same instant counts as newer as long as it
+// could have been listed late, and not for ever: nothing is retired before that, and what is must not be marked again.
+func (h History) after(v, seen Version) bool {
+	return v.Created.After(seen.Created) || v.Created.Equal(seen.Created) && h.Changed.Sub(v.Created) < Quiet
 }
 
 // newest returns the newest version with a value of its own: as far as SEEN may move.

@@ -1,0 +1,178 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+func TestSameStateSamePlan(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := draw(t)
+		first := Make(s)
+		for range 3 {
+			if diff := cmp.Diff(first, Make(rebuilt(s))); diff != "" {
+				t.Fatalf("another plan (-first +again):\n%s", diff)
+			}
+		}
+	})
+}
+
+// rebuilt is s with every map made anew, so that it is ranged over in another order.
+func rebuilt(s State) State {
+	again := func(m map[string]secret.Value) map[string]secret.Value {
+		if m == nil {
+			return nil
+		}
+		out := map[string]secret.Value{}
+		for _, name := range slices.Backward(slices.Sorted(maps.Keys(m))) {
+			out[name] = m[name]
+		}
+		return out
+	}
+	copied := func(h History) History {
+		h.Versions = slices.Clone(h.Versions)
+		for i := range h.Versions {
+			h.Versions[i].Values = again(h.Versions[i].Values)
+		}
+		return h
+	}
+	s.Sources, s.Buckets = slices.Clone(s.Sources), slices.Clone(s.Buckets)
+	for i := range s.Sources {
+		s.Sources[i].History = copied(s.Sources[i].History)
+	}
+	for i := range s.Buckets {
+		s.Buckets[i].History = copied(s.Buckets[i].History)
+		s.Buckets[i].Want.Values = again(s.Buckets[i].Want.Values)
+	}
+	return s
+}
+
+// What must hold of any plan for any state, said without the gates: whoever runs, is rolling to or could go back to
+// an owed value vetoes, and so does anything that is not known.
+func TestNoPlanRetiresWhatSomebodyMayNeed(t *testing.T) {
+	advanced := 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := draw(t)
+		p := Make(s)
+		for _, a := range p.Advances {
+			advanced++
+			source := s.Sources[slices.IndexFunc(s.Sources, func(x Source) bool { return x.Name == a.Source })]
+			v, _ := source.Version(a.Version)
+			current, _ := source.Current()
+			if waits := Gates(s, p, source, v); len(waits) > 0 {
+				t.Fatalf("%s is retired although %s objects", a.Version, waits[0].Reason)
+			}
+			if v.Has(AWSCurrent) || v.Has(AWSPending) || v.Has(Retain) || v.Has(Rollback) || current.ID != a.Current {
+				t.Fatalf("%s is retired, with labels %v and current %s", a.Version, v.Labels, a.Current)
+			}
+			for _, b := range s.Buckets {
+				needed(t, b, source, v, current)
+			}
+		}
+	})
+	if advanced == 0 {
+		t.Error("no plan of any state retired anything: nothing was tested")
+	}
+}
+
+// needed fails where a consumer has a value of v's under the name that the present rules give its key.
+func needed(t *rapid.T, b Bucket, source Source, v, current Version) {
+	for _, c := range b.Consumers {
+		if c.Unknown != "" || c.Unread {
+			t.Fatalf("%s is retired, and nobody knows what %s runs", v.ID, c.Name)
+		}
+		for _, id := range c.InPlay {
+			bv, known := b.Version(id)
+			if !known {
+				t.Fatalf("%s is retired, and %s is on an unknown version", v.ID, c.Name)
+			}
+			for _, key := range []string{"A", "B"} {
+				if held := bv.Values[source.Name+key]; held.Equal(v.Values[key]) && !held.Equal(current.Values[key]) {
+					t.Fatalf("%s is retired, and %s still has its %s", v.ID, c.Name, key)
+				}
+			}
+		}
+	}
+}
+
+func TestNoPlanDropsWhatSomebodyMayRun(t *testing.T) {
+	dropped := 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := draw(t)
+		for _, m := range Make(s).Drops {
+			dropped++
+			b := s.Buckets[slices.IndexFunc(s.Buckets, func(x Bucket) bool { return x.Want.Name == m.Bucket })]
+			v, _ := b.Version(m.From)
+			if v.Has(AWSCurrent) || b.inPlay(v.ID) || !strings.HasPrefix(m.Label, Held) || m.To != "" || m.Secret != b.Secret {
+				t.Fatalf("%+v is dropped, with labels %v", m, v.Labels)
+			}
+		}
+	})
+	if dropped == 0 {
+		t.Error("no plan of any state dropped anything: nothing was tested")
+	}
+}
+
+func TestNoPlanTouchesALabelThatIsNotRotarys(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := Make(draw(t))
+		for _, m := range slices.Concat(p.Marks, p.Drops) {
+			ours := strings.HasPrefix(m.Label, Live) || strings.HasPrefix(m.Label, Held) || m.Label == SeenLabel
+			if !ours || strings.HasPrefix(m.Secret, "source/") == strings.HasPrefix(m.Label, Held) {
+				t.Fatalf("the plan moves %+v", m)
+			}
+		}
+	})
+}
+
+// Carrying plans out until nothing is left takes a pass for the marks and writes, one for what follows from them, one
+// for what had to wait, one for the drops, and one for each owed version of a source.
+func TestCarriedOutPlansComeToAnEnd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{draw(t)}
+		w.heal()
+		const bound = 4 + 5
+		var trace []string
+		for range bound {
+			p := Make(w.State)
+			trace = append(trace, strings.Join(lines(p), ", "))
+			w.carryOut(t, p)
+			if again := Make(w.State); p.Empty() && again.Empty() {
+				w.finished(t, again)
+				return
+			}
+		}
+		t.Fatalf("still not done after %d passes:\n%s", bound, strings.Join(trace, "\n"))
+	})
+}
+
+// The same world without the odd things that take time: once every consumer follows at once, the second pass over
+// what a pass left behind plans nothing but drops and retirements, and the one after those plans nothing at all.
+func TestWithNothingOwedTheSecondPassIsEmpty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{draw(t)}
+		w.heal()
+		for _, b := range w.Buckets {
+			for i := range b.Consumers {
+				b.Consumers[i].Settled, b.Consumers[i].RollingTo = true, ""
+			}
+		}
+		for pass := range 2 {
+			p := Make(w.State)
+			if pass > 0 && len(p.Marks)+len(p.Writes)+len(p.Rolls) > 0 {
+				t.Fatalf("pass %d still plans %q", pass+1, lines(p))
+			}
+			w.carryOut(t, p)
+		}
+		if p := Make(w.State); len(p.Drops)+len(p.Rolls)+len(p.Writes)+len(p.Marks) > 0 {
+			t.Fatalf("pass 3 still plans %q", lines(p))
+		}
+	})
+}
