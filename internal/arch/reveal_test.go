@@ -28,6 +28,8 @@ var revealers = map[string]string{
 	"pkg/consume/github problems":      "counts bytes",
 	"pkg/consume/vercel Project.check": "counts bytes, refuses what is not text",
 	"pkg/rotate/random Rotator.Test":   "refuses an empty value",
+	"cmd/rotary change.symmetric":      "refuses an empty value",
+	"cmd/rotary readObject":            "refuses an empty value",
 
 	// Into the request to a sink.
 	"pkg/consume/github Scope.putSealed": "seals it with the scope's public key",
