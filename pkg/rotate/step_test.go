@@ -1,0 +1,118 @@
+package rotate_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+func parse(t *testing.T, text secret.Value) rotate.Values {
+	t.Helper()
+	values, err := bucket.ParseSource("x", []byte(secret.Reveal(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+func step(name, version string) rotate.Event { return rotate.Event{Step: name, Version: id(version)} }
+
+// TestARotatorsOwnRefusalLeavesTheSourceAsItWas: K and ALSO differ, so an earlier change is not finished.
+func TestARotatorsOwnRefusalLeavesTheSourceAsItWas(t *testing.T) {
+	s := newSecrets(t, map[string]rotate.Values{"a": pair("one", "two")}, "a LIVE AWSCURRENT", "b AWSPENDING")
+	s.h.Versions[1].Empty = true
+	delete(s.text, id("b"))
+	r, err := rotate.Open(symmetric())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.job(r).Step(t.Context(), step("createSecret", "b"))
+	refused, is := errors.AsType[*rotate.Refused](err)
+	if !is || refused.Source != "x" || !strings.Contains(refused.Reason, "K and ALSO differ") {
+		t.Errorf("error is %v", err)
+	}
+	if diff := cmp.Diff([]string{"a: AWSCURRENT LIVE"}, s.labels()); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+}
+
+func TestARefusalNamesWhatIsOwed(t *testing.T) {
+	contents := map[string]rotate.Values{"a": user("ann"), "b": user("ben")}
+	s := newSecrets(t, contents, "a LIVE", "b LIVE AWSCURRENT", "c AWSPENDING")
+	delete(s.text, id("c"))
+	err := s.job(&users{}).Step(t.Context(), step("createSecret", "c"))
+	if err == nil || !strings.Contains(err.Error(), "rotation of x refused: version "+plan.Short(id("a"))+" is not retired yet") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestAFailingRotatorIsNamedWithWhatItDid(t *testing.T) {
+	contents := map[string]rotate.Values{"a": user("ann"), "b": user("ben")}
+	for name, want := range map[string]string{
+		"createSecret": "create the next credential of x", "setSecret": "make the target accept version " + plan.Short(id("b")) + " of x",
+		"testSecret": "test version " + plan.Short(id("b")) + " of x",
+	} {
+		s := newSecrets(t, contents, "a LIVE AWSCURRENT", "b LIVE AWSPENDING")
+		if name == "createSecret" {
+			delete(s.text, id("b"))
+		}
+		before, down := s.labels(), errors.New("the target is down")
+		err := s.job(&users{fail: down}).Step(t.Context(), step(name, "b"))
+		if !errors.Is(err, down) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: error is %v, want %q", name, err, want)
+		}
+		if _, refused := errors.AsType[*rotate.Refused](err); refused {
+			t.Errorf("%s: a failure looks like a refusal", name)
+		}
+		if diff := cmp.Diff(before, s.labels()); diff != "" {
+			t.Errorf("%s moved labels (-before +after):\n%s", name, diff)
+		}
+	}
+}
+
+func TestAnUnknownStepIsAnError(t *testing.T) {
+	s := newSecrets(t, map[string]rotate.Values{"a": user("ann"), "b": user("ben")}, "a LIVE AWSCURRENT", "b LIVE AWSPENDING")
+	if err := s.job(&users{}).Step(t.Context(), step("danceSecret", "b")); err == nil || !strings.Contains(err.Error(), `unknown step "danceSecret"`) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestOpenHasARotatorForEveryNameOrSaysWhyNot(t *testing.T) {
+	for with, refusal := range map[string]string{
+		manifest.Random: "", manifest.Manual: "put by a person", manifest.Never: "destroy data", manifest.Managed: "AWS rotates it",
+	} {
+		r, err := rotate.Open(manifest.Source{Name: "x", Keys: []string{"K"}, Rotate: manifest.Rotate{With: with}})
+		if err != nil {
+			t.Errorf("%s: %v", with, err)
+			continue
+		}
+		s := newSecrets(t, map[string]rotate.Values{"a": user("ann")}, "a LIVE AWSCURRENT", "b AWSPENDING")
+		delete(s.text, id("b"))
+		err = s.job(r).Step(t.Context(), step("createSecret", "b"))
+		refused, is := errors.AsType[*rotate.Refused](err)
+		if is != (refusal != "") || is && (refused.Source != "x" || !strings.Contains(refused.Reason, refusal)) {
+			t.Errorf("%s: createSecret answers %v", with, err)
+		}
+		if refusal == "" {
+			continue
+		}
+		if _, err := r.Retire(t.Context(), user("ann"), user("ben")); err == nil {
+			t.Errorf("%s: it retires what only a person, or AWS, can", with)
+		}
+	}
+}
+
+func TestOpenNamesTheRotatorThatThisBuildDoesNotHave(t *testing.T) {
+	_, err := rotate.Open(manifest.Source{Name: "x", Rotate: manifest.Rotate{With: "carrier-pigeon"}})
+	if err == nil || !strings.Contains(err.Error(), `source x: this build has no rotator "carrier-pigeon", only `) || !strings.Contains(err.Error(), manifest.Random) {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -1,0 +1,126 @@
+package rotate_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// secrets is one source held in memory, with labels that move as in Secrets Manager. The conformance suite runs on the
+// stand-in; this is for what is easier to say about a few versions.
+type secrets struct {
+	t    *testing.T
+	h    plan.History
+	text map[string]secret.Value
+	fail error // of every call from now on
+}
+
+// id makes a version id of a letter.
+func id(name string) string { return strings.Repeat(name, 32) }
+
+// newSecrets is a source with these versions, oldest first: "a LIVE AWSPREVIOUS".
+func newSecrets(t *testing.T, contents map[string]rotate.Values, versions ...string) *secrets {
+	s := &secrets{t: t, h: plan.History{Secret: "source/dev/x", RotationEnabled: true}, text: map[string]secret.Value{}}
+	for _, v := range versions {
+		fields := strings.Fields(v)
+		version := plan.Version{ID: id(fields[0])}
+		for _, label := range fields[1:] {
+			if label == "LIVE" {
+				label = plan.Live + version.ID[:8]
+			}
+			version.Labels = append(version.Labels, label)
+		}
+		s.h.Versions = append(s.h.Versions, version)
+		s.text[version.ID] = bucket.Encode(contents[fields[0]])
+	}
+	return s
+}
+
+func (s *secrets) job(r rotate.Rotator) rotate.Job {
+	return rotate.Job{Store: s, Source: manifest.Source{Name: "x", Secret: s.h.Secret}, Rotator: r}
+}
+
+// labels lists what carries a label, oldest first: "a: AWSPREVIOUS LIVE".
+func (s *secrets) labels() []string {
+	var all []string
+	for _, v := range s.h.Versions {
+		if len(v.Labels) == 0 {
+			continue
+		}
+		labels := slices.Clone(v.Labels)
+		for i, l := range labels {
+			if strings.HasPrefix(l, plan.Live) {
+				labels[i] = "LIVE"
+			}
+		}
+		slices.Sort(labels)
+		all = append(all, v.ID[:1]+": "+strings.Join(labels, " "))
+	}
+	return all
+}
+
+func (s *secrets) LookAll(context.Context, string) (plan.History, error) {
+	h := s.h
+	h.Versions = nil
+	for _, v := range s.h.Versions {
+		v.Labels = slices.Clone(v.Labels)
+		h.Versions = append(h.Versions, v)
+	}
+	return h, s.fail
+}
+
+func (s *secrets) Value(_ context.Context, _, version string) (secret.Value, bool, error) {
+	text, has := s.text[version]
+	return text, has, s.fail
+}
+
+func (s *secrets) Put(_ context.Context, _, version string, text secret.Value, labels ...string) error {
+	if old, has := s.text[version]; has {
+		if !old.Equal(text) {
+			return fmt.Errorf("version %s has another value", plan.Short(version))
+		}
+		return s.fail
+	}
+	s.text[version] = text
+	s.h.Versions = append(s.h.Versions, plan.Version{ID: version})
+	for _, label := range labels {
+		s.take(label)
+		s.give(label, version)
+	}
+	return s.fail
+}
+
+func (s *secrets) Move(_ context.Context, _, label, to, from string) error {
+	if holder, _ := s.h.Labelled(label); holder.ID != from {
+		return fmt.Errorf("label %s has moved", label)
+	}
+	s.take(label)
+	if label == plan.AWSCurrent {
+		s.take(plan.AWSPrevious)
+		s.give(plan.AWSPrevious, from)
+	}
+	s.give(label, to)
+	return s.fail
+}
+
+func (s *secrets) take(label string) {
+	for i, v := range s.h.Versions {
+		s.h.Versions[i].Labels = slices.DeleteFunc(v.Labels, func(l string) bool { return l == label })
+	}
+}
+
+func (s *secrets) give(label, version string) {
+	for i, v := range s.h.Versions {
+		if v.ID == version {
+			s.h.Versions[i].Labels = append(v.Labels, label)
+		}
+	}
+}

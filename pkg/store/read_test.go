@@ -1,0 +1,272 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+func TestLookListsWhatCarriesALabel(t *testing.T) {
+	w := newWorld(t)
+	w.seeded(name, "one", "two", "three")
+	w.move("LIVE-one", id("one"), "")
+	w.Advance(time.Minute)
+	w.move(plan.Retain, id("one"), "")
+	got, err := w.store.Look(t.Context(), name)
+	w.must(err)
+	want := plan.History{
+		Secret: name, ARN: got.ARN, Changed: w.Clock.Now(),
+		Versions: []plan.Version{
+			{ID: id("one"), Labels: []string{"LIVE-one", "RETAIN"}}, {ID: id("three"), Labels: []string{"AWSCURRENT"}}, {ID: id("two"), Labels: []string{"AWSPREVIOUS"}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("look (-want +got):\n%s", diff)
+	}
+	if !strings.HasPrefix(got.ARN, "arn:aws:secretsmanager:us-east-1:111111111111:secret:"+name+"-") {
+		t.Errorf("ARN is %s", got.ARN)
+	}
+}
+
+func TestLookOfASecretWithoutAValueHasNoVersions(t *testing.T) {
+	w := newWorld(t)
+	w.create(name)
+	got, err := w.store.Look(t.Context(), name)
+	if err != nil || len(got.Versions) != 0 || got.Secret != name {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestLookSaysWhetherRotationIsEnabled(t *testing.T) {
+	w := newWorld(t)
+	w.seeded(name, "one")
+	w.rotation(name, "two")
+	got, err := w.store.Look(t.Context(), name)
+	if err != nil || !got.RotationEnabled {
+		t.Errorf("rotation enabled: %v, %v", got.RotationEnabled, err)
+	}
+}
+
+func TestAMissingSecretIsErrMissing(t *testing.T) {
+	w := newWorld(t)
+	_, look := w.store.Look(t.Context(), "nothing")
+	_, lookAll := w.store.LookAll(t.Context(), "nothing")
+	put := w.store.Put(t.Context(), "nothing", id("one"), secret.New("v"))
+	for doing, err := range map[string]error{"describe": look, "describe ": lookAll} {
+		if !errors.Is(err, store.ErrMissing) || !strings.Contains(err.Error(), strings.TrimSpace(doing)+" nothing: it does not exist") {
+			t.Errorf("%s: %v", doing, err)
+		}
+	}
+	if put == nil || !strings.Contains(put.Error(), "write a version of nothing") {
+		t.Errorf("put: %v", put)
+	}
+}
+
+func TestADeletedSecretIsAnErrorEverywhere(t *testing.T) {
+	w := newWorld(t)
+	w.seeded(name, "one")
+	_, err := w.client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: new(name)})
+	w.must(err)
+	_, look := w.store.Look(t.Context(), name)
+	_, lookAll := w.store.LookAll(t.Context(), name)
+	_, _, current := w.store.Current(t.Context(), []string{name})
+	_, _, value := w.store.Value(t.Context(), name, id("one"))
+	for what, err := range map[string]error{
+		"Look": look, "LookAll": lookAll, "Current": current, "Value": value,
+		"Put":  w.store.Put(t.Context(), name, id("two"), secret.New("v")),
+		"Move": w.store.Move(t.Context(), name, "L", id("one"), ""),
+	} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestLookAllHasEveryVersionOldestFirst(t *testing.T) {
+	w := newWorld(t)
+	w.seeded(name, "d", "c", "b", "a")
+	got, err := w.store.LookAll(t.Context(), name)
+	w.must(err)
+	var ids []string
+	for _, v := range got.Versions {
+		ids = append(ids, v.ID[:1]+" "+strings.Join(v.Labels, ","))
+	}
+	if diff := cmp.Diff([]string{"d ", "c ", "b AWSPREVIOUS", "a AWSCURRENT"}, ids); diff != "" {
+		t.Errorf("versions (-want +got):\n%s", diff)
+	}
+	if made := got.Versions[3].Created; !made.Equal(w.Clock.Now()) {
+		t.Errorf("the newest was made at %v, want %v", made, w.Clock.Now())
+	}
+}
+
+func TestLookAllReadsOnPastAHundredVersions(t *testing.T) {
+	w := newWorld(t)
+	w.create(name)
+	for n := range 230 {
+		w.Advance(time.Second)
+		w.must(w.store.Put(t.Context(), name, numbered(n), secret.New("v")))
+	}
+	w.move(plan.SeenLabel, numbered(229), "")
+	w.Advance(time.Second)
+	w.must(w.store.Put(t.Context(), name, numbered(230), secret.New("v")))
+	w.Tap.Reset()
+	got, err := w.store.LookAll(t.Context(), name)
+	w.must(err)
+	if n := w.called("ListSecretVersionIds"); len(got.Versions) != 231 || n != 3 {
+		t.Errorf("%d versions in %d pages, want 231 in 3", len(got.Versions), n)
+	}
+	if n := w.called("GetSecretValue"); n != 0 {
+		t.Errorf("%d values were read although SEEN and AWSCURRENT vouch for all of them", n)
+	}
+}
+
+func TestLookAllKnowsAVersionWithoutAValue(t *testing.T) {
+	w := newWorld(t)
+	w.seeded(name, "one")
+	w.Advance(time.Minute)
+	w.rotation(name, "two")
+	w.Tap.Reset()
+	got, err := w.store.LookAll(t.Context(), name)
+	w.must(err)
+	one, _ := got.Version(id("one"))
+	two, known := got.Version(id("two"))
+	if !known || !two.Empty || !two.Has(plan.AWSPending) || one.Empty {
+		t.Errorf("one: %+v, two: %+v", one, two)
+	}
+	if n := w.called("GetSecretValue"); n != 1 {
+		t.Errorf("%d values were read, want that of the one version in doubt", n)
+	}
+}
+
+func TestLookAllFailsWhereAnyOfItsReadsFails(t *testing.T) {
+	for _, operation := range []string{"DescribeSecret", "ListSecretVersionIds", "GetSecretValue"} {
+		w := newWorld(t)
+		w.seeded(name, "one", "two")
+		w.rotation(name, "three")
+		w.breaks(operation, 1, sim.Denied)
+		got, err := w.store.LookAll(t.Context(), name)
+		if err == nil || !strings.Contains(err.Error(), name) || len(got.Versions) > 0 {
+			t.Errorf("%s denied: %+v, %v", operation, got, err)
+		}
+	}
+}
+
+// TestCurrentReadsTwentyAtATime has a secret without a value, and one that does not exist, among 45.
+func TestCurrentReadsTwentyAtATime(t *testing.T) {
+	w := newWorld(t)
+	var names []string
+	for n := range 45 {
+		names = append(names, fmt.Sprintf("bucket-%02d", n))
+		switch n {
+		case 7:
+			w.create(names[n])
+		case 44:
+		default:
+			w.must(second(w.client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &names[n]})))
+			w.must(w.store.Put(t.Context(), names[n], numbered(n), secret.New("value of "+names[n])))
+		}
+	}
+	w.Tap.Reset()
+	versions, texts, err := w.store.Current(t.Context(), names)
+	w.must(err)
+	if n := w.called("BatchGetSecretValue"); n != 3 || len(w.Tap.Calls()) != 3 {
+		t.Errorf("%d batches in %d calls, want 3", n, len(w.Tap.Calls()))
+	}
+	if len(versions) != 43 || len(texts) != 43 {
+		t.Errorf("%d versions and %d texts, want 43", len(versions), len(texts))
+	}
+	for n, name := range names {
+		if n == 7 || n == 44 {
+			continue
+		}
+		if versions[name] != numbered(n) || !texts[name].Equal(secret.New("value of "+name)) {
+			t.Errorf("%s has the wrong version or value", name)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestCurrentOfNothingAsksNobody(t *testing.T) {
+	w := newWorld(t)
+	versions, texts, err := w.store.Current(t.Context(), nil)
+	if err != nil || len(versions)+len(texts)+len(w.Tap.Calls()) != 0 {
+		t.Errorf("%v, %d texts, %v", versions, len(texts), err)
+	}
+}
+
+func TestCurrentFailsAsAWholeWhereOneSecretCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	w.seeded("a", "one")
+	w.seeded("b", "one")
+	_, err := w.client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: new("b")})
+	w.must(err)
+	versions, texts, err := w.store.Current(t.Context(), []string{"a", "b"})
+	if err == nil || !strings.Contains(err.Error(), "read b: InvalidRequestException") || versions != nil || texts != nil {
+		t.Errorf("%v, %v", versions, err)
+	}
+}
+
+func TestCurrentFailsWhereTheAnswerDoesNotCoverEverything(t *testing.T) {
+	w := newWorld(t)
+	w.seeded("a", "one")
+	w.seeded("b", "one")
+	for what, answer := range map[string]*secretsmanager.BatchGetSecretValueOutput{
+		"nothing": {}, "more to come": {NextToken: new("page-1")},
+	} {
+		_, _, err := store.New(partial{w.client, answer}).Current(t.Context(), []string{"a", "b"})
+		if err == nil || !strings.Contains(err.Error(), "read 2 secrets at once: the answer covers") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestValueReadsOneVersion(t *testing.T) {
+	w := newWorld(t)
+	w.seeded(name, "one", "two")
+	w.rotation(name, "three")
+	for version, want := range map[string]string{"one": "value of one", "two": "value of two", "three": "", "four": ""} {
+		text, has, err := w.store.Value(t.Context(), name, id(version))
+		if err != nil || has != (want != "") || !text.Equal(secret.New(want)) {
+			t.Errorf("%s: has %v, %v, or the wrong value", version, has, err)
+		}
+	}
+}
+
+func TestNowIsTheServersTime(t *testing.T) {
+	w := newWorld(t)
+	if !w.store.Now().IsZero() {
+		t.Errorf("before the first answer it is %v", w.store.Now())
+	}
+	w.seeded(name, "one")
+	reads := map[string]func() error{
+		"Look":    func() error { return second(w.store.Look(t.Context(), name)) },
+		"LookAll": func() error { return second(w.store.LookAll(t.Context(), name)) },
+		"Current": func() error { _, _, err := w.store.Current(t.Context(), []string{name}); return err },
+		"Value":   func() error { _, _, err := w.store.Value(t.Context(), name, id("one")); return err },
+		"Put":     func() error { return w.store.Put(t.Context(), name, id("two"), secret.New("v")) },
+		"Move": func() error {
+			return w.store.Move(t.Context(), name, "L"+w.Clock.Now().Format("150405"), id("one"), "")
+		},
+		"another": func() error {
+			return second(w.store.WithRotationToken(secret.Value{}).Look(t.Context(), name))
+		},
+	}
+	for what, read := range reads {
+		w.Advance(90 * time.Second)
+		w.must(read())
+		if now := w.store.Now(); !now.Equal(w.Clock.Now()) {
+			t.Errorf("after %s it is %v, want %v", what, now, w.Clock.Now())
+		}
+	}
+}
