@@ -182,15 +182,35 @@ func TestAWaitOfANamesakeIsNoObjection(t *testing.T) {
 	plans(t, s, "advance db 00000001", "wait api by-hand")
 }
 
+// The manifest does not map the source's key into the bucket any more, and one version still has its value.
+func TestABucketThatWasFedBeforeCountsUntilItsOldVersionsAreGone(t *testing.T) {
+	s := owing()
+	s.api().Entries = []manifest.Entry{{Name: "X", Source: "other", Key: "X"}}
+	s.api().Want.Values = values("X", "x")
+	s.api().Versions = []Version{{ID: bid(former, 1), Values: values("DB", "old"), Labels: []string{"HELD-f"}}, bv(2, values("X", "x"), AWSCurrent, held(2))}
+	s.web().Settled = false
+	if diff := cmp.Diff([]Reason{Unfinished, Deployable}, objections(s)); diff != "" {
+		t.Errorf("objections (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsCurrentCountsAsDeployableHeldOrNot(t *testing.T) {
+	s := owing()
+	s.api().Versions = []Version{bv(1, values("DB", "old"), AWSCurrent)}
+	if wait, objects := undeployable(s, Plan{}, *s.db(), s.db().Versions[0]); !objects || wait.Reason != Deployable {
+		t.Errorf("a bucket's current version carries it, and the gate says %+v", wait)
+	}
+}
+
 func TestASourceThatIsFullOfLabelsCanStillRetireAndMakeRoom(t *testing.T) {
 	s := owing()
 	s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")))
 	label(s.db(), 0, "custom-0")
-	for _, custom := range customs(15) {
+	for _, custom := range customs(14) {
 		label(s.db(), 0, custom)
 	}
-	if s.db().room(1) {
-		t.Fatal("there is room")
+	if s.db().room(1) || !s.db().room(0) {
+		t.Fatal("the secret does not carry just as many labels as it can")
 	}
 	plans(t, s, "advance db 00000001", "wait db labels-full")
 }

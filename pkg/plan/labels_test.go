@@ -3,6 +3,7 @@ package plan
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -101,6 +102,7 @@ func TestWhatHasToBeMarkedAndHowFarSeenMoves(t *testing.T) {
 		{"three puts by hand in a row: one has no label left", []Version{seen(1), v(2), v(3, AWSPrevious), v(4, AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "+LIVE 4", "SEEN 1→4"}},
 		{"put by hand, and the label moved back at once", []Version{seen(1, AWSCurrent), v(2, AWSPrevious)}, []string{"+LIVE 2", "SEEN 1→2"}},
 		{"the label moved back to one that was retired: SEEN stays", []Version{v(1, AWSCurrent), seen(2, AWSPrevious)}, []string{"+LIVE 1"}},
+		{"a retired version made pending by hand: SEEN stays", []Version{v(1, AWSCurrent, live(1)), v(2, AWSPending, SeenLabel)}, none},
 		{"a rotation that has not begun to create", []Version{seen(1, AWSCurrent), empty(2, AWSPending)}, none},
 		{"a rotation that was given up before it created", []Version{seen(1, AWSCurrent), empty(2)}, none},
 		{"a rotation of rotary's: SEEN follows its LIVE", []Version{seen(1, AWSCurrent), v(2, AWSPending, live(2))}, []string{"SEEN 1→2"}},
@@ -131,16 +133,21 @@ func moved(m Mark) string {
 	return kind + " " + number(m.From) + "→" + number(m.To)
 }
 
-func TestVersionsMadeInTheSameSecondAreNotMissed(t *testing.T) {
+func TestVersionsMadeInTheSameInstantAreNotMissedAndNotMarkedAgainOnceTheyAreRetired(t *testing.T) {
 	twin := func(n int, labels ...string) Version {
 		v := sv(n, values("URL", "x"), labels...)
 		v.Created = noon
 		return v
 	}
-	s := Source{Name: "db", History: History{Secret: "source/dev/db", Versions: []Version{twin(1, AWSCurrent), twin(2, live(2), SeenLabel)}}}
-	plan := Make(State{Sources: []Source{s}})
-	if len(plan.Marks) != 1 || plan.Marks[0].To != sid(1) {
-		t.Errorf("the marks are %+v", plan.Marks)
+	for changed, want := range map[time.Duration]int{0: 1, Quiet - time.Second: 1, Quiet: 0} {
+		s := Source{Name: "db", History: History{
+			Secret: "source/dev/db", Changed: noon.Add(changed),
+			Versions: []Version{twin(1), twin(2, AWSCurrent, live(2), SeenLabel)},
+		}}
+		plan := Make(State{Sources: []Source{s}})
+		if len(plan.Marks) != want || want == 1 && plan.Marks[0].To != sid(1) {
+			t.Errorf("the secret changed %v later: the marks are %+v", changed, plan.Marks)
+		}
 	}
 }
 

@@ -51,8 +51,18 @@ func TestTheTableOfSourceVersions(t *testing.T) {
 		{"unmarked, and the secret has no room: Wait, everything else goes on", edited, func(s State) {
 			full := s.db()
 			full.Versions[2].Labels = []string{AWSCurrent}
-			full.Versions[1].Labels = append([]string{AWSPrevious, live(2), SeenLabel}, customs(16)...)
+			full.Versions[1].Labels = append([]string{live(2), SeenLabel}, customs(16)...)
 		}, []string{"write api 00000003", "roll web 00000003", "wait db labels-full", "wait db unseen"}},
+		{"unmarked, and there is room for one of two: Mark one, SEEN stays behind", converged, func(s State) {
+			s.db().Versions[0].Labels = append([]string{AWSPrevious}, customs(15)...)
+			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
+		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "wait db labels-full"}},
+		{"SEEN moves where there is no room for another label", converged, func(s State) {
+			s.db().Versions[0].Labels = append([]string{AWSPrevious}, customs(15)...)
+			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "next"), live(3)))
+			label(s.db(), 2, AWSPending)
+			s.db().Versions[0].Labels = s.db().Versions[0].Labels[:15]
+		}, []string{"mark source/dev/db 00000003 SEEN"}},
 		{"current with LIVE: nothing", converged, nil, nil},
 		{"pending with LIVE: nothing", converged, func(s State) {
 			s.db().Versions[1].Labels = []string{AWSCurrent, live(2)}
@@ -124,6 +134,10 @@ func TestTheTableOfConsumers(t *testing.T) {
 			unsettled(s, 2)
 			s.web().Running = bid(present, 2)
 		}, []string{"wait web draining"}},
+		{"is on target, changed by hand and not settled: Roll", converged, func(s State) {
+			unsettled(s, 2)
+			s.web().Running, s.web().Drift = bid(present, 2), []string{"DB"}
+		}, []string{"roll web 00000002"}},
 		{"target failed unchanged: Wait", converged, func(s State) {
 			behind(s)
 			s.web().Failed = &Failed{Version: bid(present, 2), Rest: "image:1", Reason: "tasks did not start"}
@@ -163,6 +177,9 @@ func TestTheTableOfHeldVersions(t *testing.T) {
 		{"neither, a consumer unsettled: nothing yet", holding, func(s State) {
 			s.web().Settled, s.web().RollingTo = false, bid(present, 2)
 		}, []string{"wait web rolling"}},
+		{"neither, a consumer seen in part: nothing yet", holding, func(s State) {
+			s.web().Unknown, s.web().Leaving = "a partial answer", true
+		}, nil},
 		{"neither, a consumer not read: nothing yet", holding, func(s State) {
 			s.web().Seen = Seen{Unread: true, Unknown: "timeout"}
 		}, []string{"wait web unreadable"}},
