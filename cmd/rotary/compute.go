@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -20,8 +19,7 @@ func (computeCmd) Help() string {
 	return `Works offline: nothing is read from AWS and nothing is written. A source that the file leaves out is empty. With --json --reveal it prints exactly {"<bucket's secret>": {"KEY": "value"}}; without --reveal every value is masked.
 
 Example:
-  echo '{"db-service": {"MY_APP__DB_SERVICE__URL": "https://db.example.com"}}' > sources.json
-  rotary compute dev --sources sources.json`
+  rotary compute dev --sources sources.json     {"vendors": {"VENDOR_A_API_KEY": "…"}, "db-service": {…}, …}`
 }
 
 const mask = "********"
@@ -82,21 +80,25 @@ func shown(v secret.Value, reveal bool) string {
 
 func printBucket(a *app, b bucket.Bucket, reveal bool) {
 	fmt.Fprintf(a.out, "%s (%s)\n", b.Secret, count(len(b.Values), "key"))
-	names := b.Names()
-	width := len(slices.MaxFunc(append(names, ""), func(x, y string) int { return len(x) - len(y) }))
+	names, from := b.Names(), map[string]string{}
+	width, fromWidth := 0, 0
+	for _, name := range names {
+		from[name] = origin(b.Origin[name])
+		width, fromWidth = max(width, len(name)), max(fromWidth, len(from[name]))
+	}
 	for _, name := range names {
 		value := mask
 		if reveal {
 			value = strconv.Quote(secret.Reveal(b.Values[name]))
 		}
-		fmt.Fprintf(a.out, "  %-*s  %s  %s\n", width, name, value, origin(b.Origin[name]))
+		fmt.Fprintf(a.out, "  %-*s  %-*s  %s\n", width, name, fromWidth, from[name], value)
 	}
 	fmt.Fprintln(a.out)
 }
 
 func origin(o bucket.Origin) string {
 	if o.Source == "" {
-		return "(" + o.Layer + ")"
+		return o.Layer
 	}
-	return fmt.Sprintf("(%s: %s of %s)", o.Layer, o.Key, o.Source)
+	return fmt.Sprintf("%s: %s of %s", o.Layer, o.Key, o.Source)
 }

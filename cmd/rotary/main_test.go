@@ -52,8 +52,9 @@ func (s serial) Run(name string, f func(testscript.T)) {
 
 // bench is what one script works with.
 type bench struct {
-	*stage.Stage     // nil until the script opens one
-	code         int // of the last rotary command
+	*stage.Stage               // nil until the script opens one
+	step         time.Duration // how much time passes while a command waits
+	code         int           // of the last rotary command
 	seen         outputs
 	canaries     []string
 }
@@ -78,13 +79,13 @@ func staged(ts *testscript.TestScript) *bench {
 	return b
 }
 
-func scripts(build func() (string, error), benches *[]*bench) testscript.Params {
+func scripts(folder string, build func() (string, error), benches *[]*bench) testscript.Params {
 	return testscript.Params{
-		Dir: "testdata", RequireUniqueNames: true,
+		Dir: folder, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error { return setUp(env, benches) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched,
-			"values": cmdValues, "holds": cmdHolds,
+			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") },
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
@@ -158,7 +159,7 @@ func (b *bench) outside(getenv func(string) string, interrupt func()) outside {
 				interrupt()
 				return ctx.Err()
 			}
-			b.Advance(max(d, time.Minute))
+			b.Advance(max(d, b.step))
 			return nil
 		},
 	}
@@ -177,13 +178,17 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// openStage sets an environment up: stage ENV [UNSEEDED-SOURCE...] without a pipeline, pipeline ENV … with one.
+// openStage sets an environment up: stage ENV [UNSEEDED-SOURCE...] without a pipeline, pipeline ENV … with one, whose
+// looks cost more, so that fewer are taken.
 func openStage(ts *testscript.TestScript, args []string, lambdas string) {
 	s, err := stage.Open(context.Background(), stage.Config{
 		Manifest: []byte(ts.ReadFile("rotary.yaml")), Environment: args[0], Unseeded: args[1:], Lambdas: lambdas, Dir: ts.MkAbs("lambdas"),
 	})
 	ts.Check(err)
-	of(ts).Stage = s
+	of(ts).Stage, of(ts).step = s, time.Minute
+	if lambdas != "" {
+		of(ts).step = 5 * time.Minute
+	}
 	ts.Defer(func() {
 		ts.Check(errors.Join(of(ts).remember(context.Background()), s.Close()))
 	})
@@ -253,7 +258,7 @@ func cmdValues(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
 }
 
-// cmdHolds checks a source's current value against a file's exact content: holds SOURCE KEY FILE.
+// cmdHolds checks a source's current value against a file, but for the newline that ends it: holds SOURCE KEY FILE.
 func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
 	b := staged(ts)
 	source, known := b.Env.Source(args[0])
@@ -264,7 +269,13 @@ func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	var values map[string]string
 	ts.Check(json.Unmarshal([]byte(*out.SecretString), &values))
-	if (values[args[1]] == ts.ReadFile(args[2])) == neg {
+	if (values[args[1]]+"\n" == ts.ReadFile(args[2])) == neg {
 		ts.Fatalf("%s of %s is not what %s holds", args[1], args[0], args[2])
 	}
+}
+
+// cmdVendor makes a key's vendor accept what a file holds: vendor KEY FILE.
+func cmdVendor(ts *testscript.TestScript, _ bool, args []string) {
+	b := staged(ts)
+	b.Targets.Accept(stage.Target(b.Env, args[0]), strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
 }

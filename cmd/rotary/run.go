@@ -63,6 +63,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input (nothing was change
 // invalid is an error in what the user gave: exit code 2, nothing changed.
 type invalid struct{ error }
 
+func (i invalid) Unwrap() error { return i.error }
+
 // unfinished is the outcome of a command that did its part while something is still on its way: exit code 3.
 type unfinished struct{ reason string }
 

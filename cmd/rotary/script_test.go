@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestScripts(t *testing.T) {
 	}
 	t.Chdir(here) // scripts change the folder; this changes it back
 	var benches []*bench
-	testscript.RunT(serial{t}, scripts(builder(t.TempDir(), here+"/../.."), &benches))
+	testscript.RunT(serial{t}, scripts(filepath.Join(here, "testdata"), builder(t.TempDir(), filepath.Dir(filepath.Dir(here))), &benches))
 	values, revealed := 0, 0
 	for _, b := range benches {
 		values += len(b.canaries)

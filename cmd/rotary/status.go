@@ -45,8 +45,10 @@ func (a *app) printStatus(r plan.Report) error {
 	if a.json {
 		return a.printReport(r)
 	}
-	fmt.Fprintln(a.out, sourceTable(r))
-	fmt.Fprintln(a.out, consumerTable(r))
+	fmt.Fprintf(a.out, "%s\n\n%s\n", sourceTable(r), consumerTable(r))
+	if len(r.Waits) > 0 {
+		fmt.Fprintln(a.out)
+	}
 	a.printWaits(r)
 	return nil
 }
