@@ -1,0 +1,150 @@
+package account_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/account"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+type option = func(*config.LoadOptions) error
+
+// world is a stand-in, and the options that let account.Open reach it with the credentials of an account.
+func world(t *testing.T, of string) (*standin.World, []option) {
+	t.Helper()
+	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		t.Setenv(name, "/nothing")
+	}
+	for _, name := range []string{"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_CA_BUNDLE"} {
+		t.Setenv(name, "")
+	}
+	w := standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
+	client, at := w.InMemory()
+	return w, []option{
+		config.WithHTTPClient(client), config.WithBaseEndpoint(at.AWS),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(of, "x", "")),
+		config.WithRetryer(func() aws.Retryer { return withoutPause() }),
+	}
+}
+
+func withoutPause() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = account.Attempts
+		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+	})
+}
+
+func dev() *manifest.Environment {
+	return &manifest.Environment{Name: "dev", Account: "111111111111", Region: "eu-central-1"}
+}
+
+func operations(w *standin.World) []string {
+	var all []string
+	for _, c := range w.Tap.Calls() {
+		all = append(all, c.Service+" "+c.Operation+" "+c.Region)
+	}
+	return all
+}
+
+func TestTheRightAccountIsOpenedInTheManifestsRegion(t *testing.T) {
+	w, options := world(t, "111111111111")
+	t.Setenv("AWS_REGION", "us-west-2")
+	cfg, err := account.Open(t.Context(), dev(), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Region != "eu-central-1" {
+		t.Errorf("region is %s, want the manifest's", cfg.Region)
+	}
+	if cfg.ClientLogMode != 0 {
+		t.Errorf("ClientLogMode is %v: requests are logged", cfg.ClientLogMode)
+	}
+	if diff := cmp.Diff([]string{"sts GetCallerIdentity eu-central-1"}, operations(w)); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheWrongAccountIsRefusedByName(t *testing.T) {
+	w, options := world(t, "222222222222")
+	cfg, err := account.Open(t.Context(), dev(), options...)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, part := range []string{"dev", "111111111111", "222222222222", "nothing was read or changed"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in: %v", part, err)
+		}
+	}
+	if cfg.Credentials != nil || cfg.HTTPClient != nil {
+		t.Error("it returns a configuration that works, beside the error")
+	}
+	if diff := cmp.Diff([]string{"sts GetCallerIdentity eu-central-1"}, operations(w)); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnAccountThatCannotBeProvenIsRefused(t *testing.T) {
+	for _, outcome := range []sim.Outcome{sim.Denied, sim.Unavailable, sim.Dropped} {
+		w, options := world(t, "111111111111")
+		w.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: outcome} })
+		cfg, err := account.Open(t.Context(), dev(), options...)
+		if err == nil || !strings.Contains(err.Error(), "find out which AWS account these credentials belong to") {
+			t.Errorf("outcome %d: %v", outcome, err)
+		}
+		if cfg.Credentials != nil {
+			t.Errorf("outcome %d: it returns a configuration that works, beside the error", outcome)
+		}
+		if n := len(w.Tap.Calls()); outcome != sim.Denied && n != account.Attempts {
+			t.Errorf("outcome %d: %d tries, want %d", outcome, n, account.Attempts)
+		}
+	}
+}
+
+func TestABrokenConfigurationIsRefusedBeforeAnyCall(t *testing.T) {
+	w, options := world(t, "111111111111")
+	t.Setenv("AWS_MAX_ATTEMPTS", "many")
+	if _, err := account.Open(t.Context(), dev(), options...); err == nil || !strings.Contains(err.Error(), "environment dev") {
+		t.Errorf("error is %v", err)
+	}
+	if calls := operations(w); len(calls) > 0 {
+		t.Errorf("calls: %v", calls)
+	}
+}
+
+// TestEveryCallIsBounded looks at the configuration as it is without any option but a way to the stand-in.
+func TestEveryCallIsBounded(t *testing.T) {
+	w, options := world(t, "111111111111")
+	transport := func(o *config.LoadOptions) error {
+		real, is := o.HTTPClient.(*awshttp.BuildableClient)
+		if !is || real.GetTimeout() != account.Timeout {
+			t.Errorf("one try is bounded by %v, want %v", o.HTTPClient, account.Timeout)
+		}
+		client, _ := w.InMemory()
+		o.HTTPClient = client
+		return nil
+	}
+	cfg, err := account.Open(context.Background(), dev(), transport, options[1], options[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := cfg.Retryer().MaxAttempts(); got != account.Attempts {
+		t.Errorf("%d tries, want %d", got, account.Attempts)
+	}
+	longest := account.Attempts*account.Timeout + (account.Attempts-1)*retry.DefaultMaxBackoff
+	if longest > plan.Quiet/4 {
+		t.Errorf("a call may last %v, which is not far below the quiet period of %v", longest, plan.Quiet)
+	}
+}
