@@ -11,6 +11,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -33,6 +34,7 @@ func Open(ctx context.Context, env *manifest.Environment, options ...func(*confi
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = Attempts })
 		}),
 		config.WithClientLogMode(0),
+		config.WithLogger(logging.Nop{}), // the SDK logs nothing: what is logged is rotary's to choose
 	}, options...)...)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load the AWS configuration for environment %s: %w", env.Name, err)

@@ -60,31 +60,34 @@ func NewSchedule(env *manifest.Environment, client planner, queueARN, roleARN st
 	return &Schedule{env, client, queueARN, roleARN}
 }
 
-// Again has the request sent at a time, to the second, and forgets any earlier appointment. Repeatable.
+// Again has the request sent at a time, to the second, and forgets any earlier appointment. Repeatable. The schedule
+// stays when it is over, so that the next appointment is one call.
 func (s *Schedule) Again(ctx context.Context, at time.Time, r event.Request) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("schedule another pass: %w", err)
 	}
-	in := &scheduler.CreateScheduleInput{
-		Name:                  aws.String(s.environment.AgainSchedule()),
-		ScheduleExpression:    aws.String("at(" + at.UTC().Add(time.Second).Format("2006-01-02T15:04:05") + ")"),
-		FlexibleTimeWindow:    &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
-		ActionAfterCompletion: schedulertypes.ActionAfterCompletionDelete,
-		Target: &schedulertypes.Target{
-			Arn: &s.queue, RoleArn: &s.role, Input: aws.String(string(body)),
-			SqsParameters: &schedulertypes.SqsParameters{MessageGroupId: &s.environment.Name},
-		},
-	}
-	_, err = s.client.CreateSchedule(ctx, in)
-	if _, exists := errors.AsType[*schedulertypes.ConflictException](err); exists {
-		_, err = s.client.UpdateSchedule(ctx, &scheduler.UpdateScheduleInput{
-			Name: in.Name, ScheduleExpression: in.ScheduleExpression, FlexibleTimeWindow: in.FlexibleTimeWindow,
-			ActionAfterCompletion: in.ActionAfterCompletion, Target: in.Target,
+	in := s.appointment(at, string(body))
+	_, err = s.client.UpdateSchedule(ctx, in)
+	if _, missing := errors.AsType[*schedulertypes.ResourceNotFoundException](err); missing {
+		_, err = s.client.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
+			Name: in.Name, ScheduleExpression: in.ScheduleExpression, FlexibleTimeWindow: in.FlexibleTimeWindow, Target: in.Target,
 		})
 	}
 	if err != nil {
 		return fmt.Errorf("schedule another pass at %s: %w", at.UTC().Format(time.RFC3339), err)
 	}
 	return nil
+}
+
+func (s *Schedule) appointment(at time.Time, body string) *scheduler.UpdateScheduleInput {
+	return &scheduler.UpdateScheduleInput{
+		Name:               aws.String(s.environment.AgainSchedule()),
+		ScheduleExpression: aws.String("at(" + at.UTC().Add(time.Second).Format("2006-01-02T15:04:05") + ")"),
+		FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
+		Target: &schedulertypes.Target{
+			Arn: &s.queue, RoleArn: &s.role, Input: &body,
+			SqsParameters: &schedulertypes.SqsParameters{MessageGroupId: &s.environment.Name},
+		},
+	}
 }

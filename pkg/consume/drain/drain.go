@@ -24,14 +24,14 @@ func New(c manifest.Consumer, b plan.History, now time.Time) *Readers {
 }
 
 // Status calls nothing. Until the drain time has passed since the bucket last changed, every version that still
-// carries a label is in play; after it, only the current one is.
+// carries a label is in play; after it, and where there never was another version, only the current one is.
 func (r *Readers) Status(context.Context) (plan.Seen, error) {
 	current, _ := r.bucket.Current()
 	till := r.bucket.Changed.Add(r.drain)
 	if current.ID == "" {
 		return plan.Seen{Settled: true, Detail: "nothing to read yet"}, nil
 	}
-	if !till.After(r.now) {
+	if !till.After(r.now) || len(r.bucket.Versions) == 1 {
 		return plan.Seen{Running: current.ID, InPlay: []string{current.ID}, Settled: true, Detail: "drained"}, nil
 	}
 	seen := plan.Seen{Running: current.ID, Waiting: "readers without a receipt may use what they read before", WaitTill: till}

@@ -43,3 +43,12 @@ func TestNothingIsInPlayBeforeTheBucketHoldsAValue(t *testing.T) {
 		t.Errorf("an empty bucket: settled %v, running %q, in play %q, error %v", seen.Settled, seen.Running, seen.InPlay, err)
 	}
 }
+
+func TestTheFirstVersionOfABucketHasNothingToDrain(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	h := plan.History{Changed: now, Versions: []plan.Version{{ID: "first", Labels: []string{plan.AWSCurrent}}}}
+	seen, err := New(manifest.Consumer{Name: "laptops", Drain: manifest.Duration(24 * time.Hour)}, h, now).Status(t.Context())
+	if err != nil || !seen.Settled || seen.Running != "first" {
+		t.Errorf("settled %v, running %q, error %v", seen.Settled, seen.Running, err)
+	}
+}
