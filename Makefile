@@ -19,7 +19,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 
 # Packages that start goroutines or hold locks, with those that drive them.
 race := ./pkg/store/... ./pkg/reconcile/... ./pkg/rotate/... ./pkg/consume/... ./lambdas/... \
-        ./internal/standin/...
+        ./internal/standin/... ./internal/stage ./internal/e2e
 
 .PHONY: help build build-lambda demo test check unit race lint bench fuzz cover clean
 
@@ -88,7 +88,7 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	done
 
 cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
-	@go test -coverprofile coverage.out -coverpkg ./pkg/...,./lambdas/... ./... | grep -v '^ok' || true
+	@go test -coverprofile coverage.out -coverpkg ./pkg/...,./lambdas/... ./... | grep -E '^(FAIL|--- FAIL)' || true
 	@go tool cover -func coverage.out | tail -1
 
 clean: ## remove what was built
