@@ -48,6 +48,7 @@ var revealers = map[string]string{
 
 	// Made-up values.
 	"cmd/rotary play.content": "the demo's stand-in",
+	"cmd/rotary trust":        "what the stand-in's targets accept",
 }
 
 // TestOnlyListedFunctionsRevealASecret covers what is shipped. The stand-in, the stage, the conformance suites and the
