@@ -155,7 +155,7 @@ func quiet(s State, _ Plan, _ Source, _ Version) (Wait, bool) {
 // value that the current version has too is still in use.
 func byHand(s State, _ Plan, source Source, v Version) (Wait, bool) {
 	manual := slices.Contains([]string{manifest.Manual, manifest.Never, manifest.Managed}, source.With)
-	what := "safe to revoke at the vendor now: the old " + strings.Join(source.replaced(v), ", ")
+	what := "safe to revoke at the vendor now: the old " + source.name(source.replaced(v))
 	switch {
 	case v.Malformed:
 		what = "what it holds is not a JSON object of texts, and no bucket was made from it; see what it was"
@@ -163,6 +163,16 @@ func byHand(s State, _ Plan, source Source, v Version) (Wait, bool) {
 		what = "nothing to revoke: the current version holds the same values"
 	}
 	return Wait{Reason: ByHand, Detail: what + "; then: rotary retire " + s.Environment + " " + source.Name + " --revoked"}, manual || v.Malformed
+}
+
+// name lists keys for people. One that the source does not declare is only counted: it may be a value in the wrong
+// place.
+func (s Source) name(keys []string) string {
+	declared := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !slices.Contains(s.Keys, key) })
+	if n := len(keys) - len(declared); n > 0 {
+		declared = append(declared, fmt.Sprintf("%d that it does not declare", n))
+	}
+	return strings.Join(declared, ", ")
 }
 
 // quiet says whether nothing has changed for the quiet period, and if not, until when to wait.

@@ -223,10 +223,11 @@ func TestAPersonIsToldWhatToRevokeAndNeverWhatIsStillInUse(t *testing.T) {
 	}{
 		{"one key of two was replaced", []string{"A", "1", "B", "2"}, []string{"A", "1", "B", "3"}, "safe to revoke at the vendor now: the old B; then: rotary retire dev db --revoked"},
 		{"a key is gone", []string{"A", "1", "B", "2"}, []string{"A", "1"}, "safe to revoke at the vendor now: the old B; then: rotary retire dev db --revoked"},
+		{"a value stood where its key should", []string{"A", "1", "the value", "2"}, []string{"A", "3"}, "safe to revoke at the vendor now: the old A, 1 that it does not declare; then: rotary retire dev db --revoked"},
 		{"the same values were put again", []string{"A", "1"}, []string{"A", "1"}, "nothing to revoke: the current version holds the same values; then: rotary retire dev db --revoked"},
 	} {
 		s := owing()
-		s.db().With = manifest.Manual
+		s.db().With, s.db().Keys = manifest.Manual, []string{"A", "B"}
 		s.db().Versions[0].Values, s.db().Versions[1].Values = values(tt.old...), values(tt.now...)
 		waits := Make(s).Waits
 		if len(waits) != 1 || waits[0].Detail != tt.want {

@@ -84,7 +84,8 @@ type Wait struct {
 //	bucket: wanted content   | plan
 //	-------------------------|-------------------------------------------------------------
 //	equals AWSCURRENT's      | –
-//	lacks a possible name    | Wait (the brake), unless the removal was accepted
+//	lacks a possible name,   | Wait (the brake), unless the removal was accepted
+//	  or has it empty now    |
 //	has no room for a label  | Wait: this Write alone is refused
 //	differs                  | Mark HELD on what is in play, then Write
 //
@@ -102,6 +103,7 @@ type Wait struct {
 //	-------------------------|-------------------------------------------------------------
 //	current, or in play      | –
 //	neither, all quiet       | Drop, after its consumers have withdrawn it
+//	neither, not yet quiet   | Wait
 func Make(s State) Plan {
 	var p Plan
 	for _, source := range s.Sources {
@@ -216,17 +218,21 @@ func (b Bucket) adds() int {
 	return n
 }
 
-// lost returns the names that a Write would take away although the manifest still gives them.
+// lost returns the names that a Write would take away, or empty, although the manifest still gives them.
 func (b Bucket) lost(s State, current Version) []string {
 	var lost []string
 	for _, name := range slices.Sorted(maps.Keys(current.Values)) {
-		_, kept := b.Want.Values[name]
+		value, kept := b.Want.Values[name]
+		kept = kept && (!value.Equal(nothing) || current.Values[name].Equal(nothing))
 		if !kept && b.possible(name) && !slices.Contains(s.AcceptRemovals, name) {
 			lost = append(lost, name)
 		}
 	}
 	return lost
 }
+
+// nothing is the value of a name whose source was emptied.
+var nothing = secret.New("")
 
 // possible says whether the manifest gives the bucket this name.
 func (b Bucket) possible(name string) bool {
@@ -293,14 +299,18 @@ func why(c Consumer, target string) string {
 
 // drop takes HELD off versions that nobody can start on any more.
 func (p *Plan) drop(s State, b Bucket) {
-	_, quiet := s.quiet()
-	if !quiet || s.Mode == manifest.Observe || slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
+	if s.Mode == manifest.Observe || slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
 		return
 	}
+	until, quiet := s.quiet()
 	for _, v := range b.Versions {
 		label, held := v.label(Held)
-		if held && !v.Has(AWSCurrent) && !b.inPlay(v.ID) {
+		switch {
+		case !held || v.Has(AWSCurrent) || b.inPlay(v.ID):
+		case quiet:
 			p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
+		default:
+			p.Waits = append(p.Waits, Wait{Subject: b.Want.Name, Version: v.ID, Reason: Settling, Until: until, Detail: "a version that nobody runs any more keeps its label: something changed less than " + Quiet.String() + " ago"})
 		}
 	}
 }

@@ -93,6 +93,12 @@ func TestTheTableOfBuckets(t *testing.T) {
 		{"lacks a possible name: the brake", converged, func(s State) {
 			s.api().Want.Values = values()
 		}, []string{"wait api brake"}},
+		{"has a possible name empty that was not: the brake", converged, func(s State) {
+			s.api().Want.Values = values("DB", "")
+		}, []string{"wait api brake"}},
+		{"has a name empty as before: Write", edited, func(s State) {
+			s.api().Want.Values, s.api().Versions[1].Values = values("DB", "", "OTHER", "text"), values("DB", "")
+		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
 		{"lacks a possible name, removal accepted: Write", func() State {
 			s := edited()
 			s.api().Want.Values = values()
@@ -170,10 +176,10 @@ func TestTheTableOfHeldVersions(t *testing.T) {
 		{"current: nothing", converged, nil, nil},
 		{"in play: nothing", holding, func(s State) { s.web().InPlay = append(s.web().InPlay, bid(present, 1)) }, nil},
 		{"neither, all quiet: Drop", holding, nil, []string{drop}},
-		{"neither, its bucket changed just now: nothing yet", holding, func(s State) { s.api().Changed = noon.Add(-Quiet + time.Second) }, nil},
+		{"neither, its bucket changed just now: Wait", holding, func(s State) { s.api().Changed = noon.Add(-Quiet + time.Second) }, []string{"wait api quiet"}},
 		{"neither, quiet to the second: Drop", holding, func(s State) { s.api().Changed = noon.Add(-Quiet) }, []string{drop}},
-		{"neither, a source changed just now: nothing yet", holding, func(s State) { s.db().Changed = noon }, nil},
-		{"neither, a consumer changed just now: nothing yet", holding, func(s State) { s.web().Changed = noon }, nil},
+		{"neither, a source changed just now: Wait", holding, func(s State) { s.db().Changed = noon }, []string{"wait api quiet"}},
+		{"neither, a consumer changed just now: Wait", holding, func(s State) { s.web().Changed = noon }, []string{"wait api quiet"}},
 		{"neither, a consumer unsettled: nothing yet", holding, func(s State) {
 			s.web().Settled, s.web().RollingTo = false, bid(present, 2)
 		}, []string{"wait web rolling"}},

@@ -29,7 +29,8 @@ type State struct {
 // Source is what a pass has seen of one source.
 type Source struct {
 	Name string
-	With string // its rotator
+	With string   // its rotator
+	Keys []string // that it declares
 	History
 }
 
