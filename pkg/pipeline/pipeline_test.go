@@ -1,0 +1,137 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/pipeline"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+func TestAdvanceAsksTheLambdaThatReachesTheTarget(t *testing.T) {
+	for source, function := range map[string]string{"handshake": "rotary-dev-rotate", "app-db": "rotary-dev-rotate-network"} {
+		w := newWorld(t)
+		w.deploy("rotary-dev-rotate", "null")
+		w.deploy("rotary-dev-rotate-network", "null")
+		if err := w.functions().Advance(t.Context(), plan.Advance{Source: source, Version: "v1", Current: "v2"}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{function + ` {"advance":{"source":"` + source + `","version":"v1","current":"v2"}}`}, w.got); diff != "" {
+			t.Errorf("invocations (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestAdvanceOfAnUnknownSourceCallsNobody(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("rotary-dev-rotate", "null")
+	err := w.functions().Advance(t.Context(), plan.Advance{Source: "billing"}) // only in production
+	if err == nil || err.Error() != "source billing is none of environment dev" || len(w.Tap.Calls()) > 0 {
+		t.Errorf("%v, %d calls", err, len(w.Tap.Calls()))
+	}
+}
+
+func TestAFailureSaysWhichLambdaAndWhat(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("rotary-dev-rotate", "null")
+	w.fail = "retire version 1234 of handshake: no answer"
+	err := w.functions().Advance(t.Context(), plan.Advance{Source: "handshake"})
+	if err == nil || err.Error() != "rotary-dev-rotate failed: Failed: retire version 1234 of handshake: no answer" {
+		t.Errorf("error is %v", err)
+	}
+	w.refuse("Invoke", sim.Denied)
+	err = w.functions().Advance(t.Context(), plan.Advance{Source: "handshake"})
+	if err == nil || !strings.HasPrefix(err.Error(), "call rotary-dev-rotate: ") || errors.Is(err, pipeline.ErrNotDeployed) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestAFailureWithoutATypeSaysWhereToLook(t *testing.T) {
+	unhandled := "Unhandled"
+	for _, payload := range []string{"", "{}", "oops canary", `{"errorMessage":"canary"}`} {
+		client := &answering{out: &lambda.InvokeOutput{FunctionError: &unhandled, Payload: []byte(payload)}}
+		_, err := pipeline.New(newWorld(t).env, client).Look(t.Context())
+		if err == nil || err.Error() != "rotary-dev-propagate failed: without saying why; see its log" {
+			t.Errorf("%q: %v", payload, err)
+		}
+	}
+}
+
+func TestWithoutAPipelineItIsErrNotDeployed(t *testing.T) {
+	w := newWorld(t)
+	_, look := w.functions().Look(t.Context())
+	advance := w.functions().Advance(t.Context(), plan.Advance{Source: "handshake"})
+	for name, err := range map[string]error{"rotary-dev-propagate": look, "rotary-dev-rotate": advance} {
+		if !errors.Is(err, pipeline.ErrNotDeployed) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestLookIsADryRunOfTheEnvironment(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("rotary-dev-propagate", `{"environment":"dev","converged":true,"sources":[{"name":"handshake","owed":[{"version":"v1"}]}]}`)
+	report, err := w.functions().Look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := plan.Report{Environment: "dev", Converged: true, Sources: []plan.SourceReport{{Name: "handshake", Owed: []plan.OwedReport{{Version: "v1"}}}}}
+	if diff := cmp.Diff(want, report); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{`rotary-dev-propagate {"dryRun":true,"environment":"dev"}`}, w.got); diff != "" {
+		t.Errorf("invocations (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnAnswerThatIsNoReportIsAnError(t *testing.T) {
+	for _, answer := range []string{"null", "{}", `"ok"`, "[]", `{"environment":"production"}`, `{"environment":"dev","steps":"none"}`} {
+		w := newWorld(t)
+		w.deploy("rotary-dev-propagate", answer)
+		report, err := w.functions().Look(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "read the answer of rotary-dev-propagate: it is no report about environment dev") {
+			t.Errorf("%s: %v", answer, err)
+		}
+		if diff := cmp.Diff(plan.Report{}, report); diff != "" {
+			t.Errorf("%s: a report beside the error:\n%s", answer, diff)
+		}
+	}
+}
+
+// TestAnInvocationIsWaitedForAsLongAsALambdaMayRun: a client that gave up after ten seconds and tried again would run
+// the function twice.
+func TestAnInvocationIsWaitedForAsLongAsALambdaMayRun(t *testing.T) {
+	client := &answering{out: &lambda.InvokeOutput{Payload: []byte(`{"environment":"dev"}`)}}
+	if _, err := pipeline.New(newWorld(t).env, client).Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	short := awshttp.NewBuildableClient().WithTimeout(10 * time.Second)
+	o := lambda.Options{HTTPClient: short}
+	for _, change := range client.options {
+		change(&o)
+	}
+	if got := o.HTTPClient.(*awshttp.BuildableClient).GetTimeout(); got != 15*time.Minute {
+		t.Errorf("one try is bounded by %v", got)
+	}
+	if short.GetTimeout() != 10*time.Second {
+		t.Error("every other call of this client waits as long")
+	}
+}
+
+type answering struct {
+	out     *lambda.InvokeOutput
+	options []func(*lambda.Options)
+}
+
+func (a *answering) Invoke(_ context.Context, _ *lambda.InvokeInput, options ...func(*lambda.Options)) (*lambda.InvokeOutput, error) {
+	a.options = options
+	return a.out, nil
+}
