@@ -1,0 +1,316 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+// small has two sources, two buckets, and a consumer of each.
+const small = `
+environments: {dev: {account: "111111111111", region: us-east-1}}
+sources:
+  db: {keys: [DB_URL], rotate: {with: random}}
+  vendors: {keys: [VENDOR_KEY, VENDOR_ID], rotate: {with: manual}}
+mappings:
+  worker: {DB_URL: [WORKER_DB], VENDOR_KEY: [WORKER_KEY]}
+buckets:
+  api: {originals: [db, vendors]}
+  worker: {mappings: [worker]}
+consumers:
+  jobs: {bucket: worker, ecs: {cluster: main, service: jobs, container: app}}
+  web: {bucket: api, ecs: {cluster: main, service: web, container: app}}
+`
+
+// bench is an environment on the stand-in, with sinks and a rotator made of memory.
+type bench struct {
+	*standin.World
+	t      *testing.T
+	env    *manifest.Environment
+	client *secretsmanager.Client
+	pass   reconcile.Pass
+	sinks  map[string]*sink
+	worked []string // what sinks and rotator were asked to do, in order
+	puts   int
+
+	step func() sim.Outcome // asked before each write to a sink; nil means that everything works
+}
+
+// sink is a consumer that follows by the next look.
+type sink struct {
+	bench     *bench
+	name      string
+	running   string
+	rolling   string
+	changed   time.Time
+	broken    error // of Roll
+	silent    error // of Status
+	clinging  error // of Withdraw
+	withdrawn []string
+}
+
+// start sets an environment up. Nothing has been put and nothing reconciled.
+func start(t *testing.T, yaml string) *bench {
+	t.Helper()
+	file, err := manifest.Parse("rotary.yaml", []byte(yaml))
+	must(t, err)
+	env, err := file.Environment("dev")
+	must(t, err)
+	b := &bench{t: t, env: env, sinks: map[string]*sink{}}
+	b.World = standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
+	t.Cleanup(func() { _ = b.Close() })
+	must(t, b.Containers(t.Context(), env))
+	b.client = secretsmanager.NewFromConfig(b.Config(env.Account, env.Region))
+	for _, c := range env.Consumers {
+		b.sinks[c.Name] = &sink{bench: b, name: c.Name}
+	}
+	b.pass = reconcile.Pass{Environment: env, Store: store.New(b.client), Open: b.open, Advancer: rotator{b}}
+	return b
+}
+
+// settled is small with a value in every source, after everything has followed.
+func settled(t *testing.T) *bench {
+	t.Helper()
+	b := start(t, small)
+	b.put("db", `{"DB_URL":"url-1"}`)
+	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
+	b.converge()
+	b.worked = nil
+	return b
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// put is a person who puts a value into a source. It returns the version id.
+func (b *bench) put(source, text string) string {
+	b.t.Helper()
+	s, _ := b.env.Source(source)
+	b.puts++
+	id := fmt.Sprintf("%08d-0000-4000-8000-000000000000", b.puts)
+	_, err := b.client.PutSecretValue(b.t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &s.Secret, SecretString: &text, ClientRequestToken: &id})
+	must(b.t, err)
+	return id
+}
+
+// relabel is a person who moves a label of a source or bucket.
+func (b *bench) relabel(name, label, to, from string) {
+	b.t.Helper()
+	must(b.t, b.pass.Store.Move(b.t.Context(), name, label, to, from))
+}
+
+func (b *bench) run() (plan.Report, error) { return b.pass.Run(b.t.Context()) }
+
+// mustRun is a pass that must succeed.
+func (b *bench) mustRun() plan.Report {
+	b.t.Helper()
+	report, err := b.run()
+	must(b.t, err)
+	return report
+}
+
+// tick lets five minutes go by, in which what was rolled arrives.
+func (b *bench) tick() {
+	b.Advance(5 * time.Minute)
+	for _, s := range b.sinks {
+		if s.rolling != "" {
+			s.running, s.rolling, s.changed = s.rolling, "", b.Clock.Now()
+		}
+	}
+}
+
+// converge runs passes, five minutes apart, until nothing is left to do now or later, and returns the last report.
+func (b *bench) converge() plan.Report {
+	b.t.Helper()
+	for range 60 {
+		report := b.mustRun()
+		if len(report.Steps) == 0 && !waiting(report) {
+			return report
+		}
+		b.tick()
+	}
+	b.t.Fatal("still not converged after 60 passes")
+	return plan.Report{}
+}
+
+// waiting says whether the report waits for anything that time or a rollout brings.
+func waiting(r plan.Report) bool {
+	return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool {
+		return slices.Contains([]plan.Reason{plan.Rolling, plan.Draining, plan.Settling, plan.InUse, plan.Deployable, plan.Unseen}, w.Reason)
+	})
+}
+
+// labels are the labels of a secret, by version id.
+func (b *bench) labels(name string) map[string][]string {
+	b.t.Helper()
+	out, err := b.client.DescribeSecret(b.t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &name})
+	must(b.t, err)
+	for _, labels := range out.VersionIdsToStages {
+		slices.Sort(labels)
+	}
+	return out.VersionIdsToStages
+}
+
+func (b *bench) current(name string) string {
+	b.t.Helper()
+	for id, labels := range b.labels(name) {
+		if slices.Contains(labels, plan.AWSCurrent) {
+			return id
+		}
+	}
+	return ""
+}
+
+// end is everything that a run leaves behind: labels by secret and version, and what every sink runs.
+func (b *bench) end() map[string]any {
+	b.t.Helper()
+	end := map[string]any{}
+	for _, s := range b.env.Sources {
+		end[s.Secret] = b.labels(s.Secret)
+	}
+	for _, x := range b.env.Buckets {
+		end[x.Secret] = b.labels(x.Secret)
+	}
+	for name, s := range b.sinks {
+		end[name] = s.running
+	}
+	return end
+}
+
+// writes counts what a piece of work writes, anywhere.
+func (b *bench) writes(work func()) int {
+	before := b.Tap.Writes() + len(b.worked)
+	work()
+	return b.Tap.Writes() + len(b.worked) - before
+}
+
+// allow asks the hook about a write outside AWS, notes it, and says what becomes of it.
+func (b *bench) allow(work string) (done bool, err error) {
+	outcome := sim.Works
+	if b.step != nil {
+		outcome = b.step()
+	}
+	b.worked = append(b.worked, work)
+	if outcome == sim.Works {
+		return true, nil
+	}
+	return outcome == sim.Lost, errors.New("the connection broke")
+}
+
+func (b *bench) open(c manifest.Consumer, _ reconcile.Opening) (reconcile.Consumer, error) {
+	return b.sinks[c.Name], nil
+}
+
+func (s *sink) Status(context.Context) (plan.Seen, error) {
+	if s.silent != nil {
+		return plan.Seen{}, s.silent
+	}
+	seen := plan.Seen{Running: s.running, RollingTo: s.rolling, Settled: s.rolling == "", Changed: s.changed}
+	for _, id := range []string{s.running, s.rolling} {
+		if id != "" {
+			seen.InPlay = append(seen.InPlay, id)
+		}
+	}
+	return seen, nil
+}
+
+func (s *sink) Roll(_ context.Context, b bucket.Bucket) error {
+	if s.broken != nil {
+		return s.broken
+	}
+	if s.rolling == b.Version || s.rolling == "" && s.running == b.Version {
+		return nil
+	}
+	done, err := s.bench.allow("roll " + s.name)
+	if done {
+		s.rolling, s.changed = b.Version, s.bench.Clock.Now()
+	}
+	return err
+}
+
+func (s *sink) Withdraw(_ context.Context, versions []string) error {
+	if s.clinging != nil {
+		return s.clinging
+	}
+	if slices.Contains(s.withdrawn, versions[0]) {
+		return nil
+	}
+	done, err := s.bench.allow("withdraw from " + s.name)
+	if done {
+		s.withdrawn = append(s.withdrawn, versions...)
+	}
+	return err
+}
+
+// rotator retires at once, and takes LIVE off last.
+type rotator struct{ *bench }
+
+func (r rotator) Advance(ctx context.Context, a plan.Advance) error {
+	source, _ := r.env.Source(a.Source)
+	h, err := r.pass.Store.LookAll(ctx, source.Secret)
+	if err != nil {
+		return err
+	}
+	owed := slices.ContainsFunc(h.Owed(), func(v plan.Version) bool { return v.ID == a.Version })
+	if current, _ := h.Current(); !owed || current.ID != a.Current {
+		return nil
+	}
+	if done, err := r.allow("retire " + a.Source); !done || err != nil {
+		return err
+	}
+	return r.pass.Store.Move(ctx, source.Secret, h.LabelFor(plan.Live, a.Version), "", a.Version)
+}
+
+// doing lists a report's steps as "write api".
+func doing(r plan.Report) []string {
+	out := []string{}
+	for _, step := range r.Steps {
+		out = append(out, step.Do+" "+step.Subject)
+	}
+	return out
+}
+
+// reasons are a report's waits as "vendors by-hand".
+func reasons(r plan.Report) []string {
+	out := []string{}
+	for _, w := range r.Waits {
+		out = append(out, w.Subject+" "+string(w.Reason))
+	}
+	return out
+}
+
+// text reads what a version of a secret holds, by key.
+func (b *bench) values(name, version string) map[string]string {
+	b.t.Helper()
+	text, has, err := b.pass.Store.Value(b.t.Context(), name, version)
+	must(b.t, err)
+	if !has {
+		return nil
+	}
+	source, err := bucket.ParseSource(name, []byte(secret.Reveal(text)))
+	must(b.t, err)
+	out := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(source)) {
+		out[key] = secret.Reveal(source[key])
+	}
+	return out
+}

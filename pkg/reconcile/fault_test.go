@@ -1,0 +1,281 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+// Every read of a pass fails once, in every way, before a change, so that there is something to write.
+func TestAFailedReadStopsThePassBeforeItsFirstWrite(t *testing.T) {
+	for _, outcome := range []sim.Outcome{sim.Throttled, sim.Unavailable, sim.Denied, sim.Dropped, sim.Lost} {
+		for k, reads := 1, 1; k <= reads; k++ {
+			b := settled(t)
+			b.put("db", `{"DB_URL":"url-2"}`)
+			n, failing := 0, ""
+			b.Tap.OnCall(func(c sim.Call) sim.Fault {
+				if n++; n == k && !c.Write {
+					failing = c.Operation + " " + c.Resource
+					return sim.Fault{Outcome: outcome}
+				}
+				return sim.Fault{}
+			})
+			writes := b.writes(func() {
+				if _, err := b.run(); err == nil && failing != "" {
+					t.Errorf("%s failed (%d), and the pass did not", failing, outcome)
+				}
+			})
+			if failing == "" {
+				continue // the reads are over: this call is a write
+			}
+			reads++
+			if writes > 0 {
+				t.Errorf("%s failed (%d), and the pass made %d writes", failing, outcome, writes)
+			}
+			b.Tap.OnCall(nil)
+			b.converge()
+		}
+	}
+}
+
+func TestASecretThatIsGoneStopsThePassBeforeItsFirstWrite(t *testing.T) {
+	b := settled(t)
+	b.put("db", `{"DB_URL":"url-2"}`)
+	name := "source/dev/vendors"
+	_, err := b.client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: &name})
+	must(t, err)
+	n := b.writes(func() {
+		if _, err := b.run(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("the error is %v", err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%d writes", n)
+	}
+}
+
+// interrupt runs meanwhile just before the n-th call of an operation that is about a secret.
+func (b *bench) interrupt(operation, resource string, meanwhile func()) {
+	done := false
+	b.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if !done && c.Operation == operation && c.Resource == resource {
+			done = true
+			meanwhile()
+		}
+		return sim.Fault{}
+	})
+}
+
+func TestALostSwapEndsThePass(t *testing.T) {
+	b := settled(t)
+	b.put("db", `{"DB_URL":"url-2"}`)
+	api, foreign, text := "api-dev", "ffffffff-0000-4000-8000-000000000000", `{"DB_URL":"by hand"}`
+	b.interrupt("UpdateSecretVersionStage", api, func() {
+		_, err := b.client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &api, SecretString: &text, ClientRequestToken: &foreign})
+		must(t, err)
+	})
+	b.Tap.Reset()
+	if _, err := b.run(); !errors.Is(err, store.ErrMoved) {
+		t.Fatalf("the error is %v", err)
+	}
+	for _, c := range b.Tap.Calls() {
+		if c.Resource == "worker-dev" && c.Write {
+			t.Errorf("the pass went on to %s %s", c.Operation, c.Resource)
+		}
+	}
+	if len(b.worked) > 0 || b.current(api) != foreign {
+		t.Errorf("the pass did %q and left %s current", b.worked, b.current(api))
+	}
+	b.Tap.OnCall(nil)
+	b.converge()
+	same(t, "api in the end", "url-2", b.values(api, b.sinks["web"].running)["DB_URL"])
+}
+
+func TestAPassLooksAgainWhereASourceChangesWhileItIsRead(t *testing.T) {
+	b := settled(t)
+	b.interrupt("DescribeSecret", "source/dev/db", func() { b.put("db", `{"DB_URL":"url-2"}`) })
+	same(t, "what the pass does", []string{"mark source/dev/db", "mark source/dev/db", "write api", "write worker", "roll web", "roll jobs"}, doing(b.mustRun()))
+	same(t, "worker", "url-2", b.values("worker-dev", b.current("worker-dev"))["WORKER_DB"])
+}
+
+func TestASourceThatNeverStandsStillEndsThePass(t *testing.T) {
+	b := settled(t)
+	putting, people := false, 0
+	b.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if !putting && c.Operation == "DescribeSecret" && c.Resource == "source/dev/db" {
+			putting = true
+			b.put("db", fmt.Sprintf(`{"DB_URL":"url-%d"}`, b.puts))
+			putting = false
+			people++
+		}
+		return sim.Fault{}
+	})
+	n := b.writes(func() {
+		if _, err := b.run(); err == nil || !strings.Contains(err.Error(), "source/dev/db: its AWSCURRENT moved while it was being read") {
+			t.Errorf("the error is %v", err)
+		}
+	})
+	if n != people || people > 5 {
+		t.Errorf("%d writes, %d of them by people", n, people)
+	}
+	b.Tap.OnCall(nil)
+	b.converge()
+}
+
+// fading is a context whose deadline comes near once over says so.
+type fading struct {
+	context.Context
+	over func() bool
+}
+
+func (f fading) Deadline() (time.Time, bool) {
+	if f.over() {
+		return time.Now().Add(reconcile.Margin / 2), true
+	}
+	return time.Now().Add(time.Hour), true
+}
+
+func TestAPassStartsNoWriteThatItsDeadlineCouldCutOff(t *testing.T) {
+	for k := range 12 {
+		b := settled(t)
+		b.put("db", `{"DB_URL":"url-2"}`)
+		before := b.Tap.Writes() + len(b.worked)
+		out := false
+		ctx := fading{t.Context(), func() bool { return b.Tap.Writes()+len(b.worked)-before >= k }}
+		for range 40 {
+			before = b.Tap.Writes() + len(b.worked)
+			report, err := b.pass.Run(ctx)
+			done := b.Tap.Writes() + len(b.worked) - before
+			switch {
+			case err == nil && done < len(report.Steps):
+				t.Fatalf("stopped after %d writes of %q without an error", done, doing(report))
+			case err != nil && !errors.Is(err, reconcile.ErrOutOfTime):
+				t.Fatalf("the error is %v", err)
+			case err != nil && (report.Converged || len(report.Steps) == 0):
+				t.Fatalf("out of time, and the report says that nothing was left: %q", doing(report))
+			case done > k+1: // a put and its swap are one write
+				t.Fatalf("%d writes were started with time for %d", done, k)
+			}
+			out = out || err != nil
+			b.tick()
+		}
+		if !out && k < 4 {
+			t.Errorf("with time for %d writes no pass ran out of time", k)
+		}
+		if k > 0 {
+			same(t, fmt.Sprintf("worker in the end, %d writes a pass", k), "url-2", b.values("worker-dev", b.sinks["jobs"].running)["WORKER_DB"])
+			same(t, fmt.Sprintf("what was retired in the end, %d writes a pass", k), 1, count(b.worked, "retire db"))
+		}
+	}
+}
+
+func TestAPassWithNothingToDoNeedsNoTime(t *testing.T) {
+	b := settled(t)
+	report, err := b.pass.Run(fading{t.Context(), func() bool { return true }})
+	if err != nil || !report.Converged {
+		t.Errorf("converged %v, error %v", report.Converged, err)
+	}
+}
+
+func TestAPassThatWasCalledOffWritesNothing(t *testing.T) {
+	b := settled(t)
+	b.put("db", `{"DB_URL":"url-2"}`)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.interrupt("PutSecretValue", "api-dev", cancel)
+	if _, err := b.pass.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("the error is %v", err)
+	}
+	if len(b.worked) > 0 {
+		t.Errorf("it went on to %q", b.worked)
+	}
+	b.Tap.OnCall(nil)
+	b.converge()
+}
+
+// A retirement that fails at one source keeps no other source waiting.
+func TestOneFailingRetirementDoesNotStopTheOthers(t *testing.T) {
+	b := start(t, strings.Replace(small, "with: manual", "with: random, key: VENDOR_KEY", 1))
+	b.put("db", `{"DB_URL":"url-1"}`)
+	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
+	b.converge()
+	b.put("db", `{"DB_URL":"url-2"}`)
+	b.put("vendors", `{"VENDOR_KEY":"key-2","VENDOR_ID":"id-1"}`)
+	b.pass.Advancer = failing{rotator{b}, "db", errors.New("500 from the vendor")}
+	failures := 0
+	for range 10 {
+		if _, err := b.run(); err != nil {
+			failures++
+			if !strings.Contains(err.Error(), "of db: 500 from the vendor") {
+				t.Fatalf("the error is %v", err)
+			}
+		}
+		b.tick()
+	}
+	if failures == 0 || count(b.worked, "retire vendors") != 1 || count(b.worked, "retire db") != 0 {
+		t.Errorf("%d failures; retired: %q", failures, b.worked)
+	}
+}
+
+type failing struct {
+	reconcile.Advancer
+	source string
+	err    error
+}
+
+func (f failing) Advance(ctx context.Context, a plan.Advance) error {
+	if a.Source == f.source {
+		return f.err
+	}
+	return f.Advancer.Advance(ctx, a)
+}
+
+// wide is an environment with this many keys in one source and one bucket.
+func wide(keys int) (yaml, text string) {
+	var names []string
+	values := map[string]secret.Value{}
+	for i := range keys {
+		names = append(names, fmt.Sprintf("KEY_%d", i))
+		values[names[i]] = secret.New(fmt.Sprintf("value-%d", i))
+	}
+	return `
+environments: {dev: {account: "111111111111", region: us-east-1}}
+sources: {db: {keys: [` + strings.Join(names, ", ") + `], rotate: {with: random, key: KEY_0}}}
+buckets: {api: {originals: [db]}}
+consumers: {web: {bucket: api, drain: 1h}}
+`, secret.Reveal(bucket.Encode(values))
+}
+
+func TestTheNumberOfCallsDoesNotDependOnTheNumberOfKeys(t *testing.T) {
+	calls := func(keys int) []string {
+		yaml, text := wide(keys)
+		b := start(t, yaml)
+		b.put("db", text)
+		b.converge()
+		b.put("db", strings.ReplaceAll(text, "value-", "other-"))
+		b.Tap.Reset()
+		b.converge()
+		var ops []string
+		for _, c := range b.Tap.Calls() {
+			ops = append(ops, c.Operation)
+		}
+		return ops
+	}
+	few, many := calls(50), calls(250)
+	same(t, "the calls for 250 keys, and for 50", few, many)
+	if !slices.Contains(few, "PutSecretValue") {
+		t.Error("nothing was written")
+	}
+}
