@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -127,7 +128,7 @@ func (s *scene) revokeOne(source, version string) {
 	s.t.Helper()
 	declared := s.source(source)
 	_, now := s.current(source)
-	old := s.values(declared.Secret, version)
+	old := s.history(s.Stage, declared)[version] // nothing where it is not readable
 	for _, key := range slices.Sorted(maps.Keys(old)) {
 		if !old[key].Equal(now[key]) {
 			s.Targets.Revoke(stage.Target(s.Env, key), secret.Reveal(old[key]))
@@ -137,6 +138,23 @@ func (s *scene) revokeOne(source, version string) {
 	if err := store.New(s.Secrets()).Move(s.t.Context(), declared.Secret, label, "", version); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// settle revokes what a source owes, one after the other, until nothing is owed any more.
+func (s *scene) settle(source string) {
+	s.t.Helper()
+	for range 5 {
+		r := s.watch(8*time.Hour, "it converges or waits for a person alone", func(r plan.Report) bool {
+			return r.Converged || len(r.Steps) == 0 && len(owed(r, source)) > 0 && byHand(source, len(owed(r, source)))(r)
+		})
+		if r.Converged {
+			return
+		}
+		for _, o := range owed(r, source) {
+			s.revokeOne(source, o.Version)
+		}
+	}
+	s.t.Errorf("%s owes more and more", source)
 }
 
 // runs says whether every running task of a service, and nothing else, has a value under a name.
@@ -149,8 +167,7 @@ func (s *scene) runs(consumer, name, value string) bool {
 // send puts a message into the environment's queue, as anybody who may send to it could.
 func (s *scene) send(body string) {
 	s.t.Helper()
-	client := sqs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
-	if _, err := client.SendMessage(s.t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(s.Env.Queue()), MessageBody: &body, MessageGroupId: &s.Env.Name}); err != nil {
+	if _, err := s.queue().SendMessage(s.t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(s.Env.Queue()), MessageBody: &body, MessageGroupId: &s.Env.Name}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -199,4 +216,41 @@ func (s *scene) held(consumer, name string) []string {
 		}
 	}
 	return values
+}
+
+// image is the image that a service's tasks are started from.
+func (s *scene) image(consumer string) string {
+	s.t.Helper()
+	c, _ := s.Env.Consumer(consumer)
+	client := ecs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
+	services, err := client.DescribeServices(s.t.Context(), &ecs.DescribeServicesInput{Cluster: &c.ECS.Cluster, Services: []string{c.ECS.Service}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	out, err := client.DescribeTaskDefinition(s.t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: services.Services[0].TaskDefinition})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return aws.ToString(out.TaskDefinition.ContainerDefinitions[0].Image)
+}
+
+func (s *scene) queue() *sqs.Client { return sqs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region)) }
+
+// deleteReceipt deletes GitHub's receipt, as a person who was told to does.
+func (s *scene) deleteReceipt() {
+	s.t.Helper()
+	client, at := s.InMemory()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodDelete, at.GitHub+"repos/example/app/environments/production/variables/ROTARY_RECEIPT", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.Values["platform"]["GH_TOKEN"])
+	answer, err := client.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusNoContent {
+		s.t.Fatalf("GitHub answered %s", answer.Status)
+	}
 }

@@ -170,10 +170,12 @@ func (s *scene) look() plan.Report {
 	return r
 }
 
-// converge goes on until nothing is left to do or to wait for.
+// converge goes on until nothing is left to do or to wait for, and no rotation is under way.
 func (s *scene) converge() plan.Report {
 	s.t.Helper()
-	return s.watch(8*time.Hour, "it converges", stage.Converged)
+	return s.watch(8*time.Hour, "it converges", func(r plan.Report) bool {
+		return r.Converged && !slices.ContainsFunc(r.Sources, func(source plan.SourceReport) bool { return source.Pending != "" })
+	})
 }
 
 // finish is what every scenario ends with.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -92,5 +93,30 @@ func (s *scene) retired(source, version string) {
 		if label != plan.AWSPrevious && label != plan.SeenLabel {
 			s.t.Errorf("version %s of %s still carries %s", plan.Short(version), source, label)
 		}
+	}
+}
+
+// The manifest in this repository is the article's whole environment.
+func TestTheArticlesEnvironmentFollowsARotationAndAPut(t *testing.T) {
+	t.Parallel()
+	whole, err := os.ReadFile("../../rotary.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, string(whole))
+	s.Vercel.Push("dashboard", commit)
+	s.Advance(2 * time.Minute)
+	s.rotate("handshake")
+	value := s.put("vendors", "VENDOR_A_API_KEY")
+	s.revoke("vendors", 1)
+	s.finish()
+	_, live := s.Vercel.Live("dashboard")
+	if !s.runs("api", "VENDOR_A_API_KEY", value) || !s.runs("worker-a", "SHARED__INTEGRATIONS__VENDOR_A_API_KEY", value) || live["VENDOR_A_API_KEY"] != value {
+		t.Error("a consumer does not run the vendor's new key")
+	}
+	_, now := s.current("handshake")
+	key := now["MY_APP__AUTH_SERVICE__HANDSHAKE_KEY"]
+	if !key.Equal(now["MY_APP__AUTH_SERVICE__HANDSHAKE_KEY_ALSO"]) || !s.runs("worker-b", "SHARED__BACKEND_API_CLIENT__HANDSHAKE_KEY", secret.Reveal(key)) || live["API_HANDSHAKE_KEY"] != secret.Reveal(key) {
+		t.Error("a consumer does not run the new handshake")
 	}
 }

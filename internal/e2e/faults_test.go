@@ -1,0 +1,214 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// A rotation is repeated and the Lambda killed at its first write, at its second, and so on until there is none left.
+func TestALambdaKilledAtAnyWriteLosesNothing(t *testing.T) {
+	t.Parallel()
+	for _, lambda := range []string{"propagate", "rotate"} {
+		for _, when := range []struct {
+			name    string
+			outcome sim.Outcome
+		}{{"before it is done", sim.Dropped}, {"after it is sent", sim.Works}} {
+			t.Run(lambda+", "+when.name, func(t *testing.T) {
+				t.Parallel()
+				s := open(t, service)
+				function := map[string]string{"propagate": s.Env.PropagateFunction(), "rotate": s.Env.RotateFunction(s.source("session"))}[lambda]
+				killed := 0
+				for s.rotateAndKill(function, when.outcome, killed+1) {
+					killed++
+				}
+				if least := map[string]int{"propagate": 7, "rotate": 4}[lambda]; killed < least {
+					t.Errorf("%s was killed at %d writes, expected %d at least", lambda, killed, least)
+				}
+				s.finish()
+				if owed := s.labels(s.source("session").Secret).Owed(); len(owed) > 0 {
+					t.Errorf("%d versions are still owed", len(owed))
+				}
+			})
+		}
+	}
+}
+
+// rotateAndKill rotates, kills the function at its n-th write, and goes on until everything has followed. It says
+// whether there was an n-th write.
+func (s *scene) rotateAndKill(function string, outcome sim.Outcome, n int) (killed bool) {
+	s.t.Helper()
+	nth := once(n, func(c sim.Call) bool { return c.Caller == function && changes(c) })
+	s.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if !nth(c) {
+			return sim.Fault{}
+		}
+		killed = true
+		s.t.Logf("killed at write %d: %s %s", n, c.Service, c.Operation)
+		s.region().Lambda.Kill(function)
+		return sim.Fault{Outcome: outcome}
+	})
+	defer s.Tap.OnCall(nil)
+	before, _ := s.current("session")
+	s.rotate("session")
+	s.converge()
+	now, values := s.current("session")
+	if now == before || !s.runs("api", "SESSION_KEY", secret.Reveal(values["SESSION_KEY"])) {
+		s.t.Errorf("killed at write %d: the rotation did not come to its end", n)
+	}
+	return killed
+}
+
+// Every kind of write fails once: refused for the rate, with a 5xx, done with its answer lost, or done only later.
+func TestWritesThatFailOrWhoseAnswerIsLostAreMadeGood(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]sim.Fault{
+		"throttled": {Outcome: sim.Throttled}, "5xx": {Outcome: sim.Unavailable}, "no answer": {Outcome: sim.Lost},
+		"done much later": {Outcome: sim.Late, Delay: 90 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, sinks)
+			s.Vercel.Push("dashboard", strings.Repeat("5e1c", 10))
+			s.Advance(2 * time.Minute)
+			var mu sync.Mutex
+			failed := map[string]bool{}
+			s.Tap.OnCall(func(c sim.Call) sim.Fault {
+				mu.Lock()
+				defer mu.Unlock()
+				kind := c.Service + " " + c.Operation
+				ours := c.Caller != "" || c.Service == "github" || c.Service == "vercel"
+				slow := c.Service == "vercel" && fault.Outcome == sim.Throttled // its clients wait for seconds: see story 7
+				if !ours || !changes(c) || failed[kind] || slow {
+					return sim.Fault{}
+				}
+				failed[kind] = true
+				return fault
+			})
+			s.rotate("session")
+			value := s.put("vendor", "VENDOR_KEY")
+			s.revoke("vendor", 1)
+			s.finish()
+			if len(failed) < 6 {
+				t.Errorf("only %d kinds of writes failed", len(failed))
+			}
+			ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY")
+			if _, live := s.Vercel.Live("dashboard"); !s.runs("api", "VENDOR_KEY", value) || ci != value || live["VENDOR_KEY"] != value {
+				t.Error("a consumer does not have the new value")
+			}
+		})
+	}
+}
+
+func TestAnOutageOfHoursIsAlarmedWritesNothingAndIsMadeGoodAfterwards(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	before := len(s.writes())
+	heal := s.fails(sim.Denied, func(c sim.Call) bool {
+		return c.Caller == s.Env.PropagateFunction() && c.Service == "secretsmanager"
+	})
+	value := s.put("session", "SESSION_KEY")
+	s.Advance(2 * time.Hour)
+	if s.alarms("pass-failed") == 0 {
+		t.Error("nobody was told")
+	}
+	s.buried = len(s.region().Bus.Queue(standin.DeadLetters(s.Env)).Messages)
+	if s.buried == 0 {
+		t.Error("no message went to the dead-letter queue, which has the alarm")
+	}
+	if wrote := slices.DeleteFunc(s.writes()[before:], func(c sim.Call) bool { return c.Caller == "" }); len(wrote) > 0 {
+		t.Errorf("%d writes by a pass that could not read", len(wrote))
+	}
+	heal()
+	s.converge()
+	s.buried = len(s.region().Bus.Queue(standin.DeadLetters(s.Env)).Messages)
+	s.finish()
+	if !s.runs("api", "SESSION_KEY", value) {
+		t.Error("the service does not run the new value")
+	}
+}
+
+func TestARolloutThatFailsGoesBackAndNothingIsRetiredUntilAPersonDeploysAnImageThatWorks(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	c, _ := s.Env.Consumer("api")
+	first, _ := s.current("session")
+	old := s.Values["session"]["SESSION_KEY"]
+	app := stage.App(s.Env, c)
+	app.Rejects = func(name, value string) bool { return name == "SESSION_KEY" && value != old }
+	s.Image(stage.Image("api"), app)
+	s.put("session", "SESSION_KEY")
+	failed := func(r plan.Report) bool {
+		return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Subject == "api" && w.Reason == plan.RolloutFailed })
+	}
+	s.watch(time.Hour, "the failed rollout is shown", failed)
+	before := len(s.calls(operation("ecs", "UpdateService")))
+	s.Advance(3 * time.Hour)
+	r := s.look()
+	if !failed(r) || r.Converged {
+		t.Errorf("the failure is forgotten:\n%s", tell(r))
+	}
+	if again := len(s.calls(operation("ecs", "UpdateService"))) - before; again > 0 {
+		t.Errorf("the same rollout was tried %d times more", again)
+	}
+	if v, _ := s.labels(s.source("session").Secret).Version(first); !v.Alive() || !s.runs("api", "SESSION_KEY", old) {
+		t.Error("the service is not back on the old value, or that value was retired")
+	}
+	s.Image("api:2", stage.App(s.Env, c))
+	if err := s.Release(t.Context(), "api", "api:2"); err != nil {
+		t.Fatal(err)
+	}
+	s.finish()
+	_, values := s.current("session")
+	if !s.runs("api", "SESSION_KEY", secret.Reveal(values["SESSION_KEY"])) {
+		t.Error("the service does not run the new value")
+	}
+	s.retired("session", first)
+}
+
+func TestAPersonsDeployInTheMiddleOfARolloutIsKeptAndRolledOn(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	c, _ := s.Env.Consumer("api")
+	s.Image("api:2", stage.App(s.Env, c))
+	value := s.put("session", "SESSION_KEY")
+	s.Advance(20 * time.Second)
+	if s.look().Converged {
+		t.Fatal("the rollout is over already")
+	}
+	if err := s.Release(t.Context(), "api", "api:2"); err != nil {
+		t.Fatal(err)
+	}
+	s.finish()
+	if !s.runs("api", "SESSION_KEY", value) {
+		t.Error("the service does not run the new value")
+	}
+	if image := s.image("api"); image != "api:2" {
+		t.Errorf("the service runs image %s, not the one that was released", image)
+	}
+}
+
+func TestTwoRotationsOfTwoSourcesAtOnceBothComeToTheirEnd(t *testing.T) {
+	t.Parallel()
+	s := open(t, strings.Replace(service, "keys: [VENDOR_KEY, VENDOR_ID]", "keys: [VENDOR_KEY, VENDOR_ID], rotate: {with: random, key: VENDOR_KEY, every: 60d}", 1))
+	before := map[string]string{}
+	for _, source := range []string{"vendor", "session"} {
+		before[source], _ = s.current(source)
+		s.rotate(source)
+	}
+	s.finish()
+	for source, version := range before {
+		if now, _ := s.current(source); now == version {
+			t.Errorf("%s was not rotated", source)
+		}
+		s.retired(source, version)
+	}
+}

@@ -1,0 +1,561 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/bus"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/event"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/pipeline"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Each of these is a real failure of a system like this one, told in two lines; the test makes it happen here.
+
+// A new credential went to dev because a flag was left out; the old one was deleted; production was dead.
+func TestStory01RightKeyWrongPlaceThenDelete(t *testing.T) {
+	t.Parallel()
+	s := opened(t, twins)
+	dev := s.openBeside("dev")
+	s.converge()
+	s.Until(time.Hour, func() bool { r, err := dev.Look(t.Context()); return err == nil && r.Converged })
+	before := len(s.writes())
+	if err := dev.Put(t.Context(), "vendor", map[string]string{"VENDOR_KEY": stage.Canary("VENDOR_KEY")}); err != nil {
+		t.Fatal(err)
+	}
+	s.Advance(2 * time.Hour)
+	r := s.look()
+	if !r.Converged || len(owed(r, "vendor")) > 0 {
+		t.Errorf("dev's change shows in production, where somebody could read it as safe to revoke:\n%s", tell(r))
+	}
+	for _, c := range s.writes()[before:] {
+		if c.Account == s.Env.Account || c.Service == "github" && strings.Contains(c.Resource, "/production/") {
+			t.Errorf("production was changed: %s %s %s", c.Service, c.Operation, c.Resource)
+		}
+	}
+	version, _ := s.current("vendor")
+	advance := fmt.Sprintf(`{"advance":{"source":"vendor","version":%q,"current":%q}}`, version, version)
+	if _, err := s.region().Lambda.Invoke(t.Context(), s.Env.RotateFunction(s.source("vendor")), []byte(advance)); err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := s.labels(s.source("vendor").Secret).Version(version); !v.Alive() {
+		t.Error("production's key was retired although nothing replaced it there")
+	}
+	s.finish()
+}
+
+// A sync removed keys that it never wrote, and two syncs deleted each other's.
+func TestStory02OnlyWhatRotaryWroteIsRemoved(t *testing.T) {
+	t.Parallel()
+	s := openLive(t)
+	s.extra["theirs"] = stage.Canary("THEIRS")
+	s.GitHub.SetSecretByHand("example/app", "production", "THEIRS", s.extra["theirs"])
+	s.GitHub.SetSecretByHand("example/app", "", "CI_VENDOR_KEY", s.extra["theirs"])
+	s.Vercel.SetByHand("dashboard", "THEIRS", "production", s.extra["theirs"])
+	s.Vercel.SetByHand("dashboard", "VENDOR_KEY", "preview", s.extra["theirs"])
+	fewer := strings.NewReplacer(", VENDOR_ID: CI_VENDOR_ID", "", ", SESSION_KEY: SESSION_KEY", "").Replace(sinks)
+	if err := s.Redeploy(t.Context(), []byte(fewer)); err != nil {
+		t.Fatal(err)
+	}
+	s.Advance(6 * time.Minute)
+	s.finish()
+	if got := s.GitHub.Secrets("example/app", "production"); !slices.Equal(got, []string{"CI_VENDOR_KEY", "THEIRS"}) {
+		t.Errorf("GitHub's environment has the secrets %v", got)
+	}
+	if got := s.GitHub.Secrets("example/app", ""); !slices.Equal(got, []string{"CI_VENDOR_KEY"}) {
+		t.Errorf("the repository has the secrets %v", got)
+	}
+	var names []string
+	for _, v := range s.Vercel.Variables("dashboard") {
+		names = append(names, v.Key+" "+strings.Join(v.Target, ","))
+	}
+	if want := []string{"THEIRS production", "VENDOR_KEY preview", "VENDOR_KEY production"}; !slices.Equal(names, want) {
+		t.Errorf("Vercel has the variables %v, expected %v", names, want)
+	}
+}
+
+// The source returned nothing, every sink was emptied, and the status was green.
+func TestStory03AnEmptyReadWritesNothing(t *testing.T) {
+	t.Parallel()
+	for name, empty := range map[string]func(*scene) (undo func()){
+		"an object without keys": func(s *scene) func() { s.putText(s.source("vendor").Secret, "{}"); return func() {} },
+		"one key fewer": func(s *scene) func() {
+			s.putText(s.source("vendor").Secret, `{"VENDOR_ID":"`+s.Values["vendor"]["VENDOR_ID"]+`"}`)
+			return func() {}
+		},
+		"no JSON at all": func(s *scene) func() { s.putText(s.source("vendor").Secret, "<html>"); return func() {} },
+		"an empty value": func(s *scene) func() {
+			s.putText(s.source("vendor").Secret, `{"VENDOR_ID":"","VENDOR_KEY":""}`)
+			return func() {}
+		},
+		"null": func(s *scene) func() {
+			s.putText(s.source("vendor").Secret, `{"VENDOR_ID":null,"VENDOR_KEY":null}`)
+			return func() {}
+		},
+		"a read denied":    func(s *scene) func() { return s.fails(sim.Denied, operation("secretsmanager", "BatchGetSecretValue")) },
+		"a listing denied": func(s *scene) func() { return s.fails(sim.Denied, operation("secretsmanager", "ListSecretVersionIds")) },
+		"a listing at GitHub denied": func(s *scene) func() {
+			return s.fails(sim.Denied, func(c sim.Call) bool { return c.Service == "github" && strings.HasPrefix(c.Operation, "GET") })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openLive(t)
+			before := len(s.writes())
+			undo := empty(s)
+			s.Advance(30 * time.Minute)
+			for _, c := range s.writes()[before:] {
+				if c.Caller == s.Env.PropagateFunction() && c.Operation != "UpdateSecretVersionStage" || c.Service == "github" || c.Service == "vercel" {
+					t.Errorf("written although nothing was read: %s %s %s", c.Service, c.Operation, c.Resource)
+				}
+			}
+			undo()
+			s.put("vendor", "VENDOR_KEY") // the whole object again
+			s.settle("vendor")
+			s.buried = s.dead()
+			s.finish()
+			if s.variable("VENDOR_KEY") != s.Values["vendor"]["VENDOR_KEY"] {
+				t.Error("Vercel does not have the value")
+			}
+		})
+	}
+}
+
+// A drift feature "repaired" all GitHub secrets to empty, after an upgrade.
+func TestStory04AnUpgradeWritesNothingAndNeverAnEmptyValue(t *testing.T) {
+	t.Parallel()
+	s := openLive(t)
+	upgraded := strings.Replace(sinks, "sources:", "sources: # deployed again", 1)
+	if err := s.Redeploy(t.Context(), []byte(upgraded)); err != nil {
+		t.Fatal(err)
+	}
+	before := len(s.writes())
+	s.Advance(20 * time.Minute)
+	for _, c := range s.writes()[before:] {
+		t.Errorf("written after an upgrade that changes no value: %s %s %s by %q", c.Service, c.Operation, c.Resource, c.Caller)
+	}
+	s.GitHub.SetVariableByHand("example/app", "production", "ROTARY_RECEIPT", "lost")
+	s.Advance(20 * time.Minute)
+	r := s.look()
+	if r.Converged {
+		t.Error("a receipt that cannot be read is taken for a good one")
+	}
+	for _, name := range []string{"CI_VENDOR_KEY", "CI_VENDOR_ID"} {
+		if held, _, ok := s.GitHub.Secret("example/app", "production", name); !ok || held == "" {
+			t.Errorf("%s is gone or empty", name)
+		}
+	}
+	adopting := strings.Replace(sinks, "token: GH_TOKEN}", "token: GH_TOKEN, adopt: [CI_VENDOR_KEY, CI_VENDOR_ID]}", 1)
+	if err := s.Redeploy(t.Context(), []byte(adopting)); err != nil {
+		t.Fatal(err)
+	}
+	s.deleteReceipt()
+	s.finish()
+	if held, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); held != s.Values["vendor"]["VENDOR_KEY"] {
+		t.Error("GitHub does not have the value")
+	}
+}
+
+// Everything said "rotated" while ECS still ran the old value; the outage came hours later, when the old one died.
+func TestStory05NothingIsRetiredWhileATaskRunsTheOldValue(t *testing.T) {
+	t.Parallel()
+	s := openLive(t)
+	old := s.Values["vendor"]["VENDOR_KEY"]
+	heal := s.fails(sim.Denied, operation("ecs", "UpdateService"))
+	value := s.put("vendor", "VENDOR_KEY")
+	s.Advance(6 * time.Hour)
+	ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY")
+	if _, live := s.Vercel.Live("dashboard"); ci != value || live["VENDOR_KEY"] != value || !s.runs("api", "VENDOR_KEY", old) {
+		t.Fatal("the scene is not set: everybody but the service should have the new value")
+	}
+	r := s.look()
+	if r.Converged || byHand("vendor", 1)(r) || len(owed(r, "vendor")) != 1 {
+		t.Errorf("the old value is said to be safe to revoke:\n%s", tell(r))
+	}
+	if s.alarms("pass-incomplete") == 0 {
+		t.Error("nobody was told")
+	}
+	heal()
+	s.revoke("vendor", 1)
+	s.finish()
+}
+
+// A new bucket lacked one key: tasks could not start, there was no log, and the service drained.
+func TestStory06ABucketThatLacksAKeyNeverDrainsTheService(t *testing.T) {
+	t.Parallel()
+	s := opened(t, service)
+	c, _ := s.Env.Consumer("api")
+	app := stage.App(s.Env, c)
+	app.Needs, app.Presents = []string{"VENDOR_ID"}, nil
+	s.Advance(10 * time.Minute)
+	s.Image(stage.Image("api"), app)
+	s.converge()
+	before := len(s.writes())
+	key := stage.Canary("VENDOR_KEY")
+	s.extra["the new key"] = key
+	s.putText(s.source("vendor").Secret, `{"VENDOR_KEY":"`+key+`"}`)
+	r := s.watch(time.Hour, "the brake is shown", func(r plan.Report) bool {
+		return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason == plan.Brake && strings.Contains(w.Detail, "VENDOR_ID") })
+	})
+	for _, call := range s.writes()[before:] {
+		if call.Service == "ecs" {
+			t.Errorf("%s although the bucket lacks a key: %s", call.Operation, tell(r))
+		}
+	}
+	// Somebody insists: the tasks do not start, the service goes back to the version before, and that still works.
+	if err := pipeline.Ask(t.Context(), s.Env, s.queue(), event.Request{Rotary: "apply", Environment: "production", Execution: "1", AcceptRemovals: []string{"VENDOR_ID"}}); err != nil {
+		t.Fatal(err)
+	}
+	s.watch(time.Hour, "the failed rollout is shown", func(r plan.Report) bool {
+		return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason == plan.RolloutFailed })
+	})
+	if held := s.held("api", "VENDOR_ID"); len(held) != 2 || slices.Contains(held, "") {
+		t.Errorf("%d tasks run with the key, expected 2", len(held))
+	}
+	s.put("vendor", "VENDOR_KEY")
+	s.settle("vendor")
+	s.finish()
+}
+
+// A 429 between delete and create at Vercel: variables were missing, the next build failed.
+func TestStory07A429AtVercelLeavesNoVariableMissing(t *testing.T) {
+	t.Parallel()
+	s := openLive(t)
+	var mu sync.Mutex
+	limited, missing := 0, 0
+	s.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Service != "vercel" || !c.Write {
+			return sim.Fault{}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if s.variable("VENDOR_KEY") == "" || s.variable("SESSION_KEY") == "" {
+			missing++
+		}
+		if limited++; limited == 2 {
+			return sim.Fault{Outcome: sim.Throttled}
+		}
+		return sim.Fault{}
+	})
+	s.put("vendor", "VENDOR_KEY")
+	s.revoke("vendor", 1)
+	s.finish()
+	if limited < 3 || missing > 0 {
+		t.Errorf("%d writes, a variable missing at %d of them", limited, missing)
+	}
+	for _, c := range s.calls(func(c sim.Call) bool { return c.Service == "vercel" && strings.HasPrefix(c.Operation, "DELETE") }) {
+		t.Errorf("a variable was deleted: %s %s", c.Operation, c.Resource)
+	}
+}
+
+// On call, somebody pressed Instant Rollback at Vercel, and the old deployment had a revoked key.
+func TestStory08AnInstantRollbackKeepsTheOldKeyAlive(t *testing.T) {
+	t.Parallel()
+	s := openLive(t)
+	before, _ := s.Vercel.Live("dashboard")
+	s.put("vendor", "VENDOR_KEY")
+	s.watch(time.Hour, "the dashboard runs the new key", func(plan.Report) bool { live, _ := s.Vercel.Live("dashboard"); return live != before })
+	after, _ := s.Vercel.Live("dashboard")
+	s.Vercel.InstantRollback("dashboard", before)
+	deploys := func() int { return len(s.calls(operation("vercel", "POST /v13/deployments"))) }
+	started := deploys()
+	s.Advance(6 * time.Hour)
+	r := s.look()
+	if r.Converged || byHand("vendor", 1)(r) {
+		t.Errorf("the old key is said to be safe to revoke while the site runs it:\n%s", tell(r))
+	}
+	if n := deploys() - started; n > 0 {
+		t.Errorf("%d deployments fight the rollback", n)
+	}
+	s.Vercel.Promote("dashboard", after)
+	s.revoke("vendor", 1)
+	s.finish()
+}
+
+// A rotation stopped half-way, and the retry made another value, or reused a bad one for ever.
+func TestStory10AHalfDoneRotationGoesOnWithTheSameValue(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	rotate := s.Env.RotateFunction(s.source("session"))
+	heal := s.fails(sim.Denied, func(c sim.Call) bool { return c.Caller == rotate && c.Operation == "UpdateSecretVersionStage" })
+	s.rotate("session")
+	h := s.labels(s.source("session").Secret)
+	pending, some := h.Labelled(plan.AWSPending)
+	if !some {
+		t.Fatal("the scene is not set: no version is pending")
+	}
+	value := s.values(h.Secret, pending.ID)["SESSION_KEY"]
+	if r := s.look(); !slices.ContainsFunc(r.Sources, func(source plan.SourceReport) bool { return source.Pending == pending.ID }) {
+		t.Error("the half-done rotation is not visible")
+	}
+	s.Advance(2 * time.Minute)
+	heal()
+	s.finish()
+	if now, values := s.current("session"); now != pending.ID || !values["SESSION_KEY"].Equal(value) {
+		t.Error("the rotation did not end with the value that it began with")
+	}
+	if versions := len(s.labels(h.Secret).Versions); versions != len(h.Versions) {
+		t.Errorf("there are %d versions, expected %d", versions, len(h.Versions))
+	}
+}
+
+// AWSPENDING was not readable a second after it was written; the step failed, and the rotation was stuck.
+func TestStory11APendingValueThatIsNotReadableAtOnceIsReadLater(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	rotate := s.Env.RotateFunction(s.source("session"))
+	put, denied := false, 0
+	var mu sync.Mutex
+	s.Tap.OnCall(func(c sim.Call) sim.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		put = put || c.Caller == rotate && c.Operation == "PutSecretValue"
+		if put && c.Caller == rotate && c.Operation == "GetSecretValue" && denied < 2 {
+			denied++
+			return sim.Fault{Outcome: sim.Denied}
+		}
+		return sim.Fault{}
+	})
+	before, _ := s.current("session")
+	s.rotate("session")
+	s.finish()
+	if now, _ := s.current("session"); denied < 2 || now == before {
+		t.Errorf("%d reads were refused; the rotation did not come to its end", denied)
+	}
+}
+
+// A revocation failed, was forgotten, and the old key lived for years.
+func TestStory13ARevocationThatFailsIsOwedUntilItIsDone(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	rotate := s.Env.RotateFunction(s.source("session"))
+	first, _ := s.current("session")
+	s.rotate("session")
+	heal := s.fails(sim.Denied, func(c sim.Call) bool { return c.Caller == rotate && c.Operation == "UpdateSecretVersionStage" })
+	s.Advance(12 * time.Hour)
+	r := s.look()
+	if versions := owed(r, "session"); r.Converged || len(versions) != 1 || versions[0].Version != first {
+		t.Errorf("the owed version is forgotten:\n%s", tell(r))
+	}
+	if n := s.alarms("pass-incomplete") + s.alarms("pass-failed"); n < 10 {
+		t.Errorf("%d alarms in half a day", n)
+	}
+	s.buried = s.dead()
+	heal()
+	s.finish()
+	s.retired("session", first)
+}
+
+// Two writers, one JSON object: a rotation and an edit by hand overlapped, and one key silently got its old value back.
+func TestStory14TwoWritersNeverBringAnOldValueBack(t *testing.T) {
+	t.Parallel()
+	t.Run("an edit of a bucket", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, service)
+		s.extra["by hand"] = stage.Canary("BY_HAND")
+		b, _ := s.Env.Bucket("api-secrets")
+		value := s.put("session", "SESSION_KEY")
+		s.putText(b.Secret, `{"SESSION_KEY":"`+s.extra["by hand"]+`"}`)
+		s.finish()
+		if !s.runs("api", "SESSION_KEY", value) || !s.runs("api", "VENDOR_KEY", s.Values["vendor"]["VENDOR_KEY"]) {
+			t.Error("the service does not run what the sources say")
+		}
+	})
+	t.Run("an edit of a source while it rotates", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, service)
+		rotate := s.Env.RotateFunction(s.source("session"))
+		finish := once(1, func(c sim.Call) bool { return c.Caller == rotate && c.Operation == "UpdateSecretVersionStage" })
+		value := ""
+		s.Tap.OnCall(func(c sim.Call) sim.Fault {
+			if finish(c) {
+				value = s.put("session", "SESSION_KEY") // right before the rotation makes its version current
+			}
+			return sim.Fault{}
+		})
+		s.rotate("session")
+		s.finish()
+		if _, values := s.current("session"); value == "" || secret.Reveal(values["SESSION_KEY"]) != value || !s.runs("api", "SESSION_KEY", value) {
+			t.Error("the person's value did not win over the rotation that it overtook")
+		}
+		if n := len(s.labels(s.source("session").Secret).Owed()); n > 0 {
+			t.Errorf("%d versions are still owed", n)
+		}
+	})
+}
+
+// The change Lambda heard its own write and looped: thousands of versions, endless deployments.
+func TestStory15RotarysOwnWritesDoNotWakeIt(t *testing.T) {
+	t.Parallel()
+	s := openLive(t)
+	calls := func(service, name string) int { return len(s.calls(operation(service, name))) }
+	puts, rolls, deploys := calls("secretsmanager", "PutSecretValue"), calls("ecs", "UpdateService"), calls("vercel", "POST /v13/deployments")
+	s.rotate("session")
+	s.finish()
+	if n := calls("secretsmanager", "PutSecretValue") - puts; n != 3 {
+		t.Errorf("%d versions were put for one rotation that feeds two buckets, expected 3", n)
+	}
+	if n := calls("ecs", "UpdateService") - rolls; n != 1 {
+		t.Errorf("the service was rolled %d times", n)
+	}
+	if n := calls("vercel", "POST /v13/deployments") - deploys; n != 1 {
+		t.Errorf("the dashboard was deployed %d times", n)
+	}
+	woken := 0
+	for _, e := range s.events {
+		if strings.Contains(string(e), `"name":"api-secrets-production"`) || strings.Contains(string(e), `"name":"dashboard-secrets-production"`) {
+			woken++
+		}
+	}
+	passes := s.passes()
+	s.Advance(time.Hour)
+	if n := s.passes() - passes; woken > 0 || n != 12 {
+		t.Errorf("%d events of buckets reached the queue; %d passes in a quiet hour, expected the 12 sweeps", woken, n)
+	}
+	s.send(`{"detail-type":"Secret Label Updated","source":"aws.secretsmanager","account":"222222222222","region":"us-east-1","detail":{"name":"api-secrets-production","labelUpdated":"AWSCURRENT"}}`)
+	s.Advance(time.Second)
+	if n := s.passes() - passes; n != 12 {
+		t.Error("an event about a bucket led to a pass")
+	}
+}
+
+// A server key was mapped to NEXT_PUBLIC_... and shipped to every browser.
+func TestStory16AServerKeyInAPublicNameIsRefused(t *testing.T) {
+	t.Parallel()
+	shipped := strings.Replace(sinks, "VENDOR_KEY: VENDOR_KEY", "VENDOR_KEY: NEXT_PUBLIC_VENDOR_KEY", 1)
+	if _, err := manifest.Parse("rotary.yaml", []byte(shipped)); err == nil || !strings.Contains(err.Error(), "NEXT_PUBLIC_VENDOR_KEY") {
+		t.Errorf("the manifest is accepted, or the error does not name the name: %v", err)
+	}
+	s := open(t, sinks)
+	before := len(s.writes())
+	if err := s.Redeploy(t.Context(), []byte(shipped)); err == nil {
+		t.Error("it can be deployed")
+	}
+	if len(s.writes()) != before {
+		t.Error("something was written")
+	}
+	s.finish()
+}
+
+// A JSON object ended in logs; GitHub masks only the values it was given.
+func TestStory17NoValueReachesALogWhateverFails(t *testing.T) {
+	t.Parallel()
+	s := openLive(t)
+	awkward := stage.Canary("VENDOR_KEY") + "\"}\n%s 100% <&> \\"
+	s.Vercel.RefuseKey("dashboard", "VENDOR_KEY", "VALUE_REFUSED") // Vercel echoes what it refuses
+	s.send(`{"rotary":"sweep","environment":"` + s.Values["vendor"]["VENDOR_KEY"] + `"}`)
+	s.putValue("vendor", "VENDOR_KEY", awkward)
+	s.revoke("vendor", 1)
+	s.putText(s.source("vendor").Secret, `{"VENDOR_KEY":{"nested":"`+stage.Canary("NESTED")+`"},"VENDOR_ID":"`+s.Values["vendor"]["VENDOR_ID"]+`"}`)
+	s.Advance(10 * time.Minute)
+	s.putText(s.source("vendor").Secret, `{"VENDOR_KEY":"`+s.Values["vendor"]["VENDOR_ID"]+`" broken`)
+	s.Advance(10 * time.Minute)
+	s.putText(s.source("vendor").Secret, `{"`+s.Values["vendor"]["VENDOR_ID"]+`":"a value where its key should be"}`)
+	s.Advance(10 * time.Minute)
+	s.put("vendor", "VENDOR_ID")
+	s.settle("vendor")
+	s.buried = s.dead()
+	s.finish()
+	for _, name := range s.GitHub.Secrets("example/app", "production") {
+		if held, _, _ := s.GitHub.Secret("example/app", "production", name); strings.HasPrefix(held, "{") {
+			t.Errorf("GitHub's secret %s is an object, which GitHub cannot mask", name)
+		}
+	}
+	if held, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); held != awkward {
+		t.Error("GitHub does not have the awkward value")
+	}
+}
+
+// The event never came: CloudTrail off, arn or aRN. No error, no propagation.
+func TestStory19TheEventNeverComes(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	s.deliver = func(event []byte) []bus.Delivery {
+		if strings.Contains(string(event), `"rotary":"sweep"`) {
+			return []bus.Delivery{{}}
+		}
+		return nil
+	}
+	first, _ := s.current("session")
+	value := s.put("session", "SESSION_KEY")
+	s.Advance(6 * time.Minute)
+	if !s.runs("api", "SESSION_KEY", value) {
+		t.Error("six minutes later the service does not run the new value")
+	}
+	s.finish()
+	s.retired("session", first)
+}
+
+// An encryption key was rotated like an API key, and stored data became unreadable.
+func TestStory22AnEncryptionKeyIsNeverRotated(t *testing.T) {
+	t.Parallel()
+	s := open(t, strings.Replace(service, "VENDOR_ID]}", "VENDOR_ID], rotate: {with: never}}", 1))
+	before, values := s.current("vendor")
+	writes := len(s.writes())
+	_, err := s.Secrets().RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(s.source("vendor").Secret)})
+	if err == nil {
+		t.Error("Secrets Manager rotates a source that nobody made rotatable")
+	}
+	_, err = s.Secrets().RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{ // somebody makes it rotatable
+		SecretId: aws.String(s.source("vendor").Secret), RotationLambdaARN: aws.String(s.region().Lambda.ARN(s.Env.RotateFunction(s.source("vendor")))),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Advance(time.Hour)
+	if now, is := s.current("vendor"); now != before || !is["VENDOR_KEY"].Equal(values["VENDOR_KEY"]) {
+		t.Error("the key was replaced")
+	}
+	if _, pending := s.labels(s.source("vendor").Secret).Labelled(plan.AWSPending); pending {
+		t.Error("a rotation is still pending")
+	}
+	for _, c := range s.writes()[writes:] {
+		if c.Operation == "PutSecretValue" || c.Service != "secretsmanager" {
+			t.Errorf("written: %s %s %s", c.Service, c.Operation, c.Resource)
+		}
+	}
+	s.finish()
+}
+
+// A bad token in a retry loop burned a whole account's daily quota in 20 minutes.
+func TestStory23ABadTokenIsNotTriedAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t, sinks)
+	s.GitHub.RevokeToken(s.Values["platform"]["GH_TOKEN"])
+	s.Vercel.RevokeToken(s.Values["platform"]["VERCEL_TOKEN"])
+	value := s.put("vendor", "VENDOR_KEY")
+	count := func(service string) int { return len(s.calls(func(c sim.Call) bool { return c.Service == service })) }
+	gitHub, vercel, passes := count("github"), count("vercel"), s.passes()
+	s.Advance(2 * time.Hour)
+	passes = s.passes() - passes
+	if g, v := count("github")-gitHub, count("vercel")-vercel; g > passes || v > passes || passes > 40 {
+		t.Errorf("%d calls at GitHub and %d at Vercel in %d passes with a token that is refused", g, v, passes)
+	}
+	r := s.look()
+	unread := func(consumer string) bool {
+		return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Subject == consumer && w.Reason == plan.Unreadable })
+	}
+	if !unread("ci") || !unread("dashboard") || byHand("vendor", 1)(r) || !s.runs("api", "VENDOR_KEY", value) {
+		t.Errorf("the others should follow, the two be shown as unreadable, and the old value be kept:\n%s", tell(r))
+	}
+	fresh := map[string]string{"GH_TOKEN": stage.Canary("GH_TOKEN"), "VERCEL_TOKEN": stage.Canary("VERCEL_TOKEN")}
+	s.GitHub.AddToken(fresh["GH_TOKEN"], "example/app")
+	s.Vercel.AddToken(fresh["VERCEL_TOKEN"], "")
+	if err := s.Put(t.Context(), "platform", fresh); err != nil {
+		t.Fatal(err)
+	}
+	s.revoke("vendor", 1)
+	s.revoke("platform", 1)
+	s.finish()
+}
