@@ -235,7 +235,7 @@ func cmdUntouched(ts *testscript.TestScript, neg bool, _ []string) {
 func builder(folder, module string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		for _, name := range []string{"propagate", "rotate"} {
-			build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(folder, name, "bootstrap"), "./lambdas/"+name)
+			build := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", filepath.Join(folder, name, "bootstrap"), "./lambdas/"+name)
 			build.Dir = module
 			if out, err := build.CombinedOutput(); err != nil {
 				return "", fmt.Errorf("%w\n%s", err, out)

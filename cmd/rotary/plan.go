@@ -70,7 +70,12 @@ func waiting(w plan.Wait, now time.Time) string {
 	if w.Version != "" {
 		text += " " + plan.Short(w.Version)
 	}
-	text += ": " + string(w.Reason)
+	return text + ": " + why(w, now)
+}
+
+// why says what is waited for, and how much longer where that is known.
+func why(w plan.Wait, now time.Time) string {
+	text := string(w.Reason)
 	if w.Detail != "" {
 		text += " (" + w.Detail + ")"
 	}

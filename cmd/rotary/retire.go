@@ -85,7 +85,7 @@ func blocked(o plan.OwedReport, r plan.Report) string {
 	if len(o.Blocked) == 0 {
 		return "rotary is about to retire it by itself"
 	}
-	return waiting(o.Blocked[0], r.At)
+	return why(o.Blocked[0], r.At)
 }
 
 // forget takes the LIVE label off a version whose credential is dead.

@@ -93,7 +93,7 @@ func (s *session) mayRotate(source manifest.Source) (current string, err error) 
 	case r.Version == "":
 		return "", refuse("it has no value yet: rotary put " + s.env.Name + " " + source.Name)
 	case len(r.Owed) > 0:
-		return "", refuse("version " + plan.Short(r.Owed[0].Version) + " is not retired yet: " + owedText(r, report.At))
+		return "", refuse("version " + plan.Short(r.Owed[0].Version) + " is not retired yet: " + blocked(r.Owed[0], report))
 	case r.Pending != "":
 		return "", refuse("a rotation to version " + plan.Short(r.Pending) + " is under way: rotary status " + s.env.Name)
 	}

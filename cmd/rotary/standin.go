@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,7 +13,10 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
 type standinCmd struct {
@@ -64,6 +68,7 @@ type served struct {
 	at              standin.Endpoints
 	account, region string
 	what            string
+	vendors         func(context.Context) error // makes the vendors accept what the sources hold now
 	close           func()
 }
 
@@ -95,14 +100,15 @@ func (c standinCmd) open(a *app, dir string) (served, error) {
 	if lambdas == "" {
 		what = env.Name + " is set up, without a pipeline: rotary apply " + env.Name + " --direct runs the passes"
 	}
-	return served{s.World, s.At, env.Account, env.Region, what, func() { _ = s.Close() }}, nil
+	vendors := func(ctx context.Context) error { return trust(ctx, s) }
+	return served{s.World, s.At, env.Account, env.Region, what, vendors, func() { _ = s.Close() }}, nil
 }
 
 // empty serves a world in which nothing exists yet.
 func (c standinCmd) empty(a *app, account, region string) (served, error) {
 	w := standin.New(standin.Config{Start: a.now(), Log: a.err, OnRefusal: a.refusal})
 	at, stop, err := w.Listen()
-	return served{w, at, account, region, "account " + account + " is empty", func() { stop(); _ = w.Close() }}, err
+	return served{w, at, account, region, "account " + account + " is empty", func(context.Context) error { return nil }, func() { stop(); _ = w.Close() }}, err
 }
 
 // environment reads the manifest as text too: the Lambdas carry it.
@@ -177,8 +183,37 @@ func (c standinCmd) announce(a *app, variables map[string]string) error {
 
 // turn moves the world's clock until the command is interrupted. It alone does.
 func (c standinCmd) turn(a *app, w served) {
-	start, from := a.now(), w.Clock.Now()
+	start, from, writes := a.now(), w.Clock.Now(), 0
 	for a.wait(a.ctx, turnEvery) == nil {
+		if n := w.Tap.Writes(); n != writes {
+			writes = n
+			if err := w.vendors(a.ctx); err != nil {
+				fmt.Fprintf(a.err, "rotary: %v\n", err)
+			}
+		}
+		w.Tap.Reset() // nobody reads the journal, and it grows
 		w.AdvanceTo(from.Add(time.Duration(float64(a.now().Sub(start)) * c.Speed)))
 	}
+}
+
+// trust makes every target accept what its source holds now: who puts a value has just got it from its vendor.
+func trust(ctx context.Context, s *stage.Stage) error {
+	secrets := store.New(s.Secrets())
+	for _, source := range s.Env.Sources {
+		_, texts, err := secrets.Current(ctx, []string{source.Secret})
+		if err != nil {
+			return err
+		}
+		if len(texts) == 0 {
+			continue
+		}
+		values, err := bucket.ParseSource(source.Name, []byte(secret.Reveal(texts[source.Secret])))
+		if err != nil {
+			return err
+		}
+		for key, value := range values {
+			s.Targets.Accept(stage.Target(s.Env, key), secret.Reveal(value))
+		}
+	}
+	return nil
 }
