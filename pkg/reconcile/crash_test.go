@@ -1,8 +1,6 @@
 package reconcile_test
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +77,7 @@ func (s story) tell(t *testing.T, b *bench, c *crash) {
 
 // After a crash at every single write, done or not done or done late, later passes end where the story ends without.
 func TestACrashAtAnyWriteChangesNothingInTheEnd(t *testing.T) {
+	t.Parallel()
 	points := 0
 	for _, s := range []story{
 		{"a key is changed", func(b *bench) { b.put("db", `{"DB_URL":"url-2"}`) }},
@@ -133,7 +132,7 @@ func TestTheFirstAdoptionSurvivesACrashAtAnyWrite(t *testing.T) {
 			}
 		}
 	}
-	if whole.n < 8 || !strings.HasPrefix(fmt.Sprint(want["web"]), "") || want["web"] == "" {
+	if whole.n < 8 || want["web"] == "" {
 		t.Errorf("%d writes, and web runs %q", whole.n, want["web"])
 	}
 }
