@@ -48,7 +48,7 @@ func Open(ctx context.Context, env *manifest.Environment, options ...func(*confi
 func prove(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return fmt.Errorf("find out which AWS account these credentials belong to: %w", err)
+		return fmt.Errorf("find out which AWS account these credentials belong to: %w; rotary takes them where the AWS CLI does: from AWS_PROFILE, variables or a role", err)
 	}
 	if got := aws.ToString(who.Account); got != env.Account {
 		return fmt.Errorf("environment %s is account %s, but these credentials belong to account %s: nothing was read or changed; use credentials for %s", env.Name, env.Account, got, env.Account)

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+const (
+	canary    = "canary-9c41"
+	handshake = "source/dev/handshake"
+	first     = "11111111-0000-4000-8000-000000000001"
+	token     = "22222222-0000-4000-8000-000000000002"
+)
+
+// world is environment dev of the repository's manifest on the stand-in, with the handler under test deployed in it.
+type world struct {
+	*standin.World
+	t      *testing.T
+	h      handler
+	client *secretsmanager.Client
+	store  *store.Store
+	log    *bytes.Buffer
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	data, err := os.ReadFile("../../rotary.yaml")
+	must(t, err)
+	file, err := manifest.Parse("rotary.yaml", data)
+	must(t, err)
+	env, err := file.Environment("dev")
+	must(t, err)
+	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}), log: &bytes.Buffer{}}
+	w.client = secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))
+	w.store = store.New(w.client)
+	w.h = handler{environment: env, store: w.store, open: rotate.Open}
+	must(t, w.Containers(t.Context(), env))
+	must(t, w.store.Put(t.Context(), handshake, first, secret.New(`{"MY_APP__AUTH_SERVICE__HANDSHAKE_KEY":"`+canary+`","MY_APP__AUTH_SERVICE__HANDSHAKE_KEY_ALSO":"`+canary+`"}`)))
+	w.Advance(time.Minute)
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// begin asks Secrets Manager for a rotation, which calls the handler once the clock goes on.
+func (w *world) begin() {
+	w.t.Helper()
+	arn := w.Region("111111111111", "us-east-1").Lambda.Register(lambdahost.Function{
+		Name: "rotary-dev-rotate", Callers: []string{"secretsmanager.amazonaws.com"},
+		Handler: func(ctx context.Context, payload []byte) ([]byte, error) {
+			_, err := boot.Guard(w.h.handle)(ctx, payload)
+			return []byte("null"), err
+		},
+	})
+	_, err := w.client.RotateSecret(w.t.Context(), &secretsmanager.RotateSecretInput{
+		SecretId: aws.String(handshake), ClientRequestToken: aws.String(token), RotationLambdaARN: &arn,
+	})
+	must(w.t, err)
+}
+
+func (w *world) labels() map[string][]string {
+	w.t.Helper()
+	h, err := w.store.Look(w.t.Context(), handshake)
+	must(w.t, err)
+	held := map[string][]string{}
+	for _, v := range h.Versions {
+		held[v.ID] = v.Labels
+	}
+	return held
+}
+
+// fails sends a request that must fail, and returns the type name that alarms match and the text.
+func (w *world) fails(request string) (typeName, text string) {
+	w.t.Helper()
+	out, err := boot.Guard(w.h.handle)(w.t.Context(), json.RawMessage(request))
+	if err == nil || out != nil {
+		w.t.Fatalf("%s: answers %v, %v", request, out, err)
+	}
+	if strings.Contains(err.Error()+w.log.String(), canary) {
+		w.t.Errorf("%s: the error or the log holds a value", request)
+	}
+	return reflect.TypeOf(err).Elem().Name(), err.Error()
+}
+
+func TestSecretsManagersStepsRotate(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.Advance(time.Minute)
+	want := map[string][]string{first: {"AWSPREVIOUS", "LIVE-11111111"}, token: {"AWSCURRENT", "LIVE-22222222"}}
+	if diff := cmp.Diff(want, w.labels()); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	if log := w.log.String(); strings.Contains(log, canary) || strings.Count(log, `"msg":"asked"`) != 4 || !strings.Contains(log, `"source":"handshake","step":"finishSecret","version":"`+token+`","ok":true`) {
+		t.Errorf("the log does not have the four steps, or holds a value")
+	}
+}
+
+func TestTheReconcilersAdvancePutsWhatIsNext(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.Advance(time.Minute)
+	out, err := w.h.handle(t.Context(), json.RawMessage(`{"advance":{"source":"handshake","version":"`+first+`","current":"`+token+`"}}`))
+	if err != nil || out != nil {
+		t.Fatalf("%v, %v", out, err)
+	}
+	h, err := w.store.Look(t.Context(), handshake)
+	must(t, err)
+	current, _ := h.Current()
+	if old, _ := h.Version(first); current.ID == token || len(old.Labels) > 0 {
+		t.Errorf("labels are %v", w.labels())
+	}
+	if !strings.Contains(w.log.String(), `"step":"advance","version":"`+first+`","ok":true`) || strings.Contains(w.log.String(), canary) {
+		t.Error("the log does not name the advance, or holds a value")
+	}
+}
+
+// TestARefusedRotationIsRefused is what the alarm "rotation refused" matches by its errorType.
+func TestARefusedRotationIsRefused(t *testing.T) {
+	w := newWorld(t)
+	must(t, w.store.Put(t.Context(), handshake, "33333333-0000-4000-8000-000000000003", secret.New(`{"MY_APP__AUTH_SERVICE__HANDSHAKE_KEY":"`+canary+`"}`)))
+	w.Advance(time.Minute)
+	w.begin()
+	name, text := w.fails(`{"Step":"createSecret","SecretId":"` + handshake + `","ClientRequestToken":"` + token + `"}`)
+	if name != "Refused" || !strings.Contains(text, "rotation of handshake refused: version "+plan.Short(first)+" was put by hand") {
+		t.Errorf("%s: %s", name, text)
+	}
+	if _, pending := w.labels()[token]; pending {
+		t.Errorf("labels are %v", w.labels())
+	}
+	if !strings.Contains(w.log.String(), `"ok":false`) {
+		t.Error("the log does not say that it failed")
+	}
+}
+
+func TestAnyOtherFailureIsFailed(t *testing.T) {
+	step := `{"Step":"createSecret","SecretId":"` + handshake + `","ClientRequestToken":"` + token + `"}`
+	for what, c := range map[string]struct {
+		do            func(*world)
+		request, text string
+	}{
+		"rotation is off": {func(*world) {}, step, "rotation is not enabled"},
+		"Secrets Manager denies": {func(w *world) {
+			w.begin()
+			w.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: sim.Denied} })
+		}, step, "describe " + handshake},
+		"no such rotator": {func(w *world) {
+			w.h.open = func(s manifest.Source) (rotate.Rotator, error) { return nil, errors.New("this build has none") }
+		}, step, "this build has none"},
+		"an unreadable source": {func(w *world) {
+			must(w.t, w.store.Put(w.t.Context(), handshake, "44444444-0000-4000-8000-000000000004", secret.New(`["`+canary+`"]`)))
+			must(w.t, w.store.Move(w.t.Context(), handshake, "LIVE-1", first, ""))
+		}, `{"advance":{"source":"handshake","version":"` + first + `","current":"44444444-0000-4000-8000-000000000004"}}`, "reading source handshake"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t)
+			c.do(w)
+			if name, text := w.fails(c.request); name != "Failed" || !strings.Contains(text, c.text) {
+				t.Errorf("%s: %s, want %q in it", name, text, c.text)
+			}
+		})
+	}
+}
+
+func TestAFailureKeepsItsCause(t *testing.T) {
+	w := newWorld(t)
+	cause := errors.New("no rotator")
+	w.h.open = func(manifest.Source) (rotate.Rotator, error) { return nil, cause }
+	_, err := w.h.handle(t.Context(), json.RawMessage(`{"Step":"createSecret","SecretId":"`+handshake+`"}`))
+	if !errors.Is(err, cause) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestWhatIsNoRequestIsUnreadableAndNotQuoted(t *testing.T) {
+	w := newWorld(t)
+	for request, reason := range map[string]string{
+		"": "neither", `"` + canary + `"`: "neither", `{"Step":7,"` + canary + `":1}`: "neither", `{"Step":"` + canary: "neither", "[]": "neither",
+		"{}": "either", "null": "either", `{"SecretId":"` + canary + `"}`: "either",
+		`{"Step":"createSecret","advance":{"source":"handshake"}}`:         "either",
+		`{"advance":{"source":"handshake","` + canary + `":true}}`:         "neither", // a newer rotary asks for more
+		`{"advance":{"source":"` + canary + `"}}`:                          "its source is none of environment dev",
+		`{"advance":{"source":"billing"}}`:                                 "its source is none of environment dev",
+		`{"Step":"createSecret","SecretId":"` + canary + `"}`:              "its secret is no source of environment dev",
+		`{"Step":"createSecret","SecretId":"source/production/handshake"}`: "its secret is no source of environment dev",
+		`{"Step":"createSecret","SecretId":"api-secrets-dev"}`:             "its secret is no source of environment dev",
+		`{"Step":"createSecret","ClientRequestToken":"x"}`:                 "its secret is no source",
+	} {
+		if name, text := w.fails(request); name != "Unreadable" || !strings.Contains(text, reason) {
+			t.Errorf("%s: %s: %s, want %q", request, name, text, reason)
+		}
+	}
+	if calls := w.Tap.Calls(); len(calls) > 0 && calls[len(calls)-1].Operation != "PutSecretValue" {
+		t.Errorf("a request that was refused called %s", calls[len(calls)-1].Operation)
+	}
+}
+
+// TestAStepMayCarryWhatAWSAddsToIt: RotationToken came to be that way.
+func TestAStepMayCarryWhatAWSAddsToIt(t *testing.T) {
+	r, err := read([]byte(`{"Step":"testSecret","SecretId":"s","ClientRequestToken":"t","RotationToken":"r","More":{"a":1}}`))
+	want := request{Step: "testSecret", SecretId: "s", ClientRequestToken: "t", RotationToken: "r"}
+	if diff := cmp.Diff(want, r); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestBothSamplesAreRead reads the fixtures that show what the Lambda gets.
+func TestBothSamplesAreRead(t *testing.T) {
+	w := newWorld(t)
+	for name, want := range map[string]string{"rotation-step.json": "createSecret", "advance.json": "advance"} {
+		data, err := os.ReadFile("../../events/" + name)
+		must(t, err)
+		r, err := read(data)
+		must(t, err)
+		source, err := w.h.source(r)
+		if err != nil || source.Name != "handshake" || r.what() != want || r.version() != "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111" {
+			t.Errorf("%s: %s %s of %s, %v", name, r.what(), r.version(), source.Name, err)
+		}
+	}
+}
+
+// panics throws what holds a value.
+type panics struct{ rotate.Rotator }
+
+func (panics) Retire(context.Context, rotate.Values, rotate.Values) (rotate.Values, error) {
+	panic(errors.New("cannot use " + canary))
+}
+
+func TestAPanicShowsItsTypeAndNothingElse(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.Advance(time.Minute)
+	w.h.open = func(s manifest.Source) (rotate.Rotator, error) { return panics{}, nil }
+	request, err := json.Marshal(map[string]any{"advance": plan.Advance{Source: "handshake", Version: first, Current: token}})
+	must(t, err)
+	if name, text := w.fails(string(request)); name != "Panicked" || text != "panic with a *errors.errorString" {
+		t.Errorf("%s: %s", name, text)
+	}
+}
