@@ -124,6 +124,9 @@ func cmdRotary(ts *testscript.TestScript, neg bool, args []string) {
 	_, _ = io.WriteString(ts.Stdout(), out.String())
 	_, _ = io.WriteString(ts.Stderr(), errs.String())
 	b.seen.keep(args, out.String(), errs.String())
+	if slices.Contains(args, "--json") && out.Len() > 0 && !json.Valid(out.Bytes()) {
+		ts.Fatalf("rotary %s: standard output is no JSON", strings.Join(args, " "))
+	}
 	if (b.code != 0) != neg {
 		ts.Fatalf("rotary %s: exit code %d", strings.Join(args, " "), b.code)
 	}

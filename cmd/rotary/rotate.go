@@ -60,6 +60,9 @@ func (c rotateCmd) Run(a *app) error {
 }
 
 func rotatable(env *manifest.Environment, source manifest.Source) error {
+	if env.Mode == manifest.Observe {
+		return fmt.Errorf("rotation of %s refused: mode observe writes nothing in %s, so no consumer would follow", source.Name, env.Name)
+	}
 	switch source.Rotate.With {
 	case manifest.Manual:
 		return fmt.Errorf("source %s is rotated by a person: make the new credential at its vendor, then rotary put %s %s", source.Name, env.Name, source.Name)
