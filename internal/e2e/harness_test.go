@@ -27,7 +27,7 @@ var lambdas string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "6") // scenarios wait for processes and for clients that back off
+	_ = flag.Set("test.parallel", "8") // scenarios wait for processes and for clients that back off
 	dir, err := os.MkdirTemp("", "rotary-lambdas")
 	if err == nil {
 		err = build(dir, "propagate", "rotate")
