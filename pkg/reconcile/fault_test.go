@@ -68,6 +68,35 @@ func TestASecretThatIsGoneStopsThePassBeforeItsFirstWrite(t *testing.T) {
 	}
 }
 
+// One label move or put is refused, and everything else would work.
+func TestARefusedMarkOrWriteEndsThePassThere(t *testing.T) {
+	for k, planned := 1, 1; k <= planned; k++ {
+		b := settled(t)
+		b.put("db", `{"DB_URL":"url-2"}`)
+		n, refused := 0, ""
+		b.Tap.OnCall(func(c sim.Call) sim.Fault {
+			if c.Write {
+				n++
+			}
+			if c.Write && n == k {
+				refused = c.Operation + " " + c.Resource
+				return sim.Fault{Outcome: sim.Denied}
+			}
+			return sim.Fault{}
+		})
+		_, err := b.run()
+		if refused == "" {
+			continue
+		}
+		planned++
+		if lag := (*reconcile.Lagging)(nil); err == nil || errors.As(err, &lag) || n != k || len(b.worked) > 0 {
+			t.Errorf("%s was refused (%v), and %d writes and %q followed", refused, err, n-k, b.worked)
+		}
+		b.Tap.OnCall(nil)
+		b.converge()
+	}
+}
+
 // interrupt runs meanwhile just before the n-th call of an operation that is about a secret.
 func (b *bench) interrupt(operation, resource string, meanwhile func()) {
 	done := false

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
 )
 
 func same(t *testing.T, what string, want, got any) {
@@ -222,7 +223,7 @@ func TestOneFailingConsumerDoesNotStopTheOthers(t *testing.T) {
 	b.sinks["web"].broken = errors.New("502 from the sink")
 	for range 6 {
 		report, err := b.run()
-		if !errors.Is(err, b.sinks["web"].broken) || !strings.Contains(err.Error(), "roll web") {
+		if lag := (*reconcile.Lagging)(nil); !errors.As(err, &lag) || !errors.Is(err, b.sinks["web"].broken) || !strings.Contains(err.Error(), "roll web") {
 			t.Fatalf("the error is %v", err)
 		}
 		if len(report.Consumers) != 2 {
@@ -278,5 +279,48 @@ func TestALabelComesOffOnlyAfterEveryConsumerHasWithdrawnTheVersion(t *testing.T
 	b.converge()
 	if held() || !slices.Contains(b.sinks["web"].withdrawn, old) || count(b.worked, "retire db") != 1 {
 		t.Errorf("still held: %v; withdrawn: %q; retired: %d", held(), b.sinks["web"].withdrawn, count(b.worked, "retire db"))
+	}
+}
+
+func TestASourceWithoutAValueYetHoldsUpNobody(t *testing.T) {
+	b := start(t, small)
+	b.put("db", `{"DB_URL":"url-1"}`)
+	if report := b.converge(); !report.Converged {
+		t.Errorf("not converged: %q", reasons(report))
+	}
+	same(t, "api", map[string]string{"DB_URL": "url-1"}, b.values("api-dev", b.sinks["web"].running))
+}
+
+func TestWithoutAnyValueThereIsNothingToDo(t *testing.T) {
+	b := start(t, small)
+	n := b.writes(func() {
+		same(t, "the waits", []string{"web no-content", "jobs no-content"}, reasons(b.mustRun()))
+	})
+	if n != 0 {
+		t.Errorf("%d writes", n)
+	}
+}
+
+func TestWhoLeavesOrDrainsIsNotRolledAndVetoesAsLongAsItNeedsTheOldValue(t *testing.T) {
+	for _, kind := range []string{"leaving: true, ecs: {cluster: main, service: jobs, container: app}", "drain: 1h"} {
+		b := start(t, strings.Replace(small, "ecs: {cluster: main, service: jobs, container: app}", kind, 1))
+		b.put("db", `{"DB_URL":"url-1"}`)
+		b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
+		b.mustRun()
+		b.sinks["jobs"].running = b.current("worker-dev")
+		b.put("db", `{"DB_URL":"url-2"}`)
+		for range 12 {
+			b.tick()
+			b.mustRun()
+		}
+		if count(b.worked, "roll jobs") > 0 || count(b.worked, "retire db") > 0 {
+			t.Errorf("%s: it was rolled, or its credential retired: %q", kind, b.worked)
+		}
+		same(t, kind+": what the retirement waits for", []string{"db in-use"}, reasons(b.mustRun()))
+		b.sinks["jobs"].running = b.current("worker-dev")
+		b.converge()
+		if count(b.worked, "roll jobs") > 0 || count(b.worked, "retire db") != 1 {
+			t.Errorf("%s: after it had gone: %q", kind, b.worked)
+		}
 	}
 }
