@@ -191,6 +191,19 @@ func TestAnyOtherFailureIsFailed(t *testing.T) {
 	}
 }
 
+// TestTheRotationTokenGoesIntoTheWrite: the stand-in refuses what it does not reproduce, and so tells that it was sent.
+func TestTheRotationTokenGoesIntoTheWrite(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	step := `{"Step":"createSecret","SecretId":"` + handshake + `","ClientRequestToken":"` + token + `"`
+	if _, text := w.fails(step + `,"RotationToken":"` + canary + `"}`); text != "write a version of "+handshake+": Secrets Manager answered StandinNotImplemented" {
+		t.Errorf("error is %s", text)
+	}
+	if _, err := w.h.handle(t.Context(), json.RawMessage(step+"}")); err != nil {
+		t.Errorf("without a token: %v", err)
+	}
+}
+
 func TestAFailureKeepsItsCause(t *testing.T) {
 	w := newWorld(t)
 	cause := errors.New("no rotator")

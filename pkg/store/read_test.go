@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -95,7 +96,7 @@ func TestADeletedSecretIsAnErrorEverywhere(t *testing.T) {
 func TestLookAllHasEveryVersionOldestFirst(t *testing.T) {
 	w := newWorld(t)
 	w.seeded(name, "d", "c", "b", "a")
-	got, err := w.store.LookAll(t.Context(), name)
+	got, err := store.New(newestFirst{w.client}).LookAll(t.Context(), name)
 	w.must(err)
 	var ids []string
 	for _, v := range got.Versions {
@@ -221,8 +222,9 @@ func TestCurrentFailsWhereTheAnswerDoesNotCoverEverything(t *testing.T) {
 	w := newWorld(t)
 	w.seeded("a", "one")
 	w.seeded("b", "one")
+	both := []types.SecretValueEntry{{Name: new("a")}, {Name: new("b")}}
 	for what, answer := range map[string]*secretsmanager.BatchGetSecretValueOutput{
-		"nothing": {}, "more to come": {NextToken: new("page-1")},
+		"nothing": {}, "one of two": {SecretValues: both[:1]}, "more to come": {SecretValues: both, NextToken: new("page-1")},
 	} {
 		_, _, err := store.New(partial{w.client, answer}).Current(t.Context(), []string{"a", "b"})
 		if err == nil || !strings.Contains(err.Error(), "read 2 secrets at once: the answer covers") {

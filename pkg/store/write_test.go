@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,17 @@ type partial struct {
 
 func (p partial) BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error) {
 	return p.answer, nil
+}
+
+// newestFirst lists versions in the other order: AWS promises none.
+type newestFirst struct{ *secretsmanager.Client }
+
+func (n newestFirst) ListSecretVersionIds(ctx context.Context, in *secretsmanager.ListSecretVersionIdsInput, o ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error) {
+	out, err := n.Client.ListSecretVersionIds(ctx, in, o...)
+	if err == nil {
+		slices.Reverse(out.Versions)
+	}
+	return out, err
 }
 
 // labels maps each label to the version that carries it.

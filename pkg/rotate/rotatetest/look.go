@@ -74,9 +74,16 @@ func (s *source) refused(token string, before look) {
 	s.unchanged(before)
 }
 
-// alive checks that the current credential is accepted, whatever has happened.
+// alive checks what must hold whatever has happened: the current credential is accepted, and what a rotator made is
+// live from the moment it has a value.
 func (s *source) alive(k *killer) {
 	s.t.Helper()
+	l := s.look()
+	for _, label := range []string{plan.AWSCurrent, plan.AWSPending} {
+		if id := l.holder(label); id != "" && !s.byHand[id] && !l.live(id) && s.content(id) != nil {
+			s.t.Errorf("after %v the version under %s has a value and is not live", k, label)
+		}
+	}
 	if s.Accepts != nil && !s.Accepts(s.content(s.current())) {
 		s.t.Errorf("after %v the target refuses what is under AWSCURRENT", k)
 	}
@@ -118,7 +125,7 @@ func (s *source) alone() {
 func (s *source) ended(rotations int) {
 	s.t.Helper()
 	s.alone()
-	if got, want := len(s.look().Labels), s.puts+rotations*max(s.Moves, 1); got != want {
-		s.t.Errorf("%d versions have a value after %d puts and %d rotations, want %d", got, s.puts, rotations, want)
+	if got, want := len(s.look().Labels), len(s.byHand)+rotations*max(s.Moves, 1); got != want {
+		s.t.Errorf("%d versions have a value after %d puts and %d rotations, want %d", got, len(s.byHand), rotations, want)
 	}
 }

@@ -36,8 +36,8 @@ type source struct {
 	standin *standin.World
 	client  *secretsmanager.Client
 	store   *store.Store
-	made    int  // versions that somebody asked for
-	puts    int  // of these, by hand
+	made    int // versions that somebody asked for
+	byHand  map[string]bool
 	done    bool // Secrets Manager has seen every step of the rotation succeed
 }
 
@@ -58,7 +58,7 @@ func newEmptySource(t *testing.T, w World) *source {
 		Handler: func(context.Context, []byte) ([]byte, error) { return nil, nil },
 	})
 	client := secretsmanager.NewFromConfig(world.Config(account, region))
-	s := &source{World: w, t: t, standin: world, client: client, store: store.New(client)}
+	s := &source{World: w, t: t, standin: world, client: client, store: store.New(client), byHand: map[string]bool{}}
 	_, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &s.Source.Secret})
 	s.must(err)
 	return s
@@ -87,7 +87,7 @@ func (s *source) next() string {
 func (s *source) put() (id string) {
 	s.t.Helper()
 	id = s.next()
-	s.puts++
+	s.byHand[id] = true
 	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, bucket.Encode(s.Put())))
 	return id
 }
@@ -136,6 +136,9 @@ func (s *source) change(k *killer, token string) error {
 			return err
 		}
 		s.done = true
+		if pending := s.look().holder(plan.AWSPending); pending != "" {
+			s.t.Errorf("every step has succeeded, and AWSPENDING is on %s", pending)
+		}
 	}
 	return s.retireAll(j)
 }
