@@ -52,6 +52,7 @@ func (s serial) Run(name string, f func(testscript.T)) {
 
 // bench is what one script works with.
 type bench struct {
+	name         string
 	*stage.Stage               // nil until the script opens one
 	step         time.Duration // how much time passes while a command waits
 	code         int           // of the last rotary command
@@ -98,7 +99,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 
 // setUp gives every script the example manifest, unless it brings its own.
 func setUp(env *testscript.Env, benches *[]*bench) error {
-	b := &bench{}
+	b := &bench{name: filepath.Base(env.WorkDir)}
 	*benches = append(*benches, b)
 	env.Values[benchKey{}] = b
 	path := filepath.Join(env.WorkDir, "rotary.yaml")

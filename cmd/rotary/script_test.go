@@ -23,19 +23,23 @@ func TestScripts(t *testing.T) {
 	t.Chdir(here) // scripts change the folder; this changes it back
 	var benches []*bench
 	testscript.RunT(serial{t}, scripts(filepath.Join(here, "testdata"), builder(t.TempDir(), filepath.Dir(filepath.Dir(here))), &benches))
+	all, err := filepath.Glob(filepath.Join(here, "testdata", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	values, revealed := 0, 0
 	for _, b := range benches {
 		values += len(b.canaries)
 		for _, value := range b.canaries {
 			if strings.Contains(b.seen.masked.String(), value) {
-				t.Errorf("a command of a script that ended with exit code %d printed a value without --reveal", b.code)
+				t.Errorf("%s: a command printed a value without --reveal", b.name)
 			}
 			if strings.Contains(b.seen.revealed.String(), value) {
 				revealed++
 			}
 		}
 	}
-	if values < 100 || revealed < 10 {
+	if len(benches) == len(all) && (values < 100 || revealed < 10) {
 		t.Errorf("%d values searched for, %d of them found where they were asked for: the search is blind", values, revealed)
 	}
 }
