@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,12 +24,12 @@ func (demoCmd) Help() string {
 // demoEnvironment is the environment of the example that is played: the one nobody wants to break.
 const demoEnvironment = "production"
 
-func (c demoCmd) Run(a *app) error {
+func (c demoCmd) Run(a *app) (err error) {
 	dir, err := os.MkdirTemp("", "rotary-demo-")
 	if err != nil {
 		return fmt.Errorf("make a temporary folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	out := newRecorder(a.out)
 	a.out = out
 	tl := &timeline{out: out}
@@ -39,7 +40,7 @@ func (c demoCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	tl.clock = s.Clock.Now
 	return (&play{app: a, s: s, tl: tl, out: out, dir: dir}).run()
 }

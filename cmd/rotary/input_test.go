@@ -10,7 +10,7 @@ import (
 
 func TestAValueIsEverythingButOneNewlineAtItsEnd(t *testing.T) {
 	for in, want := range map[string]string{
-		"a": "a", "a\n": "a", "a\r\n": "a", "a\n\n": "a\n", "a\r": "a\r", " a ": " a ", "\na\n": "\na", "a\nb": "a\nb", "é\n": "é",
+		"a": "a", "a\n": "a", "a\r\n": "a", "a\n\n": "a\n", "a\r": "a\r", "a b ": "a b ", " a": " a", "\na\n": "\na", "a\nb": "a\nb", "é\n": "é",
 		strings.Repeat("a", maxInput-1) + "\n": strings.Repeat("a", maxInput-1),
 	} {
 		got, err := readValue(strings.NewReader(in))

@@ -150,7 +150,7 @@ func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	return runIn(b.outside(ts.Getenv, cancel), ctx, args, t)
+	return runIn(ctx, b.outside(ts.Getenv, cancel), args, t)
 }
 
 // outside is a world whose time passes only while a command waits, in minutes rather than seconds.

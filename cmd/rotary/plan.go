@@ -51,6 +51,7 @@ func (a *app) printPlan(r plan.Report) error {
 		fmt.Fprintln(a.out, "mode observe: nothing is written")
 	case manifest.Propagate:
 		fmt.Fprintln(a.out, "mode propagate: nothing is retired")
+	case manifest.Retire:
 	}
 	return nil
 }

@@ -74,9 +74,9 @@ func (u unfinished) Error() string { return u.reason }
 type reported struct{ error }
 
 // run runs one command line and returns its exit code.
-func run(ctx context.Context, args []string, t terminal) int { return runIn(world(), ctx, args, t) }
+func run(ctx context.Context, args []string, t terminal) int { return runIn(ctx, world(), args, t) }
 
-func runIn(o outside, ctx context.Context, args []string, t terminal) (code int) {
+func runIn(ctx context.Context, o outside, args []string, t terminal) (code int) {
 	var c commands
 	parser := kong.Must(&c, kong.Name("rotary"), kong.Writers(t.out, t.err), kong.Description(about),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(status int) { panic(exit(status)) }))

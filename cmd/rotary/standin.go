@@ -43,12 +43,12 @@ To see a rotation through in a minute: --speed 60.`
 // turnEvery is how often the stand-in's clock is moved.
 const turnEvery = 100 * time.Millisecond
 
-func (c standinCmd) Run(a *app) error {
+func (c standinCmd) Run(a *app) (err error) {
 	dir, err := os.MkdirTemp("", "rotary-standin-")
 	if err != nil {
 		return fmt.Errorf("make a temporary folder: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	w, err := c.open(a, dir)
 	if err != nil {
 		return err

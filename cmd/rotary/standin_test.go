@@ -75,7 +75,7 @@ func (u *turns) command(in string, args ...string) (code int, printed string) {
 		u.pass(time.Second)
 		return ctx.Err()
 	}}
-	code = runIn(o, context.Background(), args, terminal{strings.NewReader(in), &out, &out})
+	code = runIn(context.Background(), o, args, terminal{strings.NewReader(in), &out, &out})
 	return code, out.String()
 }
 
@@ -90,8 +90,8 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 	u, ended := newTurns(), make(chan int, 1)
 	read, write := io.Pipe()
 	go func() {
-		defer write.Close()
-		ended <- runIn(outside{u.now, u.wait, func() bool { return false }}, ctx, []string{"standin", "--env", "dev", "--speed", "60"}, terminal{nil, write, io.Discard})
+		defer func() { _ = write.Close() }()
+		ended <- runIn(ctx, outside{u.now, u.wait, func() bool { return false }}, []string{"standin", "--env", "dev", "--speed", "60"}, terminal{nil, write, io.Discard})
 	}()
 	setVariables(t, read)
 	<-u.idle

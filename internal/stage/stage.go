@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -78,7 +79,7 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 		return nil, err
 	}
 	if err := s.deploy(ctx, c); err != nil {
-		return nil, fmt.Errorf("set up %s on the stand-in: %w", env.Name, err)
+		return nil, errors.Join(fmt.Errorf("set up %s on the stand-in: %w", env.Name, err), s.Close())
 	}
 	return s, nil
 }

@@ -107,9 +107,16 @@ func (h handler) run(ctx context.Context, accept []string) error {
 		at, needed, err = report.At.Add(soon), true, nil
 	}
 	if needed {
-		return errors.Join(err, h.again(ctx, at))
+		h.remind(ctx, at)
 	}
 	return err
+}
+
+// remind asks for another pass. Without it the sweep comes a little later, so a failure is alarmed and no more.
+func (h handler) remind(ctx context.Context, at time.Time) {
+	if err := h.again(ctx, at); err != nil {
+		slog.Error("appointment failed", "alarm", "appointment-failed", "error", err)
+	}
 }
 
 // lags says whether a pass did what it could: some consumer refused, or the time was up.

@@ -174,7 +174,7 @@ func TestAnyOtherFailureIsFailed(t *testing.T) {
 			w.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: sim.Denied} })
 		}, step, "describe " + handshake},
 		"no such rotator": {func(w *world) {
-			w.h.open = func(s manifest.Source) (rotate.Rotator, error) { return nil, errors.New("this build has none") }
+			w.h.open = func(manifest.Source) (rotate.Rotator, error) { return nil, errors.New("this build has none") }
 		}, step, "this build has none"},
 		"an unreadable source": {func(w *world) {
 			must(w.t, w.store.Put(w.t.Context(), handshake, "44444444-0000-4000-8000-000000000004", secret.New(`["`+canary+`"]`)))
@@ -272,7 +272,7 @@ func TestAPanicShowsItsTypeAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
 	w.Advance(time.Minute)
-	w.h.open = func(s manifest.Source) (rotate.Rotator, error) { return panics{}, nil }
+	w.h.open = func(manifest.Source) (rotate.Rotator, error) { return panics{}, nil }
 	request, err := json.Marshal(map[string]any{"advance": plan.Advance{Source: "handshake", Version: first, Current: token}})
 	must(t, err)
 	if name, text := w.fails(string(request)); name != "Panicked" || text != "panic with a *errors.errorString" {

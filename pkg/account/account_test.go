@@ -1,7 +1,6 @@
 package account_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +36,7 @@ func world(t *testing.T, of string) (*standin.World, []option) {
 	return w, []option{
 		config.WithHTTPClient(client), config.WithBaseEndpoint(at.AWS),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(of, "x", "")),
-		config.WithRetryer(func() aws.Retryer { return withoutPause() }),
+		config.WithRetryer(withoutPause),
 	}
 }
 
@@ -129,15 +128,15 @@ func TestABrokenConfigurationIsRefusedBeforeAnyCall(t *testing.T) {
 func TestEveryCallIsBounded(t *testing.T) {
 	w, options := world(t, "111111111111")
 	transport := func(o *config.LoadOptions) error {
-		real, is := o.HTTPClient.(*awshttp.BuildableClient)
-		if !is || real.GetTimeout() != account.Timeout {
+		own, is := o.HTTPClient.(*awshttp.BuildableClient)
+		if !is || own.GetTimeout() != account.Timeout {
 			t.Errorf("one try is bounded by %v, want %v", o.HTTPClient, account.Timeout)
 		}
 		client, _ := w.InMemory()
 		o.HTTPClient = client
 		return nil
 	}
-	cfg, err := account.Open(context.Background(), dev(), transport, options[1], options[2])
+	cfg, err := account.Open(t.Context(), dev(), transport, options[1], options[2])
 	if err != nil {
 		t.Fatal(err)
 	}

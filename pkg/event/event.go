@@ -86,6 +86,9 @@ func readRequest(env *manifest.Environment, body []byte) (Wake, error) {
 	if !slices.Contains([]string{"sweep", "again", "apply"}, r.Rotary) {
 		return refuse("it asks for something unknown")
 	}
+	if r.Rotary != "apply" && len(r.AcceptRemovals) > 0 {
+		return refuse("only a person's apply accepts removals")
+	}
 	return Wake{Why: r.Rotary, AcceptRemovals: r.AcceptRemovals}, nil
 }
 

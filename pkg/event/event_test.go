@@ -122,6 +122,7 @@ func TestWhatIsNotAboutThisEnvironmentIsRefused(t *testing.T) {
 		{"somebody else's stack", stack, `"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/rotary-dev-`, `"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/x-rotary-dev-`, "its stack is none"},
 		{"a request for another environment", "sweep.json", `"dev"`, `"production"`, "it is about another environment than dev"},
 		{"a request for no environment", "sweep.json", `"environment": "dev", `, ``, "it is about another environment"},
+		{"removals in anything but an apply", "apply.json", `"apply"`, `"sweep"`, "only a person's apply accepts removals"},
 		{"an unknown request", "sweep.json", `"sweep"`, `"revoke"`, "it asks for something unknown"},
 		{"a request with more in it", "sweep.json", `"execution"`, `"force": true, "execution"`, "its fields are not those of a request"},
 		{"a request of other types", "apply.json", `["WORKER__OTEL__ENABLED"]`, `"WORKER__OTEL__ENABLED"`, "its fields are not those of a request"},

@@ -81,6 +81,10 @@ func TestWhatHasToBeMarkedAndHowFarSeenMoves(t *testing.T) {
 	v := func(n int, labels ...string) Version { return sv(n, values("URL", "x"), labels...) }
 	empty := func(n int, labels ...string) Version { return sv(n, nil, labels...) }
 	seen := func(n int, labels ...string) Version { return v(n, append(labels, live(n), SeenLabel)...) }
+	old := func(v Version) Version {
+		v.Created = v.Created.Add(-48 * time.Hour)
+		return v
+	}
 	long := func(n int, last ...Version) []Version {
 		var out []Version
 		for i := range n {
@@ -96,6 +100,8 @@ func TestWhatHasToBeMarkedAndHowFarSeenMoves(t *testing.T) {
 		{"first adoption of one version", []Version{v(1, AWSCurrent)}, []string{"+LIVE 1", "+SEEN 1"}},
 		{"first adoption of a long history looks eight back", long(20, v(21, AWSCurrent)), []string{"+LIVE 14", "+LIVE 15", "+LIVE 16", "+LIVE 17", "+LIVE 18", "+LIVE 19", "+LIVE 20", "+LIVE 21", "+SEEN 21"}},
 		{"first adoption where the current one is older than that", append([]Version{v(1, AWSCurrent)}, long(20)[1:]...), []string{"+LIVE 1", "+LIVE 13", "+LIVE 14", "+LIVE 15", "+LIVE 16", "+LIVE 17", "+LIVE 18", "+LIVE 19", "+LIVE 20", "+SEEN 20"}},
+		{"first adoption leaves alone what was replaced more than a day before", []Version{old(v(1)), v(2, AWSCurrent)}, []string{"+LIVE 2", "+SEEN 2"}},
+		{"first adoption marks what carries a label, however old", []Version{old(v(1, AWSPrevious)), v(2, AWSCurrent)}, []string{"+LIVE 1", "+LIVE 2", "+SEEN 2"}},
 		{"nothing new", []Version{seen(1, AWSCurrent)}, none},
 		{"a put by hand", []Version{seen(1, AWSPrevious), v(2, AWSCurrent)}, []string{"+LIVE 2", "SEEN 1→2"}},
 		{"two puts by hand in a row", []Version{seen(1), v(2, AWSPrevious), v(3, AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "SEEN 1→3"}},

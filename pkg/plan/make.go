@@ -147,7 +147,7 @@ func (s Source) marks() []Mark {
 func (p *Plan) carryOut(s State, b Bucket) {
 	target, writing := p.write(s, b)
 	for _, c := range b.Consumers {
-		p.roll(s, c, target)
+		p.roll(c, target)
 	}
 	if !writing {
 		p.drop(s, b)
@@ -196,7 +196,7 @@ func (b Bucket) refused(s State) (Wait, bool) {
 	}
 	if lost := b.lost(s, current); len(lost) > 0 {
 		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: "it would lose " + strings.Join(lost, ", ") +
-			" although the manifest still maps it; if that is meant: rotary apply --accept-removals " + strings.Join(lost, ",")}, true
+			" although the manifest still maps it; if that is meant: rotary apply " + s.Environment + " --accept-removals " + strings.Join(lost, ",")}, true
 	}
 	if !b.room(b.adds()) {
 		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf("its secret carries %d labels at most; a consumer that does not follow keeps old ones", MaxLabels)}, true
@@ -257,7 +257,7 @@ func (b Bucket) inPlay(version string) bool {
 }
 
 // roll plans one consumer.
-func (p *Plan) roll(s State, c Consumer, target bucket.Bucket) {
+func (p *Plan) roll(c Consumer, target bucket.Bucket) {
 	wait := func(r Reason, detail string) {
 		p.Waits = append(p.Waits, Wait{Subject: c.Name, Version: target.Version, Reason: r, Detail: detail, Until: c.WaitTill})
 	}

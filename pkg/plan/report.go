@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,7 +12,7 @@ type Report struct {
 	Environment string           `json:"environment"`
 	Mode        string           `json:"mode"`
 	At          time.Time        `json:"at"`
-	Converged   bool             `json:"converged"` // nothing to do, nothing to wait for
+	Converged   bool             `json:"converged"` // nothing to do, nothing to wait for, no rotation under way
 	Steps       []Step           `json:"steps"`
 	Waits       []Wait           `json:"waits"`
 	Sources     []SourceReport   `json:"sources"`
@@ -77,7 +78,7 @@ func Describe(s State, p Plan) Report {
 			r.Consumers = append(r.Consumers, describeConsumer(b, c, current.ID))
 		}
 	}
-	r.Converged = p.Empty() && len(p.Waits) == 0
+	r.Converged = p.Empty() && len(p.Waits) == 0 && !slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
 	return r
 }
 

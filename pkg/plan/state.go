@@ -104,9 +104,12 @@ func (h History) Owed() []Version {
 	return owed
 }
 
-// firstLook bounds how far back a secret is searched that rotary has never seen: what an older version holds was
-// replaced before rotary came.
-const firstLook = 8
+// A secret that rotary has never seen is searched firstLook versions back, for those that carry a label or were made
+// within firstDay of the newest: what an older version holds was replaced before rotary came.
+const (
+	firstLook = 8
+	firstDay  = 24 * time.Hour
+)
 
 // Unseen returns the versions that have to be marked as live before anything else happens, oldest first: the
 // current one, and every one with a value that is newer than the version under SEEN, if they carry no LIVE.
@@ -135,12 +138,17 @@ func (h History) newer() []Version {
 	var out []Version
 	for i, v := range h.Versions {
 		after := known && v.ID != seen.ID && h.after(v, seen)
-		first := !known && i >= len(h.Versions)-firstLook
+		first := !known && i >= len(h.Versions)-firstLook && (len(v.Labels) > 0 || h.recent(v))
 		if after || first || v.Has(AWSCurrent) {
 			out = append(out, v)
 		}
 	}
 	return out
+}
+
+// recent says whether v was made within a day of the newest version.
+func (h History) recent(v Version) bool {
+	return h.Versions[len(h.Versions)-1].Created.Sub(v.Created) < firstDay
 }
 
 // after says whether v is newer than the version under SEEN. One of the same instant counts as newer as long as it
@@ -193,4 +201,9 @@ func (h History) SetMalformed(id string) {
 func (v Version) Alive() bool {
 	_, live := v.label(Live)
 	return live || v.Has(AWSCurrent) || v.Has(AWSPending)
+}
+
+// Written says whether rotary has written this bucket: it carries a HELD label.
+func (h History) Written() bool {
+	return slices.ContainsFunc(h.Versions, func(v Version) bool { _, held := v.label(Held); return held })
 }

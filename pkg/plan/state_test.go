@@ -107,7 +107,6 @@ func (s State) web() *Consumer { return &s.Buckets[0].Consumers[0] }
 func lines(p Plan) []string {
 	out := []string{}
 	for _, step := range p.steps() {
-		step.Names = nil
 		if step.Do == "advance" || step.Do == "roll" {
 			step.Detail = ""
 		}

@@ -12,9 +12,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// apply carries a plan out in its order. Marks and Writes stop at the first error; Rolls are independent; a label
-// comes off, and a credential is retired, only where everything before went well. Advances are of different sources,
-// and independent too.
+// apply carries a plan out in its order. Marks and Writes stop at the first error. What follows is independent: each
+// Roll is of another consumer, and the plan drops no label and retires no credential that another step of the same
+// plan touches. So what fails there is gathered, and the rest goes on.
 func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]opened) error {
 	for _, m := range d.Marks {
 		if err := p.mark(ctx, m); err != nil {
@@ -26,16 +26,38 @@ func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]opene
 			return err
 		}
 	}
-	if err := p.rolls(ctx, d.Rolls, consumers); err != nil {
-		return err
+	var all steps
+	for _, r := range d.Rolls {
+		all.try(ctx, func() error { return roll(ctx, r, consumers) })
 	}
 	for _, m := range d.Drops {
-		if err := p.drop(ctx, m, consumers); err != nil {
-			return err
-		}
+		all.try(ctx, func() error { return p.drop(ctx, m, consumers) })
 	}
-	return p.advances(ctx, d.Advances)
+	for _, a := range d.Advances {
+		all.try(ctx, func() error { return p.advance(ctx, a) })
+	}
+	return all.err()
 }
+
+// steps are taken one after the other, whatever becomes of each, until the time is up.
+type steps struct {
+	failed  []error
+	stopped error
+}
+
+func (s *steps) try(ctx context.Context, step func() error) {
+	if s.stopped != nil {
+		return
+	}
+	if s.stopped = inTime(ctx); s.stopped != nil {
+		return
+	}
+	if err := step(); err != nil {
+		s.failed = append(s.failed, err)
+	}
+}
+
+func (s *steps) err() error { return errors.Join(s.stopped, lagging(s.failed)) }
 
 func (p Pass) mark(ctx context.Context, m plan.Mark) error {
 	if err := inTime(ctx); err != nil {
@@ -60,18 +82,11 @@ func (p Pass) write(ctx context.Context, w plan.Write) error {
 	return p.Store.Move(ctx, b.Secret, plan.AWSCurrent, b.Version, w.From)
 }
 
-// rolls starts every roll, whatever becomes of the others.
-func (p Pass) rolls(ctx context.Context, rolls []plan.Roll, consumers map[string]opened) error {
-	var errs []error
-	for _, r := range rolls {
-		if err := inTime(ctx); err != nil {
-			return errors.Join(err, lagging(errs))
-		}
-		if err := consumers[r.Consumer].Roll(ctx, r.Bucket); err != nil {
-			errs = append(errs, fmt.Errorf("roll %s: %w", r.Consumer, err))
-		}
+func roll(ctx context.Context, r plan.Roll, consumers map[string]opened) error {
+	if err := consumers[r.Consumer].Roll(ctx, r.Bucket); err != nil {
+		return fmt.Errorf("roll %s: %w", r.Consumer, err)
 	}
-	return lagging(errs)
+	return nil
 }
 
 // drop takes HELD off a bucket version once no consumer of the bucket can start on it any more.
@@ -81,9 +96,6 @@ func (p Pass) drop(ctx context.Context, m plan.Mark, consumers map[string]opened
 		if c.bucket != m.Bucket {
 			continue
 		}
-		if err := inTime(ctx); err != nil {
-			return err
-		}
 		if err := c.Withdraw(ctx, []string{m.From}); err != nil {
 			return fmt.Errorf("withdraw version %s from %s: %w", plan.Short(m.From), name, err)
 		}
@@ -91,18 +103,12 @@ func (p Pass) drop(ctx context.Context, m plan.Mark, consumers map[string]opened
 	return p.mark(ctx, m)
 }
 
-// advances takes every owed version's next step, whatever becomes of the others.
-func (p Pass) advances(ctx context.Context, advances []plan.Advance) error {
-	var errs []error
-	for _, a := range advances {
-		if err := inTime(ctx); err != nil {
-			return errors.Join(err, lagging(errs))
-		}
-		if err := p.Advancer.Advance(ctx, a); err != nil {
-			errs = append(errs, fmt.Errorf("retire version %s of %s: %w", plan.Short(a.Version), a.Source, err))
-		}
+// advance takes an owed version's next step.
+func (p Pass) advance(ctx context.Context, a plan.Advance) error {
+	if err := p.Advancer.Advance(ctx, a); err != nil {
+		return fmt.Errorf("retire version %s of %s: %w", plan.Short(a.Version), a.Source, err)
 	}
-	return lagging(errs)
+	return nil
 }
 
 // inTime keeps a pass from starting what its deadline could cut off.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -309,4 +310,56 @@ func TestTheNumberOfCallsDoesNotDependOnTheNumberOfKeys(t *testing.T) {
 	if !slices.Contains(few, "PutSecretValue") {
 		t.Error("nothing was written")
 	}
+}
+
+// A consumer that cannot be rolled keeps no source waiting whose values it does not have.
+func TestAFailingRollDoesNotStopTheRetirementOfOtherSources(t *testing.T) {
+	apart := strings.Replace(small, "api: {originals: [db, vendors]}", "api: {originals: [vendors]}", 1)
+	apart = strings.Replace(apart, "{DB_URL: [WORKER_DB], VENDOR_KEY: [WORKER_KEY]}", "{DB_URL: [WORKER_DB]}", 1)
+	b := start(t, apart)
+	b.put("db", `{"DB_URL":"url-1"}`)
+	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
+	b.converge()
+	b.sinks["web"].broken = errors.New("422 from the sink")
+	b.put("db", `{"DB_URL":"url-2"}`)
+	b.put("vendors", `{"VENDOR_KEY":"key-2","VENDOR_ID":"id-1"}`)
+	for range 10 {
+		_, err := b.run()
+		lagging, lags := errors.AsType[*reconcile.Lagging](err)
+		if !lags || len(lagging.Errs) != 1 || !strings.Contains(err.Error(), "roll web: 422 from the sink") {
+			t.Fatalf("the error is %v", err)
+		}
+		b.tick()
+	}
+	if count(b.worked, "retire db") != 1 {
+		t.Errorf("asked for: %q", b.worked)
+	}
+}
+
+// A bucket that somebody made unreadable by hand is written over; one that rotary never wrote is not.
+func TestAMalformedBucketIsWrittenOverWhereItIsRotarys(t *testing.T) {
+	b := settled(t)
+	b.putText(t, "api-dev", "not JSON at all")
+	b.converge()
+	if got := b.values("api-dev", b.current("api-dev")); got["DB_URL"] == "" {
+		t.Errorf("the bucket has the names %v", slices.Sorted(maps.Keys(got)))
+	}
+	fresh := start(t, small)
+	fresh.put("db", `{"DB_URL":"url-1"}`)
+	fresh.putText(t, "api-dev", "not JSON at all")
+	writes := fresh.writes(func() {
+		if _, err := fresh.run(); err == nil || !strings.Contains(err.Error(), "api-dev") || strings.Contains(err.Error(), "not JSON at all") {
+			t.Errorf("the error is %v", err)
+		}
+	})
+	if writes > 0 {
+		t.Errorf("the pass made %d writes", writes)
+	}
+}
+
+// putText puts a text into a secret as anybody with the right to could.
+func (b *bench) putText(t *testing.T, name, text string) {
+	t.Helper()
+	_, err := b.client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &text})
+	must(t, err)
 }

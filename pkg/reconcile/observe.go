@@ -123,16 +123,21 @@ func (l look) buckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket
 	return buckets, nil
 }
 
-// know notes the content of one version of a bucket.
+// know notes the content of one version of a bucket. One that is malformed, though rotary has written the bucket
+// before, was put by hand, and is written over like any other content that should not be there.
 func (l look) know(b plan.Bucket, h plan.History, version string, text secret.Value) error {
 	if version == "" {
 		return nil
 	}
 	content, err := bucket.ParseSource(b.Want.Secret, []byte(secret.Reveal(text)))
-	if err != nil {
+	switch {
+	case err == nil:
+		set(h, version, content)
+	case h.Written():
+		h.SetMalformed(version)
+	default:
 		return err
 	}
-	set(h, version, content)
 	return nil
 }
 

@@ -40,7 +40,7 @@ func TestTheExampleConvergesOverTheGenuineDrivers(t *testing.T) {
 	must(t, err)
 	s, err := stage.Open(t.Context(), stage.Config{Manifest: yaml, Environment: "production", Dir: t.TempDir()})
 	must(t, err)
-	defer s.Close()
+	defer func() { must(t, s.Close()) }()
 	client, at := s.InMemory()
 	cfg := s.Config(s.Env.Account, s.Env.Region)
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))

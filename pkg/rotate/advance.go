@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -83,6 +84,9 @@ func (j Job) shared(ctx context.Context, h plan.History, owed string, dying Valu
 			continue
 		}
 		values, err := j.read(ctx, h, v.ID)
+		if _, put := errors.AsType[*malformed](err); put {
+			continue // what nobody can read belongs to no identity
+		}
 		if err != nil {
 			return false, err
 		}

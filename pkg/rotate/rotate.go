@@ -250,5 +250,14 @@ func (j Job) read(ctx context.Context, h plan.History, version string) (Values, 
 	if !has {
 		return nil, fmt.Errorf("read version %s of %s: it has no value", plan.Short(version), j.Source.Name)
 	}
-	return bucket.ParseSource(j.Source.Name, []byte(secret.Reveal(text)))
+	values, err := bucket.ParseSource(j.Source.Name, []byte(secret.Reveal(text)))
+	if err != nil {
+		return nil, &malformed{fmt.Errorf("version %s: %w", plan.Short(version), err)}
+	}
+	return values, nil
 }
+
+// malformed is the error for a version that was read and is not an object of texts.
+type malformed struct{ error }
+
+func (m *malformed) Unwrap() error { return m.error }

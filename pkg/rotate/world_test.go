@@ -120,7 +120,7 @@ func (s *secrets) take(label string) {
 func (s *secrets) give(label, version string) {
 	for i, v := range s.h.Versions {
 		if v.ID == version {
-			s.h.Versions[i].Labels = append(v.Labels, label)
+			s.h.Versions[i].Labels = append(s.h.Versions[i].Labels, label)
 		}
 	}
 }

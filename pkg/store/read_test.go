@@ -63,8 +63,8 @@ func TestAMissingSecretIsErrMissing(t *testing.T) {
 	_, look := w.store.Look(t.Context(), "nothing")
 	_, lookAll := w.store.LookAll(t.Context(), "nothing")
 	put := w.store.Put(t.Context(), "nothing", id("one"), secret.New("v"))
-	for doing, err := range map[string]error{"describe": look, "describe ": lookAll} {
-		if !errors.Is(err, store.ErrMissing) || !strings.Contains(err.Error(), strings.TrimSpace(doing)+" nothing: it does not exist") {
+	for doing, err := range map[string]error{"Look": look, "LookAll": lookAll} {
+		if !errors.Is(err, store.ErrMissing) || !strings.Contains(err.Error(), "describe nothing: it does not exist") {
 			t.Errorf("%s: %v", doing, err)
 		}
 	}

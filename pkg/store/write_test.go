@@ -31,6 +31,7 @@ func (p partial) BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSe
 // newestFirst lists versions in the other order: AWS promises none.
 type newestFirst struct{ *secretsmanager.Client }
 
+//nolint:revive // the SDK spells it so
 func (n newestFirst) ListSecretVersionIds(ctx context.Context, in *secretsmanager.ListSecretVersionIdsInput, o ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error) {
 	out, err := n.Client.ListSecretVersionIds(ctx, in, o...)
 	if err == nil {

@@ -51,7 +51,7 @@ func newWorld(t *testing.T) *world {
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""),
 		HTTPClient: &http.Client{Transport: sim.Transport{Handler: handler}}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
 	})
-	must(t, second(w.client.CreateCluster(context.Background(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
+	must(t, second(w.client.CreateCluster(t.Context(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
 	return w
 }
 

@@ -148,7 +148,7 @@ func TestANewerUpdateSupersedes(t *testing.T) {
 
 func TestAStopRequestRollsBack(t *testing.T) {
 	w := newWorld(t)
-	ctx := context.Background()
+	ctx := t.Context()
 	w.create(w.register("app:1", "v1"), 1, nil)
 	w.clock.Advance(time.Minute)
 	must(t, w.update(w.register("app:1", "v2")))
@@ -166,7 +166,7 @@ func TestAStopRequestRollsBack(t *testing.T) {
 
 func TestDesiredCountIsHonouredAndDeadTasksAreReplaced(t *testing.T) {
 	w := newWorld(t)
-	ctx := context.Background()
+	ctx := t.Context()
 	w.create(w.register("app:1", "v1"), 0, nil)
 	w.clock.Advance(time.Second)
 	w.want("PRIMARY app:1 COMPLETED 0/0")

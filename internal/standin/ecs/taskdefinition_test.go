@@ -1,7 +1,6 @@
 package ecs_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,7 +14,7 @@ import (
 
 func TestNothingOfATaskDefinitionIsLost(t *testing.T) {
 	w := newWorld(t)
-	ctx := context.Background()
+	ctx := t.Context()
 	sent := types.ContainerDefinition{
 		Name: aws.String("app"), Image: aws.String("app:1"), Essential: aws.Bool(true), Cpu: 128, StopTimeout: aws.Int32(30),
 		Environment:      []types.KeyValuePair{{Name: aws.String("MODE"), Value: aws.String("a&b<c>")}},
@@ -49,7 +48,7 @@ func TestNothingOfATaskDefinitionIsLost(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
-	ctx := context.Background()
+	ctx := t.Context()
 	container := func(change func(*types.ContainerDefinition)) *sdk.RegisterTaskDefinitionInput {
 		c := types.ContainerDefinition{Name: aws.String("app"), Image: aws.String("app:1")}
 		change(&c)
@@ -79,7 +78,7 @@ func TestRefusals(t *testing.T) {
 
 func TestAnInactiveRevisionIsNotDeployed(t *testing.T) {
 	w := newWorld(t)
-	ctx := context.Background()
+	ctx := t.Context()
 	one, two := w.register("app:1", "v1"), w.register("app:1", "v2")
 	w.create(two, 1, nil)
 	must(t, second(w.client.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(one)})))
@@ -107,7 +106,7 @@ func TestListsComeInPages(t *testing.T) {
 	in := &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("app"), Sort: types.SortOrderDesc, MaxResults: aws.Int32(2)}
 	var got []string
 	for p := sdk.NewListTaskDefinitionsPaginator(w.client, in); p.HasMorePages(); {
-		out, err := p.NextPage(context.Background())
+		out, err := p.NextPage(t.Context())
 		must(t, err)
 		for _, a := range out.TaskDefinitionArns {
 			got = append(got, short(a))
@@ -121,7 +120,7 @@ func TestListsComeInPages(t *testing.T) {
 
 func TestTagsAndMissingThings(t *testing.T) {
 	w := newWorld(t)
-	ctx := context.Background()
+	ctx := t.Context()
 	w.create(w.register("app:1", "v1"), 1, nil)
 	must(t, second(w.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: aws.String(arn), Tags: []types.Tag{{Key: aws.String("rotary"), Value: aws.String("dev")}}})))
 	out, err := w.client.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: aws.String("main"), Services: []string{"api", "nobody"}, Include: []types.ServiceField{types.ServiceFieldTags}})

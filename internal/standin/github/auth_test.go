@@ -1,7 +1,6 @@
 package github_test
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
@@ -151,7 +150,7 @@ func TestJournalAndTheUnknown(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("journal: %s", diff)
 	}
-	req, err := w.client.NewRequest(context.Background(), "PUT", "repos/example/app/actions/secrets/A", map[string]any{"visibility": "all"})
+	req, err := w.client.NewRequest(t.Context(), "PUT", "repos/example/app/actions/secrets/A", map[string]any{"visibility": "all"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -299,7 +299,7 @@ func TestCloseEndsWhatRuns(t *testing.T) {
 	register(t, h, Function{})
 	done := make(chan Result)
 	go func() {
-		r, _ := h.Invoke(context.Background(), "fn", []byte(`{"Do":"sleep","Text":"said at length, so that the log gets some of it at once"}`))
+		r, _ := h.Invoke(t.Context(), "fn", []byte(`{"Do":"sleep","Text":"said at length, so that the log gets some of it at once"}`))
 		done <- r
 	}()
 	<-log

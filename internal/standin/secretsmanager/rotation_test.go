@@ -233,7 +233,7 @@ func TestRotateLater(t *testing.T) {
 	}{{"test works", "TestRotationSucceeded", nil}, {"test fails", "TestRotationFailed", errStep}} {
 		t.Run(c.name, func(t *testing.T) {
 			w := rotating(t)
-			w.step = func(step, token string) error {
+			w.step = func(_, token string) error {
 				if value, err := w.get("s", token, pending); err != nil || value != "one" {
 					t.Error("the version under test does not hold the current value")
 				}

@@ -24,6 +24,7 @@ const stopTimeout = 2 * time.Minute
 //	it is not rolled by ECS (CodeDeploy, external) | Unknown, Foreign
 //	the bucket unpinned, pinned in several versions | Unknown: Roll cures it
 //	  or mentioned elsewhere in the task definition | Unknown: a person must cure it
+//	nothing unfinished, and no task that proves it | Unknown, RollingTo: there is nothing to roll
 //	a rollout onto a revision rotary registered    | RollingTo, InPlay with every rollback target
 //	a rollout onto another, not a rollback         | Foreign, InPlay likewise
 //	the newest attempt failed, or goes back        | Failed: what was tried
@@ -47,6 +48,8 @@ func (l look) seen(name string) plan.Seen {
 		}
 	case s.Unknown == "":
 		s.Running = primary.version()
+	default: // it is on its revision, and no task proves it
+		s.RollingTo, s.Waiting = primary.version(), s.Unknown
 	}
 	return s
 }

@@ -282,6 +282,9 @@ func TestALookThatDoesNotProveEnough(t *testing.T) {
 			}
 			w.roll(v3)
 			w.clock.Advance(10 * time.Minute)
+			if s := w.status(); c.desired == 0 && (s.RollingTo != v3 || s.Waiting != c.want) {
+				t.Errorf("rolling to %q, waiting for %q: the next pass would roll again", s.RollingTo, s.Waiting)
+			}
 			if s := w.status(); c.desired > 0 && s.Running != v3 || !slices.Equal(s.InPlay, []string{v3}) {
 				t.Errorf("after a roll: running %q, in play %v", s.Running, s.InPlay)
 			}

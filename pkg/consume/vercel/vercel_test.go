@@ -229,7 +229,7 @@ func TestCallsDoNotGrowWithTheKeys(t *testing.T) {
 }
 
 func TestTypesAndPreviewExclusion(t *testing.T) {
-	exclude := func(v *manifest.Vercel, e *manifest.Environment) { v.ExcludeFromPreview = []string{"URL"} }
+	exclude := func(v *manifest.Vercel, _ *manifest.Environment) { v.ExcludeFromPreview = []string{"URL"} }
 	dev := func(v *manifest.Vercel, e *manifest.Environment) {
 		v.ExcludeFromPreview, *e = []string{"URL"}, manifest.Environment{Name: "dev"}
 	}

@@ -105,7 +105,7 @@ func next(t *testing.T, r *random.Rotator, owed, current values) values {
 func TestARotationStartsOnlyFromOneValueInBothKeys(t *testing.T) {
 	for _, current := range []values{pair("one", "two"), {"K": secret.New("one")}, {"ALSO": secret.New("one")}} {
 		_, err := symmetric().Create(t.Context(), current)
-		refusal, refuses := err.(interface{ Refusal() string }) //nolint:errorlint // the rotator's own error, not wrapped
+		refusal, refuses := err.(interface{ Refusal() string })
 		if !refuses || !strings.Contains(refusal.Refusal(), "K and ALSO differ") || strings.Contains(err.Error(), "one") {
 			t.Errorf("error is %v", err)
 		}
