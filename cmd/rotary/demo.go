@@ -63,7 +63,8 @@ type timeline struct {
 	clock  func() time.Time
 	rest   []byte // a log line that is not complete yet
 	passes int
-	quiet  bool // before the play: nothing is told
+	found  string // what the last pass did and waited for, in words
+	quiet  bool   // before the play: nothing is told
 	stamp  string
 }
 

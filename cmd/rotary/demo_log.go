@@ -43,6 +43,7 @@ type entry struct {
 	Version string   `json:"version"`
 	Names   []string `json:"names"`
 	Detail  string   `json:"detail"`
+	Reason  string   `json:"reason"`
 	Source  string   `json:"source"`
 	Step    string   `json:"step"`
 	OK      bool     `json:"ok"`
@@ -67,9 +68,13 @@ func (t *timeline) Write(b []byte) (int, error) {
 
 // tell turns a log entry into a line of the timeline.
 func (t *timeline) tell(e entry) {
+	if e.Msg == "step" || e.Msg == "wait" {
+		t.found += e.Do + e.Subject + e.Version + e.Reason + e.Detail + "\n"
+	}
 	switch {
 	case e.Msg == "pass":
 		t.passes++
+		t.found = ""
 	case e.Level == "ERROR":
 		t.say("propagate", e.Msg+": "+e.Error)
 	case e.Msg == "asked" && e.Step == "advance":

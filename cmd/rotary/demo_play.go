@@ -156,14 +156,15 @@ func (p *play) rotate(source string) error {
 	return nil
 }
 
-// until advances the world until done, and looks, through the deployed Lambda, after every pass.
+// until advances the world until done, and looks, through the deployed Lambda, after every pass that found something
+// else than the one before.
 func (p *play) until(what string, limit time.Duration, done func() bool) error {
-	passes := p.tl.passes
+	passes, found := p.tl.passes, "nothing yet"
 	reached := p.s.Until(limit, func() bool {
-		if p.ctx.Err() != nil || p.tl.passes == passes {
+		if p.ctx.Err() != nil || p.tl.passes == passes || p.tl.found == found {
 			return p.ctx.Err() != nil
 		}
-		passes = p.tl.passes
+		passes, found = p.tl.passes, p.tl.found
 		return p.look() && done()
 	})
 	if err := p.ctx.Err(); err != nil {
