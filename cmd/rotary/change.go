@@ -72,7 +72,7 @@ func (c change) merge(given map[string]secret.Value) (map[string]secret.Value, e
 //	{K: a, ALSO: b}         | another K                  | refused: a change is not finished
 //	any                     | another ALSO               | refused: rotary moves it
 func (c change) symmetric(after, given map[string]secret.Value) (map[string]secret.Value, error) {
-	key, also := c.sent(), c.source.Rotate.Also
+	key, also := c.source.Rotate.Key, c.source.Rotate.Also
 	k, alsoGiven := after[key], given[also]
 	_, direct := given[also]
 	switch {
@@ -94,19 +94,6 @@ func (c change) symmetric(after, given map[string]secret.Value) (map[string]secr
 	}
 	after[key], after[also] = c.before[key], k
 	return after, nil
-}
-
-// sent is the key of a symmetric secret that is sent; its other one is only accepted.
-func (c change) sent() string {
-	if c.source.Rotate.Key != "" {
-		return c.source.Rotate.Key
-	}
-	for _, key := range c.source.Keys {
-		if key != c.source.Rotate.Also {
-			return key
-		}
-	}
-	return ""
 }
 
 func (c change) empty() bool {

@@ -17,8 +17,8 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 			continue
 		}
 		if also := names(env, c, s.Rotate.Also); len(also) > 0 {
-			accepted := append(names(env, c, sent(s)), also...)
-			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, sent(s)), Env: accepted})
+			accepted := append(names(env, c, s.Rotate.Key), also...)
+			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Rotate.Key), Env: accepted})
 		}
 	}
 	return app
@@ -69,22 +69,9 @@ func symmetric(file *manifest.File) ([]string, error) {
 		}
 		for _, s := range env.Sources {
 			if s.Rotate.Also != "" {
-				targets = append(targets, Target(env, sent(s)))
+				targets = append(targets, Target(env, s.Rotate.Key))
 			}
 		}
 	}
 	return targets, nil
-}
-
-// sent is the key of a symmetric secret that is sent.
-func sent(s manifest.Source) string {
-	if s.Rotate.Key != "" {
-		return s.Rotate.Key
-	}
-	for _, key := range s.Keys {
-		if key != s.Rotate.Also {
-			return key
-		}
-	}
-	return ""
 }

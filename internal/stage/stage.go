@@ -164,7 +164,7 @@ func (s *Stage) seed(source manifest.Source) map[string]string {
 		values[key] = s.first(key)
 	}
 	if also := source.Rotate.Also; also != "" {
-		values[also] = values[sent(source)]
+		values[also] = values[source.Rotate.Key]
 	}
 	return values
 }

@@ -137,8 +137,8 @@ func (c checker) checkRandom(path string, source Source) {
 			c.add(path+"."+field, path+"."+field+" is not one of the source's keys", "list it under keys, or correct it")
 		}
 	}
-	if rotate.Key == "" && source.onlyKeyBut(rotate.Also) == "" {
-		c.add(path, "rotator random does not know which of the source's keys to write", "name it with key")
+	if fresh := source.fresh(); len(fresh) == 0 || rotate.Also != "" && len(fresh) > 1 {
+		c.add(path, "rotator random does not know which of the source's keys to write beside also", "name it with key")
 	}
 	if rotate.Key != "" && rotate.Key == rotate.Also {
 		c.add(path+".also", path+" writes and accepts one and the same key", "verifiers need a second key for also")

@@ -69,7 +69,10 @@ func (s Source) resolved(name, env string) Source {
 	s.Secret = cmp.Or(s.Secret, "source/"+env+"/"+name)
 	s.Rotate.With = cmp.Or(s.Rotate.With, Manual)
 	if s.Rotate.With == Random {
-		s.Rotate.Key, s.Rotate.Bytes = cmp.Or(s.Rotate.Key, s.onlyKeyBut(s.Rotate.Also)), cmp.Or(s.Rotate.Bytes, defaultBytes)
+		s.Rotate.Bytes = cmp.Or(s.Rotate.Bytes, defaultBytes)
+		if fresh := s.fresh(); len(fresh) == 1 {
+			s.Rotate.Key = fresh[0]
+		}
 	}
 	s.Keys, s.In = sorted(s.Keys), sorted(s.In)
 	return s
@@ -95,13 +98,12 @@ func (c Consumer) resolved(name string) Consumer {
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
 
-// onlyKeyBut returns the only key of s that is not also, or "" where there is none or more than one.
-func (s Source) onlyKeyBut(also string) string {
-	others := slices.DeleteFunc(slices.Clone(s.Keys), func(key string) bool { return key == also })
-	if len(others) == 1 {
-		return others[0]
+// fresh returns the keys that rotator random gives a new value of their own: Key, or else every key but Also.
+func (s Source) fresh() []string {
+	if s.Rotate.Key != "" {
+		return []string{s.Rotate.Key}
 	}
-	return ""
+	return slices.DeleteFunc(slices.Clone(s.Keys), func(key string) bool { return key == s.Rotate.Also })
 }
 
 // Writes returns the keys of s that its rotator puts new values into, sorted. A person may put any key of a source,
@@ -110,7 +112,7 @@ func (s Source) Writes() []string {
 	var keys []string
 	switch s.Rotate.With {
 	case Random:
-		keys = []string{cmp.Or(s.Rotate.Key, s.onlyKeyBut(s.Rotate.Also)), s.Rotate.Also}
+		keys = append(s.fresh(), s.Rotate.Also)
 	case Postgres, MySQL:
 		keys = []string{s.Rotate.URL}
 	case AWSAccessKey:

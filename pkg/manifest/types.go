@@ -75,7 +75,7 @@ type Rotate struct {
 	With  string   `yaml:"with" json:"with"`
 	Every Duration `yaml:"every,omitempty" json:"every,omitempty"` // schedule; a reminder where with is manual
 	Also  string   `yaml:"also,omitempty" json:"also,omitempty"`   // random: the second key that verifiers accept
-	Key   string   `yaml:"key,omitempty" json:"key,omitempty"`     // random: the key that is written; default: the only key that is not also
+	Key   string   `yaml:"key,omitempty" json:"key,omitempty"`     // random: the key that is written; default: every key but also
 	Bytes int      `yaml:"bytes,omitempty" json:"bytes,omitempty"` // random: entropy, default 32
 	URL   string   `yaml:"url,omitempty" json:"url,omitempty"`     // postgres, mysql: the key that holds the connection URL
 	Admin string   `yaml:"admin,omitempty" json:"admin,omitempty"` // postgres, mysql: the source that holds the administrator's URL
