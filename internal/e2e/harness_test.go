@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,9 @@ func TestMain(m *testing.M) {
 	_ = flag.Set("test.parallel", "8") // scenarios wait for processes and for clients that back off
 	dir, err := os.MkdirTemp("", "rotary-lambdas")
 	if err == nil {
+		err = depend("../../lambdas", "../../pkg")
+	}
+	if err == nil {
 		err = build(dir, "propagate", "rotate")
 	}
 	if err != nil {
@@ -40,6 +44,17 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// depend walks the sources of the bootstraps. The go command keeps a passed test's result until a folder that the
+// test has read changes; it does not know by itself that these are tested here.
+func depend(folders ...string) error {
+	for _, folder := range folders {
+		if err := filepath.WalkDir(folder, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
+			return fmt.Errorf("walk the sources of the bootstraps: %w", err)
+		}
+	}
+	return nil
 }
 
 func build(dir string, names ...string) error {
