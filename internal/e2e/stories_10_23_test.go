@@ -270,6 +270,8 @@ func TestStory23ABadTokenIsNotTriedAgainAndAgain(t *testing.T) {
 	s.GitHub.RevokeToken(s.Values["platform"]["GH_TOKEN"])
 	s.Vercel.RevokeToken(s.Values["platform"]["VERCEL_TOKEN"])
 	value := s.put("vendor", "VENDOR_KEY")
+	first, _ := s.current("session")
+	s.rotate("session")
 	count := func(service string) int { return len(s.calls(func(c sim.Call) bool { return c.Service == service })) }
 	gitHub, vercel, passes := count("github"), count("vercel"), s.passes()
 	s.Advance(2 * time.Hour)
@@ -283,6 +285,9 @@ func TestStory23ABadTokenIsNotTriedAgainAndAgain(t *testing.T) {
 	}
 	if !unread("ci") || !unread("dashboard") || byHand("vendor", 1)(r) || !s.runs("api", "VENDOR_KEY", value) {
 		t.Errorf("the others should follow, the two be shown as unreadable, and the old value be kept:\n%s", tell(r))
+	}
+	if v, _ := s.labels(s.source("session").Secret).Version(first); !v.Alive() {
+		t.Error("a value was retired while two consumers could not be seen")
 	}
 	fresh := map[string]string{"GH_TOKEN": stage.Canary("GH_TOKEN"), "VERCEL_TOKEN": stage.Canary("VERCEL_TOKEN")}
 	s.GitHub.AddToken(fresh["GH_TOKEN"], "example/app")
