@@ -3,6 +3,7 @@ package consume
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -51,7 +52,7 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 }
 
 func (at Endpoints) github(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := []github.Option{github.Previous(o.Content), github.Clock(func() time.Time { return o.Now }, at.pause)}
+	options := []github.Option{github.Previous(o.Content), github.Clock(func() time.Time { return o.Now }, at.unhurried)}
 	if at.GitHub != "" {
 		options = append(options, github.URL(at.GitHub))
 	}
@@ -66,7 +67,7 @@ func (at Endpoints) github(c manifest.Consumer, o reconcile.Opening) (reconcile.
 }
 
 func (at Endpoints) vercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	var options []vercel.Option
+	options := []vercel.Option{vercel.WithSleep(pause)}
 	if at.Vercel != "" {
 		options = append(options, vercel.WithBaseURL(at.Vercel))
 	}
@@ -79,10 +80,20 @@ func (at Endpoints) vercel(c manifest.Consumer, o reconcile.Opening) (reconcile.
 	return vercel.New(c, *o.Environment, o.Key(c.Vercel.Token), options...)
 }
 
-// pause waits between two writes to a sink that counts them.
-func (at Endpoints) pause(ctx context.Context, d time.Duration) error {
+// unhurried waits between two calls of a sink that counts them.
+func (at Endpoints) unhurried(ctx context.Context, d time.Duration) error {
 	if at.NoPause {
 		return ctx.Err()
+	}
+	return pause(ctx, d)
+}
+
+// pause waits for d, and up to a tenth longer: those who were refused together do not come back together. It does not
+// begin to wait for what ctx leaves no time for: the pass has other things to finish.
+func pause(ctx context.Context, d time.Duration) error {
+	d += rand.N(d/10 + 1) //nolint:gosec // nobody gains by guessing it
+	if end, bounded := ctx.Deadline(); bounded && time.Until(end) < d {
+		return context.DeadlineExceeded
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -22,6 +22,9 @@ const (
 	Completed  = "completed"
 )
 
+// maxResults is how many runs a search lists; it counts them all. Source: the same page.
+const maxResults = 1000
+
 type run struct {
 	id               int64
 	status           string
@@ -95,16 +98,19 @@ func (s *Server) listRuns(q *request) answer {
 			found[strconv.FormatInt(r.id, 10)] = r
 		}
 	}
-	return q.page("workflow_runs", newestFirst(found), 30, 100, func(id string) any { return found[id].describe() })
+	a := q.page("workflow_runs", newestFirst(found, maxResults), 30, 100, func(id string) any { return found[id].describe() })
+	a.body.(map[string]any)["total_count"] = len(found)
+	return a
 }
 
-func newestFirst(runs map[string]*run) []string {
+// newestFirst returns the ids of the newest runs, most at most.
+func newestFirst(runs map[string]*run, most int) []string {
 	ids := make([]string, 0, len(runs))
 	for id := range runs {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(runs[b].id, runs[a].id) })
-	return ids
+	return ids[:min(len(ids), most)]
 }
 
 func (r *run) describe() map[string]any {

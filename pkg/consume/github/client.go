@@ -2,8 +2,11 @@ package github
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,6 +22,7 @@ const (
 	attempts    = 4
 	callTimeout = 30 * time.Second
 	longestWait = 2 * time.Minute // a longer one is left to the next pass
+	largest     = 16 << 20        // bytes of an answer
 	// spacing comes before each write. Source:
 	// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#pause-between-mutative-requests
 	spacing = time.Second
@@ -34,12 +38,26 @@ type client struct {
 func newClient(o options) (client, error) {
 	base := strings.TrimSuffix(o.url, "/") + "/"
 	// No redirect is followed: a renamed repository is no longer the manifest's, and a token must not go elsewhere.
-	direct := &http.Client{Transport: o.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	direct := &http.Client{Transport: bounded{o.transport}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	api, err := gh.NewClient(gh.WithHTTPClient(direct), gh.WithURLs(&base, nil), gh.WithUserAgent("rotary"), gh.WithDisableRateLimitCheck())
 	if err != nil {
 		return client{}, errors.New("the API's URL is not a URL")
 	}
 	return client{api: api, pause: o.pause}, nil
+}
+
+// bounded reads no more of an answer than any answer of GitHub's can have.
+type bounded struct{ http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, largest), resp.Body}
+	}
+	return resp, err
 }
 
 type request struct {
@@ -141,10 +159,21 @@ func describe(ctx context.Context, q request, resp *gh.Response, err error) erro
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: no answer within %v", q.doing, callTimeout)
 	case errors.As(err, &broken):
-		return fmt.Errorf("%s: %w", q.doing, broken.Err)
+		return fmt.Errorf("%s: %w", q.doing, connection(broken.Err))
 	default:
 		return fmt.Errorf("%s: the answer could not be read", q.doing)
 	}
+}
+
+// connection keeps what says why nothing could be reached. Other errors of net/http quote what a server sent.
+func connection(err error) error {
+	if failed, ok := errors.AsType[*net.OpError](err); ok {
+		return failed
+	}
+	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return untrusted
+	}
+	return errors.New("the connection broke, or the answer was not HTTP")
 }
 
 // hint says in words what a refusal means.
@@ -175,19 +204,4 @@ func (s *Scope) write(ctx context.Context, q request) error {
 	}
 	_, err := s.client.call(ctx, q)
 	return err
-}
-
-// sleep waits for d. It does not begin to wait for what ctx leaves no time for.
-func sleep(ctx context.Context, d time.Duration) error {
-	if end, bounded := ctx.Deadline(); bounded && time.Until(end) < d {
-		return context.DeadlineExceeded
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -7,6 +7,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -164,4 +167,54 @@ func TestManifestsThatNameNoRepository(t *testing.T) {
 	if _, err := github.New(newWorld(t).consumer, "dev", secret.New(" "), ""); err == nil {
 		t.Error("an empty token is accepted")
 	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestAnAnswerIsReadToALimitAndNeverQuoted(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		transport roundTrip
+		says      string
+	}{
+		"not HTTP": {func(r *http.Request) (*http.Response, error) {
+			return nil, errors.New("malformed HTTP response \"" + r.Header.Get("Authorization") + " canary\"")
+		}, "was not HTTP"},
+		"no server": {func(*http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+		}, "connection refused"},
+		"without end": {func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(io.MultiReader(
+				strings.NewReader(`{"canary":"`), io.LimitReader(forever{}, 1<<30)))}, nil
+		}, "could not be read"},
+		"moved": {func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host != "github.standin" {
+				t.Error("a redirect was followed")
+			}
+			return &http.Response{StatusCode: 301, Header: http.Header{"Location": {"https://canary.example.com/"}}, Request: r, Body: http.NoBody}, nil
+		}, "renamed or moved"},
+	} {
+		s, err := github.New(w.consumer, w.environment, secret.New(w.token), "",
+			github.URL("https://github.standin"), github.Transport(c.transport), github.Clock(w.clock.Now, w.wait))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = s.Status(t.Context()); err == nil {
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		w.says(err, "list secrets", c.says)
+	}
+}
+
+// forever is an answer that does not end.
+type forever struct{}
+
+func (forever) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
 }

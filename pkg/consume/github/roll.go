@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	gh "github.com/google/go-github/v92/github"
 	"golang.org/x/crypto/nacl/box"
@@ -90,6 +91,8 @@ func (s *Scope) carryOut(ctx context.Context, old *receipt, w work, values map[s
 }
 
 // record reads when the pushed secrets were updated and writes it into the receipt; complete work makes it the proof.
+// pushed are in the order in which they were written. A secret that somebody else wrote meanwhile ends the Roll: the
+// receipt stays the intent, and the next Roll writes it again.
 func (s *Scope) record(ctx context.Context, w work, pushed []string) error {
 	listed, now, err := s.list(ctx)
 	if err != nil {
@@ -101,10 +104,24 @@ func (s *Scope) record(ctx context.Context, w work, pushed []string) error {
 		}
 		w.receipt.Names[name] = listed[name]
 	}
+	if name := overtaken(pushed, listed); name != "" {
+		return fmt.Errorf("list secrets: somebody wrote %s at the same time: it is written again", name)
+	}
 	if w.complete {
 		w.receipt.finish(w.remove, now)
 	}
 	return s.writeReceipt(ctx, w.receipt, true)
+}
+
+// overtaken returns a secret that was updated after the one that was written next: not by rotary, whose times never
+// go back from one write to the next.
+func overtaken(pushed []string, listed map[string]time.Time) string {
+	for i := range len(pushed) - 1 {
+		if listed[pushed[i]].After(listed[pushed[i+1]]) {
+			return pushed[i]
+		}
+	}
+	return ""
 }
 
 func (s *Scope) pushAll(ctx context.Context, names []string, values map[string]secret.Value) error {

@@ -159,3 +159,27 @@ var _ interface {
 	Roll(context.Context, bucket.Bucket) error
 	Withdraw(context.Context, []string) error
 } = (*github.Scope)(nil)
+
+// A person writes a secret between rotary's write of it and the look that proves it.
+func TestASecretThatSomebodyWritesMeanwhileIsNotProven(t *testing.T) {
+	w := newWorld(t)
+	w.tap.OnCall(func(c sim.Call) sim.Fault {
+		if strings.HasPrefix(c.Operation, "PUT") && strings.HasSuffix(c.Resource, "/C") {
+			w.server.SetSecretByHand(repo, "prod/eu", "A", "canary-by-hand")
+		}
+		return sim.Fault{}
+	})
+	b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1"})
+	err := w.scope().Roll(t.Context(), b)
+	if err == nil {
+		t.Fatal("a value put by hand counts as rotary's")
+	}
+	w.says(err, "somebody wrote A")
+	if seen := w.status(); seen.Running != "" || seen.Settled {
+		t.Errorf("between: %+v", seen)
+	}
+	w.tap.OnCall(nil)
+	w.roll(b)
+	w.holds(w.versions["v1"])
+	w.converged(b)
+}

@@ -57,8 +57,9 @@ func URL(base string) Option { return func(o *options) { o.url = base } }
 // Transport sets what carries the requests.
 func Transport(t http.RoundTripper) Option { return func(o *options) { o.transport = t } }
 
-// Clock replaces the wall clock and the waiting between writes and before retries. pause returns early, with
-// ctx's error, when ctx ends.
+// Clock replaces the wall clock, and says how to wait between writes and before retries: without it nobody waits,
+// which only servers without github.com's limits put up with. pause returns early, with an error, when ctx ends or
+// leaves no time.
 func Clock(now func() time.Time, pause func(ctx context.Context, d time.Duration) error) Option {
 	return func(o *options) { o.now, o.pause = now, pause }
 }
@@ -69,13 +70,15 @@ func Previous(read func(ctx context.Context, version string) (map[string]secret.
 	return func(o *options) { o.previous = read }
 }
 
+func hasten(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
 var goodRepository = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
 
 // New returns the scope that consumer c of a rotary environment stands for. It makes no call. token is a personal
 // access token; where appID is not empty, it is the private key of that GitHub App, in PEM. A token needs the
 // repository permissions Secrets and Variables (Environments for an environment's scope) to write, Actions to read.
 func New(c manifest.Consumer, environment string, token secret.Value, appID string, opts ...Option) (*Scope, error) {
-	o := options{url: "https://api.github.com/", transport: http.DefaultTransport, now: time.Now, pause: sleep}
+	o := options{url: "https://api.github.com/", transport: http.DefaultTransport, now: time.Now, pause: hasten}
 	for _, opt := range opts {
 		opt(&o)
 	}

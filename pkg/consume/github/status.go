@@ -132,12 +132,13 @@ func later(a, b time.Time) time.Time {
 // https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
 var unfinished = []string{"requested", "pending", "waiting", "queued", "in_progress", "queued", "waiting"}
 
-// oldestRun returns when the oldest unfinished run was created, among those created up to end.
+// oldestRun returns when the oldest unfinished run was created, among those created up to end. Where a list is not
+// whole, that could be any time: the zero one.
 func (s *Scope) oldestRun(ctx context.Context, end time.Time) (oldest time.Time, found bool, err error) {
 	for _, status := range unfinished {
-		created, err := s.listRuns(ctx, status, end)
-		if err != nil {
-			return time.Time{}, false, err
+		created, whole, err := s.listRuns(ctx, status, end)
+		if err != nil || !whole {
+			return time.Time{}, !whole, err
 		}
 		for _, t := range created {
 			if !found || t.Before(oldest) {
@@ -148,18 +149,23 @@ func (s *Scope) oldestRun(ctx context.Context, end time.Time) (oldest time.Time,
 	return oldest, found, nil
 }
 
-func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (created []time.Time, err error) {
+// listRuns returns when each run of a status was created. The list is whole if every page counts the same number and
+// that many were listed: runs that end move others to an earlier page, and GitHub lists 1,000 runs of a search and no
+// more (https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository).
+func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (created []time.Time, whole bool, err error) {
+	var counts []int
 	for page := 1; page != 0; {
 		var out gh.WorkflowRuns
 		query := url.Values{"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)}}
 		resp, err := s.client.call(ctx, request{doing: "list workflow runs that are " + strings.ReplaceAll(status, "_", " "), method: http.MethodGet, path: s.runs + "?" + query.Encode(), out: &out})
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		for _, run := range out.WorkflowRuns {
 			created = append(created, run.GetCreatedAt().Time)
 		}
+		counts = append(counts, out.GetTotalCount())
 		page = resp.NextPage
 	}
-	return created, nil
+	return created, len(slices.Compact(counts)) == 1 && counts[0] == len(created), nil
 }

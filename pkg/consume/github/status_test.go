@@ -175,3 +175,42 @@ func TestARunKeepsOnlyWhatItMayHaveRead(t *testing.T) {
 		t.Errorf("in play: %s", diff)
 	}
 }
+
+// Runs that end while they are listed move others to a page that was read already.
+func TestARunThatEndsBetweenTwoPagesHidesNoOlderOne(t *testing.T) {
+	w := newWorld(t)
+	w.roll(w.version("v1", map[string]string{"A": "canary-1"}))
+	w.clock.Advance(time.Hour)
+	w.server.StartRun(repo, stand.InProgress) // has v1
+	w.roll(w.version("v2", map[string]string{"A": "canary-2"}))
+	var newest int64
+	for range 100 {
+		newest = w.server.StartRun(repo, stand.InProgress) // within the skew of the push
+	}
+	pages := 0
+	w.tap.OnCall(func(c sim.Call) sim.Fault {
+		if strings.HasSuffix(c.Operation, "/runs") {
+			if pages++; pages == 6 { // the second page of those in progress
+				w.server.FinishRun(repo, newest)
+			}
+		}
+		return sim.Fault{}
+	})
+	if seen := w.status(); seen.Settled || !cmp.Equal(seen.InPlay, []string{"v1", "v2"}) {
+		t.Errorf("with the oldest run on a page that moved: %+v", seen)
+	}
+}
+
+func TestMoreRunsThanGitHubListsHoldEverything(t *testing.T) {
+	w := newWorld(t)
+	w.roll(w.version("v1", map[string]string{"A": "canary-1"}))
+	w.clock.Advance(time.Hour)
+	w.server.StartRun(repo, stand.Queued) // has v1
+	w.roll(w.version("v2", map[string]string{"A": "canary-2"}))
+	for range 1000 {
+		w.server.StartRun(repo, stand.Queued)
+	}
+	if seen := w.status(); seen.Settled || !cmp.Equal(seen.InPlay, []string{"v1", "v2"}) {
+		t.Errorf("with the oldest of 1,001 runs: %+v", seen)
+	}
+}
