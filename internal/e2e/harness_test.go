@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,9 +33,6 @@ func TestMain(m *testing.M) {
 	_ = flag.Set("test.parallel", "8") // scenarios wait for processes and for clients that back off
 	dir, err := os.MkdirTemp("", "rotary-lambdas")
 	if err == nil {
-		err = depend("../../lambdas", "../../pkg")
-	}
-	if err == nil {
 		err = build(dir, "propagate", "rotate")
 	}
 	if err != nil {
@@ -46,16 +45,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// depend walks the sources of the bootstraps. The go command keeps a passed test's result until a folder that the
-// test has read changes; it does not know by itself that these are tested here.
-func depend(folders ...string) error {
-	for _, folder := range folders {
-		if err := filepath.WalkDir(folder, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
-			return fmt.Errorf("walk the sources of the bootstraps: %w", err)
-		}
-	}
-	return nil
-}
+// depend walks the sources of the bootstraps, once, while a test runs. The go command keeps a passed test's result
+// until a folder that the test has read changes; it does not know by itself that these are tested here.
+var depend = sync.OnceValue(func() error {
+	walk := func(_ string, _ fs.DirEntry, err error) error { return err }
+	return errors.Join(filepath.WalkDir("../../lambdas", walk), filepath.WalkDir("../../pkg", walk))
+})
 
 func build(dir string, names ...string) error {
 	for _, name := range names {
@@ -92,6 +87,9 @@ func open(t *testing.T, manifest string, options ...func(*stage.Config)) *scene 
 // opened sets production up and returns before its first pass.
 func opened(t *testing.T, manifest string, options ...func(*stage.Config)) *scene {
 	t.Helper()
+	if err := depend(); err != nil {
+		t.Fatal(err)
+	}
 	c := stage.Config{Manifest: []byte(manifest), Environment: "production", Lambdas: lambdas, Dir: t.TempDir()}
 	for _, option := range options {
 		option(&c)
