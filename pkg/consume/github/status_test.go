@@ -179,14 +179,7 @@ func TestARunKeepsOnlyWhatItMayHaveRead(t *testing.T) {
 // Runs that end while they are listed move others to a page that was read already.
 func TestARunThatEndsBetweenTwoPagesHidesNoOlderOne(t *testing.T) {
 	w := newWorld(t)
-	w.roll(w.version("v1", map[string]string{"A": "canary-1"}))
-	w.clock.Advance(time.Hour)
-	w.server.StartRun(repo, stand.InProgress) // has v1
-	w.roll(w.version("v2", map[string]string{"A": "canary-2"}))
-	var newest int64
-	for range 100 {
-		newest = w.server.StartRun(repo, stand.InProgress) // within the skew of the push
-	}
+	newest := w.twoVersionsOn(100)
 	pages := 0
 	w.tap.OnCall(func(c sim.Call) sim.Fault {
 		if strings.HasSuffix(c.Operation, "/runs") {
@@ -196,21 +189,28 @@ func TestARunThatEndsBetweenTwoPagesHidesNoOlderOne(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	if seen := w.status(); seen.Settled || !cmp.Equal(seen.InPlay, []string{"v1", "v2"}) {
-		t.Errorf("with the oldest run on a page that moved: %+v", seen)
+	if diff := cmp.Diff([]string{"v1", "v2", "v3"}, w.status().InPlay); diff != "" || pages < 6 {
+		t.Errorf("after %d pages, in play: %s", pages, diff)
 	}
 }
 
 func TestMoreRunsThanGitHubListsHoldEverything(t *testing.T) {
 	w := newWorld(t)
+	w.twoVersionsOn(1000)
+	if diff := cmp.Diff([]string{"v1", "v2", "v3"}, w.status().InPlay); diff != "" {
+		t.Errorf("in play: %s", diff)
+	}
+}
+
+// twoVersionsOn goes from v1 to v3 with one run that has v1 and n newer ones, which have v2; it returns the newest.
+func (w *world) twoVersionsOn(n int) (newest int64) {
 	w.roll(w.version("v1", map[string]string{"A": "canary-1"}))
-	w.clock.Advance(time.Hour)
-	w.server.StartRun(repo, stand.Queued) // has v1
+	w.server.StartRun(repo, stand.InProgress)
 	w.roll(w.version("v2", map[string]string{"A": "canary-2"}))
-	for range 1000 {
-		w.server.StartRun(repo, stand.Queued)
+	w.clock.Advance(time.Hour)
+	for range n {
+		newest = w.server.StartRun(repo, stand.InProgress)
 	}
-	if seen := w.status(); seen.Settled || !cmp.Equal(seen.InPlay, []string{"v1", "v2"}) {
-		t.Errorf("with the oldest of 1,001 runs: %+v", seen)
-	}
+	w.roll(w.version("v3", map[string]string{"A": "canary-3"}))
+	return newest
 }
