@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -17,7 +18,7 @@ import (
 //
 // The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
 // the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
-// where somebody retains the version. Repeatable after a crash at any point.
+// where somebody retains the version. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
 func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	h, err := j.Store.LookAll(ctx, j.Source.Secret)
 	if err != nil {
@@ -30,8 +31,11 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	if err := j.mayAdvance(h, owed, a); err != nil {
 		return err
 	}
-	if err := j.unpend(ctx, h, a.Current); err != nil { // where a crash left it on the current version
-		return err
+	if left, some := leftover(h, a.Current); some {
+		if err := j.unpend(ctx, h, left.ID); err != nil {
+			return err
+		}
+		return j.Advance(ctx, a) // what was pending may be owed now
 	}
 	if err := j.retire(ctx, h, owed, a.Current); err != nil {
 		return err
@@ -113,6 +117,20 @@ func (j Job) putNext(ctx context.Context, h plan.History, owed, current string, 
 func nextID(owed, current string) string {
 	sum := sha256.Sum256([]byte("rotary advance\n" + owed + "\n" + current))
 	return hex.EncodeToString(sum[:20])
+}
+
+// leftover returns the version on which a crash left AWSPENDING: the current one, or one that was put to follow a
+// version that is current no more.
+func leftover(h plan.History, current string) (plan.Version, bool) {
+	pending, some := h.Labelled(plan.AWSPending)
+	return pending, some && (pending.ID == current || slices.ContainsFunc(h.Versions, func(v plan.Version) bool {
+		return v.ID != current && advanced(h, pending.ID, v.ID)
+	}))
+}
+
+// advanced says whether Advance has put version id to follow current.
+func advanced(h plan.History, id, current string) bool {
+	return slices.ContainsFunc(h.Versions, func(v plan.Version) bool { return nextID(v.ID, current) == id })
 }
 
 func find(versions []plan.Version, id string) (plan.Version, bool) {

@@ -79,7 +79,8 @@ type Event struct {
 // every step succeeds at once where the version is already current; an AWSPENDING that a crash left there comes off.
 //
 // Invariant 2 is checked before anything is created: while a version of the source is owed or not yet known, the
-// rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start.
+// rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start. A rotation that
+// somebody's put has overtaken is Refused likewise: it would bring back what they replaced. What it made is owed then.
 func (j Job) Step(ctx context.Context, e Event) error {
 	history, err := j.Store.LookAll(ctx, j.Source.Secret)
 	if err != nil {
@@ -92,9 +93,13 @@ func (j Job) Step(ctx context.Context, e Event) error {
 	if done {
 		return j.unpend(ctx, history, pending.ID)
 	}
-	switch e.Step {
-	case "createSecret":
+	if e.Step == "createSecret" {
 		return j.create(ctx, history, pending)
+	}
+	if overtaken(history, pending) {
+		return j.refuse(ctx, history, pending, &Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
+	}
+	switch e.Step {
 	case "setSecret":
 		return j.set(ctx, history, pending)
 	case "testSecret":
@@ -126,12 +131,32 @@ func (j Job) create(ctx context.Context, h plan.History, pending plan.Version) e
 		return err
 	}
 	err := j.createNew(ctx, h, pending)
-	if _, refused := errors.AsType[*Refused](err); refused {
-		if failed := j.Store.Move(ctx, h.Secret, plan.AWSPending, "", pending.ID); failed != nil {
-			return failed // not Refused: something is left that the next try takes off
-		}
+	if refused, is := errors.AsType[*Refused](err); is {
+		return j.refuse(ctx, h, pending, refused)
 	}
 	return err
+}
+
+// refuse takes AWSPENDING off, so that the next rotation can start.
+func (j Job) refuse(ctx context.Context, h plan.History, pending plan.Version, refused *Refused) error {
+	if err := j.Store.Move(ctx, h.Secret, plan.AWSPending, "", pending.ID); err != nil {
+		return err // not Refused: something is left that the next try takes off
+	}
+	return refused
+}
+
+// overtaken says whether AWSCURRENT has moved since createSecret made pending, from a version that was live and is
+// owed now, or has been retired since. What Advance has put stands beside owed versions from the beginning; what
+// nobody created here, Secrets Manager only tests.
+func overtaken(h plan.History, pending plan.Version) bool {
+	current, _ := h.Current()
+	switch {
+	case !pending.Has(h.LabelFor(plan.Live, pending.ID)):
+		return false
+	case current.Created.After(pending.Created):
+		return true
+	}
+	return len(h.Owed()) > 0 && !advanced(h, pending.ID, current.ID)
 }
 
 func (j Job) createNew(ctx context.Context, h plan.History, pending plan.Version) error {

@@ -1,9 +1,12 @@
 package rotate_test
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -11,6 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -76,6 +80,58 @@ func TestAFailingRotatorIsNamedWithWhatItDid(t *testing.T) {
 			t.Errorf("%s moved labels (-before +after):\n%s", name, diff)
 		}
 	}
+}
+
+// TestARotationThatAPersonHasOvertakenIsRefused: the version that it started from is owed, or has been retired since.
+func TestARotationThatAPersonHasOvertakenIsRefused(t *testing.T) {
+	contents := map[string]rotate.Values{"a": user("ann"), "b": user("ben"), "h": user("hand")}
+	for _, versions := range [][]string{
+		{"a LIVE AWSPREVIOUS", "b LIVE AWSPENDING", "h LIVE AWSCURRENT"},
+		{"a AWSPREVIOUS", "b LIVE AWSPENDING", "h LIVE AWSCURRENT"},
+		{"h LIVE AWSCURRENT", "a LIVE AWSPREVIOUS", "b LIVE AWSPENDING"},
+	} {
+		for _, name := range []string{"setSecret", "testSecret", "finishSecret"} {
+			s := newSecrets(t, contents, versions...)
+			for i := range s.h.Versions {
+				s.h.Versions[i].Created = time.Date(2026, 1, 5, 9, i, 0, 0, time.UTC)
+			}
+			err := s.job(&users{fail: errors.New("the target was asked")}).Step(t.Context(), step(name, "b"))
+			if refused, is := errors.AsType[*rotate.Refused](err); !is || !strings.Contains(refused.Reason, "became current") {
+				t.Errorf("%s: error is %v", name, err)
+			}
+			if got := s.labels(); !slices.Contains(got, "b: LIVE") || !slices.Contains(got, "h: AWSCURRENT LIVE") {
+				t.Errorf("%s: labels are %v", name, got)
+			}
+		}
+	}
+}
+
+// dying is a store whose writer dies before it moves AWSCURRENT.
+type dying struct{ *secrets }
+
+func (d dying) Move(ctx context.Context, name, label, to, from string) error {
+	if label == plan.AWSCurrent {
+		return errors.New("killed")
+	}
+	return d.secrets.Move(ctx, name, label, to, from)
+}
+
+// TestSecretsManagerMayFinishWhatAnAdvanceBegan: its next version stands under AWSPENDING beside the owed one.
+func TestSecretsManagerMayFinishWhatAnAdvanceBegan(t *testing.T) {
+	s := newSecrets(t, map[string]rotate.Values{"a": pair("old", "old"), "b": pair("old", "new")}, "a LIVE", "b LIVE AWSCURRENT")
+	r := random.New(symmetric())
+	job := s.job(r)
+	job.Store = dying{s}
+	if err := job.Advance(t.Context(), advance("a", "b")); err == nil {
+		t.Fatal("the Advance survived")
+	}
+	next, _ := s.h.Labelled(plan.AWSPending)
+	for _, name := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
+		if err := s.job(r).Step(t.Context(), rotate.Event{Step: name, Version: next.ID}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	s.holds(t, pair("new", "old"))
 }
 
 func TestAnUnknownStepIsAnError(t *testing.T) {

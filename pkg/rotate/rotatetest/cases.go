@@ -49,6 +49,33 @@ func overtaken(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
+// swapped puts a value as rotary put does, a compare-and-swap that leaves AWSPENDING where it is, just before each call
+// that a change makes. The change may fail; what the person put is never lost, and everything comes to an end.
+func swapped(t *testing.T, start func(*testing.T) *source) {
+	dry, count := start(t), &visitor{}
+	dry.must(dry.change(count, dry.begin()))
+	for at := 1; at <= count.calls; at++ {
+		s, byHand := start(t), ""
+		v := &visitor{at: at, visit: func() { byHand = s.swap() }}
+		token := s.begin()
+		_ = s.change(v, token)
+		for range 2 { // Secrets Manager tries again
+			_ = s.steps(s.job(), token)
+		}
+		s.must(s.retireAll(s.job()))
+		if got := s.current(); got != byHand {
+			t.Errorf("a value was put by hand before call %d of %d (%s), and AWSCURRENT is on %s", at, count.calls, v.name, got)
+		}
+		s.alone()
+		s.must(s.steps(s.job(), s.begin()))
+		s.must(s.retireAll(s.job()))
+		s.alone()
+		if t.Failed() {
+			t.Fatalf("a value was put by hand before call %d of %d (%s)", at, count.calls, v.name)
+		}
+	}
+}
+
 func leftover(t *testing.T, start func(*testing.T) *source) {
 	s := start(t)
 	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.AWSPending, s.current(), ""))

@@ -46,15 +46,36 @@ func (k *killer) call(name string, do func() error) error {
 	return errKilled
 }
 
-func (k *killer) store(s rotate.Store) rotate.Store { return mortal{s, k} }
+// visitor does something of its own just before one of a process's calls.
+type visitor struct {
+	at    int // 0: never
+	visit func()
+	calls int
+	name  string
+}
 
-func (k *killer) rotator(r rotate.Rotator) rotate.Rotator {
-	return wrap(r, func(name string, do func() error) error { return k.call(name, do) })
+func (v *visitor) call(name string, do func() error) error {
+	if v.calls++; v.calls == v.at {
+		v.name = name
+		v.visit()
+	}
+	return do()
+}
+
+// caller comes between a process and the calls that it makes.
+type caller interface {
+	call(name string, do func() error) error
+}
+
+// through lets a job make its calls through c.
+func through(c caller, j rotate.Job) rotate.Job {
+	j.Store, j.Rotator = mortal{j.Store, c}, wrap(j.Rotator, c.call)
+	return j
 }
 
 type mortal struct {
 	rotate.Store
-	*killer
+	caller
 }
 
 func (m mortal) LookAll(ctx context.Context, name string) (h plan.History, err error) {

@@ -47,6 +47,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"a rotation is refused while a version is unseen", refusesUnseen},
 		{"a refusal that cannot take AWSPENDING off is no refusal", refusesNotHalf},
 		{"a person may put a value between any two steps", overtaken},
+		{"a person may swap a value in before any call", swapped},
 		{"an AWSPENDING left on the current version stops nothing", leftover},
 		{"testSecret of a version that was never created succeeds", testsCopy},
 		{"finishSecret of a version that was never created fails", finishesNothing},

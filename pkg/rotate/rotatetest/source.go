@@ -92,6 +92,17 @@ func (s *source) put() (id string) {
 	return id
 }
 
+// swap puts a value as rotary put does: under LIVE alone, and then current by a compare-and-swap.
+func (s *source) swap() (id string) {
+	s.t.Helper()
+	from, h := s.current(), s.history()
+	id = s.next()
+	s.byHand[id] = true
+	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, bucket.Encode(s.Put()), h.LabelFor(plan.Live, id)))
+	s.must(s.store.Move(s.t.Context(), s.Source.Secret, plan.AWSCurrent, id, from))
+	return id
+}
+
 // begin asks Secrets Manager for a rotation.
 func (s *source) begin() (token string) {
 	s.t.Helper()
@@ -127,10 +138,9 @@ func (s *source) steps(j rotate.Job, token string, some ...string) error {
 	return nil
 }
 
-// change rotates and retires through a killer: all of it, or what an earlier try has left.
-func (s *source) change(k *killer, token string) error {
-	j := s.job()
-	j.Store, j.Rotator = k.store(j.Store), k.rotator(j.Rotator)
+// change rotates and retires through a caller: all of it, or what an earlier try has left.
+func (s *source) change(c caller, token string) error {
+	j := through(c, s.job())
 	if !s.done { // Secrets Manager tries again, from the first step, until all of them have succeeded
 		if err := s.steps(j, token); err != nil {
 			return err
