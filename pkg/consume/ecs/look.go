@@ -48,7 +48,20 @@ func (s *Service) look(ctx context.Context) (look, error) {
 			return l, err
 		}
 	}
-	return l, nil
+	return l, s.still(ctx, &l)
+}
+
+// still looks at a service that seems settled once more: what began after the first of the calls may have been
+// missed by all others, and may even be through.
+func (s *Service) still(ctx context.Context, l *look) error {
+	if !l.settled() {
+		return nil
+	}
+	now, absent, err := s.describe(ctx)
+	if err == nil && (absent != "" || aws.ToString(now.Deployments[0].Id) != aws.ToString(l.primary().Id)) {
+		l.incomplete = "somebody deployed while rotary was looking: the next look tells"
+	}
+	return err
 }
 
 // used returns the task definitions of every deployment, task and attempt in the look.
@@ -217,7 +230,7 @@ func (s *Service) briefs(ctx context.Context) ([]types.ServiceDeploymentBrief, e
 			return nil, err
 		}
 		all = append(all, out.ServiceDeployments...)
-		if in.NextToken = out.NextToken; in.NextToken == nil {
+		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
 			break
 		}
 	}

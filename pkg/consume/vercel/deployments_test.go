@@ -238,6 +238,10 @@ func TestPreviewsAreCounted(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
+	if _, err := New(manifest.Consumer{Name: "d", Vercel: &manifest.Vercel{Token: "TOKEN", Targets: map[string][]string{"production": {production}}}},
+		manifest.Environment{Name: "production"}, secret.New(" \n")); err == nil || !strings.Contains(err.Error(), "token TOKEN is empty") {
+		t.Errorf("an empty token: %v", err)
+	}
 	for want, v := range map[string]*manifest.Vercel{
 		"not a Vercel project":    nil,
 		"no Vercel targets":       {Targets: map[string][]string{"dev": {preview}}},
@@ -278,4 +282,38 @@ func respond(body string) *http.Response {
 	req, _ := http.NewRequest("GET", "https://vercel.standin/", nil)
 	resp, _ := w.RoundTrip(req)
 	return resp
+}
+
+// A person rolls back in the middle of a look.
+func TestARollbackInTheMiddleOfALookIsNeverOverlooked(t *testing.T) {
+	for _, operation := range []string{"GET /v10/projects/{idOrName}/env", "GET /v9/projects/{idOrName}", "GET /v6/deployments"} {
+		b := newBench(t, []string{production}, nil)
+		b.settle(content("v1", "A=a1"))
+		old, _ := b.live("A")
+		b.settle(content("v2", "A=a2"))
+		b.tap.OnCall(func(c sim.Call) sim.Fault {
+			if c.Operation == operation {
+				b.tap.OnCall(nil)
+				b.InstantRollback("dashboard", old)
+			}
+			return sim.Fault{}
+		})
+		b.want(plan.Seen{RollingTo: "v2", Names: []string{"A"}, InPlay: []string{"v1", "v2"}}, "promote it")
+	}
+}
+
+// The project's answer lacks what is live, although something is.
+func TestAPartialAnswerAboutTheProjectProvesNothing(t *testing.T) {
+	var b *bench
+	b = newBench(t, []string{production}, nil, WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Path == "/v9/projects/dashboard" {
+			return respond(`{"id":"prj_dashboard","name":"dashboard"}`), nil
+		}
+		return sim.Transport{Handler: b.Server}.RoundTrip(req)
+	})))
+	b.roll(content("v1", "A=a1"))
+	s := b.status()
+	if s.Running != "" || s.Settled || s.RollingTo != "v1" || !strings.Contains(s.Unknown, b.first) {
+		t.Errorf("Running %q, settled %v, rolling to %q, unknown %q", s.Running, s.Settled, s.RollingTo, s.Unknown)
+	}
 }

@@ -39,7 +39,7 @@ func (p *Project) look(ctx context.Context) (*look, error) {
 		return nil, err
 	}
 	if slices.Contains(p.targets, production) {
-		if err := l.traffic(ctx, p.api); err != nil {
+		if err := l.traffic(ctx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -49,17 +49,30 @@ func (p *Project) look(ctx context.Context) (*look, error) {
 	return l, err
 }
 
-func (l *look) traffic(ctx context.Context, api *client) (err error) {
-	if l.deployments, err = api.deployments(ctx, l.project, production, manyDeployments); err != nil {
+// traffic lists the deployments and then reads which one is live: one that goes live in between was seen before.
+func (l *look) traffic(ctx context.Context, p *Project) (err error) {
+	if l.deployments, err = p.api.deployments(ctx, l.project, production, manyDeployments); err != nil {
+		return err
+	}
+	if l.project, err = p.api.project(ctx, p.spec.Project); err != nil {
 		return err
 	}
 	current := l.project.Targets[production]
 	if current == nil || current.ID == "" {
 		return nil
 	}
-	live, err := api.deployment(ctx, current.ID)
+	live, err := p.api.deployment(ctx, current.ID)
 	l.live = &live
 	return err
+}
+
+// served returns a deployment that has had production traffic, although the project names none that has it now.
+func (l *look) served() *deployment {
+	i := slices.IndexFunc(l.deployments, func(d deployment) bool { return d.ready() && d.ReadySubstate != "STAGED" })
+	if l.live != nil || i < 0 {
+		return nil
+	}
+	return &l.deployments[i]
 }
 
 // receipts reads what the variables say about themselves.

@@ -20,6 +20,7 @@ import (
 //	none, or several  | –                          | –                | not settled where there are some
 //	one version       | (no production target)     | –                | Running, settled
 //	one version       | none yet                   | –                | Running, settled
+//	one version       | none, but there was one    | –                | Unknown
 //	one version       | fresh                      | –                | Running, settled if nothing builds
 //	one version       | other                      | building         | RollingTo
 //	one version       | other                      | READY, not live  | RollingTo: somebody has to promote it
@@ -42,7 +43,7 @@ func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
 
 // judge finds out what is proven to run and what is unfinished.
 func (p *Project) judge(l *look, s *plan.Seen) {
-	settledWithout := !slices.Contains(p.targets, production) || l.live == nil
+	settledWithout := !slices.Contains(p.targets, production) || l.live == nil && l.served() == nil
 	switch {
 	case l.version == "":
 		s.Settled = len(l.owned) == 0
@@ -51,6 +52,8 @@ func (p *Project) judge(l *look, s *plan.Seen) {
 		}
 	case settledWithout || l.converged():
 		s.Running, s.Settled = l.version, true
+	case l.live == nil: // nothing that a Roll could build again
+		s.RollingTo, s.Waiting = l.version, "the project does not say which deployment is live"
 	default:
 		p.rollout(l, s)
 	}
@@ -106,6 +109,9 @@ func (p *Project) inPlay(l *look, s *plan.Seen) {
 			continue
 		}
 		versions[version] = true
+	}
+	if d := l.served(); d != nil {
+		unknown = append(unknown, fmt.Sprintf("project %s names no live deployment, although %s is READY and has been", l.project.Name, d.ID))
 	}
 	s.InPlay = slices.Sorted(maps.Keys(versions))
 	s.Unknown = strings.Join(slices.Compact(unknown), "; ")

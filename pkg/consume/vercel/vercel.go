@@ -6,11 +6,9 @@
 package vercel
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -19,9 +17,6 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
-
-// URLVariable is the environment variable that replaces https://api.vercel.com.
-const URLVariable = "ROTARY_VERCEL_URL"
 
 // Vercel's targets.
 const (
@@ -52,7 +47,8 @@ func WithBaseURL(url string) Option {
 // WithTransport replaces the network.
 func WithTransport(t http.RoundTripper) Option { return func(p *Project) { p.api.http.Transport = t } }
 
-// WithSleep replaces waiting between tries; the replacement returns the context's error when it is done.
+// WithSleep says how to wait between tries: without it nobody waits. sleep returns early, with an error, when ctx ends
+// or leaves no time.
 func WithSleep(sleep func(context.Context, time.Duration) error) Option {
 	return func(p *Project) { p.api.sleep = sleep }
 }
@@ -74,11 +70,14 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 			return nil, fmt.Errorf("consumer %s: target %q is not production, preview or development", c.Name, t)
 		}
 	}
+	if strings.TrimSpace(secret.Reveal(token)) == "" {
+		return nil, fmt.Errorf("consumer %s: its token %s is empty", c.Name, c.Vercel.Token)
+	}
 	p := &Project{
 		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets), environment: environment.Name, protected: environment.Protected,
 		api: &client{
-			http: &http.Client{CheckRedirect: noRedirect}, token: token, team: c.Vercel.Team, sleep: pause,
-			base: strings.TrimRight(cmp.Or(os.Getenv(URLVariable), defaultBaseURL), "/"),
+			http: &http.Client{CheckRedirect: noRedirect}, token: secret.New(strings.TrimSpace(secret.Reveal(token))), team: c.Vercel.Team, sleep: hasten,
+			base: defaultBaseURL,
 		},
 	}
 	for _, opt := range opts {
