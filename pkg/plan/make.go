@@ -75,8 +75,8 @@ type Wait struct {
 //	-------------------------|----------|------------------------------------------------
 //	current, or newer than   | no       | Mark LIVE (and SEEN last, forward only)
 //	  SEEN, with a value     |          |
-//	the same, and the secret | no       | Wait: SEEN stays behind it, everything else goes on
-//	  has no room for labels |          |
+//	the same, and the secret | no       | Wait: SEEN moves up to it at most, everything else
+//	  has no room for labels |          |   goes on
 //	current or pending       | yes      | –
 //	any other                | yes      | owed: Advance if every gate says yes, else Wait
 //	any other                | no       | –  (it is dead, or from before rotary)
@@ -118,12 +118,14 @@ func Make(s State) Plan {
 	return p
 }
 
-// mark makes every version known: LIVE first, SEEN last, and never past a version for which there is no room.
+// mark makes every version known: LIVE first, SEEN last, and never past a version for which there is no room. It
+// follows as far as there is: a version newer than SEEN would be marked again once it is retired.
 func (p *Plan) mark(s Source) {
 	for i, m := range s.marks() {
 		if m.From == "" && !s.room(i+1) {
 			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
 				"%s cannot be put: its secret carries %d labels at most; retire what is owed", m.Label, MaxLabels)})
+			p.Marks = append(p.Marks, s.seeBefore(m.To)...)
 			return
 		}
 		p.Marks = append(p.Marks, m)
@@ -135,12 +137,26 @@ func (s Source) marks() []Mark {
 	for _, v := range s.Unseen() {
 		marks = append(marks, Mark{Secret: s.Secret, Label: s.LabelFor(Live, v.ID), To: v.ID})
 	}
-	newest, some := s.newest()
-	seen, marked := s.Labelled(SeenLabel)
-	if some && (!marked || newest.ID != seen.ID && !newest.Created.Before(seen.Created)) {
-		marks = append(marks, Mark{Secret: s.Secret, Label: SeenLabel, To: newest.ID, From: seen.ID})
+	return append(marks, s.see(s.Versions)...)
+}
+
+// seeBefore moves SEEN up to what is older than version id. One that is nowhere yet needs room and stays away.
+func (s Source) seeBefore(id string) []Mark {
+	if _, marked := s.Labelled(SeenLabel); !marked {
+		return nil
 	}
-	return marks
+	left, _ := s.Version(id)
+	return s.see(slices.DeleteFunc(slices.Clone(s.Versions), func(v Version) bool { return !v.Created.Before(left.Created) }))
+}
+
+// see moves SEEN forward to the newest of these versions that has a value of its own; at most one Mark.
+func (s Source) see(versions []Version) []Mark {
+	newest, some := newest(versions)
+	seen, marked := s.Labelled(SeenLabel)
+	if !some || marked && (newest.ID == seen.ID || newest.Created.Before(seen.Created)) {
+		return nil
+	}
+	return []Mark{{Secret: s.Secret, Label: SeenLabel, To: newest.ID, From: seen.ID}}
 }
 
 // carryOut plans one bucket: its content, then the consumers that follow, then the labels it no longer needs.

@@ -53,9 +53,14 @@ func TestTheTableOfSourceVersions(t *testing.T) {
 			full.Versions[2].Labels = []string{AWSCurrent}
 			full.Versions[1].Labels = append([]string{live(2), SeenLabel}, customs(16)...)
 		}, []string{"write api 00000003", "roll web 00000003", "wait db labels-full", "wait db unseen"}},
-		{"unmarked, and there is room for one of two: Mark one, SEEN stays behind", converged, func(s State) {
+		{"unmarked, and there is room for one of two: Mark one, SEEN comes as far", converged, func(s State) {
 			s.db().Versions[0].Labels = append([]string{AWSPrevious}, customs(15)...)
 			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
+		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "mark source/dev/db 00000003 SEEN", "wait db labels-full"}},
+		{"the same, of one instant: SEEN stays behind both", converged, func(s State) {
+			s.db().Versions[0].Labels = append([]string{AWSPrevious}, customs(15)...)
+			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
+			s.db().Versions[3].Created = s.db().Versions[2].Created
 		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "wait db labels-full"}},
 		{"SEEN moves where there is no room for another label", converged, func(s State) {
 			s.db().Versions[0].Labels = append([]string{AWSPrevious}, customs(15)...)

@@ -157,9 +157,9 @@ func (h History) after(v, seen Version) bool {
 	return v.Created.After(seen.Created) || v.Created.Equal(seen.Created) && h.Changed.Sub(v.Created) < Quiet
 }
 
-// newest returns the newest version with a value of its own: as far as SEEN may move.
-func (h History) newest() (Version, bool) {
-	for _, v := range slices.Backward(h.Versions) {
+// newest returns the newest of these versions that has a value of its own: as far as SEEN may move.
+func newest(versions []Version) (Version, bool) {
+	for _, v := range slices.Backward(versions) {
 		if !v.Empty && !v.copied() {
 			return v, true
 		}

@@ -363,3 +363,25 @@ func (b *bench) putText(t *testing.T, name, text string) {
 	_, err := b.client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: &name, SecretString: &text})
 	must(t, err)
 }
+
+// More versions than a secret can carry labels: they are marked as room is made, oldest first, and no retired one again.
+func TestMorePutsInARowThanThereAreLabelsComeToAnEnd(t *testing.T) {
+	t.Parallel()
+	const puts = 22
+	b := settled(t)
+	for n := range puts {
+		b.Advance(time.Second)
+		b.put("db", fmt.Sprintf(`{"DB_URL":"in-a-row-%d"}`, n))
+	}
+	var report plan.Report
+	for range 8 * puts {
+		if report = b.mustRun(); report.Converged {
+			break
+		}
+		b.tick()
+	}
+	if !report.Converged {
+		t.Errorf("not converged: %q, %q", doing(report), reasons(report))
+	}
+	same(t, "what was retired", puts, count(b.worked, "retire db"))
+}
