@@ -27,16 +27,27 @@ func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]opene
 		}
 	}
 	var all steps
+	early, cancel := early(ctx)
+	defer cancel()
 	for _, r := range d.Rolls {
-		all.try(ctx, func() error { return roll(ctx, r, consumers) })
+		all.try(ctx, func() error { return roll(early, r, consumers) })
 	}
 	for _, m := range d.Drops {
-		all.try(ctx, func() error { return p.drop(ctx, m, consumers) })
+		all.try(ctx, func() error { return p.drop(early, m, consumers) })
 	}
 	for _, a := range d.Advances {
-		all.try(ctx, func() error { return p.advance(ctx, a) })
+		all.try(ctx, func() error { return p.advance(early, a) })
 	}
 	return all.err()
+}
+
+// early ends a little before ctx does: a step that takes longer than Margin is cut off in time to tell.
+func early(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, has := ctx.Deadline()
+	if !has {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-Margin/4))
 }
 
 // steps are taken one after the other, whatever becomes of each, until the time is up.

@@ -53,6 +53,7 @@ type bench struct {
 
 // sink is a consumer that follows by the next look.
 type sink struct {
+	deadline  time.Time // of the last Roll
 	bench     *bench
 	name      string
 	running   string
@@ -233,7 +234,8 @@ func (s *sink) Status(context.Context) (plan.Seen, error) {
 	return seen, nil
 }
 
-func (s *sink) Roll(_ context.Context, b bucket.Bucket) error {
+func (s *sink) Roll(ctx context.Context, b bucket.Bucket) error {
+	s.deadline, _ = ctx.Deadline()
 	if s.broken != nil {
 		return s.broken
 	}

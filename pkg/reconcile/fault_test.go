@@ -385,3 +385,17 @@ func TestMorePutsInARowThanThereAreLabelsComeToAnEnd(t *testing.T) {
 	}
 	same(t, "what was retired", puts, count(b.worked, "retire db"))
 }
+
+func TestARollEndsBeforeThePassDoesSoThatThePassCanTell(t *testing.T) {
+	b := settled(t)
+	b.put("db", `{"DB_URL":"url-2"}`)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	if _, err := b.pass.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ctx.Deadline()
+	if got := b.sinks["web"].deadline; got.IsZero() || end.Sub(got) < reconcile.Margin/4 {
+		t.Errorf("a Roll may go on until %v before the end of the pass", end.Sub(got))
+	}
+}
