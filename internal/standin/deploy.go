@@ -84,6 +84,10 @@ func (w *World) Pipeline(ctx context.Context, d Deployment) error {
 	return w.sweep(ctx, d.Environment, queue)
 }
 
+// patience is what a Lambda is given, in real time: longer than deployed ones are, because the machine may have other
+// things to do, and a test must not fail for that.
+const patience = 15 * time.Minute
+
 func (w *World) functions(d Deployment) error {
 	env := map[string]string{
 		"AWS_ENDPOINT_URL": d.At.AWS, "ROTARY_ENVIRONMENT": d.Environment.Name,
@@ -100,7 +104,7 @@ func (w *World) functions(d Deployment) error {
 		if err != nil {
 			return err
 		}
-		f := lambdahost.Function{Name: name, Path: bootstrap, Env: env, Timeout: time.Minute}
+		f := lambdahost.Function{Name: name, Path: bootstrap, Env: env, Timeout: patience}
 		if path == d.Propagate {
 			f.Concurrency = 1
 		} else {

@@ -277,7 +277,7 @@ func (w *World) Listen() (at Endpoints, stop func(), err error) {
 			err = errors.Join(err, fmt.Errorf("listen on loopback: %w", listenErr))
 			return ""
 		}
-		s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+		s := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 		servers = append(servers, s)
 		go func() { _ = s.Serve(l) }()
 		return "http://" + l.Addr().String()

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// initLimit is how long a bootstrap may take until it first asks for work.
-const initLimit = 10 * time.Second
+// initLimit is how long a bootstrap may take until it first asks for work, in real time: longer than Lambda's ten
+// seconds, because the machine may have other things to do.
+const initLimit = 2 * time.Minute
 
 // process is one running bootstrap and the Runtime API it talks to. invoke is for one goroutine at a time.
 //
