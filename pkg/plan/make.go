@@ -180,7 +180,7 @@ func (p *Plan) write(s State, b Bucket) (target bucket.Bucket, writing bool) {
 		p.Waits = append(p.Waits, wait)
 		return b.at(current), false
 	}
-	p.Marks = append(p.Marks, b.hold()...)
+	p.Marks = append(p.Marks, b.hold(s)...)
 	p.Writes = append(p.Writes, Write{
 		Bucket: b.Want, From: current.ID, Held: b.LabelFor(Held, b.Want.Version),
 		Changed: changed(current.Values, b.Want.Values),
@@ -214,7 +214,7 @@ func (b Bucket) refused(s State) (Wait, bool) {
 		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: "it would lose " + strings.Join(lost, ", ") +
 			" although the manifest still maps it; if that is meant: rotary apply " + s.Environment + " --accept-removals " + strings.Join(lost, ",")}, true
 	}
-	if !b.room(b.adds()) {
+	if !b.room(b.adds(s)) {
 		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf("its secret carries %d labels at most; a consumer that does not follow keeps old ones", MaxLabels)}, true
 	}
 	return Wait{}, false
@@ -222,8 +222,8 @@ func (b Bucket) refused(s State) (Wait, bool) {
 
 // adds counts the labels that a Write puts where none was: HELD on what is in play and on the new version, and
 // AWSPREVIOUS the first time.
-func (b Bucket) adds() int {
-	n := len(b.hold())
+func (b Bucket) adds(s State) int {
+	n := len(b.hold(s))
 	written, _ := b.Version(b.Want.Version)
 	if _, held := written.label(Held); !held {
 		n++
@@ -256,20 +256,23 @@ func (b Bucket) possible(name string) bool {
 }
 
 // hold puts HELD on the outgoing version and on everything in play, before AWSCURRENT moves away.
-func (b Bucket) hold() []Mark {
+func (b Bucket) hold(s State) []Mark {
 	var marks []Mark
 	for _, v := range b.Versions {
 		_, held := v.label(Held)
-		if !held && (v.Has(AWSCurrent) || b.inPlay(v.ID)) {
+		if !held && (v.Has(AWSCurrent) || s.inPlay(v.ID)) {
 			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: b.LabelFor(Held, v.ID), To: v.ID})
 		}
 	}
 	return marks
 }
 
-// inPlay says whether any consumer runs the version, is rolling to it, or could roll back to it.
-func (b Bucket) inPlay(version string) bool {
-	return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.mayRun(version) })
+// inPlay says whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever bucket,
+// because the manifest may have moved it to another one since.
+func (s State) inPlay(version string) bool {
+	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
+		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.mayRun(version) })
+	})
 }
 
 // roll plans one consumer.
@@ -322,7 +325,7 @@ func (p *Plan) drop(s State, b Bucket) {
 	for _, v := range b.Versions {
 		label, held := v.label(Held)
 		switch {
-		case !held || v.Has(AWSCurrent) || b.inPlay(v.ID):
+		case !held || v.Has(AWSCurrent) || s.inPlay(v.ID):
 		case quiet:
 			p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
 		default:

@@ -248,6 +248,18 @@ func TestOneBucketThatIsRefusedDoesNotStopTheOthers(t *testing.T) {
 	plans(t, s, "write api 00000003", "roll web 00000003", "wait refused labels-full", "wait db unseen")
 }
 
+// The manifest has moved a consumer to another bucket, and it has not been rolled yet, or cannot be.
+func TestAVersionThatAConsumerOfAnotherBucketStillRunsKeepsItsLabel(t *testing.T) {
+	s := converged()
+	label := func(i int) *[]string { return &s.api().Versions[i].Labels }
+	*label(0) = append(*label(0), held(1))
+	plans(t, s, "drop api-dev 00000001 "+held(1))
+	moved := on("moved", 1)
+	moved.Running, moved.Failed = "", &Failed{Version: bid(present, 2), Rest: moved.Rest}
+	s.Buckets = append(s.Buckets, unrelated(moved))
+	plans(t, s, "wait moved rollout-failed")
+}
+
 func TestOnlyTheTwentyFirstLabelIsRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

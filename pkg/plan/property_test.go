@@ -110,7 +110,7 @@ func TestNoPlanDropsWhatSomebodyMayRun(t *testing.T) {
 			dropped++
 			b := s.Buckets[slices.IndexFunc(s.Buckets, func(x Bucket) bool { return x.Want.Name == m.Bucket })]
 			v, _ := b.Version(m.From)
-			if v.Has(AWSCurrent) || b.inPlay(v.ID) || !strings.HasPrefix(m.Label, Held) || m.To != "" || m.Secret != b.Secret {
+			if v.Has(AWSCurrent) || s.inPlay(v.ID) || !strings.HasPrefix(m.Label, Held) || m.To != "" || m.Secret != b.Secret {
 				t.Fatalf("%+v is dropped, with labels %v", m, v.Labels)
 			}
 		}

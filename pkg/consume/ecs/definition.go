@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
 )
 
 // This file is pure: what a task definition says about a bucket, and the task definition that says something else.
@@ -65,6 +67,7 @@ type place struct {
 type pins struct {
 	names     []string // of the container's entries, sorted
 	versions  []string // that they pin, sorted, each once
+	former    []string // versions of another bucket that entries still pin, sorted, each once: the container ran on it before
 	loose     []string // entries without a version: they follow AWSCURRENT at each start
 	odd       []string // entries that carry another key than their own name
 	container bool     // the container exists
@@ -82,7 +85,7 @@ func (p pins) version() string {
 // read reads what r says about the bucket in this place.
 func (at place) read(r revision) pins {
 	var p pins
-	versions := map[string]bool{}
+	versions, former := map[string]bool{}, map[string]bool{}
 	for _, c := range r.input.ContainerDefinitions {
 		if aws.ToString(c.Name) != at.container {
 			continue
@@ -90,26 +93,33 @@ func (at place) read(r revision) pins {
 		p.container = true
 		for _, s := range c.Secrets {
 			key, version, ours := at.parse(aws.ToString(s.ValueFrom))
-			if !ours {
+			if !ours && !left(version) {
 				continue
 			}
 			name := aws.ToString(s.Name)
 			p.names = append(p.names, name)
-			if version == "" {
+			switch {
+			case !ours:
+				former[version] = true
+			case version == "":
 				p.loose = append(p.loose, name)
-			} else {
+			default:
 				versions[version] = true
 			}
-			if key != name {
+			if ours && key != name {
 				p.odd = append(p.odd, name)
 			}
 		}
 	}
 	slices.Sort(p.names)
-	p.versions = slices.Sorted(maps.Keys(versions))
+	p.versions, p.former = slices.Sorted(maps.Keys(versions)), slices.Sorted(maps.Keys(former))
 	p.elsewhere = at.mentioned(canonical(at.without(r.input)))
 	return p
 }
+
+// left says whether a version that an entry of another secret pins is one that rotary names: then the secret is the
+// bucket that the container had before the manifest moved it to this one. A container has one bucket.
+func left(version string) bool { return bucket.Rules(version) != "" }
 
 // parse reads a valueFrom, arn:aws:secretsmanager:region:account:secret:name[:key[:stage[:version]]], and says
 // whether it is the bucket's.
@@ -134,14 +144,14 @@ func (at place) mentioned(text []byte) bool {
 	return slices.ContainsFunc([]string{at.bucketARN, at.bare() + `"`, at.bare() + ":"}, func(s string) bool { return bytes.Contains(text, []byte(s)) })
 }
 
-// without returns in without the bucket's entries in the container. It does not change in.
+// without returns in without the entries in the container of the bucket, or of the one before. It does not change in.
 func (at place) without(in sdk.RegisterTaskDefinitionInput) sdk.RegisterTaskDefinitionInput {
 	in.ContainerDefinitions = slices.Clone(in.ContainerDefinitions)
 	for i, c := range in.ContainerDefinitions {
 		if aws.ToString(c.Name) == at.container {
 			in.ContainerDefinitions[i].Secrets = slices.DeleteFunc(slices.Clone(c.Secrets), func(s types.Secret) bool {
-				_, _, ours := at.parse(aws.ToString(s.ValueFrom))
-				return ours
+				_, version, ours := at.parse(aws.ToString(s.ValueFrom))
+				return ours || left(version)
 			})
 		}
 	}

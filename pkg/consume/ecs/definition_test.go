@@ -19,6 +19,7 @@ const (
 	arnOfOther  = "arn:aws:secretsmanager:us-east-1:111111111111:secret:api-secrets-dev-two-AbCdEf"
 	v1          = "11111111-1111-4111-8111-111111111111"
 	v2          = "22222222-2222-4222-8222-222222222222"
+	vOther      = "0123456789abcdef-0123456789abcdef0123456789abcdef" // as rotary names a bucket's versions
 )
 
 var here = place{container: "app", bucketARN: arnOfBucket}
@@ -55,6 +56,7 @@ func TestRead(t *testing.T) {
 		"without the suffix":   {[]string{"A=" + bare + ":A::" + v1}, pins{names: []string{"A"}, versions: []string{v1}, container: true}, v1},
 		"another key":          {[]string{"A=" + arnOfBucket + ":B::" + v1}, pins{names: []string{"A"}, versions: []string{v1}, odd: []string{"A"}, container: true}, v1},
 		"others only":          {[]string{"A=" + arnOfOther + ":A::" + v1, "P=arn:aws:ssm:us-east-1:111111111111:parameter/p", "Q=plain"}, pins{container: true}, ""},
+		"another bucket's":     {[]string{"B=" + arnOfOther + ":B::" + vOther, pin("A", v1)}, pins{names: []string{"A", "B"}, versions: []string{v1}, former: []string{vOther}, container: true}, v1},
 		"a name that is alike": {[]string{pin("A", v1), "B=" + arnOfOther}, pins{names: []string{"A"}, versions: []string{v1}, container: true}, v1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,6 +68,23 @@ func TestRead(t *testing.T) {
 				t.Errorf("version %q, want %q", got.version(), c.version)
 			}
 		})
+	}
+}
+
+// A consumer that the manifest has moved to another bucket still runs on the one before, until it is rolled.
+func TestTheBucketBeforeIsInPlayUntilARollTakesItOut(t *testing.T) {
+	before := definition("A="+arnOfOther+":A::"+vOther, "P=arn:aws:ssm:us-east-1:111111111111:parameter/p")
+	l := looked()
+	l.revisions[before.arn] = before
+	if s := l.seen("api"); !slices.Equal(s.InPlay, []string{vOther}) || s.Running != "" {
+		t.Errorf("in play %q, running %q", s.InPlay, s.Running)
+	}
+	after, err := here.rewrite(before, "dev", v1, []string{"A"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := here.read(revision{input: after}); got.version() != v1 || got.former != nil || len(after.ContainerDefinitions[0].Secrets) != 2 {
+		t.Errorf("the revision rolled says %+v and has %d secrets", got, len(after.ContainerDefinitions[0].Secrets))
 	}
 }
 

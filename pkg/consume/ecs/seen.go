@@ -81,11 +81,12 @@ func (l look) playing() []revision {
 	return slices.SortedFunc(maps.Values(l.revisions), func(a, b revision) int { return strings.Compare(a.arn, b.arn) })
 }
 
-// inPlay returns every version of the bucket that a revision in play pins.
+// inPlay returns every version of the bucket, and of the one before, that a revision in play pins.
 func (l look) inPlay() []string {
 	versions := map[string]bool{}
 	for _, r := range l.playing() {
-		for _, v := range l.at.read(r).versions {
+		p := l.at.read(r)
+		for _, v := range slices.Concat(p.versions, p.former) {
 			versions[v] = true
 		}
 	}
