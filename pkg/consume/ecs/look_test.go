@@ -1,0 +1,45 @@
+package ecs
+
+import (
+	"context"
+	"strconv"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// paged lists three pages of one task each; the last page that anybody wants running, or stopped, has the old one.
+type paged struct {
+	api
+	old types.DesiredStatus
+}
+
+func (p paged) ListTasks(_ context.Context, in *sdk.ListTasksInput, _ ...func(*sdk.Options)) (*sdk.ListTasksOutput, error) {
+	page, _ := strconv.Atoi(aws.ToString(in.NextToken))
+	if page == 2 && in.DesiredStatus == p.old {
+		return &sdk.ListTasksOutput{TaskArns: []string{"old"}}, nil
+	}
+	out := &sdk.ListTasksOutput{TaskArns: []string{"new"}}
+	if page < 2 {
+		out.NextToken = aws.String(strconv.Itoa(page + 1))
+	}
+	return out, nil
+}
+
+func (p paged) DescribeTasks(_ context.Context, in *sdk.DescribeTasksInput, _ ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error) {
+	return &sdk.DescribeTasksOutput{Tasks: []types.Task{{TaskDefinitionArn: &in.Tasks[0], LastStatus: aws.String("RUNNING")}}}, nil
+}
+
+func TestEveryPageOfTasksCounts(t *testing.T) {
+	for _, old := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
+		s := New(paged{old: old}, manifest.Consumer{ECS: &manifest.ECS{}}, "dev", arnOfBucket)
+		left, err := s.stragglers(t.Context(), types.Service{Deployments: []types.Deployment{{TaskDefinition: aws.String("new")}}})
+		if err != nil || len(left) != 1 || aws.ToString(left[0].TaskDefinitionArn) != "old" {
+			t.Errorf("%s: %d tasks of another revision, error %v", old, len(left), err)
+		}
+	}
+}
