@@ -3,6 +3,7 @@ package vercel
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -316,4 +317,32 @@ func TestAPartialAnswerAboutTheProjectProvesNothing(t *testing.T) {
 	if s.Running != "" || s.Settled || s.RollingTo != "v1" || !strings.Contains(s.Unknown, b.first) {
 		t.Errorf("Running %q, settled %v, rolling to %q, unknown %q", s.Running, s.Settled, s.RollingTo, s.Unknown)
 	}
+}
+
+func TestARedirectIsNotFollowedAndAnAnswerIsReadToALimit(t *testing.T) {
+	for status, body := range map[int]io.Reader{
+		http.StatusTemporaryRedirect: strings.NewReader("hush"),
+		http.StatusOK:                io.MultiReader(strings.NewReader(`{"envs":[],"hush":"`), io.LimitReader(forever{}, 1<<30)),
+	} {
+		calls := 0
+		b := newBench(t, []string{production}, nil, WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+			calls++
+			return &http.Response{StatusCode: status, Request: req, Body: io.NopCloser(body),
+				Header: http.Header{"Location": {"https://hush.example.com/"}}}, nil
+		})))
+		_, err := b.Status(t.Context())
+		if err == nil || calls != 1 || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "tok") {
+			t.Errorf("%d: %d calls, error %v", status, calls, err)
+		}
+	}
+}
+
+// forever is an answer that does not end.
+type forever struct{}
+
+func (forever) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
 }
