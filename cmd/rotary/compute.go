@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -21,6 +20,9 @@ func (computeCmd) Help() string {
 Example:
   rotary compute dev --sources sources.json     {"vendors": {"VENDOR_A_API_KEY": "…"}, "db-service": {…}, …}`
 }
+
+// maxSources is the most that a file of sources may hold: a thousand secrets of the size that Secrets Manager takes.
+const maxSources = 1000 * maxInput
 
 const mask = "********"
 
@@ -53,7 +55,7 @@ func (c computeCmd) Run(a *app) error {
 
 // readSources reads {source: {KEY: value}} with the same strictness as Secrets Manager's content.
 func readSources(path string) (map[string]bucket.Source, error) {
-	data, err := os.ReadFile(path)
+	data, err := readFile(path, maxSources)
 	if err != nil {
 		return nil, fmt.Errorf("read the sources: %w", err)
 	}

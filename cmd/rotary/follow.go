@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -119,7 +120,10 @@ func (a *app) confirm(yes bool, name, what string) error {
 		return nil
 	}
 	fmt.Fprintf(a.err, "%s is protected. To %s, type its name: ", name, what)
-	answer, _ := bufio.NewReader(a.in).ReadString('\n')
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	if strings.TrimSpace(answer) != name {
 		return invalid{errors.New("not confirmed, nothing was changed; --yes confirms without asking")}
 	}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -29,6 +31,46 @@ func readValue(in io.Reader) (secret.Value, error) {
 		data = bytes.TrimSuffix(before, []byte("\r"))
 	}
 	return secret.New(string(data)), readable(string(data))
+}
+
+// readFile reads a file of at most limit bytes; whatever is longer is none of ours.
+func readFile(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // nothing was written
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s is larger than %d KiB", path, limit>>10)
+	}
+	return data, err
+}
+
+// interruptible is standard input that an interrupt ends. A read that waits for somebody's keyboard, or for a pipe
+// into which nobody writes, would not hear of it; it is left behind, and the program is about to end.
+type interruptible struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	type outcome struct {
+		data []byte
+		err  error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		data := make([]byte, len(p))
+		n, err := i.in.Read(data)
+		done <- outcome{data[:n], err}
+	}()
+	select {
+	case <-i.ctx.Done():
+		return 0, i.ctx.Err()
+	case o := <-done:
+		return copy(p, o.data), o.err
+	}
 }
 
 func readInput(in io.Reader) ([]byte, error) {

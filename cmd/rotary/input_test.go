@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
+	"os"
 	"strings"
 	"testing"
 
+	rotary "github.com/rotary-secrets/rotary"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -16,6 +20,23 @@ func TestAValueIsEverythingButOneNewlineAtItsEnd(t *testing.T) {
 		got, err := readValue(strings.NewReader(in))
 		if err != nil || secret.Reveal(got) != want {
 			t.Errorf("an input of %d bytes became a value of %d bytes and error %v", len(in), len(secret.Reveal(got)), err)
+		}
+	}
+}
+
+func TestAnInterruptEndsAReadThatWaits(t *testing.T) {
+	keyboard, typist := io.Pipe()
+	defer func() { _ = typist.Close() }()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("rotary.yaml", rotary.Manifest, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"put", "dev", "vendors", "VENDOR_A_API_KEY"}, {"put", "production", "vendors", "VENDOR_A_API_KEY"}} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		var errs bytes.Buffer
+		o := outside{typed: func() bool { interrupt(); return true }}
+		if code := runIn(ctx, o, args, terminal{keyboard, io.Discard, &errs}); code != exitFailed || !strings.Contains(errs.String(), "rotary: interrupted") {
+			t.Errorf("%v: exit code %d\n%s", args, code, errs.String())
 		}
 	}
 }

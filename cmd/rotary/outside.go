@@ -16,9 +16,14 @@ type outside struct {
 // world is the outside of a program that runs.
 func world() outside { return outside{now: time.Now, wait: sleep, typed: keyboard} }
 
+// keyboard says whether standard input is a device, and not the one that stands for nothing: cron and CI give that.
 func keyboard() bool {
 	info, err := os.Stdin.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	nothing, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, nothing)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/alecthomas/kong"
 
@@ -97,6 +96,7 @@ func runIn(ctx context.Context, o outside, args []string, t terminal) (code int)
 		fmt.Fprintln(t.err, "rotary: "+misuse(err))
 		return exitInvalid
 	}
+	t.in = interruptible{ctx, t.in}
 	return t.finish(command.Run(&app{terminal: t, outside: o, ctx: ctx, manifest: c.Manifest, json: c.JSON}))
 }
 
@@ -141,7 +141,7 @@ func (t terminal) finish(err error) int {
 
 // file reads the manifest.
 func (a *app) file() (*manifest.File, error) {
-	data, err := os.ReadFile(a.manifest)
+	data, err := readFile(a.manifest, manifest.MaxBytes)
 	if err != nil {
 		return nil, invalid{fmt.Errorf("read the manifest: %w; name it with --manifest FILE", err)}
 	}

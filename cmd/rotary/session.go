@@ -59,7 +59,7 @@ func (a *app) source(envName, name string) (*manifest.Environment, manifest.Sour
 		for _, s := range env.Sources {
 			names = append(names, s.Name)
 		}
-		return nil, source, invalid{fmt.Errorf("environment %s has no source %q; it has %s", env.Name, name, strings.Join(names, ", "))}
+		return nil, source, invalid{fmt.Errorf("environment %s has no source %s; it has %s", env.Name, manifest.Quote(name), strings.Join(names, ", "))}
 	}
 	return env, source, nil
 }

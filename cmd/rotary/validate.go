@@ -45,8 +45,8 @@ func (validateCmd) Run(a *app) error {
 	if a.json {
 		return a.print(v)
 	}
-	_, err = fmt.Fprintf(a.out, "%s is valid: %d environments, %d sources, %d buckets, %d consumers\n",
-		v.Manifest, len(v.Environments), v.Sources, v.Buckets, v.Consumers)
+	_, err = fmt.Fprintf(a.out, "%s is valid: %s, %s, %s, %s\n", v.Manifest,
+		count(len(v.Environments), "environment"), count(v.Sources, "source"), count(v.Buckets, "bucket"), count(v.Consumers, "consumer"))
 	return err
 }
 

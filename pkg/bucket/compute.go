@@ -39,7 +39,7 @@ func checkSources(env *manifest.Environment, sources map[string]Source, problems
 		if declared, ok := env.Source(name); ok {
 			checkSource(declared, sources[name], problems)
 		} else {
-			problems.add(Problem{Source: name, What: fmt.Sprintf("source %q is not in this environment", name)})
+			problems.add(Problem{Source: name, What: fmt.Sprintf("source %s is not in this environment", manifest.Quote(name))})
 		}
 	}
 }

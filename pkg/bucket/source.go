@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -18,39 +17,20 @@ import (
 // the key, and never quotes the input: nulls, lists, objects, a key that stands twice, NUL, a byte order mark, text
 // that is not Unicode, and anything after the object. {} is a source without values.
 func ParseSource(name string, data []byte) (Source, error) {
-	source, err := parseObject(data)
+	if err := unreadable(data); err != nil {
+		return nil, fmt.Errorf("reading source %s: %w", name, err)
+	}
+	r, source := read(data), Source{}
+	err := r.document(source.member(r))
+	if errors.Is(err, errSyntax) {
+		line, column := r.place()
+		err = fmt.Errorf("%w at line %d, column %d", err, line, column)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading source %s: %w", name, err)
 	}
 	return source, nil
 }
-
-func parseObject(data []byte) (Source, error) {
-	if err := unreadable(data); err != nil {
-		return nil, err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, errors.New("it is not a JSON object")
-	}
-	source := Source{}
-	for decoder.More() {
-		if err := parseMember(decoder, source); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, errSyntax
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the JSON object")
-	}
-	return source, nil
-}
-
-// errSyntax stands for every error of encoding/json, some of which quote their input.
-var errSyntax = errors.New("it is not valid JSON")
 
 // unreadable finds what encoding/json would quietly replace by U+FFFD, or skip.
 func unreadable(data []byte) error {
@@ -99,28 +79,26 @@ func escape(after string) (uint64, string) {
 	return 0, after[1:]
 }
 
-func parseMember(decoder *json.Decoder, source Source) error {
-	token, err := decoder.Token()
-	key, ok := token.(string)
-	if err != nil || !ok {
-		return errSyntax
+// member reads the value of a key into s.
+func (s Source) member(r *reading) func(key string) error {
+	return func(key string) error {
+		if _, twice := s[key]; twice {
+			return fmt.Errorf("key %s stands twice", quote(key))
+		}
+		token, err := r.token()
+		if err != nil {
+			return errSyntax
+		}
+		text, err := literal(token)
+		if err == nil && strings.ContainsRune(key+text, 0) {
+			err = errors.New("holds a NUL, which no environment variable can")
+		}
+		if err != nil {
+			return fmt.Errorf("key %s %w", quote(key), err)
+		}
+		s[key] = secret.New(text)
+		return nil
 	}
-	if _, twice := source[key]; twice {
-		return fmt.Errorf("key %s stands twice", quote(key))
-	}
-	token, err = decoder.Token()
-	if err != nil {
-		return errSyntax
-	}
-	text, err := literal(token)
-	if err == nil && strings.ContainsRune(key+text, 0) {
-		err = errors.New("holds a NUL, which no environment variable can")
-	}
-	if err != nil {
-		return fmt.Errorf("key %s %w", quote(key), err)
-	}
-	source[key] = secret.New(text)
-	return nil
 }
 
 // literal returns the text of a scalar.

@@ -87,6 +87,29 @@ func TestASourceThatIsRefused(t *testing.T) {
 	}
 }
 
+func TestAFileOfSourcesIsRefusedWithItsPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                    "f.json:1:1: it is not a JSON object",
+		"{\n \"a\": null}":                    `f.json:2:7: source "a": it is not a JSON object`,
+		"{\"a\": {\"B\": 1},\n\"a\": {}}":     `f.json:2:1: source "a" stands twice`,
+		"{\"a\": {\"é\": 1,\n  \"B\": null}}": `f.json:2:8: source "a": key "B" is null`,
+		"{\"é\": {\"B\": hunter2}}":           "f.json:1:13: it is not valid JSON",
+		"{\"a\": {}}\n hunter2":               "f.json:2:2: something follows the JSON object",
+		"{\"a\": {\"B\": \"hunter2":           "f.json:1:13: it is not valid JSON",
+		"\ufeff{}":                            "f.json: it starts with a byte order mark; save it as UTF-8 JSON",
+		"{\"hunter2 x\": 1}":                  "f.json:1:15: source (not shown: not shaped like a name): it is not a JSON object",
+	} {
+		_, err := bucket.ParseSources("f.json", []byte(text))
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("want an error that starts with %q, got %v", want, err)
+		}
+	}
+	_, err := bucket.ParseSource("vendors", []byte("{\"A\": 1,\n\"B\": hunter2}"))
+	if err == nil || err.Error() != "reading source vendors: it is not valid JSON at line 2, column 6" {
+		t.Errorf("a source: %v", err)
+	}
+}
+
 // FuzzParseSource: accepted input is JSON that encoding/json reads as the same object, and survives Encode; a
 // refusal quotes no long piece of the input.
 func FuzzParseSource(f *testing.F) {

@@ -19,15 +19,15 @@ func (c checker) checkMappings() {
 
 func (c checker) checkMapped(path, key string, names Names) {
 	if !c.declares(key) {
-		c.add(path, "no source declares key "+quote(key), "declare it in a source, or correct the name")
+		c.add(path, "no source declares key "+Quote(key), "declare it in a source, or correct the name")
 	}
 	if len(names) == 0 {
-		c.add(path, "key "+quote(key)+" is mapped to no name", "write the name that readers see")
+		c.add(path, "key "+Quote(key)+" is mapped to no name", "write the name that readers see")
 	}
 	c.unique(path, names)
 	for i, name := range names {
 		if !variableShape.MatchString(name) {
-			c.add(index(path, i), "key "+quote(key)+" is mapped to something that is not a name for an environment variable", "use letters, digits and _, no digit first")
+			c.add(index(path, i), "key "+Quote(key)+" is mapped to something that is not a name for an environment variable", "use letters, digits and _, no digit first")
 		}
 	}
 }
@@ -59,11 +59,11 @@ func (c checker) checkNames(bucket Bucket) {
 	}
 	names := c.env.NamesOf(bucket)
 	if len(names) == 0 {
-		c.add("buckets."+bucket.Name, "bucket "+quote(bucket.Name)+" has no names in environment "+quote(c.env.Name), "give it originals, mappings, only or computed, or say in which environments it is")
+		c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" has no names in environment "+Quote(c.env.Name), "give it originals, mappings, only or computed, or say in which environments it is")
 	}
 	for _, limit := range c.env.limits(bucket) {
 		for _, why := range limit.RefusesAll(names) {
-			c.add("buckets."+bucket.Name, "bucket "+quote(bucket.Name)+" "+why, "split it, or rename"+limit.because())
+			c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" "+why, "split it, or rename"+limit.because())
 		}
 	}
 }
@@ -73,7 +73,7 @@ func (r *report) checkOverrides(f *File, all []*Environment) {
 	for _, name := range slices.Sorted(maps.Keys(f.Buckets)) {
 		for i, override := range f.Buckets[name].Override {
 			if !slices.ContainsFunc(all, func(e *Environment) bool { return e.overrides(name, override) }) {
-				r.add(index("buckets."+name+".override", i), "bucket "+quote(name)+" overrides "+quote(override)+", which only one of its layers has", "remove it from override")
+				r.add(index("buckets."+name+".override", i), "bucket "+Quote(name)+" overrides "+Quote(override)+", which only one of its layers has", "remove it from override")
 			}
 		}
 	}

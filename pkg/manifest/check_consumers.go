@@ -42,9 +42,9 @@ func (c checker) checkReads(path string, consumer Consumer) {
 	bucket, ok := c.file.Buckets[consumer.Bucket]
 	switch {
 	case !ok:
-		c.add(path, "there is no bucket "+quote(consumer.Bucket), "declare it, or correct the name")
+		c.add(path, "there is no bucket "+Quote(consumer.Bucket), "declare it, or correct the name")
 	case in(consumer.In, c.env.Name) && !in(bucket.In, c.env.Name):
-		c.add(path, "bucket "+quote(consumer.Bucket)+" is not in environment "+quote(c.env.Name)+", where this consumer is", "give both the same in")
+		c.add(path, "bucket "+Quote(consumer.Bucket)+" is not in environment "+Quote(c.env.Name)+", where this consumer is", "give both the same in")
 	}
 }
 
@@ -88,12 +88,12 @@ func (c checker) checkVercel(path string, consumer Consumer) {
 func (c checker) checkTargets(path string, consumer Consumer) {
 	targets := consumer.Vercel.Targets
 	if len(targets[c.env.Name]) == 0 {
-		c.add(path, path+" has none for environment "+quote(c.env.Name), "list its targets, or say with in where the consumer is")
+		c.add(path, path+" has none for environment "+Quote(c.env.Name), "list its targets, or say with in where the consumer is")
 	}
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
 		at := join(path, name)
 		if !has(c.written.Environments)(name) || !in(consumer.In, name) {
-			c.add(at, path+" names "+quote(name)+", where this consumer is not", "name environments of the consumer")
+			c.add(at, path+" names "+Quote(name)+", where this consumer is not", "name environments of the consumer")
 		}
 		c.unique(at, targets[name])
 		for i, target := range targets[name] {
@@ -114,7 +114,7 @@ func (c checker) checkToken(path, key string, required bool) {
 	if !c.declares(key) {
 		c.add(path, path+" is not a key that a source declares", "name the canonical key that holds it; its value never stands in this file")
 	} else if _, ok := c.env.SourceOf(key); !ok {
-		c.add(path, "no source of environment "+quote(c.env.Name)+" declares key "+quote(key), "declare it there too, or say with in where the consumer is")
+		c.add(path, "no source of environment "+Quote(c.env.Name)+" declares key "+Quote(key), "declare it there too, or say with in where the consumer is")
 	}
 }
 
@@ -147,7 +147,7 @@ func (r *report) checkHas(path, bucket string, names []string, all []*Environmen
 	r.unique(path, names)
 	for i, name := range names {
 		if !have[name] {
-			r.add(index(path, i), "bucket "+quote(bucket)+" has no name "+quote(name), "correct the name, or remove it")
+			r.add(index(path, i), "bucket "+Quote(bucket)+" has no name "+Quote(name), "correct the name, or remove it")
 		}
 	}
 }
@@ -174,14 +174,14 @@ func (e *Environment) claims() []claim {
 	var out []claim
 	where := e.Account + " " + e.Region
 	for _, s := range e.Sources {
-		out = append(out, claim{"secret " + where + " " + s.Secret, "sources." + s.Name + ".secret", "source " + quote(s.Name) + " in " + quote(e.Name), "one secret in one account"})
+		out = append(out, claim{"secret " + where + " " + s.Secret, "sources." + s.Name + ".secret", "source " + Quote(s.Name) + " in " + Quote(e.Name), "one secret in one account"})
 	}
 	for _, b := range e.Buckets {
-		out = append(out, claim{"secret " + where + " " + b.Secret, "buckets." + b.Name + ".secret", "bucket " + quote(b.Name) + " in " + quote(e.Name), "one secret in one account"})
+		out = append(out, claim{"secret " + where + " " + b.Secret, "buckets." + b.Name + ".secret", "bucket " + Quote(b.Name) + " in " + Quote(e.Name), "one secret in one account"})
 	}
 	for _, consumer := range e.Consumers {
 		for _, scope := range e.scopes(consumer) {
-			out = append(out, claim{scope, "consumers." + consumer.Name + "." + consumer.Kind(), "consumer " + quote(consumer.Name) + " in " + quote(e.Name), "the same " + consumer.Kind() + " scope"})
+			out = append(out, claim{scope, "consumers." + consumer.Name + "." + consumer.Kind(), "consumer " + Quote(consumer.Name) + " in " + Quote(e.Name), "the same " + consumer.Kind() + " scope"})
 		}
 	}
 	return out

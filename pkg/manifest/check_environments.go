@@ -29,7 +29,7 @@ func (r *report) checkEnvironments(f *File) {
 
 func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 	if !environmentShape.MatchString(name) {
-		r.add(path, "environment "+quote(name)+" is not letters and digits", "a hyphen would make names like api-secrets-{env} ambiguous: rename it")
+		r.add(path, "environment "+Quote(name)+" is not letters and digits", "a hyphen would make names like api-secrets-{env} ambiguous: rename it")
 	}
 	if !accountShape.MatchString(spec.Account) {
 		r.add(path+".account", path+".account is not an AWS account id", `write its 12 digits in quotes, like "111111111111"`)
@@ -43,7 +43,7 @@ func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 	for _, variable := range slices.Sorted(maps.Keys(spec.Vars)) {
 		at := path + ".vars." + variable
 		if builtin(variable) || !variableName.MatchString(variable) {
-			r.add(at, quote(variable)+" cannot be a variable", "env, account and region are always set; others are letters, digits and _")
+			r.add(at, Quote(variable)+" cannot be a variable", "env, account and region are always set; others are letters, digits and _")
 		}
 	}
 	if spec.Network != nil {

@@ -42,10 +42,10 @@ func (c checker) checkKeys(path string, keys []string) {
 	c.unique(path, keys)
 	for i, key := range keys {
 		if !variableShape.MatchString(key) {
-			c.add(index(path, i), "key "+quote(key)+" is not a name for an environment variable", "use letters, digits and _, no digit first; values never stand in this file")
+			c.add(index(path, i), "key "+Quote(key)+" is not a name for an environment variable", "use letters, digits and _, no digit first; values never stand in this file")
 		}
 		if _, ambiguous := c.file.Sources[key]; ambiguous {
-			c.add(index(path, i), "key "+quote(key)+" is also the name of a source", "rename one of them")
+			c.add(index(path, i), "key "+Quote(key)+" is also the name of a source", "rename one of them")
 		}
 	}
 }
@@ -60,7 +60,7 @@ func (c checker) checkSecretName(path, name string) {
 func (c checker) checkOwners(path, name string, keys []string, declared map[string]string) {
 	for i, key := range keys {
 		if owner, ok := declared[key]; ok && owner != name {
-			c.add(index(path, i), "key "+quote(key)+" is declared by sources "+quote(owner)+" and "+quote(name), "keep it in one of them")
+			c.add(index(path, i), "key "+Quote(key)+" is declared by sources "+Quote(owner)+" and "+Quote(name), "keep it in one of them")
 		}
 		declared[key] = name
 	}
@@ -159,13 +159,13 @@ func (c checker) checkDatabase(path, name string, source Source) {
 	admin, ok := c.file.Sources[rotate.Admin]
 	switch {
 	case !ok:
-		c.add(path+".admin", "there is no source "+quote(rotate.Admin), "name the source that holds an administrator's URL")
+		c.add(path+".admin", "there is no source "+Quote(rotate.Admin), "name the source that holds an administrator's URL")
 	case rotate.Admin == name:
 		c.add(path+".admin", path+".admin is the source itself", "name another source, which holds an administrator's URL")
 	case len(admin.Keys) != 1:
-		c.add(path+".admin", "source "+quote(rotate.Admin)+" does not hold exactly one key", "keep the administrator's URL alone in its source")
+		c.add(path+".admin", "source "+Quote(rotate.Admin)+" does not hold exactly one key", "keep the administrator's URL alone in its source")
 	case in(source.In, c.env.Name) && !in(admin.In, c.env.Name):
-		c.add(path+".admin", "source "+quote(rotate.Admin)+" is not in environment "+quote(c.env.Name), "declare it there too")
+		c.add(path+".admin", "source "+Quote(rotate.Admin)+" is not in environment "+Quote(c.env.Name), "declare it there too")
 	}
 }
 
@@ -184,7 +184,7 @@ func (c checker) checkPublic() {
 	for _, source := range c.env.Sources {
 		for _, key := range source.Writes() {
 			if i := slices.Index(c.file.Public, key); i >= 0 {
-				c.add(index("public", i), "key "+quote(key)+" is public, and the rotator of source "+quote(source.Name)+" writes it", "a credential cannot be public: remove it")
+				c.add(index("public", i), "key "+Quote(key)+" is public, and the rotator of source "+Quote(source.Name)+" writes it", "a credential cannot be public: remove it")
 			}
 		}
 	}

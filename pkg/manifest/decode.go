@@ -13,11 +13,11 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// Bounds on a file. The parser's time grows with the square of the depth.
-const (
-	maxFileBytes = 512 << 10
-	maxDepth     = 100
-)
+// MaxBytes is the largest file that Parse reads.
+const MaxBytes = 512 << 10
+
+// maxDepth bounds a file too: the parser's time grows with the square of the depth.
+const maxDepth = 100
 
 // tree reads data as one YAML document. It reports why not and returns nil where it is not one. A panic of the
 // parser, whose input this is, is a syntax problem too.
@@ -42,10 +42,12 @@ func (r *report) tree(data []byte) (root ast.Node) {
 
 func unreadable(data []byte) string {
 	switch {
-	case len(data) > maxFileBytes:
+	case len(data) > MaxBytes:
 		return "the file is larger than 512 KiB"
 	case !utf8.Valid(data):
 		return "the file is not UTF-8"
+	case strings.HasPrefix(string(data), "\ufeff"):
+		return "the file starts with a byte order mark"
 	case strings.ContainsRune(string(data), 0):
 		return "the file holds a NUL byte"
 	case depth(string(data)) > maxDepth:
@@ -76,16 +78,19 @@ func depth(text string) int {
 
 // syntax reports a parser's error without the source lines that it quotes.
 func (r *report) syntax(err error) {
-	where, what := position{1, 1}, "the file is not valid YAML"
+	where, what, do := position{1, 1}, "the file is not valid YAML", "check the syntax here; text with ${…} inside { } or [ ] needs quotes"
 	if syntax, ok := err.(yaml.Error); ok { //nolint:errorlint // the parser returns it bare
 		if token := syntax.GetToken(); token != nil && token.Position != nil {
 			where = position{token.Position.Line, token.Position.Column}
 		}
-		if message := syntax.GetMessage(); !strings.ContainsAny(message, "\"`") { // the parser quotes input with %q only
+		switch message := syntax.GetMessage(); {
+		case strings.Contains(message, "'\t'"):
+			what, do = "a tab stands here", "indent with spaces: YAML takes no tabs"
+		case !strings.ContainsAny(message, "\"`"): // the parser quotes input with %q only
 			what += ": " + message
 		}
 	}
-	r.addAt(where, "", what, `check the syntax here; text with ${…} inside { } or [ ] needs quotes`)
+	r.addAt(where, "", what, do)
 }
 
 func (r *report) document(file *ast.File) ast.Node {
@@ -194,7 +199,7 @@ func (r *report) structure(node ast.Node, path string, into reflect.Value) {
 			continue
 		}
 		names := slices.Sorted(maps.Keys(fields))
-		r.add(join(path, entry.name), "there is no field "+quote(entry.name)+" here", "use one of "+strings.Join(names, ", "))
+		r.add(join(path, entry.name), "there is no field "+Quote(entry.name)+" here", "use one of "+strings.Join(names, ", "))
 	}
 }
 
@@ -318,7 +323,7 @@ func kind(node ast.Node) string {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		return "a number"
 	case *ast.BoolNode:
-		return "true or false"
+		return strings.ToLower(node.GetToken().Value)
 	case *ast.NullNode:
 		return "empty"
 	}

@@ -159,10 +159,10 @@ func (e *Environment) collisions(b Bucket, entries []Entry) []Refusal {
 		switch {
 		case !taken:
 		case before.Layer == entry.Layer:
-			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s has %s twice in %s", quote(b.Name), quote(entry.Name), layer(entry.Layer)), "remove one of them"})
+			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s has %s twice in %s", Quote(b.Name), Quote(entry.Name), layer(entry.Layer)), "remove one of them"})
 		case !slices.Contains(b.Override, entry.Name):
 			out = append(out, Refusal{
-				entry, fmt.Sprintf("bucket %s has %s in both %s and %s", quote(b.Name), quote(entry.Name), layer(before.Layer), layer(entry.Layer)),
+				entry, fmt.Sprintf("bucket %s has %s in both %s and %s", Quote(b.Name), Quote(entry.Name), layer(before.Layer), layer(entry.Layer)),
 				"rename one, or list the name under override if the later layer should win",
 			})
 		}
@@ -175,14 +175,14 @@ func layer(name string) string {
 	case LayerOriginals, LayerOnly, LayerComputed:
 		return name
 	}
-	return "mapping " + quote(name)
+	return "mapping " + Quote(name)
 }
 
 // outOfReach refuses a key of a source that is private to another bucket.
 func (e *Environment) outOfReach(b Bucket, entry Entry) []Refusal {
 	for _, other := range e.Buckets {
 		if other.Name != b.Name && entry.Source != "" && slices.Contains(other.Only, entry.Source) {
-			what := fmt.Sprintf("bucket %s takes %s from source %s, which is private to bucket %s", quote(b.Name), quote(entry.Key), quote(entry.Source), quote(other.Name))
+			what := fmt.Sprintf("bucket %s takes %s from source %s, which is private to bucket %s", Quote(b.Name), Quote(entry.Key), Quote(entry.Source), Quote(other.Name))
 			return []Refusal{{entry, what, "take it out of one of the two"}}
 		}
 	}
@@ -196,7 +196,7 @@ func (e *Environment) exposed(b Bucket, entry Entry) []Refusal {
 	if prefix == "" || entry.Layer == LayerComputed || slices.Contains(e.Public, entry.Key) {
 		return nil
 	}
-	what := fmt.Sprintf("bucket %s gives %s the name %s, which is built into pages that anyone can read", quote(b.Name), quote(entry.Key), quote(entry.Name))
+	what := fmt.Sprintf("bucket %s gives %s the name %s, which is built into pages that anyone can read", Quote(b.Name), Quote(entry.Key), Quote(entry.Name))
 	return []Refusal{{entry, what, "choose a name that does not start with " + prefix + ", or list the key under public if it is no secret"}}
 }
 
@@ -222,7 +222,7 @@ func refusedBySinks(b Bucket, entry Entry, limits []readerLimit) []Refusal {
 	var out []Refusal
 	for _, limit := range limits {
 		if why := limit.Refuses(entry.Name); why != "" {
-			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s: %s %s", quote(b.Name), quote(entry.Name), why), "give it another name" + limit.because()})
+			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s: %s %s", Quote(b.Name), Quote(entry.Name), why), "give it another name" + limit.because()})
 			break
 		}
 	}
@@ -233,5 +233,5 @@ func (l readerLimit) because() string {
 	if l.consumer == "" {
 		return ""
 	}
-	return " (consumer " + quote(l.consumer) + " reads this bucket)"
+	return " (consumer " + Quote(l.consumer) + " reads this bucket)"
 }

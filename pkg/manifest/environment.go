@@ -23,13 +23,13 @@ func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Environments)
 // cannot happen for a File that Parse returned.
 func (f *File) Environment(name string) (*Environment, error) {
 	if _, ok := f.Environments[name]; !ok {
-		return nil, fmt.Errorf("the manifest has no environment %s; it has %s", quote(name), quoteAll(f.Names()))
+		return nil, fmt.Errorf("the manifest has no environment %s; it has %s", Quote(name), quoteAll(f.Names()))
 	}
 	var unknown []string
 	expanded := f.expanded(name, func(path, _ string) { unknown = append(unknown, path) })
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
-		return nil, fmt.Errorf("environment %s: a variable is not set in %s", quote(name), strings.Join(unknown, ", "))
+		return nil, fmt.Errorf("environment %s: a variable is not set in %s", Quote(name), strings.Join(unknown, ", "))
 	}
 	return expanded.view(name), nil
 }

@@ -104,7 +104,7 @@ func (l Limit) RefusesAll(names []string) []string {
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		upper := strings.ToUpper(name)
 		if other, taken := folded[upper]; taken && l.OneCase {
-			out = append(out, fmt.Sprintf("has %s and %s, which are one name to %s", quote(other), quote(name), sink(l.Kind)))
+			out = append(out, fmt.Sprintf("has %s and %s, which are one name to %s", Quote(other), Quote(name), sink(l.Kind)))
 		}
 		folded[upper] = name
 	}
@@ -127,7 +127,7 @@ func (l Limit) RefusesSizes(sizes map[string]int) []string {
 	slices.Sort(names)
 	for _, name := range names {
 		if l.ValueBytes > 0 && sizes[name] > l.ValueBytes {
-			out = append(out, fmt.Sprintf("has %s with %d bytes, and %s takes %d", quote(name), sizes[name], sink(l.Kind), l.ValueBytes))
+			out = append(out, fmt.Sprintf("has %s with %d bytes, and %s takes %d", Quote(name), sizes[name], sink(l.Kind), l.ValueBytes))
 		}
 	}
 	if l.TotalBytes > 0 && total > l.TotalBytes {

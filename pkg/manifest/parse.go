@@ -30,7 +30,7 @@ func (r *report) check(f *File) {
 	var all []*Environment
 	for _, name := range f.Names() {
 		expanded := f.expanded(name, func(path, variable string) {
-			r.add(path, path+" uses variable "+quote(variable)+", which environment "+quote(name)+" does not set", "set it under vars, or write $${ for a literal ${")
+			r.add(path, path+" uses variable "+Quote(variable)+", which environment "+Quote(name)+" does not set", "set it under vars, or write $${ for a literal ${")
 		})
 		env := expanded.view(name)
 		checker{r, f, expanded, env}.check()
@@ -76,7 +76,7 @@ func (r *report) oneOf(path, value string, list ...string) {
 func (r *report) unique(path string, list []string) {
 	for i, item := range list {
 		if slices.Contains(list[:i], item) {
-			r.add(index(path, i), path+" has "+quote(item)+" twice", "remove one of them")
+			r.add(index(path, i), path+" has "+Quote(item)+" twice", "remove one of them")
 		}
 	}
 }
@@ -86,7 +86,7 @@ func (r *report) known(path, thing string, list []string, exists func(string) bo
 	r.unique(path, list)
 	for i, item := range list {
 		if !exists(item) {
-			r.add(index(path, i), "there is no "+thing+" "+quote(item), "declare it, or correct the name")
+			r.add(index(path, i), "there is no "+thing+" "+Quote(item), "declare it, or correct the name")
 		}
 	}
 }

@@ -93,9 +93,9 @@ func (r *report) err() error {
 
 var nameShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
 
-// quote returns name in quotes where it is shaped like a name. Anything else may be a value that was pasted into
+// Quote returns name in quotes where it is shaped like a name. Anything else may be a value that was pasted into
 // the wrong place.
-func quote(name string) string {
+func Quote(name string) string {
 	if nameShape.MatchString(name) {
 		return `"` + name + `"`
 	}
@@ -105,7 +105,7 @@ func quote(name string) string {
 func quoteAll(names []string) string {
 	quoted := make([]string, len(names))
 	for i, name := range names {
-		quoted[i] = quote(name)
+		quoted[i] = Quote(name)
 	}
 	return strings.Join(quoted, ", ")
 }
