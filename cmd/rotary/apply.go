@@ -65,8 +65,8 @@ func (c applyCmd) Run(a *app) error {
 func (c applyCmd) known(env *manifest.Environment) error {
 	names := map[string]bool{}
 	for _, b := range env.Buckets {
-		for _, e := range env.Entries(b) {
-			names[e.Name] = true
+		for _, name := range env.Entries(b).Names() {
+			names[name] = true
 		}
 	}
 	for _, name := range c.AcceptRemovals {

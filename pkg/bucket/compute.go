@@ -71,16 +71,20 @@ func checkSource(declared manifest.Source, held Source, problems *Problems) {
 }
 
 func compute(env *manifest.Environment, definition manifest.Bucket, sources map[string]Source, problems *Problems) Bucket {
-	bucket := Bucket{Name: definition.Name, Secret: definition.Secret, Values: map[string]secret.Value{}, Origin: map[string]Origin{}}
-	for _, refusal := range env.Refused(definition) {
+	entries := env.Entries(definition)
+	bucket := Bucket{
+		Name: definition.Name, Secret: definition.Secret,
+		Values: make(map[string]secret.Value, len(entries)), Origin: make(map[string]Origin, len(entries)),
+	}
+	for _, refusal := range env.Refused(definition, entries) {
 		problems.add(Problem{Bucket: definition.Name, Name: refusal.Entry.Name, What: refusal.What})
 	}
-	for _, source := range env.Feeds(definition) {
+	for _, source := range entries.Feeds() {
 		if _, read := sources[source]; !read {
 			problems.add(Problem{Bucket: definition.Name, Source: source, What: fmt.Sprintf("bucket %q needs source %q, which was not read", definition.Name, source)})
 		}
 	}
-	for _, entry := range env.Entries(definition) {
+	for _, entry := range entries {
 		if value, held := valueOf(entry, sources); held {
 			bucket.Values[entry.Name] = value
 			bucket.Origin[entry.Name] = Origin{Layer: entry.Layer, Source: entry.Source, Key: entry.Key}

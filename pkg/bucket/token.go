@@ -31,11 +31,12 @@ const (
 func Token(env *manifest.Environment, b manifest.Bucket, versions map[string]string) string {
 	type entry struct{ Name, Layer, Source, Key, Text string }
 	var entries []entry
-	for _, e := range env.Entries(b) {
+	all := env.Entries(b)
+	for _, e := range all {
 		entries = append(entries, entry{e.Name, e.Layer, e.Source, e.Key, e.Text})
 	}
 	feeds := map[string]*string{}
-	for _, source := range env.Feeds(b) {
+	for _, source := range all.Feeds() {
 		feeds[source] = nil
 		if version, ok := versions[source]; ok {
 			feeds[source] = &version

@@ -51,13 +51,14 @@ func (c checker) checkBuckets() {
 
 // checkNames reports what is wrong with the names of a bucket, one by one and together.
 func (c checker) checkNames(bucket Bucket) {
-	for _, refusal := range c.env.Refused(bucket) {
+	entries := c.env.Entries(bucket)
+	for _, refusal := range c.env.Refused(bucket, entries) {
 		if refusal.Entry.Layer != LayerComputed && !variableShape.MatchString(refusal.Entry.Name) {
 			continue // reported where it is declared
 		}
 		c.add(refusal.Entry.Path, refusal.What, refusal.Do)
 	}
-	names := c.env.NamesOf(bucket)
+	names := entries.Names()
 	if len(names) == 0 {
 		c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" has no names in environment "+Quote(c.env.Name), "give it originals, mappings, only or computed, or say in which environments it is")
 	}

@@ -139,7 +139,7 @@ func (r *report) checkHas(path, bucket string, names []string, all []*Environmen
 	have := map[string]bool{}
 	for _, env := range all {
 		if b, ok := env.Bucket(bucket); ok {
-			for _, name := range env.NamesOf(b) {
+			for _, name := range env.Entries(b).Names() {
 				have[name] = true
 			}
 		}

@@ -24,6 +24,9 @@ type Entry struct {
 	Path   string // where rotary.yaml says so
 }
 
+// Entries are the names that a bucket may have.
+type Entries []Entry
+
 // Entries returns every name that b may have, in the order of its layers and sorted within each; where a name
 // stands more than once, the last one counts and the others are refused by Refused unless b overrides the name.
 //
@@ -32,7 +35,7 @@ type Entry struct {
 //	a mapping   for each of its keys that a source of this environment declares, the names it gives it
 //	only        all keys of the sources private to b
 //	computed    the texts that the manifest itself holds
-func (e *Environment) Entries(b Bucket) []Entry {
+func (e *Environment) Entries(b Bucket) Entries {
 	owners := e.owners()
 	entries := e.originalEntries(b, owners)
 	for _, mapping := range b.Mappings {
@@ -48,19 +51,19 @@ func (e *Environment) Entries(b Bucket) []Entry {
 	return entries
 }
 
-// NamesOf returns every name that b may have, sorted.
-func (e *Environment) NamesOf(b Bucket) []string {
-	names := map[string]bool{}
-	for _, entry := range e.Entries(b) {
+// Names returns the names, sorted, each once.
+func (es Entries) Names() []string {
+	names := make(map[string]bool, len(es))
+	for _, entry := range es {
 		names[entry.Name] = true
 	}
 	return slices.Sorted(maps.Keys(names))
 }
 
-// Feeds returns the sources that b's values come from, sorted.
-func (e *Environment) Feeds(b Bucket) []string {
+// Feeds returns the sources that values come from, sorted, each once.
+func (es Entries) Feeds() []string {
 	feeds := map[string]bool{}
-	for _, entry := range e.Entries(b) {
+	for _, entry := range es {
 		feeds[entry.Source] = true
 	}
 	delete(feeds, "")
@@ -69,7 +72,11 @@ func (e *Environment) Feeds(b Bucket) []string {
 
 // owners returns the source of each canonical key. The first one declares it where two do, which Parse refuses.
 func (e *Environment) owners() map[string]string {
-	owners := map[string]string{}
+	keys := 0
+	for _, source := range e.Sources {
+		keys += len(source.Keys)
+	}
+	owners := make(map[string]string, keys)
 	for _, source := range slices.Backward(e.Sources) {
 		for _, key := range source.Keys {
 			owners[key] = source.Name
@@ -134,11 +141,10 @@ type Refusal struct {
 	Do    string
 }
 
-// Refused returns everything that is wrong with the names of b, in the order of its entries: collisions, keys out
-// of its reach, server keys under names that browsers see, and names that one of its sinks refuses. None means that
-// b can be written as far as names go.
-func (e *Environment) Refused(b Bucket) []Refusal {
-	entries := e.Entries(b)
+// Refused returns everything that is wrong with the entries of b, in their order: collisions, keys out of its reach,
+// server keys under names that browsers see, and names that one of its sinks refuses. None means that b can be
+// written as far as names go.
+func (e *Environment) Refused(b Bucket, entries Entries) []Refusal {
 	out := e.collisions(b, entries)
 	limits := e.limits(b)
 	for _, entry := range entries {
@@ -152,10 +158,11 @@ func (e *Environment) Refused(b Bucket) []Refusal {
 // collisions compares each entry with the latest one before it that has the same name.
 func (e *Environment) collisions(b Bucket, entries []Entry) []Refusal {
 	var out []Refusal
-	last := map[string]Entry{}
-	for _, entry := range entries {
-		before, taken := last[entry.Name]
-		last[entry.Name] = entry
+	last := make(map[string]int, len(entries))
+	for i, entry := range entries {
+		earlier, taken := last[entry.Name]
+		before := entries[earlier]
+		last[entry.Name] = i
 		switch {
 		case !taken:
 		case before.Layer == entry.Layer:

@@ -141,7 +141,7 @@ buckets:
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	all, _ := env.Bucket("all")
-	if diff := cmp.Diff([]string{"a", "b", "db"}, env.Feeds(all)); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b", "db"}, env.Entries(all).Feeds()); diff != "" {
 		t.Errorf("feeds (-want +got):\n%s", diff)
 	}
 }

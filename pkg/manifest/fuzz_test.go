@@ -39,7 +39,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatal("Parse accepts what Environment does not")
 			}
 			for _, bucket := range env.Buckets {
-				if len(env.Refused(bucket)) > 0 {
+				if len(env.Refused(bucket, env.Entries(bucket))) > 0 {
 					t.Fatal("Parse accepts a bucket that is refused")
 				}
 			}
