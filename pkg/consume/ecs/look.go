@@ -48,7 +48,8 @@ func (s *Service) look(ctx context.Context) (look, error) {
 			return l, err
 		}
 	}
-	return l, s.still(ctx, &l)
+	err = s.still(ctx, &l)
+	return l, err
 }
 
 // still looks at a service that seems settled once more: what began after the first of the calls may have been
