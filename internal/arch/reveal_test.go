@@ -39,6 +39,7 @@ var revealers = map[string]string{
 	"pkg/consume Endpoints.github":      "the id of the GitHub App, no secret by itself",
 	"pkg/consume/github authenticate":   "tells a token from a private key, and parses the key",
 	"pkg/consume/github client.once":    "the Authorization header",
+	"pkg/consume/vercel New":            "takes the end of a line off a token, and refuses an empty one",
 	"pkg/consume/vercel client.build":   "the Authorization header, or the address of a deploy hook",
 	"pkg/consume/vercel Project.hooked": "says whether there is a deploy hook",
 

@@ -70,13 +70,14 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 			return nil, fmt.Errorf("consumer %s: target %q is not production, preview or development", c.Name, t)
 		}
 	}
-	if strings.TrimSpace(secret.Reveal(token)) == "" {
+	token = secret.New(strings.TrimSpace(secret.Reveal(token)))
+	if token.Equal(secret.New("")) {
 		return nil, fmt.Errorf("consumer %s: its token %s is empty", c.Name, c.Vercel.Token)
 	}
 	p := &Project{
 		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets), environment: environment.Name, protected: environment.Protected,
 		api: &client{
-			http: &http.Client{CheckRedirect: noRedirect}, token: secret.New(strings.TrimSpace(secret.Reveal(token))), team: c.Vercel.Team, sleep: hasten,
+			http: &http.Client{CheckRedirect: noRedirect}, token: token, team: c.Vercel.Team, sleep: hasten,
 			base: defaultBaseURL,
 		},
 	}
