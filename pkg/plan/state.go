@@ -19,7 +19,7 @@ const Quiet = 12 * time.Minute
 // State is everything that one pass has seen of one environment.
 type State struct {
 	Environment    string
-	Now            time.Time // the store's own time, not this machine's
+	Now            time.Time // when the look began, by the store's own time, not this machine's
 	Mode           manifest.Mode
 	Sources        []Source // sorted by name
 	Buckets        []Bucket // sorted by name

@@ -59,9 +59,10 @@ type sink struct {
 	running   string
 	rolling   string
 	changed   time.Time
-	broken    error // of Roll
-	silent    error // of Status
-	clinging  error // of Withdraw
+	broken    error  // of Roll
+	silent    error  // of Status
+	clinging  error  // of Withdraw
+	asked     func() // by Status, before it answers
 	withdrawn []string
 }
 
@@ -222,6 +223,9 @@ func (b *bench) open(c manifest.Consumer, _ reconcile.Opening) (reconcile.Consum
 }
 
 func (s *sink) Status(context.Context) (plan.Seen, error) {
+	if s.asked != nil {
+		s.asked()
+	}
 	if s.silent != nil {
 		return plan.Seen{}, s.silent
 	}

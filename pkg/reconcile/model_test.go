@@ -201,6 +201,26 @@ func TestModelF7bAVersionIsHeldUntilALateRolloutCanNotComeAnyMore(t *testing.T) 
 	m.settle()
 }
 
+// A look that takes long has not seen what lands while it lasts: it is of the moment at which it began.
+func TestALookThatTakesLongIsNotQuietBecauseOfIt(t *testing.T) {
+	m := modelled(t)
+	old := m.current("api-dev")
+	m.hand(m.person())
+	for m.sinks["web"].running == old || m.sinks["jobs"].rolling != "" {
+		m.mustRun()
+		m.tick()
+	}
+	m.sinks["jobs"].asked = func() { // web has been looked at already
+		m.sinks["web"].rolling = old
+		m.Advance(plan.Quiet)
+	}
+	if report := m.mustRun(); len(report.Steps) > 0 {
+		t.Errorf("it does %q", doing(report))
+	}
+	m.sinks["jobs"].asked = nil
+	m.settle()
+}
+
 func TestModelF7cALateSwapEndsThePassThatLosesAgainstIt(t *testing.T) {
 	m := modelled(t)
 	m.hand(m.person())

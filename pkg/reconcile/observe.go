@@ -40,6 +40,7 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]opened, error
 	if l.current, l.texts, err = p.Store.Current(ctx, l.secrets()); err != nil {
 		return state, nil, err
 	}
+	state.Now = p.Store.Now() // of the first answer: what changes during the look may not be in it
 	if state.Sources, err = l.sources(ctx); err != nil {
 		return state, nil, err
 	}
@@ -50,7 +51,6 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]opened, error
 	if err := l.owed(ctx, &state); err != nil {
 		return state, nil, err
 	}
-	state.Now = p.Store.Now()
 	return state, consumers, nil
 }
 
