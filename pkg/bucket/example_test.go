@@ -86,6 +86,39 @@ func TestTheFiveBuckets(t *testing.T) {
 	}
 }
 
+// TestTheExampleHasTheArticlesMappings: no line of the article's tables is missing, changed or added.
+func TestTheExampleHasTheArticlesMappings(t *testing.T) {
+	data, err := os.ReadFile("testdata/article-mappings.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, table := map[string][]string{}, ""
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "["):
+			table = strings.Trim(line, "[]")
+		case line != "" && line[0] != '#':
+			want[table] = append(want[table], line)
+		}
+	}
+	for _, environment := range []string{"dev", "production"} {
+		env, got := example(t, environment), map[string][]string{}
+		for table := range want {
+			for _, mapping := range strings.Split(table, "+") {
+				for key, names := range env.Mappings[mapping] {
+					got[table] = append(got[table], key+" "+strings.Join(names, ","))
+				}
+			}
+			slices.Sort(got[table])
+			slices.Sort(want[table])
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-article +rotary.yaml):\n%s", environment, diff)
+		}
+	}
+}
+
 // asProduction: the same buckets with production's address, and one secret that only production has.
 func asProduction(dev map[string]map[string]string) map[string]map[string]string {
 	out := map[string]map[string]string{}
