@@ -19,7 +19,7 @@ func draw(t *rapid.T) State {
 		s.Sources = append(s.Sources, drawSource(t, fmt.Sprintf("s%d", i)))
 	}
 	for i := range rapid.IntRange(1, 2).Draw(t, "buckets") {
-		s.Buckets = append(s.Buckets, drawBucket(t, fmt.Sprintf("b%d", i), s.Sources))
+		s.Buckets = append(s.Buckets, drawBucket(t, i, s.Sources))
 	}
 	if rapid.Bool().Draw(t, "calm") {
 		calm(t, s)
@@ -80,8 +80,10 @@ func drawSource(t *rapid.T, name string) Source {
 	return s
 }
 
-func drawBucket(t *rapid.T, name string, sources []Source) Bucket {
-	b := Bucket{Want: bucket.Bucket{Name: name, Secret: name + "-dev", Version: bid(present, rapid.IntRange(1, 5).Draw(t, "want")), Values: values()}}
+// drawBucket makes bucket i. No two buckets share a version id: its first part stands for the bucket's name too.
+func drawBucket(t *rapid.T, i int, sources []Source) Bucket {
+	name, first := fmt.Sprintf("b%d", i), 10*i
+	b := Bucket{Want: bucket.Bucket{Name: name, Secret: name + "-dev", Version: bid(present, first+rapid.IntRange(1, 5).Draw(t, "want")), Values: values()}}
 	b.Secret, b.Changed = b.Want.Secret, drawAge(t)
 	for _, s := range sources {
 		for _, key := range []string{"A", "B"} {
@@ -93,7 +95,7 @@ func drawBucket(t *rapid.T, name string, sources []Source) Bucket {
 	}
 	n := rapid.IntRange(0, 4).Draw(t, "bucket versions")
 	for i := range n {
-		v := Version{ID: bid(rapid.SampledFrom([]string{present, present, former}).Draw(t, "rules"), i+1), Values: values()}
+		v := Version{ID: bid(rapid.SampledFrom([]string{present, present, former}).Draw(t, "rules"), first+i+1), Values: values()}
 		for _, e := range b.Entries {
 			v.Values[e.Name] = values("", drawValue(t))[""]
 		}
