@@ -37,7 +37,7 @@ func TestANewValueOfASymmetricSecretEntersThroughItsSecondKey(t *testing.T) {
 		"it does not end on what few accept":    {before: texts{"K": "a", "ALSO": "b"}, given: texts{"K": "b", "ALSO": "b"}, history: calm, refused: "an earlier change of it is not finished"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source := manifest.Source{Name: "shared", Keys: []string{"ALSO", "K"}, Rotate: manifest.Rotate{With: manifest.Random, Also: "ALSO"}}
+			source := manifest.Source{Name: "shared", Keys: []string{"ALSO", "K"}, Rotate: manifest.Rotate{With: manifest.Random, Key: "K", Also: "ALSO"}}
 			got, err := change{source: source, history: c.history, before: values(c.before)}.merge(values(c.given))
 			if c.refused != "" {
 				_, invalid := errors.AsType[invalid](err)

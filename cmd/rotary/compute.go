@@ -15,10 +15,10 @@ type computeCmd struct {
 }
 
 func (computeCmd) Help() string {
-	return `Works offline: nothing is read from AWS and nothing is written. A source that the file leaves out is empty. With --json --reveal it prints exactly {"<bucket's secret>": {"KEY": "value"}}; without --reveal every value is masked.
+	return `Works offline: nothing is read from AWS and nothing is written. A source that the file leaves out is empty. With --json --reveal it prints exactly {"<bucket's secret>": {"KEY": "value"}}; without --reveal every value is masked. Exit code 2 where the file or what it holds gives no good buckets, with every reason.
 
-Example:
-  rotary compute dev --sources sources.json     {"vendors": {"VENDOR_A_API_KEY": "…"}, "db-service": {…}, …}`
+Example, where sources.json is {"vendors": {"VENDOR_A_API_KEY": "…"}, "db-service": {…}}:
+  rotary compute dev --sources sources.json`
 }
 
 // maxSources is the most that a file of sources may hold: a thousand secrets of the size that Secrets Manager takes.

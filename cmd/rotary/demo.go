@@ -24,7 +24,15 @@ func (demoCmd) Help() string {
 // demoEnvironment is the environment of the example that is played: the one nobody wants to break.
 const demoEnvironment = "production"
 
-func (c demoCmd) Run(a *app) (err error) {
+func (c demoCmd) Run(a *app) error {
+	err := c.play(a)
+	if a.ctx.Err() != nil {
+		return errors.New("the demo was interrupted; nothing of it is left")
+	}
+	return err
+}
+
+func (c demoCmd) play(a *app) (err error) {
 	dir, err := os.MkdirTemp("", "rotary-demo-")
 	if err != nil {
 		return fmt.Errorf("make a temporary folder: %w", err)

@@ -18,7 +18,7 @@ type retireCmd struct {
 }
 
 func (retireCmd) Help() string {
-	return `For sources that a person rotates: takes an owed version off the list once you have revoked its credential at the vendor. It is refused while a consumer could still need it, so look before you revoke: rotary status says "safe to revoke at the vendor now".
+	return `For sources that a person rotates: takes an owed version off the list once you have revoked its credential at the vendor. It is refused while a consumer could still need it, so look before you revoke: rotary status says "safe to revoke at the vendor now". It moves one label, and revokes nothing itself. Exit code 0 where it is retired, 1 where a consumer could still need it, 2 where it is not owed.
 
 Example:
   rotary retire dev vendors --revoked`

@@ -12,6 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
 type rotateCmd struct {
@@ -23,7 +24,7 @@ type rotateCmd struct {
 }
 
 func (rotateCmd) Help() string {
-	return `Asks Secrets Manager to rotate the source now; the rotate Lambda makes the new credential. It is refused, and nothing changes, while an older credential of the source is still owed or a rotation is under way. Exit code 3 where --wait ends before everything has followed; the rotation goes on by itself.
+	return `Asks Secrets Manager to rotate the source now; the rotate Lambda makes the new credential. It is refused, and nothing changes, while an older credential of the source is still owed or a rotation is under way. Exit code 0 once it has started, with --wait once the old credential is dead; 1 where it is refused now, 2 where the source is none that rotates; 3 where --wait ends before everything has followed: the rotation goes on by itself.
 
 Example:
   rotary rotate dev handshake --wait`
@@ -71,7 +72,8 @@ func rotatable(env *manifest.Environment, source manifest.Source) error {
 	case manifest.Managed:
 		return fmt.Errorf("source %s is rotated by AWS itself", source.Name)
 	}
-	return nil
+	_, err := rotate.Open(source)
+	return err
 }
 
 // mayRotate gives the refusal that the rotate Lambda would give, before anything is started, and returns the

@@ -24,11 +24,11 @@ type standinCmd struct {
 	Lambdas string  `type:"path" placeholder:"DIR" help:"Folder with propagate/bootstrap and rotate/bootstrap; default: lambda beside this program. Without them no pipeline is deployed, and apply --direct works."`
 	Empty   bool    `help:"Set nothing up: an account without a secret."`
 	Speed   float64 `default:"1" placeholder:"N" help:"How many times faster than real time its clock goes."`
-	Write   string  `type:"path" placeholder:"FILE" help:"Write the variables to a file too; it appears when everything is ready."`
+	Write   string  `type:"path" placeholder:"FILE" help:"Write the variables to a file too. It appears when everything is ready, and is gone when the stand-in is."`
 }
 
 func (standinCmd) Help() string {
-	return `Sets an environment up on the embedded stand-in, with made-up values, and serves it on free loopback ports until it is interrupted. It prints the variables that point rotary, any AWS SDK, the AWS CLI and Terraform at it. Nothing real is reached or changed, and nothing is kept.
+	return `Sets an environment up on the embedded stand-in, with made-up values, and serves it on free loopback ports until it is interrupted. It prints the variables that point rotary, any AWS SDK, the AWS CLI and Terraform at it. Nothing real is reached or changed, and nothing is kept. Exit code 0 when it is interrupted.
 
 Example:
   rotary standin --write standin.env &
@@ -49,6 +49,8 @@ func (c standinCmd) Run(a *app) (err error) {
 		return fmt.Errorf("make a temporary folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	c.forget() // an old file would point at nothing
+	defer c.forget()
 	w, err := c.open(a, dir)
 	if err != nil {
 		return err
@@ -179,6 +181,13 @@ func (c standinCmd) announce(a *app, variables map[string]string) error {
 	}
 	_, err := fmt.Fprint(a.out, exports.String())
 	return err
+}
+
+// forget removes the file of variables: where it is, they work.
+func (c standinCmd) forget() {
+	if c.Write != "" {
+		_ = os.Remove(c.Write)
+	}
 }
 
 // turn moves the world's clock until the command is interrupted. It alone does.

@@ -91,10 +91,13 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 	read, write := io.Pipe()
 	go func() {
 		defer func() { _ = write.Close() }()
-		ended <- runIn(ctx, outside{u.now, u.wait, func() bool { return false }}, []string{"standin", "--env", "dev", "--speed", "60"}, terminal{nil, write, io.Discard})
+		ended <- runIn(ctx, outside{u.now, u.wait, func() bool { return false }}, []string{"standin", "--env", "dev", "--speed", "60", "--write", "standin.env"}, terminal{nil, write, io.Discard})
 	}()
-	setVariables(t, read)
+	printed := setVariables(t, read)
 	<-u.idle
+	if written, err := os.ReadFile("standin.env"); err != nil || string(written) != printed {
+		t.Errorf("standin.env: %v\n%s", err, written)
+	}
 
 	if code, printed := u.command("", "status", "dev"); code != exitUnfinished || !strings.Contains(printed, "0 of 2 tasks on api-dev:1") {
 		t.Fatalf("status before any time has passed: exit code %d\n%s", code, printed)
@@ -115,10 +118,13 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 	if code := <-ended; code != exitDone {
 		t.Errorf("interrupted: exit code %d, want %d", code, exitDone)
 	}
+	if _, err := os.Stat("standin.env"); !os.IsNotExist(err) {
+		t.Error("standin.env points at what is gone")
+	}
 }
 
-// setVariables does what a shell does with what standin prints.
-func setVariables(t *testing.T, out io.Reader) {
+// setVariables does what a shell does with what standin prints, and returns it.
+func setVariables(t *testing.T, out io.Reader) (printed string) {
 	t.Helper()
 	lines := bufio.NewScanner(out)
 	for range 10 {
@@ -130,5 +136,7 @@ func setVariables(t *testing.T, out io.Reader) {
 			t.Fatalf("%q sets no variable", lines.Text())
 		}
 		t.Setenv(name, value)
+		printed += lines.Text() + "\n"
 	}
+	return printed
 }

@@ -15,7 +15,7 @@ type statusCmd struct {
 }
 
 func (statusCmd) Help() string {
-	return `Shows each source with the age of its current version, each consumer with what it was seen running, and each owed retirement with the first gate that blocks it (--json has all of them). Exit code 0 where everything has converged, 3 where something is still on its way.
+	return `Changes nothing. Shows each source with the age of its current version, each consumer with what it was seen running, and each owed retirement with the first gate that blocks it (--json has all of them). Exit code 0 where everything has converged, 3 where something is still on its way.
 
 A consumer is current, rolling, behind, draining, failed or unknown.
 

@@ -10,7 +10,7 @@ import (
 type validateCmd struct{}
 
 func (validateCmd) Help() string {
-	return `Reads the manifest (YAML or JSON) strictly and checks it against itself: unknown fields, keys no source declares, names a sink refuses, collisions between layers, two consumers of one sink. Needs no network. Every problem is one line, file:line:col: what is wrong; what to do. Exit code 2 where there is any.
+	return `Reads the manifest (YAML or JSON) strictly and checks it against itself: unknown fields, keys no source declares, names a sink refuses, collisions between layers, two consumers of one sink. Needs no network and changes nothing. Every problem is one line, file:line:col: what is wrong; what to do. Exit code 0 where there is none, 2 where there is any.
 
 Example, before a commit:
   rotary validate --manifest rotary.yaml`

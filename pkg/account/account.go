@@ -3,6 +3,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,12 +47,23 @@ func Open(ctx context.Context, env *manifest.Environment, options ...func(*confi
 }
 
 func prove(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return fmt.Errorf("find AWS credentials for environment %s: %w; rotary takes them where the AWS CLI does: from AWS_PROFILE, variables or a role", env.Name, err)
+	}
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return fmt.Errorf("find out which AWS account these credentials belong to: %w; rotary takes them where the AWS CLI does: from AWS_PROFILE, variables or a role", err)
+		return fmt.Errorf("find out which AWS account these credentials belong to: %w; %s", err, whatToDo(err))
 	}
 	if got := aws.ToString(who.Account); got != env.Account {
 		return fmt.Errorf("environment %s is account %s, but these credentials belong to account %s: nothing was read or changed; use credentials for %s", env.Name, env.Account, got, env.Account)
 	}
 	return nil
+}
+
+// whatToDo tells credentials that are refused from a service that does not answer.
+func whatToDo(err error) string {
+	if response, is := errors.AsType[*awshttp.ResponseError](err); is && response.HTTPStatusCode()/100 == 4 {
+		return "AWS refuses them: sign in again, or choose others with AWS_PROFILE"
+	}
+	return "AWS does not answer: check the network, and AWS_ENDPOINT_URL where it is set"
 }

@@ -1,6 +1,8 @@
 package account_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -97,11 +99,13 @@ func TestTheWrongAccountIsRefusedByName(t *testing.T) {
 }
 
 func TestAnAccountThatCannotBeProvenIsRefused(t *testing.T) {
-	for _, outcome := range []sim.Outcome{sim.Denied, sim.Unavailable, sim.Dropped} {
+	for outcome, advice := range map[sim.Outcome]string{
+		sim.Denied: "AWS refuses them: sign in again", sim.Unavailable: "AWS does not answer: check the network", sim.Dropped: "AWS does not answer: check the network",
+	} {
 		w, options := world(t, "111111111111")
 		w.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: outcome} })
 		cfg, err := account.Open(t.Context(), dev(), options...)
-		if err == nil || !strings.Contains(err.Error(), "find out which AWS account these credentials belong to") {
+		if err == nil || !strings.Contains(err.Error(), "find out which AWS account these credentials belong to") || !strings.Contains(err.Error(), advice) {
 			t.Errorf("outcome %d: %v", outcome, err)
 		}
 		if cfg.Credentials != nil {
@@ -110,6 +114,20 @@ func TestAnAccountThatCannotBeProvenIsRefused(t *testing.T) {
 		if n := len(w.Tap.Calls()); outcome != sim.Denied && n != account.Attempts {
 			t.Errorf("outcome %d: %d tries, want %d", outcome, n, account.Attempts)
 		}
+	}
+}
+
+func TestWithoutCredentialsNothingIsCalled(t *testing.T) {
+	w, options := world(t, "111111111111")
+	none := config.WithCredentialsProvider(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("no profile")
+	}))
+	_, err := account.Open(t.Context(), dev(), append(options, none)...)
+	if err == nil || !strings.Contains(err.Error(), "find AWS credentials for environment dev: ") || !strings.Contains(err.Error(), "AWS_PROFILE") {
+		t.Errorf("error is %v", err)
+	}
+	if calls := operations(w); len(calls) > 0 {
+		t.Errorf("calls: %v", calls)
 	}
 }
 
