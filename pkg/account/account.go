@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -62,8 +63,11 @@ func prove(ctx context.Context, cfg aws.Config, env *manifest.Environment) error
 
 // whatToDo tells credentials that are refused from a service that does not answer.
 func whatToDo(err error) string {
-	if response, is := errors.AsType[*awshttp.ResponseError](err); is && response.HTTPStatusCode()/100 == 4 {
-		return "AWS refuses them: sign in again, or choose others with AWS_PROFILE"
+	if response, is := errors.AsType[*awshttp.ResponseError](err); is {
+		switch response.HTTPStatusCode() {
+		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+			return "AWS refuses them: sign in again, or choose others with AWS_PROFILE"
+		}
 	}
 	return "AWS does not answer: check the network, and AWS_ENDPOINT_URL where it is set"
 }
