@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -33,7 +34,9 @@ func Open(ctx context.Context, env *manifest.Environment, options ...func(*confi
 		config.WithRegion(env.Region),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(Timeout)),
 		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = Attempts })
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts, o.Backoff = Attempts, retry.BackoffDelayerFunc(backoff)
+			})
 		}),
 		config.WithClientLogMode(0),
 		config.WithLogger(logging.Nop{}), // the SDK logs nothing: what is logged is rotary's to choose
@@ -45,6 +48,12 @@ func Open(ctx context.Context, env *manifest.Environment, options ...func(*confi
 		return aws.Config{}, err
 	}
 	return cfg, nil
+}
+
+// backoff waits a random part of 200 ms, and of twice as long before each further try. What a few seconds do not mend
+// is left to the next pass.
+func backoff(attempt int, _ error) (time.Duration, error) {
+	return rand.N(200 * time.Millisecond << max(attempt-1, 0)), nil
 }
 
 func prove(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {

@@ -161,6 +161,12 @@ func TestEveryCallIsBounded(t *testing.T) {
 	if got := cfg.Retryer().MaxAttempts(); got != account.Attempts {
 		t.Errorf("%d tries, want %d", got, account.Attempts)
 	}
+	for try := 1; try < account.Attempts; try++ {
+		delay, err := cfg.Retryer().RetryDelay(try, errors.New("no answer"))
+		if most := 200 * time.Millisecond << (try - 1); err != nil || delay < 0 || delay >= most {
+			t.Errorf("before try %d it waits %v, want less than %v (%v)", try+1, delay, most, err)
+		}
+	}
 	longest := account.Attempts*account.Timeout + (account.Attempts-1)*retry.DefaultMaxBackoff
 	if longest > plan.Quiet/4 {
 		t.Errorf("a call may last %v, which is not far below the quiet period of %v", longest, plan.Quiet)

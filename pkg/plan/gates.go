@@ -112,10 +112,18 @@ func complete(s State, _ Plan, _ Source, _ Version) (Wait, bool) {
 func settled(s State, _ Plan, source Source, _ Version) (Wait, bool) {
 	for _, c := range s.consumers(source) {
 		if !c.Settled || c.Foreign != "" {
-			return Wait{Reason: Unfinished, Detail: "consumer " + c.Name + ": " + first(c.Waiting, c.Foreign, "not settled"), Until: c.WaitTill}, true
+			return Wait{Reason: c.unfinished(), Detail: "consumer " + c.Name + ": " + first(c.Waiting, c.Foreign, "not settled"), Until: c.WaitTill}, true
 		}
 	}
 	return Wait{}, false
+}
+
+// unfinished is the reason for a consumer that is not settled.
+func (c Consumer) unfinished() Reason {
+	if c.Drain > 0 {
+		return Draining
+	}
+	return Unfinished
 }
 
 // unused objects while a consumer runs, or could go back to, a bucket version that carries v.
