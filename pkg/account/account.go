@@ -53,7 +53,7 @@ func Open(ctx context.Context, env *manifest.Environment, options ...func(*confi
 // backoff waits a random part of 200 ms, and of twice as long before each further try. What a few seconds do not mend
 // is left to the next pass.
 func backoff(attempt int, _ error) (time.Duration, error) {
-	return rand.N(200 * time.Millisecond << max(attempt-1, 0)), nil
+	return rand.N(200 * time.Millisecond << max(attempt-1, 0)), nil //nolint:gosec // jitter, not a secret
 }
 
 func prove(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {
