@@ -104,8 +104,10 @@ func (l look) buckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket
 	if err != nil {
 		return nil, err
 	}
+	current := versions(sources)
 	var buckets []plan.Bucket
 	for i, want := range computed {
+		definition := l.Environment.Buckets[i]
 		h, err := l.Store.Look(ctx, want.Secret)
 		if err != nil {
 			return nil, err
@@ -113,8 +115,8 @@ func (l look) buckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket
 		if err := l.unmoved(h); err != nil {
 			return nil, err
 		}
-		want.ARN, want.Version = h.ARN, bucket.Token(l.Environment, l.Environment.Buckets[i], versions(sources))
-		b := plan.Bucket{Want: want, Entries: l.Environment.Entries(l.Environment.Buckets[i]), History: h}
+		want.ARN, want.Version = h.ARN, bucket.Token(l.Environment, definition, current)
+		b := plan.Bucket{Want: want, Entries: l.Environment.Entries(definition), History: h}
 		if err := l.know(b, b.History, l.current[want.Secret], l.texts[want.Secret]); err != nil {
 			return nil, err
 		}
