@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -17,6 +19,7 @@ type Call struct {
 	Caller    string // who called: a Lambda's name, or "" for anybody else
 	Resource  string // what the call was about, as the caller named it; never a value
 	Write     bool   // it can change something
+	Question  string `json:"-"` // what exactly a read asks, where its answer may be given again as Stale
 	Status    int    // HTTP status that was sent; 0 where no answer was
 	Bytes     int    // size of the request's body
 }
@@ -33,7 +36,11 @@ const (
 	Dropped                    // nothing done, and the connection breaks
 	Lost                       // done, but the answer is lost
 	Late                       // the connection breaks, and the call is done after Delay
+	Stale                      // a read is answered as the last time, if that is not longer ago than MaxStale
 )
+
+// MaxStale is how old an eventually consistent answer can be.
+const MaxStale = 5 * time.Minute
 
 // Fault is a hook's verdict on one call.
 type Fault struct {
@@ -49,6 +56,8 @@ type Tap struct {
 	hook   func(Call) Fault
 	calls  []Call
 	writes int
+
+	answers map[string]answered // to reads, by what was asked
 }
 
 // NewTap returns a tap on which everything works.
@@ -91,7 +100,9 @@ func (t *Tap) Serve(w http.ResponseWriter, call Call, do func(http.ResponseWrite
 	defer func() { t.end(call.N, seen.status) }()
 	switch fault.Outcome {
 	case Works:
-		do(seen)
+		do(t.recorded(seen, call))
+	case Stale:
+		t.again(seen, call, do)
 	case Dropped:
 		panic(http.ErrAbortHandler)
 	case Lost:
@@ -126,6 +137,54 @@ func (t *Tap) end(n, status int) {
 	if n <= len(t.calls) {
 		t.calls[n-1].Status = status
 	}
+}
+
+// recorded keeps what a read is answered, where its question is known.
+func (t *Tap) recorded(w http.ResponseWriter, call Call) http.ResponseWriter {
+	if call.Question == "" || call.Write {
+		return w
+	}
+	return &recorder{ResponseWriter: w, tap: t, question: call.Question, status: http.StatusOK}
+}
+
+// again answers as the last time.
+func (t *Tap) again(w http.ResponseWriter, call Call, do func(http.ResponseWriter)) {
+	old, some := t.recall(call.Question)
+	page, is := old.(page)
+	if !some || !is || call.Question == "" {
+		do(t.recorded(w, call))
+		return
+	}
+	maps.Copy(w.Header(), page.header)
+	w.WriteHeader(page.status)
+	_, _ = w.Write(page.body)
+}
+
+// page is an answer over HTTP.
+type page struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+type recorder struct {
+	http.ResponseWriter
+	tap      *Tap
+	question string
+	status   int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write keeps the last write: the stand-in's services write each answer in one piece.
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == http.StatusOK {
+		r.tap.remember(r.question, page{r.status, r.Header().Clone(), bytes.Clone(b)})
+	}
+	return r.ResponseWriter.Write(b)
 }
 
 type statusWriter struct {
