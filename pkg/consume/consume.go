@@ -25,6 +25,9 @@ type Endpoints struct {
 	Vercel    string
 	Transport http.RoundTripper // instead of the network
 	NoPause   bool              // write to GitHub without a pause between writes: only where nobody counts them
+
+	// Pause waits between calls, and ends early, with an error, when ctx does; nil waits by the clock.
+	Pause func(ctx context.Context, d time.Duration) error
 }
 
 // FromEnv reads where sinks are from environment variables: ROTARY_GITHUB_URL and ROTARY_VERCEL_URL replace the
@@ -67,7 +70,7 @@ func (at Endpoints) github(c manifest.Consumer, o reconcile.Opening) (reconcile.
 }
 
 func (at Endpoints) vercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := []vercel.Option{vercel.WithSleep(pause)}
+	options := []vercel.Option{vercel.WithSleep(at.wait)}
 	if at.Vercel != "" {
 		options = append(options, vercel.WithBaseURL(at.Vercel))
 	}
@@ -84,6 +87,14 @@ func (at Endpoints) vercel(c manifest.Consumer, o reconcile.Opening) (reconcile.
 func (at Endpoints) unhurried(ctx context.Context, d time.Duration) error {
 	if at.NoPause {
 		return ctx.Err()
+	}
+	return at.wait(ctx, d)
+}
+
+// wait waits as Pause says.
+func (at Endpoints) wait(ctx context.Context, d time.Duration) error {
+	if at.Pause != nil {
+		return at.Pause(ctx, d)
 	}
 	return pause(ctx, d)
 }

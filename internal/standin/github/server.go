@@ -111,7 +111,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	_, operation := s.mux.Handler(r)
 	call := sim.Call{
-		Service: "github", Operation: operation, Resource: strings.TrimPrefix(r.URL.Path, "/"), Bytes: len(body),
+		Service: "github", Operation: operation, Resource: strings.TrimPrefix(r.URL.Path, "/"), Bytes: len(body), Question: r.URL.String(),
 		Write: r.Method != http.MethodGet && !strings.HasSuffix(operation, "/access_tokens"),
 	}
 	if operation == "/" {

@@ -131,7 +131,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, operation, about 
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	entry := sim.Call{Service: "vercel", Operation: operation, Resource: about, Write: r.Method != http.MethodGet, Bytes: len(body)}
+	entry := sim.Call{Service: "vercel", Operation: operation, Resource: about, Write: r.Method != http.MethodGet, Bytes: len(body), Question: r.URL.String()}
 	s.cfg.Tap.Serve(w, entry, func(w http.ResponseWriter) { s.answer(w, call{Request: r, body: body}, do) }, refuse)
 }
 

@@ -128,7 +128,7 @@ func (s JSONService) ServeCall(tap *sim.Tap, clock *sim.Clock, w http.ResponseWr
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	call := Caller(r)
 	call.Service, call.Operation, call.Resource, call.Bytes = s.Name, operation, resource(body), len(body)
-	call.Write = !s.Reads(operation)
+	call.Write, call.Question = !s.Reads(operation), operation+string(body)
 	tap.Serve(w, call, func(w http.ResponseWriter) { s.answer(WithCall(r.Context(), call), clock, w, operation, body) },
 		func(w http.ResponseWriter, o sim.Outcome) { WriteError(clock, w, Refusal(o)) })
 }
