@@ -39,6 +39,7 @@ type Config struct {
 	Start       time.Time             // default: 1 January 2026, 9 o'clock
 	OnRefusal   func(standin.Refusal) // may be nil
 	Unseeded    []string              // sources that stay empty
+	InMemory    bool                  // no sockets: only the World's own client reaches it, so no pipeline either
 }
 
 // Stage is an environment on the stand-in.
@@ -75,13 +76,21 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 	}
 	s := &Stage{Env: env, Values: map[string]map[string]string{}, config: c}
 	s.World = standin.New(standin.Config{Start: c.Start, Images: images(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal})
-	if s.At, s.stop, err = s.Listen(); err != nil {
+	if s.At, s.stop, err = s.serve(c); err != nil {
 		return nil, err
 	}
 	if err := s.deploy(ctx, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("set up %s on the stand-in: %w", env.Name, err), s.Close())
 	}
 	return s, nil
+}
+
+func (s *Stage) serve(c Config) (standin.Endpoints, func(), error) {
+	if c.InMemory {
+		_, at := s.World.InMemory()
+		return at, func() {}, nil
+	}
+	return s.Listen()
 }
 
 // Close ends everything the stage started.

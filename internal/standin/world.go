@@ -212,6 +212,9 @@ func (w *World) Refusals() []Refusal {
 	return slices.Clone(w.refusals)
 }
 
+// Present has everybody who runs present what they run with, now: as Advance does after everything that was due.
+func (w *World) Present() { w.present() }
+
 func (w *World) present() {
 	for _, region := range w.all() {
 		for _, r := range region.ECS.Present() {
