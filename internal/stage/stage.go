@@ -23,6 +23,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
+	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -218,6 +219,11 @@ func (s *Stage) sinks() error {
 
 func (s *Stage) repository(c manifest.Consumer, known map[string]string) error {
 	s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
+	var shown []github.Presented
+	for _, p := range presents(s.Env, c) {
+		shown = append(shown, github.Presented{Secret: p.Env, Target: p.Target})
+	}
+	s.GitHub.SetPresented(c.GitHub.Repository, c.GitHub.Environment, shown...)
 	if c.GitHub.AppID == "" {
 		known[c.GitHub.Token] = Canary(c.GitHub.Token)
 		s.GitHub.AddToken(known[c.GitHub.Token], c.GitHub.Repository)

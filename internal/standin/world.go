@@ -36,8 +36,8 @@ type Config struct {
 // Refusal is somebody whose credential is refused: the outage that rotary exists to prevent.
 type Refusal struct {
 	At           time.Time
-	Who          string // "service api, task app:3" or "project dashboard, deployment dpl_1"
-	Env          string // the variable that holds the credential
+	Who          string // "service api, task of app:3", "repository example/app, run 1" or "project dashboard, deployment dpl_1"
+	Env          string // the variable or workflow secret that holds the credential
 	Target       string
 	credentialOf string
 }
@@ -78,7 +78,7 @@ func New(cfg Config) *World {
 		w.images[image] = app
 	}
 	w.Targets = target.New(w.verifiers, cfg.Symmetric...)
-	w.GitHub = github.New(github.Config{Clock: clock, Tap: w.Tap})
+	w.GitHub = github.New(github.Config{Clock: clock, Tap: w.Tap, Targets: w.Targets})
 	w.Vercel = vercel.New(vercel.Config{Clock: clock, Tap: w.Tap, Targets: w.Targets})
 	return w
 }
@@ -173,8 +173,8 @@ func (w *World) verifiers(target string) []func(string) bool {
 	return all
 }
 
-// Advance moves the clock forward. After everything that was due, every running task and live deployment presents
-// its credentials, so that one which died too early is seen at once.
+// Advance moves the clock forward. After everything that was due, every running task, unfinished workflow run and live
+// deployment presents its credentials, so that one which died too early is seen at once.
 func (w *World) Advance(d time.Duration) { w.AdvanceTo(w.Clock.Now().Add(d)) }
 
 // AdvanceTo is Advance up to a point in time.
@@ -220,6 +220,10 @@ func (w *World) present() {
 		for _, r := range region.ECS.Present() {
 			w.refused(Refusal{Who: "service " + r.Service + ", task of " + r.TaskDefinition, Env: r.Env, Target: r.Target, credentialOf: r.Task})
 		}
+	}
+	for _, r := range w.GitHub.Present() {
+		run := fmt.Sprintf("repository %s, run %d", r.Repository, r.Run)
+		w.refused(Refusal{Who: run, Env: r.Secret, Target: r.Target, credentialOf: run + " " + r.Environment})
 	}
 	for _, r := range w.Vercel.Present() {
 		w.refused(Refusal{Who: "project " + r.Project + ", deployment " + r.Deployment, Env: r.Env, Target: r.Target, credentialOf: r.Deployment})

@@ -16,6 +16,7 @@ import (
 
 // token is a personal access token, or one that an App got for an installation.
 type token struct {
+	of           string   // for the journal of changes: "token" or "app 4711"
 	repositories []string // owner/name, lower case
 	expires      time.Time
 	used         int
@@ -36,7 +37,7 @@ type app struct {
 func (s *Server) AddToken(value string, repositories ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tokens[value] = &token{repositories: lower(repositories)}
+	s.tokens[value] = &token{of: "token", repositories: lower(repositories)}
 }
 
 // RevokeToken makes a token unknown: from then on it answers 401. Repeatable.
@@ -44,6 +45,23 @@ func (s *Server) RevokeToken(value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.tokens, value)
+}
+
+// ExpireToken lets a token end at a point in time: from then on it answers 401. Tokens that Apps get end by themselves.
+func (s *Server) ExpireToken(value string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tokens[value] == nil {
+		panic("the stand-in has no such token")
+	}
+	s.tokens[value].expires = at
+}
+
+// RevokeAppKey takes an App its private key: it gets no more tokens, and those it has work until they end. Repeatable.
+func (s *Server) RevokeAppKey(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.apps, strconv.FormatInt(id, 10))
 }
 
 // AddApp registers a GitHub App with its public key and installs it on repositories.
@@ -125,7 +143,11 @@ func (s *Server) getInstallation(q *request) answer {
 	if a == nil {
 		return refused
 	}
-	if !slices.Contains(a.repositories, strings.ToLower(q.PathValue("owner")+"/"+q.PathValue("repo"))) {
+	name := strings.ToLower(q.PathValue("owner") + "/" + q.PathValue("repo"))
+	if r := s.moved[name]; r != nil && slices.Contains(a.repositories, strings.ToLower(r.fullName)) {
+		return q.redirect(r)
+	}
+	if !slices.Contains(a.repositories, name) {
 		return notFound()
 	}
 	return ok(map[string]any{"id": a.installation(), "app_id": a.id, "repository_selection": "selected"})
@@ -152,7 +174,7 @@ func (s *Server) createInstallationToken(q *request) answer {
 	s.requests++
 	value := fmt.Sprintf("ghs_%036x", sha256.Sum256(fmt.Appendf(nil, "%d %d", a.id, s.requests)))[:40]
 	expires := s.clock.Now().Add(time.Hour)
-	s.tokens[value] = &token{repositories: repositories, expires: expires}
+	s.tokens[value] = &token{of: fmt.Sprintf("app %d", a.id), repositories: repositories, expires: expires}
 	return answer{status: http.StatusCreated, body: map[string]any{"token": value, "expires_at": stamp(expires), "repository_selection": "selected"}}
 }
 

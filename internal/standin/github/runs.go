@@ -29,48 +29,80 @@ type run struct {
 	id               int64
 	status           string
 	created, updated time.Time
-	secrets          map[string]string
+	environments     []*scope // that its jobs name, until they start
+	read             []reading
 }
 
-// StartRun makes a workflow run in a status, created now. The run reads the repository's secrets as it is queued,
-// which is now, and those of the environments as its jobs start, which is now too: that is what RunSecret returns.
+// reading is what a run read of a scope, at once.
+type reading struct {
+	scope   *scope
+	secrets map[string]string
+}
+
+// StartRun makes a workflow run in a status, created now, whose jobs name environments. It reads the repository's
+// secrets as it is queued, which is now, and those of the environments when its jobs start: now, if the status is
+// in_progress or completed, or else at the MoveRun to in_progress. Source:
+// https://docs.github.com/en/actions/reference/secrets-reference
 func (s *Server) StartRun(fullName, status string, environments ...string) (id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.repository(fullName)
-	now := s.clock.Now()
-	started := &run{id: int64(1 + len(r.runs)), status: status, created: now, updated: now, secrets: map[string]string{}}
-	started.read(r.scope)
+	started := &run{id: int64(1 + len(r.runs)), created: s.clock.Now()}
 	for _, environment := range environments {
-		started.read(s.scope(fullName, environment))
+		started.environments = append(started.environments, s.scope(fullName, environment))
 	}
+	started.reads(r.scope)
+	if status == Completed {
+		started.startJobs()
+	}
+	started.move(status, s.clock.Now())
 	r.runs = append(r.runs, started)
 	return started.id
 }
 
-func (r *run) read(c *scope) {
-	for name, held := range c.secrets {
-		r.secrets[name] = held.plaintext
+func (r *run) move(status string, now time.Time) {
+	r.status, r.updated = status, now
+	if status == InProgress {
+		r.startJobs()
 	}
 }
 
-// RunSecret returns what a run read under a name.
+// startJobs reads the environments' secrets, once.
+func (r *run) startJobs() {
+	for _, environment := range r.environments {
+		r.reads(environment)
+	}
+	r.environments = nil
+}
+
+func (r *run) reads(c *scope) {
+	secrets := map[string]string{}
+	for name, held := range c.secrets {
+		secrets[name] = held.plaintext
+	}
+	r.read = append(r.read, reading{c, secrets})
+}
+
+// RunSecret returns what a run has read under a name so far; an environment's secret hides the repository's.
 func (s *Server) RunSecret(fullName string, id int64, name string) (plaintext string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	plaintext, ok = s.run(fullName, id).secrets[strings.ToUpper(name)]
-	return plaintext, ok
+	for _, reading := range slices.Backward(s.run(fullName, id).read) {
+		if plaintext, ok = reading.secrets[strings.ToUpper(name)]; ok {
+			return plaintext, true
+		}
+	}
+	return "", false
 }
 
 // FinishRun completes a run. Repeatable.
 func (s *Server) FinishRun(fullName string, id int64) { s.MoveRun(fullName, id, Completed) }
 
-// MoveRun puts a run into another status.
+// MoveRun puts a run into another status. Its jobs start with in_progress; one that is completed before never starts any.
 func (s *Server) MoveRun(fullName string, id int64, status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.run(fullName, id)
-	r.status, r.updated = status, s.clock.Now()
+	s.run(fullName, id).move(status, s.clock.Now())
 }
 
 func (s *Server) run(fullName string, id int64) *run {

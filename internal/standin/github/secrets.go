@@ -49,12 +49,11 @@ func getSecret(q *request) answer {
 	return ok(held.describe(name))
 }
 
-func deleteSecret(q *request) answer {
+func (s *Server) deleteSecret(q *request) answer {
 	name := strings.ToUpper(q.PathValue("name"))
-	if q.scope.secrets[name] == nil {
+	if !s.removeSecret(q.scope, q.token.of, name) {
 		return notFound()
 	}
-	delete(q.scope.secrets, name)
 	return noContent()
 }
 
@@ -70,7 +69,7 @@ func (s *Server) putSecret(q *request) answer {
 	if q.scope.secrets[name] == nil && len(q.scope.secrets) >= maxSecrets {
 		return invalid("You have reached the limit of %d secrets.", maxSecrets)
 	}
-	if q.scope.set(name, plaintext, s.clock.Now()) {
+	if s.setSecret(q.scope, q.token.of, name, plaintext) {
 		return created()
 	}
 	return noContent()

@@ -19,14 +19,18 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// Config is what a Server is wired to.
+// Config is what a Server is wired to. Targets may be nil: then Present finds nothing refused.
 type Config struct {
-	Clock *sim.Clock
-	Tap   *sim.Tap
+	Clock   *sim.Clock
+	Tap     *sim.Tap
+	Targets interface {
+		Accepts(target, credential string) bool
+	}
 }
 
 // Server is GitHub, in memory. Safe for concurrent use.
 type Server struct {
+	cfg   Config
 	clock *sim.Clock
 	tap   *sim.Tap
 	mux   *http.ServeMux
@@ -35,14 +39,16 @@ type Server struct {
 	requests     int
 	tokens       map[string]*token
 	apps         map[string]*app
-	repositories map[string]*repository
+	repositories map[string]*repository // by their name, lower case
+	moved        map[string]*repository // by their former names
+	changes      []Change
 }
 
 // New returns a GitHub without repositories, which knows no token.
 func New(c Config) *Server {
 	s := &Server{
-		clock: c.Clock, tap: c.Tap, mux: http.NewServeMux(),
-		tokens: map[string]*token{}, apps: map[string]*app{}, repositories: map[string]*repository{},
+		cfg: c, clock: c.Clock, tap: c.Tap, mux: http.NewServeMux(), tokens: map[string]*token{}, apps: map[string]*app{},
+		repositories: map[string]*repository{}, moved: map[string]*repository{},
 	}
 	s.routes()
 	return s
@@ -82,12 +88,12 @@ func (s *Server) routes() {
 		s.handle("GET "+scope+"/secrets/public-key", s.inScope(getPublicKey))
 		s.handle("GET "+scope+"/secrets/{name}", s.inScope(getSecret))
 		s.handle("PUT "+scope+"/secrets/{name}", s.inScope(s.putSecret))
-		s.handle("DELETE "+scope+"/secrets/{name}", s.inScope(deleteSecret))
+		s.handle("DELETE "+scope+"/secrets/{name}", s.inScope(s.deleteSecret))
 		s.handle("GET "+scope+"/variables", s.inScope(listVariables))
 		s.handle("POST "+scope+"/variables", s.inScope(s.createVariable))
 		s.handle("GET "+scope+"/variables/{name}", s.inScope(getVariable))
 		s.handle("PATCH "+scope+"/variables/{name}", s.inScope(s.updateVariable))
-		s.handle("DELETE "+scope+"/variables/{name}", s.inScope(deleteVariable))
+		s.handle("DELETE "+scope+"/variables/{name}", s.inScope(s.deleteVariable))
 	}
 }
 

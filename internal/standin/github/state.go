@@ -18,6 +18,7 @@ import (
 type repository struct {
 	id           int64
 	fullName     string
+	archived     bool
 	scope        *scope
 	environments map[string]*scope
 	runs         []*run // oldest first
@@ -25,13 +26,15 @@ type repository struct {
 
 // scope is what secrets and variables belong to: a repository, or one of its environments.
 type scope struct {
-	id        int64
-	name      string
-	created   time.Time
-	rotations int
-	key       keyPair
-	secrets   map[string]*secret
-	variables map[string]*variable
+	id          int64
+	repository  *repository
+	environment string // "" for the repository's own
+	created     time.Time
+	rotations   int
+	key         keyPair
+	secrets     map[string]*secret
+	variables   map[string]*variable
+	presents    []Presented
 }
 
 type keyPair struct {
@@ -49,25 +52,32 @@ type variable struct {
 	created, updated time.Time
 }
 
-// AddRepository makes a private repository, owner/name, with environments. Repeatable: environments are added.
+// AddRepository makes a private repository, owner/name, with environments. Repeatable: environments are added; "" is
+// none.
 func (s *Server) AddRepository(fullName string, environments ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.repositories[strings.ToLower(fullName)]
 	if r == nil {
-		r = &repository{id: int64(1000 + len(s.repositories)), fullName: fullName, scope: s.newScope(fullName, fullName), environments: map[string]*scope{}}
+		r = &repository{id: int64(1000 + len(s.repositories)), fullName: fullName, environments: map[string]*scope{}}
+		r.scope = s.newScope(r, "")
 		s.repositories[strings.ToLower(fullName)] = r
+		delete(s.moved, strings.ToLower(fullName))
 	}
 	for _, name := range environments {
-		if r.environments[strings.ToLower(name)] == nil {
-			r.environments[strings.ToLower(name)] = s.newScope(name, fullName+" "+name)
+		if name != "" && r.environments[strings.ToLower(name)] == nil {
+			r.environments[strings.ToLower(name)] = s.newScope(r, name)
 		}
 	}
 }
 
-func (s *Server) newScope(name, seed string) *scope {
+func (s *Server) newScope(r *repository, environment string) *scope {
+	seed := strings.TrimSpace(r.fullName + " " + environment)
 	sum := sha256.Sum256([]byte(seed))
-	c := &scope{id: int64(binary.BigEndian.Uint32(sum[:])), name: name, created: s.clock.Now(), secrets: map[string]*secret{}, variables: map[string]*variable{}}
+	c := &scope{
+		id: int64(binary.BigEndian.Uint32(sum[:])), repository: r, environment: environment, created: s.clock.Now(),
+		secrets: map[string]*secret{}, variables: map[string]*variable{},
+	}
 	c.newKey(seed)
 	return c
 }
@@ -109,20 +119,6 @@ func (s *Server) Secrets(fullName, environment string) []string {
 	return slices.Sorted(maps.Keys(s.scope(fullName, environment).secrets))
 }
 
-// SetSecretByHand writes a secret as a person would in the settings page.
-func (s *Server) SetSecretByHand(fullName, environment, name, plaintext string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.scope(fullName, environment).set(strings.ToUpper(name), plaintext, s.clock.Now())
-}
-
-// DeleteSecretByHand deletes a secret as a person would in the settings page.
-func (s *Server) DeleteSecretByHand(fullName, environment, name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.scope(fullName, environment).secrets, strings.ToUpper(name))
-}
-
 // Variable returns a variable's value.
 func (s *Server) Variable(fullName, environment, name string) (value string, ok bool) {
 	s.mu.Lock()
@@ -132,13 +128,6 @@ func (s *Server) Variable(fullName, environment, name string) (value string, ok 
 		return "", false
 	}
 	return held.value, true
-}
-
-// SetVariableByHand writes a variable as a person would in the settings page.
-func (s *Server) SetVariableByHand(fullName, environment, name, value string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.scope(fullName, environment).setVariable(strings.ToUpper(name), value, s.clock.Now())
 }
 
 // scope returns a scope that the scenario has made; naming another one is a mistake in the scenario.
@@ -162,35 +151,16 @@ func (s *Server) repository(fullName string) *repository {
 	return r
 }
 
-func (c *scope) set(name, plaintext string, now time.Time) (isNew bool) {
-	held := c.secrets[name]
-	if held == nil {
-		c.secrets[name] = &secret{plaintext: plaintext, created: now, updated: now}
-		return true
-	}
-	held.plaintext, held.updated = plaintext, now
-	return false
-}
-
-func (c *scope) setVariable(name, value string, now time.Time) {
-	held := c.variables[name]
-	if held == nil {
-		c.variables[name] = &variable{value: value, created: now, updated: now}
-		return
-	}
-	held.value, held.updated = value, now
-}
-
 func getRepository(q *request) answer {
 	owner, name, _ := strings.Cut(q.repository.fullName, "/")
 	return ok(map[string]any{
 		"id": q.repository.id, "name": name, "full_name": q.repository.fullName, "private": true,
-		"archived": false, "owner": map[string]any{"login": owner},
+		"archived": q.repository.archived, "owner": map[string]any{"login": owner},
 	})
 }
 
 func getEnvironment(q *request) answer {
-	return ok(map[string]any{"id": q.scope.id, "name": q.scope.name, "created_at": stamp(q.scope.created)})
+	return ok(map[string]any{"id": q.scope.id, "name": q.scope.environment, "created_at": stamp(q.scope.created)})
 }
 
 func getPublicKey(q *request) answer {
@@ -200,7 +170,11 @@ func getPublicKey(q *request) answer {
 // inRepository answers 404 where the token cannot see the repository, as GitHub does for a private one.
 func (s *Server) inRepository(h handler) handler {
 	return s.authorized(func(q *request) answer {
-		q.repository = s.repositories[strings.ToLower(q.PathValue("owner")+"/"+q.PathValue("repo"))]
+		name := strings.ToLower(q.PathValue("owner") + "/" + q.PathValue("repo"))
+		if r := s.moved[name]; r != nil && q.token.sees(r) {
+			return q.redirect(r)
+		}
+		q.repository = s.repositories[name]
 		if q.repository == nil || !q.token.sees(q.repository) {
 			return notFound()
 		}
@@ -208,15 +182,35 @@ func (s *Server) inRepository(h handler) handler {
 	})
 }
 
-// inScope finds the environment that the path names, or the repository's own scope.
+// redirect is the answer to a repository's former name. Source:
+// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
+func (q *request) redirect(r *repository) answer {
+	parts := strings.SplitN(q.URL.EscapedPath(), "/", 5) // "", repos, owner, name, the rest
+	to := fmt.Sprintf("https://%s/repositories/%d", q.Host, r.id)
+	if len(parts) == 5 {
+		to += "/" + parts[4]
+	}
+	a := fail(http.StatusTemporaryRedirect, "Temporary Redirect")
+	if q.Method == http.MethodGet {
+		a = fail(http.StatusMovedPermanently, "Moved Permanently")
+	}
+	a.header = http.Header{"Location": {to}}
+	return a
+}
+
+// inScope finds the environment that the path names, or the repository's own scope. An archived repository can only
+// be read.
 func (s *Server) inScope(h handler) handler {
 	return s.inRepository(func(q *request) answer {
 		q.scope = q.repository.scope
 		if environment := q.PathValue("environment"); environment != "" {
 			q.scope = q.repository.environments[strings.ToLower(environment)]
 		}
-		if q.scope == nil {
+		switch {
+		case q.scope == nil:
 			return notFound()
+		case q.repository.archived && q.Method != http.MethodGet:
+			return fail(http.StatusForbidden, "Repository was archived so is read-only.")
 		}
 		return h(q)
 	})

@@ -25,12 +25,11 @@ func getVariable(q *request) answer {
 	return ok(held.describe(name))
 }
 
-func deleteVariable(q *request) answer {
+func (s *Server) deleteVariable(q *request) answer {
 	name := strings.ToUpper(q.PathValue("name"))
-	if q.scope.variables[name] == nil {
+	if !s.removeVariable(q.scope, q.token.of, name) {
 		return notFound()
 	}
-	delete(q.scope.variables, name)
 	return noContent()
 }
 
@@ -57,7 +56,7 @@ func (s *Server) createVariable(q *request) answer {
 	if limit := q.variableLimit(); len(q.scope.variables) >= limit {
 		return invalid("You have reached the limit of %d variables.", limit)
 	}
-	q.scope.setVariable(name, *in.Value, s.clock.Now())
+	s.setVariable(q.scope, q.token.of, name, *in.Value)
 	return created()
 }
 
@@ -79,7 +78,7 @@ func (s *Server) updateVariable(q *request) answer {
 	if refused, good := in.check(name); !good {
 		return refused
 	}
-	q.scope.setVariable(name, *in.Value, s.clock.Now())
+	s.setVariable(q.scope, q.token.of, name, *in.Value)
 	return noContent()
 }
 

@@ -1,0 +1,79 @@
+package github
+
+import (
+	"slices"
+	"strings"
+)
+
+// SetSecretByHand writes a secret as a person would in the settings page.
+func (s *Server) SetSecretByHand(fullName, environment, name, plaintext string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setSecret(s.scope(fullName, environment), ByHand, strings.ToUpper(name), plaintext)
+}
+
+// DeleteSecretByHand deletes a secret as a person would in the settings page. Repeatable.
+func (s *Server) DeleteSecretByHand(fullName, environment, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removeSecret(s.scope(fullName, environment), ByHand, strings.ToUpper(name))
+}
+
+// SetVariableByHand writes a variable as a person would in the settings page.
+func (s *Server) SetVariableByHand(fullName, environment, name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setVariable(s.scope(fullName, environment), ByHand, strings.ToUpper(name), value)
+}
+
+// DeleteVariableByHand deletes a variable as a person would in the settings page. Repeatable.
+func (s *Server) DeleteVariableByHand(fullName, environment, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removeVariable(s.scope(fullName, environment), ByHand, strings.ToUpper(name))
+}
+
+// ArchiveRepository makes a repository read-only: every write by the API answers 403. Repeatable.
+func (s *Server) ArchiveRepository(fullName string) { s.setArchived(fullName, true) }
+
+// UnarchiveRepository makes a repository writable again. Repeatable.
+func (s *Server) UnarchiveRepository(fullName string) { s.setArchived(fullName, false) }
+
+func (s *Server) setArchived(fullName string, archived bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repository(fullName).archived = archived
+}
+
+// RenameRepository gives a repository another full name. Tokens and Apps keep their access; calls by the former name
+// are redirected to an address by id, 301 for a GET and 307 for the others, which the stand-in does not serve. Renaming
+// it back ends that.
+func (s *Server) RenameRepository(fullName, to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, from, next := s.repository(fullName), strings.ToLower(fullName), strings.ToLower(to)
+	if s.repositories[next] != nil && s.repositories[next] != r {
+		panic("the stand-in has a repository " + to + " already")
+	}
+	delete(s.repositories, from)
+	s.moved[from] = r
+	delete(s.moved, next)
+	r.fullName, s.repositories[next] = to, r
+	for _, t := range s.tokens {
+		t.repositories = renamed(t.repositories, from, next)
+	}
+	for _, a := range s.apps {
+		a.repositories = renamed(a.repositories, from, next)
+	}
+}
+
+// renamed returns a new list: an App's is its tokens' too.
+func renamed(repositories []string, from, to string) []string {
+	out := slices.Clone(repositories)
+	for i, name := range out {
+		if name == from {
+			out[i] = to
+		}
+	}
+	return out
+}
