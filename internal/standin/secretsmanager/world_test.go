@@ -21,7 +21,7 @@ const function = "arn:aws:lambda:us-east-1:111111111111:function:rotate"
 
 // world is one service with a genuine client in front of it and a rotation function behind it.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	clock  *sim.Clock
 	svc    *Service
 	tap    *sim.Tap
@@ -35,7 +35,7 @@ type world struct {
 	events []sim.Event
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, clock: sim.NewClock(time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC))}
 	w.tap = sim.NewTap(w.clock)
@@ -199,7 +199,7 @@ func (w *world) steps() string {
 	return steps
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

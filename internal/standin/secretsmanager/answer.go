@@ -1,0 +1,168 @@
+package secretsmanager
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// dated is an answer and the service's time when it was given. The tap keeps answers to give them again, so
+// everything here that makes the SDK's output of one copies it.
+type dated[Out any] struct {
+	out Out
+	at  time.Time
+}
+
+// second is the metadata of every answer given within one second.
+type second struct {
+	unix     int64
+	metadata middleware.Metadata
+}
+
+// metadata carries the service's time as a client reads it from a Date header, to the second.
+func (d *Direct) metadata(at time.Time) middleware.Metadata {
+	s := d.heard.Load()
+	if s == nil || s.unix != at.Unix() {
+		s = &second{at.Unix(), answeredAt(at)}
+		d.heard.Store(s)
+	}
+	return s.metadata.Clone()
+}
+
+// answeredAt lets the SDK's own middleware set the server time: there is no other way in.
+func answeredAt(at time.Time) middleware.Metadata {
+	response := &smithyhttp.Response{Response: &http.Response{Header: http.Header{"Date": {at.UTC().Format(http.TimeFormat)}}}}
+	_, metadata, _ := awsmiddleware.RecordResponseTiming{DisableClockSkewCorrection: true}.HandleDeserialize(
+		context.Background(), middleware.DeserializeInput{},
+		middleware.DeserializeHandlerFunc(func(context.Context, middleware.DeserializeInput) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			return middleware.DeserializeOutput{RawResponse: response}, middleware.Metadata{}, nil
+		}))
+	return metadata
+}
+
+func (d details) described() *sdk.DescribeSecretOutput {
+	out := &sdk.DescribeSecretOutput{
+		ARN: &d.ARN, Name: &d.Name, Description: optionalText(d.Description), KmsKeyId: optionalText(d.KMSKeyID),
+		CreatedDate: date(&d.CreatedDate), LastChangedDate: date(&d.LastChangedDate), LastAccessedDate: date(d.LastAccessedDate),
+		DeletedDate: date(d.DeletedDate), LastRotatedDate: date(d.LastRotatedDate), NextRotationDate: date(d.NextRotationDate),
+		RotationEnabled: same(d.RotationEnabled), RotationLambdaARN: optionalText(d.RotationLambdaARN), RotationRules: d.RotationRules.answer(),
+	}
+	for _, t := range d.Tags {
+		out.Tags = append(out.Tags, types.Tag{Key: &t.Key, Value: &t.Value})
+	}
+	if len(d.VersionIDsToStages) == 0 {
+		return out
+	}
+	out.VersionIdsToStages = make(map[string][]string, len(d.VersionIDsToStages))
+	for id, held := range d.VersionIDsToStages {
+		out.VersionIdsToStages[id] = slices.Clone(held)
+	}
+	return out
+}
+
+func (r *rules) answer() *types.RotationRulesType {
+	if r == nil {
+		return nil
+	}
+	out := &types.RotationRulesType{Duration: optionalText(r.Duration), ScheduleExpression: optionalText(r.ScheduleExpression)}
+	if r.AutomaticallyAfterDays != nil {
+		days := int64(*r.AutomaticallyAfterDays)
+		out.AutomaticallyAfterDays = &days
+	}
+	return out
+}
+
+func (o versionsOutput) listed() *sdk.ListSecretVersionIdsOutput {
+	out := &sdk.ListSecretVersionIdsOutput{
+		ARN: &o.ARN, Name: &o.Name, NextToken: optionalText(o.NextToken),
+		Versions: make([]types.SecretVersionsListEntry, len(o.Versions)),
+	}
+	for i, v := range o.Versions {
+		out.Versions[i] = types.SecretVersionsListEntry{
+			VersionId: &v.VersionID, VersionStages: slices.Clone(v.VersionStages), KmsKeyIds: slices.Clone(v.KMSKeyIDs),
+			CreatedDate: date(&v.CreatedDate), LastAccessedDate: date(v.LastAccessedDate),
+		}
+	}
+	return out
+}
+
+func (o getOutput) entry() types.SecretValueEntry {
+	return types.SecretValueEntry{
+		ARN: &o.ARN, Name: &o.Name, VersionId: &o.VersionID, VersionStages: slices.Clone(o.VersionStages), CreatedDate: date(&o.CreatedDate),
+		SecretString: same(o.SecretString), SecretBinary: slices.Clone(o.SecretBinary),
+	}
+}
+
+func (o batchOutput) batch() *sdk.BatchGetSecretValueOutput {
+	out := &sdk.BatchGetSecretValueOutput{
+		SecretValues: make([]types.SecretValueEntry, len(o.SecretValues)), Errors: make([]types.APIErrorType, len(o.Errors)),
+	}
+	for i, v := range o.SecretValues {
+		out.SecretValues[i] = v.entry()
+	}
+	for i, e := range o.Errors {
+		out.Errors[i] = types.APIErrorType{SecretId: &e.SecretID, ErrorCode: &e.ErrorCode, Message: &e.Message}
+	}
+	return out
+}
+
+// date is a timestamp as it arrives: with milliseconds, in UTC.
+func date(t *wire.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	at := time.UnixMilli(time.Time(*t).UnixMilli()).UTC()
+	return &at
+}
+
+// optionalText is a member that is left out where there is none.
+func optionalText(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// failure is what the SDK's client makes of a service's error; nil of nil.
+func failure(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *wire.Error
+	if !errors.As(err, &e) {
+		e = &wire.Error{Code: "InternalServiceError", Message: err.Error()} // the stand-in's own bug
+	}
+	return &smithy.OperationError{ServiceID: sdk.ServiceID, OperationName: operation, Err: exception(e.Code, e.Message)}
+}
+
+// exception is the type that the SDK has for a code, of those that the stand-in answers with.
+func exception(code, message string) error {
+	switch code {
+	case "InternalServiceError":
+		return &types.InternalServiceError{Message: &message}
+	case "InvalidNextTokenException":
+		return &types.InvalidNextTokenException{Message: &message}
+	case "InvalidParameterException":
+		return &types.InvalidParameterException{Message: &message}
+	case "InvalidRequestException":
+		return &types.InvalidRequestException{Message: &message}
+	case "LimitExceededException":
+		return &types.LimitExceededException{Message: &message}
+	case "ResourceExistsException":
+		return &types.ResourceExistsException{Message: &message}
+	case "ResourceNotFoundException":
+		return &types.ResourceNotFoundException{Message: &message}
+	}
+	return &smithy.GenericAPIError{Code: code, Message: message}
+}
