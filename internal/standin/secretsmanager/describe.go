@@ -46,15 +46,6 @@ func (e *entry) details() details {
 	return d
 }
 
-// stages maps each version that holds a label to its labels.
-func (e *entry) stages() map[string][]string {
-	m := map[string][]string{}
-	for _, id := range e.labels {
-		m[id] = e.labels.of(id)
-	}
-	return m
-}
-
 func (s *Service) describeSecret(_ context.Context, in idInput) (details, error) {
 	s.mu.Lock()
 	defer s.unlock()
@@ -63,7 +54,7 @@ func (s *Service) describeSecret(_ context.Context, in idInput) (details, error)
 		return details{}, err
 	}
 	d := e.details()
-	d.VersionIDsToStages = e.stages()
+	d.VersionIDsToStages = e.labels.stages()
 	return d, nil
 }
 
@@ -102,9 +93,9 @@ func (s *Service) listSecretVersionIDs(_ context.Context, in versionsInput) (ver
 
 // list is oldest first. Unlabelled versions are in it only where they are asked for.
 func (e *entry) list(deprecated bool) []versionItem {
-	items := []versionItem{}
+	items, stages := []versionItem{}, e.labels.stages()
 	for _, v := range e.versions {
-		held := e.labels.of(v.id)
+		held := stages[v.id]
 		if len(held) == 0 && !deprecated {
 			continue
 		}
@@ -148,7 +139,7 @@ func (s *Service) listSecrets(_ context.Context, in listInput) (listOutput, erro
 		e := s.entries[name]
 		if in.wants(e) {
 			d := e.details()
-			d.SecretVersionsToStages = e.stages()
+			d.SecretVersionsToStages = e.labels.stages()
 			all = append(all, d)
 		}
 	}

@@ -31,12 +31,25 @@ type labels map[string]string
 // of returns the labels that a version holds, sorted.
 func (l labels) of(id string) []string {
 	var held []string
-	for _, label := range slices.Sorted(maps.Keys(l)) {
-		if l[label] == id {
+	for label, holder := range l {
+		if holder == id {
 			held = append(held, label)
 		}
 	}
+	slices.Sort(held)
 	return held
+}
+
+// stages maps each version that holds a label to its labels, sorted.
+func (l labels) stages() map[string][]string {
+	m := map[string][]string{}
+	for label, holder := range l {
+		m[holder] = append(m[holder], label)
+	}
+	for _, held := range m {
+		slices.Sort(held)
+	}
+	return m
 }
 
 // rotating says whether a rotation is unfinished: AWSPENDING sits on a version that is not the current one.

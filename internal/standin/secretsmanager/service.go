@@ -112,7 +112,7 @@ func (s *Service) lookup(id string) *entry {
 }
 
 func (s *Service) arnPrefix() string {
-	return fmt.Sprintf("arn:aws:secretsmanager:%s:%s:secret:", s.cfg.Region, s.cfg.Account)
+	return "arn:aws:secretsmanager:" + s.cfg.Region + ":" + s.cfg.Account + ":secret:"
 }
 
 // newARN ends in six characters that follow from the name and from how many secrets have had it: as on AWS, a secret
