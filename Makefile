@@ -80,7 +80,7 @@ bench: ## benchmarks
 	@go test -run '^$$' -bench . -benchmem ./pkg/... ./internal/...
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
-	@set -e; for package in $$(go list ./pkg/...); do \
+	@set -e; for package in $$(go list ./pkg/... ./lambdas/...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "fuzz     $$target in $$package"; \
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),10s) $$package; \

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"slices"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -101,7 +103,8 @@ func (h handler) source(r request) (manifest.Source, error) {
 	return source, nil
 }
 
-// read wants exactly one of the two forms. Unknown fields beside a step are let pass: AWS adds some without notice, as
+// read wants exactly one of the two forms, and nothing in it that would go into the log or an error without being what
+// it should be. Unknown fields beside a step are let pass: AWS adds some without notice, as
 // it did with RotationToken, and that must not stop every rotation.
 func read(payload []byte) (request, error) {
 	var r request
@@ -111,8 +114,18 @@ func read(payload []byte) (request, error) {
 	if (r.Advance == nil) == (r.Step == "") {
 		return r, &Unreadable{"it must be either a rotation step or an advance"}
 	}
+	if r.Advance == nil && !slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.Step) {
+		return r, &Unreadable{"its step is none of a rotation"}
+	}
+	if !versionShape.MatchString(r.version()) {
+		return r, &Unreadable{"its version is no version id"}
+	}
 	return r, nil
 }
+
+// versionShape: a version's id is whatever one printable word its maker chose
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, ClientRequestToken).
+var versionShape = regexp.MustCompile(`^[!-~]{0,64}$`)
 
 func (r request) what() string {
 	if r.Advance != nil {

@@ -227,6 +227,9 @@ func TestWhatIsNoRequestIsUnreadableAndNotQuoted(t *testing.T) {
 		`{"Step":"createSecret","SecretId":"source/production/handshake"}`: "its secret is no source of environment dev",
 		`{"Step":"createSecret","SecretId":"api-secrets-dev"}`:             "its secret is no source of environment dev",
 		`{"Step":"createSecret","ClientRequestToken":"x"}`:                 "its secret is no source",
+		`{"Step":"` + canary + `","SecretId":"` + handshake + `"}`:         "its step is none of a rotation",
+		`{"Step":"setSecret","ClientRequestToken":"` + canary + ` x"}`:     "its version is no version id",
+		`{"advance":{"source":"handshake","version":"` + canary + `\n"}}`:  "its version is no version id",
 	} {
 		if name, text := w.fails(request); name != "Unreadable" || !strings.Contains(text, reason) {
 			t.Errorf("%s: %s: %s, want %q", request, name, text, reason)
