@@ -84,10 +84,14 @@ func TestApp(t *testing.T) {
 		_, resp, err := w.clientFor(got.GetToken()).Repositories.Get(t.Context(), "example", "app")
 		return status(t, resp, err)
 	}
+	w.server.RevokeAppKey(7)
+	if _, resp, err := client.Apps.GetRepositoryInstallation(t.Context(), "example", "app"); status(t, resp, err) != 401 {
+		t.Errorf("with a revoked key: %d, want 401", resp.StatusCode)
+	}
 	before := see()
 	w.clock.Advance(time.Hour)
 	if before != 200 || see() != 401 {
-		t.Errorf("the token answers %d before and %d after its hour", before, see())
+		t.Errorf("the token that it got before answers %d, and %d after its hour; want 200 and 401", before, see())
 	}
 }
 

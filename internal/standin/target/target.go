@@ -50,7 +50,7 @@ func (t *Targets) Live(target string) int {
 // Accepts presents a credential, and counts a refusal. A symmetric target that has no verifier at this moment
 // refuses nothing: nobody is there to refuse.
 func (t *Targets) Accepts(target, credential string) bool {
-	ok := t.ask(target, credential)
+	ok := t.WouldAccept(target, credential)
 	if !ok {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -59,7 +59,8 @@ func (t *Targets) Accepts(target, credential string) bool {
 	return ok
 }
 
-func (t *Targets) ask(target, credential string) bool {
+// WouldAccept says what Accepts would, without presenting anything: it counts nothing.
+func (t *Targets) WouldAccept(target, credential string) bool {
 	if credential == "" {
 		return false
 	}

@@ -20,6 +20,9 @@ func TestExplicit(t *testing.T) {
 	if targets.Accepts("db", "a") || !targets.Accepts("db", "b") || targets.Live("db") != 1 {
 		t.Error("a revoked credential is refused, the other one is not")
 	}
+	if targets.WouldAccept("db", "a") || !targets.WouldAccept("db", "b") {
+		t.Error("what it would accept differs from what it accepts")
+	}
 	if got := targets.Refusals("db"); got != 3 {
 		t.Errorf("refusals: %d, want 3", got)
 	}

@@ -1,6 +1,7 @@
 package vercel
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -20,6 +21,13 @@ const (
 	queued     = "QUEUED"
 	building   = "BUILDING"
 	ready      = "READY"
+)
+
+// How a build can end that does not become READY.
+const (
+	Failed   = "ERROR"
+	Canceled = "CANCELED" // also by an Ignored Build Step
+	Hanging  = building   // it never ends
 )
 
 type deployment struct {
@@ -134,7 +142,7 @@ func (s *Server) deploy(p *project, d *deployment) *deployment {
 		d.meta["githubRepoId"] = strconv.Itoa(d.git.RepoID)
 	}
 	p.deployments = append(p.deployments, d)
-	end := p.nextState
+	end := cmp.Or(p.nextState, p.everyState)
 	p.nextState = ""
 	s.cfg.Clock.After(queueTime, "vercel builds "+d.id, func() { s.advance(d, building) })
 	s.cfg.Clock.After(BuildTime, "vercel finishes "+d.id, func() { s.finish(p, d, end) })
@@ -144,7 +152,9 @@ func (s *Server) deploy(p *project, d *deployment) *deployment {
 func (s *Server) advance(d *deployment, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d.state = state
+	if d.state == queued {
+		d.state = state
+	}
 }
 
 // finish ends a build. A READY production deployment goes live, unless an Instant Rollback is in force or a
@@ -153,9 +163,12 @@ func (s *Server) finish(p *project, d *deployment, failed string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if failed == "" && size(d.snapshot) > maxValue {
-		failed = "ERROR"
+		failed = Failed
 	}
-	if failed != "" {
+	switch {
+	case d.state != building || failed == Hanging: // somebody canceled it, or it never ends
+		return
+	case failed != "":
 		d.state = failed
 		return
 	}

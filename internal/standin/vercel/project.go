@@ -22,12 +22,6 @@ type Project struct {
 	Presents []Presented // what its code shows to others
 }
 
-// Presented says which variable the running code presents to which target as its credential.
-type Presented struct{ Env, Target string }
-
-// Refusal is a live deployment whose credential a target does not accept.
-type Refusal struct{ Project, Deployment, Env, Target string }
-
 type project struct {
 	Project
 	variables   []*variable
@@ -35,6 +29,7 @@ type project struct {
 	live        *deployment
 	rolledBack  bool              // an Instant Rollback is in force
 	nextState   string            // how the next build ends, where it fails
+	everyState  string            // how every other one ends, where it fails
 	refused     map[string]string // key → the code that its next write fails with
 }
 
@@ -51,7 +46,7 @@ func (s *Server) AddProject(p Project) {
 	s.projects[p.ID] = &project{Project: p, refused: map[string]string{}}
 }
 
-// Variables returns the project's variables with their plaintext, sorted by key and target.
+// Variables returns the project's variables with their plaintext, sorted by key, target and id.
 func (s *Server) Variables(project string) []Variable {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,70 +56,6 @@ func (s *Server) Variables(project string) []Variable {
 	}
 	slices.SortFunc(out, compareVariables)
 	return out
-}
-
-// SetByHand does what a person does in the dashboard: the value of an existing variable changes and its comment
-// stays; otherwise an encrypted variable without a comment appears.
-func (s *Server) SetByHand(project, key, target, value string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, now := s.must(project), s.stamp()
-	for _, v := range p.variables {
-		if v.Key == key && slices.Contains(v.Target, target) {
-			v.Value, v.UpdatedAt = value, now
-			return
-		}
-	}
-	p.variables = append(p.variables, &variable{Variable: Variable{ID: s.id("env_"), Key: key, Value: value,
-		Type: "encrypted", Target: []string{target}, CreatedAt: now, UpdatedAt: now}})
-}
-
-// DeleteByHand removes a variable.
-func (s *Server) DeleteByHand(project, key, target string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.must(project)
-	p.variables = slices.DeleteFunc(p.variables, func(v *variable) bool { return v.Key == key && slices.Contains(v.Target, target) })
-}
-
-// RefuseKey makes the next write of key land in failed[] with code, its value echoed as Vercel may.
-func (s *Server) RefuseKey(project, key, code string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.must(project).refused[key] = code
-}
-
-// FailNextBuild makes the next deployment end in state: ERROR or CANCELED.
-func (s *Server) FailNextBuild(project, state string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.must(project).nextState = state
-}
-
-// Push is somebody's commit on the production branch, which Vercel deploys; it returns the deployment's id.
-func (s *Server) Push(project, sha string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.must(project)
-	p.Head = sha
-	return s.deploy(p, &deployment{target: production, git: p.head()}).id
-}
-
-// InstantRollback puts an earlier deployment on the domain and keeps new ones off it until a Promote.
-func (s *Server) InstantRollback(project, deploymentID string) { s.point(project, deploymentID, true) }
-
-// Promote puts a READY deployment on the domain and ends an Instant Rollback.
-func (s *Server) Promote(project, deploymentID string) { s.point(project, deploymentID, false) }
-
-func (s *Server) point(project, deploymentID string, rollback bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.must(project)
-	d := p.deployment(deploymentID)
-	if d == nil || d.state != ready {
-		panic("vercel stand-in: no READY deployment " + deploymentID)
-	}
-	p.live, p.rolledBack, d.promoted = d, rollback, true
 }
 
 // Live returns the deployment that production traffic reaches and the values it was built with; "" for none.
@@ -137,27 +68,14 @@ func (s *Server) Live(project string) (deploymentID string, values map[string]st
 	return "", nil
 }
 
-// Present lets every live deployment use its credentials and returns the refusals, sorted by project.
-func (s *Server) Present() []Refusal {
+// Built returns the values that a deployment was built with; nil where there is no such deployment.
+func (s *Server) Built(project, deploymentID string) map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []Refusal
-	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
-		out = append(out, s.present(s.projects[id])...)
+	if d := s.must(project).deployment(deploymentID); d != nil {
+		return maps.Clone(d.snapshot)
 	}
-	return out
-}
-
-func (s *Server) present(p *project) (out []Refusal) {
-	if p.live == nil || s.cfg.Targets == nil {
-		return nil
-	}
-	for _, use := range p.Presents {
-		if !s.cfg.Targets.Accepts(use.Target, p.live.snapshot[use.Env]) {
-			out = append(out, Refusal{p.Name, p.live.id, use.Env, use.Target})
-		}
-	}
-	return out
+	return nil
 }
 
 // must finds a project for a test, which has to know its own projects.

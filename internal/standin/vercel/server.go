@@ -18,12 +18,13 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// Config is what a Server needs from its surroundings. Targets may be nil: then Present finds nothing refused.
+// Config is what a Server needs from its surroundings. Targets may be nil: then nothing is refused.
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap
 	Targets interface {
-		Accepts(target, credential string) bool
+		Accepts(target, credential string) bool     // presents it
+		WouldAccept(target, credential string) bool // does not
 	}
 }
 
@@ -35,7 +36,8 @@ type Server struct {
 	mu       sync.Mutex
 	projects map[string]*project // by id
 	tokens   map[string]string   // token → team
-	last     time.Time           // the newest stamp given out
+	changes  []Change
+	last     time.Time // the newest stamp given out
 	seq      int
 }
 
@@ -60,20 +62,6 @@ func New(cfg Config) *Server {
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
-
-// AddToken makes token work for a team, or for the personal account where team is "".
-func (s *Server) AddToken(token, team string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens[token] = team
-}
-
-// RevokeToken makes token invalid.
-func (s *Server) RevokeToken(token string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.tokens, token)
-}
 
 // call is one request: its body read, its scope known.
 type call struct {
@@ -174,7 +162,7 @@ func refuse(w http.ResponseWriter, outcome sim.Outcome) {
 	switch outcome {
 	case sim.Throttled:
 		w.Header().Set("Retry-After", "7")
-		limit := map[string]any{"limit": map[string]any{"remaining": 0, "total": 120}}
+		limit := map[string]any{"limit": map[string]any{"remaining": 0, "reset": 0, "total": 120}}
 		send(w, http.StatusTooManyRequests, (&failure{code: "rate_limited", text: "The rate limit has been exceeded", extra: limit}).body())
 	case sim.Denied:
 		send(w, http.StatusForbidden, fail(0, "forbidden", "You don't have permission").body())

@@ -173,11 +173,11 @@ func (s *Server) put(p *project, in input, upsert bool, now time.Time) (*variabl
 	switch {
 	case old == nil:
 		v.ID, v.CreatedAt, v.UpdatedAt = s.id("env_"), now, now
-		p.variables = append(p.variables, &variable{v})
-		return p.variables[len(p.variables)-1], nil
+		return s.add(p, v, byToken), nil
 	case !upsert || !slices.Equal(old.Target, v.Target):
 		return nil, refusedItem(v, "ENV_CONFLICT", old.ID)
 	}
+	s.changed(p, old.Variable, "updated", byToken)
 	old.Value, old.UpdatedAt = v.Value, now
 	if in.Comment != nil {
 		old.Comment = v.Comment
@@ -238,10 +238,10 @@ func (s *Server) editVariable(c call) (int, any, error) {
 	if err := in.check(); err != nil {
 		return 0, nil, err
 	}
-	return v.edit(p, in, s.stamp())
+	return s.edit(p, v, in)
 }
 
-func (v *variable) edit(p *project, in input, now time.Time) (int, any, error) {
+func (s *Server) edit(p *project, v *variable, in input) (int, any, error) {
 	next := v.Variable
 	next.Key, next.Value = or(in.Key, next.Key), or(in.Value, next.Value)
 	next.Comment, next.GitBranch = or(in.Comment, next.Comment), or(in.GitBranch, next.GitBranch)
@@ -254,7 +254,8 @@ func (v *variable) edit(p *project, in input, now time.Time) (int, any, error) {
 	if p.overlapping(next) != nil {
 		return 0, nil, refusedItem(next, "ENV_CONFLICT", v.ID)
 	}
-	next.UpdatedAt = now
+	s.changed(p, v.Variable, "updated", byToken)
+	next.UpdatedAt = s.stamp()
 	v.Variable = next
 	return http.StatusOK, v.json(), nil
 }
@@ -264,7 +265,7 @@ func (s *Server) deleteVariable(c call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	p.variables = slices.DeleteFunc(p.variables, func(o *variable) bool { return o == v })
+	s.remove(p, v, byToken)
 	return http.StatusOK, v.json(), nil
 }
 

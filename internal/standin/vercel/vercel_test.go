@@ -26,6 +26,8 @@ type accepts map[string]string
 
 func (a accepts) Accepts(target, credential string) bool { return a[target] == credential }
 
+func (a accepts) WouldAccept(target, credential string) bool { return a[target] == credential }
+
 func newBench(t *testing.T) *bench {
 	clock := sim.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
 	tap := sim.NewTap(clock)

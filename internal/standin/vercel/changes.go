@@ -1,0 +1,50 @@
+package vercel
+
+import (
+	"slices"
+	"time"
+)
+
+// ByHand is who made a change that a person made in the dashboard.
+const (
+	ByHand  = "hand"
+	byToken = "token"
+)
+
+// Change is one change of a variable, as the journal keeps it. It never holds the value. Target and Comment are those
+// that the caller found, so that a test sees whose variable it was; a new one's are its own.
+type Change struct {
+	At      time.Time
+	Project string // its name
+	ID      string // the variable's
+	Key     string
+	Target  []string
+	Comment string
+	Did     string // "created", "updated" or "deleted"
+	By      string // ByHand, or "token" for the API
+}
+
+// Changes returns every change of a variable, oldest first, without the first so many: give it the number of those
+// that were looked at before.
+func (s *Server) Changes(seen int) []Change {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.changes[min(seen, len(s.changes)):])
+}
+
+// changed is told what is there before an update or a deletion.
+func (s *Server) changed(p *project, v Variable, did, by string) {
+	s.changes = append(s.changes, Change{s.cfg.Clock.Now(), p.Name, v.ID, v.Key, slices.Clone(v.Target), v.Comment, did, by})
+}
+
+func (s *Server) add(p *project, v Variable, by string) *variable {
+	added := &variable{v}
+	p.variables = append(p.variables, added)
+	s.changed(p, v, "created", by)
+	return added
+}
+
+func (s *Server) remove(p *project, v *variable, by string) {
+	p.variables = slices.DeleteFunc(p.variables, func(o *variable) bool { return o == v })
+	s.changed(p, v.Variable, "deleted", by)
+}

@@ -1,0 +1,137 @@
+package vercel
+
+import (
+	"slices"
+)
+
+// AddToken makes token work for a team, or for the personal account where team is "".
+func (s *Server) AddToken(token, team string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens[token] = team
+}
+
+// RevokeToken makes token invalid. Repeatable.
+func (s *Server) RevokeToken(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tokens, token)
+}
+
+// SetByHand does what a person does in the dashboard: the value of an existing variable changes and its comment
+// stays; otherwise an encrypted variable without a comment appears.
+func (s *Server) SetByHand(project, key, target, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, now := s.must(project), s.stamp()
+	if v := p.variable(key, target); v != nil {
+		s.changed(p, v.Variable, "updated", ByHand)
+		v.Value, v.UpdatedAt = value, now
+		return
+	}
+	s.add(p, Variable{
+		ID: s.id("env_"), Key: key, Value: value, Type: "encrypted", Target: []string{target}, CreatedAt: now, UpdatedAt: now,
+	}, ByHand)
+}
+
+// DeleteByHand removes a variable from all its targets. Repeatable.
+func (s *Server) DeleteByHand(project, key, target string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.must(project)
+	for v := p.variable(key, target); v != nil; v = p.variable(key, target) {
+		s.remove(p, v, ByHand)
+	}
+}
+
+func (p *project) variable(key, target string) *variable {
+	for _, v := range p.variables {
+		if v.Key == key && slices.Contains(v.Target, target) {
+			return v
+		}
+	}
+	return nil
+}
+
+// RefuseKey makes the next write of key land in failed[] with code, its value echoed as Vercel may.
+func (s *Server) RefuseKey(project, key, code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.must(project).refused[key] = code
+}
+
+// FailNextBuild makes the next deployment end in state: Failed, Canceled or Hanging.
+func (s *Server) FailNextBuild(project, state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.must(project).nextState = state
+}
+
+// FailBuilds makes every deployment from now on end in state: Failed, Canceled or Hanging. With "" they work again.
+func (s *Server) FailBuilds(project, state string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.must(project).everyState = state
+}
+
+// CancelBuild cancels a deployment that is queued or building. Any other stays as it is.
+func (s *Server) CancelBuild(project, deploymentID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.must(project).deployment(deploymentID); d != nil && (d.state == queued || d.state == building) {
+		d.state = Canceled
+	}
+}
+
+// Push is somebody's commit on the production branch, which Vercel deploys; it returns the deployment's id.
+func (s *Server) Push(project, sha string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.must(project)
+	p.Head = sha
+	return s.deploy(p, &deployment{target: production, git: p.head()}).id
+}
+
+// Redeploy builds an earlier deployment again for production, with the variables that it had; it returns the new
+// one's id.
+func (s *Server) Redeploy(project, deploymentID string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, d := s.must(project), &deployment{target: production}
+	if err := d.copyOf(p, deploymentID); err != nil {
+		panic("vercel stand-in: no deployment " + deploymentID)
+	}
+	return s.deploy(p, d).id
+}
+
+// InstantRollback puts an earlier deployment on the domain and keeps new ones off it until a Promote. It takes those
+// that RollbackTargets lists. Source: https://vercel.com/docs/instant-rollback
+func (s *Server) InstantRollback(project, deploymentID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.must(project)
+	d := p.deployment(deploymentID)
+	if d == nil || !p.canServe(d) {
+		panic("vercel stand-in: no deployment that production was on before " + deploymentID)
+	}
+	p.live, p.rolledBack = d, true
+}
+
+// Promote puts a READY deployment on the domain and ends an Instant Rollback.
+func (s *Server) Promote(project, deploymentID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.must(project)
+	d := p.deployment(deploymentID)
+	if d == nil || d.state != ready {
+		panic("vercel stand-in: no READY deployment " + deploymentID)
+	}
+	p.live, p.rolledBack, d.promoted = d, false, true
+}
+
+// RemoveProject deletes a project with its variables and deployments: from then on every call about it answers 404.
+func (s *Server) RemoveProject(project string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.projects, s.must(project).ID)
+}
