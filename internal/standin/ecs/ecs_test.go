@@ -26,6 +26,7 @@ const bucket = "arn:aws:secretsmanager:us-east-1:111111111111:secret:api-secrets
 type world struct {
 	t       *testing.T
 	clock   *sim.Clock
+	tap     *sim.Tap
 	svc     *ecs.Service
 	client  *sdk.Client
 	targets *target.Targets
@@ -45,10 +46,10 @@ func newWorld(t *testing.T) *world {
 		Resolve: w.resolve,
 		Images:  func(image string) (ecs.App, bool) { app, known := w.images[image]; return app, known },
 	})
-	tap := sim.NewTap(w.clock)
-	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.svc.Wire().ServeCall(tap, w.clock, rw, r) })
+	w.tap = sim.NewTap(w.clock)
+	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.svc.Wire().ServeCall(w.tap, w.clock, rw, r) })
 	w.client = sdk.New(sdk.Options{
-		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""),
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", "propagate"),
 		HTTPClient: &http.Client{Transport: sim.Transport{Handler: handler}}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
 	})
 	must(t, second(w.client.CreateCluster(t.Context(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))

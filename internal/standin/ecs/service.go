@@ -6,7 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
@@ -53,6 +56,7 @@ type service struct {
 	history            []*serviceDeployment // oldest first
 	completed          *revision            // what a rollback goes back to
 	created            time.Time
+	kept               func() (types.Service, error) // its settings in the SDK's types; decoded once
 }
 
 func (sv *service) primary() *deployment { return sv.deployments[0] }
@@ -134,6 +138,10 @@ func (s *Service) createService(_ context.Context, in createServiceInput) (servi
 	if err := s.checkNew(sv, in); err != nil {
 		return serviceOutput{}, err
 	}
+	sv.kept = sync.OnceValues(func() (out types.Service, err error) {
+		err = decode(in.settings, &out)
+		return out, err
+	})
 	s.services[sv.arn] = sv
 	s.deploy(sv, td)
 	return serviceOutput{s.describe(sv)}, s.setTags(sv.arn, in.Tags)
@@ -279,6 +287,8 @@ type serviceView struct {
 	CurrentServiceDeployment string                  `json:"currentServiceDeployment,omitempty"`
 	CreatedAt                *wire.Time              `json:"createdAt"`
 	Tags                     []tag                   `json:"tags,omitempty"`
+
+	kept func() (types.Service, error) // the settings in the SDK's types
 }
 
 func (s *Service) describe(sv *service) *serviceView {
@@ -286,6 +296,7 @@ func (s *Service) describe(sv *service) *serviceView {
 		settings: sv.settings, ServiceARN: sv.arn, ServiceName: sv.name, ClusterARN: s.arn("cluster/%s", sv.cluster), Status: "ACTIVE",
 		SchedulingStrategy: "REPLICA", DesiredCount: sv.desired, TaskDefinition: sv.primary().revision.definition.ARN,
 		DeploymentController: controller{sv.controller}, DeploymentConfiguration: sv.configuration, CreatedAt: stamp(sv.created),
+		kept: sv.kept,
 	}
 	for _, d := range sv.deployments {
 		dv := s.describeDeployment(sv, d)

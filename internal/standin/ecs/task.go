@@ -82,11 +82,7 @@ func (s *Service) start(t *task) {
 
 // boot pulls, resolves, starts and probes every container, as the agent does; a reason says why the task cannot run.
 func (s *Service) boot(td *taskDefinition) (ps []process, code, reason string) {
-	for _, c := range td.ContainerDefinitions {
-		v, err := c.view()
-		if err != nil {
-			return nil, "TaskFailedToStart", "CannotCreateContainerError: " + err.Error()
-		}
+	for _, v := range td.views {
 		app, known := s.cfg.Images(v.Image)
 		if !known {
 			return nil, "TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref " + v.Image

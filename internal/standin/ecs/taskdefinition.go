@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
@@ -58,6 +61,9 @@ type taskDefinition struct {
 	RegisteredAt       *wire.Time  `json:"registeredAt"`
 	RegisteredBy       string      `json:"registeredBy"`
 	DeregisteredAt     *wire.Time  `json:"deregisteredAt,omitempty"`
+
+	views []view                               // its containers
+	kept  func() (types.TaskDefinition, error) // in the SDK's types, as it was registered; decoded once
 }
 
 type attribute struct {
@@ -112,14 +118,32 @@ func (s *Service) registerTaskDefinition(ctx context.Context, in registerInput) 
 		Compatibilities: []string{"EC2", "FARGATE"}, RequiresAttributes: []attribute{{"ecs.capability.task-eni"}},
 		RegisteredAt: stamp(s.now()), RegisteredBy: s.principal(wire.CallFrom(ctx).Caller),
 	}
-	for _, c := range td.ContainerDefinitions {
-		c.fillDefaults()
+	if err := td.complete(); err != nil {
+		return taskDefinitionOutput{}, err
 	}
 	if err := s.setTags(td.ARN, in.Tags); err != nil {
 		return taskDefinitionOutput{}, err
 	}
 	s.families[in.Family] = append(s.families[in.Family], td)
-	return taskDefinitionOutput{td, s.tagList(td.ARN)}, nil
+	return taskDefinitionOutput{td.copy(), s.tagList(td.ARN)}, nil
+}
+
+// complete adds what AWS adds to every container, and reads what the stand-in itself needs of them.
+func (td *taskDefinition) complete() error {
+	for _, c := range td.ContainerDefinitions {
+		c.fillDefaults()
+		v, err := c.view()
+		if err != nil {
+			return err
+		}
+		td.views = append(td.views, v)
+	}
+	registered := td.copy()
+	td.kept = sync.OnceValues(func() (out types.TaskDefinition, err error) {
+		err = decode(registered, &out)
+		return out, err
+	})
+	return nil
 }
 
 func (s *Service) principal(caller string) string {

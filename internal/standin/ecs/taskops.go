@@ -133,10 +133,8 @@ func (s *Service) describeTask(t *task) taskView {
 		StartedBy: t.deployment.id, LastStatus: string(t.phase), DesiredStatus: t.desired(), StopCode: t.code, StoppedReason: t.reason,
 		CreatedAt: stamp(t.created), StartedAt: stamp(t.started), StoppingAt: stamp(t.stopping), StoppedAt: stamp(t.ended), Containers: []containerView{},
 	}
-	for _, c := range td.ContainerDefinitions {
-		if cv, err := c.view(); err == nil {
-			v.Containers = append(v.Containers, containerView{cv.Name, t.arn, string(t.phase)})
-		}
+	for _, c := range td.views {
+		v.Containers = append(v.Containers, containerView{c.Name, t.arn, string(t.phase)})
 	}
 	return v
 }
