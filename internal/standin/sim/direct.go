@@ -10,22 +10,21 @@ var ErrBroken = errors.New("the connection broke")
 
 // Do carries out one call of a client that reaches the stand-in directly, without HTTP, as the hook decides: what
 // Serve does for a request. do performs it; refuse makes the vendor's own error for Throttled, Unavailable and Denied.
-// question tells apart what Stale may answer of: two calls with the same question ask for the same thing.
+// question tells apart what Stale may answer of: two calls with the same question ask for the same thing, and have the
+// same Out. With "" nothing is answered again.
 func Do[Out any](t *Tap, call Call, question string, do func() (Out, error), refuse func(Outcome) error) (out Out, err error) {
+	call.Question = question
 	call, fault := t.begin(call)
 	defer func() { t.end(call.N, status(err)) }()
 	switch fault.Outcome {
 	case Works:
-		out, err = do()
-		if err == nil && !call.Write {
-			t.remember(question, out)
-		}
-		return out, err
+		return fresh(t, call, do)
 	case Stale:
-		if old, some := t.recall(question); some {
-			return old.(Out), nil
+		old, _ := t.recall(call)
+		if out, is := old.(Out); is {
+			return out, nil
 		}
-		return do()
+		return fresh(t, call, do)
 	case Dropped:
 		return out, ErrBroken
 	case Lost:
@@ -39,6 +38,15 @@ func Do[Out any](t *Tap, call Call, question string, do func() (Out, error), ref
 	}
 }
 
+// fresh performs a call, and keeps what a read is answered.
+func fresh[Out any](t *Tap, call Call, do func() (Out, error)) (Out, error) {
+	out, err := do()
+	if err == nil && call.canBeStale() {
+		t.remember(call, out)
+	}
+	return out, err
+}
+
 func status(err error) int {
 	switch {
 	case err == nil:
@@ -49,25 +57,35 @@ func status(err error) int {
 	return 400
 }
 
+// asked tells reads apart; the same question can be asked of several accounts.
+type asked struct{ service, account, region, question string }
+
+func (c Call) asked() asked { return asked{c.Service, c.Account, c.Region, c.Question} }
+
 // answered is what a read was answered.
 type answered struct {
 	at  time.Time
 	out any
 }
 
-func (t *Tap) remember(question string, out any) {
+func (t *Tap) remember(call Call, out any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.answers == nil {
-		t.answers = map[string]answered{}
+		t.answers = map[asked]answered{}
 	}
-	t.answers[question] = answered{t.clock.Now(), out}
+	t.answers[call.asked()] = answered{t.clock.Now(), out}
 }
 
-// recall returns the last answer to a question, if it is not older than MaxStale.
-func (t *Tap) recall(question string) (out any, some bool) {
+// recall returns the last answer to a read, if it is not older than MaxStale.
+func (t *Tap) recall(call Call) (out any, some bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a, some := t.answers[question]
-	return a.out, some && t.clock.Now().Sub(a.at) <= MaxStale
+	a, some := t.answers[call.asked()]
+	if !some || !call.canBeStale() || t.clock.Now().Sub(a.at) > MaxStale {
+		return nil, false
+	}
+	return a.out, true
 }
+
+func (c Call) canBeStale() bool { return c.Question != "" && !c.Write }

@@ -36,7 +36,7 @@ const (
 	Dropped                    // nothing done, and the connection breaks
 	Lost                       // done, but the answer is lost
 	Late                       // the connection breaks, and the call is done after Delay
-	Stale                      // a read is answered as the last time, if that is not longer ago than MaxStale
+	Stale                      // a read is answered as when it last worked, if that is not longer ago than MaxStale; or else it works
 )
 
 // MaxStale is how old an eventually consistent answer can be.
@@ -57,7 +57,7 @@ type Tap struct {
 	calls  []Call
 	writes int
 
-	answers map[string]answered // to reads, by what was asked
+	answers map[asked]answered // to reads
 }
 
 // NewTap returns a tap on which everything works.
@@ -141,17 +141,17 @@ func (t *Tap) end(n, status int) {
 
 // recorded keeps what a read is answered, where its question is known.
 func (t *Tap) recorded(w http.ResponseWriter, call Call) http.ResponseWriter {
-	if call.Question == "" || call.Write {
+	if !call.canBeStale() {
 		return w
 	}
-	return &recorder{ResponseWriter: w, tap: t, question: call.Question, status: http.StatusOK}
+	return &recorder{ResponseWriter: w, tap: t, call: call, status: http.StatusOK}
 }
 
 // again answers as the last time.
 func (t *Tap) again(w http.ResponseWriter, call Call, do func(http.ResponseWriter)) {
-	old, some := t.recall(call.Question)
+	old, _ := t.recall(call)
 	page, is := old.(page)
-	if !some || !is || call.Question == "" {
+	if !is {
 		do(t.recorded(w, call))
 		return
 	}
@@ -169,9 +169,9 @@ type page struct {
 
 type recorder struct {
 	http.ResponseWriter
-	tap      *Tap
-	question string
-	status   int
+	tap    *Tap
+	call   Call
+	status int
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -182,7 +182,7 @@ func (r *recorder) WriteHeader(status int) {
 // Write keeps the last write: the stand-in's services write each answer in one piece.
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == http.StatusOK {
-		r.tap.remember(r.question, page{r.status, r.Header().Clone(), bytes.Clone(b)})
+		r.tap.remember(r.call, page{r.status, r.Header().Clone(), bytes.Clone(b)})
 	}
 	return r.ResponseWriter.Write(b)
 }

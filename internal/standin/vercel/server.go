@@ -120,7 +120,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, operation, about 
 		panic(http.ErrAbortHandler)
 	}
 	entry := sim.Call{Service: "vercel", Operation: operation, Resource: about, Write: r.Method != http.MethodGet, Bytes: len(body), Question: r.URL.String()}
-	s.cfg.Tap.Serve(w, entry, func(w http.ResponseWriter) { s.answer(w, call{Request: r, body: body}, do) }, refuse)
+	s.cfg.Tap.Serve(w, entry, func(w http.ResponseWriter) { s.answer(w, call{Request: r, body: body}, do) }, s.refuse)
 }
 
 func (s *Server) answer(w http.ResponseWriter, c call, do answer) {
@@ -158,11 +158,13 @@ func (s *Server) authorize(c *call) error {
 	return nil
 }
 
-func refuse(w http.ResponseWriter, outcome sim.Outcome) {
+// refuse sends Vercel's error for an outcome that a hook chose. Source: https://vercel.com/docs/rest-api/errors
+func (s *Server) refuse(w http.ResponseWriter, outcome sim.Outcome) {
 	switch outcome {
 	case sim.Throttled:
 		w.Header().Set("Retry-After", "7")
-		limit := map[string]any{"limit": map[string]any{"remaining": 0, "reset": 0, "total": 120}}
+		reset := s.cfg.Clock.Now().Add(7 * time.Second).Unix()
+		limit := map[string]any{"limit": map[string]any{"remaining": 0, "reset": reset, "total": 120}}
 		send(w, http.StatusTooManyRequests, (&failure{code: "rate_limited", text: "The rate limit has been exceeded", extra: limit}).body())
 	case sim.Denied:
 		send(w, http.StatusForbidden, fail(0, "forbidden", "You don't have permission").body())

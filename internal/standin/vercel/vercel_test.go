@@ -272,10 +272,13 @@ func TestDeployHookNeedsNoToken(t *testing.T) {
 
 func TestOutcomes(t *testing.T) {
 	b := newBench(t)
-	for outcome, want := range map[sim.Outcome]int{sim.Throttled: 429, sim.Unavailable: 500, sim.Denied: 403, sim.Works: 201} {
+	for outcome, want := range map[sim.Outcome][2]any{
+		sim.Throttled: {429, "rate_limited"}, sim.Unavailable: {500, "internal_server_error"}, sim.Denied: {403, "forbidden"}, sim.Works: {201, nil},
+	} {
 		b.tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: outcome} })
-		if got, _ := b.do("POST", envPath, variableJSON("A", "1", "plain", "production")); got != want {
-			t.Errorf("outcome %d: status %d, want %d", outcome, got, want)
+		status, out := b.do("POST", envPath, variableJSON("A", "1", "plain", "production"))
+		if got := [2]any{status, code(out)}; got != want {
+			t.Errorf("outcome %d: %v, want %v", outcome, got, want)
 		}
 	}
 	b.tap.OnCall(nil)
