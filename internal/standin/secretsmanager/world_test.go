@@ -26,6 +26,7 @@ type world struct {
 	svc    *Service
 	tap    *sim.Tap
 	client *sdk.Client
+	reach  api // what put, move, describe and get go through: client, unless a test says otherwise
 
 	step    func(step, token string) error // the rotation function
 	invoked []string                       // its steps, in order
@@ -50,7 +51,7 @@ func newWorld(t testing.TB) *world {
 		}),
 		HTTPClient: &http.Client{Transport: sim.Transport{Handler: http.HandlerFunc(w.serve)}},
 	})
-	w.step = w.rotateByTheBook
+	w.reach, w.step = w.client, w.rotateByTheBook
 	return w
 }
 
@@ -107,7 +108,7 @@ func (w *world) create(name, version, value string) {
 }
 
 func (w *world) put(name, token, value string, stages ...string) error {
-	_, err := w.client.PutSecretValue(w.t.Context(), &sdk.PutSecretValueInput{
+	_, err := w.reach.PutSecretValue(w.t.Context(), &sdk.PutSecretValueInput{
 		SecretId: &name, ClientRequestToken: &token, SecretString: &value, VersionStages: stages,
 	})
 	return err
@@ -121,13 +122,13 @@ func (w *world) move(name, label, to, from string) error {
 	if from != "" {
 		in.RemoveFromVersionId = &from
 	}
-	_, err := w.client.UpdateSecretVersionStage(w.t.Context(), in)
+	_, err := w.reach.UpdateSecretVersionStage(w.t.Context(), in)
 	return err
 }
 
 func (w *world) describe(name string) *sdk.DescribeSecretOutput {
 	w.t.Helper()
-	out, err := w.client.DescribeSecret(w.t.Context(), &sdk.DescribeSecretInput{SecretId: &name})
+	out, err := w.reach.DescribeSecret(w.t.Context(), &sdk.DescribeSecretInput{SecretId: &name})
 	if err != nil {
 		w.t.Fatalf("describe %s: %v", name, err)
 	}
@@ -159,7 +160,7 @@ func (w *world) get(name, version, stage string) (string, error) {
 	if stage != "" {
 		in.VersionStage = &stage
 	}
-	out, err := w.client.GetSecretValue(w.t.Context(), in)
+	out, err := w.reach.GetSecretValue(w.t.Context(), in)
 	if err != nil {
 		return "", err
 	}
