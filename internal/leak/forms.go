@@ -1,0 +1,160 @@
+package leak
+
+import (
+	"bytes"
+	"slices"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// forms are the encodings that are taken off. decode returns what all encoded parts of a text decode to, one after the
+// other; parts that decode to less than the least bytes may be left out.
+var forms = []struct {
+	name   string
+	decode func(text []byte, least int) decoded
+}{
+	{"base64", func(text []byte, least int) decoded { return sextets.decode(text, least) }},
+	{"hex", func(text []byte, least int) decoded { return nibbles.decode(text, least) }},
+	{"list of bytes", numbers},
+	{"escaped", func(text []byte, _ int) decoded { return around(text, `\`, backslash) }},
+	{"part of a URL", func(text []byte, _ int) decoded { return around(text, "%", percent) }},
+	{"part of a query", query},
+}
+
+// decoded is what was decoded from a text, and where it comes from.
+type decoded struct {
+	text  []byte
+	marks []mark
+}
+
+// mark says that what is decoded from out on comes from in on, byte by byte or less.
+type mark struct{ out, in int }
+
+func (d *decoded) mark(in int) { d.marks = append(d.marks, mark{len(d.text), in}) }
+
+// end keeps what is decoded next apart from what was decoded so far.
+func (d *decoded) end() { d.text = append(d.text, 0) }
+
+// source says about where a decoded byte comes from.
+func (d *decoded) source(at int) int {
+	after, _ := slices.BinarySearchFunc(d.marks, at, func(m mark, at int) int {
+		if m.out <= at {
+			return -1
+		}
+		return 1
+	})
+	if after == 0 {
+		return 0
+	}
+	m := d.marks[after-1]
+	return m.in + at - m.out
+}
+
+// margin is what is looked at on both sides of an escape. It holds a window in any form that another escape is part of.
+const margin = 96
+
+// around decodes the escapes that start with one of the characters, and copies what stands around them.
+func around(text []byte, starts string, decode func(out, rest []byte) ([]byte, int)) decoded {
+	var d decoded
+	for at := 0; ; {
+		ahead := bytes.IndexAny(text[at:], starts)
+		if len(d.text) > 0 && (ahead < 0 || ahead > 2*margin) {
+			d.text = append(d.text, text[at:min(at+margin, len(text))]...)
+			d.end()
+		}
+		if ahead < 0 {
+			return d
+		}
+		from := at
+		if len(d.text) == 0 || ahead > 2*margin {
+			from = max(at, at+ahead-margin)
+			d.mark(from)
+		}
+		d.text = append(d.text, text[from:at+ahead]...)
+		at += ahead
+		var length int
+		d.text, length = decode(d.text, text[at:])
+		at += length
+		d.mark(at)
+	}
+}
+
+// backslash decodes the escape that rest starts with, of JSON or of a language like Go, and returns its length. What
+// is no escape stands for the character after the backslash.
+func backslash(out, rest []byte) ([]byte, int) {
+	if len(rest) < 2 {
+		return append(out, rest...), len(rest)
+	}
+	switch c := rest[1]; c {
+	case 'u', 'U':
+		if r, length := character(rest); length > 0 {
+			return utf8.AppendRune(out, r), length
+		}
+	case 'x':
+		if v, ok := number(rest[2:], 2, 16); ok {
+			return append(out, byte(v)), 4
+		}
+	case '0', '1', '2', '3':
+		if v, ok := number(rest[1:], 3, 8); ok {
+			return append(out, byte(v)), 4
+		}
+	}
+	if i := bytes.IndexByte([]byte("abfnrtv"), rest[1]); i >= 0 {
+		return append(out, "\a\b\f\n\r\t\v"[i]), 2
+	}
+	return append(out, rest[1]), 2
+}
+
+// character decodes \uXXXX, two of them where they are halves of one character, or \UXXXXXXXX.
+func character(rest []byte) (r rune, length int) {
+	digits := 4
+	if rest[1] == 'U' {
+		digits = 8
+	}
+	v, ok := number(rest[2:], digits, 16)
+	if !ok {
+		return 0, 0
+	}
+	r, length = rune(v), 2+digits
+	if next := rest[length:]; utf16.IsSurrogate(r) && len(next) > 1 && next[0] == '\\' && next[1] == 'u' {
+		if low, ok := number(next[2:], 4, 16); ok {
+			return utf16.DecodeRune(r, rune(low)), length + 6
+		}
+	}
+	return r, length
+}
+
+// number reads so many digits of a base.
+func number(text []byte, digits int, base uint32) (v uint32, ok bool) {
+	if len(text) < digits {
+		return 0, false
+	}
+	for _, b := range text[:digits] {
+		d := uint32(nibbles.values[b])
+		if d >= base {
+			return 0, false
+		}
+		v = v*base + d
+	}
+	return v, true
+}
+
+func percent(out, rest []byte) ([]byte, int) {
+	if v, ok := number(rest[1:], 2, 16); ok {
+		return append(out, byte(v)), 3
+	}
+	return append(out, rest[0]), 1
+}
+
+// query decodes what has pluses for spaces. Without a plus it is decoded as another part of a URL.
+func query(text []byte, _ int) decoded {
+	if bytes.IndexByte(text, '+') < 0 {
+		return decoded{}
+	}
+	return around(text, "%+", func(out, rest []byte) ([]byte, int) {
+		if rest[0] == '+' {
+			return append(out, ' '), 1
+		}
+		return percent(out, rest)
+	})
+}

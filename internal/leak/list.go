@@ -1,0 +1,60 @@
+package leak
+
+// list is a list of the numbers of bytes, decimal or with 0x, while it is read.
+type list struct {
+	decoded
+	least  int    // numbers that are worth decoding
+	bytes  []byte // so far
+	places []int  // where their numbers stand
+
+	begun bool // a number
+	place int
+	base  int
+	v     int
+}
+
+// numbers decodes every list of the numbers of bytes.
+func numbers(text []byte, least int) decoded {
+	l := list{least: least}
+	for i, c := range text {
+		switch v := int(nibbles.values[c]); {
+		case l.begun && v < l.base:
+			l.v = min(l.base*l.v+v, 256)
+		case !l.begun && v < 10:
+			l.begun, l.place, l.base, l.v = true, i, 10, v
+		case l.begun && l.v == 0 && l.place == i-1 && (c == 'x' || c == 'X'):
+			l.base = 16
+		case l.begun || v != between:
+			l.number()
+			if v != between {
+				l.end()
+			}
+		}
+	}
+	l.number()
+	l.end()
+	return l.decoded
+}
+
+// number ends a number, and the list if it is not that of a byte.
+func (l *list) number() {
+	switch {
+	case l.begun && l.v < 256:
+		l.bytes, l.places = append(l.bytes, byte(l.v)), append(l.places, l.place)
+	case l.begun:
+		l.end()
+	}
+	l.begun = false
+}
+
+// end ends a list.
+func (l *list) end() {
+	if len(l.bytes) >= l.least {
+		for i, b := range l.bytes {
+			l.mark(l.places[i])
+			l.text = append(l.text, b)
+		}
+		l.decoded.end()
+	}
+	l.bytes, l.places = l.bytes[:0], l.places[:0]
+}
