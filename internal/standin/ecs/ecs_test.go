@@ -24,7 +24,7 @@ const bucket = "arn:aws:secretsmanager:us-east-1:111111111111:secret:api-secrets
 
 // world is one account's ECS with one cluster, a genuine client, and a secret store that is a map.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	clock   *sim.Clock
 	tap     *sim.Tap
 	svc     *ecs.Service
@@ -35,17 +35,21 @@ type world struct {
 	events  []string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB, changes ...func(*ecs.Config)) *world {
 	w := &world{t: t, clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), store: map[string]string{}, images: map[string]ecs.App{"app:1": {}}}
 	w.targets = target.New(func(name string) []func(string) bool { return w.svc.Verifiers(name) }, "handshake")
-	w.svc = ecs.New(ecs.Config{
+	config := ecs.Config{
 		Clock: w.clock, Account: "111111111111", Region: "us-east-1", Targets: w.targets,
 		Emit: func(e sim.Event) {
 			w.events = append(w.events, e.Detail.(map[string]string)["eventName"]+" "+e.Resources[0])
 		},
 		Resolve: w.resolve,
 		Images:  func(image string) (ecs.App, bool) { app, known := w.images[image]; return app, known },
-	})
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	w.svc = ecs.New(config)
 	w.tap = sim.NewTap(w.clock)
 	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.svc.Wire().ServeCall(w.tap, w.clock, rw, r) })
 	w.client = sdk.New(sdk.Options{
@@ -66,7 +70,7 @@ func (w *world) resolve(valueFrom string) (string, error) {
 
 func second[T any](_ T, err error) error { return err }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -240,10 +240,15 @@ func (s *Service) deployable(ref string) (*taskDefinition, error) {
 	if !found {
 		return nil, wire.Errorf("ClientException", "Unable to describe task definition.")
 	}
-	if td.Status == "INACTIVE" && !s.now().Before(time.Time(*td.DeregisteredAt).Add(s.cfg.Lag)) {
+	if s.inactive(td) {
 		return nil, wire.Errorf("ClientException", "TaskDefinition is inactive")
 	}
 	return td, nil
+}
+
+// inactive says whether a revision's deregistration has taken effect.
+func (s *Service) inactive(td *taskDefinition) bool {
+	return td.Status == "INACTIVE" && !s.now().Before(time.Time(*td.DeregisteredAt).Add(s.cfg.Lag))
 }
 
 type describeTaskDefinitionInput struct {

@@ -1,0 +1,110 @@
+package ecs
+
+import (
+	"maps"
+	"slices"
+)
+
+// Startable is one container of a revision that tasks may be started on.
+type Startable struct {
+	Service        string // its name; "" for what only a person would deploy
+	TaskDefinition string // family:revision
+	Container      string
+	Why            string            // PRIMARY or ACTIVE (a deployment), ROLLBACK; of Deployable: ACTIVE or INACTIVE (the revision)
+	Secrets        map[string]string // variable → valueFrom
+	Presents       []Presents        // what its image's App sends
+}
+
+// Startable returns every revision that a task may be started on from now on though nobody registers or chooses one:
+// for each service, its PRIMARY deployment's, every other's that has not FAILED, and the one that completed last, to
+// which the circuit breaker and StopServiceDeployment roll back. One entry per container; by service, in this order,
+// and each revision of a service once. Changes nothing.
+func (s *Service) Startable() []Startable {
+	var out []Startable
+	for _, c := range s.candidates() {
+		out = append(out, s.startable(c)...)
+	}
+	return out
+}
+
+// Deployable returns every revision that a person could deploy right now, of the families that services are on: the
+// ACTIVE ones, and the INACTIVE ones within Config.Lag of their deregistration. One entry per container; by family
+// and revision. Changes nothing.
+func (s *Service) Deployable() []Startable {
+	var out []Startable
+	for _, c := range s.registered() {
+		out = append(out, s.startable(c)...)
+	}
+	return out
+}
+
+// candidate is a revision, and why a task may be started on it.
+type candidate struct {
+	service, why string
+	definition   *taskDefinition
+}
+
+func (s *Service) candidates() []candidate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []candidate
+	for _, arn := range slices.Sorted(maps.Keys(s.services)) {
+		var own []candidate
+		for _, c := range s.services[arn].candidates() {
+			if !slices.ContainsFunc(own, func(o candidate) bool { return o.definition == c.definition }) {
+				own = append(own, c)
+			}
+		}
+		out = append(out, own...)
+	}
+	return out
+}
+
+// candidates returns what the scheduler may start tasks on. A FAILED deployment starts no more, but the PRIMARY one
+// does when somebody forces a new deployment.
+func (sv *service) candidates() []candidate {
+	var out []candidate
+	for _, d := range sv.deployments {
+		if d == sv.primary() || d.rollout != "FAILED" {
+			out = append(out, candidate{sv.name, d.status, d.revision.definition})
+		}
+	}
+	if sv.completed != nil {
+		out = append(out, candidate{sv.name, "ROLLBACK", sv.completed.definition})
+	}
+	return out
+}
+
+func (s *Service) registered() []candidate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	used := map[string]bool{}
+	for _, sv := range s.services {
+		for _, c := range sv.candidates() {
+			used[c.definition.Family] = true
+		}
+	}
+	var out []candidate
+	for _, family := range slices.Sorted(maps.Keys(used)) {
+		for _, td := range s.families[family] {
+			if !s.inactive(td) {
+				out = append(out, candidate{"", td.Status, td})
+			}
+		}
+	}
+	return out
+}
+
+// startable runs without the lock: what an image does is somebody else's to say.
+func (s *Service) startable(c candidate) []Startable {
+	var out []Startable
+	for _, v := range c.definition.views {
+		app, _ := s.cfg.Images(v.Image)
+		secrets := map[string]string{}
+		for _, sec := range v.Secrets {
+			secrets[sec.Name] = sec.ValueFrom
+		}
+		out = append(out, Startable{c.service, shortName(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents)})
+	}
+	return out
+}
