@@ -190,17 +190,14 @@ func TestStaleAnswers(t *testing.T) {
 func TestFailuresAreNotRemembered(t *testing.T) {
 	clock := NewClock(start)
 	tap := NewTap(clock)
-	var result error
-	ask := func() error {
-		_, err := Do(tap, Call{}, "q", func() (int, error) { return 1, result }, func(Outcome) error { return nil })
-		return err
+	ask := func(answer int, result error) int {
+		out, _ := Do(tap, Call{}, "q", func() (int, error) { return answer, result }, func(Outcome) error { return nil })
+		return out
 	}
-	result = errors.New("not found")
-	_ = ask()
-	result = nil
+	ask(0, errors.New("not found"))
 	tap.OnCall(func(Call) Fault { return Fault{Outcome: Stale} })
-	if err := ask(); err != nil {
-		t.Errorf("directly: %v", err)
+	if got := ask(1, nil); got != 1 {
+		t.Errorf("directly, after a failure: %d", got)
 	}
 
 	status := http.StatusNotFound

@@ -166,10 +166,10 @@ func (s *Server) finish(p *project, d *deployment, failed string) {
 		failed = Failed
 	}
 	switch {
-	case d.state != building || failed == Hanging: // somebody canceled it, or it never ends
+	case d.state != building: // somebody canceled it
 		return
 	case failed != "":
-		d.state = failed
+		d.state = failed // or still building, where it hangs
 		return
 	}
 	d.state, d.readyAt = ready, s.stamp()
