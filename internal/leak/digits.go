@@ -35,49 +35,64 @@ func table(separators string, alphabets ...string) (values [256]byte) {
 	return values
 }
 
+// runs calls do with every longest part of a text that has at least so many characters, all of them with a meaning.
+func runs(text []byte, values *[256]byte, least int, do func(from, to int)) {
+	for from := 0; from+least <= len(text); {
+		last := from + least - 1
+		for last >= from && values[text[last]] != other {
+			last--
+		}
+		if last >= from {
+			from = last + 1 // a run can only begin after it
+			continue
+		}
+		to := from + least
+		for to < len(text) && values[text[to]] != other {
+			to++
+		}
+		do(from, to)
+		from = to + 1
+	}
+}
+
 // run is digits in a row.
 type run struct {
 	digits []byte
-	groups []mark // where they stand; digits are apart where something stands between them
-	apart  bool
+	groups []mark // where they stand: a group has nothing between its digits
 }
 
-func (r *run) add(v byte, at int) {
-	if len(r.digits) == 0 || r.apart {
-		r.groups = append(r.groups, mark{len(r.digits), at})
+func (e *digits) read(r run, text []byte, from, to int) run {
+	r = run{r.digits[:0], r.groups[:0]}
+	for apart := true; from < to; from++ {
+		v := e.values[text[from]]
+		if v == between {
+			apart = true
+			continue
+		}
+		if apart {
+			r.groups = append(r.groups, mark{len(r.digits), from})
+		}
+		r.digits, apart = append(r.digits, v), false
 	}
-	r.digits, r.apart = append(r.digits, v), false
+	return r
 }
-
-func (r *run) reset() { *r = run{digits: r.digits[:0], groups: r.groups[:0]} }
 
 // decode decodes every run of digits.
 func (e *digits) decode(text []byte, least int) decoded {
 	var d decoded
 	var r run
 	enough := (8*least + e.width - 1) / e.width
-	for i, c := range text {
-		switch v := e.values[c]; v {
-		case other:
-			if len(r.digits) >= enough {
-				e.unpack(&d, &r)
-			}
-			r.reset()
-		case between:
-			r.apart = true
-		default:
-			r.add(v, i)
+	runs(text, &e.values, enough, func(from, to int) {
+		if r = e.read(r, text, from, to); len(r.digits) >= enough {
+			e.unpack(&d, r)
 		}
-	}
-	if len(r.digits) >= enough {
-		e.unpack(&d, &r)
-	}
+	})
 	return d
 }
 
 // unpack decodes a run as if a byte began at its first, second, ... digit: what stands before the encoded text may look
 // like a part of it.
-func (e *digits) unpack(d *decoded, r *run) {
+func (e *digits) unpack(d *decoded, r run) {
 	for phase := range e.phases {
 		bits, length := uint32(0), 0
 		for i, g := range r.groups {

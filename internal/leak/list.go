@@ -16,24 +16,32 @@ type list struct {
 // numbers decodes every list of the numbers of bytes.
 func numbers(text []byte, least int) decoded {
 	l := list{least: least}
-	for i, c := range text {
-		switch v := int(nibbles.values[c]); {
+	runs(text, &listed, 2*least-1, func(from, to int) { l.read(text, from, to) })
+	return l.decoded
+}
+
+// listed is what lists are made of.
+var listed = table(" \t\r\n,xX", "0123456789abcdef", "0123456789ABCDEF")
+
+func (l *list) read(text []byte, from, to int) {
+	for i, c := range text[from:to] {
+		i += from
+		switch v := int(listed[c]); {
 		case l.begun && v < l.base:
 			l.v = min(l.base*l.v+v, 256)
 		case !l.begun && v < 10:
 			l.begun, l.place, l.base, l.v = true, i, 10, v
 		case l.begun && l.v == 0 && l.place == i-1 && (c == 'x' || c == 'X'):
 			l.base = 16
-		case l.begun || v != between:
+		default:
 			l.number()
 			if v != between {
-				l.end()
+				l.end() // hex without 0x
 			}
 		}
 	}
 	l.number()
 	l.end()
-	return l.decoded
 }
 
 // number ends a number, and the list if it is not that of a byte.
