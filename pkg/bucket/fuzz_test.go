@@ -82,8 +82,8 @@ var place = regexp.MustCompile(`^f\.json:([1-9][0-9]*:[1-9][0-9]*:)? .`)
 // words are what could be a value: everything between spaces and quotes that is too long to be in an error by chance.
 var words = regexp.MustCompile(`[^\s"\\]{8,}`)
 
-// nameLike is a text that could be a key, which an error may show.
-var nameLike = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+// nameLike is a text that could be a key or a source, which an error may show.
+var nameLike = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*$`)
 
 func quotesNothing(t *testing.T, data string, err error) {
 	t.Helper()

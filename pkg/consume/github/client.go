@@ -115,8 +115,8 @@ func patience(resp *gh.Response, err error, attempt int) (wait time.Duration, ag
 	case errors.As(err, &used):
 		return 0, false
 	case resp != nil && resp.Header.Get("Retry-After") != "" && resp.StatusCode >= 400:
-		seconds, bad := strconv.Atoi(resp.Header.Get("Retry-After"))
-		wait = time.Duration(seconds) * time.Second
+		seconds, bad := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31)
+		wait = time.Duration(seconds) * time.Second //nolint:gosec // 31 bits
 		return wait, bad == nil && wait <= longestWait
 	case errors.As(err, &secondary):
 		wait = time.Minute << (attempt - 1)

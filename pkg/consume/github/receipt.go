@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"time"
 
@@ -36,10 +38,28 @@ func parseReceipt(text string) (*receipt, error) {
 	var r receipt
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.DisallowUnknownFields()
-	if d.Decode(&r) != nil || d.More() || r.Environment == "" || r.Version == "" || r.Names == nil {
+	if d.Decode(&r) != nil || !r.plausible() {
+		return nil, errReceipt
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errReceipt
 	}
 	return &r, nil
+}
+
+// word is what environments, version ids and names of secrets are. Other words of a receipt could be anything, and
+// must not get into a text or a path.
+var word = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+
+// plausible says whether rotary can have written r.
+func (r receipt) plausible() bool {
+	words := append(r.names(), r.Environment, r.Version)
+	for version := range r.Previous {
+		if version != unmanaged {
+			words = append(words, version)
+		}
+	}
+	return r.Names != nil && !slices.ContainsFunc(words, func(w string) bool { return !word.MatchString(w) })
 }
 
 func (r receipt) encode() (string, error) {
@@ -84,6 +104,9 @@ func (s *Scope) readReceipt(ctx context.Context) (*receipt, time.Time, error) {
 	_, err := s.client.call(ctx, request{doing: "read the receipt", method: http.MethodGet, path: s.path + "/variables/" + receiptName, out: &held})
 	if isStatus(err, http.StatusNotFound) {
 		return nil, time.Time{}, nil
+	}
+	if err == nil && held.GetUpdatedAt().IsZero() {
+		err = errors.New("read the receipt: GitHub's answer does not say when it was written")
 	}
 	if err != nil {
 		return nil, time.Time{}, err

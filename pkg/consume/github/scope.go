@@ -146,11 +146,24 @@ func (s *Scope) look(ctx context.Context) (look, error) {
 	return l, err
 }
 
+// mostPages bounds every list: a scope has at most 100 secrets, and GitHub lists 1,000 runs of a search and no more
+// (https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository).
+const mostPages = 10
+
+// secretsPage is a page of the list of secrets. An answer without a count is none.
+type secretsPage struct {
+	TotalCount *int `json:"total_count"`
+	Secrets    []struct {
+		Name      string       `json:"name"`
+		UpdatedAt gh.Timestamp `json:"updated_at"`
+	} `json:"secrets"`
+}
+
 // list returns every secret's updated_at, and GitHub's time.
 func (s *Scope) list(ctx context.Context) (map[string]time.Time, time.Time, error) {
 	found := map[string]time.Time{}
-	for page := 1; ; page++ {
-		var out gh.Secrets
+	for page := 1; page <= mostPages; page++ {
+		var out secretsPage
 		resp, err := s.client.call(ctx, request{doing: "list secrets", method: http.MethodGet, path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", s.path, page), out: &out})
 		if err != nil {
 			return nil, time.Time{}, err
@@ -161,8 +174,11 @@ func (s *Scope) list(ctx context.Context) (map[string]time.Time, time.Time, erro
 		if resp.NextPage != 0 {
 			continue
 		}
-		if len(found) != out.TotalCount {
-			return nil, time.Time{}, fmt.Errorf("list secrets: GitHub listed %d of %d", len(found), out.TotalCount)
+		if out.TotalCount == nil {
+			return nil, time.Time{}, errors.New("list secrets: GitHub's answer has no list")
+		}
+		if len(found) != *out.TotalCount {
+			return nil, time.Time{}, fmt.Errorf("list secrets: GitHub listed %d of %d", len(found), *out.TotalCount)
 		}
 		now, err := http.ParseTime(resp.Header.Get("Date"))
 		if err != nil {
@@ -170,4 +186,5 @@ func (s *Scope) list(ctx context.Context) (map[string]time.Time, time.Time, erro
 		}
 		return found, now.UTC(), nil
 	}
+	return nil, time.Time{}, fmt.Errorf("list secrets: the list does not end within %d pages", mostPages)
 }

@@ -150,11 +150,13 @@ func (s *Scope) oldestRun(ctx context.Context, end time.Time) (oldest time.Time,
 }
 
 // listRuns returns when each run of a status was created. The list is whole if every page counts the same number and
-// that many were listed: runs that end move others to an earlier page, and GitHub lists 1,000 runs of a search and no
-// more (https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository).
+// that many were listed: runs that end move others to an earlier page, and GitHub does not list more than mostPages.
 func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (created []time.Time, whole bool, err error) {
 	var counts []int
 	for page := 1; page != 0; {
+		if len(counts) == mostPages {
+			return nil, false, nil
+		}
 		var out gh.WorkflowRuns
 		query := url.Values{"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)}}
 		resp, err := s.client.call(ctx, request{doing: "list workflow runs that are " + strings.ReplaceAll(status, "_", " "), method: http.MethodGet, path: s.runs + "?" + query.Encode(), out: &out})
@@ -164,7 +166,10 @@ func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (cre
 		for _, run := range out.WorkflowRuns {
 			created = append(created, run.GetCreatedAt().Time)
 		}
-		counts = append(counts, out.GetTotalCount())
+		if out.TotalCount == nil {
+			return nil, false, fmt.Errorf("list workflow runs that are %s: GitHub's answer has no list", strings.ReplaceAll(status, "_", " "))
+		}
+		counts = append(counts, *out.TotalCount)
 		page = resp.NextPage
 	}
 	return created, len(slices.Compact(counts)) == 1 && counts[0] == len(created), nil
