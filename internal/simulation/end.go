@@ -1,0 +1,195 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+const (
+	sweep   = 5 * time.Minute // between two passes that nobody asked for
+	longest = 100             // passes until everything has settled
+)
+
+// settle lets everything take its course until nothing is left to do or to wait for: Secrets Manager tries an
+// unfinished rotation again, the schedule sweeps, and people revoke what rotary says is safe to revoke.
+func settle(w *World, _ []string) error {
+	for range longest {
+		w.retry()
+		if _, err := w.pass(w.ctx); err != nil {
+			w.tell("pass: %v", err)
+		} else if w.last.Converged {
+			return nil
+		}
+		w.revokeByHand()
+		w.check()
+		w.remembered()
+		w.Advance(w.next())
+	}
+	w.violate("L2 after %d passes it still has %v to do, and waits for %v", longest, w.last.Steps, reasons(w.last))
+	return nil
+}
+
+// next is how long nobody looks: until the first of the waits ends, and a sweep where that is not known.
+func (w *World) next() time.Duration {
+	d := sweep
+	for i, wait := range w.last.Waits {
+		if until := wait.Until.Sub(w.last.At); until > 0 && (i == 0 || until < d) {
+			d = max(until, time.Minute)
+		}
+	}
+	return min(d, 6*sweep)
+}
+
+func reasons(r plan.Report) []string {
+	var all []string
+	for _, wait := range r.Waits {
+		all = append(all, wait.Subject+": "+string(wait.Reason))
+	}
+	return all
+}
+
+// retry is Secrets Manager, which tries a rotation that failed again with the same version.
+func (w *World) retry() {
+	for _, s := range w.Env.Sources {
+		versions := w.peek(s.Secret)
+		pending, some := labelled(versions, plan.AWSPending)
+		if !some || slices.Contains(pending.Labels, plan.AWSCurrent) {
+			continue
+		}
+		if err := w.rotate(s.Name, pending.ID, steps...); err != nil {
+			w.tell("rotation of %s: %v", s.Name, err)
+		}
+	}
+}
+
+// revokeByHand is a person who asks rotary, revokes at the vendor what it says is safe to revoke, and says so.
+func (w *World) revokeByHand() {
+	defer w.others()()
+	for _, s := range w.last.Sources {
+		if !slices.ContainsFunc(s.Owed, byHand) {
+			continue
+		}
+		for _, owed := range w.look(s.Name).Owed {
+			if byHand(owed) {
+				w.revoke(s.Name, owed.Version)
+			}
+		}
+	}
+}
+
+func byHand(o plan.OwedReport) bool { return len(o.Blocked) > 0 && o.Blocked[0].Reason == plan.ByHand }
+
+// look is a dry run.
+func (w *World) look(source string) plan.SourceReport {
+	report, err := reconcile.Pass{
+		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, "person")), Open: w.opener(), DryRun: true,
+	}.Run(w.ctx)
+	if err != nil {
+		w.tell("look: %v", err)
+	}
+	i := slices.IndexFunc(report.Sources, func(s plan.SourceReport) bool { return s.Name == source })
+	if i < 0 {
+		return plan.SourceReport{}
+	}
+	return report.Sources[i]
+}
+
+// revoke makes the targets refuse what only this version of a source has, and takes it off the list.
+func (w *World) revoke(source, version string) {
+	s, _ := w.Env.Source(source)
+	now := w.content(s)
+	for _, v := range w.peek(s.Secret) {
+		if v.ID != version {
+			continue
+		}
+		for key, old := range parsed(s.Name, v.Value) {
+			if !old.Equal(now[key]) {
+				w.Targets.Revoke(stage.Target(w.Env, key), secret.Reveal(old))
+			}
+		}
+	}
+	st := store.New(w.region().SecretsManager.Direct(w.Tap, "person"))
+	if h, err := st.Look(w.ctx, s.Secret); err == nil {
+		_ = st.Move(w.ctx, s.Secret, h.LabelFor(plan.Live, version), "", version)
+	}
+	w.check()
+}
+
+// Finish lets everything settle without a fault and checks what must be true at the end of every run.
+//
+//	S9  every bucket holds what its sources and the manifest say, and nothing else    content
+//	S11 a further pass changes nothing                                                 idle
+//	S14 an entry that is not rotary's is as it was                                     unharmed
+//	L2  it settles                                                                     settle
+//	L3  nothing is owed any more, and no other credential is accepted                  alone
+func (w *World) Finish() {
+	w.Step(Step{Do: "mend"})
+	w.Step(Step{Do: "settle"})
+	w.idle()
+	w.content_()
+	w.alone()
+}
+
+func (w *World) idle() {
+	calls := w.Step(Step{Do: "pass"})
+	for _, c := range calls {
+		if c.Write {
+			w.violate("S11 a pass over a converged environment does %s %s %s", c.Service, c.Operation, c.Resource)
+		}
+	}
+	if !w.last.Converged {
+		w.violate("S11 it does not stay converged: %v", reasons(w.last))
+	}
+}
+
+func (w *World) content_() {
+	for _, b := range w.Env.Buckets {
+		current, _ := labelled(w.peek(b.Secret), plan.AWSCurrent)
+		got, want := parsed(b.Name, current.Value), w.wanted(b)
+		if !maps.EqualFunc(got, want, secret.Value.Equal) {
+			w.violate("S9 bucket %s holds %v, and should hold %v, of current values", b.Name, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+		}
+	}
+}
+
+// wanted is what a bucket should hold, worked out from the manifest's entries alone.
+func (w *World) wanted(b manifest.Bucket) map[string]secret.Value {
+	want := map[string]secret.Value{}
+	for _, e := range w.Env.Entries(b) {
+		s, _ := w.Env.Source(e.Source)
+		if value, has := w.content(s)[e.Key]; has {
+			want[e.Name] = value
+		}
+	}
+	return want
+}
+
+// alone checks that the database accepts the current login and no other, and that nothing is owed.
+func (w *World) alone() {
+	for _, s := range w.last.Sources {
+		for _, owed := range s.Owed {
+			w.violate("L3 version %s of %s is still owed", plan.Short(owed.Version), s.Name)
+		}
+	}
+	if w.db == nil {
+		return
+	}
+	source, _ := w.Env.Source("db")
+	now := secret.Reveal(w.content(source)[w.db.key])
+	for login := range w.db.accepted() {
+		if login != now {
+			w.violate("L3 the database still accepts another login than the current one")
+		}
+	}
+}
+
+var _ = fmt.Sprint

@@ -1,0 +1,97 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+)
+
+// Fault is what can become of one call.
+type Fault struct {
+	outcome sim.Outcome
+	crash   bool // whoever made the call makes no other in this invocation
+}
+
+// faults are the eight outcomes of SAFETY A5, by name.
+var faults = map[string]Fault{
+	"crash before": {sim.Dropped, true},
+	"crash after":  {sim.Lost, true},
+	"lost":         {sim.Lost, false}, // it timed out, after it was done
+	"late":         {sim.Late, false}, // it timed out, and is done after lateBy
+	"throttled":    {sim.Throttled, false},
+	"unavailable":  {sim.Unavailable, false},
+	"denied":       {sim.Denied, false},
+	"stale":        {sim.Stale, false}, // a read is answered as the last time
+}
+
+// lateBy is when a late call lands: well within the quiet period, as DESIGN section 3 demands of timeouts and retries.
+const lateBy = 4 * time.Minute
+
+// outcomes are the faults that a call can meet, in a fixed order. What is late or lost of a read is a read that
+// failed; a write has no stale answer.
+func outcomes(c sim.Call) []string {
+	if c.Write {
+		return []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied"}
+	}
+	return []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied", "stale"}
+}
+
+// between is what comes in between during one step.
+type between struct {
+	w    *World
+	twos []Two
+	n    int             // calls of rotary's so far
+	dead map[string]bool // by Lambda
+	open bool            // somebody else is acting: their calls are not rotary's
+	made []sim.Call
+
+	wrote bool // the last call could change something
+}
+
+// decide is asked before each call.
+func (b *between) decide(c sim.Call) sim.Fault {
+	if b.open {
+		return sim.Fault{}
+	}
+	b.n++
+	if b.wrote {
+		b.w.check()
+	}
+	b.wrote = c.Write
+	b.made = append(b.made, c)
+	var f sim.Fault
+	for _, two := range b.twos {
+		if two.At != b.n {
+			continue
+		}
+		if fault, is := faults[two.Do]; is {
+			f = sim.Fault{Outcome: fault.outcome, Delay: lateBy}
+			b.dead[who(c)] = b.dead[who(c)] || fault.crash && f.Outcome != sim.Lost
+			if fault.crash && f.Outcome == sim.Lost {
+				defer func() { b.dead[who(c)] = true }()
+			}
+			continue
+		}
+		b.open = true
+		b.w.act(two.Do)
+		b.open = false
+	}
+	if f.Outcome == sim.Works && b.dead[who(c)] {
+		return sim.Fault{Outcome: sim.Dropped}
+	}
+	return f
+}
+
+// who is the Lambda that makes a call. GitHub and Vercel are called by propagate alone.
+func who(c sim.Call) string {
+	if c.Caller == rotateLambda || c.Service == "database" {
+		return rotateLambda
+	}
+	return propagateLambda
+}
+
+// The Lambdas, as the journal names them.
+const (
+	propagateLambda = "propagate"
+	rotateLambda    = "rotate"
+)

@@ -1,0 +1,101 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/consume"
+	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+// pass is one invocation of lambdas/propagate.
+func (w *World) pass(ctx context.Context) (plan.Report, error) {
+	delete(w.now.dead, propagateLambda)
+	delete(w.now.dead, rotateLambda)
+	report, err := reconcile.Pass{
+		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, propagateLambda)),
+		Open: w.opener(), Advancer: advancer{w}, AcceptRemovals: w.accept,
+	}.Run(ctx)
+	w.report(report)
+	return report, err
+}
+
+// opener opens the real drivers, without sockets and without waiting by the clock.
+func (w *World) opener() reconcile.Opener {
+	client, at := w.InMemory()
+	others := consume.Opener(aws.Config{}, consume.Endpoints{
+		GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport,
+		Pause: func(_ context.Context, d time.Duration) error { return nil },
+	})
+	return func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+		if c.ECS == nil {
+			return others(c, o)
+		}
+		return ecs.New(w.region().ECS.Direct(w.Tap, propagateLambda), c, o.Environment.Name, o.Bucket.ARN), nil
+	}
+}
+
+// advancer invokes lambdas/rotate to retire what is owed.
+type advancer struct{ w *World }
+
+func (a advancer) Advance(ctx context.Context, ask plan.Advance) error {
+	call := sim.Call{Service: "lambda", Operation: "Invoke", Resource: rotateLambda, Write: true, Caller: propagateLambda}
+	_, err := sim.Do(a.w.Tap, call, "", func() (struct{}, error) {
+		job, err := a.w.job(ask.Source)
+		if err == nil {
+			err = job.Advance(context.WithoutCancel(ctx), ask)
+		}
+		return struct{}{}, err
+	}, func(o sim.Outcome) error { return fmt.Errorf("Lambda says no: %d", o) })
+	return err
+}
+
+// job is what lambdas/rotate makes of a request.
+func (w *World) job(source string) (rotate.Job, error) {
+	s, has := w.Env.Source(source)
+	if !has {
+		return rotate.Job{}, fmt.Errorf("there is no source %s", source)
+	}
+	j := rotate.Job{Store: store.New(w.region().SecretsManager.Direct(w.Tap, rotateLambda)), Source: s}
+	if source == "db" {
+		j.Rotator = users{w.db}
+		return j, nil
+	}
+	var err error
+	j.Rotator, err = rotate.Open(s)
+	return j, err
+}
+
+// steps are the four that Secrets Manager asks for; each is an invocation of its own.
+var steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
+
+// rotate does these steps of a rotation. The first that fails ends the try; Secrets Manager tries again later.
+func (w *World) rotate(source, version string, which ...string) error {
+	for _, step := range which {
+		job, err := w.job(source)
+		if err != nil {
+			return err
+		}
+		delete(w.now.dead, rotateLambda)
+		if err := job.Step(w.ctx, rotate.Event{Step: step, Version: version}); err != nil {
+			return fmt.Errorf("%s: %w", step, err)
+		}
+	}
+	return nil
+}
+
+// refused says whether a rotation may not happen now: nobody is to try it again.
+func refused(err error) bool {
+	_, is := errors.AsType[*rotate.Refused](err)
+	return is
+}

@@ -1,0 +1,55 @@
+package simulation
+
+import "strings"
+
+// manifests are the environments that are simulated, by name.
+var manifests = map[string]string{
+	"main":        main,
+	"key-added":   strings.NewReplacer("VENDOR_ID]", "VENDOR_ID, VENDOR_URL]", "VENDOR_KEY: CI_VENDOR_KEY", "VENDOR_KEY: CI_VENDOR_KEY, VENDOR_URL: CI_VENDOR_URL").Replace(main),
+	"key-removed": strings.NewReplacer("VENDOR_KEY, VENDOR_ID]", "VENDOR_KEY]", "frontend: {DB_URL: WEB_DB_URL, VENDOR_ID: WEB_VENDOR_ID}", "frontend: {DB_URL: WEB_DB_URL}").Replace(main),
+	"renamed":     strings.NewReplacer("CI_DB_URL", "CI_DATABASE", "WEB_DB_URL", "[WEB_DATABASE, WEB_DB]").Replace(main),
+	"leaving":     strings.Replace(main, "api:       {bucket", "api:       {leaving: true, bucket", 1),
+	"gone":        strings.Replace(main, "  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}\n", "", 1),
+	"symmetric":   symmetric,
+}
+
+// main has a login and a vendor's key, and three consumers of every kind.
+const main = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+  staging:    {account: "111111111111", region: us-east-1}
+sources:
+  db:       {keys: [DB_URL], rotate: {with: postgres, every: 30d, url: DB_URL, admin: admin}}
+  admin:    {keys: [ADMIN_URL], rotate: {with: manual}}
+  vendor:   {keys: [VENDOR_KEY, VENDOR_ID], rotate: {with: manual}}
+  platform: {keys: [GH_TOKEN, VERCEL_TOKEN], rotate: {with: manual}}
+mappings:
+  ci:       {DB_URL: CI_DB_URL, VENDOR_KEY: CI_VENDOR_KEY}
+  frontend: {DB_URL: WEB_DB_URL, VENDOR_ID: WEB_VENDOR_ID}
+buckets:
+  api-secrets:       {originals: [db, vendor]}
+  ci-secrets:        {mappings: [ci]}
+  dashboard-secrets: {mappings: [frontend]}
+consumers:
+  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  ci:        {bucket: ci-secrets, github: {repository: example/app, environment: "${env}", token: GH_TOKEN}}
+  dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, token: VERCEL_TOKEN, targets: {production: [production], staging: [preview]}}}
+`
+
+// symmetric has a secret that three services send to each other.
+const symmetric = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+  staging:    {account: "111111111111", region: us-east-1}
+sources:
+  handshake: {keys: [HANDSHAKE, HANDSHAKE_ALSO], rotate: {with: random, every: 7d, also: HANDSHAKE_ALSO}}
+mappings:
+  worker: {HANDSHAKE: WORKER_HANDSHAKE, HANDSHAKE_ALSO: WORKER_HANDSHAKE_ALSO}
+buckets:
+  api-secrets:    {originals: [handshake]}
+  worker-secrets: {mappings: [worker]}
+consumers:
+  api:      {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  worker-a: {bucket: worker-secrets, ecs: {cluster: main, service: worker-a, container: app}}
+  worker-b: {bucket: worker-secrets, ecs: {cluster: main, service: worker-b, container: app}}
+`

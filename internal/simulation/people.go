@@ -1,0 +1,317 @@
+package simulation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/ecs"
+	"github.com/rotary-secrets/rotary/internal/standin/github"
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+var errNotNow = errors.New("that cannot be done now")
+
+// consumer finds a consumer that a schedule names.
+func (w *World) consumer(args []string, is func(manifest.Consumer) bool) (manifest.Consumer, error) {
+	if len(args) == 0 {
+		return manifest.Consumer{}, errNotNow
+	}
+	c, has := w.Env.Consumer(args[0])
+	if !has || !is(c) {
+		return c, fmt.Errorf("%s: %w", args[0], errNotNow)
+	}
+	return c, nil
+}
+
+func isECS(c manifest.Consumer) bool    { return c.ECS != nil }
+func isGitHub(c manifest.Consumer) bool { return c.GitHub != nil }
+func isVercel(c manifest.Consumer) bool { return c.Vercel != nil }
+
+// release deploys another image, with the pins of the revision that runs.
+func release(w *World, args []string) error {
+	c, err := w.consumer(args, isECS)
+	if err != nil {
+		return err
+	}
+	w.tokens++
+	image := fmt.Sprintf("%s:%d", c.Name, w.tokens)
+	w.Image(image, stage.App(w.Env, c))
+	defer w.others()()
+	if err := w.Release(w.ctx, c.Name, image); err != nil {
+		return err
+	}
+	for _, s := range w.region().ECS.Startable() {
+		if s.Service == c.ECS.Service && s.Why == "PRIMARY" {
+			w.theirs[s.TaskDefinition] = true
+		}
+	}
+	return nil
+}
+
+// breakImage makes every task that a service starts from now on exit at once: so does what is rolled next.
+func breakImage(w *World, args []string) error { return w.reimage(args, ecs.App{Crashes: true}) }
+
+// fixImage ends that.
+func fixImage(w *World, args []string) error {
+	c, err := w.consumer(args, isECS)
+	if err != nil {
+		return err
+	}
+	return w.reimage(args, stage.App(w.Env, c))
+}
+
+func (w *World) reimage(args []string, app ecs.App) error {
+	c, err := w.consumer(args, isECS)
+	if err == nil {
+		w.Image(stage.Image(c.Name), app)
+	}
+	return err
+}
+
+// redeploy is a person who deploys an older revision of a service that can still be deployed: the newest ACTIVE one
+// that it does not run, whose credentials work.
+func redeploy(w *World, args []string) error {
+	c, err := w.consumer(args, isECS)
+	if err != nil {
+		return err
+	}
+	defer w.others()()
+	client := w.region().ECS.Direct(w.Tap, "person")
+	services, err := client.DescribeServices(w.ctx, &awsecs.DescribeServicesInput{Cluster: &c.ECS.Cluster, Services: []string{c.ECS.Service}})
+	if err != nil || len(services.Services) == 0 {
+		return errNotNow
+	}
+	running := aws.ToString(services.Services[0].TaskDefinition)
+	list, err := client.ListTaskDefinitions(w.ctx, &awsecs.ListTaskDefinitionsInput{FamilyPrefix: aws.String(c.ECS.Service + "-" + w.Env.Name), Status: "ACTIVE", Sort: "DESC"})
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list.TaskDefinitionArns, func(arn string) bool { return arn != running && w.works(arn) })
+	if i < 0 {
+		return errNotNow
+	}
+	_, err = client.UpdateService(w.ctx, &awsecs.UpdateServiceInput{Cluster: &c.ECS.Cluster, Service: &c.ECS.Service, TaskDefinition: &list.TaskDefinitionArns[i]})
+	return err
+}
+
+// works says whether the targets accept what a revision holds: a person looks before deploying one of the pipeline's,
+// which rotary does not deregister. One of rotary's that can be deployed works.
+func (w *World) works(arn string) bool {
+	for _, s := range w.region().ECS.Deployable() {
+		if strings.HasSuffix(arn, "/"+s.TaskDefinition) {
+			return len(s.Secrets) > 0 && (!w.theirs[s.TaskDefinition] || len(w.refused(s)) == 0)
+		}
+	}
+	return false
+}
+
+// restart stops every task of a service: ECS starts others on the revision that it should run.
+func restart(w *World, args []string) error {
+	c, err := w.consumer(args, isECS)
+	if err != nil {
+		return err
+	}
+	defer w.others()()
+	client := awsecs.NewFromConfig(w.Config(w.Env.Account, w.Env.Region))
+	tasks, err := client.ListTasks(w.ctx, &awsecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
+	if err != nil {
+		return err
+	}
+	for _, arn := range tasks.TaskArns {
+		if _, err := client.StopTask(w.ctx, &awsecs.StopTaskInput{Cluster: &c.ECS.Cluster, Task: aws.String(arn)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// queue is somebody who pushes: a workflow run waits for a runner.
+func queue(w *World, args []string) error {
+	c, err := w.consumer(args, isGitHub)
+	if err != nil {
+		return err
+	}
+	w.runs[c.Name] = append(w.runs[c.Name], w.GitHub.StartRun(c.GitHub.Repository, github.Queued))
+	return nil
+}
+
+// start starts the jobs of the oldest run: they read the environment's secrets.
+func start(w *World, args []string) error {
+	c, err := w.consumer(args, isGitHub)
+	if err != nil || len(w.runs[c.Name]) == 0 {
+		return errNotNow
+	}
+	w.GitHub.MoveRun(c.GitHub.Repository, w.runs[c.Name][0], github.InProgress)
+	return nil
+}
+
+// complete ends the oldest run.
+func complete(w *World, args []string) error {
+	c, err := w.consumer(args, isGitHub)
+	if err != nil || len(w.runs[c.Name]) == 0 {
+		return errNotNow
+	}
+	w.GitHub.FinishRun(c.GitHub.Repository, w.runs[c.Name][0])
+	w.runs[c.Name] = w.runs[c.Name][1:]
+	return nil
+}
+
+// edit is somebody who types the same value in again at a sink: rotary cannot know that it is the same.
+func edit(w *World, args []string) error {
+	c, err := w.consumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
+	if err != nil {
+		return err
+	}
+	if c.Vercel != nil {
+		for _, v := range w.Vercel.Variables(c.Vercel.Project) {
+			w.Vercel.SetByHand(c.Vercel.Project, v.Key, v.Target[0], v.Value)
+			return nil
+		}
+		return errNotNow
+	}
+	for _, name := range w.GitHub.Secrets(c.GitHub.Repository, c.GitHub.Environment) {
+		text, _, _ := w.GitHub.Secret(c.GitHub.Repository, c.GitHub.Environment, name)
+		w.GitHub.SetSecretByHand(c.GitHub.Repository, c.GitHub.Environment, name, text)
+		return nil
+	}
+	return errNotNow
+}
+
+// foreign is somebody who adds an entry of their own beside rotary's.
+func foreign(w *World, args []string) error {
+	c, err := w.consumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
+	if err != nil {
+		return err
+	}
+	if c.Vercel != nil {
+		w.Vercel.SetByHand(c.Vercel.Project, foreignName, "production", "theirs")
+		return nil
+	}
+	w.GitHub.SetSecretByHand(c.GitHub.Repository, c.GitHub.Environment, foreignName, "theirs")
+	return nil
+}
+
+// foreignName is an entry that is not rotary's.
+const foreignName = "NOT_ROTARYS"
+
+// rollback is Vercel's Instant Rollback to the deployment before the live one.
+func rollback(w *World, args []string) error {
+	c, err := w.consumer(args, isVercel)
+	if err != nil {
+		return err
+	}
+	for _, target := range w.Vercel.RollbackTargets(c.Vercel.Project) {
+		if !target.Live {
+			w.Vercel.InstantRollback(c.Vercel.Project, target.Deployment)
+			return nil
+		}
+	}
+	return errNotNow
+}
+
+// promote ends an Instant Rollback by promoting the newest deployment that is ready.
+func promote(w *World, args []string) error {
+	c, err := w.consumer(args, isVercel)
+	if err != nil {
+		return err
+	}
+	targets := w.Vercel.RollbackTargets(c.Vercel.Project)
+	if len(targets) == 0 {
+		return errNotNow
+	}
+	w.Vercel.Promote(c.Vercel.Project, targets[0].Deployment)
+	return nil
+}
+
+// failBuild makes the next deployment of a project fail.
+func failBuild(w *World, args []string) error {
+	c, err := w.consumer(args, isVercel)
+	if err == nil {
+		w.Vercel.FailNextBuild(c.Vercel.Project, "ERROR")
+	}
+	return err
+}
+
+// otherManifest deploys another manifest of the world's kind, by name.
+func otherManifest(w *World, args []string) error {
+	text, known := manifests[args[0]]
+	if !known {
+		return fmt.Errorf("there is no manifest %s", args[0])
+	}
+	file, err := manifest.Parse("rotary.yaml", []byte(text))
+	if err != nil {
+		return err
+	}
+	env, err := file.Environment(w.Env.Name)
+	if err != nil {
+		return err
+	}
+	w.Env = env
+	defer w.others()()
+	return w.Containers(w.ctx, env)
+}
+
+func accept(w *World, args []string) error {
+	w.accept = args
+	return nil
+}
+
+// outage makes a service answer nothing but errors until mend.
+func outage(w *World, args []string) error {
+	w.outage[args[0]] = true
+	return nil
+}
+
+func mend(w *World, _ []string) error {
+	clear(w.outage)
+	return nil
+}
+
+// retain is a person's veto on retiring the version before the current one.
+func retain(w *World, args []string) error { return w.veto(args, true) }
+
+func unretain(w *World, args []string) error { return w.veto(args, false) }
+
+func (w *World) veto(args []string, on bool) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	versions := w.peek(s.Secret)
+	old, some := labelled(versions, plan.AWSPrevious)
+	if held, has := labelled(versions, plan.Retain); has == on || on && !some {
+		return errNotNow
+	} else if !on {
+		old = held
+	}
+	in := &sdk.UpdateSecretVersionStageInput{SecretId: &s.Secret, VersionStage: aws.String(plan.Retain), MoveToVersionId: &old.ID}
+	if !on {
+		in.MoveToVersionId, in.RemoveFromVersionId = nil, &old.ID
+	}
+	return w.person(func(c *secretsmanager.Direct) error {
+		_, err := c.UpdateSecretVersionStage(w.ctx, in)
+		return err
+	})
+}
+
+// deleteService is a person who takes a service away, with its tasks.
+func deleteService(w *World, args []string) error {
+	c, err := w.consumer(args, isECS)
+	if err != nil {
+		return err
+	}
+	defer w.others()()
+	_, err = awsecs.NewFromConfig(w.Config(w.Env.Account, w.Env.Region)).DeleteService(w.ctx, &awsecs.DeleteServiceInput{
+		Cluster: &c.ECS.Cluster, Service: &c.ECS.Service, Force: aws.Bool(true),
+	})
+	return err
+}

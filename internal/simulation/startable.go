@@ -1,0 +1,73 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/internal/standin/ecs"
+)
+
+// startable checks everything that ECS would start without asking anybody, and every revision of rotary's that a person
+// could deploy: its pins resolve, to versions with a label, and what they hold is accepted.
+func (w *World) startable() {
+	all := w.region().ECS.Startable()
+	for _, s := range w.region().ECS.Deployable() {
+		if !w.theirs[s.TaskDefinition] {
+			all = append(all, s)
+		}
+	}
+	for _, s := range all {
+		for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
+			w.pinned(s.Why+" "+s.TaskDefinition, name, s.Secrets[name])
+		}
+		for _, p := range w.refused(s) {
+			w.violate("S2 %s %s could be started with %s, which %s refuses", s.Why, s.TaskDefinition, p.Env, p.Target)
+		}
+	}
+}
+
+// refused lists what a revision would present in vain.
+func (w *World) refused(s ecs.Startable) (all []ecs.Presents) {
+	for _, p := range s.Presents {
+		value, err := w.region().SecretsManager.Resolve(s.Secrets[p.Env])
+		if err == nil && !w.Targets.Accepts(p.Target, value) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// pinned checks one secret of a revision.
+func (w *World) pinned(who, name, from string) {
+	secretARN, version := split(from)
+	if version == "" {
+		return
+	}
+	for _, v := range w.peek(secretARN) {
+		if v.ID == version && len(v.Labels) > 0 {
+			return
+		}
+	}
+	w.violate("S3 %s pins %s to a version without a label", who, name)
+}
+
+// split cuts valueFrom into the secret's ARN and the version id.
+func split(from string) (secretARN, version string) {
+	parts := strings.Split(from, ":")
+	if len(parts) < 10 {
+		return from, ""
+	}
+	return strings.Join(parts[:7], ":"), parts[9]
+}
+
+// deadly checks that nothing that could be started holds a login that is about to die.
+func (w *World) deadly(key, login string) {
+	for _, s := range w.region().ECS.Startable() {
+		for _, from := range s.Secrets {
+			if value, err := w.region().SecretsManager.Resolve(from); err == nil && value == login {
+				w.violate("S4 %s is retired, and %s %s has it", key, s.Why, s.TaskDefinition)
+			}
+		}
+	}
+}

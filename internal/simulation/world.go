@@ -1,0 +1,190 @@
+// Package simulation plays schedules of changes, rotations, deployments and faults on the real reconcile, rotate,
+// store and consumer code, in memory, on a virtual clock, and checks after every call that nobody is refused a
+// credential and that nothing is lost. Everything follows from the schedule: the same one runs the same way again.
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// World is one environment under simulation.
+type World struct {
+	*stage.Stage
+	ctx context.Context
+	db  *database
+	rng *rand.Rand
+
+	now     *between        // of the step that is under way
+	last    plan.Report     // of the last pass that reported
+	outage  map[string]bool // services that answer nothing
+	accept  []string        // removals that the next passes accept
+	tokens  int             // version ids given out
+	runs    map[string][]int64
+	theirs  map[string]bool      // revisions that a deploy pipeline registered
+	changed time.Time            // when somebody last changed anything at a secret or a sink
+	lands   time.Time            // until when something that was given up may still land
+	seen    map[string]time.Time // how far SEEN has come, by secret
+
+	Trace      []string // every call of rotary's, and what became of it
+	Told       [][]byte // everything that came out
+	Violations []string // what must not happen, and has
+}
+
+// Open makes the world of a manifest and returns when it has converged for the first time.
+func Open(ctx context.Context, yaml string) (*World, error) {
+	w, err := OpenFresh(ctx, yaml)
+	if err != nil {
+		return nil, err
+	}
+	w.act("settle")
+	return w, nil
+}
+
+// OpenFresh makes the world of a manifest before the first pass.
+func OpenFresh(ctx context.Context, yaml string) (*World, error) {
+	w := &World{ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), outage: map[string]bool{}, runs: map[string][]int64{}, theirs: map[string]bool{}, seen: map[string]time.Time{}}
+	w.now = &between{w: w, open: true}
+	st, err := stage.Open(ctx, stage.Config{
+		Manifest: []byte(yaml), Environment: "production", InMemory: true, Unseeded: []string{"db"},
+		OnRefusal: func(r standin.Refusal) { w.violate("S1 %s", r) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.Stage = st
+	w.Tap.OnCall(func(c sim.Call) sim.Fault { return w.decide(c) })
+	w.rotateFunction()
+	if source, has := w.Env.Source("db"); has {
+		w.db = &database{w: w, target: stage.Target(w.Env, source.Rotate.URL), key: source.Rotate.URL, passwords: map[string]string{}}
+		w.act("put db")
+	}
+	return w, nil
+}
+
+// rotateFunction is what Secrets Manager invokes. It does nothing: the schedule does each step itself.
+func (w *World) rotateFunction() {
+	w.region().Lambda.Register(lambdahost.Function{
+		Name: rotateLambda, Callers: []string{"secretsmanager.amazonaws.com"},
+		Handler: func(context.Context, []byte) ([]byte, error) { return nil, nil },
+	})
+}
+
+func (w *World) region() *standin.Region { return w.Region(w.Env.Account, w.Env.Region) }
+
+// Play does every step of a schedule. It goes on after a violation: what follows may tell why.
+func (w *World) Play(s Schedule) {
+	for _, step := range s {
+		w.Step(step)
+	}
+}
+
+// Step does one step, and returns the calls that rotary made in it.
+func (w *World) Step(step Step) []sim.Call {
+	w.now = &between{w: w, twos: step.Twos, dead: map[string]bool{}}
+	w.act(step.Do)
+	made := w.now.made
+	w.now = &between{w: w, open: true}
+	w.check()
+	return made
+}
+
+// act does one action. Unknown ones were refused when the schedule was read.
+func (w *World) act(do string) {
+	args := strings.Fields(do)
+	if err := action(args[0])(w, args[1:]); err != nil {
+		w.tell("%s: %v", do, err)
+	}
+}
+
+// decide is the tap's hook.
+func (w *World) decide(c sim.Call) sim.Fault {
+	f := w.now.decide(c)
+	if w.outage[c.Service] && !w.now.open {
+		f = sim.Fault{Outcome: sim.Unavailable}
+	}
+	if !w.now.open {
+		w.Trace = append(w.Trace, fmt.Sprintf("%s %s %s %s %d", w.Clock.Now().Format(time.TimeOnly), c.Service, c.Operation, c.Resource, f.Outcome))
+	}
+	if c.Write {
+		w.changed = w.Clock.Now()
+	}
+	if f.Outcome == sim.Late || f.Outcome == sim.Lost {
+		w.lands = w.Clock.Now().Add(f.Delay)
+	}
+	w.foreign(c)
+	return f
+}
+
+// tell keeps something that came out, for the search for leaks.
+func (w *World) tell(format string, args ...any) {
+	w.Told = append(w.Told, fmt.Appendf(nil, format, args...))
+}
+
+func (w *World) report(r plan.Report) {
+	w.last = r
+	if text, err := json.Marshal(r); err == nil {
+		w.Told = append(w.Told, text)
+	}
+}
+
+// violate notes what must not happen, once each.
+func (w *World) violate(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(w.Violations, text) {
+		w.Violations = append(w.Violations, text)
+	}
+}
+
+// canary makes a value that can be found wherever it leaks to.
+func (w *World) canary() string {
+	const letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789\"\\%+/&"
+	value := make([]byte, 24)
+	for i := range value {
+		value[i] = letters[w.rng.IntN(len(letters))]
+	}
+	return string(value)
+}
+
+// token makes a version id, as a client's idempotency token is one.
+func (w *World) token() string {
+	w.tokens++
+	return fmt.Sprintf("%08x-0000-4000-8000-%012x", w.rng.Uint32(), w.tokens)
+}
+
+// peek looks into a source or a bucket.
+func (w *World) peek(secret string) []secretsmanager.Version {
+	return w.region().SecretsManager.Peek(secret)
+}
+
+func labelled(versions []secretsmanager.Version, label string) (secretsmanager.Version, bool) {
+	i := slices.IndexFunc(versions, func(v secretsmanager.Version) bool { return slices.Contains(v.Labels, label) })
+	if i < 0 {
+		return secretsmanager.Version{}, false
+	}
+	return versions[i], true
+}
+
+// source finds a source that a schedule names.
+func (w *World) source(args []string) (manifest.Source, error) {
+	if len(args) == 0 {
+		return manifest.Source{}, fmt.Errorf("the schedule names no source")
+	}
+	s, has := w.Env.Source(args[0])
+	if !has {
+		return s, fmt.Errorf("there is no source %s", args[0])
+	}
+	return s, nil
+}

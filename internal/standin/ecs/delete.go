@@ -1,0 +1,34 @@
+package ecs
+
+import (
+	"context"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+type deleteServiceInput struct {
+	Cluster string `json:"cluster"`
+	Service string `json:"service"`
+	Force   bool   `json:"force"`
+}
+
+// deleteService ends a service and its tasks at once; DRAINING, through which AWS goes first, is not reproduced.
+func (s *Service) deleteService(_ context.Context, in deleteServiceInput) (serviceOutput, error) {
+	sv, err := s.service(in.Cluster, in.Service)
+	if err != nil {
+		return serviceOutput{}, err
+	}
+	if sv.desired > 0 && !in.Force {
+		return serviceOutput{}, wire.Errorf("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
+	}
+	sv.desired = 0
+	view := s.describe(sv)
+	view.Status = "INACTIVE"
+	for _, d := range sv.deployments {
+		for _, t := range append(s.in(d, starting), s.in(d, running)...) {
+			s.end(t, "ServiceSchedulerInitiated", "The service was deleted")
+		}
+	}
+	delete(s.services, sv.arn)
+	return serviceOutput{view}, nil
+}
