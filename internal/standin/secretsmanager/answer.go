@@ -32,10 +32,10 @@ type second struct {
 
 // metadata carries the service's time as a client reads it from a Date header, to the second.
 func (d *Direct) metadata(at time.Time) middleware.Metadata {
-	s := d.heard.Load()
+	s := d.second.Load()
 	if s == nil || s.unix != at.Unix() {
 		s = &second{at.Unix(), answeredAt(at)}
-		d.heard.Store(s)
+		d.second.Store(s)
 	}
 	return s.metadata.Clone()
 }

@@ -1,6 +1,7 @@
 package secretsmanager
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,13 +26,12 @@ type Direct struct {
 	svc    *Service
 	tap    *sim.Tap
 	caller string
-	scope  string // begins every question: the tap is shared by all accounts
-	heard  atomic.Pointer[second]
+	second atomic.Pointer[second]
 }
 
 // Direct returns a client whose calls go through tap in the name of caller: a Lambda's name, or "" for anybody else.
 func (s *Service) Direct(tap *sim.Tap, caller string) *Direct {
-	return &Direct{svc: s, tap: tap, caller: caller, scope: "secretsmanager " + s.cfg.Account + " " + s.cfg.Region + " "}
+	return &Direct{svc: s, tap: tap, caller: caller}
 }
 
 // request is what a call asks of the service.
@@ -48,21 +48,29 @@ func ask[Out any](ctx context.Context, d *Direct, r request, do func() (Out, err
 		Service: "secretsmanager", Operation: r.operation, Account: d.svc.cfg.Account, Region: d.svc.cfg.Region,
 		Caller: d.caller, Resource: r.secret, Write: !reads(r.operation),
 	}
-	answer, err := sim.Do(d.tap, call, d.question(r), func() (dated[Out], error) {
+	if err := gone(ctx); err != nil {
+		return dated[Out]{}, err
+	}
+	answer, err := sim.Do(d.tap, call, r.question(), func() (dated[Out], error) {
 		if r.refused != "" {
 			return dated[Out]{}, failure(r.operation, wire.NotImplemented("parameter %q", r.refused))
 		}
 		out, err := do()
 		return dated[Out]{out, d.svc.cfg.Clock.Now()}, failure(r.operation, err)
 	}, func(o sim.Outcome) error { return failure(r.operation, wire.Refusal(o)) })
-	if ended := ctx.Err(); ended != nil {
-		return dated[Out]{}, &smithy.CanceledError{Err: ended} // whatever became of the call, its caller is gone
-	}
-	return answer, err
+	return answer, cmp.Or(gone(ctx), err)
 }
 
-func (d *Direct) question(r request) string {
-	return d.scope + r.operation + "\x00" + r.secret + "\x00" + r.rest + "\x00" + r.refused
+// gone says whether the caller has gone: before a call, which is then not made, or while it was made.
+func gone(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return &smithy.CanceledError{Err: err}
+	}
+	return nil
+}
+
+func (r request) question() string {
+	return r.operation + "\x00" + r.secret + "\x00" + r.rest + "\x00" + r.refused
 }
 
 // DescribeSecret is the SDK's.

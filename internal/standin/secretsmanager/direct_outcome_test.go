@@ -1,0 +1,356 @@
+package secretsmanager
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+// What the caller saw of a put, and whether it was done at once and after the delay.
+func TestOutcomesOfADirectPut(t *testing.T) {
+	for name, c := range map[string]struct {
+		outcome    sim.Outcome
+		now, later bool
+		code       string // of the error, or broken
+	}{
+		"works":               {sim.Works, true, true, ""},
+		"throttled":           {sim.Throttled, false, false, "ThrottlingException"},
+		"unavailable":         {sim.Unavailable, false, false, "InternalServiceError"},
+		"denied":              {sim.Denied, false, false, "AccessDeniedException"},
+		"dropped":             {sim.Dropped, false, false, "broken"},
+		"lost":                {sim.Lost, true, true, "broken"},
+		"late":                {sim.Late, false, true, "broken"},
+		"stale, and no write": {sim.Stale, true, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t)
+			w := p.reached
+			w.create("s", "v1", "v1")
+			done := func() bool { return w.svc.entries["s"].labels[current] == id("v2") }
+			w.once(sim.Fault{Outcome: c.outcome, Delay: time.Minute})
+			if got := code(w.put("s", id("v2"), "v2")); got != c.code || done() != c.now {
+				t.Errorf("the caller saw %q and it was done: %v; want %q and %v", got, done(), c.code, c.now)
+			}
+			w.clock.Advance(time.Minute)
+			if done() != c.later {
+				t.Errorf("done in the end: %v, want %v", done(), c.later)
+			}
+		})
+	}
+}
+
+func code(err error) string {
+	api, answered := errors.AsType[smithy.APIError](err)
+	switch {
+	case err == nil:
+		return ""
+	case answered:
+		return api.ErrorCode()
+	case errors.Is(err, sim.ErrBroken):
+		return "broken"
+	}
+	return "neither an answer nor broken"
+}
+
+func TestAStaleReadIsOfTheSameQuestion(t *testing.T) {
+	s := aws.String
+	for name, in := range map[string]any{
+		"describe":     &sdk.DescribeSecretInput{SecretId: s("s")},
+		"list":         &sdk.ListSecretVersionIdsInput{SecretId: s("s")},
+		"list all":     &sdk.ListSecretVersionIdsInput{SecretId: s("s"), IncludeDeprecated: aws.Bool(true)},
+		"list some":    &sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(1)},
+		"list on":      &sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(1), NextToken: s("page-1")},
+		"get":          &sdk.GetSecretValueInput{SecretId: s("s")},
+		"get version":  &sdk.GetSecretValueInput{SecretId: s("s"), VersionId: s(id("v1"))},
+		"get stage":    &sdk.GetSecretValueInput{SecretId: s("s"), VersionStage: s(current)},
+		"batch":        &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}},
+		"batch of two": &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s", "empty"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t)
+			w := p.reached
+			furnish(w)
+			ask := func(outcome sim.Outcome) any {
+				w.once(sim.Fault{Outcome: outcome})
+				out, err := send(t.Context(), p.direct, in)
+				must(t, err)
+				return out
+			}
+			before := ask(sim.Works)
+			must(t, w.put("s", id("v3"), "v3"))
+			unasked(t, w, in)
+			if diff := cmp.Diff(before, ask(sim.Stale), asAnswers); diff != "" {
+				t.Errorf("the stale answer is another (-before +stale):\n%s", diff)
+			}
+			if cmp.Equal(before, ask(sim.Works), asAnswers) {
+				t.Error("the answer never changed")
+			}
+			w.clock.Advance(sim.MaxStale + 1)
+			if cmp.Equal(before, ask(sim.Stale), asAnswers) {
+				t.Error("the stale answer is too old")
+			}
+		})
+	}
+}
+
+// unasked asks everything that sounds like in and is not the same question.
+func unasked(t *testing.T, w *world, in any) {
+	s := aws.String
+	for _, other := range []any{
+		&sdk.DescribeSecretInput{SecretId: s("s")}, &sdk.DescribeSecretInput{SecretId: s("empty")},
+		&sdk.ListSecretVersionIdsInput{SecretId: s("s")}, &sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(2)},
+		&sdk.ListSecretVersionIdsInput{SecretId: s("s"), IncludeDeprecated: aws.Bool(true)},
+		&sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(1)},
+		&sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(1), NextToken: s("page-1")},
+		&sdk.GetSecretValueInput{SecretId: s("s")}, &sdk.GetSecretValueInput{SecretId: s("s"), VersionId: s(id("v1"))},
+		&sdk.GetSecretValueInput{SecretId: s("s"), VersionId: s(id("v2"))}, &sdk.GetSecretValueInput{SecretId: s("s"), VersionStage: s(current)},
+		&sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}}, &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s", "empty"}},
+	} {
+		if cmp.Equal(in, other, asAnswers) {
+			continue
+		}
+		_, err := send(t.Context(), w.reach, other)
+		must(t, err)
+	}
+}
+
+func TestAStaleAnswerCarriesTheTimeItWasGivenAt(t *testing.T) {
+	p := newPair(t)
+	p.both(furnish)
+	in := &sdk.DescribeSecretInput{SecretId: aws.String("s")}
+	for _, outcome := range []sim.Outcome{sim.Works, sim.Stale} {
+		p.both(func(w *world) { w.once(sim.Fault{Outcome: outcome}) })
+		if diff := p.compare(t.Context(), in); diff != "" {
+			t.Errorf("(-genuine +direct):\n%s", diff)
+		}
+		p.both(func(w *world) { w.clock.Advance(2 * time.Second) })
+	}
+}
+
+// Whoever writes into an answer changes neither the service nor what the tap remembers.
+func TestAnAnswerIsACopy(t *testing.T) {
+	p := newPair(t)
+	w := p.reached
+	furnish(w)
+	s := aws.String
+	for _, in := range []any{
+		&sdk.DescribeSecretInput{SecretId: s("s")}, &sdk.DescribeSecretInput{SecretId: s("rotating")},
+		&sdk.ListSecretVersionIdsInput{SecretId: s("s")}, &sdk.GetSecretValueInput{SecretId: s("s")}, &sdk.GetSecretValueInput{SecretId: s("binary")},
+		&sdk.BatchGetSecretValueInput{SecretIdList: []string{"s", "binary", "none"}},
+	} {
+		for _, outcome := range []sim.Outcome{sim.Works, sim.Stale} {
+			ask := func() heard {
+				w.once(sim.Fault{Outcome: outcome})
+				return w.hear(t.Context(), in)
+			}
+			scribbled := ask()
+			want := ask()
+			scribble(scribbled.Out)
+			if diff := cmp.Diff(want, ask(), asAnswers); diff != "" {
+				t.Errorf("%T, outcome %d, changed (-want +got):\n%s", in, outcome, diff)
+			}
+		}
+	}
+}
+
+// scribble overwrites all that an answer holds.
+func scribble(out any) {
+	switch out := out.(type) {
+	case *sdk.DescribeSecretOutput:
+		*out.ARN, *out.Name, *out.CreatedDate, *out.LastChangedDate = "x", "x", time.Time{}, time.Time{}
+		for _, held := range out.VersionIdsToStages {
+			held[0] = "x"
+		}
+		clear(out.VersionIdsToStages)
+		for _, tag := range out.Tags {
+			*tag.Key, *tag.Value = "x", "x"
+		}
+		if out.RotationRules != nil {
+			*out.RotationEnabled, *out.RotationLambdaARN = false, "x"
+			*out.RotationRules.Duration, *out.RotationRules.ScheduleExpression = "x", "x"
+		}
+		out.ResultMetadata.Set("x", "x")
+	case *sdk.ListSecretVersionIdsOutput:
+		for _, v := range out.Versions {
+			*v.VersionId, v.VersionStages[0], v.KmsKeyIds[0], *v.CreatedDate = "x", "x", "x", time.Time{}
+			if v.LastAccessedDate != nil {
+				*v.LastAccessedDate = time.Time{}
+			}
+		}
+		clear(out.Versions)
+	case *sdk.GetSecretValueOutput:
+		scribbleValue(types.SecretValueEntry{
+			ARN: out.ARN, Name: out.Name, VersionId: out.VersionId, VersionStages: out.VersionStages,
+			SecretString: out.SecretString, SecretBinary: out.SecretBinary, CreatedDate: out.CreatedDate,
+		})
+	case *sdk.BatchGetSecretValueOutput:
+		for _, v := range out.SecretValues {
+			scribbleValue(v)
+		}
+		for _, e := range out.Errors {
+			*e.ErrorCode, *e.Message, *e.SecretId = "x", "x", "x"
+		}
+		clear(out.SecretValues)
+		clear(out.Errors)
+	}
+}
+
+func scribbleValue(v types.SecretValueEntry) {
+	*v.ARN, *v.Name, *v.VersionId, *v.CreatedDate, v.VersionStages[0] = "x", "x", "x", time.Time{}, "x"
+	if v.SecretString != nil {
+		*v.SecretString = "x"
+	}
+	clear(v.SecretBinary)
+}
+
+// A call that is done late is done as it was made.
+func TestACallIsACopy(t *testing.T) {
+	p := newPair(t)
+	w := p.reached
+	furnish(w)
+	late := func(in any) {
+		w.once(sim.Fault{Outcome: sim.Late, Delay: time.Second})
+		if _, err := send(t.Context(), p.direct, in); !errors.Is(err, sim.ErrBroken) {
+			t.Errorf("%T: %v", in, err)
+		}
+	}
+	put := &sdk.PutSecretValueInput{SecretId: aws.String("binary"), ClientRequestToken: aws.String(id("v2")), SecretBinary: []byte{1, 2}, VersionStages: []string{"A"}}
+	text := &sdk.PutSecretValueInput{SecretId: aws.String("binary"), ClientRequestToken: aws.String(id("v3")), SecretString: aws.String("text"), VersionStages: []string{"B"}}
+	move := &sdk.UpdateSecretVersionStageInput{SecretId: aws.String("s"), VersionStage: aws.String("C"), MoveToVersionId: aws.String(id("v1"))}
+	rotate := &sdk.RotateSecretInput{
+		SecretId: aws.String("s"), ClientRequestToken: aws.String(id("v5")), RotationLambdaARN: aws.String(function), RotateImmediately: aws.Bool(false),
+		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(3)},
+	}
+	for _, in := range []any{put, text, move, rotate} {
+		late(in)
+	}
+	put.SecretBinary[0], put.VersionStages[0], *put.ClientRequestToken, *put.SecretId = 9, "x", id("x"), "x"
+	*text.SecretString, *move.VersionStage, *move.MoveToVersionId = "x", "x", id("x")
+	*rotate.RotateImmediately, *rotate.RotationRules.AutomaticallyAfterDays, *rotate.RotationLambdaARN = true, 9, "x"
+	w.clock.Advance(time.Second)
+
+	binary, s := w.svc.entries["binary"], w.svc.entries["s"]
+	want := labels{current: id("v1"), "A": id("v2"), "B": id("v3")}
+	if diff := cmp.Diff(want, binary.labels); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	for version, content := range map[string]string{"v2": "\x01\x02", "v3": "text"} {
+		if v := binary.version(id(version)); v == nil || !v.content.value.Equal(secret.New(content)) {
+			t.Errorf("%s is not what was put", version)
+		}
+	}
+	if s.labels["C"] != id("v1") || s.labels[pending] != id("v5") || *s.rotation.rules.AutomaticallyAfterDays != 3 || s.rotation.run != nil {
+		t.Errorf("labels %v, rotation %+v", s.labels, s.rotation)
+	}
+}
+
+func TestACallerThatIsGoneMakesNoCall(t *testing.T) {
+	p := newPair(t)
+	p.both(func(w *world) { w.create("s", "v1", "v1") })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if diff := p.compare(ctx, &sdk.DescribeSecretInput{SecretId: aws.String("s")}); diff != "" {
+		t.Errorf("(-genuine +direct):\n%s", diff)
+	}
+}
+
+func TestACallerThatGoesMeanwhileHearsNothing(t *testing.T) {
+	p := newPair(t)
+	p.both(func(w *world) {
+		w.create("s", "v1", "v1")
+		ctx, cancel := context.WithCancel(t.Context())
+		w.tap.OnCall(func(sim.Call) sim.Fault { cancel(); return sim.Fault{} })
+		_, err := w.reach.PutSecretValue(ctx, &sdk.PutSecretValueInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(id("v2")), SecretString: aws.String("v2")})
+		if told(err) != "canceled" {
+			t.Errorf("the caller hears %v", err)
+		}
+		w.tap.OnCall(nil)
+	})
+	p.alike(t, "s")
+	if got := p.reached.holder("s", current); got != id("v2") {
+		t.Errorf("%s is current", got)
+	}
+}
+
+// pkg/store makes the same of both clients, whatever goes wrong.
+func TestTheStoreCannotTellDirectFromTheGenuineClient(t *testing.T) {
+	type saw struct {
+		Missing, Moved, Failed bool
+		Says                   string // of a put that was answered
+		Now                    time.Time
+	}
+	for outcome := sim.Works; outcome <= sim.Stale; outcome++ {
+		for name, do := range map[string]func(context.Context, *store.Store) error{
+			"look":         func(ctx context.Context, s *store.Store) error { _, err := s.LookAll(ctx, "rotating"); return err },
+			"look nowhere": func(ctx context.Context, s *store.Store) error { _, err := s.Look(ctx, "none"); return err },
+			"look at gone": func(ctx context.Context, s *store.Store) error { _, err := s.Look(ctx, "gone"); return err },
+			"current": func(ctx context.Context, s *store.Store) error {
+				_, _, err := s.Current(ctx, []string{"s", "empty"})
+				return err
+			},
+			"current, gone": func(ctx context.Context, s *store.Store) error {
+				_, _, err := s.Current(ctx, []string{"gone"})
+				return err
+			},
+			"value": func(ctx context.Context, s *store.Store) error { _, _, err := s.Value(ctx, "s", id("v9")); return err },
+			"put": func(ctx context.Context, s *store.Store) error {
+				return s.Put(ctx, "s", id("v3"), secret.New("v3"), "X")
+			},
+			"put again":    func(ctx context.Context, s *store.Store) error { return s.Put(ctx, "s", id("v1"), secret.New("other")) },
+			"move":         func(ctx context.Context, s *store.Store) error { return s.Move(ctx, "s", "SEEN", id("v1"), id("v2")) },
+			"move, lost":   func(ctx context.Context, s *store.Store) error { return s.Move(ctx, "s", "SEEN", id("v0"), id("v1")) },
+			"move, done":   func(ctx context.Context, s *store.Store) error { return s.Move(ctx, "s", "SEEN", id("v2"), id("v1")) },
+			"move nowhere": func(ctx context.Context, s *store.Store) error { return s.Move(ctx, "s", "SEEN", id("v9"), id("v2")) },
+		} {
+			var both []saw
+			p := newPair(t)
+			p.both(func(w *world) {
+				furnish(w)
+				s := store.New(w.reach)
+				w.once(sim.Fault{Outcome: outcome, Delay: time.Minute})
+				err := do(t.Context(), s)
+				one := saw{Missing: errors.Is(err, store.ErrMissing), Moved: errors.Is(err, store.ErrMoved), Failed: err != nil, Now: s.Now()}
+				if err != nil && strings.HasPrefix(name, "put") && !slices.Contains([]sim.Outcome{sim.Dropped, sim.Lost, sim.Late}, outcome) {
+					one.Says = err.Error()
+				}
+				both = append(both, one)
+			})
+			if diff := cmp.Diff(both[0], both[1]); diff != "" {
+				t.Errorf("outcome %d, %s (-genuine +direct):\n%s", outcome, name, diff)
+			}
+		}
+	}
+}
+
+func TestDirectServesManyAtOnce(t *testing.T) {
+	p := newPair(t)
+	furnish(p.reached)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for _, in := range []any{
+				&sdk.DescribeSecretInput{SecretId: aws.String("s")}, &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}},
+				&sdk.PutSecretValueInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(id("v3")), SecretString: aws.String("v3")},
+			} {
+				if _, err := send(t.Context(), p.direct, in); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
