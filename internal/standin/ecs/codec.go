@@ -62,11 +62,12 @@ func strictly[In, Out any](f func(context.Context, In) (Out, error)) func(contex
 
 // failed makes of the stand-in's error what the genuine client would: an exception of the SDK's where there is one
 // for its code, else a smithy.GenericAPIError. A broken connection stays what it is.
-func failed(clock *sim.Clock, err error) error {
+func failed(clock *sim.Clock, operationName string, err error) error {
 	if err == nil || errors.Is(err, sim.ErrBroken) {
 		return err
 	}
 	rec := httptest.NewRecorder()
 	wire.WriteError(clock, rec, err)
-	return protocol().DeserializeResponse(context.Background(), operation(), sdk.TypeRegistry, &smithyhttp.Response{Response: rec.Result()}, nil)
+	err = protocol().DeserializeResponse(context.Background(), operation(), sdk.TypeRegistry, &smithyhttp.Response{Response: rec.Result()}, nil)
+	return &smithy.OperationError{ServiceID: sdk.ServiceID, OperationName: operationName, Err: err}
 }

@@ -18,7 +18,7 @@ import (
 // types, which the caller may change. It differs from the SDK's client in this:
 //   - it does not retry, and ignores options;
 //   - it trusts its input: a required member that is missing reaches the stand-in as an empty one;
-//   - errors are the SDK's exceptions themselves, not wrapped; a broken connection is sim.ErrBroken.
+//   - an error has no HTTP response in it, and a broken connection is sim.ErrBroken itself.
 //
 // Like the SDK's client over sim.Transport it waits for the answer, and gives it up where ctx has ended by then.
 // Safe for concurrent use.
@@ -44,10 +44,7 @@ type asked struct {
 func reach[In, Out any](ctx context.Context, d *Direct, a asked, in In, f func(context.Context, In) (Out, error)) (Out, error) {
 	call := d.call
 	call.Operation, call.Resource, call.Write = a.operation, a.resource, a.question == nil
-	if !call.Write {
-		call.Question = d.question(a)
-	}
-	out, err := sim.Do(d.tap, call, call.Question, func() (out Out, err error) {
+	out, err := sim.Do(d.tap, call, a.operation+"\n"+strings.Join(a.question, "\n"), func() (out Out, err error) {
 		if a.unknown != "" {
 			return out, wire.NotImplemented("parameter %q", a.unknown)
 		}
@@ -57,11 +54,7 @@ func reach[In, Out any](ctx context.Context, d *Direct, a asked, in In, f func(c
 	if gone := ctx.Err(); gone != nil {
 		return out, &smithy.CanceledError{Err: gone}
 	}
-	return out, failed(d.ecs.cfg.Clock, err)
-}
-
-func (d *Direct) question(a asked) string {
-	return d.call.Service + "/" + d.call.Account + "/" + d.call.Region + "/" + a.operation + "\n" + strings.Join(a.question, "\n")
+	return out, failed(d.ecs.cfg.Clock, a.operation, err)
 }
 
 // DescribeServices is the SDK's.

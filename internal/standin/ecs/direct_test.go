@@ -58,6 +58,7 @@ func (w twins) both(do func(*world)) {
 // outcome is what one call came to.
 type outcome struct {
 	Out   any
+	In    string // the operation that failed
 	Type  string // of the error
 	Error smithy.APIError
 }
@@ -70,7 +71,11 @@ func came[T any](out T, err error) outcome {
 	if !errors.As(err, &api) {
 		return outcome{Type: fmt.Sprintf("%T: %v", err, err)}
 	}
-	return outcome{Type: fmt.Sprintf("%T", api), Error: api}
+	var in *smithy.OperationError
+	if !errors.As(err, &in) {
+		return outcome{Type: fmt.Sprintf("%T: %v", err, err)}
+	}
+	return outcome{In: in.ServiceID + " " + in.OperationName, Type: fmt.Sprintf("%T", api), Error: api}
 }
 
 // unlike ignores what no caller reads.

@@ -109,18 +109,20 @@ type taskDefinitionOutput struct {
 }
 
 func (s *Service) registerTaskDefinition(ctx context.Context, in registerInput) (taskDefinitionOutput, error) {
-	if err := in.definition.check(); err != nil {
+	views, err := in.definition.check()
+	if err != nil {
 		return taskDefinitionOutput{}, err
 	}
 	revision := len(s.families[in.Family]) + 1
 	td := &taskDefinition{
 		definition: in.definition, Revision: revision, Status: "ACTIVE", ARN: s.arn("task-definition/%s:%d", in.Family, revision),
 		Compatibilities: []string{"EC2", "FARGATE"}, RequiresAttributes: []attribute{{"ecs.capability.task-eni"}},
-		RegisteredAt: stamp(s.now()), RegisteredBy: s.principal(wire.CallFrom(ctx).Caller),
+		RegisteredAt: stamp(s.now()), RegisteredBy: s.principal(wire.CallFrom(ctx).Caller), views: views,
 	}
-	if err := td.complete(); err != nil {
-		return taskDefinitionOutput{}, err
+	for _, c := range td.ContainerDefinitions {
+		c.fillDefaults()
 	}
+	td.kept = td.decoded()
 	if err := s.setTags(td.ARN, in.Tags); err != nil {
 		return taskDefinitionOutput{}, err
 	}
@@ -128,22 +130,13 @@ func (s *Service) registerTaskDefinition(ctx context.Context, in registerInput) 
 	return taskDefinitionOutput{td.copy(), s.tagList(td.ARN)}, nil
 }
 
-// complete adds what AWS adds to every container, and reads what the stand-in itself needs of them.
-func (td *taskDefinition) complete() error {
-	for _, c := range td.ContainerDefinitions {
-		c.fillDefaults()
-		v, err := c.view()
-		if err != nil {
-			return err
-		}
-		td.views = append(td.views, v)
-	}
-	registered := td.copy()
-	td.kept = sync.OnceValues(func() (out types.TaskDefinition, err error) {
-		err = decode(registered, &out)
+// decoded returns td as it is now in the SDK's types, decoded when it is first asked for.
+func (td *taskDefinition) decoded() func() (types.TaskDefinition, error) {
+	now := td.copy()
+	return sync.OnceValues(func() (out types.TaskDefinition, err error) {
+		err = decode(now, &out)
 		return out, err
 	})
-	return nil
 }
 
 func (s *Service) principal(caller string) string {
@@ -162,39 +155,41 @@ func (c container) fillDefaults() {
 	}
 }
 
-func (d definition) check() error {
+// check refuses what AWS would, and returns what the stand-in itself reads of the containers.
+func (d definition) check() ([]view, error) {
 	if d.Family == "" || len(d.ContainerDefinitions) == 0 {
-		return wire.Errorf("ClientException", "Family and container definitions must not be empty.")
+		return nil, wire.Errorf("ClientException", "Family and container definitions must not be empty.")
 	}
 	raw, err := json.Marshal(d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(raw) > maxSize {
-		return wire.Errorf("ClientException", "Actual length: '%d'. Max allowed length is '%d' bytes.", len(raw), maxSize)
+		return nil, wire.Errorf("ClientException", "Actual length: '%d'. Max allowed length is '%d' bytes.", len(raw), maxSize)
 	}
-	for _, c := range d.ContainerDefinitions {
-		if err := c.check(len(d.ExecutionRoleARN) > 0); err != nil {
-			return err
+	views, known := make([]view, len(d.ContainerDefinitions)), strings.Fields(containerMembers)
+	for i, c := range d.ContainerDefinitions {
+		if views[i], err = c.check(known, len(d.ExecutionRoleARN) > 0); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return views, nil
 }
 
-func (c container) check(executionRole bool) error {
+func (c container) check(known []string, executionRole bool) (view, error) {
 	for _, member := range slices.Sorted(maps.Keys(c)) {
-		if !strings.Contains(strings.ReplaceAll(containerMembers, "\n", ""), " "+member+" ") {
-			return wire.NotImplemented("containerDefinitions[].%s", member)
+		if !slices.Contains(known, member) {
+			return view{}, wire.NotImplemented("containerDefinitions[].%s", member)
 		}
 	}
 	v, err := c.view()
 	if err != nil || v.Name == "" || v.Image == "" {
-		return wire.Errorf("ClientException", "Container.name and Container.image should not be null or empty.")
+		return view{}, wire.Errorf("ClientException", "Container.name and Container.image should not be null or empty.")
 	}
 	if len(v.Secrets) > 0 && !executionRole {
-		return wire.Errorf("ClientException", "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
+		return view{}, wire.Errorf("ClientException", "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
 	}
-	return v.unique()
+	return v, v.unique()
 }
 
 // unique refuses a secret that shares its name, as AWS does.
