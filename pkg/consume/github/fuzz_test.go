@@ -149,13 +149,14 @@ func FuzzAnswers(f *testing.F) {
 	}
 	const date = "Date: Thu, 01 Jan 2026 00:10:00 GMT\n"
 	next := date + "Link: <https://github.standin/x?page=2>; rel=\"next\", <https://github.standin/x?page=9>; rel=\"last\"\n"
+	refusal := `{"message":"canary <&> is invalid","documentation_url":"https://docs.github.com/canary#secondary-rate-limits","errors":[{"message":"canary <&>"}]}`
 	bodies := []string{
 		`{"total_count":2,"secrets":[{"name":"A","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:02:07Z"},{"name":"B","updated_at":"2026-01-01T00:00:03Z"}]}`,
 		`{"total_count":0,"secrets":[]}`, `{"total_count":1,"secrets":[null]}`, `{"secrets":null}`, `{"name":"ROTARY_RECEIPT","value":"canary <&> canary","updated_at":"2026-01-01T00:02:00Z"}`,
 		`{"name":"ROTARY_RECEIPT","value":"{\"environment\":\"canary <&>\",\"version\":\"v\",\"names\":{}}"}`, `{"total_count":0,"workflow_runs":[]}`, `{"workflow_runs":[]}`,
 		`{"total_count":1,"workflow_runs":[{"id":1,"created_at":"2025-12-31T00:00:00Z"}]}`, `{"total_count":1,"workflow_runs":[{"created_at":1e99}]}`,
 		`{"key_id":"canary <&>","key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`, `{"key_id":"canary","key":"canary"}`, `{"id":-1}`, `{"token":"canary \r\n canary","expires_at":"9999-12-31T23:59:59Z"}`,
-		`{"message":"canary <&> is invalid","documentation_url":"https://docs.github.com/canary#secondary-rate-limits","errors":[{"message":"canary <&>"}]}`,
+		refusal,
 		"", "null", "{}", "[]", "canary <&>", `"canary <&>`, "{\"total_count\":\"canary <&>\"}", "<html>canary <html>", strings.Repeat("[", 20000),
 	}
 	for n := range routes {
@@ -165,7 +166,7 @@ func FuzzAnswers(f *testing.F) {
 		f.Add(byte(n), 200, next, bodies[0])
 		f.Add(byte(n), 200, next, `{"total_count":1,"workflow_runs":[{"created_at":"2025-12-31T00:00:00Z"}]}`)
 		for _, status := range []int{201, 204, 304, 403, 404, 422, 500, 501} {
-			f.Add(byte(n), status, date, bodies[14])
+			f.Add(byte(n), status, date, refusal)
 		}
 	}
 	for _, header := range []string{
@@ -173,8 +174,8 @@ func FuzzAnswers(f *testing.F) {
 		"X-RateLimit-Remaining: 0\nX-RateLimit-Reset: -1", "Date: canary", "Link: canary", "Link: <canary>; rel=\"next\"", "Location: https://github.standin/canary", "X-Accepted-GitHub-Permissions: secrets=write",
 	} {
 		for _, status := range []int{200, 301, 403, 503} {
-			f.Add(byte(0), status, header, bodies[14])
-			f.Add(byte(4), status, header, bodies[14])
+			f.Add(byte(0), status, header, refusal)
+			f.Add(byte(4), status, header, refusal)
 		}
 	}
 	f.Fuzz(func(t *testing.T, n byte, status int, header, body string) {

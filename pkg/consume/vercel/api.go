@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -87,7 +89,8 @@ func (c *client) variables(ctx context.Context, project string) ([]variable, err
 	var out struct {
 		Envs       *[]variable `json:"envs"`
 		Pagination struct {
-			Next *json.Number `json:"next"`
+			Next  *json.Number `json:"next"`
+			Count int          `json:"count"`
 		} `json:"pagination"`
 	}
 	doing := "list the variables of project " + project
@@ -97,10 +100,22 @@ func (c *client) variables(ctx context.Context, project string) ([]variable, err
 		return nil, err
 	case out.Envs == nil:
 		return nil, fmt.Errorf("%s: the answer has no list", doing)
-	case out.Pagination.Next != nil: // the call takes no page parameter (vercel.com/docs/rest-api, filterProjectEnvs)
+	case out.Pagination.Next != nil, out.Pagination.Count > len(*out.Envs): // the call takes no page parameter (vercel.com/docs/rest-api, filterProjectEnvs)
 		return nil, fmt.Errorf("%s: the answer is only a part of the list", doing)
+	case slices.ContainsFunc(*out.Envs, variable.malformed):
+		return nil, fmt.Errorf("%s: the answer has a variable without its key, or one of rotary's without its id or its time", doing)
 	}
 	return *out.Envs, nil
+}
+
+// idShape is what Vercel's ids, project names and rotary's own words look like. Anything else in an answer could be
+// anything, and must not get into a text or an address.
+var idShape = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
+
+// malformed says whether v cannot be what it says. What others made may have any key.
+func (v variable) malformed() bool {
+	_, _, marked := parseReceipt(v.Comment)
+	return v.Key == "" || marked && !(idShape.MatchString(v.Key) && idShape.MatchString(v.ID) && v.updated().Unix() > 0)
 }
 
 // upsert writes all records in one call. An error means that at least one of them is not confirmed; the others
@@ -140,8 +155,11 @@ func (c *client) remove(ctx context.Context, project string, v variable) error {
 func (c *client) project(ctx context.Context, name string) (project, error) {
 	var out project
 	err := c.call(ctx, request{doing: "read project " + name, method: http.MethodGet, path: "/v9/projects/" + url.PathEscape(name), repeatable: true}, &out)
-	if err == nil && (out.ID == "" || out.Name == "") {
+	if err == nil && !(idShape.MatchString(out.ID) && idShape.MatchString(out.Name)) {
 		err = fmt.Errorf("read project %s: the answer has no id or no name", name)
+	}
+	if live := out.Targets[production]; err == nil && live != nil && live.ID != "" && !idShape.MatchString(live.ID) {
+		err = fmt.Errorf("read project %s: its live deployment has no id", name)
 	}
 	return out, err
 }
@@ -149,7 +167,10 @@ func (c *client) project(ctx context.Context, name string) (project, error) {
 func (c *client) deployment(ctx context.Context, id string) (deployment, error) {
 	var out deployment
 	err := c.call(ctx, request{doing: "read deployment " + id, method: http.MethodGet, path: "/v13/deployments/" + url.PathEscape(id), repeatable: true}, &out)
-	return out.normal(), err
+	if out = out.normal(); err == nil && out.ID != id {
+		err = fmt.Errorf("read deployment %s: the answer is about another one", id)
+	}
+	return out, err
 }
 
 // deployments returns a project's newest deployments for target, newest first.
@@ -166,7 +187,10 @@ func (c *client) deployments(ctx context.Context, p project, target string, limi
 		return nil, fmt.Errorf("%s: the answer has no list", doing)
 	}
 	for i, d := range *out.Deployments {
-		(*out.Deployments)[i] = d.normal()
+		if d = d.normal(); !idShape.MatchString(d.ID) {
+			return nil, fmt.Errorf("%s: the answer has a deployment without its id", doing)
+		}
+		(*out.Deployments)[i] = d
 	}
 	return *out.Deployments, nil
 }

@@ -67,7 +67,7 @@ func (p *Project) changes(b bucket.Bucket, seen *look) (changes, error) {
 func (p *Project) refuse(b bucket.Bucket, v variable) error {
 	environment, _, marked := parseReceipt(v.Comment)
 	wanted := slices.ContainsFunc(p.targets, func(t string) bool { return v.on(t) && p.wants(b, v.Key, t) })
-	at := fmt.Sprintf("consumer %s: variable %s of project %s (%s)", p.consumer, v.Key, p.spec.Project, strings.Join(v.Target, ", "))
+	at := fmt.Sprintf("consumer %s: variable %s of project %s (%s)", p.consumer, v.Key, p.spec.Project, strings.Join(v.known(), ", "))
 	switch {
 	case marked && environment != p.environment:
 		return fmt.Errorf("%s belongs to environment %s: two environments claim one target", at, environment)
@@ -77,6 +77,11 @@ func (p *Project) refuse(b bucket.Bucket, v variable) error {
 		return fmt.Errorf("%s is one variable for several targets: split it into one for each", at)
 	}
 	return nil
+}
+
+// known are the targets of v that this package knows.
+func (v variable) known() []string {
+	return slices.DeleteFunc(slices.Clone(v.Target), func(t string) bool { return t != production && t != preview && t != development })
 }
 
 func (p *Project) wants(b bucket.Bucket, key, target string) bool {

@@ -193,8 +193,10 @@ func refusal(r request, resp *http.Response, answer []byte) error {
 		e.failed = []failedItem{{Error: body.Error.failedError}}
 		e.failed[0].Error.Code = body.Error.Code
 	}
-	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		e.wait = time.Duration(seconds) * time.Second
+	if seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
+		e.wait = time.Duration(seconds) * time.Second //nolint:gosec // 31 bits
+	} else if errors.Is(err, strconv.ErrRange) {
+		e.wait = longestWait + 1
 	}
 	return e
 }

@@ -159,7 +159,7 @@ func receipt(environment, version string) string {
 // parseReceipt reads what receipt writes.
 func parseReceipt(s string) (environment, version string, ok bool) {
 	words := strings.Fields(s)
-	if len(words) != 3 || words[0] != receiptName {
+	if len(words) != 3 || words[0] != receiptName || !idShape.MatchString(words[1]) || !idShape.MatchString(words[2]) {
 		return "", "", false
 	}
 	return words[1], words[2], true
