@@ -38,10 +38,12 @@ var directions = []struct {
 	{"pkg/rotate/...", pure},
 	{"lambdas/internal/boot", []string{"pkg/account", "pkg/manifest"}},
 	{"lambdas/...", []string{"lambdas/internal/...", "pkg/..."}},
-	{"cmd/...", []string{".", "events", "pkg/...", "internal/standin/...", "internal/stage/..."}}, // demo and standin embed the stand-in
+	{"cmd/...", []string{".", "events", "pkg/...", "internal/leak", "internal/standin/...", "internal/stage/..."}}, // demo and standin embed the stand-in
 	{".", nil},
 	{"events", nil},
+	{"internal/leak", nil},
 	{"internal/standin/...", with(pure, "internal/standin/...")},
+	{"internal/mutants", nil}, // it reads the code as text
 	{"internal/...", []string{".", "events", "pkg/...", "internal/..."}},
 }
 

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// kill runs the killer on each mutant and returns how many it killed. It tells one line for each as it goes, and in the
+// end what survived. An error means that nobody was judged, or not everybody.
+func kill(ctx context.Context, out io.Writer, all []mutant, killer []string, parallel int) (killed int, err error) {
+	c, err := open(ctx, killer)
+	if err != nil {
+		return 0, err
+	}
+	defer c.close()
+	for _, m := range all { // before anything takes time
+		if _, notNow := m.apply(c.root); notNow != nil {
+			err = errors.Join(err, notNow)
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := c.innocent(ctx); err != nil {
+		return 0, err
+	}
+	verdicts := c.all(ctx, out, all, parallel)
+	if ctx.Err() != nil {
+		return 0, fmt.Errorf("stopped: %w", context.Cause(ctx))
+	}
+	for i, v := range verdicts {
+		if v.by != "" {
+			killed++
+		} else {
+			fmt.Fprintf(out, "not killed: %s: %s\n  shows when %s\n", all[i].name, all[i].rule, all[i].when)
+		}
+	}
+	return killed, nil
+}
+
+// court is where mutants are judged.
+type court struct {
+	root   string   // of the module
+	dir    string   // temporary
+	killer []string // arguments of go test
+}
+
+// verdict is what became of one mutant: killed by a test, or not judged, or neither.
+type verdict struct {
+	by   string
+	err  error
+	took time.Duration
+}
+
+func open(ctx context.Context, killer []string) (court, error) {
+	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return court{}, fmt.Errorf("find the module: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "mutants")
+	return court{root: filepath.Dir(strings.TrimSpace(string(mod))), dir: dir, killer: killer}, err
+}
+
+func (c court) close() { _ = os.RemoveAll(c.dir) } // nothing depends on it
+
+// innocent makes sure that the killer spares the code as it is.
+func (c court) innocent(ctx context.Context) error {
+	if out, err := c.test(ctx); err != nil {
+		return fmt.Errorf("the killer does not pass without a mutant: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// all judges some mutants at a time and tells each verdict when it falls. The verdicts are in the mutants' order.
+func (c court) all(ctx context.Context, out io.Writer, all []mutant, parallel int) []verdict {
+	verdicts := make([]verdict, len(all))
+	free := make(chan struct{}, parallel)
+	var group sync.WaitGroup
+	var telling sync.Mutex
+	for i, m := range all {
+		free <- struct{}{}
+		group.Go(func() {
+			defer func() { <-free }()
+			v := c.judge(ctx, m)
+			telling.Lock()
+			defer telling.Unlock()
+			verdicts[i] = v
+			if ctx.Err() == nil {
+				fmt.Fprintf(out, "%-36s %s\n", m.name, v)
+			}
+		})
+	}
+	group.Wait()
+	return verdicts
+}
+
+func (v verdict) String() string {
+	seconds := fmt.Sprintf(" (%.1fs)", v.took.Seconds())
+	switch {
+	case v.err != nil:
+		return "NOT JUDGED: " + v.err.Error() + seconds
+	case v.by == "":
+		return "SURVIVED" + seconds
+	}
+	return "killed by " + v.by + seconds
+}
+
+func (c court) judge(ctx context.Context, m mutant) verdict {
+	began := time.Now()
+	by, err := c.try(ctx, m)
+	return verdict{by, err, time.Since(began)}
+}
+
+// try returns the test that killed m, or "" where all pass. A mutant that does not compile is an error, and so is a
+// killer that fails without a failing test: it proves nothing.
+func (c court) try(ctx context.Context, m mutant) (by string, err error) {
+	dir := filepath.Join(c.dir, m.name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	overlay, err := m.overlay(c.root, dir)
+	if err != nil {
+		return "", err
+	}
+	if err := c.compiles(ctx, m, overlay); err != nil {
+		return "", err
+	}
+	out, err := c.test(ctx, "-overlay="+overlay)
+	if err == nil {
+		return "", nil
+	}
+	if by = culprit(out); by == "" {
+		return "", fmt.Errorf("the killer failed, and no test of it did: %w\n%s", err, out)
+	}
+	return by, nil
+}
+
+func (c court) compiles(ctx context.Context, m mutant, overlay string) error {
+	if out, err := c.run(ctx, append([]string{"build", "-overlay=" + overlay}, m.packages()...)...); err != nil {
+		return fmt.Errorf("it does not compile: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// test runs the killer. What it is given may replace the timeout.
+func (c court) test(ctx context.Context, args ...string) (string, error) {
+	args = append([]string{"test", "-count=1", "-failfast", "-vet=off", "-timeout=10m"}, args...)
+	return c.run(ctx, append(args, c.killer...)...)
+}
+
+// run runs go in the module's root. What go builds goes into the temporary folder, which nobody leaves behind.
+func (c court) run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // go, with what the person who runs this asks for
+	cmd.Dir, cmd.Env = c.root, append(os.Environ(), "GOTMPDIR="+c.dir)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends its children too
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// culprit finds in go test's output the first test that failed: the innermost, of a test with subtests.
+func culprit(output string) string {
+	name := ""
+	for _, found := range regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`).FindAllStringSubmatch(output, -1) {
+		if name != "" && !strings.HasPrefix(found[1], name+"/") {
+			break
+		}
+		name = found[1]
+	}
+	return name
+}
