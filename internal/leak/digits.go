@@ -36,7 +36,7 @@ func table(separators string, alphabets ...string) (values [256]byte) {
 }
 
 // runs calls do with every longest part of a text that has at least so many characters, all of them with a meaning.
-func runs(text []byte, values *[256]byte, least int, do func(from, to int)) {
+func runs(text []byte, values [256]byte, least int, do func(from, to int)) {
 	for from := 0; from+least <= len(text); {
 		last := from + least - 1
 		for last >= from && values[text[last]] != other {
@@ -82,7 +82,7 @@ func (e *digits) decode(text []byte, least int) decoded {
 	var d decoded
 	var r run
 	enough := (8*least + e.width - 1) / e.width
-	runs(text, &e.values, enough, func(from, to int) {
+	runs(text, e.values, enough, func(from, to int) {
 		if r = e.read(r, text, from, to); len(r.digits) >= enough {
 			e.unpack(&d, r)
 		}

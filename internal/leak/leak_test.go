@@ -214,6 +214,36 @@ func names(found []Finding) map[string]bool {
 	return all
 }
 
+func TestALeakMayBeAllOfAText(t *testing.T) {
+	for _, text := range []string{"1,2,3,4,5,6,7,8", "AQIDBAUGBwg", "0102030405060708", `\x01\x02\x03\x04\x05\x06\x07\x08`, "\x01\x02\x03\x04\x05\x06\x07\x08"} {
+		if len(search(t, "key", "\x01\x02\x03\x04\x05\x06\x07\x08").In([]byte(text))) == 0 {
+			t.Errorf("not found in %q", text)
+		}
+	}
+}
+
+func TestAListThatAnEscapeInterruptsIsFound(t *testing.T) {
+	value := "Zx81_kQw-9Lm#p2^R"
+	items := strings.Split(fmt.Sprintf("% #x", value), " ")
+	for at := 1; at < len(items); at++ {
+		text := strings.Repeat("text ", 100) + strings.Join(items[:at], ", ") + `,\n` + strings.Join(items[at:], ", ") + strings.Repeat(" text", 100)
+		for i, w := range windowsOf(value) {
+			if len(search(t, "key", w).In([]byte(text))) == 0 {
+				t.Errorf("the window at %d is not found where a line ends after %d bytes", i, at)
+			}
+		}
+	}
+}
+
+func TestNumbersThatAreNoBytesAreNoLeak(t *testing.T) {
+	s := search(t, "key", "\x01\x02\x03\x04\x05\x06\x07\x08")
+	for _, text := range []string{"1 2 3 4 300 5 6 7 8", "257 258 259 260 261 262 263 264", "1 2 3 4 : 5 6 7 8"} {
+		if got := s.In([]byte(text)); got != nil {
+			t.Errorf("%q: found %v", text, got)
+		}
+	}
+}
+
 func TestAFindingSaysTheValuesNameTheLineAndThePlainestForm(t *testing.T) {
 	s := search(t, "the key", "Q7\"hr/pZ+0sX")
 	if err := s.Add("another", "k3y!"); err != nil {
@@ -251,6 +281,21 @@ func TestALineIsThatOfTheTextWhateverWasDecodedBeforeIt(t *testing.T) {
 	}
 }
 
+func TestALineInsideAListOrADumpIsTheLineOfTheWindow(t *testing.T) {
+	value := "0123456789abcdefghijklmn"
+	for form, text := range map[string]string{"list of bytes": fmt.Sprint([]byte(value)), "hex": fmt.Sprintf("% x", value), "base64": encodings["base64"](value)} {
+		lines := wrap(text, len(text)/2) // the last window is in the second half
+		if form != "base64" {
+			lines = strings.ReplaceAll(text, " ", " \n")
+		}
+		found := search(t, "key", value[16:]).In([]byte(lines))
+		want := []Finding{{"key", form, map[string]int{"list of bytes": 17, "hex": 17, "base64": 2}[form]}}
+		if diff := cmp.Diff(want, found); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func repeat(lines []string, n int) (all []string) {
 	for i := range n {
 		all = append(all, lines[i%len(lines)])
@@ -262,6 +307,7 @@ func TestWhatStandsInAPublicTextIsNoLeak(t *testing.T) {
 	value, public := "https://db.example.com/s3cret-p4th", "db: https://db.example.com/ and k3y!"
 	for _, late := range []bool{false, true} {
 		s := new(Search)
+		text := []byte("https://db.example.com k3y! " + encodings["base64"](public))
 		if !late {
 			s.Allow(public)
 		}
@@ -271,10 +317,10 @@ func TestWhatStandsInAPublicTextIsNoLeak(t *testing.T) {
 			}
 		}
 		if late {
-			s.In([]byte("https://db.example.com k3y!"))
+			s.In(text)
 			s.Allow(public)
 		}
-		if got := s.In([]byte("https://db.example.com k3y! " + encodings["base64"](public))); got != nil {
+		if got := s.In(text); got != nil {
 			t.Errorf("found what is public: %v", got)
 		}
 		if got := s.In([]byte("mple.com/s")); len(got) != 1 {
@@ -403,6 +449,18 @@ func TestNothingIsFoundInOrdinaryText(t *testing.T) {
 		for _, f := range s.In(text) {
 			t.Errorf("found %s", f)
 		}
+	}
+}
+
+func TestTheFilterKeepsMostWindowsFromTheMap(t *testing.T) {
+	f, r, passed := canaries(t, 1000).sizes[window].filter, rand.New(rand.NewPCG(1, 2)), 0
+	for range 100_000 {
+		if f.passes(r.Uint64()) {
+			passed++
+		}
+	}
+	if passed > 3000 {
+		t.Errorf("%d of 100000 windows pass", passed)
 	}
 }
 

@@ -16,7 +16,7 @@ type list struct {
 // numbers decodes every list of the numbers of bytes.
 func numbers(text []byte, least int) decoded {
 	l := list{least: least}
-	runs(text, &listed, 2*least-1, func(from, to int) { l.read(text, from, to) })
+	runs(text, listed, 2*least-1, func(from, to int) { l.read(text, from, to) })
 	return l.decoded
 }
 

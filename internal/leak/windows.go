@@ -66,7 +66,7 @@ func (w *windows) scan(text []byte, size int, found func(name string, at int)) {
 	}
 }
 
-// filter lets all windows pass that were added, and of others one in a hundred: each has two bits in one word.
+// filter lets all windows pass that were added, and few others: each has two bits in one word.
 type filter struct {
 	words []uint64
 	shift int // leaves of a hash the number of a word
