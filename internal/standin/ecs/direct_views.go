@@ -22,7 +22,7 @@ func (v serviceView) sdk() (types.Service, error) {
 	out := clone(kept)
 	out.ServiceArn, out.ServiceName, out.ClusterArn, out.TaskDefinition = &v.ServiceARN, &v.ServiceName, &v.ClusterARN, &v.TaskDefinition
 	out.Status, out.SchedulingStrategy, out.CreatedAt = &v.Status, types.SchedulingStrategy(v.SchedulingStrategy), moment(v.CreatedAt)
-	out.DesiredCount, out.RunningCount, out.PendingCount = int32(v.DesiredCount), int32(v.RunningCount), int32(v.PendingCount)
+	out.DesiredCount, out.RunningCount, out.PendingCount = count(v.DesiredCount), count(v.RunningCount), count(v.PendingCount)
 	out.DeploymentController = &types.DeploymentController{Type: types.DeploymentControllerType(v.DeploymentController.Type)}
 	out.DeploymentConfiguration = v.DeploymentConfiguration.sdk()
 	out.Deployments, out.CurrentServiceDeployment, out.Tags = all(v.Deployments, deploymentView.sdk), text(&v.CurrentServiceDeployment), tags(v.Tags)
@@ -31,7 +31,7 @@ func (v serviceView) sdk() (types.Service, error) {
 
 func (c deploymentConfiguration) sdk() *types.DeploymentConfiguration {
 	out := &types.DeploymentConfiguration{
-		MaximumPercent: aws.Int32(int32(c.MaximumPercent)), MinimumHealthyPercent: aws.Int32(int32(c.MinimumHealthyPercent)), Strategy: types.DeploymentStrategy(c.Strategy),
+		MaximumPercent: aws.Int32(count(c.MaximumPercent)), MinimumHealthyPercent: aws.Int32(count(c.MinimumHealthyPercent)), Strategy: types.DeploymentStrategy(c.Strategy),
 	}
 	if b := c.CircuitBreaker; b != nil {
 		out.DeploymentCircuitBreaker = &types.DeploymentCircuitBreaker{Enable: b.Enable, Rollback: b.Rollback}
@@ -42,7 +42,7 @@ func (c deploymentConfiguration) sdk() *types.DeploymentConfiguration {
 func (v deploymentView) sdk() types.Deployment {
 	return types.Deployment{
 		Id: &v.ID, Status: &v.Status, TaskDefinition: &v.TaskDefinition, CreatedAt: moment(v.CreatedAt), UpdatedAt: moment(v.UpdatedAt),
-		DesiredCount: int32(v.DesiredCount), RunningCount: int32(v.RunningCount), PendingCount: int32(v.PendingCount), FailedTasks: int32(v.FailedTasks),
+		DesiredCount: count(v.DesiredCount), RunningCount: count(v.RunningCount), PendingCount: count(v.PendingCount), FailedTasks: count(v.FailedTasks),
 		RolloutState: types.DeploymentRolloutState(v.RolloutState), RolloutStateReason: text(&v.RolloutStateReason),
 	}
 }
@@ -73,7 +73,7 @@ func (v serviceDeploymentView) sdk() types.ServiceDeployment {
 		CreatedAt:              moment(v.CreatedAt), StartedAt: moment(v.StartedAt), UpdatedAt: moment(v.UpdatedAt), FinishedAt: moment(v.FinishedAt), StoppedAt: moment(v.StoppedAt),
 		DeploymentCircuitBreaker: &types.ServiceDeploymentCircuitBreaker{
 			Status:       types.ServiceDeploymentRollbackMonitorsStatus(v.DeploymentCircuitBreaker.Status),
-			FailureCount: int32(v.DeploymentCircuitBreaker.FailureCount), Threshold: int32(v.DeploymentCircuitBreaker.Threshold),
+			FailureCount: count(v.DeploymentCircuitBreaker.FailureCount), Threshold: count(v.DeploymentCircuitBreaker.Threshold),
 		},
 	}
 	target := v.TargetServiceRevision.sdk()
@@ -154,6 +154,9 @@ func moment(t *wire.Time) *time.Time {
 	return &m
 }
 
+// count is a number as the SDK has it.
+func count(n int) int32 { return int32(n) } //nolint:gosec // every number of a view is small, or came as an int32
+
 // size is a page's size as the stand-in reads it.
 func size(most *int32) *int {
 	if most == nil {
@@ -211,5 +214,6 @@ func detach(v reflect.Value) {
 				detach(f)
 			}
 		}
+	default: // a text or a number; the SDK's unions are in nothing that is cloned
 	}
 }
