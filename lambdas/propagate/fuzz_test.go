@@ -43,8 +43,10 @@ func FuzzHandle(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
+	b := newBench(f)
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		b := newBench(t)
+		b.t, b.passes, b.again = t, nil, nil
+		b.log.Reset()
 		out, err := boot.Guard(b.h.handle)(t.Context(), payload)
 		if _, panicked := err.(*boot.Panicked); panicked { //nolint:errorlint // Guard returns it bare
 			t.Fatal("it panics")

@@ -29,7 +29,7 @@ var now = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 
 // bench is the handler of environment dev with a pass and a schedule that only take notes.
 type bench struct {
-	t      *testing.T
+	t      testing.TB
 	h      handler
 	passes []string    // "accept … dry …" of every pass
 	again  []time.Time // appointments
@@ -40,7 +40,7 @@ type bench struct {
 	againErr error
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	data, err := os.ReadFile("../../rotary.yaml")
 	must(t, err)
@@ -66,7 +66,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

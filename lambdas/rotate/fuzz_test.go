@@ -40,10 +40,12 @@ func FuzzHandle(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
+	w := newWorld(f)
+	w.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: sim.Denied} })
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		w := newWorld(t)
+		w.t = t
 		w.Tap.Reset()
-		w.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: sim.Denied} })
+		w.log.Reset()
 		out, err := boot.Guard(w.h.handle)(t.Context(), payload)
 		if out != nil || err == nil {
 			t.Fatalf("it answers %v, and could do nothing", out)

@@ -37,14 +37,14 @@ const (
 // world is environment dev of the repository's manifest on the stand-in, with the handler under test deployed in it.
 type world struct {
 	*standin.World
-	t      *testing.T
+	t      testing.TB
 	h      handler
 	client *secretsmanager.Client
 	store  *store.Store
 	log    *bytes.Buffer
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	data, err := os.ReadFile("../../rotary.yaml")
 	must(t, err)
@@ -65,7 +65,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

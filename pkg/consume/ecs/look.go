@@ -121,6 +121,9 @@ func (s *Service) revision(ctx context.Context, arn string) (revision, error) {
 	if err != nil {
 		return revision{}, err
 	}
+	if out.TaskDefinition == nil {
+		return revision{}, fmt.Errorf("ECS answered without task definition %s", shortName(arn))
+	}
 	return revision{arn: aws.ToString(out.TaskDefinition.TaskDefinitionArn), input: registrable(*out.TaskDefinition, out.Tags)}, nil
 }
 

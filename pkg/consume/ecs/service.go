@@ -169,7 +169,10 @@ func (s *Service) derive(ctx context.Context, base revision, b bucket.Bucket) (s
 	if err != nil {
 		return "", err
 	}
-	return aws.ToString(out.TaskDefinition.TaskDefinitionArn), nil
+	if out.TaskDefinition == nil || aws.ToString(out.TaskDefinition.TaskDefinitionArn) == "" {
+		return "", fmt.Errorf("ECS does not say what it registered in family %s", aws.ToString(want.Family))
+	}
+	return *out.TaskDefinition.TaskDefinitionArn, nil
 }
 
 // deploy updates the service, if it still is as it was, and returns it as it is after.
@@ -190,7 +193,7 @@ func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (ty
 	if err != nil {
 		return types.Service{}, err
 	}
-	if !primaryFirst(out.Service.Deployments) {
+	if out.Service == nil || !primaryFirst(out.Service.Deployments) {
 		return types.Service{}, errors.New("ECS answered an update without a PRIMARY deployment")
 	}
 	return *out.Service, nil

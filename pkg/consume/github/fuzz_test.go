@@ -160,8 +160,10 @@ func FuzzAnswers(f *testing.F) {
 		"", "null", "{}", "[]", "canary <&>", `"canary <&>`, "{\"total_count\":\"canary <&>\"}", "<html>canary <html>", strings.Repeat("[", 20000),
 	}
 	for n := range routes {
-		for _, body := range bodies {
-			f.Add(byte(n), 200, date, body)
+		for i, body := range bodies {
+			if n < 4 || i >= 10 {
+				f.Add(byte(n), 200, date, body)
+			}
 		}
 		f.Add(byte(n), 200, next, bodies[0])
 		f.Add(byte(n), 200, next, `{"total_count":1,"workflow_runs":[{"created_at":"2025-12-31T00:00:00Z"}]}`)
