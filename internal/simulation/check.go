@@ -26,9 +26,13 @@ func (w *World) check() {
 	if w.Stage == nil {
 		return
 	}
+	w.forward()
+	if w.fleet != nil {
+		w.muster()
+		return
+	}
 	w.Present()
 	w.startable()
-	w.forward()
 }
 
 // forward checks that SEEN never moves back.
@@ -57,7 +61,7 @@ func (w *World) foreign(c sim.Call) {
 // retiring is called when a credential is about to die.
 func (w *World) retiring(key, login string) {
 	now := w.Clock.Now()
-	if since := now.Sub(w.changed); since < plan.Quiet-time.Minute && false {
+	if since := now.Sub(w.before); since < plan.Quiet-time.Minute {
 		w.violate("S4 %s is retired %s after the last change", key, since)
 	}
 	if now.Before(w.lands) {

@@ -3,6 +3,8 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"iter"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -10,23 +12,15 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// open makes a scenario's world.
-func (s Scenario) open(ctx context.Context) (*World, error) {
-	if s.Fresh {
-		return OpenFresh(ctx, manifests[s.Manifest])
-	}
-	return Open(ctx, manifests[s.Manifest])
-}
-
 // Run plays a scenario in a new world, lets it settle and returns the world.
 func (s Scenario) Run(ctx context.Context) (*World, error) {
-	w, err := s.open(ctx)
+	w, err := s.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w.Play(s.Schedule)
 	w.Finish()
-	return w, w.Close()
+	return w, w.World.Close()
 }
 
 // with is the scenario with another schedule.
@@ -45,7 +39,7 @@ type Point struct {
 
 // Points plays a scenario once, and returns every fault at every call that rotary made.
 func (s Scenario) Points(ctx context.Context) ([]Point, error) {
-	w, err := s.open(ctx)
+	w, err := s.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +51,7 @@ func (s Scenario) Points(ctx context.Context) ([]Point, error) {
 			}
 		}
 	}
-	return all, w.Close()
+	return all, w.World.Close()
 }
 
 // Failure is a schedule after which something is not as it must be.
@@ -74,46 +68,99 @@ func (f Failure) String() string {
 	return text
 }
 
-// Try plays each of these schedules in a world of its own, on every processor, and returns what failed, in their order.
-// It stops after enough failures; 0 means all.
-func (s Scenario) Try(ctx context.Context, all []Schedule, enough int) ([]Failure, error) {
-	var mu sync.Mutex
-	var failures []Failure
-	var broken error
-	found := map[int]Failure{}
-	work := make(chan int)
+// Singles are the scenario's schedules with one fault: every outcome at every call.
+func (s Scenario) Singles(ctx context.Context) (iter.Seq[Schedule], int, error) {
+	points, err := s.Points(ctx)
+	return func(yield func(Schedule) bool) {
+		for _, p := range points {
+			if !yield(s.Schedule.With(p.Step, p.At, p.Do)) {
+				return
+			}
+		}
+	}, len(points), err
+}
+
+// Pairs are the scenario's schedules with two faults: every outcome at every call, and then every outcome at every
+// later call that is made after the first fault.
+func (s Scenario) Pairs(ctx context.Context) (iter.Seq[Schedule], error) {
+	points, err := s.Points(ctx)
+	return func(yield func(Schedule) bool) {
+		for _, first := range points {
+			once := s.with(s.Schedule.With(first.Step, first.At, first.Do))
+			then, err := once.Points(ctx)
+			for _, second := range then {
+				if err == nil && second.after(first) && !yield(once.Schedule.With(second.Step, second.At, second.Do)) {
+					return
+				}
+			}
+		}
+	}, err
+}
+
+func (p Point) after(q Point) bool { return p.Step > q.Step || p.Step == q.Step && p.At > q.At }
+
+// Tally is what came of many runs.
+type Tally struct {
+	Runs     int
+	Failures []Failure // in the order of their schedules
+}
+
+// Try plays each of these schedules in a world of its own, on every processor. It stops after enough failures; 0 plays
+// all. The order in which worlds end decides nothing.
+func (s Scenario) Try(ctx context.Context, all iter.Seq[Schedule], enough int) (Tally, error) {
+	t := trial{scenario: s, failed: map[int]Failure{}}
+	work := make(chan numbered)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for i := range work {
-				w, err := s.with(all[i]).Run(ctx)
-				mu.Lock()
-				if err != nil {
-					broken = err
-				} else if len(w.Violations) > 0 {
-					found[i] = Failure{all[i], w.Violations}
-				}
-				mu.Unlock()
-			}
-		})
+		workers.Go(func() { t.work(ctx, work) })
 	}
-	for i := range all {
-		mu.Lock()
-		stop := broken != nil || enough > 0 && len(found) >= enough
-		mu.Unlock()
-		if stop {
+	for schedule := range all {
+		if t.done(enough) {
 			break
 		}
-		work <- i
+		work <- numbered{t.tally.Runs, schedule}
+		t.tally.Runs++
 	}
 	close(work)
 	workers.Wait()
-	for i := range all {
-		if f, failed := found[i]; failed {
-			failures = append(failures, f)
-		}
+	for _, n := range slices.Sorted(maps.Keys(t.failed)) {
+		t.tally.Failures = append(t.tally.Failures, t.failed[n])
 	}
-	return failures, broken
+	return t.tally, t.err
+}
+
+type numbered struct {
+	n        int
+	schedule Schedule
+}
+
+type trial struct {
+	scenario Scenario
+	tally    Tally
+
+	mu     sync.Mutex
+	failed map[int]Failure
+	err    error
+}
+
+func (t *trial) work(ctx context.Context, work <-chan numbered) {
+	for one := range work {
+		w, err := t.scenario.with(one.schedule).Run(ctx)
+		t.mu.Lock()
+		switch {
+		case err != nil:
+			t.err = err
+		case len(w.Violations) > 0:
+			t.failed[one.n] = Failure{one.schedule, w.Violations}
+		}
+		t.mu.Unlock()
+	}
+}
+
+func (t *trial) done(enough int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err != nil || enough > 0 && len(t.failed) >= enough
 }
 
 // Shrink takes away whatever a failing schedule fails without: steps, and what comes in between. What is left fails

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"flag"
+	"iter"
 	"os"
 	"runtime/debug"
 	"testing"
@@ -41,34 +42,47 @@ func TestEveryScenarioEndsWellWithoutAFault(t *testing.T) {
 
 // TestOneFaultAnywhereChangesNothingInTheEnd tries every outcome at every call of every scenario.
 func TestOneFaultAnywhereChangesNothingInTheEnd(t *testing.T) {
-	calls, points := 0, 0
+	total := 0
 	for _, s := range Scenarios() {
 		if *only != "" && *only != s.Name {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
-			all, err := s.Points(t.Context())
+			all, points, err := s.Singles(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			var schedules []Schedule
-			for _, p := range all {
-				schedules = append(schedules, s.Schedule.With(p.Step, p.At, p.Do))
-			}
-			points += len(all)
-			failures, err := s.Try(t.Context(), schedules, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, f := range failures {
-				if i < 5 {
-					t.Errorf("%s", s.Shrink(t.Context(), f))
-				}
-			}
-			t.Logf("%d points, %d failures", len(all), len(failures))
+			total += points
+			try(t, s, all, 0)
 		})
 	}
-	t.Logf("%d calls, %d points", calls, points)
+	t.Logf("%d points", total)
+}
+
+// TestTwoFaultsAnywhereChangeNothingInTheEnd tries every pair of faults in a rotation that three services follow.
+func TestTwoFaultsAnywhereChangeNothingInTheEnd(t *testing.T) {
+	s := Scenario{Name: "pairs", Manifest: "fleet", Fleet: true, Schedule: MustParse("rotate db\nsettle")}
+	all, err := s.Pairs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	try(t, s, all, 20)
+}
+
+// try plays these schedules and tells of the first failures, shrunk.
+func try(t *testing.T, s Scenario, all iter.Seq[Schedule], enough int) {
+	t.Helper()
+	tally, err := s.Try(t.Context(), all, enough)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range tally.Failures {
+		if i == 5 {
+			break
+		}
+		t.Errorf("%s", s.Shrink(t.Context(), f))
+	}
+	t.Logf("%d runs, %d failures", tally.Runs, len(tally.Failures))
 }
 
 func BenchmarkHappy(b *testing.B) {

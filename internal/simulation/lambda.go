@@ -22,6 +22,7 @@ import (
 func (w *World) pass(ctx context.Context) (plan.Report, error) {
 	delete(w.now.dead, propagateLambda)
 	delete(w.now.dead, rotateLambda)
+	w.before = w.changed
 	report, err := reconcile.Pass{
 		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, propagateLambda)),
 		Open: w.opener(), Advancer: advancer{w}, AcceptRemovals: w.accept,
@@ -32,6 +33,9 @@ func (w *World) pass(ctx context.Context) (plan.Report, error) {
 
 // opener opens the real drivers, without sockets and without waiting by the clock.
 func (w *World) opener() reconcile.Opener {
+	if w.fleet != nil {
+		return w.openMember
+	}
 	client, at := w.InMemory()
 	others := consume.Opener(aws.Config{}, consume.Endpoints{
 		GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport,

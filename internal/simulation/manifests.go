@@ -11,6 +11,7 @@ var manifests = map[string]string{
 	"leaving":     strings.Replace(main, "api:       {bucket", "api:       {leaving: true, bucket", 1),
 	"gone":        strings.Replace(main, "  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}\n", "", 1),
 	"symmetric":   symmetric,
+	"fleet":       fleet,
 }
 
 // main has a login and a vendor's key, and three consumers of every kind.
@@ -47,6 +48,23 @@ mappings:
   worker: {HANDSHAKE: WORKER_HANDSHAKE, HANDSHAKE_ALSO: WORKER_HANDSHAKE_ALSO}
 buckets:
   api-secrets:    {originals: [handshake]}
+  worker-secrets: {mappings: [worker]}
+consumers:
+  api:      {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  worker-a: {bucket: worker-secrets, ecs: {cluster: main, service: worker-a, container: app}}
+  worker-b: {bucket: worker-secrets, ecs: {cluster: main, service: worker-b, container: app}}
+`
+
+// fleet has one login and three services on two buckets: as little as a protocol can go wrong with.
+const fleet = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+sources:
+  db: {keys: [DB_URL], rotate: {with: random, every: 30d}}
+mappings:
+  worker: {DB_URL: WORKER_DB_URL}
+buckets:
+  api-secrets:    {originals: [db]}
   worker-secrets: {mappings: [worker]}
 consumers:
   api:      {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}

@@ -43,6 +43,10 @@ func release(w *World, args []string) error {
 		return err
 	}
 	w.tokens++
+	if m := w.fleet[c.Name]; m != nil {
+		m.release(w.tokens)
+		return nil
+	}
 	image := fmt.Sprintf("%s:%d", c.Name, w.tokens)
 	w.Image(image, stage.App(w.Env, c))
 	defer w.others()()
@@ -71,10 +75,15 @@ func fixImage(w *World, args []string) error {
 
 func (w *World) reimage(args []string, app ecs.App) error {
 	c, err := w.consumer(args, isECS)
-	if err == nil {
-		w.Image(stage.Image(c.Name), app)
+	if err != nil {
+		return err
 	}
-	return err
+	if m := w.fleet[c.Name]; m != nil {
+		m.broken = app.Crashes
+		return nil
+	}
+	w.Image(stage.Image(c.Name), app)
+	return nil
 }
 
 // redeploy is a person who deploys an older revision of a service that can still be deployed: the newest ACTIVE one
@@ -83,6 +92,9 @@ func redeploy(w *World, args []string) error {
 	c, err := w.consumer(args, isECS)
 	if err != nil {
 		return err
+	}
+	if m := w.fleet[c.Name]; m != nil {
+		return m.redeploy()
 	}
 	defer w.others()()
 	client := w.region().ECS.Direct(w.Tap, "person")
@@ -119,6 +131,9 @@ func restart(w *World, args []string) error {
 	c, err := w.consumer(args, isECS)
 	if err != nil {
 		return err
+	}
+	if w.fleet != nil {
+		return errNotNow
 	}
 	defer w.others()()
 	client := awsecs.NewFromConfig(w.Config(w.Env.Account, w.Env.Region))

@@ -5,18 +5,19 @@ type Scenario struct {
 	Name     string
 	Manifest string // of manifests
 	Fresh    bool   // it begins before the first pass
+	Fleet    bool   // its consumers are made of memory
 	Schedule Schedule
 }
 
 // Scenarios are the stories of a protocol that may lose nothing.
 func Scenarios() []Scenario {
 	return []Scenario{
-		{"happy", "main", false, MustParse(`
+		{Name: "happy", Manifest: "main", Schedule: MustParse(`
 			rotate db
 			settle`)},
-		{"first deploy", "main", true, MustParse(`
+		{Name: "first deploy", Manifest: "main", Fresh: true, Schedule: MustParse(`
 			settle`)},
-		{"two sources at once", "main", false, MustParse(`
+		{Name: "two sources at once", Manifest: "main", Schedule: MustParse(`
 			begin db
 			put vendor
 			create db
@@ -26,25 +27,25 @@ func Scenarios() []Scenario {
 			test db
 			finish db
 			settle`)},
-		{"put once, twice, three times", "main", false, MustParse(`
+		{Name: "put once, twice, three times", Manifest: "main", Schedule: MustParse(`
 			put db
 			put db
 			pass
 			put db
 			settle`)},
-		{"there and back", "main", false, MustParse(`
+		{Name: "there and back", Manifest: "main", Schedule: MustParse(`
 			put db
 			pass
 			wait 1m
 			back db
 			settle`)},
-		{"label moved back", "main", false, MustParse(`
+		{Name: "label moved back", Manifest: "main", Schedule: MustParse(`
 			rotate db
 			pass
 			wait 3m
 			move db
 			settle`)},
-		{"rotation in rotation", "main", false, MustParse(`
+		{Name: "rotation in rotation", Manifest: "main", Schedule: MustParse(`
 			rotate db
 			pass
 			rotate db
@@ -53,14 +54,14 @@ func Scenarios() []Scenario {
 			settle
 			rotate db
 			settle`)},
-		{"put in rotation", "main", false, MustParse(`
+		{Name: "put in rotation", Manifest: "main", Schedule: MustParse(`
 			begin db
 			create db
 			put db
 			set db
 			resume db
 			settle`)},
-		{"failed rollout, fixed image", "main", false, MustParse(`
+		{Name: "failed rollout, fixed image", Manifest: "main", Schedule: MustParse(`
 			break api
 			rotate db
 			pass
@@ -71,14 +72,14 @@ func Scenarios() []Scenario {
 			fix api
 			release api
 			settle`)},
-		{"failed build", "main", false, MustParse(`
+		{Name: "failed build", Manifest: "main", Schedule: MustParse(`
 			failbuild dashboard
 			rotate db
 			pass
 			wait 30m
 			pass
 			settle`)},
-		{"deployments in between", "main", false, MustParse(`
+		{Name: "deployments in between", Manifest: "main", Schedule: MustParse(`
 			rotate db
 			release api
 			pass
@@ -86,7 +87,7 @@ func Scenarios() []Scenario {
 			redeploy api
 			pass
 			settle`)},
-		{"sinks by hand", "main", false, MustParse(`
+		{Name: "sinks by hand", Manifest: "main", Schedule: MustParse(`
 			foreign ci
 			foreign dashboard
 			put vendor
@@ -96,7 +97,7 @@ func Scenarios() []Scenario {
 			wait 5m
 			pass
 			settle`)},
-		{"runs in flight", "main", false, MustParse(`
+		{Name: "runs in flight", Manifest: "main", Schedule: MustParse(`
 			queue ci
 			start ci
 			queue ci
@@ -110,7 +111,7 @@ func Scenarios() []Scenario {
 			pass
 			complete ci
 			settle`)},
-		{"instant rollback", "main", false, MustParse(`
+		{Name: "instant rollback", Manifest: "main", Schedule: MustParse(`
 			rotate db
 			pass
 			wait 5m
@@ -120,31 +121,31 @@ func Scenarios() []Scenario {
 			wait 10m
 			promote dashboard
 			settle`)},
-		{"symmetric secret", "symmetric", false, MustParse(`
+		{Name: "symmetric secret", Manifest: "symmetric", Schedule: MustParse(`
 			rotate handshake
 			settle`)},
-		{"symmetric secret by hand", "symmetric", false, MustParse(`
+		{Name: "symmetric secret by hand", Manifest: "symmetric", Schedule: MustParse(`
 			put handshake
 			settle
 			rotate handshake
 			pass
 			put handshake
 			settle`)},
-		{"key added", "main", false, MustParse(`
+		{Name: "key added", Manifest: "main", Schedule: MustParse(`
 			manifest key-added
 			pass
 			put vendor
 			settle`)},
-		{"key removed", "main", false, MustParse(`
+		{Name: "key removed", Manifest: "main", Schedule: MustParse(`
 			manifest key-removed
 			release api
 			put vendor
 			settle`)},
-		{"mapping renamed", "main", false, MustParse(`
+		{Name: "mapping renamed", Manifest: "main", Schedule: MustParse(`
 			manifest renamed
 			rotate db
 			settle`)},
-		{"consumer leaves", "main", false, MustParse(`
+		{Name: "consumer leaves", Manifest: "main", Schedule: MustParse(`
 			manifest leaving
 			rotate db
 			pass
@@ -153,7 +154,7 @@ func Scenarios() []Scenario {
 			delete api
 			manifest gone
 			settle`)},
-		{"a sink is down", "main", false, MustParse(`
+		{Name: "a sink is down", Manifest: "main", Schedule: MustParse(`
 			outage vercel
 			rotate db
 			pass
@@ -163,7 +164,7 @@ func Scenarios() []Scenario {
 			pass
 			mend
 			settle`)},
-		{"retained", "main", false, MustParse(`
+		{Name: "retained", Manifest: "main", Schedule: MustParse(`
 			rotate db
 			retain db
 			pass

@@ -24,9 +24,10 @@ import (
 // World is one environment under simulation.
 type World struct {
 	*stage.Stage
-	ctx context.Context
-	db  *database
-	rng *rand.Rand
+	ctx   context.Context
+	db    *database
+	fleet map[string]*member // in place of the drivers; nil where they are real
+	rng   *rand.Rand
 
 	now     *between        // of the step that is under way
 	last    plan.Report     // of the last pass that reported
@@ -36,6 +37,7 @@ type World struct {
 	runs    map[string][]int64
 	theirs  map[string]bool      // revisions that a deploy pipeline registered
 	changed time.Time            // when somebody last changed anything at a secret or a sink
+	before  time.Time            // changed, as the last pass began
 	lands   time.Time            // until when something that was given up may still land
 	seen    map[string]time.Time // how far SEEN has come, by secret
 
@@ -44,35 +46,52 @@ type World struct {
 	Violations []string // what must not happen, and has
 }
 
-// Open makes the world of a manifest and returns when it has converged for the first time.
-func Open(ctx context.Context, yaml string) (*World, error) {
-	w, err := OpenFresh(ctx, yaml)
-	if err != nil {
+// Open makes a scenario's world. Unless the scenario is fresh, it returns when the world has converged for the first time.
+func (s Scenario) Open(ctx context.Context) (*World, error) {
+	w := &World{
+		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), outage: map[string]bool{}, runs: map[string][]int64{}, theirs: map[string]bool{}, seen: map[string]time.Time{},
+	}
+	w.now = &between{w: w, open: true}
+	if err := w.set(ctx, s); err != nil {
 		return nil, err
 	}
-	w.act("settle")
+	w.Tap.OnCall(func(c sim.Call) sim.Fault { return w.decide(c) })
+	w.rotateFunction()
+	w.seed()
+	if !s.Fresh {
+		w.act("settle")
+	}
 	return w, nil
 }
 
-// OpenFresh makes the world of a manifest before the first pass.
-func OpenFresh(ctx context.Context, yaml string) (*World, error) {
-	w := &World{ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), outage: map[string]bool{}, runs: map[string][]int64{}, theirs: map[string]bool{}, seen: map[string]time.Time{}}
-	w.now = &between{w: w, open: true}
-	st, err := stage.Open(ctx, stage.Config{
-		Manifest: []byte(yaml), Environment: "production", InMemory: true, Unseeded: []string{"db"},
-		OnRefusal: func(r standin.Refusal) { w.violate("S1 %s", r) },
-	})
+// set makes everything that a first deploy makes.
+func (w *World) set(ctx context.Context, s Scenario) (err error) {
+	if !s.Fleet {
+		w.Stage, err = stage.Open(ctx, stage.Config{
+			Manifest: []byte(manifests[s.Manifest]), Environment: "production", InMemory: true, Unseeded: []string{"db"},
+			OnRefusal: func(r standin.Refusal) { w.violate("S1 %s", r) },
+		})
+		return err
+	}
+	file, err := manifest.Parse("rotary.yaml", []byte(manifests[s.Manifest]))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	w.Stage = st
-	w.Tap.OnCall(func(c sim.Call) sim.Fault { return w.decide(c) })
-	w.rotateFunction()
-	if source, has := w.Env.Source("db"); has {
-		w.db = &database{w: w, target: stage.Target(w.Env, source.Rotate.URL), key: source.Rotate.URL, passwords: map[string]string{}}
-		w.act("put db")
+	env, err := file.Environment("production")
+	if err != nil {
+		return err
 	}
-	return w, nil
+	return w.openFleet(env)
+}
+
+// seed is the first login.
+func (w *World) seed() {
+	source, has := w.Env.Source("db")
+	if !has {
+		return
+	}
+	w.db = &database{w: w, target: stage.Target(w.Env, source.Keys[0]), key: source.Keys[0], passwords: map[string]string{}}
+	w.act("put db")
 }
 
 // rotateFunction is what Secrets Manager invokes. It does nothing: the schedule does each step itself.
@@ -119,14 +138,21 @@ func (w *World) decide(c sim.Call) sim.Fault {
 	if !w.now.open {
 		w.Trace = append(w.Trace, fmt.Sprintf("%s %s %s %s %d", w.Clock.Now().Format(time.TimeOnly), c.Service, c.Operation, c.Resource, f.Outcome))
 	}
-	if c.Write {
-		w.changed = w.Clock.Now()
-	}
-	if f.Outcome == sim.Late || f.Outcome == sim.Lost {
-		w.lands = w.Clock.Now().Add(f.Delay)
-	}
+	w.change(c, f)
 	w.foreign(c)
 	return f
+}
+
+// change notes that a secret or a sink changes, now or late.
+func (w *World) change(c sim.Call, f sim.Fault) {
+	done := f.Outcome == sim.Works || f.Outcome == sim.Lost || f.Outcome == sim.Late
+	if !c.Write || !done || c.Service == "lambda" || c.Service == "database" {
+		return
+	}
+	w.changed = w.Clock.Now()
+	if f.Outcome == sim.Late {
+		w.lands = w.changed.Add(f.Delay)
+	}
 }
 
 // tell keeps something that came out, for the search for leaks.

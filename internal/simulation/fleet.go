@@ -1,0 +1,186 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// rollTime is how long a member of the fleet takes to roll.
+const rollTime = 2 * time.Minute
+
+// member is a consumer made of memory: a service that rolls like one of ECS's, with one call a look. It stands in for
+// the drivers where every pair of faults is tried; TestTheFleetBehavesLikeECS holds the two together.
+type member struct {
+	w       *World
+	name    string
+	bucket  string // its secret
+	image   int
+	broken  bool
+	running string // what its tasks hold
+	rolling string // what its new tasks hold
+	rest    int    // the image of the rollout that failed last
+	failed  string // its version
+	changed time.Time
+	foreign bool            // the rollout is a person's
+	ran     map[string]bool // versions that it was ever rolled to
+	gone    map[string]bool // versions that nobody can start on any more
+}
+
+// openFleet makes a world in which every consumer is a member of the fleet.
+func (w *World) openFleet(env *manifest.Environment) error {
+	w.fleet = map[string]*member{}
+	w.Stage = &stage.Stage{World: standin.New(standin.Config{Start: time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)}), Env: env, Values: map[string]map[string]string{}}
+	for _, c := range env.Consumers {
+		b, _ := env.Bucket(c.Bucket)
+		w.fleet[c.Name] = &member{w: w, name: c.Name, bucket: b.Secret, ran: map[string]bool{}, gone: map[string]bool{}, changed: w.Clock.Now()}
+	}
+	return w.Containers(w.ctx, env)
+}
+
+func (m *member) call(operation string, write bool, do func() (plan.Seen, error)) (plan.Seen, error) {
+	call := sim.Call{Service: "fleet", Operation: operation, Resource: m.name, Write: write, Caller: propagateLambda}
+	return sim.Do(m.w.Tap, call, operation+m.name, do, func(o sim.Outcome) error { return fmt.Errorf("the fleet says no: %d", o) })
+}
+
+// Status implements reconcile.Consumer.
+func (m *member) Status(context.Context) (plan.Seen, error) {
+	return m.call("Describe", false, func() (plan.Seen, error) {
+		seen := plan.Seen{Running: m.running, RollingTo: m.rolling, Settled: m.rolling == "", Changed: m.changed, Rest: fmt.Sprint(m.image), InPlay: m.inPlay()}
+		if m.foreign {
+			seen.Foreign, seen.RollingTo = "somebody's deployment", ""
+		}
+		if m.failed != "" {
+			seen.Failed = &plan.Failed{Version: m.failed, Rest: fmt.Sprint(m.rest), Reason: "tasks exit"}
+		}
+		return seen, nil
+	})
+}
+
+func (m *member) inPlay() []string {
+	var all []string
+	for _, id := range []string{m.running, m.rolling} {
+		if id != "" && !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// Roll implements reconcile.Consumer.
+func (m *member) Roll(_ context.Context, b bucket.Bucket) error {
+	_, err := m.call("Update", true, func() (plan.Seen, error) {
+		if m.foreign {
+			return plan.Seen{}, errors.New("somebody's deployment is in progress")
+		}
+		return plan.Seen{}, m.deploy(b.Version)
+	})
+	return err
+}
+
+// deploy starts a rollout. It fails after rollTime where the image is broken, and the tasks that run stay.
+func (m *member) deploy(version string) error {
+	switch {
+	case m.gone[version]:
+		return errors.New("that version was withdrawn")
+	case m.rolling == version || m.rolling == "" && m.running == version:
+		return nil
+	}
+	m.rolling, m.changed, m.ran[version] = version, m.w.Clock.Now(), true
+	m.w.Clock.After(rollTime, "rollout of "+m.name, func() {
+		if m.rolling != version {
+			return
+		}
+		m.rolling, m.changed, m.failed, m.foreign = "", m.w.Clock.Now(), "", false
+		if m.broken {
+			m.failed, m.rest = version, m.image
+		} else {
+			m.running = version
+		}
+	})
+	return nil
+}
+
+// release is another image, rolled with the version that runs.
+func (m *member) release(image int) {
+	m.image, m.broken, m.changed = image, false, m.w.Clock.Now()
+}
+
+// redeploy is a person who deploys the newest other version that can be deployed.
+func (m *member) redeploy() error {
+	for _, v := range slices.Backward(m.w.peek(m.bucket)) {
+		if v.ID != m.running && m.ran[v.ID] && !m.gone[v.ID] && m.rolling == "" {
+			m.foreign = true
+			return m.deploy(v.ID)
+		}
+	}
+	return errNotNow
+}
+
+// Withdraw implements reconcile.Consumer.
+func (m *member) Withdraw(_ context.Context, versions []string) error {
+	_, err := m.call("Deregister", true, func() (plan.Seen, error) {
+		for _, v := range versions {
+			m.gone[v] = true
+		}
+		return plan.Seen{}, nil
+	})
+	return err
+}
+
+// members are in the order of their names.
+func (w *World) members() []*member {
+	var all []*member
+	for _, name := range slices.Sorted(maps.Keys(w.fleet)) {
+		all = append(all, w.fleet[name])
+	}
+	return all
+}
+
+// muster checks S1 to S3 for the fleet: what anybody runs, rolls to, or could be deployed on by a person, exists, has
+// a label, and holds what the database accepts.
+func (w *World) muster() {
+	for _, m := range w.members() {
+		for _, v := range w.peek(m.bucket) {
+			if !slices.Contains(m.inPlay(), v.ID) {
+				continue
+			}
+			if len(v.Labels) == 0 {
+				w.violate("S3 %s may run version %s, which has no label", m.name, plan.Short(v.ID))
+			}
+			if !w.accepted(m.bucket, v.Value) {
+				w.violate("S1 %s runs version %s, and the database refuses it", m.name, plan.Short(v.ID))
+			}
+		}
+	}
+}
+
+// accepted says whether the database accepts what a version of a bucket holds.
+func (w *World) accepted(name string, text secret.Value) bool {
+	logins := w.db.accepted()
+	values := parsed(name, text)
+	for _, b := range w.Env.Buckets {
+		for _, e := range w.Env.Entries(b) {
+			if value, has := values[e.Name]; b.Secret == name && e.Key == w.db.key && has && !logins[secret.Reveal(value)] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (w *World) openMember(c manifest.Consumer, _ reconcile.Opening) (reconcile.Consumer, error) {
+	return w.fleet[c.Name], nil
+}
