@@ -141,120 +141,32 @@ func TestAStaleAnswerCarriesTheTimeItWasGivenAt(t *testing.T) {
 	}
 }
 
-// Whoever writes into an answer changes neither the service nor what the tap remembers.
-func TestAnAnswerIsACopy(t *testing.T) {
-	p := newPair(t)
-	w := p.reached
-	furnish(w)
+// What sounds like a question that was answered before, and is refused, is refused though reads are stale.
+func TestAStaleReadIsRefusedAsAnyOther(t *testing.T) {
 	s := aws.String
-	for _, in := range []any{
-		&sdk.DescribeSecretInput{SecretId: s("s")}, &sdk.DescribeSecretInput{SecretId: s("rotating")},
-		&sdk.ListSecretVersionIdsInput{SecretId: s("s")}, &sdk.GetSecretValueInput{SecretId: s("s")}, &sdk.GetSecretValueInput{SecretId: s("binary")},
-		&sdk.BatchGetSecretValueInput{SecretIdList: []string{"s", "binary", "none"}},
-	} {
-		for _, outcome := range []sim.Outcome{sim.Works, sim.Stale} {
-			ask := func() heard {
-				w.once(sim.Fault{Outcome: outcome})
-				return w.hear(t.Context(), in)
-			}
-			scribbled := ask()
-			want := ask()
-			scribble(scribbled.Out)
-			if diff := cmp.Diff(want, ask(), asAnswers); diff != "" {
-				t.Errorf("%T, outcome %d, changed (-want +got):\n%s", in, outcome, diff)
-			}
-		}
-	}
-}
-
-// scribble overwrites all that an answer holds.
-func scribble(out any) {
-	switch out := out.(type) {
-	case *sdk.DescribeSecretOutput:
-		*out.ARN, *out.Name, *out.CreatedDate, *out.LastChangedDate = "x", "x", time.Time{}, time.Time{}
-		for _, held := range out.VersionIdsToStages {
-			held[0] = "x"
-		}
-		clear(out.VersionIdsToStages)
-		for _, tag := range out.Tags {
-			*tag.Key, *tag.Value = "x", "x"
-		}
-		if out.RotationRules != nil {
-			*out.RotationEnabled, *out.RotationLambdaARN = false, "x"
-			*out.RotationRules.Duration, *out.RotationRules.ScheduleExpression = "x", "x"
-		}
-		out.ResultMetadata.Set("x", "x")
-	case *sdk.ListSecretVersionIdsOutput:
-		for _, v := range out.Versions {
-			*v.VersionId, v.VersionStages[0], v.KmsKeyIds[0], *v.CreatedDate = "x", "x", "x", time.Time{}
-			if v.LastAccessedDate != nil {
-				*v.LastAccessedDate = time.Time{}
-			}
-		}
-		clear(out.Versions)
-	case *sdk.GetSecretValueOutput:
-		scribbleValue(types.SecretValueEntry{
-			ARN: out.ARN, Name: out.Name, VersionId: out.VersionId, VersionStages: out.VersionStages,
-			SecretString: out.SecretString, SecretBinary: out.SecretBinary, CreatedDate: out.CreatedDate,
-		})
-	case *sdk.BatchGetSecretValueOutput:
-		for _, v := range out.SecretValues {
-			scribbleValue(v)
-		}
-		for _, e := range out.Errors {
-			*e.ErrorCode, *e.Message, *e.SecretId = "x", "x", "x"
-		}
-		clear(out.SecretValues)
-		clear(out.Errors)
-	}
-}
-
-func scribbleValue(v types.SecretValueEntry) {
-	*v.ARN, *v.Name, *v.VersionId, *v.CreatedDate, v.VersionStages[0] = "x", "x", "x", time.Time{}, "x"
-	if v.SecretString != nil {
-		*v.SecretString = "x"
-	}
-	clear(v.SecretBinary)
-}
-
-// A call that is done late is done as it was made.
-func TestACallIsACopy(t *testing.T) {
 	p := newPair(t)
-	w := p.reached
-	furnish(w)
-	late := func(in any) {
-		w.once(sim.Fault{Outcome: sim.Late, Delay: time.Second})
-		if _, err := send(t.Context(), p.direct, in); !errors.Is(err, sim.ErrBroken) {
-			t.Errorf("%T: %v", in, err)
+	p.both(furnish)
+	for _, pair := range [][2]any{
+		{&sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}}, &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}, Filters: []types.Filter{{}}}},
+		{&sdk.ListSecretVersionIdsInput{SecretId: s("s")}, &sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(0)}},
+	} {
+		for i, outcome := range []sim.Outcome{sim.Works, sim.Stale} {
+			p.both(func(w *world) { w.once(sim.Fault{Outcome: outcome}) })
+			if diff := p.compare(t.Context(), pair[i]); diff != "" {
+				t.Errorf("(-genuine +direct):\n%s", diff)
+			}
 		}
 	}
-	put := &sdk.PutSecretValueInput{SecretId: aws.String("binary"), ClientRequestToken: aws.String(id("v2")), SecretBinary: []byte{1, 2}, VersionStages: []string{"A"}}
-	text := &sdk.PutSecretValueInput{SecretId: aws.String("binary"), ClientRequestToken: aws.String(id("v3")), SecretString: aws.String("text"), VersionStages: []string{"B"}}
-	move := &sdk.UpdateSecretVersionStageInput{SecretId: aws.String("s"), VersionStage: aws.String("C"), MoveToVersionId: aws.String(id("v1"))}
-	rotate := &sdk.RotateSecretInput{
-		SecretId: aws.String("s"), ClientRequestToken: aws.String(id("v5")), RotationLambdaARN: aws.String(function), RotateImmediately: aws.Bool(false),
-		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(3)},
-	}
-	for _, in := range []any{put, text, move, rotate} {
-		late(in)
-	}
-	put.SecretBinary[0], put.VersionStages[0], *put.ClientRequestToken, *put.SecretId = 9, "x", id("x"), "x"
-	*text.SecretString, *move.VersionStage, *move.MoveToVersionId = "x", "x", id("x")
-	*rotate.RotateImmediately, *rotate.RotationRules.AutomaticallyAfterDays, *rotate.RotationLambdaARN = true, 9, "x"
-	w.clock.Advance(time.Second)
+}
 
-	binary, s := w.svc.entries["binary"], w.svc.entries["s"]
-	want := labels{current: id("v1"), "A": id("v2"), "B": id("v3")}
-	if diff := cmp.Diff(want, binary.labels); diff != "" {
-		t.Errorf("labels (-want +got):\n%s", diff)
-	}
-	for version, content := range map[string]string{"v2": "\x01\x02", "v3": "text"} {
-		if v := binary.version(id(version)); v == nil || !v.content.value.Equal(secret.New(content)) {
-			t.Errorf("%s is not what was put", version)
-		}
-	}
-	if s.labels["C"] != id("v1") || s.labels[pending] != id("v5") || *s.rotation.rules.AutomaticallyAfterDays != 3 || s.rotation.run != nil {
-		t.Errorf("labels %v, rotation %+v", s.labels, s.rotation)
+func TestACallIsJournalledUnderItsCaller(t *testing.T) {
+	w := newWorld(t)
+	w.create("s", "v1", "v1")
+	w.tap.Reset()
+	_, err := w.svc.Direct(w.tap, "rotate").DescribeSecret(t.Context(), &sdk.DescribeSecretInput{SecretId: aws.String("s")})
+	must(t, err)
+	if calls := w.tap.Calls(); len(calls) != 1 || calls[0].Caller != "rotate" {
+		t.Errorf("journal: %+v", calls)
 	}
 }
 
