@@ -1,0 +1,125 @@
+package ecs_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// operations are all that the driver calls.
+var operations = []string{
+	"DescribeServices", "DescribeTaskDefinition", "ListServiceDeployments", "DescribeServiceDeployments", "DescribeServiceRevisions", "ListTasks", "DescribeTasks",
+	"ListTaskDefinitions", "RegisterTaskDefinition", "UpdateService", "DeregisterTaskDefinition",
+}
+
+// forged answers one operation with a fixed answer, and notes what is called. Lists that do not end are cut off, as the
+// end of a pass does.
+type forged struct {
+	http.RoundTripper
+	operation string
+	status    int
+	body      string
+	calls     int
+	writes    []string
+}
+
+func (f *forged) RoundTrip(q *http.Request) (*http.Response, error) {
+	_, operation, _ := strings.Cut(q.Header.Get("X-Amz-Target"), ".")
+	if f.calls++; f.calls > 100 {
+		return nil, errors.New("the pass is over")
+	}
+	if !strings.HasPrefix(operation, "Describe") && !strings.HasPrefix(operation, "List") {
+		f.writes = append(f.writes, operation)
+	}
+	if operation != f.operation {
+		return f.RoundTripper.RoundTrip(q)
+	}
+	return &http.Response{StatusCode: f.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(f.body)), Request: q}, nil
+}
+
+// through opens the consumer over f.
+func (w *world) through(f *forged) *ecs.Service {
+	f.RoundTripper = w.client.Options().HTTPClient.(*http.Client).Transport
+	client := sdk.New(sdk.Options{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""),
+		HTTPClient: &http.Client{Transport: f}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
+	})
+	f.calls, f.writes = 0, nil
+	return ecs.New(client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &manifest.ECS{Cluster: "main", Service: "api", Container: "app"}}, "dev", bucketARN)
+}
+
+// FuzzAnswers gives every answer that ECS could give to one operation. A look changes nothing; nothing is proven
+// by an answer that does not name what it is about; and nothing is deployed that ECS has not registered.
+func FuzzAnswers(f *testing.F) {
+	const task = `"containerDefinitions":[{"name":"app","secrets":[{"name":"DB_URL","valueFrom":"` + bucketARN + `:DB_URL::` + v1 + `"}]}]`
+	for operation, bodies := range [][]string{
+		0: {`{"services":[{"status":"ACTIVE","desiredCount":1,"deployments":[{"id":"d","status":"PRIMARY","rolloutState":"COMPLETED","runningCount":1,"taskDefinition":"app:1"}]}],"failures":[]}`,
+			`{"services":[{"status":"ACTIVE","deployments":[null,{"status":"PRIMARY"},{"status":"PRIMARY"}]}]}`, `{"services":[{"status":"ACTIVE","deployments":[]}]}`, `{"services":[null]}`,
+			`{"services":[],"failures":[{"reason":"MISSING"}]}`, `{"services":[],"failures":[null]}`, `{"services":7}`},
+		1: {`{"taskDefinition":{"taskDefinitionArn":"app:1","family":"app",` + task + `},"tags":[{"key":"rotary","value":"dev"}]}`, `{"taskDefinition":{}}`},
+		2: {`{"serviceDeployments":[{"serviceDeploymentArn":"s","status":"IN_PROGRESS","createdAt":1e9},null]}`, `{"serviceDeployments":[],"nextToken":"x"}`},
+		3: {`{"serviceDeployments":[{"status":"ROLLBACK_SUCCESSFUL","rollback":{},"targetServiceRevision":{},"sourceServiceRevisions":[null,{}]}],"failures":[{}]}`},
+		4: {`{"serviceRevisions":[{"serviceRevisionArn":"r"},null],"failures":[null]}`}, 5: {`{"taskArns":["t",null],"nextToken":""}`, `{"taskArns":["t"],"nextToken":"x"}`},
+		6: {`{"tasks":[{"taskDefinitionArn":"app:0","lastStatus":"RUNNING"},null],"failures":[{"reason":"MISSING"}]}`}, 7: {`{"taskDefinitionArns":["app:1",""],"nextToken":null}`},
+		8: {`{"taskDefinition":{"family":"app"}}`}, 9: {`{"service":null}`, `{"service":{"deployments":[{"status":"PRIMARY","id":"d"},{"id":"e"}]}}`}, 10: {`{"taskDefinition":null}`},
+	} {
+		for _, body := range append(bodies, "{}", "x") {
+			f.Add(byte(operation), 200, body)
+		}
+		f.Add(byte(operation), 400, `{"__type":"ClusterNotFoundException","message":"x"}`)
+	}
+	f.Fuzz(func(t *testing.T, n byte, status int, body string) {
+		w := newWorld(t)
+		w.create(w.register("app:1"), 1, true)
+		w.rollAndFinish(v1)
+		a := &forged{operation: operations[int(n)%len(operations)], status: 100 + int(uint(status-100)%500), body: body}
+		seen, err := w.through(a).Status(ctx())
+		if len(a.writes) > 0 {
+			t.Fatalf("a look wrote %v", a.writes)
+		}
+		if err == nil && seen.Running != "" && !strings.Contains(body, seen.Running) && seen.Running != v1 {
+			t.Fatalf("it runs %q, which nobody said", seen.Running)
+		}
+		unread := err != nil || seen.Unread
+		if err := w.through(a).Roll(ctx(), bucketAt(v2, both...)); err == nil && unread && a.operation == "DescribeServices" {
+			t.Fatal("a service that cannot be seen is rolled")
+		}
+		if a.operation == "RegisterTaskDefinition" && slices.Contains(a.writes, "UpdateService") && !strings.Contains(strings.ToLower(body), "taskdefinitionarn") {
+			t.Fatal("it deploys what ECS did not say that it registered")
+		}
+		if a.operation == "DescribeTaskDefinition" && slices.Contains(a.writes, "DeregisterTaskDefinition") {
+			t.Fatal("a Roll withdraws")
+		}
+		_ = w.through(a).Withdraw(ctx(), []string{v1, v2})
+		if svc := w.present(); svc == nil {
+			t.Fatal("the service has no task definition any more")
+		}
+	})
+}
+
+func TestAnAnswerWithoutATaskDefinitionIsAnError(t *testing.T) {
+	for operation, body := range map[string]string{
+		"DescribeTaskDefinition": "{}", "RegisterTaskDefinition": "{}", "UpdateService": "{}", "RegisterTaskDefinition ": `{"taskDefinition":{"family":"app"}}`,
+	} {
+		w := newWorld(t)
+		w.create(w.register("app:1"), 1, true)
+		w.rollAndFinish(v1)
+		a := &forged{operation: strings.TrimSpace(operation), status: http.StatusOK, body: body}
+		if err := w.through(a).Roll(ctx(), bucketAt(v2, both...)); err == nil || !strings.Contains(err.Error(), "ECS") {
+			t.Errorf("%s: %v", operation, err)
+		}
+		if operation != "UpdateService" && slices.Contains(a.writes, "UpdateService") {
+			t.Errorf("%s: it deployed nevertheless", operation)
+		}
+	}
+}
