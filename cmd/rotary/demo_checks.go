@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
+	"github.com/rotary-secrets/rotary/internal/leak"
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -20,8 +20,8 @@ import (
 
 // checks looks at the end state and says what holds. Nothing is taken from what was said before.
 func (p *play) checks() error {
-	canaries := p.canaries()
-	leaks := p.leaks(canaries)
+	canaries, n := p.canaries()
+	leaks := len(p.leaks(canaries))
 	p.tl.act("Checks")
 	list := []struct {
 		what  string
@@ -33,7 +33,7 @@ func (p *play) checks() error {
 		{"nobody was refused at any time", len(p.s.Refusals()) == 0},
 		{"nothing is owed, and a second pass plans nothing", p.report.Converged},
 		{fmt.Sprintf("the last pass wrote %d times to AWS, GitHub and Vercel", p.calm), p.calm == 0},
-		{fmt.Sprintf("%d canaries searched in all output, logs and calls: %d found", len(canaries), leaks), leaks == 0 && len(canaries) > 0},
+		{fmt.Sprintf("%d canaries searched in all output, logs and calls: %d found", n, leaks), leaks == 0 && n > 0},
 	}
 	failed := 0
 	for _, c := range list {
@@ -112,40 +112,34 @@ func (p *play) content(source string) map[string]string {
 }
 
 // canaries are all secret values that were ever put or made in the play.
-func (p *play) canaries() [][]byte {
-	var found [][]byte
-	add := func(value string) {
-		if len(value) >= 16 {
-			found = append(found, []byte(value))
-		}
-	}
-	for _, source := range p.s.Env.Sources {
-		for _, value := range p.s.Values[source.Name] {
-			add(value)
-		}
-		for _, value := range p.content(source.Name) {
-			add(value)
-		}
-	}
-	for _, value := range p.old {
-		add(value)
-	}
-	return found
-}
-
-// leaks counts the canaries that stand anywhere in what was printed, logged or journaled, whole or in part.
-func (p *play) leaks(canaries [][]byte) int {
-	var everything bytes.Buffer
-	everything.Write(p.out.bytes())
-	everything.Write(p.s.Region(p.s.Env.Account, p.s.Env.Region).Lambda.Output())
-	fmt.Fprintf(&everything, "%+v", p.s.Tap.Calls())
-	n := 0
-	for _, canary := range canaries {
-		if bytes.Contains(everything.Bytes(), canary[:12]) || bytes.Contains(everything.Bytes(), canary[len(canary)-12:]) {
+func (p *play) canaries() (*leak.Search, int) {
+	canaries, n := new(leak.Search), 0
+	canaries.Allow(stage.Public)
+	add := func(name, value string) {
+		if len(value) >= 16 && canaries.Add(name, value) == nil { // less is an App's id
 			n++
 		}
 	}
-	return n
+	for _, source := range p.s.Env.Sources {
+		for key, value := range p.s.Values[source.Name] {
+			add(key, value)
+		}
+		for key, value := range p.content(source.Name) {
+			add(key, value)
+		}
+	}
+	for key, value := range p.old {
+		add(key, value)
+	}
+	return canaries, n
+}
+
+// leaks is what of the canaries stands anywhere in what was printed, logged or journaled.
+func (p *play) leaks(canaries *leak.Search) (found []leak.Finding) {
+	for _, text := range [][]byte{p.out.bytes(), p.s.Region(p.s.Env.Account, p.s.Env.Region).Lambda.Output(), fmt.Appendf(nil, "%+v", p.s.Tap.Calls())} {
+		found = append(found, canaries.In(text)...)
+	}
+	return found
 }
 
 func refusalText(err error) string {

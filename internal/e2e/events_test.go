@@ -267,9 +267,7 @@ func TestTheLambdasRefuseWhatIsAboutAnotherEnvironment(t *testing.T) {
 			if result.ErrorType != "Unreadable" {
 				t.Errorf("%s answered %q to a payload of %d bytes, expected Unreadable", function, result.ErrorType, len(payload))
 			}
-			for _, leak := range s.needles().search(place{"an answer", result.Payload}) {
-				t.Errorf("leak: %s", leak)
-			}
+			s.search(place{"an answer", result.Payload})
 		}
 	}
 	if len(s.writes()) != before {

@@ -189,11 +189,14 @@ func (s *Stage) first(key string) string {
 	return Canary(key)
 }
 
-// Canary makes a value that can be found wherever it leaks to.
+// Public is what of the stage's values is no secret: the id of a GitHub App, and how the file of its key begins and ends.
+const Public = "4711\n-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n"
+
+// Canary makes a value that can be found wherever it leaks to. No 8 bytes of it say nothing.
 func Canary(key string) string {
 	b := make([]byte, 24)
 	_, _ = rand.Read(b)
-	return "canary-" + base64.RawURLEncoding.EncodeToString(b) + "-" + key[max(0, len(key)-4):]
+	return "canary" + base64.RawURLEncoding.EncodeToString(b) + "-" + key[max(0, len(key)-4):]
 }
 
 // sinks makes the repositories and projects that the manifest names, and the tokens that reach them.
