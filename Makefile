@@ -21,7 +21,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 race := ./pkg/store/... ./pkg/reconcile/... ./pkg/rotate/... ./pkg/consume/... ./lambdas/... \
         ./internal/standin/... ./internal/stage ./internal/e2e
 
-.PHONY: help build build-lambda demo test check unit race lint bench fuzz cover clean
+.PHONY: help build build-lambda demo test check unit race lint bench fuzz cover mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),10s) $$package; \
 		done; \
 	done
+
+mutants: ## seed protocol bugs, one by one: the fault simulation must catch each
+	@go run ./internal/mutants
 
 cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
 	@go test -coverprofile coverage.out -coverpkg ./pkg/...,./lambdas/... ./... | grep -E '^(FAIL|--- FAIL)' || true

@@ -39,9 +39,13 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	if flags.Parse(args) != nil {
 		return 2
 	}
+	if flags.NArg() > 0 || *parallel < 1 {
+		flags.Usage()
+		return 2
+	}
 	chosen, err := choose(*only)
-	if err != nil || flags.NArg() > 0 || *parallel < 1 {
-		fmt.Fprintln(problems, "mutants:", err, flags.Args())
+	if err != nil {
+		fmt.Fprintln(problems, "mutants:", err)
 		return 2
 	}
 	if *list {

@@ -205,8 +205,8 @@ func TestTheCommandLine(t *testing.T) {
 	}{
 		{[]string{"-list", "-only", "torn-read"}, 0, "torn-read ", ""},
 		{[]string{"-only", "nobody"}, 2, "", `no mutant is called "nobody"`},
-		{[]string{"-j", "0"}, 2, "", "mutants:"},
-		{[]string{"torn-read"}, 2, "", "torn-read"},
+		{[]string{"-j", "0"}, 2, "", "Usage of mutants"},
+		{[]string{"torn-read"}, 2, "", "Usage of mutants"},
 		{[]string{"-unknown"}, 2, "", "-unknown"},
 	} {
 		var out, problems bytes.Buffer
