@@ -1,12 +1,13 @@
 package simulation
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/github"
+	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -126,8 +127,9 @@ func (w *World) revoke(source, version string) {
 
 // Finish lets everything settle without a fault and checks what must be true at the end of every run.
 //
-//	S9  every bucket holds what its sources and the manifest say, and nothing else    content
+//	S9  every bucket holds what its sources and the manifest say, and nothing else    faithful
 //	S11 a further pass changes nothing                                                 idle
+//	S13 no value came out in any form                                                  silent
 //	S14 an entry that is not rotary's is as it was                                     unharmed
 //	L2  it settles                                                                     settle
 //	L3  nothing is owed any more, and no other credential is accepted                  alone
@@ -135,8 +137,10 @@ func (w *World) Finish() {
 	w.Step(Step{Do: "mend"})
 	w.Step(Step{Do: "settle"})
 	w.idle()
-	w.content_()
+	w.faithful()
 	w.alone()
+	w.unharmed()
+	w.silent()
 }
 
 func (w *World) idle() {
@@ -151,7 +155,7 @@ func (w *World) idle() {
 	}
 }
 
-func (w *World) content_() {
+func (w *World) faithful() {
 	for _, b := range w.Env.Buckets {
 		current, _ := labelled(w.peek(b.Secret), plan.AWSCurrent)
 		got, want := parsed(b.Name, current.Value), w.wanted(b)
@@ -173,6 +177,23 @@ func (w *World) wanted(b manifest.Bucket) map[string]secret.Value {
 	return want
 }
 
+// unharmed checks that only people have changed what is not rotary's.
+func (w *World) unharmed() {
+	if w.fleet != nil {
+		return
+	}
+	for _, c := range w.GitHub.Changes(0) {
+		if c.Name == foreignName && c.By != github.ByHand {
+			w.violate("S14 %s was %s on GitHub by %s", c.Name, c.Did, c.By)
+		}
+	}
+	for _, c := range w.Vercel.Changes(0) {
+		if c.Key == foreignName && c.By != vercel.ByHand {
+			w.violate("S14 %s was %s on Vercel by %s", c.Key, c.Did, c.By)
+		}
+	}
+}
+
 // alone checks that the database accepts the current login and no other, and that nothing is owed.
 func (w *World) alone() {
 	for _, s := range w.last.Sources {
@@ -191,5 +212,3 @@ func (w *World) alone() {
 		}
 	}
 }
-
-var _ = fmt.Sprint

@@ -1,6 +1,12 @@
 package simulation
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
 
 // manifests are the environments that are simulated, by name.
 var manifests = map[string]string{
@@ -12,6 +18,15 @@ var manifests = map[string]string{
 	"gone":        strings.Replace(main, "  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}\n", "", 1),
 	"symmetric":   symmetric,
 	"fleet":       fleet,
+}
+
+// everything names every source of a manifest: the simulation seeds them itself.
+func everything(name string) []string {
+	file, err := manifest.Parse("rotary.yaml", []byte(manifests[name]))
+	if err != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(file.Sources))
 }
 
 // main has a login and a vendor's key, and three consumers of every kind.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // World is one environment under simulation.
@@ -29,17 +31,18 @@ type World struct {
 	fleet map[string]*member // in place of the drivers; nil where they are real
 	rng   *rand.Rand
 
-	now     *between        // of the step that is under way
-	last    plan.Report     // of the last pass that reported
-	outage  map[string]bool // services that answer nothing
-	accept  []string        // removals that the next passes accept
-	tokens  int             // version ids given out
-	runs    map[string][]int64
-	theirs  map[string]bool      // revisions that a deploy pipeline registered
-	changed time.Time            // when somebody last changed anything at a secret or a sink
-	before  time.Time            // changed, as the last pass began
-	lands   time.Time            // until when something that was given up may still land
-	seen    map[string]time.Time // how far SEEN has come, by secret
+	now      *between        // of the step that is under way
+	last     plan.Report     // of the last pass that reported
+	outage   map[string]bool // services that answer nothing
+	accept   []string        // removals that the next passes accept
+	tokens   int             // version ids given out
+	canaries int             // values made
+	runs     map[string][]int64
+	theirs   map[string]bool      // revisions that a deploy pipeline registered
+	changed  time.Time            // when somebody last changed anything at a secret or a sink
+	before   time.Time            // changed, as the last pass began
+	lands    time.Time            // until when something that was given up may still land
+	seen     map[string]time.Time // how far SEEN has come, by secret
 
 	Trace      []string // every call of rotary's, and what became of it
 	Told       [][]byte // everything that came out
@@ -68,7 +71,8 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 func (w *World) set(ctx context.Context, s Scenario) (err error) {
 	if !s.Fleet {
 		w.Stage, err = stage.Open(ctx, stage.Config{
-			Manifest: []byte(manifests[s.Manifest]), Environment: "production", InMemory: true, Unseeded: []string{"db"},
+			Manifest: []byte(manifests[s.Manifest]), Environment: "production", InMemory: true, Unseeded: everything(s.Manifest),
+			Canary:    func(string) string { return w.canary() },
 			OnRefusal: func(r standin.Refusal) { w.violate("S1 %s", r) },
 		})
 		return err
@@ -84,14 +88,33 @@ func (w *World) set(ctx context.Context, s Scenario) (err error) {
 	return w.openFleet(env)
 }
 
-// seed is the first login.
+// seed is a first value in every source.
 func (w *World) seed() {
-	source, has := w.Env.Source("db")
-	if !has {
-		return
+	if source, has := w.Env.Source("db"); has {
+		w.db = &database{w: w, target: stage.Target(w.Env, source.Keys[0]), key: source.Keys[0], passwords: map[string]string{}}
 	}
-	w.db = &database{w: w, target: stage.Target(w.Env, source.Keys[0]), key: source.Keys[0], passwords: map[string]string{}}
-	w.act("put db")
+	for _, source := range w.Env.Sources {
+		values := w.made(source)
+		maps.Copy(values, w.first(source))
+		if err := w.put(source, values); err != nil {
+			w.violate("seed: %v", err)
+		}
+	}
+}
+
+// first are the values that sinks know already, and the second key of a symmetric secret.
+func (w *World) first(s manifest.Source) map[string]secret.Value {
+	values := map[string]secret.Value{}
+	for _, key := range s.Keys {
+		if known, has := w.Values[""][key]; has {
+			values[key] = secret.New(known)
+		}
+	}
+	if also := s.Rotate.Also; also != "" {
+		values[s.Rotate.Key] = secret.New(w.canary())
+		values[also] = values[s.Rotate.Key]
+	}
+	return values
 }
 
 // rotateFunction is what Secrets Manager invokes. It does nothing: the schedule does each step itself.
@@ -176,12 +199,8 @@ func (w *World) violate(format string, args ...any) {
 
 // canary makes a value that can be found wherever it leaks to.
 func (w *World) canary() string {
-	const letters = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789\"\\%+/&"
-	value := make([]byte, 24)
-	for i := range value {
-		value[i] = letters[w.rng.IntN(len(letters))]
-	}
-	return string(value)
+	w.canaries++
+	return canaries()[w.canaries%many]
 }
 
 // token makes a version id, as a client's idempotency token is one.

@@ -34,13 +34,14 @@ import (
 type Config struct {
 	Manifest    []byte // rotary.yaml
 	Environment string
-	Lambdas     string                // folder with propagate/bootstrap and rotate/bootstrap; "" deploys no pipeline
-	Dir         string                // an empty folder that outlives the stage
-	Log         io.Writer             // gets what the Lambdas print; may be nil
-	Start       time.Time             // default: 1 January 2026, 9 o'clock
-	OnRefusal   func(standin.Refusal) // may be nil
-	Unseeded    []string              // sources that stay empty
-	InMemory    bool                  // no sockets: only the World's own client reaches it, so no pipeline either
+	Lambdas     string                  // folder with propagate/bootstrap and rotate/bootstrap; "" deploys no pipeline
+	Dir         string                  // an empty folder that outlives the stage
+	Log         io.Writer               // gets what the Lambdas print; may be nil
+	Start       time.Time               // default: 1 January 2026, 9 o'clock
+	OnRefusal   func(standin.Refusal)   // may be nil
+	Unseeded    []string                // sources that stay empty
+	Canary      func(key string) string // makes the values; default: Canary
+	InMemory    bool                    // no sockets: only the World's own client reaches it, so no pipeline either
 }
 
 // Stage is an environment on the stand-in.
@@ -70,6 +71,9 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 	}
 	if c.Start.IsZero() {
 		c.Start = time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
+	}
+	if c.Canary == nil {
+		c.Canary = Canary
 	}
 	targets, err := symmetric(file)
 	if err != nil {
@@ -186,7 +190,7 @@ func (s *Stage) first(key string) string {
 			return value
 		}
 	}
-	return Canary(key)
+	return s.config.Canary(key)
 }
 
 // Public is what of the stage's values is no secret: the id of a GitHub App, and how the file of its key begins and ends.
@@ -210,7 +214,7 @@ func (s *Stage) sinks() error {
 			}
 		case c.Vercel != nil:
 			if known[c.Vercel.Token] == "" {
-				known[c.Vercel.Token] = Canary(c.Vercel.Token)
+				known[c.Vercel.Token] = s.config.Canary(c.Vercel.Token)
 			}
 			s.Vercel.AddToken(known[c.Vercel.Token], c.Vercel.Team)
 			s.project(c)
@@ -228,7 +232,7 @@ func (s *Stage) repository(c manifest.Consumer, known map[string]string) error {
 	}
 	s.GitHub.SetPresented(c.GitHub.Repository, c.GitHub.Environment, shown...)
 	if c.GitHub.AppID == "" {
-		known[c.GitHub.Token] = Canary(c.GitHub.Token)
+		known[c.GitHub.Token] = s.config.Canary(c.GitHub.Token)
 		s.GitHub.AddToken(known[c.GitHub.Token], c.GitHub.Repository)
 		return nil
 	}
