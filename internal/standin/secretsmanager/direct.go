@@ -88,7 +88,7 @@ func (d *Direct) DescribeSecret(ctx context.Context, in *sdk.DescribeSecretInput
 }
 
 // ListSecretVersionIds is the SDK's.
-func (d *Direct) ListSecretVersionIds(ctx context.Context, in *sdk.ListSecretVersionIdsInput, _ ...func(*sdk.Options)) (*sdk.ListSecretVersionIdsOutput, error) {
+func (d *Direct) ListSecretVersionIds(ctx context.Context, in *sdk.ListSecretVersionIdsInput, _ ...func(*sdk.Options)) (*sdk.ListSecretVersionIdsOutput, error) { //nolint:revive // the SDK's name
 	typed := versionsInput{
 		SecretID: aws.ToString(in.SecretId), IncludeDeprecated: aws.ToBool(in.IncludeDeprecated),
 		MaxResults: integer(in.MaxResults), NextToken: aws.ToString(in.NextToken),

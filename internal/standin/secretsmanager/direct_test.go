@@ -148,7 +148,7 @@ func (p *pair) alike(t rapid.TB, secrets ...string) {
 			&sdk.ListSecretVersionIdsInput{SecretId: &name, IncludeDeprecated: aws.Bool(true)},
 			&sdk.GetSecretValueInput{SecretId: &name},
 		} {
-			if diff := p.compare(context.Background(), in); diff != "" { //nolint:usetesting // rapid's T has no such context
+			if diff := p.compare(context.Background(), in); diff != "" {
 				t.Errorf("afterwards, the two %s differ (-genuine +direct):\n%s", name, diff)
 			}
 		}
