@@ -222,9 +222,9 @@ func TestCurrentFailsWhereTheAnswerDoesNotCoverEverything(t *testing.T) {
 	w := newWorld(t)
 	w.seeded("a", "one")
 	w.seeded("b", "one")
-	both := []types.SecretValueEntry{{Name: new("a")}, {Name: new("b")}}
+	both := []types.SecretValueEntry{{Name: new("a"), VersionId: new("v")}, {Name: new("b"), VersionId: new("v")}}
 	for what, answer := range map[string]*secretsmanager.BatchGetSecretValueOutput{
-		"nothing": {}, "one of two": {SecretValues: both[:1]}, "more to come": {SecretValues: both, NextToken: new("page-1")},
+		"nothing": {}, "one of two": {SecretValues: both[:1]}, "one twice": {SecretValues: []types.SecretValueEntry{both[0], both[0]}}, "more to come": {SecretValues: both, NextToken: new("page-1")},
 	} {
 		_, _, err := store.New(partial{w.client, answer}).Current(t.Context(), []string{"a", "b"})
 		if err == nil || !strings.Contains(err.Error(), "read 2 secrets at once: the answer covers") {

@@ -9,7 +9,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -91,6 +93,9 @@ func (s *Store) Look(ctx context.Context, name string) (plan.History, error) {
 	if out.DeletedDate != nil {
 		return plan.History{}, fmt.Errorf("describe %s: it is scheduled for deletion: restore it first", name)
 	}
+	if _, nameless := out.VersionIdsToStages[""]; nameless || aws.ToString(out.ARN) == "" || out.LastChangedDate == nil && len(out.VersionIdsToStages) > 0 {
+		return plan.History{}, fmt.Errorf("describe %s: %w", name, errGarbled)
+	}
 	look := plan.History{
 		Secret: name, ARN: aws.ToString(out.ARN),
 		Changed: aws.ToTime(out.LastChangedDate), RotationEnabled: aws.ToBool(out.RotationEnabled),
@@ -134,7 +139,13 @@ func (s *Store) versions(ctx context.Context, name string) ([]plan.Version, erro
 			return nil, failed("list the versions of", name, err)
 		}
 		s.heard(page.ResultMetadata)
+		if aws.ToString(page.ARN) == "" {
+			return nil, fmt.Errorf("list the versions of %s: %w", name, errGarbled)
+		}
 		for _, v := range page.Versions {
+			if aws.ToString(v.VersionId) == "" || aws.ToTime(v.CreatedDate).IsZero() {
+				return nil, fmt.Errorf("list the versions of %s: %w", name, errGarbled)
+			}
 			versions = append(versions, plan.Version{
 				ID: aws.ToString(v.VersionId), Created: aws.ToTime(v.CreatedDate), Labels: slices.Sorted(slices.Values(v.VersionStages)),
 			})
@@ -173,14 +184,30 @@ func (s *Store) batch(ctx context.Context, names []string) ([]types.SecretValueE
 	}
 	s.heard(out.ResultMetadata)
 	for _, e := range out.Errors {
-		if aws.ToString(e.ErrorCode) != "ResourceNotFoundException" {
-			return nil, fmt.Errorf("read %s: %s", aws.ToString(e.SecretId), aws.ToString(e.ErrorCode))
+		if code := aws.ToString(e.ErrorCode); code != "ResourceNotFoundException" {
+			return nil, refusedOne(names, aws.ToString(e.SecretId), code)
 		}
 	}
-	if got := len(out.SecretValues) + len(out.Errors); got != len(names) || out.NextToken != nil {
+	read := map[string]bool{}
+	for _, v := range out.SecretValues {
+		if !slices.Contains(names, aws.ToString(v.Name)) || aws.ToString(v.VersionId) == "" {
+			return nil, fmt.Errorf("read %d secrets at once: %w", len(names), errGarbled)
+		}
+		read[*v.Name] = true
+	}
+	if got := len(read) + len(out.Errors); got != len(names) || out.NextToken != nil {
 		return nil, fmt.Errorf("read %d secrets at once: the answer covers %d", len(names), got)
 	}
 	return out.SecretValues, nil
+}
+
+// refusedOne is the error for one secret of a batch. AWS may name it by its ARN.
+func refusedOne(names []string, id, code string) error {
+	i := slices.IndexFunc(names, func(name string) bool { return id == name || strings.Contains(id, ":secret:"+name+"-") })
+	if i < 0 || !codeShape.MatchString(code) {
+		return fmt.Errorf("read %d secrets at once: %w", len(names), errGarbled)
+	}
+	return fmt.Errorf("read %s: %s", names[i], code)
 }
 
 // Value reads one version by its id. has is false for a version that exists without a value, or does not exist.
@@ -193,6 +220,9 @@ func (s *Store) Value(ctx context.Context, name, version string) (text secret.Va
 		return secret.Value{}, false, failed("read version "+version+" of", name, err)
 	}
 	s.heard(out.ResultMetadata)
+	if aws.ToString(out.VersionId) != version || out.SecretString == nil && out.SecretBinary == nil {
+		return secret.Value{}, false, fmt.Errorf("read version %s of %s: %w", version, name, errGarbled)
+	}
 	return secret.New(aws.ToString(out.SecretString)), true, nil
 }
 
@@ -247,16 +277,39 @@ func (s *Store) movedAlready(ctx context.Context, name, label, to string) error 
 	return nil
 }
 
+// errGarbled stands for an answer that is not one of Secrets Manager's. The SDK's own error quotes a piece of it, which
+// may be a value.
+var errGarbled = errors.New("Secrets Manager's answer could not be read")
+
+// codeShape is what AWS's error codes look like.
+var codeShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
 // failed says what was being done to what. The names in it come from the manifest.
 func failed(doing, name string, err error) error {
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return fmt.Errorf("%s %s: %w", doing, name, ErrMissing)
 	}
-	return fmt.Errorf("%s %s: %w", doing, name, err)
+	return fmt.Errorf("%s %s: %w", doing, name, legible(err))
+}
+
+// legible returns err, or errGarbled for one that quotes what no AWS service says. The end of a context stays.
+func legible(err error) error {
+	_, garbled := errors.AsType[*smithy.DeserializationError](err)
+	api, answered := errors.AsType[smithy.APIError](err)
+	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
+		if garbled && errors.Is(err, end) {
+			return end
+		}
+	}
+	if garbled || answered && !codeShape.MatchString(api.ErrorCode()) {
+		return errGarbled
+	}
+	return err
 }
 
 // failedQuietly is failed for requests that carried a value: of AWS's answer only the code is kept.
 func failedQuietly(doing, name string, err error) error {
+	err = legible(err)
 	if api, answered := errors.AsType[smithy.APIError](err); answered {
 		return fmt.Errorf("%s %s: Secrets Manager answered %s", doing, name, api.ErrorCode())
 	}
