@@ -66,7 +66,8 @@ func FuzzAnswers(f *testing.F) {
 		0: {`{"services":[{"status":"ACTIVE","desiredCount":1,"deployments":[{"id":"d","status":"PRIMARY","rolloutState":"COMPLETED","runningCount":1,"taskDefinition":"app:1"}]}],"failures":[]}`,
 			`{"services":[{"status":"ACTIVE","deployments":[null,{"status":"PRIMARY"},{"status":"PRIMARY"}]}]}`, `{"services":[{"status":"ACTIVE","deployments":[]}]}`, `{"services":[null]}`,
 			`{"services":[],"failures":[{"reason":"MISSING"}]}`, `{"services":[],"failures":[null]}`, `{"services":7}`},
-		1: {`{"taskDefinition":{"taskDefinitionArn":"app:1","family":"app",` + task + `},"tags":[{"key":"rotary","value":"dev"}]}`, `{"taskDefinition":{}}`},
+		1: {`{"taskDefinition":{"containerDefinitions":[{"name":"app","environment":[{"name":"A","value":["canary <&>"]}],"cpu":"canary <&>"}]}}`, `{"taskDefinition":{"containerDefinitions":"canary <&>"}}`,
+			`{"taskDefinition":{"taskDefinitionArn":"app:1","family":"app",` + task + `},"tags":[{"key":"rotary","value":"dev"}]}`, `{"taskDefinition":{}}`},
 		2: {`{"serviceDeployments":[{"serviceDeploymentArn":"s","status":"IN_PROGRESS","createdAt":1e9},null]}`, `{"serviceDeployments":[],"nextToken":"x"}`},
 		3: {`{"serviceDeployments":[{"status":"ROLLBACK_SUCCESSFUL","rollback":{},"targetServiceRevision":{},"sourceServiceRevisions":[null,{}]}],"failures":[{}]}`},
 		4: {`{"serviceRevisions":[{"serviceRevisionArn":"r"},null],"failures":[null]}`}, 5: {`{"taskArns":["t",null],"nextToken":""}`, `{"taskArns":["t"],"nextToken":"x"}`},
@@ -90,8 +91,11 @@ func FuzzAnswers(f *testing.F) {
 		if err == nil && seen.Running != "" && !strings.Contains(body, seen.Running) && seen.Running != v1 {
 			t.Fatalf("it runs %q, which nobody said", seen.Running)
 		}
+		quotesNothing(t, body, err)
 		unread := err != nil || seen.Unread
-		if err := w.through(a).Roll(ctx(), bucketAt(v2, both...)); err == nil && unread && a.operation == "DescribeServices" {
+		err = w.through(a).Roll(ctx(), bucketAt(v2, both...))
+		quotesNothing(t, body, err)
+		if err == nil && unread && a.operation == "DescribeServices" {
 			t.Fatal("a service that cannot be seen is rolled")
 		}
 		if a.operation == "RegisterTaskDefinition" && slices.Contains(a.writes, "UpdateService") && !strings.Contains(strings.ToLower(body), "taskdefinitionarn") {
@@ -100,11 +104,30 @@ func FuzzAnswers(f *testing.F) {
 		if a.operation == "DescribeTaskDefinition" && slices.Contains(a.writes, "DeregisterTaskDefinition") {
 			t.Fatal("a Roll withdraws")
 		}
-		_ = w.through(a).Withdraw(ctx(), []string{v1, v2})
+		quotesNothing(t, body, w.through(a).Withdraw(ctx(), []string{v1, v2}))
 		if svc := w.present(); svc == nil {
 			t.Fatal("the service has no task definition any more")
 		}
 	})
+}
+
+// quotesNothing wants no error that holds what a task definition does. ECS's own words may be in it, and ids.
+func quotesNothing(t *testing.T, body string, err error) {
+	t.Helper()
+	if err != nil && strings.Contains(body, "taskDefinition") && strings.Contains(err.Error(), "canary <") {
+		t.Fatal("an error holds a piece of a task definition")
+	}
+}
+
+func TestAnAnswerThatCannotBeReadIsNotQuoted(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	a := &forged{operation: "DescribeTaskDefinition", status: http.StatusOK, body: `{"taskDefinition":{"containerDefinitions":"canary <&>"}}`}
+	for what, err := range map[string]error{"Status": second(w.through(a).Status(ctx())), "Roll": w.through(a).Roll(ctx(), bucketAt(v2, both...)), "Withdraw": w.through(a).Withdraw(ctx(), []string{v1})} {
+		if err == nil || !strings.Contains(err.Error(), "could not be read") || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: the error is not the one about an unreadable answer, or quotes it", what)
+		}
+	}
 }
 
 func TestAnAnswerWithoutATaskDefinitionIsAnError(t *testing.T) {

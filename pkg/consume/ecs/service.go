@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -80,7 +81,7 @@ func (s *Service) String() string { return s.ecs.Cluster + "/" + s.ecs.Service }
 func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
 	l, err := s.look(ctx)
 	if err != nil {
-		return plan.Seen{Consumer: s.name}, fmt.Errorf("look at ECS service %s: %w", s, err)
+		return plan.Seen{Consumer: s.name}, fmt.Errorf("look at ECS service %s: %w", s, legible(err))
 	}
 	return l.seen(s.name), nil
 }
@@ -92,7 +93,7 @@ func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
 // the next look tells.
 func (s *Service) Roll(ctx context.Context, b bucket.Bucket) error {
 	if err := s.roll(ctx, b); err != nil {
-		return fmt.Errorf("roll ECS service %s onto version %s of %s: %w", s, b.Version, b.Name, err)
+		return fmt.Errorf("roll ECS service %s onto version %s of %s: %w", s, b.Version, b.Name, legible(err))
 	}
 	return nil
 }
@@ -242,7 +243,7 @@ func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped,
 // a revision that the service uses or could roll back to. Repeatable.
 func (s *Service) Withdraw(ctx context.Context, versions []string) error {
 	if err := s.withdraw(ctx, versions); err != nil {
-		return fmt.Errorf("withdraw revisions of ECS service %s: %w", s, err)
+		return fmt.Errorf("withdraw revisions of ECS service %s: %w", s, legible(err))
 	}
 	return nil
 }
@@ -281,6 +282,20 @@ func (s *Service) withdrawOne(ctx context.Context, arn string, versions []string
 	}
 	_, err = s.client.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(arn)})
 	return err
+}
+
+// legible returns err, or what says less: the SDK's error about an answer that it cannot decode quotes the member that it
+// stopped at, and the environment of a task definition may hold anything.
+func legible(err error) error {
+	if _, garbled := errors.AsType[*smithy.DeserializationError](err); !garbled {
+		return err
+	}
+	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, end) {
+			return end
+		}
+	}
+	return errors.New("ECS's answer could not be read")
 }
 
 func first(texts ...string) string {
