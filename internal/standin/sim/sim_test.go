@@ -270,3 +270,15 @@ func call(t *testing.T, handler http.Handler) int {
 	defer func() { _ = resp.Body.Close() }()
 	return resp.StatusCode
 }
+
+func TestTheJournalKeepsNothingOfWhatAWriteSays(t *testing.T) {
+	tap := NewTap(NewClock(time.Unix(0, 0)))
+	for _, call := range []Call{{Operation: "Put", Write: true}, {Operation: "Get"}} {
+		if _, err := Do(tap, call, "a body", func() (int, error) { return 0, nil }, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if calls := tap.Calls(); calls[0].Question != "" || calls[1].Question != "a body" {
+		t.Errorf("the write is journaled with %d bytes of its body, the read with %d", len(calls[0].Question), len(calls[1].Question))
+	}
+}

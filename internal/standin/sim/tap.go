@@ -19,7 +19,7 @@ type Call struct {
 	Caller    string // who called: a Lambda's name, or "" for anybody else
 	Resource  string // what the call was about, as the caller named it; never a value
 	Write     bool   // it can change something
-	Question  string `json:"-"` // what exactly a read asks, where its answer may be given again as Stale
+	Question  string `json:"-"` // what exactly a read asks, where its answer may be given again as Stale; a write has none
 	Status    int    // HTTP status that was sent; 0 where no answer was
 	Bytes     int    // size of the request's body
 }
@@ -117,6 +117,9 @@ func (t *Tap) Serve(w http.ResponseWriter, call Call, do func(http.ResponseWrite
 }
 
 func (t *Tap) begin(call Call) (Call, Fault) {
+	if call.Write {
+		call.Question = "" // its body holds values
+	}
 	t.mu.Lock()
 	call.N = len(t.calls) + 1
 	t.calls = append(t.calls, call)
