@@ -29,7 +29,7 @@ func table(separators string, alphabets ...string) (values [256]byte) {
 	}
 	for _, alphabet := range alphabets {
 		for i, c := range []byte(alphabet) {
-			values[c] = byte(i) //nolint:gosec // G115: an alphabet has at most 64 letters
+			values[c] = byte(i)
 		}
 	}
 	return values
@@ -105,7 +105,7 @@ func (e *digits) unpack(d *decoded, r run) {
 				bits, length = bits<<e.width|uint32(v), length+e.width
 				if length >= 8 {
 					length -= 8
-					d.text = append(d.text, byte(bits>>length))
+					d.text = append(d.text, byte(bits>>length&0xff))
 				}
 			}
 		}

@@ -13,8 +13,8 @@ var forms = []struct {
 	name   string
 	decode func(text []byte, least int) decoded
 }{
-	{"base64", func(text []byte, least int) decoded { return sextets.decode(text, least) }},
-	{"hex", func(text []byte, least int) decoded { return nibbles.decode(text, least) }},
+	{"base64", sextets.decode},
+	{"hex", nibbles.decode},
 	{"list of bytes", numbers},
 	{"escaped", func(text []byte, _ int) decoded { return around(text, `\`, backslash) }},
 	{"part of a URL", func(text []byte, _ int) decoded { return around(text, "%", percent) }},
@@ -92,11 +92,11 @@ func backslash(out, rest []byte) ([]byte, int) {
 		}
 	case 'x':
 		if v, ok := number(rest[2:], 2, 16); ok {
-			return append(out, byte(v)), 4
+			return append(out, byte(v&0xff)), 4
 		}
 	case '0', '1', '2', '3':
 		if v, ok := number(rest[1:], 3, 8); ok {
-			return append(out, byte(v)), 4
+			return append(out, byte(v&0xff)), 4
 		}
 	}
 	if i := bytes.IndexByte([]byte("abfnrtv"), rest[1]); i >= 0 {
@@ -115,22 +115,22 @@ func character(rest []byte) (r rune, length int) {
 	if !ok {
 		return 0, 0
 	}
-	r, length = rune(v), 2+digits
+	r, length = v, 2+digits
 	if next := rest[length:]; utf16.IsSurrogate(r) && len(next) > 1 && next[0] == '\\' && next[1] == 'u' {
 		if low, ok := number(next[2:], 4, 16); ok {
-			return utf16.DecodeRune(r, rune(low)), length + 6
+			return utf16.DecodeRune(r, low), length + 6
 		}
 	}
 	return r, length
 }
 
 // number reads so many digits of a base.
-func number(text []byte, digits int, base uint32) (v uint32, ok bool) {
+func number(text []byte, digits int, base rune) (v rune, ok bool) {
 	if len(text) < digits {
 		return 0, false
 	}
 	for _, b := range text[:digits] {
-		d := uint32(nibbles.values[b])
+		d := rune(nibbles.values[b])
 		if d >= base {
 			return 0, false
 		}
@@ -141,7 +141,7 @@ func number(text []byte, digits int, base uint32) (v uint32, ok bool) {
 
 func percent(out, rest []byte) ([]byte, int) {
 	if v, ok := number(rest[1:], 2, 16); ok {
-		return append(out, byte(v)), 3
+		return append(out, byte(v&0xff)), 3
 	}
 	return append(out, rest[0]), 1
 }

@@ -1,109 +1,15 @@
 package leak
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
-
-// encodings write a text in every form. Those of text refuse bytes that they would replace.
-var encodings = map[string]func(string) string{
-	"itself":            func(s string) string { return s },
-	"JSON":              func(s string) string { text, _ := json.Marshal(s); return string(text) },
-	"JSON in ASCII":     func(s string) string { return jsonASCII(s) },
-	"JSON with \\/":     func(s string) string { text, _ := json.Marshal(s); return strings.ReplaceAll(string(text), "/", `\/`) },
-	"JSON as it is":     plainJSON,
-	"%q":                func(s string) string { return fmt.Sprintf("%q", s) },
-	"%+q":               func(s string) string { return fmt.Sprintf("%+q", s) },
-	"all \\x":           func(s string) string { return each1(s, `\x%02x`) },
-	"octal":             func(s string) string { return each1(s, `\%03o`) },
-	"query":             url.QueryEscape,
-	"path":              url.PathEscape,
-	"all percent":       func(s string) string { return each1(s, "%%%02x") },
-	"base64":            func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
-	"base64 of 1 more":  func(s string) string { return base64.StdEncoding.EncodeToString([]byte("x" + s)) },
-	"base64 of 2 more":  func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte("xy" + s)) },
-	"base64 for URLs":   func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) },
-	"base64 wrapped":    func(s string) string { return wrap(base64.RawURLEncoding.EncodeToString([]byte(s+s)), 20) },
-	"hex":               func(s string) string { return hex.EncodeToString([]byte(s)) },
-	"HEX":               func(s string) string { return fmt.Sprintf("%X", s) },
-	"spaced hex":        func(s string) string { return fmt.Sprintf("% x", s) },
-	"0x hex":            func(s string) string { return fmt.Sprintf("%#x", s) },
-	"spaced 0x hex":     func(s string) string { return fmt.Sprintf("% #x", s) },
-	"hex with colons":   func(s string) string { return strings.ReplaceAll(fmt.Sprintf("% X", s), " ", ":") },
-	"Go's syntax":       func(s string) string { return fmt.Sprintf("%#v", []byte(s)) },
-	"decimal":           func(s string) string { return fmt.Sprint([]byte(s)) },
-	"JSON's list":       func(s string) string { return strings.ReplaceAll(fmt.Sprint([]byte(s)), " ", ",") },
-	"indented decimals": func(s string) string { return strings.ReplaceAll(fmt.Sprint([]byte(s)), " ", ",\n    ") },
-}
-
-// textual are the encodings that lose bytes that are not UTF-8.
-var textual = []string{"JSON", "JSON in ASCII", "JSON with \\/", "JSON as it is"}
-
-func encodes(form, value string) bool {
-	for _, t := range textual {
-		if form == t {
-			return utf8.ValidString(value)
-		}
-	}
-	return true
-}
-
-func each1(s, format string) string {
-	var out strings.Builder
-	for _, b := range []byte(s) {
-		fmt.Fprintf(&out, format, b)
-	}
-	return out.String()
-}
-
-func plainJSON(s string) string {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string always encodes
-	return strings.TrimSpace(out.String())
-}
-
-func jsonASCII(s string) string {
-	var out strings.Builder
-	for _, r := range plainJSON(s) {
-		switch {
-		case r < 0x80:
-			out.WriteRune(r)
-		case r < 0x10000:
-			fmt.Fprintf(&out, `\u%04X`, r)
-		default:
-			fmt.Fprintf(&out, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
-		}
-	}
-	return out.String()
-}
-
-func wrap(s string, width int) string {
-	var out strings.Builder
-	for i, r := range s {
-		if i > 0 && i%width == 0 {
-			out.WriteString("\r\n")
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
-}
 
 // values are awkward for one form or another. No 8 bytes are in two of them.
 var values = map[string]string{
@@ -403,84 +309,4 @@ func TestAnyValueIsFoundInAnyFormAtAnyPlace(t *testing.T) {
 			t.Fatalf("not found as %s", form)
 		}
 	})
-}
-
-// ordinary is much text: all Go files of the repository.
-func ordinary(t testing.TB) (all [][]byte) {
-	t.Helper()
-	err := filepath.WalkDir("../..", func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() && strings.HasPrefix(d.Name(), ".") && len(d.Name()) > 2 {
-			return filepath.SkipDir
-		}
-		if filepath.Ext(path) != ".go" {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		all = append(all, text)
-		return err
-	})
-	if err != nil || len(all) < 50 {
-		t.Fatalf("%d files: %v", len(all), err)
-	}
-	return all
-}
-
-// canaries are many values, from a fixed seed.
-func canaries(t testing.TB, n int) *Search {
-	t.Helper()
-	s, r := new(Search), rand.New(rand.NewPCG(4, 711))
-	for i := range n {
-		random := make([]byte, 24)
-		for j := range random {
-			random[j] = byte(r.Uint32())
-		}
-		for _, value := range []string{string(random), base64.RawURLEncoding.EncodeToString(random)} {
-			if err := s.Add(strconv.Itoa(i), value); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	return s
-}
-
-func TestNothingIsFoundInOrdinaryText(t *testing.T) {
-	s := canaries(t, 1000)
-	for _, text := range ordinary(t) {
-		for _, f := range s.In(text) {
-			t.Errorf("found %s", f)
-		}
-	}
-}
-
-func TestTheFilterKeepsMostWindowsFromTheMap(t *testing.T) {
-	f, r, passed := canaries(t, 1000).sizes[window].filter, rand.New(rand.NewPCG(1, 2)), 0
-	for range 100_000 {
-		if f.passes(r.Uint64()) {
-			passed++
-		}
-	}
-	if passed > 3000 {
-		t.Errorf("%d of 100000 windows pass", passed)
-	}
-}
-
-func BenchmarkSearch(b *testing.B) {
-	source := bytes.Join(ordinary(b), []byte("\n"))
-	line := `{"time":"2026-01-01T09:00:00Z","level":"INFO","msg":"step","do":"write","subject":"api-secrets-dev","version":"3a9f00c1d2e4b5a6-77aa01bc","names":["A","B"],"detail":"{\"arn\":\"arn:aws:secretsmanager:us-east-1:111111111111:secret:source/dev/db-service-AbCdEf\"}"}` + "\n"
-	for name, text := range map[string][]byte{"source": source[:1<<20], "log": bytes.Repeat([]byte(line), 4000), "base64": []byte(base64.StdEncoding.EncodeToString(source[:1<<20]))} {
-		b.Run(name, func(b *testing.B) {
-			s := canaries(b, 1000)
-			b.SetBytes(int64(len(text)))
-			for b.Loop() {
-				s.search(text)
-			}
-		})
-		b.Run(name+" as it is", func(b *testing.B) {
-			s := canaries(b, 1000)
-			b.SetBytes(int64(len(text)))
-			for b.Loop() {
-				s.sizes[window].scan(text, window, func(string, int) {})
-			}
-		})
-	}
 }

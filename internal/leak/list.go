@@ -48,7 +48,7 @@ func (l *list) read(text []byte, from, to int) {
 func (l *list) number() {
 	switch {
 	case l.begun && l.v < 256:
-		l.bytes, l.places = append(l.bytes, byte(l.v)), append(l.places, l.place)
+		l.bytes, l.places = append(l.bytes, byte(l.v&0xff)), append(l.places, l.place)
 	case l.begun:
 		l.end()
 	}

@@ -92,7 +92,7 @@ func (f *filter) add(w uint64, all map[uint64]string) {
 		return
 	}
 	words := max(64, 4*len(f.words))
-	f.words, f.shift = make([]uint64, words), 64-bits.TrailingZeros(uint(words)) //nolint:gosec // G115: not negative
+	f.words, f.shift = make([]uint64, words), 64-bits.TrailingZeros(uint(words))
 	for one := range all {
 		f.set(one)
 	}
