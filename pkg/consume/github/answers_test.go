@@ -75,3 +75,12 @@ func TestAReceiptThatRotaryCannotHaveWrittenIsNone(t *testing.T) {
 		}
 	}
 }
+
+// The quiet period begins when the receipt was written.
+func TestAReceiptWithoutATimeIsNotBelieved(t *testing.T) {
+	w := answered(t, nil)
+	a := &forged{route: routes[1], status: http.StatusOK, header: headers(dated), body: `{"name":"ROTARY_RECEIPT","value":"{\"environment\":\"dev\",\"version\":\"v2\",\"names\":{}}"}`}
+	if _, err := w.look(a); err == nil || !strings.Contains(err.Error(), "does not say when it was written") {
+		t.Errorf("error is %v", err)
+	}
+}
