@@ -22,7 +22,7 @@ import (
 // world is not like that now, it leaves: a schedule stays playable when others of its steps are taken away.
 func action(name string) func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
-		"pass": onePass, "settle": settle, "wait": wait,
+		"pass": onePass, "sweeps": sweeps, "settle": settle, "wait": wait,
 
 		"rotate": rotateNow, "begin": beginRotation, "resume": rotationStep(steps...),
 		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),
@@ -32,7 +32,7 @@ func action(name string) func(w *World, args []string) error {
 
 		"release": release, "break": breakImage, "fix": fixImage, "redeploy": redeploy, "restart": restart, "delete": deleteService,
 		"queue": queue, "start": start, "complete": complete,
-		"edit": edit, "foreign": foreign, "rollback": rollback, "promote": promote, "failbuild": failBuild,
+		"edit": edit, "foreign": foreign, "rollback": rollback, "promote": promote, "failbuild": failBuild, "push": push,
 		"manifest": otherManifest, "accept": accept, "outage": outage, "mend": mend,
 		"retain": retain, "unretain": unretain,
 	}[name]
@@ -43,12 +43,30 @@ func onePass(w *World, _ []string) error {
 	return err
 }
 
+// wait lets time go by. A workflow run takes less than an hour.
 func wait(w *World, args []string) error {
 	d, err := time.ParseDuration(args[0])
-	if err == nil {
-		w.Advance(d)
+	if err != nil {
+		return err
 	}
-	return err
+	if d > time.Hour {
+		w.Advance(time.Hour)
+		w.completeAll()
+		d -= time.Hour
+	}
+	w.Advance(d)
+	return nil
+}
+
+// sweeps is an hour in which the schedule does its work.
+func sweeps(w *World, _ []string) error {
+	for range 6 {
+		if _, err := w.pass(w.ctx); err != nil {
+			w.tell("pass: %v", err)
+		}
+		w.Advance(2 * sweep)
+	}
+	return nil
 }
 
 // begin asks Secrets Manager for a rotation, as its schedule or a person does.

@@ -134,7 +134,7 @@ func (w *World) revoke(source, version string) {
 //	L2  it settles                                                                     settle
 //	L3  nothing is owed any more, and no other credential is accepted                  alone
 func (w *World) Finish() {
-	w.Step(Step{Do: "mend"})
+	w.heal()
 	w.Step(Step{Do: "settle"})
 	w.idle()
 	w.faithful()

@@ -8,7 +8,11 @@ import (
 	"testing"
 )
 
-var only = flag.String("scenario", "", "play only the scenario of this name")
+var (
+	only  = flag.String("scenario", "", "play only the scenario of this name")
+	seeds = flag.Int("seeds", 60, "play this many random schedules")
+	from  = flag.Int("from", 1, "the first seed")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -67,6 +71,21 @@ func TestTwoFaultsAnywhereChangeNothingInTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	try(t, s, all, 20)
+}
+
+// TestRandomSchedulesEndWell plays random changes, deployments, rotations and faults, a month each.
+func TestRandomSchedulesEndWell(t *testing.T) {
+	s := scenario(t, "happy")
+	for n := range *seeds {
+		seed := uint64(*from + n)
+		w, err := s.with(Random(seed)).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(w.Violations) > 0 {
+			t.Errorf("seed %d\n%s", seed, s.Shrink(t.Context(), Failure{Random(seed), w.Violations}))
+		}
+	}
 }
 
 // try plays these schedules and tells of the first failures, shrunk.

@@ -2,8 +2,8 @@ package simulation
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,9 +83,13 @@ func (w *World) job(source string) (rotate.Job, error) {
 // steps are the four that Secrets Manager asks for; each is an invocation of its own.
 var steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
 
-// rotate does these steps of a rotation. The first that fails ends the try; Secrets Manager tries again later.
+// rotate does these steps of a rotation. The first that fails ends the try; Secrets Manager tries again later, from
+// the first step on. It never asks for a step before the one before it has succeeded.
 func (w *World) rotate(source, version string, which ...string) error {
 	for _, step := range which {
+		if before := slices.Index(steps, step); w.done[version] < before {
+			return fmt.Errorf("%s: %w", step, errNotNow)
+		}
 		job, err := w.job(source)
 		if err != nil {
 			return err
@@ -94,12 +98,7 @@ func (w *World) rotate(source, version string, which ...string) error {
 		if err := job.Step(w.ctx, rotate.Event{Step: step, Version: version}); err != nil {
 			return fmt.Errorf("%s: %w", step, err)
 		}
+		w.done[version] = max(w.done[version], 1+slices.Index(steps, step))
 	}
 	return nil
-}
-
-// refused says whether a rotation may not happen now: nobody is to try it again.
-func refused(err error) bool {
-	_, is := errors.AsType[*rotate.Refused](err)
-	return is
 }

@@ -78,6 +78,7 @@ func (w *World) reimage(args []string, app ecs.App) error {
 	if err != nil {
 		return err
 	}
+	w.broken[c.Name] = app.Crashes
 	if m := w.fleet[c.Name]; m != nil {
 		m.broken = app.Crashes
 		return nil
@@ -120,7 +121,7 @@ func redeploy(w *World, args []string) error {
 func (w *World) works(arn string) bool {
 	for _, s := range w.region().ECS.Deployable() {
 		if strings.HasSuffix(arn, "/"+s.TaskDefinition) {
-			return len(s.Secrets) > 0 && (!w.theirs[s.TaskDefinition] || len(w.refused(s)) == 0)
+			return len(s.Secrets) > 0 && (!w.theirs[s.TaskDefinition] || len(w.refused(s)) == 0 && len(w.unlabelled(s)) == 0)
 		}
 	}
 	return false
@@ -180,6 +181,17 @@ func complete(w *World, args []string) error {
 	return nil
 }
 
+// completeAll ends every run.
+func (w *World) completeAll() {
+	for name, runs := range w.runs {
+		c, _ := w.Env.Consumer(name)
+		for _, id := range runs {
+			w.GitHub.FinishRun(c.GitHub.Repository, id)
+		}
+	}
+	clear(w.runs)
+}
+
 // edit is somebody who types the same value in again at a sink: rotary cannot know that it is the same.
 func edit(w *World, args []string) error {
 	c, err := w.consumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
@@ -218,14 +230,15 @@ func foreign(w *World, args []string) error {
 // foreignName is an entry that is not rotary's.
 const foreignName = "NOT_ROTARYS"
 
-// rollback is Vercel's Instant Rollback to the deployment before the live one.
+// rollback is Vercel's Instant Rollback to the deployment before the live one, while something is unfinished and what
+// that deployment has still works.
 func rollback(w *World, args []string) error {
 	c, err := w.consumer(args, isVercel)
 	if err != nil {
 		return err
 	}
 	for _, target := range w.Vercel.RollbackTargets(c.Vercel.Project) {
-		if !target.Live {
+		if !target.Live && len(target.Refused) == 0 && !w.last.Converged {
 			w.Vercel.InstantRollback(c.Vercel.Project, target.Deployment)
 			return nil
 		}
@@ -254,6 +267,32 @@ func failBuild(w *World, args []string) error {
 		w.Vercel.FailNextBuild(c.Vercel.Project, "ERROR")
 	}
 	return err
+}
+
+// push is somebody's commit, which Vercel deploys.
+func push(w *World, args []string) error {
+	c, err := w.consumer(args, isVercel)
+	if err == nil {
+		w.Vercel.Push(c.Vercel.Project, w.token())
+	}
+	return err
+}
+
+// heal is what people do in the end: nothing stays broken, rolled back or retained.
+func (w *World) heal() {
+	clear(w.outage)
+	w.completeAll()
+	w.act("unretain db")
+	for _, c := range w.Env.Consumers {
+		switch {
+		case c.ECS != nil && w.broken[c.Name]:
+			w.act("fix " + c.Name)
+			w.act("release " + c.Name)
+		case c.Vercel != nil:
+			w.act("promote " + c.Name)
+			w.act("push " + c.Name)
+		}
+	}
 }
 
 // otherManifest deploys another manifest of the world's kind, by name.

@@ -1,9 +1,6 @@
 package simulation
 
-import (
-	"fmt"
-	"math/rand/v2"
-)
+import "math/rand/v2"
 
 // weighted is an action and how often it is drawn.
 type weighted struct {
@@ -11,33 +8,32 @@ type weighted struct {
 	weight int
 }
 
-// drawn are the actions of a random schedule for the manifests that have these names. Time goes by in most steps, so a
-// schedule takes about a month.
+// drawn are the actions of a random schedule.
 var drawn = []weighted{
-	{"pass", 30}, {"settle", 4},
-	{"wait 1m", 8}, {"wait 5m", 12}, {"wait 20m", 6}, {"wait 6h", 3}, {"wait 72h", 6},
-	{"rotate db", 14}, {"begin db", 3}, {"create db", 3}, {"set db", 3}, {"test db", 2}, {"finish db", 3}, {"resume db", 3},
+	{"pass", 40},
+	{"wait 1m", 8}, {"wait 5m", 14}, {"wait 20m", 8}, {"wait 6h", 2},
+	{"rotate db", 8}, {"begin db", 3}, {"create db", 3}, {"set db", 3}, {"test db", 2}, {"finish db", 3}, {"resume db", 3},
 	{"put db", 5}, {"put vendor", 5}, {"back db", 3}, {"back vendor", 2}, {"move db", 3}, {"move vendor", 1},
 	{"release api", 4}, {"break api", 2}, {"fix api", 3}, {"redeploy api", 4}, {"restart api", 2},
 	{"queue ci", 3}, {"start ci", 3}, {"complete ci", 4}, {"edit ci", 2}, {"foreign ci", 1},
-	{"edit dashboard", 2}, {"foreign dashboard", 1}, {"failbuild dashboard", 2}, {"promote dashboard", 2},
+	{"edit dashboard", 2}, {"foreign dashboard", 1}, {"failbuild dashboard", 2}, {"rollback dashboard", 2}, {"promote dashboard", 2}, {"push dashboard", 2},
 	{"outage vercel", 1}, {"outage github", 1}, {"outage ecs", 1}, {"mend", 4},
 	{"retain db", 1}, {"unretain db", 2},
 }
 
-// rotations is how many rotations a random schedule has at least.
-const rotations = 3
+// months is what a random schedule is made of: a rotation and what comes with it, three times, ten days apart.
+const months = 3
 
-// Random returns the schedule of a seed.
+// Random returns the schedule of a seed: three rotations at least, and thirty days.
 func Random(seed uint64) Schedule {
 	r := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // it is to be repeated
 	var s Schedule
-	for range 10 + r.IntN(25) {
-		s = append(s, randomStep(r, pick(r)))
-	}
-	for range rotations {
-		at := r.IntN(len(s) + 1)
-		s = append(s[:at:at], append(Schedule{randomStep(r, "rotate db")}, s[at:]...)...)
+	for range months {
+		s = append(s, randomStep(r, "rotate db"))
+		for range 3 + r.IntN(8) {
+			s = append(s, randomStep(r, pick(r)))
+		}
+		s = append(s, randomStep(r, "sweeps"), Step{Do: "wait 240h"})
 	}
 	return s
 }
@@ -78,9 +74,4 @@ var faultNames = []string{"crash before", "crash after", "lost", "late", "thrott
 var meanwhile = []string{
 	"put db", "put vendor", "back db", "move db", "release api", "redeploy api", "restart api", "queue ci", "start ci", "complete ci",
 	"edit ci", "edit dashboard", "retain db", "wait 30s", "wait 3m",
-}
-
-// Replay tells a seed's failure so that it can be told again.
-func Replay(seed uint64, f Failure) string {
-	return fmt.Sprintf("seed %d\n%s", seed, f)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 )
 
 // startable checks everything that ECS would start without asking anybody, and every revision of rotary's that a person
@@ -18,8 +19,8 @@ func (w *World) startable() {
 		}
 	}
 	for _, s := range all {
-		for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
-			w.pinned(s.Why+" "+s.TaskDefinition, name, s.Secrets[name])
+		for _, name := range w.unlabelled(s) {
+			w.violate("S3 %s %s pins %s to a version without a label", s.Why, s.TaskDefinition, name)
 		}
 		for _, p := range w.refused(s) {
 			w.violate("S2 %s %s could be started with %s, which %s refuses", s.Why, s.TaskDefinition, p.Env, p.Target)
@@ -38,18 +39,16 @@ func (w *World) refused(s ecs.Startable) (all []ecs.Presents) {
 	return all
 }
 
-// pinned checks one secret of a revision.
-func (w *World) pinned(who, name, from string) {
-	secretARN, version := split(from)
-	if version == "" {
-		return
-	}
-	for _, v := range w.peek(secretARN) {
-		if v.ID == version && len(v.Labels) > 0 {
-			return
+// unlabelled lists what a revision pins to a version that Secrets Manager may delete, or has deleted.
+func (w *World) unlabelled(s ecs.Startable) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
+		secretARN, version := split(s.Secrets[name])
+		kept := slices.ContainsFunc(w.peek(secretARN), func(v secretsmanager.Version) bool { return v.ID == version && len(v.Labels) > 0 })
+		if version != "" && !kept {
+			names = append(names, name)
 		}
 	}
-	w.violate("S3 %s pins %s to a version without a label", who, name)
+	return names
 }
 
 // split cuts valueFrom into the secret's ARN and the version id.

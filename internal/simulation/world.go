@@ -34,9 +34,11 @@ type World struct {
 	now      *between        // of the step that is under way
 	last     plan.Report     // of the last pass that reported
 	outage   map[string]bool // services that answer nothing
+	broken   map[string]bool // consumers whose image exits
 	accept   []string        // removals that the next passes accept
 	tokens   int             // version ids given out
 	canaries int             // values made
+	done     map[string]int  // how many of its steps a rotation has done, by version
 	runs     map[string][]int64
 	theirs   map[string]bool      // revisions that a deploy pipeline registered
 	changed  time.Time            // when somebody last changed anything at a secret or a sink
@@ -52,13 +54,14 @@ type World struct {
 // Open makes a scenario's world. Unless the scenario is fresh, it returns when the world has converged for the first time.
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
-		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), outage: map[string]bool{}, runs: map[string][]int64{}, theirs: map[string]bool{}, seen: map[string]time.Time{},
+		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), outage: map[string]bool{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.set(ctx, s); err != nil {
 		return nil, err
 	}
-	w.Tap.OnCall(func(c sim.Call) sim.Fault { return w.decide(c) })
+	w.Tap.OnCall(w.decide)
+	w.Tap.OnDone(w.answered)
 	w.rotateFunction()
 	w.seed()
 	if !s.Fresh {
@@ -161,21 +164,29 @@ func (w *World) decide(c sim.Call) sim.Fault {
 	if !w.now.open {
 		w.Trace = append(w.Trace, fmt.Sprintf("%s %s %s %s %d", w.Clock.Now().Format(time.TimeOnly), c.Service, c.Operation, c.Resource, f.Outcome))
 	}
-	w.change(c, f)
+	w.late(c, f)
 	w.foreign(c)
 	return f
 }
 
-// change notes that a secret or a sink changes, now or late.
-func (w *World) change(c sim.Call, f sim.Fault) {
-	done := f.Outcome == sim.Works || f.Outcome == sim.Lost || f.Outcome == sim.Late
-	if !c.Write || !done || c.Service == "lambda" || c.Service == "database" {
-		return
-	}
-	w.changed = w.Clock.Now()
-	if f.Outcome == sim.Late {
+// late notes that something that was given up will still land.
+func (w *World) late(c sim.Call, f sim.Fault) {
+	if f.Outcome == sim.Late && touches(c) {
+		w.changed = w.Clock.Now()
 		w.lands = w.changed.Add(f.Delay)
 	}
+}
+
+// answered notes that a secret or a sink has changed: a call was answered so, or its answer was lost.
+func (w *World) answered(c sim.Call) {
+	if touches(c) && (c.Status == 0 || c.Status < 300) {
+		w.changed = w.Clock.Now()
+	}
+}
+
+// touches says whether a call can change what a gate looks at. A task that is stopped starts again on the same revision.
+func touches(c sim.Call) bool {
+	return c.Write && c.Service != "lambda" && c.Service != "database" && c.Operation != "StopTask"
 }
 
 // tell keeps something that came out, for the search for leaks.

@@ -15,7 +15,7 @@ var ErrBroken = errors.New("the connection broke")
 func Do[Out any](t *Tap, call Call, question string, do func() (Out, error), refuse func(Outcome) error) (out Out, err error) {
 	call.Question = question
 	call, fault := t.begin(call)
-	defer func() { t.end(call.N, status(err)) }()
+	defer func() { t.end(call, status(err)) }()
 	switch fault.Outcome {
 	case Works:
 		return fresh(t, call, do)

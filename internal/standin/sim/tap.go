@@ -54,6 +54,7 @@ type Tap struct {
 
 	mu     sync.Mutex
 	hook   func(Call) Fault
+	done   func(Call)
 	calls  []Call
 	writes int
 
@@ -69,6 +70,13 @@ func (t *Tap) OnCall(hook func(Call) Fault) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.hook = hook
+}
+
+// OnDone sets what is told of each call once it was answered, with its Status; nil tells nobody.
+func (t *Tap) OnDone(done func(Call)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.done = done
 }
 
 // Calls returns a copy of the journal since the last Reset, in order.
@@ -97,7 +105,7 @@ func (t *Tap) Reset() {
 func (t *Tap) Serve(w http.ResponseWriter, call Call, do func(http.ResponseWriter), refuse func(http.ResponseWriter, Outcome)) {
 	call, fault := t.begin(call)
 	seen := &statusWriter{ResponseWriter: w}
-	defer func() { t.end(call.N, seen.status) }()
+	defer func() { t.end(call, seen.status) }()
 	switch fault.Outcome {
 	case Works:
 		do(t.recorded(seen, call))
@@ -134,11 +142,16 @@ func (t *Tap) begin(call Call) (Call, Fault) {
 	return call, hook(call)
 }
 
-func (t *Tap) end(n, status int) {
+func (t *Tap) end(call Call, status int) {
+	call.Status = status
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if n <= len(t.calls) {
-		t.calls[n-1].Status = status
+	if call.N <= len(t.calls) {
+		t.calls[call.N-1].Status = status
+	}
+	done := t.done
+	t.mu.Unlock()
+	if done != nil {
+		done(call)
 	}
 }
 
