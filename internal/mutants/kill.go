@@ -37,11 +37,11 @@ func kill(ctx context.Context, out io.Writer, all []mutant, killer []string, par
 	if ctx.Err() != nil {
 		return 0, fmt.Errorf("stopped: %w", context.Cause(ctx))
 	}
-	for i, v := range verdicts {
+	for _, v := range verdicts {
 		if v.by != "" {
 			killed++
 		} else {
-			fmt.Fprintf(out, "not killed: %s: %s\n  shows when %s\n", all[i].name, all[i].rule, all[i].when)
+			fmt.Fprintf(out, "not killed: %s: %s\n  shows when %s\n", v.name, v.rule, v.when)
 		}
 	}
 	return killed, nil
@@ -54,8 +54,9 @@ type court struct {
 	killer []string // arguments of go test
 }
 
-// verdict is what became of one mutant: killed by a test, or not judged, or neither.
+// verdict is what became of a mutant: killed by a test, or not judged, or neither.
 type verdict struct {
+	mutant
 	by   string
 	err  error
 	took time.Duration
@@ -95,7 +96,7 @@ func (c court) all(ctx context.Context, out io.Writer, all []mutant, parallel in
 			defer telling.Unlock()
 			verdicts[i] = v
 			if ctx.Err() == nil {
-				fmt.Fprintf(out, "%-36s %s\n", m.name, v)
+				fmt.Fprintf(out, "%-36s %s\n", v.name, v)
 			}
 		})
 	}
@@ -117,7 +118,7 @@ func (v verdict) String() string {
 func (c court) judge(ctx context.Context, m mutant) verdict {
 	began := time.Now()
 	by, err := c.try(ctx, m)
-	return verdict{by, err, time.Since(began)}
+	return verdict{m, by, err, time.Since(began)}
 }
 
 // try returns the test that killed m, or "" where all pass. A mutant that does not compile is an error, and so is a
