@@ -53,6 +53,7 @@ func newWorld(t testing.TB) *world {
 	env, err := file.Environment("dev")
 	must(t, err)
 	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}), log: &bytes.Buffer{}}
+	t.Cleanup(func() { must(t, w.Close()) })
 	w.client = secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))
 	w.store = store.New(w.client)
 	w.h = handler{environment: env, store: w.store, open: rotate.Open}

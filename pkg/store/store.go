@@ -118,6 +118,9 @@ func (s *Store) LookAll(ctx context.Context, name string) (plan.History, error) 
 	if look.Versions, err = s.versions(ctx, name); err != nil {
 		return plan.History{}, err
 	}
+	if look.Changed.IsZero() && len(look.Versions) > 0 {
+		return plan.History{}, fmt.Errorf("describe %s: %w", name, errGarbled)
+	}
 	for _, doubtful := range look.Doubtful() {
 		_, has, err := s.Value(ctx, name, doubtful)
 		if err != nil {

@@ -38,6 +38,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})}
+	t.Cleanup(func() { w.must(w.Close()) })
 	w.cfg = w.Config(account, region)
 	w.cfg.RetryMaxAttempts = 0
 	w.cfg.Retryer = func() aws.Retryer {
