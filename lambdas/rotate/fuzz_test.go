@@ -106,6 +106,6 @@ func (w *world) quotesNothing(payload []byte, err error) {
 
 // mayBeSaid says whether a word is of the manifest, or the name of a step.
 func (w *world) mayBeSaid(word string) bool {
-	return strings.Contains("createSecret setSecret testSecret finishSecret", word) ||
+	return slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, word) ||
 		slices.ContainsFunc(w.h.environment.Sources, func(s manifest.Source) bool { return strings.Contains(s.Secret, word) })
 }

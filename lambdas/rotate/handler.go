@@ -125,7 +125,7 @@ func read(payload []byte) (request, error) {
 
 // versionShape: a version's id is whatever one printable word its maker chose
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, ClientRequestToken).
-var versionShape = regexp.MustCompile(`^[!-~]{0,64}$`)
+var versionShape = regexp.MustCompile(`^[[:graph:]]{0,64}$`)
 
 func (r request) what() string {
 	if r.Advance != nil {

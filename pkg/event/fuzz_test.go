@@ -12,7 +12,6 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-
 // FuzzRead starts from every sample: whatever comes, Read answers with a wake about this environment or with a
 // *Refused that quotes nothing, and takes nothing else from the message than names to remove.
 func FuzzRead(f *testing.F) {

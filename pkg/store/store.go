@@ -280,9 +280,9 @@ func (s *Store) movedAlready(ctx context.Context, name, label, to string) error 
 	return nil
 }
 
-// errGarbled stands for an answer that is not one of Secrets Manager's. The SDK's own error quotes a piece of it, which
+// errGarbled stands for an answer that is none of Secrets Manager's. The SDK's own error quotes a piece of it, which
 // may be a value.
-var errGarbled = errors.New("Secrets Manager's answer could not be read")
+var errGarbled = errors.New("the answer could not be read")
 
 // codeShape is what AWS's error codes look like.
 var codeShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)

@@ -131,18 +131,18 @@ func TestAnAnswerThatCannotBeReadIsNotQuoted(t *testing.T) {
 }
 
 func TestAnAnswerWithoutATaskDefinitionIsAnError(t *testing.T) {
-	for operation, body := range map[string]string{
-		"DescribeTaskDefinition": "{}", "RegisterTaskDefinition": "{}", "UpdateService": "{}", "RegisterTaskDefinition ": `{"taskDefinition":{"family":"app"}}`,
+	for _, c := range []struct{ operation, body string }{
+		{"DescribeTaskDefinition", "{}"}, {"RegisterTaskDefinition", "{}"}, {"RegisterTaskDefinition", `{"taskDefinition":{"family":"app"}}`}, {"UpdateService", "{}"},
 	} {
 		w := newWorld(t)
 		w.create(w.register("app:1"), 1, true)
 		w.rollAndFinish(v1)
-		a := &forged{operation: strings.TrimSpace(operation), status: http.StatusOK, body: body}
+		a := &forged{operation: c.operation, status: http.StatusOK, body: c.body}
 		if err := w.through(a).Roll(ctx(), bucketAt(v2, both...)); err == nil || !strings.Contains(err.Error(), "ECS") {
-			t.Errorf("%s: %v", operation, err)
+			t.Errorf("%s: %v", c.operation, err)
 		}
-		if operation != "UpdateService" && slices.Contains(a.writes, "UpdateService") {
-			t.Errorf("%s: it deployed nevertheless", operation)
+		if c.operation != "UpdateService" && slices.Contains(a.writes, "UpdateService") {
+			t.Errorf("%s: it deployed nevertheless", c.operation)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package ecs
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -68,11 +67,11 @@ func FuzzDefinition(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer, words, version string) {
 		w := &wire{answer: answer}
 		s := &Service{client: w.client(), at: here}
-		r, err := s.revision(context.Background(), "app:3")
+		r, err := s.revision(t.Context(), "app:3")
 		if err != nil {
 			return
 		}
-		same, err := s.revision(context.Background(), "app:3")
+		same, err := s.revision(t.Context(), "app:3")
 		if err != nil {
 			t.Fatal("read again it fails")
 		}
@@ -158,7 +157,7 @@ func said(t *testing.T, got sdk.RegisterTaskDefinitionInput, version string, nam
 func fits(t *testing.T, w *wire, in sdk.RegisterTaskDefinitionInput) {
 	t.Helper()
 	in.Tags = nil
-	if _, err := w.client().RegisterTaskDefinition(context.Background(), &in); w.sent == nil {
+	if _, err := w.client().RegisterTaskDefinition(t.Context(), &in); w.sent == nil {
 		t.Skipf("the SDK does not send it: %v", err)
 	}
 	var sent any

@@ -116,7 +116,7 @@ func patience(resp *gh.Response, err error, attempt int) (wait time.Duration, ag
 		return 0, false
 	case resp != nil && resp.Header.Get("Retry-After") != "" && resp.StatusCode >= 400:
 		seconds, bad := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31)
-		wait = time.Duration(seconds) * time.Second //nolint:gosec // 31 bits
+		wait = time.Duration(seconds) * time.Second
 		return wait, bad == nil && wait <= longestWait
 	case errors.As(err, &secondary):
 		wait = time.Minute << (attempt - 1)

@@ -194,7 +194,7 @@ func refusal(r request, resp *http.Response, answer []byte) error {
 		e.failed[0].Error.Code = body.Error.Code
 	}
 	if seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
-		e.wait = time.Duration(seconds) * time.Second //nolint:gosec // 31 bits
+		e.wait = time.Duration(seconds) * time.Second
 	} else if errors.Is(err, strconv.ErrRange) {
 		e.wait = longestWait + 1
 	}
