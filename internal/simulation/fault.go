@@ -27,13 +27,13 @@ var faults = map[string]Fault{
 // lateBy is when a late call lands: well within the quiet period, as DESIGN section 3 demands of timeouts and retries.
 const lateBy = 4 * time.Minute
 
-// outcomes are the faults that a call can meet, in a fixed order. What is late or lost of a read is a read that
-// failed; a write has no stale answer.
+// outcomes are the faults that a call can meet, in a fixed order. A crash after a read is one before it, what is late
+// of a read is lost, and a write has no stale answer: those are not played twice.
 func outcomes(c sim.Call) []string {
 	if c.Write {
 		return []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied"}
 	}
-	return []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied", "stale"}
+	return []string{"crash before", "lost", "throttled", "unavailable", "denied", "stale"}
 }
 
 // between is what comes in between during one step.
@@ -45,7 +45,8 @@ type between struct {
 	open bool            // somebody else is acting: their calls are not rotary's
 	made []sim.Call
 
-	wrote bool // the last call could change something
+	meanwhile bool // somebody acts at a call of the step's
+	wrote     bool // the last call could change something
 }
 
 // decide is asked before each call.
@@ -53,11 +54,14 @@ func (b *between) decide(c sim.Call) sim.Fault {
 	if b.open {
 		return sim.Fault{}
 	}
-	b.n++
 	if b.wrote {
 		b.w.check()
 	}
 	b.wrote = c.Write
+	if b.meanwhile {
+		return sim.Fault{}
+	}
+	b.n++
 	b.made = append(b.made, c)
 	var f sim.Fault
 	for _, two := range b.twos {
@@ -72,14 +76,31 @@ func (b *between) decide(c sim.Call) sim.Fault {
 			}
 			continue
 		}
-		b.open = true
-		b.w.act(two.Do)
-		b.open = false
+		b.act(two.Do)
 	}
 	if f.Outcome == sim.Works && b.dead[who(c)] {
 		return sim.Fault{Outcome: sim.Dropped}
 	}
 	return f
+}
+
+// act lets somebody act while rotary waits at a call.
+func (b *between) act(do string) {
+	b.open, b.meanwhile = true, true
+	b.w.act(do)
+	b.open, b.meanwhile, b.wrote = false, false, true
+}
+
+// second lets another rotary work within what somebody does meanwhile, until the function it returns is called. Its
+// calls are traced and checked like all of rotary's. They have no numbers, and nothing comes in between them; nor does
+// it know what the first one has seen, or bring it back to life.
+func (b *between) second() (end func()) {
+	if !b.meanwhile {
+		return func() {}
+	}
+	dead, before := b.dead, b.w.before
+	b.open, b.dead = false, map[string]bool{}
+	return func() { b.open, b.dead, b.w.before = true, dead, before }
 }
 
 // who is the Lambda that makes a call. GitHub and Vercel are called by propagate alone.

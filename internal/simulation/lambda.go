@@ -20,6 +20,7 @@ import (
 
 // pass is one invocation of lambdas/propagate.
 func (w *World) pass(ctx context.Context) (plan.Report, error) {
+	defer w.now.second()()
 	delete(w.now.dead, propagateLambda)
 	delete(w.now.dead, rotateLambda)
 	w.before = w.changed
@@ -86,6 +87,7 @@ var steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
 // rotate does these steps of a rotation. The first that fails ends the try; Secrets Manager tries again later, from
 // the first step on. It never asks for a step before the one before it has succeeded.
 func (w *World) rotate(source, version string, which ...string) error {
+	defer w.now.second()()
 	for _, step := range which {
 		if before := slices.Index(steps, step); w.done[version] < before {
 			return fmt.Errorf("%s: %w", step, errNotNow)
