@@ -17,11 +17,10 @@ lambdas := propagate rotate
 # Lambda is not deployed again.
 lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 
-# Packages that start goroutines or hold locks, with those that drive them.
-race := ./pkg/store/... ./pkg/reconcile/... ./pkg/rotate/... ./pkg/consume/... ./lambdas/... \
-        ./internal/standin/... ./internal/stage ./internal/e2e
+# What the race detector runs over.
+race := ./...
 
-.PHONY: help build build-lambda demo test check unit race lint bench fuzz cover mutants clean
+.PHONY: help build build-lambda demo test check unit race lint bench sim fuzz cover mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +59,7 @@ check: ## formatting, go vet, go.mod
 
 unit: ## the whole test suite: units, architecture, manifest schema, end to end
 	@echo "test     everything"
-	@$(tool) gotestsum --format pkgname --format-hide-empty-pkg -- ./...
+	@$(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m ./...
 
 race: ## the race detector on what is concurrent; needs a C compiler
 	@if command -v "$$(go env CC)" >/dev/null; then \
@@ -78,6 +77,10 @@ lint: ## golangci-lint; the first run builds it, in two minutes
 
 bench: ## benchmarks
 	@go test -run '^$$' -bench . -benchmem ./pkg/... ./internal/...
+
+sim: ## every pair of faults, and SEEDS (20000) random months, on the simulated world
+	@go run ./internal/simulation/sim -seeds $(or $(SEEDS),20000)
+	@go test ./internal/simulation -run TwoFaults -v -timeout 2h -args -pairs 1
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for package in $$(go list ./pkg/... ./lambdas/...); do \

@@ -18,17 +18,26 @@ import (
 const (
 	sweep   = 5 * time.Minute // between two passes that nobody asked for
 	longest = 100             // passes until everything has settled
+	inTwo   = 2               // passes in which every bucket is written
 )
 
 // settle lets everything take its course until nothing is left to do or to wait for: Secrets Manager tries an
 // unfinished rotation again, the schedule sweeps, and people revoke what rotary says is safe to revoke.
 func settle(w *World, _ []string) error {
+	same := 0 // passes since the sources last changed
 	for range longest {
+		before := w.currents()
 		w.retry()
+		if before != w.currents() {
+			same = 0
+		}
 		if _, err := w.pass(w.ctx); err != nil {
 			w.tell("pass: %v", err)
-		} else if w.last.Converged {
+		} else if same++; w.last.Converged {
 			return nil
+		}
+		if before == w.currents() && same > inTwo && writes(w.last) {
+			w.violate("L1 pass %d over the same sources still writes a bucket", same)
 		}
 		w.revokeByHand()
 		w.check()
@@ -48,6 +57,20 @@ func (w *World) next() time.Duration {
 		}
 	}
 	return min(d, 6*sweep)
+}
+
+// currents tells which versions of the sources are current.
+func (w *World) currents() string {
+	text := ""
+	for _, s := range w.Env.Sources {
+		v, _ := labelled(w.peek(s.Secret), plan.AWSCurrent)
+		text += v.ID + " "
+	}
+	return text
+}
+
+func writes(r plan.Report) bool {
+	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Do == "write" })
 }
 
 func reasons(r plan.Report) []string {
@@ -131,6 +154,7 @@ func (w *World) revoke(source, version string) {
 //	S11 a further pass changes nothing                                                 idle
 //	S13 no value came out in any form                                                  silent
 //	S14 an entry that is not rotary's is as it was                                     unharmed
+//	L1  two passes write every bucket                                                  settle
 //	L2  it settles                                                                     settle
 //	L3  nothing is owed any more, and no other credential is accepted                  alone
 func (w *World) Finish() {

@@ -56,6 +56,7 @@ func (s Scenario) Points(ctx context.Context) ([]Point, error) {
 
 // Failure is a schedule after which something is not as it must be.
 type Failure struct {
+	N          int // which schedule it was, from 0
 	Schedule   Schedule
 	Violations []string
 }
@@ -151,7 +152,7 @@ func (t *trial) work(ctx context.Context, work <-chan numbered) {
 		case err != nil:
 			t.err = err
 		case len(w.Violations) > 0:
-			t.failed[one.n] = Failure{one.schedule, w.Violations}
+			t.failed[one.n] = Failure{one.n, one.schedule, w.Violations}
 		}
 		t.mu.Unlock()
 	}
@@ -171,7 +172,7 @@ func (s Scenario) Shrink(ctx context.Context, f Failure) Failure {
 		for _, less := range f.Schedule.less() {
 			w, err := s.with(less).Run(ctx)
 			if err == nil && alike(w.Violations, f.Violations) {
-				f, smaller = Failure{less, w.Violations}, true
+				f, smaller = Failure{f.N, less, w.Violations}, true
 				break
 			}
 		}

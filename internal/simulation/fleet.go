@@ -92,12 +92,10 @@ func (m *member) Roll(_ context.Context, b bucket.Bucket) error {
 
 // deploy starts a rollout. It fails after rollTime where the image is broken, and the tasks that run stay.
 func (m *member) deploy(version string) error {
-	switch {
-	case m.gone[version]:
-		return errors.New("that version was withdrawn")
-	case m.rolling == version || m.rolling == "" && m.running == version:
+	if m.rolling == version || m.rolling == "" && m.running == version {
 		return nil
 	}
+	delete(m.gone, version) // as the driver registers another revision
 	m.rolling, m.changed, m.ran[version] = version, m.w.Clock.Now(), true
 	m.w.Clock.After(rollTime, "rollout of "+m.name, func() {
 		if m.rolling != version {

@@ -282,10 +282,11 @@ func push(w *World, args []string) error {
 func (w *World) heal() {
 	clear(w.outage)
 	w.completeAll()
+	w.act("pass")
 	w.act("unretain db")
 	for _, c := range w.Env.Consumers {
 		switch {
-		case c.ECS != nil && w.broken[c.Name]:
+		case c.ECS != nil && (w.broken[c.Name] || w.failed(c.Name)):
 			w.act("fix " + c.Name)
 			w.act("release " + c.Name)
 		case c.Vercel != nil:
@@ -293,6 +294,11 @@ func (w *World) heal() {
 			w.act("push " + c.Name)
 		}
 	}
+}
+
+// failed says whether the last pass did not try a rollout again that had failed.
+func (w *World) failed(consumer string) bool {
+	return slices.ContainsFunc(w.last.Waits, func(wait plan.Wait) bool { return wait.Subject == consumer && wait.Reason == plan.RolloutFailed })
 }
 
 // otherManifest deploys another manifest of the world's kind, by name.

@@ -1,0 +1,185 @@
+package simulation
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/vercel"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// operations are what those who run secrets and sinks do to them, which is not about any value. What ends one of them
+// is the same action with another word behind it.
+func operations() map[string]func(w *World, args []string) error {
+	return map[string]func(w *World, args []string) error{
+		"scale": scale, "unguard": unguard, "flaky": flaky,
+		"rekey": rekey, "archive": archive, "rename": rename, "hang": hang,
+		"expel": expel, "admit": admit, "bin": bin, "unbin": unbin,
+	}
+}
+
+// scale sets how many tasks a service should have: none, or as many as at first.
+func scale(w *World, args []string) error {
+	desired := int32(2)
+	if len(args) == 2 && args[1] == "none" {
+		desired = 0
+	}
+	return w.reconfigure(args, awsecs.UpdateServiceInput{DesiredCount: &desired})
+}
+
+// unguard takes the circuit breaker off a service: a rollout that does not succeed is tried for ever.
+func unguard(w *World, args []string) error {
+	return w.reconfigure(args, awsecs.UpdateServiceInput{DeploymentConfiguration: &ecstypes.DeploymentConfiguration{
+		DeploymentCircuitBreaker: &ecstypes.DeploymentCircuitBreaker{Enable: false, Rollback: false},
+	}})
+}
+
+func (w *World) reconfigure(args []string, in awsecs.UpdateServiceInput) error {
+	c, err := w.consumer(args, isECS)
+	if err != nil || w.fleet != nil {
+		return errNotNow
+	}
+	defer w.others()()
+	in.Cluster, in.Service = &c.ECS.Cluster, &c.ECS.Service
+	_, err = awsecs.NewFromConfig(w.Config(w.Env.Account, w.Env.Region)).UpdateService(w.ctx, &in)
+	return err
+}
+
+// flaky makes one task more of a service start, and every other exit at once: new tasks are up, and their deployment
+// does not complete.
+func flaky(w *World, args []string) error {
+	c, err := w.consumer(args, isECS)
+	if err != nil || w.fleet != nil {
+		return errNotNow
+	}
+	app, started := stage.App(w.Env, c), 0
+	if len(app.Presents) == 0 {
+		return errNotNow
+	}
+	app.Rejects = func(name, _ string) bool {
+		if name == app.Presents[0].Env {
+			started++
+		}
+		return started > 1
+	}
+	return w.reimage(args, app)
+}
+
+// rekey is GitHub, which replaces a scope's public key.
+func rekey(w *World, args []string) error {
+	c, err := w.consumer(args, isGitHub)
+	if err == nil {
+		w.GitHub.RotatePublicKey(c.GitHub.Repository, c.GitHub.Environment)
+	}
+	return err
+}
+
+// archive makes a repository read-only, and writable again with "no".
+func archive(w *World, args []string) error {
+	c, err := w.consumer(args, isGitHub)
+	switch {
+	case err != nil:
+		return err
+	case len(args) == 2:
+		w.GitHub.UnarchiveRepository(c.GitHub.Repository)
+	default:
+		w.GitHub.ArchiveRepository(c.GitHub.Repository)
+	}
+	return nil
+}
+
+// rename gives a repository another name, and its own again with "back".
+func rename(w *World, args []string) error {
+	c, err := w.consumer(args, isGitHub)
+	if err != nil {
+		return err
+	}
+	from, to := c.GitHub.Repository, c.GitHub.Repository+"-renamed"
+	if len(args) == 2 {
+		from, to = to, from
+	}
+	w.GitHub.RenameRepository(from, to)
+	return nil
+}
+
+// hang makes the next deployment of a project never end.
+func hang(w *World, args []string) error {
+	c, err := w.consumer(args, isVercel)
+	if err == nil {
+		w.Vercel.FailNextBuild(c.Vercel.Project, vercel.Hanging)
+	}
+	return err
+}
+
+// expel makes a sink refuse the token with which rotary comes.
+func expel(w *World, args []string) error {
+	c, token, err := w.tokenOf(args)
+	switch {
+	case err != nil:
+		return err
+	case c.GitHub != nil:
+		w.GitHub.RevokeToken(token)
+	default:
+		w.Vercel.RevokeToken(token)
+	}
+	return nil
+}
+
+// admit ends that.
+func admit(w *World, args []string) error {
+	c, token, err := w.tokenOf(args)
+	switch {
+	case err != nil:
+		return err
+	case c.GitHub != nil:
+		w.GitHub.AddToken(token, c.GitHub.Repository)
+	default:
+		w.Vercel.AddToken(token, c.Vercel.Team)
+	}
+	return nil
+}
+
+func (w *World) tokenOf(args []string) (c manifest.Consumer, token string, err error) {
+	c, err = w.consumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
+	if err != nil {
+		return c, "", err
+	}
+	key := ""
+	if c.GitHub != nil {
+		key = c.GitHub.Token
+	} else {
+		key = c.Vercel.Token
+	}
+	s, _ := w.Env.SourceOf(key)
+	return c, secret.Reveal(w.content(s)[key]), nil
+}
+
+// bin deletes a source's or a bucket's secret: it can be restored for a month.
+func bin(w *World, args []string) error {
+	defer w.others()()
+	_, err := w.Secrets().DeleteSecret(w.ctx, &sdk.DeleteSecretInput{SecretId: aws.String(w.named(args)), RecoveryWindowInDays: aws.Int64(30)})
+	return err
+}
+
+// unbin restores it.
+func unbin(w *World, args []string) error {
+	defer w.others()()
+	_, err := w.Secrets().RestoreSecret(w.ctx, &sdk.RestoreSecretInput{SecretId: aws.String(w.named(args))})
+	return err
+}
+
+// named is the name in Secrets Manager of a source or a bucket.
+func (w *World) named(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	if s, has := w.Env.Source(args[0]); has {
+		return s.Secret
+	}
+	b, _ := w.Env.Bucket(args[0])
+	return b.Secret
+}
