@@ -41,8 +41,8 @@ type World struct {
 	done     map[string]int  // how many of its steps a rotation has done, by version
 	runs     map[string][]int64
 	theirs   map[string]bool      // revisions that a deploy pipeline registered
-	changed  time.Time            // when somebody last changed anything at a secret or a sink
-	before   time.Time            // changed, as the last pass began
+	changed  time.Time            // when somebody last changed anything at a sink
+	before   time.Time            // when anything last changed, as the last pass began
 	lands    time.Time            // until when something that was given up may still land
 	seen     map[string]time.Time // how far SEEN has come, by secret
 
@@ -171,22 +171,42 @@ func (w *World) decide(c sim.Call) sim.Fault {
 
 // late notes that something that was given up will still land.
 func (w *World) late(c sim.Call, f sim.Fault) {
-	if f.Outcome == sim.Late && touches(c) {
-		w.changed = w.Clock.Now()
-		w.lands = w.changed.Add(f.Delay)
+	if f.Outcome == sim.Late && (touches(c) || c.Write && c.Service == "secretsmanager") {
+		w.lands = w.Clock.Now().Add(f.Delay)
 	}
 }
 
-// answered notes that a secret or a sink has changed: a call was answered so, or its answer was lost.
+// answered notes that a sink has changed: a call was answered so, or its answer was lost.
 func (w *World) answered(c sim.Call) {
 	if touches(c) && (c.Status == 0 || c.Status < 300) {
 		w.changed = w.Clock.Now()
 	}
 }
 
-// touches says whether a call can change what a gate looks at. A task that is stopped starts again on the same revision.
+// lastChange is when anything last changed that a gate looks at: a secret, or what a consumer runs or will run.
+func (w *World) lastChange() time.Time {
+	last := w.changed
+	for _, s := range w.Env.Sources {
+		last = later(last, w.region().SecretsManager.LastChanged(s.Secret))
+	}
+	for _, b := range w.Env.Buckets {
+		last = later(last, w.region().SecretsManager.LastChanged(b.Secret))
+	}
+	return last
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// touches says whether a call can change what anybody runs, or will run. A task that is stopped starts again on the
+// same revision, and to register or deregister a revision rolls nothing.
 func touches(c sim.Call) bool {
-	return c.Write && c.Service != "lambda" && c.Service != "database" && c.Operation != "StopTask"
+	sink := slices.Contains([]string{"ecs", "github", "vercel", "fleet"}, c.Service)
+	return c.Write && sink && !slices.Contains([]string{"StopTask", "RegisterTaskDefinition", "DeregisterTaskDefinition", "Deregister"}, c.Operation)
 }
 
 // tell keeps something that came out, for the search for leaks.

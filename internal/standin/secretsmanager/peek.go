@@ -33,3 +33,13 @@ func (s *Service) Peek(name string) []Version {
 	}
 	return all
 }
+
+// LastChanged returns when a secret last changed, without a call; zero where there is none.
+func (s *Service) LastChanged(name string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.lookup(name); e != nil {
+		return e.changed
+	}
+	return time.Time{}
+}
