@@ -17,7 +17,7 @@ import (
 func operations() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"scale": scale, "unguard": unguard, "flaky": flaky,
-		"rekey": rekey, "archive": archive, "rename": rename, "hang": hang,
+		"rekey": rekey, "archive": archive, "rename": rename, "hang": hang, "cancel": cancelBuilds,
 		"expel": expel, "admit": admit, "bin": bin, "unbin": unbin,
 	}
 }
@@ -113,6 +113,18 @@ func hang(w *World, args []string) error {
 		w.Vercel.FailNextBuild(c.Vercel.Project, vercel.Hanging)
 	}
 	return err
+}
+
+// cancelBuilds cancels whatever of a project is not built yet.
+func cancelBuilds(w *World, args []string) error {
+	c, err := w.consumer(args, isVercel)
+	if err != nil {
+		return err
+	}
+	for _, id := range w.Vercel.Unfinished(c.Vercel.Project) {
+		w.Vercel.CancelBuild(c.Vercel.Project, id)
+	}
+	return nil
 }
 
 // expel makes a sink refuse the token with which rotary comes.

@@ -83,6 +83,18 @@ func (s *Server) CancelBuild(project, deploymentID string) {
 	}
 }
 
+// Unfinished lists the deployments that are queued or building, oldest first.
+func (s *Server) Unfinished(project string) (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.must(project).deployments {
+		if d.state == queued || d.state == building {
+			ids = append(ids, d.id)
+		}
+	}
+	return ids
+}
+
 // Push is somebody's commit on the production branch, which Vercel deploys; it returns the deployment's id.
 func (s *Server) Push(project, sha string) string {
 	s.mu.Lock()
