@@ -20,7 +20,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 # What the race detector runs over.
 race := ./...
 
-.PHONY: help build build-lambda demo test check unit race lint bench sim fuzz cover mutants clean
+.PHONY: help build build-lambda demo test check unit race lint bench sim fuzz cover mutants contracts clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ endef
 demo: build ## play rotations on the embedded stand-in; needs only Go
 	@bin/rotary demo
 
-test: check race unit ## everything that must pass before a commit
+test: contracts check race unit ## everything that must pass before a commit
 
 check: ## formatting, go vet, go.mod
 	@echo "check    gofmt"
@@ -92,6 +92,15 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 mutants: ## seed protocol bugs, one by one: the fault simulation must catch each
 	@go run ./internal/mutants
+
+contracts: ## install what vendors publish about their APIs (npm ci), for the tests that check against it
+	@if ! command -v npm >/dev/null; then \
+		if [ "$(REQUIRE_ALL)" = 1 ]; then echo "contracts: no npm"; exit 1; fi; \
+		echo "skip     contracts: no npm"; \
+	elif [ ! contracts/node_modules/.package-lock.json -nt contracts/package-lock.json ]; then \
+		echo "npm ci   contracts"; \
+		npm ci --prefix contracts --no-audit --no-fund --loglevel=error; \
+	fi
 
 cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
 	@go test -coverprofile coverage.out -coverpkg ./pkg/...,./lambdas/... ./... | grep -E '^(FAIL|--- FAIL)' || true
