@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,6 +32,10 @@ var ErrMissing = errors.New("it does not exist")
 
 // ErrMoved is returned by a compare-and-swap that lost: the label is not where it was seen.
 var ErrMoved = errors.New("the label has moved since it was read")
+
+// ErrUnsteady is returned for a secret about which two answers in a row do not agree: somebody is changing it, or one
+// of them is out of date. The next look may be luckier.
+var ErrUnsteady = errors.New("its labels move while they are being read")
 
 // batchSize is BatchGetSecretValue's limit.
 const batchSize = 20
@@ -109,13 +114,11 @@ func (s *Store) Look(ctx context.Context, name string) (plan.History, error) {
 
 // LookAll is Look with every version that still exists, its age, and whether it has a value, as far as that is
 // in doubt: enough for a source. One more read for each 100 versions, and one for each version that nothing
-// vouches for.
+// vouches for. Where the two answers do not agree on the labels, one of them is out of date: it asks again, a few times,
+// and fails with ErrUnsteady.
 func (s *Store) LookAll(ctx context.Context, name string) (plan.History, error) {
-	look, err := s.Look(ctx, name)
+	look, err := s.steady(ctx, name)
 	if err != nil {
-		return plan.History{}, err
-	}
-	if look.Versions, err = s.versions(ctx, name); err != nil {
 		return plan.History{}, err
 	}
 	if look.Changed.IsZero() && len(look.Versions) > 0 {
@@ -129,6 +132,35 @@ func (s *Store) LookAll(ctx context.Context, name string) (plan.History, error) 
 		look.SetEmpty(doubtful, !has)
 	}
 	return look, nil
+}
+
+// looks is how often a secret is looked at until two answers about its labels agree.
+const looks = 3
+
+// steady looks at a secret until its description and the list of its versions tell of the same labels.
+func (s *Store) steady(ctx context.Context, name string) (plan.History, error) {
+	for range looks {
+		look, err := s.Look(ctx, name)
+		if err != nil {
+			return look, err
+		}
+		described := look.Versions
+		if look.Versions, err = s.versions(ctx, name); err != nil || maps.EqualFunc(labelled(described), labelled(look.Versions), slices.Equal) {
+			return look, err
+		}
+	}
+	return plan.History{}, fmt.Errorf("look at %s: %w", name, ErrUnsteady)
+}
+
+// labelled are the labels of the versions that have any.
+func labelled(versions []plan.Version) map[string][]string {
+	labels := map[string][]string{}
+	for _, v := range versions {
+		if len(v.Labels) > 0 {
+			labels[v.ID] = v.Labels
+		}
+	}
+	return labels
 }
 
 func (s *Store) versions(ctx context.Context, name string) ([]plan.Version, error) {

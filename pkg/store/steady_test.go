@@ -1,0 +1,55 @@
+package store_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+func TestLookAllAsksAgainWhereADescriptionIsOutOfDate(t *testing.T) {
+	w, stale := moved(t)
+	w.Tap.OnCall(func(c sim.Call) sim.Fault {
+		stale--
+		if c.Operation == "DescribeSecret" && stale >= 0 {
+			return sim.Fault{Outcome: sim.Stale}
+		}
+		return sim.Fault{}
+	})
+	got, err := w.store.LookAll(t.Context(), name)
+	w.must(err)
+	if !got.Changed.Equal(w.Clock.Now()) || len(got.Owed()) != 1 {
+		t.Errorf("it says that the secret changed at %s, and that %d versions are owed", got.Changed, len(got.Owed()))
+	}
+}
+
+func TestLookAllFailsWhereTheAnswersNeverAgree(t *testing.T) {
+	w, _ := moved(t)
+	w.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Operation == "DescribeSecret" {
+			return sim.Fault{Outcome: sim.Stale}
+		}
+		return sim.Fault{}
+	})
+	before := len(w.Tap.Calls())
+	_, err := w.store.LookAll(t.Context(), name)
+	if !errors.Is(err, store.ErrUnsteady) {
+		t.Errorf("got %v", err)
+	}
+	if n := len(w.Tap.Calls()) - before; n != 6 {
+		t.Errorf("it made %d calls, and should give up after three looks", n)
+	}
+}
+
+// moved is a secret that was looked at, and has changed since. The description of before the change is remembered.
+func moved(t *testing.T) (w *world, stale int) {
+	w = newWorld(t)
+	w.seeded(name, "one", "two")
+	_, err := w.store.LookAll(t.Context(), name)
+	w.must(err)
+	w.Advance(time.Minute)
+	w.move("LIVE-one", id("one"), "")
+	return w, 1
+}
