@@ -64,7 +64,7 @@ func (w *World) retiring(key, login string) {
 	if since := now.Sub(w.before); since < plan.Quiet-time.Minute {
 		w.violate("S4 %s is retired %s after the last change", key, since)
 	}
-	if now.Before(w.lands) {
+	if now.Before(w.landing) {
 		w.violate("S4 %s is retired while something that timed out can still land", key)
 	}
 	w.deadly(key, login)

@@ -24,19 +24,21 @@ const (
 // settle lets everything take its course until nothing is left to do or to wait for: Secrets Manager tries an
 // unfinished rotation again, the schedule sweeps, and people revoke what rotary says is safe to revoke.
 func settle(w *World, _ []string) error {
-	same := 0 // passes since the sources last changed
+	same, sources := 0, "" // passes over the same versions of the sources, and which these are
 	for range longest {
-		before := w.currents()
 		w.retry()
-		if before != w.currents() {
-			same = 0
+		if now := w.currents(); now != sources {
+			same, sources = 0, now
 		}
 		if _, err := w.pass(w.ctx); err != nil {
 			w.tell("pass: %v", err)
 		} else if same++; w.last.Converged {
 			return nil
 		}
-		if before == w.currents() && same > inTwo && writes(w.last) {
+		switch {
+		case before != w.currents():
+			same = 0 // somebody put one while the pass was under way
+		case same > inTwo && writes(w.last):
 			w.violate("L1 pass %d over the same sources still writes a bucket", same)
 		}
 		w.revokeByHand()

@@ -23,7 +23,7 @@ func (w *World) pass(ctx context.Context) (plan.Report, error) {
 	defer w.now.second()()
 	delete(w.now.dead, propagateLambda)
 	delete(w.now.dead, rotateLambda)
-	w.before = w.lastChange()
+	w.before, w.landing = w.lastChange(), w.lands
 	report, err := reconcile.Pass{
 		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, propagateLambda)),
 		Open: w.opener(), Advancer: advancer{w}, AcceptRemovals: w.accept,

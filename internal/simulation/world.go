@@ -44,6 +44,7 @@ type World struct {
 	changed  time.Time            // when somebody last changed anything at a sink
 	before   time.Time            // when anything last changed, as the last pass began
 	lands    time.Time            // until when something that was given up may still land
+	landing  time.Time            // lands, as the last pass began
 	seen     map[string]time.Time // how far SEEN has come, by secret
 
 	Trace      []string // every call of rotary's, and what became of it
