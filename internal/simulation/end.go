@@ -36,7 +36,7 @@ func settle(w *World, _ []string) error {
 			return nil
 		}
 		switch {
-		case before != w.currents():
+		case sources != w.currents():
 			same = 0 // somebody put one while the pass was under way
 		case same > inTwo && writes(w.last):
 			w.violate("L1 pass %d over the same sources still writes a bucket", same)
