@@ -37,7 +37,7 @@ func action(name string) func(w *World, args []string) error {
 		"queue": queue, "start": start, "complete": complete,
 		"edit": edit, "foreign": foreign, "rollback": rollback, "promote": promote, "failbuild": failBuild, "push": push,
 		"manifest": otherManifest, "accept": accept, "outage": outage, "mend": mend,
-		"retain": retain, "unretain": unretain,
+		"retain": retain, "unretain": unretain, "unhold": unhold,
 	}[name]
 }
 

@@ -99,6 +99,7 @@ func (r users) Retire(_ context.Context, owed, _ rotate.Values) (rotate.Values, 
 	return nil, r.call("ALTER ROLE own", r.Identity(owed), true, func() error {
 		if r.accepts(owed) {
 			r.w.retiring(r.key, secret.Reveal(owed[r.key]))
+			r.w.vetoed(owed)
 			r.alter(r.Identity(owed), "")
 		}
 		return nil

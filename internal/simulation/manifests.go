@@ -15,6 +15,7 @@ var manifests = map[string]string{
 	"key-removed": strings.NewReplacer("VENDOR_KEY, VENDOR_ID]", "VENDOR_KEY]", "frontend: {DB_URL: WEB_DB_URL, VENDOR_ID: WEB_VENDOR_ID}", "frontend: {DB_URL: WEB_DB_URL}").Replace(main),
 	"renamed":     strings.NewReplacer("CI_DB_URL", "CI_DATABASE", "WEB_DB_URL", "[WEB_DATABASE, WEB_DB]").Replace(main),
 	"leaving":     strings.Replace(main, "api:       {bucket", "api:       {leaving: true, bucket", 1),
+	"swapped":     strings.NewReplacer("mappings:\n", "mappings:\n  other:    {DB_URL: DATABASE, VENDOR_KEY: DB_URL, VENDOR_ID: VENDOR_ID}\n", "{originals: [db, vendor]}", "{mappings: [other]}", "api:       {bucket", "api:       {leaving: true, bucket").Replace(main),
 	"gone":        strings.Replace(main, "  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}\n", "", 1),
 	"symmetric":   symmetric,
 	"fleet":       fleet,
