@@ -244,8 +244,11 @@ func (d *deployment) matches(target string) bool {
 	return target == "" || target == d.target || target == "preview" && d.target == ""
 }
 
+// creator is who made every deployment.
+const creator = "user_1"
+
 func (d *deployment) json(p *project) map[string]any {
-	out := map[string]any{"id": d.id, "name": p.Name, "projectId": p.ID, "target": nil, "readyState": d.state,
+	out := map[string]any{"id": d.id, "name": p.Name, "url": d.id + ".vercel.app", "creator": map[string]any{"uid": creator}, "projectId": p.ID, "target": nil, "readyState": d.state,
 		"createdAt": millis(d.createdAt), "meta": d.meta, "aliasAssigned": d.promoted}
 	if d.target != "" {
 		out["target"] = d.target
@@ -262,7 +265,7 @@ func (d *deployment) json(p *project) map[string]any {
 // listed is the shorter form of the list: uid and created, and no gitSource.
 func (d *deployment) listed(p *project) map[string]any {
 	out := d.json(p)
-	out["uid"], out["created"], out["state"] = d.id, out["createdAt"], d.state
+	out["uid"], out["created"], out["state"], out["type"], out["inspectorUrl"] = d.id, out["createdAt"], d.state, "LAMBDAS", nil
 	delete(out, "id")
 	delete(out, "gitSource")
 	return out

@@ -131,7 +131,7 @@ func TestARemovedProjectIsGone(t *testing.T) {
 	b.Push("dashboard", "c2") // still builds
 	b.RemoveProject("dashboard")
 	b.clock.Advance(BuildTime)
-	for _, path := range []string{"/v9/projects/dashboard", "/v10/projects/prj_dashboard/env", "/v13/deployments/" + id, "/v6/deployments?projectId=prj_dashboard"} {
+	for _, path := range []string{"/v9/projects/dashboard", "/v10/projects/prj_dashboard/env", "/v13/deployments/" + id, "/v7/deployments?projectId=prj_dashboard"} {
 		if status, out := b.do("GET", path, ""); status != 404 || code(out) != "not_found" {
 			t.Errorf("GET %s = %d %v, want 404 not_found", path, status, code(out))
 		}

@@ -105,14 +105,26 @@ func (s *Server) getProject(c call) (int, any, error) {
 	}
 	targets := map[string]any{}
 	if d := p.live; d != nil {
-		targets[production] = map[string]any{"id": d.id, "alias": []string{p.Domain}, "createdAt": millis(d.createdAt),
-			"readyState": d.state, "readySubstate": d.substate(), "meta": d.meta, "target": production}
+		targets[production] = p.serving(d)
 	}
-	body := map[string]any{"id": p.ID, "name": p.Name, "accountId": p.Team, "targets": targets}
+	functions := map[string]any{"functionDefaultRegions": []string{"iad1"}}
+	body := map[string]any{"id": p.ID, "name": p.Name, "accountId": p.Team, "targets": targets, "alias": []any{}, "directoryListing": false,
+		"nodeVersion": "22.x", "defaultResourceConfig": functions, "resourceConfig": functions, "deploymentExpiration": map[string]any{}}
 	if p.RepoID != 0 {
-		body["link"] = map[string]any{"type": "github", "repoId": p.RepoID, "productionBranch": p.Ref}
+		body["link"] = map[string]any{"type": "github", "repoId": p.RepoID, "productionBranch": p.Ref, "org": "acme", "repo": p.Name,
+			"gitCredentialId": "cred_1", "deployHooks": []any{}}
 	}
 	return http.StatusOK, body, nil
+}
+
+// serving is the form in which a project shows the deployment that has its production domain.
+func (p *project) serving(d *deployment) map[string]any {
+	out := d.listed(p)
+	delete(out, "uid")
+	delete(out, "projectId")
+	out["id"], out["alias"], out["deploymentHostname"] = d.id, []string{p.Domain}, p.Domain
+	out["createdIn"], out["plan"], out["private"], out["userId"] = "iad1", "pro", false, creator
+	return out
 }
 
 func millis(t time.Time) int64 { return t.UnixMilli() }

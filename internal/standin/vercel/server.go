@@ -52,7 +52,7 @@ func New(cfg Config) *Server {
 	s.route("DELETE /v9/projects/{idOrName}/env/{envId}", "", s.deleteVariable)
 	s.route("POST /v13/deployments", "forceNew", s.createDeployment)
 	s.route("GET /v13/deployments/{id}", "", s.getDeployment)
-	s.route("GET /v6/deployments", "projectId target limit", s.listDeployments)
+	s.route("GET /v7/deployments", "projectId target limit", s.listDeployments)
 	s.route("POST /v1/integrations/deploy/{idOrName}/{hook}", "", s.deployHook)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.serve(w, r, r.Method+" unknown", r.URL.Path, func(call) (int, any, error) { return 0, nil, missing("%s %s", r.Method, r.URL.Path) })

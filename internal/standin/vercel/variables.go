@@ -56,7 +56,7 @@ func (s *Server) listVariables(c call) (int, any, error) {
 // that echoes answers is caught.
 func (v *variable) json() map[string]any {
 	out := map[string]any{"id": v.ID, "key": v.Key, "type": v.Type, "target": v.Target, "comment": v.Comment,
-		"createdAt": millis(v.CreatedAt), "updatedAt": millis(v.UpdatedAt), "customEnvironmentIds": []string{}, "value": ""}
+		"createdAt": millis(v.CreatedAt), "updatedAt": millis(v.UpdatedAt), "customEnvironmentIds": []string{}, "securityIssues": []string{}, "value": ""}
 	if v.Type != "sensitive" {
 		out["value"] = v.Value
 	}

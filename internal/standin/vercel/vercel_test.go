@@ -4,14 +4,21 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	contract "github.com/rotary-secrets/rotary/internal/contract/vercel"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
+
+// recorded are the calls that the stand-in accepted in all tests, and its answers. What it refuses may be anything.
+var recorded = contract.Recorder{Keep: func(c contract.Call) bool { return c.Status < 300 }}
+
+func TestMain(m *testing.M) { os.Exit(contract.Main(m, &recorded)) }
 
 // bench is a server with one project of one team.
 type bench struct {
@@ -35,7 +42,7 @@ func newBench(t *testing.T) *bench {
 	s.AddToken("tok", "acme")
 	s.AddProject(Project{Name: "dashboard", Team: "acme", RepoID: 7, Head: "c1", Domain: "dash.example.com", Hook: "hook1",
 		Presents: []Presented{{Env: "DB_KEY", Target: "db"}}})
-	return &bench{t, s, clock, tap, &http.Client{Transport: sim.Transport{Handler: s}}}
+	return &bench{t, s, clock, tap, &http.Client{Transport: recorded.Over(sim.Transport{Handler: s})}}
 }
 
 // do sends a request with the team's token and returns the status and the decoded answer.
@@ -240,7 +247,7 @@ func TestInstantRollbackKeepsNewDeploymentsOffTheDomain(t *testing.T) {
 	if live() != first {
 		t.Errorf("live is %v, want the rolled back %s", live(), first)
 	}
-	_, out := b.do("GET", "/v6/deployments?projectId=prj_dashboard&target=production&limit=2", "")
+	_, out := b.do("GET", "/v7/deployments?projectId=prj_dashboard&target=production&limit=2", "")
 	var got [][2]any
 	for _, d := range out["deployments"].([]any) {
 		d := d.(map[string]any)

@@ -180,7 +180,7 @@ func (c *client) deployments(ctx context.Context, p project, target string, limi
 	}
 	doing := fmt.Sprintf("list the %s deployments of project %s", target, p.Name)
 	query := url.Values{"projectId": {p.ID}, "target": {target}, "limit": {strconv.Itoa(limit)}}
-	if err := c.call(ctx, request{doing: doing, method: http.MethodGet, path: "/v6/deployments", query: query, repeatable: true}, &out); err != nil {
+	if err := c.call(ctx, request{doing: doing, method: http.MethodGet, path: "/v7/deployments", query: query, repeatable: true}, &out); err != nil {
 		return nil, err
 	}
 	if out.Deployments == nil {

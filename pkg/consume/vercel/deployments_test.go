@@ -287,7 +287,7 @@ func respond(body string) *http.Response {
 
 // A person rolls back in the middle of a look.
 func TestARollbackInTheMiddleOfALookIsNeverOverlooked(t *testing.T) {
-	for _, operation := range []string{"GET /v10/projects/{idOrName}/env", "GET /v9/projects/{idOrName}", "GET /v6/deployments"} {
+	for _, operation := range []string{"GET /v10/projects/{idOrName}/env", "GET /v9/projects/{idOrName}", "GET /v7/deployments"} {
 		b := newBench(t, []string{production}, nil)
 		b.settle(content("v1", "A=a1"))
 		old, _ := b.live("A")

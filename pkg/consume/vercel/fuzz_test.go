@@ -36,7 +36,7 @@ const (
 
 func routeOf(q *http.Request) int {
 	path := q.Method + " " + q.URL.Path
-	for n, pattern := range []string{`^GET .*/env$`, `^GET /v9/projects/[^/]*$`, `^GET /v6/`, `^-$`, `^GET /v13/`, `^POST .*/env$`, `^DELETE `, `^POST /v13/`, `^POST .*/deploy/`} {
+	for n, pattern := range []string{`^GET .*/env$`, `^GET /v9/projects/[^/]*$`, `^GET /v7/`, `^-$`, `^GET /v13/`, `^POST .*/env$`, `^DELETE `, `^POST /v13/`, `^POST .*/deploy/`} {
 		if !regexp.MustCompile(pattern).MatchString(path) {
 			continue
 		}
@@ -94,7 +94,7 @@ func answered(t *testing.T, f *forged) *bench {
 	b := newBench(t, []string{production, preview}, hook, opts...)
 	b.SetByHand("dashboard", "FOREIGN", production, "canary-by-hand")
 	b.settle(content("v1", "A=canary-1", "B=canary-1"))
-	f.RoundTripper = sim.Transport{Handler: b.Server}
+	f.RoundTripper = recorded.Over(sim.Transport{Handler: b.Server})
 	WithTransport(f)(b.Project)
 	return b
 }

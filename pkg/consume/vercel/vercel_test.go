@@ -3,6 +3,7 @@ package vercel
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	contract "github.com/rotary-secrets/rotary/internal/contract/vercel"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	standin "github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -18,6 +20,11 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
+
+// recorded are the calls that the driver made of the stand-in in all tests, and the stand-in's answers.
+var recorded contract.Recorder
+
+func TestMain(m *testing.M) { os.Exit(contract.Main(m, &recorded)) }
 
 // bench is one consumer of the stand-in's project dashboard, which has a first deployment of commit c1 live.
 type bench struct {
@@ -57,7 +64,7 @@ func (b *bench) open(environment manifest.Environment, opts ...Option) *Project 
 	b.Helper()
 	config := b.config
 	opts = append([]Option{
-		WithBaseURL("https://vercel.standin"), WithTransport(sim.Transport{Handler: b.Server}),
+		WithBaseURL("https://vercel.standin"), WithTransport(recorded.Over(sim.Transport{Handler: b.Server})),
 		WithSleep(func(_ context.Context, d time.Duration) error { b.slept = append(b.slept, d); return nil }),
 	}, opts...)
 	p, err := New(manifest.Consumer{Name: "dashboard", Vercel: &config}, environment, secret.New("tok"), opts...)

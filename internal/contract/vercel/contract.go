@@ -1,0 +1,222 @@
+// Package vercel checks calls of Vercel's API against what nobody here wrote: @vercel/sdk, Vercel's own client, and
+// emulate, a server of vercel-labs'. Both run in Node, from contracts/; tests use it, the product never does.
+package vercel
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Call is one request and its answer.
+type Call struct {
+	Method string `json:"method"`
+	URL    string `json:"url"`
+	Sent   string `json:"sent"`
+	Status int    `json:"status"`
+	Got    string `json:"got"`
+}
+
+// Recorder keeps every call that differs from those before. The zero value is ready. Safe for concurrent use.
+type Recorder struct {
+	Keep func(Call) bool // nil keeps all
+
+	mu    sync.Mutex
+	calls []Call
+	known map[Call]bool
+}
+
+// Over returns next, with what goes through it recorded. A call without an answer is not.
+func (r *Recorder) Over(next http.RoundTripper) http.RoundTripper { return &recording{r, next} }
+
+type recording struct {
+	recorder *Recorder
+	next     http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *recording) RoundTrip(req *http.Request) (*http.Response, error) {
+	sent, err := drain(&req.Body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := t.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	got, err := drain(&resp.Body)
+	t.recorder.add(Call{req.Method, req.URL.String(), sent, resp.StatusCode, got})
+	return resp, err
+}
+
+// drain reads a body and puts it back.
+func drain(body *io.ReadCloser) (string, error) {
+	if *body == nil {
+		return "", nil
+	}
+	content, err := io.ReadAll(*body)
+	*body = io.NopCloser(bytes.NewReader(content))
+	return string(content), err
+}
+
+// add leaves out what is not in the SDK: deploy hooks, and what the stand-in says it does not have.
+func (r *Recorder) add(c Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if strings.Contains(c.URL, "/v1/integrations/deploy/") || c.Status == http.StatusNotImplemented || r.known[c] || r.Keep != nil && !r.Keep(c) {
+		return
+	}
+	if r.known == nil {
+		r.known = map[Call]bool{}
+	}
+	r.known[c] = true
+	r.calls = append(r.calls, c)
+}
+
+// Calls returns what was recorded.
+func (r *Recorder) Calls() []Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Call(nil), r.calls...)
+}
+
+// Main is a package's TestMain: it runs the tests and then checks everything that they recorded, with one start of Node.
+// It returns the exit status. In a fuzzing run it checks nothing.
+func Main(m *testing.M, r *Recorder) int {
+	status := m.Run()
+	if status != 0 || fuzzing() {
+		return status
+	}
+	wrong, err := Check(context.Background(), r.Calls())
+	switch {
+	case errors.Is(err, ErrMissing) && os.Getenv("REQUIRE_ALL") != "1":
+		return 0
+	case err != nil:
+		wrong = []string{err.Error()}
+	}
+	for _, w := range wrong {
+		fmt.Fprintln(os.Stderr, "Vercel's contract:", w)
+	}
+	return min(len(wrong), 1)
+}
+
+func fuzzing() bool {
+	for _, arg := range os.Args {
+		if f := strings.TrimLeft(arg, "-"); strings.HasPrefix(f, "test.fuzzworker") || strings.HasPrefix(f, "test.fuzz=") && f != "test.fuzz=" {
+			return true
+		}
+	}
+	return false
+}
+
+// ErrMissing: Node, or what contracts/ installs, is not there.
+var ErrMissing = errors.New("what Vercel publishes about its API is not installed: make contracts (it needs Node and npm)")
+
+// Require skips a test where ErrMissing would come, or fails it under REQUIRE_ALL=1.
+func Require(t *testing.T) {
+	t.Helper()
+	switch err := installed(); {
+	case err != nil && os.Getenv("REQUIRE_ALL") == "1":
+		t.Fatal(err)
+	case err != nil:
+		t.Skip(err)
+	}
+}
+
+func installed() error {
+	contracts, err := folder()
+	if err != nil {
+		return err
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		return ErrMissing
+	}
+	for _, name := range []string{"@vercel/sdk", "emulate"} {
+		if _, err := os.Stat(filepath.Join(contracts, "node_modules", name)); err != nil {
+			return ErrMissing
+		}
+	}
+	return nil
+}
+
+// folder is contracts/, beside go.mod: a test runs in its package's folder.
+func folder() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, "contracts"), nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("the tests do not run inside of this repository")
+		}
+		dir = parent
+	}
+}
+
+// script is a program of contracts/.
+func script(ctx context.Context, name string) (*exec.Cmd, error) {
+	if err := installed(); err != nil {
+		return nil, err
+	}
+	dir, err := folder()
+	cmd := exec.CommandContext(ctx, "node", name)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	return cmd, err
+}
+
+// Check asks the SDK about all calls and returns what is wrong with them, each thing once, without a value.
+func Check(ctx context.Context, calls []Call) (wrong []string, err error) {
+	cmd, err := script(ctx, "vercel.mjs")
+	if err != nil {
+		return nil, err
+	}
+	var in bytes.Buffer
+	for _, c := range calls {
+		line, err := json.Marshal(c)
+		if err != nil {
+			return nil, err
+		}
+		in.Write(append(line, '\n'))
+	}
+	cmd.Stdin = &in
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("check %d calls with @vercel/sdk: %w", len(calls), err)
+	}
+	return findings(calls, out)
+}
+
+func findings(calls []Call, out []byte) (wrong []string, err error) {
+	told := map[string]bool{}
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		var f struct {
+			Line      int
+			Operation string
+			What      string
+		}
+		if err := json.Unmarshal(lines.Bytes(), &f); err != nil {
+			return nil, fmt.Errorf("read the checker's findings: %w", err)
+		}
+		text := fmt.Sprintf("%s, answered with %d: %s", f.Operation, calls[f.Line].Status, f.What)
+		if !told[text] {
+			told[text] = true
+			wrong = append(wrong, text)
+		}
+	}
+	return wrong, nil
+}
