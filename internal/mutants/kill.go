@@ -140,14 +140,14 @@ func (c court) try(ctx context.Context, m mutant) (by string, err error) {
 		return "", nil
 	}
 	if by = culprit(out); by == "" {
-		return "", fmt.Errorf("the killer failed, and no test of it did: %w\n%s", err, out)
+		return "", fmt.Errorf("the killer failed, and no test of it did: %w\n%s", err, beginning(out))
 	}
 	return by, nil
 }
 
 func (c court) compiles(ctx context.Context, m mutant, overlay string) error {
 	if out, err := c.run(ctx, append([]string{"build", "-overlay=" + overlay}, m.packages()...)...); err != nil {
-		return fmt.Errorf("it does not compile: %w\n%s", err, out)
+		return fmt.Errorf("it does not compile: %w\n%s", err, beginning(out))
 	}
 	return nil
 }
@@ -166,6 +166,12 @@ func (c court) run(ctx context.Context, args ...string) (string, error) {
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// beginning is what of an output can be read at a glance: a timeout prints every goroutine.
+func beginning(output string) string {
+	lines := strings.SplitN(output, "\n", 11)
+	return strings.Join(lines[:min(len(lines), 10)], "\n")
 }
 
 // culprit finds in go test's output the first test that failed: the innermost, of a test with subtests.
