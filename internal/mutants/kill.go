@@ -162,7 +162,7 @@ func (c court) test(ctx context.Context, args ...string) (string, error) {
 func (c court) run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // go, with what the person who runs this asks for
 	cmd.Dir, cmd.Env = c.root, append(os.Environ(), "GOTMPDIR="+c.dir)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it ends its children too
+	together(cmd)
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
 	return string(out), err
