@@ -21,6 +21,7 @@ var directions = []struct {
 }{
 	{"pkg/consume/consumetest", []string{"pkg/...", "internal/..."}},
 	{"pkg/rotate/rotatetest", []string{"pkg/...", "internal/..."}},
+	{"pkg/store/storetest", []string{"pkg/store", "pkg/plan", "pkg/secret"}},
 	{"pkg/secret", nil},
 	{"pkg/settings", pure[:1]}, // what applications import: as little of ours as can be
 	{"pkg/manifest", pure[:1]},
@@ -48,7 +49,7 @@ var directions = []struct {
 }
 
 // suites are tests in packages of their own, for others' tests to run.
-var suites = []string{"pkg/consume/consumetest", "pkg/rotate/rotatetest"}
+var suites = []string{"pkg/consume/consumetest", "pkg/rotate/rotatetest", "pkg/store/storetest"}
 
 func with(these []string, more ...string) []string {
 	return append(append([]string(nil), these...), more...)
