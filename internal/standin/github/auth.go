@@ -18,6 +18,7 @@ import (
 type token struct {
 	of           string   // for the journal of changes: "token" or "app 4711"
 	repositories []string // owner/name, lower case
+	permissions  []string // as secrets=write; nil is all
 	expires      time.Time
 	used         int
 	reset        time.Time
@@ -31,6 +32,7 @@ type app struct {
 	id           int64
 	key          *rsa.PublicKey
 	repositories []string
+	created      time.Time
 }
 
 // AddToken makes a personal access token known that sees these repositories.
@@ -38,6 +40,28 @@ func (s *Server) AddToken(value string, repositories ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokens[value] = &token{of: "token", repositories: lower(repositories)}
+}
+
+// LimitToken leaves a token these permissions only, as secrets=read or environments=write. Source of the names:
+// https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
+func (s *Server) LimitToken(value string, permissions ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known(value).permissions = slices.Clone(permissions)
+}
+
+// known returns a token that the scenario has made; naming another one is a mistake in the scenario.
+func (s *Server) known(value string) *token {
+	if s.tokens[value] == nil {
+		panic("the stand-in has no such token")
+	}
+	return s.tokens[value]
+}
+
+// may says whether a token has a permission; one to write is one to read too.
+func (t *token) may(needs string) bool {
+	name, _, _ := strings.Cut(needs, "=")
+	return t.permissions == nil || slices.Contains(t.permissions, needs) || slices.Contains(t.permissions, name+"=write")
 }
 
 // RevokeToken makes a token unknown: from then on it answers 401. Repeatable.
@@ -51,10 +75,7 @@ func (s *Server) RevokeToken(value string) {
 func (s *Server) ExpireToken(value string, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.tokens[value] == nil {
-		panic("the stand-in has no such token")
-	}
-	s.tokens[value].expires = at
+	s.known(value).expires = at
 }
 
 // RevokeAppKey takes an App its private key: it gets no more tokens, and those it has work until they end. Repeatable.
@@ -68,7 +89,7 @@ func (s *Server) RevokeAppKey(id int64) {
 func (s *Server) AddApp(id int64, key *rsa.PublicKey, repositories ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.apps[strconv.FormatInt(id, 10)] = &app{id: id, key: key, repositories: lower(repositories)}
+	s.apps[strconv.FormatInt(id, 10)] = &app{id: id, key: key, repositories: lower(repositories), created: s.clock.Now()}
 }
 
 // installation tells an App's installation id; it differs from the App's.
@@ -135,7 +156,8 @@ func (t *token) rate() map[string]int64 {
 }
 
 func (s *Server) rateLimit(q *request) answer {
-	return ok(map[string]any{"resources": map[string]any{"core": q.token.rate()}, "rate": q.token.rate()})
+	search := map[string]int64{"limit": 30, "used": 0, "remaining": 30, "reset": q.token.reset.Unix()}
+	return ok(map[string]any{"resources": map[string]any{"core": q.token.rate(), "search": search}, "rate": q.token.rate()})
 }
 
 func (s *Server) getInstallation(q *request) answer {
@@ -150,7 +172,7 @@ func (s *Server) getInstallation(q *request) answer {
 	if !slices.Contains(a.repositories, name) {
 		return notFound()
 	}
-	return ok(map[string]any{"id": a.installation(), "app_id": a.id, "repository_selection": "selected"})
+	return ok(a.describe(q.PathValue("owner")))
 }
 
 func (s *Server) createInstallationToken(q *request) answer {

@@ -30,13 +30,13 @@ func TestWhoMayLook(t *testing.T) {
 		{"an unknown token", "ghp_other", "app", 401},
 		{"no token", "", "app", 401},
 	} {
-		_, resp, err := w.clientFor(c.token).Repositories.Get(t.Context(), "example", c.repository)
+		_, resp, err := w.clientFor(c.token).Actions.ListRepoSecrets(t.Context(), "example", c.repository, nil)
 		if got := status(t, resp, err); got != c.want {
 			t.Errorf("%s: %d, want %d", c.why, got, c.want)
 		}
 	}
 	w.server.RevokeToken(token)
-	if _, resp, err := w.client.Repositories.Get(t.Context(), "example", "app"); status(t, resp, err) != 401 {
+	if _, resp, err := w.client.Actions.ListRepoSecrets(t.Context(), "example", "app", nil); status(t, resp, err) != 401 {
 		t.Error("a revoked token still works")
 	}
 }
@@ -81,7 +81,7 @@ func TestApp(t *testing.T) {
 		t.Fatal(err)
 	}
 	see := func() int {
-		_, resp, err := w.clientFor(got.GetToken()).Repositories.Get(t.Context(), "example", "app")
+		_, resp, err := w.clientFor(got.GetToken()).Actions.ListRepoSecrets(t.Context(), "example", "app", nil)
 		return status(t, resp, err)
 	}
 	w.server.RevokeAppKey(7)
@@ -98,7 +98,7 @@ func TestApp(t *testing.T) {
 func TestLimitsAndFaults(t *testing.T) {
 	w := newWorld(t)
 	get := func() (*gh.Response, error) {
-		_, resp, err := w.client.Repositories.Get(t.Context(), "example", "app")
+		_, resp, err := w.client.Actions.ListRepoSecrets(t.Context(), "example", "app", nil)
 		return resp, err
 	}
 	resp, err := get()

@@ -12,6 +12,15 @@ func (s *Server) SetSecretByHand(fullName, environment, name, plaintext string) 
 	s.setSecret(s.scope(fullName, environment), ByHand, strings.ToUpper(name), plaintext)
 }
 
+// ShareOrganizationSecret gives a repository a secret of its organization, as an owner would in the organization's
+// settings. The repository's own of that name hides it.
+func (s *Server) ShareOrganizationSecret(fullName, name, plaintext string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.clock.Now()
+	s.repository(fullName).shared.secrets[strings.ToUpper(name)] = &secret{plaintext: plaintext, created: now, updated: now}
+}
+
 // DeleteSecretByHand deletes a secret as a person would in the settings page. Repeatable.
 func (s *Server) DeleteSecretByHand(fullName, environment, name string) {
 	s.mu.Lock()
@@ -42,7 +51,8 @@ func (s *Server) UnarchiveRepository(fullName string) { s.setArchived(fullName, 
 func (s *Server) setArchived(fullName string, archived bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.repository(fullName).archived = archived
+	r := s.repository(fullName)
+	r.archived, r.described = archived, nil
 }
 
 // RenameRepository gives a repository another full name. Tokens and Apps keep their access; calls by the former name
@@ -58,7 +68,7 @@ func (s *Server) RenameRepository(fullName, to string) {
 	delete(s.repositories, from)
 	s.moved[from] = r
 	delete(s.moved, next)
-	r.fullName, s.repositories[next] = to, r
+	r.fullName, r.described, s.repositories[next] = to, nil, r
 	for _, t := range s.tokens {
 		t.repositories = renamed(t.repositories, from, next)
 	}

@@ -28,8 +28,11 @@ const maxResults = 1000
 type run struct {
 	id               int64
 	status           string
+	attempt          int
 	created, updated time.Time
-	environments     []*scope // that its jobs name, until they start
+	started          time.Time // when this attempt was asked for
+	named            []*scope  // environments that its jobs name
+	environments     []*scope  // and those that it has not read in this attempt
 	read             []reading
 }
 
@@ -49,15 +52,37 @@ func (s *Server) StartRun(fullName, status string, environments ...string) (id i
 	r := s.repository(fullName)
 	started := &run{id: int64(1 + len(r.runs)), created: s.clock.Now()}
 	for _, environment := range environments {
-		started.environments = append(started.environments, s.scope(fullName, environment))
+		started.named = append(started.named, s.scope(fullName, environment))
 	}
-	started.reads(r.scope)
-	if status == Completed {
-		started.startJobs()
-	}
-	started.move(status, s.clock.Now())
+	started.queue(r, status, s.clock.Now())
 	r.runs = append(r.runs, started)
 	return started.id
+}
+
+// RerunRun starts a completed run again, as the button does: another attempt of the same run, which keeps its id and
+// the time of its creation, and reads secrets anew. Source:
+// https://docs.github.com/en/actions/how-tos/manage-workflow-runs/re-run-workflows-and-jobs
+func (s *Server) RerunRun(fullName string, id int64, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	again := s.run(fullName, id)
+	if again.status != Completed {
+		panic("the stand-in runs only completed runs again")
+	}
+	again.read = nil
+	again.queue(s.repository(fullName), status, s.clock.Now())
+}
+
+// queue begins an attempt: the repository's secrets are read now.
+func (r *run) queue(of *repository, status string, now time.Time) {
+	r.attempt++
+	r.started, r.environments = now, slices.Clone(r.named)
+	r.reads(of.shared)
+	r.reads(of.scope)
+	if status == Completed {
+		r.startJobs()
+	}
+	r.move(status, now)
 }
 
 func (r *run) move(status string, now time.Time) {
@@ -130,7 +155,7 @@ func (s *Server) listRuns(q *request) answer {
 			found[strconv.FormatInt(r.id, 10)] = r
 		}
 	}
-	a := q.page("workflow_runs", newestFirst(found, maxResults), 30, 100, func(id string) any { return found[id].describe() })
+	a := q.page("workflow_runs", newestFirst(found, maxResults), 30, 100, func(id string) any { return found[id].describe(q.repository) })
 	a.body.(map[string]any)["total_count"] = len(found)
 	return a
 }
@@ -143,17 +168,6 @@ func newestFirst(runs map[string]*run, most int) []string {
 	}
 	slices.SortFunc(ids, func(a, b string) int { return cmp.Compare(runs[b].id, runs[a].id) })
 	return ids[:min(len(ids), most)]
-}
-
-func (r *run) describe() map[string]any {
-	out := map[string]any{
-		"id": r.id, "name": "CI", "status": r.status, "conclusion": nil, "run_attempt": 1, "event": "push",
-		"created_at": stamp(r.created), "updated_at": stamp(r.updated), "run_started_at": stamp(r.created),
-	}
-	if r.status == Completed {
-		out["conclusion"] = "success"
-	}
-	return out
 }
 
 // createdFilter reads GitHub's search syntax for dates, as far as points in time go. Source:

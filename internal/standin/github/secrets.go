@@ -35,9 +35,13 @@ func (h *secret) describe(name string) map[string]string {
 	return map[string]string{"name": name, "created_at": stamp(h.created), "updated_at": stamp(h.updated)}
 }
 
-func listSecrets(q *request) answer {
-	names := slices.Sorted(maps.Keys(q.scope.secrets))
-	return q.page("secrets", names, 30, 100, func(name string) any { return q.scope.secrets[name].describe(name) })
+func listSecrets(q *request) answer { return q.listSecrets(q.scope) }
+
+func listOrganizationSecrets(q *request) answer { return q.listSecrets(q.repository.shared) }
+
+func (q *request) listSecrets(c *scope) answer {
+	names := slices.Sorted(maps.Keys(c.secrets))
+	return q.page("secrets", names, 30, 100, func(name string) any { return c.secrets[name].describe(name) })
 }
 
 func getSecret(q *request) answer {

@@ -11,7 +11,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +44,7 @@ type Server struct {
 	repositories map[string]*repository // by their name, lower case
 	moved        map[string]*repository // by their former names
 	changes      []Change
+	exchanged    func(Exchange)
 }
 
 // New returns a GitHub without repositories, which knows no token.
@@ -58,6 +61,7 @@ func New(c Config) *Server {
 type request struct {
 	*http.Request
 	body       []byte
+	needs      string // permission
 	token      *token
 	repository *repository
 	scope      *scope // of the repository or of the environment that the path names
@@ -77,32 +81,38 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.send(w, fail(http.StatusNotImplemented, "the stand-in does not implement %s %s", r.Method, r.URL.Path))
 	})
-	s.handle("GET /rate_limit", s.authorized(s.rateLimit))
-	s.handle("GET /repos/{owner}/{repo}", s.inRepository(getRepository))
-	s.handle("GET /repos/{owner}/{repo}/environments/{environment}", s.inScope(getEnvironment))
-	s.handle("GET /repos/{owner}/{repo}/actions/runs", s.inRepository(s.listRuns))
-	s.handle("GET /repos/{owner}/{repo}/installation", s.getInstallation)
-	s.handle("POST /app/installations/{installation}/access_tokens", s.createInstallationToken)
-	for _, scope := range []string{"/repos/{owner}/{repo}/actions", "/repos/{owner}/{repo}/environments/{environment}"} {
-		s.handle("GET "+scope+"/secrets", s.inScope(listSecrets))
-		s.handle("GET "+scope+"/secrets/public-key", s.inScope(getPublicKey))
-		s.handle("GET "+scope+"/secrets/{name}", s.inScope(getSecret))
-		s.handle("PUT "+scope+"/secrets/{name}", s.inScope(s.putSecret))
-		s.handle("DELETE "+scope+"/secrets/{name}", s.inScope(s.deleteSecret))
-		s.handle("GET "+scope+"/variables", s.inScope(listVariables))
-		s.handle("POST "+scope+"/variables", s.inScope(s.createVariable))
-		s.handle("GET "+scope+"/variables/{name}", s.inScope(getVariable))
-		s.handle("PATCH "+scope+"/variables/{name}", s.inScope(s.updateVariable))
-		s.handle("DELETE "+scope+"/variables/{name}", s.inScope(s.deleteVariable))
-	}
+	s.handle("GET /rate_limit", "", s.authorized(s.rateLimit))
+	s.handle("GET /repos/{owner}/{repo}/environments", "actions=read", s.inRepository(listEnvironments))
+	s.handle("GET /repos/{owner}/{repo}/environments/{environment}", "actions=read", s.inScope(getEnvironment))
+	s.handle("GET /repos/{owner}/{repo}/actions/organization-secrets", "secrets=read", s.inRepository(listOrganizationSecrets))
+	s.handle("GET /repos/{owner}/{repo}/actions/runs", "actions=read", s.inRepository(s.listRuns))
+	s.handle("GET /repos/{owner}/{repo}/installation", "", s.getInstallation)
+	s.handle("POST /app/installations/{installation}/access_tokens", "", s.createInstallationToken)
+	s.scopeRoutes("/repos/{owner}/{repo}/actions", "secrets", "actions_variables")
+	s.scopeRoutes("/repos/{owner}/{repo}/environments/{environment}", "environments", "environments")
 }
 
-func (s *Server) handle(pattern string, h handler) {
+// scopeRoutes are the routes of a repository's or an environment's secrets and variables, each with the permission
+// that it needs.
+func (s *Server) scopeRoutes(scope, secrets, variables string) {
+	s.handle("GET "+scope+"/secrets", secrets+"=read", s.inScope(listSecrets))
+	s.handle("GET "+scope+"/secrets/public-key", secrets+"=read", s.inScope(getPublicKey))
+	s.handle("GET "+scope+"/secrets/{name}", secrets+"=read", s.inScope(getSecret))
+	s.handle("PUT "+scope+"/secrets/{name}", secrets+"=write", s.inScope(s.putSecret))
+	s.handle("DELETE "+scope+"/secrets/{name}", secrets+"=write", s.inScope(s.deleteSecret))
+	s.handle("GET "+scope+"/variables", variables+"=read", s.inScope(listVariables))
+	s.handle("POST "+scope+"/variables", variables+"=write", s.inScope(s.createVariable))
+	s.handle("GET "+scope+"/variables/{name}", variables+"=read", s.inScope(getVariable))
+	s.handle("PATCH "+scope+"/variables/{name}", variables+"=write", s.inScope(s.updateVariable))
+	s.handle("DELETE "+scope+"/variables/{name}", variables+"=write", s.inScope(s.deleteVariable))
+}
+
+func (s *Server) handle(pattern, needs string, h handler) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		body, _ := io.ReadAll(r.Body)
-		q := &request{Request: r, body: body, token: s.tokens[bearer(r)]}
+		q := &request{Request: r, body: body, needs: needs, token: s.tokens[bearer(r)]}
 		s.send(w, s.limited(q, h))
 	})
 }
@@ -123,8 +133,43 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if operation == "/" {
 		call.Operation = r.Method + " " + r.URL.Path
 	}
-	s.tap.Serve(w, call, func(w http.ResponseWriter) { s.mux.ServeHTTP(w, r) },
-		func(w http.ResponseWriter, o sim.Outcome) { s.send(w, refusal(o)) })
+	s.tap.Serve(w, call,
+		func(w http.ResponseWriter) { s.tell(w, r, body, func(w http.ResponseWriter) { s.mux.ServeHTTP(w, r) }) },
+		func(w http.ResponseWriter, o sim.Outcome) {
+			s.tell(w, r, body, func(w http.ResponseWriter) { s.send(w, refusal(o)) })
+		})
+}
+
+// Exchange is a request and its answer, whether it reached the client or not.
+type Exchange struct {
+	Request *http.Request
+	Body    []byte
+	Status  int
+	Header  http.Header
+	Answer  []byte
+}
+
+// OnExchange sets what is told of every request and its answer, values and all; nil tells nobody.
+func (s *Server) OnExchange(told func(Exchange)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.exchanged = told
+}
+
+func (s *Server) tell(w http.ResponseWriter, r *http.Request, body []byte, do func(http.ResponseWriter)) {
+	s.mu.Lock()
+	told := s.exchanged
+	s.mu.Unlock()
+	if told == nil {
+		do(w)
+		return
+	}
+	rec := httptest.NewRecorder()
+	do(rec)
+	told(Exchange{Request: r, Body: body, Status: rec.Code, Header: rec.Header().Clone(), Answer: bytes.Clone(rec.Body.Bytes())})
+	maps.Copy(w.Header(), rec.Header())
+	w.WriteHeader(rec.Code)
+	_, _ = w.Write(rec.Body.Bytes())
 }
 
 // refusal is GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:

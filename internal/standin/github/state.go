@@ -21,7 +21,9 @@ type repository struct {
 	archived     bool
 	scope        *scope
 	environments map[string]*scope
+	shared       *scope // what the organization shares with it
 	runs         []*run // oldest first
+	described    []byte
 }
 
 // scope is what secrets and variables belong to: a repository, or one of its environments.
@@ -60,7 +62,7 @@ func (s *Server) AddRepository(fullName string, environments ...string) {
 	r := s.repositories[strings.ToLower(fullName)]
 	if r == nil {
 		r = &repository{id: int64(1000 + len(s.repositories)), fullName: fullName, environments: map[string]*scope{}}
-		r.scope = s.newScope(r, "")
+		r.scope, r.shared = s.newScope(r, ""), s.newScope(r, "")
 		s.repositories[strings.ToLower(fullName)] = r
 		delete(s.moved, strings.ToLower(fullName))
 	}
@@ -151,17 +153,13 @@ func (s *Server) repository(fullName string) *repository {
 	return r
 }
 
-func getRepository(q *request) answer {
-	owner, name, _ := strings.Cut(q.repository.fullName, "/")
-	return ok(map[string]any{
-		"id": q.repository.id, "name": name, "full_name": q.repository.fullName, "private": true,
-		"archived": q.repository.archived, "owner": map[string]any{"login": owner},
-	})
+// listEnvironments lists them by name.
+func listEnvironments(q *request) answer {
+	names := slices.Sorted(maps.Keys(q.repository.environments))
+	return q.page("environments", names, 30, 100, func(name string) any { return q.repository.environments[name].describe() })
 }
 
-func getEnvironment(q *request) answer {
-	return ok(map[string]any{"id": q.scope.id, "name": q.scope.environment, "created_at": stamp(q.scope.created)})
-}
+func getEnvironment(q *request) answer { return ok(q.scope.describe()) }
 
 func getPublicKey(q *request) answer {
 	return ok(map[string]string{"key_id": q.scope.key.id, "key": base64.StdEncoding.EncodeToString(q.scope.key.public[:])})
@@ -175,8 +173,13 @@ func (s *Server) inRepository(h handler) handler {
 			return q.redirect(r)
 		}
 		q.repository = s.repositories[name]
-		if q.repository == nil || !q.token.sees(q.repository) {
+		switch {
+		case q.repository == nil, !q.token.sees(q.repository):
 			return notFound()
+		case !q.token.may(q.needs):
+			a := fail(http.StatusForbidden, "Resource not accessible by personal access token")
+			a.header = http.Header{"X-Accepted-Github-Permissions": {q.needs}}
+			return a
 		}
 		return h(q)
 	})
