@@ -149,6 +149,7 @@ func (one tale) once(t *testing.T, s Schedule) {
 		p.acted(then)
 	}
 	p.Finish()
+	p.delivered()
 	if one.end != nil {
 		one.end(p)
 	}
