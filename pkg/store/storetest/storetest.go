@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/google/go-cmp/cmp"
 )
 
 // Client is what rotary calls of Secrets Manager, and RotateSecret, which others call: the genuine client's methods.
@@ -88,8 +87,8 @@ func Run(t *testing.T, target Target) Tally {
 		t.Run(f.Name, func(t *testing.T) {
 			p := &probe{Target: target, ctx: t.Context(), name: fmt.Sprintf("%s%03d", target.Prefix, i)}
 			defer p.remove(t)
-			if diff := cmp.Diff(want, p.try(f)); diff != "" {
-				t.Errorf("known from: %s\nwhat is seen (-want +got):\n%s", f.Source, diff)
+			if seen := p.try(f); !slices.Equal(seen, want) {
+				t.Errorf("known from %s; seen is%s\nand known to deviate%s", f.Source, lines(seen), lines(want))
 			}
 		})
 		if len(want) > 0 {
@@ -104,6 +103,14 @@ func Run(t *testing.T, target Target) Tally {
 		}
 	}
 	return tally
+}
+
+// lines are a list for a person to read, or "nothing".
+func lines(all []string) string {
+	if len(all) == 0 {
+		return " nothing"
+	}
+	return "\n\t" + strings.Join(all, "\n\t")
 }
 
 // able says whether the target has what it takes to see f.
