@@ -152,6 +152,7 @@ func (w *World) revoke(source, version string) {
 
 // Finish lets everything settle without a fault and checks what must be true at the end of every run.
 //
+//	S6  every sink really holds what it is said to hold                                delivered
 //	S9  every bucket holds what its sources and the manifest say, and nothing else    faithful
 //	S11 a further pass changes nothing                                                 idle
 //	S13 no value came out in any form                                                  silent
@@ -164,6 +165,7 @@ func (w *World) Finish() {
 	w.Step(Step{Do: "settle"})
 	w.idle()
 	w.faithful()
+	w.delivered()
 	w.alone()
 	w.unharmed()
 	w.silent()

@@ -131,6 +131,9 @@ func (m *member) redeploy() error {
 func (m *member) Withdraw(_ context.Context, versions []string) error {
 	_, err := m.call("Deregister", true, func() (plan.Seen, error) {
 		for _, v := range versions {
+			if slices.Contains(m.inPlay(), v) {
+				return plan.Seen{}, errors.New("somebody has deployed it meanwhile")
+			}
 			m.gone[v] = true
 		}
 		return plan.Seen{}, nil

@@ -317,6 +317,7 @@ func otherManifest(w *World, args []string) error {
 		return err
 	}
 	w.Env = env
+	w.code()
 	defer w.others()()
 	return w.Containers(w.ctx, env)
 }

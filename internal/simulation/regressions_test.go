@@ -279,6 +279,13 @@ func regressions() []regression {
 			rotate db
 			settle; {lambda Invoke}: redeploy api
 			settle`},
+		// Off: the version that api is on again loses its label, and its revision stays deployable when its login is revoked.
+		{"what somebody deploys while it is withdrawn stays held", "happy", `
+			rotate db
+			pass
+			wait 15m
+			pass; {ecs DescribeServices 3}: redeploy api
+			settle`},
 		// Off: what is deployed during a slow look is quiet when it ends, and its login is revoked.
 		{"a look is of the moment at which it began", "happy", `
 			rotate db

@@ -78,6 +78,7 @@ func Scenarios() []Scenario {
 			pass
 			wait 30m
 			pass
+			push dashboard
 			settle`)},
 		{Name: "deployments in between", Manifest: "main", Schedule: MustParse(`
 			rotate db

@@ -15,9 +15,11 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -65,6 +67,7 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w.Tap.OnDone(w.answered)
 	w.rotateFunction()
 	w.seed()
+	w.build()
 	if !s.Fresh {
 		w.act("settle")
 	}
@@ -102,6 +105,39 @@ func (w *World) seed() {
 		maps.Copy(values, w.first(source))
 		if err := w.put(source, values); err != nil {
 			w.violate("seed: %v", err)
+		}
+	}
+}
+
+// build is a first deployment of every Vercel project, whose code needs nothing yet.
+func (w *World) build() {
+	for _, c := range w.Env.Consumers {
+		if c.Vercel != nil && w.fleet == nil {
+			w.Vercel.SetPresented(c.Vercel.Project)
+			w.Vercel.Push(c.Vercel.Project, "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689")
+		}
+	}
+	w.code()
+}
+
+// code is what workflows present from now on, and projects from their next build on.
+func (w *World) code() {
+	for _, c := range w.Env.Consumers {
+		app := stage.App(w.Env, c)
+		switch {
+		case w.fleet != nil:
+		case c.Vercel != nil:
+			var shown []vercel.Presented
+			for _, p := range app.Presents {
+				shown = append(shown, vercel.Presented(p))
+			}
+			w.Vercel.SetPresented(c.Vercel.Project, shown...)
+		case c.GitHub != nil:
+			var shown []github.Presented
+			for _, p := range app.Presents {
+				shown = append(shown, github.Presented{Secret: p.Env, Target: p.Target})
+			}
+			w.GitHub.SetPresented(c.GitHub.Repository, c.GitHub.Environment, shown...)
 		}
 	}
 }

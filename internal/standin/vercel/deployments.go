@@ -40,6 +40,9 @@ type deployment struct {
 	meta      map[string]string
 	git       *gitSource
 	snapshot  map[string]string // the variables it was created with
+	presents  []Presented       // what its code shows to others
+
+	unaliased, aliasFailed bool // its domains are not assigned
 }
 
 type gitSource struct {
@@ -140,6 +143,9 @@ func (s *Server) deploy(p *project, d *deployment) *deployment {
 	if d.git != nil {
 		d.meta["githubCommitSha"], d.meta["githubCommitRef"] = d.git.SHA, d.git.Ref
 		d.meta["githubRepoId"] = strconv.Itoa(d.git.RepoID)
+	}
+	if d.presents == nil {
+		d.presents = p.Presents
 	}
 	p.deployments = append(p.deployments, d)
 	end := cmp.Or(p.nextState, p.everyState)
@@ -249,7 +255,7 @@ const creator = "user_1"
 
 func (d *deployment) json(p *project) map[string]any {
 	out := map[string]any{"id": d.id, "name": p.Name, "url": d.id + ".vercel.app", "creator": map[string]any{"uid": creator}, "projectId": p.ID, "target": nil, "readyState": d.state,
-		"createdAt": millis(d.createdAt), "meta": d.meta, "aliasAssigned": d.promoted}
+		"createdAt": millis(d.createdAt), "meta": d.meta, "aliasAssigned": d.promoted && !d.unaliased, "aliasError": nil}
 	if d.target != "" {
 		out["target"] = d.target
 	}
@@ -258,6 +264,9 @@ func (d *deployment) json(p *project) map[string]any {
 	}
 	if d.git != nil {
 		out["gitSource"] = d.git
+	}
+	if d.aliasFailed {
+		out["aliasError"] = map[string]any{"code": "cert_missing", "message": "The domain has no certificate"}
 	}
 	return out
 }

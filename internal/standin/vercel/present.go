@@ -11,6 +11,13 @@ type Presented struct{ Env, Target string }
 // Refusal is a live deployment whose credential a target does not accept. It never holds the credential.
 type Refusal struct{ Project, Deployment, Env, Target string }
 
+// SetPresented says what a project's code presents from its next build on.
+func (s *Server) SetPresented(project string, shown ...Presented) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.must(project).Presents = slices.Clone(shown)
+}
+
 // Present lets every live deployment use its credentials and returns the refusals, sorted by project.
 func (s *Server) Present() []Refusal {
 	s.mu.Lock()
@@ -29,7 +36,7 @@ func (s *Server) Present() []Refusal {
 }
 
 func (p *project) refusals(d *deployment, accepts func(target, credential string) bool) (refused []Presented) {
-	for _, use := range p.Presents {
+	for _, use := range d.presents {
 		if !accepts(use.Target, d.snapshot[use.Env]) {
 			refused = append(refused, use)
 		}

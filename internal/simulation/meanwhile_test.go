@@ -1,0 +1,113 @@
+package simulation
+
+import (
+	"flag"
+	"iter"
+	"slices"
+	"testing"
+)
+
+var (
+	besides = flag.Int("besides", 23, "of everything that others can do at a call of rotary's, play each of this number; 1 plays all")
+	crossed = flag.Int("crossed", 43, "of what others can do first, and of what they can do then, play each of this number; 1 plays all")
+)
+
+// slowly is a rotation from its beginning until everything is retired, a pass at a time.
+const slowly = "rotate db\npass\nwait 5m\npass\nwait 10m\npass\nwait 13m\npass"
+
+// What others can do at any call of rotary's. A pass, or a rotation, is another rotary's: it works beside the first.
+var (
+	besideTheFleet = []string{
+		"put db", "back db", "move db", "begin db", "rotate db", "retain db", "unretain db",
+		"release api", "break api", "redeploy api", "pass", "wait 3m",
+	}
+	besideTheDrivers = slices.Concat(besideTheFleet, []string{
+		"put vendor", "back vendor", "put admin", "restart api", "queue ci", "start ci", "complete ci", "edit ci", "foreign ci",
+		"edit dashboard", "foreign dashboard", "failbuild dashboard", "rollback dashboard", "promote dashboard", "push dashboard",
+	})
+)
+
+// TestWhateverOthersDoMeanwhileItEndsWell lets somebody else act before each call that rotary makes in a rotation.
+func TestWhateverOthersDoMeanwhileItEndsWell(t *testing.T) {
+	for _, c := range []struct {
+		scenario Scenario
+		acts     []string
+	}{
+		{Scenario{Name: "drivers", Manifest: "main"}, besideTheDrivers},
+		{Scenario{Name: "fleet", Manifest: "fleet", Fleet: true}, besideTheFleet},
+	} {
+		t.Run(c.scenario.Name, func(t *testing.T) {
+			s := c.scenario.with(MustParse(slowly))
+			all := s.beside(t, c.acts)
+			t.Logf("each %d. of %d schedules, of %d actions at any call", *besides**every, count(all), len(c.acts))
+			try(t, s, each(all, *besides**every), 0)
+		})
+	}
+}
+
+// TestWhateverOthersDoTwiceMeanwhileItEndsWell lets others act before two calls of a rotation that three services follow:
+// any action at any call, and then any action at any call that is made after it.
+func TestWhateverOthersDoTwiceMeanwhileItEndsWell(t *testing.T) {
+	s := Scenario{Name: "fleet", Manifest: "fleet", Fleet: true, Schedule: MustParse(slowly)}
+	n := *crossed * *every
+	first := s.beside(t, besideTheFleet)
+	t.Logf("each %d. of the %d schedules with one action, and each %d. of what can come after it", n, count(first), n)
+	try(t, s, func(yield func(Schedule) bool) {
+		for once := range each(first, n) {
+			then := s.with(once).beside(t, besideTheFleet)
+			for both := range each(after(once, then), n) {
+				if !yield(both) {
+					return
+				}
+			}
+		}
+	}, 0)
+}
+
+// after returns those of the schedules in which what was added comes after what was there.
+func after(once Schedule, then iter.Seq[Schedule]) iter.Seq[Schedule] {
+	had := slices.IndexFunc(once, func(step Step) bool { return len(step.Twos) > 0 })
+	return func(yield func(Schedule) bool) {
+		for both := range then {
+			added := slices.IndexFunc(both, func(step Step) bool { return len(step.Twos) > 0 })
+			twos := both[had].Twos
+			if later := added == had && (len(twos) == 1 || twos[1].At > twos[0].At); later && !yield(both) {
+				return
+			}
+		}
+	}
+}
+
+// tooLate is what nobody can be kept from while Advance is under way: it has looked, and revokes. People go back through
+// rotary, which waits until nothing can be under way any more.
+var tooLate = []string{"back db", "move db", "retain db"}
+
+// beside are the scenario's schedules with one action of somebody else's at one call.
+func (s Scenario) beside(t testing.TB, acts []string) iter.Seq[Schedule] {
+	t.Helper()
+	points, err := s.Points(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := slices.CompactFunc(points, func(a, b Point) bool { return a.Step == b.Step && a.At == b.At })
+	return func(yield func(Schedule) bool) {
+		for _, p := range places {
+			for _, act := range acts {
+				advancing := s.Schedule[p.Step].Do == "pass" && p.Call.Caller == rotateLambda
+				if advancing && slices.Contains(tooLate, act) {
+					continue
+				}
+				if !yield(s.Schedule.With(p.Step, p.At, act)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func count(all iter.Seq[Schedule]) (n int) {
+	for range all {
+		n++
+	}
+	return n
+}
