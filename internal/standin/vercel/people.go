@@ -34,6 +34,48 @@ func (s *Server) SetByHand(project, key, target, value string) {
 	}, ByHand)
 }
 
+// AddByHand puts a variable that only a person makes: for a git branch, for custom environments, for several targets
+// at once, or with a visibility.
+func (s *Server) AddByHand(project string, v Variable) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.stamp()
+	v.ID, v.CreatedAt, v.UpdatedAt = s.id("env_"), now, now
+	if v.Type == "" {
+		v.Type = "encrypted"
+	}
+	s.add(s.must(project), v, ByHand)
+}
+
+// CommentByHand changes a variable's comment and nothing else.
+func (s *Server) CommentByHand(project, key, target, comment string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.must(project)
+	v := p.variable(key, target)
+	s.changed(p, v.Variable, "updated", ByHand)
+	v.Comment, v.UpdatedAt = comment, s.stamp()
+}
+
+// How comments are not taken.
+const (
+	stay  = "stay"
+	never = "never"
+)
+
+// CommentsStay makes upserts leave the comments of existing variables as they are: the documentation promises no more
+// than a new value.
+func (s *Server) CommentsStay(project string) { s.setComments(project, stay) }
+
+// NoComments makes Vercel keep no comment at all.
+func (s *Server) NoComments(project string) { s.setComments(project, never) }
+
+func (s *Server) setComments(project, how string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.must(project).comments = how
+}
+
 // DeleteByHand removes a variable from all its targets. Repeatable.
 func (s *Server) DeleteByHand(project, key, target string) {
 	s.mu.Lock()
@@ -58,6 +100,25 @@ func (s *Server) RefuseKey(project, key, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.must(project).refused[key] = code
+}
+
+// RefuseAllWith makes every request with key fail as a whole, with 400, its item in error.failed and nothing written.
+// With "" it works again.
+func (s *Server) RefuseAllWith(project, key, code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.must(project)
+	if p.refusesAll[key] = code; code == "" {
+		delete(p.refusesAll, key)
+	}
+}
+
+// LoseDomains makes the live deployment one whose domains are not assigned: not yet, or not at all where it failed.
+func (s *Server) LoseDomains(project string, failed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.must(project).live
+	d.unaliased, d.aliasFailed = true, failed
 }
 
 // FailNextBuild makes the next deployment end in state: Failed, Canceled or Hanging.

@@ -31,6 +31,8 @@ type project struct {
 	nextState   string            // how the next build ends, where it fails
 	everyState  string            // how every other one ends, where it fails
 	refused     map[string]string // key → the code that its next write fails with
+	refusesAll  map[string]string // key → the code that every request with it fails with
+	comments    string            // when comments are not taken: "", stay or never
 }
 
 // AddProject adds a project without variables and deployments.
@@ -43,7 +45,7 @@ func (s *Server) AddProject(p Project) {
 	if p.Ref == "" {
 		p.Ref = "main"
 	}
-	s.projects[p.ID] = &project{Project: p, refused: map[string]string{}}
+	s.projects[p.ID] = &project{Project: p, refused: map[string]string{}, refusesAll: map[string]string{}}
 }
 
 // Variables returns the project's variables with their plaintext, sorted by key, target and id.

@@ -18,10 +18,13 @@ type Variable struct {
 	Value     string
 	Type      string // plain, encrypted or sensitive
 	Target    []string
+	Custom    []string // ids of custom environments
 	GitBranch string
 	Comment   string
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	Visibility string // config or secret; "" for one that is older than this field
 }
 
 type variable struct{ Variable }
@@ -56,12 +59,15 @@ func (s *Server) listVariables(c call) (int, any, error) {
 // that echoes answers is caught.
 func (v *variable) json() map[string]any {
 	out := map[string]any{"id": v.ID, "key": v.Key, "type": v.Type, "target": v.Target, "comment": v.Comment,
-		"createdAt": millis(v.CreatedAt), "updatedAt": millis(v.UpdatedAt), "customEnvironmentIds": []string{}, "securityIssues": []string{}, "value": ""}
+		"createdAt": millis(v.CreatedAt), "updatedAt": millis(v.UpdatedAt), "customEnvironmentIds": slices.Concat([]string{}, v.Custom), "securityIssues": []string{}, "value": ""}
 	if v.Type != "sensitive" {
 		out["value"] = v.Value
 	}
 	if v.GitBranch != "" {
 		out["gitBranch"] = v.GitBranch
+	}
+	if v.Visibility != "" {
+		out["visibility"] = v.Visibility
 	}
 	return out
 }
@@ -75,6 +81,9 @@ func (s *Server) createVariables(c call) (int, any, error) {
 	inputs, one, err := decodeInputs(c.body)
 	if err != nil {
 		return 0, nil, err
+	}
+	if f := p.refusedWhole(inputs); f != nil {
+		return 0, nil, f
 	}
 	created, failed, now := []any{}, []any{}, s.stamp()
 	var last *failure
@@ -162,24 +171,28 @@ func (in input) targets() ([]string, error) {
 var keyPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // put creates a variable or, in an upsert, updates the one with the same key, target list and branch. One with
-// another target list that overlaps is a conflict (getsentry/sentry#118490). The type of an existing one stays.
+// another target list that overlaps is a conflict (getsentry/sentry#118490). The type of an existing one stays, and
+// its comment where CommentsStay says so.
 func (s *Server) put(p *project, in input, upsert bool, now time.Time) (*variable, *failure) {
 	targets, _ := in.targets()
 	v := Variable{Key: *in.Key, Value: *in.Value, Type: *in.Type, Target: targets, GitBranch: deref(in.GitBranch), Comment: deref(in.Comment)}
 	if code := p.refusal(v); code != "" {
 		return nil, refusedItem(v, code, "")
 	}
+	if p.comments == never {
+		v.Comment = ""
+	}
 	old := p.overlapping(v)
 	switch {
 	case old == nil:
 		v.ID, v.CreatedAt, v.UpdatedAt = s.id("env_"), now, now
 		return s.add(p, v, byToken), nil
-	case !upsert || !slices.Equal(old.Target, v.Target):
+	case !upsert || !slices.Equal(old.Target, v.Target) || len(old.Custom) > 0:
 		return nil, refusedItem(v, "ENV_CONFLICT", old.ID)
 	}
 	s.changed(p, old.Variable, "updated", byToken)
 	old.Value, old.UpdatedAt = v.Value, now
-	if in.Comment != nil {
+	if in.Comment != nil && p.comments == "" {
 		old.Comment = v.Comment
 	}
 	return old, nil
@@ -202,6 +215,20 @@ func (p *project) refusal(v Variable) string {
 		return "VALUE_INVALID_LENGTH"
 	}
 	return ""
+}
+
+// refusedWhole refuses a request for one of its variables: then none of it is written.
+func (p *project) refusedWhole(inputs []input) *failure {
+	for _, in := range inputs {
+		code, told := p.refusesAll[*in.Key]
+		if !told {
+			continue
+		}
+		f := refusedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "")
+		f.extra["failed"] = []any{refusedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "").body()}
+		return f
+	}
+	return nil
 }
 
 // reserved are names that Vercel or its runtime set (vercel.com/docs/environment-variables/reserved-environment-variables).
@@ -244,7 +271,10 @@ func (s *Server) editVariable(c call) (int, any, error) {
 func (s *Server) edit(p *project, v *variable, in input) (int, any, error) {
 	next := v.Variable
 	next.Key, next.Value = or(in.Key, next.Key), or(in.Value, next.Value)
-	next.Comment, next.GitBranch = or(in.Comment, next.Comment), or(in.GitBranch, next.GitBranch)
+	next.GitBranch = or(in.GitBranch, next.GitBranch)
+	if p.comments != never {
+		next.Comment = or(in.Comment, next.Comment)
+	}
 	if targets, _ := in.targets(); targets != nil {
 		next.Target = targets
 	}

@@ -17,15 +17,26 @@ import (
 
 // variable is an environment variable as Vercel lists it. Its value is never read.
 type variable struct {
-	ID        string  `json:"id"`
-	Key       string  `json:"key"`
-	Type      string  `json:"type"`
-	Target    targets `json:"target"`
-	GitBranch string  `json:"gitBranch"`
-	Comment   string  `json:"comment"`
-	CreatedAt millis  `json:"createdAt"`
-	UpdatedAt millis  `json:"updatedAt"`
+	ID         string   `json:"id"`
+	Key        string   `json:"key"`
+	Type       string   `json:"type"`
+	Visibility string   `json:"visibility"` // config or secret; "" for one that is older than this field
+	Target     targets  `json:"target"`
+	Custom     []string `json:"customEnvironmentIds"`
+	GitBranch  string   `json:"gitBranch"`
+	Comment    string   `json:"comment"`
+	CreatedAt  millis   `json:"createdAt"`
+	UpdatedAt  millis   `json:"updatedAt"`
 }
+
+// hidden says whether nobody can read v's value. Where there is a visibility, it counts and not the type (@vercel/sdk
+// 1.28.35, createProjectEnv). Requests have no such field: what is written says it by its type.
+func (v variable) hidden() bool {
+	return v.Visibility == "secret" || v.Visibility == "" && v.Type == sensitive
+}
+
+// shared says whether v is one variable for several environments: an upsert for one of them would be refused.
+func (v variable) shared() bool { return len(v.Target)+len(v.Custom) > 1 }
 
 // record is a variable as it is written.
 type record struct {
@@ -48,6 +59,9 @@ type deployment struct {
 	Ready         millis     `json:"ready"`
 	Meta          meta       `json:"meta"`
 	GitSource     *gitSource `json:"gitSource"`
+
+	AliasAssigned json.RawMessage `json:"aliasAssigned"` // false, null, true, or since when
+	AliasError    json.RawMessage `json:"aliasError"`
 }
 
 // gitSource is where a deployment's code comes from, for every git host that Vercel knows.
@@ -76,6 +90,7 @@ type failedError struct {
 	Code      code   `json:"code"`
 	Key       string `json:"key"`
 	EnvVarKey string `json:"envVarKey"`
+	EnvVarID  string `json:"envVarId"` // the variable that stands in the way
 }
 
 func (f failedError) name() string {
@@ -118,27 +133,52 @@ func (v variable) malformed() bool {
 	return v.Key == "" || marked && !(idShape.MatchString(v.Key) && idShape.MatchString(v.ID) && v.updated().Unix() > 0)
 }
 
-// upsert writes all records in one call. An error means that at least one of them is not confirmed; the others
-// stay written. Repeatable.
-func (c *client) upsert(ctx context.Context, project string, records []record) error {
+// upsert writes records, all for one target, in one call, and returns those that the answer confirms. An error names
+// every other one. A second call follows where the first was refused as a whole for some of them. Repeatable.
+func (c *client) upsert(ctx context.Context, project string, records []record) ([]variable, error) {
+	doing := fmt.Sprintf("write %d variables of project %s for %s", len(records), project, records[0].Target[0])
+	written, failed, err := c.post(ctx, doing, project, records)
+	if err == nil {
+		return written, confirm(doing, written, failed, records)
+	}
+	if len(failed) == 0 {
+		return nil, err
+	}
+	err = fmt.Errorf("%w: %s", err, describe(failed, records))
+	rest := slices.DeleteFunc(slices.Clone(records), func(r record) bool { return among(failed, r.Key) })
+	if len(rest) == 0 || len(rest) == len(records) {
+		return nil, err
+	}
+	written, failed, again := c.post(ctx, doing, project, rest)
+	if again == nil {
+		again = confirm(doing, written, failed, rest)
+	}
+	return written, errors.Join(err, again)
+}
+
+// post makes the call of an upsert. What failed can stand in an answer of any status.
+func (c *client) post(ctx context.Context, doing, project string, records []record) ([]variable, []failedItem, error) {
 	var out struct {
 		Created []variable   `json:"created"`
 		Failed  []failedItem `json:"failed"`
 	}
-	doing := fmt.Sprintf("write %d variables of project %s for %s", len(records), project, records[0].Target[0])
 	err := c.call(ctx, request{doing: doing, method: http.MethodPost, path: "/v10/projects/" + url.PathEscape(project) + "/env",
 		query: url.Values{"upsert": {"true"}}, body: records, repeatable: true}, &out)
 	var api *apiError
-	if errors.As(err, &api) && len(api.failed) > 0 {
-		return fmt.Errorf("%w: %s", err, describe(api.failed, records))
+	if errors.As(err, &api) {
+		return nil, api.failed, err
 	}
-	if err != nil {
-		return err
-	}
-	if len(out.Failed) > 0 {
-		return fmt.Errorf("%s: vercel refused %s", doing, describe(out.Failed, records))
-	}
-	return confirm(doing, out.Created, records)
+	return out.Created, out.Failed, err
+}
+
+// edit gives a variable r's value and comment; its type and targets stay. It sends the value with the comment: a
+// change of the one must not lose the other. Repeatable.
+func (c *client) edit(ctx context.Context, project, id string, r record) (variable, error) {
+	var out variable
+	err := c.call(ctx, request{doing: fmt.Sprintf("edit variable %s of project %s", r.Key, project), method: http.MethodPatch,
+		path: "/v9/projects/" + url.PathEscape(project) + "/env/" + url.PathEscape(id), body: map[string]string{"value": r.Value, "comment": r.Comment},
+		repeatable: true}, &out)
+	return out, err
 }
 
 // remove deletes a variable; one that is gone already is fine. Repeatable.

@@ -1,7 +1,6 @@
 package vercel
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,24 +11,26 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// changes is what a Roll writes: one batch per target, then what the bucket no longer has.
-type changes struct {
-	batches []write
-	remove  []variable
-}
+// changes is what a Roll writes, for each target.
+type changes []write
 
+// write is what one target gets: all names in one batch, unless they are there already, and then what the bucket no
+// longer has goes.
 type write struct {
 	target  string
 	names   []string
 	types   map[string]string
 	bucket  bucket.Bucket
 	receipt string
+	held    bool
+	remove  []variable
 }
+
+func (w write) empty() bool { return (w.held || len(w.names) == 0) && len(w.remove) == 0 }
 
 // production says whether anything that a production deployment would get is written or removed.
 func (c changes) production() bool {
-	return slices.ContainsFunc(c.batches, func(w write) bool { return w.target == production }) ||
-		slices.ContainsFunc(c.remove, func(v variable) bool { return v.on(production) })
+	return slices.ContainsFunc(c, func(w write) bool { return w.target == production })
 }
 
 // changes decides what to write, or refuses.
@@ -38,8 +39,10 @@ func (c changes) production() bool {
 //	-----------------------------------|--------------------------|------------------
 //	no receipt                         | refused, unless adopted  | left alone
 //	this environment's receipt         | updated in place         | deleted
-//	this or none, on several targets   | refused: split it first  | refused with a receipt, else left alone
+//	this or none, for several targets  | refused: split it first  | refused with a receipt, else left alone
 //	another environment's receipt      | refused                  | refused
+//
+// A variable of one git branch, or of custom environments alone, is on none of the targets.
 func (p *Project) changes(b bucket.Bucket, seen *look) (changes, error) {
 	var c changes
 	for _, v := range seen.all {
@@ -47,18 +50,17 @@ func (p *Project) changes(b bucket.Bucket, seen *look) (changes, error) {
 			continue
 		}
 		if err := p.refuse(b, v); err != nil {
-			return changes{}, err
+			return nil, err
 		}
 	}
 	for _, target := range p.targets {
 		w := p.write(b, target, seen)
 		if err := p.check(w, seen); err != nil {
-			return changes{}, err
+			return nil, err
 		}
-		if len(w.names) > 0 && !seen.holds(w) {
-			c.batches = append(c.batches, w)
+		if w.held, w.remove = seen.holds(w), seen.left(w); !w.empty() {
+			c = append(c, w)
 		}
-		c.remove = append(c.remove, seen.left(w)...)
 	}
 	return c, nil
 }
@@ -73,8 +75,8 @@ func (p *Project) refuse(b bucket.Bucket, v variable) error {
 		return fmt.Errorf("%s belongs to environment %s: two environments claim one target", at, environment)
 	case wanted && !marked && !slices.Contains(p.spec.Adopt, v.Key):
 		return fmt.Errorf("%s is not rotary's: list it under adopt, or remove it", at)
-	case (wanted || marked) && len(v.Target) > 1:
-		return fmt.Errorf("%s is one variable for several targets: split it into one for each", at)
+	case (wanted || marked) && v.shared():
+		return fmt.Errorf("%s is one variable for several environments: split it into one for each", at)
 	}
 	return nil
 }
@@ -98,21 +100,25 @@ func (p *Project) write(b bucket.Bucket, target string, seen *look) write {
 		}
 	}
 	for _, v := range seen.all {
-		if v.on(target) && v.GitBranch == "" && v.Type == sensitive {
+		if v.on(target) && v.GitBranch == "" && v.hidden() && target != development {
 			w.types[v.Key] = sensitive // it can never be made readable again
 		}
 	}
 	return w
 }
 
-const sensitive = "sensitive"
+// The types that rotary gives.
+const (
+	sensitive = "sensitive" // nobody can read its value
+	encrypted = "encrypted" // the project's members can
+)
 
 // kind is a variable's type: unreadable where secrecy matters and the target allows it.
 func (p *Project) kind(target string) string {
 	if target != development && (p.protected || p.spec.Sensitive == "always") {
 		return sensitive
 	}
-	return "encrypted"
+	return encrypted
 }
 
 // check refuses what Vercel would refuse half-way, or what would fail the next build. The manifest was checked
@@ -125,11 +131,15 @@ func (p *Project) check(w write, seen *look) error {
 		if !utf8.ValidString(value) {
 			return fmt.Errorf("%s: %s is not text", at, name)
 		}
+		if why := limit.Refuses(name); why != "" {
+			return fmt.Errorf("%s: %s %s", at, name, why)
+		}
 		bytes += len(name) + len(value)
 	}
 	for _, v := range seen.all {
 		if v.on(w.target) && !slices.Contains(w.names, v.Key) {
 			count++
+			bytes += len(v.Key) // what else it holds is not known
 		}
 	}
 	switch {
@@ -165,59 +175,4 @@ func (l *look) left(w write) (out []variable) {
 		}
 	}
 	return out
-}
-
-// records reveals the values, at the last moment.
-func (w write) records() []record {
-	var out []record
-	for _, name := range w.names {
-		out = append(out, record{
-			Key: name, Value: secret.Reveal(w.bucket.Values[name]), Type: w.types[name],
-			Target: []string{w.target}, Comment: w.receipt,
-		})
-	}
-	return out
-}
-
-// apply writes first and deletes last: a renamed variable is never missing under both names.
-func (p *Project) apply(ctx context.Context, c changes) error {
-	for _, w := range c.batches {
-		if err := p.api.upsert(ctx, p.spec.Project, w.records()); err != nil {
-			return err
-		}
-	}
-	for _, v := range c.remove {
-		if err := p.api.remove(ctx, p.spec.Project, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// describe names what failed by key and code. A key that was not sent is not repeated.
-func describe(failed []failedItem, sent []record) string {
-	var items []string
-	for _, f := range failed {
-		name := "a variable"
-		if slices.ContainsFunc(sent, func(r record) bool { return r.Key == f.Error.name() }) {
-			name = f.Error.name()
-		}
-		items = append(items, strings.TrimSpace(name+" "+string(f.Error.Code)))
-	}
-	slices.Sort(items)
-	return strings.Join(items, ", ")
-}
-
-// confirm makes sure that the answer accounts for every record.
-func confirm(doing string, created []variable, sent []record) error {
-	var missing []string
-	for _, r := range sent {
-		if !slices.ContainsFunc(created, func(v variable) bool { return v.Key == r.Key }) {
-			missing = append(missing, r.Key)
-		}
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("%s: vercel's answer does not confirm %s", doing, strings.Join(missing, ", "))
-	}
-	return nil
 }

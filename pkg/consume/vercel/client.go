@@ -182,23 +182,38 @@ func refusal(r request, resp *http.Response, answer []byte) error {
 		Error struct {
 			Code   code         `json:"code"`
 			Failed []failedItem `json:"failed"`
+			Limit  struct {
+				Reset int64 `json:"reset"`
+			} `json:"limit"`
 			failedError
 		} `json:"error"`
 		Failed []failedItem `json:"failed"`
 	}
 	_ = json.Unmarshal(answer, &body) // an answer that is not JSON has no code
-	e := &apiError{doing: r.doing, status: resp.StatusCode, code: string(body.Error.Code)}
+	e := &apiError{doing: r.doing, status: resp.StatusCode, code: string(body.Error.Code), wait: pause(resp.Header, body.Error.Limit.Reset)}
 	e.failed = slices.Concat(body.Failed, body.Error.Failed)
 	if len(e.failed) == 0 && body.Error.name() != "" {
 		e.failed = []failedItem{{Error: body.Error.failedError}}
 		e.failed[0].Error.Code = body.Error.Code
 	}
-	if seconds, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
-		e.wait = time.Duration(seconds) * time.Second
-	} else if errors.Is(err, strconv.ErrRange) {
-		e.wait = longestWait + 1
-	}
 	return e
+}
+
+// pause is how long a refusal asks to wait: Retry-After says it, or else limit.reset, in seconds since 1970, which is
+// read by the answer's own clock (vercel.com/docs/rest-api/errors, rate limits).
+func pause(h http.Header, reset int64) time.Duration {
+	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 31)
+	switch {
+	case err == nil:
+		return time.Duration(seconds) * time.Second
+	case errors.Is(err, strconv.ErrRange):
+		return longestWait + 1
+	}
+	now, err := http.ParseTime(h.Get("Date"))
+	if err != nil || reset <= now.Unix() {
+		return 0
+	}
+	return time.Duration(min(reset-now.Unix(), 3600)) * time.Second
 }
 
 // code is a vendor's error code. Anything that does not look like one is dropped: it goes into errors.

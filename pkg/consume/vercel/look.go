@@ -134,13 +134,13 @@ func (v variable) updated() time.Time { return max(v.UpdatedAt, v.CreatedAt).tim
 const batch = time.Minute
 
 // drift returns the keys that are not on target as rotary writes them: newer than the rest, together with other
-// targets, where they are excluded, or missing while another target has them.
+// environments, where they are excluded, or missing while another target has them.
 func (p *Project) drift(owned []variable, target string) []string {
 	has, wrong := map[string]bool{}, map[string]bool{}
 	oldest := oldest(owned, target)
 	for _, v := range owned {
 		has[v.Key] = has[v.Key] || v.on(target)
-		if v.on(target) && (v.updated().Sub(oldest) > batch || len(v.Target) > 1 || p.excluded(v.Key, target)) {
+		if v.on(target) && (v.updated().Sub(oldest) > batch || v.shared() || p.excluded(v.Key, target)) {
 			wrong[v.Key] = true
 		}
 	}
@@ -197,7 +197,9 @@ func (l *look) fresh(d deployment) bool {
 }
 
 // converged says whether production traffic reaches the receipts' version.
-func (l *look) converged() bool { return l.live != nil && l.live.ready() && l.fresh(*l.live) }
+func (l *look) converged() bool {
+	return l.live != nil && l.live.ready() && l.live.aliased() && l.fresh(*l.live)
+}
 
 // deployed says whether a deployment with version is live, ready to be promoted, or on its way.
 func (l *look) deployed(version string) bool {
@@ -217,6 +219,12 @@ func (l *look) building(which func(deployment) bool) *deployment {
 }
 
 func (d deployment) ready() bool { return d.ReadyState == "READY" }
+
+// aliased says whether the deployment that the project names as live has its domains, which come after READY.
+func (d deployment) aliased() bool {
+	failed := len(d.AliasError) > 0 && string(d.AliasError) != "null"
+	return string(d.AliasAssigned) != "false" && !failed
+}
 
 // failed: the states in which a deployment ends without being usable (vercel.com/docs/rest-api, readyState).
 func (d deployment) failed() bool {

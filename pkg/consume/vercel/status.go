@@ -70,15 +70,29 @@ func (p *Project) rollout(l *look, s *plan.Seen) {
 			s.RollingTo, s.Failed = l.version, nil
 			s.Waiting = fmt.Sprintf("deployment %s is %s", d.ID, d.state())
 			return
+		case d.ready() && d.ID == l.live.ID:
+			s.RollingTo, s.Failed = l.version, nil
+			s.Waiting = fmt.Sprintf("deployment %s is READY and its domains are not assigned", d.ID)
+			return
 		case d.ready():
 			s.RollingTo, s.Failed = l.version, nil
 			s.Waiting = fmt.Sprintf("deployment %s is READY but not live (after an Instant Rollback, or where domains are assigned by hand): promote it", d.ID)
 			return
 		case s.Failed == nil:
-			s.Failed = &plan.Failed{Version: l.version, Rest: p.rest(&d), Reason: fmt.Sprintf("deployment %s is %s", d.ID, d.state())}
+			s.Failed = &plan.Failed{Version: l.version, Rest: p.rest(&d), Reason: d.failure()}
 			s.Waiting = s.Failed.Reason
 		}
 	}
+}
+
+// failure is how d ended. An Ignored Build Step cancels every deployment of a commit that was built before, which
+// is what rotary makes.
+func (d deployment) failure() string {
+	text := fmt.Sprintf("deployment %s is %s", d.ID, d.state())
+	if d.ReadyState == "CANCELED" {
+		text += ": by somebody, or by the project's Ignored Build Step, which must let rotary's deployments of the same commit pass"
+	}
+	return text
 }
 
 // builds unsettles the consumer while any production deployment is unfinished.
@@ -200,16 +214,30 @@ func (p *Project) detail(l *look) string {
 	if n := l.stalePreviews(); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d previews built before the newest variables", n))
 	}
+	if n := l.overridden(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d overridden on git branches", n))
+	}
 	if n := p.readable(l); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d variables stay readable until they are removed and written again", n))
+		parts = append(parts, fmt.Sprintf("%d variables stay readable until they are written again", n))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// readable counts the variables that should be sensitive and are not: Vercel keeps the type of an existing one.
+// readable counts the variables that should be sensitive and are not.
 func (p *Project) readable(l *look) (n int) {
 	for _, v := range l.owned {
-		if v.Type != sensitive && len(v.Target) == 1 && p.kind(v.Target[0]) == sensitive {
+		if !v.hidden() && !v.shared() && p.kind(v.Target[0]) == sensitive {
+			n++
+		}
+	}
+	return n
+}
+
+// overridden counts the variables of single git branches that have the name of one of rotary's: the previews of these
+// branches do not follow.
+func (l *look) overridden() (n int) {
+	for _, v := range l.all {
+		if v.GitBranch != "" && slices.ContainsFunc(l.owned, func(o variable) bool { return o.Key == v.Key && o.on(preview) }) {
 			n++
 		}
 	}

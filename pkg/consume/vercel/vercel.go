@@ -7,6 +7,7 @@ package vercel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -92,8 +93,10 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 
 // Roll writes b's variables and starts a production deployment that has them, if there is none yet. It waits for
 // the writes and not for the deployment. Repeatable: what is already so is not done again, and after an error the
-// next Roll finishes. Every refusal comes before the first write. While somebody else's production deployment is
-// still building it starts none, which would put back the code that theirs replaces: the next Roll does.
+// next Roll finishes. Every refusal of its own comes before the first write. A variable that Vercel refuses does not
+// keep the others from being written: the error names each that is not, and while one of production's is missing no
+// deployment is started. Nor is one while somebody else's production deployment is still building: it would put back
+// the code that theirs replaces.
 func (p *Project) Roll(ctx context.Context, b bucket.Bucket) error {
 	seen, err := p.look(ctx)
 	if err != nil {
@@ -103,17 +106,27 @@ func (p *Project) Roll(ctx context.Context, b bucket.Bucket) error {
 	if err != nil {
 		return err
 	}
+	if _, err := p.source(seen); err != nil {
+		return err
+	}
+	whole, failed := p.apply(ctx, changes)
+	if !whole || seen.live == nil || !changes.production() && seen.deployed(b.Version) {
+		return failed
+	}
+	return errors.Join(failed, p.release(ctx, seen, b.Version))
+}
+
+// release starts a production deployment of the code that is live: it looks again, for what somebody deployed while the
+// variables were written.
+func (p *Project) release(ctx context.Context, seen *look, version string) error {
+	if err := seen.traffic(ctx, p); err != nil {
+		return err
+	}
 	git, err := p.source(seen)
-	if err != nil {
+	if err != nil || seen.live == nil || seen.building(p.foreign) != nil {
 		return err
 	}
-	if err := p.apply(ctx, changes); err != nil {
-		return err
-	}
-	if seen.live == nil || !changes.production() && seen.deployed(b.Version) || seen.building(p.foreign) != nil {
-		return nil
-	}
-	return p.deploy(ctx, seen, git, b.Version)
+	return p.deploy(ctx, seen, git, version)
 }
 
 // Withdraw does nothing: an old deployment keeps the values it was built with.
