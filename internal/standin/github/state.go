@@ -103,6 +103,14 @@ func (s *Server) RotatePublicKey(fullName, environment string) {
 	s.scope(fullName, environment).newKey(fullName + " " + environment)
 }
 
+// KeyPair returns the key pair of a repository, or of its environment, for another implementation of sealed boxes.
+func (s *Server) KeyPair(fullName, environment string) (public, private [32]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.scope(fullName, environment)
+	return *c.key.public, *c.key.private
+}
+
 // Secret returns what a workflow would read, and when it was last written. environment is "" for the repository's own.
 func (s *Server) Secret(fullName, environment, name string) (plaintext string, updated time.Time, ok bool) {
 	s.mu.Lock()

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,12 +114,12 @@ func patience(resp *gh.Response, err error, attempt int) (wait time.Duration, ag
 	var broken *url.Error
 	backoff := time.Second << (attempt - 1)
 	switch {
-	case errors.As(err, &used):
-		return 0, false
 	case resp != nil && resp.Header.Get("Retry-After") != "" && resp.StatusCode >= 400:
 		seconds, bad := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31)
 		wait = time.Duration(seconds) * time.Second
 		return wait, bad == nil && wait <= longestWait
+	case errors.As(err, &used):
+		return untilReset(used)
 	case errors.As(err, &secondary):
 		wait = time.Minute << (attempt - 1)
 		return wait, wait <= longestWait
@@ -126,6 +128,13 @@ func patience(resp *gh.Response, err error, attempt int) (wait time.Duration, ag
 	default:
 		return backoff, errors.As(err, &broken)
 	}
+}
+
+// untilReset is how long a used up limit stays so, by GitHub's own clock.
+func untilReset(used *gh.RateLimitError) (wait time.Duration, again bool) {
+	now, err := http.ParseTime(used.Response.Header.Get("Date"))
+	wait = used.Rate.Reset.Sub(now) + time.Second // the headers tell whole seconds
+	return wait, err == nil && wait > 0 && wait <= longestWait
 }
 
 // statusError is GitHub's refusal.
@@ -138,6 +147,20 @@ type statusError struct {
 
 func (e *statusError) Error() string {
 	return fmt.Sprintf("%s: status %d, request %s%s", e.doing, e.status, e.request, e.hint)
+}
+
+// isOneName says whether a refusal is about what one request says, so that the next one can do better.
+func isOneName(err error) bool {
+	var refused *statusError
+	return errors.As(err, &refused) && (refused.status >= 500 || slices.Contains([]int{
+		http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+	}, refused.status))
+}
+
+// isDown says whether GitHub failed, and not the request.
+func isDown(err error) bool {
+	var refused *statusError
+	return errors.As(err, &refused) && refused.status >= 500
 }
 
 func isStatus(err error, status int) bool {
@@ -176,6 +199,9 @@ func connection(err error) error {
 	return errors.New("the connection broke, or the answer was not HTTP")
 }
 
+// permissions is the form of GitHub's list of permissions: "secrets=write", or "a=read,b=write; c=read" for either.
+var permissions = regexp.MustCompile(`^[a-z_]+=[a-z]+([,;] ?[a-z_]+=[a-z]+)*$`)
+
 // hint says in words what a refusal means.
 func hint(resp *gh.Response, err error) string {
 	var used *gh.RateLimitError
@@ -187,14 +213,31 @@ func hint(resp *gh.Response, err error) string {
 		return ": a secondary rate limit"
 	case resp.StatusCode == http.StatusUnauthorized:
 		return ": the token is not valid, or no longer"
-	case resp.StatusCode == http.StatusForbidden && resp.Header.Get("X-Accepted-GitHub-Permissions") != "":
-		return ": the token lacks one of the permissions " + resp.Header.Get("X-Accepted-GitHub-Permissions")
+	case resp.StatusCode == http.StatusForbidden:
+		return forbidden(resp, err)
 	case resp.StatusCode == http.StatusNotFound:
 		return ": it does not exist, or the token does not see it"
+	case resp.StatusCode == http.StatusUnprocessableEntity:
+		return ": GitHub refuses the name or the value"
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		return ": the repository was renamed or moved: name it anew in the manifest"
 	}
 	return ""
+}
+
+// forbidden says why a token that is valid is not enough. Of GitHub's own words it only looks for one.
+func forbidden(resp *gh.Response, err error) string {
+	needs := resp.Header.Get("X-Accepted-GitHub-Permissions")
+	var refused *gh.ErrorResponse
+	switch {
+	case errors.As(err, &refused) && strings.Contains(refused.Message, "archived"):
+		return ": the repository is archived, and can only be read"
+	case resp.Header.Get("X-GitHub-SSO") != "":
+		return ": the token is not authorized for the organization's single sign-on"
+	case permissions.MatchString(needs):
+		return ": the token lacks one of the permissions " + needs
+	}
+	return ": the token does not allow it"
 }
 
 // write is call with the pause that GitHub asks for between writes.

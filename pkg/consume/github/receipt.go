@@ -82,6 +82,11 @@ func (r receipt) same(other receipt) bool {
 // names returns the names that rotary owns in the scope, sorted.
 func (r receipt) names() []string { return slices.Sorted(maps.Keys(r.Names)) }
 
+// unproven returns the names that are not written, or not deleted, as far as the receipt knows, sorted.
+func (r receipt) unproven() []string {
+	return slices.DeleteFunc(r.names(), func(name string) bool { return !r.Names[name].IsZero() })
+}
+
 // drift returns the proven names that are not as they were left, sorted.
 func (r receipt) drift(listed map[string]time.Time) (changed []string) {
 	for _, name := range r.names() {

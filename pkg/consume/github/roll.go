@@ -64,30 +64,36 @@ func (s *Scope) valuesBefore(ctx context.Context, l look, version string) (map[s
 	return upper(values), nil
 }
 
-// carryOut writes the intent, the secrets, and the proof.
+// carryOut writes the intent, the secrets, and the proof. A secret that GitHub refuses does not stop the others; nothing
+// is deleted until all of them are written, and there is no proof until everything is done.
 func (s *Scope) carryOut(ctx context.Context, old *receipt, w work, values map[string]secret.Value) error {
 	if w.writes() && (old == nil || !old.same(w.receipt)) {
 		if err := s.writeReceipt(ctx, w.receipt, old != nil); err != nil {
 			return err
 		}
 	}
-	for len(w.push) > checkpoint {
-		if err := s.pushAll(ctx, w.push[:checkpoint], values); err != nil {
-			return err
+	var t tally
+	for chunk := range slices.Chunk(w.push, checkpoint) {
+		if len(t.fresh) > 0 {
+			if err := s.record(ctx, w, t.recorded()); err != nil {
+				return t.report(w, err)
+			}
 		}
-		if err := s.record(ctx, w, w.push[:checkpoint]); err != nil {
-			return err
+		if s.pushAll(ctx, chunk, values, &t); t.stopped {
+			return t.report(w)
 		}
-		w.push = w.push[checkpoint:]
 	}
-	if err := s.pushAll(ctx, w.push, values); err != nil {
-		return err
+	if len(t.failed) == 0 {
+		s.removeAll(ctx, w.remove, &t)
 	}
-	if err := s.removeAll(ctx, w.remove); err != nil {
-		return err
+	if t.stopped {
+		return t.report(w)
 	}
-	w.complete = true
-	return s.record(ctx, w, w.push)
+	w.complete = len(t.failed) == 0
+	if w.complete || len(t.fresh) > 0 {
+		return t.report(w, s.record(ctx, w, t.recorded()))
+	}
+	return t.report(w)
 }
 
 // record reads when the pushed secrets were updated and writes it into the receipt; complete work makes it the proof.
@@ -124,23 +130,25 @@ func overtaken(pushed []string, listed map[string]time.Time) string {
 	return ""
 }
 
-func (s *Scope) pushAll(ctx context.Context, names []string, values map[string]secret.Value) error {
+func (s *Scope) pushAll(ctx context.Context, names []string, values map[string]secret.Value, t *tally) {
 	for _, name := range names {
-		if err := s.put(ctx, name, values[name]); err != nil {
-			return err
+		if err := s.put(ctx, name, values[name]); err == nil {
+			t.written, t.fresh = append(t.written, name), append(t.fresh, name)
+		} else if t.add(err); t.stopped {
+			return
 		}
 	}
-	return nil
 }
 
-func (s *Scope) removeAll(ctx context.Context, names []string) error {
+func (s *Scope) removeAll(ctx context.Context, names []string, t *tally) {
 	for _, name := range names {
 		err := s.write(ctx, request{doing: "delete secret " + name, method: http.MethodDelete, path: s.path + "/secrets/" + name})
-		if err != nil && !isStatus(err, http.StatusNotFound) {
-			return err
+		if err == nil || isStatus(err, http.StatusNotFound) {
+			t.removed = append(t.removed, name)
+		} else if t.add(err); t.stopped {
+			return
 		}
 	}
-	return nil
 }
 
 // put writes one secret. A 422 may mean that GitHub has replaced the scope's key since it was read: then once more,

@@ -9,9 +9,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +33,8 @@ type Scope struct {
 	name        string // the consumer's, in the manifest
 	environment string // rotary's
 	path        string // of the scope, below the base URL
-	runs        string // path of the repository's workflow runs
+	repository  string // its path
+	own         string // GitHub's environment, "" for the repository's scope
 	where       string // for people: example/app, environment dev
 	drain       time.Duration
 	adopt       []string
@@ -101,11 +104,14 @@ func (s *Scope) locate(g *manifest.GitHub) error {
 	if g == nil || !goodRepository.MatchString(g.Repository) {
 		return errors.New("the manifest names no repository as owner/name")
 	}
-	repository := "repos/" + g.Repository
-	s.runs = repository + "/actions/runs"
-	s.path, s.where = repository+"/actions", g.Repository
+	if _, name, _ := strings.Cut(g.Repository, "/"); isDots(name) || isDots(g.Environment) {
+		return errors.New("the manifest names . or .., which is a way in a path")
+	}
+	s.repository = "repos/" + g.Repository
+	s.path, s.where = s.repository+"/actions", g.Repository
 	if g.Environment != "" {
-		s.path, s.where = repository+"/environments/"+url.PathEscape(g.Environment), g.Repository+", environment "+g.Environment
+		s.own = g.Environment
+		s.path, s.where = s.environmentPath(g.Environment), g.Repository+", environment "+g.Environment
 	}
 	s.drain = time.Duration(g.Drain)
 	if s.drain == 0 {
@@ -115,6 +121,12 @@ func (s *Scope) locate(g *manifest.GitHub) error {
 		s.adopt = append(s.adopt, strings.ToUpper(name))
 	}
 	return nil
+}
+
+func isDots(name string) bool { return name == "." || name == ".." }
+
+func (s *Scope) environmentPath(name string) string {
+	return s.repository + "/environments/" + url.PathEscape(name)
 }
 
 // Withdraw does nothing: nobody can go back to a secret that was overwritten.
@@ -130,6 +142,11 @@ type look struct {
 	receipt *receipt             // nil where there is none
 	written time.Time            // when the receipt was
 	now     time.Time            // by GitHub's own clock
+}
+
+// foreign are the names that rotary does not own, sorted.
+func (l look) foreign() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.secrets)), func(name string) bool { return l.owned(name) || !word.MatchString(name) })
 }
 
 // look reads the scope. An unreadable receipt is an errReceipt.

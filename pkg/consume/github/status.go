@@ -43,14 +43,37 @@ func (s *Scope) Status(ctx context.Context) (plan.Seen, error) {
 		return plan.Seen{}, s.fail("look at", err)
 	}
 	if l.receipt == nil {
+		seen.Detail += foreign(l)
 		return seen, nil
 	}
 	held, err := s.heldByRuns(ctx, l)
 	if err != nil {
 		return plan.Seen{}, s.fail("look at", err)
 	}
-	return s.describe(seen, l, held), nil
+	seen = s.describe(seen, l, held)
+	if l.receipt.Done {
+		seen.Detail += s.shadows(ctx, seen.Names)
+	}
+	return seen, nil
 }
+
+// foreign tells of secrets that are not rotary's, which it never touches.
+func foreign(l look) string {
+	if names := l.foreign(); len(names) > 0 {
+		return "; not rotary's: " + several(names)
+	}
+	return ""
+}
+
+// several lists names for people, and counts those that would be too many.
+func several(names []string) string {
+	if n := len(names) - mostNamed; n > 0 {
+		names = append(slices.Clone(names[:mostNamed]), fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(names, ", ")
+}
+
+const mostNamed = 10
 
 // describe puts a look into the words of plan. held are the earlier versions in play.
 func (s *Scope) describe(seen plan.Seen, l look, held []string) plan.Seen {
@@ -68,12 +91,19 @@ func (s *Scope) describe(seen plan.Seen, l look, held []string) plan.Seen {
 	}
 	switch {
 	case !r.Done:
-		seen.Waiting = "its secrets are not all written yet"
+		seen.Waiting = "its secrets are not all written yet" + colon(several(r.unproven()))
 	case len(held) > 0:
 		seen.Waiting, seen.WaitTill = "workflow runs from before the last write are not completed", s.drained(r, held)
 	}
-	seen.Detail = fmt.Sprintf("%d secrets in %s", len(seen.Names), s.where)
+	seen.Detail = fmt.Sprintf("%d secrets in %s", len(seen.Names), s.where) + foreign(l)
 	return seen
+}
+
+func colon(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 func withoutUnmanaged(versions []string) []string {
@@ -132,15 +162,15 @@ func later(a, b time.Time) time.Time {
 // https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
 var unfinished = []string{"requested", "pending", "waiting", "queued", "in_progress", "queued", "waiting"}
 
-// oldestRun returns when the oldest unfinished run was created, among those created up to end. Where a list is not
+// oldestRun returns when the oldest unfinished run began, among those created up to end. Where a list is not
 // whole, that could be any time: the zero one.
 func (s *Scope) oldestRun(ctx context.Context, end time.Time) (oldest time.Time, found bool, err error) {
 	for _, status := range unfinished {
-		created, whole, err := s.listRuns(ctx, status, end)
+		began, whole, err := s.listRuns(ctx, status, end)
 		if err != nil || !whole {
 			return time.Time{}, !whole, err
 		}
-		for _, t := range created {
+		for _, t := range began {
 			if !found || t.Before(oldest) {
 				oldest, found = t, true
 			}
@@ -149,9 +179,19 @@ func (s *Scope) oldestRun(ctx context.Context, end time.Time) (oldest time.Time,
 	return oldest, found, nil
 }
 
-// listRuns returns when each run of a status was created. The list is whole if every page counts the same number and
+// begin is when a run read its first secret. One that is run again keeps the time of its creation, and reads secrets
+// anew. Source: run_attempt and run_started_at of
+// https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
+func begin(run *gh.WorkflowRun) time.Time {
+	if run.GetRunAttempt() > 1 {
+		return later(run.GetCreatedAt().Time, run.GetRunStartedAt().Time)
+	}
+	return run.GetCreatedAt().Time
+}
+
+// listRuns returns when each run of a status that was created up to end began. The list is whole if every page counts the same number and
 // that many were listed: runs that end move others to an earlier page, and GitHub does not list more than mostPages.
-func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (created []time.Time, whole bool, err error) {
+func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (began []time.Time, whole bool, err error) {
 	var counts []int
 	for page := 1; page != 0; {
 		if len(counts) == mostPages {
@@ -159,12 +199,12 @@ func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (cre
 		}
 		var out gh.WorkflowRuns
 		query := url.Values{"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)}}
-		resp, err := s.client.call(ctx, request{doing: "list workflow runs that are " + strings.ReplaceAll(status, "_", " "), method: http.MethodGet, path: s.runs + "?" + query.Encode(), out: &out})
+		resp, err := s.client.call(ctx, request{doing: "list workflow runs that are " + strings.ReplaceAll(status, "_", " "), method: http.MethodGet, path: s.repository + "/actions/runs?" + query.Encode(), out: &out})
 		if err != nil {
 			return nil, false, err
 		}
 		for _, run := range out.WorkflowRuns {
-			created = append(created, run.GetCreatedAt().Time)
+			began = append(began, begin(run))
 		}
 		if out.TotalCount == nil {
 			return nil, false, fmt.Errorf("list workflow runs that are %s: GitHub's answer has no list", strings.ReplaceAll(status, "_", " "))
@@ -172,5 +212,5 @@ func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (cre
 		counts = append(counts, *out.TotalCount)
 		page = resp.NextPage
 	}
-	return created, len(slices.Compact(counts)) == 1 && counts[0] == len(created), nil
+	return began, len(slices.Compact(counts)) == 1 && counts[0] == len(began), nil
 }

@@ -1,0 +1,73 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	gh "github.com/google/go-github/v92/github"
+)
+
+// mostEnvironments bounds how many environments are looked into for names that hide rotary's.
+const mostEnvironments = 10
+
+// shadows tells of secrets of other levels with the names of this scope. GitHub shows a job the environment's before the
+// repository's, and the repository's before the organization's
+// (https://docs.github.com/en/actions/reference/secrets-reference). Where the token does not see a level, or GitHub does
+// not answer at once, nothing is told of it: this is a hint and decides nothing.
+func (s *Scope) shadows(ctx context.Context, names []string) string {
+	var told []string
+	if both := s.common(ctx, s.repository+"/actions/organization-secrets", names); both != "" {
+		told = append(told, "it hides the organization's "+both)
+	}
+	if s.own != "" {
+		if both := s.common(ctx, s.repository+"/actions/secrets", names); both != "" {
+			told = append(told, "it hides the repository's "+both)
+		}
+		return join(told)
+	}
+	for _, environment := range s.environments(ctx) {
+		if both := s.common(ctx, s.environmentPath(environment)+"/secrets", names); both != "" {
+			told = append(told, fmt.Sprintf("environment %q has its own %s, which its jobs get instead", environment, both))
+		}
+	}
+	return join(told)
+}
+
+func join(told []string) string {
+	if len(told) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(told, "; ")
+}
+
+// common names what a list of secrets has of names. A job gets 100 secrets of a level at most: one page shows them.
+func (s *Scope) common(ctx context.Context, path string, names []string) string {
+	var out secretsPage
+	if _, err := s.client.once(ctx, request{method: http.MethodGet, path: path + "?per_page=100", out: &out}); err != nil {
+		return ""
+	}
+	var both []string
+	for _, held := range out.Secrets {
+		if name := strings.ToUpper(held.Name); slices.Contains(names, name) {
+			both = append(both, name)
+		}
+	}
+	return several(both)
+}
+
+// environments names the repository's, as far as the token sees them.
+func (s *Scope) environments(ctx context.Context) (names []string) {
+	var out gh.EnvResponse
+	if _, err := s.client.once(ctx, request{method: http.MethodGet, path: fmt.Sprintf("%s/environments?per_page=%d", s.repository, mostEnvironments), out: &out}); err != nil {
+		return nil
+	}
+	for _, environment := range out.Environments {
+		if name := environment.GetName(); name != "" && !isDots(name) {
+			names = append(names, name)
+		}
+	}
+	return names[:min(len(names), mostEnvironments)]
+}

@@ -1,0 +1,56 @@
+package github
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// tally is what became of a work so far.
+type tally struct {
+	written, removed []string
+	fresh            []string // written, and not yet in the receipt
+	failed           []error
+	stopped          bool // the next call would not fare better
+}
+
+// recorded returns what is fresh, which from then on is not.
+func (t *tally) recorded() []string {
+	fresh := t.fresh
+	t.fresh = nil
+	return fresh
+}
+
+// add notes a failed call. GitHub may fail for one name; if it does so for two, it is down.
+func (t *tally) add(err error) {
+	t.stopped = !isOneName(err) || isDown(err) && slices.ContainsFunc(t.failed, isDown)
+	t.failed = append(t.failed, err)
+}
+
+// report says what of a work is done and what is not, where anything failed.
+func (t *tally) report(w work, failed ...error) error {
+	err := errors.Join(append(t.failed, failed...)...)
+	if err == nil {
+		return nil
+	}
+	var parts []string
+	for _, part := range []struct {
+		did   string
+		names []string
+	}{
+		{"written: ", t.written}, {"not written: ", without(w.push, t.written)}, {"deleted: ", t.removed}, {"not deleted: ", without(w.remove, t.removed)},
+	} {
+		if len(part.names) > 0 {
+			parts = append(parts, part.did+strings.Join(part.names, ", "))
+		}
+	}
+	if len(parts) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: %w", strings.Join(parts, "; "), err)
+}
+
+func without(names, some []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(some, name) })
+}
