@@ -39,7 +39,8 @@ type Consumer interface {
 	// Roll starts to bring the consumer onto b and does not wait for it. Repeatable: what is already there, or
 	// under way, is not started again.
 	Roll(ctx context.Context, b bucket.Bucket) error
-	// Withdraw makes sure that nobody can start on these versions of the bucket any more. Repeatable.
+	// Withdraw makes sure that nobody can start on these versions of the bucket any more. Repeatable. It fails where
+	// somebody has started on one of them since the last look.
 	Withdraw(ctx context.Context, versions []string) error
 }
 

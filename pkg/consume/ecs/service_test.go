@@ -415,9 +415,9 @@ func TestWithdraw(t *testing.T) {
 	w.rollAndFinish(v2)
 	old := "app:3"
 	w.writes()
-	must(t, w.consume.Withdraw(ctx(), []string{v1, v2}))
+	must(t, w.consume.Withdraw(ctx(), []string{v1}))
 	w.wantWrites("DeregisterTaskDefinition")
-	must(t, w.consume.Withdraw(ctx(), []string{v1, v2}))
+	must(t, w.consume.Withdraw(ctx(), []string{v1}))
 	w.wantWrites()
 	for td, want := range map[string]types.TaskDefinitionStatus{old: types.TaskDefinitionStatusInactive, person: types.TaskDefinitionStatusActive, "app:4": types.TaskDefinitionStatusActive} {
 		out, err := w.client.DescribeTaskDefinition(ctx(), &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(td)})
@@ -430,13 +430,31 @@ func TestWithdraw(t *testing.T) {
 	w.wantWrites("RegisterTaskDefinition", "UpdateService")
 }
 
-func TestWithdrawSparesWhatARollbackCouldReach(t *testing.T) {
+func TestWithdrawSparesWhatARollbackCouldReachAndSaysSo(t *testing.T) {
 	w := newWorld(t)
 	w.create(w.register("app:1"), 1, true)
 	w.rollAndFinish(v1)
 	w.roll(v2)
 	w.writes()
-	must(t, w.consume.Withdraw(ctx(), []string{v1, v2}))
+	for _, version := range []string{v1, v2} {
+		if err := w.consume.Withdraw(ctx(), []string{version}); err == nil || !strings.Contains(err.Error(), "is in play") {
+			t.Errorf("withdrawing %s: %v", version, err)
+		}
+	}
+	w.wantWrites()
+}
+
+// Whoever asks has looked before: a version that somebody deploys in between is not withdrawn, and keeps its label.
+func TestWithdrawFailsForAVersionThatSomebodyHasDeployedMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.register("app:1"), 1, true)
+	w.rollAndFinish(v1)
+	w.rollAndFinish(v2)
+	w.deploy("app:2")
+	w.writes()
+	if err := w.consume.Withdraw(ctx(), []string{v1}); err == nil {
+		t.Error("it says that nobody can start on what the service runs")
+	}
 	w.wantWrites()
 }
 
