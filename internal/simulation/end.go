@@ -16,16 +16,20 @@ import (
 )
 
 const (
-	sweep   = 5 * time.Minute // between two passes that nobody asked for
-	longest = 100             // passes until everything has settled
-	inTwo   = 2               // passes in which every bucket is written
+	sweep    = 5 * time.Minute // between two passes that nobody asked for
+	longest  = 100             // passes until everything has settled
+	patience = 30              // passes after which people mend what is broken
+	inTwo    = 2               // passes in which every bucket is written
 )
 
 // settle lets everything take its course until nothing is left to do or to wait for: Secrets Manager tries an
 // unfinished rotation again, the schedule sweeps, and people revoke what rotary says is safe to revoke.
 func settle(w *World, _ []string) error {
 	same, sources := 0, "" // passes over the same versions of the sources, and which these are
-	for range longest {
+	for n := range longest {
+		if n == patience {
+			w.heal()
+		}
 		w.retry()
 		if now := w.currents(); now != sources {
 			same, sources = 0, now

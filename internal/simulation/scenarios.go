@@ -51,8 +51,6 @@ func Scenarios() []Scenario {
 			rotate db
 			wait 5m
 			rotate db
-			settle
-			rotate db
 			settle`)},
 		{Name: "put in rotation", Manifest: "main", Schedule: MustParse(`
 			begin db
@@ -126,10 +124,6 @@ func Scenarios() []Scenario {
 			rotate handshake
 			settle`)},
 		{Name: "symmetric secret by hand", Manifest: "symmetric", Schedule: MustParse(`
-			put handshake
-			settle
-			rotate handshake
-			pass
 			put handshake
 			settle`)},
 		{Name: "key added", Manifest: "main", Schedule: MustParse(`
