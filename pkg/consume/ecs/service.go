@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -33,7 +32,6 @@ type api interface {
 type serviceAPI interface {
 	DescribeServices(context.Context, *sdk.DescribeServicesInput, ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
 	UpdateService(context.Context, *sdk.UpdateServiceInput, ...func(*sdk.Options)) (*sdk.UpdateServiceOutput, error)
-	TagResource(context.Context, *sdk.TagResourceInput, ...func(*sdk.Options)) (*sdk.TagResourceOutput, error)
 }
 
 type definitionAPI interface {
@@ -63,19 +61,16 @@ const (
 
 // Service is the consumer that is one ECS service.
 type Service struct {
-	client api
-	by     owner
-	ecs    manifest.ECS
-	at     place
-	now    time.Time
+	client      api
+	name        string // in the manifest
+	ecs         manifest.ECS
+	at          place
+	environment string
 }
 
-// New returns the consumer that is one ECS service, as of now. bucketARN is the ARN of the bucket it runs on.
-func New(client api, c manifest.Consumer, environment, bucketARN string, now time.Time) *Service {
-	return &Service{
-		client: client, by: owner{environment, c.Name}, ecs: *c.ECS, now: now,
-		at: place{container: c.ECS.Container, bucketARN: bucketARN, variable: c.ECS.Variable, adopt: c.ECS.Adopt},
-	}
+// New returns the consumer that is one ECS service. bucketARN is the ARN of the bucket it runs on.
+func New(client api, c manifest.Consumer, environment, bucketARN string) *Service {
+	return &Service{client: client, name: c.Name, ecs: *c.ECS, at: place{c.ECS.Container, bucketARN}, environment: environment}
 }
 
 // String is cluster/service.
@@ -86,9 +81,9 @@ func (s *Service) String() string { return s.ecs.Cluster + "/" + s.ecs.Service }
 func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
 	l, err := s.look(ctx)
 	if err != nil {
-		return plan.Seen{Consumer: s.by.consumer}, fmt.Errorf("look at ECS service %s: %w", s, legible(err))
+		return plan.Seen{Consumer: s.name}, fmt.Errorf("look at ECS service %s: %w", s, legible(err))
 	}
-	return l.seen(s.by.consumer), nil
+	return l.seen(s.name), nil
 }
 
 // Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It takes the task definition
@@ -114,20 +109,7 @@ func (s *Service) roll(ctx context.Context, b bucket.Bucket) error {
 	if why := l.refusal(); why != "" {
 		return errors.New(why)
 	}
-	if err := s.claim(ctx, l.service); err != nil {
-		return err
-	}
 	return s.rollFrom(ctx, l, b)
-}
-
-// claim puts rotary's tags on the service, before it first gets anything: where the manifest forgets it, the census
-// finds it by them.
-func (s *Service) claim(ctx context.Context, svc types.Service) error {
-	if s.by.owns(svc.Tags) {
-		return nil
-	}
-	_, err := s.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: svc.ServiceArn, Tags: s.by.tags(nil)})
-	return err
 }
 
 // rollFrom derives from what the service has, deploys, and derives again from whatever slipped in between the look
@@ -162,7 +144,7 @@ func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
 // derive returns the ARN of the revision that is base with the bucket pinned: base itself, one that rotary
 // registered before, or a new one.
 func (s *Service) derive(ctx context.Context, base revision, b bucket.Bucket) (string, error) {
-	want, err := s.at.rewrite(base, s.by, b.Version, b.Names())
+	want, err := s.at.rewrite(base, s.environment, b.Version, b.Names())
 	if err != nil {
 		return "", err
 	}
@@ -180,7 +162,7 @@ func (s *Service) derive(ctx context.Context, base revision, b bucket.Bucket) (s
 		if err != nil {
 			return "", err
 		}
-		if r.active && r.registeredBy(s.by.environment) && equal(r.input, want) {
+		if r.registeredBy(s.environment) && equal(r.input, want) {
 			return arn, nil
 		}
 	}
@@ -254,6 +236,58 @@ func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped,
 		}
 	}
 	return "", newest, err
+}
+
+// Withdraw deregisters the ACTIVE revisions of the service's family that rotary registered and that pin one of these
+// bucket versions, so that nobody can deploy them again (AWS: it takes effect within ten minutes). It never touches
+// a revision that the service uses or could roll back to: a version that one of those pins is an error, because then
+// somebody has deployed it meanwhile. Repeatable.
+func (s *Service) Withdraw(ctx context.Context, versions []string) error {
+	if err := s.withdraw(ctx, versions); err != nil {
+		return fmt.Errorf("withdraw revisions of ECS service %s: %w", s, legible(err))
+	}
+	return nil
+}
+
+func (s *Service) withdraw(ctx context.Context, versions []string) error {
+	l, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	if l.absent != "" {
+		return errors.New(l.absent)
+	}
+	arns, err := s.family(ctx, aws.ToString(l.primaryRevision().input.Family))
+	if err != nil {
+		return err
+	}
+	for _, arn := range arns {
+		if slices.ContainsFunc(l.playing(), func(r revision) bool { return r.arn == arn }) {
+			continue
+		}
+		if err := s.withdrawOne(ctx, arn, versions); err != nil {
+			return err
+		}
+	}
+	for _, version := range l.inPlay() {
+		if slices.Contains(versions, version) {
+			return fmt.Errorf("version %s is in play: somebody has deployed it meanwhile", version)
+		}
+	}
+	return nil
+}
+
+func (s *Service) withdrawOne(ctx context.Context, arn string, versions []string) error {
+	r, err := s.revision(ctx, arn)
+	if err != nil {
+		return err
+	}
+	pinned := slices.ContainsFunc(s.at.read(r).versions, func(v string) bool { return slices.Contains(versions, v) })
+	if !pinned || !r.registeredBy(s.environment) {
+		return nil
+	}
+	_, err = s.client.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(arn)})
+	return err
 }
 
 // legible returns err, or what says less: the SDK's error about an answer that it cannot decode quotes the member that it
