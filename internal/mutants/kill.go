@@ -37,14 +37,24 @@ func kill(ctx context.Context, out io.Writer, all []mutant, killer []string, par
 	if ctx.Err() != nil {
 		return 0, fmt.Errorf("stopped: %w", context.Cause(ctx))
 	}
+	return count(out, verdicts), nil
+}
+
+// count tells what was not killed, and by whom the others were.
+func count(out io.Writer, verdicts []verdict) (killed int) {
+	byItsOwn := 0
 	for _, v := range verdicts {
-		if v.by != "" {
-			killed++
-		} else {
+		switch {
+		case v.by == "":
 			fmt.Fprintf(out, "not killed: %s: %s\n  shows when %s\n", v.name, v.rule, v.when)
+			continue
+		case strings.HasSuffix(v.by, alone):
+			byItsOwn++
 		}
+		killed++
 	}
-	return killed, nil
+	fmt.Fprintf(out, "%d killed by the killer, %d by tests of their own packages alone\n", killed-byItsOwn, byItsOwn)
+	return killed
 }
 
 // court is where mutants are judged.
@@ -75,7 +85,7 @@ func (c court) close() { _ = os.RemoveAll(c.dir) } // nothing depends on it
 
 // innocent makes sure that the killer spares the code as it is.
 func (c court) innocent(ctx context.Context) error {
-	if out, err := c.test(ctx); err != nil {
+	if out, err := c.test(ctx, c.killer); err != nil {
 		return fmt.Errorf("the killer does not pass without a mutant: %w\n%s", err, out)
 	}
 	return nil
@@ -121,7 +131,8 @@ func (c court) judge(ctx context.Context, m mutant) verdict {
 	return verdict{m, by, err, time.Since(began)}
 }
 
-// try returns the test that killed m, or "" where all pass. A mutant that does not compile is an error, and so is a
+// try returns the test that killed m, or "" where all pass: those of the packages that it changes are asked where the
+// killer lets it pass. A mutant that does not compile is an error, and so is a
 // killer that fails without a failing test: it proves nothing.
 func (c court) try(ctx context.Context, m mutant) (by string, err error) {
 	dir := filepath.Join(c.dir, m.name)
@@ -135,7 +146,21 @@ func (c court) try(ctx context.Context, m mutant) (by string, err error) {
 	if err := c.compiles(ctx, m, overlay); err != nil {
 		return "", err
 	}
-	out, err := c.test(ctx, "-overlay="+overlay)
+	if by, err = c.failing(ctx, overlay, c.killer); by != "" || err != nil {
+		return by, err
+	}
+	if by, err = c.failing(ctx, overlay, m.packages()); by != "" {
+		by += alone
+	}
+	return by, err
+}
+
+// alone marks a kill of which the killer knows nothing.
+const alone = ", a test of its own package alone"
+
+// failing runs tests over a mutant, and returns the first that failed.
+func (c court) failing(ctx context.Context, overlay string, tests []string) (by string, err error) {
+	out, err := c.test(ctx, tests, "-overlay="+overlay)
 	if err == nil {
 		return "", nil
 	}
@@ -152,10 +177,10 @@ func (c court) compiles(ctx context.Context, m mutant, overlay string) error {
 	return nil
 }
 
-// test runs the killer. What it is given may replace the timeout.
-func (c court) test(ctx context.Context, args ...string) (string, error) {
+// test runs tests. What it is given may replace the timeout.
+func (c court) test(ctx context.Context, tests []string, args ...string) (string, error) {
 	args = append([]string{"test", "-count=1", "-failfast", "-vet=off", "-timeout=10m"}, args...)
-	return c.run(ctx, append(args, c.killer...)...)
+	return c.run(ctx, append(args, tests...)...)
 }
 
 // run runs go in the module's root. What go builds goes into the temporary folder, which nobody leaves behind.

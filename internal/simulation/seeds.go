@@ -22,8 +22,8 @@ func (f SeedFailure) String() string {
 }
 
 // Seeds plays so many random schedules, on every processor: those of odd seeds with the real drivers, those of even
-// seeds with the fleet. What fails is played twice more, to see that it fails the same way, and shrunk.
-func Seeds(ctx context.Context, from, n uint64) ([]SeedFailure, error) {
+// seeds with the fleet. What fails is played twice more, to see that it fails the same way, and shrunk if so asked.
+func Seeds(ctx context.Context, from, n uint64, shrink bool) ([]SeedFailure, error) {
 	var all []SeedFailure
 	for _, s := range []Scenario{{Name: "seeds", Manifest: "main"}, {Name: "seeds of the fleet", Manifest: "fleet", Fleet: true}} {
 		tally, err := s.Try(ctx, s.random(from, n), 0)
@@ -31,7 +31,11 @@ func Seeds(ctx context.Context, from, n uint64) ([]SeedFailure, error) {
 			return all, err
 		}
 		for _, f := range tally.Failures {
-			all = append(all, SeedFailure{s.first(from) + 2*uint64(f.N), s.Shrink(ctx, f), s.steady(ctx, f)})
+			failed := SeedFailure{s.first(from) + 2*uint64(f.N), f, s.steady(ctx, f)}
+			if shrink {
+				failed.Shrunk = s.Shrink(ctx, f)
+			}
+			all = append(all, failed)
 		}
 	}
 	return all, ctx.Err()

@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 func play(ctx context.Context, out io.Writer, from, seeds uint64, enough int) int {
 	began, failed := time.Now(), 0
 	for done := uint64(0); done < seeds; done += batch {
-		failures, err := simulation.Seeds(ctx, from+done, min(batch, seeds-done))
+		failures, err := simulation.Seeds(ctx, from+done, min(batch, seeds-done), true)
 		if err != nil {
 			fmt.Fprintf(out, "stopped at seed %d: %v\n", from+done, err)
 			return 1
