@@ -104,7 +104,7 @@ func (s *Scope) locate(g *manifest.GitHub) error {
 	if g == nil || !goodRepository.MatchString(g.Repository) {
 		return errors.New("the manifest names no repository as owner/name")
 	}
-	if _, name, _ := strings.Cut(g.Repository, "/"); isDots(name) || isDots(g.Environment) {
+	if _, name, _ := strings.Cut(g.Repository, "/"); isWay(name) || isWay(g.Environment) {
 		return errors.New("the manifest names . or .., which is a way in a path")
 	}
 	s.repository = "repos/" + g.Repository
@@ -123,7 +123,9 @@ func (s *Scope) locate(g *manifest.GitHub) error {
 	return nil
 }
 
-func isDots(name string) bool { return name == "." || name == ".." }
+// isWay says whether a name means a way in a path: . itself, or .. between slashes, which go-github refuses however it
+// is escaped.
+func isWay(name string) bool { return name == "." || slices.Contains(strings.Split(name, "/"), "..") }
 
 func (s *Scope) environmentPath(name string) string {
 	return s.repository + "/environments/" + url.PathEscape(name)

@@ -65,7 +65,7 @@ func (s *Scope) environments(ctx context.Context) (names []string) {
 		return nil
 	}
 	for _, environment := range out.Environments {
-		if name := environment.GetName(); name != "" && !isDots(name) {
+		if name := environment.GetName(); name != "" && !isWay(name) {
 			names = append(names, name)
 		}
 	}

@@ -26,9 +26,9 @@ type work struct {
 
 func (w work) writes() bool { return len(w.push)+len(w.remove) > 0 }
 
-// nothing says whether old is already the proof of all this.
+// nothing says whether old is already the proof of all this, and of no other name.
 func (w work) nothing(old *receipt) bool {
-	return !w.writes() && old != nil && old.Done && old.Version == w.receipt.Version
+	return !w.writes() && old != nil && old.Done && old.Version == w.receipt.Version && len(old.Names) == len(w.receipt.Names)
 }
 
 // sinkValues are the bucket's values under GitHub's names, checked against GitHub's rules.
@@ -139,7 +139,7 @@ func (l look) owned(name string) bool {
 }
 
 // outgoing are the versions that workflow runs may hold once version is written: the one before, and those before
-// it whose drain is not over. Adopted secrets count as a version without a name.
+// it whose drain is not over. What somebody else wrote, adopted or by hand, counts as a version without a name.
 func (s *Scope) outgoing(l look, old receipt, version string, values map[string]secret.Value) map[string]time.Time {
 	out := map[string]time.Time{}
 	for earlier, replaced := range old.Previous {
@@ -154,6 +154,9 @@ func (s *Scope) outgoing(l look, old receipt, version string, values map[string]
 		if _, there := l.secrets[name]; there && !l.owned(name) {
 			out[unmanaged] = time.Time{}
 		}
+	}
+	if len(old.drift(l.secrets)) > 0 {
+		out[unmanaged] = time.Time{}
 	}
 	delete(out, version)
 	return out
