@@ -101,7 +101,7 @@ func (s *session) pass(accept []string, dryRun bool) reconcile.Pass {
 	secrets := store.New(s.secrets())
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Advancer: direct{s.env, secrets},
+		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Advancer: direct{s.env, secrets},
 	}
 }
 

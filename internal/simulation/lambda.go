@@ -26,7 +26,7 @@ func (w *World) pass(ctx context.Context) (plan.Report, error) {
 	w.before, w.landing = w.lastChange(), w.lands
 	report, err := reconcile.Pass{
 		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, propagateLambda)),
-		Open: w.opener(), Advancer: advancer{w}, AcceptRemovals: w.accept,
+		Open: w.opener(), Census: w.census(), Advancer: advancer{w}, AcceptRemovals: w.accept,
 	}.Run(ctx)
 	w.report(report)
 	return report, err
@@ -46,8 +46,16 @@ func (w *World) opener() reconcile.Opener {
 		if c.ECS == nil {
 			return others(c, o)
 		}
-		return ecs.New(w.region().ECS.Direct(w.Tap, propagateLambda), c, o.Environment.Name, o.Bucket.ARN), nil
+		return ecs.New(w.region().ECS.Direct(w.Tap, propagateLambda), c, o.Environment.Name, o.Bucket, o.Now), nil
 	}
+}
+
+// census looks for services of rotary's in no manifest. The fleet has none.
+func (w *World) census() reconcile.Census {
+	if w.fleet != nil {
+		return nil
+	}
+	return ecs.NewCensus(w.region().ECS.Direct(w.Tap, propagateLambda), w.Env)
 }
 
 // advancer invokes lambdas/rotate to retire what is owed.

@@ -240,10 +240,10 @@ func later(a, b time.Time) time.Time {
 }
 
 // touches says whether a call can change what anybody runs, or will run. A task that is stopped starts again on the
-// same revision, and to register or deregister a revision rolls nothing.
+// same revision, and to tag a service or to register or deregister a revision rolls nothing.
 func touches(c sim.Call) bool {
 	sink := slices.Contains([]string{"ecs", "github", "vercel", "fleet"}, c.Service)
-	return c.Write && sink && !slices.Contains([]string{"StopTask", "RegisterTaskDefinition", "DeregisterTaskDefinition", "Deregister"}, c.Operation)
+	return c.Write && sink && !slices.Contains([]string{"StopTask", "TagResource", "RegisterTaskDefinition", "DeregisterTaskDefinition", "Deregister"}, c.Operation)
 }
 
 // tell keeps something that came out, for the search for leaks.

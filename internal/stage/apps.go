@@ -12,6 +12,9 @@ import (
 // that value. Where it reads both keys of a symmetric secret, it verifies instead.
 func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 	app := ecs.App{Presents: presents(env, c)}
+	if c.ECS != nil {
+		app.Bundle = c.ECS.Variable
+	}
 	for _, s := range env.Sources {
 		if s.Rotate.Also == "" {
 			continue

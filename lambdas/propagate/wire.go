@@ -29,7 +29,7 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 		environment: env,
 		pass: func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
 			return reconcile.Pass{
-				Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)), Open: open,
+				Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)), Open: open, Census: consume.Census(cfg, env),
 				Advancer: invoke, AcceptRemovals: accept, DryRun: dryRun,
 			}.Run(ctx)
 		},

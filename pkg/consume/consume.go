@@ -41,7 +41,7 @@ func FromEnv(get func(string) string) Endpoints {
 func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment.Name, o.Bucket.ARN), nil
+			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment.Name, o.Bucket, o.Now), nil
 		},
 		"github": at.github,
 		"vercel": at.vercel,
@@ -52,6 +52,11 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	return func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 		return kinds[c.Kind()](c, o)
 	}
+}
+
+// Census returns what looks for services that the environment's manifest has forgotten. It makes no call.
+func Census(cfg aws.Config, env *manifest.Environment) reconcile.Census {
+	return ecs.NewCensus(awsecs.NewFromConfig(cfg), env)
 }
 
 func (at Endpoints) github(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {

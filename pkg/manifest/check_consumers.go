@@ -16,7 +16,7 @@ func (c checker) checkConsumers() {
 		c.checkKind(path, consumer)
 		c.checkReads(path+".bucket", consumer)
 		if in(consumer.In, c.env.Name) {
-			c.checkECS(path+".ecs", consumer.ECS)
+			c.checkECS(path+".ecs", consumer)
 			c.checkGitHub(path+".github", consumer.GitHub)
 			c.checkVercel(path+".vercel", consumer)
 		}
@@ -48,7 +48,8 @@ func (c checker) checkReads(path string, consumer Consumer) {
 	}
 }
 
-func (c checker) checkECS(path string, ecs *ECS) {
+func (c checker) checkECS(path string, consumer Consumer) {
+	ecs := consumer.ECS
 	if ecs == nil {
 		return
 	}
@@ -57,6 +58,21 @@ func (c checker) checkECS(path string, ecs *ECS) {
 	c.required(path+".container", ecs.Container, "name the container that gets the variables")
 	if ecs.Inject != "" {
 		c.oneOf(path+".inject", ecs.Inject, InjectBundle)
+	}
+	c.checkVariable(path+".variable", consumer)
+}
+
+// checkVariable reports a name that a bundle cannot have. Without a bundle there is no such name.
+func (c checker) checkVariable(path string, consumer Consumer) {
+	name := consumer.resolved("").ECS.Variable
+	if consumer.ECS.Inject != InjectBundle {
+		if name != "" {
+			c.add(path, path+" is set, and there is no bundle", "add inject: bundle, or remove it")
+		}
+		return
+	}
+	if why := consumer.Limit().Refuses(name); why != "" {
+		c.add(path, path+": "+Quote(name)+" "+why, "write another name")
 	}
 }
 
@@ -125,12 +141,29 @@ func (r *report) checkNamed(f *File, all []*Environment) {
 		if _, ok := f.Buckets[consumer.Bucket]; !ok {
 			continue // reported
 		}
+		if consumer.ECS != nil {
+			r.checkAdopt(path+".ecs.adopt", consumer, all)
+		}
 		if consumer.GitHub != nil {
 			r.checkHas(path+".github.adopt", consumer.Bucket, consumer.GitHub.Adopt, all)
 		}
 		if consumer.Vercel != nil {
 			r.checkHas(path+".vercel.adopt", consumer.Bucket, consumer.Vercel.Adopt, all)
 			r.unique(path+".vercel.exclude_from_preview", consumer.Vercel.ExcludeFromPreview)
+		}
+	}
+}
+
+// checkAdopt reports names that rotary would never write into the container.
+func (r *report) checkAdopt(path string, consumer Consumer, all []*Environment) {
+	ecs := consumer.resolved("").ECS
+	if ecs.Inject != InjectBundle {
+		r.checkHas(path, consumer.Bucket, ecs.Adopt, all)
+		return
+	}
+	for i, name := range ecs.Adopt {
+		if name != ecs.Variable {
+			r.add(index(path, i), "the bundle is in "+Quote(ecs.Variable)+", not in "+Quote(name), "correct the name, or remove it")
 		}
 	}
 }

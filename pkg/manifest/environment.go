@@ -88,12 +88,22 @@ func (b Bucket) resolved(name, env string) Bucket {
 func (c Consumer) resolved(name string) Consumer {
 	c.Name = name
 	c.In = sorted(c.In)
+	if c.ECS != nil && c.ECS.Inject == InjectBundle {
+		ecs := *c.ECS
+		ecs.Variable = cmp.Or(ecs.Variable, variableFor(c.Bucket))
+		c.ECS = &ecs
+	}
 	if c.GitHub != nil {
 		github := *c.GitHub
 		github.Drain = cmp.Or(github.Drain, defaultDrain)
 		c.GitHub = &github
 	}
 	return c
+}
+
+// variableFor is the variable that holds a bundle where the manifest does not say: API_SECRETS of api-secrets.
+func variableFor(bucket string) string {
+	return strings.ToUpper(strings.ReplaceAll(bucket, "-", "_"))
 }
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }

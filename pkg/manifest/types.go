@@ -122,10 +122,13 @@ type Consumer struct {
 
 // ECS is a service that runs on pinned versions of its bucket.
 type ECS struct {
-	Cluster   string `yaml:"cluster" json:"cluster"`
-	Service   string `yaml:"service" json:"service"`
-	Container string `yaml:"container" json:"container"`
-	Inject    string `yaml:"inject,omitempty" json:"inject,omitempty"` // "" (a pin for each key) or bundle (the whole bucket as JSON in one variable)
+	Cluster   string   `yaml:"cluster" json:"cluster"`
+	Service   string   `yaml:"service" json:"service"`
+	Container string   `yaml:"container" json:"container"`
+	Inject    string   `yaml:"inject,omitempty" json:"inject,omitempty"`     // "" (a pin for each key) or bundle (the whole bucket as JSON in one variable)
+	Variable  string   `yaml:"variable,omitempty" json:"variable,omitempty"` // of a bundle; default: the bucket's name in capitals, API_SECRETS
+	Adopt     []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`       // variables from elsewhere that rotary replaces
+	Idle      bool     `yaml:"idle,omitempty" json:"idle,omitempty"`         // with desired count 0 it counts as running what its task definition pins
 }
 
 // GitHub is the Actions secrets of a repository or of one of its environments.

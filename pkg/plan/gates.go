@@ -105,6 +105,9 @@ func complete(s State, _ Plan, _ Source, _ Version) (Wait, bool) {
 			}
 		}
 	}
+	for _, c := range s.Strangers {
+		return Wait{Reason: Unknown, Detail: c.Consumer + ": " + c.Unknown}, true
+	}
 	return Wait{}, false
 }
 

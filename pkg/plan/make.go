@@ -102,7 +102,7 @@ type Wait struct {
 //	bucket version with HELD | plan
 //	-------------------------|-------------------------------------------------------------
 //	current, or in play      | –
-//	neither, all quiet       | Drop, after its consumers have withdrawn it
+//	neither, all quiet       | Drop, after its consumers have withdrawn it; not while there are strangers
 //	neither, not yet quiet   | Wait
 func Make(s State) Plan {
 	var p Plan
@@ -111,6 +111,9 @@ func Make(s State) Plan {
 	}
 	for _, b := range s.Buckets {
 		p.carryOut(s, b)
+	}
+	for _, c := range s.Strangers {
+		p.Waits = append(p.Waits, Wait{Subject: c.Consumer, Reason: c.stranger(), Detail: c.Unknown})
 	}
 	for _, source := range s.Sources {
 		p.retire(s, source)
@@ -318,7 +321,7 @@ func why(c Consumer, target string) string {
 
 // drop takes HELD off versions that nobody can start on any more.
 func (p *Plan) drop(s State, b Bucket) {
-	if s.Mode == manifest.Observe || slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
+	if s.Mode == manifest.Observe || len(s.Strangers) > 0 || slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
 		return
 	}
 	until, quiet := s.quiet()

@@ -78,6 +78,9 @@ func Describe(s State, p Plan) Report {
 			r.Consumers = append(r.Consumers, describeConsumer(b, c, current.ID))
 		}
 	}
+	for _, c := range s.Strangers {
+		r.Consumers = append(r.Consumers, ConsumerReport{Name: c.Consumer, State: "unknown", Detail: c.Unknown})
+	}
 	r.Converged = p.Empty() && len(p.Waits) == 0 && !slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
 	return r
 }

@@ -38,6 +38,14 @@ func (s Seen) failedLike(version string) bool {
 	return s.Failed != nil && s.Failed.Version == version && s.Failed.Rest == s.Rest
 }
 
+// stranger is the reason for what stands in no manifest, or for not knowing whether there is any.
+func (s Seen) stranger() Reason {
+	if s.Unread {
+		return Unreadable
+	}
+	return Unknown
+}
+
 // runs says whether the consumer is proven to run version, all of it and nothing else.
 func (s Seen) runs(version string) bool {
 	return s.Settled && s.Running == version && s.Unknown == "" && len(s.Drift) == 0

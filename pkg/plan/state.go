@@ -23,6 +23,7 @@ type State struct {
 	Mode           manifest.Mode
 	Sources        []Source // sorted by name
 	Buckets        []Bucket // sorted by name
+	Strangers      []Seen   // what runs on some bucket, as far as anybody knows, and stands in no manifest; Unknown says why
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
 }
 

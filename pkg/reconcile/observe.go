@@ -48,6 +48,7 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]opened, error
 		return state, nil, err
 	}
 	consumers := l.consumers(ctx, state.Buckets)
+	state.Strangers = l.strangers(ctx)
 	if err := l.owed(ctx, &state); err != nil {
 		return state, nil, err
 	}
@@ -184,6 +185,20 @@ func (l look) status(ctx context.Context, c manifest.Consumer, b plan.Bucket) (C
 	}
 	seen.Consumer = c.Name
 	return consumer, seen
+}
+
+// strangers asks the census. Where it does not answer, there may be anybody.
+func (l look) strangers(ctx context.Context) []plan.Seen {
+	if l.Census == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	found, err := l.Census.Strangers(ctx)
+	if err != nil {
+		found = append(found, plan.Seen{Consumer: "census", Unread: true, Unknown: err.Error()})
+	}
+	return found
 }
 
 func unread(c manifest.Consumer, err error) plan.Seen {

@@ -44,6 +44,13 @@ type Consumer interface {
 	Withdraw(ctx context.Context, versions []string) error
 }
 
+// Census knows what carries rotary's mark at the sinks, whatever the manifest says.
+type Census interface {
+	// Strangers returns what carries the environment's mark and is none of its consumers, each with Seen.Unknown. It
+	// reads only. An error means that there may be more of them; what it found comes with it.
+	Strangers(ctx context.Context) ([]plan.Seen, error)
+}
+
 // Advancer takes an owed version's next step. It waits until the step is done.
 type Advancer interface {
 	Advance(ctx context.Context, a plan.Advance) error
@@ -66,6 +73,7 @@ type Pass struct {
 	Environment    *manifest.Environment
 	Store          Store
 	Open           Opener
+	Census         Census // may be nil: then nobody looks for what the manifest has forgotten
 	Advancer       Advancer
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
 	DryRun         bool     // look and plan, change nothing

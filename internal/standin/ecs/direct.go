@@ -87,6 +87,35 @@ func (d *Direct) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput, 
 	return &sdk.UpdateServiceOutput{Service: &service}, err
 }
 
+// ListServices is the SDK's.
+func (d *Direct) ListServices(ctx context.Context, in *sdk.ListServicesInput, _ ...func(*sdk.Options)) (*sdk.ListServicesOutput, error) {
+	l := listServicesInput{aws.ToString(in.Cluster), size(in.MaxResults), in.NextToken}
+	a := asked{operation: "ListServices", question: []string{l.Cluster, slice(in.MaxResults, in.NextToken)}}
+	switch {
+	case in.LaunchType != "":
+		a.unknown = "launchType"
+	case in.SchedulingStrategy != "":
+		a.unknown = "schedulingStrategy"
+	}
+	out, err := reach(ctx, d, a, l, d.ecs.listServices)
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.ListServicesOutput{ServiceArns: append([]string{}, out.ServiceARNs...), NextToken: clone(out.NextToken)}, nil
+}
+
+// TagResource is the SDK's.
+func (d *Direct) TagResource(ctx context.Context, in *sdk.TagResourceInput, _ ...func(*sdk.Options)) (*sdk.TagResourceOutput, error) {
+	b, err := body(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := reach(ctx, d, asked{operation: "TagResource", resource: aws.ToString(in.ResourceArn)}, b, strictly(d.ecs.tagResource)); err != nil {
+		return nil, err
+	}
+	return &sdk.TagResourceOutput{}, nil
+}
+
 // DescribeTaskDefinition is the SDK's.
 func (d *Direct) DescribeTaskDefinition(ctx context.Context, in *sdk.DescribeTaskDefinitionInput, _ ...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error) {
 	ref, include := aws.ToString(in.TaskDefinition), texts(in.Include)

@@ -22,6 +22,8 @@ import (
 type client interface {
 	DescribeServices(context.Context, *sdk.DescribeServicesInput, ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
 	UpdateService(context.Context, *sdk.UpdateServiceInput, ...func(*sdk.Options)) (*sdk.UpdateServiceOutput, error)
+	ListServices(context.Context, *sdk.ListServicesInput, ...func(*sdk.Options)) (*sdk.ListServicesOutput, error)
+	TagResource(context.Context, *sdk.TagResourceInput, ...func(*sdk.Options)) (*sdk.TagResourceOutput, error)
 	DescribeTaskDefinition(context.Context, *sdk.DescribeTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error)
 	ListTaskDefinitions(context.Context, *sdk.ListTaskDefinitionsInput, ...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error)
 	RegisterTaskDefinition(context.Context, *sdk.RegisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error)
@@ -170,6 +172,14 @@ func TestDirectAnswersWhatTheWireAnswers(t *testing.T) {
 	describe := func(in *sdk.DescribeServicesInput) func(client) outcome {
 		return func(c client) outcome { return came(c.DescribeServices(ctx, in)) }
 	}
+	services := func(in *sdk.ListServicesInput) func(client) outcome {
+		return func(c client) outcome { return came(c.ListServices(ctx, in)) }
+	}
+	tag := func(arn, key, value string) func(client) outcome {
+		return func(c client) outcome {
+			return came(c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: &arn, Tags: []types.Tag{{Key: &key, Value: &value}}}))
+		}
+	}
 	update := func(in *sdk.UpdateServiceInput) func(client) outcome {
 		return func(c client) outcome { return came(c.UpdateService(ctx, in)) }
 	}
@@ -209,6 +219,16 @@ func TestDirectAnswersWhatTheWireAnswers(t *testing.T) {
 		{"no service", describe(&sdk.DescribeServicesInput{Cluster: main, Services: []string{}}), ""},
 		{"another cluster", describe(&sdk.DescribeServicesInput{Services: []string{"api"}}), "*types.ClusterNotFoundException"},
 		{"something else included", describe(&sdk.DescribeServicesInput{Cluster: main, Services: []string{"api"}, Include: []types.ServiceField{"EVENTS"}}), "*smithy.GenericAPIError"},
+		{"all services", services(&sdk.ListServicesInput{Cluster: main}), ""},
+		{"a page of services", services(&sdk.ListServicesInput{Cluster: main, MaxResults: aws.Int32(1)}), ""},
+		{"the next page of services", services(&sdk.ListServicesInput{Cluster: main, MaxResults: aws.Int32(1), NextToken: aws.String("page-1")}), ""},
+		{"services of no cluster", services(&sdk.ListServicesInput{Cluster: aws.String("other")}), "*types.ClusterNotFoundException"},
+		{"services of one kind", services(&sdk.ListServicesInput{Cluster: main, LaunchType: types.LaunchTypeFargate}), "*smithy.GenericAPIError"},
+		{"services of one strategy", services(&sdk.ListServicesInput{Cluster: main, SchedulingStrategy: types.SchedulingStrategyReplica}), "*smithy.GenericAPIError"},
+		{"tag a service", tag(arn, "team", "core"), ""},
+		{"its tags", describe(&sdk.DescribeServicesInput{Cluster: main, Services: []string{"api"}, Include: []types.ServiceField{types.ServiceFieldTags}}), ""},
+		{"tag with a reserved key", tag(arn, "aws:team", "core"), "*types.InvalidParameterException"},
+		{"tag nothing", tag(arn+"x", "team", "core"), "*types.InvalidParameterException"},
 		{"a definition with everything", register(func(*sdk.RegisterTaskDefinitionInput) {}), ""},
 		{"that definition", definition(&sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web")}), ""},
 		{"that definition and its tags", definition(&sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web:1"), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags}}), ""},

@@ -35,6 +35,7 @@ type App struct {
 	Presents []Presents // credentials it sends
 	Verifies []Verifies // credentials it accepts
 	Needs    []string   // environment variables without which it exits
+	Bundle   string     // a variable that holds a JSON object of texts: it reads them as if each were a variable
 
 	// Rejects says of a value in its environment that it cannot work with it: then it exits. Nil rejects nothing.
 	Rejects func(name, value string) bool

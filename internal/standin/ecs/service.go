@@ -167,10 +167,18 @@ func (sv *service) configure(c *deploymentConfiguration) error {
 	if c == nil {
 		return nil
 	}
-	if c.Strategy != "" && c.Strategy != "ROLLING" {
-		return wire.NotImplemented("deployment strategy %s", c.Strategy)
+	if !slices.Contains([]string{"", "ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"}, c.Strategy) {
+		return wire.Errorf("InvalidParameterException", "Invalid deployment strategy.")
 	}
 	sv.configuration = *c
+	return nil
+}
+
+// rolling refuses what only a rolling update is reproduced for.
+func (sv *service) rolling() error {
+	if s := sv.configuration.Strategy; s != "" && s != "ROLLING" {
+		return wire.NotImplemented("deployment strategy %s", s)
+	}
 	return nil
 }
 
@@ -205,6 +213,9 @@ func (s *Service) updateService(_ context.Context, in updateServiceInput) (servi
 		sv.primary().updated = s.now()
 	}
 	if in.ForceNewDeployment || td != sv.primary().revision.definition {
+		if err := sv.rolling(); err != nil {
+			return serviceOutput{}, err
+		}
 		s.deploy(sv, td)
 	}
 	s.step(sv)

@@ -3,6 +3,7 @@ package ecs
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Startable is one container of a revision that tasks may be started on.
@@ -11,7 +12,7 @@ type Startable struct {
 	TaskDefinition string // family:revision
 	Container      string
 	Why            string            // PRIMARY or ACTIVE (a deployment), ROLLBACK; of Deployable: ACTIVE or INACTIVE (the revision)
-	Secrets        map[string]string // variable → valueFrom
+	Secrets        map[string]string // variable → valueFrom; what its image presents of a bundle, as if each were pinned
 	Presents       []Presents        // what its image's App sends
 }
 
@@ -103,6 +104,11 @@ func (s *Service) startable(c candidate) []Startable {
 		secrets := map[string]string{}
 		for _, sec := range v.Secrets {
 			secrets[sec.Name] = sec.ValueFrom
+		}
+		if at := strings.LastIndex(secrets[app.Bundle], ":::"); app.Bundle != "" && at >= 0 {
+			for _, p := range app.Presents {
+				secrets[p.Env] = secrets[app.Bundle][:at+1] + p.Env + "::" + secrets[app.Bundle][at+3:]
+			}
 		}
 		out = append(out, Startable{c.service, shortName(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents)})
 	}

@@ -1,7 +1,9 @@
 package ecs
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -91,6 +93,9 @@ func (s *Service) boot(td *taskDefinition) (ps []process, code, reason string) {
 		if err != nil {
 			return nil, "TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: " + err.Error()
 		}
+		if err := app.unpack(env); err != nil {
+			return nil, "EssentialContainerExited", "Essential container in task exited"
+		}
 		p := process{v.Name, app, env}
 		if code, reason := s.probe(p); reason != "" {
 			return nil, code, reason
@@ -113,6 +118,19 @@ func (s *Service) environment(v view) (map[string]string, error) {
 		env[sec.Name] = value
 	}
 	return env, nil
+}
+
+// unpack adds what is in the bundle. Its error holds no value.
+func (a App) unpack(env map[string]string) error {
+	if a.Bundle == "" {
+		return nil
+	}
+	inside := map[string]string{}
+	if json.Unmarshal([]byte(env[a.Bundle]), &inside) != nil {
+		return fmt.Errorf("%s is not a JSON object of texts", a.Bundle)
+	}
+	maps.Copy(env, inside)
+	return nil
 }
 
 // probe says why a process does not stay up.

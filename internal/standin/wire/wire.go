@@ -158,11 +158,12 @@ func resource(body []byte) string {
 		QueueURL       string `json:"QueueUrl"`
 		QueueName      string
 		Rule           string
+		ResourceARN    string `json:"resourceArn"`
 	}
 	if json.Unmarshal(body, &named) != nil {
 		return ""
 	}
-	for _, s := range []string{named.SecretID, named.Name, named.Service, named.TaskDefinition, named.Family, named.QueueURL, named.QueueName, named.Rule} {
+	for _, s := range []string{named.SecretID, named.Name, named.Service, named.TaskDefinition, named.Family, named.QueueURL, named.QueueName, named.Rule, named.ResourceARN} {
 		if s != "" {
 			return s
 		}

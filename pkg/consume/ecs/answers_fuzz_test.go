@@ -14,12 +14,13 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // operations are all that the driver calls.
 var operations = []string{
 	"DescribeServices", "DescribeTaskDefinition", "ListServiceDeployments", "DescribeServiceDeployments", "DescribeServiceRevisions", "ListTasks", "DescribeTasks",
-	"ListTaskDefinitions", "RegisterTaskDefinition", "UpdateService", "DeregisterTaskDefinition",
+	"ListTaskDefinitions", "RegisterTaskDefinition", "UpdateService", "DeregisterTaskDefinition", "TagResource",
 }
 
 // forged answers one operation with a fixed answer, and notes what is called. Lists that do not end are cut off, as the
@@ -55,7 +56,7 @@ func (w *world) through(f *forged) *ecs.Service {
 		HTTPClient: &http.Client{Transport: f}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
 	})
 	f.calls, f.writes = 0, nil
-	return ecs.New(client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &manifest.ECS{Cluster: "main", Service: "api", Container: "app"}}, "dev", bucketARN)
+	return ecs.New(client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &manifest.ECS{Cluster: "main", Service: "api", Container: "app"}}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
 }
 
 // FuzzAnswers gives every answer that ECS could give to one operation. A look changes nothing; nothing is proven
@@ -67,12 +68,12 @@ func FuzzAnswers(f *testing.F) {
 			`{"services":[{"status":"ACTIVE","deployments":[null,{"status":"PRIMARY"},{"status":"PRIMARY"}]}]}`, `{"services":[{"status":"ACTIVE","deployments":[]}]}`, `{"services":[null]}`,
 			`{"services":[],"failures":[{"reason":"MISSING"}]}`, `{"services":[],"failures":[null]}`, `{"services":7}`},
 		1: {`{"taskDefinition":{"containerDefinitions":[{"name":"app","environment":[{"name":"A","value":["canary <&>"]}],"cpu":"canary <&>"}]}}`, `{"taskDefinition":{"containerDefinitions":"canary <&>"}}`,
-			`{"taskDefinition":{"taskDefinitionArn":"app:1","family":"app",` + task + `},"tags":[{"key":"rotary","value":"dev"}]}`, `{"taskDefinition":{}}`},
+			`{"taskDefinition":{"taskDefinitionArn":"app:1","family":"app",` + task + `},"tags":[{"key":"rotary:environment","value":"dev"}]}`, `{"taskDefinition":{}}`},
 		2: {`{"serviceDeployments":[{"serviceDeploymentArn":"s","status":"IN_PROGRESS","createdAt":1e9},null]}`, `{"serviceDeployments":[],"nextToken":"x"}`},
 		3: {`{"serviceDeployments":[{"status":"ROLLBACK_SUCCESSFUL","rollback":{},"targetServiceRevision":{},"sourceServiceRevisions":[null,{}]}],"failures":[{}]}`},
 		4: {`{"serviceRevisions":[{"serviceRevisionArn":"r"},null],"failures":[null]}`}, 5: {`{"taskArns":["t",null],"nextToken":""}`, `{"taskArns":["t"],"nextToken":"x"}`},
 		6: {`{"tasks":[{"taskDefinitionArn":"app:0","lastStatus":"RUNNING"},null],"failures":[{"reason":"MISSING"}]}`}, 7: {`{"taskDefinitionArns":["app:1",""],"nextToken":null}`},
-		8: {`{"taskDefinition":{"family":"app"}}`}, 9: {`{"service":null}`, `{"service":{"deployments":[{"status":"PRIMARY","id":"d"},{"id":"e"}]}}`}, 10: {`{"taskDefinition":null}`},
+		8: {`{"taskDefinition":{"family":"app"}}`}, 9: {`{"service":null}`, `{"service":{"deployments":[{"status":"PRIMARY","id":"d"},{"id":"e"}]}}`}, 10: {`{"taskDefinition":null}`}, 11: {`{}`},
 	} {
 		for _, body := range append(bodies, "{}", "x") {
 			f.Add(byte(operation), 200, body)

@@ -49,7 +49,7 @@ func FuzzDefinition(f *testing.F) {
 		return `{"taskDefinition":{"taskDefinitionArn":"arn:aws:ecs:us-east-1:111111111111:task-definition/app:3","family":"app","revision":3,"status":"ACTIVE","cpu":"256","volumes":[],"placementConstraints":[],
 			"requiresAttributes":[{"name":"ecs.capability.secrets"}],"compatibilities":["EC2","FARGATE"],"registeredAt":1772359200.5,"registeredBy":"arn:aws:iam::111111111111:role/deploy","containerDefinitions":[
 			{"name":"app","image":"app:1","cpu":0,"essential":true,"portMappings":[],"environment":[{"name":"MODE","value":"a"}],"mountPoints":[],"volumesFrom":[],"secrets":[` + strings.Join(secrets, ",") + `]},
-			{"name":"sidecar","image":"log:1","secrets":[` + strings.Join(secrets, ",") + `],"logConfiguration":{"logDriver":"awslogs","options":{"a":"b"}}}]},"tags":[{"key":"rotary","value":"old"},{"key":"aws:x","value":"y"},{"key":"team"}]}`
+			{"name":"sidecar","image":"log:1","secrets":[` + strings.Join(secrets, ",") + `],"logConfiguration":{"logDriver":"awslogs","options":{"a":"b"}}}]},"tags":[{"key":"rotary:environment","value":"old"},{"key":"aws:x","value":"y"},{"key":"team"}]}`
 	}
 	bare := strings.TrimSuffix(arnOfBucket, "-AbCdEf")
 	for _, answer := range []string{
@@ -77,14 +77,14 @@ func FuzzDefinition(f *testing.F) {
 		}
 		_, _, _ = here.doubt(r), here.rest(r), here.read(r).version()
 		names := slices.Compact(slices.Sorted(slices.Values(strings.Fields(words))))
-		got, err := here.rewrite(r, "dev", version, names)
+		got, err := here.rewrite(r, me, version, names)
 		if !reflect.DeepEqual(r, same) {
 			t.Fatal("the revision it was derived from changed")
 		}
 		if err == nil {
 			onlyTheBucket(t, r, got)
 			said(t, got, version, names)
-			again, err := here.rewrite(revision{input: got}, "dev", version, names)
+			again, err := here.rewrite(revision{input: got}, me, version, names)
 			if err != nil || !equal(got, again) {
 				t.Fatalf("derived again it is another: %v", err)
 			}
@@ -129,7 +129,9 @@ func onlyTheBucket(t *testing.T, r revision, got sdk.RegisterTaskDefinitionInput
 		}
 	}
 	others := func(tags []types.Tag) []types.Tag {
-		return slices.DeleteFunc(slices.Clone(tags), func(t types.Tag) bool { return aws.ToString(t.Key) == tagKey })
+		return slices.DeleteFunc(slices.Clone(tags), func(t types.Tag) bool {
+			return aws.ToString(t.Key) == environmentTag || aws.ToString(t.Key) == consumerTag
+		})
 	}
 	if !slices.EqualFunc(others(before.Tags), others(after.Tags), func(a, b types.Tag) bool { return reflect.DeepEqual(a, b) }) || !(revision{input: got}).registeredBy("dev") {
 		t.Fatal("another tag changed, or rotary's is not there")

@@ -22,6 +22,8 @@ const (
 	vOther      = "0123456789abcdef-0123456789abcdef0123456789abcdef" // as rotary names a bucket's versions
 )
 
+var me = owner{"dev", "api"}
+
 var here = place{container: "app", bucketARN: arnOfBucket}
 
 // definition builds a revision whose container app has these secrets, written NAME=valueFrom.
@@ -79,7 +81,7 @@ func TestTheBucketBeforeIsInPlayUntilARollTakesItOut(t *testing.T) {
 	if s := l.seen("api"); !slices.Equal(s.InPlay, []string{vOther}) || s.Running != "" {
 		t.Errorf("in play %q, running %q", s.InPlay, s.Running)
 	}
-	after, err := here.rewrite(before, "dev", v1, []string{"A"})
+	after, err := here.rewrite(before, me, v1, []string{"A"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,9 +115,9 @@ func TestTheBucketIsSeenWhereverItIsMentioned(t *testing.T) {
 func TestRewriteTouchesOnlyTheBucketsEntries(t *testing.T) {
 	ssm := "Z=arn:aws:ssm:us-east-1:111111111111:parameter/z"
 	r := definition("OLD="+arnOfBucket+":OLD::"+v1, ssm, "B="+arnOfBucket+":B::"+v1, "K="+arnOfOther+":K::")
-	r.input.Tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("core")}, {Key: aws.String("rotary"), Value: aws.String("old")}}
+	r.input.Tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("core")}, {Key: aws.String("rotary:environment"), Value: aws.String("old")}}
 	before := string(canonical(r.input))
-	got, err := here.rewrite(r, "dev", v2, []string{"C", "B"})
+	got, err := here.rewrite(r, me, v2, []string{"C", "B"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +135,7 @@ func TestRewriteTouchesOnlyTheBucketsEntries(t *testing.T) {
 	if string(canonical(r.input)) != before {
 		t.Error("the revision it was derived from changed")
 	}
-	if !(revision{input: got}).registeredBy("dev") || (revision{input: got}).registeredBy("old") || len(got.Tags) != 2 {
+	if !(revision{input: got}).registeredBy("dev") || (revision{input: got}).registeredBy("old") || len(got.Tags) != 3 {
 		t.Error("it carries the environment's tag, once, beside the tags it had")
 	}
 }
@@ -155,7 +157,7 @@ func TestRewriteRefuses(t *testing.T) {
 		"a missing container":    {other, definition(), []string{"A"}, `task definition app:3 has no container "web"`},
 		"more than ECS can hold": {here, definition(), many, "task definition app:3 with 600 names of the bucket would have"},
 	} {
-		if _, err := c.at.rewrite(c.r, "dev", v1, c.names); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+		if _, err := c.at.rewrite(c.r, me, v1, c.names); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -20,6 +21,8 @@ const maxAttempts = 20
 type look struct {
 	at          place
 	environment string
+	now         time.Time
+	idle        bool // it may stand at desired count 0
 
 	absent     string // why there is no service to look at, in words
 	incomplete string // what ECS could not tell, in words
@@ -32,7 +35,7 @@ type look struct {
 }
 
 func (s *Service) look(ctx context.Context) (look, error) {
-	l := look{at: s.at, environment: s.environment, targets: map[string]string{}, revisions: map[string]revision{}}
+	l := look{at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle, targets: map[string]string{}, revisions: map[string]revision{}}
 	var err error
 	if l.service, l.absent, err = s.describe(ctx); err != nil || l.absent != "" {
 		return l, err
@@ -83,7 +86,9 @@ func (l look) used() []string {
 
 // describe returns the service, or says in words why there is none.
 func (s *Service) describe(ctx context.Context) (svc types.Service, absent string, err error) {
-	out, err := s.client.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: aws.String(s.ecs.Cluster), Services: []string{s.ecs.Service}})
+	out, err := s.client.DescribeServices(ctx, &sdk.DescribeServicesInput{
+		Cluster: aws.String(s.ecs.Cluster), Services: []string{s.ecs.Service}, Include: []types.ServiceField{types.ServiceFieldTags},
+	})
 	var gone *types.ClusterNotFoundException
 	switch {
 	case errors.As(err, &gone):
@@ -99,7 +104,7 @@ func (s *Service) describe(ctx context.Context) (svc types.Service, absent strin
 	}
 	svc = out.Services[0]
 	if !primaryFirst(svc.Deployments) {
-		return svc, fmt.Sprintf("service %s has no PRIMARY deployment", s), nil
+		return svc, first(unmanaged(svc), fmt.Sprintf("service %s has no PRIMARY deployment", s)), nil
 	}
 	return svc, "", nil
 }
@@ -124,7 +129,10 @@ func (s *Service) revision(ctx context.Context, arn string) (revision, error) {
 	if out.TaskDefinition == nil {
 		return revision{}, fmt.Errorf("ECS answered without task definition %s", shortName(arn))
 	}
-	return revision{arn: aws.ToString(out.TaskDefinition.TaskDefinitionArn), input: registrable(*out.TaskDefinition, out.Tags)}, nil
+	return revision{
+		arn: aws.ToString(out.TaskDefinition.TaskDefinitionArn), active: out.TaskDefinition.Status == types.TaskDefinitionStatusActive,
+		registered: aws.ToTime(out.TaskDefinition.RegisteredAt), input: registrable(*out.TaskDefinition, out.Tags),
+	}, nil
 }
 
 // family lists the ACTIVE revisions of a family, newest first.
@@ -182,6 +190,9 @@ func (s *Service) tasks(ctx context.Context, arns []string) ([]types.Task, error
 			return nil, fmt.Errorf("ECS does not describe task %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
 		}
 	}
+	if told := len(out.Tasks) + len(out.Failures); told < len(arns) {
+		return nil, fmt.Errorf("ECS describes %d of %d tasks", told, len(arns))
+	}
 	return out.Tasks, nil
 }
 
@@ -210,6 +221,9 @@ func (s *Service) readAttempts(ctx context.Context, l *look) error {
 	}
 	for _, f := range out.Failures {
 		l.incomplete = fmt.Sprintf("ECS does not describe service deployment %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
+	}
+	if len(out.ServiceDeployments) < len(arns) {
+		l.incomplete = first(l.incomplete, fmt.Sprintf("ECS describes %d of %d service deployments", len(out.ServiceDeployments), len(arns)))
 	}
 	l.attempts = out.ServiceDeployments
 	slices.SortFunc(l.attempts, func(a, b types.ServiceDeployment) int {
@@ -275,9 +289,8 @@ func ended(s types.ServiceDeploymentStatus) bool {
 // targets learns the task definition of service revisions; untold says in words what ECS did not tell.
 func (s *Service) targets(ctx context.Context, revisions []string) (tds map[string]string, untold string, err error) {
 	tds = map[string]string{}
-	revisions = slices.Clone(revisions)
-	slices.Sort(revisions)
-	for chunk := range slices.Chunk(slices.Compact(revisions), maxAttempts) {
+	revisions = slices.Compact(slices.Sorted(slices.Values(revisions)))
+	for chunk := range slices.Chunk(revisions, maxAttempts) {
 		out, err := s.client.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk})
 		if err != nil {
 			return nil, "", err
@@ -288,6 +301,9 @@ func (s *Service) targets(ctx context.Context, revisions []string) (tds map[stri
 		for _, r := range out.ServiceRevisions {
 			tds[aws.ToString(r.ServiceRevisionArn)] = aws.ToString(r.TaskDefinition)
 		}
+	}
+	if len(tds) < len(revisions) {
+		untold = first(untold, fmt.Sprintf("ECS describes %d of %d service revisions", len(tds), len(revisions)))
 	}
 	return tds, untold, nil
 }

@@ -13,6 +13,10 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
+// rolloutLimit is how long a rollout of rotary's may take before it counts as failed. Without a circuit breaker, or with
+// one that a healthy task resets, ECS goes on for ever (API_DeploymentCircuitBreaker).
+const rolloutLimit = time.Hour
+
 // stopTimeout is the longest that a task may take from the stop signal to its end (AWS: stopTimeout, at most 120 s).
 const stopTimeout = 2 * time.Minute
 
@@ -21,13 +25,16 @@ const stopTimeout = 2 * time.Minute
 //	the look shows                                 | Seen
 //	-----------------------------------------------|-------------------------------------------------
 //	no such service                                | Unread, Unknown
-//	it is not rolled by ECS (CodeDeploy, external) | Unknown, Foreign
+//	it is not rolled by ECS (CodeDeploy, external, | Unknown, Foreign
+//	  blue/green, linear, canary)                  |
 //	the bucket unpinned, pinned in several versions | Unknown: Roll cures it
 //	  or mentioned elsewhere in the task definition | Unknown: a person must cure it
-//	nothing unfinished, and no task that proves it | Unknown, RollingTo: there is nothing to roll
+//	nothing unfinished, and no task that proves it | Unknown, RollingTo: there is nothing to roll; Running
+//	  (desired count 0)                            |   where the manifest says idle
 //	a rollout onto a revision rotary registered    | RollingTo, InPlay with every rollback target
 //	a rollout onto another, not a rollback         | Foreign, InPlay likewise
 //	the newest attempt failed, or goes back        | Failed: what was tried
+//	a rollout of rotary's that does not end        | Failed, and no RollingTo, after rolloutLimit
 //	one deployment, COMPLETED, all tasks running,  | Settled, Running
 //	  nobody else left                             |
 func (l look) seen(name string) plan.Seen {
@@ -37,13 +44,16 @@ func (l look) seen(name string) plan.Seen {
 	primary := l.at.read(l.primaryRevision())
 	s := plan.Seen{
 		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.inPlay(), Settled: l.settled(), Changed: l.changed(),
-		Rest: l.at.rest(l.primaryRevision()), Failed: l.failed(), Foreign: l.foreign(), Unknown: l.unknown(),
+		Rest: l.at.wanted(l.primaryRevision()), Failed: l.failed(), Foreign: l.foreign(), Unknown: l.unknown(),
 		Detail: fmt.Sprintf("%d of %d tasks on %s", l.primary().RunningCount, l.service.DesiredCount, l.primaryRevision()),
+	}
+	if len(primary.bundles) > 0 { // which names are in it, its version tells
+		s.Names, s.Detail = nil, s.Detail+", the bucket as JSON in "+strings.Join(primary.bundles, ", ")
 	}
 	switch {
 	case !s.Settled:
 		s.Waiting, s.WaitTill = l.waiting()
-		if s.Foreign == "" && l.primary().RolloutState != types.DeploymentRolloutStateFailed {
+		if s.Foreign == "" && !l.overdue() && l.primary().RolloutState != types.DeploymentRolloutStateFailed {
 			s.RollingTo = primary.version()
 		}
 	case s.Unknown == "":
@@ -95,7 +105,7 @@ func (l look) inPlay() []string {
 
 // unknown says why the look proves less than it should. Every revision in play counts, not only the newest.
 func (l look) unknown() string {
-	if why := first(l.unmanaged(), l.incomplete); why != "" {
+	if why := first(unmanaged(l.service), l.incomplete); why != "" {
 		return why
 	}
 	for _, r := range l.playing() {
@@ -103,8 +113,8 @@ func (l look) unknown() string {
 			return why
 		}
 	}
-	if l.service.DesiredCount == 0 {
-		return "its desired count is 0: no task proves what it would run"
+	if l.service.DesiredCount == 0 && !l.idle {
+		return "its desired count is 0: no task proves what it would run; if that is meant, the manifest says idle: true"
 	}
 	return ""
 }
@@ -134,19 +144,19 @@ func (l look) refusal() string {
 }
 
 // unmanaged says why rotary cannot roll this kind of service.
-func (l look) unmanaged() string {
-	if c := l.service.DeploymentController; c != nil && c.Type != "" && c.Type != types.DeploymentControllerTypeEcs {
-		return fmt.Sprintf("its deployments are made by %s, not by ECS's rolling update", c.Type)
+func unmanaged(s types.Service) string {
+	if c := s.DeploymentController; c != nil && c.Type != "" && c.Type != types.DeploymentControllerTypeEcs {
+		return fmt.Sprintf("its deployments are made by %s, not by ECS's rolling update, which is all that rotary can do", c.Type)
 	}
-	if c := l.service.DeploymentConfiguration; c != nil && c.Strategy != "" && c.Strategy != types.DeploymentStrategyRolling {
-		return fmt.Sprintf("its deployment strategy is %s, not ROLLING", c.Strategy)
+	if c := s.DeploymentConfiguration; c != nil && c.Strategy != "" && c.Strategy != types.DeploymentStrategyRolling {
+		return fmt.Sprintf("its deployment strategy is %s, not ROLLING, which is all that rotary can do", c.Strategy)
 	}
 	return ""
 }
 
 // foreign names a rollout that is somebody else's. ECS's own rollback of a failed attempt is nobody's.
 func (l look) foreign() string {
-	if why := l.unmanaged(); why != "" {
+	if why := unmanaged(l.service); why != "" {
 		return why
 	}
 	a, some := l.newest()
@@ -164,9 +174,22 @@ func (l look) newest() (types.ServiceDeployment, bool) {
 	return l.attempts[0], true
 }
 
+// overdue says whether a rollout of rotary's has not ended in the time that it may take. ECS's own rollback is none.
+func (l look) overdue() bool {
+	p, a := l.primary(), types.ServiceDeployment{}
+	if newest, some := l.newest(); some {
+		a = newest
+	}
+	return p.RolloutState == types.DeploymentRolloutStateInProgress && l.foreign() == "" && !failedAttempt(a.Status) &&
+		p.CreatedAt != nil && l.now.Sub(*p.CreatedAt) >= rolloutLimit
+}
+
 // failed tells what the newest attempt tried, where it did not succeed and nothing newer has replaced it. Where ECS
-// lists no attempt, a FAILED deployment tells the same.
+// lists no attempt, a FAILED deployment tells the same; and one that does not end has failed too.
 func (l look) failed() *plan.Failed {
+	if l.overdue() {
+		return l.failure(aws.ToString(l.primary().TaskDefinition), fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", rolloutLimit))
+	}
 	a, some := l.newest()
 	if !some {
 		for _, d := range l.service.Deployments {
@@ -187,11 +210,12 @@ func (l look) failed() *plan.Failed {
 
 func (l look) failure(tried, reason string) *plan.Failed {
 	r := l.revisions[tried]
-	version := l.at.read(r).version()
+	was := l.at.read(r)
+	version := was.version()
 	if version == "" {
 		return nil // what was tried did not pin the bucket: it was not rotary's
 	}
-	return &plan.Failed{Version: version, Rest: l.at.rest(r), Reason: fmt.Sprintf("%s: %s", r, first(reason, "the deployment failed"))}
+	return &plan.Failed{Version: version, Rest: l.at.rest(r, was.bundles...), Reason: fmt.Sprintf("%s: %s", r, first(reason, "the deployment failed"))}
 }
 
 func (l look) target(r *types.ServiceRevisionSummary) string {

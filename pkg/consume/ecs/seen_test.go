@@ -12,7 +12,7 @@ import (
 // looked is a settled look at a service with two tasks on a revision of rotary's that pins v1.
 func looked() look {
 	r := definition("A=" + arnOfBucket + ":A::" + v1)
-	r.input.Tags = withTag(nil, "dev")
+	r.input.Tags = me.tags(nil)
 	return look{
 		at: here, environment: "dev", revisions: map[string]revision{r.arn: r}, targets: map[string]string{},
 		service: types.Service{DesiredCount: 2, Deployments: []types.Deployment{{

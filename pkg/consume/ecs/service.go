@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -32,6 +33,7 @@ type api interface {
 type serviceAPI interface {
 	DescribeServices(context.Context, *sdk.DescribeServicesInput, ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
 	UpdateService(context.Context, *sdk.UpdateServiceInput, ...func(*sdk.Options)) (*sdk.UpdateServiceOutput, error)
+	TagResource(context.Context, *sdk.TagResourceInput, ...func(*sdk.Options)) (*sdk.TagResourceOutput, error)
 }
 
 type definitionAPI interface {
@@ -61,16 +63,20 @@ const (
 
 // Service is the consumer that is one ECS service.
 type Service struct {
-	client      api
-	name        string // in the manifest
-	ecs         manifest.ECS
-	at          place
-	environment string
+	client api
+	by     owner
+	ecs    manifest.ECS
+	at     place
+	bucket plan.History
+	now    time.Time
 }
 
-// New returns the consumer that is one ECS service. bucketARN is the ARN of the bucket it runs on.
-func New(client api, c manifest.Consumer, environment, bucketARN string) *Service {
-	return &Service{client: client, name: c.Name, ecs: *c.ECS, at: place{c.ECS.Container, bucketARN}, environment: environment}
+// New returns the consumer that is one ECS service, on its bucket, as of now.
+func New(client api, c manifest.Consumer, environment string, b plan.History, now time.Time) *Service {
+	return &Service{
+		client: client, by: owner{environment, c.Name}, ecs: *c.ECS, bucket: b, now: now,
+		at: place{container: c.ECS.Container, bucketARN: b.ARN, variable: c.ECS.Variable, adopt: c.ECS.Adopt},
+	}
 }
 
 // String is cluster/service.
@@ -81,9 +87,9 @@ func (s *Service) String() string { return s.ecs.Cluster + "/" + s.ecs.Service }
 func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
 	l, err := s.look(ctx)
 	if err != nil {
-		return plan.Seen{Consumer: s.name}, fmt.Errorf("look at ECS service %s: %w", s, legible(err))
+		return plan.Seen{Consumer: s.by.consumer}, fmt.Errorf("look at ECS service %s: %w", s, legible(err))
 	}
-	return l.seen(s.name), nil
+	return l.seen(s.by.consumer), nil
 }
 
 // Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It takes the task definition
@@ -144,7 +150,7 @@ func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
 // derive returns the ARN of the revision that is base with the bucket pinned: base itself, one that rotary
 // registered before, or a new one.
 func (s *Service) derive(ctx context.Context, base revision, b bucket.Bucket) (string, error) {
-	want, err := s.at.rewrite(base, s.environment, b.Version, b.Names())
+	want, err := s.at.rewrite(base, s.by, b.Version, b.Names())
 	if err != nil {
 		return "", err
 	}
@@ -162,7 +168,7 @@ func (s *Service) derive(ctx context.Context, base revision, b bucket.Bucket) (s
 		if err != nil {
 			return "", err
 		}
-		if r.registeredBy(s.environment) && equal(r.input, want) {
+		if r.active && r.registeredBy(s.by.environment) && equal(r.input, want) {
 			return arn, nil
 		}
 	}
@@ -188,6 +194,9 @@ func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (ty
 	if aws.ToString(now.Deployments[0].Id) != aws.ToString(was.Deployments[0].Id) {
 		return types.Service{}, fmt.Errorf("somebody deployed %s meanwhile: the next pass tries again", shortName(aws.ToString(now.TaskDefinition)))
 	}
+	if err := s.claim(ctx, now); err != nil {
+		return types.Service{}, err
+	}
 	out, err := s.client.UpdateService(ctx, &sdk.UpdateServiceInput{
 		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), TaskDefinition: aws.String(arn),
 	})
@@ -198,6 +207,16 @@ func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (ty
 		return types.Service{}, errors.New("ECS answered an update without a PRIMARY deployment")
 	}
 	return *out.Service, nil
+}
+
+// claim puts rotary's tags on the service before it first gets anything: where the manifest forgets it, the census
+// finds it by them.
+func (s *Service) claim(ctx context.Context, svc types.Service) error {
+	if s.by.owns(svc.Tags) {
+		return nil
+	}
+	_, err := s.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: svc.ServiceArn, Tags: s.by.tags(nil)})
+	return err
 }
 
 // slippedIn returns the task definition of a deployment that was not there before and that the newest one superseded.
@@ -236,58 +255,6 @@ func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped,
 		}
 	}
 	return "", newest, err
-}
-
-// Withdraw deregisters the ACTIVE revisions of the service's family that rotary registered and that pin one of these
-// bucket versions, so that nobody can deploy them again (AWS: it takes effect within ten minutes). It never touches
-// a revision that the service uses or could roll back to: a version that one of those pins is an error, because then
-// somebody has deployed it meanwhile. Repeatable.
-func (s *Service) Withdraw(ctx context.Context, versions []string) error {
-	if err := s.withdraw(ctx, versions); err != nil {
-		return fmt.Errorf("withdraw revisions of ECS service %s: %w", s, legible(err))
-	}
-	return nil
-}
-
-func (s *Service) withdraw(ctx context.Context, versions []string) error {
-	l, err := s.look(ctx)
-	if err != nil {
-		return err
-	}
-	if l.absent != "" {
-		return errors.New(l.absent)
-	}
-	arns, err := s.family(ctx, aws.ToString(l.primaryRevision().input.Family))
-	if err != nil {
-		return err
-	}
-	for _, arn := range arns {
-		if slices.ContainsFunc(l.playing(), func(r revision) bool { return r.arn == arn }) {
-			continue
-		}
-		if err := s.withdrawOne(ctx, arn, versions); err != nil {
-			return err
-		}
-	}
-	for _, version := range l.inPlay() {
-		if slices.Contains(versions, version) {
-			return fmt.Errorf("version %s is in play: somebody has deployed it meanwhile", version)
-		}
-	}
-	return nil
-}
-
-func (s *Service) withdrawOne(ctx context.Context, arn string, versions []string) error {
-	r, err := s.revision(ctx, arn)
-	if err != nil {
-		return err
-	}
-	pinned := slices.ContainsFunc(s.at.read(r).versions, func(v string) bool { return slices.Contains(versions, v) })
-	if !pinned || !r.registeredBy(s.environment) {
-		return nil
-	}
-	_, err = s.client.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(arn)})
-	return err
 }
 
 // legible returns err, or what says less: the SDK's error about an answer that it cannot decode quotes the member that it

@@ -26,7 +26,7 @@ func TestRollAndProof(t *testing.T) {
 	w.writes()
 
 	w.roll(v1)
-	w.wantWrites("RegisterTaskDefinition", "UpdateService")
+	w.wantWrites("RegisterTaskDefinition", "TagResource", "UpdateService")
 	if diff := cmp.Diff(append(pinned(v1), ssm), w.secrets()); diff != "" {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
@@ -62,8 +62,12 @@ func TestRollTouchesNothingElse(t *testing.T) {
 	}
 	tags, err := w.client.ListTagsForResource(ctx(), &sdk.ListTagsForResourceInput{ResourceArn: after.TaskDefinitionArn})
 	must(t, err)
-	if len(tags.Tags) != 2 || *tags.Tags[0].Key != "rotary" || *tags.Tags[0].Value != "dev" || *tags.Tags[1].Key != "team" {
-		t.Errorf("%d tags", len(tags.Tags))
+	got := map[string]string{}
+	for _, tag := range tags.Tags {
+		got[*tag.Key] = *tag.Value
+	}
+	if diff := cmp.Diff(map[string]string{"rotary:environment": "dev", "rotary:consumer": "api", "team": "core"}, got); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
 	}
 }
 
@@ -93,7 +97,7 @@ func TestARevisionThatIsThereAlreadyIsReused(t *testing.T) {
 	w.tap.OnCall(nil)
 	w.writes()
 	w.roll(v1)
-	w.wantWrites("UpdateService")
+	w.wantWrites("TagResource", "UpdateService")
 	w.clock.Advance(10 * time.Minute)
 	w.rollAndFinish(v2)
 	w.writes()
@@ -110,7 +114,7 @@ func TestARevisionThatSomebodyElseRegisteredIsNotOurs(t *testing.T) {
 	w.register("app:1", pinned(v2)...)
 	w.writes()
 	w.roll(v2)
-	w.wantWrites("RegisterTaskDefinition", "UpdateService")
+	w.wantWrites("RegisterTaskDefinition", "TagResource", "UpdateService")
 	if s := w.status(); s.Foreign != "" || s.RollingTo != v2 {
 		t.Errorf("foreign %q, rolling to %q", s.Foreign, s.RollingTo)
 	}
@@ -272,7 +276,7 @@ func TestALookThatDoesNotProveEnough(t *testing.T) {
 	}{
 		"unpinned": {[]string{"DB_URL=" + bucketARN + ":DB_URL::"}, 1, "task definition app:1 does not pin a version for DB_URL"},
 		"mixed":    {mixed, 1, "task definition app:1 pins 2 versions of the bucket at once"},
-		"count 0":  {pinned(v1), 0, "its desired count is 0: no task proves what it would run"},
+		"count 0":  {pinned(v1), 0, "its desired count is 0: no task proves what it would run; if that is meant, the manifest says idle: true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -295,7 +299,7 @@ func TestALookThatDoesNotProveEnough(t *testing.T) {
 func TestNoService(t *testing.T) {
 	w := newWorld(t)
 	for _, where := range []manifest.ECS{{Cluster: "main", Service: "api"}, {Cluster: "other", Service: "api"}} {
-		c := ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &where}, "dev", bucketARN)
+		c := ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &where}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
 		s, err := c.Status(ctx())
 		if err != nil || !s.Unread || s.Unknown == "" || s.Consumer != "api" || s.Settled {
 			t.Errorf("%s: %v, %+v", where.Cluster, err, s)
@@ -314,7 +318,7 @@ func TestAServiceThatECSDoesNotRoll(t *testing.T) {
 	})))
 	w.clock.Advance(time.Minute)
 	s := w.status()
-	if s.Unknown != "its deployments are made by CODE_DEPLOY, not by ECS's rolling update" || s.Foreign != s.Unknown || s.Running != "" {
+	if s.Unknown != "its deployments are made by CODE_DEPLOY, not by ECS's rolling update, which is all that rotary can do" || s.Foreign != s.Unknown || s.Running != "" {
 		t.Errorf("%+v", s)
 	}
 	w.writes()

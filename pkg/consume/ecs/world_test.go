@@ -62,7 +62,7 @@ func newWorld(t *testing.T) *world {
 		HTTPClient: &http.Client{Transport: sim.Transport{Handler: handler}}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
 	})
 	must(t, second(w.client.CreateCluster(ctx(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
-	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &manifest.ECS{Cluster: "main", Service: "api", Container: "app"}}, "dev", bucketARN)
+	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &manifest.ECS{Cluster: "main", Service: "api", Container: "app"}}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
 	return w
 }
 

@@ -50,6 +50,9 @@ func comment(t reflect.Type, field string) string {
 		"Consumer.Drain":   "Readers without a receipt: how long after a change they may go on with what they have.",
 
 		"ECS.Inject":                "bundle gives the container its whole bucket as JSON in one variable.",
+		"ECS.Variable":              "The variable of a bundle; default: the bucket's name in capitals.",
+		"ECS.Adopt":                 "Variables that the container has from elsewhere, and that rotary replaces.",
+		"ECS.Idle":                  "It may stand at desired count 0: then it counts as running what its task definition pins.",
 		"GitHub.Repository":         "owner/name",
 		"GitHub.Environment":        "None means the repository's own secrets.",
 		"GitHub.Token":              "The canonical key that holds a token, or a GitHub App's private key.",
