@@ -98,9 +98,9 @@ func (b *between) second() (end func()) {
 	if !b.meanwhile {
 		return func() {}
 	}
-	dead, before := b.dead, b.w.before
+	dead, before, landing := b.dead, b.w.before, b.w.landing
 	b.open, b.dead = false, map[string]bool{}
-	return func() { b.open, b.dead, b.w.before = true, dead, before }
+	return func() { b.open, b.dead, b.w.before, b.w.landing = true, dead, before, landing }
 }
 
 // who is the Lambda that makes a call. GitHub and Vercel are called by propagate alone.

@@ -78,9 +78,24 @@ func after(once Schedule, then iter.Seq[Schedule]) iter.Seq[Schedule] {
 	}
 }
 
-// tooLate is what nobody can be kept from while Advance is under way: it has looked, and revokes. People go back through
-// rotary, which waits until nothing can be under way any more.
-var tooLate = []string{"back db", "move db", "retain db"}
+// tooLate says of some actions that nobody can be kept from the harm they do: while Advance is under way, which has looked
+// and now revokes, to go back to the old value or to retain it; and once Vercel has been looked at before that, to bring a
+// deployment back that keeps the value it was built with. People go back through rotary, which waits until nothing can be
+// under way.
+func tooLate(act string, p Point, calls []Point) bool {
+	step := slices.DeleteFunc(slices.Clone(calls), func(c Point) bool { return c.Step != p.Step })
+	advance := slices.IndexFunc(step, func(c Point) bool { return c.Call.Operation == "Invoke" })
+	if advance < 0 {
+		return false
+	}
+	switch act {
+	case "back db", "move db", "retain db":
+		return p.At > step[advance].At
+	case "rollback dashboard":
+		return slices.ContainsFunc(step, func(c Point) bool { return c.Call.Service == "vercel" && c.At < p.At })
+	}
+	return false
+}
 
 // beside are the scenario's schedules with one action of somebody else's at one call.
 func (s Scenario) beside(t testing.TB, acts []string) iter.Seq[Schedule] {
@@ -93,11 +108,7 @@ func (s Scenario) beside(t testing.TB, acts []string) iter.Seq[Schedule] {
 	return func(yield func(Schedule) bool) {
 		for _, p := range places {
 			for _, act := range acts {
-				advancing := s.Schedule[p.Step].Do == "pass" && p.Call.Caller == rotateLambda
-				if advancing && slices.Contains(tooLate, act) {
-					continue
-				}
-				if !yield(s.Schedule.With(p.Step, p.At, act)) {
+				if !tooLate(act, p, places) && !yield(s.Schedule.With(p.Step, p.At, act)) {
 					return
 				}
 			}
