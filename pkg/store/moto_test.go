@@ -101,4 +101,3 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
-

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
@@ -30,14 +30,14 @@ const (
 // ROTARY_TEST_AWS_FUNCTION may hold the ARN of a rotation function there that does nothing. It first deletes for good
 // what a run that was killed more than an hour ago has left.
 func AWS(ctx context.Context) (Target, error) {
-	meter := &metered{HTTPClient: awshttp.NewBuildableClient().WithTimeout(30 * time.Second)}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(meter), config.WithRetryMaxAttempts(8))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(patient))
 	if err != nil {
 		return Target{}, fmt.Errorf("load the AWS configuration: %w", err)
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 		return Target{}, fmt.Errorf("find AWS credentials: %w", err)
 	}
+	cfg.HTTPClient = &metered{HTTPClient: cfg.HTTPClient}
 	client := secretsmanager.NewFromConfig(cfg)
 	if err := sweep(ctx, client); err != nil {
 		return Target{}, err
@@ -46,6 +46,19 @@ func AWS(ctx context.Context) (Target, error) {
 		Client: client, Keeper: client, Fine: true,
 		Prefix: awsPrefix + strings.ToLower(rand.Text()[:12]) + "/", Function: os.Getenv("ROTARY_TEST_AWS_FUNCTION"),
 	}, nil
+}
+
+// patient tries again as the SDK does, but where a limit is reached: the SDK takes that for throttling, and it is a fact.
+func patient() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = 8
+		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+			if code(err) == limit {
+				return aws.FalseTernary
+			}
+			return aws.UnknownTernary
+		})}, o.Retryables...)
+	})
 }
 
 // sweep deletes what runs that were killed have left.

@@ -63,46 +63,65 @@ func Facts() []Fact {
 
 // Tally is what became of the facts at one target.
 type Tally struct {
-	Held, Deviating int
-	Unseen          []string // the facts that the target has no means to show
+	Held, Deviating, Failed int
+	Unseen                  []string // the facts that the target has no means to show
 }
 
 func (t Tally) String() string {
-	return fmt.Sprintf("%d facts hold, %d deviate as known, %d cannot be seen here", t.Held, t.Deviating, len(t.Unseen))
+	return fmt.Sprintf("%d facts hold, %d deviate as known, %d fail, %d cannot be seen here", t.Held, t.Deviating, t.Failed, len(t.Unseen))
 }
 
 // Run checks every fact that target can show, each on secrets of its own, which it deletes for good afterwards,
 // whatever happened.
 func Run(t *testing.T, target Target) Tally {
 	var tally Tally
-	known := map[string]bool{}
+	shown := map[string]bool{}
 	for i, f := range Facts() {
-		known[f.Name] = true
-		want := target.Deviations[f.Name]
 		if !target.able(f) {
 			tally.Unseen = append(tally.Unseen, f.Name)
-			known[f.Name] = false
 			continue
 		}
-		t.Run(f.Name, func(t *testing.T) {
-			p := &probe{Target: target, ctx: t.Context(), name: fmt.Sprintf("%s%03d", target.Prefix, i)}
-			defer p.remove(t)
-			if seen := p.try(f); !slices.Equal(seen, want) {
-				t.Errorf("known from %s; seen is%s\nand known to deviate%s", f.Source, lines(seen), lines(want))
+		shown[f.Name] = true
+		ok := t.Run(f.Name, func(t *testing.T) {
+			if wrong := target.wrong(f, target.check(t, i, f)); wrong != "" {
+				t.Error(wrong)
 			}
 		})
-		if len(want) > 0 {
-			tally.Deviating++
-		} else {
-			tally.Held++
-		}
+		tally.count(ok, len(target.Deviations[f.Name]) > 0)
 	}
 	for name, deviation := range target.Deviations {
-		if !known[name] || len(deviation) == 0 {
+		if !shown[name] || len(deviation) == 0 {
 			t.Errorf("a deviation of %q is listed, which is no fact that can be seen here, or nothing is listed for it", name)
 		}
 	}
 	return tally
+}
+
+func (t *Tally) count(ok, deviates bool) {
+	switch {
+	case !ok:
+		t.Failed++
+	case deviates:
+		t.Deviating++
+	default:
+		t.Held++
+	}
+}
+
+// check returns all that is not as the fact says.
+func (t Target) check(tt *testing.T, i int, f Fact) []string {
+	p := &probe{Target: t, ctx: tt.Context(), name: fmt.Sprintf("%s%03d", t.Prefix, i)}
+	defer p.remove(tt)
+	return p.try(f)
+}
+
+// wrong says what is wrong where that is not exactly what is known to deviate, or "".
+func (t Target) wrong(f Fact, seen []string) string {
+	known := t.Deviations[f.Name]
+	if slices.Equal(seen, known) {
+		return ""
+	}
+	return fmt.Sprintf("known from %s; seen is%s\nand known to deviate%s", f.Source, lines(seen), lines(known))
 }
 
 // lines are a list for a person to read, or "nothing".

@@ -1,0 +1,122 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/standin"
+)
+
+// broken is a client of a Secrets Manager that is not as it should be.
+type broken struct {
+	Client
+	put   func(*secretsmanager.PutSecretValueInput)
+	move  func(*secretsmanager.UpdateSecretVersionStageInput)
+	get   func(*secretsmanager.GetSecretValueInput)
+	list  func(*secretsmanager.ListSecretVersionIdsInput)
+	batch func(*secretsmanager.BatchGetSecretValueOutput)
+	look  func(*secretsmanager.DescribeSecretOutput)
+}
+
+func (b broken) PutSecretValue(ctx context.Context, in *secretsmanager.PutSecretValueInput, o ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error) {
+	if b.put != nil {
+		b.put(in)
+	}
+	return b.Client.PutSecretValue(ctx, in, o...)
+}
+
+func (b broken) UpdateSecretVersionStage(ctx context.Context, in *secretsmanager.UpdateSecretVersionStageInput, o ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error) {
+	if b.move != nil {
+		b.move(in)
+	}
+	return b.Client.UpdateSecretVersionStage(ctx, in, o...)
+}
+
+func (b broken) GetSecretValue(ctx context.Context, in *secretsmanager.GetSecretValueInput, o ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error) {
+	if b.get != nil {
+		b.get(in)
+	}
+	return b.Client.GetSecretValue(ctx, in, o...)
+}
+
+func (b broken) ListSecretVersionIds(ctx context.Context, in *secretsmanager.ListSecretVersionIdsInput, o ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error) { //nolint:revive // the SDK's name
+	if b.list != nil {
+		b.list(in)
+	}
+	return b.Client.ListSecretVersionIds(ctx, in, o...)
+}
+
+func (b broken) BatchGetSecretValue(ctx context.Context, in *secretsmanager.BatchGetSecretValueInput, o ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error) {
+	out, err := b.Client.BatchGetSecretValue(ctx, in, o...)
+	if err == nil && b.batch != nil {
+		b.batch(out)
+	}
+	return out, err
+}
+
+func (b broken) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeSecretInput, o ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error) {
+	out, err := b.Client.DescribeSecret(ctx, in, o...)
+	if err == nil && b.look != nil {
+		b.look(out)
+	}
+	return out, err
+}
+
+func open(t *testing.T) Target {
+	w := standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
+	t.Cleanup(func() { _ = w.Close() })
+	client := secretsmanager.NewFromConfig(w.Config("111111111111", "us-east-1"))
+	return Target{Client: client, Keeper: client, Prefix: "fact-", Advance: w.Advance}
+}
+
+func TestASecretsManagerThatIsNotAsItShouldBeIsNoticed(t *testing.T) {
+	for what, b := range map[string]broken{
+		"a put forgets its labels": {put: func(in *secretsmanager.PutSecretValueInput) { in.VersionStages = nil }},
+		"a put always moves AWSCURRENT": {put: func(in *secretsmanager.PutSecretValueInput) {
+			in.VersionStages = append(in.VersionStages, "AWSCURRENT")
+		}},
+		"a put changes the value":               {put: func(in *secretsmanager.PutSecretValueInput) { in.SecretString = aws.String("value") }},
+		"a read ignores its label":              {get: func(in *secretsmanager.GetSecretValueInput) { in.VersionStage = nil }},
+		"a read ignores its version":            {get: func(in *secretsmanager.GetSecretValueInput) { in.VersionId = nil }},
+		"a list always has all versions":        {list: func(in *secretsmanager.ListSecretVersionIdsInput) { in.IncludeDeprecated = aws.Bool(true) }},
+		"a list never has all versions":         {list: func(in *secretsmanager.ListSecretVersionIdsInput) { in.IncludeDeprecated = nil }},
+		"a batch leaves its errors out":         {batch: func(out *secretsmanager.BatchGetSecretValueOutput) { out.Errors = nil }},
+		"a secret does not say when it changed": {look: func(out *secretsmanager.DescribeSecretOutput) { out.LastChangedDate = nil }},
+		"a secret does not say it was gone":     {look: func(out *secretsmanager.DescribeSecretOutput) { out.DeletedDate = nil }},
+		"a move does not compare": {move: func(in *secretsmanager.UpdateSecretVersionStageInput) {
+			if in.RemoveFromVersionId != nil && in.MoveToVersionId != nil {
+				in.RemoveFromVersionId = nil
+			}
+		}},
+	} {
+		target := open(t)
+		b.Client = target.Client
+		target.Client = b
+		noticed := 0
+		for i, f := range Facts() {
+			if f.needs&function == 0 && target.wrong(f, target.check(t, i, f)) != "" {
+				noticed++
+			}
+		}
+		if noticed == 0 {
+			t.Errorf("%s, and every fact holds", what)
+		}
+	}
+}
+
+func TestADeviationIsNeitherMoreNorLessNorAnotherThanWhatIsKnown(t *testing.T) {
+	f := Facts()[0]
+	target := Target{Deviations: map[string][]string{f.Name: {"this", "that"}}}
+	for _, seen := range [][]string{nil, {"this"}, {"that", "this"}, {"this", "that", "more"}} {
+		if target.wrong(f, seen) == "" {
+			t.Errorf("%q passes for what is known", seen)
+		}
+	}
+	if target.wrong(f, []string{"this", "that"}) != "" || (Target{}).wrong(f, nil) != "" || (Target{}).wrong(f, []string{"this"}) == "" {
+		t.Error("what is known fails, or what is not known passes")
+	}
+}
