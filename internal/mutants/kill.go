@@ -16,8 +16,8 @@ import (
 
 // kill runs the killer on each mutant and returns how many it killed. It tells one line for each as it goes, and in the
 // end what survived. An error means that nobody was judged, or not everybody.
-func kill(ctx context.Context, out io.Writer, all []mutant, killer []string, parallel int) (killed int, err error) {
-	c, err := open(ctx, killer)
+func kill(ctx context.Context, out io.Writer, all []mutant, killers [][]string, parallel int) (killed int, err error) {
+	c, err := open(ctx, killers)
 	if err != nil {
 		return 0, err
 	}
@@ -59,9 +59,9 @@ func count(out io.Writer, verdicts []verdict) (killed int) {
 
 // court is where mutants are judged.
 type court struct {
-	root   string   // of the module
-	dir    string   // temporary
-	killer []string // arguments of go test
+	root    string     // of the module
+	dir     string     // temporary
+	killers [][]string // arguments of go test
 }
 
 // verdict is what became of a mutant: killed by a test, or not judged, or neither.
@@ -72,21 +72,23 @@ type verdict struct {
 	took time.Duration
 }
 
-func open(ctx context.Context, killer []string) (court, error) {
+func open(ctx context.Context, killers [][]string) (court, error) {
 	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		return court{}, fmt.Errorf("find the module: %w", err)
 	}
 	dir, err := os.MkdirTemp("", "mutants")
-	return court{root: filepath.Dir(strings.TrimSpace(string(mod))), dir: dir, killer: killer}, err
+	return court{root: filepath.Dir(strings.TrimSpace(string(mod))), dir: dir, killers: killers}, err
 }
 
 func (c court) close() { _ = os.RemoveAll(c.dir) } // nothing depends on it
 
 // innocent makes sure that the killer spares the code as it is.
 func (c court) innocent(ctx context.Context) error {
-	if out, err := c.test(ctx, c.killer); err != nil {
-		return fmt.Errorf("the killer does not pass without a mutant: %w\n%s", err, out)
+	for _, k := range c.killers {
+		if out, err := c.test(ctx, k); err != nil {
+			return fmt.Errorf("the killer does not pass without a mutant: %w\n%s", err, out)
+		}
 	}
 	return nil
 }
@@ -146,8 +148,10 @@ func (c court) try(ctx context.Context, m mutant) (by string, err error) {
 	if err := c.compiles(ctx, m, overlay); err != nil {
 		return "", err
 	}
-	if by, err = c.failing(ctx, overlay, c.killer); by != "" || err != nil {
-		return by, err
+	for _, k := range c.killers {
+		if by, err = c.failing(ctx, overlay, k); by != "" || err != nil {
+			return by, err
+		}
 	}
 	if by, err = c.failing(ctx, overlay, m.packages()); by != "" {
 		by += alone

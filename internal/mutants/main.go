@@ -1,7 +1,7 @@
 // Command mutants puts one protocol bug after the other into the code and runs the killer, the fault simulation, on
 // each: a simulation that lets one of them pass proves nothing about the rule that it breaks.
 //
-//	go run ./internal/mutants [-only name,name] [-list] [-j 2] [-killer './internal/simulation']
+//	go run ./internal/mutants [-only name,name] [-list] [-j 2] [-killer './pkg/plan']
 //
 // The bugs are in table/; the working tree is not changed (go help build: -overlay).
 package main
@@ -18,9 +18,12 @@ import (
 	"syscall"
 )
 
-// killer is what each mutant has to fail, as arguments of go test: the simulation, thinned out so that the scripted
-// schedules come first and take most of the time.
-const killer = "./internal/simulation -args -every 40 -pairs 20 -seeds 100 -shrink=false"
+// killers are what each mutant has to fail, one after the other, as arguments of go test: the simulation's scripted
+// schedules, which take seconds, and then some of its exhaustive and random ones.
+var killers = []string{
+	"./internal/simulation -run TestEveryRule|TestF$|TestStories|TestEveryScenario|TestWhateverOthersDoMeanwhile|TestAnother -args -every 40 -shrink=false",
+	"./internal/simulation -run TestOneFault|TestTwoFaults|TestRandom -args -every 60 -pairs 20 -seeds 120 -shrink=false",
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -36,7 +39,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	only := flags.String("only", "", "these mutants alone, as name[,name]")
 	list := flags.Bool("list", false, "list the mutants and the rules that they break, and run nothing")
 	parallel := flags.Int("j", 2, "how many mutants run at a time")
-	with := flags.String("killer", killer, "arguments of go test for what has to fail")
+	with := flags.String("killer", "", "arguments of go test for what has to fail, in place of the simulation")
 	if flags.Parse(args) != nil {
 		return 2
 	}
@@ -53,7 +56,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 		show(out, chosen)
 		return 0
 	}
-	killed, err := kill(ctx, out, chosen, strings.Fields(*with), *parallel)
+	killed, err := kill(ctx, out, chosen, fields(*with), *parallel)
 	if err != nil {
 		fmt.Fprintln(problems, "mutants:", err)
 		return 1
@@ -86,4 +89,15 @@ func show(out io.Writer, all []mutant) {
 	for _, m := range all {
 		fmt.Fprintf(out, "%-36s %s\n", m.name, m.rule)
 	}
+}
+
+// fields returns the killers: what is asked for, or the usual ones.
+func fields(asked string) (all [][]string) {
+	if asked != "" {
+		return [][]string{strings.Fields(asked)}
+	}
+	for _, k := range killers {
+		all = append(all, strings.Fields(k))
+	}
+	return all
 }

@@ -133,7 +133,7 @@ func TestWhatFailsTheTestIsKilledAndWhatDoesNotSurvives(t *testing.T) {
 		changing("survivor", "hoots", "\treturn false\n"),
 		changing("broken", "hoots", "\treturn nothing\n"),
 		changing("endless", "brakes", "\tpanic(0)\n"),
-	}, []string{"."}, 2)
+	}, [][]string{{"."}}, 2)
 	if err != nil || killed != 2 {
 		t.Errorf("%d are killed, not 2: %v", killed, err)
 	}
@@ -156,7 +156,7 @@ func TestWhatFailsTheTestIsKilledAndWhatDoesNotSurvives(t *testing.T) {
 func TestNobodyIsJudgedByAKillerThatKillsTheInnocent(t *testing.T) {
 	module(t)
 	var out bytes.Buffer
-	_, err := kill(t.Context(), &out, []mutant{changing("killed", "brakes", "\treturn false\n")}, []string{"./gone"}, 1)
+	_, err := kill(t.Context(), &out, []mutant{changing("killed", "brakes", "\treturn false\n")}, [][]string{{"./gone"}}, 1)
 	if err == nil || !strings.Contains(err.Error(), "does not pass without a mutant") || out.Len() > 0 {
 		t.Errorf("the error is %v\n%s", err, out.String())
 	}
@@ -165,7 +165,7 @@ func TestNobodyIsJudgedByAKillerThatKillsTheInnocent(t *testing.T) {
 func TestNobodyIsJudgedWhereOneMutantNoLongerApplies(t *testing.T) {
 	module(t)
 	gone := changing("gone", "steers", "\treturn false\n")
-	_, err := kill(t.Context(), &bytes.Buffer{}, []mutant{gone}, []string{"."}, 1)
+	_, err := kill(t.Context(), &bytes.Buffer{}, []mutant{gone}, [][]string{{"."}}, 1)
 	if err == nil || !strings.Contains(err.Error(), "mutant gone no longer applies: car.go has its lines 0 times") {
 		t.Errorf("the error is %v", err)
 	}
@@ -175,7 +175,7 @@ func TestACancelledRunLeavesNothingBehindAndIsNoVerdict(t *testing.T) {
 	module(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := kill(ctx, &bytes.Buffer{}, []mutant{changing("killed", "brakes", "\treturn false\n")}, []string{"."}, 1)
+	_, err := kill(ctx, &bytes.Buffer{}, []mutant{changing("killed", "brakes", "\treturn false\n")}, [][]string{{"."}}, 1)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
