@@ -50,13 +50,17 @@ func (f *forged) RoundTrip(q *http.Request) (*http.Response, error) {
 
 // through opens the consumer over f.
 func (w *world) through(f *forged) *ecs.Service {
+	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}
+	return ecs.New(w.over(f), manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
+}
+
+func (w *world) over(f *forged) *sdk.Client {
 	f.RoundTripper = w.client.Options().HTTPClient.(*http.Client).Transport
-	client := sdk.New(sdk.Options{
+	f.calls, f.writes = 0, nil
+	return sdk.New(sdk.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""),
 		HTTPClient: &http.Client{Transport: f}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
 	})
-	f.calls, f.writes = 0, nil
-	return ecs.New(client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &manifest.ECS{Cluster: "main", Service: "api", Container: "app"}}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
 }
 
 // FuzzAnswers gives every answer that ECS could give to one operation. A look changes nothing; nothing is proven

@@ -37,6 +37,7 @@ const (
 type world struct {
 	t       *testing.T
 	clock   *sim.Clock
+	svc     *standin.Service
 	tap     *sim.Tap
 	client  *sdk.Client
 	consume *ecs.Service
@@ -52,18 +53,35 @@ func newWorld(t *testing.T) *world {
 			if w.broken[valueFrom[strings.LastIndex(valueFrom, ":")+1:]] {
 				return "", errors.New("retrieved secret from Secrets Manager did not contain json key")
 			}
+			if strings.Contains(valueFrom, ":::") {
+				return `{"API_KEY": "key", "DB_URL": "url"}`, nil
+			}
 			return "value", nil
 		},
-		Images: func(image string) (standin.App, bool) { return standin.App{Crashes: w.broken[image]}, true },
+		Images: func(image string) (standin.App, bool) {
+			app := standin.App{Crashes: w.broken[image]}
+			if image == "bundled:1" {
+				app.Bundle, app.Needs = "API_SECRETS", []string{"API_KEY", "DB_URL"}
+			}
+			return app, true
+		},
 	})
+	w.svc = svc
 	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { svc.Wire().ServeCall(w.tap, w.clock, rw, r) })
 	w.client = sdk.New(sdk.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""),
 		HTTPClient: &http.Client{Transport: sim.Transport{Handler: handler}}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
 	})
 	must(t, second(w.client.CreateCluster(ctx(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
-	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &manifest.ECS{Cluster: "main", Service: "api", Container: "app"}}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
+	w.open(func(*manifest.ECS) {})
 	return w
+}
+
+// open opens the consumer as of now, with this in the manifest.
+func (w *world) open(change func(*manifest.ECS)) {
+	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}
+	change(&at)
+	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
 }
 
 func ctx() context.Context { return context.Background() }
