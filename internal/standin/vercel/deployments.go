@@ -41,8 +41,7 @@ type deployment struct {
 	git       *gitSource
 	snapshot  map[string]string // the variables it was created with
 	presents  []Presented       // what its code shows to others
-
-	unaliased, aliasFailed bool // its domains are not assigned
+	unaliased bool              // its domains are not assigned
 }
 
 type gitSource struct {
@@ -264,9 +263,6 @@ func (d *deployment) json(p *project) map[string]any {
 	}
 	if d.git != nil {
 		out["gitSource"] = d.git
-	}
-	if d.aliasFailed {
-		out["aliasError"] = map[string]any{"code": "cert_missing", "message": "The domain has no certificate"}
 	}
 	return out
 }

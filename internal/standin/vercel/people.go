@@ -113,12 +113,11 @@ func (s *Server) RefuseAllWith(project, key, code string) {
 	}
 }
 
-// LoseDomains makes the live deployment one whose domains are not assigned: not yet, or not at all where it failed.
-func (s *Server) LoseDomains(project string, failed bool) {
+// LoseDomains makes the live deployment one whose domains are not assigned.
+func (s *Server) LoseDomains(project string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.must(project).live
-	d.unaliased, d.aliasFailed = true, failed
+	s.must(project).live.unaliased = true
 }
 
 // FailNextBuild makes the next deployment end in state: Failed, Canceled or Hanging.

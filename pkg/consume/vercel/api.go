@@ -61,7 +61,6 @@ type deployment struct {
 	GitSource     *gitSource `json:"gitSource"`
 
 	AliasAssigned json.RawMessage `json:"aliasAssigned"` // false, null, true, or since when
-	AliasError    json.RawMessage `json:"aliasError"`
 }
 
 // gitSource is where a deployment's code comes from, for every git host that Vercel knows.

@@ -221,10 +221,7 @@ func (l *look) building(which func(deployment) bool) *deployment {
 func (d deployment) ready() bool { return d.ReadyState == "READY" }
 
 // aliased says whether the deployment that the project names as live has its domains, which come after READY.
-func (d deployment) aliased() bool {
-	failed := len(d.AliasError) > 0 && string(d.AliasError) != "null"
-	return string(d.AliasAssigned) != "false" && !failed
-}
+func (d deployment) aliased() bool { return string(d.AliasAssigned) != "false" }
 
 // failed: the states in which a deployment ends without being usable (vercel.com/docs/rest-api, readyState).
 func (d deployment) failed() bool {

@@ -1,6 +1,8 @@
 package vercel
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -268,6 +270,13 @@ func TestVisibilityCountsBeforeTheType(t *testing.T) {
 	b.want(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
 }
 
+func TestASecretOfDevelopmentIsWrittenWithATypeThatDevelopmentHas(t *testing.T) {
+	b := newBench(t, []string{development}, nil)
+	b.AddByHand("dashboard", standin.Variable{Key: "A", Type: "encrypted", Visibility: "secret", Target: []string{development}, Comment: "rotary production v1"})
+	b.settle(content("v2", "A=a2"))
+	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+}
+
 func TestASensitiveVariableIsNeverMadeReadable(t *testing.T) {
 	b := newBench(t, []string{production, development}, nil)
 	b.settle(content("v1", "A=a1"))
@@ -283,6 +292,17 @@ func TestReceiptsAreWrittenOneByOneWhereAnUpsertLeavesComments(t *testing.T) {
 	b.settle(content("v1", "A=a1", "B=b1"))
 	b.CommentsStay("dashboard")
 	b.tap.Reset()
+	under := sim.Transport{Handler: b.Server}
+	WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodPatch { // a comment alone must not cost the value
+			body, err := io.ReadAll(req.Body)
+			req.Body = io.NopCloser(bytes.NewReader(body))
+			if err != nil || !bytes.Contains(body, []byte(`"value":"`)) {
+				t.Error("an edit does not carry the value")
+			}
+		}
+		return under.RoundTrip(req)
+	}))(b.Project)
 	b.settle(content("v2", "A=a2", "B=b2", "C=c2"))
 	if n := b.calls()[editing]; n != 2 {
 		t.Errorf("%d edits, want one for each that was there", n)
@@ -403,17 +423,37 @@ func TestADeploymentThatStartsDuringTheWritesIsNotSuperseded(t *testing.T) {
 }
 
 func TestADeploymentWithoutItsDomainsIsNotRunning(t *testing.T) {
-	for _, failed := range []bool{false, true} {
-		b := newBench(t, []string{production}, nil)
-		b.settle(content("v1", "A=a1"))
-		b.LoseDomains("dashboard", failed)
-		b.want(plan.Seen{RollingTo: "v1", Names: []string{"A"}, InPlay: []string{"v1"}}, "its domains are not assigned")
-		b.tap.Reset()
-		b.roll(content("v1", "A=a1"))
-		if n := b.writes(); n != 0 {
-			t.Errorf("%d writes", n)
-		}
+	b := newBench(t, []string{production}, nil)
+	b.settle(content("v1", "A=a1"))
+	b.LoseDomains("dashboard")
+	b.want(plan.Seen{RollingTo: "v1", Names: []string{"A"}, InPlay: []string{"v1"}}, "its domains are not assigned")
+	b.tap.Reset()
+	b.roll(content("v1", "A=a1"))
+	if n := b.writes(); n != 0 {
+		t.Errorf("%d writes", n)
 	}
+}
+
+func TestAVariableThatCannotBeDeletedKeepsNoOtherFromIt(t *testing.T) {
+	b := newBench(t, []string{production}, nil)
+	b.settle(content("v1", "A=hush-1", "B=hush-1", "C=hush-1"))
+	first := true
+	b.tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Operation != erasing || !first {
+			return sim.Fault{}
+		}
+		first = false
+		return sim.Fault{Outcome: sim.Denied}
+	})
+	c := content("v2", "A=hush-2")
+	if calls := b.fails(c, "delete variable B", "403"); calls[starting] != 0 {
+		t.Error("a deployment was started with a variable that should be gone")
+	}
+	if diff := cmp.Diff([]string{"A production sensitive", "B production sensitive"}, b.variables()); diff != "" {
+		t.Error(diff)
+	}
+	b.settle(c)
+	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
 }
 
 // worldmonitor#8216: the step compares commits, and rotary builds the same one again.
