@@ -149,8 +149,8 @@ func rolloutFaults() []line {
 			play: "break api; rotate db; pass; sweeps; sweeps; sweeps; sweeps", now: followed(plan.RolloutFailed),
 		}}},
 		{name: "F29 the breaker never trips", play: []tale{{
-			play: "unguard api; break api; rotate db; pass; sweeps; sweeps; sweeps; sweeps", now: followed(plan.Rolling),
-		}}, later: "a deadline of its own for a rollout that neither ends nor fails: it is named as rolling, without an alarm"},
+			play: "unguard api; break api; rotate db; pass; sweeps; sweeps; sweeps; sweeps", now: followed(plan.RolloutFailed),
+		}}},
 		{name: "F30 new tasks are up, and their deployment fails before it is COMPLETED", play: []tale{{
 			play: "flaky api; rotate db; pass; sweeps; sweeps", now: followed(plan.RolloutFailed),
 		}}},

@@ -41,6 +41,12 @@ var shutting = []shut{
 	{"a consumer of any bucket that could not be read", Unknown, func(s *State) {
 		s.Buckets = append(s.Buckets, unrelated(Consumer{Name: "silent", Seen: Seen{Unread: true}}))
 	}},
+	{"something that runs, and stands in no manifest", Unknown, func(s *State) {
+		s.Strangers = []Seen{{Consumer: "main/old", Unknown: "it stands in no manifest"}}
+	}},
+	{"a census that failed", Unknown, func(s *State) {
+		s.Strangers = []Seen{{Consumer: "census", Unread: true, Unknown: "throttled"}}
+	}},
 	{"a consumer that is not settled", Unfinished, func(s *State) {
 		s.web().Settled, s.web().RollingTo, s.web().Waiting = false, bid(present, 2), "1 of 2 tasks"
 	}},

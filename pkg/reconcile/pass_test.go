@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -252,6 +253,37 @@ func TestAConsumerThatDoesNotAnswerVetoesAndIsLeftAlone(t *testing.T) {
 	b.sinks["web"].silent = nil
 	b.converge()
 	same(t, "what was retired in the end", 1, count(b.worked, "retire db"))
+}
+
+// census answers for strangers.
+type census struct {
+	found []plan.Seen
+	err   error
+}
+
+func (c *census) Strangers(context.Context) ([]plan.Seen, error) { return c.found, c.err }
+
+func TestWhatStandsInNoManifestVetoesAndSoDoesACensusThatFails(t *testing.T) {
+	for name, c := range map[string]*census{
+		"main/old": {found: []plan.Seen{{Consumer: "main/old", Unknown: "it stands in no manifest"}}},
+		"census":   {err: errors.New("throttled")},
+	} {
+		b := settled(t)
+		b.pass.Census = c
+		b.put("db", `{"DB_URL":"url-2"}`)
+		var report plan.Report
+		for range 6 {
+			report = b.mustRun()
+			b.tick()
+		}
+		if waits := strings.Join(reasons(report), ", "); !strings.Contains(waits, name+" un") || !strings.Contains(waits, "db unknown") {
+			t.Errorf("%s: the waits are %s", name, waits)
+		}
+		same(t, "what was retired", 0, count(b.worked, "retire db"))
+		*c = census{}
+		b.converge()
+		same(t, "what was retired in the end", 1, count(b.worked, "retire db"))
+	}
 }
 
 func TestALabelComesOffOnlyAfterEveryConsumerHasWithdrawnTheVersion(t *testing.T) {
