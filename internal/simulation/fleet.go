@@ -33,6 +33,7 @@ type member struct {
 	rolling string // what its new tasks hold
 	rest    int    // the image of the rollout that failed last
 	failed  string // its version
+	stuck   bool   // so did the rollback: with that image, no task starts
 	changed time.Time
 	foreign bool            // the rollout is a person's
 	ran     map[string]bool // versions that it was ever rolled to
@@ -62,6 +63,9 @@ func (m *member) Status(context.Context) (plan.Seen, error) {
 		if m.foreign {
 			seen.Foreign, seen.RollingTo = "somebody's deployment", ""
 		}
+		if m.stuck {
+			seen.Running, seen.Settled = "", false
+		}
 		if m.failed != "" {
 			seen.Failed = &plan.Failed{Version: m.failed, Rest: fmt.Sprint(m.rest), Reason: "tasks exit"}
 		}
@@ -71,7 +75,8 @@ func (m *member) Status(context.Context) (plan.Seen, error) {
 
 func (m *member) inPlay() []string {
 	var all []string
-	for _, id := range []string{m.running, m.rolling} {
+	tried := map[bool]string{true: m.failed}[m.stuck]
+	for _, id := range []string{m.running, m.rolling, tried} {
 		if id != "" && !slices.Contains(all, id) {
 			all = append(all, id)
 		}
@@ -90,7 +95,8 @@ func (m *member) Roll(_ context.Context, b bucket.Bucket) error {
 	return err
 }
 
-// deploy starts a rollout. It fails after rollTime where the image is broken, and the tasks that run stay.
+// deploy starts a rollout. It fails after rollTime where the image is broken, and so does the way back; the tasks that
+// run stay.
 func (m *member) deploy(version string) error {
 	if m.rolling == version || m.rolling == "" && m.running == version {
 		return nil
@@ -101,7 +107,7 @@ func (m *member) deploy(version string) error {
 		if m.rolling != version {
 			return
 		}
-		m.rolling, m.changed, m.failed, m.foreign = "", m.w.Clock.Now(), "", false
+		m.rolling, m.changed, m.failed, m.foreign, m.stuck = "", m.w.Clock.Now(), "", false, m.broken
 		if m.broken {
 			m.failed, m.rest = version, m.image
 		} else {
@@ -113,7 +119,7 @@ func (m *member) deploy(version string) error {
 
 // release is another image, rolled with the version that runs.
 func (m *member) release(image int) {
-	m.image, m.broken, m.changed = image, false, m.w.Clock.Now()
+	m.image, m.broken, m.changed, m.failed, m.stuck = image, false, m.w.Clock.Now(), "", false
 }
 
 // redeploy is a person who deploys the newest other version that can be deployed.

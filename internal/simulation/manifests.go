@@ -19,6 +19,7 @@ var manifests = map[string]string{
 	"gone":        strings.Replace(main, "  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}\n", "", 1),
 	"symmetric":   symmetric,
 	"fleet":       fleet,
+	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
 }
 
 // everything names every source of a manifest: the simulation seeds them itself.
