@@ -1,6 +1,7 @@
 package vercel
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -21,44 +22,44 @@ var deviations = []struct {
 	shown        func(*emulated) bool // whether emulate still does it
 }{
 	{"answers an upsert with 200 and envs", "201 with created and failed (@vercel/sdk, createProjectEnv)", func(e *emulated) bool {
-		status, out := e.do("POST", someEnv+"?upsert=true", variable1("A", "x", "encrypted", "production"))
+		status, out := e.do("POST", someEnv+"?upsert=true", variableJSON("A", "x", "encrypted", "production"))
 		return status == http.StatusOK && out["envs"] != nil && out["created"] == nil
 	}},
 	{"replaces the targets of a variable that shares one", "400 ENV_CONFLICT (getsentry/sentry#118490)", func(e *emulated) bool {
-		e.do("POST", someEnv, variable1("B", "x", "encrypted", "production", "preview"))
-		status, _ := e.do("POST", someEnv+"?upsert=true", variable1("B", "y", "encrypted", "production"))
+		e.do("POST", someEnv, variableJSON("B", "x", "encrypted", "production", "preview"))
+		status, _ := e.do("POST", someEnv+"?upsert=true", variableJSON("B", "y", "encrypted", "production"))
 		return status == http.StatusOK && len(e.list()) == 1 && e.find("B", "production")["value"] == "y"
 	}},
 	{"gives an existing variable another type", "the type stays (trigger.dev#3666)", func(e *emulated) bool {
-		e.do("POST", someEnv, variable1("A", "x", "encrypted", "production"))
-		e.do("POST", someEnv+"?upsert=true", variable1("A", "x", "sensitive", "production"))
+		e.do("POST", someEnv, variableJSON("A", "x", "encrypted", "production"))
+		e.do("POST", someEnv+"?upsert=true", variableJSON("A", "x", "sensitive", "production"))
 		return e.find("A", "production")["type"] == "sensitive"
 	}},
 	{"keeps what stands before a conflict in the same request", "each item is in created or in failed", func(e *emulated) bool {
-		e.do("POST", someEnv, variable1("B", "x", "encrypted", "production"))
-		status, out := e.do("POST", someEnv, "["+variable1("A", "x", "encrypted", "production")+","+variable1("B", "y", "encrypted", "production")+"]")
+		e.do("POST", someEnv, variableJSON("B", "x", "encrypted", "production"))
+		status, out := e.do("POST", someEnv, "["+variableJSON("A", "x", "encrypted", "production")+","+variableJSON("B", "y", "encrypted", "production")+"]")
 		return status == http.StatusConflict && codeOf(out) == "env_already_exists" && len(e.list()) == 2
 	}},
 	{"takes a branch's variable for a conflict with the one of all previews", "both may be there; the branch's overrides", func(e *emulated) bool {
-		e.do("POST", someEnv, variable1("A", "x", "encrypted", "preview"))
+		e.do("POST", someEnv, variableJSON("A", "x", "encrypted", "preview"))
 		status, _ := e.do("POST", someEnv, `{"key":"A","value":"y","type":"encrypted","target":["preview"],"gitBranch":"topic"}`)
 		return status == http.StatusConflict
 	}},
 	{"shows a sensitive value", "nobody can read it", func(e *emulated) bool {
-		e.do("POST", someEnv, variable1("A", "hidden", "sensitive", "production"))
+		e.do("POST", someEnv, variableJSON("A", "hidden", "sensitive", "production"))
 		return e.find("A", "production")["value"] == "hidden"
 	}},
 	{"makes a sensitive variable readable in place", "it stays sensitive", func(e *emulated) bool {
-		e.do("POST", someEnv, variable1("A", "x", "sensitive", "production"))
+		e.do("POST", someEnv, variableJSON("A", "x", "sensitive", "production"))
 		status, _ := e.do("PATCH", e.path("A", "production"), `{"type":"plain"}`)
 		return status == http.StatusOK && e.find("A", "production")["type"] == "plain"
 	}},
 	{"takes a sensitive variable for development", "400", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variable1("A", "x", "sensitive", "development"))
+		status, _ := e.do("POST", someEnv, variableJSON("A", "x", "sensitive", "development"))
 		return status == http.StatusOK
 	}},
 	{"takes the type secret", "it is none any more (@vercel/sdk, createProjectEnv)", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variable1("A", "x", "secret", "production"))
+		status, _ := e.do("POST", someEnv, variableJSON("A", "x", "secret", "production"))
 		return status == http.StatusOK
 	}},
 	{"refuses a variable of custom environments alone", "it needs no target (@vercel/sdk, createProjectEnv)", func(e *emulated) bool {
@@ -66,20 +67,20 @@ var deviations = []struct {
 		return status == http.StatusBadRequest
 	}},
 	{"takes names that are none", "KEY_INVALID_CHARACTERS", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variable1("1 bad key", "x", "encrypted", "production"))
+		status, _ := e.do("POST", someEnv, variableJSON("1 bad key", "x", "encrypted", "production"))
 		return status == http.StatusOK
 	}},
 	{"takes reserved names", "KEY_RESERVED", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variable1("VERCEL_URL", "x", "encrypted", "production"))
+		status, _ := e.do("POST", someEnv, variableJSON("VERCEL_URL", "x", "encrypted", "production"))
 		return status == http.StatusOK
 	}},
 	{"takes 70,000 bytes", "64 KB for all variables of a deployment", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variable1("A", strings.Repeat("x", 70_000), "encrypted", "production"))
+		status, _ := e.do("POST", someEnv, variableJSON("A", strings.Repeat("x", 70_000), "encrypted", "production"))
 		return status == http.StatusOK
 	}},
 	{"shows 20 variables at a time", "all of them: the call has no page parameter", func(e *emulated) bool {
 		for n := range 21 {
-			e.do("POST", someEnv, variable1(fmt.Sprint("A", n), "x", "encrypted", "production"))
+			e.do("POST", someEnv, variableJSON(fmt.Sprint("A", n), "x", "encrypted", "production"))
 		}
 		_, out := e.do("GET", someEnv, "")
 		return len(out["envs"].([]any)) == 20
@@ -106,7 +107,7 @@ var deviations = []struct {
 		return len(out["deployments"].([]any)) == 0
 	}},
 	{"has no GET of one variable under /v1", "GET /v1/projects/{idOrName}/env/{id} (@vercel/sdk, getProjectEnv)", func(e *emulated) bool {
-		e.do("POST", someEnv, variable1("A", "x", "encrypted", "production"))
+		e.do("POST", someEnv, variableJSON("A", "x", "encrypted", "production"))
 		status, _ := e.do("GET", strings.Replace(e.path("A", "production"), "/v9/", "/v1/", 1), "")
 		return status == http.StatusNotFound
 	}},
@@ -156,8 +157,12 @@ func TestEmulatesAnswersStillDeviateFromTheContract(t *testing.T) {
 	}
 }
 
-func variable1(key, value, kind string, targets ...string) string {
-	return fmt.Sprintf(`{"key":%q,"value":%q,"type":%q,"target":["%s"]}`, key, value, kind, strings.Join(targets, `","`))
+func variableJSON(key, value, kind string, targets ...string) string {
+	body, err := json.Marshal(map[string]any{"key": key, "value": value, "type": kind, "target": targets})
+	if err != nil {
+		panic(err)
+	}
+	return string(body)
 }
 
 func codeOf(out map[string]any) any {
