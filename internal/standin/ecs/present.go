@@ -87,3 +87,18 @@ func (s *Service) Environment(taskARN, container string) map[string]string {
 	}
 	return nil
 }
+
+// Environments returns what the containers of this name that run were started with, in the order of their tasks.
+func (s *Service) Environments(container string) []map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []map[string]string
+	for _, t := range s.tasks {
+		for _, p := range t.processes {
+			if p.container == container {
+				all = append(all, maps.Clone(p.environment))
+			}
+		}
+	}
+	return all
+}

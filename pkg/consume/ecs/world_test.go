@@ -41,7 +41,8 @@ type world struct {
 	tap     *sim.Tap
 	client  *sdk.Client
 	consume *ecs.Service
-	broken  map[string]bool // images, and bucket versions, with which tasks do not start
+	broken  map[string]bool                        // images, and bucket versions, with which tasks do not start
+	resolve func(valueFrom string) (string, error) // where not every value is alike
 }
 
 func newWorld(t *testing.T) *world {
@@ -52,6 +53,9 @@ func newWorld(t *testing.T) *world {
 		Resolve: func(valueFrom string) (string, error) {
 			if w.broken[valueFrom[strings.LastIndex(valueFrom, ":")+1:]] {
 				return "", errors.New("retrieved secret from Secrets Manager did not contain json key")
+			}
+			if w.resolve != nil {
+				return w.resolve(valueFrom)
 			}
 			if strings.Contains(valueFrom, ":::") {
 				return `{"API_KEY": "key", "DB_URL": "url"}`, nil

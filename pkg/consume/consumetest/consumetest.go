@@ -1,0 +1,81 @@
+// Package consumetest is what reconcile.Consumer promises, as tests that every driver and every fake passes. A driver's
+// test says how its sink is set up and what people can do there; the suite is the passes that come by.
+package consumetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+)
+
+// Name is the variable by whose value the suite knows which version of the bucket somebody holds.
+const Name = "DB_URL"
+
+// World is a sink with one consumer, which runs on nothing of rotary's yet. What a sink does not have is nil.
+type World struct {
+	Clock *sim.Clock
+	Tap   *sim.Tap // every call of the driver's passes it
+
+	// Open opens the driver as a pass does, now.
+	Open func() reconcile.Consumer
+	// Put makes b the bucket's current version, and returns it with what Secrets Manager adds, its ARN.
+	Put func(b bucket.Bucket) bucket.Bucket
+	// Held returns the value of Name that each reader has who runs now, or would have who started now by itself.
+	Held func() []string
+
+	Step  time.Duration // between two passes; what was begun is through after twenty
+	Drain time.Duration // the consumer is readers behind a drain time
+
+	Fail       func()             // from now on nothing that is rolled comes up
+	Mend       func()             // ends that
+	Change     func()             // somebody changes what is not the bucket's: an image, a commit; it is through when this returns
+	Begin      func()             // somebody begins a deployment of what runs now
+	Return     func(value string) // somebody begins a deployment of the version with this value of Name
+	Edit       func()             // somebody changes by hand what rotary wrote
+	Deployable func() []string    // the values of Name with which somebody could start what rotary made
+}
+
+// Run runs the suite, each part in worlds of its own.
+func Run(t *testing.T, open func(*testing.T) World) {
+	for _, c := range []struct {
+		name string
+		has  func(World) bool
+		test func(t *testing.T, s *scene)
+	}{
+		{"the first roll is through when it is seen", always, firstRoll},
+		{"a look changes nothing and shows the same again", always, lookTwice},
+		{"a roll that is under way, or through, is not started again", always, rollTwice},
+		{"where nothing changed, a pass only reads", always, nothingChanged},
+		{"what is seen while it rolls is true, and is left alone", always, watched},
+		{"two versions in a row", always, twoInARow},
+		{"a rollout that failed is remembered", canFail, failure},
+		{"a rollout that failed is tried at once when something else changes", canFailAndChange, changedAfterFailure},
+		{"what somebody else changed is kept", canChange, changed},
+		{"somebody else's deployment is not superseded", canBegin, foreign},
+		{"an older version that somebody deploys is seen and rolled on", canReturn, returned},
+		{"what was changed by hand is seen and put right", canEdit, edited},
+		{"nobody can start on what was withdrawn", canDeploy, withdrawn},
+		{"what is in play is not withdrawn", canDeploy, withdrawnInPlay},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if s := newScene(t, open); c.has(s.World) {
+				c.test(t, s)
+			}
+		})
+	}
+	t.Run("a look that is not answered is unknown, or as if it were", func(t *testing.T) { statusFaults(t, open) })
+	t.Run("a roll that meets a fault is done by the next passes", func(t *testing.T) { rollFaults(t, open) })
+	t.Run("a withdrawal that meets a fault is done by the next", func(t *testing.T) { withdrawFaults(t, open) })
+}
+
+func always(World) bool             { return true }
+func canFail(w World) bool          { return w.Fail != nil }
+func canFailAndChange(w World) bool { return w.Fail != nil && w.Change != nil }
+func canChange(w World) bool        { return w.Change != nil }
+func canBegin(w World) bool         { return w.Begin != nil }
+func canReturn(w World) bool        { return w.Return != nil }
+func canEdit(w World) bool          { return w.Edit != nil }
+func canDeploy(w World) bool        { return w.Deployable != nil }

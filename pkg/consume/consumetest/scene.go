@@ -1,0 +1,199 @@
+package consumetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// scene is a world in which passes come by.
+type scene struct {
+	World
+	t       *testing.T
+	current bucket.Bucket
+	values  map[string]string // of Name, to version
+}
+
+func newScene(t *testing.T, open func(*testing.T) World) *scene {
+	return &scene{World: open(t), t: t, values: map[string]string{}}
+}
+
+// id is the nth version of the bucket, as rotary names versions.
+func id(n int) string { return fmt.Sprintf("0123456789abcdef-%032x", n) }
+
+// value is that of Name in the nth version. It is a canary: it must turn up nowhere but at the sink.
+func value(n int) string { return fmt.Sprintf("canary-%08x-of-the-database", 0xabcd0000+n) }
+
+// same is a value that all versions have.
+const same = "canary-that-stays-the-same"
+
+// put makes the nth version current.
+func (s *scene) put(n int) bucket.Bucket {
+	b := bucket.Bucket{Name: "api-secrets", Secret: "api-secrets-dev", Version: id(n), Values: map[string]secret.Value{
+		Name: secret.New(value(n)), "API_KEY": secret.New("canary-key-" + value(n)), "SAME": secret.New(same),
+	}}
+	s.values[value(n)] = id(n)
+	s.current = s.Put(b)
+	return s.current
+}
+
+// held are the versions that readers have, sorted; what is not of the bucket is left out.
+func (s *scene) held() []string { return s.versions(s.Held()) }
+
+func (s *scene) versions(values []string) []string {
+	var out []string
+	for _, v := range values {
+		if version, known := s.values[v]; known {
+			out = append(out, version)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// look is what a pass sees. An error is a consumer of which nothing is known, as in a pass.
+func (s *scene) look() plan.Seen {
+	s.t.Helper()
+	seen, err := s.Open().Status(s.t.Context())
+	s.clean("Status", fmt.Sprintf("%+v %v", seen, err))
+	if seen.Failed != nil {
+		s.clean("Failed", fmt.Sprintf("%+v", *seen.Failed))
+	}
+	if err != nil {
+		return plan.Seen{Unread: true, Unknown: err.Error()}
+	}
+	s.truthful(seen)
+	return seen
+}
+
+// clean wants no value in what is told.
+func (s *scene) clean(what, text string) {
+	s.t.Helper()
+	if strings.Contains(text, "canary") {
+		s.t.Errorf("%s tells a value", what)
+	}
+}
+
+// truthful holds what was seen against what readers have.
+func (s *scene) truthful(seen plan.Seen) {
+	s.t.Helper()
+	if seen.Unread || seen.Unknown != "" {
+		return
+	}
+	if seen.Running != "" && !slices.Contains(seen.InPlay, seen.Running) {
+		s.t.Errorf("it runs %s, which is not in play: %v", plan.Short(seen.Running), seen.InPlay)
+	}
+	for _, version := range s.held() {
+		if !slices.Contains(seen.InPlay, version) {
+			s.t.Errorf("somebody has version %s, and in play is %v", plan.Short(version), seen.InPlay)
+		}
+		if seen.Settled && seen.Running != "" && seen.Running != version {
+			s.t.Errorf("proven to run %s alone, and somebody has %s", plan.Short(seen.Running), plan.Short(version))
+		}
+	}
+	if !seen.Settled && seen.Waiting+seen.Foreign == "" {
+		s.t.Errorf("it is not settled, and does not say what it waits for: %+v", seen)
+	}
+}
+
+// decide is what a pass makes of what it sees.
+func (s *scene) decide(seen plan.Seen) plan.Plan {
+	version := plan.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: []string{plan.AWSCurrent, plan.Held + "now"}, Values: s.current.Values}
+	return plan.Make(plan.State{Environment: "dev", Mode: manifest.Retire, Now: s.Clock.Now(), Buckets: []plan.Bucket{{
+		Want: s.current, History: plan.History{Secret: s.current.Secret, ARN: s.current.ARN, Versions: []plan.Version{version}},
+		Consumers: []plan.Consumer{{Name: "one", Drain: s.Drain, Seen: seen}},
+	}}})
+}
+
+// pass looks, decides, and rolls if that is what is decided. A Roll may fail.
+func (s *scene) pass() (plan.Seen, plan.Plan, error) {
+	s.t.Helper()
+	seen := s.look()
+	p := s.decide(seen)
+	var err error
+	for _, r := range p.Rolls {
+		err = s.roll(r.Bucket)
+	}
+	return seen, p, err
+}
+
+func (s *scene) roll(b bucket.Bucket) error {
+	s.t.Helper()
+	err := s.Open().Roll(s.t.Context(), b)
+	s.clean("Roll", fmt.Sprint(err))
+	return err
+}
+
+func (s *scene) mustRoll(b bucket.Bucket) {
+	s.t.Helper()
+	if err := s.roll(b); err != nil {
+		s.t.Fatalf("roll onto version %s: %v", plan.Short(b.Version), err)
+	}
+}
+
+// passes is how many of them bring everything to an end.
+const passes = 20
+
+// settle lets passes come by until one has nothing to do and nothing to wait for: then the consumer runs what is current,
+// and so does everybody.
+func (s *scene) settle() plan.Seen {
+	s.t.Helper()
+	var seen plan.Seen
+	var p plan.Plan
+	var err error
+	for range 2 * passes {
+		seen, p, err = s.pass()
+		if p.Empty() && len(p.Waits) == 0 {
+			if held := s.held(); !slices.Equal(held, []string{s.current.Version}) || seen.Running != s.current.Version {
+				s.t.Fatalf("it is settled on %q, current is %s, and readers have %v", seen.Running, s.current.Version, held)
+			}
+			return seen
+		}
+		s.Clock.Advance(s.Step)
+	}
+	s.t.Fatalf("it does not come to an end: %+v, %v, %+v", p.Waits, err, seen)
+	return seen
+}
+
+// on brings the consumer onto version n.
+func (s *scene) on(n int) *scene {
+	s.t.Helper()
+	s.put(n)
+	s.settle()
+	return s
+}
+
+// wait lets time pass in which nobody comes by.
+func (s *scene) wait(steps int) {
+	for range steps {
+		s.Clock.Advance(s.Step)
+	}
+}
+
+// writes counts the calls since the last time that can change something.
+func (s *scene) writes() int {
+	n := 0
+	for _, c := range s.Tap.Calls() {
+		if c.Write {
+			n++
+		}
+	}
+	s.Tap.Reset()
+	return n
+}
+
+// quietly wants no write in what is done.
+func (s *scene) quietly(what string, do func()) {
+	s.t.Helper()
+	s.Tap.Reset()
+	do()
+	if n := s.writes(); n > 0 {
+		s.t.Errorf("%s made %d calls that change something", what, n)
+	}
+}

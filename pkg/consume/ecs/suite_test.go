@@ -1,0 +1,184 @@
+package ecs_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/consume/consumetest"
+	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+func TestTheSuite(t *testing.T) {
+	consumetest.Run(t, func(t *testing.T) consumetest.World { return suiteWorld(t, manifest.ECS{}) })
+}
+
+func TestTheSuiteWithABundle(t *testing.T) {
+	consumetest.Run(t, func(t *testing.T) consumetest.World {
+		return suiteWorld(t, manifest.ECS{Inject: manifest.InjectBundle, Variable: "API_SECRETS"})
+	})
+}
+
+// service is a service of two tasks under the suite, on a bucket of which every version has values of its own.
+type service struct {
+	*world
+	at      manifest.ECS
+	history plan.History
+	content map[string]map[string]secret.Value // by version
+	works   []string                           // the only versions on which tasks start; nil for all
+	images  int
+}
+
+func suiteWorld(t *testing.T, at manifest.ECS) consumetest.World {
+	w := &service{world: newWorld(t), at: at, history: plan.History{ARN: bucketARN}, content: map[string]map[string]secret.Value{}, images: 1}
+	w.at.Cluster, w.at.Service, w.at.Container = "main", "api", "app"
+	w.resolve = w.value
+	w.create(w.register("app:1", ssm), 2, true)
+	return consumetest.World{
+		Clock: w.clock, Tap: w.tap, Open: w.consumer, Put: w.put, Held: w.held, Step: time.Minute,
+		Fail: func() { w.works = slices.Clone(w.startable()) }, Mend: func() { w.works = nil },
+		Change: func() { w.release(); w.clock.Advance(10 * time.Minute) }, Begin: w.release, Return: w.redeploy, Edit: w.edit, Deployable: w.deployable,
+	}
+}
+
+func (w *service) consumer() reconcile.Consumer {
+	return ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &w.at}, "dev", w.history, w.clock.Now())
+}
+
+func (w *service) put(b bucket.Bucket) bucket.Bucket {
+	b.ARN, w.content[b.Version] = bucketARN, b.Values
+	if _, known := w.history.Version(b.Version); !known {
+		w.history.Versions = append(w.history.Versions, plan.Version{ID: b.Version, Created: w.clock.Now()})
+	}
+	return b
+}
+
+// value is what the agent makes of valueFrom.
+func (w *service) value(valueFrom string) (string, error) {
+	parts := strings.Split(valueFrom, ":")
+	if len(parts) < 10 {
+		return "a parameter", nil
+	}
+	version, key := parts[9], parts[7]
+	if w.works != nil && !slices.Contains(w.works, version) {
+		return "", errors.New("retrieved secret from Secrets Manager did not contain json key")
+	}
+	if key == "" {
+		return secret.Reveal(bucket.Encode(w.content[version])), nil
+	}
+	return secret.Reveal(w.content[version][key]), nil
+}
+
+// name is the value of the suite's name in a version.
+func (w *service) name(version string) string {
+	return secret.Reveal(w.content[version][consumetest.Name])
+}
+
+// versions are those of the bucket that these entries pin.
+func versions(secrets map[string]string) (all []string) {
+	for _, from := range secrets {
+		if parts := strings.Split(from, ":"); len(parts) == 10 {
+			all = append(all, parts[9])
+		}
+	}
+	return all
+}
+
+// held is what tasks were started with, and what would start by itself.
+func (w *service) held() []string {
+	var all []string
+	for _, s := range w.svc.Startable() {
+		for _, v := range versions(s.Secrets) {
+			all = append(all, w.name(v))
+		}
+	}
+	for _, env := range w.svc.Environments("app") {
+		text := env[consumetest.Name]
+		if bundle, has := env["API_SECRETS"]; has {
+			content, _ := bucket.ParseSource("api-secrets", []byte(bundle))
+			text = secret.Reveal(content[consumetest.Name])
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// startable are the versions that start by themselves.
+func (w *service) startable() (all []string) {
+	for _, s := range w.svc.Startable() {
+		all = append(all, versions(s.Secrets)...)
+	}
+	return all
+}
+
+func (w *service) deployable() (all []string) {
+	for _, s := range w.svc.Deployable() {
+		for _, v := range versions(s.Secrets) {
+			all = append(all, w.name(v))
+		}
+	}
+	return all
+}
+
+// aside does what people do, whose calls are not the driver's.
+func (w *service) aside(do func()) {
+	hook := func(sim.Call) sim.Fault { return sim.Fault{} }
+	w.tap.OnCall(hook)
+	do()
+	w.tap.OnCall(nil)
+	w.tap.Reset()
+}
+
+// release is a person who deploys another image, with the entries that run.
+func (w *service) release() {
+	w.aside(func() {
+		w.images++
+		w.deploy(w.register(fmt.Sprint("app:", w.images), w.secrets()...))
+	})
+}
+
+// redeploy is a person who deploys what rotary once made of a version.
+func (w *service) redeploy(value string) {
+	w.aside(func() {
+		for _, s := range w.svc.Deployable() {
+			if vs := versions(s.Secrets); len(vs) > 0 && w.name(vs[0]) == value {
+				w.deploy(s.TaskDefinition)
+				return
+			}
+		}
+		w.t.Error("nobody could deploy it")
+	})
+}
+
+// edit is a person who gives the container other entries.
+func (w *service) edit() {
+	w.aside(func() {
+		entries := map[string]string{}
+		for _, s := range w.secrets() {
+			name, from, _ := strings.Cut(s, "=")
+			entries[name] = from
+		}
+		if from, has := entries["API_SECRETS"]; has {
+			entries["OTHER_SECRETS"] = from
+			delete(entries, "API_SECRETS")
+		} else {
+			delete(entries, "SAME")
+		}
+		var secrets []string
+		for _, name := range slices.Sorted(maps.Keys(entries)) {
+			secrets = append(secrets, name+"="+entries[name])
+		}
+		w.deploy(w.register("app:1", secrets...))
+	})
+	w.clock.Advance(10 * time.Minute)
+}
