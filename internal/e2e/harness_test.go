@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	contract "github.com/rotary-secrets/rotary/internal/contract/github"
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
@@ -98,6 +99,7 @@ func opened(t *testing.T, manifest string, options ...func(*stage.Config)) *scen
 	if err != nil {
 		t.Fatal(err)
 	}
+	contract.Watch(t, st.GitHub)
 	s := &scene{Stage: st, t: t, extra: map[string]string{}}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {

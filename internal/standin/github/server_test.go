@@ -13,6 +13,7 @@ import (
 	gh "github.com/google/go-github/v92/github"
 	"golang.org/x/crypto/nacl/box"
 
+	contract "github.com/rotary-secrets/rotary/internal/contract/github"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
@@ -36,6 +37,7 @@ func newWorld(t *testing.T) *world {
 	clock := sim.NewClock(start)
 	tap := sim.NewTap(clock)
 	server := github.New(github.Config{Clock: clock, Tap: tap})
+	contract.WatchAnswers(t, server)
 	server.AddRepository(repo, "dev", "prod/eu")
 	server.AddToken(token, repo)
 	w := &world{T: t, clock: clock, tap: tap, server: server}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -42,12 +43,7 @@ func TestAReplacedPublicKey(t *testing.T) {
 
 func TestApp(t *testing.T) {
 	w := newWorld(t)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.server.AddApp(7, &key.PublicKey, repo)
-	w.appID, w.token = "7", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	w.asApp(7, repo)
 	s, b := w.scope(), w.version("v1", map[string]string{"A": "canary-1"})
 	for range 2 {
 		if err := s.Roll(t.Context(), b); err != nil {
@@ -68,6 +64,17 @@ func TestApp(t *testing.T) {
 	} else {
 		w.says(err, "consumer ci", "PEM")
 	}
+}
+
+// asApp gives the consumer the key of an App that is installed on a repository.
+func (w *world) asApp(id int64, repository string) {
+	w.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.server.AddApp(id, &key.PublicKey, repository)
+	w.appID, w.token = strconv.FormatInt(id, 10), string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 
 func (w *world) count(operation string) (n int) {

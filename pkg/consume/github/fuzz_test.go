@@ -21,7 +21,6 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/consume/github"
 	"github.com/rotary-secrets/rotary/pkg/plan"
-	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // route is one kind of request that the driver makes.
@@ -93,12 +92,7 @@ func answered(t *testing.T, key *rsa.PrivateKey) *world {
 func (w *world) through(f *forged) *github.Scope {
 	w.Helper()
 	f.RoundTripper, f.calls, f.writes = sim.Transport{Handler: w.server}, 0, nil
-	s, err := github.New(w.consumer, w.environment, secret.New(w.token), w.appID,
-		github.URL("https://github.standin"), github.Transport(f), github.Clock(w.clock.Now, w.wait), github.Previous(w.previous))
-	if err != nil {
-		w.Fatal(err)
-	}
-	return s
+	return w.over(f)
 }
 
 // look and rollOnto check what holds for every answer.

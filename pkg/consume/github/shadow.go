@@ -51,8 +51,8 @@ func (s *Scope) common(ctx context.Context, path string, names []string) string 
 	}
 	var both []string
 	for _, held := range out.Secrets {
-		if name := strings.ToUpper(held.Name); slices.Contains(names, name) {
-			both = append(both, name)
+		if slices.Contains(names, held.Name) {
+			both = append(both, held.Name)
 		}
 	}
 	return several(both)

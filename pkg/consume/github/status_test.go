@@ -30,6 +30,22 @@ func TestDrift(t *testing.T) {
 	w.converged(b)
 }
 
+// What a person wrote over a secret may be the very credential that is to be retired.
+func TestRunsThatMayHoldWhatSomebodyWroteByHandAreWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	b := w.version("v1", map[string]string{"A": "canary-1"})
+	w.roll(b)
+	w.clock.Advance(time.Hour)
+	w.server.SetSecretByHand(repo, "prod/eu", "A", "canary-by-hand")
+	run := w.server.StartRun(repo, stand.InProgress, "prod/eu")
+	w.roll(b)
+	if seen := w.status(); seen.Running != "v1" || seen.Settled {
+		t.Errorf("with a run on what was written by hand: %+v", seen)
+	}
+	w.server.FinishRun(repo, run)
+	w.converged(b)
+}
+
 func TestThereAndBack(t *testing.T) {
 	w := newWorld(t)
 	first := w.version("v1", map[string]string{"A": "canary-1"})

@@ -3,6 +3,7 @@ package github_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	contract "github.com/rotary-secrets/rotary/internal/contract/github"
 	stand "github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -48,6 +50,7 @@ func newWorld(t *testing.T) *world {
 		consumer: manifest.Consumer{Name: "ci", GitHub: &manifest.GitHub{Repository: repo, Environment: "prod/eu"}},
 		versions: map[string]map[string]string{},
 	}
+	contract.Watch(t, w.server)
 	w.server.AddRepository(repo, "prod/eu")
 	w.server.AddToken(token, repo)
 	return w
@@ -56,8 +59,14 @@ func newWorld(t *testing.T) *world {
 // scope opens the consumer anew, as each pass does.
 func (w *world) scope() *github.Scope {
 	w.Helper()
+	return w.over(sim.Transport{Handler: w.server})
+}
+
+// over opens the consumer on another transport.
+func (w *world) over(transport http.RoundTripper) *github.Scope {
+	w.Helper()
 	s, err := github.New(w.consumer, w.environment, secret.New(w.token), w.appID,
-		github.URL("https://github.standin"), github.Transport(sim.Transport{Handler: w.server}),
+		github.URL("https://github.standin"), github.Transport(transport),
 		github.Clock(w.clock.Now, w.wait), github.Previous(w.previous))
 	if err != nil {
 		w.Fatal(err)

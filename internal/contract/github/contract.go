@@ -1,0 +1,151 @@
+// Package github checks calls of GitHub's REST API against the description that GitHub publishes of it: the npm package
+// @octokit/openapi, of which contracts/slice.mjs keeps what rotary calls. Only tests use it.
+package github
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+)
+
+// Contract is what GitHub says about the calls that rotary makes of it. Safe for concurrent use.
+type Contract struct {
+	spec   *openapi3.T
+	router routers.Router
+}
+
+// New reads a description, or a slice of it.
+func New(description []byte) (*Contract, error) {
+	spec, err := openapi3.NewLoader().LoadFromData(description)
+	if err != nil {
+		return nil, fmt.Errorf("read GitHub's description of its API: %w", err)
+	}
+	spec.Servers = nil // any host will do
+	if err := spec.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
+		return nil, fmt.Errorf("read GitHub's description of its API: %w", err)
+	}
+	for _, item := range spec.Paths.Map() {
+		for _, operation := range item.Operations() {
+			closed(operation)
+			ranged(operation)
+		}
+	}
+	router, err := gorillamux.NewRouter(spec)
+	if err != nil {
+		return nil, fmt.Errorf("read GitHub's description of its API: %w", err)
+	}
+	return &Contract{spec, router}, nil
+}
+
+// closed lets an operation's request have only the fields that are described. GitHub ignores others without a word.
+func closed(o *openapi3.Operation) {
+	if o.RequestBody == nil {
+		return
+	}
+	for _, media := range o.RequestBody.Value.Content {
+		if media.Schema.Value.AdditionalProperties.Has == nil && media.Schema.Value.AdditionalProperties.Schema == nil {
+			media.Schema.Value.AdditionalProperties.Has = new(bool)
+		}
+	}
+}
+
+// ranged lets created be what its own description says, a range in the syntax of GitHub's search ("<=2026-01-01T00:00:00Z");
+// the schema beside it says a single point in time.
+func ranged(o *openapi3.Operation) {
+	if created := o.Parameters.GetByInAndName("query", "created"); created != nil {
+		created.Schema.Value.Format = ""
+	}
+}
+
+// Request says in what a request is outside of the contract: a path, method, parameter or field that GitHub does not
+// describe, or a wrong one. It quotes no value.
+func (c *Contract) Request(r *http.Request, body []byte) error {
+	in, err := c.input(r, body)
+	if err != nil {
+		return err
+	}
+	for name := range r.URL.Query() {
+		if in.Route.Operation.Parameters.GetByInAndName("query", name) == nil {
+			return outside(r, fmt.Errorf("it has no parameter %s", name))
+		}
+	}
+	if len(body) > 0 && in.Route.Operation.RequestBody == nil {
+		return outside(r, errors.New("it takes no body"))
+	}
+	return outside(r, openapi3filter.ValidateRequest(r.Context(), in))
+}
+
+// Answer says in what an answer to a request is outside of the contract. Refusals that GitHub does not describe for the
+// call have the form of all its errors; redirects say where to.
+func (c *Contract) Answer(r *http.Request, status int, header http.Header, body []byte) error {
+	in, err := c.input(r, nil)
+	if err != nil {
+		return err
+	}
+	switch described := in.Route.Operation.Responses.Status(status) != nil; {
+	case status == http.StatusNotImplemented:
+		return outside(r, errors.New("nobody implements it"))
+	case status == http.StatusMovedPermanently, status == http.StatusTemporaryRedirect:
+		if header.Get("Location") == "" {
+			return outside(r, fmt.Errorf("status %d without a Location", status))
+		}
+		return nil
+	case !described && status >= 400:
+		return outside(r, c.refusal(status, body))
+	}
+	answer := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: status, Header: header, Options: in.Options}
+	answer.SetBodyBytes(body)
+	return outside(r, openapi3filter.ValidateResponse(r.Context(), answer))
+}
+
+// refusal checks the form that all errors have.
+func (c *Contract) refusal(status int, body []byte) error {
+	schema, known := c.spec.Components.Schemas["basic-error"]
+	if !known {
+		return errors.New("the description has no basic-error")
+	}
+	var value any
+	if json.Unmarshal(body, &value) != nil {
+		return fmt.Errorf("status %d: the answer is not JSON", status)
+	}
+	if err := schema.Value.VisitJSON(value, openapi3.SetSchemaErrorMessageCustomizer(pointed)); err != nil {
+		return fmt.Errorf("status %d: %w", status, err)
+	}
+	return nil
+}
+
+func (c *Contract) input(r *http.Request, body []byte) (*openapi3filter.RequestValidationInput, error) {
+	r = r.Clone(r.Context())
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	route, parameters, err := c.router.FindRoute(r)
+	if err != nil {
+		return nil, outside(r, errors.New("GitHub has no such call"))
+	}
+	options := &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}
+	options.WithCustomSchemaErrorFunc(pointed)
+	return &openapi3filter.RequestValidationInput{Request: r, PathParams: parameters, Route: route, Options: options}, nil
+}
+
+// pointed says where a value is wrong, and not which value it is.
+func pointed(err *openapi3.SchemaError) string {
+	where := slices.Clone(err.JSONPointer())
+	return fmt.Sprintf("/%s: against %s", strings.Join(where, "/"), err.SchemaField)
+}
+
+func outside(r *http.Request, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s is outside of GitHub's contract: %w", r.Method, r.URL.Path, err)
+}

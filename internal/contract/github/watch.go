@@ -1,0 +1,114 @@
+package github
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	stand "github.com/rotary-secrets/rotary/internal/standin/github"
+)
+
+// missing says how to get what the contract is read from.
+const missing = "GitHub's description of its API is not installed: make contracts (it needs npm)"
+
+// Installed returns the contract. Where it is not installed the test is skipped, or fails if REQUIRE_ALL is 1.
+func Installed(t testing.TB) *Contract {
+	t.Helper()
+	c, err := load()
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && os.Getenv("REQUIRE_ALL") != "1":
+		t.Skip(missing)
+	case errors.Is(err, fs.ErrNotExist):
+		t.Fatal(missing)
+	case err != nil:
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Folder returns the folder contracts, where Node finds what npm installed there. Where it is not installed, the test is
+// skipped, or fails if REQUIRE_ALL is 1.
+func Folder(t testing.TB) string {
+	t.Helper()
+	Installed(t)
+	root, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(root, "contracts")
+}
+
+// Watch fails the test for every request that the stand-in gets, and for every answer that it gives, outside of the
+// contract. Where the contract is not installed nothing is checked, or the test fails if REQUIRE_ALL is 1.
+func Watch(t testing.TB, s *stand.Server) {
+	t.Helper()
+	watch(t, s, func(c *Contract, e stand.Exchange) error {
+		return errors.Join(c.Request(e.Request, e.Body), c.Answer(e.Request, e.Status, e.Header, e.Answer))
+	})
+}
+
+// WatchAnswers is Watch for a test that also asks what is wrong: such a request must be refused.
+func WatchAnswers(t testing.TB, s *stand.Server) {
+	t.Helper()
+	watch(t, s, func(c *Contract, e stand.Exchange) error {
+		err := c.Request(e.Request, e.Body)
+		if err == nil {
+			return c.Answer(e.Request, e.Status, e.Header, e.Answer)
+		}
+		if e.Status < 300 {
+			return fmt.Errorf("it was not refused: %w", err)
+		}
+		return nil
+	})
+}
+
+func watch(t testing.TB, s *stand.Server, check func(*Contract, stand.Exchange) error) {
+	t.Helper()
+	if _, err := load(); errors.Is(err, fs.ErrNotExist) && os.Getenv("REQUIRE_ALL") != "1" {
+		t.Log(missing)
+		return
+	}
+	c, told := Installed(t), sync.Map{}
+	s.OnExchange(func(e stand.Exchange) {
+		if err := check(c, e); err != nil {
+			if _, again := told.LoadOrStore(err.Error(), true); !again {
+				t.Errorf("status %d: %v", e.Status, err)
+			}
+		}
+	})
+}
+
+// load reads the contract once for all tests of a package.
+var load = sync.OnceValues(func() (*Contract, error) {
+	root, err := repository()
+	if err != nil {
+		return nil, err
+	}
+	description, err := os.ReadFile(filepath.Join(root, "contracts", "node_modules", ".slices", "github.json"))
+	if err != nil {
+		return nil, fmt.Errorf("read GitHub's description of its API: %w", err)
+	}
+	return New(description)
+})
+
+// repository returns the folder of go.mod: a test runs in its package's.
+func repository() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("the tests do not run inside of this repository")
+		}
+		dir = parent
+	}
+}
