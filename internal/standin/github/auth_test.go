@@ -163,3 +163,31 @@ func TestJournalAndTheUnknown(t *testing.T) {
 		t.Errorf("an unknown parameter = %d, want 501", got)
 	}
 }
+
+func TestALimitedTokenIsToldWhatItLacks(t *testing.T) {
+	w := newWorld(t)
+	w.server.LimitToken(token, "secrets=read", "environments=write")
+	for _, c := range []struct{ method, path, lacks string }{
+		{"GET", "actions/secrets", ""},
+		{"DELETE", "actions/secrets/A", "secrets=write"},
+		{"GET", "actions/variables/A", "actions_variables=read"},
+		{"GET", "actions/runs", "actions=read"},
+		{"GET", "environments/dev/secrets", ""},
+		{"GET", "environments/dev/variables", ""},
+		{"GET", "environments", "actions=read"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, "https://github.standin/repos/example/app/"+c.path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := sim.Transport{Handler: w.server}.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if got := resp.Header.Get("X-Accepted-GitHub-Permissions"); got != c.lacks || (resp.StatusCode == 403) != (c.lacks != "") {
+			t.Errorf("%s %s = %d, lacks %q, want %q", c.method, c.path, resp.StatusCode, got, c.lacks)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	gh "github.com/google/go-github/v92/github"
 
 	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -137,5 +138,35 @@ func TestTheJournalSaysWhoChangedWhat(t *testing.T) {
 	}
 	if rest := w.server.Changes(100); len(rest) != 0 {
 		t.Errorf("after more than there are: %v", rest)
+	}
+}
+
+func TestARunThatIsStartedAgainReadsAnewAndKeepsItsCreation(t *testing.T) {
+	w := newWorld(t)
+	w.server.ShareOrganizationSecret(repo, "a", "organization's")
+	w.server.ShareOrganizationSecret(repo, "B", "organization's")
+	w.server.SetSecretByHand(repo, "", "B", "first")
+	id := w.server.StartRun(repo, github.InProgress, "dev")
+	w.server.FinishRun(repo, id)
+	w.clock.Advance(time.Hour)
+	w.server.SetSecretByHand(repo, "", "B", "second")
+	w.server.SetSecretByHand(repo, "dev", "C", "third")
+	w.server.RerunRun(repo, id, github.Queued)
+	for name, want := range map[string]string{"A": "organization's", "B": "second", "C": ""} {
+		if got, _ := w.server.RunSecret(repo, id, name); got != want {
+			t.Errorf("queued again, it has %q as %s, want %q", got, name, want)
+		}
+	}
+	w.server.MoveRun(repo, id, github.InProgress)
+	if got, _ := w.server.RunSecret(repo, id, "C"); got != "third" {
+		t.Errorf("in progress again, it has %q as C", got)
+	}
+	runs, _, err := w.client.Actions.ListRepositoryWorkflowRuns(t.Context(), "example", "app", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := runs.WorkflowRuns[0]
+	if run.GetRunAttempt() != 2 || !run.GetCreatedAt().Equal(gh.Timestamp{Time: start}) || !run.GetRunStartedAt().Equal(gh.Timestamp{Time: start.Add(time.Hour)}) {
+		t.Errorf("attempt %d, created %v, started %v", run.GetRunAttempt(), run.GetCreatedAt(), run.GetRunStartedAt())
 	}
 }

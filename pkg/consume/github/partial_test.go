@@ -21,7 +21,8 @@ func half(t *testing.T) (*world, bucket.Bucket) {
 	w := newWorld(t)
 	w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1", "D": "canary-1"}))
 	w.tap.Reset()
-	return w, w.version("v2", map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2", "E": "canary-2"})
+	b := w.version("v2", map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2", "E": "canary-2"})
+	return w, b
 }
 
 func TestASecretThatGitHubRefusesDoesNotStopTheOthers(t *testing.T) {

@@ -94,7 +94,9 @@ func TestAnEditedReceipt(t *testing.T) {
 			[]string{"PATCH ROTARY_RECEIPT", "PUT A", "PUT B", "PATCH ROTARY_RECEIPT"},
 		},
 		"another time": {
-			func(text string) string { return strings.Replace(text, `"A":"2026-01-01T00:00:02Z"`, `"A":"2026-01-01T00:00:01Z"`, 1) }, []string{"A"},
+			func(text string) string {
+				return strings.Replace(text, `"A":"2026-01-01T00:00:02Z"`, `"A":"2026-01-01T00:00:01Z"`, 1)
+			}, []string{"A"},
 			[]string{"PATCH ROTARY_RECEIPT", "PUT A", "PATCH ROTARY_RECEIPT"},
 		},
 		"done no longer": {
@@ -102,7 +104,9 @@ func TestAnEditedReceipt(t *testing.T) {
 			[]string{"PATCH ROTARY_RECEIPT"},
 		},
 		"a name that is not there": {
-			func(text string) string { return strings.Replace(text, `"names":{`, `"names":{"GONE":"2026-01-01T00:00:02Z",`, 1) }, []string{"GONE"},
+			func(text string) string {
+				return strings.Replace(text, `"names":{`, `"names":{"GONE":"2026-01-01T00:00:02Z",`, 1)
+			}, []string{"GONE"},
 			[]string{"PATCH ROTARY_RECEIPT"},
 		},
 	} {

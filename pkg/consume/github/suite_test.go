@@ -1,0 +1,59 @@
+package github_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	stand "github.com/rotary-secrets/rotary/internal/standin/github"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/consume/consumetest"
+	"github.com/rotary-secrets/rotary/pkg/consume/github"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// scope is an environment's secrets, under the suite. No workflow runs.
+type scope struct {
+	*stand.Server
+	t       *testing.T
+	clock   *sim.Clock
+	content map[string]map[string]secret.Value // of the bucket, by version
+}
+
+func TestTheSuite(t *testing.T) { consumetest.Run(t, openScope) }
+
+func openScope(t *testing.T) consumetest.World {
+	clock := sim.NewClock(start)
+	tap := sim.NewTap(clock)
+	s := &scope{Server: stand.New(stand.Config{Clock: clock, Tap: tap}), t: t, clock: clock, content: map[string]map[string]secret.Value{}}
+	s.AddRepository(repo, "dev")
+	s.AddToken(token, repo)
+	return consumetest.World{
+		Clock: clock, Tap: tap, Open: s.open, Held: s.held, Step: time.Minute,
+		Put:  func(b bucket.Bucket) bucket.Bucket { s.content[b.Version] = b.Values; return b },
+		Edit: func() { clock.Advance(time.Minute); s.SetSecretByHand(repo, "dev", consumetest.Name, "by hand") },
+	}
+}
+
+func (s *scope) open() reconcile.Consumer {
+	c := manifest.Consumer{Name: "ci", GitHub: &manifest.GitHub{Repository: repo, Environment: "dev", Drain: manifest.Duration(6 * time.Hour)}}
+	wait := func(ctx context.Context, d time.Duration) error { s.clock.Advance(d); return ctx.Err() }
+	before := func(_ context.Context, version string) (map[string]secret.Value, error) {
+		return s.content[version], nil
+	}
+	g, err := github.New(c, "dev", secret.New(token), "", github.URL("https://github.standin"),
+		github.Transport(sim.Transport{Handler: s.Server}), github.Clock(s.clock.Now, wait), github.Previous(before))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return g
+}
+
+// held is what a run would get that starts now.
+func (s *scope) held() []string {
+	value, _, _ := s.Secret(repo, "dev", consumetest.Name)
+	return []string{value}
+}
