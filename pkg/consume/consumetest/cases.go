@@ -125,7 +125,7 @@ func changedAfterFailure(t *testing.T, s *scene) {
 	s.failing()
 	s.Mend()
 	s.Change()
-	if seen, p, err := s.pass(); len(p.Rolls) != 1 || err != nil {
+	if seen, p, err := s.pass(); len(p.Rolls) != 1 && seen.Running != s.current.Version || err != nil {
 		t.Errorf("it is not tried at once: %d rolls, %v, failed %+v, rest %s", len(p.Rolls), err, seen.Failed, seen.Rest)
 	}
 	s.settle()

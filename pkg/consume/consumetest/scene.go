@@ -97,7 +97,7 @@ func (s *scene) truthful(seen plan.Seen) {
 			s.t.Errorf("proven to run %s alone, and somebody has %s", plan.Short(seen.Running), plan.Short(version))
 		}
 	}
-	if !seen.Settled && seen.Waiting+seen.Foreign == "" {
+	if !seen.Settled && seen.Waiting+seen.Foreign+seen.RollingTo == "" && seen.Failed == nil {
 		s.t.Errorf("it is not settled, and does not say what it waits for: %+v", seen)
 	}
 }

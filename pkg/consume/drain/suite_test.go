@@ -1,0 +1,59 @@
+package drain_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/consume/consumetest"
+	"github.com/rotary-secrets/rotary/pkg/consume/drain"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+const day = 24 * time.Hour
+
+// readers may have anything that carried a label within the last day.
+type readers struct {
+	clock   *sim.Clock
+	history plan.History
+	values  map[string]string
+}
+
+func TestTheSuite(t *testing.T) {
+	consumetest.Run(t, func(*testing.T) consumetest.World {
+		r := &readers{clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), values: map[string]string{}}
+		return consumetest.World{
+			Clock: r.clock, Tap: sim.NewTap(r.clock), Put: r.put, Held: r.held, Step: 2 * time.Hour, Drain: day,
+			Open: func() reconcile.Consumer {
+				return drain.New(manifest.Consumer{Name: "laptops", Drain: manifest.Duration(day)}, r.history, r.clock.Now())
+			},
+		}
+	})
+}
+
+func (r *readers) put(b bucket.Bucket) bucket.Bucket {
+	r.values[b.Version] = secret.Reveal(b.Values[consumetest.Name])
+	var versions []plan.Version
+	for _, v := range r.history.Versions {
+		if v.ID != b.Version {
+			versions = append(versions, plan.Version{ID: v.ID, Labels: []string{plan.Held + v.ID}})
+		}
+	}
+	r.history = plan.History{Changed: r.clock.Now(), Versions: append(versions, plan.Version{ID: b.Version, Labels: []string{plan.AWSCurrent}})}
+	return b
+}
+
+func (r *readers) held() []string {
+	var all []string
+	for _, v := range r.history.Versions {
+		if v.Has(plan.AWSCurrent) || r.clock.Now().Before(r.history.Changed.Add(day)) {
+			all = append(all, r.values[v.ID])
+		}
+	}
+	return slices.Clip(all)
+}
