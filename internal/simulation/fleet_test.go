@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -20,8 +21,8 @@ import (
 func TestTheFleetBehavesLikeECS(t *testing.T) {
 	for seed := range uint64(60) {
 		schedule := restful(seed)
-		real, fleet := told(t, false, schedule), told(t, true, schedule)
-		if diff := cmp.Diff(real, fleet); diff != "" {
+		ecs, fleet := told(t, false, schedule), told(t, true, schedule)
+		if diff := cmp.Diff(ecs, fleet); diff != "" {
 			t.Errorf("seed %d\n%s\n(-ECS +fleet):\n%s", seed, schedule, diff)
 		}
 	}
@@ -125,6 +126,24 @@ func TestAMemberOfTheFleetIsAConsumer(t *testing.T) {
 				t.Errorf("it %s, want: it %s", got, c.want)
 			}
 		})
+	}
+}
+
+func TestAMemberSaysWhenItLastChanged(t *testing.T) {
+	m := aboard(t, "first", "second")
+	changed := func() time.Time {
+		seen, err := m.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seen.Changed
+	}
+	began := m.w.Clock.Now()
+	if m.roll("second"); !changed().Equal(began) {
+		t.Errorf("it began at %v, and changed at %v", began, changed())
+	}
+	if m.rest(); !changed().Equal(began.Add(rollTime)) {
+		t.Errorf("it arrived at %v, and changed at %v", began.Add(rollTime), changed())
 	}
 }
 

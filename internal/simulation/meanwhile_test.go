@@ -4,12 +4,15 @@ import (
 	"flag"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var (
-	besides = flag.Int("besides", 23, "of everything that others can do at a call of rotary's, play each of this number; 1 plays all")
-	crossed = flag.Int("crossed", 43, "of what others can do first, and of what they can do then, play each of this number; 1 plays all")
+	besides = flag.Int("besides", 61, "of everything that others can do at a call of rotary's, play each of this number; 1 plays all")
+	crossed = flag.Int("crossed", 61, "of what others can do first, and of what they can do then, play each of this number; 1 plays all")
 )
 
 // slowly is a rotation from its beginning until everything is retired, a pass at a time.
@@ -78,12 +81,48 @@ func after(once Schedule, then iter.Seq[Schedule]) iter.Seq[Schedule] {
 	}
 }
 
+// A second rotary is neither numbered, nor hit by the first one's faults, nor does it bring the first one back to life.
+func TestASecondRotaryHasALifeOfItsOwn(t *testing.T) {
+	s := stageOf(t, "fleet")
+	alone := places(t, s, "put db\npass; {fleet Update api}: crash before")
+	crash := alone[1].Twos[0].At
+	want, _ := calls(t, s.with(alone))
+	got, trace := calls(t, s.with(alone.With(1, crash, "pass")))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the first one's calls (-alone +beside another):\n%s", diff)
+	}
+	updates := slices.DeleteFunc(trace, func(line string) bool { return !strings.Contains(line, "fleet Update") })
+	second := []string{"api 0", "worker-a 0", "worker-b 0"}
+	first := []string{"api 4", "worker-a 4", "worker-b 4"} // sim.Dropped
+	for i, end := range slices.Concat(second, first) {
+		if i >= len(updates) || !strings.HasSuffix(updates[i], end) {
+			t.Fatalf("what was rolled: %q", updates)
+		}
+	}
+}
+
+// calls plays a schedule and returns the calls of its last step, and the trace of all.
+func calls(t *testing.T, s Scenario) (made, trace []string) {
+	t.Helper()
+	w, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range s.Schedule {
+		made = nil
+		for _, c := range w.Step(step) {
+			made = append(made, c.Operation+" "+c.Resource)
+		}
+	}
+	return made, w.Trace
+}
+
 // tooLate says of some actions that nobody can be kept from the harm they do: while Advance is under way, which has looked
 // and now revokes, to go back to the old value or to retain it; and once Vercel has been looked at before that, to bring a
 // deployment back that keeps the value it was built with. People go back through rotary, which waits until nothing can be
 // under way.
-func tooLate(act string, p Point, calls []Point) bool {
-	step := slices.DeleteFunc(slices.Clone(calls), func(c Point) bool { return c.Step != p.Step })
+func tooLate(act string, p Point, all []Point) bool {
+	step := slices.DeleteFunc(slices.Clone(all), func(c Point) bool { return c.Step != p.Step })
 	advance := slices.IndexFunc(step, func(c Point) bool { return c.Call.Operation == "Invoke" })
 	if advance < 0 {
 		return false
