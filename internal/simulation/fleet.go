@@ -86,20 +86,24 @@ func (m *member) inPlay() []string {
 
 // Roll implements reconcile.Consumer.
 func (m *member) Roll(_ context.Context, b bucket.Bucket) error {
+	if m.isOn(b.Version) && !m.foreign {
+		return nil
+	}
 	_, err := m.call("Update", true, func() (plan.Seen, error) {
 		if m.foreign {
 			return plan.Seen{}, errors.New("somebody's deployment is in progress")
 		}
-		return plan.Seen{}, m.deploy(b.Version)
+		m.deploy(b.Version)
+		return plan.Seen{}, nil
 	})
 	return err
 }
 
 // deploy starts a rollout. It fails after rollTime where the image is broken, and so does the way back; the tasks that
 // run stay.
-func (m *member) deploy(version string) error {
-	if m.rolling == version || m.rolling == "" && m.running == version {
-		return nil
+func (m *member) deploy(version string) {
+	if m.isOn(version) {
+		return
 	}
 	delete(m.gone, version) // as the driver registers another revision
 	m.rolling, m.changed, m.ran[version] = version, m.w.Clock.Now(), true
@@ -114,7 +118,11 @@ func (m *member) deploy(version string) error {
 			m.running = version
 		}
 	})
-	return nil
+}
+
+// isOn says whether a member runs a version alone, or is on its way to it.
+func (m *member) isOn(version string) bool {
+	return m.rolling == version || m.rolling == "" && m.running == version
 }
 
 // release is another image, rolled with the version that runs.
@@ -127,7 +135,8 @@ func (m *member) redeploy() error {
 	for _, v := range slices.Backward(m.w.peek(m.bucket)) {
 		if v.ID != m.running && m.ran[v.ID] && !m.gone[v.ID] && m.rolling == "" {
 			m.foreign = true
-			return m.deploy(v.ID)
+			m.deploy(v.ID)
+			return nil
 		}
 	}
 	return errNotNow
@@ -135,6 +144,14 @@ func (m *member) redeploy() error {
 
 // Withdraw implements reconcile.Consumer.
 func (m *member) Withdraw(_ context.Context, versions []string) error {
+	for _, v := range versions {
+		if slices.Contains(m.inPlay(), v) {
+			return fmt.Errorf("version %s is in play", v)
+		}
+	}
+	if !slices.ContainsFunc(versions, func(v string) bool { return m.ran[v] && !m.gone[v] }) {
+		return nil
+	}
 	_, err := m.call("Deregister", true, func() (plan.Seen, error) {
 		for _, v := range versions {
 			if slices.Contains(m.inPlay(), v) {
