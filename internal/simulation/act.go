@@ -42,8 +42,7 @@ func action(name string) func(w *World, args []string) error {
 }
 
 func onePass(w *World, _ []string) error {
-	_, err := w.pass(w.ctx)
-	return err
+	return w.pass(w.ctx)
 }
 
 // wait lets time go by. A workflow run takes less than an hour.
@@ -64,7 +63,7 @@ func wait(w *World, args []string) error {
 // sweeps is an hour in which the schedule does its work.
 func sweeps(w *World, _ []string) error {
 	for range 6 {
-		if _, err := w.pass(w.ctx); err != nil {
+		if err := w.pass(w.ctx); err != nil {
 			w.tell("pass: %v", err)
 		}
 		w.Advance(2 * sweep)
@@ -80,12 +79,13 @@ func begin(w *World, args []string) (version string, err error) {
 	}
 	w.Advance(time.Second)
 	version = w.token()
-	return version, w.person(func(c *secretsmanager.Direct) error {
+	err = w.person(func(c *secretsmanager.Direct) error {
 		_, err := c.RotateSecret(w.ctx, &sdk.RotateSecretInput{
 			SecretId: &s.Secret, ClientRequestToken: &version, RotationLambdaARN: aws.String(w.region().Lambda.ARN(rotateLambda)),
 		})
 		return err
 	})
+	return version, err
 }
 
 func beginRotation(w *World, args []string) error {

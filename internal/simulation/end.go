@@ -34,7 +34,7 @@ func settle(w *World, _ []string) error {
 		if now := w.currents(); now != sources {
 			same, sources = 0, now
 		}
-		if _, err := w.pass(w.ctx); err != nil {
+		if err := w.pass(w.ctx); err != nil {
 			w.tell("pass: %v", err)
 		} else if same++; w.last.Converged {
 			return nil

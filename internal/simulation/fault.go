@@ -63,25 +63,28 @@ func (b *between) decide(c sim.Call) sim.Fault {
 	}
 	b.n++
 	b.made = append(b.made, c)
-	var f sim.Fault
+	f, crash := b.comes()
+	dead := b.dead[who(c)]
+	b.dead[who(c)] = dead || crash
+	if dead {
+		return sim.Fault{Outcome: sim.Dropped}
+	}
+	return f
+}
+
+// comes is what comes in between at this call: others act, and the fault is returned.
+func (b *between) comes() (f sim.Fault, crash bool) {
 	for _, two := range b.twos {
 		if two.At != b.n {
 			continue
 		}
 		if fault, is := faults[two.Do]; is {
-			f = sim.Fault{Outcome: fault.outcome, Delay: lateBy}
-			b.dead[who(c)] = b.dead[who(c)] || fault.crash && f.Outcome != sim.Lost
-			if fault.crash && f.Outcome == sim.Lost {
-				defer func() { b.dead[who(c)] = true }()
-			}
+			f, crash = sim.Fault{Outcome: fault.outcome, Delay: lateBy}, fault.crash
 			continue
 		}
 		b.act(two.Do)
 	}
-	if f.Outcome == sim.Works && b.dead[who(c)] {
-		return sim.Fault{Outcome: sim.Dropped}
-	}
-	return f
+	return f, crash
 }
 
 // act lets somebody act while rotary waits at a call.

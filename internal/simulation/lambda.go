@@ -19,7 +19,7 @@ import (
 )
 
 // pass is one invocation of lambdas/propagate.
-func (w *World) pass(ctx context.Context) (plan.Report, error) {
+func (w *World) pass(ctx context.Context) error {
 	defer w.now.second()()
 	delete(w.now.dead, propagateLambda)
 	delete(w.now.dead, rotateLambda)
@@ -29,7 +29,7 @@ func (w *World) pass(ctx context.Context) (plan.Report, error) {
 		Open: w.opener(), Census: w.census(), Advancer: advancer{w}, AcceptRemovals: w.accept,
 	}.Run(ctx)
 	w.report(report)
-	return report, err
+	return err
 }
 
 // opener opens the real drivers, without sockets and without waiting by the clock.
@@ -40,7 +40,7 @@ func (w *World) opener() reconcile.Opener {
 	client, at := w.InMemory()
 	others := consume.Opener(aws.Config{}, consume.Endpoints{
 		GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport,
-		Pause: func(_ context.Context, d time.Duration) error { return nil },
+		Pause: func(context.Context, time.Duration) error { return nil },
 	})
 	return func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 		if c.ECS == nil {
@@ -69,7 +69,7 @@ func (a advancer) Advance(ctx context.Context, ask plan.Advance) error {
 			err = job.Advance(context.WithoutCancel(ctx), ask)
 		}
 		return struct{}{}, err
-	}, func(o sim.Outcome) error { return fmt.Errorf("Lambda says no: %d", o) })
+	}, func(o sim.Outcome) error { return fmt.Errorf("no answer from Lambda: %d", o) })
 	return err
 }
 

@@ -88,14 +88,14 @@ func TestASecondRotaryHasALifeOfItsOwn(t *testing.T) {
 	crash := alone[1].Twos[0].At
 	want, _ := calls(t, s.with(alone))
 	got, trace := calls(t, s.with(alone.With(1, crash, "pass")))
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want[:min(len(got), len(want))], got); diff != "" { // what the second one has rolled is not rolled again
 		t.Errorf("the first one's calls (-alone +beside another):\n%s", diff)
 	}
 	updates := slices.DeleteFunc(trace, func(line string) bool { return !strings.Contains(line, "fleet Update") })
 	second := []string{"api 0", "worker-a 0", "worker-b 0"}
-	first := []string{"api 4", "worker-a 4", "worker-b 4"} // sim.Dropped
+	first := []string{"api 4"} // sim.Dropped
 	for i, end := range slices.Concat(second, first) {
-		if i >= len(updates) || !strings.HasSuffix(updates[i], end) {
+		if len(updates) != len(second)+len(first) || !strings.HasSuffix(updates[i], end) {
 			t.Fatalf("what was rolled: %q", updates)
 		}
 	}

@@ -31,7 +31,7 @@ func Seeds(ctx context.Context, from, n uint64, shrink bool) ([]SeedFailure, err
 			return all, err
 		}
 		for _, f := range tally.Failures {
-			failed := SeedFailure{s.first(from) + 2*uint64(f.N), f, s.steady(ctx, f)}
+			failed := SeedFailure{s.first(from) + 2*uint64(f.N), f, s.steady(ctx, f)} //nolint:gosec // a count
 			if shrink {
 				failed.Shrunk = s.Shrink(ctx, f)
 			}

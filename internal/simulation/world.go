@@ -57,7 +57,8 @@ type World struct {
 // Open makes a scenario's world. Unless the scenario is fresh, it returns when the world has converged for the first time.
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
-		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), outage: map[string]bool{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{},
+		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
+		outage: map[string]bool{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.set(ctx, s); err != nil {

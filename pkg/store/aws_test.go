@@ -34,13 +34,13 @@ func TestSecretsManagerIsAsIsKnown(t *testing.T) {
 func TestARunOnAWSLeavesNothingBehind(t *testing.T) {
 	w := awsIsTheStandin(t)
 	client := secretsmanager.NewFromConfig(w.Config(account, region))
-	make := func(name string) {
+	create := func(name string) {
 		check(t, second(client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name})))
 	}
-	make("rotary-storetest/killed/001")
-	make("somebody-elses")
+	create("rotary-storetest/killed/001")
+	create("somebody-elses")
 	w.Advance(2 * time.Hour)
-	make("rotary-storetest/running/001")
+	create("rotary-storetest/running/001")
 
 	target, err := storetest.AWS(t.Context())
 	check(t, err)

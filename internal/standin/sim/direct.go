@@ -20,7 +20,7 @@ func Do[Out any](t *Tap, call Call, question string, do func() (Out, error), ref
 	case Works:
 		return fresh(t, call, do)
 	case Stale:
-		old, _ := t.recall(call)
+		old := t.recall(call)
 		if out, is := old.(Out); is {
 			return out, nil
 		}
@@ -77,15 +77,15 @@ func (t *Tap) remember(call Call, out any) {
 	t.answers[call.asked()] = answered{t.clock.Now(), out}
 }
 
-// recall returns the last answer to a read, if it is not older than MaxStale.
-func (t *Tap) recall(call Call) (out any, some bool) {
+// recall returns the last answer to a read, if it is not older than MaxStale, and nil otherwise.
+func (t *Tap) recall(call Call) (out any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a, some := t.answers[call.asked()]
 	if !some || !call.canBeStale() || t.clock.Now().Sub(a.at) > MaxStale {
-		return nil, false
+		return nil
 	}
-	return a.out, true
+	return a.out
 }
 
 func (c Call) canBeStale() bool { return c.Question != "" && !c.Write }

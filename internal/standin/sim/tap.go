@@ -165,7 +165,7 @@ func (t *Tap) recorded(w http.ResponseWriter, call Call) http.ResponseWriter {
 
 // again answers as the last time.
 func (t *Tap) again(w http.ResponseWriter, call Call, do func(http.ResponseWriter)) {
-	old, _ := t.recall(call)
+	old := t.recall(call)
 	page, is := old.(page)
 	if !is {
 		do(t.recorded(w, call))

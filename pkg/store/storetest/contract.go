@@ -58,6 +58,18 @@ func storeFacts() []Fact {
 				}
 			}
 		}},
+		{"Versions lists every version with its labels, oldest first", "store.Store.Versions", 0, func(p *probe) {
+			p.create("one", "two", "three")
+			all, err := p.store().Versions(p.ctx, p.name)
+			p.stored("list", err)
+			p.shows("-:one AWSCURRENT:three AWSPREVIOUS:two", plan.History{Versions: all})
+			if !slices.IsSortedFunc(all, func(a, b plan.Version) int { return a.Created.Compare(b.Created) }) {
+				p.see("not in their order")
+			}
+			if _, err := p.store().Versions(p.ctx, p.name+"-nowhere"); !errors.Is(err, store.ErrMissing) {
+				p.see("of a secret that does not exist it is not ErrMissing")
+			}
+		}},
 		{"LookAll knows the version without a value", "store.Store.LookAll", function, func(p *probe) {
 			p.create("one")
 			p.rotates("two")

@@ -149,6 +149,10 @@ func versionFacts() []Fact {
 				p.see("its ARN and name are not the secret's")
 			}
 		}},
+		{"the versions of a secret that does not exist are not listed", apiList, 0, func(p *probe) {
+			_, err := p.Client.ListSecretVersionIds(p.ctx, &secretsmanager.ListSecretVersionIdsInput{SecretId: &p.name})
+			p.refused("list", err, noSecret, notFound)
+		}},
 		{"a list of versions comes in pages, each version once", apiList, 0, func(p *probe) {
 			p.create("one", "two", "three", "four", "five")
 			var all []string

@@ -175,7 +175,7 @@ func (p *probe) try(f Fact) (seen []string) {
 func (p *probe) see(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	for i, name := range slices.Backward(p.made) {
-		text = strings.ReplaceAll(text, name, "secret-"+string(rune('a'+i)))
+		text = strings.ReplaceAll(text, name, fmt.Sprintf("secret-%d", i+1))
 	}
 	p.seen = append(p.seen, text)
 }
