@@ -20,6 +20,7 @@ const (
 	// What is not written or rolled.
 	Brake         Reason = "brake"          // a bucket would lose a name that is still mapped
 	LabelsFull    Reason = "labels-full"    // the secret has no room for another label
+	WriteRate     Reason = "write-rate"     // the bucket was written too often within a day
 	NoContent     Reason = "no-content"     // the bucket has no value yet
 	Unreadable    Reason = "unreadable"     // a sink did not answer
 	Foreign       Reason = "foreign"        // somebody else's rollout is in progress

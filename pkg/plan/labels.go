@@ -2,6 +2,7 @@ package plan
 
 import (
 	"strings"
+	"time"
 )
 
 // The staging labels that rotary reads and moves. A label is on one version of a secret at a time.
@@ -20,6 +21,14 @@ const (
 // MaxLabels is how many labels all versions of one secret may carry together
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
 const MaxLabels = 20
+
+// MaxWrites is how many versions of a bucket are made within a day. Secrets Manager removes versions beyond a hundred, but
+// none that carries a label or is younger than a day, and refuses more; it advises against a sustained rate of more than
+// one in ten minutes (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html). With the
+// labelled ones, which are MaxLabels at most, a bucket keeps within a hundred.
+const MaxWrites = 100 - MaxLabels
+
+const writesWithin = 24 * time.Hour
 
 // short is how much of a version id a label carries, at least.
 const short = 8

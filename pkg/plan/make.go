@@ -87,6 +87,7 @@ type Wait struct {
 //	lacks a possible name,   | Wait (the brake), unless the removal was accepted
 //	  or has it empty now    |
 //	has no room for a label  | Wait: this Write alone is refused
+//	was written too often    | Wait: this Write alone is refused
 //	differs                  | Mark HELD on what is in play, then Write
 //
 //	consumer shows           | plan (target = the version written, or else AWSCURRENT's)
@@ -191,6 +192,12 @@ func (p *Plan) write(s State, b Bucket) (target bucket.Bucket, writing bool) {
 	return b.Want, true
 }
 
+// Stale says whether the bucket's current version is not what it should hold: only then does Made matter.
+func (b Bucket) Stale() bool {
+	_, stale := b.stale()
+	return stale
+}
+
 // stale says whether the bucket's current version is not what it should hold. Content counts, not bytes or ids.
 func (b Bucket) stale() (current Version, stale bool) {
 	current, exists := b.Current()
@@ -220,7 +227,22 @@ func (b Bucket) refused(s State) (Wait, bool) {
 	if !b.room(b.adds(s)) {
 		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf("its secret carries %d labels at most; a consumer that does not follow keeps old ones", MaxLabels)}, true
 	}
+	if until, often := b.often(s); often {
+		return Wait{Subject: b.Want.Name, Reason: WriteRate, Until: until, Detail: fmt.Sprintf("it was written %d times within a day, and Secrets Manager keeps about a hundred versions", MaxWrites)}, true
+	}
 	return Wait{}, false
+}
+
+// often says whether a Write would make another version although there are MaxWrites of the last day, and until when.
+func (b Bucket) often(s State) (until time.Time, often bool) {
+	if slices.ContainsFunc(b.Made, func(v Version) bool { return v.ID == b.Want.Version }) {
+		return time.Time{}, false // nothing is made: the label goes back
+	}
+	if len(b.Made) < MaxWrites {
+		return time.Time{}, false
+	}
+	until = b.Made[len(b.Made)-MaxWrites].Created.Add(writesWithin)
+	return until, until.After(s.Now)
 }
 
 // adds counts the labels that a Write puts where none was: HELD on what is in play and on the new version, and

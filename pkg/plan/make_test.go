@@ -113,6 +113,18 @@ func TestTheTableOfBuckets(t *testing.T) {
 		{"has no room for a label: Wait", edited, func(s State) {
 			s.api().Versions[0].Labels = append([]string{AWSPrevious}, customs(17)...)
 		}, []string{"wait api labels-full", "wait db unseen"}},
+		{"was written MaxWrites times within a day: Wait until that is so no more", edited, func(s State) {
+			s.api().Made = made(s, MaxWrites, writesWithin-time.Second)
+		}, []string{"wait api write-rate", "wait db unseen"}},
+		{"the first of MaxWrites is a day old: Write", edited, func(s State) {
+			s.api().Made = made(s, MaxWrites, writesWithin)
+		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		{"was written less often: Write", edited, func(s State) {
+			s.api().Made = made(s, MaxWrites-1, time.Hour)
+		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		{"was written often, and the version is there already: Write, which makes none", edited, func(s State) {
+			s.api().Made = append(made(s, MaxWrites, time.Hour), Version{ID: s.api().Want.Version, Created: s.Now})
+		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
 		{"differs: Write, then Roll", edited, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
 		{"differs, and what is current or in play is not held: Mark HELD before", edited, func(s State) {
 			s.api().Versions[1].Labels = []string{AWSCurrent}
@@ -205,6 +217,24 @@ func TestTheTableOfHeldVersions(t *testing.T) {
 			return s
 		}, nil, []string{drop}},
 	})
+}
+
+// made are n versions, of which the oldest is so old and the others were made after it, one a second.
+func made(s State, n int, age time.Duration) []Version {
+	var all []Version
+	for i := range n {
+		all = append(all, Version{ID: bid(former, 100+i), Created: s.Now.Add(time.Duration(i)*time.Second - age)})
+	}
+	return all
+}
+
+func TestAWaitForTheWriteRateSaysUntilWhen(t *testing.T) {
+	s := edited()
+	s.api().Made = append(made(s, 5, 30*time.Hour), made(s, MaxWrites, 7*time.Hour)...)
+	wait, refused := s.api().refused(s)
+	if want := s.Now.Add(17 * time.Hour); !refused || wait.Reason != WriteRate || !wait.Until.Equal(want) {
+		t.Errorf("refused %v for %s until %v, want until %v", refused, wait.Reason, wait.Until, want)
+	}
 }
 
 func TestABucketThatIsRefusedKeepsItsConsumersOnWhatIsCurrent(t *testing.T) {

@@ -40,6 +40,7 @@ type Bucket struct {
 	Want    bucket.Bucket    // computed now; Want.Version is the id it has or would get
 	Entries []manifest.Entry // everything that the manifest gives this bucket, with a value or without
 	History
+	Made      []Version  // every version that exists, oldest first, with its age; known where the bucket is stale
 	Consumers []Consumer // sorted by name
 }
 

@@ -121,6 +121,11 @@ func (l look) buckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket
 		if err := l.know(b, b.History, l.current[want.Secret], l.texts[want.Secret]); err != nil {
 			return nil, err
 		}
+		if b.Stale() {
+			if b.Made, err = l.Store.Versions(ctx, want.Secret); err != nil {
+				return nil, err
+			}
+		}
 		buckets = append(buckets, b)
 	}
 	return buckets, nil

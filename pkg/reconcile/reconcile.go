@@ -26,6 +26,7 @@ type Store interface {
 type Reader interface {
 	Look(ctx context.Context, name string) (plan.History, error)
 	LookAll(ctx context.Context, name string) (plan.History, error)
+	Versions(ctx context.Context, name string) ([]plan.Version, error)
 	Current(ctx context.Context, names []string) (versions map[string]string, texts map[string]secret.Value, err error)
 	Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error)
 	Now() time.Time

@@ -145,7 +145,7 @@ func (s *Store) steady(ctx context.Context, name string) (plan.History, error) {
 			return look, err
 		}
 		described := look.Versions
-		if look.Versions, err = s.versions(ctx, name); err != nil || maps.EqualFunc(labelled(described), labelled(look.Versions), slices.Equal) {
+		if look.Versions, err = s.Versions(ctx, name); err != nil || maps.EqualFunc(labelled(described), labelled(look.Versions), slices.Equal) {
 			return look, err
 		}
 	}
@@ -163,7 +163,9 @@ func labelled(versions []plan.Version) map[string][]string {
 	return labels
 }
 
-func (s *Store) versions(ctx context.Context, name string) ([]plan.Version, error) {
+// Versions lists every version of a secret that still exists, oldest first: ids, labels and ages, and not whether they
+// have a value. One read for each 100. ErrMissing where the secret does not exist.
+func (s *Store) Versions(ctx context.Context, name string) ([]plan.Version, error) {
 	var versions []plan.Version
 	pages := secretsmanager.NewListSecretVersionIdsPaginator(s.client, &secretsmanager.ListSecretVersionIdsInput{
 		SecretId: &name, IncludeDeprecated: aws.Bool(true), MaxResults: aws.Int32(100),
