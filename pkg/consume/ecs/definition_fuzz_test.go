@@ -66,7 +66,7 @@ func FuzzDefinition(f *testing.F) {
 	f.Add(definition(), "MODE", v1)
 	f.Fuzz(func(t *testing.T, answer, words, version string) {
 		w := &wire{answer: answer}
-		s := &Service{client: w.client(), at: here}
+		s := definitions{api: w.client(), at: here}
 		r, err := s.revision(t.Context(), "app:3")
 		if err != nil {
 			return

@@ -118,39 +118,6 @@ func primaryFirst(ds []types.Deployment) bool {
 	return i >= 0
 }
 
-// revision reads one task definition and its tags.
-func (s *Service) revision(ctx context.Context, arn string) (revision, error) {
-	out, err := s.client.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{
-		TaskDefinition: aws.String(arn), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
-	})
-	if err != nil {
-		return revision{}, err
-	}
-	if out.TaskDefinition == nil {
-		return revision{}, fmt.Errorf("ECS answered without task definition %s", shortName(arn))
-	}
-	return revision{
-		arn: aws.ToString(out.TaskDefinition.TaskDefinitionArn), active: out.TaskDefinition.Status == types.TaskDefinitionStatusActive,
-		registered: aws.ToTime(out.TaskDefinition.RegisteredAt), input: registrable(*out.TaskDefinition, out.Tags),
-	}, nil
-}
-
-// family lists the ACTIVE revisions of a family, newest first.
-func (s *Service) family(ctx context.Context, name string) ([]string, error) {
-	var arns []string
-	pages := sdk.NewListTaskDefinitionsPaginator(s.client, &sdk.ListTaskDefinitionsInput{
-		FamilyPrefix: aws.String(name), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
-	})
-	for pages.HasMorePages() {
-		out, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		arns = append(arns, out.TaskDefinitionArns...)
-	}
-	return arns, nil
-}
-
 // stragglers returns the service's tasks that have not stopped and run another revision than the PRIMARY deployment.
 // A task may outlive its deployment's entry: it has a stop timeout after it left the running count.
 func (s *Service) stragglers(ctx context.Context, svc types.Service) ([]types.Task, error) {

@@ -43,7 +43,7 @@ func (l look) seen(name string) plan.Seen {
 	}
 	primary := l.at.read(l.primaryRevision())
 	s := plan.Seen{
-		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.inPlay(), Settled: l.settled(), Changed: l.changed(),
+		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.at.inPlay(l.playing()), Settled: l.settled(), Changed: l.changed(),
 		Rest: l.at.wanted(l.primaryRevision()), Failed: l.failed(), Foreign: l.foreign(), Unknown: l.unknown(),
 		Detail: fmt.Sprintf("%d of %d tasks on %s", l.primary().RunningCount, l.service.DesiredCount, l.primaryRevision()),
 	}
@@ -91,11 +91,11 @@ func (l look) playing() []revision {
 	return slices.SortedFunc(maps.Values(l.revisions), func(a, b revision) int { return strings.Compare(a.arn, b.arn) })
 }
 
-// inPlay returns every version of the bucket, and of the one before, that a revision in play pins.
-func (l look) inPlay() []string {
+// inPlay returns every version of the bucket, and of the one before, that these revisions pin, sorted.
+func (at place) inPlay(playing []revision) []string {
 	versions := map[string]bool{}
-	for _, r := range l.playing() {
-		p := l.at.read(r)
+	for _, r := range playing {
+		p := at.read(r)
 		for _, v := range slices.Concat(p.versions, p.former) {
 			versions[v] = true
 		}

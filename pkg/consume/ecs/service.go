@@ -36,13 +36,6 @@ type serviceAPI interface {
 	TagResource(context.Context, *sdk.TagResourceInput, ...func(*sdk.Options)) (*sdk.TagResourceOutput, error)
 }
 
-type definitionAPI interface {
-	DescribeTaskDefinition(context.Context, *sdk.DescribeTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error)
-	ListTaskDefinitions(context.Context, *sdk.ListTaskDefinitionsInput, ...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error)
-	RegisterTaskDefinition(context.Context, *sdk.RegisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error)
-	DeregisterTaskDefinition(context.Context, *sdk.DeregisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DeregisterTaskDefinitionOutput, error)
-}
-
 type attemptAPI interface {
 	ListServiceDeployments(context.Context, *sdk.ListServiceDeploymentsInput, ...func(*sdk.Options)) (*sdk.ListServiceDeploymentsOutput, error)
 	DescribeServiceDeployments(context.Context, *sdk.DescribeServiceDeploymentsInput, ...func(*sdk.Options)) (*sdk.DescribeServiceDeploymentsOutput, error)
@@ -54,28 +47,25 @@ type taskAPI interface {
 	DescribeTasks(context.Context, *sdk.DescribeTasksInput, ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error)
 }
 
-// How often one Roll derives again because somebody else's deployment slipped in, and how many of a family's newest
-// revisions it looks at before it registers another.
-const (
-	tries  = 3
-	newest = 5
-)
+// tries is how often one Roll derives again because somebody else's deployment slipped in.
+const tries = 3
 
 // Service is the consumer that is one ECS service.
 type Service struct {
+	definitions
 	client api
-	by     owner
 	ecs    manifest.ECS
-	at     place
-	bucket plan.History
 	now    time.Time
 }
 
 // New returns the consumer that is one ECS service, on its bucket, as of now.
 func New(client api, c manifest.Consumer, environment string, b plan.History, now time.Time) *Service {
 	return &Service{
-		client: client, by: owner{environment, c.Name}, ecs: *c.ECS, bucket: b, now: now,
-		at: place{container: c.ECS.Container, bucketARN: b.ARN, variable: c.ECS.Variable, adopt: c.ECS.Adopt},
+		client: client, ecs: *c.ECS, now: now,
+		definitions: definitions{
+			api: client, by: owner{environment, c.Name}, bucket: b,
+			at: place{container: c.ECS.Container, bucketARN: b.ARN, variable: c.ECS.Variable, adopt: c.ECS.Adopt},
+		},
 	}
 }
 
@@ -105,8 +95,8 @@ func (s *Service) Roll(ctx context.Context, b bucket.Bucket) error {
 }
 
 func (s *Service) roll(ctx context.Context, b bucket.Bucket) error {
-	if b.Version == "" || b.ARN != s.at.bucketARN {
-		return fmt.Errorf("the bucket has no version, or is not the one the service runs on (%s)", s.at.bucketARN)
+	if err := s.mine(b); err != nil {
+		return err
 	}
 	l, err := s.look(ctx)
 	if err != nil {
@@ -145,41 +135,6 @@ func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
 		was, since = is, newest
 	}
 	return fmt.Errorf("%d times in a row somebody else deployed at the same moment: the next pass tries again", tries)
-}
-
-// derive returns the ARN of the revision that is base with the bucket pinned: base itself, one that rotary
-// registered before, or a new one.
-func (s *Service) derive(ctx context.Context, base revision, b bucket.Bucket) (string, error) {
-	want, err := s.at.rewrite(base, s.by, b.Version, b.Names())
-	if err != nil {
-		return "", err
-	}
-	if equal(base.input, want) {
-		return base.arn, nil
-	}
-	list, err := s.client.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{
-		FamilyPrefix: want.Family, Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc, MaxResults: aws.Int32(newest),
-	})
-	if err != nil {
-		return "", err
-	}
-	for _, arn := range list.TaskDefinitionArns {
-		r, err := s.revision(ctx, arn)
-		if err != nil {
-			return "", err
-		}
-		if r.active && r.registeredBy(s.by.environment) && equal(r.input, want) {
-			return arn, nil
-		}
-	}
-	out, err := s.client.RegisterTaskDefinition(ctx, &want)
-	if err != nil {
-		return "", err
-	}
-	if out.TaskDefinition == nil || aws.ToString(out.TaskDefinition.TaskDefinitionArn) == "" {
-		return "", fmt.Errorf("ECS does not say what it registered in family %s", aws.ToString(want.Family))
-	}
-	return *out.TaskDefinition.TaskDefinitionArn, nil
 }
 
 // deploy updates the service, if it still is as it was, and returns it as it is after.

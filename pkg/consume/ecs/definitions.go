@@ -1,0 +1,169 @@
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// newest is how many of a family's newest revisions are looked at before another is registered.
+const newest = 5
+
+type definitionAPI interface {
+	DescribeTaskDefinition(context.Context, *sdk.DescribeTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error)
+	ListTaskDefinitions(context.Context, *sdk.ListTaskDefinitionsInput, ...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error)
+	RegisterTaskDefinition(context.Context, *sdk.RegisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error)
+	DeregisterTaskDefinition(context.Context, *sdk.DeregisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DeregisterTaskDefinitionOutput, error)
+}
+
+// definitions are the task definitions of one consumer: read, derived and withdrawn.
+type definitions struct {
+	api    definitionAPI
+	by     owner
+	at     place
+	bucket plan.History
+}
+
+// mine refuses a bucket that the consumer does not run on, or that has no version.
+func (d definitions) mine(b bucket.Bucket) error {
+	if b.Version == "" || b.ARN != d.at.bucketARN {
+		return fmt.Errorf("the bucket has no version, or is not the one it runs on (%s)", d.at.bucketARN)
+	}
+	return nil
+}
+
+// revision reads one task definition and its tags.
+func (d definitions) revision(ctx context.Context, arn string) (revision, error) {
+	out, err := d.api.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{
+		TaskDefinition: aws.String(arn), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
+	})
+	if err != nil {
+		return revision{}, err
+	}
+	if out.TaskDefinition == nil {
+		return revision{}, fmt.Errorf("ECS answered without task definition %s", shortName(arn))
+	}
+	return revision{
+		arn: aws.ToString(out.TaskDefinition.TaskDefinitionArn), active: out.TaskDefinition.Status == types.TaskDefinitionStatusActive,
+		registered: aws.ToTime(out.TaskDefinition.RegisteredAt), input: registrable(*out.TaskDefinition, out.Tags),
+	}, nil
+}
+
+// family lists the ACTIVE revisions of a family, newest first.
+func (d definitions) family(ctx context.Context, name string) ([]string, error) {
+	var arns []string
+	pages := sdk.NewListTaskDefinitionsPaginator(d.api, &sdk.ListTaskDefinitionsInput{
+		FamilyPrefix: aws.String(name), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
+	})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		arns = append(arns, out.TaskDefinitionArns...)
+	}
+	return arns, nil
+}
+
+// derive returns the ARN of the revision that is base with the bucket pinned: base itself, one that rotary
+// registered before, or a new one.
+func (d definitions) derive(ctx context.Context, base revision, b bucket.Bucket) (string, error) {
+	want, err := d.at.rewrite(base, d.by, b.Version, b.Names())
+	if err != nil {
+		return "", err
+	}
+	if equal(base.input, want) {
+		return base.arn, nil
+	}
+	list, err := d.api.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{
+		FamilyPrefix: want.Family, Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc, MaxResults: aws.Int32(newest),
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, arn := range list.TaskDefinitionArns {
+		r, err := d.revision(ctx, arn)
+		if err != nil {
+			return "", err
+		}
+		if r.active && r.registeredBy(d.by.environment) && equal(r.input, want) {
+			return arn, nil
+		}
+	}
+	out, err := d.api.RegisterTaskDefinition(ctx, &want)
+	if err != nil {
+		return "", err
+	}
+	if out.TaskDefinition == nil || aws.ToString(out.TaskDefinition.TaskDefinitionArn) == "" {
+		return "", fmt.Errorf("ECS does not say what it registered in family %s", aws.ToString(want.Family))
+	}
+	return *out.TaskDefinition.TaskDefinitionArn, nil
+}
+
+// deregister makes sure that nobody can start on these versions of the bucket: it deregisters the ACTIVE revisions of
+// the family that rotary registered and that pin one of them. It spares those that are playing, and fails where one of
+// them pins such a version. Repeatable.
+func (d definitions) deregister(ctx context.Context, family string, playing []revision, versions []string) error {
+	arns, err := d.family(ctx, family)
+	if err != nil {
+		return err
+	}
+	since := d.madeFirst(versions)
+	for _, arn := range arns {
+		if slices.ContainsFunc(playing, func(r revision) bool { return r.arn == arn }) {
+			continue
+		}
+		r, err := d.revision(ctx, arn)
+		if err != nil {
+			return err
+		}
+		if r.registered.Before(since) {
+			break // so are all that follow
+		}
+		if err := d.withdrawOne(ctx, r, versions); err != nil {
+			return err
+		}
+	}
+	for _, version := range d.at.inPlay(playing) {
+		if slices.Contains(versions, version) {
+			return fmt.Errorf("version %s is in play: somebody has deployed it meanwhile", version)
+		}
+	}
+	return nil
+}
+
+// skew is the most by which the clocks of ECS and Secrets Manager may differ.
+const skew = time.Hour
+
+// madeFirst is when the first of these versions was made; no revision that was registered before pins any. It is zero
+// where one is not in the bucket's history.
+func (d definitions) madeFirst(versions []string) time.Time {
+	var made time.Time
+	for i, id := range versions {
+		v, known := d.bucket.Version(id)
+		if !known || v.Created.IsZero() {
+			return time.Time{}
+		}
+		if i == 0 || v.Created.Before(made) {
+			made = v.Created
+		}
+	}
+	return made.Add(-skew)
+}
+
+func (d definitions) withdrawOne(ctx context.Context, r revision, versions []string) error {
+	pinned := slices.ContainsFunc(d.at.read(r).versions, func(v string) bool { return slices.Contains(versions, v) })
+	if !pinned || !r.registeredBy(d.by.environment) {
+		return nil
+	}
+	_, err := d.api.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: &r.arn})
+	return err
+}
