@@ -17,6 +17,7 @@ func (c checker) checkConsumers() {
 		c.checkReads(path+".bucket", consumer)
 		if in(consumer.In, c.env.Name) {
 			c.checkECS(path+".ecs", consumer)
+			c.checkECSFamily(path+".ecs_family", consumer)
 			c.checkGitHub(path+".github", consumer.GitHub)
 			c.checkVercel(path+".vercel", consumer)
 		}
@@ -25,13 +26,13 @@ func (c checker) checkConsumers() {
 
 func (c checker) checkKind(path string, consumer Consumer) {
 	kinds := 0
-	for _, set := range []bool{consumer.ECS != nil, consumer.GitHub != nil, consumer.Vercel != nil, consumer.Drain != 0} {
+	for _, set := range []bool{consumer.ECS != nil, consumer.ECSFamily != nil, consumer.GitHub != nil, consumer.Vercel != nil, consumer.Drain != 0} {
 		if set {
 			kinds++
 		}
 	}
 	if kinds != 1 && !c.unread[path+".drain"] {
-		c.add(path, path+" is not exactly one kind of consumer", "give it one of ecs, github, vercel and drain")
+		c.add(path, path+" is not exactly one kind of consumer", "give it one of ecs, ecs_family, github, vercel and drain")
 	}
 }
 
@@ -56,23 +57,40 @@ func (c checker) checkECS(path string, consumer Consumer) {
 	c.required(path+".cluster", ecs.Cluster, "name the cluster")
 	c.required(path+".service", ecs.Service, "name the service")
 	c.required(path+".container", ecs.Container, "name the container that gets the variables")
-	if ecs.Inject != "" {
-		c.oneOf(path+".inject", ecs.Inject, InjectBundle)
-	}
-	c.checkVariable(path+".variable", consumer)
+	c.checkInjection(path, consumer)
 }
 
-// checkVariable reports a name that a bundle cannot have. Without a bundle there is no such name.
-func (c checker) checkVariable(path string, consumer Consumer) {
-	name := consumer.resolved("").ECS.Variable
-	if consumer.ECS.Inject != InjectBundle {
-		if name != "" {
+func (c checker) checkECSFamily(path string, consumer Consumer) {
+	family := consumer.ECSFamily
+	if family == nil {
+		return
+	}
+	if c.required(path+".cluster", family.Cluster, "name the cluster") && strings.Contains(family.Cluster, ":") {
+		c.add(path+".cluster", path+".cluster is not a name", "write the cluster's name, not its ARN")
+	}
+	if c.required(path+".family", family.Family, "name the task definition's family") && strings.ContainsAny(family.Family, ":/") {
+		c.add(path+".family", path+".family is not a name", "write the family's name, without a revision")
+	}
+	c.required(path+".container", family.Container, "name the container that gets the variables")
+	c.checkInjection(path, consumer)
+}
+
+// checkInjection reports a word that says nothing, and a name that a bundle cannot have. Without a bundle there is no such
+// name.
+func (c checker) checkInjection(path string, consumer Consumer) {
+	how := consumer.resolved("").injection()
+	if how.inject != "" {
+		c.oneOf(path+".inject", how.inject, InjectBundle)
+	}
+	path += ".variable"
+	if how.inject != InjectBundle {
+		if how.variable != "" {
 			c.add(path, path+" is set, and there is no bundle", "add inject: bundle, or remove it")
 		}
 		return
 	}
-	if why := consumer.Limit().Refuses(name); why != "" {
-		c.add(path, path+": "+Quote(name)+" "+why, "write another name")
+	if why := consumer.Limit().Refuses(how.variable); why != "" {
+		c.add(path, path+": "+Quote(how.variable)+" "+why, "write another name")
 	}
 }
 
@@ -141,8 +159,8 @@ func (r *report) checkNamed(f *File, all []*Environment) {
 		if _, ok := f.Buckets[consumer.Bucket]; !ok {
 			continue // reported
 		}
-		if consumer.ECS != nil {
-			r.checkAdopt(path+".ecs.adopt", consumer, all)
+		if consumer.ECS != nil || consumer.ECSFamily != nil {
+			r.checkAdopt(path+"."+consumer.Kind()+".adopt", consumer, all)
 		}
 		if consumer.GitHub != nil {
 			r.checkHas(path+".github.adopt", consumer.Bucket, consumer.GitHub.Adopt, all)
@@ -156,14 +174,14 @@ func (r *report) checkNamed(f *File, all []*Environment) {
 
 // checkAdopt reports names that rotary would never write into the container.
 func (r *report) checkAdopt(path string, consumer Consumer, all []*Environment) {
-	ecs := consumer.resolved("").ECS
-	if ecs.Inject != InjectBundle {
-		r.checkHas(path, consumer.Bucket, ecs.Adopt, all)
+	how := consumer.resolved("").injection()
+	if how.inject != InjectBundle {
+		r.checkHas(path, consumer.Bucket, how.adopt, all)
 		return
 	}
-	for i, name := range ecs.Adopt {
-		if name != ecs.Variable {
-			r.add(index(path, i), "the bundle is in "+Quote(ecs.Variable)+", not in "+Quote(name), "correct the name, or remove it")
+	for i, name := range how.adopt {
+		if name != how.variable {
+			r.add(index(path, i), "the bundle is in "+Quote(how.variable)+", not in "+Quote(name), "correct the name, or remove it")
 		}
 	}
 }
@@ -225,6 +243,8 @@ func (e *Environment) scopes(c Consumer) []string {
 	switch {
 	case c.ECS != nil:
 		return []string{strings.Join([]string{"ecs", e.Account, e.Region, c.ECS.Cluster, c.ECS.Service, c.ECS.Container}, " ")}
+	case c.ECSFamily != nil:
+		return []string{strings.Join([]string{"ecs_family", e.Account, e.Region, c.ECSFamily.Cluster, c.ECSFamily.Family, c.ECSFamily.Container}, " ")}
 	case c.GitHub != nil:
 		return []string{strings.ToLower("github " + c.GitHub.Repository + " " + c.GitHub.Environment)}
 	case c.Vercel != nil:

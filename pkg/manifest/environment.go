@@ -93,6 +93,11 @@ func (c Consumer) resolved(name string) Consumer {
 		ecs.Variable = cmp.Or(ecs.Variable, variableFor(c.Bucket))
 		c.ECS = &ecs
 	}
+	if c.ECSFamily != nil && c.ECSFamily.Inject == InjectBundle {
+		family := *c.ECSFamily
+		family.Variable = cmp.Or(family.Variable, variableFor(c.Bucket))
+		c.ECSFamily = &family
+	}
 	if c.GitHub != nil {
 		github := *c.GitHub
 		github.Drain = cmp.Or(github.Drain, defaultDrain)
@@ -149,11 +154,13 @@ func (s Source) AccessKey() (id, secret string) {
 	return only("ACCESS_KEY_ID"), only("SECRET_ACCESS_KEY")
 }
 
-// Kind returns which of its four kinds c is, in the words of the manifest: ecs, github, vercel or drain.
+// Kind returns which of its five kinds c is, in the words of the manifest: ecs, ecs_family, github, vercel or drain.
 func (c Consumer) Kind() string {
 	switch {
 	case c.ECS != nil:
 		return "ecs"
+	case c.ECSFamily != nil:
+		return "ecs_family"
 	case c.GitHub != nil:
 		return "github"
 	case c.Vercel != nil:

@@ -22,13 +22,13 @@ type Limit struct {
 	Names      []string // names may not be these
 }
 
-// Limits returns the rules of one kind of sink: secretsmanager, ecs, github, vercel or drain.
+// Limits returns the rules of one kind of sink: secretsmanager, ecs, ecs_family, github, vercel or drain.
 func Limits(kind string) Limit {
 	switch kind {
 	case SecretsManager:
 		// Secrets Manager user guide, reference_limits: 65,536 bytes of secret value.
 		return Limit{Kind: kind, TotalBytes: 64 << 10}
-	case "ecs":
+	case "ecs", "ecs_family":
 		// ECS: a task definition is at most 64 KiB (service-quotas), about 270 pins of the form
 		// {"name":N,"valueFrom":"arn:…:secret:NAME-AbCdEf:N::VERSION"}. The agent sets the names with these
 		// prefixes itself (task metadata and task role credentials).
@@ -54,14 +54,30 @@ func Limits(kind string) Limit {
 // Limit returns the rules of c's sink. A bundle is one variable, so keys and pins are not counted.
 func (c Consumer) Limit() Limit {
 	limit := Limits(c.Kind())
-	if c.ECS != nil && c.ECS.Inject == InjectBundle {
+	if c.injection().inject == InjectBundle {
 		limit.Count, limit.TotalBytes, limit.Pin = 0, 0, 0
 	}
 	return limit
 }
 
-// InjectBundle gives an ECS service its whole bucket as JSON in one variable.
+// InjectBundle gives a container its whole bucket as JSON in one variable.
 const InjectBundle = "bundle"
+
+// injection is how a bucket gets into a container.
+type injection struct {
+	inject, variable string
+	adopt            []string
+}
+
+func (c Consumer) injection() injection {
+	switch {
+	case c.ECS != nil:
+		return injection{c.ECS.Inject, c.ECS.Variable, c.ECS.Adopt}
+	case c.ECSFamily != nil:
+		return injection{c.ECSFamily.Inject, c.ECSFamily.Variable, c.ECSFamily.Adopt}
+	}
+	return injection{}
+}
 
 // POSIX: names of environment variables are letters, digits and _, and do not start with a digit.
 var variableShape = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
@@ -140,7 +156,7 @@ func sink(kind string) string {
 	switch kind {
 	case SecretsManager:
 		return "Secrets Manager"
-	case "ecs":
+	case "ecs", "ecs_family":
 		return "an ECS task definition"
 	case "github":
 		return "GitHub"

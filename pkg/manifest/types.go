@@ -108,16 +108,17 @@ type Originals struct {
 	List []string
 }
 
-// Consumer is whatever runs on a bucket. Exactly one of ECS, GitHub, Vercel and Drain is set.
+// Consumer is whatever runs on a bucket. Exactly one of ECS, ECSFamily, GitHub, Vercel and Drain is set.
 type Consumer struct {
-	Name    string   `yaml:"-" json:"-"`
-	Bucket  string   `yaml:"bucket" json:"bucket"`
-	In      []string `yaml:"in,omitempty" json:"in,omitempty"`
-	Leaving bool     `yaml:"leaving,omitempty" json:"leaving,omitempty"` // observed and vetoing, no longer rolled
-	ECS     *ECS     `yaml:"ecs,omitempty" json:"ecs,omitempty"`
-	GitHub  *GitHub  `yaml:"github,omitempty" json:"github,omitempty"`
-	Vercel  *Vercel  `yaml:"vercel,omitempty" json:"vercel,omitempty"`
-	Drain   Duration `yaml:"drain,omitempty" json:"drain,omitempty"` // readers without a receipt
+	Name      string     `yaml:"-" json:"-"`
+	Bucket    string     `yaml:"bucket" json:"bucket"`
+	In        []string   `yaml:"in,omitempty" json:"in,omitempty"`
+	Leaving   bool       `yaml:"leaving,omitempty" json:"leaving,omitempty"` // observed and vetoing, no longer rolled
+	ECS       *ECS       `yaml:"ecs,omitempty" json:"ecs,omitempty"`
+	ECSFamily *ECSFamily `yaml:"ecs_family,omitempty" json:"ecs_family,omitempty"`
+	GitHub    *GitHub    `yaml:"github,omitempty" json:"github,omitempty"`
+	Vercel    *Vercel    `yaml:"vercel,omitempty" json:"vercel,omitempty"`
+	Drain     Duration   `yaml:"drain,omitempty" json:"drain,omitempty"` // readers without a receipt
 }
 
 // ECS is a service that runs on pinned versions of its bucket.
@@ -129,6 +130,16 @@ type ECS struct {
 	Variable  string   `yaml:"variable,omitempty" json:"variable,omitempty"` // of a bundle; default: the bucket's name in capitals, API_SECRETS
 	Adopt     []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`       // variables from elsewhere that rotary replaces
 	Idle      bool     `yaml:"idle,omitempty" json:"idle,omitempty"`         // with desired count 0 it counts as running what its task definition pins
+}
+
+// ECSFamily is the tasks of a family that EventBridge rules and schedules start: no service stands behind them.
+type ECSFamily struct {
+	Cluster   string   `yaml:"cluster" json:"cluster"` // its name
+	Family    string   `yaml:"family" json:"family"`
+	Container string   `yaml:"container" json:"container"`
+	Inject    string   `yaml:"inject,omitempty" json:"inject,omitempty"`
+	Variable  string   `yaml:"variable,omitempty" json:"variable,omitempty"`
+	Adopt     []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
 }
 
 // GitHub is the Actions secrets of a repository or of one of its environments.

@@ -61,9 +61,10 @@ func refine(definitions jsonschema.Definitions) {
 	keys.Items, keys.MinItems, keys.UniqueItems = text(variable), least(1), true
 	field("Rotate", "with").Enum = words(manifest.Manual, manifest.Random, manifest.Postgres, manifest.MySQL, manifest.AWSAccessKey, manifest.Managed, manifest.Never)
 	field("ECS", "inject").Enum = words(manifest.InjectBundle)
+	field("ECSFamily", "inject").Enum = words(manifest.InjectBundle)
 	field("Vercel", "sensitive").Enum = words("always")
 	field("Vercel", "targets").AdditionalProperties = list(enum("development", "preview", "production"))
-	definitions["Consumer"].OneOf = []*jsonschema.Schema{{Required: []string{"ecs"}}, {Required: []string{"github"}}, {Required: []string{"vercel"}}, {Required: []string{"drain"}}}
+	definitions["Consumer"].OneOf = []*jsonschema.Schema{{Required: []string{"ecs"}}, {Required: []string{"ecs_family"}}, {Required: []string{"github"}}, {Required: []string{"vercel"}}, {Required: []string{"drain"}}}
 }
 
 func text(pattern string) *jsonschema.Schema {
