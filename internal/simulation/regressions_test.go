@@ -288,9 +288,11 @@ func regressions() []regression {
 			settle`},
 		// Off: what is deployed during a slow look is quiet when it ends, and its login is revoked.
 		{"a look is of the moment at which it began", "happy", `
+			release api
+			wait 5m
 			rotate db
 			pass
-			wait 5m
+			wait 15m
 			pass
 			wait 5m
 			pass; {github GET secrets}: redeploy api; {github GET secrets}: wait 20m
