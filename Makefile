@@ -20,7 +20,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 # What the race detector runs over.
 race := ./...
 
-.PHONY: help build build-lambda demo test check unit race lint bench sim fuzz cover mutants contracts clean
+.PHONY: help build build-lambda demo test check unit race lint bench sim exhaust fuzz cover mutants contracts clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,9 +78,12 @@ lint: ## golangci-lint; the first run builds it, in two minutes
 bench: ## benchmarks
 	@go test -run '^$$' -bench . -benchmem ./pkg/... ./internal/...
 
-sim: ## every pair of faults, and SEEDS (20000) random months, on the simulated world
+sim: ## random schedules of a month each, by seed: SEEDS (20000)
 	@go run ./internal/simulation/sim -seeds $(or $(SEEDS),20000)
-	@go test ./internal/simulation -run TwoFaults -v -timeout 2h -args -pairs 1
+
+exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between; an hour
+	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestWhateverOthersDoMeanwhile' -v -timeout 6h \
+		-args -every 1 -pairs 1 -besides 1
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for package in $$(go list ./pkg/... ./lambdas/...); do \
