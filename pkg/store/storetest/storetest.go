@@ -151,7 +151,7 @@ func (t Target) able(f Fact) bool {
 // version ids, and without values.
 type probe struct {
 	Target
-	ctx  context.Context //nolint:containedctx // a probe lives as long as the call that made it
+	ctx  context.Context // of the call that it lives in
 	name string          // of its secret
 	made []string        // names of secrets to delete
 	seen []string

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -118,5 +120,38 @@ func TestADeviationIsNeitherMoreNorLessNorAnotherThanWhatIsKnown(t *testing.T) {
 	}
 	if target.wrong(f, []string{"this", "that"}) != "" || (Target{}).wrong(f, nil) != "" || (Target{}).wrong(f, []string{"this"}) == "" {
 		t.Error("what is known fails, or what is not known passes")
+	}
+}
+
+// answers is an AWS that answers everything with nothing.
+type answers struct{ calls int }
+
+func (a *answers) Do(*http.Request) (*http.Response, error) {
+	a.calls++
+	return &http.Response{}, nil
+}
+
+func TestARunMakesSoManyCallsAndThenOnlyDeletes(t *testing.T) {
+	there := &answers{}
+	m := &metered{HTTPClient: there}
+	call := func(operation string) error {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://aws", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Amz-Target", "secretsmanager."+operation)
+		_, err = m.Do(r)
+		return err
+	}
+	for range awsCalls {
+		if err := call("PutSecretValue"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := call("CreateSecret"); !errors.Is(err, errSpent) {
+		t.Errorf("the call after the last one: %v", err)
+	}
+	if err := call("DeleteSecret"); err != nil || there.calls != awsCalls+1 {
+		t.Errorf("%d calls were made, and deleting: %v", there.calls, err)
 	}
 }
