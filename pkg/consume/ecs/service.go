@@ -42,11 +42,6 @@ type attemptAPI interface {
 	DescribeServiceRevisions(context.Context, *sdk.DescribeServiceRevisionsInput, ...func(*sdk.Options)) (*sdk.DescribeServiceRevisionsOutput, error)
 }
 
-type taskAPI interface {
-	ListTasks(context.Context, *sdk.ListTasksInput, ...func(*sdk.Options)) (*sdk.ListTasksOutput, error)
-	DescribeTasks(context.Context, *sdk.DescribeTasksInput, ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error)
-}
-
 // tries is how often one Roll derives again because somebody else's deployment slipped in.
 const tries = 3
 
@@ -114,7 +109,7 @@ func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
 	was, since, base := l.service, l.since, l.primaryRevision()
 	for range tries {
 		arn, err := s.derive(ctx, base, b)
-		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) {
+		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) && !abandoned(was) {
 			return err
 		}
 		is, err := s.deploy(ctx, was, arn)
@@ -137,6 +132,12 @@ func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
 	return fmt.Errorf("%d times in a row somebody else deployed at the same moment: the next pass tries again", tries)
 }
 
+// abandoned says whether ECS has given the PRIMARY deployment up: it starts no more tasks on it, not even where a rollback
+// has brought the service back to what it should run, until somebody deploys anew.
+func abandoned(svc types.Service) bool {
+	return svc.Deployments[0].RolloutState == types.DeploymentRolloutStateFailed
+}
+
 // deploy updates the service, if it still is as it was, and returns it as it is after.
 func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (types.Service, error) {
 	now, absent, err := s.describe(ctx)
@@ -153,7 +154,7 @@ func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (ty
 		return types.Service{}, err
 	}
 	out, err := s.client.UpdateService(ctx, &sdk.UpdateServiceInput{
-		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), TaskDefinition: aws.String(arn),
+		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), TaskDefinition: aws.String(arn), ForceNewDeployment: abandoned(now),
 	})
 	if err != nil {
 		return types.Service{}, err
