@@ -34,7 +34,7 @@ func readFaults() []line {
 	return []line{
 		{name: "F21 a stale AWSCURRENT or stale labels", play: stale()},
 		{name: "F22 a page is missing, or a description is partial", tests: []string{
-			"pkg/consume/ecs TestALookThatDoesNotProveEnough", "pkg/consume/ecs TestEveryPageOfTasksCounts", "pkg/consume/github TestAnAnswerWithoutAListIsNotAnEmptyList",
+			"pkg/consume/ecs TestALookThatDoesNotProveEnough", "pkg/consume/ecs TestAPartialDescriptionIsAVeto", "pkg/consume/ecs TestACensusThatIsNotWholeIsAnError", "pkg/consume/ecs TestEveryPageOfTasksCounts", "pkg/consume/github TestAnAnswerWithoutAListIsNotAnEmptyList",
 			"pkg/consume/github TestARunThatEndsBetweenTwoPagesHidesNoOlderOne", "pkg/consume/github TestMoreRunsThanGitHubListsHoldEverything",
 			"pkg/consume/vercel TestAListThatCannotBeOneStopsARollBeforeItsFirstWrite", "pkg/store TestCurrentFailsWhereTheAnswerDoesNotCoverEverything",
 			"pkg/store TestLookAllReadsOnPastAHundredVersions", "pkg/reconcile TestAConsumerThatDoesNotAnswerVetoesAndIsLeftAlone",
@@ -148,15 +148,17 @@ func rolloutFaults() []line {
 		{name: "F28 tasks do not start, and the breaker rolls back", tests: []string{"internal/e2e TestARolloutThatFailsGoesBackAndNothingIsRetiredUntilAPersonDeploysAnImageThatWorks"}, play: []tale{{
 			play: "break api; rotate db; pass; sweeps; sweeps; sweeps; sweeps", now: followed(plan.RolloutFailed),
 		}}},
-		{name: "F29 the breaker never trips", play: []tale{{
+		{name: "F29 the breaker never trips", tests: []string{"pkg/consume/ecs TestARolloutThatNeverEndsIsNamedAFailureAfterAnHour"}, play: []tale{{
 			play: "unguard api; break api; rotate db; pass; sweeps; sweeps; sweeps; sweeps", now: followed(plan.RolloutFailed),
 		}}},
 		{name: "F30 new tasks are up, and their deployment fails before it is COMPLETED", play: []tale{{
 			play: "flaky api; rotate db; pass; sweeps; sweeps", now: followed(plan.RolloutFailed),
 		}}},
-		{name: "F31 desired count 0", tests: []string{"pkg/consume/ecs TestSettledNeedsEverything"}, play: []tale{{
+		{name: "F31 desired count 0", tests: []string{
+			"pkg/consume/ecs TestSettledNeedsEverything", "pkg/consume/ecs TestAnIdleServiceRunsWhatItsTaskDefinitionPins", "pkg/consume/ecs TestTheSuiteWithAFamily",
+		}, play: []tale{{
 			play: "scale api none; rotate db; pass; sweeps; sweeps", now: func(p played) { p.kept(); p.current("ci", "dashboard") }, then: "scale api",
-		}}, later: "task families that a schedule or RunTask starts, without a service"},
+		}}},
 		{name: "F32 a rollback is asked for after the retirement", later: "issue 5: rollback"},
 	}
 }

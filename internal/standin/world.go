@@ -120,7 +120,8 @@ func (w *World) Region(account, region string) *Region {
 func (w *World) newRegion(account, region string) *Region {
 	r := &Region{Lambda: lambdahost.New(lambdahost.Config{Clock: w.Clock, Account: account, Region: region, Tap: w.Tap, Log: w.cfg.Log})}
 	r.Bus = bus.New(bus.Config{
-		Clock: w.Clock, Account: account, Region: region, Tap: w.Tap, InvokeAsync: r.Lambda.InvokeAsync,
+		RunTask: func(cluster, definition string, count int) error { return r.ECS.Run(cluster, definition, count) },
+		Clock:   w.Clock, Account: account, Region: region, Tap: w.Tap, InvokeAsync: r.Lambda.InvokeAsync,
 		Invoke: func(ctx context.Context, arn string, payload []byte) ([]byte, string, error) {
 			result, err := r.Lambda.Invoke(ctx, arn, payload)
 			return result.Payload, result.FunctionError, err

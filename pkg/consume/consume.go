@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
 	"github.com/rotary-secrets/rotary/pkg/consume/drain"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
@@ -42,6 +44,10 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment.Name, o.Bucket, o.Now), nil
+		},
+		"ecs_family": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+			clients := ecs.Clients{ECS: awsecs.NewFromConfig(cfg), Rules: eventbridge.NewFromConfig(cfg), Schedules: scheduler.NewFromConfig(cfg)}
+			return ecs.NewFamily(clients, c, o.Environment, o.Bucket), nil
 		},
 		"github": at.github,
 		"vercel": at.vercel,

@@ -31,6 +31,8 @@ type Config struct {
 	// InvokeAsync accepts an asynchronous invocation, retries included: how rules and schedules call. Where it is
 	// nil, Lambda targets are refused.
 	InvokeAsync func(functionARN string, payload []byte) error
+	// RunTask starts tasks: what a target that is a cluster does. Where it is nil, such targets are refused.
+	RunTask func(clusterARN, taskDefinition string, count int) error
 }
 
 // Bus is one account's and region's events, queues and schedules. Safe for concurrent use; no lock is held while
@@ -158,8 +160,11 @@ func (b *Bus) deliver(t target, event []byte) {
 // arrive hands an event to its target.
 func (b *Bus) arrive(t target, event []byte) {
 	err := errors.New("no such queue")
-	if t.service() == "lambda" {
+	switch t.service() {
+	case "lambda":
 		err = b.cfg.InvokeAsync(t.Arn, event)
+	case "ecs":
+		err = b.cfg.RunTask(t.Arn, t.EcsParameters.TaskDefinitionArn, max(1, t.EcsParameters.TaskCount))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -211,6 +216,25 @@ type target struct {
 	RoleArn       string         `json:",omitempty"`
 	Input         string         `json:",omitempty"`
 	SqsParameters *sqsParameters `json:",omitempty"`
+	EcsParameters *ecsParameters `json:",omitempty"`
+}
+
+// ecsParameters say what a cluster runs. What is not read here is kept as it came.
+type ecsParameters struct {
+	TaskDefinitionArn        string
+	TaskCount                int             `json:",omitempty"`
+	Group                    string          `json:",omitempty"`
+	LaunchType               string          `json:",omitempty"`
+	PlatformVersion          string          `json:",omitempty"`
+	ReferenceID              string          `json:"ReferenceId,omitempty"`
+	PropagateTags            string          `json:",omitempty"`
+	EnableECSManagedTags     bool            `json:",omitempty"`
+	EnableExecuteCommand     bool            `json:",omitempty"`
+	NetworkConfiguration     json.RawMessage `json:",omitempty"`
+	CapacityProviderStrategy json.RawMessage `json:",omitempty"`
+	PlacementConstraints     json.RawMessage `json:",omitempty"`
+	PlacementStrategy        json.RawMessage `json:",omitempty"`
+	Tags                     json.RawMessage `json:",omitempty"`
 }
 
 type sqsParameters struct {
@@ -254,6 +278,9 @@ func (b *Bus) check(t target) error {
 	switch {
 	case service == "lambda" && b.cfg.InvokeAsync == nil:
 		return wire.NotImplemented("Lambda targets on a bus without InvokeAsync")
+	case service == "ecs" && (b.cfg.RunTask == nil || t.EcsParameters == nil || t.EcsParameters.TaskDefinitionArn == ""):
+		return wire.Errorf("ValidationException", "Parameter(s) EcsParameters must be specified for target: %s.", t.Arn)
+	case service == "ecs":
 	case service != "lambda" && service != "sqs":
 		return wire.NotImplemented("%s targets", service)
 	case fifo && t.group() == "":

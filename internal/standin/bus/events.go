@@ -36,7 +36,7 @@ func (b *Bus) Events() wire.JSONService {
 		Ops: map[string]wire.Op{
 			"PutRule": wire.Handle(b.putRule), "DescribeRule": wire.Handle(b.describeRule), "ListRules": wire.Handle(b.listRules),
 			"EnableRule": wire.Handle(b.enableRule), "DisableRule": wire.Handle(b.disableRule), "DeleteRule": wire.Handle(b.deleteRule),
-			"PutTargets": wire.Handle(b.putTargets), "ListTargetsByRule": wire.Handle(b.listTargetsByRule), "RemoveTargets": wire.Handle(b.removeTargets),
+			"PutTargets": wire.Handle(b.putTargets), "ListTargetsByRule": wire.Handle(b.listTargetsByRule), "ListRuleNamesByTarget": wire.Handle(b.listRuleNamesByTarget), "RemoveTargets": wire.Handle(b.removeTargets),
 			"PutEvents": wire.Handle(b.putEvents), "TestEventPattern": wire.Handle(b.testEventPattern),
 		},
 		Reads: func(operation string) bool {
@@ -190,6 +190,28 @@ func (b *Bus) listTargetsByRule(_ context.Context, in struct{ Rule, EventBusName
 	return b.withRule(in.EventBusName, in.Rule, func(r *rule) (any, error) {
 		return map[string]any{"Targets": append([]target{}, r.sorted()...)}, nil
 	})
+}
+
+// listRuleNamesByTarget lists one name to a page, so that whoever asks has to follow them.
+func (b *Bus) listRuleNamesByTarget(_ context.Context, in struct{ TargetArn, EventBusName, NextToken string }) (any, error) {
+	if err := b.onDefaultBus(in.EventBusName); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(b.rules)) {
+		if slices.ContainsFunc(b.rules[name].sorted(), func(t target) bool { return t.Arn == in.TargetArn }) && name > in.NextToken {
+			names = append(names, name)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return map[string]any{"RuleNames": []string{}}, nil
+	case 1:
+		return map[string]any{"RuleNames": names}, nil
+	}
+	return map[string]any{"RuleNames": names[:1], "NextToken": names[0]}, nil
 }
 
 type removeTargets struct {

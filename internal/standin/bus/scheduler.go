@@ -3,8 +3,10 @@ package bus
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,14 +40,15 @@ type scheduleInput struct {
 
 type timeWindow struct{ Mode string }
 
-// Scheduler is the API of EventBridge Scheduler (restJson1): CreateSchedule, UpdateSchedule, GetSchedule and
-// DeleteSchedule in the default group; everything else is refused. A rate schedule runs at once and then at its
+// Scheduler is the API of EventBridge Scheduler (restJson1): CreateSchedule, UpdateSchedule, GetSchedule, ListSchedules
+// and DeleteSchedule in the default group; everything else is refused. A rate schedule runs at once and then at its
 // rate; a one-time schedule may not lie in the past. Runs are on the second.
 func (b *Bus) Scheduler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /schedules/{Name}", b.operation("CreateSchedule", true, b.createSchedule))
 	mux.HandleFunc("PUT /schedules/{Name}", b.operation("UpdateSchedule", true, b.updateSchedule))
 	mux.HandleFunc("GET /schedules/{Name}", b.operation("GetSchedule", false, b.getSchedule))
+	mux.HandleFunc("GET /schedules", b.operation("ListSchedules", false, b.listSchedules))
 	mux.HandleFunc("DELETE /schedules/{Name}", b.operation("DeleteSchedule", true, b.deleteSchedule))
 	mux.HandleFunc("/", b.operation("", true, func(r *http.Request, _ []byte) (any, error) {
 		return nil, wire.NotImplemented("scheduler %s %s", r.Method, r.URL.Path)
@@ -132,6 +135,34 @@ func (b *Bus) getSchedule(r *http.Request, _ []byte) (any, error) {
 	}{s.scheduleInput, s.name, s.arn, wire.Time(s.created), wire.Time(s.modified)}
 	out.ClientToken = ""
 	return out, nil
+}
+
+// listSchedules lists two to a page, in the order of their names.
+func (b *Bus) listSchedules(r *http.Request, _ []byte) (any, error) {
+	q := r.URL.Query()
+	if err := defaultGroup(q.Get("ScheduleGroup")); err != nil {
+		return nil, err
+	}
+	if q.Get("NamePrefix")+q.Get("State") != "" {
+		return nil, wire.NotImplemented("scheduler NamePrefix or State")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	type summary struct {
+		Name, Arn, GroupName, State        string
+		CreationDate, LastModificationDate wire.Time
+		Target                             struct{ Arn string }
+	}
+	all := []summary{}
+	for _, name := range slices.Sorted(maps.Keys(b.schedules)) {
+		if s := b.schedules[name]; name > q.Get("NextToken") {
+			all = append(all, summary{s.name, s.arn, s.GroupName, s.State, wire.Time(s.created), wire.Time(s.modified), struct{ Arn string }{s.Target.Arn}})
+		}
+	}
+	if len(all) > 2 {
+		return map[string]any{"Schedules": all[:2], "NextToken": all[1].Name}, nil
+	}
+	return map[string]any{"Schedules": all}, nil
 }
 
 func (b *Bus) deleteSchedule(r *http.Request, _ []byte) (any, error) {

@@ -164,7 +164,7 @@ func TestWhatTheSchedulerRefuses(t *testing.T) {
 	s.refused("ValidationException", with(func(in *scheduler.CreateScheduleInput) { in.Target.Arn = aws.String(queue1) }))
 	s.refused("ValidationException", with(func(in *scheduler.CreateScheduleInput) { in.Target.RoleArn = aws.String("") }))
 	s.refused("ResourceNotFoundException", with(func(in *scheduler.CreateScheduleInput) { in.GroupName = aws.String("other") }))
-	_, err := s.scheduler.ListSchedules(t.Context(), nil)
+	_, err := s.scheduler.ListScheduleGroups(t.Context(), nil)
 	s.refused("StandinNotImplemented", err)
 }
 

@@ -31,11 +31,12 @@ type Config struct {
 
 // App is what an image does.
 type App struct {
-	Crashes  bool       // it exits as soon as it starts
-	Presents []Presents // credentials it sends
-	Verifies []Verifies // credentials it accepts
-	Needs    []string   // environment variables without which it exits
-	Bundle   string     // a variable that holds a JSON object of texts: it reads them as if each were a variable
+	Crashes  bool          // it exits as soon as it starts
+	Presents []Presents    // credentials it sends
+	Verifies []Verifies    // credentials it accepts
+	Needs    []string      // environment variables without which it exits
+	Lasts    time.Duration // a task without a service stops by itself after that; 0: it runs until it is stopped
+	Bundle   string        // a variable that holds a JSON object of texts: it reads them as if each were a variable
 
 	// Rejects says of a value in its environment that it cannot work with it: then it exits. Nil rejects nothing.
 	Rejects func(name, value string) bool
@@ -108,6 +109,7 @@ func (s *Service) operations() map[string]wire.Op {
 		"ListServices":               op(s, s.listServices),
 		"ListTasks":                  op(s, s.listTasks),
 		"DescribeTasks":              op(s, s.describeTasks),
+		"RunTask":                    op(s, s.runTask),
 		"StopTask":                   op(s, s.stopTask),
 		"ListServiceDeployments":     op(s, s.listServiceDeployments),
 		"DescribeServiceDeployments": op(s, s.describeServiceDeployments),

@@ -91,6 +91,9 @@ func (s *Service) rollout(sv *service, d *deployment, state, reason string) {
 //	as many                | everybody else's tasks drain; then COMPLETED
 func (s *Service) step(sv *service) {
 	s.forget()
+	if sv.alone {
+		return
+	}
 	p := sv.primary()
 	sv.deployments = slices.DeleteFunc(sv.deployments, func(d *deployment) bool { return d != p && d.rollout != "FAILED" && s.gone(d) })
 	up := s.in(p, running)
@@ -142,7 +145,9 @@ func (s *Service) complete(sv *service, p *deployment) {
 
 // failed counts a failed task, puts off the next, and asks the circuit breaker.
 func (s *Service) failed(sv *service, d *deployment) {
-	d.failed++
+	if d.failed++; sv.alone {
+		return
+	}
 	wait := min(retryTime<<min(d.failed-1, 10), longestWait)
 	d.notBefore = s.now().Add(wait)
 	s.later(wait, "ecs retries "+sv.name, func() { s.step(sv) })

@@ -49,6 +49,7 @@ type controller struct {
 type service struct {
 	settings
 	cluster, name, arn string
+	alone              bool // of tasks without a service: nobody rolls it
 	controller         string
 	configuration      deploymentConfiguration
 	desired            int

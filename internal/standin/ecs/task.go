@@ -78,8 +78,19 @@ func (s *Service) start(t *task) {
 	} else {
 		t.phase, t.started, t.processes = running, s.now(), processes
 		t.deployment.failed = 0
+		s.expire(t)
 	}
 	s.step(t.service)
+}
+
+// expire ends a task without a service when its first container that does not run for ever is through.
+func (s *Service) expire(t *task) {
+	for _, p := range t.processes {
+		if t.service.alone && p.app.Lasts > 0 {
+			s.later(p.app.Lasts, "ecs task "+t.id+" is through", func() { s.end(t, "EssentialContainerExited", "Essential container in task exited") })
+			return
+		}
+	}
 }
 
 // boot pulls, resolves, starts and probes every container, as the agent does; a reason says why the task cannot run.

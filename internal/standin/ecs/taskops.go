@@ -129,7 +129,7 @@ func (s *Service) task(cluster, ref string) *task {
 func (s *Service) describeTask(t *task) taskView {
 	td := t.deployment.revision.definition
 	v := taskView{
-		TaskARN: t.arn, ClusterARN: s.arn("cluster/%s", t.service.cluster), TaskDefinitionARN: td.ARN, Group: "service:" + t.service.name,
+		TaskARN: t.arn, ClusterARN: s.arn("cluster/%s", t.service.cluster), TaskDefinitionARN: td.ARN, Group: t.group(),
 		StartedBy: t.deployment.id, LastStatus: string(t.phase), DesiredStatus: t.desired(), StopCode: t.code, StoppedReason: t.reason,
 		CreatedAt: stamp(t.created), StartedAt: stamp(t.started), StoppingAt: stamp(t.stopping), StoppedAt: stamp(t.ended), Containers: []containerView{},
 	}
@@ -137,6 +137,13 @@ func (s *Service) describeTask(t *task) taskView {
 		v.Containers = append(v.Containers, containerView{c.Name, t.arn, string(t.phase)})
 	}
 	return v
+}
+
+func (t *task) group() string {
+	if t.service.alone {
+		return "family:" + t.deployment.revision.definition.Family
+	}
+	return "service:" + t.service.name
 }
 
 type stopTaskInput struct {

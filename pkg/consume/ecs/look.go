@@ -121,46 +121,10 @@ func primaryFirst(ds []types.Deployment) bool {
 // stragglers returns the service's tasks that have not stopped and run another revision than the PRIMARY deployment.
 // A task may outlive its deployment's entry: it has a stop timeout after it left the running count.
 func (s *Service) stragglers(ctx context.Context, svc types.Service) ([]types.Task, error) {
-	var found []types.Task
-	for _, wanted := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
-		pages := sdk.NewListTasksPaginator(s.client, &sdk.ListTasksInput{
-			Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service), DesiredStatus: wanted,
-		})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			tasks, err := s.tasks(ctx, page.TaskArns)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, tasks...)
-		}
-	}
-	return slices.DeleteFunc(found, func(t types.Task) bool {
-		return aws.ToString(t.LastStatus) == "STOPPED" || aws.ToString(t.TaskDefinitionArn) == aws.ToString(svc.Deployments[0].TaskDefinition)
-	}), nil
-}
-
-// tasks describes one page of tasks. A task that ECS no longer knows has stopped.
-func (s *Service) tasks(ctx context.Context, arns []string) ([]types.Task, error) {
-	if len(arns) == 0 {
-		return nil, nil
-	}
-	out, err := s.client.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: aws.String(s.ecs.Cluster), Tasks: arns})
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range out.Failures {
-		if aws.ToString(f.Reason) != "MISSING" {
-			return nil, fmt.Errorf("ECS does not describe task %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
-		}
-	}
-	if told := len(out.Tasks) + len(out.Failures); told < len(arns) {
-		return nil, fmt.Errorf("ECS describes %d of %d tasks", told, len(arns))
-	}
-	return out.Tasks, nil
+	all, err := unstopped(ctx, s.client, sdk.ListTasksInput{Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service)})
+	return slices.DeleteFunc(all, func(t types.Task) bool {
+		return aws.ToString(t.TaskDefinitionArn) == aws.ToString(svc.Deployments[0].TaskDefinition)
+	}), err
 }
 
 // readAttempts fills in attempts and targets, as far back as they matter.

@@ -1,0 +1,54 @@
+package ecs
+
+import (
+	"context"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+type runTaskInput struct {
+	Cluster        string `json:"cluster"`
+	TaskDefinition string `json:"taskDefinition"`
+	Count          *int   `json:"count"`
+	StartedBy      string `json:"startedBy"`
+}
+
+type runTaskOutput struct {
+	Tasks    []taskView `json:"tasks"`
+	Failures []failure  `json:"failures"`
+}
+
+// runTask starts tasks that belong to no service. They run until somebody stops them, and nobody replaces them.
+func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, error) {
+	cluster, err := s.clusterName(in.Cluster)
+	if err != nil {
+		return runTaskOutput{}, err
+	}
+	td, err := s.deployable(in.TaskDefinition)
+	if err != nil {
+		return runTaskOutput{}, err
+	}
+	n := 1
+	if in.Count != nil {
+		n = *in.Count
+	}
+	if n < 1 || n > 10 {
+		return runTaskOutput{}, wire.Errorf("InvalidParameterException", "count must be between 1 and 10.")
+	}
+	alone := &service{cluster: cluster, alone: true}
+	d := &deployment{id: in.StartedBy, revision: &revision{definition: td, created: s.now()}}
+	alone.deployments = []*deployment{d}
+	out := runTaskOutput{Tasks: []taskView{}, Failures: []failure{}}
+	for range n {
+		s.launch(alone, d)
+		out.Tasks = append(out.Tasks, s.describeTask(s.tasks[len(s.tasks)-1]))
+	}
+	return out, nil
+}
+
+// Run is what EventBridge does when a rule or a schedule fires: RunTask.
+func (s *Service) Run(cluster, taskDefinition string, count int) error {
+	defer s.lock()()
+	_, err := s.runTask(context.Background(), runTaskInput{Cluster: cluster, TaskDefinition: taskDefinition, Count: &count})
+	return err
+}

@@ -1,0 +1,361 @@
+package ecs_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedules "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/rotary-secrets/rotary/internal/standin"
+	standecs "github.com/rotary-secrets/rotary/internal/standin/ecs"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/consume/consumetest"
+	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+const (
+	cluster  = "arn:aws:ecs:us-east-1:111111111111:cluster/main"
+	jobsRole = "arn:aws:iam::111111111111:role/events"
+)
+
+// jobs is a family whose tasks a schedule starts every two minutes, for five, and a rule when a file comes.
+type jobs struct {
+	*standin.World
+	t         *testing.T
+	ecs       *sdk.Client
+	rules     *eventbridge.Client
+	schedules *scheduler.Client
+	secrets   *secretsmanager.Client
+	at        manifest.ECSFamily
+	history   plan.History
+	values    map[string]string // of the suite's name, by version
+	images    int
+}
+
+func newJobs(t *testing.T) *jobs {
+	j := &jobs{t: t, at: manifest.ECSFamily{Cluster: "main", Family: "job", Container: "app"}, values: map[string]string{}, World: standin.New(standin.Config{
+		Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Images: map[string]standecs.App{},
+	})}
+	t.Cleanup(func() { _ = j.Close() })
+	http, at := j.InMemory()
+	cfg := aws.Config{
+		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""), HTTPClient: http,
+		BaseEndpoint: &at.AWS, RetryMaxAttempts: 1,
+	}
+	j.ecs, j.rules, j.schedules, j.secrets = sdk.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg), scheduler.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg)
+	must(t, second(j.ecs.CreateCluster(ctx(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
+	created, err := j.secrets.CreateSecret(ctx(), &secretsmanager.CreateSecretInput{Name: aws.String("api-secrets-dev")})
+	must(t, err)
+	j.history.ARN = *created.ARN
+	first := j.register("job")
+	j.schedule("often", first, schedules.ScheduleStateEnabled)
+	j.rule("file", first)
+	j.Tap.Reset()
+	return j
+}
+
+// register registers another image of a family, with these secrets.
+func (j *jobs) register(family string, secrets ...types.Secret) string {
+	j.t.Helper()
+	j.images++
+	image := fmt.Sprint("job:", j.images)
+	j.Image(image, standecs.App{Lasts: 5 * time.Minute})
+	out, err := j.ecs.RegisterTaskDefinition(ctx(), &sdk.RegisterTaskDefinitionInput{
+		Family: &family, ExecutionRoleArn: aws.String("role"),
+		ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("app"), Image: &image, Secrets: secrets}},
+	})
+	must(j.t, err)
+	return *out.TaskDefinition.TaskDefinitionArn
+}
+
+func (j *jobs) schedule(name, definition string, state schedules.ScheduleState) {
+	j.t.Helper()
+	must(j.t, second(j.schedules.CreateSchedule(ctx(), &scheduler.CreateScheduleInput{
+		Name: &name, ScheduleExpression: aws.String("rate(2 minutes)"), State: state, Description: aws.String("often"),
+		FlexibleTimeWindow: &schedules.FlexibleTimeWindow{Mode: schedules.FlexibleTimeWindowModeOff},
+		Target: &schedules.Target{
+			Arn: aws.String(cluster), RoleArn: aws.String(jobsRole), Input: aws.String(`{"a":1}`),
+			EcsParameters: &schedules.EcsParameters{TaskDefinitionArn: &definition, TaskCount: aws.Int32(2), LaunchType: schedules.LaunchTypeFargate},
+		},
+	})))
+}
+
+func (j *jobs) rule(name, definition string) {
+	j.t.Helper()
+	must(j.t, second(j.rules.PutRule(ctx(), &eventbridge.PutRuleInput{Name: &name, EventPattern: aws.String(`{"source":["aws.s3"]}`)})))
+	must(j.t, second(j.rules.PutTargets(ctx(), &eventbridge.PutTargetsInput{Rule: &name, Targets: []events.Target{{
+		Id: aws.String("run"), Arn: aws.String(cluster), RoleArn: aws.String(jobsRole), Input: aws.String(`{"b":2}`),
+		EcsParameters: &events.EcsParameters{TaskDefinitionArn: &definition, TaskCount: aws.Int32(1), Group: aws.String("files")},
+	}}})))
+}
+
+func (j *jobs) open() *ecs.Family {
+	env := &manifest.Environment{Name: "dev", Account: "111111111111", Region: "us-east-1"}
+	return ecs.NewFamily(ecs.Clients{ECS: j.ecs, Rules: j.rules, Schedules: j.schedules}, manifest.Consumer{Name: "job", ECSFamily: &j.at}, env, j.history)
+}
+
+// put is the bucket's version in Secrets Manager.
+func (j *jobs) put(b bucket.Bucket) bucket.Bucket {
+	j.t.Helper()
+	b.ARN, j.values[b.Version] = j.history.ARN, secret.Reveal(b.Values[consumetest.Name])
+	if _, known := j.history.Version(b.Version); !known {
+		must(j.t, second(j.secrets.PutSecretValue(ctx(), &secretsmanager.PutSecretValueInput{
+			SecretId: &b.Secret, ClientRequestToken: &b.Version, SecretString: aws.String(secret.Reveal(bucket.Encode(b.Values))), VersionStages: []string{plan.Held + b.Version},
+		})))
+		j.history.Versions = append(j.history.Versions, plan.Version{ID: b.Version, Created: j.Clock.Now()})
+	}
+	return b
+}
+
+// target reads what the schedule names.
+func (j *jobs) target() *scheduler.GetScheduleOutput {
+	j.t.Helper()
+	s, err := j.schedules.GetSchedule(ctx(), &scheduler.GetScheduleInput{Name: aws.String("often")})
+	must(j.t, err)
+	return s
+}
+
+func (j *jobs) ruleTarget() events.Target {
+	j.t.Helper()
+	out, err := j.rules.ListTargetsByRule(ctx(), &eventbridge.ListTargetsByRuleInput{Rule: aws.String("file")})
+	must(j.t, err)
+	return out.Targets[0]
+}
+
+// point is a person who names another revision in the schedule.
+func (j *jobs) point(definition string) {
+	j.t.Helper()
+	s := j.target()
+	s.Target.EcsParameters.TaskDefinitionArn = &definition
+	must(j.t, second(j.schedules.UpdateSchedule(ctx(), &scheduler.UpdateScheduleInput{
+		Name: s.Name, ScheduleExpression: s.ScheduleExpression, FlexibleTimeWindow: s.FlexibleTimeWindow, Target: s.Target, Description: s.Description,
+	})))
+}
+
+func (j *jobs) definition(ref string) *types.TaskDefinition {
+	j.t.Helper()
+	out, err := j.ecs.DescribeTaskDefinition(ctx(), &sdk.DescribeTaskDefinitionInput{TaskDefinition: &ref})
+	must(j.t, err)
+	return out.TaskDefinition
+}
+
+// pins are the versions that a revision pins, by their value.
+func (j *jobs) pins(ref string) (values []string) {
+	for _, s := range j.definition(ref).ContainerDefinitions[0].Secrets {
+		for _, v := range versions(map[string]string{"": *s.ValueFrom}) {
+			values = append(values, j.values[v])
+		}
+	}
+	return values
+}
+
+func (j *jobs) held() []string {
+	all := append(j.pins(*j.target().Target.EcsParameters.TaskDefinitionArn), j.pins(*j.ruleTarget().EcsParameters.TaskDefinitionArn)...)
+	for _, env := range j.Region("111111111111", "us-east-1").ECS.Environments("app") {
+		all = append(all, env[consumetest.Name])
+	}
+	return all
+}
+
+func (j *jobs) deployable() (all []string) {
+	out, err := j.ecs.ListTaskDefinitions(ctx(), &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("job")})
+	must(j.t, err)
+	for _, arn := range out.TaskDefinitionArns {
+		all = append(all, j.pins(arn)...)
+	}
+	return all
+}
+
+func TestTheSuiteWithAFamily(t *testing.T) {
+	consumetest.Run(t, func(t *testing.T) consumetest.World {
+		j := newJobs(t)
+		now := func() []types.Secret {
+			return j.definition(*j.target().Target.EcsParameters.TaskDefinitionArn).ContainerDefinitions[0].Secrets
+		}
+		return consumetest.World{
+			Clock: j.Clock, Tap: j.Tap, Step: time.Minute, Put: j.put, Held: j.held, Deployable: j.deployable,
+			Open: func() reconcile.Consumer { return j.open() },
+			Change: func() {
+				j.point(j.register("job", now()...))
+				j.Clock.Advance(10 * time.Minute)
+			},
+			Return: func(value string) {
+				out, err := j.ecs.ListTaskDefinitions(ctx(), &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("job")})
+				must(t, err)
+				for _, arn := range out.TaskDefinitionArns {
+					if slices.Contains(j.pins(arn), value) {
+						j.point(arn)
+						return
+					}
+				}
+				t.Error("no revision has it")
+			},
+			Edit: func() { j.point(j.register("job", now()[:1]...)); j.Clock.Advance(10 * time.Minute) },
+		}
+	})
+}
+
+func (j *jobs) roll(version string) error {
+	return j.open().Roll(ctx(), j.put(bucket.Bucket{Name: "api-secrets", Secret: "api-secrets-dev", Version: version, Values: map[string]secret.Value{consumetest.Name: secret.New("value of " + version)}}))
+}
+
+func (j *jobs) status() plan.Seen {
+	j.t.Helper()
+	s, err := j.open().Status(ctx())
+	must(j.t, err)
+	return s
+}
+
+func TestRollingAFamilyChangesNothingButTheRevision(t *testing.T) {
+	j := newJobs(t)
+	before, rule := j.target(), j.ruleTarget()
+	must(t, j.roll(v1))
+	after, ruleAfter := j.target(), j.ruleTarget()
+	ignore := cmp.Options{
+		cmpopts.IgnoreFields(scheduler.GetScheduleOutput{}, "ResultMetadata", "LastModificationDate"), cmpopts.IgnoreUnexported(scheduler.GetScheduleOutput{}, schedules.FlexibleTimeWindow{}, schedules.Target{}, schedules.EcsParameters{}, events.Target{}, events.EcsParameters{}),
+		cmpopts.IgnoreFields(schedules.EcsParameters{}, "TaskDefinitionArn"), cmpopts.IgnoreFields(events.EcsParameters{}, "TaskDefinitionArn"),
+	}
+	if diff := cmp.Diff(before, after, ignore) + cmp.Diff(rule, ruleAfter, ignore); diff != "" {
+		t.Errorf("something else changed:\n%s", diff)
+	}
+	for _, named := range []string{*after.Target.EcsParameters.TaskDefinitionArn, *ruleAfter.EcsParameters.TaskDefinitionArn} {
+		if !strings.HasSuffix(named, "task-definition/job:2") {
+			t.Errorf("it names %s", named)
+		}
+	}
+	if s := j.definition("job:2").ContainerDefinitions[0].Secrets; len(s) != 1 || *s[0].ValueFrom != j.history.ARN+":DB_URL::"+v1 {
+		t.Errorf("%d secrets", len(s))
+	}
+}
+
+func TestATaskOfAnOlderRevisionIsWaitedFor(t *testing.T) {
+	j := newJobs(t)
+	j.Clock.Advance(time.Hour)
+	must(t, j.roll(v1))
+	if s := j.status(); s.Settled || s.RollingTo != v1 || s.Running != "" || !strings.Contains(s.Waiting, "still run") {
+		t.Errorf("tasks of the first revision still run: %+v", s)
+	}
+	j.Clock.Advance(10 * time.Minute)
+	if s := j.status(); !s.Settled || s.Running != v1 || s.Detail != "2 rules and schedules" {
+		t.Errorf("%+v", s)
+	}
+	must(t, j.roll(v2))
+	if s := j.status(); !slices.Equal(s.InPlay, []string{v1, v2}) {
+		t.Errorf("in play %v", s.InPlay)
+	}
+}
+
+func TestATargetThatNamesTheFamilyIsUnknownUntilItIsRolled(t *testing.T) {
+	j := newJobs(t)
+	must(t, j.roll(v1))
+	j.point(strings.TrimSuffix(*j.target().Target.EcsParameters.TaskDefinitionArn, ":2"))
+	j.Clock.Advance(10 * time.Minute)
+	s := j.status()
+	if s.Unknown != "schedule default/often names no revision: it starts whatever is registered last" || s.Running != "" || !slices.Contains(s.InPlay, v1) {
+		t.Errorf("%+v", s)
+	}
+	must(t, j.roll(v1))
+	if s := j.status(); s.Unknown != "" || s.Running != v1 || !strings.HasSuffix(*j.target().Target.EcsParameters.TaskDefinitionArn, "job:2") {
+		t.Errorf("after a roll: %+v", s)
+	}
+}
+
+func TestAFamilyThatNothingStartsIsUnknown(t *testing.T) {
+	j := newJobs(t)
+	j.at.Family = "nobody"
+	if s := j.status(); !strings.Contains(s.Unknown, "no rule of the default bus and no schedule starts tasks of family nobody in cluster main") || s.Running != "" {
+		t.Errorf("%+v", s)
+	}
+	if err := j.roll(v1); err == nil {
+		t.Error("rolled")
+	}
+}
+
+func TestTargetsOfOtherFamiliesAndDisabledOnes(t *testing.T) {
+	j := newJobs(t)
+	other := j.register("job-two")
+	j.schedule("other", other, schedules.ScheduleStateEnabled)
+	j.rule("other", other)
+	j.schedule("sleeping", "job:1", schedules.ScheduleStateDisabled)
+	must(t, j.roll(v1))
+	j.Clock.Advance(10 * time.Minute)
+	if s := j.status(); s.Running != v1 || s.Detail != "3 rules and schedules" {
+		t.Errorf("%+v", s)
+	}
+	s, err := j.schedules.GetSchedule(ctx(), &scheduler.GetScheduleInput{Name: aws.String("other")})
+	must(t, err)
+	if *s.Target.EcsParameters.TaskDefinitionArn != other {
+		t.Error("another family's schedule was changed")
+	}
+	j.point("job:1")
+	if s := j.status(); s.Running != "" || s.RollingTo != "" {
+		t.Errorf("one of three has no version, and it says %+v", s)
+	}
+}
+
+// A person points the schedule, or the rule, at another image before each call of a Roll.
+func TestWhatSomebodyPointsAtMeanwhileIsKept(t *testing.T) {
+	dry := newJobs(t)
+	must(t, dry.roll(v1))
+	calls := len(dry.Tap.Calls())
+	for at := range calls {
+		j := newJobs(t)
+		theirs, n := j.register("job"), 0
+		j.Tap.OnCall(func(c sim.Call) sim.Fault {
+			if n++; n == at+1 {
+				j.Tap.OnCall(nil)
+				j.point(theirs)
+			}
+			return sim.Fault{}
+		})
+		_ = j.roll(v1) // it may refuse
+		j.Tap.OnCall(nil)
+		if n <= at {
+			continue // the driver was through before
+		}
+		must(t, j.roll(v1))
+		named := j.definition(*j.target().Target.EcsParameters.TaskDefinitionArn)
+		if got := *named.ContainerDefinitions[0].Image; got != "job:2" && at < calls-1 {
+			t.Errorf("pointed before call %d: the schedule starts %s", at, got)
+		}
+	}
+}
+
+func TestARuleThatDoesNotTakeItIsAnError(t *testing.T) {
+	j := newJobs(t)
+	refusing := refusing{j.rules}
+	env := &manifest.Environment{Name: "dev", Account: "111111111111", Region: "us-east-1"}
+	f := ecs.NewFamily(ecs.Clients{ECS: j.ecs, Rules: refusing, Schedules: j.schedules}, manifest.Consumer{Name: "job", ECSFamily: &j.at}, env, j.history)
+	b := j.put(bucket.Bucket{Secret: "api-secrets-dev", Version: v1, Values: map[string]secret.Value{"DB_URL": secret.New("x")}})
+	if err := f.Roll(ctx(), b); err == nil || !strings.Contains(err.Error(), "rule file, target run: EventBridge did not take it: ManagedRuleException") {
+		t.Errorf("roll: %v", err)
+	}
+	if got := *j.target().Target.EcsParameters.TaskDefinitionArn; !strings.HasSuffix(got, "job:2") {
+		t.Errorf("the schedule does not follow where a rule fails: %s", got)
+	}
+}
+
+type refusing struct{ ecs.Rules }
+
+func (refusing) PutTargets(_ context.Context, _ *eventbridge.PutTargetsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutTargetsOutput, error) {
+	return &eventbridge.PutTargetsOutput{FailedEntryCount: 1, FailedEntries: []events.PutTargetsResultEntry{{ErrorCode: aws.String("ManagedRuleException")}}}, nil
+}

@@ -1,0 +1,201 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	events "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+)
+
+// Rules is what this package uses of EventBridge's client.
+type Rules interface {
+	ListRuleNamesByTarget(context.Context, *eventbridge.ListRuleNamesByTargetInput, ...func(*eventbridge.Options)) (*eventbridge.ListRuleNamesByTargetOutput, error)
+	ListTargetsByRule(context.Context, *eventbridge.ListTargetsByRuleInput, ...func(*eventbridge.Options)) (*eventbridge.ListTargetsByRuleOutput, error)
+	PutTargets(context.Context, *eventbridge.PutTargetsInput, ...func(*eventbridge.Options)) (*eventbridge.PutTargetsOutput, error)
+}
+
+// Schedules is what this package uses of EventBridge Scheduler's client.
+type Schedules interface {
+	ListSchedules(context.Context, *scheduler.ListSchedulesInput, ...func(*scheduler.Options)) (*scheduler.ListSchedulesOutput, error)
+	GetSchedule(context.Context, *scheduler.GetScheduleInput, ...func(*scheduler.Options)) (*scheduler.GetScheduleOutput, error)
+	UpdateSchedule(context.Context, *scheduler.UpdateScheduleInput, ...func(*scheduler.Options)) (*scheduler.UpdateScheduleOutput, error)
+}
+
+// target is the target of a rule, or of a schedule, that starts tasks of the family.
+type target struct {
+	name       string    // for people, and to sort by
+	definition string    // the revision that it names, or the family: then it starts whatever is newest
+	changed    time.Time // zero where EventBridge does not say
+	point      func(ctx context.Context, arn string) error
+}
+
+// exact says whether the target names a revision.
+func (t target) exact() bool { return strings.Contains(shortName(t.definition), ":") }
+
+// of says whether the target starts tasks of a family.
+func (t target) of(family string) bool {
+	name, _, _ := strings.Cut(shortName(t.definition), ":")
+	return name == family
+}
+
+var errMovedTarget = errors.New("somebody changed it meanwhile: the next pass tries again")
+
+// targets returns every target in the cluster that starts the family, by name: of the default bus's rules and of the
+// schedules of every group. A rule or a schedule that is disabled counts: it may be enabled at any time.
+func (f *Family) targets(ctx context.Context) ([]target, error) {
+	rules, err := f.ruleTargets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	schedules, err := f.scheduleTargets(ctx)
+	all := slices.DeleteFunc(append(rules, schedules...), func(t target) bool { return !t.of(f.name) })
+	slices.SortFunc(all, func(a, b target) int { return strings.Compare(a.name, b.name) })
+	return all, err
+}
+
+func (f *Family) ruleTargets(ctx context.Context) ([]target, error) {
+	var all []target
+	in := &eventbridge.ListRuleNamesByTargetInput{TargetArn: aws.String(f.cluster)}
+	for {
+		out, err := f.rules.ListRuleNamesByTarget(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, rule := range out.RuleNames {
+			some, err := f.targetsOf(ctx, rule)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, some...)
+		}
+		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
+			return all, nil
+		}
+	}
+}
+
+func (f *Family) targetsOf(ctx context.Context, rule string) ([]target, error) {
+	listed, err := f.listTargets(ctx, rule)
+	if err != nil {
+		return nil, err
+	}
+	var all []target
+	for _, t := range listed {
+		if aws.ToString(t.Arn) != f.cluster || t.EcsParameters == nil {
+			continue
+		}
+		all = append(all, target{
+			name: fmt.Sprintf("rule %s, target %s", rule, aws.ToString(t.Id)), definition: aws.ToString(t.EcsParameters.TaskDefinitionArn),
+			point: func(ctx context.Context, arn string) error { return f.pointRule(ctx, rule, t, arn) },
+		})
+	}
+	return all, nil
+}
+
+func (f *Family) listTargets(ctx context.Context, rule string) ([]events.Target, error) {
+	var all []events.Target
+	in := &eventbridge.ListTargetsByRuleInput{Rule: aws.String(rule)}
+	for {
+		out, err := f.rules.ListTargetsByRule(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.Targets...)
+		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
+			return all, nil
+		}
+	}
+}
+
+// pointRule names another revision in a rule's target, if it still is as it was, and changes nothing else of it.
+func (f *Family) pointRule(ctx context.Context, rule string, was events.Target, arn string) error {
+	listed, err := f.listTargets(ctx, rule)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(listed, func(t events.Target) bool { return aws.ToString(t.Id) == aws.ToString(was.Id) })
+	if i < 0 || listed[i].EcsParameters == nil || aws.ToString(listed[i].EcsParameters.TaskDefinitionArn) != aws.ToString(was.EcsParameters.TaskDefinitionArn) {
+		return errMovedTarget
+	}
+	next, parameters := listed[i], *listed[i].EcsParameters
+	parameters.TaskDefinitionArn, next.EcsParameters = &arn, &parameters
+	out, err := f.rules.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: &rule, Targets: []events.Target{next}})
+	if err == nil && out.FailedEntryCount > 0 {
+		return fmt.Errorf("EventBridge did not take it: %s", failedCode(out.FailedEntries))
+	}
+	return err
+}
+
+func failedCode(entries []events.PutTargetsResultEntry) string {
+	if len(entries) == 0 {
+		return "it does not say why"
+	}
+	return aws.ToString(entries[0].ErrorCode)
+}
+
+func (f *Family) scheduleTargets(ctx context.Context) ([]target, error) {
+	var all []target
+	in := &scheduler.ListSchedulesInput{}
+	for {
+		out, err := f.schedules.ListSchedules(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range out.Schedules {
+			if s.Target == nil || aws.ToString(s.Target.Arn) != f.cluster {
+				continue
+			}
+			got, err := f.schedules.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: s.Name, GroupName: s.GroupName})
+			if err != nil {
+				return nil, err
+			}
+			if got.Target != nil && got.Target.EcsParameters != nil {
+				all = append(all, f.scheduleTarget(got))
+			}
+		}
+		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
+			return all, nil
+		}
+	}
+}
+
+func (f *Family) scheduleTarget(s *scheduler.GetScheduleOutput) target {
+	return target{
+		name:       fmt.Sprintf("schedule %s/%s", aws.ToString(s.GroupName), aws.ToString(s.Name)),
+		definition: aws.ToString(s.Target.EcsParameters.TaskDefinitionArn), changed: aws.ToTime(s.LastModificationDate),
+		point: func(ctx context.Context, arn string) error { return f.pointSchedule(ctx, s, arn) },
+	}
+}
+
+// pointSchedule names another revision in a schedule, if it still is as it was. UpdateSchedule replaces all of it, so all
+// of it is given. What somebody changes between these two calls is lost: there is no compare-and-swap.
+func (f *Family) pointSchedule(ctx context.Context, was *scheduler.GetScheduleOutput, arn string) error {
+	is, err := f.schedules.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: was.Name, GroupName: was.GroupName})
+	if err != nil {
+		return err
+	}
+	if is.Target == nil || is.Target.EcsParameters == nil || aws.ToString(is.Target.EcsParameters.TaskDefinitionArn) != aws.ToString(was.Target.EcsParameters.TaskDefinitionArn) {
+		return errMovedTarget
+	}
+	in := sameSchedule(is)
+	next, parameters := *is.Target, *is.Target.EcsParameters
+	parameters.TaskDefinitionArn, next.EcsParameters, in.Target = &arn, &parameters, &next
+	_, err = f.schedules.UpdateSchedule(ctx, in)
+	return err
+}
+
+// sameSchedule is the update that changes nothing.
+func sameSchedule(s *scheduler.GetScheduleOutput) *scheduler.UpdateScheduleInput {
+	return &scheduler.UpdateScheduleInput{
+		Name: s.Name, GroupName: s.GroupName, ActionAfterCompletion: s.ActionAfterCompletion, Description: s.Description,
+		EndDate: s.EndDate, FlexibleTimeWindow: s.FlexibleTimeWindow, KmsKeyArn: s.KmsKeyArn, ScheduleExpression: s.ScheduleExpression,
+		ScheduleExpressionTimezone: s.ScheduleExpressionTimezone, StartDate: s.StartDate, State: s.State, Target: s.Target,
+	}
+}

@@ -1,0 +1,57 @@
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+type taskAPI interface {
+	ListTasks(context.Context, *sdk.ListTasksInput, ...func(*sdk.Options)) (*sdk.ListTasksOutput, error)
+	DescribeTasks(context.Context, *sdk.DescribeTasksInput, ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error)
+}
+
+// unstopped returns the tasks in a list that have not stopped, also those that nobody wants to run any more.
+func unstopped(ctx context.Context, api taskAPI, list sdk.ListTasksInput) ([]types.Task, error) {
+	var found []types.Task
+	for _, wanted := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
+		list.DesiredStatus, list.NextToken = wanted, nil
+		pages := sdk.NewListTasksPaginator(api, &list)
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			tasks, err := describeTasks(ctx, api, list.Cluster, page.TaskArns)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, tasks...)
+		}
+	}
+	return slices.DeleteFunc(found, func(t types.Task) bool { return aws.ToString(t.LastStatus) == "STOPPED" }), nil
+}
+
+// describeTasks describes one page of tasks. A task that ECS no longer knows has stopped.
+func describeTasks(ctx context.Context, api taskAPI, cluster *string, arns []string) ([]types.Task, error) {
+	if len(arns) == 0 {
+		return nil, nil
+	}
+	out, err := api.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: cluster, Tasks: arns})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range out.Failures {
+		if aws.ToString(f.Reason) != "MISSING" {
+			return nil, fmt.Errorf("ECS does not describe task %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
+		}
+	}
+	if told := len(out.Tasks) + len(out.Failures); told < len(arns) {
+		return nil, fmt.Errorf("ECS describes %d of %d tasks", told, len(arns))
+	}
+	return out.Tasks, nil
+}
