@@ -14,7 +14,7 @@ func (w *World) ServeAWS(rw http.ResponseWriter, r *http.Request) {
 	caller := wire.Caller(r)
 	region := w.Region(caller.Account, caller.Region)
 	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	for _, service := range []wire.JSONService{region.SecretsManager.Wire(), region.ECS.Wire(), region.Bus.Events(), region.Bus.SQS()} {
+	for _, service := range region.services {
 		if service.Target == target {
 			service.ServeCall(w.Tap, w.Clock, rw, r)
 			return

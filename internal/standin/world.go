@@ -22,6 +22,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/target"
 	"github.com/rotary-secrets/rotary/internal/standin/vercel"
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
 // Config says what world is made.
@@ -68,6 +69,8 @@ type Region struct {
 	ECS            *ecs.Service
 	Bus            *bus.Bus
 	Lambda         *lambdahost.Host
+
+	services []wire.JSONService
 }
 
 // New returns a world in which nothing exists yet. Close it.
@@ -135,6 +138,7 @@ func (w *World) newRegion(account, region string) *Region {
 		Clock: w.Clock, Account: account, Region: region, Emit: r.Bus.Emit,
 		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.image,
 	})
+	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS()}
 	return r
 }
 

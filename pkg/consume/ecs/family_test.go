@@ -110,7 +110,8 @@ func (j *jobs) rule(name, definition string) {
 
 func (j *jobs) open() *ecs.Family {
 	env := &manifest.Environment{Name: "dev", Account: "111111111111", Region: "us-east-1"}
-	return ecs.NewFamily(ecs.Clients{ECS: j.ecs, Rules: j.rules, Schedules: j.schedules}, manifest.Consumer{Name: "job", ECSFamily: &j.at}, env, j.history)
+	direct := j.Region("111111111111", "us-east-1").ECS.Direct(j.Tap, "") // the suite of services goes over the wire
+	return ecs.NewFamily(ecs.Clients{ECS: direct, Rules: j.rules, Schedules: j.schedules}, manifest.Consumer{Name: "job", ECSFamily: &j.at}, env, j.history)
 }
 
 // put is the bucket's version in Secrets Manager.
@@ -192,7 +193,7 @@ func TestTheSuiteWithAFamily(t *testing.T) {
 			return j.definition(*j.target().Target.EcsParameters.TaskDefinitionArn).ContainerDefinitions[0].Secrets
 		}
 		return consumetest.World{
-			Clock: j.Clock, Tap: j.Tap, Step: time.Minute, Put: j.put, Held: j.held, Deployable: j.deployable,
+			Clock: j.Clock, Tap: j.Tap, Step: 2 * time.Minute, Put: j.put, Held: j.held, Deployable: j.deployable,
 			Open: func() reconcile.Consumer { return j.open() },
 			Change: func() {
 				j.point(j.register("job", now()...))

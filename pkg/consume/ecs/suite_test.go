@@ -20,12 +20,12 @@ import (
 )
 
 func TestTheSuite(t *testing.T) {
-	consumetest.Run(t, func(t *testing.T) consumetest.World { return suiteWorld(t, manifest.ECS{}) })
+	consumetest.Run(t, func(t *testing.T) consumetest.World { return suiteWorld(t, manifest.ECS{}, true) })
 }
 
 func TestTheSuiteWithABundle(t *testing.T) {
 	consumetest.Run(t, func(t *testing.T) consumetest.World {
-		return suiteWorld(t, manifest.ECS{Inject: manifest.InjectBundle, Variable: "API_SECRETS"})
+		return suiteWorld(t, manifest.ECS{Inject: manifest.InjectBundle, Variable: "API_SECRETS"}, false)
 	})
 }
 
@@ -37,10 +37,11 @@ type service struct {
 	content map[string]map[string]secret.Value // by version
 	works   []string                           // the only versions on which tasks start; nil for all
 	images  int
+	wire    bool // over HTTP, by the genuine client
 }
 
-func suiteWorld(t *testing.T, at manifest.ECS) consumetest.World {
-	w := &service{world: newWorld(t), at: at, history: plan.History{ARN: bucketARN}, content: map[string]map[string]secret.Value{}, images: 1}
+func suiteWorld(t *testing.T, at manifest.ECS, wire bool) consumetest.World {
+	w := &service{world: newWorld(t), at: at, history: plan.History{ARN: bucketARN}, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
 	w.at.Cluster, w.at.Service, w.at.Container = "main", "api", "app"
 	w.resolve = w.value
 	w.create(w.register("app:1", ssm), 2, true)
@@ -52,7 +53,11 @@ func suiteWorld(t *testing.T, at manifest.ECS) consumetest.World {
 }
 
 func (w *service) consumer() reconcile.Consumer {
-	return ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &w.at}, "dev", w.history, w.clock.Now())
+	c := manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &w.at}
+	if !w.wire {
+		return ecs.New(w.svc.Direct(w.tap, ""), c, "dev", w.history, w.clock.Now())
+	}
+	return ecs.New(w.client, c, "dev", w.history, w.clock.Now())
 }
 
 func (w *service) put(b bucket.Bucket) bucket.Bucket {

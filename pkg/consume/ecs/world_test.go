@@ -71,7 +71,8 @@ func newWorld(t *testing.T) *world {
 		},
 	})
 	w.svc = svc
-	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { svc.Wire().ServeCall(w.tap, w.clock, rw, r) })
+	wire := svc.Wire()
+	handler := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { wire.ServeCall(w.tap, w.clock, rw, r) })
 	w.client = sdk.New(sdk.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""),
 		HTTPClient: &http.Client{Transport: sim.Transport{Handler: handler}}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
