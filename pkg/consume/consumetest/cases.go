@@ -82,7 +82,7 @@ func twoInARow(_ *testing.T, s *scene) {
 }
 
 // failing has version 1 running, and version 2 tried in vain.
-func (s *scene) failing() plan.Seen {
+func (s *scene) failing() {
 	s.t.Helper()
 	s.on(1)
 	s.Fail()
@@ -98,7 +98,6 @@ func (s *scene) failing() plan.Seen {
 	case seen.Running == b.Version || !slices.Contains(seen.InPlay, id(1)):
 		s.t.Fatalf("running is %s, in play %v", seen.Running, seen.InPlay)
 	}
-	return seen
 }
 
 func failure(t *testing.T, s *scene) {
