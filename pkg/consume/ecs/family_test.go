@@ -321,7 +321,7 @@ func TestWhatSomebodyPointsAtMeanwhileIsKept(t *testing.T) {
 	for at := range calls {
 		j := newJobs(t)
 		theirs, n := j.register("job"), 0
-		j.Tap.OnCall(func(c sim.Call) sim.Fault {
+		j.Tap.OnCall(func(sim.Call) sim.Fault {
 			if n++; n == at+1 {
 				j.Tap.OnCall(nil)
 				j.point(theirs)
