@@ -120,9 +120,9 @@ func (m *member) deploy(version string) {
 	})
 }
 
-// isOn says whether a member runs a version alone, or is on its way to it.
+// isOn says whether a member runs a version alone, or is on its way to it. One that is stuck is on its way to nothing.
 func (m *member) isOn(version string) bool {
-	return m.rolling == version || m.rolling == "" && m.running == version
+	return m.rolling == version || m.rolling == "" && m.running == version && !m.stuck
 }
 
 // release is another image, rolled with the version that runs.
