@@ -20,6 +20,15 @@ type line struct {
 	later string   // what is missing, and who brings it
 }
 
+// show plays every line of which there is something to play. The others are in the table that whole prints, as LATER.
+func show(t *testing.T, all []line) {
+	for _, l := range all {
+		if l.later == "" || len(l.play)+len(l.tests) > 0 {
+			t.Run(l.name, l.show)
+		}
+	}
+}
+
 // show plays a line, and makes sure that the tests which it leans on are there.
 func (l line) show(t *testing.T) {
 	for _, test := range l.tests {
@@ -31,8 +40,6 @@ func (l line) show(t *testing.T) {
 	switch {
 	case l.later != "" && len(l.play) > 0:
 		t.Log("not all of it: " + l.later)
-	case l.later != "":
-		t.Skip(l.later)
 	case len(l.play)+len(l.tests) == 0:
 		t.Error("nothing shows it")
 	}

@@ -17,9 +17,7 @@ func faultLines() []line {
 }
 
 func TestF(t *testing.T) {
-	for _, l := range faultLines() {
-		t.Run(l.name, l.show)
-	}
+	show(t, faultLines())
 }
 
 func TestTheCatalogueOfFaultsIsWhole(t *testing.T) {
