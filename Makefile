@@ -64,7 +64,7 @@ unit: ## the whole test suite: units, architecture, manifest schema, end to end
 race: ## the race detector on what is concurrent; needs a C compiler
 	@if command -v "$$(go env CC)" >/dev/null; then \
 		echo "test     race detector"; \
-		CGO_ENABLED=1 $(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -race $(race); \
+		CGO_ENABLED=1 $(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 30m $(race); \
 	elif [ "$(REQUIRE_ALL)" = 1 ]; then \
 		echo "race: no C compiler"; exit 1; \
 	else \
