@@ -9,21 +9,20 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/internal/contract"
 	stand "github.com/rotary-secrets/rotary/internal/standin/github"
 )
 
-// missing says how to get what the contract is read from.
-const missing = "GitHub's description of its API is not installed: make contracts (it needs npm)"
+// errMissing says how to get what the contract is read from.
+var errMissing = errors.New("GitHub's description of its API is not installed: make contracts (it needs npm)")
 
 // Installed returns the contract. Where it is not installed the test is skipped, or fails if REQUIRE_ALL is 1.
 func Installed(t testing.TB) *Contract {
 	t.Helper()
 	c, err := load()
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && os.Getenv("REQUIRE_ALL") != "1":
-		t.Skip(missing)
 	case errors.Is(err, fs.ErrNotExist):
-		t.Fatal(missing)
+		contract.Missing(t, errMissing)
 	case err != nil:
 		t.Fatal(err)
 	}
@@ -35,11 +34,11 @@ func Installed(t testing.TB) *Contract {
 func Folder(t testing.TB) string {
 	t.Helper()
 	Installed(t)
-	root, err := repository()
+	folder, err := contract.Folder()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(root, "contracts")
+	return folder
 }
 
 // Watch fails the test for every request that the stand-in gets, and for every answer that it gives, outside of the
@@ -68,8 +67,8 @@ func WatchAnswers(t testing.TB, s *stand.Server) {
 
 func watch(t testing.TB, s *stand.Server, check func(*Contract, stand.Exchange) error) {
 	t.Helper()
-	if _, err := load(); errors.Is(err, fs.ErrNotExist) && os.Getenv("REQUIRE_ALL") != "1" {
-		t.Log(missing)
+	if _, err := load(); errors.Is(err, fs.ErrNotExist) && !contract.Required() {
+		t.Log(errMissing)
 		return
 	}
 	c, told := Installed(t), sync.Map{}
@@ -84,31 +83,13 @@ func watch(t testing.TB, s *stand.Server, check func(*Contract, stand.Exchange) 
 
 // load reads the contract once for all tests of a package.
 var load = sync.OnceValues(func() (*Contract, error) {
-	root, err := repository()
+	folder, err := contract.Folder()
 	if err != nil {
 		return nil, err
 	}
-	description, err := os.ReadFile(filepath.Join(root, "contracts", "node_modules", ".slices", "github.json"))
+	description, err := os.ReadFile(filepath.Join(folder, "node_modules", ".slices", "github.json"))
 	if err != nil {
 		return nil, fmt.Errorf("read GitHub's description of its API: %w", err)
 	}
 	return New(description)
 })
-
-// repository returns the folder of go.mod: a test runs in its package's.
-func repository() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("the tests do not run inside of this repository")
-		}
-		dir = parent
-	}
-}

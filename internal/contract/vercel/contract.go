@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/rotary-secrets/rotary/internal/contract"
 )
 
 // Call is one request and its answer.
@@ -109,7 +111,7 @@ func Main(m *testing.M, r *Recorder) int {
 func verdict(ctx context.Context, calls []Call) []string {
 	wrong, err := Check(ctx, calls)
 	switch {
-	case errors.Is(err, ErrMissing) && os.Getenv("REQUIRE_ALL") != "1":
+	case errors.Is(err, ErrMissing) && !contract.Required():
 		return nil
 	case err != nil:
 		return []string{err.Error()}
@@ -132,16 +134,13 @@ var ErrMissing = errors.New("what Vercel publishes about its API is not installe
 // Require skips a test where ErrMissing would come, or fails it under REQUIRE_ALL=1.
 func Require(t *testing.T) {
 	t.Helper()
-	switch err := installed(); {
-	case err != nil && os.Getenv("REQUIRE_ALL") == "1":
-		t.Fatal(err)
-	case err != nil:
-		t.Skip(err)
+	if err := installed(); err != nil {
+		contract.Missing(t, err)
 	}
 }
 
 func installed() error {
-	contracts, err := folder()
+	contracts, err := contract.Folder()
 	if err != nil {
 		return err
 	}
@@ -156,30 +155,12 @@ func installed() error {
 	return nil
 }
 
-// folder is contracts/, beside go.mod: a test runs in its package's folder.
-func folder() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "contracts"), nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("the tests do not run inside of this repository")
-		}
-		dir = parent
-	}
-}
-
 // script is a program of contracts/.
 func script(ctx context.Context, name string) (*exec.Cmd, error) {
 	if err := installed(); err != nil {
 		return nil, err
 	}
-	dir, err := folder()
+	dir, err := contract.Folder()
 	cmd := exec.CommandContext(ctx, "node", name) //nolint:gosec // its two callers name a script of contracts/
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	return cmd, err

@@ -1,0 +1,41 @@
+// Package contract is what the checks against vendors' published contracts share: where that material is, and what
+// becomes of a test where it is not. Tests use it, the product never does.
+package contract
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Folder is contracts/, beside go.mod: a test runs in its package's folder. What npm installs may be missing there.
+func Folder() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, "contracts"), nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("the tests do not run inside of this repository")
+		}
+		dir = parent
+	}
+}
+
+// Required says whether what is not installed fails a test, as in CI: REQUIRE_ALL is 1.
+func Required() bool { return os.Getenv("REQUIRE_ALL") == "1" }
+
+// Missing ends a test that lacks something, for the reason why: it fails where everything is Required, and is skipped
+// elsewhere.
+func Missing(t testing.TB, why error) {
+	t.Helper()
+	if Required() {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
