@@ -3,9 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	samples "github.com/rotary-secrets/rotary/events"
 	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -21,12 +21,12 @@ import (
 // FuzzHandle: whatever the Lambda is invoked with, it answers with at most one pass or refuses without one, never
 // panics, and says nothing of the payload but message ids.
 func FuzzHandle(f *testing.F) {
-	paths, err := filepath.Glob("../../events/*.json")
-	if err != nil || len(paths) == 0 {
+	names, err := fs.Glob(samples.FS, "*.json")
+	if err != nil || len(names) == 0 {
 		f.Fatal("no samples")
 	}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
+	for _, name := range names {
+		data, err := samples.FS.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	samples "github.com/rotary-secrets/rotary/events"
 	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -280,7 +281,7 @@ func TestWhatIsNoRequestIsUnreadableAndNotQuoted(t *testing.T) {
 // TestTheSamplesOfWhatTheLambdaGetsAreAnswered also adds what AWS might add to its envelope one day.
 func TestTheSamplesOfWhatTheLambdaGetsAreAnswered(t *testing.T) {
 	for name, want := range map[string]string{"sqs-batch.json": "accept [] dry false", "dry-run.json": "accept [] dry true"} {
-		data, err := os.ReadFile("../../events/" + name)
+		data, err := samples.FS.ReadFile(name)
 		must(t, err)
 		more := bytes.Replace(data, []byte(`"messageId"`), []byte(`"more": {"a": 1}, "messageId"`), 1)
 		for _, payload := range [][]byte{data, more} {

@@ -2,13 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/events"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -17,12 +17,12 @@ import (
 // FuzzHandle: whatever the Lambda is invoked with, it refuses it without a call, or asks Secrets Manager about one
 // source of this environment. It never panics and says nothing of the payload.
 func FuzzHandle(f *testing.F) {
-	paths, err := filepath.Glob("../../events/*.json")
-	if err != nil || len(paths) == 0 {
+	samples, err := fs.Glob(events.FS, "*.json")
+	if err != nil || len(samples) == 0 {
 		f.Fatal("no samples")
 	}
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
+	for _, name := range samples {
+		data, err := events.FS.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}

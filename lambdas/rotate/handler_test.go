@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/events"
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -254,7 +255,7 @@ func TestAStepMayCarryWhatAWSAddsToIt(t *testing.T) {
 func TestBothSamplesAreRead(t *testing.T) {
 	w := newWorld(t)
 	for name, want := range map[string]string{"rotation-step.json": "createSecret", "advance.json": "advance"} {
-		data, err := os.ReadFile("../../events/" + name)
+		data, err := events.FS.ReadFile(name)
 		must(t, err)
 		r, err := read(data)
 		must(t, err)

@@ -4,18 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/events"
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
-
-const samples = "../../events"
 
 func dev(t testing.TB) *manifest.Environment {
 	t.Helper()
@@ -36,7 +35,7 @@ func dev(t testing.TB) *manifest.Environment {
 
 func sample(t testing.TB, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(samples, name))
+	data, err := events.FS.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,12 +61,11 @@ func TestEverySampleIsReadForWhatItIs(t *testing.T) {
 		"rotation-step.json":                refused("it is neither an EventBridge event nor a request of rotary's"),
 		"sqs-batch.json":                    refused("it is neither an EventBridge event nor a request of rotary's"),
 	}
-	paths, err := filepath.Glob(filepath.Join(samples, "*.json"))
-	if err != nil || len(paths) == 0 {
+	names, err := fs.Glob(events.FS, "*.json")
+	if err != nil || len(names) == 0 {
 		t.Fatalf("no samples: %v", err)
 	}
-	for _, path := range paths {
-		name := filepath.Base(path)
+	for _, name := range names {
 		expected, known := want[name]
 		if !known {
 			t.Errorf("%s: this test does not know what it should give", name)
