@@ -10,7 +10,6 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
-	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -120,9 +119,9 @@ func byHand(o plan.OwedReport) bool { return len(o.Blocked) > 0 && o.Blocked[0].
 
 // look is a dry run.
 func (w *World) look(source string) plan.SourceReport {
-	report, err := reconcile.Pass{
-		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, "person")), Open: w.opener(), DryRun: true,
-	}.Run(w.ctx)
+	pass := w.reconciler("person")
+	pass.DryRun = true
+	report, err := pass.Run(w.ctx)
 	if err != nil {
 		w.tell("look: %v", err)
 	}

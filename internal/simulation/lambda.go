@@ -24,12 +24,18 @@ func (w *World) pass(ctx context.Context) error {
 	delete(w.now.dead, propagateLambda)
 	delete(w.now.dead, rotateLambda)
 	w.before, w.landing = w.lastChange(), w.lands
-	report, err := reconcile.Pass{
-		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, propagateLambda)),
-		Open: w.opener(), Census: w.census(), Advancer: advancer{w}, AcceptRemovals: w.accept,
-	}.Run(ctx)
+	pass := w.reconciler(propagateLambda)
+	pass.Advancer, pass.AcceptRemovals = advancer{w}, w.accept
+	report, err := pass.Run(ctx)
 	w.report(report)
 	return err
+}
+
+// reconciler is a pass, as far as it only looks, on behalf of a caller.
+func (w *World) reconciler(caller string) reconcile.Pass {
+	return reconcile.Pass{
+		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, caller)), Open: w.opener(), Census: w.census(),
+	}
 }
 
 // opener opens the real drivers, without sockets and without waiting by the clock.

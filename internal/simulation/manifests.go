@@ -1,8 +1,7 @@
 package simulation
 
 import (
-	"maps"
-	"slices"
+	"fmt"
 	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -22,13 +21,25 @@ var manifests = map[string]string{
 	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
 }
 
-// everything names every source of a manifest: the simulation seeds them itself.
-func everything(name string) []string {
-	file, err := manifest.Parse("rotary.yaml", []byte(manifests[name]))
-	if err != nil {
-		return nil
+// resolve returns an environment of the manifest of this name.
+func resolve(name, environment string) (*manifest.Environment, error) {
+	text, known := manifests[name]
+	if !known {
+		return nil, fmt.Errorf("there is no manifest %s", name)
 	}
-	return slices.Sorted(maps.Keys(file.Sources))
+	file, err := manifest.Parse("rotary.yaml", []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	return file.Environment(environment)
+}
+
+// sources names every source of an environment.
+func sources(env *manifest.Environment) (names []string) {
+	for _, s := range env.Sources {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // main has a login and a vendor's key, and three consumers of every kind.

@@ -304,15 +304,7 @@ func (w *World) failed(consumer string) bool {
 
 // otherManifest deploys another manifest of the world's kind, by name.
 func otherManifest(w *World, args []string) error {
-	text, known := manifests[args[0]]
-	if !known {
-		return fmt.Errorf("there is no manifest %s", args[0])
-	}
-	file, err := manifest.Parse("rotary.yaml", []byte(text))
-	if err != nil {
-		return err
-	}
-	env, err := file.Environment(w.Env.Name)
+	env, err := resolve(args[0], w.Env.Name)
 	if err != nil {
 		return err
 	}

@@ -41,8 +41,8 @@ func stageOf(t testing.TB, name string) Scenario {
 
 func TestEveryManifestIsValid(t *testing.T) {
 	for name := range manifests {
-		if len(everything(name)) == 0 {
-			t.Errorf("manifest %s has no sources", name)
+		if env, err := resolve(name, "production"); err != nil || len(env.Sources) == 0 {
+			t.Errorf("manifest %s has no sources: %v", name, err)
 		}
 	}
 }

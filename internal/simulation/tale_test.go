@@ -149,7 +149,6 @@ func (one tale) once(t *testing.T, s Schedule) {
 		p.acted(then)
 	}
 	p.Finish()
-	p.delivered()
 	if one.end != nil {
 		one.end(p)
 	}

@@ -35,11 +35,7 @@ func TestAnotherEnvironmentStaysAsItIs(t *testing.T) {
 // beside deploys the manifest's other environment, with a value in every source and bucket.
 func beside(t *testing.T, w *World) *manifest.Environment {
 	t.Helper()
-	file, err := manifest.Parse("rotary.yaml", []byte(manifests["main"]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	env, err := file.Environment("staging")
+	env, err := resolve("main", "staging")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,11 +15,9 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
-	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
-	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -75,25 +73,21 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 	return w, nil
 }
 
-// set makes everything that a first deploy makes.
-func (w *World) set(ctx context.Context, s Scenario) (err error) {
-	if !s.Fleet {
-		w.Stage, err = stage.Open(ctx, stage.Config{
-			Manifest: []byte(manifests[s.Manifest]), Environment: "production", InMemory: true, Unseeded: everything(s.Manifest),
-			Canary:    func(string) string { return w.canary() },
-			OnRefusal: func(r standin.Refusal) { w.violate("S1 %s", r) },
-		})
-		return err
-	}
-	file, err := manifest.Parse("rotary.yaml", []byte(manifests[s.Manifest]))
+// set makes everything that a first deploy makes. The simulation seeds the sources itself.
+func (w *World) set(ctx context.Context, s Scenario) error {
+	env, err := resolve(s.Manifest, "production")
 	if err != nil {
 		return err
 	}
-	env, err := file.Environment("production")
-	if err != nil {
-		return err
+	if s.Fleet {
+		return w.openFleet(env)
 	}
-	return w.openFleet(env)
+	w.Stage, err = stage.Open(ctx, stage.Config{
+		Manifest: []byte(manifests[s.Manifest]), Environment: env.Name, InMemory: true, Unseeded: sources(env),
+		Canary:    func(string) string { return w.canary() },
+		OnRefusal: func(r standin.Refusal) { w.violate("S1 %s", r) },
+	})
+	return err
 }
 
 // seed is a first value in every source.
@@ -123,23 +117,11 @@ func (w *World) build() {
 
 // code is what workflows present from now on, and projects from their next build on.
 func (w *World) code() {
+	if w.fleet != nil {
+		return
+	}
 	for _, c := range w.Env.Consumers {
-		app := stage.App(w.Env, c)
-		switch {
-		case w.fleet != nil:
-		case c.Vercel != nil:
-			var shown []vercel.Presented
-			for _, p := range app.Presents {
-				shown = append(shown, vercel.Presented(p))
-			}
-			w.Vercel.SetPresented(c.Vercel.Project, shown...)
-		case c.GitHub != nil:
-			var shown []github.Presented
-			for _, p := range app.Presents {
-				shown = append(shown, github.Presented{Secret: p.Env, Target: p.Target})
-			}
-			w.GitHub.SetPresented(c.GitHub.Repository, c.GitHub.Environment, shown...)
-		}
+		w.Code(c)
 	}
 }
 

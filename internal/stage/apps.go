@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
+	"github.com/rotary-secrets/rotary/internal/standin/github"
+	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -25,6 +27,25 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 		}
 	}
 	return app
+}
+
+// Code makes a consumer's code present what its bucket gives it now: the runs of a repository at once, a project from its
+// next build on. A service does so by its image: see App.
+func (s *Stage) Code(c manifest.Consumer) {
+	switch shown := presents(s.Env, c); {
+	case c.GitHub != nil:
+		var secrets []github.Presented
+		for _, p := range shown {
+			secrets = append(secrets, github.Presented{Secret: p.Env, Target: p.Target})
+		}
+		s.GitHub.SetPresented(c.GitHub.Repository, c.GitHub.Environment, secrets...)
+	case c.Vercel != nil:
+		var variables []vercel.Presented
+		for _, p := range shown {
+			variables = append(variables, vercel.Presented(p))
+		}
+		s.Vercel.SetPresented(c.Vercel.Project, variables...)
+	}
 }
 
 // presents lists what a consumer shows: every name that carries a source's key, but not the second key of a symmetric

@@ -23,7 +23,6 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
-	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -226,11 +225,7 @@ func (s *Stage) sinks() error {
 
 func (s *Stage) repository(c manifest.Consumer, known map[string]string) error {
 	s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
-	var shown []github.Presented
-	for _, p := range presents(s.Env, c) {
-		shown = append(shown, github.Presented{Secret: p.Env, Target: p.Target})
-	}
-	s.GitHub.SetPresented(c.GitHub.Repository, c.GitHub.Environment, shown...)
+	s.Code(c)
 	if c.GitHub.AppID == "" {
 		known[c.GitHub.Token] = s.config.Canary(c.GitHub.Token)
 		s.GitHub.AddToken(known[c.GitHub.Token], c.GitHub.Repository)
@@ -247,11 +242,10 @@ func (s *Stage) repository(c manifest.Consumer, known map[string]string) error {
 }
 
 func (s *Stage) project(c manifest.Consumer) {
-	p := vercel.Project{Name: c.Vercel.Project, Team: c.Vercel.Team, RepoID: 1296269, Head: "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689", Domain: c.Vercel.Project + ".example.com"}
-	for _, shown := range presents(s.Env, c) {
-		p.Presents = append(p.Presents, vercel.Presented(shown))
-	}
-	s.Vercel.AddProject(p)
+	s.Vercel.AddProject(vercel.Project{
+		Name: c.Vercel.Project, Team: c.Vercel.Team, RepoID: 1296269, Head: "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689", Domain: c.Vercel.Project + ".example.com",
+	})
+	s.Code(c)
 }
 
 // images says what every service's first image does.
