@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
-	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 )
 
 type rotateCmd struct {
@@ -72,7 +72,7 @@ func rotatable(env *manifest.Environment, source manifest.Source) error {
 	case manifest.Managed:
 		return fmt.Errorf("source %s is rotated by AWS itself", source.Name)
 	}
-	_, err := rotate.Open(source)
+	_, err := rotators.Opener(rotators.Reach{Environment: env})(source)
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
@@ -116,7 +117,7 @@ func (d direct) Advance(ctx context.Context, a plan.Advance) error {
 	if !known {
 		return fmt.Errorf("source %s is none of environment %s", a.Source, d.env.Name)
 	}
-	rotator, err := rotate.Open(source)
+	rotator, err := rotators.Opener(rotators.Reach{Environment: d.env, Store: d.store})(source)
 	if err != nil {
 		return err
 	}

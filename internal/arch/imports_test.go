@@ -35,8 +35,9 @@ var directions = []struct {
 	{"pkg/pipeline", with(pure, "pkg/event")},
 	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile")},
 	{"pkg/consume/...", pure},
-	{"pkg/rotate", with(pure, "pkg/rotate/...")},
-	{"pkg/rotate/...", pure},
+	{"pkg/rotate", pure},
+	{"pkg/rotate/rotators", with(pure, "pkg/rotate", "pkg/rotate/...")},
+	{"pkg/rotate/...", with(pure, "pkg/rotate")},
 	{"lambdas/internal/boot", []string{"pkg/account", "pkg/manifest"}},
 	{"lambdas/...", []string{"lambdas/internal/...", "pkg/..."}},
 	{"cmd/...", []string{".", "events", "pkg/...", "internal/leak", "internal/standin/...", "internal/stage/..."}}, // demo and standin embed the stand-in

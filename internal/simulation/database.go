@@ -66,7 +66,8 @@ func (r users) Identity(v rotate.Values) string {
 	return user
 }
 
-func (r users) Create(_ context.Context, current rotate.Values) (rotate.Values, error) {
+func (r users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
+	current := s.Current
 	user := r.Identity(current)
 	twin, second := strings.CutSuffix(user, "_2")
 	if !second {
@@ -95,7 +96,8 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 }
 
 // Retire is done with the old credential itself: one that is refused is dead already.
-func (r users) Retire(_ context.Context, owed, _ rotate.Values) (rotate.Values, error) {
+func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
+	owed := e.Owed
 	return nil, r.call("ALTER ROLE own", r.Identity(owed), true, func() error {
 		if r.accepts(owed) {
 			r.w.retiring(r.key, secret.Reveal(owed[r.key]))

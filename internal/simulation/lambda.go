@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
@@ -91,7 +92,7 @@ func (w *World) job(source string) (rotate.Job, error) {
 		return j, nil
 	}
 	var err error
-	j.Rotator, err = rotate.Open(s)
+	j.Rotator, err = rotators.Opener(rotators.Reach{Environment: w.Env, Store: j.Store})(s)
 	return j, err
 }
 

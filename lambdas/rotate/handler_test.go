@@ -24,6 +24,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -57,7 +58,7 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { must(t, w.Close()) })
 	w.client = secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))
 	w.store = store.New(w.client)
-	w.h = handler{environment: env, store: w.store, open: rotate.Open}
+	w.h = handler{environment: env, store: w.store, open: rotators.Opener(rotators.Reach{Environment: env, Store: w.store})}
 	must(t, w.Containers(t.Context(), env))
 	must(t, w.store.Put(t.Context(), handshake, first, secret.New(`{"MY_APP__AUTH_SERVICE__HANDSHAKE_KEY":"`+canary+`","MY_APP__AUTH_SERVICE__HANDSHAKE_KEY_ALSO":"`+canary+`"}`)))
 	w.Advance(time.Minute)
@@ -269,7 +270,7 @@ func TestBothSamplesAreRead(t *testing.T) {
 // panics throws what holds a value.
 type panics struct{ rotate.Rotator }
 
-func (panics) Retire(context.Context, rotate.Values, rotate.Values) (rotate.Values, error) {
+func (panics) Retire(context.Context, rotate.End) (rotate.Values, error) {
 	panic(errors.New("cannot use " + canary))
 }
 

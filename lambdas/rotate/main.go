@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
-	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
@@ -21,6 +21,7 @@ func main() {
 		slog.Error("cannot start", "error", err)
 		os.Exit(1)
 	}
-	h := handler{environment: env, store: store.New(secretsmanager.NewFromConfig(cfg)), open: rotate.Open}
+	secrets := store.New(secretsmanager.NewFromConfig(cfg))
+	h := handler{environment: env, store: secrets, open: rotators.Opener(rotators.Reach{Environment: env, Store: secrets})}
 	lambda.Start(boot.Guard(h.handle))
 }

@@ -3,6 +3,7 @@ package manifest
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,15 +69,16 @@ func (c checker) checkOwners(path, name string, keys []string, declared map[stri
 
 // allowed are the fields that each rotator takes besides with.
 func allowed(with string) []string {
+	database := []string{"every", "url", "fields", "admin", "replicas", "end_sessions"}
 	return map[string][]string{
-		Manual: {"every"}, Random: {"every", "also", "key", "bytes"}, Postgres: {"every", "url", "admin"}, MySQL: {"every", "url", "admin"},
-		AWSAccessKey: {"every", "user"}, Managed: {}, Never: {},
+		Manual: {"every"}, Random: {"every", "also", "key", "bytes", "length", "alphabet", "pair", "public", "next"},
+		Postgres: database, MySQL: database, AWSAccessKey: {"every", "user"}, Managed: {}, Never: {},
 	}[with]
 }
 
 func (c checker) checkRotate(path, name string, source Source) {
 	rotate := source.Rotate
-	if rotate == (Rotate{}) {
+	if reflect.ValueOf(rotate).IsZero() {
 		return // none means a person does it
 	}
 	if !c.required(path+".with", rotate.With, "name a rotator, or remove rotate for one that a person does") {
@@ -101,19 +103,27 @@ func (c checker) checkRotate(path, name string, source Source) {
 
 // checkFields reports fields that the rotator does not take.
 func (c checker) checkFields(path string, rotate Rotate) {
-	set := map[string]bool{
-		"every": rotate.Every != 0, "also": rotate.Also != "", "key": rotate.Key != "", "bytes": rotate.Bytes != 0,
-		"url": rotate.URL != "", "admin": rotate.Admin != "", "user": rotate.User != "",
-	}
 	takes := allowed(rotate.With)
 	if takes == nil {
 		return // no such rotator: reported
 	}
-	for _, field := range slices.Sorted(maps.Keys(set)) {
-		if set[field] && !slices.Contains(takes, field) {
+	for _, field := range written(rotate) {
+		if field != "with" && !slices.Contains(takes, field) {
 			c.add(path+"."+field, "rotator "+rotate.With+" takes no "+field, cmp.Or(prefixed("it takes ", strings.Join(takes, ", ")), "remove it"))
 		}
 	}
+}
+
+// written returns the fields that the manifest has of rotate, in the order of Rotate.
+func written(rotate Rotate) []string {
+	var fields []string
+	v := reflect.ValueOf(rotate)
+	for i := range v.NumField() {
+		if !v.Field(i).IsZero() {
+			fields = append(fields, fieldName(v.Type().Field(i)))
+		}
+	}
+	return fields
 }
 
 func prefixed(prefix, text string) string {
@@ -150,8 +160,18 @@ func (c checker) checkRandom(path string, source Source) {
 
 func (c checker) checkDatabase(path, name string, source Source) {
 	rotate := source.Rotate
-	if c.required(path+".url", rotate.URL, "name the key that holds the connection URL") && !slices.Contains(source.Keys, rotate.URL) {
-		c.add(path+".url", path+".url is not one of the source's keys", "name the key that holds the connection URL")
+	switch {
+	case rotate.Fields == nil:
+		if c.required(path+".url", rotate.URL, "name the key that holds the connection URL, or the keys of its parts with fields") && !slices.Contains(source.Keys, rotate.URL) {
+			c.add(path+".url", path+".url is not one of the source's keys", "name the key that holds the connection URL")
+		}
+	case rotate.URL != "":
+		c.add(path+".fields", path+" names both a url and fields", "keep the one that the source has")
+	default:
+		c.checkLogin(path+".fields", source)
+	}
+	for i, host := range rotate.Replicas {
+		c.required(index(path+".replicas", i), host, "name a host")
 	}
 	if !c.required(path+".admin", rotate.Admin, "name the source that holds an administrator's URL") {
 		return
@@ -166,6 +186,28 @@ func (c checker) checkDatabase(path, name string, source Source) {
 		c.add(path+".admin", "source "+Quote(rotate.Admin)+" does not hold exactly one key", "keep the administrator's URL alone in its source")
 	case in(source.In, c.env.Name) && !in(admin.In, c.env.Name):
 		c.add(path+".admin", "source "+Quote(rotate.Admin)+" is not in environment "+Quote(c.env.Name), "declare it there too")
+	}
+}
+
+// checkLogin reports parts of a login that stand in no key of the source, and a mode that is none.
+func (c checker) checkLogin(path string, source Source) {
+	f := *source.Rotate.Fields
+	for _, part := range []struct {
+		name, key string
+		optional  bool
+	}{
+		{"username", f.Username, false}, {"password", f.Password, false}, {"host", f.Host, false}, {"port", f.Port, true}, {"dbname", f.DBName, true},
+	} {
+		at := path + "." + part.name
+		if part.optional && part.key == "" || !c.required(at, part.key, "name the key that holds it") {
+			continue
+		}
+		if !slices.Contains(source.Keys, part.key) {
+			c.add(at, at+" is not one of the source's keys", "list it under keys, or correct it")
+		}
+	}
+	if f.SSLMode != "" {
+		c.oneOf(path+".sslmode", f.SSLMode, "verify-full", "verify-ca", "require", "disable")
 	}
 }
 

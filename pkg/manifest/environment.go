@@ -113,12 +113,13 @@ func variableFor(bucket string) string {
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
 
-// fresh returns the keys that rotator random gives a new value of their own: Key, or else every key but Also.
+// fresh returns the keys that rotator random gives a new value of their own: Key, or else every key that has no other part.
 func (s Source) fresh() []string {
 	if s.Rotate.Key != "" {
 		return []string{s.Rotate.Key}
 	}
-	return slices.DeleteFunc(slices.Clone(s.Keys), func(key string) bool { return key == s.Rotate.Also })
+	others := []string{s.Rotate.Also, s.Rotate.Public, s.Rotate.Next}
+	return slices.DeleteFunc(slices.Clone(s.Keys), func(key string) bool { return slices.Contains(others, key) })
 }
 
 // Writes returns the keys of s that its rotator puts new values into, sorted. A person may put any key of a source,
@@ -127,9 +128,12 @@ func (s Source) Writes() []string {
 	var keys []string
 	switch s.Rotate.With {
 	case Random:
-		keys = append(s.fresh(), s.Rotate.Also)
+		keys = append(s.fresh(), s.Rotate.Also, s.Rotate.Public, s.Rotate.Next)
 	case Postgres, MySQL:
 		keys = []string{s.Rotate.URL}
+		if f := s.Rotate.Fields; f != nil {
+			keys = []string{f.Username, f.Password}
+		}
 	case AWSAccessKey:
 		id, secret := s.AccessKey()
 		keys = []string{id, secret}

@@ -77,9 +77,31 @@ type Rotate struct {
 	Also  string   `yaml:"also,omitempty" json:"also,omitempty"`   // random: the second key that verifiers accept
 	Key   string   `yaml:"key,omitempty" json:"key,omitempty"`     // random: the key that is written; default: every key but also
 	Bytes int      `yaml:"bytes,omitempty" json:"bytes,omitempty"` // random: entropy, default 32
-	URL   string   `yaml:"url,omitempty" json:"url,omitempty"`     // postgres, mysql: the key that holds the connection URL
-	Admin string   `yaml:"admin,omitempty" json:"admin,omitempty"` // postgres, mysql: the source that holds the administrator's URL
-	User  string   `yaml:"user,omitempty" json:"user,omitempty"`   // aws-access-key: the IAM user
+
+	Length   int    `yaml:"length,omitempty" json:"length,omitempty"`     // random: how many characters, instead of bytes
+	Alphabet string `yaml:"alphabet,omitempty" json:"alphabet,omitempty"` // random: which characters: base64url (default), hex, alphanumeric, or the characters themselves
+	Pair     string `yaml:"pair,omitempty" json:"pair,omitempty"`         // random: a key pair instead: rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384, ed25519
+	Public   string `yaml:"public,omitempty" json:"public,omitempty"`     // random: the key that holds the pair's public half; with it, also accepts a second public half
+	Next     string `yaml:"next,omitempty" json:"next,omitempty"`         // random: the key that keeps the next private half while also makes its public half known
+
+	URL         string   `yaml:"url,omitempty" json:"url,omitempty"`                   // postgres, mysql: the key that holds the connection URL
+	Fields      *Login   `yaml:"fields,omitempty" json:"fields,omitempty"`             // postgres, mysql: the keys that hold its parts, instead of url
+	Admin       string   `yaml:"admin,omitempty" json:"admin,omitempty"`               // postgres, mysql: the source that holds the administrator's URL
+	Replicas    []string `yaml:"replicas,omitempty" json:"replicas,omitempty"`         // postgres, mysql: hosts besides the administrator's that serve the same users
+	EndSessions bool     `yaml:"end_sessions,omitempty" json:"end_sessions,omitempty"` // postgres, mysql: retiring ends what is still logged in
+
+	User string `yaml:"user,omitempty" json:"user,omitempty"` // aws-access-key: the IAM user
+}
+
+// Login names the keys that hold the parts of a database login, in Secrets Manager's words for them
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html).
+type Login struct {
+	Username string `yaml:"username" json:"username"`
+	Password string `yaml:"password" json:"password"`
+	Host     string `yaml:"host" json:"host"`
+	Port     string `yaml:"port,omitempty" json:"port,omitempty"`
+	DBName   string `yaml:"dbname,omitempty" json:"dbname,omitempty"`
+	SSLMode  string `yaml:"sslmode,omitempty" json:"sslmode,omitempty"` // the mode itself: verify-full (default), verify-ca, require, disable
 }
 
 // Mapping gives canonical names the names that a bucket's readers see.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -11,12 +12,85 @@ const (
 	AWSPrevious = "AWSPREVIOUS"
 	AWSPending  = "AWSPENDING"
 
-	Live      = "LIVE-"    // + start of the version id: the target may accept this source version's credential
-	Held      = "HELD-"    // + start of the version id: somebody may still start on this bucket version
-	SeenLabel = "SEEN"     // up to this source version every version is known
-	Retain    = "RETAIN"   // a person's veto on retiring this source version
-	Rollback  = "ROLLBACK" // a rollback to this source version is in progress
+	Live      = "LIVE-"     // + start of the version id: the target may accept this source version's credential
+	Held      = "HELD-"     // + start of the version id: somebody may still start on this bucket version
+	SeenLabel = "SEEN"      // up to this source version every version is known
+	Retain    = "RETAIN"    // a person's veto on retiring this source version
+	Rollback  = "ROLLBACK"  // a rollback to this source version is in progress
+	Making    = "MAKING-"   // + start of the version id: a rotator that cannot be asked twice was asked to make that version
+	Deadline  = "DEADLINE-" // + unix time or "none", + "-" + start of the version id: see Emergency
 )
+
+// MakingLabel says that a rotator was asked to make version id.
+func MakingLabel(id string) string { return Making + id[:min(short, len(id))] }
+
+// Emergency is a rotation past invariant 2. Its label is put on the current version before it begins, goes over to the
+// version it makes together with the value, and on to what follows that. Whatever is older than the version that
+// carries it dies by Until.
+type Emergency struct {
+	Label string
+	On    Version   // where the label is
+	Until time.Time // zero: there is no deadline, only consumers decide
+	start string    // of the id of the version that it was begun for
+}
+
+// DeadlineLabel is the label of an emergency's rotation to version id; a zero time is no deadline.
+func DeadlineLabel(until time.Time, id string) string {
+	at := "none"
+	if !until.IsZero() {
+		at = strconv.FormatInt(until.Unix(), 10)
+	}
+	return Deadline + at + "-" + id[:min(short, len(id))]
+}
+
+// Emergencies returns the emergencies that are not over, in the order of the versions that carry their labels.
+func (h History) Emergencies() []Emergency {
+	var all []Emergency
+	for _, m := range h.Marked(Deadline) {
+		at, start, _ := strings.Cut(strings.TrimPrefix(m.Label, Deadline), "-")
+		e := Emergency{Label: m.Label, start: start}
+		e.On, _ = h.Version(m.From)
+		if unix, err := strconv.ParseInt(at, 10, 64); err == nil {
+			e.Until = time.Unix(unix, 0).UTC()
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// EmergencyOf returns the emergency whose rotation makes version id.
+func (h History) EmergencyOf(id string) (Emergency, bool) {
+	for _, e := range h.Emergencies() {
+		if e.start != "" && strings.HasPrefix(id, e.start) {
+			return e, true
+		}
+	}
+	return Emergency{}, false
+}
+
+// Dies returns when an emergency ends v, whoever still uses it; the first of several.
+func (h History) Dies(v Version) (at time.Time, some bool) {
+	for _, e := range h.Emergencies() {
+		older := v.Created.Before(e.On.Created) && v.ID != e.On.ID
+		if older && !e.Until.IsZero() && (!some || e.Until.Before(at)) {
+			at, some = e.Until, true
+		}
+	}
+	return at, some
+}
+
+// Marked returns where the labels that start with kind are, each as the Mark that takes it off; oldest version first.
+func (h History) Marked(kind string) []Mark {
+	var marks []Mark
+	for _, v := range h.Versions {
+		for _, l := range v.Labels {
+			if strings.HasPrefix(l, kind) {
+				marks = append(marks, Mark{Secret: h.Secret, Label: l, From: v.ID})
+			}
+		}
+	}
+	return marks
+}
 
 // MaxLabels is how many labels all versions of one secret may carry together
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).

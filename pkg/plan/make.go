@@ -58,6 +58,7 @@ type Advance struct {
 	Source  string `json:"source"`
 	Version string `json:"version"`
 	Current string `json:"current"`
+	Forced  bool   `json:"forced,omitempty"` // an emergency's deadline has passed: the gates were not asked
 }
 
 // Wait names something that is not done now, and why.

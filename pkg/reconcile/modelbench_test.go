@@ -244,7 +244,8 @@ func (a advancer) Advance(ctx context.Context, ask plan.Advance) error {
 // users rotates a login by alternating between two users, as the database rotators do.
 type users struct{ *model }
 
-func (u users) Create(_ context.Context, current rotate.Values) (rotate.Values, error) {
+func (u users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
+	current := s.Current
 	user := u.Identity(current)
 	other, second := strings.CutSuffix(user, "_2")
 	if !second {
@@ -267,7 +268,8 @@ func (u users) Test(_ context.Context, pending rotate.Values) error {
 	return nil
 }
 
-func (u users) Retire(_ context.Context, owed, _ rotate.Values) (rotate.Values, error) {
+func (u users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
+	owed := e.Owed
 	u.t.Helper()
 	delete(u.accepted, secret.Reveal(owed["DB_URL"]))
 	u.safe("a retirement")

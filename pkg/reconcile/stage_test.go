@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
@@ -26,7 +27,7 @@ type jobs struct {
 
 func (j jobs) Advance(ctx context.Context, a plan.Advance) error {
 	source, _ := j.env.Source(a.Source)
-	rotator, err := rotate.Open(source)
+	rotator, err := rotators.Opener(rotators.Reach{})(source)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 		}
 		return j.Advance(ctx, a) // what was pending may be owed now
 	}
-	if err := j.retire(ctx, h, owed, a.Current); err != nil {
+	if err := j.retire(ctx, h, owed, a); err != nil {
 		return err
 	}
 	return j.Store.Move(ctx, h.Secret, h.LabelFor(plan.Live, owed.ID), "", owed.ID)
@@ -50,11 +50,19 @@ func (j Job) mayAdvance(h plan.History, owed plan.Version, a plan.Advance) error
 		return fmt.Errorf("retire version %s of %s: AWSCURRENT has moved since the gates were checked", plan.Short(owed.ID), j.Source.Name)
 	case owed.Has(plan.Retain) || owed.Has(plan.Rollback):
 		return fmt.Errorf("retire version %s of %s: it is retained", plan.Short(owed.ID), j.Source.Name)
+	case a.Forced && !overdue(h, owed):
+		return fmt.Errorf("retire version %s of %s: no emergency's deadline is over it", plan.Short(owed.ID), j.Source.Name)
 	}
 	return nil
 }
 
-func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, current string) error {
+// overdue says whether an emergency has given owed a deadline. Whether it has passed is the reconciler's to know.
+func overdue(h plan.History, owed plan.Version) bool {
+	_, some := h.Dies(owed)
+	return some
+}
+
+func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, a plan.Advance) error {
 	dying, err := j.read(ctx, h, owed.ID)
 	if err != nil {
 		return err
@@ -63,18 +71,18 @@ func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, curr
 	if err != nil || shared {
 		return err
 	}
-	now, err := j.read(ctx, h, current)
+	now, err := j.read(ctx, h, a.Current)
 	if err != nil {
 		return err
 	}
-	next, err := j.Rotator.Retire(ctx, dying, now)
+	next, err := j.Rotator.Retire(ctx, End{Owed: dying, Current: now, Forced: a.Forced})
 	if err != nil {
 		return fmt.Errorf("retire version %s of %s: %w", plan.Short(owed.ID), j.Source.Name, err)
 	}
 	if next == nil || len(h.Owed()) > 1 {
 		return nil
 	}
-	return j.putNext(ctx, h, owed.ID, current, next)
+	return j.putNext(ctx, h, owed.ID, a.Current, next)
 }
 
 // shared says whether another live, current or pending version holds the identity of the dying one.
@@ -108,7 +116,13 @@ func (j Job) putNext(ctx context.Context, h plan.History, owed, current string, 
 	if other, some := h.Labelled(plan.AWSPending); some && other.ID != id && other.ID != current {
 		return fmt.Errorf("put the next version of %s: a rotation is in progress", j.Source.Name)
 	}
-	if err := j.Store.Put(ctx, h.Secret, id, bucket.Encode(next), plan.AWSPending, h.LabelFor(plan.Live, id)); err != nil {
+	labels := []string{plan.AWSPending, h.LabelFor(plan.Live, id)}
+	for _, e := range h.Emergencies() {
+		if e.On.ID == current || e.On.ID == owed { // what it is about is not over with the version that it began with
+			labels = append(labels, e.Label)
+		}
+	}
+	if err := j.Store.Put(ctx, h.Secret, id, bucket.Encode(next), labels...); err != nil {
 		return err
 	}
 	return j.makeCurrent(ctx, h, id, current)

@@ -23,11 +23,12 @@ type users struct {
 	fail    error
 }
 
-func (u *users) Create(context.Context, rotate.Values) (rotate.Values, error) { return nil, u.fail }
-func (u *users) Set(context.Context, rotate.Values, rotate.Values) error      { return u.fail }
-func (u *users) Test(context.Context, rotate.Values) error                    { return u.fail }
-func (u *users) Identity(v rotate.Values) string                              { return secret.Reveal(v["USER"]) }
-func (u *users) Retire(_ context.Context, owed, _ rotate.Values) (rotate.Values, error) {
+func (u *users) Create(context.Context, rotate.Start) (rotate.Values, error) { return nil, u.fail }
+func (u *users) Set(context.Context, rotate.Values, rotate.Values) error     { return u.fail }
+func (u *users) Test(context.Context, rotate.Values) error                   { return u.fail }
+func (u *users) Identity(v rotate.Values) string                             { return secret.Reveal(v["USER"]) }
+func (u *users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
+	owed := e.Owed
 	u.retired = append(u.retired, u.Identity(owed))
 	return u.next, u.fail
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -29,15 +30,15 @@ func TestARotatorOfDatabaseUsersConforms(t *testing.T) {
 		db := newDatabase()
 		return rotatetest.World{
 			Source: manifest.Source{Name: "app-db", Keys: []string{"DB_USER", "DB_PASSWORD", "DB_NAME"}},
-			Open:   func() rotate.Rotator { return twoUsers{db} },
+			Open:   func(rotatetest.Calls) rotate.Rotator { return twoUsers{db} },
 			Put:    db.user, Accepts: db.accepts, Accepted: db.accepted,
 		}
 	})
 }
 
-func opener(t *testing.T, source manifest.Source) func() rotate.Rotator {
-	return func() rotate.Rotator {
-		r, err := rotate.Open(source)
+func opener(t *testing.T, source manifest.Source) func(rotatetest.Calls) rotate.Rotator {
+	return func(rotatetest.Calls) rotate.Rotator {
+		r, err := rotators.Opener(rotators.Reach{})(source)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,7 +45,8 @@ func login(user, password string) rotate.Values {
 // twoUsers rotates between a user and its clone, as the database rotators do.
 type twoUsers struct{ *database }
 
-func (r twoUsers) Create(_ context.Context, current rotate.Values) (rotate.Values, error) {
+func (r twoUsers) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
+	current := s.Current
 	user := secret.Reveal(current["DB_USER"])
 	clone, cloned := strings.CutSuffix(user, "_clone")
 	if !cloned {
@@ -70,9 +71,9 @@ func (r twoUsers) Test(_ context.Context, pending rotate.Values) error {
 }
 
 // Retire is done with the old credential itself: one that is refused is dead already.
-func (r twoUsers) Retire(_ context.Context, owed, _ rotate.Values) (rotate.Values, error) {
-	if r.accepts(owed) {
-		delete(r.passwords, secret.Reveal(owed["DB_USER"]))
+func (r twoUsers) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
+	if r.accepts(e.Owed) {
+		delete(r.passwords, secret.Reveal(e.Owed["DB_USER"]))
 	}
 	return nil, nil
 }

@@ -5,8 +5,8 @@ package rotate
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -22,15 +22,46 @@ type Values = map[string]secret.Value
 type Rotator interface {
 	// Create returns the content of the next version. It changes nothing at the target unless the target makes
 	// the credential itself. An error with a method Refusal() string says why the rotation may not start from
-	// current at all: it is refused, and the source left as it was.
-	Create(ctx context.Context, current Values) (Values, error)
+	// there at all: it is refused, and the source left as it was.
+	Create(ctx context.Context, s Start) (Values, error)
 	// Set makes the target accept pending, and leaves what current holds accepted.
 	Set(ctx context.Context, pending, current Values) error
 	// Test proves that the target accepts pending. It may meet a version that Create and Set never saw.
 	Test(ctx context.Context, pending Values) error
-	// Retire makes the target refuse owed. Where a credential moves in several versions it instead returns the
-	// next one, which becomes current; nil means that owed is dead.
-	Retire(ctx context.Context, owed, current Values) (next Values, err error)
+	// Retire makes the target refuse what is owed. Where a credential moves in several versions it instead returns
+	// the next one, which becomes current; nil means that what was owed is dead.
+	Retire(ctx context.Context, e End) (next Values, err error)
+}
+
+// Start is what a rotation starts from.
+type Start struct {
+	Version   string    // the id of the version that comes to be: the same at every try of one rotation
+	Since     time.Time // when this rotation began, by Secrets Manager's clock
+	Current   Values
+	Emergency bool // what is owed may be in the way, and dies if it is
+	// Others reads what every other version of the source holds, oldest first: what made the credential, as far as
+	// the source knows.
+	Others func(context.Context) ([]Other, error)
+}
+
+// Other is a version that is neither current nor the one that comes to be.
+type Other struct {
+	Values Values
+	Live   bool // its credential may be accepted
+}
+
+// End is what the life of a credential ends with.
+type End struct {
+	Owed, Current Values
+	Forced        bool // an emergency's deadline has passed: whoever still uses it is refused
+}
+
+// Unrepeatable is a Rotator whose Create makes something at the target that a second try would make again. Before it is
+// asked, the source notes that it is; while that stands, the same rotation is not tried again but refused, and a
+// person looks.
+type Unrepeatable interface {
+	// MayHaveMade says whether the target may have made a credential although Create returned err.
+	MayHaveMade(err error) bool
 }
 
 // Identified is a Rotator whose credentials belong to identities at the target (a user, a key id). What is owed is
@@ -45,6 +76,7 @@ type Store interface {
 	Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error)
 	Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error
 	Move(ctx context.Context, name, label, to, from string) error
+	Now() time.Time
 }
 
 // Refused is the error for a rotation that may not happen now. Nothing has changed, and the person or schedule that
@@ -79,8 +111,9 @@ type Event struct {
 // every step succeeds at once where the version is already current; an AWSPENDING that a crash left there comes off.
 //
 // Invariant 2 is checked before anything is created: while a version of the source is owed or not yet known, the
-// rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start. A rotation that
-// somebody's put has overtaken is Refused likewise: it would bring back what they replaced. What it made is owed then.
+// rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start. An emergency goes
+// past it. A rotation that somebody's put has overtaken is Refused likewise: it would bring back what they replaced.
+// What it made is owed then.
 func (j Job) Step(ctx context.Context, e Event) error {
 	history, err := j.Store.LookAll(ctx, j.Source.Secret)
 	if err != nil {
@@ -126,17 +159,6 @@ func (j Job) guard(h plan.History, e Event) (pending plan.Version, done bool, er
 	return pending, done, err
 }
 
-func (j Job) create(ctx context.Context, h plan.History, pending plan.Version) error {
-	if _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); err != nil || has {
-		return err
-	}
-	err := j.createNew(ctx, h, pending)
-	if refused, is := errors.AsType[*Refused](err); is {
-		return j.refuse(ctx, h, pending, refused)
-	}
-	return err
-}
-
 // refuse takes AWSPENDING off, so that the next rotation can start.
 func (j Job) refuse(ctx context.Context, h plan.History, pending plan.Version, refused *Refused) error {
 	if err := j.Store.Move(ctx, h.Secret, plan.AWSPending, "", pending.ID); err != nil {
@@ -147,7 +169,8 @@ func (j Job) refuse(ctx context.Context, h plan.History, pending plan.Version, r
 
 // overtaken says whether AWSCURRENT has moved since createSecret made pending, from a version that was live and is
 // owed now, or has been retired since. What Advance has put stands beside owed versions from the beginning; what
-// nobody created here, Secrets Manager only tests.
+// nobody created here, Secrets Manager only tests. An emergency's rotation starts beside owed versions too, and only a
+// newer version overtakes it.
 func overtaken(h plan.History, pending plan.Version) bool {
 	current, _ := h.Current()
 	switch {
@@ -156,50 +179,8 @@ func overtaken(h plan.History, pending plan.Version) bool {
 	case current.Created.After(pending.Created):
 		return true
 	}
-	return len(h.Owed()) > 0 && !advanced(h, pending.ID, current.ID)
-}
-
-func (j Job) createNew(ctx context.Context, h plan.History, pending plan.Version) error {
-	current, err := j.allowed(ctx, h)
-	if err != nil {
-		return err
-	}
-	values, err := j.read(ctx, h, current.ID)
-	if err != nil {
-		return err
-	}
-	next, err := j.Rotator.Create(ctx, values)
-	if refusal, refuses := errors.AsType[interface {
-		error
-		Refusal() string
-	}](err); refuses {
-		return &Refused{j.Source.Name, refusal.Refusal()}
-	}
-	if err != nil {
-		return fmt.Errorf("create the next credential of %s: %w", j.Source.Name, err)
-	}
-	return j.Store.Put(ctx, h.Secret, pending.ID, bucket.Encode(next), plan.AWSPending, h.LabelFor(plan.Live, pending.ID))
-}
-
-// allowed checks invariant 2 and makes sure that the current version is marked before another one comes to be.
-func (j Job) allowed(ctx context.Context, h plan.History) (current plan.Version, err error) {
-	current, exists := h.Current()
-	if !exists {
-		return current, &Refused{j.Source.Name, "it has no value yet: put one first"}
-	}
-	if owed := h.Owed(); len(owed) > 0 {
-		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; rotary status says what it waits for", plan.Short(owed[0].ID))}
-	}
-	unseen := h.Unseen()
-	for _, v := range unseen {
-		if v.ID != current.ID {
-			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; the next pass marks it", plan.Short(v.ID))}
-		}
-	}
-	if len(unseen) > 0 { // it is the current one
-		err = j.Store.Move(ctx, h.Secret, h.LabelFor(plan.Live, current.ID), current.ID, "")
-	}
-	return current, err
+	_, urgent := h.EmergencyOf(pending.ID)
+	return len(h.Owed()) > 0 && !urgent && !advanced(h, pending.ID, current.ID)
 }
 
 func (j Job) set(ctx context.Context, h plan.History, pending plan.Version) error {
@@ -264,6 +245,19 @@ func (j Job) both(ctx context.Context, h plan.History, pending plan.Version) (ne
 	}
 	now, err = j.read(ctx, h, current.ID)
 	return next, now, err
+}
+
+// Current returns what a source holds now. It fails where it holds nothing.
+func Current(ctx context.Context, s Store, source manifest.Source) (Values, error) {
+	h, err := s.LookAll(ctx, source.Secret)
+	if err != nil {
+		return nil, err
+	}
+	current, has := h.Current()
+	if !has {
+		return nil, fmt.Errorf("read source %s: it has no value yet", source.Name)
+	}
+	return Job{Store: s, Source: source}.read(ctx, h, current.ID)
 }
 
 // read returns a version's content. A version without a value is an error.

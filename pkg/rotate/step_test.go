@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -34,7 +35,7 @@ func TestARotatorsOwnRefusalLeavesTheSourceAsItWas(t *testing.T) {
 	s := newSecrets(t, map[string]rotate.Values{"a": pair("one", "two")}, "a LIVE AWSCURRENT", "b AWSPENDING")
 	s.h.Versions[1].Empty = true
 	delete(s.text, id("b"))
-	r, err := rotate.Open(symmetric())
+	r, err := rotators.Opener(rotators.Reach{})(symmetric())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func TestOpenHasARotatorForEveryNameOrSaysWhyNot(t *testing.T) {
 	for with, refusal := range map[string]string{
 		manifest.Random: "", manifest.Manual: "put by a person", manifest.Never: "destroy data", manifest.Managed: "AWS rotates it",
 	} {
-		r, err := rotate.Open(manifest.Source{Name: "x", Keys: []string{"K"}, Rotate: manifest.Rotate{With: with}})
+		r, err := rotators.Opener(rotators.Reach{})(manifest.Source{Name: "x", Keys: []string{"K"}, Rotate: manifest.Rotate{With: with}})
 		if err != nil {
 			t.Errorf("%s: %v", with, err)
 			continue
@@ -160,14 +161,14 @@ func TestOpenHasARotatorForEveryNameOrSaysWhyNot(t *testing.T) {
 		if refusal == "" {
 			continue
 		}
-		if _, err := r.Retire(t.Context(), user("ann"), user("ben")); err == nil {
+		if _, err := r.Retire(t.Context(), rotate.End{Owed: user("ann"), Current: user("ben")}); err == nil {
 			t.Errorf("%s: it retires what only a person, or AWS, can", with)
 		}
 	}
 }
 
 func TestOpenNamesTheRotatorThatThisBuildDoesNotHave(t *testing.T) {
-	_, err := rotate.Open(manifest.Source{Name: "x", Rotate: manifest.Rotate{With: "carrier-pigeon"}})
+	_, err := rotators.Opener(rotators.Reach{})(manifest.Source{Name: "x", Rotate: manifest.Rotate{With: "carrier-pigeon"}})
 	if err == nil || !strings.Contains(err.Error(), `source x: this build has no rotator "carrier-pigeon", only `) || !strings.Contains(err.Error(), manifest.Random) {
 		t.Errorf("error is %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -110,6 +111,9 @@ func (s *secrets) Move(_ context.Context, _, label, to, from string) error {
 	s.give(label, to)
 	return s.fail
 }
+
+// Now is when nothing has changed for long.
+func (s *secrets) Now() time.Time { return s.h.Changed.Add(time.Hour) }
 
 func (s *secrets) take(label string) {
 	for i, v := range s.h.Versions {

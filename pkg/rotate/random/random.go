@@ -10,10 +10,11 @@ import (
 	"slices"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-type values = map[string]secret.Value
+type values = rotate.Values
 
 // Rotator makes new values from crypto/rand.
 //
@@ -48,7 +49,8 @@ func New(s manifest.Source) *Rotator {
 }
 
 // Create returns current with new values; with also, with a new ALSO. It starts only from K = ALSO.
-func (r *Rotator) Create(_ context.Context, current values) (values, error) {
+func (r *Rotator) Create(_ context.Context, s rotate.Start) (values, error) {
+	current := s.Current
 	next := maps.Clone(current)
 	if r.also == "" {
 		for _, key := range r.keys {
@@ -57,7 +59,7 @@ func (r *Rotator) Create(_ context.Context, current values) (values, error) {
 		return next, nil
 	}
 	k, also := current[r.keys[0]], current[r.also]
-	if !k.Equal(also) {
+	if !k.Equal(also) && !s.Emergency {
 		return nil, unfinished(r.keys[0] + " and " + r.also + " differ: an earlier change is not finished; where nothing is owed any more, put the value that everybody accepts in both")
 	}
 	next[r.also] = r.fresh()
@@ -92,7 +94,8 @@ func (r *Rotator) Test(_ context.Context, pending values) error {
 //	{new, new}   | any       | – (done)
 //	{old, new}   | K is old  | {new, old}: everybody accepts new, so it is sent
 //	{new, old}   | K differs | {new, new}: everybody sends new, so old is dropped
-func (r *Rotator) Retire(_ context.Context, owed, current values) (values, error) {
+func (r *Rotator) Retire(_ context.Context, e rotate.End) (values, error) {
+	owed, current := e.Owed, e.Current
 	if r.also == "" {
 		return nil, nil
 	}

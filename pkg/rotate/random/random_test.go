@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -38,7 +39,7 @@ func TestEveryNewValueIsRandomAndAsLongAsTheManifestSays(t *testing.T) {
 		r := random.New(manifest.Source{Name: "x", Keys: []string{"K", "NOTE"}, Rotate: manifest.Rotate{Key: "K", Bytes: bytes}})
 		seen := map[string]bool{}
 		for range 20 {
-			next, err := r.Create(t.Context(), pair("old", ""))
+			next, err := r.Create(t.Context(), rotate.Start{Current: pair("old", "")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +58,7 @@ func TestEveryNewValueIsRandomAndAsLongAsTheManifestSays(t *testing.T) {
 func TestCreateDoesNotTouchWhatItIsGiven(t *testing.T) {
 	for _, r := range []*random.Rotator{symmetric(), random.New(manifest.Source{Keys: []string{"K"}})} {
 		current := pair("old", "old")
-		if _, err := r.Create(t.Context(), current); err != nil || !same(current, pair("old", "old")) {
+		if _, err := r.Create(t.Context(), rotate.Start{Current: current}); err != nil || !same(current, pair("old", "old")) {
 			t.Errorf("Create changed its argument, or failed: %v", err)
 		}
 	}
@@ -66,7 +67,7 @@ func TestCreateDoesNotTouchWhatItIsGiven(t *testing.T) {
 func TestASymmetricSecretMovesInThreeVersions(t *testing.T) {
 	r := symmetric()
 	first := pair("old", "old")
-	one, err := r.Create(t.Context(), first)
+	one, err := r.Create(t.Context(), rotate.Start{Current: first})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,11 +92,11 @@ func TestASymmetricSecretMovesInThreeVersions(t *testing.T) {
 
 func next(t *testing.T, r *random.Rotator, owed, current values) values {
 	t.Helper()
-	v, err := r.Retire(t.Context(), owed, current)
+	v, err := r.Retire(t.Context(), rotate.End{Owed: owed, Current: current})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := r.Retire(t.Context(), owed, current)
+	again, err := r.Retire(t.Context(), rotate.End{Owed: owed, Current: current})
 	if err != nil || !same(v, again) {
 		t.Errorf("asked again, Retire gives something else (%v)", err)
 	}
@@ -104,7 +105,7 @@ func next(t *testing.T, r *random.Rotator, owed, current values) values {
 
 func TestARotationStartsOnlyFromOneValueInBothKeys(t *testing.T) {
 	for _, current := range []values{pair("one", "two"), {"K": secret.New("one")}, {"ALSO": secret.New("one")}} {
-		_, err := symmetric().Create(t.Context(), current)
+		_, err := symmetric().Create(t.Context(), rotate.Start{Current: current})
 		refusal, refuses := err.(interface{ Refusal() string })
 		if !refuses || !strings.Contains(refusal.Refusal(), "K and ALSO differ") || strings.Contains(err.Error(), "one") {
 			t.Errorf("error is %v", err)
@@ -161,7 +162,7 @@ func compatible(t *testing.T, a, b values) {
 func TestInNoOrderOfReadersASymmetricSecretIsRefused(t *testing.T) {
 	r := symmetric()
 	versions := []values{pair("old", "old")}
-	one, err := r.Create(t.Context(), versions[0])
+	one, err := r.Create(t.Context(), rotate.Start{Current: versions[0]})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,9 +67,10 @@ type caller interface {
 	call(name string, do func() error) error
 }
 
-// through lets a job make its calls through c.
-func through(c caller, j rotate.Job) rotate.Job {
-	j.Store, j.Rotator = mortal{j.Store, c}, wrap(j.Rotator, c.call)
+// through is a job that makes its calls through c: those of its store and of its rotator, and the rotator's of its target.
+func (s *source) through(c caller) rotate.Job {
+	j := s.job()
+	j.Store, j.Rotator = mortal{j.Store, c}, wrap(s.Open(c.call), c.call)
 	return j
 }
 
@@ -128,27 +129,39 @@ func noting(r rotate.Rotator, in *recorder) rotate.Rotator {
 	})
 }
 
-// wrap puts around into every call of a rotator. It stays Identified if it was.
-func wrap(r rotate.Rotator, around func(name string, do func() error) error) rotate.Rotator {
+// wrap puts around into every call of a rotator. It stays Identified and Unrepeatable if it was.
+func wrap(r rotate.Rotator, around Calls) rotate.Rotator {
 	w := wrapped{r, around}
-	if identified, is := r.(rotate.Identified); is {
-		return wrappedIdentified{w, identified}
+	identified, is := r.(rotate.Identified)
+	once, unrepeatable := r.(rotate.Unrepeatable)
+	switch {
+	case is && unrepeatable:
+		return struct {
+			wrapped
+			rotate.Identified
+			rotate.Unrepeatable
+		}{w, identified, once}
+	case is:
+		return struct {
+			wrapped
+			rotate.Identified
+		}{w, identified}
+	case unrepeatable:
+		return struct {
+			wrapped
+			rotate.Unrepeatable
+		}{w, once}
 	}
 	return w
 }
 
 type wrapped struct {
 	rotate.Rotator
-	around func(string, func() error) error
+	around Calls
 }
 
-type wrappedIdentified struct {
-	wrapped
-	rotate.Identified
-}
-
-func (w wrapped) Create(ctx context.Context, current rotate.Values) (next rotate.Values, err error) {
-	err = w.around("Create", func() error { next, err = w.Rotator.Create(ctx, current); return err })
+func (w wrapped) Create(ctx context.Context, s rotate.Start) (next rotate.Values, err error) {
+	err = w.around("Create", func() error { next, err = w.Rotator.Create(ctx, s); return err })
 	return next, err
 }
 
@@ -160,7 +173,7 @@ func (w wrapped) Test(ctx context.Context, pending rotate.Values) error {
 	return w.around("Test", func() error { return w.Rotator.Test(ctx, pending) })
 }
 
-func (w wrapped) Retire(ctx context.Context, owed, current rotate.Values) (next rotate.Values, err error) {
-	err = w.around("Retire", func() error { next, err = w.Rotator.Retire(ctx, owed, current); return err })
+func (w wrapped) Retire(ctx context.Context, e rotate.End) (next rotate.Values, err error) {
+	err = w.around("Retire", func() error { next, err = w.Rotator.Retire(ctx, e); return err })
 	return next, err
 }

@@ -15,8 +15,9 @@ import (
 type World struct {
 	// Source is the manifest's entry. Its secret need not exist anywhere.
 	Source manifest.Source
-	// Open makes a rotator over the target. A new one is opened after every crash.
-	Open func() rotate.Rotator
+	// Open makes a rotator over the target. A new one is opened after every crash. What the rotator sends its target
+	// goes through calls, which ends the process there or lets it pass: see Conn and Transport.
+	Open func(calls Calls) rotate.Rotator
 	// Put makes a credential at the target, as a person would, and returns the content that holds it: another one at
 	// each call.
 	Put func() rotate.Values
@@ -27,6 +28,10 @@ type World struct {
 	// Moves is how many versions one change takes: 1, or 3 for a symmetric secret.
 	Moves int
 }
+
+// Calls comes between a process and each call that it makes. It does the call, or not, or does it and says that nobody
+// has heard of it.
+type Calls func(name string, do func() error) error
 
 // Run checks a rotator against the contracts of rotate.Rotator, rotate.Job.Step and rotate.Job.Advance. newWorld makes
 // a new target, on which nothing has happened, at each call.
@@ -135,8 +140,8 @@ func crashesTwice(t *testing.T, start func(*testing.T) *source) {
 	dry := start(t)
 	count := &killer{}
 	dry.must(dry.change(count, dry.begin()))
-	for first := 2; first <= count.calls; first += 6 {
-		for second := 1; second <= count.calls; second += 4 {
+	for first := 2; first <= count.calls; first += max(6, count.calls/10) {
+		for second := 1; second <= count.calls; second += max(4, count.calls/10) {
 			s := start(t)
 			token := s.begin()
 			k1, k2 := &killer{at: first, done: true}, &killer{at: second, done: second%8 == 1}

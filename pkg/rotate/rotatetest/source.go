@@ -122,7 +122,7 @@ func (s *source) disable() {
 }
 
 func (s *source) job() rotate.Job {
-	return rotate.Job{Store: s.store, Source: s.Source, Rotator: s.Open()}
+	return rotate.Job{Store: s.store, Source: s.Source, Rotator: s.Open(func(_ string, do func() error) error { return do() })}
 }
 
 // steps does some steps, or all, as Secrets Manager does: the first failure ends the try.
@@ -140,7 +140,7 @@ func (s *source) steps(j rotate.Job, token string, some ...string) error {
 
 // change rotates and retires through a caller: all of it, or what an earlier try has left.
 func (s *source) change(c caller, token string) error {
-	j := through(c, s.job())
+	j := s.through(c)
 	if !s.done { // Secrets Manager tries again, from the first step, until all of them have succeeded
 		if err := s.steps(j, token); err != nil {
 			return err

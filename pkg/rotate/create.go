@@ -1,0 +1,157 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// create does createSecret, unless the version has its value already.
+func (j Job) create(ctx context.Context, h plan.History, pending plan.Version) error {
+	if _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); err != nil || has {
+		return err
+	}
+	err := j.createNew(ctx, h, pending)
+	if refused, is := errors.AsType[*Refused](err); is {
+		return j.refuse(ctx, h, pending, refused)
+	}
+	return err
+}
+
+// createNew puts what the rotator makes under AWSPENDING and LIVE, and under the deadline of an emergency.
+func (j Job) createNew(ctx context.Context, h plan.History, pending plan.Version) error {
+	current, err := j.allowed(ctx, h, pending)
+	if err != nil {
+		return err
+	}
+	start, err := j.start(ctx, h, current, pending)
+	if err != nil {
+		return err
+	}
+	next, err := j.make(ctx, h, start, current)
+	if err != nil {
+		return err
+	}
+	labels := []string{plan.AWSPending, h.LabelFor(plan.Live, pending.ID)}
+	if e, urgent := h.EmergencyOf(pending.ID); urgent {
+		labels = append(labels, e.Label)
+	}
+	if err := j.Store.Put(ctx, h.Secret, pending.ID, bucket.Encode(next), labels...); err != nil {
+		return err
+	}
+	return j.made(ctx, h.Secret)
+}
+
+// allowed checks invariant 2 and makes sure that what exists is marked before another version comes to be.
+func (j Job) allowed(ctx context.Context, h plan.History, pending plan.Version) (current plan.Version, err error) {
+	current, exists := h.Current()
+	if !exists {
+		return current, &Refused{j.Source.Name, "it has no value yet: put one first"}
+	}
+	_, urgent := h.EmergencyOf(pending.ID)
+	if owed := h.Owed(); len(owed) > 0 && !urgent {
+		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; rotary status says what it waits for", plan.Short(owed[0].ID))}
+	}
+	for _, v := range h.Unseen() {
+		if v.ID != current.ID && !urgent {
+			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; the next pass marks it", plan.Short(v.ID))}
+		}
+	}
+	for _, v := range h.Unseen() {
+		if err := j.Store.Move(ctx, h.Secret, h.LabelFor(plan.Live, v.ID), v.ID, ""); err != nil {
+			return current, err
+		}
+	}
+	return current, nil
+}
+
+func (j Job) start(ctx context.Context, h plan.History, current, pending plan.Version) (Start, error) {
+	values, err := j.read(ctx, h, current.ID)
+	_, urgent := h.EmergencyOf(pending.ID)
+	return Start{
+		Version: pending.ID, Since: pending.Created, Current: values, Emergency: urgent,
+		Others: func(ctx context.Context) ([]Other, error) { return j.others(ctx, h, current.ID, pending.ID) },
+	}, err
+}
+
+// others reads every version but these two. What nobody can read made no credential.
+func (j Job) others(ctx context.Context, h plan.History, current, pending string) ([]Other, error) {
+	var all []Other
+	for _, v := range h.Versions {
+		if v.ID == current || v.ID == pending {
+			continue
+		}
+		if _, has, err := j.Store.Value(ctx, h.Secret, v.ID); err != nil {
+			return nil, err
+		} else if !has {
+			continue
+		}
+		values, err := j.read(ctx, h, v.ID)
+		if _, put := errors.AsType[*malformed](err); put {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Other{Values: values, Live: v.Alive()})
+	}
+	return all, nil
+}
+
+// make asks the rotator. Where it cannot be asked twice, MAKING says on the current version that it is being asked.
+func (j Job) make(ctx context.Context, h plan.History, s Start, current plan.Version) (Values, error) {
+	once, is := j.Rotator.(Unrepeatable)
+	if is {
+		if err := j.making(ctx, h, s.Version, current.ID); err != nil {
+			return nil, err
+		}
+	}
+	next, err := j.Rotator.Create(ctx, s)
+	if err == nil {
+		return next, nil
+	}
+	if is && !once.MayHaveMade(err) {
+		if err := j.made(ctx, h.Secret); err != nil {
+			return nil, err
+		}
+	}
+	if refusal, refuses := errors.AsType[interface {
+		error
+		Refusal() string
+	}](err); refuses {
+		return nil, &Refused{j.Source.Name, refusal.Refusal()}
+	}
+	return nil, fmt.Errorf("create the next credential of %s: %w", j.Source.Name, err)
+}
+
+// making puts MAKING. Where it is there for this rotation, an earlier try may have made a credential and died.
+func (j Job) making(ctx context.Context, h plan.History, version, current string) error {
+	label := plan.MakingLabel(version)
+	if _, tried := h.Labelled(label); tried {
+		return &Refused{j.Source.Name, "an earlier try may have made a credential that no version holds: look for it at the vendor, revoke it there, then rotate again"}
+	}
+	if err := j.made(ctx, h.Secret); err != nil { // by a rotation before
+		return err
+	}
+	return j.Store.Move(ctx, h.Secret, label, current, "")
+}
+
+// made takes MAKING off.
+func (j Job) made(ctx context.Context, name string) error {
+	if _, is := j.Rotator.(Unrepeatable); !is {
+		return nil
+	}
+	h, err := j.Store.LookAll(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, m := range h.Marked(plan.Making) {
+		if err := j.Store.Move(ctx, name, m.Label, "", m.From); err != nil {
+			return err
+		}
+	}
+	return nil
+}

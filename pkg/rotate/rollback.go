@@ -1,0 +1,119 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// Timeout is the longest that one request to a rotator may take: the rotate Lambda's timeout.
+const Timeout = 2 * time.Minute
+
+// Outlast is how long a rollback waits between its veto and its swap. A retirement that was under way when the veto came
+// has ended by then: it ran for Timeout at most, and what it sent last has landed.
+const Outlast = Timeout + 4*time.Minute
+
+// Back is a rollback: make Version current again, which its target still accepts, instead of From.
+type Back struct {
+	Source  string `json:"source"`
+	Version string `json:"version"`
+	From    string `json:"from"` // the version that was current when somebody decided this
+}
+
+// Progress is how far a rollback is.
+type Progress struct {
+	Done  bool      `json:"done"`
+	Until time.Time `json:"until,omitzero"` // when to ask for the next step
+}
+
+// Rollback takes the next step of going back; ask again until it is done, not before Progress.Until. It may be asked
+// again after a crash at any point. Where it is Refused, nothing stands in the way of what was there before.
+//
+//	ROLLBACK is on  | current | what it does
+//	----------------|---------|----------------------------------------------------------------
+//	nothing         | From    | put it on Version, which is owed: from now on nobody retires that
+//	Version         | From    | wait for Outlast; test; take AWSPENDING off; swap AWSCURRENT; off
+//	Version         | Version | take it off: the swap was done
+//	nothing         | Version | nothing: done
+//	Version         | another | take it off, Refused: somebody has put a newer version
+//	another version | any     | Refused: one rollback at a time
+//
+// A version whose credential is retired, or that its target refuses, is not brought back: Refused.
+func (j Job) Rollback(ctx context.Context, b Back) (Progress, error) {
+	h, err := j.Store.LookAll(ctx, j.Source.Secret)
+	if err != nil {
+		return Progress{}, err
+	}
+	holder, begun := h.Labelled(plan.Rollback)
+	current, _ := h.Current()
+	switch {
+	case begun && holder.ID != b.Version:
+		return Progress{}, j.noWay("a rollback to version %s is under way", plan.Short(holder.ID))
+	case current.ID == b.Version:
+		return Progress{Done: true}, j.settle(ctx, h, b.Version)
+	case current.ID != b.From:
+		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("version %s has become current since", plan.Short(current.ID)))
+	case !begun:
+		return j.veto(ctx, h, b.Version)
+	}
+	if until := h.Changed.Add(Outlast); until.After(j.Store.Now()) {
+		return Progress{Until: until}, nil
+	}
+	return j.swapBack(ctx, h, b)
+}
+
+func (j Job) noWay(format string, args ...any) *Refused {
+	return &Refused{j.Source.Name, "it is not rolled back: " + fmt.Sprintf(format, args...)}
+}
+
+// veto puts ROLLBACK on a version whose credential nobody has retired.
+func (j Job) veto(ctx context.Context, h plan.History, version string) (Progress, error) {
+	if _, owed := find(h.Owed(), version); !owed {
+		return Progress{}, j.noWay("the credential of version %s is retired, or its version is not known yet; rotate to go forward", plan.Short(version))
+	}
+	if err := j.Store.Move(ctx, h.Secret, plan.Rollback, version, ""); err != nil {
+		return Progress{}, err
+	}
+	return Progress{Until: j.Store.Now().Add(Outlast)}, nil
+}
+
+func (j Job) swapBack(ctx context.Context, h plan.History, b Back) (Progress, error) {
+	v, _ := h.Version(b.Version)
+	if !v.Alive() {
+		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("the credential of version %s was retired", plan.Short(b.Version)))
+	}
+	values, err := j.read(ctx, h, b.Version)
+	if err != nil {
+		return Progress{}, err
+	}
+	if err := j.Rotator.Test(ctx, values); err != nil {
+		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("its target does not accept version %s: %v", plan.Short(b.Version), err))
+	}
+	if pending, some := h.Labelled(plan.AWSPending); some {
+		if err := j.unpend(ctx, h, pending.ID); err != nil {
+			return Progress{}, err
+		}
+	}
+	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, b.Version, b.From); err != nil {
+		return Progress{}, err
+	}
+	return Progress{Done: true}, j.settle(ctx, h, b.Version)
+}
+
+// giveUp takes ROLLBACK off and says why.
+func (j Job) giveUp(ctx context.Context, h plan.History, version string, why *Refused) error {
+	if err := j.settle(ctx, h, version); err != nil {
+		return err
+	}
+	return why
+}
+
+// settle takes ROLLBACK off version, if it is there.
+func (j Job) settle(ctx context.Context, h plan.History, version string) error {
+	if v, _ := h.Version(version); !v.Has(plan.Rollback) {
+		return nil
+	}
+	return j.Store.Move(ctx, h.Secret, plan.Rollback, "", version)
+}
