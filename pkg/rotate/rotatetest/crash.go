@@ -24,6 +24,7 @@ type killer struct {
 	calls int
 	dead  bool
 	name  string
+	names []string // of the calls, in their order
 }
 
 func (k *killer) String() string {
@@ -36,6 +37,7 @@ func (k *killer) call(name string, do func() error) error {
 		return errKilled
 	}
 	k.calls++
+	k.names = append(k.names, name)
 	if k.calls != k.at {
 		return do()
 	}

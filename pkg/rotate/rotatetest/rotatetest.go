@@ -4,6 +4,7 @@ package rotatetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -117,6 +118,7 @@ func crashes(t *testing.T, start func(*testing.T) *source) {
 	if count.calls < 20 {
 		t.Fatalf("a change made %d calls: the count is wrong", count.calls)
 	}
+	t.Logf("%d kill points: before and after each of %s", 2*count.calls, strings.Join(count.names, ", "))
 	for at := 1; at <= count.calls; at++ {
 		for _, done := range []bool{false, true} {
 			s, k := start(t), &killer{at: at, done: done}
