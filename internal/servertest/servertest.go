@@ -63,6 +63,15 @@ func Folder(t testing.TB) string {
 	return folder
 }
 
+// Mkdir makes a folder in it.
+func Mkdir(t testing.TB, name string) {
+	t.Helper()
+	if err := os.Mkdir(name, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	Give(t, name)
+}
+
 // Write writes a file that the server can read, and nobody else.
 func Write(t testing.TB, name string, content []byte) {
 	t.Helper()
