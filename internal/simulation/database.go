@@ -66,6 +66,8 @@ func (r users) Identity(v rotate.Values) string {
 	return user
 }
 
+func (r users) Same(a, b rotate.Values) bool { return a[r.key].Equal(b[r.key]) }
+
 func (r users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
 	current := s.Current
 	user := r.Identity(current)

@@ -134,6 +134,9 @@ func tell(report plan.Report) {
 	for _, wait := range report.Waits {
 		slog.Info("wait", "subject", wait.Subject, "version", wait.Version, "reason", wait.Reason, "detail", wait.Detail, "until", wait.Until)
 	}
+	for _, alarm := range report.Alarms {
+		slog.Error("a person has to look", "alarm", alarm.Name, "subject", alarm.Subject, "detail", alarm.Detail)
+	}
 }
 
 // next says when the first of the waits ends, but not sooner than soon: an appointment in the past is refused.

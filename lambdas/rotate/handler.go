@@ -17,30 +17,39 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// handler answers Secrets Manager's rotation steps and the reconciler's requests to advance.
+// handler answers Secrets Manager's rotation steps, the reconciler's requests to advance, and a person's to go back.
 type handler struct {
 	environment *manifest.Environment
 	store       *store.Store
 	open        func(manifest.Source) (rotate.Rotator, error)
 }
 
-// request is either a rotation step, in Secrets Manager's words, or an advance.
+// request is either a rotation step, in Secrets Manager's words, or an advance, or a rollback.
 type request struct {
 	Step               string
 	SecretId           string //nolint:revive,staticcheck // the field's name on the wire
 	ClientRequestToken string
 	RotationToken      string
-	Advance            *advance `json:"advance"`
+	Advance            *advance  `json:"advance"`
+	Rollback           *rollback `json:"rollback"`
 }
 
 // advance is rotary's own and strict: what a newer version asks beyond this must not be left undone.
 type advance struct{ plan.Advance }
 
 // UnmarshalJSON refuses unknown fields.
-func (a *advance) UnmarshalJSON(b []byte) error {
+func (a *advance) UnmarshalJSON(b []byte) error { return strictly(b, &a.Advance) }
+
+// rollback is rotary's own and strict, too.
+type rollback struct{ plan.Back }
+
+// UnmarshalJSON refuses unknown fields.
+func (r *rollback) UnmarshalJSON(b []byte) error { return strictly(b, &r.Back) }
+
+func strictly(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	return d.Decode(&a.Advance)
+	return d.Decode(into)
 }
 
 // Unreadable is the error for a request that is none. It does not quote the request.
@@ -69,7 +78,9 @@ func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, erro
 	if err != nil {
 		return nil, &Failed{err}
 	}
-	err = h.do(ctx, rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator}, r)
+	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
+	defer cancel()
+	answer, err := h.do(ctx, rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator}, r)
 	slog.Info("asked", "source", source.Name, "step", r.what(), "version", r.version(), "ok", err == nil)
 	if refused, is := errors.AsType[*rotate.Refused](err); is {
 		return nil, refused
@@ -77,20 +88,24 @@ func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, erro
 	if err != nil {
 		return nil, &Failed{err}
 	}
-	return nil, nil
+	return answer, nil
 }
 
-func (h handler) do(ctx context.Context, job rotate.Job, r request) error {
-	if r.Advance != nil {
-		return job.Advance(ctx, r.Advance.Advance)
+// do answers a rollback with its progress, and everything else with nothing.
+func (h handler) do(ctx context.Context, job rotate.Job, r request) (any, error) {
+	switch {
+	case r.Advance != nil:
+		return nil, job.Advance(ctx, r.Advance.Advance)
+	case r.Rollback != nil:
+		return job.Rollback(ctx, r.Rollback.Back)
 	}
-	return job.Step(ctx, rotate.Event{Step: r.Step, Version: r.ClientRequestToken})
+	return nil, job.Step(ctx, rotate.Event{Step: r.Step, Version: r.ClientRequestToken})
 }
 
 // source finds what the request is about, in this environment only.
 func (h handler) source(r request) (manifest.Source, error) {
-	if r.Advance != nil {
-		source, known := h.environment.Source(r.Advance.Source)
+	if name, own := r.source(); own {
+		source, known := h.environment.Source(name)
 		if !known {
 			return source, &Unreadable{fmt.Sprintf("its source is none of environment %s", h.environment.Name)}
 		}
@@ -103,7 +118,18 @@ func (h handler) source(r request) (manifest.Source, error) {
 	return source, nil
 }
 
-// read wants exactly one of the two forms, and nothing in it that would go into the log or an error without being what
+// source is the name of the source that a request of rotary's own is about.
+func (r request) source() (name string, own bool) {
+	switch {
+	case r.Advance != nil:
+		return r.Advance.Source, true
+	case r.Rollback != nil:
+		return r.Rollback.Source, true
+	}
+	return "", false
+}
+
+// read wants exactly one of the three forms, and nothing in it that would go into the log or an error without being what
 // it should be. Unknown fields beside a step are let pass: AWS adds some without notice, as
 // it did with RotationToken, and that must not stop every rotation.
 func read(payload []byte) (request, error) {
@@ -111,10 +137,11 @@ func read(payload []byte) (request, error) {
 	if err := json.Unmarshal(payload, &r); err != nil {
 		return r, &Unreadable{"it is neither a rotation step nor an advance"}
 	}
-	if (r.Advance == nil) == (r.Step == "") {
-		return r, &Unreadable{"it must be either a rotation step or an advance"}
+	_, own := r.source()
+	if own == (r.Step != "") || r.Advance != nil && r.Rollback != nil {
+		return r, &Unreadable{"it must be one of a rotation step, an advance and a rollback"}
 	}
-	if r.Advance == nil && !slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.Step) {
+	if !own && !slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.Step) {
 		return r, &Unreadable{"its step is none of a rotation"}
 	}
 	if !versionShape.MatchString(r.version()) {
@@ -128,15 +155,21 @@ func read(payload []byte) (request, error) {
 var versionShape = regexp.MustCompile(`^[[:graph:]]{0,64}$`)
 
 func (r request) what() string {
-	if r.Advance != nil {
+	switch {
+	case r.Advance != nil:
 		return "advance"
+	case r.Rollback != nil:
+		return "rollback"
 	}
 	return r.Step
 }
 
 func (r request) version() string {
-	if r.Advance != nil {
+	switch {
+	case r.Advance != nil:
 		return r.Advance.Version
+	case r.Rollback != nil:
+		return r.Rollback.Version
 	}
 	return r.ClientRequestToken
 }

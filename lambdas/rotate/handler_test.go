@@ -221,8 +221,8 @@ func TestWhatIsNoRequestIsUnreadableAndNotQuoted(t *testing.T) {
 	w := newWorld(t)
 	for request, reason := range map[string]string{
 		"": "neither", `"` + canary + `"`: "neither", `{"Step":7,"` + canary + `":1}`: "neither", `{"Step":"` + canary: "neither", "[]": "neither",
-		"{}": "either", "null": "either", `{"SecretId":"` + canary + `"}`: "either",
-		`{"Step":"createSecret","advance":{"source":"handshake"}}`:         "either",
+		"{}": "one of", "null": "one of", `{"SecretId":"` + canary + `"}`: "one of",
+		`{"Step":"createSecret","advance":{"source":"handshake"}}`:         "one of",
 		`{"advance":{"source":"handshake","` + canary + `":true}}`:         "neither", // a newer rotary asks for more
 		`{"advance":{"source":"` + canary + `"}}`:                          "its source is none of environment dev",
 		`{"advance":{"source":"billing"}}`:                                 "its source is none of environment dev",

@@ -42,6 +42,24 @@ func (f *Functions) Advance(ctx context.Context, a plan.Advance) error {
 	return err
 }
 
+// Rollback asks the rotate Lambda for the next step of going back, and waits until it is done. Repeatable.
+func (f *Functions) Rollback(ctx context.Context, b plan.Back) (plan.Progress, error) {
+	var progress plan.Progress
+	source, known := f.environment.Source(b.Source)
+	if !known {
+		return progress, fmt.Errorf("source %s is none of environment %s", b.Source, f.environment.Name)
+	}
+	function := f.environment.RotateFunction(source)
+	answer, err := f.call(ctx, function, map[string]any{"rollback": b})
+	if err != nil {
+		return progress, err
+	}
+	if err := json.Unmarshal(answer, &progress); err != nil || !progress.Done && progress.Until.IsZero() {
+		return plan.Progress{}, fmt.Errorf("read the answer of %s: it does not say how far the rollback is; is it an older rotary?", function)
+	}
+	return progress, nil
+}
+
 // Look asks the propagate Lambda what it sees and would do, and changes nothing. The answer has names and ids, so
 // that nobody needs to read production's values to see its state. ErrNotDeployed where there is no such Lambda.
 func (f *Functions) Look(ctx context.Context) (plan.Report, error) {

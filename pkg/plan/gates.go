@@ -46,17 +46,31 @@ type gate func(s State, p Plan, source Source, v Version) (Wait, bool)
 // gates are asked in this order; the first that objects is what people are shown first.
 var gates = []gate{mode, retained, planned, complete, settled, unused, undeployable, quiet, byHand}
 
-// Gates returns every objection against retiring v, in the gates' order. None means that v may be retired now.
+// vetoes are the gates that an emergency's deadline does not open.
+var vetoes = []gate{mode, retained, byHand}
+
+// Gates returns every objection against retiring v, in the gates' order. None means that v may be retired now. Where an
+// emergency's deadline for v has passed, only the vetoes are asked: RETAIN wins over a deadline.
 // p is the plan of the same pass as far as it is made: marks, writes, rolls and drops.
 func Gates(s State, p Plan, source Source, v Version) []Wait {
+	asked := gates
+	if s.overdue(source, v) {
+		asked = vetoes
+	}
 	var waits []Wait
-	for _, ask := range gates {
+	for _, ask := range asked {
 		if wait, objects := ask(s, p, source, v); objects {
 			wait.Subject, wait.Version = source.Name, v.ID
 			waits = append(waits, wait)
 		}
 	}
 	return waits
+}
+
+// overdue says whether an emergency's deadline for v has passed.
+func (s State) overdue(source Source, v Version) bool {
+	at, some := source.Dies(v)
+	return some && !at.After(s.Now)
 }
 
 func mode(s State, _ Plan, _ Source, _ Version) (Wait, bool) {

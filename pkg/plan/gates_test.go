@@ -68,9 +68,9 @@ var shutting = []shut{
 	{"a source that changed just now", Settling, func(s *State) { s.db().Changed = s.Now.Add(time.Second - Quiet) }},
 	{"a bucket that changed just now", Settling, func(s *State) { s.api().Changed = s.Now.Add(time.Second - Quiet) }},
 	{"a consumer that changed just now", Settling, func(s *State) { s.web().Changed = s.Now.Add(time.Second - Quiet) }},
+	{"a source that AWS rotates", ByHand, func(s *State) { s.db().With = manifest.Managed }},
 	{"a rotator that is a person", ByHand, func(s *State) { s.db().With = manifest.Manual }},
 	{"a source that is never rotated", ByHand, func(s *State) { s.db().With = manifest.Never }},
-	{"a source that AWS rotates", ByHand, func(s *State) { s.db().With = manifest.Managed }},
 	{"a version that is no JSON object", ByHand, func(s *State) {
 		s.db().Versions[0].Values, s.db().Versions[0].Malformed = nil, true
 	}},

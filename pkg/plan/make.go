@@ -61,6 +61,20 @@ type Advance struct {
 	Forced  bool   `json:"forced,omitempty"` // an emergency's deadline has passed: the gates were not asked
 }
 
+// Back asks to make Version of a source current again, which its target still accepts, instead of From. It is no part of a
+// plan: a person decides it.
+type Back struct {
+	Source  string `json:"source"`
+	Version string `json:"version"`
+	From    string `json:"from"` // the version that was current when it was decided
+}
+
+// Progress is how far going back is.
+type Progress struct {
+	Done  bool      `json:"done"`
+	Until time.Time `json:"until,omitzero"` // when to ask for the next step
+}
+
 // Wait names something that is not done now, and why.
 type Wait struct {
 	Subject string    `json:"subject"` // a source, a bucket or a consumer
@@ -79,7 +93,8 @@ type Wait struct {
 //	the same, and the secret | no       | Wait: SEEN moves up to it at most, everything else
 //	  has no room for labels |          |   goes on
 //	current or pending       | yes      | –
-//	any other                | yes      | owed: Advance if every gate says yes, else Wait
+//	any other                | yes      | owed: Advance if every gate says yes, or if an emergency's
+//	                         |          |   deadline has passed and nobody retains it; else Wait
 //	any other                | no       | –  (it is dead, or from before rotary)
 //
 //	bucket: wanted content   | plan
@@ -119,13 +134,18 @@ func Make(s State) Plan {
 	}
 	for _, source := range s.Sources {
 		p.retire(s, source)
+		p.calm(s, source)
 	}
 	return p
 }
 
 // mark makes every version known: LIVE first, SEEN last, and never past a version for which there is no room. It
-// follows as far as there is: a version newer than SEEN would be marked again once it is retired.
+// follows as far as there is: a version newer than SEEN would be marked again once it is retired. A source that AWS
+// rotates itself carries none of these labels: nothing may be written there, and AWS ends the old credential (ADR 13).
 func (p *Plan) mark(s Source) {
+	if s.With == manifest.Managed {
+		return
+	}
 	for i, m := range s.marks() {
 		if m.From == "" && !s.room(i+1) {
 			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
@@ -360,20 +380,43 @@ func (p *Plan) drop(s State, b Bucket) {
 	}
 }
 
-// retire plans what is owed at one source: one version a pass, the oldest that may go.
+// retire plans what is owed at one source: one version a pass, the oldest that may go, and every one whose time an
+// emergency has set.
 func (p *Plan) retire(s State, source Source) {
 	current, _ := source.Current()
 	advancing := false
 	for _, v := range source.Owed() {
-		waits := Gates(s, *p, source, v)
-		if len(waits) == 0 && !advancing {
+		waits, forced := Gates(s, *p, source, v), s.overdue(source, v)
+		if len(waits) == 0 && (forced || !advancing) {
 			advancing = true
-			p.Advances = append(p.Advances, Advance{Source: source.Name, Version: v.ID, Current: current.ID})
+			p.Advances = append(p.Advances, Advance{Source: source.Name, Version: v.ID, Current: current.ID, Forced: forced})
 		}
 		if len(waits) > 0 {
-			p.Waits = append(p.Waits, waits[0])
+			p.Waits = append(p.Waits, waits[0].atMost(source.Dies(v)))
 		}
 	}
+}
+
+// atMost ends a wait at an emergency's deadline.
+func (w Wait) atMost(deadline time.Time, some bool) Wait {
+	if some && (w.Until.IsZero() || deadline.Before(w.Until)) {
+		w.Until = deadline
+	}
+	return w
+}
+
+// calm takes an emergency's label off when nothing is left of it.
+func (p *Plan) calm(s State, source Source) {
+	over := source.Marked(Deadline)
+	pending, some := source.Labelled(AWSPending)
+	if s.Mode == manifest.Observe || len(over) == 0 || len(source.Owed()) > 0 || some && !pending.Has(AWSCurrent) {
+		return
+	}
+	if until, quiet := s.quiet(); !quiet {
+		p.Waits = append(p.Waits, Wait{Subject: source.Name, Reason: Settling, Until: until, Detail: "an emergency is over; its label comes off last"})
+		return
+	}
+	p.Drops = append(p.Drops, over...)
 }
 
 func equal(a, b map[string]secret.Value) bool {

@@ -18,6 +18,7 @@ type Report struct {
 	Sources     []SourceReport   `json:"sources"`
 	Buckets     []BucketReport   `json:"buckets"`
 	Consumers   []ConsumerReport `json:"consumers"`
+	Alarms      []Alarm          `json:"alarms"`
 }
 
 // Step is one thing a pass does, or would do.
@@ -38,12 +39,18 @@ type SourceReport struct {
 	Since   time.Time    `json:"since,omitzero"`    // when that version was made
 	Pending string       `json:"pending,omitempty"` // a rotation under way
 	Owed    []OwedReport `json:"owed,omitempty"`
+	// Consumers run on buckets that hold, or may still hold, its values.
+	Consumers []string `json:"consumers,omitempty"`
+	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
+	AtOnce bool `json:"atOnce,omitempty"`
 }
 
 // OwedReport is one owed retirement and every gate that blocks it.
 type OwedReport struct {
 	Version string    `json:"version"`
 	Made    time.Time `json:"made"`
+	Since   time.Time `json:"since"`         // when it stopped being the one to use
+	Dies    time.Time `json:"dies,omitzero"` // at an emergency's deadline, whoever uses it
 	Blocked []Wait    `json:"blocked,omitempty"`
 }
 
@@ -81,18 +88,26 @@ func Describe(s State, p Plan) Report {
 	for _, c := range s.Strangers {
 		r.Consumers = append(r.Consumers, ConsumerReport{Name: c.Consumer, State: "unknown", Detail: c.Unknown})
 	}
+	r.Alarms = s.alarms()
 	r.Converged = p.Empty() && len(p.Waits) == 0 && !slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
 	return r
 }
 
 func describeSource(s State, p Plan, source Source) SourceReport {
 	current, _ := source.Current()
-	r := SourceReport{Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created}
+	r := SourceReport{
+		Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created, AtOnce: source.AtOnce,
+	}
+	for _, c := range s.consumers(source) {
+		r.Consumers = append(r.Consumers, c.Name)
+	}
+	slices.Sort(r.Consumers)
 	if pending, some := source.Labelled(AWSPending); some && pending.ID != current.ID {
 		r.Pending = pending.ID
 	}
 	for _, v := range source.Owed() {
-		r.Owed = append(r.Owed, OwedReport{Version: v.ID, Made: v.Created, Blocked: Gates(s, p, source, v)})
+		dies, _ := source.Dies(v)
+		r.Owed = append(r.Owed, OwedReport{Version: v.ID, Made: v.Created, Since: source.OwedSince(v), Dies: dies, Blocked: Gates(s, p, source, v)})
 	}
 	return r
 }
@@ -150,7 +165,11 @@ func (p Plan) steps() []Step {
 		steps = append(steps, Step{Do: "drop", Subject: m.Secret, Version: m.From, Detail: m.Label})
 	}
 	for _, a := range p.Advances {
-		steps = append(steps, Step{Do: "advance", Subject: a.Source, Version: a.Version, Detail: "every consumer was seen without it"})
+		why := "every consumer was seen without it"
+		if a.Forced {
+			why = "an emergency's deadline has passed"
+		}
+		steps = append(steps, Step{Do: "advance", Subject: a.Source, Version: a.Version, Detail: why})
 	}
 	return steps
 }

@@ -58,7 +58,7 @@ func TestAReportOfAConvergedStateSaysSo(t *testing.T) {
 	s := converged()
 	want := Report{
 		Environment: "dev", Mode: "retire", At: noon, Converged: true,
-		Sources:   []SourceReport{{Name: "db", Secret: "source/dev/db", Rotator: "postgres", Version: sid(2), Since: noon.Add(-22 * time.Hour)}},
+		Sources:   []SourceReport{{Name: "db", Secret: "source/dev/db", Rotator: "postgres", Version: sid(2), Since: noon.Add(-22 * time.Hour), Consumers: []string{"web"}}},
 		Buckets:   []BucketReport{{Name: "api", Secret: "api-dev", Version: bid(present, 2), Names: []string{"DB"}}},
 		Consumers: []ConsumerReport{{Name: "web", Bucket: "api", Running: bid(present, 2), Current: true, State: "current"}},
 	}

@@ -29,9 +29,11 @@ type State struct {
 
 // Source is what a pass has seen of one source.
 type Source struct {
-	Name string
-	With string   // its rotator
-	Keys []string // that it declares
+	Name   string
+	With   string        // its rotator
+	Every  time.Duration // how old its current version may become; 0: as old as it likes
+	AtOnce bool          // its rotation ends the old credential at once
+	Keys   []string      // that it declares
 	History
 }
 
@@ -104,6 +106,16 @@ func (h History) Owed() []Version {
 		}
 	}
 	return owed
+}
+
+// OwedSince is when a version stopped being the one to use, as far as can be told: when the next newer one was made.
+func (h History) OwedSince(v Version) time.Time {
+	for _, other := range h.Versions {
+		if other.Created.After(v.Created) && !other.Empty && !other.Has(AWSPending) {
+			return other.Created
+		}
+	}
+	return h.Changed // something older is current again
 }
 
 // A secret that rotary has never seen is searched firstLook versions back, for those that carry a label or were made

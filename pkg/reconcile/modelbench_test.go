@@ -281,6 +281,8 @@ func (u users) Identity(v rotate.Values) string {
 	return user
 }
 
+func (u users) Same(a, b rotate.Values) bool { return a["DB_URL"].Equal(b["DB_URL"]) }
+
 // dies ends the next pass at its first write that is meant: the write comes to outcome, and nothing after it is done.
 func (m *model) dies(outcome sim.Outcome, meant func(what string) bool) {
 	dead := false

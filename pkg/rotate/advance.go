@@ -85,7 +85,7 @@ func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, a pl
 	return j.putNext(ctx, h, owed.ID, a.Current, next)
 }
 
-// shared says whether another live, current or pending version holds the identity of the dying one.
+// shared says whether another version stands for the dying one's credential: see Identified.
 func (j Job) shared(ctx context.Context, h plan.History, owed string, dying Values) (bool, error) {
 	rotator, identified := j.Rotator.(Identified)
 	if !identified {
@@ -102,7 +102,15 @@ func (j Job) shared(ctx context.Context, h plan.History, owed string, dying Valu
 		if err != nil {
 			return false, err
 		}
-		if rotator.Identity(values) == rotator.Identity(dying) {
+		if rotator.Identity(values) != rotator.Identity(dying) {
+			continue
+		}
+		switch {
+		case v.Has(plan.AWSCurrent):
+			return true, nil
+		case v.Has(plan.AWSPending):
+			return false, fmt.Errorf("retire version %s of %s: a rotation that is under way has the same identity", plan.Short(owed), j.Source.Name)
+		case rotator.Same(values, dying):
 			return true, nil
 		}
 	}

@@ -51,6 +51,9 @@ func (j Job) allowed(ctx context.Context, h plan.History, pending plan.Version) 
 	if !exists {
 		return current, &Refused{j.Source.Name, "it has no value yet: put one first"}
 	}
+	if back, begun := h.Labelled(plan.Rollback); begun {
+		return current, &Refused{j.Source.Name, fmt.Sprintf("a rollback to version %s is under way", plan.Short(back.ID))}
+	}
 	_, urgent := h.EmergencyOf(pending.ID)
 	if owed := h.Owed(); len(owed) > 0 && !urgent {
 		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; rotary status says what it waits for", plan.Short(owed[0].ID))}

@@ -79,3 +79,5 @@ func (r twoUsers) Retire(_ context.Context, e rotate.End) (rotate.Values, error)
 }
 
 func (r twoUsers) Identity(v rotate.Values) string { return secret.Reveal(v["DB_USER"]) }
+
+func (r twoUsers) Same(a, b rotate.Values) bool { return a["DB_PASSWORD"].Equal(b["DB_PASSWORD"]) }

@@ -15,51 +15,42 @@ const Timeout = 2 * time.Minute
 // has ended by then: it ran for Timeout at most, and what it sent last has landed.
 const Outlast = Timeout + 4*time.Minute
 
-// Back is a rollback: make Version current again, which its target still accepts, instead of From.
-type Back struct {
-	Source  string `json:"source"`
-	Version string `json:"version"`
-	From    string `json:"from"` // the version that was current when somebody decided this
-}
-
-// Progress is how far a rollback is.
-type Progress struct {
-	Done  bool      `json:"done"`
-	Until time.Time `json:"until,omitzero"` // when to ask for the next step
-}
-
-// Rollback takes the next step of going back; ask again until it is done, not before Progress.Until. It may be asked
+// Rollback takes the next step of going back; ask again until it is done, not before Until. It may be asked
 // again after a crash at any point. Where it is Refused, nothing stands in the way of what was there before.
 //
 //	ROLLBACK is on  | current | what it does
 //	----------------|---------|----------------------------------------------------------------
 //	nothing         | From    | put it on Version, which is owed: from now on nobody retires that
-//	Version         | From    | wait for Outlast; test; take AWSPENDING off; swap AWSCURRENT; off
+//	Version         | From    | take AWSPENDING off, so that no rotation goes on; wait for Outlast;
+//	                |         | test; swap AWSCURRENT; take ROLLBACK off
 //	Version         | Version | take it off: the swap was done
 //	nothing         | Version | nothing: done
 //	Version         | another | take it off, Refused: somebody has put a newer version
 //	another version | any     | Refused: one rollback at a time
 //
 // A version whose credential is retired, or that its target refuses, is not brought back: Refused.
-func (j Job) Rollback(ctx context.Context, b Back) (Progress, error) {
+func (j Job) Rollback(ctx context.Context, b plan.Back) (plan.Progress, error) {
 	h, err := j.Store.LookAll(ctx, j.Source.Secret)
 	if err != nil {
-		return Progress{}, err
+		return plan.Progress{}, err
 	}
 	holder, begun := h.Labelled(plan.Rollback)
 	current, _ := h.Current()
 	switch {
 	case begun && holder.ID != b.Version:
-		return Progress{}, j.noWay("a rollback to version %s is under way", plan.Short(holder.ID))
+		return plan.Progress{}, j.noWay("a rollback to version %s is under way", plan.Short(holder.ID))
 	case current.ID == b.Version:
-		return Progress{Done: true}, j.settle(ctx, h, b.Version)
+		return plan.Progress{Done: true}, j.settle(ctx, h, b.Version)
 	case current.ID != b.From:
-		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("version %s has become current since", plan.Short(current.ID)))
+		return plan.Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("version %s has become current since", plan.Short(current.ID)))
 	case !begun:
 		return j.veto(ctx, h, b.Version)
 	}
+	if _, rotating := h.Labelled(plan.AWSPending); rotating {
+		return j.stop(ctx, h)
+	}
 	if until := h.Changed.Add(Outlast); until.After(j.Store.Now()) {
-		return Progress{Until: until}, nil
+		return plan.Progress{Until: until}, nil
 	}
 	return j.swapBack(ctx, h, b)
 }
@@ -69,37 +60,42 @@ func (j Job) noWay(format string, args ...any) *Refused {
 }
 
 // veto puts ROLLBACK on a version whose credential nobody has retired.
-func (j Job) veto(ctx context.Context, h plan.History, version string) (Progress, error) {
+func (j Job) veto(ctx context.Context, h plan.History, version string) (plan.Progress, error) {
 	if _, owed := find(h.Owed(), version); !owed {
-		return Progress{}, j.noWay("the credential of version %s is retired, or its version is not known yet; rotate to go forward", plan.Short(version))
+		return plan.Progress{}, j.noWay("the credential of version %s is retired, or its version is not known yet; rotate to go forward", plan.Short(version))
 	}
 	if err := j.Store.Move(ctx, h.Secret, plan.Rollback, version, ""); err != nil {
-		return Progress{}, err
+		return plan.Progress{}, err
 	}
-	return Progress{Until: j.Store.Now().Add(Outlast)}, nil
+	return j.stop(ctx, h)
 }
 
-func (j Job) swapBack(ctx context.Context, h plan.History, b Back) (Progress, error) {
+// stop ends a rotation that is under way: it cannot undo what comes. What it has sent before lands while we wait.
+func (j Job) stop(ctx context.Context, h plan.History) (plan.Progress, error) {
+	if pending, some := h.Labelled(plan.AWSPending); some {
+		if err := j.unpend(ctx, h, pending.ID); err != nil {
+			return plan.Progress{}, err
+		}
+	}
+	return plan.Progress{Until: j.Store.Now().Add(Outlast)}, nil
+}
+
+func (j Job) swapBack(ctx context.Context, h plan.History, b plan.Back) (plan.Progress, error) {
 	v, _ := h.Version(b.Version)
 	if !v.Alive() {
-		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("the credential of version %s was retired", plan.Short(b.Version)))
+		return plan.Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("the credential of version %s was retired", plan.Short(b.Version)))
 	}
 	values, err := j.read(ctx, h, b.Version)
 	if err != nil {
-		return Progress{}, err
+		return plan.Progress{}, err
 	}
 	if err := j.Rotator.Test(ctx, values); err != nil {
-		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("its target does not accept version %s: %v", plan.Short(b.Version), err))
-	}
-	if pending, some := h.Labelled(plan.AWSPending); some {
-		if err := j.unpend(ctx, h, pending.ID); err != nil {
-			return Progress{}, err
-		}
+		return plan.Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("its target does not accept version %s: %v", plan.Short(b.Version), err))
 	}
 	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, b.Version, b.From); err != nil {
-		return Progress{}, err
+		return plan.Progress{}, err
 	}
-	return Progress{Done: true}, j.settle(ctx, h, b.Version)
+	return plan.Progress{Done: true}, j.settle(ctx, h, b.Version)
 }
 
 // giveUp takes ROLLBACK off and says why.

@@ -64,10 +64,19 @@ type Unrepeatable interface {
 	MayHaveMade(err error) bool
 }
 
-// Identified is a Rotator whose credentials belong to identities at the target (a user, a key id). What is owed is
-// not retired while another live, current or pending version has the same identity: its label just comes off.
+// Identified is a Rotator whose credentials belong to identities at the target: a user, a key.
+//
+//	another version with the identity | what happens to the owed one
+//	----------------------------------|---------------------------------------------------------------
+//	is current                        | its label comes off, and the target is not asked: it is in use
+//	is pending                        | nothing, with an error: the rotation decides what the target accepts
+//	is owed too, the same credential  | its label comes off: the other one still stands for it
+//	is owed too, another credential   | it is retired: only one of the two can be what the target accepts
 type Identified interface {
+	// Identity names to whom the credential belongs.
 	Identity(Values) string
+	// Same says whether two contents with one identity hold one and the same credential.
+	Same(a, b Values) bool
 }
 
 // Store is what rotation needs of Secrets Manager; pkg/store implements it and says what each method promises.

@@ -37,6 +37,7 @@ type Calls func(name string, do func() error) error
 // Run checks a rotator against the contracts of rotate.Rotator, rotate.Job.Step and rotate.Job.Advance. newWorld makes
 // a new target, on which nothing has happened, at each call.
 func Run(t *testing.T, newWorld func(t *testing.T) World) {
+	whole(t, newWorld(t))
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, func(*testing.T) *source)
@@ -61,10 +62,31 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"Advance fails where AWSCURRENT has moved", advanceMoved},
 		{"Advance fails where somebody retains the version", advanceRetained},
 		{"LIVE comes off last", liveLast},
+		{"a rollback makes the version before current again", rollsBack},
+		{"a crash at any call of a rollback is made good by asking again", rollsBackAfterACrash},
+		{"a rollback and a retirement may meet at any call", rollbackMeetsAdvance},
+		{"a rollback ends a rotation that is under way", rollbackStopsARotation},
+		{"a rollback to what is dead or overtaken is refused", rollbackRefuses},
+		{"a rollback gives way to a value that is put meanwhile", rollbackOvertaken},
+		{"a rollback under way holds its version and keeps rotations away", rollbackHolds},
+		{"an emergency rotates past what is owed", urgent},
+		{"a crash at any call of an emergency is made good by asking again", urgentCrashes},
+		{"a person may put a value between any two steps of an emergency", urgentOvertaken},
+		{"a deadline forces what is older to die, unless it is retained", forced},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.test(t, func(t *testing.T) *source { return newSource(t, newWorld(t)) })
 		})
+	}
+}
+
+// whole refuses a rotator that has half of an interface: it would be treated as if it had nothing of it.
+func whole(t *testing.T, w World) {
+	t.Helper()
+	r := w.Open(func(_ string, do func() error) error { return do() })
+	_, half := r.(interface{ Identity(rotate.Values) string })
+	if _, is := r.(rotate.Identified); half && !is {
+		t.Fatal("it has Identity, and is not rotate.Identified")
 	}
 }
 

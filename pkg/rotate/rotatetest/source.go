@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"testing"
 	"time"
 
@@ -174,7 +175,7 @@ func (s *source) retireAll(j rotate.Job) error {
 }
 
 func (s *source) mark(p plan.Plan) error {
-	for _, m := range p.Marks {
+	for _, m := range slices.Concat(p.Marks, p.Drops) {
 		if err := s.store.Move(s.t.Context(), m.Secret, m.Label, m.To, m.From); err != nil {
 			return err
 		}

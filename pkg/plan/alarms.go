@@ -1,0 +1,94 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// Alarm is something that no pass mends by itself, or that takes longer than it should: a person has to look. Its name
+// is that of its runbook.
+type Alarm struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"` // a source
+	Detail  string `json:"detail"`
+}
+
+// The names of alarms.
+const (
+	RotationDue       = "rotation-due"       // the current version is older than the manifest allows
+	RotationStuck     = "rotation-stuck"     // a rotation neither ends nor fails
+	RetirementOwed    = "retirement-owed"    // an old credential lives too long
+	RollbackAbandoned = "rollback-abandoned" // somebody has begun to go back, and left
+	DeadlinePassed    = "deadline-passed"    // an emergency's deadline is over, and the credential lives
+)
+
+// How long things may take.
+const (
+	owedTooLong     = 3 * 24 * time.Hour // workflows drain for six hours, and laptops for a day
+	pendingTooLong  = 4 * time.Hour
+	rollbackTooLong = time.Hour
+	deadTooLate     = time.Hour
+	rotatesLate     = 2 * 24 * time.Hour // Secrets Manager rotates some time within a day
+)
+
+// alarms says what a person has to look at. It is computed from ages alone, so that it comes whatever caused it: a
+// function that was unset, a schedule that was disabled, a consumer that never follows.
+func (s State) alarms() []Alarm {
+	var all []Alarm
+	for _, source := range s.Sources {
+		all = append(all, s.ages(source)...)
+		for _, v := range source.Owed() {
+			all = append(all, s.owedAlarms(source, v)...)
+		}
+	}
+	return all
+}
+
+func (s State) ages(source Source) []Alarm {
+	var all []Alarm
+	current, exists := source.Current()
+	if limit := source.limit(); exists && limit > 0 && s.Now.Sub(current.Created) > limit {
+		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf("version %s is %s old; the manifest says every %s", Short(current.ID), days(s.Now.Sub(current.Created)), days(source.Every))})
+	}
+	if pending, some := source.Labelled(AWSPending); some && !pending.Has(AWSCurrent) && s.Now.Sub(pending.Created) > pendingTooLong {
+		all = append(all, Alarm{RotationStuck, source.Name, fmt.Sprintf("the rotation to version %s began %s ago; the rotate Lambda's log says why it does not end", Short(pending.ID), days(s.Now.Sub(pending.Created)))})
+	}
+	if v, some := source.Labelled(Rollback); some && s.Now.Sub(source.Changed) > rollbackTooLong {
+		all = append(all, Alarm{RollbackAbandoned, source.Name, fmt.Sprintf("version %s carries ROLLBACK: finish it with rotary rollback %s %s", Short(v.ID), s.Environment, source.Name)})
+	}
+	return all
+}
+
+// limit is how old the current version may become before somebody is told.
+func (s Source) limit() time.Duration {
+	if s.Every == 0 || s.With == manifest.Manual {
+		return s.Every
+	}
+	return s.Every + rotatesLate
+}
+
+func (s State) owedAlarms(source Source, v Version) []Alarm {
+	var all []Alarm
+	limit := owedTooLong
+	if source.With == manifest.Manual {
+		limit = cmp.Or(source.Every, owedTooLong)
+	}
+	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
+		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf("version %s was replaced %s ago and is not retired; rotary status %s says what blocks it", Short(v.ID), days(age), s.Environment)})
+	}
+	if at, some := source.Dies(v); some && s.Now.Sub(at) > deadTooLate {
+		all = append(all, Alarm{DeadlinePassed, source.Name, fmt.Sprintf("version %s should have died %s ago", Short(v.ID), days(s.Now.Sub(at)))})
+	}
+	return all
+}
+
+// days says a time span in the largest unit that matters.
+func days(d time.Duration) string {
+	if d < 48*time.Hour {
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours())/24)
+}

@@ -1,0 +1,109 @@
+package plan
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+const day = 24 * time.Hour
+
+// named are the names of a state's alarms.
+func named(s State) []string {
+	var names []string
+	for _, a := range Describe(s, Make(s)).Alarms {
+		if a.Subject != "db" || a.Detail == "" {
+			names = append(names, "without subject or detail")
+		}
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+func TestAlarmsComeOfAge(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		want  []string
+		state func() State
+	}{
+		{"nothing is old", nil, converged},
+		{"a credential nobody limits", nil, aged(manifest.Manual, 0, 1000*day)},
+		{"a manual credential at its limit", nil, aged(manifest.Manual, 90*day, 90*day)},
+		{"a manual credential over its limit", []string{RotationDue}, aged(manifest.Manual, 90*day, 90*day+1)},
+		{"a scheduled one that is due", nil, aged(manifest.Postgres, 30*day, 30*day+rotatesLate)},
+		{"a scheduled one that nobody rotates", []string{RotationDue}, aged(manifest.Postgres, 30*day, 30*day+rotatesLate+1)},
+		{"a rotation under way", nil, rotating(pendingTooLong)},
+		{"a rotation that does not end", []string{RotationStuck}, rotating(pendingTooLong + 1)},
+		{"a retirement owed", nil, owed(manifest.Postgres, 0, owedTooLong)},
+		{"a retirement owed too long", []string{RetirementOwed}, owed(manifest.Postgres, 0, owedTooLong+1)},
+		{"a manual one owed too long, without a limit", []string{RetirementOwed}, owed(manifest.Manual, 0, owedTooLong+1)},
+		{"a manual one owed within its limit", nil, owed(manifest.Manual, 90*day, 90*day)},
+		{"a manual one owed over its limit", []string{RotationDue, RetirementOwed}, owed(manifest.Manual, 90*day, 90*day+1)},
+		{"a rollback under way", nil, rollingBack(rollbackTooLong)},
+		{"a rollback that somebody left", []string{RollbackAbandoned}, rollingBack(rollbackTooLong + 1)},
+		{"a deadline just now", nil, dying(deadTooLate)},
+		{"a deadline that passed it by", []string{DeadlinePassed}, dying(deadTooLate + 1)},
+	} {
+		if diff := cmp.Diff(tt.want, named(tt.state())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// aged is a state whose current credential is so old.
+func aged(with string, every, age time.Duration) func() State {
+	return func() State {
+		s := converged()
+		s.db().With, s.db().Every = with, every
+		s.db().Versions[len(s.db().Versions)-1].Created = noon.Add(-age)
+		return s
+	}
+}
+
+func rotating(age time.Duration) func() State {
+	return func() State {
+		s := converged()
+		s.db().Versions = append(s.db().Versions, Version{ID: sid(3), Created: noon.Add(-age), Labels: []string{AWSPending, live(3)}})
+		return s
+	}
+}
+
+// owed is a state in which version 2 has replaced version 1 so long ago.
+func owed(with string, every, age time.Duration) func() State {
+	return func() State {
+		s := owing()
+		s.db().With, s.db().Every = with, every
+		s.db().Versions[0].Created = noon.Add(-2 * age)
+		s.db().Versions[1].Created = noon.Add(-age)
+		return s
+	}
+}
+
+func rollingBack(age time.Duration) func() State {
+	return func() State {
+		s := owing()
+		label(s.db(), 0, Rollback)
+		s.db().Changed = noon.Add(-age)
+		return s
+	}
+}
+
+func dying(late time.Duration) func() State {
+	return func() State { return urgent(noon.Add(-late)) }
+}
+
+func TestAVersionIsOwedSinceTheNextOneWasMade(t *testing.T) {
+	h := History{Changed: noon, Versions: []Version{
+		{ID: "1", Created: noon.Add(-9 * day)}, {ID: "2", Created: noon.Add(-8 * day), Empty: true}, {ID: "3", Created: noon.Add(-7 * day), Labels: []string{AWSPending}},
+		{ID: "4", Created: noon.Add(-6 * day)},
+	}}
+	if got := h.OwedSince(h.Versions[0]); !got.Equal(noon.Add(-6 * day)) {
+		t.Errorf("since %v", got)
+	}
+	if got := h.OwedSince(h.Versions[3]); !got.Equal(noon) { // somebody went back to an older one
+		t.Errorf("the newest version is owed since %v", got)
+	}
+}

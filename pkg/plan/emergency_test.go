@@ -1,0 +1,139 @@
+package plan
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// urgent is owing with an emergency's label on the current version.
+func urgent(until time.Time) State {
+	s := owing()
+	label(s.db(), 1, DeadlineLabel(until, sid(2)))
+	return s
+}
+
+func TestAfterAnEmergencysDeadlineOnlyTheVetoesKeepAVersion(t *testing.T) {
+	for _, g := range shutting {
+		t.Run(g.name, func(t *testing.T) {
+			s := urgent(noon)
+			g.shut(&s)
+			veto := slices.Contains([]Reason{NotRetiring, Retained, ByHand}, g.reason)
+			advances := Make(s).Advances
+			if retired := slices.ContainsFunc(advances, func(a Advance) bool { return a.Version == sid(1) && a.Forced }); retired == veto {
+				t.Errorf("advances are %+v", advances)
+			}
+		})
+	}
+}
+
+func TestBeforeAnEmergencysDeadlineEveryGateIsAsked(t *testing.T) {
+	for _, g := range shutting {
+		t.Run(g.name, func(t *testing.T) {
+			s := urgent(noon.Add(time.Second))
+			g.shut(&s)
+			p := Make(s)
+			if len(p.Advances) > 0 {
+				t.Errorf("it is retired: %+v", p.Advances)
+			}
+			if last := p.Waits[len(p.Waits)-1]; last.Until.IsZero() || last.Until.After(noon.Add(time.Second)) {
+				t.Errorf("the next look is at %v, want the deadline at the latest", last.Until)
+			}
+		})
+	}
+}
+
+func TestAnEmergencyWithoutADeadlineForcesNothing(t *testing.T) {
+	s := urgent(time.Time{})
+	if diff := cmp.Diff([]Advance{{Source: "db", Version: sid(1), Current: sid(2)}}, Make(s).Advances); diff != "" {
+		t.Errorf("advances (-want +got):\n%s", diff)
+	}
+	s.web().Settled = false
+	if advances := Make(s).Advances; len(advances) > 0 {
+		t.Errorf("it is retired although a consumer is not settled: %+v", advances)
+	}
+}
+
+func TestADeadlineIsForWhatIsOlderThanTheVersionThatCarriesIt(t *testing.T) {
+	s := owing()
+	s.db().Versions = []Version{sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2), DeadlineLabel(noon, sid(2))), sv(3, values("URL", "new"), live(3), AWSCurrent, SeenLabel)}
+	s.web().Settled = false
+	if diff := cmp.Diff([]Advance{{Source: "db", Version: sid(1), Current: sid(3), Forced: true}}, Make(s).Advances); diff != "" {
+		t.Errorf("advances (-want +got):\n%s", diff)
+	}
+}
+
+func TestEverythingThatIsOverdueDiesInOnePass(t *testing.T) {
+	s := owing()
+	s.db().Versions = []Version{sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2)), sv(3, values("URL", "new"), live(3), AWSCurrent, SeenLabel, DeadlineLabel(noon, sid(3)))}
+	want := []Advance{{Source: "db", Version: sid(1), Current: sid(3), Forced: true}, {Source: "db", Version: sid(2), Current: sid(3), Forced: true}}
+	if diff := cmp.Diff(want, Make(s).Advances); diff != "" {
+		t.Errorf("advances (-want +got):\n%s", diff)
+	}
+}
+
+func TestOfTwoDeadlinesTheFirstCounts(t *testing.T) {
+	s := owing()
+	label(s.db(), 1, DeadlineLabel(noon.Add(time.Hour), sid(2)))
+	label(s.db(), 1, DeadlineLabel(noon.Add(time.Minute), sid(9)))
+	if at, some := s.db().Dies(s.db().Versions[0]); !some || !at.Equal(noon.Add(time.Minute)) {
+		t.Errorf("it dies at %v (%v)", at, some)
+	}
+}
+
+func TestAnEmergencysLabelComesOffWhenNothingIsLeftOfIt(t *testing.T) {
+	base := func() State {
+		s := converged()
+		label(s.db(), len(s.db().Versions)-1, DeadlineLabel(noon, sid(2)))
+		return s
+	}
+	s := base()
+	p := Make(s)
+	if len(p.Drops) != 1 || p.Drops[0].Label != DeadlineLabel(noon, sid(2)) || p.Drops[0].From != sid(2) {
+		t.Errorf("drops are %+v", p.Drops)
+	}
+	for name, change := range map[string]func(s *State){
+		"a retirement is owed":       func(s *State) { *s = urgent(time.Time{}) },
+		"something changed just now": func(s *State) { s.db().Changed = s.Now },
+		"its rotation is only beginning": func(s *State) {
+			s.db().Versions = append(s.db().Versions, Version{ID: sid(3), Created: noon, Empty: true, Labels: []string{AWSPending}})
+		},
+		"the mode writes nothing": func(s *State) { s.Mode = manifest.Observe },
+	} {
+		s := base()
+		change(&s)
+		if p := Make(s); len(p.Drops) > 0 {
+			t.Errorf("while %s: drops are %+v", name, p.Drops)
+		}
+	}
+}
+
+func TestAnEmergencyIsFoundByTheVersionThatItMakes(t *testing.T) {
+	h := History{Versions: []Version{
+		{ID: "aaaaaaaa-1", Labels: []string{AWSCurrent, DeadlineLabel(time.Time{}, "bbbbbbbb-2"), Deadline + "nonsense", Deadline + "12"}},
+	}}
+	if e, is := h.EmergencyOf("bbbbbbbb-2"); !is || !e.Until.IsZero() || e.On.ID != "aaaaaaaa-1" {
+		t.Errorf("of the version it is for: %+v, %v", e, is)
+	}
+	for _, id := range []string{"aaaaaaaa-1", "cccccccc-3", ""} {
+		if e, is := h.EmergencyOf(id); is {
+			t.Errorf("version %q has the emergency %+v", id, e)
+		}
+	}
+}
+
+func TestASourceThatAWSRotatesGetsNoLabel(t *testing.T) {
+	s := converged()
+	s.db().With = manifest.Managed
+	for i := range s.db().Versions {
+		s.db().Versions[i].Labels = slices.DeleteFunc(s.db().Versions[i].Labels, func(l string) bool { return l != AWSCurrent && l != AWSPrevious })
+	}
+	p := Make(s)
+	if len(p.Marks) > 0 || !Describe(s, p).Converged {
+		t.Errorf("marks %+v, waits %+v", p.Marks, p.Waits)
+	}
+}
