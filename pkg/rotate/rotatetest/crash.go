@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -19,7 +20,8 @@ var (
 // killer ends a process at one of the calls that it makes of its store and of its rotator: before the call, or when it
 // is done and nobody has heard. Every call after that one does nothing.
 type killer struct {
-	at    int // 0: never
+	mu    sync.Mutex // a driver cleans up in the background
+	at    int        // 0: never
 	done  bool
 	calls int
 	dead  bool
@@ -32,20 +34,34 @@ func (k *killer) String() string {
 	return fmt.Sprintf("a crash %s call %d of %d (%s)", when, k.at, k.calls, k.name)
 }
 
-func (k *killer) call(name string, do func() error) error {
+func (k *killer) call(name string, do func() error) (err error) {
+	does, survives := k.next(name)
+	if does {
+		err = do() // with the calls that it makes itself
+	}
+	if survives {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.dead = true
+	return errKilled
+}
+
+// next says whether the next call is done, and whether the process hears of it.
+func (k *killer) next(name string) (does, survives bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.dead {
-		return errKilled
+		return false, false
 	}
 	k.calls++
 	k.names = append(k.names, name)
 	if k.calls != k.at {
-		return do()
+		return true, true
 	}
-	k.dead, k.name = true, name
-	if k.done {
-		_ = do()
-	}
-	return errKilled
+	k.name = name
+	return k.done, false
 }
 
 // visitor does something of its own just before one of a process's calls.
