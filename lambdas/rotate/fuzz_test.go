@@ -36,6 +36,7 @@ func FuzzHandle(f *testing.F) {
 		`{"Step":"setSecret","SecretId":"arn:aws:secretsmanager:us-east-1:222222222222:secret:source/dev/handshake-AbCdEf","ClientRequestToken":"` + token + `"}`,
 		`{"Step":"testSecret","SecretId":"` + handshake + `","ClientRequestToken":"` + token + `","RotationToken":"` + canary + `","` + canary + `":1}`,
 		`{"advance":{"source":"handshake","version":"` + canary + ` ` + canary + `","current":"` + canary + `="}}`, `{"advance":{"source":"handshake","` + canary + `":1}}`,
+		`{"rollback":{"source":"handshake","version":"` + canary + `","from":"` + canary + ` ` + canary + `"}}`, `{"rollback":null}`, `{"rollback":{"source":7}}`,
 		`{"advance":{"source":"` + canary + `"}}`, `{"advance":{"source":"handshake"},"Step":"createSecret","SecretId":"` + handshake + `"}`,
 	} {
 		f.Add([]byte(text))

@@ -147,6 +147,38 @@ func TestTheReconcilersAdvancePutsWhatIsNext(t *testing.T) {
 	}
 }
 
+func TestAPersonsRollbackIsAnsweredWithItsProgress(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.Advance(time.Minute)
+	ask := func() plan.Progress {
+		out, err := w.h.handle(t.Context(), json.RawMessage(`{"rollback":{"source":"handshake","version":"`+first+`","from":"`+token+`"}}`))
+		p, is := out.(plan.Progress)
+		if err != nil || !is {
+			t.Fatalf("%v, %v", out, err)
+		}
+		return p
+	}
+	begun := ask()
+	if begun.Done || begun.Until.Sub(w.Clock.Now()) < rotate.Outlast-time.Second {
+		t.Fatalf("the first step answers %+v", begun)
+	}
+	if again := ask(); again.Done {
+		t.Fatal("it swaps before what may be under way has ended")
+	}
+	w.AdvanceTo(begun.Until.Add(time.Second))
+	if p := ask(); !p.Done {
+		t.Fatalf("the last step answers %+v", p)
+	}
+	want := map[string][]string{first: {"AWSCURRENT", "LIVE-11111111"}, token: {"AWSPREVIOUS", "LIVE-22222222"}}
+	if diff := cmp.Diff(want, w.labels()); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(w.log.String(), `"step":"rollback","version":"`+first+`","ok":true`) || strings.Contains(w.log.String(), canary) {
+		t.Error("the log does not name the rollback, or holds a value")
+	}
+}
+
 // TestARefusedRotationIsRefused is what the alarm "rotation refused" matches by its errorType.
 func TestARefusedRotationIsRefused(t *testing.T) {
 	w := newWorld(t)
@@ -225,6 +257,10 @@ func TestWhatIsNoRequestIsUnreadableAndNotQuoted(t *testing.T) {
 		`{"Step":"createSecret","advance":{"source":"handshake"}}`:         "one of",
 		`{"advance":{"source":"handshake","` + canary + `":true}}`:         "neither", // a newer rotary asks for more
 		`{"advance":{"source":"` + canary + `"}}`:                          "its source is none of environment dev",
+		`{"rollback":{"source":"handshake","` + canary + `":true}}`:        "neither",
+		`{"rollback":{"source":"billing"}}`:                                "its source is none of environment dev",
+		`{"rollback":{"source":"handshake"},"advance":{}}`:                 "one of",
+		`{"rollback":{"source":"handshake","version":"` + canary + `\n"}}`: "its version is no version id",
 		`{"advance":{"source":"billing"}}`:                                 "its source is none of environment dev",
 		`{"Step":"createSecret","SecretId":"` + canary + `"}`:              "its secret is no source of environment dev",
 		`{"Step":"createSecret","SecretId":"source/production/handshake"}`: "its secret is no source of environment dev",
@@ -252,10 +288,10 @@ func TestAStepMayCarryWhatAWSAddsToIt(t *testing.T) {
 	}
 }
 
-// TestBothSamplesAreRead reads the fixtures that show what the Lambda gets.
-func TestBothSamplesAreRead(t *testing.T) {
+// TestEverySampleIsRead reads the fixtures that show what the Lambda gets.
+func TestEverySampleIsRead(t *testing.T) {
 	w := newWorld(t)
-	for name, want := range map[string]string{"rotation-step.json": "createSecret", "advance.json": "advance"} {
+	for name, want := range map[string]string{"rotation-step.json": "createSecret", "advance.json": "advance", "rollback.json": "rollback"} {
 		data, err := events.FS.ReadFile(name)
 		must(t, err)
 		r, err := read(data)

@@ -3,12 +3,14 @@ package plan
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -57,7 +59,7 @@ func rebuilt(s State) State {
 // What must hold of any plan for any state, said without the gates: whoever runs, is rolling to or could go back to
 // an owed value vetoes, and so does anything that is not known.
 func TestNoPlanRetiresWhatSomebodyMayNeed(t *testing.T) {
-	advanced := 0
+	advanced, forced := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		s := draw(t)
 		p := Make(s)
@@ -72,14 +74,33 @@ func TestNoPlanRetiresWhatSomebodyMayNeed(t *testing.T) {
 			if v.Has(AWSCurrent) || v.Has(AWSPending) || v.Has(Retain) || v.Has(Rollback) || current.ID != a.Current {
 				t.Fatalf("%s is retired, with labels %v and current %s", a.Version, v.Labels, a.Current)
 			}
+			if a.Forced {
+				forced++
+				due(t, s, source, v)
+				continue
+			}
 			for _, b := range s.Buckets {
 				needed(t, b, source, v, current)
 			}
 		}
 	})
-	if advanced == 0 {
-		t.Error("no plan of any state retired anything: nothing was tested")
+	if advanced == forced || forced == 0 {
+		t.Errorf("%d versions retired, %d of them forced: not everything was tested", advanced, forced)
 	}
+}
+
+// due fails where no emergency has ended v by now: a label on a newer version, with a time that has come.
+func due(t *rapid.T, s State, source Source, v Version) {
+	for _, newer := range source.Versions {
+		for _, l := range newer.Labels {
+			at, emergency := strings.CutPrefix(l, Deadline)
+			unix, err := strconv.ParseInt(strings.Split(at, "-")[0], 10, 64)
+			if emergency && err == nil && unix <= s.Now.Unix() && v.Created.Before(newer.Created) && s.Mode == manifest.Retire {
+				return
+			}
+		}
+	}
+	t.Fatalf("%s is forced to die, and no emergency has said so", v.ID)
 }
 
 // needed fails where a consumer has a value of v's under the name that the present rules give its key.
@@ -107,6 +128,9 @@ func TestNoPlanDropsWhatSomebodyMayRun(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := draw(t)
 		for _, m := range Make(s).Drops {
+			if strings.HasPrefix(m.Label, Deadline) {
+				continue
+			}
 			dropped++
 			b := s.Buckets[slices.IndexFunc(s.Buckets, func(x Bucket) bool { return x.Want.Name == m.Bucket })]
 			v, _ := b.Version(m.From)
@@ -124,7 +148,7 @@ func TestNoPlanTouchesALabelThatIsNotRotarys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := Make(draw(t))
 		for _, m := range slices.Concat(p.Marks, p.Drops) {
-			ours := strings.HasPrefix(m.Label, Live) || strings.HasPrefix(m.Label, Held) || m.Label == SeenLabel
+			ours := strings.HasPrefix(m.Label, Live) || strings.HasPrefix(m.Label, Held) || m.Label == SeenLabel || strings.HasPrefix(m.Label, Deadline) && m.To == ""
 			if !ours || strings.HasPrefix(m.Secret, "source/") == strings.HasPrefix(m.Label, Held) {
 				t.Fatalf("the plan moves %+v", m)
 			}
@@ -154,7 +178,8 @@ func TestCarriedOutPlansComeToAnEnd(t *testing.T) {
 }
 
 // The same world without the odd things that take time: once every consumer follows at once, the second pass over
-// what a pass left behind plans nothing but drops and retirements, and the one after those plans nothing at all.
+// what a pass left behind plans nothing but drops and retirements, and the one after those plans nothing at all, but for
+// the label of an emergency, which comes off last.
 func TestWithNothingOwedTheSecondPassIsEmpty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{draw(t)}
@@ -171,7 +196,9 @@ func TestWithNothingOwedTheSecondPassIsEmpty(t *testing.T) {
 			}
 			w.carryOut(t, p)
 		}
-		if p := Make(w.State); len(p.Drops)+len(p.Rolls)+len(p.Writes)+len(p.Marks) > 0 {
+		p := Make(w.State)
+		p.Drops = slices.DeleteFunc(p.Drops, func(m Mark) bool { return strings.HasPrefix(m.Label, Deadline) })
+		if len(p.Drops)+len(p.Rolls)+len(p.Writes)+len(p.Marks) > 0 {
 			t.Fatalf("pass 3 still plans %q", lines(p))
 		}
 	})

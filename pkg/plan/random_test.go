@@ -77,6 +77,10 @@ func drawSource(t *rapid.T, name string) Source {
 			s.Versions[i].Labels = append(s.Versions[i].Labels, l)
 		}
 	}
+	if i := rapid.IntRange(0, 4*n).Draw(t, "emergency"); i < n && !s.Versions[i].Empty {
+		until := rapid.SampledFrom([]time.Time{{}, noon.Add(-time.Minute), noon, noon.Add(time.Hour)}).Draw(t, "deadline")
+		s.Versions[i].Labels = append(s.Versions[i].Labels, DeadlineLabel(until, sid(i+1)))
+	}
 	return s
 }
 
