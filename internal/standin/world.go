@@ -17,6 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
+	"github.com/rotary-secrets/rotary/internal/standin/iam"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -32,6 +33,8 @@ type Config struct {
 	Symmetric []string           // targets that are made of their verifiers
 	Log       io.Writer          // gets what Lambda functions print; nil keeps it in memory only
 	OnRefusal func(Refusal)      // is told, once each, when somebody's credential is refused; may be nil
+	KeySecret func() string      // makes the secrets of access keys; nil: crypto/rand
+	OnDead    func(iam.Key)      // is told when an access key that worked is about to stop working; may be nil
 }
 
 // Refusal is somebody whose credential is refused: the outage that rotary exists to prevent.
@@ -53,6 +56,7 @@ type World struct {
 	Tap     *sim.Tap
 	GitHub  *github.Server
 	Vercel  *vercel.Server
+	IAM     *iam.Service
 	Targets *target.Targets
 
 	cfg Config
@@ -83,6 +87,7 @@ func New(cfg Config) *World {
 	w.Targets = target.New(w.verifiers, cfg.Symmetric...)
 	w.GitHub = github.New(github.Config{Clock: clock, Tap: w.Tap, Targets: w.Targets})
 	w.Vercel = vercel.New(vercel.Config{Clock: clock, Tap: w.Tap, Targets: w.Targets})
+	w.IAM = iam.New(iam.Config{Clock: clock, Tap: w.Tap, Secret: cfg.KeySecret, OnDead: cfg.OnDead})
 	return w
 }
 

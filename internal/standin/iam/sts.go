@@ -1,72 +1,74 @@
-// Package iam stands in for the identities of an account. So far it answers who a caller is.
 package iam
 
 import (
-	"encoding/xml"
-	"io"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
-	"net/url"
+	"strings"
+	"time"
 
-	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
 type callerIdentity struct {
-	XMLName xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ GetCallerIdentityResponse"`
-	Result  struct {
-		Account string
-		Arn     string
-		UserID  string `xml:"UserId"`
-	} `xml:"GetCallerIdentityResult"`
-	RequestID string `xml:"ResponseMetadata>RequestId"`
+	Account string
+	Arn     string
+	UserID  string `xml:"UserId"`
 }
 
-type failure struct {
-	XMLName xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ ErrorResponse"`
-	Code    string   `xml:"Error>Code"`
-	Message string   `xml:"Error>Message"`
-}
-
-// ServeSTS answers one request of the query protocol. It knows GetCallerIdentity and refuses everything else.
-func ServeSTS(tap *sim.Tap, clock *sim.Clock, w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	form, parseErr := url.ParseQuery(string(body))
-	if err != nil || parseErr != nil {
-		panic(http.ErrAbortHandler)
+// sts knows GetCallerIdentity and refuses everything else.
+func (s *Service) sts(q request) (any, error) {
+	if q.call.Operation != "GetCallerIdentity" {
+		return nil, wire.NotImplemented("sts %s", q.call.Operation)
 	}
-	call := wire.Caller(r)
-	call.Service, call.Operation, call.Bytes = "sts", form.Get("Action"), len(body)
-	tap.Serve(w, call, func(w http.ResponseWriter) { answer(clock, w, call) },
-		func(w http.ResponseWriter, o sim.Outcome) { fail(clock, w, wire.Refusal(o)) })
-}
-
-func answer(clock *sim.Clock, w http.ResponseWriter, call sim.Call) {
-	if call.Operation != "GetCallerIdentity" {
-		fail(clock, w, wire.NotImplemented("sts %s", call.Operation))
-		return
+	if isKeyID(q.signer()) {
+		return s.user(q)
 	}
-	name := call.Caller
+	name := q.call.Caller
 	if name == "" {
 		name = "somebody"
 	}
-	var out callerIdentity
-	out.Result.Account, out.Result.UserID = call.Account, "AROASTANDIN:"+name
-	out.Result.Arn = "arn:aws:sts::" + call.Account + ":assumed-role/" + name + "/session"
-	out.RequestID = "00000000-0000-4000-8000-000000000000"
-	write(clock, w, http.StatusOK, out)
+	return callerIdentity{q.call.Account, "arn:aws:sts::" + q.call.Account + ":assumed-role/" + name + "/session", "AROASTANDIN:" + name}, nil
 }
 
-func fail(clock *sim.Clock, w http.ResponseWriter, e *wire.Error) {
-	status := e.Status
-	if status == 0 {
-		status = http.StatusBadRequest
+// user proves that a caller holds an access key of a user that is seen to be active, and notes the use.
+func (s *Service) user(q request) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.keys[q.signer()]
+	if k == nil || k.at(s.now().Add(-s.lag.Keys)) != Active {
+		return nil, &wire.Error{Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden}
 	}
-	write(clock, w, status, failure{Code: e.Code, Message: e.Message})
+	if !k.signed(q) {
+		return nil, &wire.Error{Code: "SignatureDoesNotMatch", Message: "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.", Status: http.StatusForbidden}
+	}
+	s.use(k, "sts", q.call.Region)
+	return callerIdentity{k.owner.Account, k.owner.arn(), k.owner.id}, nil
 }
 
-func write(clock *sim.Clock, w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "text/xml")
-	w.Header().Set("Date", clock.Now().UTC().Format(http.TimeFormat))
-	w.WriteHeader(status)
-	_ = xml.NewEncoder(w).Encode(v)
+// signed signs the request again, with what was signed of it, and compares. When it was signed does not matter: clients
+// sign by the clock on the wall.
+func (k *key) signed(q request) bool {
+	at, err := time.Parse("20060102T150405Z", q.Header.Get("X-Amz-Date"))
+	if err != nil {
+		return false
+	}
+	again, err := http.NewRequestWithContext(q.Context(), q.Method, "http://"+q.Host+q.URL.RequestURI(), http.NoBody)
+	if err != nil {
+		return false
+	}
+	again.ContentLength = int64(len(q.body))
+	_, names, _ := strings.Cut(q.Header.Get("Authorization"), "SignedHeaders=")
+	names, _, _ = strings.Cut(names, ",")
+	for name := range strings.SplitSeq(names, ";") {
+		if value := q.Header.Get(name); value != "" {
+			again.Header.Set(name, value)
+		}
+	}
+	sum := sha256.Sum256(q.body)
+	err = v4.NewSigner().SignHTTP(q.Context(), aws.Credentials{AccessKeyID: k.id, SecretAccessKey: k.secret}, again, hex.EncodeToString(sum[:]), "sts", q.call.Region, at)
+	return err == nil && again.Header.Get("Authorization") == q.Header.Get("Authorization")
 }

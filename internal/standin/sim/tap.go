@@ -12,7 +12,7 @@ import (
 // Call is one request that a client made of the stand-in.
 type Call struct {
 	N         int    // its number in the journal, from 1
-	Service   string // secretsmanager, ecs, events, sqs, scheduler, lambda, sts, github, vercel
+	Service   string // secretsmanager, ecs, events, sqs, scheduler, lambda, iam, sts, github, vercel
 	Operation string // the vendor's name for it: PutSecretValue, "PUT /repos/{owner}/{repo}/actions/secrets/{name}"
 	Account   string // AWS account, where there is one
 	Region    string

@@ -7,7 +7,8 @@ import (
 )
 
 // Targets knows every target by name. An explicit one has a set of accepted credentials. A symmetric one is made of
-// verifiers, and accepts what every one of them accepts. Safe for concurrent use.
+// verifiers, and accepts what every one of them accepts. One that Ask was called for is somebody else's. Safe for
+// concurrent use.
 type Targets struct {
 	verifiers func(target string) []func(credential string) bool
 	symmetric []string
@@ -15,12 +16,21 @@ type Targets struct {
 	mu       sync.Mutex
 	accepted map[string]map[string]bool
 	refusals map[string]int
+	asked    map[string]func(credential string, presented bool) bool
 }
 
 // New returns targets. verifiers tells who verifies a symmetric target at this moment; symmetric names those targets.
 // Any other target is explicit, and one that nobody ever told about accepts nothing.
 func New(verifiers func(target string) []func(credential string) bool, symmetric ...string) *Targets {
-	return &Targets{verifiers: verifiers, symmetric: symmetric, accepted: map[string]map[string]bool{}, refusals: map[string]int{}}
+	return &Targets{verifiers: verifiers, symmetric: symmetric, accepted: map[string]map[string]bool{}, refusals: map[string]int{}, asked: map[string]func(string, bool) bool{}}
+}
+
+// Ask makes a target accept what accepts says, and nothing else. presented tells it whether somebody shows the
+// credential, or only wants to know.
+func (t *Targets) Ask(target string, accepts func(credential string, presented bool) bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked[target] = accepts
 }
 
 // Accept makes an explicit target accept a credential from now on. Repeatable.
@@ -50,7 +60,7 @@ func (t *Targets) Live(target string) int {
 // Accepts presents a credential, and counts a refusal. A symmetric target that has no verifier at this moment
 // refuses nothing: nobody is there to refuse.
 func (t *Targets) Accepts(target, credential string) bool {
-	ok := t.WouldAccept(target, credential)
+	ok := t.accepts(target, credential, true)
 	if !ok {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -61,6 +71,10 @@ func (t *Targets) Accepts(target, credential string) bool {
 
 // WouldAccept says what Accepts would, without presenting anything: it counts nothing.
 func (t *Targets) WouldAccept(target, credential string) bool {
+	return t.accepts(target, credential, false)
+}
+
+func (t *Targets) accepts(target, credential string, presented bool) bool {
 	if credential == "" {
 		return false
 	}
@@ -68,8 +82,12 @@ func (t *Targets) WouldAccept(target, credential string) bool {
 		return !slices.ContainsFunc(t.verifiers(target), func(accepts func(string) bool) bool { return !accepts(credential) })
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.accepted[target][credential]
+	ask, ok := t.asked[target], t.accepted[target][credential]
+	t.mu.Unlock()
+	if ask != nil {
+		return ask(credential, presented)
+	}
+	return ok
 }
 
 // Refusals counts how often a target has refused.

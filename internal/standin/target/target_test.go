@@ -49,3 +49,21 @@ func TestSymmetric(t *testing.T) {
 		t.Error("a credential is good only if every verifier accepts it")
 	}
 }
+
+func TestATargetThatIsSomebodyElsesAcceptsWhatTheySay(t *testing.T) {
+	targets := target.New(func(string) []func(string) bool { return nil })
+	shown := 0
+	targets.Ask("iam", func(credential string, presented bool) bool {
+		if presented {
+			shown++
+		}
+		return credential == "good"
+	})
+	targets.Accept("iam", "put")
+	if targets.WouldAccept("iam", "put") || !targets.WouldAccept("iam", "good") || shown > 0 {
+		t.Error("it accepts what nobody asked said, or to ask is to present")
+	}
+	if !targets.Accepts("iam", "good") || targets.Accepts("iam", "bad") || targets.Accepts("iam", "") || shown != 2 || targets.Refusals("iam") != 2 {
+		t.Errorf("shown %d times, refused %d times", shown, targets.Refusals("iam"))
+	}
+}

@@ -1,0 +1,235 @@
+package iam
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/wire"
+)
+
+// operation answers one operation of IAM for an account. It runs with the lock held.
+type operation struct {
+	takes []string // its parameters; any other is refused
+	do    func(s *Service, account string, in url.Values) (result any, err error)
+}
+
+// operations are what rotary, its tests and its stage need of IAM
+// (https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html).
+func operations() map[string]operation {
+	return map[string]operation{
+		"CreateUser":           {[]string{"UserName", "Path"}, (*Service).createUser},
+		"GetUser":              {[]string{"UserName"}, (*Service).getUser},
+		"CreateAccessKey":      {[]string{"UserName"}, (*Service).createAccessKey},
+		"ListAccessKeys":       {[]string{"UserName", "Marker", "MaxItems"}, (*Service).listAccessKeys},
+		"UpdateAccessKey":      {[]string{"UserName", "AccessKeyId", "Status"}, (*Service).updateAccessKey},
+		"DeleteAccessKey":      {[]string{"UserName", "AccessKeyId"}, (*Service).deleteAccessKey},
+		"GetAccessKeyLastUsed": {[]string{"AccessKeyId"}, (*Service).getAccessKeyLastUsed},
+	}
+}
+
+func reads(operation string) bool {
+	return strings.HasPrefix(operation, "Get") || strings.HasPrefix(operation, "List")
+}
+
+type userResult struct {
+	Path       string `xml:"User>Path"`
+	UserName   string `xml:"User>UserName"`
+	UserID     string `xml:"User>UserId"`
+	Arn        string `xml:"User>Arn"`
+	CreateDate string `xml:"User>CreateDate"`
+}
+
+func (u *user) result() userResult { return userResult{u.path, u.Name, u.id, u.arn(), date(u.created)} }
+
+func (u *user) arn() string { return "arn:aws:iam::" + u.Account + ":user" + u.path + u.Name }
+
+func (s *Service) createUser(account string, in url.Values) (any, error) {
+	name, err := userName(in)
+	if err != nil {
+		return nil, err
+	}
+	if s.users[User{account, name}] != nil {
+		return nil, &wire.Error{Code: "EntityAlreadyExists", Message: "User with name " + name + " already exists.", Status: http.StatusConflict}
+	}
+	path := cmp.Or(in.Get("Path"), "/")
+	if !pathShape.MatchString(path) {
+		return nil, invalid("path")
+	}
+	u := &user{User: User{account, name}, id: s.newID("AIDA", account+name), path: path, created: s.now()}
+	s.users[u.User] = u
+	return u.result(), nil
+}
+
+func (s *Service) getUser(account string, in url.Values) (any, error) {
+	u, err := s.named(account, in)
+	if err != nil {
+		return nil, err
+	}
+	return u.result(), nil
+}
+
+type createResult struct {
+	UserName        string `xml:"AccessKey>UserName"`
+	AccessKeyID     string `xml:"AccessKey>AccessKeyId"`
+	Status          string `xml:"AccessKey>Status"`
+	SecretAccessKey string `xml:"AccessKey>SecretAccessKey"`
+	CreateDate      string `xml:"AccessKey>CreateDate"`
+}
+
+func (s *Service) createAccessKey(account string, in url.Values) (any, error) {
+	u, err := s.named(account, in)
+	if err != nil {
+		return nil, err
+	}
+	there := slices.DeleteFunc(slices.Clone(u.keys), func(k *key) bool { return k.now() == "" })
+	if len(there) >= perUser {
+		return nil, &wire.Error{Code: "LimitExceeded", Message: fmt.Sprintf("Cannot exceed quota for AccessKeysPerUser: %d", perUser), Status: http.StatusConflict}
+	}
+	k := &key{id: s.newID("AKIA", account+u.Name), secret: s.cfg.Secret(), owner: u, states: []state{{s.now(), Active}}}
+	u.keys = append(u.keys, k)
+	s.keys[k.id] = k
+	return createResult{u.Name, k.id, Active, k.secret, date(s.now())}, nil
+}
+
+type listResult struct {
+	Keys        []metadata `xml:"AccessKeyMetadata>member"`
+	IsTruncated bool
+	Marker      string `xml:",omitempty"`
+}
+
+type metadata struct {
+	UserName    string
+	AccessKeyID string `xml:"AccessKeyId"`
+	Status      string
+	CreateDate  string
+}
+
+func (s *Service) listAccessKeys(account string, in url.Values) (any, error) {
+	u, err := s.named(account, in)
+	if err != nil {
+		return nil, err
+	}
+	var all []metadata
+	for _, k := range u.keys {
+		if status := k.at(s.now().Add(-s.lag.Lists)); status != "" {
+			all = append(all, metadata{u.Name, k.id, status, date(k.states[0].since)})
+		}
+	}
+	return page(all, in)
+}
+
+// page cuts one page out. A marker is the position that it continues at.
+func page(all []metadata, in url.Values) (any, error) {
+	size, err := strconv.Atoi(cmp.Or(in.Get("MaxItems"), "100"))
+	if err != nil || size < 1 || size > 1000 {
+		return nil, invalid("maxItems")
+	}
+	start := 0
+	if in.Has("Marker") {
+		if _, err := fmt.Sscanf(in.Get("Marker"), "marker-%d", &start); err != nil || start < 0 || start > len(all) {
+			return nil, invalid("marker")
+		}
+	}
+	end := min(start+size, len(all))
+	if end == len(all) {
+		return listResult{Keys: all[start:]}, nil
+	}
+	return listResult{all[start:end], true, fmt.Sprintf("marker-%d", end)}, nil
+}
+
+func (s *Service) updateAccessKey(account string, in url.Values) (any, error) {
+	k, err := s.keyOf(account, in)
+	if err != nil {
+		return nil, err
+	}
+	status := in.Get("Status")
+	if status != Active && status != Inactive {
+		return nil, invalid("status")
+	}
+	s.set(k, status)
+	return nil, nil
+}
+
+func (s *Service) deleteAccessKey(account string, in url.Values) (any, error) {
+	k, err := s.keyOf(account, in)
+	if err != nil {
+		return nil, err
+	}
+	s.set(k, "")
+	return nil, nil
+}
+
+type lastUsedResult struct {
+	UserName    string
+	Date        string `xml:"AccessKeyLastUsed>LastUsedDate,omitempty"`
+	ServiceName string `xml:"AccessKeyLastUsed>ServiceName"`
+	Region      string `xml:"AccessKeyLastUsed>Region"`
+}
+
+// getAccessKeyLastUsed answers "N/A" and no date for a key of which no use is known. Of a key that does not exist it
+// must not say so, because it takes ids of any account: what AWS answers there is not documented.
+func (s *Service) getAccessKeyLastUsed(account string, in url.Values) (any, error) {
+	k := s.keys[in.Get("AccessKeyId")]
+	if k == nil || k.now() == "" || k.owner.Account != account {
+		return nil, &wire.Error{Code: "AccessDenied", Message: "not authorized to perform: iam:GetAccessKeyLastUsed", Status: http.StatusForbidden}
+	}
+	last := lastUsedResult{UserName: k.owner.Name, ServiceName: "N/A", Region: "N/A"}
+	for _, u := range k.uses {
+		if !u.at.After(s.now().Add(-s.lag.Uses)) {
+			last = lastUsedResult{k.owner.Name, date(u.at), u.service, u.region}
+		}
+	}
+	return last, nil
+}
+
+// named is the user that a request names. IAM takes the caller where it names none; the stand-in does not.
+func (s *Service) named(account string, in url.Values) (*user, error) {
+	name, err := userName(in)
+	if err != nil {
+		return nil, err
+	}
+	return s.find(account, name)
+}
+
+func (s *Service) keyOf(account string, in url.Values) (*key, error) {
+	u, err := s.named(account, in)
+	if err != nil {
+		return nil, err
+	}
+	id := in.Get("AccessKeyId")
+	if !idShape.MatchString(id) {
+		return nil, invalid("accessKeyId")
+	}
+	return u.key(id)
+}
+
+// The shapes that the API documents.
+var (
+	nameShape = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
+	idShape   = regexp.MustCompile(`^\w{16,128}$`)
+	pathShape = regexp.MustCompile(`^/([!-~]+/)?$`)
+)
+
+func userName(in url.Values) (string, error) {
+	name := in.Get("UserName")
+	switch {
+	case name == "":
+		return "", wire.NotImplemented("iam without a UserName")
+	case !nameShape.MatchString(name):
+		return "", invalid("userName")
+	}
+	return name, nil
+}
+
+func invalid(parameter string) error {
+	return wire.Errorf("ValidationError", "1 validation error detected: Value at '%s' failed to satisfy constraint", parameter)
+}
+
+func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
