@@ -75,7 +75,10 @@ func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, a pl
 	if err != nil {
 		return err
 	}
-	next, err := j.Rotator.Retire(ctx, End{Owed: dying, Current: now, Forced: a.Forced})
+	next, err := j.Rotator.Retire(ctx, End{
+		Owed: dying, Current: now, Forced: a.Forced,
+		Others: func(ctx context.Context) ([]Other, error) { return j.others(ctx, h, a.Current, "") },
+	})
 	if err != nil {
 		return fmt.Errorf("retire version %s of %s: %w", plan.Short(owed.ID), j.Source.Name, err)
 	}

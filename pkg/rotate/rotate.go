@@ -44,7 +44,7 @@ type Start struct {
 	Others func(context.Context) ([]Other, error)
 }
 
-// Other is a version that is neither current nor the one that comes to be.
+// Other is a version that is not current, nor the one that comes to be.
 type Other struct {
 	Values Values
 	Live   bool // its credential may be accepted
@@ -54,6 +54,8 @@ type Other struct {
 type End struct {
 	Owed, Current Values
 	Forced        bool // an emergency's deadline has passed: whoever still uses it is refused
+	// Others reads what every version but the current one holds, oldest first, the owed one among them.
+	Others func(context.Context) ([]Other, error)
 }
 
 // Unrepeatable is a Rotator whose Create makes something at the target that a second try would make again. Before it is
