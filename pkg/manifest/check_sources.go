@@ -72,7 +72,8 @@ func allowed(with string) []string {
 	database := []string{"every", "url", "fields", "admin", "replicas", "end_sessions"}
 	return map[string][]string{
 		Manual: {"every"}, Random: {"every", "also", "key", "bytes", "length", "alphabet", "pair", "public", "next"},
-		Postgres: database, MySQL: database, AWSAccessKey: {"every", "user"}, Managed: {}, Never: {},
+		Postgres: database, MySQL: database, AWSAccessKey: {"every", "user"},
+		HTTP: {"every", "http", "vendor", "keys_for", "settings", "admin"}, Managed: {}, Never: {},
 	}[with]
 }
 
@@ -84,11 +85,7 @@ func (c checker) checkRotate(path, name string, source Source) {
 	if !c.required(path+".with", rotate.With, "name a rotator, or remove rotate for one that a person does") {
 		return
 	}
-	if rotate.With == HTTP {
-		c.add(path+".with", "rotator http has no description of the vendor's calls to go by", "use manual until it does")
-		return
-	}
-	c.oneOf(path+".with", rotate.With, Manual, Random, Postgres, MySQL, AWSAccessKey, Managed, Never)
+	c.oneOf(path+".with", rotate.With, Manual, Random, Postgres, MySQL, AWSAccessKey, HTTP, Managed, Never)
 	c.checkFields(path, rotate)
 	c.checkEvery(path+".every", rotate)
 	switch rotate.With {
@@ -98,6 +95,8 @@ func (c checker) checkRotate(path, name string, source Source) {
 		c.checkDatabase(path, name, source)
 	case AWSAccessKey:
 		c.checkAccessKey(path, source)
+	case HTTP:
+		c.checkHTTP(path, name, source)
 	}
 }
 
@@ -173,17 +172,22 @@ func (c checker) checkDatabase(path, name string, source Source) {
 	for i, host := range rotate.Replicas {
 		c.required(index(path+".replicas", i), host, "name a host")
 	}
-	if !c.required(path+".admin", rotate.Admin, "name the source that holds an administrator's URL") {
-		return
+	if c.required(path+".admin", rotate.Admin, "name the source that holds an administrator's URL") {
+		c.checkAdmin(path, name, source)
 	}
+}
+
+// checkAdmin reports an administrator's source that cannot serve.
+func (c checker) checkAdmin(path, name string, source Source) {
+	rotate := source.Rotate
 	admin, ok := c.file.Sources[rotate.Admin]
 	switch {
 	case !ok:
-		c.add(path+".admin", "there is no source "+Quote(rotate.Admin), "name the source that holds an administrator's URL")
+		c.add(path+".admin", "there is no source "+Quote(rotate.Admin), "name the source that holds the administrator's credential")
 	case rotate.Admin == name:
-		c.add(path+".admin", path+".admin is the source itself", "name another source, which holds an administrator's URL")
+		c.add(path+".admin", path+".admin is the source itself", "name another source, which holds the administrator's credential")
 	case len(admin.Keys) != 1:
-		c.add(path+".admin", "source "+Quote(rotate.Admin)+" does not hold exactly one key", "keep the administrator's URL alone in its source")
+		c.add(path+".admin", "source "+Quote(rotate.Admin)+" does not hold exactly one key", "keep the administrator's credential alone in its source")
 	case in(source.In, c.env.Name) && !in(admin.In, c.env.Name):
 		c.add(path+".admin", "source "+Quote(rotate.Admin)+" is not in environment "+Quote(c.env.Name), "declare it there too")
 	}

@@ -120,6 +120,9 @@ func (r *report) decode(node ast.Node, path string, into reflect.Value) {
 	case *Originals:
 		r.originals(node, path, target)
 		return
+	case *JSON:
+		r.object(node, path, target)
+		return
 	}
 	switch into.Kind() {
 	case reflect.Pointer:
@@ -187,15 +190,15 @@ func wholeNumber(node ast.Node) (int64, bool) {
 }
 
 func (r *report) structure(node ast.Node, path string, into reflect.Value) {
-	fields := map[string]int{}
-	for i := range into.NumField() {
-		if name := fieldName(into.Type().Field(i)); name != "" {
-			fields[name] = i
+	fields := map[string][]int{}
+	for _, field := range reflect.VisibleFields(into.Type()) { // those of embedded structs too
+		if name := fieldName(field); name != "" {
+			fields[name] = field.Index
 		}
 	}
 	for _, entry := range r.entries(node, path) {
-		if i, ok := fields[entry.name]; ok {
-			r.decode(entry.value, join(path, entry.name), into.Field(i))
+		if at, ok := fields[entry.name]; ok {
+			r.decode(entry.value, join(path, entry.name), into.FieldByIndex(at))
 			continue
 		}
 		names := slices.Sorted(maps.Keys(fields))
@@ -299,6 +302,46 @@ func (r *report) originals(node ast.Node, path string, into *Originals) {
 		return
 	}
 	r.list(node, path, reflect.ValueOf(&into.List).Elem())
+}
+
+// object reads a JSON object.
+func (r *report) object(node ast.Node, path string, into *JSON) {
+	if _, ok := node.(*ast.MappingNode); !ok {
+		r.wrong(node, path, "a mapping", "write it as name: value")
+		return
+	}
+	*into, _ = r.json(node, path).(map[string]any)
+}
+
+// json reads what JSON has, but no fractions.
+func (r *report) json(node ast.Node, path string) any {
+	switch node := node.(type) {
+	case *ast.MappingNode:
+		object := map[string]any{}
+		for _, entry := range r.entries(node, path) {
+			object[entry.name] = r.json(entry.value, join(path, entry.name))
+		}
+		return object
+	case *ast.SequenceNode:
+		list := []any{}
+		for i, value := range node.Values {
+			r.at[index(path, i)] = positionOf(value)
+			list = append(list, r.json(value, index(path, i)))
+		}
+		return list
+	case *ast.BoolNode:
+		return node.Value
+	case *ast.NullNode:
+		return nil
+	}
+	if whole, ok := wholeNumber(node); ok {
+		return whole
+	}
+	if text, ok := text(node); ok {
+		return text
+	}
+	r.wrong(node, path, "text, a whole number, true, false, null, a list or a mapping", "write a fraction as text")
+	return nil
 }
 
 // wrong reports that node is not what path needs. It says the kind of what it found, and not its text.

@@ -74,6 +74,7 @@ func (s Source) resolved(name, env string) Source {
 			s.Rotate.Key = fresh[0]
 		}
 	}
+	s.Rotate = s.Rotate.withAPI()
 	s.Keys, s.In = sorted(s.Keys), sorted(s.In)
 	return s
 }
@@ -137,7 +138,9 @@ func (s Source) Writes() []string {
 	case AWSAccessKey:
 		id, secret := s.AccessKey()
 		keys = []string{id, secret}
-	case HTTP, Managed:
+	case HTTP:
+		keys = s.vendorKeys()
+	case Managed:
 		keys = slices.Clone(s.Keys)
 	}
 	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "" })

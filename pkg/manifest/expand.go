@@ -51,6 +51,10 @@ func (x expander) copy(v reflect.Value, path string) reflect.Value {
 	switch v.Kind() {
 	case reflect.String:
 		out.SetString(x.text(v.String(), path))
+	case reflect.Interface:
+		if !v.IsNil() {
+			out.Set(x.copy(v.Elem(), path))
+		}
 	case reflect.Pointer:
 		if !v.IsNil() {
 			out.Set(reflect.New(v.Type().Elem()))
@@ -61,6 +65,9 @@ func (x expander) copy(v reflect.Value, path string) reflect.Value {
 			out.Set(reflect.Append(out, x.copy(v.Index(i), index(path, i))))
 		}
 	case reflect.Map:
+		if v.IsNil() {
+			break
+		}
 		out.Set(reflect.MakeMap(v.Type()))
 		for _, key := range v.MapKeys() {
 			out.SetMapIndex(key, x.copy(v.MapIndex(key), join(path, key.String())))
@@ -71,7 +78,7 @@ func (x expander) copy(v reflect.Value, path string) reflect.Value {
 			if written := fieldName(v.Type().Field(i)); written != "" {
 				name = written
 			}
-			out.Field(i).Set(x.copy(v.Field(i), member(v, path, name)))
+			out.Field(i).Set(x.copy(v.Field(i), member(v.Type(), i, path, name)))
 		}
 	default:
 		out.Set(v)
@@ -79,9 +86,9 @@ func (x expander) copy(v reflect.Value, path string) reflect.Value {
 	return out
 }
 
-// member is the path of a field; the fields of Originals stand in the file without a name of their own.
-func member(v reflect.Value, path, name string) string {
-	if v.Type() == reflect.TypeFor[Originals]() {
+// member is the path of a field; the fields of Originals and embedded structs stand in the file without a name of their own.
+func member(in reflect.Type, i int, path, name string) string {
+	if in == reflect.TypeFor[Originals]() || in.Field(i).Anonymous {
 		return path
 	}
 	return join(path, name)

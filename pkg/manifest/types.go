@@ -86,11 +86,16 @@ type Rotate struct {
 
 	URL         string   `yaml:"url,omitempty" json:"url,omitempty"`                   // postgres, mysql: the key that holds the connection URL
 	Fields      *Login   `yaml:"fields,omitempty" json:"fields,omitempty"`             // postgres, mysql: the keys that hold its parts, instead of url
-	Admin       string   `yaml:"admin,omitempty" json:"admin,omitempty"`               // postgres, mysql: the source that holds the administrator's URL
+	Admin       string   `yaml:"admin,omitempty" json:"admin,omitempty"`               // postgres, mysql: the source that holds the administrator's URL; http: the one that holds what {{admin}} stands for
 	Replicas    []string `yaml:"replicas,omitempty" json:"replicas,omitempty"`         // postgres, mysql: hosts besides the administrator's that serve the same users
 	EndSessions bool     `yaml:"end_sessions,omitempty" json:"end_sessions,omitempty"` // postgres, mysql: retiring ends what is still logged in
 
 	User string `yaml:"user,omitempty" json:"user,omitempty"` // aws-access-key: the IAM user
+
+	HTTP     *API              `yaml:"http,omitempty" json:"http,omitempty"`         // http: the vendor's calls
+	Vendor   string            `yaml:"vendor,omitempty" json:"vendor,omitempty"`     // http: a ready-made description of them, instead
+	KeysFor  map[string]string `yaml:"keys_for,omitempty" json:"keys_for,omitempty"` // http: the description's name → the source's key
+	Settings JSON              `yaml:"settings,omitempty" json:"settings,omitempty"` // http: what the description leaves open
 }
 
 // Login names the keys that hold the parts of a database login, in Secrets Manager's words for them

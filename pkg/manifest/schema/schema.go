@@ -4,7 +4,9 @@ package schema
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 
 	"github.com/invopop/jsonschema"
 
@@ -37,6 +39,8 @@ func custom(t reflect.Type) *jsonschema.Schema {
 		return enum(string(manifest.Observe), string(manifest.Propagate), string(manifest.Retire))
 	case reflect.TypeFor[manifest.Names]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text(variable), list(text(variable))}}
+	case reflect.TypeFor[manifest.JSON]():
+		return &jsonschema.Schema{Type: "object"}
 	case reflect.TypeFor[manifest.Originals]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Const: true}, list(&jsonschema.Schema{Type: "string"})}}
 	}
@@ -59,7 +63,12 @@ func refine(definitions jsonschema.Definitions) {
 	field("Bucket", "computed").PropertyNames = text(variable)
 	keys := field("Source", "keys")
 	keys.Items, keys.MinItems, keys.UniqueItems = text(variable), least(1), true
-	field("Rotate", "with").Enum = words(manifest.Manual, manifest.Random, manifest.Postgres, manifest.MySQL, manifest.AWSAccessKey, manifest.Managed, manifest.Never)
+	field("Rotate", "with").Enum = words(manifest.Manual, manifest.Random, manifest.Postgres, manifest.MySQL, manifest.AWSAccessKey, manifest.HTTP, manifest.Managed, manifest.Never)
+	field("Rotate", "vendor").Enum = words(slices.Sorted(maps.Keys(manifest.Vendors()))...)
+	for _, call := range []string{"Create", "Test", "Revoke", "Find"} {
+		field(call, "method").Enum = words("GET", "POST", "PUT", "PATCH", "DELETE")
+		field(call, "retry").Enum = words(manifest.RetryNever, manifest.RetryThrottled, manifest.RetryIdempotent)
+	}
 	field("ECS", "inject").Enum = words(manifest.InjectBundle)
 	field("ECSFamily", "inject").Enum = words(manifest.InjectBundle)
 	field("Vercel", "sensitive").Enum = words("always")

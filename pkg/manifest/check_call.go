@@ -1,0 +1,214 @@
+package manifest
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// call checks one call, which may use keys, settings, env and source, admin where there is one, and these kinds of names.
+func (s scope) call(name string, call Call, kinds ...Kind) {
+	at := s.path + "." + name
+	s.oneOf(at+".method", call.Method, "GET", "POST", "PUT", "PATCH", "DELETE")
+	s.oneOf(at+".retry", call.Retry, RetryNever, RetryThrottled, RetryIdempotent)
+	s.statuses(name+".expect", call.Expect, 200, 299)
+	if call.JSON != nil && call.Form != nil {
+		s.add(at+".form", at+" has both json and form", "keep one of them")
+	}
+	if call.Method == "GET" && (call.JSON != nil || call.Form != nil) {
+		s.add(at, at+" is a GET with a body", "write the method, or remove the body")
+	}
+	s.checkHeaders(at, call)
+	for _, text := range call.texts() {
+		s.checkTemplate(join(at, text.path), text.text, kinds)
+	}
+	if s.required(at+".url", call.URL, "write the address, like https://api.example.com/v1/tokens") {
+		s.checkURL(at+".url", call.URL)
+	}
+}
+
+// reserved are headers that the client writes itself.
+func reserved() []string {
+	return []string{"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"}
+}
+
+func (s scope) checkHeaders(at string, call Call) {
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
+		lower := strings.ToLower(name)
+		switch {
+		case slices.Contains(reserved(), lower):
+			s.add(at+".headers."+name, "header "+Quote(name)+" is written by rotary itself", "remove it")
+		case seen[lower] || lower == "authorization" && call.Basic != "":
+			s.add(at+".headers."+name, "header "+Quote(name)+" is there twice", "remove one of them")
+		}
+		seen[lower] = true
+	}
+}
+
+func (s scope) checkTemplate(at, text string, kinds []Kind) {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		s.add(at, at+" has a line break or another control character", "write it in one line")
+	}
+	t, err := ParseTemplate(text)
+	if err != nil {
+		s.add(at, at+" has braces that are no name", err.Error())
+		return
+	}
+	for _, part := range t {
+		if what, do := s.unknown(part, kinds); what != "" {
+			s.add(at, at+" uses "+what, do)
+		}
+		if setting := part.Setting(); setting != "" || part.In != "" {
+			s.checkDate(at, part)
+		}
+	}
+}
+
+// unknown says what is wrong with a name, if anything is.
+func (s scope) unknown(part Part, kinds []Kind) (what, do string) {
+	_, set := s.settings[part.Name]
+	switch part.Kind {
+	case Literal, EnvName, SourceName:
+	case KeyName, OwedName:
+		if part.Kind == OwedName && !slices.Contains(kinds, OwedName) {
+			return "{{owed." + part.Name + "}}, and no credential ends here", "write {{" + part.Name + "}}"
+		}
+		if !slices.Contains(s.keys, part.Name) {
+			return "{{" + part.Name + "}}, which is not one of the source's keys", "list it under keys, or correct it"
+		}
+	case Setting:
+		if !set {
+			return "{{settings." + part.Name + "}}, and there is no such setting", "write the text itself"
+		}
+	case AdminName:
+		if !s.admin {
+			return "{{admin}}, and no admin is named", "name its source beside http: admin: …"
+		}
+	default:
+		if !slices.Contains(kinds, part.Kind) {
+			return "{{" + string(part.Kind) + "}}, which is only known while a credential is made", "use it in create and find"
+		}
+	}
+	return "", ""
+}
+
+// checkDate checks how far away a date is: what ends before it is replaced is an outage.
+func (s scope) checkDate(at string, part Part) {
+	in := part.In
+	if setting := part.Setting(); setting != "" {
+		if s.open != "" {
+			at = s.open + "." + setting
+		}
+		in, _ = s.settings[setting].(string)
+	}
+	d, err := ParseDuration(in)
+	switch {
+	case err != nil:
+		s.add(at, at+" is not a duration", "write one like 90d")
+	case s.every != 0 && d <= s.every:
+		s.add(at, at+" is over before the next rotation", "make it longer than every")
+	}
+}
+
+var (
+	urlShape  = regexp.MustCompile(`^(https?)://([^/?#]*)([/?][!$-;=?-Z\[\]_a-z~]*)?$`)
+	hostShape = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$`)
+	loopback  = regexp.MustCompile(`^(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$`)
+)
+
+// checkURL reports an address that is not https, or whose host is not known from the manifest alone: a credential goes
+// there. http is for tests on the machine itself.
+func (s scope) checkURL(at, text string) {
+	t, err := ParseTemplate(text)
+	if err != nil {
+		return // reported
+	}
+	m := urlShape.FindStringSubmatch(s.settled(t))
+	switch {
+	case m == nil || m[1] == "http" && !loopback.MatchString(m[2]):
+		s.add(at, at+" is not an https address", "write one like https://api.example.com/v1/tokens")
+	case strings.Contains(m[2], unsettled):
+		s.add(at, at+" has a host that is not known from this file", "write the host itself: it gets the credential")
+	case !hostShape.MatchString(m[2]):
+		if host := hostSetting(t); host != "" && s.open != "" {
+			at = s.open + "." + host
+		}
+		s.add(at, at+" is not a host", "write one like api.example.com")
+	}
+}
+
+// unsettled stands in an address for what only a request will know.
+const unsettled = "~"
+
+// settled is a text with its settings, and unsettled for every other name.
+func (s scope) settled(t Template) string {
+	var out strings.Builder
+	for _, part := range t {
+		switch value := s.settings[part.Name]; {
+		case part.Kind == Literal:
+			out.WriteString(part.Text)
+		case part.Kind == Setting && simple(value):
+			out.WriteString(strings.NewReplacer("/", "%2F", "?", "%3F", "#", "%23", "@", "%40", " ", "%20").Replace(fmt.Sprint(value)))
+		default:
+			out.WriteString(unsettled)
+		}
+	}
+	return out.String()
+}
+
+// hostSetting returns the setting that stands in the host, or "".
+func hostSetting(t Template) string {
+	if len(t) > 1 && t[1].Kind == Setting && strings.Count(t[0].Text, "/") == 2 {
+		return t[1].Name
+	}
+	return ""
+}
+
+// placed is a text of a call, and where it stands.
+type placed struct{ path, text string }
+
+// texts returns every template of c.
+func (c Call) texts() []placed {
+	all := []placed{{"url", c.URL}, {"basic", c.Basic}}
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		all = append(all, placed{"headers." + name, c.Headers[name]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Form)) {
+		all = append(all, placed{"form." + name, c.Form[name]})
+	}
+	return append(all, within("json", map[string]any(c.JSON))...)
+}
+
+// within returns the texts inside a JSON value.
+func within(path string, value any) (all []placed) {
+	switch value := value.(type) {
+	case string:
+		return []placed{{path, value}}
+	case []any:
+		for i, item := range value {
+			all = append(all, within(index(path, i), item)...)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			all = append(all, within(join(path, name), value[name])...)
+		}
+	}
+	return all
+}
+
+// names returns the names of a kind that c uses.
+func (c Call) names(kind Kind) []string {
+	var all []string
+	for _, text := range c.texts() {
+		t, _ := ParseTemplate(text.text) // an error is reported
+		for _, part := range t {
+			if part.Kind == kind {
+				all = append(all, part.Name)
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,193 @@
+package manifest
+
+import (
+	"cmp"
+	_ "embed" // vendors.yaml
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// API describes the calls of a vendor's API that make, test and revoke a credential. Every text of a call is a
+// Template. What a vendor has to be like is said in docs/adr/0012.
+type API struct {
+	Create  Create  `yaml:"create" json:"create"`
+	Test    Test    `yaml:"test" json:"test"`
+	Revoke  *Revoke `yaml:"revoke,omitempty" json:"revoke,omitempty"`   // none: a credential ends by itself, or a person revokes it
+	Find    *Find   `yaml:"find,omitempty" json:"find,omitempty"`       // lists what earlier tries of a rotation may have made
+	Overlap string  `yaml:"overlap,omitempty" json:"overlap,omitempty"` // how long the old one lives on by itself: none, or a duration like 24h; default: until it is revoked
+}
+
+// Call is one request. Exactly one of JSON and Form may be its body.
+type Call struct {
+	Method  string            `yaml:"method,omitempty" json:"method,omitempty"`
+	URL     string            `yaml:"url" json:"url"` // https; the host is made of literal text and settings only
+	Headers map[string]string `yaml:"headers,omitempty" json:"headers,omitempty"`
+	Basic   string            `yaml:"basic,omitempty" json:"basic,omitempty"`   // user:password, for the Authorization header
+	JSON    JSON              `yaml:"json,omitempty" json:"json,omitempty"`     // the body; a text that is one template may stand for a number or a list
+	Form    map[string]string `yaml:"form,omitempty" json:"form,omitempty"`     // the body, form-encoded
+	Expect  []int             `yaml:"expect,omitempty" json:"expect,omitempty"` // the statuses of success; default: 200 to 299
+	Retry   string            `yaml:"retry,omitempty" json:"retry,omitempty"`   // never, throttled (where the answer says that nothing was done), idempotent; default: throttled for POST and PATCH, idempotent for others
+}
+
+// Create makes a credential; default method POST. It answers with JSON.
+type Create struct {
+	Call
+	Set        map[string]string `yaml:"set" json:"set"`                                   // key → JSONPath (RFC 9535) of its new value in the answer
+	Repeatable bool              `yaml:"repeatable,omitempty" json:"repeatable,omitempty"` // asked again for one version, the vendor makes nothing more
+}
+
+// Test proves that the vendor accepts a credential; default method GET. Its keys are those of the version in question.
+type Test struct {
+	Call
+	Refused []int             `yaml:"refused,omitempty" json:"refused,omitempty"` // the statuses of a credential that is dead; default: 401
+	Same    map[string]string `yaml:"same,omitempty" json:"same,omitempty"`       // key → JSONPath of what the answer must say it is
+}
+
+// Revoke ends a credential; default method DELETE. {{owed.KEY}} is of the one that ends, {{KEY}} of the current one.
+type Revoke struct {
+	Call
+	Gone []int `yaml:"gone,omitempty" json:"gone,omitempty"` // the statuses of one that had ended before; whether it has, Test says
+}
+
+// Find lists credentials by name; default method GET. Those called {{marker}} are an earlier try's, and are revoked.
+type Find struct {
+	Call
+	Entries string            `yaml:"entries" json:"entries"`               // JSONPath of the entries in the answer
+	Name    string            `yaml:"name" json:"name"`                     // JSONPath of the name in an entry
+	Set     map[string]string `yaml:"set" json:"set"`                       // key → JSONPath in an entry: what Revoke needs of {{owed.KEY}}
+	More    string            `yaml:"more,omitempty" json:"more,omitempty"` // JSONPath of what is there only where the list goes on
+}
+
+// JSON is an object whose texts are templates: texts, whole numbers, truth values, nulls, lists and objects.
+type JSON map[string]any
+
+// Vendor is a ready-made description: an API, and what a source has to say to use it.
+type Vendor struct {
+	About    string   `yaml:"about" json:"about"`                           // what it rotates
+	Rights   string   `yaml:"rights" json:"rights"`                         // what the credential that calls the vendor must be allowed to do
+	Links    []string `yaml:"links" json:"links"`                           // the pages that say so
+	Keys     []string `yaml:"keys" json:"keys"`                             // the names to give the source's keys to, with keys_for
+	Admin    string   `yaml:"admin,omitempty" json:"admin,omitempty"`       // what the source named by admin holds; "": it takes none
+	Settings JSON     `yaml:"settings,omitempty" json:"settings,omitempty"` // with their defaults; null: it must be given
+	API
+}
+
+// The words for Overlap and Retry.
+const (
+	OverlapNone     = "none"
+	RetryNever      = "never"
+	RetryThrottled  = "throttled"
+	RetryIdempotent = "idempotent"
+)
+
+//go:embed vendors.yaml
+var vendorsFile []byte
+
+// Vendors returns the ready-made descriptions by name.
+func Vendors() map[string]Vendor {
+	var file struct {
+		Vendors map[string]Vendor `yaml:"vendors"`
+	}
+	r := newReport("vendors.yaml")
+	if root := r.tree(vendorsFile); root != nil {
+		r.decode(root, "", reflect.ValueOf(&file).Elem())
+	}
+	if err := r.err(); err != nil {
+		panic(err) // a test reads the file
+	}
+	return file.Vendors
+}
+
+// withAPI fills in what a vendor's description has, and the defaults.
+func (r Rotate) withAPI() Rotate {
+	if r.Vendor != "" && r.HTTP == nil {
+		vendor := Vendors()[r.Vendor]
+		r.HTTP, r.Settings = &vendor.API, vendor.with(r.Settings)
+	}
+	if r.HTTP != nil {
+		api := r.HTTP.withDefaults()
+		r.HTTP = &api
+	}
+	return r
+}
+
+// with returns the vendor's settings, those that are given before their defaults.
+func (v Vendor) with(given JSON) JSON {
+	settings := JSON{}
+	maps.Copy(settings, v.Settings)
+	maps.Copy(settings, given)
+	return settings
+}
+
+func (a API) withDefaults() API {
+	a.Create.Call = a.Create.withDefaults("POST")
+	a.Test.Call = a.Test.withDefaults("GET")
+	if len(a.Test.Refused) == 0 {
+		a.Test.Refused = []int{401}
+	}
+	if a.Revoke != nil {
+		revoke := *a.Revoke
+		revoke.Call = revoke.withDefaults("DELETE")
+		a.Revoke = &revoke
+	}
+	if a.Find != nil {
+		find := *a.Find
+		find.Call = find.withDefaults("GET")
+		a.Find = &find
+	}
+	return a
+}
+
+func (c Call) withDefaults(method string) Call {
+	c.Method = cmp.Or(c.Method, method)
+	if c.Retry == "" {
+		c.Retry = RetryIdempotent
+		if c.Method == "POST" || c.Method == "PATCH" {
+			c.Retry = RetryThrottled
+		}
+	}
+	return c
+}
+
+// Succeeds says whether a status means that the call did what it is for.
+func (c Call) Succeeds(status int) bool {
+	if len(c.Expect) == 0 {
+		return status >= 200 && status <= 299
+	}
+	return slices.Contains(c.Expect, status)
+}
+
+// KeyFor returns the source's key that a description calls by name: the one that keys_for gives to the name, or the key
+// of that name.
+func (r Rotate) KeyFor(name string) string { return cmp.Or(r.KeysFor[name], name) }
+
+// AtOnce says whether rotating s kills the old credential at once: until they follow, its consumers are refused.
+func (s Source) AtOnce() bool {
+	api := s.Rotate.withAPI().HTTP
+	return api != nil && api.Overlap == OverlapNone
+}
+
+// Overlap returns how long the old credential of s lives on by itself after a rotation: its consumers have to follow
+// before that. It is 0 where it lives until it is retired, and where it dies AtOnce.
+func (s Source) Overlap() Duration {
+	api := s.Rotate.withAPI().HTTP
+	if api == nil {
+		return 0
+	}
+	d, _ := ParseDuration(api.Overlap) // none, or nothing: 0
+	return d
+}
+
+// vendorKeys returns the keys of s that a description's answer gives new values.
+func (s Source) vendorKeys() []string {
+	rotate := s.Rotate.withAPI()
+	if rotate.HTTP == nil {
+		return nil
+	}
+	var keys []string
+	for name := range rotate.HTTP.Create.Set {
+		keys = append(keys, rotate.KeyFor(name))
+	}
+	return keys
+}

@@ -1,0 +1,179 @@
+package manifest_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// used is a manifest with one source that uses a vendor's description: a key for every name, a text for every setting
+// that has no default.
+func used(name string, v manifest.Vendor) string {
+	var keys, given, settings []string
+	for i, key := range v.Keys {
+		keys = append(keys, fmt.Sprintf("K%d", i))
+		given = append(given, fmt.Sprintf("%s: K%d", key, i))
+	}
+	for _, setting := range slices.Sorted(maps.Keys(v.Settings)) {
+		if v.Settings[setting] == nil {
+			settings = append(settings, setting+": example")
+		}
+	}
+	admin := ""
+	if v.Admin != "" {
+		admin = "admin: owner, "
+	}
+	return fmt.Sprintf(`
+environments: {dev: {account: "111111111111", region: us-east-1}}
+sources:
+  owner: {keys: [OWNER]}
+  x: {keys: [%s, NOTE], rotate: {with: http, every: 30d, vendor: %s, %skeys_for: {%s}, settings: {%s}}}
+buckets: {all: {originals: true}}
+`, strings.Join(keys, ", "), name, admin, strings.Join(given, ", "), strings.Join(settings, ", "))
+}
+
+func vendorSource(t *testing.T, text string) manifest.Source {
+	t.Helper()
+	file, err := manifest.Parse("rotary.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := file.Environment("dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, _ := env.Source("x")
+	return source
+}
+
+func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
+	vendors := manifest.Vendors()
+	if len(vendors) < 6 {
+		t.Fatalf("%d descriptions", len(vendors))
+	}
+	for name, v := range vendors {
+		source := vendorSource(t, used(name, v))
+		if source.Rotate.HTTP == nil || source.Rotate.HTTP.Create.Method == "" {
+			t.Errorf("%s: the source has no calls", name)
+		}
+		if v.About == "" || v.Rights == "" || len(v.Links) == 0 {
+			t.Errorf("%s does not say what it rotates, which rights that takes, and where this is written", name)
+		}
+		for _, key := range source.Writes() {
+			if key == "NOTE" || !slices.Contains(source.Keys, key) {
+				t.Errorf("%s writes %s", name, key)
+			}
+		}
+		if len(source.Writes()) == 0 {
+			t.Errorf("%s writes nothing", name)
+		}
+	}
+}
+
+// TestWhatADescriptionLacksIsReported leaves out one thing after the other.
+func TestWhatADescriptionLacksIsReported(t *testing.T) {
+	for name, v := range manifest.Vendors() {
+		whole := used(name, v)
+		for _, part := range []string{"every: 30d, ", "admin: owner, ", "keys_for: {token: K0, id: K1}, ", "settings: {group: example}"} {
+			without := strings.Replace(whole, part, "", 1)
+			if without == whole {
+				continue
+			}
+			_, err := manifest.Parse("rotary.yaml", []byte(without))
+			if accepted := err == nil; accepted != strings.HasPrefix(part, "every") {
+				t.Errorf("%s without %q: accepted: %v", name, part, accepted)
+			}
+		}
+	}
+}
+
+func TestASourceSaysWhetherRotatingItKillsTheOldCredential(t *testing.T) {
+	for name, want := range map[string]struct {
+		atOnce  bool
+		overlap string
+	}{
+		"gitlab-self-rotating-token": {true, "0s"}, "rolled-key": {false, "1d"}, "vercel-token": {false, "0s"},
+	} {
+		text := used(name, manifest.Vendors()[name])
+		file, err := manifest.Parse("rotary.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, source := range []manifest.Source{vendorSource(t, text), file.Sources["x"]} {
+			if source.AtOnce() != want.atOnce || source.Overlap().String() != want.overlap {
+				t.Errorf("%s: at once %v, overlap %v; want %v", name, source.AtOnce(), source.Overlap(), want)
+			}
+		}
+	}
+	if (manifest.Source{Rotate: manifest.Rotate{With: manifest.Random}}).AtOnce() {
+		t.Error("a random source dies at once")
+	}
+}
+
+func TestADescriptionIsExpandedForItsEnvironment(t *testing.T) {
+	source := vendorSource(t, `
+environments: {dev: {account: "111111111111", region: us-east-1, vars: {host: api-dev.example.com, level: reader}}}
+sources:
+  x:
+    keys: [TOKEN]
+    rotate:
+      with: http
+      http:
+        overlap: none
+        create: {url: "https://${host}/tokens", json: {name: "${env} {{marker}}", roles: ["${level}", 5, null]}, set: {TOKEN: $.token}}
+        test: {url: "https://${host}/self", headers: {Authorization: "Bearer {{TOKEN}}"}}
+buckets: {all: {originals: true}}
+`)
+	create := source.Rotate.HTTP.Create
+	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" || fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil>]" {
+		t.Errorf("create is %s %v", create.URL, create.JSON)
+	}
+}
+
+func TestParseTemplate(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                               "",
+		"plain {braces} }":               "[{plain {braces} }   }]",
+		"{{KEY}}":                        "[{ KEY KEY }]",
+		"a{{ KEY }}b":                    "[{a   } { KEY KEY } {b   }]",
+		"{{owed.id}}{{settings.host}}":   "[{ owed id } { settings host }]",
+		"{{admin}}{{version}}{{marker}}": "[{ admin  } { version  } { marker  }]",
+		"{{date 90d}}":                   "[{ date  90d}]",
+		"{{unix_ms settings.expires}}":   "[{ unix_ms  settings.expires}]",
+		"{{env}}-{{source}}":             "[{ env  } {-   } { source  }]",
+	} {
+		got, err := manifest.ParseTemplate(text)
+		if text := fmt.Sprint([]manifest.Part(got)); err != nil || text != want && want != "" {
+			t.Errorf("%q is %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"{{", "}}", "{{}}", "{{ }}", "{{KEY", "KEY}}", "{{KEY}}}}", "{{{KEY}}}", "{{a b}}", "{{date}}", "{{date 90}}", "{{admin 90d}}",
+		"{{owed.id 9d}}", "{{admin.x}}", "{{KEY.x}}", "{{1KEY}}", "{{KEY-A}}", "{{.KEY}}", "{{range .}}", "{{date settings.}}", "{{" + strings.Repeat("K", 129) + "}}",
+	} {
+		if got, err := manifest.ParseTemplate(text); err == nil {
+			t.Errorf("%q is read as %v", text, got)
+		}
+	}
+}
+
+func FuzzParseTemplate(f *testing.F) {
+	for _, text := range []string{"", "{{KEY}}", "a{{owed.id}}b", "{{date settings.x}}", "{{{{", "}}{{", "{{a}}{{"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		parts, err := manifest.ParseTemplate(text)
+		if err != nil {
+			return
+		}
+		for _, p := range parts {
+			if p.Kind == manifest.Literal && (p.Text == "" || strings.Contains(p.Text, "{{") || strings.Contains(p.Text, "}}")) {
+				t.Fatalf("%q has the literal part %q", text, p.Text)
+			}
+		}
+	})
+}
