@@ -139,24 +139,6 @@ func (c checker) checkEvery(path string, rotate Rotate) {
 	}
 }
 
-func (c checker) checkRandom(path string, source Source) {
-	rotate := source.Rotate
-	for field, key := range map[string]string{"also": rotate.Also, "key": rotate.Key} {
-		if key != "" && !slices.Contains(source.Keys, key) {
-			c.add(path+"."+field, path+"."+field+" is not one of the source's keys", "list it under keys, or correct it")
-		}
-	}
-	if fresh := source.fresh(); len(fresh) == 0 || rotate.Also != "" && len(fresh) > 1 {
-		c.add(path, "rotator random does not know which of the source's keys to write beside also", "name it with key")
-	}
-	if rotate.Key != "" && rotate.Key == rotate.Also {
-		c.add(path+".also", path+" writes and accepts one and the same key", "verifiers need a second key for also")
-	}
-	if rotate.Bytes != 0 && (rotate.Bytes < 16 || rotate.Bytes > 1024) {
-		c.add(path+".bytes", path+".bytes is too small to be safe or too large to be useful", "write 16 to 1024, or remove it for 32")
-	}
-}
-
 func (c checker) checkDatabase(path, name string, source Source) {
 	rotate := source.Rotate
 	switch {
@@ -224,12 +206,13 @@ func (c checker) checkAccessKey(path string, source Source) {
 	}
 }
 
-// checkPublic reports keys that nobody declares and keys that a rotator writes: a credential is not public.
+// checkPublic reports keys that nobody declares and keys that a rotator writes: a credential is not public, but for the
+// public half of a key pair.
 func (c checker) checkPublic() {
 	c.known("public", "source that declares", c.file.Public, c.declares)
 	for _, source := range c.env.Sources {
 		for _, key := range source.Writes() {
-			if i := slices.Index(c.file.Public, key); i >= 0 {
+			if i := slices.Index(c.file.Public, key); i >= 0 && !slices.Contains(source.Known(), key) {
 				c.add(index("public", i), "key "+Quote(key)+" is public, and the rotator of source "+Quote(source.Name)+" writes it", "a credential cannot be public: remove it")
 			}
 		}

@@ -12,9 +12,6 @@ import (
 // defaultDrain is how long a workflow run that started before a change may go on: a GitHub-hosted job ends after six hours.
 const defaultDrain = Duration(6 * time.Hour)
 
-// defaultBytes is the entropy of a random value.
-const defaultBytes = 32
-
 // Names returns the environments of f, sorted.
 func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Environments)) }
 
@@ -69,8 +66,10 @@ func (s Source) resolved(name, env string) Source {
 	s.Secret = cmp.Or(s.Secret, "source/"+env+"/"+name)
 	s.Rotate.With = cmp.Or(s.Rotate.With, Manual)
 	if s.Rotate.With == Random {
-		s.Rotate.Bytes = cmp.Or(s.Rotate.Bytes, defaultBytes)
-		if fresh := s.fresh(); len(fresh) == 1 {
+		if s.Rotate.Length == 0 && s.Rotate.Pair == "" {
+			s.Rotate.Bytes = cmp.Or(s.Rotate.Bytes, defaultBytes)
+		}
+		if fresh := s.Fresh(); len(fresh) == 1 {
 			s.Rotate.Key = fresh[0]
 		}
 	}
@@ -114,22 +113,13 @@ func variableFor(bucket string) string {
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
 
-// fresh returns the keys that rotator random gives a new value of their own: Key, or else every key that has no other part.
-func (s Source) fresh() []string {
-	if s.Rotate.Key != "" {
-		return []string{s.Rotate.Key}
-	}
-	others := []string{s.Rotate.Also, s.Rotate.Public, s.Rotate.Next}
-	return slices.DeleteFunc(slices.Clone(s.Keys), func(key string) bool { return slices.Contains(others, key) })
-}
-
 // Writes returns the keys of s that its rotator puts new values into, sorted. A person may put any key of a source,
 // and a source that a person rotates has none here.
 func (s Source) Writes() []string {
 	var keys []string
 	switch s.Rotate.With {
 	case Random:
-		keys = append(s.fresh(), s.Rotate.Also, s.Rotate.Public, s.Rotate.Next)
+		keys = append(s.Fresh(), s.Rotate.Also, s.Rotate.Public, s.Rotate.Next)
 	case Postgres, MySQL:
 		keys = []string{s.Rotate.URL}
 		if f := s.Rotate.Fields; f != nil {
