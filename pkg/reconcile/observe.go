@@ -84,7 +84,7 @@ func (l look) sources(ctx context.Context) ([]plan.Source, error) {
 			}
 			set(h, l.current[s.Secret], l.contents[s.Name])
 		}
-		sources = append(sources, plan.Source{Name: s.Name, With: s.Rotate.With, Every: s.Rotate.Every.Std(), Keys: s.Keys, History: h})
+		sources = append(sources, plan.Source{Name: s.Name, With: s.Rotate.With, Every: s.Rotate.Every.Std(), AtOnce: s.AtOnce(), Keys: s.Keys, History: h})
 	}
 	return sources, nil
 }
