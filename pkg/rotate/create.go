@@ -76,12 +76,21 @@ func (j Job) start(ctx context.Context, h plan.History, current, pending plan.Ve
 	_, urgent := h.EmergencyOf(pending.ID)
 	return Start{
 		Version: pending.ID, Since: pending.Created, Current: values, Emergency: urgent,
-		Others: func(ctx context.Context) ([]Other, error) { return j.others(ctx, h, current.ID, pending.ID) },
+		Others: func(ctx context.Context) ([]Other, error) { return j.others(ctx, h.Secret, current.ID, pending.ID) },
 	}, err
 }
 
-// others reads every version but these two. What nobody can read made no credential.
-func (j Job) others(ctx context.Context, h plan.History, current, pending string) ([]Other, error) {
+// others reads every version but these two, as they are now: a person may have put one since the rotator began. Where
+// AWSCURRENT has moved it fails, because what is in the way then may be what is current. What nobody can read made no
+// credential.
+func (j Job) others(ctx context.Context, name, current, pending string) ([]Other, error) {
+	h, err := j.Store.LookAll(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if now, _ := h.Current(); now.ID != current {
+		return nil, fmt.Errorf("read the versions of %s: AWSCURRENT has moved meanwhile", j.Source.Name)
+	}
 	var all []Other
 	for _, v := range h.Versions {
 		if v.ID == current || v.ID == pending {
@@ -99,7 +108,7 @@ func (j Job) others(ctx context.Context, h plan.History, current, pending string
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Other{Values: values, Live: v.Alive()})
+		all = append(all, Other{Values: values, Live: v.Alive(), Retained: v.Has(plan.Retain) || v.Has(plan.Rollback)})
 	}
 	return all, nil
 }

@@ -39,22 +39,24 @@ type Start struct {
 	Since     time.Time // when this rotation began, by Secrets Manager's clock
 	Current   Values
 	Emergency bool // what is owed may be in the way, and dies if it is
-	// Others reads what every other version of the source holds, oldest first: what made the credential, as far as
-	// the source knows.
+	// Others reads what every other version of the source holds now, oldest first: what made the credential, as far as
+	// the source knows. It fails where AWSCURRENT has moved since. Ask it after the target.
 	Others func(context.Context) ([]Other, error)
 }
 
 // Other is a version that is not current, nor the one that comes to be.
 type Other struct {
-	Values Values
-	Live   bool // its credential may be accepted
+	Values   Values
+	Live     bool // its credential may be accepted
+	Retained bool // somebody vetoes its retirement: an emergency does not go past that
 }
 
 // End is what the life of a credential ends with.
 type End struct {
 	Owed, Current Values
 	Forced        bool // an emergency's deadline has passed: whoever still uses it is refused
-	// Others reads what every version but the current one holds, oldest first, the owed one among them.
+	// Others reads what every version but the current one holds now, oldest first, the owed one among them. It fails
+	// where AWSCURRENT has moved since.
 	Others func(context.Context) ([]Other, error)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -26,6 +27,8 @@ type World struct {
 	Accepts func(rotate.Values) bool
 	// Accepted counts the credentials that the target accepts. nil: the readers are the target.
 	Accepted func() int
+	// Standin is where the source is, in Account and Region, for a target that is AWS too. nil: nobody asks.
+	Standin *standin.World
 	// Moves is how many versions one change takes: 1, or 3 for a symmetric secret.
 	Moves int
 }
@@ -219,8 +222,9 @@ func guards(t *testing.T, start func(*testing.T) *source) {
 }
 
 func refusesEmpty(t *testing.T, start func(*testing.T) *source) {
-	s := start(t)
-	empty := newEmptySource(t, s.World)
+	w := start(t).World
+	w.Source.Name += "-empty"
+	empty := newEmptySource(t, w)
 	before := empty.look()
 	empty.refused(empty.begin(), before)
 }

@@ -23,9 +23,10 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
+// The account and region of every source.
 const (
-	account = "111111111111"
-	region  = "us-east-1"
+	Account = "111111111111"
+	Region  = "us-east-1"
 )
 
 var steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
@@ -53,12 +54,15 @@ func newSource(t *testing.T, w World) *source {
 func newEmptySource(t *testing.T, w World) *source {
 	t.Helper()
 	w.Source.Secret = "source/dev/" + w.Source.Name
-	world := standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
-	world.Region(account, region).Lambda.Register(lambdahost.Function{
+	world := w.Standin
+	if world == nil {
+		world = standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
+	}
+	world.Region(Account, Region).Lambda.Register(lambdahost.Function{
 		Name: "rotate", Callers: []string{"secretsmanager.amazonaws.com"}, // it does nothing: the test does each step itself
 		Handler: func(context.Context, []byte) ([]byte, error) { return nil, nil },
 	})
-	client := secretsmanager.NewFromConfig(world.Config(account, region))
+	client := secretsmanager.NewFromConfig(world.Config(Account, Region))
 	s := &source{World: w, t: t, standin: world, client: client, store: store.New(client), byHand: map[string]bool{}}
 	_, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &s.Source.Secret})
 	s.must(err)
@@ -110,7 +114,7 @@ func (s *source) begin() (token string) {
 	token, s.done = s.next(), false
 	_, err := s.client.RotateSecret(s.t.Context(), &secretsmanager.RotateSecretInput{
 		SecretId: &s.Source.Secret, ClientRequestToken: &token,
-		RotationLambdaARN: aws.String(s.standin.Region(account, region).Lambda.ARN("rotate")),
+		RotationLambdaARN: aws.String(s.standin.Region(Account, Region).Lambda.ARN("rotate")),
 	})
 	s.must(err)
 	return token
@@ -154,10 +158,10 @@ func (s *source) change(c caller, token string) error {
 	return s.retireAll(j)
 }
 
-// retireAll does what passes do once every consumer has followed: mark, and advance what is owed.
+// retireAll does what passes do once every consumer has followed and it is quiet: mark, and advance what is owed.
 func (s *source) retireAll(j rotate.Job) error {
 	for range 20 {
-		s.later()
+		s.standin.Advance(plan.Quiet)
 		p := s.plan()
 		if err := s.mark(p); err != nil {
 			return err

@@ -1,0 +1,21 @@
+package accesskey_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/iam"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
+)
+
+func TestAccessKeysConform(t *testing.T) {
+	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
+		return conforms(t, iam.Lag{})
+	})
+}
+
+func TestAccessKeysConformWhereIAMIsBehind(t *testing.T) {
+	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
+		return conforms(t, iam.Lag{Keys: 12 * time.Second, Lists: 7 * time.Second, Uses: 2 * time.Minute})
+	})
+}
