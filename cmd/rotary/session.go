@@ -102,7 +102,7 @@ func (s *session) pass(accept []string, dryRun bool) reconcile.Pass {
 	secrets := store.New(s.secrets())
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Advancer: direct{s.env, secrets},
+		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Advancer: direct{s.env, secrets, s.cfg},
 	}
 }
 
@@ -110,6 +110,7 @@ func (s *session) pass(accept []string, dryRun bool) reconcile.Pass {
 type direct struct {
 	env   *manifest.Environment
 	store *store.Store
+	cfg   aws.Config
 }
 
 func (d direct) Advance(ctx context.Context, a plan.Advance) error {
@@ -117,7 +118,7 @@ func (d direct) Advance(ctx context.Context, a plan.Advance) error {
 	if !known {
 		return fmt.Errorf("source %s is none of environment %s", a.Source, d.env.Name)
 	}
-	rotator, err := rotators.Opener(rotators.Reach{Environment: d.env, Store: d.store})(source)
+	rotator, err := rotators.Opener(rotators.Reach{Environment: d.env, Store: d.store, AWS: d.cfg})(source)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,12 @@ var revealers = map[string]string{
 	"pkg/consume/vercel client.build":   "the Authorization header, or the address of a deploy hook",
 	"pkg/consume/vercel Project.hooked": "says whether there is a deploy hook",
 
+	// The credential that is rotated, at its target.
+	"pkg/rotate/accesskey Rotator.Identity": "the id of an access key, no secret by itself",
+	"pkg/rotate/accesskey Rotator.caller":   "signs GetCallerIdentity",
+	"pkg/rotate/accesskey Rotator.Test":     "refuses an empty value",
+	"pkg/rotate/accesskey Rotator.dead":     "tells that there is none",
+
 	// To a person who asked for it.
 	"cmd/rotary shown":       "compute --reveal",
 	"cmd/rotary printBucket": "compute --reveal",

@@ -22,6 +22,6 @@ func main() {
 		os.Exit(1)
 	}
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
-	h := handler{environment: env, store: secrets, open: rotators.Opener(rotators.Reach{Environment: env, Store: secrets})}
+	h := handler{environment: env, store: secrets, open: rotators.Opener(rotators.Reach{Environment: env, Store: secrets, AWS: cfg})}
 	lambda.Start(boot.Guard(h.handle))
 }

@@ -7,9 +7,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/accesskey"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 )
 
@@ -17,16 +21,20 @@ import (
 type Reach struct {
 	Environment *manifest.Environment
 	Store       rotate.Store // reads the sources of administrators
+	AWS         aws.Config   // reaches the environment's account
+	// Pause waits until AWS has settled, or its context ends. nil waits by the clock.
+	Pause func(context.Context, time.Duration) error
 }
 
 // Opener returns what opens the rotator that a source's manifest entry names. Opening calls nothing, and fails for a
 // rotator that this build does not have.
 func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 	makers := map[string]func(manifest.Source) rotate.Rotator{
-		manifest.Random:  func(s manifest.Source) rotate.Rotator { return random.New(s) },
-		manifest.Manual:  refuse("its values are put by a person: rotary put"),
-		manifest.Never:   refuse("it is declared with: never, because replacing it would destroy data"),
-		manifest.Managed: refuse("AWS rotates it itself"),
+		manifest.Random:       func(s manifest.Source) rotate.Rotator { return random.New(s) },
+		manifest.AWSAccessKey: func(s manifest.Source) rotate.Rotator { return accesskey.New(s, r.Environment, r.AWS, r.Pause) },
+		manifest.Manual:       refuse("its values are put by a person: rotary put"),
+		manifest.Never:        refuse("it is declared with: never, because replacing it would destroy data"),
+		manifest.Managed:      refuse("AWS rotates it itself"),
 	}
 	return func(source manifest.Source) (rotate.Rotator, error) {
 		maker, known := makers[source.Rotate.With]
