@@ -107,6 +107,8 @@ type Login struct {
 	Port     string `yaml:"port,omitempty" json:"port,omitempty"`
 	DBName   string `yaml:"dbname,omitempty" json:"dbname,omitempty"`
 	SSLMode  string `yaml:"sslmode,omitempty" json:"sslmode,omitempty"` // the mode itself: verify-full (default), verify-ca, require, disable
+
+	SSLRootCert string `yaml:"sslrootcert,omitempty" json:"sslrootcert,omitempty"` // the file of the authority that signs the server's certificate, beside the Lambda's program; default: those that the system trusts
 }
 
 // Mapping gives canonical names the names that a bucket's readers see.
