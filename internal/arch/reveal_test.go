@@ -20,6 +20,7 @@ var revealers = map[string]string{
 	"pkg/reconcile look.content": "parses a version of a bucket",
 	"pkg/reconcile look.reveal":  "parses an owed version",
 	"pkg/rotate Job.read":        "parses a version of a source",
+	"pkg/rotate/random decode":   "parses the halves of a key pair",
 	"cmd/rotary newChange":       "parses the source that is about to change",
 
 	// Refusing what would fail later, by size or shape and never by text.
@@ -27,7 +28,6 @@ var revealers = map[string]string{
 	"pkg/bucket checkLimits":           "counts bytes",
 	"pkg/consume/github problems":      "counts bytes",
 	"pkg/consume/vercel Project.check": "counts bytes, refuses what is not text",
-	"pkg/rotate/random Rotator.Test":   "refuses an empty value",
 	"cmd/rotary change.symmetric":      "refuses an empty value",
 	"cmd/rotary readObject":            "refuses an empty value",
 

@@ -77,7 +77,9 @@ func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, a pl
 	}
 	next, err := j.Rotator.Retire(ctx, End{
 		Owed: dying, Current: now, Forced: a.Forced,
-		Others: func(ctx context.Context) ([]Other, error) { return j.others(ctx, h.Secret, a.Current, "") },
+		Others: func(ctx context.Context) ([]Other, error) {
+			return j.others(ctx, h.Secret, a.Current, nextID(owed.ID, a.Current))
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("retire version %s of %s: %w", plan.Short(owed.ID), j.Source.Name, err)

@@ -55,8 +55,8 @@ type Other struct {
 type End struct {
 	Owed, Current Values
 	Forced        bool // an emergency's deadline has passed: whoever still uses it is refused
-	// Others reads what every version but the current one holds now, oldest first, the owed one among them. It fails
-	// where AWSCURRENT has moved since.
+	// Others reads what every version but the current one holds now, oldest first, the owed one among them, and not
+	// what an earlier try has put to follow. It fails where AWSCURRENT has moved since.
 	Others func(context.Context) ([]Other, error)
 }
 

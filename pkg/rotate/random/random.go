@@ -1,10 +1,8 @@
-// Package random rotates values that nobody but their readers know: session keys, webhook secrets, handshakes.
+// Package random rotates what nobody but its readers knows: session keys, webhook secrets, handshakes, and key pairs.
 package random
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"maps"
 	"slices"
@@ -16,107 +14,194 @@ import (
 
 type values = rotate.Values
 
-// Rotator makes new values from crypto/rand.
+// Rotator makes new credentials from crypto/rand: texts, or key pairs.
 //
-// With also, the secret is symmetric: one side sends K, the other accepts K or ALSO. It then moves in three
-// versions, each put only when the one before was seen everywhere, so that in no order of readers anybody sends
-// what somebody else does not accept:
+// With also, one side sends the credential that stands first, and the other accepts the first or the second. It then
+// moves in three versions, each put only when the one before was seen everywhere, so that in no order of readers
+// anybody sends what somebody else does not accept:
 //
-//	{K: old, ALSO: old} → {K: old, ALSO: new} → {K: new, ALSO: old} → {K: new, ALSO: new}
+//	{old, old} → {old, new} → {new, old} → {new, new}
 //
-// The first comes from Create, the other two from Retire. A value put by hand enters through ALSO the same way.
+// Of a symmetric secret, first is K and second is ALSO. Of a key pair, whose private half is sent as a signature, first
+// is K with its public half PUBLIC, and second is NEXT with ALSO: signers sign with K, verifiers accept PUBLIC or ALSO,
+// and nobody needs NEXT.
+//
+// The first move comes from Create, the other two from Retire. A value put by hand enters through the second place the
+// same way.
 type Rotator struct {
-	keys  []string // the keys that get a new value each; with also, the one K
-	also  string
-	bytes int
+	places [][]string // each gets a new credential of its own: a key, or the two keys of a pair
+	second []string   // with also: where the next credential of the one place stands
+	fresh  func() (credential, error)
 }
 
-// defaultBytes is the entropy of a new value where the manifest names none.
-const defaultBytes = 32
+// credential is a text, or the private and the public half of a key pair.
+type credential []secret.Value
 
 // New returns the rotator of one source.
 func New(s manifest.Source) *Rotator {
-	r := &Rotator{also: s.Rotate.Also, bytes: s.Rotate.Bytes}
-	if r.bytes == 0 {
-		r.bytes = defaultBytes
+	r := &Rotator{fresh: texts(s.Rotate)}
+	if s.Rotate.Also != "" {
+		r.second = []string{s.Rotate.Also}
 	}
-	for _, key := range s.Keys {
-		if key != r.also && (s.Rotate.Key == "" || s.Rotate.Key == key) {
-			r.keys = append(r.keys, key)
-		}
+	for _, key := range s.Fresh() {
+		r.places = append(r.places, []string{key})
+	}
+	if s.Rotate.Pair == "" {
+		return r
+	}
+	r.fresh = pairs(s.Rotate.Pair)
+	r.places = [][]string{{s.Fresh()[0], s.Rotate.Public}}
+	if s.Rotate.Also != "" {
+		r.second = []string{s.Rotate.Next, s.Rotate.Also}
 	}
 	return r
 }
 
-// Create returns current with new values; with also, with a new ALSO. It starts only from K = ALSO.
+// Create returns current with new credentials; with also, with a new second one. Unless in an emergency, it starts
+// only where both are the same.
 func (r *Rotator) Create(_ context.Context, s rotate.Start) (values, error) {
-	current := s.Current
-	next := maps.Clone(current)
-	if r.also == "" {
-		for _, key := range r.keys {
-			next[key] = r.fresh()
+	places := r.places
+	if r.second != nil {
+		if why := r.unready(s); why != "" {
+			return nil, why
 		}
-		return next, nil
+		places = [][]string{r.second}
 	}
-	k, also := current[r.keys[0]], current[r.also]
-	if !k.Equal(also) && !s.Emergency {
-		return nil, unfinished(r.keys[0] + " and " + r.also + " differ: an earlier change is not finished; where nothing is owed any more, put the value that everybody accepts in both")
+	next := values{}
+	maps.Copy(next, s.Current)
+	for _, keys := range places {
+		made, err := r.fresh()
+		if err != nil {
+			return nil, err
+		}
+		put(next, keys, made)
 	}
-	next[r.also] = r.fresh()
 	return next, nil
 }
 
-// unfinished is the error for a source that is between two of its three versions.
-type unfinished string
+// unready says why a credential that moves in several versions cannot start to move, or "".
+func (r *Rotator) unready(s rotate.Start) refusal {
+	for i, key := range r.places[0] {
+		other := r.second[i]
+		if !s.Current[key].Equal(s.Current[other]) && !s.Emergency {
+			return refusal(key + " and " + other + " differ: an earlier change is not finished; where nothing is owed any more, put the value that everybody accepts in both")
+		}
+		if empty(s.Current[key]) {
+			return refusal(key + " has no value: put one first")
+		}
+	}
+	return ""
+}
 
-func (u unfinished) Error() string { return string(u) }
+// refusal is the error for a source from which the rotation cannot start.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
 
 // Refusal says why the rotation may not start.
-func (u unfinished) Refusal() string { return string(u) }
+func (r refusal) Refusal() string { return string(r) }
 
 // Set does nothing: the readers are the target.
 func (r *Rotator) Set(context.Context, values, values) error { return nil }
 
-// Test checks that every key has a value.
+// Test checks that every key has a value, and a public half its private one. A private key that it cannot read it
+// takes as it is.
 func (r *Rotator) Test(_ context.Context, pending values) error {
-	for _, key := range append(slices.Clone(r.keys), r.also) {
-		if key != "" && secret.Reveal(pending[key]) == "" {
-			return errors.New("key " + key + " has no value")
+	for _, keys := range append(slices.Clone(r.places), r.second) {
+		for _, key := range keys {
+			if empty(pending[key]) {
+				return errors.New("key " + key + " has no value")
+			}
+		}
+		if c := of(pending, keys); !c.whole().equal(c) {
+			return errors.New("key " + keys[1] + " does not hold the public half of " + keys[0])
 		}
 	}
 	return nil
 }
 
-// Retire returns the next of the three versions of a symmetric secret. Everybody runs current, and nobody owed:
+// Retire returns the next of the versions in which a credential moves. Everybody runs current, and nobody owed:
 //
-//	current      | owed      | next
-//	-------------|-----------|---------------------------------------------------
-//	{new, new}   | any       | – (done)
-//	{old, new}   | K is old  | {new, old}: everybody accepts new, so it is sent
-//	{new, old}   | K differs | {new, new}: everybody sends new, so old is dropped
-func (r *Rotator) Retire(_ context.Context, e rotate.End) (values, error) {
-	owed, current := e.Owed, e.Current
-	if r.also == "" {
+//	current                                           | next
+//	--------------------------------------------------|-----------------------------------------------------
+//	{a, a}                                            | – (done)
+//	{a, nothing}, {nothing, a}, or halves that do not | {a, a}, or the public halves of the private ones: a
+//	belong together                                   | person has put that
+//	{a, b}, b on its way in                           | {b, a}: everybody accepts b, so it is sent
+//	{a, b}, b was sent before a                       | {a, a}: everybody sends a, so b is dropped
+func (r *Rotator) Retire(ctx context.Context, e rotate.End) (values, error) {
+	if r.second == nil {
 		return nil, nil
 	}
-	k, also := current[r.keys[0]], current[r.also]
-	switch {
-	case k.Equal(also):
+	first, second := of(e.Current, r.places[0]), of(e.Current, r.second)
+	if first.equal(second) {
 		return nil, nil
-	case owed[r.keys[0]].Equal(k):
-		return r.with(current, also, k), nil
 	}
-	return r.with(current, k, k), nil
+	if a, b := mended(first, second); !a.equal(first) || !b.equal(second) {
+		return r.with(e.Current, a, b), nil
+	}
+	others, err := e.Others(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.entering(first[0], second[0], others) {
+		return r.with(e.Current, second, first), nil
+	}
+	return r.with(e.Current, first, first), nil
 }
 
-func (r *Rotator) with(current values, k, also secret.Value) values {
+// entering says whether b, which stands second to a, is on its way in: nobody has sent it since a last stood alone. In
+// an emergency b is new even where a never stood alone.
+func (r *Rotator) entering(a, b secret.Value, others []rotate.Other) bool {
+	for _, o := range slices.Backward(others) {
+		sent, waits := o.Values[r.places[0][0]], o.Values[r.second[0]]
+		switch {
+		case sent.Equal(b):
+			return false
+		case sent.Equal(a) && waits.Equal(a):
+			return true
+		}
+	}
+	return true
+}
+
+// mended makes whole what a person has put in part. What could not be sent is not let in.
+func mended(first, second credential) (a, b credential) {
+	switch {
+	case empty(first[0]):
+		first = second
+	case !second.usable():
+		second = first
+	}
+	return first.whole(), second.whole()
+}
+
+func (r *Rotator) with(current values, first, second credential) values {
 	next := maps.Clone(current)
-	next[r.keys[0]], next[r.also] = k, also
+	put(next, r.places[0], first)
+	put(next, r.second, second)
 	return next
 }
 
-func (r *Rotator) fresh() secret.Value {
-	b := make([]byte, r.bytes)
-	_, _ = rand.Read(b) // never fails: https://pkg.go.dev/crypto/rand#Read
-	return secret.New(base64.RawURLEncoding.EncodeToString(b))
+func of(v values, keys []string) credential {
+	c := make(credential, len(keys))
+	for i, key := range keys {
+		c[i] = v[key]
+	}
+	return c
 }
+
+// put never adds a key without a value.
+func put(v values, keys []string, c credential) {
+	for i, key := range keys {
+		if _, has := v[key]; has || !empty(c[i]) {
+			v[key] = c[i]
+		}
+	}
+}
+
+func (c credential) equal(other credential) bool {
+	return slices.EqualFunc(c, other, secret.Value.Equal)
+}
+
+func empty(v secret.Value) bool { return v.Equal(secret.Value{}) }

@@ -1,8 +1,12 @@
 package random_test
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,180 +18,247 @@ import (
 
 type values = map[string]secret.Value
 
-func symmetric() *random.Rotator {
-	return random.New(manifest.Source{Name: "x", Keys: []string{"ALSO", "K", "NOTE"}, Rotate: manifest.Rotate{With: manifest.Random, Key: "K", Also: "ALSO"}})
+// source is one of rotator random's.
+func source(r manifest.Rotate, keys ...string) manifest.Source {
+	r.With = manifest.Random
+	return manifest.Source{Name: "x", Keys: keys, Rotate: r}
 }
 
-func pair(k, also string) values {
+func symmetric() *random.Rotator {
+	return random.New(source(manifest.Rotate{Key: "K", Also: "ALSO"}, "ALSO", "K", "NOTE"))
+}
+
+func both(k, also string) values {
 	return values{"K": secret.New(k), "ALSO": secret.New(also), "NOTE": secret.New("kept")}
 }
 
-func same(a, b values) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for key, v := range a {
-		if other, has := b[key]; !has || !v.Equal(other) {
-			return false
-		}
-	}
-	return true
-}
+func same(a, b values) bool { return maps.EqualFunc(a, b, secret.Value.Equal) }
 
-func TestEveryNewValueIsRandomAndAsLongAsTheManifestSays(t *testing.T) {
-	for bytes, want := range map[int]int{0: 32, 16: 16, 100: 100} {
-		r := random.New(manifest.Source{Name: "x", Keys: []string{"K", "NOTE"}, Rotate: manifest.Rotate{Key: "K", Bytes: bytes}})
-		seen := map[string]bool{}
-		for range 20 {
-			next, err := r.Create(t.Context(), rotate.Start{Current: pair("old", "")})
-			if err != nil {
-				t.Fatal(err)
-			}
-			raw, err := base64.RawURLEncoding.DecodeString(secret.Reveal(next["K"]))
-			if err != nil || len(raw) != want {
-				t.Fatalf("bytes: %d gives %d bytes", bytes, len(raw))
-			}
-			if seen[string(raw)] || !next["NOTE"].Equal(secret.New("kept")) {
-				t.Fatal("the value comes twice, or another key has changed")
-			}
-			seen[string(raw)] = true
+// others are the versions that Retire finds beside the current one, oldest first.
+func others(versions ...values) func(context.Context) ([]rotate.Other, error) {
+	return func(context.Context) (all []rotate.Other, err error) {
+		for _, v := range versions {
+			all = append(all, rotate.Other{Values: v})
 		}
+		return all, nil
 	}
 }
 
-func TestCreateDoesNotTouchWhatItIsGiven(t *testing.T) {
-	for _, r := range []*random.Rotator{symmetric(), random.New(manifest.Source{Keys: []string{"K"}})} {
-		current := pair("old", "old")
-		if _, err := r.Create(t.Context(), rotate.Start{Current: current}); err != nil || !same(current, pair("old", "old")) {
-			t.Errorf("Create changed its argument, or failed: %v", err)
-		}
-	}
-}
-
-func TestASymmetricSecretMovesInThreeVersions(t *testing.T) {
-	r := symmetric()
-	first := pair("old", "old")
-	one, err := r.Create(t.Context(), rotate.Start{Current: first})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fresh := secret.Reveal(one["ALSO"])
-	if fresh == "old" || !same(one, pair("old", fresh)) {
-		t.Fatal("the first version is not {K: old, ALSO: new}")
-	}
-	two := next(t, r, first, one)
-	if !same(two, pair(fresh, "old")) {
-		t.Fatal("the second version is not {K: new, ALSO: old}")
-	}
-	three := next(t, r, one, two)
-	if !same(three, pair(fresh, fresh)) {
-		t.Fatal("the third version is not {K: new, ALSO: new}")
-	}
-	for _, owed := range []values{first, one, two} {
-		if next(t, r, owed, three) != nil {
-			t.Error("there is a fourth version")
-		}
-	}
-}
-
-func next(t *testing.T, r *random.Rotator, owed, current values) values {
+// next is what Retire makes follow the last of these versions; nil if nothing does.
+func next(t testing.TB, r *random.Rotator, versions ...values) values {
 	t.Helper()
-	v, err := r.Retire(t.Context(), rotate.End{Owed: owed, Current: current})
+	last := len(versions) - 1
+	end := rotate.End{Owed: versions[max(last-1, 0)], Current: versions[last], Others: others(versions[:last]...)}
+	before := maps.Clone(end.Current)
+	v, err := r.Retire(t.Context(), end)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := r.Retire(t.Context(), rotate.End{Owed: owed, Current: current})
-	if err != nil || !same(v, again) {
-		t.Errorf("asked again, Retire gives something else (%v)", err)
+	if again, err := r.Retire(t.Context(), end); err != nil || !same(v, again) || !same(before, end.Current) {
+		t.Errorf("asked again, Retire gives something else, or has changed what it was given (%v)", err)
 	}
 	return v
 }
 
-func TestARotationStartsOnlyFromOneValueInBothKeys(t *testing.T) {
-	for _, current := range []values{pair("one", "two"), {"K": secret.New("one")}, {"ALSO": secret.New("one")}} {
-		_, err := symmetric().Create(t.Context(), rotate.Start{Current: current})
-		refusal, refuses := err.(interface{ Refusal() string })
-		if !refuses || !strings.Contains(refusal.Refusal(), "K and ALSO differ") || strings.Contains(err.Error(), "one") {
-			t.Errorf("error is %v", err)
-		}
-	}
-}
-
-// TestAValuePutByHandEntersThroughAlso follows every way in which a person can put two keys over an earlier pair: it
-// ends with one value in both, and in no version anybody sends what a reader of the version before does not accept,
-// but for the put itself.
-func TestAValuePutByHandEntersThroughAlso(t *testing.T) {
-	texts := []string{"v", "w", "x"}
-	for _, k1 := range texts {
-		for _, also1 := range texts {
-			for _, k2 := range texts {
-				for _, also2 := range texts {
-					follow(t, pair(k1, also1), pair(k2, also2))
-				}
-			}
-		}
-	}
-}
-
-func follow(t *testing.T, before, put values) {
+func create(t testing.TB, r *random.Rotator, s rotate.Start) values {
 	t.Helper()
-	r := symmetric()
-	owed, current := before, put
-	for range 3 {
-		v := next(t, r, owed, current)
-		if v == nil {
-			break
-		}
-		compatible(t, current, v)
-		owed, current = current, v
-	}
-	if !current["K"].Equal(current["ALSO"]) {
-		t.Error("a put never comes to an end")
-	}
-}
-
-// compatible checks that senders and verifiers understand each other, whichever of two versions each of them runs.
-func compatible(t *testing.T, a, b values) {
-	t.Helper()
-	for i, sender := range []values{a, b} {
-		for j, verifier := range []values{a, b} {
-			sent := sender["K"]
-			if !sent.Equal(verifier["K"]) && !sent.Equal(verifier["ALSO"]) {
-				t.Errorf("a sender on version %d is refused by a verifier on version %d", i+1, j+1)
-			}
-		}
-	}
-}
-
-func TestInNoOrderOfReadersASymmetricSecretIsRefused(t *testing.T) {
-	r := symmetric()
-	versions := []values{pair("old", "old")}
-	one, err := r.Create(t.Context(), rotate.Start{Current: versions[0]})
+	before := maps.Clone(s.Current)
+	v, err := r.Create(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	versions = append(versions, one)
-	for len(versions) < 4 {
-		n := len(versions)
-		versions = append(versions, next(t, r, versions[n-2], versions[n-1]))
+	if !same(s.Current, before) {
+		t.Error("Create has changed what it was given")
 	}
-	for i := range 3 { // readers are on version i or i+1: the next comes only when nobody is left on the one before
-		t.Run(fmt.Sprintf("between version %d and %d", i, i+1), func(t *testing.T) { compatible(t, versions[i], versions[i+1]) })
+	return v
+}
+
+func TestEveryKeyGetsAValueOfItsOwnAndWhatHasAnotherPartStays(t *testing.T) {
+	for name, c := range map[string]struct {
+		rotate manifest.Rotate
+		fresh  []string
+	}{
+		"all":       {manifest.Rotate{}, []string{"ALSO", "K", "NOTE"}},
+		"one":       {manifest.Rotate{Key: "K"}, []string{"K"}},
+		"symmetric": {manifest.Rotate{Key: "K", Also: "ALSO"}, []string{"ALSO"}},
+	} {
+		current := both("old", "old")
+		made := create(t, random.New(source(c.rotate, "ALSO", "K", "NOTE")), rotate.Start{Current: current})
+		seen := map[string]bool{}
+		for key, v := range made {
+			if fresh := slices.Contains(c.fresh, key); fresh == v.Equal(current[key]) {
+				t.Errorf("%s: key %s is new: %v", name, key, !fresh)
+			}
+			seen[secret.Reveal(v)] = true
+		}
+		if len(made) != len(current) || len(c.fresh) == len(current) && len(seen) != len(current) {
+			t.Errorf("%s: there are %d keys and %d values", name, len(made), len(seen))
+		}
+	}
+}
+
+func TestCreateGivesAKeyThatHadNoValueOne(t *testing.T) {
+	made := create(t, random.New(source(manifest.Rotate{}, "K", "L")), rotate.Start{})
+	if len(made) != 2 || secret.Reveal(made["K"]) == "" || made["K"].Equal(made["L"]) {
+		t.Errorf("%d keys have values", len(made))
+	}
+}
+
+func TestWithoutAnAlphabetAValueIsSoManyBytesInBase64(t *testing.T) {
+	for bytes, want := range map[int]int{0: 32, 16: 16, 17: 17, 18: 18, 100: 100, 1024: 1024} {
+		made := create(t, random.New(source(manifest.Rotate{Bytes: bytes}, "K")), rotate.Start{})
+		raw, err := base64.RawURLEncoding.Strict().DecodeString(secret.Reveal(made["K"]))
+		if err != nil || len(raw) != want {
+			t.Errorf("bytes: %d gives %d bytes", bytes, len(raw))
+		}
+	}
+}
+
+func TestACredentialMovesInThreeVersions(t *testing.T) {
+	for _, k := range kits(t) {
+		t.Run(k.name, func(t *testing.T) {
+			zero := k.make(old, old)
+			one := create(t, k.rotator, rotate.Start{Current: zero})
+			if !same(of(one, k.first), of(zero, k.first)) || same(of(one, k.second), of(zero, k.second)) || len(one) != len(zero) {
+				t.Fatal("the first version is not {old, new}")
+			}
+			two := next(t, k.rotator, zero, one)
+			if !same(two, k.exchanged(one)) {
+				t.Fatal("the second version is not {new, old}")
+			}
+			three := next(t, k.rotator, zero, one, two)
+			if !same(of(three, k.first), of(two, k.first)) || !same(three, k.exchanged(three)) {
+				t.Fatal("the third version is not {new, new}")
+			}
+			if next(t, k.rotator, zero, one, two, three) != nil {
+				t.Error("there is a fourth version")
+			}
+		})
+	}
+}
+
+func TestARotationStartsOnlyFromOneValueInBothPlaces(t *testing.T) {
+	for _, k := range kits(t) {
+		for name, c := range map[string]struct {
+			current   values
+			emergency bool
+			want      string
+		}{
+			"two values":                {current: k.make(old, fresh), want: " differ: an earlier change is not finished"},
+			"none that is sent":         {current: k.without(k.make(old, old), k.first[0]), want: " differ: an earlier change is not finished"},
+			"none that waits":           {current: k.without(k.make(old, old), k.second[0]), want: " differ: an earlier change is not finished"},
+			"nothing":                   {current: values{}, want: k.first[0] + " has no value: put one first"},
+			"nothing, in an emergency":  {current: values{}, emergency: true, want: k.first[0] + " has no value: put one first"},
+			"one value":                 {current: k.make(old, old)},
+			"one value, in emergencies": {current: k.make(old, old), emergency: true},
+			"two values, in emergency":  {current: k.make(old, fresh), emergency: true},
+		} {
+			_, err := k.rotator.Create(t.Context(), rotate.Start{Current: c.current, Emergency: c.emergency})
+			refused, is := errors.AsType[interface {
+				error
+				Refusal() string
+			}](err)
+			if is != (c.want != "") || is && !strings.Contains(refused.Refusal(), c.want) || is && refused.Refusal() != err.Error() {
+				t.Errorf("%s of %s: error is %v", name, k.name, err)
+			}
+		}
+	}
+}
+
+// TestAnEmergencyPutsAnotherValueInTheSecondPlace: what is sent stays, because others may not know another one.
+func TestAnEmergencyPutsAnotherValueInTheSecondPlace(t *testing.T) {
+	for _, k := range kits(t) {
+		current := k.make(old, fresh)
+		made := create(t, k.rotator, rotate.Start{Current: current, Emergency: true})
+		if !same(of(made, k.first), of(current, k.first)) || same(of(made, k.second), of(current, k.second)) {
+			t.Errorf("%s: the second place alone should have changed", k.name)
+		}
+	}
+}
+
+// TestAChangeThatAPersonRollsBackIsUndone takes the second version of a change back to the first: what had come in was
+// sent by then, and goes out again.
+func TestAChangeThatAPersonRollsBackIsUndone(t *testing.T) {
+	for _, k := range kits(t) {
+		zero, one, two := k.make(old, old), k.make(old, fresh), k.make(fresh, old)
+		if got := next(t, k.rotator, zero, two, one); !same(got, zero) {
+			t.Errorf("%s: after the way back from {new, old} to {old, new} comes something else than {old, old}", k.name)
+		}
+	}
+}
+
+// TestAnOldValueMayComeBack: a person puts the value of the change before again.
+func TestAnOldValueMayComeBack(t *testing.T) {
+	for _, k := range kits(t) {
+		history := []values{k.make(old, old), k.make(old, fresh), k.make(fresh, old), k.make(fresh, fresh), k.make(fresh, old)}
+		if got := next(t, k.rotator, history...); !same(got, k.make(old, fresh)) {
+			t.Errorf("%s: it is not let in", k.name)
+		}
+	}
+}
+
+// TestAnotherKeyMayChangeMeanwhile: a version that differs in another key alone says nothing of where a change stands.
+func TestAnotherKeyMayChangeMeanwhile(t *testing.T) {
+	for _, k := range kits(t) {
+		for name, c := range map[string]struct{ history, want []values }{
+			"first":  {[]values{k.make(old, old), k.make(old, fresh)}, []values{k.make(fresh, old)}},
+			"second": {[]values{k.make(old, old), k.make(old, fresh), k.make(fresh, old)}, []values{k.make(fresh, fresh)}},
+		} {
+			history := append(c.history, maps.Clone(c.history[len(c.history)-1]))
+			history[len(history)-1]["NOTE"], c.want[0]["NOTE"] = secret.New("another"), secret.New("another")
+			if got := next(t, k.rotator, history...); !same(got, c.want[0]) {
+				t.Errorf("%s: beside the %s version it goes on with something else", k.name, name)
+			}
+		}
+	}
+}
+
+func TestWhatAPersonLeavesHalfDoneIsMendedFirst(t *testing.T) {
+	for _, k := range kits(t) {
+		whole := k.make(old, old)
+		for name, c := range map[string]struct{ put, want values }{
+			"nothing to wait": {k.without(whole, k.second...), whole},
+			"nothing to send": {k.without(whole, k.first...), whole},
+		} {
+			if got := next(t, k.rotator, k.make(fresh, fresh), c.put); !same(got, c.want) {
+				t.Errorf("%s, %s: it is not mended", k.name, name)
+			}
+		}
+		if next(t, k.rotator, whole, values{"NOTE": secret.New("kept")}) != nil {
+			t.Errorf("%s: a source without a value gets one", k.name)
+		}
+	}
+}
+
+func TestRetireFailsWhereTheOtherVersionsCannotBeRead(t *testing.T) {
+	down := errors.New("no answer")
+	for _, k := range kits(t) {
+		_, err := k.rotator.Retire(t.Context(), rotate.End{Current: k.make(old, fresh), Others: func(context.Context) ([]rotate.Other, error) { return nil, down }})
+		if !errors.Is(err, down) {
+			t.Errorf("%s: error is %v", k.name, err)
+		}
+	}
+}
+
+func TestWithoutAlsoNothingIsLeftToRetire(t *testing.T) {
+	for _, r := range []manifest.Rotate{{}, {Pair: "ed25519", Key: "K", Public: "P"}} {
+		if v, err := random.New(source(r, "K", "P")).Retire(t.Context(), rotate.End{Current: both("a", "b")}); v != nil || err != nil {
+			t.Errorf("a version follows, or an error: %v", err)
+		}
 	}
 }
 
 func TestTestWantsAValueInEveryKey(t *testing.T) {
-	for name, c := range map[string]struct {
-		v    values
-		want string
-	}{
-		"both":    {pair("v", "w"), ""},
-		"no K":    {values{"ALSO": secret.New("v")}, "key K has no value"},
-		"no ALSO": {values{"K": secret.New("v"), "ALSO": secret.New("")}, "key ALSO has no value"},
-	} {
-		err := symmetric().Test(t.Context(), c.v)
-		if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
-			t.Errorf("%s: %v", name, err)
+	for _, k := range kits(t) {
+		if err := k.rotator.Test(t.Context(), k.make(old, fresh)); err != nil {
+			t.Errorf("%s: %v", k.name, err)
+		}
+		for _, key := range slices.Concat(k.first, k.second) {
+			for name, v := range map[string]values{"no": k.without(k.make(old, fresh), key), "an empty": k.with(k.make(old, fresh), key, "")} {
+				if err := k.rotator.Test(t.Context(), v); err == nil || err.Error() != "key "+key+" has no value" {
+					t.Errorf("%s with %s %s: %v", k.name, name, key, err)
+				}
+			}
 		}
 	}
 }
@@ -196,4 +267,91 @@ func TestSetDoesNothing(t *testing.T) {
 	if err := symmetric().Set(t.Context(), nil, nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// kit is one of the two kinds of credentials that move in three versions. Letters stand for credentials.
+type kit struct {
+	name          string
+	rotator       *random.Rotator
+	first, second []string
+	of            func(letter int) []string // the credential, as it stands in the keys of a place
+}
+
+const (
+	old = iota
+	fresh
+	letters = 12 // that there are
+)
+
+// kits are a symmetric secret and a key pair.
+func kits(t testing.TB) []kit {
+	t.Helper()
+	keys := []string{"K", "NEXT", "PUBLIC", "ALSO", "NOTE"}
+	one := random.New(source(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC"}, "K", "PUBLIC"))
+	var halves [][]string
+	for range letters {
+		made := create(t, one, rotate.Start{})
+		halves = append(halves, []string{secret.Reveal(made["K"]), secret.Reveal(made["PUBLIC"])})
+	}
+	return []kit{
+		{"a symmetric secret", symmetric(), []string{"K"}, []string{"ALSO"}, func(letter int) []string { return []string{fmt.Sprintf("value-%d", letter)} }},
+		{
+			"a key pair", random.New(source(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC", Next: "NEXT", Also: "ALSO"}, keys...)),
+			[]string{"K", "PUBLIC"}, []string{"NEXT", "ALSO"}, func(letter int) []string { return halves[letter] },
+		},
+	}
+}
+
+// make is a version with these two credentials.
+func (k kit) make(first, second int) values {
+	v := values{"NOTE": secret.New("kept")}
+	for i := range k.first {
+		v[k.first[i]], v[k.second[i]] = secret.New(k.of(first)[i]), secret.New(k.of(second)[i])
+	}
+	return v
+}
+
+// read is the other way round. It fails where the keys of a place do not belong together, or hold no letter's.
+func (k kit) read(t testing.TB, v values) (first, second int) {
+	t.Helper()
+	place := func(keys []string) int {
+		for letter := range letters {
+			if slices.EqualFunc(keys, k.of(letter), func(key, text string) bool { return v[key].Equal(secret.New(text)) }) {
+				return letter
+			}
+		}
+		t.Fatalf("%v hold nothing that is known", keys)
+		return -1
+	}
+	return place(k.first), place(k.second)
+}
+
+// exchanged is v with its two credentials exchanged.
+func (k kit) exchanged(v values) values {
+	v = maps.Clone(v)
+	for i := range k.first {
+		v[k.first[i]], v[k.second[i]] = v[k.second[i]], v[k.first[i]]
+	}
+	return v
+}
+
+func (k kit) without(v values, keys ...string) values {
+	v = maps.Clone(v)
+	maps.DeleteFunc(v, func(key string, _ secret.Value) bool { return slices.Contains(keys, key) })
+	return v
+}
+
+func (k kit) with(v values, key, text string) values {
+	v = maps.Clone(v)
+	v[key] = secret.New(text)
+	return v
+}
+
+// of is v as far as these keys.
+func of(v values, keys []string) values {
+	out := values{}
+	for _, key := range keys {
+		out[key] = v[key]
+	}
+	return out
 }

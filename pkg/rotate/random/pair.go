@@ -1,0 +1,124 @@
+package random
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// The PEM labels of what is written (RFC 7468, sections 10 and 13).
+const (
+	pkcs8 = "PRIVATE KEY"
+	pkix  = "PUBLIC KEY"
+)
+
+// pairs returns what makes key pairs of a kind: PKCS #8 and PKIX, in PEM without the line break at its end, as rotary
+// put takes it in.
+func pairs(kind string) func() (credential, error) {
+	return func() (credential, error) {
+		key, err := generate(kind)
+		if err != nil {
+			return nil, fmt.Errorf("make a key pair %s: %w", kind, err)
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			return nil, fmt.Errorf("make a key pair %s: %w", kind, err)
+		}
+		private := encode(pkcs8, der)
+		public, err := Public(private)
+		return credential{private, public}, err
+	}
+}
+
+func generate(kind string) (crypto.PrivateKey, error) {
+	switch kind {
+	case "rsa-2048":
+		return rsa.GenerateKey(rand.Reader, 2048)
+	case "rsa-3072":
+		return rsa.GenerateKey(rand.Reader, 3072)
+	case "rsa-4096":
+		return rsa.GenerateKey(rand.Reader, 4096)
+	case "ecdsa-p256":
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "ecdsa-p384":
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case "ed25519":
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
+	}
+	return nil, errors.New("there is no such kind")
+}
+
+func encode(label string, der []byte) secret.Value {
+	text := pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})
+	return secret.New(strings.TrimSuffix(string(text), "\n"))
+}
+
+// decode returns what a PEM block holds, and nil where there is none.
+func decode(v secret.Value) []byte {
+	block, _ := pem.Decode([]byte(secret.Reveal(v)))
+	if block == nil {
+		return nil
+	}
+	return block.Bytes
+}
+
+// Public returns the public half of a private key, which is PKCS #8, PKCS #1 or SEC 1 in PEM and not encrypted.
+func Public(private secret.Value) (secret.Value, error) {
+	key, is := parse(decode(private)).(interface{ Public() crypto.PublicKey })
+	if !is {
+		return secret.Value{}, errors.New("it is not a private key in PEM: PKCS #8, PKCS #1 or SEC 1, without a passphrase")
+	}
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return secret.Value{}, errors.New("its public half has no form in PKIX")
+	}
+	return encode(pkix, der), nil
+}
+
+// parse returns a private key, or nil. Errors of the parsers are about what they read, and are not passed on.
+func parse(der []byte) any {
+	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+		return key
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return key
+	}
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
+		return key
+	}
+	return nil
+}
+
+// usable says whether c could be sent.
+func (c credential) usable() bool {
+	if len(c) == 1 {
+		return !empty(c[0])
+	}
+	_, err := Public(c[0])
+	return err == nil
+}
+
+// whole gives a private key the public half that belongs to it, where that is not there in any spelling. What is no
+// private key stays with what stands beside it.
+func (c credential) whole() credential {
+	if len(c) < 2 {
+		return c
+	}
+	public, err := Public(c[0])
+	if err != nil || bytes.Equal(decode(public), decode(c[1])) {
+		return c
+	}
+	return credential{c[0], public}
+}
