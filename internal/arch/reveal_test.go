@@ -49,6 +49,13 @@ var revealers = map[string]string{
 	"pkg/rotate/accesskey Rotator.Test":     "refuses an empty value",
 	"pkg/rotate/accesskey Rotator.dead":     "tells that there is none",
 
+	// Into the calls of a vendor's API, and compared.
+	"pkg/rotate/httpapi names.value":        "an address, a header or a body",
+	"pkg/rotate/httpapi administrator.look": "the same, of the administrator's credential",
+	"pkg/rotate/httpapi names.knows":        "keeps a request id that repeats a value out of errors",
+	"pkg/rotate/httpapi Rotator.holds":      "says whether there is a credential",
+	"pkg/rotate/httpapi Rotator.Identity":   "a digest, compared",
+
 	// To a person who asked for it.
 	"cmd/rotary shown":       "compute --reveal",
 	"cmd/rotary printBucket": "compute --reveal",

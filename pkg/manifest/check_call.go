@@ -35,6 +35,9 @@ func reserved() []string {
 }
 
 func (s scope) checkHeaders(at string, call Call) {
+	if call.Basic != "" && !strings.Contains(call.Basic, ":") {
+		s.add(at+".basic", at+".basic is not user:password", "write both, with a colon between them")
+	}
 	seen := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
 		lower := strings.ToLower(name)
@@ -212,3 +215,6 @@ func (c Call) names(kind Kind) []string {
 	}
 	return all
 }
+
+// Keys returns the names of the keys that c sends, sorted.
+func (c Call) Keys() []string { return slices.Compact(slices.Sorted(slices.Values(c.names(KeyName)))) }

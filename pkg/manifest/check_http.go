@@ -159,6 +159,9 @@ func (s scope) checkAgain(api API) {
 	if api.Create.Repeatable && !named {
 		s.add(s.path+".create.repeatable", s.path+".create does not say which version it is for", "send {{version}}, in an Idempotency-Key header for example")
 	}
+	if api.Create.Retry == RetryIdempotent && !api.Create.Repeatable {
+		s.add(s.path+".create.retry", s.path+".create may make a second credential when it is tried again", "remove retry, or say that create is repeatable if it is")
+	}
 	find := api.Find
 	switch {
 	case find == nil:

@@ -53,7 +53,7 @@ type Revoke struct {
 // Find lists credentials by name; default method GET. Those called {{marker}} are an earlier try's, and are revoked.
 type Find struct {
 	Call
-	Entries string            `yaml:"entries" json:"entries"`               // JSONPath of the entries in the answer
+	Entries string            `yaml:"entries" json:"entries"`               // JSONPath of the list in the answer
 	Name    string            `yaml:"name" json:"name"`                     // JSONPath of the name in an entry
 	Set     map[string]string `yaml:"set" json:"set"`                       // key → JSONPath in an entry: what Revoke needs of {{owed.KEY}}
 	More    string            `yaml:"more,omitempty" json:"more,omitempty"` // JSONPath of what is there only where the list goes on
@@ -121,29 +121,32 @@ func (v Vendor) with(given JSON) JSON {
 }
 
 func (a API) withDefaults() API {
-	a.Create.Call = a.Create.withDefaults("POST")
-	a.Test.Call = a.Test.withDefaults("GET")
+	if a.Create.Retry == "" && !a.Create.Repeatable {
+		a.Create.Retry = RetryThrottled
+	}
+	a.Create.Call = a.Create.withDefaults("POST", a.Create.Repeatable)
+	a.Test.Call = a.Test.withDefaults("GET", false)
 	if len(a.Test.Refused) == 0 {
 		a.Test.Refused = []int{401}
 	}
 	if a.Revoke != nil {
 		revoke := *a.Revoke
-		revoke.Call = revoke.withDefaults("DELETE")
+		revoke.Call = revoke.withDefaults("DELETE", false)
 		a.Revoke = &revoke
 	}
 	if a.Find != nil {
 		find := *a.Find
-		find.Call = find.withDefaults("GET")
+		find.Call = find.withDefaults("GET", false)
 		a.Find = &find
 	}
 	return a
 }
 
-func (c Call) withDefaults(method string) Call {
+func (c Call) withDefaults(method string, repeatable bool) Call {
 	c.Method = cmp.Or(c.Method, method)
 	if c.Retry == "" {
 		c.Retry = RetryIdempotent
-		if c.Method == "POST" || c.Method == "PATCH" {
+		if !repeatable && (c.Method == "POST" || c.Method == "PATCH") {
 			c.Retry = RetryThrottled
 		}
 	}

@@ -55,7 +55,7 @@ func comment(t reflect.Type, field string) string {
 		"Test.Refused":      "The statuses of a credential that is dead; default: 401.",
 		"Test.Same":         "The source's key, and the JSONPath where the answer must say the same.",
 		"Revoke.Gone":       "The statuses of a credential that had ended before.",
-		"Find.Entries":      "The JSONPath of the entries in the answer.",
+		"Find.Entries":      "The JSONPath of the list in the answer.",
 		"Find.Name":         "The JSONPath of the name in an entry.",
 		"Find.Set":          "The key, and the JSONPath in an entry of what revoke needs as {{owed.KEY}}.",
 		"Find.More":         "The JSONPath of what is there only where the list goes on: then nothing is made.",

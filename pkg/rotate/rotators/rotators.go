@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -14,15 +15,17 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/accesskey"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 )
 
 // Reach is what rotators come to their targets with.
 type Reach struct {
 	Environment *manifest.Environment
-	Store       rotate.Store // reads the sources of administrators
-	AWS         aws.Config   // reaches the environment's account
-	// Pause waits until AWS has settled, or its context ends. nil waits by the clock.
+	Store       rotate.Store      // reads the sources of administrators
+	AWS         aws.Config        // reaches the environment's account
+	HTTP        http.RoundTripper // carries the calls of vendors' APIs; nil: the network
+	// Pause waits until AWS or a vendor has settled, or its context ends. nil waits by the clock.
 	Pause func(context.Context, time.Duration) error
 }
 
@@ -32,6 +35,7 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 	makers := map[string]func(manifest.Source) rotate.Rotator{
 		manifest.Random:       func(s manifest.Source) rotate.Rotator { return random.New(s) },
 		manifest.AWSAccessKey: func(s manifest.Source) rotate.Rotator { return accesskey.New(s, r.Environment, r.AWS, r.Pause) },
+		manifest.HTTP:         r.vendor,
 		manifest.Manual:       refuse("its values are put by a person: rotary put"),
 		manifest.Never:        refuse("it is declared with: never, because replacing it would destroy data"),
 		manifest.Managed:      refuse("AWS rotates it itself"),
@@ -43,6 +47,10 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 		}
 		return maker(source), nil
 	}
+}
+
+func (r Reach) vendor(s manifest.Source) rotate.Rotator {
+	return httpapi.New(s, httpapi.Reach{Environment: r.Environment.Name, Admin: r.admin(s), Transport: r.HTTP, Pause: r.Pause})
 }
 
 // admin reads the source that holds an administrator's credential, afresh at each call.

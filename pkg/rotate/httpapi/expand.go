@@ -1,0 +1,317 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// names is what the names in a call's templates stand for.
+type names struct {
+	source  manifest.Source
+	env     string
+	own     rotate.Values // of the version in question
+	owed    rotate.Values // of the credential that ends, if one does
+	version string        // that comes to be, if one does
+	since   time.Time
+	admin   *administrator
+}
+
+// administrator is what {{admin}} stands for, read when it is first needed.
+type administrator struct {
+	source string
+	read   func(context.Context) (rotate.Values, error)
+	text   secret.Value
+}
+
+func (n names) marker() string { return "rotary-" + n.version }
+
+// look returns what a part stands for: a text, a whole number, or what else a setting may be. A value that is not there
+// is an error and never "": an address would be another one without it.
+func (n names) look(ctx context.Context, p manifest.Part) (any, error) {
+	switch p.Kind {
+	case manifest.Literal:
+		return p.Text, nil
+	case manifest.KeyName:
+		return n.value(n.own, n.source.Rotate.KeyFor(p.Name))
+	case manifest.OwedName:
+		return n.value(n.owed, n.source.Rotate.KeyFor(p.Name))
+	case manifest.AdminName:
+		return n.admin.look(ctx)
+	case manifest.Setting:
+		return n.source.Rotate.Settings[p.Name], nil
+	case manifest.EnvName:
+		return n.env, nil
+	case manifest.SourceName:
+		return n.source.Name, nil
+	case manifest.Version:
+		return n.version, nil
+	case manifest.Marker:
+		return n.marker(), nil
+	}
+	return n.date(p)
+}
+
+func (n names) value(of rotate.Values, key string) (string, error) {
+	text := secret.Reveal(of[key])
+	if text == "" {
+		return "", fmt.Errorf("the version has no %s", key)
+	}
+	return text, nil
+}
+
+func (a *administrator) look(ctx context.Context) (string, error) {
+	if secret.Reveal(a.text) != "" {
+		return secret.Reveal(a.text), nil
+	}
+	if a.read == nil || a.source == "" {
+		return "", errors.New("the source names no admin")
+	}
+	values, err := a.read(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, value := range values {
+		a.text = value
+	}
+	if len(values) != 1 || secret.Reveal(a.text) == "" {
+		return "", fmt.Errorf("source %s does not hold exactly one value", a.source)
+	}
+	return secret.Reveal(a.text), nil
+}
+
+// date is counted from the beginning of the rotation, so that every try says the same.
+func (n names) date(p manifest.Part) (any, error) {
+	in := p.In
+	if setting := p.Setting(); setting != "" {
+		in, _ = n.source.Rotate.Settings[setting].(string)
+	}
+	after, err := manifest.ParseDuration(in)
+	if err != nil {
+		return nil, fmt.Errorf("a %s is not so far away as a duration says", p.Kind)
+	}
+	at := n.since.UTC().Add(after.Std())
+	switch p.Kind {
+	case manifest.Date:
+		return at.Format(time.DateOnly), nil
+	case manifest.RFC3339:
+		return at.Format(time.RFC3339), nil
+	case manifest.Unix:
+		return at.Unix(), nil
+	case manifest.UnixMS:
+		return at.UnixMilli(), nil
+	}
+	return nil, fmt.Errorf("nothing is known of the name %s", p.Kind)
+}
+
+// text expands a template; write puts each part into the text.
+func (n names) text(ctx context.Context, text string, write func(p manifest.Part, value string) (string, error)) (string, error) {
+	t, err := manifest.ParseTemplate(text)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for _, p := range t {
+		found, err := n.look(ctx, p)
+		if err != nil {
+			return "", err
+		}
+		value, err := plain(found)
+		if err == nil {
+			value, err = write(p, value)
+		}
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(value)
+	}
+	return out.String(), nil
+}
+
+func plain(value any) (string, error) {
+	switch value := value.(type) {
+	case string:
+		return value, nil
+	case int64:
+		return fmt.Sprint(value), nil
+	}
+	return "", errors.New("what is no text stands inside one")
+}
+
+func asIs(_ manifest.Part, value string) (string, error) { return value, nil }
+
+// oneLine refuses what would end a header.
+func oneLine(_ manifest.Part, value string) (string, error) {
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return "", errors.New("a value with a control character cannot stand in a header")
+	}
+	return value, nil
+}
+
+// address escapes each value for where it stands: in the host, which is made of settings only, in the path or in the query.
+func address() func(manifest.Part, string) (string, error) {
+	slashes, query := 0, false
+	return func(p manifest.Part, value string) (string, error) {
+		switch {
+		case p.Kind == manifest.Literal:
+			slashes += strings.Count(value, "/")
+			query = query || strings.Contains(value, "?")
+			return value, nil
+		case query:
+			return url.QueryEscape(value), nil
+		case slashes < 3:
+			return value, nil
+		case value == "." || value == "..":
+			return "", errors.New("a value that is only dots cannot stand in an address")
+		}
+		return url.PathEscape(value), nil
+	}
+}
+
+// request makes the request that a call describes.
+func (n names) request(ctx context.Context, c manifest.Call) (*http.Request, error) {
+	where, err := n.text(ctx, c.URL, address())
+	if err != nil {
+		return nil, err
+	}
+	kind, body, err := n.body(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, c.Method, where, body)
+	if err != nil {
+		return nil, errors.New("its address is not a URL") // the error quotes it
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "rotary")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		value, err := n.text(ctx, c.Headers[name], oneLine)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set(name, value)
+	}
+	return req, n.basic(ctx, c, req)
+}
+
+func (n names) basic(ctx context.Context, c manifest.Call, req *http.Request) error {
+	if c.Basic == "" {
+		return nil
+	}
+	user, password, _ := strings.Cut(c.Basic, ":")
+	user, err := n.text(ctx, user, asIs)
+	if err != nil {
+		return err
+	}
+	if password, err = n.text(ctx, password, asIs); err != nil {
+		return err
+	}
+	if strings.Contains(user, ":") {
+		return errors.New("a user's name with a colon cannot stand before a password")
+	}
+	req.SetBasicAuth(user, password)
+	return nil
+}
+
+func (n names) body(ctx context.Context, c manifest.Call) (kind string, body io.Reader, err error) {
+	switch {
+	case c.JSON != nil:
+		filled, err := n.fill(ctx, map[string]any(c.JSON))
+		if err != nil {
+			return "", nil, err
+		}
+		text, err := json.Marshal(filled)
+		return "application/json", bytes.NewReader(text), err
+	case c.Form != nil:
+		form := url.Values{}
+		for _, name := range slices.Sorted(maps.Keys(c.Form)) {
+			value, err := n.text(ctx, c.Form[name], asIs)
+			if err != nil {
+				return "", nil, err
+			}
+			form.Set(name, value)
+		}
+		return "application/x-www-form-urlencoded", strings.NewReader(form.Encode()), nil
+	}
+	return "", nil, nil
+}
+
+// fill expands the texts of a JSON value. A text that is one name becomes what the name stands for, a number or a list too.
+func (n names) fill(ctx context.Context, value any) (any, error) {
+	switch value := value.(type) {
+	case string:
+		if t, err := manifest.ParseTemplate(value); err == nil && len(t) == 1 {
+			return n.look(ctx, t[0])
+		}
+		return n.text(ctx, value, asIs)
+	case []any:
+		list := []any{}
+		for _, item := range value {
+			filled, err := n.fill(ctx, item)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, filled)
+		}
+		return list, nil
+	case map[string]any:
+		object := map[string]any{}
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			filled, err := n.fill(ctx, value[name])
+			if err != nil {
+				return nil, err
+			}
+			object[name] = filled
+		}
+		return object, nil
+	}
+	return value, nil
+}
+
+// place says where a call goes, for people: names stay names, and there is no query.
+func (n names) place(c manifest.Call) string {
+	t, _ := manifest.ParseTemplate(c.URL) // it was expanded before
+	var out strings.Builder
+	for _, p := range t {
+		switch setting, err := plain(n.source.Rotate.Settings[p.Name]); {
+		case p.Kind == manifest.Literal:
+			out.WriteString(p.Text)
+		case p.Kind == manifest.Setting && err == nil:
+			out.WriteString(setting)
+		case p.Kind == manifest.KeyName:
+			out.WriteString("{{" + p.Name + "}}")
+		default:
+			out.WriteString("{{" + strings.Trim(string(p.Kind)+"."+p.Name, ".") + "}}")
+		}
+	}
+	where, _, _ := strings.Cut(out.String(), "?")
+	return c.Method + " " + where
+}
+
+// knows says whether a text has any of the values in it, but those too short to be secret.
+func (n names) knows(text string) bool {
+	for _, values := range []rotate.Values{n.own, n.owed, {"admin": n.admin.text}} {
+		for _, value := range values {
+			if v := secret.Reveal(value); len(v) >= 8 && strings.Contains(text, v) {
+				return true
+			}
+		}
+	}
+	return false
+}
