@@ -112,6 +112,7 @@ func (r *Rotator) makeRoom(ctx context.Context, s rotate.Start, all []key) error
 		return err
 	}
 	var stay []string
+	perhaps := false // the list is behind
 	for _, k := range all {
 		if k.id == r.Identity(s.Current) {
 			continue
@@ -124,12 +125,19 @@ func (r *Rotator) makeRoom(ctx context.Context, s rotate.Start, all []key) error
 			return r.remove(ctx, k)
 		}
 		stay = append(stay, "key "+k.id+" "+why)
+		perhaps = perhaps || held[k.id].retired()
 	}
-	return refusal(fmt.Sprintf("user %s has %d access keys, and needs a free slot for the next: %s", r.user, slots, strings.Join(stay, "; ")))
+	full := refusal(fmt.Sprintf("user %s has %d access keys, and needs a free slot for the next: %s", r.user, slots, strings.Join(stay, "; ")))
+	if perhaps {
+		return &unsettled{full}
+	}
+	return full
 }
 
 // holder says what versions other than the current one hold a key.
 type holder struct{ some, live, retained bool }
+
+func (h holder) retired() bool { return h.some && !h.live }
 
 func (r *Rotator) holders(ctx context.Context, s rotate.Start) (map[string]holder, error) {
 	others, err := s.Others(ctx)
@@ -153,9 +161,9 @@ func (r *Rotator) stays(ctx context.Context, s rotate.Start, k key, h holder) (w
 		return "belongs to a version that somebody retains: take the veto off with rotary retain", nil
 	case h.live:
 		return "", nil
-	case h.some && k.active:
+	case h.retired() && k.active:
 		return "was retired, and somebody has made it Active again: find out who uses it, and make it Inactive or delete it", nil
-	case h.some:
+	case h.retired():
 		return "", nil
 	case older(k.created, s.Since):
 		return r.foreign(k), nil

@@ -41,15 +41,26 @@ type world struct {
 	waited []time.Duration
 }
 
+// newWorld has another user too.
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	w := newBare(t)
+	w.user(userName, "/")
+	w.user("somebody", "/")
+	return w
+}
+
+// newBare has no user.
+func newBare(t testing.TB) *world {
 	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})}
 	w.client = sdk.NewFromConfig(w.cfg())
-	for _, name := range []string{userName, "somebody"} {
-		_, err := w.client.CreateUser(context.Background(), &sdk.CreateUserInput{UserName: &name})
-		w.must(err)
-	}
 	return w
+}
+
+func (w *world) user(name, path string) {
+	w.t.Helper()
+	_, err := w.client.CreateUser(context.Background(), &sdk.CreateUserInput{UserName: &name, Path: &path})
+	w.must(err)
 }
 
 func (w *world) must(err error) {
@@ -62,6 +73,11 @@ func (w *world) must(err error) {
 func (w *world) cfg() aws.Config { return w.Config(rotatetest.Account, rotatetest.Region) }
 
 func (w *world) rotator() *accesskey.Rotator { return w.over(w.cfg()) }
+
+// waiting is a rotator that waits by the clock on the wall.
+func (w *world) waiting() *accesskey.Rotator {
+	return accesskey.New(source, &manifest.Environment{Account: rotatetest.Account}, w.cfg(), nil)
+}
 
 // over is a rotator that waits by the stand-in's clock, and always for as long.
 func (w *world) over(cfg aws.Config) *accesskey.Rotator {

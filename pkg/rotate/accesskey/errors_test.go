@@ -1,0 +1,171 @@
+package accesskey_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/rotary-secrets/rotary/internal/leak"
+	"github.com/rotary-secrets/rotary/internal/standin/iam"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// everything does what a rotation and its retirement do, whatever fails on the way, and returns what was said.
+func (w *world) everything(r rotate.Rotator, current, owed rotate.Values) (said []string) {
+	keep := func(err error) {
+		if err != nil {
+			said = append(said, err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err))
+		}
+	}
+	next, err := r.Create(w.t.Context(), w.start(current))
+	keep(err)
+	if next == nil {
+		next = current
+	}
+	keep(r.Test(w.t.Context(), next))
+	_, err = r.Retire(w.t.Context(), rotate.End{Owed: owed, Current: next})
+	keep(err)
+	return said
+}
+
+// secrets are those of every key that the world made.
+func (w *world) search(t *testing.T, made ...string) *leak.Search {
+	t.Helper()
+	s := &leak.Search{}
+	for i, value := range made {
+		if err := s.Add(fmt.Sprintf("secret %d", i), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func TestNoErrorHoldsASecret(t *testing.T) {
+	for outcome := range map[sim.Outcome]bool{sim.Throttled: true, sim.Denied: true, sim.Unavailable: true, sim.Dropped: true, sim.Lost: true} {
+		for at := 1; at <= 8; at++ {
+			w := newWorld(t)
+			current, owed := w.key(), w.keyOf("somebody")
+			first := len(w.Tap.Calls())
+			w.Tap.OnCall(func(c sim.Call) sim.Fault {
+				if c.N == first+at {
+					return sim.Fault{Outcome: outcome}
+				}
+				return sim.Fault{}
+			})
+			for _, text := range w.everything(w.rotator(), current, owed) {
+				for _, found := range w.search(t, secret.Reveal(current[secretKey]), secret.Reveal(owed[secretKey])).In([]byte(text)) {
+					t.Errorf("outcome %d at call %d: %s", outcome, at, found)
+				}
+			}
+		}
+	}
+}
+
+// garbling is a service whose answers say a secret where nobody expects it.
+type garbling struct {
+	base   http.RoundTripper
+	answer string
+	status int
+}
+
+func (g garbling) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := g.base.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if body, err := io.ReadAll(r.Body); err == nil && bytes.Contains(body, []byte("List")) {
+		return answer, nil // or nothing else is asked
+	}
+	_ = answer.Body.Close()
+	answer.StatusCode, answer.Body = g.status, io.NopCloser(strings.NewReader(g.answer))
+	return answer, nil
+}
+
+func TestAnAnswerThatCannotBeReadIsNotQuoted(t *testing.T) {
+	const value = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzzzzz"
+	for name, answer := range map[string]string{
+		"no XML":       value,
+		"broken XML":   "<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><SecretAccessKey>" + value + "</Secret",
+		"a bad date":   "<R><CreateAccessKeyResult><AccessKey><CreateDate>" + value + "</CreateDate></AccessKey></CreateAccessKeyResult></R>",
+		"an empty key": "<R><CreateAccessKeyResult><AccessKey><SecretAccessKey>" + value + "</SecretAccessKey></AccessKey></CreateAccessKeyResult></R>",
+		"no key":       "<R><CreateAccessKeyResult></CreateAccessKeyResult></R>",
+		"an error":     "<ErrorResponse><Error><Code>Broken</Code><Message>" + value + "</Message></Error></ErrorResponse>",
+		"a bad code":   "<ErrorResponse><Error><Code>" + value + "</Code><Message>x</Message></Error></ErrorResponse>",
+		"no use":       "<R><GetAccessKeyLastUsedResult></GetAccessKeyLastUsedResult></R>",
+	} {
+		for _, status := range []int{200, 400, 500} {
+			t.Run(fmt.Sprintf("%s, %d", name, status), func(t *testing.T) {
+				w := newWorld(t)
+				current, owed := w.key(), w.key()
+				w.remove(id(current))
+				current = w.key()
+				w.remove(id(owed)) // so that STS is asked
+				client, _ := w.InMemory()
+				client.Transport = garbling{client.Transport, answer, status}
+				cfg := w.cfg()
+				cfg.HTTPClient, cfg.RetryMaxAttempts = client, 1
+				said := w.everything(w.over(cfg), current, owed)
+				if len(said) < 3 {
+					t.Fatalf("only %d texts: something has succeeded", len(said))
+				}
+				for _, text := range said {
+					for _, found := range w.search(t, value, secret.Reveal(current[secretKey])).In([]byte(text)) {
+						t.Errorf("%s", found)
+					}
+				}
+				if w.status(current) != iam.Active {
+					t.Error("the current key was touched")
+				}
+			})
+		}
+	}
+}
+
+func TestAnErrorSaysWhatWasDoneAndAWSsCode(t *testing.T) {
+	create := func(w *world, current, owed rotate.Values) error {
+		_, err := w.rotator().Create(t.Context(), w.start(current, rotate.Other{Values: owed}))
+		return err
+	}
+	retire := func(w *world, current, owed rotate.Values) error {
+		_, err := w.rotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current})
+		return err
+	}
+	for name, c := range map[string]struct {
+		denied string
+		do     func(w *world, current, owed rotate.Values) error
+		want   string
+	}{
+		"create, list":     {"ListAccessKeys", create, "list the access keys of user artifacts-dev"},
+		"create, last use": {"GetAccessKeyLastUsed", func(w *world, current, _ rotate.Values) error { return create(w, current, nil) }, "ask when access key %s was last used"},
+		"create, delete": {"DeleteAccessKey", func(w *world, current, owed rotate.Values) error {
+			w.set(owed, "Inactive")
+			return create(w, current, owed)
+		}, "delete access key %s"},
+		"create":             {"CreateAccessKey", func(w *world, current, owed rotate.Values) error { w.remove(id(owed)); return create(w, current, owed) }, "create an access key for user artifacts-dev"},
+		"test":               {"GetCallerIdentity", func(w *world, _, owed rotate.Values) error { return w.rotator().Test(t.Context(), owed) }, "ask AWS whose access key %s is"},
+		"retire, list":       {"ListAccessKeys", retire, "list the access keys of user artifacts-dev"},
+		"retire, last use":   {"GetAccessKeyLastUsed", retire, "ask when access key %s was last used"},
+		"retire, deactivate": {"UpdateAccessKey", retire, "make access key %s Inactive"},
+		"retire, whose":      {"GetCallerIdentity", func(w *world, current, owed rotate.Values) error { w.remove(id(owed)); return retire(w, current, owed) }, "ask AWS whose access key %s is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			current, owed := w.key(), w.key()
+			w.Tap.OnCall(func(call sim.Call) sim.Fault {
+				if call.Operation == c.denied {
+					return sim.Fault{Outcome: sim.Denied}
+				}
+				return sim.Fault{}
+			})
+			want := strings.ReplaceAll(c.want, "%s", id(owed)) + ": AWS answered AccessDenied"
+			if err := c.do(w, current, owed); err == nil || err.Error() != want || refused(err) != "" {
+				t.Errorf("error is %v, want %q", err, want)
+			}
+		})
+	}
+}
