@@ -1,0 +1,163 @@
+package mysql
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// none is what the servers call no role, and no demand for encryption.
+const none = "NONE"
+
+// definition is how an account logs in and what limits it: what SHOW CREATE USER says of it.
+type definition struct {
+	plugin   string            // what checks the password
+	require  string            // NONE or SSL
+	limits   map[string]string // by their names; none: no limit
+	policies map[string]string // about passwords, by their names; none: the server's default
+}
+
+// The limits and the policies, as they are named in statements. MariaDB and MySQL each have some that the other has not.
+var (
+	limits   = []string{"MAX_QUERIES_PER_HOUR", "MAX_UPDATES_PER_HOUR", "MAX_CONNECTIONS_PER_HOUR", "MAX_USER_CONNECTIONS", "MAX_STATEMENT_TIME"}
+	policies = []string{"PASSWORD EXPIRE", "PASSWORD HISTORY", "PASSWORD REUSE INTERVAL", "PASSWORD REQUIRE CURRENT", "FAILED_LOGIN_ATTEMPTS", "PASSWORD_LOCK_TIME"}
+)
+
+// parseDefinition reads what SHOW CREATE USER shows.
+func parseDefinition(line string) (definition, error) {
+	d := definition{require: none, policies: map[string]string{}}
+	w, err := split(line)
+	if err != nil || !w.take("CREATE", "USER") {
+		return definition{}, unknown
+	}
+	if _, is := w.account(); !is || !d.takeAuthentication(w) {
+		return definition{}, unknown
+	}
+	for !w.end() {
+		if !d.takeOption(w) {
+			return definition{}, unknown
+		}
+	}
+	return d, nil
+}
+
+// takeAuthentication reads what checks the password: MariaDB's IDENTIFIED BY PASSWORD 'hash' or IDENTIFIED VIA plugin
+// USING 'hash', MySQL's IDENTIFIED WITH 'plugin' AS 'hash'. Nothing is MariaDB's account without a password.
+func (d *definition) takeAuthentication(w *words) (understood bool) {
+	d.plugin, understood = native, true
+	switch {
+	case w.take("IDENTIFIED", "BY", "PASSWORD"):
+		_, understood = w.next(quoted)
+	case w.take("IDENTIFIED", "VIA"):
+		d.plugin, understood = w.next(bare)
+		if w.take("USING") {
+			_, understood = w.next(quoted)
+		}
+	case w.take("IDENTIFIED", "WITH"):
+		d.plugin, understood = w.next(quoted)
+		if w.take("AS") && understood {
+			if _, understood = w.next(quoted); !understood {
+				_, understood = w.next(bare) // in hexadecimal digits
+			}
+		}
+	}
+	return understood
+}
+
+// takeOption reads one of the options, which come in any order.
+func (d *definition) takeOption(w *words) (understood bool) {
+	switch {
+	case w.take("DEFAULT", "ROLE"):
+		return takeRoles(w)
+	case w.take("REQUIRE"):
+		return d.takeRequire(w)
+	case w.take("WITH"):
+		return d.takeLimits(w)
+	case w.take("ACCOUNT", "UNLOCK"):
+		return true
+	case w.take("ATTRIBUTE"), w.take("COMMENT"): // a note about the account, not a right of it
+		_, understood = w.next(quoted)
+		return understood
+	}
+	for _, name := range policies {
+		if w.take(strings.Fields(name)...) {
+			return d.takePolicy(w, name)
+		}
+	}
+	return false
+}
+
+// takeRoles reads MySQL's default roles, which are told elsewhere too: NONE, or `role`@`host`, ...
+func takeRoles(w *words) (understood bool) {
+	if w.take(none) {
+		return true
+	}
+	for more := true; more; more = w.take(",") {
+		if _, is := w.account(); !is {
+			return false
+		}
+	}
+	return true
+}
+
+// takeRequire reads: NONE or SSL. A rotator has no certificate to log in with.
+func (d *definition) takeRequire(w *words) (understood bool) {
+	for _, one := range []string{none, "SSL"} {
+		if w.take(one) {
+			d.require = one
+			return true
+		}
+	}
+	return false
+}
+
+// takeLimits reads: LIMIT number, one or several.
+func (d *definition) takeLimits(w *words) (understood bool) {
+	d.limits = map[string]string{}
+	for _, name := range limits {
+		if w.take(name) {
+			d.limits[name], understood = w.next(bare)
+			if !understood {
+				return false
+			}
+		}
+	}
+	return understood
+}
+
+// takePolicy reads: DEFAULT, NEVER, OPTIONAL, UNBOUNDED, a number, or a number of days. Where nothing follows, the
+// password has expired, or nobody may change it who does not say it again: such an account is not copied.
+func (d *definition) takePolicy(w *words, name string) (understood bool) {
+	interval := w.take("INTERVAL")
+	value, is := w.next(bare)
+	number := strings.Trim(value, "0123456789") == ""
+	if w.take("DAY") {
+		value += " DAY"
+	}
+	if interval {
+		value = "INTERVAL " + value
+	}
+	d.policies[name] = value
+	return is && (number || slices.Contains([]string{"DEFAULT", "NEVER", "OPTIONAL", "UNBOUNDED"}, value))
+}
+
+// options are the rest of an ALTER USER after which an account has what d says and nothing else.
+func (d definition) options(p product) string {
+	text := "REQUIRE " + d.require + " WITH"
+	for _, name := range limits {
+		if p.has(name) {
+			text += " " + name + " " + cmp.Or(d.limits[name], "0")
+		}
+	}
+	text += " ACCOUNT UNLOCK"
+	for _, name := range policies {
+		usual := "DEFAULT"
+		if !strings.HasPrefix(name, "PASSWORD ") {
+			usual = "0"
+		}
+		if p.has(name) {
+			text += " " + name + " " + cmp.Or(d.policies[name], usual)
+		}
+	}
+	return text
+}

@@ -1,0 +1,237 @@
+package mysql
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// rights are what an account may do: what SHOW GRANTS says of it.
+type rights struct {
+	on      map[string]map[string]bool // the privileges, by what they are on: both as they stand in a statement
+	roles   map[string]bool            // by role: whether it may be given to others
+	initial string                     // the roles that are set at login, or NONE
+}
+
+const (
+	grantOption = "GRANT OPTION"
+	everything  = "ALL PRIVILEGES"
+	global      = "*.*"
+)
+
+// unknown is why an account is not copied: what is not understood is not skipped.
+const unknown = refusal("the account has a grant or an option that is not known here and would not be copied (proxies, partial revokes, certificates and second passwords are not): take it away, or rotate by hand")
+
+// parseRights reads what SHOW GRANTS FOR an account shows.
+func parseRights(lines []string) (rights, error) {
+	r := rights{on: map[string]map[string]bool{}, roles: map[string]bool{}, initial: none}
+	for _, line := range lines {
+		w, err := split(line)
+		if err != nil {
+			return rights{}, unknown
+		}
+		understood := false
+		switch {
+		case w.take("SET", "DEFAULT", "ROLE"):
+			understood = r.takeInitial(w)
+		case w.take("GRANT") && !w.end() && w.left[0].kind == identified:
+			understood = r.takeRoles(w)
+		default:
+			understood = r.takePrivileges(w)
+		}
+		if !understood || !w.end() {
+			return rights{}, unknown
+		}
+	}
+	return r, nil
+}
+
+// takeInitial reads: `role` FOR `user`@`host`.
+func (r *rights) takeInitial(w *words) (understood bool) {
+	role, is := w.account()
+	if !is || !w.take("FOR") {
+		return false
+	}
+	r.initial = role
+	_, is = w.account()
+	return is
+}
+
+// takeRoles reads: `role`, ... TO `user`@`host` [WITH ADMIN OPTION].
+func (r *rights) takeRoles(w *words) (understood bool) {
+	var roles []string
+	for more := true; more; more = w.take(",") {
+		role, is := w.account()
+		if !is {
+			return false
+		}
+		roles = append(roles, role)
+	}
+	if !w.take("TO") {
+		return false
+	}
+	_, is := w.account()
+	admin := w.take("WITH", "ADMIN", "OPTION")
+	for _, role := range roles {
+		r.roles[role] = admin
+	}
+	return is
+}
+
+// takePrivileges reads: privilege [(`column`, ...)], ... ON object TO `user`@`host` and what MariaDB says again there.
+func (r *rights) takePrivileges(w *words) (understood bool) {
+	var privileges []string
+	for more := true; more; more = w.take(",") {
+		some, is := takePrivilege(w)
+		if !is {
+			return false
+		}
+		privileges = append(privileges, some...)
+	}
+	object, is := takeObject(w)
+	if !is || !w.take("TO") || slices.Contains(privileges, "PROXY") {
+		return false
+	}
+	if _, is := w.account(); !is {
+		return false
+	}
+	grants, understood := takeTail(w)
+	if grants {
+		privileges = append(privileges, grantOption)
+	}
+	r.add(object, privileges)
+	return understood
+}
+
+func (r *rights) add(object string, privileges []string) {
+	for _, privilege := range privileges {
+		if privilege == "USAGE" { // that is none
+			continue
+		}
+		if r.on[object] == nil {
+			r.on[object] = map[string]bool{}
+		}
+		r.on[object][privilege] = true
+	}
+}
+
+// takePrivilege reads one privilege; one on columns counts once for each.
+func takePrivilege(w *words) (privileges []string, is bool) {
+	var name []string
+	for !w.end() && w.left[0].kind == bare && !slices.Contains([]string{"(", ",", "ON"}, w.left[0].text) {
+		text, _ := w.next(bare)
+		name = append(name, text)
+	}
+	privilege := strings.Join(name, " ")
+	if !w.take("(") {
+		return []string{privilege}, privilege != ""
+	}
+	for more := true; more; more = w.take(",") {
+		column, is := w.name()
+		if !is {
+			return nil, false
+		}
+		privileges = append(privileges, privilege+" ("+column+")")
+	}
+	return privileges, w.take(")")
+}
+
+// takeObject reads: ON [kind] `database`.`name`.
+func takeObject(w *words) (object string, is bool) {
+	if !w.take("ON") {
+		return "", false
+	}
+	for _, kind := range []string{"PROCEDURE", "FUNCTION", "PACKAGE BODY", "PACKAGE"} {
+		if w.take(strings.Fields(kind)...) {
+			object = kind + " "
+			break
+		}
+	}
+	database, is := w.name()
+	if !is || !w.take(".") {
+		return "", false
+	}
+	name, is := w.name()
+	return object + database + "." + name, is
+}
+
+// takeTail reads what MariaDB repeats of the account's options on its first line, and WITH GRANT OPTION.
+func takeTail(w *words) (grants, understood bool) {
+	var d definition
+	if !d.takeAuthentication(w) || w.take("REQUIRE") && !d.takeRequire(w) {
+		return false, false
+	}
+	if !w.take("WITH") {
+		return false, true
+	}
+	grants = w.take("GRANT", "OPTION")
+	return grants, d.takeLimits(w) || grants
+}
+
+// administers says whether an account may make, change or impersonate others, or pass on every right: a clone of it
+// would be a second administrator whose password stands in an application's environment.
+func (r rights) administers() bool {
+	for _, privilege := range []string{everything, "SUPER", "CREATE USER", grantOption, "SYSTEM_USER", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER"} {
+		if r.on[global][privilege] {
+			return true
+		}
+	}
+	return false
+}
+
+// same says whether both accounts may do the same.
+func (r rights) same(other rights) bool {
+	return r.initial == other.initial && maps.Equal(r.roles, other.roles) && maps.EqualFunc(r.on, other.on, maps.Equal)
+}
+
+// changes are the statements after which the account to, which has r, has want: first what is too much, because
+// revoking from ALL PRIVILEGES after granting them would leave a hole.
+func (r rights) changes(p product, to string, want rights) []string {
+	var all []string
+	for _, object := range slices.Sorted(maps.Keys(r.on)) {
+		for _, privilege := range beyond(r.on[object], want.on[object]) {
+			all = append(all, "REVOKE "+privilege+" ON "+object+" FROM "+to)
+		}
+	}
+	for _, role := range slices.Sorted(maps.Keys(r.roles)) {
+		if admin, is := want.roles[role]; !is || admin != r.roles[role] {
+			all = append(all, "REVOKE "+role+" FROM "+to)
+		}
+	}
+	for _, object := range slices.Sorted(maps.Keys(want.on)) {
+		if missing := beyond(want.on[object], r.on[object]); len(missing) > 0 {
+			all = append(all, grant(missing, object, to))
+		}
+	}
+	for _, role := range slices.Sorted(maps.Keys(want.roles)) {
+		if admin, is := r.roles[role]; !is || admin != want.roles[role] {
+			all = append(all, "GRANT "+role+" TO "+to+map[bool]string{true: " WITH ADMIN OPTION"}[want.roles[role]])
+		}
+	}
+	if r.initial != want.initial {
+		all = append(all, p.setInitial(want.initial, to))
+	}
+	return all
+}
+
+// beyond returns what is in these and not in those, sorted.
+func beyond(these, those map[string]bool) []string {
+	var all []string
+	for _, privilege := range slices.Sorted(maps.Keys(these)) {
+		if !those[privilege] {
+			all = append(all, privilege)
+		}
+	}
+	return all
+}
+
+func grant(privileges []string, object, to string) string {
+	with := ""
+	if i := slices.Index(privileges, grantOption); i >= 0 {
+		privileges, with = slices.Delete(privileges, i, i+1), " WITH GRANT OPTION"
+	}
+	if len(privileges) == 0 {
+		privileges = []string{"USAGE"}
+	}
+	return "GRANT " + strings.Join(privileges, ", ") + " ON " + object + " TO " + to + with
+}
