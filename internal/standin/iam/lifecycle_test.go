@@ -1,0 +1,255 @@
+package iam_test
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/internal/standin"
+)
+
+// emulator is something that says it is IAM and STS, with a user of its own for each fact.
+type emulator struct {
+	*sdk.Client
+	t    *testing.T
+	cfg  aws.Config
+	user string
+	// guard makes it look at signatures, or not: moto does not unless it is asked to. nil: it always does.
+	guard func(on bool)
+}
+
+func (e *emulator) key() *types.AccessKey {
+	e.t.Helper()
+	out, err := e.CreateAccessKey(e.t.Context(), &sdk.CreateAccessKeyInput{UserName: &e.user})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return out.AccessKey
+}
+
+func (e *emulator) says(err error) string {
+	if err == nil {
+		return "works"
+	}
+	return code(err)
+}
+
+func (e *emulator) update(k *types.AccessKey, to types.StatusType) string {
+	_, err := e.UpdateAccessKey(e.t.Context(), &sdk.UpdateAccessKeyInput{UserName: &e.user, AccessKeyId: k.AccessKeyId, Status: to})
+	return e.says(err)
+}
+
+func (e *emulator) remove(k *types.AccessKey) string {
+	_, err := e.DeleteAccessKey(e.t.Context(), &sdk.DeleteAccessKeyInput{UserName: &e.user, AccessKeyId: k.AccessKeyId})
+	return e.says(err)
+}
+
+func (e *emulator) create() string {
+	_, err := e.CreateAccessKey(e.t.Context(), &sdk.CreateAccessKeyInput{UserName: &e.user})
+	return e.says(err)
+}
+
+func (e *emulator) statuses() string {
+	out, err := e.ListAccessKeys(e.t.Context(), &sdk.ListAccessKeysInput{UserName: &e.user})
+	if err != nil {
+		return e.says(err)
+	}
+	var all []string
+	for _, k := range out.AccessKeyMetadata {
+		all = append(all, string(k.Status))
+	}
+	return strings.Join(all, " ")
+}
+
+func (e *emulator) who(k *types.AccessKey, secret string) string {
+	cfg := e.cfg.Copy()
+	cfg.Credentials = credentials.NewStaticCredentialsProvider(*k.AccessKeyId, secret, "")
+	if e.guard != nil {
+		e.guard(true)
+		defer e.guard(false)
+	}
+	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(e.t.Context(), &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return e.says(err)
+	}
+	return strings.TrimPrefix(*who.Arn, "arn:aws:iam::"+*who.Account+":")
+}
+
+func (e *emulator) lastUsed(id *string) string {
+	out, err := e.GetAccessKeyLastUsed(e.t.Context(), &sdk.GetAccessKeyLastUsedInput{AccessKeyId: id})
+	if err != nil {
+		return e.says(err)
+	}
+	return fmt.Sprintf("%s, a date: %v", aws.ToString(out.AccessKeyLastUsed.ServiceName), out.AccessKeyLastUsed.LastUsedDate != nil)
+}
+
+// lifecycle is what the life of an access key is on AWS, as the API documents it: what is seen, in order. A user is written
+// as "user/me".
+func lifecycle() map[string]struct {
+	see  func(e *emulator) []string
+	want []string
+} {
+	type fact = struct {
+		see  func(e *emulator) []string
+		want []string
+	}
+	nobody := aws.String("nobody")
+	return map[string]fact{
+		"a key is made Active, and works": {func(e *emulator) []string {
+			k := e.key()
+			return []string{string(k.Status), e.statuses(), e.who(k, *k.SecretAccessKey)}
+		}, []string{"Active", "Active", "user/me"}},
+		"a user has two keys": {func(e *emulator) []string {
+			e.key()
+			k := e.key()
+			third := e.create()
+			return []string{third, e.update(k, types.StatusTypeInactive), e.create(), e.remove(k), e.create(), e.statuses()}
+		}, []string{"LimitExceeded Conflict", "works", "LimitExceeded Conflict", "works", "works", "Active Active"}},
+		"an Inactive key does not work, and does again when it is Active": {func(e *emulator) []string {
+			k := e.key()
+			return []string{e.update(k, types.StatusTypeInactive), e.statuses(), e.who(k, *k.SecretAccessKey), e.update(k, types.StatusTypeActive), e.who(k, *k.SecretAccessKey)}
+		}, []string{"works", "Inactive", "InvalidClientTokenId Forbidden", "works", "user/me"}},
+		"a deleted key does not work": {func(e *emulator) []string {
+			k := e.key()
+			return []string{e.remove(k), e.statuses(), e.who(k, *k.SecretAccessKey), e.remove(k), e.update(k, types.StatusTypeActive)}
+		}, []string{"works", "", "InvalidClientTokenId Forbidden", "NoSuchEntity Not Found", "NoSuchEntity Not Found"}},
+		"a secret belongs to its key": {func(e *emulator) []string {
+			k := e.key()
+			return []string{e.who(k, "x")}
+		}, []string{"SignatureDoesNotMatch Forbidden"}},
+		"a use is known": {func(e *emulator) []string {
+			k := e.key()
+			before := e.lastUsed(k.AccessKeyId)
+			e.who(k, *k.SecretAccessKey)
+			return []string{before, e.lastUsed(k.AccessKeyId)}
+		}, []string{"N/A, a date: false", "sts, a date: true"}},
+		"a key is made, listed and deleted of a user who is there": {func(e *emulator) []string {
+			_, create := e.CreateAccessKey(e.t.Context(), &sdk.CreateAccessKeyInput{UserName: nobody})
+			_, list := e.ListAccessKeys(e.t.Context(), &sdk.ListAccessKeysInput{UserName: nobody})
+			_, remove := e.DeleteAccessKey(e.t.Context(), &sdk.DeleteAccessKeyInput{UserName: nobody, AccessKeyId: e.key().AccessKeyId})
+			return []string{e.says(create), e.says(list), e.says(remove)}
+		}, []string{"NoSuchEntity Not Found", "NoSuchEntity Not Found", "NoSuchEntity Not Found"}},
+	}
+}
+
+// deviations are what is seen of the facts instead.
+type deviations map[string][]string
+
+// motoDeviations is all in which moto 5.2.1 is known to differ from AWS. It refuses a caller in another service's words,
+// which hide the code from the client.
+var motoDeviations = deviations{
+	"an Inactive key does not work, and does again when it is Active": {"works", "Inactive", "user/me", "works", "user/me"},
+	"a deleted key does not work":                                     {"works", "", "UnknownError Forbidden", "NoSuchEntity Not Found", "NoSuchEntity Not Found"},
+	"a secret belongs to its key":                                     {"UnknownError Forbidden"},
+}
+
+// live checks every fact on an emulator. A deviation that is no more is a failure too.
+func live(t *testing.T, cfg aws.Config, guard func(bool), but deviations) {
+	t.Helper()
+	known := lifecycle()
+	for n, name := range slices.Sorted(maps.Keys(known)) {
+		e := &emulator{Client: sdk.NewFromConfig(cfg), t: t, cfg: cfg, guard: guard, user: fmt.Sprintf("me-%d", n)}
+		if _, err := e.CreateUser(t.Context(), &sdk.CreateUserInput{UserName: &e.user}); err != nil {
+			t.Fatal(err)
+		}
+		want, deviates := but[name]
+		if !deviates {
+			want = known[name].want
+		}
+		got := known[name].see(e)
+		for i := range got {
+			got[i] = strings.ReplaceAll(got[i], e.user, "me")
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	for name := range but {
+		if _, is := known[name]; !is {
+			t.Errorf("there is no fact %q to deviate from", name)
+		}
+	}
+}
+
+func TestTheStandInsKeysLiveAsAWSsDo(t *testing.T) {
+	w := standin.New(standin.Config{})
+	live(t, w.Config(account, region), nil, nil)
+}
+
+// moto is somebody else's emulator of AWS (moto_server 5.2.1). It is not needed: without it the facts are checked against
+// the stand-in alone, which was written from the same documents as they were.
+func TestMotosKeysLiveAsAWSsDoButForWhatIsKnown(t *testing.T) {
+	path, err := exec.LookPath("moto_server")
+	if err != nil {
+		t.Log("moto is not installed")
+		return
+	}
+	at := serveMoto(t, path)
+	live(t, aws.Config{
+		Region: region, BaseEndpoint: &at, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(account, "secret", ""),
+	}, func(on bool) { guardMoto(t, at, on) }, motoDeviations)
+}
+
+// guardMoto says how many of the next requests moto shall let pass without a look at who comes.
+func guardMoto(t *testing.T, at string, on bool) {
+	t.Helper()
+	pass := map[bool]string{true: "0", false: "1000000"}[on]
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, at+"/moto-api/reset-auth", strings.NewReader(pass))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("moto answers %s", answer.Status)
+	}
+}
+
+var announced = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
+
+// serveMoto starts a server on a port that is free, and returns its address once it says that it listens there.
+func serveMoto(t *testing.T, path string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), path, "-H", "127.0.0.1", "-p", "0")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it, and what a launcher may have started
+		_ = cmd.Wait()
+	})
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if found := announced.FindStringSubmatch(lines.Text()); found != nil {
+			go func() { // its log must not fill the pipe
+				for lines.Scan() {
+				}
+			}()
+			return found[1]
+		}
+	}
+	t.Fatalf("%s ends before it listens", path)
+	return ""
+}
