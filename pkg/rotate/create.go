@@ -11,8 +11,11 @@ import (
 
 // create does createSecret, unless the version has its value already.
 func (j Job) create(ctx context.Context, h plan.History, pending plan.Version) error {
-	if _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); err != nil || has {
+	switch _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); {
+	case err != nil:
 		return err
+	case has:
+		return j.made(ctx, h.Secret) // a crash came before
 	}
 	err := j.createNew(ctx, h, pending)
 	if refused, is := errors.AsType[*Refused](err); is {

@@ -114,3 +114,22 @@ func TestEveryReadyMadeDescriptionConforms(t *testing.T) {
 		t.Errorf("not tested: %s", strings.Join(slices.Sorted(maps.Keys(missing)), ", "))
 	}
 }
+
+// plain is the description of a vendor that neither lists what it has made nor knows a request again.
+const plain = `http: {
+  create: {url: "https://api.datadoghq.com/api/v2/api_keys", headers: {DD-API-KEY: "{{TOKEN}}", DD-APPLICATION-KEY: "{{admin}}"},
+           json: {data: {type: api_keys, attributes: {name: "{{env}}/{{source}}"}}}, expect: [201], set: {TOKEN: $.data.attributes.key, TOKEN_ID: $.data.id}},
+  test:   {url: "https://api.datadoghq.com/api/v1/validate", headers: {DD-API-KEY: "{{TOKEN}}"}, expect: [200], refused: [403]},
+  revoke: {url: "https://api.datadoghq.com/api/v2/api_keys/{{owed.TOKEN_ID}}", headers: {DD-API-KEY: "{{TOKEN}}", DD-APPLICATION-KEY: "{{admin}}"}, expect: [204], gone: [404]}}`
+
+func TestARotatorThatCannotBeAskedTwiceConforms(t *testing.T) {
+	t.Parallel()
+	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "admin: owner, "+plain)
+	rotatetest.Run(t, func(*testing.T) rotatetest.World { return worldOf(source, datadog()) })
+}
+
+func TestARotatorThatKillsTheOldCredentialAtOnceConforms(t *testing.T) {
+	t.Parallel()
+	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "vendor: gitlab-self-rotating-token, keys_for: {token: TOKEN}")
+	rotatetest.Run(t, func(*testing.T) rotatetest.World { return worldOf(source, gitlab()) })
+}

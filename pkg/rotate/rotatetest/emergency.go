@@ -50,7 +50,7 @@ func urgentCrashes(t *testing.T, start func(*testing.T) *source) {
 				t.Fatalf("%v: the emergency survived", k)
 			}
 			s.alive(k)
-			s.must(s.change(&killer{}, token))
+			s.again(token, s.emergency)
 			s.accepted()
 			s.alone()
 			if t.Failed() {

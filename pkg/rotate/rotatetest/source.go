@@ -40,6 +40,7 @@ type source struct {
 	store   *store.Store
 	made    int // versions that somebody asked for
 	byHand  map[string]bool
+	lost    int  // credentials that may be left at the target, each of which was said
 	done    bool // Secrets Manager has seen every step of the rotation succeed
 }
 
