@@ -54,12 +54,19 @@ func (s *scene) canaries() *leak.Search {
 		for _, source := range st.Env.Sources {
 			for version, values := range s.history(st, source) {
 				for key, value := range values {
+					if stage.Plain(source, key) {
+						continue
+					}
 					add(fmt.Sprintf("%s of version %s of %s", key, version, source.Secret), secret.Reveal(value))
 				}
 			}
 		}
 		for source, values := range st.Values {
+			declared, _ := st.Env.Source(source)
 			for key, value := range values {
+				if stage.Plain(declared, key) {
+					continue
+				}
 				add(fmt.Sprintf("%s of source %q", key, source), value)
 			}
 		}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
+	"github.com/rotary-secrets/rotary/internal/standin/iam"
 	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -38,6 +39,7 @@ type Config struct {
 	Log         io.Writer               // gets what the Lambdas print; may be nil
 	Start       time.Time               // default: 1 January 2026, 9 o'clock
 	OnRefusal   func(standin.Refusal)   // may be nil
+	OnDead      func(iam.Key)           // may be nil
 	Unseeded    []string                // sources that stay empty
 	Canary      func(key string) string // makes the values; default: Canary
 	InMemory    bool                    // no sockets: only the World's own client reaches it, so no pipeline either
@@ -79,7 +81,10 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 		return nil, err
 	}
 	s := &Stage{Env: env, Values: map[string]map[string]string{}, config: c}
-	s.World = standin.New(standin.Config{Start: c.Start, Images: images(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal})
+	s.World = standin.New(standin.Config{
+		Start: c.Start, Images: images(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal, OnDead: c.OnDead,
+		KeySecret: func() string { return s.config.Canary("SECRET_ACCESS_KEY") },
+	})
 	if s.At, s.stop, err = s.serve(c); err != nil {
 		return nil, err
 	}
@@ -111,11 +116,18 @@ func (s *Stage) deploy(ctx context.Context, c Config) error {
 	if err := s.sinks(); err != nil {
 		return err
 	}
+	if err := s.iamUsers(ctx); err != nil {
+		return err
+	}
 	for _, source := range s.Env.Sources {
 		if slices.Contains(c.Unseeded, source.Name) {
 			continue
 		}
-		if err := s.Put(ctx, source.Name, s.seed(source)); err != nil {
+		values, err := s.seed(ctx, source)
+		if err != nil {
+			return err
+		}
+		if err := s.Put(ctx, source.Name, values); err != nil {
 			return err
 		}
 	}
@@ -133,7 +145,7 @@ func (s *Stage) deploy(ctx context.Context, c Config) error {
 	if err := s.Pipeline(ctx, s.deployment()); err != nil {
 		return err
 	}
-	return s.Rotations(ctx, s.Env, manifest.Random)
+	return s.Rotations(ctx, s.Env, manifest.Random, manifest.AWSAccessKey)
 }
 
 func (c Config) bootstrap(lambda string) string {
@@ -171,7 +183,7 @@ func (s *Stage) Secrets() *secretsmanager.Client {
 }
 
 // seed makes a first value for every key of a source.
-func (s *Stage) seed(source manifest.Source) map[string]string {
+func (s *Stage) seed(ctx context.Context, source manifest.Source) (map[string]string, error) {
 	values := map[string]string{}
 	for _, key := range source.Keys {
 		values[key] = s.first(key)
@@ -179,7 +191,12 @@ func (s *Stage) seed(source manifest.Source) map[string]string {
 	if also := source.Rotate.Also; also != "" {
 		values[also] = values[source.Rotate.Key]
 	}
-	return values
+	if source.Rotate.With == manifest.AWSAccessKey {
+		key, err := s.AccessKey(ctx, source)
+		maps.Copy(values, key)
+		return values, err
+	}
+	return values, nil
 }
 
 // first keeps what a sink already knows: its tokens.
