@@ -20,7 +20,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 # What the race detector runs over.
 race := ./...
 
-.PHONY: help build build-lambda demo test check unit race lint bench sim exhaust fuzz cover mutants contracts clean
+.PHONY: help build build-lambda demo test check unit race lint bench sim exhaust fuzz cover mutants contracts databases clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ endef
 demo: build ## play rotations on the embedded stand-in; needs only Go
 	@bin/rotary demo
 
-test: contracts check race unit ## everything that must pass before a commit
+test: contracts databases check race unit ## everything that must pass before a commit
 
 check: ## formatting, go vet, go.mod
 	@echo "check    gofmt"
@@ -104,6 +104,20 @@ contracts: ## install what vendors publish about their APIs (npm ci), for the te
 		echo "npm ci   contracts"; \
 		npm ci --prefix contracts --no-audit --no-fund --loglevel=error; \
 	fi
+
+databases: ## install MariaDB for the tests (apt-get, without a service), where it is missing
+	@if [ -n "$$ROTARY_MARIADB_BIN" ] || PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then why="no apt-get"; \
+	elif [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then why="neither root nor sudo without a password"; \
+	else \
+		echo "apt-get  mariadb-server-core"; \
+		if [ "$$(id -u)" = 0 ]; then as=env; else as="sudo -n env"; fi; \
+		install="$$as DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install mariadb-server-core"; \
+		if $$install >/dev/null 2>&1 || { $$as apt-get -qq update && $$install >/dev/null; }; then exit 0; fi; \
+		why="apt-get cannot install mariadb-server-core"; \
+	fi; \
+	if [ "$(REQUIRE_ALL)" = 1 ]; then echo "databases: $$why"; exit 1; fi; \
+	echo "skip     databases: $$why"
 
 cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
 	@go test -coverprofile coverage.out -coverpkg ./pkg/...,./lambdas/... ./... | grep -E '^(FAIL|--- FAIL)' || true
