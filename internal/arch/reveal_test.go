@@ -55,6 +55,13 @@ var revealers = map[string]string{
 	"pkg/rotate/httpapi names.knows":        "keeps a request id that repeats a value out of errors",
 	"pkg/rotate/httpapi Rotator.holds":      "says whether there is a credential",
 	"pkg/rotate/httpapi Rotator.Identity":   "a digest, compared",
+	"pkg/rotate/mysql Rotator.login":        "parses the parts of a login",
+	"pkg/rotate/mysql readURL":              "parses a connection URL",
+	"pkg/rotate/mysql Rotator.with":         "puts another login into the URL",
+	"pkg/rotate/mysql login.check":          "refuses a zero byte",
+	"pkg/rotate/mysql Rotator.config":       "logs in",
+	"pkg/rotate/mysql hashed":               "what the server keeps instead of a password",
+	"pkg/rotate/mysql matches":              "compares with what the server keeps",
 
 	// To a person who asked for it.
 	"cmd/rotary shown":       "compute --reveal",

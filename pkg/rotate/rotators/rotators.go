@@ -16,6 +16,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/accesskey"
 	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi"
+	"github.com/rotary-secrets/rotary/pkg/rotate/mysql"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 )
 
@@ -36,6 +37,7 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 		manifest.Random:       func(s manifest.Source) rotate.Rotator { return random.New(s) },
 		manifest.AWSAccessKey: func(s manifest.Source) rotate.Rotator { return accesskey.New(s, r.Environment, r.AWS, r.Pause) },
 		manifest.HTTP:         r.vendor,
+		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.admin(s)) },
 		manifest.Manual:       refuse("its values are put by a person: rotary put"),
 		manifest.Never:        refuse("it is declared with: never, because replacing it would destroy data"),
 		manifest.Managed:      refuse("AWS rotates it itself"),
