@@ -63,6 +63,15 @@ var revealers = map[string]string{
 	"pkg/rotate/mysql hashed":               "what the server keeps instead of a password",
 	"pkg/rotate/mysql matches":              "compares with what the server keeps",
 
+	// A PostgreSQL login.
+	"pkg/rotate/postgres Rotator.login":    "reads its parts",
+	"pkg/rotate/postgres readURL":          "reads a connection URL",
+	"pkg/rotate/postgres Rotator.with":     "writes another login in its place",
+	"pkg/rotate/postgres login.check":      "refuses a zero byte",
+	"pkg/rotate/postgres Rotator.Identity": "what is no login stands for itself",
+	"pkg/rotate/postgres Rotator.config":   "the login",
+	"pkg/rotate/postgres Rotator.install":  "the SCRAM verifier of a password",
+
 	// To a person who asked for it.
 	"cmd/rotary shown":       "compute --reveal",
 	"cmd/rotary printBucket": "compute --reveal",

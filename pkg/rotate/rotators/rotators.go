@@ -17,6 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/accesskey"
 	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi"
 	"github.com/rotary-secrets/rotary/pkg/rotate/mysql"
+	"github.com/rotary-secrets/rotary/pkg/rotate/postgres"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 )
 
@@ -38,6 +39,7 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 		manifest.AWSAccessKey: func(s manifest.Source) rotate.Rotator { return accesskey.New(s, r.Environment, r.AWS, r.Pause) },
 		manifest.HTTP:         r.vendor,
 		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.admin(s)) },
+		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.admin(s)) },
 		manifest.Manual:       refuse("its values are put by a person: rotary put"),
 		manifest.Never:        refuse("it is declared with: never, because replacing it would destroy data"),
 		manifest.Managed:      refuse("AWS rotates it itself"),

@@ -1,0 +1,207 @@
+package postgres
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rotary-secrets/rotary/internal/postgrestest"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+const key = "APP_DB__URL"
+
+// world is a PostgreSQL server and what its people know.
+type world struct {
+	*postgrestest.Server
+	t     *testing.T
+	admin *pgx.Conn // the superuser
+	users int
+	known map[string][]string // passwords that anybody has had, by user
+}
+
+func newWorld(t *testing.T) *world { return start(t, postgrestest.Config{}) }
+
+func start(t *testing.T, c postgrestest.Config) *world {
+	t.Helper()
+	s := c.Start(t)
+	return &world{Server: s, t: t, admin: s.Admin(t, "postgres"), known: map[string][]string{}}
+}
+
+func (w *world) do(statements ...string) {
+	w.t.Helper()
+	postgrestest.Do(w.t, w.admin, statements...)
+}
+
+func (w *world) rows(query string, args ...any) []string {
+	w.t.Helper()
+	return postgrestest.Rows(w.t, w.admin, query, args...)
+}
+
+// user makes a user, as a person would, and returns its name and password.
+func (w *world) user() (name, password string) {
+	w.t.Helper()
+	w.users++
+	name, password = fmt.Sprintf("person%d", w.users), fmt.Sprintf("by/hand@%%%d?", w.users)
+	w.do("CREATE ROLE " + identifier(name) + " LOGIN PASSWORD " + literal(password))
+	w.knows(name, password)
+	return name, password
+}
+
+func (w *world) knows(name, password string) { w.known[name] = append(w.known[name], password) }
+
+// administrator is the content of the administrator's source.
+func (w *world) administrator(context.Context) (rotate.Values, error) {
+	return rotate.Values{"ADMIN__URL": secret.New(w.URL(postgrestest.AdminUser, postgrestest.AdminPassword, "postgres"))}, nil
+}
+
+// at is a version that holds a URL.
+func at(url string) rotate.Values { return rotate.Values{key: secret.New(url)} }
+
+// source is the manifest's entry for one.
+func source() manifest.Source {
+	return manifest.Source{Name: "app-db", Keys: []string{key}, Rotate: manifest.Rotate{With: manifest.Postgres, URL: key, Admin: "app-db-admin"}}
+}
+
+// fields is the manifest's entry for the parts of a login.
+func (w *world) fields() manifest.Source {
+	s := source()
+	s.Keys = []string{"USER", "PASSWORD", "HOST", "PORT", "NAME"}
+	s.Rotate.URL = ""
+	s.Rotate.Fields = &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: w.CA}
+	return s
+}
+
+// parts is a version that holds them.
+func (w *world) parts(user, password string) rotate.Values {
+	return rotate.Values{
+		"USER": secret.New(user), "PASSWORD": secret.New(password), "NAME": secret.New("postgres"),
+		"HOST": secret.New(w.Host), "PORT": secret.New(strconv.Itoa(w.Port)),
+	}
+}
+
+// open is a rotator whose connections go through calls.
+func (w *world) open(s manifest.Source, calls rotatetest.Calls) *Rotator {
+	r := New(s, w.administrator)
+	r.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return rotatetest.Conn(c, calls), nil
+	}
+	return r
+}
+
+// rotator is one whose calls go through.
+func (w *world) rotator(change ...func(*manifest.Source)) *Rotator {
+	s := source()
+	for _, c := range change {
+		c(&s)
+	}
+	return w.open(s, func(_ string, do func() error) error { return do() })
+}
+
+// accepts says whether the server accepts what a version holds, by the verifier that it keeps.
+func (w *world) accepts(s manifest.Source, v rotate.Values) bool {
+	w.t.Helper()
+	l, err := New(s, nil).login(v)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	kept := w.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1 AND rolcanlogin", l.user)
+	return len(kept) == 1 && matches(kept[0], secret.Reveal(l.password))
+}
+
+// accepted counts the passwords that anybody has had and that the server still accepts.
+func (w *world) accepted() int {
+	w.t.Helper()
+	n := 0
+	for _, row := range w.rows("SELECT rolname, coalesce(rolpassword, '') FROM pg_authid WHERE rolcanlogin AND rolname LIKE 'person%'") {
+		user, kept, _ := strings.Cut(row, "|")
+		for _, password := range w.known[user] {
+			if matches(kept, password) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// logsIn says whether the server lets a user in.
+func (w *world) logsIn(user, password string) bool {
+	w.t.Helper()
+	c, err := pgx.Connect(w.t.Context(), w.URL(user, password, "postgres"))
+	if err == nil {
+		_ = c.Close(w.t.Context())
+		return true
+	}
+	if !strings.Contains(err.Error(), "28P01") {
+		w.t.Fatal(err)
+	}
+	return false
+}
+
+// forget takes everything away that a test has made.
+func (w *world) forget() {
+	w.t.Helper()
+	for _, name := range w.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE 'person%'") {
+		w.do("DROP ROLE " + identifier(name))
+	}
+	w.known = map[string][]string{}
+}
+
+// spy notes the passwords that a rotator makes.
+type spy struct {
+	*Rotator
+	w *world
+}
+
+func (s spy) Create(ctx context.Context, start rotate.Start) (rotate.Values, error) {
+	v, err := s.Rotator.Create(ctx, start)
+	if err == nil {
+		l, err := s.login(v)
+		if err != nil {
+			s.w.t.Fatal(err)
+		}
+		s.w.knows(l.user, secret.Reveal(l.password))
+	}
+	return v, err
+}
+
+// conformance is a target for the suite, on a server that all of its tests share.
+func (w *world) conformance(t *testing.T, s manifest.Source, version func(user, password string) rotate.Values) rotatetest.World {
+	w.t = t
+	w.forget()
+	return rotatetest.World{
+		Source: s, Open: func(calls rotatetest.Calls) rotate.Rotator { return spy{w.open(s, calls), w} },
+		Put:     func() rotate.Values { return version(w.user()) },
+		Accepts: func(v rotate.Values) bool { return w.accepts(s, v) }, Accepted: w.accepted,
+	}
+}
+
+func TestTheRotatorOfAURLConforms(t *testing.T) {
+	w := newWorld(t)
+	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
+		return w.conformance(t, source(), func(user, password string) rotate.Values { return at(w.URL(user, password, "postgres")) })
+	})
+}
+
+// matches says whether a password is the one of which the server keeps a verifier.
+func matches(kept, password string) bool {
+	var salt, rest string
+	if _, err := fmt.Sscanf(strings.NewReplacer("$", " ", ":", " ").Replace(kept), "SCRAM-SHA-256 4096 %s %s", &salt, &rest); err != nil {
+		return false
+	}
+	plain, err := base64.StdEncoding.DecodeString(salt)
+	return err == nil && scram(password, plain) == kept
+}
