@@ -146,14 +146,16 @@ func (w *World) made(s manifest.Source) map[string]secret.Value {
 	maps.DeleteFunc(values, func(key string, _ secret.Value) bool { return !slices.Contains(s.Keys, key) })
 	for _, key := range s.Keys {
 		switch {
-		case s.Name == "db" && key == w.db.key:
-			values[key] = secret.New(w.db.person())
+		case w.databases[s.Name].has(key):
 		case s.Rotate.Also != "" && key != s.Rotate.Also, strings.HasSuffix(key, "_TOKEN"):
 		default:
 			value := w.canary()
 			w.Targets.Accept(stage.Target(w.Env, key), value)
 			values[key] = secret.New(value)
 		}
+	}
+	if db := w.databases[s.Name]; db != nil {
+		maps.Copy(values, db.person())
 	}
 	return values
 }
@@ -220,7 +222,7 @@ func move(w *World, args []string) error {
 func (w *World) alive(s manifest.Source, text secret.Value) bool {
 	values := parsed(s.Name, text)
 	return len(values) > 0 && !slices.ContainsFunc(s.Keys, func(key string) bool {
-		anybody := s.Rotate.With == manifest.Random && s.Name != "db" // nobody refuses such a value
+		anybody := s.Rotate.With == manifest.Random && w.databases[s.Name] == nil // nobody refuses such a value
 		return !anybody && !w.Targets.WouldAccept(stage.Target(w.Env, key), secret.Reveal(values[key]))
 	})
 }

@@ -1,13 +1,12 @@
 package simulation
 
 import (
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/plan"
-	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // check holds what must be true after every call and whenever anything was due.
@@ -70,28 +69,9 @@ func (w *World) retiring(key, login string) {
 	w.deadly(key, login)
 }
 
-// remembered checks that every login that the database accepts is known to a version that says so: it is live, current
-// or pending, or so new that no pass has seen it.
+// remembered checks that every login that a database accepts is known.
 func (w *World) remembered() {
-	if w.db == nil {
-		return
-	}
-	source, _ := w.Env.Source("db")
-	versions := w.peek(source.Secret)
-	seen, _ := labelled(versions, plan.SeenLabel)
-	known := map[string]bool{}
-	for _, v := range versions {
-		alive := slices.ContainsFunc(v.Labels, func(l string) bool {
-			return strings.HasPrefix(l, plan.Live) || l == plan.AWSCurrent || l == plan.AWSPending
-		})
-		if alive || !v.Created.Before(seen.Created) {
-			known[secret.Reveal(parsed(source.Name, v.Value)[w.db.key])] = true
-		}
-	}
-	for login := range w.db.accepted() {
-		if !known[login] {
-			user, _, _ := strings.Cut(login, ":")
-			w.violate("S6 the database accepts %s, and no version says so", user)
-		}
+	for _, name := range slices.Sorted(maps.Keys(w.databases)) {
+		w.databases[name].remembered()
 	}
 }

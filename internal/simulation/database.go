@@ -5,91 +5,204 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// database is a target whose users log in with user:password, one key of one source. It stands for the database
-// rotators: alternating users, each with one password.
+// database is the target of one source, whose users log in with a password each. It stands in for the database
+// rotators: a user and its twin take turns.
 type database struct {
 	w      *World
-	target string // as stage.Target names it
-	key    string
+	source manifest.Source
+	key    string // of the source: the one that holds the password
 
 	passwords map[string]string // by user; none: nobody can log in
 	made      int
 }
 
+// openDatabases makes those of an environment's sources, by source. The fleet's source has one, whatever it says.
+func (w *World) openDatabases() map[string]*database {
+	all := map[string]*database{}
+	for _, s := range w.Env.Sources {
+		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.With) && (w.fleet == nil || s.Name != "db") {
+			continue
+		}
+		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}}
+		if f := s.Rotate.Fields; f != nil {
+			d.key = f.Password
+		} else if s.Rotate.URL != "" {
+			d.key = s.Rotate.URL
+		}
+		all[s.Name] = d
+	}
+	return all
+}
+
 // person makes a user by hand, as people do before they put a value.
-func (d *database) person() (login string) {
+func (d *database) person() (login rotate.Values) {
 	d.made++
-	user := fmt.Sprintf("person%d", d.made)
-	d.alter(user, d.w.canary())
-	return user + ":" + d.passwords[user]
+	user, password := fmt.Sprintf("person%d", d.made), d.w.canary()
+	d.alter(user, password)
+	return d.login(user, password)
+}
+
+// has says whether a key of the source is of its login. No database has any.
+func (d *database) has(key string) bool {
+	return d != nil && (key == d.key || d.source.Rotate.Fields != nil && key == d.source.Rotate.Fields.Username)
+}
+
+// login is what the source holds of a user's login: its connection URL, or its parts where the manifest names fields.
+func (d *database) login(user, password string) rotate.Values {
+	login := rotate.Values{d.key: secret.New(d.text(user, password))}
+	if f := d.source.Rotate.Fields; f != nil {
+		login[f.Username] = secret.New(user)
+	}
+	return login
+}
+
+// text is what the database's key holds.
+func (d *database) text(user, password string) string {
+	switch {
+	case d.source.Rotate.Fields != nil:
+		return password
+	case d.source.Rotate.URL != "":
+		login := url.UserPassword(user, password).String()
+		return d.source.Rotate.With + "://" + login + "@" + d.source.Name + ".example.com/app"
+	}
+	return user + ":" + password
+}
+
+// user is whose login a version holds.
+func (d *database) user(v rotate.Values) string {
+	if f := d.source.Rotate.Fields; f != nil {
+		return secret.Reveal(v[f.Username])
+	}
+	_, text, whole := strings.Cut(secret.Reveal(v[d.key]), "://")
+	if !whole {
+		text = secret.Reveal(v[d.key])
+	}
+	user, _, _ := strings.Cut(text, ":")
+	return user
 }
 
 // alter gives a user another password; "" locks the user out.
 func (d *database) alter(user, password string) {
-	if old := d.passwords[user]; old != "" {
-		d.w.Targets.Revoke(d.target, user+":"+old)
+	for key, text := range d.login(user, d.passwords[user]) {
+		d.w.Targets.Revoke(stage.Target(d.w.Env, key), secret.Reveal(text))
 	}
 	d.passwords[user] = password
-	if password != "" {
-		d.w.Targets.Accept(d.target, user+":"+password)
+	if password == "" {
+		return
+	}
+	for key, text := range d.login(user, password) {
+		d.w.Targets.Accept(stage.Target(d.w.Env, key), secret.Reveal(text))
 	}
 }
 
 func (d *database) accepts(v rotate.Values) bool {
-	user, password, _ := strings.Cut(secret.Reveal(v[d.key]), ":")
-	return password != "" && d.passwords[user] == password
+	password := d.passwords[d.user(v)]
+	return password != "" && secret.Reveal(v[d.key]) == d.text(d.user(v), password)
 }
 
-// accepted lists the logins that the database accepts.
+// accepted lists what the logins that the database accepts have in its key.
 func (d *database) accepted() map[string]bool {
 	logins := map[string]bool{}
 	for user, password := range d.passwords {
 		if password != "" {
-			logins[user+":"+password] = true
+			logins[d.text(user, password)] = true
 		}
 	}
 	return logins
 }
 
+// remembered checks that every login that the database accepts is known to a version that says so: it is live, current
+// or pending, or so new that no pass has seen it.
+func (d *database) remembered() {
+	versions := d.w.peek(d.source.Secret)
+	seen, _ := labelled(versions, plan.SeenLabel)
+	known := map[string]bool{}
+	for _, v := range versions {
+		alive := slices.ContainsFunc(v.Labels, func(l string) bool {
+			return strings.HasPrefix(l, plan.Live) || l == plan.AWSCurrent || l == plan.AWSPending
+		})
+		if alive || !v.Created.Before(seen.Created) {
+			known[secret.Reveal(parsed(d.source.Name, v.Value)[d.key])] = true
+		}
+	}
+	for _, user := range slices.Sorted(maps.Keys(d.passwords)) {
+		if password := d.passwords[user]; password != "" && !known[d.text(user, password)] {
+			d.w.violate("S6 the database accepts %s, and no version says so", user)
+		}
+	}
+}
+
+// alone checks that the database accepts the current login and no other.
+func (d *database) alone() {
+	now := secret.Reveal(d.w.content(d.source)[d.key])
+	for login := range d.accepted() {
+		if login != now {
+			d.w.violate("L3 the database still accepts another login than the current one")
+		}
+	}
+}
+
+// vetoed checks that what is about to be retired is not retained.
+func (d *database) vetoed(owed rotate.Values) {
+	held, some := labelled(d.w.peek(d.source.Secret), plan.Retain)
+	if some && parsed(d.source.Name, held.Value)[d.key].Equal(owed[d.key]) {
+		d.w.violate("S4 version %s of %s is retired, and somebody retains it", plan.Short(held.ID), d.source.Name)
+	}
+}
+
 // users is the rotator of a database: the user and its twin take turns.
 type users struct{ *database }
 
-func (r users) Identity(v rotate.Values) string {
-	user, _, _ := strings.Cut(secret.Reveal(v[r.key]), ":")
-	return user
-}
+func (r users) Identity(v rotate.Values) string { return r.user(v) }
 
 func (r users) Same(a, b rotate.Values) bool { return a[r.key].Equal(b[r.key]) }
 
 func (r users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
-	current := s.Current
-	user := r.Identity(current)
+	user := r.user(s.Current)
 	twin, second := strings.CutSuffix(user, "_2")
 	if !second {
 		twin = user + "_2"
 	}
-	next := maps.Clone(current)
-	next[r.key] = secret.New(twin + ":" + r.w.canary())
+	next := maps.Clone(s.Current)
+	maps.Copy(next, r.login(twin, r.w.canary()))
 	return next, nil
 }
 
 func (r users) Set(_ context.Context, pending, _ rotate.Values) error {
-	user, password, _ := strings.Cut(secret.Reveal(pending[r.key]), ":")
-	return r.call("ALTER ROLE", user, true, func() error {
-		r.alter(user, password)
+	return r.call("ALTER ROLE", r.user(pending), true, func() error {
+		r.alter(r.user(pending), r.password(pending))
 		return nil
 	})
 }
 
+// password is what Create wrote.
+func (r users) password(v rotate.Values) string {
+	text := secret.Reveal(v[r.key])
+	if r.source.Rotate.Fields != nil {
+		return text
+	}
+	if u, err := url.Parse(text); r.source.Rotate.URL != "" && err == nil {
+		password, _ := u.User.Password()
+		return password
+	}
+	_, password, _ := strings.Cut(text, ":")
+	return password
+}
+
 func (r users) Test(_ context.Context, pending rotate.Values) error {
-	return r.call("login", r.Identity(pending), false, func() error {
+	return r.call("login", r.user(pending), false, func() error {
 		if !r.accepts(pending) {
 			return errors.New("the login is refused")
 		}
@@ -100,11 +213,11 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 // Retire is done with the old credential itself: one that is refused is dead already.
 func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	owed := e.Owed
-	return nil, r.call("ALTER ROLE own", r.Identity(owed), true, func() error {
+	return nil, r.call("ALTER ROLE own", r.user(owed), true, func() error {
 		if r.accepts(owed) {
 			r.w.retiring(r.key, secret.Reveal(owed[r.key]))
-			r.w.vetoed(owed)
-			r.alter(r.Identity(owed), "")
+			r.vetoed(owed)
+			r.alter(r.user(owed), "")
 		}
 		return nil
 	})

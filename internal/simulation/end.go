@@ -225,21 +225,14 @@ func (w *World) unharmed() {
 	}
 }
 
-// alone checks that the database accepts the current login and no other, and that nothing is owed.
+// alone checks that nothing is owed, and that databases accept the current login and no other.
 func (w *World) alone() {
 	for _, s := range w.last.Sources {
 		for _, owed := range s.Owed {
 			w.violate("L3 version %s of %s is still owed", plan.Short(owed.Version), s.Name)
 		}
 	}
-	if w.db == nil {
-		return
-	}
-	source, _ := w.Env.Source("db")
-	now := secret.Reveal(w.content(source)[w.db.key])
-	for login := range w.db.accepted() {
-		if login != now {
-			w.violate("L3 the database still accepts another login than the current one")
-		}
+	for _, name := range slices.Sorted(maps.Keys(w.databases)) {
+		w.databases[name].alone()
 	}
 }

@@ -87,8 +87,8 @@ func (w *World) job(source string) (rotate.Job, error) {
 		return rotate.Job{}, fmt.Errorf("there is no source %s", source)
 	}
 	j := rotate.Job{Store: store.New(w.region().SecretsManager.Direct(w.Tap, rotateLambda)), Source: s}
-	if source == "db" {
-		j.Rotator = users{w.db}
+	if db := w.databases[source]; db != nil {
+		j.Rotator = users{db}
 		return j, nil
 	}
 	var err error

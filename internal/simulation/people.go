@@ -16,7 +16,6 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
-	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 var errNotNow = errors.New("that cannot be done now")
@@ -355,15 +354,6 @@ func (w *World) veto(args []string, on bool) error {
 		_, err := c.UpdateSecretVersionStage(w.ctx, in)
 		return err
 	})
-}
-
-// vetoed checks that what is about to be retired is not retained.
-func (w *World) vetoed(owed map[string]secret.Value) {
-	s, _ := w.Env.Source("db")
-	held, some := labelled(w.peek(s.Secret), plan.Retain)
-	if some && parsed(s.Name, held.Value)[w.db.key].Equal(owed[w.db.key]) {
-		w.violate("S4 version %s of db is retired, and somebody retains it", plan.Short(held.ID))
-	}
 }
 
 // unhold is a person, or another tool, that takes HELD off the version of a bucket that is current.

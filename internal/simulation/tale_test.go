@@ -11,7 +11,6 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/plan"
-	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // tale is a schedule, at which call of it what goes wrong, and what is expected beyond what must always hold.
@@ -292,8 +291,7 @@ func (p played) told(text string) {
 // login is the user whose login the db source holds.
 func (p played) login() string {
 	s, _ := p.Env.Source("db")
-	user, _, _ := strings.Cut(secret.Reveal(p.content(s)[p.db.key]), ":")
-	return user
+	return p.db.user(p.content(s))
 }
 
 // image is what a service's newest deployment runs.

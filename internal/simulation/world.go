@@ -27,9 +27,11 @@ import (
 type World struct {
 	*stage.Stage
 	ctx   context.Context
-	db    *database
 	fleet map[string]*member // in place of the drivers; nil where they are real
 	rng   *rand.Rand
+
+	databases map[string]*database // by source
+	db        *database            // the one of source db
 
 	now      *between        // of the step that is under way
 	last     plan.Report     // of the last pass that reported
@@ -92,9 +94,8 @@ func (w *World) set(ctx context.Context, s Scenario) error {
 
 // seed is a first value in every source.
 func (w *World) seed() {
-	if source, has := w.Env.Source("db"); has {
-		w.db = &database{w: w, target: stage.Target(w.Env, source.Keys[0]), key: source.Keys[0], passwords: map[string]string{}}
-	}
+	w.databases = w.openDatabases()
+	w.db = w.databases["db"]
 	for _, source := range w.Env.Sources {
 		values := w.made(source)
 		maps.Copy(values, w.first(source))
