@@ -114,9 +114,7 @@ func (c change) names() []string {
 // apply puts the version under its LIVE label, so that it is never forgotten, and then makes it current by a
 // compare-and-swap against the version that was read. A secret's first version is current by being put.
 func (c change) apply(ctx context.Context, s *store.Store) (version string, err error) {
-	b := make([]byte, 20)
-	_, _ = rand.Read(b)
-	version = hex.EncodeToString(b)
+	version = newID()
 	label := c.history.LabelFor(plan.Live, version)
 	if err := s.Put(ctx, c.source.Secret, version, bucket.Encode(c.after), label); err != nil {
 		return "", err
@@ -128,4 +126,11 @@ func (c change) apply(ctx context.Context, s *store.Store) (version string, err 
 		return "", fmt.Errorf("make the new version of %s current: %w; it was put by somebody else at the same time: look, and put again", c.source.Name, err)
 	}
 	return version, nil
+}
+
+// newID makes the id of a version that is to come.
+func newID() string {
+	b := make([]byte, 20)
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -67,7 +68,7 @@ func (s *session) finished(r plan.Report) error {
 // printReport prints a report as JSON, its lists as lists even where they are empty.
 func (a *app) printReport(r plan.Report) error {
 	r.Steps, r.Waits = append([]plan.Step{}, r.Steps...), append([]plan.Wait{}, r.Waits...)
-	r.Consumers = append([]plan.ConsumerReport{}, r.Consumers...)
+	r.Consumers, r.Alarms = append([]plan.ConsumerReport{}, r.Consumers...), append([]plan.Alarm{}, r.Alarms...)
 	return a.print(r)
 }
 
@@ -78,13 +79,20 @@ func (s *session) tell(r plan.Report, last string) string {
 	if text == last {
 		return last
 	}
-	out := s.out
-	if s.json {
-		out = s.err
-	}
-	fmt.Fprintf(out, "%s  %s\n", r.At.Format(time.TimeOnly), strings.Join(lines, "\n          "))
+	fmt.Fprintf(s.people(), "%s  %s\n", r.At.Format(time.TimeOnly), strings.Join(lines, "\n          "))
 	return text
 }
+
+// people is where people read: standard output, unless that is for a program.
+func (a *app) people() io.Writer {
+	if a.json {
+		return a.err
+	}
+	return a.out
+}
+
+// live says whether people read a screen, on which lines can be written over.
+func (a *app) live() bool { return !a.json && a.shown != nil && a.shown() }
 
 // news is what a report says that is worth a line. It does not count down.
 func news(r plan.Report) []string {
@@ -116,10 +124,19 @@ func (s *session) confirm(yes bool, what string) error {
 }
 
 func (a *app) confirm(yes bool, name, what string) error {
+	return a.ask(yes, name, fmt.Sprintf("%s is protected. To %s, type its name: ", name, what))
+}
+
+// insist asks in every environment: what comes breaks somebody, or may.
+func (s *session) insist(yes bool, what string) error {
+	return s.ask(yes, s.env.Name, fmt.Sprintf("To %s, type the environment's name, %s: ", what, s.env.Name))
+}
+
+func (a *app) ask(yes bool, name, question string) error {
 	if yes {
 		return nil
 	}
-	fmt.Fprintf(a.err, "%s is protected. To %s, type its name: ", name, what)
+	fmt.Fprint(a.err, question)
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if errors.Is(err, context.Canceled) {
 		return err

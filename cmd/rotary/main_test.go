@@ -86,7 +86,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Setup: func(env *testscript.Env) error { return setUp(env, benches) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched,
-			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor,
+			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") },
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
@@ -282,4 +282,23 @@ func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
 func cmdVendor(ts *testscript.TestScript, _ bool, args []string) {
 	b := staged(ts)
 	b.Targets.Accept(stage.Target(b.Env, args[0]), strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
+}
+
+// cmdLabel puts a label on the version of a source that carries another one: label SOURCE LABEL BESIDE.
+func cmdLabel(ts *testscript.TestScript, _ bool, args []string) {
+	b := staged(ts)
+	source, known := b.Env.Source(args[0])
+	if !known {
+		ts.Fatalf("no source %s", args[0])
+	}
+	list, err := b.Secrets().ListSecretVersionIds(context.Background(), &secretsmanager.ListSecretVersionIdsInput{SecretId: &source.Secret})
+	ts.Check(err)
+	for _, v := range list.Versions {
+		if slices.Contains(v.VersionStages, args[2]) {
+			_, err = b.Secrets().UpdateSecretVersionStage(context.Background(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: &source.Secret, VersionStage: &args[1], MoveToVersionId: v.VersionId})
+			ts.Check(err)
+			return
+		}
+	}
+	ts.Fatalf("no version of %s carries %s", args[0], args[2])
 }

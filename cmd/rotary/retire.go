@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -53,30 +54,38 @@ func (c retireCmd) Run(a *app) error {
 	if err := s.forget(source.Secret, owed.Version); err != nil {
 		return err
 	}
-	if a.json {
-		return a.print(map[string]string{"source": source.Name, "retired": owed.Version})
-	}
-	_, err = fmt.Fprintf(a.out, "%s: version %s is retired\n", source.Name, plan.Short(owed.Version))
-	return err
+	return s.said(source, "retired", owed.Version, "version "+plan.Short(owed.Version)+" is retired")
 }
 
 // pick finds the owed version that is meant.
 func pick(s plan.SourceReport, version string) (plan.OwedReport, error) {
 	var all []string
-	var meant []plan.OwedReport
 	for _, o := range s.Owed {
-		all = append(all, plan.Short(o.Version))
-		if version == "" || o.Version == version || plan.Short(o.Version) == version {
-			meant = append(meant, o)
+		all = append(all, o.Version)
+	}
+	id, err := choose(s.Name, all, version)
+	if err != nil {
+		return plan.OwedReport{}, err
+	}
+	return s.Owed[slices.Index(all, id)], nil
+}
+
+// choose finds the owed version that is meant, by its id or the end of it; one that is alone needs no name.
+func choose(source string, owed []string, given string) (string, error) {
+	var all, meant []string
+	for _, id := range owed {
+		all = append(all, plan.Short(id))
+		if given == "" || id == given || plan.Short(id) == given {
+			meant = append(meant, id)
 		}
 	}
 	switch {
 	case len(all) == 0:
-		return plan.OwedReport{}, fmt.Errorf("source %s owes no retirement: nothing was changed", s.Name)
+		return "", fmt.Errorf("source %s owes no retirement: nothing was changed", source)
 	case len(meant) == 0:
-		return plan.OwedReport{}, fmt.Errorf("source %s does not owe the retirement of that version; it owes %s", s.Name, strings.Join(all, ", "))
+		return "", fmt.Errorf("source %s does not owe the retirement of that version; it owes %s", source, strings.Join(all, ", "))
 	case len(meant) > 1:
-		return plan.OwedReport{}, fmt.Errorf("source %s owes %d retirements, %s: name one with --version", s.Name, len(all), strings.Join(all, ", "))
+		return "", fmt.Errorf("source %s owes %d retirements, %s: name one with --version", source, len(all), strings.Join(all, ", "))
 	}
 	return meant[0], nil
 }

@@ -45,10 +45,12 @@ type commands struct {
 	Plan   planCmd   `cmd:"" group:"Daily" help:"Show what the next pass would do. Changes nothing."`
 	Status statusCmd `cmd:"" group:"Daily" help:"Show every source, consumer and owed retirement."`
 	Put    putCmd    `cmd:"" group:"Daily" help:"Put a new value into a source, from standard input."`
-	Rotate rotateCmd `cmd:"" group:"Daily" help:"Rotate a source now."`
+	Rotate rotateCmd `cmd:"" group:"Daily" help:"Rotate a source, or all, now; --emergency for what has leaked."`
 
-	Apply  applyCmd  `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
-	Retire retireCmd `cmd:"" group:"Operating" help:"Say that you have revoked an owed credential at its vendor."`
+	Apply    applyCmd    `cmd:"" group:"Operating" help:"Ask for a pass and follow it until every consumer has followed."`
+	Rollback rollbackCmd `cmd:"" group:"Operating" help:"Go back to a credential that still lives."`
+	Retain   retainCmd   `cmd:"" group:"Operating" help:"Keep an old credential from being retired."`
+	Retire   retireCmd   `cmd:"" group:"Operating" help:"Say that you have revoked an owed credential at its vendor."`
 
 	Demo    demoCmd    `cmd:"" group:"Trying out" help:"Play a rotation, a failed rollout and a collision on the embedded stand-in."`
 	Standin standinCmd `cmd:"" group:"Trying out" help:"Serve stand-ins for AWS, GitHub and Vercel on loopback."`

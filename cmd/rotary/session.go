@@ -102,7 +102,7 @@ func (s *session) pass(accept []string, dryRun bool) reconcile.Pass {
 	secrets := store.New(s.secrets())
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Advancer: direct{s.env, secrets, s.cfg},
+		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Advancer: s.direct(secrets),
 	}
 }
 
@@ -113,14 +113,22 @@ type direct struct {
 	cfg   aws.Config
 }
 
+func (s *session) direct(secrets *store.Store) direct { return direct{s.env, secrets, s.cfg} }
+
+// Advance takes the next step with an owed version from here.
 func (d direct) Advance(ctx context.Context, a plan.Advance) error {
-	source, known := d.env.Source(a.Source)
-	if !known {
-		return fmt.Errorf("source %s is none of environment %s", a.Source, d.env.Name)
-	}
-	rotator, err := rotators.Opener(rotators.Reach{Environment: d.env, Store: d.store, AWS: d.cfg})(source)
+	job, err := d.job(a.Source)
 	if err != nil {
 		return err
 	}
-	return rotate.Job{Store: d.store, Source: source, Rotator: rotator}.Advance(ctx, a)
+	return job.Advance(ctx, a)
+}
+
+func (d direct) job(name string) (rotate.Job, error) {
+	source, known := d.env.Source(name)
+	if !known {
+		return rotate.Job{}, fmt.Errorf("source %s is none of environment %s", name, d.env.Name)
+	}
+	rotator, err := rotators.Opener(rotators.Reach{Environment: d.env, Store: d.store, AWS: d.cfg})(source)
+	return rotate.Job{Store: d.store, Source: source, Rotator: rotator}, err
 }

@@ -91,7 +91,7 @@ func TestTheStandinRunsInItsOwnTimeAndTakesWhatAPersonPuts(t *testing.T) {
 	read, write := io.Pipe()
 	go func() {
 		defer func() { _ = write.Close() }()
-		ended <- runIn(ctx, outside{u.now, u.wait, func() bool { return false }}, []string{"standin", "--env", "dev", "--speed", "60", "--write", "standin.env"}, terminal{nil, write, io.Discard})
+		ended <- runIn(ctx, outside{now: u.now, wait: u.wait, typed: func() bool { return false }}, []string{"standin", "--env", "dev", "--speed", "60", "--write", "standin.env"}, terminal{nil, write, io.Discard})
 	}()
 	printed := setVariables(t, read)
 	<-u.idle

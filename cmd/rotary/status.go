@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -15,9 +17,9 @@ type statusCmd struct {
 }
 
 func (statusCmd) Help() string {
-	return `Changes nothing. Shows each source with the age of its current version, each consumer with what it was seen running, and each owed retirement with the first gate that blocks it (--json has all of them). Exit code 0 where everything has converged, 3 where something is still on its way.
+	return `Changes nothing. Shows each source with the age of its current version, each consumer with what it was seen running, each owed retirement with every gate that blocks it, and what a person has to look at. Exit code 0 where everything has converged, 3 where something is still on its way.
 
-A consumer is current, rolling, behind, draining, failed or unknown.
+A consumer is current, rolling, behind, draining, failed or unknown. An owed version is an old credential that its target may still accept: it dies when no gate blocks it any more, or at an emergency's deadline. An alarm has the name of its runbook in docs/runbook; --json has everything.
 
 Example, in a deploy pipeline:
   rotary status production --json > status.json || echo "not converged yet"`
@@ -46,37 +48,84 @@ func (a *app) printStatus(r plan.Report) error {
 		return a.printReport(r)
 	}
 	fmt.Fprintf(a.out, "%s\n\n%s\n", sourceTable(r), consumerTable(r))
-	if len(r.Waits) > 0 {
+	if owed := owedTable(r); owed != "" {
+		fmt.Fprintf(a.out, "\n%s\n", owed)
+	}
+	r.Waits = elsewhere(r)
+	if len(r.Waits)+len(r.Alarms)+len(notices(r)) > 0 {
 		fmt.Fprintln(a.out)
 	}
 	a.printWaits(r)
+	a.printNotices(r)
 	return nil
 }
 
-func sourceTable(r plan.Report) string {
-	t := newTable("source", "rotator", "version", "age", "owed")
+// elsewhere returns the waits that no line of the table of owed retirements tells.
+func elsewhere(r plan.Report) []plan.Wait {
+	told := map[string]bool{}
 	for _, s := range r.Sources {
-		t.AppendRow(table.Row{s.Name, s.Rotator, dash(plan.Short(s.Version)), age(s.Since, r.At), owedText(s, r.At)})
+		for _, o := range s.Owed {
+			told[s.Name+" "+o.Version] = true
+		}
 	}
-	return t.Render()
+	return slices.DeleteFunc(slices.Clone(r.Waits), func(w plan.Wait) bool { return told[w.Subject+" "+w.Version] })
 }
 
-func owedText(s plan.SourceReport, now time.Time) string {
-	switch {
-	case len(s.Owed) == 0 && s.Pending != "":
-		return "rotation " + plan.Short(s.Pending) + " under way"
-	case len(s.Owed) == 0:
+func sourceTable(r plan.Report) string {
+	t := newTable("source", "rotator", "version", "age", "state")
+	for _, s := range r.Sources {
+		t.AppendRow(table.Row{s.Name, s.Rotator, dash(plan.Short(s.Version)), age(s.Since, r.At), sourceState(s)})
+	}
+	return render(t)
+}
+
+func sourceState(s plan.SourceReport) string {
+	var parts []string
+	if s.Pending != "" {
+		parts = append(parts, "rotating to "+plan.Short(s.Pending))
+	}
+	if n := len(s.Owed); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d owed", n))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// owedTable has a line for each owed retirement; "" where there is none.
+func owedTable(r plan.Report) string {
+	t := newTable("owed", "version", "for", "dies", "waits for")
+	for _, s := range r.Sources {
+		for _, o := range s.Owed {
+			t.AppendRow(table.Row{s.Name, plan.Short(o.Version), age(o.Since, r.At), dies(o, r.At), gates(o, r.At)})
+		}
+	}
+	if t.Length() == 0 {
 		return ""
 	}
-	oldest := s.Owed[0]
-	out := fmt.Sprintf("%s, %s old", plan.Short(oldest.Version), age(oldest.Made, now))
-	if len(oldest.Blocked) > 0 {
-		out += ": " + string(oldest.Blocked[0].Reason)
+	return render(t)
+}
+
+// dies says when an emergency ends a version; without one, its consumers decide that.
+func dies(o plan.OwedReport, now time.Time) string {
+	if o.Dies.IsZero() {
+		return "-"
 	}
-	if more := len(s.Owed) - 1; more > 0 {
-		out += fmt.Sprintf(" (and %d more)", more)
+	return left(o.Dies, now)
+}
+
+// gates says what the first gate wants, and names the others.
+func gates(o plan.OwedReport, now time.Time) string {
+	if len(o.Blocked) == 0 {
+		return "nothing: the next pass retires it"
 	}
-	return out
+	text := why(o.Blocked[0], now)
+	var more []string
+	for _, w := range o.Blocked[1:] {
+		more = append(more, string(w.Reason))
+	}
+	if len(more) > 0 {
+		text += "; then " + strings.Join(more, ", ")
+	}
+	return text
 }
 
 func consumerTable(r plan.Report) string {
@@ -84,7 +133,7 @@ func consumerTable(r plan.Report) string {
 	for _, c := range r.Consumers {
 		t.AppendRow(table.Row{c.Name, c.Bucket, dash(plan.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
 	}
-	return t.Render()
+	return render(t)
 }
 
 func newTable(columns ...any) table.Writer {
@@ -95,6 +144,15 @@ func newTable(columns ...any) table.Writer {
 	t.SetStyle(style)
 	t.AppendHeader(columns)
 	return t
+}
+
+// render draws a table without the blanks that would make every line as long as the longest.
+func render(t table.Writer) string {
+	var lines []string
+	for line := range strings.Lines(t.Render()) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func dash(s string) string {

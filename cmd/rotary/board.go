@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// board shows the rows of a rotation of everything: on a screen one table that is drawn over itself, elsewhere a line for
+// each change.
+type board struct {
+	screen bool
+	height int               // how many lines the table has on the screen
+	told   map[string]string // elsewhere: what was said of each source
+}
+
+// onScreen is how many rows the table on a screen has at most: more would not fit, and what has scrolled away cannot be
+// drawn over.
+const onScreen = 16
+
+// draw shows the rows as they are now.
+func (b *board) draw(out io.Writer, now time.Time, rows []*row) {
+	if b.screen {
+		b.over(out, boardTable(fitting(rows), 60)+remainder(rows))
+		return
+	}
+	if b.told == nil {
+		b.told = map[string]string{}
+	}
+	for _, r := range rows {
+		line := r.Source + ": " + r.State
+		if r.Version != "" {
+			line += ", version " + plan.Short(r.Version)
+		}
+		if r.Detail != "" {
+			line += ": " + r.Detail
+		}
+		quiet := r.State == waitsTurn || b.told[r.Source] == "" && r.Version == "" // said before it began
+		if b.told[r.Source] != line && !quiet {
+			fmt.Fprintf(out, "%s  %s\n", now.Format(time.TimeOnly), line)
+		}
+		b.told[r.Source] = line
+	}
+}
+
+// end shows all rows, and stays.
+func (b *board) end(out io.Writer, rows []*row) {
+	b.over(out, boardTable(rows, 100))
+	b.height = 0
+}
+
+// over draws a text over the one before. Lines that are too long for the screen are cut, so that each is one line.
+func (b *board) over(out io.Writer, drawn string) {
+	if !b.screen {
+		fmt.Fprintln(out, drawn)
+		return
+	}
+	up := ""
+	if b.height > 0 {
+		up = fmt.Sprintf("\x1b[%dA", b.height)
+	}
+	fmt.Fprintf(out, "%s\r\x1b[J\x1b[?7l%s\x1b[?7h\n", up, drawn)
+	b.height = strings.Count(drawn, "\n") + 1
+}
+
+// fitting is what fits on a screen: what moves comes first.
+func fitting(rows []*row) []*row {
+	if len(rows) <= onScreen {
+		return rows
+	}
+	var first, rest []*row
+	for _, r := range rows {
+		if r.State == rotating || r.State == rotated {
+			first = append(first, r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	return append(first, rest...)[:onScreen]
+}
+
+func remainder(rows []*row) string {
+	if n := len(rows) - onScreen; n > 0 {
+		return fmt.Sprintf("\n(and %d more)", n)
+	}
+	return ""
+}
+
+func boardTable(rows []*row, width int) string {
+	t := newTable("source", "state", "version", "detail")
+	for _, r := range rows {
+		t.AppendRow(table.Row{r.Source, r.State, dash(plan.Short(r.Version)), strings.Split(text.WrapSoft(r.Detail, width), "\n")[0]})
+	}
+	return render(t)
+}
+
+// meter shows how something goes on: on a screen one line that is written over, elsewhere a line a minute.
+type meter struct {
+	out    io.Writer
+	screen bool
+	drawn  bool
+}
+
+// every is how often it is worth showing.
+func (m *meter) every() time.Duration {
+	if m.screen {
+		return time.Second
+	}
+	return time.Minute
+}
+
+func (m *meter) show(now time.Time, text string) {
+	line := now.Format(time.TimeOnly) + "  " + text
+	if !m.screen {
+		fmt.Fprintln(m.out, line)
+		return
+	}
+	fmt.Fprintf(m.out, "\r\x1b[K\x1b[?7l%s\x1b[?7h", line)
+	m.drawn = true
+}
+
+func (m *meter) end() {
+	if m.drawn {
+		fmt.Fprintln(m.out)
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// printNotices says what is worth knowing beforehand, and what a person has to look at.
+func (a *app) printNotices(r plan.Report) {
+	if notices := notices(r); len(notices) > 0 {
+		fmt.Fprintf(a.out, "notices\n  %s\n", strings.Join(notices, "\n  "))
+	}
+	if len(r.Alarms) > 0 {
+		fmt.Fprintln(a.out, "alarms")
+	}
+	for _, alarm := range r.Alarms {
+		fmt.Fprintf(a.out, "  %s: %s (%s)\n", alarm.Subject, alarm.Detail, alarm.Name)
+	}
+}
+
+func notices(r plan.Report) []string {
+	var all []string
+	for _, s := range r.Sources {
+		if s.AtOnce {
+			all = append(all, outage(s))
+		}
+	}
+	return all
+}
+
+// outage says whom the rotation of a source without overlap refuses, and for how long.
+func outage(s plan.SourceReport) string {
+	return fmt.Sprintf("%s: its rotation ends the old credential at once; refused until they have followed: %s", s.Name, consumersOf(s))
+}
+
+func consumersOf(s plan.SourceReport) string {
+	if len(s.Consumers) == 0 {
+		return "nobody, no consumer runs on it"
+	}
+	return strings.Join(s.Consumers, ", ")
+}
+
+// instant says a time that people wait for.
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+
+// left says how long it is to t, or that it is over.
+func left(t, now time.Time) string {
+	if d := t.Sub(now).Round(time.Second); d > 0 {
+		return "in " + d.String()
+	}
+	return "now"
+}
+
+// forewarned says whom a planned rotation refuses although everybody follows.
+func forewarned(source manifest.Source, s plan.SourceReport) []string {
+	switch life := source.Overlap().Std(); {
+	case source.AtOnce():
+		return []string{outage(s)}
+	case life > 0:
+		return []string{fmt.Sprintf("%s: its vendor ends the old credential %s after the rotation; refused then, unless they have followed: %s", s.Name, life, consumersOf(s))}
+	}
+	return nil
+}
