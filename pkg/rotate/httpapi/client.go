@@ -174,7 +174,7 @@ func (c client) once(ctx context.Context, call manifest.Call, n names, also []in
 		return answer{}, failed(unknown, false, why, ctx.Err())
 	}
 	defer resp.Body.Close()
-	id := requestID(resp.Header, n)
+	id := requestID(resp.Header, req, n)
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, largestAnswer+1))
 	describe := func(why string, nothing bool) *failure {
 		return &failure{place: n.place(call), status: resp.StatusCode, request: id, why: why, nothing: nothing}
@@ -237,14 +237,23 @@ func broken(err error) (why string, nothing bool) {
 
 var idShape = regexp.MustCompile(`^[A-Za-z0-9:._/=+-]{1,128}$`)
 
-// requestID is what the vendor calls the request, for its support. One that has a value in it is not repeated.
-func requestID(h http.Header, n names) string {
+// requestID is what the vendor calls the request, for its support. One that repeats what was sent is left out.
+func requestID(h http.Header, sent *http.Request, n names) string {
 	for _, name := range []string{"X-Request-Id", "Request-Id", "X-Vercel-Id", "Cf-Ray"} {
-		if id := h.Get(name); idShape.MatchString(id) && !n.knows(id) {
+		if id := h.Get(name); idShape.MatchString(id) && !n.knows(id) && !repeats(id, sent) {
 			return id
 		}
 	}
 	return ""
+}
+
+func repeats(id string, sent *http.Request) bool {
+	for _, values := range sent.Header {
+		if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, id) }) {
+			return true
+		}
+	}
+	return strings.Contains(sent.URL.String(), id)
 }
 
 // retryAfter reads seconds, or a date by the answer's own clock (RFC 9110, 10.2.3). What is neither counts as the longest.

@@ -1,0 +1,260 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// script is a vendor that answers one word after the other: "429 after 7", "200", or how a connection breaks. Its answers
+// repeat what came with the request.
+type script struct {
+	words []string
+	body  string // of 200; none: a new token
+	asked []*http.Request
+	sent  []string
+	waits []time.Duration
+}
+
+// RoundTrip implements http.RoundTripper.
+func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
+	body := ""
+	if req.Body != nil {
+		text, _ := io.ReadAll(req.Body)
+		body = string(text)
+	}
+	s.asked, s.sent = append(s.asked, req), append(s.sent, body)
+	word := "200"
+	if len(s.words) > 0 {
+		word, s.words = s.words[0], s.words[1:]
+	}
+	switch word {
+	case "dial":
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	case "dns":
+		return nil, &net.DNSError{Err: "no such host", Name: req.URL.Host}
+	case "reset":
+		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	case "timeout":
+		return nil, &url.Error{Op: req.Method, URL: req.URL.String(), Err: os.ErrDeadlineExceeded}
+	}
+	return s.answer(req, body, word), nil
+}
+
+func (s *script) answer(req *http.Request, body, word string) *http.Response {
+	status, after, _ := strings.Cut(word, " after ")
+	code, err := strconv.Atoi(strings.TrimSuffix(status, " cut"))
+	if err != nil {
+		panic("the script says " + word)
+	}
+	auth := req.Header.Get("Authorization")
+	text := "you sent " + auth + " " + body
+	if code == http.StatusOK {
+		text = s.body
+		if text == "" {
+			text = fmt.Sprintf(`{"id": 12345678901234567890, "token": "new-%s-0123456789"}`, strings.Repeat("n", len(s.asked)))
+		}
+	}
+	header := http.Header{"X-Request-Id": {auth[strings.LastIndex(auth, " ")+1:]}, "Request-Id": {"req_1"}, "Location": {"https://elsewhere.example.com/?" + auth}}
+	if after != "" {
+		header.Set("Retry-After", after)
+		header.Set("Date", "Mon, 05 Jan 2026 10:00:00 GMT")
+	}
+	resp := &http.Response{StatusCode: code, Header: header, Request: req, Body: io.NopCloser(strings.NewReader(text))}
+	if strings.HasSuffix(status, " cut") {
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(text), broken{}))
+	}
+	return resp
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func (s *script) reach() httpapi.Reach {
+	return httpapi.Reach{
+		Environment: "dev", Transport: s,
+		Admin: func(context.Context) (rotate.Values, error) {
+			return rotate.Values{"OWNER": secret.New("owners-own-0123456789")}, nil
+		},
+		Pause: func(_ context.Context, d time.Duration) error { s.waits = append(s.waits, d); return nil },
+	}
+}
+
+// simple is a description of as few words as can be; extra goes into create.
+func simple(extra string) string {
+	return `http: {overlap: none, create: {url: "https://api.example.com/tokens/{{TOKEN_ID}}?by={{source}}", headers: {Authorization: "Bearer {{TOKEN}}"}, set: {TOKEN: $.token, TOKEN_ID: $.id}` + extra + `},
+  test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}, same: {TOKEN_ID: $.id}}}`
+}
+
+func held() rotate.Values {
+	return rotate.Values{"TOKEN": secret.New("old-token-0123456789"), "TOKEN_ID": secret.New("id of the old one"), "NOTE": secret.New("kept")}
+}
+
+func begun(current rotate.Values) rotate.Start {
+	return rotate.Start{Version: "0a1b2c3d-0000-4000-8000-00000000000a", Since: clock(), Current: current}
+}
+
+// open is the rotator of a source that is described so, over a scripted vendor.
+func open(t testing.TB, described string, s *script) rotate.Rotator {
+	t.Helper()
+	return httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID, NOTE", described), s.reach())
+}
+
+func mayHaveMade(r rotate.Rotator, err error) bool {
+	once, is := r.(rotate.Unrepeatable)
+	return is && once.MayHaveMade(err)
+}
+
+func words(text string) []string { return strings.Split(text, ", ") }
+
+func TestWhatIsTriedAgain(t *testing.T) {
+	const repeatable = `, repeatable: true, json: {once: "{{version}}"}`
+	for _, c := range []struct {
+		class   string
+		answers string
+		asked   int
+		err     string // "": it succeeds
+		may     bool   // have made a credential
+	}{
+		{"", "200", 1, "", false},
+		{"", "201", 1, "not JSON", true},
+		{"", "429, 200", 2, "", false},
+		{"", "429, 429, 429, 200", 4, "", false},
+		{"", "429, 429, 429, 429, 200", 4, "429, it asks to come back later", false},
+		{"", "429 after 7, 200", 2, "", false},
+		{"", "429 after 20, 200", 2, "", false},
+		{"", "429 after 21, 200", 1, "429, it asks to come back later", false},
+		{"", "429 after 99999999999999999999, 200", 1, "429", false},
+		{"", "429 after soon, 200", 1, "429", false},
+		{"", "429 after Mon; 05 Jan 2026 10:00:09 GMT, 200", 2, "", false},
+		{"", "429 after Mon; 05 Jan 2026 11:00:00 GMT, 200", 1, "429", false},
+		{"", "503 after 2, 200", 2, "", false},
+		{"", "503 after 0, 200", 2, "", false},
+		{"", "503, 200", 1, "503, it could not do it", true},
+		{"", "500, 200", 1, "500, it could not do it", true},
+		{"", "502, 200", 1, "502", true},
+		{"", "408, 200", 1, "408", true},
+		{"", "499, 200", 1, "499", true},
+		{"", "400, 200", 1, "400, it refuses", false},
+		{"", "401, 200", 1, "401, it refuses", false},
+		{"", "409, 200", 1, "409, it refuses", false},
+		{"", "301, 200", 1, "301, it redirects, which is not followed", true},
+		{"", "303, 200", 1, "303, it redirects, which is not followed", true},
+		{"", "200 cut, 200", 1, "200, its answer broke off", true},
+		{"", "400 cut, 200", 1, "400, it refuses", false},
+		{"", "dial, 200", 2, "", false},
+		{"", "dial, dial, dial, dial, 200", 4, "no connection", false},
+		{"", "dns, 200", 2, "", false},
+		{"", "reset, 200", 1, "no answer", true},
+		{"", "timeout, 200", 1, "no answer in time", true},
+		{"", "429, reset, 200", 2, "no answer", true},
+		{`, expect: [201]`, "200", 1, "200, the description expects another status", true},
+		{`, expect: [201]`, "204", 1, "204, the description expects another status", true},
+		{`, retry: never`, "429, 200", 1, "429", false},
+		{`, retry: never`, "dial, 200", 1, "no connection", false},
+		{`, method: PUT`, "500, 200", 1, "500", true},
+		{repeatable, "500, 502, reset, 200", 4, "", false},
+		{repeatable, "timeout, 200 cut, 408, 200", 4, "", false},
+		{repeatable, "500, 400, 200", 2, "400, it refuses", false},
+		{repeatable, "400, 200", 1, "400, it refuses", false},
+		{repeatable, "301, 200", 1, "301", false},
+		{repeatable + `, retry: never`, "500, 200", 1, "500", false},
+		{repeatable + `, retry: throttled`, "429, 500, 200", 2, "500", false},
+	} {
+		t.Run(c.answers+c.class, func(t *testing.T) {
+			s := &script{words: words(strings.ReplaceAll(c.answers, ";", "\x00"))}
+			for i, w := range s.words {
+				s.words[i] = strings.ReplaceAll(w, "\x00", ",")
+			}
+			r := open(t, simple(c.class), s)
+			next, err := r.Create(t.Context(), begun(held()))
+			if len(s.asked) != c.asked || len(s.waits) != c.asked-1 {
+				t.Errorf("it was asked %d times, with the pauses %v; want %d", len(s.asked), s.waits, c.asked)
+			}
+			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+				t.Errorf("error is %v, want %q", err, c.err)
+			}
+			if (next == nil) != (err != nil) {
+				t.Error("an error with values, or none of both")
+			}
+			if err != nil && mayHaveMade(r, err) != c.may {
+				t.Errorf("after %v it may have made a credential: %v, want %v", err, !c.may, c.may)
+			}
+		})
+	}
+}
+
+func TestAnAmbiguousTryIsNotForgottenWhenTheNextOneIsRefused(t *testing.T) {
+	s := &script{words: words("429, 500")}
+	r := open(t, simple(""), s)
+	_, err := r.Create(t.Context(), begun(held()))
+	if !mayHaveMade(r, err) {
+		t.Errorf("after 429 and 500 nothing was made: %v", err)
+	}
+	if !mayHaveMade(r, errors.New("something else")) {
+		t.Error("an error that nobody knows is taken for a refusal")
+	}
+}
+
+func TestPausesGrowAndRespectWhatTheVendorAsks(t *testing.T) {
+	s := &script{words: words("429, 429, 429, 200")}
+	if _, err := open(t, simple(""), s).Create(t.Context(), begun(held())); err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range s.waits {
+		if whole := time.Second << i; d < whole/2 || d > whole {
+			t.Errorf("pause %d is %v, want between half of %v and all of it", i+1, d, whole)
+		}
+	}
+	s = &script{words: words("429 after 7, 200")}
+	if _, err := open(t, simple(""), s).Create(t.Context(), begun(held())); err != nil || s.waits[0] != 7*time.Second {
+		t.Errorf("after Retry-After: 7 it waits %v", s.waits)
+	}
+}
+
+func TestACallEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &script{words: words("429, 429, 200")}
+	reach := s.reach()
+	reach.Pause = func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }
+	_, err := httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID, NOTE", simple("")), reach).Create(ctx, begun(held()))
+	if err == nil || len(s.asked) != 1 {
+		t.Errorf("asked %d times, error %v", len(s.asked), err)
+	}
+}
+
+// TestTheWholeMethodEndsBeforeTheLambda has a vendor that never answers: its context's deadline leaves time to put.
+func TestTheWholeMethodEndsBeforeTheLambda(t *testing.T) {
+	s := &script{}
+	reach := s.reach()
+	reach.Transport = seen(func(req *http.Request) (*http.Response, error) {
+		deadline, has := req.Context().Deadline()
+		if !has || time.Until(deadline) > rotate.Timeout-10*time.Second {
+			t.Error("a request may take longer than the Lambda lives")
+		}
+		return s.RoundTrip(req)
+	})
+	if _, err := httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID, NOTE", simple("")), reach).Create(t.Context(), begun(held())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type seen func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f seen) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
