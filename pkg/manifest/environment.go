@@ -36,7 +36,7 @@ func (f *File) view(name string) *Environment {
 	spec := f.Environments[name]
 	e := &Environment{
 		Name: name, Account: spec.Account, Region: spec.Region, Protected: spec.Protected,
-		Mode: cmp.Or(spec.Mode, Retire), Vars: spec.Vars, Network: spec.Network,
+		Mode: cmp.Or(spec.Mode, Retire), Vars: spec.Vars, Network: spec.Network, Access: spec.Access, Services: spec.Services,
 		Public: sorted(f.Public), Mappings: f.Mappings,
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Sources)) {

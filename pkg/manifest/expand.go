@@ -40,6 +40,8 @@ func (f *File) expanded(name string, unknown func(path, name string)) *File {
 	out.Consumers = x.copy(reflect.ValueOf(f.Consumers), "consumers").Interface().(map[string]Consumer)
 	spec := f.Environments[name]
 	spec.Network = x.copy(reflect.ValueOf(spec.Network), "environments."+name+".network").Interface().(*Network)
+	spec.Access = x.copy(reflect.ValueOf(spec.Access), "environments."+name+".access").Interface().(*Access)
+	spec.Services = x.copy(reflect.ValueOf(spec.Services), "environments."+name+".services").Interface().(*Services)
 	spec.Vars = x.variables
 	out.Environments = map[string]EnvironmentSpec{name: spec}
 	return &out

@@ -28,6 +28,31 @@ type EnvironmentSpec struct {
 	Mode      Mode              `yaml:"mode,omitempty" json:"mode,omitempty"`
 	Vars      map[string]string `yaml:"vars,omitempty" json:"vars,omitempty"`
 	Network   *Network          `yaml:"network,omitempty" json:"network,omitempty"`
+	Access    *Access           `yaml:"access,omitempty" json:"access,omitempty"`
+	Services  *Services         `yaml:"services,omitempty" json:"services,omitempty"`
+}
+
+// Access says who beside the Lambdas may do what in an environment's account. infra makes it true.
+type Access struct {
+	Platform   []string `yaml:"platform" json:"platform"`                         // ARNs of those who may become the platform role: they put values and operate
+	Developers []string `yaml:"developers,omitempty" json:"developers,omitempty"` // ARNs of those who may become the developer role
+	Sandboxes  []string `yaml:"sandboxes,omitempty" json:"sandboxes,omitempty"`   // a sandbox with queues and a role of its own each
+	GitHub     *OIDC    `yaml:"github,omitempty" json:"github,omitempty"`         // whose workflows may become the deploy role
+}
+
+// OIDC names a GitHub repository by its name and by what no rename changes
+// (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/).
+type OIDC struct {
+	Repository   string `yaml:"repository" json:"repository"`       // owner/name
+	OwnerID      string `yaml:"owner_id" json:"owner_id"`           // of the owner
+	RepositoryID string `yaml:"repository_id" json:"repository_id"` // of the repository
+}
+
+// Services are the reference ECS services that infra deploys: one for each ECS consumer that has an image here.
+type Services struct {
+	Subnets        []string          `yaml:"subnets" json:"subnets"`
+	SecurityGroups []string          `yaml:"security_groups" json:"security_groups"`
+	Images         map[string]string `yaml:"images" json:"images"` // by consumer
 }
 
 // Mode bounds what a pass may do.
@@ -206,6 +231,8 @@ type Environment struct {
 	Mode      Mode
 	Vars      map[string]string
 	Network   *Network
+	Access    *Access
+	Services  *Services
 	Sources   []Source
 	Public    []string
 	Mappings  map[string]Mapping
