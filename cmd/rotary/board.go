@@ -27,35 +27,46 @@ const onScreen = 16
 // draw shows the rows as they are now.
 func (b *board) draw(out io.Writer, now time.Time, rows []*row) {
 	if b.screen {
-		b.over(out, boardTable(fitting(rows), 60)+remainder(rows))
+		b.over(out, "\x1b[?7l"+boardTable(fitting(rows), firstLine)+remainder(rows)+"\x1b[?7h")
 		return
 	}
-	if b.told == nil {
-		b.told = map[string]string{}
-	}
 	for _, r := range rows {
-		line := r.Source + ": " + r.State
-		if r.Version != "" {
-			line += ", version " + plan.Short(r.Version)
-		}
-		if r.Detail != "" {
-			line += ": " + r.Detail
-		}
-		quiet := r.State == waitsTurn || b.told[r.Source] == "" && r.Version == "" // said before it began
-		if b.told[r.Source] != line && !quiet {
+		if line := r.line(); b.told[r.Source] != line {
 			fmt.Fprintf(out, "%s  %s\n", now.Format(time.TimeOnly), line)
+			b.told[r.Source] = line
 		}
-		b.told[r.Source] = line
 	}
 }
 
-// end shows all rows, and stays.
+// newBoard returns a board that has told what the rows say already.
+func newBoard(screen bool, rows []*row) *board {
+	b := &board{screen: screen, told: map[string]string{}}
+	for _, r := range rows {
+		b.told[r.Source] = r.line()
+	}
+	return b
+}
+
+// line says a row in one line.
+func (r *row) line() string {
+	line := r.Source + ": " + r.State
+	if r.Version != "" {
+		line += ", version " + plan.Short(r.Version)
+	}
+	if r.Detail != "" {
+		line += ": " + r.Detail
+	}
+	return line
+}
+
+// end shows all rows with all that is known of them, and stays.
 func (b *board) end(out io.Writer, rows []*row) {
-	b.over(out, boardTable(rows, 100))
+	b.over(out, boardTable(rows, func(detail string) string { return text.WrapSoft(detail, 90) }))
 	b.height = 0
 }
 
-// over draws a text over the one before. Lines that are too long for the screen are cut, so that each is one line.
+// over draws a text over the one before. What is drawn over has its lines cut where the screen ends (DECAWM off), so that
+// each of them is one line there too.
 func (b *board) over(out io.Writer, drawn string) {
 	if !b.screen {
 		fmt.Fprintln(out, drawn)
@@ -65,7 +76,7 @@ func (b *board) over(out io.Writer, drawn string) {
 	if b.height > 0 {
 		up = fmt.Sprintf("\x1b[%dA", b.height)
 	}
-	fmt.Fprintf(out, "%s\r\x1b[J\x1b[?7l%s\x1b[?7h\n", up, drawn)
+	fmt.Fprintf(out, "%s\r\x1b[J%s\n", up, drawn)
 	b.height = strings.Count(drawn, "\n") + 1
 }
 
@@ -92,10 +103,12 @@ func remainder(rows []*row) string {
 	return ""
 }
 
-func boardTable(rows []*row, width int) string {
+func firstLine(detail string) string { return strings.Split(text.WrapSoft(detail, 60), "\n")[0] }
+
+func boardTable(rows []*row, shorten func(string) string) string {
 	t := newTable("source", "state", "version", "detail")
 	for _, r := range rows {
-		t.AppendRow(table.Row{r.Source, r.State, dash(plan.Short(r.Version)), strings.Split(text.WrapSoft(r.Detail, width), "\n")[0]})
+		t.AppendRow(table.Row{r.Source, r.State, dash(plan.Short(r.Version)), shorten(r.Detail)})
 	}
 	return render(t)
 }

@@ -105,6 +105,7 @@ func (c *campaign) start(r *row) {
 	case c.ctx.Err() != nil:
 		r.set(goesOn, "interrupted while it was started")
 	case refused:
+		r.Version = ""
 		r.set(isRefused, err.Error())
 	default:
 		r.set(hasFailed, err.Error())

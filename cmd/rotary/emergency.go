@@ -18,7 +18,8 @@ import (
 //	the labels say                          | it
 //	----------------------------------------|----------------------------------------------------------
 //	no emergency                            | begins
-//	one that no version belongs to          | takes that label off, and begins
+//	one that no version belongs to, or only | takes that label off, and begins
+//	  one that was never made               |
 //	one whose version is pending            | goes on with it; the deadline was set when it began
 //	one whose version is current, some owed | goes on with it; an earlier deadline is set beside its own
 //	one that is over, or was overtaken      | begins; the next passes take that label off
@@ -27,11 +28,12 @@ import (
 type emergency struct {
 	source  manifest.Source
 	history plan.History
-	now     time.Time // Secrets Manager's
+	now     time.Time // Secrets Manager's, when they were read
+	read    time.Time // this machine's
 	current plan.Version
 	until   time.Time // the deadline; zero for none
 
-	left    []plan.Mark  // labels of emergencies that never began
+	left    []plan.Mark  // labels of emergencies that came to nothing
 	stopped plan.Version // under a rotation that ends here, where there is one
 	going   plan.Version // the version of an emergency that is under way, where there is one
 	label   plan.Emergency
@@ -76,7 +78,7 @@ func (c rotateCmd) prepare(s *session, source manifest.Source) (emergency, error
 	if e.history.Versions, err = secrets.Versions(s.ctx, source.Secret); err != nil {
 		return e, err
 	}
-	e.now = secrets.Now()
+	e.now, e.read = secrets.Now(), s.now()
 	e.current, _ = e.history.Current()
 	if c.Deadline != nil {
 		e.until = e.now.Add(*c.Deadline)
@@ -91,11 +93,13 @@ func (e *emergency) sort(again bool) {
 	rotating = rotating && !pending.Has(plan.AWSCurrent)
 	for _, label := range e.history.Emergencies() {
 		made, begun := e.maker(label)
+		making := begun && rotating && made.ID == pending.ID
+		is := begun && !label.On.Created.Before(made.Created) // the label has gone over to what it made
 		switch {
-		case !begun:
+		case !making && !is:
 			e.left = append(e.left, plan.Mark{Secret: e.source.Secret, Label: label.Label, From: label.On.ID})
 		case again:
-		case rotating && made.ID == pending.ID, e.begins() && label.On.ID == e.current.ID && len(e.history.Owed()) > 0:
+		case making, e.begins() && label.On.ID == e.current.ID && len(e.history.Owed()) > 0:
 			e.going, e.label = made, label
 		}
 	}
@@ -168,44 +172,57 @@ func (e *emergency) what() string {
 	return "go on with this emergency"
 }
 
-// begin starts the rotation, or sets an earlier deadline for one that is under way, and returns the version that it makes.
+// begin starts the rotation, or goes on with one that is under way, and returns the version that it makes.
 func (s *session) begin(e emergency) (version string, err error) {
-	secrets := store.New(s.secrets())
-	move := func(label, to, from string) {
-		if err == nil {
-			err = secrets.Move(s.ctx, e.source.Secret, label, to, from)
-		}
+	switch shown := s.now().Sub(e.read); {
+	case !e.begins():
+		return e.going.ID, resumable(s.bringForward(e))
+	case !e.until.IsZero() && shown >= e.until.Sub(e.now):
+		return "", refusal(e.source.Name, "the deadline that was shown is over; ask again")
 	}
-	if !e.begins() {
-		if e.until != e.label.Until {
-			move(plan.DeadlineLabel(e.until, e.going.ID), e.label.On.ID, "")
-		}
-		return e.going.ID, e.again(err)
-	}
-	for _, m := range e.left {
-		move(m.Label, "", m.From)
-	}
-	if e.stopped.ID != "" {
-		move(plan.AWSPending, "", e.stopped.ID)
+	if err := s.clear(e); err != nil {
+		return "", resumable(err)
 	}
 	version = newID()
 	label := plan.DeadlineLabel(e.until, version)
-	move(label, e.current.ID, "")
-	if err != nil {
-		return "", e.again(err)
+	secrets := store.New(s.secrets())
+	if err := secrets.Move(s.ctx, e.source.Secret, label, e.current.ID, ""); err != nil {
+		return "", resumable(err)
 	}
 	err = s.startRotation(e.source, version)
-	if _, refused := errors.AsType[errRefused](err); refused { // nothing has begun, and a deadline is no use
+	if _, refused := errors.AsType[errRefused](err); refused { // nothing has begun, and nothing may die of its deadline
 		return "", errors.Join(err, secrets.Move(s.ctx, e.source.Secret, label, "", e.current.ID))
 	}
-	return version, e.again(err)
+	return version, resumable(err)
 }
 
-func (e *emergency) again(err error) error {
+// bringForward sets an earlier deadline: of several the first counts.
+func (s *session) bringForward(e emergency) error {
+	if e.until.Equal(e.label.Until) {
+		return nil
+	}
+	return store.New(s.secrets()).Move(s.ctx, e.source.Secret, plan.DeadlineLabel(e.until, e.going.ID), e.label.On.ID, "")
+}
+
+// clear takes off what is left of other emergencies, and ends a rotation that is under way.
+func (s *session) clear(e emergency) error {
+	secrets, off := store.New(s.secrets()), e.left
+	if e.stopped.ID != "" {
+		off = append(off, plan.Mark{Label: plan.AWSPending, From: e.stopped.ID})
+	}
+	for _, m := range off {
+		if err := secrets.Move(s.ctx, e.source.Secret, m.Label, "", m.From); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func resumable(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w; what was done stands: run it again, and it goes on from there", err)
+	return fmt.Errorf("%w; what was done stands: ask again, and it goes on from there", err)
 }
 
 // begun says that the emergency is on its way; where it is followed, a program gets the last report instead.

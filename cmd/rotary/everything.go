@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ type campaign struct {
 	*session
 	rotateCmd
 	rows  []*row
-	board board
+	board *board
 }
 
 func (c rotateCmd) everything(a *app) error {
@@ -70,13 +71,14 @@ func (c rotateCmd) everything(a *app) error {
 		return err
 	}
 	c.Parallel = cmp.Or(c.Parallel, defaultParallel)
-	all := &campaign{session: s, rotateCmd: c, board: board{screen: a.live()}}
+	all := &campaign{session: s, rotateCmd: c}
 	for _, source := range env.Sources {
 		all.rows = append(all.rows, all.row(source, report))
 	}
 	if err := all.agree(); err != nil {
 		return err
 	}
+	all.board = newBoard(a.live(), all.rows)
 	return all.run()
 }
 
@@ -103,6 +105,10 @@ func (c *campaign) row(source manifest.Source, report plan.Report) *row {
 // expect prepares an emergency.
 func (c *campaign) expect(r *row, report plan.Report) {
 	e, err := c.prepare(c.session, r.source)
+	if d, is := errors.AsType[declined](err); is {
+		r.set(isRefused, d.why)
+		return
+	}
 	if err != nil {
 		r.set(isRefused, err.Error())
 		return

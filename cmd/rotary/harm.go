@@ -117,7 +117,11 @@ func notes(source manifest.Source) []string {
 			all = append(all, fmt.Sprintf("its vendor ends the old credential %s after the rotation, whoever still uses it", life))
 		}
 	case manifest.Random:
-		all = append(all, "its consumers accept it of each other: who has followed and who has not may refuse each other meanwhile")
+		until := "until all have followed"
+		if source.Rotate.Also != "" {
+			until = "from a deadline on, and not before: they accept two values of it"
+		}
+		all = append(all, "only its consumers know it: whoever has followed and whoever has not may refuse each other "+until)
 	}
 	return all
 }

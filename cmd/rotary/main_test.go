@@ -85,7 +85,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Dir: folder, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error { return setUp(env, benches) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched,
+			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
 			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") },
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -110,7 +110,8 @@ func setUp(env *testscript.Env, benches *[]*bench) error {
 }
 
 // cmdRotary runs a command line in this process: rotary ARGS [< FILE]. While the command waits, the stage's clock
-// advances. INTERRUPT=yes interrupts it at its first wait, KEYBOARD=yes makes standard input somebody's keyboard.
+// advances. INTERRUPT=yes interrupts it at its first wait, KEYBOARD=yes makes standard input
+// somebody's keyboard, SCREEN=yes standard output somebody's screen.
 func cmdRotary(ts *testscript.TestScript, neg bool, args []string) {
 	b := of(ts)
 	in := ""
@@ -158,6 +159,7 @@ func (b *bench) outside(getenv func(string) string, interrupt func()) outside {
 	o := outside{
 		now:   func() time.Time { return time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC) },
 		typed: func() bool { return getenv("KEYBOARD") == "yes" },
+		shown: func() bool { return getenv("SCREEN") == "yes" },
 		wait: func(ctx context.Context, d time.Duration) error {
 			if getenv("INTERRUPT") == "yes" {
 				interrupt()
@@ -224,15 +226,26 @@ func cmdCalls(ts *testscript.TestScript, _ bool, want []string) {
 
 // cmdUntouched checks that the last rotary command called nothing that could change something.
 func cmdUntouched(ts *testscript.TestScript, neg bool, _ []string) {
-	writes := 0
+	if n := len(wrote(ts)); (n > 0) != neg {
+		ts.Fatalf("%d calls that could change something", n)
+	}
+}
+
+// cmdWrote checks which calls of the last rotary command could change something: wrote 'SERVICE OPERATION'...
+func cmdWrote(ts *testscript.TestScript, _ bool, want []string) {
+	if got := wrote(ts); !slices.Equal(got, want) {
+		ts.Fatalf("calls %q, want %q", got, want)
+	}
+}
+
+func wrote(ts *testscript.TestScript) []string {
+	var writes []string
 	for _, call := range staged(ts).Tap.Calls() {
 		if call.Write && call.Service != "lambda" { // what a function does is a call of its own
-			writes++
+			writes = append(writes, call.Service+" "+call.Operation)
 		}
 	}
-	if (writes > 0) != neg {
-		ts.Fatalf("%d calls that could change something", writes)
-	}
+	return writes
 }
 
 // builder builds the genuine bootstraps into a folder, when they are first wanted.

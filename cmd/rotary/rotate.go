@@ -154,9 +154,14 @@ func byPerson(env *manifest.Environment, source manifest.Source) error {
 	return nil
 }
 
-func refusal(what, why string) error {
-	return fmt.Errorf("rotation of %s refused: %s; nothing was changed", what, why)
+// declined is the refusal of a rotation before anything is started.
+type declined struct{ what, why string }
+
+func (d declined) Error() string {
+	return fmt.Sprintf("rotation of %s refused: %s; nothing was changed", d.what, d.why)
 }
+
+func refusal(what, why string) error { return declined{what, why} }
 
 // ready looks at an environment whose pipeline can rotate a source that holds a value.
 func (s *session) ready(source manifest.Source) (plan.Report, error) {
@@ -176,7 +181,20 @@ func (s *session) observed(what string) (plan.Report, error) {
 	if !deployed {
 		return plan.Report{}, refusal(what, pipeline.ErrNotDeployed.Error()+", and its rotate Lambda does the rotating: deploy it")
 	}
-	return s.look()
+	return s.lookUntil(s.now().Add(time.Minute))
+}
+
+// lookUntil outlasts a pass that is under way.
+func (s *session) lookUntil(end time.Time) (plan.Report, error) {
+	for {
+		report, err := s.look()
+		if !busy(err) || !s.now().Before(end) {
+			return report, err
+		}
+		if err := s.wait(s.ctx, pollEvery); err != nil {
+			return report, err
+		}
+	}
 }
 
 func empty(env *manifest.Environment, source string) string {

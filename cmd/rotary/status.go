@@ -106,8 +106,11 @@ func owedTable(r plan.Report) string {
 
 // dies says when an emergency ends a version; without one, its consumers decide that.
 func dies(o plan.OwedReport, now time.Time) string {
-	if o.Dies.IsZero() {
+	switch {
+	case o.Dies.IsZero():
 		return "-"
+	case !o.Dies.After(now):
+		return "overdue"
 	}
 	return left(o.Dies, now)
 }
