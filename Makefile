@@ -112,7 +112,7 @@ databases: ## install MariaDB for the tests (apt-get, without a service), where 
 	else \
 		echo "apt-get  mariadb-server-core"; \
 		if [ "$$(id -u)" = 0 ]; then as=env; else as="sudo -n env"; fi; \
-		install="$$as DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install mariadb-server-core"; \
+		install="$$as DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get -qq -y -o DPkg::Lock::Timeout=120 --no-install-recommends install mariadb-server-core"; \
 		if $$install >/dev/null 2>&1 || { $$as apt-get -qq update && $$install >/dev/null; }; then exit 0; fi; \
 		why="apt-get cannot install mariadb-server-core"; \
 	fi; \

@@ -108,6 +108,7 @@ func (s *Server) Open(t testing.TB, user, password string) *sql.DB {
 	c := mysql.NewConfig()
 	c.User, c.Passwd, c.Net, c.Addr, c.TLS = user, password, "tcp", s.Addr(), s.TLS(t)
 	c.Timeout, c.InterpolateParams, c.Logger = 10*time.Second, true, &mysql.NopLogger{}
+	c.Params = map[string]string{"sql_mode": "''", "sql_quote_show_create": "1"} // whatever the server's default is
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
 		t.Fatal(err)

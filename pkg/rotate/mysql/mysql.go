@@ -72,10 +72,13 @@ func (r *Rotator) Create(ctx context.Context, s rotate.Start) (rotate.Values, er
 		return nil, refusal(err.Error())
 	}
 	others, err := s.Others(ctx)
-	if err != nil || r.held(user, others) {
-		return next, err
+	if err == nil && !r.held(user, others) {
+		err = r.first(ctx, next, s.Current)
 	}
-	return next, r.first(ctx, next, s.Current)
+	if err != nil {
+		return nil, err
+	}
+	return next, nil
 }
 
 // held says whether one of these versions has this user.

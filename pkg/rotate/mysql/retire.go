@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -27,7 +28,7 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (next rotate.Values,
 	}
 	s, err := r.connect(ctx, owed)
 	if errors.Is(err, errRefused) {
-		return nil, r.bury(ctx, owed, admin, e.Forced)
+		return nil, r.bury(ctx, owed, admin, e)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the owed credential: %w", err)
@@ -79,7 +80,7 @@ func (r *Rotator) dying(ctx context.Context, e rotate.End) (owed, admin login, e
 }
 
 // bury looks at what a refused login has left behind.
-func (r *Rotator) bury(ctx context.Context, owed, admin login, forced bool) error {
+func (r *Rotator) bury(ctx context.Context, owed, admin login, e rotate.End) error {
 	if owed.host != admin.host {
 		return nil
 	}
@@ -88,13 +89,22 @@ func (r *Rotator) bury(ctx context.Context, owed, admin login, forced bool) erro
 		return fmt.Errorf("the administrator's credential: %w", err)
 	}
 	defer s.close()
-	if err := s.forgotten(ctx, owed); err != nil {
+	if err := s.forgotten(ctx, owed); err != nil || !r.ends(e.Forced) {
 		return err
 	}
-	if r.ends(forced) {
-		return s.kill(ctx, owed.user)
+	others, err := e.Others(ctx)
+	if err != nil || r.others(owed, others) {
+		return err
 	}
-	return nil
+	return s.kill(ctx, owed.user)
+}
+
+// others says whether a live version has another password of the same user: then the sessions may be its readers'.
+func (r *Rotator) others(owed login, versions []rotate.Other) bool {
+	return slices.ContainsFunc(versions, func(o rotate.Other) bool {
+		l, err := r.login(o.Values)
+		return err == nil && o.Live && l.user == owed.user && !l.password.Equal(owed.password)
+	})
 }
 
 // forgotten fails where an account of the user still has its password, or may have it.

@@ -95,12 +95,11 @@ func (r *rights) takePrivileges(w *words) (understood bool) {
 	if _, is := w.account(); !is {
 		return false
 	}
-	grants, understood := takeTail(w)
-	if grants {
+	if takeTail(w, object) {
 		privileges = append(privileges, grantOption)
 	}
 	r.add(object, privileges)
-	return understood
+	return true
 }
 
 func (r *rights) add(object string, privileges []string) {
@@ -155,17 +154,18 @@ func takeObject(w *words) (object string, is bool) {
 	return object + database + "." + name, is
 }
 
-// takeTail reads what MariaDB repeats of the account's options on its first line, and WITH GRANT OPTION.
-func takeTail(w *words) (grants, understood bool) {
-	var d definition
-	if !d.takeAuthentication(w) || w.take("REQUIRE") && !d.takeRequire(w) {
-		return false, false
+// takeTail reads WITH GRANT OPTION. On the line about *.* MariaDB also repeats the account's options, which are not
+// rights: SHOW CREATE USER tells them.
+func takeTail(w *words, object string) (grants bool) {
+	passesOn := func() bool { return w.take("WITH", "GRANT", "OPTION") }
+	if object != global || w.end() || !slices.Contains([]string{"IDENTIFIED", "REQUIRE", "WITH"}, w.left[0].text) {
+		return passesOn()
 	}
-	if !w.take("WITH") {
-		return false, true
+	for !w.end() {
+		grants = passesOn() || grants
+		w.skip()
 	}
-	grants = w.take("GRANT", "OPTION")
-	return grants, d.takeLimits(w) || grants
+	return grants
 }
 
 // administers says whether an account may make, change or impersonate others, or pass on every right: a clone of it

@@ -82,6 +82,13 @@ func cutQuoted(rest string, quote byte) (text, after string, closed bool) {
 // end says whether everything was read.
 func (w *words) end() bool { return len(w.left) == 0 }
 
+// skip leaves out a word, if there is one.
+func (w *words) skip() {
+	if !w.end() {
+		w.left = w.left[1:]
+	}
+}
+
 // take reads these key words, all or none.
 func (w *words) take(these ...string) bool {
 	if len(w.left) < len(these) {
