@@ -31,6 +31,10 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
+	for name, vendor := range manifest.Vendors() {
+		f.Add([]byte(used(name, vendor)))
+	}
+	f.Add([]byte(ownDescription))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := manifest.Parse("f", data)
 		again, errAgain := manifest.Parse("f", data)

@@ -114,8 +114,7 @@ func TestASourceSaysWhetherRotatingItKillsTheOldCredential(t *testing.T) {
 	}
 }
 
-func TestADescriptionIsExpandedForItsEnvironment(t *testing.T) {
-	source := vendorSource(t, `
+const ownDescription = `
 environments: {dev: {account: "111111111111", region: us-east-1, vars: {host: api-dev.example.com, level: reader}}}
 sources:
   x:
@@ -124,12 +123,15 @@ sources:
       with: http
       http:
         overlap: none
-        create: {url: "https://${host}/tokens", json: {name: "${env} {{marker}}", roles: ["${level}", 5, null]}, set: {TOKEN: $.token}}
-        test: {url: "https://${host}/self", headers: {Authorization: "Bearer {{TOKEN}}"}}
+        create: {url: "https://${host}/tokens", json: {name: "${env} {{marker}}", roles: ["${level}", 5, null, true, {}]}, set: {TOKEN: $.token}}
+        test: {url: "https://${host}/self", headers: {Authorization: "Bearer {{TOKEN}}"}, refused: [401, 403]}
 buckets: {all: {originals: true}}
-`)
+`
+
+func TestADescriptionIsExpandedForItsEnvironment(t *testing.T) {
+	source := vendorSource(t, ownDescription)
 	create := source.Rotate.HTTP.Create
-	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" || fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil>]" {
+	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" || fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil> true map[]]" {
 		t.Errorf("create is %s %v", create.URL, create.JSON)
 	}
 }

@@ -54,6 +54,14 @@ func TestWhatAnAnswerMayBe(t *testing.T) {
 	}
 }
 
+func TestAPathThatFindsTwoValuesFindsNone(t *testing.T) {
+	s := &script{body: `{"token": "fresh-0123456789", "id": 1, "owner": {"id": 2}}`}
+	_, err := open(t, strings.Replace(simple(""), "TOKEN_ID: $.id", "TOKEN_ID: $..id", 1), s).Create(t.Context(), begun(held()))
+	if err == nil || !strings.Contains(err.Error(), "exactly one $..id") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestTestSaysWhetherTheVendorAcceptsACredentialAndKnowsIt(t *testing.T) {
 	for answers, want := range map[string]string{
 		"200":                     "",

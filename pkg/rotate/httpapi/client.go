@@ -104,14 +104,11 @@ func (f *failure) Unwrap() error { return f.cause }
 //	408, 499, 5xx, no answer     | we do not know        |       |           | again
 //	1xx, 2xx, 3xx not expected   | we do not know        |       |           |
 func (c client) do(ctx context.Context, call manifest.Call, n names, also []int) (answer, error) {
-	known := true // that nothing was done so far
 	for try := 1; ; try++ {
 		a, f := c.once(ctx, call, n, also)
 		if f == nil {
 			return a, nil
 		}
-		known = known && f.nothing
-		f.nothing = known
 		pause := max(f.after, backoff(try))
 		if !f.again(call.Retry) || try == tries || pause > longestPause || ctx.Err() != nil {
 			return answer{}, f.failure

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log"
@@ -17,43 +18,57 @@ import (
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// watch knows the values of an error's neighbourhood, and finds them in its text however it is printed.
-func watch(t *testing.T, values ...string) func(err error) {
+// watched collects errors, however they are printed, and finds values in them.
+type watched struct {
+	search leak.Search
+	text   bytes.Buffer
+	of     []string // which error stands in which line
+}
+
+func watch(t *testing.T, values ...string) *watched {
 	t.Helper()
-	search := &leak.Search{}
+	w := &watched{}
 	for i, v := range values {
-		if err := search.Add(fmt.Sprintf("value %d", i+1), v); err != nil {
+		if err := w.search.Add(fmt.Sprintf("value %d", i+1), v); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return func(err error) {
-		t.Helper()
-		if err == nil {
-			return
-		}
-		for _, f := range search.In(fmt.Appendf(nil, "%v\n%+v\n%#v\n%q\n%s", err, err, err, err, err)) {
-			t.Errorf("an error tells %v", f)
-		}
+	return w
+}
+
+func (w *watched) add(of string, err error) {
+	line := strings.ReplaceAll(fmt.Sprintf("%v %+v %#v %q", err, err, err, err), "\n", " ")
+	w.text.WriteString(line + "\n")
+	w.of = append(w.of, of)
+}
+
+func (w *watched) check(t *testing.T) {
+	t.Helper()
+	for _, f := range w.search.In(w.text.Bytes()) {
+		t.Errorf("the error after %s tells %v", w.of[f.Line-1], f)
 	}
 }
 
 // TestNoErrorTellsAValue has vendors that repeat everything they were sent, in bodies and headers, at every status.
 func TestNoErrorTellsAValue(t *testing.T) {
 	answers := words("200, 201, 204, 301, 400, 401, 403, 404, 408, 409, 422, 429, 429 after 99, 500, 502, 503 after 1, 200 cut, 400 cut, dial, dns, reset, timeout")
+	w := watch(t, "old-token-0123456789", "id of the old one", "fresh-token-leaks-0123456789", "owners-own-0123456789")
 	for _, described := range []string{simple(""), simple(`, basic: "{{TOKEN_ID}}:{{TOKEN}}", json: {a: "{{TOKEN}}"}`), strings.Replace(simple(""), "?by={{source}}", "?by={{TOKEN}}", 1), revoked} {
-		described = strings.Replace(described, `headers: {Authorization: "Bearer {{TOKEN}}"}, set`, `headers: {X-Token: "{{TOKEN}}"}, set`, 1)
+		source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", strings.Replace(described, `headers: {Authorization: "Bearer {{TOKEN}}"}, set`, `headers: {X-Token: "{{TOKEN}}"}, set`, 1))
 		for _, word := range answers {
 			for _, body := range []string{"", "[", `{"token": "fresh-token-leaks-0123456789"}`, `{"token": ["fresh-token-leaks-0123456789"], "id": 1}`} {
-				check := watch(t, "old-token-0123456789", "id of the old one", "fresh-token-leaks-0123456789", "owners-own-0123456789")
-				again := func() *script { return &script{words: words(strings.Repeat(word+", ", 9) + word), body: body} }
-				_, err := open(t, described, again()).Create(t.Context(), begun(held()))
-				check(err)
-				check(open(t, described, again()).Test(t.Context(), held()))
-				_, err = open(t, described, again()).Retire(t.Context(), rotate.End{Owed: held(), Current: fresh()})
-				check(err)
+				again := func() rotate.Rotator {
+					return newOn(source, &script{words: words(strings.Repeat(word+", ", 9) + word), body: body})
+				}
+				_, err := again().Create(t.Context(), begun(held()))
+				w.add("create: "+word, err)
+				w.add("test: "+word, again().Test(t.Context(), held()))
+				_, err = again().Retire(t.Context(), rotate.End{Owed: held(), Current: fresh()})
+				w.add("revoke: "+word, err)
 			}
 		}
 	}
+	w.check(t)
 }
 
 // TestNoErrorOfAStandInTellsAValue breaks every request to every vendor in turn, by a wrong credential.
@@ -62,7 +77,7 @@ func TestNoErrorOfAStandInTellsAValue(t *testing.T) {
 		source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "vendor: "+d.vendor+", "+d.rotate)
 		v := d.at()
 		good, wrong := handHeld(v), held()
-		check := watch(t, secret.Reveal(good["TOKEN"]), secret.Reveal(wrong["TOKEN"]), secret.Reveal(wrong["TOKEN_ID"]), v.Admin())
+		w := watch(t, secret.Reveal(good["TOKEN"]), secret.Reveal(wrong["TOKEN"]), secret.Reveal(wrong["TOKEN_ID"]), v.Admin())
 		failed := 0
 		for at := range 6 {
 			n := 0
@@ -82,11 +97,12 @@ func TestNoErrorOfAStandInTellsAValue(t *testing.T) {
 				if e != nil {
 					failed++
 				}
-				check(e)
+				w.add(d.vendor, e)
 			}
 			_, err = r.Retire(t.Context(), rotate.End{Owed: wrong, Current: good})
-			check(err)
+			w.add(d.vendor, err)
 		}
+		w.check(t)
 		if failed == 0 {
 			t.Errorf("%s: nothing has failed", d.vendor)
 		}

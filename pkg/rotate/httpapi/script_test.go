@@ -199,15 +199,15 @@ func TestWhatIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAnAmbiguousTryIsNotForgottenWhenTheNextOneIsRefused(t *testing.T) {
-	s := &script{words: words("429, 500")}
-	r := open(t, simple(""), s)
-	_, err := r.Create(t.Context(), begun(held()))
-	if !mayHaveMade(r, err) {
-		t.Errorf("after 429 and 500 nothing was made: %v", err)
-	}
+func TestOnlyARefusalSaysThatNothingWasMade(t *testing.T) {
+	r := open(t, simple(""), &script{})
 	if !mayHaveMade(r, errors.New("something else")) {
 		t.Error("an error that nobody knows is taken for a refusal")
+	}
+	for _, described := range []string{simple(`, repeatable: true, json: {once: "{{version}}"}`), "vendor: vercel-token, " + withID} {
+		if _, is := open(t, described, &script{}).(rotate.Unrepeatable); is {
+			t.Error("what may be tried again is refused a second try")
+		}
 	}
 }
 
@@ -238,22 +238,22 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestTheWholeMethodEndsBeforeTheLambda has a vendor that never answers: its context's deadline leaves time to put.
+// TestTheWholeMethodEndsBeforeTheLambda: what was made still has to be put.
 func TestTheWholeMethodEndsBeforeTheLambda(t *testing.T) {
-	s := &script{}
+	s := &script{words: words("429, 200")}
 	reach := s.reach()
-	reach.Transport = seen(func(req *http.Request) (*http.Response, error) {
-		deadline, has := req.Context().Deadline()
-		if !has || time.Until(deadline) > rotate.Timeout-10*time.Second {
-			t.Error("a request may take longer than the Lambda lives")
+	reach.Pause = func(ctx context.Context, _ time.Duration) error {
+		if deadline, has := ctx.Deadline(); !has || time.Until(deadline) > rotate.Timeout-10*time.Second {
+			t.Error("a method may take longer than the Lambda lives")
 		}
-		return s.RoundTrip(req)
-	})
+		return nil
+	}
 	if _, err := httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID, NOTE", simple("")), reach).Create(t.Context(), begun(held())); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// seen is an http.RoundTripper.
 type seen func(*http.Request) (*http.Response, error)
 
 // RoundTrip implements http.RoundTripper.
