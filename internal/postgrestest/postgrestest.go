@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,6 +39,7 @@ type Server struct {
 
 	folder string
 	server *servertest.Server
+	tls    bool
 }
 
 // Start starts a server. Where there is no PostgreSQL the test is skipped, or fails under REQUIRE_ALL=1.
@@ -53,7 +55,7 @@ func (c Config) Start(t testing.TB) *Server {
 		c.Bin = Installed(t)[0]
 	}
 	c.Bin = reachable(t, c.Bin)
-	s := &Server{Host: "127.0.0.1", folder: servertest.Folder(t)}
+	s := &Server{Host: "127.0.0.1", folder: servertest.Folder(t), tls: !slices.Contains(c.Settings, "ssl=off")}
 	certificate := servertest.NewCertificate(t, s.folder, "127.0.0.1", "localhost")
 	s.CA = certificate.CA
 	s.initialize(t, c)
@@ -96,14 +98,18 @@ func (s *Server) initialize(t testing.TB, c Config) {
 
 func (s *Server) file(name string) string { return filepath.Join(s.folder, name) }
 
-// URL is where a user logs in, with the server's certificate checked in full.
+// URL is where a user logs in, with the server's certificate checked in full, if it has one.
 func (s *Server) URL(user, password, database string) string {
-	u := url.URL{
-		Scheme: "postgres", User: url.UserPassword(user, password), Host: net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), Path: "/" + database,
-		RawQuery: url.Values{"sslmode": {"verify-full"}, "sslrootcert": {s.CA}}.Encode(),
+	query := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {s.CA}}
+	if !s.tls {
+		query = url.Values{"sslmode": {"disable"}}
 	}
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(user, password), Host: s.Addr(), Path: "/" + database, RawQuery: query.Encode()}
 	return u.String()
 }
+
+// Addr is the server's host and port.
+func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
 // Log returns what the server has logged: every login and every statement that anybody sent, among others.
 func (s *Server) Log(t testing.TB) string {

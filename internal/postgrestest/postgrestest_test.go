@@ -34,8 +34,7 @@ func TestEveryServerAnswersOverTLSAndLogsEveryStatement(t *testing.T) {
 
 func TestAServerTakesSettingsAndWhoMayLogIn(t *testing.T) {
 	s := postgrestest.Config{Settings: []string{"ssl=off", "work_mem=3MB"}, Access: []string{"hostnossl all all all trust"}}.Start(t)
-	url := strings.Replace(s.URL("postgres", "wrong", "postgres"), "verify-full", "disable", 1)
-	if got := postgrestest.Rows(t, postgrestest.Connect(t, url), "show work_mem"); got[0] != "3MB" {
+	if got := postgrestest.Rows(t, postgrestest.Connect(t, s.URL("postgres", "wrong", "postgres")), "show work_mem"); got[0] != "3MB" {
 		t.Errorf("work_mem is %s", got[0])
 	}
 }

@@ -28,7 +28,7 @@ var meanings = map[string]string{
 	"0LP01":              "that role cannot be granted",
 	"25006":              "it is a standby, on which nothing can be changed: let the administrator's URL name the primary",
 	"3D000":              "there is no such database",
-	"42501":              "the privilege is missing",
+	"42501":              "the administrator, or the user, lacks the privilege",
 	"42704":              "there is no such role or parameter",
 	"53300":              "it has too many connections",
 	"55P03":              "somebody else holds a lock",

@@ -12,9 +12,9 @@
 //	GRANT app TO administrator WITH ADMIN OPTION
 //
 // which PostgreSQL demands from version 16 on unless the administrator has created app. It further needs what it is to
-// pass on: attributes of app other than LOGIN, and the right to set parameters that only a superuser may set. Its URL
-// leads to the primary itself and not to a pooler. pg_hba.conf must let app_clone in where it lets app in: "+app" stands
-// for both.
+// pass on: attributes of app other than LOGIN, and GRANT SET ON PARAMETER for settings of app that only a superuser may
+// make, among them those with a dot in their name. Its URL leads to the primary itself and not to a pooler. pg_hba.conf
+// must let app_clone in where it lets app in: "+app" stands for both.
 //
 // A source may name a pooler or a proxy, if that is declared under replicas and authenticates against the database
 // (auth_query) or knows both users. Users are made, looked at and retired at the administrator's server; only Test logs

@@ -26,7 +26,9 @@ type world struct {
 	t     *testing.T
 	admin *pgx.Conn // the superuser
 	users int
-	known map[string][]string // passwords that anybody has had, by user
+
+	adminURL string              // in the administrator's source
+	known    map[string][]string // passwords that anybody has had, by user
 }
 
 func newWorld(t *testing.T) *world { return start(t, postgrestest.Config{}) }
@@ -34,7 +36,8 @@ func newWorld(t *testing.T) *world { return start(t, postgrestest.Config{}) }
 func start(t *testing.T, c postgrestest.Config) *world {
 	t.Helper()
 	s := c.Start(t)
-	return &world{Server: s, t: t, admin: s.Admin(t, "postgres"), known: map[string][]string{}}
+	admin := s.URL(postgrestest.AdminUser, postgrestest.AdminPassword, "postgres")
+	return &world{Server: s, t: t, admin: postgrestest.Connect(t, admin), adminURL: admin, known: map[string][]string{}}
 }
 
 func (w *world) do(statements ...string) {
@@ -52,16 +55,22 @@ func (w *world) user() (name, password string) {
 	w.t.Helper()
 	w.users++
 	name, password = fmt.Sprintf("person%d", w.users), fmt.Sprintf("by/hand@%%%d?", w.users)
-	w.do("CREATE ROLE " + identifier(name) + " LOGIN PASSWORD " + literal(password))
-	w.knows(name, password)
+	w.role(name, password)
 	return name, password
+}
+
+// role makes a user with that name and password, of which the server learns no more than from rotary.
+func (w *world) role(name, password string, options ...string) {
+	w.t.Helper()
+	w.do("CREATE ROLE " + identifier(name) + " LOGIN PASSWORD " + literal(verifier(password)) + " " + strings.Join(options, " "))
+	w.knows(name, password)
 }
 
 func (w *world) knows(name, password string) { w.known[name] = append(w.known[name], password) }
 
 // administrator is the content of the administrator's source.
 func (w *world) administrator(context.Context) (rotate.Values, error) {
-	return rotate.Values{"ADMIN__URL": secret.New(w.URL(postgrestest.AdminUser, postgrestest.AdminPassword, "postgres"))}, nil
+	return rotate.Values{"ADMIN__URL": secret.New(w.adminURL)}, nil
 }
 
 // at is a version that holds a URL.
@@ -158,6 +167,53 @@ func (w *world) forget() {
 		w.do("DROP ROLE " + identifier(name))
 	}
 	w.known = map[string][]string{}
+}
+
+// turn rotates to the other user.
+func (w *world) turn(r *Rotator, now rotate.Values) (next rotate.Values) {
+	w.t.Helper()
+	next, err := r.Create(w.t.Context(), rotate.Start{Current: now})
+	if err == nil {
+		err = r.Set(w.t.Context(), next, now)
+	}
+	if err == nil {
+		err = r.Test(w.t.Context(), next)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return next
+}
+
+// retire ends a credential.
+func (w *world) retire(r *Rotator, owed, current rotate.Values) {
+	w.t.Helper()
+	if next, err := r.Retire(w.t.Context(), rotate.End{Owed: owed, Current: current}); err != nil || next != nil {
+		w.t.Fatalf("it is not retired: %v", err)
+	}
+}
+
+// session logs in with what a version holds.
+func (w *world) session(v rotate.Values) *pgx.Conn {
+	w.t.Helper()
+	return postgrestest.Connect(w.t, secret.Reveal(v[key]))
+}
+
+// version is the server's.
+func (w *world) version() int {
+	w.t.Helper()
+	n, err := strconv.Atoi(w.rows("SHOW server_version_num")[0])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n / 10000
+}
+
+// everywhere runs a test on every PostgreSQL of this machine.
+func everywhere(t *testing.T, test func(*testing.T, *world)) {
+	for _, bin := range postgrestest.Installed(t) {
+		t.Run(postgrestest.Version(t, bin), func(t *testing.T) { test(t, start(t, postgrestest.Config{Bin: bin})) })
+	}
 }
 
 // spy notes the passwords that a rotator makes.
