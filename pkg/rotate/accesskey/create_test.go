@@ -122,6 +122,9 @@ func TestWhatIsInTheWay(t *testing.T) {
 					t.Errorf("error is %v, want a refusal with %q", err, want)
 				}
 			}
+			if behind := strings.Contains(c.want, "Active again"); len(w.waited) > 0 != behind {
+				t.Errorf("waited %v", w.waited)
+			}
 			if w.status(second) != status || len(w.writes()) > 0 {
 				t.Errorf("the key was %s and is %q; calls %v", status, w.status(second), w.writes())
 			}

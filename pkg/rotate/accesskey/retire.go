@@ -45,8 +45,7 @@ func (r *Rotator) Test(ctx context.Context, pending values) error {
 // isUser says whether an identity is the user: arn:aws:iam::111111111111:user/path/name.
 func (r *Rotator) isUser(who *sts.GetCallerIdentityOutput) bool {
 	a, err := arn.Parse(aws.ToString(who.Arn))
-	return err == nil && aws.ToString(who.Account) == r.env.Account && a.AccountID == r.env.Account && a.Service == "iam" &&
-		strings.HasPrefix(a.Resource, "user/") && strings.HasSuffix(a.Resource, "/"+r.user)
+	return err == nil && a.AccountID == r.env.Account && a.Service == "iam" && strings.HasSuffix(a.Resource, "/"+r.user)
 }
 
 // Retire makes the key Inactive; the next rotation, which needs its slot, deletes it. Repeatable. Until then a person can

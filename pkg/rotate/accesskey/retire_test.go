@@ -12,8 +12,10 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/accesskey"
 	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -81,6 +83,7 @@ func TestOnlyTheOwedKeyIsRetired(t *testing.T) {
 		"it never was":          {func(*world, rotate.Values) rotate.Values { return version("AKIANEVERNEVERNEVER0", "x") }, ""},
 		"it is the current one": {func(_ *world, current rotate.Values) rotate.Values { return current }, ""},
 		"there is none":         {func(*world, rotate.Values) rotate.Values { return rotate.Values{} }, ""},
+		"it has no id":          {func(*world, rotate.Values) rotate.Values { return rotate.Values{secretKey: secret.New("x")} }, ""},
 		"it has no secret": {func(*world, rotate.Values) rotate.Values {
 			return rotate.Values{idKey: secret.New("AKIANEVERNEVERNEVER0")}
 		}, ""},
@@ -184,6 +187,16 @@ func TestAUserIsKnownByItsARN(t *testing.T) {
 	w.user(userName, "/")
 	if err := w.rotator().Test(t.Context(), w.keyOf(userName)); err == nil || !strings.Contains(err.Error(), "account 111111111111") {
 		t.Errorf("a key of another account: %v", err)
+	}
+}
+
+func TestARoleIsNotAUserWhateverItsSessionIsCalled(t *testing.T) {
+	role := source
+	role.Rotate.User = "session" // as the stand-in calls the sessions of callers who come with an account's number
+	env := &manifest.Environment{Account: rotatetest.Account}
+	err := accesskey.New(role, env, newBare(t).cfg(), nil).Test(t.Context(), version(rotatetest.Account, "x"))
+	if err == nil || !strings.Contains(err.Error(), "belongs to arn:aws:sts::111111111111:assumed-role/somebody/session, not to user session") {
+		t.Errorf("error is %v", err)
 	}
 }
 
