@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -38,11 +39,12 @@ type Server struct {
 	CA   string  // the file with the certificate of the authority that signed the server's
 	DB   *sql.DB // the administrator's connections
 
+	plain  bool
 	folder string
 	server *servertest.Server
 }
 
-// Start starts a server with these options besides its own (--require-secure-transport). Where there is no MariaDB the
+// Start starts a server with these options besides its own (--skip-ssl, --require-secure-transport). Where there is no MariaDB the
 // test is skipped, or fails under REQUIRE_ALL=1.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
@@ -50,7 +52,7 @@ func Start(t testing.TB, options ...string) *Server {
 	if err != nil {
 		contract.Missing(t, fmt.Errorf("no MariaDB: %w; make databases installs it", err))
 	}
-	s := &Server{Host: "127.0.0.1", folder: servertest.Folder(t)}
+	s := &Server{Host: "127.0.0.1", folder: servertest.Folder(t), plain: slices.Contains(options, "--skip-ssl")}
 	certificate := servertest.NewCertificate(t, s.folder, "127.0.0.1", "localhost")
 	s.CA = certificate.CA
 	data := s.file("data")
@@ -121,9 +123,12 @@ func (s *Server) Open(t testing.TB, user, password string) *sql.DB {
 // Addr is the server's host and port.
 func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
-// TLS trusts the server's authority and no other.
+// TLS trusts the server's authority and no other. It is nil where the server was started without TLS.
 func (s *Server) TLS(t testing.TB) *tls.Config {
 	t.Helper()
+	if s.plain {
+		return nil
+	}
 	pem, err := os.ReadFile(s.CA)
 	if err != nil {
 		t.Fatal(err)

@@ -79,7 +79,7 @@ func newHost(name, port string) (host, error) {
 	switch {
 	case name == "":
 		return host{}, errors.New("it names no host")
-	case strings.ContainsAny(name, "/, \t\r\n\x00"):
+	case strings.ContainsAny(name, "/,@()[] \t\r\n\x00"):
 		return host{}, errors.New("it does not name one host; a socket is none that rotary can reach")
 	}
 	port = cmp.Or(port, defaultPort)
@@ -108,10 +108,13 @@ func readURL(key string, v rotate.Values) (login, error) {
 		return login{}, fmt.Errorf("%s: %w", key, err)
 	}
 	l, err := u.login()
+	if err == nil {
+		err = l.check()
+	}
 	if err != nil {
 		return login{}, fmt.Errorf("%s: %w", key, err)
 	}
-	return l, l.check()
+	return l, nil
 }
 
 // with returns a version's content with another login in it.
