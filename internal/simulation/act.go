@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,6 +21,9 @@ import (
 // world is not like that now, it leaves: a schedule stays playable when others of its steps are taken away.
 func action(name string) func(w *World, args []string) error {
 	if do, is := operations()[name]; is {
+		return do
+	}
+	if do, is := rehearsed()[name]; is {
 		return do
 	}
 	return map[string]func(w *World, args []string) error{
@@ -146,8 +148,10 @@ func (w *World) made(s manifest.Source) map[string]secret.Value {
 	maps.DeleteFunc(values, func(key string, _ secret.Value) bool { return !slices.Contains(s.Keys, key) })
 	for _, key := range s.Keys {
 		switch {
-		case w.databases[s.Name].has(key):
-		case s.Rotate.Also != "" && key != s.Rotate.Also, strings.HasSuffix(key, "_TOKEN"):
+		case w.databases[s.Name].has(key), s.Rotate.With == manifest.AWSAccessKey && slices.Contains(s.Writes(), key):
+		case s.Rotate.Also != "" && key != s.Rotate.Also:
+		case w.toSinks(key):
+			w.reissue(key, values)
 		default:
 			value := w.canary()
 			w.Targets.Accept(stage.Target(w.Env, key), value)
@@ -156,6 +160,9 @@ func (w *World) made(s manifest.Source) map[string]secret.Value {
 	}
 	if db := w.databases[s.Name]; db != nil {
 		maps.Copy(values, db.person())
+	}
+	if s.Rotate.With == manifest.AWSAccessKey {
+		w.accessKey(s, values)
 	}
 	return values
 }

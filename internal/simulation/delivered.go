@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -16,15 +17,24 @@ func (w *World) delivered() {
 			w.carried(c, b)
 			continue
 		}
-		if c.ECS != nil {
+		switch {
+		case c.ECS != nil:
 			w.pinned(c, b)
-			continue
-		}
-		held := w.held(c)
-		for name, value := range w.wanted(b) {
-			if held[name] != secret.Reveal(value) {
-				w.violate("S6 %s does not have the current value of %s", c.Name, name)
+		case c.GitHub != nil:
+			w.holds(c, w.stored(c), w.wanted(b))
+		case c.Vercel != nil:
+			for _, target := range c.Vercel.Targets[w.Env.Name] {
+				w.holds(c, w.variables(c, target), w.wantedAt(target, c, b))
 			}
+		}
+	}
+}
+
+// holds checks that a sink has what its bucket says.
+func (w *World) holds(c manifest.Consumer, held map[string]string, wanted map[string]secret.Value) {
+	for name, value := range wanted {
+		if held[name] != secret.Reveal(value) {
+			w.violate("S6 %s does not have the current value of %s", c.Name, name)
 		}
 	}
 }
@@ -51,19 +61,31 @@ func (w *World) pinned(c manifest.Consumer, b manifest.Bucket) {
 	}
 }
 
-// held is what a sink other than ECS has, by name.
-func (w *World) held(c manifest.Consumer) map[string]string {
+// stored is what a scope of GitHub's has, by name.
+func (w *World) stored(c manifest.Consumer) map[string]string {
 	held := map[string]string{}
-	if c.GitHub != nil {
-		for _, name := range w.GitHub.Secrets(c.GitHub.Repository, c.GitHub.Environment) {
-			held[name], _, _ = w.GitHub.Secret(c.GitHub.Repository, c.GitHub.Environment, name)
-		}
-		return held
+	for _, name := range w.GitHub.Secrets(c.GitHub.Repository, c.GitHub.Environment) {
+		held[name], _, _ = w.GitHub.Secret(c.GitHub.Repository, c.GitHub.Environment, name)
 	}
+	return held
+}
+
+// variables is what a target of a project has, by name.
+func (w *World) variables(c manifest.Consumer, target string) map[string]string {
+	held := map[string]string{}
 	for _, v := range w.Vercel.Variables(c.Vercel.Project) {
-		if slices.Contains(v.Target, "production") {
+		if slices.Contains(v.Target, target) {
 			held[v.Key] = v.Value
 		}
 	}
 	return held
+}
+
+// wantedAt is what a target of a project should have: previews go without some names.
+func (w *World) wantedAt(target string, c manifest.Consumer, b manifest.Bucket) map[string]secret.Value {
+	want := w.wanted(b)
+	maps.DeleteFunc(want, func(name string, _ secret.Value) bool {
+		return target == "preview" && slices.Contains(c.Vercel.ExcludeFromPreview, name)
+	})
+	return want
 }

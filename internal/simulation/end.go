@@ -143,6 +143,7 @@ func (w *World) revoke(source, version string) {
 		for key, old := range parsed(s.Name, v.Value) {
 			if !old.Equal(now[key]) {
 				w.Targets.Revoke(stage.Target(w.Env, key), secret.Reveal(old))
+				w.dismissed(key, secret.Reveal(old))
 			}
 		}
 	}
@@ -200,8 +201,10 @@ func (w *World) faithful() {
 func (w *World) wanted(b manifest.Bucket) map[string]secret.Value {
 	want := map[string]secret.Value{}
 	for _, e := range w.Env.Entries(b) {
-		s, _ := w.Env.Source(e.Source)
-		if value, has := w.content(s)[e.Key]; has {
+		s, has := w.Env.Source(e.Source)
+		if !has {
+			want[e.Name] = secret.New(e.Text)
+		} else if value, has := w.content(s)[e.Key]; has {
 			want[e.Name] = value
 		}
 	}

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -108,7 +109,7 @@ func (b *between) second() (end func()) {
 
 // who is the Lambda that makes a call. GitHub and Vercel are called by propagate alone.
 func who(c sim.Call) string {
-	if c.Caller == rotateLambda || c.Service == "database" {
+	if c.Caller == rotateLambda || slices.Contains([]string{"database", "vendor", "iam", "sts"}, c.Service) {
 		return rotateLambda
 	}
 	return propagateLambda

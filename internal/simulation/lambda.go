@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/consume"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
@@ -45,7 +43,7 @@ func (w *World) opener() reconcile.Opener {
 		return w.openMember
 	}
 	client, at := w.InMemory()
-	others := consume.Opener(aws.Config{}, consume.Endpoints{
+	others := consume.Opener(w.Config(w.Env.Account, w.Env.Region), consume.Endpoints{
 		GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport,
 		Pause: func(context.Context, time.Duration) error { return nil },
 	})
@@ -91,8 +89,14 @@ func (w *World) job(source string) (rotate.Job, error) {
 		j.Rotator = users{db}
 		return j, nil
 	}
+	if v := w.vendors[source]; v != nil {
+		j.Rotator = v.rotator()
+		return j, nil
+	}
 	var err error
-	j.Rotator, err = rotators.Opener(rotators.Reach{Environment: w.Env, Store: j.Store})(s)
+	j.Rotator, err = rotators.Opener(rotators.Reach{
+		Environment: w.Env, Store: j.Store, AWS: w.Config(w.Env.Account, w.Env.Region), Pause: func(context.Context, time.Duration) error { return nil },
+	})(s)
 	return j, err
 }
 

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -23,15 +24,32 @@ var manifests = map[string]string{
 
 // resolve returns an environment of the manifest of this name.
 func resolve(name, environment string) (*manifest.Environment, error) {
-	text, known := manifests[name]
-	if !known {
-		return nil, fmt.Errorf("there is no manifest %s", name)
-	}
-	file, err := manifest.Parse("rotary.yaml", []byte(text))
+	return Scenario{Manifest: name, Environment: environment}.resolve()
+}
+
+// resolve returns the environment that is played.
+func (s Scenario) resolve() (*manifest.Environment, error) {
+	text, err := s.text()
 	if err != nil {
 		return nil, err
 	}
-	return file.Environment(environment)
+	file, err := manifest.Parse("rotary.yaml", text)
+	if err != nil {
+		return nil, err
+	}
+	return file.Environment(cmp.Or(s.Environment, "production"))
+}
+
+// text is the manifest that is played.
+func (s Scenario) text() ([]byte, error) {
+	if s.Text != nil {
+		return s.Text, nil
+	}
+	text, known := manifests[s.Manifest]
+	if !known {
+		return nil, fmt.Errorf("there is no manifest %s", s.Manifest)
+	}
+	return []byte(text), nil
 }
 
 // sources names every source of an environment.

@@ -14,6 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -320,7 +321,7 @@ func accept(w *World, args []string) error {
 
 // outage makes a service answer nothing but errors until mend.
 func outage(w *World, args []string) error {
-	w.outage[args[0]] = true
+	w.outage[args[0]] = sim.Unavailable
 	return nil
 }
 

@@ -1,5 +1,7 @@
 package simulation
 
+import "github.com/rotary-secrets/rotary/pkg/manifest"
+
 // Scenario is a story that is told with every fault at every call.
 type Scenario struct {
 	Name     string
@@ -7,6 +9,10 @@ type Scenario struct {
 	Fresh    bool   // it begins before the first pass
 	Fleet    bool   // its consumers are made of memory
 	Schedule Schedule
+
+	Text        []byte                      // a manifest, instead of one of manifests
+	Environment string                      // of the manifest; default: production
+	As          func(*manifest.Environment) // changes the environment before anything is put; may be nil
 }
 
 // Scenarios are the stories of a protocol that may lose nothing.

@@ -31,12 +31,24 @@ func (w *World) startable() {
 // refused lists what a revision would present in vain.
 func (w *World) refused(s ecs.Startable) (all []ecs.Presents) {
 	for _, p := range s.Presents {
-		value, err := w.region().SecretsManager.Resolve(s.Secrets[p.Env])
-		if err == nil && !w.Targets.Accepts(p.Target, value) {
+		value, known := w.value(s.Secrets[p.Env])
+		if known && !w.Targets.Accepts(p.Target, value) && !w.atOnce(p.Target) {
 			all = append(all, p)
 		}
 	}
 	return all
+}
+
+// value is what a valueFrom stands for. That of a version never changes, and is remembered.
+func (w *World) value(from string) (value string, known bool) {
+	if value, known = w.values[from]; known {
+		return value, true
+	}
+	value, err := w.region().SecretsManager.Resolve(from)
+	if _, version := split(from); err == nil && version != "" {
+		w.values[from] = value
+	}
+	return value, err == nil
 }
 
 // unlabelled lists what a revision pins to a version that Secrets Manager may delete, or has deleted.
@@ -64,7 +76,7 @@ func split(from string) (secretARN, version string) {
 func (w *World) deadly(key, login string) {
 	for _, s := range w.region().ECS.Startable() {
 		for _, from := range s.Secrets {
-			if value, err := w.region().SecretsManager.Resolve(from); err == nil && value == login {
+			if value, known := w.value(from); known && value == login {
 				w.violate("S4 %s is retired, and %s %s has it", key, s.Why, s.TaskDefinition)
 			}
 		}

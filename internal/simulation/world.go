@@ -31,16 +31,18 @@ type World struct {
 	rng   *rand.Rand
 
 	databases map[string]*database // by source
+	vendors   map[string]*vendor   // by source
 	db        *database            // the one of source db
 
-	now      *between        // of the step that is under way
-	last     plan.Report     // of the last pass that reported
-	outage   map[string]bool // services that answer nothing
-	broken   map[string]bool // consumers whose image exits
-	accept   []string        // removals that the next passes accept
-	tokens   int             // version ids given out
-	canaries int             // values made
-	done     map[string]int  // how many of its steps a rotation has done, by version
+	now      *between                           // of the step that is under way
+	last     plan.Report                        // of the last pass that reported
+	outage   map[string]sim.Outcome             // of every call of a service
+	whole    map[string]map[string]secret.Value // what sources should hold that somebody has put wrong
+	broken   map[string]bool                    // consumers whose image exits
+	accept   []string                           // removals that the next passes accept
+	tokens   int                                // version ids given out
+	canaries int                                // values made
+	done     map[string]int                     // how many of its steps a rotation has done, by version
 	runs     map[string][]int64
 	theirs   map[string]bool      // revisions that a deploy pipeline registered
 	changed  time.Time            // when somebody last changed anything at a sink
@@ -48,6 +50,7 @@ type World struct {
 	lands    time.Time            // until when something that was given up may still land
 	landing  time.Time            // lands, as the last pass began
 	seen     map[string]time.Time // how far SEEN has come, by secret
+	values   map[string]string    // of versions, by valueFrom
 
 	Trace      []string // every call of rotary's, and what became of it
 	Told       [][]byte // everything that came out
@@ -58,7 +61,7 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]bool{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{},
+		outage: map[string]sim.Outcome{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, values: map[string]string{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.set(ctx, s); err != nil {
@@ -77,7 +80,11 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 
 // set makes everything that a first deploy makes. The simulation seeds the sources itself.
 func (w *World) set(ctx context.Context, s Scenario) error {
-	env, err := resolve(s.Manifest, "production")
+	text, err := s.text()
+	if err != nil {
+		return err
+	}
+	env, err := s.resolve()
 	if err != nil {
 		return err
 	}
@@ -85,17 +92,34 @@ func (w *World) set(ctx context.Context, s Scenario) error {
 		return w.openFleet(env)
 	}
 	w.Stage, err = stage.Open(ctx, stage.Config{
-		Manifest: []byte(manifests[s.Manifest]), Environment: env.Name, InMemory: true, Unseeded: sources(env),
-		Canary:    func(string) string { return w.canary() },
-		OnRefusal: func(r standin.Refusal) { w.violate("S1 %s", r) },
+		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sources(env),
+		Canary: func(string) string { return w.canary() }, OnRefusal: w.refusal,
 	})
+	if err == nil && s.As != nil {
+		s.As(w.Env)
+	}
 	return err
+}
+
+// refusal is S1, but where the manifest itself says that a credential ends before anybody can follow.
+func (w *World) refusal(r standin.Refusal) {
+	if !w.atOnce(r.Target) {
+		w.violate("S1 %s", r)
+	}
+}
+
+// atOnce says whether a target ends the credential before as soon as it has another one.
+func (w *World) atOnce(target string) bool {
+	return w.Stage != nil && slices.ContainsFunc(w.Env.Sources, func(s manifest.Source) bool {
+		dies := s.AtOnce() || s.Rotate.With == manifest.Managed
+		return dies && slices.ContainsFunc(s.Writes(), func(key string) bool { return stage.Target(w.Env, key) == target })
+	})
 }
 
 // seed is a first value in every source.
 func (w *World) seed() {
 	w.databases = w.openDatabases()
-	w.db = w.databases["db"]
+	w.db, w.vendors = w.databases["db"], w.openVendors()
 	for _, source := range w.Env.Sources {
 		values := w.made(source)
 		maps.Copy(values, w.first(source))
@@ -151,6 +175,9 @@ func (w *World) rotateFunction() {
 
 func (w *World) region() *standin.Region { return w.Region(w.Env.Account, w.Env.Region) }
 
+// Last is what the last pass reported.
+func (w *World) Last() plan.Report { return w.last }
+
 // Play does every step of a schedule. It goes on after a violation: what follows may tell why.
 func (w *World) Play(s Schedule) {
 	for _, step := range s {
@@ -179,8 +206,8 @@ func (w *World) act(do string) {
 // decide is the tap's hook.
 func (w *World) decide(c sim.Call) sim.Fault {
 	f := w.now.decide(c)
-	if w.outage[c.Service] && !w.now.open {
-		f = sim.Fault{Outcome: sim.Unavailable}
+	if o, out := w.outage[c.Service]; out && !w.now.open {
+		f = sim.Fault{Outcome: o}
 	}
 	if !w.now.open {
 		w.Trace = append(w.Trace, fmt.Sprintf("%s %s %s %s %d", w.Clock.Now().Format(time.TimeOnly), c.Service, c.Operation, c.Resource, f.Outcome))

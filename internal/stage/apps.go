@@ -11,22 +11,33 @@ import (
 )
 
 // App is what a healthy image of a consumer does: it presents every value it gets from a source to whatever accepts
-// that value. Where it reads both keys of a symmetric secret, it verifies instead.
+// that value. Where it reads both keys of a symmetric secret, it verifies instead; where nobody reads both, everybody who
+// reads the one does.
 func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 	app := ecs.App{Presents: presents(env, c)}
-	if c.ECS != nil {
+	switch {
+	case c.ECS != nil:
 		app.Bundle = c.ECS.Variable
+	case c.ECSFamily != nil:
+		app.Bundle, app.Lasts = c.ECSFamily.Variable, lasts
 	}
 	for _, s := range env.Sources {
 		if s.Rotate.Also == "" {
 			continue
 		}
-		if also := names(env, c, s.Rotate.Also); len(also) > 0 {
-			accepted := append(names(env, c, s.Rotate.Key), also...)
+		also := names(env, c, s.Rotate.Also)
+		if accepted := append(names(env, c, s.Rotate.Key), also...); len(also) > 0 || !verified(env, s) && len(accepted) > 0 {
 			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Rotate.Key), Env: accepted})
 		}
 	}
 	return app
+}
+
+// verified says whether anybody reads the second key of a symmetric secret.
+func verified(env *manifest.Environment, s manifest.Source) bool {
+	return slices.ContainsFunc(env.Consumers, func(c manifest.Consumer) bool {
+		return (c.ECS != nil || c.ECSFamily != nil) && len(names(env, c, s.Rotate.Also)) > 0
+	})
 }
 
 // Code makes a consumer's code present what its bucket gives it now: the runs of a repository at once, a project from its

@@ -6,10 +6,7 @@ package stage
 import (
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +21,6 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
-	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -57,7 +53,7 @@ type Stage struct {
 	stop   func()
 }
 
-// Image is the first image of a consumer's service.
+// Image is the first image of a consumer's service or family.
 func Image(consumer string) string { return consumer + ":1" }
 
 // Open sets the environment up and returns before anything has been reconciled. Close it.
@@ -132,10 +128,7 @@ func (s *Stage) deploy(ctx context.Context, c Config) error {
 		}
 	}
 	for _, consumer := range s.Env.Consumers {
-		if consumer.ECS == nil {
-			continue
-		}
-		if err := s.Service(ctx, s.Env, consumer, Image(consumer.Name)+s.tag, 2); err != nil {
+		if err := s.tasks(ctx, consumer); err != nil {
 			return err
 		}
 	}
@@ -146,6 +139,17 @@ func (s *Stage) deploy(ctx context.Context, c Config) error {
 		return err
 	}
 	return s.Rotations(ctx, s.Env, manifest.Random, manifest.AWSAccessKey)
+}
+
+// tasks starts what runs on ECS.
+func (s *Stage) tasks(ctx context.Context, c manifest.Consumer) error {
+	switch {
+	case c.ECS != nil:
+		return s.Service(ctx, s.Env, c, Image(c.Name)+s.tag, 2)
+	case c.ECSFamily != nil:
+		return s.family(ctx, c)
+	}
+	return nil
 }
 
 func (c Config) bootstrap(lambda string) string {
@@ -219,57 +223,11 @@ func Canary(key string) string {
 	return "canary" + base64.RawURLEncoding.EncodeToString(b) + "-" + key[max(0, len(key)-4):]
 }
 
-// sinks makes the repositories and projects that the manifest names, and the tokens that reach them.
-func (s *Stage) sinks() error {
-	known := map[string]string{}
-	for _, c := range s.Env.Consumers {
-		switch {
-		case c.GitHub != nil:
-			if err := s.repository(c, known); err != nil {
-				return err
-			}
-		case c.Vercel != nil:
-			if known[c.Vercel.Token] == "" {
-				known[c.Vercel.Token] = s.config.Canary(c.Vercel.Token)
-			}
-			s.Vercel.AddToken(known[c.Vercel.Token], c.Vercel.Team)
-			s.project(c)
-		}
-	}
-	s.Values[""] = known // no source yet: seed finds them there
-	return nil
-}
-
-func (s *Stage) repository(c manifest.Consumer, known map[string]string) error {
-	s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
-	s.Code(c)
-	if c.GitHub.AppID == "" {
-		known[c.GitHub.Token] = s.config.Canary(c.GitHub.Token)
-		s.GitHub.AddToken(known[c.GitHub.Token], c.GitHub.Repository)
-		return nil
-	}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return fmt.Errorf("make a GitHub App's key: %w", err)
-	}
-	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
-	known[c.GitHub.Token], known[c.GitHub.AppID] = string(pem.EncodeToMemory(block)), "4711"
-	s.GitHub.AddApp(4711, &key.PublicKey, c.GitHub.Repository)
-	return nil
-}
-
-func (s *Stage) project(c manifest.Consumer) {
-	s.Vercel.AddProject(vercel.Project{
-		Name: c.Vercel.Project, Team: c.Vercel.Team, RepoID: 1296269, Head: "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689", Domain: c.Vercel.Project + ".example.com",
-	})
-	s.Code(c)
-}
-
-// images says what every service's first image does.
+// images says what the first image of every service and family does.
 func images(env *manifest.Environment) map[string]ecs.App {
 	apps := map[string]ecs.App{}
 	for _, c := range env.Consumers {
-		if c.ECS != nil {
+		if c.ECS != nil || c.ECSFamily != nil {
 			apps[Image(c.Name)] = App(env, c)
 		}
 	}

@@ -1,0 +1,145 @@
+package simulation
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	rotary "github.com/rotary-secrets/rotary"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// motley has every kind of source and of consumer that main has not.
+const motley = `
+environments:
+  qa: {account: "333333333333", region: eu-west-1}
+sources:
+  app:     {keys: [APP_USER, APP_PASSWORD, APP_HOST], rotate: {with: mysql, every: 30d, admin: admin, fields: {username: APP_USER, password: APP_PASSWORD, host: APP_HOST}}}
+  report:  {keys: [REPORT_URL], rotate: {with: postgres, every: 30d, url: REPORT_URL, admin: admin}}
+  admin:   {keys: [ADMIN_URL], rotate: {with: manual}}
+  storage: {keys: [S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY], rotate: {with: aws-access-key, every: 30d, user: artifacts}}
+  gentle:  {keys: [GENTLE_KEY], rotate: {with: http, every: 30d, http: {
+              create: {url: "https://api.gentle.example/keys", headers: {Idempotency-Key: "{{version}}"}, set: {GENTLE_KEY: $.key}, repeatable: true},
+              test: {url: "https://api.gentle.example/me", headers: {Authorization: "Bearer {{GENTLE_KEY}}"}},
+              revoke: {url: "https://api.gentle.example/keys/{{owed.GENTLE_KEY}}"}}}}
+  harsh:   {keys: [HARSH_KEY], rotate: {with: http, every: 30d, http: {
+              create: {url: "https://api.harsh.example/roll", set: {HARSH_KEY: $.key}},
+              test: {url: "https://api.harsh.example/me", headers: {Authorization: "Bearer {{HARSH_KEY}}"}},
+              overlap: none}}}
+  theirs:  {keys: [THEIR_PASSWORD], rotate: {with: managed}}
+  data:    {keys: [DATA_KEY], rotate: {with: never}}
+  own:     {keys: [OWN_KEY], rotate: {with: random, every: 30d}}
+  tokens:  {keys: [GH_TOKEN, VERCEL_TOKEN, HOOK_URL], rotate: {with: manual}}
+mappings:
+  web: {REPORT_URL: WEB_REPORT_URL, OWN_KEY: WEB_OWN_KEY}
+buckets:
+  api-secrets:  {originals: [app, storage, gentle, harsh, theirs, data, own], computed: {REGION: "${region}"}}
+  job-secrets:  {originals: [report, theirs]}
+  repo-secrets: {originals: [REPORT_URL, GENTLE_KEY]}
+  web-secrets:  {mappings: [web], computed: {BASE_URL: "https://qa.example.com"}}
+consumers:
+  api:     {bucket: api-secrets, ecs: {cluster: main, service: api, container: app, inject: bundle}}
+  jobs:    {bucket: job-secrets, ecs_family: {cluster: main, family: jobs, container: app}}
+  ci:      {bucket: repo-secrets, github: {repository: example/one, environment: qa, token: GH_TOKEN}}
+  ci-two:  {bucket: repo-secrets, github: {repository: example/two, token: GH_TOKEN, drain: 1h}}
+  web:     {bucket: web-secrets, vercel: {project: web, token: VERCEL_TOKEN, deploy_hook: HOOK_URL, targets: {qa: [development, preview]}, exclude_from_preview: [BASE_URL]}}
+  laptops: {bucket: job-secrets, drain: 2h}
+`
+
+func TestAnybodysManifestIsPlayed(t *testing.T) {
+	for name, s := range map[string]Scenario{
+		"the example's dev":        {Text: rotary.Manifest, Environment: "dev"},
+		"the example's production": {Text: rotary.Manifest, Environment: "production"},
+		"every other kind":         {Text: []byte(motley), Environment: "qa"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := s.Open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, source := range w.Env.Sources {
+				w.Step(Step{Do: change(source)})
+				w.follow()
+			}
+			w.Finish()
+			for _, v := range w.Violations {
+				t.Error(v)
+			}
+			if err := w.World.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// change is how a source gets another value.
+func change(s manifest.Source) string {
+	switch s.Rotate.With {
+	case manifest.Manual:
+		return "put " + s.Name
+	case manifest.Managed:
+		return "replace " + s.Name
+	}
+	return "rotate " + s.Name
+}
+
+func (w *World) follow() {
+	for range 200 {
+		w.Step(Step{Do: "sweep"})
+		if w.last.Converged {
+			return
+		}
+		w.Step(Step{Do: "rest"})
+	}
+	w.violate("L2 it does not converge: %v", reasons(w.last))
+}
+
+func TestWhatDiesAtOnceIsNoViolationAndAllElseIs(t *testing.T) {
+	w, err := Scenario{Text: []byte(motley), Environment: "qa"}.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{"harsh", "theirs"} {
+		s, _ := w.Env.Source(source)
+		w.Step(Step{Do: change(s)})
+		w.Advance(time.Minute)
+		if len(w.Refusals()) == 0 || len(w.Violations) > 0 {
+			t.Errorf("%s: refused %v, violated %v", source, w.Refusals(), w.Violations)
+		}
+		w.follow()
+	}
+	gentle, _ := w.Env.Source("gentle")
+	w.Targets.Revoke("GENTLE_KEY@qa", secret.Reveal(w.content(gentle)["GENTLE_KEY"]))
+	w.Advance(time.Minute)
+	if !strings.Contains(strings.Join(w.Violations, "\n"), "S1 ") {
+		t.Errorf("violated %v", w.Violations)
+	}
+	_ = w.World.Close()
+}
+
+func TestASourceThatLacksAKeyStopsThePassUntilItIsCorrected(t *testing.T) {
+	w, err := Scenario{Text: rotary.Manifest}.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lack := range []string{"app-db MY_APP__APP_DB__URL", "handshake MY_APP__AUTH_SERVICE__HANDSHAKE_KEY", "vendors VENDOR_A_API_KEY", "storage S3_AWS_ACCESS_KEY_ID"} {
+		source, _, _ := strings.Cut(lack, " ")
+		w.Step(Step{Do: "lack " + lack})
+		for range 3 {
+			for _, c := range w.Step(Step{Do: "sweep"}) {
+				if c.Write && (c.Service != "secretsmanager" || c.Operation == "PutSecretValue") {
+					t.Errorf("%s: %s %s %s", lack, c.Service, c.Operation, c.Resource)
+				}
+			}
+			w.Step(Step{Do: "rest"})
+		}
+		w.Step(Step{Do: "correct " + source})
+		w.follow()
+	}
+	w.Finish()
+	for _, v := range w.Violations {
+		t.Error(v)
+	}
+	_ = w.World.Close()
+}

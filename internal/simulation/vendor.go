@@ -1,0 +1,147 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// vendor stands in for an API that a manifest describes, and for the rotator that calls it. What it makes it accepts
+// beside what it made before, until that is revoked, or for as long as the description says.
+type vendor struct {
+	w      *World
+	source manifest.Source
+	made   map[string]rotate.Values // by version
+}
+
+// openVendors makes those of an environment's sources, by source.
+func (w *World) openVendors() map[string]*vendor {
+	all := map[string]*vendor{}
+	for _, s := range w.Env.Sources {
+		if s.Rotate.With == manifest.HTTP {
+			all[s.Name] = &vendor{w: w, source: s, made: map[string]rotate.Values{}}
+		}
+	}
+	return all
+}
+
+// rotator is the one of pkg/rotate/httpapi as far as a schedule can tell: see its New.
+func (v *vendor) rotator() rotate.Rotator {
+	if api := v.source.Rotate.HTTP; api.Find == nil && !api.Create.Repeatable {
+		return unrepeatable{v}
+	}
+	return v
+}
+
+// unrepeatable is a vendor whose create must not be tried twice.
+type unrepeatable struct{ *vendor }
+
+// MayHaveMade implements rotate.Unrepeatable.
+func (unrepeatable) MayHaveMade(err error) bool { return errors.Is(err, sim.ErrBroken) }
+
+func (v *vendor) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
+	next := maps.Clone(s.Current)
+	err := v.call("create", true, func() error {
+		if v.made[s.Version] == nil {
+			v.made[s.Version] = v.fresh()
+			v.outlive(s.Current)
+		}
+		maps.Copy(next, v.made[s.Version])
+		return nil
+	})
+	return next, err
+}
+
+// fresh is a new credential, which the vendor accepts.
+func (v *vendor) fresh() rotate.Values {
+	values := rotate.Values{}
+	for _, key := range v.source.Writes() {
+		value := v.w.canary()
+		v.w.Targets.Accept(stage.Target(v.w.Env, key), value)
+		values[key] = secret.New(value)
+	}
+	return values
+}
+
+// outlive ends the credential before when the vendor does: at once, after some time, or never by itself.
+func (v *vendor) outlive(before rotate.Values) {
+	switch overlap := v.source.Overlap().Std(); {
+	case v.source.AtOnce():
+		v.end(before, rotate.Values{})
+	case overlap > 0:
+		v.w.Clock.After(overlap, "the credential before at the vendor of "+v.source.Name, func() { v.end(before, rotate.Values{}) })
+	}
+}
+
+// end makes the vendor refuse what of a credential another one does not hold.
+func (v *vendor) end(owed, current rotate.Values) {
+	for _, key := range v.source.Writes() {
+		if !owed[key].Equal(current[key]) {
+			v.w.Targets.Revoke(stage.Target(v.w.Env, key), secret.Reveal(owed[key]))
+		}
+	}
+}
+
+// Set does nothing: the vendor accepts what it has made.
+func (v *vendor) Set(context.Context, rotate.Values, rotate.Values) error { return nil }
+
+func (v *vendor) Test(_ context.Context, pending rotate.Values) error {
+	return v.call("test", false, func() error {
+		if !v.accepts(pending) {
+			return errors.New("the vendor refuses it")
+		}
+		return nil
+	})
+}
+
+func (v *vendor) accepts(values rotate.Values) bool {
+	for _, key := range v.source.Writes() {
+		if !v.w.Targets.WouldAccept(stage.Target(v.w.Env, key), secret.Reveal(values[key])) {
+			return false
+		}
+	}
+	return true
+}
+
+// Retire only looks where the manifest describes no call that revokes.
+func (v *vendor) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
+	revokes := v.source.Rotate.HTTP.Revoke != nil
+	return nil, v.call("revoke", revokes, func() error {
+		switch {
+		case !v.accepts(e.Owed):
+		case !revokes:
+			return errors.New("the vendor still accepts it, and no call is described that revokes it")
+		default:
+			for _, key := range v.source.Writes() {
+				v.w.retiring(key, secret.Reveal(e.Owed[key]))
+			}
+			v.end(e.Owed, e.Current)
+		}
+		return nil
+	})
+}
+
+func (v *vendor) Identity(values rotate.Values) string {
+	id := ""
+	for _, key := range v.source.Writes() {
+		id += secret.Reveal(values[key]) + "\n"
+	}
+	return id
+}
+
+func (v *vendor) Same(a, b rotate.Values) bool { return v.Identity(a) == v.Identity(b) }
+
+func (v *vendor) call(operation string, write bool, do func() error) error {
+	call := sim.Call{Service: "vendor", Operation: operation, Resource: v.source.Name, Write: write, Caller: rotateLambda}
+	_, err := sim.Do(v.w.Tap, call, "", func() (struct{}, error) { return struct{}{}, do() }, func(o sim.Outcome) error {
+		return fmt.Errorf("the vendor says no: %d", o)
+	})
+	return err
+}

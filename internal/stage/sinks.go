@@ -1,0 +1,93 @@
+package stage
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/rotary-secrets/rotary/internal/standin/vercel"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// sinks makes the repositories and projects that the manifest names, and the tokens that reach them. One key may reach
+// several.
+func (s *Stage) sinks() error {
+	known := map[string]string{}
+	s.Values[""] = known // no source yet: seed finds them there
+	for _, c := range s.Env.Consumers {
+		switch {
+		case c.GitHub != nil:
+			if err := s.repository(c, known); err != nil {
+				return err
+			}
+		case c.Vercel != nil:
+			if known[c.Vercel.Token] == "" {
+				known[c.Vercel.Token] = s.config.Canary(c.Vercel.Token)
+			}
+			s.Vercel.AddToken(known[c.Vercel.Token], c.Vercel.Team)
+			s.project(c, known)
+		}
+	}
+	return nil
+}
+
+// Repositories are those that rotary comes to with a key.
+func Repositories(env *manifest.Environment, key string) (names []string) {
+	for _, c := range env.Consumers {
+		if c.GitHub != nil && c.GitHub.Token == key && !slices.Contains(names, c.GitHub.Repository) {
+			names = append(names, c.GitHub.Repository)
+		}
+	}
+	return names
+}
+
+func (s *Stage) repository(c manifest.Consumer, known map[string]string) error {
+	s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
+	s.Code(c)
+	token, all := c.GitHub.Token, Repositories(s.Env, c.GitHub.Token)
+	switch {
+	case known[token] != "":
+		return nil
+	case c.GitHub.AppID == "":
+		known[token] = s.config.Canary(token)
+		s.GitHub.AddToken(known[token], all...)
+		return nil
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return fmt.Errorf("make a GitHub App's key: %w", err)
+	}
+	id := appID(s.Env, c.GitHub.AppID)
+	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
+	known[token], known[c.GitHub.AppID] = string(pem.EncodeToMemory(block)), strconv.FormatInt(id, 10)
+	s.GitHub.AddApp(id, &key.PublicKey, all...)
+	return nil
+}
+
+// appID is the id of the GitHub App that a key names: 4711 and on.
+func appID(env *manifest.Environment, key string) int64 {
+	var keys []string
+	for _, c := range env.Consumers {
+		if c.GitHub != nil && c.GitHub.AppID != "" && !slices.Contains(keys, c.GitHub.AppID) {
+			keys = append(keys, c.GitHub.AppID)
+		}
+	}
+	return 4711 + int64(slices.Index(keys, key))
+}
+
+func (s *Stage) project(c manifest.Consumer, known map[string]string) {
+	p := vercel.Project{
+		Name: c.Vercel.Project, Team: c.Vercel.Team, RepoID: 1296269, Head: "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689", Domain: c.Vercel.Project + ".example.com",
+	}
+	if hook := c.Vercel.DeployHook; hook != "" {
+		p.Hook = s.config.Canary(hook)
+		known[hook] = s.At.Vercel + "/v1/integrations/deploy/prj_" + p.Name + "/" + url.PathEscape(p.Hook)
+	}
+	s.Vercel.AddProject(p)
+	s.Code(c)
+}
