@@ -1,0 +1,55 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// Provider is the ARN of GitHub's OIDC provider in the environment's account.
+func Provider(env *manifest.Environment) string {
+	return "arn:aws:iam::" + env.Account + ":oidc-provider/token.actions.githubusercontent.com"
+}
+
+const claim = "token.actions.githubusercontent.com:"
+
+// GitHubTrust lets the workflows of one repository in, in jobs of the environment's own GitHub environment and no others.
+// The subject is written in both forms that GitHub gives it, the old one of names and the one of names and ids that new and
+// renamed repositories have; the ids are pinned besides
+// (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/,
+// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/).
+func GitHubTrust(env *manifest.Environment, oidc manifest.OIDC) Document {
+	owner, name, _ := strings.Cut(oidc.Repository, "/")
+	subjects := []string{
+		"repo:" + oidc.Repository + ":environment:" + env.Name,
+		"repo:" + owner + "@" + oidc.OwnerID + "/" + name + "@" + oidc.RepositoryID + ":environment:" + env.Name,
+	}
+	return document(Statement{
+		Sid: "Workflows", Effect: allow, Principal: &Principal{Federated: []string{Provider(env)}}, Action: []string{"sts:AssumeRoleWithWebIdentity"},
+		Condition: Condition{"StringEquals": {
+			claim + "aud": {"sts.amazonaws.com"}, claim + "sub": subjects, claim + "environment": {env.Name},
+			claim + "repository_id": {oidc.RepositoryID}, claim + "repository_owner_id": {oidc.OwnerID},
+		}},
+	})
+}
+
+// GitHub is what a deploy workflow may do: release images of the environment's services and look at their rollout. It reads
+// no secret: what its jobs need are Actions secrets, which rotary puts there.
+func GitHub(env *manifest.Environment) Document {
+	n := names{env}
+	var services, roles []string
+	for _, c := range env.Consumers {
+		if c.ECS != nil {
+			services = append(services, n.arn("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			roles = append(roles, n.role(ExecutionRole(env, c.Name)), n.role(TaskRole(env, c.Name)))
+		}
+	}
+	if len(services) == 0 {
+		return document()
+	}
+	return document(
+		Statement{Sid: "Release", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:UpdateService"}, Resource: services},
+		Statement{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"}, Resource: []string{"*"}},
+		Statement{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: roles, Condition: passedTo("ecs-tasks.amazonaws.com")},
+	)
+}

@@ -1,0 +1,155 @@
+// Package policy writes the IAM policies of an environment: who may do what to which of its resources. It is pure: a
+// manifest in, documents out. infra puts them into templates, and the tests evaluate what came out.
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// Document is an IAM policy (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html).
+type Document struct {
+	Version   string
+	Statement []Statement
+}
+
+// Statement is one of its statements.
+type Statement struct {
+	Sid          string     `json:",omitempty"`
+	Effect       string     // Allow, Deny
+	Principal    *Principal `json:",omitempty"`
+	NotPrincipal *Principal `json:",omitempty"`
+	Action       []string   `json:",omitempty"`
+	NotAction    []string   `json:",omitempty"`
+	Resource     []string   `json:",omitempty"`
+	NotResource  []string   `json:",omitempty"`
+	Condition    Condition  `json:",omitempty"`
+}
+
+// Principal is who a resource's policy or a trust policy is about.
+type Principal struct {
+	AWS       []string `json:",omitempty"`
+	Service   []string `json:",omitempty"`
+	Federated []string `json:",omitempty"`
+}
+
+// Condition is by operator, then by key.
+type Condition map[string]map[string][]string
+
+const (
+	allow = "Allow"
+	deny  = "Deny"
+)
+
+func document(statements ...Statement) Document {
+	return Document{Version: "2012-10-17", Statement: slices.DeleteFunc(statements, empty)}
+}
+
+// empty says whether a statement is about nothing: an environment need not have everything.
+func empty(s Statement) bool {
+	return len(s.Resource)+len(s.NotResource)+len(s.Action) == 0 || s.Effect == ""
+}
+
+// about is s, or nothing where it would be about no resource: IAM refuses an empty list.
+func about(s Statement) Statement {
+	if len(s.Resource) == 0 {
+		return Statement{}
+	}
+	return s
+}
+
+// names are the ARNs of an environment's resources.
+type names struct{ *manifest.Environment }
+
+func (n names) arn(service, resource string) string {
+	return "arn:aws:" + service + ":" + n.Region + ":" + n.Account + ":" + resource
+}
+
+func (n names) role(name string) string { return "arn:aws:iam::" + n.Account + ":role/" + name }
+
+// secret is the ARN of a secret: Secrets Manager ends it with six characters of its own
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html#auth-and-access_examples_wildcard).
+func (n names) secret(name string) string { return n.arn("secretsmanager", "secret:"+name+"-??????") }
+
+func (n names) sources(which func(manifest.Source) bool) []string {
+	var arns []string
+	for _, s := range n.Sources {
+		if which(s) {
+			arns = append(arns, n.secret(s.Secret))
+		}
+	}
+	return arns
+}
+
+func (n names) buckets() []string {
+	var arns []string
+	for _, b := range n.Buckets {
+		arns = append(arns, n.secret(b.Secret))
+	}
+	return arns
+}
+
+func every(manifest.Source) bool { return true }
+
+// written are the sources on which rotary moves labels: AWS lets nobody write those it rotates itself.
+func written(s manifest.Source) bool { return s.Rotate.With != manifest.Managed }
+
+// functions are the rotate Lambdas that the environment's sources need, sorted.
+func (n names) functions() []string {
+	var all []string
+	for _, s := range n.Sources {
+		all = append(all, n.RotateFunction(s))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// The names of roles.
+const (
+	PropagateRole = "propagate"
+	RotateRole    = "rotate"
+	NetworkRole   = "rotate-network"
+	SchedulerRole = "scheduler"
+	DeveloperRole = "developer"
+	PlatformRole  = "platform"
+	GitHubRole    = "github"
+)
+
+// Role names a role of an environment.
+func Role(env *manifest.Environment, role string) string { return "rotary-" + env.Name + "-" + role }
+
+// ExecutionRole names the role with which ECS starts a consumer's tasks.
+func ExecutionRole(env *manifest.Environment, consumer string) string {
+	return "rotary-" + env.Name + "-" + consumer + "-execution"
+}
+
+// TaskRole names the role that a consumer's containers have.
+func TaskRole(env *manifest.Environment, consumer string) string {
+	return "rotary-" + env.Name + "-" + consumer + "-task"
+}
+
+// SandboxRole names the role of a developer's sandbox.
+func SandboxRole(env *manifest.Environment, sandbox string) string {
+	return "rotary-" + env.Name + "-sandbox-" + sandbox
+}
+
+// statementID makes a Sid of a name: letters and digits only.
+func statementID(name string) string {
+	var out strings.Builder
+	upper := true
+	for _, r := range name {
+		switch {
+		case r >= 'a' && r <= 'z' && upper:
+			out.WriteRune(r - 'a' + 'A')
+			upper = false
+		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9':
+			out.WriteRune(r)
+			upper = false
+		default:
+			upper = true
+		}
+	}
+	return out.String()
+}
