@@ -1,0 +1,26 @@
+package rotatetest
+
+import (
+	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+)
+
+// Watch changes a source so many times, each with its retirement, as nothing goes wrong. It calls visit with what is
+// current: at the start, after each step, and after each retirement. What is owed is retired right after the visit of
+// finishSecret: whoever needs it must have followed by then.
+func Watch(t *testing.T, w World, changes int, visit func(moment string, current rotate.Values)) {
+	t.Helper()
+	s := newSource(t, w)
+	visit("start", s.content(s.current()))
+	for range changes {
+		token := s.begin()
+		for _, step := range steps {
+			s.must(s.steps(s.job(), token, step))
+			visit(step, s.content(s.current()))
+		}
+		s.must(s.retireAll(s.job()))
+		visit("retired", s.content(s.current()))
+	}
+	s.ended(changes)
+}
