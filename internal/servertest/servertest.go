@@ -50,7 +50,7 @@ func Find(variable, program string, folders ...string) (string, error) {
 // Folder makes a temporary folder for a server, which goes with the test. Its name is short: a Unix socket fits in it.
 func Folder(t testing.TB) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "rotary-")
+	folder, err := os.MkdirTemp("", "rotary-") //nolint:usetesting // t.TempDir's name is long, and only its owner may enter
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func TestAServerEndsWithItsProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reader.Close()
+	defer reader.Close() //nolint:errcheck // nothing was written
 	child := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
 	child.Env = append(os.Environ(), "SERVERTEST_PIPE="+pipe, "TMPDIR="+folder)
 	if out, err := child.CombinedOutput(); child.ProcessState.ExitCode() != 3 {

@@ -20,7 +20,7 @@ func nobody() (credential *syscall.Credential, wanted bool) {
 			id = n
 		}
 	}
-	return &syscall.Credential{Uid: uint32(id), Gid: uint32(id)}, true //nolint:gosec // 32 bits were asked for
+	return &syscall.Credential{Uid: uint32(id), Gid: uint32(id)}, true
 }
 
 // prepare makes cmd run without privileges, and end when this process does.

@@ -55,7 +55,8 @@ func parseURL(scheme, rest string) (parts, error) {
 	}
 	u.host, u.database, u.query = host, strings.TrimPrefix(u.database, "/"), strings.TrimPrefix(u.query, "?")
 	u.rest = whole[len(login):]
-	return u, u.cutLogin(login)
+	err := u.cutLogin(login)
+	return u, err
 }
 
 // parseDSN cuts where the driver does: at the last slash, the last @ before it, and the first colon.
@@ -72,7 +73,8 @@ func parseDSN(text string) (parts, error) {
 	u := parts{host: where[1], rest: text[at:]}
 	u.database, u.query = before(text[slash+1:], "?")
 	u.query = strings.TrimPrefix(u.query, "?")
-	return u, u.cutLogin(text[:at])
+	err := u.cutLogin(text[:at])
+	return u, err
 }
 
 func (u *parts) cutLogin(login string) error {
