@@ -117,7 +117,7 @@ func (s scope) checkDate(at string, part Part) {
 }
 
 var (
-	urlShape  = regexp.MustCompile(`^(https?)://([^/?#]*)([/?][!$-;=?-Z\[\]_a-z~]*)?$`)
+	urlShape  = regexp.MustCompile(`^(https?)://([^/?#]*)([/?][A-Za-z0-9!$%&'()*+,./:;=?@\[\]_~-]*)?$`)
 	hostShape = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$`)
 	loopback  = regexp.MustCompile(`^(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$`)
 )
@@ -129,15 +129,18 @@ func (s scope) checkURL(at, text string) {
 	if err != nil {
 		return // reported
 	}
-	m := urlShape.FindStringSubmatch(s.settled(t))
+	scheme, host := "", ""
+	if m := urlShape.FindStringSubmatch(s.settled(t)); m != nil {
+		scheme, host = m[1], m[2]
+	}
 	switch {
-	case m == nil || m[1] == "http" && !loopback.MatchString(m[2]):
+	case scheme == "" || scheme == "http" && !loopback.MatchString(host):
 		s.add(at, at+" is not an https address", "write one like https://api.example.com/v1/tokens")
-	case strings.Contains(m[2], unsettled):
+	case strings.Contains(host, unsettled):
 		s.add(at, at+" has a host that is not known from this file", "write the host itself: it gets the credential")
-	case !hostShape.MatchString(m[2]):
-		if host := hostSetting(t); host != "" && s.open != "" {
-			at = s.open + "." + host
+	case !hostShape.MatchString(host):
+		if setting := hostSetting(t); setting != "" && s.open != "" {
+			at = s.open + "." + setting
 		}
 		s.add(at, at+" is not a host", "write one like api.example.com")
 	}

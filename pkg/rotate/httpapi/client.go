@@ -140,8 +140,9 @@ func (o *outcome) again(class string) bool {
 		return class != manifest.RetryNever
 	case unknown:
 		return class == manifest.RetryIdempotent
+	default:
+		return false
 	}
-	return false
 }
 
 // backoff is how long to wait after a try: 1, 2, 4 seconds, half of it by chance.
@@ -162,7 +163,7 @@ func (c client) once(ctx context.Context, call manifest.Call, n names, also []in
 	if err != nil {
 		return answer{}, failed(final, true, err.Error(), err)
 	}
-	resp, err := c.http.Do(req)
+	got, err := c.send(req)
 	if err != nil {
 		why, nothing := broken(err)
 		if nothing {
@@ -170,30 +171,46 @@ func (c client) once(ctx context.Context, call manifest.Call, n names, also []in
 		}
 		return answer{}, failed(unknown, false, why, ctx.Err())
 	}
-	defer resp.Body.Close()
-	id := requestID(resp.Header, req, n)
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, largestAnswer+1))
+	id := requestID(got.header, req, n)
 	describe := func(why string, nothing bool) *failure {
-		return &failure{place: n.place(call), status: resp.StatusCode, request: id, why: why, nothing: nothing}
+		return &failure{place: n.place(call), status: got.status, request: id, why: why, nothing: nothing}
 	}
-	if o := refusal(call, resp, also, describe); o != nil {
+	if o := refusal(call, got, also, describe); o != nil {
 		return answer{}, o
 	}
 	switch {
-	case err != nil:
+	case got.cut:
 		return answer{}, &outcome{failure: describe("its answer broke off", false), kind: unknown}
-	case len(raw) > largestAnswer:
+	case len(got.body) > largestAnswer:
 		return answer{}, &outcome{failure: describe("its answer is larger than 1 MiB", false)}
 	}
 	return answer{
-		status: resp.StatusCode, raw: raw, goesOn: nextPage(resp.Header),
+		status: got.status, raw: got.body, goesOn: nextPage(got.header),
 		failed: func(why string) error { return describe(why, false) },
 	}, nil
 }
 
+// response is what came back, read as far as we read.
+type response struct {
+	status int
+	header http.Header
+	body   []byte
+	cut    bool // the body broke off
+}
+
+func (c client) send(req *http.Request) (response, error) {
+	resp, err := c.http.Do(req) //nolint:gosec // the host is written in the manifest, and no value is part of it
+	if err != nil {
+		return response{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, largestAnswer+1))
+	return response{resp.StatusCode, resp.Header, body, err != nil}, nil
+}
+
 // refusal is the outcome of a status that is neither one of success nor one of also.
-func refusal(call manifest.Call, resp *http.Response, also []int, describe func(string, bool) *failure) *outcome {
-	status, after := resp.StatusCode, retryAfter(resp.Header)
+func refusal(call manifest.Call, got response, also []int, describe func(string, bool) *failure) *outcome {
+	status, after := got.status, retryAfter(got.header)
 	switch {
 	case call.Succeeds(status) || slices.Contains(also, status):
 		return nil

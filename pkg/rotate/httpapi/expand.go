@@ -61,8 +61,9 @@ func (n names) look(ctx context.Context, p manifest.Part) (any, error) {
 		return n.version, nil
 	case manifest.Marker:
 		return n.marker(), nil
+	default:
+		return n.date(p)
 	}
-	return n.date(p)
 }
 
 func (n names) value(of rotate.Values, key string) (string, error) {
@@ -113,8 +114,9 @@ func (n names) date(p manifest.Part) (any, error) {
 		return at.Unix(), nil
 	case manifest.UnixMS:
 		return at.UnixMilli(), nil
+	default:
+		return nil, fmt.Errorf("nothing is known of the name %s", p.Kind)
 	}
-	return nil, fmt.Errorf("nothing is known of the name %s", p.Kind)
 }
 
 // text expands a template; write puts each part into the text.

@@ -186,11 +186,8 @@ func (r *Rotator) becomes(ctx context.Context, wanted bool, v rotate.Values) (ac
 	for try := 1; ; try++ {
 		a, err = r.client.do(ctx, test.Call, r.names(v), test.Refused)
 		accepted = test.Succeeds(a.status)
-		if err != nil || accepted == wanted || try == tries {
+		if err != nil || accepted == wanted || try == tries || r.client.pause(ctx, backoff(try)) != nil {
 			return accepted, a, err
-		}
-		if err := r.client.pause(ctx, backoff(try)); err != nil {
-			return accepted, a, nil // the answer stands
 		}
 	}
 }

@@ -3,8 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"log"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,8 +13,6 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
-
-func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // watched collects errors, however they are printed, and finds values in them.
 type watched struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -83,7 +84,7 @@ func TestTheRealClient(t *testing.T) {
 
 func TestAServerThatCannotBeReachedHasMadeNothing(t *testing.T) {
 	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("an untrusted server was asked") }))
-	untrusted.Config.ErrorLog = quiet()
+	untrusted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	untrusted.StartTLS()
 	r, _, err := overNetwork(t, untrusted)
 	if err == nil || !strings.Contains(err.Error(), "its certificate is not trusted") || mayHaveMade(r, err) {
