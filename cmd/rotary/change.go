@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -56,13 +58,58 @@ func (c change) merge(given map[string]secret.Value) (map[string]secret.Value, e
 		return nil, invalid{fmt.Errorf("source %s is declared with: never, because replacing its value would destroy data", c.source.Name)}
 	case c.source.Rotate.With == manifest.Managed:
 		return nil, invalid{fmt.Errorf("source %s is rotated by AWS itself: nothing may be put", c.source.Name)}
-	case c.source.Rotate.Also != "":
-		return c.symmetric(after, given)
 	}
-	return after, nil
+	if c.source.Rotate.Also != "" {
+		var err error
+		if after, err = c.symmetric(after, given); err != nil {
+			return nil, err
+		}
+	}
+	return after, c.halves(after, given)
 }
 
-// symmetric lets a new K in through ALSO: every reader accepts it before anybody sends it.
+// halves puts the public half of every private key beside it. A person gives private keys alone.
+func (c change) halves(after, given map[string]secret.Value) error {
+	r := c.source.Rotate
+	if r.Pair == "" {
+		return nil
+	}
+	if err := c.half(after, r.Key, r.Public); err != nil {
+		return err
+	}
+	switch {
+	case r.Also == "":
+	case after[r.Next].Equal(after[r.Key]):
+		after[r.Also] = after[r.Public] // in the same spelling
+	default:
+		if err := c.half(after, r.Next, r.Also); err != nil {
+			return err
+		}
+	}
+	for _, public := range c.source.Known() {
+		if value, is := given[public]; is && !value.Equal(after[public]) {
+			return invalid{fmt.Errorf("%s is not given: it is the public half of a private key, and rotary puts it there", public)}
+		}
+	}
+	return nil
+}
+
+// half puts one public half beside its private key. What a private key of before has beside it that rotary cannot read,
+// only a person knows.
+func (c change) half(after map[string]secret.Value, private, public string) error {
+	made, err := random.Public(after[private], c.before[public])
+	if err == nil {
+		after[public] = made
+		return nil
+	}
+	if !after[private].Equal(c.before[private]) {
+		return invalid{fmt.Errorf("put %s into %s: %w", c.source.Rotate.Key, c.source.Name, err)}
+	}
+	return nil
+}
+
+// symmetric lets a new K in through ALSO: every reader accepts it before anybody sends it. A key pair's private half
+// enters through NEXT likewise.
 //
 //	before                  | given                      | after
 //	------------------------|----------------------------|-----------------------
@@ -72,7 +119,7 @@ func (c change) merge(given map[string]secret.Value) (map[string]secret.Value, e
 //	{K: a, ALSO: b}         | another K                  | refused: a change is not finished
 //	any                     | another ALSO               | refused: rotary moves it
 func (c change) symmetric(after, given map[string]secret.Value) (map[string]secret.Value, error) {
-	key, also := c.source.Rotate.Key, c.source.Rotate.Also
+	key, also := c.source.Rotate.Key, cmp.Or(c.source.Rotate.Next, c.source.Rotate.Also)
 	k, alsoGiven := after[key], given[also]
 	_, direct := given[also]
 	switch {

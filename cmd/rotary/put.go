@@ -19,7 +19,7 @@ type putCmd struct {
 }
 
 func (putCmd) Help() string {
-	return `The value is read from standard input, never from the command line; one newline at its end is cut off. The other keys of the source stay. The new version becomes current only if nobody else put one meanwhile. The old value stays owed until it is retired. A symmetric secret (rotate: also) takes the new value through its ALSO key first, so that no reader is refused. Exit code 0 where the source holds the value, also where it did before; 2 where a name or the value is refused, and nothing was changed.
+	return `The value is read from standard input, never from the command line; one newline at its end is cut off. The other keys of the source stay. The new version becomes current only if nobody else put one meanwhile. The old value stays owed until it is retired. A symmetric secret (rotate: also) takes the new value through its ALSO key first, so that no reader is refused. Of a key pair (rotate: pair) put the private half alone, in PEM: its public half follows. Exit code 0 where the source holds the value, also where it did before; 2 where a name or the value is refused, and nothing was changed.
 
 Examples:
   rotary put dev vendors VENDOR_A_API_KEY < key.txt

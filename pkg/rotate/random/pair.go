@@ -36,7 +36,7 @@ func pairs(kind string) func() (credential, error) {
 			return nil, fmt.Errorf("make a key pair %s: %w", kind, err)
 		}
 		private := encode(pkcs8, der)
-		public, err := Public(private)
+		public, err := Public(private, secret.Value{})
 		return credential{private, public}, err
 	}
 }
@@ -74,8 +74,9 @@ func decode(v secret.Value) []byte {
 	return block.Bytes
 }
 
-// Public returns the public half of a private key, which is PKCS #8, PKCS #1 or SEC 1 in PEM and not encrypted.
-func Public(private secret.Value) (secret.Value, error) {
+// Public returns the public half of a private key, which is PKCS #8, PKCS #1 or SEC 1 in PEM and not encrypted. What is
+// there already is returned as it is, if it is that in any spelling of PKIX in PEM.
+func Public(private, there secret.Value) (secret.Value, error) {
 	key, is := parse(decode(private)).(interface{ Public() crypto.PublicKey })
 	if !is {
 		return secret.Value{}, errors.New("it is not a private key in PEM: PKCS #8, PKCS #1 or SEC 1, without a passphrase")
@@ -83,6 +84,9 @@ func Public(private secret.Value) (secret.Value, error) {
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
 		return secret.Value{}, errors.New("its public half has no form in PKIX")
+	}
+	if bytes.Equal(decode(there), der) {
+		return there, nil
 	}
 	return encode(pkix, der), nil
 }
@@ -106,18 +110,17 @@ func (c credential) usable() bool {
 	if len(c) == 1 {
 		return !empty(c[0])
 	}
-	_, err := Public(c[0])
+	_, err := Public(c[0], c[1])
 	return err == nil
 }
 
-// whole gives a private key the public half that belongs to it, where that is not there in any spelling. What is no
-// private key stays with what stands beside it.
+// whole gives a private key the public half that belongs to it. What is no private key stays with what stands beside it.
 func (c credential) whole() credential {
 	if len(c) < 2 {
 		return c
 	}
-	public, err := Public(c[0])
-	if err != nil || bytes.Equal(decode(public), decode(c[1])) {
+	public, err := Public(c[0], c[1])
+	if err != nil {
 		return c
 	}
 	return credential{c[0], public}

@@ -149,7 +149,7 @@ func TestThePublicHalfOfEveryFormOfPrivateKeyIsFound(t *testing.T) {
 		"SEC 1":   {keyIn(t, "EC PRIVATE KEY", ec, ecErr), &curve.PublicKey},
 		"PKCS #8": {keyIn(t, "PRIVATE KEY", eight, eightErr), &curve.PublicKey},
 	} {
-		public, err := random.Public(c.private)
+		public, err := random.Public(c.private, secret.Value{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -161,7 +161,7 @@ func TestThePublicHalfOfEveryFormOfPrivateKeyIsFound(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "hunter2-hunter2", "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----"} {
-		if _, err := random.Public(secret.New(text)); err == nil || strings.Contains(err.Error(), "hunter2") {
+		if _, err := random.Public(secret.New(text), secret.New(text)); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("error is %v", err)
 		}
 	}
