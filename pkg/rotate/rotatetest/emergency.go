@@ -75,6 +75,29 @@ func urgentOvertaken(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
+// rollbackEndsEmergency goes back from what an emergency has made. Its deadline is for everything older, and so would end
+// what is current now as soon as that is replaced again.
+func rollbackEndsEmergency(t *testing.T, start func(*testing.T) *source) {
+	s, before := rotated(t, start)
+	token := s.emergency()
+	s.must(s.steps(s.job(), token))
+	back := plan.Back{Source: before.Source, Version: before.From, From: token}
+	s.must(s.rollBack(s.job(), back))
+	s.wentBack(back)
+	s.must(s.retireAll(s.job()))
+	s.must(s.steps(s.job(), s.begin()))
+	for _, v := range s.history().Owed() {
+		if at, dies := s.history().Dies(v); dies {
+			t.Errorf("a planned rotation ends the old credential at %v, by the deadline of an emergency before", at)
+		}
+	}
+	if left := s.history().Marked(plan.Deadline); len(left) > 0 {
+		t.Errorf("the emergency's label stays: %v", left)
+	}
+	s.must(s.retireAll(s.job()))
+	s.alone()
+}
+
 // forced retires at once what an emergency's deadline has ended, while everybody still uses it, and only that.
 func forced(t *testing.T, start func(*testing.T) *source) {
 	s, back := rotated(t, start)

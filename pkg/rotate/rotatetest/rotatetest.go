@@ -73,6 +73,7 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"a rollback to what is dead or overtaken is refused", rollbackRefuses},
 		{"a rollback gives way to a value that is put meanwhile", rollbackOvertaken},
 		{"a rollback under way holds its version and keeps rotations away", rollbackHolds},
+		{"a rollback ends an emergency", rollbackEndsEmergency},
 		{"an emergency rotates past what is owed", urgent},
 		{"a crash at any call of an emergency is made good by asking again", urgentCrashes},
 		{"a person may put a value between any two steps of an emergency", urgentOvertaken},
