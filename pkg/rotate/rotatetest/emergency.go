@@ -84,13 +84,6 @@ func rollbackEndsEmergency(t *testing.T, start func(*testing.T) *source) {
 	back := plan.Back{Source: before.Source, Version: before.From, From: token}
 	s.must(s.rollBack(s.job(), back))
 	s.wentBack(back)
-	s.must(s.retireAll(s.job()))
-	s.must(s.steps(s.job(), s.begin()))
-	for _, v := range s.history().Owed() {
-		if at, dies := s.history().Dies(v); dies {
-			t.Errorf("a planned rotation ends the old credential at %v, by the deadline of an emergency before", at)
-		}
-	}
 	if left := s.history().Marked(plan.Deadline); len(left) > 0 {
 		t.Errorf("the emergency's label stays: %v", left)
 	}
