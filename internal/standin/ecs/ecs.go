@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,10 +46,19 @@ type App struct {
 // Presents says that an app sends the credential in Env to Target. Refused at start, its task is unhealthy and stops.
 type Presents struct{ Env, Target string }
 
-// Verifies says that a task is part of Target and accepts whatever equals any of these variables.
+// Verifies says that a task is part of Target and accepts whatever belongs to any of these variables.
 type Verifies struct {
-	Target string
-	Env    []string
+	Target  string
+	Env     []string
+	Belongs func(credential, held string) bool `json:"-"` // nil: they are equal
+}
+
+// Accepts says whether a credential belongs to any of the variables as they stand in an environment.
+func (v Verifies) Accepts(credential string, environment map[string]string) bool {
+	return credential != "" && slices.ContainsFunc(v.Env, func(name string) bool {
+		held := environment[name]
+		return v.Belongs == nil && held == credential || v.Belongs != nil && v.Belongs(credential, held)
+	})
 }
 
 // Targets is what accepts credentials. It may call Verifiers.

@@ -24,18 +24,12 @@ func (s *Service) Verifiers(target string) []func(credential string) bool {
 		for _, p := range t.processes {
 			for _, v := range p.app.Verifies {
 				if v.Target == target {
-					out = append(out, p.verifier(v.Env))
+					out = append(out, func(credential string) bool { return v.Accepts(credential, p.environment) })
 				}
 			}
 		}
 	}
 	return out
-}
-
-func (p process) verifier(names []string) func(string) bool {
-	return func(credential string) bool {
-		return credential != "" && slices.ContainsFunc(names, func(n string) bool { return p.environment[n] == credential })
-	}
 }
 
 // Present lets every task that still runs, draining ones included, present every credential now, and returns who

@@ -12,8 +12,9 @@ type Startable struct {
 	TaskDefinition string // family:revision
 	Container      string
 	Why            string            // PRIMARY or ACTIVE (a deployment), ROLLBACK; of Deployable: ACTIVE or INACTIVE (the revision)
-	Secrets        map[string]string // variable → valueFrom; what its image presents of a bundle, as if each were pinned
+	Secrets        map[string]string // variable → valueFrom; what its image uses of a bundle, as if each were pinned
 	Presents       []Presents        // what its image's App sends
+	Verifies       []Verifies        // and accepts
 }
 
 // Startable returns every revision that a task may be started on from now on though nobody registers or chooses one:
@@ -106,11 +107,22 @@ func (s *Service) startable(c candidate) []Startable {
 			secrets[sec.Name] = sec.ValueFrom
 		}
 		if at := strings.LastIndex(secrets[app.Bundle], ":::"); app.Bundle != "" && at >= 0 {
-			for _, p := range app.Presents {
-				secrets[p.Env] = secrets[app.Bundle][:at+1] + p.Env + "::" + secrets[app.Bundle][at+3:]
+			for _, name := range app.uses() {
+				secrets[name] = secrets[app.Bundle][:at+1] + name + "::" + secrets[app.Bundle][at+3:]
 			}
 		}
-		out = append(out, Startable{c.service, shortName(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents)})
+		out = append(out, Startable{c.service, shortName(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents), slices.Clone(app.Verifies)})
 	}
 	return out
+}
+
+// uses lists the variables that an app sends or accepts.
+func (a App) uses() (names []string) {
+	for _, p := range a.Presents {
+		names = append(names, p.Env)
+	}
+	for _, v := range a.Verifies {
+		names = append(names, v.Env...)
+	}
+	return names
 }

@@ -98,11 +98,12 @@ func TestADeregisteredRevisionIsDeployableForAWhile(t *testing.T) {
 func TestAStartableSaysWhatItsContainersGetAndSend(t *testing.T) {
 	w := newWorld(t)
 	presents := []ecs.Presents{{Env: "A", Target: "db"}}
-	w.images["app:1"] = ecs.App{Presents: presents}
+	verifies := []ecs.Verifies{{Target: "handshake", Env: []string{"A", "B"}}}
+	w.images["app:1"] = ecs.App{Presents: presents, Verifies: verifies}
 	must(t, second(w.client.RegisterTaskDefinition(t.Context(), everything())))
 	w.create("web", 1, nil)
 	want := []ecs.Startable{
-		{Service: "api", TaskDefinition: "web:1", Container: "app", Why: "PRIMARY", Presents: presents,
+		{Service: "api", TaskDefinition: "web:1", Container: "app", Why: "PRIMARY", Presents: presents, Verifies: verifies,
 			Secrets: map[string]string{"A": bucket + ":A::v1", "B": bucket + ":B::v1", "P": "parameter"}},
 		{Service: "api", TaskDefinition: "web:1", Container: "envoy", Why: "PRIMARY", Secrets: map[string]string{}},
 	}
