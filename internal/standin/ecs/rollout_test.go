@@ -212,12 +212,12 @@ func TestARefusedCredentialAtStartFailsTheTask(t *testing.T) {
 
 func TestAVerifierMayHoldAnotherHalfThanTheOneThatIsSent(t *testing.T) {
 	w := newWorld(t)
-	w.images["app:1"] = ecs.App{Verifies: []ecs.Verifies{{Target: "signatures", Env: []string{"A", "DB_URL"}, Belongs: func(credential, held string) bool {
+	w.images["app:1"] = ecs.App{Verifies: []ecs.Verifies{{Target: "handshake", Env: []string{"A", "DB_URL"}, Belongs: func(credential, held string) bool {
 		return held == "credential-"+credential
 	}}}}
 	w.create(w.register("app:1", "v1"), 1, nil)
 	w.clock.Advance(time.Minute)
-	if !w.targets.Accepts("signatures", "v1") || w.targets.Accepts("signatures", "credential-v1") || w.targets.Accepts("signatures", "v2") {
+	if !w.targets.Accepts("handshake", "v1") || w.targets.Accepts("handshake", "credential-v1") || w.targets.Accepts("handshake", "v2") {
 		t.Error("it accepts something else than what belongs to what it holds")
 	}
 }
