@@ -47,7 +47,7 @@ func (c *campaign) turn() error {
 			c.start(r)
 		}
 	}
-	if c.Wait && len(c.in(waitsTurn, rotating)) == 0 && len(c.in(rotated)) > 0 {
+	if c.Wait && !c.starting() && len(c.in(rotated)) > 0 {
 		return c.followAll()
 	}
 	return c.ctx.Err()
@@ -64,12 +64,15 @@ func (c *campaign) in(states ...string) []string {
 	return names
 }
 
+// starting says whether something is still to start, or has just started.
+func (c *campaign) starting() bool { return len(c.in(waitsTurn)) > 0 || c.underWay() > 0 }
+
 func (c *campaign) settled() bool {
 	return len(c.in(waitsTurn, rotating)) == 0 && (!c.Wait || len(c.in(rotated)) == 0)
 }
 
 func (c *campaign) pause() time.Duration {
-	if len(c.in(waitsTurn, rotating)) > 0 {
+	if c.starting() {
 		return glanceEvery
 	}
 	return pollEvery
@@ -126,6 +129,8 @@ func (c *campaign) glance(r *row) {
 	case err != nil:
 	case current.ID != r.watch.before:
 		r.set(rotated, "")
+	case pending.ID == r.Version && !c.Wait && c.now().Sub(r.since) >= slow:
+		r.set(goesOn, fmt.Sprintf("it takes longer than %s; the rotate Lambda's log says why", slow))
 	case pending.ID == r.Version:
 		r.missed = 0
 	case r.missed >= patience:

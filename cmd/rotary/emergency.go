@@ -94,7 +94,7 @@ func (e *emergency) sort(again bool) {
 	for _, label := range e.history.Emergencies() {
 		made, begun := e.maker(label)
 		making := begun && rotating && made.ID == pending.ID
-		is := begun && !label.On.Created.Before(made.Created) // the label has gone over to what it made
+		is := begun && (label.On.ID == made.ID || label.On.Created.After(made.Created)) // the label has gone over to what it made
 		switch {
 		case !making && !is:
 			e.left = append(e.left, plan.Mark{Secret: e.source.Secret, Label: label.Label, From: label.On.ID})

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// campaign is rotary rotate dev --all of the desk's sources, after it was confirmed.
+func (d *desk) campaign(parallel int) *campaign {
+	c := &campaign{session: d.session, rotateCmd: rotateCmd{Parallel: parallel, Timeout: time.Hour}}
+	report := plan.Report{Environment: "dev"}
+	for _, source := range d.env.Sources {
+		current, _ := d.history(source.Name).Current()
+		report.Sources = append(report.Sources, plan.SourceReport{Name: source.Name, Version: current.ID})
+		c.rows = append(c.rows, c.row(source, report))
+	}
+	c.board = newBoard(false, c.rows)
+	return c
+}
+
+func (c *campaign) states() string {
+	var all []string
+	for _, r := range c.rows {
+		all = append(all, r.Source+" "+r.State)
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestSoManyRotationsAreUnderWayAtOnceAndNoMore(t *testing.T) {
+	for _, parallel := range []int{1, 2, 5} {
+		d := newDesk(t)
+		c := d.campaign(parallel)
+		if err := c.run(); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.states(); got != "a rotated, b rotated, c rotated, d rotated, e rotated" {
+			t.Errorf("%d at once: %s", parallel, got)
+		}
+		most, now := 0, 0
+		for _, line := range regexp.MustCompile(`(?m)^\d\d:\S+  \w: (rotating|rotated)`).FindAllStringSubmatch(d.out.String(), -1) {
+			if line[1] == "rotated" {
+				now--
+			} else {
+				now++
+			}
+			most = max(most, now)
+		}
+		if most != parallel {
+			t.Errorf("%d were under way at once, want %d", most, parallel)
+		}
+	}
+}
+
+func TestARotationThatTakesTooLongKeepsNoOtherFromStarting(t *testing.T) {
+	d := newDesk(t)
+	d.stuck = "a"
+	c := d.campaign(1)
+	start := d.now()
+	err := c.run()
+	if _, is := errors.AsType[unfinished](err); !is || !strings.Contains(err.Error(), "not finished: a; rotary status dev shows them") {
+		t.Errorf("error %v", err)
+	}
+	if got := c.states(); got != "a goes on, b rotated, c rotated, d rotated, e rotated" || d.now().Sub(start) > slow+time.Minute {
+		t.Errorf("after %v: %s", d.now().Sub(start), got)
+	}
+}
+
+func TestWhatFailsForOneSourceStopsNoOther(t *testing.T) {
+	for name, c := range map[string]struct {
+		of   string
+		when func(sim.Call) bool
+		want string
+		code int
+	}{
+		"a start":        {of: "RotateSecret", when: func(c sim.Call) bool { return true }, want: "failed", code: exitFailed},
+		"a look or two":  {of: "ListSecretVersionIds", when: second(), want: "rotated", code: exitDone},
+		"every look":     {of: "ListSecretVersionIds", when: func(sim.Call) bool { return true }, want: "goes on", code: exitUnfinished},
+		"nothing at all": {of: "", want: "rotated", code: exitDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			all := d.campaign(2)
+			d.stage.Tap.OnCall(func(call sim.Call) sim.Fault {
+				if call.Operation == c.of && call.Resource == "source/dev/c" && c.when(call) {
+					return sim.Fault{Outcome: sim.Denied}
+				}
+				return sim.Fault{}
+			})
+			code := d.finish(all.run())
+			if got := all.states(); got != "a rotated, b rotated, c "+c.want+", d rotated, e rotated" || code != c.code {
+				t.Errorf("exit code %d and %s\n%s", code, got, d.out.String())
+			}
+		})
+	}
+}
+
+// second says yes to the first two.
+func second() func(sim.Call) bool {
+	n := 0
+	return func(sim.Call) bool { n++; return n <= 2 }
+}
+
+func TestARotationThatTheLambdaRefusesHasFailed(t *testing.T) {
+	d := newDesk(t)
+	c := d.campaign(5)
+	d.label("b", plan.Rollback, plan.AWSCurrent)
+	err := c.run()
+	if got := c.states(); got != "a rotated, b failed, c rotated, d rotated, e rotated" || err == nil || err.Error() != "not rotated: b" {
+		t.Errorf("%s, and error %v", got, err)
+	}
+}
+
+func TestAnInterruptLeavesWhatHasNotStarted(t *testing.T) {
+	d := newDesk(t)
+	c := d.campaign(2)
+	ctx, interrupt := context.WithCancel(t.Context())
+	c.ctx, c.app.wait = ctx, func(context.Context, time.Duration) error { interrupt(); return ctx.Err() }
+	code := d.finish(c.run())
+	if got := c.states(); got != "a rotating, b rotating, c waiting, d waiting, e waiting" || code != exitFailed {
+		t.Errorf("exit code %d and %s", code, got)
+	}
+	for _, want := range []string{"not finished: a, b, c, d, e; rotary status dev shows them: context canceled", "rotary: interrupted"} {
+		if !strings.Contains(d.out.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, d.out.String())
+		}
+	}
+}
+
+func TestTheTimeForEverythingEnds(t *testing.T) {
+	d := newDesk(t)
+	c := d.campaign(1)
+	c.Timeout = 2 * time.Second
+	if _, is := errors.AsType[unfinished](c.run()); !is || !strings.HasPrefix(c.states(), "a rotated") {
+		t.Errorf("%s", c.states())
+	}
+}
