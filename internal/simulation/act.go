@@ -33,7 +33,7 @@ func action(name string) func(w *World, args []string) error {
 		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),
 		"test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
 
-		"put": put, "back": back, "move": move,
+		"put": put, "enter": enter, "back": back, "move": move,
 
 		"release": release, "break": breakImage, "fix": fixImage, "redeploy": redeploy, "restart": restart, "delete": deleteService,
 		"queue": queue, "start": start, "complete": complete,
@@ -158,6 +158,7 @@ func (w *World) made(s manifest.Source) map[string]secret.Value {
 			values[key] = secret.New(value)
 		}
 	}
+	maps.Copy(values, w.keyPair(s, false))
 	if db := w.databases[s.Name]; db != nil {
 		maps.Copy(values, db.person())
 	}

@@ -18,6 +18,7 @@ var manifests = map[string]string{
 	"swapped":     strings.NewReplacer("mappings:\n", "mappings:\n  other:    {DB_URL: DATABASE, VENDOR_KEY: DB_URL, VENDOR_ID: VENDOR_ID}\n", "{originals: [db, vendor]}", "{mappings: [other]}", "api:       {bucket", "api:       {leaving: true, bucket").Replace(main),
 	"gone":        strings.Replace(main, "  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}\n", "", 1),
 	"symmetric":   symmetric,
+	"pairs":       halves,
 	"fleet":       fleet,
 	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
 }
@@ -81,6 +82,25 @@ consumers:
   api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
   ci:        {bucket: ci-secrets, github: {repository: example/app, environment: "${env}", token: GH_TOKEN}}
   dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, token: VERCEL_TOKEN, targets: {production: [production], staging: [preview]}}}
+`
+
+// halves has a key pair: one service signs, one verifies, and one does both and has all four keys.
+const halves = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+sources:
+  signing: {keys: [SIGN, SIGN_NEXT, VERIFY, VERIFY_ALSO], rotate: {with: random, every: 30d, pair: ed25519, key: SIGN, next: SIGN_NEXT, public: VERIFY, also: VERIFY_ALSO}}
+mappings:
+  signer:   {SIGN: SIGNING_KEY}
+  verifier: {VERIFY: VERIFYING_KEY, VERIFY_ALSO: VERIFYING_KEY_TOO}
+buckets:
+  signer-secrets:   {mappings: [signer]}
+  verifier-secrets: {mappings: [verifier]}
+  both-secrets:     {originals: [signing]}
+consumers:
+  signer:   {bucket: signer-secrets, ecs: {cluster: main, service: signer, container: app}}
+  verifier: {bucket: verifier-secrets, ecs: {cluster: main, service: verifier, container: app}}
+  both:     {bucket: both-secrets, ecs: {cluster: main, service: both, container: app}}
 `
 
 // symmetric has a secret that three services send to each other.

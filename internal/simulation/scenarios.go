@@ -132,6 +132,12 @@ func Scenarios() []Scenario {
 		{Name: "symmetric secret by hand", Manifest: "symmetric", Schedule: MustParse(`
 			put handshake
 			settle`)},
+		{Name: "key pair", Manifest: "pairs", Schedule: MustParse(`
+			rotate signing
+			settle`)},
+		{Name: "key pair by hand", Manifest: "pairs", Schedule: MustParse(`
+			enter signing
+			settle`)},
 		{Name: "key added", Manifest: "main", Schedule: MustParse(`
 			manifest key-added
 			pass

@@ -162,6 +162,7 @@ func (w *World) first(s manifest.Source) map[string]secret.Value {
 		values[s.Rotate.Key] = secret.New(w.canary())
 		values[also] = values[s.Rotate.Key]
 	}
+	maps.Copy(values, w.keyPair(s, true))
 	return values
 }
 

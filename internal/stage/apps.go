@@ -11,8 +11,8 @@ import (
 )
 
 // App is what a healthy image of a consumer does: it presents every value it gets from a source to whatever accepts
-// that value. Where it reads both keys of a symmetric secret, it verifies instead; where nobody reads both, everybody who
-// reads the one does.
+// that value. Where it reads both keys of a symmetric secret, it verifies too; where nobody reads both, everybody who
+// reads the one does. Of a key pair, who reads the private half signs with it, and public halves verify.
 func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 	app := ecs.App{Presents: presents(env, c)}
 	switch {
@@ -25,9 +25,14 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 		if s.Rotate.Also == "" {
 			continue
 		}
+		first, belongs := s.Rotate.Key, (func(string, string) bool)(nil)
+		if s.Rotate.Pair != "" {
+			first, belongs = s.Rotate.Public, verifiers()
+		}
 		also := names(env, c, s.Rotate.Also)
-		if accepted := append(names(env, c, s.Rotate.Key), also...); len(also) > 0 || !verified(env, s) && len(accepted) > 0 {
-			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Rotate.Key), Env: accepted})
+		if accepted := append(names(env, c, first), also...); len(also) > 0 || !verified(env, s) && len(accepted) > 0 {
+			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Rotate.Key), Env: accepted, Belongs: belongs})
+			app.Needs = append(app.Needs, accepted...)
 		}
 	}
 	return app
@@ -60,7 +65,8 @@ func (s *Stage) Code(c manifest.Consumer) {
 }
 
 // presents lists what a consumer shows: every name that carries a source's key, but not the second key of a symmetric
-// secret, which is only accepted, nor a random value that nobody but its readers knows.
+// secret, which is only accepted, nor the public half of a key pair, nor what waits, nor a random value that nobody but
+// its readers knows.
 func presents(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
 	var shown []ecs.Presents
 	for _, s := range env.Sources {
@@ -68,7 +74,7 @@ func presents(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
 			continue
 		}
 		for _, key := range s.Keys {
-			if key == s.Rotate.Also {
+			if key == s.Rotate.Also || key == s.Rotate.Public || key == s.Rotate.Next {
 				continue
 			}
 			for _, name := range names(env, c, key) {

@@ -195,6 +195,11 @@ func (s *Stage) seed(ctx context.Context, source manifest.Source) (map[string]st
 	if also := source.Rotate.Also; also != "" {
 		values[also] = values[source.Rotate.Key]
 	}
+	halves, err := pair(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(values, halves)
 	if source.Rotate.With == manifest.AWSAccessKey {
 		key, err := s.AccessKey(ctx, source)
 		maps.Copy(values, key)

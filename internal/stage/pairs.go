@@ -1,0 +1,88 @@
+package stage
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"sync"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/random"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// KeyPair makes a key pair of the quickest kind, whatever kind a source asks for.
+func KeyPair(ctx context.Context) (private, public string, err error) {
+	r := random.New(manifest.Source{Keys: []string{"K", "P"}, Rotate: manifest.Rotate{Pair: "ed25519", Key: "K", Public: "P"}})
+	made, err := r.Create(ctx, rotate.Start{})
+	return secret.Reveal(made["K"]), secret.Reveal(made["P"]), err
+}
+
+// pair is the first key pair of a source, in both places where it has two. Other sources have none.
+func pair(ctx context.Context, s manifest.Source) (map[string]string, error) {
+	if s.Rotate.Pair == "" {
+		return nil, nil
+	}
+	private, public, err := KeyPair(ctx)
+	values := map[string]string{s.Rotate.Key: private, s.Rotate.Public: public}
+	if s.Rotate.Also != "" {
+		values[s.Rotate.Next], values[s.Rotate.Also] = private, public
+	}
+	return values, err
+}
+
+// verifiers says whether who holds the one half accepts what the other half has signed, and remembers it.
+func verifiers() func(private, public string) bool {
+	var known sync.Map
+	return func(private, public string) bool {
+		verdict, is := known.Load([2]string{private, public})
+		if !is {
+			verdict = verifies(private, public)
+			known.Store([2]string{private, public}, verdict)
+		}
+		return verdict.(bool)
+	}
+}
+
+// verifies signs and verifies.
+func verifies(private, public string) bool {
+	signer, _ := x509.ParsePKCS8PrivateKey(block(private))
+	verifier, _ := x509.ParsePKIXPublicKey(block(public))
+	key, is := signer.(crypto.Signer)
+	if !is {
+		return false
+	}
+	message := sha256.Sum256([]byte("a message"))
+	options := crypto.SignerOpts(crypto.SHA256)
+	if _, whole := signer.(ed25519.PrivateKey); whole {
+		options = crypto.Hash(0)
+	}
+	signature, err := key.Sign(rand.Reader, message[:], options)
+	if err != nil {
+		return false
+	}
+	switch verifier := verifier.(type) {
+	case ed25519.PublicKey:
+		return ed25519.Verify(verifier, message[:], signature)
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(verifier, message[:], signature)
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(verifier, crypto.SHA256, message[:], signature) == nil
+	}
+	return false
+}
+
+// block returns what is in PEM.
+func block(text string) []byte {
+	if b, _ := pem.Decode([]byte(text)); b != nil {
+		return b.Bytes
+	}
+	return nil
+}
