@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,40 @@ func TestARotationIsOverWhenNothingOfItIsLeft(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.says)
 			}
 		})
+	}
+}
+
+func TestWhatDoesNotEndByItselfIsNotWaitedFor(t *testing.T) {
+	owed := func(reasons ...plan.Reason) plan.SourceReport {
+		s := plan.SourceReport{Name: "key", Version: "new"}
+		for i, reason := range reasons {
+			s.Owed = append(s.Owed, plan.OwedReport{Version: fmt.Sprintf("v-0000000%d", i), Blocked: []plan.Wait{{Reason: reason}, {Reason: plan.Settling}}})
+		}
+		return s
+	}
+	open := owed(plan.Retained)
+	open.Owed[0].Blocked = nil
+	rolling := report(plan.Wait{Subject: "api", Reason: plan.Rolling})
+	for name, c := range map[string]struct {
+		source plan.SourceReport
+		seen   plan.Report
+		over   bool
+		says   string
+	}{
+		"it is retained":                    {source: owed(plan.Retained), seen: report(), over: true, says: "version 00000000 of key lives on: retained"},
+		"a person revokes it":               {source: owed(plan.ByHand), seen: report(), over: true, says: "lives on: by-hand"},
+		"both":                              {source: owed(plan.Retained, plan.ByHand), seen: report(), over: true, says: "lives on"},
+		"one of two ends":                   {source: owed(plan.Retained, plan.Settling), seen: report()},
+		"it ends":                           {source: owed(plan.InUse), seen: report()},
+		"the next pass retires it":          {source: open, seen: report()},
+		"it is retained, and others follow": {source: owed(plan.Retained), seen: rolling},
+		"nothing is owed":                   {source: owed(), seen: report(), over: true},
+	} {
+		over, err := settled(c.source, c.seen)
+		_, three := errors.AsType[unfinished](err)
+		if over != c.over || three != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: over %v with error %v, want %v and %q", name, over, err, c.over, c.says)
+		}
 	}
 }
 
