@@ -142,10 +142,11 @@ func (n names) users(function string) []string {
 	return arns
 }
 
-// Scheduler is what EventBridge Scheduler may do for the environment: send into its queue.
+// Scheduler is what EventBridge Scheduler may do for the environment: send into its queue, and what cannot be sent into the
+// queue for that.
 func Scheduler(env *manifest.Environment) Document {
 	n := names{env}
-	return document(Statement{Sid: "WakeThePipeline", Effect: allow, Action: []string{"sqs:SendMessage"}, Resource: []string{n.arn("sqs", n.Queue())}})
+	return document(Statement{Sid: "WakeThePipeline", Effect: allow, Action: []string{"sqs:SendMessage"}, Resource: []string{n.arn("sqs", n.Queue()), n.arn("sqs", "rotary-"+env.Name+"-undelivered")}})
 }
 
 func stages(labels ...string) Condition {

@@ -7,8 +7,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// tag is the key that every resource carries, and that says which environment it belongs to.
-const tag = "Environment"
+// Tag is the key that every resource carries, and that says which environment it belongs to.
+const Tag = "Environment"
 
 // Boundary is what nobody who is bound by it can do, whatever else is attached to them: the floor under Developer. open are
 // the environments that people may look into, closed the protected ones; both may share an account. It fits one managed
@@ -57,17 +57,17 @@ func denials(env *manifest.Environment, open, closed []string) []Statement {
 	n := names{env}
 	return []Statement{
 		// What belongs to a protected environment, however its tag is written.
-		about(Statement{Sid: "NotProtectedByTag", Effect: deny, Action: []string{"*"}, Resource: ifAny("*", closed), Condition: Condition{"StringEqualsIgnoreCase": {"aws:ResourceTag/" + tag: append(slices.Clone(closed), "prod", "prd")}}}),
+		about(Statement{Sid: "NotProtectedByTag", Effect: deny, Action: []string{"*"}, Resource: ifAny("*", closed), Condition: Condition{"StringEqualsIgnoreCase": {"aws:ResourceTag/" + Tag: append(slices.Clone(closed), "prod", "prd")}}}),
 		// The same by name, for actions and resources that know no tags.
 		about(Statement{Sid: "NotProtectedByName", Effect: deny, Action: []string{"*"}, Resource: protected(closed)}),
 		about(Statement{Sid: "NotInProtectedClusters", Effect: deny, Action: []string{"ecs:*"}, Resource: ifAny("*", closed), Condition: Condition{"ArnLike": {"ecs:cluster": patterns(closed, "arn:aws:ecs:*:*:cluster/*-", "")}}}),
 		// Whoever reads needs the tag of an open environment: a key that is missing does not equal it.
-		{Sid: "OnlyOpenValues", Effect: deny, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds", "kms:Decrypt", "ssm:GetParameter*"}, Resource: []string{"*"}, Condition: Condition{"StringNotEquals": {"aws:ResourceTag/" + tag: open}}},
+		{Sid: "OnlyOpenValues", Effect: deny, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds", "kms:Decrypt", "ssm:GetParameter*"}, Resource: []string{"*"}, Condition: Condition{"StringNotEquals": {"aws:ResourceTag/" + Tag: open}}},
 		{Sid: "NoSecretWrites", Effect: deny, Action: []string{
 			"secretsmanager:BatchGet*", "secretsmanager:Cancel*", "secretsmanager:Create*", "secretsmanager:Delete*", "secretsmanager:GetRandom*", "secretsmanager:ListSecrets", "secretsmanager:Put*", "secretsmanager:Remove*",
 			"secretsmanager:Replicate*", "secretsmanager:Restore*", "secretsmanager:Rotate*", "secretsmanager:Stop*", "secretsmanager:Tag*", "secretsmanager:Untag*", "secretsmanager:Update*", "secretsmanager:Validate*",
 		}, Resource: []string{"*"}},
-		{Sid: "NoTheTag", Effect: deny, Action: []string{"*"}, Resource: []string{"*"}, Condition: Condition{"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": {tag}}}},
+		{Sid: "NoTheTag", Effect: deny, Action: []string{"*"}, Resource: []string{"*"}, Condition: Condition{"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": {Tag}}}},
 		{Sid: "NoUntagging", Effect: deny, Action: []string{
 			"tag:*", "resource-groups:*", "ec2:DeleteTags", "ecs:UntagResource", "events:UntagResource", "iam:Tag*", "iam:Untag*", "kms:TagResource", "kms:UntagResource", "lambda:UntagResource",
 			"logs:Untag*", "s3:DeleteObjectTagging", "s3:PutBucketTagging", "scheduler:UntagResource", "sns:UntagResource", "sqs:UntagQueue", "ssm:RemoveTagsFromResource",
@@ -119,7 +119,7 @@ func patterns(environments []string, before, after string) []string {
 }
 
 func tagged(environment string) Condition {
-	return Condition{"StringEquals": {"aws:ResourceTag/" + tag: {environment}}}
+	return Condition{"StringEquals": {"aws:ResourceTag/" + Tag: {environment}}}
 }
 
 // Platform is what the people who operate the environment may do: put values, move the labels that rotary's commands move,

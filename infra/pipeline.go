@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// How long the Lambdas may run. A pass waits for a retirement, so it is given more than the rotate Lambda; that one gets
+// rotate.Timeout and ten seconds to say that it is over.
+const (
+	propagateSeconds = 300
+	rotateSeconds    = 130
+	visibleSeconds   = 360 // of a message that a pass has taken: a little longer than the pass
+)
+
+// pipeline is the stack of everything that runs: Lambdas, queue, rules, schedules, alarms, dashboard.
+type pipeline struct {
+	config
+	secrets
+	stack     awscdk.Stack
+	scheduler awsiam.CfnRole
+	logs      map[string]string // log groups by function
+}
+
+func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
+	env := c.environment
+	p := pipeline{config: c, secrets: s, stack: c.stack(app, "pipeline", "The rotation pipeline of environment "+env.Name), logs: map[string]string{}}
+	p.scheduler = role(p.stack, "SchedulerRole", policy.Role(env, policy.SchedulerRole), "EventBridge Scheduler sends into the queue of "+env.Name, policy.SchedulesOf(env), policy.Scheduler(env))
+	q := p.newQueues()
+	propagate := p.function("Propagate", env.PropagateFunction(), policy.PropagateRole, policy.Propagate(env, s.key), func(f *awslambda.CfnFunctionProps) {
+		f.Timeout, f.ReservedConcurrentExecutions = jsii.Number(propagateSeconds), jsii.Number(1)
+		f.Environment = variables(map[string]string{
+			"ROTARY_ENVIRONMENT": env.Name, "ROTARY_QUEUE_ARN": *q.events.AttrArn(), "ROTARY_SCHEDULER_ROLE_ARN": *p.scheduler.AttrArn(),
+		})
+	})
+	p.feed(propagate, q)
+	p.newRotators()
+	topic := p.newTopic()
+	p.newRules(q, topic)
+	p.newSweep(q)
+	p.newAlarms(q, topic)
+	p.newDashboard()
+	return p
+}
+
+// function makes a Lambda with its role and its log group. No environment variable holds a secret.
+func (p pipeline) function(id, name, roleName string, may policy.Document, more ...func(*awslambda.CfnFunctionProps)) awslambda.CfnFunction {
+	env := p.environment
+	log := p.logGroup(id+"Log", "/aws/lambda/"+name)
+	p.logs[name] = *log.Ref()
+	r := role(p.stack, id+"Role", policy.Role(env, roleName), "The "+roleName+" Lambda of "+env.Name, policy.LambdasOf(env), may)
+	code := awss3assets.NewAsset(p.stack, jsii.String(id+"Code"), &awss3assets.AssetProps{Path: jsii.String(p.folder(lambdaOf(roleName)))})
+	props := awslambda.CfnFunctionProps{
+		FunctionName: &name, Description: jsii.String("rotary " + roleName + " of " + env.Name), Role: r.AttrArn(),
+		Runtime: jsii.String("provided.al2023"), Architectures: jsii.Strings("arm64"), Handler: jsii.String("bootstrap"), MemorySize: jsii.Number(256),
+		Code:          &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
+		Environment:   variables(map[string]string{"ROTARY_ENVIRONMENT": env.Name}),
+		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: log.Ref(), LogFormat: jsii.String("Text")}, // the Lambdas write JSON lines themselves
+	}
+	for _, add := range more {
+		add(&props)
+	}
+	f := awslambda.NewCfnFunction(p.stack, &id, &props)
+	f.AddDependency(log)
+	return f
+}
+
+// lambdaOf names the folder of a role's Lambda: the rotate Lambda is deployed twice.
+func lambdaOf(roleName string) string {
+	if roleName == policy.NetworkRole {
+		return policy.RotateRole
+	}
+	return roleName
+}
+
+func variables(v map[string]string) *awslambda.CfnFunction_EnvironmentProperty {
+	return &awslambda.CfnFunction_EnvironmentProperty{Variables: v}
+}
+
+// logGroup keeps logs for a year, and masks what looks like a credential although none should ever be there.
+func (p pipeline) logGroup(id, name string) awslogs.CfnLogGroup {
+	g := awslogs.NewCfnLogGroup(p.stack, &id, &awslogs.CfnLogGroupProps{LogGroupName: &name, RetentionInDays: jsii.Number(365), DataProtectionPolicy: protection()})
+	g.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	return g
+}
+
+// protection is a data protection policy
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch-logs-data-protection-policies.html).
+func protection() any {
+	kinds := []string{"AwsSecretKey", "OpenSshPrivateKey", "PgpPrivateKey", "PkcsPrivateKey", "PuttyPrivateKey"}
+	for i, kind := range kinds {
+		kinds[i] = "arn:aws:dataprotection::aws:data-identifier/" + kind
+	}
+	return map[string]any{
+		"Name": "rotary", "Version": "2021-06-01",
+		"Statement": []any{
+			map[string]any{"Sid": "find", "DataIdentifier": kinds, "Operation": map[string]any{"Audit": map[string]any{"FindingsDestination": map[string]any{}}}},
+			map[string]any{"Sid": "mask", "DataIdentifier": kinds, "Operation": map[string]any{"Deidentify": map[string]any{"MaskConfig": map[string]any{}}}},
+		},
+	}
+}
+
+// newRotators deploys the rotate Lambda, once more inside the VPC where a source needs that, lets Secrets Manager call it for
+// each source, and sets the schedules.
+func (p pipeline) newRotators() {
+	env := p.environment
+	functions := map[string]awslambda.CfnFunction{}
+	for _, network := range []bool{false, true} {
+		name := env.RotateFunction(manifest.Source{Network: network})
+		if !slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return env.RotateFunction(s) == name }) {
+			continue
+		}
+		id, roleName := "Rotate", policy.RotateRole
+		if network {
+			id, roleName = "RotateNetwork", policy.NetworkRole
+		}
+		functions[name] = p.function(id, name, roleName, policy.Rotate(env, p.key, network), func(f *awslambda.CfnFunctionProps) {
+			f.Timeout = jsii.Number(rotateSeconds)
+			if network && env.Network != nil {
+				f.VpcConfig = &awslambda.CfnFunction_VpcConfigProperty{SubnetIds: jsii.Strings(env.Network.Subnets...), SecurityGroupIds: jsii.Strings(env.Network.SecurityGroups...)}
+			}
+		})
+	}
+	for _, s := range env.Sources {
+		if rotated(s) {
+			p.schedule(s, functions[env.RotateFunction(s)])
+		}
+	}
+}
+
+// rotated says whether Secrets Manager calls a Lambda of ours for a source.
+func rotated(s manifest.Source) bool {
+	return !slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.With)
+}
+
+// schedule turns rotation on. Never at once: the source may be empty, and what rotates first should be watched.
+func (p pipeline) schedule(s manifest.Source, f awslambda.CfnFunction) {
+	arn := p.arns[s.Name]
+	caller := awslambda.NewCfnPermission(p.stack, jsii.String("Calls-"+s.Name), &awslambda.CfnPermissionProps{
+		Action: jsii.String("lambda:InvokeFunction"), FunctionName: f.Ref(), Principal: jsii.String("secretsmanager.amazonaws.com"),
+		SourceAccount: &p.environment.Account, SourceArn: jsii.String(sourceARN(p.environment, s, arn)),
+	})
+	schedule := awssecretsmanager.NewCfnRotationSchedule(p.stack, jsii.String("Rotates-"+s.Name), &awssecretsmanager.CfnRotationScheduleProps{
+		SecretId: &arn, RotationLambdaArn: f.AttrArn(), RotateImmediatelyOnUpdate: jsii.Bool(false),
+		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{ScheduleExpression: jsii.String(expression(s))},
+	})
+	schedule.AddDependency(caller)
+}
+
+func sourceARN(env *manifest.Environment, s manifest.Source, arn string) string {
+	if s.Existing {
+		return "arn:aws:secretsmanager:" + env.Region + ":" + env.Account + ":secret:" + s.Secret + "-??????"
+	}
+	return arn
+}
+
+// expression is a source's schedule in Secrets Manager's words; a source that nothing schedules rotates when asked, and
+// once in the longest time that Secrets Manager knows.
+func expression(s manifest.Source) string {
+	every := s.Rotate.Every.Std()
+	switch {
+	case every == 0:
+		return "rate(999 days)"
+	case every%(24*time.Hour) == 0:
+		return fmt.Sprintf("rate(%d days)", every/(24*time.Hour))
+	}
+	return fmt.Sprintf("rate(%d hours)", every/time.Hour)
+}
