@@ -66,6 +66,9 @@ func (b *between) decide(c sim.Call) sim.Fault {
 	b.made = append(b.made, c)
 	f, crash := b.comes()
 	dead := b.dead[who(c)]
+	if meet := b.w.Meet; meet != nil && !dead && f.Outcome == sim.Works {
+		f, crash = faulty(meet(c))
+	}
 	b.dead[who(c)] = dead || crash
 	if dead {
 		return sim.Fault{Outcome: sim.Dropped}
@@ -79,13 +82,22 @@ func (b *between) comes() (f sim.Fault, crash bool) {
 		if two.At != b.n {
 			continue
 		}
-		if fault, is := faults[two.Do]; is {
-			f, crash = sim.Fault{Outcome: fault.outcome, Delay: lateBy}, fault.crash
+		if _, is := faults[two.Do]; is {
+			f, crash = faulty(two.Do)
 			continue
 		}
 		b.act(two.Do)
 	}
 	return f, crash
+}
+
+// faulty is a fault by its name; any other name is none.
+func faulty(name string) (f sim.Fault, crash bool) {
+	fault, is := faults[name]
+	if is {
+		f = sim.Fault{Outcome: fault.outcome, Delay: lateBy}
+	}
+	return f, fault.crash
 }
 
 // act lets somebody act while rotary waits at a call.

@@ -26,6 +26,7 @@ func (w *World) pass(ctx context.Context) error {
 	pass := w.reconciler(propagateLambda)
 	pass.Advancer, pass.AcceptRemovals = advancer{w}, w.accept
 	report, err := pass.Run(ctx)
+	w.Failed = err
 	w.report(report)
 	return err
 }

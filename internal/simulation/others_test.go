@@ -90,9 +90,24 @@ func (w *World) follow() {
 		if w.last.Converged {
 			return
 		}
-		w.Step(Step{Do: "rest"})
+		w.rest()
 	}
 	w.violate("L2 it does not converge: %v", reasons(w.last))
+}
+
+// rest lets time go by until the first of the waits ends.
+func (w *World) rest() {
+	d := time.Duration(0)
+	for _, wait := range w.last.Waits {
+		until := wait.Until.Sub(w.last.At)
+		if wait.Until.IsZero() {
+			until = sweep
+		}
+		if d == 0 || until < d {
+			d = until
+		}
+	}
+	w.Advance(max(d, time.Minute))
 }
 
 func TestWhatDiesAtOnceIsNoViolationAndAllElseIs(t *testing.T) {
@@ -132,7 +147,7 @@ func TestASourceThatLacksAKeyStopsThePassUntilItIsCorrected(t *testing.T) {
 					t.Errorf("%s: %s %s %s", lack, c.Service, c.Operation, c.Resource)
 				}
 			}
-			w.Step(Step{Do: "rest"})
+			w.rest()
 		}
 		w.Step(Step{Do: "correct " + source})
 		w.follow()

@@ -14,7 +14,6 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
-	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -50,6 +49,7 @@ func release(w *World, args []string) error {
 	}
 	image := fmt.Sprintf("%s:%d", c.Name, w.tokens)
 	w.Image(image, stage.App(w.Env, c))
+	w.images[c.Name] = image
 	defer w.others()()
 	if err := w.Release(w.ctx, c.Name, image); err != nil {
 		return err
@@ -321,7 +321,7 @@ func accept(w *World, args []string) error {
 
 // outage makes a service answer nothing but errors until mend.
 func outage(w *World, args []string) error {
-	w.outage[args[0]] = sim.Unavailable
+	w.outage[args[0]] = true
 	return nil
 }
 

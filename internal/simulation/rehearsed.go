@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
-	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -15,7 +13,7 @@ import (
 // rehearsed are what a rehearsal of somebody's manifest is made of, beside what schedules are.
 func rehearsed() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
-		"sweep": turn, "throttle": throttle, "lack": lack, "correct": correct, "replace": replace, "rest": rest,
+		"sweep": turn, "lack": lack, "correct": correct, "replace": replace, "spoil": spoil,
 	}
 }
 
@@ -30,28 +28,45 @@ func turn(w *World, _ []string) error {
 	return err
 }
 
-// rest lets time go by until the first of the waits ends, and until the next sweep where one of them waits for an event.
-func rest(w *World, _ []string) error {
-	d := time.Duration(0)
-	for _, wait := range w.last.Waits {
-		until := wait.Until.Sub(w.last.At)
-		if wait.Until.IsZero() {
-			until = sweep
-		}
-		if until = max(until, time.Minute); d == 0 || until < d {
-			d = until
+// spoil makes what a service starts from now on exit where a source's values are others than now: its image cannot work
+// with them.
+func spoil(w *World, args []string) error {
+	c, err := w.consumer(args, isECS)
+	if err != nil || len(args) < 2 {
+		return errNotNow
+	}
+	bucket, _ := w.Env.Bucket(c.Bucket)
+	before := map[string]string{}
+	for name, value := range w.wanted(bucket) {
+		if w.from(bucket, name) == args[1] {
+			before[name] = secret.Reveal(value)
 		}
 	}
-	w.Advance(cmp.Or(d, sweep))
+	app := stage.App(w.Env, c)
+	app.Rejects = func(name, value string) bool {
+		old, of := before[name]
+		return of && value != old
+	}
+	w.Image(cmp.Or(w.images[c.Name], stage.Image(c.Name)), app)
 	return nil
 }
 
-// throttle makes services answer that there are too many requests, until mend.
-func throttle(w *World, args []string) error {
-	for _, service := range args {
-		w.outage[service] = sim.Throttled
+// from is the source of a bucket's name.
+func (w *World) from(b manifest.Bucket, name string) (source string) {
+	for _, e := range w.Env.Entries(b) {
+		if e.Name == name {
+			source = e.Source
+		}
 	}
-	return nil
+	return source
+}
+
+// Settled checks what must be true whenever everything has followed, as far as Finish can without taking part.
+func (w *World) Settled() {
+	w.idle()
+	w.faithful()
+	w.delivered()
+	w.alone()
 }
 
 // lack is a person who puts a source without one of its keys.

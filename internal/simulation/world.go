@@ -36,7 +36,7 @@ type World struct {
 
 	now      *between                           // of the step that is under way
 	last     plan.Report                        // of the last pass that reported
-	outage   map[string]sim.Outcome             // of every call of a service
+	outage   map[string]bool                    // services that answer nothing
 	whole    map[string]map[string]secret.Value // what sources should hold that somebody has put wrong
 	broken   map[string]bool                    // consumers whose image exits
 	accept   []string                           // removals that the next passes accept
@@ -51,6 +51,10 @@ type World struct {
 	landing  time.Time            // lands, as the last pass began
 	seen     map[string]time.Time // how far SEEN has come, by secret
 	values   map[string]string    // of versions, by valueFrom
+	images   map[string]string    // that were released, by consumer
+
+	Meet   func(sim.Call) string // which fault a call of rotary's meets, by its name in a schedule, or ""; may be nil
+	Failed error                 // of the last pass
 
 	Trace      []string // every call of rotary's, and what became of it
 	Told       [][]byte // everything that came out
@@ -61,7 +65,7 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]sim.Outcome{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, values: map[string]string{},
+		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.set(ctx, s); err != nil {
@@ -207,8 +211,8 @@ func (w *World) act(do string) {
 // decide is the tap's hook.
 func (w *World) decide(c sim.Call) sim.Fault {
 	f := w.now.decide(c)
-	if o, out := w.outage[c.Service]; out && !w.now.open {
-		f = sim.Fault{Outcome: o}
+	if w.outage[c.Service] && !w.now.open {
+		f = sim.Fault{Outcome: sim.Unavailable}
 	}
 	if !w.now.open {
 		w.Trace = append(w.Trace, fmt.Sprintf("%s %s %s %s %d", w.Clock.Now().Format(time.TimeOnly), c.Service, c.Operation, c.Resource, f.Outcome))

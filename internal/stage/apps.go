@@ -46,7 +46,7 @@ func verified(env *manifest.Environment, s manifest.Source) bool {
 }
 
 // Code makes a consumer's code present what its bucket gives it now: the runs of a repository at once, a project from its
-// next build on. A service does so by its image: see App.
+// next build on, where production is the environment's. A service does so by its image: see App.
 func (s *Stage) Code(c manifest.Consumer) {
 	switch shown := presents(s.Env, c); {
 	case c.GitHub != nil:
@@ -55,7 +55,7 @@ func (s *Stage) Code(c manifest.Consumer) {
 			secrets = append(secrets, github.Presented{Secret: p.Env, Target: p.Target})
 		}
 		s.GitHub.SetPresented(c.GitHub.Repository, c.GitHub.Environment, secrets...)
-	case c.Vercel != nil:
+	case c.Vercel != nil && slices.Contains(c.Vercel.Targets[s.Env.Name], "production"):
 		var variables []vercel.Presented
 		for _, p := range shown {
 			variables = append(variables, vercel.Presented(p))
