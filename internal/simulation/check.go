@@ -69,9 +69,10 @@ func (w *World) retiring(key, login string) {
 	w.deadly(key, login)
 }
 
-// remembered checks that every login that a database accepts is known.
+// remembered checks that every login that a database accepts is known, and every access key.
 func (w *World) remembered() {
 	for _, name := range slices.Sorted(maps.Keys(w.databases)) {
 		w.databases[name].remembered()
 	}
+	w.keysRemembered()
 }

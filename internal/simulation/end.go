@@ -228,7 +228,7 @@ func (w *World) unharmed() {
 	}
 }
 
-// alone checks that nothing is owed, and that databases accept the current login and no other.
+// alone checks that nothing is owed, and that databases accept the current login and no other, and AWS the current key.
 func (w *World) alone() {
 	for _, s := range w.last.Sources {
 		for _, owed := range s.Owed {
@@ -238,4 +238,5 @@ func (w *World) alone() {
 	for _, name := range slices.Sorted(maps.Keys(w.databases)) {
 		w.databases[name].alone()
 	}
+	w.keysAlone()
 }

@@ -19,6 +19,7 @@ var manifests = map[string]string{
 	"gone":        strings.Replace(main, "  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}\n", "", 1),
 	"symmetric":   symmetric,
 	"pairs":       halves,
+	"keys":        keys,
 	"fleet":       fleet,
 	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
 }
@@ -136,4 +137,20 @@ consumers:
   api:      {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
   worker-a: {bucket: worker-secrets, ecs: {cluster: main, service: worker-a, container: app}}
   worker-b: {bucket: worker-secrets, ecs: {cluster: main, service: worker-b, container: app}}
+`
+
+// keys has an IAM user whose access key two services have.
+const keys = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+sources:
+  storage: {keys: [ACCESS_KEY_ID, SECRET_ACCESS_KEY, S3_BUCKET], rotate: {with: aws-access-key, every: 30d, user: "artifacts-${env}"}}
+mappings:
+  worker: {ACCESS_KEY_ID: S3_ID, SECRET_ACCESS_KEY: S3_SECRET}
+buckets:
+  api-secrets:    {originals: [storage]}
+  worker-secrets: {mappings: [worker]}
+consumers:
+  api:    {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  worker: {bucket: worker-secrets, ecs: {cluster: main, service: worker, container: app}}
 `

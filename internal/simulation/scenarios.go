@@ -138,6 +138,19 @@ func Scenarios() []Scenario {
 		{Name: "key pair by hand", Manifest: "pairs", Schedule: MustParse(`
 			enter signing
 			settle`)},
+		{Name: "access key", Manifest: "keys", Schedule: MustParse(`
+			rotate storage
+			settle
+			rotate storage
+			settle`)},
+		{Name: "access key, both slots taken", Manifest: "keys", Schedule: MustParse(`
+			ownkey storage
+			rotate storage
+			pass
+			wait 1h
+			dropkeys storage
+			rotate storage
+			settle`)},
 		{Name: "key added", Manifest: "main", Schedule: MustParse(`
 			manifest key-added
 			pass

@@ -52,6 +52,7 @@ type World struct {
 	seen     map[string]time.Time // how far SEEN has come, by secret
 	values   map[string]string    // of versions, by valueFrom
 	images   map[string]string    // that were released, by consumer
+	ownKeys  map[string]bool      // access keys that are in no source, by id
 
 	Meet   func(sim.Call) string // which fault a call of rotary's meets, by its name in a schedule, or ""; may be nil
 	Failed error                 // of the last pass
@@ -65,7 +66,7 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{},
+		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.set(ctx, s); err != nil {
@@ -97,7 +98,7 @@ func (w *World) set(ctx context.Context, s Scenario) error {
 	}
 	w.Stage, err = stage.Open(ctx, stage.Config{
 		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sources(env),
-		Canary: func(string) string { return w.canary() }, OnRefusal: w.refusal,
+		Canary: func(string) string { return w.canary() }, OnRefusal: w.refusal, OnDead: w.dying,
 	})
 	if err == nil && s.As != nil {
 		s.As(w.Env)

@@ -1,0 +1,130 @@
+package simulation
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/iam"
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// ownKey is a person who makes an access key for themselves, of the user that a source's keys are of.
+func ownKey(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
+		return errNotNow
+	}
+	defer w.others()()
+	w.Advance(time.Second)
+	key, err := w.AccessKey(w.ctx, s)
+	if err == nil {
+		id, _ := s.AccessKey()
+		w.ownKeys[key[id]] = true
+		w.IAM.Use(key[id], "ec2", w.Env.Region)
+	}
+	return err
+}
+
+// dropKeys is a person who needs their own access keys no more.
+func dropKeys(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	defer w.others()()
+	client := awsiam.NewFromConfig(w.Config(w.Env.Account, w.Env.Region))
+	for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
+		if !w.ownKeys[k.ID] {
+			continue
+		}
+		delete(w.ownKeys, k.ID)
+		if _, err := client.DeleteAccessKey(w.ctx, &awsiam.DeleteAccessKeyInput{UserName: aws.String(k.User.Name), AccessKeyId: &k.ID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dying is called when an access key that works is about to stop working.
+func (w *World) dying(k iam.Key) {
+	if w.ownKeys[k.ID] && !w.now.open {
+		w.violate("S14 an access key is ended that is a person's own")
+	}
+	for _, s := range w.Env.Sources {
+		if stage.User(w.Env, s) != k.User || s.Rotate.With != manifest.AWSAccessKey || w.now.open {
+			continue
+		}
+		id, _ := s.AccessKey()
+		holders := w.holding(s, k.ID)
+		if len(holders) == 0 {
+			continue // a rotation that died has made it
+		}
+		w.retiring(id, k.ID)
+		if slices.ContainsFunc(holders, func(v secretsmanager.Version) bool { return slices.Contains(v.Labels, plan.Retain) }) {
+			w.violate("S4 a version of %s is retired, and somebody retains it", s.Name)
+		}
+	}
+}
+
+// holding are the versions of a source that hold an access key.
+func (w *World) holding(s manifest.Source, keyID string) []secretsmanager.Version {
+	id, _ := s.AccessKey()
+	return slices.DeleteFunc(slices.Clone(w.peek(s.Secret)), func(v secretsmanager.Version) bool {
+		return secret.Reveal(parsed(s.Name, v.Value)[id]) != keyID
+	})
+}
+
+// keysRemembered checks that every access key that works is known: some version that holds it says so, or is so new that
+// no pass has seen it, or the rotation that has made it is not over.
+func (w *World) keysRemembered() {
+	for _, s := range w.Env.Sources {
+		versions := w.peek(s.Secret)
+		seen, _ := labelled(versions, plan.SeenLabel)
+		if _, rotating := labelled(versions, plan.AWSPending); rotating || s.Rotate.With != manifest.AWSAccessKey {
+			continue
+		}
+		for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
+			known := slices.ContainsFunc(w.holding(s, k.ID), func(v secretsmanager.Version) bool {
+				return !v.Created.Before(seen.Created) || slices.ContainsFunc(v.Labels, func(l string) bool {
+					return strings.HasPrefix(l, plan.Live) || l == plan.AWSCurrent
+				})
+			})
+			if k.Status == iam.Active && !known && !w.ownKeys[k.ID] {
+				w.violate("S6 AWS accepts an access key of %s, and no version says so", s.Name)
+			}
+		}
+	}
+}
+
+// keysAlone checks that AWS accepts the current access key, no other of rotary's, and everybody's own.
+func (w *World) keysAlone() {
+	for _, s := range w.Env.Sources {
+		if s.Rotate.With != manifest.AWSAccessKey {
+			continue
+		}
+		id, _ := s.AccessKey()
+		now, found := secret.Reveal(w.content(s)[id]), 0
+		for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
+			switch {
+			case k.ID == now || w.ownKeys[k.ID]:
+				found++
+				if k.Status != iam.Active {
+					w.violate("L3 the current access key of %s, or somebody's own, is %s", s.Name, k.Status)
+				}
+			case k.Status == iam.Active:
+				w.violate("L3 AWS still accepts another access key of %s than the current one", s.Name)
+			}
+		}
+		if found != 1+len(w.ownKeys) {
+			w.violate("L3 the current access key of %s, or somebody's own, is gone", s.Name)
+		}
+	}
+}
