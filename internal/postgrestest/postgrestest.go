@@ -29,6 +29,7 @@ type Config struct {
 	Bin      string   // the folder of its programs
 	Settings []string // name=value
 	Access   []string // pg_hba.conf; default: everybody with scram-sha-256, over TLS only
+	Standby  bool     // it is one, of a primary that is not there: it has the superuser, and can be read
 }
 
 // Server is a PostgreSQL server that lives as long as a test.
@@ -61,13 +62,13 @@ func (c Config) Start(t testing.TB) *Server {
 	s.initialize(t, c)
 	settings := append([]string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=" + s.folder, "dynamic_shared_memory_type=mmap",
-		"shared_buffers=16MB", "max_connections=60", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off",
+		"shared_buffers=16MB", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off",
 		"ssl=on", "ssl_cert_file=" + certificate.Cert, "ssl_key_file=" + certificate.Key,
 		"log_statement=all", "log_connections=on", "log_disconnections=on", "log_min_error_statement=debug5", "log_error_verbosity=verbose",
 		"log_parameter_max_length=-1", "log_parameter_max_length_on_error=-1", "log_line_prefix=%u@%d ",
 	}, c.Settings...)
 	s.server = servertest.Start(t, servertest.Program{
-		Path: filepath.Join(c.Bin, "postgres"), Folder: s.folder, Ready: "database system is ready to accept connections", Stop: syscall.SIGQUIT,
+		Path: filepath.Join(c.Bin, "postgres"), Folder: s.folder, Ready: ready(c.Standby), Stop: syscall.SIGQUIT,
 		Args: func(port int) []string {
 			args := []string{"-D", s.file("data"), "-p", strconv.Itoa(port)}
 			for _, setting := range settings {
@@ -94,6 +95,17 @@ func (s *Server) initialize(t testing.TB, c Config) {
 		c.Access = []string{"hostssl all all all scram-sha-256"}
 	}
 	servertest.Write(t, s.file("data/pg_hba.conf"), []byte(strings.Join(c.Access, "\n")+"\n"))
+	if c.Standby {
+		servertest.Write(t, s.file("data/standby.signal"), nil)
+	}
+}
+
+// ready is what a server logs when it can be connected to.
+func ready(standby bool) string {
+	if standby {
+		return "database system is ready to accept read-only connections"
+	}
+	return "database system is ready to accept connections"
 }
 
 func (s *Server) file(name string) string { return filepath.Join(s.folder, name) }

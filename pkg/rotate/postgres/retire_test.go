@@ -119,7 +119,7 @@ func (m *mortal) call(_ string, do func() error) error {
 func TestNoCrashComesBetweenTheEndOfAPasswordAndTheEndOfItsSessions(t *testing.T) {
 	w := newWorld(t)
 	ends := source()
-	ends.Rotate.EndSessions = true
+	endSessions(&ends)
 	for cloned := range 2 {
 		for _, done := range []bool{false, true} {
 			for at := 1; ; at++ {
@@ -169,4 +169,40 @@ func TestSessionsGoOnUnlessTheManifestEndsThem(t *testing.T) {
 	s := w.session(owed)
 	w.retire(w.rotator(), owed, at(w.URL("somebody", "pw", "postgres")))
 	postgrestest.Do(t, s, "SELECT 1")
+}
+
+// TestAUserIsLookedForAtThePrimary has two servers, of which one is a standby, as far as the superuser can tell.
+func TestAUserIsLookedForAtThePrimary(t *testing.T) {
+	w, standby := newWorld(t), start(t, postgrestest.Config{Standby: true})
+	l := func(list string) login {
+		l, err := readURL(key, instead(at(w.adminURL), w.Addr()+"/postgres?sslmode=verify-full", list+"/postgres?sslmode=require&x=y"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.encryption = encryption{mode: require}
+		return l
+	}
+	closed := closedAddress(t)
+	for list, want := range map[string]string{
+		standby.Addr() + "," + w.Addr():                "",
+		closed + "," + standby.Addr() + "," + w.Addr(): "",
+		w.Addr() + "," + standby.Addr():                "",
+		closed + "," + standby.Addr():                  "host 1 of 2: connect: connection refused\nhost 2 of 2: it is a standby",
+	} {
+		s, err := w.rotator().primary(t.Context(), l(list))
+		if (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("error is %v, want %q", err, want)
+		}
+		if err == nil {
+			if rows, err := s.rows(t.Context(), "ask", "SELECT inet_server_port()::text"); err != nil || rows[0][0] != l(w.Addr()).hosts[0].port {
+				t.Errorf("it is at port %v, %v", rows, err)
+			}
+			s.close(t.Context())
+		}
+	}
+	w.role(canary, password)
+	standing := instead(w.now(), w.Addr(), standby.Addr()+","+closed)
+	if _, err := w.rotator().Retire(t.Context(), w.end(standing)); err == nil || !strings.Contains(err.Error(), "host 1 of 2") {
+		t.Errorf("a standby's refusal counts: %v", err)
+	}
 }
