@@ -79,7 +79,7 @@ func TestWhatFailsForOneSourceStopsNoOther(t *testing.T) {
 		want string
 		code int
 	}{
-		"a start":        {of: "RotateSecret", when: func(c sim.Call) bool { return true }, want: "failed", code: exitFailed},
+		"a start":        {of: "RotateSecret", when: func(sim.Call) bool { return true }, want: "failed", code: exitFailed},
 		"a look or two":  {of: "ListSecretVersionIds", when: second(), want: "rotated", code: exitDone},
 		"every look":     {of: "ListSecretVersionIds", when: func(sim.Call) bool { return true }, want: "goes on", code: exitUnfinished},
 		"nothing at all": {of: "", want: "rotated", code: exitDone},

@@ -17,6 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
@@ -76,11 +77,14 @@ func (d *desk) must(err error) {
 
 // rotate is what the rotate Lambda does.
 func (d *desk) rotate(ctx context.Context, payload []byte) ([]byte, error) {
-	var e struct{ Step, SecretId, ClientRequestToken string } //nolint:revive // the field's name on the wire
+	var e struct {
+		Step, ClientRequestToken string
+		Secret                   string `json:"SecretId"`
+	}
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return nil, err
 	}
-	source, _ := d.env.SourceBySecret(e.SecretId)
+	source, _ := d.env.SourceBySecret(e.Secret)
 	if source.Name == d.stuck && e.Step == "setSecret" {
 		return nil, errors.New("the target does not answer")
 	}
@@ -141,3 +145,12 @@ func (d *desk) broken(nth int, outcome sim.Outcome) (count *int) {
 }
 
 func (d *desk) whole() { d.stage.Tap.OnCall(nil) }
+
+// value is what a source holds now.
+func (d *desk) value(name string) secret.Value {
+	d.t.Helper()
+	current, _ := d.history(name).Current()
+	text, _, err := d.store.Value(d.t.Context(), d.source(name).Secret, current.ID)
+	d.must(err)
+	return text
+}

@@ -112,7 +112,7 @@ func (e *emergency) sort(again bool) {
 }
 
 // maker returns the version that an emergency was begun for.
-func (e *emergency) maker(label plan.Emergency) (plan.Version, bool) {
+func (e emergency) maker(label plan.Emergency) (plan.Version, bool) {
 	for _, v := range e.history.Versions {
 		if of, is := e.history.EmergencyOf(v.ID); is && of.Label == label.Label {
 			return v, true
@@ -122,12 +122,12 @@ func (e *emergency) maker(label plan.Emergency) (plan.Version, bool) {
 }
 
 // earlier says whether the deadline that is asked for comes before the one that an emergency under way has.
-func (e *emergency) earlier() bool {
+func (e emergency) earlier() bool {
 	return !e.until.IsZero() && (e.label.Until.IsZero() || e.until.Before(e.label.Until))
 }
 
 // refused says why it cannot begin, or go on, now.
-func (e *emergency) refused(env string) error {
+func (e emergency) refused(env string) error {
 	if back, begun := e.history.Labelled(plan.Rollback); begun {
 		return refusal(e.source.Name, fmt.Sprintf("a rollback to version %s is under way: finish it with rotary rollback %s %s", plan.Short(back.ID), env, e.source.Name))
 	}
@@ -149,7 +149,7 @@ func (e *emergency) refused(env string) error {
 
 // doomed returns the versions that die as soon as the new credential is made, because it takes their place. A database
 // source has two users, and every version that is not current may be the other one's; an IAM user has two keys.
-func (e *emergency) doomed() []plan.Version {
+func (e emergency) doomed() []plan.Version {
 	others := e.history.Owed()
 	if slices.ContainsFunc(e.stopped.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) }) {
 		others = append(others, e.stopped) // as soon as it is not pending
@@ -165,7 +165,7 @@ func (e *emergency) doomed() []plan.Version {
 	return nil
 }
 
-func (e *emergency) what() string {
+func (e emergency) what() string {
 	if e.begins() {
 		return "begin this emergency"
 	}
@@ -240,7 +240,7 @@ func (s *session) begun(e emergency, h harm, version string, followed bool) erro
 }
 
 // watch follows the rotation to version.
-func (e *emergency) watch(version string) *rotation {
+func (e emergency) watch(version string) *rotation {
 	w := &rotation{source: e.source.Name, version: version}
 	if e.begins() || e.going.Has(plan.AWSPending) {
 		w.before = e.current.ID
