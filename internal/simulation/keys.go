@@ -16,7 +16,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// ownKey is a person who makes an access key for themselves, of the user that a source's keys are of.
+// ownKey is a person who makes an access key for themselves, of the user that a source's keys are of, and uses it, unless
+// they leave that for later.
 func ownKey(w *World, args []string) error {
 	s, err := w.source(args)
 	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
@@ -28,9 +29,31 @@ func ownKey(w *World, args []string) error {
 	if err == nil {
 		id, _ := s.AccessKey()
 		w.ownKeys[key[id]] = true
-		w.IAM.Use(key[id], "ec2", w.Env.Region)
+		if len(args) == 1 {
+			w.IAM.Use(key[id], "ec2", w.Env.Region)
+		}
 	}
 	return err
+}
+
+// newKey is a person who makes an access key and puts it, if the user has a slot for it.
+func newKey(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
+		return errNotNow
+	}
+	w.Advance(time.Second)
+	end := w.others()
+	key, err := w.AccessKey(w.ctx, s)
+	end()
+	if err != nil {
+		return err
+	}
+	values := w.content(s)
+	for name, value := range key {
+		values[name] = secret.New(value)
+	}
+	return w.put(s, values)
 }
 
 // dropKeys is a person who needs their own access keys no more.

@@ -18,7 +18,7 @@ func operations() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"scale": scale, "unguard": unguard, "flaky": flaky,
 		"rekey": rekey, "archive": archive, "rename": rename, "hang": hang, "cancel": cancelBuilds,
-		"expel": expel, "admit": admit, "bin": bin, "unbin": unbin, "ownkey": ownKey, "dropkeys": dropKeys,
+		"expel": expel, "admit": admit, "bin": bin, "unbin": unbin, "ownkey": ownKey, "newkey": newKey, "dropkeys": dropKeys,
 	}
 }
 

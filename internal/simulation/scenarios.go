@@ -143,6 +143,14 @@ func Scenarios() []Scenario {
 			settle
 			rotate storage
 			settle`)},
+		{Name: "access key by hand", Manifest: "keys", Schedule: MustParse(`
+			newkey storage
+			pass
+			wait 1m
+			rotate storage
+			settle
+			newkey storage
+			settle`)},
 		{Name: "access key, both slots taken", Manifest: "keys", Schedule: MustParse(`
 			ownkey storage
 			rotate storage

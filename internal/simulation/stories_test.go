@@ -47,8 +47,10 @@ func stories() []line {
 			},
 			then: "promote dashboard",
 		}}},
-		{name: "09 the rotator kills a live key that it did not make", later: "issue 5: the rotator aws-access-key", tests: []string{
+		{name: "09 the rotator kills a live key that it did not make", tests: []string{
+			"pkg/rotate/accesskey TestStory09AKeyThatRotaryDidNotMakeIsNeverKilled", "pkg/rotate/accesskey TestCreateTouchesNoKeyThatIsNotItsToTouch",
 			"pkg/rotate TestAnIdentityThatAnotherVersionHoldsIsNotRetired", // what rotators share
+			"internal/e2e TestAnAccessKeyThatSomebodyUnknownStillUsesIsNotRetired",
 		}},
 		{name: "10 a half-done rotation", tests: []string{"internal/e2e TestStory10AHalfDoneRotationGoesOnWithTheSameValue"}, play: []tale{{
 			play: "rotate db; pass; wait 1h; pass", at: swapSource, do: []string{"crash before", "denied", "throttled"},
