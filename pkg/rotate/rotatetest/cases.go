@@ -49,12 +49,12 @@ func overtaken(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
-// swapped puts a value as rotary put does, a compare-and-swap that leaves AWSPENDING where it is, just before each call
+// swapped puts a value as rotary put does, a compare-and-swap that leaves AWSPENDING where it is, just before a call
 // that a change makes. The change may fail; what the person put is never lost, and everything comes to an end.
 func swapped(t *testing.T, start func(*testing.T) *source) {
 	dry, count := start(t), &visitor{}
 	dry.must(dry.change(count, dry.begin()))
-	for at := 1; at <= count.calls; at++ {
+	for at := 1; at <= count.calls; at += some(count.calls) {
 		s, byHand := start(t), ""
 		v := &visitor{at: at, visit: func() { byHand = s.swap() }}
 		token := s.begin()
