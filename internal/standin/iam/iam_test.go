@@ -312,8 +312,8 @@ func TestWhatClientsSeeIsBehind(t *testing.T) {
 		if err != nil {
 			w.fails(err, "InvalidClientTokenId Forbidden")
 		}
-		if for_id, for_secret := w.IAM.Accepts(mine, id, false, "", ""), w.IAM.Accepts(mine, secret, false, "", ""); for_id != (err == nil) || for_secret != for_id {
-			t.Errorf("STS says %v, and a service accepts the id: %v, the secret: %v", err, for_id, for_secret)
+		if byID, bySecret := w.IAM.Accepts(mine, id, false, "", ""), w.IAM.Accepts(mine, secret, false, "", ""); byID != (err == nil) || bySecret != byID {
+			t.Errorf("STS says %v, and a service accepts the id: %v, the secret: %v", err, byID, bySecret)
 		}
 		return err == nil
 	}

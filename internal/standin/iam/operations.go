@@ -214,7 +214,7 @@ func (s *Service) keyOf(account string, in url.Values) (*key, error) {
 var (
 	nameShape = regexp.MustCompile(`^[\w+=,.@-]{1,64}$`)
 	idShape   = regexp.MustCompile(`^\w{16,128}$`)
-	pathShape = regexp.MustCompile(`^/([!-~]+/)?$`)
+	pathShape = regexp.MustCompile(`^/([[:graph:]]+/)?$`)
 )
 
 func userName(in url.Values) (string, error) {

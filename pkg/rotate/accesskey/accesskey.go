@@ -1,6 +1,9 @@
 // Package accesskey rotates the access keys of an IAM user. A user has two at most, and IAM shows a key's secret once,
 // when it makes the key: so a key exists before the version that holds it does, and the second slot belongs to the key
 // that is dying or to the one that comes to be.
+//
+// It needs iam:ListAccessKeys, CreateAccessKey, UpdateAccessKey, DeleteAccessKey and GetAccessKeyLastUsed on the user,
+// and nothing of STS: everybody may ask who they are.
 package accesskey
 
 import (

@@ -11,8 +11,8 @@ import (
 // What AWS answers to a key that it does not accept
 // (https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html).
 const (
-	unknownKey  = "InvalidClientTokenId"  // or one that is Inactive
-	wrongSecret = "SignatureDoesNotMatch" //nolint:gosec // the name of an error
+	unknownKey  = "InvalidClientTokenId" // or one that is Inactive
+	wrongSecret = "SignatureDoesNotMatch"
 )
 
 // refusal is the error for a rotation that may not start.

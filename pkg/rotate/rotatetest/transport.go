@@ -24,7 +24,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var answer *http.Response
-	err = t.calls(name, func() (err error) { answer, err = t.base.RoundTrip(r); return err })
+	err = t.calls(name, func() (err error) { answer, err = t.base.RoundTrip(r); return err }) //nolint:bodyclose // it is the caller's, or closed below
 	if err != nil && answer != nil {
 		_ = answer.Body.Close()
 		return nil, err
