@@ -164,54 +164,6 @@ func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
 	return nil
 }
 
-// Retire logs in with what is owed and replaces its own password by a secret that nobody keeps. A refused login is dead
-// already; any other failure is an error. Where the manifest says so, it ends the user's other sessions on that server,
-// not on its replicas; the server does both with one message, so that no crash comes between them.
-//
-// It refuses to retire a superuser and the administrator's own user, whose password others may need.
-func (r *Rotator) Retire(ctx context.Context, e rotate.End) (next rotate.Values, err error) {
-	owed, err := r.dying(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	s, err := r.primary(ctx, owed)
-	if errors.Is(err, errRefused) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("log in with the owed credential: %w", err)
-	}
-	defer s.close(ctx)
-	if s.superuser() {
-		return nil, errors.New("its user is a superuser, of which rotary changes nothing: change its password by hand, then rotary retire --revoked")
-	}
-	return nil, s.do(ctx, r.scramble()...)
-}
-
-// dying returns what is owed, and where its user lives.
-func (r *Rotator) dying(ctx context.Context, e rotate.End) (login, error) {
-	owed, err := r.login(e.Owed)
-	if err != nil {
-		return owed, fmt.Errorf("the owed version: %w", err)
-	}
-	current, err := r.login(e.Current)
-	if err != nil {
-		return owed, fmt.Errorf("the current version: %w", err)
-	}
-	admin, err := r.administrator(ctx)
-	switch {
-	case err != nil:
-		return owed, err
-	case owed.user == current.user:
-		return owed, errors.New("its user is the current version's")
-	case owed.user == admin.user:
-		return owed, errors.New("its user is the administrator's own, of which rotary changes nothing: change its password by hand, then rotary retire --revoked")
-	case r.serves(admin, owed.hosts):
-		return owed.at(admin), nil
-	}
-	return owed, nil // a server that was left behind
-}
-
 // Identity is the user's name. Of what is no login it is the content itself.
 func (r *Rotator) Identity(v rotate.Values) string {
 	l, err := r.login(v)

@@ -31,7 +31,7 @@ func TestOnlyARefusedLoginIsDeadAlready(t *testing.T) {
 		same   bool   // nothing changes
 	}{
 		"a user that works":                         {before: []string{user}},
-		"a user that may only read":                 {before: []string{user, "ALTER ROLE " + canary + " SET default_transaction_read_only = on", "ALTER ROLE " + canary + " SET statement_timeout = 1"}},
+		"a user that may only read":                 {before: []string{user, "ALTER ROLE " + canary + " SET default_transaction_read_only = on"}},
 		"a clone":                                   {before: []string{user, "CREATE ROLE base", "GRANT base TO " + canary, "ALTER ROLE " + canary + " SET role = base"}},
 		"an emergency's":                            {before: []string{user}, end: func(e *rotate.End) { e.Forced = true }},
 		"a password that is another":                {before: []string{user}, owed: at(w.URL(canary, fresh, "postgres")), same: true},
@@ -47,6 +47,7 @@ func TestOnlyARefusedLoginIsDeadAlready(t *testing.T) {
 		"a connection that is not let in":           {before: []string{user}, owed: instead(w.now(), "verify-full", "disable"), want: "28000: it lets nobody in from here", same: true},
 		"a user that is not asked for a password":   {before: []string{"CREATE ROLE unasked LOGIN PASSWORD " + literal(verifier(password))}, owed: at(w.URL("unasked", password, "postgres")), want: "does not ask for a password as scram", same: true},
 		"a superuser":                               {before: []string{user + " SUPERUSER"}, want: "superuser", same: true},
+		"a superuser that is something else":        {before: []string{user + " SUPERUSER", "CREATE ROLE lesser", "ALTER ROLE " + canary + " SET role = lesser"}, want: "superuser", same: true},
 		"the administrator's own user":              {owed: at(w.adminURL), want: "the administrator's own", same: true},
 		"the administrator's, with an old password": {owed: at(w.URL("postgres", fresh, "postgres")), want: "the administrator's own", same: true},
 		"the current version's user":                {before: []string{user}, end: func(e *rotate.End) { e.Current = at(w.URL(canary, fresh, "postgres")) }, want: "the current version's", same: true},
@@ -87,7 +88,7 @@ func TestOnlyARefusedLoginIsDeadAlready(t *testing.T) {
 		})
 	}
 	w.t = t
-	w.do("DROP ROLE base, not_from_here, unasked")
+	w.do("DROP ROLE base, lesser, not_from_here, unasked")
 }
 
 // mortal lets a process end at one of its messages.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -103,8 +102,11 @@ func (r *Rotator) primary(ctx context.Context, l login) (session, error) {
 		}
 		failed = append(failed, l.of(i, err))
 	}
-	if refused == len(l.hosts) {
+	switch {
+	case refused == len(l.hosts):
 		return session{}, errRefused
+	case len(failed) == 1:
+		return session{}, failed[0]
 	}
 	return session{}, unrefused{errors.Join(failed...)}
 }
@@ -131,9 +133,6 @@ func (s session) writable(ctx context.Context) error {
 	}
 	return err
 }
-
-// superuser says whether the session may do everything, as the server has told at the login.
-func (s session) superuser() bool { return s.conn.ParameterStatus("is_superuser") == "on" }
 
 // version is the server's, without what is behind the first dot.
 func (s session) version() (int, error) {
@@ -215,19 +214,4 @@ func begin() []statement {
 		{"set up the transaction", "SET LOCAL datestyle = 'ISO'"},
 		{"set up the transaction", "SET LOCAL timezone = 'UTC'"},
 	}
-}
-
-// scramble gives the session's own user a password that nobody knows, and may end its other sessions. The role setting
-// of a clone is put aside: a role may change its own password and end its own sessions, and no other's.
-func (r *Rotator) scramble() []statement {
-	all := []statement{{"leave the role", "SET ROLE NONE"}}
-	all = append(all, begin()...)
-	all = append(all,
-		statement{"change the user's own password", "ALTER ROLE SESSION_USER PASSWORD " + literal(verifier(rand.Text()+rand.Text()))},
-		statement{"commit", "COMMIT"},
-	)
-	if r.source.Rotate.EndSessions {
-		all = append(all, statement{"end the user's other sessions", "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename OPERATOR(pg_catalog.=) SESSION_USER AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"})
-	}
-	return all
 }

@@ -49,8 +49,9 @@ func (w *world) next() rotate.Values { return at(w.URL(canary+clone, fresh, "pos
 
 func (w *world) now() rotate.Values { return at(w.URL(canary, password, "postgres")) }
 
-func instead(v rotate.Values, old, new string) rotate.Values {
-	return at(strings.Replace(secret.Reveal(v[key]), old, new, 1))
+// instead is a version whose URL has something else in one place.
+func instead(v rotate.Values, old, other string) rotate.Values {
+	return at(strings.Replace(secret.Reveal(v[key]), old, other, 1))
 }
 
 func TestSetTouchesOnlyWhatWhoeverPutTheSourceMayAlreadyDo(t *testing.T) {
@@ -145,7 +146,7 @@ func closedAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	_ = l.Close()
 	return l.Addr().String()
 }
 

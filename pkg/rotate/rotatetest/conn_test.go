@@ -24,7 +24,7 @@ func server(t *testing.T) (address string, got func() []string) {
 		if err != nil {
 			return
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		p := make([]byte, 100)
 		for n, err := c.Read(p); err == nil; n, err = c.Read(p) {
 			messages = append(messages, string(p[:n]))
@@ -92,7 +92,7 @@ func TestAConnectionIsLeftWhenTheServerHasDoneWithIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	var done atomic.Bool
 	go func() {
 		c, err := l.Accept()
