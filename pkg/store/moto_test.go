@@ -1,70 +1,30 @@
 package store_test
 
 import (
-	"bufio"
 	"net/http"
 	"net/url"
-	"os/exec"
-	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/rotary-secrets/rotary/internal/moto"
 	"github.com/rotary-secrets/rotary/pkg/store/storetest"
 )
 
-// moto is somebody else's emulator of AWS (moto_server 5.2.1). It is not needed: without it the facts are checked
-// against the stand-in alone, which was written from the same documents as they were.
 func TestMotoIsAsSecretsManagerIsButForWhatIsKnown(t *testing.T) {
 	t.Parallel()
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Log("moto is not installed")
+	cfg, installed := moto.Config(t, account, region)
+	if !installed {
 		return
-	}
-	cfg := aws.Config{
-		Region: region, BaseEndpoint: aws.String(serveMoto(t, path)), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(account, "secret", ""),
 	}
 	client := secretsmanager.NewFromConfig(cfg)
 	t.Log(storetest.Run(t, storetest.Target{
 		Client: client, Keeper: client, Prefix: "fact-", Function: motoFunction(t, cfg), Deviations: motoDeviations,
 	}))
-}
-
-var announced = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
-
-// serveMoto starts a server on a port that is free, and returns its address once it says that it listens there.
-func serveMoto(t *testing.T, path string) string {
-	cmd := exec.CommandContext(t.Context(), path, "-H", "127.0.0.1", "-p", "0")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.StderrPipe()
-	check(t, err)
-	check(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it, and what a launcher may have started
-		_ = cmd.Wait()
-	})
-	lines, at := bufio.NewScanner(out), ""
-	for at == "" && lines.Scan() {
-		if found := announced.FindStringSubmatch(lines.Text()); found != nil {
-			at = found[1]
-		}
-	}
-	if at == "" {
-		t.Fatalf("%s ends before it listens", path)
-	}
-	go func() { // its log must not fill the pipe
-		for lines.Scan() {
-		}
-	}()
-	return at
 }
 
 // motoFunction makes a function of which moto says that it was called, and that runs nothing.

@@ -1,15 +1,11 @@
 package iam_test
 
 import (
-	"bufio"
 	"fmt"
 	"maps"
 	"net/http"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/internal/moto"
 	"github.com/rotary-secrets/rotary/internal/standin"
 )
 
@@ -190,19 +187,12 @@ func TestTheStandInsKeysLiveAsAWSsDo(t *testing.T) {
 	live(t, w.Config(account, region), nil, nil)
 }
 
-// moto is somebody else's emulator of AWS (moto_server 5.2.1). It is not needed: without it the facts are checked against
-// the stand-in alone, which was written from the same documents as they were.
 func TestMotosKeysLiveAsAWSsDoButForWhatIsKnown(t *testing.T) {
-	path, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Log("moto is not installed")
+	cfg, installed := moto.Config(t, account, region)
+	if !installed {
 		return
 	}
-	at := serveMoto(t, path)
-	live(t, aws.Config{
-		Region: region, BaseEndpoint: &at, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(account, "secret", ""),
-	}, func(on bool) { guardMoto(t, at, on) }, motoDeviations)
+	live(t, cfg, func(on bool) { guardMoto(t, *cfg.BaseEndpoint, on) }, motoDeviations)
 }
 
 // guardMoto says how many of the next requests moto shall let pass without a look at who comes.
@@ -221,35 +211,4 @@ func guardMoto(t *testing.T, at string, on bool) {
 	if answer.StatusCode != http.StatusOK {
 		t.Fatalf("moto answers %s", answer.Status)
 	}
-}
-
-var announced = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
-
-// serveMoto starts a server on a port that is free, and returns its address once it says that it listens there.
-func serveMoto(t *testing.T, path string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), path, "-H", "127.0.0.1", "-p", "0")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it, and what a launcher may have started
-		_ = cmd.Wait()
-	})
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if found := announced.FindStringSubmatch(lines.Text()); found != nil {
-			go func() { // its log must not fill the pipe
-				for lines.Scan() {
-				}
-			}()
-			return found[1]
-		}
-	}
-	t.Fatalf("%s ends before it listens", path)
-	return ""
 }
