@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"encoding/hex"
+	"strings"
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -23,6 +24,29 @@ func TestHashesAreThoseTheServersKeep(t *testing.T) {
 				t.Error("another password matches")
 			}
 		})
+	}
+}
+
+func TestAHashOfOursIsKnownAgainAndNeverTheSameTwice(t *testing.T) {
+	password := secret.New("it's a password")
+	first, err := hashed(cachingSHA2, password)
+	second, _ := hashed(cachingSHA2, password)
+	if err != nil || first == second || strings.Trim(first[3:], cryptDigits+"$") != "" {
+		t.Errorf("hashes %q and %q, %v", first, second, err)
+	}
+	if same, known := matches(cachingSHA2, first, password); !same || !known {
+		t.Error("it is not known again")
+	}
+	if _, err := hashed("ed25519", password); err == nil {
+		t.Error("a hash is made up for a plugin that is not known")
+	}
+	for _, stored := range []string{"", "$A$005$", "$A$0x5$" + first[7:], "$A$000$" + first[7:], "$B$005$" + first[7:], first + "x"} {
+		if same, known := matches(cachingSHA2, stored, password); same || known && stored != "" {
+			t.Errorf("%q matches: %v, known: %v", stored, same, known)
+		}
+	}
+	if _, known := matches("ed25519", "x", password); known {
+		t.Error("a hash is known of a plugin that is not")
 	}
 }
 
