@@ -29,7 +29,7 @@ func action(name string) func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"pass": onePass, "sweeps": sweeps, "settle": settle, "wait": wait,
 
-		"rotate": rotateNow, "begin": beginRotation, "resume": rotationStep(steps...),
+		"rotate": rotateNow, "begin": beginRotation, "emergency": emergency, "beginemergency": beginEmergency, "beginrollback": beginBack, "resume": rotationStep(steps...),
 		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),
 		"test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
 
@@ -229,6 +229,9 @@ func move(w *World, args []string) error {
 // alive says whether every target accepts what a version of a source holds.
 func (w *World) alive(s manifest.Source, text secret.Value) bool {
 	values := parsed(s.Name, text)
+	if db := w.databases[s.Name]; db != nil && !db.accepts(values) {
+		return false
+	}
 	return len(values) > 0 && !slices.ContainsFunc(s.Keys, func(key string) bool {
 		anybody := s.Rotate.With == manifest.Random && w.databases[s.Name] == nil // nobody refuses such a value
 		return !anybody && !w.Targets.WouldAccept(stage.Target(w.Env, key), secret.Reveal(values[key]))

@@ -26,6 +26,7 @@ func (w *World) check() {
 		return
 	}
 	w.forward()
+	w.track()
 	if w.fleet != nil {
 		w.muster()
 		return

@@ -25,6 +25,7 @@ type database struct {
 	key    string // of the source: the one that holds the password
 
 	passwords map[string]string // by user; none: nobody can log in
+	spared    map[string]bool   // logins that an emergency has ended, as it said: nobody need be told that they are refused
 	made      int
 }
 
@@ -35,7 +36,7 @@ func (w *World) openDatabases() map[string]*database {
 		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.With) && (w.fleet == nil || s.Name != "db") {
 			continue
 		}
-		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}}
+		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}, spared: map[string]bool{}}
 		if f := s.Rotate.Fields; f != nil {
 			d.key = f.Password
 		} else if s.Rotate.URL != "" {
@@ -95,7 +96,7 @@ func (d *database) user(v rotate.Values) string {
 
 // alter gives a user another password; "" locks the user out.
 func (d *database) alter(user, password string) {
-	for key, text := range d.login(user, d.passwords[user]) {
+	for key, text := range d.lost(user) {
 		d.w.Targets.Revoke(stage.Target(d.w.Env, key), secret.Reveal(text))
 	}
 	d.passwords[user] = password
@@ -105,6 +106,17 @@ func (d *database) alter(user, password string) {
 	for key, text := range d.login(user, password) {
 		d.w.Targets.Accept(stage.Target(d.w.Env, key), secret.Reveal(text))
 	}
+}
+
+// lost is the login of a user that nobody needs to have any more, but for what an emergency has named before.
+func (d *database) lost(user string) rotate.Values {
+	password := d.passwords[user]
+	text := d.text(user, password)
+	if password != "" && (d.w.taken(d.source, text) || d.w.doomed(d.source, text)) {
+		d.spared[text] = true
+		return nil
+	}
+	return d.login(user, password)
 }
 
 func (d *database) accepts(v rotate.Values) bool {
@@ -120,6 +132,13 @@ func (d *database) accepted() map[string]bool {
 			logins[d.text(user, password)] = true
 		}
 	}
+	return logins
+}
+
+// tolerated are the logins of which nobody need be told that they are refused.
+func (d *database) tolerated() map[string]bool {
+	logins := d.accepted()
+	maps.Copy(logins, d.spared)
 	return logins
 }
 
@@ -154,11 +173,13 @@ func (d *database) alone() {
 	}
 }
 
-// vetoed checks that what is about to be retired is not retained.
+// vetoed checks that what is about to be retired was not vetoed when the rotate Lambda began. What comes later, while it
+// is at work, comes too late.
 func (d *database) vetoed(owed rotate.Values) {
-	held, some := labelled(d.w.peek(d.source.Secret), plan.Retain)
-	if some && parsed(d.source.Name, held.Value)[d.key].Equal(owed[d.key]) {
-		d.w.violate("S4 version %s of %s is retired, and somebody retains it", plan.Short(held.ID), d.source.Name)
+	for _, v := range d.w.peek(d.source.Secret) {
+		if slices.Contains(d.w.now.vetoes, v.ID) && parsed(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {
+			d.w.violate("S4 version %s of %s is retired, and somebody holds it", plan.Short(v.ID), d.source.Name)
+		}
 	}
 }
 
@@ -182,9 +203,30 @@ func (r users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) 
 
 func (r users) Set(_ context.Context, pending, _ rotate.Values) error {
 	return r.call("ALTER ROLE", r.user(pending), true, func() error {
+		r.replacing(pending)
 		r.alter(r.user(pending), r.password(pending))
 		return nil
 	})
+}
+
+// replacing checks that a new password takes the place of none that anybody needs.
+func (r users) replacing(pending rotate.Values) {
+	user := r.user(pending)
+	old := r.passwords[user]
+	if text := r.text(user, old); old != "" && text != secret.Reveal(pending[r.key]) {
+		if !r.w.taken(r.source, text) {
+			r.w.violate("S5 %s of %s gets another password, and somebody may use the one before", user, r.source.Name)
+		}
+	}
+}
+
+// retiring checks that nobody needs a login that is about to die, or that an emergency has said so.
+func (r users) retiring(owed rotate.Values) {
+	text := secret.Reveal(owed[r.key])
+	if !r.w.doomed(r.source, text) {
+		r.w.retiring(r.key, text)
+	}
+	r.vetoed(owed)
 }
 
 // password is what Create wrote.
@@ -215,8 +257,7 @@ func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	owed := e.Owed
 	return nil, r.call("ALTER ROLE own", r.user(owed), true, func() error {
 		if r.accepts(owed) {
-			r.w.retiring(r.key, secret.Reveal(owed[r.key]))
-			r.vetoed(owed)
+			r.retiring(owed)
 			r.alter(r.user(owed), "")
 		}
 		return nil

@@ -163,7 +163,9 @@ func (w *World) revoke(source, version string) {
 //	S14 an entry that is not rotary's is as it was                                     unharmed
 //	L1  two passes write every bucket                                                  settle
 //	L2  it settles                                                                     settle
+//	L2  no label is left of what is over: DEADLINE, ROLLBACK, MAKING                   quiet
 //	L3  nothing is owed any more, and no other credential is accepted                  alone
+//	L4  and nobody is alarmed                                                          quiet
 func (w *World) Finish() {
 	w.heal()
 	w.Step(Step{Do: "settle"})
@@ -171,6 +173,7 @@ func (w *World) Finish() {
 	w.faithful()
 	w.delivered()
 	w.alone()
+	w.quiet()
 	w.unharmed()
 	w.silent()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
 // Fault is what can become of one call.
@@ -42,9 +43,12 @@ type between struct {
 	w    *World
 	twos []Two
 	n    int             // calls of rotary's so far
-	dead map[string]bool // by Lambda
+	dead map[string]bool // by who makes the calls
 	open bool            // somebody else is acting: their calls are not rotary's
-	made []sim.Call
+
+	runs   time.Time // since when the rotate Lambda does
+	vetoes []string  // versions that RETAIN or ROLLBACK was on then
+	made   []sim.Call
 
 	meanwhile bool // somebody acts at a call of the step's
 	wrote     bool // the last call could change something
@@ -65,7 +69,7 @@ func (b *between) decide(c sim.Call) sim.Fault {
 	b.n++
 	b.made = append(b.made, c)
 	f, crash := b.comes()
-	dead := b.dead[who(c)]
+	dead := b.dead[who(c)] || b.timedOut(c)
 	if meet := b.w.Meet; meet != nil && !dead && f.Outcome == sim.Works {
 		f, crash = faulty(meet(c))
 	}
@@ -74,6 +78,11 @@ func (b *between) decide(c sim.Call) sim.Fault {
 		return sim.Fault{Outcome: sim.Dropped}
 	}
 	return f
+}
+
+// timedOut says whether a call would be made by a rotate Lambda that has run for too long: what came in between took time.
+func (b *between) timedOut(c sim.Call) bool {
+	return who(c) == rotateLambda && b.w.Clock.Now().Sub(b.runs) > rotate.Timeout
 }
 
 // comes is what comes in between at this call: others act, and the fault is returned.
@@ -114,21 +123,31 @@ func (b *between) second() (end func()) {
 	if !b.meanwhile {
 		return func() {}
 	}
-	dead, before, landing := b.dead, b.w.before, b.w.landing
+	dead, runs, vetoes, before, landing := b.dead, b.runs, b.vetoes, b.w.before, b.w.landing
 	b.open, b.dead = false, map[string]bool{}
-	return func() { b.open, b.dead, b.w.before, b.w.landing = true, dead, before, landing }
+	return func() {
+		b.open, b.dead, b.runs, b.vetoes = true, dead, runs, vetoes
+		b.w.before, b.w.landing = before, landing
+	}
 }
 
-// who is the Lambda that makes a call. GitHub and Vercel are called by propagate alone.
+// calm says whether nothing comes in between during this step.
+func (b *between) calm() bool { return len(b.twos) == 0 && !b.meanwhile }
+
+// who makes a call. GitHub and Vercel are called by propagate alone.
 func who(c sim.Call) string {
-	if c.Caller == rotateLambda || slices.Contains([]string{"database", "vendor", "iam", "sts"}, c.Service) {
+	switch {
+	case c.Caller == rotateLambda || slices.Contains([]string{"database", "vendor", "iam", "sts"}, c.Service):
 		return rotateLambda
+	case c.Caller == operator:
+		return operator
 	}
 	return propagateLambda
 }
 
-// The Lambdas, as the journal names them.
+// The Lambdas, and whoever runs rotary's command line, as the journal names them.
 const (
 	propagateLambda = "propagate"
 	rotateLambda    = "rotate"
+	operator        = "operator"
 )

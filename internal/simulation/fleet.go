@@ -193,7 +193,7 @@ func (w *World) muster() {
 
 // accepted says whether the database accepts what a version of a bucket holds.
 func (w *World) accepted(name string, text secret.Value) bool {
-	logins := w.db.accepted()
+	logins := w.db.tolerated()
 	values := parsed(name, text)
 	for _, b := range w.Env.Buckets {
 		for _, e := range w.Env.Entries(b) {

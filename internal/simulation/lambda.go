@@ -21,13 +21,18 @@ import (
 func (w *World) pass(ctx context.Context) error {
 	defer w.now.second()()
 	delete(w.now.dead, propagateLambda)
-	delete(w.now.dead, rotateLambda)
 	w.before, w.landing = w.lastChange(), w.lands
-	pass := w.reconciler(propagateLambda)
+	defer func(was bool) { w.passing = was }(w.passing)
+	w.passing = true
+	pass, began, due := w.reconciler(propagateLambda), w.Clock.Now(), w.due()
 	pass.Advancer, pass.AcceptRemovals = advancer{w}, w.accept
 	report, err := pass.Run(ctx)
 	w.Failed = err
 	w.report(report)
+	if err == nil {
+		w.reports(report, due)
+	}
+	w.passed(began, err == nil && w.now.calm() && len(w.outage) == 0)
 	return err
 }
 
@@ -64,12 +69,19 @@ func (w *World) census() reconcile.Census {
 	return ecs.NewCensus(w.region().ECS.Direct(w.Tap, propagateLambda), w.Env)
 }
 
+// invoked begins an invocation of lambdas/rotate.
+func (w *World) invoked() {
+	delete(w.now.dead, rotateLambda)
+	w.now.runs, w.now.vetoes = w.Clock.Now(), w.vetoed()
+}
+
 // advancer invokes lambdas/rotate to retire what is owed.
 type advancer struct{ w *World }
 
 func (a advancer) Advance(ctx context.Context, ask plan.Advance) error {
 	call := sim.Call{Service: "lambda", Operation: "Invoke", Resource: rotateLambda, Write: true, Caller: propagateLambda}
 	_, err := sim.Do(a.w.Tap, call, "", func() (struct{}, error) {
+		a.w.invoked()
 		job, err := a.w.job(ask.Source)
 		if err == nil {
 			err = job.Advance(context.WithoutCancel(ctx), ask)
@@ -116,7 +128,7 @@ func (w *World) rotate(source, version string, which ...string) error {
 		if err != nil {
 			return err
 		}
-		delete(w.now.dead, rotateLambda)
+		w.invoked()
 		if err := job.Step(w.ctx, rotate.Event{Step: step, Version: version}); err != nil {
 			return fmt.Errorf("%s: %w", step, err)
 		}

@@ -118,11 +118,16 @@ func calls(t *testing.T, s Scenario) (made, trace []string) {
 }
 
 // tooLate says of some actions that nobody can be kept from the harm they do: while Advance is under way, which has looked
-// and now revokes, to go back to the old value or to retain it; and once Vercel has been looked at before that, to bring a
+// and now revokes, to go back to the old value or to retain it; while an emergency is, to go back to a value whose place
+// its new one takes; and once Vercel has been looked at before that, to bring a
 // deployment back that keeps the value it was built with. People go back through rotary, which waits until nothing can be
 // under way.
 func tooLate(act string, p Point, all []Point) bool {
 	step := slices.DeleteFunc(slices.Clone(all), func(c Point) bool { return c.Step != p.Step })
+	begun := slices.IndexFunc(step, func(c Point) bool { return c.Call.Operation == "RotateSecret" })
+	if begun >= 0 && p.At > step[begun].At && (act == "back db" || act == "move db") {
+		return true
+	}
 	advance := slices.IndexFunc(step, func(c Point) bool { return c.Call.Operation == "Invoke" })
 	if advance < 0 {
 		return false

@@ -231,9 +231,17 @@ func foreign(w *World, args []string) error {
 // foreignName is an entry that is not rotary's.
 const foreignName = "NOT_ROTARYS"
 
-// rollback is Vercel's Instant Rollback to the deployment before the live one, while something is unfinished and what
-// that deployment has still works.
+// rollback is a person who goes back: with a source through rotary, with a Vercel project through Vercel.
 func rollback(w *World, args []string) error {
+	if _, err := w.source(args); err == nil {
+		return goBack(w, args)
+	}
+	return instantRollback(w, args)
+}
+
+// instantRollback is Vercel's Instant Rollback to the deployment before the live one, while something is unfinished and what
+// that deployment has still works.
+func instantRollback(w *World, args []string) error {
 	c, err := w.consumer(args, isVercel)
 	if err != nil {
 		return err
@@ -284,7 +292,12 @@ func (w *World) heal() {
 	clear(w.outage)
 	w.completeAll()
 	w.act("pass")
-	w.act("unretain db")
+	for _, s := range w.Env.Sources {
+		w.act("unretain " + s.Name)
+		if _, begun := labelled(w.peek(s.Secret), plan.Rollback); begun { // as the alarm says
+			w.act("rollback " + s.Name)
+		}
+	}
 	for _, c := range w.Env.Consumers {
 		switch {
 		case c.ECS != nil && (w.broken[c.Name] || w.failed(c.Name)):

@@ -16,7 +16,9 @@ type Scenario struct {
 }
 
 // Scenarios are the stories of a protocol that may lose nothing.
-func Scenarios() []Scenario {
+func Scenarios() []Scenario { return append(protocol(), waysBack()...) }
+
+func protocol() []Scenario {
 	return []Scenario{
 		{Name: "happy", Manifest: "main", Schedule: MustParse(`
 			rotate db

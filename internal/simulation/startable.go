@@ -32,7 +32,7 @@ func (w *World) startable() {
 func (w *World) refused(s ecs.Startable) (all []ecs.Presents) {
 	for _, p := range s.Presents {
 		value, known := w.value(s.Secrets[p.Env])
-		if known && !w.Targets.WouldAccept(p.Target, value) && !w.atOnce(p.Target) {
+		if known && !w.Targets.WouldAccept(p.Target, value) && !w.excused(p.Target) {
 			all = append(all, p)
 		}
 	}

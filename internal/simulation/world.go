@@ -35,6 +35,8 @@ type World struct {
 	db        *database            // the one of source db
 
 	now      *between                           // of the step that is under way
+	passing  bool                               // a pass is under way
+	harms    []*harm                            // of emergencies, in the order in which they were announced
 	last     plan.Report                        // of the last pass that reported
 	outage   map[string]bool                    // services that answer nothing
 	whole    map[string]map[string]secret.Value // what sources should hold that somebody has put wrong
@@ -50,6 +52,7 @@ type World struct {
 	lands    time.Time            // until when something that was given up may still land
 	landing  time.Time            // lands, as the last pass began
 	seen     map[string]time.Time // how far SEEN has come, by secret
+	since    map[string]time.Time // since when a version is owed
 	values   map[string]string    // of versions, by valueFrom
 	images   map[string]string    // that were released, by consumer
 	ownKeys  map[string]bool      // access keys that are in no source, by id
@@ -66,7 +69,7 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{},
+		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.set(ctx, s); err != nil {
@@ -106,12 +109,16 @@ func (w *World) set(ctx context.Context, s Scenario) error {
 	return err
 }
 
-// refusal is S1, but where the manifest itself says that a credential ends before anybody can follow.
+// refusal is S1, but where it was said before that a credential ends before everybody has followed.
 func (w *World) refusal(r standin.Refusal) {
-	if !w.atOnce(r.Target) {
+	if !w.excused(r.Target) {
 		w.violate("S1 %s", r)
 	}
 }
+
+// excused says whether somebody may be refused by a target: the manifest says that the old credential ends at once, or
+// it is a symmetric secret on which people have agreed to disagree, in an emergency.
+func (w *World) excused(target string) bool { return w.atOnce(target) || w.disturbed(target) }
 
 // atOnce says whether a target ends the credential before as soon as it has another one.
 func (w *World) atOnce(target string) bool {

@@ -112,6 +112,33 @@ func TestAnEmergencysLabelComesOffWhenNothingIsLeftOfIt(t *testing.T) {
 	}
 }
 
+func TestAnEmergencyThatCameToNothingLosesItsLabelAtOnce(t *testing.T) {
+	urgent := DeadlineLabel(noon, sid(3))
+	state := func(versions ...Version) State {
+		s := converged()
+		s.db().Versions, s.db().Changed = versions, s.Now
+		return s
+	}
+	undone := []Mark{{Secret: "source/dev/db", Label: urgent, From: sid(3)}}
+	for name, c := range map[string]struct {
+		state State
+		marks []Mark
+	}{
+		"somebody went back from it":      {state(sv(2, values("URL", "b"), live(2), AWSCurrent), sv(3, values("URL", "c"), live(3), urgent, SeenLabel)), undone},
+		"its rotation is under way":       {state(sv(2, values("URL", "b"), live(2), AWSCurrent), sv(3, values("URL", "c"), live(3), urgent, AWSPending, SeenLabel)), nil},
+		"it has not begun":                {state(sv(2, values("URL", "b"), live(2), AWSCurrent, urgent, SeenLabel)), nil},
+		"something newer has replaced it": {state(sv(3, values("URL", "c"), live(3), urgent), sv(4, values("URL", "d"), live(4), AWSCurrent, SeenLabel)), nil},
+	} {
+		p := Make(c.state)
+		if diff := cmp.Diff(c.marks, p.Marks); diff != "" {
+			t.Errorf("%s: marks (-want +got):\n%s", name, diff)
+		}
+		if len(p.Drops) > 0 {
+			t.Errorf("%s: drops are %+v", name, p.Drops)
+		}
+	}
+}
+
 func TestAnEmergencyIsFoundByTheVersionThatItMakes(t *testing.T) {
 	h := History{Versions: []Version{
 		{ID: "aaaaaaaa-1", Labels: []string{AWSCurrent, DeadlineLabel(time.Time{}, "bbbbbbbb-2"), Deadline + "nonsense", Deadline + "12"}},

@@ -146,6 +146,7 @@ func (p *Plan) mark(s Source) {
 	if s.With == manifest.Managed {
 		return
 	}
+	p.Marks = append(p.Marks, s.undone()...)
 	for i, m := range s.marks() {
 		if m.From == "" && !s.room(i+1) {
 			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
@@ -163,6 +164,19 @@ func (s Source) marks() []Mark {
 		marks = append(marks, Mark{Secret: s.Secret, Label: s.LabelFor(Live, v.ID), To: v.ID})
 	}
 	return append(marks, s.see(s.Versions)...)
+}
+
+// undone takes the labels of emergencies off that came to nothing: somebody went back from the version, or its rotation was
+// stopped. The deadline would end the current version as soon as another one has replaced it.
+func (s Source) undone() []Mark {
+	var marks []Mark
+	current, exists := s.Current()
+	for _, e := range s.Emergencies() {
+		if exists && e.On.Created.After(current.Created) && !e.On.Has(AWSPending) {
+			marks = append(marks, Mark{Secret: s.Secret, Label: e.Label, From: e.On.ID})
+		}
+	}
+	return marks
 }
 
 // seeBefore moves SEEN up to what is older than version id. One that is nowhere yet needs room and stays away.
@@ -409,7 +423,8 @@ func (w Wait) atMost(deadline time.Time, some bool) Wait {
 func (p *Plan) calm(s State, source Source) {
 	over := source.Marked(Deadline)
 	pending, some := source.Labelled(AWSPending)
-	if s.Mode == manifest.Observe || len(over) == 0 || len(source.Owed()) > 0 || some && !pending.Has(AWSCurrent) {
+	moving := slices.ContainsFunc(p.Marks, func(m Mark) bool { return m.Secret == source.Secret })
+	if s.Mode == manifest.Observe || len(over) == 0 || moving || len(source.Owed()) > 0 || some && !pending.Has(AWSCurrent) {
 		return
 	}
 	if until, quiet := s.quiet(); !quiet {

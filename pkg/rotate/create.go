@@ -57,7 +57,10 @@ func (j Job) allowed(ctx context.Context, h plan.History, pending plan.Version) 
 	if back, begun := h.Labelled(plan.Rollback); begun {
 		return current, &Refused{j.Source.Name, fmt.Sprintf("a rollback to version %s is under way", plan.Short(back.ID))}
 	}
-	_, urgent := h.EmergencyOf(pending.ID)
+	e, urgent := h.EmergencyOf(pending.ID)
+	if urgent && e.On.ID != current.ID {
+		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s has become current since this emergency was begun: begin it again", plan.Short(current.ID))}
+	}
 	if owed := h.Owed(); len(owed) > 0 && !urgent {
 		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; rotary status says what it waits for", plan.Short(owed[0].ID))}
 	}

@@ -59,6 +59,21 @@ func TestARefusalNamesWhatIsOwed(t *testing.T) {
 	}
 }
 
+// TestAnEmergencyOfAnotherVersionIsRefused: whom it breaks was said of the version that was current when it was begun.
+func TestAnEmergencyOfAnotherVersionIsRefused(t *testing.T) {
+	contents := map[string]rotate.Values{"a": user("ann"), "b": user("ben")}
+	label := plan.DeadlineLabel(time.Time{}, id("c"))
+	s := newSecrets(t, contents, "a LIVE AWSCURRENT", "b LIVE "+label, "c AWSPENDING")
+	delete(s.text, id("c"))
+	err := s.job(&users{}).Step(t.Context(), step("createSecret", "c"))
+	if _, refused := errors.AsType[*rotate.Refused](err); !refused || !strings.Contains(err.Error(), "version "+plan.Short(id("a"))+" has become current") {
+		t.Errorf("error is %v", err)
+	}
+	if diff := cmp.Diff([]string{"a: AWSCURRENT LIVE", "b: " + label + " LIVE"}, s.labels()); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+}
+
 func TestAFailingRotatorIsNamedWithWhatItDid(t *testing.T) {
 	contents := map[string]rotate.Values{"a": user("ann"), "b": user("ben")}
 	for name, want := range map[string]string{

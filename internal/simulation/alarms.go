@@ -1,0 +1,119 @@
+package simulation
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// due is what every report must tell of: what is owed, and what a person has to look at.
+//
+//	owed SOURCE VERSION        until it is retired, whatever holds it up (DESIGN 3.3)
+//	rotation-due SOURCE        its current version is older than the manifest allows (F44)
+//	rotation-stuck SOURCE      a rotation neither ends nor fails
+//	retirement-owed SOURCE     an old credential lives for days
+//	rollback-abandoned SOURCE  somebody has begun to go back, and left
+//	deadline-passed SOURCE     what an emergency has ended lives an hour later
+func (w *World) due() []string {
+	var all []string
+	for _, s := range w.Env.Sources {
+		for _, v := range w.peek(s.Secret) {
+			for _, what := range w.dueOf(s, v) {
+				all = append(all, what+" "+s.Name)
+			}
+			if w.owed(s, v) {
+				all = append(all, "owed "+s.Name+" "+v.ID)
+			}
+		}
+	}
+	return all
+}
+
+// owed notes since when a version is owed.
+func (w *World) owed(s manifest.Source, v secretsmanager.Version) bool {
+	live := slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) })
+	is := live && !slices.Contains(v.Labels, plan.AWSCurrent) && !slices.Contains(v.Labels, plan.AWSPending)
+	if _, known := w.since[v.ID]; is && !known {
+		w.since[v.ID] = w.Clock.Now()
+	} else if !is {
+		delete(w.since, v.ID)
+	}
+	return is
+}
+
+// How old things are when every report names them, with a minute for the look.
+const (
+	oldRotation = 4*time.Hour + time.Minute
+	oldRollback = time.Hour + time.Minute
+	oldDebt     = 3*24*time.Hour + time.Minute
+	oldDeadline = time.Hour + time.Minute
+)
+
+// dueOf are the alarms that one version is due.
+func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string) {
+	has := func(label string) bool { return slices.Contains(v.Labels, label) }
+	age := w.Clock.Now().Sub(v.Created)
+	if has(plan.AWSCurrent) && s.Rotate.Every > 0 && age > s.Rotate.Every.Std()+2*24*time.Hour+time.Minute {
+		all = append(all, plan.RotationDue)
+	}
+	if has(plan.AWSPending) && !has(plan.AWSCurrent) && age > oldRotation {
+		all = append(all, plan.RotationStuck)
+	}
+	changed := w.Clock.Now().Sub(w.region().SecretsManager.LastChanged(s.Secret))
+	if has(plan.Rollback) && changed > oldRollback {
+		all = append(all, plan.RollbackAbandoned)
+	}
+	if !w.owed(s, v) {
+		return all
+	}
+	if min(w.Clock.Now().Sub(w.since[v.ID]), changed) > max(oldDebt, s.Rotate.Every.Std()) {
+		all = append(all, plan.RetirementOwed)
+	}
+	for _, h := range w.harms {
+		if h.source.Name == s.Name && w.ended(h, v) && w.Clock.Now().Sub(h.until) > oldDeadline {
+			all = append(all, plan.DeadlinePassed)
+		}
+	}
+	return all
+}
+
+// reports checks that a report tells of what was due before its pass began, and still is when it has ended.
+func (w *World) reports(r plan.Report, before []string) {
+	told := map[string]bool{}
+	for _, a := range r.Alarms {
+		told[a.Name+" "+a.Subject] = true
+	}
+	for _, s := range r.Sources {
+		for _, o := range s.Owed {
+			told["owed "+s.Name+" "+o.Version] = true
+		}
+	}
+	for _, what := range w.due() {
+		if slices.Contains(before, what) && !told[what] {
+			w.violate("L3 a report does not tell of: %s", what)
+		}
+	}
+}
+
+// quiet checks that nobody is alarmed when nothing is left to do, but of what is too old, and that no label is left of
+// what is over.
+func (w *World) quiet() {
+	for _, a := range w.last.Alarms {
+		if a.Name != plan.RotationDue {
+			w.violate("L4 nothing is left to do, and %s alarms %s: %s", a.Subject, a.Name, a.Detail)
+		}
+	}
+	for _, s := range w.Env.Sources {
+		for _, v := range w.peek(s.Secret) {
+			for _, label := range v.Labels {
+				if label == plan.Rollback || strings.HasPrefix(label, plan.Deadline) || strings.HasPrefix(label, plan.Making) {
+					w.violate("L2 %s is left on version %s of %s", label, plan.Short(v.ID), s.Name)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// harm is whom an emergency said that it breaks, before it began: nobody else may be refused. What it has said that it
+// ends must end, too.
+type harm struct {
+	source  manifest.Source
+	version string    // that its rotation makes
+	label   string    // DEADLINE
+	from    string    // the version that it replaces
+	until   time.Time // by when everything older than its version dies; zero for whenever nobody uses it any more
+	atOnce  []string  // versions whose place the new credential takes
+	halfway bool      // a symmetric secret was on the move, or not everybody had followed
+
+	begun  bool     // its label was put
+	done   bool     // its version became current
+	undone bool     // somebody went back
+	kept   []string // versions that became current since, its own apart
+	void   bool     // its label was taken off
+	over   bool     // nothing is left of it
+	clean  int      // passes since the deadline in which nothing went wrong
+}
+
+// dies is how many of those it takes until what is older is dead: a symmetric secret moves twice before.
+func (h *harm) dies() int {
+	if h.source.Rotate.Also != "" {
+		return 5
+	}
+	return 2
+}
+
+// announce notes what somebody is told of an emergency that they are about to begin.
+func (w *World) announce(s manifest.Source, h plan.History, version, label string, until time.Time) {
+	current, _ := h.Current()
+	told := &harm{source: s, version: version, label: label, from: current.ID, until: until}
+	for _, v := range h.Owed() {
+		told.atOnce = append(told.atOnce, v.ID)
+	}
+	values := w.content(s)
+	told.halfway = len(told.atOnce) > 0 || s.Rotate.Also != "" && !values[s.Rotate.Also].Equal(values[s.Rotate.Key])
+	w.harms = append(w.harms, told)
+}
+
+// void notes that an emergency is none any more.
+func (w *World) void(label string) {
+	for _, h := range w.harms {
+		h.void = h.void || h.label == label
+	}
+}
+
+// wentBack notes that somebody has gone back in a source: the emergencies before are undone that left no label.
+func (w *World) wentBack(s manifest.Source) {
+	for _, h := range w.harms {
+		_, left := labelled(w.peek(s.Secret), h.label)
+		h.undone = h.undone || h.source.Name == s.Name && h.begun && !left
+	}
+}
+
+// may says whether an emergency may still break somebody.
+func (h *harm) may() bool { return !h.over && !h.undone }
+
+// must says whether what it has ended must still die.
+func (h *harm) must() bool { return h.may() && !h.void && h.begun && !h.until.IsZero() }
+
+// taken says whether an emergency's new credential may take the place of one of source s.
+func (w *World) taken(s manifest.Source, text string) bool {
+	return slices.ContainsFunc(w.harms, func(h *harm) bool {
+		return h.source.Name == s.Name && h.may() && slices.ContainsFunc(w.containing(s, text), func(v secretsmanager.Version) bool {
+			return slices.Contains(h.atOnce, v.ID)
+		})
+	})
+}
+
+// doomed says whether an emergency's deadline is over one of the credentials of source s.
+func (w *World) doomed(s manifest.Source, text string) bool {
+	now := w.Clock.Now()
+	return slices.ContainsFunc(w.harms, func(h *harm) bool {
+		late := !h.until.IsZero() && !now.Before(h.until)
+		return h.source.Name == s.Name && h.may() && late && slices.ContainsFunc(w.containing(s, text), func(v secretsmanager.Version) bool {
+			return w.older(h, v)
+		})
+	})
+}
+
+// older says whether a version is older than an emergency's, or, where that never came to be, than what it was to replace.
+func (w *World) older(h *harm, v secretsmanager.Version) bool {
+	than := h.from
+	if slices.ContainsFunc(w.peek(h.source.Secret), func(v secretsmanager.Version) bool { return v.ID == h.version }) {
+		than = h.version
+	}
+	return w.precedes(v, h.source, than)
+}
+
+// precedes says whether a version is older than another one of its source.
+func (w *World) precedes(v secretsmanager.Version, s manifest.Source, than string) bool {
+	return slices.ContainsFunc(w.peek(s.Secret), func(other secretsmanager.Version) bool {
+		return other.ID == than && v.ID != than && v.Created.Before(other.Created)
+	})
+}
+
+// containing are the versions of a source in which a text stands.
+func (w *World) containing(s manifest.Source, text string) []secretsmanager.Version {
+	return slices.DeleteFunc(slices.Clone(w.peek(s.Secret)), func(v secretsmanager.Version) bool {
+		for _, value := range parsed(s.Name, v.Value) {
+			if secret.Reveal(value) == text {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// disturbed says whether those who verify a symmetric secret may refuse each other: half of them have followed an
+// emergency, and the other half has not.
+func (w *World) disturbed(target string) bool {
+	now := w.Clock.Now()
+	return slices.ContainsFunc(w.harms, func(h *harm) bool {
+		late := !h.until.IsZero() && !now.Before(h.until)
+		return h.source.Rotate.Also != "" && stage.Target(w.Env, h.source.Rotate.Key) == target && h.may() && (late || h.halfway)
+	})
+}
+
+// passed notes that a pass has ended, which began then: what was to die before is dead after two in which nothing went
+// wrong, unless somebody holds it.
+func (w *World) passed(began time.Time, clean bool) {
+	w.track()
+	for _, h := range w.harms {
+		if h.over = h.over || clean && w.last.Converged; !h.must() || began.Before(h.until) || !clean {
+			continue
+		}
+		h.clean++
+		for _, v := range w.peek(h.source.Secret) {
+			if w.ended(h, v) && w.survives(h, v) {
+				w.violate("L3 version %s of %s outlives an emergency's deadline", plan.Short(v.ID), h.source.Name)
+			}
+		}
+	}
+	if clean && w.last.Converged {
+		w.buried()
+	}
+}
+
+// track notes how far emergencies have come. One is none any more whose label was taken off because its rotation was
+// stopped, or because somebody made an older version current.
+func (w *World) track() {
+	for _, h := range w.harms {
+		versions := w.peek(h.source.Secret)
+		_, left := labelled(versions, h.label)
+		h.begun = h.begun || left
+		current, _ := labelled(versions, plan.AWSCurrent)
+		switch {
+		case current.ID == h.version:
+			h.done = true
+		case (h.done || current.ID != h.from) && !slices.Contains(h.kept, current.ID):
+			h.kept = append(h.kept, current.ID)
+		}
+		back := !h.done || w.precedes(current, h.source, h.version)
+		h.void = h.void || h.begun && !left && back
+	}
+}
+
+// ended says whether an emergency has ended a version: it is older than what has become of it. One that was current since
+// then is not meant.
+func (w *World) ended(h *harm, v secretsmanager.Version) bool {
+	than := h.from
+	if h.done {
+		than = h.version
+	}
+	return h.must() && w.precedes(v, h.source, than) && !slices.Contains(h.kept, v.ID)
+}
+
+// survives says whether a version that was to die lives, and nobody holds it.
+func (w *World) survives(h *harm, v secretsmanager.Version) bool {
+	has := func(label string) bool { return slices.Contains(v.Labels, label) }
+	if !slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) }) {
+		return false
+	}
+	if has(plan.Retain) || has(plan.Rollback) || has(plan.AWSPending) {
+		h.clean = 0 // it takes two passes more when nobody holds it
+		return false
+	}
+	return h.clean >= h.dies()
+}
+
+// buried ends what was spared: whoever still shows it is refused, and nobody should.
+func (w *World) buried() {
+	for _, name := range slices.Sorted(maps.Keys(w.databases)) {
+		d := w.databases[name]
+		for text := range d.spared {
+			w.Targets.Revoke(stage.Target(w.Env, d.key), text)
+		}
+		clear(d.spared)
+	}
+}
+
+// vetoed are the versions that a person, or a rollback, holds.
+func (w *World) vetoed() (ids []string) {
+	for _, s := range w.Env.Sources {
+		for _, label := range []string{plan.Retain, plan.Rollback} {
+			if v, some := labelled(w.peek(s.Secret), label); some {
+				ids = append(ids, v.ID)
+			}
+		}
+	}
+	return ids
+}
