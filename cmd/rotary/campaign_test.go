@@ -72,6 +72,38 @@ func TestARotationThatTakesTooLongKeepsNoOtherFromStarting(t *testing.T) {
 	}
 }
 
+func TestARotationThatTakesTooLongKeepsNoOtherFromBeingFollowed(t *testing.T) {
+	d := newDesk(t)
+	d.stuck = "a"
+	c := d.campaign(1)
+	c.Wait, c.Timeout = true, 30*time.Minute
+	_, is := errors.AsType[unfinished](c.run())
+	if got := c.states(); got != "a rotating, b rotated, c rotated, d rotated, e rotated" || !is {
+		t.Errorf("%s", got)
+	}
+	if !strings.Contains(c.rows[1].Detail, "the old credential waits") {
+		t.Errorf("of b it says %q", c.rows[1].Detail)
+	}
+}
+
+func TestALookThatFailsNowAndThenIsNotCounted(t *testing.T) {
+	d := newDesk(t)
+	d.stuck = "c"
+	c, n := d.campaign(5), 0
+	d.stage.Tap.OnCall(func(call sim.Call) sim.Fault {
+		if d.rotates || call.Operation != "ListSecretVersionIds" || call.Resource != "source/dev/c" {
+			return sim.Fault{}
+		}
+		if n++; n%3 > 0 {
+			return sim.Fault{Outcome: sim.Denied}
+		}
+		return sim.Fault{}
+	})
+	if err := c.run(); err == nil || !strings.HasPrefix(c.rows[2].Detail, "it takes longer than 10m0s") {
+		t.Errorf("of c it says %q", c.rows[2].Detail)
+	}
+}
+
 func TestWhatFailsForOneSourceStopsNoOther(t *testing.T) {
 	for name, c := range map[string]struct {
 		of   string
@@ -88,7 +120,7 @@ func TestWhatFailsForOneSourceStopsNoOther(t *testing.T) {
 			d := newDesk(t)
 			all := d.campaign(2)
 			d.stage.Tap.OnCall(func(call sim.Call) sim.Fault {
-				if call.Operation == c.of && call.Resource == "source/dev/c" && c.when(call) {
+				if !d.rotates && call.Operation == c.of && call.Resource == "source/dev/c" && c.when(call) {
 					return sim.Fault{Outcome: sim.Denied}
 				}
 				return sim.Fault{}

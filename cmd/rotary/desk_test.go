@@ -41,6 +41,8 @@ type desk struct {
 	store *store.Store
 	out   bytes.Buffer
 	stuck string // the source whose setSecret fails
+
+	rotates bool // a step is being taken
 }
 
 func newDesk(t *testing.T) *desk {
@@ -77,6 +79,8 @@ func (d *desk) must(err error) {
 
 // rotate is what the rotate Lambda does.
 func (d *desk) rotate(ctx context.Context, payload []byte) ([]byte, error) {
+	d.rotates = true
+	defer func() { d.rotates = false }()
 	var e struct {
 		Step, ClientRequestToken string
 		Secret                   string `json:"SecretId"`
