@@ -104,7 +104,7 @@ consumers:
   both:     {bucket: both-secrets, ecs: {cluster: main, service: both, container: app}}
 `
 
-// symmetric has a secret that three services send to each other.
+// symmetric has a secret that two services send to each other and a third one to both.
 const symmetric = `
 environments:
   production: {account: "222222222222", region: us-east-1}
@@ -113,13 +113,15 @@ sources:
   handshake: {keys: [HANDSHAKE, HANDSHAKE_ALSO], rotate: {with: random, every: 7d, also: HANDSHAKE_ALSO}}
 mappings:
   worker: {HANDSHAKE: WORKER_HANDSHAKE, HANDSHAKE_ALSO: WORKER_HANDSHAKE_ALSO}
+  sender: {HANDSHAKE: SENT}
 buckets:
   api-secrets:    {originals: [handshake]}
   worker-secrets: {mappings: [worker]}
+  sender-secrets: {mappings: [sender]}
 consumers:
-  api:      {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
-  worker-a: {bucket: worker-secrets, ecs: {cluster: main, service: worker-a, container: app}}
-  worker-b: {bucket: worker-secrets, ecs: {cluster: main, service: worker-b, container: app}}
+  api:    {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  worker: {bucket: worker-secrets, ecs: {cluster: main, service: worker, container: app}}
+  sender: {bucket: sender-secrets, ecs: {cluster: main, service: sender, container: app}}
 `
 
 // fleet has one login and three services on two buckets: as little as a protocol can go wrong with.

@@ -134,12 +134,6 @@ func protocol() []Scenario {
 		{Name: "symmetric secret by hand", Manifest: "symmetric", Schedule: MustParse(`
 			put handshake
 			settle`)},
-		{Name: "key pair", Manifest: "pairs", Schedule: MustParse(`
-			rotate signing
-			settle`)},
-		{Name: "key pair by hand", Manifest: "pairs", Schedule: MustParse(`
-			enter signing
-			settle`)},
 		{Name: "access key", Manifest: "keys", Schedule: MustParse(`
 			rotate storage
 			settle

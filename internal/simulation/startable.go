@@ -26,6 +26,7 @@ func (w *World) startable() {
 			w.violate("S2 %s %s could be started with %s, which %s refuses", s.Why, s.TaskDefinition, p.Env, p.Target)
 		}
 	}
+	w.understood(all)
 }
 
 // refused lists what a revision would present in vain.
