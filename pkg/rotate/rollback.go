@@ -22,8 +22,7 @@ const Outlast = Timeout + 4*time.Minute
 //	----------------|---------|----------------------------------------------------------------
 //	nothing         | From    | put it on Version, which is owed: from now on nobody retires that
 //	Version         | From    | take AWSPENDING off, so that no rotation goes on; wait for Outlast;
-//	                |         | test; take the labels of emergencies off, which would end Version
-//	                |         | once it is replaced again; swap AWSCURRENT; take ROLLBACK off
+//	                |         | test; swap AWSCURRENT; take ROLLBACK off
 //	Version         | Version | take it off: the swap was done
 //	nothing         | Version | nothing: done
 //	Version         | another | take it off, Refused: somebody has put a newer version
@@ -92,11 +91,6 @@ func (j Job) swapBack(ctx context.Context, h plan.History, b plan.Back) (plan.Pr
 	}
 	if err := j.Rotator.Test(ctx, values); err != nil {
 		return plan.Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("its target does not accept version %s: %v", plan.Short(b.Version), err))
-	}
-	for _, over := range h.Marked(plan.Deadline) {
-		if err := j.Store.Move(ctx, h.Secret, over.Label, "", over.From); err != nil {
-			return plan.Progress{}, err
-		}
 	}
 	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, b.Version, b.From); err != nil {
 		return plan.Progress{}, err

@@ -1,10 +1,12 @@
 package rotatetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
 // emergency asks for a rotation past what is owed, as rotary rotate --emergency does.
@@ -76,7 +78,7 @@ func urgentOvertaken(t *testing.T, start func(*testing.T) *source) {
 }
 
 // rollbackEndsEmergency goes back from what an emergency has made. Its deadline is for everything older, and so would end
-// what is current now as soon as that is replaced again.
+// what is current now as soon as that is replaced again: the next pass takes it off, and nothing can be replaced before.
 func rollbackEndsEmergency(t *testing.T, start func(*testing.T) *source) {
 	s, before := rotated(t, start)
 	token := s.emergency()
@@ -84,6 +86,10 @@ func rollbackEndsEmergency(t *testing.T, start func(*testing.T) *source) {
 	back := plan.Back{Source: before.Source, Version: before.From, From: token}
 	s.must(s.rollBack(s.job(), back))
 	s.wentBack(back)
+	if _, refused := errors.AsType[*rotate.Refused](s.steps(s.job(), s.begin())); !refused {
+		t.Error("a planned rotation starts while an emergency's label is there")
+	}
+	s.must(s.mark(s.plan()))
 	if left := s.history().Marked(plan.Deadline); len(left) > 0 {
 		t.Errorf("the emergency's label stays: %v", left)
 	}
