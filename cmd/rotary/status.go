@@ -19,7 +19,7 @@ type statusCmd struct {
 func (statusCmd) Help() string {
 	return `Changes nothing. Shows each source with the age of its current version, each consumer with what it was seen running, each owed retirement with every gate that blocks it, and what a person has to look at. Exit code 0 where everything has converged, 3 where something is still on its way.
 
-A consumer is current, rolling, behind, draining, failed or unknown. An owed version is an old credential that its target may still accept: it dies when no gate blocks it any more, or at an emergency's deadline. An alarm is what no pass mends by itself. --json has everything.
+A consumer is current, rolling, behind, draining, failed or unknown. An owed version is an old credential that its target may still accept: it dies when no gate blocks it any more, or at an emergency's deadline. An alarm has the name of its runbook in docs/runbook. --json has everything.
 
 Example, in a deploy pipeline:
   rotary status production --json > status.json || echo "not converged yet"`
