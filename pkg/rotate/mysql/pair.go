@@ -27,25 +27,30 @@ type pair struct {
 
 // examine looks at both accounts and refuses what cannot be copied. It changes nothing; the administrator's session is
 // left open where there is no error.
-func (r *Rotator) examine(ctx context.Context, admin, now, next login) (p *pair, err error) {
+func (r *Rotator) examine(ctx context.Context, admin, now, next login) (*pair, error) {
 	host, err := r.hostOf(ctx, now.at(admin))
 	if err != nil {
 		return nil, fmt.Errorf("the current credential: %w", err)
 	}
-	s, err := r.connect(ctx, admin)
+	s, err := r.open(ctx, admin)
 	if err != nil {
 		return nil, fmt.Errorf("the administrator's credential: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	from := account{now.user, host}
-	p = &pair{admin: s, to: account{next.user, host}}
-	if p.exists, err = s.alone(ctx, now.user, next.user, host); err != nil {
+	p, err := s.pair(ctx, account{now.user, host}, account{next.user, host})
+	if err != nil {
+		s.close()
 		return nil, err
 	}
+	return p, nil
+}
+
+// pair looks at the account from, which is to be copied, and at the one to.
+func (s *session) pair(ctx context.Context, from, to account) (*pair, error) {
+	exists, err := s.alone(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	p := &pair{admin: s, to: to, exists: exists}
 	if p.current, err = s.definition(ctx, from); err != nil {
 		return nil, err
 	}
@@ -57,9 +62,8 @@ func (r *Rotator) examine(ctx context.Context, admin, now, next login) (p *pair,
 		return nil, refusal("its user is an administrator of the server, of which rotary makes no clone: give the application a user with what it needs")
 	case !s.product.knows(p.current.plugin):
 		return nil, refusal("its user's password is checked by a plugin for which no hash can be computed here: rotary knows " + native + ", and on MySQL " + cachingSHA2)
-	}
-	if p.exists {
-		p.has, err = s.rights(ctx, p.to)
+	case exists:
+		p.has, err = s.rights(ctx, to)
 	}
 	return p, err
 }
@@ -88,9 +92,9 @@ func (r *Rotator) hostOf(ctx context.Context, l login) (string, error) {
 	return chosen[at+1:], nil
 }
 
-// alone says whether there is an account of the next user at this host. It is refused if either user has an account at
-// another host: which of them lets an application in depends on where that runs.
-func (s *session) alone(ctx context.Context, now, next, host string) (exists bool, err error) {
+// alone says whether there is an account to. It is refused if its user, or from's, has an account at another host: which
+// of them lets an application in depends on where that runs.
+func (s *session) alone(ctx context.Context, from, to account) (exists bool, err error) {
 	longest, err := s.one(ctx, "ask how long a name may be", "SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'user' AND COLUMN_NAME = 'User'")
 	if err != nil {
 		return false, err
@@ -99,15 +103,15 @@ func (s *session) alone(ctx context.Context, now, next, host string) (exists boo
 	if err != nil {
 		return false, errors.New("the server does not say how long a user's name may be")
 	}
-	if utf8.RuneCountInString(next) > n {
+	if utf8.RuneCountInString(to.user) > n {
 		return false, refusal(fmt.Sprintf("its user's name with %s behind it has more than the %d characters that the server allows", clone, n))
 	}
-	for _, user := range []string{now, next} {
-		hosts, err := s.column(ctx, "look for the accounts of the source's users", "SELECT Host FROM mysql.user WHERE User = "+literal(user)+" AND Host <> ''")
+	for _, a := range []account{from, to} {
+		hosts, err := s.column(ctx, "look for the accounts of the source's users", "SELECT Host FROM mysql.user WHERE User = "+literal(a.user)+" AND Host <> ''")
 		if err != nil {
 			return false, err
 		}
-		if exists = len(hosts) > 0; exists && !slices.Equal(hosts, []string{host}) {
+		if exists = len(hosts) > 0; exists && !slices.Equal(hosts, []string{a.host}) {
 			return false, refusal("one of its users has accounts at several hosts, or at another one than the current version's: keep one account for each user")
 		}
 	}

@@ -26,7 +26,7 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (next rotate.Values,
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.connect(ctx, owed)
+	s, err := r.open(ctx, owed)
 	if errors.Is(err, errRefused) {
 		return nil, r.bury(ctx, owed, admin, e)
 	}

@@ -22,7 +22,7 @@ const (
 type session struct {
 	db      *sql.DB
 	conn    *sql.Conn
-	product product
+	product product // where it was opened
 }
 
 // connect logs in. The error is errRefused where the server refuses the user or the password.
@@ -39,6 +39,15 @@ func (r *Rotator) connect(ctx context.Context, l login) (*session, error) {
 	if s.conn, err = s.db.Conn(ctx); err != nil {
 		_ = s.db.Close()
 		return nil, explain("log in", err)
+	}
+	return s, nil
+}
+
+// open logs in where it matters which server it is. A proxy, which only Test meets, may claim to be another.
+func (r *Rotator) open(ctx context.Context, l login) (*session, error) {
+	s, err := r.connect(ctx, l)
+	if err != nil {
+		return nil, err
 	}
 	if err := s.begin(ctx); err != nil {
 		s.close()
