@@ -112,10 +112,9 @@ func sortedKeys[V any](m map[string]V) []string {
 // newDashboard shows what the reconciler measures: how old every credential is, what is owed, how far consumers are behind.
 func (p pipeline) newDashboard() {
 	env := p.environment
-	board := awscloudwatch.NewCfnDashboard(p.stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
+	awscloudwatch.NewCfnDashboard(p.stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
 		DashboardName: jsii.String("rotary-" + env.Name), DashboardBody: jsii.String(p.board()),
 	})
-	_ = board
 }
 
 // board is the dashboard's body

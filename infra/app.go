@@ -54,7 +54,9 @@ func (c config) stack(app constructs.Construct, name, about string) awscdk.Stack
 		StackName: &full, Description: &about, TerminationProtection: jsii.Bool(c.environment.Protected),
 		Env: &awscdk.Environment{Account: &c.environment.Account, Region: &c.environment.Region},
 	})
-	awscdk.Tags_Of(s).Add(jsii.String(policy.Tag), &c.environment.Name, nil)
+	awscdk.Tags_Of(s).Add(jsii.String(policy.Tag), &c.environment.Name, &awscdk.TagProps{
+		ExcludeResourceTypes: jsii.Strings("AWS::CloudWatch::Dashboard"), // CloudFormation cannot tag one
+	})
 	return s
 }
 

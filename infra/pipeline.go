@@ -72,9 +72,7 @@ func (p pipeline) function(id, name, roleName string, may policy.Document, more 
 	for _, add := range more {
 		add(&props)
 	}
-	f := awslambda.NewCfnFunction(p.stack, &id, &props)
-	f.AddDependency(log)
-	return f
+	return awslambda.NewCfnFunction(p.stack, &id, &props)
 }
 
 // lambdaOf names the folder of a role's Lambda: the rotate Lambda is deployed twice.
