@@ -40,7 +40,7 @@ var directions = []struct {
 	{"pkg/rotate/...", with(pure, "pkg/rotate")},
 	{"lambdas/internal/boot", []string{"pkg/account", "pkg/manifest"}},
 	{"lambdas/...", []string{"lambdas/internal/...", "pkg/..."}},
-	{"cmd/...", []string{".", "events", "pkg/...", "internal/leak", "internal/standin/...", "internal/stage/..."}}, // demo and standin embed the stand-in
+	{"cmd/...", []string{".", "events", "pkg/...", "internal/leak", "internal/standin/...", "internal/stage/...", "internal/rehearsal"}}, // demo, standin and rehearse embed the stand-in
 	{".", nil},
 	{"events", nil},
 	{"internal/leak", nil},

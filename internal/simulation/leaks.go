@@ -42,6 +42,9 @@ var search = sync.OnceValue(func() *leak.Search {
 	return s
 })
 
+// Search finds the values that worlds make, but for those that crypto/rand does.
+func Search() *leak.Search { return search() }
+
 // silent is S13: everything that came out, and everything that people and other programs can see at the end, holds no
 // value in any form.
 func (w *World) silent() {

@@ -13,7 +13,7 @@ import (
 // rehearsed are what a rehearsal of somebody's manifest is made of, beside what schedules are.
 func rehearsed() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
-		"sweep": turn, "lack": lack, "correct": correct, "replace": replace, "spoil": spoil,
+		"sweep": turn, "lack": lack, "correct": correct, "replace": replace, "spoil": spoil, "repair": repair,
 	}
 }
 
@@ -47,8 +47,22 @@ func spoil(w *World, args []string) error {
 		old, of := before[name]
 		return of && value != old
 	}
-	w.Image(cmp.Or(w.images[c.Name], stage.Image(c.Name)), app)
+	w.Image(w.image(c), app)
 	return nil
+}
+
+// repair makes the image that a service is on a healthy one.
+func repair(w *World, args []string) error {
+	c, err := w.consumer(args, isECS)
+	if err == nil {
+		w.Image(w.image(c), stage.App(w.Env, c))
+	}
+	return err
+}
+
+// image is what was released last.
+func (w *World) image(c manifest.Consumer) string {
+	return cmp.Or(w.images[c.Name], stage.Image(c.Name))
 }
 
 // from is the source of a bucket's name.

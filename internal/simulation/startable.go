@@ -54,9 +54,14 @@ func (w *World) value(from string) (value string, known bool) {
 
 // unlabelled lists what a revision pins to a version that Secrets Manager may delete, or has deleted.
 func (w *World) unlabelled(s ecs.Startable) (names []string) {
+	looked := map[string]bool{} // by version: most of a revision's pins are to one
 	for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
 		secretARN, version := split(s.Secrets[name])
-		kept := slices.ContainsFunc(w.peek(secretARN), func(v secretsmanager.Version) bool { return v.ID == version && len(v.Labels) > 0 })
+		kept, known := looked[secretARN+version]
+		if !known {
+			kept = slices.ContainsFunc(w.peek(secretARN), func(v secretsmanager.Version) bool { return v.ID == version && len(v.Labels) > 0 })
+			looked[secretARN+version] = kept
+		}
 		if version != "" && !kept {
 			names = append(names, name)
 		}

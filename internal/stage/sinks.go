@@ -58,7 +58,11 @@ func (s *Stage) repository(c manifest.Consumer, known map[string]string) error {
 		s.GitHub.AddToken(known[token], all...)
 		return nil
 	}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	bits := 2048
+	if s.config.InMemory {
+		bits = 1024 // many worlds are made, and each pass signs with it
+	}
+	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
 		return fmt.Errorf("make a GitHub App's key: %w", err)
 	}

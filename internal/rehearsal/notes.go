@@ -1,0 +1,99 @@
+package rehearsal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// notes say what was stood in for, assumed and left out. declared is the environment as its manifest has it, and env as
+// it was rehearsed.
+func notes(declared, env *manifest.Environment, sources []manifest.Source) []string {
+	all := []string{
+		"AWS, GitHub and Vercel are stood in for, in this process; every value is made up; time is simulated, with a sweep every five minutes and no event in between",
+		"what your images do with a value is not known: each is taken to present every value it is given, and to start if these are accepted",
+	}
+	for _, with := range []string{manifest.Postgres, manifest.MySQL, manifest.HTTP, manifest.AWSAccessKey, manifest.Managed, manifest.Manual, manifest.Random} {
+		if names := named(sources, with); names != "" {
+			all = append(all, names+": "+standsIn(with))
+		}
+	}
+	for _, s := range sources {
+		if s.Rotate.Also != "" {
+			all = append(all, verifying(env, s))
+		}
+	}
+	return append(all, left(declared)...)
+}
+
+func named(sources []manifest.Source, with string) string {
+	var names []string
+	for _, s := range sources {
+		if s.Rotate.With == with && s.Rotate.Also == "" {
+			names = append(names, s.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func standsIn(with string) string {
+	switch with {
+	case manifest.Postgres, manifest.MySQL:
+		return "the database and the rotator's way to it are stood in for by two users that take turns; grants, TLS and network are not rehearsed"
+	case manifest.HTTP:
+		return "the vendor is stood in for by one that does what the description says of create, overlap and revoke; the calls themselves are not rehearsed"
+	case manifest.AWSAccessKey:
+		return "IAM and STS are stood in for; policies are not rehearsed"
+	case manifest.Managed:
+		return "AWS replaces the value, and the old one is refused from then on: consumers are refused until they have followed"
+	case manifest.Manual:
+		return "you put a value, and revoke the old one at its vendor when rotary says that it is safe; both work until then"
+	}
+	return "nobody but its readers knows the value: whether they understand each other's is not rehearsed"
+}
+
+// verifying says who is taken to accept a symmetric secret, and who only to send it.
+func verifying(env *manifest.Environment, s manifest.Source) string {
+	var verify, send []string
+	for _, c := range env.Consumers {
+		names := map[string]bool{}
+		b, _ := env.Bucket(c.Bucket)
+		for _, e := range env.Entries(b) {
+			names[e.Key] = true
+		}
+		switch {
+		case names[s.Rotate.Also] && (c.ECS != nil || c.ECSFamily != nil):
+			verify = append(verify, c.Name)
+		case slices.ContainsFunc(s.Writes(), func(key string) bool { return names[key] }):
+			send = append(send, c.Name)
+		}
+	}
+	if len(verify) == 0 {
+		return fmt.Sprintf("%s: nobody reads %s, so whoever reads %s is taken to verify with that alone", s.Name, s.Rotate.Also, s.Rotate.Key)
+	}
+	text := fmt.Sprintf("%s: who reads %s is taken to verify (%s)", s.Name, s.Rotate.Also, list(verify))
+	if len(send) > 0 {
+		text += fmt.Sprintf("; the others are taken to send only (%s), and one of them that verifies must read both", list(send))
+	}
+	return text
+}
+
+// left says what of the manifest is not rehearsed as it stands.
+func left(env *manifest.Environment) (all []string) {
+	if env.Mode != manifest.Retire {
+		all = append(all, fmt.Sprintf("mode %s was rehearsed as if it were retire", env.Mode))
+	}
+	for _, c := range env.Consumers {
+		switch {
+		case c.Leaving:
+			all = append(all, c.Name+" is leaving, and was left out: while it is there, whatever it still reads is not retired")
+		case c.Drain > 0 && c.Kind() == "drain":
+			all = append(all, fmt.Sprintf("%s: nobody sees what these readers do; they are given %s", c.Name, c.Drain))
+		case c.Vercel != nil && !slices.Contains(c.Vercel.Targets[env.Name], "production"):
+			all = append(all, c.Name+": nobody waits for previews and development at Vercel; they read what is current when they start")
+		}
+	}
+	return all
+}

@@ -1,0 +1,144 @@
+// Package rehearsal rotates every source of a manifest on the stand-in, undisturbed and with faults, and tells what
+// would happen to each consumer. What is played is rotary's own code; see Notes for what is stood in for.
+package rehearsal
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/rotary-secrets/rotary/internal/simulation"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// Config says what is rehearsed.
+type Config struct {
+	Manifest    []byte // rotary.yaml
+	Environment string
+	Sources     []string     // by name; none: every one
+	Thorough    bool         // after every write a crash, and every key missing once
+	Done        func(Source) // is told of each source in the report's order, as soon as it can be; may be nil
+}
+
+// Run rehearses. It touches nothing outside this process, and the same manifest gives the same report. The error is not
+// about what happened to anybody: that is Report.Problems. It waits until every act has ended, or ctx has.
+func Run(ctx context.Context, c Config) (Report, error) {
+	env, err := c.environment()
+	if err != nil {
+		return Report{}, err
+	}
+	sources := slices.DeleteFunc(slices.Clone(env.Sources), func(s manifest.Source) bool {
+		return len(c.Sources) > 0 && !slices.Contains(c.Sources, s.Name)
+	})
+	all, err := c.rehearse(ctx, sources)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Environment: env.Name, Sources: all, Problems: []Problem{}, Notes: notes(c.declared(), env, sources)}
+	for _, s := range all {
+		r.Problems = append(r.Problems, s.Problems()...)
+		for _, act := range s.Acts {
+			r.Totals.add(act)
+		}
+	}
+	return r, nil
+}
+
+// declared is the environment as the manifest has it. It has been read before.
+func (c Config) declared() *manifest.Environment {
+	env, _ := c.read()
+	return env
+}
+
+func (c Config) read() (*manifest.Environment, error) {
+	file, err := manifest.Parse("rotary.yaml", c.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	return file.Environment(c.Environment)
+}
+
+// environment is the environment as it is rehearsed.
+func (c Config) environment() (*manifest.Environment, error) {
+	env, err := c.read()
+	if err == nil {
+		as(env)
+	}
+	return env, err
+}
+
+// as makes an environment one in which everything that rotary can do happens: it retires, and nobody is leaving.
+func as(env *manifest.Environment) {
+	env.Mode = manifest.Retire
+	env.Consumers = slices.DeleteFunc(slices.Clone(env.Consumers), func(c manifest.Consumer) bool { return c.Leaving })
+}
+
+// rehearse rehearses each source in worlds of its own, on every processor.
+func (c Config) rehearse(ctx context.Context, sources []manifest.Source) ([]Source, error) {
+	all, done, errs := make([]Source, len(sources)), make([]chan struct{}, len(sources)), make([]error, len(sources))
+	work := make(chan int)
+	var workers sync.WaitGroup
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := range work {
+				all[i], errs[i] = c.source(ctx, sources[i])
+				close(done[i])
+			}
+		})
+	}
+	workers.Go(func() {
+		for i := range sources {
+			work <- i
+		}
+		close(work)
+	})
+	err := c.tell(all, done, errs)
+	workers.Wait()
+	return all, err
+}
+
+// tell tells of each source once it is done, in order, and returns the first error.
+func (c Config) tell(all []Source, done []chan struct{}, errs []error) (err error) {
+	for i := range all {
+		<-done[i]
+		if err == nil {
+			err = errs[i]
+		}
+		if err == nil && c.Done != nil {
+			c.Done(all[i])
+		}
+	}
+	return err
+}
+
+// source rehearses one.
+func (c Config) source(ctx context.Context, s manifest.Source) (Source, error) {
+	told := Source{Name: s.Name, Rotator: s.Rotate.With, AtOnce: atOnce(s), Acts: []Act{}}
+	if s.Rotate.Every > 0 {
+		told.Every = s.Rotate.Every.String()
+	}
+	if s.Rotate.With == manifest.Never {
+		told.Skipped = "it is never replaced: that would destroy data"
+		return told, nil
+	}
+	p := &troupe{ctx: ctx, config: c, source: s, told: &told}
+	if err := p.perform(); err != nil {
+		return told, fmt.Errorf("rehearse %s: %w", s.Name, err)
+	}
+	if env, err := c.environment(); err == nil && len(told.Problems()) > 0 {
+		told.Advice = advice(env, s, told.Acts)
+	}
+	return told, nil
+}
+
+func atOnce(s manifest.Source) bool { return s.AtOnce() || s.Rotate.With == manifest.Managed }
+
+// scenario opens the worlds in which sources are rehearsed.
+func (c Config) scenario() simulation.Scenario {
+	return simulation.Scenario{Name: "rehearsal", Text: c.Manifest, Environment: c.Environment, As: as}
+}
