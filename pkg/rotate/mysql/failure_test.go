@@ -26,11 +26,11 @@ func TestOnlyADeniedLoginIsRefused(t *testing.T) {
 }
 
 func TestAnErrorSaysWhatWasDoneAndWhatWasAnswered(t *testing.T) {
-	canary := &net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(203, 0, 113, 7)}}
+	where := &net.TCPAddr{IP: net.IPv4(203, 0, 113, 7)}
 	for want, err := range map[string]error{
 		"log in: the server answers 1040: it has too many connections": &driver.MySQLError{Number: 1040, Message: "canary"},
 		"log in: the server answers 9999":                              fmt.Errorf("canary: %w", &driver.MySQLError{Number: 9999, Message: "canary"}),
-		"log in: connection refused":                                   &net.OpError{Op: "dial", Addr: canary.Addr, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)},
+		"log in: connection refused":                                   &net.OpError{Op: "dial", Addr: where, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)},
 		"log in: context canceled":                                     fmt.Errorf("canary: %w", context.Canceled),
 		"log in: there is no such host":                                &net.DNSError{Name: "canary", IsNotFound: true},
 		"log in: the server does not answer in time":                   &net.DNSError{Name: "canary", IsTimeout: true},
