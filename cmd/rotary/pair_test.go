@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -90,4 +94,12 @@ func TestAPrivateKeyIsPutAndItsPublicHalfFollows(t *testing.T) {
 			}
 		})
 	}
+}
+
+// cmdKeyPair writes the halves of a new key pair into two files: keypair PRIVATE PUBLIC.
+func cmdKeyPair(ts *testscript.TestScript, _ bool, args []string) {
+	private, public, err := stage.KeyPair(context.Background())
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(private+"\n"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(public+"\n"), 0o600))
 }
