@@ -82,8 +82,8 @@ sim: ## random schedules of a month each, by seed: SEEDS (20000)
 	@go run ./internal/simulation/sim -seeds $(or $(SEEDS),20000)
 
 exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between; an hour
-	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestWhateverOthersDoMeanwhile' -v -timeout 6h \
-		-args -every 1 -pairs 1 -besides 1
+	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestWhateverOthersDoMeanwhile|TestAnyConsumer' -v -timeout 6h \
+		-args -every 1 -pairs 1 -besides 1 -redeployed 1
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for package in $$(go list ./pkg/... ./lambdas/...); do \
