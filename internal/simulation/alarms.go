@@ -14,7 +14,7 @@ import (
 //
 //	owed SOURCE VERSION        until it is retired, whatever holds it up (DESIGN 3.3)
 //	rotation-due SOURCE        its current version is older than the manifest allows (F44)
-//	rotation-stuck SOURCE      a rotation neither ends nor fails
+//	rotation-stuck SOURCE      a rotation neither ends nor fails, or may have made what no version holds
 //	retirement-owed SOURCE     an old credential lives for days
 //	rollback-abandoned SOURCE  somebody has begun to go back, and left
 //	deadline-passed SOURCE     what an emergency has ended lives an hour later
@@ -63,6 +63,10 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	if has(plan.AWSPending) && !has(plan.AWSCurrent) && age > oldRotation {
 		all = append(all, plan.RotationStuck)
 	}
+	_, rotating := labelled(w.peek(s.Secret), plan.AWSPending)
+	if !rotating && slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Making) }) {
+		all = append(all, plan.RotationStuck)
+	}
 	changed := w.Clock.Now().Sub(w.region().SecretsManager.LastChanged(s.Secret))
 	if has(plan.Rollback) && changed > oldRollback {
 		all = append(all, plan.RollbackAbandoned)
@@ -70,7 +74,11 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	if !w.owed(s, v) {
 		return all
 	}
-	if min(w.Clock.Now().Sub(w.since[v.ID]), changed) > max(oldDebt, s.Rotate.Every.Std()) {
+	debt := oldDebt
+	if s.Rotate.With == manifest.Manual {
+		debt = max(debt, s.Rotate.Every.Std()+time.Minute)
+	}
+	if min(w.Clock.Now().Sub(w.since[v.ID]), changed) > debt {
 		all = append(all, plan.RetirementOwed)
 	}
 	for _, h := range w.harms {

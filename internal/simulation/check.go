@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -56,6 +57,9 @@ func (w *World) foreign(c sim.Call) {
 	if c.Account != "" && c.Account != w.Env.Account {
 		w.violate("S8 %s %s in account %s", c.Service, c.Operation, c.Account)
 	}
+	if s, is := w.Env.SourceBySecret(c.Resource); is && c.Service == "secretsmanager" && s.Rotate.With == manifest.Managed {
+		w.violate("S8 %s of %s, which AWS rotates itself", c.Operation, s.Name)
+	}
 }
 
 // retiring is called when a credential is about to die.
@@ -74,6 +78,9 @@ func (w *World) retiring(key, login string) {
 func (w *World) remembered() {
 	for _, name := range slices.Sorted(maps.Keys(w.databases)) {
 		w.databases[name].remembered()
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.vendors)) {
+		w.vendors[name].remembered()
 	}
 	w.keysRemembered()
 }

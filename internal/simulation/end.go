@@ -35,7 +35,7 @@ func settle(w *World, _ []string) error {
 		}
 		if err := w.pass(w.ctx); err != nil {
 			w.tell("pass: %v", err)
-		} else if same++; w.last.Converged {
+		} else if same++; w.last.Converged && !w.lookForOrphans() {
 			return nil
 		}
 		switch {

@@ -22,7 +22,7 @@ type harm struct {
 	from    string    // the version that it replaces
 	until   time.Time // by when everything older than its version dies; zero for whenever nobody uses it any more
 	atOnce  []string  // versions whose place the new credential takes
-	halfway bool      // a symmetric secret was on the move, or not everybody had followed
+	early   bool      // somebody may be refused before the deadline
 
 	begun  bool     // its label was put
 	done   bool     // its version became current
@@ -45,11 +45,18 @@ func (h *harm) dies() int {
 func (w *World) announce(s manifest.Source, h plan.History, version, label string, until time.Time) {
 	current, _ := h.Current()
 	told := &harm{source: s, version: version, label: label, from: current.ID, until: until}
-	for _, v := range h.Owed() {
+	owed, values := h.Owed(), w.content(s)
+	switch {
+	case w.databases[s.Name] == nil && s.Rotate.With != manifest.AWSAccessKey:
+		owed = nil // nothing is in the way
+	case w.databases[s.Name] == nil:
+		owed = owed[:min(1, len(owed))]
+	}
+	for _, v := range owed {
 		told.atOnce = append(told.atOnce, v.ID)
 	}
-	values := w.content(s)
-	told.halfway = len(told.atOnce) > 0 || s.Rotate.Also != "" && !values[s.Rotate.Also].Equal(values[s.Rotate.Key])
+	moving := s.Rotate.Also != "" && !values[s.Rotate.Also].Equal(values[s.Rotate.Key])
+	told.early = s.AtOnce() || len(h.Owed()) > 0 && (len(owed) > 0 || s.Rotate.Also != "") || moving
 	w.harms = append(w.harms, told)
 }
 
@@ -122,13 +129,15 @@ func (w *World) containing(s manifest.Source, text string) []secretsmanager.Vers
 	})
 }
 
-// disturbed says whether those who verify a symmetric secret may refuse each other: half of them have followed an
-// emergency, and the other half has not.
+// disturbed says whether somebody may be refused who shows something of a source whose emergency has said so: what was
+// replaced, or, of a symmetric secret, what others have not got yet. A database knows each of its logins.
 func (w *World) disturbed(target string) bool {
 	now := w.Clock.Now()
 	return slices.ContainsFunc(w.harms, func(h *harm) bool {
 		late := !h.until.IsZero() && !now.Before(h.until)
-		return h.source.Rotate.Also != "" && stage.Target(w.Env, h.source.Rotate.Key) == target && h.may() && (late || h.halfway)
+		return h.may() && (late || h.early) && w.databases[h.source.Name] == nil && slices.ContainsFunc(h.source.Keys, func(key string) bool {
+			return stage.Target(w.Env, key) == target
+		})
 	})
 }
 

@@ -76,6 +76,24 @@ func dropKeys(w *World, args []string) error {
 	return nil
 }
 
+// tidyKeys is a person who deletes the access keys that are in no version and nobody's own.
+func (w *World) tidyKeys(s manifest.Source) error {
+	if s.Rotate.With != manifest.AWSAccessKey {
+		return nil
+	}
+	defer w.others()()
+	client := awsiam.NewFromConfig(w.Config(w.Env.Account, w.Env.Region))
+	for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
+		if len(w.holding(s, k.ID)) > 0 || w.ownKeys[k.ID] {
+			continue
+		}
+		if _, err := client.DeleteAccessKey(w.ctx, &awsiam.DeleteAccessKeyInput{UserName: aws.String(k.User.Name), AccessKeyId: &k.ID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // dying is called when an access key that works is about to stop working.
 func (w *World) dying(k iam.Key) {
 	if w.ownKeys[k.ID] && !w.now.open {
@@ -90,7 +108,9 @@ func (w *World) dying(k iam.Key) {
 		if len(holders) == 0 {
 			continue // a rotation that died has made it
 		}
-		w.retiring(id, k.ID)
+		if !w.taken(s, k.ID) && !w.doomed(s, k.ID) {
+			w.retiring(id, k.ID)
+		}
 		if slices.ContainsFunc(holders, func(v secretsmanager.Version) bool { return slices.Contains(v.Labels, plan.Retain) }) {
 			w.violate("S4 a version of %s is retired, and somebody retains it", s.Name)
 		}

@@ -21,6 +21,7 @@ var manifests = map[string]string{
 	"pairs":       halves,
 	"keys":        keys,
 	"fleet":       fleet,
+	"everything":  everything,
 	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
 }
 
@@ -151,6 +152,31 @@ mappings:
   worker: {ACCESS_KEY_ID: S3_ID, SECRET_ACCESS_KEY: S3_SECRET}
 buckets:
   api-secrets:    {originals: [storage]}
+  worker-secrets: {mappings: [worker]}
+consumers:
+  api:    {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  worker: {bucket: worker-secrets, ecs: {cluster: main, service: worker, container: app}}
+`
+
+// everything has a source of every kind that rotates by itself, and both that do not; two services have it all.
+const everything = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+sources:
+  db:        {keys: [DB_URL], rotate: {with: postgres, every: 30d, url: DB_URL, admin: admin}}
+  admin:     {keys: [ADMIN_URL], rotate: {with: manual}}
+  handshake: {keys: [HANDSHAKE, HANDSHAKE_ALSO], rotate: {with: random, every: 30d, also: HANDSHAKE_ALSO}}
+  session:   {keys: [SESSION_KEY], rotate: {with: random, every: 30d}}
+  storage:   {keys: [ACCESS_KEY_ID, SECRET_ACCESS_KEY], rotate: {with: aws-access-key, every: 30d, user: artifacts}}
+  token:     {keys: [API_TOKEN], rotate: {with: http, every: 30d, http: {
+                create: {url: "https://api.example.com/tokens", set: {API_TOKEN: $.token}},
+                test: {url: "https://api.example.com/me", headers: {Authorization: "Bearer {{API_TOKEN}}"}},
+                revoke: {url: "https://api.example.com/tokens/{{owed.API_TOKEN}}"}}}}
+  theirs:    {keys: [THEIR_PASSWORD], rotate: {with: managed}}
+mappings:
+  worker: {DB_URL: WORKER_DB_URL, HANDSHAKE: WORKER_HANDSHAKE, HANDSHAKE_ALSO: WORKER_HANDSHAKE_ALSO, API_TOKEN: WORKER_TOKEN}
+buckets:
+  api-secrets:    {originals: true}
   worker-secrets: {mappings: [worker]}
 consumers:
   api:    {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}

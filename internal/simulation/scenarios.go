@@ -9,6 +9,7 @@ type Scenario struct {
 	Fresh    bool   // it begins before the first pass
 	Fleet    bool   // its consumers are made of memory
 	Schedule Schedule
+	Thin     int // an ordinary run plays each of this number of its schedules with a fault, of those that it would play
 
 	Text        []byte                      // a manifest, instead of one of manifests
 	Environment string                      // of the manifest; default: production

@@ -84,6 +84,7 @@ func (w *World) cleared(s manifest.Source) (h plan.History, err error) {
 		return h, err
 	}
 	w.sweepUntil(w.Clock.Now().Add(rotate.Outlast))
+	w.act("tidy " + s.Name) // what that rotation may have made
 	err = w.command(func(_ *secretsmanager.Direct, st *store.Store) error {
 		h, err = st.LookAll(w.ctx, s.Secret)
 		return err

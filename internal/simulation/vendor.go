@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -19,6 +23,7 @@ type vendor struct {
 	w      *World
 	source manifest.Source
 	made   map[string]rotate.Values // by version
+	all    []rotate.Values          // that it ever made
 }
 
 // openVendors makes those of an environment's sources, by source.
@@ -46,6 +51,12 @@ type unrepeatable struct{ *vendor }
 // MayHaveMade implements rotate.Unrepeatable.
 func (unrepeatable) MayHaveMade(err error) bool { return errors.Is(err, sim.ErrBroken) }
 
+// Create makes another credential whenever it is asked.
+func (u unrepeatable) Create(ctx context.Context, s rotate.Start) (rotate.Values, error) {
+	delete(u.made, s.Version)
+	return u.vendor.Create(ctx, s)
+}
+
 func (v *vendor) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
 	next := maps.Clone(s.Current)
 	err := v.call("create", true, func() error {
@@ -67,7 +78,50 @@ func (v *vendor) fresh() rotate.Values {
 		v.w.Targets.Accept(stage.Target(v.w.Env, key), value)
 		values[key] = secret.New(value)
 	}
+	v.all = append(v.all, values)
 	return values
+}
+
+// orphans are credentials that it accepts and that no version of the source holds which says so.
+func (v *vendor) orphans() (all []rotate.Values) {
+	for _, made := range v.all {
+		held := slices.ContainsFunc(v.w.peek(v.source.Secret), func(version secretsmanager.Version) bool {
+			alive := slices.ContainsFunc(version.Labels, func(l string) bool {
+				return strings.HasPrefix(l, plan.Live) || l == plan.AWSCurrent || l == plan.AWSPending
+			})
+			return alive && v.Same(parsed(v.source.Name, version.Value), made)
+		})
+		if v.accepts(made) && !held {
+			all = append(all, made)
+		}
+	}
+	return all
+}
+
+// remembered checks that nothing that it has made is forgotten: MAKING says where that may be.
+func (v *vendor) remembered() {
+	for _, version := range v.w.peek(v.source.Secret) {
+		if slices.ContainsFunc(version.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Making) }) {
+			return
+		}
+	}
+	if n := len(v.orphans()); n > 0 {
+		v.w.violate("S6 the vendor of %s accepts %d credentials that no version holds, and nothing says so", v.source.Name, n)
+	}
+}
+
+// tidy is a person who looks at a vendor, or at AWS, for what no version holds, and revokes it there.
+func tidy(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	if v := w.vendors[s.Name]; v != nil {
+		for _, orphan := range v.orphans() {
+			v.end(orphan, rotate.Values{})
+		}
+	}
+	return w.tidyKeys(s)
 }
 
 // outlive ends the credential before when the vendor does: at once, after some time, or never by itself.
@@ -120,7 +174,9 @@ func (v *vendor) Retire(_ context.Context, e rotate.End) (rotate.Values, error) 
 			return errors.New("the vendor still accepts it, and no call is described that revokes it")
 		default:
 			for _, key := range v.source.Writes() {
-				v.w.retiring(key, secret.Reveal(e.Owed[key]))
+				if text := secret.Reveal(e.Owed[key]); !v.w.doomed(v.source, text) {
+					v.w.retiring(key, text)
+				}
 			}
 			v.end(e.Owed, e.Current)
 		}
@@ -144,4 +200,17 @@ func (v *vendor) call(operation string, write bool, do func() error) error {
 		return fmt.Errorf("the vendor says no: %d", o)
 	})
 	return err
+}
+
+// lookForOrphans is a person whom the alarm about MAKING has told: they look at the vendor, and rotate again.
+func (w *World) lookForOrphans() (some bool) {
+	for _, name := range slices.Sorted(maps.Keys(w.vendors)) {
+		alarmed := slices.ContainsFunc(w.last.Alarms, func(a plan.Alarm) bool { return a.Name == plan.RotationStuck && a.Subject == name })
+		if some = some || alarmed; alarmed {
+			w.Advance(2 * sweep)
+			w.act("tidy " + name)
+			w.act("rotate " + name)
+		}
+	}
+	return some
 }

@@ -19,7 +19,7 @@ type Alarm struct {
 // The names of alarms.
 const (
 	RotationDue       = "rotation-due"       // the current version is older than the manifest allows
-	RotationStuck     = "rotation-stuck"     // a rotation neither ends nor fails
+	RotationStuck     = "rotation-stuck"     // a rotation neither ends nor fails, or has failed and left a person something to do
 	RetirementOwed    = "retirement-owed"    // an old credential lives too long
 	RollbackAbandoned = "rollback-abandoned" // somebody has begun to go back, and left
 	DeadlinePassed    = "deadline-passed"    // an emergency's deadline is over, and the credential lives
@@ -53,8 +53,12 @@ func (s State) ages(source Source) []Alarm {
 	if limit := source.limit(); exists && limit > 0 && s.Now.Sub(current.Created) > limit {
 		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf("version %s is %s old; the manifest says every %s", Short(current.ID), days(s.Now.Sub(current.Created)), days(source.Every))})
 	}
-	if pending, some := source.Labelled(AWSPending); some && !pending.Has(AWSCurrent) && s.Now.Sub(pending.Created) > pendingTooLong {
+	pending, rotating := source.Labelled(AWSPending)
+	if rotating && !pending.Has(AWSCurrent) && s.Now.Sub(pending.Created) > pendingTooLong {
 		all = append(all, Alarm{RotationStuck, source.Name, fmt.Sprintf("the rotation to version %s began %s ago; the rotate Lambda's log says why it does not end", Short(pending.ID), days(s.Now.Sub(pending.Created)))})
+	}
+	if m := source.Marked(Making); len(m) > 0 && !rotating {
+		all = append(all, Alarm{RotationStuck, source.Name, "a rotation that failed may have made a credential that no version holds: look for it at the vendor, revoke it there, then rotate again"})
 	}
 	if v, some := source.Labelled(Rollback); some && s.Now.Sub(source.Changed) > rollbackTooLong {
 		all = append(all, Alarm{RollbackAbandoned, source.Name, fmt.Sprintf("version %s carries ROLLBACK: finish it with rotary rollback %s %s", Short(v.ID), s.Environment, source.Name)})

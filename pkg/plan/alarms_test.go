@@ -37,6 +37,8 @@ func TestAlarmsComeOfAge(t *testing.T) {
 		{"a scheduled one that nobody rotates", []string{RotationDue}, aged(manifest.Postgres, 30*day, 30*day+rotatesLate+1)},
 		{"a rotation under way", nil, rotating(pendingTooLong)},
 		{"a rotation that does not end", []string{RotationStuck}, rotating(pendingTooLong + 1)},
+		{"a vendor that is being asked", nil, making(AWSPending, live(3))},
+		{"a vendor that was asked and may have answered", []string{RotationStuck}, making()},
 		{"a retirement owed", nil, owed(manifest.Postgres, 0, owedTooLong)},
 		{"a retirement owed too long", []string{RetirementOwed}, owed(manifest.Postgres, 0, owedTooLong+1)},
 		{"a manual one owed too long, without a limit", []string{RetirementOwed}, owed(manifest.Manual, 0, owedTooLong+1)},
@@ -67,6 +69,16 @@ func rotating(age time.Duration) func() State {
 	return func() State {
 		s := converged()
 		s.db().Versions = append(s.db().Versions, Version{ID: sid(3), Created: noon.Add(-age), Labels: []string{AWSPending, live(3)}})
+		return s
+	}
+}
+
+// making is a state in which a vendor that cannot be asked twice was asked for a version with these labels.
+func making(labels ...string) func() State {
+	return func() State {
+		s := converged()
+		label(s.db(), len(s.db().Versions)-1, MakingLabel(sid(3)))
+		s.db().Versions = append(s.db().Versions, Version{ID: sid(3), Created: noon, Empty: len(labels) == 0, Labels: labels})
 		return s
 	}
 }
