@@ -51,8 +51,7 @@ var everythingThere = []string{
 	"GRANT r1 TO app@'%'", "GRANT `r``2` TO app@'%' WITH ADMIN OPTION", "SET DEFAULT ROLE r1 FOR app@'%'",
 }
 
-func TestTheOtherUserGetsWhatTheCurrentOneHasAndLosesTheRest(t *testing.T) {
-	g := start(t)
+func theOtherUserGetsWhatTheCurrentOneHasAndLosesTheRest(t *testing.T, g *target) {
 	l := g.live(t, g.values(g.person(t, "app")))
 	g.Do(t, everythingThere...)
 	before := g.shown(t, "app", "%")
@@ -97,8 +96,7 @@ func TestTheOtherUserGetsWhatTheCurrentOneHasAndLosesTheRest(t *testing.T) {
 }
 
 // MariaDB quotes in the way of its modes what it shows, and reads in that way what it gets.
-func TestNamesAndPasswordsMeanThemselvesInAnyModeOfTheServer(t *testing.T) {
-	g := start(t)
+func namesAndPasswordsMeanThemselvesInAnyModeOfTheServer(t *testing.T, g *target) {
 	names := []string{"app", "we`ird", "o'brien", `do"uble`, `back\slash`, `end\`, "sp ace", "ünï", "a@b", "a:b/c?d#e%41", "%", "_", "$(x)", "`@`%", "x'; DROP DATABASE shop; --", "_clone_x"}
 	for _, mode := range []string{"", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES", "ANSI", "ORACLE"} {
 		g.Do(t, "SET GLOBAL sql_mode = '"+mode+"'", "SET GLOBAL sql_quote_show_create = "+map[bool]string{true: "1", false: "0"}[mode == ""])
@@ -119,8 +117,7 @@ func TestNamesAndPasswordsMeanThemselvesInAnyModeOfTheServer(t *testing.T) {
 	}
 }
 
-func TestTheCloneMayComeFromWhereTheUserMay(t *testing.T) {
-	g := start(t)
+func theCloneMayComeFromWhereTheUserMay(t *testing.T, g *target) {
 	for _, host := range []string{"127.0.0.1", "127.0.0.0/255.255.255.0", "127.%"} {
 		user := "from" + host[:len(host)-1]
 		g.Do(t, "CREATE USER "+account{user, host}.sql()+" IDENTIFIED BY 'by hand'", "GRANT SELECT ON shop.* TO "+account{user, host}.sql())

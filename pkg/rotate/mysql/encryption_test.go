@@ -14,8 +14,7 @@ import (
 )
 
 // The user may only log in over TLS, so that a login which is accepted was encrypted.
-func TestAConnectionIsEncryptedAndCheckedAsTheSourceSays(t *testing.T) {
-	g := start(t)
+func aConnectionIsEncryptedAndCheckedAsTheSourceSays(t *testing.T, g *target) {
 	user, password := g.person(t, "app")
 	g.Do(t, "ALTER USER app@'%' REQUIRE SSL")
 	stranger := servertest.NewCertificate(t, servertest.Folder(t), g.Host).CA

@@ -12,8 +12,7 @@ import (
 )
 
 // Every statement stands in the general log, and no password stands in a statement.
-func TestTheServersLogsNeverShowAPassword(t *testing.T) {
-	g := start(t)
+func theServersLogsNeverShowAPassword(t *testing.T, g *target) {
 	const first = "the first one, by hand"
 	g.Do(t, "CREATE USER app@'%' IDENTIFIED BY PASSWORD "+literal(nativeHash(first)), "GRANT SELECT ON shop.* TO app@'%'")
 	l := g.live(t, g.values("app", first))
@@ -47,8 +46,7 @@ func add(t *testing.T, s *leak.Search, name, value string) {
 }
 
 // Errors of the driver, the network and the server name users, hosts and databases, or repeat statements.
-func TestNoErrorHoldsAnythingOfAVersion(t *testing.T) {
-	g := start(t)
+func noErrorHoldsAnythingOfAVersion(t *testing.T, g *target) {
 	user, password := g.person(t, "canary_user")
 	g.Do(t, "CREATE USER canary_locked@'%' IDENTIFIED BY 'quiet-canary-7731' ACCOUNT LOCK", "CREATE USER canary_expired@'%' IDENTIFIED BY 'quiet-canary-7731' PASSWORD EXPIRE")
 	g.Do(t, "CREATE TABLE shop.dropped_table (id INT)", "GRANT SELECT ON shop.dropped_table TO canary_user@'%'", "DROP TABLE shop.dropped_table")

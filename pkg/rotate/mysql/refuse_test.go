@@ -12,8 +12,7 @@ import (
 )
 
 // What cannot be rotated is refused before anything has changed, at the server or in the source, and not set either.
-func TestAnAccountThatCannotBeCopiedIsRefusedBeforeAnythingChanges(t *testing.T) {
-	g := start(t)
+func anAccountThatCannotBeCopiedIsRefusedBeforeAnythingChanges(t *testing.T, g *target) {
 	for _, c := range []struct {
 		name       string
 		user       string
@@ -59,8 +58,7 @@ func TestAnAccountThatCannotBeCopiedIsRefusedBeforeAnythingChanges(t *testing.T)
 }
 
 // Administrators, several hosts: an account may come to that between two rotations.
-func TestAnAccountThatHasBecomeAnAdministratorIsNotSet(t *testing.T) {
-	g := start(t)
+func anAccountThatHasBecomeAnAdministratorIsNotSet(t *testing.T, g *target) {
 	l := g.live(t, g.values(g.person(t, "app")))
 	l.rotate()
 	l.retire()
@@ -81,8 +79,7 @@ func TestAnAccountThatHasBecomeAnAdministratorIsNotSet(t *testing.T) {
 }
 
 // A user whom a version of the source has held is its own, also where it was dropped or has changed.
-func TestAUserThatAVersionHasHeldIsTheSourcesOwn(t *testing.T) {
-	g := start(t)
+func aUserThatAVersionHasHeldIsTheSourcesOwn(t *testing.T, g *target) {
 	l := g.live(t, g.values(g.person(t, "app")))
 	l.rotate()
 	l.rotate()
@@ -92,8 +89,7 @@ func TestAUserThatAVersionHasHeldIsTheSourcesOwn(t *testing.T) {
 }
 
 // Whoever can put a source, or start a rotation, gets no more of the administrator than their own user has.
-func TestTheAdministratorIsNobodysDeputy(t *testing.T) {
-	g := start(t)
+func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 	g.person(t, "app")
 	_, victim := g.person(t, "victim")
 	good := g.values("app", "by/hand:@app'%")
@@ -133,8 +129,7 @@ func TestTheAdministratorIsNobodysDeputy(t *testing.T) {
 }
 
 // A replica, a reader or a proxy has another name and the same users. Here every name leads to the one server.
-func TestASourceMayNameADeclaredReplica(t *testing.T) {
-	g := start(t)
+func aSourceMayNameADeclaredReplica(t *testing.T, g *target) {
 	user, password := g.person(t, "app")
 	first := rotate.Values{"DB_URL": secret.New("mysql://" + encode(user) + ":" + encode(password) + "@reader.example.com:3307/shop?ssl-mode=VERIFY_CA&ssl-ca=" + g.CA)}
 	l := g.live(t, first)
@@ -162,8 +157,7 @@ func TestASourceMayNameADeclaredReplica(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfTheAdministratorsSourceStopsEverything(t *testing.T) {
-	g := start(t)
+func anErrorOfTheAdministratorsSourceStopsEverything(t *testing.T, g *target) {
 	good := g.values(g.person(t, "app"))
 	for name, admin := range map[string]rotate.Values{
 		"empty": {}, "two keys": {"A": good["DB_URL"], "B": good["DB_URL"]}, "no URL": {"A": secret.New("x")},

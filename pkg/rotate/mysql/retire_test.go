@@ -12,8 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-func TestRetiringEndsOneCredentialAndChangesNothingElse(t *testing.T) {
-	g := start(t)
+func retiringEndsOneCredentialAndChangesNothingElse(t *testing.T, g *target) {
 	l := g.live(t, g.values(g.person(t, "app")))
 	bystander := g.values(g.person(t, "bystander"))
 	l.rotate()
@@ -31,8 +30,7 @@ func TestRetiringEndsOneCredentialAndChangesNothingElse(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefusedIsDeadOnlyIfNoAccountHasThatPassword(t *testing.T) {
-	g := start(t)
+func whatIsRefusedIsDeadOnlyIfNoAccountHasThatPassword(t *testing.T, g *target) {
 	const all = "DROP USER IF EXISTS app@'%', app@'10.9.9.9'"
 	for _, c := range []struct {
 		name       string
@@ -62,8 +60,7 @@ func TestWhatIsRefusedIsDeadOnlyIfNoAccountHasThatPassword(t *testing.T) {
 	}
 }
 
-func TestSomeUsersAreNeverRetired(t *testing.T) {
-	g := start(t)
+func someUsersAreNeverRetired(t *testing.T, g *target) {
 	current := g.values(g.person(t, "app"))
 	admin, _ := g.administrator(t.Context())
 	l := g.live(t, current)
@@ -82,8 +79,7 @@ func TestSomeUsersAreNeverRetired(t *testing.T) {
 	}
 }
 
-func TestAServerThatCannotBeReachedIsNotDead(t *testing.T) {
-	g := start(t)
+func aServerThatCannotBeReachedIsNotDead(t *testing.T, g *target) {
 	l := g.live(t, g.values("app_clone", "x"))
 	l.rotator.dial = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nobody listens") }
 	if err := l.end(g.values("app", "by hand")); err == nil {
@@ -112,8 +108,7 @@ func query(t *testing.T, conn *sql.Conn) bool {
 	return err == nil
 }
 
-func TestSessionsEndOnlyWhereThatIsWanted(t *testing.T) {
-	g := start(t)
+func sessionsEndOnlyWhereThatIsWanted(t *testing.T, g *target) {
 	for _, c := range []struct {
 		name           string
 		wanted, forced bool
@@ -141,8 +136,7 @@ func TestSessionsEndOnlyWhereThatIsWanted(t *testing.T) {
 }
 
 // The process may have ended after the password was replaced and before the sessions were ended.
-func TestSessionsEndAlsoWhereTheLoginIsRefusedAlready(t *testing.T) {
-	g := start(t)
+func sessionsEndAlsoWhereTheLoginIsRefusedAlready(t *testing.T, g *target) {
 	app, password := g.person(t, "app")
 	l := g.live(t, g.values(app, password))
 	l.rotator.source.Rotate.EndSessions = true
@@ -161,8 +155,7 @@ func TestSessionsEndAlsoWhereTheLoginIsRefusedAlready(t *testing.T) {
 }
 
 // Another version that is owed may hold the user's newer password: its readers stay logged in.
-func TestSessionsOfAnotherOwedPasswordAreLeftAlone(t *testing.T) {
-	g := start(t)
+func sessionsOfAnotherOwedPasswordAreLeftAlone(t *testing.T, g *target) {
 	app, password := g.person(t, "app")
 	l := g.live(t, g.values(app, "an older password"))
 	l.rotator.source.Rotate.EndSessions = true
@@ -177,8 +170,7 @@ func TestSessionsOfAnotherOwedPasswordAreLeftAlone(t *testing.T) {
 }
 
 // A second password of MySQL's, or another way to log in, would survive: what was replaced must be refused afterwards.
-func TestWhatIsStillAcceptedIsNotRetired(t *testing.T) {
-	g := start(t)
+func whatIsStillAcceptedIsNotRetired(t *testing.T, g *target) {
 	user, password := g.person(t, "app")
 	l := g.live(t, g.values(user, password))
 	l.rotate()

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/rotary-secrets/rotary/internal/mariadbtest"
@@ -24,12 +23,16 @@ type target struct {
 	*mariadbtest.Server
 	source manifest.Source
 	query  string // of the source's URL and of the administrator's
-	users  atomic.Int64
+	users  int
 }
 
 func start(t *testing.T, options ...string) *target {
 	t.Helper()
-	s := mariadbtest.Start(t, options...)
+	return newTarget(t, mariadbtest.Start(t, options...))
+}
+
+func newTarget(t *testing.T, s *mariadbtest.Server) *target {
+	t.Helper()
 	s.Do(t, "CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY, note TEXT)")
 	return &target{
 		Server: s, query: "ssl-mode=VERIFY_IDENTITY&ssl-ca=" + url.QueryEscape(s.CA),
@@ -62,7 +65,10 @@ func (g *target) person(t testing.TB, user string) (name, password string) {
 }
 
 // another is a name that no user has had before.
-func (g *target) another() string { return fmt.Sprintf("person%d", g.users.Add(1)) }
+func (g *target) another() string {
+	g.users++
+	return fmt.Sprintf("person%d", g.users)
+}
 
 // conformance is a world of its own on a target that others use too.
 func (g *target) conformance(t *testing.T, s style) rotatetest.World {
