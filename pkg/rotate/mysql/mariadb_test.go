@@ -1,7 +1,7 @@
 package mysql
 
 import (
-	"strings"
+	"slices"
 	"testing"
 )
 
@@ -47,7 +47,7 @@ func (g *target) empty(t *testing.T) *target {
 		g.Do(t, "DROP "+role)
 	}
 	for _, name := range g.Rows(t, "SHOW DATABASES") {
-		if !strings.Contains(" information_schema mysql performance_schema sys ", " "+name+" ") {
+		if !slices.Contains([]string{"information_schema", "mysql", "performance_schema", "sys"}, name) {
 			g.Do(t, "DROP DATABASE "+identifier(name))
 		}
 	}
