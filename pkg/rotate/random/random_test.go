@@ -204,7 +204,7 @@ func TestAnotherKeyMayChangeMeanwhile(t *testing.T) {
 			"first":  {[]values{k.make(old, old), k.make(old, fresh)}, []values{k.make(fresh, old)}},
 			"second": {[]values{k.make(old, old), k.make(old, fresh), k.make(fresh, old)}, []values{k.make(fresh, fresh)}},
 		} {
-			history := append(c.history, maps.Clone(c.history[len(c.history)-1]))
+			history := slices.Concat(c.history, []values{maps.Clone(c.history[len(c.history)-1])})
 			history[len(history)-1]["NOTE"], c.want[0]["NOTE"] = secret.New("another"), secret.New("another")
 			if got := next(t, k.rotator, history...); !same(got, c.want[0]) {
 				t.Errorf("%s: beside the %s version it goes on with something else", k.name, name)
