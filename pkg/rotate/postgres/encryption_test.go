@@ -140,8 +140,7 @@ func TestAPasswordIsOnlyProvedAndNeverSent(t *testing.T) {
 }
 
 // What the machine's environment says to PostgreSQL's own programs is for them.
-func TestTheMachinesEnvironmentSaysNothing(t *testing.T) {
-	w := newWorld(t)
+func environment(t *testing.T, w *world) {
 	user, password := w.user()
 	for name, value := range map[string]string{
 		"PGHOST": "nowhere.invalid", "PGPORT": "1", "PGUSER": "nobody", "PGPASSWORD": "wrong", "PGDATABASE": "nothing", "PGSSLMODE": "disable", "PGSSLROOTCERT": "/nothing",

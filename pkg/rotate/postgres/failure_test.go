@@ -62,8 +62,7 @@ func TestWhoeverGivesUpIsHeardAtOnce(t *testing.T) {
 	silent(t, err)
 }
 
-func TestTheOptionsOfAURLReachTheServer(t *testing.T) {
-	w := newWorld(t)
+func options(t *testing.T, w *world) {
 	user, password := w.user()
 	l, err := readURL(key, at(w.URL(user, password, "postgres")+"&options=-c%20geqo%3Doff&work_mem=nothing"))
 	if err != nil {

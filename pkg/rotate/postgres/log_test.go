@@ -10,56 +10,54 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// TestNoPasswordReachesTheServersLog rotates to and fro, retires, and fails wherever the server logs what it refuses. It
-// logs every statement with its parameters, and that of every error.
-func TestNoPasswordReachesTheServersLog(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world) {
-		passwords := new(leak.Search)
-		note := func(v rotate.Values) rotate.Values {
-			l, err := w.rotator().login(v)
-			if err == nil {
-				err = passwords.Add("a password", secret.Reveal(l.password))
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			return v
+// logged rotates to and fro, retires, and fails wherever the server logs what it refuses. The server logs every statement
+// with its parameters, and that of every error.
+func logged(t *testing.T, w *world) {
+	passwords, before := new(leak.Search), len(w.Log(t))
+	note := func(v rotate.Values) rotate.Values {
+		l, err := w.rotator().login(v)
+		if err == nil {
+			err = passwords.Add("a password", secret.Reveal(l.password))
 		}
-		w.role("keeper", "Keeper/pass%word", "CREATEROLE")
-		w.role("app", "App:pass\\word'\"")
-		w.do("GRANT app TO keeper WITH ADMIN OPTION")
-		w.adminURL = w.URL("keeper", "Keeper/pass%word", "postgres")
-		note(at(w.adminURL))
-		note(at(w.URL("x", postgrestest.AdminPassword, "y")))
-
-		r := w.rotator(endSessions)
-		app := note(at(w.URL("app", "App:pass\\word'\"", "postgres")))
-		clone := note(w.turn(r, app))
-		w.retire(r, app, clone)
-		w.retire(r, app, clone) // a login that is refused
-		app = note(w.turn(r, clone))
-		w.retire(r, clone, app)
-
-		w.do("ALTER ROLE app SET log_statement = 'all'") // which the administrator may not copy
-		next, err := r.Create(t.Context(), rotate.Start{Current: app})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Set(t.Context(), note(next), app); err == nil {
-			t.Fatal("Set is done")
-		}
-		if err := r.Test(t.Context(), next); err == nil {
-			t.Fatal("a login is accepted that was never set")
-		}
+		return v
+	}
+	w.role("keeper", "Keeper/pass%word", "CREATEROLE")
+	w.role("app", "App:pass\\word'\"")
+	w.do("GRANT app TO keeper WITH ADMIN OPTION")
+	w.adminURL = w.URL("keeper", "Keeper/pass%word", "postgres")
+	note(at(w.adminURL))
+	note(at(w.URL("x", postgrestest.AdminPassword, "y")))
 
-		log := w.Log(t)
-		for _, needed := range []string{"SCRAM-SHA-256$4096:", "permission denied to set parameter", `STATEMENT:  ALTER ROLE "app_clone"`, "password authentication failed", "ALTER ROLE SESSION_USER PASSWORD", "pg_terminate_backend"} {
-			if !strings.Contains(log, needed) {
-				t.Errorf("the log does not have %q: it proves nothing", needed)
-			}
+	r := w.rotator(endSessions)
+	app := note(at(w.URL("app", "App:pass\\word'\"", "postgres")))
+	clone := note(w.turn(r, app))
+	w.retire(r, app, clone)
+	w.retire(r, app, clone) // a login that is refused
+	app = note(w.turn(r, clone))
+	w.retire(r, clone, app)
+
+	w.do("ALTER ROLE app SET log_statement = 'all'") // which the administrator may not copy
+	next, err := r.Create(t.Context(), rotate.Start{Current: app})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Set(t.Context(), note(next), app); err == nil {
+		t.Fatal("Set is done")
+	}
+	if err := r.Test(t.Context(), next); err == nil {
+		t.Fatal("a login is accepted that was never set")
+	}
+
+	log := w.Log(t)[before:]
+	for _, needed := range []string{"SCRAM-SHA-256$4096:", "permission denied to set parameter", `STATEMENT:  ALTER ROLE "app_clone"`, "password authentication failed", "ALTER ROLE SESSION_USER PASSWORD", "pg_terminate_backend"} {
+		if !strings.Contains(log, needed) {
+			t.Errorf("the log does not have %q: it proves nothing", needed)
 		}
-		for _, found := range passwords.In([]byte(log)) {
-			t.Errorf("the server's log has %s", found)
-		}
-	})
+	}
+	for _, found := range passwords.In([]byte(log)) {
+		t.Errorf("the server's log has %s", found)
+	}
 }

@@ -248,8 +248,7 @@ func (a *application) drain() {
 }
 
 // One server's users are accepted by the passwords that its catalog has: what the counts above stand on.
-func TestAVerifierIsKnownByItsPassword(t *testing.T) {
-	w := newWorld(t)
+func verifiers(t *testing.T, w *world) {
 	user, password := w.user()
 	w.do("CREATE ROLE plain LOGIN PASSWORD " + literal(password))
 	for _, name := range []string{user, "plain"} {

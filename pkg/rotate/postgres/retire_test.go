@@ -116,9 +116,8 @@ func (m *mortal) call(_ string, do func() error) error {
 	return errDead
 }
 
-// TestNoCrashComesBetweenTheEndOfAPasswordAndTheEndOfItsSessions ends a retirement at each of its messages.
-func TestNoCrashComesBetweenTheEndOfAPasswordAndTheEndOfItsSessions(t *testing.T) {
-	w := newWorld(t)
+// endingSessions ends a retirement at each of its messages.
+func endingSessions(t *testing.T, w *world) {
 	ends := source()
 	endSessions(&ends)
 	for cloned := range 2 {
@@ -163,8 +162,7 @@ func (w *world) endsSessions(ends manifest.Source, m *mortal, cloned bool) (cras
 	return m.dead
 }
 
-func TestSessionsGoOnUnlessTheManifestEndsThem(t *testing.T) {
-	w := newWorld(t)
+func leavingSessions(t *testing.T, w *world) {
 	user, password := w.user()
 	owed := at(w.URL(user, password, "postgres"))
 	s := w.session(owed)
@@ -172,9 +170,9 @@ func TestSessionsGoOnUnlessTheManifestEndsThem(t *testing.T) {
 	postgrestest.Do(t, s, "SELECT 1")
 }
 
-// TestAUserIsLookedForAtThePrimary has two servers, of which one is a standby, as far as the superuser can tell.
-func TestAUserIsLookedForAtThePrimary(t *testing.T) {
-	w, standby := newWorld(t), start(t, postgrestest.Config{Standby: true})
+// atThePrimary has two servers, of which one is a standby, as far as the superuser can tell.
+func atThePrimary(t *testing.T, w *world) {
+	standby := start(t, postgrestest.Config{Standby: true})
 	l := func(list string) login {
 		l, err := readURL(key, instead(at(w.adminURL), w.Addr()+"/postgres?sslmode=verify-full", list+"/postgres?sslmode=require&x=y"))
 		if err != nil {

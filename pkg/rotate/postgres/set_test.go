@@ -54,8 +54,7 @@ func instead(v rotate.Values, old, other string) rotate.Values {
 	return at(strings.Replace(secret.Reveal(v[key]), old, other, 1))
 }
 
-func TestSetTouchesOnlyWhatWhoeverPutTheSourceMayAlreadyDo(t *testing.T) {
-	w := newWorld(t)
+func confused(t *testing.T, w *world) {
 	closed := closedAddress(t)
 	user := "CREATE ROLE " + canary + " LOGIN PASSWORD " + literal(verifier(password))
 	twin := []string{user, "CREATE ROLE " + canary + "_clone LOGIN", "GRANT " + canary + " TO " + canary + "_clone"}
@@ -151,8 +150,7 @@ func closedAddress(t *testing.T) string {
 }
 
 // A source whose user is at a declared replica: the user itself is made where the administrator is.
-func TestAReplicaServesTheUsersOfTheAdministratorsServer(t *testing.T) {
-	w := newWorld(t)
+func replicated(t *testing.T, w *world) {
 	user, password := w.user()
 	r := w.rotator(func(s *manifest.Source) { s.Rotate.Replicas = []string{"localhost"} })
 	now := instead(at(w.URL(user, password, "postgres")), "127.0.0.1", "localhost")
@@ -166,8 +164,7 @@ func TestAReplicaServesTheUsersOfTheAdministratorsServer(t *testing.T) {
 	}
 }
 
-func TestSetMayRunSeveralTimesAtOnce(t *testing.T) {
-	w := newWorld(t)
+func setAtOnce(t *testing.T, w *world) {
 	user, password := w.user()
 	now, r := at(w.URL(user, password, "postgres")), w.rotator()
 	for range 4 {
@@ -192,8 +189,7 @@ func TestSetMayRunSeveralTimesAtOnce(t *testing.T) {
 }
 
 // Where a login works, the whole of the clone is there: nothing is done about it again.
-func TestSetLeavesALoginAloneThatIsAcceptedAlready(t *testing.T) {
-	w := newWorld(t)
+func setAgain(t *testing.T, w *world) {
 	user, password := w.user()
 	now, r := at(w.URL(user, password, "postgres")), w.rotator()
 	next := w.turn(r, now)
@@ -207,42 +203,40 @@ func TestSetLeavesALoginAloneThatIsAcceptedAlready(t *testing.T) {
 }
 
 // What the administrator may not do is told by what it would have done, and nothing is left half done.
-func TestAnAdministratorThatLacksAPrivilegeIsToldWhichDeedFails(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world) {
-		w.role("keeper", "pw", "CREATEROLE")
-		w.adminURL = w.URL("keeper", "pw", "postgres")
-		user := "CREATE ROLE " + canary + " LOGIN PASSWORD " + literal(verifier(password))
-		for name, c := range map[string]struct {
-			before []string
-			want   string
-			since  int // the version that refuses it
-		}{
-			"without ADMIN OPTION":                    {[]string{user}, "grant it the role of the other user: the server answers 42501", 16},
-			"without the attribute":                   {[]string{user + " BYPASSRLS", "GRANT " + canary + " TO keeper WITH ADMIN OPTION"}, "make the user: the server answers 42501", 0},
-			"without the right to set a parameter":    {[]string{user, "GRANT " + canary + " TO keeper WITH ADMIN OPTION", "ALTER ROLE " + canary + " SET log_statement = 'all'"}, "copy the setting log_statement: the server answers 42501", 0},
-			"with a setting of a database of its own": {[]string{user, "GRANT " + canary + " TO keeper WITH ADMIN OPTION", "ALTER ROLE " + canary + " IN DATABASE postgres SET log_statement = 'all'"}, "copy the setting log_statement: the server answers 42501", 0},
-			"with all it needs":                       {[]string{user, "GRANT " + canary + " TO keeper WITH ADMIN OPTION"}, "", 0},
-		} {
-			t.Run(name, func(t *testing.T) {
-				w.t = t
-				w.do(c.before...)
-				defer w.drop()
-				before, r := w.roles(), w.rotator()
-				err := r.Set(t.Context(), w.next(), w.now())
-				if c.want == "" || w.version() < c.since {
-					if err != nil || !w.logsIn(canary+clone, fresh) {
-						t.Errorf("it is not done: %v", err)
-					}
-					return
+func lackingPrivileges(t *testing.T, w *world) {
+	w.role("keeper", "pw", "CREATEROLE")
+	w.adminURL = w.URL("keeper", "pw", "postgres")
+	user := "CREATE ROLE " + canary + " LOGIN PASSWORD " + literal(verifier(password))
+	for name, c := range map[string]struct {
+		before []string
+		want   string
+		since  int // the version that refuses it
+	}{
+		"without ADMIN OPTION":                    {[]string{user}, "grant it the role of the other user: the server answers 42501", 16},
+		"without the attribute":                   {[]string{user + " BYPASSRLS", "GRANT " + canary + " TO keeper WITH ADMIN OPTION"}, "make the user: the server answers 42501", 0},
+		"without the right to set a parameter":    {[]string{user, "GRANT " + canary + " TO keeper WITH ADMIN OPTION", "ALTER ROLE " + canary + " SET log_statement = 'all'"}, "copy the setting log_statement: the server answers 42501", 0},
+		"with a setting of a database of its own": {[]string{user, "GRANT " + canary + " TO keeper WITH ADMIN OPTION", "ALTER ROLE " + canary + " IN DATABASE postgres SET log_statement = 'all'"}, "copy the setting log_statement: the server answers 42501", 0},
+		"with all it needs":                       {[]string{user, "GRANT " + canary + " TO keeper WITH ADMIN OPTION"}, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.t = t
+			w.do(c.before...)
+			defer w.drop()
+			before, r := w.roles(), w.rotator()
+			err := r.Set(t.Context(), w.next(), w.now())
+			if c.want == "" || w.version() < c.since {
+				if err != nil || !w.logsIn(canary+clone, fresh) {
+					t.Errorf("it is not done: %v", err)
 				}
-				if err == nil || !strings.Contains(err.Error(), c.want) {
-					t.Fatalf("error is %v, want %q", err, c.want)
-				}
-				silent(t, err)
-				if diff := cmp.Diff(before, w.roles()); diff != "" {
-					t.Errorf("something has changed (-before +after):\n%s", diff)
-				}
-			})
-		}
-	})
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("error is %v, want %q", err, c.want)
+			}
+			silent(t, err)
+			if diff := cmp.Diff(before, w.roles()); diff != "" {
+				t.Errorf("something has changed (-before +after):\n%s", diff)
+			}
+		})
+	}
 }

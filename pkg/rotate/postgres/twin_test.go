@@ -35,39 +35,37 @@ func (w *world) application() (app rotate.Values) {
 	return at(w.URL("app", "app's pass/word", "shop"))
 }
 
-func TestTheCloneDoesWhatItsOriginalDoes(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world) {
-		app, r := w.application(), w.rotator()
-		clone := w.turn(r, app)
-		w.alike(t)
-		s := w.session(clone)
-		for question, want := range map[string]string{
-			"SELECT session_user, current_user": "app_clone|app",
-			"SHOW search_path":                  `"$user", "Odd, ""name""", public, ""`,
-			"SHOW work_mem":                     "9MB",
-			"SHOW my.own":                       `it's \x`,
-			"SHOW statement_timeout":            "77s",
-			"SHOW timezone":                     "Europe/Oslo",
-			"SELECT text FROM public.notes":     "of app",
-			"INSERT INTO public.notes (text) VALUES ('more') RETURNING owner":                "app",
-			"SELECT pg_has_role('staff', 'USAGE'), has_schema_privilege('public', 'CREATE')": "true|true",
-		} {
-			if got := postgrestest.Rows(t, s, question); len(got) != 1 || got[0] != want {
-				t.Errorf("%s: the clone gets %q, want %q", question, got, want)
-			}
+func alike(t *testing.T, w *world) {
+	app, r := w.application(), w.rotator()
+	clone := w.turn(r, app)
+	w.alike(t)
+	s := w.session(clone)
+	for _, c := range []struct{ question, want string }{
+		{"SELECT session_user, current_user", "app_clone|app"},
+		{"SHOW search_path", `"$user", "Odd, ""name""", public, ""`},
+		{"SHOW work_mem", "9MB"},
+		{"SHOW my.own", `it's \x`},
+		{"SHOW statement_timeout", "77s"},
+		{"SHOW timezone", "Europe/Oslo"},
+		{"SELECT text FROM public.notes", "of app"},
+		{"INSERT INTO public.notes (text) VALUES ('more') RETURNING owner", "app"},
+		{"SELECT pg_has_role('staff', 'USAGE'), has_schema_privilege('public', 'CREATE')", "true|true"},
+	} {
+		if got := postgrestest.Rows(t, s, c.question); len(got) != 1 || got[0] != c.want {
+			t.Errorf("%s: the clone gets %q, want %q", c.question, got, c.want)
 		}
-		postgrestest.Do(t, s, "CREATE TABLE public.made (x int)", "CREATE DATABASE made")
-		want := []string{"app|{app=arwdDxtm/app,staff=r/app}"}
-		if got := postgrestest.Rows(t, s, "SELECT tableowner, relacl::text FROM pg_tables JOIN pg_class ON relname = tablename WHERE tablename = 'made'"); strings.Replace(got[0], "Dxt/", "Dxtm/", 1) != want[0] { // m is of version 17
-			t.Errorf("what the clone makes is %q, want %q", got, want)
+	}
+	postgrestest.Do(t, s, "CREATE TABLE public.made (x int)", "CREATE DATABASE made")
+	want := []string{"app|{app=arwdDxtm/app,staff=r/app}"}
+	if got := postgrestest.Rows(t, s, "SELECT tableowner, relacl::text FROM pg_tables JOIN pg_class ON relname = tablename WHERE tablename = 'made'"); strings.Replace(got[0], "Dxt/", "Dxtm/", 1) != want[0] { // m is of version 17
+		t.Errorf("what the clone makes is %q, want %q", got, want)
+	}
+	for _, reset := range []string{"RESET ROLE", "DISCARD ALL", "RESET ALL"} {
+		postgrestest.Do(t, s, reset)
+		if got := postgrestest.Rows(t, s, "SELECT current_user -- after "+reset); got[0] != "app" {
+			t.Errorf("after %s the clone is %q", reset, got)
 		}
-		for _, reset := range []string{"RESET ROLE", "DISCARD ALL", "RESET ALL"} {
-			postgrestest.Do(t, s, reset)
-			if got := postgrestest.Rows(t, s, "SELECT current_user -- after "+reset); got[0] != "app" {
-				t.Errorf("after %s the clone is %q", reset, got)
-			}
-		}
-	})
+	}
 }
 
 // alike compares what the catalogs have of the two users.
@@ -84,50 +82,45 @@ func (w *world) alike(t *testing.T) {
 	}
 }
 
-func TestWhatChangesInTheOriginalComesToTheCloneWithItsNextTurn(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world) {
-		app, r := w.application(), w.rotator()
-		for range 2 {
-			clone := w.turn(r, app)
-			w.alike(t)
-			w.retire(r, app, clone)
-			w.do("ALTER ROLE app SET work_mem = '11MB'", "ALTER ROLE app RESET search_path", "ALTER ROLE app IN DATABASE shop RESET ALL", "ALTER ROLE app SET lock_timeout = 5", "ALTER ROLE app NOCREATEDB CONNECTION LIMIT 3 VALID UNTIL 'infinity'",
-				"ALTER ROLE app_clone SET work_mem = '1MB'", "ALTER ROLE app_clone SET jit = off", "ALTER ROLE app_clone CONNECTION LIMIT 1")
-			app = w.turn(r, clone)
-			w.retire(r, clone, app)
-			w.do("ALTER ROLE app_clone NOLOGIN NOINHERIT CREATEROLE", "ALTER ROLE app_clone RESET role", "REVOKE app FROM app_clone GRANTED BY keeper", "GRANT app TO app_clone")
-		}
-		w.turn(r, app)
-		w.alike(t)
-	})
-}
-
-func TestAnOriginalThatBecomesAnotherRoleHasACloneThatDoesToo(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world) {
-		app, r := w.application(), w.rotator()
-		w.do("ALTER ROLE app SET role = 'staff'", "ALTER ROLE app IN DATABASE shop SET role = 'none'")
+func drifting(t *testing.T, w *world) {
+	app, r := w.application(), w.rotator()
+	for range 2 {
 		clone := w.turn(r, app)
-		if got := postgrestest.Rows(t, w.session(clone), "SELECT current_user"); got[0] != "app" {
-			t.Errorf("in shop the clone is %q", got)
-		}
-		l, err := r.login(clone)
-		if err != nil {
-			t.Fatal(err)
-		}
-		there := at(w.URL(l.user, secret.Reveal(l.password), "postgres"))
-		if got := postgrestest.Rows(t, w.session(there), "SELECT current_user"); got[0] != "staff" {
-			t.Errorf("elsewhere the clone is %q", got)
-		}
+		w.alike(t)
 		w.retire(r, app, clone)
+		w.do("ALTER ROLE app SET work_mem = '11MB'", "ALTER ROLE app RESET search_path", "ALTER ROLE app IN DATABASE shop RESET ALL", "ALTER ROLE app SET lock_timeout = 5", "ALTER ROLE app NOCREATEDB CONNECTION LIMIT 3 VALID UNTIL 'infinity'",
+			"ALTER ROLE app_clone SET work_mem = '1MB'", "ALTER ROLE app_clone SET jit = off", "ALTER ROLE app_clone CONNECTION LIMIT 1")
 		app = w.turn(r, clone)
 		w.retire(r, clone, app)
-		w.turn(r, app)
-	})
+		w.do("ALTER ROLE app_clone NOLOGIN NOINHERIT CREATEROLE", "ALTER ROLE app_clone RESET role", "REVOKE app FROM app_clone GRANTED BY keeper", "GRANT app TO app_clone")
+	}
+	w.turn(r, app)
+	w.alike(t)
+}
+
+func becoming(t *testing.T, w *world) {
+	app, r := w.application(), w.rotator()
+	w.do("ALTER ROLE app SET role = 'staff'", "ALTER ROLE app IN DATABASE shop SET role = 'none'")
+	clone := w.turn(r, app)
+	if got := postgrestest.Rows(t, w.session(clone), "SELECT current_user"); got[0] != "app" {
+		t.Errorf("in shop the clone is %q", got)
+	}
+	l, err := r.login(clone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := at(w.URL(l.user, secret.Reveal(l.password), "postgres"))
+	if got := postgrestest.Rows(t, w.session(there), "SELECT current_user"); got[0] != "staff" {
+		t.Errorf("elsewhere the clone is %q", got)
+	}
+	w.retire(r, app, clone)
+	app = w.turn(r, clone)
+	w.retire(r, clone, app)
+	w.turn(r, app)
 }
 
 // Any name that PostgreSQL takes, in both styles of source, and any password in a URL.
-func TestAUserMayHaveAnyName(t *testing.T) {
-	w := newWorld(t)
+func anyName(t *testing.T, w *world) {
 	password := ""
 	for c := ' '; c <= '~'; c++ {
 		password += string(c)

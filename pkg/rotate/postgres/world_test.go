@@ -173,13 +173,20 @@ func (w *world) logsIn(user, password string) bool {
 	return false
 }
 
-// forget takes everything away that a test has made.
+// forget takes everything away that a test has made. What it does not know makes a later test fail.
 func (w *world) forget() {
 	w.t.Helper()
-	for _, name := range w.rows("SELECT rolname FROM pg_roles WHERE rolname LIKE 'person%'") {
-		w.do("DROP ROLE " + identifier(name))
+	for _, name := range w.rows("SELECT datname FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')") {
+		w.do("DROP DATABASE " + identifier(name) + " WITH (FORCE)")
 	}
-	w.known = map[string][]string{}
+	roles := w.rows("SELECT rolname FROM pg_roles WHERE rolname <> $1 AND rolname NOT LIKE 'pg\\_%'", postgrestest.AdminUser)
+	for i, name := range roles {
+		roles[i] = identifier(name)
+	}
+	if all := strings.Join(roles, ", "); all != "" {
+		w.do("DROP OWNED BY "+all, "DROP ROLE "+all)
+	}
+	w.known, w.adminURL = map[string][]string{}, w.URL(postgrestest.AdminUser, postgrestest.AdminPassword, "postgres")
 }
 
 // turn rotates to the other user.
@@ -220,13 +227,6 @@ func (w *world) version() int {
 		w.t.Fatal(err)
 	}
 	return n / 10000
-}
-
-// everywhere runs a test on every PostgreSQL of this machine.
-func everywhere(t *testing.T, test func(*testing.T, *world)) {
-	for _, bin := range postgrestest.Installed(t) {
-		t.Run(postgrestest.Version(t, bin), func(t *testing.T) { test(t, start(t, postgrestest.Config{Bin: bin})) })
-	}
 }
 
 // spy notes the passwords that a rotator makes.
