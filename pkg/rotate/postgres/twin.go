@@ -37,10 +37,10 @@ const aboutRoles = `SELECT r.rolname, r.rolsuper::text, r.rolcanlogin::text, r.r
 	EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.classid <> 'pg_auth_members'::regclass)::text
 	FROM pg_roles r WHERE r.rolname IN ($1, $2)`
 
-// install makes the next user's password accepted. What it looks at cannot change between the look and the deed: whoever
-// does the same at the same time waits for the lock.
+// install makes the next user's password accepted.
 func (r *Rotator) install(ctx context.Context, admin login, current string, next login) error {
-	if !plain(secret.Reveal(next.password)) {
+	password := secret.Reveal(next.password)
+	if !plain(password) {
 		return errors.New("the pending password has characters other than printable ASCII: let a rotation make it")
 	}
 	s, err := r.primary(ctx, admin)
@@ -52,24 +52,21 @@ func (r *Rotator) install(ctx context.Context, admin login, current string, next
 	if err != nil {
 		return err
 	}
-	original := shorter(current, next.user)
-	if err := s.do(ctx, append(begin(), lock(original))...); err != nil {
-		return err
-	}
-	pair, err := s.look(ctx, original)
+	t, err := s.twins(ctx, shorter(current, next.user))
 	if err != nil {
 		return err
 	}
-	if err := pair.check(next.user); err != nil {
+	if err := t.check(next.user); err != nil {
 		return err
 	}
-	deeds, err := pair.accept(next.user, secret.Reveal(next.password), version)
+	deeds, err := t.accept(next.user, password, version)
 	if err != nil {
 		return err
 	}
 	return s.do(ctx, append(deeds, statement{"commit", "COMMIT"})...)
 }
 
+// shorter returns the original of two users that take turns.
 func shorter(a, b string) string {
 	if len(a) < len(b) {
 		return a
@@ -77,6 +74,7 @@ func shorter(a, b string) string {
 	return b
 }
 
+// plain says whether SASLprep changes nothing of a password.
 func plain(password string) bool {
 	return strings.IndexFunc(password, func(c rune) bool { return c < ' ' || c > '~' }) < 0
 }
@@ -90,8 +88,12 @@ func lock(original string) statement {
 // twins are the two users that take turns.
 type twins struct{ original, clone role }
 
-func (s session) look(ctx context.Context, original string) (twins, error) {
+// twins begins a transaction and looks at the two users. Whoever does the same at the same time waits until it ends.
+func (s session) twins(ctx context.Context, original string) (twins, error) {
 	t := twins{role{name: original}, role{name: original + clone}}
+	if err := s.do(ctx, append(begin(), lock(original))...); err != nil {
+		return t, err
+	}
 	rows, err := s.rows(ctx, "look at the roles", aboutRoles, t.original.name, t.clone.name)
 	if err != nil {
 		return t, err
