@@ -157,9 +157,10 @@ func (p *play) crash(n int) {
 }
 
 // again is a person who sees that a rotation has come to nothing: a vendor may have made a credential, and its answer is
-// lost. They look there, and rotate again.
+// lost. They look there for what no version holds, revoke it, and rotate again.
 func (p *play) again() {
-	p.act.Outcome = "the rotation came to nothing, because the vendor cannot be asked twice: a person looks there for a credential that no version holds, and rotates again"
+	p.act.Outcome = "the rotation came to nothing, because the vendor cannot be asked twice: a person looks there for a credential that no version holds, revokes it, and rotates again"
+	p.step("tidy " + p.source.Name)
 	p.step(p.how())
 	if p.converge() {
 		p.changedAtAll()

@@ -57,6 +57,7 @@ func TestEverySampleIsReadForWhatItIs(t *testing.T) {
 		"health-credentials-exposed.json":   refused("nothing here reacts to its kind"),
 		"github-secret-scanning-alert.json": refused("it is neither an EventBridge event nor a request of rotary's"),
 		"advance.json":                      refused("it is neither an EventBridge event nor a request of rotary's"),
+		"rollback.json":                     refused("it is neither an EventBridge event nor a request of rotary's"),
 		"dry-run.json":                      refused("it is neither an EventBridge event nor a request of rotary's"),
 		"rotation-step.json":                refused("it is neither an EventBridge event nor a request of rotary's"),
 		"sqs-batch.json":                    refused("it is neither an EventBridge event nor a request of rotary's"),
