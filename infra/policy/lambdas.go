@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -20,7 +19,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 		about(Statement{Sid: "WriteBuckets", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: n.buckets()}),
 		about(Statement{Sid: "MoveLabelsOfBuckets", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.buckets(), Condition: stages(plan.AWSCurrent, plan.Held+"*")}),
 		about(Statement{Sid: "MoveLabelsOfSources", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.sources(written), Condition: stages(plan.Live+"*", plan.SeenLabel, plan.Deadline+"*")}),
-		throughSecretsManager(n, key, all),
+		throughSecretsManager(n, key, writing, all),
 		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotators()},
 		{Sid: "TakeEvents", Effect: allow, Action: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}, Resource: []string{n.arn("sqs", n.Queue())}},
 		{Sid: "LookAgain", Effect: allow, Action: []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule"}, Resource: []string{n.arn("scheduler", "schedule/default/"+n.AgainSchedule())}},
@@ -30,46 +29,88 @@ func Propagate(env *manifest.Environment, key string) Document {
 	return document(append(statements, rollECS(n)...)...)
 }
 
-// rollECS is what the ECS drivers need. Register, deregister and describe of task definitions, and the lists, take no
-// resource that could be narrowed (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html);
+// rollECS is what the ECS drivers need. It looks at whole clusters, because a service that no manifest names is of interest
+// too, and changes those of the manifest. Reading, registering, deregistering and listing task definitions takes no resource
+// that could be narrowed (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html);
 // what such a task definition may use is narrowed by PassRole.
 func rollECS(n names) []Statement {
-	var clusters, services, tasks, roles []string
+	var clusters, services []string
 	for _, c := range n.Consumers {
 		if c.ECS != nil {
-			clusters = append(clusters, n.arn("ecs", "cluster/"+c.ECS.Cluster))
-			services = append(services, n.arn("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
-			tasks = append(tasks, n.arn("ecs", "task/"+c.ECS.Cluster+"/*"))
-			roles = append(roles, n.role(ExecutionRole(n.Environment, c.Name)), n.role(TaskRole(n.Environment, c.Name)))
+			clusters, services = append(clusters, c.ECS.Cluster), append(services, n.arn("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
 		}
 	}
-	if len(services) == 0 {
+	families := n.families()
+	clusters = distinct(append(clusters, families...))
+	if len(clusters) == 0 {
 		return nil
 	}
-	slices.Sort(clusters)
-	slices.Sort(tasks)
-	clusters, tasks = slices.Compact(clusters), slices.Compact(tasks)
-	inCluster := Condition{"ArnEquals": {"ecs:cluster": clusters}}
-	return []Statement{
-		{Sid: "LookAtServices", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:ListServiceDeployments"}, Resource: services},
-		{Sid: "LookAtStrangers", Effect: allow, Action: []string{"ecs:DescribeServices"}, Resource: each(clusters, ":cluster/", ":service/", "/*")},
-		{Sid: "LookAtDeployments", Effect: allow, Action: []string{"ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions"}, Resource: slices.Concat(each(services, ":service/", ":service-deployment/", "/*"), each(services, ":service/", ":service-revision/", "/*"))},
-		{Sid: "ListServices", Effect: allow, Action: []string{"ecs:ListServices", "ecs:ListTasks"}, Resource: []string{"*"}, Condition: inCluster},
-		{Sid: "LookAtTasks", Effect: allow, Action: []string{"ecs:DescribeTasks"}, Resource: tasks},
-		{Sid: "Roll", Effect: allow, Action: []string{"ecs:UpdateService", "ecs:TagResource"}, Resource: services},
+	look := n.within(clusters, "service", "service-deployment", "service-revision", "task")
+	return append([]Statement{
+		{Sid: "LookAtClusters", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:DescribeTasks"}, Resource: look},
+		{Sid: "ListClusters", Effect: allow, Action: []string{"ecs:ListServices", "ecs:ListTasks"}, Resource: []string{"*"}, Condition: Condition{"ArnEquals": {"ecs:cluster": n.clusters(clusters)}}},
+		about(Statement{Sid: "Roll", Effect: allow, Action: []string{"ecs:UpdateService", "ecs:TagResource"}, Resource: services}),
 		{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"}, Resource: []string{"*"}},
 		{Sid: "TagTaskDefinitions", Effect: allow, Action: []string{"ecs:TagResource"}, Resource: []string{n.arn("ecs", "task-definition/*")}, Condition: Condition{"StringEquals": {"ecs:CreateAction": {"RegisterTaskDefinition"}}}},
-		{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: roles, Condition: passedTo("ecs-tasks.amazonaws.com")},
+		{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(ExecutionRole(n.Environment, "*")), n.role(TaskRole(n.Environment, "*"))}, Condition: passedTo("ecs-tasks.amazonaws.com")},
+	}, startECS(n, families)...)
+}
+
+// startECS is what rules and schedules that start tasks need besides. All of them are read: one that nobody knows would
+// start an old revision. A rule is changed where its only targets are the environment's clusters, a schedule where it or its group
+// has the environment in its name: AWS has no condition for a schedule's target. Both run with a role that is the
+// environment's own (StartRole).
+func startECS(n names, clusters []string) []Statement {
+	if len(clusters) == 0 {
+		return nil
+	}
+	anyOf := []string{"schedule/" + n.Name + "/*", "schedule/*/" + n.Name + "-*", "schedule/*/*-" + n.Name, "schedule/*/*-" + n.Name + "-*"}
+	for i, name := range anyOf {
+		anyOf[i] = n.arn("scheduler", name)
+	}
+	return []Statement{
+		{Sid: "LookAtStarts", Effect: allow, Action: []string{"events:ListRuleNamesByTarget", "events:ListTargetsByRule", "scheduler:ListSchedules", "scheduler:GetSchedule"}, Resource: []string{"*"}},
+		{Sid: "PointRules", Effect: allow, Action: []string{"events:PutTargets"}, Resource: []string{n.arn("events", "rule/*")}, Condition: Condition{
+			"ForAllValues:ArnEquals": {"events:TargetArn": n.clusters(clusters)}, "Null": {"events:TargetArn": {"false"}},
+		}},
+		{Sid: "PointSchedules", Effect: allow, Action: []string{"scheduler:UpdateSchedule"}, Resource: anyOf},
+		{Sid: "LetThemStart", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(StartRole(n.Environment, "*"))}, Condition: passedTo("events.amazonaws.com", "scheduler.amazonaws.com")},
 	}
 }
 
-// each turns ARNs of one kind into ARNs of another.
-func each(arns []string, from, to, end string) []string {
-	var out []string
-	for _, arn := range arns {
-		out = append(out, strings.Replace(arn, from, to, 1)+end)
+// families are the clusters of the consumers that rules and schedules start.
+func (n names) families() []string {
+	var clusters []string
+	for _, c := range n.Consumers {
+		if c.ECSFamily != nil {
+			clusters = append(clusters, c.ECSFamily.Cluster)
+		}
 	}
-	return out
+	return distinct(clusters)
+}
+
+func (n names) clusters(clusters []string) []string {
+	var arns []string
+	for _, name := range clusters {
+		arns = append(arns, n.arn("ecs", "cluster/"+name))
+	}
+	return arns
+}
+
+// within are everything of these kinds in these clusters.
+func (n names) within(clusters []string, kinds ...string) []string {
+	var arns []string
+	for _, kind := range kinds {
+		for _, name := range clusters {
+			arns = append(arns, n.arn("ecs", kind+"/"+name+"/*"))
+		}
+	}
+	return arns
+}
+
+func distinct(all []string) []string {
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Rotate is what a rotate Lambda may do: read its sources and those of their administrators, put what comes next, move the
@@ -78,17 +119,14 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 	n := names{env}
 	function := n.rotateFunction(network)
 	own := n.sources(func(s manifest.Source) bool { return written(s) && n.RotateFunction(s) == function })
-	read := append(slices.Clone(own), n.administrators(function)...)
-	slices.Sort(read)
-	read = slices.Compact(read)
+	read := n.sources(func(s manifest.Source) bool { return n.reads(function, s) })
 	statements := []Statement{
 		about(Statement{Sid: "ReadSources", Effect: allow, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds"}, Resource: read}),
 		about(Statement{Sid: "PutWhatComesNext", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: own}),
 		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(
 			plan.AWSCurrent, plan.AWSPending, plan.Live+"*", plan.Making+"*", plan.Rollback)}),
-		throughSecretsManager(n, key, read),
-		about(Statement{Sid: "RotateAccessKeys", Effect: allow, Action: []string{"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:ListAccessKeys", "iam:UpdateAccessKey"}, Resource: n.users(function)}),
-		about(Statement{Sid: "WhenWasItUsed", Effect: allow, Action: []string{"iam:GetAccessKeyLastUsed"}, Resource: n.users(function)}),
+		throughSecretsManager(n, key, writing, read),
+		about(Statement{Sid: "RotateAccessKeys", Effect: allow, Action: []string{"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:UpdateAccessKey"}, Resource: n.users(function)}),
 		logs(n, function),
 	}
 	if network {
@@ -120,15 +158,15 @@ func (n names) rotators() []string {
 	return arns
 }
 
-// administrators are the sources with whose credentials the users of other sources are made.
-func (n names) administrators(function string) []string {
-	var arns []string
-	for _, s := range n.Sources {
-		if admin, has := n.Source(s.Rotate.Admin); has && n.RotateFunction(s) == function {
-			arns = append(arns, n.secret(admin.Secret))
-		}
-	}
-	return arns
+// reads says whether a rotate Lambda reads a source: because it rotates it, or because it makes the users of another source
+// with it.
+func (n names) reads(function string, s manifest.Source) bool {
+	return written(s) && n.RotateFunction(s) == function || slices.ContainsFunc(n.administered(s), func(other manifest.Source) bool { return n.RotateFunction(other) == function })
+}
+
+// administered are the sources whose users are made with what s holds.
+func (n names) administered(s manifest.Source) []manifest.Source {
+	return slices.DeleteFunc(slices.Clone(n.Sources), func(other manifest.Source) bool { return other.Rotate.Admin != s.Name })
 }
 
 // users are the IAM users whose access keys a rotate Lambda replaces.
@@ -153,14 +191,20 @@ func stages(labels ...string) Condition {
 	return Condition{"StringLike": {"secretsmanager:VersionStage": labels}}
 }
 
-func passedTo(service string) Condition {
-	return Condition{"StringEquals": {"iam:PassedToService": {service}}}
+func passedTo(services ...string) Condition {
+	return Condition{"StringEquals": {"iam:PassedToService": services}}
 }
 
-// throughSecretsManager lets Secrets Manager use the environment's key for these secrets
+// What Secrets Manager does with a key for whoever reads, and for whoever writes as well
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html).
-func throughSecretsManager(n names, key string, secrets []string) Statement {
-	return about(Statement{Sid: "UseTheKey", Effect: allow, Action: []string{"kms:Decrypt", "kms:GenerateDataKey"}, Resource: ifAny(key, secrets), Condition: Condition{
+var (
+	reading = []string{"kms:Decrypt"}
+	writing = []string{"kms:Decrypt", "kms:GenerateDataKey"}
+)
+
+// throughSecretsManager lets Secrets Manager use the environment's key for these secrets.
+func throughSecretsManager(n names, key string, actions, secrets []string) Statement {
+	return about(Statement{Sid: "UseTheKey", Effect: allow, Action: actions, Resource: ifAny(key, secrets), Condition: Condition{
 		"StringEquals": {"kms:ViaService": {"secretsmanager." + n.Region + ".amazonaws.com"}},
 		"StringLike":   {"kms:EncryptionContext:SecretARN": secrets},
 	}})

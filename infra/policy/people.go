@@ -23,7 +23,7 @@ func Developer(env *manifest.Environment, key string, open, closed []string) Doc
 	n := names{env}
 	return document(append(denials(env, open, closed),
 		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
-		throughSecretsManager(n, key, n.forPeople()),
+		throughSecretsManager(n, key, reading, n.forPeople()),
 		Statement{Sid: "ReadLogs", Effect: allow, Action: []string{"logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"}, Resource: []string{n.arn("logs", "log-group:/rotary/"+env.Name+"/*")}},
 		Statement{Sid: "Look", Effect: allow, Action: []string{"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", "ecs:Describe*", "ecs:List*", "logs:GetQueryResults"}, Resource: []string{"*"}},
 		about(Statement{Sid: "EnterSandboxes", Effect: allow, Action: []string{"sts:AssumeRole"}, Resource: n.sandboxes()}),
@@ -51,42 +51,53 @@ func (n names) sandboxes() []string {
 	return arns
 }
 
-// denials close the holes of a policy that only allows what is tagged. Each is here for an attack of its own; the matrix of
-// the tests has a case that only it denies.
+// denials close the holes of a policy that only allows what is tagged. Each is here for an attack of its own, which the
+// comment names; the matrix of the tests has a case that only it denies.
 func denials(env *manifest.Environment, open, closed []string) []Statement {
 	n := names{env}
 	return []Statement{
 		// What belongs to a protected environment, however its tag is written.
 		about(Statement{Sid: "NotProtectedByTag", Effect: deny, Action: []string{"*"}, Resource: ifAny("*", closed), Condition: Condition{"StringEqualsIgnoreCase": {"aws:ResourceTag/" + Tag: append(slices.Clone(closed), "prod", "prd")}}}),
-		// The same by name, for actions and resources that know no tags.
+		// The same by name, for the third of all actions that know no tags: invoking, logs, parameters, running tasks. The kinds
+		// are written out, because a wildcard does not reach over them.
 		about(Statement{Sid: "NotProtectedByName", Effect: deny, Action: []string{"*"}, Resource: protected(closed)}),
+		// And by cluster, for lists.
 		about(Statement{Sid: "NotInProtectedClusters", Effect: deny, Action: []string{"ecs:*"}, Resource: ifAny("*", closed), Condition: Condition{"ArnLike": {"ecs:cluster": patterns(closed, "arn:aws:ecs:*:*:cluster/*-", "")}}}),
-		// Whoever reads needs the tag of an open environment: a key that is missing does not equal it.
+		// A secret, key or parameter without a tag, or with one that nobody foresaw: a key that is missing does not equal. This is
+		// what stays closed when a resource policy or an administrator opens too much.
 		{Sid: "OnlyOpenValues", Effect: deny, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds", "kms:Decrypt", "ssm:GetParameter*"}, Resource: []string{"*"}, Condition: Condition{"StringNotEquals": {"aws:ResourceTag/" + Tag: open}}},
+		// Values are put through the platform role. ListSecrets cannot be narrowed, and shows every name of the account.
 		{Sid: "NoSecretWrites", Effect: deny, Action: []string{
 			"secretsmanager:BatchGet*", "secretsmanager:Cancel*", "secretsmanager:Create*", "secretsmanager:Delete*", "secretsmanager:GetRandom*", "secretsmanager:ListSecrets", "secretsmanager:Put*", "secretsmanager:Remove*",
 			"secretsmanager:Replicate*", "secretsmanager:Restore*", "secretsmanager:Rotate*", "secretsmanager:Stop*", "secretsmanager:Tag*", "secretsmanager:Untag*", "secretsmanager:Update*", "secretsmanager:Validate*",
 		}, Resource: []string{"*"}},
-		{Sid: "NoTheTag", Effect: deny, Action: []string{"*"}, Resource: []string{"*"}, Condition: Condition{"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": {Tag}}}},
-		{Sid: "NoUntagging", Effect: deny, Action: []string{
-			"tag:*", "resource-groups:*", "ec2:DeleteTags", "ecs:UntagResource", "events:UntagResource", "iam:Tag*", "iam:Untag*", "kms:TagResource", "kms:UntagResource", "lambda:UntagResource",
-			"logs:Untag*", "s3:DeleteObjectTagging", "s3:PutBucketTagging", "scheduler:UntagResource", "sns:UntagResource", "sqs:UntagQueue", "ssm:RemoveTagsFromResource",
-		}, Resource: []string{"*"}},
+		// The tag decides: whoever could write or take it off, also when creating, could open anything. ForAllValues would match
+		// a request without tags, and miss one with others besides.
+		{Sid: "NotTheTag", Effect: deny, Action: []string{"*"}, Resource: []string{"*"}, Condition: Condition{"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": {Tag}}}},
+		// What writes tags without saying which: through other services, or all of them at once.
+		{Sid: "NoTagsUnnamed", Effect: deny, Action: []string{"tag:Tag*", "tag:Untag*", "resource-groups:*ag", "ec2:DeleteTags", "s3:*Tagging", "ssm:RemoveTags*"}, Resource: []string{"*"}},
+		// Whoever writes policies, or lets others in, takes these denials off.
 		{Sid: "NoIdentities", Effect: deny, Action: []string{
-			"iam:Add*", "iam:Attach*", "iam:Create*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Enable*", "iam:Put*", "iam:Remove*", "iam:Set*", "iam:Update*", "iam:Upload*", "organizations:*", "sso:*",
+			"iam:Accept*", "iam:Add*", "iam:Associate*", "iam:Attach*", "iam:Change*", "iam:Create*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Disable*", "iam:Disassociate*", "iam:Enable*", "iam:Put*", "iam:Reject*", "iam:Remove*", "iam:Reset*",
+			"iam:Send*", "iam:Set*", "iam:Tag*", "iam:Untag*", "iam:Update*", "iam:Upload*", "identitystore:*", "organizations:*", "rolesanywhere:*", "sso:*",
 		}, Resource: []string{"*"}},
-		n.onlySandboxes("NoOtherRoles", "sts:AssumeRole*"),
+		// Another role has none of these denials; nor has what a role is given to: a function, a task, a stack.
+		n.onlySandboxes("NoOtherRoles", "sts:Assume*"),
 		n.onlySandboxes("PassNoOtherRoles", "iam:PassRole"),
-		{Sid: "NotThePipeline", Effect: deny, Action: []string{"lambda:*", "sqs:*", "events:*", "scheduler:*", "cloudformation:*", "sns:*", "logs:Delete*", "logs:Put*"}, Resource: []string{
-			"arn:aws:lambda:*:*:function:rotary-*", "arn:aws:sqs:*:*:rotary-*", "arn:aws:events:*:*:rule/rotary-*", "arn:aws:scheduler:*:*:schedule/*/rotary-*", "arn:aws:cloudformation:*:*:stack/rotary-*/*",
-			"arn:aws:sns:*:*:rotary-*", "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-*", "arn:aws:logs:*:*:log-group:/rotary/*",
+		// A stack that CDK has deployed goes on with its own, all-powerful role, whether or not a request names it.
+		{Sid: "NoStacks", Effect: deny, Action: []string{"cloudformation:Continue*", "cloudformation:Create*", "cloudformation:Delete*", "cloudformation:Execute*", "cloudformation:Import*", "cloudformation:Rollback*", "cloudformation:Set*", "cloudformation:Update*"}, Resource: []string{"*"}},
+		// The Lambdas, what wakes them, what is told of them, and the code that the next deploy takes.
+		{Sid: "NotThePipeline", Effect: deny, Action: []string{"cloudwatch:D*Alarm*", "cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState", "events:*", "lambda:*", "logs:Delete*", "logs:Put*", "s3:Delete*", "s3:Put*", "scheduler:*", "sns:*", "sqs:*"}, Resource: []string{
+			"arn:aws:cloudwatch:*:*:alarm:rotary-*", "arn:aws:events:*:*:rule/rotary-*", "arn:aws:lambda:*:*:function:rotary-*", "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-*", "arn:aws:logs:*:*:log-group:/rotary/*",
+			"arn:aws:s3:::cdk-*", "arn:aws:scheduler:*:*:schedule/*/rotary-*", "arn:aws:sns:*:*:rotary-*", "arn:aws:sqs:*:*:rotary-*",
 		}},
 		{Sid: "NoForgedEvents", Effect: deny, Action: []string{"events:PutEvents", "events:PutPermission"}, Resource: []string{"*"}},
-		{Sid: "NoKeys", Effect: deny, Action: []string{"kms:CreateGrant", "kms:Disable*", "kms:PutKeyPolicy", "kms:ReEncrypt*", "kms:ScheduleKeyDeletion", "kms:UpdatePrimaryRegion"}, Resource: []string{"*"}},
-		{Sid: "DecryptOnlySecrets", Effect: deny, Action: []string{"kms:Decrypt", "kms:GenerateDataKey*"}, Resource: []string{"*"}, Condition: Condition{"StringNotLike": {"kms:ViaService": {"secretsmanager.*"}}}},
-		{Sid: "NoShells", Effect: deny, Action: []string{"ecs:ExecuteCommand", "ssm:ResumeSession", "ssm:SendCommand", "ssm:Start*", "ssmmessages:*", "ec2-instance-connect:*"}, Resource: []string{"*"}},
-		{Sid: "NoBorrowedDeploys", Effect: deny, Action: []string{"cloudformation:*"}, Resource: []string{"*"}, Condition: Condition{"Null": {"cloudformation:RoleArn": {"false"}}}},
-		{Sid: "NoTraces", Effect: deny, Action: []string{"cloudtrail:Delete*", "cloudtrail:LookupEvents", "cloudtrail:Put*", "cloudtrail:Stop*", "cloudtrail:Update*"}, Resource: []string{"*"}},
+		// A grant, or another key policy, decrypts without the conditions of Key.
+		{Sid: "NoKeys", Effect: deny, Action: []string{"kms:CreateGrant", "kms:Delete*", "kms:Disable*", "kms:Import*", "kms:PutKeyPolicy", "kms:ReEncrypt*", "kms:ReplicateKey", "kms:RetireGrant", "kms:RevokeGrant", "kms:ScheduleKeyDeletion", "kms:Update*"}, Resource: []string{"*"}},
+		// A process of a consumer has its bucket in its environment. Sessions of SSM go past ExecuteCommand, and are not recorded.
+		{Sid: "NoShells", Effect: deny, Action: []string{"ec2-instance-connect:*", "ecs:ExecuteCommand", "ssm:*Association*", "ssm:ResumeSession", "ssm:SendCommand", "ssm:Start*", "ssmmessages:*"}, Resource: []string{"*"}},
+		// What was recorded of others, and the recording.
+		{Sid: "NoTraces", Effect: deny, Action: []string{"cloudtrail:Delete*", "cloudtrail:LookupEvents", "cloudtrail:Put*", "cloudtrail:Stop*", "cloudtrail:Update*", "logs:Unmask", "xray:BatchGet*", "xray:Get*"}, Resource: []string{"*"}},
 	}
 }
 
@@ -123,17 +134,17 @@ func tagged(environment string) Condition {
 }
 
 // Platform is what the people who operate the environment may do: put values, move the labels that rotary's commands move,
-// ask the pipeline. What a command does not need is not here.
+// ask the pipeline. What a command does not need is not here: it is the pipeline that reads buckets, and that goes back.
 func Platform(env *manifest.Environment, key string) Document {
 	n := names{env}
-	all := append(n.sources(every), n.buckets()...)
+	sources, own := n.sources(every), n.sources(written)
 	return document(
-		Statement{Sid: "ReadSecrets", Effect: allow, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds"}, Resource: all},
-		Statement{Sid: "ReadSecretsAtOnce", Effect: allow, Action: []string{"secretsmanager:BatchGetSecretValue"}, Resource: []string{"*"}},
-		about(Statement{Sid: "PutValues", Effect: allow, Action: []string{"secretsmanager:PutSecretValue", "secretsmanager:RotateSecret"}, Resource: n.sources(written)}),
-		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.sources(written), Condition: stages(
-			plan.AWSCurrent, plan.AWSPending, plan.Live+"*", plan.Retain, plan.Rollback, plan.Deadline+"*")}),
-		throughSecretsManager(n, key, all),
+		about(Statement{Sid: "ReadSources", Effect: allow, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds"}, Resource: sources}),
+		about(Statement{Sid: "PutValues", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: own}),
+		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(plan.AWSCurrent, plan.AWSPending, plan.Live+"*", plan.Retain, plan.Deadline+"*")}),
+		// To start a rotation, and not to say by which Lambda.
+		about(Statement{Sid: "StartRotations", Effect: allow, Action: []string{"secretsmanager:RotateSecret"}, Resource: own, Condition: Condition{"Null": {"secretsmanager:RotationLambdaARN": {"true"}}}}),
+		throughSecretsManager(n, key, writing, sources),
 		Statement{Sid: "AskThePipeline", Effect: allow, Action: []string{"lambda:InvokeFunction", "lambda:GetFunction"}, Resource: append(n.rotators(), n.arn("lambda", "function:"+n.PropagateFunction()))},
 		Statement{Sid: "AskForAPass", Effect: allow, Action: []string{"sqs:SendMessage", "sqs:GetQueueUrl"}, Resource: []string{n.arn("sqs", n.Queue())}},
 	)
@@ -146,7 +157,7 @@ func Sandbox(env *manifest.Environment, sandbox, key string) Document {
 	return document(
 		Statement{Sid: "OwnQueues", Effect: allow, Action: []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage", "sqs:SendMessage"}, Resource: []string{n.arn("sqs", SandboxQueue(env, sandbox, "*"))}},
 		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
-		throughSecretsManager(n, key, n.forPeople()),
+		throughSecretsManager(n, key, reading, n.forPeople()),
 	)
 }
 

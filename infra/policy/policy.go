@@ -73,14 +73,21 @@ func (n names) role(name string) string { return "arn:aws:iam::" + n.Account + "
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html#auth-and-access_examples_wildcard).
 func (n names) secret(name string) string { return n.arn("secretsmanager", "secret:"+name+"-??????") }
 
+// sources are the secrets of those sources: what rotary made by the prefix that is the environment's own, so that sixty of
+// them fit; what was there before by name. Which role may use which of them, the policy of each secret says (Source).
 func (n names) sources(which func(manifest.Source) bool) []string {
 	var arns []string
 	for _, s := range n.Sources {
-		if which(s) {
+		switch {
+		case !which(s):
+		case s.Existing:
 			arns = append(arns, n.secret(s.Secret))
+		default:
+			arns = append(arns, n.arn("secretsmanager", "secret:source/"+n.Name+"/*"))
 		}
 	}
-	return arns
+	slices.Sort(arns)
+	return slices.Compact(arns)
 }
 
 func (n names) buckets() []string {
@@ -102,8 +109,7 @@ func (n names) functions() []string {
 	for _, s := range n.Sources {
 		all = append(all, n.RotateFunction(s))
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return distinct(all)
 }
 
 // The names of roles.
@@ -128,6 +134,11 @@ func ExecutionRole(env *manifest.Environment, consumer string) string {
 // TaskRole names the role that a consumer's containers have.
 func TaskRole(env *manifest.Environment, consumer string) string {
 	return "rotary-" + env.Name + "-" + consumer + "-task"
+}
+
+// StartRole names the role with which a rule or a schedule starts a consumer's tasks.
+func StartRole(env *manifest.Environment, consumer string) string {
+	return "rotary-" + env.Name + "-" + consumer + "-start"
 }
 
 // SandboxRole names the role of a developer's sandbox.

@@ -12,39 +12,43 @@ func Deployer(env *manifest.Environment) string {
 	return names{env}.role("cdk-hnb659fds-cfn-exec-role-" + env.Account + "-" + env.Region)
 }
 
-// valued are the actions that read a value, write one, or decide which one is read.
-var valued = []string{
-	"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
-	"secretsmanager:ReplicateSecretToRegions", "secretsmanager:RemoveRegionsFromReplication", "secretsmanager:StopReplicationToReplica",
-}
-
-// governing are the actions that change a secret or who may use it.
-var governing = []string{
-	"secretsmanager:CancelRotateSecret", "secretsmanager:DeleteResourcePolicy", "secretsmanager:DeleteSecret", "secretsmanager:PutResourcePolicy",
-	"secretsmanager:RestoreSecret", "secretsmanager:RotateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
-}
+// What a secret's policy refuses, in three parts: to read a value, to write one or to decide which one is read, and to
+// change the secret or who may use it.
+var (
+	reads     = []string{"secretsmanager:GetSecretValue"}
+	writes    = []string{"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}
+	governing = []string{
+		"secretsmanager:CancelRotateSecret", "secretsmanager:DeleteResourcePolicy", "secretsmanager:DeleteSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:RemoveRegionsFromReplication",
+		"secretsmanager:ReplicateSecretToRegions", "secretsmanager:RestoreSecret", "secretsmanager:RotateSecret", "secretsmanager:StopReplicationToReplica", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
+	}
+)
 
 // Source is the resource policy of a source: everybody but those named here is refused, whatever their own policies say.
+// Which of an environment's roles uses which source is said here, and only here.
 func Source(env *manifest.Environment, s manifest.Source) Document {
 	n := names{env}
-	users := []string{n.role(Role(env, PropagateRole)), n.role(Role(env, n.rotateRole(s))), n.role(Role(env, PlatformRole))}
-	for _, other := range env.Sources { // whose users it administers
-		if other.Rotate.Admin == s.Name {
-			users = append(users, n.role(Role(env, n.rotateRole(other))))
-		}
+	propagate, platform := n.role(Role(env, PropagateRole)), n.role(Role(env, PlatformRole))
+	owners := []string{platform, Deployer(env)}
+	if !written(s) { // whoever rotates it is a service of AWS, in its own role
+		service := n.role("aws-service-role/*")
+		return document(onlyFor("Read", reads, propagate, platform, service), onlyFor("Write", writes, service), onlyFor("Govern", governing, append(owners, service)...))
 	}
-	return document(onlyFor(valued, users), onlyFor(governing, []string{n.role(Role(env, PlatformRole)), Deployer(env)}))
+	writers := []string{propagate, platform, n.role(Role(env, n.rotateRole(s)))}
+	readers := slices.Clone(writers)
+	for _, other := range n.administered(s) {
+		readers = append(readers, n.role(Role(env, n.rotateRole(other))))
+	}
+	return document(onlyFor("Read", reads, readers...), onlyFor("Write", writes, writers...), onlyFor("Govern", governing, owners...))
 }
 
 // Bucket is the resource policy of a bucket: read by the consumers that run on it, written by the reconciler.
 func Bucket(env *manifest.Environment, b manifest.Bucket) Document {
 	n := names{env}
-	writers := []string{n.role(Role(env, PropagateRole))}
-	readers := append([]string{n.role(Role(env, PropagateRole)), n.role(Role(env, PlatformRole))}, n.readers(b)...)
+	propagate := n.role(Role(env, PropagateRole))
 	return document(
-		onlyFor([]string{"secretsmanager:GetSecretValue"}, readers),
-		onlyFor(slices.DeleteFunc(slices.Clone(valued), func(a string) bool { return a == "secretsmanager:GetSecretValue" }), writers),
-		onlyFor(governing, []string{n.role(Role(env, PlatformRole)), Deployer(env)}),
+		onlyFor("Read", reads, append(n.readers(b), propagate)...),
+		onlyFor("Write", writes, propagate),
+		onlyFor("Govern", governing, n.role(Role(env, PlatformRole)), Deployer(env)),
 	)
 }
 
@@ -59,8 +63,7 @@ func (n names) readers(b manifest.Bucket) []string {
 			roles = append(roles, n.people()...)
 		}
 	}
-	slices.Sort(roles)
-	return slices.Compact(roles)
+	return distinct(roles)
 }
 
 // people are the roles that developers have.
@@ -83,33 +86,33 @@ func (n names) rotateRole(s manifest.Source) string {
 }
 
 // onlyFor denies actions to everybody but these roles. The principals stand in a condition: a policy that names a role
-// that does not exist yet is refused, and one whose role was deleted changes its meaning.
-func onlyFor(actions, roles []string) Statement {
-	slices.Sort(roles)
+// that does not exist yet is refused, and one whose role was deleted changes its meaning. A service of AWS that acts by itself
+// is not refused: Secrets Manager rotates.
+func onlyFor(what string, actions []string, roles ...string) Statement {
 	return Statement{
-		Sid: "OnlyFor" + statementID(actions[0][len("secretsmanager:"):]), Effect: deny, Principal: &Principal{AWS: []string{"*"}}, Action: actions, Resource: []string{"*"},
-		Condition: Condition{"StringNotEquals": {"aws:PrincipalArn": slices.Compact(roles)}, "Bool": {"aws:PrincipalIsAWSService": {"false"}}},
+		Sid: what + "OnlyBy", Effect: deny, Principal: &Principal{AWS: []string{"*"}}, Action: actions, Resource: []string{"*"},
+		Condition: Condition{"ArnNotLike": {"aws:PrincipalArn": distinct(roles)}, "Bool": {"aws:PrincipalIsAWSService": {"false"}}},
 	}
 }
 
 // Key is the policy of the environment's key. The account's administrators may change it, and cannot decrypt with it unless
-// they change it first, which leaves a trace; whoever may use it does so through Secrets Manager, for secrets of this
-// environment.
+// they change it first, which leaves a trace; whoever may use it does so through Secrets Manager, for the secrets that
+// their own policies name: the account stands as principal, so that the key's policy alone lets nobody in.
 func Key(env *manifest.Environment) Document {
 	n := names{env}
 	users := []string{n.role(Role(env, PropagateRole)), n.role(Role(env, RotateRole)), n.role(Role(env, NetworkRole)), n.role(Role(env, PlatformRole)), Deployer(env)}
 	for _, b := range env.Buckets {
 		users = append(users, n.readers(b)...)
 	}
-	slices.Sort(users)
+	account := &Principal{AWS: []string{"arn:aws:iam::" + env.Account + ":root"}}
 	return document(
-		Statement{Sid: "Administer", Effect: allow, Principal: &Principal{AWS: []string{"arn:aws:iam::" + env.Account + ":root"}}, Action: []string{
+		Statement{Sid: "Administer", Effect: allow, Principal: account, Action: []string{
 			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:DisableKey", "kms:EnableKey", "kms:EnableKeyRotation", "kms:Get*", "kms:List*",
 			"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",
 		}, Resource: []string{"*"}},
-		Statement{Sid: "UseThroughSecretsManager", Effect: allow, Principal: &Principal{AWS: []string{"*"}}, Action: []string{"kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"}, Resource: []string{"*"}, Condition: Condition{
-			"StringEquals": {"kms:CallerAccount": {env.Account}, "kms:ViaService": {"secretsmanager." + env.Region + ".amazonaws.com"}},
-			"ArnEquals":    {"aws:PrincipalArn": slices.Compact(users)},
+		Statement{Sid: "UseThroughSecretsManager", Effect: allow, Principal: account, Action: writing, Resource: []string{"*"}, Condition: Condition{
+			"StringEquals": {"kms:ViaService": {"secretsmanager." + env.Region + ".amazonaws.com"}},
+			"ArnEquals":    {"aws:PrincipalArn": distinct(users)},
 		}},
 	)
 }
