@@ -137,7 +137,9 @@ func (w *World) newRegion(account, region string) *Region {
 	})
 	r.SecretsManager = secretsmanager.New(secretsmanager.Config{
 		Clock: w.Clock, Account: account, Region: region, Emit: r.Bus.Emit, Invoke: r.rotate,
-		MayInvoke: func(arn string) bool { return r.Lambda.Allows(arn, "secretsmanager.amazonaws.com") },
+		MayInvoke: func(function, secret string) bool {
+			return r.Lambda.Allows(function, "secretsmanager.amazonaws.com", secret)
+		},
 	})
 	r.ECS = ecs.New(ecs.Config{
 		Clock: w.Clock, Account: account, Region: region, Emit: r.Bus.Emit,

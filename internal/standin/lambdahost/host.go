@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type Function struct {
 	Timeout     time.Duration                                             // real time, default 30s
 	Concurrency int                                                       // reserved concurrency; 0 = no limit. One process serves one invocation at a time anyway
 	Callers     []string                                                  // service principals its resource policy allows
+	Sources     []string                                                  // ARNs, * and ? stand for anything, for which Callers may call; none: for all
 }
 
 // Config says where a Host stands.
@@ -97,10 +99,19 @@ func (h *Host) ARN(name string) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", h.cfg.Region, h.cfg.Account, name)
 }
 
-// Allows says whether the function exists and its resource policy lets the service principal invoke it.
-func (h *Host) Allows(arn, principal string) bool {
+// Allows says whether the function exists and its resource policy lets the service principal invoke it for source, an ARN.
+func (h *Host) Allows(arn, principal, source string) bool {
 	f, err := h.lookup(arn)
-	return err == nil && slices.Contains(f.Callers, principal)
+	if err != nil || !slices.Contains(f.Callers, principal) {
+		return false
+	}
+	return len(f.Sources) == 0 || slices.ContainsFunc(f.Sources, func(pattern string) bool { return like(pattern, source) })
+}
+
+// like compares as the operator ArnLike of a policy does.
+func like(pattern, arn string) bool {
+	re := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern))
+	return regexp.MustCompile(`^(?s:` + re + `)$`).MatchString(arn)
 }
 
 // Output returns everything the functions have printed so far, complete for invocations that are over.

@@ -207,8 +207,23 @@ func TestNamesAndPolicy(t *testing.T) {
 	if _, err := h.Invoke(t.Context(), strings.Replace(arn, account, "222222222222", 1), nil); err == nil {
 		t.Error("a function of another account was run")
 	}
-	if !h.Allows(arn, "secretsmanager.amazonaws.com") || h.Allows(arn, "events.amazonaws.com") || h.Allows(arn+"x", "secretsmanager.amazonaws.com") {
+	const principal, source = "secretsmanager.amazonaws.com", "arn:aws:secretsmanager:us-east-1:111111111111:secret:source/dev/a-AbCdEf"
+	if !h.Allows(arn, principal, source) || h.Allows(arn, "events.amazonaws.com", source) || h.Allows(arn+"x", principal, source) {
 		t.Error("the resource policy lets the wrong principals in")
+	}
+}
+
+func TestAPermissionCanBeForCertainSources(t *testing.T) {
+	const principal, prefix = "secretsmanager.amazonaws.com", "arn:aws:secretsmanager:us-east-1:111111111111:secret:"
+	for pattern, allowed := range map[string]bool{
+		prefix + "legacy/token-AbCdEf": true, prefix + "legacy/token-??????": true, prefix + "*": true,
+		prefix + "legacy/token-AbCdEg": false, prefix + "legacy/token-?????": false, prefix + "legacy.token-AbCdEf": false, prefix + "legacy/token": false,
+	} {
+		h := newHost(t)
+		arn := h.Register(Function{Name: "fn", Callers: []string{principal}, Sources: []string{prefix + "other-AbCdEf", pattern}, Path: "never-started"})
+		if h.Allows(arn, principal, prefix+"legacy/token-AbCdEf") != allowed {
+			t.Errorf("a permission for %s: allowed is not %v", pattern, allowed)
+		}
 	}
 }
 

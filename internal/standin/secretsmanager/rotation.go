@@ -49,11 +49,11 @@ func (s *Service) rotateSecret(_ context.Context, in rotateInput) (named, error)
 	if err := in.check(); err != nil {
 		return named{}, err
 	}
-	function, err := s.functionFor(in)
+	function, arn, err := s.functionFor(in)
 	if err != nil {
 		return named{}, err
 	}
-	if !s.cfg.MayInvoke(function) {
+	if !s.cfg.MayInvoke(function, arn) {
 		return named{}, wire.Errorf("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
 	}
 	s.mu.Lock()
@@ -76,20 +76,20 @@ func (in rotateInput) check() error {
 	return err
 }
 
-// functionFor returns the rotation function a request names, or the one stored earlier.
-func (s *Service) functionFor(in rotateInput) (string, error) {
+// functionFor returns the rotation function a request names, or the one stored earlier, and the ARN of its secret.
+func (s *Service) functionFor(in rotateInput) (function, arn string, err error) {
 	s.mu.Lock()
 	defer s.unlock()
 	e, err := s.open(in.SecretID)
 	switch {
 	case err != nil:
-		return "", err
+		return "", "", err
 	case in.RotationLambdaARN != "":
-		return in.RotationLambdaARN, nil
+		return in.RotationLambdaARN, e.arn, nil
 	case e.rotation.function == "":
-		return "", wire.Errorf("InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
+		return "", "", wire.Errorf("InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
 	}
-	return e.rotation.function, nil
+	return e.rotation.function, e.arn, nil
 }
 
 // rotate stores the configuration and starts the rotation, or its test. It changes nothing where it is refused.

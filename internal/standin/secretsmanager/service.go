@@ -23,7 +23,7 @@ type Config struct {
 
 	Emit      func(sim.Event)                                // the account's default bus
 	Invoke    func(functionARN string, payload []byte) error // runs a rotation function; nil: the step succeeded
-	MayInvoke func(functionARN string) bool                  // it exists and lets secretsmanager.amazonaws.com invoke it
+	MayInvoke func(functionARN, secretARN string) bool       // it exists and lets secretsmanager.amazonaws.com invoke it for the secret
 }
 
 // Service is one account's Secrets Manager in one region. Safe for concurrent use.

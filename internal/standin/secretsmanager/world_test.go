@@ -42,7 +42,7 @@ func newWorld(t testing.TB) *world {
 	w.tap = sim.NewTap(w.clock)
 	w.svc = New(Config{
 		Clock: w.clock, Account: "111111111111", Region: "us-east-1",
-		Emit: w.emit, Invoke: w.invoke, MayInvoke: func(arn string) bool { return arn == function && !w.denied },
+		Emit: w.emit, Invoke: w.invoke, MayInvoke: func(arn, _ string) bool { return arn == function && !w.denied },
 	})
 	w.client = sdk.New(sdk.Options{
 		Region: "us-east-1", RetryMaxAttempts: 1,
