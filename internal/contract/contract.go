@@ -9,22 +9,32 @@ import (
 	"testing"
 )
 
-// Folder is contracts/, beside go.mod: a test runs in its package's folder. What npm installs may be missing there.
+// Folder is contracts/, beside the repository's go.mod: a test runs in its package's folder, and a module inside of the
+// repository has none of its own. What npm installs may be missing there.
 func Folder() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
+	nearest := ""
 	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "contracts"), nil
+		contracts := filepath.Join(dir, "contracts")
+		if _, err := os.Stat(filepath.Join(contracts, "package.json")); err == nil {
+			return contracts, nil
+		}
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && nearest == "" {
+			nearest = contracts
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", errors.New("the tests do not run inside of this repository")
+			break
 		}
 		dir = parent
 	}
+	if nearest == "" {
+		return "", errors.New("the tests do not run inside of this repository")
+	}
+	return nearest, nil
 }
 
 // Required says whether what is not installed fails a test, as in CI: REQUIRE_ALL is 1.

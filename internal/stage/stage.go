@@ -39,6 +39,7 @@ type Config struct {
 	Unseeded    []string                // sources that stay empty
 	Canary      func(key string) string // makes the values; default: Canary
 	InMemory    bool                    // no sockets: only the World's own client reaches it, so no pipeline either
+	Bare        bool                    // only what is outside of AWS, and the IAM users: somebody else deploys and seeds
 }
 
 // Stage is an environment on the stand-in.
@@ -106,20 +107,20 @@ func (s *Stage) Close() error {
 
 // deploy is the first deploy: containers, seed, pipeline, schedules, services.
 func (s *Stage) deploy(ctx context.Context, c Config) error {
-	if err := s.Containers(ctx, s.Env); err != nil {
-		return err
-	}
 	if err := s.sinks(); err != nil {
 		return err
 	}
-	if err := s.iamUsers(ctx); err != nil {
+	if err := s.iamUsers(ctx); err != nil || c.Bare {
+		return err
+	}
+	if err := s.Containers(ctx, s.Env); err != nil {
 		return err
 	}
 	for _, source := range s.Env.Sources {
 		if slices.Contains(c.Unseeded, source.Name) {
 			continue
 		}
-		values, err := s.seed(ctx, source)
+		values, err := s.Seed(ctx, source)
 		if err != nil {
 			return err
 		}
@@ -186,8 +187,8 @@ func (s *Stage) Secrets() *secretsmanager.Client {
 	return secretsmanager.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
 }
 
-// seed makes a first value for every key of a source.
-func (s *Stage) seed(ctx context.Context, source manifest.Source) (map[string]string, error) {
+// Seed makes a first value for every key of a source, and puts none.
+func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]string, error) {
 	values := map[string]string{}
 	for _, key := range source.Keys {
 		values[key] = s.first(key)

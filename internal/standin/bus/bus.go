@@ -49,6 +49,7 @@ type Bus struct {
 	queues      map[string]*queue
 	mappings    []*mapping
 	schedules   map[string]*schedule
+	topics      map[string][][]byte // what was published, by ARN
 }
 
 // New returns a bus without rules, queues and schedules.
@@ -56,7 +57,7 @@ func New(cfg Config) *Bus {
 	if cfg.Tap == nil {
 		cfg.Tap = sim.NewTap(cfg.Clock)
 	}
-	return &Bus{cfg: cfg, rules: map[string]*rule{}, queues: map[string]*queue{}, schedules: map[string]*schedule{}}
+	return &Bus{cfg: cfg, rules: map[string]*rule{}, queues: map[string]*queue{}, schedules: map[string]*schedule{}, topics: map[string][][]byte{}}
 }
 
 // Delivery is one arrival of an event at a target, Delay later than usual.
@@ -159,7 +160,7 @@ func (b *Bus) deliver(t target, event []byte) {
 
 // arrive hands an event to its target.
 func (b *Bus) arrive(t target, event []byte) {
-	err := errors.New("no such queue")
+	err := errors.New("no such queue or topic")
 	switch t.service() {
 	case "lambda":
 		err = b.cfg.InvokeAsync(t.Arn, event)
@@ -168,6 +169,9 @@ func (b *Bus) arrive(t target, event []byte) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if published, is := b.topics[t.Arn]; is {
+		b.topics[t.Arn], err = append(published, event), nil
+	}
 	if q := b.queueOf(t.Arn); q != nil {
 		_, err = b.send(q, sendMessage{MessageBody: string(event), MessageGroupID: t.group()})
 	}
@@ -281,7 +285,7 @@ func (b *Bus) check(t target) error {
 	case service == "ecs" && (b.cfg.RunTask == nil || t.EcsParameters == nil || t.EcsParameters.TaskDefinitionArn == ""):
 		return wire.Errorf("ValidationException", "Parameter(s) EcsParameters must be specified for target: %s.", t.Arn)
 	case service == "ecs":
-	case service != "lambda" && service != "sqs":
+	case service != "lambda" && service != "sqs" && service != "sns":
 		return wire.NotImplemented("%s targets", service)
 	case fifo && t.group() == "":
 		return wire.Errorf("ValidationException", "Parameter(s) MessageGroupId must be specified for target: %s.", t.Arn)

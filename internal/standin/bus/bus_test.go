@@ -217,3 +217,20 @@ func TestUndelivered(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestARuleReachesATopic(t *testing.T) {
+	s := newBench(t)
+	arn := "arn:aws:sns:us-east-1:111111111111:alarms"
+	s.rule("current", labelPattern, etypes.Target{Arn: &arn})
+	s.Emit(label("source/dev/db"))
+	s.clock.Advance(time.Second)
+	if s.AddTopic("alarms") != arn || len(s.Published(arn)) != 0 || len(s.Undelivered()) != 1 {
+		t.Fatal("an event reached a topic that did not exist")
+	}
+	s.Emit(label("source/dev/db"))
+	s.clock.Advance(time.Second)
+	s.AddTopic("alarms")
+	if got := s.Published(arn); len(got) != 1 || nameIn(got[0]) != "source/dev/db" || len(s.Undelivered()) != 1 {
+		t.Errorf("the topic got %d events, and %d were not delivered", len(got), len(s.Undelivered()))
+	}
+}

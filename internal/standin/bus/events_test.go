@@ -55,7 +55,7 @@ func TestWhatRulesRefuse(t *testing.T) {
 		_, err := s.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: all})
 		return err
 	}
-	s.refused("StandinNotImplemented", targets(etypes.Target{Arn: aws.String("arn:aws:sns:us-east-1:111111111111:alarms")}))
+	s.refused("StandinNotImplemented", targets(etypes.Target{Arn: aws.String("arn:aws:kinesis:us-east-1:111111111111:stream/alarms")}))
 	s.refused("StandinNotImplemented", targets(etypes.Target{Arn: aws.String("arn:aws:sqs:us-east-1:222222222222:q")}))
 	s.refused("StandinNotImplemented", targets(etypes.Target{Arn: aws.String(fnARN), InputPath: aws.String("$.detail")}))
 	s.refused("ValidationException", targets(etypes.Target{Arn: aws.String(queue1)}))
