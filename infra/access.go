@@ -39,7 +39,7 @@ func bound(boundary awsiam.CfnManagedPolicy) func(*awsiam.CfnRoleProps) {
 func (c config) newSandbox(app awscdk.App, s secrets, name string) awscdk.Stack {
 	env := c.environment
 	stack := c.stack(app, "sandbox-"+name, "Sandbox "+name+" in "+env.Name)
-	for _, queue := range []string{"jobs", "dead"} {
+	for _, queue := range policy.SandboxQueues() {
 		q := awssqs.NewCfnQueue(stack, jsii.String("Queue-"+queue), &awssqs.CfnQueueProps{QueueName: jsii.String(policy.SandboxQueue(env, name, queue)), SqsManagedSseEnabled: jsii.Bool(true)})
 		awssqs.NewCfnQueuePolicy(stack, jsii.String("Policy-"+queue), &awssqs.CfnQueuePolicyProps{Queues: jsii.Strings(*q.Ref()), PolicyDocument: map[string]any{
 			"Version": "2012-10-17", "Statement": []any{map[string]any{"Sid": "OnlyTLS", "Effect": "Deny", "Principal": map[string]any{"AWS": "*"}, "Action": "sqs:*", "Resource": *q.AttrArn(), "Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}}},

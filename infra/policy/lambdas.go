@@ -30,9 +30,10 @@ func Propagate(env *manifest.Environment, key string) Document {
 }
 
 // rollECS is what the ECS drivers need. It looks at whole clusters, because a service that no manifest names is of interest
-// too, and changes those of the manifest. Reading, registering, deregistering and listing task definitions takes no resource
-// that could be narrowed (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html);
-// what such a task definition may use is narrowed by PassRole.
+// too, and changes those of the manifest. Reading, deregistering and listing task definitions takes no resource that could
+// be narrowed (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html),
+// and a service's family stands in no manifest: what is registered has to say that it is this environment's, and what it may
+// use is narrowed by PassRole.
 func rollECS(n names) []Statement {
 	var clusters, services []string
 	for _, c := range n.Consumers {
@@ -49,9 +50,11 @@ func rollECS(n names) []Statement {
 	return append([]Statement{
 		{Sid: "LookAtClusters", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:DescribeTasks"}, Resource: look},
 		{Sid: "ListClusters", Effect: allow, Action: []string{"ecs:ListServices", "ecs:ListTasks"}, Resource: []string{"*"}, Condition: Condition{"ArnEquals": {"ecs:cluster": n.clusters(clusters)}}},
-		about(Statement{Sid: "Roll", Effect: allow, Action: []string{"ecs:UpdateService", "ecs:TagResource"}, Resource: services}),
-		{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"}, Resource: []string{"*"}},
-		{Sid: "TagTaskDefinitions", Effect: allow, Action: []string{"ecs:TagResource"}, Resource: []string{n.arn("ecs", "task-definition/*")}, Condition: Condition{"StringEquals": {"ecs:CreateAction": {"RegisterTaskDefinition"}}}},
+		about(Statement{Sid: "Roll", Effect: allow, Action: []string{"ecs:UpdateService"}, Resource: services}),
+		about(Statement{Sid: "MarkServices", Effect: allow, Action: []string{"ecs:TagResource"}, Resource: services, Condition: n.marked()}),
+		{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"}, Resource: []string{"*"}},
+		{Sid: "Register", Effect: allow, Action: []string{"ecs:RegisterTaskDefinition"}, Resource: []string{n.arn("ecs", "task-definition/*")}, Condition: n.marked()},
+		{Sid: "MarkDefinitions", Effect: allow, Action: []string{"ecs:TagResource"}, Resource: []string{n.arn("ecs", "task-definition/*")}, Condition: n.marked("RegisterTaskDefinition")},
 		{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(ExecutionRole(n.Environment, "*")), n.role(TaskRole(n.Environment, "*"))}, Condition: passedTo("ecs-tasks.amazonaws.com")},
 	}, startECS(n, families)...)
 }
@@ -76,6 +79,16 @@ func startECS(n names, clusters []string) []Statement {
 		{Sid: "PointSchedules", Effect: allow, Action: []string{"scheduler:UpdateSchedule"}, Resource: anyOf},
 		{Sid: "LetThemStart", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(StartRole(n.Environment, "*"))}, Condition: passedTo("events.amazonaws.com", "scheduler.amazonaws.com")},
 	}
+}
+
+// marked holds for requests that put the driver's own tag on what they make or tag: this environment's, and no other's.
+// creating: only as a part of these actions.
+func (n names) marked(creating ...string) Condition {
+	equal := map[string][]string{"aws:RequestTag/rotary:environment": {n.Name}}
+	if len(creating) > 0 {
+		equal["ecs:CreateAction"] = creating
+	}
+	return Condition{"StringEquals": equal}
 }
 
 // families are the clusters of the consumers that rules and schedules start.

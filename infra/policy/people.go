@@ -10,6 +10,9 @@ import (
 // Tag is the key that every resource carries, and that says which environment it belongs to.
 const Tag = "Environment"
 
+// MetricNamespace is where what rotary says of itself is counted, and its alarms look.
+const MetricNamespace = "rotary"
+
 // Boundary is what nobody who is bound by it can do, whatever else is attached to them: the floor under Developer. open are
 // the environments that people may look into, closed the protected ones; both may share an account. It fits one managed
 // policy (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
@@ -75,23 +78,26 @@ func denials(env *manifest.Environment, open, closed []string) []Statement {
 		// a request without tags, and miss one with others besides.
 		{Sid: "NotTheTag", Effect: deny, Action: []string{"*"}, Resource: []string{"*"}, Condition: Condition{"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": {Tag}}}},
 		// What writes tags without saying which: through other services, or all of them at once.
-		{Sid: "NoTagsUnnamed", Effect: deny, Action: []string{"tag:Tag*", "tag:Untag*", "resource-groups:*ag", "ec2:DeleteTags", "s3:*Tagging", "ssm:RemoveTags*"}, Resource: []string{"*"}},
-		// Whoever writes policies, or lets others in, takes these denials off.
+		{Sid: "NoTagsUnnamed", Effect: deny, Action: []string{"ec2:DeleteTags", "s3:*Tagging", "tag:Tag*", "tag:Untag*"}, Resource: []string{"*"}},
+		// Whoever writes policies, or lets others in, takes these denials off; whoever passes a role to a function, a task or an
+		// instance acts without them. All of IAM but Generate, Get, List and Simulate: tags say nothing reliable of a role.
 		{Sid: "NoIdentities", Effect: deny, Action: []string{
-			"iam:Accept*", "iam:Add*", "iam:Associate*", "iam:Attach*", "iam:Change*", "iam:Create*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*", "iam:Disable*", "iam:Disassociate*", "iam:Enable*", "iam:Put*", "iam:Reject*", "iam:Remove*", "iam:Reset*",
-			"iam:Send*", "iam:Set*", "iam:Tag*", "iam:Untag*", "iam:Update*", "iam:Upload*", "identitystore:*", "organizations:*", "rolesanywhere:*", "sso:*",
+			"iam:A*", "iam:C*", "iam:D*", "iam:E*", "iam:P*", "iam:R*", "iam:Se*", "iam:T*", "iam:U*",
+			"identitystore:*", "organizations:*", "rolesanywhere:*", "sso-directory:*", "sso:*",
 		}, Resource: []string{"*"}},
-		// Another role has none of these denials; nor has what a role is given to: a function, a task, a stack.
+		// Another role has none of these denials, those of CDK's bootstrap least of all.
 		n.onlySandboxes("NoOtherRoles", "sts:Assume*"),
-		n.onlySandboxes("PassNoOtherRoles", "iam:PassRole"),
 		// A stack that CDK has deployed goes on with its own, all-powerful role, whether or not a request names it.
-		{Sid: "NoStacks", Effect: deny, Action: []string{"cloudformation:Continue*", "cloudformation:Create*", "cloudformation:Delete*", "cloudformation:Execute*", "cloudformation:Import*", "cloudformation:Rollback*", "cloudformation:Set*", "cloudformation:Update*"}, Resource: []string{"*"}},
+		{Sid: "NoStacks", Effect: deny, Action: []string{"cloudformation:C*", "cloudformation:Delete*", "cloudformation:Execute*", "cloudformation:Import*", "cloudformation:Rollback*", "cloudformation:Set*", "cloudformation:Signal*", "cloudformation:Update*"}, Resource: []string{"*"}},
 		// The Lambdas, what wakes them, what is told of them, and the code that the next deploy takes.
-		{Sid: "NotThePipeline", Effect: deny, Action: []string{"cloudwatch:D*Alarm*", "cloudwatch:PutMetricAlarm", "cloudwatch:SetAlarmState", "events:*", "lambda:*", "logs:Delete*", "logs:Put*", "s3:Delete*", "s3:Put*", "scheduler:*", "sns:*", "sqs:*"}, Resource: []string{
+		{Sid: "NotThePipeline", Effect: deny, Action: []string{"cloudwatch:Delete*", "cloudwatch:Disable*", "cloudwatch:Put*", "cloudwatch:Set*", "events:*", "lambda:*", "logs:Delete*", "logs:Put*", "s3:Delete*", "s3:Put*", "scheduler:*", "sns:*", "sqs:*"}, Resource: []string{
 			"arn:aws:cloudwatch:*:*:alarm:rotary-*", "arn:aws:events:*:*:rule/rotary-*", "arn:aws:lambda:*:*:function:rotary-*", "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-*", "arn:aws:logs:*:*:log-group:/rotary/*",
 			"arn:aws:s3:::cdk-*", "arn:aws:scheduler:*:*:schedule/*/rotary-*", "arn:aws:sns:*:*:rotary-*", "arn:aws:sqs:*:*:rotary-*",
 		}},
+		{Sid: "NotItsFeed", Effect: deny, Action: []string{"lambda:*EventSourceMapping"}, Resource: []string{"*"}, Condition: Condition{"ArnLike": {"lambda:FunctionArn": {"arn:aws:lambda:*:*:function:rotary-*"}}}},
+		// What would wake the pipeline for nothing, or keep an alarm quiet.
 		{Sid: "NoForgedEvents", Effect: deny, Action: []string{"events:PutEvents", "events:PutPermission"}, Resource: []string{"*"}},
+		{Sid: "NoForgedMetrics", Effect: deny, Action: []string{"cloudwatch:PutMetricData"}, Resource: []string{"*"}, Condition: Condition{"StringEquals": {"cloudwatch:namespace": {MetricNamespace}}}},
 		// A grant, or another key policy, decrypts without the conditions of Key.
 		{Sid: "NoKeys", Effect: deny, Action: []string{"kms:CreateGrant", "kms:Delete*", "kms:Disable*", "kms:Import*", "kms:PutKeyPolicy", "kms:ReEncrypt*", "kms:ReplicateKey", "kms:RetireGrant", "kms:RevokeGrant", "kms:ScheduleKeyDeletion", "kms:Update*"}, Resource: []string{"*"}},
 		// A process of a consumer has its bucket in its environment. Sessions of SSM go past ExecuteCommand, and are not recorded.
@@ -101,8 +107,7 @@ func denials(env *manifest.Environment, open, closed []string) []Statement {
 	}
 }
 
-// onlySandboxes denies an action on every role but those of the environment's sandboxes. It is decided by ARN: tags say
-// nothing reliable about a role that is passed.
+// onlySandboxes denies an action on every role but those of the environment's sandboxes.
 func (n names) onlySandboxes(sid, action string) Statement {
 	s := Statement{Sid: sid, Effect: deny, Action: []string{action}, NotResource: n.sandboxes()}
 	if len(s.NotResource) == 0 {
@@ -154,12 +159,19 @@ func Platform(env *manifest.Environment, key string) Document {
 // for people.
 func Sandbox(env *manifest.Environment, sandbox, key string) Document {
 	n := names{env}
+	var queues []string // by name: sandbox one must not reach those of sandbox one-more
+	for _, queue := range SandboxQueues() {
+		queues = append(queues, n.arn("sqs", SandboxQueue(env, sandbox, queue)))
+	}
 	return document(
-		Statement{Sid: "OwnQueues", Effect: allow, Action: []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage", "sqs:SendMessage"}, Resource: []string{n.arn("sqs", SandboxQueue(env, sandbox, "*"))}},
+		Statement{Sid: "OwnQueues", Effect: allow, Action: []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage", "sqs:SendMessage"}, Resource: queues},
 		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
 		throughSecretsManager(n, key, reading, n.forPeople()),
 	)
 }
+
+// SandboxQueues are the queues that each sandbox has.
+func SandboxQueues() []string { return []string{"dead", "jobs"} }
 
 // SandboxQueue names a queue of a sandbox.
 func SandboxQueue(env *manifest.Environment, sandbox, queue string) string {
