@@ -39,6 +39,10 @@ type SourceReport struct {
 	Since   time.Time    `json:"since,omitzero"`    // when that version was made
 	Pending string       `json:"pending,omitempty"` // a rotation under way
 	Owed    []OwedReport `json:"owed,omitempty"`
+	// A change of which something is left at a bucket or a consumer: when it was made, and when the last consumer had
+	// followed; zero while one has not.
+	Changed  time.Time `json:"changed,omitzero"`
+	Followed time.Time `json:"followed,omitzero"`
 	// Consumers run on buckets that hold, or may still hold, its values.
 	Consumers []string `json:"consumers,omitempty"`
 	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
@@ -98,6 +102,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	r := SourceReport{
 		Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created, AtOnce: source.AtOnce,
 	}
+	r.Changed, r.Followed = s.change(source)
 	for _, c := range s.consumers(source) {
 		r.Consumers = append(r.Consumers, c.Name)
 	}
