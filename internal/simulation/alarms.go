@@ -25,7 +25,7 @@ func (w *World) due() []string {
 			for _, what := range w.dueOf(s, v) {
 				all = append(all, what+" "+s.Name)
 			}
-			if w.owed(s, v) {
+			if w.owed(v) {
 				all = append(all, "owed "+s.Name+" "+v.ID)
 			}
 		}
@@ -34,7 +34,7 @@ func (w *World) due() []string {
 }
 
 // owed notes since when a version is owed.
-func (w *World) owed(s manifest.Source, v secretsmanager.Version) bool {
+func (w *World) owed(v secretsmanager.Version) bool {
 	live := slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) })
 	is := live && !slices.Contains(v.Labels, plan.AWSCurrent) && !slices.Contains(v.Labels, plan.AWSPending)
 	if _, known := w.since[v.ID]; is && !known {
@@ -71,7 +71,7 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	if has(plan.Rollback) && changed > oldRollback {
 		all = append(all, plan.RollbackAbandoned)
 	}
-	if !w.owed(s, v) {
+	if !w.owed(v) {
 		return all
 	}
 	debt := oldDebt

@@ -113,7 +113,7 @@ func (w *World) declare(s manifest.Source, h plan.History, deadline time.Duratio
 	version = w.token()
 	label := plan.DeadlineLabel(until, version)
 	w.announce(s, h, version, label, until)
-	return version, w.command(func(client *secretsmanager.Direct, st *store.Store) error {
+	err = w.command(func(client *secretsmanager.Direct, st *store.Store) error {
 		if err := st.Move(w.ctx, s.Secret, label, current.ID, ""); err != nil {
 			return err
 		}
@@ -126,4 +126,5 @@ func (w *World) declare(s manifest.Source, h plan.History, deadline time.Duratio
 		}
 		return err
 	})
+	return version, err
 }
