@@ -14,7 +14,7 @@ func (c config) newAccess(app awscdk.App, s secrets) awscdk.Stack {
 	env := c.environment
 	stack := c.stack(app, "access", "Who may do what in environment "+env.Name)
 	boundary := awsiam.NewCfnManagedPolicy(stack, jsii.String("Boundary"), &awsiam.CfnManagedPolicyProps{
-		ManagedPolicyName: jsii.String(policy.Role(env, "boundary")), Description: jsii.String("What nobody who is bound by it can do"), PolicyDocument: plain(policy.Boundary(env, c.open, c.closed)),
+		ManagedPolicyName: jsii.String(policy.Role(env, "boundary")), Description: jsii.String("What nobody who is bound by it can do"), PolicyDocument: plain(policy.Boundary(c.open, c.closed)),
 	})
 	if env.Access == nil {
 		return stack

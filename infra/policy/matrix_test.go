@@ -1,0 +1,43 @@
+package policy_test
+
+import (
+	"testing"
+
+	"github.com/rotary-secrets/rotary/infra/iam"
+)
+
+func TestEveryCaseIsDecidedAsItSays(t *testing.T) {
+	w := newWorld(t, "testdata/rotary.yaml")
+	cases := readCases(t, "testdata")
+	checks := w.all(t, cases)
+	for i, d := range decideAll(w.start(t), checks) {
+		if c := checks[i]; !c.want(d.Result) {
+			t.Errorf("%s: %s %s %s on %s, %s: %s by %v", c.where, c.who, c.verdict, c.action, c.resource, c.how, d.Result, d.By)
+		}
+	}
+	t.Logf("%d cases, %d questions", len(cases), len(checks))
+	if len(cases) < 150 {
+		t.Errorf("%d cases are too few", len(cases))
+	}
+}
+
+func (w world) all(t *testing.T, cases []testCase) []check {
+	t.Helper()
+	var all []check
+	for _, c := range cases {
+		checks, err := w.checks(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, checks...)
+	}
+	return all
+}
+
+func decideAll(judge *iam.Judge, checks []check) []iam.Decision {
+	asks := make([]iam.Ask, len(checks))
+	for i, c := range checks {
+		asks[i] = c.ask
+	}
+	return judge.DecideAll(asks)
+}
