@@ -31,6 +31,7 @@ var directions = []struct {
 	{"pkg/event", []string{"pkg/manifest"}},
 	{"pkg/reconcile", pure},
 	{"pkg/store", pure},
+	{"pkg/metric", pure},
 	{"pkg/account", []string{"pkg/manifest"}},
 	{"pkg/pipeline", with(pure, "pkg/event")},
 	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile")},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/metric"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 )
@@ -21,6 +23,8 @@ type handler struct {
 	environment *manifest.Environment
 	pass        func(ctx context.Context, acceptRemovals []string, dryRun bool) (plan.Report, error)
 	again       func(ctx context.Context, at time.Time) error
+	now         func() time.Time
+	metrics     io.Writer // the Lambda's log, from which CloudWatch takes them
 }
 
 // request is what the Lambda is invoked with: a batch of SQS messages, or a question. Other fields are let pass: AWS
@@ -72,17 +76,20 @@ func (h handler) dryRun(ctx context.Context) (any, error) {
 // never blocks the group; where the pass fails, the messages that asked for it come back.
 func (h handler) batch(ctx context.Context, messages []events.SQSMessage) events.SQSEventResponse {
 	var accept, asking []string
+	refused := 0
 	for _, m := range messages {
 		wake, err := event.Read(h.environment, []byte(m.Body))
 		switch {
 		case err != nil:
 			slog.Error("event refused", "alarm", "event-refused", "message", m.MessageId, "error", err)
+			refused++
 		case !wake.Ignore:
 			slog.Info("event", "message", m.MessageId, "why", wake.Why)
 			asking = append(asking, m.MessageId)
 			accept = append(accept, wake.AcceptRemovals...)
 		}
 	}
+	h.measure(metric.Events(h.environment.Name, h.now(), refused))
 	if len(asking) == 0 {
 		return events.SQSEventResponse{}
 	}
@@ -101,23 +108,30 @@ const soon = time.Minute
 func (h handler) run(ctx context.Context, accept []string) error {
 	report, err := h.pass(ctx, accept, false)
 	tell(report)
+	out := metric.Outcome{Report: report, Failed: err != nil && !lags(err), Incomplete: lags(err)}
 	at, needed := next(report)
 	if lags(err) {
 		slog.Error("pass incomplete", "alarm", "pass-incomplete", "error", err)
 		at, needed, err = report.At.Add(soon), true, nil
 	}
 	if needed {
-		h.remind(ctx, at)
+		out.Forgotten = !h.remind(ctx, at)
 	}
+	h.measure(metric.Pass(h.environment.Name, h.now(), out))
 	return err
 }
 
 // remind asks for another pass. Without it the sweep comes a little later, so a failure is alarmed and no more.
-func (h handler) remind(ctx context.Context, at time.Time) {
-	if err := h.again(ctx, at); err != nil {
+func (h handler) remind(ctx context.Context, at time.Time) bool {
+	err := h.again(ctx, at)
+	if err != nil {
 		slog.Error("appointment failed", "alarm", "appointment-failed", "error", err)
 	}
+	return err == nil
 }
+
+// measure writes lines into the log. Where they cannot be written, nothing else can, and nobody is left to tell.
+func (h handler) measure(lines []byte) { _, _ = h.metrics.Write(lines) }
 
 // lags says whether a pass did what it could: some consumer refused, or the time was up.
 func lags(err error) bool {

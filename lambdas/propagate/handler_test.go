@@ -35,6 +35,7 @@ type bench struct {
 	passes []string    // "accept … dry …" of every pass
 	again  []time.Time // appointments
 	log    *bytes.Buffer
+	out    *bytes.Buffer // metrics
 
 	report   plan.Report // what a pass answers
 	err      error
@@ -49,9 +50,9 @@ func newBench(t testing.TB) *bench {
 	must(t, err)
 	env, err := file.Environment("dev")
 	must(t, err)
-	b := &bench{t: t, log: &bytes.Buffer{}, report: plan.Report{Environment: "dev", At: now, Converged: true}}
+	b := &bench{t: t, log: &bytes.Buffer{}, out: &bytes.Buffer{}, report: plan.Report{Environment: "dev", At: now, Converged: true}}
 	b.h = handler{
-		environment: env,
+		environment: env, now: func() time.Time { return now.Add(time.Minute) }, metrics: b.out,
 		pass: func(_ context.Context, accept []string, dryRun bool) (plan.Report, error) {
 			b.passes = append(b.passes, fmt.Sprintf("accept %v dry %v", accept, dryRun))
 			return b.report, b.err

@@ -26,7 +26,7 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	schedule := pipeline.NewSchedule(env, scheduler.NewFromConfig(cfg), os.Getenv("ROTARY_QUEUE_ARN"), os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
 	open := consume.Opener(cfg, consume.FromEnv(os.Getenv))
 	return handler{
-		environment: env,
+		environment: env, now: time.Now, metrics: os.Stdout,
 		pass: func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
 			return reconcile.Pass{
 				Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)), Open: open, Census: consume.Census(cfg, env),

@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/metric"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -22,6 +25,8 @@ type handler struct {
 	environment *manifest.Environment
 	store       *store.Store
 	open        func(manifest.Source) (rotate.Rotator, error)
+	now         func() time.Time
+	metrics     io.Writer // the Lambda's log, from which CloudWatch takes them
 }
 
 // request is either a rotation step, in Secrets Manager's words, or an advance, or a rollback.
@@ -74,21 +79,30 @@ func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	rotator, err := h.open(source)
-	if err != nil {
-		return nil, &Failed{err}
-	}
-	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
-	defer cancel()
-	answer, err := h.do(ctx, rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator}, r)
+	answer, err := h.run(ctx, source, r)
+	refused, is := errors.AsType[*rotate.Refused](err)
 	slog.Info("asked", "source", source.Name, "step", r.what(), "version", r.version(), "ok", err == nil)
-	if refused, is := errors.AsType[*rotate.Refused](err); is {
+	h.measure(metric.Request(h.environment.Name, source.Name, h.now(), is, err != nil && !is))
+	switch {
+	case is:
 		return nil, refused
-	}
-	if err != nil {
+	case err != nil:
 		return nil, &Failed{err}
 	}
 	return answer, nil
+}
+
+// measure writes lines into the log. Where they cannot be written, nothing else can, and nobody is left to tell.
+func (h handler) measure(lines []byte) { _, _ = h.metrics.Write(lines) }
+
+func (h handler) run(ctx context.Context, source manifest.Source, r request) (any, error) {
+	rotator, err := h.open(source)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
+	defer cancel()
+	return h.do(ctx, rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator}, r)
 }
 
 // do answers a rollback with its progress, and everything else with nothing.

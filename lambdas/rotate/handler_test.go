@@ -44,6 +44,7 @@ type world struct {
 	client *secretsmanager.Client
 	store  *store.Store
 	log    *bytes.Buffer
+	out    *bytes.Buffer // metrics
 }
 
 func newWorld(t testing.TB) *world {
@@ -54,11 +55,11 @@ func newWorld(t testing.TB) *world {
 	must(t, err)
 	env, err := file.Environment("dev")
 	must(t, err)
-	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}), log: &bytes.Buffer{}}
+	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}), log: &bytes.Buffer{}, out: &bytes.Buffer{}}
 	t.Cleanup(func() { must(t, w.Close()) })
 	w.client = secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))
 	w.store = store.New(w.client)
-	w.h = handler{environment: env, store: w.store, open: rotators.Opener(rotators.Reach{Environment: env, Store: w.store})}
+	w.h = handler{environment: env, store: w.store, open: rotators.Opener(rotators.Reach{Environment: env, Store: w.store}), now: w.Clock.Now, metrics: w.out}
 	must(t, w.Containers(t.Context(), env))
 	must(t, w.store.Put(t.Context(), handshake, first, secret.New(`{"MY_APP__AUTH_SERVICE__HANDSHAKE_KEY":"`+canary+`","MY_APP__AUTH_SERVICE__HANDSHAKE_KEY_ALSO":"`+canary+`"}`)))
 	w.Advance(time.Minute)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -22,6 +23,9 @@ func main() {
 		os.Exit(1)
 	}
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
-	h := handler{environment: env, store: secrets, open: rotators.Opener(rotators.Reach{Environment: env, Store: secrets, AWS: cfg})}
+	h := handler{
+		environment: env, store: secrets, open: rotators.Opener(rotators.Reach{Environment: env, Store: secrets, AWS: cfg}),
+		now: time.Now, metrics: os.Stdout,
+	}
 	lambda.Start(boot.Guard(h.handle))
 }

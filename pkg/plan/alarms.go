@@ -25,6 +25,11 @@ const (
 	DeadlinePassed    = "deadline-passed"    // an emergency's deadline is over, and the credential lives
 )
 
+// AlarmNames returns the names of all alarms.
+func AlarmNames() []string {
+	return []string{RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed}
+}
+
 // How long things may take.
 const (
 	owedTooLong     = 3 * 24 * time.Hour // workflows drain for six hours, and laptops for a day

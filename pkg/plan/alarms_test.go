@@ -1,6 +1,10 @@
 package plan
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,5 +121,27 @@ func TestAVersionIsOwedSinceTheNextOneWasMade(t *testing.T) {
 	}
 	if got := h.OwedSince(h.Versions[3]); !got.Equal(noon) { // somebody went back to an older one
 		t.Errorf("the newest version is owed since %v", got)
+	}
+}
+
+// TestEveryAlarmIsNamed reads the constants, so that a new one is not forgotten: infra makes its alarms from the names.
+func TestEveryAlarmIsNamed(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "alarms.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, is := n.(*ast.ValueSpec); is {
+			for _, value := range spec.Values {
+				if text, is := value.(*ast.BasicLit); is && text.Kind == token.STRING {
+					want = append(want, strings.Trim(text.Value, `"`))
+				}
+			}
+		}
+		return true
+	})
+	if diff := cmp.Diff(want, AlarmNames()); diff != "" || len(want) == 0 {
+		t.Errorf("alarms (-constants +names):\n%s", diff)
 	}
 }
