@@ -168,6 +168,7 @@ func (j *Judge) exchange(requests []any, take func(i int, answer []byte) error) 
 	j.t.Helper()
 	sent := make(chan error, 1)
 	go func() { sent <- j.send(requests) }()
+	failed := false
 	for i := range requests {
 		answer, err := j.out.ReadBytes('\n')
 		if err == nil {
@@ -178,8 +179,15 @@ func (j *Judge) exchange(requests []any, take func(i int, answer []byte) error) 
 		}
 		if err != nil {
 			request, _ := json.Marshal(requests[i])
-			j.t.Fatalf("the judge on %.2000s: %v", request, err)
+			j.t.Errorf("the judge: %v, on %.2000s", err, request)
+			failed = true
 		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+	}
+	if failed {
+		j.t.FailNow()
 	}
 	if err := <-sent; err != nil {
 		j.t.Fatalf("ask the judge: %v", err)

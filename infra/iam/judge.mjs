@@ -44,7 +44,7 @@ async function known(service, details, key) {
   const keys = [...details.conditionKeys, ...details.resourceTypes.flatMap((type) => type.conditionKeys)];
   if (stem(key) === "aws:resourcetag") {
     for (const type of details.resourceTypes) {
-      keys.push(...(await iamResourceTypeDetails(service, type.name)).conditionKeys);
+      keys.push(...((await iamResourceTypeDetails(service, type.name))?.conditionKeys ?? []));
     }
   }
   return keys.some((k) => stem(k) === stem(key));

@@ -22,6 +22,7 @@ import (
 //	allow   it is allowed as deployed
 //	deny    it is not. For a developer it is denied explicitly, by the role's own policy alone and by the boundary alone,
 //	        with AdministratorAccess attached and whatever the resource's own policy says
+//	lacks   for a developer: nothing allows it as deployed, and AdministratorAccess would
 //	guard   it is denied explicitly by the resource's own policy alone, also with AdministratorAccess attached
 //
 // ACTION is service:Action, with a list of actions a case each: sqs:SendMessage,PurgeQueue. RESOURCE is as expand has it.
@@ -117,8 +118,8 @@ func parseLine(fields []string) ([]testCase, error) {
 		return nil, fmt.Errorf("%d words are no case: WHO VERDICT ACTION RESOURCE [KEY=VALUE]…", len(fields))
 	}
 	c := testCase{who: fields[0], verdict: fields[1], resource: expand(fields[3]), context: map[string]any{}}
-	if !slices.Contains([]string{"allow", "deny", "guard"}, c.verdict) {
-		return nil, fmt.Errorf("%s is no verdict: allow, deny, guard", c.verdict)
+	if !slices.Contains([]string{"allow", "deny", "lacks", "guard"}, c.verdict) {
+		return nil, fmt.Errorf("%s is no verdict: allow, deny, lacks, guard", c.verdict)
 	}
 	if c.resource != "*" && strings.Count(c.resource, ":") < 5 {
 		return nil, fmt.Errorf("%s is no resource: SERVICE:RESOURCE or *", fields[3])
@@ -200,6 +201,8 @@ func (w world) checks(c testCase) ([]check, error) {
 		return nil, fmt.Errorf("%s: nothing guards %s", c.where, c.resource)
 	case c.verdict == "guard":
 		return []check{as("guarded", []string{"admin"}, nil, guard)}, nil
+	case c.verdict == "lacks":
+		return []check{{c, "as deployed", ask, denied}}, nil
 	case strings.HasSuffix(c.who, "/developer"):
 		return []check{{c, "as deployed", ask, denied}, as("by the role's policy", append([]string{"admin"}, p.identity...), nil, ""), as("by the boundary", []string{"admin"}, p.boundary, "")}, nil
 	}

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/rotary-secrets/rotary/infra/iam"
@@ -13,6 +14,11 @@ func TestEveryCaseIsDecidedAsItSays(t *testing.T) {
 	for i, d := range decideAll(w.start(t), checks) {
 		if c := checks[i]; !c.want(d.Result) {
 			t.Errorf("%s: %s %s %s on %s, %s: %s by %v", c.where, c.who, c.verdict, c.action, c.resource, c.how, d.Result, d.By)
+		}
+		for _, key := range d.Ignored {
+			if !strings.HasPrefix(key, "aws:") { // a tag that AWS does not have there is an attack of its own
+				t.Errorf("%s: AWS has no %s for %s: the case does not say what it seems to", checks[i].where, key, checks[i].action)
+			}
 		}
 	}
 	t.Logf("%d cases, %d questions", len(cases), len(checks))
