@@ -47,6 +47,7 @@ func FuzzHandle(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		b.t, b.passes, b.again = t, nil, nil
 		b.log.Reset()
+		b.out.Reset()
 		out, err := boot.Guard(b.h.handle)(t.Context(), payload)
 		if _, panicked := err.(*boot.Panicked); panicked { //nolint:errorlint // Guard returns it bare
 			t.Fatal("it panics")

@@ -47,6 +47,7 @@ func FuzzHandle(f *testing.F) {
 		w.t = t
 		w.Tap.Reset()
 		w.log.Reset()
+		w.out.Reset()
 		out, err := boot.Guard(w.h.handle)(t.Context(), payload)
 		if out != nil || err == nil {
 			t.Fatalf("it answers %v, and could do nothing", out)
