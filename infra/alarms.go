@@ -26,26 +26,6 @@ var logged = map[string]string{
 	"deadline-passed":    "an emergency's deadline is over, and the old credential lives",
 }
 
-// newTopic is where alarms go. People subscribe to it.
-func (p pipeline) newTopic() awssns.CfnTopic {
-	name := "rotary-" + p.environment.Name + "-alarms"
-	topic := awssns.NewCfnTopic(p.stack, jsii.String("Alarms"), &awssns.CfnTopicProps{TopicName: &name, DisplayName: jsii.String("rotary " + p.environment.Name)})
-	from := func(sid, service, arn string) map[string]any {
-		return map[string]any{"Sid": sid, "Effect": "Allow", "Principal": map[string]any{"Service": service}, "Action": "sns:Publish", "Resource": *topic.Ref(), "Condition": map[string]any{
-			"StringEquals": map[string]any{"aws:SourceAccount": p.environment.Account}, "ArnLike": map[string]any{"aws:SourceArn": arn},
-		}}
-	}
-	at := ":" + p.environment.Region + ":" + p.environment.Account + ":"
-	awssns.NewCfnTopicPolicy(p.stack, jsii.String("AlarmsPolicy"), &awssns.CfnTopicPolicyProps{Topics: jsii.Strings(*topic.Ref()), PolicyDocument: map[string]any{
-		"Version": "2012-10-17", "Statement": []any{
-			map[string]any{"Sid": "OnlyTLS", "Effect": "Deny", "Principal": map[string]any{"AWS": "*"}, "Action": "sns:Publish", "Resource": *topic.Ref(), "Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}},
-			from("CloudWatch", "cloudwatch.amazonaws.com", "arn:aws:cloudwatch"+at+"alarm:rotary-"+p.environment.Name+"-*"),
-			from("Rules", "events.amazonaws.com", "arn:aws:events"+at+"rule/rotary-"+p.environment.Name+"-*"),
-		},
-	}})
-	return topic
-}
-
 // newAlarms has one alarm for each thing that a person has to look at, each with its page of the runbook.
 func (p pipeline) newAlarms(q queues, topic awssns.CfnTopic) {
 	env := p.environment

@@ -1,7 +1,8 @@
 package main
 
 import (
-	"cmp"
+	"fmt"
+	"path/filepath"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -15,58 +16,68 @@ import (
 type config struct {
 	environment  *manifest.Environment
 	open, closed []string // environments
+	provider     bool     // deploy GitHub's OIDC provider: an account has one
 	lambdas      string   // folder with NAME/bootstrap and NAME/rotary.yaml
 	out          string   // folder for the assembly
 }
 
+// folder is where a Lambda was built.
+func (c config) folder(lambda string) string { return filepath.Join(c.lambdas, lambda) }
+
 // synth writes the templates of one environment. The same manifest and Lambdas give the same templates.
-func synth(c config) {
+func synth(c config) (err error) {
+	defer func() { // jsii panics with what CDK refuses
+		if refused := recover(); refused != nil {
+			err = fmt.Errorf("synthesize environment %s: %v", c.environment.Name, refused)
+		}
+	}()
 	app := awscdk.NewApp(&awscdk.AppProps{
-		Outdir: optional(c.out), AnalyticsReporting: jsii.Bool(false), TreeMetadata: jsii.Bool(false),
+		Outdir: &c.out, AnalyticsReporting: jsii.Bool(false), TreeMetadata: jsii.Bool(false), StackTraces: jsii.Bool(false),
 		DefaultStackSynthesizer: awscdk.NewDefaultStackSynthesizer(nil),
+		PostCliContext:          &map[string]any{"@aws-cdk/core:defaultCrossStackReferences": "strong"}, // the key: whatever uses it keeps it
 	})
 	build(app, c)
 	app.Synth(nil)
+	return nil
 }
 
-// build adds the environment's stacks to an app, in the order of a first deploy: containers, pipeline with its schedules,
-// access, services.
+// build adds the environment's stacks to an app, in the order of a first deploy: containers, what fills and reads them, and,
+// once people have put values, the schedules. What one stack knows of another it knows by name, but for the key: a source
+// that leaves the manifest leaves every stack, in any order.
 func build(app awscdk.App, c config) {
 	s := c.newSecrets(app)
 	p := c.newPipeline(app, s)
-	p.stack.AddDependency(s.stack, nil)
+	after(p.stack, s.stack)
 	a := c.newAccess(app, s)
-	a.AddDependency(s.stack, nil)
+	after(a, s.stack)
 	if services, some := c.newServices(app, s); some {
-		services.AddDependency(s.stack, nil)
+		after(services, s.stack)
 	}
 	if c.environment.Access != nil {
 		for _, name := range c.environment.Access.Sandboxes {
-			c.newSandbox(app, s, name).AddDependency(s.stack, nil)
+			after(c.newSandbox(app, s, name), a)
 		}
+	}
+	if schedules, some := c.newSchedules(app); some {
+		after(schedules, p.stack)
 	}
 }
 
-// stack is a stack of the environment in its account and region, with every resource tagged.
+func after(later, earlier awscdk.Stack) { later.AddStackDependency(earlier, nil) }
+
+// stack is a stack of the environment in its account and region. Its tag is on every resource that can have one.
 func (c config) stack(app constructs.Construct, name, about string) awscdk.Stack {
 	full := "rotary-" + c.environment.Name + "-" + name
 	s := awscdk.NewStack(app, &full, &awscdk.StackProps{
 		StackName: &full, Description: &about, TerminationProtection: jsii.Bool(c.environment.Protected),
 		Env: &awscdk.Environment{Account: &c.environment.Account, Region: &c.environment.Region},
 	})
-	awscdk.Tags_Of(s).Add(jsii.String(policy.Tag), &c.environment.Name, &awscdk.TagProps{
-		ExcludeResourceTypes: jsii.Strings("AWS::CloudWatch::Dashboard"), // CloudFormation cannot tag one
-	})
+	awscdk.Tags_Of(s).Add(jsii.String(policy.Tag), &c.environment.Name, nil)
 	return s
 }
 
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func (c config) folder(lambda string) string {
-	return cmp.Or(c.lambdas, "../build/lambda") + "/" + lambda
+// keep leaves a resource where it is when it leaves its stack, and takes it away only where a stack's first deploy fails:
+// the next try would find its name taken.
+func keep(r awscdk.CfnResource) {
+	r.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 }

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"strconv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/rotary-secrets/rotary/infra/policy"
 )
 
 // queues are the queue that every event goes through, and where what cannot be delivered or done ends up.
@@ -14,29 +19,42 @@ type queues struct {
 	events, dead, undelivered awssqs.CfnQueue
 }
 
+const fortnight = 14 * 24 * 60 * 60 // seconds: as long as SQS keeps a message
+
 func (p pipeline) newQueues() queues {
 	env := p.environment
 	var q queues
-	q.dead = p.queue("DeadLetters", awssqs.CfnQueueProps{QueueName: jsii.String("rotary-" + env.Name + "-dead.fifo"), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(1209600)})
-	q.undelivered = p.queue("Undelivered", awssqs.CfnQueueProps{QueueName: jsii.String("rotary-" + env.Name + "-undelivered"), MessageRetentionPeriod: jsii.Number(1209600)})
-	q.events = p.queue("Events", awssqs.CfnQueueProps{
+	q.dead = newQueue(p.stack, "DeadLetters", awssqs.CfnQueueProps{
+		QueueName: jsii.String("rotary-" + env.Name + "-dead.fifo"), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(fortnight),
+		RedriveAllowPolicy: map[string]any{"redrivePermission": "byQueue", "sourceQueueArns": []string{p.arn("sqs", env.Queue())}},
+	})
+	rules := policy.Statement{
+		Sid: "Rules", Effect: "Allow", Principal: &policy.Principal{Service: []string{"events.amazonaws.com"}}, Action: []string{"sqs:SendMessage"},
+		Condition: policy.Condition{"ArnLike": {"aws:SourceArn": {p.arn("events", "rule/rotary-"+env.Name+"-*")}}},
+	}
+	q.undelivered = newQueue(p.stack, "Undelivered", awssqs.CfnQueueProps{QueueName: jsii.String("rotary-" + env.Name + "-undelivered"), MessageRetentionPeriod: jsii.Number(fortnight)}, rules)
+	q.events = newQueue(p.stack, "Events", awssqs.CfnQueueProps{
 		QueueName: jsii.String(env.Queue()), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), VisibilityTimeout: jsii.Number(visibleSeconds),
 		RedrivePolicy: map[string]any{"deadLetterTargetArn": *q.dead.AttrArn(), "maxReceiveCount": 5},
-	})
+	}, rules)
 	return q
 }
 
-// queue makes a queue that is encrypted, and that nobody reaches without TLS.
-func (p pipeline) queue(id string, props awssqs.CfnQueueProps) awssqs.CfnQueue {
+func (p pipeline) arn(service, resource string) string {
+	return "arn:aws:" + service + ":" + p.environment.Region + ":" + p.environment.Account + ":" + resource
+}
+
+// newQueue makes a queue that is encrypted, that nobody reaches without TLS, and that statements may open.
+func newQueue(stack awscdk.Stack, id string, props awssqs.CfnQueueProps, more ...policy.Statement) awssqs.CfnQueue {
 	props.SqsManagedSseEnabled = jsii.Bool(true)
-	q := awssqs.NewCfnQueue(p.stack, &id, &props)
-	rules := "arn:aws:events:" + p.environment.Region + ":" + p.environment.Account + ":rule/rotary-" + p.environment.Name + "-*"
-	awssqs.NewCfnQueuePolicy(p.stack, jsii.String(id+"Policy"), &awssqs.CfnQueuePolicyProps{Queues: jsii.Strings(*q.Ref()), PolicyDocument: map[string]any{
-		"Version": "2012-10-17", "Statement": []any{
-			map[string]any{"Sid": "OnlyTLS", "Effect": "Deny", "Principal": map[string]any{"AWS": "*"}, "Action": "sqs:*", "Resource": *q.AttrArn(), "Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}},
-			map[string]any{"Sid": "Rules", "Effect": "Allow", "Principal": map[string]any{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": *q.AttrArn(), "Condition": map[string]any{"ArnLike": map[string]any{"aws:SourceArn": rules}}},
-		},
-	}})
+	q := awssqs.NewCfnQueue(stack, &id, &props)
+	all := append([]policy.Statement{{
+		Sid: "OnlyTLS", Effect: "Deny", Principal: &policy.Principal{AWS: []string{"*"}}, Action: []string{"sqs:*"}, Condition: policy.Condition{"Bool": {"aws:SecureTransport": {"false"}}},
+	}}, more...)
+	for i := range all {
+		all[i].Resource = []string{*q.AttrArn()}
+	}
+	awssqs.NewCfnQueuePolicy(stack, jsii.String(id+"Policy"), &awssqs.CfnQueuePolicyProps{Queues: jsii.Strings(*q.Ref()), PolicyDocument: plain(policy.Document{Version: "2012-10-17"}, all...)})
 	return q
 }
 
@@ -48,47 +66,75 @@ func (p pipeline) feed(f awslambda.CfnFunction, q queues) {
 }
 
 // newRules wake the pipeline for the environment's own sources and services and for a new manifest, and tell people of
-// rotations that failed.
+// rotations that failed. A label that moves wakes it, and not PutSecretValue, which comes before a credential works; of
+// labels only AWSCURRENT, and of secrets only sources: the pipeline's own writes do not wake it.
 func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
 	env := p.environment
-	var names, services []any
+	var names, services []string
 	for _, s := range env.Sources {
 		names = append(names, s.Secret)
 	}
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
-			services = append(services, "arn:aws:ecs:"+env.Region+":"+env.Account+":service/"+c.ECS.Cluster+"/"+c.ECS.Service)
+			services = append(services, p.arn("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
 		}
 	}
-	p.rule("sources", q, map[string]any{
-		"source": []any{"aws.secretsmanager"}, "detail-type": []any{"Secret Label Updated"},
-		"detail": map[string]any{"labelUpdated": []any{"AWSCURRENT"}, "name": names},
+	p.wake("sources", q, names, func(some []string) map[string]any {
+		return map[string]any{"source": []string{"aws.secretsmanager"}, "detail-type": []string{"Secret Label Updated"}, "detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": some}}
 	})
-	if len(services) > 0 {
-		p.rule("services", q, map[string]any{"source": []any{"aws.ecs"}, "detail-type": []any{"ECS Deployment State Change"}, "resources": services})
-	}
-	p.rule("manifest", q, map[string]any{
-		"source": []any{"aws.cloudformation"}, "detail-type": []any{"CloudFormation Stack Status Change"},
-		"resources": []any{map[string]any{"prefix": "arn:aws:cloudformation:" + env.Region + ":" + env.Account + ":stack/rotary-" + env.Name + "-pipeline/"}},
-		"detail":    map[string]any{"status-details": map[string]any{"status": []any{"CREATE_COMPLETE", "UPDATE_COMPLETE"}}},
+	p.wake("services", q, services, func(some []string) map[string]any {
+		return map[string]any{"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": some}
 	})
-	name := "rotary-" + env.Name + "-failures"
-	awsevents.NewCfnRule(p.stack, jsii.String("Rule-failures"), &awsevents.CfnRuleProps{
-		Name: &name, Description: jsii.String("Rotations that failed or were abandoned"), EventPattern: map[string]any{
-			"source": []any{"aws.secretsmanager"}, "detail-type": []any{"AWS Service Event via CloudTrail"}, "detail": map[string]any{"eventName": []any{"RotationFailed", "RotationAbandoned"}},
-		},
-		Targets: []any{&awsevents.CfnRule_TargetProperty{Id: jsii.String("topic"), Arn: topic.Ref(), DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: q.undelivered.AttrArn()}}},
+	p.rule("manifest", queueTarget(p, q), map[string]any{
+		"source": []string{"aws.cloudformation"}, "detail-type": []string{"CloudFormation Stack Status Change"},
+		"resources": []any{map[string]any{"prefix": p.arn("cloudformation", "stack/rotary-"+env.Name+"-pipeline/")}},
+		"detail":    map[string]any{"status-details": map[string]any{"status": []string{"CREATE_COMPLETE", "UPDATE_COMPLETE"}}},
+	})
+	p.rule("failures", awsevents.CfnRule_TargetProperty{Id: jsii.String("topic"), Arn: topic.Ref(), DeadLetterConfig: givenUp(q)}, map[string]any{
+		"source": []string{"aws.secretsmanager"}, "detail-type": []string{"AWS Service Event via CloudTrail"}, "detail": map[string]any{"eventName": []string{"RotationFailed", "RotationAbandoned"}},
 	})
 }
 
-func (p pipeline) rule(name string, q queues, pattern map[string]any) {
+// wake makes as many rules as it takes to match all of these names.
+func (p pipeline) wake(name string, q queues, names []string, pattern func(some []string) map[string]any) {
+	for i, some := range patternSized(names) {
+		full := name
+		if i > 0 {
+			full += "-" + strconv.Itoa(i+1)
+		}
+		p.rule(full, queueTarget(p, q), pattern(some))
+	}
+}
+
+// patternSized divides names so that each part fits a pattern, which has 4,096 characters at most
+// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html).
+func patternSized(names []string) [][]string {
+	var parts [][]string
+	room := 0
+	for _, name := range names {
+		if room -= len(name) + len(`"",`); room < 0 {
+			parts, room = append(parts, nil), 3500-len(name)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], name)
+	}
+	return parts
+}
+
+func (p pipeline) rule(name string, target awsevents.CfnRule_TargetProperty, pattern map[string]any) {
 	full := "rotary-" + p.environment.Name + "-" + name
-	awsevents.NewCfnRule(p.stack, jsii.String("Rule-"+name), &awsevents.CfnRuleProps{
-		Name: &full, EventPattern: pattern, Targets: []any{&awsevents.CfnRule_TargetProperty{
-			Id: jsii.String("queue"), Arn: q.events.AttrArn(), SqsParameters: &awsevents.CfnRule_SqsParametersProperty{MessageGroupId: &p.environment.Name},
-			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: q.undelivered.AttrArn()},
-		}},
-	})
+	awsevents.NewCfnRule(p.stack, jsii.String("Rule-"+name), &awsevents.CfnRuleProps{Name: &full, EventPattern: pattern, Targets: []any{&target}})
+}
+
+func queueTarget(p pipeline, q queues) awsevents.CfnRule_TargetProperty {
+	return awsevents.CfnRule_TargetProperty{
+		Id: jsii.String("queue"), Arn: q.events.AttrArn(), DeadLetterConfig: givenUp(q),
+		SqsParameters: &awsevents.CfnRule_SqsParametersProperty{MessageGroupId: &p.environment.Name},
+	}
+}
+
+// givenUp is where an event goes that could not be delivered for a day.
+func givenUp(q queues) *awsevents.CfnRule_DeadLetterConfigProperty {
+	return &awsevents.CfnRule_DeadLetterConfigProperty{Arn: q.undelivered.AttrArn()}
 }
 
 // newSweep asks for a pass every five minutes, whatever events say. The body carries the execution's id, because a FIFO

@@ -31,3 +31,5 @@ require (
 )
 
 replace github.com/rotary-secrets/rotary => ../
+
+ignore ./node_modules

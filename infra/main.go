@@ -1,59 +1,32 @@
-// Command infra is the CDK app: it reads rotary.yaml and yields, for one environment, the stacks secrets, pipeline, services
-// and access, and one for each sandbox. It takes names and never a value.
+// Command infra is the CDK app: it reads rotary.yaml and yields, for one environment, the stacks secrets, pipeline, access,
+// services, one for each sandbox, and schedules. It takes names and never a value.
 package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 func main() {
-	defer jsii.Close()
-	if err := run(os.Getenv); err != nil {
-		fmt.Fprintln(os.Stderr, "infra:", err)
-		os.Exit(1) //nolint:gocritic // jsii ends with the process
-	}
+	code := run(os.Getenv, os.Stderr)
+	jsii.Close()
+	os.Exit(code)
 }
 
-// run synthesizes the environment that ENV names, from the manifest that ROTARY_MANIFEST names, with the Lambdas that make
-// build-lambda has built into ROTARY_LAMBDAS.
-func run(env func(string) string) error {
-	file, err := read(env("ROTARY_MANIFEST"))
+// run synthesizes what prepare finds, and returns the exit code: 2 for wrong input, before anything is written, and 1 for
+// a synthesis that failed.
+func run(env func(string) string, stderr io.Writer) int {
+	c, err := prepare(env)
 	if err != nil {
-		return err
+		fmt.Fprintln(stderr, "infra:", err)
+		return 2
 	}
-	c := config{lambdas: env("ROTARY_LAMBDAS"), out: env("CDK_OUTDIR")}
-	if c.environment, err = file.Environment(env("ENV")); err != nil {
-		return fmt.Errorf("%w; name one with ENV=", err)
+	if err := synth(c); err != nil {
+		fmt.Fprintln(stderr, "infra:", err)
+		return 1
 	}
-	c.open, c.closed = sides(file)
-	synth(c)
-	return nil
-}
-
-func read(path string) (*manifest.File, error) {
-	if path == "" {
-		path = "../rotary.yaml"
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the manifest: %w", err)
-	}
-	return manifest.Parse(path, data)
-}
-
-// sides are the environments that people may look into, and the protected ones.
-func sides(file *manifest.File) (open, closed []string) {
-	for _, name := range file.Names() {
-		if file.Environments[name].Protected {
-			closed = append(closed, name)
-		} else {
-			open = append(open, name)
-		}
-	}
-	return open, closed
+	return 0
 }

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
@@ -25,7 +22,7 @@ const (
 	visibleSeconds   = 360 // of a message that a pass has taken: a little longer than the pass
 )
 
-// pipeline is the stack of everything that runs: Lambdas, queue, rules, schedules, alarms, dashboard.
+// pipeline is the stack of everything that runs: Lambdas, queue, rules, the sweep, alarms, dashboard.
 type pipeline struct {
 	config
 	secrets
@@ -90,7 +87,7 @@ func variables(v map[string]string) *awslambda.CfnFunction_EnvironmentProperty {
 // logGroup keeps logs for a year, and masks what looks like a credential although none should ever be there.
 func (p pipeline) logGroup(id, name string) awslogs.CfnLogGroup {
 	g := awslogs.NewCfnLogGroup(p.stack, &id, &awslogs.CfnLogGroupProps{LogGroupName: &name, RetentionInDays: jsii.Number(365), DataProtectionPolicy: protection()})
-	g.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	keep(g)
 	return g
 }
 
@@ -110,11 +107,9 @@ func protection() any {
 	}
 }
 
-// newRotators deploys the rotate Lambda, once more inside the VPC where a source needs that, lets Secrets Manager call it for
-// each source, and sets the schedules.
+// newRotators deploys the rotate Lambda, and once more inside the VPC where a source needs that.
 func (p pipeline) newRotators() {
 	env := p.environment
-	functions := map[string]awslambda.CfnFunction{}
 	for _, network := range []bool{false, true} {
 		name := env.RotateFunction(manifest.Source{Network: network})
 		if !slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return env.RotateFunction(s) == name }) {
@@ -124,55 +119,11 @@ func (p pipeline) newRotators() {
 		if network {
 			id, roleName = "RotateNetwork", policy.NetworkRole
 		}
-		functions[name] = p.function(id, name, roleName, policy.Rotate(env, p.key, network), func(f *awslambda.CfnFunctionProps) {
+		p.function(id, name, roleName, policy.Rotate(env, p.key, network), func(f *awslambda.CfnFunctionProps) {
 			f.Timeout = jsii.Number(rotateSeconds)
-			if network && env.Network != nil {
+			if network {
 				f.VpcConfig = &awslambda.CfnFunction_VpcConfigProperty{SubnetIds: jsii.Strings(env.Network.Subnets...), SecurityGroupIds: jsii.Strings(env.Network.SecurityGroups...)}
 			}
 		})
 	}
-	for _, s := range env.Sources {
-		if rotated(s) {
-			p.schedule(s, functions[env.RotateFunction(s)])
-		}
-	}
-}
-
-// rotated says whether Secrets Manager calls a Lambda of ours for a source.
-func rotated(s manifest.Source) bool {
-	return !slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.With)
-}
-
-// schedule turns rotation on. Never at once: the source may be empty, and what rotates first should be watched.
-func (p pipeline) schedule(s manifest.Source, f awslambda.CfnFunction) {
-	arn := p.arns[s.Name]
-	caller := awslambda.NewCfnPermission(p.stack, jsii.String("Calls-"+s.Name), &awslambda.CfnPermissionProps{
-		Action: jsii.String("lambda:InvokeFunction"), FunctionName: f.Ref(), Principal: jsii.String("secretsmanager.amazonaws.com"),
-		SourceAccount: &p.environment.Account, SourceArn: jsii.String(sourceARN(p.environment, s, arn)),
-	})
-	schedule := awssecretsmanager.NewCfnRotationSchedule(p.stack, jsii.String("Rotates-"+s.Name), &awssecretsmanager.CfnRotationScheduleProps{
-		SecretId: &arn, RotationLambdaArn: f.AttrArn(), RotateImmediatelyOnUpdate: jsii.Bool(false),
-		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{ScheduleExpression: jsii.String(expression(s))},
-	})
-	schedule.AddDependency(caller)
-}
-
-func sourceARN(env *manifest.Environment, s manifest.Source, arn string) string {
-	if s.Existing {
-		return "arn:aws:secretsmanager:" + env.Region + ":" + env.Account + ":secret:" + s.Secret + "-??????"
-	}
-	return arn
-}
-
-// expression is a source's schedule in Secrets Manager's words; a source that nothing schedules rotates when asked, and
-// once in the longest time that Secrets Manager knows.
-func expression(s manifest.Source) string {
-	every := s.Rotate.Every.Std()
-	switch {
-	case every == 0:
-		return "rate(999 days)"
-	case every%(24*time.Hour) == 0:
-		return fmt.Sprintf("rate(%d days)", every/(24*time.Hour))
-	}
-	return fmt.Sprintf("rate(%d hours)", every/time.Hour)
 }

@@ -12,53 +12,48 @@ import (
 )
 
 // secrets is the stack of containers: a key, and a secret for each source and bucket. CDK owns the container and never a
-// value: there is none in the template, and none is generated.
+// value: there is none in the template, and none is generated. A secret that the manifest names was there before: it is
+// read, written and rotated, and its owner's policy and tags stay as they are, because others may read it too.
 type secrets struct {
 	stack awscdk.Stack
-	key   string            // ARN
-	arns  map[string]string // by source name
+	key   string // ARN
 }
 
 func (c config) newSecrets(app awscdk.App) secrets {
 	env := c.environment
-	s := secrets{stack: c.stack(app, "secrets", "The key and the secrets of environment "+env.Name+": containers, without a value"), arns: map[string]string{}}
+	s := secrets{stack: c.stack(app, "secrets", "The key and the secrets of environment "+env.Name+": containers, without a value")}
 	key := awskms.NewCfnKey(s.stack, jsii.String("Key"), &awskms.CfnKeyProps{
-		Description: jsii.String("Secrets of environment " + env.Name), EnableKeyRotation: jsii.Bool(true), KeyPolicy: plain(policy.Key(env)), PendingWindowInDays: jsii.Number(30),
+		Description: jsii.String("Secrets of environment " + env.Name), EnableKeyRotation: jsii.Bool(true), PendingWindowInDays: jsii.Number(30),
+		KeyPolicy: plain(policy.Key(env), alarmsThroughKey(env)...),
 	})
-	key.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
+	keep(key)
 	awskms.NewCfnAlias(s.stack, jsii.String("Alias"), &awskms.CfnAliasProps{AliasName: jsii.String("alias/rotary-" + env.Name), TargetKeyId: key.AttrArn()})
 	s.key = *key.AttrArn()
 	for _, source := range env.Sources {
-		arn := s.container("Source-"+source.Name, source.Secret, "Source "+source.Name+" of "+env.Name, source.Existing)
-		s.guard("Source-"+source.Name, arn, policy.Source(env, source))
-		s.arns[source.Name] = arn
+		if !source.Existing {
+			s.container("Source-"+source.Name, source.Secret, "Source "+source.Name+" of "+env.Name, policy.Source(env, source))
+		}
 	}
 	for _, bucket := range env.Buckets {
-		arn := s.container("Bucket-"+bucket.Name, bucket.Secret, "Bucket "+bucket.Name+" of "+env.Name+": derived, nobody edits it", bucket.Existing)
-		s.guard("Bucket-"+bucket.Name, arn, policy.Bucket(env, bucket))
+		if !bucket.Existing {
+			s.container("Bucket-"+bucket.Name, bucket.Secret, "Bucket "+bucket.Name+" of "+env.Name+": derived, nobody edits it", policy.Bucket(env, bucket))
+		}
 	}
 	return s
 }
 
-// container makes an empty secret and returns its ARN. One that was there before is only named.
-func (s secrets) container(id, name, about string, existing bool) (arn string) {
-	if existing {
-		return name
-	}
+// container makes an empty secret, and says who may use it.
+func (s secrets) container(id, name, about string, guard policy.Document) {
 	secret := awssecretsmanager.NewCfnSecret(s.stack, &id, &awssecretsmanager.CfnSecretProps{Name: &name, Description: &about, KmsKeyId: &s.key})
-	secret.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN, nil)
-	return *secret.Ref()
-}
-
-// guard puts a secret's resource policy.
-func (s secrets) guard(id, arn string, p policy.Document) {
+	keep(secret)
 	awssecretsmanager.NewCfnResourcePolicy(s.stack, jsii.String(id+"-Policy"), &awssecretsmanager.CfnResourcePolicyProps{
-		SecretId: &arn, ResourcePolicy: plain(p), BlockPublicPolicy: jsii.Bool(true),
+		SecretId: secret.Ref(), ResourcePolicy: plain(guard), BlockPublicPolicy: jsii.Bool(true),
 	})
 }
 
-// plain is a document as CDK takes it: maps and lists.
-func plain(p policy.Document) any {
+// plain is a document, with more statements, as CDK takes it: maps and lists.
+func plain(p policy.Document, more ...policy.Statement) any {
+	p.Statement = append(p.Statement, more...)
 	text, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // it is made of texts

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// prepare reads what is synthesized: the environment that ENV names, from the manifest that ROTARY_MANIFEST names, with the
+// Lambdas that make build-lambda has built into ROTARY_LAMBDAS, into CDK_OUTDIR. It writes nothing, and refuses what could
+// not be deployed.
+func prepare(env func(string) string) (config, error) {
+	path := cmp.Or(env("ROTARY_MANIFEST"), "../rotary.yaml")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return config{}, fmt.Errorf("read the manifest: %w", err)
+	}
+	file, err := manifest.Parse(path, data)
+	if err != nil {
+		return config{}, err
+	}
+	c := config{lambdas: cmp.Or(env("ROTARY_LAMBDAS"), "../build/lambda"), out: cmp.Or(env("CDK_OUTDIR"), "cdk.out")}
+	if c.environment, err = file.Environment(env("ENV")); err != nil {
+		return config{}, fmt.Errorf("%w; name one with ENV=", err)
+	}
+	c.open, c.closed = sides(file)
+	c.provider = firstOfAccount(file, c.environment)
+	return c, errors.Join(inNetwork(c.environment), built(c, data))
+}
+
+// sides are the environments that people may look into, and the protected ones.
+func sides(file *manifest.File) (open, closed []string) {
+	for _, name := range file.Names() {
+		if file.Environments[name].Protected {
+			closed = append(closed, name)
+		} else {
+			open = append(open, name)
+		}
+	}
+	return open, closed
+}
+
+// firstOfAccount says whether no environment before this one lets GitHub into the same account: an account has one
+// provider, and the first deploys it.
+func firstOfAccount(file *manifest.File, env *manifest.Environment) bool {
+	for _, name := range file.Names() {
+		if spec := file.Environments[name]; spec.Account == env.Account && spec.Access != nil && spec.Access.GitHub != nil {
+			return name == env.Name
+		}
+	}
+	return false
+}
+
+// inNetwork wants a place in a VPC for every source that needs one: outside, its Lambda could not reach what it rotates.
+func inNetwork(env *manifest.Environment) error {
+	for _, s := range env.Sources {
+		if s.Network && env.Network == nil {
+			return fmt.Errorf("source %s has network: true, but environment %s has no network: give it subnets and security_groups", s.Name, env.Name)
+		}
+	}
+	return nil
+}
+
+// built wants every Lambda, with the very manifest that is synthesized beside it: the Lambda reads its copy.
+func built(c config, data []byte) error {
+	for _, lambda := range []string{policy.PropagateRole, policy.RotateRole} {
+		program, err := os.Stat(filepath.Join(c.folder(lambda), "bootstrap"))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !program.Mode().IsRegular() {
+			return fmt.Errorf("the %s Lambda is not built in %s: run make build-lambda", lambda, c.lambdas)
+		}
+		if err != nil {
+			return fmt.Errorf("look for the %s Lambda: %w", lambda, err)
+		}
+		beside, err := os.ReadFile(filepath.Join(c.folder(lambda), "rotary.yaml"))
+		if err != nil || !bytes.Equal(beside, data) {
+			return fmt.Errorf("the %s Lambda in %s was built with another manifest: run make build-lambda", lambda, c.lambdas)
+		}
+		if err := alone(c.folder(lambda)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alone wants nothing else in a Lambda's folder, because all of it is deployed: files that lie around, and what a source's
+// sslrootcert names, are told apart by the ending.
+func alone(folder string) error {
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("list %s: %w", folder, err)
+	}
+	for _, f := range files {
+		if !slices.Contains([]string{"bootstrap", "rotary.yaml"}, f.Name()) && !slices.Contains([]string{".pem", ".crt"}, filepath.Ext(f.Name())) {
+			return fmt.Errorf("%s does not belong into a Lambda: take it out of %s", f.Name(), folder)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// newSchedules is the stack that turns rotation on, for the sources whose credentials a Lambda of rotary's replaces. It is
+// deployed when they have values: Secrets Manager calls the Lambda to try it as soon as there is a schedule, and may rotate
+// before the first period is over.
+func (c config) newSchedules(app awscdk.App) (stack awscdk.Stack, some bool) {
+	env := c.environment
+	sources := slices.DeleteFunc(slices.Clone(env.Sources), func(s manifest.Source) bool { return !rotated(s) })
+	if len(sources) == 0 {
+		return nil, false
+	}
+	stack = c.stack(app, "schedules", "When the sources of environment "+env.Name+" rotate")
+	for _, s := range sources {
+		schedule(stack, env, s)
+	}
+	return stack, true
+}
+
+// rotated says whether Secrets Manager calls a Lambda of rotary's for a source.
+func rotated(s manifest.Source) bool {
+	return !slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.With)
+}
+
+// schedule turns rotation on and lets Secrets Manager call the Lambda, for this one source. Never at once: what rotates first
+// should be watched.
+func schedule(stack awscdk.Stack, env *manifest.Environment, s manifest.Source) {
+	function := "arn:aws:lambda:" + env.Region + ":" + env.Account + ":function:" + env.RotateFunction(s)
+	caller := awslambda.NewCfnPermission(stack, jsii.String("Calls-"+s.Name), &awslambda.CfnPermissionProps{
+		Action: jsii.String("lambda:InvokeFunction"), FunctionName: &function, Principal: jsii.String("secretsmanager.amazonaws.com"),
+		SourceAccount: &env.Account, SourceArn: jsii.String("arn:aws:secretsmanager:" + env.Region + ":" + env.Account + ":secret:" + s.Secret + "-??????"),
+	})
+	awssecretsmanager.NewCfnRotationSchedule(stack, jsii.String("Rotates-"+s.Name), &awssecretsmanager.CfnRotationScheduleProps{
+		SecretId: &s.Secret, RotationLambdaArn: &function, RotateImmediatelyOnUpdate: jsii.Bool(false),
+		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{ScheduleExpression: jsii.String(expression(s))},
+	}).AddResourceDependency(caller, nil)
+}
+
+// expression is a source's schedule in Secrets Manager's words; a source that nothing schedules rotates when asked, and
+// once in the longest time that Secrets Manager knows.
+func expression(s manifest.Source) string {
+	every := s.Rotate.Every.Std()
+	switch {
+	case every == 0:
+		return "rate(999 days)"
+	case every%(24*time.Hour) == 0:
+		return fmt.Sprintf("rate(%d days)", every/(24*time.Hour))
+	}
+	return fmt.Sprintf("rate(%d hours)", every/time.Hour)
+}
