@@ -21,7 +21,7 @@ import (
 // checks looks at the end state and says what holds. Nothing is taken from what was said before.
 func (p *play) checks() error {
 	canaries, n := p.canaries()
-	leaks := len(p.leaks(canaries))
+	leaks := p.leaks(canaries)
 	p.tl.act("Checks")
 	list := []struct {
 		what  string
@@ -33,7 +33,7 @@ func (p *play) checks() error {
 		{"nobody was refused at any time", len(p.s.Refusals()) == 0},
 		{"nothing is owed, and a second pass plans nothing", p.report.Converged},
 		{fmt.Sprintf("the last pass wrote %d times to AWS, GitHub and Vercel", p.calm), p.calm == 0},
-		{fmt.Sprintf("%d canaries searched in all output, logs and calls: %d found", n, leaks), leaks == 0 && n > 0},
+		{fmt.Sprintf("%d canaries searched in all output, logs and calls: %d found%s", n, len(leaks), listed(leaks)), len(leaks) == 0 && n > 0},
 	}
 	failed := 0
 	for _, c := range list {
@@ -140,6 +140,14 @@ func (p *play) leaks(canaries *leak.Search) (found []leak.Finding) {
 		found = append(found, canaries.In(text)...)
 	}
 	return found
+}
+
+// listed names what was found, and where: never the value.
+func listed(leaks []leak.Finding) (text string) {
+	for _, found := range leaks {
+		text += "; " + found.String()
+	}
+	return text
 }
 
 func refusalText(err error) string {

@@ -1,6 +1,8 @@
 package iam
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -56,7 +58,8 @@ func read(r *http.Request) request {
 		q.call.Service, q.call.Resource, q.call.Write = "iam", form.Get("UserName"), !reads(q.call.Operation)
 	}
 	if q.call.Service == "iam" || isKeyID(q.signer()) {
-		q.call.Question = q.call.Operation + q.signer() + string(body)
+		asked := sha256.Sum256([]byte(q.signer() + string(body))) // both hold ids of keys, which are values of sources
+		q.call.Question = q.call.Operation + hex.EncodeToString(asked[:])
 	}
 	return q
 }
