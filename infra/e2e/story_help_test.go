@@ -1,0 +1,288 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/events"
+	"github.com/rotary-secrets/rotary/internal/leak"
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// until goes on until a look of the deployed Lambda satisfies done.
+func (p *played) until(ctx context.Context, what string, done func(plan.Report) bool) error {
+	report, ended, err := p.Watch(ctx, 12*time.Hour, func(r plan.Report) bool {
+		p.reports = append(p.reports, r)
+		return done(r)
+	})
+	if err != nil {
+		return fmt.Errorf("waiting until %s: %w\n%s", what, err, p.tail())
+	}
+	if !ended {
+		return fmt.Errorf("not within twelve hours: %s; last seen\n%v\n%v\n%s", what, report.Steps, report.Waits, p.tail())
+	}
+	return nil
+}
+
+func owedBy(r plan.Report, source string) []plan.OwedReport {
+	for _, s := range r.Sources {
+		if s.Name == source {
+			return s.Owed
+		}
+	}
+	return nil
+}
+
+// tail is the end of what the Lambdas printed, if it holds no value.
+func (p *played) tail() string {
+	out := p.Region(p.account, p.region).Lambda.Output()
+	out = out[max(0, len(out)-2000):]
+	if len(p.canaries().In(out)) > 0 {
+		return "(the log holds a secret value)"
+	}
+	return "the log ends with\n" + string(out)
+}
+
+// about says whether a delivery is an event of a kind that names something.
+func about(detailType, name string) func(delivery) bool {
+	return func(d delivery) bool {
+		var e struct {
+			DetailType string `json:"detail-type"`
+		}
+		return json.Unmarshal(d.event, &e) == nil && e.DetailType == detailType && bytes.Contains(d.event, []byte(name))
+	}
+}
+
+// afterSweep goes on until the sweep has just been.
+func (p *played) afterSweep() {
+	mark := len(p.delivered)
+	p.Until(6*time.Minute, func() bool {
+		return slices.ContainsFunc(p.delivered[mark:], func(d delivery) bool { return bytes.Contains(d.event, []byte(`"sweep"`)) })
+	})
+	p.Advance(10 * time.Second)
+}
+
+// current is the version under AWSCURRENT, which has to hold a value.
+func (p *played) current(name string) (version string, err error) {
+	for _, v := range p.Region(p.account, p.region).SecretsManager.Peek(name) {
+		if slices.Contains(v.Labels, plan.AWSCurrent) {
+			return v.ID, nil
+		}
+	}
+	return "", fmt.Errorf("%s holds no value", name)
+}
+
+func (p *played) labelsOf(name, version string) []string {
+	for _, v := range p.Region(p.account, p.region).SecretsManager.Peek(name) {
+		if v.ID == version {
+			return v.Labels
+		}
+	}
+	return nil
+}
+
+// holds says whether a bucket has a value under a name.
+func (p *played) holds(bucketName, name, value string) bool {
+	b, _ := p.Env.Bucket(bucketName)
+	return p.values(b.Secret)[name].Equal(secret.New(value))
+}
+
+func (p *played) values(name string) map[string]secret.Value {
+	for _, v := range p.Region(p.account, p.region).SecretsManager.Peek(name) {
+		if slices.Contains(v.Labels, plan.AWSCurrent) {
+			values, _ := bucket.ParseSource(name, []byte(secret.Reveal(v.Value)))
+			return values
+		}
+	}
+	return nil
+}
+
+// everybodyRuns makes sure that every service runs two tasks with every value of its bucket.
+func (p *played) everybodyRuns() error {
+	for _, c := range p.Env.Consumers {
+		if c.ECS == nil {
+			continue
+		}
+		list, err := p.containers().ListTasks(p.t.Context(), &ecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
+		if err != nil || len(list.TaskArns) != 2 {
+			return fmt.Errorf("%s runs %d tasks (%w)", c.Name, len(list.TaskArns), err)
+		}
+		b, _ := p.Env.Bucket(c.Bucket)
+		values := p.values(b.Secret)
+		for _, task := range list.TaskArns {
+			environment := p.Region(p.account, p.region).ECS.Environment(task, c.ECS.Container)
+			for name, value := range values {
+				if !value.Equal(secret.New(environment[name])) {
+					return fmt.Errorf("a task of %s does not run %s of its bucket", c.Name, name)
+				}
+			}
+			if len(values) == 0 {
+				return fmt.Errorf("bucket %s of %s is empty", c.Bucket, c.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// rotateNow asks for a rotation that begins at once, and waits for its end.
+func (p *played) rotateNow(ctx context.Context, s manifest.Source) error {
+	_, err := p.Secrets().RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: &s.Secret})
+	p.Advance(5 * time.Second)
+	return err
+}
+
+// updateStack emits what CloudFormation says when this environment's pipeline was deployed, and when another one was.
+func (p *played) updateStack(context.Context) error {
+	text, err := events.FS.ReadFile("cloudformation-stack-status-change.json")
+	if err != nil {
+		return err
+	}
+	for name, wanted := range map[string]bool{p.Env.Name: true, "other": false} {
+		var e struct {
+			Resources []string
+			Detail    map[string]any
+		}
+		here := strings.NewReplacer("111111111111", p.Env.Account, "rotary-dev-", "rotary-"+name+"-").Replace(string(text))
+		if err := json.Unmarshal([]byte(here), &e); err != nil {
+			return err
+		}
+		mark := len(p.delivered)
+		p.Region(p.account, p.region).Bus.Emit(sim.Event{Source: "aws.cloudformation", DetailType: "CloudFormation Stack Status Change", Resources: e.Resources, Detail: e.Detail})
+		p.Advance(5 * time.Second)
+		if came := slices.ContainsFunc(p.delivered[mark:], about("CloudFormation Stack Status Change", "stack/rotary-"+name+"-pipeline/")); came != wanted {
+			return fmt.Errorf("the update of stack rotary-%s-pipeline came to the queue: %v", name, came)
+		}
+	}
+	return nil
+}
+
+// finish goes on until long after everything is quiet, and looks at everything that came out.
+func (p *played) finish(ctx context.Context) error {
+	if err := p.until(ctx, "it converges", stage.Converged); err != nil {
+		return err
+	}
+	p.Advance(plan.Quiet + 6*time.Minute)
+	report, err := p.Look(ctx)
+	if err != nil || !report.Converged || len(report.Steps) > 0 {
+		return fmt.Errorf("the last plan is not empty (%w): %v %v", err, report.Steps, report.Waits)
+	}
+	for _, r := range p.Refusals() {
+		return fmt.Errorf("somebody was refused: %s", r)
+	}
+	for _, call := range p.Tap.Calls() {
+		if call.Status == 501 {
+			return fmt.Errorf("the stand-in does not implement %s %s", call.Service, call.Operation)
+		}
+	}
+	region := p.Region(p.account, p.region)
+	if lost := region.Bus.Undelivered(); len(lost) > 0 {
+		return fmt.Errorf("events were not delivered: %v", lost)
+	}
+	if dead := region.Bus.Queue("rotary-" + p.Env.Name + "-dead.fifo").Messages; len(dead) > 0 {
+		return fmt.Errorf("%d messages are in the dead-letter queue\n%s", len(dead), p.tail())
+	}
+	return errors.Join(p.everyRuleCame(), p.nothingLeaked(ctx))
+}
+
+// everyRuleCame makes sure that each rule has brought something.
+func (p *played) everyRuleCame() error {
+	kinds := map[string]string{"sources": "Secret Label Updated", "services": "ECS Deployment State Change", "manifest": "CloudFormation Stack Status Change", "failures": "AWS Service Event via CloudTrail"}
+	for name := range p.rules {
+		kind := kinds[strings.TrimPrefix(name, "rotary-"+p.Env.Name+"-")]
+		if kind == "" || !slices.ContainsFunc(p.delivered, about(kind, "")) {
+			return fmt.Errorf("rule %s has brought nothing", name)
+		}
+	}
+	if len(p.rules) != len(kinds) {
+		return fmt.Errorf("there are %d rules, expected %d", len(p.rules), len(kinds))
+	}
+	return nil
+}
+
+// canaries are the values of every version of every source, and how the tokens start that GitHub makes.
+func (p *played) canaries() *leak.Search {
+	search := new(leak.Search)
+	search.Allow(stage.Public)
+	add := func(name, value string) {
+		if err := search.Add(name, value); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	for _, s := range p.Env.Sources {
+		for _, v := range p.Region(p.account, p.region).SecretsManager.Peek(s.Secret) {
+			values, err := bucket.ParseSource(s.Name, []byte(secret.Reveal(v.Value)))
+			if err != nil {
+				continue // a version that a rotation left empty
+			}
+			for key, value := range values {
+				if !stage.Plain(s, key) {
+					add(key+" of "+s.Name, password(secret.Reveal(value)))
+				}
+			}
+		}
+	}
+	for token, start := range map[string]string{"an installation token": "ghs_", "an App's JWT": "eyJhbGci"} {
+		add(token, start)
+	}
+	return search
+}
+
+// password is what of a value is secret: of a database's URL the password.
+func password(value string) string {
+	u, err := url.Parse(value)
+	if err != nil || u.User == nil {
+		return value
+	}
+	password, _ := u.User.Password()
+	return password
+}
+
+// nothingLeaked searches everything that came out for every value.
+func (p *played) nothingLeaked(ctx context.Context) error {
+	region := p.Region(p.account, p.region)
+	places := map[string]any{
+		"the journal": p.Tap.Calls(), "the reports": p.reports, "the requests": p.recorder.asked, "the queue": region.Bus.Queue(p.Env.Queue()), "the undelivered": region.Bus.Undelivered(),
+	}
+	texts := map[string][]byte{"the Lambdas' output": region.Lambda.Output(), "what the command printed": p.printed}
+	for i, d := range p.delivered {
+		texts[fmt.Sprintf("delivery %d", i)] = d.event
+	}
+	name := p.Env.AgainSchedule()
+	if out, err := scheduler.NewFromConfig(p.Config(p.account, p.region)).GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &name}); err == nil {
+		places["the schedule"] = []any{out.Name, out.Description, out.Target}
+	}
+	for name, value := range places {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		texts[name] = text
+	}
+	canaries := p.canaries()
+	held, err := json.Marshal(p.Values)
+	if err != nil || len(canaries.In(held)) == 0 {
+		return fmt.Errorf("there is no value to search for (%w)", err)
+	}
+	for name, text := range texts {
+		for _, found := range canaries.In(text) {
+			return fmt.Errorf("leak in %s: %s", name, found)
+		}
+	}
+	return nil
+}

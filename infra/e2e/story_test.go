@@ -1,0 +1,282 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/bus"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// played is an environment that was deployed from its templates, and what happened in it.
+type played struct {
+	*cloud
+	t        *testing.T
+	recorder *recorder
+	database *database // nil where there is no PostgreSQL: that source stays empty
+
+	manifest  string // path
+	delivered []delivery
+	reports   []plan.Report
+	printed   []byte // by the command
+}
+
+// delivery is an event or a schedule's input that arrived at a queue or topic.
+type delivery struct {
+	at, to string
+	event  []byte
+}
+
+// stageOf sets up what an environment needs beside AWS.
+func stageOf(t *testing.T, a *assembly) *played {
+	t.Helper()
+	path, err := a.manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := stage.Open(t.Context(), stage.Config{Manifest: text, Environment: a.environment, Dir: t.TempDir(), Bare: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r, at := record(t)
+	r.next = http.HandlerFunc(s.ServeAWS)
+	p := &played{cloud: newCloud(a, s, at), t: t, recorder: r, manifest: path}
+	s.Region(s.Env.Account, s.Env.Region).Bus.OnDeliver(func(to string, event []byte) []bus.Delivery {
+		p.delivered = append(p.delivered, delivery{s.Clock.Now().Format(time.TimeOnly), to, bytes.Clone(event)})
+		return []bus.Delivery{{}}
+	})
+	return p
+}
+
+// play is the story: the first deploy, and a change of every kind until the old credentials are dead. It returns the first
+// thing that is not as it should be.
+func (p *played) play(ctx context.Context) error {
+	for _, act := range []struct {
+		name string
+		play func(context.Context) error
+	}{
+		{"the containers are deployed", p.deployContainers}, {"the sources are seeded", p.seed}, {"the rest is deployed", p.deployRest},
+		{"the services are scaled up", p.scale}, {"a manual source is put", p.putManual}, {"sources rotate", p.rotateAll},
+		{"a rotation fails", p.failRotation}, {"a new manifest is deployed", p.updateStack}, {"everything is quiet", p.finish},
+	} {
+		begin, at := time.Now(), p.Clock.Now()
+		if err := act.play(ctx); err != nil {
+			return fmt.Errorf("%s: %w", act.name, err)
+		}
+		p.t.Log(act.name, time.Since(begin), p.Clock.Now().Sub(at), len(p.reports))
+	}
+	return nil
+}
+
+func (p *played) deployContainers(ctx context.Context) error {
+	return errors.Join(p.existing(ctx), p.deploy(ctx, "secrets"))
+}
+
+func (p *played) deployRest(ctx context.Context) error {
+	stacks, err := p.assembly.order()
+	if err != nil || stacks[0] != "secrets" {
+		return fmt.Errorf("the secrets are not deployed first, but in %v (%w)", stacks, err)
+	}
+	for _, name := range stacks[1:] {
+		if err := p.deploy(ctx, name); err != nil {
+			return err
+		}
+	}
+	if err := p.until(ctx, "it waits for tasks alone", waitsForTasks); err != nil {
+		return err
+	}
+	p.Vercel.Push("dashboard", strings.Repeat("5e1c", 10))
+	for _, b := range p.Env.Buckets {
+		if _, err := p.current(b.Secret); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitsForTasks says whether nothing is left but to scale the services up.
+func waitsForTasks(r plan.Report) bool {
+	return len(r.Steps) == 0 && len(r.Waits) > 0 && !slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason != plan.Rolling })
+}
+
+// seed puts the first values with the real command, as somebody with the platform role.
+func (p *played) seed(ctx context.Context) error {
+	for _, s := range p.Env.Sources {
+		values, err := p.Seed(ctx, s)
+		if err != nil {
+			return err
+		}
+		if p.database != nil {
+			p.database.seed(p.Stage, s, values)
+		}
+		if err := p.put(ctx, s, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// platform is the role of whoever operates an environment.
+func (p *played) platform() string { return "rotary-" + p.Env.Name + "-platform" }
+
+// put puts values by the command.
+func (p *played) put(ctx context.Context, s manifest.Source, values map[string]string) error {
+	if p.Values[s.Name] == nil {
+		p.Values[s.Name] = map[string]string{}
+	}
+	for key, value := range values {
+		p.Values[s.Name][key] = value
+		p.Targets.Accept(stage.Target(p.Env, key), value)
+	}
+	text, err := json.Marshal(values)
+	if err != nil {
+		return err
+	}
+	return p.rotary(ctx, text, "put", p.Env.Name, s.Name, "--yes")
+}
+
+// rotary runs the real command.
+func (p *played) rotary(ctx context.Context, input []byte, args ...string) error {
+	command := exec.CommandContext(ctx, filepath.Join(scratch, "rotary"), append([]string{"--manifest", p.manifest}, args...)...)
+	command.Stdin = bytes.NewReader(input)
+	command.Env = []string{
+		"AWS_ENDPOINT_URL=" + p.at, "AWS_ACCESS_KEY_ID=" + p.Env.Account, "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=" + p.platform(),
+		"ROTARY_GITHUB_URL=" + p.At.GitHub, "ROTARY_VERCEL_URL=" + p.At.Vercel, "HOME=" + p.t.TempDir(),
+	}
+	out, err := command.CombinedOutput()
+	p.printed = append(p.printed, out...)
+	if err != nil && len(p.canaries().In(out)) == 0 {
+		return fmt.Errorf("rotary %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	if err != nil {
+		return fmt.Errorf("rotary %s: %w", strings.Join(args, " "), err)
+	}
+	return nil
+}
+
+// scale gives every service its tasks.
+func (p *played) scale(ctx context.Context) error {
+	for _, c := range p.Env.Consumers {
+		if c.ECS == nil {
+			continue
+		}
+		_, err := p.containers().UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &c.ECS.Cluster, Service: &c.ECS.Service, DesiredCount: aws.Int32(2)})
+		if err != nil {
+			return err
+		}
+	}
+	p.Advance(3 * time.Minute)
+	if err := p.until(ctx, "it converges with tasks", stage.Converged); err != nil {
+		return err
+	}
+	return p.everybodyRuns()
+}
+
+// putManual changes a source that people change. Its event alone has to wake the pipeline: no sweep comes meanwhile.
+func (p *played) putManual(ctx context.Context) error {
+	source, _ := p.Env.Source("vendors")
+	p.afterSweep()
+	if err := p.put(ctx, source, map[string]string{"VENDOR_A_API_KEY": stage.Canary("VENDOR_A_API_KEY")}); err != nil {
+		return err
+	}
+	mark := len(p.delivered)
+	p.Advance(time.Minute)
+	if !slices.ContainsFunc(p.delivered[mark:], about("Secret Label Updated", source.Secret)) {
+		return fmt.Errorf("no rule has brought the change of %s to the queue within a minute", source.Secret)
+	}
+	if !p.holds("api-secrets", "VENDOR_A_API_KEY", p.Values["vendors"]["VENDOR_A_API_KEY"]) {
+		return fmt.Errorf("a minute after the change of %s the bucket does not hold it: the event woke nobody", source.Secret)
+	}
+	err := p.until(ctx, "the old value is safe to revoke", func(r plan.Report) bool {
+		owed := owedBy(r, source.Name)
+		return len(owed) == 1 && len(owed[0].Blocked) == 1 && owed[0].Blocked[0].Reason == plan.ByHand
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.rotary(ctx, nil, "retire", p.Env.Name, source.Name, "--revoked", "--yes"); err != nil {
+		return err
+	}
+	return p.until(ctx, "nothing is owed", stage.Converged)
+}
+
+// rotators are the sources of the story that Secrets Manager rotates.
+func (p *played) rotating() (all []manifest.Source) {
+	for _, s := range p.Env.Sources {
+		if slices.Contains([]string{manifest.Random, manifest.AWSAccessKey}, s.Rotate.With) || s.Rotate.With == manifest.Postgres && p.database != nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// rotateAll rotates every source that a Lambda of rotary's rotates, at once, until the old credentials are dead.
+func (p *played) rotateAll(ctx context.Context) error {
+	before := map[string]string{}
+	for _, s := range p.rotating() {
+		v, err := p.current(s.Secret)
+		if err != nil {
+			return err
+		}
+		before[s.Secret] = v
+		if err := p.rotary(ctx, nil, "rotate", p.Env.Name, s.Name, "--yes"); err != nil {
+			return err
+		}
+	}
+	p.Advance(time.Minute)
+	if err := p.until(ctx, "the old credentials are dead", stage.Converged); err != nil {
+		return err
+	}
+	for _, s := range p.rotating() {
+		if v, err := p.current(s.Secret); err != nil || v == before[s.Secret] {
+			return fmt.Errorf("%s did not rotate (%v): its Lambda was not called, or failed:\n%s", s.Secret, err, p.tail())
+		}
+		if labels := p.labelsOf(s.Secret, before[s.Secret]); slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) }) {
+			return fmt.Errorf("the version of %s before its rotation is still %v", s.Secret, labels)
+		}
+	}
+	return p.everybodyRuns()
+}
+
+// failRotation rotates twice in a row: the second rotation is refused, and people are told.
+func (p *played) failRotation(ctx context.Context) error {
+	source, _ := p.Env.Source("worker-b")
+	for range 2 {
+		if err := p.rotateNow(ctx, source); err != nil {
+			return err
+		}
+	}
+	for _, topic := range p.topics {
+		for _, event := range p.Region(p.account, p.region).Bus.Published(topic) {
+			if bytes.Contains(event, []byte(`"RotationFailed"`)) {
+				return p.until(ctx, "it converges after that", stage.Converged)
+			}
+		}
+	}
+	return errors.New("no rule has told a topic of the rotation that failed")
+}
