@@ -2,80 +2,159 @@ package main
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/metric"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // runbooks is where an alarm's page stands: its name and .md.
 const runbooks = "https://github.com/rotary-secrets/rotary/blob/main/docs/runbook/"
 
-// logged are the alarms that the Lambdas raise in their log, by the field alarm of a line, with what each means.
-var logged = map[string]string{
-	"event-refused":      "a message was refused: another environment's, or none of rotary's",
-	"pass-failed":        "a pass stopped before its end",
-	"pass-incomplete":    "a consumer or a retirement refused in a pass; the others went on",
-	"appointment-failed": "the next look could not be scheduled; the sweep comes instead",
-	"rotation-due":       "a credential is older than the manifest allows",
-	"rotation-stuck":     "a rotation neither ends nor fails",
-	"retirement-owed":    "an old credential lives too long",
-	"rollback-abandoned": "somebody has begun to go back, and left",
-	"deadline-passed":    "an emergency's deadline is over, and the old credential lives",
+// alarm is one thing that a person has to look at. Its name is that of its page of the runbook, which begins with about.
+type alarm struct {
+	name, about string
+	series
+	statistic string // of each period
+	when      string // beyond the threshold: above or below
+	threshold float64
+	minutes   int // of a period; a sweep comes every five
+	of        int // periods that are looked at
+	beyond    int // so many of them raise the alarm
+	missing   string
+	quietly   bool // it does not say when it is over
 }
 
-// newAlarms has one alarm for each thing that a person has to look at, each with its page of the runbook.
-func (p pipeline) newAlarms(q queues, topic awssns.CfnTopic) {
-	env := p.environment
-	for _, name := range sortedKeys(logged) {
-		filter := "rotary-" + env.Name + "-" + name
-		awslogs.NewCfnMetricFilter(p.stack, jsii.String("Filter-"+name), &awslogs.CfnMetricFilterProps{
-			LogGroupName: jsii.String(p.logs[env.PropagateFunction()]), FilterPattern: jsii.String(`{ $.alarm = "` + name + `" }`),
-			MetricTransformations: []any{&awslogs.CfnMetricFilter_MetricTransformationProperty{MetricNamespace: jsii.String("rotary"), MetricName: &filter, MetricValue: jsii.String("1"), DefaultValue: jsii.Number(0)}},
-		})
-		p.alarm(topic, name, logged[name], metric{namespace: "rotary", name: filter, statistic: "Sum", above: 0})
+// series is what CloudWatch keeps one line for.
+type series struct {
+	namespace, name string
+	dimensions      map[string]string
+}
+
+// What a period without data says. A pass that does not come changes nothing of what the last one saw: another alarm says
+// that there is none.
+const (
+	keepsState  = "ignore"       // of what passes see
+	nothingDone = "notBreaching" // of what is only counted when it happens
+	silence     = "breaching"    // of what must come
+)
+
+// alarms are those of an environment, in the order in which a person would want to read them.
+func alarms(env *manifest.Environment) []alarm {
+	all := []alarm{
+		{name: "no-passes", about: "No pass has come to an end for a quarter of an hour", series: own(env, metric.Passes), statistic: "Sum", when: "below", threshold: 1, minutes: 5, of: 3, beyond: 3, missing: silence},
+		seen("pass-failed", "Passes stop before their end", own(env, metric.PassesFailed)),
+		seen("pass-incomplete", "A consumer or a retirement refuses, pass after pass; the others go on", own(env, metric.PassesIncomplete)),
+		{name: "consumer-behind", about: "A consumer has not followed for an hour", series: own(env, metric.ConsumersBehind), statistic: "Minimum", when: "above", minutes: 15, of: 4, beyond: 4, missing: keepsState},
+		happened("event-refused", "A message was refused: another environment's, or none of rotary's", own(env, metric.EventsRefused)),
+		happened("appointment-failed", "The next look could not be scheduled; the sweep comes instead", own(env, metric.AppointmentsFailed)),
 	}
-	p.alarm(topic, "dead-letters", "a message was given up", metric{namespace: "AWS/SQS", name: "ApproximateNumberOfMessagesVisible", statistic: "Maximum", dimensions: map[string]string{"QueueName": *q.dead.AttrQueueName()}})
-	p.alarm(topic, "undelivered", "an event or a sweep could not be delivered", metric{namespace: "AWS/SQS", name: "ApproximateNumberOfMessagesVisible", statistic: "Maximum", dimensions: map[string]string{"QueueName": *q.undelivered.AttrQueueName()}})
-	p.alarm(topic, "queue-old", "a message waits for longer than three passes", metric{namespace: "AWS/SQS", name: "ApproximateAgeOfOldestMessage", statistic: "Maximum", above: 3 * propagateSeconds, dimensions: map[string]string{"QueueName": *q.events.AttrQueueName()}})
-	p.alarm(topic, "no-passes", "no pass has run for a quarter of an hour", metric{namespace: "AWS/Lambda", name: "Invocations", statistic: "Sum", below: true, above: 1, missing: "breaching", periods: 3, dimensions: map[string]string{"FunctionName": env.PropagateFunction()}})
-	for _, function := range sortedKeys(p.logs) {
-		short := function[len("rotary-"+env.Name+"-"):]
-		p.alarm(topic, short+"-errors", "the "+short+" Lambda failed", metric{namespace: "AWS/Lambda", name: "Errors", statistic: "Sum", dimensions: map[string]string{"FunctionName": function}})
+	for _, name := range plan.AlarmNames() {
+		all = append(all, alarm{name: name, about: looked[name], series: raised(env, metric.Alarms, name), statistic: "Maximum", when: "above", minutes: 5, of: 1, beyond: 1, missing: keepsState})
+	}
+	for _, queue := range []struct{ name, queue, about string }{
+		{"dead-letters", deadLetters(env), "A message was given up"},
+		{"undelivered", undelivered(env), "An event or a sweep could not be delivered"},
+	} {
+		all = append(all, alarm{name: queue.name, about: queue.about, series: ofQueue("ApproximateNumberOfMessagesVisible", queue.queue), statistic: "Maximum", when: "above", minutes: 5, of: 1, beyond: 1, missing: nothingDone})
+	}
+	all = append(all, alarm{name: "queue-old", about: "A message waits for longer than three passes", series: ofQueue("ApproximateAgeOfOldestMessage", env.Queue()), statistic: "Maximum", when: "above", threshold: 3 * propagateSeconds, minutes: 5, of: 1, beyond: 1, missing: nothingDone})
+	for _, f := range functions(env) {
+		all = append(all, happened(f.short+"-errors", f.about, series{"AWS/Lambda", "Errors", map[string]string{"FunctionName": f.name}}))
+	}
+	return all
+}
+
+// looked says of each alarm of a plan what it means.
+var looked = map[string]string{
+	plan.RotationDue:       "A credential is older than the manifest allows",
+	plan.RotationStuck:     "A rotation neither ends nor fails, or it has failed and left a person something to do",
+	plan.RetirementOwed:    "An old credential lives too long",
+	plan.RollbackAbandoned: "Somebody has begun to go back, and left",
+	plan.DeadlinePassed:    "An emergency's deadline is over, and the old credential lives",
+}
+
+// seen is raised by what two of three periods of passes say: once is no incident, because the next pass tries again.
+func seen(name, about string, s series) alarm {
+	return alarm{name: name, about: about, series: s, statistic: "Sum", when: "above", minutes: 5, of: 3, beyond: 2, missing: keepsState}
+}
+
+// happened is raised by what happens once. When it is over there is nothing to say: nobody has mended anything.
+func happened(name, about string, s series) alarm {
+	return alarm{name: name, about: about, series: s, statistic: "Sum", when: "above", minutes: 5, of: 1, beyond: 1, missing: nothingDone, quietly: true}
+}
+
+// own is what the Lambdas write of the whole environment.
+func own(env *manifest.Environment, name metric.Name) series { return raised(env, name, "") }
+
+// raised is the same with this value of its second dimension.
+func raised(env *manifest.Environment, name metric.Name, alarm string) series {
+	for _, s := range metric.Of(env, name) {
+		if s.Dimensions[metric.Alarm] == alarm {
+			return series{metric.Namespace, string(s.Name), s.Dimensions}
+		}
+	}
+	return series{}
+}
+
+func ofQueue(name, queue string) series {
+	return series{"AWS/SQS", name, map[string]string{"QueueName": queue}}
+}
+
+// function is a Lambda of an environment, as its alarm calls it.
+type function struct{ name, short, about string }
+
+// functions are the Lambdas of an environment. The rotate Lambda is deployed twice where a source needs it in a VPC.
+func functions(env *manifest.Environment) []function {
+	all := []function{{env.PropagateFunction(), "propagate", "The propagate Lambda failed"}}
+	for _, f := range []function{
+		{env.RotateFunction(manifest.Source{}), "rotate", "The rotate Lambda failed"},
+		{env.RotateFunction(manifest.Source{Network: true}), "rotate-network", "The rotate Lambda inside the VPC failed"},
+	} {
+		if slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return env.RotateFunction(s) == f.name }) {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// newAlarms has one alarm for each thing that a person has to look at. All of them go to the topic.
+func (p pipeline) newAlarms(topic awssns.CfnTopic) {
+	for _, a := range alarms(p.environment) {
+		props := a.props(p.environment)
+		props.AlarmActions = &[]any{*topic.Ref()}
+		if !a.quietly {
+			props.OkActions = &[]any{*topic.Ref()}
+		}
+		awscloudwatch.NewCfnAlarm(p.stack, jsii.String("Alarm-"+a.name), props)
 	}
 }
 
-// metric is what an alarm looks at.
-type metric struct {
-	namespace, name, statistic string
-	dimensions                 map[string]string
-	above                      float64
-	below                      bool // the alarm is raised below, not above
-	missing                    string
-	periods                    float64
-}
-
-func (p pipeline) alarm(topic awssns.CfnTopic, name, about string, m metric) {
-	full, operator := "rotary-"+p.environment.Name+"-"+name, "GreaterThanThreshold"
-	if m.below {
+func (a alarm) props(env *manifest.Environment) *awscloudwatch.CfnAlarmProps {
+	operator := "GreaterThanThreshold"
+	if a.when == "below" {
 		operator = "LessThanThreshold"
 	}
-	if m.missing == "" {
-		m.missing = "notBreaching"
+	return &awscloudwatch.CfnAlarmProps{
+		AlarmName: jsii.String(alarmName(env, a.name)), AlarmDescription: jsii.String(a.about + ": " + runbooks + a.name + ".md"),
+		Namespace: &a.namespace, MetricName: &a.series.name, Statistic: &a.statistic, Dimensions: a.list(), Period: jsii.Number(60 * a.minutes),
+		EvaluationPeriods: jsii.Number(a.of), DatapointsToAlarm: jsii.Number(a.beyond), Threshold: &a.threshold, ComparisonOperator: &operator, TreatMissingData: &a.missing,
 	}
-	awscloudwatch.NewCfnAlarm(p.stack, jsii.String("Alarm-"+name), &awscloudwatch.CfnAlarmProps{
-		AlarmName: &full, AlarmDescription: jsii.String(about + ": " + runbooks + name + ".md"), Namespace: &m.namespace, MetricName: &m.name, Statistic: &m.statistic,
-		Dimensions: m.list(), Period: jsii.Number(300), EvaluationPeriods: jsii.Number(max(m.periods, 1)), Threshold: &m.above, ComparisonOperator: &operator, TreatMissingData: &m.missing,
-		AlarmActions: &[]any{*topic.Ref()}, OkActions: &[]any{*topic.Ref()},
-	})
 }
 
-func (m metric) list() any {
+func alarmName(env *manifest.Environment, name string) string {
+	return "rotary-" + env.Name + "-" + name
+}
+
+func (s series) list() any {
 	var all []any
-	for _, name := range sortedKeys(m.dimensions) {
-		all = append(all, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(name), Value: jsii.String(m.dimensions[name])})
+	for _, name := range sortedKeys(s.dimensions) {
+		all = append(all, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(name), Value: jsii.String(s.dimensions[name])})
 	}
 	return all
 }
@@ -89,37 +168,11 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// newDashboard shows what the reconciler measures: how old every credential is, what is owed, how far consumers are behind.
-func (p pipeline) newDashboard() {
-	env := p.environment
-	awscloudwatch.NewCfnDashboard(p.stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
-		DashboardName: jsii.String("rotary-" + env.Name), DashboardBody: jsii.String(p.board()),
-	})
-}
+// rotationFailed is the page about what Secrets Manager says by itself: no alarm, but an event, which a rule sends to the
+// topic with the page's address
+// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html).
+const rotationFailed = "rotation-failed"
 
-// board is the dashboard's body
-// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html).
-func (p pipeline) board() string {
-	env := p.environment
-	search := func(name string) string {
-		return `[{"expression":"SEARCH('{rotary,Environment,Source} MetricName=\"` + name + `\" Environment=\"` + env.Name + `\"', 'Maximum', 300)","id":"m"}]`
-	}
-	plain := func(names ...string) string {
-		out := ""
-		for i, name := range names {
-			if i > 0 {
-				out += ","
-			}
-			out += `["rotary","` + name + `","Environment","` + env.Name + `"]`
-		}
-		return out
-	}
-	widget := func(i int, title, metrics string) string {
-		return `{"type":"metric","x":` + strconv.Itoa(12*(i%2)) + `,"y":` + strconv.Itoa(6*(i/2)) + `,"width":12,"height":6,"properties":{"title":"` + title + `","region":"` + env.Region + `","view":"timeSeries","stat":"Maximum","period":300,"metrics":[` + metrics + `]}}`
-	}
-	return `{"widgets":[` +
-		widget(0, "Age of every credential (s)", search("CredentialAge")) + "," +
-		widget(1, "From a change until everybody has followed (s)", search("ChangeAge")) + "," +
-		widget(2, "Retirements owed", search("RetirementsOwed")) + "," +
-		widget(3, "Passes, and what they found", plain("Passes", "PassesFailed", "Steps", "Waits")) + `]}`
+func withPage(page string) *awsevents.CfnRule_InputTransformerProperty {
+	return &awsevents.CfnRule_InputTransformerProperty{InputTemplate: jsii.String(`{"runbook":"` + runbooks + page + `.md","event":<aws.events.event.json>}`)}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // queues are the queue that every event goes through, and where what cannot be delivered or done ends up.
@@ -21,18 +22,21 @@ type queues struct {
 
 const fortnight = 14 * 24 * 60 * 60 // seconds: as long as SQS keeps a message
 
+func deadLetters(env *manifest.Environment) string { return "rotary-" + env.Name + "-dead.fifo" }
+func undelivered(env *manifest.Environment) string { return "rotary-" + env.Name + "-undelivered" }
+
 func (p pipeline) newQueues() queues {
 	env := p.environment
 	var q queues
 	q.dead = newQueue(p.stack, "DeadLetters", awssqs.CfnQueueProps{
-		QueueName: jsii.String("rotary-" + env.Name + "-dead.fifo"), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(fortnight),
+		QueueName: jsii.String(deadLetters(env)), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(fortnight),
 		RedriveAllowPolicy: map[string]any{"redrivePermission": "byQueue", "sourceQueueArns": []string{p.arn("sqs", env.Queue())}},
 	})
 	rules := policy.Statement{
 		Sid: "Rules", Effect: "Allow", Principal: &policy.Principal{Service: []string{"events.amazonaws.com"}}, Action: []string{"sqs:SendMessage"},
 		Condition: policy.Condition{"ArnLike": {"aws:SourceArn": {p.arn("events", "rule/rotary-"+env.Name+"-*")}}},
 	}
-	q.undelivered = newQueue(p.stack, "Undelivered", awssqs.CfnQueueProps{QueueName: jsii.String("rotary-" + env.Name + "-undelivered"), MessageRetentionPeriod: jsii.Number(fortnight)}, rules)
+	q.undelivered = newQueue(p.stack, "Undelivered", awssqs.CfnQueueProps{QueueName: jsii.String(undelivered(env)), MessageRetentionPeriod: jsii.Number(fortnight)}, rules)
 	q.events = newQueue(p.stack, "Events", awssqs.CfnQueueProps{
 		QueueName: jsii.String(env.Queue()), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), VisibilityTimeout: jsii.Number(visibleSeconds),
 		RedrivePolicy: map[string]any{"deadLetterTargetArn": *q.dead.AttrArn(), "maxReceiveCount": 5},
@@ -90,7 +94,7 @@ func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
 		"resources": []any{map[string]any{"prefix": p.arn("cloudformation", "stack/rotary-"+env.Name+"-pipeline/")}},
 		"detail":    map[string]any{"status-details": map[string]any{"status": []string{"CREATE_COMPLETE", "UPDATE_COMPLETE"}}},
 	})
-	p.rule("failures", awsevents.CfnRule_TargetProperty{Id: jsii.String("topic"), Arn: topic.Ref(), DeadLetterConfig: givenUp(q)}, map[string]any{
+	p.rule("failures", awsevents.CfnRule_TargetProperty{Id: jsii.String("topic"), Arn: topic.Ref(), DeadLetterConfig: givenUp(q), InputTransformer: withPage(rotationFailed)}, map[string]any{
 		"source": []string{"aws.secretsmanager"}, "detail-type": []string{"AWS Service Event via CloudTrail"}, "detail": map[string]any{"eventName": []string{"RotationFailed", "RotationAbandoned"}},
 	})
 }

@@ -28,12 +28,11 @@ type pipeline struct {
 	secrets
 	stack     awscdk.Stack
 	scheduler awsiam.CfnRole
-	logs      map[string]string // log groups by function
 }
 
 func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 	env := c.environment
-	p := pipeline{config: c, secrets: s, stack: c.stack(app, "pipeline", "The rotation pipeline of environment "+env.Name), logs: map[string]string{}}
+	p := pipeline{config: c, secrets: s, stack: c.stack(app, "pipeline", "The rotation pipeline of environment "+env.Name)}
 	p.scheduler = role(p.stack, "SchedulerRole", policy.Role(env, policy.SchedulerRole), "EventBridge Scheduler sends into the queue of "+env.Name, policy.SchedulesOf(env), policy.Scheduler(env))
 	q := p.newQueues()
 	propagate := p.function("Propagate", env.PropagateFunction(), policy.PropagateRole, policy.Propagate(env, s.key), func(f *awslambda.CfnFunctionProps) {
@@ -47,7 +46,7 @@ func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 	topic := p.newTopic()
 	p.newRules(q, topic)
 	p.newSweep(q)
-	p.newAlarms(q, topic)
+	p.newAlarms(topic)
 	p.newDashboard()
 	return p
 }
@@ -56,7 +55,6 @@ func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 func (p pipeline) function(id, name, roleName string, may policy.Document, more ...func(*awslambda.CfnFunctionProps)) awslambda.CfnFunction {
 	env := p.environment
 	log := p.logGroup(id+"Log", "/aws/lambda/"+name)
-	p.logs[name] = *log.Ref()
 	r := role(p.stack, id+"Role", policy.Role(env, roleName), "The "+roleName+" Lambda of "+env.Name, policy.LambdasOf(env), may)
 	code := awss3assets.NewAsset(p.stack, jsii.String(id+"Code"), &awss3assets.AssetProps{Path: jsii.String(p.folder(lambdaOf(roleName)))})
 	props := awslambda.CfnFunctionProps{
