@@ -1,0 +1,25 @@
+package policy
+
+import "github.com/rotary-secrets/rotary/pkg/manifest"
+
+// Start is what a rule or a schedule may do to start tasks of a consumer that is a family: run any revision of it, in its
+// cluster, with its roles.
+func Start(env *manifest.Environment, c manifest.Consumer) Document {
+	n := names{env}
+	return document(
+		Statement{Sid: "RunItsFamily", Effect: allow, Action: []string{"ecs:RunTask"}, Resource: []string{n.arn("ecs", "task-definition/"+c.ECSFamily.Family+":*")}, Condition: Condition{
+			"ArnEquals": {"ecs:cluster": n.clusters([]string{c.ECSFamily.Cluster})},
+		}},
+		Statement{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(ExecutionRole(env, c.Name)), n.role(TaskRole(env, c.Name))}, Condition: passedTo("ecs-tasks.amazonaws.com")},
+	)
+}
+
+// StartsOf is the trust policy of a role with which EventBridge starts tasks: rules, and schedules of any group, of this
+// account.
+func StartsOf(env *manifest.Environment) Document {
+	n := names{env}
+	return document(append(
+		trust("events.amazonaws.com", env, n.arn("events", "rule/*")).Statement,
+		trust("scheduler.amazonaws.com", env, n.arn("scheduler", "schedule-group/*")).Statement...,
+	)...)
+}
