@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,11 +23,12 @@ import (
 //	allow   it is allowed as deployed
 //	deny    it is not. For a developer it is denied explicitly, by the role's own policy alone and by the boundary alone,
 //	        with AdministratorAccess attached and whatever the resource's own policy says
-//	lacks   for a developer: nothing allows it as deployed, and AdministratorAccess would
+//	lacks   nothing allows it as deployed, and nothing denies it
 //	guard   it is denied explicitly by the resource's own policy alone, also with AdministratorAccess attached
 //
-// ACTION is service:Action, with a list of actions a case each: sqs:SendMessage,PurgeQueue. RESOURCE is as expand has it.
-// What follows are keys of the request's context; aliases has short names. # starts a comment.
+// ACTION is service:Action, RESOURCE is as expand has it. A list of WHO, of RESOURCE, or of actions of one service, as in
+// sqs:SendMessage,PurgeQueue, is a case each. What follows are keys of the request's context; aliases has their short names.
+// # starts a comment.
 type testCase struct {
 	where                          string // file:line
 	who, verdict, action, resource string
@@ -50,6 +52,7 @@ var aliases = map[string]string{
 	"rotator":  "secretsmanager:RotationLambdaARN",
 	"metrics":  "cloudwatch:namespace",
 	"source":   "aws:SourceArn",
+	"as":       "aws:PrincipalArn",
 	"owner":    "aws:SourceAccount",
 	"sub":      "token.actions.githubusercontent.com:sub",
 	"aud":      "token.actions.githubusercontent.com:aud",
@@ -59,7 +62,7 @@ var aliases = map[string]string{
 }
 
 // arns are the keys whose values are ARNs, written as expand has them.
-var arns = []string{"secret", "cluster", "target", "code", "function", "rotator", "source"}
+var arns = []string{"secret", "cluster", "target", "code", "function", "rotator", "source", "as"}
 
 // readCases reads every case of a folder.
 func readCases(t *testing.T, folder string) []testCase {
@@ -117,19 +120,16 @@ func parseLine(fields []string) ([]testCase, error) {
 	if len(fields) < 4 {
 		return nil, fmt.Errorf("%d words are no case: WHO VERDICT ACTION RESOURCE [KEY=VALUE]…", len(fields))
 	}
-	c := testCase{who: fields[0], verdict: fields[1], resource: expand(fields[3]), context: map[string]any{}}
+	c := testCase{verdict: fields[1], context: map[string]any{}}
 	if !slices.Contains([]string{"allow", "deny", "lacks", "guard"}, c.verdict) {
 		return nil, fmt.Errorf("%s is no verdict: allow, deny, lacks, guard", c.verdict)
-	}
-	if c.resource != "*" && strings.Count(c.resource, ":") < 5 {
-		return nil, fmt.Errorf("%s is no resource: SERVICE:RESOURCE or *", fields[3])
 	}
 	for _, field := range fields[4:] {
 		if err := c.add(field); err != nil {
 			return nil, err
 		}
 	}
-	return c.each(fields[2])
+	return c.each(fields[0], fields[2], fields[3])
 }
 
 // add adds one key of the context.
@@ -152,19 +152,26 @@ func (c testCase) add(field string) error {
 	return nil
 }
 
-// each is the case for every action of a list.
-func (c testCase) each(actions string) ([]testCase, error) {
+// each is the case for every one of these lists.
+func (c testCase) each(who, actions, resources string) ([]testCase, error) {
 	service, names, found := strings.Cut(actions, ":")
-	if !found {
+	if !found || service == "" {
 		return nil, fmt.Errorf("%s is no service:Action", actions)
 	}
 	var all []testCase
-	for name := range strings.SplitSeq(names, ",") {
-		if name == "" {
-			return nil, fmt.Errorf("%s has an action without a name", actions)
+	for c.who = range strings.SplitSeq(who, ",") {
+		for resource := range strings.SplitSeq(resources, ",") {
+			if c.resource = expand(resource); c.resource != "*" && strings.Count(c.resource, ":") < 5 {
+				return nil, fmt.Errorf("%s is no resource: SERVICE:RESOURCE or *", resource)
+			}
+			for name := range strings.SplitSeq(names, ",") {
+				if name == "" || c.who == "" {
+					return nil, errors.New("there is nothing between two commas")
+				}
+				c.action = service + ":" + name
+				all = append(all, c)
+			}
 		}
-		c.action = service + ":" + name
-		all = append(all, c)
 	}
 	return all, nil
 }
@@ -180,6 +187,7 @@ type check struct {
 func allowed(result string) bool  { return result == iam.Allowed }
 func denied(result string) bool   { return result != iam.Allowed }
 func explicit(result string) bool { return result == iam.ExplicitlyDenied }
+func implicit(result string) bool { return result == iam.ImplicitlyDenied }
 
 // checks are the questions of a case.
 func (w world) checks(c testCase) ([]check, error) {
@@ -202,7 +210,7 @@ func (w world) checks(c testCase) ([]check, error) {
 	case c.verdict == "guard":
 		return []check{as("guarded", []string{"admin"}, nil, guard)}, nil
 	case c.verdict == "lacks":
-		return []check{{c, "as deployed", ask, denied}}, nil
+		return []check{{c, "as deployed", ask, implicit}}, nil
 	case strings.HasSuffix(c.who, "/developer"):
 		return []check{{c, "as deployed", ask, denied}, as("by the role's policy", append([]string{"admin"}, p.identity...), nil, ""), as("by the boundary", []string{"admin"}, p.boundary, "")}, nil
 	}

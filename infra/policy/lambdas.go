@@ -19,7 +19,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 		about(Statement{Sid: "WriteBuckets", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: n.buckets()}),
 		about(Statement{Sid: "MoveLabelsOfBuckets", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.buckets(), Condition: stages(plan.AWSCurrent, plan.Held+"*")}),
 		about(Statement{Sid: "MoveLabelsOfSources", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.sources(written), Condition: stages(plan.Live+"*", plan.SeenLabel, plan.Deadline+"*")}),
-		throughSecretsManager(n, key, writing, all),
+		throughSecretsManager(key, writing, all),
 		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotators()},
 		{Sid: "TakeEvents", Effect: allow, Action: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}, Resource: []string{n.arn("sqs", n.Queue())}},
 		{Sid: "LookAgain", Effect: allow, Action: []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule"}, Resource: []string{n.arn("scheduler", "schedule/default/"+n.AgainSchedule())}},
@@ -42,11 +42,12 @@ func rollECS(n names) []Statement {
 		}
 	}
 	families := n.families()
+	look := n.within(distinct(clusters), "service", "service-deployment", "service-revision")
 	clusters = distinct(append(clusters, families...))
 	if len(clusters) == 0 {
 		return nil
 	}
-	look := n.within(clusters, "service", "service-deployment", "service-revision", "task")
+	look = append(look, n.within(clusters, "task")...)
 	return append([]Statement{
 		{Sid: "LookAtClusters", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:DescribeTasks"}, Resource: look},
 		{Sid: "ListClusters", Effect: allow, Action: []string{"ecs:ListServices", "ecs:ListTasks"}, Resource: []string{"*"}, Condition: Condition{"ArnEquals": {"ecs:cluster": n.clusters(clusters)}}},
@@ -121,10 +122,8 @@ func (n names) within(clusters []string, kinds ...string) []string {
 	return arns
 }
 
-func distinct(all []string) []string {
-	slices.Sort(all)
-	return slices.Compact(all)
-}
+// distinct are the same, sorted, each once.
+func distinct(all []string) []string { return slices.Compact(slices.Sorted(slices.Values(all))) }
 
 // Rotate is what a rotate Lambda may do: read its sources and those of their administrators, put what comes next, move the
 // labels of a rotation, of a retirement and of a rollback. network: the one inside the VPC.
@@ -138,7 +137,7 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 		about(Statement{Sid: "PutWhatComesNext", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: own}),
 		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(
 			plan.AWSCurrent, plan.AWSPending, plan.Live+"*", plan.Making+"*", plan.Rollback)}),
-		throughSecretsManager(n, key, writing, read),
+		throughSecretsManager(key, writing, read),
 		about(Statement{Sid: "RotateAccessKeys", Effect: allow, Action: []string{"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:UpdateAccessKey"}, Resource: n.users(function)}),
 		logs(n, function),
 	}
@@ -215,11 +214,11 @@ var (
 	writing = []string{"kms:Decrypt", "kms:GenerateDataKey"}
 )
 
-// throughSecretsManager lets Secrets Manager use the environment's key for these secrets.
-func throughSecretsManager(n names, key string, actions, secrets []string) Statement {
+// throughSecretsManager lets Secrets Manager use the environment's key for these secrets. That it is Secrets Manager which
+// does, the key itself says (Key).
+func throughSecretsManager(key string, actions, secrets []string) Statement {
 	return about(Statement{Sid: "UseTheKey", Effect: allow, Action: actions, Resource: ifAny(key, secrets), Condition: Condition{
-		"StringEquals": {"kms:ViaService": {"secretsmanager." + n.Region + ".amazonaws.com"}},
-		"StringLike":   {"kms:EncryptionContext:SecretARN": secrets},
+		"StringLike": {"kms:EncryptionContext:SecretARN": secrets},
 	}})
 }
 

@@ -26,7 +26,7 @@ func Developer(env *manifest.Environment, key string, open, closed []string) Doc
 	n := names{env}
 	return document(append(denials(open, closed),
 		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
-		throughSecretsManager(n, key, reading, n.forPeople()),
+		throughSecretsManager(key, reading, n.forPeople()),
 		Statement{Sid: "ReadLogs", Effect: allow, Action: []string{"logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"}, Resource: []string{n.arn("logs", "log-group:/rotary/"+env.Name+"/*")}},
 		Statement{Sid: "Look", Effect: allow, Action: []string{"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", "ecs:Describe*", "ecs:List*", "logs:GetQueryResults"}, Resource: []string{"*"}},
 	)...)
@@ -49,8 +49,8 @@ func denials(open, closed []string) []Statement {
 	return []Statement{
 		// What belongs to a protected environment, however its tag is written.
 		about(Statement{Sid: "NotProtectedByTag", Effect: deny, Action: []string{"*"}, Resource: ifAny("*", closed), Condition: Condition{"StringEqualsIgnoreCase": {"aws:ResourceTag/" + Tag: append(slices.Clone(closed), "prod", "prd")}}}),
-		// The same by name, for the third of all actions that know no tags: invoking, logs, parameters, running tasks. The kinds
-		// are written out, because a wildcard does not reach over them.
+		// The same by name, for the third of all actions that know no tags: logs, parameters, running tasks. The kinds are written
+		// out, because a wildcard does not reach over them. What is called rotary-* nobody touches anyway (NotThePipeline).
 		about(Statement{Sid: "NotProtectedByName", Effect: deny, Action: []string{"*"}, Resource: protected(closed)}),
 		// And by cluster, for lists.
 		about(Statement{Sid: "NotInProtectedClusters", Effect: deny, Action: []string{"ecs:*"}, Resource: ifAny("*", closed), Condition: Condition{"ArnLike": {"ecs:cluster": patterns(closed, "arn:aws:ecs:*:*:cluster/*-", "")}}}),
@@ -66,7 +66,7 @@ func denials(open, closed []string) []Statement {
 		// a request without tags, and miss one with others besides.
 		{Sid: "NotTheTag", Effect: deny, Action: []string{"*"}, Resource: []string{"*"}, Condition: Condition{"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": {Tag}}}},
 		// What writes tags without saying which: through other services, or all of them at once.
-		{Sid: "NoTagsUnnamed", Effect: deny, Action: []string{"ec2:DeleteTags", "s3:*Tagging", "tag:Tag*", "tag:Untag*"}, Resource: []string{"*"}},
+		{Sid: "NoTagsUnnamed", Effect: deny, Action: []string{"ec2:DeleteTags", "s3:*Tagging", "s3:ReplicateTags", "tag:Tag*", "tag:Untag*"}, Resource: []string{"*"}},
 		// Whoever writes policies, or lets others in, takes these denials off; whoever takes another role, those of CDK's bootstrap
 		// above all, or passes one to a function, a task or an instance, acts without them. All of IAM but Generate, Get, List and
 		// Simulate, and on every role: tags say nothing reliable of one. People enter sandboxes as who they are.
@@ -98,7 +98,6 @@ func denials(open, closed []string) []Statement {
 func protected(closed []string) []string {
 	return slices.Concat(
 		patterns(closed, "arn:aws:secretsmanager:*:*:secret:source/", "/*"), patterns(closed, "arn:aws:secretsmanager:*:*:secret:*-", "-??????"),
-		patterns(closed, "arn:aws:lambda:*:*:function:rotary-", "-*"), patterns(closed, "arn:aws:sqs:*:*:rotary-", "*"),
 		patterns(closed, "arn:aws:ecs:*:*:cluster/*-", ""), patterns(closed, "arn:aws:ecs:*:*:service/*-", "/*"), patterns(closed, "arn:aws:ecs:*:*:task/*-", "/*"), patterns(closed, "arn:aws:ecs:*:*:task-definition/*-", ":*"),
 		patterns(closed, "arn:aws:logs:*:*:log-group:/rotary/", "/*"), patterns(closed, "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-", "-*"), patterns(closed, "arn:aws:ssm:*:*:parameter/", "/*"),
 	)
@@ -127,7 +126,7 @@ func Platform(env *manifest.Environment, key string) Document {
 		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(plan.AWSCurrent, plan.AWSPending, plan.Live+"*", plan.Retain, plan.Deadline+"*")}),
 		// To start a rotation, and not to say by which Lambda.
 		about(Statement{Sid: "StartRotations", Effect: allow, Action: []string{"secretsmanager:RotateSecret"}, Resource: own, Condition: Condition{"Null": {"secretsmanager:RotationLambdaARN": {"true"}}}}),
-		throughSecretsManager(n, key, writing, sources),
+		throughSecretsManager(key, writing, sources),
 		Statement{Sid: "AskThePipeline", Effect: allow, Action: []string{"lambda:InvokeFunction", "lambda:GetFunction"}, Resource: append(n.rotators(), n.arn("lambda", "function:"+n.PropagateFunction()))},
 		Statement{Sid: "AskForAPass", Effect: allow, Action: []string{"sqs:SendMessage", "sqs:GetQueueUrl"}, Resource: []string{n.arn("sqs", n.Queue())}},
 	)
@@ -144,7 +143,7 @@ func Sandbox(env *manifest.Environment, sandbox, key string) Document {
 	return document(
 		Statement{Sid: "OwnQueues", Effect: allow, Action: []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage", "sqs:SendMessage"}, Resource: queues},
 		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
-		throughSecretsManager(n, key, reading, n.forPeople()),
+		throughSecretsManager(key, reading, n.forPeople()),
 	)
 }
 

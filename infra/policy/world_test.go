@@ -175,11 +175,11 @@ func (w world) guardOf(action, arn string) string {
 func (w world) start(t *testing.T) *iam.Judge {
 	t.Helper()
 	judge := iam.Start(t)
-	judge.Keep(any1(w.documents))
+	judge.Keep(values(w.documents))
 	return judge
 }
 
-func any1(documents map[string]policy.Document) map[string]any {
+func values(documents map[string]policy.Document) map[string]any {
 	out := map[string]any{}
 	for name, d := range documents {
 		out[name] = d
