@@ -215,12 +215,13 @@ func (b *Bus) arn(service, resource string) string {
 
 // target is where a rule or a schedule sends its events.
 type target struct {
-	ID            string `json:"Id,omitempty"` // rules only
-	Arn           string
-	RoleArn       string         `json:",omitempty"`
-	Input         string         `json:",omitempty"`
-	SqsParameters *sqsParameters `json:",omitempty"`
-	EcsParameters *ecsParameters `json:",omitempty"`
+	ID               string `json:"Id,omitempty"` // rules only
+	Arn              string
+	RoleArn          string         `json:",omitempty"`
+	Input            string         `json:",omitempty"`
+	InputTransformer *transformer   `json:",omitempty"`
+	SqsParameters    *sqsParameters `json:",omitempty"`
+	EcsParameters    *ecsParameters `json:",omitempty"`
 }
 
 // ecsParameters say what a cluster runs. What is not read here is kept as it came.
@@ -261,8 +262,11 @@ func (t target) group() string {
 	return t.SqsParameters.MessageGroupID
 }
 
-// payload is the target's constant input, or else the event.
+// payload is the target's constant input, what its transformer makes of the event, or else the event.
 func (t target) payload(event []byte) []byte {
+	if t.InputTransformer != nil {
+		return t.InputTransformer.apply(event)
+	}
 	if t.Input != "" {
 		return []byte(t.Input)
 	}
@@ -277,6 +281,9 @@ func (b *Bus) check(t target) error {
 	}
 	if !strings.HasPrefix(t.Arn, b.arn(service, "")) {
 		return wire.NotImplemented("targets outside this account and region")
+	}
+	if err := t.InputTransformer.check(); err != nil {
+		return err
 	}
 	fifo := service == "sqs" && strings.HasSuffix(t.Arn, ".fifo")
 	switch {

@@ -234,3 +234,27 @@ func TestARuleReachesATopic(t *testing.T) {
 		t.Errorf("the topic got %d events, and %d were not delivered", len(got), len(s.Undelivered()))
 	}
 }
+
+func TestATransformerPutsTheEventIntoAText(t *testing.T) {
+	s := newBench(t)
+	arn := s.AddTopic("alarms")
+	with := func(in etypes.InputTransformer) etypes.Target { return etypes.Target{Arn: &arn, InputTransformer: &in} }
+	s.rule("current", labelPattern, with(etypes.InputTransformer{InputTemplate: aws.String(`{"see":"runbook","event":<aws.events.event.json>}`)}))
+	s.Emit(label("source/dev/db"))
+	s.clock.Advance(time.Second)
+	var got struct {
+		See   string
+		Event json.RawMessage
+	}
+	if all := s.Published(arn); len(all) != 1 || json.Unmarshal(all[0], &got) != nil || got.See != "runbook" || nameIn(got.Event) != "source/dev/db" {
+		t.Errorf("the topic got %s", all)
+	}
+	for _, refused := range []etypes.InputTransformer{
+		{InputTemplate: aws.String(`"<name>"`), InputPathsMap: map[string]string{"name": "$.detail.name"}}, {InputTemplate: aws.String(`"<aws.events.rule-arn>"`)},
+	} {
+		target := with(refused)
+		target.Id = aws.String("a")
+		_, err := s.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("current"), Targets: []etypes.Target{target}})
+		s.refused("StandinNotImplemented", err)
+	}
+}
