@@ -167,12 +167,12 @@ func (c *cloud) queuePolicy(_ context.Context, id string, properties any) (attri
 }
 
 func (c *cloud) topic(_ context.Context, _ string, properties any) (attributes, error) {
-	var p struct{ TopicName string }
-	if err := into(properties, &p, "Tags", "DisplayName", "KmsMasterKeyId", "DataProtectionPolicy"); err != nil {
+	var p struct{ TopicName, KmsMasterKeyID string }
+	if err := into(properties, &p, "Tags", "DisplayName", "DataProtectionPolicy"); err != nil {
 		return nil, err
 	}
 	arn := c.Region(c.account, c.region).Bus.AddTopic(p.TopicName)
-	c.topics = append(c.topics, arn)
+	c.topics[arn] = p.KmsMasterKeyID
 	return attributes{"": arn, "TopicArn": arn, "TopicName": p.TopicName}, nil
 }
 
@@ -228,4 +228,22 @@ func (c *cloud) provider(_ context.Context, _ string, properties any) (attribute
 	url, _ := properties.(map[string]any)["Url"].(string)
 	arn := "arn:aws:iam::" + c.account + ":oidc-provider/" + strings.TrimPrefix(url, "https://")
 	return attributes{"": arn, "Arn": arn}, nil
+}
+
+// alarm is known by whom it tells; what it watches is not looked at here.
+func (c *cloud) alarm(_ context.Context, id string, properties any) (attributes, error) {
+	text, err := json.Marshal(properties)
+	if err != nil {
+		return nil, err
+	}
+	var p struct {
+		AlarmName                                        string
+		AlarmActions, OKActions, InsufficientDataActions []string
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return nil, err
+	}
+	arn := "arn:aws:cloudwatch:" + c.region + ":" + c.account + ":alarm:" + p.AlarmName
+	c.alarms[arn] = slices.Concat(p.AlarmActions, p.OKActions, p.InsufficientDataActions)
+	return attributes{"": p.AlarmName, "Arn": arn}, nil
 }

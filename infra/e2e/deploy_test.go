@@ -28,14 +28,15 @@ type cloud struct {
 	rules     map[string]*rule             // by name
 	feeds     map[string]string            // function by queue: ARNs
 	schedules []*schedule
-	topics    []string // ARNs
+	topics    map[string]string   // ARNs of keys, by ARN of the topic
+	alarms    map[string][]string // what they tell, by their ARN
 }
 
 func newCloud(a *assembly, s *stage.Stage, at string) *cloud {
 	return &cloud{
 		known: known{account: s.Env.Account, region: s.Env.Region, resources: map[string]attributes{}, exports: map[string]string{}},
 		Stage: s, assembly: a, at: at, secrets: map[string]string{}, keys: map[string]string{}, rotations: map[string]string{}, tags: map[string]map[string]string{}, policies: map[string]any{},
-		roles: map[string]*role{}, functions: map[string]*function{}, rules: map[string]*rule{}, takes: map[string]*redriveAllow{}, feeds: map[string]string{},
+		roles: map[string]*role{}, functions: map[string]*function{}, rules: map[string]*rule{}, takes: map[string]*redriveAllow{}, feeds: map[string]string{}, topics: map[string]string{}, alarms: map[string][]string{},
 	}
 }
 
@@ -62,7 +63,7 @@ func (c *cloud) kinds() []kind {
 		{"AWS::Events::Rule", c.rule}, {"AWS::Scheduler::Schedule", c.schedule},
 		{"AWS::SecretsManager::RotationSchedule", c.rotationSchedule},
 		{"AWS::ECS::Cluster", c.cluster}, {"AWS::ECS::TaskDefinition", c.taskDefinition}, {"AWS::ECS::Service", c.service},
-		{"AWS::CloudWatch::Alarm", named("AlarmName", "arn:aws:cloudwatch:"+c.region+":"+c.account+":alarm:")}, {"AWS::CloudWatch::CompositeAlarm", named("AlarmName", "")},
+		{"AWS::CloudWatch::Alarm", c.alarm}, {"AWS::CloudWatch::CompositeAlarm", named("AlarmName", "")},
 		{"AWS::CloudWatch::Dashboard", named("DashboardName", "")},
 	}
 }

@@ -19,7 +19,7 @@ func (c *cloud) implied(ctx context.Context) ([]access, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(c.functionsNeed(), c.rulesNeed(), c.schedulesNeed(), tasks), nil
+	return slices.Concat(c.functionsNeed(), c.rulesNeed(), c.alarmsNeed(), c.schedulesNeed(), tasks), nil
 }
 
 // taken is a service taking a role.
@@ -63,14 +63,34 @@ func (c *cloud) rulesNeed() (all []access) {
 		r := c.rules[name]
 		for _, t := range r.targets {
 			for _, arn := range []string{t.arn, t.undelivered} {
-				action := "sqs:SendMessage"
-				if strings.Contains(arn, ":sns:") {
-					action = "sns:Publish"
-				}
-				if arn != "" {
-					all = append(all, access{who: "events.amazonaws.com", action: action, resource: arn, byAWS: true, context: map[string]any{"aws:SourceArn": r.arn, "aws:SourceAccount": c.account}})
+				if _, topic := c.topics[arn]; topic { // EventBridge does not say there for which rule: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+					all = append(all, c.publishes("events.amazonaws.com", arn, nil)...)
+				} else if arn != "" {
+					all = append(all, access{who: "events.amazonaws.com", action: "sqs:SendMessage", resource: arn, byAWS: true, context: map[string]any{"aws:SourceArn": r.arn, "aws:SourceAccount": c.account}})
 				}
 			}
+		}
+	}
+	return all
+}
+
+// alarmsNeed is CloudWatch telling topics of alarms.
+func (c *cloud) alarmsNeed() (all []access) {
+	for _, alarm := range slices.Sorted(maps.Keys(c.alarms)) {
+		for _, topic := range c.alarms[alarm] {
+			all = append(all, c.publishes("cloudwatch.amazonaws.com", topic, map[string]any{"aws:SourceArn": alarm, "aws:SourceAccount": c.account})...)
+		}
+	}
+	return all
+}
+
+// publishes is a service telling a topic, which may have a key
+// (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services).
+func (c *cloud) publishes(service, topic string, context map[string]any) []access {
+	all := []access{{who: service, action: "sns:Publish", resource: topic, byAWS: true, context: context}}
+	if key := c.topics[topic]; key != "" {
+		for _, action := range []string{"kms:Decrypt", "kms:GenerateDataKey"} {
+			all = append(all, access{who: service, action: action, resource: key, byAWS: true, context: map[string]any{"kms:EncryptionContext:aws:sns:topicArn": topic}})
 		}
 	}
 	return all

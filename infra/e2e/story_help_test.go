@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -62,20 +63,51 @@ func (p *played) tail() string {
 // about says whether a delivery is an event of a kind that names something.
 func about(detailType, name string) func(delivery) bool {
 	return func(d delivery) bool {
-		var e struct {
+		type event struct {
 			DetailType string `json:"detail-type"`
 		}
-		return json.Unmarshal(d.event, &e) == nil && e.DetailType == detailType && bytes.Contains(d.event, []byte(name))
+		var e struct {
+			event
+			Event event // as people get it, with the page of the runbook
+		}
+		return json.Unmarshal(d.event, &e) == nil && (e.DetailType == detailType || e.Event.DetailType == detailType) && bytes.Contains(d.event, []byte(name))
 	}
 }
 
-// afterSweep goes on until the sweep has just been.
-func (p *played) afterSweep() {
-	mark := len(p.delivered)
-	p.Until(6*time.Minute, func() bool {
-		return slices.ContainsFunc(p.delivered[mark:], func(d delivery) bool { return bytes.Contains(d.event, []byte(`"sweep"`)) })
-	})
+// afterSweep goes on until the sweep has just been, and has woken the pipeline.
+func (p *played) afterSweep() error {
+	mark, passes := len(p.delivered), p.passes()
+	p.Until(6*time.Minute, func() bool { return slices.ContainsFunc(p.delivered[mark:], swept) })
 	p.Advance(10 * time.Second)
+	if !slices.ContainsFunc(p.delivered[mark:], swept) {
+		return errors.New("no sweep has come within six minutes")
+	}
+	if p.passes() == passes {
+		return fmt.Errorf("the sweep woke nobody\n%s", p.tail())
+	}
+	return nil
+}
+
+func swept(d delivery) bool { return bytes.Contains(d.event, []byte(`"sweep"`)) }
+
+// passes counts what the reconciler has looked at everything for.
+func (p *played) passes() (n int) {
+	for _, call := range p.Tap.Calls() {
+		if call.Operation == "BatchGetSecretValue" && call.Caller == p.Env.PropagateFunction() {
+			n++
+		}
+	}
+	return n
+}
+
+// nothingRotated makes sure that the deploy itself has put no version.
+func (p *played) nothingRotated() error {
+	for _, s := range p.Env.Sources {
+		if versions := p.Region(p.account, p.region).SecretsManager.Peek(s.Secret); len(versions) != 1 {
+			return fmt.Errorf("%s has %d versions after the deploy, and one was put: it rotates", s.Secret, len(versions))
+		}
+	}
+	return nil
 }
 
 // current is the version under AWSCURRENT, which has to hold a value.
@@ -202,15 +234,42 @@ func (p *played) finish(ctx context.Context) error {
 
 // everyRuleCame makes sure that each rule has brought something.
 func (p *played) everyRuleCame() error {
-	kinds := map[string]string{"sources": "Secret Label Updated", "services": "ECS Deployment State Change", "manifest": "CloudFormation Stack Status Change", "failures": "AWS Service Event via CloudTrail"}
-	for name := range p.rules {
-		kind := kinds[strings.TrimPrefix(name, "rotary-"+p.Env.Name+"-")]
-		if kind == "" || !slices.ContainsFunc(p.delivered, about(kind, "")) {
+	came := map[string]func(delivery) bool{
+		"sources": about("Secret Label Updated", ""), "services": about("ECS Deployment State Change", ""), "manifest": about("CloudFormation Stack Status Change", ""),
+		"failures": func(d delivery) bool {
+			_, topic := p.topics[d.to]
+			return topic && bytes.Contains(d.event, []byte(`"RotationFailed"`))
+		},
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.rules)) {
+		of := came[strings.TrimPrefix(name, "rotary-"+p.Env.Name+"-")]
+		if of == nil || !slices.ContainsFunc(p.delivered, of) {
 			return fmt.Errorf("rule %s has brought nothing", name)
 		}
 	}
-	if len(p.rules) != len(kinds) {
-		return fmt.Errorf("there are %d rules, expected %d", len(p.rules), len(kinds))
+	if len(p.rules) != len(came) {
+		return fmt.Errorf("there are %d rules, expected %d", len(p.rules), len(came))
+	}
+	return p.everyScheduleCame()
+}
+
+// everyScheduleCame makes sure that the sweep and the one-off appointments arrived, each with a body of its own: a FIFO
+// queue drops equal ones for five minutes.
+func (p *played) everyScheduleCame() error {
+	for _, kind := range []string{"sweep", "again"} {
+		bodies := map[string]bool{}
+		for _, d := range p.delivered {
+			if !bytes.Contains(d.event, []byte(`"`+kind+`"`)) {
+				continue
+			}
+			if bodies[string(d.event)] {
+				return fmt.Errorf("two messages of %s are equal: %s", kind, d.event)
+			}
+			bodies[string(d.event)] = true
+		}
+		if len(bodies) < 2 {
+			return fmt.Errorf("%d messages of %s came", len(bodies), kind)
+		}
 	}
 	return nil
 }

@@ -81,8 +81,8 @@ func (p *played) play(ctx context.Context) error {
 		play func(context.Context) error
 	}{
 		{"the containers are deployed", p.deployContainers}, {"the sources are seeded", p.seed}, {"the rest is deployed", p.deployRest},
-		{"the services are scaled up", p.scale}, {"a manual source is put", p.putManual}, {"sources rotate", p.rotateAll},
-		{"a rotation fails", p.failRotation}, {"a new manifest is deployed", p.updateStack}, {"everything is quiet", p.finish},
+		{"the services are scaled up", p.scale}, {"a manual source is put", p.putManual}, {"a new manifest is deployed", p.updateStack},
+		{"a rotation fails", p.failRotation}, {"sources rotate", p.rotateAll}, {"everything is quiet", p.finish},
 	} {
 		begin, at := time.Now(), p.Clock.Now()
 		if err := act.play(ctx); err != nil {
@@ -106,6 +106,10 @@ func (p *played) deployRest(ctx context.Context) error {
 		if err := p.deploy(ctx, name); err != nil {
 			return err
 		}
+	}
+	p.Advance(2 * time.Second)
+	if err := p.nothingRotated(); err != nil {
+		return err
 	}
 	if err := p.until(ctx, "it waits for tasks alone", waitsForTasks); err != nil {
 		return err
@@ -194,13 +198,18 @@ func (p *played) scale(ctx context.Context) error {
 	if err := p.until(ctx, "it converges with tasks", stage.Converged); err != nil {
 		return err
 	}
+	if !slices.ContainsFunc(p.delivered, about("ECS Deployment State Change", "")) {
+		return errors.New("no rule has brought a deployment to the queue")
+	}
 	return p.everybodyRuns()
 }
 
 // putManual changes a source that people change. Its event alone has to wake the pipeline: no sweep comes meanwhile.
 func (p *played) putManual(ctx context.Context) error {
 	source, _ := p.Env.Source("vendors")
-	p.afterSweep()
+	if err := p.afterSweep(); err != nil {
+		return err
+	}
 	if err := p.put(ctx, source, map[string]string{"VENDOR_A_API_KEY": stage.Canary("VENDOR_A_API_KEY")}); err != nil {
 		return err
 	}
@@ -271,7 +280,7 @@ func (p *played) failRotation(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, topic := range p.topics {
+	for topic := range p.topics {
 		for _, event := range p.Region(p.account, p.region).Bus.Published(topic) {
 			if bytes.Contains(event, []byte(`"RotationFailed"`)) {
 				return p.until(ctx, "it converges after that", stage.Converged)

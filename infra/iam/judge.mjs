@@ -20,6 +20,7 @@ const others = {
   "token.actions.githubusercontent.com:sub": "accounts.google.com:sub",
   "token.actions.githubusercontent.com:aud": "accounts.google.com:aud",
   "kms:EncryptionContext:SecretARN": "kms:RequestAlias",
+  "kms:EncryptionContext:aws:sns:topicArn": "kms:EncryptionAlgorithm",
 };
 // AWS says of tags on a role that is passed: "this approach does not have reliable results"
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html).
