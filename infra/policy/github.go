@@ -37,11 +37,10 @@ func GitHubTrust(env *manifest.Environment, oidc manifest.OIDC) Document {
 // no secret: what its jobs need are Actions secrets, which rotary puts there.
 func GitHub(env *manifest.Environment) Document {
 	n := names{env}
-	var services, roles []string
+	var services []string
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
 			services = append(services, n.arn("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
-			roles = append(roles, n.role(ExecutionRole(env, c.Name)), n.role(TaskRole(env, c.Name)))
 		}
 	}
 	if len(services) == 0 {
@@ -49,7 +48,8 @@ func GitHub(env *manifest.Environment) Document {
 	}
 	return document(
 		Statement{Sid: "Release", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:UpdateService"}, Resource: services},
-		Statement{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition"}, Resource: []string{"*"}},
-		Statement{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: roles, Condition: passedTo("ecs-tasks.amazonaws.com")},
+		Statement{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition"}, Resource: []string{"*"}},
+		Statement{Sid: "Register", Effect: allow, Action: []string{"ecs:RegisterTaskDefinition"}, Resource: []string{n.arn("ecs", "task-definition/*")}},
+		n.letTasksRun(),
 	)
 }

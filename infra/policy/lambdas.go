@@ -11,15 +11,15 @@ import (
 // roll its consumers, ask the rotate Lambdas. On sources it writes no value.
 func Propagate(env *manifest.Environment, key string) Document {
 	n := names{env}
-	all := append(n.sources(every), n.buckets()...)
 	statements := []Statement{
-		{Sid: "ReadSecrets", Effect: allow, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds"}, Resource: all},
-		// It has no resource: each secret that it reads is checked as GetSecretValue.
-		{Sid: "ReadSecretsAtOnce", Effect: allow, Action: []string{"secretsmanager:BatchGetSecretValue"}, Resource: []string{"*"}},
-		about(Statement{Sid: "WriteBuckets", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: n.buckets()}),
-		about(Statement{Sid: "MoveLabelsOfBuckets", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.buckets(), Condition: stages(plan.AWSCurrent, plan.Held+"*")}),
+		about(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: n.sources(every)}),
 		about(Statement{Sid: "MoveLabelsOfSources", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.sources(written), Condition: stages(plan.Live+"*", plan.SeenLabel, plan.Deadline+"*")}),
-		throughSecretsManager(key, writing, all),
+		about(Statement{Sid: "WriteBuckets", Effect: allow, Action: append(slices.Clone(reading), "secretsmanager:PutSecretValue"), Resource: n.buckets()}),
+		about(Statement{Sid: "MoveLabelsOfBuckets", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.buckets(), Condition: stages(plan.AWSCurrent, plan.Held+"*")}),
+		// It has no resource: each secret that it reads is checked as GetSecretValue.
+		{Sid: "ReadAtOnce", Effect: allow, Action: []string{"secretsmanager:BatchGetSecretValue"}, Resource: []string{"*"}},
+		// For every secret that is encrypted with it: they are the environment's.
+		{Sid: "UseTheKey", Effect: allow, Action: encrypting, Resource: []string{key}},
 		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotators()},
 		{Sid: "TakeEvents", Effect: allow, Action: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}, Resource: []string{n.arn("sqs", n.Queue())}},
 		{Sid: "LookAgain", Effect: allow, Action: []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule"}, Resource: []string{n.arn("scheduler", "schedule/default/"+n.AgainSchedule())}},
@@ -51,13 +51,17 @@ func rollECS(n names) []Statement {
 	return append([]Statement{
 		{Sid: "LookAtClusters", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:DescribeTasks"}, Resource: look},
 		{Sid: "ListClusters", Effect: allow, Action: []string{"ecs:ListServices", "ecs:ListTasks"}, Resource: []string{"*"}, Condition: Condition{"ArnEquals": {"ecs:cluster": n.clusters(clusters)}}},
-		about(Statement{Sid: "Roll", Effect: allow, Action: []string{"ecs:UpdateService"}, Resource: services}),
-		about(Statement{Sid: "MarkServices", Effect: allow, Action: []string{"ecs:TagResource"}, Resource: services, Condition: n.marked()}),
+		about(Statement{Sid: "Roll", Effect: allow, Action: []string{"ecs:UpdateService", "ecs:TagResource"}, Resource: services}),
 		{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"}, Resource: []string{"*"}},
 		{Sid: "Register", Effect: allow, Action: []string{"ecs:RegisterTaskDefinition"}, Resource: []string{n.arn("ecs", "task-definition/*")}, Condition: n.marked()},
 		{Sid: "MarkDefinitions", Effect: allow, Action: []string{"ecs:TagResource"}, Resource: []string{n.arn("ecs", "task-definition/*")}, Condition: n.marked("RegisterTaskDefinition")},
-		{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(ExecutionRole(n.Environment, "*")), n.role(TaskRole(n.Environment, "*"))}, Condition: passedTo("ecs-tasks.amazonaws.com")},
+		n.letTasksRun(),
 	}, startECS(n, families)...)
+}
+
+// letTasksRun lets ECS have the roles of the environment's own tasks.
+func (n names) letTasksRun() Statement {
+	return Statement{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(ExecutionRole(n.Environment, "*")), n.role(TaskRole(n.Environment, "*"))}, Condition: passedTo("ecs-tasks.amazonaws.com")}
 }
 
 // startECS is what rules and schedules that start tasks need besides. All of them are read: one that nobody knows would
@@ -133,11 +137,11 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 	own := n.sources(func(s manifest.Source) bool { return written(s) && n.RotateFunction(s) == function })
 	read := n.sources(func(s manifest.Source) bool { return n.reads(function, s) })
 	statements := []Statement{
-		about(Statement{Sid: "ReadSources", Effect: allow, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds"}, Resource: read}),
+		about(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: read}),
 		about(Statement{Sid: "PutWhatComesNext", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: own}),
 		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(
 			plan.AWSCurrent, plan.AWSPending, plan.Live+"*", plan.Making+"*", plan.Rollback)}),
-		throughSecretsManager(key, writing, read),
+		throughSecretsManager(key, encrypting, read),
 		about(Statement{Sid: "RotateAccessKeys", Effect: allow, Action: []string{"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:UpdateAccessKey"}, Resource: n.users(function)}),
 		logs(n, function),
 	}
@@ -207,11 +211,14 @@ func passedTo(services ...string) Condition {
 	return Condition{"StringEquals": {"iam:PassedToService": services}}
 }
 
+// reading are the actions with which a secret is read, with its labels and all of its versions.
+var reading = []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds"}
+
 // What Secrets Manager does with a key for whoever reads, and for whoever writes as well
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html).
 var (
-	reading = []string{"kms:Decrypt"}
-	writing = []string{"kms:Decrypt", "kms:GenerateDataKey"}
+	decrypting = []string{"kms:Decrypt"}
+	encrypting = []string{"kms:Decrypt", "kms:GenerateDataKey"}
 )
 
 // throughSecretsManager lets Secrets Manager use the environment's key for these secrets. That it is Secrets Manager which

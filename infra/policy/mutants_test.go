@@ -144,7 +144,7 @@ func TestNothingCanBeTakenOutOfAPolicyUnnoticed(t *testing.T) {
 
 // missed says whether a case fails. It asks a few at a time: most mutants are missed at once.
 func missed(judge *iam.Judge, checks []check) bool {
-	for some := range slices.Chunk(checks, 16) {
+	for some := range slices.Chunk(checks, 4) {
 		for i, d := range decideAll(judge, some) {
 			if !some[i].want(d.Result) {
 				return true

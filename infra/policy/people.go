@@ -26,7 +26,7 @@ func Developer(env *manifest.Environment, key string, open, closed []string) Doc
 	n := names{env}
 	return document(append(denials(open, closed),
 		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
-		throughSecretsManager(key, reading, n.forPeople()),
+		throughSecretsManager(key, decrypting, n.forPeople()),
 		Statement{Sid: "ReadLogs", Effect: allow, Action: []string{"logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"}, Resource: []string{n.arn("logs", "log-group:/rotary/"+env.Name+"/*")}},
 		Statement{Sid: "Look", Effect: allow, Action: []string{"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", "ecs:Describe*", "ecs:List*", "logs:GetQueryResults"}, Resource: []string{"*"}},
 	)...)
@@ -121,12 +121,12 @@ func Platform(env *manifest.Environment, key string) Document {
 	n := names{env}
 	sources, own := n.sources(every), n.sources(written)
 	return document(
-		about(Statement{Sid: "ReadSources", Effect: allow, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds"}, Resource: sources}),
+		about(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: sources}),
 		about(Statement{Sid: "PutValues", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: own}),
 		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(plan.AWSCurrent, plan.AWSPending, plan.Live+"*", plan.Retain, plan.Deadline+"*")}),
 		// To start a rotation, and not to say by which Lambda.
 		about(Statement{Sid: "StartRotations", Effect: allow, Action: []string{"secretsmanager:RotateSecret"}, Resource: own, Condition: Condition{"Null": {"secretsmanager:RotationLambdaARN": {"true"}}}}),
-		throughSecretsManager(key, writing, sources),
+		throughSecretsManager(key, encrypting, sources),
 		Statement{Sid: "AskThePipeline", Effect: allow, Action: []string{"lambda:InvokeFunction", "lambda:GetFunction"}, Resource: append(n.rotators(), n.arn("lambda", "function:"+n.PropagateFunction()))},
 		Statement{Sid: "AskForAPass", Effect: allow, Action: []string{"sqs:SendMessage", "sqs:GetQueueUrl"}, Resource: []string{n.arn("sqs", n.Queue())}},
 	)
@@ -137,18 +137,21 @@ func Platform(env *manifest.Environment, key string) Document {
 func Sandbox(env *manifest.Environment, sandbox, key string) Document {
 	n := names{env}
 	var queues []string // by name: sandbox one must not reach those of sandbox one-more
-	for _, queue := range SandboxQueues() {
+	for _, queue := range []string{SandboxDead, SandboxJobs} {
 		queues = append(queues, n.arn("sqs", SandboxQueue(env, sandbox, queue)))
 	}
 	return document(
 		Statement{Sid: "OwnQueues", Effect: allow, Action: []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage", "sqs:SendMessage"}, Resource: queues},
 		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
-		throughSecretsManager(key, reading, n.forPeople()),
+		throughSecretsManager(key, decrypting, n.forPeople()),
 	)
 }
 
-// SandboxQueues are the queues that each sandbox has.
-func SandboxQueues() []string { return []string{"dead", "jobs"} }
+// The queues that each sandbox has: for jobs, and for those that failed too often.
+const (
+	SandboxJobs = "jobs"
+	SandboxDead = "dead"
+)
 
 // SandboxQueue names a queue of a sandbox.
 func SandboxQueue(env *manifest.Environment, sandbox, queue string) string {

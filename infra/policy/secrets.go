@@ -110,7 +110,7 @@ func Key(env *manifest.Environment) Document {
 			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:DisableKey", "kms:EnableKey", "kms:EnableKeyRotation", "kms:Get*", "kms:List*",
 			"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",
 		}, Resource: []string{"*"}},
-		Statement{Sid: "UseThroughSecretsManager", Effect: allow, Principal: account, Action: writing, Resource: []string{"*"}, Condition: Condition{
+		Statement{Sid: "UseThroughSecretsManager", Effect: allow, Principal: account, Action: encrypting, Resource: []string{"*"}, Condition: Condition{
 			"StringEquals": {"kms:ViaService": {"secretsmanager." + env.Region + ".amazonaws.com"}},
 			"ArnEquals":    {"aws:PrincipalArn": distinct(users)},
 		}},

@@ -10,7 +10,7 @@ func Execution(env *manifest.Environment, c manifest.Consumer, key string) Docum
 	bucket := []string{n.secret(b.Secret)}
 	return document(
 		Statement{Sid: "ReadItsBucket", Effect: allow, Action: []string{"secretsmanager:GetSecretValue"}, Resource: bucket},
-		throughSecretsManager(key, reading, bucket),
+		throughSecretsManager(key, decrypting, bucket),
 		Statement{Sid: "Log", Effect: allow, Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: []string{n.arn("logs", "log-group:"+ServiceLogs(env, c.Name)+":*")}},
 		// It has no resource (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html).
 		Statement{Sid: "EnterTheRegistry", Effect: allow, Action: []string{"ecr:GetAuthorizationToken"}, Resource: []string{"*"}},
