@@ -15,6 +15,7 @@ func TestAnEnvironmentRunsOnWhatCDKMadeOfIt(t *testing.T) {
 			if err := p.play(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+			p.fed(t)
 			judge := iam.Start(t)
 			judge.Keep(p.documents())
 			denied, _ := p.denied(judge, p.needed(t))
