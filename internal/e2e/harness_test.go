@@ -199,6 +199,7 @@ func (s *scene) finish() {
 	s.converge()
 	s.idle()
 	s.nobodyRefused()
+	s.metricsAreListed()
 	s.search(s.places()...)
 }
 

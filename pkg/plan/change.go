@@ -18,6 +18,8 @@ import (
 //	only HELD, and a consumer cannot be seen          | since     | –
 //	only HELD                                         | since     | when the last of the bucket's consumers changed
 //
+// A consumer changed when its sink says that something was deployed or written there; tasks that are still stopping then are
+// waited for, and nobody keeps when the last one was gone.
 // Readers behind a drain time are not waited for: nobody sees them follow.
 func (s State) change(source Source) (made, followed time.Time) {
 	behind := false

@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/internal/standin/cloudwatch"
+	"github.com/rotary-secrets/rotary/pkg/metric"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// points are what CloudWatch takes out of the Lambdas' log, in their order, of one metric: of one source or of the environment.
+func (s *scene) points(name metric.Name, source string) (values []float64) {
+	s.t.Helper()
+	all, err := cloudwatch.Metrics(s.region().Lambda.Output())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, p := range all {
+		if p.Name == string(name) && p.Dimensions[metric.Source] == source && p.Dimensions[metric.Environment] == s.Env.Name {
+			values = append(values, p.Values...)
+		}
+	}
+	return values
+}
+
+// metricsAreListed makes sure that CloudWatch can read what the Lambdas wrote, and that it is in the table of metrics.
+func (s *scene) metricsAreListed() {
+	s.t.Helper()
+	for _, st := range s.stages() {
+		points, err := cloudwatch.Metrics(st.Region(st.Env.Account, st.Env.Region).Lambda.Output())
+		if err != nil {
+			s.t.Errorf("metrics of %s: %v", st.Env.Name, err)
+		}
+		listed := map[metric.Name]metric.Series{}
+		for _, m := range metric.All(st.Env) {
+			listed[m.Name] = m
+		}
+		for _, p := range points {
+			m := listed[metric.Name(p.Name)]
+			same := slices.Equal(slices.Sorted(maps.Keys(m.Dimensions)), slices.Sorted(maps.Keys(p.Dimensions)))
+			if p.Namespace != metric.Namespace || m.Unit != p.Unit || !same || len(p.Values) != 1 || p.Values[0] < 0 {
+				s.t.Errorf("%s of %s %v in %s: %v is not what the table lists", p.Name, p.Namespace, p.Dimensions, p.Unit, p.Values)
+			}
+		}
+	}
+}
+
+func TestWhatARotationDoesIsMeasured(t *testing.T) {
+	t.Parallel()
+	s := open(t, service)
+	before, asked := len(s.points(metric.Passes, "")), len(s.points(metric.Requests, "session"))
+	s.rotate("session")
+	s.finish()
+	if got, want := s.points(metric.Requests, "session")[asked:], []float64{1, 1, 1, 1, 1}; !cmp.Equal(got, want) {
+		t.Errorf("requests are %v, expected four steps and an advance", got)
+	}
+	owed, ages := s.points(metric.RetirementsOwed, "session")[before:], s.points(metric.ChangeAge, "session")[before:]
+	if most := slices.Max(owed); most != 1 || owed[len(owed)-1] != 0 {
+		t.Errorf("retirements owed are %v, expected one, and none in the end", owed)
+	}
+	took, repeated := last(ages)
+	if took <= 0 || took > (10*time.Minute).Seconds() || repeated < 2 || ages[len(ages)-1] != 0 {
+		t.Errorf("ages of the change are %v, expected that it keeps what it came to, and 0 when nothing is left of it", ages)
+	}
+	if old := s.points(metric.CredentialAge, "session")[before:]; slices.Min(old) > 60 || old[len(old)-1] < plan.Quiet.Seconds() {
+		t.Errorf("ages of the credential are %v, expected it to begin anew", old)
+	}
+	if failed := slices.Max(s.points(metric.PassesFailed, "")); failed != 0 || len(s.points(metric.Passes, "")) != len(s.points(metric.PassesFailed, "")) {
+		t.Errorf("%v passes failed", failed)
+	}
+}
+
+// last is the last of these values that is not 0, and how often it comes.
+func last(values []float64) (value float64, times int) {
+	for _, v := range values {
+		switch {
+		case v != 0 && v == value:
+			times++
+		case v != 0:
+			value, times = v, 1
+		}
+	}
+	return value, times
+}
