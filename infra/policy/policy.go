@@ -17,15 +17,12 @@ type Document struct {
 
 // Statement is one of its statements.
 type Statement struct {
-	Sid          string     `json:",omitempty"`
-	Effect       string     // Allow, Deny
-	Principal    *Principal `json:",omitempty"`
-	NotPrincipal *Principal `json:",omitempty"`
-	Action       []string   `json:",omitempty"`
-	NotAction    []string   `json:",omitempty"`
-	Resource     []string   `json:",omitempty"`
-	NotResource  []string   `json:",omitempty"`
-	Condition    Condition  `json:",omitempty"`
+	Sid       string     `json:",omitempty"`
+	Effect    string     // Allow, Deny
+	Principal *Principal `json:",omitempty"`
+	Action    []string   `json:",omitempty"`
+	Resource  []string   `json:",omitempty"`
+	Condition Condition  `json:",omitempty"`
 }
 
 // Principal is who a resource's policy or a trust policy is about.
@@ -49,7 +46,7 @@ func document(statements ...Statement) Document {
 
 // empty says whether a statement is about nothing: an environment need not have everything.
 func empty(s Statement) bool {
-	return len(s.Resource)+len(s.NotResource)+len(s.Action) == 0 || s.Effect == ""
+	return len(s.Resource)+len(s.Action) == 0 || s.Effect == ""
 }
 
 // about is s, or nothing where it would be about no resource: IAM refuses an empty list.

@@ -86,9 +86,13 @@ func (w world) addLambdas(env *manifest.Environment) {
 
 func (w world) addServices(env *manifest.Environment) {
 	for _, c := range env.Consumers {
-		if c.ECS != nil {
+		if c.ECS != nil || c.ECSFamily != nil {
 			w.keep(env, c.Name+"-execution", policy.Execution(env, c, keyOf(env)))
 			w.trust(env, policy.ExecutionRole(env, c.Name), policy.TasksOf(env))
+		}
+		if c.ECSFamily != nil {
+			w.keep(env, c.Name+"-start", policy.Start(env, c))
+			w.trust(env, policy.StartRole(env, c.Name), policy.StartsOf(env))
 		}
 	}
 }
