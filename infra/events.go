@@ -39,9 +39,14 @@ func (p pipeline) newQueues() queues {
 	q.undelivered = newQueue(p.stack, "Undelivered", awssqs.CfnQueueProps{QueueName: jsii.String(undelivered(env)), MessageRetentionPeriod: jsii.Number(fortnight)}, rules)
 	q.events = newQueue(p.stack, "Events", awssqs.CfnQueueProps{
 		QueueName: jsii.String(env.Queue()), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), VisibilityTimeout: jsii.Number(visibleSeconds),
-		RedrivePolicy: map[string]any{"deadLetterTargetArn": *q.dead.AttrArn(), "maxReceiveCount": 5},
+		RedrivePolicy: redrive(q.dead),
 	}, rules)
 	return q
+}
+
+// redrive gives a message up that could not be done with five times.
+func redrive(dead awssqs.CfnQueue) any {
+	return map[string]any{"deadLetterTargetArn": *dead.AttrArn(), "maxReceiveCount": 5}
 }
 
 func (p pipeline) arn(service, resource string) string {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -28,8 +29,11 @@ func prepare(env func(string) string) (config, error) {
 		return config{}, err
 	}
 	c := config{lambdas: cmp.Or(env("ROTARY_LAMBDAS"), "../build/lambda"), out: cmp.Or(env("CDK_OUTDIR"), "cdk.out")}
+	if env("ENV") == "" {
+		return config{}, fmt.Errorf("ENV is missing: name one of %s", strings.Join(file.Names(), ", "))
+	}
 	if c.environment, err = file.Environment(env("ENV")); err != nil {
-		return config{}, fmt.Errorf("%w; name one with ENV=", err)
+		return config{}, err
 	}
 	c.open, c.closed = sides(file)
 	c.provider = firstOfAccount(file, c.environment)

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -38,11 +39,12 @@ func rotated(s manifest.Source) bool {
 // should be watched.
 func schedule(stack awscdk.Stack, env *manifest.Environment, s manifest.Source) {
 	function := "arn:aws:lambda:" + env.Region + ":" + env.Account + ":function:" + env.RotateFunction(s)
-	caller := awslambda.NewCfnPermission(stack, jsii.String("Calls-"+s.Name), &awslambda.CfnPermissionProps{
+	scope := constructs.NewConstruct(stack, &s.Name)
+	caller := awslambda.NewCfnPermission(scope, jsii.String("Caller"), &awslambda.CfnPermissionProps{
 		Action: jsii.String("lambda:InvokeFunction"), FunctionName: &function, Principal: jsii.String("secretsmanager.amazonaws.com"),
 		SourceAccount: &env.Account, SourceArn: jsii.String("arn:aws:secretsmanager:" + env.Region + ":" + env.Account + ":secret:" + s.Secret + "-??????"),
 	})
-	awssecretsmanager.NewCfnRotationSchedule(stack, jsii.String("Rotates-"+s.Name), &awssecretsmanager.CfnRotationScheduleProps{
+	awssecretsmanager.NewCfnRotationSchedule(scope, jsii.String("Schedule"), &awssecretsmanager.CfnRotationScheduleProps{
 		SecretId: &s.Secret, RotationLambdaArn: &function, RotateImmediatelyOnUpdate: jsii.Bool(false),
 		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{ScheduleExpression: jsii.String(expression(s))},
 	}).AddResourceDependency(caller, nil)

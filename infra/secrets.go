@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
@@ -42,25 +44,46 @@ func (c config) newSecrets(app awscdk.App) secrets {
 	return s
 }
 
-// container makes an empty secret, and says who may use it.
+// container makes an empty secret, and says who may use it. A scope of its own keeps apart what CloudFormation would call the
+// same: app-db and appdb.
 func (s secrets) container(id, name, about string, guard policy.Document) {
-	secret := awssecretsmanager.NewCfnSecret(s.stack, &id, &awssecretsmanager.CfnSecretProps{Name: &name, Description: &about, KmsKeyId: &s.key})
+	scope := constructs.NewConstruct(s.stack, &id)
+	secret := awssecretsmanager.NewCfnSecret(scope, jsii.String("Secret"), &awssecretsmanager.CfnSecretProps{Name: &name, Description: &about, KmsKeyId: &s.key})
 	keep(secret)
-	awssecretsmanager.NewCfnResourcePolicy(s.stack, jsii.String(id+"-Policy"), &awssecretsmanager.CfnResourcePolicyProps{
+	awssecretsmanager.NewCfnResourcePolicy(scope, jsii.String("Policy"), &awssecretsmanager.CfnResourcePolicyProps{
 		SecretId: secret.Ref(), ResourcePolicy: plain(guard), BlockPublicPolicy: jsii.Bool(true),
 	})
 }
 
 // plain is a document, with more statements, as CDK takes it: maps and lists.
 func plain(p policy.Document, more ...policy.Statement) any {
-	p.Statement = append(p.Statement, more...)
-	text, err := json.Marshal(p)
+	text, err := json.Marshal(policy.Document{Version: p.Version, Statement: slices.Concat(p.Statement, more)})
 	if err != nil {
 		panic(err) // it is made of texts
 	}
-	var out any
+	var out map[string]any
 	if err := json.Unmarshal(text, &out); err != nil {
 		panic(err)
 	}
+	for _, statement := range out["Statement"].([]any) {
+		for element, value := range statement.(map[string]any) {
+			statement.(map[string]any)[element] = single(value)
+		}
+	}
 	return out
+}
+
+// single writes every list of one as what is in it, as people do: cdk-nag knows some conditions in that form only.
+func single(value any) any {
+	switch v := value.(type) {
+	case []any:
+		if len(v) == 1 {
+			return v[0]
+		}
+	case map[string]any:
+		for key, inner := range v {
+			v[key] = single(inner)
+		}
+	}
+	return value
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
@@ -28,16 +29,17 @@ func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some
 	all := services{c, c.stack(app, "services", "The services of environment "+env.Name), s.key, map[string]awsecs.CfnCluster{}}
 	for _, consumer := range env.Consumers {
 		image, has := env.Services.Images[consumer.Name]
+		scope := constructs.NewConstruct(all.stack, &consumer.Name)
 		switch {
 		case !has:
 		case consumer.ECS != nil:
 			e := consumer.ECS
-			all.service(consumer, all.definition(consumer, image, e.Service+"-"+env.Name, e.Container))
+			all.service(scope, consumer, all.definition(scope, consumer, image, e.Service+"-"+env.Name, e.Container))
 		case consumer.ECSFamily != nil:
 			f := consumer.ECSFamily
 			all.cluster(f.Cluster)
-			all.definition(consumer, image, f.Family, f.Container)
-			role(all.stack, "Start-"+consumer.Name, policy.StartRole(env, consumer.Name), "Rules and schedules start "+consumer.Name, policy.StartsOf(env), policy.Start(env, consumer))
+			all.definition(scope, consumer, image, f.Family, f.Container)
+			role(scope, "Start", policy.StartRole(env, consumer.Name), "Rules and schedules start "+consumer.Name, policy.StartsOf(env), policy.Start(env, consumer))
 		}
 	}
 	return all.stack, true
@@ -46,16 +48,16 @@ func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some
 // cluster makes a cluster once. Nobody gets a shell in its tasks.
 func (s services) cluster(name string) awsecs.CfnCluster {
 	if s.clusters[name] == nil {
-		s.clusters[name] = awsecs.NewCfnCluster(s.stack, jsii.String("Cluster-"+name), &awsecs.CfnClusterProps{
+		s.clusters[name] = awsecs.NewCfnCluster(constructs.NewConstruct(s.stack, jsii.String("clusters/"+name)), jsii.String("Cluster"), &awsecs.CfnClusterProps{
 			ClusterName: &name, ClusterSettings: []any{&awsecs.CfnCluster_ClusterSettingsProperty{Name: jsii.String("containerInsights"), Value: jsii.String("enabled")}},
 		})
 	}
 	return s.clusters[name]
 }
 
-func (s services) service(consumer manifest.Consumer, definition awsecs.CfnTaskDefinition) {
+func (s services) service(scope constructs.Construct, consumer manifest.Consumer, definition awsecs.CfnTaskDefinition) {
 	env := s.environment
-	awsecs.NewCfnService(s.stack, jsii.String("Service-"+consumer.Name), &awsecs.CfnServiceProps{
+	awsecs.NewCfnService(scope, jsii.String("Service"), &awsecs.CfnServiceProps{
 		ServiceName: &consumer.ECS.Service, Cluster: s.cluster(consumer.ECS.Cluster).Ref(), TaskDefinition: definition.Ref(), DesiredCount: jsii.Number(0),
 		LaunchType: jsii.String("FARGATE"), PlatformVersion: jsii.String("1.4.0"), EnableExecuteCommand: jsii.Bool(false), PropagateTags: jsii.String("SERVICE"),
 		DeploymentConfiguration: &awsecs.CfnService_DeploymentConfigurationProperty{
@@ -71,13 +73,13 @@ func (s services) service(consumer manifest.Consumer, definition awsecs.CfnTaskD
 
 // definition is a family's first task definition, with its roles and its log group. It has no secrets: rotary adds them,
 // pinned to a version that exists.
-func (s services) definition(consumer manifest.Consumer, image, family, container string) awsecs.CfnTaskDefinition {
+func (s services) definition(scope constructs.Construct, consumer manifest.Consumer, image, family, container string) awsecs.CfnTaskDefinition {
 	env := s.environment
-	logs := awslogs.NewCfnLogGroup(s.stack, jsii.String("Log-"+consumer.Name), &awslogs.CfnLogGroupProps{LogGroupName: jsii.String(policy.ServiceLogs(env, consumer.Name)), RetentionInDays: jsii.Number(90), DataProtectionPolicy: protection()})
+	logs := awslogs.NewCfnLogGroup(scope, jsii.String("Log"), &awslogs.CfnLogGroupProps{LogGroupName: jsii.String(policy.ServiceLogs(env, consumer.Name)), RetentionInDays: jsii.Number(90), DataProtectionPolicy: protection()})
 	keep(logs)
-	execution := role(s.stack, "Execution-"+consumer.Name, policy.ExecutionRole(env, consumer.Name), "Starts "+consumer.Name+": reads its one bucket", policy.TasksOf(env), policy.Execution(env, consumer, s.key))
-	task := role(s.stack, "Task-"+consumer.Name, policy.TaskRole(env, consumer.Name), "What the code of "+consumer.Name+" may do: no secret", policy.TasksOf(env), policy.Document{})
-	return awsecs.NewCfnTaskDefinition(s.stack, jsii.String("Definition-"+consumer.Name), &awsecs.CfnTaskDefinitionProps{
+	execution := role(scope, "Execution", policy.ExecutionRole(env, consumer.Name), "Starts "+consumer.Name+": reads its one bucket", policy.TasksOf(env), policy.Execution(env, consumer, s.key))
+	task := role(scope, "Task", policy.TaskRole(env, consumer.Name), "What the code of "+consumer.Name+" may do: no secret", policy.TasksOf(env), policy.Document{})
+	return awsecs.NewCfnTaskDefinition(scope, jsii.String("Definition"), &awsecs.CfnTaskDefinitionProps{
 		Family: &family, Cpu: jsii.String("256"), Memory: jsii.String("512"), NetworkMode: jsii.String("awsvpc"),
 		RequiresCompatibilities: jsii.Strings("FARGATE"), ExecutionRoleArn: execution.AttrArn(), TaskRoleArn: task.AttrArn(),
 		RuntimePlatform: &awsecs.CfnTaskDefinition_RuntimePlatformProperty{CpuArchitecture: jsii.String("ARM64"), OperatingSystemFamily: jsii.String("LINUX")},

@@ -25,8 +25,11 @@ func prepare(name, path, assembly string) (deployment, error) {
 		return deployment{}, err
 	}
 	d := deployment{assembly: assembly}
+	if name == "" {
+		return deployment{}, fmt.Errorf("ENV is missing: name one of %s", strings.Join(file.Names(), ", "))
+	}
 	if d.environment, err = file.Environment(name); err != nil {
-		return deployment{}, fmt.Errorf("%w; name one with ENV=", err)
+		return deployment{}, err
 	}
 	return d, d.read()
 }
