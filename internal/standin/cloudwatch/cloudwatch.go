@@ -57,7 +57,7 @@ const (
 var (
 	space = regexp.MustCompile(`^[0-9A-Za-z._/#:-]+$`)
 	unit  = regexp.MustCompile(`^(Seconds|Microseconds|Milliseconds|Percent|Count|None|(Bytes|Kilobytes|Megabytes|Gigabytes|Terabytes|Bits|Kilobits|Megabits|Gigabits|Terabits)(/Second)?|Count/Second)$`)
-	ascii = regexp.MustCompile(`^[ -~]*[!-~][ -~]*$`)
+	ascii = regexp.MustCompile(`^[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*$`)
 )
 
 // metadata is the member _aws. Beside the root, objects must not have other members than these.
@@ -79,8 +79,8 @@ type definition struct {
 }
 
 func document(line []byte) ([]Point, error) {
-	root := map[string]json.RawMessage{}
-	if json.Unmarshal(line, &root) != nil || root["_aws"] == nil {
+	root, is := metrics(line)
+	if !is {
 		return nil, nil
 	}
 	if len(line) > mostBytes {
@@ -105,6 +105,12 @@ func document(line []byte) ([]Point, error) {
 		all = append(all, points...)
 	}
 	return all, nil
+}
+
+// metrics says whether a line is a document with metrics, and returns its members.
+func metrics(line []byte) (root map[string]json.RawMessage, is bool) {
+	err := json.Unmarshal(line, &root)
+	return root, err == nil && root["_aws"] != nil
 }
 
 // strictly decodes with the exact names of the format: encoding/json alone lets other members pass, and other cases.
