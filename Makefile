@@ -20,7 +20,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 # What the race detector leaves out: tests of one goroutine, and of what the servers of databases do.
 alone := arch contract/.* mutants rehearsal manifest.* rotate/(mysql|postgres|random)
 
-.PHONY: help build build-lambda demo test check unit race lint bench sim exhaust fuzz cover mutants contracts databases clean
+.PHONY: help build build-lambda demo synth diff deploy environment infra infra-tools test check unit race lint bench sim exhaust fuzz cover mutants contracts databases clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,44 @@ endef
 
 demo: build ## play rotations on the embedded stand-in; needs only Go
 	@bin/rotary demo
+
+synth: environment build-lambda ## synthesize the stacks of ENV into infra/cdk.out; the first build takes three minutes
+	@echo "build    bin/infra"
+	@cd infra && go build -o ../bin/infra .
+	@echo "synth    infra/cdk.out"
+	@rm -rf infra/cdk.out
+	@cd infra && ../bin/infra
+
+diff: synth infra-tools ## show what deploying ENV would change
+	@cd infra && node_modules/.bin/cdk diff --app cdk.out
+
+deploy: synth infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point
+	@cd infra && go build -o ../bin/deploy ./deploy && ../bin/deploy
+
+# The environment is asked for before anything is built.
+export ENV
+environment:
+	@if [ -z "$$ENV" ]; then \
+		echo "which environment? ENV= one of:" $$(awk '/^[^ #]/ {inside = /^environments:/} inside && /^  [A-Za-z0-9]+:/ {sub(":.*", ""); print $$1}' rotary.yaml); exit 2; \
+	fi
+
+# The command line of CDK tells nobody who uses it for what.
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+infra: infra-tools build-lambda ## test the CDK app: templates, access, deployment
+	@echo "check    infra"
+	@cd infra && go mod tidy -diff && go vet ./...
+	@echo "test     infra"
+	@cd infra && go tool -modfile=../tools/go.mod gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m ./...
+
+infra-tools: # the command line of CDK and what else npm has for infra
+	@if ! command -v npm >/dev/null; then \
+		if [ "$(REQUIRE_ALL)" = 1 ]; then echo "infra: no npm"; exit 1; fi; \
+		echo "skip     infra's tools: no npm"; \
+	elif [ ! infra/node_modules/.package-lock.json -nt infra/package-lock.json ]; then \
+		echo "npm ci   infra"; \
+		npm ci --prefix infra --no-audit --no-fund --loglevel=error; \
+	fi
 
 test: contracts databases check race unit ## everything that must pass before a commit
 
