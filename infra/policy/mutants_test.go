@@ -3,6 +3,7 @@ package policy_test
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,9 +15,10 @@ import (
 // A mutant is a document of which something is missing.
 type mutant struct {
 	document string
-	position int    // of the statement
-	missing  string // what
-	wider    bool   // it may match requests that the statement did not match before
+	position int            // of the statement
+	missing  string         // what
+	wider    bool           // it may match requests that the statement did not match before
+	only     *regexp.Regexp // it may differ for requests with an action or a resource of this pattern only
 	policy   policy.Document
 }
 
@@ -25,30 +27,30 @@ func (m mutant) name() string { return fmt.Sprintf("%s without %s", m.document, 
 // mutants are a document's: without each statement, each condition, each action and each resource of one.
 func mutants(name string, d policy.Document) []mutant {
 	var all []mutant
-	add := func(i int, missing string, wider bool, s policy.Statement) {
+	add := func(i int, missing, only string, s policy.Statement) {
 		changed := policy.Document{Version: d.Version, Statement: slices.Clone(d.Statement)}
 		changed.Statement[i] = s
-		all = append(all, mutant{name, i, d.Statement[i].Sid + missing, wider, changed})
+		all = append(all, mutant{name, i, d.Statement[i].Sid + missing, len(keysOf(s)) < len(keysOf(d.Statement[i])), glob(only), changed})
 	}
 	for i, s := range d.Statement {
-		add(i, "", false, nothing(s))
+		add(i, "", "*", nothing(s))
 		for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
 			for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
-				add(i, "'s condition "+operator+" "+key, true, without(s, operator, key))
+				add(i, "'s condition "+operator+" "+key, "*", without(s, operator, key))
 			}
 		}
 		for j, action := range s.Action {
 			if len(s.Action) > 1 {
 				less := s
 				less.Action = slices.Delete(slices.Clone(s.Action), j, j+1)
-				add(i, "'s action "+action, false, less)
+				add(i, "'s action "+action, action, less)
 			}
 		}
 		for j, resource := range s.Resource {
 			if len(s.Resource) > 1 {
 				less := s
 				less.Resource = slices.Delete(slices.Clone(s.Resource), j, j+1)
-				add(i, "'s resource "+resource, false, less)
+				add(i, "'s resource "+resource, resource, less)
 			}
 		}
 	}
@@ -76,7 +78,8 @@ func without(s policy.Statement, operator, key string) policy.Statement {
 func (m mutant) concerned(checks []check, decisions []iam.Decision) []check {
 	var all []check
 	for i, c := range checks {
-		if m.wider && m.asked(c) || slices.Contains(decisions[i].By, iam.Statement{Document: m.document, Position: m.position}) {
+		decided := slices.Contains(decisions[i].By, iam.Statement{Document: m.document, Position: m.position})
+		if m.wider && m.asked(c) || decided && (m.only.MatchString(c.ask.Action) || m.only.MatchString(c.ask.Resource)) {
 			all = append(all, m.replace(c))
 		}
 	}

@@ -181,8 +181,13 @@ func (c catalogue) matching(pattern string) []iam.Action {
 	if _, has := c.read[service]; !has {
 		c.read[service] = c.judge.Actions(service)
 	}
-	shape := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(name), `\*`, ".*") + "$")
+	shape := glob(name)
 	return slices.DeleteFunc(slices.Clone(c.read[service]), func(a iam.Action) bool { return !shape.MatchString(a.Name) })
+}
+
+// glob is a pattern of IAM: * for anything, ? for a character.
+func glob(pattern string) *regexp.Regexp {
+	return regexp.MustCompile("^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern)) + "$")
 }
 
 // wide are the actions that what runs by itself has on every resource although AWS could narrow them, and why.
