@@ -73,7 +73,7 @@ func Start(t testing.TB) *Judge {
 	if err != nil {
 		contract.Missing(t, err)
 	}
-	command := exec.Command("node", script) //nolint:gosec // the script is a file of this module
+	command := exec.CommandContext(t.Context(), "node", script) //nolint:gosec // the script is a file of this module
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
 	if err != nil {
