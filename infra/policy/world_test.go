@@ -100,7 +100,9 @@ func (w world) addServices(env *manifest.Environment) {
 func (w world) addResources(env *manifest.Environment) {
 	w.guard(env, "key", keyOf(env), policy.Key(env))
 	for _, s := range env.Sources {
-		w.guard(env, "secret:"+s.Secret, expand("secretsmanager:secret:"+s.Secret), policy.Source(env, s))
+		if !s.Existing { // what was there before keeps its own policy
+			w.guard(env, "secret:"+s.Secret, expand("secretsmanager:secret:"+s.Secret), policy.Source(env, s))
+		}
 	}
 	for _, b := range env.Buckets {
 		w.guard(env, "secret:"+b.Secret, expand("secretsmanager:secret:"+b.Secret), policy.Bucket(env, b))
@@ -150,10 +152,12 @@ func (w world) principal(who string) (principal, error) {
 		return principal{arn: "arn:aws:iam::" + account + ":oidc-provider/token.actions.githubusercontent.com"}, nil
 	case strings.HasSuffix(who, ".amazonaws.com"):
 		return principal{arn: who}, nil
-	case role == "developer" && w.has(who):
-		return principal{arn: session(account, "rotary-"+env+"-developer"), identity: []string{who}, boundary: []string{env + "/boundary"}}, nil
 	case role != "" && w.has(who):
-		return principal{arn: session(account, "rotary-"+env+"-"+role), identity: []string{who}}, nil
+		p := principal{arn: session(account, "rotary-"+env+"-"+role), identity: []string{who}}
+		if role == policy.DeveloperRole || strings.HasPrefix(role, "sandbox-") {
+			p.boundary = []string{env + "/boundary"}
+		}
+		return p, nil
 	}
 	return principal{}, fmt.Errorf("nobody is called %s", who)
 }
