@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,7 +59,7 @@ func (c *cloud) needs(q request) ([]access, error) {
 	}
 	all, err := need(q, asker{c, r})
 	if err != nil || len(all) == 0 {
-		return nil, fmt.Errorf("what %s needs of IAM is not known: %w", q.operation, err)
+		return nil, errors.Join(fmt.Errorf("what %s needs of IAM is not known", q.operation), err)
 	}
 	return all, nil
 }

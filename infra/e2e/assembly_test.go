@@ -8,6 +8,7 @@ import (
 	"debug/buildinfo"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -30,6 +31,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	scratch = dir
+	flag.Parse()
+	_ = flag.Set("test.parallel", "4") // stories wait for processes
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
@@ -195,7 +198,7 @@ func (a *assembly) code(key string) (code, error) {
 func (a *assembly) manifest() (string, error) {
 	found, err := filepath.Glob(filepath.Join(a.folder, "asset.*", "rotary.yaml"))
 	if err != nil || len(found) == 0 {
-		return "", fmt.Errorf("no asset in %s holds the manifest (%w)", a.folder, err)
+		return "", errors.Join(fmt.Errorf("no asset in %s holds the manifest", a.folder), err)
 	}
 	return found[0], nil
 }

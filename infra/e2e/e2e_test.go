@@ -1,27 +1,22 @@
 package e2e
 
-import (
-	"testing"
-
-	"github.com/rotary-secrets/rotary/infra/iam"
-)
+import "testing"
 
 // What CDK made of the manifest carries every change to every consumer, and every call that is made for it is allowed.
 func TestAnEnvironmentRunsOnWhatCDKMadeOfIt(t *testing.T) {
 	for _, environment := range environments {
 		t.Run(environment, func(t *testing.T) {
+			t.Parallel()
 			p := stageOf(t, load(t, environment))
 			p.database = openDatabase(t)
 			if err := p.play(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			p.fed(t)
-			judge := iam.Start(t)
-			judge.Keep(p.documents())
-			denied, _ := p.denied(judge, p.needed(t))
-			for _, d := range denied {
-				t.Error(d)
-			}
+			c := p.tried(t)
+			t.Run("every statement is needed", c.everyStatementIsNeeded)
+			t.Run("services read their bucket only", c.servicesReadTheirBucketOnly)
+			t.Run("a wrong policy is seen", c.aWrongPolicyIsSeen)
 		})
 	}
 }

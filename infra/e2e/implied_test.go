@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -130,7 +131,7 @@ func (c *cloud) tasksNeed(ctx context.Context) (all []access, err error) {
 func (c *cloud) taskNeeds(ctx context.Context, consumer manifest.Consumer) (all []access, err error) {
 	services, err := c.containers().DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &consumer.ECS.Cluster, Services: []string{consumer.ECS.Service}})
 	if err != nil || len(services.Services) != 1 {
-		return nil, fmt.Errorf("look at service %s: %w", consumer.ECS.Service, err)
+		return nil, errors.Join(fmt.Errorf("look at service %s", consumer.ECS.Service), err)
 	}
 	out, err := c.containers().DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: services.Services[0].TaskDefinition})
 	if err != nil {

@@ -27,8 +27,8 @@ import (
 )
 
 // until goes on until a look of the deployed Lambda satisfies done.
-func (p *played) until(ctx context.Context, what string, done func(plan.Report) bool) error {
-	report, ended, err := p.Watch(ctx, 12*time.Hour, func(r plan.Report) bool {
+func (p *played) until(ctx context.Context, limit time.Duration, what string, done func(plan.Report) bool) error {
+	report, ended, err := p.Watch(ctx, limit, func(r plan.Report) bool {
 		p.reports = append(p.reports, r)
 		return done(r)
 	})
@@ -36,7 +36,7 @@ func (p *played) until(ctx context.Context, what string, done func(plan.Report) 
 		return fmt.Errorf("waiting until %s: %w\n%s", what, err, p.tail())
 	}
 	if !ended {
-		return fmt.Errorf("not within twelve hours: %s; last seen\n%v\n%v\n%s", what, report.Steps, report.Waits, p.tail())
+		return fmt.Errorf("not within %v: %s; last seen\n%v\n%v\n%s", limit, what, report.Steps, report.Waits, p.tail())
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (p *played) tail() string {
 	if len(p.canaries().In(out)) > 0 {
 		return "(the log holds a secret value)"
 	}
-	return "the log ends with\n" + string(out)
+	return fmt.Sprintf("not delivered: %v; the log ends with\n%s", p.Region(p.account, p.region).Bus.Undelivered(), out)
 }
 
 // about says whether a delivery is an event of a kind that names something.
@@ -145,6 +145,20 @@ func (p *played) values(name string) map[string]secret.Value {
 	return nil
 }
 
+// nobodyRuns makes sure that the deploy has started no task: it would be one without a secret.
+func (p *played) nobodyRuns() error {
+	for _, c := range p.Env.Consumers {
+		if c.ECS == nil {
+			continue
+		}
+		list, err := p.containers().ListTasks(p.t.Context(), &ecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
+		if err != nil || len(list.TaskArns) > 0 {
+			return errors.Join(fmt.Errorf("%s runs %d tasks before anybody has scaled it up", c.Name, len(list.TaskArns)), err)
+		}
+	}
+	return nil
+}
+
 // everybodyRuns makes sure that every service runs two tasks with every value of its bucket.
 func (p *played) everybodyRuns() error {
 	for _, c := range p.Env.Consumers {
@@ -153,7 +167,7 @@ func (p *played) everybodyRuns() error {
 		}
 		list, err := p.containers().ListTasks(p.t.Context(), &ecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
 		if err != nil || len(list.TaskArns) != 2 {
-			return fmt.Errorf("%s runs %d tasks (%w)", c.Name, len(list.TaskArns), err)
+			return errors.Join(fmt.Errorf("%s runs %d tasks", c.Name, len(list.TaskArns)), err)
 		}
 		b, _ := p.Env.Bucket(c.Bucket)
 		values := p.values(b.Secret)
@@ -206,13 +220,13 @@ func (p *played) updateStack(context.Context) error {
 
 // finish goes on until long after everything is quiet, and looks at everything that came out.
 func (p *played) finish(ctx context.Context) error {
-	if err := p.until(ctx, "it converges", stage.Converged); err != nil {
+	if err := p.until(ctx, 8*time.Hour, "it converges", stage.Converged); err != nil {
 		return err
 	}
 	p.Advance(plan.Quiet + 6*time.Minute)
 	report, err := p.Look(ctx)
 	if err != nil || !report.Converged || len(report.Steps) > 0 {
-		return fmt.Errorf("the last plan is not empty (%w): %v %v", err, report.Steps, report.Waits)
+		return errors.Join(fmt.Errorf("the last plan is not empty: %v %v", report.Steps, report.Waits), err)
 	}
 	for _, r := range p.Refusals() {
 		return fmt.Errorf("somebody was refused: %s", r)
@@ -250,7 +264,7 @@ func (p *played) everyRuleCame() error {
 	if len(p.rules) != len(came) {
 		return fmt.Errorf("there are %d rules, expected %d", len(p.rules), len(came))
 	}
-	return p.everyScheduleCame()
+	return nil
 }
 
 // everyScheduleCame makes sure that the sweep and the one-off appointments arrived, each with a body of its own: a FIFO
@@ -336,7 +350,7 @@ func (p *played) nothingLeaked(ctx context.Context) error {
 	canaries := p.canaries()
 	held, err := json.Marshal(p.Values)
 	if err != nil || len(canaries.In(held)) == 0 {
-		return fmt.Errorf("there is no value to search for (%w)", err)
+		return errors.Join(errors.New("there is no value to search for"), err)
 	}
 	for name, text := range texts {
 		for _, found := range canaries.In(text) {

@@ -82,7 +82,7 @@ func (p *played) play(ctx context.Context) error {
 	}{
 		{"the containers are deployed", p.deployContainers}, {"the sources are seeded", p.seed}, {"the rest is deployed", p.deployRest},
 		{"the services are scaled up", p.scale}, {"a manual source is put", p.putManual}, {"a new manifest is deployed", p.updateStack},
-		{"a rotation fails", p.failRotation}, {"sources rotate", p.rotateAll}, {"everything is quiet", p.finish},
+		{"a rotation fails", p.failRotation}, {"sources rotate", p.rotateAll}, {"a pass is asked for", p.apply}, {"everything is quiet", p.finish},
 	} {
 		begin, at := time.Now(), p.Clock.Now()
 		if err := act.play(ctx); err != nil {
@@ -100,7 +100,7 @@ func (p *played) deployContainers(ctx context.Context) error {
 func (p *played) deployRest(ctx context.Context) error {
 	stacks, err := p.assembly.order()
 	if err != nil || stacks[0] != "secrets" {
-		return fmt.Errorf("the secrets are not deployed first, but in %v (%w)", stacks, err)
+		return errors.Join(fmt.Errorf("the secrets are not deployed first, but in %v", stacks), err)
 	}
 	for _, name := range stacks[1:] {
 		if err := p.deploy(ctx, name); err != nil {
@@ -111,7 +111,10 @@ func (p *played) deployRest(ctx context.Context) error {
 	if err := p.nothingRotated(); err != nil {
 		return err
 	}
-	if err := p.until(ctx, "it waits for tasks alone", waitsForTasks); err != nil {
+	if err := p.until(ctx, 20*time.Minute, "it waits for tasks alone", waitsForTasks); err != nil {
+		return err
+	}
+	if err := p.nobodyRuns(); err != nil {
 		return err
 	}
 	p.Vercel.Push("dashboard", strings.Repeat("5e1c", 10))
@@ -128,7 +131,8 @@ func waitsForTasks(r plan.Report) bool {
 	return len(r.Steps) == 0 && len(r.Waits) > 0 && !slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason != plan.Rolling })
 }
 
-// seed puts the first values with the real command, as somebody with the platform role.
+// seed puts the first values with the real command, as somebody with the platform role; but for one source, which another
+// tool puts.
 func (p *played) seed(ctx context.Context) error {
 	for _, s := range p.Env.Sources {
 		values, err := p.Seed(ctx, s)
@@ -138,7 +142,13 @@ func (p *played) seed(ctx context.Context) error {
 		if p.database != nil {
 			p.database.seed(p.Stage, s, values)
 		}
-		if err := p.put(ctx, s, values); err != nil {
+		put := p.put
+		if s.Name == "cloud" {
+			put = func(ctx context.Context, s manifest.Source, values map[string]string) error {
+				return p.Put(ctx, s.Name, values)
+			}
+		}
+		if err := put(ctx, s, values); err != nil {
 			return err
 		}
 	}
@@ -183,11 +193,17 @@ func (p *played) rotary(ctx context.Context, input []byte, args ...string) error
 	return nil
 }
 
-// scale gives every service its tasks.
+// scale gives every service its tasks. Somebody takes rotary's tags off one of them, as other tools that deploy do.
 func (p *played) scale(ctx context.Context) error {
 	for _, c := range p.Env.Consumers {
 		if c.ECS == nil {
 			continue
+		}
+		if c.Name == "worker-b" {
+			arn := "arn:aws:ecs:" + p.region + ":" + p.account + ":service/" + c.ECS.Cluster + "/" + c.ECS.Service
+			if _, err := p.containers().UntagResource(ctx, &ecs.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"rotary:environment", "rotary:consumer"}}); err != nil {
+				return err
+			}
 		}
 		_, err := p.containers().UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &c.ECS.Cluster, Service: &c.ECS.Service, DesiredCount: aws.Int32(2)})
 		if err != nil {
@@ -195,7 +211,7 @@ func (p *played) scale(ctx context.Context) error {
 		}
 	}
 	p.Advance(3 * time.Minute)
-	if err := p.until(ctx, "it converges with tasks", stage.Converged); err != nil {
+	if err := p.until(ctx, time.Hour, "it converges with tasks", stage.Converged); err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(p.delivered, about("ECS Deployment State Change", "")) {
@@ -221,7 +237,7 @@ func (p *played) putManual(ctx context.Context) error {
 	if !p.holds("api-secrets", "VENDOR_A_API_KEY", p.Values["vendors"]["VENDOR_A_API_KEY"]) {
 		return fmt.Errorf("a minute after the change of %s the bucket does not hold it: the event woke nobody", source.Secret)
 	}
-	err := p.until(ctx, "the old value is safe to revoke", func(r plan.Report) bool {
+	err := p.until(ctx, 8*time.Hour, "the old value is safe to revoke", func(r plan.Report) bool {
 		owed := owedBy(r, source.Name)
 		return len(owed) == 1 && len(owed[0].Blocked) == 1 && owed[0].Blocked[0].Reason == plan.ByHand
 	})
@@ -231,7 +247,10 @@ func (p *played) putManual(ctx context.Context) error {
 	if err := p.rotary(ctx, nil, "retire", p.Env.Name, source.Name, "--revoked", "--yes"); err != nil {
 		return err
 	}
-	return p.until(ctx, "nothing is owed", stage.Converged)
+	if err := p.until(ctx, time.Hour, "nothing is owed", stage.Converged); err != nil {
+		return err
+	}
+	return p.everyScheduleCame()
 }
 
 // rotators are the sources of the story that Secrets Manager rotates.
@@ -258,7 +277,7 @@ func (p *played) rotateAll(ctx context.Context) error {
 		}
 	}
 	p.Advance(time.Minute)
-	if err := p.until(ctx, "the old credentials are dead", stage.Converged); err != nil {
+	if err := p.until(ctx, 8*time.Hour, "the old credentials are dead", stage.Converged); err != nil {
 		return err
 	}
 	for _, s := range p.rotating() {
@@ -275,17 +294,39 @@ func (p *played) rotateAll(ctx context.Context) error {
 // failRotation rotates twice in a row: the second rotation is refused, and people are told.
 func (p *played) failRotation(ctx context.Context) error {
 	source, _ := p.Env.Source("worker-b")
-	for range 2 {
-		if err := p.rotateNow(ctx, source); err != nil {
-			return err
-		}
+	before, err := p.current(source.Secret)
+	if err != nil {
+		return err
+	}
+	if err := p.rotateNow(ctx, source); err != nil {
+		return err
+	}
+	if now, err := p.current(source.Secret); err != nil || now == before {
+		return fmt.Errorf("%s did not rotate (%v)\n%s", source.Secret, err, p.tail())
+	}
+	if err := p.rotateNow(ctx, source); err != nil {
+		return err
 	}
 	for topic := range p.topics {
 		for _, event := range p.Region(p.account, p.region).Bus.Published(topic) {
 			if bytes.Contains(event, []byte(`"RotationFailed"`)) {
-				return p.until(ctx, "it converges after that", stage.Converged)
+				return p.until(ctx, 8*time.Hour, "it converges after that", stage.Converged)
 			}
 		}
 	}
 	return errors.New("no rule has told a topic of the rotation that failed")
+}
+
+// apply asks for a pass by the real command.
+func (p *played) apply(ctx context.Context) error {
+	passes := p.passes()
+	if err := p.rotary(ctx, nil, "apply", p.Env.Name, "--yes"); err != nil {
+		return err
+	}
+	looks := p.passes() - passes
+	p.Advance(10 * time.Second)
+	if p.passes() == passes+looks {
+		return errors.New("no pass was made")
+	}
+	return nil
 }
