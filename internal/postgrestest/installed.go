@@ -20,6 +20,21 @@ const variable = "ROTARY_POSTGRES_BIN"
 // none the test is skipped, or fails under REQUIRE_ALL=1.
 func Installed(t testing.TB) []string {
 	t.Helper()
+	all := folders(t)
+	if len(all) == 0 {
+		contract.Missing(t, fmt.Errorf("no PostgreSQL: make contracts installs it; %s can name the folder of its programs", variable))
+	}
+	return all
+}
+
+// Wanted says whether a test that can do without a server starts one: where there is one, or where nothing may be missing.
+func Wanted(t testing.TB) bool {
+	t.Helper()
+	return contract.Required() || len(folders(t)) > 0
+}
+
+func folders(t testing.TB) (found []string) {
+	t.Helper()
 	contracts, err := contract.Folder()
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +44,6 @@ func Installed(t testing.TB) []string {
 	if only := os.Getenv(variable); only != "" {
 		patterns = []string{only}
 	}
-	var found []string
 	for _, pattern := range patterns {
 		for _, folder := range programs(pattern) {
 			if !slices.Contains(found, folder) {
@@ -37,13 +51,11 @@ func Installed(t testing.TB) []string {
 			}
 		}
 	}
-	if len(found) == 0 {
-		contract.Missing(t, fmt.Errorf("no PostgreSQL: make contracts installs it; %s can name the folder of its programs", variable))
-	}
 	return found
 }
 
-// Version says which PostgreSQL is in a folder of programs: "postgres (PostgreSQL) 18.4".
+// Version says
+ which PostgreSQL is in a folder of programs: "postgres (PostgreSQL) 18.4".
 func Version(t testing.TB, bin string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "postgres"), "--version").Output() //nolint:gosec // a program of the machine
