@@ -54,8 +54,7 @@ func folders(t testing.TB) (found []string) {
 	return found
 }
 
-// Version says
- which PostgreSQL is in a folder of programs: "postgres (PostgreSQL) 18.4".
+// Version says which PostgreSQL is in a folder of programs: "postgres (PostgreSQL) 18.4".
 func Version(t testing.TB, bin string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "postgres"), "--version").Output() //nolint:gosec // a program of the machine
