@@ -97,6 +97,9 @@ func (c *court) everyStatementIsNeeded(t *testing.T) {
 		if !slices.ContainsFunc(c.asked, func(a access) bool { return a.who == name }) {
 			continue // people that the story has not
 		}
+		if c.database == nil && strings.HasSuffix(name, "-rotate-network") {
+			continue // its source does not rotate
+		}
 		short := strings.TrimPrefix(name, "rotary-"+c.Env.Name+"-")
 		for i, document := range c.roles[name].may {
 			for position, s := range statements(t, document) {
