@@ -55,8 +55,8 @@ func bound(env *manifest.Environment) func(*awsiam.CfnRoleProps) {
 func (c config) newSandbox(app awscdk.App, s secrets, name string) awscdk.Stack {
 	env := c.environment
 	stack := c.stack(app, "sandbox-"+name, "Sandbox "+name+" in "+env.Name)
-	dead := newQueue(stack, "Dead", awssqs.CfnQueueProps{QueueName: jsii.String(policy.SandboxQueue(env, name, policy.SandboxDead)), MessageRetentionPeriod: jsii.Number(fortnight)})
-	newQueue(stack, "Jobs", awssqs.CfnQueueProps{QueueName: jsii.String(policy.SandboxQueue(env, name, policy.SandboxJobs)), RedrivePolicy: redrive(dead)})
+	dead := newQueue(stack, "Dead", awssqs.CfnQueueProps{QueueName: jsii.String(policy.SandboxQueue(env, name, policy.SandboxDead)), MessageRetentionPeriod: jsii.Number(fortnight)}, policy.Queue)
+	newQueue(stack, "Jobs", awssqs.CfnQueueProps{QueueName: jsii.String(policy.SandboxQueue(env, name, policy.SandboxJobs)), RedrivePolicy: redrive(dead)}, policy.Queue)
 	role(stack, "Role", policy.SandboxRole(env, name), "Sandbox "+name+" of "+env.Name, policy.Trusted(slices.Concat(env.Access.Developers, env.Access.Platform)...), policy.Sandbox(env, name, s.key), bound(env))
 	return stack
 }

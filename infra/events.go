@@ -31,11 +31,8 @@ func (p pipeline) newQueues() queues {
 	q.dead = newQueue(p.stack, "DeadLetters", awssqs.CfnQueueProps{
 		QueueName: jsii.String(deadLetters(env)), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(fortnight),
 		RedriveAllowPolicy: map[string]any{"redrivePermission": "byQueue", "sourceQueueArns": []string{p.arn("sqs", env.Queue())}},
-	})
-	rules := policy.Statement{
-		Sid: "Rules", Effect: "Allow", Principal: &policy.Principal{Service: []string{"events.amazonaws.com"}}, Action: []string{"sqs:SendMessage"},
-		Condition: policy.Condition{"ArnLike": {"aws:SourceArn": {p.arn("events", "rule/rotary-"+env.Name+"-*")}}},
-	}
+	}, policy.Queue)
+	rules := func(arn string) policy.Document { return policy.EventQueue(env, arn) }
 	q.undelivered = newQueue(p.stack, "Undelivered", awssqs.CfnQueueProps{QueueName: jsii.String(undelivered(env)), MessageRetentionPeriod: jsii.Number(fortnight)}, rules)
 	q.events = newQueue(p.stack, "Events", awssqs.CfnQueueProps{
 		QueueName: jsii.String(env.Queue()), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), VisibilityTimeout: jsii.Number(visibleSeconds),
@@ -53,17 +50,11 @@ func (p pipeline) arn(service, resource string) string {
 	return "arn:aws:" + service + ":" + p.environment.Region + ":" + p.environment.Account + ":" + resource
 }
 
-// newQueue makes a queue that is encrypted, that nobody reaches without TLS, and that statements may open.
-func newQueue(stack awscdk.Stack, id string, props awssqs.CfnQueueProps, more ...policy.Statement) awssqs.CfnQueue {
+// newQueue makes a queue that is encrypted, with the policy that guards its ARN.
+func newQueue(stack awscdk.Stack, id string, props awssqs.CfnQueueProps, guard func(arn string) policy.Document) awssqs.CfnQueue {
 	props.SqsManagedSseEnabled = jsii.Bool(true)
 	q := awssqs.NewCfnQueue(stack, &id, &props)
-	all := append([]policy.Statement{{
-		Sid: "OnlyTLS", Effect: "Deny", Principal: &policy.Principal{AWS: []string{"*"}}, Action: []string{"sqs:*"}, Condition: policy.Condition{"Bool": {"aws:SecureTransport": {"false"}}},
-	}}, more...)
-	for i := range all {
-		all[i].Resource = []string{*q.AttrArn()}
-	}
-	awssqs.NewCfnQueuePolicy(stack, jsii.String(id+"Policy"), &awssqs.CfnQueuePolicyProps{Queues: jsii.Strings(*q.Ref()), PolicyDocument: plain(policy.Document{Version: "2012-10-17"}, all...)})
+	awssqs.NewCfnQueuePolicy(stack, jsii.String(id+"Policy"), &awssqs.CfnQueuePolicyProps{Queues: jsii.Strings(*q.Ref()), PolicyDocument: plain(guard(*q.AttrArn()))})
 	return q
 }
 

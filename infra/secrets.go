@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
@@ -26,7 +25,7 @@ func (c config) newSecrets(app awscdk.App) secrets {
 	s := secrets{stack: c.stack(app, "secrets", "The key and the secrets of environment "+env.Name+": containers, without a value")}
 	key := awskms.NewCfnKey(s.stack, jsii.String("Key"), &awskms.CfnKeyProps{
 		Description: jsii.String("Secrets of environment " + env.Name), EnableKeyRotation: jsii.Bool(true), PendingWindowInDays: jsii.Number(30),
-		KeyPolicy: plain(policy.Key(env), alarmsThroughKey(env)...),
+		KeyPolicy: plain(policy.Key(env)),
 	})
 	keep(key)
 	awskms.NewCfnAlias(s.stack, jsii.String("Alias"), &awskms.CfnAliasProps{AliasName: jsii.String("alias/rotary-" + env.Name), TargetKeyId: key.AttrArn()})
@@ -55,9 +54,9 @@ func (s secrets) container(id, name, about string, guard policy.Document) {
 	})
 }
 
-// plain is a document, with more statements, as CDK takes it: maps and lists.
-func plain(p policy.Document, more ...policy.Statement) any {
-	text, err := json.Marshal(policy.Document{Version: p.Version, Statement: slices.Concat(p.Statement, more)})
+// plain is a document as CDK takes it: maps and lists.
+func plain(p policy.Document) any {
+	text, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // it is made of texts
 	}

@@ -53,6 +53,8 @@ var aliases = map[string]string{
 	"metrics":  "cloudwatch:namespace",
 	"source":   "aws:SourceArn",
 	"as":       "aws:PrincipalArn",
+	"topic":    "kms:EncryptionContext:aws:sns:topicArn",
+	"tls":      "aws:SecureTransport",
 	"owner":    "aws:SourceAccount",
 	"sub":      "token.actions.githubusercontent.com:sub",
 	"aud":      "token.actions.githubusercontent.com:aud",
@@ -62,7 +64,7 @@ var aliases = map[string]string{
 }
 
 // arns are the keys whose values are ARNs, written as expand has them.
-var arns = []string{"secret", "cluster", "target", "code", "function", "rotator", "source", "as"}
+var arns = []string{"secret", "cluster", "target", "code", "function", "rotator", "source", "as", "topic"}
 
 // readCases reads every case of a folder.
 func readCases(t *testing.T, folder string) []testCase {

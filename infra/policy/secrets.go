@@ -114,5 +114,6 @@ func Key(env *manifest.Environment) Document {
 			"StringEquals": {"kms:ViaService": {"secretsmanager." + env.Region + ".amazonaws.com"}},
 			"ArnEquals":    {"aws:PrincipalArn": distinct(users)},
 		}},
+		alarmsThroughTopic(n),
 	)
 }

@@ -120,12 +120,13 @@ func TestEveryStatementHasItsOwnName(t *testing.T) {
 
 // globals are the global condition keys that the policies lean on
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html).
-var globals = []string{"aws:PrincipalArn", "aws:PrincipalIsAWSService", "aws:ResourceTag/Environment", "aws:SourceAccount", "aws:SourceArn", "aws:TagKeys", "lambda:SourceFunctionArn"}
+var globals = []string{"aws:PrincipalArn", "aws:PrincipalIsAWSService", "aws:ResourceTag/Environment", "aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn", "aws:TagKeys", "lambda:SourceFunctionArn"}
 
 // beyond are keys that AWS has and its list of an action's keys has not: those of judge.mjs, and one of a tag of ours.
 var beyond = map[string]string{
 	"aws:RequestTag/rotary:environment":       "aws:RequestTag/${TagKey}",
 	"kms:EncryptionContext:SecretARN":         "kms:EncryptionContext:${EncryptionContextKey}",
+	"kms:EncryptionContext:aws:sns:topicArn":  "kms:EncryptionContext:${EncryptionContextKey}",
 	"token.actions.githubusercontent.com:sub": "token.actions.githubusercontent.com:environment",
 	"token.actions.githubusercontent.com:aud": "token.actions.githubusercontent.com:environment",
 }

@@ -99,6 +99,11 @@ func (w world) addServices(env *manifest.Environment) {
 
 func (w world) addResources(env *manifest.Environment) {
 	w.guard(env, "key", keyOf(env), policy.Key(env))
+	topic := expand("sns:" + policy.TopicName(env))
+	w.guard(env, "topic", topic, policy.Topic(env, topic))
+	for name, guard := range map[string]func(string) policy.Document{"rotary-" + env.Name + "-dead.fifo": policy.Queue, env.Queue(): func(arn string) policy.Document { return policy.EventQueue(env, arn) }} {
+		w.guard(env, "queue:"+name, expand("sqs:"+name), guard(expand("sqs:"+name)))
+	}
 	for _, s := range env.Sources {
 		if !s.Existing { // what was there before keeps its own policy
 			w.guard(env, "secret:"+s.Secret, expand("secretsmanager:secret:"+s.Secret), policy.Source(env, s))
