@@ -4,14 +4,12 @@ import (
 	"slices"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/metric"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // Tag is the key that every resource carries, and that says which environment it belongs to.
 const Tag = "Environment"
-
-// MetricNamespace is where what rotary says of itself is counted, and its alarms look.
-const MetricNamespace = "rotary"
 
 // Boundary is what nobody who is bound by it can do, whatever else is attached to them: the floor under Developer. open are
 // the environments that people may look into, closed the protected ones; both may share an account. It fits one managed
@@ -84,7 +82,7 @@ func denials(open, closed []string) []Statement {
 		{Sid: "NotItsFeed", Effect: deny, Action: []string{"lambda:*EventSourceMapping"}, Resource: []string{"*"}, Condition: Condition{"ArnLike": {"lambda:FunctionArn": {"arn:aws:lambda:*:*:function:rotary-*"}}}},
 		// What would wake the pipeline for nothing, or keep an alarm quiet.
 		{Sid: "NoForgedEvents", Effect: deny, Action: []string{"events:PutEvents", "events:PutPermission"}, Resource: []string{"*"}},
-		{Sid: "NoForgedMetrics", Effect: deny, Action: []string{"cloudwatch:PutMetricData"}, Resource: []string{"*"}, Condition: Condition{"StringEquals": {"cloudwatch:namespace": {MetricNamespace}}}},
+		{Sid: "NoForgedMetrics", Effect: deny, Action: []string{"cloudwatch:PutMetricData"}, Resource: []string{"*"}, Condition: Condition{"StringEquals": {"cloudwatch:namespace": {metric.Namespace}}}},
 		// A grant, or another key policy, decrypts without the conditions of Key.
 		{Sid: "NoKeys", Effect: deny, Action: []string{"kms:CreateGrant", "kms:Delete*", "kms:Disable*", "kms:Import*", "kms:PutKeyPolicy", "kms:ReEncrypt*", "kms:ReplicateKey", "kms:RetireGrant", "kms:RevokeGrant", "kms:ScheduleKeyDeletion", "kms:Update*"}, Resource: []string{"*"}},
 		// A process of a consumer has its bucket in its environment. Sessions of SSM go past ExecuteCommand, and are not recorded.
