@@ -34,7 +34,10 @@ func synth(c config) (err error) {
 	app := awscdk.NewApp(&awscdk.AppProps{
 		Outdir: &c.out, AnalyticsReporting: jsii.Bool(false), TreeMetadata: jsii.Bool(false), StackTraces: jsii.Bool(false),
 		DefaultStackSynthesizer: awscdk.NewDefaultStackSynthesizer(nil),
-		PostCliContext:          &map[string]any{"@aws-cdk/core:defaultCrossStackReferences": "strong"}, // the key: whatever uses it keeps it
+		PostCliContext: &map[string]any{
+			"@aws-cdk/core:defaultCrossStackReferences": "strong", // the key: whatever uses it keeps it
+			"@aws-cdk/core:validateAgainstDefaultRules": true,     // what CloudFormation would refuse is refused here
+		},
 	})
 	build(app, c)
 	app.Synth(nil)

@@ -1,14 +1,24 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
 )
 
+// rolePolicies is how many characters the inline policies of a role may have
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+const rolePolicies = 10240
+
 // role makes a role with one inline policy; without statements it may do nothing.
 func role(scope constructs.Construct, id, name, about string, trust, may policy.Document, more ...func(*awsiam.CfnRoleProps)) awsiam.CfnRole {
+	if size := len(compact(may)); size > rolePolicies {
+		panic(fmt.Sprintf("what role %s may do takes %d characters, and IAM takes %d: the environment has too many buckets and services for one role", name, size, rolePolicies))
+	}
 	props := awsiam.CfnRoleProps{RoleName: &name, Description: &about, AssumeRolePolicyDocument: plain(trust)}
 	if len(may.Statement) > 0 {
 		props.Policies = []any{&awsiam.CfnRole_PolicyProperty{PolicyName: &id, PolicyDocument: plain(may)}}
@@ -17,4 +27,13 @@ func role(scope constructs.Construct, id, name, about string, trust, may policy.
 		add(&props)
 	}
 	return awsiam.NewCfnRole(scope, &id, &props)
+}
+
+// compact is a document without a space, as IAM counts it.
+func compact(p policy.Document) string {
+	text, err := json.Marshal(plain(p))
+	if err != nil {
+		panic(err) // it is made of texts
+	}
+	return string(text)
 }

@@ -64,7 +64,8 @@ func plain(p policy.Document) any {
 	if err := json.Unmarshal(text, &out); err != nil {
 		panic(err)
 	}
-	for _, statement := range out["Statement"].([]any) {
+	statements, _ := out["Statement"].([]any)
+	for _, statement := range statements {
 		for element, value := range statement.(map[string]any) {
 			statement.(map[string]any)[element] = single(value)
 		}

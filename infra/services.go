@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -13,7 +14,8 @@ import (
 
 // services is the stack of reference services: one for each ECS consumer that has an image. They start with no task and
 // no secret: once the sources have values, rotary's first roll puts the pins, and people scale them up. CloudFormation leaves
-// both alone after that, because the template does not change: a new image is released by a workflow, not here.
+// both alone after that, because the template does not change: a new image is released by a workflow, not here. A family
+// that rules and schedules start gets its roles: what starts it, how often and with which image is nobody's but its own.
 type services struct {
 	config
 	stack    awscdk.Stack
@@ -23,22 +25,18 @@ type services struct {
 
 func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some bool) {
 	env := c.environment
-	if env.Services == nil || len(env.Services.Images) == 0 {
+	if env.Services == nil {
 		return nil, false
 	}
 	all := services{c, c.stack(app, "services", "The services of environment "+env.Name), s.key, map[string]awsecs.CfnCluster{}}
 	for _, consumer := range env.Consumers {
 		image, has := env.Services.Images[consumer.Name]
-		scope := constructs.NewConstruct(all.stack, &consumer.Name)
 		switch {
-		case !has:
-		case consumer.ECS != nil:
-			e := consumer.ECS
-			all.service(scope, consumer, all.definition(scope, consumer, image, e.Service+"-"+env.Name, e.Container))
+		case consumer.ECS != nil && has:
+			all.service(consumer, image)
 		case consumer.ECSFamily != nil:
-			f := consumer.ECSFamily
-			all.cluster(f.Cluster)
-			all.definition(scope, consumer, image, f.Family, f.Container)
+			scope := constructs.NewConstruct(all.stack, &consumer.Name)
+			all.ground(scope, consumer)
 			role(scope, "Start", policy.StartRole(env, consumer.Name), "Rules and schedules start "+consumer.Name, policy.StartsOf(env), policy.Start(env, consumer))
 		}
 	}
@@ -55,8 +53,9 @@ func (s services) cluster(name string) awsecs.CfnCluster {
 	return s.clusters[name]
 }
 
-func (s services) service(scope constructs.Construct, consumer manifest.Consumer, definition awsecs.CfnTaskDefinition) {
-	env := s.environment
+func (s services) service(consumer manifest.Consumer, image string) {
+	env, scope := s.environment, constructs.NewConstruct(s.stack, &consumer.Name)
+	definition := s.definition(scope, consumer, image)
 	awsecs.NewCfnService(scope, jsii.String("Service"), &awsecs.CfnServiceProps{
 		ServiceName: &consumer.ECS.Service, Cluster: s.cluster(consumer.ECS.Cluster).Ref(), TaskDefinition: definition.Ref(), DesiredCount: jsii.Number(0),
 		LaunchType: jsii.String("FARGATE"), PlatformVersion: jsii.String("1.4.0"), EnableExecuteCommand: jsii.Bool(false), PropagateTags: jsii.String("SERVICE"),
@@ -71,20 +70,26 @@ func (s services) service(scope constructs.Construct, consumer manifest.Consumer
 	})
 }
 
-// definition is a family's first task definition, with its roles and its log group. It has no secrets: rotary adds them,
-// pinned to a version that exists.
-func (s services) definition(scope constructs.Construct, consumer manifest.Consumer, image, family, container string) awsecs.CfnTaskDefinition {
+// ground is what a consumer's tasks stand on: the role that starts them, the role of their code, and their log group.
+func (s services) ground(scope constructs.Construct, consumer manifest.Consumer) (execution, task awsiam.CfnRole, logs awslogs.CfnLogGroup) {
 	env := s.environment
-	logs := awslogs.NewCfnLogGroup(scope, jsii.String("Log"), &awslogs.CfnLogGroupProps{LogGroupName: jsii.String(policy.ServiceLogs(env, consumer.Name)), RetentionInDays: jsii.Number(90), DataProtectionPolicy: protection()})
+	logs = awslogs.NewCfnLogGroup(scope, jsii.String("Log"), &awslogs.CfnLogGroupProps{LogGroupName: jsii.String(policy.ServiceLogs(env, consumer.Name)), RetentionInDays: jsii.Number(90), DataProtectionPolicy: protection()})
 	keep(logs)
-	execution := role(scope, "Execution", policy.ExecutionRole(env, consumer.Name), "Starts "+consumer.Name+": reads its one bucket", policy.TasksOf(env), policy.Execution(env, consumer, s.key))
-	task := role(scope, "Task", policy.TaskRole(env, consumer.Name), "What the code of "+consumer.Name+" may do: no secret", policy.TasksOf(env), policy.Document{})
+	execution = role(scope, "Execution", policy.ExecutionRole(env, consumer.Name), "Starts "+consumer.Name+": reads its one bucket", policy.TasksOf(env), policy.Execution(env, consumer, s.key))
+	task = role(scope, "Task", policy.TaskRole(env, consumer.Name), "What the code of "+consumer.Name+" may do: no secret", policy.TasksOf(env), policy.Document{})
+	return execution, task, logs
+}
+
+// definition is a service's first task definition. It has no secrets: rotary adds them, pinned to a version that exists.
+func (s services) definition(scope constructs.Construct, consumer manifest.Consumer, image string) awsecs.CfnTaskDefinition {
+	env := s.environment
+	execution, task, logs := s.ground(scope, consumer)
 	return awsecs.NewCfnTaskDefinition(scope, jsii.String("Definition"), &awsecs.CfnTaskDefinitionProps{
-		Family: &family, Cpu: jsii.String("256"), Memory: jsii.String("512"), NetworkMode: jsii.String("awsvpc"),
+		Family: jsii.String(consumer.ECS.Service + "-" + env.Name), Cpu: jsii.String("256"), Memory: jsii.String("512"), NetworkMode: jsii.String("awsvpc"),
 		RequiresCompatibilities: jsii.Strings("FARGATE"), ExecutionRoleArn: execution.AttrArn(), TaskRoleArn: task.AttrArn(),
 		RuntimePlatform: &awsecs.CfnTaskDefinition_RuntimePlatformProperty{CpuArchitecture: jsii.String("ARM64"), OperatingSystemFamily: jsii.String("LINUX")},
 		ContainerDefinitions: []any{&awsecs.CfnTaskDefinition_ContainerDefinitionProperty{
-			Name: &container, Image: &image, Essential: jsii.Bool(true), ReadonlyRootFilesystem: jsii.Bool(true),
+			Name: &consumer.ECS.Container, Image: &image, Essential: jsii.Bool(true), ReadonlyRootFilesystem: jsii.Bool(true),
 			LogConfiguration: &awsecs.CfnTaskDefinition_LogConfigurationProperty{LogDriver: jsii.String("awslogs"), Options: map[string]string{
 				"awslogs-group": *logs.Ref(), "awslogs-region": env.Region, "awslogs-stream-prefix": consumer.Name,
 			}},
