@@ -48,7 +48,7 @@ var built = sync.OnceValues(func() (assemblies string, err error) {
 	if err != nil {
 		return "", err
 	}
-	manifest = bytes.Replace(manifest, []byte("drain: 24h"), []byte("drain: 20m"), 1) // a day of passes would take a minute
+	manifest = bytes.Replace(manifest, []byte("drain: 24h"), []byte("drain: 1m"), 1) // a day of passes would take a minute
 	for _, name := range []string{"propagate", "rotate"} {
 		if err := build(filepath.Join("lambdas", name), lambdaAt(name), "-tags", "lambda.norpc"); err != nil {
 			return "", err
@@ -71,7 +71,7 @@ var built = sync.OnceValues(func() (assemblies string, err error) {
 
 // build builds a package of the repository.
 func build(pkg, to string, flags ...string) error {
-	folder := filepath.Join("../..", pkg)
+	folder := filepath.Join("..", "..", pkg)
 	command := exec.Command("go", append(append([]string{"build", "-o", to}, flags...), ".")...)
 	command.Dir, command.Env = folder, append(os.Environ(), "GOFLAGS=-trimpath -buildvcs=false")
 	if out, err := command.CombinedOutput(); err != nil {

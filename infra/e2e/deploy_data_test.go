@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -21,7 +22,7 @@ type role struct {
 	tags      map[string]string
 }
 
-func (c *cloud) key(_ context.Context, id string, properties any) (attributes, error) {
+func (c *cloud) key(_ context.Context, _ string, properties any) (attributes, error) {
 	var p struct {
 		KeyPolicy any
 		Tags      []tag
@@ -128,6 +129,10 @@ func (c *cloud) queue(ctx context.Context, _ string, properties any) (attributes
 	}
 	arn := "arn:aws:sqs:" + c.region + ":" + c.account + ":" + p.QueueName
 	c.takes[arn] = p.RedriveAllowPolicy
+	c.visible[arn] = 30 * time.Second // AWS's default
+	if p.VisibilityTimeout != nil {
+		c.visible[arn] = time.Duration(*p.VisibilityTimeout) * time.Second
+	}
 	if r := p.RedrivePolicy; r != nil && !c.takes[r.Target].from(arn) {
 		return nil, fmt.Errorf("%s takes nothing from %s", r.Target, arn)
 	}
@@ -231,7 +236,7 @@ func (c *cloud) provider(_ context.Context, _ string, properties any) (attribute
 }
 
 // alarm is known by whom it tells; what it watches is not looked at here.
-func (c *cloud) alarm(_ context.Context, id string, properties any) (attributes, error) {
+func (c *cloud) alarm(_ context.Context, _ string, properties any) (attributes, error) {
 	text, err := json.Marshal(properties)
 	if err != nil {
 		return nil, err

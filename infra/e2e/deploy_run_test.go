@@ -64,7 +64,8 @@ func (c *cloud) function(_ context.Context, _ string, properties any) (attribute
 	return attributes{"": f.Name, "Arn": f.arn}, nil
 }
 
-// feed connects a queue. Only the kind of answer that the stand-in understands is known here.
+// feed connects a queue. Only the kind of answer that the stand-in understands is known here. As AWS does, it refuses a queue
+// that hides messages for less time than the function may take (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
 func (c *cloud) feed(_ context.Context, id string, properties any) (attributes, error) {
 	var p struct {
 		FunctionName, EventSourceArn string
@@ -77,6 +78,12 @@ func (c *cloud) feed(_ context.Context, id string, properties any) (attributes, 
 	f := c.functions[p.FunctionName]
 	if f == nil || len(p.FunctionResponseTypes) != 1 || p.FunctionResponseTypes[0] != "ReportBatchItemFailures" {
 		return nil, fmt.Errorf("%s of %s is fed with %v", p.EventSourceArn, p.FunctionName, p.FunctionResponseTypes)
+	}
+	if c.visible[p.EventSourceArn] < f.Timeout {
+		return nil, fmt.Errorf("queue visibility timeout: %v is less than function timeout: %v", c.visible[p.EventSourceArn], f.Timeout)
+	}
+	if f.Concurrency != 1 {
+		return nil, fmt.Errorf("%s has reserved concurrency %d: an environment has one writer", f.Name, f.Concurrency)
 	}
 	c.Region(c.account, c.region).Bus.Connect(p.EventSourceArn, f.arn, p.BatchSize)
 	c.feeds[p.EventSourceArn] = f.Name

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 )
@@ -25,6 +26,7 @@ type cloud struct {
 	roles     map[string]*role             // by name
 	functions map[string]*function         // by name
 	takes     map[string]*redriveAllow     // dead-letter queues by ARN
+	visible   map[string]time.Duration     // how long queues hide what was received, by ARN
 	rules     map[string]*rule             // by name
 	feeds     map[string]string            // function by queue: ARNs
 	schedules []*schedule
@@ -36,7 +38,7 @@ func newCloud(a *assembly, s *stage.Stage, at string) *cloud {
 	return &cloud{
 		known: known{account: s.Env.Account, region: s.Env.Region, resources: map[string]attributes{}, exports: map[string]string{}},
 		Stage: s, assembly: a, at: at, secrets: map[string]string{}, keys: map[string]string{}, rotations: map[string]string{}, tags: map[string]map[string]string{}, policies: map[string]any{},
-		roles: map[string]*role{}, functions: map[string]*function{}, rules: map[string]*rule{}, takes: map[string]*redriveAllow{}, feeds: map[string]string{}, topics: map[string]string{}, alarms: map[string][]string{},
+		roles: map[string]*role{}, functions: map[string]*function{}, rules: map[string]*rule{}, takes: map[string]*redriveAllow{}, visible: map[string]time.Duration{}, feeds: map[string]string{}, topics: map[string]string{}, alarms: map[string][]string{},
 	}
 }
 

@@ -99,6 +99,8 @@ func TestAWrongTemplateIsSeenInTheStory(t *testing.T) {
 		"messages have no group":                         {ungrouped, "MessageGroupId must be specified"},
 		"the queue is no FIFO queue":                     {set(queueOf, `"rotary-dev.fifo","Redrive`, nil, "FifoQueue"), "must end with .fifo"},
 		"equal events need ids of their own":             {set(queueOf, `"rotary-dev.fifo","Redrive`, nil, "ContentBasedDeduplication"), "ContentBasedDeduplication"},
+		"messages come back during a pass":               {set(queueOf, `"rotary-dev.fifo","Redrive`, nil, "VisibilityTimeout"), "queue visibility timeout: 30s is less than function timeout: 5m0s"},
+		"two passes may run at once":                     {set(functionOf, "rotary-dev-propagate", nil, "ReservedConcurrentExecutions"), "an environment has one writer"},
 		"the dead-letter queue is for another queue":     {text(queueOf, ":rotary-dev.fifo", ":other.fifo"), "takes nothing from"},
 		"nothing takes messages":                         {without(feedOf, ""), "rest is deployed"},
 		"the reconciler does not know its environment":   {set(functionOf, "rotary-dev-propagate", nil, "Environment", "Variables", "ROTARY_ENVIRONMENT"), "cannot start"},

@@ -165,13 +165,13 @@ func plain(t *testing.T, value any) string {
 }
 
 // changed is a document with some text of it replaced. The text has to be there.
-func changed(t *testing.T, document any, old, new string) (out any) {
+func changed(t *testing.T, document any, old, replacement string) (out any) {
 	t.Helper()
 	text := plain(t, document)
 	if !strings.Contains(text, old) {
 		t.Fatalf("the policy has no %s: %s", old, text)
 	}
-	if err := json.Unmarshal([]byte(strings.ReplaceAll(text, old, new)), &out); err != nil {
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(text, old, replacement)), &out); err != nil {
 		t.Fatal(err)
 	}
 	return out

@@ -281,14 +281,23 @@ func (p *played) rotateAll(ctx context.Context) error {
 		return err
 	}
 	for _, s := range p.rotating() {
-		if v, err := p.current(s.Secret); err != nil || v == before[s.Secret] {
-			return fmt.Errorf("%s did not rotate (%v): its Lambda was not called, or failed:\n%s", s.Secret, err, p.tail())
+		if err := p.rotated(s, before[s.Secret]); err != nil {
+			return err
 		}
 		if labels := p.labelsOf(s.Secret, before[s.Secret]); slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) }) {
 			return fmt.Errorf("the version of %s before its rotation is still %v", s.Secret, labels)
 		}
 	}
 	return p.everybodyRuns()
+}
+
+// rotated makes sure that a source has another version than before.
+func (p *played) rotated(s manifest.Source, before string) error {
+	now, err := p.current(s.Secret)
+	if now == before {
+		return fmt.Errorf("%s did not rotate: its Lambda was not called, or failed; %s", s.Secret, p.tail())
+	}
+	return err
 }
 
 // failRotation rotates twice in a row: the second rotation is refused, and people are told.
@@ -301,8 +310,8 @@ func (p *played) failRotation(ctx context.Context) error {
 	if err := p.rotateNow(ctx, source); err != nil {
 		return err
 	}
-	if now, err := p.current(source.Secret); err != nil || now == before {
-		return fmt.Errorf("%s did not rotate (%v)\n%s", source.Secret, err, p.tail())
+	if err := p.rotated(source, before); err != nil {
+		return err
 	}
 	if err := p.rotateNow(ctx, source); err != nil {
 		return err
