@@ -9,8 +9,8 @@ import (
 
 // A document is a line of a Lambda's log from which CloudWatch Logs takes metrics, in the embedded metric format
 // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
-// It costs no call and needs no permission, and where it is lost, so is the log. The libraries for it keep global state or
-// write by themselves; this is a struct.
+// It costs no call and needs no permission, and where it is lost, so is the log. AWS has no library for it in Go;
+// prozz/aws-embedded-metrics-golang dates from 2021, and its living fork wants a newer Go than this module's.
 //
 // All metrics of one document share their dimensions. A document of rotary's is far from the format's limits, 100 metrics
 // and 30 dimensions: it has what the table lists for one source, one alarm, or the environment.
