@@ -183,7 +183,7 @@ func TestWrongInputIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 		{"an unknown environment", small, "staging", nil, `it has "dev"`},
 		{"a manifest that is none", "environments: [", "dev", nil, "rotary.yaml"},
 		{"a manifest with an unknown field", small + "secrets: {}\n", "dev", nil, "secrets"},
-		{"no Lambdas", small, "dev", func(l string) error { return os.RemoveAll(l) }, "run make build-lambda"},
+		{"no Lambdas", small, "dev", os.RemoveAll, "run make build-lambda"},
 		{"no program", small, "dev", func(l string) error { return os.Remove(filepath.Join(l, "rotate", "bootstrap")) }, "the rotate Lambda is not built"},
 		{"Lambdas with another manifest", small, "dev", func(l string) error {
 			return os.WriteFile(filepath.Join(l, "propagate", "rotary.yaml"), []byte("other"), 0o600)

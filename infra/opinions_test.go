@@ -29,7 +29,7 @@ type exception struct {
 // exceptions reads RULE AT REASON lines.
 func exceptions(t *testing.T, path string) []exception {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // data of this test
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestAWSSolutionsFindsNothingWithoutAReason(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		contract.Missing(t, err)
 	}
-	out, err := exec.CommandContext(t.Context(), "node", append([]string{"nag.mjs"}, templates(t)...)...).Output() //nolint:gosec // templates of this test
+	out, err := exec.CommandContext(t.Context(), "node", append([]string{"nag.mjs"}, templates(t)...)...).Output()
 	if err != nil {
 		t.Fatalf("ask cdk-nag: %v: %s", err, stderrOf(err))
 	}
@@ -121,7 +121,7 @@ func TestCfnLintFindsNothingWithoutAReason(t *testing.T) {
 		t.Logf("SKIPPED: cfn-lint is not installed: %v", err)
 		return
 	}
-	out, err := exec.CommandContext(t.Context(), "cfn-lint", append([]string{"--format", "json"}, templates(t)...)...).Output() //nolint:gosec // templates of this test
+	out, err := exec.CommandContext(t.Context(), "cfn-lint", append([]string{"--format", "json"}, templates(t)...)...).Output()
 	if exit, is := errors.AsType[*exec.ExitError](err); err != nil && !is {
 		t.Fatal(err)
 	} else if is && exit.ExitCode() == 1 {
@@ -154,7 +154,7 @@ func TestThePinnedCommandLineReadsTheAssembly(t *testing.T) {
 		contract.Missing(t, errors.New("CDK's command line is not installed: npm ci --prefix infra"))
 	}
 	for env, a := range synthesized(t) {
-		out, err := exec.CommandContext(t.Context(), cdk, "ls", "--app", a.folder).Output() //nolint:gosec // an assembly of this test
+		out, err := exec.CommandContext(t.Context(), cdk, "ls", "--app", a.folder).Output()
 		if err != nil {
 			t.Fatalf("read %s: %v: %s", env, err, stderrOf(err))
 		}

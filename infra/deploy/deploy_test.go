@@ -49,7 +49,7 @@ func place(t *testing.T, stacks ...string) string {
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(text), 0o700); err != nil { //nolint:gosec // one of them is run
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -108,7 +108,7 @@ func deploy(t *testing.T, dir, env, fails string, a cloud) result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self) //nolint:gosec // this very test
+	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Dir = dir
 	cmd.Env = []string{
 		"ROTARY_DEPLOY_MAIN=1", "PATH=" + os.Getenv("PATH"), "ENV=" + env, "FAIL=" + fails, "ROTARY_MANIFEST=rotary.yaml", "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
@@ -119,7 +119,7 @@ func deploy(t *testing.T, dir, env, fails string, a cloud) result {
 		t.Fatal(err)
 	}
 	r := result{code: cmd.ProcessState.ExitCode(), said: string(out), seen: seen}
-	if asked, err := os.ReadFile(filepath.Join(dir, "asked")); err == nil { //nolint:gosec // written by the test's own cdk
+	if asked, err := os.ReadFile(filepath.Join(dir, "asked")); err == nil {
 		r.asked = strings.Split(strings.TrimSpace(string(asked)), "\n")
 	}
 	return r

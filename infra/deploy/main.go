@@ -22,13 +22,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "deploy:", err)
 		os.Exit(2)
 	}
+	ctx := context.Background()
 	d.say = os.Stdout
 	d.cdk = func(args ...string) error {
-		cmd := exec.Command("node_modules/.bin/cdk", args...)
+		cmd := exec.CommandContext(ctx, "node_modules/.bin/cdk", args...)  //nolint:gosec // what to deploy, from what was synthesized here
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr // it asks before it widens access
 		return cmd.Run()
 	}
-	if err := start(context.Background(), d); err != nil {
+	if err := start(ctx, d); err != nil {
 		fmt.Fprintln(os.Stderr, "deploy:", err)
 		os.Exit(1)
 	}

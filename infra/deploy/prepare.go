@@ -31,7 +31,8 @@ func prepare(name, path, assembly string) (deployment, error) {
 	if d.environment, err = file.Environment(name); err != nil {
 		return deployment{}, err
 	}
-	return d, d.read()
+	err = d.read()
+	return d, err
 }
 
 // artifact is what an assembly says of one stack, as far as it matters here.
@@ -79,7 +80,9 @@ func rotated(template string) ([]string, error) {
 	var t struct {
 		Resources map[string]struct {
 			Type       string
-			Properties struct{ SecretId any }
+			Properties struct {
+				SecretID any `json:"SecretId"`
+			}
 		}
 	}
 	if err := readJSON(template, &t); err != nil {
@@ -90,7 +93,7 @@ func rotated(template string) ([]string, error) {
 		if r.Type != "AWS::SecretsManager::RotationSchedule" {
 			continue
 		}
-		name, is := r.Properties.SecretId.(string)
+		name, is := r.Properties.SecretID.(string)
 		if !is {
 			return nil, fmt.Errorf("read the schedules: %s names no secret", id)
 		}
