@@ -84,7 +84,7 @@ infra-tools: # the command line of CDK and what else npm has for infra
 		npm ci --prefix infra --no-audit --no-fund --loglevel=error; \
 	fi
 
-test: contracts databases check race unit ## everything that must pass before a commit
+test: contracts databases check race unit infra ## everything that must pass before a commit
 
 check: ## formatting, go vet, go.mod
 	@echo "check    gofmt"
@@ -113,6 +113,7 @@ race: ## the race detector on what is concurrent; needs a C compiler
 lint: ## golangci-lint; the first run builds it, in two minutes
 	@echo "lint     .golangci.yml"
 	@$(tool) golangci-lint run ./...
+	@cd infra && go tool -modfile=../tools/go.mod golangci-lint run ./...
 
 bench: ## benchmarks
 	@go test -run '^$$' -bench . -benchmem ./pkg/... ./internal/...
