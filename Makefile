@@ -113,6 +113,8 @@ race: ## the race detector on what is concurrent; needs a C compiler
 lint: ## golangci-lint; the first run builds it, in two minutes
 	@echo "lint     .golangci.yml"
 	@$(tool) golangci-lint run ./...
+	@echo "lint     infra"
+	@cd infra && go tool -modfile=../tools/go.mod golangci-lint run --config ../.golangci.yml ./...
 	@cd infra && go tool -modfile=../tools/go.mod golangci-lint run ./...
 
 bench: ## benchmarks
@@ -164,4 +166,4 @@ cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
 	@go tool cover -func coverage.out | tail -1
 
 clean: ## remove what was built
-	@rm -rf bin build coverage.out
+	@rm -rf bin build coverage.out infra/cdk.out

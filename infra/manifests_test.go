@@ -190,6 +190,7 @@ func TestWrongInputIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 		}, "built with another manifest"},
 		{"a file that lies around", small, "dev", func(l string) error { return os.WriteFile(filepath.Join(l, "propagate", ".env"), nil, 0o600) }, ".env does not belong into a Lambda"},
 		{"a source in no network", strings.Replace(small, "keys: [A_KEY]", "keys: [A_KEY], network: true", 1), "dev", nil, "environment dev has no network"},
+		{"a sandbox in a protected environment", strings.Replace(small, "us-east-1}", `us-east-1, protected: true, access: {platform: ["arn:aws:iam::111111111111:role/p"], sandboxes: [one]}}`, 1), "dev", nil, "environment dev is protected, and has sandboxes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

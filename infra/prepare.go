@@ -37,7 +37,7 @@ func prepare(env func(string) string) (config, error) {
 	}
 	c.open, c.closed = sides(file)
 	c.provider = firstOfAccount(file, c.environment)
-	return c, errors.Join(inNetwork(c.environment), built(c, data))
+	return c, errors.Join(inNetwork(c.environment), outside(c.environment), built(c, data))
 }
 
 // sides are the environments that people may look into, and the protected ones.
@@ -69,6 +69,14 @@ func inNetwork(env *manifest.Environment) error {
 		if s.Network && env.Network == nil {
 			return fmt.Errorf("source %s has network: true, but environment %s has no network: give it subnets and security_groups", s.Name, env.Name)
 		}
+	}
+	return nil
+}
+
+// outside wants no sandbox in a protected environment: people who develop have nothing to do there.
+func outside(env *manifest.Environment) error {
+	if env.Protected && env.Access != nil && len(env.Access.Sandboxes) > 0 {
+		return fmt.Errorf("environment %s is protected, and has sandboxes: give them to another", env.Name)
 	}
 	return nil
 }
