@@ -104,6 +104,23 @@ sources:
 	}
 }
 
+// TestManyNamesAreDividedAmongPatterns: each fits, and none is lost.
+func TestManyNamesAreDividedAmongPatterns(t *testing.T) {
+	var names, again []string
+	for i := range 300 {
+		names = append(names, fmt.Sprintf("arn:aws:ecs:us-east-1:111111111111:service/main-dev/service-%03d", i))
+	}
+	for _, part := range patternSized(names) {
+		if err := fits(4096, map[string]any{"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": part}); err != nil {
+			t.Error(err)
+		}
+		again = append(again, part...)
+	}
+	if !slices.Equal(names, again) {
+		t.Errorf("%d names of %d came out", len(again), len(names))
+	}
+}
+
 func TestARoleThatIAMWouldRefuseIsRefusedFirst(t *testing.T) {
 	dir := t.TempDir()
 	manifest := filepath.Join(dir, "rotary.yaml")
