@@ -25,6 +25,8 @@ type deployment struct {
 	stacks      []string // but for the schedules
 	schedules   string   // the stack that turns rotation on; none where nothing rotates
 	sources     []string // the secrets that it rotates
+	services    string   // the stack of the reference services, one of stacks; none where there are none
+	replace     bool     // these may be put back to what the template has
 	bootstrap   int      // the version of CDK's bootstrap that the stacks need
 
 	cdk func(args ...string) error // CDK's command line
@@ -33,6 +35,7 @@ type deployment struct {
 
 type stacks interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
+	GetTemplate(context.Context, *cloudformation.GetTemplateInput, ...func(*cloudformation.Options)) (*cloudformation.GetTemplateOutput, error)
 }
 
 type describer interface {
@@ -42,6 +45,9 @@ type describer interface {
 // run deploys. Repeatable: what is there already is left alone.
 func (d deployment) run(ctx context.Context, cfn stacks, secrets describer) error {
 	if err := d.bootstrapped(ctx, cfn); err != nil {
+		return err
+	}
+	if err := d.keepsServices(ctx, cfn); err != nil {
 		return err
 	}
 	if err := d.deploy(d.stacks...); err != nil || d.schedules == "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +29,9 @@ sources: {app-db: {keys: [A], rotate: {with: random}}, handshake: {keys: [B], ro
 buckets: {app: {originals: [A]}}
 `
 
+// servicesText is a template of the reference services with an image.
+const servicesText = `{"Resources": {"Definition": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Image": %q}}, "Api": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Definition"}}}, "Log": {"Type": "AWS::Logs::LogGroup"}}}`
+
 // cdkText is a command line of CDK that only writes down what it is asked, and fails where FAIL stands in it.
 const cdkText = "#!/bin/sh\necho \"$*\" >>asked\ncase \" $* \" in *\" $FAIL \"*) exit 3;; esac\n"
 
@@ -43,6 +47,7 @@ func place(t *testing.T, stacks ...string) string {
 	for path, text := range map[string]string{
 		"rotary.yaml": manifestText, "cdk.out/manifest.json": `{"artifacts": {` + strings.Join(artifacts, ", ") + `}}`,
 		"cdk.out/rotary-dev-schedules.template.json": `{"Resources": {"A": {"Type": "AWS::SecretsManager::RotationSchedule", "Properties": {"SecretId": "source/dev/handshake"}}, "B": {"Type": "AWS::SecretsManager::RotationSchedule", "Properties": {"SecretId": "source/dev/app-db"}}, "C": {"Type": "AWS::Lambda::Permission", "Properties": {}}}}`,
+		"cdk.out/rotary-dev-services.template.json":  fmt.Sprintf(servicesText, "example/api:2"),
 		"node_modules/.bin/cdk":                      cdkText,
 	} {
 		path = filepath.Join(dir, filepath.FromSlash(path))
@@ -59,10 +64,11 @@ func place(t *testing.T, stacks ...string) string {
 var all = []string{"dev-secrets", "dev-pipeline", "dev-access", "dev-services", "dev-sandbox-one", "dev-schedules"}
 
 // cloud answers what deploy asks: whose credentials these are, which version of CDK's bootstrap there is ("" for none), and
-// which secrets have a value.
+// which secrets have a value, and the template of the services that are deployed, if any are.
 type cloud struct {
 	account, bootstrap string
 	values             []string
+	services           string
 	asked              *[]string
 }
 
@@ -77,6 +83,11 @@ func (a cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id CDKToolkit does not exist</Message></Error></ErrorResponse>`)
 	case strings.Contains(string(body), "Action=DescribeStacks"):
 		fmt.Fprintf(w, `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member><StackName>CDKToolkit</StackName><StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime><Outputs><member><OutputKey>BucketName</OutputKey><OutputValue>99</OutputValue></member><member><OutputKey>BootstrapVersion</OutputKey><OutputValue>%s</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`, a.bootstrap)
+	case strings.Contains(string(body), "Action=GetTemplate") && a.services == "":
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id rotary-dev-services does not exist</Message></Error></ErrorResponse>`)
+	case strings.Contains(string(body), "Action=GetTemplate"):
+		fmt.Fprintf(w, `<GetTemplateResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><GetTemplateResult><TemplateBody>%s</TemplateBody></GetTemplateResult></GetTemplateResponse>`, html.EscapeString(a.services))
 	case target == "secretsmanager.DescribeSecret":
 		*a.asked = append(*a.asked, string(body))
 		versions := `{"11111111-1111-1111-1111-111111111111": ["AWSPENDING"]}`
@@ -98,7 +109,7 @@ type result struct {
 }
 
 // deploy runs the command in a place, before this AWS.
-func deploy(t *testing.T, dir, env, fails string, a cloud) result {
+func deploy(t *testing.T, dir, env, fails string, a cloud, variables ...string) result {
 	t.Helper()
 	var seen []string
 	a.asked = &seen
@@ -110,10 +121,10 @@ func deploy(t *testing.T, dir, env, fails string, a cloud) result {
 	}
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Dir = dir
-	cmd.Env = []string{
-		"ROTARY_DEPLOY_MAIN=1", "PATH=" + os.Getenv("PATH"), "ENV=" + env, "FAIL=" + fails, "ROTARY_MANIFEST=rotary.yaml", "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
+	cmd.Env = append(variables,
+		"ROTARY_DEPLOY_MAIN=1", "PATH="+os.Getenv("PATH"), "ENV="+env, "FAIL="+fails, "ROTARY_MANIFEST=rotary.yaml", "AWS_ENDPOINT_URL="+server.URL, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/nothing", "AWS_SHARED_CREDENTIALS_FILE=/nothing",
-	}
+	)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
@@ -158,6 +169,36 @@ func TestAnEnvironmentWhereNothingRotatesIsDeployedAtOnce(t *testing.T) {
 	r := deploy(t, place(t, "dev-secrets"), "dev", "", cloud{account: "111111111111", bootstrap: "21"})
 	if r.code != 0 || len(r.asked) != 1 || len(r.seen) != 0 {
 		t.Errorf("exit code %d, CDK was asked %q, Secrets Manager %q", r.code, r.asked, r.seen)
+	}
+}
+
+// TestAServiceThatRunsIsNotPutBack has services deployed already: the same as now, without one of now, with one more than
+// now, and with an older image.
+func TestAServiceThatRunsIsNotPutBack(t *testing.T) {
+	t.Parallel()
+	same := fmt.Sprintf(servicesText, "example/api:2")
+	for _, c := range []struct {
+		name, services, want string
+		variables            []string
+	}{
+		{"the same", same, "", nil},
+		{"a log group less", strings.Replace(same, `, "Log": {"Type": "AWS::Logs::LogGroup"}`, "", 1), "", nil},
+		{"a service less", `{"Resources": {}}`, "", nil},
+		{"a service more", strings.Replace(same, `"Log"`, `"Worker": {"Type": "AWS::ECS::Service", "Properties": {"A": 1}}, "Log"`, 1), "Worker would be put back", nil},
+		{"another image", fmt.Sprintf(servicesText, "example/api:1"), "Definition would be put back", nil},
+		{"another image, on purpose", fmt.Sprintf(servicesText, "example/api:1"), "", []string{"SERVICES=replace"}},
+		{"no template", "{", "look at what is deployed of rotary-dev-services", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := deploy(t, place(t, all...), "dev", "", cloud{account: "111111111111", bootstrap: "21", services: c.services}, c.variables...)
+			switch {
+			case c.want == "" && (r.code != 0 || !slices.Equal(r.asked, []string{before})):
+				t.Errorf("exit code %d, CDK was asked %q, it says %q", r.code, r.asked, r.said)
+			case c.want != "" && (r.code != 1 || len(r.asked) > 0 || !strings.Contains(r.said, c.want)):
+				t.Errorf("exit code %d, CDK was asked %q, it says %q, and not %q", r.code, r.asked, r.said, c.want)
+			}
+		})
 	}
 }
 

@@ -23,7 +23,7 @@ func main() {
 		os.Exit(2)
 	}
 	ctx := context.Background()
-	d.say = os.Stdout
+	d.say, d.replace = os.Stdout, os.Getenv("SERVICES") == replaceServices
 	d.cdk = func(args ...string) error {
 		cmd := exec.CommandContext(ctx, "node_modules/.bin/cdk", args...)  //nolint:gosec // what to deploy, from what was synthesized here
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr // it asks before it widens access

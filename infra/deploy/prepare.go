@@ -69,6 +69,9 @@ func (d *deployment) read() error {
 			}
 		default:
 			d.stacks = append(d.stacks, name)
+			if name == prefix+"services" {
+				d.services = name
+			}
 		}
 		d.bootstrap = max(d.bootstrap, a.Properties.RequiresBootstrapStackVersion)
 	}
