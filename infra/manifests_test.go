@@ -190,6 +190,17 @@ buckets: {app: {originals: [A]}}
 	}
 }
 
+func TestAnAccountKeepsTheProviderThatItHas(t *testing.T) {
+	a := other(t, `
+environments: {dev: {account: "111111111111", region: us-east-1, access: {platform: ["arn:aws:iam::111111111111:role/p"], github: {repository: o/r, owner_id: "1", repository_id: "2", existing_provider: true}}}}
+sources: {vendors: {keys: [A]}}
+buckets: {app: {originals: [A]}}
+`)
+	if got := a.of("AWS::IAM::OIDCProvider"); len(got) != 0 || len(a.of("AWS::IAM::Role")) == 0 {
+		t.Errorf("dev deploys %v beside the one that exists", got)
+	}
+}
+
 func TestWrongInputIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	for _, c := range []struct {
 		name, manifest, env string

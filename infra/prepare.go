@@ -52,12 +52,12 @@ func sides(file *manifest.File) (open, closed []string) {
 	return open, closed
 }
 
-// firstOfAccount says whether no environment before this one lets GitHub into the same account: an account has one
-// provider, and the first deploys it.
+// firstOfAccount says whether this environment is the first that lets GitHub into its account, which has no provider yet: an
+// account has one, and the first deploys it.
 func firstOfAccount(file *manifest.File, env *manifest.Environment) bool {
 	for _, name := range file.Names() {
 		if spec := file.Environments[name]; spec.Account == env.Account && spec.Access != nil && spec.Access.GitHub != nil {
-			return name == env.Name
+			return name == env.Name && !spec.Access.GitHub.Existing
 		}
 	}
 	return false

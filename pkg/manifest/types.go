@@ -43,9 +43,10 @@ type Access struct {
 // OIDC names a GitHub repository by its name and by what no rename changes
 // (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/).
 type OIDC struct {
-	Repository   string `yaml:"repository" json:"repository"`       // owner/name
-	OwnerID      string `yaml:"owner_id" json:"owner_id"`           // of the owner
-	RepositoryID string `yaml:"repository_id" json:"repository_id"` // of the repository
+	Repository   string `yaml:"repository" json:"repository"`                                   // owner/name
+	OwnerID      string `yaml:"owner_id" json:"owner_id"`                                       // of the owner
+	RepositoryID string `yaml:"repository_id" json:"repository_id"`                             // of the repository
+	Existing     bool   `yaml:"existing_provider,omitempty" json:"existing_provider,omitempty"` // the account has GitHub's OIDC provider already, and somebody else owns it
 }
 
 // Services are the reference ECS services that infra deploys: one for each ECS consumer that has an image here.
