@@ -17,8 +17,9 @@ lambdas := propagate rotate
 # Lambda is not deployed again.
 lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 
-# What the race detector leaves out: tests of one goroutine, and of what the servers of databases do.
-alone := arch contract/.* mutants rehearsal manifest.* rotate/(mysql|postgres|random)
+# What the race detector leaves out: tests of one goroutine, and of what the servers of databases do. Of the simulation it
+# looks at what plays worlds side by side.
+alone := arch contract/.* mutants rehearsal simulation manifest.* rotate/(mysql|postgres|random)
 
 .PHONY: help build build-lambda demo synth diff deploy environment infra infra-tools test check unit race lint bench sim exhaust fuzz cover mutants contracts databases clean
 
@@ -102,8 +103,10 @@ unit: ## the whole test suite: units, architecture, manifest schema, end to end
 race: ## the race detector on what is concurrent; needs a C compiler
 	@if command -v "$$(go env CC)" >/dev/null; then \
 		echo "test     race detector"; \
-		CGO_ENABLED=1 $(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 30m \
-			$$(go list ./... | grep -vE '/(internal|pkg)/($(subst $() ,|,$(alone)))$$'); \
+		raced="$(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 30m"; \
+		export CGO_ENABLED=1; \
+		$$raced $$(go list ./... | grep -vE '/(internal|pkg)/($(subst $() ,|,$(alone)))$$') && \
+		$$raced -run TestOneFault ./internal/simulation; \
 	elif [ "$(REQUIRE_ALL)" = 1 ]; then \
 		echo "race: no C compiler"; exit 1; \
 	else \
