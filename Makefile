@@ -51,8 +51,7 @@ synth: environment build-lambda ## synthesize the stacks of ENV into infra/cdk.o
 	@echo "build    bin/infra"
 	@cd infra && go build -o ../bin/infra .
 	@echo "synth    infra/cdk.out"
-	@rm -rf infra/cdk.out
-	@cd infra && ../bin/infra
+	@cd infra && rm -rf cdk.new && CDK_OUTDIR=cdk.new ../bin/infra && rm -rf cdk.out && mv cdk.new cdk.out
 
 diff: synth infra-tools ## show what deploying ENV would change
 	@cd infra && node_modules/.bin/cdk diff --app cdk.out
@@ -169,4 +168,4 @@ cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
 	@go tool cover -func coverage.out | tail -1
 
 clean: ## remove what was built
-	@rm -rf bin build coverage.out infra/cdk.out
+	@rm -rf bin build coverage.out infra/cdk.out infra/cdk.new
