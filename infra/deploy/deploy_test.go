@@ -122,7 +122,7 @@ func deploy(t *testing.T, dir, env, fails string, a cloud, variables ...string) 
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Dir = dir
 	cmd.Env = slices.Concat(variables, []string{
-		"ROTARY_DEPLOY_MAIN=1", "PATH="+os.Getenv("PATH"), "ENV="+env, "FAIL="+fails, "ROTARY_MANIFEST=rotary.yaml", "AWS_ENDPOINT_URL="+server.URL, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
+		"ROTARY_DEPLOY_MAIN=1", "PATH=" + os.Getenv("PATH"), "ENV=" + env, "FAIL=" + fails, "ROTARY_MANIFEST=rotary.yaml", "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/nothing", "AWS_SHARED_CREDENTIALS_FILE=/nothing",
 	})
 	out, err := cmd.CombinedOutput()
