@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -58,8 +59,8 @@ func alarms(env *manifest.Environment) []alarm {
 		all = append(all, alarm{name: name, about: looked[name], series: raised(env, metric.Alarms, name), statistic: "Maximum", when: "above", minutes: 5, of: 1, beyond: 1, missing: keepsState})
 	}
 	for _, queue := range []struct{ name, queue, about string }{
-		{"dead-letters", deadLetters(env), "A message was given up"},
-		{"undelivered", undelivered(env), "An event or a sweep could not be delivered"},
+		{"dead-letters", env.DeadLetters(), "A message was given up"},
+		{"undelivered", env.Undelivered(), "An event or a sweep could not be delivered"},
 	} {
 		all = append(all, alarm{name: queue.name, about: queue.about, series: ofQueue("ApproximateNumberOfMessagesVisible", queue.queue), statistic: "Maximum", when: "above", minutes: 5, of: 1, beyond: 1, missing: nothingDone})
 	}
@@ -141,31 +142,18 @@ func (a alarm) props(env *manifest.Environment) *awscloudwatch.CfnAlarmProps {
 		operator = "LessThanThreshold"
 	}
 	return &awscloudwatch.CfnAlarmProps{
-		AlarmName: jsii.String(alarmName(env, a.name)), AlarmDescription: jsii.String(a.about + ": " + runbooks + a.name + ".md"),
+		AlarmName: jsii.String(env.Named(a.name)), AlarmDescription: jsii.String(a.about + ": " + runbooks + a.name + ".md"),
 		Namespace: &a.namespace, MetricName: &a.series.name, Statistic: &a.statistic, Dimensions: a.list(), Period: jsii.Number(60 * a.minutes),
 		EvaluationPeriods: jsii.Number(a.of), DatapointsToAlarm: jsii.Number(a.beyond), Threshold: &a.threshold, ComparisonOperator: &operator, TreatMissingData: &a.missing,
 	}
 }
 
-func alarmName(env *manifest.Environment, name string) string {
-	return "rotary-" + env.Name + "-" + name
-}
-
 func (s series) list() any {
 	var all []any
-	for _, name := range sortedKeys(s.dimensions) {
+	for _, name := range slices.Sorted(maps.Keys(s.dimensions)) {
 		all = append(all, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(name), Value: jsii.String(s.dimensions[name])})
 	}
 	return all
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	var keys []string
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // rotationFailed is the page about what Secrets Manager says by itself: no alarm, but an event, which a rule sends to the

@@ -45,7 +45,7 @@ func TestEveryAlarmHasItsPageAndEveryPageItsAlarm(t *testing.T) {
 			begins[a.name] = a.about
 		}
 	}
-	for _, name := range sortedKeys(begins) {
+	for _, name := range slices.Sorted(maps.Keys(begins)) {
 		page, err := os.ReadFile("../docs/runbook/" + name + ".md")
 		if want := "# " + name + "\n\n" + begins[name] + ".\n\n"; err != nil || !strings.HasPrefix(string(page), want) || len(page) < len(want)+100 {
 			t.Errorf("the page of %s does not begin with %q and go on: %v", name, want, err)
@@ -103,7 +103,7 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 		if slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return s.Network }) {
 			expected["rotate-network-errors"] = expected["rotate-errors"]
 		}
-		for _, name := range slices.Compact(slices.Sorted(slices.Values(append(sortedKeys(got), sortedKeys(expected)...)))) {
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.AppendSeq(slices.Collect(maps.Keys(got)), maps.Keys(expected))))) {
 			if got[name] != expected[name] {
 				t.Errorf("%s of %s is %q, want %q", name, env.Name, got[name], expected[name])
 			}
@@ -112,7 +112,7 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 }
 
 func TestEveryAlarmOfAPlanIsRaised(t *testing.T) {
-	if got, want := sortedKeys(looked), slices.Sorted(slices.Values(plan.AlarmNames())); !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(looked)), slices.Sorted(slices.Values(plan.AlarmNames())); !slices.Equal(got, want) {
 		t.Errorf("meanings are of %q, and alarms are %q", got, want)
 	}
 }
@@ -128,7 +128,7 @@ func TestAlarmsLookAtWhatIsWritten(t *testing.T) {
 	for _, env := range examples(t) {
 		for _, a := range alarms(env) {
 			names := map[string][]string{
-				"AWS/SQS QueueName":       {env.Queue(), deadLetters(env), undelivered(env)},
+				"AWS/SQS QueueName":       {env.Queue(), env.DeadLetters(), env.Undelivered()},
 				"AWS/Lambda FunctionName": {env.PropagateFunction(), env.RotateFunction(manifest.Source{}), env.RotateFunction(manifest.Source{Network: true})},
 			}
 			known := a.namespace == metric.Namespace && written(env, a.series.name, a.dimensions)

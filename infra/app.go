@@ -70,7 +70,7 @@ func after(later, earlier awscdk.Stack) { later.AddStackDependency(earlier, nil)
 
 // stack is a stack of the environment in its account and region. Its tag is on every resource that can have one.
 func (c config) stack(app constructs.Construct, name, about string) awscdk.Stack {
-	full := "rotary-" + c.environment.Name + "-" + name
+	full := c.environment.Named(name)
 	s := awscdk.NewStack(app, &full, &awscdk.StackProps{
 		StackName: &full, Description: &about, TerminationProtection: jsii.Bool(c.environment.Protected),
 		Env: &awscdk.Environment{Account: &c.environment.Account, Region: &c.environment.Region},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
@@ -30,7 +32,7 @@ func board(env *manifest.Environment) string {
 	}
 	var raised []string
 	for _, a := range alarms(env) {
-		raised = append(raised, "arn:aws:cloudwatch:"+env.Region+":"+env.Account+":alarm:"+alarmName(env, a.name))
+		raised = append(raised, env.ARN("cloudwatch", "alarm:"+env.Named(a.name)))
 	}
 	add(map[string]any{"title": "Alarms", "alarms": raised, "sortBy": "stateUpdatedTimestamp"}, "alarm")
 	body, _ := json.Marshal(map[string]any{"widgets": widgets}) // texts and numbers: it cannot fail
@@ -69,7 +71,7 @@ func (g graph) properties(env *manifest.Environment) map[string]any {
 // line is one series as a graph takes it: namespace, name, dimensions.
 func line(s metric.Series) []any {
 	out := []any{metric.Namespace, s.Name}
-	for _, name := range sortedKeys(s.Dimensions) {
+	for _, name := range slices.Sorted(maps.Keys(s.Dimensions)) {
 		out = append(out, name, s.Dimensions[name])
 	}
 	return out

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // queues are the queue that every event goes through, and where what cannot be delivered or done ends up.
@@ -22,18 +21,15 @@ type queues struct {
 
 const fortnight = 14 * 24 * 60 * 60 // seconds: as long as SQS keeps a message
 
-func deadLetters(env *manifest.Environment) string { return "rotary-" + env.Name + "-dead.fifo" }
-func undelivered(env *manifest.Environment) string { return "rotary-" + env.Name + "-undelivered" }
-
 func (p pipeline) newQueues() queues {
 	env := p.environment
 	var q queues
 	q.dead = newQueue(p.stack, "DeadLetters", awssqs.CfnQueueProps{
-		QueueName: jsii.String(deadLetters(env)), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(fortnight),
-		RedriveAllowPolicy: map[string]any{"redrivePermission": "byQueue", "sourceQueueArns": []string{p.arn("sqs", env.Queue())}},
+		QueueName: jsii.String(env.DeadLetters()), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(fortnight),
+		RedriveAllowPolicy: map[string]any{"redrivePermission": "byQueue", "sourceQueueArns": []string{env.ARN("sqs", env.Queue())}},
 	}, policy.Queue)
 	rules := func(arn string) policy.Document { return policy.EventQueue(env, arn) }
-	q.undelivered = newQueue(p.stack, "Undelivered", awssqs.CfnQueueProps{QueueName: jsii.String(undelivered(env)), MessageRetentionPeriod: jsii.Number(fortnight)}, rules)
+	q.undelivered = newQueue(p.stack, "Undelivered", awssqs.CfnQueueProps{QueueName: jsii.String(env.Undelivered()), MessageRetentionPeriod: jsii.Number(fortnight)}, rules)
 	q.events = newQueue(p.stack, "Events", awssqs.CfnQueueProps{
 		QueueName: jsii.String(env.Queue()), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), VisibilityTimeout: jsii.Number(visibleSeconds),
 		RedrivePolicy: redrive(q.dead),
@@ -44,10 +40,6 @@ func (p pipeline) newQueues() queues {
 // redrive gives a message up that could not be done with five times.
 func redrive(dead awssqs.CfnQueue) any {
 	return map[string]any{"deadLetterTargetArn": *dead.AttrArn(), "maxReceiveCount": 5}
-}
-
-func (p pipeline) arn(service, resource string) string {
-	return "arn:aws:" + service + ":" + p.environment.Region + ":" + p.environment.Account + ":" + resource
 }
 
 // newQueue makes a queue that is encrypted, with the policy that guards its ARN.
@@ -76,7 +68,7 @@ func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
 	}
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
-			services = append(services, p.arn("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			services = append(services, env.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
 		}
 	}
 	p.wake("sources", q, names, func(some []string) map[string]any {
@@ -87,7 +79,7 @@ func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
 	})
 	p.rule("manifest", queueTarget(p, q), map[string]any{
 		"source": []string{"aws.cloudformation"}, "detail-type": []string{"CloudFormation Stack Status Change"},
-		"resources": []any{map[string]any{"prefix": p.arn("cloudformation", "stack/rotary-"+env.Name+"-pipeline/")}},
+		"resources": []any{map[string]any{"prefix": env.ARN("cloudformation", "stack/"+env.Named("pipeline")+"/")}},
 		"detail":    map[string]any{"status-details": map[string]any{"status": []string{"CREATE_COMPLETE", "UPDATE_COMPLETE"}}},
 	})
 	p.rule("failures", awsevents.CfnRule_TargetProperty{Id: jsii.String("topic"), Arn: topic.Ref(), DeadLetterConfig: givenUp(q), InputTransformer: withPage(rotationFailed)}, map[string]any{
@@ -121,7 +113,7 @@ func patternSized(names []string) [][]string {
 }
 
 func (p pipeline) rule(name string, target awsevents.CfnRule_TargetProperty, pattern map[string]any) {
-	full := "rotary-" + p.environment.Name + "-" + name
+	full := p.environment.Named(name)
 	awsevents.NewCfnRule(p.stack, jsii.String("Rule-"+name), &awsevents.CfnRuleProps{Name: &full, EventPattern: pattern, Targets: []any{&target}})
 }
 
@@ -142,7 +134,7 @@ func givenUp(q queues) *awsevents.CfnRule_DeadLetterConfigProperty {
 func (p pipeline) newSweep(q queues) {
 	input := `{"rotary":"sweep","environment":"` + p.environment.Name + `","execution":"<aws.scheduler.execution-id>"}`
 	awsscheduler.NewCfnSchedule(p.stack, jsii.String("Sweep"), &awsscheduler.CfnScheduleProps{
-		Name: jsii.String("rotary-" + p.environment.Name + "-sweep"), ScheduleExpression: jsii.String("rate(5 minutes)"),
+		Name: jsii.String(p.environment.Named("sweep")), ScheduleExpression: jsii.String("rate(5 minutes)"),
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn: q.events.AttrArn(), RoleArn: p.scheduler.AttrArn(), Input: &input,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,7 +75,7 @@ func templates(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	environments := synthesized(t)
-	for _, env := range sortedKeys(environments) {
+	for _, env := range slices.Sorted(maps.Keys(environments)) {
 		files, err := filepath.Glob(filepath.Join(environments[env].folder, "*.template.json"))
 		if err != nil {
 			t.Fatal(err)

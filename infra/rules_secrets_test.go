@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -100,7 +101,7 @@ func guarded(r resource) error {
 		}
 	}
 	if len(need) > 0 {
-		return fmt.Errorf("it does not deny %v", sortedKeys(need))
+		return fmt.Errorf("it does not deny %v", slices.Sorted(maps.Keys(need)))
 	}
 	return nil
 }

@@ -38,11 +38,11 @@ func rotated(s manifest.Source) bool {
 // schedule turns rotation on and lets Secrets Manager call the Lambda, for this one source. Never at once: what rotates first
 // should be watched.
 func schedule(stack awscdk.Stack, env *manifest.Environment, s manifest.Source) {
-	function := "arn:aws:lambda:" + env.Region + ":" + env.Account + ":function:" + env.RotateFunction(s)
+	function := env.ARN("lambda", "function:"+env.RotateFunction(s))
 	scope := constructs.NewConstruct(stack, &s.Name)
 	caller := awslambda.NewCfnPermission(scope, jsii.String("Caller"), &awslambda.CfnPermissionProps{
 		Action: jsii.String("lambda:InvokeFunction"), FunctionName: &function, Principal: jsii.String("secretsmanager.amazonaws.com"),
-		SourceAccount: &env.Account, SourceArn: jsii.String("arn:aws:secretsmanager:" + env.Region + ":" + env.Account + ":secret:" + s.Secret + "-??????"),
+		SourceAccount: &env.Account, SourceArn: jsii.String(env.ARN("secretsmanager", "secret:"+s.Secret+"-??????")),
 	})
 	awssecretsmanager.NewCfnRotationSchedule(scope, jsii.String("Schedule"), &awssecretsmanager.CfnRotationScheduleProps{
 		SecretId: &s.Secret, RotationLambdaArn: &function, RotateImmediatelyOnUpdate: jsii.Bool(false),

@@ -20,10 +20,10 @@ func TestTwoSynthesesAreTheSameToTheLastByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b := files(t, first.folder), files(t, second)
-	if !slices.Equal(sortedKeys(a), sortedKeys(b)) {
-		t.Fatalf("other files: %v, %v", sortedKeys(a), sortedKeys(b))
+	if !slices.Equal(slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b))) {
+		t.Fatalf("other files: %v, %v", slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)))
 	}
-	for _, name := range sortedKeys(a) {
+	for _, name := range slices.Sorted(maps.Keys(a)) {
 		if a[name] != b[name] {
 			t.Errorf("%s differs", name)
 		}
@@ -41,7 +41,7 @@ func assets(all map[string]string) []string {
 			found[strings.Split(name, string(filepath.Separator))[0]] = true
 		}
 	}
-	return sortedKeys(found)
+	return slices.Sorted(maps.Keys(found))
 }
 
 // files are all files below a folder, by their path in it.
@@ -93,7 +93,7 @@ func TestNothingOfTheMachineIsInTheAssembly(t *testing.T) {
 func TestStacksTakeNoParametersAndGiveNothingButTheKey(t *testing.T) {
 	for env, a := range synthesized(t) {
 		for _, s := range a.stacks {
-			if names := sortedKeys(s.params); !slices.Equal(names, []string{"BootstrapVersion"}) {
+			if names := slices.Sorted(maps.Keys(s.params)); !slices.Equal(names, []string{"BootstrapVersion"}) {
 				t.Errorf("%s takes %v", s.name, names)
 			}
 			for name, output := range s.outputs {

@@ -54,7 +54,7 @@ func (d *deployment) read() error {
 	if err != nil {
 		return fmt.Errorf("read what was synthesized: %w", err)
 	}
-	prefix := "rotary-" + d.environment.Name + "-"
+	prefix := d.environment.Named("")
 	for _, name := range slices.Sorted(maps.Keys(index.Artifacts)) {
 		a := index.Artifacts[name]
 		switch {

@@ -14,7 +14,7 @@ func Topic(env *manifest.Environment, arn string) Document {
 	}
 	return document(onlyTLS("sns:Publish", arn),
 		publish("Alarms", "cloudwatch.amazonaws.com", Condition{
-			"StringEquals": {"aws:SourceAccount": {env.Account}}, "ArnLike": {"aws:SourceArn": {names{env}.arn("cloudwatch", "alarm:rotary-"+env.Name+"-*")}},
+			"StringEquals": {"aws:SourceAccount": {env.Account}}, "ArnLike": {"aws:SourceArn": {env.ARN("cloudwatch", "alarm:"+env.Named("*"))}},
 		}),
 		publish("Rules", "events.amazonaws.com", nil),
 	)
@@ -27,7 +27,7 @@ func alarmsThroughTopic(n names) Statement {
 	return Statement{
 		Sid: "AlarmsThroughTheTopic", Effect: allow, Principal: &Principal{Service: []string{"cloudwatch.amazonaws.com", "events.amazonaws.com"}},
 		Action: []string{"kms:Decrypt", "kms:GenerateDataKey*"}, Resource: []string{"*"},
-		Condition: Condition{"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": {n.arn("sns", TopicName(n.Environment))}}},
+		Condition: Condition{"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": {n.ARN("sns", TopicName(n.Environment))}}},
 	}
 }
 
@@ -38,7 +38,7 @@ func Queue(arn string) Document { return document(onlyTLS("sqs:*", arn)) }
 func EventQueue(env *manifest.Environment, arn string) Document {
 	return document(onlyTLS("sqs:*", arn), Statement{
 		Sid: "Rules", Effect: allow, Principal: &Principal{Service: []string{"events.amazonaws.com"}}, Action: []string{"sqs:SendMessage"}, Resource: []string{arn},
-		Condition: Condition{"ArnLike": {"aws:SourceArn": {names{env}.arn("events", "rule/rotary-"+env.Name+"-*")}}},
+		Condition: Condition{"ArnLike": {"aws:SourceArn": {env.ARN("events", "rule/"+env.Named("*"))}}},
 	})
 }
 

@@ -40,7 +40,7 @@ func GitHub(env *manifest.Environment) Document {
 	var services []string
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
-			services = append(services, n.arn("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			services = append(services, n.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
 		}
 	}
 	if len(services) == 0 {
@@ -49,7 +49,7 @@ func GitHub(env *manifest.Environment) Document {
 	return document(
 		Statement{Sid: "Release", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:UpdateService"}, Resource: services},
 		Statement{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition"}, Resource: []string{"*"}},
-		Statement{Sid: "Register", Effect: allow, Action: []string{"ecs:RegisterTaskDefinition"}, Resource: []string{n.arn("ecs", "task-definition/*")}},
+		Statement{Sid: "Register", Effect: allow, Action: []string{"ecs:RegisterTaskDefinition"}, Resource: []string{n.ARN("ecs", "task-definition/*")}},
 		n.letTasksRun(),
 	)
 }

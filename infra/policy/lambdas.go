@@ -21,8 +21,8 @@ func Propagate(env *manifest.Environment, key string) Document {
 		// For every secret that is encrypted with it: they are the environment's.
 		{Sid: "UseTheKey", Effect: allow, Action: encrypting, Resource: []string{key}},
 		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotators()},
-		{Sid: "TakeEvents", Effect: allow, Action: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}, Resource: []string{n.arn("sqs", n.Queue())}},
-		{Sid: "LookAgain", Effect: allow, Action: []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule"}, Resource: []string{n.arn("scheduler", "schedule/default/"+n.AgainSchedule())}},
+		{Sid: "TakeEvents", Effect: allow, Action: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}, Resource: []string{n.ARN("sqs", n.Queue())}},
+		{Sid: "LookAgain", Effect: allow, Action: []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule"}, Resource: []string{n.ARN("scheduler", "schedule/default/"+n.AgainSchedule())}},
 		{Sid: "LetTheScheduleSend", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(Role(env, SchedulerRole))}, Condition: passedTo("scheduler.amazonaws.com")},
 		logs(n, n.PropagateFunction()),
 	}
@@ -38,7 +38,7 @@ func rollECS(n names) []Statement {
 	var clusters, services []string
 	for _, c := range n.Consumers {
 		if c.ECS != nil {
-			clusters, services = append(clusters, c.ECS.Cluster), append(services, n.arn("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			clusters, services = append(clusters, c.ECS.Cluster), append(services, n.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
 		}
 	}
 	families := n.families()
@@ -53,8 +53,8 @@ func rollECS(n names) []Statement {
 		{Sid: "ListClusters", Effect: allow, Action: []string{"ecs:ListServices", "ecs:ListTasks"}, Resource: []string{"*"}, Condition: Condition{"ArnEquals": {"ecs:cluster": n.clusters(clusters)}}},
 		about(Statement{Sid: "Roll", Effect: allow, Action: []string{"ecs:UpdateService", "ecs:TagResource"}, Resource: services}),
 		{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"}, Resource: []string{"*"}},
-		{Sid: "Register", Effect: allow, Action: []string{"ecs:RegisterTaskDefinition"}, Resource: []string{n.arn("ecs", "task-definition/*")}, Condition: n.marked()},
-		{Sid: "MarkDefinitions", Effect: allow, Action: []string{"ecs:TagResource"}, Resource: []string{n.arn("ecs", "task-definition/*")}, Condition: n.marked("RegisterTaskDefinition")},
+		{Sid: "Register", Effect: allow, Action: []string{"ecs:RegisterTaskDefinition"}, Resource: []string{n.ARN("ecs", "task-definition/*")}, Condition: n.marked()},
+		{Sid: "MarkDefinitions", Effect: allow, Action: []string{"ecs:TagResource"}, Resource: []string{n.ARN("ecs", "task-definition/*")}, Condition: n.marked("RegisterTaskDefinition")},
 		n.letTasksRun(),
 	}, startECS(n, families)...)
 }
@@ -74,11 +74,11 @@ func startECS(n names, clusters []string) []Statement {
 	}
 	anyOf := []string{"schedule/" + n.Name + "/*", "schedule/*/" + n.Name + "-*", "schedule/*/*-" + n.Name, "schedule/*/*-" + n.Name + "-*"}
 	for i, name := range anyOf {
-		anyOf[i] = n.arn("scheduler", name)
+		anyOf[i] = n.ARN("scheduler", name)
 	}
 	return []Statement{
 		{Sid: "LookAtStarts", Effect: allow, Action: []string{"events:ListRuleNamesByTarget", "events:ListTargetsByRule", "scheduler:ListSchedules", "scheduler:GetSchedule"}, Resource: []string{"*"}},
-		{Sid: "PointRules", Effect: allow, Action: []string{"events:PutTargets"}, Resource: []string{n.arn("events", "rule/*")}, Condition: Condition{
+		{Sid: "PointRules", Effect: allow, Action: []string{"events:PutTargets"}, Resource: []string{n.ARN("events", "rule/*")}, Condition: Condition{
 			"ForAllValues:ArnEquals": {"events:TargetArn": n.clusters(clusters)}, "Null": {"events:TargetArn": {"false"}},
 		}},
 		{Sid: "PointSchedules", Effect: allow, Action: []string{"scheduler:UpdateSchedule"}, Resource: anyOf},
@@ -110,7 +110,7 @@ func (n names) families() []string {
 func (n names) clusters(clusters []string) []string {
 	var arns []string
 	for _, name := range clusters {
-		arns = append(arns, n.arn("ecs", "cluster/"+name))
+		arns = append(arns, n.ARN("ecs", "cluster/"+name))
 	}
 	return arns
 }
@@ -120,7 +120,7 @@ func (n names) within(clusters []string, kinds ...string) []string {
 	var arns []string
 	for _, kind := range kinds {
 		for _, name := range clusters {
-			arns = append(arns, n.arn("ecs", kind+"/"+name+"/*"))
+			arns = append(arns, n.ARN("ecs", kind+"/"+name+"/*"))
 		}
 	}
 	return arns
@@ -169,7 +169,7 @@ func (n names) rotateFunction(network bool) string {
 func (n names) rotators() []string {
 	var arns []string
 	for _, f := range n.functions() {
-		arns = append(arns, n.arn("lambda", "function:"+f))
+		arns = append(arns, n.ARN("lambda", "function:"+f))
 	}
 	return arns
 }
@@ -200,7 +200,7 @@ func (n names) users(function string) []string {
 // queue for that.
 func Scheduler(env *manifest.Environment) Document {
 	n := names{env}
-	return document(Statement{Sid: "WakeThePipeline", Effect: allow, Action: []string{"sqs:SendMessage"}, Resource: []string{n.arn("sqs", n.Queue()), n.arn("sqs", "rotary-"+env.Name+"-undelivered")}})
+	return document(Statement{Sid: "WakeThePipeline", Effect: allow, Action: []string{"sqs:SendMessage"}, Resource: []string{n.ARN("sqs", n.Queue()), n.ARN("sqs", n.Undelivered())}})
 }
 
 func stages(labels ...string) Condition {
@@ -237,5 +237,5 @@ func ifAny(key string, secrets []string) []string {
 }
 
 func logs(n names, function string) Statement {
-	return Statement{Sid: "Log", Effect: allow, Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: []string{n.arn("logs", "log-group:/aws/lambda/"+function+":*")}}
+	return Statement{Sid: "Log", Effect: allow, Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: []string{n.ARN("logs", "log-group:/aws/lambda/"+function+":*")}}
 }

@@ -25,7 +25,7 @@ func Developer(env *manifest.Environment, key string, open, closed []string) Doc
 	return document(append(denials(open, closed),
 		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
 		throughSecretsManager(key, decrypting, n.forPeople()),
-		Statement{Sid: "ReadLogs", Effect: allow, Action: []string{"logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"}, Resource: []string{n.arn("logs", "log-group:/rotary/"+env.Name+"/*")}},
+		Statement{Sid: "ReadLogs", Effect: allow, Action: []string{"logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"}, Resource: []string{n.ARN("logs", "log-group:/rotary/"+env.Name+"/*")}},
 		Statement{Sid: "Look", Effect: allow, Action: []string{"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", "ecs:Describe*", "ecs:List*", "logs:GetQueryResults"}, Resource: []string{"*"}},
 	)...)
 }
@@ -125,8 +125,8 @@ func Platform(env *manifest.Environment, key string) Document {
 		// To start a rotation, and not to say by which Lambda.
 		about(Statement{Sid: "StartRotations", Effect: allow, Action: []string{"secretsmanager:RotateSecret"}, Resource: own, Condition: Condition{"Null": {"secretsmanager:RotationLambdaARN": {"true"}}}}),
 		throughSecretsManager(key, encrypting, sources),
-		Statement{Sid: "AskThePipeline", Effect: allow, Action: []string{"lambda:InvokeFunction", "lambda:GetFunction"}, Resource: append(n.rotators(), n.arn("lambda", "function:"+n.PropagateFunction()))},
-		Statement{Sid: "AskForAPass", Effect: allow, Action: []string{"sqs:SendMessage", "sqs:GetQueueUrl"}, Resource: []string{n.arn("sqs", n.Queue())}},
+		Statement{Sid: "AskThePipeline", Effect: allow, Action: []string{"lambda:InvokeFunction", "lambda:GetFunction"}, Resource: append(n.rotators(), n.ARN("lambda", "function:"+n.PropagateFunction()))},
+		Statement{Sid: "AskForAPass", Effect: allow, Action: []string{"sqs:SendMessage", "sqs:GetQueueUrl"}, Resource: []string{n.ARN("sqs", n.Queue())}},
 	)
 }
 
@@ -136,7 +136,7 @@ func Sandbox(env *manifest.Environment, sandbox, key string) Document {
 	n := names{env}
 	var queues []string // by name: sandbox one must not reach those of sandbox one-more
 	for _, queue := range []string{SandboxDead, SandboxJobs} {
-		queues = append(queues, n.arn("sqs", SandboxQueue(env, sandbox, queue)))
+		queues = append(queues, n.ARN("sqs", SandboxQueue(env, sandbox, queue)))
 	}
 	return document(
 		Statement{Sid: "OwnQueues", Effect: allow, Action: []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage", "sqs:SendMessage"}, Resource: queues},

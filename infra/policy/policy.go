@@ -60,15 +60,11 @@ func about(s Statement) Statement {
 // names are the ARNs of an environment's resources.
 type names struct{ *manifest.Environment }
 
-func (n names) arn(service, resource string) string {
-	return "arn:aws:" + service + ":" + n.Region + ":" + n.Account + ":" + resource
-}
-
 func (n names) role(name string) string { return "arn:aws:iam::" + n.Account + ":role/" + name }
 
 // secret is the ARN of a secret: Secrets Manager ends it with six characters of its own
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html#auth-and-access_examples_wildcard).
-func (n names) secret(name string) string { return n.arn("secretsmanager", "secret:"+name+"-??????") }
+func (n names) secret(name string) string { return n.ARN("secretsmanager", "secret:"+name+"-??????") }
 
 // sources are the secrets of those sources: what rotary made by the prefix that is the environment's own, so that sixty of
 // them fit; what was there before by name. Which role may use which of them, the policy of each secret says (Source).
@@ -80,7 +76,7 @@ func (n names) sources(which func(manifest.Source) bool) []string {
 		case s.Existing:
 			arns = append(arns, n.secret(s.Secret))
 		default:
-			arns = append(arns, n.arn("secretsmanager", "secret:source/"+n.Name+"/*"))
+			arns = append(arns, n.ARN("secretsmanager", "secret:source/"+n.Name+"/*"))
 		}
 	}
 	slices.Sort(arns)
@@ -121,26 +117,26 @@ const (
 )
 
 // Role names a role of an environment.
-func Role(env *manifest.Environment, role string) string { return "rotary-" + env.Name + "-" + role }
+func Role(env *manifest.Environment, role string) string { return env.Named(role) }
 
 // ExecutionRole names the role with which ECS starts a consumer's tasks.
 func ExecutionRole(env *manifest.Environment, consumer string) string {
-	return "rotary-" + env.Name + "-" + consumer + "-execution"
+	return env.Named(consumer + "-execution")
 }
 
 // TaskRole names the role that a consumer's containers have.
 func TaskRole(env *manifest.Environment, consumer string) string {
-	return "rotary-" + env.Name + "-" + consumer + "-task"
+	return env.Named(consumer + "-task")
 }
 
 // StartRole names the role with which a rule or a schedule starts a consumer's tasks.
 func StartRole(env *manifest.Environment, consumer string) string {
-	return "rotary-" + env.Name + "-" + consumer + "-start"
+	return env.Named(consumer + "-start")
 }
 
 // SandboxRole names the role of a developer's sandbox.
 func SandboxRole(env *manifest.Environment, sandbox string) string {
-	return "rotary-" + env.Name + "-sandbox-" + sandbox
+	return env.Named("sandbox-" + sandbox)
 }
 
 // statementID makes a Sid of a name: letters and digits only.

@@ -11,10 +11,10 @@ func Execution(env *manifest.Environment, c manifest.Consumer, key string) Docum
 	return document(
 		Statement{Sid: "ReadItsBucket", Effect: allow, Action: []string{"secretsmanager:GetSecretValue"}, Resource: bucket},
 		throughSecretsManager(key, decrypting, bucket),
-		Statement{Sid: "Log", Effect: allow, Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: []string{n.arn("logs", "log-group:"+ServiceLogs(env, c.Name)+":*")}},
+		Statement{Sid: "Log", Effect: allow, Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: []string{n.ARN("logs", "log-group:"+ServiceLogs(env, c.Name)+":*")}},
 		// It has no resource (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html).
 		Statement{Sid: "EnterTheRegistry", Effect: allow, Action: []string{"ecr:GetAuthorizationToken"}, Resource: []string{"*"}},
-		Statement{Sid: "PullImages", Effect: allow, Action: []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, Resource: []string{n.arn("ecr", "repository/*")}},
+		Statement{Sid: "PullImages", Effect: allow, Action: []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, Resource: []string{n.ARN("ecr", "repository/*")}},
 	)
 }
 
@@ -26,7 +26,7 @@ func ServiceLogs(env *manifest.Environment, consumer string) string {
 // TasksOf is the trust policy of a role that ECS takes for tasks of this account
 // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html).
 func TasksOf(env *manifest.Environment) Document {
-	return trust("ecs-tasks.amazonaws.com", env, names{env}.arn("ecs", "*"))
+	return trust("ecs-tasks.amazonaws.com", env, env.ARN("ecs", "*"))
 }
 
 // LambdasOf is the trust policy of a Lambda's role.
@@ -36,7 +36,7 @@ func LambdasOf(*manifest.Environment) Document { // Lambda gives no source when 
 
 // SchedulesOf is the trust policy of the role that EventBridge Scheduler takes for the environment's schedules.
 func SchedulesOf(env *manifest.Environment) Document {
-	return trust("scheduler.amazonaws.com", env, names{env}.arn("scheduler", "schedule-group/default"))
+	return trust("scheduler.amazonaws.com", env, env.ARN("scheduler", "schedule-group/default"))
 }
 
 func trust(service string, env *manifest.Environment, source string) Document {

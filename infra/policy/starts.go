@@ -7,7 +7,7 @@ import "github.com/rotary-secrets/rotary/pkg/manifest"
 func Start(env *manifest.Environment, c manifest.Consumer) Document {
 	n := names{env}
 	return document(
-		Statement{Sid: "RunItsFamily", Effect: allow, Action: []string{"ecs:RunTask"}, Resource: []string{n.arn("ecs", "task-definition/"+c.ECSFamily.Family+":*")}, Condition: Condition{
+		Statement{Sid: "RunItsFamily", Effect: allow, Action: []string{"ecs:RunTask"}, Resource: []string{n.ARN("ecs", "task-definition/"+c.ECSFamily.Family+":*")}, Condition: Condition{
 			"ArnEquals": {"ecs:cluster": n.clusters([]string{c.ECSFamily.Cluster})},
 		}},
 		Statement{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(ExecutionRole(env, c.Name)), n.role(TaskRole(env, c.Name))}, Condition: passedTo("ecs-tasks.amazonaws.com")},
@@ -19,7 +19,7 @@ func Start(env *manifest.Environment, c manifest.Consumer) Document {
 func StartsOf(env *manifest.Environment) Document {
 	n := names{env}
 	return document(append(
-		trust("events.amazonaws.com", env, n.arn("events", "rule/*")).Statement,
-		trust("scheduler.amazonaws.com", env, n.arn("scheduler", "schedule-group/*")).Statement...,
+		trust("events.amazonaws.com", env, n.ARN("events", "rule/*")).Statement,
+		trust("scheduler.amazonaws.com", env, n.ARN("scheduler", "schedule-group/*")).Statement...,
 	)...)
 }

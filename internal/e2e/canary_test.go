@@ -13,7 +13,6 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/leak"
 	"github.com/rotary-secrets/rotary/internal/stage"
-	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -112,7 +111,7 @@ func (s *scene) places() []place {
 		region := st.Region(st.Env.Account, st.Env.Region)
 		all = append(all,
 			place{"the Lambdas' output", region.Lambda.Output()},
-			encoded("the queue", region.Bus.Queue(st.Env.Queue())), encoded("the dead-letter queue", region.Bus.Queue(standin.DeadLetters(st.Env))),
+			encoded("the queue", region.Bus.Queue(st.Env.Queue())), encoded("the dead-letter queue", region.Bus.Queue(st.Env.DeadLetters())),
 			encoded("undelivered events", region.Bus.Undelivered()), s.again(st))
 		all = append(all, s.secretsOf(st)...)
 		all = append(all, s.sinksOf(st)...)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
-	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -130,7 +129,7 @@ func TestALongOutageIsAlarmedWritesNothingAndIsMadeGoodAfterwards(t *testing.T) 
 	if s.alarms("pass-failed") == 0 {
 		t.Error("nobody was told")
 	}
-	s.buried = len(s.region().Bus.Queue(standin.DeadLetters(s.Env)).Messages)
+	s.buried = len(s.region().Bus.Queue(s.Env.DeadLetters()).Messages)
 	if s.buried == 0 {
 		t.Error("no message went to the dead-letter queue, which has the alarm")
 	}
@@ -139,7 +138,7 @@ func TestALongOutageIsAlarmedWritesNothingAndIsMadeGoodAfterwards(t *testing.T) 
 	}
 	heal()
 	s.converge()
-	s.buried = len(s.region().Bus.Queue(standin.DeadLetters(s.Env)).Messages)
+	s.buried = len(s.region().Bus.Queue(s.Env.DeadLetters()).Messages)
 	s.finish()
 	if !s.runs("api", "SESSION_KEY", value) {
 		t.Error("the service does not run the new value")

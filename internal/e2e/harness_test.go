@@ -222,7 +222,7 @@ func (s *scene) idle() {
 			s.t.Errorf("the stand-in does not implement %s %s", call.Service, call.Operation)
 		}
 	}
-	if dead := len(s.region().Bus.Queue(standin.DeadLetters(s.Env)).Messages); dead != s.buried {
+	if dead := len(s.region().Bus.Queue(s.Env.DeadLetters()).Messages); dead != s.buried {
 		s.t.Errorf("the dead-letter queue has %d messages, expected %d", dead, s.buried)
 	}
 }

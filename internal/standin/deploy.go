@@ -93,13 +93,13 @@ func (w *World) functions(d Deployment) error {
 		"AWS_ENDPOINT_URL": d.At.AWS, "ROTARY_ENVIRONMENT": d.Environment.Name,
 		"ROTARY_GITHUB_URL": d.At.GitHub, "ROTARY_VERCEL_URL": d.At.Vercel, "ROTARY_GITHUB_PAUSE": "off",
 		"ROTARY_QUEUE_ARN":          queueARN(d.Environment),
-		"ROTARY_SCHEDULER_ROLE_ARN": "arn:aws:iam::" + d.Environment.Account + ":role/rotary-" + d.Environment.Name + "-scheduler",
+		"ROTARY_SCHEDULER_ROLE_ARN": schedulerRole(d.Environment),
 	}
 	for key, value := range d.Env {
 		env[key] = value
 	}
 	host := w.Region(d.Environment.Account, d.Environment.Region).Lambda
-	for name, path := range map[string]string{d.Environment.PropagateFunction(): d.Propagate, "rotary-" + d.Environment.Name + "-rotate": d.Rotate} {
+	for name, path := range map[string]string{d.Environment.PropagateFunction(): d.Propagate, d.Environment.RotateFunction(manifest.Source{}): d.Rotate} {
 		bootstrap, err := task(filepath.Join(d.Dir, name), path, d.Manifest)
 		if err != nil {
 			return err
@@ -137,17 +137,16 @@ func task(dir, bootstrap string, manifestYAML []byte) (string, error) {
 	return link, nil
 }
 
-func queueARN(env *manifest.Environment) string {
-	return "arn:aws:sqs:" + env.Region + ":" + env.Account + ":" + env.Queue()
-}
+func queueARN(env *manifest.Environment) string { return env.ARN("sqs", env.Queue()) }
 
-// DeadLetters is the name of the queue that takes what the propagate Lambda failed on too often.
-func DeadLetters(env *manifest.Environment) string { return "rotary-" + env.Name + "-dead.fifo" }
+func schedulerRole(env *manifest.Environment) string {
+	return "arn:aws:iam::" + env.Account + ":role/" + env.Named("scheduler")
+}
 
 func (w *World) queue(ctx context.Context, env *manifest.Environment) (arn string, err error) {
 	client := sqs.NewFromConfig(w.Config(env.Account, env.Region))
-	dead := DeadLetters(env)
-	redrive, err := json.Marshal(map[string]any{"deadLetterTargetArn": "arn:aws:sqs:" + env.Region + ":" + env.Account + ":" + dead, "maxReceiveCount": 5})
+	dead := env.DeadLetters()
+	redrive, err := json.Marshal(map[string]any{"deadLetterTargetArn": env.ARN("sqs", dead), "maxReceiveCount": 5})
 	if err != nil {
 		return "", fmt.Errorf("create queue %s: %w", env.Queue(), err)
 	}
@@ -172,15 +171,15 @@ func (w *World) rules(ctx context.Context, env *manifest.Environment, queue stri
 	}
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
-			services = append(services, fmt.Sprintf("arn:aws:ecs:%s:%s:service/%s/%s", env.Region, env.Account, c.ECS.Cluster, c.ECS.Service))
+			services = append(services, env.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
 		}
 	}
 	patterns := map[string]any{
-		"rotary-" + env.Name + "-sources": map[string]any{
+		env.Named("sources"): map[string]any{
 			"source": []string{"aws.secretsmanager"}, "detail-type": []string{"Secret Label Updated"},
 			"detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": names},
 		},
-		"rotary-" + env.Name + "-services": map[string]any{
+		env.Named("services"): map[string]any{
 			"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": services,
 		},
 	}
@@ -214,10 +213,10 @@ func (w *World) sweep(ctx context.Context, env *manifest.Environment, queue stri
 	client := scheduler.NewFromConfig(w.Config(env.Account, env.Region))
 	input := `{"rotary":"sweep","environment":"` + env.Name + `","execution":"<aws.scheduler.execution-id>"}`
 	_, err := client.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
-		Name: aws.String("rotary-" + env.Name + "-sweep"), ScheduleExpression: aws.String("rate(5 minutes)"),
+		Name: aws.String(env.Named("sweep")), ScheduleExpression: aws.String("rate(5 minutes)"),
 		FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
 		Target: &schedulertypes.Target{
-			Arn: &queue, Input: &input, RoleArn: aws.String("arn:aws:iam::" + env.Account + ":role/rotary-" + env.Name + "-scheduler"),
+			Arn: &queue, Input: &input, RoleArn: aws.String(schedulerRole(env)),
 			SqsParameters: &schedulertypes.SqsParameters{MessageGroupId: &env.Name},
 		},
 	})
@@ -244,7 +243,7 @@ func (w *World) Rotations(ctx context.Context, env *manifest.Environment, rotato
 			}
 		}
 		_, err := client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
-			SecretId: &s.Secret, RotationLambdaARN: aws.String(host.ARN("rotary-" + env.Name + "-rotate")),
+			SecretId: &s.Secret, RotationLambdaARN: aws.String(host.ARN(env.RotateFunction(manifest.Source{}))),
 			RotationRules: rules, RotateImmediately: aws.Bool(false),
 		})
 		if err != nil {

@@ -4,23 +4,37 @@ import "strings"
 
 // The names of what infra deploys for an environment. Everybody who calls one of these finds it by name.
 
+// Named is what infra calls something of the environment.
+func (e *Environment) Named(what string) string { return "rotary-" + e.Name + "-" + what }
+
+// ARN is that of a resource in the environment's account and region.
+func (e *Environment) ARN(service, resource string) string {
+	return "arn:aws:" + service + ":" + e.Region + ":" + e.Account + ":" + resource
+}
+
 // PropagateFunction is the Lambda that reconciles.
-func (e *Environment) PropagateFunction() string { return "rotary-" + e.Name + "-propagate" }
+func (e *Environment) PropagateFunction() string { return e.Named("propagate") }
 
 // RotateFunction is the Lambda that rotates a source and retires what is owed: the one inside the VPC for a source
 // with network: true.
 func (e *Environment) RotateFunction(s Source) string {
 	if s.Network {
-		return "rotary-" + e.Name + "-rotate-network"
+		return e.Named("rotate-network")
 	}
-	return "rotary-" + e.Name + "-rotate"
+	return e.Named("rotate")
 }
 
 // Queue is the SQS FIFO queue that every event of the environment goes through.
 func (e *Environment) Queue() string { return "rotary-" + e.Name + ".fifo" }
 
+// DeadLetters is the queue of the messages that could not be done.
+func (e *Environment) DeadLetters() string { return e.Named("dead.fifo") }
+
+// Undelivered is the queue of what EventBridge could not deliver.
+func (e *Environment) Undelivered() string { return e.Named("undelivered") }
+
 // AgainSchedule is the one-off schedule that a Wait asks for.
-func (e *Environment) AgainSchedule() string { return "rotary-" + e.Name + "-again" }
+func (e *Environment) AgainSchedule() string { return e.Named("again") }
 
 // SourceBySecret finds the source whose secret has this name or ARN.
 func (e *Environment) SourceBySecret(id string) (Source, bool) {
