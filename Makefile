@@ -44,6 +44,17 @@ set -e; for name in $(lambdas); do \
 done
 endef
 
+# npm_ci FOLDER WHAT: what the folder's package-lock.json lists, where that is not installed yet.
+define npm_ci
+if ! command -v npm >/dev/null; then \
+	if [ "$(REQUIRE_ALL)" = 1 ]; then echo "$(1): no npm"; exit 1; fi; \
+	echo "skip     $(2): no npm"; \
+elif [ ! $(1)/node_modules/.package-lock.json -nt $(1)/package-lock.json ]; then \
+	echo "npm ci   $(1)"; \
+	npm ci --prefix $(1) --no-audit --no-fund --loglevel=error; \
+fi
+endef
+
 demo: build ## play rotations on the embedded stand-in; needs only Go
 	@bin/rotary demo
 
@@ -76,13 +87,7 @@ infra: infra-tools build-lambda ## test the CDK app: templates, access, deployme
 	@cd infra && go tool -modfile=../tools/go.mod gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m ./...
 
 infra-tools: # the command line of CDK and what else npm has for infra
-	@if ! command -v npm >/dev/null; then \
-		if [ "$(REQUIRE_ALL)" = 1 ]; then echo "infra: no npm"; exit 1; fi; \
-		echo "skip     infra's tools: no npm"; \
-	elif [ ! infra/node_modules/.package-lock.json -nt infra/package-lock.json ]; then \
-		echo "npm ci   infra"; \
-		npm ci --prefix infra --no-audit --no-fund --loglevel=error; \
-	fi
+	@$(call npm_ci,infra,infra's tools)
 
 test: contracts databases check race unit infra ## everything that must pass before a commit
 
@@ -117,7 +122,6 @@ lint: ## golangci-lint; the first run builds it, in two minutes
 	@$(tool) golangci-lint run ./...
 	@echo "lint     infra"
 	@cd infra && go tool -modfile=../tools/go.mod golangci-lint run --config ../.golangci.yml ./...
-	@cd infra && go tool -modfile=../tools/go.mod golangci-lint run ./...
 
 bench: ## benchmarks
 	@go test -run '^$$' -bench . -benchmem ./pkg/... ./internal/...
@@ -141,13 +145,7 @@ mutants: ## seed protocol bugs, one by one: the fault simulation must catch each
 	@go run ./internal/mutants
 
 contracts: ## install what vendors publish about their APIs (npm ci), for the tests that check against it
-	@if ! command -v npm >/dev/null; then \
-		if [ "$(REQUIRE_ALL)" = 1 ]; then echo "contracts: no npm"; exit 1; fi; \
-		echo "skip     contracts: no npm"; \
-	elif [ ! contracts/node_modules/.package-lock.json -nt contracts/package-lock.json ]; then \
-		echo "npm ci   contracts"; \
-		npm ci --prefix contracts --no-audit --no-fund --loglevel=error; \
-	fi
+	@$(call npm_ci,contracts,contracts)
 
 databases: ## install MariaDB for the tests (apt-get, without a service), where it is missing
 	@if [ -n "$$ROTARY_MARIADB_BIN" ] || PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null; then exit 0; fi; \

@@ -161,7 +161,7 @@ func (c *campaign) followAll() error {
 		case over:
 			r.set(isOver, "")
 		default:
-			r.Detail = progress(find(report, r.Source), report)
+			r.Detail = progress(report.Source(r.Source), report)
 		}
 	}
 	return nil

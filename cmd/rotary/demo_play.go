@@ -209,23 +209,12 @@ func (p *play) retired(source string) bool {
 }
 
 func (p *play) safeToRevoke(source string) bool {
-	for _, s := range p.report.Sources {
-		if s.Name == source && len(s.Owed) > 0 {
-			return len(s.Owed[0].Blocked) > 0 && s.Owed[0].Blocked[0].Reason == plan.ByHand
-		}
-	}
-	return false
+	owed := p.report.Source(source).Owed
+	return len(owed) > 0 && len(owed[0].Blocked) > 0 && owed[0].Blocked[0].Reason == plan.ByHand
 }
 
 // running is the bucket version that a consumer is proven to run.
-func (p *play) running(consumer string) string {
-	for _, c := range p.report.Consumers {
-		if c.Name == consumer {
-			return c.Running
-		}
-	}
-	return ""
-}
+func (p *play) running(consumer string) string { return p.report.Consumer(consumer).Running }
 
 func (p *play) waits(subject string, reason plan.Reason) bool {
 	for _, w := range p.report.Waits {

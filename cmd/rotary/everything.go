@@ -84,7 +84,7 @@ func (c rotateCmd) everything(a *app) error {
 
 // row decides what to do about one source. It changes nothing.
 func (c *campaign) row(source manifest.Source, report plan.Report) *row {
-	seen := find(report, source.Name)
+	seen := report.Source(source.Name)
 	r := &row{Source: source.Name, State: waitsTurn, source: source, before: seen.Version}
 	person, impossible, hindered := byPerson(c.env, source), c.rotatable(c.env, source), c.hindrance(seen, report)
 	switch {

@@ -50,7 +50,7 @@ func foresee(env *manifest.Environment, e emergency, r plan.Report) harm {
 			h.Retained = append(h.Retained, v.ID)
 		}
 	}
-	seen := find(r, e.source.Name)
+	seen := r.Source(e.source.Name)
 	for _, c := range r.Consumers {
 		if slices.Contains(seen.Consumers, c.Name) {
 			h.Consumers = append(h.Consumers, h.expose(env, e, c, behind(c, r)))

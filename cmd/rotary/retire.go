@@ -41,7 +41,7 @@ func (c retireCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	owed, err := pick(find(report, source.Name), c.Version)
+	owed, err := pick(report.Source(source.Name), c.Version)
 	if err != nil {
 		return invalid{err}
 	}

@@ -162,7 +162,7 @@ func (r *retreat) run(c rollbackCmd) error {
 		return err
 	}
 	watch := func(report plan.Report) (bool, error) {
-		seen := find(report, r.source.Name)
+		seen := report.Source(r.source.Name)
 		if seen.Version != r.back.Version {
 			return true, fmt.Errorf("version %s of %s has become current meanwhile", plan.Short(seen.Version), r.source.Name)
 		}

@@ -96,7 +96,7 @@ func (c rotateCmd) planned(s *session, source manifest.Source) error {
 	if err != nil {
 		return err
 	}
-	seen := find(report, source.Name)
+	seen := report.Source(source.Name)
 	if why := s.hindrance(seen, report); why != "" {
 		return refusal(source.Name, why)
 	}
@@ -166,7 +166,7 @@ func refusal(what, why string) error { return declined{what, why} }
 // ready looks at an environment whose pipeline can rotate a source that holds a value.
 func (s *session) ready(source manifest.Source) (plan.Report, error) {
 	report, err := s.observed(source.Name)
-	if err == nil && find(report, source.Name).Version == "" {
+	if err == nil && report.Source(source.Name).Version == "" {
 		err = refusal(source.Name, empty(s.env, source.Name))
 	}
 	return report, err
@@ -212,16 +212,6 @@ func (s *session) hindrance(r plan.SourceReport, report plan.Report) string {
 		return "a rotation to version " + plan.Short(r.Pending) + " is under way: rotary status " + s.env.Name
 	}
 	return ""
-}
-
-// find returns what a report says of a source.
-func find(r plan.Report, source string) plan.SourceReport {
-	for _, s := range r.Sources {
-		if s.Name == source {
-			return s
-		}
-	}
-	return plan.SourceReport{Name: source}
 }
 
 // startRotation starts the rotation that makes version.

@@ -17,7 +17,7 @@ type rotation struct {
 // done says when the rotation is over: another version is current, none is pending, and nothing is owed. A rotation
 // that the Lambda refused leaves no trace, so after a few looks without one it has failed.
 func (w *rotation) done(r plan.Report) (bool, error) {
-	s := find(r, w.source)
+	s := r.Source(w.source)
 	switch {
 	case s.Pending != "":
 		w.idle = 0

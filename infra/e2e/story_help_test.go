@@ -38,15 +38,6 @@ func (p *played) until(ctx context.Context, limit time.Duration, what string, do
 	return nil
 }
 
-func owedBy(r plan.Report, source string) []plan.OwedReport {
-	for _, s := range r.Sources {
-		if s.Name == source {
-			return s.Owed
-		}
-	}
-	return nil
-}
-
 // tail is the end of what the Lambdas printed, if it holds no value.
 func (p *played) tail() string {
 	out := p.Region(p.account, p.region).Lambda.Output()

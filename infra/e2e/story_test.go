@@ -238,7 +238,7 @@ func (p *played) putManual(ctx context.Context) error {
 		return fmt.Errorf("a minute after the change of %s the bucket does not hold it: the event woke nobody", source.Secret)
 	}
 	err := p.until(ctx, 8*time.Hour, "the old value is safe to revoke", func(r plan.Report) bool {
-		owed := owedBy(r, source.Name)
+		owed := r.Source(source.Name).Owed
 		return len(owed) == 1 && len(owed[0].Blocked) == 1 && owed[0].Blocked[0].Reason == plan.ByHand
 	})
 	if err != nil {

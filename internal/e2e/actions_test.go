@@ -95,14 +95,7 @@ func (s *scene) values(secretName, version string) map[string]secret.Value {
 }
 
 // owed lists the owed versions of a source in a report.
-func owed(r plan.Report, source string) []plan.OwedReport {
-	for _, s := range r.Sources {
-		if s.Name == source {
-			return s.Owed
-		}
-	}
-	return nil
-}
+func owed(r plan.Report, source string) []plan.OwedReport { return r.Source(source).Owed }
 
 // byHand says whether a source owes n versions and every one of them waits for a person alone.
 func byHand(source string, n int) func(plan.Report) bool {

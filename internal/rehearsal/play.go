@@ -74,14 +74,7 @@ func newPlay(ctx context.Context, w *simulation.World, s manifest.Source) *play 
 }
 
 // report is what the last pass told of the source.
-func (p *play) report() plan.SourceReport {
-	for _, s := range p.w.Last().Sources {
-		if s.Name == p.source.Name {
-			return s
-		}
-	}
-	return plan.SourceReport{}
-}
+func (p *play) report() plan.SourceReport { return p.w.Last().Source(p.source.Name) }
 
 // start has a workflow run under way in every repository that reads the source.
 func (p *play) start() {
@@ -218,14 +211,7 @@ func (p *play) look() {
 	}
 }
 
-func (p *play) seen(consumer string) plan.ConsumerReport {
-	for _, c := range p.w.Last().Consumers {
-		if c.Name == consumer {
-			return c
-		}
-	}
-	return plan.ConsumerReport{}
-}
+func (p *play) seen(consumer string) plan.ConsumerReport { return p.w.Last().Consumer(consumer) }
 
 // converge lets everything follow, and checks what must be true then.
 func (p *play) converge() bool {

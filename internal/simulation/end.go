@@ -125,11 +125,7 @@ func (w *World) look(source string) plan.SourceReport {
 	if err != nil {
 		w.tell("look: %v", err)
 	}
-	i := slices.IndexFunc(report.Sources, func(s plan.SourceReport) bool { return s.Name == source })
-	if i < 0 {
-		return plan.SourceReport{}
-	}
-	return report.Sources[i]
+	return report.Source(source)
 }
 
 // revoke makes the targets refuse what only this version of a source has, and takes it off the list.

@@ -21,6 +21,26 @@ type Report struct {
 	Alarms      []Alarm          `json:"alarms"`
 }
 
+// Source is what the report says of a source; nothing but the name, where it does not know it.
+func (r Report) Source(name string) SourceReport {
+	for _, s := range r.Sources {
+		if s.Name == name {
+			return s
+		}
+	}
+	return SourceReport{Name: name}
+}
+
+// Consumer is the same of a consumer.
+func (r Report) Consumer(name string) ConsumerReport {
+	for _, c := range r.Consumers {
+		if c.Name == name {
+			return c
+		}
+	}
+	return ConsumerReport{Name: name}
+}
+
 // Step is one thing a pass does, or would do.
 type Step struct {
 	Do      string   `json:"do"`      // mark, write, roll, drop, advance

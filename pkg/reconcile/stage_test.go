@@ -88,8 +88,7 @@ func TestTheExampleConvergesOverTheGenuineDrivers(t *testing.T) {
 
 	must(t, s.Put(t.Context(), "worker-b", map[string]string{"WORKER__ARTIFACTS__SIGNING_KEY": stage.Canary("by hand")}))
 	until("a change that a rotator retires", func(r plan.Report) bool {
-		i := slices.IndexFunc(r.Sources, func(s plan.SourceReport) bool { return s.Name == "worker-b" })
-		return len(r.Steps) == 0 && len(r.Sources[i].Owed) == 0 && slices.Equal(reasons(r), []string{"db-service by-hand"})
+		return len(r.Steps) == 0 && len(r.Source("worker-b").Owed) == 0 && slices.Equal(reasons(r), []string{"db-service by-hand"})
 	})
 	still("a change that a rotator retires")
 	for _, r := range s.Refusals() {
