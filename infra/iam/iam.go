@@ -93,27 +93,20 @@ func Start(t testing.TB) *Judge {
 	return &Judge{t: t, in: in, out: bufio.NewReader(out)}
 }
 
-// installed is the path of judge.mjs, in the folder iam beside the go.mod of infra: a test runs in its package's folder.
+// installed is the path of judge.mjs, in the folder iam of infra.
 func installed() (string, error) {
-	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("the tests do not run inside of infra")
-		}
-	}
+	contracts, err := contract.Folder()
 	if err != nil {
 		return "", err
 	}
+	infra := filepath.Join(filepath.Dir(contracts), "infra")
 	if _, err := exec.LookPath("node"); err != nil {
 		return "", fmt.Errorf("the judge of IAM policies needs node: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "node_modules", "@cloud-copilot", "iam-simulate")); err != nil {
+	if _, err := os.Stat(filepath.Join(infra, "node_modules", "@cloud-copilot", "iam-simulate")); err != nil {
 		return "", errors.New("the judge of IAM policies is not installed: npm ci --prefix infra")
 	}
-	return filepath.Join(dir, "iam", "judge.mjs"), nil
+	return filepath.Join(infra, "iam", "judge.mjs"), nil
 }
 
 // Keep keeps policies under names, in place of those that had these names: values that encode to the JSON of a policy.

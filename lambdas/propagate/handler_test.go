@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,8 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	samples "github.com/rotary-secrets/rotary/events"
+	"github.com/rotary-secrets/rotary/internal/example"
 	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 )
@@ -44,12 +43,7 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	data, err := os.ReadFile("../../rotary.yaml")
-	must(t, err)
-	file, err := manifest.Parse("rotary.yaml", data)
-	must(t, err)
-	env, err := file.Environment("dev")
-	must(t, err)
+	env := example.Environment(t, "dev")
 	b := &bench{t: t, log: &bytes.Buffer{}, out: &bytes.Buffer{}, report: plan.Report{Environment: "dev", At: now, Converged: true}}
 	b.h = handler{
 		environment: env, now: func() time.Time { return now.Add(time.Minute) }, metrics: b.out,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/events"
+	"github.com/rotary-secrets/rotary/internal/example"
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -49,12 +49,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	data, err := os.ReadFile("../../rotary.yaml")
-	must(t, err)
-	file, err := manifest.Parse("rotary.yaml", data)
-	must(t, err)
-	env, err := file.Environment("dev")
-	must(t, err)
+	env := example.Environment(t, "dev")
 	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}), log: &bytes.Buffer{}, out: &bytes.Buffer{}}
 	t.Cleanup(func() { must(t, w.Close()) })
 	w.client = secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))

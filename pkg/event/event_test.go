@@ -5,33 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/events"
+	"github.com/rotary-secrets/rotary/internal/example"
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-func dev(t testing.TB) *manifest.Environment {
-	t.Helper()
-	data, err := os.ReadFile("../../rotary.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := manifest.Parse("rotary.yaml", data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	env, err := file.Environment("dev")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return env
-}
+func dev(t testing.TB) *manifest.Environment { return example.Environment(t, "dev") }
 
 func sample(t testing.TB, name string) string {
 	t.Helper()

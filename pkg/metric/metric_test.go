@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/internal/example"
 	"github.com/rotary-secrets/rotary/internal/standin/cloudwatch"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -141,27 +140,9 @@ func TestALineIsWhatTheFormatSays(t *testing.T) {
 	}
 }
 
-// development is the example's environment dev.
-func development(t *testing.T) *manifest.Environment {
-	t.Helper()
-	data, err := os.ReadFile("../../rotary.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := manifest.Parse("rotary.yaml", data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	env, err := file.Environment("dev")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return env
-}
-
 // TestWhatIsWrittenIsExactlyWhatTheTableLists: the dashboard and the alarms are made from the table.
 func TestWhatIsWrittenIsExactlyWhatTheTableLists(t *testing.T) {
-	env := development(t)
+	env := example.Environment(t, "dev")
 	r, lines := plan.Report{At: noon}, Events("dev", later, 0)
 	for _, s := range env.Sources {
 		r.Sources = append(r.Sources, plan.SourceReport{Name: s.Name, Since: noon})
@@ -185,7 +166,7 @@ func TestWhatIsWrittenIsExactlyWhatTheTableLists(t *testing.T) {
 }
 
 func TestTheSeriesOfOneMetricAreThoseOfEverySource(t *testing.T) {
-	env := development(t)
+	env := example.Environment(t, "dev")
 	var got []string
 	for _, s := range Of(env, CredentialAge) {
 		if s.Name != CredentialAge || s.Dimensions[Environment] != "dev" {

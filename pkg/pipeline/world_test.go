@@ -3,7 +3,6 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/rotary-secrets/rotary/internal/example"
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -32,18 +32,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	data, err := os.ReadFile("../../rotary.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := manifest.Parse("rotary.yaml", data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})}
-	if w.env, err = file.Environment("dev"); err != nil {
-		t.Fatal(err)
-	}
+	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}), env: example.Environment(t, "dev")}
 	w.cfg = w.Config(w.env.Account, w.env.Region)
 	t.Cleanup(func() { _ = w.Close() })
 	return w
