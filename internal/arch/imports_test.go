@@ -19,13 +19,8 @@ var directions = []struct {
 	what string
 	may  []string
 }{
-	{"pkg/consume/consumetest", []string{"pkg/...", "internal/..."}},
-	{"pkg/rotate/rotatetest", []string{"pkg/...", "internal/..."}},
-	{"pkg/store/storetest", []string{"pkg/store", "pkg/plan", "pkg/secret"}},
 	{"pkg/secret", nil},
-	{"pkg/settings", pure[:1]}, // what applications import: as little of ours as can be
 	{"pkg/manifest", pure[:1]},
-	{"pkg/manifest/schema", []string{"pkg/manifest"}},
 	{"pkg/bucket", pure[:2]},
 	{"pkg/plan", pure[:3]},
 	{"pkg/event", []string{"pkg/manifest"}},
@@ -44,6 +39,8 @@ var directions = []struct {
 	{"cmd/...", []string{".", "events", "pkg/...", "internal/leak", "internal/standin/...", "internal/stage/...", "internal/rehearsal"}}, // demo, standin and rehearse embed the stand-in
 	{".", nil},
 	{"events", nil},
+	{"internal/storetest", []string{"pkg/store", "pkg/plan", "pkg/secret"}},
+	{"internal/schema", []string{"pkg/manifest"}},
 	{"internal/leak", nil},
 	{"internal/standin/...", with(pure, "internal/standin/...")},
 	{"internal/mutants", nil}, // it reads the code as text
@@ -51,7 +48,7 @@ var directions = []struct {
 }
 
 // suites are tests in packages of their own, for others' tests to run.
-var suites = []string{"pkg/consume/consumetest", "pkg/rotate/rotatetest", "pkg/store/storetest"}
+var suites = []string{"internal/consumetest", "internal/rotatetest", "internal/storetest"}
 
 func with(these []string, more ...string) []string {
 	return append(append([]string(nil), these...), more...)
@@ -69,6 +66,18 @@ func TestPackagesImportInOneDirection(t *testing.T) {
 				t.Errorf("%s imports %s; it may import only %v", name, imported, may)
 			} else if is && matches(imported, suites...) {
 				t.Errorf("%s imports %s outside its tests", name, imported)
+			}
+		}
+	}
+}
+
+// TestWhatIsShippedKnowsNothingOfTheTests: no arrow runs from pkg or the Lambdas to internal, where tests, stand-ins and
+// conformance suites are. The command line embeds the stand-in; directions has which parts.
+func TestWhatIsShippedKnowsNothingOfTheTests(t *testing.T) {
+	for _, p := range golist(t, nil, "./pkg/...", "./lambdas/...") {
+		for _, i := range p.Imports {
+			if imported, is := ours(i); is && matches(imported, "internal/...") {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
 			}
 		}
 	}
@@ -133,7 +142,7 @@ var nowhere = []string{
 	"net/rpc/...", // the lambda.norpc tag leaves it out
 	"testing/...", "flag", "html/template", "text/template",
 	"github.com/alecthomas/kong/...", "github.com/jedib0t/...", "github.com/invopop/jsonschema", "github.com/google/go-cmp/...",
-	module, module + "/internal/...", module + "/cmd/...", module + "/events", module + "/pkg/manifest/schema",
+	module, module + "/internal/...", module + "/cmd/...", module + "/events",
 }
 
 func TestALambdaLinksOnlyWhatItUses(t *testing.T) {

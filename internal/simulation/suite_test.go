@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/consumetest"
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/consume/consumetest"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )

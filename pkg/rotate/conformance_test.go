@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
-	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )

@@ -11,7 +11,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
-	"github.com/rotary-secrets/rotary/pkg/store/storetest"
+	"github.com/rotary-secrets/rotary/internal/storetest"
 )
 
 // TestSecretsManagerIsAsIsKnown makes and deletes some hundred secrets in the account that the usual AWS variables

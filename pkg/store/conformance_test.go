@@ -9,7 +9,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
-	"github.com/rotary-secrets/rotary/pkg/store/storetest"
+	"github.com/rotary-secrets/rotary/internal/storetest"
 )
 
 // standinTarget is an account on the stand-in with a rotation function that does nothing. No deviation is allowed.

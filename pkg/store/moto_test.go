@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rotary-secrets/rotary/internal/moto"
-	"github.com/rotary-secrets/rotary/pkg/store/storetest"
+	"github.com/rotary-secrets/rotary/internal/storetest"
 )
 
 func TestMotoIsAsSecretsManagerIsButForWhatIsKnown(t *testing.T) {

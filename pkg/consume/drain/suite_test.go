@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/consumetest"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/consume/consumetest"
 	"github.com/rotary-secrets/rotary/pkg/consume/drain"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"

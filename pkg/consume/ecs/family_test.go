@@ -20,11 +20,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/rotary-secrets/rotary/internal/consumetest"
 	"github.com/rotary-secrets/rotary/internal/standin"
 	standecs "github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/consume/consumetest"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/consumetest"
 	stand "github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/consume/consumetest"
 	"github.com/rotary-secrets/rotary/pkg/consume/github"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"

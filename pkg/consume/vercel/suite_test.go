@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/consumetest"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	standin "github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/consume/consumetest"
 	"github.com/rotary-secrets/rotary/pkg/consume/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"

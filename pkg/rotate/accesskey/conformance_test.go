@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
-	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
 )
 
 func TestAccessKeysConform(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
-	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 

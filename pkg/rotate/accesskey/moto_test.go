@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/internal/moto"
+	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/accesskey"
-	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
 )
 
 // Two rotations and their retirements on an emulator that is not ours. What it does otherwise than AWS stands with the

@@ -11,12 +11,12 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/accesskey"
-	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 

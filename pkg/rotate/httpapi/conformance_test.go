@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/vendors"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi"
-	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 

@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
+	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
-	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 

@@ -4,10 +4,10 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
-	"github.com/rotary-secrets/rotary/pkg/rotate/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 

@@ -11,13 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/rotary-secrets/rotary/internal/schema"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/manifest/schema"
 )
 
 var update = flag.Bool("update", false, "rewrite rotary.schema.json")
 
-const committed = "../../../rotary.schema.json"
+const committed = "../../rotary.schema.json"
 
 // TestSchemaIsCurrent fails when the types changed and rotary.schema.json did not.
 func TestSchemaIsCurrent(t *testing.T) {
@@ -32,18 +32,18 @@ func TestSchemaIsCurrent(t *testing.T) {
 	}
 	have, _ := os.ReadFile(committed)
 	if diff := cmp.Diff(string(have), string(made)); diff != "" {
-		t.Errorf("rotary.schema.json is not current; run: go test ./pkg/manifest/schema -run Schema -update\n%s", diff)
+		t.Errorf("rotary.schema.json is not current; run: go test ./internal/schema -run Schema -update\n%s", diff)
 	}
 }
 
 func TestSchemaAcceptsTheExample(t *testing.T) {
-	if err := validate(t, read(t, "../../../rotary.yaml")); err != nil {
+	if err := validate(t, read(t, "../../rotary.yaml")); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestSchemaRefuses(t *testing.T) {
-	good := string(read(t, "../../../rotary.yaml"))
+	good := string(read(t, "../../rotary.yaml"))
 	for name, change := range map[string][2]string{
 		"unknown field":   {"protected: true", "protectd: true"},
 		"account":         {`"111111111111"`, "111111111111"},
