@@ -9,7 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // board shows the rows of a rotation of everything: on a screen one table that is drawn over itself, elsewhere a line for
@@ -51,7 +51,7 @@ func newBoard(screen bool, rows []*row) *board {
 func (r *row) line() string {
 	line := r.Source + ": " + r.State
 	if r.Version != "" {
-		line += ", version " + plan.Short(r.Version)
+		line += ", version " + history.Short(r.Version)
 	}
 	if r.Detail != "" {
 		line += ": " + r.Detail
@@ -108,7 +108,7 @@ func firstLine(detail string) string { return strings.Split(text.WrapSoft(detail
 func boardTable(rows []*row, shorten func(string) string) string {
 	t := newTable("source", "state", "version", "detail")
 	for _, r := range rows {
-		t.AppendRow(table.Row{r.Source, r.State, dash(plan.Short(r.Version)), shorten(r.Detail)})
+		t.AppendRow(table.Row{r.Source, r.State, dash(history.Short(r.Version)), shorten(r.Detail)})
 	}
 	return render(t)
 }

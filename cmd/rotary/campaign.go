@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -118,9 +119,9 @@ func (c *campaign) start(r *row) {
 // glance looks whether a rotation has ended.
 func (c *campaign) glance(r *row) {
 	versions, err := store.New(c.secrets()).Versions(c.ctx, r.source.Secret)
-	h := plan.History{Secret: r.source.Secret, Versions: versions}
+	h := history.History{Secret: r.source.Secret, Versions: versions}
 	current, _ := h.Current()
-	pending, _ := h.Labelled(plan.AWSPending)
+	pending, _ := h.Labelled(history.AWSPending)
 	r.missed++
 	switch {
 	case c.ctx.Err() != nil:
@@ -134,7 +135,7 @@ func (c *campaign) glance(r *row) {
 	case pending.ID == r.Version:
 		r.missed = 0
 	case r.missed >= patience:
-		r.set(hasFailed, fmt.Sprintf("version %s is still current, and the new one is not pending any more; the rotate Lambda's log says why", plan.Short(current.ID)))
+		r.set(hasFailed, fmt.Sprintf("version %s is still current, and the new one is not pending any more; the rotate Lambda's log says why", history.Short(current.ID)))
 	}
 }
 

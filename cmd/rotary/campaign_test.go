@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -142,7 +143,7 @@ func second() func(sim.Call) bool {
 func TestARotationThatTheLambdaRefusesHasFailed(t *testing.T) {
 	d := newDesk(t)
 	c := d.campaign(5)
-	d.label("b", plan.Rollback, plan.AWSCurrent)
+	d.label("b", history.Rollback, history.AWSCurrent)
 	err := c.run()
 	if got := c.states(); got != "a rotated, b failed, c rotated, d rotated, e rotated" || err == nil || err.Error() != "not rotated: b" {
 		t.Errorf("%s, and error %v", got, err)

@@ -10,8 +10,8 @@ import (
 	"slices"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
@@ -20,8 +20,8 @@ import (
 // change is a new version of a source that a person puts.
 type change struct {
 	source  manifest.Source
-	history plan.History
-	current plan.Version // "" where the source has no value yet
+	history history.History
+	current history.Version // "" where the source has no value yet
 	before  map[string]secret.Value
 	after   map[string]secret.Value
 }
@@ -162,14 +162,14 @@ func (c change) names() []string {
 // compare-and-swap against the version that was read. A secret's first version is current by being put.
 func (c change) apply(ctx context.Context, s *store.Store) (version string, err error) {
 	version = newID()
-	label := c.history.LabelFor(plan.Live, version)
+	label := c.history.LabelFor(history.Live, version)
 	if err := s.Put(ctx, c.source.Secret, version, bucket.Encode(c.after), label); err != nil {
 		return "", err
 	}
 	if c.current.ID == "" {
 		return version, nil
 	}
-	if err := s.Move(ctx, c.source.Secret, plan.AWSCurrent, version, c.current.ID); err != nil {
+	if err := s.Move(ctx, c.source.Secret, history.AWSCurrent, version, c.current.ID); err != nil {
 		return "", fmt.Errorf("make the new version of %s current: %w; it was put by somebody else at the same time: look, and put again", c.source.Name, err)
 	}
 	return version, nil

@@ -7,18 +7,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 func TestANewValueOfASymmetricSecretEntersThroughItsSecondKey(t *testing.T) {
-	owed := plan.History{Versions: []plan.Version{{ID: "one", Labels: []string{plan.Live + "one"}}, {ID: "two", Labels: []string{plan.Live + "two", plan.AWSCurrent}}}}
-	calm := plan.History{Versions: owed.Versions[1:]}
+	owed := history.History{Versions: []history.Version{{ID: "one", Labels: []string{history.Live + "one"}}, {ID: "two", Labels: []string{history.Live + "two", history.AWSCurrent}}}}
+	calm := history.History{Versions: owed.Versions[1:]}
 	type texts = map[string]string
 	for name, c := range map[string]struct {
 		before, given, after texts
-		history              plan.History
+		history              history.History
 		refused              string // what the error says
 		invalid              bool
 	}{

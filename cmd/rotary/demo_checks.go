@@ -14,7 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/leak"
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -95,7 +95,7 @@ func (p *play) value(source, key string) string { return p.content(source)[key] 
 
 func (p *play) content(source string) map[string]string {
 	s, _ := p.s.Env.Source(source)
-	current := plan.AWSCurrent
+	current := history.AWSCurrent
 	out, err := p.s.Secrets().GetSecretValue(p.ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.Secret, VersionStage: &current})
 	if err != nil || out.SecretString == nil {
 		return nil

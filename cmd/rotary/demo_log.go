@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -78,9 +79,9 @@ func (t *timeline) tell(e entry) {
 	case e.Level == "ERROR":
 		t.say("propagate", e.Msg+": "+e.Error)
 	case e.Msg == "asked" && e.Step == "advance":
-		t.say("rotate", e.Source+": nobody needs "+plan.Short(e.Version)+" any more: next step taken"+outcome(e.OK))
+		t.say("rotate", e.Source+": nobody needs "+history.Short(e.Version)+" any more: next step taken"+outcome(e.OK))
 	case e.Msg == "asked":
-		t.say("rotate", e.Source+": "+e.Step+" of "+plan.Short(e.Version)+outcome(e.OK))
+		t.say("rotate", e.Source+": "+e.Step+" of "+history.Short(e.Version)+outcome(e.OK))
 	case e.Msg == "event" && e.Why != "sweep" && e.Why != "again" && !strings.HasPrefix(e.Why, "a deployment"):
 		t.say("event", e.Why+": propagate wakes up")
 	case e.Msg == "step" && (e.Do == "write" || e.Do == "roll"):

@@ -11,6 +11,7 @@ import (
 
 	rotary "github.com/rotary-secrets/rotary"
 	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -186,9 +187,9 @@ func (p *play) look() bool {
 	p.report = report
 	seen := map[string]string{}
 	for _, c := range report.Consumers {
-		seen[c.Name] = c.State + " on " + plan.Short(c.Running)
+		seen[c.Name] = c.State + " on " + history.Short(c.Running)
 		if c.State == "failed" {
-			seen[c.Name] = "rolled back, still on " + plan.Short(c.Running) + ": " + c.Detail
+			seen[c.Name] = "rolled back, still on " + history.Short(c.Running) + ": " + c.Detail
 		}
 		if was, known := p.states[c.Name]; known && was != seen[c.Name] && c.Running != "" && (c.State == "current" || c.State == "failed") {
 			p.tl.say(c.Name, "seen "+seen[c.Name])

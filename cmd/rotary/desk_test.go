@@ -13,8 +13,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -108,7 +108,7 @@ func (d *desk) source(name string) manifest.Source {
 	return s
 }
 
-func (d *desk) history(name string) plan.History {
+func (d *desk) history(name string) history.History {
 	d.t.Helper()
 	h, err := d.store.LookAll(d.t.Context(), d.source(name).Secret)
 	d.must(err)

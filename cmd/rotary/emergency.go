@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/store"
@@ -27,16 +28,16 @@ import (
 // Two people who begin one at the same time do not mix: a rotation finds its label by the start of its version's id.
 type emergency struct {
 	source  manifest.Source
-	history plan.History
+	history history.History
 	now     time.Time // Secrets Manager's, when they were read
 	read    time.Time // this machine's
-	current plan.Version
+	current history.Version
 	until   time.Time // the deadline; zero for none
 
-	left    []plan.Mark  // labels of emergencies that came to nothing
-	stopped plan.Version // under a rotation that ends here, where there is one
-	going   plan.Version // the version of an emergency that is under way, where there is one
-	label   plan.Emergency
+	left    []plan.Mark     // labels of emergencies that came to nothing
+	stopped history.Version // under a rotation that ends here, where there is one
+	going   history.Version // the version of an emergency that is under way, where there is one
+	label   history.Emergency
 }
 
 // begins says whether a rotation is started.
@@ -89,8 +90,8 @@ func (c rotateCmd) prepare(s *session, source manifest.Source) (emergency, error
 
 // sort tells emergencies that are under way from what is left of others, and both from a planned rotation.
 func (e *emergency) sort(again bool) {
-	pending, rotating := e.history.Labelled(plan.AWSPending)
-	rotating = rotating && !pending.Has(plan.AWSCurrent)
+	pending, rotating := e.history.Labelled(history.AWSPending)
+	rotating = rotating && !pending.Has(history.AWSCurrent)
 	for _, label := range e.history.Emergencies() {
 		made, begun := e.maker(label)
 		making := begun && rotating && made.ID == pending.ID
@@ -112,13 +113,13 @@ func (e *emergency) sort(again bool) {
 }
 
 // maker returns the version that an emergency was begun for.
-func (e emergency) maker(label plan.Emergency) (plan.Version, bool) {
+func (e emergency) maker(label history.Emergency) (history.Version, bool) {
 	for _, v := range e.history.Versions {
 		if of, is := e.history.EmergencyOf(v.ID); is && of.Label == label.Label {
 			return v, true
 		}
 	}
-	return plan.Version{}, false
+	return history.Version{}, false
 }
 
 // earlier says whether the deadline that is asked for comes before the one that an emergency under way has.
@@ -128,20 +129,20 @@ func (e emergency) earlier() bool {
 
 // refused says why it cannot begin, or go on, now.
 func (e emergency) refused(env string) error {
-	if back, begun := e.history.Labelled(plan.Rollback); begun {
-		return refusal(e.source.Name, fmt.Sprintf("a rollback to version %s is under way: finish it with rotary rollback %s %s", plan.Short(back.ID), env, e.source.Name))
+	if back, begun := e.history.Labelled(history.Rollback); begun {
+		return refusal(e.source.Name, fmt.Sprintf("a rollback to version %s is under way: finish it with rotary rollback %s %s", history.Short(back.ID), env, e.source.Name))
 	}
 	switch {
 	case e.current.ID == "":
 		return refusal(e.source.Name, "it has no value yet: rotary put "+env+" "+e.source.Name)
 	case !e.history.RotationEnabled:
 		return refusal(e.source.Name, "rotation is not enabled for its secret "+e.source.Secret)
-	case !e.begins() && e.earlier() && e.going.Has(plan.AWSPending):
-		return unfinished{fmt.Sprintf("the emergency's version %s of %s is being made, and its deadline can be brought forward once it is current: run this again in a minute", plan.Short(e.going.ID), e.source.Name)}
+	case !e.begins() && e.earlier() && e.going.Has(history.AWSPending):
+		return unfinished{fmt.Sprintf("the emergency's version %s of %s is being made, and its deadline can be brought forward once it is current: run this again in a minute", history.Short(e.going.ID), e.source.Name)}
 	}
 	for _, v := range e.doomed() {
-		if v.Has(plan.Retain) {
-			return refusal(e.source.Name, fmt.Sprintf("the new credential would take the place of version %s, which is retained; to give that up: rotary retain %s %s --release", plan.Short(v.ID), env, e.source.Name))
+		if v.Has(history.Retain) {
+			return refusal(e.source.Name, fmt.Sprintf("the new credential would take the place of version %s, which is retained; to give that up: rotary retain %s %s --release", history.Short(v.ID), env, e.source.Name))
 		}
 	}
 	return nil
@@ -149,9 +150,9 @@ func (e emergency) refused(env string) error {
 
 // doomed returns the versions that die as soon as the new credential is made, because it takes their place. A database
 // source has two users, and every version that is not current may be the other one's; an IAM user has two keys.
-func (e emergency) doomed() []plan.Version {
+func (e emergency) doomed() []history.Version {
 	others := e.history.Owed()
-	if slices.ContainsFunc(e.stopped.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) }) {
+	if slices.ContainsFunc(e.stopped.Labels, func(l string) bool { return strings.HasPrefix(l, history.Live) }) {
 		others = append(others, e.stopped) // as soon as it is not pending
 	}
 	switch {
@@ -184,7 +185,7 @@ func (s *session) begin(e emergency) (version string, err error) {
 		return "", resumable(err)
 	}
 	version = newID()
-	label := plan.DeadlineLabel(e.until, version)
+	label := history.DeadlineLabel(e.until, version)
 	secrets := store.New(s.secrets())
 	if err := secrets.Move(s.ctx, e.source.Secret, label, e.current.ID, ""); err != nil {
 		return "", resumable(err)
@@ -201,14 +202,14 @@ func (s *session) bringForward(e emergency) error {
 	if e.until.Equal(e.label.Until) {
 		return nil
 	}
-	return store.New(s.secrets()).Move(s.ctx, e.source.Secret, plan.DeadlineLabel(e.until, e.going.ID), e.label.On.ID, "")
+	return store.New(s.secrets()).Move(s.ctx, e.source.Secret, history.DeadlineLabel(e.until, e.going.ID), e.label.On.ID, "")
 }
 
 // clear takes off what is left of other emergencies, and ends a rotation that is under way.
 func (s *session) clear(e emergency) error {
 	secrets, off := store.New(s.secrets()), e.left
 	if e.stopped.ID != "" {
-		off = append(off, plan.Mark{Label: plan.AWSPending, From: e.stopped.ID})
+		off = append(off, plan.Mark{Label: history.AWSPending, From: e.stopped.ID})
 	}
 	for _, m := range off {
 		if err := secrets.Move(s.ctx, e.source.Secret, m.Label, "", m.From); err != nil {
@@ -235,14 +236,14 @@ func (s *session) begun(e emergency, h harm, version string, followed bool) erro
 	case e.begins():
 		return s.started(e.source, version, followed)
 	}
-	_, err := fmt.Fprintf(s.out, "%s: the emergency's version %s is under way; rotary status %s shows who follows\n", e.source.Name, plan.Short(version), s.env.Name)
+	_, err := fmt.Fprintf(s.out, "%s: the emergency's version %s is under way; rotary status %s shows who follows\n", e.source.Name, history.Short(version), s.env.Name)
 	return err
 }
 
 // watch follows the rotation to version.
 func (e emergency) watch(version string) *rotation {
 	w := &rotation{source: e.source.Name, version: version}
-	if e.begins() || e.going.Has(plan.AWSPending) {
+	if e.begins() || e.going.Has(history.AWSPending) {
 		w.before = e.current.ID
 	}
 	return w

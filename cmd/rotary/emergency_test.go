@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // situations are what an emergency may find.
@@ -21,7 +21,7 @@ var situations = map[string]func(*desk){
 	"a rotation starts":   func(d *desk) { d.planned("a") },
 	"a rotation is stuck": func(d *desk) { d.stuck = "a"; d.planned("a"); d.stage.Advance(10 * time.Second); d.stuck = "" },
 	"another one never began": func(d *desk) {
-		d.label("a", plan.DeadlineLabel(time.Time{}, "00000000-left"), plan.AWSCurrent)
+		d.label("a", history.DeadlineLabel(time.Time{}, "00000000-left"), history.AWSCurrent)
 	},
 }
 
@@ -75,12 +75,12 @@ func crashed(t *testing.T, find func(*desk), nth int, outcome sim.Outcome) {
 	d.stage.Advance(time.Minute)
 	h := d.history("a")
 	current, _ := h.Current()
-	marks := h.Marked(plan.Deadline)
-	if current.ID != version || len(marks) != 1 || marks[0].From != version {
+	marks := h.Placements(history.Deadline)
+	if current.ID != version || len(marks) != 1 || marks[0].Version != version {
 		t.Fatalf("after call %d: current is %s, want %s; the deadlines are %v", nth, current.ID, version, marks)
 	}
-	dies := func(v plan.Version) bool { _, some := h.Dies(v); return some }
-	if old, _ := h.Version(before.ID); !slices.ContainsFunc(h.Owed(), func(v plan.Version) bool { return v.ID == old.ID }) || !dies(old) {
+	dies := func(v history.Version) bool { _, some := h.Dies(v); return some }
+	if old, _ := h.Version(before.ID); !slices.ContainsFunc(h.Owed(), func(v history.Version) bool { return v.ID == old.ID }) || !dies(old) {
 		t.Fatalf("after call %d: what was replaced is not owed, or does not die", nth)
 	}
 }
@@ -96,7 +96,7 @@ func TestAnEmergencyThatSecretsManagerRefusesLeavesNoDeadline(t *testing.T) {
 	if _, err := d.begin(e); err == nil || !strings.Contains(err.Error(), "A previous rotation isn't complete") {
 		t.Errorf("error %v", err)
 	}
-	if left := d.history("a").Marked(plan.Deadline); len(left) > 0 {
+	if left := d.history("a").Placements(history.Deadline); len(left) > 0 {
 		t.Errorf("what nobody has replaced would die: %v", left)
 	}
 }
@@ -118,51 +118,51 @@ func TestADeadlineThatPassedBeforeItWasConfirmedIsNotSet(t *testing.T) {
 }
 
 // at is a version made so many minutes after nine.
-func at(minute int, id string, labels ...string) plan.Version {
-	return plan.Version{ID: id, Created: nine.Add(time.Duration(minute) * time.Minute), Labels: labels}
+func at(minute int, id string, labels ...string) history.Version {
+	return history.Version{ID: id, Created: nine.Add(time.Duration(minute) * time.Minute), Labels: labels}
 }
 
 func TestAnEmergencyUnderWayIsGoneOnWithAndWhatIsLeftOfOthersIsNot(t *testing.T) {
-	const live, old, made, next = plan.Live, "old00000-", "made0000-", "next0000-"
-	none := func(id string) string { return plan.DeadlineLabel(time.Time{}, id) }
+	const live, old, made, next = history.Live, "old00000-", "made0000-", "next0000-"
+	none := func(id string) string { return history.DeadlineLabel(time.Time{}, id) }
 	for name, c := range map[string]struct {
-		versions       []plan.Version
+		versions       []history.Version
 		again          bool
 		going, stopped string
 		left           int
 	}{
-		"no emergency": {versions: []plan.Version{at(0, old, live, plan.AWSCurrent)}},
+		"no emergency": {versions: []history.Version{at(0, old, live, history.AWSCurrent)}},
 		"a rotation of a schedule is stopped": {
-			versions: []plan.Version{at(0, old, live, plan.AWSCurrent), at(1, made, plan.AWSPending)}, stopped: made,
+			versions: []history.Version{at(0, old, live, history.AWSCurrent), at(1, made, history.AWSPending)}, stopped: made,
 		},
-		"one never began": {versions: []plan.Version{at(0, old, live, plan.AWSCurrent, none(made))}, left: 1},
+		"one never began": {versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made))}, left: 1},
 		"one never began, beside a rotation of a schedule": {
-			versions: []plan.Version{at(0, old, live, plan.AWSCurrent, none(made)), at(1, next, plan.AWSPending)}, left: 1, stopped: next,
+			versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made)), at(1, next, history.AWSPending)}, left: 1, stopped: next,
 		},
-		"one begins":                      {versions: []plan.Version{at(0, old, live, plan.AWSCurrent, none(made)), at(1, made, plan.AWSPending)}, going: made},
-		"one has made its version":        {versions: []plan.Version{at(0, old, live, plan.AWSCurrent), at(1, made, live, plan.AWSPending, none(made))}, going: made},
-		"one is current, and old is owed": {versions: []plan.Version{at(0, old, live), at(1, made, live, plan.AWSCurrent, none(made))}, going: made},
+		"one begins":                      {versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made)), at(1, made, history.AWSPending)}, going: made},
+		"one has made its version":        {versions: []history.Version{at(0, old, live, history.AWSCurrent), at(1, made, live, history.AWSPending, none(made))}, going: made},
+		"one is current, and old is owed": {versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSCurrent, none(made))}, going: made},
 		"one has moved on to the next of its versions": {
-			versions: []plan.Version{at(0, old), at(1, made, live), at(2, next, live, plan.AWSCurrent, none(made))}, going: made,
+			versions: []history.Version{at(0, old), at(1, made, live), at(2, next, live, history.AWSCurrent, none(made))}, going: made,
 		},
-		"one is over": {versions: []plan.Version{at(0, old), at(1, made, live, plan.AWSCurrent, none(made))}},
+		"one is over": {versions: []history.Version{at(0, old), at(1, made, live, history.AWSCurrent, none(made))}},
 		"one was refused, and made nothing": {
-			versions: []plan.Version{at(-1, next, live), at(0, old, live, plan.AWSCurrent, none(made)), at(1, made)}, left: 1,
+			versions: []history.Version{at(-1, next, live), at(0, old, live, history.AWSCurrent, none(made)), at(1, made)}, left: 1,
 		},
 		"one was overtaken": {
-			versions: []plan.Version{at(0, old, live), at(1, made, live, none(made)), at(2, next, live, plan.AWSCurrent)},
+			versions: []history.Version{at(0, old, live), at(1, made, live, none(made)), at(2, next, live, history.AWSCurrent)},
 		},
 		"another one is asked for while one begins": {
-			versions: []plan.Version{at(0, old, live, plan.AWSCurrent, none(made)), at(1, made, plan.AWSPending)}, again: true, stopped: made,
+			versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made)), at(1, made, history.AWSPending)}, again: true, stopped: made,
 		},
-		"another one is asked for": {versions: []plan.Version{at(0, old, live), at(1, made, live, plan.AWSCurrent, none(made))}, again: true},
+		"another one is asked for": {versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSCurrent, none(made))}, again: true},
 		"two, of which one begins": {
-			versions: []plan.Version{at(0, old, live), at(1, made, live, plan.AWSCurrent, none(made), none(next)), at(2, next, plan.AWSPending)}, going: next,
+			versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSCurrent, none(made), none(next)), at(2, next, history.AWSPending)}, going: next,
 		},
-		"AWSPENDING that a crash left on the current version": {versions: []plan.Version{at(0, old, live, plan.AWSCurrent, plan.AWSPending)}},
+		"AWSPENDING that a crash left on the current version": {versions: []history.Version{at(0, old, live, history.AWSCurrent, history.AWSPending)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := emergency{source: manifest.Source{Name: "a", Secret: "s"}, history: plan.History{Secret: "s", Versions: c.versions}}
+			e := emergency{source: manifest.Source{Name: "a", Secret: "s"}, history: history.History{Secret: "s", Versions: c.versions}}
 			e.current, _ = e.history.Current()
 			e.sort(c.again)
 			if e.going.ID != c.going || e.stopped.ID != c.stopped || len(e.left) != c.left {
@@ -181,8 +181,8 @@ func TestADeadlineComesOnlyNearer(t *testing.T) {
 		"one, a later asked":    {has: nine, asked: nine.Add(time.Hour), want: nine},
 	} {
 		const made = "made0000-"
-		e := emergency{source: manifest.Source{Name: "a"}, until: c.asked, history: plan.History{Versions: []plan.Version{
-			at(0, "old00000-", plan.Live), at(1, made, plan.Live, plan.AWSCurrent, plan.DeadlineLabel(c.has, made)),
+		e := emergency{source: manifest.Source{Name: "a"}, until: c.asked, history: history.History{Versions: []history.Version{
+			at(0, "old00000-", history.Live), at(1, made, history.Live, history.AWSCurrent, history.DeadlineLabel(c.has, made)),
 		}}}
 		e.current, _ = e.history.Current()
 		if e.sort(false); !e.until.Equal(c.want) {
@@ -192,27 +192,27 @@ func TestADeadlineComesOnlyNearer(t *testing.T) {
 }
 
 func TestAnEmergencyIsRefusedBeforeAnythingIsChanged(t *testing.T) {
-	owed, current := at(0, "owed0000-", plan.Live), at(1, "now00000-", plan.Live, plan.AWSCurrent)
-	kept := at(0, "kept0000-", plan.Live, plan.Retain)
+	owed, current := at(0, "owed0000-", history.Live), at(1, "now00000-", history.Live, history.AWSCurrent)
+	kept := at(0, "kept0000-", history.Live, history.Retain)
 	for name, c := range map[string]struct {
 		with     string
-		versions []plan.Version
+		versions []history.Version
 		off      bool
 		says     string
 	}{
 		"no value":                          {says: "it has no value yet: rotary put dev a"},
-		"no rotation":                       {versions: []plan.Version{current}, off: true, says: "rotation is not enabled"},
-		"a rollback":                        {versions: []plan.Version{at(0, "back0000-", plan.Live, plan.Rollback), current}, says: "finish it with rotary rollback dev a"},
-		"a retained user":                   {with: manifest.Postgres, versions: []plan.Version{kept, current}, says: "would take the place of version ept0000-, which is retained"},
-		"a retained user of MySQL":          {with: manifest.MySQL, versions: []plan.Version{kept, current}, says: "which is retained"},
-		"a retained key":                    {with: manifest.AWSAccessKey, versions: []plan.Version{kept, current}, says: "which is retained"},
-		"a retained value":                  {with: manifest.Random, versions: []plan.Version{kept, current}},
-		"a key whose slot is not needed":    {with: manifest.AWSAccessKey, versions: []plan.Version{at(-1, "older000-", plan.Live), kept, current}},
-		"an owed user":                      {with: manifest.Postgres, versions: []plan.Version{owed, current}},
-		"a retained version that is in use": {with: manifest.Postgres, versions: []plan.Version{at(1, "now00000-", plan.Live, plan.AWSCurrent, plan.Retain)}},
+		"no rotation":                       {versions: []history.Version{current}, off: true, says: "rotation is not enabled"},
+		"a rollback":                        {versions: []history.Version{at(0, "back0000-", history.Live, history.Rollback), current}, says: "finish it with rotary rollback dev a"},
+		"a retained user":                   {with: manifest.Postgres, versions: []history.Version{kept, current}, says: "would take the place of version ept0000-, which is retained"},
+		"a retained user of MySQL":          {with: manifest.MySQL, versions: []history.Version{kept, current}, says: "which is retained"},
+		"a retained key":                    {with: manifest.AWSAccessKey, versions: []history.Version{kept, current}, says: "which is retained"},
+		"a retained value":                  {with: manifest.Random, versions: []history.Version{kept, current}},
+		"a key whose slot is not needed":    {with: manifest.AWSAccessKey, versions: []history.Version{at(-1, "older000-", history.Live), kept, current}},
+		"an owed user":                      {with: manifest.Postgres, versions: []history.Version{owed, current}},
+		"a retained version that is in use": {with: manifest.Postgres, versions: []history.Version{at(1, "now00000-", history.Live, history.AWSCurrent, history.Retain)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := emergency{source: manifest.Source{Name: "a", Rotate: manifest.Rotate{With: c.with}}, history: plan.History{Versions: c.versions, RotationEnabled: !c.off}}
+			e := emergency{source: manifest.Source{Name: "a", Rotate: manifest.Rotate{With: c.with}}, history: history.History{Versions: c.versions, RotationEnabled: !c.off}}
 			e.current, _ = e.history.Current()
 			e.sort(false)
 			err := e.refused("dev")

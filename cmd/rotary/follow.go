@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -99,7 +100,7 @@ func news(r plan.Report) []string {
 	var lines []string
 	for _, source := range r.Sources {
 		if source.Pending != "" {
-			lines = append(lines, "rotating "+source.Name+" to version "+plan.Short(source.Pending))
+			lines = append(lines, "rotating "+source.Name+" to version "+history.Short(source.Pending))
 		}
 	}
 	for _, step := range r.Steps {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -46,7 +47,7 @@ func foresee(env *manifest.Environment, e emergency, r plan.Report) harm {
 		h.Dead = append(h.Dead, v.ID)
 	}
 	for _, v := range e.history.Versions {
-		if v.Has(plan.Retain) {
+		if v.Has(history.Retain) {
 			h.Retained = append(h.Retained, v.ID)
 		}
 	}
@@ -62,7 +63,7 @@ func foresee(env *manifest.Environment, e emergency, r plan.Report) harm {
 func (h harm) expose(env *manifest.Environment, e emergency, c plan.ConsumerReport, behind bool) exposed {
 	x := exposed{Name: c.Name, State: c.State, Fate: h.fate(e, behind)}
 	if c.Running != "" {
-		x.Runs = c.Bucket + " " + plan.Short(c.Running)
+		x.Runs = c.Bucket + " " + history.Short(c.Running)
 	}
 	if declared, known := env.Consumer(c.Name); known && declared.Drain > 0 {
 		x.Fate += "; nobody sees what it runs"
@@ -93,7 +94,7 @@ func (h harm) fate(e emergency, behind bool) string {
 	switch {
 	case h.AtOnce:
 		return "refused until it has followed"
-	case !e.begins() && !e.going.Has(plan.AWSPending) && !behind:
+	case !e.begins() && !e.going.Has(history.AWSPending) && !behind:
 		return "has followed"
 	case len(h.Dead) > 0 && behind:
 		parts = append(parts, "refused at once where it still runs "+shorts(h.Dead))
@@ -128,9 +129,9 @@ func notes(source manifest.Source) []string {
 
 // lines says it for people.
 func (h harm) lines(env string, now time.Time) []string {
-	lines := []string{h.Source + ": version " + plan.Short(h.Replaced) + " is replaced"}
+	lines := []string{h.Source + ": version " + history.Short(h.Replaced) + " is replaced"}
 	if h.UnderWay != "" {
-		lines[0] = h.Source + ": an emergency is under way, with version " + plan.Short(h.UnderWay) + "; it goes on, and --again begins another one"
+		lines[0] = h.Source + ": an emergency is under way, with version " + history.Short(h.UnderWay) + "; it goes on, and --again begins another one"
 	}
 	add := func(format string, args ...any) { lines = append(lines, "  "+fmt.Sprintf(format, args...)) }
 	switch {
@@ -142,13 +143,13 @@ func (h harm) lines(env string, now time.Time) []string {
 		add("every credential before the new one dies at %s, %s, whoever still uses it", instant(h.Deadline), left(h.Deadline, now))
 	}
 	if h.Stopped != "" {
-		add("the rotation to version %s that is under way is stopped; what it has made is owed", plan.Short(h.Stopped))
+		add("the rotation to version %s that is under way is stopped; what it has made is owed", history.Short(h.Stopped))
 	}
 	for _, id := range h.Dead {
-		add("version %s dies at once: its target has room for two credentials, and the new one takes its place", plan.Short(id))
+		add("version %s dies at once: its target has room for two credentials, and the new one takes its place", history.Short(id))
 	}
 	for _, id := range h.Retained {
-		add("version %s is retained and lives on, until: rotary retain %s %s --release", plan.Short(id), env, h.Source)
+		add("version %s is retained and lives on, until: rotary retain %s %s --release", history.Short(id), env, h.Source)
 	}
 	for _, note := range h.Notes {
 		add("%s", note)
@@ -170,7 +171,7 @@ func (h harm) lines(env string, now time.Time) []string {
 func shorts(ids []string) string {
 	var all []string
 	for _, id := range ids {
-		all = append(all, plan.Short(id))
+		all = append(all, history.Short(id))
 	}
 	return strings.Join(all, ", ")
 }

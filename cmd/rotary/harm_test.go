@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -32,7 +33,7 @@ func TestAnEmergencySaysOfEveryConsumerWhatBecomesOfIt(t *testing.T) {
 	const runsOn, followed, outage = "runs on until it has followed", "has followed", "refused until it has followed"
 	const then, once = "refused from 2026-01-01 10:00:00 UTC on, unless it has followed", "refused at once where it still runs owed0000"
 	const both = once + "; " + then
-	owed, current := at(0, "owed0000", plan.Live), at(1, "now00000", plan.Live, plan.AWSCurrent)
+	owed, current := at(0, "owed0000", history.Live), at(1, "now00000", history.Live, history.AWSCurrent)
 	source := func(with string) manifest.Source {
 		return manifest.Source{Name: "a", Rotate: manifest.Rotate{With: with}}
 	}
@@ -46,14 +47,14 @@ func TestAnEmergencySaysOfEveryConsumerWhatBecomesOfIt(t *testing.T) {
 		"nothing is owed, a deadline":    {emergency: emergency{source: source(manifest.Postgres), history: past(current), until: nine.Add(time.Hour)}, fates: [5]string{then, then, then, then, then}},
 		"an owed user":                   {emergency: emergency{source: source(manifest.Postgres), history: past(owed, current)}, fates: [5]string{runsOn, once, once, once, once}, dead: []string{"owed0000"}},
 		"an owed user of MySQL":          {emergency: emergency{source: source(manifest.MySQL), history: past(owed, current)}, fates: [5]string{runsOn, once, once, once, once}, dead: []string{"owed0000"}},
-		"an owed key, a deadline":        {emergency: emergency{source: source(manifest.AWSAccessKey), history: past(owed, at(0, "more0000", plan.Live), current), until: nine.Add(time.Hour)}, fates: [5]string{then, both, both, both, both}, dead: []string{"owed0000"}},
-		"what a rotation has made":       {emergency: emergency{source: source(manifest.Postgres), history: past(current, at(2, "owed0000", plan.Live, plan.AWSPending))}, fates: [5]string{runsOn, once, once, once, once}, dead: []string{"owed0000"}},
-		"a rotation that has made none":  {emergency: emergency{source: source(manifest.Postgres), history: past(current, at(2, "owed0000", plan.AWSPending))}, fates: [5]string{runsOn, runsOn, runsOn, runsOn, runsOn}},
+		"an owed key, a deadline":        {emergency: emergency{source: source(manifest.AWSAccessKey), history: past(owed, at(0, "more0000", history.Live), current), until: nine.Add(time.Hour)}, fates: [5]string{then, both, both, both, both}, dead: []string{"owed0000"}},
+		"what a rotation has made":       {emergency: emergency{source: source(manifest.Postgres), history: past(current, at(2, "owed0000", history.Live, history.AWSPending))}, fates: [5]string{runsOn, once, once, once, once}, dead: []string{"owed0000"}},
+		"a rotation that has made none":  {emergency: emergency{source: source(manifest.Postgres), history: past(current, at(2, "owed0000", history.AWSPending))}, fates: [5]string{runsOn, runsOn, runsOn, runsOn, runsOn}},
 		"a value, with room for any":     {emergency: emergency{source: source(manifest.Random), history: past(owed, current)}, fates: [5]string{runsOn, runsOn, runsOn, runsOn, runsOn}},
 		"a vendor that ends it at once":  {emergency: emergency{source: atOnce, history: past(owed, current), until: nine.Add(time.Hour)}, fates: [5]string{outage, outage, outage, outage, outage}},
-		"one under way, no deadline":     {emergency: emergency{source: source(manifest.Postgres), history: past(owed, at(1, "now00000", plan.Live, plan.AWSCurrent, plan.DeadlineLabel(time.Time{}, "now00000")))}, fates: [5]string{followed, runsOn, runsOn, runsOn, runsOn}},
-		"one under way, with a deadline": {emergency: emergency{source: atOnce, history: past(owed, at(1, "now00000", plan.Live, plan.AWSCurrent, plan.DeadlineLabel(nine.Add(time.Hour), "now00000")))}, fates: [5]string{followed, then, then, then, then}},
-		"one that is being made":         {emergency: emergency{source: source(manifest.Postgres), history: past(at(0, "old00000", plan.Live, plan.AWSCurrent, plan.DeadlineLabel(nine.Add(time.Hour), "now00000")), at(1, "now00000", plan.AWSPending))}, fates: [5]string{then, then, then, then, then}},
+		"one under way, no deadline":     {emergency: emergency{source: source(manifest.Postgres), history: past(owed, at(1, "now00000", history.Live, history.AWSCurrent, history.DeadlineLabel(time.Time{}, "now00000")))}, fates: [5]string{followed, runsOn, runsOn, runsOn, runsOn}},
+		"one under way, with a deadline": {emergency: emergency{source: atOnce, history: past(owed, at(1, "now00000", history.Live, history.AWSCurrent, history.DeadlineLabel(nine.Add(time.Hour), "now00000")))}, fates: [5]string{followed, then, then, then, then}},
+		"one that is being made":         {emergency: emergency{source: source(manifest.Postgres), history: past(at(0, "old00000", history.Live, history.AWSCurrent, history.DeadlineLabel(nine.Add(time.Hour), "now00000")), at(1, "now00000", history.AWSPending))}, fates: [5]string{then, then, then, then, then}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := c.emergency
@@ -74,13 +75,13 @@ func TestAnEmergencySaysOfEveryConsumerWhatBecomesOfIt(t *testing.T) {
 	}
 }
 
-func past(versions ...plan.Version) plan.History { return plan.History{Versions: versions} }
+func past(versions ...history.Version) history.History { return history.History{Versions: versions} }
 
 func TestAnEmergencyIsToldLineByLine(t *testing.T) {
 	env := &manifest.Environment{Name: "dev", Consumers: []manifest.Consumer{{Name: "laptops", Drain: manifest.Duration(time.Hour)}}}
 	e := emergency{
 		source: manifest.Source{Name: "a", Rotate: manifest.Rotate{With: manifest.Postgres}}, until: nine.Add(time.Hour), now: nine,
-		history: past(at(0, "owed0000", plan.Live), at(1, "now00000", plan.Live, plan.AWSCurrent, plan.Retain), at(2, "pend0000", plan.AWSPending)),
+		history: past(at(0, "owed0000", history.Live), at(1, "now00000", history.Live, history.AWSCurrent, history.Retain), at(2, "pend0000", history.AWSPending)),
 	}
 	e.current, _ = e.history.Current()
 	e.sort(false)

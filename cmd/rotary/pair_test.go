@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -35,8 +35,8 @@ func keyPairs(t *testing.T) map[string]string {
 }
 
 func TestAPrivateKeyIsPutAndItsPublicHalfFollows(t *testing.T) {
-	owed := plan.History{Versions: []plan.Version{{ID: "one", Labels: []string{plan.Live + "one"}}, {ID: "two", Labels: []string{plan.Live + "two", plan.AWSCurrent}}}}
-	calm := plan.History{Versions: owed.Versions[1:]}
+	owed := history.History{Versions: []history.Version{{ID: "one", Labels: []string{history.Live + "one"}}, {ID: "two", Labels: []string{history.Live + "two", history.AWSCurrent}}}}
+	calm := history.History{Versions: owed.Versions[1:]}
 	type letters = map[string]string
 	one := manifest.Rotate{With: manifest.Random, Pair: "ed25519", Key: "K", Public: "P"}
 	three := manifest.Rotate{With: manifest.Random, Pair: "ed25519", Key: "K", Public: "P", Next: "N", Also: "O"}
@@ -44,7 +44,7 @@ func TestAPrivateKeyIsPutAndItsPublicHalfFollows(t *testing.T) {
 	for name, c := range map[string]struct {
 		rotate               manifest.Rotate
 		before, given, after letters
-		history              plan.History
+		history              history.History
 		refused              string // what the error says
 		valid                bool   // it is refused for now
 	}{

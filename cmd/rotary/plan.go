@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -70,7 +71,7 @@ func (a *app) printWaits(r plan.Report) {
 func waiting(w plan.Wait, now time.Time) string {
 	text := w.Subject
 	if w.Version != "" {
-		text += " " + plan.Short(w.Version)
+		text += " " + history.Short(w.Version)
 	}
 	return text + ": " + why(w, now)
 }

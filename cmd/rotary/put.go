@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -99,6 +99,6 @@ func (s *session) changed(source manifest.Source, version string, names []string
 	if s.json {
 		return s.print(map[string]any{"source": source.Name, "version": version, "changed": names})
 	}
-	_, err := fmt.Fprintf(s.out, "%s: %s changed, version %s; rotary status %s shows who follows\n", source.Name, strings.Join(names, ", "), plan.Short(version), s.env.Name)
+	_, err := fmt.Fprintf(s.out, "%s: %s changed, version %s; rotary status %s shows who follows\n", source.Name, strings.Join(names, ", "), history.Short(version), s.env.Name)
 	return err
 }

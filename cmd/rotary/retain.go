@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
@@ -46,31 +46,31 @@ func (c retainCmd) Run(a *app) error {
 	return c.retain(s, source, h)
 }
 
-func (c retainCmd) retain(s *session, source manifest.Source, h plan.History) error {
+func (c retainCmd) retain(s *session, source manifest.Source, h history.History) error {
 	version, err := retainable(h, source.Name, c.Version)
 	if err != nil {
 		return invalid{err}
 	}
-	short, release := plan.Short(version), fmt.Sprintf("rotary retain %s %s --release", s.env.Name, source.Name)
-	holder, some := h.Labelled(plan.Retain)
+	short, release := history.Short(version), fmt.Sprintf("rotary retain %s %s --release", s.env.Name, source.Name)
+	holder, some := h.Labelled(history.Retain)
 	switch {
 	case some && holder.ID == version:
 		return s.said(source, "retained", version, "version "+short+" is retained already: nothing was changed")
 	case some:
-		return fmt.Errorf("version %s of %s is retained, and one version is at a time: to give that one up, %s; nothing was changed", plan.Short(holder.ID), source.Name, release)
+		return fmt.Errorf("version %s of %s is retained, and one version is at a time: to give that one up, %s; nothing was changed", history.Short(holder.ID), source.Name, release)
 	}
 	if err := s.confirm(c.Yes, fmt.Sprintf("retain version %s of %s", short, source.Name)); err != nil {
 		return err
 	}
-	if err := store.New(s.secrets()).Move(s.ctx, source.Secret, plan.Retain, version, ""); err != nil {
+	if err := store.New(s.secrets()).Move(s.ctx, source.Secret, history.Retain, version, ""); err != nil {
 		return err
 	}
 	return s.said(source, "retained", version, "version "+short+" is retained; to take that back: "+release)
 }
 
-func (c retainCmd) release(s *session, source manifest.Source, h plan.History) error {
-	holder, some := h.Labelled(plan.Retain)
-	short := plan.Short(holder.ID)
+func (c retainCmd) release(s *session, source manifest.Source, h history.History) error {
+	holder, some := h.Labelled(history.Retain)
+	short := history.Short(holder.ID)
 	switch {
 	case !some:
 		return s.said(source, "released", "", "no version is retained: nothing was changed")
@@ -80,14 +80,14 @@ func (c retainCmd) release(s *session, source manifest.Source, h plan.History) e
 	if err := s.confirm(c.Yes, fmt.Sprintf("let version %s of %s be retired", short, source.Name)); err != nil {
 		return err
 	}
-	if err := store.New(s.secrets()).Move(s.ctx, source.Secret, plan.Retain, "", holder.ID); err != nil {
+	if err := store.New(s.secrets()).Move(s.ctx, source.Secret, history.Retain, "", holder.ID); err != nil {
 		return err
 	}
 	return s.said(source, "released", holder.ID, "version "+short+" is not retained any more")
 }
 
 // retainable finds the version that is meant among those that may live: the owed ones, and the current one.
-func retainable(h plan.History, source, given string) (string, error) {
+func retainable(h history.History, source, given string) (string, error) {
 	current, exists := h.Current()
 	var owed []string
 	for _, v := range h.Owed() {
@@ -96,10 +96,10 @@ func retainable(h plan.History, source, given string) (string, error) {
 	switch {
 	case !exists:
 		return "", fmt.Errorf("source %s has no value yet: there is nothing to retain", source)
-	case given == current.ID, given == plan.Short(current.ID), given == "" && len(owed) == 0:
+	case given == current.ID, given == history.Short(current.ID), given == "" && len(owed) == 0:
 		return current.ID, nil
 	case len(owed) == 0:
-		return "", fmt.Errorf("source %s owes no retirement, and its current version is %s", source, plan.Short(current.ID))
+		return "", fmt.Errorf("source %s owes no retirement, and its current version is %s", source, history.Short(current.ID))
 	}
 	return choose(source, owed, given)
 }

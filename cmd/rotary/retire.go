@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -46,15 +47,15 @@ func (c retireCmd) Run(a *app) error {
 		return invalid{err}
 	}
 	if len(owed.Blocked) == 0 || owed.Blocked[0].Reason != plan.ByHand {
-		return fmt.Errorf("version %s of %s cannot be retired by hand now: %s; nothing was changed", plan.Short(owed.Version), source.Name, blocked(owed, report))
+		return fmt.Errorf("version %s of %s cannot be retired by hand now: %s; nothing was changed", history.Short(owed.Version), source.Name, blocked(owed, report))
 	}
-	if err := s.confirm(c.Yes, fmt.Sprintf("retire version %s of %s", plan.Short(owed.Version), source.Name)); err != nil {
+	if err := s.confirm(c.Yes, fmt.Sprintf("retire version %s of %s", history.Short(owed.Version), source.Name)); err != nil {
 		return err
 	}
 	if err := s.forget(source.Secret, owed.Version); err != nil {
 		return err
 	}
-	return s.said(source, "retired", owed.Version, "version "+plan.Short(owed.Version)+" is retired")
+	return s.said(source, "retired", owed.Version, "version "+history.Short(owed.Version)+" is retired")
 }
 
 // pick finds the owed version that is meant.
@@ -74,8 +75,8 @@ func pick(s plan.SourceReport, version string) (plan.OwedReport, error) {
 func choose(source string, owed []string, given string) (string, error) {
 	var all, meant []string
 	for _, id := range owed {
-		all = append(all, plan.Short(id))
-		if given == "" || id == given || plan.Short(id) == given {
+		all = append(all, history.Short(id))
+		if given == "" || id == given || history.Short(id) == given {
 			meant = append(meant, id)
 		}
 	}
@@ -104,5 +105,5 @@ func (s *session) forget(name, version string) error {
 	if err != nil {
 		return err
 	}
-	return secrets.Move(s.ctx, name, h.LabelFor(plan.Live, version), "", version)
+	return secrets.Move(s.ctx, name, h.LabelFor(history.Live, version), "", version)
 }

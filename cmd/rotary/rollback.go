@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -71,10 +72,10 @@ func (c rollbackCmd) Run(a *app) error {
 }
 
 // Rollback takes the next step of going back from here.
-func (d direct) Rollback(ctx context.Context, b plan.Back) (plan.Progress, error) {
+func (d direct) Rollback(ctx context.Context, b rotate.Back) (rotate.Progress, error) {
 	job, err := d.job(b.Source)
 	if err != nil {
-		return plan.Progress{}, err
+		return rotate.Progress{}, err
 	}
 	return job.Rollback(ctx, b)
 }
@@ -84,14 +85,14 @@ type retreat struct {
 	*session
 	source  manifest.Source
 	secrets *store.Store
-	step    func(context.Context, plan.Back) (plan.Progress, error)
+	step    func(context.Context, rotate.Back) (rotate.Progress, error)
 	next    string        // the command to go on with
 	end     time.Time     // when to give up waiting
 	ahead   time.Duration // of Secrets Manager's clock before this machine's
 
-	back    plan.Back
-	begun   bool         // ROLLBACK is on the version
-	stopped plan.Version // the version of a rotation that ends here, where there is one
+	back    rotate.Back
+	begun   bool            // ROLLBACK is on the version
+	stopped history.Version // the version of a rotation that ends here, where there is one
 }
 
 // decide finds what to go back to.
@@ -109,15 +110,15 @@ func (r *retreat) decide(given string) error {
 	}
 	r.ahead = r.secrets.Now().Sub(r.now())
 	current, _ := h.Current()
-	r.back = plan.Back{Source: r.source.Name, From: current.ID}
-	if pending, some := h.Labelled(plan.AWSPending); some && pending.ID != current.ID {
+	r.back = rotate.Back{Source: r.source.Name, From: current.ID}
+	if pending, some := h.Labelled(history.AWSPending); some && pending.ID != current.ID {
 		r.stopped = pending
 	}
-	holder, begun := h.Labelled(plan.Rollback)
+	holder, begun := h.Labelled(history.Rollback)
 	if begun {
 		r.begun, r.back.Version = true, holder.ID
-		if given != "" && given != holder.ID && given != plan.Short(holder.ID) {
-			return invalid{fmt.Errorf("a rollback of %s to version %s is under way, and there is one at a time: finish it first, without --version", r.source.Name, plan.Short(holder.ID))}
+		if given != "" && given != holder.ID && given != history.Short(holder.ID) {
+			return invalid{fmt.Errorf("a rollback of %s to version %s is under way, and there is one at a time: finish it first, without --version", r.source.Name, history.Short(holder.ID))}
 		}
 		return nil
 	}
@@ -128,7 +129,7 @@ func (r *retreat) decide(given string) error {
 	if len(owed) == 0 {
 		return fmt.Errorf("rollback of %s refused: no older credential of it is known to live; to go forward: %s; nothing was changed", r.source.Name, forward(r.env, r.source))
 	}
-	if previous, some := h.Labelled(plan.AWSPrevious); given == "" && some && slices.Contains(owed, previous.ID) {
+	if previous, some := h.Labelled(history.AWSPrevious); given == "" && some && slices.Contains(owed, previous.ID) {
 		r.back.Version = previous.ID
 		return nil
 	}
@@ -151,7 +152,7 @@ func (r *retreat) run(c rollbackCmd) error {
 	swapped := r.back.Version == r.back.From
 	if !swapped {
 		r.announce()
-		if err := r.confirm(c.Yes, fmt.Sprintf("go back to version %s of %s", plan.Short(r.back.Version), r.source.Name)); err != nil {
+		if err := r.confirm(c.Yes, fmt.Sprintf("go back to version %s of %s", history.Short(r.back.Version), r.source.Name)); err != nil {
 			return err
 		}
 	}
@@ -164,7 +165,7 @@ func (r *retreat) run(c rollbackCmd) error {
 	watch := func(report plan.Report) (bool, error) {
 		seen := report.Source(r.source.Name)
 		if seen.Version != r.back.Version {
-			return true, fmt.Errorf("version %s of %s has become current meanwhile", plan.Short(seen.Version), r.source.Name)
+			return true, fmt.Errorf("version %s of %s has become current meanwhile", history.Short(seen.Version), r.source.Name)
 		}
 		return settled(seen, report)
 	}
@@ -173,14 +174,14 @@ func (r *retreat) run(c rollbackCmd) error {
 
 // announce says what will happen and how long it takes.
 func (r *retreat) announce() {
-	out, version := r.people(), plan.Short(r.back.Version)
+	out, version := r.people(), history.Short(r.back.Version)
 	if r.begun {
-		fmt.Fprintf(out, "%s: a rollback to version %s is under way, and goes on; version %s is current now\n", r.source.Name, version, plan.Short(r.back.From))
+		fmt.Fprintf(out, "%s: a rollback to version %s is under way, and goes on; version %s is current now\n", r.source.Name, version, history.Short(r.back.From))
 	} else {
-		fmt.Fprintf(out, "%s: going back from version %s to version %s\n", r.source.Name, plan.Short(r.back.From), version)
+		fmt.Fprintf(out, "%s: going back from version %s to version %s\n", r.source.Name, history.Short(r.back.From), version)
 	}
 	if r.stopped.ID != "" {
-		fmt.Fprintf(out, "  the rotation to version %s that is under way is stopped\n", plan.Short(r.stopped.ID))
+		fmt.Fprintf(out, "  the rotation to version %s that is under way is stopped\n", history.Short(r.stopped.ID))
 	}
 	fmt.Fprintf(out, "  it takes about %.0f minutes: a retirement of version %s that may be under way has to end first, and from now on ROLLBACK keeps others from beginning\n", rotate.Outlast.Minutes(), version)
 	if byPerson(r.env, r.source) != nil {
@@ -213,7 +214,7 @@ func (r *retreat) pass(m *meter, until time.Time) error {
 		if !r.now().Before(r.end) {
 			return unfinished{"not done yet: " + r.veto()}
 		}
-		m.show(r.now(), "ROLLBACK is on version "+plan.Short(r.back.Version)+"; "+left.Round(time.Second).String()+" more until it is tested and made current")
+		m.show(r.now(), "ROLLBACK is on version "+history.Short(r.back.Version)+"; "+left.Round(time.Second).String()+" more until it is tested and made current")
 		if err := r.wait(r.ctx, min(left, m.every())); err != nil {
 			return fmt.Errorf("%s: %w", r.veto(), err)
 		}
@@ -225,13 +226,13 @@ func (r *retreat) pass(m *meter, until time.Time) error {
 func (r *retreat) left(until time.Time) time.Duration { return until.Sub(r.now().Add(r.ahead)) }
 
 func (r *retreat) veto() string {
-	return fmt.Sprintf("version %s keeps ROLLBACK, a veto on its retirement; rotary rollback %s %s goes on", plan.Short(r.back.Version), r.env.Name, r.source.Name)
+	return fmt.Sprintf("version %s keeps ROLLBACK, a veto on its retirement; rotary rollback %s %s goes on", history.Short(r.back.Version), r.env.Name, r.source.Name)
 }
 
 // stands adds to an error what is left of the rollback. A refusal leaves nothing.
 func (r *retreat) stands(err error) error {
 	h, unseen := r.secrets.Look(r.ctx, r.source.Secret)
-	if v, _ := h.Version(r.back.Version); v.Has(plan.Rollback) || unseen != nil && r.begun {
+	if v, _ := h.Version(r.back.Version); v.Has(history.Rollback) || unseen != nil && r.begun {
 		return fmt.Errorf("%w; %s", err, r.veto())
 	}
 	return err
@@ -245,7 +246,7 @@ func (r *retreat) done(followed bool) error {
 		}
 		return r.print(map[string]string{"source": r.source.Name, "version": r.back.Version})
 	}
-	fmt.Fprintf(r.out, "%s: version %s is current again", r.source.Name, plan.Short(r.back.Version))
+	fmt.Fprintf(r.out, "%s: version %s is current again", r.source.Name, history.Short(r.back.Version))
 	if !followed {
 		fmt.Fprint(r.out, "; "+r.next)
 	}

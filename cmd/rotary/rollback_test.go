@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
@@ -39,7 +39,7 @@ func TestARollbackWaitsBySecretsManagersClock(t *testing.T) {
 		if took := d.stage.Clock.Now().Sub(start); took < rotate.Outlast || took > rotate.Outlast+time.Minute {
 			t.Errorf("a clock that is %v ahead: it took %v", wrong, took)
 		}
-		if h := d.history("a"); !h.Versions[0].Has(plan.AWSCurrent) || h.Versions[0].ID != before {
+		if h := d.history("a"); !h.Versions[0].Has(history.AWSCurrent) || h.Versions[0].ID != before {
 			t.Error("the version before is not current")
 		}
 	}
@@ -56,8 +56,8 @@ func TestARollbackFindsWhatToGoBackTo(t *testing.T) {
 		"it by name":                         {given: "first"},
 		"the one before, of several":         {prepare: another},
 		"none of that name":                  {given: "00000000", says: "does not owe the retirement of that version", bad: true},
-		"somebody has begun":                 {prepare: func(d *desk) { d.label("a", plan.Rollback, plan.AWSPrevious) }},
-		"somebody has begun with another":    {prepare: func(d *desk) { d.label("a", plan.Rollback, plan.AWSCurrent) }, given: "first", says: "there is one at a time", bad: true},
+		"somebody has begun":                 {prepare: func(d *desk) { d.label("a", history.Rollback, history.AWSPrevious) }},
+		"somebody has begun with another":    {prepare: func(d *desk) { d.label("a", history.Rollback, history.AWSCurrent) }, given: "first", says: "there is one at a time", bad: true},
 		"the one before is retired, of none": {prepare: retired, says: "no older credential of it is known to live; to go forward: rotary rotate dev a"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestARollbackFindsWhatToGoBackTo(t *testing.T) {
 				c.prepare(d)
 			}
 			if c.given == "first" {
-				c.given = plan.Short(before)
+				c.given = history.Short(before)
 			}
 			r := d.retreat(0)
 			err := r.decide(c.given)
@@ -83,14 +83,14 @@ func TestARollbackFindsWhatToGoBackTo(t *testing.T) {
 // another makes a second version owed that AWSPREVIOUS is not on.
 func another(d *desk) {
 	d.t.Helper()
-	d.must(d.store.Put(d.t.Context(), d.source("a").Secret, newID(), d.value("a"), plan.Live+"another0"))
+	d.must(d.store.Put(d.t.Context(), d.source("a").Secret, newID(), d.value("a"), history.Live+"another0"))
 }
 
 // retired takes LIVE off what is owed.
 func retired(d *desk) {
 	d.t.Helper()
 	for _, v := range d.history("a").Owed() {
-		d.must(d.store.Move(d.t.Context(), d.source("a").Secret, d.history("a").LabelFor(plan.Live, v.ID), "", v.ID))
+		d.must(d.store.Move(d.t.Context(), d.source("a").Secret, d.history("a").LabelFor(history.Live, v.ID), "", v.ID))
 	}
 }
 
@@ -130,9 +130,9 @@ func TestARollbackDoesNotAskWithoutAPause(t *testing.T) {
 	r := d.retreat(0)
 	d.must(r.decide(""))
 	asked := 0
-	r.step = func(context.Context, plan.Back) (plan.Progress, error) {
+	r.step = func(context.Context, rotate.Back) (rotate.Progress, error) {
 		asked++
-		return plan.Progress{Until: d.stage.Clock.Now().Add(-time.Second), Done: asked == 5}, nil
+		return rotate.Progress{Until: d.stage.Clock.Now().Add(-time.Second), Done: asked == 5}, nil
 	}
 	start := d.stage.Clock.Now()
 	d.must(r.retreat())

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -207,9 +208,9 @@ func (s *session) hindrance(r plan.SourceReport, report plan.Report) string {
 	case r.Version == "":
 		return empty(s.env, r.Name)
 	case len(r.Owed) > 0:
-		return "version " + plan.Short(r.Owed[0].Version) + " is not retired yet: " + blocked(r.Owed[0], report)
+		return "version " + history.Short(r.Owed[0].Version) + " is not retired yet: " + blocked(r.Owed[0], report)
 	case r.Pending != "":
-		return "a rotation to version " + plan.Short(r.Pending) + " is under way: rotary status " + s.env.Name
+		return "a rotation to version " + history.Short(r.Pending) + " is under way: rotary status " + s.env.Name
 	}
 	return ""
 }
@@ -235,7 +236,7 @@ func (e errRefused) Error() string { return e.message }
 func (s *session) started(source manifest.Source, version string, followed bool) error {
 	switch {
 	case !s.json:
-		fmt.Fprintf(s.out, "%s: rotation to version %s started", source.Name, plan.Short(version))
+		fmt.Fprintf(s.out, "%s: rotation to version %s started", source.Name, history.Short(version))
 		if !followed {
 			fmt.Fprintf(s.out, "; rotary status %s shows who follows", s.env.Name)
 		}

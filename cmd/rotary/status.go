@@ -9,6 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -74,7 +75,7 @@ func elsewhere(r plan.Report) []plan.Wait {
 func sourceTable(r plan.Report) string {
 	t := newTable("source", "rotator", "version", "age", "state")
 	for _, s := range r.Sources {
-		t.AppendRow(table.Row{s.Name, s.Rotator, dash(plan.Short(s.Version)), age(s.Since, r.At), sourceState(s)})
+		t.AppendRow(table.Row{s.Name, s.Rotator, dash(history.Short(s.Version)), age(s.Since, r.At), sourceState(s)})
 	}
 	return render(t)
 }
@@ -82,7 +83,7 @@ func sourceTable(r plan.Report) string {
 func sourceState(s plan.SourceReport) string {
 	var parts []string
 	if s.Pending != "" {
-		parts = append(parts, "rotating to "+plan.Short(s.Pending))
+		parts = append(parts, "rotating to "+history.Short(s.Pending))
 	}
 	if n := len(s.Owed); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d owed", n))
@@ -95,7 +96,7 @@ func owedTable(r plan.Report) string {
 	t := newTable("owed", "version", "for", "dies", "waits for")
 	for _, s := range r.Sources {
 		for _, o := range s.Owed {
-			t.AppendRow(table.Row{s.Name, plan.Short(o.Version), age(o.Since, r.At), dies(o, r.At), gates(o, r.At)})
+			t.AppendRow(table.Row{s.Name, history.Short(o.Version), age(o.Since, r.At), dies(o, r.At), gates(o, r.At)})
 		}
 	}
 	if t.Length() == 0 {
@@ -134,7 +135,7 @@ func gates(o plan.OwedReport, now time.Time) string {
 func consumerTable(r plan.Report) string {
 	t := newTable("consumer", "bucket", "runs", "state", "detail")
 	for _, c := range r.Consumers {
-		t.AppendRow(table.Row{c.Name, c.Bucket, dash(plan.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
+		t.AppendRow(table.Row{c.Name, c.Bucket, dash(history.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
 	}
 	return render(t)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -27,7 +28,7 @@ func (w *rotation) done(r plan.Report) (bool, error) {
 		if w.idle < patience {
 			return false, nil
 		}
-		return true, fmt.Errorf("the rotation of %s to version %s has come to nothing: version %s is still current; the rotate Lambda's log says why", w.source, plan.Short(w.version), plan.Short(w.before))
+		return true, fmt.Errorf("the rotation of %s to version %s has come to nothing: version %s is still current; the rotate Lambda's log says why", w.source, history.Short(w.version), history.Short(w.before))
 	}
 	return settled(s, r)
 }
@@ -51,5 +52,5 @@ func settled(s plan.SourceReport, r plan.Report) (bool, error) {
 	if slices.ContainsFunc(s.Owed, func(o plan.OwedReport) bool { return !held(o) }) {
 		return false, nil
 	}
-	return true, unfinished{fmt.Sprintf("version %s of %s lives on: %s", plan.Short(s.Owed[0].Version), s.Name, blocked(s.Owed[0], r))}
+	return true, unfinished{fmt.Sprintf("version %s of %s lives on: %s", history.Short(s.Owed[0].Version), s.Name, blocked(s.Owed[0], r))}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // deployment is what is to be deployed.
@@ -115,7 +115,7 @@ func (d deployment) empty(ctx context.Context, secrets describer) ([]string, err
 
 func hasCurrent(versions map[string][]string) bool {
 	for _, labels := range versions {
-		if slices.Contains(labels, plan.AWSCurrent) {
+		if slices.Contains(labels, history.AWSCurrent) {
 			return true
 		}
 	}

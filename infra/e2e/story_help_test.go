@@ -18,6 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -101,7 +102,7 @@ func (p *played) nothingRotated() error {
 // current is the version under AWSCURRENT, which has to hold a value.
 func (p *played) current(name string) (version string, err error) {
 	for _, v := range p.Region(p.account, p.region).SecretsManager.Peek(name) {
-		if slices.Contains(v.Labels, plan.AWSCurrent) {
+		if slices.Contains(v.Labels, history.AWSCurrent) {
 			return v.ID, nil
 		}
 	}
@@ -125,7 +126,7 @@ func (p *played) holds(bucketName, name, value string) bool {
 
 func (p *played) values(name string) map[string]secret.Value {
 	for _, v := range p.Region(p.account, p.region).SecretsManager.Peek(name) {
-		if slices.Contains(v.Labels, plan.AWSCurrent) {
+		if slices.Contains(v.Labels, history.AWSCurrent) {
 			values, _ := bucket.ParseSource(name, []byte(secret.Reveal(v.Value)))
 			return values
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -284,7 +285,7 @@ func (p *played) rotateAll(ctx context.Context) error {
 		if err := p.rotated(s, before[s.Secret]); err != nil {
 			return err
 		}
-		if labels := p.labelsOf(s.Secret, before[s.Secret]); slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) }) {
+		if labels := p.labelsOf(s.Secret, before[s.Secret]); slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, history.Live) }) {
 			return fmt.Errorf("the version of %s before its rotation is still %v", s.Secret, labels)
 		}
 	}

@@ -3,8 +3,8 @@ package policy
 import (
 	"slices"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // Propagate is what the reconciler may do: read every secret of its environment, write its buckets, move its own labels,
@@ -13,9 +13,9 @@ func Propagate(env *manifest.Environment, key string) Document {
 	n := names{env}
 	statements := []Statement{
 		about(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: n.sources(every)}),
-		about(Statement{Sid: "MoveLabelsOfSources", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.sources(written), Condition: stages(plan.Live+"*", plan.SeenLabel, plan.Deadline+"*")}),
+		about(Statement{Sid: "MoveLabelsOfSources", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.sources(written), Condition: stages(history.Live+"*", history.Seen, history.Deadline+"*")}),
 		about(Statement{Sid: "WriteBuckets", Effect: allow, Action: append(slices.Clone(reading), "secretsmanager:PutSecretValue"), Resource: n.buckets()}),
-		about(Statement{Sid: "MoveLabelsOfBuckets", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.buckets(), Condition: stages(plan.AWSCurrent, plan.Held+"*")}),
+		about(Statement{Sid: "MoveLabelsOfBuckets", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.buckets(), Condition: stages(history.AWSCurrent, history.Held+"*")}),
 		// It has no resource: each secret that it reads is checked as GetSecretValue.
 		{Sid: "ReadAtOnce", Effect: allow, Action: []string{"secretsmanager:BatchGetSecretValue"}, Resource: []string{"*"}},
 		// For every secret that is encrypted with it: they are the environment's.
@@ -140,7 +140,7 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 		about(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: read}),
 		about(Statement{Sid: "PutWhatComesNext", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: own}),
 		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(
-			plan.AWSCurrent, plan.AWSPending, plan.Live+"*", plan.Making+"*", plan.Rollback)}),
+			history.AWSCurrent, history.AWSPending, history.Live+"*", history.Making+"*", history.Rollback)}),
 		throughSecretsManager(key, encrypting, read),
 		about(Statement{Sid: "RotateAccessKeys", Effect: allow, Action: []string{"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:UpdateAccessKey"}, Resource: n.users(function)}),
 		logs(n, function),

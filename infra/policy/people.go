@@ -3,9 +3,9 @@ package policy
 import (
 	"slices"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/metric"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // Tag is the key that every resource carries, and that says which environment it belongs to.
@@ -121,7 +121,7 @@ func Platform(env *manifest.Environment, key string) Document {
 	return document(
 		about(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: sources}),
 		about(Statement{Sid: "PutValues", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: own}),
-		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(plan.AWSCurrent, plan.AWSPending, plan.Live+"*", plan.Retain, plan.Deadline+"*")}),
+		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(history.AWSCurrent, history.AWSPending, history.Live+"*", history.Retain, history.Deadline+"*")}),
 		// To start a rotation, and not to say by which Lambda.
 		about(Statement{Sid: "StartRotations", Effect: allow, Action: []string{"secretsmanager:RotateSecret"}, Resource: own, Condition: Condition{"Null": {"secretsmanager:RotationLambdaARN": {"true"}}}}),
 		throughSecretsManager(key, encrypting, sources),

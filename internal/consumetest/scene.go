@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -87,14 +88,14 @@ func (s *scene) truthful(seen plan.Seen) {
 		return
 	}
 	if seen.Running != "" && !slices.Contains(seen.InPlay, seen.Running) {
-		s.t.Errorf("it runs %s, which is not in play: %v", plan.Short(seen.Running), seen.InPlay)
+		s.t.Errorf("it runs %s, which is not in play: %v", history.Short(seen.Running), seen.InPlay)
 	}
 	for _, version := range s.held() {
 		if !slices.Contains(seen.InPlay, version) {
-			s.t.Errorf("somebody has version %s, and in play is %v", plan.Short(version), seen.InPlay)
+			s.t.Errorf("somebody has version %s, and in play is %v", history.Short(version), seen.InPlay)
 		}
 		if seen.Settled && seen.Running != "" && seen.Running != version {
-			s.t.Errorf("proven to run %s alone, and somebody has %s", plan.Short(seen.Running), plan.Short(version))
+			s.t.Errorf("proven to run %s alone, and somebody has %s", history.Short(seen.Running), history.Short(version))
 		}
 	}
 	if !seen.Settled && seen.Waiting+seen.Foreign+seen.RollingTo == "" && seen.Failed == nil {
@@ -104,9 +105,9 @@ func (s *scene) truthful(seen plan.Seen) {
 
 // decide is what a pass makes of what it sees.
 func (s *scene) decide(seen plan.Seen) plan.Plan {
-	version := plan.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: []string{plan.AWSCurrent, plan.Held + "now"}, Values: s.current.Values}
+	version := history.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: []string{history.AWSCurrent, history.Held + "now"}, Values: s.current.Values}
 	return plan.Make(plan.State{Environment: "dev", Mode: manifest.Retire, Now: s.Clock.Now(), Buckets: []plan.Bucket{{
-		Want: s.current, History: plan.History{Secret: s.current.Secret, ARN: s.current.ARN, Versions: []plan.Version{version}},
+		Want: s.current, History: history.History{Secret: s.current.Secret, ARN: s.current.ARN, Versions: []history.Version{version}},
 		Consumers: []plan.Consumer{{Name: "one", Drain: s.Drain, Seen: seen}},
 	}}})
 }
@@ -133,7 +134,7 @@ func (s *scene) roll(b bucket.Bucket) error {
 func (s *scene) mustRoll(b bucket.Bucket) {
 	s.t.Helper()
 	if err := s.roll(b); err != nil {
-		s.t.Fatalf("roll onto version %s: %v", plan.Short(b.Version), err)
+		s.t.Fatalf("roll onto version %s: %v", history.Short(b.Version), err)
 	}
 }
 

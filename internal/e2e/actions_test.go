@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -64,7 +65,7 @@ func (s *scene) source(name string) manifest.Source {
 }
 
 // labels reads a source's or bucket's versions and labels.
-func (s *scene) labels(secretName string) plan.History {
+func (s *scene) labels(secretName string) history.History {
 	s.t.Helper()
 	h, err := store.New(s.Secrets()).LookAll(s.t.Context(), secretName)
 	if err != nil {
@@ -127,7 +128,7 @@ func (s *scene) revokeOne(source, version string) {
 			s.Targets.Revoke(stage.Target(s.Env, key), secret.Reveal(old[key]))
 		}
 	}
-	label := s.labels(declared.Secret).LabelFor(plan.Live, version)
+	label := s.labels(declared.Secret).LabelFor(history.Live, version)
 	if err := store.New(s.Secrets()).Move(s.t.Context(), declared.Secret, label, "", version); err != nil {
 		s.t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -170,7 +171,7 @@ func TestAValueThatComesBackIsNotRevoked(t *testing.T) {
 		s.watch(time.Hour, "everybody runs B", byHand("vendor", 1))
 		b, _ := s.current("vendor")
 		_, err := s.Secrets().UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
-			SecretId: aws.String(s.source("vendor").Secret), VersionStage: aws.String(plan.AWSCurrent), MoveToVersionId: &a, RemoveFromVersionId: &b,
+			SecretId: aws.String(s.source("vendor").Secret), VersionStage: aws.String(history.AWSCurrent), MoveToVersionId: &a, RemoveFromVersionId: &b,
 		})
 		if err != nil {
 			t.Fatal(err)

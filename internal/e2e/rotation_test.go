@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -68,8 +68,8 @@ func TestASecondRotationIsRefusedWhileAnOlderVersionIsOwed(t *testing.T) {
 	}
 	s.rotate("session")
 	after := s.labels(s.source("session").Secret)
-	if v, pending := after.Labelled(plan.AWSPending); pending {
-		t.Errorf("version %s is still pending", plan.Short(v.ID))
+	if v, pending := after.Labelled(history.AWSPending); pending {
+		t.Errorf("version %s is still pending", history.Short(v.ID))
 	}
 	if is, _ := s.current("session"); is != now || len(after.Owed()) != 1 {
 		t.Error("the refused rotation changed the source")
@@ -90,8 +90,8 @@ func (s *scene) retired(source, version string) {
 	s.t.Helper()
 	v, _ := s.labels(s.source(source).Secret).Version(version)
 	for _, label := range v.Labels {
-		if label != plan.AWSPrevious && label != plan.SeenLabel {
-			s.t.Errorf("version %s of %s still carries %s", plan.Short(version), source, label)
+		if label != history.AWSPrevious && label != history.Seen {
+			s.t.Errorf("version %s of %s still carries %s", history.Short(version), source, label)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -26,7 +27,7 @@ func TestStory10AHalfDoneRotationGoesOnWithTheSameValue(t *testing.T) {
 	heal := s.fails(sim.Denied, func(c sim.Call) bool { return c.Caller == rotate && c.Operation == "UpdateSecretVersionStage" })
 	s.rotate("session")
 	h := s.labels(s.source("session").Secret)
-	pending, some := h.Labelled(plan.AWSPending)
+	pending, some := h.Labelled(history.AWSPending)
 	if !some {
 		t.Fatal("the scene is not set: no version is pending")
 	}
@@ -252,7 +253,7 @@ func TestStory22AnEncryptionKeyIsNeverRotated(t *testing.T) {
 	if now, is := s.current("vendor"); now != before || !is["VENDOR_KEY"].Equal(values["VENDOR_KEY"]) {
 		t.Error("the key was replaced")
 	}
-	if _, pending := s.labels(s.source("vendor").Secret).Labelled(plan.AWSPending); pending {
+	if _, pending := s.labels(s.source("vendor").Secret).Labelled(history.AWSPending); pending {
 		t.Error("a rotation is still pending")
 	}
 	for _, c := range s.writes()[writes:] {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
@@ -23,7 +24,7 @@ func refusesNotHalf(t *testing.T, start func(*testing.T) *source) {
 	}
 	stuck.fails = ""
 	_, refused := errors.AsType[*rotate.Refused](job.Step(t.Context(), rotate.Event{Step: "createSecret", Version: token}))
-	if !refused || s.look().holder(plan.AWSPending) != "" {
+	if !refused || s.look().holder(history.AWSPending) != "" {
 		t.Error("asking again does not refuse and take AWSPENDING off")
 	}
 }
@@ -78,9 +79,9 @@ func swapped(t *testing.T, start func(*testing.T) *source) {
 
 func leftover(t *testing.T, start func(*testing.T) *source) {
 	s := start(t)
-	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.AWSPending, s.current(), ""))
+	s.must(s.store.Move(t.Context(), s.Source.Secret, history.AWSPending, s.current(), ""))
 	s.must(s.steps(s.job(), s.begin()))
-	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.AWSPending, s.current(), ""))
+	s.must(s.store.Move(t.Context(), s.Source.Secret, history.AWSPending, s.current(), ""))
 	s.must(s.retireAll(s.job()))
 	s.ended(1)
 }
@@ -123,7 +124,7 @@ func advanceMoved(t *testing.T, start func(*testing.T) *source) {
 }
 
 func advanceRetained(t *testing.T, start func(*testing.T) *source) {
-	for _, label := range []string{plan.Retain, plan.Rollback} {
+	for _, label := range []string{history.Retain, history.Rollback} {
 		s := start(t)
 		first, token := s.current(), s.begin()
 		s.must(s.steps(s.job(), token))
@@ -149,7 +150,7 @@ func liveLast(t *testing.T, start func(*testing.T) *source) {
 		seen := &recorder{Store: job.Store}
 		job.Store, job.Rotator = seen, noting(job.Rotator, seen)
 		s.must(job.Advance(t.Context(), plan.Advance{Source: s.Source.Name, Version: owed.ID, Current: s.current()}))
-		if n := len(seen.did); n < 2 || !strings.HasPrefix(seen.did[n-1], "off "+plan.Live) || !slices.Contains(seen.did, "retire") {
+		if n := len(seen.did); n < 2 || !strings.HasPrefix(seen.did[n-1], "off "+history.Live) || !slices.Contains(seen.did, "retire") {
 			t.Errorf("Advance did %v; want the retirement, and LIVE off last", seen.did)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -97,7 +97,7 @@ type mortal struct {
 	caller
 }
 
-func (m mortal) LookAll(ctx context.Context, name string) (h plan.History, err error) {
+func (m mortal) LookAll(ctx context.Context, name string) (h history.History, err error) {
 	err = m.call("LookAll", func() error { h, err = m.Store.LookAll(ctx, name); return err })
 	return h, err
 }

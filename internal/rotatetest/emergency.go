@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
@@ -13,7 +13,7 @@ import (
 func (s *source) emergency() (token string) {
 	s.t.Helper()
 	token = version(s.made + 1) // of which begin makes the next
-	s.must(s.store.Move(s.t.Context(), s.Source.Secret, plan.DeadlineLabel(time.Time{}, token), s.current(), ""))
+	s.must(s.store.Move(s.t.Context(), s.Source.Secret, history.DeadlineLabel(time.Time{}, token), s.current(), ""))
 	if got := s.begin(); got != token {
 		s.t.Fatalf("the rotation's version is %s, want %s", got, token)
 	}
@@ -34,7 +34,7 @@ func urgent(t *testing.T, start func(*testing.T) *source) {
 	}
 	s.must(s.retireAll(s.job()))
 	s.alone()
-	if left := s.history().Marked(plan.Deadline); len(left) > 0 {
+	if left := s.history().Placements(history.Deadline); len(left) > 0 {
 		t.Errorf("the emergency's label stays: %v", left)
 	}
 }
@@ -83,14 +83,14 @@ func rollbackEndsEmergency(t *testing.T, start func(*testing.T) *source) {
 	s, before := rotated(t, start)
 	token := s.emergency()
 	s.must(s.steps(s.job(), token))
-	back := plan.Back{Source: before.Source, Version: before.From, From: token}
+	back := rotate.Back{Source: before.Source, Version: before.From, From: token}
 	s.must(s.rollBack(s.job(), back))
 	s.wentBack(back)
 	if _, refused := errors.AsType[*rotate.Refused](s.steps(s.job(), s.begin())); !refused {
 		t.Error("a planned rotation starts while an emergency's label is there")
 	}
 	s.must(s.mark(s.plan()))
-	if left := s.history().Marked(plan.Deadline); len(left) > 0 {
+	if left := s.history().Placements(history.Deadline); len(left) > 0 {
 		t.Errorf("the emergency's label stays: %v", left)
 	}
 	s.must(s.retireAll(s.job()))
@@ -107,14 +107,14 @@ func forced(t *testing.T, start func(*testing.T) *source) {
 		t.Error("a version is forced to die, and no emergency has said so")
 	}
 	s.unchanged(before)
-	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.DeadlineLabel(s.standin.Clock.Now(), s.current()), s.current(), ""))
-	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.Retain, back.Version, ""))
+	s.must(s.store.Move(t.Context(), s.Source.Secret, history.DeadlineLabel(s.standin.Clock.Now(), s.current()), s.current(), ""))
+	s.must(s.store.Move(t.Context(), s.Source.Secret, history.Retain, back.Version, ""))
 	before = s.look()
 	if err := s.job().Advance(t.Context(), ask); err == nil {
 		t.Error("RETAIN does not win over a deadline")
 	}
 	s.unchanged(before)
-	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.Retain, "", back.Version))
+	s.must(s.store.Move(t.Context(), s.Source.Secret, history.Retain, "", back.Version))
 	s.must(s.job().Advance(t.Context(), ask))
 	if s.Accepts != nil && s.Accepts(s.content(back.Version)) {
 		t.Error("the target still accepts what was forced to die")

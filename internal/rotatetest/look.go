@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
@@ -51,7 +51,7 @@ func (l look) holder(label string) string {
 
 // live says whether a version carries a LIVE label.
 func (l look) live(id string) bool {
-	return slices.ContainsFunc(l.Labels[id], func(label string) bool { return strings.HasPrefix(label, plan.Live) })
+	return slices.ContainsFunc(l.Labels[id], func(label string) bool { return strings.HasPrefix(label, history.Live) })
 }
 
 // failsUnchanged does a step that must fail and change nothing.
@@ -79,7 +79,7 @@ func (s *source) refused(token string, before look) {
 func (s *source) alive(k *killer) {
 	s.t.Helper()
 	l := s.look()
-	for _, label := range []string{plan.AWSCurrent, plan.AWSPending} {
+	for _, label := range []string{history.AWSCurrent, history.AWSPending} {
 		if id := l.holder(label); id != "" && !s.byHand[id] && !l.live(id) && s.content(id) != nil {
 			s.t.Errorf("after %v the version under %s has a value and is not live", k, label)
 		}
@@ -93,7 +93,7 @@ func (s *source) alive(k *killer) {
 func (s *source) bothAccepted() {
 	s.t.Helper()
 	l := s.look()
-	for label, want := range map[string]bool{plan.AWSCurrent: true, plan.AWSPrevious: !s.AtOnce()} {
+	for label, want := range map[string]bool{history.AWSCurrent: true, history.AWSPrevious: !s.AtOnce()} {
 		if s.Accepts != nil && s.Accepts(s.content(l.holder(label))) != want {
 			s.t.Errorf("nothing was retired; the target accepts what is under %s: %v", label, !want)
 		}
@@ -104,13 +104,13 @@ func (s *source) bothAccepted() {
 func (s *source) alone() {
 	s.t.Helper()
 	l := s.look()
-	current := l.holder(plan.AWSCurrent)
+	current := l.holder(history.AWSCurrent)
 	for id := range l.Labels {
 		if l.live(id) != (id == current) {
 			s.t.Errorf("version %s has the labels %v; AWSCURRENT is on %s", id, l.Labels[id], current)
 		}
 	}
-	if pending := l.holder(plan.AWSPending); pending != "" {
+	if pending := l.holder(history.AWSPending); pending != "" {
 		s.t.Errorf("AWSPENDING is still on %s", pending)
 	}
 	if s.Accepts != nil && !s.Accepts(s.content(current)) {
@@ -119,7 +119,7 @@ func (s *source) alone() {
 	if s.Accepted != nil && (l.Accepted < 1 || l.Accepted > 1+s.lost) {
 		s.t.Errorf("the target accepts %d credentials, want the current one, and at most %d of which was said that they are lost", l.Accepted, s.lost)
 	}
-	if making := s.history().Marked(plan.Making); len(making) > 0 {
+	if making := s.history().Placements(history.Making); len(making) > 0 {
 		s.t.Errorf("a rotation has ended, and a label says that it is making a credential: %v", making)
 	}
 }

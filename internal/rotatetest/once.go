@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
@@ -32,7 +32,7 @@ func (s *source) again(token string, begin func() string) (outcome string) {
 		s.said(err)
 	}
 	s.lost++
-	if pending := s.look().holder(plan.AWSPending); pending != "" {
+	if pending := s.look().holder(history.AWSPending); pending != "" {
 		s.t.Errorf("a rotation was refused, and AWSPENDING is on %s", pending)
 	}
 	if err := s.change(&killer{}, begin()); err == nil {
@@ -49,7 +49,7 @@ func (s *source) again(token string, begin func() string) (outcome string) {
 // holds says whether the rotation of a version is still under way, or has ended well.
 func (s *source) holds(token string) bool {
 	v, _ := s.history().Version(token)
-	return v.Has(plan.AWSPending) || v.Has(plan.AWSCurrent)
+	return v.Has(history.AWSPending) || v.Has(history.AWSCurrent)
 }
 
 // said checks that a rotation that may have lost a credential says so.
@@ -58,7 +58,7 @@ func (s *source) said(err error) {
 	if refused, is := errors.AsType[*rotate.Refused](err); !is || refused.Reason == "" {
 		s.t.Errorf("a try that may have made a credential was followed by %v, want *rotate.Refused", err)
 	}
-	if len(s.history().Marked(plan.Making)) == 0 {
+	if len(s.history().Placements(history.Making)) == 0 {
 		s.t.Error("a credential may be lost, and no label says so")
 	}
 }
@@ -75,14 +75,14 @@ func onceIsAsked(t *testing.T, start func(*testing.T) *source) {
 	job.Rotator = wrap(job.Rotator, func(name string, do func() error) error {
 		if name == "Create" {
 			asked = true
-			if m := s.history().Marked(plan.Making); len(m) != 1 || m[0].Label != plan.MakingLabel(token) {
+			if m := s.history().Placements(history.Making); len(m) != 1 || m[0].Label != history.MakingLabel(token) {
 				t.Errorf("the rotator is asked for a credential, and the labels that say so are %v", m)
 			}
 		}
 		return do()
 	})
 	s.must(s.steps(job, token, "createSecret"))
-	if m := s.history().Marked(plan.Making); !asked || len(m) > 0 {
+	if m := s.history().Placements(history.Making); !asked || len(m) > 0 {
 		t.Errorf("asked: %v; after createSecret the labels are %v", asked, m)
 	}
 }

@@ -4,21 +4,22 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
 // rotated is a source with a rotation that nobody has followed yet: its first version is owed.
-func rotated(t *testing.T, start func(*testing.T) *source) (s *source, back plan.Back) {
+func rotated(t *testing.T, start func(*testing.T) *source) (s *source, back rotate.Back) {
 	t.Helper()
 	s = start(t)
 	first, token := s.current(), s.begin()
 	s.must(s.steps(s.job(), token))
-	return s, plan.Back{Source: s.Source.Name, Version: first, From: token}
+	return s, rotate.Back{Source: s.Source.Name, Version: first, From: token}
 }
 
 // rollBack asks, as often as it takes, until it is done or fails.
-func (s *source) rollBack(j rotate.Job, b plan.Back) error {
+func (s *source) rollBack(j rotate.Job, b rotate.Back) error {
 	for range 5 {
 		p, err := j.Rollback(s.t.Context(), b)
 		if err != nil || p.Done {
@@ -44,10 +45,10 @@ func rollsBack(t *testing.T, start func(*testing.T) *source) {
 }
 
 // wentBack checks that a rollback has ended, and with a credential that is accepted.
-func (s *source) wentBack(b plan.Back) {
+func (s *source) wentBack(b rotate.Back) {
 	s.t.Helper()
 	l := s.look()
-	if l.holder(plan.AWSCurrent) != b.Version || l.holder(plan.Rollback) != "" || l.holder(plan.AWSPending) != "" {
+	if l.holder(history.AWSCurrent) != b.Version || l.holder(history.Rollback) != "" || l.holder(history.AWSPending) != "" {
 		s.t.Errorf("after a rollback to %s the labels are %v", b.Version, l.Labels)
 	}
 	s.accepted()
@@ -86,7 +87,7 @@ func rollsBackAfterACrash(t *testing.T, start func(*testing.T) *source) {
 // rollbackMeetsAdvance retires the old version at every call of a rollback to it, and begins a rollback at every call of
 // a retirement. Whoever wins, what is current afterwards is accepted, and nothing is left over.
 func rollbackMeetsAdvance(t *testing.T, start func(*testing.T) *source) {
-	meet := func(one func(*source, caller, plan.Back), other func(*source, plan.Back)) {
+	meet := func(one func(*source, caller, rotate.Back), other func(*source, rotate.Back)) {
 		dry, back := rotated(t, start)
 		dry.must(dry.mark(dry.plan()))
 		count := &visitor{}
@@ -107,17 +108,17 @@ func rollbackMeetsAdvance(t *testing.T, start func(*testing.T) *source) {
 		}
 	}
 	meet(
-		func(s *source, c caller, b plan.Back) { _ = s.rollBack(s.through(c), b) },
-		func(s *source, b plan.Back) { _ = s.job().Advance(s.t.Context(), s.ask(b)) },
+		func(s *source, c caller, b rotate.Back) { _ = s.rollBack(s.through(c), b) },
+		func(s *source, b rotate.Back) { _ = s.job().Advance(s.t.Context(), s.ask(b)) },
 	)
 	meet(
-		func(s *source, c caller, b plan.Back) { _ = s.through(c).Advance(s.t.Context(), s.ask(b)) },
-		func(s *source, b plan.Back) { _, _ = s.job().Rollback(s.t.Context(), b) },
+		func(s *source, c caller, b rotate.Back) { _ = s.through(c).Advance(s.t.Context(), s.ask(b)) },
+		func(s *source, b rotate.Back) { _, _ = s.job().Rollback(s.t.Context(), b) },
 	)
 }
 
 // ask is the Advance that a pass asks for when everybody has followed.
-func (s *source) ask(b plan.Back) plan.Advance {
+func (s *source) ask(b rotate.Back) plan.Advance {
 	return plan.Advance{Source: b.Source, Version: b.Version, Current: b.From}
 }
 
@@ -146,7 +147,7 @@ func rollbackStopsARotation(t *testing.T, start func(*testing.T) *source) {
 }
 
 func rollbackRefuses(t *testing.T, start func(*testing.T) *source) {
-	refused := func(why string, s *source, b plan.Back) {
+	refused := func(why string, s *source, b rotate.Back) {
 		t.Helper()
 		before := s.look()
 		err := s.rollBack(s.job(), b)
@@ -156,15 +157,15 @@ func rollbackRefuses(t *testing.T, start func(*testing.T) *source) {
 		s.unchanged(before)
 	}
 	s, back := rotated(t, start)
-	refused("a version that does not exist", s, plan.Back{Source: back.Source, Version: version(99), From: back.From})
+	refused("a version that does not exist", s, rotate.Back{Source: back.Source, Version: version(99), From: back.From})
 
 	s, back = rotated(t, start)
-	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.Rollback, back.From, ""))
+	s.must(s.store.Move(t.Context(), s.Source.Secret, history.Rollback, back.From, ""))
 	refused("one version while another is being rolled back to", s, back)
 
 	s, back = rotated(t, start)
 	s.must(s.retireAll(s.job()))
-	refused("a version that is retired", s, plan.Back{Source: back.Source, Version: back.Version, From: s.current()})
+	refused("a version that is retired", s, rotate.Back{Source: back.Source, Version: back.Version, From: s.current()})
 
 	s, back = rotated(t, start)
 	s.put()
@@ -181,7 +182,7 @@ func rollbackOvertaken(t *testing.T, start func(*testing.T) *source) {
 	if _, refused := errors.AsType[*rotate.Refused](s.rollBack(s.job(), back)); !refused || s.current() != byHand {
 		t.Error("it overwrites what somebody has put since")
 	}
-	if s.look().holder(plan.Rollback) != "" {
+	if s.look().holder(history.Rollback) != "" {
 		t.Error("ROLLBACK stays, and nobody can retire the version")
 	}
 	s.must(s.retireAll(s.job()))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -242,7 +243,7 @@ func guards(t *testing.T, start func(*testing.T) *source) {
 
 		s = start(t)
 		token = s.begin()
-		s.must(s.store.Move(t.Context(), s.Source.Secret, plan.AWSPending, "", token))
+		s.must(s.store.Move(t.Context(), s.Source.Secret, history.AWSPending, "", token))
 		s.failsUnchanged("of a version that is not pending", step, token)
 
 		s = start(t)
@@ -281,7 +282,7 @@ func refusesUnseen(t *testing.T, start func(*testing.T) *source) {
 		first := s.current()
 		second := s.put()
 		if back {
-			s.must(s.store.Move(t.Context(), s.Source.Secret, plan.AWSCurrent, first, second))
+			s.must(s.store.Move(t.Context(), s.Source.Secret, history.AWSCurrent, first, second))
 		}
 		before := s.look()
 		s.refused(s.begin(), before)

@@ -16,6 +16,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -104,8 +105,8 @@ func (s *source) swap() (id string) {
 	from, h := s.current(), s.history()
 	id = s.next()
 	s.byHand[id] = true
-	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, bucket.Encode(s.Put()), h.LabelFor(plan.Live, id)))
-	s.must(s.store.Move(s.t.Context(), s.Source.Secret, plan.AWSCurrent, id, from))
+	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, bucket.Encode(s.Put()), h.LabelFor(history.Live, id)))
+	s.must(s.store.Move(s.t.Context(), s.Source.Secret, history.AWSCurrent, id, from))
 	return id
 }
 
@@ -152,7 +153,7 @@ func (s *source) change(c caller, token string) error {
 			return err
 		}
 		s.done = true
-		if pending := s.look().holder(plan.AWSPending); pending != "" {
+		if pending := s.look().holder(history.AWSPending); pending != "" {
 			s.t.Errorf("every step has succeeded, and AWSPENDING is on %s", pending)
 		}
 	}
@@ -198,8 +199,8 @@ func (s *source) plan() plan.Plan {
 }
 
 // owed yields the oldest owed version until there is none, each time after the pass has marked what it found.
-func (s *source) owed() iter.Seq[plan.Version] {
-	return func(yield func(plan.Version) bool) {
+func (s *source) owed() iter.Seq[history.Version] {
+	return func(yield func(history.Version) bool) {
 		for range 20 {
 			s.must(s.mark(s.plan()))
 			owed := s.history().Owed()
@@ -211,7 +212,7 @@ func (s *source) owed() iter.Seq[plan.Version] {
 	}
 }
 
-func (s *source) history() plan.History {
+func (s *source) history() history.History {
 	s.t.Helper()
 	h, err := s.store.LookAll(s.t.Context(), s.Source.Secret)
 	s.must(err)

@@ -12,8 +12,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -110,7 +110,7 @@ func rotationStep(which ...string) func(w *World, args []string) error {
 		if err != nil {
 			return err
 		}
-		pending, some := labelled(w.peek(s.Secret), plan.AWSPending)
+		pending, some := labelled(w.peek(s.Secret), history.AWSPending)
 		if !some {
 			return errors.New("no rotation is under way")
 		}
@@ -170,7 +170,7 @@ func (w *World) made(s manifest.Source) map[string]secret.Value {
 
 // content is what a source holds now.
 func (w *World) content(s manifest.Source) map[string]secret.Value {
-	current, _ := labelled(w.peek(s.Secret), plan.AWSCurrent)
+	current, _ := labelled(w.peek(s.Secret), history.AWSCurrent)
 	return parsed(s.Name, current.Value)
 }
 
@@ -197,7 +197,7 @@ func back(w *World, args []string) error {
 	if err != nil {
 		return err
 	}
-	old, some := labelled(w.peek(s.Secret), plan.AWSPrevious)
+	old, some := labelled(w.peek(s.Secret), history.AWSPrevious)
 	if !some || !w.alive(s, old.Value) {
 		return errors.New("there is no value to go back to")
 	}
@@ -212,15 +212,15 @@ func move(w *World, args []string) error {
 		return err
 	}
 	versions := w.peek(s.Secret)
-	old, some := labelled(versions, plan.AWSPrevious)
-	now, _ := labelled(versions, plan.AWSCurrent)
+	old, some := labelled(versions, history.AWSPrevious)
+	now, _ := labelled(versions, history.AWSCurrent)
 	if !some || !w.alive(s, old.Value) {
 		return errors.New("there is no version to go back to")
 	}
 	w.Advance(time.Second)
 	return w.person(func(c *secretsmanager.Direct) error {
 		_, err := c.UpdateSecretVersionStage(w.ctx, &sdk.UpdateSecretVersionStageInput{
-			SecretId: &s.Secret, VersionStage: aws.String(plan.AWSCurrent), MoveToVersionId: &old.ID, RemoveFromVersionId: &now.ID,
+			SecretId: &s.Secret, VersionStage: aws.String(history.AWSCurrent), MoveToVersionId: &old.ID, RemoveFromVersionId: &now.ID,
 		})
 		return err
 	})

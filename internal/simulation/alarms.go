@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -35,8 +36,8 @@ func (w *World) due() []string {
 
 // owed notes since when a version is owed.
 func (w *World) owed(v secretsmanager.Version) bool {
-	live := slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) })
-	is := live && !slices.Contains(v.Labels, plan.AWSCurrent) && !slices.Contains(v.Labels, plan.AWSPending)
+	live := slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, history.Live) })
+	is := live && !slices.Contains(v.Labels, history.AWSCurrent) && !slices.Contains(v.Labels, history.AWSPending)
 	if _, known := w.since[v.ID]; is && !known {
 		w.since[v.ID] = w.Clock.Now()
 	} else if !is {
@@ -57,18 +58,18 @@ const (
 func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string) {
 	has := func(label string) bool { return slices.Contains(v.Labels, label) }
 	age := w.Clock.Now().Sub(v.Created)
-	if has(plan.AWSCurrent) && s.Rotate.Every > 0 && age > s.Rotate.Every.Std()+2*24*time.Hour+time.Minute {
+	if has(history.AWSCurrent) && s.Rotate.Every > 0 && age > s.Rotate.Every.Std()+2*24*time.Hour+time.Minute {
 		all = append(all, plan.RotationDue)
 	}
-	if has(plan.AWSPending) && !has(plan.AWSCurrent) && age > oldRotation {
+	if has(history.AWSPending) && !has(history.AWSCurrent) && age > oldRotation {
 		all = append(all, plan.RotationStuck)
 	}
-	_, rotating := labelled(w.peek(s.Secret), plan.AWSPending)
-	if !rotating && slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Making) }) {
+	_, rotating := labelled(w.peek(s.Secret), history.AWSPending)
+	if !rotating && slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, history.Making) }) {
 		all = append(all, plan.RotationStuck)
 	}
 	changed := w.Clock.Now().Sub(w.region().SecretsManager.LastChanged(s.Secret))
-	if has(plan.Rollback) && changed > oldRollback {
+	if has(history.Rollback) && changed > oldRollback {
 		all = append(all, plan.RollbackAbandoned)
 	}
 	if !w.owed(v) {
@@ -118,8 +119,8 @@ func (w *World) quiet() {
 	for _, s := range w.Env.Sources {
 		for _, v := range w.peek(s.Secret) {
 			for _, label := range v.Labels {
-				if label == plan.Rollback || strings.HasPrefix(label, plan.Deadline) || strings.HasPrefix(label, plan.Making) {
-					w.violate("L2 %s is left on version %s of %s", label, plan.Short(v.ID), s.Name)
+				if label == history.Rollback || strings.HasPrefix(label, history.Deadline) || strings.HasPrefix(label, history.Making) {
+					w.violate("L2 %s is left on version %s of %s", label, history.Short(v.ID), s.Name)
 				}
 			}
 		}

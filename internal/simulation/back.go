@@ -8,8 +8,8 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -86,20 +86,20 @@ func (w *World) retreat(s manifest.Source) error {
 }
 
 // wayBack decides what is gone back to: what somebody has begun to go back to, or else what AWSPREVIOUS is on.
-func (w *World) wayBack(s manifest.Source) (b plan.Back, err error) {
+func (w *World) wayBack(s manifest.Source) (b rotate.Back, err error) {
 	err = w.command(func(_ *secretsmanager.Direct, st *store.Store) error {
 		h, err := st.Look(w.ctx, s.Secret)
 		if err != nil {
 			return err
 		}
 		current, _ := h.Current()
-		b = plan.Back{Source: s.Name, From: current.ID}
-		if holder, begun := h.Labelled(plan.Rollback); begun {
+		b = rotate.Back{Source: s.Name, From: current.ID}
+		if holder, begun := h.Labelled(history.Rollback); begun {
 			b.Version = holder.ID
 			return nil
 		}
-		previous, some := h.Labelled(plan.AWSPrevious)
-		if b.Version = previous.ID; !some || !slices.ContainsFunc(h.Owed(), func(v plan.Version) bool { return v.ID == previous.ID }) {
+		previous, some := h.Labelled(history.AWSPrevious)
+		if b.Version = previous.ID; !some || !slices.ContainsFunc(h.Owed(), func(v history.Version) bool { return v.ID == previous.ID }) {
 			return fmt.Errorf("%s: %w", noSource, errNotNow)
 		}
 		return nil
@@ -108,14 +108,14 @@ func (w *World) wayBack(s manifest.Source) (b plan.Back, err error) {
 }
 
 // stepBack asks the rotate Lambda for the next step.
-func (w *World) stepBack(b plan.Back) (plan.Progress, error) {
+func (w *World) stepBack(b rotate.Back) (rotate.Progress, error) {
 	defer w.now.second()()
 	call := sim.Call{Service: "lambda", Operation: "Invoke", Resource: rotateLambda, Write: true, Caller: operator}
-	return sim.Do(w.Tap, call, "", func() (plan.Progress, error) {
+	return sim.Do(w.Tap, call, "", func() (rotate.Progress, error) {
 		w.invoked()
 		job, err := w.job(b.Source)
 		if err != nil {
-			return plan.Progress{}, err
+			return rotate.Progress{}, err
 		}
 		return job.Rollback(w.ctx, b)
 	}, func(o sim.Outcome) error { return fmt.Errorf("no answer from Lambda: %d", o) })

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -39,7 +40,7 @@ func (w *World) check() {
 // forward checks that SEEN never moves back.
 func (w *World) forward() {
 	for _, s := range w.Env.Sources {
-		v, some := labelled(w.peek(s.Secret), plan.SeenLabel)
+		v, some := labelled(w.peek(s.Secret), history.Seen)
 		if some && v.Created.Before(w.seen[s.Secret]) {
 			w.violate("S7 SEEN of %s moved back", s.Name)
 		}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -146,11 +146,11 @@ func (d *database) tolerated() map[string]bool {
 // or pending, or so new that no pass has seen it.
 func (d *database) remembered() {
 	versions := d.w.peek(d.source.Secret)
-	seen, _ := labelled(versions, plan.SeenLabel)
+	seen, _ := labelled(versions, history.Seen)
 	known := map[string]bool{}
 	for _, v := range versions {
 		alive := slices.ContainsFunc(v.Labels, func(l string) bool {
-			return strings.HasPrefix(l, plan.Live) || l == plan.AWSCurrent || l == plan.AWSPending
+			return strings.HasPrefix(l, history.Live) || l == history.AWSCurrent || l == history.AWSPending
 		})
 		if alive || !v.Created.Before(seen.Created) {
 			known[secret.Reveal(parsed(d.source.Name, v.Value)[d.key])] = true
@@ -178,7 +178,7 @@ func (d *database) alone() {
 func (d *database) vetoed(owed rotate.Values) {
 	for _, v := range d.w.peek(d.source.Secret) {
 		if slices.Contains(d.w.now.vetoes, v.ID) && parsed(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {
-			d.w.violate("S4 version %s of %s is retired, and somebody holds it", plan.Short(v.ID), d.source.Name)
+			d.w.violate("S4 version %s of %s is retired, and somebody holds it", history.Short(v.ID), d.source.Name)
 		}
 	}
 }

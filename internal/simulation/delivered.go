@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -41,14 +41,14 @@ func (w *World) holds(c manifest.Consumer, held map[string]string, wanted map[st
 
 // carried checks that a member of the fleet runs the bucket's current version.
 func (w *World) carried(c manifest.Consumer, b manifest.Bucket) {
-	if current, _ := labelled(w.peek(b.Secret), plan.AWSCurrent); w.fleet[c.Name].running != current.ID {
+	if current, _ := labelled(w.peek(b.Secret), history.AWSCurrent); w.fleet[c.Name].running != current.ID {
 		w.violate("S6 %s does not run the current version", c.Name)
 	}
 }
 
 // pinned checks that a service's tasks are started on the bucket's current version.
 func (w *World) pinned(c manifest.Consumer, b manifest.Bucket) {
-	current, _ := labelled(w.peek(b.Secret), plan.AWSCurrent)
+	current, _ := labelled(w.peek(b.Secret), history.AWSCurrent)
 	for _, s := range w.region().ECS.Startable() {
 		if s.Service != c.ECS.Service || s.Why != "PRIMARY" {
 			continue

@@ -8,6 +8,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/vercel"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -68,7 +69,7 @@ func (w *World) next() time.Duration {
 func (w *World) currents() string {
 	text := ""
 	for _, s := range w.Env.Sources {
-		v, _ := labelled(w.peek(s.Secret), plan.AWSCurrent)
+		v, _ := labelled(w.peek(s.Secret), history.AWSCurrent)
 		text += v.ID + " "
 	}
 	return text
@@ -90,8 +91,8 @@ func reasons(r plan.Report) []string {
 func (w *World) retry() {
 	for _, s := range w.Env.Sources {
 		versions := w.peek(s.Secret)
-		pending, some := labelled(versions, plan.AWSPending)
-		if !some || slices.Contains(pending.Labels, plan.AWSCurrent) {
+		pending, some := labelled(versions, history.AWSPending)
+		if !some || slices.Contains(pending.Labels, history.AWSCurrent) {
 			continue
 		}
 		if err := w.rotate(s.Name, pending.ID, steps...); err != nil {
@@ -145,7 +146,7 @@ func (w *World) revoke(source, version string) {
 	}
 	st := store.New(w.region().SecretsManager.Direct(w.Tap, "person"))
 	if h, err := st.Look(w.ctx, s.Secret); err == nil {
-		_ = st.Move(w.ctx, s.Secret, h.LabelFor(plan.Live, version), "", version)
+		_ = st.Move(w.ctx, s.Secret, h.LabelFor(history.Live, version), "", version)
 	}
 	w.check()
 }
@@ -188,7 +189,7 @@ func (w *World) idle() {
 
 func (w *World) faithful() {
 	for _, b := range w.Env.Buckets {
-		current, _ := labelled(w.peek(b.Secret), plan.AWSCurrent)
+		current, _ := labelled(w.peek(b.Secret), history.AWSCurrent)
 		got, want := parsed(b.Name, current.Value), w.wanted(b)
 		if !maps.EqualFunc(got, want, secret.Value.Equal) {
 			w.violate("S9 bucket %s holds %v, and should hold %v, of current values", b.Name, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
@@ -231,7 +232,7 @@ func (w *World) unharmed() {
 func (w *World) alone() {
 	for _, s := range w.last.Sources {
 		for _, owed := range s.Owed {
-			w.violate("L3 version %s of %s is still owed", plan.Short(owed.Version), s.Name)
+			w.violate("L3 version %s of %s is still owed", history.Short(owed.Version), s.Name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.databases)) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -84,7 +85,7 @@ func concurrentFaults() []line {
 			now: func(p played) {
 				p.told("is not retired yet")
 				p.accepts(2)
-				if _, some := labelled(p.peek("source/production/db"), plan.AWSPending); some {
+				if _, some := labelled(p.peek("source/production/db"), history.AWSPending); some {
 					p.t.Error("AWSPENDING is left: the next rotation could not start")
 				}
 			},

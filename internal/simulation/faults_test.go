@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -51,7 +52,7 @@ func crashFaults() []line {
 		{name: "F01 crash before or after createSecret's put", play: []tale{{
 			play: "rotate db; pass", at: putSource, do: []string{"crash before", "crash after"},
 			now: func(p played) {
-				pending, some := labelled(p.peek("source/production/db"), plan.AWSPending)
+				pending, some := labelled(p.peek("source/production/db"), history.AWSPending)
 				if !some || pending.ID == p.first["source/production/db"] {
 					p.t.Error("the rotation that is half done cannot be seen")
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -182,10 +183,10 @@ func (w *World) muster() {
 				continue
 			}
 			if len(v.Labels) == 0 {
-				w.violate("S3 %s may run version %s, which has no label", m.name, plan.Short(v.ID))
+				w.violate("S3 %s may run version %s, which has no label", m.name, history.Short(v.ID))
 			}
 			if !w.accepted(m.bucket, v.Value) {
-				w.violate("S1 %s runs version %s, and the database refuses it", m.name, plan.Short(v.ID))
+				w.violate("S1 %s runs version %s, and the database refuses it", m.name, history.Short(v.ID))
 			}
 		}
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -42,7 +42,7 @@ func (h *harm) dies() int {
 }
 
 // announce notes what somebody is told of an emergency that they are about to begin.
-func (w *World) announce(s manifest.Source, h plan.History, version, label string, until time.Time) {
+func (w *World) announce(s manifest.Source, h history.History, version, label string, until time.Time) {
 	current, _ := h.Current()
 	told := &harm{source: s, version: version, label: label, from: current.ID, until: until}
 	owed, values := h.Owed(), w.content(s)
@@ -152,7 +152,7 @@ func (w *World) passed(began time.Time, clean bool) {
 		h.clean++
 		for _, v := range w.peek(h.source.Secret) {
 			if w.ended(h, v) && w.survives(h, v) {
-				w.violate("L3 version %s of %s outlives an emergency's deadline", plan.Short(v.ID), h.source.Name)
+				w.violate("L3 version %s of %s outlives an emergency's deadline", history.Short(v.ID), h.source.Name)
 			}
 		}
 	}
@@ -168,7 +168,7 @@ func (w *World) track() {
 		versions := w.peek(h.source.Secret)
 		_, left := labelled(versions, h.label)
 		h.begun = h.begun || left
-		current, _ := labelled(versions, plan.AWSCurrent)
+		current, _ := labelled(versions, history.AWSCurrent)
 		switch {
 		case current.ID == h.version:
 			h.done = true
@@ -193,10 +193,10 @@ func (w *World) ended(h *harm, v secretsmanager.Version) bool {
 // survives says whether a version that was to die lives, and nobody holds it.
 func (w *World) survives(h *harm, v secretsmanager.Version) bool {
 	has := func(label string) bool { return slices.Contains(v.Labels, label) }
-	if !slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Live) }) {
+	if !slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, history.Live) }) {
 		return false
 	}
-	if has(plan.Retain) || has(plan.Rollback) || has(plan.AWSPending) {
+	if has(history.Retain) || has(history.Rollback) || has(history.AWSPending) {
 		h.clean = 0 // it takes two passes more when nobody holds it
 		return false
 	}
@@ -217,7 +217,7 @@ func (w *World) buried() {
 // vetoed are the versions that a person, or a rollback, holds.
 func (w *World) vetoed() (ids []string) {
 	for _, s := range w.Env.Sources {
-		for _, label := range []string{plan.Retain, plan.Rollback} {
+		for _, label := range []string{history.Retain, history.Rollback} {
 			if v, some := labelled(w.peek(s.Secret), label); some {
 				ids = append(ids, v.ID)
 			}

@@ -11,8 +11,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -111,7 +111,7 @@ func (w *World) dying(k iam.Key) {
 		if !w.taken(s, k.ID) && !w.doomed(s, k.ID) {
 			w.retiring(id, k.ID)
 		}
-		if slices.ContainsFunc(holders, func(v secretsmanager.Version) bool { return slices.Contains(v.Labels, plan.Retain) }) {
+		if slices.ContainsFunc(holders, func(v secretsmanager.Version) bool { return slices.Contains(v.Labels, history.Retain) }) {
 			w.violate("S4 a version of %s is retired, and somebody retains it", s.Name)
 		}
 	}
@@ -130,14 +130,14 @@ func (w *World) holding(s manifest.Source, keyID string) []secretsmanager.Versio
 func (w *World) keysRemembered() {
 	for _, s := range w.Env.Sources {
 		versions := w.peek(s.Secret)
-		seen, _ := labelled(versions, plan.SeenLabel)
-		if _, rotating := labelled(versions, plan.AWSPending); rotating || s.Rotate.With != manifest.AWSAccessKey {
+		seen, _ := labelled(versions, history.Seen)
+		if _, rotating := labelled(versions, history.AWSPending); rotating || s.Rotate.With != manifest.AWSAccessKey {
 			continue
 		}
 		for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
 			known := slices.ContainsFunc(w.holding(s, k.ID), func(v secretsmanager.Version) bool {
 				return !v.Created.Before(seen.Created) || slices.ContainsFunc(v.Labels, func(l string) bool {
-					return strings.HasPrefix(l, plan.Live) || l == plan.AWSCurrent
+					return strings.HasPrefix(l, history.Live) || l == history.AWSCurrent
 				})
 			})
 			if k.Status == iam.Active && !known && !w.ownKeys[k.ID] {

@@ -14,6 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -294,7 +295,7 @@ func (w *World) heal() {
 	w.act("pass")
 	for _, s := range w.Env.Sources {
 		w.act("unretain " + s.Name)
-		if _, begun := labelled(w.peek(s.Secret), plan.Rollback); begun { // as the alarm says
+		if _, begun := labelled(w.peek(s.Secret), history.Rollback); begun { // as the alarm says
 			w.act("rollback " + s.Name)
 		}
 	}
@@ -354,13 +355,13 @@ func (w *World) veto(args []string, on bool) error {
 		return err
 	}
 	versions := w.peek(s.Secret)
-	old, some := labelled(versions, plan.AWSPrevious)
-	if held, has := labelled(versions, plan.Retain); has == on || on && !some {
+	old, some := labelled(versions, history.AWSPrevious)
+	if held, has := labelled(versions, history.Retain); has == on || on && !some {
 		return errNotNow
 	} else if !on {
 		old = held
 	}
-	in := &sdk.UpdateSecretVersionStageInput{SecretId: &s.Secret, VersionStage: aws.String(plan.Retain), MoveToVersionId: &old.ID}
+	in := &sdk.UpdateSecretVersionStageInput{SecretId: &s.Secret, VersionStage: aws.String(history.Retain), MoveToVersionId: &old.ID}
 	if !on {
 		in.MoveToVersionId, in.RemoveFromVersionId = nil, &old.ID
 	}
@@ -376,8 +377,8 @@ func unhold(w *World, args []string) error {
 	if !has {
 		return errNotNow
 	}
-	current, _ := labelled(w.peek(b.Secret), plan.AWSCurrent)
-	i := slices.IndexFunc(current.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Held) })
+	current, _ := labelled(w.peek(b.Secret), history.AWSCurrent)
+	i := slices.IndexFunc(current.Labels, func(l string) bool { return strings.HasPrefix(l, history.Held) })
 	if i < 0 {
 		return errNotNow
 	}

@@ -10,6 +10,7 @@ import (
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -110,7 +111,7 @@ func (one tale) open(t *testing.T) played {
 	}
 	p := played{World: w, t: t, calls: &[]made{}, first: map[string]string{}}
 	for _, name := range p.secrets() {
-		current, _ := labelled(w.peek(name), plan.AWSCurrent)
+		current, _ := labelled(w.peek(name), history.AWSCurrent)
 		p.first[name] = current.ID
 	}
 	p.failing(nil)
@@ -240,8 +241,8 @@ func (p played) versions(name string) int { return len(p.peek(p.named([]string{n
 func (p played) moved(name string) {
 	p.t.Helper()
 	name = p.named([]string{name})
-	before, _ := labelled(p.peek(name), plan.AWSPrevious)
-	if now, _ := labelled(p.peek(name), plan.AWSCurrent); now.ID == p.first[name] || before.ID != p.first[name] {
+	before, _ := labelled(p.peek(name), history.AWSPrevious)
+	if now, _ := labelled(p.peek(name), history.AWSCurrent); now.ID == p.first[name] || before.ID != p.first[name] {
 		p.t.Errorf("AWSCURRENT of %s has not moved exactly once", name)
 	}
 }

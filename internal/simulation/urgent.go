@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -24,7 +24,7 @@ func emergency(w *World, args []string) error {
 	if err != nil && version == "" {
 		return err
 	}
-	if pending, _ := labelled(w.peek(w.named(args)), plan.AWSPending); pending.ID != version {
+	if pending, _ := labelled(w.peek(w.named(args)), history.AWSPending); pending.ID != version {
 		return err
 	}
 	return w.rotate(args[0], version, steps...)
@@ -59,13 +59,13 @@ func declared(w *World, args []string) (version string, err error) {
 
 // cleared takes off what is left of other rotations: labels of emergencies that never began, and AWSPENDING, which stops
 // the one that is under way. What that one has sent lands before anything else is done.
-func (w *World) cleared(s manifest.Source) (h plan.History, err error) {
+func (w *World) cleared(s manifest.Source) (h history.History, err error) {
 	stopped := false
 	err = w.command(func(_ *secretsmanager.Direct, st *store.Store) error {
 		if h, err = st.LookAll(w.ctx, s.Secret); err != nil {
 			return err
 		}
-		if _, back := h.Labelled(plan.Rollback); back {
+		if _, back := h.Labelled(history.Rollback); back {
 			return fmt.Errorf("a rollback is under way: %w", errNotNow)
 		}
 		for _, e := range h.Emergencies() {
@@ -74,9 +74,9 @@ func (w *World) cleared(s manifest.Source) (h plan.History, err error) {
 				err = errors.Join(err, st.Move(w.ctx, s.Secret, e.Label, "", e.On.ID))
 			}
 		}
-		if pending, some := h.Labelled(plan.AWSPending); some && !pending.Has(plan.AWSCurrent) {
+		if pending, some := h.Labelled(history.AWSPending); some && !pending.Has(history.AWSCurrent) {
 			stopped = true
-			err = errors.Join(err, st.Move(w.ctx, s.Secret, plan.AWSPending, "", pending.ID))
+			err = errors.Join(err, st.Move(w.ctx, s.Secret, history.AWSPending, "", pending.ID))
 		}
 		return err
 	})
@@ -93,17 +93,17 @@ func (w *World) cleared(s manifest.Source) (h plan.History, err error) {
 }
 
 // begun says whether there is a version that an emergency was begun for.
-func begun(h plan.History, e plan.Emergency) bool {
-	return slices.ContainsFunc(h.Versions, func(v plan.Version) bool {
+func begun(h history.History, e history.Emergency) bool {
+	return slices.ContainsFunc(h.Versions, func(v history.Version) bool {
 		of, is := h.EmergencyOf(v.ID)
 		return is && of.Label == e.Label
 	})
 }
 
 // declare says whom it breaks, puts the label and asks for the rotation.
-func (w *World) declare(s manifest.Source, h plan.History, deadline time.Duration) (version string, err error) {
+func (w *World) declare(s manifest.Source, h history.History, deadline time.Duration) (version string, err error) {
 	current, _ := h.Current()
-	if i := slices.IndexFunc(h.Owed(), func(v plan.Version) bool { return v.Has(plan.Retain) }); i >= 0 && w.databases[s.Name] != nil {
+	if i := slices.IndexFunc(h.Owed(), func(v history.Version) bool { return v.Has(history.Retain) }); i >= 0 && w.databases[s.Name] != nil {
 		return "", fmt.Errorf("it would take the place of a version that somebody retains: %w", errNotNow)
 	}
 	until := time.Time{}
@@ -111,7 +111,7 @@ func (w *World) declare(s manifest.Source, h plan.History, deadline time.Duratio
 		until = w.Clock.Now().Add(deadline).Truncate(time.Second)
 	}
 	version = w.token()
-	label := plan.DeadlineLabel(until, version)
+	label := history.DeadlineLabel(until, version)
 	w.announce(s, h, version, label, until)
 	err = w.command(func(client *secretsmanager.Direct, st *store.Store) error {
 		if err := st.Move(w.ctx, s.Secret, label, current.ID, ""); err != nil {

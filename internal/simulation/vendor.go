@@ -11,6 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -87,7 +88,7 @@ func (v *vendor) orphans() (all []rotate.Values) {
 	for _, made := range v.all {
 		held := slices.ContainsFunc(v.w.peek(v.source.Secret), func(version secretsmanager.Version) bool {
 			alive := slices.ContainsFunc(version.Labels, func(l string) bool {
-				return strings.HasPrefix(l, plan.Live) || l == plan.AWSCurrent || l == plan.AWSPending
+				return strings.HasPrefix(l, history.Live) || l == history.AWSCurrent || l == history.AWSPending
 			})
 			return alive && v.Same(parsed(v.source.Name, version.Value), made)
 		})
@@ -101,7 +102,7 @@ func (v *vendor) orphans() (all []rotate.Values) {
 // remembered checks that nothing that it has made is forgotten: MAKING says where that may be.
 func (v *vendor) remembered() {
 	for _, version := range v.w.peek(v.source.Secret) {
-		if slices.ContainsFunc(version.Labels, func(l string) bool { return strings.HasPrefix(l, plan.Making) }) {
+		if slices.ContainsFunc(version.Labels, func(l string) bool { return strings.HasPrefix(l, history.Making) }) {
 			return
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -62,8 +62,8 @@ func storeFacts() []Fact {
 			p.create("one", "two", "three")
 			all, err := p.store().Versions(p.ctx, p.name)
 			p.stored("list", err)
-			p.shows("-:one AWSCURRENT:three AWSPREVIOUS:two", plan.History{Versions: all})
-			if !slices.IsSortedFunc(all, func(a, b plan.Version) int { return a.Created.Compare(b.Created) }) {
+			p.shows("-:one AWSCURRENT:three AWSPREVIOUS:two", history.History{Versions: all})
+			if !slices.IsSortedFunc(all, func(a, b history.Version) int { return a.Created.Compare(b.Created) }) {
 				p.see("not in their order")
 			}
 			if _, err := p.store().Versions(p.ctx, p.name+"-nowhere"); !errors.Is(err, store.ErrMissing) {
@@ -128,7 +128,7 @@ func storeFacts() []Fact {
 		{"Put is repeatable, and moves no label again", "store.Store.Put", 0, func(p *probe) {
 			p.create("one")
 			put := func() error {
-				return p.store().Put(p.ctx, p.name, id("two"), secret.New(value("two")), plan.AWSPending, "LIVE-two")
+				return p.store().Put(p.ctx, p.name, id("two"), secret.New(value("two")), history.AWSPending, "LIVE-two")
 			}
 			p.stored("put", put())
 			p.moves("LIVE-two", "", "two")
@@ -142,7 +142,7 @@ func storeFacts() []Fact {
 			p.create("one")
 			p.puts("two", "AWSPENDING")
 			for _, v := range []string{"one", "two"} {
-				if err := p.store().Put(p.ctx, p.name, id(v), secret.New("another value"), plan.AWSPending); err == nil || strings.Contains(err.Error(), "another value") {
+				if err := p.store().Put(p.ctx, p.name, id(v), secret.New("another value"), history.AWSPending); err == nil || strings.Contains(err.Error(), "another value") {
 					p.see("put %s works, or its error quotes the value", v)
 				}
 				p.reads(v, "", v)
@@ -150,7 +150,7 @@ func storeFacts() []Fact {
 		}},
 		{"Move moves AWSCURRENT, and AWSPREVIOUS with it", "store.Store.Move", 0, func(p *probe) {
 			p.create("one", "two")
-			p.stored("move", p.store().Move(p.ctx, p.name, plan.AWSCurrent, id("one"), id("two")))
+			p.stored("move", p.store().Move(p.ctx, p.name, history.AWSCurrent, id("one"), id("two")))
 			p.holds("AWSCURRENT:one AWSPREVIOUS:two")
 		}},
 		{"Move puts a label on, moves it, and takes it off", "store.Store.Move", 0, func(p *probe) {
@@ -162,14 +162,14 @@ func storeFacts() []Fact {
 		}},
 		{"Move of a label that is there already works", "store.Store.Move", 0, func(p *probe) {
 			p.create("one", "two")
-			p.stored("move", p.store().Move(p.ctx, p.name, plan.AWSCurrent, id("two"), ""))
-			p.stored("move", p.store().Move(p.ctx, p.name, plan.AWSCurrent, id("two"), id("one")))
+			p.stored("move", p.store().Move(p.ctx, p.name, history.AWSCurrent, id("two"), ""))
+			p.stored("move", p.store().Move(p.ctx, p.name, history.AWSCurrent, id("two"), id("one")))
 			p.holds("AWSCURRENT:two AWSPREVIOUS:one")
 		}},
 		{"Move of a label that is not where it was seen is ErrMoved, and changes nothing", "store.Store.Move", 0, func(p *probe) {
 			p.create("one", "two", "three")
 			p.moves("L", "one", "")
-			for _, m := range [][3]string{{plan.AWSCurrent, "one", "two"}, {plan.AWSCurrent, "one", ""}, {"L", "two", "three"}, {"L", "two", ""}, {"L", "", "two"}, {"M", "two", "one"}} {
+			for _, m := range [][3]string{{history.AWSCurrent, "one", "two"}, {history.AWSCurrent, "one", ""}, {"L", "two", "three"}, {"L", "two", ""}, {"L", "", "two"}, {"M", "two", "one"}} {
 				if err := p.store().Move(p.ctx, p.name, m[0], deref(ids(m[1])), deref(ids(m[2]))); !errors.Is(err, store.ErrMoved) {
 					p.see("move %s to %q from %q is not ErrMoved", m[0], m[1], m[2])
 				}
@@ -179,7 +179,7 @@ func storeFacts() []Fact {
 		{"Move onto a version that does not exist is ErrMissing, and changes nothing", "store.Store.Move", 0, func(p *probe) {
 			p.create("one")
 			for _, from := range []string{"one", ""} {
-				if err := p.store().Move(p.ctx, p.name, map[string]string{"one": plan.AWSCurrent, "": "L"}[from], id("nine"), deref(ids(from))); !errors.Is(err, store.ErrMissing) {
+				if err := p.store().Move(p.ctx, p.name, map[string]string{"one": history.AWSCurrent, "": "L"}[from], id("nine"), deref(ids(from))); !errors.Is(err, store.ErrMissing) {
 					p.see("from %q it is not", from)
 				}
 			}
@@ -227,7 +227,7 @@ func (p *probe) stored(doing string, err error) {
 }
 
 // shows wants these labels in a history; "-" is a version without one.
-func (p *probe) shows(want string, h plan.History) {
+func (p *probe) shows(want string, h history.History) {
 	held := map[string][]string{}
 	for _, v := range h.Versions {
 		held[v.ID] = v.Labels

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 const maxValue = 65536 // bytes
@@ -15,7 +15,7 @@ const maxValue = 65536 // bytes
 // full gives the secret as many labels as there may be, less room, over its three versions.
 func (p *probe) full(room int) {
 	p.create("one", "two", "three")
-	for n := range plan.MaxLabels - 2 - room {
+	for n := range history.MaxLabels - 2 - room {
 		p.moves(fmt.Sprintf("L%02d", n), []string{"one", "two", "three"}[n%3], "")
 	}
 }
@@ -40,7 +40,7 @@ func limitFacts() []Fact {
 		}},
 		{"AWSPREVIOUS counts among the 20", guideQuotas, 0, func(p *probe) {
 			p.create("one")
-			for n := range plan.MaxLabels - 1 {
+			for n := range history.MaxLabels - 1 {
 				p.moves(fmt.Sprintf("L%02d", n), "one", "")
 			}
 			p.refused("the second value", p.put("two", "v"), "", limit)
@@ -110,7 +110,7 @@ func (p *probe) counted() {
 	for _, held := range p.describe().VersionIdsToStages {
 		n += len(held)
 	}
-	if n != plan.MaxLabels {
-		p.see("there are %d labels, want %d", n, plan.MaxLabels)
+	if n != history.MaxLabels {
+		p.see("there are %d labels, want %d", n, history.MaxLabels)
 	}
 }

@@ -46,7 +46,7 @@ type advance struct{ plan.Advance }
 func (a *advance) UnmarshalJSON(b []byte) error { return strictly(b, &a.Advance) }
 
 // rollback is rotary's own and strict, too.
-type rollback struct{ plan.Back }
+type rollback struct{ rotate.Back }
 
 // UnmarshalJSON refuses unknown fields.
 func (r *rollback) UnmarshalJSON(b []byte) error { return strictly(b, &r.Back) }

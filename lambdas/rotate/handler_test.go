@@ -21,6 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/lambdas/internal/boot"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -147,9 +148,9 @@ func TestAPersonsRollbackIsAnsweredWithItsProgress(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
 	w.Advance(time.Minute)
-	ask := func() plan.Progress {
+	ask := func() rotate.Progress {
 		out, err := w.h.handle(t.Context(), json.RawMessage(`{"rollback":{"source":"handshake","version":"`+first+`","from":"`+token+`"}}`))
-		p, is := out.(plan.Progress)
+		p, is := out.(rotate.Progress)
 		if err != nil || !is {
 			t.Fatalf("%v, %v", out, err)
 		}
@@ -182,7 +183,7 @@ func TestARefusedRotationIsRefused(t *testing.T) {
 	w.Advance(time.Minute)
 	w.begin()
 	name, text := w.fails(`{"Step":"createSecret","SecretId":"` + handshake + `","ClientRequestToken":"` + token + `"}`)
-	if name != "Refused" || !strings.Contains(text, "rotation of handshake refused: version "+plan.Short(first)+" was put by hand") {
+	if name != "Refused" || !strings.Contains(text, "rotation of handshake refused: version "+history.Short(first)+" was put by hand") {
 		t.Errorf("%s: %s", name, text)
 	}
 	if _, pending := w.labels()[token]; pending {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
 // ErrNotDeployed is returned where the environment has no pipeline.
@@ -43,8 +44,8 @@ func (f *Functions) Advance(ctx context.Context, a plan.Advance) error {
 }
 
 // Rollback asks the rotate Lambda for the next step of going back, and waits until it is done. Repeatable.
-func (f *Functions) Rollback(ctx context.Context, b plan.Back) (plan.Progress, error) {
-	var progress plan.Progress
+func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progress, error) {
+	var progress rotate.Progress
 	source, known := f.environment.Source(b.Source)
 	if !known {
 		return progress, fmt.Errorf("source %s is none of environment %s", b.Source, f.environment.Name)
@@ -55,7 +56,7 @@ func (f *Functions) Rollback(ctx context.Context, b plan.Back) (plan.Progress, e
 		return progress, err
 	}
 	if err := json.Unmarshal(answer, &progress); err != nil || !progress.Done && progress.Until.IsZero() {
-		return plan.Progress{}, fmt.Errorf("read the answer of %s: it does not say how far the rollback is; is it an older rotary?", function)
+		return rotate.Progress{}, fmt.Errorf("read the answer of %s: it does not say how far the rollback is; is it an older rotary?", function)
 	}
 	return progress, nil
 }

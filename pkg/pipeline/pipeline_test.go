@@ -14,6 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
 func TestAdvanceAsksTheLambdaThatReachesTheTarget(t *testing.T) {
@@ -31,13 +32,13 @@ func TestAdvanceAsksTheLambdaThatReachesTheTarget(t *testing.T) {
 }
 
 func TestRollbackAsksTheLambdaThatReachesTheTarget(t *testing.T) {
-	for answer, want := range map[string]plan.Progress{
+	for answer, want := range map[string]rotate.Progress{
 		`{"done":true}`:                    {Done: true},
 		`{"until":"2026-01-05T09:00:00Z"}`: {Until: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)},
 	} {
 		w := newWorld(t)
 		w.deploy("rotary-dev-rotate-network", answer)
-		got, err := w.functions().Rollback(t.Context(), plan.Back{Source: "app-db", Version: "v1", From: "v2"})
+		got, err := w.functions().Rollback(t.Context(), rotate.Back{Source: "app-db", Version: "v1", From: "v2"})
 		if err != nil || got != want {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -51,13 +52,13 @@ func TestARollbackWithoutAnAnswerIsAnError(t *testing.T) {
 	for _, answer := range []string{"null", "{}", `"canary"`, `{"until":"canary"}`} { // an older Lambda answers null
 		w := newWorld(t)
 		w.deploy("rotary-dev-rotate", answer)
-		_, err := w.functions().Rollback(t.Context(), plan.Back{Source: "handshake"})
+		_, err := w.functions().Rollback(t.Context(), rotate.Back{Source: "handshake"})
 		if err == nil || !strings.Contains(err.Error(), "is it an older rotary?") || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: error is %v", answer, err)
 		}
 	}
 	w := newWorld(t)
-	if _, err := w.functions().Rollback(t.Context(), plan.Back{Source: "billing"}); err == nil || len(w.Tap.Calls()) > 0 {
+	if _, err := w.functions().Rollback(t.Context(), rotate.Back{Source: "billing"}); err == nil || len(w.Tap.Calls()) > 0 {
 		t.Errorf("a source of another environment: %v", err)
 	}
 }

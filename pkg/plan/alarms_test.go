@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -41,7 +42,7 @@ func TestAlarmsComeOfAge(t *testing.T) {
 		{"a scheduled one that nobody rotates", []string{RotationDue}, aged(manifest.Postgres, 30*day, 30*day+rotatesLate+1)},
 		{"a rotation under way", nil, rotating(pendingTooLong)},
 		{"a rotation that does not end", []string{RotationStuck}, rotating(pendingTooLong + 1)},
-		{"a vendor that is being asked", nil, making(AWSPending, live(3))},
+		{"a vendor that is being asked", nil, making(history.AWSPending, live(3))},
 		{"a vendor that was asked and may have answered", []string{RotationStuck}, making()},
 		{"a retirement owed", nil, owed(manifest.Postgres, 0, owedTooLong)},
 		{"a retirement owed too long", []string{RetirementOwed}, owed(manifest.Postgres, 0, owedTooLong+1)},
@@ -72,7 +73,7 @@ func aged(with string, every, age time.Duration) func() State {
 func rotating(age time.Duration) func() State {
 	return func() State {
 		s := converged()
-		s.db().Versions = append(s.db().Versions, Version{ID: sid(3), Created: noon.Add(-age), Labels: []string{AWSPending, live(3)}})
+		s.db().Versions = append(s.db().Versions, history.Version{ID: sid(3), Created: noon.Add(-age), Labels: []string{history.AWSPending, live(3)}})
 		return s
 	}
 }
@@ -81,8 +82,8 @@ func rotating(age time.Duration) func() State {
 func making(labels ...string) func() State {
 	return func() State {
 		s := converged()
-		label(s.db(), len(s.db().Versions)-1, MakingLabel(sid(3)))
-		s.db().Versions = append(s.db().Versions, Version{ID: sid(3), Created: noon, Empty: len(labels) == 0, Labels: labels})
+		label(s.db(), len(s.db().Versions)-1, history.MakingLabel(sid(3)))
+		s.db().Versions = append(s.db().Versions, history.Version{ID: sid(3), Created: noon, Empty: len(labels) == 0, Labels: labels})
 		return s
 	}
 }
@@ -101,7 +102,7 @@ func owed(with string, every, age time.Duration) func() State {
 func rollingBack(age time.Duration) func() State {
 	return func() State {
 		s := owing()
-		label(s.db(), 0, Rollback)
+		label(s.db(), 0, history.Rollback)
 		s.db().Changed = noon.Add(-age)
 		return s
 	}
@@ -112,8 +113,8 @@ func dying(late time.Duration) func() State {
 }
 
 func TestAVersionIsOwedSinceTheNextOneWasMade(t *testing.T) {
-	h := History{Changed: noon, Versions: []Version{
-		{ID: "1", Created: noon.Add(-9 * day)}, {ID: "2", Created: noon.Add(-8 * day), Empty: true}, {ID: "3", Created: noon.Add(-7 * day), Labels: []string{AWSPending}},
+	h := history.History{Changed: noon, Versions: []history.Version{
+		{ID: "1", Created: noon.Add(-9 * day)}, {ID: "2", Created: noon.Add(-8 * day), Empty: true}, {ID: "3", Created: noon.Add(-7 * day), Labels: []string{history.AWSPending}},
 		{ID: "4", Created: noon.Add(-6 * day)},
 	}}
 	if got := h.OwedSince(h.Versions[0]); !got.Equal(noon.Add(-6 * day)) {

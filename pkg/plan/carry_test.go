@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -13,12 +14,12 @@ import (
 // Source db had KEY=old, MODE=true and GONE=gone; now it has KEY=new and MODE=false. The bucket takes KEY's value
 // from KEY, and MODE's from MODE.
 func TestWhatCarriesAnOwedVersion(t *testing.T) {
-	other := func(rules string, content ...string) Version {
-		return Version{ID: bid(rules, 1), Values: values(content...)}
+	other := func(rules string, content ...string) history.Version {
+		return history.Version{ID: bid(rules, 1), Values: values(content...)}
 	}
 	for _, tt := range []struct {
 		name string
-		bv   Version
+		bv   history.Version
 		want bool
 	}{
 		{"the owed value under the name that has it", other(present, "KEY", "old"), true},
@@ -27,17 +28,17 @@ func TestWhatCarriesAnOwedVersion(t *testing.T) {
 		{"a short equal value under another name, same rules", other(present, "KEY", "new", "COMPUTED", "true"), false},
 		{"a short equal value under another name, other rules", other(former, "KEY", "new", "COMPUTED", "true"), true},
 		{"the owed value under any name, other rules", other(former, "WHATEVER", "old"), true},
-		{"the owed value under any name, an id that no rules made", Version{ID: sid(9), Values: values("WHATEVER", "old")}, true},
+		{"the owed value under any name, an id that no rules made", history.Version{ID: sid(9), Values: values("WHATEVER", "old")}, true},
 		{"only current values, other rules", other(former, "WHATEVER", "new"), false},
 		{"just what the present rules give, whatever rules made it", other(former, "KEY", "new", "MODE", "false", "COMPUTED", "true"), false},
 		{"a value of a key that the source has no more, other rules", other(former, "WHATEVER", "gone"), true},
 		{"a value that no key explains", other(former, "WHATEVER", "else"), false},
-		{"unknown content", Version{ID: bid(present, 1)}, true},
-		{"no content yet", Version{ID: bid(present, 1), Empty: true}, false},
+		{"unknown content", history.Version{ID: bid(present, 1)}, true},
+		{"no content yet", history.Version{ID: bid(present, 1), Empty: true}, false},
 	} {
-		source := Source{Name: "db", History: History{Versions: []Version{
+		source := Source{Name: "db", History: history.History{Versions: []history.Version{
 			sv(1, values("KEY", "old", "MODE", "true", "GONE", "gone"), live(1)),
-			sv(2, values("KEY", "new", "MODE", "false"), AWSCurrent, live(2)),
+			sv(2, values("KEY", "new", "MODE", "false"), history.AWSCurrent, live(2)),
 		}}}
 		b := Bucket{
 			Want:    bucket.Bucket{Version: bid(present, 2), Values: values("KEY", "new", "MODE", "false", "COMPUTED", "true")},
@@ -50,12 +51,12 @@ func TestWhatCarriesAnOwedVersion(t *testing.T) {
 }
 
 func TestAKeyThatWasRemovedIsCarriedUnderItsOldName(t *testing.T) {
-	source := Source{Name: "db", History: History{Versions: []Version{
-		sv(1, values("KEY", "k", "GONE", "gone"), live(1)), sv(2, values("KEY", "k"), AWSCurrent, live(2)),
+	source := Source{Name: "db", History: history.History{Versions: []history.Version{
+		sv(1, values("KEY", "k", "GONE", "gone"), live(1)), sv(2, values("KEY", "k"), history.AWSCurrent, live(2)),
 	}}}
 	b := Bucket{Want: bucket.Bucket{Version: bid(present, 2), Values: values("KEY", "k")}, Entries: []manifest.Entry{entry("KEY", "KEY"), entry("GONE", "GONE")}}
 	for content, want := range map[string]bool{"gone": true, "k": false} {
-		bv := Version{ID: bid(present, 1), Values: values("GONE", content)}
+		bv := history.Version{ID: bid(present, 1), Values: values("GONE", content)}
 		if got := b.carries(source, source.Versions[0], bv); got != want {
 			t.Errorf("under GONE the value of %q: carries %v, want %v", content, got, want)
 		}
@@ -65,27 +66,27 @@ func TestAKeyThatWasRemovedIsCarriedUnderItsOldName(t *testing.T) {
 func TestAnOwedVersionOfUnknownContentIsCarriedByWhatItMayBeIn(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		owed  Version
+		owed  history.Version
 		rules string
 		want  bool
 	}{
-		{"not read", Version{ID: sid(1)}, present, true},
-		{"malformed, present rules: nothing is made from such a version", Version{ID: sid(1), Malformed: true}, present, false},
-		{"malformed, former rules", Version{ID: sid(1), Malformed: true}, former, true},
-		{"empty, present rules", Version{ID: sid(1), Empty: true}, present, false},
+		{"not read", history.Version{ID: sid(1)}, present, true},
+		{"malformed, present rules: nothing is made from such a version", history.Version{ID: sid(1), Malformed: true}, present, false},
+		{"malformed, former rules", history.Version{ID: sid(1), Malformed: true}, former, true},
+		{"empty, present rules", history.Version{ID: sid(1), Empty: true}, present, false},
 	} {
-		source := Source{Name: "db", History: History{Versions: []Version{tt.owed, sv(2, values("KEY", "new"), AWSCurrent)}}}
+		source := Source{Name: "db", History: history.History{Versions: []history.Version{tt.owed, sv(2, values("KEY", "new"), history.AWSCurrent)}}}
 		b := Bucket{Want: bucket.Bucket{Version: bid(present, 2), Values: values("KEY", "new")}}
-		if got := b.carries(source, tt.owed, Version{ID: bid(tt.rules, 1), Values: values("KEY", "x")}); got != tt.want {
+		if got := b.carries(source, tt.owed, history.Version{ID: bid(tt.rules, 1), Values: values("KEY", "x")}); got != tt.want {
 			t.Errorf("%s: carries %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }
 
 func TestWithoutACurrentVersionEverythingIsCarried(t *testing.T) {
-	source := Source{Name: "db", History: History{Versions: []Version{sv(1, values("KEY", "old"), live(1))}}}
+	source := Source{Name: "db", History: history.History{Versions: []history.Version{sv(1, values("KEY", "old"), live(1))}}}
 	b := Bucket{Want: bucket.Bucket{Version: bid(present, 2)}}
-	if !b.carries(source, source.Versions[0], Version{ID: bid(present, 1), Values: values("X", "x")}) {
+	if !b.carries(source, source.Versions[0], history.Version{ID: bid(present, 1), Values: values("X", "x")}) {
 		t.Error("a version is not carried although nobody knows what replaced it")
 	}
 }
@@ -159,13 +160,13 @@ func tryRename(t *testing.T, owner map[string]string, name string, m0, m1 rename
 		maps.DeleteFunc(out, func(key string, _ secret.Value) bool { return owner[key] != name })
 		return out
 	}
-	source := Source{Name: name, History: History{Versions: []Version{sv(1, of(old), live(1)), sv(2, of(now), AWSCurrent, live(2))}}}
+	source := Source{Name: name, History: history.History{Versions: []history.Version{sv(1, of(old), live(1)), sv(2, of(now), history.AWSCurrent, live(2))}}}
 	rules, same := former, maps.Equal(m0, m1)
 	if same {
 		rules = present
 	}
 	b := Bucket{Want: bucket.Bucket{Version: bid(present, 2), Values: m1.apply(now)}, Entries: m1.entries(owner)}
-	bv := Version{ID: bid(rules, 1), Values: m0.apply(old)}
+	bv := history.Version{ID: bid(rules, 1), Values: m0.apply(old)}
 	truth := false
 	for key, v := range of(old) {
 		_, read := m0[key]

@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // change says how far the changes of a source have come: when the oldest of them was made, as far as can be told, and when
@@ -42,15 +44,15 @@ func (s State) change(source Source) (made, followed time.Time) {
 }
 
 // keeps says whether something of a bucket still carries v: a version that is current or HELD, or a consumer.
-func (b Bucket) keeps(source Source, v Version) bool {
-	return b.lags(source, v) || slices.ContainsFunc(b.Versions, func(bv Version) bool {
-		_, held := bv.label(Held)
+func (b Bucket) keeps(source Source, v history.Version) bool {
+	return b.lags(source, v) || slices.ContainsFunc(b.Versions, func(bv history.Version) bool {
+		_, held := bv.Label(history.Held)
 		return held && b.carries(source, v, bv)
 	})
 }
 
 // lags says whether the bucket, or a consumer of it, has not followed the change from v.
-func (b Bucket) lags(source Source, v Version) bool {
+func (b Bucket) lags(source Source, v history.Version) bool {
 	current, exists := b.Current()
 	if exists && b.carries(source, v, current) {
 		return true

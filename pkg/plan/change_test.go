@@ -3,6 +3,8 @@ package plan
 import (
 	"testing"
 	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // TestTheTableOfChanges starts from a change that was made three hours into the day before and that every consumer has
@@ -17,8 +19,8 @@ func TestTheTableOfChanges(t *testing.T) {
 		follow time.Duration // after it was made
 	}{
 		{"followed, and the version before is HELD", nil, true, 10 * time.Minute},
-		{"nothing is left", func(s State) { s.api().Versions[0].Labels = []string{AWSPrevious} }, false, never},
-		{"nothing is owed", func(s State) { s.db().Versions[1].Labels = []string{AWSPrevious} }, false, never},
+		{"nothing is left", func(s State) { s.api().Versions[0].Labels = []string{history.AWSPrevious} }, false, never},
+		{"nothing is owed", func(s State) { s.db().Versions[1].Labels = []string{history.AWSPrevious} }, false, never},
 		{"the bucket is not written", func(s State) { swap(s.api()) }, true, never},
 		{"a consumer runs the version before", func(s State) { runs(s.web(), 2) }, true, never},
 		{"a consumer runs it, and it is no longer HELD", func(s State) {
@@ -66,7 +68,7 @@ func TestTheTableOfChanges(t *testing.T) {
 // followed is a state in which web has followed a change from version 2 to version 3 of db at that time.
 func followed(at time.Time) State {
 	s := edited()
-	s.api().Versions = []Version{bv(2, values("DB", "new"), AWSPrevious, held(2)), bv(3, values("DB", "newer"), AWSCurrent, held(3))}
+	s.api().Versions = []history.Version{bv(2, values("DB", "new"), history.AWSPrevious, held(2)), bv(3, values("DB", "newer"), history.AWSCurrent, held(3))}
 	runs(s.web(), 3)
 	s.web().Changed = at
 	return s
@@ -78,12 +80,12 @@ func runs(c *Consumer, n int) {
 
 // swap makes the version before the bucket's current one, as it is until the first pass after a change has written.
 func swap(b *Bucket) {
-	b.Versions[1].Labels, b.Versions[0].Labels = []string{held(3)}, []string{AWSCurrent, held(2)}
+	b.Versions[1].Labels, b.Versions[0].Labels = []string{held(3)}, []string{history.AWSCurrent, held(2)}
 }
 
 // behindOther has web run a version that lacks another source's newest value, and has db's.
 func behindOther(s State) {
-	s.api().Versions = append(s.api().Versions, bv(4, values("DB", "newer", "OTHER", "x"), AWSCurrent, held(4)))
+	s.api().Versions = append(s.api().Versions, bv(4, values("DB", "newer", "OTHER", "x"), history.AWSCurrent, held(4)))
 	s.api().Versions[1].Labels = []string{held(3)}
 	s.api().Want.Version, s.api().Want.Values = bid(present, 4), values("DB", "newer", "OTHER", "x")
 }
@@ -91,8 +93,8 @@ func behindOther(s State) {
 func TestAChangeNobodyFollowsCountsFromTheFirst(t *testing.T) {
 	s := followed(noon)
 	runs(s.web(), 2)
-	s.db().Versions[2].Labels = []string{live(3), AWSPrevious}
-	s.db().Versions = append(s.db().Versions, sv(4, values("URL", "newest"), AWSCurrent, live(4), SeenLabel))
+	s.db().Versions[2].Labels = []string{live(3), history.AWSPrevious}
+	s.db().Versions = append(s.db().Versions, sv(4, values("URL", "newest"), history.AWSCurrent, live(4), history.Seen))
 	if got, want := Describe(s, Make(s)).Sources[0], sv(3, nil).Created; !got.Changed.Equal(want) || !got.Followed.IsZero() {
 		t.Errorf("made %v, followed %v; the first change was made at %v", got.Changed, got.Followed, want)
 	}
@@ -100,7 +102,7 @@ func TestAChangeNobodyFollowsCountsFromTheFirst(t *testing.T) {
 
 func TestGoingBackIsAChangeOfTheMomentTheLabelsMoved(t *testing.T) {
 	s := followed(noon)
-	s.db().Versions[1].Labels, s.db().Versions[2].Labels = []string{AWSCurrent, live(2)}, []string{AWSPrevious, live(3), SeenLabel}
+	s.db().Versions[1].Labels, s.db().Versions[2].Labels = []string{history.AWSCurrent, live(2)}, []string{history.AWSPrevious, live(3), history.Seen}
 	s.db().Changed = noon.Add(-5 * time.Minute)
 	if got := Describe(s, Make(s)).Sources[0]; !got.Changed.Equal(s.db().Changed) || !got.Followed.IsZero() {
 		t.Errorf("made %v, followed %v; the labels moved at %v", got.Changed, got.Followed, s.db().Changed)

@@ -7,13 +7,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // urgent is owing with an emergency's label on the current version.
 func urgent(until time.Time) State {
 	s := owing()
-	label(s.db(), 1, DeadlineLabel(until, sid(2)))
+	label(s.db(), 1, history.DeadlineLabel(until, sid(2)))
 	return s
 }
 
@@ -60,7 +61,7 @@ func TestAnEmergencyWithoutADeadlineForcesNothing(t *testing.T) {
 
 func TestADeadlineIsForWhatIsOlderThanTheVersionThatCarriesIt(t *testing.T) {
 	s := owing()
-	s.db().Versions = []Version{sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2), DeadlineLabel(noon, sid(2))), sv(3, values("URL", "new"), live(3), AWSCurrent, SeenLabel)}
+	s.db().Versions = []history.Version{sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2), history.DeadlineLabel(noon, sid(2))), sv(3, values("URL", "new"), live(3), history.AWSCurrent, history.Seen)}
 	s.web().Settled = false
 	if diff := cmp.Diff([]Advance{{Source: "db", Version: sid(1), Current: sid(3), Forced: true}}, Make(s).Advances); diff != "" {
 		t.Errorf("advances (-want +got):\n%s", diff)
@@ -69,7 +70,7 @@ func TestADeadlineIsForWhatIsOlderThanTheVersionThatCarriesIt(t *testing.T) {
 
 func TestEverythingThatIsOverdueDiesInOnePass(t *testing.T) {
 	s := owing()
-	s.db().Versions = []Version{sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2)), sv(3, values("URL", "new"), live(3), AWSCurrent, SeenLabel, DeadlineLabel(noon, sid(3)))}
+	s.db().Versions = []history.Version{sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2)), sv(3, values("URL", "new"), live(3), history.AWSCurrent, history.Seen, history.DeadlineLabel(noon, sid(3)))}
 	want := []Advance{{Source: "db", Version: sid(1), Current: sid(3), Forced: true}, {Source: "db", Version: sid(2), Current: sid(3), Forced: true}}
 	if diff := cmp.Diff(want, Make(s).Advances); diff != "" {
 		t.Errorf("advances (-want +got):\n%s", diff)
@@ -78,8 +79,8 @@ func TestEverythingThatIsOverdueDiesInOnePass(t *testing.T) {
 
 func TestOfTwoDeadlinesTheFirstCounts(t *testing.T) {
 	s := owing()
-	label(s.db(), 1, DeadlineLabel(noon.Add(time.Hour), sid(2)))
-	label(s.db(), 1, DeadlineLabel(noon.Add(time.Minute), sid(9)))
+	label(s.db(), 1, history.DeadlineLabel(noon.Add(time.Hour), sid(2)))
+	label(s.db(), 1, history.DeadlineLabel(noon.Add(time.Minute), sid(9)))
 	if at, some := s.db().Dies(s.db().Versions[0]); !some || !at.Equal(noon.Add(time.Minute)) {
 		t.Errorf("it dies at %v (%v)", at, some)
 	}
@@ -88,19 +89,19 @@ func TestOfTwoDeadlinesTheFirstCounts(t *testing.T) {
 func TestAnEmergencysLabelComesOffWhenNothingIsLeftOfIt(t *testing.T) {
 	base := func() State {
 		s := converged()
-		label(s.db(), len(s.db().Versions)-1, DeadlineLabel(noon, sid(2)))
+		label(s.db(), len(s.db().Versions)-1, history.DeadlineLabel(noon, sid(2)))
 		return s
 	}
 	s := base()
 	p := Make(s)
-	if len(p.Drops) != 1 || p.Drops[0].Label != DeadlineLabel(noon, sid(2)) || p.Drops[0].From != sid(2) {
+	if len(p.Drops) != 1 || p.Drops[0].Label != history.DeadlineLabel(noon, sid(2)) || p.Drops[0].From != sid(2) {
 		t.Errorf("drops are %+v", p.Drops)
 	}
 	for name, change := range map[string]func(s *State){
 		"a retirement is owed":       func(s *State) { *s = urgent(time.Time{}) },
 		"something changed just now": func(s *State) { s.db().Changed = s.Now },
 		"its rotation is only beginning": func(s *State) {
-			s.db().Versions = append(s.db().Versions, Version{ID: sid(3), Created: noon, Empty: true, Labels: []string{AWSPending}})
+			s.db().Versions = append(s.db().Versions, history.Version{ID: sid(3), Created: noon, Empty: true, Labels: []string{history.AWSPending}})
 		},
 		"the mode writes nothing": func(s *State) { s.Mode = manifest.Observe },
 	} {
@@ -113,8 +114,8 @@ func TestAnEmergencysLabelComesOffWhenNothingIsLeftOfIt(t *testing.T) {
 }
 
 func TestAnEmergencyThatCameToNothingLosesItsLabelAtOnce(t *testing.T) {
-	urgent := DeadlineLabel(noon, sid(3))
-	state := func(versions ...Version) State {
+	urgent := history.DeadlineLabel(noon, sid(3))
+	state := func(versions ...history.Version) State {
 		s := converged()
 		s.db().Versions, s.db().Changed = versions, s.Now
 		return s
@@ -124,10 +125,10 @@ func TestAnEmergencyThatCameToNothingLosesItsLabelAtOnce(t *testing.T) {
 		state State
 		marks []Mark
 	}{
-		"somebody went back from it":      {state(sv(2, values("URL", "b"), live(2), AWSCurrent), sv(3, values("URL", "c"), live(3), urgent, SeenLabel)), undone},
-		"its rotation is under way":       {state(sv(2, values("URL", "b"), live(2), AWSCurrent), sv(3, values("URL", "c"), live(3), urgent, AWSPending, SeenLabel)), nil},
-		"it has not begun":                {state(sv(2, values("URL", "b"), live(2), AWSCurrent, urgent, SeenLabel)), nil},
-		"something newer has replaced it": {state(sv(3, values("URL", "c"), live(3), urgent), sv(4, values("URL", "d"), live(4), AWSCurrent, SeenLabel)), nil},
+		"somebody went back from it":      {state(sv(2, values("URL", "b"), live(2), history.AWSCurrent), sv(3, values("URL", "c"), live(3), urgent, history.Seen)), undone},
+		"its rotation is under way":       {state(sv(2, values("URL", "b"), live(2), history.AWSCurrent), sv(3, values("URL", "c"), live(3), urgent, history.AWSPending, history.Seen)), nil},
+		"it has not begun":                {state(sv(2, values("URL", "b"), live(2), history.AWSCurrent, urgent, history.Seen)), nil},
+		"something newer has replaced it": {state(sv(3, values("URL", "c"), live(3), urgent), sv(4, values("URL", "d"), live(4), history.AWSCurrent, history.Seen)), nil},
 	} {
 		p := Make(c.state)
 		if diff := cmp.Diff(c.marks, p.Marks); diff != "" {
@@ -140,8 +141,8 @@ func TestAnEmergencyThatCameToNothingLosesItsLabelAtOnce(t *testing.T) {
 }
 
 func TestAnEmergencyIsFoundByTheVersionThatItMakes(t *testing.T) {
-	h := History{Versions: []Version{
-		{ID: "aaaaaaaa-1", Labels: []string{AWSCurrent, DeadlineLabel(time.Time{}, "bbbbbbbb-2"), Deadline + "nonsense", Deadline + "12"}},
+	h := history.History{Versions: []history.Version{
+		{ID: "aaaaaaaa-1", Labels: []string{history.AWSCurrent, history.DeadlineLabel(time.Time{}, "bbbbbbbb-2"), history.Deadline + "nonsense", history.Deadline + "12"}},
 	}}
 	if e, is := h.EmergencyOf("bbbbbbbb-2"); !is || !e.Until.IsZero() || e.On.ID != "aaaaaaaa-1" {
 		t.Errorf("of the version it is for: %+v, %v", e, is)
@@ -157,7 +158,7 @@ func TestASourceThatAWSRotatesGetsNoLabel(t *testing.T) {
 	s := converged()
 	s.db().With = manifest.Managed
 	for i := range s.db().Versions {
-		s.db().Versions[i].Labels = slices.DeleteFunc(s.db().Versions[i].Labels, func(l string) bool { return l != AWSCurrent && l != AWSPrevious })
+		s.db().Versions[i].Labels = slices.DeleteFunc(s.db().Versions[i].Labels, func(l string) bool { return l != history.AWSCurrent && l != history.AWSPrevious })
 	}
 	p := Make(s)
 	if len(p.Marks) > 0 || !Describe(s, p).Converged {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -41,7 +42,7 @@ const (
 )
 
 // A gate says why version v of a source may not be retired yet; the zero Wait means that it may.
-type gate func(s State, p Plan, source Source, v Version) (Wait, bool)
+type gate func(s State, p Plan, source Source, v history.Version) (Wait, bool)
 
 // gates are asked in this order; the first that objects is what people are shown first.
 var gates = []gate{mode, retained, planned, complete, settled, unused, undeployable, quiet, byHand}
@@ -52,7 +53,7 @@ var vetoes = []gate{mode, retained, byHand}
 // Gates returns every objection against retiring v, in the gates' order. None means that v may be retired now. Where an
 // emergency's deadline for v has passed, only the vetoes are asked: RETAIN wins over a deadline.
 // p is the plan of the same pass as far as it is made: marks, writes, rolls and drops.
-func Gates(s State, p Plan, source Source, v Version) []Wait {
+func Gates(s State, p Plan, source Source, v history.Version) []Wait {
 	asked := gates
 	if s.overdue(source, v) {
 		asked = vetoes
@@ -68,17 +69,17 @@ func Gates(s State, p Plan, source Source, v Version) []Wait {
 }
 
 // overdue says whether an emergency's deadline for v has passed.
-func (s State) overdue(source Source, v Version) bool {
+func (s State) overdue(source Source, v history.Version) bool {
 	at, some := source.Dies(v)
 	return some && !at.After(s.Now)
 }
 
-func mode(s State, _ Plan, _ Source, _ Version) (Wait, bool) {
+func mode(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
 	return Wait{Reason: NotRetiring, Detail: fmt.Sprintf("mode %s never retires", s.Mode)}, s.Mode != manifest.Retire
 }
 
-func retained(_ State, _ Plan, _ Source, v Version) (Wait, bool) {
-	for _, label := range []string{Retain, Rollback} {
+func retained(_ State, _ Plan, _ Source, v history.Version) (Wait, bool) {
+	for _, label := range []string{history.Retain, history.Rollback} {
 		if v.Has(label) {
 			return Wait{Reason: Retained, Detail: "it carries " + label}, true
 		}
@@ -87,7 +88,7 @@ func retained(_ State, _ Plan, _ Source, v Version) (Wait, bool) {
 }
 
 // planned objects while the pass still has work that touches the source.
-func planned(s State, p Plan, source Source, _ Version) (Wait, bool) {
+func planned(s State, p Plan, source Source, _ history.Version) (Wait, bool) {
 	for _, m := range p.Marks {
 		if m.Secret == source.Secret {
 			return Wait{Reason: Unseen, Detail: "its versions are being marked"}, true
@@ -112,7 +113,7 @@ func planned(s State, p Plan, source Source, _ Version) (Wait, bool) {
 }
 
 // complete objects while any consumer of the environment is not seen completely: what it runs could be anything.
-func complete(s State, _ Plan, _ Source, _ Version) (Wait, bool) {
+func complete(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
 	for _, b := range s.Buckets {
 		for _, c := range b.Consumers {
 			if c.Unknown != "" || c.Unread {
@@ -127,7 +128,7 @@ func complete(s State, _ Plan, _ Source, _ Version) (Wait, bool) {
 }
 
 // settled objects while a consumer of a bucket that the source feeds has something unfinished.
-func settled(s State, _ Plan, source Source, _ Version) (Wait, bool) {
+func settled(s State, _ Plan, source Source, _ history.Version) (Wait, bool) {
 	for _, c := range s.consumers(source) {
 		if !c.Settled || c.Foreign != "" {
 			return Wait{Reason: c.unfinished(), Detail: "consumer " + c.Name + ": " + first(c.Waiting, c.Foreign, "not settled"), Until: c.WaitTill}, true
@@ -145,7 +146,7 @@ func (c Consumer) unfinished() Reason {
 }
 
 // unused objects while a consumer runs, or could go back to, a bucket version that carries v.
-func unused(s State, _ Plan, source Source, v Version) (Wait, bool) {
+func unused(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
 	for _, b := range s.Buckets {
 		for _, c := range b.Consumers {
 			for _, id := range c.InPlay {
@@ -159,11 +160,11 @@ func unused(s State, _ Plan, source Source, v Version) (Wait, bool) {
 }
 
 // undeployable objects while a bucket version that carries v is current or HELD.
-func undeployable(s State, _ Plan, source Source, v Version) (Wait, bool) {
+func undeployable(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
 	for _, b := range s.Buckets {
 		for _, bv := range b.Versions {
-			_, held := bv.label(Held)
-			if (held || bv.Has(AWSCurrent)) && b.carries(source, v, bv) {
+			_, held := bv.Label(history.Held)
+			if (held || bv.Has(history.AWSCurrent)) && b.carries(source, v, bv) {
 				until, _ := s.quiet()
 				return Wait{Reason: Deployable, Detail: "bucket " + b.Want.Name + " still keeps a version that carries it", Until: until}, true
 			}
@@ -172,14 +173,14 @@ func undeployable(s State, _ Plan, source Source, v Version) (Wait, bool) {
 	return Wait{}, false
 }
 
-func quiet(s State, _ Plan, _ Source, _ Version) (Wait, bool) {
+func quiet(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
 	until, quiet := s.quiet()
 	return Wait{Reason: Settling, Detail: "something changed less than " + Quiet.String() + " ago", Until: until}, !quiet
 }
 
 // byHand objects for ever where no rotator can revoke: a person does, and says so. It names what may be revoked: a
 // value that the current version has too is still in use.
-func byHand(s State, _ Plan, source Source, v Version) (Wait, bool) {
+func byHand(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
 	manual := slices.Contains([]string{manifest.Manual, manifest.Never, manifest.Managed}, source.With)
 	what := "safe to revoke at the vendor now: the old " + source.name(source.replaced(v))
 	switch {
@@ -243,8 +244,8 @@ func (b Bucket) fedBy(source string) bool {
 }
 
 func (b Bucket) carriesAny(source Source) bool {
-	return slices.ContainsFunc(b.Versions, func(bv Version) bool {
-		return slices.ContainsFunc(source.Owed(), func(v Version) bool { return b.carries(source, v, bv) })
+	return slices.ContainsFunc(b.Versions, func(bv history.Version) bool {
+		return slices.ContainsFunc(source.Owed(), func(v history.Version) bool { return b.carries(source, v, bv) })
 	})
 }
 
@@ -258,7 +259,7 @@ func (s State) consumers(source Source) []Consumer {
 
 // carriesID is carries for a version known by its id alone. One that is not in the history, or whose content is
 // not known, may hold anything.
-func (b Bucket) carriesID(source Source, v Version, id string) bool {
+func (b Bucket) carriesID(source Source, v history.Version, id string) bool {
 	bv, known := b.Version(id)
 	return !known || b.carries(source, v, bv)
 }
@@ -266,7 +267,7 @@ func (b Bucket) carriesID(source Source, v Version, id string) bool {
 // carries says whether bucket version bv holds a value that only owed version v of the source explains: v's value
 // for a key in which v differs from the source's current version. In a version written under other rules such a
 // value counts under any name. The decision is by value, so labels and ids cannot fool it.
-func (b Bucket) carries(source Source, v, bv Version) bool {
+func (b Bucket) carries(source Source, v, bv history.Version) bool {
 	sameRules := bucket.Rules(bv.ID) == bucket.Rules(b.Want.Version) || bv.Values != nil && equal(bv.Values, b.Want.Values)
 	_, ok := source.Current()
 	switch {
@@ -283,7 +284,7 @@ func (b Bucket) carries(source Source, v, bv Version) bool {
 }
 
 // replaced returns the keys of v whose values the current version does not have any more, sorted.
-func (s Source) replaced(v Version) []string {
+func (s Source) replaced(v history.Version) []string {
 	current, _ := s.Current()
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(v.Values)), func(key string) bool {
 		now, kept := current.Values[key]
@@ -293,7 +294,7 @@ func (s Source) replaced(v Version) []string {
 
 // holds says whether bv holds v's value of key: under the names that the present rules give the key, or, where
 // they do not speak for bv, under any name.
-func (b Bucket) holds(bv Version, source, key string, value secret.Value, sameRules bool) bool {
+func (b Bucket) holds(bv history.Version, source, key string, value secret.Value, sameRules bool) bool {
 	for name, held := range bv.Values {
 		if held.Equal(value) && (!sameRules || b.gives(name, source, key)) {
 			return true

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -20,8 +21,8 @@ type shut struct {
 // shutting has, in the gates' order, every way in which each gate alone can object to version 1 of owing.
 var shutting = []shut{
 	{"mode propagate", NotRetiring, func(s *State) { s.Mode = manifest.Propagate }},
-	{"a person's RETAIN", Retained, func(s *State) { label(s.db(), 0, Retain) }},
-	{"a rollback in progress", Retained, func(s *State) { label(s.db(), 0, Rollback) }},
+	{"a person's RETAIN", Retained, func(s *State) { label(s.db(), 0, history.Retain) }},
+	{"a rollback in progress", Retained, func(s *State) { label(s.db(), 0, history.Rollback) }},
 	{"a version that is marked in this pass", Unseen, func(s *State) {
 		s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")))
 	}},
@@ -85,7 +86,7 @@ func unrelated(c Consumer) Bucket {
 	return Bucket{
 		Want:      bucket.Bucket{Name: "unrelated", Secret: "unrelated-dev", Version: bid(present, 2), Values: values("X", "x")},
 		Entries:   []manifest.Entry{{Name: "X", Source: "other", Key: "X"}},
-		History:   History{Secret: "unrelated-dev", Versions: []Version{bv(2, values("X", "x"), AWSCurrent)}},
+		History:   history.History{Secret: "unrelated-dev", Versions: []history.Version{bv(2, values("X", "x"), history.AWSCurrent)}},
 		Consumers: []Consumer{c},
 	}
 }
@@ -160,7 +161,7 @@ func TestAGateSaysWhenToLookAgainWhereItKnows(t *testing.T) {
 		{Unfinished, func(s *State) {
 			s.web().Settled, s.web().RollingTo, s.web().WaitTill = false, bid(present, 2), noon.Add(time.Hour)
 		}, noon.Add(time.Hour)},
-		{Retained, func(s *State) { label(s.db(), 0, Retain) }, time.Time{}},
+		{Retained, func(s *State) { label(s.db(), 0, history.Retain) }, time.Time{}},
 	} {
 		s := owing()
 		tt.shut(&s)
@@ -173,15 +174,15 @@ func TestAGateSaysWhenToLookAgainWhereItKnows(t *testing.T) {
 
 func TestRetainedOnAnotherVersionKeepsOnlyThatOne(t *testing.T) {
 	s := owing()
-	s.db().Versions = append([]Version{sv(0, values("URL", "oldest"), live(0), Retain)}, s.db().Versions...)
+	s.db().Versions = append([]history.Version{sv(0, values("URL", "oldest"), live(0), history.Retain)}, s.db().Versions...)
 	plans(t, s, "advance db 00000001", "wait db retained")
 }
 
 // A source, a bucket and a consumer may have one name: what one of them waits for says nothing about the others.
 func TestAWaitOfANamesakeIsNoObjection(t *testing.T) {
 	s := owing()
-	namesake := Source{Name: "api", With: manifest.Manual, History: History{Secret: "source/dev/api", Versions: []Version{
-		sv(1, values("TOKEN", "a"), live(1)), sv(2, values("TOKEN", "b"), AWSCurrent, live(2), SeenLabel),
+	namesake := Source{Name: "api", With: manifest.Manual, History: history.History{Secret: "source/dev/api", Versions: []history.Version{
+		sv(1, values("TOKEN", "a"), live(1)), sv(2, values("TOKEN", "b"), history.AWSCurrent, live(2), history.Seen),
 	}}}
 	s.Sources = []Source{namesake, *s.db()}
 	s.api().Consumers = append(s.api().Consumers, Consumer{Name: "api", Leaving: true, Seen: on("api", 2).Seen})
@@ -193,7 +194,7 @@ func TestABucketThatWasFedBeforeCountsUntilItsOldVersionsAreGone(t *testing.T) {
 	s := owing()
 	s.api().Entries = []manifest.Entry{{Name: "X", Source: "other", Key: "X"}}
 	s.api().Want.Values = values("X", "x")
-	s.api().Versions = []Version{{ID: bid(former, 1), Values: values("DB", "old"), Labels: []string{"HELD-f"}}, bv(2, values("X", "x"), AWSCurrent, held(2))}
+	s.api().Versions = []history.Version{{ID: bid(former, 1), Values: values("DB", "old"), Labels: []string{"HELD-f"}}, bv(2, values("X", "x"), history.AWSCurrent, held(2))}
 	s.web().Settled = false
 	if diff := cmp.Diff([]Reason{Unfinished, Deployable}, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
@@ -202,7 +203,7 @@ func TestABucketThatWasFedBeforeCountsUntilItsOldVersionsAreGone(t *testing.T) {
 
 func TestWhatIsCurrentCountsAsDeployableHeldOrNot(t *testing.T) {
 	s := owing()
-	s.api().Versions = []Version{bv(1, values("DB", "old"), AWSCurrent)}
+	s.api().Versions = []history.Version{bv(1, values("DB", "old"), history.AWSCurrent)}
 	if wait, objects := undeployable(s, Plan{}, *s.db(), s.db().Versions[0]); !objects || wait.Reason != Deployable {
 		t.Errorf("a bucket's current version carries it, and the gate says %+v", wait)
 	}
@@ -215,7 +216,7 @@ func TestASourceThatIsFullOfLabelsCanStillRetireAndMakeRoom(t *testing.T) {
 	for _, custom := range customs(14) {
 		label(s.db(), 0, custom)
 	}
-	if s.db().room(1) || !s.db().room(0) {
+	if s.db().HasRoom(1) || !s.db().HasRoom(0) {
 		t.Fatal("the secret does not carry just as many labels as it can")
 	}
 	plans(t, s, "advance db 00000001", "wait db labels-full")

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -11,9 +12,9 @@ import (
 func TestAVersionOfTheSameInstantAsSeenIsMarkedOnceAndNotAgainAfterItsRetirement(t *testing.T) {
 	made := time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
 	held := map[string]secret.Value{"KEY": secret.New("a value")}
-	h := History{Versions: []Version{
-		{ID: "aaaaaaaa", Created: made, Values: held, Labels: []string{AWSPrevious}},
-		{ID: "bbbbbbbb", Created: made, Values: held, Labels: []string{AWSCurrent, "LIVE-bbbbbbbb", SeenLabel}},
+	h := history.History{Versions: []history.Version{
+		{ID: "aaaaaaaa", Created: made, Values: held, Labels: []string{history.AWSPrevious}},
+		{ID: "bbbbbbbb", Created: made, Values: held, Labels: []string{history.AWSCurrent, "LIVE-bbbbbbbb", history.Seen}},
 	}}
 	for _, tt := range []struct {
 		changed time.Duration

@@ -7,28 +7,30 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 func TestALabelCarriesTheShortestStartThatNoOtherVersionShares(t *testing.T) {
 	uuid := "0a1b2c3d-1111-4111-8111-111111111111"
-	versions := func(v ...Version) History { return History{Versions: v} }
+	versions := func(v ...history.Version) history.History { return history.History{Versions: v} }
 	for _, tt := range []struct {
 		name string
-		h    History
+		h    history.History
 		id   string
 		want string
 	}{
-		{"eight characters where nothing collides", versions(Version{ID: uuid}), uuid, "LIVE-0a1b2c3d"},
+		{"eight characters where nothing collides", versions(history.Version{ID: uuid}), uuid, "LIVE-0a1b2c3d"},
 		{"a version that is not there yet", versions(), uuid, "LIVE-0a1b2c3d"},
-		{"more where another id starts alike", versions(Version{ID: uuid}, Version{ID: "0a1b2c3d-1112-4111-8111-111111111111"}), uuid, "LIVE-0a1b2c3d-1111"},
-		{"more where an id that is not there yet starts alike", versions(Version{ID: "0a1b2c3d-1112-4111-8111-111111111111"}), uuid, "LIVE-0a1b2c3d-1111"},
-		{"more where another version has the label", versions(Version{ID: uuid}, Version{ID: "ffff", Labels: []string{"LIVE-0a1b2c3d", "LIVE-0a1b2c3d-"}}), uuid, "LIVE-0a1b2c3d-1"},
-		{"a label of another kind is no collision", versions(Version{ID: uuid}, Version{ID: "ffff", Labels: []string{"HELD-0a1b2c3d"}}), uuid, "LIVE-0a1b2c3d"},
-		{"the one it has, whatever came since", versions(Version{ID: uuid, Labels: []string{"LIVE-0a1b2c3d"}}, Version{ID: "0a1b2c3d-1112"}), uuid, "LIVE-0a1b2c3d"},
-		{"buckets share the start that says their rules", versions(Version{ID: bid(present, 1)}, Version{ID: bid(present, 2)}), bid(present, 3), "LIVE-" + present + "-03"},
+		{"more where another id starts alike", versions(history.Version{ID: uuid}, history.Version{ID: "0a1b2c3d-1112-4111-8111-111111111111"}), uuid, "LIVE-0a1b2c3d-1111"},
+		{"more where an id that is not there yet starts alike", versions(history.Version{ID: "0a1b2c3d-1112-4111-8111-111111111111"}), uuid, "LIVE-0a1b2c3d-1111"},
+		{"more where another version has the label", versions(history.Version{ID: uuid}, history.Version{ID: "ffff", Labels: []string{"LIVE-0a1b2c3d", "LIVE-0a1b2c3d-"}}), uuid, "LIVE-0a1b2c3d-1"},
+		{"a label of another kind is no collision", versions(history.Version{ID: uuid}, history.Version{ID: "ffff", Labels: []string{"HELD-0a1b2c3d"}}), uuid, "LIVE-0a1b2c3d"},
+		{"the one it has, whatever came since", versions(history.Version{ID: uuid, Labels: []string{"LIVE-0a1b2c3d"}}, history.Version{ID: "0a1b2c3d-1112"}), uuid, "LIVE-0a1b2c3d"},
+		{"buckets share the start that says their rules", versions(history.Version{ID: bid(present, 1)}, history.Version{ID: bid(present, 2)}), bid(present, 3), "LIVE-" + present + "-03"},
 		{"an id that is short", versions(), "abc", "LIVE-abc"},
 	} {
-		if got := tt.h.LabelFor(Live, tt.id); got != tt.want {
+		if got := tt.h.LabelFor(history.Live, tt.id); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
@@ -37,19 +39,19 @@ func TestALabelCarriesTheShortestStartThatNoOtherVersionShares(t *testing.T) {
 func TestLabelsAreUniqueAndStayWithTheirVersions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ids := rapid.SliceOfNDistinct(rapid.StringMatching("[ab]{3}-[ab]{9}"), 1, 12, rapid.ID[string]).Draw(t, "ids")
-		var h History
+		var h history.History
 		given := map[string]string{}
 		for _, id := range ids {
-			label := h.LabelFor(Held, id) // as a Write does, before the version is there
-			if !strings.HasPrefix(id, strings.TrimPrefix(label, Held)) {
+			label := h.LabelFor(history.Held, id) // as a Write does, before the version is there
+			if !strings.HasPrefix(id, strings.TrimPrefix(label, history.Held)) {
 				t.Fatalf("%s is no start of %s", label, id)
 			}
-			h.Versions = append(h.Versions, Version{ID: id, Labels: []string{label}})
+			h.Versions = append(h.Versions, history.Version{ID: id, Labels: []string{label}})
 			given[id] = label
 		}
 		taken := map[string]string{}
 		for _, v := range h.Versions {
-			label := h.LabelFor(Held, v.ID)
+			label := h.LabelFor(history.Held, v.ID)
 			if label != given[v.ID] {
 				t.Fatalf("the label of %s was %s, and is %s", v.ID, given[v.ID], label)
 			}
@@ -63,7 +65,7 @@ func TestLabelsAreUniqueAndStayWithTheirVersions(t *testing.T) {
 
 func TestLabelsOfVersionsThatAreMarkedTogetherDiffer(t *testing.T) {
 	s := edited()
-	s.api().Versions = []Version{bv(1, values("DB", "old")), bv(2, values("DB", "new"), AWSCurrent)}
+	s.api().Versions = []history.Version{bv(1, values("DB", "old")), bv(2, values("DB", "new"), history.AWSCurrent)}
 	s.web().InPlay = []string{bid(present, 1), bid(present, 2)}
 	p := Make(s)
 	labels := map[string]bool{}
@@ -78,15 +80,15 @@ func TestLabelsOfVersionsThatAreMarkedTogetherDiffer(t *testing.T) {
 
 func TestWhatHasToBeMarkedAndHowFarSeenMoves(t *testing.T) {
 	none := []string{}
-	v := func(n int, labels ...string) Version { return sv(n, values("URL", "x"), labels...) }
-	empty := func(n int, labels ...string) Version { return sv(n, nil, labels...) }
-	seen := func(n int, labels ...string) Version { return v(n, append(labels, live(n), SeenLabel)...) }
-	old := func(v Version) Version {
+	v := func(n int, labels ...string) history.Version { return sv(n, values("URL", "x"), labels...) }
+	empty := func(n int, labels ...string) history.Version { return sv(n, nil, labels...) }
+	seen := func(n int, labels ...string) history.Version { return v(n, append(labels, live(n), history.Seen)...) }
+	old := func(v history.Version) history.Version {
 		v.Created = v.Created.Add(-48 * time.Hour)
 		return v
 	}
-	long := func(n int, last ...Version) []Version {
-		var out []Version
+	long := func(n int, last ...history.Version) []history.Version {
+		var out []history.Version
 		for i := range n {
 			out = append(out, v(i+1))
 		}
@@ -94,31 +96,31 @@ func TestWhatHasToBeMarkedAndHowFarSeenMoves(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name     string
-		versions []Version
+		versions []history.Version
 		marks    []string
 	}{
-		{"first adoption of one version", []Version{v(1, AWSCurrent)}, []string{"+LIVE 1", "+SEEN 1"}},
-		{"first adoption of a long history looks eight back", long(20, v(21, AWSCurrent)), []string{"+LIVE 14", "+LIVE 15", "+LIVE 16", "+LIVE 17", "+LIVE 18", "+LIVE 19", "+LIVE 20", "+LIVE 21", "+SEEN 21"}},
-		{"first adoption where the current one is older than that", append([]Version{v(1, AWSCurrent)}, long(20)[1:]...), []string{"+LIVE 1", "+LIVE 13", "+LIVE 14", "+LIVE 15", "+LIVE 16", "+LIVE 17", "+LIVE 18", "+LIVE 19", "+LIVE 20", "+SEEN 20"}},
-		{"first adoption leaves alone what was replaced more than a day before", []Version{old(v(1)), v(2, AWSCurrent)}, []string{"+LIVE 2", "+SEEN 2"}},
-		{"first adoption marks what carries a label, however old", []Version{old(v(1, AWSPrevious)), v(2, AWSCurrent)}, []string{"+LIVE 1", "+LIVE 2", "+SEEN 2"}},
-		{"nothing new", []Version{seen(1, AWSCurrent)}, none},
-		{"a put by hand", []Version{seen(1, AWSPrevious), v(2, AWSCurrent)}, []string{"+LIVE 2", "SEEN 1→2"}},
-		{"two puts by hand in a row", []Version{seen(1), v(2, AWSPrevious), v(3, AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "SEEN 1→3"}},
-		{"three puts by hand in a row: one has no label left", []Version{seen(1), v(2), v(3, AWSPrevious), v(4, AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "+LIVE 4", "SEEN 1→4"}},
-		{"put by hand, and the label moved back at once", []Version{seen(1, AWSCurrent), v(2, AWSPrevious)}, []string{"+LIVE 2", "SEEN 1→2"}},
-		{"the label moved back to one that was retired: SEEN stays", []Version{v(1, AWSCurrent), seen(2, AWSPrevious)}, []string{"+LIVE 1"}},
-		{"a retired version made pending by hand: SEEN stays", []Version{v(1, AWSCurrent, live(1)), v(2, AWSPending, SeenLabel)}, none},
-		{"a rotation that has not begun to create", []Version{seen(1, AWSCurrent), empty(2, AWSPending)}, none},
-		{"a rotation that was given up before it created", []Version{seen(1, AWSCurrent), empty(2)}, none},
-		{"a rotation of rotary's: SEEN follows its LIVE", []Version{seen(1, AWSCurrent), v(2, AWSPending, live(2))}, []string{"SEEN 1→2"}},
-		{"a copy that Secrets Manager tests with", []Version{seen(1, AWSCurrent), v(2, AWSPending)}, none},
-		{"AWSPENDING left on what is current", []Version{seen(1, AWSPrevious), v(2, AWSPending, AWSCurrent)}, []string{"+LIVE 2", "SEEN 1→2"}},
-		{"older than SEEN: dead, or from before rotary", []Version{v(1), seen(2, AWSCurrent)}, none},
-		{"nothing but an empty version", []Version{empty(1, AWSPending)}, none},
+		{"first adoption of one version", []history.Version{v(1, history.AWSCurrent)}, []string{"+LIVE 1", "+SEEN 1"}},
+		{"first adoption of a long history looks eight back", long(20, v(21, history.AWSCurrent)), []string{"+LIVE 14", "+LIVE 15", "+LIVE 16", "+LIVE 17", "+LIVE 18", "+LIVE 19", "+LIVE 20", "+LIVE 21", "+SEEN 21"}},
+		{"first adoption where the current one is older than that", append([]history.Version{v(1, history.AWSCurrent)}, long(20)[1:]...), []string{"+LIVE 1", "+LIVE 13", "+LIVE 14", "+LIVE 15", "+LIVE 16", "+LIVE 17", "+LIVE 18", "+LIVE 19", "+LIVE 20", "+SEEN 20"}},
+		{"first adoption leaves alone what was replaced more than a day before", []history.Version{old(v(1)), v(2, history.AWSCurrent)}, []string{"+LIVE 2", "+SEEN 2"}},
+		{"first adoption marks what carries a label, however old", []history.Version{old(v(1, history.AWSPrevious)), v(2, history.AWSCurrent)}, []string{"+LIVE 1", "+LIVE 2", "+SEEN 2"}},
+		{"nothing new", []history.Version{seen(1, history.AWSCurrent)}, none},
+		{"a put by hand", []history.Version{seen(1, history.AWSPrevious), v(2, history.AWSCurrent)}, []string{"+LIVE 2", "SEEN 1→2"}},
+		{"two puts by hand in a row", []history.Version{seen(1), v(2, history.AWSPrevious), v(3, history.AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "SEEN 1→3"}},
+		{"three puts by hand in a row: one has no label left", []history.Version{seen(1), v(2), v(3, history.AWSPrevious), v(4, history.AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "+LIVE 4", "SEEN 1→4"}},
+		{"put by hand, and the label moved back at once", []history.Version{seen(1, history.AWSCurrent), v(2, history.AWSPrevious)}, []string{"+LIVE 2", "SEEN 1→2"}},
+		{"the label moved back to one that was retired: SEEN stays", []history.Version{v(1, history.AWSCurrent), seen(2, history.AWSPrevious)}, []string{"+LIVE 1"}},
+		{"a retired version made pending by hand: SEEN stays", []history.Version{v(1, history.AWSCurrent, live(1)), v(2, history.AWSPending, history.Seen)}, none},
+		{"a rotation that has not begun to create", []history.Version{seen(1, history.AWSCurrent), empty(2, history.AWSPending)}, none},
+		{"a rotation that was given up before it created", []history.Version{seen(1, history.AWSCurrent), empty(2)}, none},
+		{"a rotation of rotary's: SEEN follows its LIVE", []history.Version{seen(1, history.AWSCurrent), v(2, history.AWSPending, live(2))}, []string{"SEEN 1→2"}},
+		{"a copy that Secrets Manager tests with", []history.Version{seen(1, history.AWSCurrent), v(2, history.AWSPending)}, none},
+		{"AWSPENDING left on what is current", []history.Version{seen(1, history.AWSPrevious), v(2, history.AWSPending, history.AWSCurrent)}, []string{"+LIVE 2", "SEEN 1→2"}},
+		{"older than SEEN: dead, or from before rotary", []history.Version{v(1), seen(2, history.AWSCurrent)}, none},
+		{"nothing but an empty version", []history.Version{empty(1, history.AWSPending)}, none},
 		{"no version at all", nil, none},
 	} {
-		s := Source{Name: "db", History: History{Secret: "source/dev/db", Versions: tt.versions}}
+		s := Source{Name: "db", History: history.History{Secret: "source/dev/db", Versions: tt.versions}}
 		marks := []string{}
 		for _, m := range Make(State{Sources: []Source{s}}).Marks {
 			marks = append(marks, moved(m))
@@ -131,7 +133,7 @@ func TestWhatHasToBeMarkedAndHowFarSeenMoves(t *testing.T) {
 
 // moved says a mark of a source in short: +LIVE 2 or SEEN 1→2.
 func moved(m Mark) string {
-	number := func(id string) string { return strings.TrimLeft(Short(id), "0") }
+	number := func(id string) string { return strings.TrimLeft(history.Short(id), "0") }
 	kind, _, _ := strings.Cut(m.Label, "-")
 	if m.From == "" {
 		return "+" + kind + " " + number(m.To)
@@ -140,15 +142,15 @@ func moved(m Mark) string {
 }
 
 func TestVersionsMadeInTheSameInstantAreNotMissedAndNotMarkedAgainOnceTheyAreRetired(t *testing.T) {
-	twin := func(n int, labels ...string) Version {
+	twin := func(n int, labels ...string) history.Version {
 		v := sv(n, values("URL", "x"), labels...)
 		v.Created = noon
 		return v
 	}
 	for changed, want := range map[time.Duration]int{0: 1, Quiet - time.Second: 1, Quiet: 0} {
-		s := Source{Name: "db", History: History{
+		s := Source{Name: "db", History: history.History{
 			Secret: "source/dev/db", Changed: noon.Add(changed),
-			Versions: []Version{twin(1), twin(2, AWSCurrent, live(2), SeenLabel)},
+			Versions: []history.Version{twin(1), twin(2, history.AWSCurrent, live(2), history.Seen)},
 		}}
 		plan := Make(State{Sources: []Source{s}})
 		if len(plan.Marks) != want || want == 1 && plan.Marks[0].To != sid(1) {
@@ -158,8 +160,8 @@ func TestVersionsMadeInTheSameInstantAreNotMissedAndNotMarkedAgainOnceTheyAreRet
 }
 
 func TestOnlyVersionsInDoubtAreRead(t *testing.T) {
-	h := History{Versions: []Version{
-		sv(1, nil), sv(2, nil, live(2), SeenLabel), sv(3, nil), sv(4, nil, live(4)), sv(5, nil, AWSPrevious), sv(6, nil, AWSCurrent), sv(7, nil, AWSPending),
+	h := history.History{Versions: []history.Version{
+		sv(1, nil), sv(2, nil, live(2), history.Seen), sv(3, nil), sv(4, nil, live(4)), sv(5, nil, history.AWSPrevious), sv(6, nil, history.AWSCurrent), sv(7, nil, history.AWSPending),
 	}}
 	if diff := cmp.Diff([]string{sid(3), sid(7)}, h.Doubtful()); diff != "" {
 		t.Errorf("the versions in doubt (-want +got):\n%s", diff)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -59,20 +60,6 @@ type Advance struct {
 	Version string `json:"version"`
 	Current string `json:"current"`
 	Forced  bool   `json:"forced,omitempty"` // an emergency's deadline has passed: the gates were not asked
-}
-
-// Back asks to make Version of a source current again, which its target still accepts, instead of From. It is no part of a
-// plan: a person decides it.
-type Back struct {
-	Source  string `json:"source"`
-	Version string `json:"version"`
-	From    string `json:"from"` // the version that was current when it was decided
-}
-
-// Progress is how far going back is.
-type Progress struct {
-	Done  bool      `json:"done"`
-	Until time.Time `json:"until,omitzero"` // when to ask for the next step
 }
 
 // Wait names something that is not done now, and why.
@@ -148,9 +135,9 @@ func (p *Plan) mark(s Source) {
 	}
 	p.Marks = append(p.Marks, s.undone()...)
 	for i, m := range s.marks() {
-		if m.From == "" && !s.room(i+1) {
+		if m.From == "" && !s.HasRoom(i+1) {
 			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
-				"%s cannot be put: its secret carries %d labels at most; retire what is owed", m.Label, MaxLabels)})
+				"%s cannot be put: its secret carries %d labels at most; retire what is owed", m.Label, history.MaxLabels)})
 			p.Marks = append(p.Marks, s.seeBefore(m.To)...)
 			return
 		}
@@ -161,7 +148,7 @@ func (p *Plan) mark(s Source) {
 func (s Source) marks() []Mark {
 	var marks []Mark
 	for _, v := range s.Unseen() {
-		marks = append(marks, Mark{Secret: s.Secret, Label: s.LabelFor(Live, v.ID), To: v.ID})
+		marks = append(marks, Mark{Secret: s.Secret, Label: s.LabelFor(history.Live, v.ID), To: v.ID})
 	}
 	return append(marks, s.see(s.Versions)...)
 }
@@ -172,7 +159,7 @@ func (s Source) undone() []Mark {
 	var marks []Mark
 	current, exists := s.Current()
 	for _, e := range s.Emergencies() {
-		if exists && e.On.Created.After(current.Created) && !e.On.Has(AWSPending) {
+		if exists && e.On.Created.After(current.Created) && !e.On.Has(history.AWSPending) {
 			marks = append(marks, Mark{Secret: s.Secret, Label: e.Label, From: e.On.ID})
 		}
 	}
@@ -181,21 +168,21 @@ func (s Source) undone() []Mark {
 
 // seeBefore moves SEEN up to what is older than version id. One that is nowhere yet needs room and stays away.
 func (s Source) seeBefore(id string) []Mark {
-	if _, marked := s.Labelled(SeenLabel); !marked {
+	if _, marked := s.Labelled(history.Seen); !marked {
 		return nil
 	}
 	left, _ := s.Version(id)
-	return s.see(slices.DeleteFunc(slices.Clone(s.Versions), func(v Version) bool { return !v.Created.Before(left.Created) }))
+	return s.see(slices.DeleteFunc(slices.Clone(s.Versions), func(v history.Version) bool { return !v.Created.Before(left.Created) }))
 }
 
 // see moves SEEN forward to the newest of these versions that has a value of its own; at most one Mark.
-func (s Source) see(versions []Version) []Mark {
-	newest, some := newest(versions)
-	seen, marked := s.Labelled(SeenLabel)
+func (s Source) see(versions []history.Version) []Mark {
+	newest, some := history.Newest(versions)
+	seen, marked := s.Labelled(history.Seen)
 	if !some || marked && (newest.ID == seen.ID || newest.Created.Before(seen.Created)) {
 		return nil
 	}
-	return []Mark{{Secret: s.Secret, Label: SeenLabel, To: newest.ID, From: seen.ID}}
+	return []Mark{{Secret: s.Secret, Label: history.Seen, To: newest.ID, From: seen.ID}}
 }
 
 // carryOut plans one bucket: its content, then the consumers that follow, then the labels it no longer needs.
@@ -221,7 +208,7 @@ func (p *Plan) write(s State, b Bucket) (target bucket.Bucket, writing bool) {
 	}
 	p.Marks = append(p.Marks, b.hold(s)...)
 	p.Writes = append(p.Writes, Write{
-		Bucket: b.Want, From: current.ID, Held: b.LabelFor(Held, b.Want.Version),
+		Bucket: b.Want, From: current.ID, Held: b.LabelFor(history.Held, b.Want.Version),
 		Changed: changed(current.Values, b.Want.Values),
 	})
 	return b.Want, true
@@ -234,7 +221,7 @@ func (b Bucket) Stale() bool {
 }
 
 // stale says whether the bucket's current version is not what it should hold. Content counts, not bytes or ids.
-func (b Bucket) stale() (current Version, stale bool) {
+func (b Bucket) stale() (current history.Version, stale bool) {
 	current, exists := b.Current()
 	if !exists {
 		return current, len(b.Want.Values) > 0
@@ -243,7 +230,7 @@ func (b Bucket) stale() (current Version, stale bool) {
 }
 
 // at is the bucket as one of its versions has it.
-func (b Bucket) at(v Version) bucket.Bucket {
+func (b Bucket) at(v history.Version) bucket.Bucket {
 	out := b.Want
 	out.Version, out.Values = v.ID, v.Values
 	return out
@@ -259,8 +246,8 @@ func (b Bucket) refused(s State) (Wait, bool) {
 		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: "it would lose " + strings.Join(lost, ", ") +
 			" although the manifest still maps it; if that is meant: rotary apply " + s.Environment + " --accept-removals " + strings.Join(lost, ",")}, true
 	}
-	if !b.room(b.adds(s)) {
-		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf("its secret carries %d labels at most; a consumer that does not follow keeps old ones", MaxLabels)}, true
+	if !b.HasRoom(b.adds(s)) {
+		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf("its secret carries %d labels at most; a consumer that does not follow keeps old ones", history.MaxLabels)}, true
 	}
 	if until, often := b.often(s); often {
 		return Wait{Subject: b.Want.Name, Reason: WriteRate, Until: until, Detail: fmt.Sprintf("it was written %d times within a day, and Secrets Manager keeps about a hundred versions", MaxWrites)}, true
@@ -268,9 +255,17 @@ func (b Bucket) refused(s State) (Wait, bool) {
 	return Wait{}, false
 }
 
+// MaxWrites is how many versions of a bucket are made within a day. Secrets Manager removes versions beyond a hundred, but
+// none that carries a label or is younger than a day, and refuses more; it advises against a sustained rate of more than
+// one in ten minutes (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html). With the
+// labelled ones, which are history.MaxLabels at most, a bucket keeps within a hundred.
+const MaxWrites = 100 - history.MaxLabels
+
+const writesWithin = 24 * time.Hour
+
 // often says whether a Write would make another version although there are MaxWrites of the last day, and until when.
 func (b Bucket) often(s State) (until time.Time, often bool) {
-	if slices.ContainsFunc(b.Made, func(v Version) bool { return v.ID == b.Want.Version }) {
+	if slices.ContainsFunc(b.Made, func(v history.Version) bool { return v.ID == b.Want.Version }) {
 		return time.Time{}, false // nothing is made: the label goes back
 	}
 	if len(b.Made) < MaxWrites {
@@ -285,17 +280,17 @@ func (b Bucket) often(s State) (until time.Time, often bool) {
 func (b Bucket) adds(s State) int {
 	n := len(b.hold(s))
 	written, _ := b.Version(b.Want.Version)
-	if _, held := written.label(Held); !held {
+	if _, held := written.Label(history.Held); !held {
 		n++
 	}
-	if _, some := b.Labelled(AWSPrevious); !some {
+	if _, some := b.Labelled(history.AWSPrevious); !some {
 		n++
 	}
 	return n
 }
 
 // lost returns the names that a Write would take away, or empty, although the manifest still gives them.
-func (b Bucket) lost(s State, current Version) []string {
+func (b Bucket) lost(s State, current history.Version) []string {
 	var lost []string
 	for _, name := range slices.Sorted(maps.Keys(current.Values)) {
 		value, kept := b.Want.Values[name]
@@ -319,9 +314,9 @@ func (b Bucket) possible(name string) bool {
 func (b Bucket) hold(s State) []Mark {
 	var marks []Mark
 	for _, v := range b.Versions {
-		_, held := v.label(Held)
-		if !held && (v.Has(AWSCurrent) || s.inPlay(v.ID)) {
-			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: b.LabelFor(Held, v.ID), To: v.ID})
+		_, held := v.Label(history.Held)
+		if !held && (v.Has(history.AWSCurrent) || s.inPlay(v.ID)) {
+			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: b.LabelFor(history.Held, v.ID), To: v.ID})
 		}
 	}
 	return marks
@@ -383,9 +378,9 @@ func (p *Plan) drop(s State, b Bucket) {
 	}
 	until, quiet := s.quiet()
 	for _, v := range b.Versions {
-		label, held := v.label(Held)
+		label, held := v.Label(history.Held)
 		switch {
-		case !held || v.Has(AWSCurrent) || s.inPlay(v.ID):
+		case !held || v.Has(history.AWSCurrent) || s.inPlay(v.ID):
 		case quiet:
 			p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
 		default:
@@ -421,17 +416,19 @@ func (w Wait) atMost(deadline time.Time, some bool) Wait {
 
 // calm takes an emergency's label off when nothing is left of it.
 func (p *Plan) calm(s State, source Source) {
-	over := source.Marked(Deadline)
-	pending, some := source.Labelled(AWSPending)
+	over := source.Placements(history.Deadline)
+	pending, some := source.Labelled(history.AWSPending)
 	moving := slices.ContainsFunc(p.Marks, func(m Mark) bool { return m.Secret == source.Secret })
-	if s.Mode == manifest.Observe || len(over) == 0 || moving || len(source.Owed()) > 0 || some && !pending.Has(AWSCurrent) {
+	if s.Mode == manifest.Observe || len(over) == 0 || moving || len(source.Owed()) > 0 || some && !pending.Has(history.AWSCurrent) {
 		return
 	}
 	if until, quiet := s.quiet(); !quiet {
 		p.Waits = append(p.Waits, Wait{Subject: source.Name, Reason: Settling, Until: until, Detail: "an emergency is over; its label comes off last"})
 		return
 	}
-	p.Drops = append(p.Drops, over...)
+	for _, label := range over {
+		p.Drops = append(p.Drops, Mark{Secret: source.Secret, Label: label.Label, From: label.Version})
+	}
 }
 
 func equal(a, b map[string]secret.Value) bool {

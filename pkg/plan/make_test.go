@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -40,42 +41,42 @@ func TestAConvergedStateHasAnEmptyPlan(t *testing.T) {
 func TestTheTableOfSourceVersions(t *testing.T) {
 	check(t, []row{
 		{"current without LIVE: Mark", converged, func(s State) {
-			s.db().Versions[1].Labels = []string{AWSCurrent, SeenLabel}
+			s.db().Versions[1].Labels = []string{history.AWSCurrent, history.Seen}
 		}, []string{"mark source/dev/db 00000002 LIVE-00000002"}},
 		{"newer than SEEN with a value: Mark, and SEEN last", converged, func(s State) {
 			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")))
 		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "mark source/dev/db 00000003 SEEN"}},
 		{"newer than SEEN, still empty: nothing", converged, func(s State) {
-			s.db().Versions = append(s.db().Versions, sv(3, nil, AWSPending))
+			s.db().Versions = append(s.db().Versions, sv(3, nil, history.AWSPending))
 		}, nil},
 		{"unmarked, and the secret has no room: Wait, everything else goes on", edited, func(s State) {
 			full := s.db()
-			full.Versions[2].Labels = []string{AWSCurrent}
-			full.Versions[1].Labels = append([]string{live(2), SeenLabel}, customs(16)...)
+			full.Versions[2].Labels = []string{history.AWSCurrent}
+			full.Versions[1].Labels = append([]string{live(2), history.Seen}, customs(16)...)
 		}, []string{"write api 00000003", "roll web 00000003", "wait db labels-full", "wait db unseen"}},
 		{"unmarked, and there is room for one of two: Mark one, SEEN comes as far", converged, func(s State) {
-			s.db().Versions[0].Labels = append([]string{AWSPrevious}, customs(15)...)
+			s.db().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(15)...)
 			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
 		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "mark source/dev/db 00000003 SEEN", "wait db labels-full"}},
 		{"the same, of one instant: SEEN stays behind both", converged, func(s State) {
-			s.db().Versions[0].Labels = append([]string{AWSPrevious}, customs(15)...)
+			s.db().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(15)...)
 			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
 			s.db().Versions[3].Created = s.db().Versions[2].Created
 		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "wait db labels-full"}},
 		{"SEEN moves where there is no room for another label", converged, func(s State) {
-			s.db().Versions[0].Labels = append([]string{AWSPrevious}, customs(15)...)
+			s.db().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(15)...)
 			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "next"), live(3)))
-			label(s.db(), 2, AWSPending)
+			label(s.db(), 2, history.AWSPending)
 			s.db().Versions[0].Labels = s.db().Versions[0].Labels[:15]
 		}, []string{"mark source/dev/db 00000003 SEEN"}},
 		{"current with LIVE: nothing", converged, nil, nil},
 		{"pending with LIVE: nothing", converged, func(s State) {
-			s.db().Versions[1].Labels = []string{AWSCurrent, live(2)}
-			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "next"), AWSPending, live(3), SeenLabel))
+			s.db().Versions[1].Labels = []string{history.AWSCurrent, live(2)}
+			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "next"), history.AWSPending, live(3), history.Seen))
 		}, nil},
 		{"any other with LIVE, every gate open: Advance", owing, nil, []string{"advance db 00000001"}},
 		{"any other with LIVE, a gate shut: Wait", owing, func(s State) {
-			s.db().Versions[0].Labels = append(s.db().Versions[0].Labels, Retain)
+			s.db().Versions[0].Labels = append(s.db().Versions[0].Labels, history.Retain)
 		}, []string{"wait db retained"}},
 		{"any other without LIVE: nothing", converged, func(s State) {
 			s.db().Versions[0].Labels = nil
@@ -111,7 +112,7 @@ func TestTheTableOfBuckets(t *testing.T) {
 			return s
 		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
 		{"has no room for a label: Wait", edited, func(s State) {
-			s.api().Versions[0].Labels = append([]string{AWSPrevious}, customs(17)...)
+			s.api().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(17)...)
 		}, []string{"wait api labels-full", "wait db unseen"}},
 		{"was written MaxWrites times within a day: Wait until that is so no more", edited, func(s State) {
 			s.api().Made = made(s, MaxWrites, writesWithin-time.Second)
@@ -123,11 +124,11 @@ func TestTheTableOfBuckets(t *testing.T) {
 			s.api().Made = made(s, MaxWrites-1, time.Hour)
 		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
 		{"was written often, and the version is there already: Write, which makes none", edited, func(s State) {
-			s.api().Made = append(made(s, MaxWrites, time.Hour), Version{ID: s.api().Want.Version, Created: s.Now})
+			s.api().Made = append(made(s, MaxWrites, time.Hour), history.Version{ID: s.api().Want.Version, Created: s.Now})
 		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
 		{"differs: Write, then Roll", edited, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
 		{"differs, and what is current or in play is not held: Mark HELD before", edited, func(s State) {
-			s.api().Versions[1].Labels = []string{AWSCurrent}
+			s.api().Versions[1].Labels = []string{history.AWSCurrent}
 			s.web().Running, s.web().InPlay = bid(present, 1), []string{bid(present, 1)}
 		}, []string{
 			"mark api-dev 00000001 " + held(1), "mark api-dev 00000002 " + held(2),
@@ -185,7 +186,7 @@ func TestTheTableOfConsumers(t *testing.T) {
 func TestTheTableOfHeldVersions(t *testing.T) {
 	holding := func() State {
 		s := converged()
-		s.api().Versions[0].Labels = []string{AWSPrevious, held(1)}
+		s.api().Versions[0].Labels = []string{history.AWSPrevious, held(1)}
 		return s
 	}
 	drop := "drop api-dev 00000001 " + held(1)
@@ -208,7 +209,7 @@ func TestTheTableOfHeldVersions(t *testing.T) {
 		}, []string{"wait web unreadable"}},
 		{"neither, the bucket is being written: nothing yet", func() State {
 			s := edited()
-			s.api().Versions[0].Labels = []string{AWSPrevious, held(1)}
+			s.api().Versions[0].Labels = []string{history.AWSPrevious, held(1)}
 			return s
 		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
 		{"neither, mode propagate: Drop, for nothing is retired by that", func() State {
@@ -220,10 +221,10 @@ func TestTheTableOfHeldVersions(t *testing.T) {
 }
 
 // made are n versions, of which the oldest is so old and the others were made after it, one a second.
-func made(s State, n int, age time.Duration) []Version {
-	var all []Version
+func made(s State, n int, age time.Duration) []history.Version {
+	var all []history.Version
 	for i := range n {
-		all = append(all, Version{ID: bid(former, 100+i), Created: s.Now.Add(time.Duration(i)*time.Second - age)})
+		all = append(all, history.Version{ID: bid(former, 100+i), Created: s.Now.Add(time.Duration(i)*time.Second - age)})
 	}
 	return all
 }
@@ -272,7 +273,7 @@ func TestOneBucketThatIsRefusedDoesNotStopTheOthers(t *testing.T) {
 	s := edited()
 	refused := *s.api()
 	refused.Want.Name, refused.Secret = "refused", "refused-dev"
-	refused.Versions = []Version{bv(2, values("DB", "new"), append([]string{AWSCurrent, AWSPrevious, held(2)}, customs(17)...)...)}
+	refused.Versions = []history.Version{bv(2, values("DB", "new"), append([]string{history.AWSCurrent, history.AWSPrevious, held(2)}, customs(17)...)...)}
 	refused.Consumers = []Consumer{on("follower", 2)}
 	s.Buckets = append(s.Buckets, refused)
 	plans(t, s, "write api 00000003", "roll web 00000003", "wait refused labels-full", "wait db unseen")
@@ -304,7 +305,7 @@ func TestOnlyTheTwentyFirstLabelIsRefused(t *testing.T) {
 		{"HELD of the version that goes is the twenty-first", 19, func(b *Bucket) { b.Versions[1].Labels[1] = "custom-0" }, false},
 		{"the new version is there and held already", 20, func(b *Bucket) {
 			b.Versions[0].Labels = b.Versions[0].Labels[1:]
-			b.Versions[0].Labels[0] = AWSPrevious
+			b.Versions[0].Labels[0] = history.AWSPrevious
 			b.Versions = append(b.Versions, bv(3, values("DB", "newer"), held(3)))
 		}, true},
 	} {
@@ -332,15 +333,15 @@ func customs(n int) []string {
 func TestOneOwedVersionOfASourceIsAdvancedAtATimeTheOldestThatMayGo(t *testing.T) {
 	three := func() State {
 		s := owing()
-		s.db().Versions = []Version{
-			sv(0, values("URL", "oldest"), live(0)), sv(1, values("URL", "old"), AWSPrevious, live(1)),
-			sv(2, values("URL", "new"), AWSCurrent, live(2), SeenLabel),
+		s.db().Versions = []history.Version{
+			sv(0, values("URL", "oldest"), live(0)), sv(1, values("URL", "old"), history.AWSPrevious, live(1)),
+			sv(2, values("URL", "new"), history.AWSCurrent, live(2), history.Seen),
 		}
 		return s
 	}
 	plans(t, three(), "advance db 00000000")
 	s := three()
-	s.db().Versions[0].Labels = append(s.db().Versions[0].Labels, Retain)
+	s.db().Versions[0].Labels = append(s.db().Versions[0].Labels, history.Retain)
 	plans(t, s, "advance db 00000001", "wait db retained")
 	if a := Make(s).Advances[0]; a != (Advance{Source: "db", Version: sid(1), Current: sid(2)}) {
 		t.Errorf("the advance is %+v", a)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -38,7 +39,7 @@ func rebuilt(s State) State {
 		}
 		return out
 	}
-	copied := func(h History) History {
+	copied := func(h history.History) history.History {
 		h.Versions = slices.Clone(h.Versions)
 		for i := range h.Versions {
 			h.Versions[i].Values = again(h.Versions[i].Values)
@@ -71,7 +72,7 @@ func TestNoPlanRetiresWhatSomebodyMayNeed(t *testing.T) {
 			if waits := Gates(s, p, source, v); len(waits) > 0 {
 				t.Fatalf("%s is retired although %s objects", a.Version, waits[0].Reason)
 			}
-			if v.Has(AWSCurrent) || v.Has(AWSPending) || v.Has(Retain) || v.Has(Rollback) || current.ID != a.Current {
+			if v.Has(history.AWSCurrent) || v.Has(history.AWSPending) || v.Has(history.Retain) || v.Has(history.Rollback) || current.ID != a.Current {
 				t.Fatalf("%s is retired, with labels %v and current %s", a.Version, v.Labels, a.Current)
 			}
 			if a.Forced {
@@ -93,10 +94,10 @@ func TestNoPlanRetiresWhatSomebodyMayNeed(t *testing.T) {
 }
 
 // due fails where no emergency has ended v by now: a label on a newer version, with a time that has come.
-func due(t *rapid.T, s State, source Source, v Version) {
+func due(t *rapid.T, s State, source Source, v history.Version) {
 	for _, newer := range source.Versions {
 		for _, l := range newer.Labels {
-			at, emergency := strings.CutPrefix(l, Deadline)
+			at, emergency := strings.CutPrefix(l, history.Deadline)
 			unix, err := strconv.ParseInt(strings.Split(at, "-")[0], 10, 64)
 			if emergency && err == nil && unix <= s.Now.Unix() && v.Created.Before(newer.Created) && s.Mode == manifest.Retire {
 				return
@@ -107,7 +108,7 @@ func due(t *rapid.T, s State, source Source, v Version) {
 }
 
 // needed fails where a consumer has a value of v's under the name that the present rules give its key.
-func needed(t *rapid.T, b Bucket, source Source, v, current Version) {
+func needed(t *rapid.T, b Bucket, source Source, v, current history.Version) {
 	for _, c := range b.Consumers {
 		if c.Unknown != "" || c.Unread {
 			t.Fatalf("%s is retired, and nobody knows what %s runs", v.ID, c.Name)
@@ -131,13 +132,13 @@ func TestNoPlanDropsWhatSomebodyMayRun(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := draw(t)
 		for _, m := range Make(s).Drops {
-			if strings.HasPrefix(m.Label, Deadline) {
+			if strings.HasPrefix(m.Label, history.Deadline) {
 				continue
 			}
 			dropped++
 			b := s.Buckets[slices.IndexFunc(s.Buckets, func(x Bucket) bool { return x.Want.Name == m.Bucket })]
 			v, _ := b.Version(m.From)
-			if v.Has(AWSCurrent) || s.inPlay(v.ID) || !strings.HasPrefix(m.Label, Held) || m.To != "" || m.Secret != b.Secret {
+			if v.Has(history.AWSCurrent) || s.inPlay(v.ID) || !strings.HasPrefix(m.Label, history.Held) || m.To != "" || m.Secret != b.Secret {
 				t.Fatalf("%+v is dropped, with labels %v", m, v.Labels)
 			}
 		}
@@ -151,8 +152,8 @@ func TestNoPlanTouchesALabelThatIsNotRotarys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := Make(draw(t))
 		for _, m := range slices.Concat(p.Marks, p.Drops) {
-			ours := strings.HasPrefix(m.Label, Live) || strings.HasPrefix(m.Label, Held) || m.Label == SeenLabel || strings.HasPrefix(m.Label, Deadline) && m.To == ""
-			if !ours || strings.HasPrefix(m.Secret, "source/") == strings.HasPrefix(m.Label, Held) {
+			ours := strings.HasPrefix(m.Label, history.Live) || strings.HasPrefix(m.Label, history.Held) || m.Label == history.Seen || strings.HasPrefix(m.Label, history.Deadline) && m.To == ""
+			if !ours || strings.HasPrefix(m.Secret, "source/") == strings.HasPrefix(m.Label, history.Held) {
 				t.Fatalf("the plan moves %+v", m)
 			}
 		}
@@ -200,7 +201,7 @@ func TestWithNothingOwedTheSecondPassIsEmpty(t *testing.T) {
 			w.carryOut(t, p)
 		}
 		p := Make(w.State)
-		p.Drops = slices.DeleteFunc(p.Drops, func(m Mark) bool { return strings.HasPrefix(m.Label, Deadline) })
+		p.Drops = slices.DeleteFunc(p.Drops, func(m Mark) bool { return strings.HasPrefix(m.Label, history.Deadline) })
 		if len(p.Drops)+len(p.Rolls)+len(p.Writes)+len(p.Marks) > 0 {
 			t.Fatalf("pass 3 still plans %q", lines(p))
 		}

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -40,7 +41,7 @@ func calm(t *rapid.T, s State) {
 	for i := range s.Buckets {
 		b := &s.Buckets[i]
 		b.Changed = noon.Add(-time.Hour)
-		j := slices.IndexFunc(b.Versions, func(v Version) bool { return v.Has(AWSCurrent) })
+		j := slices.IndexFunc(b.Versions, func(v history.Version) bool { return v.Has(history.AWSCurrent) })
 		if j < 0 {
 			continue
 		}
@@ -57,29 +58,29 @@ func drawSource(t *rapid.T, name string) Source {
 	s := Source{Name: name, With: rapid.SampledFrom([]string{manifest.Postgres, manifest.Postgres, manifest.Manual}).Draw(t, "with")}
 	s.Secret, s.Changed = "source/dev/"+name, drawAge(t)
 	n := rapid.IntRange(1, 5).Draw(t, "versions")
-	current := rapid.IntRange(0, n-1).Draw(t, AWSCurrent)
+	current := rapid.IntRange(0, n-1).Draw(t, history.AWSCurrent)
 	for i := range n {
 		v := sv(i+1, values("A", drawValue(t), "B", drawValue(t)))
 		if rapid.IntRange(0, 3).Draw(t, "live") > 0 {
 			v.Labels = append(v.Labels, live(i+1))
 		}
 		if i == current {
-			v.Labels = append(v.Labels, AWSCurrent)
+			v.Labels = append(v.Labels, history.AWSCurrent)
 		} else if rapid.IntRange(0, 9).Draw(t, "empty") == 0 {
 			v.Values, v.Empty, v.Labels = nil, true, nil
 		}
 		s.Versions = append(s.Versions, v)
 	}
-	for _, l := range []string{AWSPrevious, AWSPending, SeenLabel, Retain, Rollback} {
+	for _, l := range []string{history.AWSPrevious, history.AWSPending, history.Seen, history.Retain, history.Rollback} {
 		i := rapid.IntRange(0, n-1).Draw(t, l)
-		rare := (l == Retain || l == Rollback || l == AWSPending) && rapid.IntRange(0, 4).Draw(t, "rare") > 0
-		if !rare && (l == AWSPending || !s.Versions[i].Empty) {
+		rare := (l == history.Retain || l == history.Rollback || l == history.AWSPending) && rapid.IntRange(0, 4).Draw(t, "rare") > 0
+		if !rare && (l == history.AWSPending || !s.Versions[i].Empty) {
 			s.Versions[i].Labels = append(s.Versions[i].Labels, l)
 		}
 	}
 	if i := rapid.IntRange(0, 4*n).Draw(t, "emergency"); i < n && !s.Versions[i].Empty {
 		until := rapid.SampledFrom([]time.Time{{}, noon.Add(-time.Minute), noon, noon.Add(time.Hour)}).Draw(t, "deadline")
-		s.Versions[i].Labels = append(s.Versions[i].Labels, DeadlineLabel(until, sid(i+1)))
+		s.Versions[i].Labels = append(s.Versions[i].Labels, history.DeadlineLabel(until, sid(i+1)))
 	}
 	return s
 }
@@ -99,18 +100,18 @@ func drawBucket(t *rapid.T, i int, sources []Source) Bucket {
 	}
 	n := rapid.IntRange(0, 4).Draw(t, "bucket versions")
 	for i := range n {
-		v := Version{ID: bid(rapid.SampledFrom([]string{present, present, former}).Draw(t, "rules"), first+i+1), Values: values()}
+		v := history.Version{ID: bid(rapid.SampledFrom([]string{present, present, former}).Draw(t, "rules"), first+i+1), Values: values()}
 		for _, e := range b.Entries {
 			v.Values[e.Name] = values("", drawValue(t))[""]
 		}
 		if rapid.Bool().Draw(t, "held") {
-			v.Labels = append(v.Labels, Held+v.ID[:19])
+			v.Labels = append(v.Labels, history.Held+v.ID[:19])
 		}
 		b.Versions = append(b.Versions, v)
 	}
 	if n > 0 {
 		current := rapid.IntRange(0, n-1).Draw(t, "current")
-		b.Versions[current].Labels = append(b.Versions[current].Labels, AWSCurrent)
+		b.Versions[current].Labels = append(b.Versions[current].Labels, history.AWSCurrent)
 		if rapid.Bool().Draw(t, "fresh") {
 			b.Versions[current].Values = b.Want.Values
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // Report is what people and programs are told about one pass: names and ids, never a value.
@@ -127,7 +129,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		r.Consumers = append(r.Consumers, c.Name)
 	}
 	slices.Sort(r.Consumers)
-	if pending, some := source.Labelled(AWSPending); some && pending.ID != current.ID {
+	if pending, some := source.Labelled(history.AWSPending); some && pending.ID != current.ID {
 		r.Pending = pending.ID
 	}
 	for _, v := range source.Owed() {
@@ -203,7 +205,7 @@ func (p Plan) steps() []Step {
 func (s Step) String() string {
 	text := fmt.Sprintf("%-7s %s", s.Do, s.Subject)
 	if s.Version != "" {
-		text += " " + Short(s.Version)
+		text += " " + history.Short(s.Version)
 	}
 	if len(s.Names) > 0 {
 		text += ": " + strings.Join(s.Names, ", ")
@@ -213,9 +215,6 @@ func (s Step) String() string {
 	}
 	return text
 }
-
-// Short shortens a version id for people: its last eight characters.
-func Short(version string) string { return version[max(0, len(version)-8):] }
 
 // Rolling says whether a consumer is still on its way by itself.
 func (r Report) Rolling() bool {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -69,7 +70,7 @@ func TestAReportOfAConvergedStateSaysSo(t *testing.T) {
 
 func TestAReportListsStepsInTheOrderInWhichTheyAreDone(t *testing.T) {
 	s := edited()
-	s.api().Versions[1].Labels = []string{AWSCurrent}
+	s.api().Versions[1].Labels = []string{history.AWSCurrent}
 	steps := []string{}
 	for _, step := range Describe(s, Make(s)).Steps {
 		steps = append(steps, step.String())
@@ -86,12 +87,12 @@ func TestAReportListsStepsInTheOrderInWhichTheyAreDone(t *testing.T) {
 
 func TestAReportNamesThePendingVersionOfARotationUnderWay(t *testing.T) {
 	s := converged()
-	s.db().Versions = append(s.db().Versions, sv(3, nil, AWSPending))
+	s.db().Versions = append(s.db().Versions, sv(3, nil, history.AWSPending))
 	if got := Describe(s, Make(s)).Sources[0].Pending; got != sid(3) {
 		t.Errorf("pending is %q", got)
 	}
 	s = converged()
-	label(s.db(), 1, AWSPending)
+	label(s.db(), 1, history.AWSPending)
 	if got := Describe(s, Make(s)).Sources[0].Pending; got != "" {
 		t.Errorf("AWSPENDING was left on the current version, and pending is %q", got)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -35,18 +36,18 @@ func values(pairs ...string) map[string]secret.Value {
 }
 
 // sv is version n of a source, made n hours into the day before.
-func sv(n int, content map[string]secret.Value, labels ...string) Version {
+func sv(n int, content map[string]secret.Value, labels ...string) history.Version {
 	made := noon.Add(-24 * time.Hour).Add(time.Duration(n) * time.Hour)
-	return Version{ID: sid(n), Created: made, Values: content, Empty: content == nil, Labels: labels}
+	return history.Version{ID: sid(n), Created: made, Values: content, Empty: content == nil, Labels: labels}
 }
 
 // bv is version n of a bucket under the present rules.
-func bv(n int, content map[string]secret.Value, labels ...string) Version {
-	return Version{ID: bid(present, n), Values: content, Labels: labels}
+func bv(n int, content map[string]secret.Value, labels ...string) history.Version {
+	return history.Version{ID: bid(present, n), Values: content, Labels: labels}
 }
 
 func live(n int) string { return fmt.Sprintf("LIVE-%08d", n) }
-func held(n int) string { return Held + bid(present, n)[:19] }
+func held(n int) string { return history.Held + bid(present, n)[:19] }
 
 // on is a consumer that is proven to run version n of its bucket.
 func on(name string, n int) Consumer {
@@ -66,16 +67,16 @@ func converged() State {
 	ago := noon.Add(-time.Hour)
 	return State{
 		Environment: "dev", Now: noon, Mode: manifest.Retire,
-		Sources: []Source{{Name: "db", With: manifest.Postgres, History: History{Secret: "source/dev/db", Changed: ago, Versions: []Version{
-			sv(1, values("URL", "old"), AWSPrevious),
-			sv(2, values("URL", "new"), AWSCurrent, live(2), SeenLabel),
+		Sources: []Source{{Name: "db", With: manifest.Postgres, History: history.History{Secret: "source/dev/db", Changed: ago, Versions: []history.Version{
+			sv(1, values("URL", "old"), history.AWSPrevious),
+			sv(2, values("URL", "new"), history.AWSCurrent, live(2), history.Seen),
 		}}}},
 		Buckets: []Bucket{{
 			Want:    bucket.Bucket{Name: "api", Secret: "api-dev", Version: bid(present, 2), Values: values("DB", "new")},
 			Entries: []manifest.Entry{entry("DB", "URL")},
-			History: History{Secret: "api-dev", Changed: ago, Versions: []Version{
-				bv(1, values("DB", "old"), AWSPrevious),
-				bv(2, values("DB", "new"), AWSCurrent, held(2)),
+			History: history.History{Secret: "api-dev", Changed: ago, Versions: []history.Version{
+				bv(1, values("DB", "old"), history.AWSPrevious),
+				bv(2, values("DB", "new"), history.AWSCurrent, held(2)),
 			}},
 			Consumers: []Consumer{on("web", 2)},
 		}},
@@ -85,7 +86,7 @@ func converged() State {
 // owing is converged, but for version 1 of the source, which is owed, and which nothing and nobody needs any more.
 func owing() State {
 	s := converged()
-	s.Sources[0].Versions[0].Labels = []string{AWSPrevious, live(1)}
+	s.Sources[0].Versions[0].Labels = []string{history.AWSPrevious, live(1)}
 	return s
 }
 
@@ -93,8 +94,8 @@ func owing() State {
 func edited() State {
 	s := converged()
 	db, api := &s.Sources[0], &s.Buckets[0]
-	db.Versions[1].Labels = []string{AWSPrevious, live(2)}
-	db.Versions = append(db.Versions, sv(3, values("URL", "newer"), AWSCurrent, live(3), SeenLabel))
+	db.Versions[1].Labels = []string{history.AWSPrevious, live(2)}
+	db.Versions = append(db.Versions, sv(3, values("URL", "newer"), history.AWSCurrent, live(3), history.Seen))
 	api.Want.Version, api.Want.Values = bid(present, 3), values("DB", "newer")
 	return s
 }
@@ -110,7 +111,7 @@ func lines(p Plan) []string {
 		if step.Do == "advance" || step.Do == "roll" {
 			step.Detail = ""
 		}
-		out = append(out, fmt.Sprintf("%s %s %s %s", step.Do, step.Subject, Short(step.Version), step.Detail))
+		out = append(out, fmt.Sprintf("%s %s %s %s", step.Do, step.Subject, history.Short(step.Version), step.Detail))
 	}
 	for _, w := range p.Waits {
 		out = append(out, fmt.Sprintf("wait %s %s", w.Subject, w.Reason))

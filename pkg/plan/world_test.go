@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -38,13 +39,13 @@ func (w *world) carryOut(t *rapid.T, p Plan) {
 	for _, a := range p.Advances {
 		i := slices.IndexFunc(w.Sources, func(s Source) bool { return s.Name == a.Source })
 		h := w.Sources[i].History
-		w.move(t, h.Secret, h.LabelFor(Live, a.Version), "", a.Version)
+		w.move(t, h.Secret, h.LabelFor(history.Live, a.Version), "", a.Version)
 	}
 	w.settle(p)
 	w.Now = w.Now.Add(Quiet + time.Minute)
 }
 
-func (w world) history(secret string) *History {
+func (w world) history(secret string) *history.History {
 	for i := range w.Sources {
 		if w.Sources[i].Secret == secret {
 			return &w.Sources[i].History
@@ -60,7 +61,7 @@ func (w world) move(t *rapid.T, secret, label, to, from string) {
 	if holder, held := h.Labelled(label); holder.ID != from && held {
 		t.Fatalf("%s of %s moves from %q, and is on %s", label, secret, from, holder.ID)
 	}
-	if from == "" && !h.room(1) {
+	if from == "" && !h.HasRoom(1) {
 		t.Fatalf("%s of %s is the twenty-first label", label, secret)
 	}
 	for i := range h.Versions {
@@ -76,18 +77,18 @@ func (w world) move(t *rapid.T, secret, label, to, from string) {
 func (w *world) write(t *rapid.T, write Write) {
 	h := w.history(write.Bucket.Secret)
 	if _, known := h.Version(write.Bucket.Version); !known {
-		h.Versions = append(h.Versions, Version{ID: write.Bucket.Version, Labels: []string{write.Held}})
+		h.Versions = append(h.Versions, history.Version{ID: write.Bucket.Version, Labels: []string{write.Held}})
 	}
-	i := slices.IndexFunc(h.Versions, func(v Version) bool { return v.ID == write.Bucket.Version })
+	i := slices.IndexFunc(h.Versions, func(v history.Version) bool { return v.ID == write.Bucket.Version })
 	h.Versions[i].Values = write.Bucket.Values
 	if write.From != "" {
 		for j := range h.Versions {
-			h.Versions[j].Labels = slices.DeleteFunc(slices.Clone(h.Versions[j].Labels), func(l string) bool { return l == AWSPrevious })
+			h.Versions[j].Labels = slices.DeleteFunc(slices.Clone(h.Versions[j].Labels), func(l string) bool { return l == history.AWSPrevious })
 		}
 	}
-	w.move(t, h.Secret, AWSCurrent, write.Bucket.Version, write.From)
+	w.move(t, h.Secret, history.AWSCurrent, write.Bucket.Version, write.From)
 	if write.From != "" {
-		w.move(t, h.Secret, AWSPrevious, write.From, "")
+		w.move(t, h.Secret, history.AWSPrevious, write.From, "")
 	}
 }
 
@@ -135,7 +136,7 @@ func (w world) finished(t *rapid.T, p Plan) {
 			t.Fatalf("%d versions of %s are not marked", len(s.Unseen()), s.Name)
 		}
 		for _, v := range s.Owed() {
-			meant := w.Mode != manifest.Retire || v.Has(Retain) || v.Has(Rollback) || s.With == manifest.Manual
+			meant := w.Mode != manifest.Retire || v.Has(history.Retain) || v.Has(history.Rollback) || s.With == manifest.Manual
 			if why := Gates(w.State, p, s, v); !meant {
 				t.Fatalf("%s is forgotten: %s", v.ID, why[0].Detail)
 			}

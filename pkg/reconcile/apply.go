@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -90,7 +91,7 @@ func (p Pass) write(ctx context.Context, w plan.Write) error {
 	if w.From == "" {
 		return nil
 	}
-	return p.Store.Move(ctx, b.Secret, plan.AWSCurrent, b.Version, w.From)
+	return p.Store.Move(ctx, b.Secret, history.AWSCurrent, b.Version, w.From)
 }
 
 func roll(ctx context.Context, r plan.Roll, consumers map[string]opened) error {
@@ -108,7 +109,7 @@ func (p Pass) drop(ctx context.Context, m plan.Mark, consumers map[string]opened
 			continue
 		}
 		if err := c.Withdraw(ctx, []string{m.From}); err != nil {
-			return fmt.Errorf("withdraw version %s from %s: %w", plan.Short(m.From), name, err)
+			return fmt.Errorf("withdraw version %s from %s: %w", history.Short(m.From), name, err)
 		}
 	}
 	return p.mark(ctx, m)
@@ -117,7 +118,7 @@ func (p Pass) drop(ctx context.Context, m plan.Mark, consumers map[string]opened
 // advance takes an owed version's next step.
 func (p Pass) advance(ctx context.Context, a plan.Advance) error {
 	if err := p.Advancer.Advance(ctx, a); err != nil {
-		return fmt.Errorf("retire version %s of %s: %w", plan.Short(a.Version), a.Source, err)
+		return fmt.Errorf("retire version %s of %s: %w", history.Short(a.Version), a.Source, err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -175,7 +176,7 @@ func (b *bench) labels(name string) map[string][]string {
 func (b *bench) current(name string) string {
 	b.t.Helper()
 	for id, labels := range b.labels(name) {
-		if slices.Contains(labels, plan.AWSCurrent) {
+		if slices.Contains(labels, history.AWSCurrent) {
 			return id
 		}
 	}
@@ -276,14 +277,14 @@ func (r rotator) Advance(ctx context.Context, a plan.Advance) error {
 	if err != nil {
 		return err
 	}
-	owed := slices.ContainsFunc(h.Owed(), func(v plan.Version) bool { return v.ID == a.Version })
+	owed := slices.ContainsFunc(h.Owed(), func(v history.Version) bool { return v.ID == a.Version })
 	if current, _ := h.Current(); !owed || current.ID != a.Current {
 		return nil
 	}
 	if done, err := r.allow("retire " + a.Source); !done || err != nil {
 		return err
 	}
-	return r.pass.Store.Move(ctx, source.Secret, h.LabelFor(plan.Live, a.Version), "", a.Version)
+	return r.pass.Store.Move(ctx, source.Secret, h.LabelFor(history.Live, a.Version), "", a.Version)
 }
 
 // doing lists a report's steps as "write api".

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // crash ends a pass at its k-th write, of Secrets Manager or of a sink: that write comes to outcome, and nothing the
@@ -90,7 +90,7 @@ func TestACrashAtAnyWriteChangesNothingInTheEnd(t *testing.T) {
 			second := b.put("db", `{"DB_URL":"url-2"}`)
 			b.mustRun()
 			b.tick()
-			b.relabel("source/dev/db", plan.AWSCurrent, first, second)
+			b.relabel("source/dev/db", history.AWSCurrent, first, second)
 		}},
 	} {
 		calm, whole := settled(t), &crash{}

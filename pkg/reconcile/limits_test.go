@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -81,7 +82,7 @@ func TestTheTwentyFirstLabelRefusesThatWriteAlone(t *testing.T) {
 		b.minute()
 	}
 	made, labels := b.versions("all-dev")
-	if !waits(report, "all", plan.LabelsFull) || labels != plan.MaxLabels || made != 18 {
+	if !waits(report, "all", plan.LabelsFull) || labels != history.MaxLabels || made != 18 {
 		t.Fatalf("after %d versions with %d labels the waits are %q", made, labels, reasons(report))
 	}
 	b.minute()

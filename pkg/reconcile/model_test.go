@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -27,7 +28,7 @@ func TestModelF1aTwoPutsBetweenTwoPassesAreBothKnown(t *testing.T) {
 func TestModelF1bAPutThatIsTakenBackBeforeAnyPassIsKnown(t *testing.T) {
 	m := modelled(t)
 	first := m.current(db)
-	m.relabel(db, plan.AWSCurrent, first, m.hand(m.person()))
+	m.relabel(db, history.AWSCurrent, first, m.hand(m.person()))
 	m.settle()
 	if m.current(db) != first {
 		t.Errorf("AWSCURRENT is on %s", m.current(db))
@@ -37,11 +38,11 @@ func TestModelF1bAPutThatIsTakenBackBeforeAnyPassIsKnown(t *testing.T) {
 func TestModelF1cARotationThatIsRolledBackSettles(t *testing.T) {
 	m := modelled(t)
 	first, second := m.current(db), m.rotate()
-	m.relabel(db, plan.Rollback, first, "")
+	m.relabel(db, history.Rollback, first, "")
 	_, err := m.next()
 	must(t, err)
-	m.relabel(db, plan.AWSCurrent, first, second)
-	m.relabel(db, plan.Rollback, "", first)
+	m.relabel(db, history.AWSCurrent, first, second)
+	m.relabel(db, history.Rollback, "", first)
 	m.settle()
 }
 
@@ -108,19 +109,19 @@ func TestModelF3AValueThatCameBackIsNotRetiredAtAll(t *testing.T) {
 func TestModelF4ARollbackThatBeginsBeforeARetirementKeepsItsVersion(t *testing.T) {
 	m := modelled(t)
 	first, second := m.current(db), m.rotate()
-	m.relabel(db, plan.Rollback, first, "")
+	m.relabel(db, history.Rollback, first, "")
 	_, err := m.next()
 	must(t, err)
-	m.relabel(db, plan.AWSCurrent, first, second) // and the rollback dies here
+	m.relabel(db, history.AWSCurrent, first, second) // and the rollback dies here
 	m.until(second)
-	m.before = func() { m.relabel(db, plan.Rollback, second, first) } // it is run again, the other way round
+	m.before = func() { m.relabel(db, history.Rollback, second, first) } // it is run again, the other way round
 	if _, err := m.next(); err == nil || !strings.Contains(err.Error(), "it is retained") {
 		t.Errorf("the error is %v", err)
 	}
-	m.relabel(db, plan.AWSCurrent, second, first)
+	m.relabel(db, history.AWSCurrent, second, first)
 	_, err = m.next()
 	must(t, err)
-	m.relabel(db, plan.Rollback, "", second)
+	m.relabel(db, history.Rollback, "", second)
 	m.settle()
 }
 
@@ -130,7 +131,7 @@ func TestModelF4bARollbackOfASymmetricSecretLosesAgainstAnAdvance(t *testing.T) 
 	m.until(first)
 	_, err := m.next()
 	must(t, err)
-	if err := m.pass.Store.Move(t.Context(), db, plan.AWSCurrent, first, second); !errors.Is(err, store.ErrMoved) {
+	if err := m.pass.Store.Move(t.Context(), db, history.AWSCurrent, first, second); !errors.Is(err, store.ErrMoved) {
 		t.Errorf("the rollback swaps against a version that is current no more: %v", err)
 	}
 	m.settle()
@@ -175,7 +176,7 @@ func TestModelF7TheOutgoingVersionIsHeldBeforeAnotherBecomesCurrent(t *testing.T
 	current := m.current("api-dev")
 	h, err := m.pass.Store.Look(t.Context(), "api-dev")
 	must(t, err)
-	m.relabel("api-dev", h.LabelFor(plan.Held, current), "", current)
+	m.relabel("api-dev", h.LabelFor(history.Held, current), "", current)
 	m.sinks["web"].broken = errors.New("the sink is down")
 	for range 2 {
 		m.hand(m.person())
@@ -191,7 +192,7 @@ func TestModelF7bAVersionIsHeldUntilALateRolloutCanNotComeAnyMore(t *testing.T) 
 	second := m.hand(m.person())
 	m.dies(sim.Dropped, func(what string) bool { return what == "a sink" })
 	late := m.current("api-dev")
-	m.relabel(db, plan.AWSCurrent, first, second)
+	m.relabel(db, history.AWSCurrent, first, second)
 	m.mustRun()
 	m.mustRun() // everybody runs what they should, and nobody the version that the late rollout brings
 	m.hand(m.person())
@@ -229,7 +230,7 @@ func TestModelF7cALateSwapEndsThePassThatLosesAgainstIt(t *testing.T) {
 	late := m.heldBeside("api-dev", before)
 	m.hand(m.person())
 	m.worked = nil
-	m.interrupt("UpdateSecretVersionStage", "api-dev", func() { m.relabel("api-dev", plan.AWSCurrent, late, before) })
+	m.interrupt("UpdateSecretVersionStage", "api-dev", func() { m.relabel("api-dev", history.AWSCurrent, late, before) })
 	if _, err := m.run(); !errors.Is(err, store.ErrMoved) || len(m.worked) > 0 {
 		t.Errorf("the error is %v, and the pass did %q", err, m.worked)
 	}
@@ -242,7 +243,7 @@ func TestModelF7cALateSwapEndsThePassThatLosesAgainstIt(t *testing.T) {
 func (m *model) heldBeside(name, current string) string {
 	m.t.Helper()
 	for id, labels := range m.labels(name) {
-		if id != current && slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, plan.Held) }) {
+		if id != current && slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, history.Held) }) {
 			return id
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
@@ -214,7 +215,7 @@ func (m *model) remembered() {
 	current := m.current(db)
 	for id, labels := range m.labels(db) {
 		for _, label := range labels {
-			if (strings.HasPrefix(label, plan.Live) || label == plan.AWSPending) && id != current {
+			if (strings.HasPrefix(label, history.Live) || label == history.AWSPending) && id != current {
 				m.t.Errorf("OWED for ever: version %s has %v; AWSCURRENT is on %s", id, labels, current)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -93,7 +94,7 @@ func (l look) sources(ctx context.Context) ([]plan.Source, error) {
 var errMoving = errors.New("its AWSCURRENT moved while it was being read: the next pass reads again")
 
 // unmoved makes sure that the labels and the values were read of the same moment.
-func (l look) unmoved(h plan.History) error {
+func (l look) unmoved(h history.History) error {
 	if v, _ := h.Current(); v.ID != l.current[h.Secret] {
 		return fmt.Errorf("read %s: %w", h.Secret, errMoving)
 	}
@@ -133,7 +134,7 @@ func (l look) buckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket
 
 // know notes the content of one version of a bucket. One that is malformed, though rotary has written the bucket
 // before, was put by hand, and is written over like any other content that should not be there.
-func (l look) know(b plan.Bucket, h plan.History, version string, text secret.Value) error {
+func (l look) know(b plan.Bucket, h history.History, version string, text secret.Value) error {
 	if version == "" {
 		return nil
 	}
@@ -266,7 +267,7 @@ func (l look) owed(ctx context.Context, s *plan.State) error {
 
 // reveal reads one version's content into the history, unless it is there already. What a person put by mistake and
 // has replaced since must not stop the pass: such a version is noted as malformed.
-func (l look) reveal(ctx context.Context, name string, h plan.History, v plan.Version) error {
+func (l look) reveal(ctx context.Context, name string, h history.History, v history.Version) error {
 	if v.Values != nil {
 		return nil
 	}
@@ -287,8 +288,8 @@ func (l look) reveal(ctx context.Context, name string, h plan.History, v plan.Ve
 }
 
 // set notes a version's content. The histories of a state share their versions, so every copy sees it.
-func set(h plan.History, id string, values map[string]secret.Value) {
-	if i := slices.IndexFunc(h.Versions, func(v plan.Version) bool { return v.ID == id }); i >= 0 {
+func set(h history.History, id string, values map[string]secret.Value) {
+	if i := slices.IndexFunc(h.Versions, func(v history.Version) bool { return v.ID == id }); i >= 0 {
 		h.Versions[i].Values = maps.Clone(values)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -55,7 +56,7 @@ func TestAChangeFollowsEverywhereAndTheOldCredentialDiesLast(t *testing.T) {
 	b.converge()
 	same(t, "the order of work outside Secrets Manager", []string{"roll web", "roll jobs", "withdraw from web", "withdraw from jobs", "retire db"}, b.worked)
 	labels := b.labels("source/dev/db")
-	same(t, "the new version", []string{"AWSCURRENT", plan.Live + now[:8], "SEEN"}, labels[now])
+	same(t, "the new version", []string{"AWSCURRENT", history.Live + now[:8], "SEEN"}, labels[now])
 	same(t, "the old version", []string{"AWSPREVIOUS"}, labels[old])
 	if n := b.writes(func() { b.mustRun() }); n != 0 {
 		t.Errorf("the pass after it made %d writes", n)
@@ -87,7 +88,7 @@ func TestMovingTheLabelBackBringsTheOldBucketVersionBack(t *testing.T) {
 	second := b.put("db", `{"DB_URL":"url-2"}`)
 	b.mustRun()
 	b.tick()
-	b.relabel("source/dev/db", plan.AWSCurrent, first, second)
+	b.relabel("source/dev/db", history.AWSCurrent, first, second)
 	b.mustRun()
 	if got := b.current("api-dev"); got != bucketBefore {
 		t.Errorf("the bucket is at %s, and was at %s", got, bucketBefore)
@@ -109,7 +110,7 @@ func TestTwoPutsByHandInARowLoseNoCredential(t *testing.T) {
 	b.put("db", `{"DB_URL":"url-3"}`)
 	b.mustRun()
 	for _, id := range []string{old, between} {
-		if !slices.Contains(b.labels("source/dev/db")[id], plan.Live+id[:8]) {
+		if !slices.Contains(b.labels("source/dev/db")[id], history.Live+id[:8]) {
 			t.Errorf("version %s is forgotten", id)
 		}
 	}
@@ -302,7 +303,7 @@ func TestALabelComesOffOnlyAfterEveryConsumerHasWithdrawnTheVersion(t *testing.T
 		b.tick()
 	}
 	held := func() bool {
-		return slices.ContainsFunc(b.labels("api-dev")[old], func(l string) bool { return strings.HasPrefix(l, plan.Held) })
+		return slices.ContainsFunc(b.labels("api-dev")[old], func(l string) bool { return strings.HasPrefix(l, history.Held) })
 	}
 	if failures == 0 || !held() || count(b.worked, "retire db") > 0 {
 		t.Errorf("%d failures; still held: %v; retired: %d", failures, held(), count(b.worked, "retire db"))

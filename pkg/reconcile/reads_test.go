@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // many is an environment with so many sources, each with a bucket and nobody who runs on it, and one more source where
@@ -126,7 +126,7 @@ func TestLiveAndHeldAreKeptOfEveryVersionThatMatters(t *testing.T) {
 	newSource := b.put("db", `{"DB_URL":"url-2"}`)
 	b.mustRun()
 	newBucket := b.current(bucket)
-	live, held := func(id string) string { return plan.Live + id[:8] }, func(id string) string { return plan.Held + id[:8] }
+	live, held := func(id string) string { return history.Live + id[:8] }, func(id string) string { return history.Held + id[:8] }
 	same(t, "the source while the old version is owed", map[string][]string{
 		oldSource: {"AWSPREVIOUS", live(oldSource)}, newSource: {"AWSCURRENT", live(newSource), "SEEN"},
 	}, b.labels(source))

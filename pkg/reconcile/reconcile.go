@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -24,9 +25,9 @@ type Store interface {
 
 // Reader is the half of a Store that changes nothing.
 type Reader interface {
-	Look(ctx context.Context, name string) (plan.History, error)
-	LookAll(ctx context.Context, name string) (plan.History, error)
-	Versions(ctx context.Context, name string) ([]plan.Version, error)
+	Look(ctx context.Context, name string) (history.History, error)
+	LookAll(ctx context.Context, name string) (history.History, error)
+	Versions(ctx context.Context, name string) ([]history.Version, error)
 	Current(ctx context.Context, names []string) (versions map[string]string, texts map[string]secret.Value, err error)
 	Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error)
 	Now() time.Time
@@ -60,7 +61,7 @@ type Advancer interface {
 // Opening is what a consumer's driver is given beside its manifest entry.
 type Opening struct {
 	Environment *manifest.Environment
-	Bucket      plan.History                  // of the bucket it runs on: its ARN, its labels
+	Bucket      history.History               // of the bucket it runs on: its ARN, its labels
 	Key         func(key string) secret.Value // the current value of a canonical key: tokens are read afresh each pass
 	Now         time.Time
 	Content     func(ctx context.Context, version string) (map[string]secret.Value, error) // of a version of its bucket

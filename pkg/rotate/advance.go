@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -40,29 +41,29 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	if err := j.retire(ctx, h, owed, a); err != nil {
 		return err
 	}
-	return j.Store.Move(ctx, h.Secret, h.LabelFor(plan.Live, owed.ID), "", owed.ID)
+	return j.Store.Move(ctx, h.Secret, h.LabelFor(history.Live, owed.ID), "", owed.ID)
 }
 
-func (j Job) mayAdvance(h plan.History, owed plan.Version, a plan.Advance) error {
+func (j Job) mayAdvance(h history.History, owed history.Version, a plan.Advance) error {
 	current, _ := h.Current()
 	switch {
 	case current.ID != a.Current:
-		return fmt.Errorf("retire version %s of %s: AWSCURRENT has moved since the gates were checked", plan.Short(owed.ID), j.Source.Name)
-	case owed.Has(plan.Retain) || owed.Has(plan.Rollback):
-		return fmt.Errorf("retire version %s of %s: it is retained", plan.Short(owed.ID), j.Source.Name)
+		return fmt.Errorf("retire version %s of %s: AWSCURRENT has moved since the gates were checked", history.Short(owed.ID), j.Source.Name)
+	case owed.Has(history.Retain) || owed.Has(history.Rollback):
+		return fmt.Errorf("retire version %s of %s: it is retained", history.Short(owed.ID), j.Source.Name)
 	case a.Forced && !overdue(h, owed):
-		return fmt.Errorf("retire version %s of %s: no emergency's deadline is over it", plan.Short(owed.ID), j.Source.Name)
+		return fmt.Errorf("retire version %s of %s: no emergency's deadline is over it", history.Short(owed.ID), j.Source.Name)
 	}
 	return nil
 }
 
 // overdue says whether an emergency has given owed a deadline. Whether it has passed is the reconciler's to know.
-func overdue(h plan.History, owed plan.Version) bool {
+func overdue(h history.History, owed history.Version) bool {
 	_, some := h.Dies(owed)
 	return some
 }
 
-func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, a plan.Advance) error {
+func (j Job) retire(ctx context.Context, h history.History, owed history.Version, a plan.Advance) error {
 	dying, err := j.read(ctx, h, owed.ID)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, a pl
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("retire version %s of %s: %w", plan.Short(owed.ID), j.Source.Name, err)
+		return fmt.Errorf("retire version %s of %s: %w", history.Short(owed.ID), j.Source.Name, err)
 	}
 	if next == nil || len(h.Owed()) > 1 {
 		return nil
@@ -91,7 +92,7 @@ func (j Job) retire(ctx context.Context, h plan.History, owed plan.Version, a pl
 }
 
 // shared says whether another version stands for the dying one's credential: see Identified.
-func (j Job) shared(ctx context.Context, h plan.History, owed string, dying Values) (bool, error) {
+func (j Job) shared(ctx context.Context, h history.History, owed string, dying Values) (bool, error) {
 	rotator, identified := j.Rotator.(Identified)
 	if !identified {
 		return false, nil
@@ -111,10 +112,10 @@ func (j Job) shared(ctx context.Context, h plan.History, owed string, dying Valu
 			continue
 		}
 		switch {
-		case v.Has(plan.AWSCurrent):
+		case v.Has(history.AWSCurrent):
 			return true, nil
-		case v.Has(plan.AWSPending):
-			return false, fmt.Errorf("retire version %s of %s: a rotation that is under way has the same identity", plan.Short(owed), j.Source.Name)
+		case v.Has(history.AWSPending):
+			return false, fmt.Errorf("retire version %s of %s: a rotation that is under way has the same identity", history.Short(owed), j.Source.Name)
 		case rotator.Same(values, dying):
 			return true, nil
 		}
@@ -124,12 +125,12 @@ func (j Job) shared(ctx context.Context, h plan.History, owed string, dying Valu
 
 // putNext makes next current. Until the swap it stands under AWSPENDING, so that a crash leaves it neither
 // forgotten nor owed; its id follows from the two versions it comes from, so a repeated Advance finds it again.
-func (j Job) putNext(ctx context.Context, h plan.History, owed, current string, next Values) error {
+func (j Job) putNext(ctx context.Context, h history.History, owed, current string, next Values) error {
 	id := nextID(owed, current)
-	if other, some := h.Labelled(plan.AWSPending); some && other.ID != id && other.ID != current {
+	if other, some := h.Labelled(history.AWSPending); some && other.ID != id && other.ID != current {
 		return fmt.Errorf("put the next version of %s: a rotation is in progress", j.Source.Name)
 	}
-	labels := []string{plan.AWSPending, h.LabelFor(plan.Live, id)}
+	labels := []string{history.AWSPending, h.LabelFor(history.Live, id)}
 	for _, e := range h.Emergencies() {
 		if e.On.ID == current || e.On.ID == owed { // what it is about is not over with the version that it began with
 			labels = append(labels, e.Label)
@@ -148,23 +149,23 @@ func nextID(owed, current string) string {
 
 // leftover returns the version on which a crash left AWSPENDING: the current one, or one that was put to follow a
 // version that is current no more.
-func leftover(h plan.History, current string) (plan.Version, bool) {
-	pending, some := h.Labelled(plan.AWSPending)
-	return pending, some && (pending.ID == current || slices.ContainsFunc(h.Versions, func(v plan.Version) bool {
+func leftover(h history.History, current string) (history.Version, bool) {
+	pending, some := h.Labelled(history.AWSPending)
+	return pending, some && (pending.ID == current || slices.ContainsFunc(h.Versions, func(v history.Version) bool {
 		return v.ID != current && advanced(h, pending.ID, v.ID)
 	}))
 }
 
 // advanced says whether Advance has put version id to follow current.
-func advanced(h plan.History, id, current string) bool {
-	return slices.ContainsFunc(h.Versions, func(v plan.Version) bool { return nextID(v.ID, current) == id })
+func advanced(h history.History, id, current string) bool {
+	return slices.ContainsFunc(h.Versions, func(v history.Version) bool { return nextID(v.ID, current) == id })
 }
 
-func find(versions []plan.Version, id string) (plan.Version, bool) {
+func find(versions []history.Version, id string) (history.Version, bool) {
 	for _, v := range versions {
 		if v.ID == id {
 			return v, true
 		}
 	}
-	return plan.Version{}, false
+	return history.Version{}, false
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -108,7 +109,7 @@ func TestTheNextVersionIsPutOnlyWhenNothingElseIsOwed(t *testing.T) {
 	if err := s.job(r).Advance(t.Context(), advance("c", "b")); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(s.h.Versions); n != 4 || !s.h.Versions[3].Has(plan.AWSCurrent) {
+	if n := len(s.h.Versions); n != 4 || !s.h.Versions[3].Has(history.AWSCurrent) {
 		t.Errorf("the last one that was owed brought %d versions, labels %v", n-3, s.labels())
 	}
 }
@@ -129,7 +130,7 @@ func TestWhatCannotBeRetiredStaysOwed(t *testing.T) {
 	contents := map[string]rotate.Values{"a": user("ann"), "b": user("ben")}
 	s, r := newSecrets(t, contents, "a LIVE", "b LIVE AWSCURRENT"), &users{fail: errors.New("the database is down")}
 	err := s.job(r).Advance(t.Context(), advance("a", "b"))
-	if !errors.Is(err, r.fail) || !strings.Contains(err.Error(), "retire version "+plan.Short(id("a"))+" of x") {
+	if !errors.Is(err, r.fail) || !strings.Contains(err.Error(), "retire version "+history.Short(id("a"))+" of x") {
 		t.Errorf("error is %v", err)
 	}
 	if len(s.h.Owed()) != 1 {
@@ -180,7 +181,7 @@ func (s *secrets) holds(t *testing.T, want rotate.Values) {
 	if !got["K"].Equal(want["K"]) || !got["ALSO"].Equal(want["ALSO"]) {
 		t.Errorf("AWSCURRENT does not hold what it should; labels are %v", s.labels())
 	}
-	if _, pending := s.h.Labelled(plan.AWSPending); pending {
+	if _, pending := s.h.Labelled(history.AWSPending); pending {
 		t.Errorf("AWSPENDING is left over; labels are %v", s.labels())
 	}
 }

@@ -6,11 +6,11 @@ import (
 	"fmt"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // create does createSecret, unless the version has its value already.
-func (j Job) create(ctx context.Context, h plan.History, pending plan.Version) error {
+func (j Job) create(ctx context.Context, h history.History, pending history.Version) error {
 	switch _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); {
 	case err != nil:
 		return err
@@ -25,7 +25,7 @@ func (j Job) create(ctx context.Context, h plan.History, pending plan.Version) e
 }
 
 // createNew puts what the rotator makes under AWSPENDING and LIVE, and under the deadline of an emergency.
-func (j Job) createNew(ctx context.Context, h plan.History, pending plan.Version) error {
+func (j Job) createNew(ctx context.Context, h history.History, pending history.Version) error {
 	current, err := j.allowed(ctx, h, pending)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (j Job) createNew(ctx context.Context, h plan.History, pending plan.Version
 	if err != nil {
 		return err
 	}
-	labels := []string{plan.AWSPending, h.LabelFor(plan.Live, pending.ID)}
+	labels := []string{history.AWSPending, h.LabelFor(history.Live, pending.ID)}
 	if e, urgent := h.EmergencyOf(pending.ID); urgent {
 		labels = append(labels, e.Label)
 	}
@@ -49,35 +49,35 @@ func (j Job) createNew(ctx context.Context, h plan.History, pending plan.Version
 }
 
 // allowed checks invariant 2 and makes sure that what exists is marked before another version comes to be.
-func (j Job) allowed(ctx context.Context, h plan.History, pending plan.Version) (current plan.Version, err error) {
+func (j Job) allowed(ctx context.Context, h history.History, pending history.Version) (current history.Version, err error) {
 	current, exists := h.Current()
 	if !exists {
 		return current, &Refused{j.Source.Name, "it has no value yet: put one first"}
 	}
-	if back, begun := h.Labelled(plan.Rollback); begun {
-		return current, &Refused{j.Source.Name, fmt.Sprintf("a rollback to version %s is under way", plan.Short(back.ID))}
+	if back, begun := h.Labelled(history.Rollback); begun {
+		return current, &Refused{j.Source.Name, fmt.Sprintf("a rollback to version %s is under way", history.Short(back.ID))}
 	}
 	e, urgent := h.EmergencyOf(pending.ID)
 	if urgent && e.On.ID != current.ID {
-		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s has become current since this emergency was begun: begin it again", plan.Short(current.ID))}
+		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s has become current since this emergency was begun: begin it again", history.Short(current.ID))}
 	}
 	if owed := h.Owed(); len(owed) > 0 && !urgent {
-		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; rotary status says what it waits for", plan.Short(owed[0].ID))}
+		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; rotary status says what it waits for", history.Short(owed[0].ID))}
 	}
 	for _, v := range h.Unseen() {
 		if v.ID != current.ID && !urgent {
-			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; the next pass marks it", plan.Short(v.ID))}
+			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; the next pass marks it", history.Short(v.ID))}
 		}
 	}
 	for _, v := range h.Unseen() {
-		if err := j.Store.Move(ctx, h.Secret, h.LabelFor(plan.Live, v.ID), v.ID, ""); err != nil {
+		if err := j.Store.Move(ctx, h.Secret, h.LabelFor(history.Live, v.ID), v.ID, ""); err != nil {
 			return current, err
 		}
 	}
 	return current, nil
 }
 
-func (j Job) start(ctx context.Context, h plan.History, current, pending plan.Version) (Start, error) {
+func (j Job) start(ctx context.Context, h history.History, current, pending history.Version) (Start, error) {
 	values, err := j.read(ctx, h, current.ID)
 	_, urgent := h.EmergencyOf(pending.ID)
 	return Start{
@@ -114,13 +114,13 @@ func (j Job) others(ctx context.Context, name, current, pending string) ([]Other
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Other{Values: values, Live: v.Alive(), Retained: v.Has(plan.Retain) || v.Has(plan.Rollback)})
+		all = append(all, Other{Values: values, Live: v.Alive(), Retained: v.Has(history.Retain) || v.Has(history.Rollback)})
 	}
 	return all, nil
 }
 
 // make asks the rotator. Where it cannot be asked twice, MAKING says on the current version that it is being asked.
-func (j Job) make(ctx context.Context, h plan.History, s Start, current plan.Version) (Values, error) {
+func (j Job) make(ctx context.Context, h history.History, s Start, current history.Version) (Values, error) {
 	once, is := j.Rotator.(Unrepeatable)
 	if is {
 		if err := j.making(ctx, h, s.Version, current.ID); err != nil {
@@ -146,8 +146,8 @@ func (j Job) make(ctx context.Context, h plan.History, s Start, current plan.Ver
 }
 
 // making puts MAKING. Where it is there for this rotation, an earlier try may have made a credential and died.
-func (j Job) making(ctx context.Context, h plan.History, version, current string) error {
-	label := plan.MakingLabel(version)
+func (j Job) making(ctx context.Context, h history.History, version, current string) error {
+	label := history.MakingLabel(version)
 	if _, tried := h.Labelled(label); tried {
 		return &Refused{j.Source.Name, "an earlier try may have made a credential that no version holds: look for it at the vendor, revoke it there, then rotate again"}
 	}
@@ -166,8 +166,8 @@ func (j Job) made(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range h.Marked(plan.Making) {
-		if err := j.Store.Move(ctx, name, m.Label, "", m.From); err != nil {
+	for _, m := range h.Placements(history.Making) {
+		if err := j.Store.Move(ctx, name, m.Label, "", m.Version); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -61,9 +62,9 @@ func TestARotatorSeesTheOtherVersionsAsTheyAreWhenItAsks(t *testing.T) {
 		fails bool
 	}{
 		"nobody acts":         {func(*secrets) {}, others, false},
-		"a label comes off":   {func(s *secrets) { s.take(plan.Live + id("b")[:8]) }, append([]string{others[0], "b live false retained false"}, others[2:]...), false},
-		"somebody retains":    {func(s *secrets) { s.take(plan.Retain); s.give(plan.Retain, id("b")) }, []string{others[0], "b live true retained true", "c live true retained false", others[3]}, false},
-		"AWSCURRENT moves":    {func(s *secrets) { s.take(plan.AWSCurrent); s.give(plan.AWSCurrent, id("b")) }, nil, true},
+		"a label comes off":   {func(s *secrets) { s.take(history.Live + id("b")[:8]) }, append([]string{others[0], "b live false retained false"}, others[2:]...), false},
+		"somebody retains":    {func(s *secrets) { s.take(history.Retain); s.give(history.Retain, id("b")) }, []string{others[0], "b live true retained true", "c live true retained false", others[3]}, false},
+		"AWSCURRENT moves":    {func(s *secrets) { s.take(history.AWSCurrent); s.give(history.AWSCurrent, id("b")) }, nil, true},
 		"nobody answers":      {func(s *secrets) { s.fail = errors.New("no answer") }, nil, true},
 		"a version is no map": {func(s *secrets) { s.text[id("a")] = secret.New(`["a"]`) }, others[1:], false},
 	} {
@@ -81,9 +82,9 @@ func TestARotatorSeesTheOtherVersionsAsTheyAreWhenItAsks(t *testing.T) {
 	}
 
 	s := newWorld()
-	s.take(plan.Rollback)
+	s.take(history.Rollback)
 	for _, name := range []string{"b", "c", "d"} {
-		s.take(plan.Live + id(name)[:8]) // nothing is owed, so that a rotation may begin
+		s.take(history.Live + id(name)[:8]) // nothing is owed, so that a rotation may begin
 	}
 	for i := range s.h.Versions {
 		s.h.Versions[i].Created = time.Unix(int64(i), 0)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // Timeout is the longest that one request to a rotator may take: the rotate Lambda's timeout.
@@ -14,6 +14,20 @@ const Timeout = 2 * time.Minute
 // Outlast is how long a rollback waits between its veto and its swap. A retirement that was under way when the veto came
 // has ended by then: it ran for Timeout at most, and what it sent last has landed.
 const Outlast = Timeout + 4*time.Minute
+
+// Back asks to make Version of a source current again, which its target still accepts, instead of From.
+// A person decides it; no plan holds it.
+type Back struct {
+	Source  string `json:"source"`
+	Version string `json:"version"`
+	From    string `json:"from"` // the version that was current when it was decided
+}
+
+// Progress is how far going back is.
+type Progress struct {
+	Done  bool      `json:"done"`
+	Until time.Time `json:"until,omitzero"` // when to ask for the next step
+}
 
 // Rollback takes the next step of going back; ask again until it is done, not before Until. It may be asked
 // again after a crash at any point. Where it is Refused, nothing stands in the way of what was there before.
@@ -29,28 +43,28 @@ const Outlast = Timeout + 4*time.Minute
 //	another version | any     | Refused: one rollback at a time
 //
 // A version whose credential is retired, or that its target refuses, is not brought back: Refused.
-func (j Job) Rollback(ctx context.Context, b plan.Back) (plan.Progress, error) {
+func (j Job) Rollback(ctx context.Context, b Back) (Progress, error) {
 	h, err := j.Store.LookAll(ctx, j.Source.Secret)
 	if err != nil {
-		return plan.Progress{}, err
+		return Progress{}, err
 	}
-	holder, begun := h.Labelled(plan.Rollback)
+	holder, begun := h.Labelled(history.Rollback)
 	current, _ := h.Current()
 	switch {
 	case begun && holder.ID != b.Version:
-		return plan.Progress{}, j.noWay("a rollback to version %s is under way", plan.Short(holder.ID))
+		return Progress{}, j.noWay("a rollback to version %s is under way", history.Short(holder.ID))
 	case current.ID == b.Version:
-		return plan.Progress{Done: true}, j.settle(ctx, h, b.Version)
+		return Progress{Done: true}, j.settle(ctx, h, b.Version)
 	case current.ID != b.From:
-		return plan.Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("version %s has become current since", plan.Short(current.ID)))
+		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("version %s has become current since", history.Short(current.ID)))
 	case !begun:
 		return j.veto(ctx, h, b.Version)
 	}
-	if _, rotating := h.Labelled(plan.AWSPending); rotating {
+	if _, rotating := h.Labelled(history.AWSPending); rotating {
 		return j.stop(ctx, h)
 	}
 	if until := h.Changed.Add(Outlast); until.After(j.Store.Now()) {
-		return plan.Progress{Until: until}, nil
+		return Progress{Until: until}, nil
 	}
 	return j.swapBack(ctx, h, b)
 }
@@ -60,46 +74,46 @@ func (j Job) noWay(format string, args ...any) *Refused {
 }
 
 // veto puts ROLLBACK on a version whose credential nobody has retired.
-func (j Job) veto(ctx context.Context, h plan.History, version string) (plan.Progress, error) {
+func (j Job) veto(ctx context.Context, h history.History, version string) (Progress, error) {
 	if _, owed := find(h.Owed(), version); !owed {
-		return plan.Progress{}, j.noWay("the credential of version %s is retired, or its version is not known yet; rotate to go forward", plan.Short(version))
+		return Progress{}, j.noWay("the credential of version %s is retired, or its version is not known yet; rotate to go forward", history.Short(version))
 	}
-	if err := j.Store.Move(ctx, h.Secret, plan.Rollback, version, ""); err != nil {
-		return plan.Progress{}, err
+	if err := j.Store.Move(ctx, h.Secret, history.Rollback, version, ""); err != nil {
+		return Progress{}, err
 	}
 	return j.stop(ctx, h)
 }
 
 // stop ends a rotation that is under way: it cannot undo what comes. What it has sent before lands while we wait.
-func (j Job) stop(ctx context.Context, h plan.History) (plan.Progress, error) {
-	if pending, some := h.Labelled(plan.AWSPending); some {
+func (j Job) stop(ctx context.Context, h history.History) (Progress, error) {
+	if pending, some := h.Labelled(history.AWSPending); some {
 		if err := j.unpend(ctx, h, pending.ID); err != nil {
-			return plan.Progress{}, err
+			return Progress{}, err
 		}
 	}
-	return plan.Progress{Until: j.Store.Now().Add(Outlast)}, nil
+	return Progress{Until: j.Store.Now().Add(Outlast)}, nil
 }
 
-func (j Job) swapBack(ctx context.Context, h plan.History, b plan.Back) (plan.Progress, error) {
+func (j Job) swapBack(ctx context.Context, h history.History, b Back) (Progress, error) {
 	v, _ := h.Version(b.Version)
 	if !v.Alive() {
-		return plan.Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("the credential of version %s was retired", plan.Short(b.Version)))
+		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("the credential of version %s was retired", history.Short(b.Version)))
 	}
 	values, err := j.read(ctx, h, b.Version)
 	if err != nil {
-		return plan.Progress{}, err
+		return Progress{}, err
 	}
 	if err := j.Rotator.Test(ctx, values); err != nil {
-		return plan.Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("its target does not accept version %s: %v", plan.Short(b.Version), err))
+		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("its target does not accept version %s: %v", history.Short(b.Version), err))
 	}
-	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, b.Version, b.From); err != nil {
-		return plan.Progress{}, err
+	if err := j.Store.Move(ctx, h.Secret, history.AWSCurrent, b.Version, b.From); err != nil {
+		return Progress{}, err
 	}
-	return plan.Progress{Done: true}, j.settle(ctx, h, b.Version)
+	return Progress{Done: true}, j.settle(ctx, h, b.Version)
 }
 
 // giveUp takes ROLLBACK off and says why.
-func (j Job) giveUp(ctx context.Context, h plan.History, version string, why *Refused) error {
+func (j Job) giveUp(ctx context.Context, h history.History, version string, why *Refused) error {
 	if err := j.settle(ctx, h, version); err != nil {
 		return err
 	}
@@ -107,9 +121,9 @@ func (j Job) giveUp(ctx context.Context, h plan.History, version string, why *Re
 }
 
 // settle takes ROLLBACK off version, if it is there.
-func (j Job) settle(ctx context.Context, h plan.History, version string) error {
-	if v, _ := h.Version(version); !v.Has(plan.Rollback) {
+func (j Job) settle(ctx context.Context, h history.History, version string) error {
+	if v, _ := h.Version(version); !v.Has(history.Rollback) {
 		return nil
 	}
-	return j.Store.Move(ctx, h.Secret, plan.Rollback, "", version)
+	return j.Store.Move(ctx, h.Secret, history.Rollback, "", version)
 }

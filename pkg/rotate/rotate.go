@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -85,7 +85,7 @@ type Identified interface {
 
 // Store is what rotation needs of Secrets Manager; pkg/store implements it and says what each method promises.
 type Store interface {
-	LookAll(ctx context.Context, name string) (plan.History, error)
+	LookAll(ctx context.Context, name string) (history.History, error)
 	Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error)
 	Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error
 	Move(ctx context.Context, name, label, to, from string) error
@@ -157,24 +157,24 @@ func (j Job) Step(ctx context.Context, e Event) error {
 }
 
 // guard is the check that every AWS rotation template starts with.
-func (j Job) guard(h plan.History, e Event) (pending plan.Version, done bool, err error) {
+func (j Job) guard(h history.History, e Event) (pending history.Version, done bool, err error) {
 	pending, known := h.Version(e.Version)
 	switch {
 	case !h.RotationEnabled:
 		err = fmt.Errorf("rotate %s: rotation is not enabled for %s", j.Source.Name, h.Secret)
 	case !known:
 		err = fmt.Errorf("rotate %s: version %s does not exist", j.Source.Name, e.Version)
-	case pending.Has(plan.AWSCurrent):
+	case pending.Has(history.AWSCurrent):
 		done = true
-	case !pending.Has(plan.AWSPending):
+	case !pending.Has(history.AWSPending):
 		err = fmt.Errorf("rotate %s: version %s is not pending any more", j.Source.Name, e.Version)
 	}
 	return pending, done, err
 }
 
 // refuse takes AWSPENDING off, so that the next rotation can start.
-func (j Job) refuse(ctx context.Context, h plan.History, pending plan.Version, refused *Refused) error {
-	if err := j.Store.Move(ctx, h.Secret, plan.AWSPending, "", pending.ID); err != nil {
+func (j Job) refuse(ctx context.Context, h history.History, pending history.Version, refused *Refused) error {
+	if err := j.Store.Move(ctx, h.Secret, history.AWSPending, "", pending.ID); err != nil {
 		return err // not Refused: something is left that the next try takes off
 	}
 	return refused
@@ -184,10 +184,10 @@ func (j Job) refuse(ctx context.Context, h plan.History, pending plan.Version, r
 // owed now, or has been retired since. What Advance has put stands beside owed versions from the beginning; what
 // nobody created here, Secrets Manager only tests. An emergency's rotation starts beside owed versions too, and only a
 // newer version overtakes it.
-func overtaken(h plan.History, pending plan.Version) bool {
+func overtaken(h history.History, pending history.Version) bool {
 	current, _ := h.Current()
 	switch {
-	case !pending.Has(h.LabelFor(plan.Live, pending.ID)):
+	case !pending.Has(h.LabelFor(history.Live, pending.ID)):
 		return false
 	case current.Created.After(pending.Created):
 		return true
@@ -196,19 +196,19 @@ func overtaken(h plan.History, pending plan.Version) bool {
 	return len(h.Owed()) > 0 && !urgent && !advanced(h, pending.ID, current.ID)
 }
 
-func (j Job) set(ctx context.Context, h plan.History, pending plan.Version) error {
+func (j Job) set(ctx context.Context, h history.History, pending history.Version) error {
 	next, current, err := j.both(ctx, h, pending)
 	if err != nil {
 		return err
 	}
 	if err := j.Rotator.Set(ctx, next, current); err != nil {
-		return fmt.Errorf("make the target accept version %s of %s: %w", plan.Short(pending.ID), j.Source.Name, err)
+		return fmt.Errorf("make the target accept version %s of %s: %w", history.Short(pending.ID), j.Source.Name, err)
 	}
 	return nil
 }
 
 // test also serves RotateSecret with RotateImmediately=false, which tests a version that was never created here.
-func (j Job) test(ctx context.Context, h plan.History, pending plan.Version) error {
+func (j Job) test(ctx context.Context, h history.History, pending history.Version) error {
 	if _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); err != nil || !has {
 		return err
 	}
@@ -217,23 +217,23 @@ func (j Job) test(ctx context.Context, h plan.History, pending plan.Version) err
 		return err
 	}
 	if err := j.Rotator.Test(ctx, values); err != nil {
-		return fmt.Errorf("test version %s of %s: %w", plan.Short(pending.ID), j.Source.Name, err)
+		return fmt.Errorf("test version %s of %s: %w", history.Short(pending.ID), j.Source.Name, err)
 	}
 	return nil
 }
 
 // finish swaps AWSCURRENT against the version seen. A version without a value never becomes current.
-func (j Job) finish(ctx context.Context, h plan.History, pending plan.Version) error {
+func (j Job) finish(ctx context.Context, h history.History, pending history.Version) error {
 	if pending.Empty {
-		return fmt.Errorf("finish the rotation of %s: version %s has no value", j.Source.Name, plan.Short(pending.ID))
+		return fmt.Errorf("finish the rotation of %s: version %s has no value", j.Source.Name, history.Short(pending.ID))
 	}
 	current, _ := h.Current()
 	return j.makeCurrent(ctx, h, pending.ID, current.ID)
 }
 
 // makeCurrent swaps AWSCURRENT and takes AWSPENDING off, whether or not AWS already did.
-func (j Job) makeCurrent(ctx context.Context, h plan.History, version, from string) error {
-	if err := j.Store.Move(ctx, h.Secret, plan.AWSCurrent, version, from); err != nil {
+func (j Job) makeCurrent(ctx context.Context, h history.History, version, from string) error {
+	if err := j.Store.Move(ctx, h.Secret, history.AWSCurrent, version, from); err != nil {
 		return err
 	}
 	now, err := j.Store.LookAll(ctx, h.Secret)
@@ -244,14 +244,14 @@ func (j Job) makeCurrent(ctx context.Context, h plan.History, version, from stri
 }
 
 // unpend takes AWSPENDING off version, if it is there.
-func (j Job) unpend(ctx context.Context, h plan.History, version string) error {
-	if v, _ := h.Version(version); !v.Has(plan.AWSPending) {
+func (j Job) unpend(ctx context.Context, h history.History, version string) error {
+	if v, _ := h.Version(version); !v.Has(history.AWSPending) {
 		return nil
 	}
-	return j.Store.Move(ctx, h.Secret, plan.AWSPending, "", version)
+	return j.Store.Move(ctx, h.Secret, history.AWSPending, "", version)
 }
 
-func (j Job) both(ctx context.Context, h plan.History, pending plan.Version) (next, now Values, err error) {
+func (j Job) both(ctx context.Context, h history.History, pending history.Version) (next, now Values, err error) {
 	current, _ := h.Current()
 	if next, err = j.read(ctx, h, pending.ID); err != nil {
 		return nil, nil, err
@@ -274,17 +274,17 @@ func Current(ctx context.Context, s Store, source manifest.Source) (Values, erro
 }
 
 // read returns a version's content. A version without a value is an error.
-func (j Job) read(ctx context.Context, h plan.History, version string) (Values, error) {
+func (j Job) read(ctx context.Context, h history.History, version string) (Values, error) {
 	text, has, err := j.Store.Value(ctx, h.Secret, version)
 	if err != nil {
 		return nil, err
 	}
 	if !has {
-		return nil, fmt.Errorf("read version %s of %s: it has no value", plan.Short(version), j.Source.Name)
+		return nil, fmt.Errorf("read version %s of %s: it has no value", history.Short(version), j.Source.Name)
 	}
 	values, err := bucket.ParseSource(j.Source.Name, []byte(secret.Reveal(text)))
 	if err != nil {
-		return nil, &malformed{fmt.Errorf("version %s: %w", plan.Short(version), err)}
+		return nil, &malformed{fmt.Errorf("version %s: %w", history.Short(version), err)}
 	}
 	return values, nil
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
@@ -54,7 +54,7 @@ func TestARefusalNamesWhatIsOwed(t *testing.T) {
 	s := newSecrets(t, contents, "a LIVE", "b LIVE AWSCURRENT", "c AWSPENDING")
 	delete(s.text, id("c"))
 	err := s.job(&users{}).Step(t.Context(), step("createSecret", "c"))
-	if err == nil || !strings.Contains(err.Error(), "rotation of x refused: version "+plan.Short(id("a"))+" is not retired yet") {
+	if err == nil || !strings.Contains(err.Error(), "rotation of x refused: version "+history.Short(id("a"))+" is not retired yet") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -62,11 +62,11 @@ func TestARefusalNamesWhatIsOwed(t *testing.T) {
 // TestAnEmergencyOfAnotherVersionIsRefused: whom it breaks was said of the version that was current when it was begun.
 func TestAnEmergencyOfAnotherVersionIsRefused(t *testing.T) {
 	contents := map[string]rotate.Values{"a": user("ann"), "b": user("ben")}
-	label := plan.DeadlineLabel(time.Time{}, id("c"))
+	label := history.DeadlineLabel(time.Time{}, id("c"))
 	s := newSecrets(t, contents, "a LIVE AWSCURRENT", "b LIVE "+label, "c AWSPENDING")
 	delete(s.text, id("c"))
 	err := s.job(&users{}).Step(t.Context(), step("createSecret", "c"))
-	if _, refused := errors.AsType[*rotate.Refused](err); !refused || !strings.Contains(err.Error(), "version "+plan.Short(id("a"))+" has become current") {
+	if _, refused := errors.AsType[*rotate.Refused](err); !refused || !strings.Contains(err.Error(), "version "+history.Short(id("a"))+" has become current") {
 		t.Errorf("error is %v", err)
 	}
 	if diff := cmp.Diff([]string{"a: AWSCURRENT LIVE", "b: " + label + " LIVE"}, s.labels()); diff != "" {
@@ -77,8 +77,8 @@ func TestAnEmergencyOfAnotherVersionIsRefused(t *testing.T) {
 func TestAFailingRotatorIsNamedWithWhatItDid(t *testing.T) {
 	contents := map[string]rotate.Values{"a": user("ann"), "b": user("ben")}
 	for name, want := range map[string]string{
-		"createSecret": "create the next credential of x", "setSecret": "make the target accept version " + plan.Short(id("b")) + " of x",
-		"testSecret": "test version " + plan.Short(id("b")) + " of x",
+		"createSecret": "create the next credential of x", "setSecret": "make the target accept version " + history.Short(id("b")) + " of x",
+		"testSecret": "test version " + history.Short(id("b")) + " of x",
 	} {
 		s := newSecrets(t, contents, "a LIVE AWSCURRENT", "b LIVE AWSPENDING")
 		if name == "createSecret" {
@@ -126,7 +126,7 @@ func TestARotationThatAPersonHasOvertakenIsRefused(t *testing.T) {
 type dying struct{ *secrets }
 
 func (d dying) Move(ctx context.Context, name, label, to, from string) error {
-	if label == plan.AWSCurrent {
+	if label == history.AWSCurrent {
 		return errors.New("killed")
 	}
 	return d.secrets.Move(ctx, name, label, to, from)
@@ -141,7 +141,7 @@ func TestSecretsManagerMayFinishWhatAnAdvanceBegan(t *testing.T) {
 	if err := job.Advance(t.Context(), advance("a", "b")); err == nil {
 		t.Fatal("the Advance survived")
 	}
-	next, _ := s.h.Labelled(plan.AWSPending)
+	next, _ := s.h.Labelled(history.AWSPending)
 	for _, name := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
 		if err := s.job(r).Step(t.Context(), rotate.Event{Step: name, Version: next.ID}); err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -19,7 +19,7 @@ import (
 // stand-in; this is for what is easier to say about a few versions.
 type secrets struct {
 	t    *testing.T
-	h    plan.History
+	h    history.History
 	text map[string]secret.Value
 	fail error // of every call from now on
 }
@@ -29,13 +29,13 @@ func id(name string) string { return strings.Repeat(name, 32) }
 
 // newSecrets is a source with these versions, oldest first: "a LIVE AWSPREVIOUS".
 func newSecrets(t *testing.T, contents map[string]rotate.Values, versions ...string) *secrets {
-	s := &secrets{t: t, h: plan.History{Secret: "source/dev/x", RotationEnabled: true}, text: map[string]secret.Value{}}
+	s := &secrets{t: t, h: history.History{Secret: "source/dev/x", RotationEnabled: true}, text: map[string]secret.Value{}}
 	for _, v := range versions {
 		fields := strings.Fields(v)
-		version := plan.Version{ID: id(fields[0])}
+		version := history.Version{ID: id(fields[0])}
 		for _, label := range fields[1:] {
 			if label == "LIVE" {
-				label = plan.Live + version.ID[:8]
+				label = history.Live + version.ID[:8]
 			}
 			version.Labels = append(version.Labels, label)
 		}
@@ -58,7 +58,7 @@ func (s *secrets) labels() []string {
 		}
 		labels := slices.Clone(v.Labels)
 		for i, l := range labels {
-			if strings.HasPrefix(l, plan.Live) {
+			if strings.HasPrefix(l, history.Live) {
 				labels[i] = "LIVE"
 			}
 		}
@@ -68,7 +68,7 @@ func (s *secrets) labels() []string {
 	return all
 }
 
-func (s *secrets) LookAll(context.Context, string) (plan.History, error) {
+func (s *secrets) LookAll(context.Context, string) (history.History, error) {
 	h := s.h
 	h.Versions = nil
 	for _, v := range s.h.Versions {
@@ -86,12 +86,12 @@ func (s *secrets) Value(_ context.Context, _, version string) (secret.Value, boo
 func (s *secrets) Put(_ context.Context, _, version string, text secret.Value, labels ...string) error {
 	if old, has := s.text[version]; has {
 		if !old.Equal(text) {
-			return fmt.Errorf("version %s has another value", plan.Short(version))
+			return fmt.Errorf("version %s has another value", history.Short(version))
 		}
 		return s.fail
 	}
 	s.text[version] = text
-	s.h.Versions = append(s.h.Versions, plan.Version{ID: version})
+	s.h.Versions = append(s.h.Versions, history.Version{ID: version})
 	for _, label := range labels {
 		s.take(label)
 		s.give(label, version)
@@ -104,9 +104,9 @@ func (s *secrets) Move(_ context.Context, _, label, to, from string) error {
 		return fmt.Errorf("label %s has moved", label)
 	}
 	s.take(label)
-	if label == plan.AWSCurrent {
-		s.take(plan.AWSPrevious)
-		s.give(plan.AWSPrevious, from)
+	if label == history.AWSCurrent {
+		s.take(history.AWSPrevious)
+		s.give(history.AWSPrevious, from)
 	}
 	s.give(label, to)
 	return s.fail

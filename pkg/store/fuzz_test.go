@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -91,8 +91,10 @@ func FuzzAnswers(f *testing.F) {
 		w.reads(a)
 		for _, do := range []func(context.Context) error{
 			func(ctx context.Context) error { return w.store.Put(ctx, name, id("three"), secret.New("canary-put")) },
-			func(ctx context.Context) error { return w.store.Move(ctx, name, plan.Retain, id("one"), "") },
-			func(ctx context.Context) error { return w.store.Move(ctx, name, plan.AWSCurrent, id("one"), id("two")) },
+			func(ctx context.Context) error { return w.store.Move(ctx, name, history.Retain, id("one"), "") },
+			func(ctx context.Context) error {
+				return w.store.Move(ctx, name, history.AWSCurrent, id("one"), id("two"))
+			},
 		} {
 			a.calls = 0
 			w.decent(a, do(t.Context()))
@@ -103,7 +105,7 @@ func FuzzAnswers(f *testing.F) {
 // looks checks that a history is of the secret that was asked for, and that nothing in it has no name or no time.
 func (w *world) looks(a *forged) {
 	w.t.Helper()
-	for what, look := range map[string]func(context.Context, string) (plan.History, error){"Look": w.store.Look, "LookAll": w.store.LookAll} {
+	for what, look := range map[string]func(context.Context, string) (history.History, error){"Look": w.store.Look, "LookAll": w.store.LookAll} {
 		a.calls = 0
 		h, err := look(w.t.Context(), name)
 		w.decent(a, err)

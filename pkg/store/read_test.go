@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -22,12 +22,12 @@ func TestLookListsWhatCarriesALabel(t *testing.T) {
 	w.seeded(name, "one", "two", "three")
 	w.move("LIVE-one", id("one"), "")
 	w.Advance(time.Minute)
-	w.move(plan.Retain, id("one"), "")
+	w.move(history.Retain, id("one"), "")
 	got, err := w.store.Look(t.Context(), name)
 	w.must(err)
-	want := plan.History{
+	want := history.History{
 		Secret: name, ARN: got.ARN, Changed: w.Clock.Now(),
-		Versions: []plan.Version{
+		Versions: []history.Version{
 			{ID: id("one"), Labels: []string{"LIVE-one", "RETAIN"}}, {ID: id("three"), Labels: []string{"AWSCURRENT"}}, {ID: id("two"), Labels: []string{"AWSPREVIOUS"}},
 		},
 	}
@@ -117,7 +117,7 @@ func TestLookAllReadsOnPastAHundredVersions(t *testing.T) {
 		w.Advance(time.Second)
 		w.must(w.store.Put(t.Context(), name, numbered(n), secret.New("v")))
 	}
-	w.move(plan.SeenLabel, numbered(229), "")
+	w.move(history.Seen, numbered(229), "")
 	w.Advance(time.Second)
 	w.must(w.store.Put(t.Context(), name, numbered(230), secret.New("v")))
 	w.Tap.Reset()
@@ -141,7 +141,7 @@ func TestLookAllKnowsAVersionWithoutAValue(t *testing.T) {
 	w.must(err)
 	one, _ := got.Version(id("one"))
 	two, known := got.Version(id("two"))
-	if !known || !two.Empty || !two.Has(plan.AWSPending) || one.Empty {
+	if !known || !two.Empty || !two.Has(history.AWSPending) || one.Empty {
 		t.Errorf("one: %+v, two: %+v", one, two)
 	}
 	if n := w.called("GetSecretValue"); n != 1 {

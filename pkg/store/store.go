@@ -23,7 +23,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -89,24 +89,24 @@ func (s *Store) heard(m middleware.Metadata) {
 
 // Look reads a secret's labels and the time it last changed. Only versions that carry a label are listed, and
 // their Created is not known: enough for a bucket. ErrMissing where the secret does not exist.
-func (s *Store) Look(ctx context.Context, name string) (plan.History, error) {
+func (s *Store) Look(ctx context.Context, name string) (history.History, error) {
 	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
 	if err != nil {
-		return plan.History{}, failed("describe", name, err)
+		return history.History{}, failed("describe", name, err)
 	}
 	s.heard(out.ResultMetadata)
 	if out.DeletedDate != nil {
-		return plan.History{}, fmt.Errorf("describe %s: it is scheduled for deletion: restore it first", name)
+		return history.History{}, fmt.Errorf("describe %s: it is scheduled for deletion: restore it first", name)
 	}
 	if _, nameless := out.VersionIdsToStages[""]; nameless || aws.ToString(out.ARN) == "" || out.LastChangedDate == nil && len(out.VersionIdsToStages) > 0 {
-		return plan.History{}, fmt.Errorf("describe %s: %w", name, errGarbled)
+		return history.History{}, fmt.Errorf("describe %s: %w", name, errGarbled)
 	}
-	look := plan.History{
+	look := history.History{
 		Secret: name, ARN: aws.ToString(out.ARN),
 		Changed: aws.ToTime(out.LastChangedDate), RotationEnabled: aws.ToBool(out.RotationEnabled),
 	}
 	for id, labels := range out.VersionIdsToStages {
-		look.Versions = append(look.Versions, plan.Version{ID: id, Labels: slices.Sorted(slices.Values(labels))})
+		look.Versions = append(look.Versions, history.Version{ID: id, Labels: slices.Sorted(slices.Values(labels))})
 	}
 	slices.SortFunc(look.Versions, oldestFirst)
 	return look, nil
@@ -116,18 +116,18 @@ func (s *Store) Look(ctx context.Context, name string) (plan.History, error) {
 // in doubt: enough for a source. One more read for each 100 versions, and one for each version that nothing
 // vouches for. Where the two answers do not agree on the labels, one of them is out of date: it asks again, a few times,
 // and fails with ErrUnsteady.
-func (s *Store) LookAll(ctx context.Context, name string) (plan.History, error) {
+func (s *Store) LookAll(ctx context.Context, name string) (history.History, error) {
 	look, err := s.steady(ctx, name)
 	if err != nil {
-		return plan.History{}, err
+		return history.History{}, err
 	}
 	if look.Changed.IsZero() && len(look.Versions) > 0 {
-		return plan.History{}, fmt.Errorf("describe %s: %w", name, errGarbled)
+		return history.History{}, fmt.Errorf("describe %s: %w", name, errGarbled)
 	}
 	for _, doubtful := range look.Doubtful() {
 		_, has, err := s.Value(ctx, name, doubtful)
 		if err != nil {
-			return plan.History{}, err
+			return history.History{}, err
 		}
 		look.SetEmpty(doubtful, !has)
 	}
@@ -138,7 +138,7 @@ func (s *Store) LookAll(ctx context.Context, name string) (plan.History, error) 
 const looks = 3
 
 // steady looks at a secret until its description and the list of its versions tell of the same labels.
-func (s *Store) steady(ctx context.Context, name string) (plan.History, error) {
+func (s *Store) steady(ctx context.Context, name string) (history.History, error) {
 	for range looks {
 		look, err := s.Look(ctx, name)
 		if err != nil {
@@ -149,11 +149,11 @@ func (s *Store) steady(ctx context.Context, name string) (plan.History, error) {
 			return look, err
 		}
 	}
-	return plan.History{}, fmt.Errorf("look at %s: %w", name, ErrUnsteady)
+	return history.History{}, fmt.Errorf("look at %s: %w", name, ErrUnsteady)
 }
 
 // labelled are the labels of the versions that have any.
-func labelled(versions []plan.Version) map[string][]string {
+func labelled(versions []history.Version) map[string][]string {
 	labels := map[string][]string{}
 	for _, v := range versions {
 		if len(v.Labels) > 0 {
@@ -165,8 +165,8 @@ func labelled(versions []plan.Version) map[string][]string {
 
 // Versions lists every version of a secret that still exists, oldest first: ids, labels and ages, and not whether they
 // have a value. One read for each 100. ErrMissing where the secret does not exist.
-func (s *Store) Versions(ctx context.Context, name string) ([]plan.Version, error) {
-	var versions []plan.Version
+func (s *Store) Versions(ctx context.Context, name string) ([]history.Version, error) {
+	var versions []history.Version
 	pages := secretsmanager.NewListSecretVersionIdsPaginator(s.client, &secretsmanager.ListSecretVersionIdsInput{
 		SecretId: &name, IncludeDeprecated: aws.Bool(true), MaxResults: aws.Int32(100),
 	})
@@ -183,7 +183,7 @@ func (s *Store) Versions(ctx context.Context, name string) ([]plan.Version, erro
 			if aws.ToString(v.VersionId) == "" || aws.ToTime(v.CreatedDate).IsZero() {
 				return nil, fmt.Errorf("list the versions of %s: %w", name, errGarbled)
 			}
-			versions = append(versions, plan.Version{
+			versions = append(versions, history.Version{
 				ID: aws.ToString(v.VersionId), Created: aws.ToTime(v.CreatedDate), Labels: slices.Sorted(slices.Values(v.VersionStages)),
 			})
 		}
@@ -192,7 +192,7 @@ func (s *Store) Versions(ctx context.Context, name string) ([]plan.Version, erro
 	return versions, nil
 }
 
-func oldestFirst(a, b plan.Version) int {
+func oldestFirst(a, b history.Version) int {
 	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -71,7 +71,7 @@ func TestPutIsRepeatableAndMovesNoLabelAgain(t *testing.T) {
 	w := newWorld(t)
 	w.seeded(name, "one")
 	put := func() error {
-		return w.store.Put(t.Context(), name, id("two"), secret.New("v"), plan.AWSPending, "LIVE-two")
+		return w.store.Put(t.Context(), name, id("two"), secret.New("v"), history.AWSPending, "LIVE-two")
 	}
 	w.must(put())
 	w.wantLabels(map[string]string{"AWSCURRENT": "one", "AWSPENDING": "two", "LIVE-two": "two"})
@@ -94,14 +94,14 @@ func TestAWriteWhoseAnswerIsLostIsDoneOnce(t *testing.T) {
 	w.seeded(name, "one")
 	w.breaks("PutSecretValue", 1, sim.Lost)
 	w.Tap.Reset()
-	w.must(w.store.Put(t.Context(), name, id("two"), secret.New("v"), plan.AWSPending))
+	w.must(w.store.Put(t.Context(), name, id("two"), secret.New("v"), history.AWSPending))
 	if n := w.called("PutSecretValue"); n != 2 {
 		t.Errorf("%d tries, want 2", n)
 	}
 	w.wantLabels(map[string]string{"AWSCURRENT": "one", "AWSPENDING": "two"})
 
 	for _, m := range []struct{ label, to, from string }{
-		{plan.AWSCurrent, "two", "one"}, {"LIVE-two", "two", ""}, {"LIVE-two", "one", "two"}, {"LIVE-two", "", "one"},
+		{history.AWSCurrent, "two", "one"}, {"LIVE-two", "two", ""}, {"LIVE-two", "one", "two"}, {"LIVE-two", "", "one"},
 	} {
 		w.breaks("UpdateSecretVersionStage", 1, sim.Lost)
 		if err := w.store.Move(t.Context(), name, m.label, maybe(m.to), maybe(m.from)); err != nil {
@@ -173,7 +173,7 @@ func TestMoveFailsWhereItCannotTellWhoWon(t *testing.T) {
 	w := newWorld(t)
 	w.seeded(name, "one", "two")
 	w.breaks("DescribeSecret", 1, sim.Denied)
-	err := w.store.Move(t.Context(), name, plan.AWSCurrent, id("one"), id("one"))
+	err := w.store.Move(t.Context(), name, history.AWSCurrent, id("one"), id("one"))
 	if err == nil || errors.Is(err, store.ErrMoved) {
 		t.Errorf("error is %v", err)
 	}

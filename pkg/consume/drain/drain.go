@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -14,12 +15,12 @@ import (
 // Readers are the readers behind one drain time.
 type Readers struct {
 	drain  time.Duration
-	bucket plan.History
+	bucket history.History
 	now    time.Time
 }
 
 // New returns the readers of a bucket, as of now.
-func New(c manifest.Consumer, b plan.History, now time.Time) *Readers {
+func New(c manifest.Consumer, b history.History, now time.Time) *Readers {
 	return &Readers{drain: time.Duration(c.Drain), bucket: b, now: now}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/consume/drain"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -20,7 +20,7 @@ const day = 24 * time.Hour
 // readers may have anything that carried a label within the last day.
 type readers struct {
 	clock   *sim.Clock
-	history plan.History
+	history history.History
 	values  map[string]string
 }
 
@@ -38,20 +38,20 @@ func TestTheSuite(t *testing.T) {
 
 func (r *readers) put(b bucket.Bucket) bucket.Bucket {
 	r.values[b.Version] = secret.Reveal(b.Values[consumetest.Name])
-	var versions []plan.Version
+	var versions []history.Version
 	for _, v := range r.history.Versions {
 		if v.ID != b.Version {
-			versions = append(versions, plan.Version{ID: v.ID, Labels: []string{plan.Held + v.ID}})
+			versions = append(versions, history.Version{ID: v.ID, Labels: []string{history.Held + v.ID}})
 		}
 	}
-	r.history = plan.History{Changed: r.clock.Now(), Versions: append(versions, plan.Version{ID: b.Version, Labels: []string{plan.AWSCurrent}})}
+	r.history = history.History{Changed: r.clock.Now(), Versions: append(versions, history.Version{ID: b.Version, Labels: []string{history.AWSCurrent}})}
 	return b
 }
 
 func (r *readers) held() []string {
 	var all []string
 	for _, v := range r.history.Versions {
-		if v.Has(plan.AWSCurrent) || r.clock.Now().Before(r.history.Changed.Add(day)) {
+		if v.Has(history.AWSCurrent) || r.clock.Now().Before(r.history.Changed.Add(day)) {
 			all = append(all, r.values[v.ID])
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // operations are all that the driver calls.
@@ -51,7 +51,7 @@ func (f *forged) RoundTrip(q *http.Request) (*http.Response, error) {
 // through opens the consumer over f.
 func (w *world) through(f *forged) *ecs.Service {
 	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}
-	return ecs.New(w.over(f), manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
+	return ecs.New(w.over(f), manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
 }
 
 func (w *world) over(f *forged) *sdk.Client {

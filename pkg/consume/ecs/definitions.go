@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // newest is how many of a family's newest revisions are looked at before another is registered.
@@ -29,7 +29,7 @@ type definitions struct {
 	api    definitionAPI
 	by     owner
 	at     place
-	bucket plan.History
+	bucket history.History
 }
 
 // mine refuses a bucket that the consumer does not run on, or that has no version.

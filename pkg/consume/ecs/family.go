@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -45,7 +46,7 @@ type Family struct {
 }
 
 // NewFamily returns the consumer that is one family of an environment, on its bucket. It calls nothing.
-func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, b plan.History) *Family {
+func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, b history.History) *Family {
 	m := c.ECSFamily
 	at := place{container: m.Container, bucketARN: b.ARN, variable: m.Variable, adopt: m.Adopt}
 	return &Family{

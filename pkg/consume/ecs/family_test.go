@@ -26,6 +26,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -46,7 +47,7 @@ type jobs struct {
 	schedules *scheduler.Client
 	secrets   *secretsmanager.Client
 	at        manifest.ECSFamily
-	history   plan.History
+	history   history.History
 	values    map[string]string // of the suite's name, by version
 	images    int
 }
@@ -120,9 +121,9 @@ func (j *jobs) put(b bucket.Bucket) bucket.Bucket {
 	b.ARN, j.values[b.Version] = j.history.ARN, secret.Reveal(b.Values[consumetest.Name])
 	if _, known := j.history.Version(b.Version); !known {
 		must(j.t, second(j.secrets.PutSecretValue(ctx(), &secretsmanager.PutSecretValueInput{
-			SecretId: &b.Secret, ClientRequestToken: &b.Version, SecretString: aws.String(secret.Reveal(bucket.Encode(b.Values))), VersionStages: []string{plan.Held + b.Version},
+			SecretId: &b.Secret, ClientRequestToken: &b.Version, SecretString: aws.String(secret.Reveal(bucket.Encode(b.Values))), VersionStages: []string{history.Held + b.Version},
 		})))
-		j.history.Versions = append(j.history.Versions, plan.Version{ID: b.Version, Created: j.Clock.Now()})
+		j.history.Versions = append(j.history.Versions, history.Version{ID: b.Version, Created: j.Clock.Now()})
 	}
 	return b
 }

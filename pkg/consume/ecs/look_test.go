@@ -10,8 +10,8 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // paged lists three pages of one task each; the last page that anybody wants running, or stopped, has the old one.
@@ -38,7 +38,7 @@ func (p paged) DescribeTasks(_ context.Context, in *sdk.DescribeTasksInput, _ ..
 
 func TestEveryPageOfTasksCounts(t *testing.T) {
 	for _, old := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
-		s := New(paged{old: old}, manifest.Consumer{ECS: &manifest.ECS{}}, "dev", plan.History{ARN: arnOfBucket}, time.Time{})
+		s := New(paged{old: old}, manifest.Consumer{ECS: &manifest.ECS{}}, "dev", history.History{ARN: arnOfBucket}, time.Time{})
 		left, err := s.stragglers(t.Context(), types.Service{Deployments: []types.Deployment{{TaskDefinition: aws.String("new")}}})
 		if err != nil || len(left) != 1 || aws.ToString(left[0].TaskDefinitionArn) != "old" {
 			t.Errorf("%s: %d tasks of another revision, error %v", old, len(left), err)

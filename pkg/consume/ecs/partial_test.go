@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // F22: an answer that says less than it was asked for proves nothing, whether it says so or not.
@@ -119,7 +119,7 @@ func TestWithdrawReadsNoRevisionThatIsOlderThanTheVersion(t *testing.T) {
 	w.rollAndFinish(v1)
 	w.rollAndFinish(v2)
 	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}
-	history := plan.History{ARN: bucketARN, Versions: []plan.Version{{ID: v1, Created: made}, {ID: v2, Created: made.Add(time.Hour)}}}
+	history := history.History{ARN: bucketARN, Versions: []history.Version{{ID: v1, Created: made}, {ID: v2, Created: made.Add(time.Hour)}}}
 	w.tap.Reset()
 	must(t, ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &at}, "dev", history, w.clock.Now()).Withdraw(ctx(), []string{v1}))
 	if calls := len(w.tap.Calls()); calls > 15 {

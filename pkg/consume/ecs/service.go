@@ -18,6 +18,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -54,7 +55,7 @@ type Service struct {
 }
 
 // New returns the consumer that is one ECS service, on its bucket, as of now.
-func New(client api, c manifest.Consumer, environment string, b plan.History, now time.Time) *Service {
+func New(client api, c manifest.Consumer, environment string, b history.History, now time.Time) *Service {
 	return &Service{
 		client: client, ecs: *c.ECS, now: now,
 		definitions: definitions{

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -299,7 +300,7 @@ func TestALookThatDoesNotProveEnough(t *testing.T) {
 func TestNoService(t *testing.T) {
 	w := newWorld(t)
 	for _, where := range []manifest.ECS{{Cluster: "main", Service: "api"}, {Cluster: "other", Service: "api"}} {
-		c := ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &where}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
+		c := ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &where}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
 		s, err := c.Status(ctx())
 		if err != nil || !s.Unread || s.Unknown == "" || s.Consumer != "api" || s.Settled {
 			t.Errorf("%s: %v, %+v", where.Cluster, err, s)

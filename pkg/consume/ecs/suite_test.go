@@ -13,8 +13,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -33,7 +33,7 @@ func TestTheSuiteWithABundle(t *testing.T) {
 type service struct {
 	*world
 	at      manifest.ECS
-	history plan.History
+	history history.History
 	content map[string]map[string]secret.Value // by version
 	works   []string                           // the only versions on which tasks start; nil for all
 	images  int
@@ -41,7 +41,7 @@ type service struct {
 }
 
 func suiteWorld(t *testing.T, at manifest.ECS, wire bool) consumetest.World {
-	w := &service{world: newWorld(t), at: at, history: plan.History{ARN: bucketARN}, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
+	w := &service{world: newWorld(t), at: at, history: history.History{ARN: bucketARN}, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
 	w.at.Cluster, w.at.Service, w.at.Container = "main", "api", "app"
 	w.resolve = w.value
 	w.create(w.register("app:1", ssm), 2, true)
@@ -63,7 +63,7 @@ func (w *service) consumer() reconcile.Consumer {
 func (w *service) put(b bucket.Bucket) bucket.Bucket {
 	b.ARN, w.content[b.Version] = bucketARN, b.Values
 	if _, known := w.history.Version(b.Version); !known {
-		w.history.Versions = append(w.history.Versions, plan.Version{ID: b.Version, Created: w.clock.Now()})
+		w.history.Versions = append(w.history.Versions, history.Version{ID: b.Version, Created: w.clock.Now()})
 	}
 	return b
 }

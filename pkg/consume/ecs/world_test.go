@@ -20,6 +20,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -86,7 +87,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) open(change func(*manifest.ECS)) {
 	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}
 	change(&at)
-	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", plan.History{ARN: bucketARN}, w.clock.Now())
+	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
 }
 
 func ctx() context.Context { return context.Background() }

@@ -16,6 +16,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -124,7 +125,7 @@ func (s *kept) begin(n int) (token string) {
 	return token
 }
 
-func (s *kept) history() plan.History {
+func (s *kept) history() history.History {
 	s.t.Helper()
 	h, err := s.store.LookAll(s.t.Context(), s.job.Source.Secret)
 	s.must(err)

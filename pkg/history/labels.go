@@ -1,4 +1,4 @@
-package plan
+package history
 
 import (
 	"strconv"
@@ -12,13 +12,13 @@ const (
 	AWSPrevious = "AWSPREVIOUS"
 	AWSPending  = "AWSPENDING"
 
-	Live      = "LIVE-"     // + start of the version id: the target may accept this source version's credential
-	Held      = "HELD-"     // + start of the version id: somebody may still start on this bucket version
-	SeenLabel = "SEEN"      // up to this source version every version is known
-	Retain    = "RETAIN"    // a person's veto on retiring this source version
-	Rollback  = "ROLLBACK"  // a rollback to this source version is in progress
-	Making    = "MAKING-"   // + start of the version id: a rotator that cannot be asked twice was asked to make that version
-	Deadline  = "DEADLINE-" // + unix time or "none", + "-" + start of the version id: see Emergency
+	Live     = "LIVE-"     // + start of the version id: the target may accept this source version's credential
+	Held     = "HELD-"     // + start of the version id: somebody may still start on this bucket version
+	Seen     = "SEEN"      // up to this source version every version is known
+	Retain   = "RETAIN"    // a person's veto on retiring this source version
+	Rollback = "ROLLBACK"  // a rollback to this source version is in progress
+	Making   = "MAKING-"   // + start of the version id: a rotator that cannot be asked twice was asked to make that version
+	Deadline = "DEADLINE-" // + unix time or "none", + "-" + start of the version id: see Emergency
 )
 
 // MakingLabel says that a rotator was asked to make version id.
@@ -46,10 +46,10 @@ func DeadlineLabel(until time.Time, id string) string {
 // Emergencies returns the emergencies that are not over, in the order of the versions that carry their labels.
 func (h History) Emergencies() []Emergency {
 	var all []Emergency
-	for _, m := range h.Marked(Deadline) {
+	for _, m := range h.Placements(Deadline) {
 		at, start, _ := strings.Cut(strings.TrimPrefix(m.Label, Deadline), "-")
 		e := Emergency{Label: m.Label, start: start}
-		e.On, _ = h.Version(m.From)
+		e.On, _ = h.Version(m.Version)
 		if unix, err := strconv.ParseInt(at, 10, 64); err == nil {
 			e.Until = time.Unix(unix, 0).UTC()
 		}
@@ -79,30 +79,25 @@ func (h History) Dies(v Version) (at time.Time, some bool) {
 	return at, some
 }
 
-// Marked returns where the labels that start with kind are, each as the Mark that takes it off; oldest version first.
-func (h History) Marked(kind string) []Mark {
-	var marks []Mark
+// Placement is a label and the id of the version that carries it.
+type Placement struct{ Label, Version string }
+
+// Placements returns where the labels of one kind are: every label that starts with kind, oldest version first.
+func (h History) Placements(kind string) []Placement {
+	var all []Placement
 	for _, v := range h.Versions {
 		for _, l := range v.Labels {
 			if strings.HasPrefix(l, kind) {
-				marks = append(marks, Mark{Secret: h.Secret, Label: l, From: v.ID})
+				all = append(all, Placement{l, v.ID})
 			}
 		}
 	}
-	return marks
+	return all
 }
 
 // MaxLabels is how many labels all versions of one secret may carry together
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
 const MaxLabels = 20
-
-// MaxWrites is how many versions of a bucket are made within a day. Secrets Manager removes versions beyond a hundred, but
-// none that carries a label or is younger than a day, and refuses more; it advises against a sustained rate of more than
-// one in ten minutes (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html). With the
-// labelled ones, which are MaxLabels at most, a bucket keeps within a hundred.
-const MaxWrites = 100 - MaxLabels
-
-const writesWithin = 24 * time.Hour
 
 // short is how much of a version id a label carries, at least.
 const short = 8
@@ -112,7 +107,7 @@ const short = 8
 // Same versions, same label: it is repeatable.
 func (h History) LabelFor(kind, id string) string {
 	if v, known := h.Version(id); known {
-		if label, has := v.label(kind); has {
+		if label, has := v.Label(kind); has {
 			return label
 		}
 	}
@@ -136,8 +131,8 @@ func (h History) taken(kind, id string, n int) bool {
 	return false
 }
 
-// label returns the label of one kind (Live or Held) that v carries.
-func (v Version) label(kind string) (string, bool) {
+// Label returns the label of one kind (Live or Held) that v carries.
+func (v Version) Label(kind string) (string, bool) {
 	for _, l := range v.Labels {
 		if strings.HasPrefix(l, kind) {
 			return l, true
@@ -146,8 +141,8 @@ func (v Version) label(kind string) (string, bool) {
 	return "", false
 }
 
-// room says whether the secret can take this many labels more.
-func (h History) room(more int) bool {
+// HasRoom reports whether the secret can take this many labels more.
+func (h History) HasRoom(more int) bool {
 	n := 0
 	for _, v := range h.Versions {
 		n += len(v.Labels)

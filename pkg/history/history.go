@@ -1,0 +1,187 @@
+// Package history reads the versions and labels of one secret: which credential may be accepted, what is owed, which label
+// comes next, which emergency is under way. It is pure; pkg/store fills it.
+package history
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Quiet is how long nothing may have changed before a label comes off or a credential is retired. It outlasts
+// everything that can still land after it was given up: the clients' timeout times their retries, the rotate
+// Lambda's timeout, and the ten minutes that a deregistered task definition may still be used
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html).
+const Quiet = 12 * time.Minute
+
+// History has the versions and labels of one secret, as Secrets Manager lists them.
+type History struct {
+	Secret          string // its name
+	ARN             string
+	Changed         time.Time
+	RotationEnabled bool
+	Versions        []Version // oldest first
+}
+
+// Version is one version of a secret.
+type Version struct {
+	ID        string
+	Created   time.Time
+	Labels    []string
+	Empty     bool                    // it has no value yet
+	Malformed bool                    // its value was read, and is not an object of texts
+	Values    map[string]secret.Value // nil where they were not needed, or are not known
+}
+
+// Has says whether v carries label.
+func (v Version) Has(label string) bool { return slices.Contains(v.Labels, label) }
+
+// Version returns the version with this id.
+func (h History) Version(id string) (Version, bool) {
+	i := slices.IndexFunc(h.Versions, func(v Version) bool { return v.ID == id })
+	if i < 0 {
+		return Version{}, false
+	}
+	return h.Versions[i], true
+}
+
+// Labelled returns the version that carries label; a label is on one version at most.
+func (h History) Labelled(label string) (Version, bool) {
+	i := slices.IndexFunc(h.Versions, func(v Version) bool { return v.Has(label) })
+	if i < 0 {
+		return Version{}, false
+	}
+	return h.Versions[i], true
+}
+
+// Current returns the version under AWSCURRENT.
+func (h History) Current() (Version, bool) { return h.Labelled(AWSCurrent) }
+
+// Owed returns the versions whose retirement is owed: live, and neither current nor pending, oldest first.
+func (h History) Owed() []Version {
+	var owed []Version
+	for _, v := range h.Versions {
+		if _, live := v.Label(Live); live && !v.Has(AWSCurrent) && !v.Has(AWSPending) {
+			owed = append(owed, v)
+		}
+	}
+	return owed
+}
+
+// OwedSince is when a version stopped being the one to use, as far as can be told: when the next newer one was made.
+func (h History) OwedSince(v Version) time.Time {
+	for _, other := range h.Versions {
+		if other.Created.After(v.Created) && !other.Empty && !other.Has(AWSPending) {
+			return other.Created
+		}
+	}
+	return h.Changed // something older is current again
+}
+
+// A secret that rotary has never seen is searched firstLook versions back, for those that carry a label or were made
+// within firstDay of the newest: what an older version holds was replaced before rotary came.
+const (
+	firstLook = 8
+	firstDay  = 24 * time.Hour
+)
+
+// Unseen returns the versions that have to be marked as live before anything else happens, oldest first: the
+// current one, and every one with a value that is newer than the version under SEEN, if they carry no LIVE.
+// People put versions by hand, twice in a row, and move labels back: none of that may hide a credential.
+func (h History) Unseen() []Version {
+	var unseen []Version
+	for _, v := range h.newer() {
+		if _, live := v.Label(Live); !live && !v.Empty && !v.copied() {
+			unseen = append(unseen, v)
+		}
+	}
+	return unseen
+}
+
+// copied says whether v is pending without LIVE: not a rotation of rotary's, whose value comes together with LIVE, but
+// the copy that Secrets Manager makes to test a rotation function, and deletes again
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, RotateImmediately).
+func (v Version) copied() bool {
+	_, live := v.Label(Live)
+	return v.Has(AWSPending) && !v.Has(AWSCurrent) && !live
+}
+
+// newer returns the current version and those that are newer than SEEN, oldest first.
+func (h History) newer() []Version {
+	seen, known := h.Labelled(Seen)
+	var out []Version
+	for i, v := range h.Versions {
+		after := known && v.ID != seen.ID && h.after(v, seen)
+		first := !known && i >= len(h.Versions)-firstLook && (len(v.Labels) > 0 || h.recent(v))
+		if after || first || v.Has(AWSCurrent) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// recent says whether v was made within a day of the newest version.
+func (h History) recent(v Version) bool {
+	return h.Versions[len(h.Versions)-1].Created.Sub(v.Created) < firstDay
+}
+
+// after says whether v is newer than the version under SEEN. One of the same instant counts as newer as long as it
+// could have been listed late, and not for ever: nothing is retired before that, and what is must not be marked again.
+func (h History) after(v, seen Version) bool {
+	return v.Created.After(seen.Created) || v.Created.Equal(seen.Created) && h.Changed.Sub(v.Created) < Quiet
+}
+
+// Newest returns the newest of these versions that has a value of its own: as far as SEEN may move.
+func Newest(versions []Version) (Version, bool) {
+	for _, v := range slices.Backward(versions) {
+		if !v.Empty && !v.copied() {
+			return v, true
+		}
+	}
+	return Version{}, false
+}
+
+// Doubtful returns the ids of the versions that may be without a value and for which that matters: newer than
+// SEEN, or not seen yet, and vouched for by no label that only a version with a value gets.
+func (h History) Doubtful() []string {
+	var ids []string
+	for _, v := range h.newer() {
+		if _, live := v.Label(Live); !live && !v.Has(AWSCurrent) && !v.Has(AWSPrevious) {
+			ids = append(ids, v.ID)
+		}
+	}
+	return ids
+}
+
+// SetEmpty notes whether a version is without a value.
+func (h History) SetEmpty(id string, empty bool) {
+	for i := range h.Versions {
+		if h.Versions[i].ID == id {
+			h.Versions[i].Empty = empty
+		}
+	}
+}
+
+// SetMalformed notes that a version's value is not an object of texts.
+func (h History) SetMalformed(id string) {
+	for i := range h.Versions {
+		if h.Versions[i].ID == id {
+			h.Versions[i].Malformed = true
+		}
+	}
+}
+
+// Alive says whether v's credential may be accepted by its target: it is live, current or pending.
+func (v Version) Alive() bool {
+	_, live := v.Label(Live)
+	return live || v.Has(AWSCurrent) || v.Has(AWSPending)
+}
+
+// Written says whether rotary has written this bucket: it carries a HELD label.
+func (h History) Written() bool {
+	return slices.ContainsFunc(h.Versions, func(v Version) bool { _, held := v.Label(Held); return held })
+}
+
+// Short shortens a version id for people: its last eight characters.
+func Short(version string) string { return version[max(0, len(version)-8):] }
