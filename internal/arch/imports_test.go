@@ -22,7 +22,7 @@ var directions = []struct {
 	{"pkg/secret", nil},
 	{"pkg/manifest", pure[:1]},
 	{"pkg/bucket", pure[:2]},
-	{"pkg/history", pure[:1]},
+	{"pkg/history", nil},
 	{"pkg/plan", pure[:4]},
 	{"pkg/event", []string{"pkg/manifest"}},
 	{"pkg/reconcile", pure},

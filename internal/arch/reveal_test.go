@@ -13,15 +13,15 @@ import (
 // and nowhere else.
 var revealers = map[string]string{
 	// Between Secrets Manager and our types.
-	"pkg/bucket Encode":          "writes the JSON of a bucket or source, which is a Value again",
-	"pkg/store Store.Put":        "PutSecretValue, with its rotation token",
-	"pkg/reconcile look.sources": "parses a source",
-	"pkg/reconcile look.know":    "parses a version of a bucket",
-	"pkg/reconcile look.content": "parses a version of a bucket",
-	"pkg/reconcile look.reveal":  "parses an owed version",
-	"pkg/rotate Job.read":        "parses a version of a source",
-	"pkg/rotate/random decode":   "parses the halves of a key pair",
-	"cmd/rotary newChange":       "parses the source that is about to change",
+	"pkg/bucket Encode":                        "writes the JSON of a bucket or source, which is a Value again",
+	"pkg/store Store.Put":                      "PutSecretValue, with its rotation token",
+	"pkg/reconcile observer.readSource":        "parses a source",
+	"pkg/reconcile parseBucketContent":         "parses a version of a bucket",
+	"pkg/reconcile observer.readBucketVersion": "parses a version of a bucket",
+	"pkg/reconcile parseContent":               "parses an owed version",
+	"pkg/rotate Job.read":                      "parses a version of a source",
+	"pkg/rotate/random decode":                 "parses the halves of a key pair",
+	"cmd/rotary newChange":                     "parses the source that is about to change",
 
 	// Refusing what would fail later, by size or shape and never by text.
 	"pkg/bucket checkSource":           "refuses a zero byte",

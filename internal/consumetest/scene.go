@@ -105,9 +105,10 @@ func (s *scene) truthful(seen plan.Seen) {
 
 // decide is what a pass makes of what it sees.
 func (s *scene) decide(seen plan.Seen) plan.Plan {
-	version := history.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: []string{history.AWSCurrent, history.Held + "now"}, Values: s.current.Values}
+	version := history.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: []string{history.AWSCurrent, history.Held + "now"}}
 	return plan.Make(plan.State{Environment: "dev", Mode: manifest.Retire, Now: s.Clock.Now(), Buckets: []plan.Bucket{{
 		Want: s.current, History: history.History{Secret: s.current.Secret, ARN: s.current.ARN, Versions: []history.Version{version}},
+		Contents:  plan.Contents{version.ID: {Values: s.current.Values}},
 		Consumers: []plan.Consumer{{Name: "one", Drain: s.Drain, Seen: seen}},
 	}}})
 }

@@ -5,8 +5,6 @@ package history
 import (
 	"slices"
 	"time"
-
-	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Quiet is how long nothing may have changed before a label comes off or a credential is retired. It outlasts
@@ -26,12 +24,10 @@ type History struct {
 
 // Version is one version of a secret.
 type Version struct {
-	ID        string
-	Created   time.Time
-	Labels    []string
-	Empty     bool                    // it has no value yet
-	Malformed bool                    // its value was read, and is not an object of texts
-	Values    map[string]secret.Value // nil where they were not needed, or are not known
+	ID      string
+	Created time.Time
+	Labels  []string
+	Empty   bool // it has no value yet
 }
 
 // Has says whether v carries label.
@@ -154,22 +150,13 @@ func (h History) Doubtful() []string {
 	return ids
 }
 
-// SetEmpty notes whether a version is without a value.
-func (h History) SetEmpty(id string, empty bool) {
+// WithEmpty returns the history with these versions noted as empty; h itself stays as it is.
+func (h History) WithEmpty(ids ...string) History {
+	h.Versions = slices.Clone(h.Versions)
 	for i := range h.Versions {
-		if h.Versions[i].ID == id {
-			h.Versions[i].Empty = empty
-		}
+		h.Versions[i].Empty = h.Versions[i].Empty || slices.Contains(ids, h.Versions[i].ID)
 	}
-}
-
-// SetMalformed notes that a version's value is not an object of texts.
-func (h History) SetMalformed(id string) {
-	for i := range h.Versions {
-		if h.Versions[i].ID == id {
-			h.Versions[i].Malformed = true
-		}
-	}
+	return h
 }
 
 // Alive says whether v's credential may be accepted by its target: it is live, current or pending.

@@ -73,7 +73,7 @@ func aged(with string, every, age time.Duration) func() State {
 func rotating(age time.Duration) func() State {
 	return func() State {
 		s := converged()
-		s.db().Versions = append(s.db().Versions, history.Version{ID: sid(3), Created: noon.Add(-age), Labels: []string{history.AWSPending, live(3)}})
+		s.db().add(version{Version: history.Version{ID: sid(3), Created: noon.Add(-age), Labels: []string{history.AWSPending, live(3)}}})
 		return s
 	}
 }
@@ -83,7 +83,7 @@ func making(labels ...string) func() State {
 	return func() State {
 		s := converged()
 		label(s.db(), len(s.db().Versions)-1, history.MakingLabel(sid(3)))
-		s.db().Versions = append(s.db().Versions, history.Version{ID: sid(3), Created: noon, Empty: len(labels) == 0, Labels: labels})
+		s.db().add(version{Version: history.Version{ID: sid(3), Created: noon, Empty: len(labels) == 0, Labels: labels}})
 		return s
 	}
 }
@@ -110,19 +110,6 @@ func rollingBack(age time.Duration) func() State {
 
 func dying(late time.Duration) func() State {
 	return func() State { return urgent(noon.Add(-late)) }
-}
-
-func TestAVersionIsOwedSinceTheNextOneWasMade(t *testing.T) {
-	h := history.History{Changed: noon, Versions: []history.Version{
-		{ID: "1", Created: noon.Add(-9 * day)}, {ID: "2", Created: noon.Add(-8 * day), Empty: true}, {ID: "3", Created: noon.Add(-7 * day), Labels: []string{history.AWSPending}},
-		{ID: "4", Created: noon.Add(-6 * day)},
-	}}
-	if got := h.OwedSince(h.Versions[0]); !got.Equal(noon.Add(-6 * day)) {
-		t.Errorf("since %v", got)
-	}
-	if got := h.OwedSince(h.Versions[3]); !got.Equal(noon) { // somebody went back to an older one
-		t.Errorf("the newest version is owed since %v", got)
-	}
 }
 
 // TestEveryAlarmIsNamed reads the constants, so that a new one is not forgotten: infra makes its alarms from the names.

@@ -14,12 +14,12 @@ import (
 // Source db had KEY=old, MODE=true and GONE=gone; now it has KEY=new and MODE=false. The bucket takes KEY's value
 // from KEY, and MODE's from MODE.
 func TestWhatCarriesAnOwedVersion(t *testing.T) {
-	other := func(rules string, content ...string) history.Version {
-		return history.Version{ID: bid(rules, 1), Values: values(content...)}
+	other := func(rules string, content ...string) version {
+		return version{history.Version{ID: bid(rules, 1)}, Content{Values: values(content...)}}
 	}
 	for _, tt := range []struct {
 		name string
-		bv   history.Version
+		bv   version
 		want bool
 	}{
 		{"the owed value under the name that has it", other(present, "KEY", "old"), true},
@@ -28,36 +28,38 @@ func TestWhatCarriesAnOwedVersion(t *testing.T) {
 		{"a short equal value under another name, same rules", other(present, "KEY", "new", "COMPUTED", "true"), false},
 		{"a short equal value under another name, other rules", other(former, "KEY", "new", "COMPUTED", "true"), true},
 		{"the owed value under any name, other rules", other(former, "WHATEVER", "old"), true},
-		{"the owed value under any name, an id that no rules made", history.Version{ID: sid(9), Values: values("WHATEVER", "old")}, true},
+		{"the owed value under any name, an id that no rules made", version{history.Version{ID: sid(9)}, Content{Values: values("WHATEVER", "old")}}, true},
 		{"only current values, other rules", other(former, "WHATEVER", "new"), false},
 		{"just what the present rules give, whatever rules made it", other(former, "KEY", "new", "MODE", "false", "COMPUTED", "true"), false},
 		{"a value of a key that the source has no more, other rules", other(former, "WHATEVER", "gone"), true},
 		{"a value that no key explains", other(former, "WHATEVER", "else"), false},
-		{"unknown content", history.Version{ID: bid(present, 1)}, true},
-		{"no content yet", history.Version{ID: bid(present, 1), Empty: true}, false},
+		{"unknown content", version{Version: history.Version{ID: bid(present, 1)}}, true},
+		{"no content yet", version{Version: history.Version{ID: bid(present, 1), Empty: true}}, false},
+		{"no content any more", version{history.Version{ID: bid(present, 1)}, Content{Absent: true}}, false},
 	} {
-		source := Source{Name: "db", History: history.History{Versions: []history.Version{
+		source := sourceOf(
 			sv(1, values("KEY", "old", "MODE", "true", "GONE", "gone"), live(1)),
 			sv(2, values("KEY", "new", "MODE", "false"), history.AWSCurrent, live(2)),
-		}}}
+		)
 		b := Bucket{
 			Want:    bucket.Bucket{Version: bid(present, 2), Values: values("KEY", "new", "MODE", "false", "COMPUTED", "true")},
 			Entries: []manifest.Entry{entry("KEY", "KEY"), entry("MODE", "MODE"), {Name: "COMPUTED", Layer: manifest.LayerComputed, Text: "true"}},
 		}
-		if got := b.carries(source, source.Versions[0], tt.bv); got != tt.want {
+		b.set(tt.bv)
+		if got := b.carries(source, source.Versions[0], b.Versions[0]); got != tt.want {
 			t.Errorf("%s: carries %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }
 
 func TestAKeyThatWasRemovedIsCarriedUnderItsOldName(t *testing.T) {
-	source := Source{Name: "db", History: history.History{Versions: []history.Version{
+	source := sourceOf(
 		sv(1, values("KEY", "k", "GONE", "gone"), live(1)), sv(2, values("KEY", "k"), history.AWSCurrent, live(2)),
-	}}}
+	)
 	b := Bucket{Want: bucket.Bucket{Version: bid(present, 2), Values: values("KEY", "k")}, Entries: []manifest.Entry{entry("KEY", "KEY"), entry("GONE", "GONE")}}
 	for content, want := range map[string]bool{"gone": true, "k": false} {
-		bv := history.Version{ID: bid(present, 1), Values: values("GONE", content)}
-		if got := b.carries(source, source.Versions[0], bv); got != want {
+		b.set(bv(1, values("GONE", content)))
+		if got := b.carries(source, source.Versions[0], b.Versions[0]); got != want {
 			t.Errorf("under GONE the value of %q: carries %v, want %v", content, got, want)
 		}
 	}
@@ -66,27 +68,30 @@ func TestAKeyThatWasRemovedIsCarriedUnderItsOldName(t *testing.T) {
 func TestAnOwedVersionOfUnknownContentIsCarriedByWhatItMayBeIn(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		owed  history.Version
+		owed  version
 		rules string
 		want  bool
 	}{
-		{"not read", history.Version{ID: sid(1)}, present, true},
-		{"malformed, present rules: nothing is made from such a version", history.Version{ID: sid(1), Malformed: true}, present, false},
-		{"malformed, former rules", history.Version{ID: sid(1), Malformed: true}, former, true},
-		{"empty, present rules", history.Version{ID: sid(1), Empty: true}, present, false},
+		{"not read", version{Version: history.Version{ID: sid(1)}}, present, true},
+		{"malformed, present rules: nothing is made from such a version", version{history.Version{ID: sid(1)}, Content{Malformed: true}}, present, false},
+		{"malformed, former rules", version{history.Version{ID: sid(1)}, Content{Malformed: true}}, former, true},
+		{"empty, present rules", version{Version: history.Version{ID: sid(1), Empty: true}}, present, false},
+		{"its value is gone, former rules", version{history.Version{ID: sid(1)}, Content{Absent: true}}, former, true},
 	} {
-		source := Source{Name: "db", History: history.History{Versions: []history.Version{tt.owed, sv(2, values("KEY", "new"), history.AWSCurrent)}}}
+		source := sourceOf(tt.owed, sv(2, values("KEY", "new"), history.AWSCurrent))
 		b := Bucket{Want: bucket.Bucket{Version: bid(present, 2), Values: values("KEY", "new")}}
-		if got := b.carries(source, tt.owed, history.Version{ID: bid(tt.rules, 1), Values: values("KEY", "x")}); got != tt.want {
+		b.set(version{history.Version{ID: bid(tt.rules, 1)}, Content{Values: values("KEY", "x")}})
+		if got := b.carries(source, tt.owed.Version, b.Versions[0]); got != tt.want {
 			t.Errorf("%s: carries %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }
 
 func TestWithoutACurrentVersionEverythingIsCarried(t *testing.T) {
-	source := Source{Name: "db", History: history.History{Versions: []history.Version{sv(1, values("KEY", "old"), live(1))}}}
+	source := sourceOf(sv(1, values("KEY", "old"), live(1)))
 	b := Bucket{Want: bucket.Bucket{Version: bid(present, 2)}}
-	if !b.carries(source, source.Versions[0], history.Version{ID: bid(present, 1), Values: values("X", "x")}) {
+	b.set(bv(1, values("X", "x")))
+	if !b.carries(source, source.Versions[0], b.Versions[0]) {
 		t.Error("a version is not carried although nobody knows what replaced it")
 	}
 }
@@ -160,19 +165,20 @@ func tryRename(t *testing.T, owner map[string]string, name string, m0, m1 rename
 		maps.DeleteFunc(out, func(key string, _ secret.Value) bool { return owner[key] != name })
 		return out
 	}
-	source := Source{Name: name, History: history.History{Versions: []history.Version{sv(1, of(old), live(1)), sv(2, of(now), history.AWSCurrent, live(2))}}}
+	source := sourceOf(sv(1, of(old), live(1)), sv(2, of(now), history.AWSCurrent, live(2)))
+	source.Name = name
 	rules, same := former, maps.Equal(m0, m1)
 	if same {
 		rules = present
 	}
 	b := Bucket{Want: bucket.Bucket{Version: bid(present, 2), Values: m1.apply(now)}, Entries: m1.entries(owner)}
-	bv := history.Version{ID: bid(rules, 1), Values: m0.apply(old)}
+	b.set(version{history.Version{ID: bid(rules, 1)}, Content{Values: m0.apply(old)}})
 	truth := false
 	for key, v := range of(old) {
 		_, read := m0[key]
 		truth = truth || read && !v.Equal(now[key])
 	}
-	got := b.carries(source, source.Versions[0], bv)
+	got := b.carries(source, source.Versions[0], b.Versions[0])
 	if truth && !got || same && got && !truth {
 		t.Errorf("%s: %v → %v: carries %v, and it is %v", name, m0, m1, got, truth)
 	}

@@ -68,7 +68,7 @@ func TestTheTableOfChanges(t *testing.T) {
 // followed is a state in which web has followed a change from version 2 to version 3 of db at that time.
 func followed(at time.Time) State {
 	s := edited()
-	s.api().Versions = []history.Version{bv(2, values("DB", "new"), history.AWSPrevious, held(2)), bv(3, values("DB", "newer"), history.AWSCurrent, held(3))}
+	s.api().set(bv(2, values("DB", "new"), history.AWSPrevious, held(2)), bv(3, values("DB", "newer"), history.AWSCurrent, held(3)))
 	runs(s.web(), 3)
 	s.web().Changed = at
 	return s
@@ -85,7 +85,7 @@ func swap(b *Bucket) {
 
 // behindOther has web run a version that lacks another source's newest value, and has db's.
 func behindOther(s State) {
-	s.api().Versions = append(s.api().Versions, bv(4, values("DB", "newer", "OTHER", "x"), history.AWSCurrent, held(4)))
+	s.api().add(bv(4, values("DB", "newer", "OTHER", "x"), history.AWSCurrent, held(4)))
 	s.api().Versions[1].Labels = []string{held(3)}
 	s.api().Want.Version, s.api().Want.Values = bid(present, 4), values("DB", "newer", "OTHER", "x")
 }
@@ -94,7 +94,7 @@ func TestAChangeNobodyFollowsCountsFromTheFirst(t *testing.T) {
 	s := followed(noon)
 	runs(s.web(), 2)
 	s.db().Versions[2].Labels = []string{live(3), history.AWSPrevious}
-	s.db().Versions = append(s.db().Versions, sv(4, values("URL", "newest"), history.AWSCurrent, live(4), history.Seen))
+	s.db().add(sv(4, values("URL", "newest"), history.AWSCurrent, live(4), history.Seen))
 	if got, want := Describe(s, Make(s)).Sources[0], sv(3, nil).Created; !got.Changed.Equal(want) || !got.Followed.IsZero() {
 		t.Errorf("made %v, followed %v; the first change was made at %v", got.Changed, got.Followed, want)
 	}

@@ -61,7 +61,7 @@ func TestAnEmergencyWithoutADeadlineForcesNothing(t *testing.T) {
 
 func TestADeadlineIsForWhatIsOlderThanTheVersionThatCarriesIt(t *testing.T) {
 	s := owing()
-	s.db().Versions = []history.Version{sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2), history.DeadlineLabel(noon, sid(2))), sv(3, values("URL", "new"), live(3), history.AWSCurrent, history.Seen)}
+	s.db().set(sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2), history.DeadlineLabel(noon, sid(2))), sv(3, values("URL", "new"), live(3), history.AWSCurrent, history.Seen))
 	s.web().Settled = false
 	if diff := cmp.Diff([]Advance{{Source: "db", Version: sid(1), Current: sid(3), Forced: true}}, Make(s).Advances); diff != "" {
 		t.Errorf("advances (-want +got):\n%s", diff)
@@ -70,7 +70,7 @@ func TestADeadlineIsForWhatIsOlderThanTheVersionThatCarriesIt(t *testing.T) {
 
 func TestEverythingThatIsOverdueDiesInOnePass(t *testing.T) {
 	s := owing()
-	s.db().Versions = []history.Version{sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2)), sv(3, values("URL", "new"), live(3), history.AWSCurrent, history.Seen, history.DeadlineLabel(noon, sid(3)))}
+	s.db().set(sv(1, values("URL", "a"), live(1)), sv(2, values("URL", "b"), live(2)), sv(3, values("URL", "new"), live(3), history.AWSCurrent, history.Seen, history.DeadlineLabel(noon, sid(3))))
 	want := []Advance{{Source: "db", Version: sid(1), Current: sid(3), Forced: true}, {Source: "db", Version: sid(2), Current: sid(3), Forced: true}}
 	if diff := cmp.Diff(want, Make(s).Advances); diff != "" {
 		t.Errorf("advances (-want +got):\n%s", diff)
@@ -101,7 +101,7 @@ func TestAnEmergencysLabelComesOffWhenNothingIsLeftOfIt(t *testing.T) {
 		"a retirement is owed":       func(s *State) { *s = urgent(time.Time{}) },
 		"something changed just now": func(s *State) { s.db().Changed = s.Now },
 		"its rotation is only beginning": func(s *State) {
-			s.db().Versions = append(s.db().Versions, history.Version{ID: sid(3), Created: noon, Empty: true, Labels: []string{history.AWSPending}})
+			s.db().add(version{Version: history.Version{ID: sid(3), Created: noon, Empty: true, Labels: []string{history.AWSPending}}})
 		},
 		"the mode writes nothing": func(s *State) { s.Mode = manifest.Observe },
 	} {
@@ -115,9 +115,10 @@ func TestAnEmergencysLabelComesOffWhenNothingIsLeftOfIt(t *testing.T) {
 
 func TestAnEmergencyThatCameToNothingLosesItsLabelAtOnce(t *testing.T) {
 	urgent := history.DeadlineLabel(noon, sid(3))
-	state := func(versions ...history.Version) State {
+	state := func(versions ...version) State {
 		s := converged()
-		s.db().Versions, s.db().Changed = versions, s.Now
+		s.db().set(versions...)
+		s.db().Changed = s.Now
 		return s
 	}
 	undone := []Mark{{Secret: "source/dev/db", Label: urgent, From: sid(3)}}

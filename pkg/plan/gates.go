@@ -184,12 +184,12 @@ func byHand(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
 	manual := slices.Contains([]string{manifest.Manual, manifest.Never, manifest.Managed}, source.With)
 	what := "safe to revoke at the vendor now: the old " + source.name(source.replaced(v))
 	switch {
-	case v.Malformed:
+	case source.Contents[v.ID].Malformed:
 		what = "what it holds is not a JSON object of texts, and no bucket was made from it; see what it was"
 	case len(source.replaced(v)) == 0:
 		what = "nothing to revoke: the current version holds the same values"
 	}
-	return Wait{Reason: ByHand, Detail: what + "; then: rotary retire " + s.Environment + " " + source.Name + " --revoked"}, manual || v.Malformed
+	return Wait{Reason: ByHand, Detail: what + "; then: rotary retire " + s.Environment + " " + source.Name + " --revoked"}, manual || source.Contents[v.ID].Malformed
 }
 
 // name lists keys for people. One that the source does not declare is only counted: it may be a value in the wrong
@@ -268,34 +268,36 @@ func (b Bucket) carriesID(source Source, v history.Version, id string) bool {
 // for a key in which v differs from the source's current version. In a version written under other rules such a
 // value counts under any name. The decision is by value, so labels and ids cannot fool it.
 func (b Bucket) carries(source Source, v, bv history.Version) bool {
-	sameRules := bucket.Rules(bv.ID) == bucket.Rules(b.Want.Version) || bv.Values != nil && equal(bv.Values, b.Want.Values)
+	made, owed := b.Contents[bv.ID], source.Contents[v.ID]
+	sameRules := bucket.Rules(bv.ID) == bucket.Rules(b.Want.Version) || made.Values != nil && equal(made.Values, b.Want.Values)
 	_, ok := source.Current()
 	switch {
-	case bv.Empty:
+	case bv.Empty || made.Absent:
 		return false
-	case v.Malformed || v.Empty:
+	case owed.Malformed || owed.Absent || v.Empty:
 		return !sameRules // nothing is computed from such a version now; what others did, nobody knows
-	case bv.Values == nil || v.Values == nil || !ok:
+	case made.Values == nil || owed.Values == nil || !ok:
 		return true // unknown content may hold anything
 	}
 	return slices.ContainsFunc(source.replaced(v), func(key string) bool {
-		return b.holds(bv, source.Name, key, v.Values[key], sameRules)
+		return b.holds(made, source.Name, key, owed.Values[key], sameRules)
 	})
 }
 
 // replaced returns the keys of v whose values the current version does not have any more, sorted.
 func (s Source) replaced(v history.Version) []string {
 	current, _ := s.Current()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(v.Values)), func(key string) bool {
-		now, kept := current.Values[key]
-		return kept && now.Equal(v.Values[key])
+	values := s.Contents[v.ID].Values
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(key string) bool {
+		now, kept := s.Contents[current.ID].Values[key]
+		return kept && now.Equal(values[key])
 	})
 }
 
-// holds says whether bv holds v's value of key: under the names that the present rules give the key, or, where
+// holds says whether made holds v's value of key: under the names that the present rules give the key, or, where
 // they do not speak for bv, under any name.
-func (b Bucket) holds(bv history.Version, source, key string, value secret.Value, sameRules bool) bool {
-	for name, held := range bv.Values {
+func (b Bucket) holds(made Content, source, key string, value secret.Value, sameRules bool) bool {
+	for name, held := range made.Values {
 		if held.Equal(value) && (!sameRules || b.gives(name, source, key)) {
 			return true
 		}

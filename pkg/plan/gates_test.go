@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -24,13 +25,13 @@ var shutting = []shut{
 	{"a person's RETAIN", Retained, func(s *State) { label(s.db(), 0, history.Retain) }},
 	{"a rollback in progress", Retained, func(s *State) { label(s.db(), 0, history.Rollback) }},
 	{"a version that is marked in this pass", Unseen, func(s *State) {
-		s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")))
+		s.db().add(sv(3, values("URL", "typo")))
 	}},
 	{"a bucket that is written in this pass", Unseen, func(s *State) {
 		s.api().Want.Version, s.api().Want.Values = bid(present, 3), values("DB", "new", "MORE", "x")
 	}},
 	{"a bucket that the brake holds", Unseen, func(s *State) {
-		s.api().Versions[1].Values = values("DB", "new", "MORE", "x")
+		s.api().holdValues(1, values("DB", "new", "MORE", "x"))
 		s.api().Entries = append(s.api().Entries, entry("MORE", "MORE"))
 	}},
 	{"a consumer that is rolled in this pass", Unseen, func(s *State) { s.web().Drift = []string{"DB"} }},
@@ -73,7 +74,7 @@ var shutting = []shut{
 	{"a rotator that is a person", ByHand, func(s *State) { s.db().With = manifest.Manual }},
 	{"a source that is never rotated", ByHand, func(s *State) { s.db().With = manifest.Never }},
 	{"a version that is no JSON object", ByHand, func(s *State) {
-		s.db().Versions[0].Values, s.db().Versions[0].Malformed = nil, true
+		s.db().Contents = merged(s.db().Contents, Contents{sid(1): {Malformed: true}})
 	}},
 }
 
@@ -83,10 +84,12 @@ func label(s *Source, i int, label string) {
 
 // unrelated is a bucket that source db does not feed.
 func unrelated(c Consumer) Bucket {
+	h, contents := secretOf("unrelated-dev", bv(2, values("X", "x"), history.AWSCurrent))
 	return Bucket{
 		Want:      bucket.Bucket{Name: "unrelated", Secret: "unrelated-dev", Version: bid(present, 2), Values: values("X", "x")},
 		Entries:   []manifest.Entry{{Name: "X", Source: "other", Key: "X"}},
-		History:   history.History{Secret: "unrelated-dev", Versions: []history.Version{bv(2, values("X", "x"), history.AWSCurrent)}},
+		History:   h,
+		Contents:  contents,
 		Consumers: []Consumer{c},
 	}
 }
@@ -174,16 +177,18 @@ func TestAGateSaysWhenToLookAgainWhereItKnows(t *testing.T) {
 
 func TestRetainedOnAnotherVersionKeepsOnlyThatOne(t *testing.T) {
 	s := owing()
-	s.db().Versions = append([]history.Version{sv(0, values("URL", "oldest"), live(0), history.Retain)}, s.db().Versions...)
+	s.db().add(sv(0, values("URL", "oldest"), live(0), history.Retain))
+	slices.SortFunc(s.db().Versions, func(a, b history.Version) int { return a.Created.Compare(b.Created) })
 	plans(t, s, "advance db 00000001", "wait db retained")
 }
 
 // A source, a bucket and a consumer may have one name: what one of them waits for says nothing about the others.
 func TestAWaitOfANamesakeIsNoObjection(t *testing.T) {
 	s := owing()
-	namesake := Source{Name: "api", With: manifest.Manual, History: history.History{Secret: "source/dev/api", Versions: []history.Version{
+	namesake := sourceOf(
 		sv(1, values("TOKEN", "a"), live(1)), sv(2, values("TOKEN", "b"), history.AWSCurrent, live(2), history.Seen),
-	}}}
+	)
+	namesake.Name, namesake.With, namesake.Secret = "api", manifest.Manual, "source/dev/api"
 	s.Sources = []Source{namesake, *s.db()}
 	s.api().Consumers = append(s.api().Consumers, Consumer{Name: "api", Leaving: true, Seen: on("api", 2).Seen})
 	plans(t, s, "advance db 00000001", "wait api by-hand")
@@ -194,7 +199,10 @@ func TestABucketThatWasFedBeforeCountsUntilItsOldVersionsAreGone(t *testing.T) {
 	s := owing()
 	s.api().Entries = []manifest.Entry{{Name: "X", Source: "other", Key: "X"}}
 	s.api().Want.Values = values("X", "x")
-	s.api().Versions = []history.Version{{ID: bid(former, 1), Values: values("DB", "old"), Labels: []string{"HELD-f"}}, bv(2, values("X", "x"), history.AWSCurrent, held(2))}
+	s.api().set(
+		version{history.Version{ID: bid(former, 1), Labels: []string{"HELD-f"}}, Content{Values: values("DB", "old")}},
+		bv(2, values("X", "x"), history.AWSCurrent, held(2)),
+	)
 	s.web().Settled = false
 	if diff := cmp.Diff([]Reason{Unfinished, Deployable}, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
@@ -203,7 +211,7 @@ func TestABucketThatWasFedBeforeCountsUntilItsOldVersionsAreGone(t *testing.T) {
 
 func TestWhatIsCurrentCountsAsDeployableHeldOrNot(t *testing.T) {
 	s := owing()
-	s.api().Versions = []history.Version{bv(1, values("DB", "old"), history.AWSCurrent)}
+	s.api().set(bv(1, values("DB", "old"), history.AWSCurrent))
 	if wait, objects := undeployable(s, Plan{}, *s.db(), s.db().Versions[0]); !objects || wait.Reason != Deployable {
 		t.Errorf("a bucket's current version carries it, and the gate says %+v", wait)
 	}
@@ -211,7 +219,7 @@ func TestWhatIsCurrentCountsAsDeployableHeldOrNot(t *testing.T) {
 
 func TestASourceThatIsFullOfLabelsCanStillRetireAndMakeRoom(t *testing.T) {
 	s := owing()
-	s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")))
+	s.db().add(sv(3, values("URL", "typo")))
 	label(s.db(), 0, "custom-0")
 	for _, custom := range customs(14) {
 		label(s.db(), 0, custom)
@@ -235,7 +243,8 @@ func TestAPersonIsToldWhatToRevokeAndNeverWhatIsStillInUse(t *testing.T) {
 	} {
 		s := owing()
 		s.db().With, s.db().Keys = manifest.Manual, []string{"A", "B"}
-		s.db().Versions[0].Values, s.db().Versions[1].Values = values(tt.old...), values(tt.now...)
+		s.db().holdValues(0, values(tt.old...))
+		s.db().holdValues(1, values(tt.now...))
 		waits := Make(s).Waits
 		if len(waits) != 1 || waits[0].Detail != tt.want {
 			t.Errorf("%s: the waits are %+v", tt.name, waits)

@@ -6,66 +6,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-func TestALabelCarriesTheShortestStartThatNoOtherVersionShares(t *testing.T) {
-	uuid := "0a1b2c3d-1111-4111-8111-111111111111"
-	versions := func(v ...history.Version) history.History { return history.History{Versions: v} }
-	for _, tt := range []struct {
-		name string
-		h    history.History
-		id   string
-		want string
-	}{
-		{"eight characters where nothing collides", versions(history.Version{ID: uuid}), uuid, "LIVE-0a1b2c3d"},
-		{"a version that is not there yet", versions(), uuid, "LIVE-0a1b2c3d"},
-		{"more where another id starts alike", versions(history.Version{ID: uuid}, history.Version{ID: "0a1b2c3d-1112-4111-8111-111111111111"}), uuid, "LIVE-0a1b2c3d-1111"},
-		{"more where an id that is not there yet starts alike", versions(history.Version{ID: "0a1b2c3d-1112-4111-8111-111111111111"}), uuid, "LIVE-0a1b2c3d-1111"},
-		{"more where another version has the label", versions(history.Version{ID: uuid}, history.Version{ID: "ffff", Labels: []string{"LIVE-0a1b2c3d", "LIVE-0a1b2c3d-"}}), uuid, "LIVE-0a1b2c3d-1"},
-		{"a label of another kind is no collision", versions(history.Version{ID: uuid}, history.Version{ID: "ffff", Labels: []string{"HELD-0a1b2c3d"}}), uuid, "LIVE-0a1b2c3d"},
-		{"the one it has, whatever came since", versions(history.Version{ID: uuid, Labels: []string{"LIVE-0a1b2c3d"}}, history.Version{ID: "0a1b2c3d-1112"}), uuid, "LIVE-0a1b2c3d"},
-		{"buckets share the start that says their rules", versions(history.Version{ID: bid(present, 1)}, history.Version{ID: bid(present, 2)}), bid(present, 3), "LIVE-" + present + "-03"},
-		{"an id that is short", versions(), "abc", "LIVE-abc"},
-	} {
-		if got := tt.h.LabelFor(history.Live, tt.id); got != tt.want {
-			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
-		}
-	}
-}
-
-func TestLabelsAreUniqueAndStayWithTheirVersions(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		ids := rapid.SliceOfNDistinct(rapid.StringMatching("[ab]{3}-[ab]{9}"), 1, 12, rapid.ID[string]).Draw(t, "ids")
-		var h history.History
-		given := map[string]string{}
-		for _, id := range ids {
-			label := h.LabelFor(history.Held, id) // as a Write does, before the version is there
-			if !strings.HasPrefix(id, strings.TrimPrefix(label, history.Held)) {
-				t.Fatalf("%s is no start of %s", label, id)
-			}
-			h.Versions = append(h.Versions, history.Version{ID: id, Labels: []string{label}})
-			given[id] = label
-		}
-		taken := map[string]string{}
-		for _, v := range h.Versions {
-			label := h.LabelFor(history.Held, v.ID)
-			if label != given[v.ID] {
-				t.Fatalf("the label of %s was %s, and is %s", v.ID, given[v.ID], label)
-			}
-			if other, twice := taken[label]; twice {
-				t.Fatalf("%s and %s share %s", other, v.ID, label)
-			}
-			taken[label] = v.ID
-		}
-	})
-}
-
 func TestLabelsOfVersionsThatAreMarkedTogetherDiffer(t *testing.T) {
 	s := edited()
-	s.api().Versions = []history.Version{bv(1, values("DB", "old")), bv(2, values("DB", "new"), history.AWSCurrent)}
+	s.api().set(bv(1, values("DB", "old")), bv(2, values("DB", "new"), history.AWSCurrent))
 	s.web().InPlay = []string{bid(present, 1), bid(present, 2)}
 	p := Make(s)
 	labels := map[string]bool{}
@@ -80,8 +27,8 @@ func TestLabelsOfVersionsThatAreMarkedTogetherDiffer(t *testing.T) {
 
 func TestWhatHasToBeMarkedAndHowFarSeenMoves(t *testing.T) {
 	none := []string{}
-	v := func(n int, labels ...string) history.Version { return sv(n, values("URL", "x"), labels...) }
-	empty := func(n int, labels ...string) history.Version { return sv(n, nil, labels...) }
+	v := func(n int, labels ...string) history.Version { return sv(n, values("URL", "x"), labels...).Version }
+	empty := func(n int, labels ...string) history.Version { return sv(n, nil, labels...).Version }
 	seen := func(n int, labels ...string) history.Version { return v(n, append(labels, live(n), history.Seen)...) }
 	old := func(v history.Version) history.Version {
 		v.Created = v.Created.Add(-48 * time.Hour)
@@ -143,7 +90,7 @@ func moved(m Mark) string {
 
 func TestVersionsMadeInTheSameInstantAreNotMissedAndNotMarkedAgainOnceTheyAreRetired(t *testing.T) {
 	twin := func(n int, labels ...string) history.Version {
-		v := sv(n, values("URL", "x"), labels...)
+		v := sv(n, values("URL", "x"), labels...).Version
 		v.Created = noon
 		return v
 	}
@@ -156,14 +103,5 @@ func TestVersionsMadeInTheSameInstantAreNotMissedAndNotMarkedAgainOnceTheyAreRet
 		if len(plan.Marks) != want || want == 1 && plan.Marks[0].To != sid(1) {
 			t.Errorf("the secret changed %v later: the marks are %+v", changed, plan.Marks)
 		}
-	}
-}
-
-func TestOnlyVersionsInDoubtAreRead(t *testing.T) {
-	h := history.History{Versions: []history.Version{
-		sv(1, nil), sv(2, nil, live(2), history.Seen), sv(3, nil), sv(4, nil, live(4)), sv(5, nil, history.AWSPrevious), sv(6, nil, history.AWSCurrent), sv(7, nil, history.AWSPending),
-	}}
-	if diff := cmp.Diff([]string{sid(3), sid(7)}, h.Doubtful()); diff != "" {
-		t.Errorf("the versions in doubt (-want +got):\n%s", diff)
 	}
 }

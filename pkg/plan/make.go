@@ -209,7 +209,7 @@ func (p *Plan) write(s State, b Bucket) (target bucket.Bucket, writing bool) {
 	p.Marks = append(p.Marks, b.hold(s)...)
 	p.Writes = append(p.Writes, Write{
 		Bucket: b.Want, From: current.ID, Held: b.LabelFor(history.Held, b.Want.Version),
-		Changed: changed(current.Values, b.Want.Values),
+		Changed: changed(b.Contents[current.ID].Values, b.Want.Values),
 	})
 	return b.Want, true
 }
@@ -226,13 +226,13 @@ func (b Bucket) stale() (current history.Version, stale bool) {
 	if !exists {
 		return current, len(b.Want.Values) > 0
 	}
-	return current, !equal(current.Values, b.Want.Values)
+	return current, !equal(b.Contents[current.ID].Values, b.Want.Values)
 }
 
 // at is the bucket as one of its versions has it.
 func (b Bucket) at(v history.Version) bucket.Bucket {
 	out := b.Want
-	out.Version, out.Values = v.ID, v.Values
+	out.Version, out.Values = v.ID, b.Contents[v.ID].Values
 	return out
 }
 
@@ -292,9 +292,10 @@ func (b Bucket) adds(s State) int {
 // lost returns the names that a Write would take away, or empty, although the manifest still gives them.
 func (b Bucket) lost(s State, current history.Version) []string {
 	var lost []string
-	for _, name := range slices.Sorted(maps.Keys(current.Values)) {
+	had := b.Contents[current.ID].Values
+	for _, name := range slices.Sorted(maps.Keys(had)) {
 		value, kept := b.Want.Values[name]
-		kept = kept && (!value.Equal(nothing) || current.Values[name].Equal(nothing))
+		kept = kept && (!value.Equal(nothing) || had[name].Equal(nothing))
 		if !kept && b.possible(name) && !slices.Contains(s.AcceptRemovals, name) {
 			lost = append(lost, name)
 		}

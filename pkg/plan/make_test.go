@@ -44,10 +44,10 @@ func TestTheTableOfSourceVersions(t *testing.T) {
 			s.db().Versions[1].Labels = []string{history.AWSCurrent, history.Seen}
 		}, []string{"mark source/dev/db 00000002 LIVE-00000002"}},
 		{"newer than SEEN with a value: Mark, and SEEN last", converged, func(s State) {
-			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")))
+			s.db().add(sv(3, values("URL", "typo")))
 		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "mark source/dev/db 00000003 SEEN"}},
 		{"newer than SEEN, still empty: nothing", converged, func(s State) {
-			s.db().Versions = append(s.db().Versions, sv(3, nil, history.AWSPending))
+			s.db().add(sv(3, nil, history.AWSPending))
 		}, nil},
 		{"unmarked, and the secret has no room: Wait, everything else goes on", edited, func(s State) {
 			full := s.db()
@@ -56,23 +56,23 @@ func TestTheTableOfSourceVersions(t *testing.T) {
 		}, []string{"write api 00000003", "roll web 00000003", "wait db labels-full", "wait db unseen"}},
 		{"unmarked, and there is room for one of two: Mark one, SEEN comes as far", converged, func(s State) {
 			s.db().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(15)...)
-			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
+			s.db().add(sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
 		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "mark source/dev/db 00000003 SEEN", "wait db labels-full"}},
 		{"the same, of one instant: SEEN stays behind both", converged, func(s State) {
 			s.db().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(15)...)
-			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
+			s.db().add(sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
 			s.db().Versions[3].Created = s.db().Versions[2].Created
 		}, []string{"mark source/dev/db 00000003 LIVE-00000003", "wait db labels-full"}},
 		{"SEEN moves where there is no room for another label", converged, func(s State) {
 			s.db().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(15)...)
-			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "next"), live(3)))
+			s.db().add(sv(3, values("URL", "next"), live(3)))
 			label(s.db(), 2, history.AWSPending)
 			s.db().Versions[0].Labels = s.db().Versions[0].Labels[:15]
 		}, []string{"mark source/dev/db 00000003 SEEN"}},
 		{"current with LIVE: nothing", converged, nil, nil},
 		{"pending with LIVE: nothing", converged, func(s State) {
 			s.db().Versions[1].Labels = []string{history.AWSCurrent, live(2)}
-			s.db().Versions = append(s.db().Versions, sv(3, values("URL", "next"), history.AWSPending, live(3), history.Seen))
+			s.db().add(sv(3, values("URL", "next"), history.AWSPending, live(3), history.Seen))
 		}, nil},
 		{"any other with LIVE, every gate open: Advance", owing, nil, []string{"advance db 00000001"}},
 		{"any other with LIVE, a gate shut: Wait", owing, func(s State) {
@@ -103,7 +103,8 @@ func TestTheTableOfBuckets(t *testing.T) {
 			s.api().Want.Values = values("DB", "")
 		}, []string{"wait api brake"}},
 		{"has a name empty as before: Write", edited, func(s State) {
-			s.api().Want.Values, s.api().Versions[1].Values = values("DB", "", "OTHER", "text"), values("DB", "")
+			s.api().Want.Values = values("DB", "", "OTHER", "text")
+			s.api().holdValues(1, values("DB", ""))
 		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
 		{"lacks a possible name, removal accepted: Write", func() State {
 			s := edited()
@@ -253,14 +254,14 @@ func TestABucketThatIsRefusedKeepsItsConsumersOnWhatIsCurrent(t *testing.T) {
 
 func TestANameWhoseMappingIsGoneMayGo(t *testing.T) {
 	s := edited()
-	s.api().Versions[1].Values = values("DB", "new", "OLD_NAME", "new")
+	s.api().holdValues(1, values("DB", "new", "OLD_NAME", "new"))
 	plans(t, s, "write api 00000003", "roll web 00000003", "wait db unseen")
 }
 
 func TestTheBrakeNamesEveryLostNameThatWasNotAccepted(t *testing.T) {
 	s := converged()
 	s.api().Entries = append(s.api().Entries, entry("B", "B"), entry("A", "A"), entry("C", "C"))
-	s.api().Versions[1].Values = values("A", "1", "B", "2", "C", "3", "DB", "new")
+	s.api().holdValues(1, values("A", "1", "B", "2", "C", "3", "DB", "new"))
 	s.AcceptRemovals = []string{"B"}
 	p := Make(s)
 	want := Wait{Subject: "api", Reason: Brake, Detail: "it would lose A, C although the manifest still maps it; if that is meant: rotary apply dev --accept-removals A,C"}
@@ -273,7 +274,7 @@ func TestOneBucketThatIsRefusedDoesNotStopTheOthers(t *testing.T) {
 	s := edited()
 	refused := *s.api()
 	refused.Want.Name, refused.Secret = "refused", "refused-dev"
-	refused.Versions = []history.Version{bv(2, values("DB", "new"), append([]string{history.AWSCurrent, history.AWSPrevious, held(2)}, customs(17)...)...)}
+	refused.set(bv(2, values("DB", "new"), append([]string{history.AWSCurrent, history.AWSPrevious, held(2)}, customs(17)...)...))
 	refused.Consumers = []Consumer{on("follower", 2)}
 	s.Buckets = append(s.Buckets, refused)
 	plans(t, s, "write api 00000003", "roll web 00000003", "wait refused labels-full", "wait db unseen")
@@ -306,7 +307,7 @@ func TestOnlyTheTwentyFirstLabelIsRefused(t *testing.T) {
 		{"the new version is there and held already", 20, func(b *Bucket) {
 			b.Versions[0].Labels = b.Versions[0].Labels[1:]
 			b.Versions[0].Labels[0] = history.AWSPrevious
-			b.Versions = append(b.Versions, bv(3, values("DB", "newer"), held(3)))
+			b.add(bv(3, values("DB", "newer"), held(3)))
 		}, true},
 	} {
 		s := edited()
@@ -333,10 +334,10 @@ func customs(n int) []string {
 func TestOneOwedVersionOfASourceIsAdvancedAtATimeTheOldestThatMayGo(t *testing.T) {
 	three := func() State {
 		s := owing()
-		s.db().Versions = []history.Version{
+		s.db().set(
 			sv(0, values("URL", "oldest"), live(0)), sv(1, values("URL", "old"), history.AWSPrevious, live(1)),
 			sv(2, values("URL", "new"), history.AWSCurrent, live(2), history.Seen),
-		}
+		)
 		return s
 	}
 	plans(t, three(), "advance db 00000000")

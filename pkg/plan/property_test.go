@@ -39,19 +39,22 @@ func rebuilt(s State) State {
 		}
 		return out
 	}
-	copied := func(h history.History) history.History {
+	copied := func(h history.History, read Contents) (history.History, Contents) {
 		h.Versions = slices.Clone(h.Versions)
-		for i := range h.Versions {
-			h.Versions[i].Values = again(h.Versions[i].Values)
+		contents := Contents{}
+		for _, id := range slices.Backward(slices.Sorted(maps.Keys(read))) {
+			c := read[id]
+			c.Values = again(c.Values)
+			contents[id] = c
 		}
-		return h
+		return h, contents
 	}
 	s.Sources, s.Buckets = slices.Clone(s.Sources), slices.Clone(s.Buckets)
 	for i := range s.Sources {
-		s.Sources[i].History = copied(s.Sources[i].History)
+		s.Sources[i].History, s.Sources[i].Contents = copied(s.Sources[i].History, s.Sources[i].Contents)
 	}
 	for i := range s.Buckets {
-		s.Buckets[i].History = copied(s.Buckets[i].History)
+		s.Buckets[i].History, s.Buckets[i].Contents = copied(s.Buckets[i].History, s.Buckets[i].Contents)
 		s.Buckets[i].Want.Values = again(s.Buckets[i].Want.Values)
 	}
 	return s
@@ -119,7 +122,8 @@ func needed(t *rapid.T, b Bucket, source Source, v, current history.Version) {
 				t.Fatalf("%s is retired, and %s is on an unknown version", v.ID, c.Name)
 			}
 			for _, key := range []string{"A", "B"} {
-				if held := bv.Values[source.Name+key]; held.Equal(v.Values[key]) && !held.Equal(current.Values[key]) {
+				held := b.Contents[bv.ID].Values[source.Name+key]
+				if held.Equal(source.Contents[v.ID].Values[key]) && !held.Equal(source.Contents[current.ID].Values[key]) {
 					t.Fatalf("%s is retired, and %s still has its %s", v.ID, c.Name, key)
 				}
 			}

@@ -45,7 +45,7 @@ func calm(t *rapid.T, s State) {
 		if j < 0 {
 			continue
 		}
-		b.Versions[j].Values = b.Want.Values
+		b.holdValues(j, b.Want.Values)
 		for i := range b.Consumers {
 			if id := b.Versions[j].ID; rapid.IntRange(0, 9).Draw(t, "at rest") > 0 {
 				b.Consumers[i].Seen = Seen{Running: id, InPlay: []string{id}, Settled: true}
@@ -69,7 +69,7 @@ func drawSource(t *rapid.T, name string) Source {
 		} else if rapid.IntRange(0, 9).Draw(t, "empty") == 0 {
 			v.Values, v.Empty, v.Labels = nil, true, nil
 		}
-		s.Versions = append(s.Versions, v)
+		s.add(v)
 	}
 	for _, l := range []string{history.AWSPrevious, history.AWSPending, history.Seen, history.Retain, history.Rollback} {
 		i := rapid.IntRange(0, n-1).Draw(t, l)
@@ -94,26 +94,27 @@ func drawBucket(t *rapid.T, i int, sources []Source) Bucket {
 		for _, key := range []string{"A", "B"} {
 			b.Entries = append(b.Entries, manifest.Entry{Name: s.Name + key, Source: s.Name, Key: key})
 			if current, has := s.Current(); has {
-				b.Want.Values[s.Name+key] = current.Values[key]
+				b.Want.Values[s.Name+key] = s.Contents[current.ID].Values[key]
 			}
 		}
 	}
 	n := rapid.IntRange(0, 4).Draw(t, "bucket versions")
 	for i := range n {
-		v := history.Version{ID: bid(rapid.SampledFrom([]string{present, present, former}).Draw(t, "rules"), first+i+1), Values: values()}
+		id := bid(rapid.SampledFrom([]string{present, present, former}).Draw(t, "rules"), first+i+1)
+		v := version{history.Version{ID: id}, Content{Values: values()}}
 		for _, e := range b.Entries {
 			v.Values[e.Name] = values("", drawValue(t))[""]
 		}
 		if rapid.Bool().Draw(t, "held") {
 			v.Labels = append(v.Labels, history.Held+v.ID[:19])
 		}
-		b.Versions = append(b.Versions, v)
+		b.add(v)
 	}
 	if n > 0 {
 		current := rapid.IntRange(0, n-1).Draw(t, "current")
 		b.Versions[current].Labels = append(b.Versions[current].Labels, history.AWSCurrent)
 		if rapid.Bool().Draw(t, "fresh") {
-			b.Versions[current].Values = b.Want.Values
+			b.holdValues(current, b.Want.Values)
 		}
 	}
 	for i := range rapid.IntRange(0, 2).Draw(t, "consumers") {

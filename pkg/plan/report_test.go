@@ -23,14 +23,14 @@ func plant(s State) {
 		}
 	}
 	for _, source := range s.Sources {
-		for _, v := range source.Versions {
-			planted(v.Values)
+		for _, c := range source.Contents {
+			planted(c.Values)
 		}
 	}
 	for _, b := range s.Buckets {
 		planted(b.Want.Values)
-		for _, v := range b.Versions {
-			planted(v.Values)
+		for _, c := range b.Contents {
+			planted(c.Values)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestAReportListsStepsInTheOrderInWhichTheyAreDone(t *testing.T) {
 
 func TestAReportNamesThePendingVersionOfARotationUnderWay(t *testing.T) {
 	s := converged()
-	s.db().Versions = append(s.db().Versions, sv(3, nil, history.AWSPending))
+	s.db().add(sv(3, nil, history.AWSPending))
 	if got := Describe(s, Make(s)).Sources[0].Pending; got != sid(3) {
 		t.Errorf("pending is %q", got)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Quiet is history.Quiet: how long nothing may have changed before a label comes off or a credential is retired.
@@ -31,6 +32,17 @@ type Source struct {
 	AtOnce bool          // its rotation ends the old credential at once
 	Keys   []string      // that it declares
 	history.History
+	Contents Contents
+}
+
+// Contents are the versions of a secret that this pass has read, by id. One that is missing was not needed.
+type Contents map[string]Content
+
+// Content is one version of a secret as it was read. The zero Content is unknown: it may hold anything.
+type Content struct {
+	Values    map[string]secret.Value // nil where they are not known
+	Absent    bool                    // the version has no value
+	Malformed bool                    // the version has a value, which is not an object of texts
 }
 
 // Bucket is what a pass has seen of one bucket, and what it should hold.
@@ -38,6 +50,7 @@ type Bucket struct {
 	Want    bucket.Bucket    // computed now; Want.Version is the id it has or would get
 	Entries []manifest.Entry // everything that the manifest gives this bucket, with a value or without
 	history.History
+	Contents  Contents
 	Made      []history.Version // every version that exists, oldest first, with its age; known where the bucket is stale
 	Consumers []Consumer        // sorted by name
 }

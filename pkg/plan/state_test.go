@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -35,15 +36,69 @@ func values(pairs ...string) map[string]secret.Value {
 	return out
 }
 
+// version is a version of a secret with what was read of it.
+type version struct {
+	history.Version
+	Content
+}
+
 // sv is version n of a source, made n hours into the day before.
-func sv(n int, content map[string]secret.Value, labels ...string) history.Version {
+func sv(n int, content map[string]secret.Value, labels ...string) version {
 	made := noon.Add(-24 * time.Hour).Add(time.Duration(n) * time.Hour)
-	return history.Version{ID: sid(n), Created: made, Values: content, Empty: content == nil, Labels: labels}
+	return version{
+		history.Version{ID: sid(n), Created: made, Empty: content == nil, Labels: labels}, Content{Values: content},
+	}
 }
 
 // bv is version n of a bucket under the present rules.
-func bv(n int, content map[string]secret.Value, labels ...string) history.Version {
-	return history.Version{ID: bid(present, n), Values: content, Labels: labels}
+func bv(n int, content map[string]secret.Value, labels ...string) version {
+	return version{history.Version{ID: bid(present, n), Labels: labels}, Content{Values: content}}
+}
+
+// secretOf makes a secret of these versions: its history, and what was read of it.
+func secretOf(name string, versions ...version) (history.History, Contents) {
+	h, contents := history.History{Secret: name, Changed: noon.Add(-time.Hour)}, Contents{}
+	for _, v := range versions {
+		h.Versions = append(h.Versions, v.Version)
+		contents[v.ID] = v.Content
+	}
+	return h, contents
+}
+
+// sourceOf is source db with these versions, oldest first.
+func sourceOf(versions ...version) Source {
+	s := Source{Name: "db", With: manifest.Postgres}
+	s.History, s.Contents = secretOf("source/dev/db", versions...)
+	return s
+}
+
+// set replaces all versions; add appends some; holdValues replaces the values of version i.
+func (s *Source) set(versions ...version) { s.Versions, s.Contents = nil, nil; s.add(versions...) }
+func (b *Bucket) set(versions ...version) { b.Versions, b.Contents = nil, nil; b.add(versions...) }
+
+func (s *Source) add(versions ...version) {
+	h, contents := secretOf(s.Secret, versions...)
+	s.Versions, s.Contents = append(s.Versions, h.Versions...), merged(s.Contents, contents)
+}
+
+func (b *Bucket) add(versions ...version) {
+	h, contents := secretOf(b.Secret, versions...)
+	b.Versions, b.Contents = append(b.Versions, h.Versions...), merged(b.Contents, contents)
+}
+
+func merged(a, b Contents) Contents {
+	out := Contents{}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
+	return out
+}
+
+func (s *Source) holdValues(i int, values map[string]secret.Value) {
+	s.Contents = merged(s.Contents, Contents{s.Versions[i].ID: {Values: values}})
+}
+
+func (b *Bucket) holdValues(i int, values map[string]secret.Value) {
+	b.Contents = merged(b.Contents, Contents{b.Versions[i].ID: {Values: values}})
 }
 
 func live(n int) string { return fmt.Sprintf("LIVE-%08d", n) }
@@ -64,20 +119,18 @@ func entry(name, key string) manifest.Entry {
 // converged is an environment in which there is nothing to do: source db at version 2, after version 1 was retired;
 // bucket api at version 2, after version 1 was dropped; consumer web on it; nothing has changed for an hour.
 func converged() State {
-	ago := noon.Add(-time.Hour)
+	api, contents := secretOf("api-dev",
+		bv(1, values("DB", "old"), history.AWSPrevious), bv(2, values("DB", "new"), history.AWSCurrent, held(2)))
 	return State{
 		Environment: "dev", Now: noon, Mode: manifest.Retire,
-		Sources: []Source{{Name: "db", With: manifest.Postgres, History: history.History{Secret: "source/dev/db", Changed: ago, Versions: []history.Version{
+		Sources: []Source{sourceOf(
 			sv(1, values("URL", "old"), history.AWSPrevious),
 			sv(2, values("URL", "new"), history.AWSCurrent, live(2), history.Seen),
-		}}}},
+		)},
 		Buckets: []Bucket{{
 			Want:    bucket.Bucket{Name: "api", Secret: "api-dev", Version: bid(present, 2), Values: values("DB", "new")},
 			Entries: []manifest.Entry{entry("DB", "URL")},
-			History: history.History{Secret: "api-dev", Changed: ago, Versions: []history.Version{
-				bv(1, values("DB", "old"), history.AWSPrevious),
-				bv(2, values("DB", "new"), history.AWSCurrent, held(2)),
-			}},
+			History: api, Contents: contents,
 			Consumers: []Consumer{on("web", 2)},
 		}},
 	}
@@ -95,7 +148,7 @@ func edited() State {
 	s := converged()
 	db, api := &s.Sources[0], &s.Buckets[0]
 	db.Versions[1].Labels = []string{history.AWSPrevious, live(2)}
-	db.Versions = append(db.Versions, sv(3, values("URL", "newer"), history.AWSCurrent, live(3), history.Seen))
+	db.add(sv(3, values("URL", "newer"), history.AWSCurrent, live(3), history.Seen))
 	api.Want.Version, api.Want.Values = bid(present, 3), values("DB", "newer")
 	return s
 }

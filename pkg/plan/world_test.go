@@ -79,8 +79,8 @@ func (w *world) write(t *rapid.T, write Write) {
 	if _, known := h.Version(write.Bucket.Version); !known {
 		h.Versions = append(h.Versions, history.Version{ID: write.Bucket.Version, Labels: []string{write.Held}})
 	}
-	i := slices.IndexFunc(h.Versions, func(v history.Version) bool { return v.ID == write.Bucket.Version })
-	h.Versions[i].Values = write.Bucket.Values
+	i := slices.IndexFunc(w.Buckets, func(b Bucket) bool { return b.Secret == h.Secret })
+	w.Buckets[i].Contents = merged(w.Buckets[i].Contents, Contents{write.Bucket.Version: {Values: write.Bucket.Values}})
 	if write.From != "" {
 		for j := range h.Versions {
 			h.Versions[j].Labels = slices.DeleteFunc(slices.Clone(h.Versions[j].Labels), func(l string) bool { return l == history.AWSPrevious })

@@ -96,16 +96,16 @@ func (l *Lagging) Error() string { return errors.Join(l.Errs...).Error() }
 // Unwrap returns what was refused.
 func (l *Lagging) Unwrap() []error { return l.Errs }
 
-// lagging returns a *Lagging of errs, or nil where there are none.
-func lagging(errs []error) error {
+// laggingError returns a *Lagging of errs, or nil where there are none.
+func laggingError(errs []error) error {
 	if len(errs) == 0 {
 		return nil
 	}
 	return &Lagging{errs}
 }
 
-// looks is how often a pass looks again because a source changed while it was looking.
-const looks = 3
+// maxLooks is how often a pass looks again because a source changed while it was looking.
+const maxLooks = 3
 
 // Run does one pass and reports what it saw and did. It may be repeated at any time, and after a crash at any
 // point; a pass over a converged environment writes nothing. A failed read, an invalid bucket or a lost
@@ -113,7 +113,7 @@ const looks = 3
 // following: its error comes back with the report, as a *Lagging.
 func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	state, consumers, err := p.observe(ctx)
-	for again := 1; errors.Is(err, errMoving) && again < looks; again++ {
+	for again := 1; errors.Is(err, errMoving) && again < maxLooks; again++ {
 		state, consumers, err = p.observe(ctx)
 	}
 	if err != nil {

@@ -124,14 +124,17 @@ func (s *Store) LookAll(ctx context.Context, name string) (history.History, erro
 	if look.Changed.IsZero() && len(look.Versions) > 0 {
 		return history.History{}, fmt.Errorf("describe %s: %w", name, errGarbled)
 	}
+	var empty []string
 	for _, doubtful := range look.Doubtful() {
 		_, has, err := s.Value(ctx, name, doubtful)
 		if err != nil {
 			return history.History{}, err
 		}
-		look.SetEmpty(doubtful, !has)
+		if !has {
+			empty = append(empty, doubtful)
+		}
 	}
-	return look, nil
+	return look.WithEmpty(empty...), nil
 }
 
 // looks is how often a secret is looked at until two answers about its labels agree.
