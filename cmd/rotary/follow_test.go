@@ -86,7 +86,7 @@ func TestApplyFollowsWhatIsUnderWayAndNotWhatOnlyTimeOrPeopleEnd(t *testing.T) {
 		"a step":                   {seen: steps},
 		"a rollout":                {seen: report(plan.Wait{Subject: "api", Reason: plan.Rolling})},
 		"somebody else's rollout":  {seen: report(plan.Wait{Subject: "api", Reason: plan.Foreign})},
-		"a gate behind a rollout":  {seen: report(plan.Wait{Subject: "vendors", Reason: plan.Unfinished}), over: true},
+		"a gate behind a rollout":  {seen: report(plan.Wait{Subject: "vendors", Reason: plan.Rolling}), over: true},
 		"a failed rollout":         {seen: report(plan.Wait{Subject: "api", Reason: plan.RolloutFailed}), over: true},
 		"a quiet period":           {seen: report(plan.Wait{Subject: "vendors", Reason: plan.Settling, Until: nine.Add(time.Minute)}), over: true},
 		"the brake":                {seen: report(plan.Wait{Subject: "bucket", Reason: plan.Brake}), over: true},

@@ -39,7 +39,7 @@ func TestStatusShowsEveryOwedRetirementWithItsGatesAndWhatAPersonHasToLookAt(t *
  api       app     77777777  behind  2 of 2 tasks
 
  owed  version   for    dies      waits for
- db    44444444  2d     in 1m30s  in-use (consumer api may still use it); then held, quiet
+ db    44444444  2d     in 1m30s  in-use (consumer api may still use it); then deployable, settling
  db    55555555  1m     overdue   retained (it carries RETAIN)
  db    66666666  1h30m  -         nothing: the next pass retires it
 

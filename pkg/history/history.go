@@ -30,7 +30,7 @@ type Version struct {
 	Empty   bool // it has no value yet
 }
 
-// Has says whether v carries label.
+// Has reports whether v carries label.
 func (v Version) Has(label string) bool { return slices.Contains(v.Labels, label) }
 
 // Version returns the version with this id.
@@ -87,29 +87,29 @@ const (
 // People put versions by hand, twice in a row, and move labels back: none of that may hide a credential.
 func (h History) Unseen() []Version {
 	var unseen []Version
-	for _, v := range h.newer() {
-		if _, live := v.Label(Live); !live && !v.Empty && !v.copied() {
+	for _, v := range h.newerThanSeen() {
+		if _, live := v.Label(Live); !live && !v.Empty && !v.isCopy() {
 			unseen = append(unseen, v)
 		}
 	}
 	return unseen
 }
 
-// copied says whether v is pending without LIVE: not a rotation of rotary's, whose value comes together with LIVE, but
+// isCopy reports whether v is pending without LIVE: not a rotation of rotary's, whose value comes together with LIVE, but
 // the copy that Secrets Manager makes to test a rotation function, and deletes again
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, RotateImmediately).
-func (v Version) copied() bool {
+func (v Version) isCopy() bool {
 	_, live := v.Label(Live)
 	return v.Has(AWSPending) && !v.Has(AWSCurrent) && !live
 }
 
-// newer returns the current version and those that are newer than SEEN, oldest first.
-func (h History) newer() []Version {
+// newerThanSeen returns the current version and those that are newer than SEEN, oldest first.
+func (h History) newerThanSeen() []Version {
 	seen, known := h.Labelled(Seen)
 	var out []Version
 	for i, v := range h.Versions {
-		after := known && v.ID != seen.ID && h.after(v, seen)
-		first := !known && i >= len(h.Versions)-firstLook && (len(v.Labels) > 0 || h.recent(v))
+		after := known && v.ID != seen.ID && h.isAfterSeen(v, seen)
+		first := !known && i >= len(h.Versions)-firstLook && (len(v.Labels) > 0 || h.isRecent(v))
 		if after || first || v.Has(AWSCurrent) {
 			out = append(out, v)
 		}
@@ -117,21 +117,21 @@ func (h History) newer() []Version {
 	return out
 }
 
-// recent says whether v was made within a day of the newest version.
-func (h History) recent(v Version) bool {
+// isRecent reports whether v was made within a day of the newest version.
+func (h History) isRecent(v Version) bool {
 	return h.Versions[len(h.Versions)-1].Created.Sub(v.Created) < firstDay
 }
 
-// after says whether v is newer than the version under SEEN. One of the same instant counts as newer as long as it
+// isAfterSeen reports whether v is newer than the version under SEEN. One of the same instant counts as newer as long as it
 // could have been listed late, and not for ever: nothing is retired before that, and what is must not be marked again.
-func (h History) after(v, seen Version) bool {
+func (h History) isAfterSeen(v, seen Version) bool {
 	return v.Created.After(seen.Created) || v.Created.Equal(seen.Created) && h.Changed.Sub(v.Created) < Quiet
 }
 
 // Newest returns the newest of these versions that has a value of its own: as far as SEEN may move.
 func Newest(versions []Version) (Version, bool) {
 	for _, v := range slices.Backward(versions) {
-		if !v.Empty && !v.copied() {
+		if !v.Empty && !v.isCopy() {
 			return v, true
 		}
 	}
@@ -142,7 +142,7 @@ func Newest(versions []Version) (Version, bool) {
 // SEEN, or not seen yet, and vouched for by no label that only a version with a value gets.
 func (h History) Doubtful() []string {
 	var ids []string
-	for _, v := range h.newer() {
+	for _, v := range h.newerThanSeen() {
 		if _, live := v.Label(Live); !live && !v.Has(AWSCurrent) && !v.Has(AWSPrevious) {
 			ids = append(ids, v.ID)
 		}
@@ -159,13 +159,13 @@ func (h History) WithEmpty(ids ...string) History {
 	return h
 }
 
-// Alive says whether v's credential may be accepted by its target: it is live, current or pending.
+// Alive reports whether v's credential may be accepted by its target: it is live, current or pending.
 func (v Version) Alive() bool {
 	_, live := v.Label(Live)
 	return live || v.Has(AWSCurrent) || v.Has(AWSPending)
 }
 
-// Written says whether rotary has written this bucket: it carries a HELD label.
+// Written reports whether rotary has written this bucket: it carries a HELD label.
 func (h History) Written() bool {
 	return slices.ContainsFunc(h.Versions, func(v Version) bool { _, held := v.Label(Held); return held })
 }

@@ -22,7 +22,7 @@ const (
 )
 
 // MakingLabel says that a rotator was asked to make version id.
-func MakingLabel(id string) string { return Making + id[:min(short, len(id))] }
+func MakingLabel(id string) string { return Making + id[:min(labelIDLength, len(id))] }
 
 // Emergency is a rotation past invariant 2. Its label is put on the current version before it begins, goes over to the
 // version it makes together with the value, and on to what follows that. Whatever is older than the version that
@@ -40,7 +40,7 @@ func DeadlineLabel(until time.Time, id string) string {
 	if !until.IsZero() {
 		at = strconv.FormatInt(until.Unix(), 10)
 	}
-	return Deadline + at + "-" + id[:min(short, len(id))]
+	return Deadline + at + "-" + id[:min(labelIDLength, len(id))]
 }
 
 // Emergencies returns the emergencies that are not over, in the order of the versions that carry their labels.
@@ -99,8 +99,8 @@ func (h History) Placements(kind string) []Placement {
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
 const MaxLabels = 20
 
-// short is how much of a version id a label carries, at least.
-const short = 8
+// labelIDLength is how much of a version id a label carries, at least.
+const labelIDLength = 8
 
 // LabelFor names the label of one kind (Live or Held) that version id gets: the shortest start of the id, of at
 // least eight characters, that no other known version shares. The id itself need not be known yet.
@@ -111,15 +111,15 @@ func (h History) LabelFor(kind, id string) string {
 			return label
 		}
 	}
-	n := min(short, len(id))
-	for n < len(id) && h.taken(kind, id, n) {
+	n := min(labelIDLength, len(id))
+	for n < len(id) && h.isTaken(kind, id, n) {
 		n++
 	}
 	return kind + id[:n]
 }
 
-// taken says whether another version's id, or a label that another version carries, starts like the first n of id.
-func (h History) taken(kind, id string, n int) bool {
+// isTaken reports whether another version's id, or a label that another version carries, starts like the first n of id.
+func (h History) isTaken(kind, id string, n int) bool {
 	for _, v := range h.Versions {
 		if v.ID == id {
 			continue

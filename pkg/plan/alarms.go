@@ -40,28 +40,28 @@ const (
 	rotatesLate     = 2 * 24 * time.Hour // Secrets Manager rotates some time within a day
 )
 
-// alarms says what a person has to look at. It is computed from ages alone, so that it comes whatever caused it: a
+// findAlarms says what a person has to look at. It is computed from ages alone, so that it comes whatever caused it: a
 // function that was unset, a schedule that was disabled, a consumer that never follows.
-func (s State) alarms() []Alarm {
+func (s State) findAlarms() []Alarm {
 	var all []Alarm
 	for _, source := range s.Sources {
-		all = append(all, s.ages(source)...)
+		all = append(all, s.alarmsOfAge(source)...)
 		for _, v := range source.Owed() {
-			all = append(all, s.owedAlarms(source, v)...)
+			all = append(all, s.alarmsOfOwed(source, v)...)
 		}
 	}
 	return all
 }
 
-func (s State) ages(source Source) []Alarm {
+func (s State) alarmsOfAge(source Source) []Alarm {
 	var all []Alarm
 	current, exists := source.Current()
-	if limit := source.limit(); exists && limit > 0 && s.Now.Sub(current.Created) > limit {
-		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf("version %s is %s old; the manifest says every %s", history.Short(current.ID), days(s.Now.Sub(current.Created)), days(source.Every))})
+	if limit := source.maxAge(); exists && limit > 0 && s.Now.Sub(current.Created) > limit {
+		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf("version %s is %s old; the manifest says every %s", history.Short(current.ID), formatAge(s.Now.Sub(current.Created)), formatAge(source.Every))})
 	}
 	pending, rotating := source.Labelled(history.AWSPending)
 	if rotating && !pending.Has(history.AWSCurrent) && s.Now.Sub(pending.Created) > pendingTooLong {
-		all = append(all, Alarm{RotationStuck, source.Name, fmt.Sprintf("the rotation to version %s began %s ago; the rotate Lambda's log says why it does not end", history.Short(pending.ID), days(s.Now.Sub(pending.Created)))})
+		all = append(all, Alarm{RotationStuck, source.Name, fmt.Sprintf("the rotation to version %s began %s ago; the rotate Lambda's log says why it does not end", history.Short(pending.ID), formatAge(s.Now.Sub(pending.Created)))})
 	}
 	if m := source.Placements(history.Making); len(m) > 0 && !rotating {
 		all = append(all, Alarm{RotationStuck, source.Name, "a rotation that failed may have made a credential that no version holds: look for it at the vendor, revoke it there, then rotate again"})
@@ -72,31 +72,31 @@ func (s State) ages(source Source) []Alarm {
 	return all
 }
 
-// limit is how old the current version may become before somebody is told.
-func (s Source) limit() time.Duration {
+// maxAge is how old the current version may become before somebody is told.
+func (s Source) maxAge() time.Duration {
 	if s.Every == 0 || s.With == manifest.Manual {
 		return s.Every
 	}
 	return s.Every + rotatesLate
 }
 
-func (s State) owedAlarms(source Source, v history.Version) []Alarm {
+func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
 	limit := owedTooLong
 	if source.With == manifest.Manual {
 		limit = cmp.Or(source.Every, owedTooLong)
 	}
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
-		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf("version %s was replaced %s ago and is not retired; rotary status %s says what blocks it", history.Short(v.ID), days(age), s.Environment)})
+		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf("version %s was replaced %s ago and is not retired; rotary status %s says what blocks it", history.Short(v.ID), formatAge(age), s.Environment)})
 	}
 	if at, some := source.Dies(v); some && s.Now.Sub(at) > deadTooLate {
-		all = append(all, Alarm{DeadlinePassed, source.Name, fmt.Sprintf("version %s should have died %s ago", history.Short(v.ID), days(s.Now.Sub(at)))})
+		all = append(all, Alarm{DeadlinePassed, source.Name, fmt.Sprintf("version %s should have died %s ago", history.Short(v.ID), formatAge(s.Now.Sub(at)))})
 	}
 	return all
 }
 
-// days says a time span in the largest unit that matters.
-func days(d time.Duration) string {
+// formatAge says a time span in the largest unit that matters.
+func formatAge(d time.Duration) string {
 	if d < 48*time.Hour {
 		return fmt.Sprintf("%dh", int(d.Hours()))
 	}

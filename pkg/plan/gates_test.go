@@ -21,38 +21,38 @@ type shut struct {
 
 // shutting has, in the gates' order, every way in which each gate alone can object to version 1 of owing.
 var shutting = []shut{
-	{"mode propagate", NotRetiring, func(s *State) { s.Mode = manifest.Propagate }},
+	{"mode propagate", Mode, func(s *State) { s.Mode = manifest.Propagate }},
 	{"a person's RETAIN", Retained, func(s *State) { label(s.db(), 0, history.Retain) }},
 	{"a rollback in progress", Retained, func(s *State) { label(s.db(), 0, history.Rollback) }},
-	{"a version that is marked in this pass", Unseen, func(s *State) {
+	{"a version that is marked in this pass", PendingWork, func(s *State) {
 		s.db().add(sv(3, values("URL", "typo")))
 	}},
-	{"a bucket that is written in this pass", Unseen, func(s *State) {
+	{"a bucket that is written in this pass", PendingWork, func(s *State) {
 		s.api().Want.Version, s.api().Want.Values = bid(present, 3), values("DB", "new", "MORE", "x")
 	}},
-	{"a bucket that the brake holds", Unseen, func(s *State) {
+	{"a bucket that the brake holds", PendingWork, func(s *State) {
 		s.api().holdValues(1, values("DB", "new", "MORE", "x"))
 		s.api().Entries = append(s.api().Entries, entry("MORE", "MORE"))
 	}},
-	{"a consumer that is rolled in this pass", Unseen, func(s *State) { s.web().Drift = []string{"DB"} }},
-	{"a consumer of any bucket that is not seen completely", Unknown, func(s *State) {
+	{"a consumer that is rolled in this pass", PendingWork, func(s *State) { s.web().Drift = []string{"DB"} }},
+	{"a consumer of any bucket that is not seen completely", UnseenConsumer, func(s *State) {
 		stranger := on("stranger", 2)
 		stranger.Unknown, stranger.Leaving = "a sink answered in part", true
 		s.Buckets = append(s.Buckets, unrelated(stranger))
 	}},
-	{"a consumer of any bucket that could not be read", Unknown, func(s *State) {
+	{"a consumer of any bucket that could not be read", UnseenConsumer, func(s *State) {
 		s.Buckets = append(s.Buckets, unrelated(Consumer{Name: "silent", Seen: Seen{Unread: true}}))
 	}},
-	{"something that runs, and stands in no manifest", Unknown, func(s *State) {
+	{"something that runs, and stands in no manifest", UnseenConsumer, func(s *State) {
 		s.Strangers = []Seen{{Consumer: "main/old", Unknown: "it stands in no manifest"}}
 	}},
-	{"a census that failed", Unknown, func(s *State) {
+	{"a census that failed", UnseenConsumer, func(s *State) {
 		s.Strangers = []Seen{{Consumer: "census", Unread: true, Unknown: "throttled"}}
 	}},
-	{"a consumer that is not settled", Unfinished, func(s *State) {
+	{"a consumer that is not settled", Rolling, func(s *State) {
 		s.web().Settled, s.web().RollingTo, s.web().Waiting = false, bid(present, 2), "1 of 2 tasks"
 	}},
-	{"somebody else's rollout", Unfinished, func(s *State) { s.web().Foreign = "CodeDeploy" }},
+	{"somebody else's rollout", Rolling, func(s *State) { s.web().Foreign = "CodeDeploy" }},
 	{"a consumer that could go back to a version that carries it", InUse, func(s *State) {
 		s.web().InPlay = append(s.web().InPlay, bid(present, 1))
 	}},
@@ -145,7 +145,7 @@ func TestAllGatesAreAskedAndInTheirOrder(t *testing.T) {
 			g.shut(&s)
 		}
 	}
-	want := []Reason{NotRetiring, Retained, Unseen, Unknown, Unfinished, InUse, Deployable, Settling, ByHand}
+	want := []Reason{Mode, Retained, PendingWork, UnseenConsumer, Rolling, InUse, Deployable, Settling, ByHand}
 	if diff := cmp.Diff(want, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
 	}
@@ -161,7 +161,7 @@ func TestAGateSaysWhenToLookAgainWhereItKnows(t *testing.T) {
 		until  time.Time
 	}{
 		{Settling, func(s *State) { s.web().Changed = noon.Add(-time.Minute) }, noon.Add(Quiet - time.Minute)},
-		{Unfinished, func(s *State) {
+		{Rolling, func(s *State) {
 			s.web().Settled, s.web().RollingTo, s.web().WaitTill = false, bid(present, 2), noon.Add(time.Hour)
 		}, noon.Add(time.Hour)},
 		{Retained, func(s *State) { label(s.db(), 0, history.Retain) }, time.Time{}},
@@ -204,7 +204,7 @@ func TestABucketThatWasFedBeforeCountsUntilItsOldVersionsAreGone(t *testing.T) {
 		bv(2, values("X", "x"), history.AWSCurrent, held(2)),
 	)
 	s.web().Settled = false
-	if diff := cmp.Diff([]Reason{Unfinished, Deployable}, objections(s)); diff != "" {
+	if diff := cmp.Diff([]Reason{Rolling, Deployable}, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
 	}
 }
@@ -212,7 +212,7 @@ func TestABucketThatWasFedBeforeCountsUntilItsOldVersionsAreGone(t *testing.T) {
 func TestWhatIsCurrentCountsAsDeployableHeldOrNot(t *testing.T) {
 	s := owing()
 	s.api().set(bv(1, values("DB", "old"), history.AWSCurrent))
-	if wait, objects := undeployable(s, Plan{}, *s.db(), s.db().Versions[0]); !objects || wait.Reason != Deployable {
+	if wait, objects := checkDeployable(s, Plan{}, *s.db(), s.db().Versions[0]); !objects || wait.Reason != Deployable {
 		t.Errorf("a bucket's current version carries it, and the gate says %+v", wait)
 	}
 }

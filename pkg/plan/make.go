@@ -24,7 +24,7 @@ type Plan struct {
 	Waits    []Wait    // why the rest is not done now
 }
 
-// Empty says whether the plan changes nothing. Waits change nothing.
+// Empty reports whether the plan changes nothing. Waits change nothing.
 func (p Plan) Empty() bool {
 	return len(p.Marks)+len(p.Writes)+len(p.Rolls)+len(p.Drops)+len(p.Advances) == 0
 }
@@ -111,51 +111,51 @@ type Wait struct {
 func Make(s State) Plan {
 	var p Plan
 	for _, source := range s.Sources {
-		p.mark(source)
+		p.markVersions(source)
 	}
 	for _, b := range s.Buckets {
-		p.carryOut(s, b)
+		p.planBucket(s, b)
 	}
 	for _, c := range s.Strangers {
-		p.Waits = append(p.Waits, Wait{Subject: c.Consumer, Reason: c.stranger(), Detail: c.Unknown})
+		p.Waits = append(p.Waits, Wait{Subject: c.Consumer, Reason: c.strangerReason(), Detail: c.Unknown})
 	}
 	for _, source := range s.Sources {
-		p.retire(s, source)
-		p.calm(s, source)
+		p.retireOwed(s, source)
+		p.dropEmergencyLabels(s, source)
 	}
 	return p
 }
 
-// mark makes every version known: LIVE first, SEEN last, and never past a version for which there is no room. It
+// markVersions makes every version known: LIVE first, SEEN last, and never past a version for which there is no room. It
 // follows as far as there is: a version newer than SEEN would be marked again once it is retired. A source that AWS
 // rotates itself carries none of these labels: nothing may be written there, and AWS ends the old credential (ADR 13).
-func (p *Plan) mark(s Source) {
+func (p *Plan) markVersions(s Source) {
 	if s.With == manifest.Managed {
 		return
 	}
-	p.Marks = append(p.Marks, s.undone()...)
-	for i, m := range s.marks() {
+	p.Marks = append(p.Marks, s.dropVoidEmergencies()...)
+	for i, m := range s.marksToMake() {
 		if m.From == "" && !s.HasRoom(i+1) {
 			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
 				"%s cannot be put: its secret carries %d labels at most; retire what is owed", m.Label, history.MaxLabels)})
-			p.Marks = append(p.Marks, s.seeBefore(m.To)...)
+			p.Marks = append(p.Marks, s.moveSeenBefore(m.To)...)
 			return
 		}
 		p.Marks = append(p.Marks, m)
 	}
 }
 
-func (s Source) marks() []Mark {
+func (s Source) marksToMake() []Mark {
 	var marks []Mark
 	for _, v := range s.Unseen() {
 		marks = append(marks, Mark{Secret: s.Secret, Label: s.LabelFor(history.Live, v.ID), To: v.ID})
 	}
-	return append(marks, s.see(s.Versions)...)
+	return append(marks, s.moveSeen(s.Versions)...)
 }
 
-// undone takes the labels of emergencies off that came to nothing: somebody went back from the version, or its rotation was
+// dropVoidEmergencies takes the labels of emergencies off that came to nothing: somebody went back from the version, or its rotation was
 // stopped. The deadline would end the current version as soon as another one has replaced it.
-func (s Source) undone() []Mark {
+func (s Source) dropVoidEmergencies() []Mark {
 	var marks []Mark
 	current, exists := s.Current()
 	for _, e := range s.Emergencies() {
@@ -166,17 +166,17 @@ func (s Source) undone() []Mark {
 	return marks
 }
 
-// seeBefore moves SEEN up to what is older than version id. One that is nowhere yet needs room and stays away.
-func (s Source) seeBefore(id string) []Mark {
+// moveSeenBefore moves SEEN up to what is older than version id. One that is nowhere yet needs room and stays away.
+func (s Source) moveSeenBefore(id string) []Mark {
 	if _, marked := s.Labelled(history.Seen); !marked {
 		return nil
 	}
 	left, _ := s.Version(id)
-	return s.see(slices.DeleteFunc(slices.Clone(s.Versions), func(v history.Version) bool { return !v.Created.Before(left.Created) }))
+	return s.moveSeen(slices.DeleteFunc(slices.Clone(s.Versions), func(v history.Version) bool { return !v.Created.Before(left.Created) }))
 }
 
-// see moves SEEN forward to the newest of these versions that has a value of its own; at most one Mark.
-func (s Source) see(versions []history.Version) []Mark {
+// moveSeen moves SEEN forward to the newest of these versions that has a value of its own; at most one Mark.
+func (s Source) moveSeen(versions []history.Version) []Mark {
 	newest, some := history.Newest(versions)
 	seen, marked := s.Labelled(history.Seen)
 	if !some || marked && (newest.ID == seen.ID || newest.Created.Before(seen.Created)) {
@@ -185,71 +185,71 @@ func (s Source) see(versions []history.Version) []Mark {
 	return []Mark{{Secret: s.Secret, Label: history.Seen, To: newest.ID, From: seen.ID}}
 }
 
-// carryOut plans one bucket: its content, then the consumers that follow, then the labels it no longer needs.
-func (p *Plan) carryOut(s State, b Bucket) {
-	target, writing := p.write(s, b)
+// planBucket plans one bucket: its content, then the consumers that follow, then the labels it no longer needs.
+func (p *Plan) planBucket(s State, b Bucket) {
+	target, writing := p.writeBucket(s, b)
 	for _, c := range b.Consumers {
-		p.roll(c, target)
+		p.rollConsumer(c, target)
 	}
 	if !writing {
-		p.drop(s, b)
+		p.dropHeldLabels(s, b)
 	}
 }
 
-// write plans the bucket's content and returns what its consumers should run.
-func (p *Plan) write(s State, b Bucket) (target bucket.Bucket, writing bool) {
-	current, stale := b.stale()
+// writeBucket plans the bucket's content and returns what its consumers should run.
+func (p *Plan) writeBucket(s State, b Bucket) (target bucket.Bucket, writing bool) {
+	current, stale := b.findStale()
 	if !stale {
-		return b.at(current), false
+		return b.bucketAt(current), false
 	}
-	if wait, refused := b.refused(s); refused {
+	if wait, refused := b.refuseWrite(s); refused {
 		p.Waits = append(p.Waits, wait)
-		return b.at(current), false
+		return b.bucketAt(current), false
 	}
-	p.Marks = append(p.Marks, b.hold(s)...)
+	p.Marks = append(p.Marks, b.marksToHold(s)...)
 	p.Writes = append(p.Writes, Write{
 		Bucket: b.Want, From: current.ID, Held: b.LabelFor(history.Held, b.Want.Version),
-		Changed: changed(b.Contents[current.ID].Values, b.Want.Values),
+		Changed: changedNames(b.Contents[current.ID].Values, b.Want.Values),
 	})
 	return b.Want, true
 }
 
-// Stale says whether the bucket's current version is not what it should hold: only then does Made matter.
+// Stale reports whether the bucket's current version is not what it should hold: only then does Made matter.
 func (b Bucket) Stale() bool {
-	_, stale := b.stale()
+	_, stale := b.findStale()
 	return stale
 }
 
-// stale says whether the bucket's current version is not what it should hold. Content counts, not bytes or ids.
-func (b Bucket) stale() (current history.Version, stale bool) {
+// findStale reports whether the bucket's current version is not what it should hold. Content counts, not bytes or ids.
+func (b Bucket) findStale() (current history.Version, stale bool) {
 	current, exists := b.Current()
 	if !exists {
 		return current, len(b.Want.Values) > 0
 	}
-	return current, !equal(b.Contents[current.ID].Values, b.Want.Values)
+	return current, !equalContent(b.Contents[current.ID].Values, b.Want.Values)
 }
 
-// at is the bucket as one of its versions has it.
-func (b Bucket) at(v history.Version) bucket.Bucket {
+// bucketAt is the bucket as one of its versions has it.
+func (b Bucket) bucketAt(v history.Version) bucket.Bucket {
 	out := b.Want
 	out.Version, out.Values = v.ID, b.Contents[v.ID].Values
 	return out
 }
 
-// refused says why a changed content may not be written.
-func (b Bucket) refused(s State) (Wait, bool) {
-	current, stale := b.stale()
+// refuseWrite says why a changed content may not be written.
+func (b Bucket) refuseWrite(s State) (Wait, bool) {
+	current, stale := b.findStale()
 	if !stale {
 		return Wait{}, false
 	}
-	if lost := b.lost(s, current); len(lost) > 0 {
+	if lost := b.lostNames(s, current); len(lost) > 0 {
 		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: "it would lose " + strings.Join(lost, ", ") +
 			" although the manifest still maps it; if that is meant: rotary apply " + s.Environment + " --accept-removals " + strings.Join(lost, ",")}, true
 	}
-	if !b.HasRoom(b.adds(s)) {
+	if !b.HasRoom(b.countNewLabels(s)) {
 		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf("its secret carries %d labels at most; a consumer that does not follow keeps old ones", history.MaxLabels)}, true
 	}
-	if until, often := b.often(s); often {
+	if until, often := b.isWrittenTooOften(s); often {
 		return Wait{Subject: b.Want.Name, Reason: WriteRate, Until: until, Detail: fmt.Sprintf("it was written %d times within a day, and Secrets Manager keeps about a hundred versions", MaxWrites)}, true
 	}
 	return Wait{}, false
@@ -263,8 +263,8 @@ const MaxWrites = 100 - history.MaxLabels
 
 const writesWithin = 24 * time.Hour
 
-// often says whether a Write would make another version although there are MaxWrites of the last day, and until when.
-func (b Bucket) often(s State) (until time.Time, often bool) {
+// isWrittenTooOften reports whether a Write would make another version although there are MaxWrites of the last day, and until when.
+func (b Bucket) isWrittenTooOften(s State) (until time.Time, often bool) {
 	if slices.ContainsFunc(b.Made, func(v history.Version) bool { return v.ID == b.Want.Version }) {
 		return time.Time{}, false // nothing is made: the label goes back
 	}
@@ -275,10 +275,10 @@ func (b Bucket) often(s State) (until time.Time, often bool) {
 	return until, until.After(s.Now)
 }
 
-// adds counts the labels that a Write puts where none was: HELD on what is in play and on the new version, and
+// countNewLabels counts the labels that a Write puts where none was: HELD on what is in play and on the new version, and
 // AWSPREVIOUS the first time.
-func (b Bucket) adds(s State) int {
-	n := len(b.hold(s))
+func (b Bucket) countNewLabels(s State) int {
+	n := len(b.marksToHold(s))
 	written, _ := b.Version(b.Want.Version)
 	if _, held := written.Label(history.Held); !held {
 		n++
@@ -289,50 +289,50 @@ func (b Bucket) adds(s State) int {
 	return n
 }
 
-// lost returns the names that a Write would take away, or empty, although the manifest still gives them.
-func (b Bucket) lost(s State, current history.Version) []string {
+// lostNames returns the names that a Write would take away, or empty, although the manifest still gives them.
+func (b Bucket) lostNames(s State, current history.Version) []string {
 	var lost []string
 	had := b.Contents[current.ID].Values
 	for _, name := range slices.Sorted(maps.Keys(had)) {
 		value, kept := b.Want.Values[name]
-		kept = kept && (!value.Equal(nothing) || had[name].Equal(nothing))
-		if !kept && b.possible(name) && !slices.Contains(s.AcceptRemovals, name) {
+		kept = kept && (!value.Equal(emptyValue) || had[name].Equal(emptyValue))
+		if !kept && b.hasEntry(name) && !slices.Contains(s.AcceptRemovals, name) {
 			lost = append(lost, name)
 		}
 	}
 	return lost
 }
 
-// nothing is the value of a name whose source was emptied.
-var nothing = secret.New("")
+// emptyValue is the value of a name whose source was emptied.
+var emptyValue = secret.New("")
 
-// possible says whether the manifest gives the bucket this name.
-func (b Bucket) possible(name string) bool {
+// hasEntry reports whether the manifest gives the bucket this name.
+func (b Bucket) hasEntry(name string) bool {
 	return slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool { return e.Name == name })
 }
 
-// hold puts HELD on the outgoing version and on everything in play, before AWSCURRENT moves away.
-func (b Bucket) hold(s State) []Mark {
+// marksToHold puts HELD on the outgoing version and on everything in play, before AWSCURRENT moves away.
+func (b Bucket) marksToHold(s State) []Mark {
 	var marks []Mark
 	for _, v := range b.Versions {
 		_, held := v.Label(history.Held)
-		if !held && (v.Has(history.AWSCurrent) || s.inPlay(v.ID)) {
+		if !held && (v.Has(history.AWSCurrent) || s.isInPlay(v.ID)) {
 			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: b.LabelFor(history.Held, v.ID), To: v.ID})
 		}
 	}
 	return marks
 }
 
-// inPlay says whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever bucket,
+// isInPlay reports whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever bucket,
 // because the manifest may have moved it to another one since.
-func (s State) inPlay(version string) bool {
+func (s State) isInPlay(version string) bool {
 	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
-		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.mayRun(version) })
+		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.hasInPlay(version) })
 	})
 }
 
-// roll plans one consumer.
-func (p *Plan) roll(c Consumer, target bucket.Bucket) {
+// rollConsumer plans one consumer.
+func (p *Plan) rollConsumer(c Consumer, target bucket.Bucket) {
 	wait := func(r Reason, detail string) {
 		p.Waits = append(p.Waits, Wait{Subject: c.Name, Version: target.Version, Reason: r, Detail: detail, Until: c.WaitTill})
 	}
@@ -349,17 +349,17 @@ func (p *Plan) roll(c Consumer, target bucket.Bucket) {
 		wait(Foreign, c.Foreign)
 	case c.RollingTo == target.Version:
 		wait(Rolling, c.Waiting)
-	case c.failedLike(target.Version):
+	case c.hasFailedWith(target.Version):
 		wait(RolloutFailed, c.Failed.Reason)
-	case c.runs(target.Version) && sameNames(c.Names, target.Names()):
+	case c.runsOnly(target.Version) && sameNames(c.Names, target.Names()):
 	case c.Running == target.Version && !c.Settled && len(c.Drift) == 0:
 		wait(Draining, c.Waiting)
 	default:
-		p.Rolls = append(p.Rolls, Roll{Consumer: c.Name, Bucket: target, Why: why(c, target.Version)})
+		p.Rolls = append(p.Rolls, Roll{Consumer: c.Name, Bucket: target, Why: whyRoll(c, target.Version)})
 	}
 }
 
-func why(c Consumer, target string) string {
+func whyRoll(c Consumer, target string) string {
 	switch {
 	case len(c.Drift) > 0:
 		return "changed by hand: " + strings.Join(c.Drift, ", ")
@@ -372,16 +372,16 @@ func why(c Consumer, target string) string {
 	}
 }
 
-// drop takes HELD off versions that nobody can start on any more.
-func (p *Plan) drop(s State, b Bucket) {
+// dropHeldLabels takes HELD off versions that nobody can start on any more.
+func (p *Plan) dropHeldLabels(s State, b Bucket) {
 	if s.Mode == manifest.Observe || len(s.Strangers) > 0 || slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
 		return
 	}
-	until, quiet := s.quiet()
+	until, quiet := s.quietSince()
 	for _, v := range b.Versions {
 		label, held := v.Label(history.Held)
 		switch {
-		case !held || v.Has(history.AWSCurrent) || s.inPlay(v.ID):
+		case !held || v.Has(history.AWSCurrent) || s.isInPlay(v.ID):
 		case quiet:
 			p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
 		default:
@@ -390,40 +390,40 @@ func (p *Plan) drop(s State, b Bucket) {
 	}
 }
 
-// retire plans what is owed at one source: one version a pass, the oldest that may go, and every one whose time an
+// retireOwed plans what is owed at one source: one version a pass, the oldest that may go, and every one whose time an
 // emergency has set.
-func (p *Plan) retire(s State, source Source) {
+func (p *Plan) retireOwed(s State, source Source) {
 	current, _ := source.Current()
 	advancing := false
 	for _, v := range source.Owed() {
-		waits, forced := Gates(s, *p, source, v), s.overdue(source, v)
+		waits, forced := Gates(s, *p, source, v), s.isOverdue(source, v)
 		if len(waits) == 0 && (forced || !advancing) {
 			advancing = true
 			p.Advances = append(p.Advances, Advance{Source: source.Name, Version: v.ID, Current: current.ID, Forced: forced})
 		}
 		if len(waits) > 0 {
-			p.Waits = append(p.Waits, waits[0].atMost(source.Dies(v)))
+			p.Waits = append(p.Waits, waits[0].endAt(source.Dies(v)))
 		}
 	}
 }
 
-// atMost ends a wait at an emergency's deadline.
-func (w Wait) atMost(deadline time.Time, some bool) Wait {
+// endAt ends a wait at an emergency's deadline.
+func (w Wait) endAt(deadline time.Time, some bool) Wait {
 	if some && (w.Until.IsZero() || deadline.Before(w.Until)) {
 		w.Until = deadline
 	}
 	return w
 }
 
-// calm takes an emergency's label off when nothing is left of it.
-func (p *Plan) calm(s State, source Source) {
+// dropEmergencyLabels takes an emergency's label off when nothing is left of it.
+func (p *Plan) dropEmergencyLabels(s State, source Source) {
 	over := source.Placements(history.Deadline)
 	pending, some := source.Labelled(history.AWSPending)
 	moving := slices.ContainsFunc(p.Marks, func(m Mark) bool { return m.Secret == source.Secret })
 	if s.Mode == manifest.Observe || len(over) == 0 || moving || len(source.Owed()) > 0 || some && !pending.Has(history.AWSCurrent) {
 		return
 	}
-	if until, quiet := s.quiet(); !quiet {
+	if until, quiet := s.quietSince(); !quiet {
 		p.Waits = append(p.Waits, Wait{Subject: source.Name, Reason: Settling, Until: until, Detail: "an emergency is over; its label comes off last"})
 		return
 	}
@@ -432,12 +432,12 @@ func (p *Plan) calm(s State, source Source) {
 	}
 }
 
-func equal(a, b map[string]secret.Value) bool {
+func equalContent(a, b map[string]secret.Value) bool {
 	return maps.EqualFunc(a, b, secret.Value.Equal)
 }
 
-// changed returns the names whose value differs or that come or go, sorted.
-func changed(was, is map[string]secret.Value) []string {
+// changedNames returns the names whose value differs or that come or go, sorted.
+func changedNames(was, is map[string]secret.Value) []string {
 	names := map[string]bool{}
 	for name, v := range is {
 		if old, had := was[name]; !had || !old.Equal(v) {
@@ -454,10 +454,10 @@ func changed(was, is map[string]secret.Value) []string {
 
 // sameNames compares without regard to case: GitHub stores names in upper case. nil means that the sink cannot tell.
 func sameNames(seen, want []string) bool {
-	return seen == nil || slices.Equal(upper(seen), upper(want))
+	return seen == nil || slices.Equal(upperSorted(seen), upperSorted(want))
 }
 
-func upper(names []string) []string {
+func upperSorted(names []string) []string {
 	out := make([]string, len(names))
 	for i, name := range names {
 		out[i] = strings.ToUpper(name)

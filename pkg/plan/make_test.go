@@ -53,7 +53,7 @@ func TestTheTableOfSourceVersions(t *testing.T) {
 			full := s.db()
 			full.Versions[2].Labels = []string{history.AWSCurrent}
 			full.Versions[1].Labels = append([]string{live(2), history.Seen}, customs(16)...)
-		}, []string{"write api 00000003", "roll web 00000003", "wait db labels-full", "wait db unseen"}},
+		}, []string{"write api 00000003", "roll web 00000003", "wait db labels-full", "wait db pending-work"}},
 		{"unmarked, and there is room for one of two: Mark one, SEEN comes as far", converged, func(s State) {
 			s.db().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(15)...)
 			s.db().add(sv(3, values("URL", "typo")), sv(4, values("URL", "typo")))
@@ -105,35 +105,35 @@ func TestTheTableOfBuckets(t *testing.T) {
 		{"has a name empty as before: Write", edited, func(s State) {
 			s.api().Want.Values = values("DB", "", "OTHER", "text")
 			s.api().holdValues(1, values("DB", ""))
-		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		}, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
 		{"lacks a possible name, removal accepted: Write", func() State {
 			s := edited()
 			s.api().Want.Values = values()
 			s.AcceptRemovals = []string{"DB"}
 			return s
-		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
 		{"has no room for a label: Wait", edited, func(s State) {
 			s.api().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(17)...)
-		}, []string{"wait api labels-full", "wait db unseen"}},
+		}, []string{"wait api labels-full", "wait db pending-work"}},
 		{"was written MaxWrites times within a day: Wait until that is so no more", edited, func(s State) {
 			s.api().Made = made(s, MaxWrites, writesWithin-time.Second)
-		}, []string{"wait api write-rate", "wait db unseen"}},
+		}, []string{"wait api write-rate", "wait db pending-work"}},
 		{"the first of MaxWrites is a day old: Write", edited, func(s State) {
 			s.api().Made = made(s, MaxWrites, writesWithin)
-		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		}, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
 		{"was written less often: Write", edited, func(s State) {
 			s.api().Made = made(s, MaxWrites-1, time.Hour)
-		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		}, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
 		{"was written often, and the version is there already: Write, which makes none", edited, func(s State) {
 			s.api().Made = append(made(s, MaxWrites, time.Hour), history.Version{ID: s.api().Want.Version, Created: s.Now})
-		}, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
-		{"differs: Write, then Roll", edited, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		}, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
+		{"differs: Write, then Roll", edited, nil, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
 		{"differs, and what is current or in play is not held: Mark HELD before", edited, func(s State) {
 			s.api().Versions[1].Labels = []string{history.AWSCurrent}
 			s.web().Running, s.web().InPlay = bid(present, 1), []string{bid(present, 1)}
 		}, []string{
 			"mark api-dev 00000001 " + held(1), "mark api-dev 00000002 " + held(2),
-			"write api 00000003", "roll web 00000003", "wait db unseen",
+			"write api 00000003", "roll web 00000003", "wait db pending-work",
 		}},
 	})
 }
@@ -195,10 +195,10 @@ func TestTheTableOfHeldVersions(t *testing.T) {
 		{"current: nothing", converged, nil, nil},
 		{"in play: nothing", holding, func(s State) { s.web().InPlay = append(s.web().InPlay, bid(present, 1)) }, nil},
 		{"neither, all quiet: Drop", holding, nil, []string{drop}},
-		{"neither, its bucket changed just now: Wait", holding, func(s State) { s.api().Changed = noon.Add(-Quiet + time.Second) }, []string{"wait api quiet"}},
+		{"neither, its bucket changed just now: Wait", holding, func(s State) { s.api().Changed = noon.Add(-Quiet + time.Second) }, []string{"wait api settling"}},
 		{"neither, quiet to the second: Drop", holding, func(s State) { s.api().Changed = noon.Add(-Quiet) }, []string{drop}},
-		{"neither, a source changed just now: Wait", holding, func(s State) { s.db().Changed = noon }, []string{"wait api quiet"}},
-		{"neither, a consumer changed just now: Wait", holding, func(s State) { s.web().Changed = noon }, []string{"wait api quiet"}},
+		{"neither, a source changed just now: Wait", holding, func(s State) { s.db().Changed = noon }, []string{"wait api settling"}},
+		{"neither, a consumer changed just now: Wait", holding, func(s State) { s.web().Changed = noon }, []string{"wait api settling"}},
 		{"neither, a consumer unsettled: nothing yet", holding, func(s State) {
 			s.web().Settled, s.web().RollingTo = false, bid(present, 2)
 		}, []string{"wait web rolling"}},
@@ -212,7 +212,7 @@ func TestTheTableOfHeldVersions(t *testing.T) {
 			s := edited()
 			s.api().Versions[0].Labels = []string{history.AWSPrevious, held(1)}
 			return s
-		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db unseen"}},
+		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
 		{"neither, mode propagate: Drop, for nothing is retired by that", func() State {
 			s := holding()
 			s.Mode = manifest.Propagate
@@ -233,7 +233,7 @@ func made(s State, n int, age time.Duration) []history.Version {
 func TestAWaitForTheWriteRateSaysUntilWhen(t *testing.T) {
 	s := edited()
 	s.api().Made = append(made(s, 5, 30*time.Hour), made(s, MaxWrites, 7*time.Hour)...)
-	wait, refused := s.api().refused(s)
+	wait, refused := s.api().refuseWrite(s)
 	if want := s.Now.Add(17 * time.Hour); !refused || wait.Reason != WriteRate || !wait.Until.Equal(want) {
 		t.Errorf("refused %v for %s until %v, want until %v", refused, wait.Reason, wait.Until, want)
 	}
@@ -255,7 +255,7 @@ func TestABucketThatIsRefusedKeepsItsConsumersOnWhatIsCurrent(t *testing.T) {
 func TestANameWhoseMappingIsGoneMayGo(t *testing.T) {
 	s := edited()
 	s.api().holdValues(1, values("DB", "new", "OLD_NAME", "new"))
-	plans(t, s, "write api 00000003", "roll web 00000003", "wait db unseen")
+	plans(t, s, "write api 00000003", "roll web 00000003", "wait db pending-work")
 }
 
 func TestTheBrakeNamesEveryLostNameThatWasNotAccepted(t *testing.T) {
@@ -277,7 +277,7 @@ func TestOneBucketThatIsRefusedDoesNotStopTheOthers(t *testing.T) {
 	refused.set(bv(2, values("DB", "new"), append([]string{history.AWSCurrent, history.AWSPrevious, held(2)}, customs(17)...)...))
 	refused.Consumers = []Consumer{on("follower", 2)}
 	s.Buckets = append(s.Buckets, refused)
-	plans(t, s, "write api 00000003", "roll web 00000003", "wait refused labels-full", "wait db unseen")
+	plans(t, s, "write api 00000003", "roll web 00000003", "wait refused labels-full", "wait db pending-work")
 }
 
 // The manifest has moved a consumer to another bucket, and it has not been rolled yet, or cannot be.

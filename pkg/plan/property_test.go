@@ -142,7 +142,7 @@ func TestNoPlanDropsWhatSomebodyMayRun(t *testing.T) {
 			dropped++
 			b := s.Buckets[slices.IndexFunc(s.Buckets, func(x Bucket) bool { return x.Want.Name == m.Bucket })]
 			v, _ := b.Version(m.From)
-			if v.Has(history.AWSCurrent) || s.inPlay(v.ID) || !strings.HasPrefix(m.Label, history.Held) || m.To != "" || m.Secret != b.Secret {
+			if v.Has(history.AWSCurrent) || s.isInPlay(v.ID) || !strings.HasPrefix(m.Label, history.Held) || m.To != "" || m.Secret != b.Secret {
 				t.Fatalf("%+v is dropped, with labels %v", m, v.Labels)
 			}
 		}

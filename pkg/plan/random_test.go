@@ -33,7 +33,7 @@ func calm(t *rapid.T, s State) {
 	for i := range s.Sources {
 		source := &s.Sources[i]
 		source.Changed = noon.Add(-time.Hour)
-		for _, m := range source.marks() {
+		for _, m := range source.marksToMake() {
 			world{s}.move(t, m.Secret, m.Label, m.To, m.From)
 		}
 		source.Changed = noon.Add(-time.Hour)

@@ -100,7 +100,7 @@ type ConsumerReport struct {
 
 // Describe tells what was seen and what is planned. It is pure and repeatable.
 func Describe(s State, p Plan) Report {
-	r := Report{Environment: s.Environment, Mode: string(s.Mode), At: s.Now, Steps: p.steps(), Waits: p.Waits}
+	r := Report{Environment: s.Environment, Mode: string(s.Mode), At: s.Now, Steps: p.listSteps(), Waits: p.Waits}
 	for _, source := range s.Sources {
 		r.Sources = append(r.Sources, describeSource(s, p, source))
 	}
@@ -114,7 +114,7 @@ func Describe(s State, p Plan) Report {
 	for _, c := range s.Strangers {
 		r.Consumers = append(r.Consumers, ConsumerReport{Name: c.Consumer, State: "unknown", Detail: c.Unknown})
 	}
-	r.Alarms = s.alarms()
+	r.Alarms = s.findAlarms()
 	r.Converged = p.Empty() && len(p.Waits) == 0 && !slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
 	return r
 }
@@ -124,8 +124,8 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	r := SourceReport{
 		Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created, AtOnce: source.AtOnce,
 	}
-	r.Changed, r.Followed = s.change(source)
-	for _, c := range s.consumers(source) {
+	r.Changed, r.Followed = s.measureChange(source)
+	for _, c := range s.consumersOf(source) {
 		r.Consumers = append(r.Consumers, c.Name)
 	}
 	slices.Sort(r.Consumers)
@@ -141,18 +141,18 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 
 func describeConsumer(b Bucket, c Consumer, version string) ConsumerReport {
 	return ConsumerReport{
-		Name: c.Name, Bucket: b.Want.Name, Running: c.Running, State: c.state(version),
-		Current: c.runs(version) && version != "", Detail: detail(c),
+		Name: c.Name, Bucket: b.Want.Name, Running: c.Running, State: c.describeState(version),
+		Current: c.runsOnly(version) && version != "", Detail: describeDetail(c),
 	}
 }
 
-func (c Consumer) state(version string) string {
+func (c Consumer) describeState(version string) string {
 	switch {
 	case c.Unread || c.Unknown != "":
 		return "unknown"
-	case c.failedLike(version):
+	case c.hasFailedWith(version):
 		return "failed"
-	case version != "" && c.runs(version):
+	case version != "" && c.runsOnly(version):
 		return "current"
 	case c.RollingTo != "" || c.Foreign != "":
 		return "rolling"
@@ -163,7 +163,7 @@ func (c Consumer) state(version string) string {
 	}
 }
 
-func detail(c Consumer) string {
+func describeDetail(c Consumer) string {
 	parts := []string{}
 	for _, text := range []string{c.Detail, c.Unknown, c.Foreign, c.Waiting} {
 		if text != "" {
@@ -176,8 +176,8 @@ func detail(c Consumer) string {
 	return strings.Join(parts, "; ")
 }
 
-// steps lists the plan in the order in which it is applied.
-func (p Plan) steps() []Step {
+// listSteps lists the plan in the order in which it is applied.
+func (p Plan) listSteps() []Step {
 	var steps []Step
 	for _, m := range p.Marks {
 		steps = append(steps, Step{Do: "mark", Subject: m.Secret, Version: m.To, Detail: m.Label})
@@ -216,7 +216,7 @@ func (s Step) String() string {
 	return text
 }
 
-// Rolling says whether a consumer is still on its way by itself.
+// Rolling reports whether a consumer is still on its way by itself.
 func (r Report) Rolling() bool {
 	for _, w := range r.Waits {
 		if w.Reason == Rolling {

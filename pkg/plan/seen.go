@@ -33,23 +33,23 @@ type Failed struct {
 	Reason  string // in the sink's words
 }
 
-// failedLike says whether this very rollout, version and everything else, has failed already.
-func (s Seen) failedLike(version string) bool {
+// hasFailedWith reports whether this very rollout, version and everything else, has failed already.
+func (s Seen) hasFailedWith(version string) bool {
 	return s.Failed != nil && s.Failed.Version == version && s.Failed.Rest == s.Rest
 }
 
-// stranger is the reason for what stands in no manifest, or for not knowing whether there is any.
-func (s Seen) stranger() Reason {
+// strangerReason is the reason for what stands in no manifest, or for not knowing whether there is any.
+func (s Seen) strangerReason() Reason {
 	if s.Unread {
 		return Unreadable
 	}
-	return Unknown
+	return UnseenConsumer
 }
 
-// runs says whether the consumer is proven to run version, all of it and nothing else.
-func (s Seen) runs(version string) bool {
+// runsOnly reports whether the consumer is proven to run version, all of it and nothing else.
+func (s Seen) runsOnly(version string) bool {
 	return s.Settled && s.Running == version && s.Unknown == "" && len(s.Drift) == 0
 }
 
-// mayRun says whether version is in play.
-func (s Seen) mayRun(version string) bool { return slices.Contains(s.InPlay, version) }
+// hasInPlay reports whether version is in play.
+func (s Seen) hasInPlay(version string) bool { return slices.Contains(s.InPlay, version) }

@@ -160,7 +160,7 @@ func (s State) web() *Consumer { return &s.Buckets[0].Consumers[0] }
 // lines says what a plan does and what it waits for, one line each.
 func lines(p Plan) []string {
 	out := []string{}
-	for _, step := range p.steps() {
+	for _, step := range p.listSteps() {
 		if step.Do == "advance" || step.Do == "roll" {
 			step.Detail = ""
 		}

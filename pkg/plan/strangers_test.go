@@ -17,9 +17,9 @@ func TestAStrangerIsNamedAndKeepsHeld(t *testing.T) {
 		s.Strangers = []Seen{{Consumer: "main/old", Unread: unread, Unknown: "it stands in no manifest"}}
 		p := Make(s)
 		if !p.Empty() {
-			t.Errorf("with a stranger it does %v", p.steps())
+			t.Errorf("with a stranger it does %v", p.listSteps())
 		}
-		want := map[bool]Reason{false: Unknown, true: Unreadable}[unread]
+		want := map[bool]Reason{false: UnseenConsumer, true: Unreadable}[unread]
 		if !slices.ContainsFunc(p.Waits, func(w Wait) bool { return w.Subject == "main/old" && w.Reason == want && w.Detail != "" }) {
 			t.Errorf("nobody is told: %+v", p.Waits)
 		}

@@ -122,11 +122,11 @@ func (w *world) settle(p Plan) {
 func (w world) finished(t *rapid.T, p Plan) {
 	for _, b := range w.Buckets {
 		current, _ := b.Current()
-		if _, stale := b.stale(); stale {
+		if _, stale := b.findStale(); stale {
 			t.Fatalf("%s is not what it should be: %q", b.Want.Name, lines(p))
 		}
 		for _, c := range b.Consumers {
-			if current.ID != "" && !c.runs(current.ID) && c.Settled {
+			if current.ID != "" && !c.runsOnly(current.ID) && c.Settled {
 				t.Fatalf("%s runs %s, and nothing is planned: %q", c.Name, c.Running, lines(p))
 			}
 		}

@@ -155,10 +155,10 @@ func (b *bench) converge() plan.Report {
 	return plan.Report{}
 }
 
-// waiting says whether the report waits for anything that time or a rollout brings.
+// waiting reports whether the report waits for anything that time or a rollout brings.
 func waiting(r plan.Report) bool {
 	return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool {
-		return slices.Contains([]plan.Reason{plan.Rolling, plan.Draining, plan.Settling, plan.InUse, plan.Deployable, plan.Unseen}, w.Reason)
+		return slices.Contains([]plan.Reason{plan.Rolling, plan.Draining, plan.Settling, plan.InUse, plan.Deployable, plan.PendingWork}, w.Reason)
 	})
 }
 

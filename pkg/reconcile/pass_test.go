@@ -169,7 +169,7 @@ func TestASourceThatBecameEmptyPullsTheBrake(t *testing.T) {
 	before := b.current("api-dev")
 	b.put("vendors", `{}`)
 	report := b.mustRun()
-	same(t, "the waits", []string{"api brake", "worker brake", "vendors unseen"}, reasons(report))
+	same(t, "the waits", []string{"api brake", "worker brake", "vendors pending-work"}, reasons(report))
 	b.tick()
 	b.mustRun()
 	if b.current("api-dev") != before || b.sinks["web"].running != before {
@@ -249,7 +249,7 @@ func TestAConsumerThatDoesNotAnswerVetoesAndIsLeftAlone(t *testing.T) {
 		report = b.mustRun()
 		b.tick()
 	}
-	same(t, "the waits", []string{"web unreadable", "db unknown"}, reasons(report))
+	same(t, "the waits", []string{"web unreadable", "db unseen-consumer"}, reasons(report))
 	same(t, "the work", []string{"roll jobs", "withdraw from jobs"}, b.worked)
 	b.sinks["web"].silent = nil
 	b.converge()
@@ -277,7 +277,7 @@ func TestWhatStandsInNoManifestVetoesAndSoDoesACensusThatFails(t *testing.T) {
 			report = b.mustRun()
 			b.tick()
 		}
-		if waits := strings.Join(reasons(report), ", "); !strings.Contains(waits, name+" un") || !strings.Contains(waits, "db unknown") {
+		if waits := strings.Join(reasons(report), ", "); !strings.Contains(waits, name+" un") || !strings.Contains(waits, "db unseen-consumer") {
 			t.Errorf("%s: the waits are %s", name, waits)
 		}
 		same(t, "what was retired", 0, count(b.worked, "retire db"))
