@@ -36,12 +36,12 @@ var revealers = map[string]string{
 	"pkg/consume/vercel write.records":   "the upsert of variables",
 
 	// Rotary's own credentials at a sink.
-	"pkg/consume Endpoints.github":      "the id of the GitHub App, no secret by itself",
-	"pkg/consume/github authenticate":   "tells a token from a private key, and parses the key",
-	"pkg/consume/github client.once":    "the Authorization header",
-	"pkg/consume/vercel New":            "takes the end of a line off a token, and refuses an empty one",
-	"pkg/consume/vercel client.build":   "the Authorization header, or the address of a deploy hook",
-	"pkg/consume/vercel Project.hooked": "says whether there is a deploy hook",
+	"pkg/consume Endpoints.github":           "the id of the GitHub App, no secret by itself",
+	"pkg/consume/github authenticate":        "tells a token from a private key, and parses the key",
+	"pkg/consume/github client.buildRequest": "the Authorization header",
+	"pkg/consume/vercel New":                 "takes the end of a line off a token, and refuses an empty one",
+	"pkg/consume/vercel client.buildRequest": "the Authorization header, or the address of a deploy hook",
+	"pkg/consume/vercel Project.hooked":      "says whether there is a deploy hook",
 
 	// The credential that is rotated, at its target.
 	"pkg/rotate/accesskey Rotator.Identity": "the id of an access key, no secret by itself",
@@ -52,7 +52,7 @@ var revealers = map[string]string{
 	// Into the calls of a vendor's API, and compared.
 	"pkg/rotate/httpapi names.value":        "an address, a header or a body",
 	"pkg/rotate/httpapi administrator.look": "the same, of the administrator's credential",
-	"pkg/rotate/httpapi names.knows":        "keeps a request id that repeats a value out of errors",
+	"pkg/rotate/httpapi names.holdsValue":   "keeps a request id that repeats a value out of errors",
 	"pkg/rotate/httpapi Rotator.holds":      "says whether there is a credential",
 	"pkg/rotate/httpapi Rotator.Identity":   "a digest, compared",
 	"pkg/rotate/mysql Rotator.login":        "parses the parts of a login",

@@ -64,12 +64,12 @@ func (a *app) installationToken(ctx context.Context) (secret.Value, error) {
 		return a.token, nil
 	}
 	var installed gh.Installation
-	if _, err := a.client.call(ctx, request{doing: "find the App's installation", method: http.MethodGet, path: "repos/" + a.repository + "/installation", out: &installed}); err != nil {
+	if _, err := a.client.callAPI(ctx, request{doing: "find the App's installation", method: http.MethodGet, path: "repos/" + a.repository + "/installation", out: &installed}); err != nil {
 		return secret.Value{}, err
 	}
 	_, name, _ := strings.Cut(a.repository, "/")
 	var out gh.InstallationToken
-	if _, err := a.client.call(ctx, request{
+	if _, err := a.client.callAPI(ctx, request{
 		doing: "get an installation token", method: http.MethodPost, path: fmt.Sprintf("app/installations/%d/access_tokens", installed.GetID()),
 		in: gh.InstallationTokenOptions{Repositories: []string{name}}, out: &out,
 	}); err != nil {

@@ -106,8 +106,8 @@ func (r receipt) proves(name string, listed map[string]time.Time) bool {
 // readReceipt returns the receipt and when it was written; nil where there is none.
 func (s *Scope) readReceipt(ctx context.Context) (*receipt, time.Time, error) {
 	var held gh.ActionsVariable
-	_, err := s.client.call(ctx, request{doing: "read the receipt", method: http.MethodGet, path: s.path + "/variables/" + receiptName, out: &held})
-	if isStatus(err, http.StatusNotFound) {
+	_, err := s.client.callAPI(ctx, request{doing: "read the receipt", method: http.MethodGet, path: s.path + "/variables/" + receiptName, out: &held})
+	if hasStatus(err, http.StatusNotFound) {
 		return nil, time.Time{}, nil
 	}
 	if err == nil && held.GetUpdatedAt().IsZero() {
@@ -131,5 +131,5 @@ func (s *Scope) writeReceipt(ctx context.Context, r receipt, exists bool) error 
 	if exists {
 		q = request{doing: "update the receipt", method: http.MethodPatch, path: s.path + "/variables/" + receiptName, in: gh.ActionsUpdateVariableRequest{Value: &text}}
 	}
-	return s.write(ctx, q)
+	return s.callPaced(ctx, q)
 }

@@ -142,8 +142,8 @@ func (s *Scope) pushAll(ctx context.Context, names []string, values map[string]s
 
 func (s *Scope) removeAll(ctx context.Context, names []string, t *tally) {
 	for _, name := range names {
-		err := s.write(ctx, request{doing: "delete secret " + name, method: http.MethodDelete, path: s.path + "/secrets/" + name})
-		if err == nil || isStatus(err, http.StatusNotFound) {
+		err := s.callPaced(ctx, request{doing: "delete secret " + name, method: http.MethodDelete, path: s.path + "/secrets/" + name})
+		if err == nil || hasStatus(err, http.StatusNotFound) {
 			t.removed = append(t.removed, name)
 		} else if t.add(err); t.stopped {
 			return
@@ -160,7 +160,7 @@ func (s *Scope) put(ctx context.Context, name string, v secret.Value) error {
 		}
 	}
 	err := s.putSealed(ctx, name, v)
-	if !isStatus(err, http.StatusUnprocessableEntity) {
+	if !hasStatus(err, http.StatusUnprocessableEntity) {
 		return err
 	}
 	used := s.key.id
@@ -175,7 +175,7 @@ func (s *Scope) putSealed(ctx context.Context, name string, v secret.Value) erro
 	if err != nil {
 		return fmt.Errorf("seal secret %s: no random numbers", name)
 	}
-	return s.write(ctx, request{
+	return s.callPaced(ctx, request{
 		doing: "put secret " + name, method: http.MethodPut, path: s.path + "/secrets/" + name,
 		in: gh.SecretRequest{KeyID: s.key.id, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)},
 	})
@@ -189,7 +189,7 @@ type publicKey struct {
 
 func (s *Scope) readKey(ctx context.Context) error {
 	var out gh.PublicKey
-	if _, err := s.client.call(ctx, request{doing: "read the public key", method: http.MethodGet, path: s.path + "/secrets/public-key", out: &out}); err != nil {
+	if _, err := s.client.callAPI(ctx, request{doing: "read the public key", method: http.MethodGet, path: s.path + "/secrets/public-key", out: &out}); err != nil {
 		return err
 	}
 	raw, err := base64.StdEncoding.DecodeString(out.GetKey())

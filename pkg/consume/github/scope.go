@@ -19,7 +19,9 @@ import (
 
 	gh "github.com/google/go-github/v92/github"
 
+	"github.com/rotary-secrets/rotary/pkg/httpcall"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/retry"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -73,15 +75,13 @@ func Previous(read func(ctx context.Context, version string) (map[string]secret.
 	return func(o *options) { o.previous = read }
 }
 
-func hasten(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
 var goodRepository = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
 
 // New returns the scope that consumer c of a rotary environment stands for. It makes no call. token is a personal
 // access token; where appID is not empty, it is the private key of that GitHub App, in PEM. A token needs the
 // repository permissions Secrets and Variables (Environments for an environment's scope) to write, Actions to read.
 func New(c manifest.Consumer, environment string, token secret.Value, appID string, opts ...Option) (*Scope, error) {
-	o := options{url: "https://api.github.com/", transport: http.DefaultTransport, now: time.Now, pause: hasten}
+	o := options{url: "https://api.github.com/", transport: http.DefaultTransport, now: time.Now, pause: retry.Skip}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -183,14 +183,14 @@ func (s *Scope) list(ctx context.Context) (map[string]time.Time, time.Time, erro
 	found := map[string]time.Time{}
 	for page := 1; page <= mostPages; page++ {
 		var out secretsPage
-		resp, err := s.client.call(ctx, request{doing: "list secrets", method: http.MethodGet, path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", s.path, page), out: &out})
+		resp, err := s.client.callAPI(ctx, request{doing: "list secrets", method: http.MethodGet, path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", s.path, page), out: &out})
 		if err != nil {
 			return nil, time.Time{}, err
 		}
 		for _, held := range out.Secrets {
 			found[strings.ToUpper(held.Name)] = held.UpdatedAt.UTC()
 		}
-		if resp.NextPage != 0 {
+		if httpcall.HasNextPage(resp.Header) {
 			continue
 		}
 		if out.TotalCount == nil {

@@ -46,7 +46,7 @@ func join(told []string) string {
 // common names what a list of secrets has of names. A job gets 100 secrets of a level at most: one page shows them.
 func (s *Scope) common(ctx context.Context, path string, names []string) string {
 	var out secretsPage
-	if _, err := s.client.once(ctx, request{method: http.MethodGet, path: path + "?per_page=100", out: &out}); err != nil {
+	if _, err := s.client.callAPI(ctx, request{once: true, method: http.MethodGet, path: path + "?per_page=100", out: &out}); err != nil {
 		return ""
 	}
 	var both []string
@@ -61,7 +61,7 @@ func (s *Scope) common(ctx context.Context, path string, names []string) string 
 // environments names the repository's, as far as the token sees them.
 func (s *Scope) environments(ctx context.Context) (names []string) {
 	var out gh.EnvResponse
-	if _, err := s.client.once(ctx, request{method: http.MethodGet, path: fmt.Sprintf("%s/environments?per_page=%d", s.repository, mostEnvironments), out: &out}); err != nil {
+	if _, err := s.client.callAPI(ctx, request{once: true, method: http.MethodGet, path: fmt.Sprintf("%s/environments?per_page=%d", s.repository, mostEnvironments), out: &out}); err != nil {
 		return nil
 	}
 	for _, environment := range out.Environments {

@@ -12,6 +12,7 @@ import (
 
 	gh "github.com/google/go-github/v92/github"
 
+	"github.com/rotary-secrets/rotary/pkg/httpcall"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -199,7 +200,7 @@ func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (beg
 		}
 		var out gh.WorkflowRuns
 		query := url.Values{"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)}}
-		resp, err := s.client.call(ctx, request{doing: "list workflow runs that are " + strings.ReplaceAll(status, "_", " "), method: http.MethodGet, path: s.repository + "/actions/runs?" + query.Encode(), out: &out})
+		resp, err := s.client.callAPI(ctx, request{doing: "list workflow runs that are " + strings.ReplaceAll(status, "_", " "), method: http.MethodGet, path: s.repository + "/actions/runs?" + query.Encode(), out: &out})
 		if err != nil {
 			return nil, false, err
 		}
@@ -210,7 +211,9 @@ func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (beg
 			return nil, false, fmt.Errorf("list workflow runs that are %s: GitHub's answer has no list", strings.ReplaceAll(status, "_", " "))
 		}
 		counts = append(counts, *out.TotalCount)
-		page = resp.NextPage
+		if page++; !httpcall.HasNextPage(resp.Header) {
+			page = 0
+		}
 	}
 	return began, len(slices.Compact(counts)) == 1 && counts[0] == len(began), nil
 }

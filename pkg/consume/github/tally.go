@@ -24,7 +24,7 @@ func (t *tally) recorded() []string {
 
 // add notes a failed call. GitHub may fail for one name; if it does so for two, it is down.
 func (t *tally) add(err error) {
-	t.stopped = !isOneName(err) || isDown(err) && slices.ContainsFunc(t.failed, isDown)
+	t.stopped = !isAboutOneName(err) || isServerFailure(err) && slices.ContainsFunc(t.failed, isServerFailure)
 	t.failed = append(t.failed, err)
 }
 

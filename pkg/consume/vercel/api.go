@@ -92,7 +92,7 @@ type failedError struct {
 	EnvVarID  string `json:"envVarId"` // the variable that stands in the way
 }
 
-func (f failedError) name() string {
+func (f failedError) variableName() string {
 	if f.EnvVarKey != "" {
 		return f.EnvVarKey
 	}
@@ -108,7 +108,7 @@ func (c *client) variables(ctx context.Context, project string) ([]variable, err
 		} `json:"pagination"`
 	}
 	doing := "list the variables of project " + project
-	err := c.call(ctx, request{doing: doing, method: http.MethodGet, path: "/v10/projects/" + url.PathEscape(project) + "/env", repeatable: true}, &out)
+	err := c.callAPI(ctx, request{doing: doing, method: http.MethodGet, path: "/v10/projects/" + url.PathEscape(project) + "/env", repeatable: true}, &out)
 	switch {
 	case err != nil:
 		return nil, err
@@ -161,11 +161,10 @@ func (c *client) post(ctx context.Context, doing, project string, records []reco
 		Created []variable   `json:"created"`
 		Failed  []failedItem `json:"failed"`
 	}
-	err := c.call(ctx, request{doing: doing, method: http.MethodPost, path: "/v10/projects/" + url.PathEscape(project) + "/env",
+	err := c.callAPI(ctx, request{doing: doing, method: http.MethodPost, path: "/v10/projects/" + url.PathEscape(project) + "/env",
 		query: url.Values{"upsert": {"true"}}, body: records, repeatable: true}, &out)
-	var api *apiError
-	if errors.As(err, &api) {
-		return nil, api.failed, err
+	if refused, is := errors.AsType[*refusedError](err); is {
+		return nil, refused.failed, err
 	}
 	return out.Created, out.Failed, err
 }
@@ -174,7 +173,7 @@ func (c *client) post(ctx context.Context, doing, project string, records []reco
 // change of the one must not lose the other. Repeatable.
 func (c *client) edit(ctx context.Context, project, id string, r record) (variable, error) {
 	var out variable
-	err := c.call(ctx, request{doing: fmt.Sprintf("edit variable %s of project %s", r.Key, project), method: http.MethodPatch,
+	err := c.callAPI(ctx, request{doing: fmt.Sprintf("edit variable %s of project %s", r.Key, project), method: http.MethodPatch,
 		path: "/v9/projects/" + url.PathEscape(project) + "/env/" + url.PathEscape(id), body: map[string]string{"value": r.Value, "comment": r.Comment},
 		repeatable: true}, &out)
 	return out, err
@@ -182,10 +181,9 @@ func (c *client) edit(ctx context.Context, project, id string, r record) (variab
 
 // remove deletes a variable; one that is gone already is fine. Repeatable.
 func (c *client) remove(ctx context.Context, project string, v variable) error {
-	err := c.call(ctx, request{doing: fmt.Sprintf("delete variable %s of project %s", v.Key, project), method: http.MethodDelete,
+	err := c.callAPI(ctx, request{doing: fmt.Sprintf("delete variable %s of project %s", v.Key, project), method: http.MethodDelete,
 		path: "/v9/projects/" + url.PathEscape(project) + "/env/" + url.PathEscape(v.ID), repeatable: true}, nil)
-	var api *apiError
-	if errors.As(err, &api) && api.status == http.StatusNotFound {
+	if refused, is := errors.AsType[*refusedError](err); is && refused.call.Status == http.StatusNotFound {
 		return nil // gone already
 	}
 	return err
@@ -193,7 +191,7 @@ func (c *client) remove(ctx context.Context, project string, v variable) error {
 
 func (c *client) project(ctx context.Context, name string) (project, error) {
 	var out project
-	err := c.call(ctx, request{doing: "read project " + name, method: http.MethodGet, path: "/v9/projects/" + url.PathEscape(name), repeatable: true}, &out)
+	err := c.callAPI(ctx, request{doing: "read project " + name, method: http.MethodGet, path: "/v9/projects/" + url.PathEscape(name), repeatable: true}, &out)
 	if err == nil && !(idShape.MatchString(out.ID) && idShape.MatchString(out.Name)) {
 		err = fmt.Errorf("read project %s: the answer has no id or no name", name)
 	}
@@ -205,7 +203,7 @@ func (c *client) project(ctx context.Context, name string) (project, error) {
 
 func (c *client) deployment(ctx context.Context, id string) (deployment, error) {
 	var out deployment
-	err := c.call(ctx, request{doing: "read deployment " + id, method: http.MethodGet, path: "/v13/deployments/" + url.PathEscape(id), repeatable: true}, &out)
+	err := c.callAPI(ctx, request{doing: "read deployment " + id, method: http.MethodGet, path: "/v13/deployments/" + url.PathEscape(id), repeatable: true}, &out)
 	if out = out.normal(); err == nil && out.ID != id {
 		err = fmt.Errorf("read deployment %s: the answer is about another one", id)
 	}
@@ -219,7 +217,7 @@ func (c *client) deployments(ctx context.Context, p project, target string, limi
 	}
 	doing := fmt.Sprintf("list the %s deployments of project %s", target, p.Name)
 	query := url.Values{"projectId": {p.ID}, "target": {target}, "limit": {strconv.Itoa(limit)}}
-	if err := c.call(ctx, request{doing: doing, method: http.MethodGet, path: "/v7/deployments", query: query, repeatable: true}, &out); err != nil {
+	if err := c.callAPI(ctx, request{doing: doing, method: http.MethodGet, path: "/v7/deployments", query: query, repeatable: true}, &out); err != nil {
 		return nil, err
 	}
 	if out.Deployments == nil {
@@ -237,13 +235,13 @@ func (c *client) deployments(ctx context.Context, p project, target string, limi
 // deploy starts a fresh production build of git. Not repeated after an unclear answer: the deployment may exist.
 func (c *client) deploy(ctx context.Context, p project, git gitSource, m meta) error {
 	body := map[string]any{"name": p.Name, "project": p.ID, "target": production, "gitSource": git, "meta": m}
-	return c.call(ctx, request{doing: "deploy project " + p.Name, method: http.MethodPost, path: "/v13/deployments",
+	return c.callAPI(ctx, request{doing: "deploy project " + p.Name, method: http.MethodPost, path: "/v13/deployments",
 		query: url.Values{"forceNew": {"1"}}, body: body}, nil)
 }
 
 // trigger calls a deploy hook. Not repeated after an unclear answer.
 func (c *client) trigger(ctx context.Context, p project, hook secret.Value) error {
-	return c.call(ctx, request{doing: "call the deploy hook of project " + p.Name, method: http.MethodPost, hook: hook}, nil)
+	return c.callAPI(ctx, request{doing: "call the deploy hook of project " + p.Name, method: http.MethodPost, hook: hook}, nil)
 }
 
 func (d deployment) normal() deployment {

@@ -263,7 +263,7 @@ func (l *look) stalePreviews() (n int) {
 
 // state is a deployment's state, if it looks like one: it goes into texts.
 func (d deployment) state() string {
-	if !codePattern.MatchString(d.ReadyState) {
+	if !codeShape.MatchString(d.ReadyState) {
 		return "in an unknown state"
 	}
 	return d.ReadyState

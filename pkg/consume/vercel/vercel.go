@@ -46,12 +46,14 @@ func WithBaseURL(url string) Option {
 }
 
 // WithTransport replaces the network.
-func WithTransport(t http.RoundTripper) Option { return func(p *Project) { p.api.http.Transport = t } }
+func WithTransport(t http.RoundTripper) Option {
+	return func(p *Project) { p.api.caller.Transport = t }
+}
 
 // WithSleep says how to wait between tries: without it nobody waits. sleep returns early, with an error, when ctx ends
 // or leaves no time.
 func WithSleep(sleep func(context.Context, time.Duration) error) Option {
-	return func(p *Project) { p.api.sleep = sleep }
+	return func(p *Project) { p.api.caller.Wait = sleep }
 }
 
 // WithDeployHook makes Roll call a deploy hook instead of creating a deployment. Its URL is a secret.
@@ -77,10 +79,7 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 	}
 	p := &Project{
 		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets), environment: environment.Name, protected: environment.Protected,
-		api: &client{
-			http: &http.Client{CheckRedirect: noRedirect}, token: token, team: c.Vercel.Team, sleep: hasten,
-			base: defaultBaseURL,
-		},
+		api: newClient(token, c.Vercel.Team),
 	}
 	for _, opt := range opts {
 		opt(p)

@@ -121,8 +121,8 @@ func describe(failed []failedItem, sent []record) string {
 	var items []string
 	for _, f := range failed {
 		name := "a variable"
-		if slices.ContainsFunc(sent, func(r record) bool { return r.Key == f.Error.name() }) {
-			name = f.Error.name()
+		if slices.ContainsFunc(sent, func(r record) bool { return r.Key == f.Error.variableName() }) {
+			name = f.Error.variableName()
 		}
 		items = append(items, strings.TrimSpace(name+" "+f.Error.reason()))
 	}
@@ -132,7 +132,7 @@ func describe(failed []failedItem, sent []record) string {
 
 // among says whether failed has key.
 func among(failed []failedItem, key string) bool {
-	return slices.ContainsFunc(failed, func(f failedItem) bool { return f.Error.name() == key })
+	return slices.ContainsFunc(failed, func(f failedItem) bool { return f.Error.variableName() == key })
 }
 
 // reason is the code, and for a conflict what to do: an upsert takes only a variable with the very same targets for the

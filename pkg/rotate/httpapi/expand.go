@@ -184,7 +184,7 @@ func address() func(manifest.Part, string) (string, error) {
 }
 
 // request makes the request that a call describes.
-func (n names) request(ctx context.Context, c manifest.Call) (*http.Request, error) {
+func (n names) buildRequest(ctx context.Context, c manifest.Call) (*http.Request, error) {
 	where, err := n.text(ctx, c.URL, address())
 	if err != nil {
 		return nil, err
@@ -287,7 +287,7 @@ func (n names) fill(ctx context.Context, value any) (any, error) {
 }
 
 // place says where a call goes, for people: names stay names, and there is no query.
-func (n names) place(c manifest.Call) string {
+func (n names) describePlace(c manifest.Call) string {
 	t, _ := manifest.ParseTemplate(c.URL) // it was expanded before
 	var out strings.Builder
 	for _, p := range t {
@@ -307,7 +307,7 @@ func (n names) place(c manifest.Call) string {
 }
 
 // knows says whether a text has any of the values in it, but those too short to be secret.
-func (n names) knows(text string) bool {
+func (n names) holdsValue(text string) bool {
 	for _, values := range []rotate.Values{n.own, n.owed, {"admin": n.admin.text}} {
 		for _, value := range values {
 			if v := secret.Reveal(value); len(v) >= 8 && strings.Contains(text, v) {

@@ -12,7 +12,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/httpcall"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/retry"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -35,9 +37,9 @@ const patience = rotate.Timeout - 20*time.Second
 // where the description has neither a repeatable create nor a way to find what an earlier try has made.
 func New(source manifest.Source, reach Reach) rotate.Rotator {
 	api := *source.Rotate.HTTP
-	r := &Rotator{source: source, api: api, env: reach.Environment, admin: reach.Admin, client: newClient(reach)}
+	r := &Rotator{source: source, api: api, env: reach.Environment, admin: reach.Admin, caller: newCaller(reach)}
 	if api.Find == nil && !api.Create.Repeatable {
-		return once{r}
+		return unrepeatable{r}
 	}
 	return r
 }
@@ -48,17 +50,17 @@ type Rotator struct {
 	api    manifest.API
 	env    string
 	admin  func(context.Context) (rotate.Values, error)
-	client client
+	caller httpcall.Caller
 }
 
-// once is a Rotator whose create must not be tried twice.
-type once struct{ *Rotator }
+// unrepeatable is a Rotator whose create must not be tried twice.
+type unrepeatable struct{ *Rotator }
 
 // MayHaveMade is false only where the vendor was not reached, or has refused: an answer of 4xx, or one that says to come
 // back later.
-func (once) MayHaveMade(err error) bool {
-	f, is := errors.AsType[*failure](err)
-	return !is || !f.nothing
+func (unrepeatable) MayHaveMade(err error) bool {
+	failed, is := errors.AsType[*httpcall.Error](err)
+	return !is || !failed.NothingDone
 }
 
 // Create asks the vendor for a credential. What earlier tries of this rotation have made is found by its name, which
@@ -72,7 +74,7 @@ func (r *Rotator) Create(ctx context.Context, s rotate.Start) (rotate.Values, er
 		return nil, err
 	}
 	create := r.api.Create
-	answer, err := r.client.do(ctx, create.Call, n, nil)
+	answer, err := r.callVendor(ctx, create.Call, n, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -102,14 +104,14 @@ func (r *Rotator) clear(ctx context.Context, n names) error {
 		}
 		for _, owed := range left {
 			n.owed = owed
-			if _, err := r.client.do(ctx, r.api.Revoke.Call, n, r.api.Revoke.Gone); err != nil {
+			if _, err := r.callVendor(ctx, r.api.Revoke.Call, n, r.api.Revoke.Gone); err != nil {
 				return err
 			}
 		}
 	}
 	left, err := r.find(ctx, n)
 	if err == nil && len(left) > 0 {
-		err = r.client.fail(r.api.Find.Call, n, "it still lists what an earlier try has made, and was told to revoke")
+		err = &httpcall.Error{Doing: n.describePlace(r.api.Find.Call), Reason: "it still lists what an earlier try has made, and was told to revoke"}
 	}
 	return err
 }
@@ -117,7 +119,7 @@ func (r *Rotator) clear(ctx context.Context, n names) error {
 // find lists what earlier tries of this rotation have made, as far as Revoke needs to know it.
 func (r *Rotator) find(ctx context.Context, n names) ([]rotate.Values, error) {
 	find := r.api.Find
-	answer, err := r.client.do(ctx, find.Call, n, nil)
+	answer, err := r.callVendor(ctx, find.Call, n, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -184,9 +186,9 @@ func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
 func (r *Rotator) becomes(ctx context.Context, wanted bool, v rotate.Values) (accepted bool, a answer, err error) {
 	test := r.api.Test
 	for try := 1; ; try++ {
-		a, err = r.client.do(ctx, test.Call, r.names(v), test.Refused)
+		a, err = r.callVendor(ctx, test.Call, r.names(v), test.Refused)
 		accepted = test.Succeeds(a.status)
-		if err != nil || accepted == wanted || try == tries || r.client.pause(ctx, backoff(try)) != nil {
+		if err != nil || accepted == wanted || try == tries || r.caller.Wait(ctx, retry.Backoff(try)) != nil {
 			return accepted, a, err
 		}
 	}
@@ -205,7 +207,7 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (rotate.Values, erro
 	if revoke := r.api.Revoke; revoke != nil {
 		n := r.names(e.Current)
 		n.owed = e.Owed
-		if _, err := r.client.do(ctx, revoke.Call, n, revoke.Gone); err != nil {
+		if _, err := r.callVendor(ctx, revoke.Call, n, revoke.Gone); err != nil {
 			return nil, err
 		}
 	}
