@@ -15,8 +15,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// authenticate gives base its token: a personal access token, or an App's installation token.
-func authenticate(base client, repository string, token secret.Value, appID string, now func() time.Time) (*client, error) {
+// authenticateClient gives base its token: a personal access token, or an App's installation token.
+func authenticateClient(base client, repository string, token secret.Value, appID string, now func() time.Time) (*client, error) {
 	if strings.TrimSpace(secret.Reveal(token)) == "" {
 		return nil, errors.New("its token is empty")
 	}
@@ -30,8 +30,8 @@ func authenticate(base client, repository string, token secret.Value, appID stri
 		return nil, errors.New("the App's private key is not an RSA key in PEM")
 	}
 	a := &app{id: appID, key: key, repository: repository, now: now, client: base}
-	a.client.token = a.sign
-	base.token = a.installationToken
+	a.client.token = a.signJWT
+	base.token = a.fetchInstallationToken
 	return &base, nil
 }
 
@@ -48,8 +48,8 @@ type app struct {
 	expires time.Time
 }
 
-// sign makes a JWT that is good for a few minutes; it is dated back a minute against clocks that differ.
-func (a *app) sign(context.Context) (secret.Value, error) {
+// signJWT makes a JWT that is good for a few minutes; it is dated back a minute against clocks that differ.
+func (a *app) signJWT(context.Context) (secret.Value, error) {
 	claims := jwt.RegisteredClaims{Issuer: a.id, IssuedAt: jwt.NewNumericDate(a.now().Add(-time.Minute)), ExpiresAt: jwt.NewNumericDate(a.now().Add(5 * time.Minute))}
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(a.key)
 	if err != nil {
@@ -58,8 +58,8 @@ func (a *app) sign(context.Context) (secret.Value, error) {
 	return secret.New(signed), nil
 }
 
-// installationToken returns a token that is good for five more minutes at least.
-func (a *app) installationToken(ctx context.Context) (secret.Value, error) {
+// fetchInstallationToken returns a token that is good for five more minutes at least.
+func (a *app) fetchInstallationToken(ctx context.Context) (secret.Value, error) {
 	if a.now().Add(5 * time.Minute).Before(a.expires) {
 		return a.token, nil
 	}

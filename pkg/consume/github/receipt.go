@@ -38,7 +38,7 @@ func parseReceipt(text string) (*receipt, error) {
 	var r receipt
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.DisallowUnknownFields()
-	if d.Decode(&r) != nil || !r.plausible() {
+	if d.Decode(&r) != nil || !r.isPlausible() {
 		return nil, errReceipt
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -47,58 +47,58 @@ func parseReceipt(text string) (*receipt, error) {
 	return &r, nil
 }
 
-// word is what environments, version ids and names of secrets are. Other words of a receipt could be anything, and
+// wordShape is what environments, version ids and names of secrets are. Other words of a receipt could be anything, and
 // must not get into a text or a path.
-var word = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+var wordShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
-// plausible says whether rotary can have written r.
-func (r receipt) plausible() bool {
-	words := append(r.names(), r.Environment, r.Version)
+// isPlausible says whether rotary can have written r.
+func (r receipt) isPlausible() bool {
+	words := append(r.ownedNames(), r.Environment, r.Version)
 	for version := range r.Previous {
 		if version != unmanaged {
 			words = append(words, version)
 		}
 	}
-	return r.Names != nil && !slices.ContainsFunc(words, func(w string) bool { return !word.MatchString(w) })
+	return r.Names != nil && !slices.ContainsFunc(words, func(w string) bool { return !wordShape.MatchString(w) })
 }
 
-func (r receipt) encode() (string, error) {
+func (r receipt) encodeJSON() (string, error) {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return "", errors.New("write the receipt: it cannot be encoded")
 	}
-	if allowed := limits().ValueBytes; len(b) > allowed {
+	if allowed := secretLimits().ValueBytes; len(b) > allowed {
 		return "", fmt.Errorf("write the receipt: it would take %d bytes and GitHub allows %d: use fewer or shorter names", len(b), allowed)
 	}
 	return string(b), nil
 }
 
-// same says whether both say the same thing.
-func (r receipt) same(other receipt) bool {
+// equals says whether both say the same thing.
+func (r receipt) equals(other receipt) bool {
 	return r.Environment == other.Environment && r.Version == other.Version && r.Done == other.Done &&
 		maps.EqualFunc(r.Previous, other.Previous, time.Time.Equal) && maps.EqualFunc(r.Names, other.Names, time.Time.Equal)
 }
 
-// names returns the names that rotary owns in the scope, sorted.
-func (r receipt) names() []string { return slices.Sorted(maps.Keys(r.Names)) }
+// ownedNames returns the names that rotary owns in the scope, sorted.
+func (r receipt) ownedNames() []string { return slices.Sorted(maps.Keys(r.Names)) }
 
-// unproven returns the names that are not written, or not deleted, as far as the receipt knows, sorted.
-func (r receipt) unproven() []string {
-	return slices.DeleteFunc(r.names(), func(name string) bool { return !r.Names[name].IsZero() })
+// unprovenNames returns the names that are not written, or not deleted, as far as the receipt knows, sorted.
+func (r receipt) unprovenNames() []string {
+	return slices.DeleteFunc(r.ownedNames(), func(name string) bool { return !r.Names[name].IsZero() })
 }
 
-// drift returns the proven names that are not as they were left, sorted.
-func (r receipt) drift(listed map[string]time.Time) (changed []string) {
-	for _, name := range r.names() {
-		if !r.Names[name].IsZero() && !r.proves(name, listed) {
+// driftedNames returns the proven names that are not as they were left, sorted.
+func (r receipt) driftedNames(listed map[string]time.Time) (changed []string) {
+	for _, name := range r.ownedNames() {
+		if !r.Names[name].IsZero() && !r.provesValue(name, listed) {
 			changed = append(changed, name)
 		}
 	}
 	return changed
 }
 
-// proves says whether a secret certainly has the value of r.Version.
-func (r receipt) proves(name string, listed map[string]time.Time) bool {
+// provesValue says whether a secret certainly has the value of r.Version.
+func (r receipt) provesValue(name string, listed map[string]time.Time) bool {
 	proven, found := r.Names[name], listed[name]
 	return !proven.IsZero() && proven.Equal(found)
 }
@@ -123,7 +123,7 @@ func (s *Scope) readReceipt(ctx context.Context) (*receipt, time.Time, error) {
 // writeReceipt replaces the receipt, or creates it where the scope had none. Repeatable, except that a creation
 // whose answer was lost fails the Roll; the next one finds the receipt and goes on from there.
 func (s *Scope) writeReceipt(ctx context.Context, r receipt, exists bool) error {
-	text, err := r.encode()
+	text, err := r.encodeJSON()
 	if err != nil {
 		return err
 	}

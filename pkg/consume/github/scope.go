@@ -75,7 +75,7 @@ func Previous(read func(ctx context.Context, version string) (map[string]secret.
 	return func(o *options) { o.previous = read }
 }
 
-var goodRepository = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
+var repositoryShape = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
 
 // New returns the scope that consumer c of a rotary environment stands for. It makes no call. token is a personal
 // access token; where appID is not empty, it is the private key of that GitHub App, in PEM. A token needs the
@@ -86,25 +86,25 @@ func New(c manifest.Consumer, environment string, token secret.Value, appID stri
 		opt(&o)
 	}
 	s := &Scope{name: c.Name, environment: environment, previous: o.previous}
-	if err := s.locate(c.GitHub); err != nil {
-		return nil, s.fail("open", err)
+	if err := s.applyManifest(c.GitHub); err != nil {
+		return nil, s.wrapError("open", err)
 	}
 	base, err := newClient(o)
 	if err != nil {
-		return nil, s.fail("open", err)
+		return nil, s.wrapError("open", err)
 	}
-	if s.client, err = authenticate(base, c.GitHub.Repository, token, appID, o.now); err != nil {
-		return nil, s.fail("open", err)
+	if s.client, err = authenticateClient(base, c.GitHub.Repository, token, appID, o.now); err != nil {
+		return nil, s.wrapError("open", err)
 	}
 	return s, nil
 }
 
-// locate takes over what the manifest says.
-func (s *Scope) locate(g *manifest.GitHub) error {
-	if g == nil || !goodRepository.MatchString(g.Repository) {
+// applyManifest takes over what the manifest says.
+func (s *Scope) applyManifest(g *manifest.GitHub) error {
+	if g == nil || !repositoryShape.MatchString(g.Repository) {
 		return errors.New("the manifest names no repository as owner/name")
 	}
-	if _, name, _ := strings.Cut(g.Repository, "/"); isWay(name) || isWay(g.Environment) {
+	if _, name, _ := strings.Cut(g.Repository, "/"); isPathStep(name) || isPathStep(g.Environment) {
 		return errors.New("the manifest names . or .., which is a way in a path")
 	}
 	s.repository = "repos/" + g.Repository
@@ -123,9 +123,11 @@ func (s *Scope) locate(g *manifest.GitHub) error {
 	return nil
 }
 
-// isWay says whether a name means a way in a path: . itself, or .. between slashes, which go-github refuses however it
+// isPathStep says whether a name means a way in a path: . itself, or .. between slashes, which go-github refuses however it
 // is escaped.
-func isWay(name string) bool { return name == "." || slices.Contains(strings.Split(name, "/"), "..") }
+func isPathStep(name string) bool {
+	return name == "." || slices.Contains(strings.Split(name, "/"), "..")
+}
 
 func (s *Scope) environmentPath(name string) string {
 	return s.repository + "/environments/" + url.PathEscape(name)
@@ -134,33 +136,33 @@ func (s *Scope) environmentPath(name string) string {
 // Withdraw does nothing: nobody can go back to a secret that was overwritten.
 func (s *Scope) Withdraw(context.Context, []string) error { return nil }
 
-func (s *Scope) fail(doing string, err error) error {
+func (s *Scope) wrapError(doing string, err error) error {
 	return fmt.Errorf("%s consumer %s (GitHub %s): %w", doing, s.name, s.where, err)
 }
 
-// look is what the scope shows now.
-type look struct {
+// scopeState is what the scope shows now.
+type scopeState struct {
 	secrets map[string]time.Time // every secret's updated_at
 	receipt *receipt             // nil where there is none
 	written time.Time            // when the receipt was
 	now     time.Time            // by GitHub's own clock
 }
 
-// foreign are the names that rotary does not own, sorted.
-func (l look) foreign() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.secrets)), func(name string) bool { return l.owned(name) || !word.MatchString(name) })
+// foreignNames are the names that rotary does not own, sorted.
+func (l scopeState) foreignNames() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.secrets)), func(name string) bool { return l.ownsName(name) || !wordShape.MatchString(name) })
 }
 
-// look reads the scope. An unreadable receipt is an errReceipt.
-func (s *Scope) look(ctx context.Context) (look, error) {
-	secrets, now, err := s.list(ctx)
+// readScope reads the scope. An unreadable receipt is an errReceipt.
+func (s *Scope) readScope(ctx context.Context) (scopeState, error) {
+	secrets, now, err := s.listSecrets(ctx)
 	if err != nil {
-		return look{}, err
+		return scopeState{}, err
 	}
-	l := look{secrets: secrets, now: now}
+	l := scopeState{secrets: secrets, now: now}
 	l.receipt, l.written, err = s.readReceipt(ctx)
 	if err == nil && l.receipt != nil && l.receipt.Environment != s.environment {
-		return look{}, fmt.Errorf("its receipt is of environment %q: two environments share one scope", l.receipt.Environment)
+		return scopeState{}, fmt.Errorf("its receipt is of environment %q: two environments share one scope", l.receipt.Environment)
 	}
 	return l, err
 }
@@ -178,8 +180,8 @@ type secretsPage struct {
 	} `json:"secrets"`
 }
 
-// list returns every secret's updated_at, and GitHub's time.
-func (s *Scope) list(ctx context.Context) (map[string]time.Time, time.Time, error) {
+// listSecrets returns every secret's updated_at, and GitHub's time.
+func (s *Scope) listSecrets(ctx context.Context) (map[string]time.Time, time.Time, error) {
 	found := map[string]time.Time{}
 	for page := 1; page <= mostPages; page++ {
 		var out secretsPage

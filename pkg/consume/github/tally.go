@@ -15,21 +15,21 @@ type tally struct {
 	stopped          bool // the next call would not fare better
 }
 
-// recorded returns what is fresh, which from then on is not.
-func (t *tally) recorded() []string {
+// takeFresh returns what is fresh, which from then on is not.
+func (t *tally) takeFresh() []string {
 	fresh := t.fresh
 	t.fresh = nil
 	return fresh
 }
 
-// add notes a failed call. GitHub may fail for one name; if it does so for two, it is down.
-func (t *tally) add(err error) {
+// addFailure notes a failed call. GitHub may fail for one name; if it does so for two, it is down.
+func (t *tally) addFailure(err error) {
 	t.stopped = !isAboutOneName(err) || isServerFailure(err) && slices.ContainsFunc(t.failed, isServerFailure)
 	t.failed = append(t.failed, err)
 }
 
-// report says what of a work is done and what is not, where anything failed.
-func (t *tally) report(w work, failed ...error) error {
+// joinFailures says what of a work is done and what is not, where anything failed.
+func (t *tally) joinFailures(w work, failed ...error) error {
 	err := errors.Join(append(t.failed, failed...)...)
 	if err == nil {
 		return nil
@@ -39,7 +39,7 @@ func (t *tally) report(w work, failed ...error) error {
 		did   string
 		names []string
 	}{
-		{"written: ", t.written}, {"not written: ", without(w.push, t.written)}, {"deleted: ", t.removed}, {"not deleted: ", without(w.remove, t.removed)},
+		{"written: ", t.written}, {"not written: ", excludeNames(w.push, t.written)}, {"deleted: ", t.removed}, {"not deleted: ", excludeNames(w.remove, t.removed)},
 	} {
 		if len(part.names) > 0 {
 			parts = append(parts, part.did+strings.Join(part.names, ", "))
@@ -51,6 +51,6 @@ func (t *tally) report(w work, failed ...error) error {
 	return fmt.Errorf("%s: %w", strings.Join(parts, "; "), err)
 }
 
-func without(names, some []string) []string {
+func excludeNames(names, some []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(some, name) })
 }
