@@ -53,7 +53,7 @@ var retryClasses = map[string]httpcall.Retry{
 
 // callVendor makes a call that the manifest describes. It returns the answer where its status is one of success or one of
 // also, and an *httpcall.Error otherwise.
-func (r *Rotator) callVendor(ctx context.Context, call manifest.Call, n names, also []int) (answer, error) {
+func (r *Rotator) callVendor(ctx context.Context, call manifest.Call, n templateNames, also []int) (answer, error) {
 	got, err := r.caller.Do(ctx, httpcall.Call{
 		Doing: n.describePlace(call), Retry: retryClasses[call.Retry], Withhold: n.holdsValue,
 		Build:   func(ctx context.Context) (*http.Request, error) { return n.buildRequest(ctx, call) },

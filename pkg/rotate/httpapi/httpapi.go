@@ -30,14 +30,14 @@ type Reach struct {
 	Pause func(context.Context, time.Duration) error
 }
 
-// patience bounds what one method takes: it ends in time to put what was made, before rotate.Timeout.
-const patience = rotate.Timeout - 20*time.Second
+// longestMethod bounds what one method takes: it ends in time to put what was made, before rotate.Timeout.
+const longestMethod = rotate.Timeout - 20*time.Second
 
 // New returns the rotator of a source whose description is resolved, as an Environment's are. It is rotate.Unrepeatable
 // where the description has neither a repeatable create nor a way to find what an earlier try has made.
 func New(source manifest.Source, reach Reach) rotate.Rotator {
 	api := *source.Rotate.HTTP
-	r := &Rotator{source: source, api: api, env: reach.Environment, admin: reach.Admin, caller: newCaller(reach)}
+	r := &Rotator{source: source, api: api, environment: reach.Environment, admin: reach.Admin, caller: newCaller(reach)}
 	if api.Find == nil && !api.Create.Repeatable {
 		return unrepeatable{r}
 	}
@@ -46,11 +46,11 @@ func New(source manifest.Source, reach Reach) rotate.Rotator {
 
 // Rotator makes credentials with one call of a vendor's API and revokes them with another.
 type Rotator struct {
-	source manifest.Source
-	api    manifest.API
-	env    string
-	admin  func(context.Context) (rotate.Values, error)
-	caller httpcall.Caller
+	source      manifest.Source
+	api         manifest.API
+	environment string
+	admin       func(context.Context) (rotate.Values, error)
+	caller      httpcall.Caller
 }
 
 // unrepeatable is a Rotator whose create must not be tried twice.
@@ -66,11 +66,11 @@ func (unrepeatable) MayHaveMade(err error) bool {
 // Create asks the vendor for a credential. What earlier tries of this rotation have made is found by its name, which
 // has the version's id in it, and revoked before. The error never holds anything that the vendor has answered.
 func (r *Rotator) Create(ctx context.Context, s rotate.Start) (rotate.Values, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, longestMethod)
 	defer cancel()
-	n := r.names(s.Current)
+	n := r.namesFor(s.Current)
 	n.version, n.since = s.Version, s.Since
-	if err := r.clear(ctx, n); err != nil {
+	if err := r.revokeLeftovers(ctx, n); err != nil {
 		return nil, err
 	}
 	create := r.api.Create
@@ -78,7 +78,7 @@ func (r *Rotator) Create(ctx context.Context, s rotate.Start) (rotate.Values, er
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := answer.pick(create.Set)
+	fresh, err := answer.selectValues(create.Set)
 	if err != nil {
 		return nil, err
 	}
@@ -87,18 +87,18 @@ func (r *Rotator) Create(ctx context.Context, s rotate.Start) (rotate.Values, er
 		next[r.source.Rotate.KeyFor(name)] = value
 	}
 	if r.Same(next, s.Current) {
-		return nil, answer.fail("it answers with the credential that is current")
+		return nil, answer.failBecause("it answers with the credential that is current")
 	}
 	return next, nil
 }
 
-// clear revokes what earlier tries have made, and looks again whether it is gone.
-func (r *Rotator) clear(ctx context.Context, n names) error {
+// revokeLeftovers revokes what earlier tries have made, and looks again whether it is gone.
+func (r *Rotator) revokeLeftovers(ctx context.Context, n templateNames) error {
 	if r.api.Find == nil {
 		return nil
 	}
 	for range 2 {
-		left, err := r.find(ctx, n)
+		left, err := r.findLeftovers(ctx, n)
 		if err != nil || len(left) == 0 {
 			return err
 		}
@@ -109,44 +109,44 @@ func (r *Rotator) clear(ctx context.Context, n names) error {
 			}
 		}
 	}
-	left, err := r.find(ctx, n)
+	left, err := r.findLeftovers(ctx, n)
 	if err == nil && len(left) > 0 {
 		err = &httpcall.Error{Doing: n.describePlace(r.api.Find.Call), Reason: "it still lists what an earlier try has made, and was told to revoke"}
 	}
 	return err
 }
 
-// find lists what earlier tries of this rotation have made, as far as Revoke needs to know it.
-func (r *Rotator) find(ctx context.Context, n names) ([]rotate.Values, error) {
+// findLeftovers lists what earlier tries of this rotation have made, as far as Revoke needs to know it.
+func (r *Rotator) findLeftovers(ctx context.Context, n templateNames) ([]rotate.Values, error) {
 	find := r.api.Find
 	answer, err := r.callVendor(ctx, find.Call, n, nil)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := answer.list(find.Entries, find.More)
+	entries, err := answer.selectList(find.Entries, find.More)
 	if err != nil {
 		return nil, err
 	}
 	var left []rotate.Values
 	for _, entry := range entries {
-		name, err := entry.text(find.Name)
+		name, err := entry.selectText(find.Name)
 		if err != nil {
 			return nil, err
 		}
-		if name != n.marker() {
+		if name != n.markerText() {
 			continue
 		}
-		found, err := entry.pick(find.Set)
+		found, err := entry.selectValues(find.Set)
 		if err != nil {
 			return nil, err
 		}
-		left = append(left, r.keyed(found))
+		left = append(left, r.toSourceKeys(found))
 	}
 	return left, nil
 }
 
-// keyed gives values that a description names to the source's keys.
-func (r *Rotator) keyed(named rotate.Values) rotate.Values {
+// toSourceKeys gives values that a description names to the source's keys.
+func (r *Rotator) toSourceKeys(named rotate.Values) rotate.Values {
 	values := rotate.Values{}
 	for name, value := range named {
 		values[r.source.Rotate.KeyFor(name)] = value
@@ -160,33 +160,33 @@ func (r *Rotator) Set(context.Context, rotate.Values, rotate.Values) error { ret
 // Test asks the vendor whether it accepts a credential, a few times where it does not know a new one yet, and compares
 // what it says of it.
 func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, longestMethod)
 	defer cancel()
-	accepted, answer, err := r.becomes(ctx, true, pending)
+	accepted, answer, err := r.askUntil(ctx, true, pending)
 	switch {
 	case err != nil:
 		return err
 	case !accepted:
-		return answer.fail("it refuses the credential")
+		return answer.failBecause("it refuses the credential")
 	}
-	said, err := answer.pick(r.api.Test.Same)
+	said, err := answer.selectValues(r.api.Test.Same)
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		if !said[name].Equal(pending[r.source.Rotate.KeyFor(name)]) {
-			return answer.fail("what the source holds as " + r.source.Rotate.KeyFor(name) + " is of another credential")
+			return answer.failBecause("what the source holds as " + r.source.Rotate.KeyFor(name) + " is of another credential")
 		}
 	}
 	return nil
 }
 
-// becomes asks whether the vendor accepts a credential until the answer is the wanted one, or for some seconds: what one
+// askUntil asks whether the vendor accepts a credential until the answer is the wanted one, or for some seconds: what one
 // of its machines has done, the others may learn later.
-func (r *Rotator) becomes(ctx context.Context, wanted bool, v rotate.Values) (accepted bool, a answer, err error) {
+func (r *Rotator) askUntil(ctx context.Context, wanted bool, v rotate.Values) (accepted bool, a answer, err error) {
 	test := r.api.Test
 	for try := 1; ; try++ {
-		a, err = r.callVendor(ctx, test.Call, r.names(v), test.Refused)
+		a, err = r.callVendor(ctx, test.Call, r.namesFor(v), test.Refused)
 		accepted = test.Succeeds(a.status)
 		if err != nil || accepted == wanted || try == tries || r.caller.Wait(ctx, retry.Backoff(try)) != nil {
 			return accepted, a, err
@@ -199,32 +199,32 @@ func (r *Rotator) becomes(ctx context.Context, wanted bool, v rotate.Values) (ac
 // what is dead. Without a revoke in the description it only looks whether the credential has ended. A version that holds
 // no credential has nothing to revoke.
 func (r *Rotator) Retire(ctx context.Context, e rotate.End) (rotate.Values, error) {
-	if !r.holds(e.Owed) {
+	if !r.holdsCredential(e.Owed) {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, longestMethod)
 	defer cancel()
 	if revoke := r.api.Revoke; revoke != nil {
-		n := r.names(e.Current)
+		n := r.namesFor(e.Current)
 		n.owed = e.Owed
 		if _, err := r.callVendor(ctx, revoke.Call, n, revoke.Gone); err != nil {
 			return nil, err
 		}
 	}
-	accepted, answer, err := r.becomes(ctx, false, e.Owed)
+	accepted, answer, err := r.askUntil(ctx, false, e.Owed)
 	switch {
 	case err != nil:
 		return nil, err
 	case accepted && r.api.Revoke == nil:
-		return nil, answer.fail("it still accepts the credential, and no call is described that revokes it: it ends by itself, or a person ends it at the vendor")
+		return nil, answer.failBecause("it still accepts the credential, and no call is described that revokes it: it ends by itself, or a person ends it at the vendor")
 	case accepted:
-		return nil, answer.fail("it still accepts the credential that it was told to revoke")
+		return nil, answer.failBecause("it still accepts the credential that it was told to revoke")
 	}
 	return nil, nil
 }
 
-// credential returns the source's keys of which a credential consists: what Create sets and Test sends.
-func (r *Rotator) credential() []string {
+// credentialKeys returns the source's keys of which a credential consists: what Create sets and Test sends.
+func (r *Rotator) credentialKeys() []string {
 	var keys []string
 	for _, name := range r.api.Test.Keys() {
 		if _, made := r.api.Create.Set[name]; made {
@@ -234,8 +234,8 @@ func (r *Rotator) credential() []string {
 	return keys
 }
 
-func (r *Rotator) holds(v rotate.Values) bool {
-	for _, key := range r.credential() {
+func (r *Rotator) holdsCredential(v rotate.Values) bool {
+	for _, key := range r.credentialKeys() {
 		if secret.Reveal(v[key]) == "" {
 			return false
 		}
@@ -246,7 +246,7 @@ func (r *Rotator) holds(v rotate.Values) bool {
 // Identity is a digest of the credential: it is its own name.
 func (r *Rotator) Identity(v rotate.Values) string {
 	sum := sha256.New()
-	for _, key := range r.credential() {
+	for _, key := range r.credentialKeys() {
 		value := sha256.Sum256([]byte(secret.Reveal(v[key])))
 		sum.Write(value[:])
 	}
@@ -256,6 +256,6 @@ func (r *Rotator) Identity(v rotate.Values) string {
 // Same says whether both hold one credential: then they have one identity.
 func (r *Rotator) Same(a, b rotate.Values) bool { return r.Identity(a) == r.Identity(b) }
 
-func (r *Rotator) names(own rotate.Values) names {
-	return names{source: r.source, env: r.env, own: own, admin: &administrator{source: r.source.Rotate.Admin, read: r.admin}}
+func (r *Rotator) namesFor(own rotate.Values) templateNames {
+	return templateNames{source: r.source, env: r.environment, own: own, admin: &administrator{source: r.source.Rotate.Admin, read: r.admin}}
 }
