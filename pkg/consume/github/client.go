@@ -48,13 +48,12 @@ type request struct {
 	once         bool // is not tried again
 }
 
-// callAPI makes a call and decodes the answer into q.out. The call is tried again where that can help: every request that
-// rotary makes is repeatable, or fails harmlessly the second time. A redirect is an error: a repository that was renamed is
-// no longer the manifest's.
+// callAPI makes a call and decodes the answer into q.out. The call is tried again where that can help: every request
+// that rotary makes is repeatable, or fails harmlessly the second time. A redirect is an error: a repository that was
+// renamed is no longer the manifest's.
 func (c *client) callAPI(ctx context.Context, q request) (*httpcall.Response, error) {
-	call := httpcall.Call{Doing: q.doing, Retry: httpcall.Idempotent, Build: func(ctx context.Context) (*http.Request, error) {
-		return c.buildRequest(ctx, q)
-	}}
+	build := func(ctx context.Context) (*http.Request, error) { return c.buildRequest(ctx, q) }
+	call := httpcall.Call{Doing: q.doing, Retry: httpcall.Idempotent, Build: build}
 	if q.once {
 		call.Retry = httpcall.Never
 	}
@@ -92,7 +91,9 @@ func (s *Scope) callPaced(ctx context.Context, q request) error {
 
 // parseRefusal returns go-github's error for an answer; nil for one of success.
 func parseRefusal(r *httpcall.Response) error {
-	return gh.CheckResponse(&http.Response{StatusCode: r.Status, Header: r.Header, Body: io.NopCloser(bytes.NewReader(r.Body))})
+	return gh.CheckResponse(&http.Response{
+		StatusCode: r.Status, Header: r.Header, Body: io.NopCloser(bytes.NewReader(r.Body)),
+	})
 }
 
 // readRateLimit recognizes GitHub's two rate limits and returns how long to wait. Source:

@@ -18,22 +18,26 @@ import (
 
 const receiptName = "ROTARY_RECEIPT"
 
-// errReceipt says that the receipt is not one that rotary wrote.
-var errReceipt = errors.New("the variable " + receiptName + " is no receipt of rotary's: delete it, and every secret is written again (those that exist must then be adopted)")
+// errReceipt is returned for a receipt that rotary did not write.
+var errReceipt = errors.New("the variable " + receiptName + " is no receipt of rotary's: " +
+	"delete it, and every secret is written again (those that exist must then be adopted)")
 
-// receipt is what the scope carries. It is written before the secrets, as intent, and after them, as proof. One
-// statement holds at every moment: a secret whose updated_at is the one in Names has the value of Version.
+// receipt is the content of the variable that the scope carries. It is written before the secrets, as intent, and after
+// them, as proof. At every moment, a secret whose updated_at is the one in Names has the value of Version.
 type receipt struct {
-	Environment string               `json:"environment"`
-	Version     string               `json:"version"`
-	Previous    map[string]time.Time `json:"previous,omitempty"` // versions that workflow runs may still hold: when the last of their values was replaced; year 1 until then
-	Done        bool                 `json:"done"`
-	Names       map[string]time.Time `json:"names"` // updated_at; year 1 where it is not proven
+	Environment string `json:"environment"`
+	Version     string `json:"version"`
+	// Previous has the versions that workflow runs may still hold, and when the last of their values was replaced; year 1
+	// until then.
+	Previous map[string]time.Time `json:"previous,omitempty"`
+	Done     bool                 `json:"done"`
+	Names    map[string]time.Time `json:"names"` // updated_at; year 1 where it is not proven
 }
 
-// unmanaged stands in Previous for secrets that were there before rotary adopted them.
+// unmanaged is the key in Previous for secrets that were there before rotary adopted them.
 const unmanaged = ""
 
+// parseReceipt reads a receipt, strictly. It returns errReceipt for any text that rotary cannot have written.
 func parseReceipt(text string) (*receipt, error) {
 	var r receipt
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
@@ -47,11 +51,11 @@ func parseReceipt(text string) (*receipt, error) {
 	return &r, nil
 }
 
-// wordShape is what environments, version ids and names of secrets are. Other words of a receipt could be anything, and
-// must not get into a text or a path.
+// wordShape matches environments, version ids and names of secrets. Any other text in a receipt could be anything, and
+// must not get into a message or a path.
 var wordShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
-// isPlausible says whether rotary can have written r.
+// isPlausible reports whether rotary can have written r.
 func (r receipt) isPlausible() bool {
 	words := append(r.ownedNames(), r.Environment, r.Version)
 	for version := range r.Previous {
@@ -62,21 +66,24 @@ func (r receipt) isPlausible() bool {
 	return r.Names != nil && !slices.ContainsFunc(words, func(w string) bool { return !wordShape.MatchString(w) })
 }
 
+// encodeJSON returns the variable's content, or an error where it is larger than GitHub allows.
 func (r receipt) encodeJSON() (string, error) {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return "", errors.New("write the receipt: it cannot be encoded")
 	}
 	if allowed := secretLimits().ValueBytes; len(b) > allowed {
-		return "", fmt.Errorf("write the receipt: it would take %d bytes and GitHub allows %d: use fewer or shorter names", len(b), allowed)
+		return "", fmt.Errorf("write the receipt: it would take %d bytes and GitHub allows %d: use fewer or shorter names",
+			len(b), allowed)
 	}
 	return string(b), nil
 }
 
-// equals says whether both say the same thing.
+// equals reports whether both have the same content.
 func (r receipt) equals(other receipt) bool {
 	return r.Environment == other.Environment && r.Version == other.Version && r.Done == other.Done &&
-		maps.EqualFunc(r.Previous, other.Previous, time.Time.Equal) && maps.EqualFunc(r.Names, other.Names, time.Time.Equal)
+		maps.EqualFunc(r.Previous, other.Previous, time.Time.Equal) &&
+		maps.EqualFunc(r.Names, other.Names, time.Time.Equal)
 }
 
 // ownedNames returns the names that rotary owns in the scope, sorted.
@@ -97,7 +104,7 @@ func (r receipt) driftedNames(listed map[string]time.Time) (changed []string) {
 	return changed
 }
 
-// provesValue says whether a secret certainly has the value of r.Version.
+// provesValue reports whether a secret certainly has the value of r.Version.
 func (r receipt) provesValue(name string, listed map[string]time.Time) bool {
 	proven, found := r.Names[name], listed[name]
 	return !proven.IsZero() && proven.Equal(found)
@@ -106,7 +113,9 @@ func (r receipt) provesValue(name string, listed map[string]time.Time) bool {
 // readReceipt returns the receipt and when it was written; nil where there is none.
 func (s *Scope) readReceipt(ctx context.Context) (*receipt, time.Time, error) {
 	var held gh.ActionsVariable
-	_, err := s.client.callAPI(ctx, request{doing: "read the receipt", method: http.MethodGet, path: s.path + "/variables/" + receiptName, out: &held})
+	_, err := s.client.callAPI(ctx, request{
+		doing: "read the receipt", method: http.MethodGet, path: s.path + "/variables/" + receiptName, out: &held,
+	})
 	if hasStatus(err, http.StatusNotFound) {
 		return nil, time.Time{}, nil
 	}
@@ -127,9 +136,15 @@ func (s *Scope) writeReceipt(ctx context.Context, r receipt, exists bool) error 
 	if err != nil {
 		return err
 	}
-	q := request{doing: "create the receipt", method: http.MethodPost, path: s.path + "/variables", in: gh.ActionsCreateVariableRequest{Name: receiptName, Value: text}}
+	q := request{
+		doing: "create the receipt", method: http.MethodPost, path: s.path + "/variables",
+		in: gh.ActionsCreateVariableRequest{Name: receiptName, Value: text},
+	}
 	if exists {
-		q = request{doing: "update the receipt", method: http.MethodPatch, path: s.path + "/variables/" + receiptName, in: gh.ActionsUpdateVariableRequest{Value: &text}}
+		q = request{
+			doing: "update the receipt", method: http.MethodPatch, path: s.path + "/variables/" + receiptName,
+			in: gh.ActionsUpdateVariableRequest{Value: &text},
+		}
 	}
 	return s.callPaced(ctx, q)
 }

@@ -32,10 +32,11 @@ func hasStatus(err error, status int) bool {
 	return is && refused.Status == status
 }
 
-// permissionsShape is the form of GitHub's list of permissions: "secrets=write", or "a=read,b=write; c=read" for either.
+// permissionsShape is the form of GitHub's list of permissions: "secrets=write", or "a=read,b=write; c=read" for
+// either.
 var permissionsShape = regexp.MustCompile(`^[a-z_]+=[a-z]+([,;] ?[a-z_]+=[a-z]+)*$`)
 
-// explainRefusal returns a call's error with a reason that says what GitHub means by the answer r.
+// explainRefusal returns a call's error with the reason that GitHub's answer r stands for.
 func explainRefusal(r *httpcall.Response, err error) error {
 	failed, is := errors.AsType[*httpcall.Error](err)
 	if !is || r == nil {

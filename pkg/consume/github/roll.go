@@ -17,8 +17,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// checkpoint is after how many secrets the receipt is written again, so that a Roll that is cut short each time
-// still ends.
+// checkpoint is the number of secrets after which the receipt is written again, so that Rolls that are all cut short
+// still come to an end together.
 const checkpoint = 20
 
 // Roll puts the secrets that b changes, one at a time, and deletes those that rotary owns and b no longer has.
@@ -52,7 +52,7 @@ func (s *Scope) rollSecrets(ctx context.Context, b bucket.Bucket) error {
 	return s.applyWork(ctx, l.receipt, w, values)
 }
 
-// readEarlierValues reads what the secrets of the receipt's version hold; nil where that is not known.
+// readEarlierValues returns the values of the receipt's version; nil where they are not known.
 func (s *Scope) readEarlierValues(ctx context.Context, l scopeState, version string) (map[string]secret.Value, error) {
 	if l.receipt == nil || l.receipt.Version == version || s.previous == nil {
 		return nil, nil
@@ -64,8 +64,8 @@ func (s *Scope) readEarlierValues(ctx context.Context, l scopeState, version str
 	return upperNames(values), nil
 }
 
-// applyWork writes the intent, the secrets, and the proof. A secret that GitHub refuses does not stop the others; nothing
-// is deleted until all of them are written, and there is no proof until everything is done.
+// applyWork writes the intent, the secrets, and the proof. A secret that GitHub refuses does not stop the others;
+// nothing is deleted until all of them are written, and there is no proof until everything is done.
 func (s *Scope) applyWork(ctx context.Context, old *receipt, w work, values map[string]secret.Value) error {
 	if w.hasWrites() && (old == nil || !old.equals(w.receipt)) {
 		if err := s.writeReceipt(ctx, w.receipt, old != nil); err != nil {
@@ -96,9 +96,9 @@ func (s *Scope) applyWork(ctx context.Context, old *receipt, w work, values map[
 	return t.joinFailures(w)
 }
 
-// recordPushed reads when the pushed secrets were updated and writes it into the receipt; complete work makes it the proof.
-// pushed are in the order in which they were written. A secret that somebody else wrote meanwhile ends the Roll: the
-// receipt stays the intent, and the next Roll writes it again.
+// recordPushed reads when the pushed secrets were updated and writes it into the receipt, which becomes the proof
+// where the work is complete. pushed is in the order of the writes. It returns an error where somebody else wrote one
+// of them meanwhile: the receipt stays the intent, and the next Roll writes that secret again.
 func (s *Scope) recordPushed(ctx context.Context, w work, pushed []string) error {
 	listed, now, err := s.listSecrets(ctx)
 	if err != nil {
@@ -119,8 +119,8 @@ func (s *Scope) recordPushed(ctx context.Context, w work, pushed []string) error
 	return s.writeReceipt(ctx, w.receipt, true)
 }
 
-// findOvertaken returns a secret that was updated after the one that was written next: not by rotary, whose times never
-// go back from one write to the next.
+// findOvertaken returns a secret that was updated after the one that was written next, or "". Somebody else wrote it:
+// the times of rotary's own writes never go back.
 func findOvertaken(pushed []string, listed map[string]time.Time) string {
 	for i := range len(pushed) - 1 {
 		if listed[pushed[i]].After(listed[pushed[i+1]]) {
@@ -130,6 +130,7 @@ func findOvertaken(pushed []string, listed map[string]time.Time) string {
 	return ""
 }
 
+// pushSecrets writes secrets until one fails for a reason that the next would fail for too.
 func (s *Scope) pushSecrets(ctx context.Context, names []string, values map[string]secret.Value, t *tally) {
 	for _, name := range names {
 		if err := s.putSecret(ctx, name, values[name]); err == nil {
@@ -140,9 +141,12 @@ func (s *Scope) pushSecrets(ctx context.Context, names []string, values map[stri
 	}
 }
 
+// removeSecrets deletes secrets until one fails for a reason that the next would fail for too.
 func (s *Scope) removeSecrets(ctx context.Context, names []string, t *tally) {
 	for _, name := range names {
-		err := s.callPaced(ctx, request{doing: "delete secret " + name, method: http.MethodDelete, path: s.path + "/secrets/" + name})
+		err := s.callPaced(ctx, request{
+			doing: "delete secret " + name, method: http.MethodDelete, path: s.path + "/secrets/" + name,
+		})
 		if err == nil || hasStatus(err, http.StatusNotFound) {
 			t.removed = append(t.removed, name)
 		} else if t.addFailure(err); t.stopped {
@@ -151,8 +155,8 @@ func (s *Scope) removeSecrets(ctx context.Context, names []string, t *tally) {
 	}
 }
 
-// putSecret writes one secret. A 422 may mean that GitHub has replaced the scope's key since it was read: then once more,
-// with the new one.
+// putSecret writes one secret. After a 422, which may mean that GitHub has replaced the scope's key since it was read,
+// it reads the key again, and writes once more where that is another one.
 func (s *Scope) putSecret(ctx context.Context, name string, v secret.Value) error {
 	if s.key == nil {
 		if err := s.readPublicKey(ctx); err != nil {
@@ -181,7 +185,7 @@ func (s *Scope) putSealed(ctx context.Context, name string, v secret.Value) erro
 	})
 }
 
-// publicKey is what secrets are sealed for. A repository and each of its environments have their own.
+// publicKey is the key for which secrets are sealed. A repository and each of its environments have their own.
 type publicKey struct {
 	id  string
 	key *[32]byte
@@ -189,7 +193,9 @@ type publicKey struct {
 
 func (s *Scope) readPublicKey(ctx context.Context) error {
 	var out gh.PublicKey
-	if _, err := s.client.callAPI(ctx, request{doing: "read the public key", method: http.MethodGet, path: s.path + "/secrets/public-key", out: &out}); err != nil {
+	if _, err := s.client.callAPI(ctx, request{
+		doing: "read the public key", method: http.MethodGet, path: s.path + "/secrets/public-key", out: &out,
+	}); err != nil {
 		return err
 	}
 	raw, err := base64.StdEncoding.DecodeString(out.GetKey())

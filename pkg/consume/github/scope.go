@@ -25,12 +25,12 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// DefaultDrain is how long a workflow run that may hold old values can go on. Source: a job on GitHub's own
-// runners ends after six hours, https://docs.github.com/en/actions/reference/limits.
+// DefaultDrain is the longest time for which a workflow run that holds old values can go on. Source: a job on GitHub's
+// own runners ends after six hours, https://docs.github.com/en/actions/reference/limits.
 const DefaultDrain = 6 * time.Hour
 
-// Scope is the secrets of one repository or environment: a consumer. It is meant for one pass, since the token is
-// read again for each, and is not safe for concurrent use.
+// Scope is a consumer: the secrets of one repository or environment. It serves one pass, because the token is read
+// again for each, and is not safe for concurrent use.
 type Scope struct {
 	name        string // the consumer's, in the manifest
 	environment string // rotary's
@@ -62,15 +62,15 @@ func URL(base string) Option { return func(o *options) { o.url = base } }
 // Transport sets what carries the requests.
 func Transport(t http.RoundTripper) Option { return func(o *options) { o.transport = t } }
 
-// Clock replaces the wall clock, and says how to wait between writes and before retries: without it nobody waits,
-// which only servers without github.com's limits put up with. pause returns early, with an error, when ctx ends or
-// leaves no time.
+// Clock replaces the wall clock, and sets how to wait between writes and before retries. Without it nobody waits,
+// which only servers without github.com's limits accept. pause returns early, with an error, when ctx ends or leaves
+// no time.
 func Clock(now func() time.Time, pause func(ctx context.Context, d time.Duration) error) Option {
 	return func(o *options) { o.now, o.pause = now, pause }
 }
 
-// Previous tells a Scope how to read what an earlier version of its bucket held, so that a Roll puts only the
-// values that differ. A nil map says that the version is gone: then every secret is put. An error fails the Roll.
+// Previous sets how to read an earlier version of the bucket, so that a Roll puts only the values that differ. read
+// returns a nil map where the version is gone: then every secret is put. Its error fails the Roll.
 func Previous(read func(ctx context.Context, version string) (map[string]secret.Value, error)) Option {
 	return func(o *options) { o.previous = read }
 }
@@ -99,7 +99,7 @@ func New(c manifest.Consumer, environment string, token secret.Value, appID stri
 	return s, nil
 }
 
-// applyManifest takes over what the manifest says.
+// applyManifest sets what the manifest has about the scope, or returns an error for a name that cannot stand in a path.
 func (s *Scope) applyManifest(g *manifest.GitHub) error {
 	if g == nil || !repositoryShape.MatchString(g.Repository) {
 		return errors.New("the manifest names no repository as owner/name")
@@ -123,8 +123,8 @@ func (s *Scope) applyManifest(g *manifest.GitHub) error {
 	return nil
 }
 
-// isPathStep says whether a name means a way in a path: . itself, or .. between slashes, which go-github refuses however it
-// is escaped.
+// isPathStep reports whether a name would be a step in a path: . itself, or .. between slashes, which go-github
+// refuses even where it is escaped.
 func isPathStep(name string) bool {
 	return name == "." || slices.Contains(strings.Split(name, "/"), "..")
 }
@@ -133,14 +133,14 @@ func (s *Scope) environmentPath(name string) string {
 	return s.repository + "/environments/" + url.PathEscape(name)
 }
 
-// Withdraw does nothing: nobody can go back to a secret that was overwritten.
+// Withdraw does nothing, because nobody can go back to a secret that was overwritten.
 func (s *Scope) Withdraw(context.Context, []string) error { return nil }
 
 func (s *Scope) wrapError(doing string, err error) error {
 	return fmt.Errorf("%s consumer %s (GitHub %s): %w", doing, s.name, s.where, err)
 }
 
-// scopeState is what the scope shows now.
+// scopeState is one reading of the scope.
 type scopeState struct {
 	secrets map[string]time.Time // every secret's updated_at
 	receipt *receipt             // nil where there is none
@@ -148,12 +148,14 @@ type scopeState struct {
 	now     time.Time            // by GitHub's own clock
 }
 
-// foreignNames are the names that rotary does not own, sorted.
+// foreignNames returns the names that rotary does not own, sorted.
 func (l scopeState) foreignNames() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.secrets)), func(name string) bool { return l.ownsName(name) || !wordShape.MatchString(name) })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.secrets)), func(name string) bool {
+		return l.ownsName(name) || !wordShape.MatchString(name)
+	})
 }
 
-// readScope reads the scope. An unreadable receipt is an errReceipt.
+// readScope reads the secrets' names and the receipt. Its error is errReceipt for a receipt that rotary did not write.
 func (s *Scope) readScope(ctx context.Context) (scopeState, error) {
 	secrets, now, err := s.listSecrets(ctx)
 	if err != nil {
@@ -171,7 +173,7 @@ func (s *Scope) readScope(ctx context.Context) (scopeState, error) {
 // (https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository).
 const mostPages = 10
 
-// secretsPage is a page of the list of secrets. An answer without a count is none.
+// secretsPage is a page of the list of secrets. An answer without a count is no such page.
 type secretsPage struct {
 	TotalCount *int `json:"total_count"`
 	Secrets    []struct {
@@ -185,7 +187,10 @@ func (s *Scope) listSecrets(ctx context.Context) (map[string]time.Time, time.Tim
 	found := map[string]time.Time{}
 	for page := 1; page <= mostPages; page++ {
 		var out secretsPage
-		resp, err := s.client.callAPI(ctx, request{doing: "list secrets", method: http.MethodGet, path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", s.path, page), out: &out})
+		resp, err := s.client.callAPI(ctx, request{
+			doing: "list secrets", method: http.MethodGet,
+			path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", s.path, page), out: &out,
+		})
 		if err != nil {
 			return nil, time.Time{}, err
 		}

@@ -13,10 +13,10 @@ import (
 // mostEnvironments bounds how many environments are looked into for names that hide rotary's.
 const mostEnvironments = 10
 
-// describeShadows tells of secrets of other levels with the names of this scope. GitHub shows a job the environment's before the
-// repository's, and the repository's before the organization's
-// (https://docs.github.com/en/actions/reference/secrets-reference). Where the token does not see a level, or GitHub does
-// not answer at once, nothing is told of it: this is a hint and decides nothing.
+// describeShadows names the secrets of other levels that have names of this scope. GitHub shows a job the
+// environment's before the repository's, and the repository's before the organization's
+// (https://docs.github.com/en/actions/reference/secrets-reference). Where the token does not see a level, or GitHub
+// does not answer at once, that level is left out: the text is for people and decides nothing.
 func (s *Scope) describeShadows(ctx context.Context, names []string) string {
 	var told []string
 	if both := s.findCommonNames(ctx, s.repository+"/actions/organization-secrets", names); both != "" {
@@ -43,10 +43,13 @@ func joinNotes(told []string) string {
 	return "; " + strings.Join(told, "; ")
 }
 
-// findCommonNames names what a list of secrets has of names. A job gets 100 secrets of a level at most: one page shows them.
+// findCommonNames returns those of names that a list of secrets has. It reads one page: a job gets at most 100 secrets
+// of a level.
 func (s *Scope) findCommonNames(ctx context.Context, path string, names []string) string {
 	var out secretsPage
-	if _, err := s.client.callAPI(ctx, request{once: true, method: http.MethodGet, path: path + "?per_page=100", out: &out}); err != nil {
+	if _, err := s.client.callAPI(ctx, request{
+		once: true, method: http.MethodGet, path: path + "?per_page=100", out: &out,
+	}); err != nil {
 		return ""
 	}
 	var both []string
@@ -58,10 +61,13 @@ func (s *Scope) findCommonNames(ctx context.Context, path string, names []string
 	return abbreviateNames(both)
 }
 
-// listEnvironments names the repository's, as far as the token sees them.
+// listEnvironments returns the names of the repository's environments, as far as the token sees them.
 func (s *Scope) listEnvironments(ctx context.Context) (names []string) {
 	var out gh.EnvResponse
-	if _, err := s.client.callAPI(ctx, request{once: true, method: http.MethodGet, path: fmt.Sprintf("%s/environments?per_page=%d", s.repository, mostEnvironments), out: &out}); err != nil {
+	if _, err := s.client.callAPI(ctx, request{
+		once: true, method: http.MethodGet,
+		path: fmt.Sprintf("%s/environments?per_page=%d", s.repository, mostEnvironments), out: &out,
+	}); err != nil {
 		return nil
 	}
 	for _, environment := range out.Environments {

@@ -16,7 +16,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// skew is how far the clocks of GitHub's own services are allowed to differ.
+// skew is the most by which the clocks of GitHub's own services may differ.
 const skew = time.Minute
 
 // Status looks at the scope. It changes nothing and waits only as GitHub's limits ask.
@@ -58,7 +58,7 @@ func (s *Scope) Status(ctx context.Context) (plan.Seen, error) {
 	return seen, nil
 }
 
-// describeForeign tells of secrets that are not rotary's, which it never touches.
+// describeForeign names the secrets that are not rotary's, which it never touches.
 func describeForeign(l scopeState) string {
 	if names := l.foreignNames(); len(names) > 0 {
 		return "; not rotary's: " + abbreviateNames(names)
@@ -66,7 +66,7 @@ func describeForeign(l scopeState) string {
 	return ""
 }
 
-// abbreviateNames lists names for people, and counts those that would be too many.
+// abbreviateNames lists at most mostNamed names, for people, and counts the others.
 func abbreviateNames(names []string) string {
 	if n := len(names) - mostNamed; n > 0 {
 		names = append(slices.Clone(names[:mostNamed]), fmt.Sprintf("%d more", n))
@@ -76,7 +76,7 @@ func abbreviateNames(names []string) string {
 
 const mostNamed = 10
 
-// fillSeen puts a look into the words of plan. held are the earlier versions in play.
+// fillSeen returns seen with what a reading of the scope shows. held are the earlier versions in play.
 func (s *Scope) fillSeen(seen plan.Seen, l scopeState, held []string) plan.Seen {
 	r := *l.receipt
 	seen.Names, seen.Drift, seen.Changed = r.ownedNames(), r.driftedNames(l.secrets), l.written
@@ -94,7 +94,8 @@ func (s *Scope) fillSeen(seen plan.Seen, l scopeState, held []string) plan.Seen 
 	case !r.Done:
 		seen.Waiting = "its secrets are not all written yet" + prefixColon(abbreviateNames(r.unprovenNames()))
 	case len(held) > 0:
-		seen.Waiting, seen.WaitTill = "workflow runs from before the last write are not completed", s.findDrainEnd(r, held)
+		seen.Waiting = "workflow runs from before the last write are not completed"
+		seen.WaitTill = s.findDrainEnd(r, held)
 	}
 	seen.Detail = fmt.Sprintf("%d secrets in %s", len(seen.Names), s.where) + describeForeign(l)
 	return seen
@@ -113,7 +114,7 @@ func dropUnmanaged(versions []string) []string {
 	return versions
 }
 
-// findDrainEnd is when the last of the versions is out of play at the latest.
+// findDrainEnd returns when the last of the versions is out of play at the latest.
 func (s *Scope) findDrainEnd(r receipt, held []string) (at time.Time) {
 	for _, version := range held {
 		if end := r.Previous[version].Add(s.drain); end.After(at) {
@@ -158,8 +159,8 @@ func laterOf(a, b time.Time) time.Time {
 	return a
 }
 
-// unfinishedStatuses are the statuses of a run that is not completed, in a run's order of life; those it can fall back to
-// come again, so that a run that moves while we look is met at least once. Source: the status parameter of
+// unfinishedStatuses are the statuses of a run that is not completed, in a run's order of life; those it can fall back
+// to come again, so that a run whose status changes meanwhile is listed at least once. Source: the status parameter of
 // https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
 var unfinishedStatuses = []string{"requested", "pending", "waiting", "queued", "in_progress", "queued", "waiting"}
 
@@ -180,8 +181,8 @@ func (s *Scope) findOldestRun(ctx context.Context, end time.Time) (oldest time.T
 	return oldest, found, nil
 }
 
-// startOfRun is when a run read its first secret. One that is run again keeps the time of its creation, and reads secrets
-// anew. Source: run_attempt and run_started_at of
+// startOfRun returns when a run read its first secret. A run that is run again keeps the time of its creation, and
+// reads secrets anew. Source: run_attempt and run_started_at of
 // https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
 func startOfRun(run *gh.WorkflowRun) time.Time {
 	if run.GetRunAttempt() > 1 {
@@ -190,17 +191,23 @@ func startOfRun(run *gh.WorkflowRun) time.Time {
 	return run.GetCreatedAt().Time
 }
 
-// listRuns returns when each run of a status that was created up to end began. The list is whole if every page counts the same number and
-// that many were listed: runs that end move others to an earlier page, and GitHub does not list more than mostPages.
+// listRuns returns when each run of a status that was created up to end began. The list is whole if every page counts
+// the same number and that many were listed: runs that end move others to an earlier page, and GitHub does not list
+// more than mostPages.
 func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (began []time.Time, whole bool, err error) {
 	var counts []int
+	doing := "list workflow runs that are " + strings.ReplaceAll(status, "_", " ")
 	for page := 1; page != 0; {
 		if len(counts) == mostPages {
 			return nil, false, nil
 		}
 		var out gh.WorkflowRuns
-		query := url.Values{"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)}}
-		resp, err := s.client.callAPI(ctx, request{doing: "list workflow runs that are " + strings.ReplaceAll(status, "_", " "), method: http.MethodGet, path: s.repository + "/actions/runs?" + query.Encode(), out: &out})
+		query := url.Values{
+			"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)},
+		}
+		resp, err := s.client.callAPI(ctx, request{
+			doing: doing, method: http.MethodGet, path: s.repository + "/actions/runs?" + query.Encode(), out: &out,
+		})
 		if err != nil {
 			return nil, false, err
 		}
@@ -208,7 +215,7 @@ func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (beg
 			began = append(began, startOfRun(run))
 		}
 		if out.TotalCount == nil {
-			return nil, false, fmt.Errorf("list workflow runs that are %s: GitHub's answer has no list", strings.ReplaceAll(status, "_", " "))
+			return nil, false, errors.New(doing + ": GitHub's answer has no list")
 		}
 		counts = append(counts, *out.TotalCount)
 		if page++; !httpcall.HasNextPage(resp.Header) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// tally is what became of a work so far.
+// tally is the progress of a work.
 type tally struct {
 	written, removed []string
 	fresh            []string // written, and not yet in the receipt
@@ -15,20 +15,21 @@ type tally struct {
 	stopped          bool // the next call would not fare better
 }
 
-// takeFresh returns what is fresh, which from then on is not.
+// takeFresh returns the fresh names, and counts them as recorded from then on.
 func (t *tally) takeFresh() []string {
 	fresh := t.fresh
 	t.fresh = nil
 	return fresh
 }
 
-// addFailure notes a failed call. GitHub may fail for one name; if it does so for two, it is down.
+// addFailure notes a failed call. A server failure for one name does not stop the work; one for a second name does.
 func (t *tally) addFailure(err error) {
 	t.stopped = !isAboutOneName(err) || isServerFailure(err) && slices.ContainsFunc(t.failed, isServerFailure)
 	t.failed = append(t.failed, err)
 }
 
-// joinFailures says what of a work is done and what is not, where anything failed.
+// joinFailures returns an error with all failures and with what of the work is done and what is not; nil where nothing
+// failed.
 func (t *tally) joinFailures(w work, failed ...error) error {
 	err := errors.Join(append(t.failed, failed...)...)
 	if err == nil {
@@ -39,7 +40,8 @@ func (t *tally) joinFailures(w work, failed ...error) error {
 		did   string
 		names []string
 	}{
-		{"written: ", t.written}, {"not written: ", excludeNames(w.push, t.written)}, {"deleted: ", t.removed}, {"not deleted: ", excludeNames(w.remove, t.removed)},
+		{"written: ", t.written}, {"not written: ", excludeNames(w.push, t.written)},
+		{"deleted: ", t.removed}, {"not deleted: ", excludeNames(w.remove, t.removed)},
 	} {
 		if len(part.names) > 0 {
 			parts = append(parts, part.did+strings.Join(part.names, ", "))

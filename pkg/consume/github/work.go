@@ -13,10 +13,10 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// secretLimits are GitHub's rules for secrets, and for a variable's size.
+// secretLimits returns GitHub's rules for secrets, and for a variable's size.
 func secretLimits() manifest.Limit { return manifest.Limits("github") }
 
-// work is what a Roll has to do, in this order.
+// work is the writes of a Roll, in their order.
 type work struct {
 	receipt  receipt  // the intent, which becomes the proof
 	push     []string // sorted
@@ -26,12 +26,13 @@ type work struct {
 
 func (w work) hasWrites() bool { return len(w.push)+len(w.remove) > 0 }
 
-// isProvenBy says whether old is already the proof of all this, and of no other name.
+// isProvenBy reports whether old is already the proof of all this, and of no other name.
 func (w work) isProvenBy(old *receipt) bool {
-	return !w.hasWrites() && old != nil && old.Done && old.Version == w.receipt.Version && len(old.Names) == len(w.receipt.Names)
+	return !w.hasWrites() && old != nil && old.Done && old.Version == w.receipt.Version &&
+		len(old.Names) == len(w.receipt.Names)
 }
 
-// checkedValues are the bucket's values under GitHub's names, checked against GitHub's rules.
+// checkedValues returns the bucket's values under GitHub's names, or an error where GitHub's rules forbid one.
 func checkedValues(b bucket.Bucket) (map[string]secret.Value, error) {
 	if b.Version == "" || len(b.Values) == 0 {
 		return nil, errors.New("the bucket has no content")
@@ -55,7 +56,7 @@ func findProblems(b bucket.Bucket) []string {
 	return append(out, secretLimits().RefusesSizes(sizes)...)
 }
 
-// upperNames turns names into GitHub's, which do not tell upper from lower case.
+// upperNames returns values under GitHub's names, which are upper case: GitHub ignores the case of letters.
 func upperNames(values map[string]secret.Value) map[string]secret.Value {
 	if values == nil {
 		return nil
@@ -67,7 +68,7 @@ func upperNames(values map[string]secret.Value) map[string]secret.Value {
 	return out
 }
 
-// decideWork compares what the scope shows with what it should have.
+// decideWork compares what the scope has with what it should have.
 //
 //	in the bucket | in the receipt                     | in the scope      | do
 //	--------------|------------------------------------|-------------------|--------------------
@@ -86,7 +87,10 @@ func (s *Scope) decideWork(l scopeState, version string, values, before map[stri
 	if l.receipt != nil {
 		old = *l.receipt
 	}
-	w := work{receipt: receipt{Environment: s.environment, Version: version, Names: map[string]time.Time{}, Previous: s.findOutgoingVersions(l, old, version, values)}}
+	w := work{receipt: receipt{
+		Environment: s.environment, Version: version, Names: map[string]time.Time{},
+		Previous: s.findOutgoingVersions(l, old, version, values),
+	}}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if old.provesValue(name, l.secrets) && (old.Version == version || hasValue(before, name, values[name])) {
 			w.receipt.Names[name] = old.Names[name]
@@ -110,7 +114,7 @@ func hasValue(values map[string]secret.Value, name string, v secret.Value) bool 
 	return known && held.Equal(v)
 }
 
-// refuseConflicts names what stands in the way of every write.
+// refuseConflicts returns an error for what forbids every write: secrets that are not rotary's, or too many.
 func (s *Scope) refuseConflicts(l scopeState, values map[string]secret.Value) error {
 	var foreign []string
 	all := len(l.secrets)
@@ -122,7 +126,8 @@ func (s *Scope) refuseConflicts(l scopeState, values map[string]secret.Value) er
 		}
 	}
 	if len(foreign) > 0 {
-		return fmt.Errorf("it has secrets that rotary did not make: %s: delete them, or list them under adopt", strings.Join(foreign, ", "))
+		return fmt.Errorf("it has secrets that rotary did not make: %s: delete them, or list them under adopt",
+			strings.Join(foreign, ", "))
 	}
 	if allowed := secretLimits().Count; all > allowed {
 		return fmt.Errorf("it would hold %d secrets and GitHub allows %d", all, allowed)
@@ -138,9 +143,12 @@ func (l scopeState) ownsName(name string) bool {
 	return owned
 }
 
-// findOutgoingVersions are the versions that workflow runs may hold once version is written: the one before, and those before
-// it whose drain is not over. What somebody else wrote, adopted or by hand, counts as a version without a name.
-func (s *Scope) findOutgoingVersions(l scopeState, old receipt, version string, values map[string]secret.Value) map[string]time.Time {
+// findOutgoingVersions returns the versions that workflow runs may hold once version is written: the one before, and
+// those before it whose drain is not over. What somebody else wrote, adopted or by hand, counts as a version without a
+// name.
+func (s *Scope) findOutgoingVersions(
+	l scopeState, old receipt, version string, values map[string]secret.Value,
+) map[string]time.Time {
 	out := map[string]time.Time{}
 	for earlier, replaced := range old.Previous {
 		if replaced.IsZero() || l.now.Before(replaced.Add(s.drain)) {
@@ -162,7 +170,7 @@ func (s *Scope) findOutgoingVersions(l scopeState, old receipt, version string, 
 	return out
 }
 
-// markDone turns the intent into the proof: what was removed is forgotten, and what was replaced is replaced now.
+// markDone turns the intent into the proof: it drops the removed names, and dates what was replaced.
 func (r *receipt) markDone(removed []string, now time.Time) {
 	for _, name := range removed {
 		delete(r.Names, name)
