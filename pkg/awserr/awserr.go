@@ -18,7 +18,8 @@ var codeShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 // IsCode reports whether a text has the form of AWS's error codes, so that an error may repeat it.
 func IsCode(text string) bool { return codeShape.MatchString(text) }
 
-// Code returns the code of an error that AWS answered with; "" for any other error, and for a code that is none of AWS's.
+// Code returns the code of an error that AWS answered with; "" for any other error, and for a code that is none of
+// AWS's.
 func Code(err error) string {
 	if api, answered := errors.AsType[smithy.APIError](err); answered && IsCode(api.ErrorCode()) {
 		return api.ErrorCode()

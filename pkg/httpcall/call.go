@@ -1,6 +1,6 @@
-// Package httpcall makes HTTP calls to APIs that rotary does not own: GitHub, Vercel and vendors. A call is tried again
-// where that cannot do harm, its tries, waits and answers are bounded, it follows no redirect, and its errors hold nothing
-// that was sent or answered. AWS is called by its SDK, which has retries of its own.
+// Package httpcall makes HTTP calls to APIs that rotary does not own: GitHub, Vercel and vendors. A call is tried
+// again where that cannot do harm, its tries, waits and answers are bounded, it follows no redirect, and its errors
+// hold nothing that was sent or answered. AWS is called by its SDK, which has retries of its own.
 package httpcall
 
 import (
@@ -24,20 +24,22 @@ const (
 	Idempotent              // also where the API may have done it: a 5xx, a connection that broke
 )
 
-// Caller makes the calls of one API. The zero value of a bound is no bound, but for Tries, of which there is at least one.
+// Caller makes the calls of one API. The zero value of a bound is no bound, but for Tries, of which there is at least
+// one.
 type Caller struct {
 	Transport   http.RoundTripper // nil: http.DefaultTransport
 	Tries       int
 	Timeout     time.Duration // of one try
-	LongestWait time.Duration // before another try; where more is asked for, the call fails and its caller comes back later
+	LongestWait time.Duration // before another try; where the answer asks for more, the call fails
 	LargestBody int64         // of an answer, in bytes; a larger one is an error
 
 	// Wait waits between two tries. It returns early, with an error, where ctx ends or leaves no time; then the call fails
 	// as its last try did. nil: retry.Sleep.
 	Wait func(ctx context.Context, d time.Duration) error
 
-	// Limit recognizes a rate limit that an API reports in its own way, in an answer without Retry-After: it returns how long
-	// the API wants callers to wait (Forever where that cannot be read), and whether the answer is one. nil: there is none.
+	// Limit recognizes a rate limit that an API reports in its own way, in an answer without Retry-After: it returns how
+	// long the API wants callers to wait (Forever where that cannot be read), and whether the answer is one. nil: there
+	// is none.
 	Limit func(r *Response, try int) (wait time.Duration, limited bool)
 }
 
@@ -52,7 +54,8 @@ type Call struct {
 	// Expects reports whether an answer's status is a success; nil: 2xx.
 	Expects func(status int) bool
 
-	// Withhold reports whether a text must not be repeated in an error, beside what stands in the request itself; nil: none.
+	// Withhold reports whether a text must not be repeated in an error, beside what stands in the request itself; nil:
+	// none.
 	Withhold func(text string) bool
 }
 
@@ -71,8 +74,8 @@ func (r *Response) Fail(reason string) *Error {
 	return &Error{Doing: r.doing, Status: r.Status, Reason: reason, Request: r.Request}
 }
 
-// Do makes a call, as often as its class and the Caller's bounds allow. It returns the answer, or an *Error; beside an error
-// it returns the last try's answer, if there was one, which tells the caller more than the error may hold.
+// Do makes a call, as often as its class and the Caller's bounds allow. It returns the answer, or an *Error; beside an
+// error it returns the last try's answer, if there was one, which tells the caller more than the error may hold.
 //
 //	what came back                                       | the API has done | Never | Throttled | Idempotent
 //	-----------------------------------------------------|------------------|-------|-----------|-----------
@@ -138,7 +141,8 @@ func (c Call) expects(status int) bool {
 	return c.Expects(status)
 }
 
-// send sends a request and reads its answer, up to one byte more than LargestBody. It reports whether the body broke off.
+// send sends a request and reads its answer, up to one byte more than LargestBody. It reports whether the body broke
+// off.
 func (c *Caller) send(ctx context.Context, req *http.Request) (answer *Response, brokeOff bool, err error) {
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -146,7 +150,7 @@ func (c *Caller) send(ctx context.Context, req *http.Request) (answer *Response,
 		defer cancel()
 	}
 	direct := http.Client{Transport: c.Transport, CheckRedirect: refuseRedirect}
-	resp, err := direct.Do(req.WithContext(ctx)) //nolint:gosec // drivers make the address from the manifest, or from a secret that is one
+	resp, err := direct.Do(req.WithContext(ctx)) //nolint:gosec // the address is the manifest's, or a secret that is one
 	if err != nil {
 		return nil, false, err
 	}

@@ -53,10 +53,11 @@ func (c *Caller) classifyStatus(r *Response, try int) *failedTry {
 		e.NothingDone = nothingDone
 		return &failedTry{Error: e, kind: k, after: after}
 	}
+	asksToWait := after > 0 && (r.Status == http.StatusServiceUnavailable || r.Status >= 400 && r.Status <= 499)
 	switch s := r.Status; {
 	case s == http.StatusRequestTimeout, s == 499:
 		return failed(uncertain, false, "it could not do it")
-	case limited, s == http.StatusTooManyRequests, after > 0 && (s == http.StatusServiceUnavailable || s >= 400 && s <= 499):
+	case limited, s == http.StatusTooManyRequests, asksToWait:
 		return failed(notDone, true, "it asks to come back later")
 	case s == http.StatusNotImplemented:
 		return failed(final, false, "it cannot do it")
@@ -70,8 +71,8 @@ func (c *Caller) classifyStatus(r *Response, try int) *failedTry {
 	return failed(final, false, "another status is expected")
 }
 
-// RetryAfter reads the header Retry-After: seconds, or a date by the answer's own clock (RFC 9110, 10.2.3). It returns 0 for
-// none, Forever for one that cannot be read, and at least a millisecond for any other.
+// RetryAfter reads the header Retry-After: seconds, or a date by the answer's own clock (RFC 9110, 10.2.3). It returns
+// 0 for none, Forever for one that cannot be read, and at least a millisecond for any other.
 func RetryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if text == "" {
@@ -88,11 +89,12 @@ func RetryAfter(h http.Header) time.Duration {
 	return max(at.Sub(now), time.Millisecond)
 }
 
-// classifyTransport returns the failure that an error of the transport means, in words of our own: the error's may hold an
-// address, or what a server sent. It is certain that nothing was done only where there was no connection.
+// classifyTransport returns the failure that an error of the transport means, in words of our own: the error's may
+// hold an address, or what a server sent. It is certain that nothing was done only where there was no connection.
 func classifyTransport(ctx context.Context, call Call, err error) *failedTry {
 	failed := func(k kind, reason string) *failedTry {
-		return &failedTry{Error: &Error{Doing: call.Doing, Reason: reason, NothingDone: k == notDone, cause: ctx.Err()}, kind: k}
+		e := &Error{Doing: call.Doing, Reason: reason, NothingDone: k == notDone, cause: ctx.Err()}
+		return &failedTry{Error: e, kind: k}
 	}
 	if op, is := errors.AsType[*net.OpError](err); is && op.Op == "dial" {
 		return failed(notDone, "no connection"+errnoText(err))

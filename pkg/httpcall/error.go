@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// Error is a failed call: what was being done, the status, the API's code, the reason in rotary's words, and the request's
-// id. It holds no part of a body, an address or a header but these. A driver may fill in Code and a Reason that says more.
+// Error is a failed call: what was being done, the status, the API's code, the reason in rotary's words, and the
+// request's id. It holds no part of a body, an address or a header but these. A driver may fill in Code and a Reason
+// that says more.
 type Error struct {
 	Doing       string
 	Status      int    // 0: no answer came
@@ -83,5 +84,7 @@ func repeatsRequest(id string, sent *http.Request) bool {
 
 // containsWordOf reports whether text has a word of a header in it that is long enough to be a credential.
 func containsWordOf(text, header string) bool {
-	return slices.ContainsFunc(strings.Fields(header), func(word string) bool { return len(word) >= 8 && strings.Contains(text, word) })
+	return slices.ContainsFunc(strings.Fields(header), func(word string) bool {
+		return len(word) >= 8 && strings.Contains(text, word)
+	})
 }

@@ -11,8 +11,8 @@ import (
 func Backoff(try int) time.Duration { return time.Second << (min(try, 10) - 1) }
 
 // Sleep waits for d, and up to a tenth longer by chance, so that callers that were refused together do not come back
-// together. It returns the context's error as soon as ctx ends, and context.DeadlineExceeded at once where ctx ends before
-// d is over: the caller has other things to finish in that time.
+// together. It returns the context's error as soon as ctx ends, and context.DeadlineExceeded at once where ctx ends
+// before d is over: the caller has other things to finish in that time.
 func Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -18,7 +18,8 @@ import (
 )
 
 // writeSpacing is the pause before each write. Source:
-// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#pause-between-mutative-requests
+// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api (pause between requests that
+// change something)
 const writeSpacing = time.Second
 
 // client makes calls of GitHub's API with a token.

@@ -164,7 +164,8 @@ func (s *Scope) readScope(ctx context.Context) (scopeState, error) {
 	l := scopeState{secrets: secrets, now: now}
 	l.receipt, l.written, err = s.readReceipt(ctx)
 	if err == nil && l.receipt != nil && l.receipt.Environment != s.environment {
-		return scopeState{}, fmt.Errorf("its receipt is of environment %q: two environments share one scope", l.receipt.Environment)
+		return scopeState{}, fmt.Errorf("its receipt is of environment %q: two environments share one scope",
+			l.receipt.Environment)
 	}
 	return l, err
 }

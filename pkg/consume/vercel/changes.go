@@ -11,11 +11,11 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// targetWrites is what a Roll writes, for each target.
+// targetWrites are the writes of a Roll, one for each target.
 type targetWrites []targetWrite
 
-// targetWrite is what one target gets: all names in one batch, unless they are there already, and then what the bucket no
-// longer has goes.
+// targetWrite is the write for one target: all names in one batch, unless the target has them already, and then the
+// removal of what the bucket no longer has.
 type targetWrite struct {
 	target  string
 	names   []string
@@ -28,12 +28,12 @@ type targetWrite struct {
 
 func (w targetWrite) isEmpty() bool { return (w.held || len(w.names) == 0) && len(w.remove) == 0 }
 
-// touchProduction says whether anything that a production deployment would get is written or removed.
+// touchProduction reports whether anything that a production deployment would get is written or removed.
 func (c targetWrites) touchProduction() bool {
 	return slices.ContainsFunc(c, func(w targetWrite) bool { return w.target == production })
 }
 
-// decideWrites decides what to write, or refuses.
+// decideWrites returns what to write, or an error where something forbids every write.
 //
 //	variable on one of the targets     | key in the bucket        | not in the bucket
 //	-----------------------------------|--------------------------|------------------
@@ -65,11 +65,12 @@ func (p *Project) decideWrites(b bucket.Bucket, seen *projectState) (targetWrite
 	return c, nil
 }
 
-// refuseVariable says why a variable that is there stands in the way.
+// refuseVariable returns an error where a variable of the project forbids to write the bucket.
 func (p *Project) refuseVariable(b bucket.Bucket, v variable) error {
 	environment, _, marked := parseReceipt(v.Comment)
 	wanted := slices.ContainsFunc(p.targets, func(t string) bool { return v.isOn(t) && p.wantsKey(b, v.Key, t) })
-	at := fmt.Sprintf("consumer %s: variable %s of project %s (%s)", p.consumer, v.Key, p.spec.Project, strings.Join(v.knownTargets(), ", "))
+	at := fmt.Sprintf("consumer %s: variable %s of project %s (%s)",
+		p.consumer, v.Key, p.spec.Project, strings.Join(v.knownTargets(), ", "))
 	switch {
 	case marked && environment != p.environment:
 		return fmt.Errorf("%s belongs to environment %s: two environments claim one target", at, environment)
@@ -81,9 +82,11 @@ func (p *Project) refuseVariable(b bucket.Bucket, v variable) error {
 	return nil
 }
 
-// knownTargets are the targets of v that this package knows.
+// knownTargets returns the targets of v that this package knows.
 func (v variable) knownTargets() []string {
-	return slices.DeleteFunc(slices.Clone(v.Target), func(t string) bool { return t != production && t != preview && t != development })
+	return slices.DeleteFunc(slices.Clone(v.Target), func(t string) bool {
+		return t != production && t != preview && t != development
+	})
 }
 
 func (p *Project) wantsKey(b bucket.Bucket, key, target string) bool {
@@ -91,8 +94,11 @@ func (p *Project) wantsKey(b bucket.Bucket, key, target string) bool {
 	return has && !p.isExcluded(key, target)
 }
 
+// writeForTarget returns the whole write for a target, before what the target has already is taken off.
 func (p *Project) writeForTarget(b bucket.Bucket, target string, seen *projectState) targetWrite {
-	w := targetWrite{target: target, types: map[string]string{}, bucket: b, receipt: formatReceipt(p.environment, b.Version)}
+	w := targetWrite{
+		target: target, types: map[string]string{}, bucket: b, receipt: formatReceipt(p.environment, b.Version),
+	}
 	for _, name := range b.Names() {
 		if p.wantsKey(b, name, target) {
 			w.names = append(w.names, name)
@@ -113,7 +119,7 @@ const (
 	encrypted = "encrypted" // the project's members can
 )
 
-// typeForTarget is a variable's type: unreadable where secrecy matters and the target allows it.
+// typeForTarget returns the type of a new variable: unreadable where secrecy matters and the target allows it.
 func (p *Project) typeForTarget(target string) string {
 	if target != development && (p.protected || p.spec.Sensitive == "always") {
 		return sensitive
@@ -121,8 +127,8 @@ func (p *Project) typeForTarget(target string) string {
 	return encrypted
 }
 
-// checkLimits refuses what Vercel would refuse half-way, or what would fail the next build. The manifest was checked
-// against the same limits, but cannot know how many variables others have here.
+// checkLimits returns an error for what Vercel would refuse half-way, or what would fail the next build. The manifest
+// was checked against the same limits, but cannot know how many variables others have here.
 func (p *Project) checkLimits(w targetWrite, seen *projectState) error {
 	at := fmt.Sprintf("consumer %s: %s variables of project %s", p.consumer, w.target, p.spec.Project)
 	bytes, count, limit := 0, len(w.names), manifest.Limits("vercel")
@@ -151,8 +157,8 @@ func (p *Project) checkLimits(w targetWrite, seen *projectState) error {
 	return nil
 }
 
-// hasWritten says whether the target already has every variable of w with its receipt and nothing changed by hand. If
-// not, all are written in one call: the receipt has to move on every one of them.
+// hasWritten reports whether the target already has every variable of w with its receipt and nothing changed by hand.
+// If not, all are written in one call: the receipt has to move on every one of them.
 func (l *projectState) hasWritten(w targetWrite) bool {
 	has := 0
 	for _, v := range l.owned {

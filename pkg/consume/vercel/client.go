@@ -60,15 +60,15 @@ func (e *refusedError) Error() string { return e.call.Error() }
 
 func (e *refusedError) Unwrap() error { return e.call }
 
-// callAPI makes a call and decodes the answer into into, unless that is nil. An answer that is not 2xx is a *refusedError.
+// callAPI makes a call and decodes the answer into into, unless that is nil. An answer that is not 2xx is a
+// *refusedError.
 func (c *client) callAPI(ctx context.Context, r request, into any) error {
 	body, err := encodeBody(r)
 	if err != nil {
 		return err
 	}
-	call := httpcall.Call{Doing: r.doing, Retry: httpcall.Throttled, Build: func(ctx context.Context) (*http.Request, error) {
-		return c.buildRequest(ctx, r, body)
-	}}
+	build := func(ctx context.Context) (*http.Request, error) { return c.buildRequest(ctx, r, body) }
+	call := httpcall.Call{Doing: r.doing, Retry: httpcall.Throttled, Build: build}
 	if r.repeatable {
 		call.Retry = httpcall.Idempotent
 	}
@@ -159,8 +159,8 @@ func explainRefusal(r *httpcall.Response, err error) error {
 	return &refusedError{failed, items}
 }
 
-// readRateLimit returns how long a refusal asks to wait by limit.reset, in seconds since 1970, which is read by the answer's
-// own clock (vercel.com/docs/rest-api/errors, rate limits).
+// readRateLimit returns how long a refusal asks to wait by limit.reset, in seconds since 1970, which is read by the
+// answer's own clock (vercel.com/docs/rest-api/errors, rate limits).
 func readRateLimit(r *httpcall.Response, _ int) (wait time.Duration, limited bool) {
 	if r.Status != http.StatusTooManyRequests {
 		return 0, false

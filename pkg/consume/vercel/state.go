@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// projectState is one fresh look at the project.
+// projectState is one reading of the project.
 type projectState struct {
 	project     project
 	environment string
@@ -24,10 +24,11 @@ type projectState struct {
 	previews    []deployment
 }
 
-// manyDeployments is how far back a look goes. A deployment that matters is newer than the newest write.
+// manyDeployments is the number of deployments that are read. One that matters is newer than the newest write.
 const manyDeployments = 50
 
-// readState reads the variables first: what is written after that makes the deployments look older, never newer.
+// readState reads the project. It reads the variables first: what is written after that makes the deployments seem
+// older, never newer.
 func (p *Project) readState(ctx context.Context) (*projectState, error) {
 	all, err := p.api.listVariables(ctx, p.spec.Project)
 	if err != nil {
@@ -49,7 +50,7 @@ func (p *Project) readState(ctx context.Context) (*projectState, error) {
 	return l, err
 }
 
-// readTraffic lists the deployments and then reads which one is live: one that goes live in between was seen before.
+// readTraffic lists the deployments and then reads which one is live: one that goes live in between is in the list.
 func (l *projectState) readTraffic(ctx context.Context, p *Project) (err error) {
 	if l.deployments, err = p.api.listDeployments(ctx, l.project, production, manyDeployments); err != nil {
 		return err
@@ -66,7 +67,8 @@ func (l *projectState) readTraffic(ctx context.Context, p *Project) (err error) 
 	return err
 }
 
-// findServedDeployment returns a deployment that has had production traffic, although the project names none that has it now.
+// findServedDeployment returns a deployment that has had production traffic, although the project names none that has
+// it now.
 func (l *projectState) findServedDeployment() *deployment {
 	i := slices.IndexFunc(l.deployments, func(d deployment) bool { return d.isReady() && d.ReadySubstate != "STAGED" })
 	if l.live != nil || i < 0 {
@@ -75,7 +77,7 @@ func (l *projectState) findServedDeployment() *deployment {
 	return &l.deployments[i]
 }
 
-// readReceipts reads what the variables say about themselves.
+// readReceipts finds the variables that are rotary's, and what their receipts prove.
 func (l *projectState) readReceipts(p *Project) {
 	for _, v := range l.all {
 		if environment, _, ok := parseReceipt(v.Comment); ok && environment == l.environment && p.coversVariable(v) {
@@ -92,7 +94,8 @@ func (l *projectState) readReceipts(p *Project) {
 	l.version, l.production = l.findAgreedVersion(p.targets), l.findAgreedVersion([]string{production})
 }
 
-// findAgreedVersion returns the version that all receipts on targets name; "" for none, for several, and after a change by hand.
+// findAgreedVersion returns the version that all receipts on targets name; "" for none, for several, and after a
+// change by hand.
 func (l *projectState) findAgreedVersion(targets []string) string {
 	versions := l.listVersions(targets)
 	for _, target := range targets {
@@ -118,8 +121,8 @@ func (l *projectState) listVersions(targets []string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// coversVariable says whether v is on one of this environment's targets. A variable of one git branch overrides others
-// on previews of that branch and conflicts with none; one of a custom environment has no target.
+// coversVariable reports whether v is on one of this environment's targets. A variable of one git branch overrides
+// others on previews of that branch and conflicts with none; one of a custom environment has no target.
 func (p *Project) coversVariable(v variable) bool {
 	return v.GitBranch == "" && slices.ContainsFunc(p.targets, v.isOn)
 }
@@ -128,9 +131,9 @@ func (v variable) isOn(target string) bool { return slices.Contains(v.Target, ta
 
 func (v variable) updatedAt() time.Time { return max(v.UpdatedAt, v.CreatedAt).asTime() }
 
-// batchSpread is how far apart the update times of one write may be. rotary always writes all variables of a target in
-// one call, so a variable that is newer than another by more was changed by hand: its comment stays when a person
-// edits its value.
+// batchSpread is the most by which the update times of one write may differ. rotary always writes all variables of a
+// target in one call, so a variable that is newer than another by more was changed by hand: its comment stays when a
+// person edits its value.
 const batchSpread = time.Minute
 
 // findDrift returns the keys that are not on target as rotary writes them: newer than the rest, together with other
@@ -165,7 +168,7 @@ func (p *Project) isExcluded(key, target string) bool {
 	return target == preview && slices.Contains(p.spec.ExcludeFromPreview, key)
 }
 
-// versionBuiltInto says with which version production deployment d was built, or why that is not known.
+// versionBuiltInto returns the version with which production deployment d was built, or why that is not known.
 func (l *projectState) versionBuiltInto(d deployment) (version, unknown string) {
 	if r, marked := d.Meta[receiptName]; marked {
 		environment, version, ok := parseReceipt(r)
@@ -185,30 +188,30 @@ func (l *projectState) versionBuiltInto(d deployment) (version, unknown string) 
 	return l.production, ""
 }
 
-// isCopy says whether d is a redeployment or a promotion of an earlier one: it inherits variables.
+// isCopy reports whether d is a redeployment or a promotion of an earlier one: it inherits variables.
 func (d deployment) isCopy() bool {
 	return d.Meta["action"] != "" || d.Meta["originalDeploymentId"] != ""
 }
 
-// isFresh says whether d was created after everything was written and has exactly the receipts' version.
+// isFresh reports whether d was created after everything was written and has exactly the receipts' version.
 func (l *projectState) isFresh(d deployment) bool {
 	version, unknown := l.versionBuiltInto(d)
 	return unknown == "" && version == l.production && d.CreatedAt.asTime().After(l.written)
 }
 
-// hasConverged says whether production traffic reaches the receipts' version.
+// hasConverged reports whether production traffic reaches the receipts' version.
 func (l *projectState) hasConverged() bool {
 	return l.live != nil && l.live.isReady() && l.live.hasDomains() && l.isFresh(*l.live)
 }
 
-// isDeployed says whether a deployment with version is live, ready to be promoted, or on its way.
+// isDeployed reports whether a deployment with version is live, ready to be promoted, or on its way.
 func (l *projectState) isDeployed(version string) bool {
 	return l.production == version && (l.hasConverged() || slices.ContainsFunc(l.deployments, func(d deployment) bool {
 		return l.isFresh(d) && !d.hasFailed()
 	}))
 }
 
-// findBuilding returns the newest unfinished production deployment for which which says yes, or nil.
+// findBuilding returns the newest unfinished production deployment for which which returns true, or nil.
 func (l *projectState) findBuilding(which func(deployment) bool) *deployment {
 	for _, d := range l.deployments {
 		if d.isBuilding() && which(d) {
@@ -220,15 +223,15 @@ func (l *projectState) findBuilding(which func(deployment) bool) *deployment {
 
 func (d deployment) isReady() bool { return d.ReadyState == "READY" }
 
-// hasDomains says whether the deployment that the project names as live has its domains, which come after READY.
+// hasDomains reports whether the deployment that the project names as live has its domains, which it gets after READY.
 func (d deployment) hasDomains() bool { return string(d.AliasAssigned) != "false" }
 
-// failed: the states in which a deployment ends without being usable (vercel.com/docs/rest-api, readyState).
+// hasFailed reports whether d ended without being usable (vercel.com/docs/rest-api, readyState).
 func (d deployment) hasFailed() bool {
 	return slices.Contains([]string{"ERROR", "CANCELED", "BLOCKED", "DELETED"}, d.ReadyState)
 }
 
-// isBuilding is every other state, and a rolling release that is still taking over the traffic.
+// isBuilding reports whether d is in any other state, or a rolling release that is still taking over the traffic.
 func (d deployment) isBuilding() bool {
 	return !d.isReady() && !d.hasFailed() || d.ReadySubstate == "ROLLING"
 }

@@ -34,14 +34,16 @@ func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
 	if err != nil {
 		return plan.Seen{}, err
 	}
-	s := plan.Seen{Consumer: p.consumer, Names: p.ownedNames(l), Drift: l.driftedKeys(), Changed: l.lastChange(), Rest: p.restOf(l.live)}
+	s := plan.Seen{
+		Consumer: p.consumer, Names: p.ownedNames(l), Drift: l.driftedKeys(), Changed: l.lastChange(), Rest: p.restOf(l.live),
+	}
 	p.fillProgress(l, &s)
 	p.fillInPlay(l, &s)
 	s.Detail = p.describeDetail(l)
 	return s, nil
 }
 
-// fillProgress finds out what is proven to run and what is unfinished.
+// fillProgress sets what is proven to run and what is unfinished.
 func (p *Project) fillProgress(l *projectState, s *plan.Seen) {
 	settledWithout := !slices.Contains(p.targets, production) || l.live == nil && l.findServedDeployment() == nil
 	switch {
@@ -76,7 +78,8 @@ func (p *Project) describeRollout(l *projectState, s *plan.Seen) {
 			return
 		case d.isReady():
 			s.RollingTo, s.Failed = l.version, nil
-			s.Waiting = fmt.Sprintf("deployment %s is READY but not live (after an Instant Rollback, or where domains are assigned by hand): promote it", d.ID)
+			s.Waiting = fmt.Sprintf("deployment %s is READY but not live "+
+				"(after an Instant Rollback, or where domains are assigned by hand): promote it", d.ID)
 			return
 		case s.Failed == nil:
 			s.Failed = &plan.Failed{Version: l.version, Rest: p.restOf(&d), Reason: d.describeFailure()}
@@ -85,12 +88,13 @@ func (p *Project) describeRollout(l *projectState, s *plan.Seen) {
 	}
 }
 
-// describeFailure is how d ended. An Ignored Build Step cancels every deployment of a commit that was built before, which
-// is what rotary makes.
+// describeFailure returns how d ended. An Ignored Build Step cancels every deployment of a commit that was built
+// before, and rotary makes only such deployments.
 func (d deployment) describeFailure() string {
 	text := fmt.Sprintf("deployment %s is %s", d.ID, d.stateText())
 	if d.ReadyState == "CANCELED" {
-		text += ": by somebody, or by the project's Ignored Build Step, which must let rotary's deployments of the same commit pass"
+		text += ": by somebody, or by the project's Ignored Build Step, " +
+			"which must let rotary's deployments of the same commit pass"
 	}
 	return text
 }
@@ -125,7 +129,8 @@ func (p *Project) fillInPlay(l *projectState, s *plan.Seen) {
 		versions[version] = true
 	}
 	if d := l.findServedDeployment(); d != nil {
-		unknown = append(unknown, fmt.Sprintf("project %s names no live deployment, although %s is READY and has been", l.project.Name, d.ID))
+		unknown = append(unknown, fmt.Sprintf("project %s names no live deployment, although %s is READY and has been",
+			l.project.Name, d.ID))
 	}
 	s.InPlay = slices.Sorted(maps.Keys(versions))
 	s.Unknown = strings.Join(slices.Compact(unknown), "; ")
@@ -157,7 +162,7 @@ func (p *Project) ownedNames(l *projectState) []string {
 	return slices.Compact(names)
 }
 
-// restOf is what a Roll would build: the commit, or whatever the deploy hook builds.
+// restOf returns what a Roll would build again: the commit of d, or whatever the deploy hook builds.
 func (p *Project) restOf(d *deployment) string {
 	switch {
 	case d == nil:
@@ -170,7 +175,7 @@ func (p *Project) restOf(d *deployment) string {
 	return "git " + d.commitSHA()
 }
 
-// commitSHA is the commit that d was built from; the list of deployments has it in meta alone.
+// commitSHA returns the commit that d was built from; the list of deployments has it in meta alone.
 func (d deployment) commitSHA() string {
 	if d.GitSource != nil && d.GitSource.SHA != "" {
 		return d.GitSource.SHA
@@ -188,7 +193,7 @@ func (l *projectState) driftedKeys() []string {
 	return slices.Compact(keys)
 }
 
-// lastChange is when anything last changed: a variable, or a deployment.
+// lastChange returns when a variable or a deployment last changed.
 func (l *projectState) lastChange() (last time.Time) {
 	times := []time.Time{}
 	for _, v := range l.owned {
@@ -205,7 +210,7 @@ func (l *projectState) lastChange() (last time.Time) {
 	return last
 }
 
-// describeDetail is one line for people.
+// describeDetail returns one line for people.
 func (p *Project) describeDetail(l *projectState) string {
 	parts := []string{fmt.Sprintf("%d variables", len(l.owned))}
 	if l.live != nil {
@@ -233,11 +238,12 @@ func (p *Project) countReadable(l *projectState) (n int) {
 	return n
 }
 
-// countOverridden counts the variables of single git branches that have the name of one of rotary's: the previews of these
-// branches do not follow.
+// countOverridden counts the variables of single git branches that have the name of one of rotary's: the previews of
+// these branches do not follow.
 func (l *projectState) countOverridden() (n int) {
 	for _, v := range l.all {
-		if v.GitBranch != "" && slices.ContainsFunc(l.owned, func(o variable) bool { return o.Key == v.Key && o.isOn(preview) }) {
+		isOverridden := func(o variable) bool { return o.Key == v.Key && o.isOn(preview) }
+		if v.GitBranch != "" && slices.ContainsFunc(l.owned, isOverridden) {
 			n++
 		}
 	}
@@ -261,7 +267,7 @@ func (l *projectState) countStalePreviews() (n int) {
 	return n
 }
 
-// stateText is a deployment's state, if it looks like one: it goes into texts.
+// stateText returns d's state for messages. One that does not have the form of Vercel's states is not repeated.
 func (d deployment) stateText() string {
 	if !codeShape.MatchString(d.ReadyState) {
 		return "in an unknown state"

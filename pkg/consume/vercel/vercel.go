@@ -50,7 +50,7 @@ func WithTransport(t http.RoundTripper) Option {
 	return func(p *Project) { p.api.caller.Transport = t }
 }
 
-// WithSleep says how to wait between tries: without it nobody waits. sleep returns early, with an error, when ctx ends
+// WithSleep sets how to wait between tries. Without it nobody waits. sleep returns early, with an error, when ctx ends
 // or leaves no time.
 func WithSleep(sleep func(context.Context, time.Duration) error) Option {
 	return func(p *Project) { p.api.caller.Wait = sleep }
@@ -78,7 +78,8 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 		return nil, fmt.Errorf("consumer %s: its token %s is empty", c.Name, c.Vercel.Token)
 	}
 	p := &Project{
-		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets), environment: environment.Name, protected: environment.Protected,
+		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets),
+		environment: environment.Name, protected: environment.Protected,
 		api: newClient(token, c.Vercel.Team),
 	}
 	for _, opt := range opts {
@@ -115,8 +116,8 @@ func (p *Project) Roll(ctx context.Context, b bucket.Bucket) error {
 	return errors.Join(failed, p.releaseVersion(ctx, seen, b.Version))
 }
 
-// releaseVersion starts a production deployment of the code that is live: it looks again, for what somebody deployed while the
-// variables were written.
+// releaseVersion starts a production deployment of the code that is live. It reads the deployments again, because
+// somebody may have deployed while the variables were written.
 func (p *Project) releaseVersion(ctx context.Context, seen *projectState, version string) error {
 	if err := seen.readTraffic(ctx, p); err != nil {
 		return err
@@ -128,11 +129,11 @@ func (p *Project) releaseVersion(ctx context.Context, seen *projectState, versio
 	return p.startDeployment(ctx, seen, git, version)
 }
 
-// Withdraw does nothing: an old deployment keeps the values it was built with.
+// Withdraw does nothing, because an old deployment keeps the values it was built with.
 func (p *Project) Withdraw(context.Context, []string) error { return nil }
 
-// findSource is the code that the live production deployment was built from: the commit, and never its branch's head,
-// which may not be released. A deploy hook knows its own.
+// findSource returns the code that the live production deployment was built from: the commit, and never its branch's
+// head, which may not be released. A deploy hook knows its own.
 func (p *Project) findSource(seen *projectState) (gitSource, error) {
 	if seen.live == nil || p.hasDeployHook() {
 		return gitSource{}, nil
@@ -142,8 +143,8 @@ func (p *Project) findSource(seen *projectState) (gitSource, error) {
 		at.SHA = seen.live.commitSHA()
 		return at, nil
 	}
-	return gitSource{}, fmt.Errorf("consumer %s: live deployment %s of project %s does not say from which commit it was built: set deploy_hook",
-		p.consumer, seen.live.ID, p.spec.Project)
+	return gitSource{}, fmt.Errorf("consumer %s: live deployment %s of project %s "+
+		"does not say from which commit it was built: set deploy_hook", p.consumer, seen.live.ID, p.spec.Project)
 }
 
 func (p *Project) startDeployment(ctx context.Context, seen *projectState, git gitSource, version string) error {
@@ -155,7 +156,7 @@ func (p *Project) startDeployment(ctx context.Context, seen *projectState, git g
 
 func (p *Project) hasDeployHook() bool { return secret.Reveal(p.hook) != "" }
 
-// isForeign says whether somebody else started d.
+// isForeign reports whether somebody else started d.
 func (p *Project) isForeign(d deployment) bool {
 	_, ours := d.Meta[receiptName]
 	return !ours && !(p.hasDeployHook() && d.Meta["deployHookId"] != "")

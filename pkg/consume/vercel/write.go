@@ -10,7 +10,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// applyWrites carries out c and goes on with the next target where one fails. It says whether production has everything.
+// applyWrites makes the writes, and goes on with the next target where one fails. whole is whether production has
+// everything.
 func (p *Project) applyWrites(ctx context.Context, c targetWrites) (whole bool, err error) {
 	whole = true
 	var failed []error
@@ -60,7 +61,7 @@ func (p *Project) putVariables(ctx context.Context, w targetWrite) error {
 	return errors.Join(append(failed, p.makeUnreadable(ctx, written, records))...)
 }
 
-// markVariable gives v its receipt: the documentation says that an upsert changes a variable's value, and no more
+// markVariable gives v its receipt. By its documentation, an upsert changes a variable's value and no more
 // (vercel.com/docs/rest-api/projects/create-one-or-more-environment-variables).
 func (p *Project) markVariable(ctx context.Context, v variable, r record) error {
 	if !idShape.MatchString(v.ID) {
@@ -68,15 +69,16 @@ func (p *Project) markVariable(ctx context.Context, v variable, r record) error 
 	}
 	edited, err := p.api.editVariable(ctx, p.spec.Project, v.ID, r)
 	if err == nil && edited.Comment != r.Comment {
-		err = fmt.Errorf("write variable %s of project %s: vercel does not keep its comment, without which it is nobody's", r.Key, p.spec.Project)
+		err = fmt.Errorf("write variable %s of project %s: vercel does not keep its comment, without which it is nobody's",
+			r.Key, p.spec.Project)
 	}
 	return err
 }
 
-// makeUnreadable makes variables unreadable that should be and are not: Vercel keeps the type of an existing one, so it has to
-// be deleted and created again (vercel.com/docs/environment-variables/sensitive-environment-variables). One variable at
-// a time is missing, for the time of a call, and no deployment is started meanwhile; the first failure ends it. One
-// that is left missing comes back with the next Roll.
+// makeUnreadable makes variables unreadable that should be and are not: Vercel keeps the type of an existing one, so
+// it has to be deleted and created again (vercel.com/docs/environment-variables/sensitive-environment-variables). One
+// variable at a time is missing, for the time of a call, and no deployment is started meanwhile; the first failure
+// ends it. One that is left missing comes back with the next Roll.
 func (p *Project) makeUnreadable(ctx context.Context, written []variable, records []record) error {
 	for _, r := range records {
 		i := slices.IndexFunc(written, func(v variable) bool { return v.Key == r.Key })
@@ -90,7 +92,7 @@ func (p *Project) makeUnreadable(ctx context.Context, written []variable, record
 	return nil
 }
 
-// replaceVariable puts v back as it was where Vercel does not take it as r says.
+// replaceVariable deletes v and creates it as r. Where Vercel refuses that, it creates it as it was.
 func (p *Project) replaceVariable(ctx context.Context, v variable, r record) error {
 	if err := p.api.deleteVariable(ctx, p.spec.Project, v); err != nil {
 		return err
@@ -130,13 +132,13 @@ func describeFailed(failed []failedItem, sent []record) string {
 	return strings.Join(items, ", ")
 }
 
-// hasFailedKey says whether failed has key.
+// hasFailedKey reports whether failed has key.
 func hasFailedKey(failed []failedItem, key string) bool {
 	return slices.ContainsFunc(failed, func(f failedItem) bool { return f.Error.variableName() == key })
 }
 
-// reasonText is the code, and for a conflict what to do: an upsert takes only a variable with the very same targets for the
-// same one (getsentry/sentry#118490).
+// reasonText returns the code, and for a conflict what to do: an upsert updates a variable only where its targets are
+// the very same (getsentry/sentry#118490).
 func (f failedError) reasonText() string {
 	if !slices.Contains([]code{"ENV_CONFLICT", "ENV_ALREADY_EXISTS", "EXISTING_KEY_AND_TARGET"}, f.Code) {
 		return string(f.Code)
@@ -148,7 +150,7 @@ func (f failedError) reasonText() string {
 	return string(f.Code) + ": " + other + " of that name is for this environment and others, split or remove it"
 }
 
-// confirmWritten makes sure that the answer accounts for every record.
+// confirmWritten returns an error for what failed, and for records that the answer does not confirm.
 func confirmWritten(doing string, written []variable, failed []failedItem, sent []record) error {
 	var missing []string
 	for _, r := range sent {

@@ -14,17 +14,17 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// answer is what a vendor said, or a part of it. Nothing of it ever gets into an error.
+// answer is a vendor's answer, or a part of it. Nothing of it gets into an error.
 type answer struct {
 	status int
 	raw    []byte
 	value  any // of raw, once it was read
 	read   bool
-	goesOn bool // its headers say that there is another page
+	goesOn bool // its headers name another page
 	failed func(why string) error
 }
 
-// failBecause is the error for an answer that is not what the description says.
+// failBecause returns the error for an answer that is not as the description has it.
 func (a answer) failBecause(why string) error { return a.failed(why) }
 
 // parseJSON reads the answer as one JSON value.
@@ -110,7 +110,7 @@ func (a answer) selectList(path, more string) ([]answer, error) {
 	return entries, nil
 }
 
-// hasAnything says whether a JSONPath finds anything but null, false and "".
+// hasAnything reports whether a JSONPath finds anything but null, false and "".
 func (a answer) hasAnything(path string) bool {
 	parsed, err := jsonpath.Parse(path)
 	if err != nil || a.parseJSON() != nil {

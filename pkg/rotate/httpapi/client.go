@@ -18,7 +18,7 @@ const (
 	longestWait = 20 * time.Second // after a longer one Secrets Manager, or the next pass, comes back
 )
 
-// newCaller returns what makes a vendor's calls.
+// newCaller returns the caller of a vendor's API.
 func newCaller(r Reach) httpcall.Caller {
 	c := httpcall.Caller{
 		Transport: r.Transport, Wait: r.Pause,
@@ -33,8 +33,8 @@ func newCaller(r Reach) httpcall.Caller {
 	return c
 }
 
-// newTransport returns a transport that connects anew for every request: one that breaks was broken by this request, and not
-// before it.
+// newTransport returns a transport that connects anew for every request: a connection that breaks was broken during
+// this request, and not before it.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -48,11 +48,13 @@ func newTransport() *http.Transport {
 
 // retryClasses are the manifest's words for the classes of httpcall.
 var retryClasses = map[string]httpcall.Retry{
-	manifest.RetryNever: httpcall.Never, manifest.RetryThrottled: httpcall.Throttled, manifest.RetryIdempotent: httpcall.Idempotent,
+	manifest.RetryNever:      httpcall.Never,
+	manifest.RetryThrottled:  httpcall.Throttled,
+	manifest.RetryIdempotent: httpcall.Idempotent,
 }
 
-// callVendor makes a call that the manifest describes. It returns the answer where its status is one of success or one of
-// also, and an *httpcall.Error otherwise.
+// callVendor makes a call that the manifest describes. It returns the answer where its status is one of success or one
+// of also, and an *httpcall.Error otherwise.
 func (r *Rotator) callVendor(ctx context.Context, call manifest.Call, n templateNames, also []int) (answer, error) {
 	got, err := r.caller.Do(ctx, httpcall.Call{
 		Doing: n.describePlace(call), Retry: retryClasses[call.Retry], Withhold: n.holdsValue,

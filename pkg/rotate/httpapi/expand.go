@@ -19,18 +19,18 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// templateNames is what the names in a call's templates stand for.
+// templateNames has the values of the names in a call's templates.
 type templateNames struct {
 	source  manifest.Source
 	env     string
 	own     rotate.Values // of the version in question
 	owed    rotate.Values // of the credential that ends, if one does
-	version string        // that comes to be, if one does
+	version string        // the new version, if there is one
 	since   time.Time
 	admin   *administrator
 }
 
-// administrator is what {{admin}} stands for, read when it is first needed.
+// administrator is the value of {{admin}}, which is read when it is first needed.
 type administrator struct {
 	source string
 	read   func(context.Context) (rotate.Values, error)
@@ -39,8 +39,8 @@ type administrator struct {
 
 func (n templateNames) markerText() string { return "rotary-" + n.version }
 
-// resolvePart returns what a part stands for: a text, a whole number, or what else a setting may be. A value that is not there
-// is an error and never "": an address would be another one without it.
+// resolvePart returns the value of a part: a text, a whole number, or whatever a setting may be. A value that is
+// missing is an error and never "": without it an address would be another one.
 func (n templateNames) resolvePart(ctx context.Context, p manifest.Part) (any, error) {
 	switch p.Kind {
 	case manifest.Literal:
@@ -94,7 +94,7 @@ func (a *administrator) readCredential(ctx context.Context) (string, error) {
 	return secret.Reveal(a.text), nil
 }
 
-// resolveDate is counted from the beginning of the rotation, so that every try says the same.
+// resolveDate returns a date that is counted from the beginning of the rotation, so that it is the same in every try.
 func (n templateNames) resolveDate(p manifest.Part) (any, error) {
 	in := p.In
 	if setting := p.Setting(); setting != "" {
@@ -119,8 +119,10 @@ func (n templateNames) resolveDate(p manifest.Part) (any, error) {
 	}
 }
 
-// expandText expands a template; write puts each part into the text.
-func (n templateNames) expandText(ctx context.Context, text string, write func(p manifest.Part, value string) (string, error)) (string, error) {
+// expandText expands a template. write returns the form in which a part's value stands in the text.
+func (n templateNames) expandText(
+	ctx context.Context, text string, write func(p manifest.Part, value string) (string, error),
+) (string, error) {
 	t, err := manifest.ParseTemplate(text)
 	if err != nil {
 		return "", err
@@ -143,6 +145,7 @@ func (n templateNames) expandText(ctx context.Context, text string, write func(p
 	return out.String(), nil
 }
 
+// asText returns a text or a number as text.
 func asText(value any) (string, error) {
 	switch value := value.(type) {
 	case string:
@@ -155,7 +158,7 @@ func asText(value any) (string, error) {
 
 func keepValue(_ manifest.Part, value string) (string, error) { return value, nil }
 
-// refuseControlCharacters refuses what would end a header.
+// refuseControlCharacters returns an error for a value that would end a header.
 func refuseControlCharacters(_ manifest.Part, value string) (string, error) {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "", errors.New("a value with a control character cannot stand in a header")
@@ -163,7 +166,8 @@ func refuseControlCharacters(_ manifest.Part, value string) (string, error) {
 	return value, nil
 }
 
-// newAddressEscaper escapes each value for where it stands: in the host, which is made of settings only, in the path or in the query.
+// newAddressEscaper returns a function for expandText that escapes each value for its place: in the host, which is
+// made of settings only, in the path, or in the query.
 func newAddressEscaper() func(manifest.Part, string) (string, error) {
 	slashes, query := 0, false
 	return func(p manifest.Part, value string) (string, error) {
@@ -212,6 +216,7 @@ func (n templateNames) buildRequest(ctx context.Context, c manifest.Call) (*http
 	return req, n.setBasicAuth(ctx, c, req)
 }
 
+// setBasicAuth sets the header Authorization where the call describes a user and a password.
 func (n templateNames) setBasicAuth(ctx context.Context, c manifest.Call, req *http.Request) error {
 	if c.Basic == "" {
 		return nil
@@ -231,6 +236,7 @@ func (n templateNames) setBasicAuth(ctx context.Context, c manifest.Call, req *h
 	return nil
 }
 
+// buildBody returns a call's body and its content type; "" for a call without a body.
 func (n templateNames) buildBody(ctx context.Context, c manifest.Call) (kind string, body io.Reader, err error) {
 	switch {
 	case c.JSON != nil:
@@ -254,7 +260,8 @@ func (n templateNames) buildBody(ctx context.Context, c manifest.Call) (kind str
 	return "", nil, nil
 }
 
-// expandJSON expands the texts of a JSON value. A text that is one name becomes what the name stands for, a number or a list too.
+// expandJSON expands the texts of a JSON value. A text that is a single name becomes the name's value, which may be a
+// number or a list.
 func (n templateNames) expandJSON(ctx context.Context, value any) (any, error) {
 	switch value := value.(type) {
 	case string:
@@ -286,7 +293,7 @@ func (n templateNames) expandJSON(ctx context.Context, value any) (any, error) {
 	return value, nil
 }
 
-// place says where a call goes, for people: names stay names, and there is no query.
+// describePlace returns where a call goes, for people: names stay names, and the query is left out.
 func (n templateNames) describePlace(c manifest.Call) string {
 	t, _ := manifest.ParseTemplate(c.URL) // it was expanded before
 	var out strings.Builder
@@ -306,7 +313,7 @@ func (n templateNames) describePlace(c manifest.Call) string {
 	return c.Method + " " + where
 }
 
-// knows says whether a text has any of the values in it, but those too short to be secret.
+// holdsValue reports whether a text has any of the values in it, but those too short to be secret.
 func (n templateNames) holdsValue(text string) bool {
 	for _, values := range []rotate.Values{n.own, n.owed, {"admin": n.admin.text}} {
 		for _, value := range values {

@@ -19,18 +19,18 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Reach is what a Rotator comes to its vendor with.
+// Reach has what a Rotator needs to reach its vendor.
 type Reach struct {
 	Environment string
 	// Admin reads the source of the administrator afresh. It is not called for a source that names none.
 	Admin func(context.Context) (rotate.Values, error)
 	// Transport carries the requests; nil: the network, TLS 1.2 or later, without reusing a connection.
 	Transport http.RoundTripper
-	// Pause waits between two tries; nil: as long as it is told.
+	// Pause waits between two tries; nil: retry.Sleep.
 	Pause func(context.Context, time.Duration) error
 }
 
-// longestMethod bounds what one method takes: it ends in time to put what was made, before rotate.Timeout.
+// longestMethod bounds the time of one method. It ends before rotate.Timeout, in time to put the new credential.
 const longestMethod = rotate.Timeout - 20*time.Second
 
 // New returns the rotator of a source whose description is resolved, as an Environment's are. It is rotate.Unrepeatable
@@ -56,8 +56,8 @@ type Rotator struct {
 // unrepeatable is a Rotator whose create must not be tried twice.
 type unrepeatable struct{ *Rotator }
 
-// MayHaveMade is false only where the vendor was not reached, or has refused: an answer of 4xx, or one that says to come
-// back later.
+// MayHaveMade reports whether the vendor may have made a credential. It returns false only where the vendor was not
+// reached or has refused: an answer of 4xx, or one that asks to come back later.
 func (unrepeatable) MayHaveMade(err error) bool {
 	failed, is := errors.AsType[*httpcall.Error](err)
 	return !is || !failed.NothingDone
@@ -92,7 +92,7 @@ func (r *Rotator) Create(ctx context.Context, s rotate.Start) (rotate.Values, er
 	return next, nil
 }
 
-// revokeLeftovers revokes what earlier tries have made, and looks again whether it is gone.
+// revokeLeftovers revokes what earlier tries have made, and lists it again to see that it is gone.
 func (r *Rotator) revokeLeftovers(ctx context.Context, n templateNames) error {
 	if r.api.Find == nil {
 		return nil
@@ -111,7 +111,10 @@ func (r *Rotator) revokeLeftovers(ctx context.Context, n templateNames) error {
 	}
 	left, err := r.findLeftovers(ctx, n)
 	if err == nil && len(left) > 0 {
-		err = &httpcall.Error{Doing: n.describePlace(r.api.Find.Call), Reason: "it still lists what an earlier try has made, and was told to revoke"}
+		err = &httpcall.Error{
+			Doing:  n.describePlace(r.api.Find.Call),
+			Reason: "it still lists what an earlier try has made, although it was asked to revoke it",
+		}
 	}
 	return err
 }
@@ -145,7 +148,7 @@ func (r *Rotator) findLeftovers(ctx context.Context, n templateNames) ([]rotate.
 	return left, nil
 }
 
-// toSourceKeys gives values that a description names to the source's keys.
+// toSourceKeys returns values that a description names under the source's keys.
 func (r *Rotator) toSourceKeys(named rotate.Values) rotate.Values {
 	values := rotate.Values{}
 	for name, value := range named {
@@ -158,7 +161,7 @@ func (r *Rotator) toSourceKeys(named rotate.Values) rotate.Values {
 func (r *Rotator) Set(context.Context, rotate.Values, rotate.Values) error { return nil }
 
 // Test asks the vendor whether it accepts a credential, a few times where it does not know a new one yet, and compares
-// what it says of it.
+// what the answer has of it with the source.
 func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
 	ctx, cancel := context.WithTimeout(ctx, longestMethod)
 	defer cancel()
@@ -181,9 +184,11 @@ func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
 	return nil
 }
 
-// askUntil asks whether the vendor accepts a credential until the answer is the wanted one, or for some seconds: what one
-// of its machines has done, the others may learn later.
-func (r *Rotator) askUntil(ctx context.Context, wanted bool, v rotate.Values) (accepted bool, a answer, err error) {
+// askUntil asks whether the vendor accepts a credential, until the answer is wanted or the tries are used up: one
+// machine of the vendor's may learn later what another has done.
+func (r *Rotator) askUntil(
+	ctx context.Context, wanted bool, v rotate.Values,
+) (accepted bool, a answer, err error) {
 	test := r.api.Test
 	for try := 1; ; try++ {
 		a, err = r.callVendor(ctx, test.Call, r.namesFor(v), test.Refused)
@@ -194,10 +199,10 @@ func (r *Rotator) askUntil(ctx context.Context, wanted bool, v rotate.Values) (a
 	}
 }
 
-// Retire revokes the owed credential with the current one, or with the administrator's, and then sees the vendor refuse
-// it. Where the vendor still accepts it that is an error, and the next try asks again: a LIVE label comes off only for
-// what is dead. Without a revoke in the description it only looks whether the credential has ended. A version that holds
-// no credential has nothing to revoke.
+// Retire revokes the owed credential with the current one, or with the administrator's, and then sees the vendor
+// refuse it. Where the vendor still accepts it that is an error, and the next try asks again: a LIVE label comes off
+// only for what is dead. Without a revoke in the description it only looks whether the credential has ended. A version
+// that holds no credential has nothing to revoke.
 func (r *Rotator) Retire(ctx context.Context, e rotate.End) (rotate.Values, error) {
 	if !r.holdsCredential(e.Owed) {
 		return nil, nil
@@ -216,7 +221,8 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (rotate.Values, erro
 	case err != nil:
 		return nil, err
 	case accepted && r.api.Revoke == nil:
-		return nil, answer.failBecause("it still accepts the credential, and no call is described that revokes it: it ends by itself, or a person ends it at the vendor")
+		return nil, answer.failBecause("it still accepts the credential, and no call is described that revokes it: " +
+			"it ends by itself, or a person ends it at the vendor")
 	case accepted:
 		return nil, answer.failBecause("it still accepts the credential that it was told to revoke")
 	}
@@ -234,6 +240,7 @@ func (r *Rotator) credentialKeys() []string {
 	return keys
 }
 
+// holdsCredential reports whether v has every key of a credential.
 func (r *Rotator) holdsCredential(v rotate.Values) bool {
 	for _, key := range r.credentialKeys() {
 		if secret.Reveal(v[key]) == "" {
@@ -243,7 +250,7 @@ func (r *Rotator) holdsCredential(v rotate.Values) bool {
 	return true
 }
 
-// Identity is a digest of the credential: it is its own name.
+// Identity returns a digest of the credential, which has no other name.
 func (r *Rotator) Identity(v rotate.Values) string {
 	sum := sha256.New()
 	for _, key := range r.credentialKeys() {
@@ -253,9 +260,10 @@ func (r *Rotator) Identity(v rotate.Values) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// Same says whether both hold one credential: then they have one identity.
+// Same reports whether both hold one credential: then they have one identity.
 func (r *Rotator) Same(a, b rotate.Values) bool { return r.Identity(a) == r.Identity(b) }
 
 func (r *Rotator) namesFor(own rotate.Values) templateNames {
-	return templateNames{source: r.source, env: r.environment, own: own, admin: &administrator{source: r.source.Rotate.Admin, read: r.admin}}
+	admin := &administrator{source: r.source.Rotate.Admin, read: r.admin}
+	return templateNames{source: r.source, env: r.environment, own: own, admin: admin}
 }
