@@ -15,6 +15,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -133,7 +134,7 @@ func (l starts) playing() []revision {
 func (f *Family) Status(ctx context.Context) (plan.Seen, error) {
 	l, err := f.look(ctx)
 	if err != nil {
-		return plan.Seen{Consumer: f.by.consumer}, fmt.Errorf("look at ECS family %s: %w", f, legible(err))
+		return plan.Seen{Consumer: f.by.consumer}, fmt.Errorf("look at ECS family %s: %w", f, awserr.Legible(err))
 	}
 	return f.seen(l), nil
 }
@@ -240,7 +241,7 @@ func (l starts) changed() time.Time {
 // keep the others from following, and one that somebody changes meanwhile is left to the next pass.
 func (f *Family) Roll(ctx context.Context, b bucket.Bucket) error {
 	if err := f.roll(ctx, b); err != nil {
-		return fmt.Errorf("roll ECS family %s onto version %s of %s: %w", f, b.Version, b.Name, legible(err))
+		return fmt.Errorf("roll ECS family %s onto version %s of %s: %w", f, b.Version, b.Name, awserr.Legible(err))
 	}
 	return nil
 }
@@ -259,7 +260,7 @@ func (f *Family) roll(ctx context.Context, b bucket.Bucket) error {
 	var failed []error
 	for _, t := range targets {
 		if err := f.repoint(ctx, t, b); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", t.name, legible(err)))
+			failed = append(failed, fmt.Errorf("%s: %w", t.name, awserr.Legible(err)))
 		}
 	}
 	return errors.Join(failed...)
@@ -285,7 +286,7 @@ func (f *Family) Withdraw(ctx context.Context, versions []string) error {
 		err = f.deregister(ctx, f.name, l.playing(), versions)
 	}
 	if err != nil {
-		return fmt.Errorf("withdraw revisions of ECS family %s: %w", f, legible(err))
+		return fmt.Errorf("withdraw revisions of ECS family %s: %w", f, awserr.Legible(err))
 	}
 	return nil
 }
