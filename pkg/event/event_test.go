@@ -163,7 +163,7 @@ func TestAMessageIsLookedAtUpToEventBridgesLimit(t *testing.T) {
 	wants(t, full+" ", "it has 262145 bytes, more than the 262144 that are looked at")
 }
 
-// TestWhatChangesNothingIsIgnored covers rotary's own writes (invariant 10), and labels that mean nothing here.
+// TestWhatChangesNothingIsIgnored covers rotary's own writes (F18), and labels that mean nothing here.
 func TestWhatChangesNothingIsIgnored(t *testing.T) {
 	const label, stack = "secret-label-updated.json", "cloudformation-stack-status-change.json"
 	for _, c := range []struct{ name, sample, old, new string }{
