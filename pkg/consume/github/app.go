@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v4"
+	"github.com/golang-jwt/jwt/v5"
 	gh "github.com/google/go-github/v92/github"
 
 	"github.com/rotary-secrets/rotary/pkg/secret"
