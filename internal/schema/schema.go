@@ -1,12 +1,17 @@
-// Package schema makes the JSON Schema of rotary.yaml for editors. The rules that need more than one place of the
-// file stay with manifest.Parse; whatever the schema refuses, Parse refuses too.
+// Package schema makes the JSON Schema of rotary.yaml for editors, with the comments of pkg/manifest as descriptions. The
+// rules that need more than one place of the file stay with manifest.Parse; whatever the schema refuses, Parse refuses
+// too.
 package schema
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"path"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/invopop/jsonschema"
 
@@ -20,14 +25,35 @@ const (
 	thing       = `^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`
 )
 
-// Schema returns the schema, indented, with a newline at its end. The same types give the same bytes.
-func Schema() ([]byte, error) {
-	reflector := jsonschema.Reflector{Anonymous: true, Mapper: custom, LookupComment: comment}
+// Schema returns the schema, indented, with a newline at its end. The same types give the same bytes. manifestDir is the
+// folder of the source of pkg/manifest, whose comments it reads.
+func Schema(manifestDir string) ([]byte, error) {
+	reflector := jsonschema.Reflector{Anonymous: true, Mapper: custom}
+	if err := addComments(&reflector, manifestDir); err != nil {
+		return nil, err
+	}
 	schema := reflector.ReflectFromType(reflect.TypeFor[manifest.File]())
 	schema.Title = "rotary.yaml"
 	refine(schema.Definitions)
 	text, err := json.MarshalIndent(schema, "", "  ")
 	return append(text, '\n'), err
+}
+
+// addComments gives the reflector the comments of the Go files in dir, each as one line. The reflector names a package by
+// the path that leads to it, and looks it up by its import path.
+func addComments(reflector *jsonschema.Reflector, dir string) error {
+	read := jsonschema.Reflector{}
+	if err := read.AddGoComments("", dir, jsonschema.WithFullComment()); err != nil {
+		return fmt.Errorf("read the comments of %s: %w", dir, err)
+	}
+	found, imported := path.Join("", filepath.ToSlash(dir)), reflect.TypeFor[manifest.File]().PkgPath()
+	reflector.CommentMap = map[string]string{}
+	for name, comment := range read.CommentMap {
+		if of, is := strings.CutPrefix(name, found+"."); is {
+			reflector.CommentMap[imported+"."+of] = strings.ReplaceAll(comment, "\n", " ")
+		}
+	}
+	return nil
 }
 
 // custom describes the types that are not written the way Go holds them.

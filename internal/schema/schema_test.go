@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -17,11 +18,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite rotary.schema.json")
 
-const committed = "../../rotary.schema.json"
+const (
+	committed   = "../../rotary.schema.json"
+	manifestDir = "../../pkg/manifest"
+)
 
 // TestSchemaIsCurrent fails when the types changed and rotary.schema.json did not.
 func TestSchemaIsCurrent(t *testing.T) {
-	made, err := schema.Schema()
+	made, err := schema.Schema(manifestDir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +37,38 @@ func TestSchemaIsCurrent(t *testing.T) {
 	have, _ := os.ReadFile(committed)
 	if diff := cmp.Diff(string(have), string(made)); diff != "" {
 		t.Errorf("rotary.schema.json is not current; run: go test ./internal/schema -run Schema -update\n%s", diff)
+	}
+}
+
+func TestEveryFieldIsDescribed(t *testing.T) {
+	var parsed struct {
+		Definitions map[string]struct {
+			Description string
+			Properties  map[string]struct{ Description string }
+		} `json:"$defs"`
+	}
+	made, err := schema.Schema(manifestDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(made, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	for name, definition := range parsed.Definitions {
+		if definition.Description == "" {
+			t.Errorf("%s has no comment in pkg/manifest", name)
+		}
+		for property, p := range definition.Properties {
+			if p.Description == "" || strings.Contains(p.Description, "\n") {
+				t.Errorf("%s.%s has no comment of one line in pkg/manifest, but %q", name, property, p.Description)
+			}
+		}
+	}
+}
+
+func TestAFolderWithoutGoFilesIsAnError(t *testing.T) {
+	if _, err := schema.Schema("nowhere"); err == nil {
+		t.Error("a schema without descriptions")
 	}
 }
 
@@ -94,7 +130,7 @@ func validate(t *testing.T, data []byte) error {
 		t.Fatal(err)
 	}
 	var parsed any
-	made, _ := schema.Schema()
+	made, _ := schema.Schema(manifestDir)
 	if err := json.Unmarshal(made, &parsed); err != nil {
 		t.Fatal(err)
 	}
