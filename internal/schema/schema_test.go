@@ -73,13 +73,13 @@ func TestAFolderWithoutGoFilesIsAnError(t *testing.T) {
 }
 
 func TestSchemaAcceptsTheExample(t *testing.T) {
-	if err := validate(t, read(t, "../../rotary.yaml")); err != nil {
+	if err := validateDocument(t, readFile(t, "../../rotary.yaml")); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestSchemaRefuses(t *testing.T) {
-	good := string(read(t, "../../rotary.yaml"))
+	good := string(readFile(t, "../../rotary.yaml"))
 	for name, change := range map[string][2]string{
 		"unknown field":   {"protected: true", "protectd: true"},
 		"account":         {`"111111111111"`, "111111111111"},
@@ -101,7 +101,7 @@ func TestSchemaRefuses(t *testing.T) {
 		if string(bad) == good {
 			t.Fatalf("%s: the change does not apply", name)
 		}
-		if validate(t, bad) == nil {
+		if validateDocument(t, bad) == nil {
 			t.Errorf("%s: accepted", name)
 		}
 		if _, err := manifest.Parse("x", bad); err == nil {
@@ -110,7 +110,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
-func read(t *testing.T, path string) []byte {
+func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -119,7 +119,7 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-func validate(t *testing.T, data []byte) error {
+func validateDocument(t *testing.T, data []byte) error {
 	t.Helper()
 	text, err := yaml.YAMLToJSON(data)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 
 type option = func(*config.LoadOptions) error
 
-// world is a stand-in, and the options that let account.Open reach it with the credentials of an account.
+// world returns a stand-in, and the options that let account.Open reach it with the credentials of an account.
 func world(t *testing.T, of string) (*standin.World, []option) {
 	t.Helper()
 	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {

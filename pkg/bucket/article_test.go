@@ -123,7 +123,7 @@ func merged(arguments []layered) map[string]string {
 	return out
 }
 
-// refused says what must be refused about the names of a bucket in an environment: what the article checked by hand.
+// refused returns what must be refused about the names of a bucket in an environment: what the article checked by hand.
 func (m model) refused(env, name string) []string {
 	var out []string
 	b, seen := m.file.Buckets[name], map[string]string{}
@@ -152,7 +152,7 @@ func (m model) refused(env, name string) []string {
 	return out
 }
 
-// reached says where a bucket takes a key that is private to another.
+// reached returns where a bucket takes a key that is private to another.
 func (m model) reached(b manifest.Bucket, name, key string) []string {
 	for source, s := range m.file.Sources {
 		owner := m.owner(source)

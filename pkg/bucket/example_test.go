@@ -50,7 +50,7 @@ func filled(env *manifest.Environment) map[string]bucket.Source {
 
 func valueOf(key string) string { return "value of <" + key + "> & \"more\"" }
 
-// described says for each name of each bucket which key's value it has, or "= text" for a computed one. The values
+// described returns for each name of each bucket the key whose value it has, or "= text" for a computed one. The values
 // are made up by filled, so they may stand in a test's output.
 func described(buckets []bucket.Bucket) map[string]map[string]string {
 	out := map[string]map[string]string{}

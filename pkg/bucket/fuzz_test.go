@@ -48,7 +48,7 @@ func FuzzParseSource(f *testing.F) {
 	})
 }
 
-// FuzzParseSources: a file of sources is a source for each name, as ParseSource reads it; a refusal says where.
+// FuzzParseSources: a file of sources is a source for each name, as ParseSource reads it; a refusal names the place.
 func FuzzParseSources(f *testing.F) {
 	for _, text := range sourceSamples {
 		f.Add([]byte(`{"a": ` + text + `, "b": {}}`))
@@ -79,7 +79,8 @@ func FuzzParseSources(f *testing.F) {
 
 var place = regexp.MustCompile(`^f\.json:([1-9][0-9]*:[1-9][0-9]*:)? .`)
 
-// words are what could be a value: everything between spaces and quotes that is too long to be in an error by chance.
+// words matches what could be a value: everything between spaces and quotes that is too long to be in an error by
+// chance.
 var words = regexp.MustCompile(`[^\s"\\]{8,}`)
 
 // nameLike is a text that could be a key or a source, which an error may show.

@@ -32,8 +32,8 @@ func (p *Problems) Error() string {
 
 func (p *Problems) add(problem Problem) { p.List = append(p.List, problem) }
 
-// err returns p, sorted and each problem once, or nil.
-func (p *Problems) err() error {
+// sortedError returns p, sorted and each problem once, or nil.
+func (p *Problems) sortedError() error {
 	if len(p.List) == 0 {
 		return nil
 	}

@@ -54,7 +54,7 @@ func FuzzRead(f *testing.F) {
 
 var words = regexp.MustCompile(`[^\s"]{10,}`)
 
-// own are the long words that Read says by itself.
+// own are the long words of Read's own messages.
 const own = "environment EventBridge us-east-1/111111111111"
 
 func quotesNothing(t *testing.T, body string, err error) {
@@ -89,7 +89,7 @@ func about(t *testing.T, env *manifest.Environment, wake event.Wake, body []byte
 	named(t, env, wake, has)
 }
 
-// named says which name of the manifest the reason must come from.
+// named checks that the reason comes from a name of the manifest.
 func named(t *testing.T, env *manifest.Environment, wake event.Wake, has func(string, func(string) bool)) {
 	t.Helper()
 	for _, s := range env.Sources {
@@ -121,7 +121,7 @@ func named(t *testing.T, env *manifest.Environment, wake event.Wake, has func(st
 	}
 }
 
-// texts are all strings of a JSON text, also those that stand twice.
+// texts returns all strings of a JSON text, also those that stand twice.
 func texts(body []byte) (out []string) {
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	for {

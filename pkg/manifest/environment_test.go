@@ -13,9 +13,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-func environment(t testing.TB, name string) *manifest.Environment {
+func resolveExample(t testing.TB, name string) *manifest.Environment {
 	t.Helper()
-	_, file := example(t)
+	_, file := readExample(t)
 	env, err := file.Environment(name)
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func environment(t testing.TB, name string) *manifest.Environment {
 }
 
 func TestAnEnvironmentIsResolved(t *testing.T) {
-	dev, production := environment(t, "dev"), environment(t, "production")
+	dev, production := resolveExample(t, "dev"), resolveExample(t, "production")
 	storage, _ := dev.Source("storage")
 	billing, _ := production.Source("billing")
 	handshake, _ := dev.SourceOf("MY_APP__AUTH_SERVICE__HANDSHAKE_KEY_ALSO")
@@ -57,7 +57,7 @@ func TestAnEnvironmentIsResolved(t *testing.T) {
 }
 
 func TestResolvingChangesNothingInTheFile(t *testing.T) {
-	_, file := example(t)
+	_, file := readExample(t)
 	before, _ := json.Marshal(file)
 	env, _ := file.Environment("dev")
 	env.Sources[0].Keys[0], env.Mappings["shared"]["VENDOR_A_API_KEY"][0], env.Buckets[0].Computed["X"] = "x", "x", "x"
@@ -72,7 +72,7 @@ func TestResolvingChangesNothingInTheFile(t *testing.T) {
 }
 
 func TestAnUnknownEnvironmentIsAnError(t *testing.T) {
-	_, file := example(t)
+	_, file := readExample(t)
 	_, err := file.Environment("prod")
 	if err == nil || !strings.Contains(err.Error(), `it has "dev", "production"`) {
 		t.Error("no error that names the environments there are")
@@ -84,7 +84,7 @@ func TestAnUnknownEnvironmentIsAnError(t *testing.T) {
 
 // JSON is YAML: what either encoder writes of a file is the same file.
 func TestAFileSurvivesEncoding(t *testing.T) {
-	_, file := example(t)
+	_, file := readExample(t)
 	for name, marshal := range map[string]func() ([]byte, error){
 		"json": func() ([]byte, error) { return json.MarshalIndent(file, "", "\t") },
 		"yaml": func() ([]byte, error) { return yaml.Marshal(file) },

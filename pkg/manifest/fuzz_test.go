@@ -14,13 +14,13 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// FuzzParse: any input gives a file or *Problems, never both and never a panic. A refusal says where, and quotes
+// FuzzParse: any input gives a file or *Problems, never both and never a panic. A refusal names the place, and quotes
 // nothing of the input that is not shaped like a name. What is accepted is read the same twice and from JSON, and
 // resolves in every environment.
 func FuzzParse(f *testing.F) {
 	paths, _ := filepath.Glob("testdata/problems/*.yaml")
 	for _, path := range append(paths, "../../rotary.yaml") {
-		f.Add(read(f, path))
+		f.Add(readFile(f, path))
 	}
 	for _, text := range []string{
 		"", "a", "[", "{", "a: &x {a: *x}", "? a", "- - -", "\ufeff{}", "a: |\n  b", "%YAML 1.2\n---\n{}", "{\"environments\":{}}", "a: !!binary x",
@@ -32,7 +32,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	for name, vendor := range manifest.Vendors() {
-		f.Add([]byte(used(name, vendor)))
+		f.Add([]byte(writeVendorManifest(name, vendor)))
 	}
 	f.Add([]byte(ownDescription))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -42,17 +42,17 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("read twice it is not the same")
 		}
 		if err != nil {
-			refused(t, data, file, err)
+			checkRefusal(t, data, file, err)
 			return
 		}
-		resolves(t, file)
-		sameAsJSON(t, file)
+		checkResolves(t, file)
+		checkSameAsJSON(t, file)
 	})
 }
 
 var problemLine = regexp.MustCompile(`^f:[1-9][0-9]*:[1-9][0-9]*: [^\n]+; [^\n]+$`)
 
-func refused(t *testing.T, data []byte, file *manifest.File, err error) {
+func checkRefusal(t *testing.T, data []byte, file *manifest.File, err error) {
 	t.Helper()
 	var problems *manifest.Problems
 	if !errors.As(err, &problems) || len(problems.List) == 0 || file != nil {
@@ -63,18 +63,18 @@ func refused(t *testing.T, data []byte, file *manifest.File, err error) {
 			t.Fatal("a problem without position or words")
 		}
 	}
-	for _, piece := range pieces(string(data)) {
+	for _, piece := range longWords(string(data)) {
 		if strings.Contains(err.Error(), piece) {
 			t.Fatal("a problem quotes text that is not a name")
 		}
 	}
 }
 
-// nameLike is what names, paths of names and rotary's own words are made of.
+// nameLike matches names, paths of names and rotary's own words.
 var nameLike = regexp.MustCompile(`^[A-Za-z0-9_.,:;()\[\]{}"$'-]*$`)
 
-// pieces are the words of a text that are too long to be there by chance and are no names.
-func pieces(text string) []string {
+// longWords returns the words of a text that are too long to be there by chance and are no names.
+func longWords(text string) []string {
 	var out []string
 	for _, word := range strings.Fields(text) {
 		if len(word) > 12 && !nameLike.MatchString(word) {
@@ -84,7 +84,7 @@ func pieces(text string) []string {
 	return append(out, "hunter2/hunter2")
 }
 
-func resolves(t *testing.T, file *manifest.File) {
+func checkResolves(t *testing.T, file *manifest.File) {
 	t.Helper()
 	for _, name := range file.Names() {
 		env, err := file.Environment(name)
@@ -99,7 +99,7 @@ func resolves(t *testing.T, file *manifest.File) {
 	}
 }
 
-func sameAsJSON(t *testing.T, file *manifest.File) {
+func checkSameAsJSON(t *testing.T, file *manifest.File) {
 	t.Helper()
 	text, err := json.Marshal(file)
 	if err != nil {

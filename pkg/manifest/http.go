@@ -87,11 +87,11 @@ type Find struct {
 // JSON is an object whose texts are templates: texts, whole numbers, truth values, nulls, lists and objects.
 type JSON map[string]any
 
-// Vendor is a ready-made description: an API, and what a source has to say to use it.
+// Vendor is a ready-made description: an API, and what a source must set to use it.
 type Vendor struct {
 	About    string   `yaml:"about" json:"about"`                           // what it rotates
 	Rights   string   `yaml:"rights" json:"rights"`                         // what the credential that calls the vendor must be allowed to do
-	Links    []string `yaml:"links" json:"links"`                           // the pages that say so
+	Links    []string `yaml:"links" json:"links"`                           // pages of the vendor about it
 	Keys     []string `yaml:"keys" json:"keys"`                             // the names to give the source's keys to, with keys_for
 	Admin    string   `yaml:"admin,omitempty" json:"admin,omitempty"`       // what the source named by admin holds; "": it takes none
 	Settings JSON     `yaml:"settings,omitempty" json:"settings,omitempty"` // with their defaults; null: it must be given
@@ -115,10 +115,10 @@ func Vendors() map[string]Vendor {
 		Vendors map[string]Vendor `yaml:"vendors"`
 	}
 	r := newReport("vendors.yaml")
-	if root := r.tree(vendorsFile); root != nil {
+	if root := r.parseTree(vendorsFile); root != nil {
 		r.decode(root, "", reflect.ValueOf(&file).Elem())
 	}
-	if err := r.err(); err != nil {
+	if err := r.sortedError(); err != nil {
 		panic(err) // a test reads the file
 	}
 	return file.Vendors
@@ -128,7 +128,7 @@ func Vendors() map[string]Vendor {
 func (r Rotate) withAPI() Rotate {
 	if r.Vendor != "" && r.HTTP == nil {
 		vendor := Vendors()[r.Vendor]
-		r.HTTP, r.Settings = &vendor.API, vendor.with(r.Settings)
+		r.HTTP, r.Settings = &vendor.API, vendor.mergeSettings(r.Settings)
 	}
 	if r.HTTP != nil {
 		api := r.HTTP.withDefaults()
@@ -137,8 +137,8 @@ func (r Rotate) withAPI() Rotate {
 	return r
 }
 
-// with returns the vendor's settings, those that are given before their defaults.
-func (v Vendor) with(given JSON) JSON {
+// mergeSettings returns the vendor's settings, those that are given before their defaults.
+func (v Vendor) mergeSettings(given JSON) JSON {
 	settings := JSON{}
 	maps.Copy(settings, v.Settings)
 	maps.Copy(settings, given)
@@ -178,7 +178,7 @@ func (c Call) withDefaults(method string, repeatable bool) Call {
 	return c
 }
 
-// Succeeds says whether a status means that the call did what it is for.
+// Succeeds reports whether a status means that the call did what it is for.
 func (c Call) Succeeds(status int) bool {
 	if len(c.Expect) == 0 {
 		return status >= 200 && status <= 299
@@ -190,7 +190,7 @@ func (c Call) Succeeds(status int) bool {
 // of that name.
 func (r Rotate) KeyFor(name string) string { return cmp.Or(r.KeysFor[name], name) }
 
-// AtOnce says whether rotating s kills the old credential at once: until they follow, its consumers are refused.
+// AtOnce reports whether rotating s kills the old credential at once: until they follow, its consumers are refused.
 func (s Source) AtOnce() bool {
 	api := s.Rotate.withAPI().HTTP
 	return api != nil && api.Overlap == OverlapNone
@@ -207,8 +207,8 @@ func (s Source) Overlap() Duration {
 	return d
 }
 
-// vendorKeys returns the keys of s that a description's answer gives new values.
-func (s Source) vendorKeys() []string {
+// mapVendorKeys returns the keys of s that a description's answer gives new values.
+func (s Source) mapVendorKeys() []string {
 	rotate := s.Rotate.withAPI()
 	if rotate.HTTP == nil {
 		return nil

@@ -37,7 +37,7 @@ func TestARandomValueHasTheEntropyThatTheManifestSays(t *testing.T) {
 	}
 }
 
-// TestTheLongestRandomValueFitsEverySink is about one value; how many fit, checkRandom and bucket.Compute say.
+// TestTheLongestRandomValueFitsEverySink checks one value; checkRandom and bucket.Compute check how many fit.
 func TestTheLongestRandomValueFitsEverySink(t *testing.T) {
 	const longest = `
 environments: {dev: {account: "111111111111", region: us-east-1}}

@@ -1,6 +1,6 @@
-// Package metric says what the Lambdas measure: one table of metrics, which the dashboard and the alarms of infra are
-// made from too, and how a pass or a request becomes numbers. It is given what was seen and reaches nothing. Names of the
-// manifest and counts go in, never a value.
+// Package metric has what the Lambdas measure: one table of metrics, which the dashboard and the alarms of infra are
+// made from too, and how a pass or a request becomes numbers. It is given what was seen and reaches nothing. Names of
+// the manifest and counts go in, never a value.
 package metric
 
 import (
@@ -76,7 +76,7 @@ var table = []struct {
 	{RequestsFailed, count, Source},
 }
 
-// Series is one metric of one environment: what CloudWatch keeps one line for.
+// Series is one metric of one environment: one line in CloudWatch.
 type Series struct {
 	Name       Name
 	Unit       string
@@ -92,7 +92,7 @@ func All(env *manifest.Environment) []Series {
 	var all []Series
 	for _, m := range table {
 		for _, value := range values[m.by] {
-			all = append(all, m.name.of(env.Name, value))
+			all = append(all, m.name.seriesFor(env.Name, value))
 		}
 	}
 	return all
@@ -103,8 +103,8 @@ func Of(env *manifest.Environment, name Name) []Series {
 	return slices.DeleteFunc(All(env), func(s Series) bool { return s.Name != name })
 }
 
-// of is the metric's series with this value of its second dimension.
-func (n Name) of(environment, value string) Series {
+// seriesFor returns the metric's series with this value of its second dimension.
+func (n Name) seriesFor(environment, value string) Series {
 	for _, m := range table {
 		if m.name == n {
 			s := Series{Name: n, Unit: m.unit, Dimensions: map[string]string{Environment: environment}}

@@ -95,7 +95,7 @@ func TestAPassSaysHowItEnded(t *testing.T) {
 		wants(t, []string{
 			"Passes Count Environment=dev: 1", "PassesFailed Count Environment=dev: " + tt.want[:1],
 			"PassesIncomplete Count Environment=dev: " + tt.want[1:2], "AppointmentsFailed Count Environment=dev: " + tt.want[2:],
-		}, Pass("dev", later, tt.out)) // it could not look, and says nothing of what it would have seen
+		}, Pass("dev", later, tt.out)) // it could not look, and reports nothing of what it would have seen
 	}
 }
 

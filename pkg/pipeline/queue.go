@@ -67,7 +67,7 @@ func (s *Schedule) Again(ctx context.Context, at time.Time, r event.Request) err
 	if err != nil {
 		return fmt.Errorf("schedule another pass: %w", err)
 	}
-	in := s.appointment(at, string(body))
+	in := s.buildAppointment(at, string(body))
 	_, err = s.client.UpdateSchedule(ctx, in)
 	if _, missing := errors.AsType[*schedulertypes.ResourceNotFoundException](err); missing {
 		_, err = s.client.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
@@ -80,7 +80,7 @@ func (s *Schedule) Again(ctx context.Context, at time.Time, r event.Request) err
 	return nil
 }
 
-func (s *Schedule) appointment(at time.Time, body string) *scheduler.UpdateScheduleInput {
+func (s *Schedule) buildAppointment(at time.Time, body string) *scheduler.UpdateScheduleInput {
 	return &scheduler.UpdateScheduleInput{
 		Name:               aws.String(s.environment.AgainSchedule()),
 		ScheduleExpression: aws.String("at(" + at.UTC().Add(time.Second).Format("2006-01-02T15:04:05") + ")"),

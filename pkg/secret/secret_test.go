@@ -217,7 +217,8 @@ func TestEncodersFailRatherThanWriteAMask(t *testing.T) {
 	}
 }
 
-// protect turns a panic into an error as a recover at the top of a program does. encoding/gob panics on types it refuses.
+// protect turns a panic into an error as a recover at the top of a program does. encoding/gob panics on types it
+// refuses.
 func protect(f func() (string, error)) (out string, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -1,4 +1,4 @@
-// Package boot is what both Lambdas do before and around a handler.
+// Package boot does what both Lambdas need before and around a handler.
 package boot
 
 import (
@@ -42,7 +42,7 @@ func Open(ctx context.Context) (*manifest.Environment, aws.Config, error) {
 // Handler is a Lambda handler over raw JSON.
 type Handler func(ctx context.Context, payload json.RawMessage) (any, error)
 
-// Panicked is the error of an invocation that panicked. It tells the type of what was thrown and never its text,
+// Panicked is the error of an invocation that panicked. It has the type of what was thrown and never its text,
 // because that could quote a value.
 type Panicked struct{ Type string }
 
