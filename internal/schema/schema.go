@@ -60,7 +60,8 @@ func addComments(reflector *jsonschema.Reflector, dir string) error {
 func mapCustomType(t reflect.Type) *jsonschema.Schema {
 	switch t {
 	case reflect.TypeFor[manifest.Duration]():
-		return &jsonschema.Schema{Type: "string", Pattern: `^[1-9][0-9]*[smhdw]$`, Examples: []any{"90s", "30m", "24h", "7d", "2w"}}
+		return &jsonschema.Schema{Type: "string", Pattern: `^[1-9][0-9]*[smhdw]$`,
+			Examples: []any{"90s", "30m", "24h", "7d", "2w"}}
 	case reflect.TypeFor[manifest.Mode]():
 		return enumSchema(string(manifest.Observe), string(manifest.Propagate), string(manifest.Retire))
 	case reflect.TypeFor[manifest.Names]():
@@ -68,7 +69,8 @@ func mapCustomType(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[manifest.JSON]():
 		return &jsonschema.Schema{Type: "object"}
 	case reflect.TypeFor[manifest.Originals]():
-		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Const: true}, listSchema(&jsonschema.Schema{Type: "string"})}}
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Const: true},
+			listSchema(&jsonschema.Schema{Type: "string"})}}
 	}
 	return nil
 }
@@ -89,7 +91,8 @@ func refineDefinitions(definitions jsonschema.Definitions) {
 	field("Bucket", "computed").PropertyNames = textSchema(variable)
 	keys := field("Source", "keys")
 	keys.Items, keys.MinItems, keys.UniqueItems = textSchema(variable), atLeast(1), true
-	field("Rotate", "with").Enum = toValues(manifest.Manual, manifest.Random, manifest.Postgres, manifest.MySQL, manifest.AWSAccessKey, manifest.HTTP, manifest.Managed, manifest.Never)
+	field("Rotate", "with").Enum = toValues(manifest.Manual, manifest.Random, manifest.Postgres, manifest.MySQL,
+		manifest.AWSAccessKey, manifest.HTTP, manifest.Managed, manifest.Never)
 	field("Rotate", "vendor").Enum = toValues(slices.Sorted(maps.Keys(manifest.Vendors()))...)
 	for _, call := range []string{"Create", "Test", "Revoke", "Find"} {
 		field(call, "method").Enum = toValues("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -99,7 +102,9 @@ func refineDefinitions(definitions jsonschema.Definitions) {
 	field("ECSFamily", "inject").Enum = toValues(manifest.InjectBundle)
 	field("Vercel", "sensitive").Enum = toValues("always")
 	field("Vercel", "targets").AdditionalProperties = listSchema(enumSchema("development", "preview", "production"))
-	definitions["Consumer"].OneOf = []*jsonschema.Schema{{Required: []string{"ecs"}}, {Required: []string{"ecs_family"}}, {Required: []string{"github"}}, {Required: []string{"vercel"}}, {Required: []string{"drain"}}}
+	definitions["Consumer"].OneOf = []*jsonschema.Schema{{Required: []string{"ecs"}},
+		{Required: []string{"ecs_family"}}, {Required: []string{"github"}}, {Required: []string{"vercel"}},
+		{Required: []string{"drain"}}}
 }
 
 func textSchema(pattern string) *jsonschema.Schema {

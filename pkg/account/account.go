@@ -29,7 +29,8 @@ const (
 // Open returns the configuration for an environment's AWS clients, from the usual sources (environment variables,
 // profiles, roles), in the manifest's region. It asks STS whose credentials they are and fails, before anything
 // else is called, where the account is not the manifest's. One call; repeatable.
-func Open(ctx context.Context, env *manifest.Environment, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+func Open(ctx context.Context, env *manifest.Environment,
+	options ...func(*config.LoadOptions) error) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{
 		config.WithRegion(env.Region),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(Timeout)),

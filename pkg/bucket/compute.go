@@ -39,7 +39,8 @@ func checkSources(env *manifest.Environment, sources map[string]Source, problems
 		if declared, ok := env.Source(name); ok {
 			checkSource(declared, sources[name], problems)
 		} else {
-			problems.add(Problem{Source: name, What: fmt.Sprintf("source %s is not in this environment", manifest.Quote(name))})
+			problems.add(Problem{Source: name, What: fmt.Sprintf("source %s is not in this environment",
+				manifest.Quote(name))})
 		}
 	}
 }
@@ -48,7 +49,8 @@ func checkSources(env *manifest.Environment, sources map[string]Source, problems
 // a value where it is required.
 func checkSource(declared manifest.Source, held Source, problems *Problems) {
 	report := func(key, format string) {
-		problems.add(Problem{Source: declared.Name, Name: key, What: fmt.Sprintf(format, declared.Name, quoteName(key))})
+		problems.add(Problem{Source: declared.Name, Name: key,
+			What: fmt.Sprintf(format, declared.Name, quoteName(key))})
 	}
 	missing := map[string]bool{}
 	for _, key := range declared.Keys {
@@ -70,7 +72,8 @@ func checkSource(declared manifest.Source, held Source, problems *Problems) {
 	}
 }
 
-func computeBucket(env *manifest.Environment, definition manifest.Bucket, sources map[string]Source, problems *Problems) Bucket {
+func computeBucket(env *manifest.Environment, definition manifest.Bucket, sources map[string]Source,
+	problems *Problems) Bucket {
 	entries := env.Entries(definition)
 	bucket := Bucket{
 		Name: definition.Name, Secret: definition.Secret,
@@ -81,7 +84,8 @@ func computeBucket(env *manifest.Environment, definition manifest.Bucket, source
 	}
 	for _, source := range entries.Feeds() {
 		if _, read := sources[source]; !read {
-			problems.add(Problem{Bucket: definition.Name, Source: source, What: fmt.Sprintf("bucket %q needs source %q, which was not read", definition.Name, source)})
+			problems.add(Problem{Bucket: definition.Name, Source: source,
+				What: fmt.Sprintf("bucket %q needs source %q, which was not read", definition.Name, source)})
 		}
 	}
 	for _, entry := range entries {

@@ -165,7 +165,8 @@ func TestOriginsSayWhereAValueComesFrom(t *testing.T) {
 			t.Errorf("%s does not say where each value comes from", b.Name)
 		}
 		if b.Name == "worker-b-secrets" {
-			for _, name := range []string{"SHARED__DB_SERVICE__URL", "WORKER__ARTIFACTS__SIGNING_KEY", "WORKER__OTEL__SERVICE_NAME"} {
+			for _, name := range []string{"SHARED__DB_SERVICE__URL", "WORKER__ARTIFACTS__SIGNING_KEY",
+				"WORKER__OTEL__SERVICE_NAME"} {
 				got[name] = b.Origin[name]
 			}
 		}

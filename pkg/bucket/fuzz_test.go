@@ -17,10 +17,14 @@ import (
 const canary = "hunter2 hunter2"
 
 var sourceSamples = []string{
-	`{}`, `{"A":"b"}`, `{"A":1e9,"B":true,"C":-0.0,"D":12345678901234567890123,"E":1E+5}`, `{"A":"\ud83d\ude00"}`, `{"A":"\ud800"}`, `{"A":null}`, `{"A":"\u0000"}`,
-	`{"A":1}x`, "\ufeff{}", `[`, `{"A":"\\ud800"}`, `{"a":"b","a":"c"}`, `{"B":1,"\u0042":2}`, "{\"A\":\"\xff\"}", "{\"A\":\"\x00\"}", `{"A":{"` + canary + `":1}}`,
-	`{"A":["` + canary + `"]}`, `{"` + canary + `":null}`, `{"A":"` + canary + `","A":"` + canary + `"}`, `{"A":"` + canary + `\q"}`, `{"A":` + canary + `}`,
-	`{"A":"` + canary + `\u0000"}`, `{"A":"` + canary + `"} ` + canary, canary, `"` + canary + `"`, "{\"A\":\"" + canary + "\xff\"}", "{\n \"A\": 1,\n\t\"B\" :\r\n true\n}\n",
+	`{}`, `{"A":"b"}`, `{"A":1e9,"B":true,"C":-0.0,"D":12345678901234567890123,"E":1E+5}`, `{"A":"\ud83d\ude00"}`,
+	`{"A":"\ud800"}`, `{"A":null}`, `{"A":"\u0000"}`,
+	`{"A":1}x`, "\ufeff{}", `[`, `{"A":"\\ud800"}`, `{"a":"b","a":"c"}`, `{"B":1,"\u0042":2}`, "{\"A\":\"\xff\"}",
+	"{\"A\":\"\x00\"}", `{"A":{"` + canary + `":1}}`,
+	`{"A":["` + canary + `"]}`, `{"` + canary + `":null}`, `{"A":"` + canary + `","A":"` + canary + `"}`,
+	`{"A":"` + canary + `\q"}`, `{"A":` + canary + `}`,
+	`{"A":"` + canary + `\u0000"}`, `{"A":"` + canary + `"} ` + canary, canary, `"` + canary + `"`,
+	"{\"A\":\"" + canary + "\xff\"}", "{\n \"A\": 1,\n\t\"B\" :\r\n true\n}\n",
 	`{"A":"https://user:pass@db.example.com:5432/app?sslmode=require","B":"-----BEGIN KEY-----\nMIIE\n-----END KEY-----\n"}`,
 }
 
@@ -104,7 +108,8 @@ func sameAsWritten(t *testing.T, data []byte, source bucket.Source) {
 	var reference map[string]any
 	d := json.NewDecoder(strings.NewReader(string(data)))
 	d.UseNumber()
-	if !json.Valid(data) || d.Decode(&reference) != nil || len(reference) != len(source) || scalars(data) != 2*len(source) {
+	if !json.Valid(data) || d.Decode(&reference) != nil || len(reference) != len(source) ||
+		scalars(data) != 2*len(source) {
 		t.Fatal("accepts what is no JSON object with each key once, or reads another one")
 	}
 	if !utf8.Valid(data) || strings.HasPrefix(string(data), "\ufeff") {

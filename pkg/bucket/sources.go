@@ -27,7 +27,8 @@ func ParseSources(name string, data []byte) (map[string]Source, error) {
 	})
 	if err != nil {
 		line, column := r.position()
-		return nil, fmt.Errorf("%s:%d:%d: %w; the file is one JSON object, {\"source\": {\"KEY\": \"value\"}}", name, line, column, err)
+		return nil, fmt.Errorf("%s:%d:%d: %w; the file is one JSON object, {\"source\": {\"KEY\": \"value\"}}", name,
+			line, column, err)
 	}
 	return sources, nil
 }

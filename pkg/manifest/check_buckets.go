@@ -27,7 +27,9 @@ func (c checker) checkMapped(path, key string, names Names) {
 	c.requireUnique(path, names)
 	for i, name := range names {
 		if !variableShape.MatchString(name) {
-			c.add(indexPath(path, i), "key "+Quote(key)+" is mapped to something that is not a name for an environment variable", "use letters, digits and _, no digit first")
+			c.add(indexPath(path, i),
+				"key "+Quote(key)+" is mapped to something that is not a name for an environment variable",
+				"use letters, digits and _, no digit first")
 		}
 	}
 }
@@ -60,11 +62,13 @@ func (c checker) checkNames(bucket Bucket) {
 	}
 	names := entries.Names()
 	if len(names) == 0 {
-		c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" has no names in environment "+Quote(c.env.Name), "give it originals, mappings, only or computed, or say in which environments it is")
+		c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" has no names in environment "+Quote(c.env.Name),
+			"give it originals, mappings, only or computed, or say in which environments it is")
 	}
 	for _, limit := range c.env.listLimits(bucket) {
 		for _, why := range limit.RefusesAll(names) {
-			c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" "+why, "split it, or rename"+limit.explainReader())
+			c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" "+why,
+				"split it, or rename"+limit.explainReader())
 		}
 	}
 }
@@ -74,7 +78,9 @@ func (r *report) checkOverrides(f *File, all []*Environment) {
 	for _, name := range slices.Sorted(maps.Keys(f.Buckets)) {
 		for i, override := range f.Buckets[name].Override {
 			if !slices.ContainsFunc(all, func(e *Environment) bool { return e.overridesCollision(name, override) }) {
-				r.add(indexPath("buckets."+name+".override", i), "bucket "+Quote(name)+" overrides "+Quote(override)+", which only one of its layers has", "remove it from override")
+				r.add(indexPath("buckets."+name+".override", i),
+					"bucket "+Quote(name)+" overrides "+Quote(override)+", which only one of its layers has",
+					"remove it from override")
 			}
 		}
 	}

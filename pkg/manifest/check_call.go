@@ -93,7 +93,8 @@ func (s scope) explainUnknownName(part Part, kinds []Kind) (what, do string) {
 		}
 	default:
 		if !slices.Contains(kinds, part.Kind) {
-			return "{{" + string(part.Kind) + "}}, which is only known while a credential is made", "use it in create and find"
+			return "{{" + string(part.Kind) + "}}, which is only known while a credential is made",
+				"use it in create and find"
 		}
 	}
 	return "", ""
@@ -158,7 +159,8 @@ func (s scope) fillSettings(t Template) string {
 		case part.Kind == Literal:
 			out.WriteString(part.Text)
 		case part.Kind == Setting && isScalarSetting(value):
-			out.WriteString(strings.NewReplacer("/", "%2F", "?", "%3F", "#", "%23", "@", "%40", " ", "%20").Replace(fmt.Sprint(value)))
+			out.WriteString(strings.NewReplacer("/", "%2F", "?", "%3F", "#", "%23", "@", "%40", " ",
+				"%20").Replace(fmt.Sprint(value)))
 		default:
 			out.WriteString(unsettled)
 		}

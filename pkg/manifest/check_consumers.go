@@ -26,13 +26,15 @@ func (c checker) checkConsumers() {
 
 func (c checker) checkKind(path string, consumer Consumer) {
 	kinds := 0
-	for _, set := range []bool{consumer.ECS != nil, consumer.ECSFamily != nil, consumer.GitHub != nil, consumer.Vercel != nil, consumer.Drain != 0} {
+	for _, set := range []bool{consumer.ECS != nil, consumer.ECSFamily != nil, consumer.GitHub != nil,
+		consumer.Vercel != nil, consumer.Drain != 0} {
 		if set {
 			kinds++
 		}
 	}
 	if kinds != 1 && !c.unread[path+".drain"] {
-		c.add(path, path+" is not exactly one kind of consumer", "give it one of ecs, ecs_family, github, vercel and drain")
+		c.add(path, path+" is not exactly one kind of consumer",
+			"give it one of ecs, ecs_family, github, vercel and drain")
 	}
 }
 
@@ -45,7 +47,8 @@ func (c checker) checkReads(path string, consumer Consumer) {
 	case !ok:
 		c.add(path, "there is no bucket "+Quote(consumer.Bucket), "declare it, or correct the name")
 	case isIn(consumer.In, c.env.Name) && !isIn(bucket.In, c.env.Name):
-		c.add(path, "bucket "+Quote(consumer.Bucket)+" is not in environment "+Quote(c.env.Name)+", where this consumer is", "give both the same in")
+		c.add(path, "bucket "+Quote(consumer.Bucket)+" is not in environment "+Quote(c.env.Name)+
+			", where this consumer is", "give both the same in")
 	}
 }
 
@@ -68,7 +71,8 @@ func (c checker) checkECSFamily(path string, consumer Consumer) {
 	if c.requireValue(path+".cluster", family.Cluster, "name the cluster") && strings.Contains(family.Cluster, ":") {
 		c.add(path+".cluster", path+".cluster is not a name", "write the cluster's name, not its ARN")
 	}
-	if c.requireValue(path+".family", family.Family, "name the task definition's family") && strings.ContainsAny(family.Family, ":/") {
+	if c.requireValue(path+".family", family.Family, "name the task definition's family") &&
+		strings.ContainsAny(family.Family, ":/") {
 		c.add(path+".family", path+".family is not a name", "write the family's name, without a revision")
 	}
 	c.requireValue(path+".container", family.Container, "name the container that gets the variables")
@@ -122,7 +126,8 @@ func (c checker) checkVercel(path string, consumer Consumer) {
 func (c checker) checkTargets(path string, consumer Consumer) {
 	targets := consumer.Vercel.Targets
 	if len(targets[c.env.Name]) == 0 {
-		c.add(path, path+" has none for environment "+Quote(c.env.Name), "list its targets, or say with in where the consumer is")
+		c.add(path, path+" has none for environment "+Quote(c.env.Name),
+			"list its targets, or say with in where the consumer is")
 	}
 	for _, name := range slices.Sorted(maps.Keys(targets)) {
 		at := joinPath(path, name)
@@ -146,9 +151,11 @@ func (c checker) checkToken(path, key string, required bool) {
 		return
 	}
 	if !c.isDeclared(key) {
-		c.add(path, path+" is not a key that a source declares", "name the canonical key that holds it; its value never stands in this file")
+		c.add(path, path+" is not a key that a source declares",
+			"name the canonical key that holds it; its value never stands in this file")
 	} else if _, ok := c.env.SourceOf(key); !ok {
-		c.add(path, "no source of environment "+Quote(c.env.Name)+" declares key "+Quote(key), "declare it there too, or say with in where the consumer is")
+		c.add(path, "no source of environment "+Quote(c.env.Name)+" declares key "+Quote(key),
+			"declare it there too, or say with in where the consumer is")
 	}
 }
 
@@ -181,7 +188,8 @@ func (r *report) checkAdopt(path string, consumer Consumer, all []*Environment) 
 	}
 	for i, name := range how.adopt {
 		if name != how.variable {
-			r.add(indexPath(path, i), "the bundle is in "+Quote(how.variable)+", not in "+Quote(name), "correct the name, or remove it")
+			r.add(indexPath(path, i), "the bundle is in "+Quote(how.variable)+", not in "+Quote(name),
+				"correct the name, or remove it")
 		}
 	}
 }
@@ -198,7 +206,8 @@ func (r *report) checkHas(path, bucket string, names []string, all []*Environmen
 	r.requireUnique(path, names)
 	for i, name := range names {
 		if !have[name] {
-			r.add(indexPath(path, i), "bucket "+Quote(bucket)+" has no name "+Quote(name), "correct the name, or remove it")
+			r.add(indexPath(path, i), "bucket "+Quote(bucket)+" has no name "+Quote(name),
+				"correct the name, or remove it")
 		}
 	}
 }
@@ -216,7 +225,8 @@ func (r *report) checkClaims(all []*Environment) {
 				taken[claim.scope] = claim
 				continue
 			}
-			r.add(claim.path, first.owner+" and "+claim.owner+" both claim "+claim.thing, "give each its own, for example with ${env} in the name")
+			r.add(claim.path, first.owner+" and "+claim.owner+" both claim "+claim.thing,
+				"give each its own, for example with ${env} in the name")
 		}
 	}
 }
@@ -225,14 +235,17 @@ func (e *Environment) listClaims() []claim {
 	var out []claim
 	where := e.Account + " " + e.Region
 	for _, s := range e.Sources {
-		out = append(out, claim{"secret " + where + " " + s.Secret, "sources." + s.Name + ".secret", "source " + Quote(s.Name) + " in " + Quote(e.Name), "one secret in one account"})
+		out = append(out, claim{"secret " + where + " " + s.Secret, "sources." + s.Name + ".secret",
+			"source " + Quote(s.Name) + " in " + Quote(e.Name), "one secret in one account"})
 	}
 	for _, b := range e.Buckets {
-		out = append(out, claim{"secret " + where + " " + b.Secret, "buckets." + b.Name + ".secret", "bucket " + Quote(b.Name) + " in " + Quote(e.Name), "one secret in one account"})
+		out = append(out, claim{"secret " + where + " " + b.Secret, "buckets." + b.Name + ".secret",
+			"bucket " + Quote(b.Name) + " in " + Quote(e.Name), "one secret in one account"})
 	}
 	for _, consumer := range e.Consumers {
 		for _, scope := range e.listScopes(consumer) {
-			out = append(out, claim{scope, "consumers." + consumer.Name + "." + consumer.Kind(), "consumer " + Quote(consumer.Name) + " in " + Quote(e.Name), "the same " + consumer.Kind() + " scope"})
+			out = append(out, claim{scope, "consumers." + consumer.Name + "." + consumer.Kind(),
+				"consumer " + Quote(consumer.Name) + " in " + Quote(e.Name), "the same " + consumer.Kind() + " scope"})
 		}
 	}
 	return out
@@ -242,9 +255,11 @@ func (e *Environment) listClaims() []claim {
 func (e *Environment) listScopes(c Consumer) []string {
 	switch {
 	case c.ECS != nil:
-		return []string{strings.Join([]string{"ecs", e.Account, e.Region, c.ECS.Cluster, c.ECS.Service, c.ECS.Container}, " ")}
+		return []string{strings.Join([]string{"ecs", e.Account, e.Region, c.ECS.Cluster, c.ECS.Service,
+			c.ECS.Container}, " ")}
 	case c.ECSFamily != nil:
-		return []string{strings.Join([]string{"ecs_family", e.Account, e.Region, c.ECSFamily.Cluster, c.ECSFamily.Family, c.ECSFamily.Container}, " ")}
+		return []string{strings.Join([]string{"ecs_family", e.Account, e.Region, c.ECSFamily.Cluster,
+			c.ECSFamily.Family, c.ECSFamily.Container}, " ")}
 	case c.GitHub != nil:
 		return []string{strings.ToLower("github " + c.GitHub.Repository + " " + c.GitHub.Environment)}
 	case c.Vercel != nil:

@@ -18,7 +18,9 @@ func (c checker) checkHTTP(path, name string, source Source) {
 	vendors := Vendors()
 	switch {
 	case rotate.HTTP == nil && rotate.Vendor == "":
-		c.add(path, "rotator http does not know the vendor's calls", "describe them under http, or name a ready-made description with vendor: "+strings.Join(slices.Sorted(maps.Keys(vendors)), ", "))
+		c.add(path, "rotator http does not know the vendor's calls",
+			"describe them under http, or name a ready-made description with vendor: "+
+				strings.Join(slices.Sorted(maps.Keys(vendors)), ", "))
 	case rotate.HTTP != nil && rotate.Vendor != "":
 		c.add(path+".vendor", path+" has both http and a vendor", "keep one of them")
 	case rotate.HTTP != nil:
@@ -33,12 +35,14 @@ func (c checker) checkHTTP(path, name string, source Source) {
 
 // checkOwn checks a description that stands in the manifest: it names the source's keys themselves.
 func (c checker) checkOwn(path string, source Source) {
-	for field, given := range map[string]bool{"keys_for": len(source.Rotate.KeysFor) > 0, "settings": len(source.Rotate.Settings) > 0} {
+	for field, given := range map[string]bool{"keys_for": len(source.Rotate.KeysFor) > 0,
+		"settings": len(source.Rotate.Settings) > 0} {
 		if given {
 			c.add(path+"."+field, path+"."+field+" is for a vendor's description only", "write it into http itself")
 		}
 	}
-	scope{c, path + ".http", "", source.Keys, nil, source.Rotate.Admin != "", source.Rotate.Every}.checkAPI(*source.Rotate.HTTP)
+	scope{c, path + ".http", "", source.Keys, nil, source.Rotate.Admin != "",
+		source.Rotate.Every}.checkAPI(*source.Rotate.HTTP)
 }
 
 // checkVendor checks a source that uses a ready-made description, and the calls that come of it.
@@ -50,9 +54,11 @@ func (c checker) checkVendor(path string, source Source, vendor Vendor) {
 	case vendor.Admin != "" && rotate.Admin == "":
 		c.add(path+".admin", path+".admin is missing", "name the source that holds "+vendor.Admin)
 	case vendor.Admin == "" && rotate.Admin != "":
-		c.add(path+".admin", "vendor "+rotate.Vendor+" takes no admin", "remove it: the credential calls the vendor itself")
+		c.add(path+".admin", "vendor "+rotate.Vendor+" takes no admin",
+			"remove it: the credential calls the vendor itself")
 	}
-	scope{c, path + ".vendor", path + ".settings", vendor.Keys, vendor.mergeSettings(rotate.Settings), vendor.Admin != "", rotate.Every}.checkAPI(vendor.API)
+	scope{c, path + ".vendor", path + ".settings", vendor.Keys, vendor.mergeSettings(rotate.Settings),
+		vendor.Admin != "", rotate.Every}.checkAPI(vendor.API)
 }
 
 func (c checker) checkKeysFor(path string, source Source, vendor Vendor) {
@@ -71,7 +77,8 @@ func (c checker) checkKeysFor(path string, source Source, vendor Vendor) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(source.Rotate.KeysFor)) {
 		if !slices.Contains(vendor.Keys, name) {
-			c.add(path+"."+name, "vendor "+source.Rotate.Vendor+" has no key "+Quote(name), "it has "+strings.Join(vendor.Keys, ", "))
+			c.add(path+"."+name, "vendor "+source.Rotate.Vendor+" has no key "+Quote(name),
+				"it has "+strings.Join(vendor.Keys, ", "))
 		}
 	}
 }
@@ -89,7 +96,8 @@ func (c checker) checkSettings(path string, given, defaults JSON) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, known := defaults[name]; !known {
-			c.add(path+"."+name, "there is no setting "+Quote(name), "use one of "+strings.Join(slices.Sorted(maps.Keys(defaults)), ", "))
+			c.add(path+"."+name, "there is no setting "+Quote(name),
+				"use one of "+strings.Join(slices.Sorted(maps.Keys(defaults)), ", "))
 		}
 	}
 }
@@ -120,13 +128,15 @@ func (s scope) checkAPI(api API) {
 	s.checkCall("test", api.Test.Call)
 	s.checkPaths("create.set", api.Create.Set)
 	if len(api.Create.Set) == 0 {
-		s.add(s.path+".create.set", s.path+".create.set is missing", "say where in the answer the new value of each key stands")
+		s.add(s.path+".create.set", s.path+".create.set is missing",
+			"say where in the answer the new value of each key stands")
 	}
 	if len(api.Test.Same) > 0 {
 		s.checkPaths("test.same", api.Test.Same)
 	}
 	if !slices.ContainsFunc(api.Test.listNames(KeyName), keyIn(api.Create.Set)) {
-		s.add(s.path+".test", s.path+".test sends nothing of what create sets", "it has to prove that the vendor accepts the new credential")
+		s.add(s.path+".test", s.path+".test sends nothing of what create sets",
+			"it has to prove that the vendor accepts the new credential")
 	}
 	s.checkStatuses("test.refused", api.Test.Refused, 400, 499)
 	s.checkOverlap(api)
@@ -137,12 +147,14 @@ func (s scope) checkAPI(api API) {
 func (s scope) checkOverlap(api API) {
 	if api.Overlap != "" && api.Overlap != OverlapNone {
 		if _, err := ParseDuration(api.Overlap); err != nil {
-			s.add(s.path+".overlap", s.path+".overlap is neither none nor a duration", "write none, or how long the old credential lives by itself, like 24h")
+			s.add(s.path+".overlap", s.path+".overlap is neither none nor a duration",
+				"write none, or how long the old credential lives by itself, like 24h")
 		}
 	}
 	if api.Revoke == nil {
 		if api.Overlap == "" {
-			s.add(s.path+".revoke", s.path+".revoke is missing", "describe the call that ends a credential, or say with overlap when it ends by itself")
+			s.add(s.path+".revoke", s.path+".revoke is missing",
+				"describe the call that ends a credential, or say with overlap when it ends by itself")
 		}
 		return
 	}
@@ -157,10 +169,12 @@ func (s scope) checkOverlap(api API) {
 func (s scope) checkRepeatable(api API) {
 	named := len(api.Create.listNames(Version)) > 0 || len(api.Create.listNames(Marker)) > 0
 	if api.Create.Repeatable && !named {
-		s.add(s.path+".create.repeatable", s.path+".create does not say which version it is for", "send {{version}}, in an Idempotency-Key header for example")
+		s.add(s.path+".create.repeatable", s.path+".create does not say which version it is for",
+			"send {{version}}, in an Idempotency-Key header for example")
 	}
 	if api.Create.Retry == RetryIdempotent && !api.Create.Repeatable {
-		s.add(s.path+".create.retry", s.path+".create may make a second credential when it is tried again", "remove retry, or say that create is repeatable if it is")
+		s.add(s.path+".create.retry", s.path+".create may make a second credential when it is tried again",
+			"remove retry, or say that create is repeatable if it is")
 	}
 	find := api.Find
 	switch {
@@ -169,13 +183,15 @@ func (s scope) checkRepeatable(api API) {
 	case api.Create.Repeatable:
 		s.add(s.path+".find", s.path+".find has nothing to find where create is repeatable", "remove one of them")
 	case len(api.Create.listNames(Marker)) == 0:
-		s.add(s.path+".find", s.path+".find looks for {{marker}}, which create does not send", "name the credential {{marker}}")
+		s.add(s.path+".find", s.path+".find looks for {{marker}}, which create does not send",
+			"name the credential {{marker}}")
 	case api.Revoke == nil:
 		s.add(s.path+".find", s.path+".find has no revoke to end what it finds", "describe revoke")
 	default:
 		for _, name := range api.Revoke.listNames(OwedName) {
 			if _, set := find.Set[name]; !set {
-				s.add(s.path+".find.set", s.path+".find.set lacks "+Quote(name)+", which revoke needs", "say where it stands in an entry")
+				s.add(s.path+".find.set", s.path+".find.set lacks "+Quote(name)+", which revoke needs",
+					"say where it stands in an entry")
 			}
 		}
 	}

@@ -22,7 +22,8 @@ func (c checker) checkRandom(path string, source Source) {
 	c.checkValue(path, source)
 	for _, part := range source.Rotate.listParts() {
 		if part.ofPair && part.key != "" {
-			c.add(path+"."+part.field, path+"."+part.field+" is about key pairs", "say which kind with pair, or remove it")
+			c.add(path+"."+part.field, path+"."+part.field+" is about key pairs",
+				"say which kind with pair, or remove it")
 		}
 	}
 }
@@ -64,9 +65,11 @@ func (c checker) checkPair(path string, r Rotate) {
 	c.requireValue(path+".public", r.Public, "name the key that holds the public half")
 	switch {
 	case r.Also != "" && r.Next == "":
-		c.add(path, path+".next is missing", "name the key that keeps the next private half while also makes its public half known")
+		c.add(path, path+".next is missing",
+			"name the key that keeps the next private half while also makes its public half known")
 	case r.Also == "" && r.Next != "":
-		c.add(path+".next", path+".next has nothing to wait for without also", "name the key that holds the second public half with also, or remove it")
+		c.add(path+".next", path+".next has nothing to wait for without also",
+			"name the key that holds the second public half with also, or remove it")
 	}
 	for _, field := range []string{"bytes", "length", "alphabet"} {
 		if slices.Contains(listWrittenFields(r), field) {
@@ -79,7 +82,8 @@ func (c checker) checkPair(path string, r Rotate) {
 func (c checker) checkValue(path string, source Source) {
 	r := source.Rotate
 	if wrong := explainAlphabet(alphabetCharacters(r.Alphabet)); wrong != "" {
-		c.add(path+".alphabet", path+".alphabet "+wrong, "write base64url, hex, alphanumeric, or the characters themselves")
+		c.add(path+".alphabet", path+".alphabet "+wrong,
+			"write base64url, hex, alphanumeric, or the characters themselves")
 		return
 	}
 	alphabet, length := r.Characters()
@@ -88,11 +92,15 @@ func (c checker) checkValue(path string, source Source) {
 	case r.Bytes != 0 && r.Length != 0:
 		c.add(path+".length", path+" has both bytes and length", "keep one of them")
 	case r.Bytes != 0 && (r.Bytes < leastBits/8 || r.Bytes > mostBytes):
-		c.add(path+".bytes", path+".bytes is too small to be safe or too large to be useful", fmt.Sprintf("write %d to %d, or remove it for %d", leastBits/8, mostBytes, defaultBytes))
+		c.add(path+".bytes", path+".bytes is too small to be safe or too large to be useful",
+			fmt.Sprintf("write %d to %d, or remove it for %d", leastBits/8, mostBytes, defaultBytes))
 	case length < least || length > mostCharacters:
-		c.add(path+".length", path+".length is too small to be safe or too large to be useful", fmt.Sprintf("write %d to %d: less of this alphabet has less than %d bits of entropy", least, mostCharacters, leastBits))
+		c.add(path+".length", path+".length is too small to be safe or too large to be useful",
+			fmt.Sprintf("write %d to %d: less of this alphabet has less than %d bits of entropy", least, mostCharacters,
+				leastBits))
 	case size > Limits(SecretsManager).TotalBytes:
-		c.add(path, fmt.Sprintf("%s makes %d bytes, and %s takes %d", path, size, sinkLabel(SecretsManager), Limits(SecretsManager).TotalBytes), "write shorter values, or several sources")
+		c.add(path, fmt.Sprintf("%s makes %d bytes, and %s takes %d", path, size, sinkLabel(SecretsManager),
+			Limits(SecretsManager).TotalBytes), "write shorter values, or several sources")
 	}
 }
 

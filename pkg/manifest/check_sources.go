@@ -44,7 +44,8 @@ func (c checker) checkKeys(path string, keys []string) {
 	c.requireUnique(path, keys)
 	for i, key := range keys {
 		if !variableShape.MatchString(key) {
-			c.add(indexPath(path, i), "key "+Quote(key)+" is not a name for an environment variable", "use letters, digits and _, no digit first; values never stand in this file")
+			c.add(indexPath(path, i), "key "+Quote(key)+" is not a name for an environment variable",
+				"use letters, digits and _, no digit first; values never stand in this file")
 		}
 		if _, ambiguous := c.file.Sources[key]; ambiguous {
 			c.add(indexPath(path, i), "key "+Quote(key)+" is also the name of a source", "rename one of them")
@@ -62,7 +63,8 @@ func (c checker) checkSecretName(path, name string) {
 func (c checker) checkOwners(path, name string, keys []string, declared map[string]string) {
 	for i, key := range keys {
 		if owner, ok := declared[key]; ok && owner != name {
-			c.add(indexPath(path, i), "key "+Quote(key)+" is declared by sources "+Quote(owner)+" and "+Quote(name), "keep it in one of them")
+			c.add(indexPath(path, i), "key "+Quote(key)+" is declared by sources "+Quote(owner)+" and "+Quote(name),
+				"keep it in one of them")
 		}
 		declared[key] = name
 	}
@@ -109,7 +111,8 @@ func (c checker) checkFields(path string, rotate Rotate) {
 	}
 	for _, field := range listWrittenFields(rotate) {
 		if field != "with" && !slices.Contains(takes, field) {
-			c.add(path+"."+field, "rotator "+rotate.With+" takes no "+field, cmp.Or(prefixUnlessEmpty("it takes ", strings.Join(takes, ", ")), "remove it"))
+			c.add(path+"."+field, "rotator "+rotate.With+" takes no "+field,
+				cmp.Or(prefixUnlessEmpty("it takes ", strings.Join(takes, ", ")), "remove it"))
 		}
 	}
 }
@@ -136,7 +139,8 @@ func prefixUnlessEmpty(prefix, text string) string {
 func (c checker) checkEvery(path string, rotate Rotate) {
 	every := rotate.Every
 	if every != 0 && (every < shortestRotation || every > longestRotation || every.Std()%time.Hour != 0) {
-		c.add(path, path+" is not a schedule that Secrets Manager can keep", "write whole hours or days, from 4h to 1000d")
+		c.add(path, path+" is not a schedule that Secrets Manager can keep",
+			"write whole hours or days, from 4h to 1000d")
 	}
 }
 
@@ -144,8 +148,11 @@ func (c checker) checkDatabase(path, name string, source Source) {
 	rotate := source.Rotate
 	switch {
 	case rotate.Fields == nil:
-		if c.requireValue(path+".url", rotate.URL, "name the key that holds the connection URL, or the keys of its parts with fields") && !slices.Contains(source.Keys, rotate.URL) {
-			c.add(path+".url", path+".url is not one of the source's keys", "name the key that holds the connection URL")
+		if c.requireValue(path+".url", rotate.URL,
+			"name the key that holds the connection URL, or the keys of its parts with fields") &&
+			!slices.Contains(source.Keys, rotate.URL) {
+			c.add(path+".url", path+".url is not one of the source's keys",
+				"name the key that holds the connection URL")
 		}
 	case rotate.URL != "":
 		c.add(path+".fields", path+" names both a url and fields", "keep the one that the source has")
@@ -166,13 +173,17 @@ func (c checker) checkAdmin(path, name string, source Source) {
 	admin, ok := c.file.Sources[rotate.Admin]
 	switch {
 	case !ok:
-		c.add(path+".admin", "there is no source "+Quote(rotate.Admin), "name the source that holds the administrator's credential")
+		c.add(path+".admin", "there is no source "+Quote(rotate.Admin),
+			"name the source that holds the administrator's credential")
 	case rotate.Admin == name:
-		c.add(path+".admin", path+".admin is the source itself", "name another source, which holds the administrator's credential")
+		c.add(path+".admin", path+".admin is the source itself",
+			"name another source, which holds the administrator's credential")
 	case len(admin.Keys) != 1:
-		c.add(path+".admin", "source "+Quote(rotate.Admin)+" does not hold exactly one key", "keep the administrator's credential alone in its source")
+		c.add(path+".admin", "source "+Quote(rotate.Admin)+" does not hold exactly one key",
+			"keep the administrator's credential alone in its source")
 	case isIn(source.In, c.env.Name) && !isIn(admin.In, c.env.Name):
-		c.add(path+".admin", "source "+Quote(rotate.Admin)+" is not in environment "+Quote(c.env.Name), "declare it there too")
+		c.add(path+".admin", "source "+Quote(rotate.Admin)+" is not in environment "+Quote(c.env.Name),
+			"declare it there too")
 	}
 }
 
@@ -183,7 +194,8 @@ func (c checker) checkLogin(path string, source Source) {
 		name, key string
 		optional  bool
 	}{
-		{"username", f.Username, false}, {"password", f.Password, false}, {"host", f.Host, false}, {"port", f.Port, true}, {"dbname", f.DBName, true},
+		{"username", f.Username, false}, {"password", f.Password, false}, {"host", f.Host, false},
+		{"port", f.Port, true}, {"dbname", f.DBName, true},
 	} {
 		at := path + "." + part.name
 		if part.optional && part.key == "" || !c.requireValue(at, part.key, "name the key that holds it") {
@@ -199,11 +211,13 @@ func (c checker) checkLogin(path string, source Source) {
 }
 
 func (c checker) checkAccessKey(path string, source Source) {
-	if c.requireValue(path+".user", source.Rotate.User, "name the IAM user") && !userShape.MatchString(source.Rotate.User) {
+	if c.requireValue(path+".user", source.Rotate.User, "name the IAM user") &&
+		!userShape.MatchString(source.Rotate.User) {
 		c.add(path+".user", path+".user is not the name of an IAM user", "write the name, not an ARN")
 	}
 	if id, key := source.AccessKey(); id == "" || key == "" {
-		c.add(path, "rotator aws-access-key does not know which of the source's keys to write", "declare one key that ends in ACCESS_KEY_ID and one that ends in SECRET_ACCESS_KEY")
+		c.add(path, "rotator aws-access-key does not know which of the source's keys to write",
+			"declare one key that ends in ACCESS_KEY_ID and one that ends in SECRET_ACCESS_KEY")
 	}
 }
 
@@ -214,7 +228,8 @@ func (c checker) checkPublic() {
 	for _, source := range c.env.Sources {
 		for _, key := range source.Writes() {
 			if i := slices.Index(c.file.Public, key); i >= 0 && !slices.Contains(source.Known(), key) {
-				c.add(indexPath("public", i), "key "+Quote(key)+" is public, and the rotator of source "+Quote(source.Name)+" writes it", "a credential cannot be public: remove it")
+				c.add(indexPath("public", i), "key "+Quote(key)+" is public, and the rotator of source "+
+					Quote(source.Name)+" writes it", "a credential cannot be public: remove it")
 			}
 		}
 	}

@@ -78,7 +78,8 @@ func measureDepth(text string) int {
 
 // addSyntaxError reports a parser's error without the source lines that it quotes.
 func (r *report) addSyntaxError(err error) {
-	where, what, do := position{1, 1}, "the file is not valid YAML", "check the syntax here; text with ${…} inside { } or [ ] needs quotes"
+	where, what, do := position{1, 1}, "the file is not valid YAML",
+		"check the syntax here; text with ${…} inside { } or [ ] needs quotes"
 	if syntax, ok := err.(yaml.Error); ok { //nolint:errorlint // the parser returns it bare
 		if token := syntax.GetToken(); token != nil && token.Position != nil {
 			where = position{token.Position.Line, token.Position.Column}
@@ -103,7 +104,8 @@ func (r *report) findDocument(file *ast.File) ast.Node {
 	if len(bodies) == 1 {
 		return bodies[0]
 	}
-	r.addAt(position{1, 1}, "", "the file does not hold exactly one document", "write one mapping with environments, sources and buckets")
+	r.addAt(position{1, 1}, "", "the file does not hold exactly one document",
+		"write one mapping with environments, sources and buckets")
 	return nil
 }
 
@@ -202,7 +204,8 @@ func (r *report) decodeStruct(node ast.Node, path string, into reflect.Value) {
 			continue
 		}
 		names := slices.Sorted(maps.Keys(fields))
-		r.add(joinPath(path, entry.name), "there is no field "+Quote(entry.name)+" here", "use one of "+strings.Join(names, ", "))
+		r.add(joinPath(path, entry.name), "there is no field "+Quote(entry.name)+" here",
+			"use one of "+strings.Join(names, ", "))
 	}
 }
 
@@ -254,7 +257,8 @@ func (r *report) readEntries(node ast.Node, path string) []entry {
 		where := positionOf(pair.Key)
 		name, ok := readText(pair.Key)
 		if !ok || !nameShape.MatchString(name) {
-			r.addAt(where, path, "a name here is not letters, digits, _ and -", "rename it; quote a name that looks like something else")
+			r.addAt(where, path, "a name here is not letters, digits, _ and -",
+				"rename it; quote a name that looks like something else")
 			continue
 		}
 		if seen[name] {
@@ -340,7 +344,8 @@ func (r *report) readJSON(node ast.Node, path string) any {
 	if text, ok := readText(node); ok {
 		return text
 	}
-	r.addWrongKind(node, path, "text, a whole number, true, false, null, a list or a mapping", "write a fraction as text")
+	r.addWrongKind(node, path, "text, a whole number, true, false, null, a list or a mapping",
+		"write a fraction as text")
 	return nil
 }
 

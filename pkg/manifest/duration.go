@@ -18,7 +18,8 @@ type unit struct {
 
 // durationUnits returns the units from the largest to the smallest. A day has 24 hours.
 func durationUnits() []unit {
-	return []unit{{'w', 7 * 24 * time.Hour}, {'d', 24 * time.Hour}, {'h', time.Hour}, {'m', time.Minute}, {'s', time.Second}}
+	return []unit{{'w', 7 * 24 * time.Hour}, {'d', 24 * time.Hour}, {'h', time.Hour}, {'m', time.Minute},
+		{'s', time.Second}}
 }
 
 // ParseDuration reads 90s, 30m, 24h, 7d or 2w. The number is positive. The error is ErrDuration.

@@ -95,7 +95,8 @@ func (e *Environment) listOriginalEntries(b Bucket, owners map[string]string) []
 	}
 	for i, item := range b.Originals.List {
 		if owner, ok := owners[item]; ok {
-			entries = append(entries, Entry{Name: item, Layer: LayerOriginals, Source: owner, Key: item, Path: indexPath(path, i)})
+			entries = append(entries, Entry{Name: item, Layer: LayerOriginals, Source: owner, Key: item,
+				Path: indexPath(path, i)})
 			continue
 		}
 		entries = append(entries, e.listSourceEntries(item, LayerOriginals, indexPath(path, i))...)
@@ -166,10 +167,12 @@ func (e *Environment) findCollisions(b Bucket, entries []Entry) []Refusal {
 		switch {
 		case !taken:
 		case before.Layer == entry.Layer:
-			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s has %s twice in %s", Quote(b.Name), Quote(entry.Name), describeLayer(entry.Layer)), "remove one of them"})
+			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s has %s twice in %s", Quote(b.Name),
+				Quote(entry.Name), describeLayer(entry.Layer)), "remove one of them"})
 		case !slices.Contains(b.Override, entry.Name):
 			out = append(out, Refusal{
-				entry, fmt.Sprintf("bucket %s has %s in both %s and %s", Quote(b.Name), Quote(entry.Name), describeLayer(before.Layer), describeLayer(entry.Layer)),
+				entry, fmt.Sprintf("bucket %s has %s in both %s and %s", Quote(b.Name), Quote(entry.Name),
+					describeLayer(before.Layer), describeLayer(entry.Layer)),
 				"rename one, or list the name under override if the later layer should win",
 			})
 		}
@@ -189,7 +192,8 @@ func describeLayer(name string) string {
 func (e *Environment) refuseOutOfReach(b Bucket, entry Entry) []Refusal {
 	for _, other := range e.Buckets {
 		if other.Name != b.Name && entry.Source != "" && slices.Contains(other.Only, entry.Source) {
-			what := fmt.Sprintf("bucket %s takes %s from source %s, which is private to bucket %s", Quote(b.Name), Quote(entry.Key), Quote(entry.Source), Quote(other.Name))
+			what := fmt.Sprintf("bucket %s takes %s from source %s, which is private to bucket %s", Quote(b.Name),
+				Quote(entry.Key), Quote(entry.Source), Quote(other.Name))
 			return []Refusal{{entry, what, "take it out of one of the two"}}
 		}
 	}
@@ -203,8 +207,10 @@ func (e *Environment) refuseExposed(b Bucket, entry Entry) []Refusal {
 	if prefix == "" || entry.Layer == LayerComputed || slices.Contains(e.Public, entry.Key) {
 		return nil
 	}
-	what := fmt.Sprintf("bucket %s gives %s the name %s, which is built into pages that anyone can read", Quote(b.Name), Quote(entry.Key), Quote(entry.Name))
-	return []Refusal{{entry, what, "choose a name that does not start with " + prefix + ", or list the key under public if it is no secret"}}
+	what := fmt.Sprintf("bucket %s gives %s the name %s, which is built into pages that anyone can read", Quote(b.Name),
+		Quote(entry.Key), Quote(entry.Name))
+	return []Refusal{{entry, what, "choose a name that does not start with " + prefix +
+		", or list the key under public if it is no secret"}}
 }
 
 // readerLimit is the limit of one consumer.
@@ -229,7 +235,8 @@ func refuseBySinks(b Bucket, entry Entry, limits []readerLimit) []Refusal {
 	var out []Refusal
 	for _, limit := range limits {
 		if why := limit.Refuses(entry.Name); why != "" {
-			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s: %s %s", Quote(b.Name), Quote(entry.Name), why), "give it another name" + limit.explainReader()})
+			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s: %s %s", Quote(b.Name), Quote(entry.Name), why),
+				"give it another name" + limit.explainReader()})
 			break
 		}
 	}

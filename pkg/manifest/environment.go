@@ -37,8 +37,9 @@ func (f *File) resolveEnvironment(name string) *Environment {
 	spec := f.Environments[name]
 	e := &Environment{
 		Name: name, Account: spec.Account, Region: spec.Region, Protected: spec.Protected,
-		Mode: cmp.Or(spec.Mode, Retire), Vars: spec.Vars, Network: spec.Network, Access: spec.Access, Services: spec.Services,
-		Public: sortedCopy(f.Public), Mappings: f.Mappings,
+		Mode: cmp.Or(spec.Mode, Retire), Vars: spec.Vars, Network: spec.Network, Access: spec.Access,
+		Services: spec.Services,
+		Public:   sortedCopy(f.Public), Mappings: f.Mappings,
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Sources)) {
 		if source := f.Sources[key]; isIn(source.In, name) {
@@ -143,7 +144,8 @@ func (s Source) Writes() []string {
 // only one that ends in SECRET_ACCESS_KEY. Either is "" where there is none or more than one.
 func (s Source) AccessKey() (id, secret string) {
 	only := func(suffix string) string {
-		keys := slices.DeleteFunc(slices.Clone(s.Keys), func(key string) bool { return !strings.HasSuffix(key, suffix) })
+		keys := slices.DeleteFunc(slices.Clone(s.Keys),
+			func(key string) bool { return !strings.HasSuffix(key, suffix) })
 		if len(keys) == 1 {
 			return keys[0]
 		}

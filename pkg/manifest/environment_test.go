@@ -36,18 +36,25 @@ func TestAnEnvironmentIsResolved(t *testing.T) {
 	_, laptops := production.Consumer("laptops")
 	got := map[string]any{
 		"account": dev.Account, "mode": dev.Mode, "protected": production.Protected && !dev.Protected,
-		"source secret": storage.Secret, "user": storage.Rotate.User, "existing": billing.Secret, "is existing": billing.Existing && !storage.Existing,
-		"billing in dev": inDev, "laptops in production": laptops, "random key": handshake.Rotate.Key, "random bytes": handshake.Rotate.Bytes,
-		"default rotator": admin.Rotate.With, "bucket secret": workerA.Secret, "computed": workerA.Computed["SHARED__BACKEND_API_CLIENT__BASE_URL"],
-		"region": workerA.Computed["WORKER__SQS_CLIENT__AWS_REGION"], "cluster": api.ECS.Cluster, "scope": ci.GitHub.Environment, "drain": ci.GitHub.Drain.Std(),
+		"source secret": storage.Secret, "user": storage.Rotate.User, "existing": billing.Secret,
+		"is existing":    billing.Existing && !storage.Existing,
+		"billing in dev": inDev, "laptops in production": laptops, "random key": handshake.Rotate.Key,
+		"random bytes":    handshake.Rotate.Bytes,
+		"default rotator": admin.Rotate.With, "bucket secret": workerA.Secret,
+		"computed": workerA.Computed["SHARED__BACKEND_API_CLIENT__BASE_URL"],
+		"region":   workerA.Computed["WORKER__SQS_CLIENT__AWS_REGION"], "cluster": api.ECS.Cluster,
+		"scope": ci.GitHub.Environment, "drain": ci.GitHub.Drain.Std(),
 		"writes": storage.Writes(), "handshake writes": handshake.Writes(), "manual writes": len(admin.Writes()),
 	}
 	want := map[string]any{
 		"account": "111111111111", "mode": manifest.Retire, "protected": true,
-		"source secret": "source/dev/storage", "user": "artifacts-dev", "existing": "legacy/billing-token", "is existing": true,
-		"billing in dev": false, "laptops in production": false, "random key": "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY", "random bytes": 32,
-		"default rotator": "manual", "bucket secret": "worker-a-secrets-production", "computed": "https://api.example.com",
-		"region": "us-east-1", "cluster": "main-dev", "scope": "production", "drain": 6 * time.Hour,
+		"source secret": "source/dev/storage", "user": "artifacts-dev", "existing": "legacy/billing-token",
+		"is existing":    true,
+		"billing in dev": false, "laptops in production": false, "random key": "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY",
+		"random bytes":    32,
+		"default rotator": "manual", "bucket secret": "worker-a-secrets-production",
+		"computed": "https://api.example.com",
+		"region":   "us-east-1", "cluster": "main-dev", "scope": "production", "drain": 6 * time.Hour,
 		"writes": []string{"S3_AWS_ACCESS_KEY_ID", "S3_AWS_SECRET_ACCESS_KEY"}, "manual writes": 0,
 		"handshake writes": []string{"MY_APP__AUTH_SERVICE__HANDSHAKE_KEY", "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY_ALSO"},
 	}
@@ -127,7 +134,8 @@ buckets:
 	got := map[string][]string{}
 	for _, bucket := range env.Buckets {
 		for _, e := range env.Entries(bucket) {
-			got[bucket.Name] = append(got[bucket.Name], strings.Join([]string{e.Layer, e.Name, e.Source, e.Key, e.Text}, " "))
+			got[bucket.Name] = append(got[bucket.Name], strings.Join([]string{e.Layer, e.Name, e.Source, e.Key, e.Text},
+				" "))
 		}
 	}
 	want := map[string][]string{
@@ -147,7 +155,8 @@ buckets:
 }
 
 func TestDurations(t *testing.T) {
-	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "30m": 30 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "2w": 336 * time.Hour} {
+	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "30m": 30 * time.Minute,
+		"24h": 24 * time.Hour, "7d": 168 * time.Hour, "2w": 336 * time.Hour} {
 		d, err := manifest.ParseDuration(text)
 		if err != nil || d.Std() != want {
 			t.Errorf("%s is read as %s", text, d)
@@ -156,7 +165,8 @@ func TestDurations(t *testing.T) {
 			t.Errorf("%s does not survive as %s", text, d)
 		}
 	}
-	for _, text := range []string{"", "s", "0s", "-1h", "1.5h", "1h30m", "5", "h5", "01h", "1 h", "1y", "99999999999999999999w", "999999999999w", "+1h"} {
+	for _, text := range []string{"", "s", "0s", "-1h", "1.5h", "1h30m", "5", "h5", "01h", "1 h", "1y",
+		"99999999999999999999w", "999999999999w", "+1h"} {
 		if _, err := manifest.ParseDuration(text); err == nil {
 			t.Errorf("%q is read as a duration", text)
 		}

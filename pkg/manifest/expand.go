@@ -41,7 +41,8 @@ func (f *File) expandStrings(name string, unknown func(path, name string)) *File
 	spec := f.Environments[name]
 	spec.Network = x.copyExpanded(reflect.ValueOf(spec.Network), "environments."+name+".network").Interface().(*Network)
 	spec.Access = x.copyExpanded(reflect.ValueOf(spec.Access), "environments."+name+".access").Interface().(*Access)
-	spec.Services = x.copyExpanded(reflect.ValueOf(spec.Services), "environments."+name+".services").Interface().(*Services)
+	spec.Services = x.copyExpanded(reflect.ValueOf(spec.Services),
+		"environments."+name+".services").Interface().(*Services)
 	spec.Vars = x.variables
 	out.Environments = map[string]EnvironmentSpec{name: spec}
 	return &out

@@ -23,10 +23,13 @@ func FuzzParse(f *testing.F) {
 		f.Add(readFile(f, path))
 	}
 	for _, text := range []string{
-		"", "a", "[", "{", "a: &x {a: *x}", "? a", "- - -", "\ufeff{}", "a: |\n  b", "%YAML 1.2\n---\n{}", "{\"environments\":{}}", "a: !!binary x",
-		"<<: {}", "\x00", "\xff", "a:\tb", "---\n---\n", "a: 'hunter2 hunter2", "%YAML hunter2/hunter2\n---\n{}", "a: !hunter2/hunter2 {}", "a: *hunter2/hunter2",
+		"", "a", "[", "{", "a: &x {a: *x}", "? a", "- - -", "\ufeff{}", "a: |\n  b", "%YAML 1.2\n---\n{}",
+		"{\"environments\":{}}", "a: !!binary x",
+		"<<: {}", "\x00", "\xff", "a:\tb", "---\n---\n", "a: 'hunter2 hunter2", "%YAML hunter2/hunter2\n---\n{}",
+		"a: !hunter2/hunter2 {}", "a: *hunter2/hunter2",
 		"environments: {dev: {account: \"hunter2/hunter2\", region: \"hunter2/hunter2\", vars: {a: \"${hunter2/hunter2}\"}}}",
-		"sources: {a: {keys: [\"hunter2/hunter2\"], rotate: {with: \"hunter2/hunter2\", every: \"hunter2/hunter2\"}}}", "\"hunter2/hunter2\": 1",
+		"sources: {a: {keys: [\"hunter2/hunter2\"], rotate: {with: \"hunter2/hunter2\", every: \"hunter2/hunter2\"}}}",
+		"\"hunter2/hunter2\": 1",
 		"environments: {dev: {account: \"111111111111\", region: us-east-1, vars: {v: \"${env} $${x} é \\u2028\"}}}\nsources: {s: {keys: [K]}}\nbuckets: {b: {originals: true, computed: {C: \"<&> ${v}\"}}}\n",
 	} {
 		f.Add([]byte(text))
@@ -38,7 +41,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := manifest.Parse("f", data)
 		again, errAgain := manifest.Parse("f", data)
-		if !cmp.Equal(file, again) || (err == nil) != (errAgain == nil) || err != nil && err.Error() != errAgain.Error() {
+		if !cmp.Equal(file, again) || (err == nil) != (errAgain == nil) || err != nil &&
+			err.Error() != errAgain.Error() {
 			t.Fatal("read twice it is not the same")
 		}
 		if err != nil {
@@ -116,8 +120,9 @@ func checkSameAsJSON(t *testing.T, file *manifest.File) {
 
 func TestDeepOrLargeInputIsRefusedQuickly(t *testing.T) {
 	for name, text := range map[string]string{
-		"lists": strings.Repeat("[", 1<<16), "mappings": strings.Repeat("{a: ", 1<<14), "dashes": strings.Repeat("- ", 1<<15),
-		"large": strings.Repeat("a: b\n", 1<<17), "closed": strings.Repeat("[", 1<<12) + strings.Repeat("]", 1<<12),
+		"lists": strings.Repeat("[", 1<<16), "mappings": strings.Repeat("{a: ", 1<<14),
+		"dashes": strings.Repeat("- ", 1<<15),
+		"large":  strings.Repeat("a: b\n", 1<<17), "closed": strings.Repeat("[", 1<<12) + strings.Repeat("]", 1<<12),
 	} {
 		if _, err := manifest.Parse("f", []byte(text)); err == nil || strings.Count(err.Error(), "\n") > 0 {
 			t.Errorf("%s: not refused at once", name)

@@ -45,7 +45,8 @@ func Limits(kind string) Limit {
 		// and 1,000 in one target; …/reserved-environment-variables (Lambda's own). VERCEL_* are the platform's system variables.
 		return Limit{
 			Kind: kind, Count: 1000, TotalBytes: 64_000, Prefixes: []string{"VERCEL_", "AWS_LAMBDA_"},
-			Names: []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"},
+			Names: []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT",
+				"LAMBDA_RUNTIME_DIR"},
 		}
 	}
 	return Limit{Kind: kind}
@@ -120,7 +121,8 @@ func (l Limit) RefusesAll(names []string) []string {
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		upper := strings.ToUpper(name)
 		if other, taken := folded[upper]; taken && l.OneCase {
-			out = append(out, fmt.Sprintf("has %s and %s, which are one name to %s", Quote(other), Quote(name), sinkLabel(l.Kind)))
+			out = append(out, fmt.Sprintf("has %s and %s, which are one name to %s", Quote(other), Quote(name),
+				sinkLabel(l.Kind)))
 		}
 		folded[upper] = name
 	}
@@ -143,7 +145,8 @@ func (l Limit) RefusesSizes(sizes map[string]int) []string {
 	slices.Sort(names)
 	for _, name := range names {
 		if l.ValueBytes > 0 && sizes[name] > l.ValueBytes {
-			out = append(out, fmt.Sprintf("has %s with %d bytes, and %s takes %d", Quote(name), sizes[name], sinkLabel(l.Kind), l.ValueBytes))
+			out = append(out, fmt.Sprintf("has %s with %d bytes, and %s takes %d", Quote(name), sizes[name],
+				sinkLabel(l.Kind), l.ValueBytes))
 		}
 	}
 	if l.TotalBytes > 0 && total > l.TotalBytes {
@@ -170,7 +173,8 @@ func sinkLabel(kind string) string {
 //
 // Next.js, Vite, Create React App, SvelteKit and Astro, Expo, Nuxt, Gatsby, Vue CLI.
 func BrowserPrefix(name string) string {
-	for _, prefix := range []string{"NEXT_PUBLIC_", "VITE_", "REACT_APP_", "PUBLIC_", "EXPO_PUBLIC_", "NUXT_PUBLIC_", "GATSBY_", "VUE_APP_"} {
+	for _, prefix := range []string{"NEXT_PUBLIC_", "VITE_", "REACT_APP_", "PUBLIC_", "EXPO_PUBLIC_", "NUXT_PUBLIC_",
+		"GATSBY_", "VUE_APP_"} {
 		if strings.HasPrefix(name, prefix) {
 			return prefix
 		}

@@ -30,7 +30,8 @@ func (r *report) checkFile(f *File) {
 	var all []*Environment
 	for _, name := range f.Names() {
 		expanded := f.expandStrings(name, func(path, variable string) {
-			r.add(path, path+" uses variable "+Quote(variable)+", which environment "+Quote(name)+" does not set", "set it under vars, or write $${ for a literal ${")
+			r.add(path, path+" uses variable "+Quote(variable)+", which environment "+Quote(name)+" does not set",
+				"set it under vars, or write $${ for a literal ${")
 		})
 		env := expanded.resolveEnvironment(name)
 		checker{r, f, expanded, env}.checkReferences()

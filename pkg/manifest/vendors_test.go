@@ -78,7 +78,8 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 func TestWhatADescriptionLacksIsReported(t *testing.T) {
 	for name, v := range manifest.Vendors() {
 		whole := writeVendorManifest(name, v)
-		for _, part := range []string{"every: 30d, ", "admin: owner, ", "keys_for: {token: K0, id: K1}, ", "settings: {group: example}"} {
+		for _, part := range []string{"every: 30d, ", "admin: owner, ", "keys_for: {token: K0, id: K1}, ",
+			"settings: {group: example}"} {
 			without := strings.Replace(whole, part, "", 1)
 			if without == whole {
 				continue
@@ -131,7 +132,8 @@ buckets: {all: {originals: true}}
 func TestADescriptionIsExpandedForItsEnvironment(t *testing.T) {
 	source := parseVendorSource(t, ownDescription)
 	create := source.Rotate.HTTP.Create
-	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" || fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil> true map[]]" {
+	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" ||
+		fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil> true map[]]" {
 		t.Errorf("create is %s %v", create.URL, create.JSON)
 	}
 }
@@ -154,8 +156,10 @@ func TestParseTemplate(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"{{", "}}", "{{}}", "{{ }}", "{{KEY", "KEY}}", "{{KEY}}}}", "{{{KEY}}}", "{{a b}}", "{{date}}", "{{date 90}}", "{{admin 90d}}",
-		"{{owed.id 9d}}", "{{admin.x}}", "{{KEY.x}}", "{{1KEY}}", "{{KEY-A}}", "{{.KEY}}", "{{range .}}", "{{date settings.}}", "{{" + strings.Repeat("K", 129) + "}}",
+		"{{", "}}", "{{}}", "{{ }}", "{{KEY", "KEY}}", "{{KEY}}}}", "{{{KEY}}}", "{{a b}}", "{{date}}", "{{date 90}}",
+		"{{admin 90d}}",
+		"{{owed.id 9d}}", "{{admin.x}}", "{{KEY.x}}", "{{1KEY}}", "{{KEY-A}}", "{{.KEY}}", "{{range .}}",
+		"{{date settings.}}", "{{" + strings.Repeat("K", 129) + "}}",
 	} {
 		if got, err := manifest.ParseTemplate(text); err == nil {
 			t.Errorf("%q is read as %v", text, got)
@@ -173,7 +177,8 @@ func FuzzParseTemplate(f *testing.F) {
 			return
 		}
 		for _, p := range parts {
-			if p.Kind == manifest.Literal && (p.Text == "" || strings.Contains(p.Text, "{{") || strings.Contains(p.Text, "}}")) {
+			if p.Kind == manifest.Literal && (p.Text == "" || strings.Contains(p.Text, "{{") ||
+				strings.Contains(p.Text, "}}")) {
 				t.Fatalf("%q has the literal part %q", text, p.Text)
 			}
 		}

@@ -56,7 +56,9 @@ func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 		return progress, err
 	}
 	if err := json.Unmarshal(answer, &progress); err != nil || !progress.Done && progress.Until.IsZero() {
-		return rotate.Progress{}, fmt.Errorf("read the answer of %s: it does not say how far the rollback is; is it an older rotary?", function)
+		return rotate.Progress{},
+			fmt.Errorf("read the answer of %s: it does not say how far the rollback is; is it an older rotary?",
+				function)
 	}
 	return progress, nil
 }
@@ -65,7 +67,8 @@ func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 // that nobody needs to read production's values to see its state. ErrNotDeployed where there is no such Lambda.
 func (f *Functions) Look(ctx context.Context) (plan.Report, error) {
 	var report plan.Report
-	answer, err := f.callFunction(ctx, f.environment.PropagateFunction(), map[string]any{"dryRun": true, "environment": f.environment.Name})
+	answer, err := f.callFunction(ctx, f.environment.PropagateFunction(),
+		map[string]any{"dryRun": true, "environment": f.environment.Name})
 	if err != nil {
 		return report, err
 	}

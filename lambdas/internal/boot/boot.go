@@ -33,7 +33,8 @@ func Open(ctx context.Context) (*manifest.Environment, aws.Config, error) {
 		return nil, aws.Config{}, err
 	}
 	if region := os.Getenv("AWS_REGION"); region != env.Region {
-		return nil, aws.Config{}, fmt.Errorf("environment %s is in region %s, but this Lambda runs in %s", env.Name, env.Region, region)
+		return nil, aws.Config{}, fmt.Errorf("environment %s is in region %s, but this Lambda runs in %s", env.Name,
+			env.Region, region)
 	}
 	cfg, err := account.Open(ctx, env)
 	return env, cfg, err
