@@ -59,14 +59,16 @@ func waitBeforeRetry(attempt int, _ error) (time.Duration, error) {
 
 func proveAccount(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return fmt.Errorf("find AWS credentials for environment %s: %w; rotary takes them where the AWS CLI does: from AWS_PROFILE, variables or a role", env.Name, err)
+		return fmt.Errorf("find AWS credentials for environment %s: %w; rotary takes them where the AWS CLI does: "+
+			"from AWS_PROFILE, variables or a role", env.Name, err)
 	}
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return fmt.Errorf("find out which AWS account these credentials belong to: %w; %s", err, adviseOnFailure(err))
 	}
 	if got := aws.ToString(who.Account); got != env.Account {
-		return fmt.Errorf("environment %s is account %s, but these credentials belong to account %s: nothing was read or changed; use credentials for %s", env.Name, env.Account, got, env.Account)
+		return fmt.Errorf("environment %s is account %s, but these credentials belong to account %s: "+
+			"nothing was read or changed; use credentials for %s", env.Name, env.Account, got, env.Account)
 	}
 	return nil
 }

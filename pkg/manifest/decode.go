@@ -32,7 +32,8 @@ func (r *report) parseTree(data []byte) (root ast.Node) {
 		r.addAt(position{1, 1}, "", what, "write a short YAML or JSON file in UTF-8")
 		return nil
 	}
-	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // duplicates are reported by entries, all of them
+	// readEntries reports all duplicates.
+	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		r.addSyntaxError(err)
 		return nil

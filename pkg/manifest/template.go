@@ -54,7 +54,8 @@ func plainKinds() []Kind { return []Kind{AdminName, EnvName, SourceName, Version
 func dateKinds() []Kind  { return []Kind{Date, RFC3339, Unix, UnixMS} }
 
 // ErrTemplate is returned for a text that is no template, with how a name is written. It quotes nothing.
-var ErrTemplate = errors.New("write names like {{KEY}}, {{owed.KEY}}, {{admin}}, {{version}}, {{marker}} or {{date 90d}}, and no other double braces")
+var ErrTemplate = errors.New("write names like {{KEY}}, {{owed.KEY}}, {{admin}}, {{version}}, {{marker}} " +
+	"or {{date 90d}}, and no other double braces")
 
 var partShape = regexp.MustCompile(`^(?:(owed|settings)\.)?([A-Za-z_][A-Za-z0-9_]{0,127})(?: +((?:settings\.)?[A-Za-z0-9_]{1,128}))?$`)
 

@@ -21,17 +21,17 @@ type Name string
 const (
 	Passes             Name = "Passes"             // 1: a pass came to an end, whatever end
 	PassesFailed       Name = "PassesFailed"       // 1 where it stopped before its end, else 0
-	PassesIncomplete   Name = "PassesIncomplete"   // 1 where a consumer or a retirement refused or the time was up, else 0
+	PassesIncomplete   Name = "PassesIncomplete"   // 1 where a consumer or retirement refused or time was up, else 0
 	AppointmentsFailed Name = "AppointmentsFailed" // 1 where the next look could not be scheduled, else 0
 
-	EventsRefused Name = "EventsRefused" // messages of a batch that were another environment's, or none of rotary's
+	EventsRefused Name = "EventsRefused" // messages of a batch about another environment, or not of rotary
 
 	Steps           Name = "Steps"           // what a pass did, or tried to
 	Waits           Name = "Waits"           // what is not done now
-	ConsumersBehind Name = "ConsumersBehind" // consumers not seen on their bucket's version, without those that only drain
+	ConsumersBehind Name = "ConsumersBehind" // consumers not on their bucket's version; not those that only drain
 
-	CredentialAge   Name = "CredentialAge"   // since the version under AWSCURRENT was made; not written where there is none
-	ChangeAge       Name = "ChangeAge"       // from a change until its last consumer had followed, or until now; see plan.SourceReport
+	CredentialAge   Name = "CredentialAge"   // since the current version was made; not written without one
+	ChangeAge       Name = "ChangeAge"       // from a change until its last consumer followed, or now
 	RetirementsOwed Name = "RetirementsOwed" // versions that are live, and neither current nor pending
 
 	Alarms Name = "Alarms" // what a person has to look at, by the alarm's name; 0 where there is nothing

@@ -73,7 +73,9 @@ func (f *Functions) Look(ctx context.Context) (plan.Report, error) {
 		return report, err
 	}
 	if err := json.Unmarshal(answer, &report); err != nil || report.Environment != f.environment.Name {
-		return plan.Report{}, fmt.Errorf("read the answer of %s: it is no report about environment %s; is it an older rotary?", f.environment.PropagateFunction(), f.environment.Name)
+		return plan.Report{}, fmt.Errorf("read the answer of %s: it is no report about environment %s; "+
+			"is it an older rotary?",
+			f.environment.PropagateFunction(), f.environment.Name)
 	}
 	return report, nil
 }
