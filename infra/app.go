@@ -9,6 +9,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/infra/target"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -17,6 +18,7 @@ type config struct {
 	environment  *manifest.Environment
 	open, closed []string // environments
 	provider     bool     // deploy GitHub's OIDC provider: an account has one
+	schedules    bool     // turn rotation on
 	lambdas      string   // folder with NAME/bootstrap and NAME/rotary.yaml
 	out          string   // folder for the assembly
 }
@@ -45,7 +47,7 @@ func synth(c config) (err error) {
 }
 
 // build adds the environment's stacks to an app, in the order of a first deploy: containers, what fills and reads them, and,
-// once people have put values, the schedules. What one stack knows of another it knows by name, but for the key: a source
+// where rotation is turned on, the schedules. What one stack knows of another it knows by name, but for the key: a source
 // that leaves the manifest leaves every stack, in any order.
 func build(app awscdk.App, c config) {
 	s := c.newSecrets(app)
@@ -61,8 +63,8 @@ func build(app awscdk.App, c config) {
 			after(c.newSandbox(app, s, name), a)
 		}
 	}
-	if schedules, some := c.newSchedules(app); some {
-		after(schedules, p.stack)
+	if sources := target.Scheduled(c.environment); c.schedules && len(sources) > 0 {
+		after(c.newSchedules(app, sources), p.stack)
 	}
 }
 

@@ -9,35 +9,26 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/infra/target"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// prepare reads what is synthesized: the environment that ENV names, from the manifest that ROTARY_MANIFEST names, with the
-// Lambdas that make build-lambda has built into ROTARY_LAMBDAS, into CDK_OUTDIR. It writes nothing, and refuses what could
-// not be deployed.
-func prepare(env func(string) string) (config, error) {
-	path := cmp.Or(env("ROTARY_MANIFEST"), "../rotary.yaml")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return config{}, fmt.Errorf("read the manifest: %w", err)
-	}
-	file, err := manifest.Parse(path, data)
+// prepare returns what is synthesized: the target, with the Lambdas that make build-lambda has built into ROTARY_LAMBDAS, into
+// the folder CDK_OUTDIR, which CDK's command line names. It writes nothing, and returns an error for what could not be deployed.
+func prepare(getenv func(string) string) (config, error) {
+	t, err := target.Read(getenv)
 	if err != nil {
 		return config{}, err
 	}
-	c := config{lambdas: cmp.Or(env("ROTARY_LAMBDAS"), "../build/lambda"), out: cmp.Or(env("CDK_OUTDIR"), "cdk.out")}
-	if env("ENV") == "" {
-		return config{}, fmt.Errorf("ENV is missing: name one of %s", strings.Join(file.Names(), ", "))
+	c := config{
+		environment: t.Environment, schedules: t.Schedules, lambdas: cmp.Or(getenv("ROTARY_LAMBDAS"), "build/lambda"),
+		out: cmp.Or(getenv("CDK_OUTDIR"), "infra/cdk.out"),
 	}
-	if c.environment, err = file.Environment(env("ENV")); err != nil {
-		return config{}, err
-	}
-	c.open, c.closed = sides(file)
-	c.provider = firstOfAccount(file, c.environment)
-	return c, errors.Join(inNetwork(c.environment), outside(c.environment), built(c, data))
+	c.open, c.closed = sides(t.File)
+	c.provider = firstOfAccount(t.File, c.environment)
+	return c, errors.Join(inNetwork(c.environment), outside(c.environment), built(c, t.Text))
 }
 
 // sides are the environments that people may look into, and the protected ones.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -14,25 +13,16 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// newSchedules is the stack that turns rotation on, for the sources whose credentials a Lambda of rotary's replaces. It is
-// deployed when they have values: Secrets Manager calls the Lambda to try it as soon as there is a schedule, and may rotate
-// before the first period is over.
-func (c config) newSchedules(app awscdk.App) (stack awscdk.Stack, some bool) {
+// newSchedules adds the stack that turns rotation on, for the sources whose credentials a Lambda of rotary's replaces. It may
+// be deployed only when they have values: Secrets Manager calls the Lambda to try it as soon as there is a schedule, and may
+// rotate before the first period is over.
+func (c config) newSchedules(app awscdk.App, sources []manifest.Source) awscdk.Stack {
 	env := c.environment
-	sources := slices.DeleteFunc(slices.Clone(env.Sources), func(s manifest.Source) bool { return !rotated(s) })
-	if len(sources) == 0 {
-		return nil, false
-	}
-	stack = c.stack(app, "schedules", "When the sources of environment "+env.Name+" rotate")
+	stack := c.stack(app, "schedules", "When the sources of environment "+env.Name+" rotate")
 	for _, s := range sources {
 		schedule(stack, env, s)
 	}
-	return stack, true
-}
-
-// rotated says whether Secrets Manager calls a Lambda of rotary's for a source.
-func rotated(s manifest.Source) bool {
-	return !slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.With)
+	return stack
 }
 
 // schedule turns rotation on and lets Secrets Manager call the Lambda, for this one source. Never at once: what rotates first
