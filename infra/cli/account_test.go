@@ -11,8 +11,8 @@ import (
 	"sync"
 )
 
-// account is a stand-in for what CDK's command line calls when it compares and deploys: STS, the parameter with the version of
-// CDK's bootstrap, the bucket of assets, and CloudFormation. What it does not know it refuses, and notes.
+// account is a stand-in for what CDK's command line calls when it compares and deploys: STS, the parameter with the
+// version of CDK's bootstrap, the bucket of assets, and CloudFormation. What it does not know it refuses, and notes.
 type account struct {
 	id string
 

@@ -25,7 +25,8 @@ type result struct {
 	stdout, stderr string
 }
 
-// run runs a command at the top of the repository with these variables, and with none that a person or make has set for it.
+// run runs a command at the top of the repository with these variables, and with none that a person or make has set for
+// it.
 func run(t *testing.T, variables []string, command ...string) result {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
@@ -90,8 +91,8 @@ func TestAnEnvironmentIsAskedFor(t *testing.T) {
 	}
 }
 
-// TestCDKWorksAtTheTop synthesizes and deploys environment dev in an empty account, and then turns rotation on: with that, all
-// that differs from what is deployed is the stack schedules.
+// TestCDKWorksAtTheTop synthesizes and deploys environment dev in an empty account, and then turns rotation on: with
+// that, all that differs from what is deployed is the stack schedules.
 func TestCDKWorksAtTheTop(t *testing.T) {
 	t.Parallel()
 	requireCDK(t)
@@ -142,7 +143,8 @@ func openCDK(t *testing.T) cdk {
 	return c
 }
 
-// run runs a command of CDK's as README.md does, and fails the test where that fails or asks for what the account does not know.
+// run runs a command of CDK's as README.md does, and fails the test where that fails or asks for what the account does
+// not know.
 func (c cdk) run(arguments ...string) result {
 	c.t.Helper()
 	variables := []string{"AWS_ENDPOINT_URL=" + c.url, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x"}
@@ -153,7 +155,8 @@ func (c cdk) run(arguments ...string) result {
 	return r
 }
 
-// readStacks returns the stacks of environment dev whose templates are in a folder, by the last part of their names, sorted.
+// readStacks returns the stacks of environment dev whose templates are in a folder, by the last part of their names,
+// sorted.
 func readStacks(t *testing.T, folder string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.template.json"))
@@ -168,8 +171,8 @@ func readStacks(t *testing.T, folder string) []string {
 	return all
 }
 
-// checkBuilt wants the Lambdas of an assembly to be those that the Makefile has built, and its templates without what CDK's
-// command line adds where it is not told otherwise.
+// checkBuilt wants the Lambdas of an assembly to be those that the Makefile has built, and its templates without what
+// CDK's command line adds where it is not told otherwise.
 func checkBuilt(t *testing.T, folder string) {
 	t.Helper()
 	assets, err := filepath.Glob(filepath.Join(folder, "asset.*", "bootstrap"))

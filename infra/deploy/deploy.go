@@ -33,17 +33,29 @@ type deployment struct {
 
 // stacks is what is asked of CloudFormation.
 type stacks interface {
-	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
-	GetTemplate(context.Context, *cloudformation.GetTemplateInput, ...func(*cloudformation.Options)) (*cloudformation.GetTemplateOutput, error)
+	DescribeStacks(
+		context.Context,
+		*cloudformation.DescribeStacksInput,
+		...func(*cloudformation.Options),
+	) (*cloudformation.DescribeStacksOutput, error)
+	GetTemplate(
+		context.Context,
+		*cloudformation.GetTemplateInput,
+		...func(*cloudformation.Options),
+	) (*cloudformation.GetTemplateOutput, error)
 }
 
 // describer is what is asked of Secrets Manager.
 type describer interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	DescribeSecret(
+		context.Context,
+		*secretsmanager.DescribeSecretInput,
+		...func(*secretsmanager.Options),
+	) (*secretsmanager.DescribeSecretOutput, error)
 }
 
-// run synthesizes and deploys, with the stack that turns rotation on where every source to rotate has a value. Repeatable: a
-// stack that has not changed is left alone, and so is one that is not synthesized.
+// run synthesizes and deploys, with the stack that turns rotation on where every source to rotate has a value.
+// Repeatable: a stack that has not changed is left alone, and so is one that is not synthesized.
 func (d deployment) run(ctx context.Context, cfn stacks, secrets describer) error {
 	empty, err := d.findEmptySources(ctx, secrets)
 	if err != nil {
@@ -65,7 +77,8 @@ func (d deployment) run(ctx context.Context, cfn stacks, secrets describer) erro
 	if err := d.checkServices(ctx, cfn, a); err != nil {
 		return err
 	}
-	if err := d.cdk("deploy", "--all", "--app", d.folder); err != nil { // it asks before anybody may do more: see cdk.json
+	// cdk.json has it ask before anybody may do more than before.
+	if err := d.cdk("deploy", "--all", "--app", d.folder); err != nil {
 		return fmt.Errorf("deploy environment %s: %w; mend that, and run it again", d.environment.Name, err)
 	}
 	if len(empty) > 0 {
@@ -86,14 +99,24 @@ func (d deployment) synthesize(schedules bool) error {
 	return nil
 }
 
-// checkBootstrap returns an error if the account lacks CDK's own stack, or has it in an older version than this: it has the
-// bucket that templates and Lambdas go through, and the roles that deploy.
+// checkBootstrap returns an error if the account lacks CDK's own stack, or has it in an older version than this: it has
+// the bucket that templates and Lambdas go through, and the roles that deploy.
 func (d deployment) checkBootstrap(ctx context.Context, cfn stacks, version int) error {
-	const name, output = "CDKToolkit", "BootstrapVersion" // (https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html)
-	todo := fmt.Sprintf("run: infra/node_modules/.bin/cdk bootstrap aws://%s/%s", d.environment.Account, d.environment.Region)
+	// (https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html)
+	const name, output = "CDKToolkit", "BootstrapVersion"
+	todo := fmt.Sprintf(
+		"run: infra/node_modules/.bin/cdk bootstrap aws://%s/%s",
+		d.environment.Account,
+		d.environment.Region,
+	)
 	out, err := cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
 	if api, is := errors.AsType[smithy.APIError](err); is && api.ErrorCode() == "ValidationError" {
-		return fmt.Errorf("account %s is not bootstrapped for CDK in %s; %s", d.environment.Account, d.environment.Region, todo)
+		return fmt.Errorf(
+			"account %s is not bootstrapped for CDK in %s; %s",
+			d.environment.Account,
+			d.environment.Region,
+			todo,
+		)
 	}
 	if err != nil {
 		return fmt.Errorf("look for CDK's bootstrap in account %s: %w", d.environment.Account, err)
@@ -108,7 +131,12 @@ func (d deployment) checkBootstrap(ctx context.Context, cfn stacks, version int)
 			}
 		}
 	}
-	return fmt.Errorf("CDK's bootstrap in account %s is older than version %d; %s", d.environment.Account, version, todo)
+	return fmt.Errorf(
+		"CDK's bootstrap in account %s is older than version %d; %s",
+		d.environment.Account,
+		version,
+		todo,
+	)
 }
 
 // findEmptySources returns the sources to rotate that have no current value, or that are not deployed yet.
@@ -139,7 +167,11 @@ func hasCurrent(versions map[string][]string) bool {
 
 // explainWait prints what a person does before rotation can be turned on.
 func (d deployment) explainWait(empty []manifest.Source) {
-	fmt.Fprint(d.stdout, "\nRotation is not turned on: a source without a value cannot rotate. Put first values, then deploy once more:\n\n")
+	fmt.Fprint(
+		d.stdout,
+		"\nRotation is not turned on: a source without a value cannot rotate. "+
+			"Put first values, then deploy once more:\n\n",
+	)
 	for _, source := range empty {
 		fmt.Fprintf(d.stdout, "  rotary put %s %s\n", d.environment.Name, source.Name)
 	}

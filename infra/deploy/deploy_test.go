@@ -32,15 +32,16 @@ buckets: {app: {originals: [A]}}
 // servicesText is a template of the reference services with an image.
 const servicesText = `{"Resources": {"Definition": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Image": %q}}, "Api": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Definition"}}}, "Log": {"Type": "AWS::Logs::LogGroup"}}}`
 
-// cdkText is a command line of CDK that writes down what it is asked, has an assembly ready for synth, and fails where FAIL
-// stands in what it is asked.
+// cdkText is a command line of CDK that writes down what it is asked, has an assembly ready for synth, and fails where
+// FAIL stands in what it is asked.
 const cdkText = `#!/bin/sh
 echo "$*" >>asked
 case " $* " in *" $FAIL "*) exit 3;; esac
 if [ "$1" = synth ]; then cp -r synthesized infra/cdk.out; fi
 `
 
-// place is a folder like the top of the repository, with a manifest and a command line of CDK that synthesizes these stacks.
+// place is a folder like the top of the repository, with a manifest and a command line of CDK that synthesizes these
+// stacks.
 func place(t *testing.T, stacks ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -69,8 +70,8 @@ func place(t *testing.T, stacks ...string) string {
 // all are those of a first deploy.
 var all = []string{"dev-secrets", "dev-pipeline", "dev-access", "dev-services", "dev-sandbox-one"}
 
-// cloud answers what deploy asks: whose credentials these are, which version of CDK's bootstrap there is ("" for none), and
-// which secrets have a value, and the template of the services that are deployed, if any are.
+// cloud answers what deploy asks: whose credentials these are, which version of CDK's bootstrap there is ("" for none),
+// and which secrets have a value, and the template of the services that are deployed, if any are.
 type cloud struct {
 	account, bootstrap string
 	values             []string
@@ -213,8 +214,8 @@ func TestADiffShowsWhatADeployWouldChange(t *testing.T) {
 	}
 }
 
-// TestAServiceThatRunsIsNotPutBack has services deployed already: the same as now, without one of now, with one more than
-// now, and with an older image.
+// TestAServiceThatRunsIsNotPutBack has services deployed already: the same as now, without one of now, with one more
+// than now, and with an older image.
 func TestAServiceThatRunsIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	same := fmt.Sprintf(servicesText, "example/api:2")

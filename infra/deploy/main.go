@@ -1,6 +1,6 @@
-// Command deploy synthesizes and deploys one environment with CDK's command line, and turns rotation on as soon as every source
-// to rotate has a value. It can be run again at any point, and goes on where it was. With --diff it shows what it would change.
-// It runs at the top of the repository.
+// Command deploy synthesizes and deploys one environment with CDK's command line, and turns rotation on as soon as
+// every source to rotate has a value. It can be run again at any point, and goes on where it was. With --diff it shows
+// what it would change. It runs at the top of the repository.
 package main
 
 import (
@@ -31,8 +31,11 @@ func main() {
 		replace: os.Getenv("SERVICES") == replaceServices, stdout: os.Stdout,
 	}
 	d.cdk = func(args ...string) error {
-		cmd := exec.CommandContext(ctx, "infra/node_modules/.bin/cdk", args...) //nolint:gosec // arguments of deployment.run
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr      // it asks before it widens access
+		cmd := exec.CommandContext(
+			ctx,
+			"infra/node_modules/.bin/cdk",
+			args...) //nolint:gosec // arguments of deployment.run
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr // it asks before it widens access
 		return cmd.Run()
 	}
 	if err := start(ctx, d); err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// replaceServices is the value of SERVICES with which a person has reference services put back to what the template has.
+// replaceServices is the value of SERVICES with which a person has reference services put back to what the template
+// has.
 const replaceServices = "replace"
 
 // template is what a stack's template says of its resources, as far as it matters here.
@@ -26,9 +27,9 @@ type template struct {
 	}
 }
 
-// checkServices returns an error if deploying would change a reference service that runs. Its template has no task and no
-// secret, because people scale it and rotary pins what it reads: CloudFormation leaves that alone as long as the template stays,
-// and with any change puts all of it back to the template, which is an outage.
+// checkServices returns an error if deploying would change a reference service that runs. Its template has no task and
+// no secret, because people scale it and rotary pins what it reads: CloudFormation leaves that alone as long as the
+// template stays, and with any change puts all of it back to the template, which is an outage.
 func (d deployment) checkServices(ctx context.Context, cfn stacks, a assembly) error {
 	stack := d.environment.Named("services")
 	path, exists := a.templates[stack]
@@ -39,13 +40,18 @@ func (d deployment) checkServices(ctx context.Context, cfn stacks, a assembly) e
 	if err != nil || len(changed) == 0 {
 		return err
 	}
-	return fmt.Errorf("%s would be put back to no task and no secret, because what %s says of it has changed: put that back "+
-		"in the manifest, and release images and settings through a workflow; or stop it for that with SERVICES=%s, and scale "+
-		"it up again", strings.Join(changed, ", "), stack, replaceServices)
+	return fmt.Errorf(
+		"%s would be put back to no task and no secret, because what %s says of it has changed: put that back "+
+			"in the manifest, and release images and settings through a workflow; or stop it for that with SERVICES=%s, and "+
+			"scale it up again",
+		strings.Join(changed, ", "),
+		stack,
+		replaceServices,
+	)
 }
 
-// findChangedServices returns the services and task definitions of a stack that are deployed, and that its next template lacks
-// or has otherwise.
+// findChangedServices returns the services and task definitions of a stack that are deployed, and that its next
+// template lacks or has otherwise.
 func findChangedServices(ctx context.Context, cfn stacks, stack, path string) ([]string, error) {
 	var next, now template
 	if err := readJSON(path, &next); err != nil {

@@ -1,4 +1,5 @@
-// Package target reads what is synthesized and deployed: the manifest, the environment, and whether rotation is turned on.
+// Package target reads what is synthesized and deployed: the manifest, the environment, and whether rotation is turned
+// on.
 package target
 
 import (
@@ -23,8 +24,8 @@ type Target struct {
 	Schedules   bool // synthesize the stack that turns rotation on
 }
 
-// Read reads the manifest that ROTARY_MANIFEST names, or rotary.yaml, and from it the environment that CDK's context env or
-// the variable ENV names. It is an error if neither does, or if they differ.
+// Read reads the manifest that ROTARY_MANIFEST names, or rotary.yaml, and from it the environment that CDK's context
+// env or the variable ENV names. It is an error if neither does, or if they differ.
 func Read(getenv func(string) string) (Target, error) {
 	path := cmp.Or(getenv("ROTARY_MANIFEST"), "rotary.yaml")
 	text, err := os.ReadFile(path)
@@ -60,8 +61,8 @@ type context struct {
 	Schedules string
 }
 
-// readContext returns the context that CDK's command line hands to an app: in a variable, and in a file what does not fit
-// into that.
+// readContext returns the context that CDK's command line hands to an app: in a variable, and in a file what does not
+// fit into that.
 func readContext(getenv func(string) string) (context, error) {
 	var c context
 	parts := []string{getenv("CDK_CONTEXT_JSON")}
@@ -88,15 +89,23 @@ func chooseEnvironment(file *manifest.File, context, variable string) (*manifest
 	known := strings.Join(file.Names(), ", ")
 	switch {
 	case context == "" && variable == "":
-		return nil, fmt.Errorf("no environment is named: give cdk -c env=NAME, or make ENV=NAME, with one of: %s", known)
+		return nil, fmt.Errorf(
+			"no environment is named: give cdk -c env=NAME, or make ENV=NAME, with one of: %s",
+			known,
+		)
 	case context != "" && variable != "" && context != variable:
-		return nil, fmt.Errorf("two environments are named: -c env=%s, but ENV=%s: give one of: %s", context, variable, known)
+		return nil, fmt.Errorf(
+			"two environments are named: -c env=%s, but ENV=%s: give one of: %s",
+			context,
+			variable,
+			known,
+		)
 	}
 	return file.Environment(cmp.Or(context, variable))
 }
 
-// parseSchedules reports whether the context turns rotation on. Nothing else than on and off is accepted: a typing error must
-// not decide it.
+// parseSchedules reports whether the context turns rotation on. Nothing else than on and off is accepted: a typing
+// error must not decide it.
 func parseSchedules(context string) (bool, error) {
 	switch context {
 	case "on":
