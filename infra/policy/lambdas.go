@@ -3,8 +3,8 @@ package policy
 import (
 	"slices"
 
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // Propagate is what the reconciler may do: read every secret of its environment, write its buckets, move its own
@@ -21,7 +21,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 				Effect:    allow,
 				Action:    []string{"secretsmanager:UpdateSecretVersionStage"},
 				Resource:  n.sourceARNs(mayWrite),
-				Condition: stageCondition(history.Live+"*", plan.SeenLabel, history.Deadline+"*"),
+				Condition: stageCondition(history.Live+"*", history.Seen, history.Deadline+"*"),
 			},
 		),
 		omitWithoutResource(

@@ -3,9 +3,9 @@ package policy
 import (
 	"slices"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/metric"
-	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // Tag is the key that every resource carries, and that says which environment it belongs to.
