@@ -183,8 +183,8 @@ func (w wrapped) Create(ctx context.Context, s rotate.Start) (next rotate.Values
 	return next, err
 }
 
-func (w wrapped) Set(ctx context.Context, pending, current rotate.Values) error {
-	return w.around("Set", func() error { return w.Rotator.Set(ctx, pending, current) })
+func (w wrapped) Set(ctx context.Context, c rotate.Change) error {
+	return w.around("Set", func() error { return w.Rotator.Set(ctx, c) })
 }
 
 func (w wrapped) Test(ctx context.Context, pending rotate.Values) error {

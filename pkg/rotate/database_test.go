@@ -58,8 +58,8 @@ func (r twoUsers) Create(_ context.Context, s rotate.Start) (rotate.Values, erro
 	return next, nil
 }
 
-func (r twoUsers) Set(_ context.Context, pending, _ rotate.Values) error {
-	r.set(pending)
+func (r twoUsers) Set(_ context.Context, c rotate.Change) error {
+	r.set(c.Pending)
 	return nil
 }
 

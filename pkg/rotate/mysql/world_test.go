@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -48,7 +49,7 @@ func (g *target) administrator(context.Context) (rotate.Values, error) {
 }
 
 func (g *target) url(user, password, database string) string {
-	return "mysql://" + encode(user) + ":" + encode(password) + "@" + g.Addr() + "/" + encode(database) + "?" + g.query
+	return "mysql://" + sqluser.Encode(user) + ":" + sqluser.Encode(password) + "@" + g.Addr() + "/" + sqluser.Encode(database) + "?" + g.query
 }
 
 // values are a source that has a URL.
@@ -76,11 +77,11 @@ func (g *target) conformance(t *testing.T, s style) rotatetest.World {
 	source := s.source(g)
 	known := map[string][]secret.Value{}
 	knows := func(v rotate.Values) rotate.Values {
-		l, err := New(source, nil).login(v)
+		l, err := New(source, nil).ReadLogin(v)
 		if err != nil {
 			t.Fatal(err)
 		}
-		known[l.user] = append(known[l.user], l.password)
+		known[l.User] = append(known[l.User], l.Password)
 		return v
 	}
 	return rotatetest.World{
@@ -93,7 +94,7 @@ func (g *target) conformance(t *testing.T, s style) rotatetest.World {
 		},
 		Open: func(calls rotatetest.Calls) rotate.Rotator {
 			r := New(source, g.administrator)
-			r.dial = through(calls)
+			r.server.dial = through(calls)
 			return noting{r, knows}
 		},
 	}
@@ -112,7 +113,7 @@ func (g *target) accepted(t *testing.T, known map[string][]secret.Value) (n int)
 	for _, user := range slices.Sorted(maps.Keys(known)) {
 		for _, kept := range g.Rows(t, "SELECT authentication_string FROM mysql.user WHERE User = ?", user) {
 			for _, password := range known[user] {
-				if same, _ := matches(native, kept, password); same {
+				if same, _ := matchesHash(native, kept, password); same {
 					n++
 				}
 			}

@@ -15,9 +15,9 @@ import (
 func logged(t *testing.T, w *world) {
 	passwords, before := new(leak.Search), len(w.Log(t))
 	note := func(v rotate.Values) rotate.Values {
-		l, err := w.rotator().login(v)
+		l, err := w.rotator().ReadLogin(v)
 		if err == nil {
-			err = passwords.Add("a password", secret.Reveal(l.password))
+			err = passwords.Add("a password", secret.Reveal(l.Password))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +44,7 @@ func logged(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Set(t.Context(), note(next), app); err == nil {
+	if err := r.Set(t.Context(), rotate.Change{Pending: note(next), Current: app}); err == nil {
 		t.Fatal("Set is done")
 	}
 	if err := r.Test(t.Context(), next); err == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -63,7 +64,7 @@ func (w *world) user() (name, password string) {
 // role makes a user with that name and password, of which the server learns no more than from rotary.
 func (w *world) role(name, password string, options ...string) {
 	w.t.Helper()
-	w.do("CREATE ROLE " + identifier(name) + " LOGIN PASSWORD " + literal(verifier(password)) + " " + strings.Join(options, " "))
+	w.do("CREATE ROLE " + identifier(name) + " LOGIN PASSWORD " + literal(newVerifier(password)) + " " + strings.Join(options, " "))
 	w.knows(name, password)
 }
 
@@ -105,7 +106,7 @@ func (w *world) parts(user, password string) rotate.Values {
 // open is a rotator whose connections go through calls.
 func (w *world) open(s manifest.Source, calls rotatetest.Calls) *Rotator {
 	r := New(s, w.administrator)
-	r.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+	r.server.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
@@ -127,12 +128,12 @@ func (w *world) rotator(change ...func(*manifest.Source)) *Rotator {
 // accepts says whether the server accepts what a version holds, by the verifier that it keeps.
 func (w *world) accepts(s manifest.Source, v rotate.Values) bool {
 	w.t.Helper()
-	l, err := New(s, nil).login(v)
+	l, err := New(s, nil).ReadLogin(v)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	kept := w.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1 AND rolcanlogin", l.user)
-	return len(kept) == 1 && w.matches(kept[0], secret.Reveal(l.password))
+	kept := w.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1 AND rolcanlogin", l.User)
+	return len(kept) == 1 && w.matches(kept[0], secret.Reveal(l.Password))
 }
 
 // accepted counts the passwords that anybody has had and that the server still accepts.
@@ -194,7 +195,7 @@ func (w *world) turn(r *Rotator, now rotate.Values) (next rotate.Values) {
 	w.t.Helper()
 	next, err := r.Create(w.t.Context(), rotate.Start{Current: now})
 	if err == nil {
-		err = r.Set(w.t.Context(), next, now)
+		err = r.Set(w.t.Context(), rotate.Change{Pending: next, Current: now})
 	}
 	if err == nil {
 		err = r.Test(w.t.Context(), next)
@@ -238,11 +239,11 @@ type spy struct {
 func (s spy) Create(ctx context.Context, start rotate.Start) (rotate.Values, error) {
 	v, err := s.Rotator.Create(ctx, start)
 	if err == nil {
-		l, err := s.login(v)
+		l, err := s.ReadLogin(v)
 		if err != nil {
 			s.w.t.Fatal(err)
 		}
-		s.w.knows(l.user, secret.Reveal(l.password))
+		s.w.knows(l.User, secret.Reveal(l.Password))
 	}
 	return v, err
 }
@@ -269,6 +270,9 @@ func TestTheRotatorConforms(t *testing.T) {
 	})
 }
 
+// readLogin reads the URL under a key.
+func readLogin(v rotate.Values) (sqluser.Login, error) { return New(source(), nil).ReadLogin(v) }
+
 // matches says whether a password is the one of which the server keeps a verifier.
 func matches(kept, password string) bool {
 	var salt, rest string
@@ -276,5 +280,5 @@ func matches(kept, password string) bool {
 		return false
 	}
 	plain, err := base64.StdEncoding.DecodeString(salt)
-	return err == nil && scram(password, plain) == kept
+	return err == nil && computeVerifier(password, plain) == kept
 }
