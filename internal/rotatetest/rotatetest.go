@@ -30,6 +30,15 @@ type World struct {
 	Accepted func() int
 	// Standin is where the source is, in Account and Region, for a target that is AWS too. nil: nobody asks.
 	Standin *standin.World
+	// Fenced is set where the target keeps what a newer rotation has installed from older ones that come late.
+	Fenced bool
+	// Waits reports whether somebody waits at the target for another one to finish. nil: nobody ever does.
+	Waits func() bool
+	// Session logs in with what a version holds, as an application does. It returns what reports whether the session still
+	// works. nil: the target knows no sessions.
+	Session func(rotate.Values) (works func() bool)
+	// Elsewhere returns a version with the same login at another server. nil: a source names no server.
+	Elsewhere func(rotate.Values) rotate.Values
 	// Moves is how many versions one change takes: 1, or 3 for a symmetric secret.
 	Moves int
 }
@@ -61,8 +70,17 @@ func cases(t *testing.T, w World) []testCase {
 	if _, is := r.(rotate.Unrepeatable); is {
 		all = append(all, testCase{"a rotator that cannot be asked twice is asked under a label", onceIsAsked})
 	}
+	if _, is := r.(rotate.Identified); is {
+		all = append(all, testCase{"every content has an identity, and only its own", testIdentities})
+	}
+	if w.Accepts != nil {
+		all = append(all, testCase{"Test tells a refused credential from an unknown one", testTellsRefused})
+	}
 	if !w.Source.AtOnce() {
 		all = append(all, ofOverlapping()...)
+	}
+	if w.Session != nil {
+		all = append(all, testCase{"a deadline ends the sessions of what dies", testDeadlineEndsSessions})
 	}
 	return all
 }
@@ -108,6 +126,9 @@ func ofOverlapping() []testCase {
 		{"a crash at any call of an emergency is made good by asking again", urgentCrashes},
 		{"a person may put a value between any two steps of an emergency", urgentOvertaken},
 		{"a deadline forces what is older to die, unless it is retained", forced},
+		{"an emergency ends no credential that somebody retains", testEmergencySparesRetained},
+		{"a Set of a stopped rotation may come late, at any message", testLateSet},
+		{"a Retire may come late, when an emergency has its user again", testLateRetire},
 	}
 }
 

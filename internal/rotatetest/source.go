@@ -225,6 +225,13 @@ func (s *source) current() string {
 	return v.ID
 }
 
+// created returns when a version was created.
+func (s *source) created(id string) time.Time {
+	s.t.Helper()
+	v, _ := s.history().Version(id)
+	return v.Created
+}
+
 func (s *source) content(id string) rotate.Values {
 	s.t.Helper()
 	text, has, err := s.store.Value(s.t.Context(), s.Source.Secret, id)

@@ -88,6 +88,18 @@ func (g *target) conformance(t *testing.T, s style) rotatetest.World {
 		Source: source, Moves: 1,
 		Accepts:  func(v rotate.Values) bool { return New(source, nil).Test(t.Context(), v) == nil },
 		Accepted: func() int { return g.accepted(t, known) },
+		Session:  func(v rotate.Values) func() bool { return g.works(t, source, v) },
+		Elsewhere: func(v rotate.Values) rotate.Values {
+			other := maps.Clone(v)
+			for key, value := range v {
+				text := secret.Reveal(value)
+				if text == strconv.Itoa(g.Port) {
+					text = "1"
+				}
+				other[key] = secret.New(strings.ReplaceAll(text, g.Addr(), net.JoinHostPort(g.Host, "1")))
+			}
+			return other
+		},
 		Put: func() rotate.Values {
 			user, password := g.person(t, g.another())
 			return knows(s.values(g, user, password))
@@ -98,6 +110,16 @@ func (g *target) conformance(t *testing.T, s style) rotatetest.World {
 			return noting{r, knows}
 		},
 	}
+}
+
+// works logs in with what a version holds, and returns what reports whether the session still works.
+func (g *target) works(t *testing.T, s manifest.Source, v rotate.Values) func() bool {
+	t.Helper()
+	l, err := New(s, nil).ReadLogin(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.session(t, l.User, secret.Reveal(l.Password))
 }
 
 // forget takes away the users that a world before has made: with hundreds of them the server gets slow.

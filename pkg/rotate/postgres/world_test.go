@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -256,7 +258,38 @@ func (w *world) conformance(t *testing.T, s manifest.Source, version func(user, 
 		Source: s, Open: func(calls rotatetest.Calls) rotate.Rotator { return spy{w.open(s, calls), w} },
 		Put:     func() rotate.Values { return version(w.user()) },
 		Accepts: func(v rotate.Values) bool { return w.accepts(s, v) }, Accepted: w.accepted,
+		Fenced: true, Waits: w.waits,
+		Session:   func(v rotate.Values) func() bool { return w.works(s, v) },
+		Elsewhere: func(v rotate.Values) rotate.Values { return elsewhere(s, v) },
 	}
+}
+
+// waits reports whether somebody waits for a lock on the server.
+func (w *world) waits() bool {
+	w.t.Helper()
+	return w.rows("SELECT count(*) FROM pg_locks WHERE NOT granted")[0] != "0"
+}
+
+// works logs in with what a version holds, and returns what reports whether the session still works.
+func (w *world) works(s manifest.Source, v rotate.Values) func() bool {
+	w.t.Helper()
+	l, err := New(s, nil).ReadLogin(v)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c := postgrestest.Connect(w.t, w.URL(l.User, secret.Reveal(l.Password), "postgres"))
+	return func() bool { return c.Ping(w.t.Context()) == nil }
+}
+
+// elsewhere is the same login at another port.
+func elsewhere(s manifest.Source, v rotate.Values) rotate.Values {
+	other := maps.Clone(v)
+	if f := s.Rotate.Fields; f != nil {
+		other[f.Port] = secret.New("1")
+		return other
+	}
+	other[key] = secret.New(regexp.MustCompile(`:[0-9]+/`).ReplaceAllString(secret.Reveal(v[key]), ":1/"))
+	return other
 }
 
 // TestTheRotatorConforms takes the two styles of a source in turn.
