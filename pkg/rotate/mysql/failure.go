@@ -46,7 +46,7 @@ var meanings = map[uint16]string{
 
 // locked are the errors of a login to which no password helps, until one is set: the account is locked, or its password
 // has expired.
-var locked = map[serverError]bool{1820: true, 1862: true, 3118: true, 3955: true, 4150: true, 4151: true}
+var locked = map[serverError]bool{1820: true, 1862: true, 3118: true, 3955: true, 4151: true}
 
 // failures returns how the driver's errors are explained.
 func failures() sqluser.Failures {

@@ -12,6 +12,7 @@ import (
 
 	driver "github.com/go-sql-driver/mysql"
 
+	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
@@ -20,6 +21,12 @@ func TestOnlyADeniedLoginIsRefused(t *testing.T) {
 		err := failures().Explain("log in", &driver.MySQLError{Number: number, Message: "canary"})
 		if errors.Is(err, sqluser.ErrRefused) != want {
 			t.Errorf("%d is a refused login: %v", number, !want)
+		}
+	}
+	for number, want := range map[uint16]bool{1820: true, 1862: true, 3118: true, 3955: true, 4151: true, 1044: false, 1045: false} {
+		err := failures().Explain("log in", &driver.MySQLError{Number: number, Message: "canary"})
+		if errors.Is(err, sqluser.ErrLocked) != want || errors.Is(err, rotate.ErrNotAccepted) != (want || number == 1045) {
+			t.Errorf("%d is a login that no password helps: %v", number, !want)
 		}
 	}
 	if errors.Is(failures().Explain("log in", context.DeadlineExceeded), sqluser.ErrRefused) || failures().Explain("log in", nil) != nil {

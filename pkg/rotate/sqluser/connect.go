@@ -22,17 +22,18 @@ func (n notAccepted) Error() string { return string(n) }
 // Is reports whether target is rotate.ErrNotAccepted.
 func (n notAccepted) Is(target error) bool { return target == rotate.ErrNotAccepted }
 
-// Accepts reports whether the server of a user accepts its login.
+// Accepts reports whether the server of a user accepts its login and answers: one whose password has expired may log in,
+// and is told so then.
 func Accepts[S Session](ctx context.Context, server Server[S], l Login) (bool, error) {
 	s, err := Primary(ctx, server, l)
+	if err == nil {
+		err = s.Ask(ctx)
+		s.Close(ctx)
+	}
 	if errors.Is(err, rotate.ErrNotAccepted) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	s.Close(ctx)
-	return true, nil
+	return err == nil, err
 }
 
 // Primary logs in at the first of several hosts that can be written to. The error wraps ErrRefused if every host refuses
