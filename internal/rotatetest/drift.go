@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -12,7 +12,7 @@ import (
 // testIdentities holds two credentials and two contents that are none against each other: nobody's is another's.
 func testIdentities(t *testing.T, start func(*testing.T) *source) {
 	s := start(t)
-	r := s.job().Rotator.(rotate.Identified) //nolint:forcetypeassert // the case is for those
+	r := s.openJob().Rotator.(rotate.Identified) //nolint:forcetypeassert // the case is for those
 	junk := func(text string) rotate.Values {
 		v := rotate.Values{}
 		for _, key := range s.Source.Keys {
@@ -41,40 +41,40 @@ func testIdentities(t *testing.T, start func(*testing.T) *source) {
 
 // testTellsRefused asks for a credential that was retired, and for the current one.
 func testTellsRefused(t *testing.T, start func(*testing.T) *source) {
-	s, back := rotated(t, start)
-	old := s.content(back.Version)
-	s.must(s.retireAll(s.job()))
-	if err := s.job().Rotator.Test(t.Context(), old); !errors.Is(err, rotate.ErrNotAccepted) {
+	s, back := startRotated(t, start)
+	old := s.readContent(back.Version)
+	s.must(s.retireAll(s.openJob()))
+	if err := s.openJob().Rotator.Test(t.Context(), old); !errors.Is(err, rotate.ErrNotAccepted) {
 		t.Errorf("of what was retired Test says: %v; want rotate.ErrNotAccepted in it", err)
 	}
-	s.must(s.job().Rotator.Test(t.Context(), s.content(s.current())))
+	s.must(s.openJob().Rotator.Test(t.Context(), s.readContent(s.currentID())))
 }
 
 // testEmergencySparesRetained retains what is owed, where an emergency would end it to have its place.
 func testEmergencySparesRetained(t *testing.T, start func(*testing.T) *source) {
-	s, back := rotated(t, start)
-	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.Retain, back.Version, ""))
-	err := s.steps(s.job(), s.emergency())
+	s, back := startRotated(t, start)
+	s.must(s.store.Move(t.Context(), s.Source.Secret, history.Retain, back.Version, ""))
+	err := s.runSteps(s.openJob(), s.beginEmergency())
 	if _, refused := errors.AsType[*rotate.Refused](err); err != nil && !refused {
 		t.Errorf("error is %v, want *rotate.Refused or none", err)
 	}
-	if s.Accepts != nil && !s.Accepts(s.content(back.Version)) {
+	if s.Accepts != nil && !s.Accepts(s.readContent(back.Version)) {
 		t.Error("an emergency has ended a credential that somebody retains")
 	}
-	s.accepted()
-	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.Retain, "", back.Version))
-	s.must(s.retireAll(s.job()))
-	s.alone()
+	s.checkCurrentAccepted()
+	s.must(s.store.Move(t.Context(), s.Source.Secret, history.Retain, "", back.Version))
+	s.must(s.retireAll(s.openJob()))
+	s.checkAlone()
 }
 
 // testDeadlineEndsSessions has somebody logged in with what an emergency's deadline ends, and with what is current.
 func testDeadlineEndsSessions(t *testing.T, start func(*testing.T) *source) {
-	s, back := rotated(t, start)
-	old, current := s.Session(s.content(back.Version)), s.Session(s.content(s.current()))
-	s.must(s.store.Move(t.Context(), s.Source.Secret, plan.DeadlineLabel(s.standin.Clock.Now(), s.current()), s.current(), ""))
-	ask := s.ask(back)
+	s, back := startRotated(t, start)
+	old, current := s.Session(s.readContent(back.Version)), s.Session(s.readContent(s.currentID()))
+	s.must(s.store.Move(t.Context(), s.Source.Secret, history.DeadlineLabel(s.standin.Clock.Now(), s.currentID()), s.currentID(), ""))
+	ask := s.adviseAdvance(back)
 	ask.Forced = true
-	s.must(s.job().Advance(t.Context(), ask))
+	s.must(s.openJob().Advance(t.Context(), ask))
 	if old() {
 		t.Error("who has logged in with what a deadline has ended still works")
 	}

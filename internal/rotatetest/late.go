@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
@@ -20,12 +20,12 @@ type race struct {
 
 // newRace begins an emergency beside an older call.
 func newRace(s *source, older func(rotate.Rotator) error) *race {
-	from := s.current()
-	token := s.emergency()
+	from := s.currentID()
+	token := s.beginEmergency()
 	return &race{source: s, token: token, from: from, older: older, newer: func(r rotate.Rotator) error {
-		job := s.job()
+		job := s.openJob()
 		job.Rotator = r
-		return s.steps(job, token)
+		return s.runSteps(job, token)
 	}}
 }
 
@@ -34,10 +34,10 @@ func testLateSet(t *testing.T, start func(*testing.T) *source) {
 	turns := 0
 	superseded := playRaces(t, func(t *testing.T) *race {
 		s := startTurned(t, start, &turns)
-		first, token := s.current(), s.begin()
-		s.must(s.steps(s.job(), token, "createSecret"))
-		s.must(s.store.Move(t.Context(), s.Source.Secret, plan.AWSPending, "", token))
-		change := rotate.Change{Since: s.created(token), Pending: s.content(token), Current: s.content(first)}
+		first, token := s.currentID(), s.beginRotation()
+		s.must(s.runSteps(s.openJob(), token, "createSecret"))
+		s.must(s.store.Move(t.Context(), s.Source.Secret, history.AWSPending, "", token))
+		change := rotate.Change{Since: s.createdAt(token), Pending: s.readContent(token), Current: s.readContent(first)}
 		return newRace(s, func(r rotate.Rotator) error { return r.Set(t.Context(), change) })
 	})
 	if s := start(t); s.Fenced && superseded == 0 {
@@ -49,10 +49,10 @@ func testLateSet(t *testing.T, start func(*testing.T) *source) {
 func testLateRetire(t *testing.T, start func(*testing.T) *source) {
 	turns := 0
 	playRaces(t, func(t *testing.T) *race {
-		s, back := rotated(t, func(t *testing.T) *source { return startTurned(t, start, &turns) })
-		owed := s.content(back.Version)
+		s, back := startRotated(t, func(t *testing.T) *source { return startTurned(t, start, &turns) })
+		owed := s.readContent(back.Version)
 		end := rotate.End{
-			Since: s.created(back.Version), Owed: owed, Current: s.content(back.From),
+			Since: s.createdAt(back.Version), Owed: owed, Current: s.readContent(back.From),
 			Others: func(context.Context) ([]rotate.Other, error) { return []rotate.Other{{Values: owed, Live: true}}, nil },
 		}
 		return newRace(s, func(r rotate.Rotator) error { _, err := r.Retire(t.Context(), end); return err })
@@ -64,7 +64,7 @@ func startTurned(t *testing.T, start func(*testing.T) *source, turns *int) *sour
 	t.Helper()
 	s := start(t)
 	for range 1 + *turns%2 {
-		s.must(s.change(&visitor{}, s.begin()))
+		s.must(s.runChange(&visitor{}, s.beginRotation()))
 	}
 	*turns++
 	return s
@@ -80,12 +80,12 @@ func playRaces(t *testing.T, start func(*testing.T) *race) (superseded int) {
 	_ = dry.newer(dry.Open(newer.call))
 	for _, at := range someAndLast(older.calls + 1) {
 		r := start(t)
-		late, _ := r.interleave(at, r.older, r.newer)
+		late, _ := r.interleaveCalls(at, r.older, r.newer)
 		superseded += r.checkNewerStands(at, late)
 	}
 	for _, at := range someAndLast(newer.calls + 1) {
 		r := start(t)
-		_, late := r.interleave(at, r.newer, r.older)
+		_, late := r.interleaveCalls(at, r.newer, r.older)
 		superseded += r.checkNewerStands(at, late)
 	}
 	return superseded
@@ -101,9 +101,9 @@ func someAndLast(n int) (all []int) {
 	return all
 }
 
-// interleave has one call go through just before a message of another, or behind it, if it has not so many messages. A
+// interleaveCalls has one call go through just before a message of another, or behind it, if it has not so many messages. A
 // call that waits for the other one goes on while the other one does.
-func (r *race) interleave(at int, outer, inner func(rotate.Rotator) error) (outerErr, innerErr error) {
+func (r *race) interleaveCalls(at int, outer, inner func(rotate.Rotator) error) (outerErr, innerErr error) {
 	var finish func() error
 	v := &visitor{at: at}
 	v.visit = func() { finish = r.runBeside(inner) }
@@ -133,19 +133,19 @@ func (r *race) runBeside(call func(rotate.Rotator) error) (finish func() error) 
 // is accepted: at once at a fenced target, elsewhere after another Set, where Test says that it is refused.
 func (r *race) checkNewerStands(at int, late error) (superseded int) {
 	r.t.Helper()
-	r.must(r.steps(r.job(), r.token))
-	rotator, now := r.job().Rotator, r.content(r.token)
+	r.must(r.runSteps(r.openJob(), r.token))
+	rotator, now := r.openJob().Rotator, r.readContent(r.token)
 	err := rotator.Test(r.t.Context(), now)
 	if err != nil && (r.Fenced || !errors.Is(err, rotate.ErrNotAccepted)) {
 		r.t.Fatalf("the older call came at message %d, and of the newer credential Test says: %v", at, err)
 	}
 	if err != nil {
-		r.must(rotator.Set(r.t.Context(), rotate.Change{Since: r.created(r.token), Pending: now, Current: r.content(r.from)}))
+		r.must(rotator.Set(r.t.Context(), rotate.Change{Since: r.createdAt(r.token), Pending: now, Current: r.readContent(r.from)}))
 		r.must(rotator.Test(r.t.Context(), now))
 	}
-	r.accepted()
-	r.must(r.retireAll(r.job()))
-	r.alone()
+	r.checkCurrentAccepted()
+	r.must(r.retireAll(r.openJob()))
+	r.checkAlone()
 	if r.t.Failed() {
 		r.t.Fatalf("the older call came at message %d, and ended with %v", at, late)
 	}

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -22,33 +21,6 @@ func TestASourceThatCannotBeRotatedIsRefusedBeforeAnythingHappens(t *testing.T) 
 		}](err)
 		if !is || !strings.Contains(refused.Refusal(), want) || v != nil {
 			t.Errorf("%s: error is %v, want a refusal that says %q", text, err, want)
-		}
-	}
-}
-
-func TestAnEmergencyTakesNoPasswordThatIsRetained(t *testing.T) {
-	others := func(o rotate.Other, err error) func() ([]rotate.Other, error) {
-		return func() ([]rotate.Other, error) { return []rotate.Other{o}, err }
-	}
-	of := func(user string) rotate.Values { return at("postgres://" + user + ":pw@h/app") }
-	lost := errors.New("no answer")
-	for name, c := range map[string]struct {
-		urgent bool
-		others func() ([]rotate.Other, error)
-		want   string
-	}{
-		"no emergency":            {false, others(rotate.Other{}, lost), ""},
-		"retained":                {true, others(rotate.Other{Values: of("app_clone"), Live: true, Retained: true}, nil), "retained"},
-		"retained of another":     {true, others(rotate.Other{Values: of("person"), Live: true, Retained: true}, nil), ""},
-		"owed":                    {true, others(rotate.Other{Values: of("app_clone"), Live: true}, nil), ""},
-		"retained and dead":       {true, others(rotate.Other{Values: of("app_clone"), Retained: true}, nil), ""},
-		"what cannot be read":     {true, others(rotate.Other{Values: at("?"), Live: true, Retained: true}, nil), ""},
-		"a store without answers": {true, others(rotate.Other{}, lost), "no answer"},
-	} {
-		start := rotate.Start{Current: of("app"), Emergency: c.urgent, Others: func(context.Context) ([]rotate.Other, error) { return c.others() }}
-		_, err := New(source(), nil).Create(t.Context(), start)
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: error is %v, want %q", name, err, c.want)
 		}
 	}
 }
