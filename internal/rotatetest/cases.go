@@ -50,8 +50,8 @@ func testOvertaken(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
-// testSwapped puts a value as rotary put does, a compare-and-swap that leaves AWSPENDING where it is, just before a call
-// that a change makes. The change may fail; what the person put is never lost, and everything comes to an end.
+// testSwapped puts a value as rotary put does, a compare-and-swap that leaves AWSPENDING where it is, just before a
+// call that a change makes. The change may fail; what the person put is never lost, and everything comes to an end.
 func testSwapped(t *testing.T, start func(*testing.T) *source) {
 	dry, count := start(t), &visitor{}
 	dry.must(dry.runChange(count, dry.beginRotation()))

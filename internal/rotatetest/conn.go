@@ -61,7 +61,7 @@ func (c *conn) endWith(err error) error {
 	return c.dead
 }
 
-// leaveServer says that nothing more comes, and waits for the other side to say so.
+// leaveServer sends the end of the stream, and waits until the server ends its own.
 func (c *conn) leaveServer() {
 	c.once.Do(func() {
 		if half, is := c.Conn.(interface{ CloseWrite() error }); is && half.CloseWrite() == nil {

@@ -48,7 +48,7 @@ func (k *killer) call(name string, do func() error) (err error) {
 	return errKilled
 }
 
-// makeNextID says whether the next call is done, and whether the process hears of it.
+// makeNextID reports whether the next call is done, and whether the process hears of it.
 func (k *killer) makeNextID(name string) (does, survives bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -85,7 +85,8 @@ type caller interface {
 	call(name string, do func() error) error
 }
 
-// openThrough is a job that makes its calls through c: those of its store and of its rotator, and the rotator's of its target.
+// openThrough is a job that makes its calls through c: those of its store and of its rotator, and the rotator's of its
+// target.
 func (s *source) openThrough(c caller) rotate.Job {
 	j := s.openJob()
 	j.Store, j.Rotator = mortal{j.Store, c}, wrapRotator(s.Open(c.call), c.call)

@@ -71,7 +71,8 @@ func testEmergencySparesRetained(t *testing.T, start func(*testing.T) *source) {
 func testDeadlineEndsSessions(t *testing.T, start func(*testing.T) *source) {
 	s, back := startRotated(t, start)
 	old, current := s.Session(s.readContent(back.Version)), s.Session(s.readContent(s.currentID()))
-	s.must(s.store.Move(t.Context(), s.Source.Secret, history.DeadlineLabel(s.standin.Clock.Now(), s.currentID()), s.currentID(), ""))
+	now := history.DeadlineLabel(s.standin.Clock.Now(), s.currentID())
+	s.must(s.store.Move(t.Context(), s.Source.Secret, now, s.currentID(), ""))
 	ask := s.adviseAdvance(back)
 	ask.Forced = true
 	s.must(s.openJob().Advance(t.Context(), ask))

@@ -77,8 +77,9 @@ func urgentOvertaken(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
-// rollbackEndsEmergency goes back from what an emergency has made. Its deadline is for everything older, and so would end
-// what is current now as soon as that is replaced again: the next pass takes it off, and nothing can be replaced before.
+// rollbackEndsEmergency goes back from what an emergency has made. Its deadline is for everything older, and so would
+// end what is current now as soon as that is replaced again: the next pass takes it off, and nothing can be replaced
+// before.
 func rollbackEndsEmergency(t *testing.T, start func(*testing.T) *source) {
 	s, before := startRotated(t, start)
 	token := s.beginEmergency()

@@ -59,7 +59,8 @@ func testLateRetire(t *testing.T, start func(*testing.T) *source) {
 	})
 }
 
-// startTurned starts a source whose target knows both of two users that take turns: one and the other in turn is current.
+// startTurned starts a source whose target knows both of two users that take turns: one and the other in turn is
+// current.
 func startTurned(t *testing.T, start func(*testing.T) *source, turns *int) *source {
 	t.Helper()
 	s := start(t)
@@ -70,8 +71,8 @@ func startTurned(t *testing.T, start func(*testing.T) *source, turns *int) *sour
 	return s
 }
 
-// playRaces has the newer rotation go through at some messages of the older call, the last ones among them, and the older
-// call at some messages of the newer rotation. It returns how many older calls were told that they came late.
+// playRaces has the newer rotation go through at some messages of the older call, the last ones among them, and the
+// older call at some messages of the newer rotation. It returns how many older calls were told that they came late.
 func playRaces(t *testing.T, start func(*testing.T) *race) (superseded int) {
 	t.Helper()
 	dry := start(t)
@@ -101,8 +102,8 @@ func someAndLast(n int) (all []int) {
 	return all
 }
 
-// interleaveCalls has one call go through just before a message of another, or behind it, if it has not so many messages. A
-// call that waits for the other one goes on while the other one does.
+// interleaveCalls has one call go through just before a message of another, or behind it, if it has not so many
+// messages. A call that waits for the other one goes on while the other one does.
 func (r *race) interleaveCalls(at int, outer, inner func(rotate.Rotator) error) (outerErr, innerErr error) {
 	var finish func() error
 	v := &visitor{at: at}
@@ -129,8 +130,8 @@ func (r *race) runBeside(call func(rotate.Rotator) error) (finish func() error) 
 	return func() error { return <-done }
 }
 
-// checkNewerStands asks for the newer rotation until it is done, as Secrets Manager does, and checks that its credential
-// is accepted: at once at a fenced target, elsewhere after another Set, where Test says that it is refused.
+// checkNewerStands asks for the newer rotation until it is done, as Secrets Manager does, and checks that its
+// credential is accepted: at once at a fenced target, elsewhere after another Set, where Test says that it is refused.
 func (r *race) checkNewerStands(at int, late error) (superseded int) {
 	r.t.Helper()
 	r.must(r.runSteps(r.openJob(), r.token))
@@ -140,7 +141,8 @@ func (r *race) checkNewerStands(at int, late error) (superseded int) {
 		r.t.Fatalf("the older call came at message %d, and of the newer credential Test says: %v", at, err)
 	}
 	if err != nil {
-		r.must(rotator.Set(r.t.Context(), rotate.Change{Since: r.createdAt(r.token), Pending: now, Current: r.readContent(r.from)}))
+		again := rotate.Change{Since: r.createdAt(r.token), Pending: now, Current: r.readContent(r.from)}
+		r.must(rotator.Set(r.t.Context(), again))
 		r.must(rotator.Test(r.t.Context(), now))
 	}
 	r.checkCurrentAccepted()

@@ -49,7 +49,7 @@ func (l look) holderOf(label string) string {
 	return ""
 }
 
-// isLive says whether a version carries a LIVE label.
+// isLive reports whether a version carries a LIVE label.
 func (l look) isLive(id string) bool {
 	return slices.ContainsFunc(l.Labels[id], func(label string) bool { return strings.HasPrefix(label, history.Live) })
 }
@@ -64,7 +64,8 @@ func (s *source) failsUnchanged(why, step, version string) {
 	s.checkUnchanged(before)
 }
 
-// checkRefused does the first step of a rotation that must be refused, and leave everything as it was before it was begun.
+// checkRefused does the first step of a rotation that must be refused, and leave everything as it was before it was
+// begun.
 func (s *source) checkRefused(token string, before look) {
 	s.t.Helper()
 	err := s.runSteps(s.openJob(), token)
@@ -74,8 +75,8 @@ func (s *source) checkRefused(token string, before look) {
 	s.checkUnchanged(before)
 }
 
-// checkAlive checks what must hold whatever has happened: the current credential is accepted, but where a rotation kills it at
-// isUnrepeatable, and what a rotator made is live from the moment it has a value.
+// checkAlive checks what must hold whatever has happened: the current credential is accepted, but where a rotation
+// kills it at isUnrepeatable, and what a rotator made is live from the moment it has a value.
 func (s *source) checkAlive(k *killer) {
 	s.t.Helper()
 	l := s.takeLook()
@@ -89,7 +90,8 @@ func (s *source) checkAlive(k *killer) {
 	}
 }
 
-// checkBothAccepted checks that a rotation leaves the version before accepted until it is retired, but where it kills it at once.
+// checkBothAccepted checks that a rotation leaves the version before accepted until it is retired, but where it kills
+// it at once.
 func (s *source) checkBothAccepted() {
 	s.t.Helper()
 	l := s.takeLook()

@@ -8,16 +8,16 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
-// isUnrepeatable says whether the rotator's Create must not be tried twice.
+// isUnrepeatable reports whether the rotator's Create must not be tried twice.
 func (s *source) isUnrepeatable() bool {
 	_, is := s.Open(func(_ string, do func() error) error { return do() }).(rotate.Unrepeatable)
 	return is
 }
 
 // askAgain asks again for a change that something has ended, until it is done. A rotator that cannot be asked twice is
-// checkRefused instead, where it may have made a credential: that is said loudly, at most that one credential is left at the
-// target, and another rotation follows, which begin asks for. Where a rotation kills the old credential at once and the
-// new one was lost, the source is without one until a person puts it.
+// checkRefused instead, where it may have made a credential: that is said loudly, at most that one credential is left
+// at the target, and another rotation follows, which begin asks for. Where a rotation kills the old credential at once
+// and the new one was lost, the source is without one until a person puts it.
 func (s *source) askAgain(token string, begin func() string) (outcome string) {
 	s.t.Helper()
 	if !s.isUnrepeatable() {
@@ -46,13 +46,14 @@ func (s *source) askAgain(token string, begin func() string) (outcome string) {
 	return "said; the source has no credential until a person puts one"
 }
 
-// holdsRotation says whether the rotation of a version is still under way, or has ended well.
+// holdsRotation reports whether the rotation of a version is still under way, or has ended well.
 func (s *source) holdsRotation(token string) bool {
 	v, _ := s.readHistory().Version(token)
 	return v.Has(history.AWSPending) || v.Has(history.AWSCurrent)
 }
 
-// checkSaid checks that a rotation that may have lost a credential says so.
+// checkSaid checks that the error of a rotation that may have lost a credential is a refusal, and that a label notes
+// it.
 func (s *source) checkSaid(err error) {
 	s.t.Helper()
 	if refused, is := errors.AsType[*rotate.Refused](err); !is || refused.Reason == "" {
@@ -63,7 +64,7 @@ func (s *source) checkSaid(err error) {
 	}
 }
 
-// AtOnce says whether rotating the source kills the old credential at once.
+// AtOnce reports whether rotating the source kills the old credential at once.
 func (s *source) AtOnce() bool { return s.Source.AtOnce() }
 
 // onceIsAsked checks that a try which may have made a credential is noted before the target hears of it, and that the

@@ -84,8 +84,8 @@ func rollsBackAfterACrash(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
-// rollbackMeetsAdvance retires the old version at every call of a rollback to it, and begins a rollback at every call of
-// a retirement. Whoever wins, what is current afterwards is accepted, and nothing is left over.
+// rollbackMeetsAdvance retires the old version at every call of a rollback to it, and begins a rollback at every call
+// of a retirement. Whoever wins, what is current afterwards is accepted, and nothing is left over.
 func rollbackMeetsAdvance(t *testing.T, start func(*testing.T) *source) {
 	meet := func(one func(*source, caller, rotate.Back), other func(*source, rotate.Back)) {
 		dry, back := startRotated(t, start)
@@ -124,7 +124,8 @@ func (s *source) adviseAdvance(b rotate.Back) plan.Advance {
 	return plan.Advance{Source: b.Source, Version: b.Version, Current: b.From}
 }
 
-// rollbackStopsARotation has an emergency's rotation under way, which goes on after every step when the rollback is over.
+// rollbackStopsARotation has an emergency's rotation under way, which goes on after every step when the rollback is
+// over.
 func rollbackStopsARotation(t *testing.T, start func(*testing.T) *source) {
 	for n := range steps {
 		s, back := startRotated(t, start)

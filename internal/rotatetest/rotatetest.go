@@ -1,5 +1,5 @@
-// Package rotatetest is what every rotator must pass. It runs a rotator through rotate.Step and rotate.Advance, on the
-// stand-in's Secrets Manager, and ends it at every call that it makes.
+// Package rotatetest is the conformance suite of rotators. It runs a rotator through rotate.Step and rotate.Advance, on
+// the stand-in's Secrets Manager, and ends it at every call that it makes.
 package rotatetest
 
 import (
@@ -24,7 +24,7 @@ type World struct {
 	// Put makes a credential at the target, as a person would, and returns the content that holds it: another one at
 	// each call.
 	Put func() rotate.Values
-	// Accepts says whether the target accepts what a version holds. nil: the readers are the target.
+	// Accepts reports whether the target accepts what a version holds. nil: the readers are the target.
 	Accepts func(rotate.Values) bool
 	// Accepted counts the credentials that the target accepts. nil: the readers are the target.
 	Accepted func() int
@@ -34,8 +34,8 @@ type World struct {
 	Fenced bool
 	// Waits reports whether somebody waits at the target for another one to finish. nil: nobody ever does.
 	Waits func() bool
-	// Session logs in with what a version holds, as an application does. It returns what reports whether the session still
-	// works. nil: the target knows no sessions.
+	// Session logs in with what a version holds, as an application does. It returns what reports whether the session
+	// still works. nil: the target knows no sessions.
 	Session func(rotate.Values) (works func() bool)
 	// Elsewhere returns a version with the same login at another server. nil: a source names no server.
 	Elsewhere func(rotate.Values) rotate.Values
@@ -234,8 +234,8 @@ func crashesTwice(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
-// sampleStep is from which call to the next a case goes that would take long with a target of many messages. Only crashes
-// tries them all.
+// sampleStep is from which call to the next a case goes that would take long with a target of many messages. Only
+// crashes tries them all.
 func sampleStep(calls int) int { return (calls + 29) / 30 }
 
 func marksFirst(t *testing.T, start func(*testing.T) *source) {

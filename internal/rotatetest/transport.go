@@ -7,9 +7,9 @@ import (
 	"net/url"
 )
 
-// Transport is an http.RoundTripper whose every request is a call of its own: the process may end before the target gets
-// it, or when it was answered and nobody has heard. base carries it. The call's name is the method and the path, and
-// the Action where the body has one, as AWS's query protocol does.
+// Transport is an http.RoundTripper whose every request is a call of its own: the process may end before the target
+// gets it, or when it was answered and nobody has heard. base carries it. The call's name is the method and the path,
+// and the Action where the body has one, as AWS's query protocol does.
 func Transport(base http.RoundTripper, calls Calls) http.RoundTripper { return transport{base, calls} }
 
 type transport struct {

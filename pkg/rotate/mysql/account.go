@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// none is what the servers call no role, and no demand for encryption.
+// none is the servers' word for no role, and for no demand for encryption.
 const none = "NONE"
 
-// definition is how an account logs in and what limits it: what SHOW CREATE USER says of it.
+// definition holds how an account logs in and what limits it, from SHOW CREATE USER.
 type definition struct {
 	plugin   string            // what checks the password
 	require  string            // NONE or SSL
@@ -17,7 +17,8 @@ type definition struct {
 	policies map[string]string // about passwords, by their names; none: the server's default
 }
 
-// The limits and the policies, as they are named in statements. MariaDB and MySQL each have some that the other has not.
+// The limits and the policies, as they are named in statements. MariaDB and MySQL each have some that the other has
+// not.
 var (
 	limits   = []string{"MAX_QUERIES_PER_HOUR", "MAX_UPDATES_PER_HOUR", "MAX_CONNECTIONS_PER_HOUR", "MAX_USER_CONNECTIONS", "MAX_STATEMENT_TIME"}
 	policies = []string{"PASSWORD EXPIRE", "PASSWORD HISTORY", "PASSWORD REUSE INTERVAL", "PASSWORD REQUIRE CURRENT", "FAILED_LOGIN_ATTEMPTS", "PASSWORD_LOCK_TIME"}

@@ -29,7 +29,8 @@ const (
 //	VERIFY_CA       | a file    | yes       | the file's authorities      | any
 //	VERIFY_IDENTITY | either    | yes       | the file's or the system's  | this one
 //
-// Where a client of MySQL would go on without encryption (PREFERRED), or look past the file (REQUIRED), rotary does not.
+// Where a client of MySQL would go on without encryption (PREFERRED), or look past the file (REQUIRED), rotary does
+// not.
 func readEncryption(word, authority string) (sqluser.Encryption, error) {
 	var mode sqluser.Mode
 	switch strings.ReplaceAll(strings.ToUpper(word), "-", "_") {

@@ -10,8 +10,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
-// Numbers of errors that decide something
-// (https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html, https://mariadb.com/kb/en/mariadb-error-codes/).
+// Numbers of errors that decide something (https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html,
+// https://mariadb.com/kb/en/mariadb-error-codes/).
 const (
 	accessDenied  = 1045
 	unknownThread = 1094
@@ -64,7 +64,7 @@ func readAnswer(err error) error {
 	return nil
 }
 
-// serverError is what the server answers.
+// serverError is the number of an error that the server answers.
 type serverError uint16
 
 func (n serverError) Error() string {
@@ -87,7 +87,7 @@ func (n serverError) Is(target error) bool {
 	return false
 }
 
-// describeNetwork says what the driver alone knows of a connection that failed.
+// describeNetwork returns what the driver alone knows of a connection that failed.
 func describeNetwork(err error) string {
 	switch {
 	case errors.Is(err, driver.ErrNoTLS):

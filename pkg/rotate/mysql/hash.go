@@ -15,7 +15,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// The plugins that check a password against a hash which can be computed here, so that no statement carries the password.
+// The plugins that check a password against a hash which can be computed here, so that no statement carries the
+// password.
 const (
 	native      = "mysql_native_password"
 	cachingSHA2 = "caching_sha2_password"

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestOnMariaDB is what a rotator does on a genuine server that has its usual options. Each test finds the server empty.
+// TestOnMariaDB is what a rotator does on a genuine server that has its usual options. Each test finds the server
+// empty.
 func TestOnMariaDB(t *testing.T) {
 	shared := start(t)
 	for _, c := range []struct {

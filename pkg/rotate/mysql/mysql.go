@@ -3,23 +3,24 @@
 //
 // app_clone is made from the account app@host that lets current's login in, with the same host. What SHOW GRANTS and
 // SHOW CREATE USER say of the account holds for the clone too, at each rotation again: privileges down to columns and
-// routines, with GRANT OPTION; roles and default roles; REQUIRE SSL, limits, and policies about passwords. What the clone
-// has beyond that is revoked. A clause that is not known here is refused and not skipped: proxies, partial revokes,
-// client certificates, several ways to log in. Views, routines and events that the clone defines belong to the clone.
+// routines, with GRANT OPTION; roles and default roles; REQUIRE SSL, limits, and policies about passwords. What the
+// clone has beyond that is revoked. A clause that is not known here is refused and not skipped: proxies, partial
+// revokes, client certificates, several ways to log in. Views, routines and events that the clone defines belong to the
+// clone.
 //
-// Not copied, and refused, are administrators: accounts that have SUPER, CREATE USER, ALL PRIVILEGES ON *.*, GRANT OPTION
-// on *.*, or one of MySQL's privileges that come to the same. Roles are not looked into.
+// Not copied, and refused, are administrators: accounts that have SUPER, CREATE USER, ALL PRIVILEGES ON *.*, GRANT
+// OPTION on *.*, or one of MySQL's privileges that come to the same. Roles are not looked into.
 //
 // The administrator needs CREATE USER, SELECT on mysql.*, whatever it is to pass on WITH GRANT OPTION (roles WITH ADMIN
 // OPTION), and where sessions are to be ended CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) and PROCESS.
 //
 // A source may name a replica, a reader or a proxy, if that is declared under replicas. Users are made, looked at and
-// retired at the administrator's server; only Test logs in where the source says. Where a replica is behind, Test fails,
-// and Secrets Manager asks again.
+// retired at the administrator's server; only Test logs in where the source says. Where a replica is behind, Test
+// fails, and Secrets Manager asks again.
 //
-// No statement carries a password: what is set is a hash that is computed here, for mysql_native_password and, on MySQL,
-// caching_sha2_password. An account that uses another plugin is refused, and so is MariaDB's own strictness about hashes
-// (strict_password_validation with a plugin that validates) by the server.
+// No statement carries a password: what is set is a hash that is computed here, for mysql_native_password and, on
+// MySQL, caching_sha2_password. An account that uses another plugin is refused, and so is MariaDB's own strictness
+// about hashes (strict_password_validation with a plugin that validates) by the server.
 //
 // The source holds a URL (mysql://user:password@host:port/database?ssl-mode=VERIFY_IDENTITY&ssl-ca=file), the parts of
 // a login, or the data source name of the Go driver (user:password@tcp(host:port)/database?tls=true).
@@ -38,9 +39,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
-// Rotator rotates one source. Where no version of the source has ever held the user whose turn it is, Create looks at the
-// server whether Set will succeed: an account of that name must not exist there, because it would be somebody else's. Set
-// makes the user, or makes it equal to current's again, and gives it its password last; it never touches an
+// Rotator rotates one source. Where no version of the source has ever held the user whose turn it is, Create looks at
+// the server whether Set will succeed: an account of that name must not exist there, because it would be somebody
+// else's. Set makes the user, or makes it equal to current's again, and gives it its password last; it never touches an
 // administrator.
 //
 // MariaDB and MySQL have no transaction around statements about accounts, and so no fence: what an older rotation sends

@@ -69,7 +69,7 @@ func (s *session) readPair(ctx context.Context, from, to account) (*pair, error)
 	return p, err
 }
 
-// account is what MariaDB and MySQL call a user together with where he may come from.
+// account is a user together with the host that it may come from.
 type account struct{ user, host string }
 
 // quote returns the account as it stands in a statement.
@@ -88,8 +88,8 @@ func (s *session) readHost(ctx context.Context, user string) (string, error) {
 	return chosen[at+1:], nil
 }
 
-// checkAccounts reports whether there is an account to. It is refused if its user, or from's, has an account at another host: which
-// of them lets an application in depends on where that runs.
+// checkAccounts reports whether there is an account to. It is refused if its user, or from's, has an account at another
+// host: which of them lets an application in depends on where that runs.
 func (s *session) checkAccounts(ctx context.Context, from, to account) (exists bool, err error) {
 	longest, err := s.one(ctx, "ask how long a name may be", "SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'user' AND COLUMN_NAME = 'User'")
 	if err != nil {

@@ -16,14 +16,14 @@ const (
 	mySQL
 )
 
-// oldest are the first versions that have all that is asked of them: ACCOUNT UNLOCK and PASSWORD EXPIRE; SET PASSWORD TO
-// RANDOM, FAILED_LOGIN_ATTEMPTS and print_identified_with_as_hex.
+// oldest are the first versions that have all that is asked of them: ACCOUNT UNLOCK and PASSWORD EXPIRE; SET PASSWORD
+// TO RANDOM, FAILED_LOGIN_ATTEMPTS and print_identified_with_as_hex.
 var oldest = map[product][]int{mariaDB: {10, 4, 3}, mySQL: {8, 0, 19}}
 
 const unsupported = sqluser.Refusal("the server is neither MariaDB 10.4.3 or later nor MySQL 8.0.19 or later")
 
-// parseProduct reads VERSION(): 10.11.14-MariaDB-0+deb12u2-log, 8.0.36, 8.4.3-3. MariaDB may say 5.5.5- first, and others
-// say that they are MySQL and are not.
+// parseProduct reads VERSION(): 10.11.14-MariaDB-0+deb12u2-log, 8.0.36, 8.4.3-3. MariaDB may say 5.5.5- first, and
+// others say that they are MySQL and are not.
 func parseProduct(version string) (product, error) {
 	p := mySQL
 	if strings.Contains(version, "MariaDB") {
@@ -65,7 +65,8 @@ func (p product) writeSetInitial(roles, account string) string {
 	return "SET DEFAULT ROLE " + roles + " TO " + account
 }
 
-// writeReadable returns the statements that make readable what the server shows: MySQL's hashes have bytes that no string has.
+// writeReadable returns the statements that make readable what the server shows: MySQL's hashes have bytes that no
+// string has.
 func (p product) writeReadable() []string {
 	if p == mariaDB {
 		return nil
@@ -73,9 +74,9 @@ func (p product) writeReadable() []string {
 	return []string{"SET SESSION print_identified_with_as_hex = ON"}
 }
 
-// writeScramble returns the statement that gives the account that is logged in a password that nobody knows. MariaDB takes a hash; MySQL lets nobody set
-// his own by hash without CREATE USER, and makes a random one itself, which goes into no log
-// (https://dev.mysql.com/doc/refman/8.0/en/password-management.html#random-password-generation).
+// writeScramble returns the statement that gives the account that is logged in a password that nobody knows. MariaDB
+// takes a hash; MySQL lets nobody set his own by hash without CREATE USER, and makes a random one itself, which goes
+// into no log (https://dev.mysql.com/doc/refman/8.0/en/password-management.html#random-password-generation).
 func (p product) writeScramble(hash string) string {
 	if p == mariaDB {
 		return "SET PASSWORD = " + literal(hash)

@@ -11,13 +11,13 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Retire implements sqluser.Server. It logs in with what is owed, replaces its own password by a secret that nobody keeps,
-// and sees that the login is refused from then on. Where that is asked for, it then ends the user's other sessions on that
-// server, not on its replicas.
+// Retire implements sqluser.Server. It logs in with what is owed, replaces its own password by a secret that nobody
+// keeps, and sees that the login is refused from then on. Where that is asked for, it then ends the user's other
+// sessions on that server, not on its replicas.
 //
-// A refused login is dead already, if the administrator too sees that no account has that password any more; a crash may
-// have come between the two, so the administrator ends the sessions then. Any other failure is an error. A server that
-// is neither the administrator's nor a replica of it cannot be looked at: there a refused login is dead.
+// A refused login is dead already, if the administrator too sees that no account has that password any more; a crash
+// may have come between the two, so the administrator ends the sessions then. Any other failure is an error. A server
+// that is neither the administrator's nor a replica of it cannot be looked at: there a refused login is dead.
 func (s *server) Retire(ctx context.Context, e sqluser.Retirement) error {
 	owed := withoutDatabase(e.Owed)
 	one, err := s.loginKnown(ctx, owed)

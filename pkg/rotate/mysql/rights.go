@@ -8,7 +8,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
-// rights are what an account may do: what SHOW GRANTS says of it.
+// rights holds what an account may do, from SHOW GRANTS.
 type rights struct {
 	on      map[string]map[string]bool // the privileges, by what they are on: both as they stand in a statement
 	roles   map[string]bool            // by role: whether it may be given to others
@@ -170,8 +170,8 @@ func takeTail(w *words, object string) (grants bool) {
 	return grants
 }
 
-// isAdministrator reports whether an account may make, change or impersonate others, or pass on every right: a clone of it
-// would be a second administrator whose password stands in an application's environment.
+// isAdministrator reports whether an account may make, change or impersonate others, or pass on every right: a clone of
+// it would be a second administrator whose password stands in an application's environment.
 func (r rights) isAdministrator() bool {
 	for _, privilege := range []string{everything, "SUPER", "CREATE USER", grantOption, "SYSTEM_USER", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER"} {
 		if r.on[global][privilege] {

@@ -74,8 +74,8 @@ func parseDSN(text string) (u dsn, err error) {
 	return u, err
 }
 
-// ReplaceLogin implements sqluser.Text. Nothing is encoded: a password of ours needs no encoding, and no user has a colon
-// whose name was read from there.
+// ReplaceLogin implements sqluser.Text. Nothing is encoded: a password of ours needs no encoding, and no user has a
+// colon whose name was read from there.
 func (u dsn) ReplaceLogin(user, password string) string { return user + ":" + password + u.rest }
 
 // ReadLogin implements sqluser.Text.

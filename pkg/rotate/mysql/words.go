@@ -14,7 +14,7 @@ func identifier(name string) string { return "`" + strings.ReplaceAll(name, "`",
 // literal quotes a string for a statement.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// kind is what a word of a statement is.
+// kind is the kind of a word in a statement.
 type kind int
 
 const (

@@ -39,8 +39,8 @@ func failures() sqluser.Failures {
 }
 
 // readAnswer returns what the server has answered, or nil. 28000 stands for a user that may not log in, which is a
-// refused login, and for who is not asked for a password at all, because pg_hba.conf refuses the address or a connection
-// without TLS: that says nothing about the credential. InitializeSessionUserId is where a user is refused.
+// refused login, and for who is not asked for a password at all, because pg_hba.conf refuses the address or a
+// connection without TLS: that says nothing about the credential. InitializeSessionUserId is where a user is refused.
 func readAnswer(err error) error {
 	answer, is := errors.AsType[*pgconn.PgError](err)
 	switch {
@@ -56,7 +56,7 @@ func readAnswer(err error) error {
 	return fmt.Errorf("the server answers %s", answer.Code)
 }
 
-// describeNetwork says what the driver alone knows of a connection that failed.
+// describeNetwork returns what the driver alone knows of a connection that failed.
 func describeNetwork(err error) string {
 	text := err.Error()
 	switch {

@@ -107,8 +107,8 @@ func commented(t *testing.T, w *world) {
 	}
 }
 
-// A user that may not connect to the administrator's database is retired by the administrator, who alone can have the lock
-// there.
+// A user that may not connect to the administrator's database is retired by the administrator, who alone can have the
+// lock there.
 func retiredElsewhere(t *testing.T, w *world) {
 	w.role(canary, password)
 	w.keeper()
@@ -164,7 +164,8 @@ func mended(t *testing.T, w *world) {
 	}
 }
 
-// A server that was left behind has users that no rotation sets any more: they retire themselves, whatever the marker is.
+// A server that was left behind has users that no rotation sets any more: they retire themselves, whatever the marker
+// is.
 func leftBehind(t *testing.T, w *world) {
 	w.role(canary, password)
 	w.do("COMMENT ON ROLE " + canary + " IS '[rotary: password of the rotation of " + day(9).Format(time.RFC3339Nano) + "]'")

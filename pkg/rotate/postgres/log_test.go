@@ -10,8 +10,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// logged rotates to and fro, retires, and fails wherever the server logs what it refuses. The server logs every statement
-// with its parameters, and that of every error.
+// logged rotates to and fro, retires, and fails wherever the server logs what it refuses. The server logs every
+// statement with its parameters, and that of every error.
 func logged(t *testing.T, w *world) {
 	passwords, before := new(leak.Search), len(w.Log(t))
 	note := func(v rotate.Values) rotate.Values {

@@ -3,8 +3,8 @@
 //
 // app_clone is made from app: LOGIN, a member of app, and with app as its role from the first moment of a session on
 // (ALTER ROLE app_clone SET role = app). So it has the privileges of app and no others; what it creates belongs to app;
-// row security and default privileges see app; RESET ROLE and DISCARD ALL return to app. Only session_user, and names in
-// the server's own views and log, tell the two apart. What holds for the login itself is copied, at each rotation to
+// row security and default privileges see app; RESET ROLE and DISCARD ALL return to app. Only session_user, and names
+// in the server's own views and log, tell the two apart. What holds for the login itself is copied, at each rotation to
 // app_clone again: attributes, connection limit, expiry, and the settings of ALTER ROLE, with and without IN DATABASE.
 //
 // The administrator is a superuser, or a role with CREATEROLE and, for each app,
@@ -16,12 +16,16 @@
 // make, among them those with a dot in their name. Its URL leads to the primary itself and not to a pooler. pg_hba.conf
 // must let app_clone in where it lets app in: "+app" stands for both.
 //
+// A newer rotation's password is behind a fence (fence.go): the marker of it stands in the role's comment, and each
+// user logs in at the administrator's database when it is retired. Where it may not, the administrator replaces its
+// password, and needs pg_signal_backend if sessions are to be ended.
+//
 // A source may name a pooler or a proxy, if that is declared under replicas and authenticates against the database
 // (auth_query) or knows both users. Users are made, looked at and retired at the administrator's server; only Test logs
 // in where the source says.
 //
-// No password goes to the server, or into its log: what is set is a SCRAM-SHA-256 verifier, which PostgreSQL knows since
-// version 10, and a server that asks for the password itself, or for none, is refused.
+// No password goes to the server, or into its log: what is set is a SCRAM-SHA-256 verifier, which PostgreSQL knows
+// since version 10, and a server that asks for the password itself, or for none, is refused.
 package postgres
 
 import (

@@ -45,12 +45,13 @@ func (s session) retireItself(ctx context.Context, e sqluser.Retirement) error {
 		return err
 	}
 	deeds := []statement{
-		{"change the user's own password", "ALTER ROLE SESSION_USER PASSWORD " + literal(newVerifier(rand.Text()+rand.Text()))},
+		{"change the user's own password", "ALTER ROLE SESSION_USER" + newScramble()},
 		{"commit", "COMMIT"},
 	}
 	if e.EndSessions {
 		deeds = append(deeds, beginAsItself()...)
-		deeds = append(deeds, statement{"end the user's other sessions", endSessionsOf("SESSION_USER")}, statement{"commit", "COMMIT"})
+		end := statement{"end the user's other sessions", endSessionsOf("SESSION_USER")}
+		deeds = append(deeds, end, statement{"commit", "COMMIT"})
 	}
 	return s.do(ctx, deeds...)
 }
@@ -78,7 +79,7 @@ func (s *server) retireElsewhere(ctx context.Context, e sqluser.Retirement) erro
 		return err
 	}
 	deeds := []statement{
-		{"change the user's password", "ALTER ROLE " + identifier(e.Owed.User) + " PASSWORD " + literal(newVerifier(rand.Text()+rand.Text()))},
+		{"change the user's password", "ALTER ROLE " + identifier(e.Owed.User) + newScramble()},
 		{"commit", "COMMIT"},
 	}
 	if e.EndSessions { // once before, so that a missing right undoes everything, and once when nobody logs in any more
@@ -89,25 +90,33 @@ func (s *server) retireElsewhere(ctx context.Context, e sqluser.Retirement) erro
 	return admin.do(ctx, deeds...)
 }
 
+// newScramble returns the option that sets a password which nobody keeps.
+func newScramble() string { return " PASSWORD " + literal(newVerifier(rand.Text()+rand.Text())) }
+
 // endSessionsOf ends all sessions of a user but this one.
 func endSessionsOf(user string) string {
-	return "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = " + user + " AND pid <> pg_backend_pid()"
+	return "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = " + user
 }
 
-// beginAsItself begins a transaction of the user who has logged in. It leaves nothing behind that a pooler would pass on.
+// beginAsItself begins a transaction of the user who has logged in. It leaves nothing behind that a pooler would pass
+// on.
 func beginAsItself() []statement {
 	return append(beginStatements(), statement{"leave the role", "SET LOCAL ROLE NONE"})
 }
 
+const aboutRetired = `SELECT rolsuper::text, coalesce(shobj_description(oid, 'pg_authid'), '')
+	FROM pg_roles WHERE rolname = $1`
+
 // checkRetired refuses a superuser, and a user to whom a newer rotation has given a password. The transaction has the
 // user's lock.
 func (s session) checkRetired(ctx context.Context, e sqluser.Retirement) error {
-	rows, err := s.rows(ctx, "look at the user", "SELECT rolsuper::text, coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = $1", e.Owed.User)
+	rows, err := s.rows(ctx, "look at the user", aboutRetired, e.Owed.User)
 	switch {
 	case err != nil:
 		return err
 	case len(rows) != 1 || rows[0][0] != "false":
-		return errors.New("its user is a superuser, of which rotary changes nothing: change its password by hand, then rotary retire --revoked")
+		return errors.New("its user is a superuser, of which rotary changes nothing: " +
+			"change its password by hand, then rotary retire --revoked")
 	case !e.Served:
 		return nil
 	}

@@ -14,15 +14,16 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// How long to wait. What the server does for longer than answering fails there too (see beginStatements): nothing that was given
-// up lands later.
+// How long to wait. What the server does for longer than answering fails there too (see beginStatements): nothing that
+// was given up lands later.
 const (
 	connecting = 10 * time.Second // to one host, with its TLS and its login
 	answering  = 10 * time.Second // for one message
 	leaving    = 2 * time.Second  // to say goodbye
 )
 
-// authentication is what a server may ask for: never the password itself, and never nothing, which would prove nothing.
+// authentication lists what a server may ask for: never the password itself, and never nothing, which would prove
+// nothing.
 const authentication = "scram-sha-256,md5"
 
 // defaultDatabase is where a login is that names none.
@@ -46,7 +47,7 @@ func (s *server) Connect(ctx context.Context, l sqluser.Login, h sqluser.Host) (
 	return session{conn}, nil
 }
 
-// configure says everything that the driver would else take from the machine's environment and from files of its user.
+// configure sets everything that the driver would else take from the machine's environment and from files of its user.
 func (s *server) configure(l sqluser.Login, h sqluser.Host) (*pgconn.Config, error) {
 	c, err := pgconn.ParseConfig("host=localhost port=5432 user=none password=none sslmode=disable sslcert='' sslkey='' sslrootcert='' target_session_attrs=any")
 	if err != nil {
@@ -152,8 +153,8 @@ func (s session) rows(ctx context.Context, does, query string, parameters ...str
 	return rows, nil
 }
 
-// beginStatements begin a transaction that nothing of the role's or the database's settings disturbs, and that the server ends by
-// itself where nobody hears it any more.
+// beginStatements begin a transaction that nothing of the role's or the database's settings disturbs, and that the
+// server ends by itself where nobody hears it any more.
 func beginStatements() []statement {
 	limit := strconv.FormatInt(answering.Milliseconds(), 10)
 	return []statement{

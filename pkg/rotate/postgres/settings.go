@@ -76,9 +76,9 @@ func (s settings) alterInto(want settings, user string) (all []statement, err er
 	return all, nil
 }
 
-// lists are the parameters whose value is kept as a list of quoted names (GUC_LIST_QUOTE, of which extensions have none):
-// as one text it would become one name (https://www.postgresql.org/docs/current/sql-alterrole.html, pg_dumpall does so
-// too).
+// lists are the parameters whose value is kept as a list of quoted names (GUC_LIST_QUOTE, of which extensions have
+// none): as one text it would become one name (https://www.postgresql.org/docs/current/sql-alterrole.html, pg_dumpall
+// does so too).
 var lists = []string{"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
 
 // writeValue writes a setting's value as SQL.

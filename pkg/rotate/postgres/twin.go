@@ -12,7 +12,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// role is what PostgreSQL knows of a role (pg_roles, pg_auth_members, pg_shdepend, pg_db_role_setting).
+// role holds what PostgreSQL's catalogs have of a role (pg_shdescription, pg_roles, pg_auth_members, pg_shdepend,
+// pg_db_role_setting).
 type role struct {
 	name       string
 	exists     bool
@@ -39,7 +40,8 @@ const aboutRoles = `SELECT r.rolname, r.rolsuper::text, r.rolcanlogin::text, r.r
 	coalesce(shobj_description(r.oid, 'pg_authid'), '')
 	FROM pg_roles r WHERE r.rolname IN ($1, $2)`
 
-// Install implements sqluser.Server. It makes the next user's password accepted, unless the fence has a newer one there.
+// Install implements sqluser.Server. It makes the next user's password accepted, unless the fence has a newer one
+// there.
 func (s *server) Install(ctx context.Context, _ session, t sqluser.Turn) error {
 	password := secret.Reveal(t.Next.Password)
 	if !isPrintable(password) {
@@ -173,8 +175,8 @@ func (r role) becomes(original role) bool {
 	return r.settings[""]["role"] == original.wantedSettings()[""]["role"]
 }
 
-// accept returns what makes the next user's password accepted. Only what differs is changed: some of it takes rights that
-// an administrator may lack.
+// accept returns what makes the next user's password accepted. Only what differs is changed: some of it takes rights
+// that an administrator may lack.
 //
 // The marker comes with the password, in one transaction: the one without the other would be a fence that stands wrong.
 func (t twins) accept(next, password string, version int, since time.Time) ([]statement, error) {

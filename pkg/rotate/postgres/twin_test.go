@@ -13,8 +13,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// application makes what an application has: a user app with settings, privileges and row security in the database shop,
-// into which only it may go. The administrator is no superuser.
+// application makes what an application has: a user app with settings, privileges and row security in the database
+// shop, into which only it may go. The administrator is no superuser.
 func (w *world) application() (app rotate.Values) {
 	w.t.Helper()
 	w.role("app", "app's pass/word", "CONNECTION LIMIT 7", "CREATEDB", "VALID UNTIL '2099-01-02 03:04:05+00'")

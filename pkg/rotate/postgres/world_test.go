@@ -127,7 +127,7 @@ func (w *world) rotator(change ...func(*manifest.Source)) *Rotator {
 	return w.open(s, func(_ string, do func() error) error { return do() })
 }
 
-// accepts says whether the server accepts what a version holds, by the verifier that it keeps.
+// accepts reports whether the server accepts what a version holds, by the verifier that it keeps.
 func (w *world) accepts(s manifest.Source, v rotate.Values) bool {
 	w.t.Helper()
 	l, err := New(s, nil).ReadLogin(v)
@@ -162,7 +162,7 @@ func (w *world) matches(kept, password string) bool {
 	return w.matched[pair]
 }
 
-// logsIn says whether the server lets a user in.
+// logsIn reports whether the server lets a user in.
 func (w *world) logsIn(user, password string) bool {
 	w.t.Helper()
 	c, err := pgx.Connect(w.t.Context(), w.URL(user, password, "postgres"))
@@ -306,7 +306,7 @@ func TestTheRotatorConforms(t *testing.T) {
 // readLogin reads the URL under a key.
 func readLogin(v rotate.Values) (sqluser.Login, error) { return New(source(), nil).ReadLogin(v) }
 
-// matches says whether a password is the one of which the server keeps a verifier.
+// matches reports whether a password is the one of which the server keeps a verifier.
 func matches(kept, password string) bool {
 	var salt, rest string
 	if _, err := fmt.Sscanf(strings.NewReplacer("$", " ", ":", " ").Replace(kept), "SCRAM-SHA-256 4096 %s %s", &salt, &rest); err != nil {

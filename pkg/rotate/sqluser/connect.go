@@ -22,8 +22,8 @@ func (n notAccepted) Error() string { return string(n) }
 // Is reports whether target is rotate.ErrNotAccepted.
 func (n notAccepted) Is(target error) bool { return target == rotate.ErrNotAccepted }
 
-// Accepts reports whether the server of a user accepts its login and answers: one whose password has expired may log in,
-// and is told so then.
+// Accepts reports whether the server of a user accepts its login and answers: one whose password has expired may log
+// in, and is told so then.
 func Accepts[S Session](ctx context.Context, server Server[S], l Login) (bool, error) {
 	s, err := Primary(ctx, server, l)
 	if err == nil {
@@ -36,8 +36,8 @@ func Accepts[S Session](ctx context.Context, server Server[S], l Login) (bool, e
 	return err == nil, err
 }
 
-// Primary logs in at the first of several hosts that can be written to. The error wraps ErrRefused if every host refuses
-// the login: a standby may not have heard yet of what the primary knows.
+// Primary logs in at the first of several hosts that can be written to. The error wraps ErrRefused if every host
+// refuses the login: a standby may not have heard yet of what the primary knows.
 func Primary[S Session](ctx context.Context, server Server[S], l Login) (none S, err error) {
 	var failed []error
 	refused := 0

@@ -34,8 +34,8 @@ func NewEncryption(mode Mode, authority string) Encryption {
 	return Encryption{Mode: mode, Authority: authority}
 }
 
-// Config returns how to talk TLS to a host, or nil for no encryption. parameter is how the product calls the authority's
-// file, for errors.
+// Config returns how to talk TLS to a host, or nil for no encryption. parameter is how the product calls the
+// authority's file, for errors.
 func (e Encryption) Config(host, parameter string) (*tls.Config, error) {
 	if e.Mode == Disabled {
 		return nil, nil //nolint:nilnil // no TLS is what was asked for

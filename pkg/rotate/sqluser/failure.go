@@ -15,7 +15,7 @@ import (
 type Failures struct {
 	// ReadAnswer returns what the server has answered, in own words, or nil if the error is no answer of the server.
 	ReadAnswer func(error) error
-	// DescribeNetwork says what the product's driver alone knows of a connection that failed; "" for nothing.
+	// DescribeNetwork returns what the product's driver alone knows of a connection that failed; "" for nothing.
 	DescribeNetwork func(error) string
 	// What a person can write: the parameter for an authority's file, the one that checks no host, the one without TLS.
 	Authority, AnyHost, Plain string
@@ -44,7 +44,7 @@ func (f Failures) findCause(err error) error {
 	return errors.New(f.describeNetwork(err))
 }
 
-// describeNetwork says what went wrong before the server could answer.
+// describeNetwork returns what went wrong before the server could answer.
 func (f Failures) describeNetwork(err error) string {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
 	_, other := errors.AsType[x509.HostnameError](err)
@@ -72,7 +72,7 @@ func (f Failures) describeNetwork(err error) string {
 	return "the connection fails"
 }
 
-// DescribePlain says that a server speaks no TLS.
+// DescribePlain returns the text for a server that speaks no TLS.
 func (f Failures) DescribePlain() string {
 	return "the server speaks no TLS: switch it on there, or write " + f.Plain + " to send everything in the clear"
 }

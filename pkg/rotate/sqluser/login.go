@@ -74,7 +74,8 @@ func (r *Rotator[S]) partnerOf(user string) (string, error) {
 	case cloned:
 		return original, nil
 	case longest > 0 && len(user)+len(Clone) > longest:
-		return "", fmt.Errorf("its user's name with %s behind it has more than the %d bytes that the server keeps: take a name of at most %d bytes", Clone, longest, longest-len(Clone))
+		return "", fmt.Errorf("its user's name with %s behind it has more than the %d bytes that the server keeps: "+
+			"take a name of at most %d bytes", Clone, longest, longest-len(Clone))
 	}
 	return user + Clone, nil
 }
@@ -242,8 +243,8 @@ func (s Syntax) isHost(entry, port string, h Host) bool {
 	return err == nil && declared == h
 }
 
-// moveTo returns a login where the administrator sees its user: at the hosts that both name, as the login says, or else at
-// the administrator's, as the administrator's says.
+// moveTo returns a login where the administrator sees its user: at the hosts that both name, as the login says, or else
+// at the administrator's, as the administrator's says.
 func (r *Rotator[S]) moveTo(admin, l Login) Login {
 	if r.syntax.OptionalDatabase {
 		l.Database = ""
@@ -262,7 +263,7 @@ func (r *Rotator[S]) moveTo(admin, l Login) Login {
 	return l
 }
 
-// nameHost says in an error which of several hosts it is about.
+// nameHost adds to an error which of several hosts it is about.
 func (l Login) nameHost(i int, err error) error {
 	if err == nil || len(l.Hosts) == 1 {
 		return err

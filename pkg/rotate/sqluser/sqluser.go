@@ -1,13 +1,13 @@
 // Package sqluser rotates the login of a database between two users that take turns: app and app_clone. The one that is
 // not in use gets a new password; the one that was in use keeps its own until it is retired.
 //
-// It holds what pkg/rotate/postgres and pkg/rotate/mysql have in common: the turns, how a source and the administrator's
-// source hold a login, which hosts a user may be set at, how connections are encrypted, and errors that say nothing of a
-// login. A product adds its Syntax (how logins are written) and its Server (what is sent).
+// It holds what pkg/rotate/postgres and pkg/rotate/mysql have in common: the turns, how a source and the
+// administrator's source hold a login, which hosts a user may be set at, how connections are encrypted, and errors that
+// say nothing of a login. A product adds its Syntax (how logins are written) and its Server (what is sent).
 //
 // A user is set only for somebody who knows a password that works: before anything changes, current's login must be
-// accepted, pending must be the user that takes turns with it at the same hosts, and these must be the administrator's or
-// declared under replicas. So whoever may put a value gets no more than the user whose password they know.
+// accepted, pending must be the user that takes turns with it at the same hosts, and these must be the administrator's
+// or declared under replicas. So whoever may put a value gets no more than the user whose password they know.
 package sqluser
 
 import (
@@ -66,7 +66,8 @@ type Retirement struct {
 	Admin  Login     // the administrator's
 	Served bool      // the administrator's server has the user; otherwise it is one that was left behind
 	Since  time.Time // when the owed version was created
-	// EndSessions asks for the end of the user's sessions: the manifest wants it, or an emergency's deadline has passed.
+	// EndSessions asks for the end of the user's sessions: the manifest wants it, or an emergency's deadline has
+	// passed.
 	EndSessions bool
 	// SharesUser reports whether another live version holds another password of the user.
 	SharesUser func(context.Context) (bool, error)
@@ -80,7 +81,9 @@ type FirstChecker interface {
 
 // New returns the rotator of a source that holds a connection URL (rotate.url) or the parts of a login (rotate.fields).
 // admin reads the content of the administrator's source, which is one key with a URL; it is asked at each use.
-func New[S Session](source manifest.Source, admin func(context.Context) (rotate.Values, error), syntax Syntax, server Server[S]) *Rotator[S] {
+func New[S Session](
+	source manifest.Source, admin func(context.Context) (rotate.Values, error), syntax Syntax, server Server[S],
+) *Rotator[S] {
 	return &Rotator[S]{source: source, admin: admin, syntax: syntax, server: server}
 }
 
@@ -161,7 +164,8 @@ func (r *Rotator[S]) Set(ctx context.Context, c rotate.Change) error {
 	return r.server.Install(ctx, current, t)
 }
 
-// readTurn reads two versions and the administrator's login, and checks that the pending one may follow the current one.
+// readTurn reads two versions and the administrator's login, and checks that the pending one may follow the current
+// one.
 func (r *Rotator[S]) readTurn(ctx context.Context, c rotate.Change) (t Turn, err error) {
 	t.Since = c.Since
 	if t.Next, err = r.ReadLogin(c.Pending); err != nil {
@@ -238,20 +242,21 @@ func (r *Rotator[S]) readRetirement(ctx context.Context, e rotate.End) (d Retire
 	case d.Owed.User == current.User:
 		return d, errors.New("its user is the current version's")
 	case d.Owed.User == d.Admin.User:
-		return d, errors.New("its user is the administrator's own, of which rotary changes nothing: change its password by hand, then rotary retire --revoked")
+		return d, errors.New("its user is the administrator's own, of which rotary changes nothing: " +
+			"change its password by hand, then rotary retire --revoked")
 	}
 	owed := d.Owed
 	if d.Served = r.serves(d.Admin, owed.Hosts); d.Served {
 		d.Owed = r.moveTo(d.Admin, owed)
 	}
 	d.Since, d.EndSessions = e.Since, r.source.Rotate.EndSessions || e.Forced
-	d.SharesUser = func(ctx context.Context) (bool, error) { return r.sharesUser(ctx, owed, e.Others) }
+	d.SharesUser = func(ctx context.Context) (bool, error) { return r.sharesUser(ctx, owed, e) }
 	return d, nil
 }
 
 // sharesUser reports whether a live version holds another password of the owed login's user.
-func (r *Rotator[S]) sharesUser(ctx context.Context, owed Login, others func(context.Context) ([]rotate.Other, error)) (bool, error) {
-	all, err := others(ctx)
+func (r *Rotator[S]) sharesUser(ctx context.Context, owed Login, e rotate.End) (bool, error) {
+	all, err := e.Others(ctx)
 	return slices.ContainsFunc(all, func(o rotate.Other) bool {
 		l, err := r.ReadLogin(o.Values)
 		return err == nil && o.Live && l.User == owed.User && !l.Password.Equal(owed.Password)

@@ -49,3 +49,39 @@ func TestADeadlineOrTheManifestEndsSessions(t *testing.T) {
 		}
 	}
 }
+
+// answering is a product that lets everybody in, and answers a question with an error, or without.
+type answering struct {
+	product
+	err error
+}
+
+type answered struct{ err error }
+
+func (a answered) Ask(context.Context) error { return a.err }
+func (answered) Close(context.Context)       {}
+
+func (a answering) Connect(context.Context, Login, Host) (answered, error) {
+	return answered{a.err}, nil
+}
+func (answering) CheckPrimary(context.Context, answered) error        { return errNobody }
+func (answering) Install(_ context.Context, _ answered, _ Turn) error { return errNobody }
+func (answering) Retire(context.Context, Retirement) error            { return errNobody }
+
+// A password that has expired lets its user in, to change it, and is told with the first answer.
+func TestALoginIsAcceptedIfItIsAnsweredToo(t *testing.T) {
+	lost := errors.New("no answer")
+	for _, c := range []struct {
+		err      error
+		accepted bool
+		want     error
+	}{{nil, true, nil}, {ErrLocked, false, nil}, {ErrRefused, false, nil}, {lost, false, lost}} {
+		accepted, err := Accepts(t.Context(), Server[answered](answering{err: c.err}), Login{Hosts: []Host{{"h", "1"}}})
+		if accepted != c.accepted || !errors.Is(err, c.want) {
+			t.Errorf("a question is answered with %v: accepted is %v, %v", c.err, accepted, err)
+		}
+		if !errors.Is(ErrLocked, rotate.ErrNotAccepted) || errors.Is(ErrLocked, ErrRefused) {
+			t.Error("a locked user is not accepted, and not dead")
+		}
+	}
+}
