@@ -140,8 +140,8 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 		done; \
 	done
 
-mutants: ## seed protocol bugs, one by one: the fault simulation must catch each
-	@go run ./internal/mutants
+mutants: ## seed protocol bugs, one by one: some test must catch each; goes on where it was interrupted
+	@go run ./internal/mutants -results build/mutants
 
 contracts: ## install what vendors publish about their APIs (npm ci), for the tests that check against it
 	@$(call npm_ci,contracts,contracts)

@@ -14,6 +14,7 @@ var (
 	from  = flag.Uint64("from", 1, "the first seed")
 	less  = flag.Bool("shrink", true, "look for the shortest schedule that still fails")
 	every = flag.Int("every", stride, "of the exhaustive runs, play each of this number; 1 plays all")
+	stop  = flag.Int("enough", 0, "stop after this many failures of an exhaustive run; 0 plays all, but for pairs, which stop after twenty")
 	pairs = flag.Int("pairs", 31, "of all pairs of faults, play each of this number; 1 plays all")
 )
 
@@ -112,6 +113,9 @@ func TestRandomSchedulesEndWell(t *testing.T) {
 // try plays these schedules and tells of the first failures, shrunk.
 func try(t *testing.T, s Scenario, all iter.Seq[Schedule], enough int) {
 	t.Helper()
+	if *stop > 0 {
+		enough = *stop
+	}
 	tally, err := s.Try(t.Context(), all, enough)
 	if err != nil {
 		t.Fatal(err)
