@@ -17,18 +17,27 @@ lambdas := propagate rotate
 # Lambda is not deployed again.
 lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 
-# What the race detector leaves out: tests of one goroutine, and of what the servers of databases do. Of the simulation it
-# looks at what plays worlds side by side.
-alone := arch contract/.* mutants rehearsal simulation manifest.* rotate/(mysql|postgres|random)
+# What the race detector looks at: packages that start a goroutine, share something between goroutines, or run tests side by
+# side. It leaves out what waits for the servers of databases, and what it would slow down without seeing more. Of the
+# simulation it looks at a sample: worlds share nothing but what they are made of.
+concurrent := \bgo func|\.Go\(|\bsync\.|\batomic\.|\bt\.Parallel\(
+alone      := internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*)|pkg/rotate/(mysql|postgres|random|sqluser)
+raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas pkg | xargs -n1 dirname | sort -u | \
+	grep -vE '/testdata/|^($(alone))$$' | sed 's|^|./|')
 
-.PHONY: help build build-lambda demo synth diff deploy app infra infra-tools test check unit race lint bench sim exhaust fuzz cover mutants contracts databases clean
+gotestsum   = go tool -modfile=$(1)tools/go.mod gotestsum --format pkgname --format-hide-empty-pkg --
+
+# What make test does, in this order. Each test runs once, but for the sample of the simulation.
+checks := contracts databases check race rest infra
+
+.PHONY: help build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench sim exhaust fuzz cover mutants contracts databases clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/rotary and, for this machine, the Lambdas into bin/lambda
 	@echo "build    bin/rotary"
-	@go build -o bin/rotary ./cmd/rotary
+	@go build -ldflags="-s -w" -o bin/rotary ./cmd/rotary
 	@$(call build_lambdas,bin/lambda)
 
 build-lambda: ## build the Lambdas for AWS (linux/arm64) into build/lambda; the same sources give the same bytes
@@ -83,12 +92,15 @@ infra: infra-tools build-lambda ## test the CDK app: templates, access, deployme
 	@echo "check    infra"
 	@cd infra && go mod tidy -diff && go vet ./...
 	@echo "test     infra"
-	@cd infra && go tool -modfile=../tools/go.mod gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m ./...
+	@cd infra && $(call gotestsum,../) -timeout 30m ./...
 
 infra-tools: # the command line of CDK and what else npm has for infra
 	@$(call npm_ci,infra,infra's tools)
 
-test: contracts databases check race unit infra ## everything that must pass before a commit
+test: $(checks) ## everything that must pass before a commit
+
+checks:
+	@echo $(checks)
 
 check: ## formatting, go vet, go.mod
 	@echo "check    gofmt"
@@ -99,21 +111,28 @@ check: ## formatting, go vet, go.mod
 	@echo "check    go vet"
 	@go vet ./...
 
-unit: ## the whole test suite: units, architecture, manifest schema, end to end
+unit: ## the whole test suite without the race detector: units, architecture, manifest schema, end to end
 	@echo "test     everything"
-	@$(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m ./...
+	@$(call gotestsum) -timeout 30m ./...
 
 race: ## the race detector on what is concurrent; needs a C compiler
 	@if command -v "$$(go env CC)" >/dev/null; then \
-		echo "test     race detector"; \
-		raced="$(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 30m"; \
+		echo "test     with the race detector"; \
 		export CGO_ENABLED=1; \
-		$$raced $$(go list ./... | grep -vE '/(internal|pkg)/($(subst $() ,|,$(alone)))$$') && \
-		$$raced -run TestOneFault ./internal/simulation; \
+		$(call gotestsum) -race -timeout 30m $(raced) && \
+		$(call gotestsum) -race -timeout 30m -run TestOneFault ./internal/simulation; \
 	elif [ "$(REQUIRE_ALL)" = 1 ]; then \
 		echo "race: no C compiler"; exit 1; \
 	else \
 		echo "skip     race detector: no C compiler"; \
+	fi
+
+rest: ## the tests that race leaves out; all of them where it cannot run
+	@echo "test     without the race detector"
+	@if command -v "$$(go env CC)" >/dev/null; then \
+		$(call gotestsum) -timeout 30m $$(go list ./... | grep -vxF "$$(go list $(raced))"); \
+	else \
+		$(call gotestsum) -timeout 30m ./...; \
 	fi
 
 lint: ## golangci-lint; the first run builds it, in two minutes

@@ -10,7 +10,7 @@ import (
 
 var (
 	only  = flag.String("scenario", "", "play only the scenario of this name")
-	seeds = flag.Uint64("seeds", 400, "play this many random schedules")
+	seeds = flag.Uint64("seeds", 200, "play this many random schedules")
 	from  = flag.Uint64("from", 1, "the first seed")
 	less  = flag.Bool("shrink", true, "look for the shortest schedule that still fails")
 	every = flag.Int("every", stride, "of the exhaustive runs, play each of this number; 1 plays all")
@@ -101,7 +101,7 @@ func each(all iter.Seq[Schedule], n int) iter.Seq[Schedule] {
 
 // TestRandomSchedulesEndWell plays random changes, deployments, rotations and faults, a month each; make sim plays more.
 func TestRandomSchedulesEndWell(t *testing.T) {
-	failures, err := Seeds(t.Context(), *from, max(*seeds*5/stride, 4), *less)
+	failures, err := Seeds(t.Context(), *from, max(*seeds*11/stride, 4), *less)
 	if err != nil {
 		t.Fatal(err)
 	}
