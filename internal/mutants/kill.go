@@ -18,7 +18,7 @@ const (
 	byOther      = "other package"
 )
 
-// verdict is what became of a mutant: killed by a test, or not judged, or neither.
+// verdict is the outcome for a mutant: killed by a test, survived, or not judged.
 type verdict struct {
 	mutant
 	stage string // byOwn, bySimulation or byOther; "" where nothing killed it
@@ -225,7 +225,8 @@ func (c *court) runInnocent(ctx context.Context, k killer) (time.Duration, error
 	return time.Since(began), nil
 }
 
-// report says what was not killed, and how many each stage killed in how many seconds. It returns how many were killed.
+// report writes what was not killed, and how many mutants each stage killed in how many seconds. It returns how many
+// were killed.
 func report(out io.Writer, verdicts []verdict) (killed int) {
 	counts, seconds := map[string]int{}, map[string]float64{}
 	for _, v := range verdicts {

@@ -30,7 +30,7 @@ func main() {
 	os.Exit(code)
 }
 
-// request is what the command line asks for.
+// request holds the choices of a command line.
 type request struct {
 	chosen     []mutant
 	list       bool
@@ -96,7 +96,7 @@ func parseArgs(args []string, problems io.Writer) (request, error) {
 // chooseMutants returns the mutants whose names match one of these expressions, separated by commas, as a whole; all where
 // there are none. Those before the one that is called from are left out.
 func chooseMutants(only, from string) ([]mutant, error) {
-	all, err := mutants()
+	all, err := readTable()
 	if err != nil {
 		return nil, err
 	}

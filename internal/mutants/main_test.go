@@ -15,7 +15,7 @@ import (
 )
 
 func TestEveryMutantAppliesToTheCodeAsItIs(t *testing.T) {
-	all, err := mutants()
+	all, err := readTable()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ in road.go
 `
 
 func TestTheTableIsReadAsItIsWritten(t *testing.T) {
-	got, err := parse("cars.txt", paragraph)
+	got, err := parseTable("cars.txt", paragraph)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,11 +72,11 @@ func TestATableThatSaysTooLittleIsRefused(t *testing.T) {
 		"mutant no-brake: its edit of road.go chang": strings.Replace(paragraph, "-\tflat()\n", "+\tflat()\n", 1),
 		"mutant no-brake: its edit of car.go change": strings.Replace(paragraph, "hoot()", "brake()", 1),
 	} {
-		if _, err := parse("cars.txt", text); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := parseTable("cars.txt", text); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("the error is %v, not %s", err, what)
 		}
 	}
-	if err := unique([]mutant{{name: "a"}, {name: "a"}}); err == nil {
+	if err := checkUnique([]mutant{{name: "a"}, {name: "a"}}); err == nil {
 		t.Error("two mutants may have one name")
 	}
 }

@@ -102,7 +102,7 @@ func (t testedPackage) reach(packages []string) {
 	}
 }
 
-// listedPackage is what go list says of a package.
+// listedPackage is a package in the output of go list.
 type listedPackage struct {
 	ImportPath                                                 string
 	Deps, TestImports, XTestImports, TestGoFiles, XTestGoFiles []string
