@@ -52,7 +52,7 @@ func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 	var found []plan.Seen
 	var failed []error
 	for _, cluster := range slices.Sorted(maps.Keys(c.named)) {
-		seen, err := c.strangers(ctx, cluster)
+		seen, err := c.findStrangers(ctx, cluster)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("look for services of rotary's in cluster %s: %w", cluster, legible(err)))
 		}
@@ -61,19 +61,19 @@ func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 	return found, errors.Join(failed...)
 }
 
-func (c *Census) strangers(ctx context.Context, cluster string) ([]plan.Seen, error) {
-	arns, err := c.list(ctx, cluster)
+func (c *Census) findStrangers(ctx context.Context, cluster string) ([]plan.Seen, error) {
+	arns, err := c.listServices(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
 	var found []plan.Seen
 	for some := range slices.Chunk(arns, describeMost) {
-		services, err := c.describe(ctx, cluster, some)
+		services, err := c.describeServices(ctx, cluster, some)
 		if err != nil {
 			return found, err
 		}
 		for _, s := range services {
-			if why := c.strange(cluster, s); why != "" {
+			if why := c.strangerReason(cluster, s); why != "" {
 				found = append(found, plan.Seen{Consumer: shortName(cluster) + "/" + aws.ToString(s.ServiceName), Unknown: why})
 			}
 		}
@@ -81,17 +81,17 @@ func (c *Census) strangers(ctx context.Context, cluster string) ([]plan.Seen, er
 	return found, nil
 }
 
-// strange says why nobody knows what a service runs; "" where it is a consumer, or not rotary's, or gone.
-func (c *Census) strange(cluster string, s types.Service) string {
-	ours := tagged(s.Tags, environmentTag) == c.environment
+// strangerReason says why nobody knows what a service runs; "" where it is a consumer, or not rotary's, or gone.
+func (c *Census) strangerReason(cluster string, s types.Service) string {
+	ours := tagValue(s.Tags, environmentTag) == c.environment
 	if !ours || aws.ToString(s.Status) == "INACTIVE" || slices.Contains(c.named[cluster], aws.ToString(s.ServiceName)) {
 		return ""
 	}
 	return fmt.Sprintf("the service carries rotary's tag (%s: %s) and stands in no manifest: put it back under consumers; or, when it runs on no bucket any more, delete it or take the tags %s and %s off",
-		consumerTag, tagged(s.Tags, consumerTag), environmentTag, consumerTag)
+		consumerTag, tagValue(s.Tags, consumerTag), environmentTag, consumerTag)
 }
 
-func (c *Census) list(ctx context.Context, cluster string) ([]string, error) {
+func (c *Census) listServices(ctx context.Context, cluster string) ([]string, error) {
 	var arns []string
 	pages := sdk.NewListServicesPaginator(c.client, &sdk.ListServicesInput{Cluster: &cluster, MaxResults: aws.Int32(listMost)})
 	for pages.HasMorePages() {
@@ -105,8 +105,8 @@ func (c *Census) list(ctx context.Context, cluster string) ([]string, error) {
 	return arns, nil
 }
 
-// describe returns these services and their tags. One that is missing has been deleted since it was listed.
-func (c *Census) describe(ctx context.Context, cluster string, arns []string) ([]types.Service, error) {
+// describeServices returns these services and their tags. One that is missing has been deleted since it was listed.
+func (c *Census) describeServices(ctx context.Context, cluster string, arns []string) ([]types.Service, error) {
 	out, err := c.client.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: &cluster, Services: arns, Include: []types.ServiceField{types.ServiceFieldTags}})
 	if err != nil {
 		return nil, err

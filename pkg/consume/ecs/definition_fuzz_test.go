@@ -67,25 +67,25 @@ func FuzzDefinition(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer, words, version string) {
 		w := &wire{answer: answer}
 		s := definitions{api: w.client(), at: here}
-		r, err := s.revision(t.Context(), "app:3")
+		r, err := s.describeRevision(t.Context(), "app:3")
 		if err != nil {
 			return
 		}
-		same, err := s.revision(t.Context(), "app:3")
+		same, err := s.describeRevision(t.Context(), "app:3")
 		if err != nil {
 			t.Fatal("read again it fails")
 		}
-		_, _, _ = here.doubt(r), here.rest(r), here.read(r).version()
+		_, _, _ = here.unknownReason(r), here.fingerprintRest(r), here.readPins(r).pinnedVersion()
 		names := slices.Compact(slices.Sorted(slices.Values(strings.Fields(words))))
-		got, err := here.rewrite(r, me, version, names)
+		got, err := here.pinBucket(r, me, version, names)
 		if !reflect.DeepEqual(r, same) {
 			t.Fatal("the revision it was derived from changed")
 		}
 		if err == nil {
 			onlyTheBucket(t, r, got)
 			said(t, got, version, names)
-			again, err := here.rewrite(revision{input: got}, me, version, names)
-			if err != nil || !equal(got, again) {
+			again, err := here.pinBucket(revision{input: got}, me, version, names)
+			if err != nil || !sameDefinition(got, again) {
 				t.Fatalf("derived again it is another: %v", err)
 			}
 			fits(t, w, got)
@@ -145,12 +145,12 @@ func onlyTheBucket(t *testing.T, r revision, got sdk.RegisterTaskDefinitionInput
 // said checks what the derived revision says about the bucket.
 func said(t *testing.T, got sdk.RegisterTaskDefinitionInput, version string, names []string) {
 	t.Helper()
-	p := here.read(revision{input: got})
+	p := here.readPins(revision{input: got})
 	if !p.container || len(p.former) > 0 || len(p.odd) > 0 && !slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, ":") }) {
 		t.Fatalf("derived, it says %+v", p)
 	}
 	plain := version != "" && !strings.Contains(version+strings.Join(names, ""), ":") && len(names) > 0
-	if plain && !p.elsewhere && (p.version() != version || !slices.Equal(p.names, names)) {
+	if plain && !p.elsewhere && (p.pinnedVersion() != version || !slices.Equal(p.names, names)) {
 		t.Fatalf("derived for %q and version %q, it says %+v", names, version, p)
 	}
 }
@@ -168,7 +168,7 @@ func fits(t *testing.T, w *wire, in sdk.RegisterTaskDefinitionInput) {
 	if err := d.Decode(&sent); err != nil {
 		t.Fatal(err)
 	}
-	if size := len(encode(prune(sent))); size > maxSize {
+	if size := len(encodeJSON(dropAbsentMembers(sent))); size > maxSize {
 		t.Fatalf("it would send %d bytes", size)
 	}
 }

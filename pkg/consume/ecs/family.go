@@ -52,12 +52,12 @@ func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, 
 	return &Family{
 		definitions: definitions{api: clients.ECS, by: owner{env.Name, c.Name}, at: at, bucket: b},
 		tasks:       clients.ECS, rules: clients.Rules, schedules: clients.Schedules, name: m.Family,
-		cluster: fmt.Sprintf("arn:%s:ecs:%s:%s:cluster/%s", partition(b.ARN), env.Region, env.Account, m.Cluster),
+		cluster: fmt.Sprintf("arn:%s:ecs:%s:%s:cluster/%s", arnPartition(b.ARN), env.Region, env.Account, m.Cluster),
 	}
 }
 
-// partition is the second part of an ARN: aws, aws-cn or aws-us-gov.
-func partition(arn string) string {
+// arnPartition is the second part of an ARN: aws, aws-cn or aws-us-gov.
+func arnPartition(arn string) string {
 	parts := strings.SplitN(arn, ":", 3)
 	if len(parts) < 3 {
 		return "aws"
@@ -68,51 +68,51 @@ func partition(arn string) string {
 // String is cluster/family.
 func (f *Family) String() string { return shortName(f.cluster) + "/" + f.name }
 
-// starts is everything that one look at a family showed.
-type starts struct {
+// familySnapshot is everything that one look at a family showed.
+type familySnapshot struct {
 	targets   []target
 	named     []revision // what each target would start, in the targets' order
 	others    []types.Task
 	revisions map[string]revision // of the others
 }
 
-// look reads the targets before the tasks: what a target started in between is among the tasks.
-func (f *Family) look(ctx context.Context) (starts, error) {
-	l := starts{revisions: map[string]revision{}}
+// snapshotFamily reads the targets before the tasks: what a target started in between is among the tasks.
+func (f *Family) snapshotFamily(ctx context.Context) (familySnapshot, error) {
+	l := familySnapshot{revisions: map[string]revision{}}
 	var err error
-	if l.targets, err = f.targets(ctx); err != nil {
+	if l.targets, err = f.findTargets(ctx); err != nil {
 		return l, err
 	}
 	for _, t := range l.targets {
-		r, err := f.revision(ctx, t.definition)
+		r, err := f.describeRevision(ctx, t.definition)
 		if err != nil {
 			return l, err
 		}
 		l.named = append(l.named, r)
 	}
-	if l.others, err = f.stragglers(ctx, l.named); err != nil {
+	if l.others, err = f.listStragglers(ctx, l.named); err != nil {
 		return l, err
 	}
 	for _, t := range l.others {
 		arn := aws.ToString(t.TaskDefinitionArn)
-		if l.revisions[arn], err = f.revision(ctx, arn); err != nil {
+		if l.revisions[arn], err = f.describeRevision(ctx, arn); err != nil {
 			return l, err
 		}
 	}
 	return l, nil
 }
 
-// stragglers returns the family's tasks that have not stopped and run a revision that no target names.
-func (f *Family) stragglers(ctx context.Context, named []revision) ([]types.Task, error) {
+// listStragglers returns the family's tasks that have not stopped and run a revision that no target names.
+func (f *Family) listStragglers(ctx context.Context, named []revision) ([]types.Task, error) {
 	in := sdk.ListTasksInput{Cluster: aws.String(f.cluster), Family: aws.String(f.name)}
-	all, err := unstopped(ctx, f.tasks, in)
+	all, err := listUnstoppedTasks(ctx, f.tasks, in)
 	return slices.DeleteFunc(all, func(t types.Task) bool {
 		return slices.ContainsFunc(named, func(r revision) bool { return r.arn == aws.ToString(t.TaskDefinitionArn) })
 	}), err
 }
 
 // playing returns every revision that a target would start or a task runs.
-func (l starts) playing() []revision {
+func (l familySnapshot) revisionsInPlay() []revision {
 	all := slices.Clone(l.named)
 	for _, t := range l.others {
 		all = append(all, l.revisions[aws.ToString(t.TaskDefinitionArn)])
@@ -131,18 +131,18 @@ func (l starts) playing() []revision {
 //	all on one version, and a task of another revision | RollingTo
 //	all on one version, and no such task              | Running, settled
 func (f *Family) Status(ctx context.Context) (plan.Seen, error) {
-	l, err := f.look(ctx)
+	l, err := f.snapshotFamily(ctx)
 	if err != nil {
 		return plan.Seen{Consumer: f.by.consumer}, fmt.Errorf("look at ECS family %s: %w", f, legible(err))
 	}
-	return f.seen(l), nil
+	return f.toSeen(l), nil
 }
 
-func (f *Family) seen(l starts) plan.Seen {
-	version := f.version(l.named)
+func (f *Family) toSeen(l familySnapshot) plan.Seen {
+	version := f.pinnedVersion(l.named)
 	s := plan.Seen{
-		Consumer: f.by.consumer, InPlay: f.at.inPlay(l.playing()), Settled: len(l.others) == 0, Changed: l.changed(), Rest: f.rest(l.named),
-		Names: f.names(l.named), Drift: f.drift(l.named), Unknown: f.unknown(l), Detail: fmt.Sprintf("%d rules and schedules", len(l.targets)),
+		Consumer: f.by.consumer, InPlay: f.at.versionsInPlay(l.revisionsInPlay()), Settled: len(l.others) == 0, Changed: l.lastChange(), Rest: f.fingerprintTargets(l.named),
+		Names: f.commonNames(l.named), Drift: f.driftingNames(l.named), Unknown: f.unknownReason(l), Detail: fmt.Sprintf("%d rules and schedules", len(l.targets)),
 	}
 	switch {
 	case !s.Settled:
@@ -153,11 +153,11 @@ func (f *Family) seen(l starts) plan.Seen {
 	return s
 }
 
-// version is the one that all these revisions pin; "" where there is no such version.
-func (f *Family) version(named []revision) string {
+// pinnedVersion is the one that all these revisions pin; "" where there is no such version.
+func (f *Family) pinnedVersion(named []revision) string {
 	one := ""
 	for i, r := range named {
-		v := f.at.read(r).version()
+		v := f.at.readPins(r).pinnedVersion()
 		if v == "" || i > 0 && v != one {
 			return ""
 		}
@@ -166,20 +166,20 @@ func (f *Family) version(named []revision) string {
 	return one
 }
 
-// rest is the fingerprint of what a Roll would make of each target's revision.
-func (f *Family) rest(named []revision) string {
+// fingerprintTargets is the fingerprint of what a Roll would make of each target's revision.
+func (f *Family) fingerprintTargets(named []revision) string {
 	sum := sha256.New()
 	for _, r := range named {
-		_, _ = sum.Write([]byte(f.at.wanted(r)))
+		_, _ = sum.Write([]byte(f.at.fingerprintAfterRoll(r)))
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// names are those that every target's container has from the bucket; nil for a bundle.
-func (f *Family) names(named []revision) []string {
+// commonNames are those that every target's container has from the bucket; nil for a bundle.
+func (f *Family) commonNames(named []revision) []string {
 	var common []string
 	for i, r := range named {
-		p := f.at.read(r)
+		p := f.at.readPins(r)
 		if len(p.bundles) > 0 {
 			return nil
 		}
@@ -191,25 +191,25 @@ func (f *Family) names(named []revision) []string {
 	return common
 }
 
-func (f *Family) drift(named []revision) (names []string) {
+func (f *Family) driftingNames(named []revision) (names []string) {
 	for _, r := range named {
-		names = append(names, f.at.read(r).odd...)
+		names = append(names, f.at.readPins(r).odd...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-func (f *Family) unknown(l starts) string {
+func (f *Family) unknownReason(l familySnapshot) string {
 	if len(l.targets) == 0 {
 		return fmt.Sprintf("no rule of the default bus and no schedule starts tasks of family %s in cluster %s: who does is not known", f.name, shortName(f.cluster))
 	}
 	for _, t := range l.targets {
-		if !t.exact() {
+		if !t.namesRevision() {
 			return fmt.Sprintf("%s names no revision: it starts whatever is registered last", t.name)
 		}
 	}
-	for _, r := range l.playing() {
-		if why := f.at.doubt(r); why != "" {
+	for _, r := range l.revisionsInPlay() {
+		if why := f.at.unknownReason(r); why != "" {
 			return why
 		}
 	}
@@ -218,7 +218,7 @@ func (f *Family) unknown(l starts) string {
 
 // changed is when anything last changed, as far as AWS says: EventBridge does not say it of a rule's target, but a target
 // cannot have named a revision before that was registered.
-func (l starts) changed() time.Time {
+func (l familySnapshot) lastChange() time.Time {
 	var last time.Time
 	note := func(t time.Time) {
 		if t.After(last) {
@@ -239,17 +239,17 @@ func (l starts) changed() time.Time {
 // the one that it names now, with nothing else changed. Tasks that run go on. Repeatable; one that fails does not
 // keep the others from following, and one that somebody changes meanwhile is left to the next pass.
 func (f *Family) Roll(ctx context.Context, b bucket.Bucket) error {
-	if err := f.roll(ctx, b); err != nil {
+	if err := f.rollTargets(ctx, b); err != nil {
 		return fmt.Errorf("roll ECS family %s onto version %s of %s: %w", f, b.Version, b.Name, legible(err))
 	}
 	return nil
 }
 
-func (f *Family) roll(ctx context.Context, b bucket.Bucket) error {
-	if err := f.mine(b); err != nil {
+func (f *Family) rollTargets(ctx context.Context, b bucket.Bucket) error {
+	if err := f.checkBucket(b); err != nil {
 		return err
 	}
-	targets, err := f.targets(ctx)
+	targets, err := f.findTargets(ctx)
 	if err != nil {
 		return err
 	}
@@ -258,20 +258,20 @@ func (f *Family) roll(ctx context.Context, b bucket.Bucket) error {
 	}
 	var failed []error
 	for _, t := range targets {
-		if err := f.repoint(ctx, t, b); err != nil {
+		if err := f.rollTarget(ctx, t, b); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", t.name, legible(err)))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-func (f *Family) repoint(ctx context.Context, t target, b bucket.Bucket) error {
-	base, err := f.revision(ctx, t.definition)
+func (f *Family) rollTarget(ctx context.Context, t target, b bucket.Bucket) error {
+	base, err := f.describeRevision(ctx, t.definition)
 	if err != nil {
 		return err
 	}
-	arn, err := f.derive(ctx, base, b)
-	if err != nil || arn == base.arn && t.exact() {
+	arn, err := f.deriveRevision(ctx, base, b)
+	if err != nil || arn == base.arn && t.namesRevision() {
 		return err
 	}
 	return t.point(ctx, arn)
@@ -280,9 +280,9 @@ func (f *Family) repoint(ctx context.Context, t target, b bucket.Bucket) error {
 // Withdraw deregisters the revisions that rotary registered and that pin one of these versions, so that nobody can start
 // tasks on them, or point a rule at them. It fails for what a rule or schedule names, or a task runs. Repeatable.
 func (f *Family) Withdraw(ctx context.Context, versions []string) error {
-	l, err := f.look(ctx)
+	l, err := f.snapshotFamily(ctx)
 	if err == nil {
-		err = f.deregister(ctx, f.name, l.playing(), versions)
+		err = f.deregisterRevisions(ctx, f.name, l.revisionsInPlay(), versions)
 	}
 	if err != nil {
 		return fmt.Errorf("withdraw revisions of ECS family %s: %w", f, legible(err))

@@ -17,8 +17,8 @@ import (
 // how many ECS describes in one call.
 const maxAttempts = 20
 
-// look is everything that one look at a service showed. What it means is in seen.go.
-type look struct {
+// serviceSnapshot is everything that one look at a service showed. What it means is in seen.go.
+type serviceSnapshot struct {
 	at          place
 	environment string
 	now         time.Time
@@ -34,42 +34,42 @@ type look struct {
 	revisions  map[string]revision       // every task definition that the service uses or could go back to
 }
 
-func (s *Service) look(ctx context.Context) (look, error) {
-	l := look{at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle, targets: map[string]string{}, revisions: map[string]revision{}}
+func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) {
+	l := serviceSnapshot{at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle, targets: map[string]string{}, revisions: map[string]revision{}}
 	var err error
 	if l.service, l.absent, err = s.describe(ctx); err != nil || l.absent != "" {
 		return l, err
 	}
-	if l.stragglers, err = s.stragglers(ctx, l.service); err != nil {
+	if l.stragglers, err = s.listStragglers(ctx, l.service); err != nil {
 		return l, err
 	}
 	if err := s.readAttempts(ctx, &l); err != nil {
 		return l, err
 	}
-	for _, arn := range l.used() {
-		if l.revisions[arn], err = s.revision(ctx, arn); err != nil {
+	for _, arn := range l.usedDefinitions() {
+		if l.revisions[arn], err = s.describeRevision(ctx, arn); err != nil {
 			return l, err
 		}
 	}
-	err = s.still(ctx, &l)
+	err = s.recheckSettled(ctx, &l)
 	return l, err
 }
 
-// still looks at a service that seems settled once more: what began after the first of the calls may have been
+// recheckSettled looks at a service that seems settled once more: what began after the first of the calls may have been
 // missed by all others, and may even be through.
-func (s *Service) still(ctx context.Context, l *look) error {
-	if !l.settled() {
+func (s *Service) recheckSettled(ctx context.Context, l *serviceSnapshot) error {
+	if !l.isSettled() {
 		return nil
 	}
 	now, absent, err := s.describe(ctx)
-	if err == nil && (absent != "" || aws.ToString(now.Deployments[0].Id) != aws.ToString(l.primary().Id)) {
+	if err == nil && (absent != "" || aws.ToString(now.Deployments[0].Id) != aws.ToString(l.primaryDeployment().Id)) {
 		l.incomplete = "somebody deployed while rotary was looking: the next look tells"
 	}
 	return err
 }
 
 // used returns the task definitions of every deployment, task and attempt in the look.
-func (l look) used() []string {
+func (l serviceSnapshot) usedDefinitions() []string {
 	var arns []string
 	for _, d := range l.service.Deployments {
 		arns = append(arns, aws.ToString(d.TaskDefinition))
@@ -103,14 +103,14 @@ func (s *Service) describe(ctx context.Context) (svc types.Service, absent strin
 		return svc, fmt.Sprintf("service %s is %s", s, aws.ToString(out.Services[0].Status)), nil
 	}
 	svc = out.Services[0]
-	if !primaryFirst(svc.Deployments) {
-		return svc, first(unmanaged(svc), fmt.Sprintf("service %s has no PRIMARY deployment", s)), nil
+	if !movePrimaryFirst(svc.Deployments) {
+		return svc, firstNonEmpty(unsupportedReason(svc), fmt.Sprintf("service %s has no PRIMARY deployment", s)), nil
 	}
 	return svc, "", nil
 }
 
-// primaryFirst brings the PRIMARY deployment to the front, and says whether there is one.
-func primaryFirst(ds []types.Deployment) bool {
+// movePrimaryFirst brings the PRIMARY deployment to the front, and says whether there is one.
+func movePrimaryFirst(ds []types.Deployment) bool {
 	i := slices.IndexFunc(ds, func(d types.Deployment) bool { return aws.ToString(d.Status) == "PRIMARY" })
 	if i >= 0 {
 		ds[0], ds[i] = ds[i], ds[0]
@@ -118,29 +118,29 @@ func primaryFirst(ds []types.Deployment) bool {
 	return i >= 0
 }
 
-// stragglers returns the service's tasks that have not stopped and run another revision than the PRIMARY deployment.
+// listStragglers returns the service's tasks that have not stopped and run another revision than the PRIMARY deployment.
 // A task may outlive its deployment's entry: it has a stop timeout after it left the running count.
-func (s *Service) stragglers(ctx context.Context, svc types.Service) ([]types.Task, error) {
-	all, err := unstopped(ctx, s.client, sdk.ListTasksInput{Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service)})
+func (s *Service) listStragglers(ctx context.Context, svc types.Service) ([]types.Task, error) {
+	all, err := listUnstoppedTasks(ctx, s.client, sdk.ListTasksInput{Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service)})
 	return slices.DeleteFunc(all, func(t types.Task) bool {
 		return aws.ToString(t.TaskDefinitionArn) == aws.ToString(svc.Deployments[0].TaskDefinition)
 	}), err
 }
 
 // readAttempts fills in attempts and targets, as far back as they matter.
-func (s *Service) readAttempts(ctx context.Context, l *look) error {
-	briefs, err := s.briefs(ctx)
+func (s *Service) readAttempts(ctx context.Context, l *serviceSnapshot) error {
+	briefs, err := s.listServiceDeployments(ctx)
 	if err != nil {
 		return err
 	}
 	if len(briefs) > 0 {
 		l.since = aws.ToString(briefs[0].ServiceDeploymentArn)
 	}
-	arns, complete := matter(briefs, l.quietRollout() && len(l.stragglers) == 0)
+	arns, complete := selectAttempts(briefs, l.isRolloutQuiet() && len(l.stragglers) == 0)
 	if !complete {
 		l.incomplete = fmt.Sprintf("no service deployment among the newest %d succeeded: what the service could roll back to is not known", maxAttempts)
 	}
-	if len(briefs) == 0 && l.primary().RolloutState == types.DeploymentRolloutStateInProgress {
+	if len(briefs) == 0 && l.primaryDeployment().RolloutState == types.DeploymentRolloutStateInProgress {
 		l.incomplete = "ECS does not list the service deployment in progress: what it could roll back to is not known"
 	}
 	if len(arns) == 0 {
@@ -154,7 +154,7 @@ func (s *Service) readAttempts(ctx context.Context, l *look) error {
 		l.incomplete = fmt.Sprintf("ECS does not describe service deployment %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
 	}
 	if len(out.ServiceDeployments) < len(arns) {
-		l.incomplete = first(l.incomplete, fmt.Sprintf("ECS describes %d of %d service deployments", len(out.ServiceDeployments), len(arns)))
+		l.incomplete = firstNonEmpty(l.incomplete, fmt.Sprintf("ECS describes %d of %d service deployments", len(out.ServiceDeployments), len(arns)))
 	}
 	l.attempts = out.ServiceDeployments
 	slices.SortFunc(l.attempts, func(a, b types.ServiceDeployment) int {
@@ -164,13 +164,13 @@ func (s *Service) readAttempts(ctx context.Context, l *look) error {
 	for _, a := range l.attempts {
 		revisions = append(revisions, revisionsOf(a)...)
 	}
-	targets, untold, err := s.targets(ctx, revisions)
-	l.targets, l.incomplete = targets, first(l.incomplete, untold)
+	targets, untold, err := s.describeServiceRevisions(ctx, revisions)
+	l.targets, l.incomplete = targets, firstNonEmpty(l.incomplete, untold)
 	return err
 }
 
-// briefs lists the service's deployments of the last 90 days, newest first.
-func (s *Service) briefs(ctx context.Context) ([]types.ServiceDeploymentBrief, error) {
+// listServiceDeployments lists the service's deployments of the last 90 days, newest first.
+func (s *Service) listServiceDeployments(ctx context.Context) ([]types.ServiceDeploymentBrief, error) {
 	var all []types.ServiceDeploymentBrief
 	in := &sdk.ListServiceDeploymentsInput{Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), MaxResults: aws.Int32(100)}
 	for {
@@ -189,11 +189,11 @@ func (s *Service) briefs(ctx context.Context) ([]types.ServiceDeploymentBrief, e
 	return all, nil
 }
 
-// matter picks the service deployments that matter: none where everything is quiet and the newest succeeded; the
+// selectAttempts picks the service deployments that matter: none where everything is quiet and the newest succeeded; the
 // newest where everything is quiet; and while anything is unfinished all down to the last that completed, whose
 // revision is what a rollback goes back to. complete is false where that one is too far back.
-func matter(briefs []types.ServiceDeploymentBrief, quiet bool) (arns []string, complete bool) {
-	quiet = quiet && len(briefs) > 0 && ended(briefs[0].Status)
+func selectAttempts(briefs []types.ServiceDeploymentBrief, quiet bool) (arns []string, complete bool) {
+	quiet = quiet && len(briefs) > 0 && hasEnded(briefs[0].Status)
 	if quiet && briefs[0].Status == types.ServiceDeploymentStatusSuccessful {
 		return nil, true
 	}
@@ -202,23 +202,23 @@ func matter(briefs []types.ServiceDeploymentBrief, quiet bool) (arns []string, c
 			return arns, false
 		}
 		arns = append(arns, aws.ToString(b.ServiceDeploymentArn))
-		if quiet || completed(b.Status) {
+		if quiet || isCompleted(b.Status) {
 			break
 		}
 	}
 	return arns, true
 }
 
-func completed(s types.ServiceDeploymentStatus) bool {
+func isCompleted(s types.ServiceDeploymentStatus) bool {
 	return s == types.ServiceDeploymentStatusSuccessful || s == types.ServiceDeploymentStatusRollbackSuccessful
 }
 
-func ended(s types.ServiceDeploymentStatus) bool {
-	return completed(s) || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusRollbackFailed
+func hasEnded(s types.ServiceDeploymentStatus) bool {
+	return isCompleted(s) || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusRollbackFailed
 }
 
-// targets learns the task definition of service revisions; untold says in words what ECS did not tell.
-func (s *Service) targets(ctx context.Context, revisions []string) (tds map[string]string, untold string, err error) {
+// describeServiceRevisions learns the task definition of service revisions; untold says in words what ECS did not tell.
+func (s *Service) describeServiceRevisions(ctx context.Context, revisions []string) (tds map[string]string, untold string, err error) {
 	tds = map[string]string{}
 	revisions = slices.Compact(slices.Sorted(slices.Values(revisions)))
 	for chunk := range slices.Chunk(revisions, maxAttempts) {
@@ -234,7 +234,7 @@ func (s *Service) targets(ctx context.Context, revisions []string) (tds map[stri
 		}
 	}
 	if len(tds) < len(revisions) {
-		untold = first(untold, fmt.Sprintf("ECS describes %d of %d service revisions", len(tds), len(revisions)))
+		untold = firstNonEmpty(untold, fmt.Sprintf("ECS describes %d of %d service revisions", len(tds), len(revisions)))
 	}
 	return tds, untold, nil
 }
@@ -242,7 +242,7 @@ func (s *Service) targets(ctx context.Context, revisions []string) (tds map[stri
 // revisionsOf returns the service revisions that an attempt tries, goes back to and, unless it is through, starts from.
 func revisionsOf(a types.ServiceDeployment) []string {
 	var arns []string
-	if !completed(a.Status) {
+	if !isCompleted(a.Status) {
 		for _, r := range a.SourceServiceRevisions {
 			arns = append(arns, aws.ToString(r.Arn))
 		}
@@ -256,7 +256,7 @@ func revisionsOf(a types.ServiceDeployment) []string {
 	return arns
 }
 
-// failedAttempt says whether an attempt has not brought, and will not bring, what it was made for.
-func failedAttempt(s types.ServiceDeploymentStatus) bool {
+// isFailedAttempt says whether an attempt has not brought, and will not bring, what it was made for.
+func isFailedAttempt(s types.ServiceDeploymentStatus) bool {
 	return strings.HasPrefix(string(s), "ROLLBACK_") || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusStopRequested
 }

@@ -43,8 +43,8 @@ type attemptAPI interface {
 	DescribeServiceRevisions(context.Context, *sdk.DescribeServiceRevisionsInput, ...func(*sdk.Options)) (*sdk.DescribeServiceRevisionsOutput, error)
 }
 
-// tries is how often one Roll derives again because somebody else's deployment slipped in.
-const tries = 3
+// maxTries is how often one Roll derives again because somebody else's deployment slipped in.
+const maxTries = 3
 
 // Service is the consumer that is one ECS service.
 type Service struct {
@@ -71,11 +71,11 @@ func (s *Service) String() string { return s.ecs.Cluster + "/" + s.ecs.Service }
 // Status looks at the service afresh: the service, its task definitions, its service deployments and its tasks. An
 // error means that ECS did not answer; whatever it answered, odd as it may be, is in Seen. Changes nothing.
 func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
-	l, err := s.look(ctx)
+	l, err := s.snapshotService(ctx)
 	if err != nil {
 		return plan.Seen{Consumer: s.by.consumer}, fmt.Errorf("look at ECS service %s: %w", s, legible(err))
 	}
-	return l.seen(s.by.consumer), nil
+	return l.toSeen(s.by.consumer), nil
 }
 
 // Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It takes the task definition
@@ -84,21 +84,21 @@ func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
 // else's rollout, and derives again from one that slips in. An error leaves the service as it was or on its way:
 // the next look tells.
 func (s *Service) Roll(ctx context.Context, b bucket.Bucket) error {
-	if err := s.roll(ctx, b); err != nil {
+	if err := s.startRollout(ctx, b); err != nil {
 		return fmt.Errorf("roll ECS service %s onto version %s of %s: %w", s, b.Version, b.Name, legible(err))
 	}
 	return nil
 }
 
-func (s *Service) roll(ctx context.Context, b bucket.Bucket) error {
-	if err := s.mine(b); err != nil {
+func (s *Service) startRollout(ctx context.Context, b bucket.Bucket) error {
+	if err := s.checkBucket(b); err != nil {
 		return err
 	}
-	l, err := s.look(ctx)
+	l, err := s.snapshotService(ctx)
 	if err != nil {
 		return err
 	}
-	if why := l.refusal(); why != "" {
+	if why := l.refusalReason(); why != "" {
 		return errors.New(why)
 	}
 	return s.rollFrom(ctx, l, b)
@@ -106,14 +106,14 @@ func (s *Service) roll(ctx context.Context, b bucket.Bucket) error {
 
 // rollFrom derives from what the service has, deploys, and derives again from whatever slipped in between the look
 // and the update: it would be undone otherwise.
-func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
+func (s *Service) rollFrom(ctx context.Context, l serviceSnapshot, b bucket.Bucket) error {
 	was, since, base := l.service, l.since, l.primaryRevision()
-	for range tries {
-		arn, err := s.derive(ctx, base, b)
-		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) && !abandoned(was) {
+	for range maxTries {
+		arn, err := s.deriveRevision(ctx, base, b)
+		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) && !isAbandoned(was) {
 			return err
 		}
-		is, err := s.deploy(ctx, was, arn)
+		is, err := s.deployRevision(ctx, was, arn)
 		if err != nil {
 			return err
 		}
@@ -121,26 +121,26 @@ func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
 		if err != nil {
 			return err
 		}
-		slipped := first(slippedIn(was, is), listed)
+		slipped := firstNonEmpty(slippedIn(was, is), listed)
 		if slipped == "" {
 			return nil
 		}
-		if base, err = s.revision(ctx, slipped); err != nil {
+		if base, err = s.describeRevision(ctx, slipped); err != nil {
 			return err
 		}
 		was, since = is, newest
 	}
-	return fmt.Errorf("%d times in a row somebody else deployed at the same moment: the next pass tries again", tries)
+	return fmt.Errorf("%d times in a row somebody else deployed at the same moment: the next pass tries again", maxTries)
 }
 
-// abandoned says whether ECS has given the PRIMARY deployment up: it starts no more tasks on it, not even where a rollback
+// isAbandoned says whether ECS has given the PRIMARY deployment up: it starts no more tasks on it, not even where a rollback
 // has brought the service back to what it should run, until somebody deploys anew.
-func abandoned(svc types.Service) bool {
+func isAbandoned(svc types.Service) bool {
 	return svc.Deployments[0].RolloutState == types.DeploymentRolloutStateFailed
 }
 
-// deploy updates the service, if it still is as it was, and returns it as it is after.
-func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (types.Service, error) {
+// deployRevision updates the service, if it still is as it was, and returns it as it is after.
+func (s *Service) deployRevision(ctx context.Context, was types.Service, arn string) (types.Service, error) {
 	now, absent, err := s.describe(ctx)
 	if err != nil {
 		return types.Service{}, err
@@ -151,28 +151,28 @@ func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (ty
 	if aws.ToString(now.Deployments[0].Id) != aws.ToString(was.Deployments[0].Id) {
 		return types.Service{}, fmt.Errorf("somebody deployed %s meanwhile: the next pass tries again", shortName(aws.ToString(now.TaskDefinition)))
 	}
-	if err := s.claim(ctx, now); err != nil {
+	if err := s.tagService(ctx, now); err != nil {
 		return types.Service{}, err
 	}
 	out, err := s.client.UpdateService(ctx, &sdk.UpdateServiceInput{
-		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), TaskDefinition: aws.String(arn), ForceNewDeployment: abandoned(now),
+		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), TaskDefinition: aws.String(arn), ForceNewDeployment: isAbandoned(now),
 	})
 	if err != nil {
 		return types.Service{}, err
 	}
-	if out.Service == nil || !primaryFirst(out.Service.Deployments) {
+	if out.Service == nil || !movePrimaryFirst(out.Service.Deployments) {
 		return types.Service{}, errors.New("ECS answered an update without a PRIMARY deployment")
 	}
 	return *out.Service, nil
 }
 
-// claim puts rotary's tags on the service before it first gets anything: where the manifest forgets it, the census
+// tagService puts rotary's tags on the service before it first gets anything: where the manifest forgets it, the census
 // finds it by them.
-func (s *Service) claim(ctx context.Context, svc types.Service) error {
-	if s.by.owns(svc.Tags) {
+func (s *Service) tagService(ctx context.Context, svc types.Service) error {
+	if s.by.ownsTags(svc.Tags) {
 		return nil
 	}
-	_, err := s.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: svc.ServiceArn, Tags: s.by.tags(nil)})
+	_, err := s.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: svc.ServiceArn, Tags: s.by.replaceOwnerTags(nil)})
 	return err
 }
 
@@ -190,7 +190,7 @@ func slippedIn(was, is types.Service) string {
 // listedSince returns the task definition of the service deployment right before ours, if it was made after since:
 // one that is superseded before it has tasks may be gone from the service's deployments. newest is the newest listed.
 func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped, newest string, err error) {
-	briefs, err := s.briefs(ctx)
+	briefs, err := s.listServiceDeployments(ctx)
 	if err != nil || len(briefs) == 0 {
 		return "", "", err
 	}
@@ -205,7 +205,7 @@ func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped,
 	if len(made) < 2 {
 		return "", newest, nil
 	}
-	targets, _, err := s.targets(ctx, made)
+	targets, _, err := s.describeServiceRevisions(ctx, made)
 	for i := range made[1:] {
 		if targets[made[i]] == ours {
 			return targets[made[i+1]], newest, err
@@ -228,7 +228,7 @@ func legible(err error) error {
 	return errors.New("ECS's answer could not be read")
 }
 
-func first(texts ...string) string {
+func firstNonEmpty(texts ...string) string {
 	for _, t := range texts {
 		if t != "" {
 			return t

@@ -36,31 +36,31 @@ type target struct {
 	point      func(ctx context.Context, arn string) error
 }
 
-// exact says whether the target names a revision.
-func (t target) exact() bool { return strings.Contains(shortName(t.definition), ":") }
+// namesRevision says whether the target names a revision.
+func (t target) namesRevision() bool { return strings.Contains(shortName(t.definition), ":") }
 
-// of says whether the target starts tasks of a family.
-func (t target) of(family string) bool {
+// startsFamily says whether the target starts tasks of a family.
+func (t target) startsFamily(family string) bool {
 	name, _, _ := strings.Cut(shortName(t.definition), ":")
 	return name == family
 }
 
 var errMovedTarget = errors.New("somebody changed it meanwhile: the next pass tries again")
 
-// targets returns every target in the cluster that starts the family, by name: of the default bus's rules and of the
+// findTargets returns every target in the cluster that starts the family, by name: of the default bus's rules and of the
 // schedules of every group. A rule or a schedule that is disabled counts: it may be enabled at any time.
-func (f *Family) targets(ctx context.Context) ([]target, error) {
-	rules, err := f.ruleTargets(ctx)
+func (f *Family) findTargets(ctx context.Context) ([]target, error) {
+	rules, err := f.findRuleTargets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	schedules, err := f.scheduleTargets(ctx)
-	all := slices.DeleteFunc(append(rules, schedules...), func(t target) bool { return !t.of(f.name) })
+	schedules, err := f.findScheduleTargets(ctx)
+	all := slices.DeleteFunc(append(rules, schedules...), func(t target) bool { return !t.startsFamily(f.name) })
 	slices.SortFunc(all, func(a, b target) int { return strings.Compare(a.name, b.name) })
 	return all, err
 }
 
-func (f *Family) ruleTargets(ctx context.Context) ([]target, error) {
+func (f *Family) findRuleTargets(ctx context.Context) ([]target, error) {
 	var all []target
 	in := &eventbridge.ListRuleNamesByTargetInput{TargetArn: aws.String(f.cluster)}
 	for {
@@ -69,7 +69,7 @@ func (f *Family) ruleTargets(ctx context.Context) ([]target, error) {
 			return nil, err
 		}
 		for _, rule := range out.RuleNames {
-			some, err := f.targetsOf(ctx, rule)
+			some, err := f.findTargetsOfRule(ctx, rule)
 			if err != nil {
 				return nil, err
 			}
@@ -81,8 +81,8 @@ func (f *Family) ruleTargets(ctx context.Context) ([]target, error) {
 	}
 }
 
-func (f *Family) targetsOf(ctx context.Context, rule string) ([]target, error) {
-	listed, err := f.listTargets(ctx, rule)
+func (f *Family) findTargetsOfRule(ctx context.Context, rule string) ([]target, error) {
+	listed, err := f.listTargetsByRule(ctx, rule)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (f *Family) targetsOf(ctx context.Context, rule string) ([]target, error) {
 	return all, nil
 }
 
-func (f *Family) listTargets(ctx context.Context, rule string) ([]events.Target, error) {
+func (f *Family) listTargetsByRule(ctx context.Context, rule string) ([]events.Target, error) {
 	var all []events.Target
 	in := &eventbridge.ListTargetsByRuleInput{Rule: aws.String(rule)}
 	for {
@@ -116,7 +116,7 @@ func (f *Family) listTargets(ctx context.Context, rule string) ([]events.Target,
 
 // pointRule names another revision in a rule's target, if it still is as it was, and changes nothing else of it.
 func (f *Family) pointRule(ctx context.Context, rule string, was events.Target, arn string) error {
-	listed, err := f.listTargets(ctx, rule)
+	listed, err := f.listTargetsByRule(ctx, rule)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func failedCode(entries []events.PutTargetsResultEntry) string {
 	return aws.ToString(entries[0].ErrorCode)
 }
 
-func (f *Family) scheduleTargets(ctx context.Context) ([]target, error) {
+func (f *Family) findScheduleTargets(ctx context.Context) ([]target, error) {
 	var all []target
 	in := &scheduler.ListSchedulesInput{}
 	for {
@@ -157,7 +157,7 @@ func (f *Family) scheduleTargets(ctx context.Context) ([]target, error) {
 				return nil, err
 			}
 			if got.Target != nil && got.Target.EcsParameters != nil {
-				all = append(all, f.scheduleTarget(got))
+				all = append(all, f.newScheduleTarget(got))
 			}
 		}
 		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
@@ -166,7 +166,7 @@ func (f *Family) scheduleTargets(ctx context.Context) ([]target, error) {
 	}
 }
 
-func (f *Family) scheduleTarget(s *scheduler.GetScheduleOutput) target {
+func (f *Family) newScheduleTarget(s *scheduler.GetScheduleOutput) target {
 	return target{
 		name:       fmt.Sprintf("schedule %s/%s", aws.ToString(s.GroupName), aws.ToString(s.Name)),
 		definition: aws.ToString(s.Target.EcsParameters.TaskDefinitionArn), changed: aws.ToTime(s.LastModificationDate),

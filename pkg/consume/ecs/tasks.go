@@ -15,8 +15,8 @@ type taskAPI interface {
 	DescribeTasks(context.Context, *sdk.DescribeTasksInput, ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error)
 }
 
-// unstopped returns the tasks in a list that have not stopped, also those that nobody wants to run any more.
-func unstopped(ctx context.Context, api taskAPI, list sdk.ListTasksInput) ([]types.Task, error) {
+// listUnstoppedTasks returns the tasks in a list that have not stopped, also those that nobody wants to run any more.
+func listUnstoppedTasks(ctx context.Context, api taskAPI, list sdk.ListTasksInput) ([]types.Task, error) {
 	var found []types.Task
 	for _, wanted := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
 		list.DesiredStatus, list.NextToken = wanted, nil
