@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// looked is a settled look at a service with two tasks on a revision of rotary's that pins v1.
-func looked() serviceSnapshot {
-	r := definition("A=" + arnOfBucket + ":A::" + v1)
+// settledSnapshot is a settled look at a service with two tasks on a revision of rotary's that pins v1.
+func settledSnapshot() serviceSnapshot {
+	r := revisionWith("A=" + arnOfBucket + ":A::" + v1)
 	r.input.Tags = me.replaceOwnerTags(nil)
 	return serviceSnapshot{
 		at: here, environment: "dev", revisions: map[string]revision{r.arn: r}, targets: map[string]string{},
@@ -21,41 +21,41 @@ func looked() serviceSnapshot {
 	}
 }
 
-// attempt adds a service deployment that tried td, as the newest.
-func (l *serviceSnapshot) attempt(status types.ServiceDeploymentStatus, td string) *types.ServiceDeployment {
+// addAttempt adds a service deployment that tried td, as the newest.
+func (l *serviceSnapshot) addAttempt(status types.ServiceDeploymentStatus, td string) *types.ServiceDeployment {
 	l.targets["rev-"+td] = td
 	l.attempts = append([]types.ServiceDeployment{{Status: status, TargetServiceRevision: &types.ServiceRevisionSummary{Arn: aws.String("rev-" + td)}}}, l.attempts...)
 	return &l.attempts[0]
 }
 
-// other adds a revision that pins v2.
-func (l *serviceSnapshot) other(arn string) string {
-	r := definition("A=" + arnOfBucket + ":A::" + v2)
+// addRevision adds a revision that pins v2.
+func (l *serviceSnapshot) addRevision(arn string) string {
+	r := revisionWith("A=" + arnOfBucket + ":A::" + v2)
 	r.arn = arn
 	l.revisions[arn] = r
 	return arn
 }
 
 func TestSettledNeedsEverything(t *testing.T) {
-	if s := looked().toSeen("api"); !s.Settled || s.Running != v1 || s.Waiting+s.Unknown+s.Foreign != "" {
+	if s := settledSnapshot().toSeen("api"); !s.Settled || s.Running != v1 || s.Waiting+s.Unknown+s.Foreign != "" {
 		t.Fatalf("%+v", s)
 	}
 	for name, change := range map[string]func(*serviceSnapshot){
 		"another deployment is left": func(l *serviceSnapshot) {
-			l.service.Deployments = append(l.service.Deployments, types.Deployment{Status: aws.String("ACTIVE"), TaskDefinition: aws.String(l.other("app:2"))})
+			l.service.Deployments = append(l.service.Deployments, types.Deployment{Status: aws.String("ACTIVE"), TaskDefinition: aws.String(l.addRevision("app:2"))})
 		},
 		"a task is missing":  func(l *serviceSnapshot) { l.service.Deployments[0].RunningCount = 1 },
 		"a task too many":    func(l *serviceSnapshot) { l.service.Deployments[0].RunningCount = 3 },
 		"a task is starting": func(l *serviceSnapshot) { l.service.Deployments[0].PendingCount = 1 },
 		"no rollout state":   func(l *serviceSnapshot) { l.service.Deployments[0].RolloutState = "" },
 		"the attempt still watches": func(l *serviceSnapshot) {
-			l.attempt(types.ServiceDeploymentStatusInProgress, aws.ToString(l.primaryDeployment().TaskDefinition))
+			l.addAttempt(types.ServiceDeploymentStatusInProgress, aws.ToString(l.primaryDeployment().TaskDefinition))
 		},
 		"an old task stops": func(l *serviceSnapshot) {
-			l.stragglers = []types.Task{{TaskDefinitionArn: aws.String(l.other("app:2")), LastStatus: aws.String("STOPPING")}}
+			l.stragglers = []types.Task{{TaskDefinitionArn: aws.String(l.addRevision("app:2")), LastStatus: aws.String("STOPPING")}}
 		},
 	} {
-		l := looked()
+		l := settledSnapshot()
 		change(&l)
 		if s := l.toSeen("api"); s.Settled || s.Running != "" || s.Waiting == "" || s.RollingTo != v1 {
 			t.Errorf("%s: %+v", name, s)
@@ -74,35 +74,37 @@ func TestFailedIsOnlyTheNewestAttempt(t *testing.T) {
 		failed bool
 	}{
 		"rolled back": {func(l *serviceSnapshot) {
-			back(l, l.attempt(types.ServiceDeploymentStatusRollbackSuccessful, l.other(tried)))
+			back(l, l.addAttempt(types.ServiceDeploymentStatusRollbackSuccessful, l.addRevision(tried)))
 		}, true},
 		"rollback failed": {func(l *serviceSnapshot) {
-			back(l, l.attempt(types.ServiceDeploymentStatusRollbackFailed, l.other(tried)))
+			back(l, l.addAttempt(types.ServiceDeploymentStatusRollbackFailed, l.addRevision(tried)))
 		}, true},
-		"something newer runs": {func(l *serviceSnapshot) { l.attempt(types.ServiceDeploymentStatusRollbackSuccessful, l.other(tried)) }, false},
+		"something newer runs": {func(l *serviceSnapshot) {
+			l.addAttempt(types.ServiceDeploymentStatusRollbackSuccessful, l.addRevision(tried))
+		}, false},
 		"superseded, then right": {func(l *serviceSnapshot) {
-			l.attempt(types.ServiceDeploymentStatusStopped, aws.ToString(l.primaryDeployment().TaskDefinition))
+			l.addAttempt(types.ServiceDeploymentStatusStopped, aws.ToString(l.primaryDeployment().TaskDefinition))
 		}, false},
 		"stopped where it stands": {func(l *serviceSnapshot) {
-			l.attempt(types.ServiceDeploymentStatusStopped, l.other(tried))
+			l.addAttempt(types.ServiceDeploymentStatusStopped, l.addRevision(tried))
 			l.service.Deployments[0].TaskDefinition, l.service.Deployments[0].RolloutState = aws.String(tried), types.DeploymentRolloutStateFailed
 		}, true},
 		"no attempt is listed": {func(l *serviceSnapshot) {
-			l.service.Deployments = append(l.service.Deployments, types.Deployment{TaskDefinition: aws.String(l.other(tried)), RolloutState: types.DeploymentRolloutStateFailed})
+			l.service.Deployments = append(l.service.Deployments, types.Deployment{TaskDefinition: aws.String(l.addRevision(tried)), RolloutState: types.DeploymentRolloutStateFailed})
 		}, true},
 		"it did not pin the bucket": {func(l *serviceSnapshot) {
-			l.revisions[tried] = definition()
-			back(l, l.attempt(types.ServiceDeploymentStatusRollbackSuccessful, tried))
+			l.revisions[tried] = revisionWith()
+			back(l, l.addAttempt(types.ServiceDeploymentStatusRollbackSuccessful, tried))
 		}, false},
-		"in progress": {func(l *serviceSnapshot) { l.attempt(types.ServiceDeploymentStatusInProgress, l.other(tried)) }, false},
+		"in progress": {func(l *serviceSnapshot) { l.addAttempt(types.ServiceDeploymentStatusInProgress, l.addRevision(tried)) }, false},
 	} {
-		l := looked()
+		l := settledSnapshot()
 		c.change(&l)
 		s := l.toSeen("api")
 		if (s.Failed != nil) != c.failed {
 			t.Errorf("%s: failed %+v", name, s.Failed)
 		}
-		if s.Failed != nil && (s.Failed.Version != v2 || s.Failed.Rest != looked().toSeen("").Rest) {
+		if s.Failed != nil && (s.Failed.Version != v2 || s.Failed.Rest != settledSnapshot().toSeen("").Rest) {
 			t.Errorf("%s: %+v", name, *s.Failed)
 		}
 	}
@@ -112,9 +114,9 @@ func TestChangedIsTheNewestOfAll(t *testing.T) {
 	at := func(minute int) *time.Time {
 		return aws.Time(time.Date(2026, 1, 5, 9, minute, 0, 0, time.UTC))
 	}
-	l := looked()
+	l := settledSnapshot()
 	l.service.Deployments[0].CreatedAt, l.service.Deployments[0].UpdatedAt = at(1), at(2)
-	l.attempt(types.ServiceDeploymentStatusSuccessful, aws.ToString(l.primaryDeployment().TaskDefinition)).FinishedAt = at(3)
+	l.addAttempt(types.ServiceDeploymentStatusSuccessful, aws.ToString(l.primaryDeployment().TaskDefinition)).FinishedAt = at(3)
 	if got := l.toSeen("api").Changed; !got.Equal(*at(3)) {
 		t.Errorf("changed %s", got)
 	}
@@ -126,7 +128,7 @@ func TestChangedIsTheNewestOfAll(t *testing.T) {
 }
 
 func TestABlueGreenServiceIsNotRolled(t *testing.T) {
-	l := looked()
+	l := settledSnapshot()
 	l.service.DeploymentConfiguration = &types.DeploymentConfiguration{Strategy: types.DeploymentStrategyBlueGreen}
 	if s := l.toSeen("api"); !strings.Contains(s.Unknown, "BLUE_GREEN") || s.Foreign == "" || s.Running != "" {
 		t.Errorf("%+v", s)

@@ -11,7 +11,7 @@ import (
 // UpdateSchedule replaces all of a schedule: a member that the SDK learns must be copied, or be named here.
 func TestEveryMemberOfAScheduleIsKept(t *testing.T) {
 	var s scheduler.GetScheduleOutput
-	fill(reflect.ValueOf(&s).Elem())
+	fillFields(reflect.ValueOf(&s).Elem())
 	in := reflect.ValueOf(*sameSchedule(&s))
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[scheduler.GetScheduleOutput]()) {
 		if !f.IsExported() || slices.Contains([]string{"Arn", "CreationDate", "LastModificationDate", "ResultMetadata"}, f.Name) {
