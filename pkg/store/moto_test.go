@@ -31,12 +31,12 @@ func TestMotoIsAsSecretsManagerIsButForWhatIsKnown(t *testing.T) {
 func motoFunction(t *testing.T, cfg aws.Config) string {
 	post := func(path, kind, body string) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, *cfg.BaseEndpoint+path, strings.NewReader(body))
-		check(t, err)
+		mustSucceed(t, err)
 		req.Header.Set("Content-Type", kind)
 		req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+account+"/20260105/"+region+"/iam/aws4_request, SignedHeaders=host, Signature=none")
 		answer, err := http.DefaultClient.Do(req)
-		check(t, err)
-		check(t, answer.Body.Close())
+		mustSucceed(t, err)
+		mustSucceed(t, answer.Body.Close())
 		if answer.StatusCode >= 300 {
 			t.Fatalf("%s: moto answers %s", path, answer.Status)
 		}
@@ -51,11 +51,11 @@ func motoFunction(t *testing.T, cfg aws.Config) string {
 		FunctionName: aws.String("idle"), Role: aws.String("arn:aws:iam::123456789012:role/idle"), Runtime: lambdatypes.RuntimeProvidedal2023,
 		Handler: aws.String("bootstrap"), Code: &lambdatypes.FunctionCode{ZipFile: []byte("PK\x05\x06" + strings.Repeat("\x00", 18))},
 	})
-	check(t, err)
+	mustSucceed(t, err)
 	return aws.ToString(f.FunctionArn)
 }
 
-func check(t *testing.T, err error) {
+func mustSucceed(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func (s *Store) Now() time.Time {
 	return s.clock.now
 }
 
-func (s *Store) heard(m middleware.Metadata) {
+func (s *Store) noteServerTime(m middleware.Metadata) {
 	t, ok := awsmiddleware.GetServerTime(m)
 	s.clock.mu.Lock()
 	defer s.clock.mu.Unlock()
@@ -92,9 +92,9 @@ func (s *Store) heard(m middleware.Metadata) {
 func (s *Store) Look(ctx context.Context, name string) (history.History, error) {
 	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
 	if err != nil {
-		return history.History{}, failed("describe", name, err)
+		return history.History{}, wrapError("describe", name, err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	if out.DeletedDate != nil {
 		return history.History{}, fmt.Errorf("describe %s: it is scheduled for deletion: restore it first", name)
 	}
@@ -117,7 +117,7 @@ func (s *Store) Look(ctx context.Context, name string) (history.History, error) 
 // vouches for. Where the two answers do not agree on the labels, one of them is out of date: it asks again, a few times,
 // and fails with ErrUnsteady.
 func (s *Store) LookAll(ctx context.Context, name string) (history.History, error) {
-	look, err := s.steady(ctx, name)
+	look, err := s.lookUntilSteady(ctx, name)
 	if err != nil {
 		return history.History{}, err
 	}
@@ -137,26 +137,26 @@ func (s *Store) LookAll(ctx context.Context, name string) (history.History, erro
 	return look.WithEmpty(empty...), nil
 }
 
-// looks is how often a secret is looked at until two answers about its labels agree.
-const looks = 3
+// maxLooks is how often a secret is looked at until two answers about its labels agree.
+const maxLooks = 3
 
-// steady looks at a secret until its description and the list of its versions tell of the same labels.
-func (s *Store) steady(ctx context.Context, name string) (history.History, error) {
-	for range looks {
+// lookUntilSteady looks at a secret until its description and the list of its versions tell of the same labels.
+func (s *Store) lookUntilSteady(ctx context.Context, name string) (history.History, error) {
+	for range maxLooks {
 		look, err := s.Look(ctx, name)
 		if err != nil {
 			return look, err
 		}
 		described := look.Versions
-		if look.Versions, err = s.Versions(ctx, name); err != nil || maps.EqualFunc(labelled(described), labelled(look.Versions), slices.Equal) {
+		if look.Versions, err = s.Versions(ctx, name); err != nil || maps.EqualFunc(labelsByVersion(described), labelsByVersion(look.Versions), slices.Equal) {
 			return look, err
 		}
 	}
 	return history.History{}, fmt.Errorf("look at %s: %w", name, ErrUnsteady)
 }
 
-// labelled are the labels of the versions that have any.
-func labelled(versions []history.Version) map[string][]string {
+// labelsByVersion are the labels of the versions that have any.
+func labelsByVersion(versions []history.Version) map[string][]string {
 	labels := map[string][]string{}
 	for _, v := range versions {
 		if len(v.Labels) > 0 {
@@ -176,9 +176,9 @@ func (s *Store) Versions(ctx context.Context, name string) ([]history.Version, e
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, failed("list the versions of", name, err)
+			return nil, wrapError("list the versions of", name, err)
 		}
-		s.heard(page.ResultMetadata)
+		s.noteServerTime(page.ResultMetadata)
 		if aws.ToString(page.ARN) == "" {
 			return nil, fmt.Errorf("list the versions of %s: %w", name, errGarbled)
 		}
@@ -205,7 +205,7 @@ func oldestFirst(a, b history.Version) int {
 func (s *Store) Current(ctx context.Context, names []string) (versions map[string]string, texts map[string]secret.Value, err error) {
 	versions, texts = map[string]string{}, map[string]secret.Value{}
 	for chunk := range slices.Chunk(names, batchSize) {
-		read, err := s.batch(ctx, chunk)
+		read, err := s.readBatch(ctx, chunk)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -217,15 +217,15 @@ func (s *Store) Current(ctx context.Context, names []string) (versions map[strin
 	return versions, texts, nil
 }
 
-func (s *Store) batch(ctx context.Context, names []string) ([]types.SecretValueEntry, error) {
+func (s *Store) readBatch(ctx context.Context, names []string) ([]types.SecretValueEntry, error) {
 	out, err := s.client.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: names})
 	if err != nil {
-		return nil, failed("read", fmt.Sprintf("%d secrets at once", len(names)), err)
+		return nil, wrapError("read", fmt.Sprintf("%d secrets at once", len(names)), err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	for _, e := range out.Errors {
 		if code := aws.ToString(e.ErrorCode); code != "ResourceNotFoundException" {
-			return nil, refusedOne(names, aws.ToString(e.SecretId), code)
+			return nil, batchError(names, aws.ToString(e.SecretId), code)
 		}
 	}
 	read := map[string]bool{}
@@ -241,8 +241,8 @@ func (s *Store) batch(ctx context.Context, names []string) ([]types.SecretValueE
 	return out.SecretValues, nil
 }
 
-// refusedOne is the error for one secret of a batch. AWS may name it by its ARN.
-func refusedOne(names []string, id, code string) error {
+// batchError is the error for one secret of a batch. AWS may name it by its ARN.
+func batchError(names []string, id, code string) error {
 	i := slices.IndexFunc(names, func(name string) bool { return id == name || strings.Contains(id, ":secret:"+name+"-") })
 	if i < 0 || !codeShape.MatchString(code) {
 		return fmt.Errorf("read %d secrets at once: %w", len(names), errGarbled)
@@ -257,9 +257,9 @@ func (s *Store) Value(ctx context.Context, name, version string) (text secret.Va
 		return secret.Value{}, false, nil
 	}
 	if err != nil {
-		return secret.Value{}, false, failed("read version "+version+" of", name, err)
+		return secret.Value{}, false, wrapError("read version "+version+" of", name, err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	if aws.ToString(out.VersionId) != version || out.SecretString == nil && out.SecretBinary == nil {
 		return secret.Value{}, false, fmt.Errorf("read version %s of %s: %w", version, name, errGarbled)
 	}
@@ -277,9 +277,9 @@ func (s *Store) Put(ctx context.Context, name, version string, text secret.Value
 	}
 	out, err := s.client.PutSecretValue(ctx, in)
 	if err != nil {
-		return failedQuietly("write a version of", name, err)
+		return wrapErrorWithoutText("write a version of", name, err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	return nil
 }
 
@@ -296,17 +296,17 @@ func (s *Store) Move(ctx context.Context, name, label, to, from string) error {
 	}
 	out, err := s.client.UpdateSecretVersionStage(ctx, in)
 	if _, refused := errors.AsType[*types.InvalidParameterException](err); refused {
-		return s.movedAlready(ctx, name, label, to)
+		return s.checkAlreadyMoved(ctx, name, label, to)
 	}
 	if err != nil {
-		return failed("move label "+label+" of", name, err)
+		return wrapError("move label "+label+" of", name, err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	return nil
 }
 
-// movedAlready tells a lost compare-and-swap from one that was done before its answer got lost.
-func (s *Store) movedAlready(ctx context.Context, name, label, to string) error {
+// checkAlreadyMoved tells a lost compare-and-swap from one that was done before its answer got lost.
+func (s *Store) checkAlreadyMoved(ctx context.Context, name, label, to string) error {
 	h, err := s.Look(ctx, name)
 	if err != nil {
 		return err
@@ -324,8 +324,8 @@ var errGarbled = errors.New("the answer could not be read")
 // codeShape is what AWS's error codes look like.
 var codeShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
-// failed says what was being done to what. The names in it come from the manifest.
-func failed(doing, name string, err error) error {
+// wrapError says what was being done to what. The names in it come from the manifest.
+func wrapError(doing, name string, err error) error {
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return fmt.Errorf("%s %s: %w", doing, name, ErrMissing)
 	}
@@ -347,11 +347,11 @@ func legible(err error) error {
 	return err
 }
 
-// failedQuietly is failed for requests that carried a value: of AWS's answer only the code is kept.
-func failedQuietly(doing, name string, err error) error {
+// wrapErrorWithoutText is failed for requests that carried a value: of AWS's answer only the code is kept.
+func wrapErrorWithoutText(doing, name string, err error) error {
 	err = legible(err)
 	if api, answered := errors.AsType[smithy.APIError](err); answered {
 		return fmt.Errorf("%s %s: Secrets Manager answered %s", doing, name, api.ErrorCode())
 	}
-	return failed(doing, name, err)
+	return wrapError(doing, name, err)
 }
