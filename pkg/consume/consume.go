@@ -49,8 +49,8 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 			clients := ecs.Clients{ECS: awsecs.NewFromConfig(cfg), Rules: eventbridge.NewFromConfig(cfg), Schedules: scheduler.NewFromConfig(cfg)}
 			return ecs.NewFamily(clients, c, o.Environment, o.Bucket), nil
 		},
-		"github": at.github,
-		"vercel": at.vercel,
+		"github": at.openGitHub,
+		"vercel": at.openVercel,
 		"drain": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			return drain.New(c, o.Bucket, o.Now), nil
 		},
@@ -65,8 +65,8 @@ func Census(cfg aws.Config, env *manifest.Environment) reconcile.Census {
 	return ecs.NewCensus(awsecs.NewFromConfig(cfg), env)
 }
 
-func (at Endpoints) github(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := []github.Option{github.Previous(o.Content), github.Clock(func() time.Time { return o.Now }, at.unhurried)}
+func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+	options := []github.Option{github.Previous(o.Content), github.Clock(func() time.Time { return o.Now }, at.pauseBetweenWrites)}
 	if at.GitHub != "" {
 		options = append(options, github.URL(at.GitHub))
 	}
@@ -80,7 +80,7 @@ func (at Endpoints) github(c manifest.Consumer, o reconcile.Opening) (reconcile.
 	return github.New(c, o.Environment.Name, o.Key(c.GitHub.Token), appID, options...)
 }
 
-func (at Endpoints) vercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+func (at Endpoints) openVercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 	options := []vercel.Option{vercel.WithSleep(at.wait)}
 	if at.Vercel != "" {
 		options = append(options, vercel.WithBaseURL(at.Vercel))
@@ -94,8 +94,8 @@ func (at Endpoints) vercel(c manifest.Consumer, o reconcile.Opening) (reconcile.
 	return vercel.New(c, *o.Environment, o.Key(c.Vercel.Token), options...)
 }
 
-// unhurried waits between two calls of a sink that counts them.
-func (at Endpoints) unhurried(ctx context.Context, d time.Duration) error {
+// pauseBetweenWrites waits between two calls of a sink that counts them.
+func (at Endpoints) pauseBetweenWrites(ctx context.Context, d time.Duration) error {
 	if at.NoPause {
 		return ctx.Err()
 	}

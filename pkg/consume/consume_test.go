@@ -23,7 +23,7 @@ func TestAPauseEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, wait := range map[string]func(context.Context, time.Duration) error{
-		"a pause": pause, "where none is wanted": Endpoints{NoPause: true}.unhurried,
+		"a pause": pause, "where none is wanted": Endpoints{NoPause: true}.pauseBetweenWrites,
 	} {
 		if err := wait(ctx, time.Hour); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s = %v", name, err)
@@ -32,7 +32,7 @@ func TestAPauseEndsWithItsContext(t *testing.T) {
 }
 
 func TestNoPauseIsWaitedForWhereNoneIsWanted(t *testing.T) {
-	if err := (Endpoints{NoPause: true}).unhurried(t.Context(), 24*time.Hour); err != nil {
+	if err := (Endpoints{NoPause: true}).pauseBetweenWrites(t.Context(), 24*time.Hour); err != nil {
 		t.Errorf("unhurried = %v", err)
 	}
 }

@@ -34,21 +34,21 @@ func (n noUser) Refusal() string { return string(n) }
 // codeShape is what the code of an AWS error looks like.
 var codeShape = regexp.MustCompile(`^[A-Za-z0-9.]{1,100}$`)
 
-// code is the code of AWS's error; "" where it is none.
-func code(err error) string {
+// errorCode is the code of AWS's error; "" where it is none.
+func errorCode(err error) string {
 	if api, answered := errors.AsType[smithy.APIError](err); answered {
 		return api.ErrorCode()
 	}
 	return ""
 }
 
-// failed says what failed. Of an answer only the code is kept, because answers hold secrets.
-func failed(doing string, err error) error {
-	if c := code(err); codeShape.MatchString(c) {
+// wrapError says what failed. Of an answer only the code is kept, because answers hold secrets.
+func wrapError(doing string, err error) error {
+	if c := errorCode(err); codeShape.MatchString(c) {
 		return fmt.Errorf("%s: AWS answered %s", doing, c)
 	}
 	_, garbled := errors.AsType[*smithy.DeserializationError](err)
-	if garbled || code(err) != "" {
+	if garbled || errorCode(err) != "" {
 		return errors.New(doing + ": AWS's answer cannot be read")
 	}
 	return fmt.Errorf("%s: %w", doing, err)

@@ -27,13 +27,13 @@ func (r *Rotator) Test(ctx context.Context, pending values) error {
 			return errors.New("key " + key + " has no value")
 		}
 	}
-	return r.patiently(ctx, func() error {
-		who, err := r.caller(ctx, pending)
-		if code(err) == unknownKey {
-			return &unsettled{errors.New("AWS does not accept access key " + id)}
+	return r.retryUnsettled(ctx, func() error {
+		who, err := r.askCallerIdentity(ctx, pending)
+		if errorCode(err) == unknownKey {
+			return &unsettledError{errors.New("AWS does not accept access key " + id)}
 		}
 		if err != nil {
-			return failed("ask AWS whose access key "+id+" is", err)
+			return wrapError("ask AWS whose access key "+id+" is", err)
 		}
 		if !r.isUser(who) {
 			return fmt.Errorf("access key %s belongs to %s, not to user %s of account %s", id, aws.ToString(who.Arn), r.user, r.env.Account)
@@ -61,45 +61,45 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (values, error) {
 	if id == "" || id == r.Identity(e.Current) {
 		return nil, nil
 	}
-	all, err := r.list(ctx)
+	all, err := r.listKeys(ctx)
 	if _, none := errors.AsType[noUser](err); err != nil && !none {
 		return nil, err
 	}
-	k, there := find(all, id)
+	k, there := findKey(all, id)
 	switch {
 	case !there:
-		return nil, r.dead(ctx, e.Owed)
+		return nil, r.checkDead(ctx, e.Owed)
 	case !k.active:
 		return nil, nil
 	}
 	if !e.Forced {
-		if err := r.unused(ctx, id); err != nil {
+		if err := r.checkUnused(ctx, id); err != nil {
 			return nil, err
 		}
 	}
-	return nil, r.deactivate(ctx, id)
+	return nil, r.deactivateKey(ctx, id)
 }
 
-// dead checks that AWS refuses a key that the user does not have.
-func (r *Rotator) dead(ctx context.Context, owed values) error {
+// checkDead checks that AWS refuses a key that the user does not have.
+func (r *Rotator) checkDead(ctx context.Context, owed values) error {
 	id := r.Identity(owed)
 	if secret.Reveal(owed[r.secret]) == "" {
 		return nil // nobody can come with it
 	}
-	who, err := r.caller(ctx, owed)
-	switch c := code(err); {
+	who, err := r.askCallerIdentity(ctx, owed)
+	switch c := errorCode(err); {
 	case c == unknownKey, c == wrongSecret:
 		return nil
 	case err != nil:
-		return failed("ask AWS whose access key "+id+" is", err)
+		return wrapError("ask AWS whose access key "+id+" is", err)
 	case r.isUser(who):
 		return fmt.Errorf("AWS accepts access key %s, and IAM does not list it among those of user %s: one of them is behind", id, r.user)
 	}
 	return fmt.Errorf("access key %s is not of user %s but of %s, and AWS accepts it: make it Inactive there", id, r.user, aws.ToString(who.Arn))
 }
 
-// unused fails where a key has just been used.
-func (r *Rotator) unused(ctx context.Context, id string) error {
+// checkUnused fails where a key has just been used.
+func (r *Rotator) checkUnused(ctx context.Context, id string) error {
 	last, err := r.lastUse(ctx, id)
 	if err != nil || last == nil || last.ago >= plan.Quiet {
 		return err
@@ -115,9 +115,9 @@ type use struct {
 
 // lastUse is nil where IAM knows of none.
 func (r *Rotator) lastUse(ctx context.Context, id string) (*use, error) {
-	out, err := r.seer.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &id})
+	out, err := r.reader.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &id})
 	if err != nil {
-		return nil, failed("ask when access key "+id+" was last used", err)
+		return nil, wrapError("ask when access key "+id+" was last used", err)
 	}
 	now, known := awsmiddleware.GetServerTime(out.ResultMetadata)
 	if out.AccessKeyLastUsed == nil || !known {

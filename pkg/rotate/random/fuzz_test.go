@@ -25,7 +25,7 @@ func FuzzCreateRetireAndTest(f *testing.F) {
 		{}, {Key: "K"}, {Alphabet: "hex", Length: 40}, {Key: "K", Also: "ALSO"},
 		{Pair: "ed25519", Key: "K", Public: "HALF"}, {Pair: "ed25519", Key: "K", Public: "HALF", Next: "NEXT", Also: "ALSO"},
 	}
-	pairs := kits(f)[1]
+	pairs := newKits(f)[1]
 	a, b := pairs.of(0), pairs.of(1)
 	for kind := range kinds {
 		f.Add(kind, false, a[0], a[0], a[1], a[1], b[0], "note")
@@ -34,7 +34,7 @@ func FuzzCreateRetireAndTest(f *testing.F) {
 		f.Add(kind, false, "", "b", "", "b", "a", "hunter2-hunter2-hunter2")
 	}
 	f.Fuzz(func(t *testing.T, kind int, emergency bool, k, following, public, also, sent, note string) {
-		s := source(kinds[max(kind%len(kinds), 0)], keys...)
+		s := sourceOf(kinds[max(kind%len(kinds), 0)], keys...)
 		r, search := random.New(s), &leak.Search{}
 		search.Allow(said)
 		current := values{}
@@ -45,9 +45,9 @@ func FuzzCreateRetireAndTest(f *testing.F) {
 			_ = search.Add(keys[i], text) // too short a value is found everywhere
 		}
 		made, err := r.Create(t.Context(), rotate.Start{Current: current, Emergency: emergency})
-		quiet(t, search, err)
+		wantNoValueIn(t, search, err)
 		if err == nil {
-			grows(t, current, made, s.Writes())
+			wantNothingLost(t, current, made, s.Writes())
 			for _, key := range s.Fresh() {
 				if s.Rotate.Also == "" && (made[key].Equal(current[key]) || len(secret.Reveal(made[key])) < 22) {
 					t.Errorf("%s has the value that it had, or a short one", key)
@@ -55,17 +55,17 @@ func FuzzCreateRetireAndTest(f *testing.F) {
 			}
 		}
 		before := values{"K": secret.New(sent), "NEXT": secret.New(k), "ALSO": secret.New(k)}
-		follows, err := r.Retire(t.Context(), rotate.End{Owed: before, Current: current, Others: others(before)})
-		quiet(t, search, err)
+		follows, err := r.Retire(t.Context(), rotate.End{Owed: before, Current: current, Others: othersOf(before)})
+		wantNoValueIn(t, search, err)
 		if follows != nil {
-			grows(t, current, follows, s.Writes())
+			wantNothingLost(t, current, follows, s.Writes())
 		}
-		quiet(t, search, r.Test(t.Context(), current))
+		wantNoValueIn(t, search, r.Test(t.Context(), current))
 	})
 }
 
-// grows checks that no key and no value has gone, and that nothing has changed that is not the rotator's to write.
-func grows(t *testing.T, before, after values, writes []string) {
+// wantNothingLost checks that no key and no value has gone, and that nothing has changed that is not the rotator's to write.
+func wantNothingLost(t *testing.T, before, after values, writes []string) {
 	t.Helper()
 	for key, v := range before {
 		now, has := after[key]
@@ -80,7 +80,7 @@ func grows(t *testing.T, before, after values, writes []string) {
 	}
 }
 
-func quiet(t *testing.T, search *leak.Search, err error) {
+func wantNoValueIn(t *testing.T, search *leak.Search, err error) {
 	t.Helper()
 	if err == nil {
 		return

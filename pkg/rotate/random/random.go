@@ -39,7 +39,7 @@ type credential []secret.Value
 
 // New returns the rotator of one source.
 func New(s manifest.Source) *Rotator {
-	r := &Rotator{fresh: texts(s.Rotate)}
+	r := &Rotator{fresh: textMaker(s.Rotate)}
 	if s.Rotate.Also != "" {
 		r.second = []string{s.Rotate.Also}
 	}
@@ -49,7 +49,7 @@ func New(s manifest.Source) *Rotator {
 	if s.Rotate.Pair == "" {
 		return r
 	}
-	r.fresh = pairs(s.Rotate.Pair)
+	r.fresh = keyPairMaker(s.Rotate.Pair)
 	r.places = [][]string{{s.Fresh()[0], s.Rotate.Public}}
 	if s.Rotate.Also != "" {
 		r.second = []string{s.Rotate.Next, s.Rotate.Also}
@@ -62,7 +62,7 @@ func New(s manifest.Source) *Rotator {
 func (r *Rotator) Create(_ context.Context, s rotate.Start) (values, error) {
 	places := r.places
 	if r.second != nil {
-		if why := r.unready(s); why != "" {
+		if why := r.startRefusal(s); why != "" {
 			return nil, why
 		}
 		places = [][]string{r.second}
@@ -74,19 +74,19 @@ func (r *Rotator) Create(_ context.Context, s rotate.Start) (values, error) {
 		if err != nil {
 			return nil, err
 		}
-		put(next, keys, made)
+		putCredential(next, keys, made)
 	}
 	return next, nil
 }
 
-// unready says why a credential that moves in several versions cannot start to move, or "".
-func (r *Rotator) unready(s rotate.Start) refusal {
+// startRefusal says why a credential that moves in several versions cannot start to move, or "".
+func (r *Rotator) startRefusal(s rotate.Start) refusal {
 	for i, key := range r.places[0] {
 		other := r.second[i]
 		if !s.Current[key].Equal(s.Current[other]) && !s.Emergency {
 			return refusal(key + " and " + other + " differ: an earlier change is not finished; where nothing is owed any more, put the value that everybody accepts in both")
 		}
-		if empty(s.Current[key]) {
+		if isEmptyValue(s.Current[key]) {
 			return refusal(key + " has no value: put one first")
 		}
 	}
@@ -109,11 +109,11 @@ func (r *Rotator) Set(context.Context, values, values) error { return nil }
 func (r *Rotator) Test(_ context.Context, pending values) error {
 	for _, keys := range append(slices.Clone(r.places), r.second) {
 		for _, key := range keys {
-			if empty(pending[key]) {
+			if isEmptyValue(pending[key]) {
 				return errors.New("key " + key + " has no value")
 			}
 		}
-		if c := of(pending, keys); !c.whole().equal(c) {
+		if c := credentialIn(pending, keys); !c.withPublicHalf().equal(c) {
 			return errors.New("key " + keys[1] + " does not hold the public half of " + keys[0])
 		}
 	}
@@ -133,26 +133,26 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (values, error) {
 	if r.second == nil {
 		return nil, nil
 	}
-	first, second := of(e.Current, r.places[0]), of(e.Current, r.second)
+	first, second := credentialIn(e.Current, r.places[0]), credentialIn(e.Current, r.second)
 	if first.equal(second) {
 		return nil, nil
 	}
-	if a, b := mended(first, second); !a.equal(first) || !b.equal(second) {
-		return r.with(e.Current, a, b), nil
+	if a, b := repairCredentials(first, second); !a.equal(first) || !b.equal(second) {
+		return r.withCredentials(e.Current, a, b), nil
 	}
 	others, err := e.Others(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if r.entering(first[0], second[0], others) {
-		return r.with(e.Current, second, first), nil
+	if r.isEntering(first[0], second[0], others) {
+		return r.withCredentials(e.Current, second, first), nil
 	}
-	return r.with(e.Current, first, first), nil
+	return r.withCredentials(e.Current, first, first), nil
 }
 
-// entering says whether b, which stands second to a, is on its way in: nobody has sent it since a last stood alone. In
+// isEntering says whether b, which stands second to a, is on its way in: nobody has sent it since a last stood alone. In
 // an emergency b is new even where a never stood alone.
-func (r *Rotator) entering(a, b secret.Value, others []rotate.Other) bool {
+func (r *Rotator) isEntering(a, b secret.Value, others []rotate.Other) bool {
 	for _, o := range slices.Backward(others) {
 		sent, waits := o.Values[r.places[0][0]], o.Values[r.second[0]]
 		switch {
@@ -165,25 +165,25 @@ func (r *Rotator) entering(a, b secret.Value, others []rotate.Other) bool {
 	return true
 }
 
-// mended makes whole what a person has put in part. What could not be sent is not let in.
-func mended(first, second credential) (a, b credential) {
+// repairCredentials makes whole what a person has put in part. What could not be sent is not let in.
+func repairCredentials(first, second credential) (a, b credential) {
 	switch {
-	case empty(first[0]):
+	case isEmptyValue(first[0]):
 		first = second
-	case !second.usable():
+	case !second.canBeSent():
 		second = first
 	}
-	return first.whole(), second.whole()
+	return first.withPublicHalf(), second.withPublicHalf()
 }
 
-func (r *Rotator) with(current values, first, second credential) values {
+func (r *Rotator) withCredentials(current values, first, second credential) values {
 	next := maps.Clone(current)
-	put(next, r.places[0], first)
-	put(next, r.second, second)
+	putCredential(next, r.places[0], first)
+	putCredential(next, r.second, second)
 	return next
 }
 
-func of(v values, keys []string) credential {
+func credentialIn(v values, keys []string) credential {
 	c := make(credential, len(keys))
 	for i, key := range keys {
 		c[i] = v[key]
@@ -191,10 +191,10 @@ func of(v values, keys []string) credential {
 	return c
 }
 
-// put never adds a key without a value.
-func put(v values, keys []string, c credential) {
+// putCredential never adds a key without a value.
+func putCredential(v values, keys []string, c credential) {
 	for i, key := range keys {
-		if _, has := v[key]; has || !empty(c[i]) {
+		if _, has := v[key]; has || !isEmptyValue(c[i]) {
 			v[key] = c[i]
 		}
 	}
@@ -204,4 +204,4 @@ func (c credential) equal(other credential) bool {
 	return slices.EqualFunc(c, other, secret.Value.Equal)
 }
 
-func empty(v secret.Value) bool { return v.Equal(secret.Value{}) }
+func isEmptyValue(v secret.Value) bool { return v.Equal(secret.Value{}) }

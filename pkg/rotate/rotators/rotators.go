@@ -37,12 +37,12 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 	makers := map[string]func(manifest.Source) rotate.Rotator{
 		manifest.Random:       func(s manifest.Source) rotate.Rotator { return random.New(s) },
 		manifest.AWSAccessKey: func(s manifest.Source) rotate.Rotator { return accesskey.New(s, r.Environment, r.AWS, r.Pause) },
-		manifest.HTTP:         r.vendor,
-		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.admin(s)) },
-		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.admin(s)) },
-		manifest.Manual:       refuse("its values are put by a person: rotary put"),
-		manifest.Never:        refuse("it is declared with: never, because replacing it would destroy data"),
-		manifest.Managed:      refuse("AWS rotates it itself"),
+		manifest.HTTP:         r.openVendor,
+		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.adminReader(s)) },
+		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.adminReader(s)) },
+		manifest.Manual:       refuseRotation("its values are put by a person: rotary put"),
+		manifest.Never:        refuseRotation("it is declared with: never, because replacing it would destroy data"),
+		manifest.Managed:      refuseRotation("AWS rotates it itself"),
 	}
 	return func(source manifest.Source) (rotate.Rotator, error) {
 		maker, known := makers[source.Rotate.With]
@@ -53,12 +53,12 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 	}
 }
 
-func (r Reach) vendor(s manifest.Source) rotate.Rotator {
-	return httpapi.New(s, httpapi.Reach{Environment: r.Environment.Name, Admin: r.admin(s), Transport: r.HTTP, Pause: r.Pause})
+func (r Reach) openVendor(s manifest.Source) rotate.Rotator {
+	return httpapi.New(s, httpapi.Reach{Environment: r.Environment.Name, Admin: r.adminReader(s), Transport: r.HTTP, Pause: r.Pause})
 }
 
-// admin reads the source that holds an administrator's credential, afresh at each call.
-func (r Reach) admin(s manifest.Source) func(context.Context) (rotate.Values, error) {
+// adminReader reads the source that holds an administrator's credential, afresh at each call.
+func (r Reach) adminReader(s manifest.Source) func(context.Context) (rotate.Values, error) {
 	return func(ctx context.Context) (rotate.Values, error) {
 		admin, known := r.Environment.Source(s.Rotate.Admin)
 		if !known {
@@ -68,18 +68,20 @@ func (r Reach) admin(s manifest.Source) func(context.Context) (rotate.Values, er
 	}
 }
 
-// refuse makes the rotator of a source that rotary never rotates.
-func refuse(reason string) func(manifest.Source) rotate.Rotator {
+// refuseRotation makes the rotator of a source that rotary never rotates.
+func refuseRotation(reason string) func(manifest.Source) rotate.Rotator {
 	return func(s manifest.Source) rotate.Rotator {
-		return refusing{rotate.Refused{Source: s.Name, Reason: reason}}
+		return refusedRotator{rotate.Refused{Source: s.Name, Reason: reason}}
 	}
 }
 
-type refusing struct{ refused rotate.Refused }
+type refusedRotator struct{ refused rotate.Refused }
 
-func (r refusing) Create(context.Context, rotate.Start) (rotate.Values, error) {
+func (r refusedRotator) Create(context.Context, rotate.Start) (rotate.Values, error) {
 	return nil, &r.refused
 }
-func (r refusing) Set(context.Context, rotate.Values, rotate.Values) error   { return &r.refused }
-func (r refusing) Test(context.Context, rotate.Values) error                 { return nil }
-func (r refusing) Retire(context.Context, rotate.End) (rotate.Values, error) { return nil, &r.refused }
+func (r refusedRotator) Set(context.Context, rotate.Values, rotate.Values) error { return &r.refused }
+func (r refusedRotator) Test(context.Context, rotate.Values) error               { return nil }
+func (r refusedRotator) Retire(context.Context, rotate.End) (rotate.Values, error) {
+	return nil, &r.refused
+}
