@@ -45,20 +45,20 @@ func Run(t *testing.T, open func(*testing.T) World) {
 		has  func(World) bool
 		test func(t *testing.T, s *scene)
 	}{
-		{"the first roll is through when it is seen", always, firstRoll},
-		{"a look changes nothing and shows the same again", always, lookTwice},
-		{"a roll that is under way, or through, is not started again", always, rollTwice},
-		{"where nothing changed, a pass only reads", always, nothingChanged},
-		{"what is seen while it rolls is true, and is left alone", always, watched},
-		{"two versions in a row", always, twoInARow},
-		{"a rollout that failed is remembered", canFail, failure},
-		{"a rollout that failed is tried at once when something else changes", canFailAndChange, changedAfterFailure},
-		{"what somebody else changed is kept", canChange, changed},
-		{"somebody else's deployment is not superseded", canBegin, foreign},
-		{"an older version that somebody deploys is seen and rolled on", canReturn, returned},
-		{"what was changed by hand is seen and put right", canEdit, edited},
-		{"nobody can start on what was withdrawn", canDeploy, withdrawn},
-		{"what is in play is not withdrawn", canDeploy, withdrawnInPlay},
+		{"the first roll is through when it is seen", needsNothing, firstRoll},
+		{"a look changes nothing and shows the same again", needsNothing, lookTwice},
+		{"a roll that is under way, or through, is not started again", needsNothing, rollTwice},
+		{"where nothing changed, a pass only reads", needsNothing, passWithoutChange},
+		{"what is seen while it rolls is true, and is left alone", needsNothing, watchRollout},
+		{"two versions in a row", needsNothing, twoInARow},
+		{"a rollout that failed is remembered", canFail, rememberFailure},
+		{"a rollout that failed is tried at once when something else changes", canFailAndChange, retryAfterChange},
+		{"what somebody else changed is kept", canChange, keepForeignChange},
+		{"somebody else's deployment is not superseded", canBegin, refuseForeignRollout},
+		{"an older version that somebody deploys is seen and rolled on", canReturn, rollOnFromOlder},
+		{"what was changed by hand is seen and put right", canEdit, repairEdit},
+		{"nobody can start on what was withdrawn", canDeploy, withdrawOlder},
+		{"what is in play is not withdrawn", canDeploy, refuseWithdrawInPlay},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if s := newScene(t, open); c.has(s.World) {
@@ -71,7 +71,7 @@ func Run(t *testing.T, open func(*testing.T) World) {
 	t.Run("a withdrawal that meets a fault is done by the next", func(t *testing.T) { withdrawFaults(t, open) })
 }
 
-func always(World) bool             { return true }
+func needsNothing(World) bool       { return true }
 func canFail(w World) bool          { return w.Fail != nil }
 func canFailAndChange(w World) bool { return w.Fail != nil && w.Change != nil }
 func canChange(w World) bool        { return w.Change != nil }

@@ -77,17 +77,17 @@ func Run(t *testing.T, target Target) Tally {
 	var tally Tally
 	shown := map[string]bool{}
 	for i, f := range Facts() {
-		if !target.able(f) {
+		if !target.canShow(f) {
 			tally.Unseen = append(tally.Unseen, f.Name)
 			continue
 		}
 		shown[f.Name] = true
 		ok := t.Run(f.Name, func(t *testing.T) {
-			if wrong := target.wrong(f, target.check(t, i, f)); wrong != "" {
+			if wrong := target.describeMismatch(f, target.checkFact(t, i, f)); wrong != "" {
 				t.Error(wrong)
 			}
 		})
-		tally.count(ok, len(target.Deviations[f.Name]) > 0)
+		tally.countFact(ok, len(target.Deviations[f.Name]) > 0)
 	}
 	for name, deviation := range target.Deviations {
 		if !shown[name] || len(deviation) == 0 {
@@ -97,7 +97,7 @@ func Run(t *testing.T, target Target) Tally {
 	return tally
 }
 
-func (t *Tally) count(ok, deviates bool) {
+func (t *Tally) countFact(ok, deviates bool) {
 	switch {
 	case !ok:
 		t.Failed++
@@ -108,32 +108,32 @@ func (t *Tally) count(ok, deviates bool) {
 	}
 }
 
-// check returns all that is not as the fact says.
-func (t Target) check(tt *testing.T, i int, f Fact) []string {
+// checkFact returns all that is not as the fact says.
+func (t Target) checkFact(tt *testing.T, i int, f Fact) []string {
 	p := &probe{Target: t, ctx: tt.Context(), name: fmt.Sprintf("%s%03d", t.Prefix, i)}
-	defer p.remove(tt)
-	return p.try(f)
+	defer p.deleteSecrets(tt)
+	return p.runCheck(f)
 }
 
-// wrong says what is wrong where that is not exactly what is known to deviate, or "".
-func (t Target) wrong(f Fact, seen []string) string {
+// describeMismatch says what is wrong where that is not exactly what is known to deviate, or "".
+func (t Target) describeMismatch(f Fact, seen []string) string {
 	known := t.Deviations[f.Name]
 	if slices.Equal(seen, known) {
 		return ""
 	}
-	return fmt.Sprintf("known from %s; seen is%s\nand known to deviate%s", f.Source, lines(seen), lines(known))
+	return fmt.Sprintf("known from %s; seen is%s\nand known to deviate%s", f.Source, formatList(seen), formatList(known))
 }
 
-// lines are a list for a person to read, or "nothing".
-func lines(all []string) string {
+// formatList are a list for a person to read, or "nothing".
+func formatList(all []string) string {
 	if len(all) == 0 {
 		return " nothing"
 	}
 	return "\n\t" + strings.Join(all, "\n\t")
 }
 
-// able says whether the target has what it takes to see f.
-func (t Target) able(f Fact) bool {
+// canShow says whether the target has what it takes to see f.
+func (t Target) canShow(f Fact) bool {
 	has := need(0)
 	if t.Advance != nil {
 		has |= movable | fine
@@ -157,12 +157,12 @@ type probe struct {
 	seen []string
 }
 
-// done ends a check early: what was seen makes the rest meaningless.
-type done struct{}
+// endOfCheck ends a check early: what was seen makes the rest meaningless.
+type endOfCheck struct{}
 
-func (p *probe) try(f Fact) (seen []string) {
+func (p *probe) runCheck(f Fact) (seen []string) {
 	defer func() {
-		if r := recover(); r != nil && r != any(done{}) {
+		if r := recover(); r != nil && r != any(endOfCheck{}) {
 			panic(r)
 		}
 		seen = p.seen
@@ -171,8 +171,8 @@ func (p *probe) try(f Fact) (seen []string) {
 	return p.seen
 }
 
-// see notes what is not as it should be.
-func (p *probe) see(format string, args ...any) {
+// noteMismatch notes what is not as it should be.
+func (p *probe) noteMismatch(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	for i, name := range slices.Backward(p.made) {
 		text = strings.ReplaceAll(text, name, fmt.Sprintf("secret-%d", i+1))
@@ -180,8 +180,8 @@ func (p *probe) see(format string, args ...any) {
 	p.seen = append(p.seen, text)
 }
 
-// remove deletes what the check has made, for good.
-func (p *probe) remove(t *testing.T) {
+// deleteSecrets deletes what the check has made, for good.
+func (p *probe) deleteSecrets(t *testing.T) {
 	ctx := context.WithoutCancel(p.ctx)
 	for _, name := range p.made {
 		if _, err := p.Keeper.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &name, ForceDeleteWithoutRecovery: new(true)}); err != nil {

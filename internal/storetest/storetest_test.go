@@ -68,7 +68,7 @@ func (b broken) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeS
 	return out, err
 }
 
-func open(t *testing.T) Target {
+func openStandin(t *testing.T) Target {
 	w := standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
 	t.Cleanup(func() { _ = w.Close() })
 	client := secretsmanager.NewFromConfig(w.Config("111111111111", "us-east-1"))
@@ -95,12 +95,12 @@ func TestASecretsManagerThatIsNotAsItShouldBeIsNoticed(t *testing.T) {
 			}
 		}},
 	} {
-		target := open(t)
+		target := openStandin(t)
 		b.Client = target.Client
 		target.Client = b
 		noticed := 0
 		for i, f := range Facts() {
-			if f.needs&function == 0 && target.wrong(f, target.check(t, i, f)) != "" {
+			if f.needs&function == 0 && target.describeMismatch(f, target.checkFact(t, i, f)) != "" {
 				noticed++
 			}
 		}
@@ -114,11 +114,11 @@ func TestADeviationIsNeitherMoreNorLessNorAnotherThanWhatIsKnown(t *testing.T) {
 	f := Facts()[0]
 	target := Target{Deviations: map[string][]string{f.Name: {"this", "that"}}}
 	for _, seen := range [][]string{nil, {"this"}, {"that", "this"}, {"this", "that", "more"}} {
-		if target.wrong(f, seen) == "" {
+		if target.describeMismatch(f, seen) == "" {
 			t.Errorf("%q passes for what is known", seen)
 		}
 	}
-	if target.wrong(f, []string{"this", "that"}) != "" || (Target{}).wrong(f, nil) != "" || (Target{}).wrong(f, []string{"this"}) == "" {
+	if target.describeMismatch(f, []string{"this", "that"}) != "" || (Target{}).describeMismatch(f, nil) != "" || (Target{}).describeMismatch(f, []string{"this"}) == "" {
 		t.Error("what is known fails, or what is not known passes")
 	}
 }
