@@ -49,7 +49,7 @@ type recording struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *recording) RoundTrip(req *http.Request) (*http.Response, error) {
-	sent, err := drain(&req.Body)
+	sent, err := readBody(&req.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +57,13 @@ func (t *recording) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := drain(&resp.Body)
-	t.recorder.add(Call{req.Method, req.URL.String(), sent, resp.StatusCode, got})
+	got, err := readBody(&resp.Body)
+	t.recorder.addCall(Call{req.Method, req.URL.String(), sent, resp.StatusCode, got})
 	return resp, err
 }
 
-// drain reads a body and puts it back.
-func drain(body *io.ReadCloser) (string, error) {
+// readBody reads a body and puts it back.
+func readBody(body *io.ReadCloser) (string, error) {
 	if *body == nil {
 		return "", nil
 	}
@@ -72,8 +72,8 @@ func drain(body *io.ReadCloser) (string, error) {
 	return string(content), err
 }
 
-// add leaves out what is not in the SDK: deploy hooks, and what the stand-in says it does not have.
-func (r *Recorder) add(c Call) {
+// addCall leaves out what is not in the SDK: deploy hooks, and what the stand-in says it does not have.
+func (r *Recorder) addCall(c Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if strings.Contains(c.URL, "/v1/integrations/deploy/") || c.Status == http.StatusNotImplemented || r.known[c] || r.Keep != nil && !r.Keep(c) {
@@ -97,18 +97,18 @@ func (r *Recorder) Calls() []Call {
 // It returns the exit status. In a fuzzing run it checks nothing.
 func Main(m *testing.M, r *Recorder) int {
 	status := m.Run()
-	if status != 0 || fuzzing() {
+	if status != 0 || isFuzzing() {
 		return status
 	}
-	wrong := verdict(context.Background(), r.Calls())
+	wrong := checkRecorded(context.Background(), r.Calls())
 	for _, w := range wrong {
 		fmt.Fprintln(os.Stderr, "Vercel's contract:", w)
 	}
 	return min(len(wrong), 1)
 }
 
-// verdict is what is wrong with calls. Where they cannot be checked that is wrong only if REQUIRE_ALL is 1.
-func verdict(ctx context.Context, calls []Call) []string {
+// checkRecorded is what is wrong with calls. Where they cannot be checked that is wrong only if REQUIRE_ALL is 1.
+func checkRecorded(ctx context.Context, calls []Call) []string {
 	wrong, err := Check(ctx, calls)
 	switch {
 	case errors.Is(err, ErrMissing) && !contract.Required():
@@ -119,7 +119,7 @@ func verdict(ctx context.Context, calls []Call) []string {
 	return wrong
 }
 
-func fuzzing() bool {
+func isFuzzing() bool {
 	for _, arg := range os.Args {
 		if f := strings.TrimLeft(arg, "-"); strings.HasPrefix(f, "test.fuzzworker") || strings.HasPrefix(f, "test.fuzz=") && f != "test.fuzz=" {
 			return true
@@ -134,12 +134,12 @@ var ErrMissing = errors.New("what Vercel publishes about its API is not installe
 // Require skips a test where ErrMissing would come, or fails it under REQUIRE_ALL=1.
 func Require(t *testing.T) {
 	t.Helper()
-	if err := installed(); err != nil {
+	if err := checkInstalled(); err != nil {
 		contract.Missing(t, err)
 	}
 }
 
-func installed() error {
+func checkInstalled() error {
 	contracts, err := contract.Folder()
 	if err != nil {
 		return err
@@ -155,9 +155,9 @@ func installed() error {
 	return nil
 }
 
-// script is a program of contracts/.
-func script(ctx context.Context, name string) (*exec.Cmd, error) {
-	if err := installed(); err != nil {
+// nodeCommand is a program of contracts/.
+func nodeCommand(ctx context.Context, name string) (*exec.Cmd, error) {
+	if err := checkInstalled(); err != nil {
 		return nil, err
 	}
 	dir, err := contract.Folder()
@@ -168,7 +168,7 @@ func script(ctx context.Context, name string) (*exec.Cmd, error) {
 
 // Check asks the SDK about all calls and returns what is wrong with them, each thing once, without a value.
 func Check(ctx context.Context, calls []Call) (wrong []string, err error) {
-	found, err := ask(ctx, calls)
+	found, err := askSDK(ctx, calls)
 	for _, f := range found {
 		text := fmt.Sprintf("%s, answered with %d: %s", f.Operation, calls[f.Line].Status, f.What)
 		if !slices.Contains(wrong, text) {
@@ -185,8 +185,8 @@ type finding struct {
 	What      string
 }
 
-func ask(ctx context.Context, calls []Call) (found []finding, err error) {
-	cmd, err := script(ctx, "vercel.mjs")
+func askSDK(ctx context.Context, calls []Call) (found []finding, err error) {
+	cmd, err := nodeCommand(ctx, "vercel.mjs")
 	if err != nil {
 		return nil, err
 	}
