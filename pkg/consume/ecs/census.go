@@ -16,15 +16,15 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// describeMost is how many services ECS describes in one call (API_DescribeServices); a page of a list has 100 at most.
 const (
-	describeMost = 10
-	listMost     = 100
+	describeMost = 10  // services that one DescribeServices call may name
+	listMost     = 100 // services on a page of ListServices
 )
 
 type censusAPI interface {
 	ListServices(context.Context, *sdk.ListServicesInput, ...func(*sdk.Options)) (*sdk.ListServicesOutput, error)
-	DescribeServices(context.Context, *sdk.DescribeServicesInput, ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
+	DescribeServices(context.Context, *sdk.DescribeServicesInput,
+		...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
 }
 
 // Census finds the services that rotary once rolled and that the manifest has forgotten.
@@ -45,9 +45,9 @@ func NewCensus(client censusAPI, env *manifest.Environment) *Census {
 	return c
 }
 
-// Strangers looks at every service of those clusters, a hundred to a list and ten to a description, and returns those
-// that carry the environment's tag and stand in no consumer, by cluster and name. What it could not see is an error,
-// beside what it saw. Changes nothing.
+// Strangers lists and describes every service of the clusters of the environment's consumers, and returns those that
+// carry the environment's tag and that no consumer names, by cluster and name. Where a call fails it returns what it
+// has found so far and an error. It only reads.
 func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 	var found []plan.Seen
 	var failed []error
@@ -61,6 +61,7 @@ func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 	return found, errors.Join(failed...)
 }
 
+// findStrangers returns the strangers of one cluster.
 func (c *Census) findStrangers(ctx context.Context, cluster string) ([]plan.Seen, error) {
 	arns, err := c.listServices(ctx, cluster)
 	if err != nil {
@@ -81,19 +82,23 @@ func (c *Census) findStrangers(ctx context.Context, cluster string) ([]plan.Seen
 	return found, nil
 }
 
-// strangerReason says why nobody knows what a service runs; "" where it is a consumer, or not rotary's, or gone.
+// strangerReason returns why it is unknown which version a service runs. It returns "" for a service that is a
+// consumer, is not tagged with the environment, or has been deleted.
 func (c *Census) strangerReason(cluster string, s types.Service) string {
 	ours := tagValue(s.Tags, environmentTag) == c.environment
 	if !ours || aws.ToString(s.Status) == "INACTIVE" || slices.Contains(c.named[cluster], aws.ToString(s.ServiceName)) {
 		return ""
 	}
-	return fmt.Sprintf("the service carries rotary's tag (%s: %s) and stands in no manifest: put it back under consumers; or, when it runs on no bucket any more, delete it or take the tags %s and %s off",
+	return fmt.Sprintf("the service carries rotary's tag (%s: %s) and stands in no manifest: "+
+		"put it back under consumers, or, if it uses no bucket any more, delete it or remove its tags %s and %s",
 		consumerTag, tagValue(s.Tags, consumerTag), environmentTag, consumerTag)
 }
 
+// listServices returns the ARNs of a cluster's services, sorted.
 func (c *Census) listServices(ctx context.Context, cluster string) ([]string, error) {
 	var arns []string
-	pages := sdk.NewListServicesPaginator(c.client, &sdk.ListServicesInput{Cluster: &cluster, MaxResults: aws.Int32(listMost)})
+	in := &sdk.ListServicesInput{Cluster: &cluster, MaxResults: aws.Int32(listMost)}
+	pages := sdk.NewListServicesPaginator(c.client, in)
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
@@ -105,15 +110,19 @@ func (c *Census) listServices(ctx context.Context, cluster string) ([]string, er
 	return arns, nil
 }
 
-// describeServices returns these services and their tags. One that is missing has been deleted since it was listed.
+// describeServices returns these services with their tags, without those that were deleted since they were listed. It
+// fails where ECS leaves another one out.
 func (c *Census) describeServices(ctx context.Context, cluster string, arns []string) ([]types.Service, error) {
-	out, err := c.client.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: &cluster, Services: arns, Include: []types.ServiceField{types.ServiceFieldTags}})
+	out, err := c.client.DescribeServices(ctx, &sdk.DescribeServicesInput{
+		Cluster: &cluster, Services: arns, Include: []types.ServiceField{types.ServiceFieldTags},
+	})
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range out.Failures {
 		if aws.ToString(f.Reason) != "MISSING" {
-			return out.Services, fmt.Errorf("ECS does not describe service %s: %s", shortName(aws.ToString(f.Arn)), aws.ToString(f.Reason))
+			name, reason := shortName(aws.ToString(f.Arn)), aws.ToString(f.Reason)
+			return out.Services, fmt.Errorf("ECS does not describe service %s: %s", name, reason)
 		}
 	}
 	if told := len(out.Services) + len(out.Failures); told < len(arns) {

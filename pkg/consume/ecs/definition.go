@@ -21,7 +21,7 @@ const (
 	consumerTag    = "rotary:consumer"
 )
 
-// owner is on whose behalf something is written.
+// owner is the environment and the consumer with which services and task definitions are tagged.
 type owner struct{ environment, consumer string }
 
 // replaceOwnerTags returns tags with the owner's in place of another's.
@@ -29,14 +29,18 @@ func (o owner) replaceOwnerTags(tags []types.Tag) []types.Tag {
 	kept := slices.DeleteFunc(slices.Clone(tags), func(t types.Tag) bool {
 		return aws.ToString(t.Key) == environmentTag || aws.ToString(t.Key) == consumerTag
 	})
-	return append(kept, types.Tag{Key: aws.String(environmentTag), Value: &o.environment}, types.Tag{Key: aws.String(consumerTag), Value: &o.consumer})
+	return append(kept,
+		types.Tag{Key: aws.String(environmentTag), Value: &o.environment},
+		types.Tag{Key: aws.String(consumerTag), Value: &o.consumer},
+	)
 }
 
-// ownsTags says whether the tags are this very owner's.
+// ownsTags reports whether the tags name this environment and this consumer.
 func (o owner) ownsTags(tags []types.Tag) bool {
 	return tagValue(tags, environmentTag) == o.environment && tagValue(tags, consumerTag) == o.consumer
 }
 
+// tagValue returns the value of a tag; "" where there is none.
 func tagValue(tags []types.Tag, key string) string {
 	for _, t := range tags {
 		if aws.ToString(t.Key) == key {
@@ -59,7 +63,7 @@ func (r revision) String() string { return shortName(r.arn) }
 
 func shortName(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
-// registeredBy says whether rotary registered r for this environment, for whichever of its consumers.
+// registeredBy reports whether rotary registered r for a consumer of this environment, whichever it is.
 func (r revision) registeredBy(environment string) bool {
 	return tagValue(r.input.Tags, environmentTag) == environment
 }
@@ -74,24 +78,30 @@ func registrationInput(td types.TaskDefinition, tags []types.Tag) sdk.RegisterTa
 		PidMode: td.PidMode, PlacementConstraints: td.PlacementConstraints, ProxyConfiguration: td.ProxyConfiguration,
 		RequiresCompatibilities: td.RequiresCompatibilities, RuntimePlatform: td.RuntimePlatform, TaskRoleArn: td.TaskRoleArn,
 		Volumes: td.Volumes,
-		Tags:    slices.DeleteFunc(slices.Clone(tags), func(t types.Tag) bool { return strings.HasPrefix(aws.ToString(t.Key), "aws:") }),
+		Tags: slices.DeleteFunc(slices.Clone(tags), func(t types.Tag) bool {
+			return strings.HasPrefix(aws.ToString(t.Key), "aws:")
+		}),
 	}
 }
 
-// sameDefinition says whether two inputs register the same task definition. Tags do not count.
+// sameDefinition reports whether two inputs register the same task definition. Tags do not count.
 func sameDefinition(a, b sdk.RegisterTaskDefinitionInput) bool {
 	return bytes.Equal(canonicalJSON(a), canonicalJSON(b))
 }
 
-// canonicalJSON writes what in registers as JSON that is the same for equal task definitions: ECS fills in empty members
-// and returns environment and secrets in any order. Its length is about that of the request.
+// canonicalJSON encodes in without its tags, as JSON that is the same for equal task definitions: ECS fills in empty
+// members and returns environment and secrets in any order. Its length is about that of the request.
 func canonicalJSON(in sdk.RegisterTaskDefinitionInput) []byte {
 	in.Tags = nil
 	in.ContainerDefinitions = slices.Clone(in.ContainerDefinitions)
 	for i := range in.ContainerDefinitions {
 		c := &in.ContainerDefinitions[i]
-		c.Secrets = slices.SortedFunc(slices.Values(c.Secrets), func(a, b types.Secret) int { return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name)) })
-		c.Environment = slices.SortedFunc(slices.Values(c.Environment), func(a, b types.KeyValuePair) int { return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name)) })
+		c.Secrets = slices.SortedFunc(slices.Values(c.Secrets), func(a, b types.Secret) int {
+			return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name))
+		})
+		c.Environment = slices.SortedFunc(slices.Values(c.Environment), func(a, b types.KeyValuePair) int {
+			return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name))
+		})
 	}
 	return encodeJSON(dropAbsentMembers(decodeJSON(encodeJSON(in))))
 }
@@ -116,7 +126,8 @@ func decodeJSON(b []byte) any {
 	return v
 }
 
-// dropAbsentMembers drops absent members and empty lists, which ECS fills in. Zero and "" stay: they are not always the default.
+// dropAbsentMembers drops absent members and empty lists, which ECS fills in. Zero and "" stay: they are not always the
+// default. It changes v and returns it.
 func dropAbsentMembers(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

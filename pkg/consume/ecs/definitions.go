@@ -14,17 +14,21 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// recentRevisions is how many of a family's newest revisions are looked at before another is registered.
+// recentRevisions is how many of a family's newest revisions may be used again before another is registered.
 const recentRevisions = 5
 
 type definitionAPI interface {
-	DescribeTaskDefinition(context.Context, *sdk.DescribeTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error)
-	ListTaskDefinitions(context.Context, *sdk.ListTaskDefinitionsInput, ...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error)
-	RegisterTaskDefinition(context.Context, *sdk.RegisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error)
-	DeregisterTaskDefinition(context.Context, *sdk.DeregisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DeregisterTaskDefinitionOutput, error)
+	DescribeTaskDefinition(context.Context, *sdk.DescribeTaskDefinitionInput,
+		...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error)
+	ListTaskDefinitions(context.Context, *sdk.ListTaskDefinitionsInput,
+		...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error)
+	RegisterTaskDefinition(context.Context, *sdk.RegisterTaskDefinitionInput,
+		...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error)
+	DeregisterTaskDefinition(context.Context, *sdk.DeregisterTaskDefinitionInput,
+		...func(*sdk.Options)) (*sdk.DeregisterTaskDefinitionOutput, error)
 }
 
-// definitions are the task definitions of one consumer: read, derived and withdrawn.
+// definitions reads, derives and deregisters the task definitions of one consumer.
 type definitions struct {
 	api    definitionAPI
 	by     owner
@@ -32,7 +36,7 @@ type definitions struct {
 	bucket history.History
 }
 
-// checkBucket refuses a bucket that the consumer does not run on, or that has no version.
+// checkBucket fails for a bucket that the consumer does not run on, or that has no version.
 func (d definitions) checkBucket(b bucket.Bucket) error {
 	if b.Version == "" || b.ARN != d.at.bucketARN {
 		return fmt.Errorf("the bucket has no version, or is not the one it runs on (%s)", d.at.bucketARN)
@@ -40,7 +44,7 @@ func (d definitions) checkBucket(b bucket.Bucket) error {
 	return nil
 }
 
-// describeRevision reads one task definition and its tags.
+// describeRevision reads one task definition and its tags. arn may also be a family, or family:revision.
 func (d definitions) describeRevision(ctx context.Context, arn string) (revision, error) {
 	out, err := d.api.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{
 		TaskDefinition: aws.String(arn), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
@@ -52,8 +56,10 @@ func (d definitions) describeRevision(ctx context.Context, arn string) (revision
 		return revision{}, fmt.Errorf("ECS answered without task definition %s", shortName(arn))
 	}
 	return revision{
-		arn: aws.ToString(out.TaskDefinition.TaskDefinitionArn), active: out.TaskDefinition.Status == types.TaskDefinitionStatusActive,
-		registered: aws.ToTime(out.TaskDefinition.RegisteredAt), input: registrationInput(*out.TaskDefinition, out.Tags),
+		arn:        aws.ToString(out.TaskDefinition.TaskDefinitionArn),
+		active:     out.TaskDefinition.Status == types.TaskDefinitionStatusActive,
+		registered: aws.ToTime(out.TaskDefinition.RegisteredAt),
+		input:      registrationInput(*out.TaskDefinition, out.Tags),
 	}, nil
 }
 
@@ -84,7 +90,8 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 		return base.arn, nil
 	}
 	list, err := d.api.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{
-		FamilyPrefix: want.Family, Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc, MaxResults: aws.Int32(recentRevisions),
+		FamilyPrefix: want.Family, Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
+		MaxResults: aws.Int32(recentRevisions),
 	})
 	if err != nil {
 		return "", err
@@ -108,10 +115,12 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 	return *out.TaskDefinition.TaskDefinitionArn, nil
 }
 
-// deregisterRevisions makes sure that nobody can start on these versions of the bucket: it deregisters the ACTIVE revisions of
-// the family that rotary registered and that pin one of them. It spares those that are playing, and fails where one of
-// them pins such a version. Repeatable.
-func (d definitions) deregisterRevisions(ctx context.Context, family string, playing []revision, versions []string) error {
+// deregisterRevisions deregisters the ACTIVE revisions of the family that rotary registered and that pin one of these
+// versions of the bucket, so that nobody can start tasks on them. It leaves those in playing alone, and fails where one
+// of them pins such a version. Repeatable.
+func (d definitions) deregisterRevisions(
+	ctx context.Context, family string, playing []revision, versions []string,
+) error {
 	arns, err := d.listActiveRevisions(ctx, family)
 	if err != nil {
 		return err
@@ -126,7 +135,7 @@ func (d definitions) deregisterRevisions(ctx context.Context, family string, pla
 			return err
 		}
 		if r.registered.Before(since) {
-			break // so are all that follow
+			break // the list is newest first: all that follow are older
 		}
 		if err := d.deregisterIfPinned(ctx, r, versions); err != nil {
 			return err
@@ -143,8 +152,8 @@ func (d definitions) deregisterRevisions(ctx context.Context, family string, pla
 // maxClockSkew is the most by which the clocks of ECS and Secrets Manager may differ.
 const maxClockSkew = time.Hour
 
-// firstCreated is when the first of these versions was made; no revision that was registered before pins any. It is zero
-// where one is not in the bucket's history.
+// firstCreated returns when the first of these versions was made, less maxClockSkew: no revision that was registered
+// before pins any of them. It returns zero where one of them is not in the bucket's history.
 func (d definitions) firstCreated(versions []string) time.Time {
 	var made time.Time
 	for i, id := range versions {
@@ -159,8 +168,11 @@ func (d definitions) firstCreated(versions []string) time.Time {
 	return made.Add(-maxClockSkew)
 }
 
+// deregisterIfPinned deregisters r if rotary registered it and it pins one of these versions.
 func (d definitions) deregisterIfPinned(ctx context.Context, r revision, versions []string) error {
-	pinned := slices.ContainsFunc(d.at.readPins(r).versions, func(v string) bool { return slices.Contains(versions, v) })
+	pinned := slices.ContainsFunc(d.at.readPins(r).versions, func(v string) bool {
+		return slices.Contains(versions, v)
+	})
 	if !pinned || !r.registeredBy(d.by.environment) {
 		return nil
 	}

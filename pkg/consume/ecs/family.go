@@ -21,21 +21,21 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// familyAPI is what a Family uses of the ECS client.
+// familyAPI is the part of the ECS client that a Family uses.
 type familyAPI interface {
 	definitionAPI
 	taskAPI
 }
 
-// Clients reach what starts the tasks of a family, and the tasks.
+// Clients are the AWS clients that a Family uses: for its tasks, and for the rules and schedules that start them.
 type Clients struct {
 	ECS       familyAPI
 	Rules     Rules
 	Schedules Schedules
 }
 
-// Family is the consumer that is one family's tasks, which rules and schedules start. It counts by what they would start:
-// between two runs there is no task to prove anything.
+// Family is the consumer that is one family of task definitions, whose tasks rules and schedules start. What it runs is
+// read from the revisions that those would start: between two runs there is no task to ask.
 type Family struct {
 	definitions
 	tasks     taskAPI
@@ -45,7 +45,7 @@ type Family struct {
 	name      string // the family's
 }
 
-// NewFamily returns the consumer that is one family of an environment, on its bucket. It calls nothing.
+// NewFamily returns the consumer for the ecs_family entry of c, on its bucket b. It makes no call.
 func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, b history.History) *Family {
 	m := c.ECSFamily
 	at := place{container: m.Container, bucketARN: b.ARN, variable: m.Variable, adopt: m.Adopt}
@@ -56,7 +56,7 @@ func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, 
 	}
 }
 
-// arnPartition is the second part of an ARN: aws, aws-cn or aws-us-gov.
+// arnPartition returns the second part of an ARN: aws, aws-cn or aws-us-gov; aws where there is none.
 func arnPartition(arn string) string {
 	parts := strings.SplitN(arn, ":", 3)
 	if len(parts) < 3 {
@@ -68,7 +68,7 @@ func arnPartition(arn string) string {
 // String is cluster/family.
 func (f *Family) String() string { return shortName(f.cluster) + "/" + f.name }
 
-// familySnapshot is everything that one look at a family showed.
+// familySnapshot is what ECS, EventBridge and the scheduler answered about a family in one pass.
 type familySnapshot struct {
 	targets   []target
 	named     []revision // what each target would start, in the targets' order
@@ -76,7 +76,7 @@ type familySnapshot struct {
 	revisions map[string]revision // of the others
 }
 
-// snapshotFamily reads the targets before the tasks: what a target started in between is among the tasks.
+// snapshotFamily reads the targets, then the tasks: a task that a target starts in between is among the tasks.
 func (f *Family) snapshotFamily(ctx context.Context) (familySnapshot, error) {
 	l := familySnapshot{revisions: map[string]revision{}}
 	var err error
@@ -111,7 +111,7 @@ func (f *Family) listStragglers(ctx context.Context, named []revision) ([]types.
 	}), err
 }
 
-// playing returns every revision that a target would start or a task runs.
+// revisionsInPlay returns every revision that a target would start or a task runs.
 func (l familySnapshot) revisionsInPlay() []revision {
 	all := slices.Clone(l.named)
 	for _, t := range l.others {
@@ -120,12 +120,12 @@ func (l familySnapshot) revisionsInPlay() []revision {
 	return all
 }
 
-// Status looks at every rule and schedule that starts the family, at what they would start, and at its tasks. Changes
-// nothing.
+// Status reads every rule and schedule that starts the family, the revisions they would start, and the family's tasks.
+// An error means that AWS did not answer. It only reads.
 //
-//	the look shows                                    | Seen
+//	the snapshot shows                                | Seen
 //	--------------------------------------------------|------------------------------------------
-//	no target                                         | Unknown: who starts it, nobody knows
+//	no target                                         | Unknown
 //	a target that names the family, not a revision    | Unknown: Roll cures it
 //	targets that do not all pin one version           | nothing is proven; all of them in play
 //	all on one version, and a task of another revision | RollingTo
@@ -138,22 +138,26 @@ func (f *Family) Status(ctx context.Context) (plan.Seen, error) {
 	return f.toSeen(l), nil
 }
 
+// toSeen derives plan.Seen from a snapshot: the table above Status.
 func (f *Family) toSeen(l familySnapshot) plan.Seen {
 	version := f.pinnedVersion(l.named)
 	s := plan.Seen{
-		Consumer: f.by.consumer, InPlay: f.at.versionsInPlay(l.revisionsInPlay()), Settled: len(l.others) == 0, Changed: l.lastChange(), Rest: f.fingerprintTargets(l.named),
-		Names: f.commonNames(l.named), Drift: f.driftingNames(l.named), Unknown: f.unknownReason(l), Detail: fmt.Sprintf("%d rules and schedules", len(l.targets)),
+		Consumer: f.by.consumer, InPlay: f.at.versionsInPlay(l.revisionsInPlay()), Settled: len(l.others) == 0,
+		Changed: l.lastChange(), Rest: f.fingerprintTargets(l.named), Names: f.commonNames(l.named),
+		Drift: f.driftingNames(l.named), Unknown: f.unknownReason(l),
+		Detail: fmt.Sprintf("%d rules and schedules", len(l.targets)),
 	}
 	switch {
 	case !s.Settled:
-		s.RollingTo, s.Waiting = version, fmt.Sprintf("%d tasks of a revision that nothing starts any more still run", len(l.others))
+		s.RollingTo = version
+		s.Waiting = fmt.Sprintf("%d tasks still run a revision that no rule or schedule names any more", len(l.others))
 	case s.Unknown == "":
 		s.Running = version
 	}
 	return s
 }
 
-// pinnedVersion is the one that all these revisions pin; "" where there is no such version.
+// pinnedVersion returns the one version that all these revisions pin; "" where there is no such version.
 func (f *Family) pinnedVersion(named []revision) string {
 	one := ""
 	for i, r := range named {
@@ -166,7 +170,8 @@ func (f *Family) pinnedVersion(named []revision) string {
 	return one
 }
 
-// fingerprintTargets is the fingerprint of what a Roll would make of each target's revision.
+// fingerprintTargets returns the fingerprint of everything but the bucket's version in what Roll would make of each
+// target's revision.
 func (f *Family) fingerprintTargets(named []revision) string {
 	sum := sha256.New()
 	for _, r := range named {
@@ -175,7 +180,7 @@ func (f *Family) fingerprintTargets(named []revision) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// commonNames are those that every target's container has from the bucket; nil for a bundle.
+// commonNames returns the names that every target's container has from the bucket; nil for a bundle.
 func (f *Family) commonNames(named []revision) []string {
 	var common []string
 	for i, r := range named {
@@ -191,6 +196,7 @@ func (f *Family) commonNames(named []revision) []string {
 	return common
 }
 
+// driftingNames returns the names of entries that rotary would write differently, sorted.
 func (f *Family) driftingNames(named []revision) (names []string) {
 	for _, r := range named {
 		names = append(names, f.at.readPins(r).odd...)
@@ -199,13 +205,15 @@ func (f *Family) driftingNames(named []revision) (names []string) {
 	return slices.Compact(names)
 }
 
+// unknownReason returns why the snapshot does not prove what the family runs; "" where it does.
 func (f *Family) unknownReason(l familySnapshot) string {
 	if len(l.targets) == 0 {
-		return fmt.Sprintf("no rule of the default bus and no schedule starts tasks of family %s in cluster %s: who does is not known", f.name, shortName(f.cluster))
+		return fmt.Sprintf("no rule of the default bus and no schedule starts tasks of family %s in cluster %s: "+
+			"rotary cannot see what starts them", f.name, shortName(f.cluster))
 	}
 	for _, t := range l.targets {
 		if !t.namesRevision() {
-			return fmt.Sprintf("%s names no revision: it starts whatever is registered last", t.name)
+			return fmt.Sprintf("%s names no revision: it starts whichever is registered last", t.name)
 		}
 	}
 	for _, r := range l.revisionsInPlay() {
@@ -216,8 +224,8 @@ func (f *Family) unknownReason(l familySnapshot) string {
 	return ""
 }
 
-// changed is when anything last changed, as far as AWS says: EventBridge does not say it of a rule's target, but a target
-// cannot have named a revision before that was registered.
+// lastChange returns when anything last changed, as far as AWS reports it. EventBridge does not report it for a rule's
+// target, but a target cannot have named a revision before that was registered.
 func (l familySnapshot) lastChange() time.Time {
 	var last time.Time
 	note := func(t time.Time) {
@@ -235,9 +243,9 @@ func (l familySnapshot) lastChange() time.Time {
 	return last
 }
 
-// Roll names, in every rule and schedule that starts the family, a revision with version b.Version pinned: derived from
-// the one that it names now, with nothing else changed. Tasks that run go on. Repeatable; one that fails does not
-// keep the others from following, and one that somebody changes meanwhile is left to the next pass.
+// Roll points every rule and schedule that starts the family at a revision that pins version b.Version and otherwise
+// equals the one it names now. Running tasks are left alone. Repeatable. A target that fails, or that somebody changes
+// meanwhile, is an error and is left to the next pass; the other targets still follow.
 func (f *Family) Roll(ctx context.Context, b bucket.Bucket) error {
 	if err := f.rollTargets(ctx, b); err != nil {
 		return fmt.Errorf("roll ECS family %s onto version %s of %s: %w", f, b.Version, b.Name, legible(err))
@@ -265,6 +273,7 @@ func (f *Family) rollTargets(ctx context.Context, b bucket.Bucket) error {
 	return errors.Join(failed...)
 }
 
+// rollTarget points one target at a revision with the bucket's version.
 func (f *Family) rollTarget(ctx context.Context, t target, b bucket.Bucket) error {
 	base, err := f.describeRevision(ctx, t.definition)
 	if err != nil {
@@ -277,8 +286,9 @@ func (f *Family) rollTarget(ctx context.Context, t target, b bucket.Bucket) erro
 	return t.point(ctx, arn)
 }
 
-// Withdraw deregisters the revisions that rotary registered and that pin one of these versions, so that nobody can start
-// tasks on them, or point a rule at them. It fails for what a rule or schedule names, or a task runs. Repeatable.
+// Withdraw deregisters the revisions that rotary registered and that pin one of these versions, so that nobody can
+// start tasks on them or point a rule at them. It fails for a version that a rule, a schedule or a running task still
+// uses. Repeatable.
 func (f *Family) Withdraw(ctx context.Context, versions []string) error {
 	l, err := f.snapshotFamily(ctx)
 	if err == nil {

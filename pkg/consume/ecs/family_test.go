@@ -272,7 +272,7 @@ func TestATargetThatNamesTheFamilyIsUnknownUntilItIsRolled(t *testing.T) {
 	j.pointSchedule(strings.TrimSuffix(*j.getSchedule().Target.EcsParameters.TaskDefinitionArn, ":2"))
 	j.Clock.Advance(10 * time.Minute)
 	s := j.readStatus()
-	if s.Unknown != "schedule default/often names no revision: it starts whatever is registered last" || s.Running != "" || !slices.Contains(s.InPlay, v1) {
+	if s.Unknown != "schedule default/often names no revision: it starts whichever is registered last" || s.Running != "" || !slices.Contains(s.InPlay, v1) {
 		t.Errorf("%+v", s)
 	}
 	must(t, j.rollTo(v1))
@@ -342,13 +342,13 @@ func TestWhatSomebodyPointsAtMeanwhileIsKept(t *testing.T) {
 	}
 }
 
-func TestARuleThatDoesNotTakeItIsAnError(t *testing.T) {
+func TestARuleThatRefusesIsAnError(t *testing.T) {
 	j := newJobs(t)
 	refusing := refusing{j.rules}
 	env := &manifest.Environment{Name: "dev", Account: "111111111111", Region: "us-east-1"}
 	f := ecs.NewFamily(ecs.Clients{ECS: j.ecs, Rules: refusing, Schedules: j.schedules}, manifest.Consumer{Name: "job", ECSFamily: &j.at}, env, j.history)
 	b := j.putBucket(bucket.Bucket{Secret: "api-secrets-dev", Version: v1, Values: map[string]secret.Value{"DB_URL": secret.New("x")}})
-	if err := f.Roll(ctx(), b); err == nil || !strings.Contains(err.Error(), "rule file, target run: EventBridge did not take it: ManagedRuleException") {
+	if err := f.Roll(ctx(), b); err == nil || !strings.Contains(err.Error(), "rule file, target run: EventBridge refused it: ManagedRuleException") {
 		t.Errorf("roll: %v", err)
 	}
 	if got := *j.getSchedule().Target.EcsParameters.TaskDefinitionArn; !strings.HasSuffix(got, "job:2") {

@@ -211,7 +211,7 @@ func TestAServiceOfAnExternalControllerIsUnknown(t *testing.T) {
 	w.createService(w.registerRevision("app:1"), 1, true)
 	a := &forged{operation: "DescribeServices", status: 200, body: `{"services":[{"serviceName":"api","status":"ACTIVE","deploymentController":{"type":"EXTERNAL"},"deployments":[]}]}`}
 	s, err := w.openThrough(a).Status(ctx())
-	if err != nil || !s.Unread || !strings.Contains(s.Unknown, "made by EXTERNAL") {
+	if err != nil || !s.Unread || !strings.Contains(s.Unknown, "deployment controller is EXTERNAL") {
 		t.Errorf("%v, %+v", err, s)
 	}
 	if err := w.openThrough(a).Roll(ctx(), bucketAt(v1, both...)); err == nil || !strings.Contains(err.Error(), "EXTERNAL") || len(a.writes) > 0 {

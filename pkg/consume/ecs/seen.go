@@ -13,16 +13,16 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// rolloutLimit is how long a rollout of rotary's may take before it counts as failed. Without a circuit breaker, or with
-// one that a healthy task resets, ECS goes on for ever (API_DeploymentCircuitBreaker).
+// rolloutLimit is how long a rollout of rotary's may take before it counts as failed. Without a circuit breaker, or
+// with one that a healthy task resets, ECS never ends it (API_DeploymentCircuitBreaker).
 const rolloutLimit = time.Hour
 
 // stopTimeout is the longest that a task may take from the stop signal to its end (AWS: stopTimeout, at most 120 s).
 const stopTimeout = 2 * time.Minute
 
-// seen says what a look means. It is pure.
+// toSeen derives plan.Seen from a snapshot. It is pure.
 //
-//	the look shows                                 | Seen
+//	the snapshot shows                             | Seen
 //	-----------------------------------------------|-------------------------------------------------
 //	no such service                                | Unread, Unknown
 //	it is not rolled by ECS (CodeDeploy, external, | Unknown, Foreign
@@ -43,11 +43,13 @@ func (l serviceSnapshot) toSeen(name string) plan.Seen {
 	}
 	primary := l.at.readPins(l.primaryRevision())
 	s := plan.Seen{
-		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.at.versionsInPlay(l.revisionsInPlay()), Settled: l.isSettled(), Changed: l.lastChange(),
-		Rest: l.at.fingerprintAfterRoll(l.primaryRevision()), Failed: l.failedRollout(), Foreign: l.foreignRollout(), Unknown: l.unknownReason(),
-		Detail: fmt.Sprintf("%d of %d tasks on %s", l.primaryDeployment().RunningCount, l.service.DesiredCount, l.primaryRevision()),
+		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.at.versionsInPlay(l.revisionsInPlay()),
+		Settled: l.isSettled(), Changed: l.lastChange(), Rest: l.at.fingerprintAfterRoll(l.primaryRevision()),
+		Failed: l.failedRollout(), Foreign: l.foreignRollout(), Unknown: l.unknownReason(),
+		Detail: fmt.Sprintf("%d of %d tasks on %s",
+			l.primaryDeployment().RunningCount, l.service.DesiredCount, l.primaryRevision()),
 	}
-	if len(primary.bundles) > 0 { // which names are in it, its version tells
+	if len(primary.bundles) > 0 { // the task definition does not list the names in a bundle
 		s.Names, s.Detail = nil, s.Detail+", the bucket as JSON in "+strings.Join(primary.bundles, ", ")
 	}
 	switch {
@@ -70,19 +72,20 @@ func (l serviceSnapshot) primaryRevision() revision {
 	return l.revisions[aws.ToString(l.primaryDeployment().TaskDefinition)]
 }
 
-// quietRollout says whether the service's own numbers show nothing unfinished.
+// isRolloutQuiet reports whether the service has one deployment, COMPLETED, with all its tasks running.
 func (l serviceSnapshot) isRolloutQuiet() bool {
 	p := l.primaryDeployment()
 	return len(l.service.Deployments) == 1 && p.RolloutState == types.DeploymentRolloutStateCompleted &&
 		p.RunningCount == l.service.DesiredCount && p.PendingCount == 0
 }
 
-// settled says whether nothing at all is unfinished: an attempt may go on after its rollout is COMPLETED (alarms, bake time).
+// isSettled reports whether nothing at all is unfinished: an attempt may go on after its rollout is COMPLETED (alarms,
+// bake time).
 func (l serviceSnapshot) isSettled() bool {
 	return l.isRolloutQuiet() && len(l.stragglers) == 0 && (len(l.attempts) == 0 || hasEnded(l.attempts[0].Status))
 }
 
-// playing returns the revisions that the service runs or could go back to: the PRIMARY one where nothing is
+// revisionsInPlay returns the revisions that the service runs or could go back to: the PRIMARY one where nothing is
 // unfinished; else also those of tasks that are left and of everything a rollback could reach.
 func (l serviceSnapshot) revisionsInPlay() []revision {
 	if l.isSettled() {
@@ -103,7 +106,8 @@ func (at place) versionsInPlay(playing []revision) []string {
 	return slices.Sorted(maps.Keys(versions))
 }
 
-// unknown says why the look proves less than it should. Every revision in play counts, not only the newest.
+// unknownReason returns why the snapshot does not prove what the service runs; "" where it does. Every revision in play
+// counts, not only the newest.
 func (l serviceSnapshot) unknownReason() string {
 	if why := firstNonEmpty(unsupportedReason(l.service), l.incomplete); why != "" {
 		return why
@@ -114,19 +118,21 @@ func (l serviceSnapshot) unknownReason() string {
 		}
 	}
 	if l.service.DesiredCount == 0 && !l.idle {
-		return "its desired count is 0: no task proves what it would run; if that is meant, the manifest says idle: true"
+		return "its desired count is 0: no task proves what it would run; " +
+			"if that is intended, write idle: true in the manifest"
 	}
 	return ""
 }
 
-// unknownReason says why a revision does not tell which version of the bucket its tasks have.
+// unknownReason returns why r does not prove which version of the bucket its tasks have; "" where it does.
 func (at place) unknownReason(r revision) string {
 	p := at.readPins(r)
 	switch {
 	case !p.container:
 		return fmt.Sprintf("task definition %s has no container %q", r, at.container)
 	case p.elsewhere:
-		return fmt.Sprintf("task definition %s also mentions the bucket outside the secrets of container %q: nobody can tell which version is read there", r, at.container)
+		return fmt.Sprintf("task definition %s also mentions the bucket outside the secrets of container %q: "+
+			"rotary cannot see which version is read there", r, at.container)
 	case len(p.loose) > 0:
 		return fmt.Sprintf("task definition %s does not pin a version for %s", r, strings.Join(p.loose, ", "))
 	case len(p.versions) > 1:
@@ -135,7 +141,7 @@ func (at place) unknownReason(r revision) string {
 	return ""
 }
 
-// refusal says why rotary does not roll the service now.
+// refusalReason returns why rotary does not roll the service now; "" where it may.
 func (l serviceSnapshot) refusalReason() string {
 	if l.absent != "" {
 		return l.absent
@@ -143,24 +149,28 @@ func (l serviceSnapshot) refusalReason() string {
 	return l.foreignRollout()
 }
 
-// unsupportedReason says why rotary cannot roll this kind of service.
+// unsupportedReason returns why rotary cannot roll this kind of service; "" where it can.
 func unsupportedReason(s types.Service) string {
 	if c := s.DeploymentController; c != nil && c.Type != "" && c.Type != types.DeploymentControllerTypeEcs {
-		return fmt.Sprintf("its deployments are made by %s, not by ECS's rolling update, which is all that rotary can do", c.Type)
+		return fmt.Sprintf("its deployment controller is %s, and rotary can only roll services whose controller is ECS",
+			c.Type)
 	}
 	if c := s.DeploymentConfiguration; c != nil && c.Strategy != "" && c.Strategy != types.DeploymentStrategyRolling {
-		return fmt.Sprintf("its deployment strategy is %s, not ROLLING, which is all that rotary can do", c.Strategy)
+		return fmt.Sprintf("its deployment strategy is %s, and rotary can only roll services whose strategy is ROLLING",
+			c.Strategy)
 	}
 	return ""
 }
 
-// foreign names a rollout that is somebody else's. ECS's own rollback of a failed attempt is nobody's.
+// foreignRollout describes a rollout in progress that is not rotary's; "" where there is none. ECS's own rollback of a
+// failed attempt does not count as somebody else's.
 func (l serviceSnapshot) foreignRollout() string {
 	if why := unsupportedReason(l.service); why != "" {
 		return why
 	}
 	a, some := l.newestAttempt()
-	unfinished := l.primaryDeployment().RolloutState == types.DeploymentRolloutStateInProgress || some && !hasEnded(a.Status)
+	inProgress := l.primaryDeployment().RolloutState == types.DeploymentRolloutStateInProgress
+	unfinished := inProgress || some && !hasEnded(a.Status)
 	if !unfinished || l.primaryRevision().registeredBy(l.environment) || some && isFailedAttempt(a.Status) {
 		return ""
 	}
@@ -174,21 +184,22 @@ func (l serviceSnapshot) newestAttempt() (types.ServiceDeployment, bool) {
 	return l.attempts[0], true
 }
 
-// overdue says whether a rollout of rotary's has not ended in the time that it may take. ECS's own rollback is none.
+// isOverdue reports whether a rollout of rotary's has not ended within rolloutLimit. ECS's own rollback does not count.
 func (l serviceSnapshot) isOverdue() bool {
 	p, a := l.primaryDeployment(), types.ServiceDeployment{}
 	if newest, some := l.newestAttempt(); some {
 		a = newest
 	}
-	return p.RolloutState == types.DeploymentRolloutStateInProgress && l.foreignRollout() == "" && !isFailedAttempt(a.Status) &&
-		p.CreatedAt != nil && l.now.Sub(*p.CreatedAt) >= rolloutLimit
+	return p.RolloutState == types.DeploymentRolloutStateInProgress && l.foreignRollout() == "" &&
+		!isFailedAttempt(a.Status) && p.CreatedAt != nil && l.now.Sub(*p.CreatedAt) >= rolloutLimit
 }
 
-// failed tells what the newest attempt tried, where it did not succeed and nothing newer has replaced it. Where ECS
-// lists no attempt, a FAILED deployment tells the same; and one that does not end has failed too.
+// failedRollout returns what the newest attempt tried, where it failed and nothing newer has replaced it; nil
+// otherwise. Where ECS lists no attempt, a FAILED deployment counts as one. A rollout that is overdue has failed too.
 func (l serviceSnapshot) failedRollout() *plan.Failed {
 	if l.isOverdue() {
-		return l.describeFailure(aws.ToString(l.primaryDeployment().TaskDefinition), fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", rolloutLimit))
+		return l.describeFailure(aws.ToString(l.primaryDeployment().TaskDefinition),
+			fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", rolloutLimit))
 	}
 	a, some := l.newestAttempt()
 	if !some {
@@ -208,14 +219,18 @@ func (l serviceSnapshot) failedRollout() *plan.Failed {
 	return l.describeFailure(tried, aws.ToString(a.StatusReason))
 }
 
+// describeFailure returns the failure of a rollout onto task definition tried; nil where that does not pin the bucket.
 func (l serviceSnapshot) describeFailure(tried, reason string) *plan.Failed {
 	r := l.revisions[tried]
 	was := l.at.readPins(r)
 	version := was.pinnedVersion()
 	if version == "" {
-		return nil // what was tried did not pin the bucket: it was not rotary's
+		return nil // it was not rotary's
 	}
-	return &plan.Failed{Version: version, Rest: l.at.fingerprintRest(r, was.bundles...), Reason: fmt.Sprintf("%s: %s", r, firstNonEmpty(reason, "the deployment failed"))}
+	return &plan.Failed{
+		Version: version, Rest: l.at.fingerprintRest(r, was.bundles...),
+		Reason: fmt.Sprintf("%s: %s", r, firstNonEmpty(reason, "the deployment failed")),
+	}
 }
 
 func (l serviceSnapshot) targetDefinition(r *types.ServiceRevisionSummary) string {
@@ -225,7 +240,7 @@ func (l serviceSnapshot) targetDefinition(r *types.ServiceRevisionSummary) strin
 	return l.targets[aws.ToString(r.Arn)]
 }
 
-// changed is when ECS last changed anything about the rollouts or the tasks that are left.
+// lastChange returns when ECS last changed anything about the rollouts or the stragglers.
 func (l serviceSnapshot) lastChange() time.Time {
 	var last time.Time
 	note := func(ts ...*time.Time) {
@@ -247,7 +262,7 @@ func (l serviceSnapshot) lastChange() time.Time {
 	return last
 }
 
-// waiting says what is unfinished, and until when at the latest where ECS has a limit.
+// waitingReason returns what is unfinished, for people, and until when at the latest; zero where ECS has no limit.
 func (l serviceSnapshot) waitingReason() (words string, till time.Time) {
 	p := l.primaryDeployment()
 	tasks := fmt.Sprintf("%d of %d tasks", p.RunningCount, l.service.DesiredCount)
@@ -257,7 +272,8 @@ func (l serviceSnapshot) waitingReason() (words string, till time.Time) {
 		return fmt.Sprintf("the rollout of %s failed and was not rolled back: %s", l.primaryRevision(), tasks), time.Time{}
 	case some && !hasEnded(a.Status) && strings.HasPrefix(string(a.Status), "ROLLBACK_"):
 		return fmt.Sprintf("ECS is rolling back to %s: %s", l.primaryRevision(), tasks), time.Time{}
-	case p.RolloutState != types.DeploymentRolloutStateCompleted || len(l.service.Deployments) > 1 || p.RunningCount != l.service.DesiredCount:
+	case p.RolloutState != types.DeploymentRolloutStateCompleted, len(l.service.Deployments) > 1,
+		p.RunningCount != l.service.DesiredCount:
 		return fmt.Sprintf("the rollout of %s: %s", l.primaryRevision(), tasks), time.Time{}
 	case len(l.stragglers) > 0:
 		return fmt.Sprintf("%d tasks of an older revision are still stopping", len(l.stragglers)), l.lastStop()
@@ -265,6 +281,7 @@ func (l serviceSnapshot) waitingReason() (words string, till time.Time) {
 	return fmt.Sprintf("ECS has not finished the deployment of %s", l.primaryRevision()), time.Time{}
 }
 
+// lastStop returns when the last of the stragglers has stopped at the latest; zero where one is not stopping yet.
 func (l serviceSnapshot) lastStop() time.Time {
 	var last time.Time
 	for _, t := range l.stragglers {

@@ -277,7 +277,7 @@ func TestALookThatDoesNotProveEnough(t *testing.T) {
 	}{
 		"unpinned": {[]string{"DB_URL=" + bucketARN + ":DB_URL::"}, 1, "task definition app:1 does not pin a version for DB_URL"},
 		"mixed":    {mixed, 1, "task definition app:1 pins 2 versions of the bucket at once"},
-		"count 0":  {pinnedEntries(v1), 0, "its desired count is 0: no task proves what it would run; if that is meant, the manifest says idle: true"},
+		"count 0":  {pinnedEntries(v1), 0, "its desired count is 0: no task proves what it would run; if that is intended, write idle: true in the manifest"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -319,7 +319,7 @@ func TestAServiceThatECSDoesNotRoll(t *testing.T) {
 	})))
 	w.clock.Advance(time.Minute)
 	s := w.readStatus()
-	if s.Unknown != "its deployments are made by CODE_DEPLOY, not by ECS's rolling update, which is all that rotary can do" || s.Foreign != s.Unknown || s.Running != "" {
+	if s.Unknown != "its deployment controller is CODE_DEPLOY, and rotary can only roll services whose controller is ECS" || s.Foreign != s.Unknown || s.Running != "" {
 		t.Errorf("%+v", s)
 	}
 	w.takeWrites()
