@@ -1,6 +1,6 @@
-// Package accesskey rotates the access keys of an IAM user. A user has two at most, and IAM shows a key's secret once,
-// when it makes the key: so a key exists before the version that holds it does, and the second slot belongs to the key
-// that is dying or to the one that comes to be.
+// Package accesskey rotates the access keys of an IAM user. A user has two at most, and IAM shows a key's secret only
+// once, when it creates the key. So a key exists before the version that holds it, and the second of the two is either
+// the one that is being retired or the one that is being created.
 //
 // It needs iam:ListAccessKeys, CreateAccessKey, UpdateAccessKey, DeleteAccessKey and GetAccessKeyLastUsed on the user,
 // and nothing of STS: everybody may ask who they are.
@@ -26,21 +26,27 @@ import (
 
 type values = rotate.Values
 
-// keyReader and maker are what the rotator needs of IAM.
+// keyReader and keyWriter are the parts of IAM's client that the rotator uses.
 type keyReader interface {
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+	ListAccessKeys(context.Context, *iam.ListAccessKeysInput,
+		...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
+		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 }
 
 type keyWriter interface {
-	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
-	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
-	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
+	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput,
+		...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
+	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput,
+		...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
+	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput,
+		...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 }
 
-// identityReader is what the rotator needs of STS.
+// identityReader is the part of STS's client that the rotator uses.
 type identityReader interface {
-	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
+	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput,
+		...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
 }
 
 // Rotator makes, tests and retires the access keys of one user.
@@ -55,8 +61,10 @@ type Rotator struct {
 }
 
 // New returns the rotator of one source. cfg reaches the environment's account. pause waits, or until its context ends;
-// nil waits by the clock. It calls nothing.
-func New(s manifest.Source, env *manifest.Environment, cfg aws.Config, pause func(context.Context, time.Duration) error) *Rotator {
+// nil waits by the clock. It makes no call.
+func New(
+	s manifest.Source, env *manifest.Environment, cfg aws.Config, pause func(context.Context, time.Duration) error,
+) *Rotator {
 	client := iam.NewFromConfig(cfg)
 	r := &Rotator{env: env, user: s.Rotate.User, reader: client, writer: client, pause: pause}
 	r.id, r.secret = s.AccessKey()
@@ -71,23 +79,23 @@ func New(s manifest.Source, env *manifest.Environment, cfg aws.Config, pause fun
 	return r
 }
 
-// Set does nothing: a key works by being made.
+// Set does nothing: a key works once it is created.
 func (r *Rotator) Set(context.Context, values, values) error { return nil }
 
 // Identity is the key's id, which is no secret.
 func (r *Rotator) Identity(v values) string { return secret.Reveal(v[r.id]) }
 
-// Same is true: a key has one secret, and dies as a whole.
+// Same returns true: a key has one secret, and is retired as a whole.
 func (r *Rotator) Same(values, values) bool { return true }
 
-// withKey is a version with another access key. What else the source holds stays.
+// withKey returns current with another access key. Other values of the source stay.
 func (r *Rotator) withKey(current values, id, key string) values {
 	next := maps.Clone(current)
 	next[r.id], next[r.secret] = secret.New(id), secret.New(key)
 	return next
 }
 
-// askCallerIdentity asks STS whose an access key is.
+// askCallerIdentity asks STS to whom the access key in v belongs.
 func (r *Rotator) askCallerIdentity(ctx context.Context, v values) (*sts.GetCallerIdentityOutput, error) {
 	c := aws.Credentials{AccessKeyID: r.Identity(v), SecretAccessKey: secret.Reveal(v[r.secret]), Source: "the source"}
 	return r.identityOf(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
@@ -103,12 +111,13 @@ const (
 	longestPause = 8 * time.Second
 )
 
-// unsettledError is the error for what may come right by itself.
+// unsettledError is an error that may go away when AWS has propagated an earlier change.
 type unsettledError struct{ error }
 
 func (u *unsettledError) Unwrap() error { return u.error }
 
-// retryUnsettled tries until it succeeds, fails for good, or has been unsettled too often.
+// retryUnsettled calls try until it returns nil or an error other than unsettledError, maxTries times at most. It
+// pauses between tries.
 func (r *Rotator) retryUnsettled(ctx context.Context, try func() error) error {
 	for n := 0; ; n++ {
 		err := try()

@@ -76,8 +76,8 @@ func TestWhatIsInTheWay(t *testing.T) {
 		"retained twice": {age: before, held: func(v rotate.Values) []rotate.Other {
 			return []rotate.Other{{Values: v, Live: true, Retained: true}, {Values: v, Live: true}}
 		}, emergency: true, want: "somebody retains"},
-		"nobody's, made before":            {age: before, want: "(Active, made on 2026-01-05) is in no version, so it is not rotary's"},
-		"nobody's, made before, Inactive":  {age: before, inactive: true, want: "(Inactive, made on 2026-01-05) is in no version"},
+		"nobody's, made before":            {age: before, want: "(Active, created on 2026-01-05) is in no version, so it is not rotary's"},
+		"nobody's, made before, Inactive":  {age: before, inactive: true, want: "(Inactive, created on 2026-01-05) is in no version"},
 		"nobody's, made before, emergency": {age: before, emergency: true, want: "is in no version"},
 		"nobody's, made before, used":      {age: before, used: true, want: "is in no version"},
 		"nobody's, made a second before":   {age: time.Second, want: "is in no version"},
@@ -251,7 +251,7 @@ func TestASlotThatIsNeverFreeIsARefusal(t *testing.T) {
 	w.Advance(2 * time.Hour)
 	w.createKey()
 	_, err := w.newRotator().Create(t.Context(), w.startFrom(current))
-	if !strings.Contains(refusalOf(err), "no free slot for another access key, though its list shows one") {
+	if !strings.Contains(refusalOf(err), "2 access keys, though IAM lists fewer") {
 		t.Errorf("error is %v", err)
 	}
 	w.wantPatience(t)

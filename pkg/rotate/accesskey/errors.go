@@ -20,7 +20,7 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// Refusal says why the rotation may not start.
+// Refusal returns why the rotation may not start.
 func (r refusal) Refusal() string { return string(r) }
 
 // noUser is the refusal for a user that does not exist: whatever keys it had are gone.
@@ -28,7 +28,7 @@ type noUser string
 
 func (n noUser) Error() string { return string(n) }
 
-// Refusal says why the rotation may not start.
+// Refusal returns why the rotation may not start.
 func (n noUser) Refusal() string { return string(n) }
 
 // codeShape is what the code of an AWS error looks like.

@@ -18,8 +18,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Test asks STS who comes with the key: it must be the user, in the environment's account. A new key is refused for some
-// seconds; it waits for that.
+// Test fails unless STS knows the key in pending as one of the user, in the environment's account. AWS refuses a new
+// key for some seconds: Test tries again for that long.
 func (r *Rotator) Test(ctx context.Context, pending values) error {
 	id := r.Identity(pending)
 	for _, key := range []string{r.id, r.secret} {
@@ -36,26 +36,28 @@ func (r *Rotator) Test(ctx context.Context, pending values) error {
 			return wrapError("ask AWS whose access key "+id+" is", err)
 		}
 		if !r.isUser(who) {
-			return fmt.Errorf("access key %s belongs to %s, not to user %s of account %s", id, aws.ToString(who.Arn), r.user, r.env.Account)
+			return fmt.Errorf("access key %s belongs to %s, not to user %s of account %s",
+				id, aws.ToString(who.Arn), r.user, r.env.Account)
 		}
 		return nil
 	})
 }
 
-// isUser says whether an identity is the user: arn:aws:iam::111111111111:user/path/name.
+// isUser reports whether an identity is the user: arn:aws:iam::111111111111:user/path/name.
 func (r *Rotator) isUser(who *sts.GetCallerIdentityOutput) bool {
 	a, err := arn.Parse(aws.ToString(who.Arn))
 	return err == nil && a.AccountID == r.env.Account && a.Service == "iam" && strings.HasSuffix(a.Resource, "/"+r.user)
 }
 
-// Retire makes the key Inactive; the next rotation, which needs its slot, deletes it. Repeatable. Until then a person can
-// make it Active again.
+// Retire makes the key Inactive; the next rotation deletes it. Until then a person can make it Active again.
+// Repeatable.
 //
-// Every consumer was seen without it. So where IAM knows of a use within plan.Quiet all the same, somebody whom rotary
-// does not know has it, and that is an error which names the service and the region, unless e is Forced. IAM learns of a
-// use minutes after it, or later: that it knows of none proves nothing.
+// Every consumer was seen without the key. So a use within plan.Quiet is by somebody whom rotary does not know, and
+// Retire fails with its service and region, unless e is Forced. IAM learns of a use minutes after it, or later: that it
+// knows of none proves nothing.
 //
-// A key that is not the user's is dead if AWS refuses it, and otherwise an error: it is somebody else's to end.
+// Where IAM does not list the key for the user, Retire returns nil if AWS refuses the key, and an error if AWS accepts
+// it.
 func (r *Rotator) Retire(ctx context.Context, e rotate.End) (values, error) {
 	id := r.Identity(e.Owed)
 	if id == "" || id == r.Identity(e.Current) {
@@ -80,11 +82,11 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (values, error) {
 	return nil, r.deactivateKey(ctx, id)
 }
 
-// checkDead checks that AWS refuses a key that the user does not have.
+// checkDead fails where AWS accepts a key that IAM does not list for the user.
 func (r *Rotator) checkDead(ctx context.Context, owed values) error {
 	id := r.Identity(owed)
 	if secret.Reveal(owed[r.secret]) == "" {
-		return nil // nobody can come with it
+		return nil // nobody can use it
 	}
 	who, err := r.askCallerIdentity(ctx, owed)
 	switch c := errorCode(err); {
@@ -93,27 +95,30 @@ func (r *Rotator) checkDead(ctx context.Context, owed values) error {
 	case err != nil:
 		return wrapError("ask AWS whose access key "+id+" is", err)
 	case r.isUser(who):
-		return fmt.Errorf("AWS accepts access key %s, and IAM does not list it among those of user %s: one of them is behind", id, r.user)
+		return fmt.Errorf("AWS accepts access key %s, and IAM does not list it for user %s: one of them lags; "+
+			"the next pass tries again", id, r.user)
 	}
-	return fmt.Errorf("access key %s is not of user %s but of %s, and AWS accepts it: make it Inactive there", id, r.user, aws.ToString(who.Arn))
+	return fmt.Errorf("access key %s belongs to %s, not to user %s, and AWS accepts it: make it Inactive there",
+		id, aws.ToString(who.Arn), r.user)
 }
 
-// checkUnused fails where a key has just been used.
+// checkUnused fails where IAM knows of a use of the key within plan.Quiet.
 func (r *Rotator) checkUnused(ctx context.Context, id string) error {
 	last, err := r.lastUse(ctx, id)
 	if err != nil || last == nil || last.ago >= plan.Quiet {
 		return err
 	}
-	return fmt.Errorf("access key %s was used %s ago, by %s in %s, although every consumer was seen without it: somebody whom rotary does not know has it; it stays Active", id, last.ago.Round(time.Second), last.service, last.region)
+	return fmt.Errorf("access key %s was used %s ago, for %s in %s, although every consumer was seen without it: "+
+		"find out who uses it; it stays Active", id, last.ago.Round(time.Second), last.service, last.region)
 }
 
-// use is the last use of a key of which IAM knows.
+// use is the last use of a key that IAM knows of.
 type use struct {
 	ago             time.Duration // by IAM's clock
 	service, region string
 }
 
-// lastUse is nil where IAM knows of none.
+// lastUse returns the last use of a key that IAM knows of; nil where it knows of none.
 func (r *Rotator) lastUse(ctx context.Context, id string) (*use, error) {
 	out, err := r.reader.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &id})
 	if err != nil {

@@ -51,7 +51,7 @@ func TestAKeyThatIsStillUsedStaysActive(t *testing.T) {
 				if next != nil || (err != nil) != c.stays {
 					t.Fatalf("error is %v", err)
 				}
-				for _, want := range []string{"access key " + keyIDIn(owed), c.ago.String() + " ago", "by s3 in us-west-2", "somebody whom rotary does not know", "stays Active"} {
+				for _, want := range []string{"access key " + keyIDIn(owed), c.ago.String() + " ago", "for s3 in us-west-2", "find out who uses it", "stays Active"} {
 					if c.stays && !strings.Contains(err.Error(), want) {
 						t.Errorf("error is %q, want %q in it", err, want)
 					}
@@ -69,7 +69,7 @@ func TestAKeyThatIsStillUsedStaysActive(t *testing.T) {
 }
 
 func TestOnlyTheOwedKeyIsRetired(t *testing.T) {
-	elsewhere := "access key %s is not of user artifacts-dev but of arn:aws:iam::111111111111:user/somebody, and AWS accepts it: make it Inactive there"
+	elsewhere := "access key %s belongs to arn:aws:iam::111111111111:user/somebody, not to user artifacts-dev, and AWS accepts it: make it Inactive there"
 	for name, c := range map[string]struct {
 		owed func(w *world, current rotate.Values) rotate.Values
 		want string // of the error
@@ -118,7 +118,7 @@ func TestAKeyThatAWSStillAcceptsIsNotRetired(t *testing.T) {
 		_, err := w.newRotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current})
 		return err
 	}
-	if err := retire(); err == nil || !strings.Contains(err.Error(), "one of them is behind") {
+	if err := retire(); err == nil || !strings.Contains(err.Error(), "one of them lags") {
 		t.Errorf("error is %v", err)
 	}
 	w.Advance(time.Minute)

@@ -23,8 +23,8 @@ const (
 	pkix  = "PUBLIC KEY"
 )
 
-// keyPairMaker returns what makes key pairs of a kind: PKCS #8 and PKIX, in PEM without the line break at its end, as rotary
-// put takes it in.
+// keyPairMaker returns a function that makes key pairs of a kind: PKCS #8 and PKIX in PEM, without the line break at
+// the end, as rotary put stores them.
 func keyPairMaker(kind string) func() (credential, error) {
 	return func() (credential, error) {
 		key, err := generateKey(kind)
@@ -65,7 +65,7 @@ func encodePEM(label string, der []byte) secret.Value {
 	return secret.New(strings.TrimSuffix(string(text), "\n"))
 }
 
-// decodePEM returns what a PEM block holds, and nil where there is none.
+// decodePEM returns the content of the first PEM block, and nil where there is none.
 func decodePEM(v secret.Value) []byte {
 	block, _ := pem.Decode([]byte(secret.Reveal(v)))
 	if block == nil {
@@ -74,8 +74,8 @@ func decodePEM(v secret.Value) []byte {
 	return block.Bytes
 }
 
-// Public returns the public half of a private key, which is PKCS #8, PKCS #1 or SEC 1 in PEM and not encrypted. What is
-// there already is returned as it is, if it is that in any spelling of PKIX in PEM.
+// Public returns the public key of a private key, which is PKCS #8, PKCS #1 or SEC 1 in PEM and not encrypted. Where
+// there is the same public key, in whatever layout of PEM, it is returned unchanged.
 func Public(private, there secret.Value) (secret.Value, error) {
 	key, is := parsePrivateKey(decodePEM(private)).(interface{ Public() crypto.PublicKey })
 	if !is {
@@ -91,7 +91,7 @@ func Public(private, there secret.Value) (secret.Value, error) {
 	return encodePEM(pkix, der), nil
 }
 
-// parsePrivateKey returns a private key, or nil. Errors of the parsers are about what they read, and are not passed on.
+// parsePrivateKey returns a private key, or nil. The parsers' errors are dropped, because they may quote their input.
 func parsePrivateKey(der []byte) any {
 	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
 		return key
@@ -105,7 +105,7 @@ func parsePrivateKey(der []byte) any {
 	return nil
 }
 
-// canBeSent says whether c could be sent.
+// canBeSent reports whether c has a text, or a private key that can sign.
 func (c credential) canBeSent() bool {
 	if len(c) == 1 {
 		return !isEmptyValue(c[0])
@@ -114,7 +114,8 @@ func (c credential) canBeSent() bool {
 	return err == nil
 }
 
-// withPublicHalf gives a private key the public half that belongs to it. What is no private key stays with what stands beside it.
+// withPublicHalf returns c with the public key that belongs to its private key. A c without a readable private key is
+// returned unchanged.
 func (c credential) withPublicHalf() credential {
 	if len(c) < 2 {
 		return c

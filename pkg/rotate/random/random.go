@@ -1,4 +1,5 @@
-// Package random rotates what nobody but its readers knows: session keys, webhook secrets, handshakes, and key pairs.
+// Package random rotates credentials that only their readers know: session keys, webhook secrets, handshakes, and key
+// pairs.
 package random
 
 import (
@@ -30,7 +31,7 @@ type values = rotate.Values
 // same way.
 type Rotator struct {
 	places [][]string // each gets a new credential of its own: a key, or the two keys of a pair
-	second []string   // with also: where the next credential of the one place stands
+	second []string   // with also: the keys of the second credential of the one place
 	fresh  func() (credential, error)
 }
 
@@ -57,8 +58,8 @@ func New(s manifest.Source) *Rotator {
 	return r
 }
 
-// Create returns current with new credentials; with also, with a new second one. Unless in an emergency, it starts
-// only where both are the same.
+// Create returns current with new credentials; with also, with a new second one. Then it is a refusal where first and
+// second differ and it is no emergency, or where a key has no value.
 func (r *Rotator) Create(_ context.Context, s rotate.Start) (values, error) {
 	places := r.places
 	if r.second != nil {
@@ -79,12 +80,13 @@ func (r *Rotator) Create(_ context.Context, s rotate.Start) (values, error) {
 	return next, nil
 }
 
-// startRefusal says why a credential that moves in several versions cannot start to move, or "".
+// startRefusal returns why a credential that moves in several versions cannot start to move; "" where it can.
 func (r *Rotator) startRefusal(s rotate.Start) refusal {
 	for i, key := range r.places[0] {
 		other := r.second[i]
 		if !s.Current[key].Equal(s.Current[other]) && !s.Emergency {
-			return refusal(key + " and " + other + " differ: an earlier change is not finished; where nothing is owed any more, put the value that everybody accepts in both")
+			return refusal(key + " and " + other + " differ: an earlier change is not finished; " +
+				"where nothing is owed any more, put the value that everybody accepts in both")
 		}
 		if isEmptyValue(s.Current[key]) {
 			return refusal(key + " has no value: put one first")
@@ -98,14 +100,14 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// Refusal says why the rotation may not start.
+// Refusal returns why the rotation may not start.
 func (r refusal) Refusal() string { return string(r) }
 
 // Set does nothing: the readers are the target.
 func (r *Rotator) Set(context.Context, values, values) error { return nil }
 
-// Test checks that every key has a value, and a public half its private one. A private key that it cannot read it
-// takes as it is.
+// Test fails where a key has no value, or where a public key does not belong to the private key beside it. It accepts a
+// private key that it cannot read.
 func (r *Rotator) Test(_ context.Context, pending values) error {
 	for _, keys := range append(slices.Clone(r.places), r.second) {
 		for _, key := range keys {
@@ -120,7 +122,8 @@ func (r *Rotator) Test(_ context.Context, pending values) error {
 	return nil
 }
 
-// Retire returns the next of the versions in which a credential moves. Everybody runs current, and nobody owed:
+// Retire returns the next of the versions in which a credential moves; nil where it has arrived. Everybody runs
+// current, and nobody owed:
 //
 //	current                                           | next
 //	--------------------------------------------------|-----------------------------------------------------
@@ -150,8 +153,8 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (values, error) {
 	return r.withCredentials(e.Current, first, first), nil
 }
 
-// isEntering says whether b, which stands second to a, is on its way in: nobody has sent it since a last stood alone. In
-// an emergency b is new even where a never stood alone.
+// isEntering reports whether b, second to a, is on its way in: in the versions since a last stood in both places,
+// nobody sent b. Where a never stood in both, as after an emergency, it is on its way in unless somebody sent it.
 func (r *Rotator) isEntering(a, b secret.Value, others []rotate.Other) bool {
 	for _, o := range slices.Backward(others) {
 		sent, waits := o.Values[r.places[0][0]], o.Values[r.second[0]]
@@ -165,7 +168,8 @@ func (r *Rotator) isEntering(a, b secret.Value, others []rotate.Other) bool {
 	return true
 }
 
-// repairCredentials makes whole what a person has put in part. What could not be sent is not let in.
+// repairCredentials completes credentials that a person has put in part: without a first, the second stands for both;
+// a second that nobody could send is replaced by the first; then each private key gets its public key.
 func repairCredentials(first, second credential) (a, b credential) {
 	switch {
 	case isEmptyValue(first[0]):
@@ -176,6 +180,7 @@ func repairCredentials(first, second credential) (a, b credential) {
 	return first.withPublicHalf(), second.withPublicHalf()
 }
 
+// withCredentials returns current with these two credentials.
 func (r *Rotator) withCredentials(current values, first, second credential) values {
 	next := maps.Clone(current)
 	putCredential(next, r.places[0], first)
@@ -183,6 +188,7 @@ func (r *Rotator) withCredentials(current values, first, second credential) valu
 	return next
 }
 
+// credentialIn returns the credential under these keys.
 func credentialIn(v values, keys []string) credential {
 	c := make(credential, len(keys))
 	for i, key := range keys {
@@ -191,7 +197,7 @@ func credentialIn(v values, keys []string) credential {
 	return c
 }
 
-// putCredential never adds a key without a value.
+// putCredential sets these keys to a credential. It never adds a key without a value.
 func putCredential(v values, keys []string, c credential) {
 	for i, key := range keys {
 		if _, has := v[key]; has || !isEmptyValue(c[i]) {

@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// textMaker returns what makes a text as the manifest describes it.
+// textMaker returns a function that makes texts of the manifest's alphabet and length.
 func textMaker(r manifest.Rotate) func() (credential, error) {
 	alphabet, length := r.Characters()
 	if r.Length == 0 && cmp.Or(r.Alphabet, manifest.Base64URL) == manifest.Base64URL {
@@ -21,14 +21,15 @@ func textMaker(r manifest.Rotate) func() (credential, error) {
 	return func() (credential, error) { return credential{randomText(alphabet, length)}, nil }
 }
 
-// randomBase64 is so many random bytes in base64url, which readers may decode.
+// randomBase64 returns this many random bytes in base64url, which readers may decode.
 func randomBase64(bytes int) secret.Value {
 	b := make([]byte, bytes)
 	_, _ = rand.Read(b) // never fails: https://pkg.go.dev/crypto/rand#Read
 	return secret.New(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// randomText is so many characters of an alphabet, each as likely as any other: rand.Int draws again what would favour one.
+// randomText returns this many characters of an alphabet, each as likely as any other: rand.Int rejects numbers that
+// would favour one.
 func randomText(alphabet string, length int) secret.Value {
 	text, many := make([]byte, length), big.NewInt(int64(len(alphabet)))
 	for i := range text {
