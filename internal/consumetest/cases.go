@@ -20,7 +20,7 @@ func firstRoll(t *testing.T, s *scene) {
 	}
 }
 
-// lookTwice looks at a consumer that was never rolled, one that rolls, and one that is through.
+// lookTwice reads the status of a consumer that was never rolled, of one that rolls, and of one that has settled.
 func lookTwice(t *testing.T, s *scene) {
 	s.putVersion(1)
 	twice := func(when string) {
@@ -54,7 +54,7 @@ func passWithoutChange(_ *testing.T, s *scene) {
 	s.wantNoWrites("a pass over what is settled", func() { s.runUntilSettled() })
 }
 
-// watchRollout looks many times while the second version comes.
+// watchRollout reads the status many times while the second version is rolled out.
 func watchRollout(t *testing.T, s *scene) {
 	s.settleOn(1)
 	b := s.putVersion(2)
@@ -81,7 +81,8 @@ func twoInARow(_ *testing.T, s *scene) {
 	s.settleOn(1) // a version may come back
 }
 
-// failSecondVersion has version 1 running, and version 2 tried in vain.
+// failSecondVersion brings the consumer onto version 1, rolls version 2 in vain, and fails the test unless Status shows
+// that.
 func (s *scene) failSecondVersion() {
 	s.t.Helper()
 	s.settleOn(1)
@@ -130,7 +131,7 @@ func retryAfterChange(t *testing.T, s *scene) {
 	s.runUntilSettled()
 }
 
-// keepForeignChange is somebody's change, which a Roll must carry on: it is part of the rest, and the rest stays.
+// keepForeignChange checks that Roll keeps somebody's change: it is part of Seen.Rest, and that stays.
 func keepForeignChange(t *testing.T, s *scene) {
 	before := s.settleOn(1).runUntilSettled().Rest
 	s.Change()

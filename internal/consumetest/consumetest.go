@@ -1,5 +1,5 @@
-// Package consumetest is what reconcile.Consumer promises, as tests that every driver and every fake passes. A driver's
-// test says how its sink is set up and what people can do there; the suite is the passes that come by.
+// Package consumetest tests that a reconcile.Consumer keeps the contract of that interface. Every driver and every fake
+// passes it. A driver's test sets its sink up and provides what people can do there; the suite runs the passes.
 package consumetest
 
 import (
@@ -23,7 +23,7 @@ type World struct {
 	Open func() reconcile.Consumer
 	// Put makes b the bucket's current version, and returns it with what Secrets Manager adds, its ARN.
 	Put func(b bucket.Bucket) bucket.Bucket
-	// Held returns the value of Name that each reader has who runs now, or would have who started now by itself.
+	// Held returns the value of Name of each reader that runs now, and of each that could start by itself now.
 	Held func() []string
 
 	Step  time.Duration // between two passes; what was begun is through after twenty

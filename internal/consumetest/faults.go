@@ -15,7 +15,7 @@ import (
 // lateness is how long a call that was given up may take to land.
 const lateness = time.Minute
 
-// callFault is what becomes of one call.
+// callFault is a fault that one call meets.
 type callFault struct {
 	name    string
 	outcome sim.Outcome
@@ -34,8 +34,8 @@ var callFaults = []callFault{
 	{name: "killed after", outcome: sim.Lost, dead: true, writes: true},
 }
 
-// playEachFault plays do in a world of its own for every call that it makes and everything that can become of it. before is what
-// comes first; after is told how the call that met the fault went.
+// playEachFault runs before, do and after in a world of their own for every call that do makes and every fault that the
+// call can meet. after gets do's error.
 func playEachFault(t *testing.T, open func(*testing.T) World, before func(*scene), do func(*scene) error, after func(s *scene, err error)) {
 	s := newScene(t, open)
 	before(s)
@@ -72,7 +72,7 @@ func (f callFault) faultAt(n int) func(sim.Call) sim.Fault {
 	}
 }
 
-// statusFaults looks at a consumer that rolls: that takes the most calls. A driver may ask again by itself.
+// statusFaults reads the status of a consumer that rolls, which needs the most calls. A driver may retry by itself.
 func statusFaults(t *testing.T, open func(*testing.T) World) {
 	var seen, undisturbed plan.Seen
 	playEachFault(t, open, func(s *scene) {

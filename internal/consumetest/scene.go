@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// scene is a world in which passes come by.
+// scene is a World with the versions that were put into its bucket.
 type scene struct {
 	World
 	t       *testing.T
@@ -25,10 +25,10 @@ func newScene(t *testing.T, open func(*testing.T) World) *scene {
 	return &scene{World: open(t), t: t, values: map[string]string{}}
 }
 
-// versionID is the nth version of the bucket, as rotary names versions.
+// versionID returns the id of the bucket's nth version, in the form of rotary's ids.
 func versionID(n int) string { return fmt.Sprintf("0123456789abcdef-%032x", n) }
 
-// valueOf is that of Name in the nth version. It is a canary: it must turn up nowhere but at the sink.
+// valueOf returns the value of Name in the nth version. It is a canary: it must turn up nowhere but at the sink.
 func valueOf(n int) string { return fmt.Sprintf("canary-%08x-of-the-database", 0xabcd0000+n) }
 
 // same is a value that all versions have.
@@ -44,7 +44,7 @@ func (s *scene) putVersion(n int) bucket.Bucket {
 	return s.current
 }
 
-// heldVersions are the versions that readers have, sorted; what is not of the bucket is left out.
+// heldVersions returns the versions that readers have, sorted, without values that are not the bucket's.
 func (s *scene) heldVersions() []string { return s.versionsOf(s.Held()) }
 
 func (s *scene) versionsOf(values []string) []string {
@@ -58,7 +58,7 @@ func (s *scene) versionsOf(values []string) []string {
 	return slices.Compact(out)
 }
 
-// readStatus is what a pass sees. An error is a consumer of which nothing is known, as in a pass.
+// readStatus returns what Status shows; after an error, a consumer of which nothing is known, as a pass does.
 func (s *scene) readStatus() plan.Seen {
 	s.t.Helper()
 	seen, err := s.Open().Status(s.t.Context())
@@ -73,7 +73,7 @@ func (s *scene) readStatus() plan.Seen {
 	return seen
 }
 
-// wantNoValue wants no value in what is told.
+// wantNoValue fails the test where text contains a value.
 func (s *scene) wantNoValue(what, text string) {
 	s.t.Helper()
 	if strings.Contains(text, "canary") {
@@ -81,7 +81,7 @@ func (s *scene) wantNoValue(what, text string) {
 	}
 }
 
-// wantTruth holds what was seen against what readers have.
+// wantTruth fails the test where seen contradicts the versions that readers have.
 func (s *scene) wantTruth(seen plan.Seen) {
 	s.t.Helper()
 	if seen.Unread || seen.Unknown != "" {
@@ -103,7 +103,7 @@ func (s *scene) wantTruth(seen plan.Seen) {
 	}
 }
 
-// planFor is what a pass makes of what it sees.
+// planFor returns the plan that a pass makes for this status.
 func (s *scene) planFor(seen plan.Seen) plan.Plan {
 	version := history.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: []string{history.AWSCurrent, history.Held + "now"}}
 	return plan.Make(plan.State{Environment: "dev", Mode: manifest.Retire, Now: s.Clock.Now(), Buckets: []plan.Bucket{{
@@ -113,7 +113,7 @@ func (s *scene) planFor(seen plan.Seen) plan.Plan {
 	}}})
 }
 
-// runPass looks, decides, and rolls if that is what is decided. A Roll may fail.
+// runPass reads the status, plans, and rolls if the plan is to roll. A Roll may fail.
 func (s *scene) runPass() (plan.Seen, plan.Plan, error) {
 	s.t.Helper()
 	seen := s.readStatus()
@@ -142,8 +142,8 @@ func (s *scene) mustRoll(b bucket.Bucket) {
 // passes is how many of them bring everything to an end.
 const passes = 20
 
-// runUntilSettled lets passes come by until one has nothing to do and nothing to wait for: then the consumer runs what is current,
-// and so does everybody.
+// runUntilSettled runs passes until one has nothing to do and nothing to wait for. It fails the test unless the
+// consumer and all readers then have the current version.
 func (s *scene) runUntilSettled() plan.Seen {
 	s.t.Helper()
 	var seen plan.Seen
@@ -163,7 +163,7 @@ func (s *scene) runUntilSettled() plan.Seen {
 	return seen
 }
 
-// settleOn brings the consumer onto version n.
+// settleOn puts version n and runs passes until the consumer has settled on it.
 func (s *scene) settleOn(n int) *scene {
 	s.t.Helper()
 	s.putVersion(n)
@@ -171,14 +171,14 @@ func (s *scene) settleOn(n int) *scene {
 	return s
 }
 
-// advanceSteps lets time pass in which nobody comes by.
+// advanceSteps moves the clock on without a pass.
 func (s *scene) advanceSteps(steps int) {
 	for range steps {
 		s.Clock.Advance(s.Step)
 	}
 }
 
-// takeWrites counts the calls since the last time that can change something.
+// takeWrites returns how many calls since the last time can change something.
 func (s *scene) takeWrites() int {
 	n := 0
 	for _, c := range s.Tap.Calls() {
@@ -190,7 +190,7 @@ func (s *scene) takeWrites() int {
 	return n
 }
 
-// wantNoWrites wants no write in what is done.
+// wantNoWrites fails the test where do makes a call that can change something.
 func (s *scene) wantNoWrites(what string, do func()) {
 	s.t.Helper()
 	s.Tap.Reset()

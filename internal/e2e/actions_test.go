@@ -45,7 +45,8 @@ func (s *scene) putText(name, text string) {
 	}
 }
 
-// rotateSource asks Secrets Manager for a rotation by the plain SDK call, and goes on until it is over or has failed once.
+// rotateSource asks Secrets Manager for a rotation by the plain SDK call, and goes on until it is over or has failed
+// once.
 func (s *scene) rotateSource(source string) {
 	s.t.Helper()
 	declared := s.declaredSource(source)
@@ -98,7 +99,7 @@ func (s *scene) readValues(secretName, version string) map[string]secret.Value {
 // owedReports lists the owed versions of a source in a report.
 func owedReports(r plan.Report, source string) []plan.OwedReport { return r.Source(source).Owed }
 
-// waitsByHand says whether a source owes n versions and every one of them waits for a person alone.
+// waitsByHand reports whether a source owes n versions and each of them waits only for a person.
 func waitsByHand(source string, n int) func(plan.Report) bool {
 	return func(r plan.Report) bool {
 		versions := owedReports(r, source)
@@ -108,8 +109,8 @@ func waitsByHand(source string, n int) func(plan.Report) bool {
 	}
 }
 
-// revokeByHand is what a person does when status says that it is safe: revoke at the vendor what no other version holds,
-// and tell rotary.
+// revokeByHand waits until a source owes n versions that are safe to revoke, and does as a person would: it revokes at
+// the vendor what no other version holds, and runs rotary retire.
 func (s *scene) revokeByHand(source string, n int) {
 	s.t.Helper()
 	r := s.watchUntil(8*time.Hour, "the old versions are safe to revoke", waitsByHand(source, n))
@@ -134,7 +135,7 @@ func (s *scene) revokeOne(source, version string) {
 	}
 }
 
-// revokeUntilSettled revokes what a source owes, one after the other, until nothing is owed any more.
+// revokeUntilSettled revokes the owed versions of a source, one after the other, until none is left.
 func (s *scene) revokeUntilSettled(source string) {
 	s.t.Helper()
 	for range 5 {
@@ -151,7 +152,7 @@ func (s *scene) revokeUntilSettled(source string) {
 	s.t.Errorf("%s owes more and more", source)
 }
 
-// runsOnly says whether every running task of a service, and nothing else, has a value under a name.
+// runsOnly reports whether every running task of a service has this value, and no other, under a name.
 func (s *scene) runsOnly(consumer, name, value string) bool {
 	s.t.Helper()
 	held := s.heldValues(consumer, name)
@@ -166,7 +167,7 @@ func (s *scene) sendMessage(body string) {
 	}
 }
 
-// failCalls makes every call that which picks end like this, until the returned function is called.
+// failCalls gives every call that which picks this outcome, until heal is called.
 func (s *scene) failCalls(outcome sim.Outcome, which func(sim.Call) bool) (heal func()) {
 	s.Tap.OnCall(func(c sim.Call) sim.Fault {
 		if which(c) {

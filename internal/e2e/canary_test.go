@@ -24,7 +24,7 @@ type place struct {
 	text []byte
 }
 
-// searchCanaries is the canary search: every value ever put or generated, in what came out.
+// searchCanaries looks for every value ever put or generated in everything that came out.
 func (s *scene) searchCanaries(places ...place) {
 	s.t.Helper()
 	canaries := s.collectCanaries()
@@ -35,8 +35,8 @@ func (s *scene) searchCanaries(places ...place) {
 	}
 }
 
-// collectCanaries are the values of every version of every source that still exists, what the stage put, and how the tokens
-// start that GitHub and its Apps make.
+// collectCanaries are the values of every version of every source that still exists, what the stage put, and how the
+// tokens start that GitHub and its Apps make.
 func (s *scene) collectCanaries() *leak.Search {
 	s.t.Helper()
 	canaries := new(leak.Search)
@@ -104,7 +104,7 @@ func (s *scene) readVersions(st *stage.Stage, source manifest.Source) map[string
 	return out
 }
 
-// collectPlaces is everything that came out.
+// collectPlaces returns everything that came out.
 func (s *scene) collectPlaces() []place {
 	all := []place{{"what events and schedules brought to the queue", bytes.Join(s.events, []byte("\n"))}, jsonPlace("the reports", s.reports), jsonPlace("the journal", s.Tap.Calls())}
 	for _, st := range s.allStages() {
@@ -127,7 +127,7 @@ func jsonPlace(name string, v any) place {
 	return place{name, text}
 }
 
-// againSchedule is the one-off schedule, if there is one.
+// againSchedule returns the one-off schedule, if there is one.
 func (s *scene) againSchedule(st *stage.Stage) place {
 	out, err := scheduler.NewFromConfig(st.Config(st.Env.Account, st.Env.Region)).GetSchedule(s.t.Context(), &scheduler.GetScheduleInput{Name: aws.String(st.Env.AgainSchedule())})
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *scene) againSchedule(st *stage.Stage) place {
 	return jsonPlace("the schedule", []any{out.Name, out.ScheduleExpression, out.Description, out.Target})
 }
 
-// secretsOf is what Secrets Manager shows of secrets without their values: labels, tags, descriptions.
+// secretsOf returns what Secrets Manager shows without values: labels, tags, descriptions.
 func (s *scene) secretsOf(st *stage.Stage) (all []place) {
 	var names []string
 	for _, source := range st.Env.Sources {
@@ -174,7 +174,7 @@ func (s *scene) sinksOf(st *stage.Stage) (all []place) {
 	return all
 }
 
-// collectDefinitions is every task definition of a consumer, with its tags, and the service as ECS shows it.
+// collectDefinitions returns every task definition of a consumer, with its tags, and the service as ECS shows it.
 func (s *scene) collectDefinitions(st *stage.Stage, c manifest.Consumer) (all []place) {
 	client := ecs.NewFromConfig(st.Config(st.Env.Account, st.Env.Region))
 	services, err := client.DescribeServices(s.t.Context(), &ecs.DescribeServicesInput{Cluster: &c.ECS.Cluster, Services: []string{c.ECS.Service}})

@@ -52,7 +52,7 @@ func TestALambdaKilledAtAnyWriteLosesNothing(t *testing.T) {
 }
 
 // rotateAndKill rotates, kills the function at the n-th write that where picks, and goes on until everything has
-// followed. It says whether there was an n-th write.
+// followed. killed is false where there was no n-th write.
 func (s *scene) rotateAndKill(function string, where func(sim.Call) bool, outcome sim.Outcome, n int) (killed bool) {
 	s.t.Helper()
 	nth := nthCall(n, func(c sim.Call) bool { return where(c) && isChange(c) })

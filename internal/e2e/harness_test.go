@@ -131,7 +131,7 @@ func (s *scene) onDeliver(_ string, event []byte) []bus.Delivery {
 	return s.deliver(event)
 }
 
-// watchUntil goes on until a look satisfies done, and fails after limit. What it saw is in the test's log.
+// watchUntil advances the world until a report satisfies done, and fails the test after limit. Reports are in its log.
 func (s *scene) watchUntil(limit time.Duration, what string, done func(plan.Report) bool) plan.Report {
 	s.t.Helper()
 	last := ""
@@ -164,7 +164,7 @@ func describeReport(r plan.Report) string {
 	return strings.Join(append(lines, fmt.Sprintf("  converged: %v", r.Converged)), "\n")
 }
 
-// logTail is the end of what the Lambdas printed, for a failure's message, if it holds no value.
+// logTail returns the end of what the Lambdas printed, for a failure's message, if it holds no value.
 func (s *scene) logTail() string {
 	out := s.ownRegion().Lambda.Output()
 	out = out[max(0, len(out)-3000):]
@@ -174,7 +174,7 @@ func (s *scene) logTail() string {
 	return string(out)
 }
 
-// readReport asks the deployed Lambda what it sees.
+// readReport asks the deployed Lambda for its report.
 func (s *scene) readReport() plan.Report {
 	s.t.Helper()
 	r, err := s.Look(s.t.Context())
@@ -185,7 +185,7 @@ func (s *scene) readReport() plan.Report {
 	return r
 }
 
-// watchConverged goes on until nothing is left to do or to wait for, and no rotation is under way.
+// watchConverged advances the world until nothing is left to do or to wait for, and no rotation is under way.
 func (s *scene) watchConverged() plan.Report {
 	s.t.Helper()
 	return s.watchUntil(8*time.Hour, "it converges", func(r plan.Report) bool {
@@ -193,7 +193,7 @@ func (s *scene) watchConverged() plan.Report {
 	})
 }
 
-// finishScenario is what every scenario ends with.
+// finishScenario is the end of every scenario.
 func (s *scene) finishScenario() {
 	s.t.Helper()
 	s.watchConverged()
@@ -203,7 +203,7 @@ func (s *scene) finishScenario() {
 	s.searchCanaries(s.collectPlaces()...)
 }
 
-// wantIdle makes sure that further passes, until well after everything is quiet, change nothing anywhere.
+// wantIdle fails the test where further passes, until well after everything is quiet, change something anywhere.
 func (s *scene) wantIdle() {
 	s.t.Helper()
 	before, passes := s.listWrites(), s.countPasses()
@@ -241,7 +241,7 @@ func (s *scene) selectCalls(keep func(sim.Call) bool) []sim.Call {
 	return slices.DeleteFunc(s.Tap.Calls(), func(c sim.Call) bool { return !keep(c) })
 }
 
-// isChange says whether a call can change what secrets or consumers hold: everything but the pipeline's own plumbing.
+// isChange reports whether a call can change what secrets or consumers hold: any write but the pipeline's own.
 func isChange(c sim.Call) bool {
 	return c.Write && slices.Contains([]string{"secretsmanager", "ecs", "github", "vercel"}, c.Service)
 }

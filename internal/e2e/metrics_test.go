@@ -13,7 +13,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// metricPoints are what CloudWatch takes out of the Lambdas' log, in their order, of one metric: of one source or of the environment.
+// metricPoints are what CloudWatch takes out of the Lambdas' log, in their order, of one metric: of one source or of
+// the environment.
 func (s *scene) metricPoints(name metric.Name, source string) (values []float64) {
 	s.t.Helper()
 	all, err := cloudwatch.Metrics(s.ownRegion().Lambda.Output())
@@ -75,7 +76,7 @@ func TestWhatARotationDoesIsMeasured(t *testing.T) {
 	}
 }
 
-// lastNonZero is the last of these values that is not 0, and how often it comes.
+// lastNonZero returns the last of these values that is not 0, and how often it comes.
 func lastNonZero(values []float64) (value float64, times int) {
 	for _, v := range values {
 		switch {

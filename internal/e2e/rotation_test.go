@@ -85,7 +85,7 @@ func TestASecondRotationIsRefusedWhileAnOlderVersionIsOwed(t *testing.T) {
 	s.finishScenario()
 }
 
-// wantRetired makes sure that a version of a source is dead: no label of rotary's is left on it.
+// wantRetired fails the test unless a version of a source is retired: no label of rotary's is left on it.
 func (s *scene) wantRetired(source, version string) {
 	s.t.Helper()
 	v, _ := s.readHistory(s.declaredSource(source).Secret).Version(version)

@@ -15,7 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// commit is what is at the head of the dashboard's branch.
+// commit is the head of the dashboard's branch.
 const commit = "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689"
 
 // openLive opens the manifest with every kind of sink, and a dashboard that is deployed.

@@ -10,9 +10,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// App is what a healthy image of a consumer does: it presents every value it gets from a source to whatever accepts
-// that value. Where it reads both keys of a symmetric secret, it verifies too; where nobody reads both, everybody who
-// reads the one does. Of a key pair, who reads the private half signs with it, and public halves verify.
+// App returns a healthy image of a consumer: it presents every value that it gets from a source to the target that
+// accepts it. It verifies too where it reads both keys of a symmetric secret or, if nobody reads both, one of them.
+// With a key pair, readers of the private key sign, and readers of public keys verify.
 func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 	app := ecs.App{Presents: listPresented(env, c)}
 	switch {
@@ -38,15 +38,16 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 	return app
 }
 
-// hasVerifier says whether anybody reads the second key of a symmetric secret.
+// hasVerifier reports whether a consumer on ECS reads the second key of a symmetric secret.
 func hasVerifier(env *manifest.Environment, s manifest.Source) bool {
 	return slices.ContainsFunc(env.Consumers, func(c manifest.Consumer) bool {
 		return (c.ECS != nil || c.ECSFamily != nil) && len(bucketNames(env, c, s.Rotate.Also)) > 0
 	})
 }
 
-// Code makes a consumer's code present what its bucket gives it now: the runs of a repository at once, a project from its
-// next build on, where production is the environment's. A service does so by its image: see App.
+// Code makes the code of a repository or project present the values that its bucket gives it now: a repository's runs
+// at once, a project from its next build on, if the environment has its production. A service's image does so: see
+// App.
 func (s *Stage) Code(c manifest.Consumer) {
 	switch shown := listPresented(s.Env, c); {
 	case c.GitHub != nil:
@@ -64,9 +65,9 @@ func (s *Stage) Code(c manifest.Consumer) {
 	}
 }
 
-// listPresented lists what a consumer shows: every name that carries a source's key, but not the second key of a symmetric
-// secret, which is only accepted, nor the public half of a key pair, nor what waits, nor a random value that nobody but
-// its readers knows.
+// listPresented returns the names under which a consumer presents values, with their targets: every name of a source's
+// key, except the second key of a symmetric secret, which is only accepted, the public key of a pair, the pair that
+// waits, and random values that only their readers know.
 func listPresented(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
 	var shown []ecs.Presents
 	for _, s := range env.Sources {
@@ -85,7 +86,7 @@ func listPresented(env *manifest.Environment, c manifest.Consumer) []ecs.Present
 	return shown
 }
 
-// bucketNames are the names under which a consumer's bucket has a canonical key.
+// bucketNames returns the names of a source's key in a consumer's bucket.
 func bucketNames(env *manifest.Environment, c manifest.Consumer, key string) []string {
 	b, _ := env.Bucket(c.Bucket)
 	var out []string
@@ -100,7 +101,7 @@ func bucketNames(env *manifest.Environment, c manifest.Consumer, key string) []s
 // Target names what accepts a key's value.
 func Target(env *manifest.Environment, key string) string { return key + "@" + env.Name }
 
-// symmetricTargets lists the targets of every environment that are made of those who verify.
+// symmetricTargets returns the targets, in every environment, whose acceptors are consumers that verify.
 func symmetricTargets(file *manifest.File) ([]string, error) {
 	var targets []string
 	for _, name := range slices.Sorted(maps.Keys(file.Environments)) {

@@ -53,7 +53,7 @@ func (s *Stage) Redeploy(ctx context.Context, manifestYAML []byte) error {
 	return s.Pipeline(ctx, s.newDeployment())
 }
 
-// newDeployment is what infra deploys for the stage's environment.
+// newDeployment returns what infra deploys for the stage's environment.
 func (s *Stage) newDeployment() standin.Deployment {
 	return standin.Deployment{
 		Environment: s.Env, Manifest: s.config.Manifest, At: s.At, Dir: s.config.Dir,

@@ -14,7 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// A task of a family is started so often, and lasts.
+// How often a schedule starts a family's task, and for how long that runs.
 const (
 	familySchedule = "rate(15 minutes)"
 	familyTaskTime = 5 * time.Minute

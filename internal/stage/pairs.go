@@ -25,7 +25,7 @@ func KeyPair(ctx context.Context) (private, public string, err error) {
 	return secret.Reveal(made["K"]), secret.Reveal(made["P"]), err
 }
 
-// firstKeyPair is the first key pair of a source, in both places where it has two. Other sources have none.
+// firstKeyPair returns the first key pair of a source, in both places where it has two; nil for other sources.
 func firstKeyPair(ctx context.Context, s manifest.Source) (map[string]string, error) {
 	if s.Rotate.Pair == "" {
 		return nil, nil
@@ -38,7 +38,7 @@ func firstKeyPair(ctx context.Context, s manifest.Source) (map[string]string, er
 	return values, err
 }
 
-// newVerifier says whether who holds the one half accepts what the other half has signed, and remembers it.
+// newVerifier returns verifiesSignature with a memory.
 func newVerifier() func(private, public string) bool {
 	var known sync.Map
 	return func(private, public string) bool {
@@ -51,7 +51,7 @@ func newVerifier() func(private, public string) bool {
 	}
 }
 
-// verifiesSignature signs and verifies.
+// verifiesSignature reports whether the public key accepts what the private key signs.
 func verifiesSignature(private, public string) bool {
 	signer, _ := x509.ParsePKCS8PrivateKey(decodePEM(private))
 	verifier, _ := x509.ParsePKIXPublicKey(decodePEM(public))
@@ -79,7 +79,7 @@ func verifiesSignature(private, public string) bool {
 	return false
 }
 
-// decodePEM returns what is in PEM.
+// decodePEM returns the content of the first PEM block; nil where there is none.
 func decodePEM(text string) []byte {
 	if b, _ := pem.Decode([]byte(text)); b != nil {
 		return b.Bytes

@@ -14,8 +14,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// createSinks makes the repositories and projects that the manifest names, and the tokens that reach them. One key may reach
-// several.
+// createSinks creates the repositories and projects that the manifest names, and the tokens that reach them. One token
+// may reach several.
 func (s *Stage) createSinks() error {
 	known := map[string]string{}
 	s.Values[""] = known // no source yet: seed finds them there
@@ -36,7 +36,7 @@ func (s *Stage) createSinks() error {
 	return nil
 }
 
-// Repositories are those that rotary comes to with a key.
+// Repositories returns the repositories that rotary reaches with a key.
 func Repositories(env *manifest.Environment, key string) (names []string) {
 	for _, c := range env.Consumers {
 		if c.GitHub != nil && c.GitHub.Token == key && !slices.Contains(names, c.GitHub.Repository) {

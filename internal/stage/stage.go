@@ -26,7 +26,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Config says what is set up.
+// Config selects what Open sets up.
 type Config struct {
 	Manifest    []byte // rotary.yaml
 	Environment string
@@ -57,7 +57,7 @@ type Stage struct {
 // Image is the first image of a consumer's service or family.
 func Image(consumer string) string { return consumer + ":1" }
 
-// Open sets the environment up and returns before anything has been reconciled. Close it.
+// Open sets the environment up and returns before the first pass. The caller closes the stage.
 func Open(ctx context.Context, c Config) (*Stage, error) {
 	file, err := manifest.Parse("rotary.yaml", c.Manifest)
 	if err != nil {
@@ -142,7 +142,7 @@ func (s *Stage) deployFirst(ctx context.Context, c Config) error {
 	return s.Rotations(ctx, s.Env, manifest.Random, manifest.AWSAccessKey)
 }
 
-// startTasks starts what runs on ECS.
+// startTasks starts a consumer that runs on ECS.
 func (s *Stage) startTasks(ctx context.Context, c manifest.Consumer) error {
 	switch {
 	case c.ECS != nil:
@@ -209,7 +209,7 @@ func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]st
 	return values, nil
 }
 
-// firstValue keeps what a sink already knows: its tokens.
+// firstValue returns a key's first value: the token that a sink already knows, or a new canary.
 func (s *Stage) firstValue(key string) string {
 	for _, held := range s.Values {
 		if value, has := held[key]; has {
@@ -219,17 +219,18 @@ func (s *Stage) firstValue(key string) string {
 	return s.config.Canary(key)
 }
 
-// Public is what of the stage's values is no secret: the id of a GitHub App, and how the file of its key begins and ends.
+// Public is the part of the stage's values that is no secret: the id of a GitHub App, and the first and last line of
+// its key.
 const Public = "4711\n-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n"
 
-// Canary makes a value that can be found wherever it leaks to. No 8 bytes of it say nothing.
+// Canary returns a random value that a search finds wherever it leaks to, whole or in pieces of 8 bytes.
 func Canary(key string) string {
 	b := make([]byte, 24)
 	_, _ = rand.Read(b)
 	return "canary" + base64.RawURLEncoding.EncodeToString(b) + "-" + key[max(0, len(key)-4):]
 }
 
-// firstImages says what the first image of every service and family does.
+// firstImages returns the first image of every service and family.
 func firstImages(env *manifest.Environment) map[string]ecs.App {
 	apps := map[string]ecs.App{}
 	for _, c := range env.Consumers {

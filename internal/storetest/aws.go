@@ -48,7 +48,8 @@ func AWS(ctx context.Context) (Target, error) {
 	}, nil
 }
 
-// newRetryer tries again as the SDK does, but where a limit is reached: the SDK takes that for throttling, and it is a fact.
+// newRetryer retries as the SDK does, except where a limit is exceeded: the SDK retries that as throttling, and here it
+// is a fact to be checked.
 func newRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 8
@@ -61,7 +62,7 @@ func newRetryer() aws.Retryer {
 	})
 }
 
-// deleteLeftovers deletes what runs that were killed have left.
+// deleteLeftovers deletes the secrets that killed runs have left.
 func deleteLeftovers(ctx context.Context, client *secretsmanager.Client) error {
 	pages := secretsmanager.NewListSecretsPaginator(client, &secretsmanager.ListSecretsInput{
 		IncludePlannedDeletion: aws.Bool(true), Filters: []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{awsPrefix}}},

@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// storeFacts is what pkg/store's comments promise, on whatever Secrets Manager it stands.
+// storeFacts are the promises of pkg/store's comments, over any Secrets Manager.
 func storeFacts() []Fact {
 	return []Fact{
 		{"Look lists the versions with a label, their labels, and the last change", "store.Store.Look", 0, func(p *probe) {
@@ -218,7 +218,7 @@ func storeFacts() []Fact {
 
 func (p *probe) newStore() *store.Store { return store.New(p.Client) }
 
-// mustStore ends the check where a Store's method fails. Its error is the Store's own, and names no value.
+// mustStore ends the check where a Store's method failed. Its error is the Store's own, and holds no value.
 func (p *probe) mustStore(doing string, err error) {
 	if err != nil {
 		p.noteMismatch("%s: %s", doing, err)
@@ -226,7 +226,7 @@ func (p *probe) mustStore(doing string, err error) {
 	}
 }
 
-// wantHistory wants these labels in a history; "-" is a version without one.
+// wantHistory notes a mismatch unless the history has these labels; "-" is a version without one.
 func (p *probe) wantHistory(want string, h history.History) {
 	held := map[string][]string{}
 	for _, v := range h.Versions {

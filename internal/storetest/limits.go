@@ -12,7 +12,7 @@ import (
 
 const maxValue = 65536 // bytes
 
-// fillLabels gives the secret as many labels as there may be, less room, over its three versions.
+// fillLabels gives the secret's three versions as many labels as a secret may have, less room.
 func (p *probe) fillLabels(room int) {
 	p.createSecret("one", "two", "three")
 	for n := range history.MaxLabels - 2 - room {
@@ -104,7 +104,7 @@ func limitFacts() []Fact {
 	}
 }
 
-// wantLabelsFull wants as many labels over all versions as there can be.
+// wantLabelsFull notes a mismatch unless the secret has as many labels as it may.
 func (p *probe) wantLabelsFull() {
 	n := 0
 	for _, held := range p.describeSecret().VersionIdsToStages {

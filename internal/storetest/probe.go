@@ -13,10 +13,10 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// versionID makes a version id of a word.
+// versionID returns a version id that begins with a word.
 func versionID(word string) string { return word + "-" + strings.Repeat("0", 31-len(word)) }
 
-// optionalVersionID is id, and "" of no word.
+// optionalVersionID is versionID, and nil for no word.
 func optionalVersionID(word string) *string {
 	if word == "" {
 		return nil
@@ -26,10 +26,10 @@ func optionalVersionID(word string) *string {
 
 func wordOf(id string) string { return strings.TrimRight(id, "-0") }
 
-// valueOf is what a version holds at first.
+// valueOf returns the first value of a version.
 func valueOf(word string) string { return "value of " + word }
 
-// createSecret makes the probe's secret, with these versions put one after the other without labels.
+// createSecret creates the probe's secret and puts these versions one after the other, without labels.
 func (p *probe) createSecret(versions ...string) {
 	p.createNamed(p.name, versions...)
 }
@@ -45,7 +45,7 @@ func (p *probe) createNamed(name string, versions ...string) {
 	}
 }
 
-// putVersion puts a version. Without labels it names none.
+// putVersion puts a version with these labels; without any, the call names none.
 func (p *probe) putVersion(version, text string, labels ...string) error {
 	return p.putIn(p.name, version, text, labels...)
 }
@@ -57,7 +57,7 @@ func (p *probe) putIn(name, version, text string, labels ...string) error {
 	return err
 }
 
-// mustPut is put with the version's own value, and must work.
+// mustPut puts a version with its first value, and ends the check where that fails.
 func (p *probe) mustPut(version string, labels ...string) {
 	p.must("put "+version, p.putVersion(version, valueOf(version), labels...))
 }
@@ -70,7 +70,7 @@ func (p *probe) moveLabel(label, to, from string) error {
 	return err
 }
 
-// mustMove is move, and must work.
+// mustMove is moveLabel, and ends the check where that fails.
 func (p *probe) mustMove(label, to, from string) {
 	p.must("move "+label, p.moveLabel(label, to, from))
 }
@@ -90,8 +90,8 @@ func (p *probe) wantNoError(doing string, err error) {
 	}
 }
 
-// wantRefused wants an error with one of these codes, and with AWS's text where that is known. The text of an error about
-// a value is never asked for: it may quote it.
+// wantRefused notes a mismatch unless err has one of these codes and, where text is not "", AWS's text. The text of an
+// error about a value is never compared: it may quote the value.
 func (p *probe) wantRefused(doing string, err error, text string, codes ...string) {
 	got := errorCode(err)
 	api, answered := errors.AsType[smithy.APIError](err)
@@ -105,7 +105,7 @@ func (p *probe) wantRefused(doing string, err error, text string, codes ...strin
 	}
 }
 
-// errorCode is what can be said of an error.
+// errorCode returns AWS's code of an error, or its type.
 func errorCode(err error) string {
 	if api, answered := errors.AsType[smithy.APIError](err); answered {
 		return api.ErrorCode()
@@ -113,14 +113,14 @@ func errorCode(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// describeSecret is what DescribeSecret answers.
+// describeSecret returns the answer of DescribeSecret, and ends the check where that fails.
 func (p *probe) describeSecret() *secretsmanager.DescribeSecretOutput {
 	out, err := p.Client.DescribeSecret(p.ctx, &secretsmanager.DescribeSecretInput{SecretId: &p.name})
 	p.must("describe", err)
 	return out
 }
 
-// formatLabels are all labels and their holders, "L:one M:two", with "-:three" for a version without.
+// formatLabels lists labels and their holders, "L:one M:two", with "-:three" for a version without.
 func formatLabels(held map[string][]string) string {
 	var all []string
 	for _, v := range slices.Sorted(maps.Keys(held)) {
@@ -135,7 +135,8 @@ func formatLabels(held map[string][]string) string {
 	return strings.Join(all, " ")
 }
 
-// wantLabels wants these labels: "AWSCURRENT:two AWSPREVIOUS:one". Versions without a label are not looked at.
+// wantLabels notes a mismatch unless these are all labels: "AWSCURRENT:two AWSPREVIOUS:one". Versions without a label
+// do not count.
 func (p *probe) wantLabels(want string) {
 	held := p.describeSecret().VersionIdsToStages
 	maps.DeleteFunc(held, func(_ string, on []string) bool { return len(on) == 0 })
@@ -144,7 +145,7 @@ func (p *probe) wantLabels(want string) {
 	}
 }
 
-// listVersions is what ListSecretVersionIds answers, a page at a time.
+// listVersions returns the labels of every version that ListSecretVersionIds answers, over all pages.
 func (p *probe) listVersions(deprecated bool) map[string][]string {
 	held := map[string][]string{}
 	for _, v := range p.listPage(deprecated, 0, nil).Versions {
@@ -166,7 +167,7 @@ func (p *probe) listPage(deprecated bool, size int32, next *string) *secretsmana
 	return out
 }
 
-// wantVersions wants these versions with their labels.
+// wantVersions notes a mismatch unless these versions, with these labels, are listed.
 func (p *probe) wantVersions(deprecated bool, want string) {
 	if got := formatLabels(p.listVersions(deprecated)); got != want {
 		p.noteMismatch("versions are %q, want %q", got, want)
@@ -182,7 +183,7 @@ func (p *probe) getValue(version, label string) (*secretsmanager.GetSecretValueO
 	return p.Client.GetSecretValue(p.ctx, in)
 }
 
-// wantValue wants the value of a version under this id and label.
+// wantValue notes a mismatch unless this id and label give the value of version want.
 func (p *probe) wantValue(version, label, want string) {
 	doing := fmt.Sprintf("read version %q label %q", version, label)
 	out, err := p.getValue(version, label)
@@ -198,7 +199,8 @@ func (p *probe) wantValue(version, label, want string) {
 	}
 }
 
-// batchGet reads secrets by name: "a=one b=one" and "c:ResourceNotFoundException", in the order of the names' last letters.
+// batchGet reads secrets by name. It returns "a=one b=one" and "c:ResourceNotFoundException", in the order of the
+// names' last letters.
 func (p *probe) batchGet(names ...string) (string, error) {
 	out, err := p.Client.BatchGetSecretValue(p.ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: names})
 	if err != nil {
@@ -219,7 +221,7 @@ func (p *probe) batchGet(names ...string) (string, error) {
 	return strings.Join(all, " "), nil
 }
 
-// rotateSecret asks for a rotation.
+// rotateSecret calls RotateSecret.
 func (p *probe) rotateSecret(version, functionARN string) (*secretsmanager.RotateSecretOutput, error) {
 	in := &secretsmanager.RotateSecretInput{SecretId: &p.name, ClientRequestToken: optionalVersionID(version)}
 	if functionARN != "" {
@@ -228,14 +230,15 @@ func (p *probe) rotateSecret(version, functionARN string) (*secretsmanager.Rotat
 	return p.Client.RotateSecret(p.ctx, in)
 }
 
-// mustRotate begins a rotation, which must work: AWSPENDING is on a version without a value.
+// mustRotate begins a rotation, which puts AWSPENDING on a version without a value, and ends the check where that
+// fails.
 func (p *probe) mustRotate(version string) {
 	_, err := p.rotateSecret(version, p.Function)
 	p.must("rotate", err)
 }
 
-// waitAtLeast lets time pass, as far as the target needs it to tell times apart.
-func (p *probe) waitAtLeast(d time.Duration) {
+// advanceClock moves the target's clock on; it does nothing where the target has none that can be moved.
+func (p *probe) advanceClock(d time.Duration) {
 	if p.Advance != nil {
 		p.Advance(d)
 	}

@@ -167,7 +167,7 @@ func rotationFacts() []Fact {
 	}
 }
 
-// wantUntouched wants two under AWSCURRENT, one under AWSPREVIOUS, and no rotation.
+// wantUntouched notes a mismatch unless two is AWSCURRENT, one is AWSPREVIOUS, and no rotation is under way.
 func (p *probe) wantUntouched() {
 	p.wantLabels("AWSCURRENT:two AWSPREVIOUS:one")
 	p.wantVersions(true, "AWSCURRENT:two AWSPREVIOUS:one")

@@ -1,5 +1,5 @@
-// Package storetest is what rotary knows of Secrets Manager, as one table of facts, and what pkg/store promises on top
-// of them. Run checks both against anything that answers like Secrets Manager: the stand-in, another emulator, AWS.
+// Package storetest lists the facts about Secrets Manager on which rotary relies, and the promises of pkg/store. Run
+// checks both against anything that answers like Secrets Manager: the stand-in, another emulator, AWS.
 package storetest
 
 import (
@@ -13,32 +13,39 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// Client is what rotary calls of Secrets Manager, and RotateSecret, which others call: the genuine client's methods.
+// Client is the part of the genuine client that rotary uses, and RotateSecret, which others call.
 type Client interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
-	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
-	BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
-	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
-	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
-	RotateSecret(context.Context, *secretsmanager.RotateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
+	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
+	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
+	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
+	RotateSecret(context.Context, *secretsmanager.RotateSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
 }
 
-// Target is a Secrets Manager, and what can be done with it.
+// Target is a Secrets Manager to check, with the means to do it.
 type Target struct {
 	Client   Client
 	Keeper   *secretsmanager.Client // the same account's: makes secrets, deletes and restores them
 	Prefix   string                 // of the name of every secret that is made
 	Function string                 // ARN of a rotation function that may be invoked and does nothing; "" where there is none
 	Advance  func(time.Duration)    // moves its clock; nil where nobody can
-	Fine     bool                   // its times tell one call from the next, although nobody moves its clock
+	Fine     bool                   // its times differ between two calls, although nobody moves its clock
 
 	// Deviations are the facts that are known not to hold here, by name, with all that is seen instead. One that holds
 	// after all, or deviates in another way, fails.
 	Deviations map[string][]string
 }
 
-// Fact is something that holds of Secrets Manager, or of a Store over it.
+// Fact is a fact about Secrets Manager, or about a Store over it.
 type Fact struct {
 	Name   string
 	Source string // a page of AWS's documentation, or how else it is known
@@ -46,12 +53,12 @@ type Fact struct {
 	check  func(*probe)
 }
 
-// need is what a fact needs of a target to be seen.
+// need is a set of means that a target must have so that a fact can be checked.
 type need int
 
 const (
 	movable  need = 1 << iota // a clock that can be moved
-	fine                      // times that tell calls apart
+	fine                      // times that differ between two calls
 	function                  // a rotation function
 )
 
@@ -61,7 +68,7 @@ func Facts() []Fact {
 		deletionFacts(), rotationFacts(), timeFacts(), storeFacts())
 }
 
-// Tally is what became of the facts at one target.
+// Tally counts the facts by their result at one target.
 type Tally struct {
 	Held, Deviating, Failed int
 	Unseen                  []string // the facts that the target has no means to show
@@ -108,14 +115,15 @@ func (t *Tally) countFact(ok, deviates bool) {
 	}
 }
 
-// checkFact returns all that is not as the fact says.
+// checkFact checks a fact on a secret of its own and returns the mismatches.
 func (t Target) checkFact(tt *testing.T, i int, f Fact) []string {
 	p := &probe{Target: t, ctx: tt.Context(), name: fmt.Sprintf("%s%03d", t.Prefix, i)}
 	defer p.deleteSecrets(tt)
 	return p.runCheck(f)
 }
 
-// describeMismatch says what is wrong where that is not exactly what is known to deviate, or "".
+// describeMismatch returns "" where seen is exactly the known deviation of f, or none where none is known; otherwise it
+// describes both, for people.
 func (t Target) describeMismatch(f Fact, seen []string) string {
 	known := t.Deviations[f.Name]
 	if slices.Equal(seen, known) {
@@ -124,7 +132,7 @@ func (t Target) describeMismatch(f Fact, seen []string) string {
 	return fmt.Sprintf("known from %s; seen is%s\nand known to deviate%s", f.Source, formatList(seen), formatList(known))
 }
 
-// formatList are a list for a person to read, or "nothing".
+// formatList returns a list for people, or "nothing".
 func formatList(all []string) string {
 	if len(all) == 0 {
 		return " nothing"
@@ -132,7 +140,7 @@ func formatList(all []string) string {
 	return "\n\t" + strings.Join(all, "\n\t")
 }
 
-// canShow says whether the target has what it takes to see f.
+// canShow reports whether the target has the means to check f.
 func (t Target) canShow(f Fact) bool {
 	has := need(0)
 	if t.Advance != nil {
@@ -171,7 +179,7 @@ func (p *probe) runCheck(f Fact) (seen []string) {
 	return p.seen
 }
 
-// noteMismatch notes what is not as it should be.
+// noteMismatch adds a mismatch, with the names of secrets replaced by numbers.
 func (p *probe) noteMismatch(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	for i, name := range slices.Backward(p.made) {
@@ -180,7 +188,7 @@ func (p *probe) noteMismatch(format string, args ...any) {
 	p.seen = append(p.seen, text)
 }
 
-// deleteSecrets deletes what the check has made, for good.
+// deleteSecrets deletes the secrets that the check has made, for good.
 func (p *probe) deleteSecrets(t *testing.T) {
 	ctx := context.WithoutCancel(p.ctx)
 	for _, name := range p.made {

@@ -40,7 +40,7 @@ func swapFacts() []Fact {
 	return facts
 }
 
-// placeLabels has AWSCURRENT on three, AWSPREVIOUS on two, L and AWSPENDING on one; holder has label.
+// placeLabels puts AWSCURRENT on three, AWSPREVIOUS on two, L and AWSPENDING on one, and returns the holder of label.
 func (p *probe) placeLabels(label string) (holder string) {
 	p.createSecret("one", "two", "three")
 	p.mustMove("AWSPENDING", "one", "")

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// timeFacts: the service's own time, and what a secret says of its last change.
+// timeFacts: the service's own time, and LastChangedDate.
 func timeFacts() []Fact {
 	facts := []Fact{
 		{"every answer carries the service's time", "HTTP's Date header; " + recorded, 0, func(p *probe) {
@@ -73,12 +73,13 @@ func timeFacts() []Fact {
 	return facts
 }
 
-// wantChange says whether something moves LastChangedDate of a secret with two versions and a label M.
+// wantChange notes a mismatch unless do moves LastChangedDate of a secret with two versions and a label M, or, where
+// want is false, unless it does not.
 func (p *probe) wantChange(want bool, do func(*probe)) {
 	p.createSecret("one", "two")
 	p.mustMove("M", "one", "")
 	before := aws.ToTime(p.describeSecret().LastChangedDate)
-	p.waitAtLeast(time.Minute)
+	p.advanceClock(time.Minute)
 	do(p)
 	after := aws.ToTime(p.describeSecret().LastChangedDate)
 	if after.After(before) != want || after.Before(before) {
@@ -86,7 +87,8 @@ func (p *probe) wantChange(want bool, do func(*probe)) {
 	}
 }
 
-// callEverything makes every call that only reads, and a put and a move that change nothing.
+// callEverything makes every call that only reads, and a put and a move that change nothing, and returns the metadata
+// of the answers.
 func (p *probe) callEverything() []middleware.Metadata {
 	list := p.listPage(true, 0, nil)
 	got, err := p.getValue("one", "")
@@ -98,7 +100,7 @@ func (p *probe) callEverything() []middleware.Metadata {
 	return []middleware.Metadata{p.describeSecret().ResultMetadata, list.ResultMetadata, got.ResultMetadata, batch.ResultMetadata, put.ResultMetadata}
 }
 
-// serverTime is when the service answered, by its own clock; zero where it does not say.
+// serverTime returns when the service answered, by its own clock; zero where the answer has no time.
 func serverTime(m middleware.Metadata) time.Time {
 	at, _ := awsmiddleware.GetServerTime(m)
 	return at

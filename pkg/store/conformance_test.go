@@ -41,7 +41,7 @@ func TestTheStandinReachedDirectlyIsAsSecretsManagerIs(t *testing.T) {
 	wantComplete(t, storetest.Run(t, target))
 }
 
-// wantComplete wants every fact to be seen, and to hold.
+// wantComplete fails the test unless every fact was checked, and holds.
 func wantComplete(t *testing.T, tally storetest.Tally) {
 	t.Helper()
 	t.Log(tally)

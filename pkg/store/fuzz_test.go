@@ -158,7 +158,7 @@ func (w *world) checkReads(a *forged) {
 
 var strange = regexp.MustCompile(`[^\s"\\]*[^\s"\\\w.:/,;()-][^\s"\\]*`)
 
-// wantNoValueIn wants an error without the value of anything. AWS's own message may be in it where the request had no value.
+// wantNoValueIn fails the test where an error holds a value. AWS's own message may be in it where the request had none.
 func (w *world) wantNoValueIn(a *forged, err error) {
 	w.t.Helper()
 	if err == nil {

@@ -43,7 +43,7 @@ func TestLookAllFailsWhereTheAnswersNeverAgree(t *testing.T) {
 	}
 }
 
-// newMovedSecret is a secret that was looked at, and has changed since. The description of before the change is remembered.
+// newMovedSecret returns a world with a secret that was read, and has changed since. stale is the description before.
 func newMovedSecret(t *testing.T) (w *world, stale int) {
 	w = newWorld(t)
 	w.seedSecret(name, "one", "two")

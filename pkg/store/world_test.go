@@ -69,7 +69,7 @@ func (w *world) seedSecret(name string, versions ...string) {
 	}
 }
 
-// beginRotation begins one: AWSPENDING is on a version without a value.
+// beginRotation begins a rotation: AWSPENDING is on a version without a value.
 func (w *world) beginRotation(name, version string) {
 	w.t.Helper()
 	arn := w.Region(account, region).Lambda.Register(lambdahost.Function{
@@ -113,7 +113,7 @@ func (w *world) countCalls(operation string) int {
 	return n
 }
 
-// versionID makes a version id of a word.
+// versionID returns a version id that begins with a word.
 func versionID(word string) string { return word + "-" + strings.Repeat("0", 31-len(word)) }
 
 func numberedID(n int) string { return fmt.Sprintf("%032d", n) }

@@ -19,7 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// Contract is what GitHub says about the calls that rotary makes of it. Safe for concurrent use.
+// Contract is GitHub's description of the calls that rotary makes. Safe for concurrent use.
 type Contract struct {
 	spec   *openapi3.T
 	router routers.Router
@@ -48,7 +48,7 @@ func New(description []byte) (*Contract, error) {
 	return &Contract{spec, router}, nil
 }
 
-// closeRequestSchema lets an operation's request have only the fields that are described. GitHub ignores others without a word.
+// closeRequestSchema makes the fields of an operation's request that are not described invalid. GitHub ignores them.
 func closeRequestSchema(o *openapi3.Operation) {
 	if o.RequestBody == nil {
 		return
@@ -60,16 +60,16 @@ func closeRequestSchema(o *openapi3.Operation) {
 	}
 }
 
-// allowCreatedRange lets created be what its own description says, a range in the syntax of GitHub's search ("<=2026-01-01T00:00:00Z");
-// the schema beside it says a single point in time.
+// allowCreatedRange lets the parameter created be a range in the syntax of GitHub's search
+// ("<=2026-01-01T00:00:00Z"), as its description has it; its schema allows only a single time.
 func allowCreatedRange(o *openapi3.Operation) {
 	if created := o.Parameters.GetByInAndName("query", "created"); created != nil {
 		created.Schema.Value.Format = ""
 	}
 }
 
-// Request says in what a request is outside of the contract: a path, method, parameter or field that GitHub does not
-// describe, or a wrong one. It quotes no value.
+// Request fails for a request outside of the contract: a path, method, parameter or field that GitHub does not
+// describe, or that has the wrong form. The error quotes no value.
 func (c *Contract) Request(r *http.Request, body []byte) error {
 	in, err := c.validationInput(r, body)
 	if err != nil {
@@ -86,8 +86,8 @@ func (c *Contract) Request(r *http.Request, body []byte) error {
 	return outsideError(r, openapi3filter.ValidateRequest(r.Context(), in))
 }
 
-// Answer says in what an answer to a request is outside of the contract. Refusals that GitHub does not describe for the
-// call have the form of all its errors; redirects say where to.
+// Answer fails for an answer outside of the contract. Refusals that GitHub does not describe for the call must have the
+// form of all its errors, and redirects a location.
 func (c *Contract) Answer(r *http.Request, status int, header http.Header, body []byte) error {
 	in, err := c.validationInput(r, nil)
 	if err != nil {
@@ -109,7 +109,7 @@ func (c *Contract) Answer(r *http.Request, status int, header http.Header, body 
 	return outsideError(r, openapi3filter.ValidateResponse(r.Context(), answer))
 }
 
-// checkRefusal checks the form that all errors have.
+// checkRefusal fails for a refusal without the form that all of GitHub's errors have.
 func (c *Contract) checkRefusal(status int, body []byte) error {
 	schema, known := c.spec.Components.Schemas["basic-error"]
 	if !known {
@@ -137,7 +137,7 @@ func (c *Contract) validationInput(r *http.Request, body []byte) (*openapi3filte
 	return &openapi3filter.RequestValidationInput{Request: r, PathParams: parameters, Route: route, Options: options}, nil
 }
 
-// errorLocation says where a value is wrong, and not which value it is.
+// errorLocation returns where a value is wrong, without the value.
 func errorLocation(err *openapi3.SchemaError) string {
 	where := slices.Clone(err.JSONPointer())
 	return fmt.Sprintf("/%s: against %s", strings.Join(where, "/"), err.SchemaField)

@@ -13,7 +13,7 @@ import (
 	stand "github.com/rotary-secrets/rotary/internal/standin/github"
 )
 
-// errMissing says how to get what the contract is read from.
+// errMissing is the error for a description that is not installed.
 var errMissing = errors.New("GitHub's description of its API is not installed: make contracts (it needs npm)")
 
 // Installed returns the contract. Where it is not installed the test is skipped, or fails if REQUIRE_ALL is 1.
@@ -29,8 +29,8 @@ func Installed(t testing.TB) *Contract {
 	return c
 }
 
-// Folder returns the folder contracts, where Node finds what npm installed there. Where it is not installed, the test is
-// skipped, or fails if REQUIRE_ALL is 1.
+// Folder returns the folder contracts, where Node finds what npm installed there. Where it is not installed, the test
+// is skipped, or fails if REQUIRE_ALL is 1.
 func Folder(t testing.TB) string {
 	t.Helper()
 	Installed(t)

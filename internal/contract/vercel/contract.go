@@ -72,7 +72,8 @@ func readBody(body *io.ReadCloser) (string, error) {
 	return string(content), err
 }
 
-// addCall leaves out what is not in the SDK: deploy hooks, and what the stand-in says it does not have.
+// addCall records a call once, except those that are not in the SDK: deploy hooks, and calls that the stand-in does not
+// implement.
 func (r *Recorder) addCall(c Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,8 +94,8 @@ func (r *Recorder) Calls() []Call {
 	return append([]Call(nil), r.calls...)
 }
 
-// Main is a package's TestMain: it runs the tests and then checks everything that they recorded, with one start of Node.
-// It returns the exit status. In a fuzzing run it checks nothing.
+// Main is a package's TestMain: it runs the tests and then checks everything that they recorded, with one start of
+// Node. It returns the exit status. In a fuzzing run it checks nothing.
 func Main(m *testing.M, r *Recorder) int {
 	status := m.Run()
 	if status != 0 || isFuzzing() {
@@ -107,7 +108,7 @@ func Main(m *testing.M, r *Recorder) int {
 	return min(len(wrong), 1)
 }
 
-// checkRecorded is what is wrong with calls. Where they cannot be checked that is wrong only if REQUIRE_ALL is 1.
+// checkRecorded returns what is wrong with calls. That they cannot be checked is wrong only if REQUIRE_ALL is 1.
 func checkRecorded(ctx context.Context, calls []Call) []string {
 	wrong, err := Check(ctx, calls)
 	switch {
@@ -128,7 +129,7 @@ func isFuzzing() bool {
 	return false
 }
 
-// ErrMissing says that Node, or what contracts/ installs, is not there.
+// ErrMissing is returned where Node, or what contracts/ installs, is missing.
 var ErrMissing = errors.New("what Vercel publishes about its API is not installed: make contracts (it needs Node and npm)")
 
 // Require skips a test where ErrMissing would come, or fails it under REQUIRE_ALL=1.
@@ -155,7 +156,7 @@ func checkInstalled() error {
 	return nil
 }
 
-// nodeCommand is a program of contracts/.
+// nodeCommand returns the command that runs a script of contracts/.
 func nodeCommand(ctx context.Context, name string) (*exec.Cmd, error) {
 	if err := checkInstalled(); err != nil {
 		return nil, err
@@ -178,7 +179,7 @@ func Check(ctx context.Context, calls []Call) (wrong []string, err error) {
 	return wrong, err
 }
 
-// finding is what contracts/vercel.mjs says of the call with the number Line.
+// finding is one thing that contracts/vercel.mjs finds wrong with the call with the number Line.
 type finding struct {
 	Line      int
 	Operation string

@@ -16,7 +16,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// countCalls is what one thing takes, in calls.
+// countCalls returns how many calls do makes.
 func (w *world) countCalls(do func()) int {
 	w.tap.Reset()
 	do()

@@ -114,7 +114,7 @@ func TestABundleIsOneVariableWithTheWholeBucket(t *testing.T) {
 	}
 }
 
-// taskEnvironment is what the container of the service's one task was started with.
+// taskEnvironment returns the variables with which the container of the service's one task was started.
 func (w *world) taskEnvironment() map[string]string {
 	w.t.Helper()
 	tasks, err := w.client.ListTasks(ctx(), &sdk.ListTasksInput{Cluster: aws.String("main"), ServiceName: aws.String("api")})

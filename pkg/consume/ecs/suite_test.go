@@ -68,7 +68,7 @@ func (w *service) putBucket(b bucket.Bucket) bucket.Bucket {
 	return b
 }
 
-// resolveValue is what the agent makes of valueFrom.
+// resolveValue returns the value that ECS's agent reads for a valueFrom.
 func (w *service) resolveValue(valueFrom string) (string, error) {
 	parts := strings.Split(valueFrom, ":")
 	if len(parts) < 10 {
@@ -84,12 +84,12 @@ func (w *service) resolveValue(valueFrom string) (string, error) {
 	return secret.Reveal(w.content[version][key]), nil
 }
 
-// valueIn is the value of the suite's name in a version.
+// valueIn returns the value of the suite's name in a version.
 func (w *service) valueIn(version string) string {
 	return secret.Reveal(w.content[version][consumetest.Name])
 }
 
-// pinnedVersions are those of the bucket that these entries pin.
+// pinnedVersions returns the versions of the bucket that these entries pin.
 func pinnedVersions(secrets map[string]string) (all []string) {
 	for _, from := range secrets {
 		if parts := strings.Split(from, ":"); len(parts) == 10 {
@@ -99,7 +99,7 @@ func pinnedVersions(secrets map[string]string) (all []string) {
 	return all
 }
 
-// heldValues is what tasks were started with, and what would start by itself.
+// heldValues returns the values with which tasks were started, and with which they would start by themselves.
 func (w *service) heldValues() []string {
 	var all []string
 	for _, s := range w.svc.Startable() {
@@ -118,7 +118,7 @@ func (w *service) heldValues() []string {
 	return all
 }
 
-// startableVersions are the versions that start by themselves.
+// startableVersions returns the versions that start by themselves.
 func (w *service) startableVersions() (all []string) {
 	for _, s := range w.svc.Startable() {
 		all = append(all, pinnedVersions(s.Secrets)...)
@@ -135,7 +135,7 @@ func (w *service) deployableValues() (all []string) {
 	return all
 }
 
-// doUncounted does what people do, whose calls are not the driver's.
+// doUncounted runs what people do: its calls are not counted as the driver's.
 func (w *service) doUncounted(do func()) {
 	hook := func(sim.Call) sim.Fault { return sim.Fault{} }
 	w.tap.OnCall(hook)
@@ -144,7 +144,7 @@ func (w *service) doUncounted(do func()) {
 	w.tap.Reset()
 }
 
-// deployNewImage is a person who deploys another image, with the entries that run.
+// deployNewImage deploys another image with the entries that run, as a person does.
 func (w *service) deployNewImage() {
 	w.doUncounted(func() {
 		w.images++
@@ -152,7 +152,7 @@ func (w *service) deployNewImage() {
 	})
 }
 
-// redeployValue is a person who deploys what rotary once made of a version.
+// redeployValue deploys a revision that rotary once made, as a person does.
 func (w *service) redeployValue(value string) {
 	w.doUncounted(func() {
 		for _, s := range w.svc.Deployable() {
@@ -165,7 +165,7 @@ func (w *service) redeployValue(value string) {
 	})
 }
 
-// editEntries is a person who gives the container other entries.
+// editEntries gives the container other entries, as a person does.
 func (w *service) editEntries() {
 	w.doUncounted(func() {
 		entries := map[string]string{}

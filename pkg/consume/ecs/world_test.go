@@ -112,7 +112,7 @@ func bucketAt(version string, names ...string) bucket.Bucket {
 
 var both = []string{"DB_URL", "API_KEY"}
 
-// registerRevision is a person who registers a revision of family app with entries NAME=valueFrom.
+// registerRevision registers a revision of family app with entries NAME=valueFrom, as a person does.
 func (w *world) registerRevision(image string, secrets ...string) string {
 	w.t.Helper()
 	app := types.ContainerDefinition{Name: aws.String("app"), Image: aws.String(image), Environment: []types.KeyValuePair{{Name: aws.String("MODE"), Value: aws.String("a")}}}
@@ -141,7 +141,7 @@ func (w *world) createService(td string, desired int32, breaker bool) {
 	w.clock.Advance(3 * time.Minute)
 }
 
-// deployRevision is a person who deploys.
+// deployRevision deploys a revision, as a person does.
 func (w *world) deployRevision(td string) {
 	w.t.Helper()
 	must(w.t, errorOf(w.client.UpdateService(ctx(), &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), TaskDefinition: aws.String(td)})))
@@ -169,7 +169,7 @@ func (w *world) readStatus() plan.Seen {
 	return s
 }
 
-// advanceUntil advances the clock second by second until a look shows what is wanted.
+// advanceUntil advances the clock second by second until Status shows what is wanted.
 func (w *world) advanceUntil(what string, shows func(plan.Seen) bool) {
 	w.t.Helper()
 	for range 600 {
@@ -232,7 +232,7 @@ func (w *world) presentDefinition() *types.TaskDefinition {
 	return td.TaskDefinition
 }
 
-// pinnedEntries is what rotary writes for both names.
+// pinnedEntries returns the entries that rotary writes for both names.
 func pinnedEntries(version string) []string {
 	return []string{"API_KEY=" + bucketARN + ":API_KEY::" + version, "DB_URL=" + bucketARN + ":DB_URL::" + version}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// listWrites are the calls so far that could change something.
+// listWrites returns the calls so far that could change something.
 func (w *world) listWrites() (all []string) {
 	for _, c := range w.Tap.Calls() {
 		if c.Write {
@@ -90,7 +90,7 @@ func TestWhatIsInTheWay(t *testing.T) {
 			current := w.createKey()
 			w.Advance(time.Hour)
 			second := w.createKey()
-			since := w.Clock.Now().Add(c.age + 400*time.Millisecond) // IAM tells ages to the second
+			since := w.Clock.Now().Add(c.age + 400*time.Millisecond) // IAM's times are to the second
 			w.Advance(max(c.age, 0) + time.Minute)
 			if c.used {
 				w.IAM.Use(keyIDIn(second), "s3", "eu-west-1")

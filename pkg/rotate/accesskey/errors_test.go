@@ -15,7 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// runEverything does what a rotation and its retirement do, whatever fails on the way, and returns what was said.
+// runEverything does what a rotation and its retirement do, whatever fails on the way, and returns all error texts.
 func (w *world) runEverything(r rotate.Rotator, current, owed rotate.Values) (said []string) {
 	keep := func(err error) {
 		if err != nil {

@@ -56,7 +56,7 @@ func TestAccessKeysAreRotatedOnMoto(t *testing.T) {
 	}
 }
 
-// keyStatuses is the status of every key of the user.
+// keyStatuses returns the status of every key of the user.
 func keyStatuses(t *testing.T, client *sdk.Client) map[string]string {
 	t.Helper()
 	out, err := client.ListAccessKeys(t.Context(), &sdk.ListAccessKeysInput{UserName: aws.String(userName)})

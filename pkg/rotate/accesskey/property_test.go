@@ -64,7 +64,7 @@ func retiredVersions(all []*drawn) (versions []rotate.Other) {
 	return versions
 }
 
-// mayGo says whether Create may delete a key, in the words of its contract.
+// mayGo reports whether Create may delete a key, in the words of its contract.
 func (d drawn) mayGo(s rotate.Start) bool {
 	switch {
 	case d.current:

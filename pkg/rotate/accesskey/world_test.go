@@ -74,12 +74,12 @@ func (w *world) awsConfig() aws.Config { return w.Config(rotatetest.Account, rot
 
 func (w *world) newRotator() *accesskey.Rotator { return w.newRotatorOver(w.awsConfig()) }
 
-// newWaitingRotator is a rotator that waits by the clock on the wall.
+// newWaitingRotator returns a rotator that waits by the clock on the wall.
 func (w *world) newWaitingRotator() *accesskey.Rotator {
 	return accesskey.New(source, &manifest.Environment{Account: rotatetest.Account}, w.awsConfig(), nil)
 }
 
-// newRotatorOver is a rotator that waits by the stand-in's clock, and always for as long.
+// newRotatorOver returns a rotator that waits by the stand-in's clock, and always for as long.
 func (w *world) newRotatorOver(cfg aws.Config) *accesskey.Rotator {
 	env := &manifest.Environment{Name: "dev", Account: rotatetest.Account, Region: rotatetest.Region}
 	return accesskey.New(source, env, cfg, func(_ context.Context, d time.Duration) error {
@@ -117,7 +117,7 @@ func (w *world) deleteKey(key string) {
 	w.must(err)
 }
 
-// keyStatus is what a key is: Active, Inactive, or "" for gone.
+// keyStatus returns Active, Inactive, or "" for a key that is gone.
 func (w *world) keyStatus(v rotate.Values) string {
 	for _, k := range w.IAM.Keys(mine) {
 		if k.ID == keyIDIn(v) {
@@ -127,7 +127,7 @@ func (w *world) keyStatus(v rotate.Values) string {
 	return ""
 }
 
-// startFrom is a rotation that began a while ago, from current, beside these versions.
+// startFrom returns a rotation that began a while ago, from current, beside these versions.
 func (w *world) startFrom(current rotate.Values, others ...rotate.Other) rotate.Start {
 	return rotate.Start{
 		Version: "next", Since: w.Clock.Now().Add(-since), Current: current,
@@ -135,7 +135,7 @@ func (w *world) startFrom(current rotate.Values, others ...rotate.Other) rotate.
 	}
 }
 
-// refusalOf is why a rotation may not start; "" where it may, or has failed otherwise.
+// refusalOf returns why a rotation may not start; "" where err is no refusal.
 func refusalOf(err error) string {
 	refusal, is := err.(interface{ Refusal() string })
 	if !is {
@@ -144,7 +144,7 @@ func refusalOf(err error) string {
 	return refusal.Refusal()
 }
 
-// suiteWorld is the world of the suite. With lag, whatever IAM does is seen late.
+// suiteWorld returns the world of the suite. With lag, whatever IAM does is seen late.
 func suiteWorld(t *testing.T, lag iam.Lag) rotatetest.World {
 	w := newWorld(t)
 	w.IAM.SetLag(lag)
@@ -175,7 +175,7 @@ func suiteWorld(t *testing.T, lag iam.Lag) rotatetest.World {
 	}
 }
 
-// freeSlot is a person who needs a slot, and takes one that the current version is not in.
+// freeSlot deletes a key that the current version does not hold, as a person who needs a slot does.
 func (w *world) freeSlot() {
 	keys := w.IAM.Keys(mine)
 	if len(keys) < 2 {
@@ -185,7 +185,7 @@ func (w *world) freeSlot() {
 	w.deleteKey(keys[i].ID)
 }
 
-// currentKeyID is the id of the key in the source's current version.
+// currentKeyID returns the id of the key in the source's current version.
 func (w *world) currentKeyID() string {
 	for _, v := range w.Region(rotatetest.Account, rotatetest.Region).SecretsManager.Peek("source/dev/" + source.Name) {
 		if slices.Contains(v.Labels, "AWSCURRENT") {

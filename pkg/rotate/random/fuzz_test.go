@@ -12,13 +12,13 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// said is what errors of this package say beside the names of keys.
+// said are the words of this package's errors, beside the names of keys.
 const said = " differ: an earlier change is not finished; where nothing is owed any more, put the value that everybody accepts in both " +
 	" and  has no value: put one first key  does not hold the public half of it is not a private key in PEM: PKCS #8, PKCS #1 or SEC 1, without a passphrase" +
 	" its public half has no form in PKIX"
 
-// FuzzCreateRetireAndTest gives the rotator whatever people may put. It never panics, takes no key and no value away, and
-// says nothing of what it was given.
+// FuzzCreateRetireAndTest gives the rotator whatever people may put. It never panics, takes no key and no value away,
+// and says nothing of what it was given.
 func FuzzCreateRetireAndTest(f *testing.F) {
 	keys := []string{"K", "NEXT", "HALF", "ALSO", "NOTE"}
 	kinds := []manifest.Rotate{
@@ -64,7 +64,7 @@ func FuzzCreateRetireAndTest(f *testing.F) {
 	})
 }
 
-// wantNothingLost checks that no key and no value has gone, and that nothing has changed that is not the rotator's to write.
+// wantNothingLost checks that no key and no value has gone, and that no key has changed that is not the rotator's.
 func wantNothingLost(t *testing.T, before, after values, writes []string) {
 	t.Helper()
 	for key, v := range before {

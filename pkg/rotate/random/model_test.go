@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// pair is what two places hold, as letters.
+// pair is the content of two places, as letters.
 type pair struct{ first, second int }
 
 // version is one of the source's.
@@ -18,7 +18,7 @@ type version struct {
 	live bool
 }
 
-// reader is what a consumer does with a source's keys. Whoever verifies holds both places.
+// reader is a consumer of a source's keys. One that verifies holds both places.
 type reader struct {
 	name                   string
 	sends, verifies, holds bool // holds: the second place too
@@ -62,7 +62,7 @@ func (m *model) pairHeldBy(i int, v pair) pair {
 	return v
 }
 
-// firstMoment is where everybody runs the only version there is.
+// firstMoment returns the moment in which everybody runs the only version there is.
 func (m *model) firstMoment(changes int) moment {
 	w := moment{versions: []version{{pair{0, 0}, true}}, changes: changes}
 	for i := range m.readers {
@@ -71,7 +71,7 @@ func (m *model) firstMoment(changes int) moment {
 	return w
 }
 
-// encodeKey is w in few bytes.
+// encodeKey returns w in few bytes.
 func (w moment) encodeKey() string {
 	b := append(w.encodeSource(), byte(w.changes), byte(w.want), flagByte(w.restless))
 	for _, places := range w.places {
@@ -83,7 +83,7 @@ func (w moment) encodeKey() string {
 	return string(b)
 }
 
-// encodeSource is the source's part of w.
+// encodeSource returns the source's part of w.
 func (w moment) encodeSource() []byte {
 	b := []byte{byte(w.current)}
 	for _, v := range w.versions {
@@ -107,7 +107,7 @@ func (w moment) clone() moment {
 
 func (w moment) currentPair() pair { return w.versions[w.current].pair }
 
-// nextLetter is one that nobody has seen yet.
+// nextLetter returns one that nobody has seen yet.
 func (w moment) nextLetter() int {
 	last := 0
 	for _, v := range w.versions {
@@ -125,7 +125,7 @@ func (w moment) owedVersions() (all []int) {
 	return all
 }
 
-// putCurrent makes v current. At the end, both places are to hold the letter that is wanted.
+// putCurrent makes v current. At the end, both places are to hold the letter want.
 func (w moment) putCurrent(v pair, want int) moment {
 	w = w.clone()
 	w.versions = append(w.versions, version{v, true})
@@ -140,7 +140,7 @@ func (w moment) goBackTo(owed int) moment {
 	return w
 }
 
-// nextMoments are all the worlds that can come next.
+// nextMoments returns all moments that can come next.
 func (m *model) nextMoments(w moment) (all []moment) {
 	all = append(all, m.afterDeployments(w)...)
 	for _, owed := range w.owedVersions() {
@@ -158,7 +158,7 @@ func (m *model) nextMoments(w moment) (all []moment) {
 	return all
 }
 
-// afterDeployments are a task that starts, a task that ends, and a version that nobody can be deployed on any more.
+// afterDeployments returns the moments after a task starts, a task ends, or a version cannot be deployed any more.
 func (m *model) afterDeployments(w moment) (all []moment) {
 	for i, places := range w.places {
 		current := m.pairHeldBy(i, w.currentPair())
@@ -186,7 +186,8 @@ func (w moment) withPlaces(consumer int, places []place) moment {
 	return w
 }
 
-// afterPeople are a rotation, a value by hand, another key of the source, and a way back; and what only the console does.
+// afterPeople returns the moments after a rotation, a put of this or another key, a rollback, and a change in the
+// console.
 func (m *model) afterPeople(w moment) (all []moment) {
 	now, letter := w.currentPair(), w.nextLetter()
 	if len(w.owedVersions()) == 0 && now.first == now.second {
@@ -210,7 +211,7 @@ func (m *model) afterPeople(w moment) (all []moment) {
 	return all
 }
 
-// afterCarelessPuts are any two values, put at once.
+// afterCarelessPuts returns the moments after any two values are put at once.
 func (w moment) afterCarelessPuts() (all []moment) {
 	letter := w.nextLetter()
 	for first := range letter + 1 {
@@ -223,7 +224,7 @@ func (w moment) afterCarelessPuts() (all []moment) {
 	return all
 }
 
-// gatesOpen says whether the gates are.
+// gatesOpen reports whether an owed version may be retired.
 func (m *model) gatesOpen(w moment, owed int) bool {
 	old, now := w.versions[owed], w.currentPair()
 	for i, places := range w.places {
@@ -238,7 +239,7 @@ func (m *model) gatesOpen(w moment, owed int) bool {
 	return true
 }
 
-// retireOwed is rotate.Job's: only the last of what is owed makes another version.
+// retireOwed retires an owed version as rotate.Job does: only the last of those owed makes another version.
 func (m *model) retireOwed(w moment, owed int) moment {
 	last := len(w.owedVersions()) == 1
 	after := w.clone()
@@ -249,7 +250,7 @@ func (m *model) retireOwed(w moment, owed int) moment {
 	return after
 }
 
-// askRetire asks the rotator.
+// askRetire returns the answer of the rotator, and remembers it.
 func (m *model) askRetire(w moment, owed int) (pair, bool) {
 	key := string(w.encodeSource())
 	answer, known := m.known[key]
@@ -276,7 +277,7 @@ func (m *model) askRetire(w moment, owed int) (pair, bool) {
 	return answer, answer.first >= 0
 }
 
-// askCreate asks the rotator. What it makes gets the next letter.
+// askCreate returns what the rotator creates, with the next letter.
 func (m *model) askCreate(w moment, emergency bool) pair {
 	now := w.currentPair()
 	made := mustCreate(m.t, m.kit.rotator, rotate.Start{Current: m.kit.makeVersion(now.first, now.second), Emergency: emergency})
@@ -298,7 +299,7 @@ func (m *model) askCreate(w moment, emergency bool) pair {
 	return pair{first, second}
 }
 
-// findRefusal tells whom a verifier refuses, or "".
+// findRefusal describes a sender whom a verifier refuses; "" where there is none.
 func (m *model) findRefusal(w moment) string {
 	for i, senders := range w.places {
 		for j, verifiers := range w.places {
@@ -314,7 +315,7 @@ func (m *model) findRefusal(w moment) string {
 	return ""
 }
 
-// wantGoodEnd checks that everything comes to the end that is wanted, whichever of what is owed is retired first.
+// wantGoodEnd checks that w ends as wanted, whichever of the owed versions is retired first.
 func (m *model) wantGoodEnd(w moment) {
 	for _, newest := range []bool{false, true} {
 		end := m.settleAll(w, newest).currentPair()
@@ -351,7 +352,7 @@ func (m *model) settleAll(w moment, newest bool) moment {
 	return w
 }
 
-// exploreFrom visits every world that can come to be, and returns how many there are.
+// exploreFrom visits every moment that can come to be, and returns how many there are.
 func (m *model) exploreFrom(from moment, check func(w moment)) int {
 	seen, queue := map[string]moment{from.encodeKey(): from}, []moment{from}
 	for len(queue) > 0 {

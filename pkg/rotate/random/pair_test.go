@@ -19,7 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// acceptsSignature says whether a reader of the public half accepts what one of the private half signs.
+// acceptsSignature reports whether a reader of the public key accepts what a reader of the private key signs.
 func acceptsSignature(t *testing.T, private, public string) bool {
 	t.Helper()
 	text, rest := pem.Decode([]byte(private))

@@ -34,7 +34,7 @@ func symmetricValues(k, also string) values {
 
 func sameValues(a, b values) bool { return maps.EqualFunc(a, b, secret.Value.Equal) }
 
-// othersOf are the versions that Retire finds beside the current one, oldest first.
+// othersOf returns the versions that Retire finds beside the current one, oldest first.
 func othersOf(versions ...values) func(context.Context) ([]rotate.Other, error) {
 	return func(context.Context) (all []rotate.Other, err error) {
 		for _, v := range versions {
@@ -44,7 +44,7 @@ func othersOf(versions ...values) func(context.Context) ([]rotate.Other, error) 
 	}
 }
 
-// retireNext is what Retire makes follow the last of these versions; nil if nothing does.
+// retireNext returns the version that Retire makes after the last of these; nil if it makes none.
 func retireNext(t testing.TB, r *random.Rotator, versions ...values) values {
 	t.Helper()
 	last := len(versions) - 1
@@ -283,7 +283,7 @@ const (
 	letters = 12 // that there are
 )
 
-// newKits are a symmetric secret and a key pair.
+// newKits returns a symmetric secret and a key pair.
 func newKits(t testing.TB) []kit {
 	t.Helper()
 	keys := []string{"K", "NEXT", "PUBLIC", "ALSO", "NOTE"}
@@ -302,7 +302,7 @@ func newKits(t testing.TB) []kit {
 	}
 }
 
-// makeVersion is a version with these two credentials.
+// makeVersion returns a version with these two credentials.
 func (k kit) makeVersion(first, second int) values {
 	v := values{"NOTE": secret.New("kept")}
 	for i := range k.first {
@@ -311,7 +311,7 @@ func (k kit) makeVersion(first, second int) values {
 	return v
 }
 
-// readLetters is the other way round. It fails where the keys of a place do not belong together, or hold no letter's.
+// readLetters returns the two credentials of a version. It fails where the keys of a place do not belong together.
 func (k kit) readLetters(t testing.TB, v values) (first, second int) {
 	t.Helper()
 	place := func(keys []string) int {
@@ -326,7 +326,7 @@ func (k kit) readLetters(t testing.TB, v values) (first, second int) {
 	return place(k.first), place(k.second)
 }
 
-// exchangePlaces is v with its two credentials exchanged.
+// exchangePlaces returns v with its two credentials exchanged.
 func (k kit) exchangePlaces(v values) values {
 	v = maps.Clone(v)
 	for i := range k.first {

@@ -77,8 +77,8 @@ func TestEveryCharacterIsAsLikelyAsAnyOther(t *testing.T) {
 	}
 }
 
-// chiSquared is Pearson's sum over counts that should all be the same, and the limit that it passes once in a billion: the
-// quantile of chi-squared by Wilson and Hilferty (1931), six standard deviations out.
+// chiSquared returns Pearson's sum over counts that should all be the same, and the limit that it passes once in a
+// billion: the quantile of chi-squared by Wilson and Hilferty (1931), six standard deviations out.
 func chiSquared(counts []int, total int) (sum, limit float64) {
 	const deviations = 6
 	want, free := float64(total)/float64(len(counts)), float64(len(counts)-1)
@@ -88,7 +88,7 @@ func chiSquared(counts []int, total int) (sum, limit float64) {
 	return sum, free * math.Pow(1-2/(9*free)+deviations*math.Sqrt(2/(9*free)), 3)
 }
 
-// TestTheTestOfLikelihoodNoticesABias is what a byte modulo 62 would give.
+// TestTheTestOfLikelihoodNoticesABias tests the counts that a byte modulo 62 would give.
 func TestTheTestOfLikelihoodNoticesABias(t *testing.T) {
 	counts := make([]int, 62)
 	for b := range 256 {
