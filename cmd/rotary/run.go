@@ -55,7 +55,8 @@ type commands struct {
 
 	Demo    demoCmd    `cmd:"" group:"Trying out" help:"Play a rotation, a failed rollout and a collision on the embedded stand-in."`
 	Standin standinCmd `cmd:"" group:"Trying out" help:"Serve stand-ins for AWS, GitHub and Vercel on loopback."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Version versionCmd `cmd:"" help:"Print the version, as --version does."`
+	Help    helpCmd    `cmd:"" help:"Show a command's help."`
 }
 
 const about = `Change or rotate a secret once. Every consumer follows, and the old credential dies only after every consumer has been seen using the new one.
@@ -91,16 +92,25 @@ func runIn(ctx context.Context, o outside, args []string, t terminal) (code int)
 			code = int(status)
 		}
 	}()
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(completeArgs(args))
 	if err != nil {
 		fmt.Fprintln(t.err, "rotary: "+misuse(err))
 		return exitInvalid
 	}
 	t.in = interruptible{ctx, t.in}
 	return t.finish(command.Run(&app{terminal: t, outside: o, ctx: ctx, manifest: c.Manifest, json: c.JSON}))
+}
+
+// completeArgs returns what a command line without a command stands for. --version is no flag of kong's, because rollback
+// and retire have one of that name.
+func completeArgs(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
 }
 
 // exit is how kong asks to end after --help.

@@ -9,6 +9,9 @@ import (
 // pure are the packages that decide: functions of values, each importing only those before it.
 var pure = []string{"pkg/secret", "pkg/manifest", "pkg/bucket", "pkg/history", "pkg/plan"}
 
+// callers are what drivers call others' APIs with. They know nothing of rotary.
+var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
+
 // directions says for every package which other packages of ours it may import. The first rule that matches a package
 // counts.
 //
@@ -26,15 +29,18 @@ var directions = []struct {
 	{"pkg/plan", pure[:4]},
 	{"pkg/event", []string{"pkg/manifest"}},
 	{"pkg/reconcile", pure},
-	{"pkg/store", pure},
+	{"pkg/retry", nil},
+	{"pkg/awserr", nil},
+	{"pkg/httpcall", []string{"pkg/retry"}},
+	{"pkg/store", with(pure, "pkg/awserr")},
 	{"pkg/metric", pure},
 	{"pkg/account", []string{"pkg/manifest"}},
 	{"pkg/pipeline", with(pure, "pkg/event", "pkg/rotate")},
-	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile")},
-	{"pkg/consume/...", pure},
+	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile", "pkg/retry")},
+	{"pkg/consume/...", with(pure, callers...)},
 	{"pkg/rotate", pure},
 	{"pkg/rotate/rotators", with(pure, "pkg/rotate", "pkg/rotate/...")},
-	{"pkg/rotate/...", with(pure, "pkg/rotate")},
+	{"pkg/rotate/...", append(with(pure, callers...), "pkg/rotate")},
 	{"lambdas/internal/boot", []string{"pkg/account", "pkg/manifest"}},
 	{"lambdas/...", []string{"lambdas/internal/...", "pkg/..."}},
 	{"cmd/...", []string{".", "events", "pkg/...", "internal/leak", "internal/standin/...", "internal/stage/...", "internal/rehearsal"}}, // demo, standin and rehearse embed the stand-in

@@ -24,24 +24,24 @@ var revealers = map[string]string{
 	"cmd/rotary newChange":                     "parses the source that is about to change",
 
 	// Refusing what would fail later, by size or shape and never by text.
-	"pkg/bucket checkSource":           "refuses a zero byte",
-	"pkg/bucket checkLimits":           "counts bytes",
-	"pkg/consume/github problems":      "counts bytes",
-	"pkg/consume/vercel Project.check": "counts bytes, refuses what is not text",
-	"cmd/rotary change.symmetric":      "refuses an empty value",
-	"cmd/rotary readObject":            "refuses an empty value",
+	"pkg/bucket checkSource":                 "refuses a zero byte",
+	"pkg/bucket checkLimits":                 "counts bytes",
+	"pkg/consume/github findProblems":        "counts bytes",
+	"pkg/consume/vercel Project.checkLimits": "counts bytes, refuses what is not text",
+	"cmd/rotary change.symmetric":            "refuses an empty value",
+	"cmd/rotary readObject":                  "refuses an empty value",
 
 	// Into the request to a sink.
-	"pkg/consume/github Scope.putSealed": "seals it with the scope's public key",
-	"pkg/consume/vercel write.records":   "the upsert of variables",
+	"pkg/consume/github Scope.putSealed":           "seals it with the scope's public key",
+	"pkg/consume/vercel targetWrite.revealRecords": "the upsert of variables",
 
 	// Rotary's own credentials at a sink.
-	"pkg/consume Endpoints.openGitHub":  "the id of the GitHub App, no secret by itself",
-	"pkg/consume/github authenticate":   "tells a token from a private key, and parses the key",
-	"pkg/consume/github client.once":    "the Authorization header",
-	"pkg/consume/vercel New":            "takes the end of a line off a token, and refuses an empty one",
-	"pkg/consume/vercel client.build":   "the Authorization header, or the address of a deploy hook",
-	"pkg/consume/vercel Project.hooked": "says whether there is a deploy hook",
+	"pkg/consume Endpoints.openGitHub":         "the id of the GitHub App, no secret by itself",
+	"pkg/consume/github authenticateClient":    "tells a token from a private key, and parses the key",
+	"pkg/consume/github client.buildRequest":   "the Authorization header",
+	"pkg/consume/vercel New":                   "takes the end of a line off a token, and refuses an empty one",
+	"pkg/consume/vercel client.buildRequest":   "the Authorization header, or the address of a deploy hook",
+	"pkg/consume/vercel Project.hasDeployHook": "says whether there is a deploy hook",
 
 	// The credential that is rotated, at its target.
 	"pkg/rotate/accesskey Rotator.Identity":          "the id of an access key, no secret by itself",
@@ -50,18 +50,18 @@ var revealers = map[string]string{
 	"pkg/rotate/accesskey Rotator.checkDead":         "tells that there is none",
 
 	// Into the calls of a vendor's API, and compared.
-	"pkg/rotate/httpapi names.value":        "an address, a header or a body",
-	"pkg/rotate/httpapi administrator.look": "the same, of the administrator's credential",
-	"pkg/rotate/httpapi names.knows":        "keeps a request id that repeats a value out of errors",
-	"pkg/rotate/httpapi Rotator.holds":      "says whether there is a credential",
-	"pkg/rotate/httpapi Rotator.Identity":   "a digest, compared",
-	"pkg/rotate/mysql Rotator.login":        "parses the parts of a login",
-	"pkg/rotate/mysql readURL":              "parses a connection URL",
-	"pkg/rotate/mysql Rotator.with":         "puts another login into the URL",
-	"pkg/rotate/mysql login.check":          "refuses a zero byte",
-	"pkg/rotate/mysql Rotator.config":       "logs in",
-	"pkg/rotate/mysql hashed":               "what the server keeps instead of a password",
-	"pkg/rotate/mysql matches":              "compares with what the server keeps",
+	"pkg/rotate/httpapi templateNames.valueOf":        "an address, a header or a body",
+	"pkg/rotate/httpapi administrator.readCredential": "the same, of the administrator's credential",
+	"pkg/rotate/httpapi templateNames.holdsValue":     "keeps a request id that repeats a value out of errors",
+	"pkg/rotate/httpapi Rotator.holdsCredential":      "says whether there is a credential",
+	"pkg/rotate/httpapi Rotator.Identity":             "a digest, compared",
+	"pkg/rotate/mysql Rotator.login":                  "parses the parts of a login",
+	"pkg/rotate/mysql readURL":                        "parses a connection URL",
+	"pkg/rotate/mysql Rotator.with":                   "puts another login into the URL",
+	"pkg/rotate/mysql login.check":                    "refuses a zero byte",
+	"pkg/rotate/mysql Rotator.config":                 "logs in",
+	"pkg/rotate/mysql hashed":                         "what the server keeps instead of a password",
+	"pkg/rotate/mysql matches":                        "compares with what the server keeps",
 
 	// A PostgreSQL login.
 	"pkg/rotate/postgres Rotator.login":    "reads its parts",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -17,11 +18,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite rotary.schema.json")
 
-const committed = "../../rotary.schema.json"
+const (
+	committed   = "../../rotary.schema.json"
+	manifestDir = "../../pkg/manifest"
+)
 
 // TestSchemaIsCurrent fails when the types changed and rotary.schema.json did not.
 func TestSchemaIsCurrent(t *testing.T) {
-	made, err := schema.Schema()
+	made, err := schema.Schema(manifestDir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,14 +40,46 @@ func TestSchemaIsCurrent(t *testing.T) {
 	}
 }
 
+func TestEveryFieldIsDescribed(t *testing.T) {
+	var parsed struct {
+		Definitions map[string]struct {
+			Description string
+			Properties  map[string]struct{ Description string }
+		} `json:"$defs"`
+	}
+	made, err := schema.Schema(manifestDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(made, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	for name, definition := range parsed.Definitions {
+		if definition.Description == "" {
+			t.Errorf("%s has no comment in pkg/manifest", name)
+		}
+		for property, p := range definition.Properties {
+			if p.Description == "" || strings.Contains(p.Description, "\n") {
+				t.Errorf("%s.%s has no comment of one line in pkg/manifest, but %q", name, property, p.Description)
+			}
+		}
+	}
+}
+
+func TestAFolderWithoutGoFilesIsAnError(t *testing.T) {
+	if _, err := schema.Schema("nowhere"); err == nil {
+		t.Error("a schema without descriptions")
+	}
+}
+
 func TestSchemaAcceptsTheExample(t *testing.T) {
-	if err := validate(t, read(t, "../../rotary.yaml")); err != nil {
+	if err := validateDocument(t, readFile(t, "../../rotary.yaml")); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestSchemaRefuses(t *testing.T) {
-	good := string(read(t, "../../rotary.yaml"))
+	good := string(readFile(t, "../../rotary.yaml"))
 	for name, change := range map[string][2]string{
 		"unknown field":   {"protected: true", "protectd: true"},
 		"account":         {`"111111111111"`, "111111111111"},
@@ -65,7 +101,7 @@ func TestSchemaRefuses(t *testing.T) {
 		if string(bad) == good {
 			t.Fatalf("%s: the change does not apply", name)
 		}
-		if validate(t, bad) == nil {
+		if validateDocument(t, bad) == nil {
 			t.Errorf("%s: accepted", name)
 		}
 		if _, err := manifest.Parse("x", bad); err == nil {
@@ -74,7 +110,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
-func read(t *testing.T, path string) []byte {
+func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -83,7 +119,7 @@ func read(t *testing.T, path string) []byte {
 	return data
 }
 
-func validate(t *testing.T, data []byte) error {
+func validateDocument(t *testing.T, data []byte) error {
 	t.Helper()
 	text, err := yaml.YAMLToJSON(data)
 	if err != nil {
@@ -94,7 +130,7 @@ func validate(t *testing.T, data []byte) error {
 		t.Fatal(err)
 	}
 	var parsed any
-	made, _ := schema.Schema()
+	made, _ := schema.Schema(manifestDir)
 	if err := json.Unmarshal(made, &parsed); err != nil {
 		t.Fatal(err)
 	}

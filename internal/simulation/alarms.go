@@ -13,7 +13,7 @@ import (
 
 // due is what every report must tell of: what is owed, and what a person has to look at.
 //
-//	owed SOURCE VERSION        until it is retired, whatever holds it up (DESIGN 3.3)
+//	owed SOURCE VERSION        until it is retired, whatever holds it up (S6)
 //	rotation-due SOURCE        its current version is older than the manifest allows (F44)
 //	rotation-stuck SOURCE      a rotation neither ends nor fails, or may have made what no version holds
 //	retirement-owed SOURCE     an old credential lives for days

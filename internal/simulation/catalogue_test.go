@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// line is one line of a catalogue of what must do no harm: a fault of SAFETY A5, or a story. It is played here, or
+// line is one line of a catalogue of what must do no harm: a fault or a story of docs/safety.md. It is played here, or
 // tests elsewhere show what it asks for, or both. What has no part in rotary yet says what will bring it; it counts as
 // done only without that.
 type line struct {

@@ -14,7 +14,7 @@ type Fault struct {
 	crash   bool // whoever made the call makes no other in this invocation
 }
 
-// faults are the eight outcomes of SAFETY A5, by name.
+// faults are the eight outcomes that a call can have, by name (docs/safety.md, "How it is tried").
 var faults = map[string]Fault{
 	"crash before": {sim.Dropped, true},
 	"crash after":  {sim.Lost, true},
@@ -26,7 +26,7 @@ var faults = map[string]Fault{
 	"stale":        {sim.Stale, false}, // a read is answered as the last time
 }
 
-// lateBy is when a late call lands: well within the quiet period, as DESIGN section 3 demands of timeouts and retries.
+// lateBy is when a late call lands: well within the quiet period, which outlasts every timeout and retry (S4).
 const lateBy = 4 * time.Minute
 
 // outcomes are the faults that a call can meet, in a fixed order. A crash after a read is one before it, what is late

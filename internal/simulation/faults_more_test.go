@@ -160,7 +160,17 @@ func rolloutFaults() []line {
 		}, play: []tale{{
 			play: "scale api none; rotate db; pass; sweeps; sweeps", now: func(p played) { p.kept(); p.current("ci", "dashboard") }, then: "scale api",
 		}}},
-		{name: "F32 a rollback is asked for after the retirement", later: "issue 5: rollback"},
+		{name: "F32 a rollback is asked for after the retirement", tests: []string{
+			"cmd/rotary TestARollbackFindsWhatToGoBackTo", "pkg/rotate TestARotatorOfDatabaseUsersConforms", "pkg/rotate TestRandomConforms",
+		}, play: []tale{{
+			play: "rotate db; settle; rollback db",
+			now: func(p played) {
+				p.told(noSource)
+				p.accepts(1)
+				p.moved("db")
+			},
+			end: func(p played) { p.moved("db") },
+		}}},
 	}
 }
 

@@ -73,7 +73,9 @@ func securityFaults() []line {
 			play: "rotate db; pass; sweeps; sweeps; sweeps", fails: &failing{[]call{update}, sim.Denied},
 			now: func(p played) { p.kept(); p.moved("api-secrets"); p.current("ci", "dashboard") },
 		}}, later: "GitHub: a person who writes the new version's id into the receipt is believed"},
-		{name: "F44 rotation is disabled, or has no function", tests: []string{"pkg/store TestLookSaysWhetherRotationIsEnabled"}, later: "the infrastructure: an alarm on the age of AWSCURRENT"},
+		{name: "F44 rotation is disabled, or has no function", tests: []string{
+			"pkg/store TestLookSaysWhetherRotationIsEnabled", "pkg/plan TestAlarmsComeOfAge", "infra TestEveryAlarmOfAPlanIsRaised",
+		}},
 		{name: "F45 everything is rotated now", tests: []string{"internal/e2e TestTwoRotationsOfTwoSourcesAtOnceBothComeToTheirEnd"}, play: []tale{{
 			play: "begin db; put vendor; put admin; create db; set db; test db; finish db; pass",
 			end: func(p played) {

@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// faultLines are F01 to F45 of SAFETY A5.
+// faultLines returns the faults F01 to F45 of docs/safety.md.
 func faultLines() []line {
 	return slices.Concat(crashFaults(), eventFaults(), readFaults(), concurrentFaults(), rolloutFaults(), inputFaults(), sinkFaults(), securityFaults())
 }

@@ -8,8 +8,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// regression is a schedule that fails where one rule of the protocol is left out: those that SAFETY A4 lists, and the
-// shortest ones that the protocol's model finds.
+// regression is a schedule that fails where one rule of the protocol is left out: the rules R1a to R18 of docs/safety.md.
 type regression struct {
 	rule     string // that it guards
 	scenario string // in which it is played: happy, first deploy, symmetric secret, or the fleet
@@ -125,12 +124,11 @@ func meant(call sim.Call, words []string) bool {
 	return true
 }
 
-// regressions say what happens where their rule is off. Not here yet, because they need what issue 5 brings: F4 and F4b with
-// the rollback command (a rollback that is run again, a swap against the version seen at its start).
+// regressions returns one schedule for each rule. Its comment says what happens where the rule is off.
 func regressions() []regression {
 	return []regression{
 		// Off: what was written counts as running, and the login that api still runs is revoked.
-		{"what was written is not yet running", "happy", `
+		{"R10 what was written is not yet running", "happy", `
 			break api
 			rotate db
 			pass
@@ -139,7 +137,7 @@ func regressions() []regression {
 			wait 20m
 			pass`},
 		// Off: one new task is up, and the login that the deployment goes back to is revoked.
-		{"a rollout that is not COMPLETED can still go back", "happy", `
+		{"R11 a rollout that is not COMPLETED can still go back", "happy", `
 			unguard api
 			flaky api
 			rotate db
@@ -152,19 +150,19 @@ func regressions() []regression {
 			pass
 			fix api`},
 		// Off: the way back has failed too, and api is rolled for ever onto what it has and starts no task of (seed 2573).
-		{"a deployment that ECS has given up is begun anew", "happy", `
+		{"R12 a deployment that ECS has given up is begun anew", "happy", `
 			break api
 			rotate db
 			sweeps
 			move db
 			fix api`},
 		// Off: the first reconciler wakes up and rolls api onto what the second has retired.
-		{"two reconcilers at once retire nothing within the quiet period", "fleet", `
+		{"R13 two reconcilers at once retire nothing within the quiet period", "fleet", `
 			put db
 			pass; {fleet Update api}: put db; {fleet Update api}: pass; {fleet Update api}: wait 3m; {fleet Update api}: pass; {fleet Update api}: pass; {fleet Update api}: pass
 			settle`},
 		// Off: a rollout that timed out lands two changes later, on a login that is revoked.
-		{"what timed out can land as long as it is not quiet", "fleet", `
+		{"R14 what timed out can land as long as it is not quiet", "fleet", `
 			put db
 			pass; {fleet Update api}: late
 			put db
@@ -176,57 +174,57 @@ func regressions() []regression {
 			pass
 			settle`},
 		// Off: the second rotation gives the user that consumers still log in as another password.
-		{"a rotation does not begin while a version is owed", "happy", `
+		{"R15 a rotation does not begin while a version is owed", "happy", `
 			rotate db
 			rotate db
 			settle`},
 		// Off: AWSCURRENT has been moved back, and the pass revokes what it saw as owed before.
-		{"Advance reads the labels again", "happy", `
+		{"R16 Advance reads the labels again", "happy", `
 			rotate db
 			settle; {lambda Invoke}: move db
 			settle`},
 
 		// Off: the version between two passes carries AWSPREVIOUS, is not marked, and its login is forgotten.
-		{"F1a every version newer than SEEN is marked, whatever its labels", "happy", `
+		{"R1a every version newer than SEEN is marked, whatever its labels", "happy", `
 			put db
 			put db
 			settle`},
 		// Off: what was put and taken back before any pass is newer than AWSCURRENT, and forgotten.
-		{"F1b also those that AWSCURRENT was moved back from", "happy", `
+		{"R1b also those that AWSCURRENT was moved back from", "happy", `
 			put db
 			move db
 			settle`},
 		// Off: what has been retired is newer than the newest live version, and is marked again for ever.
-		{"F1c SEEN remembers, and not the newest LIVE", "happy", `
+		{"R1c SEEN remembers, and not the newest LIVE", "happy", `
 			rotate db
 			pass
 			move db
 			settle`},
 		// Off: the rotation finishes over the version that was put while it began, and that one is forgotten.
-		{"F1d a put while createSecret runs is known", "happy", `
+		{"R1d a put while createSecret runs is known", "happy", `
 			begin db
 			create db; {PutSecretValue db}: put db
 			resume db
 			settle`},
 		// Off: the first version is neither marked by a pass nor by the rotation, and is forgotten.
-		{"F1e createSecret marks the current version", "first deploy", `
+		{"R1e createSecret marks the current version", "first deploy", `
 			rotate db
 			settle`},
 		// Off: the pass gives the next number to what was put, and takes it from what the rotation makes.
-		{"F2 a label is named after its version, not counted", "happy", `
+		{"R2 a label is named after its version, not counted", "happy", `
 			begin db
 			create db; {PutSecretValue db}: put db; {PutSecretValue db}: pass
 			put db
 			resume db
 			settle`},
 		// Off: the value that came back is revoked with its first version.
-		{"F3 an identity that another version holds is not revoked", "happy", `
+		{"R3 an identity that another version holds is not revoked", "happy", `
 			put db
 			back db
 			settle; {lambda Invoke}: put db
 			settle`},
 		// Off: a person retains the version when the pass has looked already, and it is revoked.
-		{"F4 RETAIN counts until the last moment", "happy", `
+		{"R4 RETAIN counts until the last moment", "happy", `
 			rotate db
 			pass
 			wait 5m
@@ -236,12 +234,12 @@ func regressions() []regression {
 			wait 13m
 			pass; {lambda Invoke}: retain db`},
 		// Off: the next version of the symmetric secret follows one that is current no more.
-		{"F4b what an Advance puts follows the current version", "symmetric secret", `
+		{"R4b what an Advance puts follows the current version", "symmetric secret", `
 			rotate handshake
 			settle; {rotate PutSecretValue handshake}: put handshake; {rotate PutSecretValue handshake}: pass; {rotate PutSecretValue handshake}: wait 3m
 			settle`},
 		// Off: the password is set after its version has been retired, and nobody knows that it works.
-		{"F5 the quiet period outlasts setSecret", "fleet", `
+		{"R5 the quiet period outlasts setSecret", "fleet", `
 			begin db
 			create db
 			set db; {ALTER ROLE}: late
@@ -254,35 +252,35 @@ func regressions() []regression {
 			pass
 			settle`},
 		// Off: the key that nobody has written down takes the second slot for ever, and AWS accepts it.
-		{"F6 a never used key that no version holds, made since the rotation began, is deleted", "access key", `
+		{"R6 a never used key that no version holds, made since the rotation began, is deleted", "access key", `
 			begin storage
 			create storage; {iam CreateAccessKey}: crash after
 			settle`},
 		// Off: what IAM has not listed yet is in the way, and the rotation gives up.
-		{"F6b a key that is made late is deleted too", "access key", `
+		{"R6b a key that is made late is deleted too", "access key", `
 			begin storage
 			create storage; {iam CreateAccessKey}: late
 			wait 5m
 			settle`},
 		// Off: a key is deleted that somebody has made for themselves, and not used yet.
-		{"F6c whoever made a key before the rotation began keeps it", "access key", `
+		{"R6c whoever made a key before the rotation began keeps it", "access key", `
 			ownkey storage unused
 			rotate storage
 			settle`},
 		// Off: a key is deleted that somebody has made for themselves, and uses.
-		{"F6d whoever has used a key keeps it", "access key", `
+		{"R6d whoever has used a key keeps it", "access key", `
 			begin storage
 			wait 1m
 			ownkey storage
 			create storage
 			settle`},
 		// Off: the key that a put has brought is taken for an orphan, because the versions were read before it was put.
-		{"F6e what the other versions hold is read after the keys", "access key", `
+		{"R6e what the other versions hold is read after the keys", "access key", `
 			begin storage
 			create storage; {iam CreateAccessKey}: newkey storage
 			settle`},
 		// Off: the version that api stays on loses its last label with the second change.
-		{"F7 the outgoing version is held before AWSCURRENT moves", "happy", `
+		{"R7 the outgoing version is held before AWSCURRENT moves", "happy", `
 			unhold api-secrets
 			outage ecs
 			put db
@@ -290,7 +288,7 @@ func regressions() []regression {
 			put db
 			pass`},
 		// Off: a rollout that timed out brings a version without a label.
-		{"F7b a version is held until it is quiet", "fleet", `
+		{"R7b a version is held until it is quiet", "fleet", `
 			put db
 			pass; {fleet Update api}: late
 			move db
@@ -302,26 +300,26 @@ func regressions() []regression {
 			settle`},
 		// Off: a swap that was given up lands, and the pass that loses against it rolls what is not current. What it rolls is
 		// held since it was put: alone, this rule's absence endangers nobody.
-		{"F7c a lost swap ends the pass", "fleet", `
+		{"R7c a lost swap ends the pass", "fleet", `
 			put db
 			pass; {UpdateSecretVersionStage api-secrets}: late
 			put db
 			pass; {UpdateSecretVersionStage api-secrets}: wait 5m
 			settle`},
 		// Off: a revision whose login is revoked can still be deployed.
-		{"F8 what pins a dropped version is deregistered first", "happy", `
+		{"R8 what pins a dropped version is deregistered first", "happy", `
 			rotate db
 			settle; {lambda Invoke}: redeploy api
 			settle`},
 		// Off: the version that api is on again loses its label, and its revision stays deployable when its login is revoked.
-		{"what somebody deploys while it is withdrawn stays held", "happy", `
+		{"R17 what somebody deploys while it is withdrawn stays held", "happy", `
 			rotate db
 			pass
 			wait 15m
 			pass; {ecs DescribeServices 3}: redeploy api
 			settle`},
 		// Off: what is deployed during a slow look is quiet when it ends, and its login is revoked.
-		{"a look is of the moment at which it began", "happy", `
+		{"R18 a look is of the moment at which it began", "happy", `
 			release api
 			wait 5m
 			rotate db
@@ -332,7 +330,7 @@ func regressions() []regression {
 			pass; {github GET secrets}: redeploy api; {github GET secrets}: wait 20m
 			settle`},
 		// Off: the value is not found under the name that it had.
-		{"F9 a value under other rules is looked for under any name", "happy", `
+		{"R9 a value under other rules is looked for under any name", "happy", `
 			manifest swapped
 			rotate db
 			pass

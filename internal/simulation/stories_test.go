@@ -69,7 +69,18 @@ func stories() []line {
 				p.moved("db")
 			},
 		}}},
-		{name: "12 a rollback moves AWSCURRENT to a password that the database no longer has", later: "issue 5: rollback", tests: []string{"internal/e2e TestAValueThatComesBackIsNotRevoked"}, play: []tale{{
+		{name: "12 a rollback moves AWSCURRENT to a password that the database no longer has", tests: []string{
+			"internal/e2e TestAValueThatComesBackIsNotRevoked", "pkg/rotate TestARotatorOfDatabaseUsersConforms",
+		}, play: []tale{{
+			play: "rotate db; pass; wait 3m; rollback db; pass",
+			now:  func(p played) { p.accepts(2) },
+			end: func(p played) {
+				p.accepts(1)
+				if p.login() != "person1" {
+					p.t.Error("the login that a person went back to is not the current one")
+				}
+			},
+		}, {
 			play: "rotate db; pass; wait 3m; move db; pass", // by hand, while the old one works
 			end: func(p played) {
 				p.accepts(1)
@@ -111,7 +122,10 @@ func stories() []line {
 			play: "rotate db; wait 5m; pass; wait 5m; pass",
 			now:  func(p played) { p.faithful(); p.current("api", "ci", "dashboard") },
 		}}},
-		{name: "20 a deploy of our own stack changes the secret", later: "the infrastructure"},
+		{name: "20 a deploy of our own stack changes the secret", tests: []string{
+			"infra TestTheSourcesOfTheAppCannotMakeValues", "infra TestSecretsAreThoseOfTheManifest", "infra TestEveryRuleNoticesWhatBreaksIt",
+			"infra TestTwoSynthesesAreTheSameToTheLastByte", "infra/e2e TestAnEnvironmentRunsOnWhatCDKMadeOfIt",
+		}},
 		{name: "21 the command line overwrites a developer's .env", later: "rotary pull"},
 		{name: "22 an encryption key is rotated like an API key", tests: []string{"internal/e2e TestStory22AnEncryptionKeyIsNeverRotated", "pkg/rotate TestOpenHasARotatorForEveryNameOrSaysWhyNot"}},
 		{name: "23 a bad token in a retry loop", tests: []string{"internal/e2e TestStory23ABadTokenIsNotTriedAgainAndAgain"}, play: []tale{

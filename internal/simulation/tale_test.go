@@ -164,7 +164,7 @@ func (one tale) once(t *testing.T, s Schedule) {
 // acted checks that people could do what the schedule says that they do. Only rotary's own work may fail.
 func (p played) acted(s Schedule) {
 	p.t.Helper()
-	rotarys := []string{"pass", "sweeps", "settle", "rotate", "begin", "resume", "create", "set", "test", "finish"}
+	rotarys := []string{"pass", "sweeps", "settle", "rotate", "begin", "resume", "create", "set", "test", "finish", "rollback db"}
 	acts := []string{}
 	for _, step := range s {
 		acts = append(acts, step.Do)
@@ -175,7 +175,7 @@ func (p played) acted(s Schedule) {
 	for _, line := range p.Told {
 		act, _, _ := strings.Cut(string(line), ": ")
 		verb, _, _ := strings.Cut(act, " ")
-		if slices.Contains(acts, act) && !slices.Contains(rotarys, verb) {
+		if slices.Contains(acts, act) && !slices.Contains(rotarys, verb) && !slices.Contains(rotarys, act) {
 			p.t.Errorf("%s", line)
 		}
 	}

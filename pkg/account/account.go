@@ -29,13 +29,14 @@ const (
 // Open returns the configuration for an environment's AWS clients, from the usual sources (environment variables,
 // profiles, roles), in the manifest's region. It asks STS whose credentials they are and fails, before anything
 // else is called, where the account is not the manifest's. One call; repeatable.
-func Open(ctx context.Context, env *manifest.Environment, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+func Open(ctx context.Context, env *manifest.Environment,
+	options ...func(*config.LoadOptions) error) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{
 		config.WithRegion(env.Region),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(Timeout)),
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.MaxAttempts, o.Backoff = Attempts, retry.BackoffDelayerFunc(backoff)
+				o.MaxAttempts, o.Backoff = Attempts, retry.BackoffDelayerFunc(waitBeforeRetry)
 			})
 		}),
 		config.WithClientLogMode(0),
@@ -44,34 +45,36 @@ func Open(ctx context.Context, env *manifest.Environment, options ...func(*confi
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load the AWS configuration for environment %s: %w", env.Name, err)
 	}
-	if err := prove(ctx, cfg, env); err != nil {
+	if err := proveAccount(ctx, cfg, env); err != nil {
 		return aws.Config{}, err
 	}
 	return cfg, nil
 }
 
-// backoff waits a random part of 200 ms, and of twice as long before each further try. What a few seconds do not mend
-// is left to the next pass.
-func backoff(attempt int, _ error) (time.Duration, error) {
+// waitBeforeRetry waits a random part of 200 ms, and of twice as long before each further try. What a few seconds do
+// not mend is left to the next pass.
+func waitBeforeRetry(attempt int, _ error) (time.Duration, error) {
 	return rand.N(200 * time.Millisecond << max(attempt-1, 0)), nil //nolint:gosec // jitter, not a secret
 }
 
-func prove(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {
+func proveAccount(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return fmt.Errorf("find AWS credentials for environment %s: %w; rotary takes them where the AWS CLI does: from AWS_PROFILE, variables or a role", env.Name, err)
+		return fmt.Errorf("find AWS credentials for environment %s: %w; rotary takes them where the AWS CLI does: "+
+			"from AWS_PROFILE, variables or a role", env.Name, err)
 	}
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return fmt.Errorf("find out which AWS account these credentials belong to: %w; %s", err, whatToDo(err))
+		return fmt.Errorf("find out which AWS account these credentials belong to: %w; %s", err, adviseOnFailure(err))
 	}
 	if got := aws.ToString(who.Account); got != env.Account {
-		return fmt.Errorf("environment %s is account %s, but these credentials belong to account %s: nothing was read or changed; use credentials for %s", env.Name, env.Account, got, env.Account)
+		return fmt.Errorf("environment %s is account %s, but these credentials belong to account %s: "+
+			"nothing was read or changed; use credentials for %s", env.Name, env.Account, got, env.Account)
 	}
 	return nil
 }
 
-// whatToDo tells credentials that are refused from a service that does not answer.
-func whatToDo(err error) string {
+// adviseOnFailure returns what to do about an error of STS: refused credentials are not a service that does not answer.
+func adviseOnFailure(err error) string {
 	if response, is := errors.AsType[*awshttp.ResponseError](err); is {
 		switch response.HTTPStatusCode() {
 		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:

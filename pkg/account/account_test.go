@@ -24,13 +24,14 @@ import (
 
 type option = func(*config.LoadOptions) error
 
-// world is a stand-in, and the options that let account.Open reach it with the credentials of an account.
+// world returns a stand-in, and the options that let account.Open reach it with the credentials of an account.
 func world(t *testing.T, of string) (*standin.World, []option) {
 	t.Helper()
 	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
 		t.Setenv(name, "/nothing")
 	}
-	for _, name := range []string{"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_CA_BUNDLE"} {
+	for _, name := range []string{"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_MAX_ATTEMPTS",
+		"AWS_RETRY_MODE", "AWS_CA_BUNDLE"} {
 		t.Setenv(name, "")
 	}
 	w := standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
@@ -100,12 +101,14 @@ func TestTheWrongAccountIsRefusedByName(t *testing.T) {
 
 func TestAnAccountThatCannotBeProvenIsRefused(t *testing.T) {
 	for outcome, advice := range map[sim.Outcome]string{
-		sim.Denied: "AWS refuses them: sign in again", sim.Unavailable: "AWS does not answer: check the network", sim.Dropped: "AWS does not answer: check the network",
+		sim.Denied: "AWS refuses them: sign in again", sim.Unavailable: "AWS does not answer: check the network",
+		sim.Dropped: "AWS does not answer: check the network",
 	} {
 		w, options := world(t, "111111111111")
 		w.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: outcome} })
 		cfg, err := account.Open(t.Context(), dev(), options...)
-		if err == nil || !strings.Contains(err.Error(), "find out which AWS account these credentials belong to") || !strings.Contains(err.Error(), advice) {
+		if err == nil || !strings.Contains(err.Error(), "find out which AWS account these credentials belong to") ||
+			!strings.Contains(err.Error(), advice) {
 			t.Errorf("outcome %d: %v", outcome, err)
 		}
 		if cfg.Credentials != nil {
@@ -123,7 +126,8 @@ func TestWithoutCredentialsNothingIsCalled(t *testing.T) {
 		return aws.Credentials{}, errors.New("no profile")
 	}))
 	_, err := account.Open(t.Context(), dev(), append(options, none)...)
-	if err == nil || !strings.Contains(err.Error(), "find AWS credentials for environment dev: ") || !strings.Contains(err.Error(), "AWS_PROFILE") {
+	if err == nil || !strings.Contains(err.Error(), "find AWS credentials for environment dev: ") ||
+		!strings.Contains(err.Error(), "AWS_PROFILE") {
 		t.Errorf("error is %v", err)
 	}
 	if calls := operations(w); len(calls) > 0 {
@@ -134,7 +138,8 @@ func TestWithoutCredentialsNothingIsCalled(t *testing.T) {
 func TestABrokenConfigurationIsRefusedBeforeAnyCall(t *testing.T) {
 	w, options := world(t, "111111111111")
 	t.Setenv("AWS_MAX_ATTEMPTS", "many")
-	if _, err := account.Open(t.Context(), dev(), options...); err == nil || !strings.Contains(err.Error(), "environment dev") {
+	if _, err := account.Open(t.Context(), dev(), options...); err == nil ||
+		!strings.Contains(err.Error(), "environment dev") {
 		t.Errorf("error is %v", err)
 	}
 	if calls := operations(w); len(calls) > 0 {

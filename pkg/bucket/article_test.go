@@ -123,7 +123,7 @@ func merged(arguments []layered) map[string]string {
 	return out
 }
 
-// refused says what must be refused about the names of a bucket in an environment: what the article checked by hand.
+// refused returns what must be refused about the names of a bucket in an environment: what the article checked by hand.
 func (m model) refused(env, name string) []string {
 	var out []string
 	b, seen := m.file.Buckets[name], map[string]string{}
@@ -152,16 +152,18 @@ func (m model) refused(env, name string) []string {
 	return out
 }
 
-// reached says where a bucket takes a key that is private to another.
+// reached returns where a bucket takes a key that is private to another.
 func (m model) reached(b manifest.Bucket, name, key string) []string {
 	for source, s := range m.file.Sources {
 		owner := m.owner(source)
 		if owner == "" || owner == name || !slices.Contains(s.Keys, key) {
 			continue
 		}
-		mapped := slices.ContainsFunc(b.Mappings, func(mapping string) bool { return len(m.file.Mappings[mapping][key]) > 0 })
+		mapped := slices.ContainsFunc(b.Mappings,
+			func(mapping string) bool { return len(m.file.Mappings[mapping][key]) > 0 })
 		if mapped || slices.Contains(b.Originals.List, key) || slices.Contains(b.Originals.List, source) {
-			return []string{fmt.Sprintf("bucket %q takes %q from source %q, which is private to bucket %q", name, key, source, owner)}
+			return []string{fmt.Sprintf("bucket %q takes %q from source %q, which is private to bucket %q", name, key,
+				source, owner)}
 		}
 	}
 	return nil
@@ -169,8 +171,10 @@ func (m model) reached(b manifest.Bucket, name, key string) []string {
 
 func drawModel(t *rapid.T) model {
 	m := model{held: map[string]map[string]string{}, file: &manifest.File{
-		Environments: map[string]manifest.EnvironmentSpec{"dev": {Account: "111111111111", Region: "us-east-1"}, "prod": {Account: "222222222222", Region: "us-east-1"}},
-		Sources:      map[string]manifest.Source{}, Mappings: map[string]manifest.Mapping{}, Buckets: map[string]manifest.Bucket{},
+		Environments: map[string]manifest.EnvironmentSpec{"dev": {Account: "111111111111", Region: "us-east-1"},
+			"prod": {Account: "222222222222", Region: "us-east-1"}},
+		Sources: map[string]manifest.Source{}, Mappings: map[string]manifest.Mapping{},
+		Buckets: map[string]manifest.Bucket{},
 	}}
 	few := func(from []string, label string) []string {
 		return rapid.SliceOfNDistinct(rapid.SampledFrom(from), 0, 3, rapid.ID).Draw(t, label)
@@ -199,7 +203,8 @@ func drawModel(t *rapid.T) model {
 		m.file.Mappings[fmt.Sprintf("m%d", i)] = mapping
 	}
 	for i, name := range []string{"b", "c"} {
-		b := manifest.Bucket{Mappings: few([]string{"m0", "m1", "m2"}, "mappings"), Computed: map[string]string{"FIXED": "x"}}
+		b := manifest.Bucket{Mappings: few([]string{"m0", "m1", "m2"}, "mappings"),
+			Computed: map[string]string{"FIXED": "x"}}
 		b.Originals.All = rapid.IntRange(0, 3).Draw(t, "all") == 0
 		if !b.Originals.All {
 			b.Originals.List = few(append([]string{"s0", "s1"}, keys...), "originals")

@@ -25,9 +25,9 @@ func Compute(env *manifest.Environment, sources map[string]Source) ([]Bucket, er
 	checkSources(env, sources, problems)
 	buckets := make([]Bucket, 0, len(env.Buckets))
 	for _, definition := range env.Buckets {
-		buckets = append(buckets, compute(env, definition, sources, problems))
+		buckets = append(buckets, computeBucket(env, definition, sources, problems))
 	}
-	if err := problems.err(); err != nil {
+	if err := problems.sortedError(); err != nil {
 		return nil, err
 	}
 	return buckets, nil
@@ -39,7 +39,8 @@ func checkSources(env *manifest.Environment, sources map[string]Source, problems
 		if declared, ok := env.Source(name); ok {
 			checkSource(declared, sources[name], problems)
 		} else {
-			problems.add(Problem{Source: name, What: fmt.Sprintf("source %s is not in this environment", manifest.Quote(name))})
+			problems.add(Problem{Source: name, What: fmt.Sprintf("source %s is not in this environment",
+				manifest.Quote(name))})
 		}
 	}
 }
@@ -48,7 +49,8 @@ func checkSources(env *manifest.Environment, sources map[string]Source, problems
 // a value where it is required.
 func checkSource(declared manifest.Source, held Source, problems *Problems) {
 	report := func(key, format string) {
-		problems.add(Problem{Source: declared.Name, Name: key, What: fmt.Sprintf(format, declared.Name, quote(key))})
+		problems.add(Problem{Source: declared.Name, Name: key,
+			What: fmt.Sprintf(format, declared.Name, quoteName(key))})
 	}
 	missing := map[string]bool{}
 	for _, key := range declared.Keys {
@@ -70,7 +72,8 @@ func checkSource(declared manifest.Source, held Source, problems *Problems) {
 	}
 }
 
-func compute(env *manifest.Environment, definition manifest.Bucket, sources map[string]Source, problems *Problems) Bucket {
+func computeBucket(env *manifest.Environment, definition manifest.Bucket, sources map[string]Source,
+	problems *Problems) Bucket {
 	entries := env.Entries(definition)
 	bucket := Bucket{
 		Name: definition.Name, Secret: definition.Secret,
@@ -81,11 +84,12 @@ func compute(env *manifest.Environment, definition manifest.Bucket, sources map[
 	}
 	for _, source := range entries.Feeds() {
 		if _, read := sources[source]; !read {
-			problems.add(Problem{Bucket: definition.Name, Source: source, What: fmt.Sprintf("bucket %q needs source %q, which was not read", definition.Name, source)})
+			problems.add(Problem{Bucket: definition.Name, Source: source,
+				What: fmt.Sprintf("bucket %q needs source %q, which was not read", definition.Name, source)})
 		}
 	}
 	for _, entry := range entries {
-		if value, held := valueOf(entry, sources); held {
+		if value, held := findValue(entry, sources); held {
 			bucket.Values[entry.Name] = value
 			bucket.Origin[entry.Name] = Origin{Layer: entry.Layer, Source: entry.Source, Key: entry.Key}
 		}
@@ -94,7 +98,7 @@ func compute(env *manifest.Environment, definition manifest.Bucket, sources map[
 	return bucket
 }
 
-func valueOf(entry manifest.Entry, sources map[string]Source) (secret.Value, bool) {
+func findValue(entry manifest.Entry, sources map[string]Source) (secret.Value, bool) {
 	if entry.Layer == manifest.LayerComputed {
 		return secret.New(entry.Text), true
 	}

@@ -41,7 +41,8 @@ func values(pairs ...string) bucket.Source {
 
 func TestLaterLayersWinWhereTheyMay(t *testing.T) {
 	env := parse(t, small, "dev")
-	sources := map[string]bucket.Source{"db": values("DB__URL", "u", "DB__KEY", "k"), "opt": values("OPT__A", "a", "OPT__B", "b"), "mine": values("MINE", "m")}
+	sources := map[string]bucket.Source{"db": values("DB__URL", "u", "DB__KEY", "k"),
+		"opt": values("OPT__A", "a", "OPT__B", "b"), "mine": values("MINE", "m")}
 	buckets, err := bucket.Compute(env, sources)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +52,8 @@ func TestLaterLayersWinWhereTheyMay(t *testing.T) {
 		got[b.Name] = texts(b.Values)
 	}
 	want := map[string]map[string]string{
-		"api":    {"DB__URL": "u", "DB__KEY": "a", "OPT__B": "fixed", "SHARED__URL": "u", "SHARED__A": "a", "BASE": "https://x"},
+		"api": {"DB__URL": "u", "DB__KEY": "a", "OPT__B": "fixed", "SHARED__URL": "u", "SHARED__A": "a",
+			"BASE": "https://x"},
 		"worker": {"SHARED__URL": "u", "SHARED__A": "a", "DB__KEY": "a", "MINE": "m"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -61,7 +63,8 @@ func TestLaterLayersWinWhereTheyMay(t *testing.T) {
 
 func TestAKeyWithoutAValueIsSkipped(t *testing.T) {
 	env := parse(t, small, "dev")
-	buckets, err := bucket.Compute(env, map[string]bucket.Source{"db": values("DB__URL", "", "DB__KEY", "k"), "opt": {}, "mine": {}})
+	buckets, err := bucket.Compute(env, map[string]bucket.Source{"db": values("DB__URL", "", "DB__KEY", "k"), "opt": {},
+		"mine": {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +73,8 @@ func TestAKeyWithoutAValueIsSkipped(t *testing.T) {
 			t.Errorf("%s has a name without a value", b.Name)
 		}
 	}
-	if got := texts(buckets[0].Values); got["DB__KEY"] != "k" || got["SHARED__URL"] != "" || !slices.Contains(buckets[0].Names(), "SHARED__URL") {
+	if got := texts(buckets[0].Values); got["DB__KEY"] != "k" || got["SHARED__URL"] != "" ||
+		!slices.Contains(buckets[0].Names(), "SHARED__URL") {
 		t.Error("an override without a value wins, or an empty text counts as none")
 	}
 }
@@ -89,15 +93,19 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 		t.Fatal("not *Problems alone")
 	}
 	for _, want := range []string{
-		`source "db": the value of "DB__URL" holds a NUL`, `source "db" holds key "SURPRISE", which it does not declare`, "(not shown",
-		`source "db" is required and holds no "DB__KEY"`, `source "ghost" is not in this environment`, `bucket "worker" needs source "mine", which was not read`,
-		`bucket "api" takes`, `Secrets Manager takes 65536`, `Vercel takes 64000`, `has "SHARED__A" with 70000 bytes, and GitHub takes 48000 (consumer "ci")`,
+		`source "db": the value of "DB__URL" holds a NUL`,
+		`source "db" holds key "SURPRISE", which it does not declare`, "(not shown",
+		`source "db" is required and holds no "DB__KEY"`, `source "ghost" is not in this environment`,
+		`bucket "worker" needs source "mine", which was not read`,
+		`bucket "api" takes`, `Secrets Manager takes 65536`, `Vercel takes 64000`,
+		`has "SHARED__A" with 70000 bytes, and GitHub takes 48000 (consumer "ci")`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no problem says %q", want)
 		}
 	}
-	if strings.Contains(err.Error(), "hunter2") || strings.Contains(fmt.Sprintf("%#v", problems.List), canary[:10]+"\"") {
+	if strings.Contains(err.Error(), "hunter2") || strings.Contains(fmt.Sprintf("%#v", problems.List),
+		canary[:10]+"\"") {
 		t.Error("a problem has a value in it")
 	}
 	_, again := bucket.Compute(env, sources)
@@ -112,9 +120,11 @@ func TestComputeRefusesWhatParseRefuses(t *testing.T) {
 		Name:     "dev",
 		Sources:  []manifest.Source{{Name: "a", Keys: []string{"K", "L"}}},
 		Mappings: map[string]manifest.Mapping{"m": {"K": {"L", "NEXT_PUBLIC_K", "PATH", "GITHUB_K"}}},
-		Buckets:  []manifest.Bucket{{Name: "b", Originals: manifest.Originals{List: []string{"a"}}, Mappings: []string{"m"}}, {Name: "c", Only: []string{"a"}}},
+		Buckets: []manifest.Bucket{{Name: "b", Originals: manifest.Originals{List: []string{"a"}},
+			Mappings: []string{"m"}}, {Name: "c", Only: []string{"a"}}},
 		Consumers: []manifest.Consumer{
-			{Name: "ci", Bucket: "b", GitHub: &manifest.GitHub{}}, {Name: "gone", Bucket: "c", Leaving: true, GitHub: &manifest.GitHub{}},
+			{Name: "ci", Bucket: "b", GitHub: &manifest.GitHub{}},
+			{Name: "gone", Bucket: "c", Leaving: true, GitHub: &manifest.GitHub{}},
 		},
 	}
 	_, err := bucket.Compute(env, map[string]bucket.Source{"a": values("K", "1", "L", "2")})
@@ -122,7 +132,8 @@ func TestComputeRefusesWhatParseRefuses(t *testing.T) {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{
-		`bucket "b" has "L" in both originals and mapping "m"`, `the name "NEXT_PUBLIC_K", which is built into pages`, `"PATH" changes how a process starts`,
+		`bucket "b" has "L" in both originals and mapping "m"`, `the name "NEXT_PUBLIC_K", which is built into pages`,
+		`"PATH" changes how a process starts`,
 		`"GITHUB_K" starts with GITHUB_`, `from source "a", which is private to bucket "c"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -155,7 +166,8 @@ func TestTokens(t *testing.T) {
 		t.Error("a version that is missing and an empty one give one token")
 	}
 	for name, change := range map[string][2]string{
-		"mapping": {"DB__URL: SHARED__URL", "DB__URL: SHARED__URL2"}, "vars": {`"https://x"`, `"https://y"`}, "only": {", only: [mine]", ""},
+		"mapping": {"DB__URL: SHARED__URL", "DB__URL: SHARED__URL2"}, "vars": {`"https://x"`, `"https://y"`},
+		"only":            {", only: [mine]", ""},
 		"source of a key": {"mine: {keys: [MINE]}", "mine: {keys: [MINE, MINE2]}"},
 	} {
 		other := parse(t, strings.Replace(small, change[0], change[1], 1), "dev")
@@ -168,7 +180,8 @@ func TestTokens(t *testing.T) {
 	if b, _ := unrelated.Bucket("worker"); bucket.Token(unrelated, b, versions) != token {
 		t.Error("another bucket's rules change the token")
 	}
-	for _, version := range []string{"", "v1", "a1b2c3d4-1111-2222-3333-444455556666", strings.ToUpper(token), token + "0"} {
+	for _, version := range []string{"", "v1", "a1b2c3d4-1111-2222-3333-444455556666", strings.ToUpper(token),
+		token + "0"} {
 		if bucket.Rules(version) != "" {
 			t.Errorf("%q is taken for a token", version)
 		}
@@ -198,7 +211,8 @@ func large(keys int) (*manifest.Environment, map[string]bucket.Source) {
 		group := fmt.Sprintf("g%d", i/10)
 		if i%10 == 0 {
 			env.Mappings[group] = manifest.Mapping{}
-			env.Buckets = append(env.Buckets, manifest.Bucket{Name: "api-" + group}, manifest.Bucket{Name: "worker-" + group, Mappings: []string{group}})
+			env.Buckets = append(env.Buckets, manifest.Bucket{Name: "api-" + group},
+				manifest.Bucket{Name: "worker-" + group, Mappings: []string{group}})
 		}
 		source := manifest.Source{Name: fmt.Sprintf("s%d", i)}
 		sources[source.Name] = bucket.Source{}

@@ -50,7 +50,7 @@ func filled(env *manifest.Environment) map[string]bucket.Source {
 
 func valueOf(key string) string { return "value of <" + key + "> & \"more\"" }
 
-// described says for each name of each bucket which key's value it has, or "= text" for a computed one. The values
+// described returns for each name of each bucket the key whose value it has, or "= text" for a computed one. The values
 // are made up by filled, so they may stand in a test's output.
 func described(buckets []bucket.Bucket) map[string]map[string]string {
 	out := map[string]map[string]string{}
@@ -165,7 +165,8 @@ func TestOriginsSayWhereAValueComesFrom(t *testing.T) {
 			t.Errorf("%s does not say where each value comes from", b.Name)
 		}
 		if b.Name == "worker-b-secrets" {
-			for _, name := range []string{"SHARED__DB_SERVICE__URL", "WORKER__ARTIFACTS__SIGNING_KEY", "WORKER__OTEL__SERVICE_NAME"} {
+			for _, name := range []string{"SHARED__DB_SERVICE__URL", "WORKER__ARTIFACTS__SIGNING_KEY",
+				"WORKER__OTEL__SERVICE_NAME"} {
 				got[name] = b.Origin[name]
 			}
 		}

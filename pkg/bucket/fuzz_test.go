@@ -17,10 +17,14 @@ import (
 const canary = "hunter2 hunter2"
 
 var sourceSamples = []string{
-	`{}`, `{"A":"b"}`, `{"A":1e9,"B":true,"C":-0.0,"D":12345678901234567890123,"E":1E+5}`, `{"A":"\ud83d\ude00"}`, `{"A":"\ud800"}`, `{"A":null}`, `{"A":"\u0000"}`,
-	`{"A":1}x`, "\ufeff{}", `[`, `{"A":"\\ud800"}`, `{"a":"b","a":"c"}`, `{"B":1,"\u0042":2}`, "{\"A\":\"\xff\"}", "{\"A\":\"\x00\"}", `{"A":{"` + canary + `":1}}`,
-	`{"A":["` + canary + `"]}`, `{"` + canary + `":null}`, `{"A":"` + canary + `","A":"` + canary + `"}`, `{"A":"` + canary + `\q"}`, `{"A":` + canary + `}`,
-	`{"A":"` + canary + `\u0000"}`, `{"A":"` + canary + `"} ` + canary, canary, `"` + canary + `"`, "{\"A\":\"" + canary + "\xff\"}", "{\n \"A\": 1,\n\t\"B\" :\r\n true\n}\n",
+	`{}`, `{"A":"b"}`, `{"A":1e9,"B":true,"C":-0.0,"D":12345678901234567890123,"E":1E+5}`, `{"A":"\ud83d\ude00"}`,
+	`{"A":"\ud800"}`, `{"A":null}`, `{"A":"\u0000"}`,
+	`{"A":1}x`, "\ufeff{}", `[`, `{"A":"\\ud800"}`, `{"a":"b","a":"c"}`, `{"B":1,"\u0042":2}`, "{\"A\":\"\xff\"}",
+	"{\"A\":\"\x00\"}", `{"A":{"` + canary + `":1}}`,
+	`{"A":["` + canary + `"]}`, `{"` + canary + `":null}`, `{"A":"` + canary + `","A":"` + canary + `"}`,
+	`{"A":"` + canary + `\q"}`, `{"A":` + canary + `}`,
+	`{"A":"` + canary + `\u0000"}`, `{"A":"` + canary + `"} ` + canary, canary, `"` + canary + `"`,
+	"{\"A\":\"" + canary + "\xff\"}", "{\n \"A\": 1,\n\t\"B\" :\r\n true\n}\n",
 	`{"A":"https://user:pass@db.example.com:5432/app?sslmode=require","B":"-----BEGIN KEY-----\nMIIE\n-----END KEY-----\n"}`,
 }
 
@@ -48,7 +52,7 @@ func FuzzParseSource(f *testing.F) {
 	})
 }
 
-// FuzzParseSources: a file of sources is a source for each name, as ParseSource reads it; a refusal says where.
+// FuzzParseSources: a file of sources is a source for each name, as ParseSource reads it; a refusal names the place.
 func FuzzParseSources(f *testing.F) {
 	for _, text := range sourceSamples {
 		f.Add([]byte(`{"a": ` + text + `, "b": {}}`))
@@ -79,7 +83,8 @@ func FuzzParseSources(f *testing.F) {
 
 var place = regexp.MustCompile(`^f\.json:([1-9][0-9]*:[1-9][0-9]*:)? .`)
 
-// words are what could be a value: everything between spaces and quotes that is too long to be in an error by chance.
+// words matches what could be a value: everything between spaces and quotes that is too long to be in an error by
+// chance.
 var words = regexp.MustCompile(`[^\s"\\]{8,}`)
 
 // nameLike is a text that could be a key or a source, which an error may show.
@@ -103,7 +108,8 @@ func sameAsWritten(t *testing.T, data []byte, source bucket.Source) {
 	var reference map[string]any
 	d := json.NewDecoder(strings.NewReader(string(data)))
 	d.UseNumber()
-	if !json.Valid(data) || d.Decode(&reference) != nil || len(reference) != len(source) || scalars(data) != 2*len(source) {
+	if !json.Valid(data) || d.Decode(&reference) != nil || len(reference) != len(source) ||
+		scalars(data) != 2*len(source) {
 		t.Fatal("accepts what is no JSON object with each key once, or reads another one")
 	}
 	if !utf8.Valid(data) || strings.HasPrefix(string(data), "\ufeff") {

@@ -23,7 +23,8 @@ type Problems struct {
 
 // Error returns a line for each problem.
 func (p *Problems) Error() string {
-	lines := []string{fmt.Sprintf("computing the buckets of environment %s: %d problems, so nothing can be written", p.Environment, len(p.List))}
+	lines := []string{fmt.Sprintf("computing the buckets of environment %s: %d problems, so nothing can be written",
+		p.Environment, len(p.List))}
 	for _, problem := range p.List {
 		lines = append(lines, "  "+problem.What)
 	}
@@ -32,13 +33,14 @@ func (p *Problems) Error() string {
 
 func (p *Problems) add(problem Problem) { p.List = append(p.List, problem) }
 
-// err returns p, sorted and each problem once, or nil.
-func (p *Problems) err() error {
+// sortedError returns p, sorted and each problem once, or nil.
+func (p *Problems) sortedError() error {
 	if len(p.List) == 0 {
 		return nil
 	}
 	slices.SortFunc(p.List, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Bucket, b.Bucket), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Name, b.Name), cmp.Compare(a.What, b.What))
+		return cmp.Or(cmp.Compare(a.Bucket, b.Bucket), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(a.What, b.What))
 	})
 	p.List = slices.Compact(p.List)
 	return p

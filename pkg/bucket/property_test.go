@@ -26,7 +26,8 @@ type world struct {
 func drawWorld(t *rapid.T) world {
 	w := world{sources: map[string]bucket.Source{}, file: &manifest.File{
 		Environments: map[string]manifest.EnvironmentSpec{"dev": {Account: "111111111111", Region: "us-east-1"}},
-		Sources:      map[string]manifest.Source{}, Mappings: map[string]manifest.Mapping{}, Buckets: map[string]manifest.Bucket{},
+		Sources:      map[string]manifest.Source{}, Mappings: map[string]manifest.Mapping{},
+		Buckets: map[string]manifest.Bucket{},
 	}}
 	for i := range rapid.IntRange(1, 4).Draw(t, "sources") {
 		w.drawSource(t, fmt.Sprintf("s%d", i))
@@ -36,7 +37,8 @@ func drawWorld(t *rapid.T) world {
 		mappings = append(mappings, fmt.Sprintf("m%d", i))
 		w.drawMapping(t, mappings[i])
 	}
-	w.file.Buckets["api"] = manifest.Bucket{Originals: manifest.Originals{All: true}, Mappings: mappings, Computed: map[string]string{"BASE": "x"}}
+	w.file.Buckets["api"] = manifest.Bucket{Originals: manifest.Originals{All: true}, Mappings: mappings,
+		Computed: map[string]string{"BASE": "x"}}
 	for i := range rapid.IntRange(1, 3).Draw(t, "workers") {
 		chosen := rapid.SliceOfNDistinct(rapid.SampledFrom(mappings), 1, len(mappings), rapid.ID).Draw(t, "chosen")
 		w.file.Buckets[fmt.Sprintf("worker-%d", i)] = manifest.Bucket{Mappings: chosen}
@@ -211,7 +213,8 @@ func TestEveryFaultIsNamedAndNoValueIs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, all := drawWorld(t), faults()
 		var wanted []string
-		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(slices.Sorted(maps.Keys(all))), 1, len(all), rapid.ID).Draw(t, "faults") {
+		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(slices.Sorted(maps.Keys(all))), 1, len(all),
+			rapid.ID).Draw(t, "faults") {
 			wanted = append(wanted, all[name](t, w)...)
 		}
 		buckets, err := bucket.Compute(w.environment(t), w.sources)

@@ -18,14 +18,14 @@ type reading struct {
 
 var errSyntax = errors.New("it is not valid JSON")
 
-func read(data []byte) *reading {
+func newReading(data []byte) *reading {
 	r := &reading{Decoder: json.NewDecoder(strings.NewReader(string(data))), text: string(data)}
 	r.UseNumber()
 	return r
 }
 
-// token reads the next token.
-func (r *reading) token() (json.Token, error) {
+// nextToken reads the next token.
+func (r *reading) nextToken() (json.Token, error) {
 	r.at = int(r.InputOffset())
 	for r.at < len(r.text) && strings.IndexByte(" \t\r\n,:", r.text[r.at]) >= 0 {
 		r.at++
@@ -33,31 +33,31 @@ func (r *reading) token() (json.Token, error) {
 	return r.Token()
 }
 
-// place is the line and column of the last token.
-func (r *reading) place() (line, column int) {
+// position returns the line and column of the last token.
+func (r *reading) position() (line, column int) {
 	before := r.text[:r.at]
 	start := strings.LastIndexByte(before, '\n') + 1
 	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[start:])
 }
 
-// document reads the one object that the text is.
-func (r *reading) document(member func(name string) error) error {
-	if err := r.object(member); err != nil {
+// readDocument reads the one object that the text is.
+func (r *reading) readDocument(member func(name string) error) error {
+	if err := r.readObject(member); err != nil {
 		return err
 	}
-	if _, err := r.token(); !errors.Is(err, io.EOF) {
+	if _, err := r.nextToken(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the JSON object")
 	}
 	return nil
 }
 
-// object reads an object. member reads the value of each of its names.
-func (r *reading) object(member func(name string) error) error {
-	if token, err := r.token(); err != nil || token != json.Delim('{') {
+// readObject reads an object. member reads the value of each of its names.
+func (r *reading) readObject(member func(name string) error) error {
+	if token, err := r.nextToken(); err != nil || token != json.Delim('{') {
 		return errors.New("it is not a JSON object")
 	}
 	for r.More() {
-		token, err := r.token()
+		token, err := r.nextToken()
 		name, ok := token.(string)
 		if err != nil || !ok {
 			return errSyntax
@@ -66,7 +66,7 @@ func (r *reading) object(member func(name string) error) error {
 			return err
 		}
 	}
-	if _, err := r.token(); err != nil {
+	if _, err := r.nextToken(); err != nil {
 		return errSyntax
 	}
 	return nil

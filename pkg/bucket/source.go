@@ -17,13 +17,13 @@ import (
 // the key, and never quotes the input: nulls, lists, objects, a key that stands twice, NUL, a byte order mark, text
 // that is not Unicode, and anything after the object. {} is a source without values.
 func ParseSource(name string, data []byte) (Source, error) {
-	if err := unreadable(data); err != nil {
+	if err := findUnreadable(data); err != nil {
 		return nil, fmt.Errorf("reading source %s: %w", name, err)
 	}
-	r, source := read(data), Source{}
-	err := r.document(source.member(r))
+	r, source := newReading(data), Source{}
+	err := r.readDocument(source.memberReader(r))
 	if errors.Is(err, errSyntax) {
-		line, column := r.place()
+		line, column := r.position()
 		err = fmt.Errorf("%w at line %d, column %d", err, line, column)
 	}
 	if err != nil {
@@ -32,32 +32,32 @@ func ParseSource(name string, data []byte) (Source, error) {
 	return source, nil
 }
 
-// unreadable finds what encoding/json would quietly replace by U+FFFD, or skip.
-func unreadable(data []byte) error {
+// findUnreadable finds what encoding/json would quietly replace by U+FFFD, or skip.
+func findUnreadable(data []byte) error {
 	switch {
 	case bytes.HasPrefix(data, []byte("\ufeff")):
 		return errors.New("it starts with a byte order mark")
 	case !utf8.Valid(data):
 		return errors.New("it is not UTF-8")
-	case loneSurrogate(string(data)):
+	case hasLoneSurrogate(string(data)):
 		return errors.New(`it holds half of a \u surrogate pair`)
 	}
 	return nil
 }
 
-// loneSurrogate says whether text has a \u escape of half a character.
-func loneSurrogate(text string) bool {
+// hasLoneSurrogate reports whether text has a \u escape of half a character.
+func hasLoneSurrogate(text string) bool {
 	for {
 		_, after, found := strings.Cut(text, `\`)
 		if !found {
 			return false
 		}
-		unit, rest := escape(after)
+		unit, rest := readEscape(after)
 		switch {
 		case unit >= 0xDC00 && unit <= 0xDFFF:
 			return true
 		case unit >= 0xD800 && unit <= 0xDBFF:
-			low, behind := escape(strings.TrimPrefix(rest, `\`))
+			low, behind := readEscape(strings.TrimPrefix(rest, `\`))
 			if !strings.HasPrefix(rest, `\`) || low < 0xDC00 || low > 0xDFFF {
 				return true
 			}
@@ -67,8 +67,8 @@ func loneSurrogate(text string) bool {
 	}
 }
 
-// escape reads what follows a backslash: the code unit of a \u escape, or 0, and the text after it.
-func escape(after string) (uint64, string) {
+// readEscape reads what follows a backslash: the code unit of a \u escape, or 0, and the text after it.
+func readEscape(after string) (uint64, string) {
 	if len(after) >= 5 && after[0] == 'u' {
 		unit, _ := strconv.ParseUint(after[1:5], 16, 16)
 		return unit, after[5:]
@@ -79,30 +79,30 @@ func escape(after string) (uint64, string) {
 	return 0, after[1:]
 }
 
-// member reads the value of a key into s.
-func (s Source) member(r *reading) func(key string) error {
+// memberReader returns a function that reads the value of a key into s.
+func (s Source) memberReader(r *reading) func(key string) error {
 	return func(key string) error {
 		if _, twice := s[key]; twice {
-			return fmt.Errorf("key %s stands twice", quote(key))
+			return fmt.Errorf("key %s stands twice", quoteName(key))
 		}
-		token, err := r.token()
+		token, err := r.nextToken()
 		if err != nil {
 			return errSyntax
 		}
-		text, err := literal(token)
+		text, err := literalOf(token)
 		if err == nil && strings.ContainsRune(key+text, 0) {
 			err = errors.New("holds a NUL, which no environment variable can")
 		}
 		if err != nil {
-			return fmt.Errorf("key %s %w", quote(key), err)
+			return fmt.Errorf("key %s %w", quoteName(key), err)
 		}
 		s[key] = secret.New(text)
 		return nil
 	}
 }
 
-// literal returns the text of a scalar.
-func literal(token json.Token) (string, error) {
+// literalOf returns the text of a scalar.
+func literalOf(token json.Token) (string, error) {
 	switch value := token.(type) {
 	case string:
 		return value, nil
@@ -116,8 +116,8 @@ func literal(token json.Token) (string, error) {
 	return "", errors.New("is a list or an object, which no environment variable can hold; write it as a JSON text")
 }
 
-// quote returns a key in quotes where it is shaped like a name. Anything else may be a value in the wrong place.
-func quote(key string) string {
+// quoteName returns a key in quotes where it is shaped like a name. Anything else may be a value in the wrong place.
+func quoteName(key string) string {
 	for i, c := range key {
 		letter := c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 		if !letter && (i == 0 || c < '0' || c > '9') {

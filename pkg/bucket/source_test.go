@@ -29,7 +29,8 @@ func TestASourceKeepsItsTextsExactly(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"TEXT": " a\n\"b\" <&> é 😀 \\ud800 ", "EMPTY": "", "NUMBER": "123456789", "LONG": "12345678901234567890123", "EXP": "1.23456789e+08",
+		"TEXT": " a\n\"b\" <&> é 😀 \\ud800 ", "EMPTY": "", "NUMBER": "123456789", "LONG": "12345678901234567890123",
+		"EXP":  "1.23456789e+08",
 		"ZERO": "-0.0", "YES": "true", "NO": "false", "JSON": `{"a": [1, null]}`,
 	}
 	if diff := cmp.Diff(want, texts(source)); diff != "" {
@@ -109,8 +110,10 @@ func TestAFileOfSourcesIsRefusedWithItsPlace(t *testing.T) {
 }
 
 func TestEncodeIsCanonical(t *testing.T) {
-	values := map[string]secret.Value{"B": secret.New("<a href=\"x\">&\n\u2028é"), "A": secret.New("1"), "a": secret.New("")}
-	if got, want := secret.Reveal(bucket.Encode(values)), `{"A":"1","B":"<a href=\"x\">&\n\u2028é","a":""}`; got != want {
+	values := map[string]secret.Value{"B": secret.New("<a href=\"x\">&\n\u2028é"), "A": secret.New("1"),
+		"a": secret.New("")}
+	if got, want := secret.Reveal(bucket.Encode(values)),
+		`{"A":"1","B":"<a href=\"x\">&\n\u2028é","a":""}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if got := secret.Reveal(bucket.Encode(nil)); got != "{}" {

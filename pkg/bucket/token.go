@@ -19,7 +19,7 @@ const (
 )
 
 // Token returns the version id that a bucket has by right: the ClientRequestToken of its PutSecretValue. It names
-// what the content was made from and never says anything about a value:
+// what the content was made from and holds nothing of a value:
 //
 //	16 hex digits   the rules: computeSchema, the bucket's name and its entries in this environment (which key of
 //	                which source goes where, computed texts), and the environment's vars
@@ -42,8 +42,8 @@ func Token(env *manifest.Environment, b manifest.Bucket, versions map[string]str
 			feeds[source] = &version
 		}
 	}
-	rules := digest(rulesDigits, computeSchema, env.Name, b.Name, entries, env.Vars)
-	return rules + "-" + digest(versionsDigits, feeds)
+	rules := hashParts(rulesDigits, computeSchema, env.Name, b.Name, entries, env.Vars)
+	return rules + "-" + hashParts(versionsDigits, feeds)
 }
 
 // Rules returns the part of a token that stands for the rules, or "" for a version id that Token did not make.
@@ -55,8 +55,8 @@ func Rules(token string) string {
 	return rules
 }
 
-// digest hashes the JSON of its parts, in which no two lists of parts look alike. Maps are sorted by key.
-func digest(digits int, parts ...any) string {
+// hashParts hashes the JSON of its parts, in which no two lists of parts look alike. Maps are sorted by key.
+func hashParts(digits int, parts ...any) string {
 	text, err := json.Marshal(parts)
 	if err != nil {
 		panic("bucket: names do not encode") // strings always do

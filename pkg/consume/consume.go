@@ -3,7 +3,6 @@ package consume
 
 import (
 	"context"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/consume/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
+	"github.com/rotary-secrets/rotary/pkg/retry"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -28,7 +28,7 @@ type Endpoints struct {
 	Transport http.RoundTripper // instead of the network
 	NoPause   bool              // write to GitHub without a pause between writes: only where nobody counts them
 
-	// Pause waits between calls, and ends early, with an error, when ctx does; nil waits by the clock.
+	// Pause waits between calls, and ends early, with an error, when ctx does; nil is retry.Sleep.
 	Pause func(ctx context.Context, d time.Duration) error
 }
 
@@ -87,7 +87,7 @@ func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconc
 }
 
 func (at Endpoints) openVercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := []vercel.Option{vercel.WithSleep(at.wait)}
+	options := []vercel.Option{vercel.WithSleep(at.waitFor)}
 	if at.Vercel != "" {
 		options = append(options, vercel.WithBaseURL(at.Vercel))
 	}
@@ -103,32 +103,15 @@ func (at Endpoints) openVercel(c manifest.Consumer, o reconcile.Opening) (reconc
 // pauseBetweenWrites waits between two writes to a sink that limits them, unless NoPause is set.
 func (at Endpoints) pauseBetweenWrites(ctx context.Context, d time.Duration) error {
 	if at.NoPause {
-		return ctx.Err()
+		return retry.Skip(ctx, d)
 	}
-	return at.wait(ctx, d)
+	return at.waitFor(ctx, d)
 }
 
-// wait waits as Pause says.
-func (at Endpoints) wait(ctx context.Context, d time.Duration) error {
+// waitFor waits with Pause, or with retry.Sleep where Pause is nil.
+func (at Endpoints) waitFor(ctx context.Context, d time.Duration) error {
 	if at.Pause != nil {
 		return at.Pause(ctx, d)
 	}
-	return pause(ctx, d)
-}
-
-// pause waits for d, and up to a tenth longer: those who were refused together do not come back together. It does not
-// begin to wait for what ctx leaves no time for: the pass has other things to finish.
-func pause(ctx context.Context, d time.Duration) error {
-	d += rand.N(d/10 + 1) //nolint:gosec // nobody gains by guessing it
-	if end, bounded := ctx.Deadline(); bounded && time.Until(end) < d {
-		return context.DeadlineExceeded
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return retry.Sleep(ctx, d)
 }

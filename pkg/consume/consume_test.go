@@ -4,35 +4,29 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-func TestAPauseDoesNotBeginWhereNoTimeIsLeftForIt(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-	defer cancel()
-	began := time.Now()
-	if err := pause(ctx, 2*time.Hour); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("pause = %v", err)
+func TestWhoWaitsBetweenCalls(t *testing.T) {
+	injected := errors.New("injected")
+	at := Endpoints{Pause: func(context.Context, time.Duration) error { return injected }}
+	if err := at.waitFor(t.Context(), time.Hour); !errors.Is(err, injected) {
+		t.Errorf("wait = %v", err)
 	}
-	if took := time.Since(began); took > time.Hour/2 {
-		t.Errorf("it waited %v for nothing", took)
-	}
-}
-
-func TestAPauseEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for name, wait := range map[string]func(context.Context, time.Duration) error{
-		"a pause": pause, "where none is wanted": Endpoints{NoPause: true}.pauseBetweenWrites,
+	for name, c := range map[string]struct {
+		wait func(context.Context, time.Duration) error
+		long bool
+	}{
+		"by the clock":        {Endpoints{}.waitFor, true},
+		"between writes":      {Endpoints{}.pauseBetweenWrites, true},
+		"where nobody counts": {Endpoints{NoPause: true}.pauseBetweenWrites, false},
 	} {
-		if err := wait(ctx, time.Hour); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s = %v", name, err)
-		}
-	}
-}
-
-func TestNoPauseIsWaitedForWhereNoneIsWanted(t *testing.T) {
-	if err := (Endpoints{NoPause: true}).pauseBetweenWrites(t.Context(), 24*time.Hour); err != nil {
-		t.Errorf("unhurried = %v", err)
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			if err := c.wait(t.Context(), time.Hour); err != nil || (time.Since(began) >= time.Hour) != c.long {
+				t.Errorf("%s: it returned %v after %v", name, err, time.Since(began))
+			}
+		})
 	}
 }

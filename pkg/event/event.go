@@ -1,5 +1,5 @@
-// Package event answers one question about an incoming message: is it about this environment? Nothing else is taken
-// from it, because an event is a hint: it may come twice, late, out of order, forged, or not at all.
+// Package event decides whether an incoming message is about this environment. Nothing else is taken from it, because
+// an event is a hint: it may come twice, late, out of order, forged, or not at all.
 package event
 
 import (
@@ -41,7 +41,7 @@ type Request struct {
 	AcceptRemovals []string `json:"acceptRemovals,omitempty"`
 }
 
-// envelope is what EventBridge puts around every event.
+// envelope holds the fields that EventBridge puts around every event.
 type envelope struct {
 	DetailType string          `json:"detail-type"`
 	Source     string          `json:"source"`
@@ -51,7 +51,7 @@ type envelope struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
-// Read says whether body asks for a pass over env. It is pure and reads no value. The error is always a *Refused;
+// Read reports whether body asks for a pass over env. It is pure and reads no value. The error is always a *Refused;
 // it never quotes the message.
 func Read(env *manifest.Environment, body []byte) (Wake, error) {
 	if len(body) > MaxSize {
@@ -102,18 +102,18 @@ func readEvent(env *manifest.Environment, body []byte) (Wake, error) {
 	}
 	switch e.Source + "/" + e.DetailType {
 	case "aws.secretsmanager/Secret Label Updated":
-		return labelUpdated(env, e)
+		return readLabelUpdated(env, e)
 	case "aws.ecs/ECS Deployment State Change":
-		return deployment(env, e)
+		return readDeployment(env, e)
 	case "aws.cloudformation/CloudFormation Stack Status Change":
-		return stack(env, e)
+		return readStack(env, e)
 	}
 	return refuse("nothing here reacts to its kind")
 }
 
-// labelUpdated reads the native event of Secrets Manager
+// readLabelUpdated reads the native event of Secrets Manager
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/event-detail-secret-label-updated-secretsmanager.html).
-func labelUpdated(env *manifest.Environment, e envelope) (Wake, error) {
+func readLabelUpdated(env *manifest.Environment, e envelope) (Wake, error) {
 	var d struct {
 		Name  string `json:"name"`
 		Label string `json:"labelUpdated"`
@@ -132,8 +132,9 @@ func labelUpdated(env *manifest.Environment, e envelope) (Wake, error) {
 	return refuse("its secret is none of environment %s", env.Name)
 }
 
-// deployment reads an ECS event (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html).
-func deployment(env *manifest.Environment, e envelope) (Wake, error) {
+// readDeployment reads an ECS event
+// (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html).
+func readDeployment(env *manifest.Environment, e envelope) (Wake, error) {
 	for _, c := range env.Consumers {
 		if c.ECS == nil {
 			continue
@@ -146,8 +147,8 @@ func deployment(env *manifest.Environment, e envelope) (Wake, error) {
 	return refuse("its service is none of environment %s", env.Name)
 }
 
-// stack reads a CloudFormation event: a new manifest is live.
-func stack(env *manifest.Environment, e envelope) (Wake, error) {
+// readStack reads a CloudFormation event: a new manifest is live.
+func readStack(env *manifest.Environment, e envelope) (Wake, error) {
 	var d struct {
 		Stack  string `json:"stack-id"`
 		Status struct {

@@ -81,35 +81,55 @@ func TestTheBatchSampleHoldsARequest(t *testing.T) {
 
 // TestWhatIsNotAboutThisEnvironmentIsRefused changes one thing in a sample.
 func TestWhatIsNotAboutThisEnvironmentIsRefused(t *testing.T) {
-	const label, ecs, stack = "secret-label-updated.json", "ecs-deployment-state-change.json", "cloudformation-stack-status-change.json"
+	const label, ecs, stack = "secret-label-updated.json", "ecs-deployment-state-change.json",
+		"cloudformation-stack-status-change.json"
 	for _, c := range []struct{ name, sample, old, new, reason string }{
-		{"another account", label, `"account": "111111111111"`, `"account": "222222222222"`, "another account or region than 111111111111/us-east-1"},
+		{"another account", label, `"account": "111111111111"`, `"account": "222222222222"`,
+			"another account or region than 111111111111/us-east-1"},
 		{"another region", label, `"region": "us-east-1"`, `"region": "eu-west-1"`, "another account or region"},
 		{"no account", label, `"account": "111111111111",`, ``, "another account or region"},
-		{"another environment's source", label, `"name": "source/dev/handshake"`, `"name": "source/production/handshake"`, "its secret is none of environment dev"},
-		{"an unknown secret", label, `"name": "source/dev/handshake"`, `"name": "somebody/elses"`, "its secret is none of environment dev"},
-		{"a longer name", label, `"name": "source/dev/handshake"`, `"name": "source/dev/handshake2"`, "its secret is none"},
-		{"a source that is not in dev", label, `"name": "source/dev/handshake"`, `"name": "legacy/billing-token"`, "its secret is none"},
+		{"another environment's source", label, `"name": "source/dev/handshake"`,
+			`"name": "source/production/handshake"`, "its secret is none of environment dev"},
+		{"an unknown secret", label, `"name": "source/dev/handshake"`, `"name": "somebody/elses"`,
+			"its secret is none of environment dev"},
+		{"a longer name", label, `"name": "source/dev/handshake"`, `"name": "source/dev/handshake2"`,
+			"its secret is none"},
+		{"a source that is not in dev", label, `"name": "source/dev/handshake"`, `"name": "legacy/billing-token"`,
+			"its secret is none"},
 		{"no secret", label, `"name": "source/dev/handshake",`, ``, "does not name a secret and a label"},
 		{"no label", label, `"labelUpdated": "AWSCURRENT",`, ``, "does not name a secret and a label"},
-		{"a detail that is none", label, `{"name": "source/dev/handshake", "labelUpdated": "AWSCURRENT", "versionId": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"}`, `7`, "does not name"},
-		{"a source of somebody's own", label, `"source": "aws.secretsmanager"`, `"source": "my.app"`, "nothing here reacts to its kind"},
-		{"a source that looks like AWS", label, `"source": "aws.secretsmanager"`, `"source": "aws.secretsmanager/x"`, "nothing here reacts"},
+		{"a detail that is none", label,
+			`{"name": "source/dev/handshake", "labelUpdated": "AWSCURRENT", "versionId": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"}`, `7`, "does not name"},
+		{"a source of somebody's own", label, `"source": "aws.secretsmanager"`, `"source": "my.app"`,
+			"nothing here reacts to its kind"},
+		{"a source that looks like AWS", label, `"source": "aws.secretsmanager"`, `"source": "aws.secretsmanager/x"`,
+			"nothing here reacts"},
 		{"no source", label, `"source": "aws.secretsmanager",`, ``, "nothing here reacts"},
-		{"another kind", label, `"detail-type": "Secret Label Updated"`, `"detail-type": "Secret Value Shown"`, "nothing here reacts"},
-		{"fields of another type", label, `"resources": [`, `"resources": "x", "more": [`, "its fields are not those of an EventBridge event"},
-		{"another environment's service", ecs, `service/main-dev/api`, `service/main-production/api`, "its service is none of environment dev"},
+		{"another kind", label, `"detail-type": "Secret Label Updated"`, `"detail-type": "Secret Value Shown"`,
+			"nothing here reacts"},
+		{"fields of another type", label, `"resources": [`, `"resources": "x", "more": [`,
+			"its fields are not those of an EventBridge event"},
+		{"another environment's service", ecs, `service/main-dev/api`, `service/main-production/api`,
+			"its service is none of environment dev"},
 		{"a service that ends the same", ecs, `service/main-dev/api`, `service/main-dev/api/x`, "its service is none"},
 		{"another account's service", ecs, `:111111111111:service`, `:222222222222:service`, "its service is none"},
 		{"no service", ecs, `["arn:aws:ecs:us-east-1:111111111111:service/main-dev/api"]`, `[]`, "its service is none"},
-		{"another environment's stack", stack, `"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/rotary-dev-`, `"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/rotary-production-`, "its stack is none of environment dev"},
-		{"somebody else's stack", stack, `"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/rotary-dev-`, `"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/x-rotary-dev-`, "its stack is none"},
-		{"a request for another environment", "sweep.json", `"dev"`, `"production"`, "it is about another environment than dev"},
+		{"another environment's stack", stack,
+			`"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/rotary-dev-`,
+			`"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/rotary-production-`,
+			"its stack is none of environment dev"},
+		{"somebody else's stack", stack, `"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/rotary-dev-`,
+			`"stack-id": "arn:aws:cloudformation:us-east-1:111111111111:stack/x-rotary-dev-`, "its stack is none"},
+		{"a request for another environment", "sweep.json", `"dev"`, `"production"`,
+			"it is about another environment than dev"},
 		{"a request for no environment", "sweep.json", `"environment": "dev", `, ``, "it is about another environment"},
-		{"removals in anything but an apply", "apply.json", `"apply"`, `"sweep"`, "only a person's apply accepts removals"},
+		{"removals in anything but an apply", "apply.json", `"apply"`, `"sweep"`,
+			"only a person's apply accepts removals"},
 		{"an unknown request", "sweep.json", `"sweep"`, `"revoke"`, "it asks for something unknown"},
-		{"a request with more in it", "sweep.json", `"execution"`, `"force": true, "execution"`, "its fields are not those of a request"},
-		{"a request of other types", "apply.json", `["WORKER__OTEL__ENABLED"]`, `"WORKER__OTEL__ENABLED"`, "its fields are not those of a request"},
+		{"a request with more in it", "sweep.json", `"execution"`, `"force": true, "execution"`,
+			"its fields are not those of a request"},
+		{"a request of other types", "apply.json", `["WORKER__OTEL__ENABLED"]`, `"WORKER__OTEL__ENABLED"`,
+			"its fields are not those of a request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			body := strings.Replace(sample(t, c.sample), c.old, c.new, 1)
@@ -137,11 +157,13 @@ func TestWhatIsNoMessageIsRefused(t *testing.T) {
 	whole := sample(t, "secret-label-updated.json")
 	for name, body := range map[string]string{
 		"nothing": "", "spaces": " \n", "text": "hello", "a list": "[]", "null": "null", "a number": "7",
-		"an empty object": "{}", "two messages": `{"rotary":"sweep","environment":"dev"}{"rotary":"sweep","environment":"dev"}`,
-		"NUL": "\x00", "cut off": whole[:len(whole)/2], "no UTF-8": "{\"rotary\":\"\xff\",\"environment\":\"dev\"}",
+		"an empty object": "{}",
+		"two messages":    `{"rotary":"sweep","environment":"dev"}{"rotary":"sweep","environment":"dev"}`,
+		"NUL":             "\x00", "cut off": whole[:len(whole)/2], "no UTF-8": "{\"rotary\":\"\xff\",\"environment\":\"dev\"}",
 		"rotary that is no text": `{"rotary": 7, "environment": "dev"}`,
 		"deep":                   strings.Repeat(`{"detail":`, 20000) + "1" + strings.Repeat("}", 20000),
-		"deep inside an event":   strings.Replace(whole, `"detail": {`, `"detail": `+strings.Repeat(`[`, 15000)+strings.Repeat(`]`, 15000)+`, "x": {`, 1),
+		"deep inside an event": strings.Replace(whole, `"detail": {`,
+			`"detail": `+strings.Repeat(`[`, 15000)+strings.Repeat(`]`, 15000)+`, "x": {`, 1),
 	} {
 		t.Run(name, func(t *testing.T) { wants(t, body, "") })
 	}
@@ -163,13 +185,14 @@ func TestAMessageIsLookedAtUpToEventBridgesLimit(t *testing.T) {
 	wants(t, full+" ", "it has 262145 bytes, more than the 262144 that are looked at")
 }
 
-// TestWhatChangesNothingIsIgnored covers rotary's own writes (invariant 10), and labels that mean nothing here.
+// TestWhatChangesNothingIsIgnored covers rotary's own writes (F18), and labels that mean nothing here.
 func TestWhatChangesNothingIsIgnored(t *testing.T) {
 	const label, stack = "secret-label-updated.json", "cloudformation-stack-status-change.json"
 	for _, c := range []struct{ name, sample, old, new string }{
 		{"a bucket's current version", label, `"name": "source/dev/handshake"`, `"name": "api-secrets-dev"`},
 		{"a LIVE label", label, `"AWSCURRENT"`, `"LIVE-a1b2c3d4"`},
-		{"a HELD label on a bucket", label, `"name": "source/dev/handshake", "labelUpdated": "AWSCURRENT"`, `"name": "api-secrets-dev", "labelUpdated": "HELD-a1b2c3d4"`},
+		{"a HELD label on a bucket", label, `"name": "source/dev/handshake", "labelUpdated": "AWSCURRENT"`,
+			`"name": "api-secrets-dev", "labelUpdated": "HELD-a1b2c3d4"`},
 		{"SEEN", label, `"AWSCURRENT"`, `"SEEN"`},
 		{"a person's label", label, `"AWSCURRENT"`, `"blue"`},
 		{"a stack that is being deployed", stack, `UPDATE_COMPLETE`, `UPDATE_IN_PROGRESS`},
@@ -187,8 +210,10 @@ func TestWhatChangesNothingIsIgnored(t *testing.T) {
 }
 
 func TestAnEventMayCarryWhatAWSAddsToIt(t *testing.T) {
-	for _, name := range []string{"secret-label-updated.json", "ecs-deployment-state-change.json", "cloudformation-stack-status-change.json"} {
-		body := strings.Replace(sample(t, name), `"version": "0",`, `"version": "1", "replay-name": "x", "more": {"a": [1]},`, 1)
+	for _, name := range []string{"secret-label-updated.json", "ecs-deployment-state-change.json",
+		"cloudformation-stack-status-change.json"} {
+		body := strings.Replace(sample(t, name), `"version": "0",`,
+			`"version": "1", "replay-name": "x", "more": {"a": [1]},`, 1)
 		if wake, err := event.Read(dev(t), []byte(body)); err != nil || wake.Ignore {
 			t.Errorf("%s: %+v, %v", name, wake, err)
 		}
@@ -200,10 +225,12 @@ const canary = "canary-3b9a"
 func TestNoRefusalQuotesTheMessage(t *testing.T) {
 	for name, body := range map[string]string{
 		"text": canary, "cut off": `{"rotary":"` + canary, "number": `{"rotary":"sweep","environment":` + canary + `}`,
-		"request": `{"rotary":"` + canary + `","environment":"dev"}`, "environment": `{"rotary":"sweep","environment":"` + canary + `"}`,
-		"field": `{"rotary":"sweep","environment":"dev","` + canary + `":1}`, "type": `{"rotary":{"` + canary + `":1}}`,
+		"request":     `{"rotary":"` + canary + `","environment":"dev"}`,
+		"environment": `{"rotary":"sweep","environment":"` + canary + `"}`,
+		"field":       `{"rotary":"sweep","environment":"dev","` + canary + `":1}`, "type": `{"rotary":{"` + canary + `":1}}`,
 		"account": `{"detail-type":"x","account":"` + canary + `"}`,
-		"kind":    `{"detail-type":"` + canary + `","source":"` + canary + `","account":"111111111111","region":"us-east-1"}`,
+		"kind": `{"detail-type":"` + canary + `","source":"` + canary +
+			`","account":"111111111111","region":"us-east-1"}`,
 		"secret":  strings.Replace(sample(t, "secret-label-updated.json"), "source/dev/handshake\"", canary+"\"", 1),
 		"service": strings.Replace(sample(t, "ecs-deployment-state-change.json"), "main-dev/api", canary, 1),
 		"stack":   strings.ReplaceAll(sample(t, "cloudformation-stack-status-change.json"), "rotary-dev", canary),

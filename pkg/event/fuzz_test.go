@@ -17,18 +17,23 @@ import (
 func FuzzRead(f *testing.F) {
 	env := dev(f)
 	for _, name := range []string{
-		"advance", "again", "apply", "cloudformation-stack-status-change", "dry-run", "ecs-deployment-state-change", "github-secret-scanning-alert",
-		"health-credentials-exposed", "rotation-abandoned", "rotation-failed", "rotation-step", "secret-label-updated", "sqs-batch", "sweep",
+		"advance", "again", "apply", "cloudformation-stack-status-change", "dry-run", "ecs-deployment-state-change",
+		"github-secret-scanning-alert",
+		"health-credentials-exposed", "rotation-abandoned", "rotation-failed", "rotation-step", "secret-label-updated",
+		"sqs-batch", "sweep",
 	} {
 		text := sample(f, name+".json")
 		f.Add([]byte(text))
 		f.Add([]byte(strings.ReplaceAll(text, "111111111111", "222222222222")))
 		f.Add([]byte(strings.ReplaceAll(text, "dev", "production")))
-		f.Add([]byte(strings.NewReplacer("handshake", canary, "sweep", canary, "us-east-1", canary, "UPDATE_COMPLETE", canary).Replace(text)))
+		f.Add([]byte(strings.NewReplacer("handshake", canary, "sweep", canary, "us-east-1", canary, "UPDATE_COMPLETE",
+			canary).Replace(text)))
 	}
 	for _, text := range []string{
-		`{"rotary":"sweep","environment":"production","Environment":"dev"}`, `{"rotary":"sweep","environment":"dev","` + canary + `":1}`, `{"rotary":null,"detail-type":null}`,
-		`{"rotary":"apply","environment":"dev","acceptRemovals":["` + canary + `"]}`, `"` + canary + `"`, canary, strings.Repeat("[", 20000), strings.Repeat(" ", event.MaxSize) + "{}",
+		`{"rotary":"sweep","environment":"production","Environment":"dev"}`,
+		`{"rotary":"sweep","environment":"dev","` + canary + `":1}`, `{"rotary":null,"detail-type":null}`,
+		`{"rotary":"apply","environment":"dev","acceptRemovals":["` + canary + `"]}`, `"` + canary + `"`, canary,
+		strings.Repeat("[", 20000), strings.Repeat(" ", event.MaxSize) + "{}",
 		`{"detail-type":"Secret Label Updated","source":"aws.secretsmanager","account":"111111111111","region":"us-east-1","detail":null}`,
 	} {
 		f.Add([]byte(text))
@@ -36,7 +41,8 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		wake, err := event.Read(env, body)
 		if err != nil {
-			if _, is := errors.AsType[*event.Refused](err); !is || wake.Why != "" || wake.AcceptRemovals != nil || wake.Ignore {
+			if _, is := errors.AsType[*event.Refused](err); !is || wake.Why != "" || wake.AcceptRemovals != nil ||
+				wake.Ignore {
 				t.Errorf("error is a %T, beside the wake %+v", err, wake)
 			}
 			quotesNothing(t, string(body), err)
@@ -54,7 +60,7 @@ func FuzzRead(f *testing.F) {
 
 var words = regexp.MustCompile(`[^\s"]{10,}`)
 
-// own are the long words that Read says by itself.
+// own are the long words of Read's own messages.
 const own = "environment EventBridge us-east-1/111111111111"
 
 func quotesNothing(t *testing.T, body string, err error) {
@@ -83,13 +89,14 @@ func about(t *testing.T, env *manifest.Environment, wake event.Wake, body []byte
 		has("account", is(env.Account))
 		has("region", is(env.Region))
 	}
-	if wake.Why != "apply" && len(wake.AcceptRemovals) > 0 || slices.ContainsFunc(wake.AcceptRemovals, func(n string) bool { return !slices.Contains(said, n) }) {
+	if wake.Why != "apply" && len(wake.AcceptRemovals) > 0 ||
+		slices.ContainsFunc(wake.AcceptRemovals, func(n string) bool { return !slices.Contains(said, n) }) {
 		t.Error("it accepts removals that nobody asked for")
 	}
 	named(t, env, wake, has)
 }
 
-// named says which name of the manifest the reason must come from.
+// named checks that the reason comes from a name of the manifest.
 func named(t *testing.T, env *manifest.Environment, wake event.Wake, has func(string, func(string) bool)) {
 	t.Helper()
 	for _, s := range env.Sources {
@@ -107,7 +114,8 @@ func named(t *testing.T, env *manifest.Environment, wake event.Wake, has func(st
 	for _, c := range env.Consumers {
 		if wake.Why == "a deployment of "+c.Name {
 			has("service", func(text string) bool {
-				return strings.HasSuffix(text, ":"+env.Region+":"+env.Account+":service/"+c.ECS.Cluster+"/"+c.ECS.Service)
+				return strings.HasSuffix(text, ":"+env.Region+":"+env.Account+":service/"+c.ECS.Cluster+"/"+
+					c.ECS.Service)
 			})
 			return
 		}
@@ -121,7 +129,7 @@ func named(t *testing.T, env *manifest.Environment, wake event.Wake, has func(st
 	}
 }
 
-// texts are all strings of a JSON text, also those that stand twice.
+// texts returns all strings of a JSON text, also those that stand twice.
 func texts(body []byte) (out []string) {
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	for {

@@ -24,9 +24,9 @@ const (
 // MakingLabel says that a rotator was asked to make version id.
 func MakingLabel(id string) string { return Making + id[:min(labelIDLength, len(id))] }
 
-// Emergency is a rotation past invariant 2. Its label is put on the current version before it begins, goes over to the
-// version it makes together with the value, and on to what follows that. Whatever is older than the version that
-// carries it dies by Until.
+// Emergency is a rotation that may start while an older version is owed, which S5 (docs/safety.md) forbids any other.
+// Its label is put on the current version before it begins, goes over to the version it makes together with the value,
+// and on to what follows that. Whatever is older than the version that carries it dies by Until.
 type Emergency struct {
 	Label string
 	On    Version   // where the label is

@@ -12,22 +12,24 @@ func (c checker) checkMappings() {
 			c.add(path, "a mapping cannot be called "+name+", which is another layer of a bucket", "rename it")
 		}
 		for _, key := range slices.Sorted(maps.Keys(c.file.Mappings[name])) {
-			c.checkMapped(join(path, key), key, c.file.Mappings[name][key])
+			c.checkMapped(joinPath(path, key), key, c.file.Mappings[name][key])
 		}
 	}
 }
 
 func (c checker) checkMapped(path, key string, names Names) {
-	if !c.declares(key) {
+	if !c.isDeclared(key) {
 		c.add(path, "no source declares key "+Quote(key), "declare it in a source, or correct the name")
 	}
 	if len(names) == 0 {
 		c.add(path, "key "+Quote(key)+" is mapped to no name", "write the name that readers see")
 	}
-	c.unique(path, names)
+	c.requireUnique(path, names)
 	for i, name := range names {
 		if !variableShape.MatchString(name) {
-			c.add(index(path, i), "key "+Quote(key)+" is mapped to something that is not a name for an environment variable", "use letters, digits and _, no digit first")
+			c.add(indexPath(path, i),
+				"key "+Quote(key)+" is mapped to something that is not a name for an environment variable",
+				"use letters, digits and _, no digit first")
 		}
 	}
 }
@@ -35,13 +37,13 @@ func (c checker) checkMapped(path, key string, names Names) {
 func (c checker) checkBuckets() {
 	for _, name := range slices.Sorted(maps.Keys(c.file.Buckets)) {
 		bucket, path := c.file.Buckets[name], "buckets."+name
-		c.known(path+".in", "environment", bucket.In, has(c.written.Environments))
-		c.known(path+".mappings", "mapping", bucket.Mappings, has(c.file.Mappings))
-		c.known(path+".only", "source", bucket.Only, has(c.file.Sources))
-		c.known(path+".originals", "source or key", bucket.Originals.List, func(item string) bool {
-			return has(c.file.Sources)(item) || c.declares(item)
+		c.requireKnown(path+".in", "environment", bucket.In, keyIn(c.written.Environments))
+		c.requireKnown(path+".mappings", "mapping", bucket.Mappings, keyIn(c.file.Mappings))
+		c.requireKnown(path+".only", "source", bucket.Only, keyIn(c.file.Sources))
+		c.requireKnown(path+".originals", "source or key", bucket.Originals.List, func(item string) bool {
+			return keyIn(c.file.Sources)(item) || c.isDeclared(item)
 		})
-		c.unique(path+".override", bucket.Override)
+		c.requireUnique(path+".override", bucket.Override)
 		c.checkSecretName(path+".secret", bucket.Secret)
 	}
 	for _, bucket := range c.env.Buckets {
@@ -60,11 +62,13 @@ func (c checker) checkNames(bucket Bucket) {
 	}
 	names := entries.Names()
 	if len(names) == 0 {
-		c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" has no names in environment "+Quote(c.env.Name), "give it originals, mappings, only or computed, or say in which environments it is")
+		c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" has no names in environment "+Quote(c.env.Name),
+			"give it originals, mappings, only or computed, or say in which environments it is")
 	}
-	for _, limit := range c.env.limits(bucket) {
+	for _, limit := range c.env.listLimits(bucket) {
 		for _, why := range limit.RefusesAll(names) {
-			c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" "+why, "split it, or rename"+limit.because())
+			c.add("buckets."+bucket.Name, "bucket "+Quote(bucket.Name)+" "+why,
+				"split it, or rename"+limit.explainReader())
 		}
 	}
 }
@@ -73,14 +77,16 @@ func (c checker) checkNames(bucket Bucket) {
 func (r *report) checkOverrides(f *File, all []*Environment) {
 	for _, name := range slices.Sorted(maps.Keys(f.Buckets)) {
 		for i, override := range f.Buckets[name].Override {
-			if !slices.ContainsFunc(all, func(e *Environment) bool { return e.overrides(name, override) }) {
-				r.add(index("buckets."+name+".override", i), "bucket "+Quote(name)+" overrides "+Quote(override)+", which only one of its layers has", "remove it from override")
+			if !slices.ContainsFunc(all, func(e *Environment) bool { return e.overridesCollision(name, override) }) {
+				r.add(indexPath("buckets."+name+".override", i),
+					"bucket "+Quote(name)+" overrides "+Quote(override)+", which only one of its layers has",
+					"remove it from override")
 			}
 		}
 	}
 }
 
-func (e *Environment) overrides(name, override string) bool {
+func (e *Environment) overridesCollision(name, override string) bool {
 	bucket, _ := e.Bucket(name)
 	layers := map[string]bool{}
 	for _, entry := range e.Entries(bucket) {

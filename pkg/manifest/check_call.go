@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// call checks one call, which may use keys, settings, env and source, admin where there is one, and these kinds of names.
-func (s scope) call(name string, call Call, kinds ...Kind) {
+// checkCall checks one call, which may use keys, settings, env and source, admin where there is one, and these kinds of
+// names.
+func (s scope) checkCall(name string, call Call, kinds ...Kind) {
 	at := s.path + "." + name
-	s.oneOf(at+".method", call.Method, "GET", "POST", "PUT", "PATCH", "DELETE")
-	s.oneOf(at+".retry", call.Retry, RetryNever, RetryThrottled, RetryIdempotent)
-	s.statuses(name+".expect", call.Expect, 200, 299)
+	s.requireOneOf(at+".method", call.Method, "GET", "POST", "PUT", "PATCH", "DELETE")
+	s.requireOneOf(at+".retry", call.Retry, RetryNever, RetryThrottled, RetryIdempotent)
+	s.checkStatuses(name+".expect", call.Expect, 200, 299)
 	if call.JSON != nil && call.Form != nil {
 		s.add(at+".form", at+" has both json and form", "keep one of them")
 	}
@@ -21,16 +22,16 @@ func (s scope) call(name string, call Call, kinds ...Kind) {
 		s.add(at, at+" is a GET with a body", "write the method, or remove the body")
 	}
 	s.checkHeaders(at, call)
-	for _, text := range call.texts() {
-		s.checkTemplate(join(at, text.path), text.text, kinds)
+	for _, text := range call.listTemplates() {
+		s.checkTemplate(joinPath(at, text.path), text.text, kinds)
 	}
-	if s.required(at+".url", call.URL, "write the address, like https://api.example.com/v1/tokens") {
+	if s.requireValue(at+".url", call.URL, "write the address, like https://api.example.com/v1/tokens") {
 		s.checkURL(at+".url", call.URL)
 	}
 }
 
-// reserved are headers that the client writes itself.
-func reserved() []string {
+// reservedHeaders returns the headers that the client writes itself.
+func reservedHeaders() []string {
 	return []string{"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"}
 }
 
@@ -42,7 +43,7 @@ func (s scope) checkHeaders(at string, call Call) {
 	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
 		lower := strings.ToLower(name)
 		switch {
-		case slices.Contains(reserved(), lower):
+		case slices.Contains(reservedHeaders(), lower):
 			s.add(at+".headers."+name, "header "+Quote(name)+" is written by rotary itself", "remove it")
 		case seen[lower] || lower == "authorization" && call.Basic != "":
 			s.add(at+".headers."+name, "header "+Quote(name)+" is there twice", "remove one of them")
@@ -61,7 +62,7 @@ func (s scope) checkTemplate(at, text string, kinds []Kind) {
 		return
 	}
 	for _, part := range t {
-		if what, do := s.unknown(part, kinds); what != "" {
+		if what, do := s.explainUnknownName(part, kinds); what != "" {
 			s.add(at, at+" uses "+what, do)
 		}
 		if setting := part.Setting(); setting != "" || part.In != "" {
@@ -70,8 +71,8 @@ func (s scope) checkTemplate(at, text string, kinds []Kind) {
 	}
 }
 
-// unknown says what is wrong with a name, if anything is.
-func (s scope) unknown(part Part, kinds []Kind) (what, do string) {
+// explainUnknownName returns what is wrong with a name and what to do about it, or empty texts.
+func (s scope) explainUnknownName(part Part, kinds []Kind) (what, do string) {
 	_, set := s.settings[part.Name]
 	switch part.Kind {
 	case Literal, EnvName, SourceName:
@@ -92,7 +93,8 @@ func (s scope) unknown(part Part, kinds []Kind) (what, do string) {
 		}
 	default:
 		if !slices.Contains(kinds, part.Kind) {
-			return "{{" + string(part.Kind) + "}}, which is only known while a credential is made", "use it in create and find"
+			return "{{" + string(part.Kind) + "}}, which is only known while a credential is made",
+				"use it in create and find"
 		}
 	}
 	return "", ""
@@ -130,7 +132,7 @@ func (s scope) checkURL(at, text string) {
 		return // reported
 	}
 	scheme, host := "", ""
-	if m := urlShape.FindStringSubmatch(s.settled(t)); m != nil {
+	if m := urlShape.FindStringSubmatch(s.fillSettings(t)); m != nil {
 		scheme, host = m[1], m[2]
 	}
 	switch {
@@ -139,7 +141,7 @@ func (s scope) checkURL(at, text string) {
 	case strings.Contains(host, unsettled):
 		s.add(at, at+" has a host that is not known from this file", "write the host itself: it gets the credential")
 	case !hostShape.MatchString(host):
-		if setting := hostSetting(t); setting != "" && s.open != "" {
+		if setting := findHostSetting(t); setting != "" && s.open != "" {
 			at = s.open + "." + setting
 		}
 		s.add(at, at+" is not a host", "write one like api.example.com")
@@ -149,15 +151,16 @@ func (s scope) checkURL(at, text string) {
 // unsettled stands in an address for what only a request will know.
 const unsettled = "~"
 
-// settled is a text with its settings, and unsettled for every other name.
-func (s scope) settled(t Template) string {
+// fillSettings returns a text with its settings filled in, and unsettled for every other name.
+func (s scope) fillSettings(t Template) string {
 	var out strings.Builder
 	for _, part := range t {
 		switch value := s.settings[part.Name]; {
 		case part.Kind == Literal:
 			out.WriteString(part.Text)
-		case part.Kind == Setting && simple(value):
-			out.WriteString(strings.NewReplacer("/", "%2F", "?", "%3F", "#", "%23", "@", "%40", " ", "%20").Replace(fmt.Sprint(value)))
+		case part.Kind == Setting && isScalarSetting(value):
+			out.WriteString(strings.NewReplacer("/", "%2F", "?", "%3F", "#", "%23", "@", "%40", " ",
+				"%20").Replace(fmt.Sprint(value)))
 		default:
 			out.WriteString(unsettled)
 		}
@@ -165,8 +168,8 @@ func (s scope) settled(t Template) string {
 	return out.String()
 }
 
-// hostSetting returns the setting that stands in the host, or "".
-func hostSetting(t Template) string {
+// findHostSetting returns the setting that stands in the host, or "".
+func findHostSetting(t Template) string {
 	if len(t) > 1 && t[1].Kind == Setting && strings.Count(t[0].Text, "/") == 2 {
 		return t[1].Name
 	}
@@ -176,8 +179,8 @@ func hostSetting(t Template) string {
 // placed is a text of a call, and where it stands.
 type placed struct{ path, text string }
 
-// texts returns every template of c.
-func (c Call) texts() []placed {
+// listTemplates returns every template of c.
+func (c Call) listTemplates() []placed {
 	all := []placed{{"url", c.URL}, {"basic", c.Basic}}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		all = append(all, placed{"headers." + name, c.Headers[name]})
@@ -185,30 +188,30 @@ func (c Call) texts() []placed {
 	for _, name := range slices.Sorted(maps.Keys(c.Form)) {
 		all = append(all, placed{"form." + name, c.Form[name]})
 	}
-	return append(all, within("json", map[string]any(c.JSON))...)
+	return append(all, listTexts("json", map[string]any(c.JSON))...)
 }
 
-// within returns the texts inside a JSON value.
-func within(path string, value any) (all []placed) {
+// listTexts returns the texts inside a JSON value.
+func listTexts(path string, value any) (all []placed) {
 	switch value := value.(type) {
 	case string:
 		return []placed{{path, value}}
 	case []any:
 		for i, item := range value {
-			all = append(all, within(index(path, i), item)...)
+			all = append(all, listTexts(indexPath(path, i), item)...)
 		}
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(value)) {
-			all = append(all, within(join(path, name), value[name])...)
+			all = append(all, listTexts(joinPath(path, name), value[name])...)
 		}
 	}
 	return all
 }
 
-// names returns the names of a kind that c uses.
-func (c Call) names(kind Kind) []string {
+// listNames returns the names of a kind that c uses.
+func (c Call) listNames(kind Kind) []string {
 	var all []string
-	for _, text := range c.texts() {
+	for _, text := range c.listTemplates() {
 		t, _ := ParseTemplate(text.text) // an error is reported
 		for _, part := range t {
 			if part.Kind == kind {
@@ -220,4 +223,6 @@ func (c Call) names(kind Kind) []string {
 }
 
 // Keys returns the names of the keys that c sends, sorted.
-func (c Call) Keys() []string { return slices.Compact(slices.Sorted(slices.Values(c.names(KeyName)))) }
+func (c Call) Keys() []string {
+	return slices.Compact(slices.Sorted(slices.Values(c.listNames(KeyName))))
+}

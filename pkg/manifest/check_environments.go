@@ -35,7 +35,8 @@ func (r *report) checkImages(path string, f *File, services *Services) {
 	}
 	for _, consumer := range slices.Sorted(maps.Keys(services.Images)) {
 		if f.Consumers[consumer].ECS == nil {
-			r.add(path+"."+consumer, "consumer "+Quote(consumer)+" is no ECS service", "name a consumer with ecs, or remove the image")
+			r.add(path+"."+consumer, "consumer "+Quote(consumer)+" is no ECS service",
+				"name a consumer with ecs, or remove the image")
 		} else if services.Images[consumer] == "" {
 			r.add(path+"."+consumer, path+"."+consumer+" is empty", "write the image, with its tag or digest")
 		}
@@ -44,31 +45,34 @@ func (r *report) checkImages(path string, f *File, services *Services) {
 
 func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 	if !environmentShape.MatchString(name) {
-		r.add(path, "environment "+Quote(name)+" is not letters and digits", "a hyphen would make names like api-secrets-{env} ambiguous: rename it")
+		r.add(path, "environment "+Quote(name)+" is not letters and digits",
+			"a hyphen would make names like api-secrets-{env} ambiguous: rename it")
 	}
 	if !accountShape.MatchString(spec.Account) {
-		r.add(path+".account", path+".account is not an AWS account id", `write its 12 digits in quotes, like "111111111111"`)
+		r.add(path+".account", path+".account is not an AWS account id",
+			`write its 12 digits in quotes, like "111111111111"`)
 	}
 	if !regionShape.MatchString(spec.Region) {
 		r.add(path+".region", path+".region is not an AWS region", "write one like us-east-1")
 	}
 	if spec.Mode != "" {
-		r.oneOf(path+".mode", string(spec.Mode), string(Observe), string(Propagate), string(Retire))
+		r.requireOneOf(path+".mode", string(spec.Mode), string(Observe), string(Propagate), string(Retire))
 	}
 	for _, variable := range slices.Sorted(maps.Keys(spec.Vars)) {
 		at := path + ".vars." + variable
-		if builtin(variable) || !variableName.MatchString(variable) {
-			r.add(at, Quote(variable)+" cannot be a variable", "env, account and region are always set; others are letters, digits and _")
+		if isBuiltin(variable) || !variableName.MatchString(variable) {
+			r.add(at, Quote(variable)+" cannot be a variable",
+				"env, account and region are always set; others are letters, digits and _")
 		}
 	}
 	if spec.Network != nil {
-		r.nonEmpty(path+".network.subnets", spec.Network.Subnets)
-		r.nonEmpty(path+".network.security_groups", spec.Network.SecurityGroups)
+		r.requireItems(path+".network.subnets", spec.Network.Subnets)
+		r.requireItems(path+".network.security_groups", spec.Network.SecurityGroups)
 	}
 	r.checkAccess(path+".access", spec.Access)
 	if spec.Services != nil {
-		r.nonEmpty(path+".services.subnets", spec.Services.Subnets)
-		r.nonEmpty(path+".services.security_groups", spec.Services.SecurityGroups)
+		r.requireItems(path+".services.subnets", spec.Services.Subnets)
+		r.requireItems(path+".services.security_groups", spec.Services.SecurityGroups)
 	}
 }
 
@@ -85,19 +89,21 @@ func (r *report) checkAccess(path string, access *Access) {
 	if access == nil {
 		return
 	}
-	r.nonEmpty(path+".platform", access.Platform)
+	r.requireItems(path+".platform", access.Platform)
 	for list, principals := range map[string][]string{"platform": access.Platform, "developers": access.Developers} {
 		for i, arn := range principals {
 			if arn != "" && !principalShape.MatchString(arn) {
-				at := index(path+"."+list, i)
-				r.add(at, at+" is not the ARN of an IAM role or user", `write it whole, like "arn:aws:iam::111111111111:role/name"`)
+				at := indexPath(path+"."+list, i)
+				r.add(at, at+" is not the ARN of an IAM role or user",
+					`write it whole, like "arn:aws:iam::111111111111:role/name"`)
 			}
 		}
 	}
-	r.unique(path+".sandboxes", access.Sandboxes)
+	r.requireUnique(path+".sandboxes", access.Sandboxes)
 	for i, name := range access.Sandboxes {
 		if !sandboxShape.MatchString(name) {
-			r.add(index(path+".sandboxes", i), "sandbox "+Quote(name)+" is not a short name", "use up to 20 lower-case letters, digits and -, a letter first")
+			r.add(indexPath(path+".sandboxes", i), "sandbox "+Quote(name)+" is not a short name",
+				"use up to 20 lower-case letters, digits and -, a letter first")
 		}
 	}
 	if access.GitHub != nil {
@@ -111,14 +117,15 @@ func (r *report) checkOIDC(path string, github OIDC) {
 	}
 	for field, id := range map[string]string{"owner_id": github.OwnerID, "repository_id": github.RepositoryID} {
 		if !numberShape.MatchString(id) {
-			r.add(path+"."+field, path+"."+field+" is not a number in quotes", "gh api repos/"+github.Repository+" --jq '.owner.id, .id' prints both")
+			r.add(path+"."+field, path+"."+field+" is not a number in quotes",
+				"gh api repos/"+github.Repository+" --jq '.owner.id, .id' prints both")
 		}
 	}
 }
 
-func (r *report) nonEmpty(path string, list []string) {
+func (r *report) requireItems(path string, list []string) {
 	if len(list) == 0 || slices.Contains(list, "") {
 		r.add(path, path+" is empty", "list at least one id")
 	}
-	r.unique(path, list)
+	r.requireUnique(path, list)
 }

@@ -18,13 +18,15 @@ func (c checker) checkHTTP(path, name string, source Source) {
 	vendors := Vendors()
 	switch {
 	case rotate.HTTP == nil && rotate.Vendor == "":
-		c.add(path, "rotator http does not know the vendor's calls", "describe them under http, or name a ready-made description with vendor: "+strings.Join(slices.Sorted(maps.Keys(vendors)), ", "))
+		c.add(path, "rotator http does not know the vendor's calls",
+			"describe them under http, or name a ready-made description with vendor: "+
+				strings.Join(slices.Sorted(maps.Keys(vendors)), ", "))
 	case rotate.HTTP != nil && rotate.Vendor != "":
 		c.add(path+".vendor", path+" has both http and a vendor", "keep one of them")
 	case rotate.HTTP != nil:
 		c.checkOwn(path, source)
 	default:
-		c.oneOf(path+".vendor", rotate.Vendor, slices.Sorted(maps.Keys(vendors))...)
+		c.requireOneOf(path+".vendor", rotate.Vendor, slices.Sorted(maps.Keys(vendors))...)
 		if vendor, known := vendors[rotate.Vendor]; known {
 			c.checkVendor(path, source, vendor)
 		}
@@ -33,15 +35,17 @@ func (c checker) checkHTTP(path, name string, source Source) {
 
 // checkOwn checks a description that stands in the manifest: it names the source's keys themselves.
 func (c checker) checkOwn(path string, source Source) {
-	for field, given := range map[string]bool{"keys_for": len(source.Rotate.KeysFor) > 0, "settings": len(source.Rotate.Settings) > 0} {
+	for field, given := range map[string]bool{"keys_for": len(source.Rotate.KeysFor) > 0,
+		"settings": len(source.Rotate.Settings) > 0} {
 		if given {
 			c.add(path+"."+field, path+"."+field+" is for a vendor's description only", "write it into http itself")
 		}
 	}
-	scope{c, path + ".http", "", source.Keys, nil, source.Rotate.Admin != "", source.Rotate.Every}.checkAPI(*source.Rotate.HTTP)
+	scope{c, path + ".http", "", source.Keys, nil, source.Rotate.Admin != "",
+		source.Rotate.Every}.checkAPI(*source.Rotate.HTTP)
 }
 
-// checkVendor checks what a source says to use a ready-made description, and that its calls come to something with that.
+// checkVendor checks a source that uses a ready-made description, and the calls that come of it.
 func (c checker) checkVendor(path string, source Source, vendor Vendor) {
 	rotate := source.Rotate
 	c.checkKeysFor(path+".keys_for", source, vendor)
@@ -50,9 +54,11 @@ func (c checker) checkVendor(path string, source Source, vendor Vendor) {
 	case vendor.Admin != "" && rotate.Admin == "":
 		c.add(path+".admin", path+".admin is missing", "name the source that holds "+vendor.Admin)
 	case vendor.Admin == "" && rotate.Admin != "":
-		c.add(path+".admin", "vendor "+rotate.Vendor+" takes no admin", "remove it: the credential calls the vendor itself")
+		c.add(path+".admin", "vendor "+rotate.Vendor+" takes no admin",
+			"remove it: the credential calls the vendor itself")
 	}
-	scope{c, path + ".vendor", path + ".settings", vendor.Keys, vendor.with(rotate.Settings), vendor.Admin != "", rotate.Every}.checkAPI(vendor.API)
+	scope{c, path + ".vendor", path + ".settings", vendor.Keys, vendor.mergeSettings(rotate.Settings),
+		vendor.Admin != "", rotate.Every}.checkAPI(vendor.API)
 }
 
 func (c checker) checkKeysFor(path string, source Source, vendor Vendor) {
@@ -61,7 +67,7 @@ func (c checker) checkKeysFor(path string, source Source, vendor Vendor) {
 		key := source.Rotate.KeysFor[name]
 		at := path + "." + name
 		switch {
-		case !c.required(at, key, "name the source's key that holds it"):
+		case !c.requireValue(at, key, "name the source's key that holds it"):
 		case !slices.Contains(source.Keys, key):
 			c.add(at, at+" is not one of the source's keys", "list it under keys, or correct it")
 		case slices.Contains(taken, key):
@@ -71,7 +77,8 @@ func (c checker) checkKeysFor(path string, source Source, vendor Vendor) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(source.Rotate.KeysFor)) {
 		if !slices.Contains(vendor.Keys, name) {
-			c.add(path+"."+name, "vendor "+source.Rotate.Vendor+" has no key "+Quote(name), "it has "+strings.Join(vendor.Keys, ", "))
+			c.add(path+"."+name, "vendor "+source.Rotate.Vendor+" has no key "+Quote(name),
+				"it has "+strings.Join(vendor.Keys, ", "))
 		}
 	}
 }
@@ -79,23 +86,24 @@ func (c checker) checkKeysFor(path string, source Source, vendor Vendor) {
 func (c checker) checkSettings(path string, given, defaults JSON) {
 	for _, name := range slices.Sorted(maps.Keys(defaults)) {
 		value, at := given[name], path+"."+name
-		switch written := has(given)(name); {
+		switch written := keyIn(given)(name); {
 		case value == nil && defaults[name] == nil:
 			c.add(at, at+" is missing", "the vendor's description does not know it: write it under settings")
-		case !written || simple(value) && (simple(defaults[name]) || defaults[name] == nil):
+		case !written || isScalarSetting(value) && (isScalarSetting(defaults[name]) || defaults[name] == nil):
 		case reflect.TypeOf(value) != reflect.TypeOf(defaults[name]):
 			c.add(at, at+" is not what the setting takes", "write it like its default")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, known := defaults[name]; !known {
-			c.add(path+"."+name, "there is no setting "+Quote(name), "use one of "+strings.Join(slices.Sorted(maps.Keys(defaults)), ", "))
+			c.add(path+"."+name, "there is no setting "+Quote(name),
+				"use one of "+strings.Join(slices.Sorted(maps.Keys(defaults)), ", "))
 		}
 	}
 }
 
-// simple says whether a setting can stand anywhere: in an address, in a header.
-func simple(value any) bool {
+// isScalarSetting reports whether a setting can stand anywhere: in an address, in a header.
+func isScalarSetting(value any) bool {
 	switch value.(type) {
 	case string, int64:
 		return true
@@ -116,51 +124,57 @@ type scope struct {
 
 func (s scope) checkAPI(api API) {
 	api = api.withDefaults()
-	s.call("create", api.Create.Call, Version, Marker, Date, RFC3339, Unix, UnixMS)
-	s.call("test", api.Test.Call)
-	s.paths("create.set", api.Create.Set)
+	s.checkCall("create", api.Create.Call, Version, Marker, Date, RFC3339, Unix, UnixMS)
+	s.checkCall("test", api.Test.Call)
+	s.checkPaths("create.set", api.Create.Set)
 	if len(api.Create.Set) == 0 {
-		s.add(s.path+".create.set", s.path+".create.set is missing", "say where in the answer the new value of each key stands")
+		s.add(s.path+".create.set", s.path+".create.set is missing",
+			"say where in the answer the new value of each key stands")
 	}
 	if len(api.Test.Same) > 0 {
-		s.paths("test.same", api.Test.Same)
+		s.checkPaths("test.same", api.Test.Same)
 	}
-	if !slices.ContainsFunc(api.Test.names(KeyName), has(api.Create.Set)) {
-		s.add(s.path+".test", s.path+".test sends nothing of what create sets", "it has to prove that the vendor accepts the new credential")
+	if !slices.ContainsFunc(api.Test.listNames(KeyName), keyIn(api.Create.Set)) {
+		s.add(s.path+".test", s.path+".test sends nothing of what create sets",
+			"it has to prove that the vendor accepts the new credential")
 	}
-	s.statuses("test.refused", api.Test.Refused, 400, 499)
-	s.checkEnd(api)
-	s.checkAgain(api)
+	s.checkStatuses("test.refused", api.Test.Refused, 400, 499)
+	s.checkOverlap(api)
+	s.checkRepeatable(api)
 }
 
-// checkEnd checks how an old credential ends.
-func (s scope) checkEnd(api API) {
+// checkOverlap checks how an old credential ends.
+func (s scope) checkOverlap(api API) {
 	if api.Overlap != "" && api.Overlap != OverlapNone {
 		if _, err := ParseDuration(api.Overlap); err != nil {
-			s.add(s.path+".overlap", s.path+".overlap is neither none nor a duration", "write none, or how long the old credential lives by itself, like 24h")
+			s.add(s.path+".overlap", s.path+".overlap is neither none nor a duration",
+				"write none, or how long the old credential lives by itself, like 24h")
 		}
 	}
 	if api.Revoke == nil {
 		if api.Overlap == "" {
-			s.add(s.path+".revoke", s.path+".revoke is missing", "describe the call that ends a credential, or say with overlap when it ends by itself")
+			s.add(s.path+".revoke", s.path+".revoke is missing",
+				"describe the call that ends a credential, or say with overlap when it ends by itself")
 		}
 		return
 	}
-	s.call("revoke", api.Revoke.Call, OwedName)
-	s.statuses("revoke.gone", api.Revoke.Gone, 400, 499)
-	if len(api.Revoke.names(OwedName)) == 0 {
+	s.checkCall("revoke", api.Revoke.Call, OwedName)
+	s.checkStatuses("revoke.gone", api.Revoke.Gone, 400, 499)
+	if len(api.Revoke.listNames(OwedName)) == 0 {
 		s.add(s.path+".revoke", s.path+".revoke does not say which credential ends", "name it with {{owed.KEY}}")
 	}
 }
 
-// checkAgain checks what makes create repeatable.
-func (s scope) checkAgain(api API) {
-	named := len(api.Create.names(Version)) > 0 || len(api.Create.names(Marker)) > 0
+// checkRepeatable checks what makes create repeatable.
+func (s scope) checkRepeatable(api API) {
+	named := len(api.Create.listNames(Version)) > 0 || len(api.Create.listNames(Marker)) > 0
 	if api.Create.Repeatable && !named {
-		s.add(s.path+".create.repeatable", s.path+".create does not say which version it is for", "send {{version}}, in an Idempotency-Key header for example")
+		s.add(s.path+".create.repeatable", s.path+".create does not say which version it is for",
+			"send {{version}}, in an Idempotency-Key header for example")
 	}
 	if api.Create.Retry == RetryIdempotent && !api.Create.Repeatable {
-		s.add(s.path+".create.retry", s.path+".create may make a second credential when it is tried again", "remove retry, or say that create is repeatable if it is")
+		s.add(s.path+".create.retry", s.path+".create may make a second credential when it is tried again",
+			"remove retry, or say that create is repeatable if it is")
 	}
 	find := api.Find
 	switch {
@@ -168,38 +182,40 @@ func (s scope) checkAgain(api API) {
 		return
 	case api.Create.Repeatable:
 		s.add(s.path+".find", s.path+".find has nothing to find where create is repeatable", "remove one of them")
-	case len(api.Create.names(Marker)) == 0:
-		s.add(s.path+".find", s.path+".find looks for {{marker}}, which create does not send", "name the credential {{marker}}")
+	case len(api.Create.listNames(Marker)) == 0:
+		s.add(s.path+".find", s.path+".find looks for {{marker}}, which create does not send",
+			"name the credential {{marker}}")
 	case api.Revoke == nil:
 		s.add(s.path+".find", s.path+".find has no revoke to end what it finds", "describe revoke")
 	default:
-		for _, name := range api.Revoke.names(OwedName) {
+		for _, name := range api.Revoke.listNames(OwedName) {
 			if _, set := find.Set[name]; !set {
-				s.add(s.path+".find.set", s.path+".find.set lacks "+Quote(name)+", which revoke needs", "say where it stands in an entry")
+				s.add(s.path+".find.set", s.path+".find.set lacks "+Quote(name)+", which revoke needs",
+					"say where it stands in an entry")
 			}
 		}
 	}
-	s.call("find", find.Call, Version, Marker, Date, RFC3339, Unix, UnixMS)
-	s.paths("find.set", find.Set)
-	s.jsonPath("find.entries", find.Entries, true)
-	s.jsonPath("find.name", find.Name, true)
-	s.jsonPath("find.more", find.More, false)
+	s.checkCall("find", find.Call, Version, Marker, Date, RFC3339, Unix, UnixMS)
+	s.checkPaths("find.set", find.Set)
+	s.checkJSONPath("find.entries", find.Entries, true)
+	s.checkJSONPath("find.name", find.Name, true)
+	s.checkJSONPath("find.more", find.More, false)
 }
 
-// paths checks JSONPaths by key.
-func (s scope) paths(of string, set map[string]string) {
+// checkPaths checks JSONPaths by key.
+func (s scope) checkPaths(of string, set map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		at := s.path + "." + of + "." + key
 		if !slices.Contains(s.keys, key) {
 			s.add(at, "the source has no key "+Quote(key), "list it under keys, or correct it")
 		}
-		s.jsonPath(of+"."+key, set[key], true)
+		s.checkJSONPath(of+"."+key, set[key], true)
 	}
 }
 
-func (s scope) jsonPath(of, text string, required bool) {
+func (s scope) checkJSONPath(of, text string, required bool) {
 	at := s.path + "." + of
-	if required && !s.required(at, text, "write a JSONPath like $.token") || text == "" {
+	if required && !s.requireValue(at, text, "write a JSONPath like $.token") || text == "" {
 		return
 	}
 	if _, err := jsonpath.Parse(text); err != nil {
@@ -207,10 +223,10 @@ func (s scope) jsonPath(of, text string, required bool) {
 	}
 }
 
-func (s scope) statuses(of string, list []int, least, most int) {
+func (s scope) checkStatuses(of string, list []int, least, most int) {
 	for i, status := range list {
 		if status < least || status > most {
-			at := index(s.path+"."+of, i)
+			at := indexPath(s.path+"."+of, i)
 			s.add(at, at+" is not a status that it can be", fmt.Sprintf("write %d to %d", least, most))
 		}
 	}

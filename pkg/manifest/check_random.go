@@ -20,27 +20,28 @@ func (c checker) checkRandom(path string, source Source) {
 		return
 	}
 	c.checkValue(path, source)
-	for _, part := range source.Rotate.parts() {
+	for _, part := range source.Rotate.listParts() {
 		if part.ofPair && part.key != "" {
-			c.add(path+"."+part.field, path+"."+part.field+" is about key pairs", "say which kind with pair, or remove it")
+			c.add(path+"."+part.field, path+"."+part.field+" is about key pairs",
+				"say which kind with pair, or remove it")
 		}
 	}
 }
 
-// part is what a key of the source is to rotator random.
+// part is the role that a key of the source has for rotator random.
 type part struct {
 	field, key string
 	ofPair     bool
 }
 
-func (r Rotate) parts() []part {
+func (r Rotate) listParts() []part {
 	return []part{{"key", r.Key, false}, {"also", r.Also, false}, {"public", r.Public, true}, {"next", r.Next, true}}
 }
 
 // checkParts reports parts that stand in no key of the source, or two of them in one.
 func (c checker) checkParts(path string, source Source) {
 	taken := map[string]string{}
-	for _, part := range source.Rotate.parts() {
+	for _, part := range source.Rotate.listParts() {
 		at := path + "." + part.field
 		switch other, twice := taken[part.key]; {
 		case part.key == "":
@@ -60,16 +61,18 @@ func (c checker) checkParts(path string, source Source) {
 
 // checkPair reports a key pair whose halves have no place, and what only other values have.
 func (c checker) checkPair(path string, r Rotate) {
-	c.oneOf(path+".pair", r.Pair, KeyPairs()...)
-	c.required(path+".public", r.Public, "name the key that holds the public half")
+	c.requireOneOf(path+".pair", r.Pair, KeyPairs()...)
+	c.requireValue(path+".public", r.Public, "name the key that holds the public half")
 	switch {
 	case r.Also != "" && r.Next == "":
-		c.add(path, path+".next is missing", "name the key that keeps the next private half while also makes its public half known")
+		c.add(path, path+".next is missing",
+			"name the key that keeps the next private half while also makes its public half known")
 	case r.Also == "" && r.Next != "":
-		c.add(path+".next", path+".next has nothing to wait for without also", "name the key that holds the second public half with also, or remove it")
+		c.add(path+".next", path+".next has nothing to wait for without also",
+			"name the key that holds the second public half with also, or remove it")
 	}
 	for _, field := range []string{"bytes", "length", "alphabet"} {
-		if slices.Contains(written(r), field) {
+		if slices.Contains(listWrittenFields(r), field) {
 			c.add(path+"."+field, path+"."+field+" is not for key pairs", "remove it, or pair")
 		}
 	}
@@ -78,26 +81,31 @@ func (c checker) checkPair(path string, r Rotate) {
 // checkValue reports values that could be guessed, and ones that no sink could take.
 func (c checker) checkValue(path string, source Source) {
 	r := source.Rotate
-	if wrong := refused(characters(r.Alphabet)); wrong != "" {
-		c.add(path+".alphabet", path+".alphabet "+wrong, "write base64url, hex, alphanumeric, or the characters themselves")
+	if wrong := explainAlphabet(alphabetCharacters(r.Alphabet)); wrong != "" {
+		c.add(path+".alphabet", path+".alphabet "+wrong,
+			"write base64url, hex, alphanumeric, or the characters themselves")
 		return
 	}
 	alphabet, length := r.Characters()
-	least, size := needed(leastBits, alphabet), length*len(source.Fresh())
+	least, size := charactersFor(leastBits, alphabet), length*len(source.Fresh())
 	switch {
 	case r.Bytes != 0 && r.Length != 0:
 		c.add(path+".length", path+" has both bytes and length", "keep one of them")
 	case r.Bytes != 0 && (r.Bytes < leastBits/8 || r.Bytes > mostBytes):
-		c.add(path+".bytes", path+".bytes is too small to be safe or too large to be useful", fmt.Sprintf("write %d to %d, or remove it for %d", leastBits/8, mostBytes, defaultBytes))
+		c.add(path+".bytes", path+".bytes is too small to be safe or too large to be useful",
+			fmt.Sprintf("write %d to %d, or remove it for %d", leastBits/8, mostBytes, defaultBytes))
 	case length < least || length > mostCharacters:
-		c.add(path+".length", path+".length is too small to be safe or too large to be useful", fmt.Sprintf("write %d to %d: less of this alphabet has less than %d bits of entropy", least, mostCharacters, leastBits))
+		c.add(path+".length", path+".length is too small to be safe or too large to be useful",
+			fmt.Sprintf("write %d to %d: less of this alphabet has less than %d bits of entropy", least, mostCharacters,
+				leastBits))
 	case size > Limits(SecretsManager).TotalBytes:
-		c.add(path, fmt.Sprintf("%s makes %d bytes, and %s takes %d", path, size, sink(SecretsManager), Limits(SecretsManager).TotalBytes), "write shorter values, or several sources")
+		c.add(path, fmt.Sprintf("%s makes %d bytes, and %s takes %d", path, size, sinkLabel(SecretsManager),
+			Limits(SecretsManager).TotalBytes), "write shorter values, or several sources")
 	}
 }
 
-// refused returns why an alphabet is none, in words that follow its name, or "".
-func refused(alphabet string) string {
+// explainAlphabet returns why an alphabet is none, in words that follow its name, or "".
+func explainAlphabet(alphabet string) string {
 	for i, r := range alphabet {
 		switch {
 		case r <= ' ' || r > '~':

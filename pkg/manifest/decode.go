@@ -13,34 +13,35 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// MaxBytes is the largest file that Parse reads.
+// MaxBytes is the size of the largest file that Parse reads.
 const MaxBytes = 512 << 10
 
 // maxDepth bounds a file too: the parser's time grows with the square of the depth.
 const maxDepth = 100
 
-// tree reads data as one YAML document. It reports why not and returns nil where it is not one. A panic of the
+// parseTree reads data as one YAML document. It reports why not and returns nil where it is not one. A panic of the
 // parser, whose input this is, is a syntax problem too.
-func (r *report) tree(data []byte) (root ast.Node) {
+func (r *report) parseTree(data []byte) (root ast.Node) {
 	defer func() {
 		if recover() != nil {
 			root = nil
 			r.addAt(position{1, 1}, "", "the file is not valid YAML", "check its syntax")
 		}
 	}()
-	if what := unreadable(data); what != "" {
+	if what := explainUnreadable(data); what != "" {
 		r.addAt(position{1, 1}, "", what, "write a short YAML or JSON file in UTF-8")
 		return nil
 	}
-	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey()) // duplicates are reported by entries, all of them
+	// readEntries reports all duplicates.
+	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		r.syntax(err)
+		r.addSyntaxError(err)
 		return nil
 	}
-	return r.document(file)
+	return r.findDocument(file)
 }
 
-func unreadable(data []byte) string {
+func explainUnreadable(data []byte) string {
 	switch {
 	case len(data) > MaxBytes:
 		return "the file is larger than 512 KiB"
@@ -50,15 +51,15 @@ func unreadable(data []byte) string {
 		return "the file starts with a byte order mark"
 	case strings.ContainsRune(string(data), 0):
 		return "the file holds a NUL byte"
-	case depth(string(data)) > maxDepth:
+	case measureDepth(string(data)) > maxDepth:
 		return "the file is nested too deeply"
 	}
 	return ""
 }
 
-// depth bounds how deep a text can nest on one line or in brackets; deeper block nesting costs its square in
+// measureDepth bounds how deep a text can nest on one line or in brackets; deeper block nesting costs its square in
 // indentation and is bounded by the size.
-func depth(text string) int {
+func measureDepth(text string) int {
 	deepest, open := 0, 0
 	for line := range strings.Lines(text) {
 		for _, c := range line {
@@ -76,9 +77,10 @@ func depth(text string) int {
 	return deepest
 }
 
-// syntax reports a parser's error without the source lines that it quotes.
-func (r *report) syntax(err error) {
-	where, what, do := position{1, 1}, "the file is not valid YAML", "check the syntax here; text with ${…} inside { } or [ ] needs quotes"
+// addSyntaxError reports a parser's error without the source lines that it quotes.
+func (r *report) addSyntaxError(err error) {
+	where, what, do := position{1, 1}, "the file is not valid YAML",
+		"check the syntax here; text with ${…} inside { } or [ ] needs quotes"
 	if syntax, ok := err.(yaml.Error); ok { //nolint:errorlint // the parser returns it bare
 		if token := syntax.GetToken(); token != nil && token.Position != nil {
 			where = position{token.Position.Line, token.Position.Column}
@@ -93,7 +95,7 @@ func (r *report) syntax(err error) {
 	r.addAt(where, "", what, do)
 }
 
-func (r *report) document(file *ast.File) ast.Node {
+func (r *report) findDocument(file *ast.File) ast.Node {
 	var bodies []ast.Node
 	for _, doc := range file.Docs {
 		if doc.Body != nil && doc.Body.Type() != ast.CommentType {
@@ -103,7 +105,8 @@ func (r *report) document(file *ast.File) ast.Node {
 	if len(bodies) == 1 {
 		return bodies[0]
 	}
-	r.addAt(position{1, 1}, "", "the file does not hold exactly one document", "write one mapping with environments, sources and buckets")
+	r.addAt(position{1, 1}, "", "the file does not hold exactly one document",
+		"write one mapping with environments, sources and buckets")
 	return nil
 }
 
@@ -112,16 +115,16 @@ func (r *report) document(file *ast.File) ast.Node {
 func (r *report) decode(node ast.Node, path string, into reflect.Value) {
 	switch target := into.Addr().Interface().(type) {
 	case *Duration:
-		r.duration(node, path, target)
+		r.decodeDuration(node, path, target)
 		return
 	case *Names:
-		r.names(node, path, target)
+		r.decodeNames(node, path, target)
 		return
 	case *Originals:
-		r.originals(node, path, target)
+		r.decodeOriginals(node, path, target)
 		return
 	case *JSON:
-		r.object(node, path, target)
+		r.decodeObject(node, path, target)
 		return
 	}
 	switch into.Kind() {
@@ -129,41 +132,41 @@ func (r *report) decode(node ast.Node, path string, into reflect.Value) {
 		into.Set(reflect.New(into.Type().Elem()))
 		r.decode(node, path, into.Elem())
 	case reflect.Struct:
-		r.structure(node, path, into)
+		r.decodeStruct(node, path, into)
 	case reflect.Map:
-		r.mapping(node, path, into)
+		r.decodeMap(node, path, into)
 	case reflect.Slice:
-		r.list(node, path, into)
+		r.decodeList(node, path, into)
 	default:
-		r.scalar(node, path, into)
+		r.decodeScalar(node, path, into)
 	}
 }
 
-// scalar reads a text, a truth value or a whole number.
-func (r *report) scalar(node ast.Node, path string, into reflect.Value) {
+// decodeScalar reads a text, a truth value or a whole number.
+func (r *report) decodeScalar(node ast.Node, path string, into reflect.Value) {
 	switch into.Kind() {
 	case reflect.Bool:
 		if value, ok := node.(*ast.BoolNode); ok {
 			into.SetBool(value.Value)
 			return
 		}
-		r.wrong(node, path, "true or false", "write true or false")
+		r.addWrongKind(node, path, "true or false", "write true or false")
 	case reflect.Int:
-		if value, ok := wholeNumber(node); ok {
+		if value, ok := readInteger(node); ok {
 			into.SetInt(value)
 			return
 		}
-		r.wrong(node, path, "a whole number", "write a whole number without quotes")
+		r.addWrongKind(node, path, "a whole number", "write a whole number without quotes")
 	default:
-		if text, ok := text(node); ok {
+		if text, ok := readText(node); ok {
 			into.SetString(text)
 			return
 		}
-		r.wrong(node, path, "text", "write it as text, in quotes if it looks like something else")
+		r.addWrongKind(node, path, "text", "write it as text, in quotes if it looks like something else")
 	}
 }
 
-func text(node ast.Node) (string, bool) {
+func readText(node ast.Node) (string, bool) {
 	switch node := node.(type) {
 	case *ast.StringNode:
 		return node.Value, true
@@ -173,7 +176,7 @@ func text(node ast.Node) (string, bool) {
 	return "", false
 }
 
-func wholeNumber(node ast.Node) (int64, bool) {
+func readInteger(node ast.Node) (int64, bool) {
 	value, ok := node.(*ast.IntegerNode)
 	if !ok {
 		return 0, false
@@ -189,48 +192,49 @@ func wholeNumber(node ast.Node) (int64, bool) {
 	return 0, false
 }
 
-func (r *report) structure(node ast.Node, path string, into reflect.Value) {
+func (r *report) decodeStruct(node ast.Node, path string, into reflect.Value) {
 	fields := map[string][]int{}
 	for _, field := range reflect.VisibleFields(into.Type()) { // those of embedded structs too
-		if name := fieldName(field); name != "" {
+		if name := yamlName(field); name != "" {
 			fields[name] = field.Index
 		}
 	}
-	for _, entry := range r.entries(node, path) {
+	for _, entry := range r.readEntries(node, path) {
 		if at, ok := fields[entry.name]; ok {
-			r.decode(entry.value, join(path, entry.name), into.FieldByIndex(at))
+			r.decode(entry.value, joinPath(path, entry.name), into.FieldByIndex(at))
 			continue
 		}
 		names := slices.Sorted(maps.Keys(fields))
-		r.add(join(path, entry.name), "there is no field "+Quote(entry.name)+" here", "use one of "+strings.Join(names, ", "))
+		r.add(joinPath(path, entry.name), "there is no field "+Quote(entry.name)+" here",
+			"use one of "+strings.Join(names, ", "))
 	}
 }
 
-// fieldName returns the name of a field in the file, or "" for one that is not in it.
-func fieldName(field reflect.StructField) string {
+// yamlName returns the name of a field in the file, or "" for one that is not in it.
+func yamlName(field reflect.StructField) string {
 	name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 	return strings.TrimPrefix(name, "-")
 }
 
-func (r *report) mapping(node ast.Node, path string, into reflect.Value) {
+func (r *report) decodeMap(node ast.Node, path string, into reflect.Value) {
 	into.Set(reflect.MakeMap(into.Type()))
-	for _, entry := range r.entries(node, path) {
+	for _, entry := range r.readEntries(node, path) {
 		value := reflect.New(into.Type().Elem()).Elem()
-		r.decode(entry.value, join(path, entry.name), value)
+		r.decode(entry.value, joinPath(path, entry.name), value)
 		into.SetMapIndex(reflect.ValueOf(entry.name), value)
 	}
 }
 
-func (r *report) list(node ast.Node, path string, into reflect.Value) {
+func (r *report) decodeList(node ast.Node, path string, into reflect.Value) {
 	sequence, ok := node.(*ast.SequenceNode)
 	if !ok {
-		r.wrong(node, path, "a list", "write it as [one, two]")
+		r.addWrongKind(node, path, "a list", "write it as [one, two]")
 		return
 	}
 	for i, value := range sequence.Values {
-		r.at[index(path, i)] = positionOf(value)
+		r.at[indexPath(path, i)] = positionOf(value)
 		item := reflect.New(into.Type().Elem()).Elem()
-		r.decode(value, index(path, i), item)
+		r.decode(value, indexPath(path, i), item)
 		into.Set(reflect.Append(into, item))
 	}
 }
@@ -240,93 +244,94 @@ type entry struct {
 	value ast.Node
 }
 
-// entries returns the entries of a mapping in their order, notes their positions, and reports names that are not
+// readEntries returns the entries of a mapping in their order, notes their positions, and reports names that are not
 // names and names that stand twice.
-func (r *report) entries(node ast.Node, path string) []entry {
+func (r *report) readEntries(node ast.Node, path string) []entry {
 	mapping, ok := node.(*ast.MappingNode)
 	if !ok {
-		r.wrong(node, path, "a mapping", "write it as name: value")
+		r.addWrongKind(node, path, "a mapping", "write it as name: value")
 		return nil
 	}
 	var out []entry
 	seen := map[string]bool{}
 	for _, pair := range mapping.Values {
 		where := positionOf(pair.Key)
-		name, ok := text(pair.Key)
+		name, ok := readText(pair.Key)
 		if !ok || !nameShape.MatchString(name) {
-			r.addAt(where, path, "a name here is not letters, digits, _ and -", "rename it; quote a name that looks like something else")
+			r.addAt(where, path, "a name here is not letters, digits, _ and -",
+				"rename it; quote a name that looks like something else")
 			continue
 		}
 		if seen[name] {
-			r.addAt(where, join(path, name), join(path, name)+" stands twice", "keep one of them")
+			r.addAt(where, joinPath(path, name), joinPath(path, name)+" stands twice", "keep one of them")
 			continue
 		}
 		seen[name] = true
-		r.at[join(path, name)] = where
+		r.at[joinPath(path, name)] = where
 		out = append(out, entry{name, pair.Value})
 	}
 	return out
 }
 
-func (r *report) duration(node ast.Node, path string, into *Duration) {
-	written, ok := text(node)
+func (r *report) decodeDuration(node ast.Node, path string, into *Duration) {
+	written, ok := readText(node)
 	parsed, err := ParseDuration(written)
 	if !ok || err != nil {
-		r.wrong(node, path, "a duration", "write a whole number and one unit, like 90s, 30m, 24h, 7d or 2w")
+		r.addWrongKind(node, path, "a duration", "write a whole number and one unit, like 90s, 30m, 24h, 7d or 2w")
 		return
 	}
 	*into = parsed
 }
 
-// names reads one name or a list of them.
-func (r *report) names(node ast.Node, path string, into *Names) {
-	if one, ok := text(node); ok {
+// decodeNames reads one name or a list of them.
+func (r *report) decodeNames(node ast.Node, path string, into *Names) {
+	if one, ok := readText(node); ok {
 		*into = Names{one}
 		return
 	}
 	if _, ok := node.(*ast.SequenceNode); !ok {
-		r.wrong(node, path, "a name or a list of names", "write the name that readers see")
+		r.addWrongKind(node, path, "a name or a list of names", "write the name that readers see")
 		return
 	}
-	r.list(node, path, reflect.ValueOf((*[]string)(into)).Elem())
+	r.decodeList(node, path, reflect.ValueOf((*[]string)(into)).Elem())
 }
 
-// originals reads true or a list of keys and sources.
-func (r *report) originals(node ast.Node, path string, into *Originals) {
+// decodeOriginals reads true or a list of keys and sources.
+func (r *report) decodeOriginals(node ast.Node, path string, into *Originals) {
 	if all, ok := node.(*ast.BoolNode); ok && all.Value {
 		into.All = true
 		return
 	}
 	if _, ok := node.(*ast.SequenceNode); !ok {
-		r.wrong(node, path, "true or a list", "write true for every source, or a list of keys and sources")
+		r.addWrongKind(node, path, "true or a list", "write true for every source, or a list of keys and sources")
 		return
 	}
-	r.list(node, path, reflect.ValueOf(&into.List).Elem())
+	r.decodeList(node, path, reflect.ValueOf(&into.List).Elem())
 }
 
-// object reads a JSON object.
-func (r *report) object(node ast.Node, path string, into *JSON) {
+// decodeObject reads a JSON object.
+func (r *report) decodeObject(node ast.Node, path string, into *JSON) {
 	if _, ok := node.(*ast.MappingNode); !ok {
-		r.wrong(node, path, "a mapping", "write it as name: value")
+		r.addWrongKind(node, path, "a mapping", "write it as name: value")
 		return
 	}
-	*into, _ = r.json(node, path).(map[string]any)
+	*into, _ = r.readJSON(node, path).(map[string]any)
 }
 
-// json reads what JSON has, but no fractions.
-func (r *report) json(node ast.Node, path string) any {
+// readJSON reads what JSON has, but no fractions.
+func (r *report) readJSON(node ast.Node, path string) any {
 	switch node := node.(type) {
 	case *ast.MappingNode:
 		object := map[string]any{}
-		for _, entry := range r.entries(node, path) {
-			object[entry.name] = r.json(entry.value, join(path, entry.name))
+		for _, entry := range r.readEntries(node, path) {
+			object[entry.name] = r.readJSON(entry.value, joinPath(path, entry.name))
 		}
 		return object
 	case *ast.SequenceNode:
 		list := []any{}
 		for i, value := range node.Values {
-			r.at[index(path, i)] = positionOf(value)
-			list = append(list, r.json(value, index(path, i)))
+			r.at[indexPath(path, i)] = positionOf(value)
+			list = append(list, r.readJSON(value, indexPath(path, i)))
 		}
 		return list
 	case *ast.BoolNode:
@@ -334,28 +339,29 @@ func (r *report) json(node ast.Node, path string) any {
 	case *ast.NullNode:
 		return nil
 	}
-	if whole, ok := wholeNumber(node); ok {
+	if whole, ok := readInteger(node); ok {
 		return whole
 	}
-	if text, ok := text(node); ok {
+	if text, ok := readText(node); ok {
 		return text
 	}
-	r.wrong(node, path, "text, a whole number, true, false, null, a list or a mapping", "write a fraction as text")
+	r.addWrongKind(node, path, "text, a whole number, true, false, null, a list or a mapping",
+		"write a fraction as text")
 	return nil
 }
 
-// wrong reports that node is not what path needs. It says the kind of what it found, and not its text.
-func (r *report) wrong(node ast.Node, path, want, do string) {
+// addWrongKind reports that node is not what path needs. It names the kind of what it found, and not its text.
+func (r *report) addWrongKind(node ast.Node, path, want, do string) {
 	r.unread[path] = true
-	where := r.find(path)
+	where := r.findPosition(path)
 	subject := path
 	if path == "" {
 		where, subject = positionOf(node), "the file"
 	}
-	r.addAt(where, path, subject+" is "+kind(node)+", not "+want, do)
+	r.addAt(where, path, subject+" is "+describeKind(node)+", not "+want, do)
 }
 
-func kind(node ast.Node) string {
+func describeKind(node ast.Node) string {
 	switch node.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
 		return "a mapping"

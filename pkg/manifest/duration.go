@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrDuration says how a duration is written. It never quotes what was found instead.
+// ErrDuration is returned for a text that is no duration, with how one is written. It does not quote the text.
 var ErrDuration = errors.New("not a duration: write a whole number and one unit, like 90s, 30m, 24h, 7d or 2w")
 
 type unit struct {
@@ -16,9 +16,10 @@ type unit struct {
 	length time.Duration
 }
 
-// units go from the largest to the smallest. A day has 24 hours.
-func units() []unit {
-	return []unit{{'w', 7 * 24 * time.Hour}, {'d', 24 * time.Hour}, {'h', time.Hour}, {'m', time.Minute}, {'s', time.Second}}
+// durationUnits returns the units from the largest to the smallest. A day has 24 hours.
+func durationUnits() []unit {
+	return []unit{{'w', 7 * 24 * time.Hour}, {'d', 24 * time.Hour}, {'h', time.Hour}, {'m', time.Minute},
+		{'s', time.Second}}
 }
 
 // ParseDuration reads 90s, 30m, 24h, 7d or 2w. The number is positive. The error is ErrDuration.
@@ -30,7 +31,7 @@ func ParseDuration(text string) (Duration, error) {
 	if err != nil {
 		return 0, ErrDuration
 	}
-	for _, u := range units() {
+	for _, u := range durationUnits() {
 		if u.letter == text[len(text)-1] && number <= math.MaxInt64/int64(u.length) {
 			return Duration(number) * Duration(u.length), nil
 		}
@@ -40,7 +41,7 @@ func ParseDuration(text string) (Duration, error) {
 
 // String writes d in the largest unit that divides it: 24h is 1d.
 func (d Duration) String() string {
-	for _, u := range units() {
+	for _, u := range durationUnits() {
 		if d != 0 && time.Duration(d)%u.length == 0 {
 			return fmt.Sprintf("%d%c", time.Duration(d)/u.length, u.letter)
 		}

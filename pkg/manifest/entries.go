@@ -21,7 +21,7 @@ type Entry struct {
 	Source string // "" for computed
 	Key    string // canonical name; "" for computed
 	Text   string // the value of a computed name
-	Path   string // where rotary.yaml says so
+	Path   string // its place in rotary.yaml
 }
 
 // Entries are the names that a bucket may have.
@@ -36,16 +36,16 @@ type Entries []Entry
 //	only        all keys of the sources private to b
 //	computed    the texts that the manifest itself holds
 func (e *Environment) Entries(b Bucket) Entries {
-	owners := e.owners()
-	entries := e.originalEntries(b, owners)
+	owners := e.mapOwners()
+	entries := e.listOriginalEntries(b, owners)
 	for _, mapping := range b.Mappings {
-		entries = append(entries, e.mappedEntries(mapping, owners)...)
+		entries = append(entries, e.listMappedEntries(mapping, owners)...)
 	}
 	for i, source := range b.Only {
-		entries = append(entries, e.sourceEntries(source, LayerOnly, index("buckets."+b.Name+".only", i))...)
+		entries = append(entries, e.listSourceEntries(source, LayerOnly, indexPath("buckets."+b.Name+".only", i))...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Computed)) {
-		path := join("buckets."+b.Name+".computed", name)
+		path := joinPath("buckets."+b.Name+".computed", name)
 		entries = append(entries, Entry{Name: name, Layer: LayerComputed, Text: b.Computed[name], Path: path})
 	}
 	return entries
@@ -70,8 +70,8 @@ func (es Entries) Feeds() []string {
 	return slices.Sorted(maps.Keys(feeds))
 }
 
-// owners returns the source of each canonical key. The first one declares it where two do, which Parse refuses.
-func (e *Environment) owners() map[string]string {
+// mapOwners returns the source of each canonical key. The first one declares it where two do, which Parse refuses.
+func (e *Environment) mapOwners() map[string]string {
 	keys := 0
 	for _, source := range e.Sources {
 		keys += len(source.Keys)
@@ -85,32 +85,33 @@ func (e *Environment) owners() map[string]string {
 	return owners
 }
 
-func (e *Environment) originalEntries(b Bucket, owners map[string]string) []Entry {
+func (e *Environment) listOriginalEntries(b Bucket, owners map[string]string) []Entry {
 	path := "buckets." + b.Name + ".originals"
 	var entries []Entry
 	for _, source := range e.Sources {
-		if b.Originals.All && !e.setApart(source.Name) {
-			entries = append(entries, e.sourceEntries(source.Name, LayerOriginals, path)...)
+		if b.Originals.All && !e.isSetApart(source.Name) {
+			entries = append(entries, e.listSourceEntries(source.Name, LayerOriginals, path)...)
 		}
 	}
 	for i, item := range b.Originals.List {
 		if owner, ok := owners[item]; ok {
-			entries = append(entries, Entry{Name: item, Layer: LayerOriginals, Source: owner, Key: item, Path: index(path, i)})
+			entries = append(entries, Entry{Name: item, Layer: LayerOriginals, Source: owner, Key: item,
+				Path: indexPath(path, i)})
 			continue
 		}
-		entries = append(entries, e.sourceEntries(item, LayerOriginals, index(path, i))...)
+		entries = append(entries, e.listSourceEntries(item, LayerOriginals, indexPath(path, i))...)
 	}
 	slices.SortStableFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return entries
 }
 
-// setApart says whether `originals: true` leaves a source out.
-func (e *Environment) setApart(source string) bool {
+// isSetApart reports whether `originals: true` leaves a source out.
+func (e *Environment) isSetApart(source string) bool {
 	return slices.ContainsFunc(e.Buckets, func(b Bucket) bool { return slices.Contains(b.Only, source) }) ||
 		slices.ContainsFunc(e.Sources, func(s Source) bool { return s.Rotate.Admin == source })
 }
 
-func (e *Environment) sourceEntries(name, layer, path string) []Entry {
+func (e *Environment) listSourceEntries(name, layer, path string) []Entry {
 	source, _ := e.Source(name)
 	var entries []Entry
 	for _, key := range slices.Sorted(slices.Values(source.Keys)) {
@@ -119,7 +120,7 @@ func (e *Environment) sourceEntries(name, layer, path string) []Entry {
 	return entries
 }
 
-func (e *Environment) mappedEntries(mapping string, owners map[string]string) []Entry {
+func (e *Environment) listMappedEntries(mapping string, owners map[string]string) []Entry {
 	var entries []Entry
 	for _, key := range slices.Sorted(maps.Keys(e.Mappings[mapping])) {
 		owner, ok := owners[key]
@@ -127,14 +128,14 @@ func (e *Environment) mappedEntries(mapping string, owners map[string]string) []
 			continue // a source of another environment declares it
 		}
 		for i, name := range e.Mappings[mapping][key] {
-			at := index(join("mappings."+mapping, key), i)
+			at := indexPath(joinPath("mappings."+mapping, key), i)
 			entries = append(entries, Entry{Name: name, Layer: mapping, Source: owner, Key: key, Path: at})
 		}
 	}
 	return entries
 }
 
-// Refusal is why a bucket may not have one of its names.
+// Refusal is a reason why a bucket may not have one of its names.
 type Refusal struct {
 	Entry Entry
 	What  string // what is wrong; quotes names only
@@ -145,18 +146,18 @@ type Refusal struct {
 // server keys under names that browsers see, and names that one of its sinks refuses. None means that b can be
 // written as far as names go.
 func (e *Environment) Refused(b Bucket, entries Entries) []Refusal {
-	out := e.collisions(b, entries)
-	limits := e.limits(b)
+	out := e.findCollisions(b, entries)
+	limits := e.listLimits(b)
 	for _, entry := range entries {
-		out = append(out, e.outOfReach(b, entry)...)
-		out = append(out, e.exposed(b, entry)...)
-		out = append(out, refusedBySinks(b, entry, limits)...)
+		out = append(out, e.refuseOutOfReach(b, entry)...)
+		out = append(out, e.refuseExposed(b, entry)...)
+		out = append(out, refuseBySinks(b, entry, limits)...)
 	}
 	return out
 }
 
-// collisions compares each entry with the latest one before it that has the same name.
-func (e *Environment) collisions(b Bucket, entries []Entry) []Refusal {
+// findCollisions compares each entry with the latest one before it that has the same name.
+func (e *Environment) findCollisions(b Bucket, entries []Entry) []Refusal {
 	var out []Refusal
 	last := make(map[string]int, len(entries))
 	for i, entry := range entries {
@@ -166,10 +167,12 @@ func (e *Environment) collisions(b Bucket, entries []Entry) []Refusal {
 		switch {
 		case !taken:
 		case before.Layer == entry.Layer:
-			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s has %s twice in %s", Quote(b.Name), Quote(entry.Name), layer(entry.Layer)), "remove one of them"})
+			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s has %s twice in %s", Quote(b.Name),
+				Quote(entry.Name), describeLayer(entry.Layer)), "remove one of them"})
 		case !slices.Contains(b.Override, entry.Name):
 			out = append(out, Refusal{
-				entry, fmt.Sprintf("bucket %s has %s in both %s and %s", Quote(b.Name), Quote(entry.Name), layer(before.Layer), layer(entry.Layer)),
+				entry, fmt.Sprintf("bucket %s has %s in both %s and %s", Quote(b.Name), Quote(entry.Name),
+					describeLayer(before.Layer), describeLayer(entry.Layer)),
 				"rename one, or list the name under override if the later layer should win",
 			})
 		}
@@ -177,7 +180,7 @@ func (e *Environment) collisions(b Bucket, entries []Entry) []Refusal {
 	return out
 }
 
-func layer(name string) string {
+func describeLayer(name string) string {
 	switch name {
 	case LayerOriginals, LayerOnly, LayerComputed:
 		return name
@@ -185,37 +188,40 @@ func layer(name string) string {
 	return "mapping " + Quote(name)
 }
 
-// outOfReach refuses a key of a source that is private to another bucket.
-func (e *Environment) outOfReach(b Bucket, entry Entry) []Refusal {
+// refuseOutOfReach refuses a key of a source that is private to another bucket.
+func (e *Environment) refuseOutOfReach(b Bucket, entry Entry) []Refusal {
 	for _, other := range e.Buckets {
 		if other.Name != b.Name && entry.Source != "" && slices.Contains(other.Only, entry.Source) {
-			what := fmt.Sprintf("bucket %s takes %s from source %s, which is private to bucket %s", Quote(b.Name), Quote(entry.Key), Quote(entry.Source), Quote(other.Name))
+			what := fmt.Sprintf("bucket %s takes %s from source %s, which is private to bucket %s", Quote(b.Name),
+				Quote(entry.Key), Quote(entry.Source), Quote(other.Name))
 			return []Refusal{{entry, what, "take it out of one of the two"}}
 		}
 	}
 	return nil
 }
 
-// exposed refuses a server key under a name that a framework puts into the browser's code. A computed value comes
+// refuseExposed refuses a server key under a name that a framework puts into the browser's code. A computed value comes
 // from the manifest, which is no secret.
-func (e *Environment) exposed(b Bucket, entry Entry) []Refusal {
+func (e *Environment) refuseExposed(b Bucket, entry Entry) []Refusal {
 	prefix := BrowserPrefix(entry.Name)
 	if prefix == "" || entry.Layer == LayerComputed || slices.Contains(e.Public, entry.Key) {
 		return nil
 	}
-	what := fmt.Sprintf("bucket %s gives %s the name %s, which is built into pages that anyone can read", Quote(b.Name), Quote(entry.Key), Quote(entry.Name))
-	return []Refusal{{entry, what, "choose a name that does not start with " + prefix + ", or list the key under public if it is no secret"}}
+	what := fmt.Sprintf("bucket %s gives %s the name %s, which is built into pages that anyone can read", Quote(b.Name),
+		Quote(entry.Key), Quote(entry.Name))
+	return []Refusal{{entry, what, "choose a name that does not start with " + prefix +
+		", or list the key under public if it is no secret"}}
 }
 
-// readerLimit is what one consumer allows.
+// readerLimit is the limit of one consumer.
 type readerLimit struct {
 	consumer string
 	Limit
 }
 
-// limits returns what the sinks of b allow: Secrets Manager first, then its consumers. One that is leaving gets
+// listLimits returns what the sinks of b allow: Secrets Manager first, then its consumers. One that is leaving gets
 // nothing any more.
-func (e *Environment) limits(b Bucket) []readerLimit {
+func (e *Environment) listLimits(b Bucket) []readerLimit {
 	limits := []readerLimit{{"", Limits(SecretsManager)}}
 	for _, consumer := range e.Readers(b.Name) {
 		if !consumer.Leaving {
@@ -225,18 +231,19 @@ func (e *Environment) limits(b Bucket) []readerLimit {
 	return limits
 }
 
-func refusedBySinks(b Bucket, entry Entry, limits []readerLimit) []Refusal {
+func refuseBySinks(b Bucket, entry Entry, limits []readerLimit) []Refusal {
 	var out []Refusal
 	for _, limit := range limits {
 		if why := limit.Refuses(entry.Name); why != "" {
-			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s: %s %s", Quote(b.Name), Quote(entry.Name), why), "give it another name" + limit.because()})
+			out = append(out, Refusal{entry, fmt.Sprintf("bucket %s: %s %s", Quote(b.Name), Quote(entry.Name), why),
+				"give it another name" + limit.explainReader()})
 			break
 		}
 	}
 	return out
 }
 
-func (l readerLimit) because() string {
+func (l readerLimit) explainReader() string {
 	if l.consumer == "" {
 		return ""
 	}

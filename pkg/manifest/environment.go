@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// defaultDrain is how long a workflow run that started before a change may go on: a GitHub-hosted job ends after six hours.
+// defaultDrain is how long a workflow run that started before a change may go on: a GitHub-hosted job ends after six
+// hours.
 const defaultDrain = Duration(6 * time.Hour)
 
 // Names returns the environments of f, sorted.
@@ -23,45 +24,46 @@ func (f *File) Environment(name string) (*Environment, error) {
 		return nil, fmt.Errorf("the manifest has no environment %s; it has %s", Quote(name), quoteAll(f.Names()))
 	}
 	var unknown []string
-	expanded := f.expanded(name, func(path, _ string) { unknown = append(unknown, path) })
+	expanded := f.expandStrings(name, func(path, _ string) { unknown = append(unknown, path) })
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
 		return nil, fmt.Errorf("environment %s: a variable is not set in %s", Quote(name), strings.Join(unknown, ", "))
 	}
-	return expanded.view(name), nil
+	return expanded.resolveEnvironment(name), nil
 }
 
-// view applies `in` and the defaults to a file whose strings are expanded.
-func (f *File) view(name string) *Environment {
+// resolveEnvironment applies `in` and the defaults to a file whose strings are expanded.
+func (f *File) resolveEnvironment(name string) *Environment {
 	spec := f.Environments[name]
 	e := &Environment{
 		Name: name, Account: spec.Account, Region: spec.Region, Protected: spec.Protected,
-		Mode: cmp.Or(spec.Mode, Retire), Vars: spec.Vars, Network: spec.Network, Access: spec.Access, Services: spec.Services,
-		Public: sorted(f.Public), Mappings: f.Mappings,
+		Mode: cmp.Or(spec.Mode, Retire), Vars: spec.Vars, Network: spec.Network, Access: spec.Access,
+		Services: spec.Services,
+		Public:   sortedCopy(f.Public), Mappings: f.Mappings,
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Sources)) {
-		if source := f.Sources[key]; in(source.In, name) {
-			e.Sources = append(e.Sources, source.resolved(key, name))
+		if source := f.Sources[key]; isIn(source.In, name) {
+			e.Sources = append(e.Sources, source.withNameAndDefaults(key, name))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Buckets)) {
-		if bucket := f.Buckets[key]; in(bucket.In, name) {
-			e.Buckets = append(e.Buckets, bucket.resolved(key, name))
+		if bucket := f.Buckets[key]; isIn(bucket.In, name) {
+			e.Buckets = append(e.Buckets, bucket.withNameAndDefaults(key, name))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Consumers)) {
-		if consumer := f.Consumers[key]; in(consumer.In, name) {
-			e.Consumers = append(e.Consumers, consumer.resolved(key))
+		if consumer := f.Consumers[key]; isIn(consumer.In, name) {
+			e.Consumers = append(e.Consumers, consumer.withNameAndDefaults(key))
 		}
 	}
 	return e
 }
 
-func in(environments []string, name string) bool {
+func isIn(environments []string, name string) bool {
 	return len(environments) == 0 || slices.Contains(environments, name)
 }
 
-func (s Source) resolved(name, env string) Source {
+func (s Source) withNameAndDefaults(name, env string) Source {
 	s.Name, s.Existing = name, s.Secret != ""
 	s.Secret = cmp.Or(s.Secret, "source/"+env+"/"+name)
 	s.Rotate.With = cmp.Or(s.Rotate.With, Manual)
@@ -74,28 +76,28 @@ func (s Source) resolved(name, env string) Source {
 		}
 	}
 	s.Rotate = s.Rotate.withAPI()
-	s.Keys, s.In = sorted(s.Keys), sorted(s.In)
+	s.Keys, s.In = sortedCopy(s.Keys), sortedCopy(s.In)
 	return s
 }
 
-func (b Bucket) resolved(name, env string) Bucket {
+func (b Bucket) withNameAndDefaults(name, env string) Bucket {
 	b.Name, b.Existing = name, b.Secret != ""
 	b.Secret = cmp.Or(b.Secret, name+"-"+env)
-	b.In, b.Override = sorted(b.In), sorted(b.Override)
+	b.In, b.Override = sortedCopy(b.In), sortedCopy(b.Override)
 	return b
 }
 
-func (c Consumer) resolved(name string) Consumer {
+func (c Consumer) withNameAndDefaults(name string) Consumer {
 	c.Name = name
-	c.In = sorted(c.In)
+	c.In = sortedCopy(c.In)
 	if c.ECS != nil && c.ECS.Inject == InjectBundle {
 		ecs := *c.ECS
-		ecs.Variable = cmp.Or(ecs.Variable, variableFor(c.Bucket))
+		ecs.Variable = cmp.Or(ecs.Variable, bundleVariable(c.Bucket))
 		c.ECS = &ecs
 	}
 	if c.ECSFamily != nil && c.ECSFamily.Inject == InjectBundle {
 		family := *c.ECSFamily
-		family.Variable = cmp.Or(family.Variable, variableFor(c.Bucket))
+		family.Variable = cmp.Or(family.Variable, bundleVariable(c.Bucket))
 		c.ECSFamily = &family
 	}
 	if c.GitHub != nil {
@@ -106,12 +108,12 @@ func (c Consumer) resolved(name string) Consumer {
 	return c
 }
 
-// variableFor is the variable that holds a bundle where the manifest does not say: API_SECRETS of api-secrets.
-func variableFor(bucket string) string {
+// bundleVariable returns the default name of a bundle's variable: API_SECRETS of api-secrets.
+func bundleVariable(bucket string) string {
 	return strings.ToUpper(strings.ReplaceAll(bucket, "-", "_"))
 }
 
-func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
+func sortedCopy(list []string) []string { return slices.Sorted(slices.Values(list)) }
 
 // Writes returns the keys of s that its rotator puts new values into, sorted. A person may put any key of a source,
 // and a source that a person rotates has none here.
@@ -129,7 +131,7 @@ func (s Source) Writes() []string {
 		id, secret := s.AccessKey()
 		keys = []string{id, secret}
 	case HTTP:
-		keys = s.vendorKeys()
+		keys = s.mapVendorKeys()
 	case Managed:
 		keys = slices.Clone(s.Keys)
 	}
@@ -142,7 +144,8 @@ func (s Source) Writes() []string {
 // only one that ends in SECRET_ACCESS_KEY. Either is "" where there is none or more than one.
 func (s Source) AccessKey() (id, secret string) {
 	only := func(suffix string) string {
-		keys := slices.DeleteFunc(slices.Clone(s.Keys), func(key string) bool { return !strings.HasSuffix(key, suffix) })
+		keys := slices.DeleteFunc(slices.Clone(s.Keys),
+			func(key string) bool { return !strings.HasSuffix(key, suffix) })
 		if len(keys) == 1 {
 			return keys[0]
 		}
@@ -168,22 +171,22 @@ func (c Consumer) Kind() string {
 
 // Source returns the source called name.
 func (e *Environment) Source(name string) (Source, bool) {
-	return find(e.Sources, func(s Source) bool { return s.Name == name })
+	return findFirst(e.Sources, func(s Source) bool { return s.Name == name })
 }
 
 // SourceOf returns the source that declares a canonical key.
 func (e *Environment) SourceOf(key string) (Source, bool) {
-	return find(e.Sources, func(s Source) bool { return slices.Contains(s.Keys, key) })
+	return findFirst(e.Sources, func(s Source) bool { return slices.Contains(s.Keys, key) })
 }
 
 // Bucket returns the bucket called name.
 func (e *Environment) Bucket(name string) (Bucket, bool) {
-	return find(e.Buckets, func(b Bucket) bool { return b.Name == name })
+	return findFirst(e.Buckets, func(b Bucket) bool { return b.Name == name })
 }
 
 // Consumer returns the consumer called name.
 func (e *Environment) Consumer(name string) (Consumer, bool) {
-	return find(e.Consumers, func(c Consumer) bool { return c.Name == name })
+	return findFirst(e.Consumers, func(c Consumer) bool { return c.Name == name })
 }
 
 // Readers returns the consumers of a bucket, sorted by name.
@@ -191,7 +194,7 @@ func (e *Environment) Readers(bucket string) []Consumer {
 	return slices.DeleteFunc(slices.Clone(e.Consumers), func(c Consumer) bool { return c.Bucket != bucket })
 }
 
-func find[T any](list []T, match func(T) bool) (T, bool) {
+func findFirst[T any](list []T, match func(T) bool) (T, bool) {
 	if i := slices.IndexFunc(list, match); i >= 0 {
 		return list[i], true
 	}

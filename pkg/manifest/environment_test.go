@@ -13,9 +13,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-func environment(t testing.TB, name string) *manifest.Environment {
+func resolveExample(t testing.TB, name string) *manifest.Environment {
 	t.Helper()
-	_, file := example(t)
+	_, file := readExample(t)
 	env, err := file.Environment(name)
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func environment(t testing.TB, name string) *manifest.Environment {
 }
 
 func TestAnEnvironmentIsResolved(t *testing.T) {
-	dev, production := environment(t, "dev"), environment(t, "production")
+	dev, production := resolveExample(t, "dev"), resolveExample(t, "production")
 	storage, _ := dev.Source("storage")
 	billing, _ := production.Source("billing")
 	handshake, _ := dev.SourceOf("MY_APP__AUTH_SERVICE__HANDSHAKE_KEY_ALSO")
@@ -36,18 +36,25 @@ func TestAnEnvironmentIsResolved(t *testing.T) {
 	_, laptops := production.Consumer("laptops")
 	got := map[string]any{
 		"account": dev.Account, "mode": dev.Mode, "protected": production.Protected && !dev.Protected,
-		"source secret": storage.Secret, "user": storage.Rotate.User, "existing": billing.Secret, "is existing": billing.Existing && !storage.Existing,
-		"billing in dev": inDev, "laptops in production": laptops, "random key": handshake.Rotate.Key, "random bytes": handshake.Rotate.Bytes,
-		"default rotator": admin.Rotate.With, "bucket secret": workerA.Secret, "computed": workerA.Computed["SHARED__BACKEND_API_CLIENT__BASE_URL"],
-		"region": workerA.Computed["WORKER__SQS_CLIENT__AWS_REGION"], "cluster": api.ECS.Cluster, "scope": ci.GitHub.Environment, "drain": ci.GitHub.Drain.Std(),
+		"source secret": storage.Secret, "user": storage.Rotate.User, "existing": billing.Secret,
+		"is existing":    billing.Existing && !storage.Existing,
+		"billing in dev": inDev, "laptops in production": laptops, "random key": handshake.Rotate.Key,
+		"random bytes":    handshake.Rotate.Bytes,
+		"default rotator": admin.Rotate.With, "bucket secret": workerA.Secret,
+		"computed": workerA.Computed["SHARED__BACKEND_API_CLIENT__BASE_URL"],
+		"region":   workerA.Computed["WORKER__SQS_CLIENT__AWS_REGION"], "cluster": api.ECS.Cluster,
+		"scope": ci.GitHub.Environment, "drain": ci.GitHub.Drain.Std(),
 		"writes": storage.Writes(), "handshake writes": handshake.Writes(), "manual writes": len(admin.Writes()),
 	}
 	want := map[string]any{
 		"account": "111111111111", "mode": manifest.Retire, "protected": true,
-		"source secret": "source/dev/storage", "user": "artifacts-dev", "existing": "legacy/billing-token", "is existing": true,
-		"billing in dev": false, "laptops in production": false, "random key": "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY", "random bytes": 32,
-		"default rotator": "manual", "bucket secret": "worker-a-secrets-production", "computed": "https://api.example.com",
-		"region": "us-east-1", "cluster": "main-dev", "scope": "production", "drain": 6 * time.Hour,
+		"source secret": "source/dev/storage", "user": "artifacts-dev", "existing": "legacy/billing-token",
+		"is existing":    true,
+		"billing in dev": false, "laptops in production": false, "random key": "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY",
+		"random bytes":    32,
+		"default rotator": "manual", "bucket secret": "worker-a-secrets-production",
+		"computed": "https://api.example.com",
+		"region":   "us-east-1", "cluster": "main-dev", "scope": "production", "drain": 6 * time.Hour,
 		"writes": []string{"S3_AWS_ACCESS_KEY_ID", "S3_AWS_SECRET_ACCESS_KEY"}, "manual writes": 0,
 		"handshake writes": []string{"MY_APP__AUTH_SERVICE__HANDSHAKE_KEY", "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY_ALSO"},
 	}
@@ -57,7 +64,7 @@ func TestAnEnvironmentIsResolved(t *testing.T) {
 }
 
 func TestResolvingChangesNothingInTheFile(t *testing.T) {
-	_, file := example(t)
+	_, file := readExample(t)
 	before, _ := json.Marshal(file)
 	env, _ := file.Environment("dev")
 	env.Sources[0].Keys[0], env.Mappings["shared"]["VENDOR_A_API_KEY"][0], env.Buckets[0].Computed["X"] = "x", "x", "x"
@@ -72,7 +79,7 @@ func TestResolvingChangesNothingInTheFile(t *testing.T) {
 }
 
 func TestAnUnknownEnvironmentIsAnError(t *testing.T) {
-	_, file := example(t)
+	_, file := readExample(t)
 	_, err := file.Environment("prod")
 	if err == nil || !strings.Contains(err.Error(), `it has "dev", "production"`) {
 		t.Error("no error that names the environments there are")
@@ -84,7 +91,7 @@ func TestAnUnknownEnvironmentIsAnError(t *testing.T) {
 
 // JSON is YAML: what either encoder writes of a file is the same file.
 func TestAFileSurvivesEncoding(t *testing.T) {
-	_, file := example(t)
+	_, file := readExample(t)
 	for name, marshal := range map[string]func() ([]byte, error){
 		"json": func() ([]byte, error) { return json.MarshalIndent(file, "", "\t") },
 		"yaml": func() ([]byte, error) { return yaml.Marshal(file) },
@@ -127,7 +134,8 @@ buckets:
 	got := map[string][]string{}
 	for _, bucket := range env.Buckets {
 		for _, e := range env.Entries(bucket) {
-			got[bucket.Name] = append(got[bucket.Name], strings.Join([]string{e.Layer, e.Name, e.Source, e.Key, e.Text}, " "))
+			got[bucket.Name] = append(got[bucket.Name], strings.Join([]string{e.Layer, e.Name, e.Source, e.Key, e.Text},
+				" "))
 		}
 	}
 	want := map[string][]string{
@@ -147,7 +155,8 @@ buckets:
 }
 
 func TestDurations(t *testing.T) {
-	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "30m": 30 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "2w": 336 * time.Hour} {
+	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "30m": 30 * time.Minute,
+		"24h": 24 * time.Hour, "7d": 168 * time.Hour, "2w": 336 * time.Hour} {
 		d, err := manifest.ParseDuration(text)
 		if err != nil || d.Std() != want {
 			t.Errorf("%s is read as %s", text, d)
@@ -156,7 +165,8 @@ func TestDurations(t *testing.T) {
 			t.Errorf("%s does not survive as %s", text, d)
 		}
 	}
-	for _, text := range []string{"", "s", "0s", "-1h", "1.5h", "1h30m", "5", "h5", "01h", "1 h", "1y", "99999999999999999999w", "999999999999w", "+1h"} {
+	for _, text := range []string{"", "s", "0s", "-1h", "1.5h", "1h30m", "5", "h5", "01h", "1 h", "1y",
+		"99999999999999999999w", "999999999999w", "+1h"} {
 		if _, err := manifest.ParseDuration(text); err == nil {
 			t.Errorf("%q is read as a duration", text)
 		}

@@ -12,59 +12,60 @@ type expander struct {
 	unknown   func(path, name string) // hears of a variable that is not set, or of a ${ without its }
 }
 
-// variables returns what ${…} may name in an environment. The environment's own variables may use the first three.
-func (f *File) variables(name string, unknown func(path, name string)) map[string]string {
+// listVariables returns what ${…} may name in an environment. The environment's own variables may use the first three.
+func (f *File) listVariables(name string, unknown func(path, name string)) map[string]string {
 	spec := f.Environments[name]
 	vars := map[string]string{"env": name, "account": spec.Account, "region": spec.Region}
-	own := expander{maps.Clone(vars), unknown}.copy(reflect.ValueOf(spec.Vars), "environments."+name+".vars")
+	own := expander{maps.Clone(vars), unknown}.copyExpanded(reflect.ValueOf(spec.Vars), "environments."+name+".vars")
 	for key, value := range own.Interface().(map[string]string) {
-		if !builtin(key) {
+		if !isBuiltin(key) {
 			vars[key] = value
 		}
 	}
 	return vars
 }
 
-func builtin(variable string) bool {
+func isBuiltin(variable string) bool {
 	return variable == "env" || variable == "account" || variable == "region"
 }
 
-// expanded returns f as one environment sees it: every string expanded, nothing left out yet. The paths are f's.
-func (f *File) expanded(name string, unknown func(path, name string)) *File {
-	x := expander{f.variables(name, unknown), unknown}
+// expandStrings returns f as one environment sees it: every string expanded, nothing left out yet. The paths are f's.
+func (f *File) expandStrings(name string, unknown func(path, name string)) *File {
+	x := expander{f.listVariables(name, unknown), unknown}
 	out := *f
-	out.Sources = x.copy(reflect.ValueOf(f.Sources), "sources").Interface().(map[string]Source)
-	out.Public = x.copy(reflect.ValueOf(f.Public), "public").Interface().([]string)
-	out.Mappings = x.copy(reflect.ValueOf(f.Mappings), "mappings").Interface().(map[string]Mapping)
-	out.Buckets = x.copy(reflect.ValueOf(f.Buckets), "buckets").Interface().(map[string]Bucket)
-	out.Consumers = x.copy(reflect.ValueOf(f.Consumers), "consumers").Interface().(map[string]Consumer)
+	out.Sources = x.copyExpanded(reflect.ValueOf(f.Sources), "sources").Interface().(map[string]Source)
+	out.Public = x.copyExpanded(reflect.ValueOf(f.Public), "public").Interface().([]string)
+	out.Mappings = x.copyExpanded(reflect.ValueOf(f.Mappings), "mappings").Interface().(map[string]Mapping)
+	out.Buckets = x.copyExpanded(reflect.ValueOf(f.Buckets), "buckets").Interface().(map[string]Bucket)
+	out.Consumers = x.copyExpanded(reflect.ValueOf(f.Consumers), "consumers").Interface().(map[string]Consumer)
 	spec := f.Environments[name]
-	spec.Network = x.copy(reflect.ValueOf(spec.Network), "environments."+name+".network").Interface().(*Network)
-	spec.Access = x.copy(reflect.ValueOf(spec.Access), "environments."+name+".access").Interface().(*Access)
-	spec.Services = x.copy(reflect.ValueOf(spec.Services), "environments."+name+".services").Interface().(*Services)
+	spec.Network = x.copyExpanded(reflect.ValueOf(spec.Network), "environments."+name+".network").Interface().(*Network)
+	spec.Access = x.copyExpanded(reflect.ValueOf(spec.Access), "environments."+name+".access").Interface().(*Access)
+	spec.Services = x.copyExpanded(reflect.ValueOf(spec.Services),
+		"environments."+name+".services").Interface().(*Services)
 	spec.Vars = x.variables
 	out.Environments = map[string]EnvironmentSpec{name: spec}
 	return &out
 }
 
-// copy returns a deep copy of v with its strings expanded.
-func (x expander) copy(v reflect.Value, path string) reflect.Value {
+// copyExpanded returns a deep copy of v with its strings expanded.
+func (x expander) copyExpanded(v reflect.Value, path string) reflect.Value {
 	out := reflect.New(v.Type()).Elem()
 	switch v.Kind() {
 	case reflect.String:
-		out.SetString(x.text(v.String(), path))
+		out.SetString(x.expandText(v.String(), path))
 	case reflect.Interface:
 		if !v.IsNil() {
-			out.Set(x.copy(v.Elem(), path))
+			out.Set(x.copyExpanded(v.Elem(), path))
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {
 			out.Set(reflect.New(v.Type().Elem()))
-			out.Elem().Set(x.copy(v.Elem(), path))
+			out.Elem().Set(x.copyExpanded(v.Elem(), path))
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			out.Set(reflect.Append(out, x.copy(v.Index(i), index(path, i))))
+			out.Set(reflect.Append(out, x.copyExpanded(v.Index(i), indexPath(path, i))))
 		}
 	case reflect.Map:
 		if v.IsNil() {
@@ -72,15 +73,15 @@ func (x expander) copy(v reflect.Value, path string) reflect.Value {
 		}
 		out.Set(reflect.MakeMap(v.Type()))
 		for _, key := range v.MapKeys() {
-			out.SetMapIndex(key, x.copy(v.MapIndex(key), join(path, key.String())))
+			out.SetMapIndex(key, x.copyExpanded(v.MapIndex(key), joinPath(path, key.String())))
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
 			name := strings.ToLower(v.Type().Field(i).Name)
-			if written := fieldName(v.Type().Field(i)); written != "" {
+			if written := yamlName(v.Type().Field(i)); written != "" {
 				name = written
 			}
-			out.Field(i).Set(x.copy(v.Field(i), member(v.Type(), i, path, name)))
+			out.Field(i).Set(x.copyExpanded(v.Field(i), memberPath(v.Type(), i, path, name)))
 		}
 	default:
 		out.Set(v)
@@ -88,15 +89,16 @@ func (x expander) copy(v reflect.Value, path string) reflect.Value {
 	return out
 }
 
-// member is the path of a field; the fields of Originals and embedded structs stand in the file without a name of their own.
-func member(in reflect.Type, i int, path, name string) string {
+// memberPath returns the path of a field; the fields of Originals and embedded structs stand in the file without a name
+// of their own.
+func memberPath(in reflect.Type, i int, path, name string) string {
 	if in == reflect.TypeFor[Originals]() || in.Field(i).Anonymous {
 		return path
 	}
-	return join(path, name)
+	return joinPath(path, name)
 }
 
-func (x expander) text(s, path string) string {
+func (x expander) expandText(s, path string) string {
 	var out strings.Builder
 	for {
 		before, after, found := strings.Cut(s, "${")

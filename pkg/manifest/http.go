@@ -9,64 +9,89 @@ import (
 )
 
 // API describes the calls of a vendor's API that make, test and revoke a credential. Every text of a call is a
-// Template. What a vendor has to be like is said in docs/adr/0012.
+// template. docs/adr/0012 lists what a vendor has to be like.
 type API struct {
-	Create  Create  `yaml:"create" json:"create"`
-	Test    Test    `yaml:"test" json:"test"`
-	Revoke  *Revoke `yaml:"revoke,omitempty" json:"revoke,omitempty"`   // none: a credential ends by itself, or a person revokes it
-	Find    *Find   `yaml:"find,omitempty" json:"find,omitempty"`       // lists what earlier tries of a rotation may have made
-	Overlap string  `yaml:"overlap,omitempty" json:"overlap,omitempty"` // how long the old one lives on by itself: none, or a duration like 24h; default: until it is revoked
+	// Makes a credential. Default method: POST.
+	Create Create `yaml:"create" json:"create"`
+	// Proves that the vendor accepts a credential. Default method: GET.
+	Test Test `yaml:"test" json:"test"`
+	// Ends the credential of which {{owed.KEY}} speaks. Default method: DELETE. Without it, a credential ends by
+	// itself, or a person revokes it.
+	Revoke *Revoke `yaml:"revoke,omitempty" json:"revoke,omitempty"`
+	// Lists credentials by name. Those called {{marker}} are an earlier try's, and are revoked. Default method: GET.
+	Find *Find `yaml:"find,omitempty" json:"find,omitempty"`
+	// none: a new credential kills the old one at once. A duration, such as 24h: the old one lives so long. Default:
+	// until it is revoked.
+	Overlap string `yaml:"overlap,omitempty" json:"overlap,omitempty"`
 }
 
 // Call is one request. Exactly one of JSON and Form may be its body.
 type Call struct {
-	Method  string            `yaml:"method,omitempty" json:"method,omitempty"`
-	URL     string            `yaml:"url" json:"url"` // https; the host is made of literal text and settings only
+	// The HTTP method.
+	Method string `yaml:"method,omitempty" json:"method,omitempty"`
+	// An https address. Its host is made of literal text and settings only.
+	URL string `yaml:"url" json:"url"`
+	// The headers of the request.
 	Headers map[string]string `yaml:"headers,omitempty" json:"headers,omitempty"`
-	Basic   string            `yaml:"basic,omitempty" json:"basic,omitempty"`   // user:password, for the Authorization header
-	JSON    JSON              `yaml:"json,omitempty" json:"json,omitempty"`     // the body; a text that is one template may stand for a number or a list
-	Form    map[string]string `yaml:"form,omitempty" json:"form,omitempty"`     // the body, form-encoded
-	Expect  []int             `yaml:"expect,omitempty" json:"expect,omitempty"` // the statuses of success; default: 200 to 299
-	Retry   string            `yaml:"retry,omitempty" json:"retry,omitempty"`   // never, throttled (where the answer says that nothing was done), idempotent; default: throttled for POST and PATCH, idempotent for others
+	// user:password, for the Authorization header.
+	Basic string `yaml:"basic,omitempty" json:"basic,omitempty"`
+	// The body as JSON. A text that is one template may stand for a number or a list.
+	JSON JSON `yaml:"json,omitempty" json:"json,omitempty"`
+	// The body, form-encoded.
+	Form map[string]string `yaml:"form,omitempty" json:"form,omitempty"`
+	// The statuses of success. Default: 200 to 299.
+	Expect []int `yaml:"expect,omitempty" json:"expect,omitempty"`
+	// never, throttled (where the answer says that nothing was done) or idempotent. Default: throttled for POST and
+	// PATCH, idempotent for others.
+	Retry string `yaml:"retry,omitempty" json:"retry,omitempty"`
 }
 
-// Create makes a credential; default method POST. It answers with JSON.
+// Create makes a credential and answers with JSON.
 type Create struct {
 	Call
-	Set        map[string]string `yaml:"set" json:"set"`                                   // key → JSONPath (RFC 9535) of its new value in the answer
-	Repeatable bool              `yaml:"repeatable,omitempty" json:"repeatable,omitempty"` // asked again for one version, the vendor makes nothing more
+	// The source's key, and the JSONPath (RFC 9535) of its new value in the answer.
+	Set map[string]string `yaml:"set" json:"set"`
+	// Asked again for one {{version}}, the vendor makes nothing more.
+	Repeatable bool `yaml:"repeatable,omitempty" json:"repeatable,omitempty"`
 }
 
-// Test proves that the vendor accepts a credential; default method GET. Its keys are those of the version in question.
+// Test proves that the vendor accepts a credential. {{KEY}} is of the version in question.
 type Test struct {
 	Call
-	Refused []int             `yaml:"refused,omitempty" json:"refused,omitempty"` // the statuses of a credential that is dead; default: 401
-	Same    map[string]string `yaml:"same,omitempty" json:"same,omitempty"`       // key → JSONPath of what the answer must say it is
+	// The statuses of a credential that is dead. Default: 401.
+	Refused []int `yaml:"refused,omitempty" json:"refused,omitempty"`
+	// The source's key, and the JSONPath where the answer must say the same.
+	Same map[string]string `yaml:"same,omitempty" json:"same,omitempty"`
 }
 
-// Revoke ends a credential; default method DELETE. {{owed.KEY}} is of the one that ends, {{KEY}} of the current one.
+// Revoke ends a credential. {{owed.KEY}} is of the one that ends, {{KEY}} of the current one.
 type Revoke struct {
 	Call
-	Gone []int `yaml:"gone,omitempty" json:"gone,omitempty"` // the statuses of one that had ended before; whether it has, Test says
+	// The statuses of a credential that had ended before. Test decides whether it has.
+	Gone []int `yaml:"gone,omitempty" json:"gone,omitempty"`
 }
 
-// Find lists credentials by name; default method GET. Those called {{marker}} are an earlier try's, and are revoked.
+// Find lists credentials by name. Those called {{marker}} are an earlier try's, and are revoked.
 type Find struct {
 	Call
-	Entries string            `yaml:"entries" json:"entries"`               // JSONPath of the list in the answer
-	Name    string            `yaml:"name" json:"name"`                     // JSONPath of the name in an entry
-	Set     map[string]string `yaml:"set" json:"set"`                       // key → JSONPath in an entry: what Revoke needs of {{owed.KEY}}
-	More    string            `yaml:"more,omitempty" json:"more,omitempty"` // JSONPath of what is there only where the list goes on
+	// The JSONPath of the list in the answer.
+	Entries string `yaml:"entries" json:"entries"`
+	// The JSONPath of the name in an entry.
+	Name string `yaml:"name" json:"name"`
+	// The key, and the JSONPath in an entry of what revoke needs as {{owed.KEY}}.
+	Set map[string]string `yaml:"set" json:"set"`
+	// The JSONPath of what is there only where the list goes on: then nothing is made.
+	More string `yaml:"more,omitempty" json:"more,omitempty"`
 }
 
 // JSON is an object whose texts are templates: texts, whole numbers, truth values, nulls, lists and objects.
 type JSON map[string]any
 
-// Vendor is a ready-made description: an API, and what a source has to say to use it.
+// Vendor is a ready-made description: an API, and what a source must set to use it.
 type Vendor struct {
 	About    string   `yaml:"about" json:"about"`                           // what it rotates
 	Rights   string   `yaml:"rights" json:"rights"`                         // what the credential that calls the vendor must be allowed to do
-	Links    []string `yaml:"links" json:"links"`                           // the pages that say so
+	Links    []string `yaml:"links" json:"links"`                           // pages of the vendor about it
 	Keys     []string `yaml:"keys" json:"keys"`                             // the names to give the source's keys to, with keys_for
 	Admin    string   `yaml:"admin,omitempty" json:"admin,omitempty"`       // what the source named by admin holds; "": it takes none
 	Settings JSON     `yaml:"settings,omitempty" json:"settings,omitempty"` // with their defaults; null: it must be given
@@ -90,10 +115,10 @@ func Vendors() map[string]Vendor {
 		Vendors map[string]Vendor `yaml:"vendors"`
 	}
 	r := newReport("vendors.yaml")
-	if root := r.tree(vendorsFile); root != nil {
+	if root := r.parseTree(vendorsFile); root != nil {
 		r.decode(root, "", reflect.ValueOf(&file).Elem())
 	}
-	if err := r.err(); err != nil {
+	if err := r.sortedError(); err != nil {
 		panic(err) // a test reads the file
 	}
 	return file.Vendors
@@ -103,7 +128,7 @@ func Vendors() map[string]Vendor {
 func (r Rotate) withAPI() Rotate {
 	if r.Vendor != "" && r.HTTP == nil {
 		vendor := Vendors()[r.Vendor]
-		r.HTTP, r.Settings = &vendor.API, vendor.with(r.Settings)
+		r.HTTP, r.Settings = &vendor.API, vendor.mergeSettings(r.Settings)
 	}
 	if r.HTTP != nil {
 		api := r.HTTP.withDefaults()
@@ -112,8 +137,8 @@ func (r Rotate) withAPI() Rotate {
 	return r
 }
 
-// with returns the vendor's settings, those that are given before their defaults.
-func (v Vendor) with(given JSON) JSON {
+// mergeSettings returns the vendor's settings, those that are given before their defaults.
+func (v Vendor) mergeSettings(given JSON) JSON {
 	settings := JSON{}
 	maps.Copy(settings, v.Settings)
 	maps.Copy(settings, given)
@@ -153,7 +178,7 @@ func (c Call) withDefaults(method string, repeatable bool) Call {
 	return c
 }
 
-// Succeeds says whether a status means that the call did what it is for.
+// Succeeds reports whether a status means that the call did what it is for.
 func (c Call) Succeeds(status int) bool {
 	if len(c.Expect) == 0 {
 		return status >= 200 && status <= 299
@@ -165,7 +190,7 @@ func (c Call) Succeeds(status int) bool {
 // of that name.
 func (r Rotate) KeyFor(name string) string { return cmp.Or(r.KeysFor[name], name) }
 
-// AtOnce says whether rotating s kills the old credential at once: until they follow, its consumers are refused.
+// AtOnce reports whether rotating s kills the old credential at once: until they follow, its consumers are refused.
 func (s Source) AtOnce() bool {
 	api := s.Rotate.withAPI().HTTP
 	return api != nil && api.Overlap == OverlapNone
@@ -182,8 +207,8 @@ func (s Source) Overlap() Duration {
 	return d
 }
 
-// vendorKeys returns the keys of s that a description's answer gives new values.
-func (s Source) vendorKeys() []string {
+// mapVendorKeys returns the keys of s that a description's answer gives new values.
+func (s Source) mapVendorKeys() []string {
 	rotate := s.Rotate.withAPI()
 	if rotate.HTTP == nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 // SecretsManager is the kind of sink that every bucket has. The others are the kinds of consumers.
 const SecretsManager = "secretsmanager"
 
-// Limit is what a sink allows. Zero numbers mean no limit. All of it stands in Limits and nowhere else.
+// Limit holds the limits of a sink. Zero numbers mean no limit. All of it stands in Limits and nowhere else.
 type Limit struct {
 	Kind       string
 	Count      int      // names in one scope
@@ -45,7 +45,8 @@ func Limits(kind string) Limit {
 		// and 1,000 in one target; …/reserved-environment-variables (Lambda's own). VERCEL_* are the platform's system variables.
 		return Limit{
 			Kind: kind, Count: 1000, TotalBytes: 64_000, Prefixes: []string{"VERCEL_", "AWS_LAMBDA_"},
-			Names: []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"},
+			Names: []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT",
+				"LAMBDA_RUNTIME_DIR"},
 		}
 	}
 	return Limit{Kind: kind}
@@ -54,7 +55,7 @@ func Limits(kind string) Limit {
 // Limit returns the rules of c's sink. A bundle is one variable, so keys and pins are not counted.
 func (c Consumer) Limit() Limit {
 	limit := Limits(c.Kind())
-	if c.injection().inject == InjectBundle {
+	if c.describeInjection().inject == InjectBundle {
 		limit.Count, limit.TotalBytes, limit.Pin = 0, 0, 0
 	}
 	return limit
@@ -63,13 +64,13 @@ func (c Consumer) Limit() Limit {
 // InjectBundle gives a container its whole bucket as JSON in one variable.
 const InjectBundle = "bundle"
 
-// injection is how a bucket gets into a container.
+// injection describes how a bucket gets into a container.
 type injection struct {
 	inject, variable string
 	adopt            []string
 }
 
-func (c Consumer) injection() injection {
+func (c Consumer) describeInjection() injection {
 	switch {
 	case c.ECS != nil:
 		return injection{c.ECS.Inject, c.ECS.Variable, c.ECS.Adopt}
@@ -100,11 +101,11 @@ func (l Limit) Refuses(name string) string {
 	case slices.Contains(startNames(), name):
 		return "changes how a process starts"
 	case slices.Contains(l.Names, name):
-		return "is a name that " + sink(l.Kind) + " reserves"
+		return "is a name that " + sinkLabel(l.Kind) + " reserves"
 	}
 	for _, prefix := range l.Prefixes {
 		if strings.HasPrefix(strings.ToUpper(name), prefix) {
-			return "starts with " + prefix + ", which " + sink(l.Kind) + " reserves"
+			return "starts with " + prefix + ", which " + sinkLabel(l.Kind) + " reserves"
 		}
 	}
 	return ""
@@ -114,13 +115,14 @@ func (l Limit) Refuses(name string) string {
 func (l Limit) RefusesAll(names []string) []string {
 	var out []string
 	if l.Count > 0 && len(names) > l.Count {
-		out = append(out, fmt.Sprintf("has %d names, and %s takes %d", len(names), sink(l.Kind), l.Count))
+		out = append(out, fmt.Sprintf("has %d names, and %s takes %d", len(names), sinkLabel(l.Kind), l.Count))
 	}
 	folded := map[string]string{}
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		upper := strings.ToUpper(name)
 		if other, taken := folded[upper]; taken && l.OneCase {
-			out = append(out, fmt.Sprintf("has %s and %s, which are one name to %s", Quote(other), Quote(name), sink(l.Kind)))
+			out = append(out, fmt.Sprintf("has %s and %s, which are one name to %s", Quote(other), Quote(name),
+				sinkLabel(l.Kind)))
 		}
 		folded[upper] = name
 	}
@@ -143,16 +145,17 @@ func (l Limit) RefusesSizes(sizes map[string]int) []string {
 	slices.Sort(names)
 	for _, name := range names {
 		if l.ValueBytes > 0 && sizes[name] > l.ValueBytes {
-			out = append(out, fmt.Sprintf("has %s with %d bytes, and %s takes %d", Quote(name), sizes[name], sink(l.Kind), l.ValueBytes))
+			out = append(out, fmt.Sprintf("has %s with %d bytes, and %s takes %d", Quote(name), sizes[name],
+				sinkLabel(l.Kind), l.ValueBytes))
 		}
 	}
 	if l.TotalBytes > 0 && total > l.TotalBytes {
-		out = append(out, fmt.Sprintf("takes %d bytes, and %s takes %d", total, sink(l.Kind), l.TotalBytes))
+		out = append(out, fmt.Sprintf("takes %d bytes, and %s takes %d", total, sinkLabel(l.Kind), l.TotalBytes))
 	}
 	return out
 }
 
-func sink(kind string) string {
+func sinkLabel(kind string) string {
 	switch kind {
 	case SecretsManager:
 		return "Secrets Manager"
@@ -170,7 +173,8 @@ func sink(kind string) string {
 //
 // Next.js, Vite, Create React App, SvelteKit and Astro, Expo, Nuxt, Gatsby, Vue CLI.
 func BrowserPrefix(name string) string {
-	for _, prefix := range []string{"NEXT_PUBLIC_", "VITE_", "REACT_APP_", "PUBLIC_", "EXPO_PUBLIC_", "NUXT_PUBLIC_", "GATSBY_", "VUE_APP_"} {
+	for _, prefix := range []string{"NEXT_PUBLIC_", "VITE_", "REACT_APP_", "PUBLIC_", "EXPO_PUBLIC_", "NUXT_PUBLIC_",
+		"GATSBY_", "VUE_APP_"} {
 		if strings.HasPrefix(name, prefix) {
 			return prefix
 		}

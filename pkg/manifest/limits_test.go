@@ -16,7 +16,8 @@ func TestNamesThatSinksRefuse(t *testing.T) {
 		"vercel":         "VERCEL VERCEL_URL vercel_x TZ NOW_REGION AWS_SECRET_KEY AWS_LAMBDA_FUNCTION_NAME LAMBDA_TASK_ROOT",
 	}
 	allowed := map[string]string{
-		"secretsmanager": "GITHUB_X VERCEL_TOKEN a _ A1", "ecs": "VERCEL_TOKEN GITHUB_X AWS_REGION", "github": "VERCEL_TOKEN GH_X",
+		"secretsmanager": "GITHUB_X VERCEL_TOKEN a _ A1", "ecs": "VERCEL_TOKEN GITHUB_X AWS_REGION",
+		"github": "VERCEL_TOKEN GH_X",
 		"vercel": "AWS_ACCESS_KEY_ID AWS_REGION GITHUB_X NEXT_PUBLIC_X", "drain": "GITHUB_X VERCEL_X ECS_X",
 	}
 	for kind, names := range refused {
@@ -48,7 +49,8 @@ func TestCountsAndCases(t *testing.T) {
 			t.Errorf("%s does not stop at %d names", kind, most)
 		}
 	}
-	if len(manifest.Limits("github").RefusesAll([]string{"b", "A", "a"})) != 1 || len(manifest.Limits("vercel").RefusesAll([]string{"A", "a"})) != 0 {
+	if len(manifest.Limits("github").RefusesAll([]string{"b", "A", "a"})) != 1 ||
+		len(manifest.Limits("vercel").RefusesAll([]string{"A", "a"})) != 0 {
 		t.Error("only GitHub folds case")
 	}
 	if len(manifest.Limits("drain").RefusesAll(names(5000))) != 0 {

@@ -11,29 +11,30 @@ import (
 // panic on any input and never quotes text of the file other than names.
 func Parse(name string, data []byte) (*File, error) {
 	r := newReport(name)
-	root := r.tree(data)
+	root := r.parseTree(data)
 	if root == nil {
-		return nil, r.err()
+		return nil, r.sortedError()
 	}
 	file := &File{}
 	r.decode(root, "", reflect.ValueOf(file).Elem())
-	r.check(file)
-	if err := r.err(); err != nil {
+	r.checkFile(file)
+	if err := r.sortedError(); err != nil {
 		return nil, err
 	}
 	return file, nil
 }
 
-// check reports everything that is wrong with what was read: each environment by itself and then all together.
-func (r *report) check(f *File) {
+// checkFile reports everything that is wrong with what was read: each environment by itself and then all together.
+func (r *report) checkFile(f *File) {
 	r.checkEnvironments(f)
 	var all []*Environment
 	for _, name := range f.Names() {
-		expanded := f.expanded(name, func(path, variable string) {
-			r.add(path, path+" uses variable "+Quote(variable)+", which environment "+Quote(name)+" does not set", "set it under vars, or write $${ for a literal ${")
+		expanded := f.expandStrings(name, func(path, variable string) {
+			r.add(path, path+" uses variable "+Quote(variable)+", which environment "+Quote(name)+" does not set",
+				"set it under vars, or write $${ for a literal ${")
 		})
-		env := expanded.view(name)
-		checker{r, f, expanded, env}.check()
+		env := expanded.resolveEnvironment(name)
+		checker{r, f, expanded, env}.checkReferences()
 		all = append(all, env)
 	}
 	r.checkOverrides(f, all)
@@ -49,7 +50,7 @@ type checker struct {
 	env     *Environment // `in` applied, defaults filled in
 }
 
-func (c checker) check() {
+func (c checker) checkReferences() {
 	c.checkSources()
 	c.checkPublic()
 	c.checkMappings()
@@ -57,41 +58,41 @@ func (c checker) check() {
 	c.checkConsumers()
 }
 
-// required reports an entry that is missing or empty.
-func (r *report) required(path, value, do string) bool {
+// requireValue reports an entry that is missing or empty.
+func (r *report) requireValue(path, value, do string) bool {
 	if value == "" {
 		r.add(path, path+" is missing", do)
 	}
 	return value != ""
 }
 
-// oneOf reports a value that is none of a list.
-func (r *report) oneOf(path, value string, list ...string) {
+// requireOneOf reports a value that is none of a list.
+func (r *report) requireOneOf(path, value string, list ...string) {
 	if !slices.Contains(list, value) {
 		r.add(path, path+" is not one of the words it may be", "write "+strings.Join(list, ", "))
 	}
 }
 
-// unique reports an item that stands twice in a list.
-func (r *report) unique(path string, list []string) {
+// requireUnique reports an item that stands twice in a list.
+func (r *report) requireUnique(path string, list []string) {
 	for i, item := range list {
 		if slices.Contains(list[:i], item) {
-			r.add(index(path, i), path+" has "+Quote(item)+" twice", "remove one of them")
+			r.add(indexPath(path, i), path+" has "+Quote(item)+" twice", "remove one of them")
 		}
 	}
 }
 
-// known reports items of a list that are no name of a kind of thing.
-func (r *report) known(path, thing string, list []string, exists func(string) bool) {
-	r.unique(path, list)
+// requireKnown reports items of a list that are no name of a kind of thing.
+func (r *report) requireKnown(path, thing string, list []string, exists func(string) bool) {
+	r.requireUnique(path, list)
 	for i, item := range list {
 		if !exists(item) {
-			r.add(index(path, i), "there is no "+thing+" "+Quote(item), "declare it, or correct the name")
+			r.add(indexPath(path, i), "there is no "+thing+" "+Quote(item), "declare it, or correct the name")
 		}
 	}
 }
 
-func has[T any](m map[string]T) func(string) bool {
+func keyIn[T any](m map[string]T) func(string) bool {
 	return func(name string) bool {
 		_, ok := m[name]
 		return ok

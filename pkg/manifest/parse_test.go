@@ -7,7 +7,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-func example(t testing.TB) ([]byte, *manifest.File) {
+func readExample(t testing.TB) ([]byte, *manifest.File) {
 	t.Helper()
 	data, err := os.ReadFile("../../rotary.yaml")
 	if err != nil {
@@ -21,7 +21,7 @@ func example(t testing.TB) ([]byte, *manifest.File) {
 }
 
 func TestTheExampleIsValid(t *testing.T) {
-	_, file := example(t)
+	_, file := readExample(t)
 	for _, name := range file.Names() {
 		if _, err := file.Environment(name); err != nil {
 			t.Error(err)

@@ -53,7 +53,7 @@ func newReport(file string) *report {
 
 // add reports a problem of the entry at path, or of the nearest one around it.
 func (r *report) add(path, what, do string) {
-	for around := path; ; around = parent(around) {
+	for around := path; ; around = parentPath(around) {
 		if r.unread[around] {
 			return
 		}
@@ -61,27 +61,27 @@ func (r *report) add(path, what, do string) {
 			break
 		}
 	}
-	r.addAt(r.find(path), path, what, do)
+	r.addAt(r.findPosition(path), path, what, do)
 }
 
 func (r *report) addAt(where position, path, what, do string) {
 	r.seen[Problem{File: r.file, Line: where.line, Col: where.col, Path: path, What: what, Do: do}] = true
 }
 
-func (r *report) find(path string) position {
+func (r *report) findPosition(path string) position {
 	for path != "" {
 		if where, ok := r.at[path]; ok {
 			return where
 		}
-		path = parent(path)
+		path = parentPath(path)
 	}
 	return position{1, 1}
 }
 
-func parent(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
+func parentPath(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
-// err returns all problems in the order of the file, or nil.
-func (r *report) err() error {
+// sortedError returns all problems in the order of the file, or nil.
+func (r *report) sortedError() error {
 	if len(r.seen) == 0 {
 		return nil
 	}
@@ -110,11 +110,11 @@ func quoteAll(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-func join(path, name string) string {
+func joinPath(path, name string) string {
 	if path == "" {
 		return name
 	}
 	return path + "." + name
 }
 
-func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+func indexPath(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

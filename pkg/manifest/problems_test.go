@@ -26,15 +26,15 @@ func TestProblems(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
-			_, err := manifest.Parse("rotary.yaml", read(t, path))
-			got := lines(t, err)
+			_, err := manifest.Parse("rotary.yaml", readFile(t, path))
+			got := problemLines(t, err)
 			wanted := strings.TrimSuffix(path, ".yaml") + ".want"
 			if *update {
 				if err := os.WriteFile(wanted, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if diff := cmp.Diff(string(read(t, wanted)), got); diff != "" {
+			if diff := cmp.Diff(string(readFile(t, wanted)), got); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 			if strings.Contains(got, "hunter2") {
@@ -44,7 +44,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-func read(t testing.TB, path string) []byte {
+func readFile(t testing.TB, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -53,7 +53,7 @@ func read(t testing.TB, path string) []byte {
 	return data
 }
 
-func lines(t *testing.T, err error) string {
+func problemLines(t *testing.T, err error) string {
 	t.Helper()
 	var problems *manifest.Problems
 	if !errors.As(err, &problems) || len(problems.List) == 0 {
@@ -66,7 +66,7 @@ func lines(t *testing.T, err error) string {
 }
 
 func TestParseTwiceReportsTheSame(t *testing.T) {
-	data := read(t, "testdata/problems/sources.yaml")
+	data := readFile(t, "testdata/problems/sources.yaml")
 	_, first := manifest.Parse("x", data)
 	for range 5 {
 		if _, again := manifest.Parse("x", bytes.Clone(data)); again.Error() != first.Error() {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Base64URL is the alphabet of a random value where the manifest names none.
+// Base64URL is the alphabet of a random value whose alphabet the manifest does not name.
 const Base64URL = "base64url"
 
 const (
@@ -21,16 +21,16 @@ const defaultBytes = 32
 // Characters returns what a random value is made of, and how many of them: Length, or as many as hold the entropy of
 // Bytes.
 func (r Rotate) Characters() (alphabet string, length int) {
-	alphabet = characters(r.Alphabet)
+	alphabet = alphabetCharacters(r.Alphabet)
 	if r.Length != 0 {
 		return alphabet, r.Length
 	}
-	return alphabet, needed(8*cmp.Or(r.Bytes, defaultBytes), alphabet)
+	return alphabet, charactersFor(8*cmp.Or(r.Bytes, defaultBytes), alphabet)
 }
 
-// characters are those of an alphabet that has a name, or else the ones that were written. The order of base64url is
-// that of RFC 4648, section 5.
-func characters(alphabet string) string {
+// alphabetCharacters returns the characters of an alphabet that has a name, or else those that were written. The order
+// of base64url is that of RFC 4648, section 5.
+func alphabetCharacters(alphabet string) string {
 	switch alphabet {
 	case "", Base64URL:
 		return letters + digits + "-_"
@@ -42,12 +42,12 @@ func characters(alphabet string) string {
 	return alphabet
 }
 
-// needed is how many characters of an alphabet hold so many bits. All alphabets have two at least.
-func needed(bits int, alphabet string) int {
+// charactersFor returns how many characters of an alphabet hold so many bits. Every alphabet has at least two.
+func charactersFor(bits int, alphabet string) int {
 	return int(math.Ceil(float64(bits) / math.Log2(float64(max(len(alphabet), 2)))))
 }
 
-// KeyPairs are the kinds of key pairs that rotator random makes.
+// KeyPairs returns the kinds of key pairs that rotator random makes.
 func KeyPairs() []string {
 	return []string{"rsa-2048", "rsa-3072", "rsa-4096", "ecdsa-p256", "ecdsa-p384", "ed25519"}
 }

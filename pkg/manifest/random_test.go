@@ -37,7 +37,7 @@ func TestARandomValueHasTheEntropyThatTheManifestSays(t *testing.T) {
 	}
 }
 
-// TestTheLongestRandomValueFitsEverySink is about one value; how many fit, checkRandom and bucket.Compute say.
+// TestTheLongestRandomValueFitsEverySink checks one value; checkRandom and bucket.Compute check how many fit.
 func TestTheLongestRandomValueFitsEverySink(t *testing.T) {
 	const longest = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
@@ -61,19 +61,23 @@ func TestARandomSourceKnowsThePartsOfItsKeys(t *testing.T) {
 		rotate               manifest.Rotate
 		fresh, writes, known []string
 	}{
-		"several values":     {manifest.Rotate{}, keys, keys, nil},
-		"one of them":        {manifest.Rotate{Key: "K"}, []string{"K"}, []string{"K"}, nil},
-		"symmetric":          {manifest.Rotate{Key: "K", Also: "A"}, []string{"K"}, []string{"A", "K"}, nil},
-		"a pair":             {manifest.Rotate{Pair: "ed25519", Key: "K", Public: "P"}, []string{"K"}, []string{"K", "P"}, []string{"P"}},
-		"a pair in versions": {manifest.Rotate{Pair: "ed25519", Public: "P", Also: "A", Next: "N"}, []string{"K"}, keys, []string{"P", "A"}},
+		"several values": {manifest.Rotate{}, keys, keys, nil},
+		"one of them":    {manifest.Rotate{Key: "K"}, []string{"K"}, []string{"K"}, nil},
+		"symmetric":      {manifest.Rotate{Key: "K", Also: "A"}, []string{"K"}, []string{"A", "K"}, nil},
+		"a pair": {manifest.Rotate{Pair: "ed25519", Key: "K", Public: "P"}, []string{"K"},
+			[]string{"K", "P"}, []string{"P"}},
+		"a pair in versions": {manifest.Rotate{Pair: "ed25519", Public: "P", Also: "A", Next: "N"}, []string{"K"}, keys,
+			[]string{"P", "A"}},
 	} {
 		c.rotate.With = manifest.Random
 		s := manifest.Source{Keys: keys, Rotate: c.rotate}
-		if diff := cmp.Diff([][]string{c.fresh, c.writes, c.known}, [][]string{s.Fresh(), s.Writes(), s.Known()}); diff != "" {
+		if diff := cmp.Diff([][]string{c.fresh, c.writes, c.known},
+			[][]string{s.Fresh(), s.Writes(), s.Known()}); diff != "" {
 			t.Errorf("%s: fresh, written, known (-want +got):\n%s", name, diff)
 		}
 	}
-	if s := (manifest.Source{Rotate: manifest.Rotate{With: manifest.Manual, Pair: "x", Public: "P"}}); s.Known() != nil {
+	if s := (manifest.Source{Rotate: manifest.Rotate{With: manifest.Manual, Pair: "x",
+		Public: "P"}}); s.Known() != nil {
 		t.Error("a source that a person rotates has a key pair")
 	}
 }

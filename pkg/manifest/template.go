@@ -29,7 +29,7 @@ type Part struct {
 	In   string // of a date: a duration, or settings.NAME
 }
 
-// Kind is what a Part stands for.
+// Kind is the kind of value that a Part stands for.
 type Kind string
 
 // The kinds of names. A key's kind is none of the words that stand in templates.
@@ -49,12 +49,13 @@ const (
 	UnixMS     Kind = "unix_ms"
 )
 
-// words are the kinds that are written as they are, and dates those with a duration after them.
-func words() []Kind { return []Kind{AdminName, EnvName, SourceName, Version, Marker} }
-func dates() []Kind { return []Kind{Date, RFC3339, Unix, UnixMS} }
+// plainKinds returns the kinds that are written as they are, dateKinds those with a duration after them.
+func plainKinds() []Kind { return []Kind{AdminName, EnvName, SourceName, Version, Marker} }
+func dateKinds() []Kind  { return []Kind{Date, RFC3339, Unix, UnixMS} }
 
-// ErrTemplate says how a name is written. It quotes nothing.
-var ErrTemplate = errors.New("write names like {{KEY}}, {{owed.KEY}}, {{admin}}, {{version}}, {{marker}} or {{date 90d}}, and no other double braces")
+// ErrTemplate is returned for a text that is no template, with how a name is written. It quotes nothing.
+var ErrTemplate = errors.New("write names like {{KEY}}, {{owed.KEY}}, {{admin}}, {{version}}, {{marker}} " +
+	"or {{date 90d}}, and no other double braces")
 
 var partShape = regexp.MustCompile(`^(?:(owed|settings)\.)?([A-Za-z_][A-Za-z0-9_]{0,127})(?: +((?:settings\.)?[A-Za-z0-9_]{1,128}))?$`)
 
@@ -90,16 +91,16 @@ func parsePart(text string) (Part, bool) {
 	switch {
 	case of != "":
 		return Part{Kind: Kind(of), Name: name}, in == ""
-	case is(name, dates()):
+	case isAmong(name, dateKinds()):
 		_, err := ParseDuration(in)
 		return Part{Kind: Kind(name), In: in}, err == nil || strings.HasPrefix(in, "settings.")
-	case is(name, words()):
+	case isAmong(name, plainKinds()):
 		return Part{Kind: Kind(name)}, in == ""
 	}
 	return Part{Kind: KeyName, Name: name}, in == ""
 }
 
-func is(name string, kinds []Kind) bool {
+func isAmong(name string, kinds []Kind) bool {
 	for _, k := range kinds {
 		if name == string(k) {
 			return true

@@ -10,9 +10,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// used is a manifest with one source that uses a vendor's description: a key for every name, a text for every setting
-// that has no default.
-func used(name string, v manifest.Vendor) string {
+// writeVendorManifest returns a manifest with one source that uses a vendor's description: a key for every name, a text
+// for every setting that has no default.
+func writeVendorManifest(name string, v manifest.Vendor) string {
 	var keys, given, settings []string
 	for i, key := range v.Keys {
 		keys = append(keys, fmt.Sprintf("K%d", i))
@@ -36,7 +36,7 @@ buckets: {all: {originals: true}}
 `, strings.Join(keys, ", "), name, admin, strings.Join(given, ", "), strings.Join(settings, ", "))
 }
 
-func vendorSource(t *testing.T, text string) manifest.Source {
+func parseVendorSource(t *testing.T, text string) manifest.Source {
 	t.Helper()
 	file, err := manifest.Parse("rotary.yaml", []byte(text))
 	if err != nil {
@@ -56,7 +56,7 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 		t.Fatalf("%d descriptions", len(vendors))
 	}
 	for name, v := range vendors {
-		source := vendorSource(t, used(name, v))
+		source := parseVendorSource(t, writeVendorManifest(name, v))
 		if source.Rotate.HTTP == nil || source.Rotate.HTTP.Create.Method == "" {
 			t.Errorf("%s: the source has no calls", name)
 		}
@@ -77,8 +77,9 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 // TestWhatADescriptionLacksIsReported leaves out one thing after the other.
 func TestWhatADescriptionLacksIsReported(t *testing.T) {
 	for name, v := range manifest.Vendors() {
-		whole := used(name, v)
-		for _, part := range []string{"every: 30d, ", "admin: owner, ", "keys_for: {token: K0, id: K1}, ", "settings: {group: example}"} {
+		whole := writeVendorManifest(name, v)
+		for _, part := range []string{"every: 30d, ", "admin: owner, ", "keys_for: {token: K0, id: K1}, ",
+			"settings: {group: example}"} {
 			without := strings.Replace(whole, part, "", 1)
 			if without == whole {
 				continue
@@ -98,12 +99,12 @@ func TestASourceSaysWhetherRotatingItKillsTheOldCredential(t *testing.T) {
 	}{
 		"gitlab-self-rotating-token": {true, "0s"}, "rolled-key": {false, "1d"}, "vercel-token": {false, "0s"},
 	} {
-		text := used(name, manifest.Vendors()[name])
+		text := writeVendorManifest(name, manifest.Vendors()[name])
 		file, err := manifest.Parse("rotary.yaml", []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, source := range []manifest.Source{vendorSource(t, text), file.Sources["x"]} {
+		for _, source := range []manifest.Source{parseVendorSource(t, text), file.Sources["x"]} {
 			if source.AtOnce() != want.atOnce || source.Overlap().String() != want.overlap {
 				t.Errorf("%s: at once %v, overlap %v; want %v", name, source.AtOnce(), source.Overlap(), want)
 			}
@@ -129,9 +130,10 @@ buckets: {all: {originals: true}}
 `
 
 func TestADescriptionIsExpandedForItsEnvironment(t *testing.T) {
-	source := vendorSource(t, ownDescription)
+	source := parseVendorSource(t, ownDescription)
 	create := source.Rotate.HTTP.Create
-	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" || fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil> true map[]]" {
+	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" ||
+		fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil> true map[]]" {
 		t.Errorf("create is %s %v", create.URL, create.JSON)
 	}
 }
@@ -154,8 +156,10 @@ func TestParseTemplate(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"{{", "}}", "{{}}", "{{ }}", "{{KEY", "KEY}}", "{{KEY}}}}", "{{{KEY}}}", "{{a b}}", "{{date}}", "{{date 90}}", "{{admin 90d}}",
-		"{{owed.id 9d}}", "{{admin.x}}", "{{KEY.x}}", "{{1KEY}}", "{{KEY-A}}", "{{.KEY}}", "{{range .}}", "{{date settings.}}", "{{" + strings.Repeat("K", 129) + "}}",
+		"{{", "}}", "{{}}", "{{ }}", "{{KEY", "KEY}}", "{{KEY}}}}", "{{{KEY}}}", "{{a b}}", "{{date}}", "{{date 90}}",
+		"{{admin 90d}}",
+		"{{owed.id 9d}}", "{{admin.x}}", "{{KEY.x}}", "{{1KEY}}", "{{KEY-A}}", "{{.KEY}}", "{{range .}}",
+		"{{date settings.}}", "{{" + strings.Repeat("K", 129) + "}}",
 	} {
 		if got, err := manifest.ParseTemplate(text); err == nil {
 			t.Errorf("%q is read as %v", text, got)
@@ -173,7 +177,8 @@ func FuzzParseTemplate(f *testing.F) {
 			return
 		}
 		for _, p := range parts {
-			if p.Kind == manifest.Literal && (p.Text == "" || strings.Contains(p.Text, "{{") || strings.Contains(p.Text, "}}")) {
+			if p.Kind == manifest.Literal && (p.Text == "" || strings.Contains(p.Text, "{{") ||
+				strings.Contains(p.Text, "}}")) {
 				t.Fatalf("%q has the literal part %q", text, p.Text)
 			}
 		}

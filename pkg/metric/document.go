@@ -12,8 +12,8 @@ import (
 // It costs no call and needs no permission, and where it is lost, so is the log. AWS has no library for it in Go;
 // prozz/aws-embedded-metrics-golang dates from 2021, and its living fork wants a newer Go than this module's.
 //
-// All metrics of one document share their dimensions. A document of rotary's is far from the format's limits, 100 metrics
-// and 30 dimensions: it has what the table lists for one source, one alarm, or the environment.
+// All metrics of one document share their dimensions. A document of rotary's is far from the format's limits, 100
+// metrics and 30 dimensions: it has what the table lists for one source, one alarm, or the environment.
 type document struct {
 	at     time.Time
 	series []Series // of the same dimensions
@@ -24,8 +24,8 @@ func (d *document) add(s Series, value int64) {
 	d.series, d.values = append(d.series, s), append(d.values, value)
 }
 
-// line encodes the document. Equal documents give equal lines.
-func (d *document) line() []byte {
+// encodeLine encodes the document. Equal documents give equal lines.
+func (d *document) encodeLine() []byte {
 	type definition struct {
 		Name Name
 		Unit string

@@ -1,6 +1,6 @@
-// Package metric says what the Lambdas measure: one table of metrics, which the dashboard and the alarms of infra are
-// made from too, and how a pass or a request becomes numbers. It is given what was seen and reaches nothing. Names of the
-// manifest and counts go in, never a value.
+// Package metric has what the Lambdas measure: one table of metrics, which the dashboard and the alarms of infra are
+// made from too, and how a pass or a request becomes numbers. It is given what was seen and reaches nothing. Names of
+// the manifest and counts go in, never a value.
 package metric
 
 import (
@@ -21,17 +21,17 @@ type Name string
 const (
 	Passes             Name = "Passes"             // 1: a pass came to an end, whatever end
 	PassesFailed       Name = "PassesFailed"       // 1 where it stopped before its end, else 0
-	PassesIncomplete   Name = "PassesIncomplete"   // 1 where a consumer or a retirement refused or the time was up, else 0
+	PassesIncomplete   Name = "PassesIncomplete"   // 1 where a consumer or retirement refused or time was up, else 0
 	AppointmentsFailed Name = "AppointmentsFailed" // 1 where the next look could not be scheduled, else 0
 
-	EventsRefused Name = "EventsRefused" // messages of a batch that were another environment's, or none of rotary's
+	EventsRefused Name = "EventsRefused" // messages of a batch about another environment, or not of rotary
 
 	Steps           Name = "Steps"           // what a pass did, or tried to
 	Waits           Name = "Waits"           // what is not done now
-	ConsumersBehind Name = "ConsumersBehind" // consumers not seen on their bucket's version, without those that only drain
+	ConsumersBehind Name = "ConsumersBehind" // consumers not on their bucket's version; not those that only drain
 
-	CredentialAge   Name = "CredentialAge"   // since the version under AWSCURRENT was made; not written where there is none
-	ChangeAge       Name = "ChangeAge"       // from a change until its last consumer had followed, or until now; see plan.SourceReport
+	CredentialAge   Name = "CredentialAge"   // since the current version was made; not written without one
+	ChangeAge       Name = "ChangeAge"       // from a change until its last consumer followed, or now
 	RetirementsOwed Name = "RetirementsOwed" // versions that are live, and neither current nor pending
 
 	Alarms Name = "Alarms" // what a person has to look at, by the alarm's name; 0 where there is nothing
@@ -76,7 +76,7 @@ var table = []struct {
 	{RequestsFailed, count, Source},
 }
 
-// Series is one metric of one environment: what CloudWatch keeps one line for.
+// Series is one metric of one environment: one line in CloudWatch.
 type Series struct {
 	Name       Name
 	Unit       string
@@ -92,7 +92,7 @@ func All(env *manifest.Environment) []Series {
 	var all []Series
 	for _, m := range table {
 		for _, value := range values[m.by] {
-			all = append(all, m.name.of(env.Name, value))
+			all = append(all, m.name.seriesFor(env.Name, value))
 		}
 	}
 	return all
@@ -103,8 +103,8 @@ func Of(env *manifest.Environment, name Name) []Series {
 	return slices.DeleteFunc(All(env), func(s Series) bool { return s.Name != name })
 }
 
-// of is the metric's series with this value of its second dimension.
-func (n Name) of(environment, value string) Series {
+// seriesFor returns the metric's series with this value of its second dimension.
+func (n Name) seriesFor(environment, value string) Series {
 	for _, m := range table {
 		if m.name == n {
 			s := Series{Name: n, Unit: m.unit, Dimensions: map[string]string{Environment: environment}}

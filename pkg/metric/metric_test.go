@@ -60,28 +60,38 @@ func busy() plan.Report {
 		Environment: "dev", At: noon,
 		Steps: []plan.Step{{Do: "roll", Subject: "api"}}, Waits: []plan.Wait{{Subject: "db"}, {Subject: "worker"}},
 		Sources: []plan.SourceReport{
-			{Name: "db", Since: noon.Add(-time.Hour), Owed: []plan.OwedReport{{Version: "1"}, {Version: "2"}}, Changed: noon.Add(-10 * time.Minute)},
-			{Name: "vendors", Since: noon.Add(-48 * time.Hour), Changed: noon.Add(-20 * time.Minute), Followed: noon.Add(-15 * time.Minute)},
+			{Name: "db", Since: noon.Add(-time.Hour), Owed: []plan.OwedReport{{Version: "1"}, {Version: "2"}},
+				Changed: noon.Add(-10 * time.Minute)},
+			{Name: "vendors", Since: noon.Add(-48 * time.Hour), Changed: noon.Add(-20 * time.Minute),
+				Followed: noon.Add(-15 * time.Minute)},
 			{Name: "empty"},
 		},
 		Buckets: []plan.BucketReport{{Name: "full", Version: "v"}, {Name: "new"}},
 		Consumers: []plan.ConsumerReport{
 			{Bucket: "full", State: "current"}, {Bucket: "full", State: "draining"}, {Bucket: "new", State: "behind"},
-			{Bucket: "full", State: "behind"}, {Bucket: "full", State: "failed"}, {Bucket: "full", State: "rolling"}, {State: "unknown"},
+			{Bucket: "full", State: "behind"}, {Bucket: "full", State: "failed"}, {Bucket: "full", State: "rolling"},
+			{State: "unknown"},
 		},
-		Alarms: []plan.Alarm{{Name: plan.RotationDue, Subject: "db"}, {Name: plan.RotationDue, Subject: "vendors"}, {Name: plan.DeadlinePassed, Subject: "db"}},
+		Alarms: []plan.Alarm{{Name: plan.RotationDue, Subject: "db"}, {Name: plan.RotationDue, Subject: "vendors"},
+			{Name: plan.DeadlinePassed, Subject: "db"}},
 	}
 }
 
 func TestAPassWritesWhatItSaw(t *testing.T) {
 	wants(t, []string{
-		"Passes Count Environment=dev: 1", "PassesFailed Count Environment=dev: 0", "PassesIncomplete Count Environment=dev: 0", "AppointmentsFailed Count Environment=dev: 0",
+		"Passes Count Environment=dev: 1", "PassesFailed Count Environment=dev: 0",
+		"PassesIncomplete Count Environment=dev: 0", "AppointmentsFailed Count Environment=dev: 0",
 		"Steps Count Environment=dev: 1", "Waits Count Environment=dev: 2", "ConsumersBehind Count Environment=dev: 4",
-		"CredentialAge Seconds Environment=dev Source=db: 3600", "ChangeAge Seconds Environment=dev Source=db: 600", "RetirementsOwed Count Environment=dev Source=db: 2",
-		"CredentialAge Seconds Environment=dev Source=vendors: 172800", "ChangeAge Seconds Environment=dev Source=vendors: 300", "RetirementsOwed Count Environment=dev Source=vendors: 0",
+		"CredentialAge Seconds Environment=dev Source=db: 3600", "ChangeAge Seconds Environment=dev Source=db: 600",
+		"RetirementsOwed Count Environment=dev Source=db: 2",
+		"CredentialAge Seconds Environment=dev Source=vendors: 172800",
+		"ChangeAge Seconds Environment=dev Source=vendors: 300",
+		"RetirementsOwed Count Environment=dev Source=vendors: 0",
 		"ChangeAge Seconds Environment=dev Source=empty: 0", "RetirementsOwed Count Environment=dev Source=empty: 0",
-		"Alarms Count Alarm=rotation-due Environment=dev: 2", "Alarms Count Alarm=rotation-stuck Environment=dev: 0", "Alarms Count Alarm=retirement-owed Environment=dev: 0",
-		"Alarms Count Alarm=rollback-abandoned Environment=dev: 0", "Alarms Count Alarm=deadline-passed Environment=dev: 1",
+		"Alarms Count Alarm=rotation-due Environment=dev: 2", "Alarms Count Alarm=rotation-stuck Environment=dev: 0",
+		"Alarms Count Alarm=retirement-owed Environment=dev: 0",
+		"Alarms Count Alarm=rollback-abandoned Environment=dev: 0",
+		"Alarms Count Alarm=deadline-passed Environment=dev: 1",
 	}, Pass("dev", later, Outcome{Report: busy()}))
 }
 
@@ -90,19 +100,23 @@ func TestAPassSaysHowItEnded(t *testing.T) {
 		out  Outcome
 		want string // PassesFailed, PassesIncomplete, AppointmentsFailed
 	}{
-		{Outcome{}, "000"}, {Outcome{Failed: true}, "100"}, {Outcome{Incomplete: true}, "010"}, {Outcome{Forgotten: true}, "001"},
+		{Outcome{}, "000"}, {Outcome{Failed: true}, "100"}, {Outcome{Incomplete: true}, "010"},
+		{Outcome{Forgotten: true}, "001"},
 	} {
 		wants(t, []string{
 			"Passes Count Environment=dev: 1", "PassesFailed Count Environment=dev: " + tt.want[:1],
-			"PassesIncomplete Count Environment=dev: " + tt.want[1:2], "AppointmentsFailed Count Environment=dev: " + tt.want[2:],
-		}, Pass("dev", later, tt.out)) // it could not look, and says nothing of what it would have seen
+			"PassesIncomplete Count Environment=dev: " + tt.want[1:2],
+			"AppointmentsFailed Count Environment=dev: " + tt.want[2:],
+		}, Pass("dev", later, tt.out)) // it could not look, and reports nothing of what it would have seen
 	}
 }
 
 func TestATimeThatIsNotOverYetIsNoNegativeAge(t *testing.T) {
-	r := plan.Report{At: noon, Sources: []plan.SourceReport{{Name: "db", Since: noon.Add(time.Second), Changed: noon.Add(time.Second)}}}
+	r := plan.Report{At: noon,
+		Sources: []plan.SourceReport{{Name: "db", Since: noon.Add(time.Second), Changed: noon.Add(time.Second)}}}
 	got := read(t, Pass("dev", later, Outcome{Report: r}))[7:9]
-	if diff := cmp.Diff([]string{"CredentialAge Seconds Environment=dev Source=db: 0", "ChangeAge Seconds Environment=dev Source=db: 0"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"CredentialAge Seconds Environment=dev Source=db: 0",
+		"ChangeAge Seconds Environment=dev Source=db: 0"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -117,7 +131,8 @@ func TestARequestSaysWhatBecameOfIt(t *testing.T) {
 		want            string
 	}{{false, false, "00"}, {true, false, "10"}, {false, true, "01"}} {
 		wants(t, []string{
-			"Requests Count Environment=dev Source=db: 1", "RequestsRefused Count Environment=dev Source=db: " + tt.want[:1],
+			"Requests Count Environment=dev Source=db: 1", "RequestsRefused Count Environment=dev Source=db: " +
+				tt.want[:1],
 			"RequestsFailed Count Environment=dev Source=db: " + tt.want[1:],
 		}, Request("dev", "db", later, tt.refused, tt.failed))
 	}

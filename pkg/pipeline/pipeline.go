@@ -39,7 +39,7 @@ func (f *Functions) Advance(ctx context.Context, a plan.Advance) error {
 	if !known {
 		return fmt.Errorf("source %s is none of environment %s", a.Source, f.environment.Name)
 	}
-	_, err := f.call(ctx, f.environment.RotateFunction(source), map[string]any{"advance": a})
+	_, err := f.callFunction(ctx, f.environment.RotateFunction(source), map[string]any{"advance": a})
 	return err
 }
 
@@ -51,12 +51,14 @@ func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 		return progress, fmt.Errorf("source %s is none of environment %s", b.Source, f.environment.Name)
 	}
 	function := f.environment.RotateFunction(source)
-	answer, err := f.call(ctx, function, map[string]any{"rollback": b})
+	answer, err := f.callFunction(ctx, function, map[string]any{"rollback": b})
 	if err != nil {
 		return progress, err
 	}
 	if err := json.Unmarshal(answer, &progress); err != nil || !progress.Done && progress.Until.IsZero() {
-		return rotate.Progress{}, fmt.Errorf("read the answer of %s: it does not say how far the rollback is; is it an older rotary?", function)
+		return rotate.Progress{},
+			fmt.Errorf("read the answer of %s: it does not say how far the rollback is; is it an older rotary?",
+				function)
 	}
 	return progress, nil
 }
@@ -65,22 +67,25 @@ func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 // that nobody needs to read production's values to see its state. ErrNotDeployed where there is no such Lambda.
 func (f *Functions) Look(ctx context.Context) (plan.Report, error) {
 	var report plan.Report
-	answer, err := f.call(ctx, f.environment.PropagateFunction(), map[string]any{"dryRun": true, "environment": f.environment.Name})
+	answer, err := f.callFunction(ctx, f.environment.PropagateFunction(),
+		map[string]any{"dryRun": true, "environment": f.environment.Name})
 	if err != nil {
 		return report, err
 	}
 	if err := json.Unmarshal(answer, &report); err != nil || report.Environment != f.environment.Name {
-		return plan.Report{}, fmt.Errorf("read the answer of %s: it is no report about environment %s; is it an older rotary?", f.environment.PropagateFunction(), f.environment.Name)
+		return plan.Report{}, fmt.Errorf("read the answer of %s: it is no report about environment %s; "+
+			"is it an older rotary?",
+			f.environment.PropagateFunction(), f.environment.Name)
 	}
 	return report, nil
 }
 
-func (f *Functions) call(ctx context.Context, function string, request any) ([]byte, error) {
+func (f *Functions) callFunction(ctx context.Context, function string, request any) ([]byte, error) {
 	payload, err := json.Marshal(request)
 	if err != nil {
 		return nil, fmt.Errorf("call %s: %w", function, err)
 	}
-	out, err := f.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: payload}, patient)
+	out, err := f.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &function, Payload: payload}, waitForFunction)
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return nil, fmt.Errorf("call %s: %w", function, ErrNotDeployed)
 	}
@@ -88,24 +93,25 @@ func (f *Functions) call(ctx context.Context, function string, request any) ([]b
 		return nil, fmt.Errorf("call %s: %w", function, err)
 	}
 	if out.FunctionError != nil {
-		return nil, fmt.Errorf("%s failed: %s", function, failure(out.Payload))
+		return nil, fmt.Errorf("%s failed: %s", function, failureMessage(out.Payload))
 	}
 	return out.Payload, nil
 }
 
-// longest is how long a Lambda may run at most (https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html).
+// longest is how long a Lambda may run at most
+// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html).
 const longest = 15 * time.Minute
 
-// patient waits as long as the function may run. A client that gives up earlier and tries again would run it twice at
-// once, or find it throttled by itself where its concurrency is one. ctx still ends the wait.
-func patient(o *lambda.Options) {
+// waitForFunction makes the client wait as long as the function may run. A client that gives up earlier and tries again
+// would run it twice at once, or find it throttled by itself where its concurrency is one. ctx still ends the wait.
+func waitForFunction(o *lambda.Options) {
 	if c, is := o.HTTPClient.(*awshttp.BuildableClient); is {
 		o.HTTPClient = c.WithTimeout(longest)
 	}
 }
 
-// failure is the error message of a Lambda of rotary's, which never holds a value.
-func failure(payload []byte) string {
+// failureMessage returns the error message of a Lambda of rotary's, which never holds a value.
+func failureMessage(payload []byte) string {
 	var e struct {
 		ErrorType    string `json:"errorType"`
 		ErrorMessage string `json:"errorMessage"`

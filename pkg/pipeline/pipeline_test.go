@@ -18,14 +18,17 @@ import (
 )
 
 func TestAdvanceAsksTheLambdaThatReachesTheTarget(t *testing.T) {
-	for source, function := range map[string]string{"handshake": "rotary-dev-rotate", "app-db": "rotary-dev-rotate-network"} {
+	for source, function := range map[string]string{"handshake": "rotary-dev-rotate",
+		"app-db": "rotary-dev-rotate-network"} {
 		w := newWorld(t)
 		w.deploy("rotary-dev-rotate", "null")
 		w.deploy("rotary-dev-rotate-network", "null")
-		if err := w.functions().Advance(t.Context(), plan.Advance{Source: source, Version: "v1", Current: "v2"}); err != nil {
+		if err := w.functions().Advance(t.Context(), plan.Advance{Source: source, Version: "v1",
+			Current: "v2"}); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{function + ` {"advance":{"source":"` + source + `","version":"v1","current":"v2"}}`}, w.got); diff != "" {
+		if diff := cmp.Diff([]string{function + ` {"advance":{"source":"` + source +
+			`","version":"v1","current":"v2"}}`}, w.got); diff != "" {
 			t.Errorf("invocations (-want +got):\n%s", diff)
 		}
 	}
@@ -53,12 +56,14 @@ func TestARollbackWithoutAnAnswerIsAnError(t *testing.T) {
 		w := newWorld(t)
 		w.deploy("rotary-dev-rotate", answer)
 		_, err := w.functions().Rollback(t.Context(), rotate.Back{Source: "handshake"})
-		if err == nil || !strings.Contains(err.Error(), "is it an older rotary?") || strings.Contains(err.Error(), "canary") {
+		if err == nil || !strings.Contains(err.Error(), "is it an older rotary?") ||
+			strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: error is %v", answer, err)
 		}
 	}
 	w := newWorld(t)
-	if _, err := w.functions().Rollback(t.Context(), rotate.Back{Source: "billing"}); err == nil || len(w.Tap.Calls()) > 0 {
+	if _, err := w.functions().Rollback(t.Context(), rotate.Back{Source: "billing"}); err == nil ||
+		len(w.Tap.Calls()) > 0 {
 		t.Errorf("a source of another environment: %v", err)
 	}
 }
@@ -82,7 +87,8 @@ func TestAFailureSaysWhichLambdaAndWhat(t *testing.T) {
 	}
 	w.refuse("Invoke", sim.Denied)
 	err = w.functions().Advance(t.Context(), plan.Advance{Source: "handshake"})
-	if err == nil || !strings.HasPrefix(err.Error(), "call rotary-dev-rotate: ") || errors.Is(err, pipeline.ErrNotDeployed) {
+	if err == nil || !strings.HasPrefix(err.Error(), "call rotary-dev-rotate: ") ||
+		errors.Is(err, pipeline.ErrNotDeployed) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -111,12 +117,14 @@ func TestWithoutAPipelineItIsErrNotDeployed(t *testing.T) {
 
 func TestLookIsADryRunOfTheEnvironment(t *testing.T) {
 	w := newWorld(t)
-	w.deploy("rotary-dev-propagate", `{"environment":"dev","converged":true,"sources":[{"name":"handshake","owed":[{"version":"v1"}]}]}`)
+	w.deploy("rotary-dev-propagate",
+		`{"environment":"dev","converged":true,"sources":[{"name":"handshake","owed":[{"version":"v1"}]}]}`)
 	report, err := w.functions().Look(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := plan.Report{Environment: "dev", Converged: true, Sources: []plan.SourceReport{{Name: "handshake", Owed: []plan.OwedReport{{Version: "v1"}}}}}
+	want := plan.Report{Environment: "dev", Converged: true,
+		Sources: []plan.SourceReport{{Name: "handshake", Owed: []plan.OwedReport{{Version: "v1"}}}}}
 	if diff := cmp.Diff(want, report); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
@@ -126,11 +134,13 @@ func TestLookIsADryRunOfTheEnvironment(t *testing.T) {
 }
 
 func TestAnAnswerThatIsNoReportIsAnError(t *testing.T) {
-	for _, answer := range []string{"null", "{}", `"ok"`, "[]", `{"environment":"production"}`, `{"environment":"dev","steps":"none"}`} {
+	for _, answer := range []string{"null", "{}", `"ok"`, "[]", `{"environment":"production"}`,
+		`{"environment":"dev","steps":"none"}`} {
 		w := newWorld(t)
 		w.deploy("rotary-dev-propagate", answer)
 		report, err := w.functions().Look(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "read the answer of rotary-dev-propagate: it is no report about environment dev") {
+		if err == nil || !strings.Contains(err.Error(),
+			"read the answer of rotary-dev-propagate: it is no report about environment dev") {
 			t.Errorf("%s: %v", answer, err)
 		}
 		if diff := cmp.Diff(plan.Report{}, report); diff != "" {
@@ -164,7 +174,8 @@ type answering struct {
 	options []func(*lambda.Options)
 }
 
-func (a *answering) Invoke(_ context.Context, _ *lambda.InvokeInput, options ...func(*lambda.Options)) (*lambda.InvokeOutput, error) {
+func (a *answering) Invoke(_ context.Context, _ *lambda.InvokeInput,
+	options ...func(*lambda.Options)) (*lambda.InvokeOutput, error) {
 	a.options = options
 	return a.out, nil
 }

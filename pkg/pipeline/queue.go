@@ -36,7 +36,8 @@ func Ask(ctx context.Context, env *manifest.Environment, client sender, r event.
 	if err != nil {
 		return fmt.Errorf("ask for a pass: %w", err)
 	}
-	_, err = client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl, MessageBody: aws.String(string(body)), MessageGroupId: &env.Name})
+	_, err = client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: queue.QueueUrl,
+		MessageBody: aws.String(string(body)), MessageGroupId: &env.Name})
 	if err != nil {
 		return fmt.Errorf("ask for a pass through %s: %w", env.Queue(), err)
 	}
@@ -44,8 +45,10 @@ func Ask(ctx context.Context, env *manifest.Environment, client sender, r event.
 }
 
 type planner interface {
-	CreateSchedule(context.Context, *scheduler.CreateScheduleInput, ...func(*scheduler.Options)) (*scheduler.CreateScheduleOutput, error)
-	UpdateSchedule(context.Context, *scheduler.UpdateScheduleInput, ...func(*scheduler.Options)) (*scheduler.UpdateScheduleOutput, error)
+	CreateSchedule(context.Context, *scheduler.CreateScheduleInput,
+		...func(*scheduler.Options)) (*scheduler.CreateScheduleOutput, error)
+	UpdateSchedule(context.Context, *scheduler.UpdateScheduleInput,
+		...func(*scheduler.Options)) (*scheduler.UpdateScheduleOutput, error)
 }
 
 // Schedule is the environment's one-off schedule.
@@ -67,11 +70,12 @@ func (s *Schedule) Again(ctx context.Context, at time.Time, r event.Request) err
 	if err != nil {
 		return fmt.Errorf("schedule another pass: %w", err)
 	}
-	in := s.appointment(at, string(body))
+	in := s.buildAppointment(at, string(body))
 	_, err = s.client.UpdateSchedule(ctx, in)
 	if _, missing := errors.AsType[*schedulertypes.ResourceNotFoundException](err); missing {
 		_, err = s.client.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
-			Name: in.Name, ScheduleExpression: in.ScheduleExpression, FlexibleTimeWindow: in.FlexibleTimeWindow, Target: in.Target,
+			Name: in.Name, ScheduleExpression: in.ScheduleExpression, FlexibleTimeWindow: in.FlexibleTimeWindow,
+			Target: in.Target,
 		})
 	}
 	if err != nil {
@@ -80,7 +84,7 @@ func (s *Schedule) Again(ctx context.Context, at time.Time, r event.Request) err
 	return nil
 }
 
-func (s *Schedule) appointment(at time.Time, body string) *scheduler.UpdateScheduleInput {
+func (s *Schedule) buildAppointment(at time.Time, body string) *scheduler.UpdateScheduleInput {
 	return &scheduler.UpdateScheduleInput{
 		Name:               aws.String(s.environment.AgainSchedule()),
 		ScheduleExpression: aws.String("at(" + at.UTC().Add(time.Second).Format("2006-01-02T15:04:05") + ")"),

@@ -80,7 +80,8 @@ func TestAgainSendsTheRequestOnceAtItsTime(t *testing.T) {
 		t.Errorf("at its time, to the part of a second, there is already %v", got)
 	}
 	w.Advance(2 * time.Second)
-	if diff := cmp.Diff([]string{`dev {"rotary":"again","environment":"dev","execution":"c"}`}, w.received()); diff != "" {
+	if diff := cmp.Diff([]string{`dev {"rotary":"again","environment":"dev","execution":"c"}`},
+		w.received()); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 	w.Advance(2 * time.Hour)
@@ -120,7 +121,8 @@ func TestAgainSaysForWhenItFailed(t *testing.T) {
 	w.queue()
 	at := w.Clock.Now().Add(time.Minute)
 	w.refuse("CreateSchedule", sim.Denied)
-	if err := w.schedule().Again(t.Context(), at, request("again", "1")); err == nil || !strings.Contains(err.Error(), "schedule another pass at 2026-01-05T09:01:00Z") {
+	if err := w.schedule().Again(t.Context(), at, request("again", "1")); err == nil ||
+		!strings.Contains(err.Error(), "schedule another pass at 2026-01-05T09:01:00Z") {
 		t.Errorf("error is %v", err)
 	}
 	w.Tap.OnCall(nil)
@@ -128,7 +130,8 @@ func TestAgainSaysForWhenItFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.refuse("UpdateSchedule", sim.Unavailable)
-	if err := w.schedule().Again(t.Context(), at, request("again", "1")); err == nil || !strings.Contains(err.Error(), "schedule another pass") {
+	if err := w.schedule().Again(t.Context(), at, request("again", "1")); err == nil ||
+		!strings.Contains(err.Error(), "schedule another pass") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -32,7 +32,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}), env: example.Environment(t, "dev")}
+	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}),
+		env: example.Environment(t, "dev")}
 	w.cfg = w.Config(w.env.Account, w.env.Region)
 	t.Cleanup(func() { _ = w.Close() })
 	return w
@@ -40,13 +41,14 @@ func newWorld(t *testing.T) *world {
 
 // deploy registers a function that notes what it is asked and answers this.
 func (w *world) deploy(name, answer string) {
-	w.Region(w.env.Account, w.env.Region).Lambda.Register(lambdahost.Function{Name: name, Handler: func(_ context.Context, payload []byte) ([]byte, error) {
-		w.got = append(w.got, name+" "+string(payload))
-		if w.fail != "" {
-			return nil, &Failed{w.fail}
-		}
-		return []byte(answer), nil
-	}})
+	w.Region(w.env.Account, w.env.Region).Lambda.Register(lambdahost.Function{Name: name,
+		Handler: func(_ context.Context, payload []byte) ([]byte, error) {
+			w.got = append(w.got, name+" "+string(payload))
+			if w.fail != "" {
+				return nil, &Failed{w.fail}
+			}
+			return []byte(answer), nil
+		}})
 }
 
 // Failed is what a function of rotary's fails with.
@@ -61,9 +63,10 @@ func (w *world) functions() *pipeline.Functions {
 // queue makes the environment's queue.
 func (w *world) queue() {
 	w.t.Helper()
-	_, err := w.sqs().CreateQueue(w.t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(w.env.Queue()), Attributes: map[string]string{
-		"FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "360",
-	}})
+	_, err := w.sqs().CreateQueue(w.t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(w.env.Queue()),
+		Attributes: map[string]string{
+			"FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "360",
+		}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -72,7 +75,8 @@ func (w *world) queue() {
 func (w *world) sqs() *sqs.Client { return sqs.NewFromConfig(w.cfg) }
 
 func (w *world) schedule() *pipeline.Schedule {
-	return pipeline.NewSchedule(w.env, scheduler.NewFromConfig(w.cfg), "arn:aws:sqs:us-east-1:111111111111:"+w.env.Queue(), "arn:aws:iam::111111111111:role/scheduler")
+	return pipeline.NewSchedule(w.env, scheduler.NewFromConfig(w.cfg),
+		"arn:aws:sqs:us-east-1:111111111111:"+w.env.Queue(), "arn:aws:iam::111111111111:role/scheduler")
 }
 
 // received takes what is in the queue: "group body".
@@ -82,14 +86,16 @@ func (w *world) received() []string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	out, err := w.sqs().ReceiveMessage(w.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: url.QueueUrl, MaxNumberOfMessages: 10, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"}})
+	out, err := w.sqs().ReceiveMessage(w.t.Context(), &sqs.ReceiveMessageInput{QueueUrl: url.QueueUrl,
+		MaxNumberOfMessages: 10, MessageSystemAttributeNames: []types.MessageSystemAttributeName{"All"}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	var all []string
 	for _, m := range out.Messages {
 		all = append(all, fmt.Sprintf("%s %s", m.Attributes["MessageGroupId"], aws.ToString(m.Body)))
-		if _, err := w.sqs().DeleteMessage(w.t.Context(), &sqs.DeleteMessageInput{QueueUrl: url.QueueUrl, ReceiptHandle: m.ReceiptHandle}); err != nil {
+		if _, err := w.sqs().DeleteMessage(w.t.Context(), &sqs.DeleteMessageInput{QueueUrl: url.QueueUrl,
+			ReceiptHandle: m.ReceiptHandle}); err != nil {
 			w.t.Fatal(err)
 		}
 	}

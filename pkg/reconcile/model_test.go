@@ -15,17 +15,17 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// The sequences of this file are the shortest ones that break the protocol with one of its rules left out, as its
-// executable model finds them. Each ends in settle, which checks that nothing is refused, unheld, owed or forgotten.
+// The sequences of this file are the shortest ones that break the protocol with one of its rules left out, the rules
+// R1a to R9 of docs/safety.md. Each ends in settle, which checks that nothing is refused, unheld, owed or forgotten.
 
-func TestModelF1aTwoPutsBetweenTwoPassesAreBothKnown(t *testing.T) {
+func TestR1aTwoPutsBetweenTwoPassesAreBothKnown(t *testing.T) {
 	m := modelled(t)
 	m.hand(m.person())
 	m.hand(m.person())
 	m.settle()
 }
 
-func TestModelF1bAPutThatIsTakenBackBeforeAnyPassIsKnown(t *testing.T) {
+func TestR1bAPutThatIsTakenBackBeforeAnyPassIsKnown(t *testing.T) {
 	m := modelled(t)
 	first := m.current(db)
 	m.relabel(db, history.AWSCurrent, first, m.hand(m.person()))
@@ -35,7 +35,7 @@ func TestModelF1bAPutThatIsTakenBackBeforeAnyPassIsKnown(t *testing.T) {
 	}
 }
 
-func TestModelF1cARotationThatIsRolledBackSettles(t *testing.T) {
+func TestR1cARotationThatIsRolledBackSettles(t *testing.T) {
 	m := modelled(t)
 	first, second := m.current(db), m.rotate()
 	m.relabel(db, history.Rollback, first, "")
@@ -46,7 +46,7 @@ func TestModelF1cARotationThatIsRolledBackSettles(t *testing.T) {
 	m.settle()
 }
 
-func TestModelF1dAPutWhileARotationCreatesIsKnown(t *testing.T) {
+func TestR1dAPutWhileARotationCreatesIsKnown(t *testing.T) {
 	m := modelled(t)
 	token := m.begin()
 	m.interrupt("PutSecretValue", db, func() { m.hand(m.person()) })
@@ -58,13 +58,13 @@ func TestModelF1dAPutWhileARotationCreatesIsKnown(t *testing.T) {
 	m.settle()
 }
 
-func TestModelF1eARotationBeforeTheFirstPassForgetsNothing(t *testing.T) {
+func TestR1eARotationBeforeTheFirstPassForgetsNothing(t *testing.T) {
 	m := unmarked(t)
 	m.rotate()
 	m.settle()
 }
 
-func TestModelF2APutAndAPassWhileARotationCreatesTakeNoLabelFromIt(t *testing.T) {
+func TestR2APutAndAPassWhileARotationCreatesTakeNoLabelFromIt(t *testing.T) {
 	m := modelled(t)
 	token := m.begin()
 	m.interrupt("PutSecretValue", db, func() {
@@ -78,7 +78,7 @@ func TestModelF2APutAndAPassWhileARotationCreatesTakeNoLabelFromIt(t *testing.T)
 	m.settle()
 }
 
-func TestModelF3AValueThatCameBackIsNotRetiredWithItsFirstVersion(t *testing.T) {
+func TestR3AValueThatCameBackIsNotRetiredWithItsFirstVersion(t *testing.T) {
 	m := modelled(t)
 	first := m.current(db)
 	login := m.login(db, first)
@@ -95,7 +95,7 @@ func TestModelF3AValueThatCameBackIsNotRetiredWithItsFirstVersion(t *testing.T) 
 	m.settle()
 }
 
-func TestModelF3AValueThatCameBackIsNotRetiredAtAll(t *testing.T) {
+func TestR3AValueThatCameBackIsNotRetiredAtAll(t *testing.T) {
 	m := modelled(t)
 	login := m.login(db, m.current(db))
 	m.hand(m.person())
@@ -106,7 +106,7 @@ func TestModelF3AValueThatCameBackIsNotRetiredAtAll(t *testing.T) {
 	}
 }
 
-func TestModelF4ARollbackThatBeginsBeforeARetirementKeepsItsVersion(t *testing.T) {
+func TestR4ARollbackThatBeginsBeforeARetirementKeepsItsVersion(t *testing.T) {
 	m := modelled(t)
 	first, second := m.current(db), m.rotate()
 	m.relabel(db, history.Rollback, first, "")
@@ -125,7 +125,7 @@ func TestModelF4ARollbackThatBeginsBeforeARetirementKeepsItsVersion(t *testing.T
 	m.settle()
 }
 
-func TestModelF4bARollbackOfASymmetricSecretLosesAgainstAnAdvance(t *testing.T) {
+func TestR4bARollbackOfASymmetricSecretLosesAgainstAnAdvance(t *testing.T) {
 	m := symmetric(t)
 	first, second := m.current(db), m.rotate()
 	m.until(first)
@@ -140,7 +140,7 @@ func TestModelF4bARollbackOfASymmetricSecretLosesAgainstAnAdvance(t *testing.T) 
 	}
 }
 
-func TestModelF5WhatSetSecretDoesLateIsStillKnown(t *testing.T) {
+func TestR5WhatSetSecretDoesLateIsStillKnown(t *testing.T) {
 	m := modelled(t)
 	token := m.begin()
 	must(t, m.steps(token, "create"))
@@ -171,7 +171,7 @@ func (s slow) Set(ctx context.Context, pending, current rotate.Values) error {
 }
 
 // The outgoing version is one that another tool wrote before rotary came: nothing has held it yet.
-func TestModelF7TheOutgoingVersionIsHeldBeforeAnotherBecomesCurrent(t *testing.T) {
+func TestR7TheOutgoingVersionIsHeldBeforeAnotherBecomesCurrent(t *testing.T) {
 	m := modelled(t)
 	current := m.current("api-dev")
 	h, err := m.pass.Store.Look(t.Context(), "api-dev")
@@ -186,7 +186,7 @@ func TestModelF7TheOutgoingVersionIsHeldBeforeAnotherBecomesCurrent(t *testing.T
 	m.settle()
 }
 
-func TestModelF7bAVersionIsHeldUntilALateRolloutCanNotComeAnyMore(t *testing.T) {
+func TestR7bAVersionIsHeldUntilALateRolloutCanNotComeAnyMore(t *testing.T) {
 	m := modelled(t)
 	first := m.current(db)
 	second := m.hand(m.person())
@@ -222,7 +222,7 @@ func TestALookThatTakesLongIsNotQuietBecauseOfIt(t *testing.T) {
 	m.settle()
 }
 
-func TestModelF7cALateSwapEndsThePassThatLosesAgainstIt(t *testing.T) {
+func TestR7cALateSwapEndsThePassThatLosesAgainstIt(t *testing.T) {
 	m := modelled(t)
 	m.hand(m.person())
 	before := m.current("api-dev")
@@ -256,7 +256,7 @@ func swapOf(name string) func(what string) bool {
 	return func(what string) bool { return what == "UpdateSecretVersionStage "+name }
 }
 
-func TestModelF8APersonWhoDeploysAnOldVersionIsNeverRefused(t *testing.T) {
+func TestR8APersonWhoDeploysAnOldVersionIsNeverRefused(t *testing.T) {
 	m := modelled(t)
 	first, web := m.current(db), m.sinks["web"]
 	old := web.running
@@ -275,7 +275,7 @@ func TestModelF8APersonWhoDeploysAnOldVersionIsNeverRefused(t *testing.T) {
 	m.settle()
 }
 
-func TestModelF9AnOwedValueUnderARenamedKeyIsStillInUse(t *testing.T) {
+func TestR9AnOwedValueUnderARenamedKeyIsStillInUse(t *testing.T) {
 	m := modelled(t)
 	first := m.login(db, m.current(db))
 	swapped, err := manifest.Parse("rotary.yaml", []byte(strings.NewReplacer( // the names change places, and jobs is leaving

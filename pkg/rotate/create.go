@@ -48,7 +48,7 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 	return j.made(ctx, h.Secret)
 }
 
-// allowed checks invariant 2 and makes sure that what exists is marked before another version comes to be.
+// allowed checks S5 (docs/safety.md) and makes sure that what exists is marked before another version comes to be.
 func (j Job) allowed(ctx context.Context, h history.History, pending history.Version) (current history.Version, err error) {
 	current, exists := h.Current()
 	if !exists {

@@ -123,7 +123,7 @@ type Event struct {
 // Step does one step of a rotation. Repeatable: a step that was done already succeeds without doing it again, and
 // every step succeeds at once where the version is already current; an AWSPENDING that a crash left there comes off.
 //
-// Invariant 2 is checked before anything is created: while a version of the source is owed or not yet known, the
+// S5 (docs/safety.md) is checked before anything is created: while a version of the source is owed or not yet known, the
 // rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start. An emergency goes
 // past it. A rotation that somebody's put has overtaken is Refused likewise: it would bring back what they replaced.
 // What it made is owed then.

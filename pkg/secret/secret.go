@@ -9,7 +9,7 @@ import (
 	"log/slog"
 )
 
-// ErrEncode is what every encoder gets instead of a value. Encoding fails rather than writing a placeholder,
+// ErrEncode is returned by every encoder instead of a value. Encoding fails rather than writing a placeholder,
 // because a placeholder could end up in a bucket.
 var ErrEncode = errors.New("a secret value cannot be encoded: reveal it where it is needed")
 
@@ -31,7 +31,7 @@ func Reveal(v Value) string {
 	return v.reveal()
 }
 
-// Equal says whether both hold the same text, in constant time for texts of one length.
+// Equal reports whether both hold the same text, in constant time for texts of one length.
 func (v Value) Equal(other Value) bool {
 	return subtle.ConstantTimeCompare([]byte(Reveal(v)), []byte(Reveal(other))) == 1
 }

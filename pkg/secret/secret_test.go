@@ -107,8 +107,10 @@ func noLeak(t *testing.T, where, output string) {
 
 func TestTheProbeSeesALeak(t *testing.T) {
 	for _, text := range []string{
-		canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprintf("%q", canary), fmt.Sprintf("%d", []byte(canary)),
-		base64.StdEncoding.EncodeToString([]byte("a" + canary + "b")), jsonText(canary), htmltemplate.HTMLEscapeString(canary),
+		canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprintf("%q", canary),
+		fmt.Sprintf("%d", []byte(canary)),
+		base64.StdEncoding.EncodeToString([]byte("a" + canary + "b")), jsonText(canary),
+		htmltemplate.HTMLEscapeString(canary),
 	} {
 		found := false
 		for _, form := range forms(canary) {
@@ -217,7 +219,8 @@ func TestEncodersFailRatherThanWriteAMask(t *testing.T) {
 	}
 }
 
-// protect turns a panic into an error as a recover at the top of a program does. encoding/gob panics on types it refuses.
+// protect turns a panic into an error as a recover at the top of a program does. encoding/gob panics on types it
+// refuses.
 func protect(f func() (string, error)) (out string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -229,9 +232,12 @@ func protect(f func() (string, error)) (out string, err error) {
 
 func TestNoTemplatePrintsAValue(t *testing.T) {
 	texts := []string{
-		`{{.}}`, `{{printf "%v %+v %#v %s %q %x %d" . . . . . . .}}`, `{{print .}}`, `{{html .}}`, `{{js .}}`, `{{urlquery .}}`,
-		`{{.String}}`, `{{.GoString}}`, `{{.Exported}}`, `{{.Map.k}}`, `{{index .Slice 0}}`, `{{.reveal}}`, `{{call .reveal}}`, `{{.Reveal}}`, `{{len .}}`, `{{slice . 0}}`,
-		`<script>var x = {{.}}</script>`, `<a href="{{.}}" onclick="f({{.}})" style="{{.}}">{{.}}</a>`, `{{.MarshalText}}`, `{{.LogValue}}`,
+		`{{.}}`, `{{printf "%v %+v %#v %s %q %x %d" . . . . . . .}}`, `{{print .}}`, `{{html .}}`, `{{js .}}`,
+		`{{urlquery .}}`,
+		`{{.String}}`, `{{.GoString}}`, `{{.Exported}}`, `{{.Map.k}}`, `{{index .Slice 0}}`, `{{.reveal}}`,
+		`{{call .reveal}}`, `{{.Reveal}}`, `{{len .}}`, `{{slice . 0}}`,
+		`<script>var x = {{.}}</script>`, `<a href="{{.}}" onclick="f({{.}})" style="{{.}}">{{.}}</a>`,
+		`{{.MarshalText}}`, `{{.LogValue}}`,
 	}
 	for name, carrier := range carriers() {
 		for _, text := range texts {

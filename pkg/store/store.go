@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,9 +19,9 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -108,7 +107,7 @@ func (s *Store) Look(ctx context.Context, name string) (history.History, error) 
 	_, nameless := out.VersionIdsToStages[""]
 	undated := out.LastChangedDate == nil && len(out.VersionIdsToStages) > 0
 	if nameless || undated || aws.ToString(out.ARN) == "" {
-		return history.History{}, fmt.Errorf("describe %s: %w", name, errGarbled)
+		return history.History{}, fmt.Errorf("describe %s: %w", name, awserr.ErrUnreadable)
 	}
 	look := history.History{
 		Secret: name, ARN: aws.ToString(out.ARN),
@@ -131,7 +130,7 @@ func (s *Store) LookAll(ctx context.Context, name string) (history.History, erro
 		return history.History{}, err
 	}
 	if look.Changed.IsZero() && len(look.Versions) > 0 {
-		return history.History{}, fmt.Errorf("describe %s: %w", name, errGarbled)
+		return history.History{}, fmt.Errorf("describe %s: %w", name, awserr.ErrUnreadable)
 	}
 	var empty []string
 	for _, doubtful := range look.Doubtful() {
@@ -193,11 +192,11 @@ func (s *Store) Versions(ctx context.Context, name string) ([]history.Version, e
 		}
 		s.noteServerTime(page.ResultMetadata)
 		if aws.ToString(page.ARN) == "" {
-			return nil, fmt.Errorf("list the versions of %s: %w", name, errGarbled)
+			return nil, fmt.Errorf("list the versions of %s: %w", name, awserr.ErrUnreadable)
 		}
 		for _, v := range page.Versions {
 			if aws.ToString(v.VersionId) == "" || aws.ToTime(v.CreatedDate).IsZero() {
-				return nil, fmt.Errorf("list the versions of %s: %w", name, errGarbled)
+				return nil, fmt.Errorf("list the versions of %s: %w", name, awserr.ErrUnreadable)
 			}
 			versions = append(versions, history.Version{
 				ID: aws.ToString(v.VersionId), Created: aws.ToTime(v.CreatedDate),
@@ -249,7 +248,7 @@ func (s *Store) readBatch(ctx context.Context, names []string) ([]types.SecretVa
 	read := map[string]bool{}
 	for _, v := range out.SecretValues {
 		if !slices.Contains(names, aws.ToString(v.Name)) || aws.ToString(v.VersionId) == "" {
-			return nil, fmt.Errorf("read %d secrets at once: %w", len(names), errGarbled)
+			return nil, fmt.Errorf("read %d secrets at once: %w", len(names), awserr.ErrUnreadable)
 		}
 		read[*v.Name] = true
 	}
@@ -262,8 +261,8 @@ func (s *Store) readBatch(ctx context.Context, names []string) ([]types.SecretVa
 // batchError returns the error for one secret of a batch. id is its name or its ARN: AWS may answer either.
 func batchError(names []string, id, code string) error {
 	i := slices.IndexFunc(names, func(name string) bool { return id == name || strings.Contains(id, ":secret:"+name+"-") })
-	if i < 0 || !codeShape.MatchString(code) {
-		return fmt.Errorf("read %d secrets at once: %w", len(names), errGarbled)
+	if i < 0 || !awserr.IsCode(code) {
+		return fmt.Errorf("read %d secrets at once: %w", len(names), awserr.ErrUnreadable)
 	}
 	return fmt.Errorf("read %s: %s", names[i], code)
 }
@@ -279,7 +278,7 @@ func (s *Store) Value(ctx context.Context, name, version string) (text secret.Va
 	}
 	s.noteServerTime(out.ResultMetadata)
 	if aws.ToString(out.VersionId) != version || out.SecretString == nil && out.SecretBinary == nil {
-		return secret.Value{}, false, fmt.Errorf("read version %s of %s: %w", version, name, errGarbled)
+		return secret.Value{}, false, fmt.Errorf("read version %s of %s: %w", version, name, awserr.ErrUnreadable)
 	}
 	return secret.New(aws.ToString(out.SecretString)), true, nil
 }
@@ -336,41 +335,18 @@ func (s *Store) checkAlreadyMoved(ctx context.Context, name, label, to string) e
 	return nil
 }
 
-// errGarbled replaces the SDK's error for an answer that it cannot read: that error quotes a piece of the answer, which
-// may be a value.
-var errGarbled = errors.New("the answer could not be read")
-
-// codeShape is what AWS's error codes look like.
-var codeShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
-
 // wrapError adds what was being done to which secret. It returns ErrMissing for a secret that does not exist.
 func wrapError(doing, name string, err error) error {
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return fmt.Errorf("%s %s: %w", doing, name, ErrMissing)
 	}
-	return fmt.Errorf("%s %s: %w", doing, name, legible(err))
-}
-
-// legible returns err, or errGarbled for one that quotes what no AWS service says. The end of a context stays.
-func legible(err error) error {
-	_, garbled := errors.AsType[*smithy.DeserializationError](err)
-	api, answered := errors.AsType[smithy.APIError](err)
-	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
-		if garbled && errors.Is(err, end) {
-			return end
-		}
-	}
-	if garbled || answered && !codeShape.MatchString(api.ErrorCode()) {
-		return errGarbled
-	}
-	return err
+	return fmt.Errorf("%s %s: %w", doing, name, awserr.Legible(err))
 }
 
 // wrapErrorWithoutText is wrapError for requests that carry a value: it keeps only the code of AWS's answer.
 func wrapErrorWithoutText(doing, name string, err error) error {
-	err = legible(err)
-	if api, answered := errors.AsType[smithy.APIError](err); answered {
-		return fmt.Errorf("%s %s: Secrets Manager answered %s", doing, name, api.ErrorCode())
+	if code := awserr.Code(err); code != "" {
+		return fmt.Errorf("%s %s: Secrets Manager answered %s", doing, name, code)
 	}
 	return wrapError(doing, name, err)
 }

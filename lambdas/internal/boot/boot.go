@@ -1,4 +1,4 @@
-// Package boot is what both Lambdas do before and around a handler.
+// Package boot does what both Lambdas need before and around a handler.
 package boot
 
 import (
@@ -33,7 +33,8 @@ func Open(ctx context.Context) (*manifest.Environment, aws.Config, error) {
 		return nil, aws.Config{}, err
 	}
 	if region := os.Getenv("AWS_REGION"); region != env.Region {
-		return nil, aws.Config{}, fmt.Errorf("environment %s is in region %s, but this Lambda runs in %s", env.Name, env.Region, region)
+		return nil, aws.Config{}, fmt.Errorf("environment %s is in region %s, but this Lambda runs in %s", env.Name,
+			env.Region, region)
 	}
 	cfg, err := account.Open(ctx, env)
 	return env, cfg, err
@@ -42,7 +43,7 @@ func Open(ctx context.Context) (*manifest.Environment, aws.Config, error) {
 // Handler is a Lambda handler over raw JSON.
 type Handler func(ctx context.Context, payload json.RawMessage) (any, error)
 
-// Panicked is the error of an invocation that panicked. It tells the type of what was thrown and never its text,
+// Panicked is the error of an invocation that panicked. It has the type of what was thrown and never its text,
 // because that could quote a value.
 type Panicked struct{ Type string }
 

@@ -12,6 +12,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -54,7 +55,7 @@ func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 	for _, cluster := range slices.Sorted(maps.Keys(c.named)) {
 		seen, err := c.findStrangers(ctx, cluster)
 		if err != nil {
-			failed = append(failed, fmt.Errorf("look for services of rotary's in cluster %s: %w", cluster, legible(err)))
+			failed = append(failed, fmt.Errorf("look for services of rotary's in cluster %s: %w", cluster, awserr.Legible(err)))
 		}
 		found = append(found, seen...)
 	}

@@ -15,6 +15,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -133,7 +134,7 @@ func (l familySnapshot) revisionsInPlay() []revision {
 func (f *Family) Status(ctx context.Context) (plan.Seen, error) {
 	l, err := f.snapshotFamily(ctx)
 	if err != nil {
-		return plan.Seen{Consumer: f.by.consumer}, fmt.Errorf("look at ECS family %s: %w", f, legible(err))
+		return plan.Seen{Consumer: f.by.consumer}, fmt.Errorf("look at ECS family %s: %w", f, awserr.Legible(err))
 	}
 	return f.toSeen(l), nil
 }
@@ -248,7 +249,7 @@ func (l familySnapshot) lastChange() time.Time {
 // meanwhile, is an error and is left to the next pass; the other targets still follow.
 func (f *Family) Roll(ctx context.Context, b bucket.Bucket) error {
 	if err := f.rollTargets(ctx, b); err != nil {
-		return fmt.Errorf("roll ECS family %s onto version %s of %s: %w", f, b.Version, b.Name, legible(err))
+		return fmt.Errorf("roll ECS family %s onto version %s of %s: %w", f, b.Version, b.Name, awserr.Legible(err))
 	}
 	return nil
 }
@@ -267,7 +268,7 @@ func (f *Family) rollTargets(ctx context.Context, b bucket.Bucket) error {
 	var failed []error
 	for _, t := range targets {
 		if err := f.rollTarget(ctx, t, b); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", t.name, legible(err)))
+			failed = append(failed, fmt.Errorf("%s: %w", t.name, awserr.Legible(err)))
 		}
 	}
 	return errors.Join(failed...)
@@ -295,7 +296,7 @@ func (f *Family) Withdraw(ctx context.Context, versions []string) error {
 		err = f.deregisterRevisions(ctx, f.name, l.revisionsInPlay(), versions)
 	}
 	if err != nil {
-		return fmt.Errorf("withdraw revisions of ECS family %s: %w", f, legible(err))
+		return fmt.Errorf("withdraw revisions of ECS family %s: %w", f, awserr.Legible(err))
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	"github.com/aws/smithy-go"
 
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -78,7 +78,7 @@ func (s *Service) String() string { return s.ecs.Cluster + "/" + s.ecs.Service }
 func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
 	l, err := s.snapshotService(ctx)
 	if err != nil {
-		return plan.Seen{Consumer: s.by.consumer}, fmt.Errorf("look at ECS service %s: %w", s, legible(err))
+		return plan.Seen{Consumer: s.by.consumer}, fmt.Errorf("look at ECS service %s: %w", s, awserr.Legible(err))
 	}
 	return l.toSeen(s.by.consumer), nil
 }
@@ -90,7 +90,7 @@ func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
 // shows which.
 func (s *Service) Roll(ctx context.Context, b bucket.Bucket) error {
 	if err := s.startRollout(ctx, b); err != nil {
-		return fmt.Errorf("roll ECS service %s onto version %s of %s: %w", s, b.Version, b.Name, legible(err))
+		return fmt.Errorf("roll ECS service %s onto version %s of %s: %w", s, b.Version, b.Name, awserr.Legible(err))
 	}
 	return nil
 }
@@ -226,20 +226,6 @@ func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped,
 		}
 	}
 	return "", newest, err
-}
-
-// legible returns err, or what says less: the SDK's error about an answer that it cannot decode quotes the member
-// that it stopped at, and the environment of a task definition may hold anything.
-func legible(err error) error {
-	if _, garbled := errors.AsType[*smithy.DeserializationError](err); !garbled {
-		return err
-	}
-	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, end) {
-			return end
-		}
-	}
-	return errors.New("ECS's answer could not be read")
 }
 
 func firstNonEmpty(texts ...string) string {

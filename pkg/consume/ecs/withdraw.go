@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 )
 
 // Withdraw deregisters the ACTIVE revisions of the service's family that rotary registered and that pin one of these
@@ -14,7 +16,7 @@ import (
 // meanwhile. Repeatable.
 func (s *Service) Withdraw(ctx context.Context, versions []string) error {
 	if err := s.withdrawVersions(ctx, versions); err != nil {
-		return fmt.Errorf("withdraw revisions of ECS service %s: %w", s, legible(err))
+		return fmt.Errorf("withdraw revisions of ECS service %s: %w", s, awserr.Legible(err))
 	}
 	return nil
 }

@@ -9,14 +9,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v4"
+	"github.com/golang-jwt/jwt/v5"
 	gh "github.com/google/go-github/v92/github"
 
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// authenticate gives base its token: a personal access token, or an App's installation token.
-func authenticate(base client, repository string, token secret.Value, appID string, now func() time.Time) (*client, error) {
+// authenticateClient returns base with what provides its token: a personal access token, or, where appID is not empty,
+// an App's installation token, for which token is the App's private key.
+func authenticateClient(
+	base client, repository string, token secret.Value, appID string, now func() time.Time,
+) (*client, error) {
 	if strings.TrimSpace(secret.Reveal(token)) == "" {
 		return nil, errors.New("its token is empty")
 	}
@@ -30,12 +33,12 @@ func authenticate(base client, repository string, token secret.Value, appID stri
 		return nil, errors.New("the App's private key is not an RSA key in PEM")
 	}
 	a := &app{id: appID, key: key, repository: repository, now: now, client: base}
-	a.client.token = a.sign
-	base.token = a.installationToken
+	a.client.token = a.signJWT
+	base.token = a.fetchInstallationToken
 	return &base, nil
 }
 
-// app is a GitHub App that exchanges its key for a token that one repository accepts for an hour. Source:
+// app exchanges a GitHub App's key for a token that one repository accepts for an hour. Source:
 // https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
 type app struct {
 	id         string
@@ -48,9 +51,13 @@ type app struct {
 	expires time.Time
 }
 
-// sign makes a JWT that is good for a few minutes; it is dated back a minute against clocks that differ.
-func (a *app) sign(context.Context) (secret.Value, error) {
-	claims := jwt.RegisteredClaims{Issuer: a.id, IssuedAt: jwt.NewNumericDate(a.now().Add(-time.Minute)), ExpiresAt: jwt.NewNumericDate(a.now().Add(5 * time.Minute))}
+// signJWT returns a JWT that is valid for a few minutes. It is dated back a minute, in case the clocks differ.
+func (a *app) signJWT(context.Context) (secret.Value, error) {
+	claims := jwt.RegisteredClaims{
+		Issuer:    a.id,
+		IssuedAt:  jwt.NewNumericDate(a.now().Add(-time.Minute)),
+		ExpiresAt: jwt.NewNumericDate(a.now().Add(5 * time.Minute)),
+	}
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(a.key)
 	if err != nil {
 		return secret.Value{}, errors.New("the App's private key does not sign")
@@ -58,20 +65,24 @@ func (a *app) sign(context.Context) (secret.Value, error) {
 	return secret.New(signed), nil
 }
 
-// installationToken returns a token that is good for five more minutes at least.
-func (a *app) installationToken(ctx context.Context) (secret.Value, error) {
+// fetchInstallationToken returns a token that is valid for at least five more minutes.
+func (a *app) fetchInstallationToken(ctx context.Context) (secret.Value, error) {
 	if a.now().Add(5 * time.Minute).Before(a.expires) {
 		return a.token, nil
 	}
 	var installed gh.Installation
-	if _, err := a.client.call(ctx, request{doing: "find the App's installation", method: http.MethodGet, path: "repos/" + a.repository + "/installation", out: &installed}); err != nil {
+	if _, err := a.client.callAPI(ctx, request{
+		doing: "find the App's installation", method: http.MethodGet,
+		path: "repos/" + a.repository + "/installation", out: &installed,
+	}); err != nil {
 		return secret.Value{}, err
 	}
 	_, name, _ := strings.Cut(a.repository, "/")
 	var out gh.InstallationToken
-	if _, err := a.client.call(ctx, request{
-		doing: "get an installation token", method: http.MethodPost, path: fmt.Sprintf("app/installations/%d/access_tokens", installed.GetID()),
-		in: gh.InstallationTokenOptions{Repositories: []string{name}}, out: &out,
+	if _, err := a.client.callAPI(ctx, request{
+		doing: "get an installation token", method: http.MethodPost,
+		path: fmt.Sprintf("app/installations/%d/access_tokens", installed.GetID()),
+		in:   gh.InstallationTokenOptions{Repositories: []string{name}}, out: &out,
 	}); err != nil {
 		return secret.Value{}, err
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// checkpoint is after how many secrets the receipt is written again, so that a Roll that is cut short each time
-// still ends.
+// checkpoint is the number of secrets after which the receipt is written again, so that Rolls that are all cut short
+// still come to an end together.
 const checkpoint = 20
 
 // Roll puts the secrets that b changes, one at a time, and deletes those that rotary owns and b no longer has.
@@ -26,34 +26,34 @@ const checkpoint = 20
 // that finds everything done writes nothing. Nothing at all is written where b cannot be carried out: a secret
 // that is not rotary's and not adopted, a name or a size that GitHub refuses, no room, an unreadable receipt.
 func (s *Scope) Roll(ctx context.Context, b bucket.Bucket) error {
-	if err := s.roll(ctx, b); err != nil {
-		return s.fail("roll", err)
+	if err := s.rollSecrets(ctx, b); err != nil {
+		return s.wrapError("roll", err)
 	}
 	return nil
 }
 
-func (s *Scope) roll(ctx context.Context, b bucket.Bucket) error {
-	values, err := sinkValues(b)
+func (s *Scope) rollSecrets(ctx context.Context, b bucket.Bucket) error {
+	values, err := checkedValues(b)
 	if err != nil {
 		return err
 	}
-	l, err := s.look(ctx)
+	l, err := s.readScope(ctx)
 	if err != nil {
 		return err
 	}
-	before, err := s.valuesBefore(ctx, l, b.Version)
+	before, err := s.readEarlierValues(ctx, l, b.Version)
 	if err != nil {
 		return err
 	}
-	w, err := s.decide(l, b.Version, values, before)
-	if err != nil || w.nothing(l.receipt) {
+	w, err := s.decideWork(l, b.Version, values, before)
+	if err != nil || w.isProvenBy(l.receipt) {
 		return err
 	}
-	return s.carryOut(ctx, l.receipt, w, values)
+	return s.applyWork(ctx, l.receipt, w, values)
 }
 
-// valuesBefore reads what the secrets of the receipt's version hold; nil where that is not known.
-func (s *Scope) valuesBefore(ctx context.Context, l look, version string) (map[string]secret.Value, error) {
+// readEarlierValues returns the values of the receipt's version; nil where they are not known.
+func (s *Scope) readEarlierValues(ctx context.Context, l scopeState, version string) (map[string]secret.Value, error) {
 	if l.receipt == nil || l.receipt.Version == version || s.previous == nil {
 		return nil, nil
 	}
@@ -61,13 +61,13 @@ func (s *Scope) valuesBefore(ctx context.Context, l look, version string) (map[s
 	if err != nil {
 		return nil, fmt.Errorf("read bucket version %s: %w", l.receipt.Version, err)
 	}
-	return upper(values), nil
+	return upperNames(values), nil
 }
 
-// carryOut writes the intent, the secrets, and the proof. A secret that GitHub refuses does not stop the others; nothing
-// is deleted until all of them are written, and there is no proof until everything is done.
-func (s *Scope) carryOut(ctx context.Context, old *receipt, w work, values map[string]secret.Value) error {
-	if w.writes() && (old == nil || !old.same(w.receipt)) {
+// applyWork writes the intent, the secrets, and the proof. A secret that GitHub refuses does not stop the others;
+// nothing is deleted until all of them are written, and there is no proof until everything is done.
+func (s *Scope) applyWork(ctx context.Context, old *receipt, w work, values map[string]secret.Value) error {
+	if w.hasWrites() && (old == nil || !old.equals(w.receipt)) {
 		if err := s.writeReceipt(ctx, w.receipt, old != nil); err != nil {
 			return err
 		}
@@ -75,32 +75,32 @@ func (s *Scope) carryOut(ctx context.Context, old *receipt, w work, values map[s
 	var t tally
 	for chunk := range slices.Chunk(w.push, checkpoint) {
 		if len(t.fresh) > 0 {
-			if err := s.record(ctx, w, t.recorded()); err != nil {
-				return t.report(w, err)
+			if err := s.recordPushed(ctx, w, t.takeFresh()); err != nil {
+				return t.joinFailures(w, err)
 			}
 		}
-		if s.pushAll(ctx, chunk, values, &t); t.stopped {
-			return t.report(w)
+		if s.pushSecrets(ctx, chunk, values, &t); t.stopped {
+			return t.joinFailures(w)
 		}
 	}
 	if len(t.failed) == 0 {
-		s.removeAll(ctx, w.remove, &t)
+		s.removeSecrets(ctx, w.remove, &t)
 	}
 	if t.stopped {
-		return t.report(w)
+		return t.joinFailures(w)
 	}
 	w.complete = len(t.failed) == 0
 	if w.complete || len(t.fresh) > 0 {
-		return t.report(w, s.record(ctx, w, t.recorded()))
+		return t.joinFailures(w, s.recordPushed(ctx, w, t.takeFresh()))
 	}
-	return t.report(w)
+	return t.joinFailures(w)
 }
 
-// record reads when the pushed secrets were updated and writes it into the receipt; complete work makes it the proof.
-// pushed are in the order in which they were written. A secret that somebody else wrote meanwhile ends the Roll: the
-// receipt stays the intent, and the next Roll writes it again.
-func (s *Scope) record(ctx context.Context, w work, pushed []string) error {
-	listed, now, err := s.list(ctx)
+// recordPushed reads when the pushed secrets were updated and writes it into the receipt, which becomes the proof
+// where the work is complete. pushed is in the order of the writes. It returns an error where somebody else wrote one
+// of them meanwhile: the receipt stays the intent, and the next Roll writes that secret again.
+func (s *Scope) recordPushed(ctx context.Context, w work, pushed []string) error {
+	listed, now, err := s.listSecrets(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,18 +110,18 @@ func (s *Scope) record(ctx context.Context, w work, pushed []string) error {
 		}
 		w.receipt.Names[name] = listed[name]
 	}
-	if name := overtaken(pushed, listed); name != "" {
+	if name := findOvertaken(pushed, listed); name != "" {
 		return fmt.Errorf("list secrets: somebody wrote %s at the same time: it is written again", name)
 	}
 	if w.complete {
-		w.receipt.finish(w.remove, now)
+		w.receipt.markDone(w.remove, now)
 	}
 	return s.writeReceipt(ctx, w.receipt, true)
 }
 
-// overtaken returns a secret that was updated after the one that was written next: not by rotary, whose times never
-// go back from one write to the next.
-func overtaken(pushed []string, listed map[string]time.Time) string {
+// findOvertaken returns a secret that was updated after the one that was written next, or "". Somebody else wrote it:
+// the times of rotary's own writes never go back.
+func findOvertaken(pushed []string, listed map[string]time.Time) string {
 	for i := range len(pushed) - 1 {
 		if listed[pushed[i]].After(listed[pushed[i+1]]) {
 			return pushed[i]
@@ -130,41 +130,45 @@ func overtaken(pushed []string, listed map[string]time.Time) string {
 	return ""
 }
 
-func (s *Scope) pushAll(ctx context.Context, names []string, values map[string]secret.Value, t *tally) {
+// pushSecrets writes secrets until one fails for a reason that the next would fail for too.
+func (s *Scope) pushSecrets(ctx context.Context, names []string, values map[string]secret.Value, t *tally) {
 	for _, name := range names {
-		if err := s.put(ctx, name, values[name]); err == nil {
+		if err := s.putSecret(ctx, name, values[name]); err == nil {
 			t.written, t.fresh = append(t.written, name), append(t.fresh, name)
-		} else if t.add(err); t.stopped {
+		} else if t.addFailure(err); t.stopped {
 			return
 		}
 	}
 }
 
-func (s *Scope) removeAll(ctx context.Context, names []string, t *tally) {
+// removeSecrets deletes secrets until one fails for a reason that the next would fail for too.
+func (s *Scope) removeSecrets(ctx context.Context, names []string, t *tally) {
 	for _, name := range names {
-		err := s.write(ctx, request{doing: "delete secret " + name, method: http.MethodDelete, path: s.path + "/secrets/" + name})
-		if err == nil || isStatus(err, http.StatusNotFound) {
+		err := s.callPaced(ctx, request{
+			doing: "delete secret " + name, method: http.MethodDelete, path: s.path + "/secrets/" + name,
+		})
+		if err == nil || hasStatus(err, http.StatusNotFound) {
 			t.removed = append(t.removed, name)
-		} else if t.add(err); t.stopped {
+		} else if t.addFailure(err); t.stopped {
 			return
 		}
 	}
 }
 
-// put writes one secret. A 422 may mean that GitHub has replaced the scope's key since it was read: then once more,
-// with the new one.
-func (s *Scope) put(ctx context.Context, name string, v secret.Value) error {
+// putSecret writes one secret. After a 422, which may mean that GitHub has replaced the scope's key since it was read,
+// it reads the key again, and writes once more where that is another one.
+func (s *Scope) putSecret(ctx context.Context, name string, v secret.Value) error {
 	if s.key == nil {
-		if err := s.readKey(ctx); err != nil {
+		if err := s.readPublicKey(ctx); err != nil {
 			return err
 		}
 	}
 	err := s.putSealed(ctx, name, v)
-	if !isStatus(err, http.StatusUnprocessableEntity) {
+	if !hasStatus(err, http.StatusUnprocessableEntity) {
 		return err
 	}
 	used := s.key.id
-	if failed := s.readKey(ctx); failed != nil || s.key.id == used {
+	if failed := s.readPublicKey(ctx); failed != nil || s.key.id == used {
 		return errors.Join(err, failed)
 	}
 	return s.putSealed(ctx, name, v)
@@ -175,21 +179,23 @@ func (s *Scope) putSealed(ctx context.Context, name string, v secret.Value) erro
 	if err != nil {
 		return fmt.Errorf("seal secret %s: no random numbers", name)
 	}
-	return s.write(ctx, request{
+	return s.callPaced(ctx, request{
 		doing: "put secret " + name, method: http.MethodPut, path: s.path + "/secrets/" + name,
 		in: gh.SecretRequest{KeyID: s.key.id, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)},
 	})
 }
 
-// publicKey is what secrets are sealed for. A repository and each of its environments have their own.
+// publicKey is the key for which secrets are sealed. A repository and each of its environments have their own.
 type publicKey struct {
 	id  string
 	key *[32]byte
 }
 
-func (s *Scope) readKey(ctx context.Context) error {
+func (s *Scope) readPublicKey(ctx context.Context) error {
 	var out gh.PublicKey
-	if _, err := s.client.call(ctx, request{doing: "read the public key", method: http.MethodGet, path: s.path + "/secrets/public-key", out: &out}); err != nil {
+	if _, err := s.client.callAPI(ctx, request{
+		doing: "read the public key", method: http.MethodGet, path: s.path + "/secrets/public-key", out: &out,
+	}); err != nil {
 		return err
 	}
 	raw, err := base64.StdEncoding.DecodeString(out.GetKey())

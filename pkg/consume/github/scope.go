@@ -19,16 +19,18 @@ import (
 
 	gh "github.com/google/go-github/v92/github"
 
+	"github.com/rotary-secrets/rotary/pkg/httpcall"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/retry"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// DefaultDrain is how long a workflow run that may hold old values can go on. Source: a job on GitHub's own
-// runners ends after six hours, https://docs.github.com/en/actions/reference/limits.
+// DefaultDrain is the longest time for which a workflow run that holds old values can go on. Source: a job on GitHub's
+// own runners ends after six hours, https://docs.github.com/en/actions/reference/limits.
 const DefaultDrain = 6 * time.Hour
 
-// Scope is the secrets of one repository or environment: a consumer. It is meant for one pass, since the token is
-// read again for each, and is not safe for concurrent use.
+// Scope is a consumer: the secrets of one repository or environment. It serves one pass, because the token is read
+// again for each, and is not safe for concurrent use.
 type Scope struct {
 	name        string // the consumer's, in the manifest
 	environment string // rotary's
@@ -60,51 +62,49 @@ func URL(base string) Option { return func(o *options) { o.url = base } }
 // Transport sets what carries the requests.
 func Transport(t http.RoundTripper) Option { return func(o *options) { o.transport = t } }
 
-// Clock replaces the wall clock, and says how to wait between writes and before retries: without it nobody waits,
-// which only servers without github.com's limits put up with. pause returns early, with an error, when ctx ends or
-// leaves no time.
+// Clock replaces the wall clock, and sets how to wait between writes and before retries. Without it nobody waits,
+// which only servers without github.com's limits accept. pause returns early, with an error, when ctx ends or leaves
+// no time.
 func Clock(now func() time.Time, pause func(ctx context.Context, d time.Duration) error) Option {
 	return func(o *options) { o.now, o.pause = now, pause }
 }
 
-// Previous tells a Scope how to read what an earlier version of its bucket held, so that a Roll puts only the
-// values that differ. A nil map says that the version is gone: then every secret is put. An error fails the Roll.
+// Previous sets how to read an earlier version of the bucket, so that a Roll puts only the values that differ. read
+// returns a nil map where the version is gone: then every secret is put. Its error fails the Roll.
 func Previous(read func(ctx context.Context, version string) (map[string]secret.Value, error)) Option {
 	return func(o *options) { o.previous = read }
 }
 
-func hasten(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
-var goodRepository = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
+var repositoryShape = regexp.MustCompile(`^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$`)
 
 // New returns the scope that consumer c of a rotary environment stands for. It makes no call. token is a personal
 // access token; where appID is not empty, it is the private key of that GitHub App, in PEM. A token needs the
 // repository permissions Secrets and Variables (Environments for an environment's scope) to write, Actions to read.
 func New(c manifest.Consumer, environment string, token secret.Value, appID string, opts ...Option) (*Scope, error) {
-	o := options{url: "https://api.github.com/", transport: http.DefaultTransport, now: time.Now, pause: hasten}
+	o := options{url: "https://api.github.com/", transport: http.DefaultTransport, now: time.Now, pause: retry.Skip}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	s := &Scope{name: c.Name, environment: environment, previous: o.previous}
-	if err := s.locate(c.GitHub); err != nil {
-		return nil, s.fail("open", err)
+	if err := s.applyManifest(c.GitHub); err != nil {
+		return nil, s.wrapError("open", err)
 	}
 	base, err := newClient(o)
 	if err != nil {
-		return nil, s.fail("open", err)
+		return nil, s.wrapError("open", err)
 	}
-	if s.client, err = authenticate(base, c.GitHub.Repository, token, appID, o.now); err != nil {
-		return nil, s.fail("open", err)
+	if s.client, err = authenticateClient(base, c.GitHub.Repository, token, appID, o.now); err != nil {
+		return nil, s.wrapError("open", err)
 	}
 	return s, nil
 }
 
-// locate takes over what the manifest says.
-func (s *Scope) locate(g *manifest.GitHub) error {
-	if g == nil || !goodRepository.MatchString(g.Repository) {
+// applyManifest sets what the manifest has about the scope, or returns an error for a name that cannot stand in a path.
+func (s *Scope) applyManifest(g *manifest.GitHub) error {
+	if g == nil || !repositoryShape.MatchString(g.Repository) {
 		return errors.New("the manifest names no repository as owner/name")
 	}
-	if _, name, _ := strings.Cut(g.Repository, "/"); isWay(name) || isWay(g.Environment) {
+	if _, name, _ := strings.Cut(g.Repository, "/"); isPathStep(name) || isPathStep(g.Environment) {
 		return errors.New("the manifest names . or .., which is a way in a path")
 	}
 	s.repository = "repos/" + g.Repository
@@ -123,44 +123,49 @@ func (s *Scope) locate(g *manifest.GitHub) error {
 	return nil
 }
 
-// isWay says whether a name means a way in a path: . itself, or .. between slashes, which go-github refuses however it
-// is escaped.
-func isWay(name string) bool { return name == "." || slices.Contains(strings.Split(name, "/"), "..") }
+// isPathStep reports whether a name would be a step in a path: . itself, or .. between slashes, which go-github
+// refuses even where it is escaped.
+func isPathStep(name string) bool {
+	return name == "." || slices.Contains(strings.Split(name, "/"), "..")
+}
 
 func (s *Scope) environmentPath(name string) string {
 	return s.repository + "/environments/" + url.PathEscape(name)
 }
 
-// Withdraw does nothing: nobody can go back to a secret that was overwritten.
+// Withdraw does nothing, because nobody can go back to a secret that was overwritten.
 func (s *Scope) Withdraw(context.Context, []string) error { return nil }
 
-func (s *Scope) fail(doing string, err error) error {
+func (s *Scope) wrapError(doing string, err error) error {
 	return fmt.Errorf("%s consumer %s (GitHub %s): %w", doing, s.name, s.where, err)
 }
 
-// look is what the scope shows now.
-type look struct {
+// scopeState is one reading of the scope.
+type scopeState struct {
 	secrets map[string]time.Time // every secret's updated_at
 	receipt *receipt             // nil where there is none
 	written time.Time            // when the receipt was
 	now     time.Time            // by GitHub's own clock
 }
 
-// foreign are the names that rotary does not own, sorted.
-func (l look) foreign() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.secrets)), func(name string) bool { return l.owned(name) || !word.MatchString(name) })
+// foreignNames returns the names that rotary does not own, sorted.
+func (l scopeState) foreignNames() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(l.secrets)), func(name string) bool {
+		return l.ownsName(name) || !wordShape.MatchString(name)
+	})
 }
 
-// look reads the scope. An unreadable receipt is an errReceipt.
-func (s *Scope) look(ctx context.Context) (look, error) {
-	secrets, now, err := s.list(ctx)
+// readScope reads the secrets' names and the receipt. Its error is errReceipt for a receipt that rotary did not write.
+func (s *Scope) readScope(ctx context.Context) (scopeState, error) {
+	secrets, now, err := s.listSecrets(ctx)
 	if err != nil {
-		return look{}, err
+		return scopeState{}, err
 	}
-	l := look{secrets: secrets, now: now}
+	l := scopeState{secrets: secrets, now: now}
 	l.receipt, l.written, err = s.readReceipt(ctx)
 	if err == nil && l.receipt != nil && l.receipt.Environment != s.environment {
-		return look{}, fmt.Errorf("its receipt is of environment %q: two environments share one scope", l.receipt.Environment)
+		return scopeState{}, fmt.Errorf("its receipt is of environment %q: two environments share one scope",
+			l.receipt.Environment)
 	}
 	return l, err
 }
@@ -169,7 +174,7 @@ func (s *Scope) look(ctx context.Context) (look, error) {
 // (https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository).
 const mostPages = 10
 
-// secretsPage is a page of the list of secrets. An answer without a count is none.
+// secretsPage is a page of the list of secrets. An answer without a count is no such page.
 type secretsPage struct {
 	TotalCount *int `json:"total_count"`
 	Secrets    []struct {
@@ -178,19 +183,22 @@ type secretsPage struct {
 	} `json:"secrets"`
 }
 
-// list returns every secret's updated_at, and GitHub's time.
-func (s *Scope) list(ctx context.Context) (map[string]time.Time, time.Time, error) {
+// listSecrets returns every secret's updated_at, and GitHub's time.
+func (s *Scope) listSecrets(ctx context.Context) (map[string]time.Time, time.Time, error) {
 	found := map[string]time.Time{}
 	for page := 1; page <= mostPages; page++ {
 		var out secretsPage
-		resp, err := s.client.call(ctx, request{doing: "list secrets", method: http.MethodGet, path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", s.path, page), out: &out})
+		resp, err := s.client.callAPI(ctx, request{
+			doing: "list secrets", method: http.MethodGet,
+			path: fmt.Sprintf("%s/secrets?per_page=100&page=%d", s.path, page), out: &out,
+		})
 		if err != nil {
 			return nil, time.Time{}, err
 		}
 		for _, held := range out.Secrets {
 			found[strings.ToUpper(held.Name)] = held.UpdatedAt.UTC()
 		}
-		if resp.NextPage != 0 {
+		if httpcall.HasNextPage(resp.Header) {
 			continue
 		}
 		if out.TotalCount == nil {

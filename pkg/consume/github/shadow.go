@@ -13,40 +13,43 @@ import (
 // mostEnvironments bounds how many environments are looked into for names that hide rotary's.
 const mostEnvironments = 10
 
-// shadows tells of secrets of other levels with the names of this scope. GitHub shows a job the environment's before the
-// repository's, and the repository's before the organization's
-// (https://docs.github.com/en/actions/reference/secrets-reference). Where the token does not see a level, or GitHub does
-// not answer at once, nothing is told of it: this is a hint and decides nothing.
-func (s *Scope) shadows(ctx context.Context, names []string) string {
+// describeShadows names the secrets of other levels that have names of this scope. GitHub shows a job the
+// environment's before the repository's, and the repository's before the organization's
+// (https://docs.github.com/en/actions/reference/secrets-reference). Where the token does not see a level, or GitHub
+// does not answer at once, that level is left out: the text is for people and decides nothing.
+func (s *Scope) describeShadows(ctx context.Context, names []string) string {
 	var told []string
-	if both := s.common(ctx, s.repository+"/actions/organization-secrets", names); both != "" {
+	if both := s.findCommonNames(ctx, s.repository+"/actions/organization-secrets", names); both != "" {
 		told = append(told, "it hides the organization's "+both)
 	}
 	if s.own != "" {
-		if both := s.common(ctx, s.repository+"/actions/secrets", names); both != "" {
+		if both := s.findCommonNames(ctx, s.repository+"/actions/secrets", names); both != "" {
 			told = append(told, "it hides the repository's "+both)
 		}
-		return join(told)
+		return joinNotes(told)
 	}
-	for _, environment := range s.environments(ctx) {
-		if both := s.common(ctx, s.environmentPath(environment)+"/secrets", names); both != "" {
+	for _, environment := range s.listEnvironments(ctx) {
+		if both := s.findCommonNames(ctx, s.environmentPath(environment)+"/secrets", names); both != "" {
 			told = append(told, fmt.Sprintf("environment %q has its own %s, which its jobs get instead", environment, both))
 		}
 	}
-	return join(told)
+	return joinNotes(told)
 }
 
-func join(told []string) string {
+func joinNotes(told []string) string {
 	if len(told) == 0 {
 		return ""
 	}
 	return "; " + strings.Join(told, "; ")
 }
 
-// common names what a list of secrets has of names. A job gets 100 secrets of a level at most: one page shows them.
-func (s *Scope) common(ctx context.Context, path string, names []string) string {
+// findCommonNames returns those of names that a list of secrets has. It reads one page: a job gets at most 100 secrets
+// of a level.
+func (s *Scope) findCommonNames(ctx context.Context, path string, names []string) string {
 	var out secretsPage
-	if _, err := s.client.once(ctx, request{method: http.MethodGet, path: path + "?per_page=100", out: &out}); err != nil {
+	if _, err := s.client.callAPI(ctx, request{
+		once: true, method: http.MethodGet, path: path + "?per_page=100", out: &out,
+	}); err != nil {
 		return ""
 	}
 	var both []string
@@ -55,17 +58,20 @@ func (s *Scope) common(ctx context.Context, path string, names []string) string 
 			both = append(both, held.Name)
 		}
 	}
-	return several(both)
+	return abbreviateNames(both)
 }
 
-// environments names the repository's, as far as the token sees them.
-func (s *Scope) environments(ctx context.Context) (names []string) {
+// listEnvironments returns the names of the repository's environments, as far as the token sees them.
+func (s *Scope) listEnvironments(ctx context.Context) (names []string) {
 	var out gh.EnvResponse
-	if _, err := s.client.once(ctx, request{method: http.MethodGet, path: fmt.Sprintf("%s/environments?per_page=%d", s.repository, mostEnvironments), out: &out}); err != nil {
+	if _, err := s.client.callAPI(ctx, request{
+		once: true, method: http.MethodGet,
+		path: fmt.Sprintf("%s/environments?per_page=%d", s.repository, mostEnvironments), out: &out,
+	}); err != nil {
 		return nil
 	}
 	for _, environment := range out.Environments {
-		if name := environment.GetName(); name != "" && !isWay(name) {
+		if name := environment.GetName(); name != "" && !isPathStep(name) {
 			names = append(names, name)
 		}
 	}

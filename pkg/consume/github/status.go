@@ -12,10 +12,11 @@ import (
 
 	gh "github.com/google/go-github/v92/github"
 
+	"github.com/rotary-secrets/rotary/pkg/httpcall"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// skew is how far the clocks of GitHub's own services are allowed to differ.
+// skew is the most by which the clocks of GitHub's own services may differ.
 const skew = time.Minute
 
 // Status looks at the scope. It changes nothing and waits only as GitHub's limits ask.
@@ -34,39 +35,39 @@ const skew = time.Minute
 // of a version was replaced, and is not completed, keeps that version in play: until it ends, or the drain does.
 func (s *Scope) Status(ctx context.Context) (plan.Seen, error) {
 	seen := plan.Seen{Consumer: s.name, Settled: true, Detail: "no receipt in " + s.where}
-	l, err := s.look(ctx)
+	l, err := s.readScope(ctx)
 	if errors.Is(err, errReceipt) {
 		seen.Settled, seen.Unknown = false, err.Error()
 		return seen, nil
 	}
 	if err != nil {
-		return plan.Seen{}, s.fail("look at", err)
+		return plan.Seen{}, s.wrapError("look at", err)
 	}
 	if l.receipt == nil {
-		seen.Detail += foreign(l)
+		seen.Detail += describeForeign(l)
 		return seen, nil
 	}
-	held, err := s.heldByRuns(ctx, l)
+	held, err := s.findVersionsInRuns(ctx, l)
 	if err != nil {
-		return plan.Seen{}, s.fail("look at", err)
+		return plan.Seen{}, s.wrapError("look at", err)
 	}
-	seen = s.describe(seen, l, held)
+	seen = s.fillSeen(seen, l, held)
 	if l.receipt.Done {
-		seen.Detail += s.shadows(ctx, seen.Names)
+		seen.Detail += s.describeShadows(ctx, seen.Names)
 	}
 	return seen, nil
 }
 
-// foreign tells of secrets that are not rotary's, which it never touches.
-func foreign(l look) string {
-	if names := l.foreign(); len(names) > 0 {
-		return "; not rotary's: " + several(names)
+// describeForeign names the secrets that are not rotary's, which it never touches.
+func describeForeign(l scopeState) string {
+	if names := l.foreignNames(); len(names) > 0 {
+		return "; not rotary's: " + abbreviateNames(names)
 	}
 	return ""
 }
 
-// several lists names for people, and counts those that would be too many.
-func several(names []string) string {
+// abbreviateNames lists at most mostNamed names, for people, and counts the others.
+func abbreviateNames(names []string) string {
 	if n := len(names) - mostNamed; n > 0 {
 		names = append(slices.Clone(names[:mostNamed]), fmt.Sprintf("%d more", n))
 	}
@@ -75,45 +76,46 @@ func several(names []string) string {
 
 const mostNamed = 10
 
-// describe puts a look into the words of plan. held are the earlier versions in play.
-func (s *Scope) describe(seen plan.Seen, l look, held []string) plan.Seen {
+// fillSeen returns seen with what a reading of the scope shows. held are the earlier versions in play.
+func (s *Scope) fillSeen(seen plan.Seen, l scopeState, held []string) plan.Seen {
 	r := *l.receipt
-	seen.Names, seen.Drift, seen.Changed = r.names(), r.drift(l.secrets), l.written
+	seen.Names, seen.Drift, seen.Changed = r.ownedNames(), r.driftedNames(l.secrets), l.written
 	for _, name := range seen.Names {
 		if l.secrets[name].After(seen.Changed) {
 			seen.Changed = l.secrets[name]
 		}
 	}
-	seen.InPlay = withoutUnmanaged(append(held, r.Version))
+	seen.InPlay = dropUnmanaged(append(held, r.Version))
 	seen.Settled = r.Done && len(held) == 0
 	if r.Done && len(seen.Drift) == 0 {
 		seen.Running = r.Version
 	}
 	switch {
 	case !r.Done:
-		seen.Waiting = "its secrets are not all written yet" + colon(several(r.unproven()))
+		seen.Waiting = "its secrets are not all written yet" + prefixColon(abbreviateNames(r.unprovenNames()))
 	case len(held) > 0:
-		seen.Waiting, seen.WaitTill = "workflow runs from before the last write are not completed", s.drained(r, held)
+		seen.Waiting = "workflow runs from before the last write are not completed"
+		seen.WaitTill = s.findDrainEnd(r, held)
 	}
-	seen.Detail = fmt.Sprintf("%d secrets in %s", len(seen.Names), s.where) + foreign(l)
+	seen.Detail = fmt.Sprintf("%d secrets in %s", len(seen.Names), s.where) + describeForeign(l)
 	return seen
 }
 
-func colon(text string) string {
+func prefixColon(text string) string {
 	if text == "" {
 		return ""
 	}
 	return ": " + text
 }
 
-func withoutUnmanaged(versions []string) []string {
+func dropUnmanaged(versions []string) []string {
 	versions = slices.DeleteFunc(versions, func(v string) bool { return v == unmanaged })
 	slices.Sort(versions)
 	return versions
 }
 
-// drained is when the last of the versions is out of play at the latest.
-func (s *Scope) drained(r receipt, held []string) (at time.Time) {
+// findDrainEnd returns when the last of the versions is out of play at the latest.
+func (s *Scope) findDrainEnd(r receipt, held []string) (at time.Time) {
 	for _, version := range held {
 		if end := r.Previous[version].Add(s.drain); end.After(at) {
 			at = end
@@ -122,8 +124,8 @@ func (s *Scope) drained(r receipt, held []string) (at time.Time) {
 	return at
 }
 
-// heldByRuns returns the versions in the receipt's Previous that are still in play, sorted.
-func (s *Scope) heldByRuns(ctx context.Context, l look) ([]string, error) {
+// findVersionsInRuns returns the versions in the receipt's Previous that are still in play, sorted.
+func (s *Scope) findVersionsInRuns(ctx context.Context, l scopeState) ([]string, error) {
 	var held, asked []string
 	var last time.Time
 	for version, replaced := range l.receipt.Previous {
@@ -132,11 +134,11 @@ func (s *Scope) heldByRuns(ctx context.Context, l look) ([]string, error) {
 			held = append(held, version)
 		case l.now.Before(replaced.Add(s.drain)):
 			asked = append(asked, version)
-			last = later(last, replaced)
+			last = laterOf(last, replaced)
 		}
 	}
 	if len(asked) > 0 {
-		oldest, found, err := s.oldestRun(ctx, last.Add(skew))
+		oldest, found, err := s.findOldestRun(ctx, last.Add(skew))
 		if err != nil {
 			return nil, err
 		}
@@ -150,22 +152,22 @@ func (s *Scope) heldByRuns(ctx context.Context, l look) ([]string, error) {
 	return held, nil
 }
 
-func later(a, b time.Time) time.Time {
+func laterOf(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}
 	return a
 }
 
-// unfinished are the statuses of a run that is not completed, in a run's order of life; those it can fall back to
-// come again, so that a run that moves while we look is met at least once. Source: the status parameter of
+// unfinishedStatuses are the statuses of a run that is not completed, in a run's order of life; those it can fall back
+// to come again, so that a run whose status changes meanwhile is listed at least once. Source: the status parameter of
 // https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
-var unfinished = []string{"requested", "pending", "waiting", "queued", "in_progress", "queued", "waiting"}
+var unfinishedStatuses = []string{"requested", "pending", "waiting", "queued", "in_progress", "queued", "waiting"}
 
-// oldestRun returns when the oldest unfinished run began, among those created up to end. Where a list is not
+// findOldestRun returns when the oldest unfinished run began, among those created up to end. Where a list is not
 // whole, that could be any time: the zero one.
-func (s *Scope) oldestRun(ctx context.Context, end time.Time) (oldest time.Time, found bool, err error) {
-	for _, status := range unfinished {
+func (s *Scope) findOldestRun(ctx context.Context, end time.Time) (oldest time.Time, found bool, err error) {
+	for _, status := range unfinishedStatuses {
 		began, whole, err := s.listRuns(ctx, status, end)
 		if err != nil || !whole {
 			return time.Time{}, !whole, err
@@ -179,38 +181,46 @@ func (s *Scope) oldestRun(ctx context.Context, end time.Time) (oldest time.Time,
 	return oldest, found, nil
 }
 
-// begin is when a run read its first secret. One that is run again keeps the time of its creation, and reads secrets
-// anew. Source: run_attempt and run_started_at of
+// startOfRun returns when a run read its first secret. A run that is run again keeps the time of its creation, and
+// reads secrets anew. Source: run_attempt and run_started_at of
 // https://docs.github.com/en/rest/actions/workflow-runs#get-a-workflow-run
-func begin(run *gh.WorkflowRun) time.Time {
+func startOfRun(run *gh.WorkflowRun) time.Time {
 	if run.GetRunAttempt() > 1 {
-		return later(run.GetCreatedAt().Time, run.GetRunStartedAt().Time)
+		return laterOf(run.GetCreatedAt().Time, run.GetRunStartedAt().Time)
 	}
 	return run.GetCreatedAt().Time
 }
 
-// listRuns returns when each run of a status that was created up to end began. The list is whole if every page counts the same number and
-// that many were listed: runs that end move others to an earlier page, and GitHub does not list more than mostPages.
+// listRuns returns when each run of a status that was created up to end began. The list is whole if every page counts
+// the same number and that many were listed: runs that end move others to an earlier page, and GitHub does not list
+// more than mostPages.
 func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (began []time.Time, whole bool, err error) {
 	var counts []int
+	doing := "list workflow runs that are " + strings.ReplaceAll(status, "_", " ")
 	for page := 1; page != 0; {
 		if len(counts) == mostPages {
 			return nil, false, nil
 		}
 		var out gh.WorkflowRuns
-		query := url.Values{"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)}}
-		resp, err := s.client.call(ctx, request{doing: "list workflow runs that are " + strings.ReplaceAll(status, "_", " "), method: http.MethodGet, path: s.repository + "/actions/runs?" + query.Encode(), out: &out})
+		query := url.Values{
+			"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)},
+		}
+		resp, err := s.client.callAPI(ctx, request{
+			doing: doing, method: http.MethodGet, path: s.repository + "/actions/runs?" + query.Encode(), out: &out,
+		})
 		if err != nil {
 			return nil, false, err
 		}
 		for _, run := range out.WorkflowRuns {
-			began = append(began, begin(run))
+			began = append(began, startOfRun(run))
 		}
 		if out.TotalCount == nil {
-			return nil, false, fmt.Errorf("list workflow runs that are %s: GitHub's answer has no list", strings.ReplaceAll(status, "_", " "))
+			return nil, false, errors.New(doing + ": GitHub's answer has no list")
 		}
 		counts = append(counts, *out.TotalCount)
-		page = resp.NextPage
+		if page++; !httpcall.HasNextPage(resp.Header) {
+			page = 0
+		}
 	}
 	return began, len(slices.Compact(counts)) == 1 && counts[0] == len(began), nil
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// tally is what became of a work so far.
+// tally is the progress of a work.
 type tally struct {
 	written, removed []string
 	fresh            []string // written, and not yet in the receipt
@@ -15,21 +15,22 @@ type tally struct {
 	stopped          bool // the next call would not fare better
 }
 
-// recorded returns what is fresh, which from then on is not.
-func (t *tally) recorded() []string {
+// takeFresh returns the fresh names, and counts them as recorded from then on.
+func (t *tally) takeFresh() []string {
 	fresh := t.fresh
 	t.fresh = nil
 	return fresh
 }
 
-// add notes a failed call. GitHub may fail for one name; if it does so for two, it is down.
-func (t *tally) add(err error) {
-	t.stopped = !isOneName(err) || isDown(err) && slices.ContainsFunc(t.failed, isDown)
+// addFailure notes a failed call. A server failure for one name does not stop the work; one for a second name does.
+func (t *tally) addFailure(err error) {
+	t.stopped = !isAboutOneName(err) || isServerFailure(err) && slices.ContainsFunc(t.failed, isServerFailure)
 	t.failed = append(t.failed, err)
 }
 
-// report says what of a work is done and what is not, where anything failed.
-func (t *tally) report(w work, failed ...error) error {
+// joinFailures returns an error with all failures and with what of the work is done and what is not; nil where nothing
+// failed.
+func (t *tally) joinFailures(w work, failed ...error) error {
 	err := errors.Join(append(t.failed, failed...)...)
 	if err == nil {
 		return nil
@@ -39,7 +40,8 @@ func (t *tally) report(w work, failed ...error) error {
 		did   string
 		names []string
 	}{
-		{"written: ", t.written}, {"not written: ", without(w.push, t.written)}, {"deleted: ", t.removed}, {"not deleted: ", without(w.remove, t.removed)},
+		{"written: ", t.written}, {"not written: ", excludeNames(w.push, t.written)},
+		{"deleted: ", t.removed}, {"not deleted: ", excludeNames(w.remove, t.removed)},
 	} {
 		if len(part.names) > 0 {
 			parts = append(parts, part.did+strings.Join(part.names, ", "))
@@ -51,6 +53,6 @@ func (t *tally) report(w work, failed ...error) error {
 	return fmt.Errorf("%s: %w", strings.Join(parts, "; "), err)
 }
 
-func without(names, some []string) []string {
+func excludeNames(names, some []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(some, name) })
 }

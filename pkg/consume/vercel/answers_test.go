@@ -62,9 +62,8 @@ func TestAReceiptIsThreeWordsLikeThoseThatRotaryWrites(t *testing.T) {
 	}
 }
 
-// 9223372037 seconds are less than nothing in nanoseconds.
-func TestAWaitThatIsTooLongIsLeftToTheNextPass(t *testing.T) {
-	for after, calls := range map[string]int{"1": tries, "60": tries, "61": 1, "9223372037": 1, "99999999999999999999": 1, "-1": tries, "tomorrow": tries} {
+func TestAWaitOfMoreThanAMinuteIsLeftToTheNextPass(t *testing.T) {
+	for after, calls := range map[string]int{"1": tries, "60": tries, "61": 1} {
 		a := &forged{route: listing, status: http.StatusTooManyRequests, header: http.Header{"Retry-After": {after}}}
 		b := answered(t, a)
 		b.slept = nil

@@ -29,14 +29,14 @@ type variable struct {
 	UpdatedAt  millis   `json:"updatedAt"`
 }
 
-// hidden says whether nobody can read v's value. Where there is a visibility, it counts and not the type (@vercel/sdk
-// 1.28.35, createProjectEnv). Requests have no such field: what is written says it by its type.
-func (v variable) hidden() bool {
+// isUnreadable reports whether nobody can read v's value. Where an answer has a visibility, it counts and not the type
+// (@vercel/sdk 1.28.35, createProjectEnv). Requests have no such field: there the type decides.
+func (v variable) isUnreadable() bool {
 	return v.Visibility == "secret" || v.Visibility == "" && v.Type == sensitive
 }
 
-// shared says whether v is one variable for several environments: an upsert for one of them would be refused.
-func (v variable) shared() bool { return len(v.Target)+len(v.Custom) > 1 }
+// isShared reports whether v is one variable for several environments. Vercel refuses an upsert for one of them.
+func (v variable) isShared() bool { return len(v.Target)+len(v.Custom) > 1 }
 
 // record is a variable as it is written.
 type record struct {
@@ -80,7 +80,7 @@ type project struct {
 	Targets map[string]*deployment `json:"targets"`
 }
 
-// failedItem is what an upsert did not write. Vercel may add the value; it is not read.
+// failedItem is a variable that an upsert did not write. Vercel may add the value; it is not read.
 type failedItem struct {
 	Error failedError `json:"error"`
 }
@@ -92,14 +92,15 @@ type failedError struct {
 	EnvVarID  string `json:"envVarId"` // the variable that stands in the way
 }
 
-func (f failedError) name() string {
+func (f failedError) variableName() string {
 	if f.EnvVarKey != "" {
 		return f.EnvVarKey
 	}
 	return f.Key
 }
 
-func (c *client) variables(ctx context.Context, project string) ([]variable, error) {
+// listVariables returns all variables of a project, of every owner and target. A list that is not whole is an error.
+func (c *client) listVariables(ctx context.Context, project string) ([]variable, error) {
 	var out struct {
 		Envs       *[]variable `json:"envs"`
 		Pagination struct {
@@ -108,92 +109,113 @@ func (c *client) variables(ctx context.Context, project string) ([]variable, err
 		} `json:"pagination"`
 	}
 	doing := "list the variables of project " + project
-	err := c.call(ctx, request{doing: doing, method: http.MethodGet, path: "/v10/projects/" + url.PathEscape(project) + "/env", repeatable: true}, &out)
+	err := c.callAPI(ctx, request{
+		doing: doing, method: http.MethodGet, path: variablesPath("v10", project), repeatable: true,
+	}, &out)
 	switch {
 	case err != nil:
 		return nil, err
 	case out.Envs == nil:
 		return nil, fmt.Errorf("%s: the answer has no list", doing)
-	case out.Pagination.Next != nil, out.Pagination.Count > len(*out.Envs): // the call takes no page parameter (vercel.com/docs/rest-api, filterProjectEnvs)
+	// The call takes no page parameter (vercel.com/docs/rest-api, filterProjectEnvs).
+	case out.Pagination.Next != nil, out.Pagination.Count > len(*out.Envs):
 		return nil, fmt.Errorf("%s: the answer is only a part of the list", doing)
-	case slices.ContainsFunc(*out.Envs, variable.malformed):
-		return nil, fmt.Errorf("%s: the answer has a variable without its key, or one of rotary's without its id or its time", doing)
+	case slices.ContainsFunc(*out.Envs, variable.isMalformed):
+		return nil, errors.New(doing + ": the answer has a variable without its key, " +
+			"or one of rotary's without its id or its time")
 	}
 	return *out.Envs, nil
 }
 
-// idShape is what Vercel's ids, project names and rotary's own words look like. Anything else in an answer could be
-// anything, and must not get into a text or an address.
+// idShape matches Vercel's ids, project names, and rotary's own words. Any other text in an answer could be anything,
+// and must not get into a message or an address.
 var idShape = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
 
-// malformed says whether v cannot be what it says. What others made may have any key.
-func (v variable) malformed() bool {
+// isMalformed reports whether v has no key, or carries a receipt without what rotary's variables have. Others may
+// choose any key.
+func (v variable) isMalformed() bool {
 	_, _, marked := parseReceipt(v.Comment)
-	return v.Key == "" || marked && !(idShape.MatchString(v.Key) && idShape.MatchString(v.ID) && v.updated().Unix() > 0)
+	return v.Key == "" || marked && !(idShape.MatchString(v.Key) && idShape.MatchString(v.ID) && v.updatedAt().Unix() > 0)
 }
 
-// upsert writes records, all for one target, in one call, and returns those that the answer confirms. An error names
-// every other one. A second call follows where the first was refused as a whole for some of them. Repeatable.
-func (c *client) upsert(ctx context.Context, project string, records []record) ([]variable, error) {
+// upsertVariables writes records, all for one target, in one call, and returns those that the answer confirms. Its
+// error names all others. Where the call was refused as a whole for some of them, it calls again with the rest.
+// Repeatable.
+func (c *client) upsertVariables(ctx context.Context, project string, records []record) ([]variable, error) {
 	doing := fmt.Sprintf("write %d variables of project %s for %s", len(records), project, records[0].Target[0])
-	written, failed, err := c.post(ctx, doing, project, records)
+	written, failed, err := c.postVariables(ctx, doing, project, records)
 	if err == nil {
-		return written, confirm(doing, written, failed, records)
+		return written, confirmWritten(doing, written, failed, records)
 	}
 	if len(failed) == 0 {
 		return nil, err
 	}
-	err = fmt.Errorf("%w: %s", err, describe(failed, records))
-	rest := slices.DeleteFunc(slices.Clone(records), func(r record) bool { return among(failed, r.Key) })
+	err = fmt.Errorf("%w: %s", err, describeFailed(failed, records))
+	rest := slices.DeleteFunc(slices.Clone(records), func(r record) bool { return hasFailedKey(failed, r.Key) })
 	if len(rest) == 0 || len(rest) == len(records) {
 		return nil, err
 	}
-	written, failed, again := c.post(ctx, doing, project, rest)
+	written, failed, again := c.postVariables(ctx, doing, project, rest)
 	if again == nil {
-		again = confirm(doing, written, failed, rest)
+		again = confirmWritten(doing, written, failed, rest)
 	}
 	return written, errors.Join(err, again)
 }
 
-// post makes the call of an upsert. What failed can stand in an answer of any status.
-func (c *client) post(ctx context.Context, doing, project string, records []record) ([]variable, []failedItem, error) {
+// postVariables makes the call of an upsert, and returns what was written and what failed: that can stand in an answer
+// of any status.
+func (c *client) postVariables(
+	ctx context.Context, doing, project string, records []record,
+) (written []variable, failed []failedItem, err error) {
 	var out struct {
 		Created []variable   `json:"created"`
 		Failed  []failedItem `json:"failed"`
 	}
-	err := c.call(ctx, request{doing: doing, method: http.MethodPost, path: "/v10/projects/" + url.PathEscape(project) + "/env",
-		query: url.Values{"upsert": {"true"}}, body: records, repeatable: true}, &out)
-	var api *apiError
-	if errors.As(err, &api) {
-		return nil, api.failed, err
+	err = c.callAPI(ctx, request{
+		doing: doing, method: http.MethodPost, path: variablesPath("v10", project),
+		query: url.Values{"upsert": {"true"}}, body: records, repeatable: true,
+	}, &out)
+	if refused, is := errors.AsType[*refusedError](err); is {
+		return nil, refused.failed, err
 	}
 	return out.Created, out.Failed, err
 }
 
-// edit gives a variable r's value and comment; its type and targets stay. It sends the value with the comment: a
-// change of the one must not lose the other. Repeatable.
-func (c *client) edit(ctx context.Context, project, id string, r record) (variable, error) {
+// editVariable gives a variable r's value and comment; its type and targets stay. It sends the value with the comment:
+// a change of the one must not lose the other. Repeatable.
+func (c *client) editVariable(ctx context.Context, project, id string, r record) (variable, error) {
 	var out variable
-	err := c.call(ctx, request{doing: fmt.Sprintf("edit variable %s of project %s", r.Key, project), method: http.MethodPatch,
-		path: "/v9/projects/" + url.PathEscape(project) + "/env/" + url.PathEscape(id), body: map[string]string{"value": r.Value, "comment": r.Comment},
-		repeatable: true}, &out)
+	err := c.callAPI(ctx, request{
+		doing:  fmt.Sprintf("edit variable %s of project %s", r.Key, project),
+		method: http.MethodPatch, path: variablesPath("v9", project) + "/" + url.PathEscape(id),
+		body: map[string]string{"value": r.Value, "comment": r.Comment}, repeatable: true,
+	}, &out)
 	return out, err
 }
 
-// remove deletes a variable; one that is gone already is fine. Repeatable.
-func (c *client) remove(ctx context.Context, project string, v variable) error {
-	err := c.call(ctx, request{doing: fmt.Sprintf("delete variable %s of project %s", v.Key, project), method: http.MethodDelete,
-		path: "/v9/projects/" + url.PathEscape(project) + "/env/" + url.PathEscape(v.ID), repeatable: true}, nil)
-	var api *apiError
-	if errors.As(err, &api) && api.status == http.StatusNotFound {
+// deleteVariable deletes a variable; one that is gone already is fine. Repeatable.
+func (c *client) deleteVariable(ctx context.Context, project string, v variable) error {
+	err := c.callAPI(ctx, request{
+		doing:  fmt.Sprintf("delete variable %s of project %s", v.Key, project),
+		method: http.MethodDelete, path: variablesPath("v9", project) + "/" + url.PathEscape(v.ID), repeatable: true,
+	}, nil)
+	if refused, is := errors.AsType[*refusedError](err); is && refused.call.Status == http.StatusNotFound {
 		return nil // gone already
 	}
 	return err
 }
 
-func (c *client) project(ctx context.Context, name string) (project, error) {
+// variablesPath returns the path of a project's variables in a version of the API.
+func variablesPath(version, project string) string {
+	return "/" + version + "/projects/" + url.PathEscape(project) + "/env"
+}
+
+// readProject returns a project with its live deployments' ids.
+func (c *client) readProject(ctx context.Context, name string) (project, error) {
 	var out project
-	err := c.call(ctx, request{doing: "read project " + name, method: http.MethodGet, path: "/v9/projects/" + url.PathEscape(name), repeatable: true}, &out)
+	err := c.callAPI(ctx, request{
+		doing: "read project " + name, method: http.MethodGet, path: "/v9/projects/" + url.PathEscape(name), repeatable: true,
+	}, &out)
 	if err == nil && !(idShape.MatchString(out.ID) && idShape.MatchString(out.Name)) {
 		err = fmt.Errorf("read project %s: the answer has no id or no name", name)
 	}
@@ -203,30 +225,35 @@ func (c *client) project(ctx context.Context, name string) (project, error) {
 	return out, err
 }
 
-func (c *client) deployment(ctx context.Context, id string) (deployment, error) {
+func (c *client) readDeployment(ctx context.Context, id string) (deployment, error) {
 	var out deployment
-	err := c.call(ctx, request{doing: "read deployment " + id, method: http.MethodGet, path: "/v13/deployments/" + url.PathEscape(id), repeatable: true}, &out)
-	if out = out.normal(); err == nil && out.ID != id {
+	err := c.callAPI(ctx, request{
+		doing: "read deployment " + id, method: http.MethodGet,
+		path: "/v13/deployments/" + url.PathEscape(id), repeatable: true,
+	}, &out)
+	if out = out.withCommonFields(); err == nil && out.ID != id {
 		err = fmt.Errorf("read deployment %s: the answer is about another one", id)
 	}
 	return out, err
 }
 
-// deployments returns a project's newest deployments for target, newest first.
-func (c *client) deployments(ctx context.Context, p project, target string, limit int) ([]deployment, error) {
+// listDeployments returns a project's newest deployments for target, newest first.
+func (c *client) listDeployments(ctx context.Context, p project, target string, limit int) ([]deployment, error) {
 	var out struct {
 		Deployments *[]deployment `json:"deployments"`
 	}
 	doing := fmt.Sprintf("list the %s deployments of project %s", target, p.Name)
 	query := url.Values{"projectId": {p.ID}, "target": {target}, "limit": {strconv.Itoa(limit)}}
-	if err := c.call(ctx, request{doing: doing, method: http.MethodGet, path: "/v7/deployments", query: query, repeatable: true}, &out); err != nil {
+	if err := c.callAPI(ctx, request{
+		doing: doing, method: http.MethodGet, path: "/v7/deployments", query: query, repeatable: true,
+	}, &out); err != nil {
 		return nil, err
 	}
 	if out.Deployments == nil {
 		return nil, fmt.Errorf("%s: the answer has no list", doing)
 	}
 	for i, d := range *out.Deployments {
-		if d = d.normal(); !idShape.MatchString(d.ID) {
+		if d = d.withCommonFields(); !idShape.MatchString(d.ID) {
 			return nil, fmt.Errorf("%s: the answer has a deployment without its id", doing)
 		}
 		(*out.Deployments)[i] = d
@@ -234,19 +261,25 @@ func (c *client) deployments(ctx context.Context, p project, target string, limi
 	return *out.Deployments, nil
 }
 
-// deploy starts a fresh production build of git. Not repeated after an unclear answer: the deployment may exist.
-func (c *client) deploy(ctx context.Context, p project, git gitSource, m meta) error {
+// createDeployment starts a fresh production build of git. It is not tried again after an unclear answer: the
+// deployment may exist.
+func (c *client) createDeployment(ctx context.Context, p project, git gitSource, m meta) error {
 	body := map[string]any{"name": p.Name, "project": p.ID, "target": production, "gitSource": git, "meta": m}
-	return c.call(ctx, request{doing: "deploy project " + p.Name, method: http.MethodPost, path: "/v13/deployments",
-		query: url.Values{"forceNew": {"1"}}, body: body}, nil)
+	return c.callAPI(ctx, request{
+		doing: "deploy project " + p.Name, method: http.MethodPost, path: "/v13/deployments",
+		query: url.Values{"forceNew": {"1"}}, body: body,
+	}, nil)
 }
 
-// trigger calls a deploy hook. Not repeated after an unclear answer.
-func (c *client) trigger(ctx context.Context, p project, hook secret.Value) error {
-	return c.call(ctx, request{doing: "call the deploy hook of project " + p.Name, method: http.MethodPost, hook: hook}, nil)
+// callDeployHook calls a deploy hook. It is not tried again after an unclear answer.
+func (c *client) callDeployHook(ctx context.Context, p project, hook secret.Value) error {
+	return c.callAPI(ctx, request{
+		doing: "call the deploy hook of project " + p.Name, method: http.MethodPost, hook: hook,
+	}, nil)
 }
 
-func (d deployment) normal() deployment {
+// withCommonFields returns d with the single read's fields filled in from the list's.
+func (d deployment) withCommonFields() deployment {
 	if d.ID == "" {
 		d.ID = d.UID
 	}
@@ -291,7 +324,7 @@ func (m *meta) UnmarshalJSON(b []byte) error {
 // millis is a time in milliseconds since 1970.
 type millis int64
 
-func (m millis) time() time.Time {
+func (m millis) asTime() time.Time {
 	if m == 0 {
 		return time.Time{}
 	}

@@ -11,12 +11,12 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// changes is what a Roll writes, for each target.
-type changes []write
+// targetWrites are the writes of a Roll, one for each target.
+type targetWrites []targetWrite
 
-// write is what one target gets: all names in one batch, unless they are there already, and then what the bucket no
-// longer has goes.
-type write struct {
+// targetWrite is the write for one target: all names in one batch, unless the target has them already, and then the
+// removal of what the bucket no longer has.
+type targetWrite struct {
 	target  string
 	names   []string
 	types   map[string]string
@@ -26,14 +26,14 @@ type write struct {
 	remove  []variable
 }
 
-func (w write) empty() bool { return (w.held || len(w.names) == 0) && len(w.remove) == 0 }
+func (w targetWrite) isEmpty() bool { return (w.held || len(w.names) == 0) && len(w.remove) == 0 }
 
-// production says whether anything that a production deployment would get is written or removed.
-func (c changes) production() bool {
-	return slices.ContainsFunc(c, func(w write) bool { return w.target == production })
+// touchProduction reports whether anything that a production deployment would get is written or removed.
+func (c targetWrites) touchProduction() bool {
+	return slices.ContainsFunc(c, func(w targetWrite) bool { return w.target == production })
 }
 
-// changes decides what to write, or refuses.
+// decideWrites returns what to write, or an error where something forbids every write.
 //
 //	variable on one of the targets     | key in the bucket        | not in the bucket
 //	-----------------------------------|--------------------------|------------------
@@ -43,64 +43,70 @@ func (c changes) production() bool {
 //	another environment's receipt      | refused                  | refused
 //
 // A variable of one git branch, or of custom environments alone, is on none of the targets.
-func (p *Project) changes(b bucket.Bucket, seen *look) (changes, error) {
-	var c changes
+func (p *Project) decideWrites(b bucket.Bucket, seen *projectState) (targetWrites, error) {
+	var c targetWrites
 	for _, v := range seen.all {
-		if !p.covers(v) {
+		if !p.coversVariable(v) {
 			continue
 		}
-		if err := p.refuse(b, v); err != nil {
+		if err := p.refuseVariable(b, v); err != nil {
 			return nil, err
 		}
 	}
 	for _, target := range p.targets {
-		w := p.write(b, target, seen)
-		if err := p.check(w, seen); err != nil {
+		w := p.writeForTarget(b, target, seen)
+		if err := p.checkLimits(w, seen); err != nil {
 			return nil, err
 		}
-		if w.held, w.remove = seen.holds(w), seen.left(w); !w.empty() {
+		if w.held, w.remove = seen.hasWritten(w), seen.findLeftovers(w); !w.isEmpty() {
 			c = append(c, w)
 		}
 	}
 	return c, nil
 }
 
-// refuse says why a variable that is there stands in the way.
-func (p *Project) refuse(b bucket.Bucket, v variable) error {
+// refuseVariable returns an error where a variable of the project forbids to write the bucket.
+func (p *Project) refuseVariable(b bucket.Bucket, v variable) error {
 	environment, _, marked := parseReceipt(v.Comment)
-	wanted := slices.ContainsFunc(p.targets, func(t string) bool { return v.on(t) && p.wants(b, v.Key, t) })
-	at := fmt.Sprintf("consumer %s: variable %s of project %s (%s)", p.consumer, v.Key, p.spec.Project, strings.Join(v.known(), ", "))
+	wanted := slices.ContainsFunc(p.targets, func(t string) bool { return v.isOn(t) && p.wantsKey(b, v.Key, t) })
+	at := fmt.Sprintf("consumer %s: variable %s of project %s (%s)",
+		p.consumer, v.Key, p.spec.Project, strings.Join(v.knownTargets(), ", "))
 	switch {
 	case marked && environment != p.environment:
 		return fmt.Errorf("%s belongs to environment %s: two environments claim one target", at, environment)
 	case wanted && !marked && !slices.Contains(p.spec.Adopt, v.Key):
 		return fmt.Errorf("%s is not rotary's: list it under adopt, or remove it", at)
-	case (wanted || marked) && v.shared():
+	case (wanted || marked) && v.isShared():
 		return fmt.Errorf("%s is one variable for several environments: split it into one for each", at)
 	}
 	return nil
 }
 
-// known are the targets of v that this package knows.
-func (v variable) known() []string {
-	return slices.DeleteFunc(slices.Clone(v.Target), func(t string) bool { return t != production && t != preview && t != development })
+// knownTargets returns the targets of v that this package knows.
+func (v variable) knownTargets() []string {
+	return slices.DeleteFunc(slices.Clone(v.Target), func(t string) bool {
+		return t != production && t != preview && t != development
+	})
 }
 
-func (p *Project) wants(b bucket.Bucket, key, target string) bool {
+func (p *Project) wantsKey(b bucket.Bucket, key, target string) bool {
 	_, has := b.Values[key]
-	return has && !p.excluded(key, target)
+	return has && !p.isExcluded(key, target)
 }
 
-func (p *Project) write(b bucket.Bucket, target string, seen *look) write {
-	w := write{target: target, types: map[string]string{}, bucket: b, receipt: receipt(p.environment, b.Version)}
+// writeForTarget returns the whole write for a target, before what the target has already is taken off.
+func (p *Project) writeForTarget(b bucket.Bucket, target string, seen *projectState) targetWrite {
+	w := targetWrite{
+		target: target, types: map[string]string{}, bucket: b, receipt: formatReceipt(p.environment, b.Version),
+	}
 	for _, name := range b.Names() {
-		if p.wants(b, name, target) {
+		if p.wantsKey(b, name, target) {
 			w.names = append(w.names, name)
-			w.types[name] = p.kind(target)
+			w.types[name] = p.typeForTarget(target)
 		}
 	}
 	for _, v := range seen.all {
-		if v.on(target) && v.GitBranch == "" && v.hidden() && target != development {
+		if v.isOn(target) && v.GitBranch == "" && v.isUnreadable() && target != development {
 			w.types[v.Key] = sensitive // it can never be made readable again
 		}
 	}
@@ -113,17 +119,17 @@ const (
 	encrypted = "encrypted" // the project's members can
 )
 
-// kind is a variable's type: unreadable where secrecy matters and the target allows it.
-func (p *Project) kind(target string) string {
+// typeForTarget returns the type of a new variable: unreadable where secrecy matters and the target allows it.
+func (p *Project) typeForTarget(target string) string {
 	if target != development && (p.protected || p.spec.Sensitive == "always") {
 		return sensitive
 	}
 	return encrypted
 }
 
-// check refuses what Vercel would refuse half-way, or what would fail the next build. The manifest was checked
-// against the same limits, but cannot know how many variables others have here.
-func (p *Project) check(w write, seen *look) error {
+// checkLimits returns an error for what Vercel would refuse half-way, or what would fail the next build. The manifest
+// was checked against the same limits, but cannot know how many variables others have here.
+func (p *Project) checkLimits(w targetWrite, seen *projectState) error {
 	at := fmt.Sprintf("consumer %s: %s variables of project %s", p.consumer, w.target, p.spec.Project)
 	bytes, count, limit := 0, len(w.names), manifest.Limits("vercel")
 	for _, name := range w.names {
@@ -137,7 +143,7 @@ func (p *Project) check(w write, seen *look) error {
 		bytes += len(name) + len(value)
 	}
 	for _, v := range seen.all {
-		if v.on(w.target) && !slices.Contains(w.names, v.Key) {
+		if v.isOn(w.target) && !slices.Contains(w.names, v.Key) {
 			count++
 			bytes += len(v.Key) // what else it holds is not known
 		}
@@ -151,12 +157,12 @@ func (p *Project) check(w write, seen *look) error {
 	return nil
 }
 
-// holds says whether the target already has every variable of w with its receipt and nothing changed by hand. If
-// not, all are written in one call: the receipt has to move on every one of them.
-func (l *look) holds(w write) bool {
+// hasWritten reports whether the target already has every variable of w with its receipt and nothing changed by hand.
+// If not, all are written in one call: the receipt has to move on every one of them.
+func (l *projectState) hasWritten(w targetWrite) bool {
 	has := 0
 	for _, v := range l.owned {
-		if !v.on(w.target) || !slices.Contains(w.names, v.Key) {
+		if !v.isOn(w.target) || !slices.Contains(w.names, v.Key) {
 			continue
 		}
 		if v.Comment != w.receipt || slices.Contains(l.drift[w.target], v.Key) {
@@ -167,10 +173,10 @@ func (l *look) holds(w write) bool {
 	return has == len(w.names)
 }
 
-// left returns the owned variables on w's target that the bucket no longer has.
-func (l *look) left(w write) (out []variable) {
+// findLeftovers returns the owned variables on w's target that the bucket no longer has.
+func (l *projectState) findLeftovers(w targetWrite) (out []variable) {
 	for _, v := range l.owned {
-		if v.on(w.target) && !slices.Contains(w.names, v.Key) {
+		if v.isOn(w.target) && !slices.Contains(w.names, v.Key) {
 			out = append(out, v)
 		}
 	}

@@ -30,122 +30,127 @@ import (
 // Fresh is a production deployment created after the newest write that did not inherit its variables. Whatever
 // else is live or building is in play with the version its own receipt names, or else Unknown.
 func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
-	l, err := p.look(ctx)
+	l, err := p.readState(ctx)
 	if err != nil {
 		return plan.Seen{}, err
 	}
-	s := plan.Seen{Consumer: p.consumer, Names: p.names(l), Drift: l.drifted(), Changed: l.changed(), Rest: p.rest(l.live)}
-	p.judge(l, &s)
-	p.inPlay(l, &s)
-	s.Detail = p.detail(l)
+	s := plan.Seen{
+		Consumer: p.consumer, Names: p.ownedNames(l), Drift: l.driftedKeys(), Changed: l.lastChange(), Rest: p.restOf(l.live),
+	}
+	p.fillProgress(l, &s)
+	p.fillInPlay(l, &s)
+	s.Detail = p.describeDetail(l)
 	return s, nil
 }
 
-// judge finds out what is proven to run and what is unfinished.
-func (p *Project) judge(l *look, s *plan.Seen) {
-	settledWithout := !slices.Contains(p.targets, production) || l.live == nil && l.served() == nil
+// fillProgress sets what is proven to run and what is unfinished.
+func (p *Project) fillProgress(l *projectState, s *plan.Seen) {
+	settledWithout := !slices.Contains(p.targets, production) || l.live == nil && l.findServedDeployment() == nil
 	switch {
 	case l.version == "":
 		s.Settled = len(l.owned) == 0
 		if !s.Settled {
 			s.Waiting = "the variables are not all as one version has them"
 		}
-	case settledWithout || l.converged():
+	case settledWithout || l.hasConverged():
 		s.Running, s.Settled = l.version, true
 	case l.live == nil: // nothing that a Roll could build again
 		s.RollingTo, s.Waiting = l.version, "the project does not say which deployment is live"
 	default:
-		p.rollout(l, s)
+		p.describeRollout(l, s)
 	}
-	p.builds(l, s)
+	p.describeBuilds(l, s)
 }
 
-// rollout describes the deployment that should bring the receipts' version.
-func (p *Project) rollout(l *look, s *plan.Seen) {
+// describeRollout describes the deployment that should bring the receipts' version.
+func (p *Project) describeRollout(l *projectState, s *plan.Seen) {
 	s.Waiting = "no deployment has the new variables yet"
 	for _, d := range l.deployments {
 		switch {
-		case !l.fresh(d):
-		case d.building():
+		case !l.isFresh(d):
+		case d.isBuilding():
 			s.RollingTo, s.Failed = l.version, nil
-			s.Waiting = fmt.Sprintf("deployment %s is %s", d.ID, d.state())
+			s.Waiting = fmt.Sprintf("deployment %s is %s", d.ID, d.stateText())
 			return
-		case d.ready() && d.ID == l.live.ID:
+		case d.isReady() && d.ID == l.live.ID:
 			s.RollingTo, s.Failed = l.version, nil
 			s.Waiting = fmt.Sprintf("deployment %s is READY and its domains are not assigned", d.ID)
 			return
-		case d.ready():
+		case d.isReady():
 			s.RollingTo, s.Failed = l.version, nil
-			s.Waiting = fmt.Sprintf("deployment %s is READY but not live (after an Instant Rollback, or where domains are assigned by hand): promote it", d.ID)
+			s.Waiting = fmt.Sprintf("deployment %s is READY but not live "+
+				"(after an Instant Rollback, or where domains are assigned by hand): promote it", d.ID)
 			return
 		case s.Failed == nil:
-			s.Failed = &plan.Failed{Version: l.version, Rest: p.rest(&d), Reason: d.failure()}
+			s.Failed = &plan.Failed{Version: l.version, Rest: p.restOf(&d), Reason: d.describeFailure()}
 			s.Waiting = s.Failed.Reason
 		}
 	}
 }
 
-// failure is how d ended. An Ignored Build Step cancels every deployment of a commit that was built before, which
-// is what rotary makes.
-func (d deployment) failure() string {
-	text := fmt.Sprintf("deployment %s is %s", d.ID, d.state())
+// describeFailure returns how d ended. An Ignored Build Step cancels every deployment of a commit that was built
+// before, and rotary makes only such deployments.
+func (d deployment) describeFailure() string {
+	text := fmt.Sprintf("deployment %s is %s", d.ID, d.stateText())
 	if d.ReadyState == "CANCELED" {
-		text += ": by somebody, or by the project's Ignored Build Step, which must let rotary's deployments of the same commit pass"
+		text += ": by somebody, or by the project's Ignored Build Step, " +
+			"which must let rotary's deployments of the same commit pass"
 	}
 	return text
 }
 
-// builds unsettles the consumer while any production deployment is unfinished.
-func (p *Project) builds(l *look, s *plan.Seen) {
-	foreign := func(d deployment) bool { return p.foreign(d) && !l.fresh(d) }
-	if d := l.building(foreign); d != nil {
-		s.Foreign = fmt.Sprintf("deployment %s is %s", d.ID, d.state())
+// describeBuilds unsettles the consumer while any production deployment is unfinished.
+func (p *Project) describeBuilds(l *projectState, s *plan.Seen) {
+	foreign := func(d deployment) bool { return p.isForeign(d) && !l.isFresh(d) }
+	if d := l.findBuilding(foreign); d != nil {
+		s.Foreign = fmt.Sprintf("deployment %s is %s", d.ID, d.stateText())
 	}
 	for _, d := range l.deployments {
-		if d.building() {
+		if d.isBuilding() {
 			s.Settled = false
-			s.Waiting = cmp.Or(s.Waiting, fmt.Sprintf("deployment %s is %s", d.ID, d.state()))
+			s.Waiting = cmp.Or(s.Waiting, fmt.Sprintf("deployment %s is %s", d.ID, d.stateText()))
 		}
 	}
 }
 
-// inPlay collects every version that is written, live, on its way, or waiting to be promoted.
-func (p *Project) inPlay(l *look, s *plan.Seen) {
+// fillInPlay collects every version that is written, live, on its way, or waiting to be promoted.
+func (p *Project) fillInPlay(l *projectState, s *plan.Seen) {
 	versions := map[string]bool{}
-	for _, v := range l.versions(p.targets) {
+	for _, v := range l.listVersions(p.targets) {
 		versions[v] = true
 	}
 	var unknown []string
-	for _, d := range l.serving() {
-		version, why := l.built(d)
+	for _, d := range l.findServing() {
+		version, why := l.versionBuiltInto(d)
 		if why != "" {
 			unknown = append(unknown, why)
 			continue
 		}
 		versions[version] = true
 	}
-	if d := l.served(); d != nil {
-		unknown = append(unknown, fmt.Sprintf("project %s names no live deployment, although %s is READY and has been", l.project.Name, d.ID))
+	if d := l.findServedDeployment(); d != nil {
+		unknown = append(unknown, fmt.Sprintf("project %s names no live deployment, although %s is READY and has been",
+			l.project.Name, d.ID))
 	}
 	s.InPlay = slices.Sorted(maps.Keys(versions))
 	s.Unknown = strings.Join(slices.Compact(unknown), "; ")
 }
 
-// serving returns the production deployments that have traffic or could get some without anybody's doing.
-func (l *look) serving() (out []deployment) {
+// findServing returns the production deployments that have traffic or could get some without anybody's doing.
+func (l *projectState) findServing() (out []deployment) {
 	if l.live != nil {
 		out = append(out, *l.live)
 	}
 	for _, d := range l.deployments {
-		if (l.live == nil || d.ID != l.live.ID) && d.building() {
+		if (l.live == nil || d.ID != l.live.ID) && d.isBuilding() {
 			out = append(out, d)
 		}
 	}
 	return out
 }
 
-// names returns the keys that rotary's variables have; nil where an exclusion hides what the bucket has.
-func (p *Project) names(l *look) []string {
+// ownedNames returns the keys that rotary's variables have; nil where an exclusion hides what the bucket has.
+func (p *Project) ownedNames(l *projectState) []string {
 	if slices.Equal(p.targets, []string{preview}) && len(p.spec.ExcludeFromPreview) > 0 {
 		return nil
 	}
@@ -157,29 +162,29 @@ func (p *Project) names(l *look) []string {
 	return slices.Compact(names)
 }
 
-// rest is what a Roll would build: the commit, or whatever the deploy hook builds.
-func (p *Project) rest(d *deployment) string {
+// restOf returns what a Roll would build again: the commit of d, or whatever the deploy hook builds.
+func (p *Project) restOf(d *deployment) string {
 	switch {
 	case d == nil:
 		return ""
-	case p.hooked():
+	case p.hasDeployHook():
 		return "deploy hook"
-	case d.commit() == "":
+	case d.commitSHA() == "":
 		return ""
 	}
-	return "git " + d.commit()
+	return "git " + d.commitSHA()
 }
 
-// commit is the commit that d was built from; the list of deployments has it in meta alone.
-func (d deployment) commit() string {
+// commitSHA returns the commit that d was built from; the list of deployments has it in meta alone.
+func (d deployment) commitSHA() string {
 	if d.GitSource != nil && d.GitSource.SHA != "" {
 		return d.GitSource.SHA
 	}
 	return cmp.Or(d.Meta["githubCommitSha"], d.Meta["gitlabCommitSha"], d.Meta["bitbucketCommitSha"])
 }
 
-// drifted returns every key that was changed by hand on any target, sorted.
-func (l *look) drifted() []string {
+// driftedKeys returns every key that was changed by hand on any target, sorted.
+func (l *projectState) driftedKeys() []string {
 	var keys []string
 	for _, target := range slices.Sorted(maps.Keys(l.drift)) {
 		keys = append(keys, l.drift[target]...)
@@ -188,14 +193,14 @@ func (l *look) drifted() []string {
 	return slices.Compact(keys)
 }
 
-// changed is when anything last changed: a variable, or a deployment.
-func (l *look) changed() (last time.Time) {
+// lastChange returns when a variable or a deployment last changed.
+func (l *projectState) lastChange() (last time.Time) {
 	times := []time.Time{}
 	for _, v := range l.owned {
-		times = append(times, v.updated())
+		times = append(times, v.updatedAt())
 	}
 	for _, d := range l.deployments {
-		times = append(times, d.CreatedAt.time(), d.Ready.time())
+		times = append(times, d.CreatedAt.asTime(), d.Ready.asTime())
 	}
 	for _, t := range times {
 		if t.After(last) {
@@ -205,65 +210,66 @@ func (l *look) changed() (last time.Time) {
 	return last
 }
 
-// detail is one line for people.
-func (p *Project) detail(l *look) string {
+// describeDetail returns one line for people.
+func (p *Project) describeDetail(l *projectState) string {
 	parts := []string{fmt.Sprintf("%d variables", len(l.owned))}
 	if l.live != nil {
-		parts = append(parts, fmt.Sprintf("production on deployment %s %s", l.live.ID, l.live.state()))
+		parts = append(parts, fmt.Sprintf("production on deployment %s %s", l.live.ID, l.live.stateText()))
 	}
-	if n := l.stalePreviews(); n > 0 {
+	if n := l.countStalePreviews(); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d previews built before the newest variables", n))
 	}
-	if n := l.overridden(); n > 0 {
+	if n := l.countOverridden(); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d overridden on git branches", n))
 	}
-	if n := p.readable(l); n > 0 {
+	if n := p.countReadable(l); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d variables stay readable until they are written again", n))
 	}
 	return strings.Join(parts, ", ")
 }
 
-// readable counts the variables that should be sensitive and are not.
-func (p *Project) readable(l *look) (n int) {
+// countReadable counts the variables that should be sensitive and are not.
+func (p *Project) countReadable(l *projectState) (n int) {
 	for _, v := range l.owned {
-		if !v.hidden() && !v.shared() && p.kind(v.Target[0]) == sensitive {
+		if !v.isUnreadable() && !v.isShared() && p.typeForTarget(v.Target[0]) == sensitive {
 			n++
 		}
 	}
 	return n
 }
 
-// overridden counts the variables of single git branches that have the name of one of rotary's: the previews of these
-// branches do not follow.
-func (l *look) overridden() (n int) {
+// countOverridden counts the variables of single git branches that have the name of one of rotary's: the previews of
+// these branches do not follow.
+func (l *projectState) countOverridden() (n int) {
 	for _, v := range l.all {
-		if v.GitBranch != "" && slices.ContainsFunc(l.owned, func(o variable) bool { return o.Key == v.Key && o.on(preview) }) {
+		isOverridden := func(o variable) bool { return o.Key == v.Key && o.isOn(preview) }
+		if v.GitBranch != "" && slices.ContainsFunc(l.owned, isOverridden) {
 			n++
 		}
 	}
 	return n
 }
 
-// stalePreviews counts the previews that still have earlier values. They are a stated exception: they converge
+// countStalePreviews counts the previews that still have earlier values. They are a stated exception: they converge
 // when somebody pushes to their branch.
-func (l *look) stalePreviews() (n int) {
+func (l *projectState) countStalePreviews() (n int) {
 	newest := time.Time{}
 	for _, v := range l.owned {
-		if v.on(preview) && v.updated().After(newest) {
-			newest = v.updated()
+		if v.isOn(preview) && v.updatedAt().After(newest) {
+			newest = v.updatedAt()
 		}
 	}
 	for _, d := range l.previews {
-		if d.ready() && d.CreatedAt.time().Before(newest) {
+		if d.isReady() && d.CreatedAt.asTime().Before(newest) {
 			n++
 		}
 	}
 	return n
 }
 
-// state is a deployment's state, if it looks like one: it goes into texts.
-func (d deployment) state() string {
-	if !codePattern.MatchString(d.ReadyState) {
+// stateText returns d's state for messages. One that does not have the form of Vercel's states is not repeated.
+func (d deployment) stateText() string {
+	if !codeShape.MatchString(d.ReadyState) {
 		return "in an unknown state"
 	}
 	return d.ReadyState

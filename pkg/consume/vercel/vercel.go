@@ -46,12 +46,14 @@ func WithBaseURL(url string) Option {
 }
 
 // WithTransport replaces the network.
-func WithTransport(t http.RoundTripper) Option { return func(p *Project) { p.api.http.Transport = t } }
+func WithTransport(t http.RoundTripper) Option {
+	return func(p *Project) { p.api.caller.Transport = t }
+}
 
-// WithSleep says how to wait between tries: without it nobody waits. sleep returns early, with an error, when ctx ends
+// WithSleep sets how to wait between tries. Without it nobody waits. sleep returns early, with an error, when ctx ends
 // or leaves no time.
 func WithSleep(sleep func(context.Context, time.Duration) error) Option {
-	return func(p *Project) { p.api.sleep = sleep }
+	return func(p *Project) { p.api.caller.Wait = sleep }
 }
 
 // WithDeployHook makes Roll call a deploy hook instead of creating a deployment. Its URL is a secret.
@@ -76,16 +78,14 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 		return nil, fmt.Errorf("consumer %s: its token %s is empty", c.Name, c.Vercel.Token)
 	}
 	p := &Project{
-		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets), environment: environment.Name, protected: environment.Protected,
-		api: &client{
-			http: &http.Client{CheckRedirect: noRedirect}, token: token, team: c.Vercel.Team, sleep: hasten,
-			base: defaultBaseURL,
-		},
+		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets),
+		environment: environment.Name, protected: environment.Protected,
+		api: newClient(token, c.Vercel.Team),
 	}
 	for _, opt := range opts {
 		opt(p)
 	}
-	if p.spec.DeployHook != "" && !p.hooked() {
+	if p.spec.DeployHook != "" && !p.hasDeployHook() {
 		return nil, fmt.Errorf("consumer %s: its deploy hook %s has no value", c.Name, p.spec.DeployHook)
 	}
 	return p, nil
@@ -98,74 +98,74 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 // deployment is started. Nor is one while somebody else's production deployment is still building: it would put back
 // the code that theirs replaces.
 func (p *Project) Roll(ctx context.Context, b bucket.Bucket) error {
-	seen, err := p.look(ctx)
+	seen, err := p.readState(ctx)
 	if err != nil {
 		return err
 	}
-	changes, err := p.changes(b, seen)
+	changes, err := p.decideWrites(b, seen)
 	if err != nil {
 		return err
 	}
-	if _, err := p.source(seen); err != nil {
+	if _, err := p.findSource(seen); err != nil {
 		return err
 	}
-	whole, failed := p.apply(ctx, changes)
-	if !whole || seen.live == nil || !changes.production() && seen.deployed(b.Version) {
+	whole, failed := p.applyWrites(ctx, changes)
+	if !whole || seen.live == nil || !changes.touchProduction() && seen.isDeployed(b.Version) {
 		return failed
 	}
-	return errors.Join(failed, p.release(ctx, seen, b.Version))
+	return errors.Join(failed, p.releaseVersion(ctx, seen, b.Version))
 }
 
-// release starts a production deployment of the code that is live: it looks again, for what somebody deployed while the
-// variables were written.
-func (p *Project) release(ctx context.Context, seen *look, version string) error {
-	if err := seen.traffic(ctx, p); err != nil {
+// releaseVersion starts a production deployment of the code that is live. It reads the deployments again, because
+// somebody may have deployed while the variables were written.
+func (p *Project) releaseVersion(ctx context.Context, seen *projectState, version string) error {
+	if err := seen.readTraffic(ctx, p); err != nil {
 		return err
 	}
-	git, err := p.source(seen)
-	if err != nil || seen.live == nil || seen.building(p.foreign) != nil {
+	git, err := p.findSource(seen)
+	if err != nil || seen.live == nil || seen.findBuilding(p.isForeign) != nil {
 		return err
 	}
-	return p.deploy(ctx, seen, git, version)
+	return p.startDeployment(ctx, seen, git, version)
 }
 
-// Withdraw does nothing: an old deployment keeps the values it was built with.
+// Withdraw does nothing, because an old deployment keeps the values it was built with.
 func (p *Project) Withdraw(context.Context, []string) error { return nil }
 
-// source is the code that the live production deployment was built from: the commit, and never its branch's head,
-// which may not be released. A deploy hook knows its own.
-func (p *Project) source(seen *look) (gitSource, error) {
-	if seen.live == nil || p.hooked() {
+// findSource returns the code that the live production deployment was built from: the commit, and never its branch's
+// head, which may not be released. A deploy hook knows its own.
+func (p *Project) findSource(seen *projectState) (gitSource, error) {
+	if seen.live == nil || p.hasDeployHook() {
 		return gitSource{}, nil
 	}
-	if git := seen.live.GitSource; git != nil && git.Ref != "" && seen.live.commit() != "" {
+	if git := seen.live.GitSource; git != nil && git.Ref != "" && seen.live.commitSHA() != "" {
 		at := *git
-		at.SHA = seen.live.commit()
+		at.SHA = seen.live.commitSHA()
 		return at, nil
 	}
-	return gitSource{}, fmt.Errorf("consumer %s: live deployment %s of project %s does not say from which commit it was built: set deploy_hook",
-		p.consumer, seen.live.ID, p.spec.Project)
+	return gitSource{}, fmt.Errorf("consumer %s: live deployment %s of project %s "+
+		"does not say from which commit it was built: set deploy_hook", p.consumer, seen.live.ID, p.spec.Project)
 }
 
-func (p *Project) deploy(ctx context.Context, seen *look, git gitSource, version string) error {
-	if p.hooked() {
-		return p.api.trigger(ctx, seen.project, p.hook)
+func (p *Project) startDeployment(ctx context.Context, seen *projectState, git gitSource, version string) error {
+	if p.hasDeployHook() {
+		return p.api.callDeployHook(ctx, seen.project, p.hook)
 	}
-	return p.api.deploy(ctx, seen.project, git, meta{receiptName: receipt(p.environment, version)})
+	return p.api.createDeployment(ctx, seen.project, git, meta{receiptName: formatReceipt(p.environment, version)})
 }
 
-func (p *Project) hooked() bool { return secret.Reveal(p.hook) != "" }
+func (p *Project) hasDeployHook() bool { return secret.Reveal(p.hook) != "" }
 
-// foreign says whether somebody else started d.
-func (p *Project) foreign(d deployment) bool {
+// isForeign reports whether somebody else started d.
+func (p *Project) isForeign(d deployment) bool {
 	_, ours := d.Meta[receiptName]
-	return !ours && !(p.hooked() && d.Meta["deployHookId"] != "")
+	return !ours && !(p.hasDeployHook() && d.Meta["deployHookId"] != "")
 }
 
 // receiptName is the name of the receipt in a deployment's meta, and the first word of every receipt.
 const receiptName = "rotary"
 
-func receipt(environment, version string) string {
+func formatReceipt(environment, version string) string {
 	return receiptName + " " + environment + " " + version
 }
 

@@ -325,7 +325,7 @@ func TestThrottlingIsWaitedOut(t *testing.T) {
 
 func TestFaultsEndInAnErrorWithoutSecrets(t *testing.T) {
 	for outcome, want := range map[sim.Outcome]string{
-		sim.Throttled: "429 rate_limited", sim.Unavailable: "500 internal_server_error", sim.Denied: "403 forbidden", sim.Dropped: "no answer from vercel",
+		sim.Throttled: "429 rate_limited", sim.Unavailable: "500 internal_server_error", sim.Denied: "403 forbidden", sim.Dropped: "no answer",
 	} {
 		for _, reads := range []bool{true, false} {
 			b := newBench(t, []string{production}, nil)

@@ -10,12 +10,13 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// apply carries out c and goes on with the next target where one fails. It says whether production has everything.
-func (p *Project) apply(ctx context.Context, c changes) (whole bool, err error) {
+// applyWrites makes the writes, and goes on with the next target where one fails. whole is whether production has
+// everything.
+func (p *Project) applyWrites(ctx context.Context, c targetWrites) (whole bool, err error) {
 	whole = true
 	var failed []error
 	for _, w := range c {
-		if err := p.carry(ctx, w); err != nil {
+		if err := p.applyWrite(ctx, w); err != nil {
 			failed = append(failed, err)
 			whole = whole && w.target != production
 		}
@@ -23,21 +24,21 @@ func (p *Project) apply(ctx context.Context, c changes) (whole bool, err error) 
 	return whole, errors.Join(failed...)
 }
 
-// carry writes first and deletes last: a renamed variable is never missing under both names.
-func (p *Project) carry(ctx context.Context, w write) error {
+// applyWrite writes first and deletes last: a renamed variable is never missing under both names.
+func (p *Project) applyWrite(ctx context.Context, w targetWrite) error {
 	if !w.held && len(w.names) > 0 {
-		if err := p.put(ctx, w); err != nil {
+		if err := p.putVariables(ctx, w); err != nil {
 			return err
 		}
 	}
 	var failed []error
 	for _, v := range w.remove {
-		failed = append(failed, p.api.remove(ctx, p.spec.Project, v))
+		failed = append(failed, p.api.deleteVariable(ctx, p.spec.Project, v))
 	}
 	return errors.Join(failed...)
 }
 
-// put writes w's variables, all in one call, and then sees to those that did not become what was written:
+// putVariables writes w's variables, all in one call, and then sees to those that did not become what was written:
 //
 //	Vercel answered with    | then
 //	------------------------|----------------------------------------------------------------
@@ -46,66 +47,67 @@ func (p *Project) carry(ctx context.Context, w write) error {
 //	a type that is readable | deleted and created again, one by one
 //
 // An error names every variable that is not as it should be. The others are.
-func (p *Project) put(ctx context.Context, w write) error {
-	records := w.records()
-	written, err := p.api.upsert(ctx, p.spec.Project, records)
+func (p *Project) putVariables(ctx context.Context, w targetWrite) error {
+	records := w.revealRecords()
+	written, err := p.api.upsertVariables(ctx, p.spec.Project, records)
 	failed := []error{err}
 	for _, v := range written {
 		i := slices.IndexFunc(records, func(r record) bool { return r.Key == v.Key })
 		if i < 0 || v.Comment == records[i].Comment {
 			continue
 		}
-		failed = append(failed, p.mark(ctx, v, records[i]))
+		failed = append(failed, p.markVariable(ctx, v, records[i]))
 	}
-	return errors.Join(append(failed, p.retype(ctx, written, records))...)
+	return errors.Join(append(failed, p.makeUnreadable(ctx, written, records))...)
 }
 
-// mark gives v its receipt: the documentation says that an upsert changes a variable's value, and no more
+// markVariable gives v its receipt. By its documentation, an upsert changes a variable's value and no more
 // (vercel.com/docs/rest-api/projects/create-one-or-more-environment-variables).
-func (p *Project) mark(ctx context.Context, v variable, r record) error {
+func (p *Project) markVariable(ctx context.Context, v variable, r record) error {
 	if !idShape.MatchString(v.ID) {
 		return fmt.Errorf("write variable %s of project %s: vercel's answer has no id", r.Key, p.spec.Project)
 	}
-	edited, err := p.api.edit(ctx, p.spec.Project, v.ID, r)
+	edited, err := p.api.editVariable(ctx, p.spec.Project, v.ID, r)
 	if err == nil && edited.Comment != r.Comment {
-		err = fmt.Errorf("write variable %s of project %s: vercel does not keep its comment, without which it is nobody's", r.Key, p.spec.Project)
+		err = fmt.Errorf("write variable %s of project %s: vercel does not keep its comment, without which it is nobody's",
+			r.Key, p.spec.Project)
 	}
 	return err
 }
 
-// retype makes variables unreadable that should be and are not: Vercel keeps the type of an existing one, so it has to
-// be deleted and created again (vercel.com/docs/environment-variables/sensitive-environment-variables). One variable at
-// a time is missing, for the time of a call, and no deployment is started meanwhile; the first failure ends it. One
-// that is left missing comes back with the next Roll.
-func (p *Project) retype(ctx context.Context, written []variable, records []record) error {
+// makeUnreadable makes variables unreadable that should be and are not: Vercel keeps the type of an existing one, so
+// it has to be deleted and created again (vercel.com/docs/environment-variables/sensitive-environment-variables). One
+// variable at a time is missing, for the time of a call, and no deployment is started meanwhile; the first failure
+// ends it. One that is left missing comes back with the next Roll.
+func (p *Project) makeUnreadable(ctx context.Context, written []variable, records []record) error {
 	for _, r := range records {
 		i := slices.IndexFunc(written, func(v variable) bool { return v.Key == r.Key })
-		if i < 0 || r.Type != sensitive || written[i].hidden() || !idShape.MatchString(written[i].ID) {
+		if i < 0 || r.Type != sensitive || written[i].isUnreadable() || !idShape.MatchString(written[i].ID) {
 			continue
 		}
-		if err := p.replace(ctx, written[i], r); err != nil {
+		if err := p.replaceVariable(ctx, written[i], r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// replace puts v back as it was where Vercel does not take it as r says.
-func (p *Project) replace(ctx context.Context, v variable, r record) error {
-	if err := p.api.remove(ctx, p.spec.Project, v); err != nil {
+// replaceVariable deletes v and creates it as r. Where Vercel refuses that, it creates it as it was.
+func (p *Project) replaceVariable(ctx context.Context, v variable, r record) error {
+	if err := p.api.deleteVariable(ctx, p.spec.Project, v); err != nil {
 		return err
 	}
-	_, err := p.api.upsert(ctx, p.spec.Project, []record{r})
+	_, err := p.api.upsertVariables(ctx, p.spec.Project, []record{r})
 	if err == nil {
 		return nil
 	}
 	r.Type = encrypted
-	_, again := p.api.upsert(ctx, p.spec.Project, []record{r})
+	_, again := p.api.upsertVariables(ctx, p.spec.Project, []record{r})
 	return errors.Join(fmt.Errorf("make variable %s unreadable: %w", r.Key, err), again)
 }
 
-// records reveals the values, at the last moment.
-func (w write) records() []record {
+// revealRecords reveals the values, at the last moment.
+func (w targetWrite) revealRecords() []record {
 	var out []record
 	for _, name := range w.names {
 		out = append(out, record{
@@ -116,28 +118,28 @@ func (w write) records() []record {
 	return out
 }
 
-// describe names what failed by key and code. A key that was not sent is not repeated.
-func describe(failed []failedItem, sent []record) string {
+// describeFailed names what failed by key and code. A key that was not sent is not repeated.
+func describeFailed(failed []failedItem, sent []record) string {
 	var items []string
 	for _, f := range failed {
 		name := "a variable"
-		if slices.ContainsFunc(sent, func(r record) bool { return r.Key == f.Error.name() }) {
-			name = f.Error.name()
+		if slices.ContainsFunc(sent, func(r record) bool { return r.Key == f.Error.variableName() }) {
+			name = f.Error.variableName()
 		}
-		items = append(items, strings.TrimSpace(name+" "+f.Error.reason()))
+		items = append(items, strings.TrimSpace(name+" "+f.Error.reasonText()))
 	}
 	slices.Sort(items)
 	return strings.Join(items, ", ")
 }
 
-// among says whether failed has key.
-func among(failed []failedItem, key string) bool {
-	return slices.ContainsFunc(failed, func(f failedItem) bool { return f.Error.name() == key })
+// hasFailedKey reports whether failed has key.
+func hasFailedKey(failed []failedItem, key string) bool {
+	return slices.ContainsFunc(failed, func(f failedItem) bool { return f.Error.variableName() == key })
 }
 
-// reason is the code, and for a conflict what to do: an upsert takes only a variable with the very same targets for the
-// same one (getsentry/sentry#118490).
-func (f failedError) reason() string {
+// reasonText returns the code, and for a conflict what to do: an upsert updates a variable only where its targets are
+// the very same (getsentry/sentry#118490).
+func (f failedError) reasonText() string {
 	if !slices.Contains([]code{"ENV_CONFLICT", "ENV_ALREADY_EXISTS", "EXISTING_KEY_AND_TARGET"}, f.Code) {
 		return string(f.Code)
 	}
@@ -148,17 +150,17 @@ func (f failedError) reason() string {
 	return string(f.Code) + ": " + other + " of that name is for this environment and others, split or remove it"
 }
 
-// confirm makes sure that the answer accounts for every record.
-func confirm(doing string, written []variable, failed []failedItem, sent []record) error {
+// confirmWritten returns an error for what failed, and for records that the answer does not confirm.
+func confirmWritten(doing string, written []variable, failed []failedItem, sent []record) error {
 	var missing []string
 	for _, r := range sent {
-		if !slices.ContainsFunc(written, func(v variable) bool { return v.Key == r.Key }) && !among(failed, r.Key) {
+		if !slices.ContainsFunc(written, func(v variable) bool { return v.Key == r.Key }) && !hasFailedKey(failed, r.Key) {
 			missing = append(missing, r.Key)
 		}
 	}
 	var wrong []error
 	if len(failed) > 0 {
-		wrong = append(wrong, fmt.Errorf("%s: vercel refused %s", doing, describe(failed, sent)))
+		wrong = append(wrong, fmt.Errorf("%s: vercel refused %s", doing, describeFailed(failed, sent)))
 	}
 	if len(missing) > 0 {
 		wrong = append(wrong, fmt.Errorf("%s: vercel's answer does not confirm %s", doing, strings.Join(missing, ", ")))

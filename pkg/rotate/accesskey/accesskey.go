@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/retry"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -74,7 +74,7 @@ func New(
 		return sts.NewFromConfig(theirs)
 	}
 	if pause == nil {
-		r.pause = wait
+		r.pause = retry.Sleep
 	}
 	return r
 }
@@ -107,7 +107,6 @@ func (r *Rotator) askCallerIdentity(ctx context.Context, v values) (*sts.GetCall
 // within rotate.Timeout.
 const (
 	maxTries     = 8
-	firstPause   = time.Second
 	longestPause = 8 * time.Second
 )
 
@@ -128,21 +127,8 @@ func (r *Rotator) retryUnsettled(ctx context.Context, try func() error) error {
 		if n == maxTries-1 {
 			return late.error
 		}
-		longest := min(firstPause<<n, longestPause)
-		if err := r.pause(ctx, longest-rand.N(longest/2)); err != nil { //nolint:gosec // jitter, not a secret
+		if err := r.pause(ctx, min(retry.Backoff(n+1), longestPause)); err != nil {
 			return fmt.Errorf("wait until AWS has settled: %w; before that: %w", err, late.error)
 		}
-	}
-}
-
-// wait waits by the clock.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -1,11 +1,9 @@
 package accesskey
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 
-	"github.com/aws/smithy-go"
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 )
 
 // What AWS answers to a key that it does not accept
@@ -31,25 +29,10 @@ func (n noUser) Error() string { return string(n) }
 // Refusal returns why the rotation may not start.
 func (n noUser) Refusal() string { return string(n) }
 
-// codeShape is what the code of an AWS error looks like.
-var codeShape = regexp.MustCompile(`^[A-Za-z0-9.]{1,100}$`)
-
-// errorCode is the code of AWS's error; "" where it is none.
-func errorCode(err error) string {
-	if api, answered := errors.AsType[smithy.APIError](err); answered {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
-// wrapError says what failed. Of an answer only the code is kept, because answers hold secrets.
+// wrapError returns the error of a call. Of an answer only the code is kept, because answers hold secrets.
 func wrapError(doing string, err error) error {
-	if c := errorCode(err); codeShape.MatchString(c) {
-		return fmt.Errorf("%s: AWS answered %s", doing, c)
+	if code := awserr.Code(err); code != "" {
+		return fmt.Errorf("%s: AWS answered %s", doing, code)
 	}
-	_, garbled := errors.AsType[*smithy.DeserializationError](err)
-	if garbled || errorCode(err) != "" {
-		return errors.New(doing + ": AWS's answer cannot be read")
-	}
-	return fmt.Errorf("%s: %w", doing, err)
+	return fmt.Errorf("%s: %w", doing, awserr.Legible(err))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/rotary-secrets/rotary/pkg/awserr"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -29,7 +30,7 @@ func (r *Rotator) Test(ctx context.Context, pending values) error {
 	}
 	return r.retryUnsettled(ctx, func() error {
 		who, err := r.askCallerIdentity(ctx, pending)
-		if errorCode(err) == unknownKey {
+		if awserr.Code(err) == unknownKey {
 			return &unsettledError{errors.New("AWS does not accept access key " + id)}
 		}
 		if err != nil {
@@ -89,7 +90,7 @@ func (r *Rotator) checkDead(ctx context.Context, owed values) error {
 		return nil // nobody can use it
 	}
 	who, err := r.askCallerIdentity(ctx, owed)
-	switch c := errorCode(err); {
+	switch c := awserr.Code(err); {
 	case c == unknownKey, c == wrongSecret:
 		return nil
 	case err != nil:

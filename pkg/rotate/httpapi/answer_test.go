@@ -66,10 +66,10 @@ func TestTestSaysWhetherTheVendorAcceptsACredentialAndKnowsIt(t *testing.T) {
 	for answers, want := range map[string]string{
 		"200":                     "",
 		"401, 200":                "", // a new one is not known everywhere at once
-		"401, 401, 401, 401":      "401, it refuses the credential",
-		"403":                     "403, it refuses",
+		"401, 401, 401, 401":      "status 401: it refuses the credential",
+		"403":                     "status 403: it refuses",
 		"500, 200":                "",
-		"500, 500, 500, 500":      "500, it could not do it",
+		"500, 500, 500, 500":      "status 500: it could not do it",
 		"reset, reset, dial, 200": "",
 		"204":                     "not JSON", // no telling whose it is
 	} {
@@ -96,10 +96,10 @@ func TestRetireEndsOnlyWhenTheVendorRefuses(t *testing.T) {
 		{revoked, "404, 401", ""},
 		{revoked, "204, 200, 200, 401", ""}, // the machines of the vendor learn it one after the other
 		{revoked, "500, reset, 204, 401", ""},
-		{revoked, "204, 200, 200, 200, 200", "200, it still accepts the credential that it was told to revoke"},
-		{revoked, "404, 200, 200, 200, 200", "200, it still accepts"}, // somebody put a wrong id
-		{revoked, "403", "403, it refuses"},
-		{revoked, "204, 403", "403, it refuses"}, // neither accepted nor refused as a dead one is
+		{revoked, "204, 200, 200, 200, 200", "status 200: it still accepts the credential that it was told to revoke"},
+		{revoked, "404, 200, 200, 200, 200", "status 200: it still accepts"}, // somebody put a wrong id
+		{revoked, "403", "status 403: it refuses"},
+		{revoked, "204, 403", "status 403: it refuses"}, // neither accepted nor refused as a dead one is
 		{revoked, "204, 500, 500, 500, 500", "500"},
 		{simple(""), "401", ""},
 		{simple(""), "200, 200, 200, 200", "no call is described that revokes it"},

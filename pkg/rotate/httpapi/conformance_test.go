@@ -115,8 +115,8 @@ func TestEveryReadyMadeDescriptionConforms(t *testing.T) {
 	}
 }
 
-// plain is the description of a vendor that neither lists what it has made nor knows a request again.
-const plain = `http: {
+// asText is the description of a vendor that neither lists what it has made nor knows a request again.
+const asText = `http: {
   create: {url: "https://api.datadoghq.com/api/v2/api_keys", headers: {DD-API-KEY: "{{TOKEN}}", DD-APPLICATION-KEY: "{{admin}}"},
            json: {data: {type: api_keys, attributes: {name: "{{env}}/{{source}}"}}}, expect: [201], set: {TOKEN: $.data.attributes.key, TOKEN_ID: $.data.id}},
   test:   {url: "https://api.datadoghq.com/api/v1/validate", headers: {DD-API-KEY: "{{TOKEN}}"}, expect: [200], refused: [403]},
@@ -124,7 +124,7 @@ const plain = `http: {
 
 func TestARotatorThatCannotBeAskedTwiceConforms(t *testing.T) {
 	t.Parallel()
-	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "admin: owner, "+plain)
+	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "admin: owner, "+asText)
 	rotatetest.Run(t, func(*testing.T) rotatetest.World { return worldOf(source, datadog()) })
 }
 

@@ -19,38 +19,38 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// names is what the names in a call's templates stand for.
-type names struct {
+// templateNames has the values of the names in a call's templates.
+type templateNames struct {
 	source  manifest.Source
 	env     string
 	own     rotate.Values // of the version in question
 	owed    rotate.Values // of the credential that ends, if one does
-	version string        // that comes to be, if one does
+	version string        // the new version, if there is one
 	since   time.Time
 	admin   *administrator
 }
 
-// administrator is what {{admin}} stands for, read when it is first needed.
+// administrator is the value of {{admin}}, which is read when it is first needed.
 type administrator struct {
 	source string
 	read   func(context.Context) (rotate.Values, error)
 	text   secret.Value
 }
 
-func (n names) marker() string { return "rotary-" + n.version }
+func (n templateNames) markerText() string { return "rotary-" + n.version }
 
-// look returns what a part stands for: a text, a whole number, or what else a setting may be. A value that is not there
-// is an error and never "": an address would be another one without it.
-func (n names) look(ctx context.Context, p manifest.Part) (any, error) {
+// resolvePart returns the value of a part: a text, a whole number, or whatever a setting may be. A value that is
+// missing is an error and never "": without it an address would be another one.
+func (n templateNames) resolvePart(ctx context.Context, p manifest.Part) (any, error) {
 	switch p.Kind {
 	case manifest.Literal:
 		return p.Text, nil
 	case manifest.KeyName:
-		return n.value(n.own, n.source.Rotate.KeyFor(p.Name))
+		return n.valueOf(n.own, n.source.Rotate.KeyFor(p.Name))
 	case manifest.OwedName:
-		return n.value(n.owed, n.source.Rotate.KeyFor(p.Name))
+		return n.valueOf(n.owed, n.source.Rotate.KeyFor(p.Name))
 	case manifest.AdminName:
-		return n.admin.look(ctx)
+		return n.admin.readCredential(ctx)
 	case manifest.Setting:
 		return n.source.Rotate.Settings[p.Name], nil
 	case manifest.EnvName:
@@ -60,13 +60,13 @@ func (n names) look(ctx context.Context, p manifest.Part) (any, error) {
 	case manifest.Version:
 		return n.version, nil
 	case manifest.Marker:
-		return n.marker(), nil
+		return n.markerText(), nil
 	default:
-		return n.date(p)
+		return n.resolveDate(p)
 	}
 }
 
-func (n names) value(of rotate.Values, key string) (string, error) {
+func (n templateNames) valueOf(of rotate.Values, key string) (string, error) {
 	text := secret.Reveal(of[key])
 	if text == "" {
 		return "", fmt.Errorf("the version has no %s", key)
@@ -74,7 +74,7 @@ func (n names) value(of rotate.Values, key string) (string, error) {
 	return text, nil
 }
 
-func (a *administrator) look(ctx context.Context) (string, error) {
+func (a *administrator) readCredential(ctx context.Context) (string, error) {
 	if secret.Reveal(a.text) != "" {
 		return secret.Reveal(a.text), nil
 	}
@@ -94,8 +94,8 @@ func (a *administrator) look(ctx context.Context) (string, error) {
 	return secret.Reveal(a.text), nil
 }
 
-// date is counted from the beginning of the rotation, so that every try says the same.
-func (n names) date(p manifest.Part) (any, error) {
+// resolveDate returns a date that is counted from the beginning of the rotation, so that it is the same in every try.
+func (n templateNames) resolveDate(p manifest.Part) (any, error) {
 	in := p.In
 	if setting := p.Setting(); setting != "" {
 		in, _ = n.source.Rotate.Settings[setting].(string)
@@ -119,19 +119,21 @@ func (n names) date(p manifest.Part) (any, error) {
 	}
 }
 
-// text expands a template; write puts each part into the text.
-func (n names) text(ctx context.Context, text string, write func(p manifest.Part, value string) (string, error)) (string, error) {
+// expandText expands a template. write returns the form in which a part's value stands in the text.
+func (n templateNames) expandText(
+	ctx context.Context, text string, write func(p manifest.Part, value string) (string, error),
+) (string, error) {
 	t, err := manifest.ParseTemplate(text)
 	if err != nil {
 		return "", err
 	}
 	var out strings.Builder
 	for _, p := range t {
-		found, err := n.look(ctx, p)
+		found, err := n.resolvePart(ctx, p)
 		if err != nil {
 			return "", err
 		}
-		value, err := plain(found)
+		value, err := asText(found)
 		if err == nil {
 			value, err = write(p, value)
 		}
@@ -143,7 +145,8 @@ func (n names) text(ctx context.Context, text string, write func(p manifest.Part
 	return out.String(), nil
 }
 
-func plain(value any) (string, error) {
+// asText returns a text or a number as text.
+func asText(value any) (string, error) {
 	switch value := value.(type) {
 	case string:
 		return value, nil
@@ -153,18 +156,19 @@ func plain(value any) (string, error) {
 	return "", errors.New("what is no text stands inside one")
 }
 
-func asIs(_ manifest.Part, value string) (string, error) { return value, nil }
+func keepValue(_ manifest.Part, value string) (string, error) { return value, nil }
 
-// oneLine refuses what would end a header.
-func oneLine(_ manifest.Part, value string) (string, error) {
+// refuseControlCharacters returns an error for a value that would end a header.
+func refuseControlCharacters(_ manifest.Part, value string) (string, error) {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "", errors.New("a value with a control character cannot stand in a header")
 	}
 	return value, nil
 }
 
-// address escapes each value for where it stands: in the host, which is made of settings only, in the path or in the query.
-func address() func(manifest.Part, string) (string, error) {
+// newAddressEscaper returns a function for expandText that escapes each value for its place: in the host, which is
+// made of settings only, in the path, or in the query.
+func newAddressEscaper() func(manifest.Part, string) (string, error) {
 	slashes, query := 0, false
 	return func(p manifest.Part, value string) (string, error) {
 		switch {
@@ -184,12 +188,12 @@ func address() func(manifest.Part, string) (string, error) {
 }
 
 // request makes the request that a call describes.
-func (n names) request(ctx context.Context, c manifest.Call) (*http.Request, error) {
-	where, err := n.text(ctx, c.URL, address())
+func (n templateNames) buildRequest(ctx context.Context, c manifest.Call) (*http.Request, error) {
+	where, err := n.expandText(ctx, c.URL, newAddressEscaper())
 	if err != nil {
 		return nil, err
 	}
-	kind, body, err := n.body(ctx, c)
+	kind, body, err := n.buildBody(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -203,25 +207,26 @@ func (n names) request(ctx context.Context, c manifest.Call) (*http.Request, err
 		req.Header.Set("Content-Type", kind)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		value, err := n.text(ctx, c.Headers[name], oneLine)
+		value, err := n.expandText(ctx, c.Headers[name], refuseControlCharacters)
 		if err != nil {
 			return nil, err
 		}
 		req.Header.Set(name, value)
 	}
-	return req, n.basic(ctx, c, req)
+	return req, n.setBasicAuth(ctx, c, req)
 }
 
-func (n names) basic(ctx context.Context, c manifest.Call, req *http.Request) error {
+// setBasicAuth sets the header Authorization where the call describes a user and a password.
+func (n templateNames) setBasicAuth(ctx context.Context, c manifest.Call, req *http.Request) error {
 	if c.Basic == "" {
 		return nil
 	}
 	user, password, _ := strings.Cut(c.Basic, ":")
-	user, err := n.text(ctx, user, asIs)
+	user, err := n.expandText(ctx, user, keepValue)
 	if err != nil {
 		return err
 	}
-	if password, err = n.text(ctx, password, asIs); err != nil {
+	if password, err = n.expandText(ctx, password, keepValue); err != nil {
 		return err
 	}
 	if strings.Contains(user, ":") {
@@ -231,10 +236,11 @@ func (n names) basic(ctx context.Context, c manifest.Call, req *http.Request) er
 	return nil
 }
 
-func (n names) body(ctx context.Context, c manifest.Call) (kind string, body io.Reader, err error) {
+// buildBody returns a call's body and its content type; "" for a call without a body.
+func (n templateNames) buildBody(ctx context.Context, c manifest.Call) (kind string, body io.Reader, err error) {
 	switch {
 	case c.JSON != nil:
-		filled, err := n.fill(ctx, map[string]any(c.JSON))
+		filled, err := n.expandJSON(ctx, map[string]any(c.JSON))
 		if err != nil {
 			return "", nil, err
 		}
@@ -243,7 +249,7 @@ func (n names) body(ctx context.Context, c manifest.Call) (kind string, body io.
 	case c.Form != nil:
 		form := url.Values{}
 		for _, name := range slices.Sorted(maps.Keys(c.Form)) {
-			value, err := n.text(ctx, c.Form[name], asIs)
+			value, err := n.expandText(ctx, c.Form[name], keepValue)
 			if err != nil {
 				return "", nil, err
 			}
@@ -254,18 +260,19 @@ func (n names) body(ctx context.Context, c manifest.Call) (kind string, body io.
 	return "", nil, nil
 }
 
-// fill expands the texts of a JSON value. A text that is one name becomes what the name stands for, a number or a list too.
-func (n names) fill(ctx context.Context, value any) (any, error) {
+// expandJSON expands the texts of a JSON value. A text that is a single name becomes the name's value, which may be a
+// number or a list.
+func (n templateNames) expandJSON(ctx context.Context, value any) (any, error) {
 	switch value := value.(type) {
 	case string:
 		if t, err := manifest.ParseTemplate(value); err == nil && len(t) == 1 {
-			return n.look(ctx, t[0])
+			return n.resolvePart(ctx, t[0])
 		}
-		return n.text(ctx, value, asIs)
+		return n.expandText(ctx, value, keepValue)
 	case []any:
 		list := []any{}
 		for _, item := range value {
-			filled, err := n.fill(ctx, item)
+			filled, err := n.expandJSON(ctx, item)
 			if err != nil {
 				return nil, err
 			}
@@ -275,7 +282,7 @@ func (n names) fill(ctx context.Context, value any) (any, error) {
 	case map[string]any:
 		object := map[string]any{}
 		for _, name := range slices.Sorted(maps.Keys(value)) {
-			filled, err := n.fill(ctx, value[name])
+			filled, err := n.expandJSON(ctx, value[name])
 			if err != nil {
 				return nil, err
 			}
@@ -286,12 +293,12 @@ func (n names) fill(ctx context.Context, value any) (any, error) {
 	return value, nil
 }
 
-// place says where a call goes, for people: names stay names, and there is no query.
-func (n names) place(c manifest.Call) string {
+// describePlace returns where a call goes, for people: names stay names, and the query is left out.
+func (n templateNames) describePlace(c manifest.Call) string {
 	t, _ := manifest.ParseTemplate(c.URL) // it was expanded before
 	var out strings.Builder
 	for _, p := range t {
-		switch setting, err := plain(n.source.Rotate.Settings[p.Name]); {
+		switch setting, err := asText(n.source.Rotate.Settings[p.Name]); {
 		case p.Kind == manifest.Literal:
 			out.WriteString(p.Text)
 		case p.Kind == manifest.Setting && err == nil:
@@ -306,8 +313,8 @@ func (n names) place(c manifest.Call) string {
 	return c.Method + " " + where
 }
 
-// knows says whether a text has any of the values in it, but those too short to be secret.
-func (n names) knows(text string) bool {
+// holdsValue reports whether a text has any of the values in it, but those too short to be secret.
+func (n templateNames) holdsValue(text string) bool {
 	for _, values := range []rotate.Values{n.own, n.owed, {"admin": n.admin.text}} {
 		for _, value := range values {
 			if v := secret.Reveal(value); len(v) >= 8 && strings.Contains(text, v) {

@@ -132,7 +132,7 @@ func TestATokenThatMayNotMakeAnotherIsRefused(t *testing.T) {
 	current := handHeld(v)
 	v.Limit(secret.Reveal(current["TOKEN"]))
 	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "vendor: vercel-token, "+withID)
-	if _, err := httpapi.New(source, reach(v, sim.Transport{Handler: v})).Create(t.Context(), begun(current)); err == nil || err.Error() != "POST https://api.vercel.com/v3/user/tokens: 403, it refuses (request req-403)" {
+	if _, err := httpapi.New(source, reach(v, sim.Transport{Handler: v})).Create(t.Context(), begun(current)); err == nil || err.Error() != "POST https://api.vercel.com/v3/user/tokens: status 403: it refuses (request req-403)" {
 		t.Errorf("error is %v", err)
 	}
 	g := vendors.NewGitLab(clock)

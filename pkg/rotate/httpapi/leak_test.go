@@ -109,7 +109,7 @@ func TestNoErrorOfAStandInTellsAValue(t *testing.T) {
 func TestARequestIDThatRepeatsTheCredentialIsLeftOut(t *testing.T) {
 	s := &script{words: words("400")}
 	_, err := open(t, simple(""), s).Create(t.Context(), begun(held()))
-	if err == nil || err.Error() != "POST https://api.example.com/tokens/{{TOKEN_ID}}: 400, it refuses (request req_1)" {
+	if err == nil || err.Error() != "POST https://api.example.com/tokens/{{TOKEN_ID}}: status 400: it refuses (request req_1)" {
 		t.Errorf("error is %v", err)
 	}
 }

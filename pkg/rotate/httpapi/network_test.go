@@ -54,7 +54,7 @@ func TestTheRealClient(t *testing.T) {
 		}, "", false},
 		{"redirects", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
-		}, "307, it redirects, which is not followed", true},
+		}, "status 307: it redirects, which is not followed", true},
 		{"hangs up", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "no answer", true},
 		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
