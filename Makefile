@@ -21,7 +21,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 # looks at what plays worlds side by side.
 alone := arch contract/.* mutants rehearsal simulation manifest.* rotate/(mysql|postgres|random)
 
-.PHONY: help build build-lambda demo synth diff deploy environment infra infra-tools test check unit race lint bench sim exhaust fuzz cover mutants contracts databases clean
+.PHONY: help build build-lambda demo synth diff deploy app infra infra-tools test check unit race lint bench sim exhaust fuzz cover mutants contracts databases clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,27 +58,26 @@ endef
 demo: build ## play rotations on the embedded stand-in; needs only Go
 	@bin/rotary demo
 
-synth: environment build-lambda ## synthesize the stacks of ENV into infra/cdk.out; the first build takes three minutes
-	@echo "build    bin/infra"
-	@cd infra && go build -o ../bin/infra .
-	@echo "synth    infra/cdk.out"
-	@cd infra && rm -rf cdk.new && CDK_OUTDIR=cdk.new ../bin/infra && rm -rf cdk.out && mv cdk.new cdk.out
-
-diff: synth infra-tools ## show what deploying ENV would change
-	@cd infra && node_modules/.bin/cdk diff --app cdk.out
-
-deploy: synth infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point
-	@cd infra && go build -o ../bin/deploy ./deploy && ../bin/deploy
-
-# The environment is asked for before anything is built.
+# CDK's command line runs the target app, as cdk.json says, and takes the environment from ENV where -c env= names none.
 export ENV
-environment:
-	@if [ -z "$$ENV" ]; then \
-		echo "which environment? ENV= one of:" $$(awk '/^[^ #]/ {inside = /^environments:/} inside && /^  [A-Za-z0-9]+:/ {sub(":.*", ""); print $$1}' rotary.yaml); exit 2; \
-	fi
+synth: infra-tools ## synthesize the stacks of ENV into infra/cdk.out; the first build takes three minutes
+	@infra/node_modules/.bin/cdk synth --quiet
 
-# The command line of CDK tells nobody who uses it for what.
-export CDK_DISABLE_CLI_TELEMETRY := true
+diff: infra-tools ## show what deploying ENV would change
+	@$(call build_deploy) && bin/deploy --diff
+
+deploy: infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point
+	@$(call build_deploy) && bin/deploy
+
+build_deploy = (cd infra && go build -o ../bin/deploy ./deploy)
+
+# What cdk.json runs, for cdk synth, diff and deploy. It says on stderr what it builds: stdout belongs to CDK. A missing
+# environment is an error before the Lambdas and the app are built.
+app:
+	@(cd infra && go build -o ../bin/target ./target/check) && bin/target
+	@$(MAKE) build-lambda >&2
+	@echo "build    bin/infra" >&2; cd infra && go build -o ../bin/infra .
+	@bin/infra
 
 infra: infra-tools build-lambda ## test the CDK app: templates, access, deployment
 	@echo "check    infra"
@@ -166,4 +165,4 @@ cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
 	@go tool cover -func coverage.out | tail -1
 
 clean: ## remove what was built
-	@rm -rf bin build coverage.out infra/cdk.out infra/cdk.new
+	@rm -rf bin build coverage.out infra/cdk.out

@@ -2,12 +2,12 @@ package simulation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -24,8 +24,9 @@ type database struct {
 	source manifest.Source
 	key    string // of the source: the one that holds the password
 
-	passwords map[string]string // by user; none: nobody can log in
-	spared    map[string]bool   // logins that an emergency has ended, as it said: nobody need be told that they are refused
+	passwords map[string]string    // by user; none: nobody can log in
+	installed map[string]time.Time // by user: when the rotation began that last set its password
+	spared    map[string]bool      // logins that an emergency has ended, as it said: nobody need be told that they are refused
 	made      int
 }
 
@@ -36,7 +37,7 @@ func (w *World) openDatabases() map[string]*database {
 		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.With) && (w.fleet == nil || s.Name != "db") {
 			continue
 		}
-		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}, spared: map[string]bool{}}
+		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}, installed: map[string]time.Time{}, spared: map[string]bool{}}
 		if f := s.Rotate.Fields; f != nil {
 			d.key = f.Password
 		} else if s.Rotate.URL != "" {
@@ -201,12 +202,26 @@ func (r users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) 
 	return next, nil
 }
 
-func (r users) Set(_ context.Context, pending, _ rotate.Values) error {
-	return r.call("ALTER ROLE", r.user(pending), true, func() error {
-		r.replacing(pending)
-		r.alter(r.user(pending), r.password(pending))
+func (r users) Set(_ context.Context, c rotate.Change) error {
+	user := r.user(c.Pending)
+	return r.call("ALTER ROLE", user, true, func() error {
+		if err := r.checkFence(user, c.Since); err != nil {
+			return err
+		}
+		r.replacing(c.Pending)
+		r.alter(user, r.password(c.Pending))
+		r.installed[user] = c.Since
 		return nil
 	})
+}
+
+// checkFence returns rotate.ErrSuperseded where a rotation that began later has set the user's password, on PostgreSQL.
+// Other databases cannot tell.
+func (r users) checkFence(user string, since time.Time) error {
+	if r.source.Rotate.With == manifest.Postgres && r.installed[user].After(since) {
+		return rotate.ErrSuperseded
+	}
+	return nil
 }
 
 // replacing checks that a new password takes the place of none that anybody needs.
@@ -246,7 +261,7 @@ func (r users) password(v rotate.Values) string {
 func (r users) Test(_ context.Context, pending rotate.Values) error {
 	return r.call("login", r.user(pending), false, func() error {
 		if !r.accepts(pending) {
-			return errors.New("the login is refused")
+			return fmt.Errorf("the login is refused: %w", rotate.ErrNotAccepted)
 		}
 		return nil
 	})
@@ -256,10 +271,14 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	owed := e.Owed
 	return nil, r.call("ALTER ROLE own", r.user(owed), true, func() error {
-		if r.accepts(owed) {
-			r.retiring(owed)
-			r.alter(r.user(owed), "")
+		if !r.accepts(owed) {
+			return nil
 		}
+		if err := r.checkFence(r.user(owed), e.Since); err != nil {
+			return err
+		}
+		r.retiring(owed)
+		r.alter(r.user(owed), "")
 		return nil
 	})
 }

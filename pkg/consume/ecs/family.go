@@ -69,7 +69,7 @@ func arnPartition(arn string) string {
 // String is cluster/family.
 func (f *Family) String() string { return shortName(f.cluster) + "/" + f.name }
 
-// familySnapshot is what ECS, EventBridge and the scheduler answered about a family in one pass.
+// familySnapshot holds the answers of ECS, EventBridge and the scheduler about a family in one pass.
 type familySnapshot struct {
 	targets   []target
 	named     []revision // what each target would start, in the targets' order

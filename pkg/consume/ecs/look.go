@@ -17,7 +17,7 @@ import (
 // how many ECS describes in one call.
 const maxAttempts = 20
 
-// serviceSnapshot is what ECS answered about a service in one pass. toSeen interprets it.
+// serviceSnapshot holds the answers of ECS about a service in one pass. toSeen interprets it.
 type serviceSnapshot struct {
 	at          place
 	environment string
@@ -42,7 +42,7 @@ func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) 
 		targets: map[string]string{}, revisions: map[string]revision{},
 	}
 	var err error
-	if l.service, l.absent, err = s.describe(ctx); err != nil || l.absent != "" {
+	if l.service, l.absent, err = s.describeService(ctx); err != nil || l.absent != "" {
 		return l, err
 	}
 	if l.stragglers, err = s.listStragglers(ctx, l.service); err != nil {
@@ -66,7 +66,7 @@ func (s *Service) recheckSettled(ctx context.Context, l *serviceSnapshot) error 
 	if !l.isSettled() {
 		return nil
 	}
-	now, absent, err := s.describe(ctx)
+	now, absent, err := s.describeService(ctx)
 	if err == nil && (absent != "" || aws.ToString(now.Deployments[0].Id) != aws.ToString(l.primaryDeployment().Id)) {
 		l.incomplete = "somebody deployed while rotary was reading the service: the next pass reads it again"
 	}
@@ -89,9 +89,9 @@ func (l serviceSnapshot) usedDefinitions() []string {
 	return slices.Compact(arns)
 }
 
-// describe returns the service with its PRIMARY deployment first. absent is the reason, for people, where there is no
+// describeService returns the service with its PRIMARY deployment first. absent is the reason, for people, where there is no
 // service.
-func (s *Service) describe(ctx context.Context) (svc types.Service, absent string, err error) {
+func (s *Service) describeService(ctx context.Context) (svc types.Service, absent string, err error) {
 	out, err := s.client.DescribeServices(ctx, &sdk.DescribeServicesInput{
 		Cluster: aws.String(s.ecs.Cluster), Services: []string{s.ecs.Service},
 		Include: []types.ServiceField{types.ServiceFieldTags},

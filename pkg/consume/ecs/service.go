@@ -149,7 +149,7 @@ func isAbandoned(svc types.Service) bool {
 // deployRevision updates the service to task definition arn and returns it as it is after. It fails where the PRIMARY
 // deployment is not the one in was any more.
 func (s *Service) deployRevision(ctx context.Context, was types.Service, arn string) (types.Service, error) {
-	now, absent, err := s.describe(ctx)
+	now, absent, err := s.describeService(ctx)
 	if err != nil {
 		return types.Service{}, err
 	}

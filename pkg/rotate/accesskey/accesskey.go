@@ -80,7 +80,7 @@ func New(
 }
 
 // Set does nothing: a key works once it is created.
-func (r *Rotator) Set(context.Context, values, values) error { return nil }
+func (r *Rotator) Set(context.Context, rotate.Change) error { return nil }
 
 // Identity is the key's id, which is no secret.
 func (r *Rotator) Identity(v values) string { return secret.Reveal(v[r.id]) }

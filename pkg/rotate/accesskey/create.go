@@ -139,7 +139,7 @@ func (r *Rotator) makeRoom(ctx context.Context, s rotate.Start, all []key) error
 	return full
 }
 
-// holder is what is known of the versions, other than the current one, that hold a key: whether there is one, one that
+// holder describes the versions, other than the current one, that hold a key: whether there is one, one that
 // is live, and one that somebody retains.
 type holder struct{ some, live, retained bool }
 

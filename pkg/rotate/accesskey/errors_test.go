@@ -33,7 +33,7 @@ func (w *world) runEverything(r rotate.Rotator, current, owed rotate.Values) (sa
 	return said
 }
 
-// secrets are those of every key that the world made.
+// searchFor returns a search for the secrets of every key that the world made, and for these values.
 func (w *world) searchFor(t *testing.T, made ...string) *leak.Search {
 	t.Helper()
 	s := &leak.Search{}

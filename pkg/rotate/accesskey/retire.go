@@ -31,7 +31,7 @@ func (r *Rotator) Test(ctx context.Context, pending values) error {
 	return r.retryUnsettled(ctx, func() error {
 		who, err := r.askCallerIdentity(ctx, pending)
 		if awserr.Code(err) == unknownKey {
-			return &unsettledError{errors.New("AWS does not accept access key " + id)}
+			return &unsettledError{fmt.Errorf("AWS does not accept access key %s: %w", id, rotate.ErrNotAccepted)}
 		}
 		if err != nil {
 			return wrapError("ask AWS whose access key "+id+" is", err)

@@ -104,7 +104,7 @@ func (r refusal) Error() string { return string(r) }
 func (r refusal) Refusal() string { return string(r) }
 
 // Set does nothing: the readers are the target.
-func (r *Rotator) Set(context.Context, values, values) error { return nil }
+func (r *Rotator) Set(context.Context, rotate.Change) error { return nil }
 
 // Test fails where a key has no value, or where a public key does not belong to the private key beside it. It accepts a
 // private key that it cannot read.

@@ -119,7 +119,7 @@ func TestACredentialMovesInThreeVersions(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			zero := k.makeVersion(old, old)
 			one := mustCreate(t, k.rotator, rotate.Start{Current: zero})
-			if !sameValues(of(one, k.first), of(zero, k.first)) || sameValues(of(one, k.second), of(zero, k.second)) || len(one) != len(zero) {
+			if !sameValues(selectKeys(one, k.first), selectKeys(zero, k.first)) || sameValues(selectKeys(one, k.second), selectKeys(zero, k.second)) || len(one) != len(zero) {
 				t.Fatal("the first version is not {old, new}")
 			}
 			two := retireNext(t, k.rotator, zero, one)
@@ -127,7 +127,7 @@ func TestACredentialMovesInThreeVersions(t *testing.T) {
 				t.Fatal("the second version is not {new, old}")
 			}
 			three := retireNext(t, k.rotator, zero, one, two)
-			if !sameValues(of(three, k.first), of(two, k.first)) || !sameValues(three, k.exchangePlaces(three)) {
+			if !sameValues(selectKeys(three, k.first), selectKeys(two, k.first)) || !sameValues(three, k.exchangePlaces(three)) {
 				t.Fatal("the third version is not {new, new}")
 			}
 			if retireNext(t, k.rotator, zero, one, two, three) != nil {
@@ -170,7 +170,7 @@ func TestAnEmergencyPutsAnotherValueInTheSecondPlace(t *testing.T) {
 	for _, k := range newKits(t) {
 		current := k.makeVersion(old, fresh)
 		made := mustCreate(t, k.rotator, rotate.Start{Current: current, Emergency: true})
-		if !sameValues(of(made, k.first), of(current, k.first)) || sameValues(of(made, k.second), of(current, k.second)) {
+		if !sameValues(selectKeys(made, k.first), selectKeys(current, k.first)) || sameValues(selectKeys(made, k.second), selectKeys(current, k.second)) {
 			t.Errorf("%s: the second place alone should have changed", k.name)
 		}
 	}
@@ -264,7 +264,7 @@ func TestTestWantsAValueInEveryKey(t *testing.T) {
 }
 
 func TestSetDoesNothing(t *testing.T) {
-	if err := newSymmetric().Set(t.Context(), nil, nil); err != nil {
+	if err := newSymmetric().Set(t.Context(), rotate.Change{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -347,8 +347,8 @@ func (k kit) withValue(v values, key, text string) values {
 	return v
 }
 
-// of is v as far as these keys.
-func of(v values, keys []string) values {
+// selectKeys returns v without other keys than these.
+func selectKeys(v values, keys []string) values {
 	out := values{}
 	for _, key := range keys {
 		out[key] = v[key]

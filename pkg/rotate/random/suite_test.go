@@ -34,7 +34,7 @@ func TestAKeyPairConforms(t *testing.T) {
 	s := sourceOf(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC"}, "K", "PUBLIC")
 	k := newKits(t)[1]
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
-		return newWorld(s, 1, func(n int) rotate.Values { return of(k.makeVersion(n%letters, n%letters), s.Keys) })
+		return newWorld(s, 1, func(n int) rotate.Values { return selectKeys(k.makeVersion(n%letters, n%letters), s.Keys) })
 	})
 }
 
@@ -42,6 +42,6 @@ func TestAKeyPairInThreeVersionsConforms(t *testing.T) {
 	s := sourceOf(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC", Next: "NEXT", Also: "ALSO"}, "K", "NEXT", "PUBLIC", "ALSO")
 	k := newKits(t)[1]
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
-		return newWorld(s, 3, func(n int) rotate.Values { return of(k.makeVersion(n%letters, n%letters), s.Keys) })
+		return newWorld(s, 3, func(n int) rotate.Values { return selectKeys(k.makeVersion(n%letters, n%letters), s.Keys) })
 	})
 }

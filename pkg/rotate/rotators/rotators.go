@@ -21,7 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 )
 
-// Reach is what rotators need to reach their targets.
+// Reach holds the clients and settings with which rotators reach their targets.
 type Reach struct {
 	Environment *manifest.Environment
 	Store       rotate.Store      // reads the sources of administrators
@@ -75,20 +75,21 @@ func (r Reach) adminReader(s manifest.Source) func(context.Context) (rotate.Valu
 	}
 }
 
-// refuseRotation returns the function that opens a rotator whose every step fails with this reason.
+// refuseRotation returns the function that opens a rotator whose Create, Set and Retire fail with this reason.
 func refuseRotation(reason string) func(manifest.Source) rotate.Rotator {
 	return func(s manifest.Source) rotate.Rotator {
 		return refusedRotator{rotate.Refused{Source: s.Name, Reason: reason}}
 	}
 }
 
+// refusedRotator is the rotator of a source that rotary never rotates.
 type refusedRotator struct{ refused rotate.Refused }
 
 func (r refusedRotator) Create(context.Context, rotate.Start) (rotate.Values, error) {
 	return nil, &r.refused
 }
-func (r refusedRotator) Set(context.Context, rotate.Values, rotate.Values) error { return &r.refused }
-func (r refusedRotator) Test(context.Context, rotate.Values) error               { return nil }
+func (r refusedRotator) Set(context.Context, rotate.Change) error  { return &r.refused }
+func (r refusedRotator) Test(context.Context, rotate.Values) error { return nil }
 func (r refusedRotator) Retire(context.Context, rotate.End) (rotate.Values, error) {
 	return nil, &r.refused
 }
