@@ -89,8 +89,8 @@ func (l serviceSnapshot) usedDefinitions() []string {
 	return slices.Compact(arns)
 }
 
-// describeService returns the service with its PRIMARY deployment first. absent is the reason, for people, where there is no
-// service.
+// describeService returns the service with its PRIMARY deployment first. absent is the reason, for people, where
+// there is no service.
 func (s *Service) describeService(ctx context.Context) (svc types.Service, absent string, err error) {
 	out, err := s.client.DescribeServices(ctx, &sdk.DescribeServicesInput{
 		Cluster: aws.String(s.ecs.Cluster), Services: []string{s.ecs.Service},

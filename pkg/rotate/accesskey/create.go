@@ -193,8 +193,8 @@ func (r *Rotator) describeForeign(k key) string {
 		status, k.created.UTC().Format(time.DateOnly))
 }
 
-// isOlder reports whether a key was created before a moment. IAM gives its time to the second: one of the same second is
-// not older.
+// isOlder reports whether a key was created before a moment. IAM gives its time to the second: one of the same second
+// is not older.
 func isOlder(created, since time.Time) bool { return created.Before(since.Truncate(time.Second)) }
 
 // removeKey makes a key Inactive and deletes it. Repeatable.
