@@ -92,7 +92,7 @@ func (s *scene) failSecondVersion() {
 	s.advanceSteps(passes)
 	seen := s.readStatus()
 	switch held := s.heldVersions(); {
-	case seen.Failed == nil || seen.Failed.Version != b.Version || seen.Failed.Rest != seen.Rest || seen.Failed.Reason == "":
+	case seen.Failed == nil, seen.Failed.Version != b.Version, seen.Failed.Rest != seen.Rest, seen.Failed.Reason == "":
 		s.t.Fatalf("what failed is not told: %+v", seen.Failed)
 	case !slices.Equal(held, []string{versionID(1)}):
 		s.t.Fatalf("readers have %v", held)
@@ -105,7 +105,8 @@ func rememberFailure(t *testing.T, s *scene) {
 	s.failSecondVersion()
 	s.wantNoWrites("a pass after a failure", func() {
 		for range 5 {
-			if _, p, _ := s.runPass(); !slices.ContainsFunc(p.Waits, func(w plan.Wait) bool { return w.Reason == plan.RolloutFailed }) {
+			rolloutFailed := func(w plan.Wait) bool { return w.Reason == plan.RolloutFailed }
+			if _, p, _ := s.runPass(); !slices.ContainsFunc(p.Waits, rolloutFailed) {
 				t.Errorf("nobody is told that the rollout failed: %+v", p.Waits)
 			}
 			s.advanceSteps(passes)
@@ -165,7 +166,8 @@ func rollOnFromOlder(t *testing.T, s *scene) {
 	s.Return(valueOf(1))
 	for range passes {
 		seen := s.readStatus()
-		if seen.Running == versionID(2) && seen.Settled && seen.Unknown == "" && !slices.Equal(s.heldVersions(), []string{versionID(2)}) {
+		proven := seen.Running == versionID(2) && seen.Settled && seen.Unknown == ""
+		if proven && !slices.Equal(s.heldVersions(), []string{versionID(2)}) {
 			t.Fatal("it is proven to run the newest, while somebody deploys the one before")
 		}
 		s.Clock.Advance(s.Step / 8)

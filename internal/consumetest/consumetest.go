@@ -31,7 +31,7 @@ type World struct {
 
 	Fail       func()             // from now on nothing that is rolled comes up
 	Mend       func()             // ends that
-	Change     func()             // somebody changes what is not the bucket's: an image, a commit; it is through when this returns
+	Change     func()             // somebody changes what is not the bucket's, an image, a commit, and it settles
 	Begin      func()             // somebody begins a deployment of what runs now
 	Return     func(value string) // somebody begins a deployment of the version with this value of Name
 	Edit       func()             // somebody changes by hand what rotary wrote

@@ -36,7 +36,10 @@ var callFaults = []callFault{
 
 // playEachFault runs before, do and after in a world of their own for every call that do makes and every fault that the
 // call can meet. after gets do's error.
-func playEachFault(t *testing.T, open func(*testing.T) World, before func(*scene), do func(*scene) error, after func(s *scene, err error)) {
+func playEachFault(
+	t *testing.T, open func(*testing.T) World,
+	before func(*scene), do func(*scene) error, after func(s *scene, err error),
+) {
 	s := newScene(t, open)
 	before(s)
 	s.Tap.Reset()

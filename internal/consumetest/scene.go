@@ -36,9 +36,10 @@ const same = "canary-that-stays-the-same"
 
 // putVersion makes the nth version current.
 func (s *scene) putVersion(n int) bucket.Bucket {
-	b := bucket.Bucket{Name: "api-secrets", Secret: "api-secrets-dev", Version: versionID(n), Values: map[string]secret.Value{
+	values := map[string]secret.Value{
 		Name: secret.New(valueOf(n)), "API_KEY": secret.New("canary-key-" + valueOf(n)), "SAME": secret.New(same),
-	}}
+	}
+	b := bucket.Bucket{Name: "api-secrets", Secret: "api-secrets-dev", Version: versionID(n), Values: values}
 	s.values[valueOf(n)] = versionID(n)
 	s.current = s.Put(b)
 	return s.current
@@ -105,9 +106,11 @@ func (s *scene) wantTruth(seen plan.Seen) {
 
 // planFor returns the plan that a pass makes for this status.
 func (s *scene) planFor(seen plan.Seen) plan.Plan {
-	version := history.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: []string{history.AWSCurrent, history.Held + "now"}}
+	labels := []string{history.AWSCurrent, history.Held + "now"}
+	version := history.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: labels}
+	versions := history.History{Secret: s.current.Secret, ARN: s.current.ARN, Versions: []history.Version{version}}
 	return plan.Make(plan.State{Environment: "dev", Mode: manifest.Retire, Now: s.Clock.Now(), Buckets: []plan.Bucket{{
-		Want: s.current, History: history.History{Secret: s.current.Secret, ARN: s.current.ARN, Versions: []history.Version{version}},
+		Want: s.current, History: versions,
 		Contents:  plan.Contents{version.ID: {Values: s.current.Values}},
 		Consumers: []plan.Consumer{{Name: "one", Drain: s.Drain, Seen: seen}},
 	}}})

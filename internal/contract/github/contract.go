@@ -104,7 +104,9 @@ func (c *Contract) Answer(r *http.Request, status int, header http.Header, body 
 	case !described && status >= 400:
 		return outsideError(r, c.checkRefusal(status, body))
 	}
-	answer := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: status, Header: header, Options: in.Options}
+	answer := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: in, Status: status, Header: header, Options: in.Options,
+	}
 	answer.SetBodyBytes(body)
 	return outsideError(r, openapi3filter.ValidateResponse(r.Context(), answer))
 }
@@ -132,7 +134,9 @@ func (c *Contract) validationInput(r *http.Request, body []byte) (*openapi3filte
 	if err != nil {
 		return nil, outsideError(r, errors.New("GitHub has no such call"))
 	}
-	options := &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}
+	options := &openapi3filter.Options{
+		IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+	}
 	options.WithCustomSchemaErrorFunc(errorLocation)
 	return &openapi3filter.RequestValidationInput{Request: r, PathParams: parameters, Route: route, Options: options}, nil
 }

@@ -77,7 +77,8 @@ func readBody(body *io.ReadCloser) (string, error) {
 func (r *Recorder) addCall(c Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if strings.Contains(c.URL, "/v1/integrations/deploy/") || c.Status == http.StatusNotImplemented || r.known[c] || r.Keep != nil && !r.Keep(c) {
+	unknown := strings.Contains(c.URL, "/v1/integrations/deploy/") || c.Status == http.StatusNotImplemented
+	if unknown || r.known[c] || r.Keep != nil && !r.Keep(c) {
 		return
 	}
 	if r.known == nil {
@@ -122,7 +123,8 @@ func checkRecorded(ctx context.Context, calls []Call) []string {
 
 func isFuzzing() bool {
 	for _, arg := range os.Args {
-		if f := strings.TrimLeft(arg, "-"); strings.HasPrefix(f, "test.fuzzworker") || strings.HasPrefix(f, "test.fuzz=") && f != "test.fuzz=" {
+		f := strings.TrimLeft(arg, "-")
+		if strings.HasPrefix(f, "test.fuzzworker") || strings.HasPrefix(f, "test.fuzz=") && f != "test.fuzz=" {
 			return true
 		}
 	}
@@ -130,7 +132,8 @@ func isFuzzing() bool {
 }
 
 // ErrMissing is returned where Node, or what contracts/ installs, is missing.
-var ErrMissing = errors.New("what Vercel publishes about its API is not installed: make contracts (it needs Node and npm)")
+var ErrMissing = errors.New(
+	"Vercel's description of its API is not installed: make contracts (it needs Node and npm)")
 
 // Require skips a test where ErrMissing would come, or fails it under REQUIRE_ALL=1.
 func Require(t *testing.T) {
