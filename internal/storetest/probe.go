@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -144,13 +145,30 @@ func (p *probe) holds(want string) {
 	}
 }
 
-// list is what ListSecretVersionIds answers, a page at a time.
+// list returns the labels of every version that ListSecretVersionIds answers.
 func (p *probe) list(deprecated bool) map[string][]string {
 	held := map[string][]string{}
-	for _, v := range p.page(deprecated, 0, nil).Versions {
-		held[aws.ToString(v.VersionId)] = v.VersionStages
+	for id, v := range p.listed(deprecated) {
+		held[id] = v.VersionStages
 	}
 	return held
+}
+
+// listed follows ListSecretVersionIds to its last page. No list here has a hundred.
+func (p *probe) listed(deprecated bool) map[string]types.SecretVersionsListEntry {
+	all := map[string]types.SecretVersionsListEntry{}
+	next := (*string)(nil)
+	for range 100 {
+		out := p.page(deprecated, 0, next)
+		for _, v := range out.Versions {
+			all[aws.ToString(v.VersionId)] = v
+		}
+		if next = out.NextToken; aws.ToString(next) == "" {
+			return all
+		}
+	}
+	p.see("the list of versions does not end within 100 pages")
+	return all
 }
 
 func (p *probe) page(deprecated bool, size int32, next *string) *secretsmanager.ListSecretVersionIdsOutput {

@@ -174,8 +174,8 @@ func versionFacts() []Fact {
 			p.puts("two")
 			p.Advance(time.Hour)
 			made := map[string]time.Time{}
-			for _, v := range p.page(true, 0, nil).Versions {
-				made[word(aws.ToString(v.VersionId))] = aws.ToTime(v.CreatedDate)
+			for id, v := range p.listed(true) {
+				made[word(id)] = aws.ToTime(v.CreatedDate)
 			}
 			out, err := p.get("two", "")
 			p.must("read", err)
@@ -226,16 +226,7 @@ func (p *probe) many(n int) {
 
 // counts wants this many versions in all, and returns them.
 func (p *probe) counts(want int) map[string][]string {
-	listed := map[string][]string{}
-	for next := (*string)(nil); ; {
-		out := p.page(true, 0, next)
-		for _, v := range out.Versions {
-			listed[aws.ToString(v.VersionId)] = v.VersionStages
-		}
-		if next = out.NextToken; aws.ToString(next) == "" {
-			break
-		}
-	}
+	listed := p.list(true)
 	if len(listed) != want {
 		p.see("there are %d versions, want %d", len(listed), want)
 	}

@@ -68,14 +68,14 @@ type sink struct {
 }
 
 // start sets an environment up. Nothing has been put and nothing reconciled.
-func start(t *testing.T, yaml string) *bench {
+func start(t *testing.T, yaml string, lists ...sim.Lists) *bench {
 	t.Helper()
 	file, err := manifest.Parse("rotary.yaml", []byte(yaml))
 	must(t, err)
 	env, err := file.Environment("dev")
 	must(t, err)
 	b := &bench{t: t, env: env, sinks: map[string]*sink{}}
-	b.World = standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
+	b.World = standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Lists: append(lists, sim.Lists{})[0]})
 	t.Cleanup(func() { _ = b.Close() })
 	must(t, b.Containers(t.Context(), env))
 	b.client = secretsmanager.NewFromConfig(b.Config(env.Account, env.Region))

@@ -57,13 +57,15 @@ func (d definitions) revision(ctx context.Context, arn string) (revision, error)
 	}, nil
 }
 
-// family lists the ACTIVE revisions of a family, newest first.
-func (d definitions) family(ctx context.Context, name string) ([]string, error) {
+// listRevisions lists the ACTIVE revisions of a family, newest first: this many of them, or all for 0.
+func (d definitions) listRevisions(ctx context.Context, family string, most int32) ([]string, error) {
+	in := &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String(family), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc}
+	if most > 0 {
+		in.MaxResults = &most
+	}
 	var arns []string
-	pages := sdk.NewListTaskDefinitionsPaginator(d.api, &sdk.ListTaskDefinitionsInput{
-		FamilyPrefix: aws.String(name), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
-	})
-	for pages.HasMorePages() {
+	pages := sdk.NewListTaskDefinitionsPaginator(d.api, in)
+	for pages.HasMorePages() && (most == 0 || len(arns) < int(most)) {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
@@ -83,13 +85,11 @@ func (d definitions) derive(ctx context.Context, base revision, b bucket.Bucket)
 	if equal(base.input, want) {
 		return base.arn, nil
 	}
-	list, err := d.api.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{
-		FamilyPrefix: want.Family, Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc, MaxResults: aws.Int32(newest),
-	})
+	registered, err := d.listRevisions(ctx, aws.ToString(want.Family), newest)
 	if err != nil {
 		return "", err
 	}
-	for _, arn := range list.TaskDefinitionArns {
+	for _, arn := range registered {
 		r, err := d.revision(ctx, arn)
 		if err != nil {
 			return "", err
@@ -112,7 +112,7 @@ func (d definitions) derive(ctx context.Context, base revision, b bucket.Bucket)
 // the family that rotary registered and that pin one of them. It spares those that are playing, and fails where one of
 // them pins such a version. Repeatable.
 func (d definitions) deregister(ctx context.Context, family string, playing []revision, versions []string) error {
-	arns, err := d.family(ctx, family)
+	arns, err := d.listRevisions(ctx, family, 0)
 	if err != nil {
 		return err
 	}

@@ -179,12 +179,22 @@ func (j *jobs) held() []string {
 }
 
 func (j *jobs) deployable() (all []string) {
-	out, err := j.ecs.ListTaskDefinitions(ctx(), &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("job")})
-	must(j.t, err)
-	for _, arn := range out.TaskDefinitionArns {
+	for _, arn := range j.revisions() {
 		all = append(all, j.pins(arn)...)
 	}
 	return all
+}
+
+// revisions are the ACTIVE ones of the family.
+func (j *jobs) revisions() (arns []string) {
+	j.t.Helper()
+	pages := sdk.NewListTaskDefinitionsPaginator(j.ecs, &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("job")})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx())
+		must(j.t, err)
+		arns = append(arns, out.TaskDefinitionArns...)
+	}
+	return arns
 }
 
 func TestTheSuiteWithAFamily(t *testing.T) {
@@ -201,9 +211,7 @@ func TestTheSuiteWithAFamily(t *testing.T) {
 				j.Clock.Advance(10 * time.Minute)
 			},
 			Return: func(value string) {
-				out, err := j.ecs.ListTaskDefinitions(ctx(), &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("job")})
-				must(t, err)
-				for _, arn := range out.TaskDefinitionArns {
+				for _, arn := range j.revisions() {
 					if slices.Contains(j.pins(arn), value) {
 						j.point(arn)
 						return

@@ -446,11 +446,12 @@ func TestAVariableThatCannotBeDeletedKeepsNoOtherFromIt(t *testing.T) {
 		return sim.Fault{Outcome: sim.Denied}
 	})
 	c := content("v2", "A=hush-2")
-	if calls := b.fails(c, "delete variable B", "403"); calls[starting] != 0 {
+	if calls := b.fails(c, "delete variable", "403"); calls[starting] != 0 {
 		t.Error("a deployment was started with a variable that should be gone")
 	}
-	if diff := cmp.Diff([]string{"A production sensitive", "B production sensitive"}, b.variables()); diff != "" {
-		t.Error(diff)
+	left := b.variables() // A, and whichever of the others was to go first
+	if len(left) != 2 || left[0] != "A production sensitive" || left[1] != "B production sensitive" && left[1] != "C production sensitive" {
+		t.Errorf("left are %q", left)
 	}
 	b.settle(c)
 	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
