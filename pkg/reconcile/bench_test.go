@@ -22,7 +22,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// small has two sources, two buckets, and a consumer of each.
+// small has two sources, two buckets that are both made of both, and two consumers of each.
 const small = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
@@ -34,8 +34,10 @@ buckets:
   api: {originals: [db, vendors]}
   worker: {mappings: [worker]}
 consumers:
+  cron: {bucket: worker, ecs: {cluster: main, service: cron, container: app}}
   jobs: {bucket: worker, ecs: {cluster: main, service: jobs, container: app}}
   web: {bucket: api, ecs: {cluster: main, service: web, container: app}}
+  zone: {bucket: api, ecs: {cluster: main, service: zone, container: app}}
 `
 
 // bench is an environment on the stand-in, with sinks and a rotator made of memory.

@@ -207,7 +207,7 @@ func TestALookThatTakesLongIsNotQuietBecauseOfIt(t *testing.T) {
 	m := modelled(t)
 	old := m.current("api-dev")
 	m.hand(m.person())
-	for m.sinks["web"].running == old || m.sinks["jobs"].rolling != "" {
+	for m.sinks["web"].running == old || m.sinks["cron"].rolling != "" || m.sinks["jobs"].rolling != "" {
 		m.mustRun()
 		m.tick()
 	}
@@ -292,6 +292,6 @@ func TestModelF9AnOwedValueUnderARenamedKeyIsStillInUse(t *testing.T) {
 	if !m.accepted[first] {
 		t.Error("the login that jobs runs was retired")
 	}
-	m.sinks["jobs"].running = "" // it has left
+	m.sinks["jobs"].running, m.sinks["cron"].running = "", "" // they have left
 	m.settle()
 }

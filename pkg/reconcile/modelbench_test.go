@@ -174,7 +174,8 @@ type inPlay struct{ who, bucket, version string }
 func (m *model) inPlay() []inPlay {
 	var all []inPlay
 	for _, name := range slices.Sorted(maps.Keys(m.sinks)) {
-		of := map[string]string{"web": "api-dev", "jobs": "worker-dev"}[name]
+		c, _ := m.env.Consumer(name)
+		of := c.Bucket + "-dev"
 		for _, id := range []string{m.sinks[name].running, m.sinks[name].rolling} {
 			if id != "" {
 				all = append(all, inPlay{name, of, id})
