@@ -88,6 +88,11 @@ func impatientRollbacks() map[string]string {
 			pass
 			hurryback handshake
 			settle`,
+		"symmetric secret: after the retirement": `
+			rotate handshake
+			settle
+			hurryback handshake
+			settle`,
 		"access key: at once": `
 			rotate storage
 			pass
