@@ -76,7 +76,7 @@ func (w *World) checkRevived(s manifest.Source, was, version string) {
 	if v.ID != version || was == version {
 		return
 	}
-	if !(history.Version{ID: v.ID, Labels: v.Labels}).Alive() {
+	if _, live := (history.Version{ID: v.ID, Labels: v.Labels}).Label(history.Live); !live {
 		w.violate("S4 version %s of %s is current again, and its credential is retired", history.Short(version), s.Name)
 	}
 	if d := w.databases[s.Name]; d != nil && !d.accepts(parsed(s.Name, v.Value)) {

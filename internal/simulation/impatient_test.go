@@ -88,6 +88,11 @@ func impatientRollbacks() map[string]string {
 			pass
 			hurryback handshake
 			settle`,
+		"happy: over what somebody puts meanwhile": `
+			rotate db
+			pass
+			hurryback db; {lambda Invoke 2}: put db
+			settle`,
 		"symmetric secret: after the retirement": `
 			rotate handshake
 			settle
