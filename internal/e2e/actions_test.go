@@ -200,12 +200,12 @@ func isOperation(service, name string) func(sim.Call) bool {
 func (s *scene) heldValues(consumer, name string) []string {
 	s.t.Helper()
 	c, _ := s.Env.Consumer(consumer)
-	list, err := ecs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region)).ListTasks(s.t.Context(), &ecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
+	tasks, err := s.ListServiceTasks(s.t.Context(), *c.ECS)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	var values []string
-	for _, arn := range list.TaskArns {
+	for _, arn := range tasks {
 		if environment := s.ownRegion().ECS.Environment(arn, c.ECS.Container); environment != nil {
 			values = append(values, environment[name])
 		}

@@ -86,13 +86,11 @@ func (s *scene) allStages() []*stage.Stage { return append([]*stage.Stage{s.Stag
 // readVersions reads every version of a source that holds a JSON object.
 func (s *scene) readVersions(st *stage.Stage, source manifest.Source) map[string]map[string]secret.Value {
 	out := map[string]map[string]secret.Value{}
-	list, err := st.Secrets().ListSecretVersionIds(s.t.Context(), &secretsmanager.ListSecretVersionIdsInput{
-		SecretId: &source.Secret, IncludeDeprecated: aws.Bool(true), MaxResults: aws.Int32(100),
-	})
+	versions, err := st.ListVersions(s.t.Context(), source.Secret)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, v := range list.Versions {
+	for _, v := range versions {
 		got, err := st.Secrets().GetSecretValue(s.t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &source.Secret, VersionId: v.VersionId})
 		if err != nil {
 			continue // a version that a rotation left empty
@@ -183,11 +181,11 @@ func (s *scene) collectDefinitions(st *stage.Stage, c manifest.Consumer) (all []
 	}
 	all = append(all, jsonPlace("service "+c.Name, services.Services))
 	for _, status := range []ecstypes.TaskDefinitionStatus{ecstypes.TaskDefinitionStatusActive, ecstypes.TaskDefinitionStatusInactive} {
-		list, err := client.ListTaskDefinitions(s.t.Context(), &ecs.ListTaskDefinitionsInput{FamilyPrefix: aws.String(c.ECS.Service + "-" + st.Env.Name), Status: status})
+		revisions, err := st.ListRevisions(s.t.Context(), c.ECS.Service+"-"+st.Env.Name, status)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		for _, arn := range list.TaskDefinitionArns {
+		for _, arn := range revisions {
 			out, err := client.DescribeTaskDefinition(s.t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn, Include: []ecstypes.TaskDefinitionField{ecstypes.TaskDefinitionFieldTags}})
 			if err != nil {
 				s.t.Fatal(err)

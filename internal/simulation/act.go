@@ -29,7 +29,7 @@ func action(name string) func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"pass": onePass, "sweeps": sweeps, "settle": settle, "wait": wait,
 
-		"rotate": rotateNow, "begin": beginRotation, "emergency": emergency, "beginemergency": beginEmergency, "beginrollback": beginBack, "tidy": tidy, "resume": rotationStep(steps...),
+		"rotate": rotateNow, "begin": beginRotation, "emergency": emergency, "beginemergency": beginEmergency, "beginrollback": beginBack, "hurryback": rollBackImpatiently, "tidy": tidy, "resume": rotationStep(steps...),
 		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),
 		"test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
 

@@ -176,9 +176,9 @@ func (d *database) alone() {
 
 // vetoed checks that what is about to be retired was not vetoed when the rotate Lambda began. What comes later, while it
 // is at work, comes too late.
-func (d *database) vetoed(owed rotate.Values) {
+func (d *database) vetoed(owed rotate.Values, vetoes []string) {
 	for _, v := range d.w.peek(d.source.Secret) {
-		if slices.Contains(d.w.now.vetoes, v.ID) && parsed(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {
+		if slices.Contains(vetoes, v.ID) && parsed(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {
 			d.w.violate("S4 version %s of %s is retired, and somebody holds it", history.Short(v.ID), d.source.Name)
 		}
 	}
@@ -236,12 +236,12 @@ func (r users) replacing(pending rotate.Values) {
 }
 
 // retiring checks that nobody needs a login that is about to die, or that an emergency has said so.
-func (r users) retiring(owed rotate.Values) {
+func (r users) retiring(owed rotate.Values, vetoes []string) {
 	text := secret.Reveal(owed[r.key])
 	if !r.w.doomed(r.source, text) {
 		r.w.retiring(r.key, text)
 	}
-	r.vetoed(owed)
+	r.vetoed(owed, vetoes)
 }
 
 // password is what Create wrote.
@@ -269,7 +269,7 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 
 // Retire is done with the old credential itself: one that is refused is dead already.
 func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
-	owed := e.Owed
+	owed, vetoes := e.Owed, r.w.now.vetoes // of when this is sent, however late it lands
 	return nil, r.call("ALTER ROLE own", r.user(owed), true, func() error {
 		if !r.accepts(owed) {
 			return nil
@@ -277,7 +277,7 @@ func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 		if err := r.checkFence(r.user(owed), e.Since); err != nil {
 			return err
 		}
-		r.retiring(owed)
+		r.retiring(owed, vetoes)
 		r.alter(r.user(owed), "")
 		return nil
 	})

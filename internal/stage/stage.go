@@ -21,6 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -36,6 +37,7 @@ type Config struct {
 	Start       time.Time               // default: 1 January 2026, 9 o'clock
 	OnRefusal   func(standin.Refusal)   // may be nil
 	OnDead      func(iam.Key)           // may be nil
+	Lists       sim.Lists               // in which order and in what pages lists are answered
 	Unseeded    []string                // sources that stay empty
 	Canary      func(key string) string // makes the values; default: Canary
 	InMemory    bool                    // no sockets: only the World's own client reaches it, so no pipeline either
@@ -79,7 +81,7 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 	}
 	s := &Stage{Env: env, Values: map[string]map[string]string{}, config: c}
 	s.World = standin.New(standin.Config{
-		Start: c.Start, Images: firstImages(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal, OnDead: c.OnDead,
+		Start: c.Start, Images: firstImages(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal, OnDead: c.OnDead, Lists: c.Lists,
 		KeySecret: func() string { return s.config.Canary("SECRET_ACCESS_KEY") },
 	})
 	if s.At, s.stop, err = s.openEndpoints(c); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -145,13 +146,30 @@ func (p *probe) wantLabels(want string) {
 	}
 }
 
-// listVersions returns the labels of every version that ListSecretVersionIds answers, over all pages.
+// list returns the labels of every version that ListSecretVersionIds answers.
 func (p *probe) listVersions(deprecated bool) map[string][]string {
 	held := map[string][]string{}
-	for _, v := range p.listPage(deprecated, 0, nil).Versions {
-		held[aws.ToString(v.VersionId)] = v.VersionStages
+	for id, v := range p.listed(deprecated) {
+		held[id] = v.VersionStages
 	}
 	return held
+}
+
+// listed follows ListSecretVersionIds to its last page. No list here has a hundred.
+func (p *probe) listed(deprecated bool) map[string]types.SecretVersionsListEntry {
+	all := map[string]types.SecretVersionsListEntry{}
+	next := (*string)(nil)
+	for range 100 {
+		out := p.listPage(deprecated, 0, next)
+		for _, v := range out.Versions {
+			all[aws.ToString(v.VersionId)] = v
+		}
+		if next = out.NextToken; aws.ToString(next) == "" {
+			return all
+		}
+	}
+	p.noteMismatch("the list of versions does not end within 100 pages")
+	return all
 }
 
 func (p *probe) listPage(deprecated bool, size int32, next *string) *secretsmanager.ListSecretVersionIdsOutput {

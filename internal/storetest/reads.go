@@ -174,8 +174,8 @@ func versionFacts() []Fact {
 			p.mustPut("two")
 			p.Advance(time.Hour)
 			made := map[string]time.Time{}
-			for _, v := range p.listPage(true, 0, nil).Versions {
-				made[wordOf(aws.ToString(v.VersionId))] = aws.ToTime(v.CreatedDate)
+			for id, v := range p.listed(true) {
+				made[wordOf(id)] = aws.ToTime(v.CreatedDate)
 			}
 			out, err := p.getValue("two", "")
 			p.must("read", err)
@@ -224,18 +224,9 @@ func (p *probe) putMany(n int) {
 	}
 }
 
-// wantVersionCount notes a mismatch unless there are this many versions in all, and returns them.
+// counts wants this many versions in all, and returns them.
 func (p *probe) wantVersionCount(want int) map[string][]string {
-	listed := map[string][]string{}
-	for next := (*string)(nil); ; {
-		out := p.listPage(true, 0, next)
-		for _, v := range out.Versions {
-			listed[aws.ToString(v.VersionId)] = v.VersionStages
-		}
-		if next = out.NextToken; aws.ToString(next) == "" {
-			break
-		}
-	}
+	listed := p.listVersions(true)
 	if len(listed) != want {
 		p.noteMismatch("there are %d versions, want %d", len(listed), want)
 	}

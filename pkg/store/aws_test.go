@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,7 +96,7 @@ func awsIsTheStandin(t *testing.T) *standin.World {
 	return w
 }
 
-// secretsOf lists the names of all secrets of an account, those marked for deletion too.
+// secretsOf lists the names of all secrets of an account, sorted, those marked for deletion too.
 func secretsOf(t *testing.T, client *secretsmanager.Client) []string {
 	var names []string
 	pages := secretsmanager.NewListSecretsPaginator(client, &secretsmanager.ListSecretsInput{IncludePlannedDeletion: aws.Bool(true)})
@@ -106,5 +107,6 @@ func secretsOf(t *testing.T, client *secretsmanager.Client) []string {
 			names = append(names, aws.ToString(s.Name))
 		}
 	}
+	slices.Sort(names)
 	return names
 }

@@ -111,7 +111,7 @@ func TestLookAllHasEveryVersionOldestFirst(t *testing.T) {
 }
 
 func TestLookAllReadsOnPastAHundredVersions(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, sim.Lists{Whole: true})
 	w.createSecret(name)
 	for n := range 230 {
 		w.Advance(time.Second)

@@ -36,8 +36,8 @@ type world struct {
 	store  *store.Store
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})}
+func newWorld(t *testing.T, lists ...sim.Lists) *world {
+	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Lists: append(lists, sim.Lists{})[0]})}
 	t.Cleanup(func() { w.must(w.Close()) })
 	w.cfg = w.Config(account, region)
 	w.cfg.RetryMaxAttempts = 0

@@ -57,6 +57,7 @@ func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 		if err != nil {
 			failed = append(failed, fmt.Errorf("look for services of rotary's in cluster %s: %w", cluster, awserr.Legible(err)))
 		}
+		slices.SortFunc(seen, func(a, b plan.Seen) int { return strings.Compare(a.Consumer, b.Consumer) })
 		found = append(found, seen...)
 	}
 	return found, errors.Join(failed...)
@@ -107,7 +108,6 @@ func (c *Census) listServices(ctx context.Context, cluster string) ([]string, er
 		}
 		arns = append(arns, out.ServiceArns...)
 	}
-	slices.SortFunc(arns, strings.Compare)
 	return arns, nil
 }
 

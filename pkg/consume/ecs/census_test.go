@@ -70,7 +70,7 @@ func TestTheCensusFindsWhatTheManifestHasForgotten(t *testing.T) {
 }
 
 func TestTheCensusAsksByTheClusterAndNotByTheService(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, whole)
 	td := w.registerRevision("app:1")
 	for i := range 20 {
 		w.createOtherService(fmt.Sprintf("s%02d", i), td, "rotary:environment=dev")

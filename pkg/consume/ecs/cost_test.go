@@ -26,7 +26,7 @@ func (w *world) countCalls(do func()) int {
 // What a look and a roll cost does not depend on how many names the bucket has.
 func TestCallsOfALookAndOfARoll(t *testing.T) {
 	for _, names := range []int{2, 200} {
-		w := newWorld(t)
+		w := newWorld(t, whole)
 		w.createService(w.registerRevision("app:1"), 2, true)
 		all := make([]string, names)
 		for i := range all {
@@ -52,7 +52,7 @@ func TestCallsOfALookAndOfARoll(t *testing.T) {
 
 // Twenty consumers of one bucket, in one cluster: what a pass makes of ECS, look by look, and the census once.
 func TestCallsOfAPassOverTwentyServices(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, whole)
 	env := environmentWith()
 	var services []*ecs.Service
 	for i := range 20 {

@@ -63,13 +63,15 @@ func (d definitions) describeRevision(ctx context.Context, arn string) (revision
 	}, nil
 }
 
-// listActiveRevisions lists the ACTIVE revisions of a family, newest first.
-func (d definitions) listActiveRevisions(ctx context.Context, name string) ([]string, error) {
+// listRevisions lists the ACTIVE revisions of a family, recentRevisions first: this many of them, or all for 0.
+func (d definitions) listRevisions(ctx context.Context, family string, most int32) ([]string, error) {
+	in := &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String(family), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc}
+	if most > 0 {
+		in.MaxResults = &most
+	}
 	var arns []string
-	pages := sdk.NewListTaskDefinitionsPaginator(d.api, &sdk.ListTaskDefinitionsInput{
-		FamilyPrefix: aws.String(name), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
-	})
-	for pages.HasMorePages() {
+	pages := sdk.NewListTaskDefinitionsPaginator(d.api, in)
+	for pages.HasMorePages() && (most == 0 || len(arns) < int(most)) {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
@@ -89,14 +91,11 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 	if sameDefinition(base.input, want) {
 		return base.arn, nil
 	}
-	list, err := d.api.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{
-		FamilyPrefix: want.Family, Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
-		MaxResults: aws.Int32(recentRevisions),
-	})
+	registered, err := d.listRevisions(ctx, aws.ToString(want.Family), recentRevisions)
 	if err != nil {
 		return "", err
 	}
-	for _, arn := range list.TaskDefinitionArns {
+	for _, arn := range registered {
 		r, err := d.describeRevision(ctx, arn)
 		if err != nil {
 			return "", err
@@ -115,13 +114,11 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 	return *out.TaskDefinition.TaskDefinitionArn, nil
 }
 
-// deregisterRevisions deregisters the ACTIVE revisions of the family that rotary registered and that pin one of these
-// versions of the bucket, so that nobody can start tasks on them. It leaves those in playing alone, and fails where one
-// of them pins such a version. Repeatable.
-func (d definitions) deregisterRevisions(
-	ctx context.Context, family string, playing []revision, versions []string,
-) error {
-	arns, err := d.listActiveRevisions(ctx, family)
+// deregister makes sure that nobody can start on these versions of the bucket: it deregisters the ACTIVE revisions of
+// the family that rotary registered and that pin one of them. It spares those that are playing, and fails where one of
+// them pins such a version. Repeatable.
+func (d definitions) deregisterRevisions(ctx context.Context, family string, playing []revision, versions []string) error {
+	arns, err := d.listRevisions(ctx, family, 0)
 	if err != nil {
 		return err
 	}

@@ -179,12 +179,22 @@ func (j *jobs) heldValues() []string {
 }
 
 func (j *jobs) deployableValues() (all []string) {
-	out, err := j.ecs.ListTaskDefinitions(ctx(), &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("job")})
-	must(j.t, err)
-	for _, arn := range out.TaskDefinitionArns {
+	for _, arn := range j.revisions() {
 		all = append(all, j.pinnedValues(arn)...)
 	}
 	return all
+}
+
+// revisions are the ACTIVE ones of the family.
+func (j *jobs) revisions() (arns []string) {
+	j.t.Helper()
+	pages := sdk.NewListTaskDefinitionsPaginator(j.ecs, &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("job")})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx())
+		must(j.t, err)
+		arns = append(arns, out.TaskDefinitionArns...)
+	}
+	return arns
 }
 
 func TestTheSuiteWithAFamily(t *testing.T) {
@@ -201,9 +211,7 @@ func TestTheSuiteWithAFamily(t *testing.T) {
 				j.Clock.Advance(10 * time.Minute)
 			},
 			Return: func(value string) {
-				out, err := j.ecs.ListTaskDefinitions(ctx(), &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("job")})
-				must(t, err)
-				for _, arn := range out.TaskDefinitionArns {
+				for _, arn := range j.revisions() {
 					if slices.Contains(j.pinnedValues(arn), value) {
 						j.pointSchedule(arn)
 						return
@@ -360,4 +368,35 @@ type refusing struct{ ecs.Rules }
 
 func (refusing) PutTargets(_ context.Context, _ *eventbridge.PutTargetsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutTargetsOutput, error) {
 	return &eventbridge.PutTargetsOutput{FailedEntryCount: 1, FailedEntries: []events.PutTargetsResultEntry{{ErrorCode: aws.String("ManagedRuleException")}}}, nil
+}
+
+// A rule may start two things of the family: each target is found by its id, whatever order and pages they come in.
+func TestEveryTargetOfOneRuleFollows(t *testing.T) {
+	for seed := range 4 {
+		j := newJobs(t)
+		j.Clock.Advance(time.Duration(seed) * time.Second) // another order
+		other := j.registerDefinition("job")
+		must(t, second(j.rules.PutTargets(ctx(), &eventbridge.PutTargetsInput{Rule: aws.String("file"), Targets: []events.Target{{
+			Id: aws.String("other"), Arn: aws.String(cluster), RoleArn: aws.String(jobsRole), Input: aws.String(`{"c":3}`),
+			EcsParameters: &events.EcsParameters{TaskDefinitionArn: &other, TaskCount: aws.Int32(1)},
+		}}})))
+		must(t, j.roll(v1))
+		inputs := map[string]string{}
+		for in := (eventbridge.ListTargetsByRuleInput{Rule: aws.String("file")}); ; {
+			out, err := j.rules.ListTargetsByRule(ctx(), &in)
+			must(t, err)
+			for _, target := range out.Targets {
+				if got := j.pins(*target.EcsParameters.TaskDefinitionArn); len(got) != 1 || got[0] != "value of "+v1 {
+					t.Errorf("target %s starts %q", *target.Id, got)
+				}
+				inputs[*target.Id] = *target.Input
+			}
+			if in.NextToken = out.NextToken; in.NextToken == nil {
+				break
+			}
+		}
+		if inputs["run"] != `{"b":2}` || inputs["other"] != `{"c":3}` {
+			t.Errorf("the targets have %v", inputs)
+		}
+	}
 }

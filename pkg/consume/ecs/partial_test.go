@@ -109,7 +109,7 @@ func TestAnInactiveRevisionStillSaysWhatRunsOnIt(t *testing.T) {
 
 // A family of a service that is deployed often has thousands of revisions, and nobody deregisters them.
 func TestWithdrawReadsNoRevisionThatIsOlderThanTheVersion(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, whole)
 	for range 30 {
 		w.registerRevision("app:0")
 	}

@@ -46,11 +46,14 @@ type world struct {
 	resolve func(valueFrom string) (string, error) // where not every value is alike
 }
 
-func newWorld(t *testing.T) *world {
+// whole is for tests that count calls: pages are as large as ECS's own.
+var whole = sim.Lists{Whole: true}
+
+func newWorld(t *testing.T, lists ...sim.Lists) *world {
 	w := &world{t: t, clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), broken: map[string]bool{}}
 	w.tap = sim.NewTap(w.clock)
 	svc := standin.New(standin.Config{
-		Clock: w.clock, Account: "111111111111", Region: "us-east-1",
+		Clock: w.clock, Account: "111111111111", Region: "us-east-1", Lists: append(lists, sim.Lists{})[0],
 		Resolve: func(valueFrom string) (string, error) {
 			if w.broken[valueFrom[strings.LastIndex(valueFrom, ":")+1:]] {
 				return "", errors.New("retrieved secret from Secrets Manager did not contain json key")
