@@ -376,17 +376,17 @@ func TestEveryTargetOfOneRuleFollows(t *testing.T) {
 		j := newJobs(t)
 		j.Clock.Advance(time.Duration(seed) * time.Second) // another order
 		other := j.registerDefinition("job")
-		must(t, second(j.rules.PutTargets(ctx(), &eventbridge.PutTargetsInput{Rule: aws.String("file"), Targets: []events.Target{{
+		must(t, errorOf(j.rules.PutTargets(ctx(), &eventbridge.PutTargetsInput{Rule: aws.String("file"), Targets: []events.Target{{
 			Id: aws.String("other"), Arn: aws.String(cluster), RoleArn: aws.String(jobsRole), Input: aws.String(`{"c":3}`),
 			EcsParameters: &events.EcsParameters{TaskDefinitionArn: &other, TaskCount: aws.Int32(1)},
 		}}})))
-		must(t, j.roll(v1))
+		must(t, j.rollTo(v1))
 		inputs := map[string]string{}
 		for in := (eventbridge.ListTargetsByRuleInput{Rule: aws.String("file")}); ; {
 			out, err := j.rules.ListTargetsByRule(ctx(), &in)
 			must(t, err)
 			for _, target := range out.Targets {
-				if got := j.pins(*target.EcsParameters.TaskDefinitionArn); len(got) != 1 || got[0] != "value of "+v1 {
+				if got := j.pinnedValues(*target.EcsParameters.TaskDefinitionArn); len(got) != 1 || got[0] != "value of "+v1 {
 					t.Errorf("target %s starts %q", *target.Id, got)
 				}
 				inputs[*target.Id] = *target.Input
