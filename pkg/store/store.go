@@ -46,6 +46,7 @@ type client interface {
 	BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
 	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
 	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
+	RotateSecret(context.Context, *secretsmanager.RotateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
 }
 
 // Store is one account and region's Secrets Manager. Safe for concurrent use.
@@ -315,6 +316,28 @@ func (s *Store) movedAlready(ctx context.Context, name, label, to string) error 
 	}
 	return nil
 }
+
+// Rotate starts the rotation that makes version, and does not wait for it. The error is a *NotStarted where Secrets
+// Manager refuses: another rotation is under way, or none is configured.
+func (s *Store) Rotate(ctx context.Context, name, version string) error {
+	out, err := s.client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: &name, ClientRequestToken: &version})
+	if refused, is := errors.AsType[*types.InvalidRequestException](err); is {
+		return &NotStarted{refused.ErrorMessage()}
+	}
+	if err != nil {
+		return failed("start the rotation of", name, err)
+	}
+	s.heard(out.ResultMetadata)
+	return nil
+}
+
+// NotStarted is the error for a rotation that Secrets Manager does not start. It changed nothing.
+type NotStarted struct{ Reason string }
+
+// Refusal returns the reason, in Secrets Manager's words.
+func (n *NotStarted) Refusal() string { return n.Reason }
+
+func (n *NotStarted) Error() string { return "Secrets Manager refuses: " + n.Reason }
 
 // failed says what was being done to what. The names in it come from the manifest.
 func failed(doing, name string, err error) error {
