@@ -130,6 +130,15 @@ func (d direct) Advance(ctx context.Context, a plan.Advance) error {
 	return job.Advance(ctx, a)
 }
 
+// Confirm makes sure from here that the target of a source accepts the current version.
+func (d direct) Confirm(ctx context.Context, c plan.Confirm) error {
+	job, err := d.job(c.Source)
+	if err != nil {
+		return err
+	}
+	return job.Confirm(ctx, c)
+}
+
 func (d direct) job(name string) (rotate.Job, error) {
 	source, known := d.env.Source(name)
 	if !known {

@@ -116,6 +116,7 @@ func advanceMoved(t *testing.T, start func(*testing.T) *source) {
 	first, token := s.current(), s.begin()
 	s.must(s.steps(s.job(), token))
 	s.put()
+	s.later()
 	before := s.look()
 	if err := s.job().Advance(t.Context(), plan.Advance{Source: s.Source.Name, Version: first, Current: token}); err == nil {
 		t.Error("it retires what the gates were not checked against")
@@ -129,6 +130,7 @@ func advanceRetained(t *testing.T, start func(*testing.T) *source) {
 		first, token := s.current(), s.begin()
 		s.must(s.steps(s.job(), token))
 		s.must(s.store.Move(t.Context(), s.Source.Secret, label, first, ""))
+		s.later()
 		before := s.look()
 		ask := plan.Advance{Source: s.Source.Name, Version: first, Current: token}
 		if err := s.job().Advance(t.Context(), ask); err == nil {

@@ -82,7 +82,7 @@ func (s *source) must(err error) {
 func version(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", n, n) }
 
 // later lets time pass, so that no two versions are of one moment.
-func (s *source) later() { s.standin.Advance(time.Minute) }
+func (s *source) later() { s.standin.Advance(history.Quiet) }
 
 func (s *source) next() string {
 	s.later()

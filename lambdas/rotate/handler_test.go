@@ -278,7 +278,7 @@ func TestWhatIsNoRequestIsUnreadableAndNotQuoted(t *testing.T) {
 
 // TestAStepMayCarryWhatAWSAddsToIt: RotationToken came to be that way.
 func TestAStepMayCarryWhatAWSAddsToIt(t *testing.T) {
-	r, err := read([]byte(`{"Step":"testSecret","SecretId":"s","ClientRequestToken":"t","RotationToken":"r","More":{"a":1}}`))
+	r, err := readRequest([]byte(`{"Step":"testSecret","SecretId":"s","ClientRequestToken":"t","RotationToken":"r","More":{"a":1}}`))
 	want := request{Step: "testSecret", SecretId: "s", ClientRequestToken: "t", RotationToken: "r"}
 	if diff := cmp.Diff(want, r); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -291,11 +291,11 @@ func TestEverySampleIsRead(t *testing.T) {
 	for name, want := range map[string]string{"rotation-step.json": "createSecret", "advance.json": "advance", "rollback.json": "rollback"} {
 		data, err := events.FS.ReadFile(name)
 		must(t, err)
-		r, err := read(data)
+		r, err := readRequest(data)
 		must(t, err)
-		source, err := w.h.source(r)
-		if err != nil || source.Name != "handshake" || r.what() != want || r.version() != "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111" {
-			t.Errorf("%s: %s %s of %s, %v", name, r.what(), r.version(), source.Name, err)
+		source, err := w.h.findSource(r)
+		if err != nil || source.Name != "handshake" || r.kind() != want || r.version() != "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111" {
+			t.Errorf("%s: %s %s of %s, %v", name, r.kind(), r.version(), source.Name, err)
 		}
 	}
 }

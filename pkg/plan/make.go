@@ -18,6 +18,7 @@ import (
 type Plan struct {
 	Marks    []Mark    // labels that go on first
 	Writes   []Write   // buckets
+	Confirms []Confirm // sources
 	Rolls    []Roll    // consumers
 	Drops    []Mark    // labels that come off; bucket versions are withdrawn from their consumers before
 	Advances []Advance // sources
@@ -26,7 +27,7 @@ type Plan struct {
 
 // Empty reports whether the plan changes nothing. Waits change nothing.
 func (p Plan) Empty() bool {
-	return len(p.Marks)+len(p.Writes)+len(p.Rolls)+len(p.Drops)+len(p.Advances) == 0
+	return len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Drops)+len(p.Advances) == 0
 }
 
 // Mark moves a label: onto To, off From. An empty To takes it off; an empty From puts it where it was nowhere.
@@ -51,6 +52,13 @@ type Roll struct {
 	Consumer string
 	Bucket   bucket.Bucket
 	Why      string
+}
+
+// Confirm asks a source's rotator to make sure that the target accepts the current version, and to set it again where it
+// is refused: an emergency has made it a short time ago, and what was sent before may still land.
+type Confirm struct {
+	Source  string `json:"source"`
+	Version string `json:"version"`
 }
 
 // Advance asks a source's rotator to take the next step with an owed version: retire its credential, or put the
@@ -93,6 +101,11 @@ type Wait struct {
 //	was written too often    | Wait: this Write alone is refused
 //	differs                  | Mark HELD on what is in play, then Write
 //
+//	source's current version | plan
+//	-------------------------|-------------------------------------------------------------
+//	of an emergency, made a  | Confirm, and Wait a minute, where nothing at its target refuses
+//	  short time ago         |   what is late
+//
 //	consumer shows           | plan (target = the version written, or else AWSCURRENT's)
 //	-------------------------|-------------------------------------------------------------
 //	no answer                | Wait
@@ -112,6 +125,7 @@ func Make(s State) Plan {
 	var p Plan
 	for _, source := range s.Sources {
 		p.markVersions(source)
+		p.confirmEmergency(s, source)
 	}
 	for _, b := range s.Buckets {
 		p.planBucket(s, b)
@@ -134,6 +148,7 @@ func (p *Plan) markVersions(s Source) {
 		return
 	}
 	p.Marks = append(p.Marks, s.dropVoidEmergencies()...)
+	p.Marks = append(p.Marks, s.carryEmergencies()...)
 	for i, m := range s.marksToMake() {
 		if m.From == "" && !s.HasRoom(i+1) {
 			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
@@ -164,6 +179,45 @@ func (s Source) dropVoidEmergencies() []Mark {
 		}
 	}
 	return marks
+}
+
+// carryEmergencies moves the label of an emergency over to the version that it has made: where it joined a rotation that
+// had begun, that one may have put its version without it.
+func (s Source) carryEmergencies() []Mark {
+	var marks []Mark
+	current, exists := s.Current()
+	for _, v := range s.Versions {
+		e, urgent := s.EmergencyOf(v.ID)
+		_, live := v.Label(history.Live)
+		came := v.Has(history.AWSPending) || !v.Created.After(current.Created)
+		if urgent && exists && live && came && e.On.Created.Before(v.Created) {
+			marks = append(marks, Mark{Secret: s.Secret, Label: e.Label, To: v.ID, From: e.On.ID})
+		}
+	}
+	return marks
+}
+
+// Confirming: until when what an emergency has made is confirmed. The last time is after history.Outlast, at which
+// nothing can land any more, and within a sweep of it.
+const (
+	confirmEvery = time.Minute
+	confirmLast  = 5 * time.Minute
+)
+
+// confirmEmergency plans that the current version is confirmed, where an emergency has made it a short time ago and nothing at its
+// target refuses what is late (manifest.LateConfirmed).
+func (p *Plan) confirmEmergency(s State, source Source) {
+	current, exists := source.Current()
+	_, urgent := source.EmergencyOf(current.ID)
+	until := current.Created.Add(history.Outlast + confirmLast)
+	if !exists || !urgent || !source.Confirmed || !s.Now.Before(until) || s.Mode == manifest.Observe {
+		return
+	}
+	p.Confirms = append(p.Confirms, Confirm{source.Name, current.ID})
+	p.Waits = append(p.Waits, Wait{
+		Subject: source.Name, Version: current.ID, Reason: Confirming, Until: s.Now.Add(confirmEvery),
+		Detail: "what was sent before this emergency may still land: its login is tested each minute, and set again where it is refused",
+	})
 }
 
 // moveSeenBefore moves SEEN up to what is older than version id. One that is nowhere yet needs room and stays away.

@@ -312,3 +312,7 @@ func (m *model) dies(outcome sim.Outcome, meant func(what string) bool) {
 	}
 	m.safe("a crash")
 }
+
+func (a advancer) Confirm(ctx context.Context, ask plan.Confirm) error {
+	return a.job().Confirm(ctx, ask)
+}
