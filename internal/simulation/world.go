@@ -79,6 +79,11 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w.Tap.OnDone(w.answered)
 	w.rotateFunction()
 	w.seed()
+	for _, s := range w.Env.Sources {
+		if s.Rotate.With != manifest.Managed {
+			w.region().SecretsManager.EnableRotation(s.Secret, w.region().Lambda.ARN(rotateLambda))
+		}
+	}
 	w.build()
 	if !s.Fresh {
 		w.act("settle")

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -69,6 +70,14 @@ func SoonestDeadline(source manifest.Source) time.Duration {
 
 // Begins reports whether a rotation is started.
 func (e Emergency) Begins() bool { return e.Going.ID == "" && e.Joined.ID == "" }
+
+// Version returns the version that it makes, as far as is known before it begins.
+func (e Emergency) Version() string {
+	return cmp.Or(e.Going.ID, e.Joined.ID, e.ask.version)
+}
+
+// Label returns the label that it puts, as far as is known before it begins.
+func (e Emergency) Label() string { return history.DeadlineLabel(e.Until, e.Version()) }
 
 // Doomed returns the versions that die as soon as the new credential is made, because it takes their place. A database
 // source has two users, and every version that is not current may be the other one's; an IAM user has two keys.
