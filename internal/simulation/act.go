@@ -30,7 +30,7 @@ func action(name string) func(w *World, args []string) error {
 
 		"rotate": rotateNow, "begin": beginRotation, "tidy": tidy, "resume": rotationStep(steps...),
 		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),
-		"test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
+		"goon": goOn, "test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
 
 		"put": put, "back": back, "move": move,
 
@@ -70,6 +70,15 @@ func sweeps(w *World, _ []string) error {
 		w.Advance(2 * sweep)
 	}
 	return nil
+}
+
+// goOn is Secrets Manager, which goes on with the rotation that was started last, whatever has become of AWSPENDING.
+func goOn(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil || w.started[s.Name] == "" {
+		return errNotNow
+	}
+	return w.rotate(s.Name, w.started[s.Name], steps...)
 }
 
 // rotationStep does these steps with what is pending, as Secrets Manager does when it tries again.

@@ -33,6 +33,9 @@ func begin(w *World, args []string) (version string, err error) {
 		})
 		return err
 	})
+	if err == nil {
+		w.started[s.Name] = version
+	}
 	return version, err
 }
 

@@ -153,7 +153,7 @@ const setAgainWithin = 90 * time.Second
 func (d *database) takeAway(user string) {
 	text, now := d.text(user, d.passwords[user]), d.w.Clock.Now()
 	current := secret.Reveal(d.w.content(d.source)[d.key])
-	if d.isFenced() || d.passwords[user] == "" || text != current || !d.w.confirms(d.source) {
+	if d.isFenced() || d.passwords[user] == "" || text != current || d.w.taken(d.source, text) || !d.w.confirms(d.source) {
 		return
 	}
 	d.taken[text] = now.Add(setAgainWithin)

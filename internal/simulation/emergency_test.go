@@ -25,12 +25,16 @@ func TestALateWriteOfAStoppedRotationHurtsNobody(t *testing.T) {
 			t.Parallel()
 			played := 0
 			for n := range steps {
-				for _, begins := range []string{"emergency SOURCE again", "emergency SOURCE", "emergency SOURCE 10m again"} {
+				for _, begins := range []string{
+					"emergency SOURCE again", "emergency SOURCE", "emergency SOURCE 10m again",
+					"beginemergency SOURCE again\nwait 5m\ngoon SOURCE", "beginemergency SOURCE again\ncreate SOURCE\nwait 5m\ngoon SOURCE",
+					"beginemergency SOURCE again\nwait 5m\nresume SOURCE",
+				} {
 					played += playLateWrites(t, kind.scenario, kind.source, n, begins)
 				}
 			}
 			t.Logf("%d schedules", played)
-			if played < 30 {
+			if played < 36 {
 				t.Error("that is too few: the count is wrong")
 			}
 		})

@@ -127,7 +127,7 @@ func (w *World) startEmergency(args []string) (version string, err error) {
 		told := w.announce(s, e)
 		began, err := o.StartEmergency(w.ctx, e)
 		if began != "" {
-			version = began
+			version, w.started[s.Name] = began, began
 			told.begins(version, e.Until)
 		}
 		return err
