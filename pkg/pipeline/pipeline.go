@@ -50,7 +50,7 @@ func (f *Functions) Confirm(ctx context.Context, c plan.Confirm) error {
 	if !known {
 		return fmt.Errorf("source %s is none of environment %s", c.Source, f.environment.Name)
 	}
-	_, err := f.call(ctx, f.environment.RotateFunction(source), map[string]any{"confirm": c})
+	_, err := f.callFunction(ctx, f.environment.RotateFunction(source), map[string]any{"confirm": c})
 	return err
 }
 
