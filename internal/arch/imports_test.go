@@ -40,6 +40,8 @@ var directions = []struct {
 	{"pkg/consume/...", with(pure, callers...)},
 	{"pkg/rotate", pure},
 	{"pkg/rotate/rotators", with(pure, "pkg/rotate", "pkg/rotate/...")},
+	{"pkg/rotate/postgres", with(pure, "pkg/rotate", "pkg/rotate/sqluser")},
+	{"pkg/rotate/mysql", with(pure, "pkg/rotate", "pkg/rotate/sqluser")},
 	{"pkg/rotate/...", append(with(pure, callers...), "pkg/rotate")},
 	{"lambdas/internal/boot", []string{"pkg/account", "pkg/manifest"}},
 	{"lambdas/...", []string{"lambdas/internal/...", "pkg/..."}},

@@ -55,22 +55,18 @@ var revealers = map[string]string{
 	"pkg/rotate/httpapi templateNames.holdsValue":     "keeps a request id that repeats a value out of errors",
 	"pkg/rotate/httpapi Rotator.holdsCredential":      "says whether there is a credential",
 	"pkg/rotate/httpapi Rotator.Identity":             "a digest, compared",
-	"pkg/rotate/mysql Rotator.login":                  "parses the parts of a login",
-	"pkg/rotate/mysql readURL":                        "parses a connection URL",
-	"pkg/rotate/mysql Rotator.with":                   "puts another login into the URL",
-	"pkg/rotate/mysql login.check":                    "refuses a zero byte",
-	"pkg/rotate/mysql Rotator.config":                 "logs in",
-	"pkg/rotate/mysql hashed":                         "what the server keeps instead of a password",
-	"pkg/rotate/mysql matches":                        "compares with what the server keeps",
 
-	// A PostgreSQL login.
-	"pkg/rotate/postgres Rotator.login":    "reads its parts",
-	"pkg/rotate/postgres readURL":          "reads a connection URL",
-	"pkg/rotate/postgres Rotator.with":     "writes another login in its place",
-	"pkg/rotate/postgres login.check":      "refuses a zero byte",
-	"pkg/rotate/postgres Rotator.Identity": "what is no login stands for itself",
-	"pkg/rotate/postgres Rotator.config":   "the login",
-	"pkg/rotate/postgres Rotator.install":  "the SCRAM verifier of a password",
+	// The login of a database's user.
+	"pkg/rotate/sqluser Rotator.ReadLogin":    "parses the parts of a login",
+	"pkg/rotate/sqluser Syntax.readURL":       "parses a connection URL",
+	"pkg/rotate/sqluser Rotator.replaceLogin": "puts another login into the URL",
+	"pkg/rotate/sqluser Login.check":          "refuses a zero byte",
+	"pkg/rotate/sqluser Rotator.Identity":     "what is no login stands for itself",
+	"pkg/rotate/mysql server.configure":       "logs in",
+	"pkg/rotate/mysql computeHash":            "what the server keeps instead of a password",
+	"pkg/rotate/mysql matchesHash":            "compares with what the server keeps",
+	"pkg/rotate/postgres server.configure":    "logs in",
+	"pkg/rotate/postgres server.Install":      "the SCRAM verifier of a password",
 
 	// To a person who asked for it.
 	"cmd/rotary shown":       "compute --reveal",
@@ -150,15 +146,17 @@ func declared(d ast.Decl) string {
 	return receiver(function) + "." + function.Name.Name
 }
 
-// receiver names the type of a method.
+// receiver names the type of a method, without a pointer and without type parameters.
 func receiver(method *ast.FuncDecl) string {
-	switch of := method.Recv.List[0].Type.(type) {
-	case *ast.StarExpr:
-		if name, is := of.X.(*ast.Ident); is {
-			return name.Name
-		}
-	case *ast.Ident:
-		return of.Name
+	of := method.Recv.List[0].Type
+	if pointer, is := of.(*ast.StarExpr); is {
+		of = pointer.X
+	}
+	if generic, is := of.(*ast.IndexExpr); is {
+		of = generic.X
+	}
+	if name, is := of.(*ast.Ident); is {
+		return name.Name
 	}
 	return "?"
 }

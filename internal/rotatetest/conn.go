@@ -26,12 +26,12 @@ type conn struct {
 
 // Write implements net.Conn. A write that fails ends the connection.
 func (c *conn) Write(p []byte) (n int, err error) {
-	if err := c.end(nil); err != nil {
+	if err := c.endWith(nil); err != nil {
 		return 0, err
 	}
 	if err = c.calls("send", func() error { n, err = c.Conn.Write(p); return err }); err != nil {
-		_ = c.end(err)
-		c.leave()
+		_ = c.endWith(err)
+		c.leaveServer()
 		return 0, err
 	}
 	return n, nil
@@ -39,7 +39,7 @@ func (c *conn) Write(p []byte) (n int, err error) {
 
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
-	if err := c.end(nil); err != nil {
+	if err := c.endWith(nil); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(p)
@@ -47,12 +47,12 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // Close implements net.Conn. It can be called again.
 func (c *conn) Close() error {
-	c.leave()
+	c.leaveServer()
 	return nil
 }
 
-// end notes the first error with which the connection ended, and returns it.
-func (c *conn) end(err error) error {
+// endWith notes the first error with which the connection ended, and returns it.
+func (c *conn) endWith(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dead == nil {
@@ -61,8 +61,8 @@ func (c *conn) end(err error) error {
 	return c.dead
 }
 
-// leave says that nothing more comes, and waits for the other side to say so.
-func (c *conn) leave() {
+// leaveServer sends the end of the stream, and waits until the server ends its own.
+func (c *conn) leaveServer() {
 	c.once.Do(func() {
 		if half, is := c.Conn.(interface{ CloseWrite() error }); is && half.CloseWrite() == nil {
 			_ = c.SetReadDeadline(time.Now().Add(leaving))

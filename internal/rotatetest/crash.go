@@ -35,7 +35,7 @@ func (k *killer) String() string {
 }
 
 func (k *killer) call(name string, do func() error) (err error) {
-	does, survives := k.next(name)
+	does, survives := k.makeNextID(name)
 	if does {
 		err = do() // with the calls that it makes itself
 	}
@@ -48,8 +48,8 @@ func (k *killer) call(name string, do func() error) (err error) {
 	return errKilled
 }
 
-// next says whether the next call is done, and whether the process hears of it.
-func (k *killer) next(name string) (does, survives bool) {
+// makeNextID reports whether the next call is done, and whether the process hears of it.
+func (k *killer) makeNextID(name string) (does, survives bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.dead {
@@ -85,10 +85,11 @@ type caller interface {
 	call(name string, do func() error) error
 }
 
-// through is a job that makes its calls through c: those of its store and of its rotator, and the rotator's of its target.
-func (s *source) through(c caller) rotate.Job {
-	j := s.job()
-	j.Store, j.Rotator = mortal{j.Store, c}, wrap(s.Open(c.call), c.call)
+// openThrough is a job that makes its calls through c: those of its store and of its rotator, and the rotator's of its
+// target.
+func (s *source) openThrough(c caller) rotate.Job {
+	j := s.openJob()
+	j.Store, j.Rotator = mortal{j.Store, c}, wrapRotator(s.Open(c.call), c.call)
 	return j
 }
 
@@ -139,16 +140,16 @@ func (r *recorder) Move(ctx context.Context, name, label, to, from string) error
 	return r.Store.Move(ctx, name, label, to, from)
 }
 
-// noting notes a rotator's retirements among the writes.
-func noting(r rotate.Rotator, in *recorder) rotate.Rotator {
-	return wrap(r, func(name string, do func() error) error {
+// noteRetirements notes a rotator's retirements among the writes.
+func noteRetirements(r rotate.Rotator, in *recorder) rotate.Rotator {
+	return wrapRotator(r, func(name string, do func() error) error {
 		in.did = append(in.did, strings.ToLower(name))
 		return do()
 	})
 }
 
-// wrap puts around into every call of a rotator. It stays Identified and Unrepeatable if it was.
-func wrap(r rotate.Rotator, around Calls) rotate.Rotator {
+// wrapRotator puts around into every call of a rotator. It stays Identified and Unrepeatable if it was.
+func wrapRotator(r rotate.Rotator, around Calls) rotate.Rotator {
 	w := wrapped{r, around}
 	identified, is := r.(rotate.Identified)
 	once, unrepeatable := r.(rotate.Unrepeatable)
@@ -183,8 +184,8 @@ func (w wrapped) Create(ctx context.Context, s rotate.Start) (next rotate.Values
 	return next, err
 }
 
-func (w wrapped) Set(ctx context.Context, pending, current rotate.Values) error {
-	return w.around("Set", func() error { return w.Rotator.Set(ctx, pending, current) })
+func (w wrapped) Set(ctx context.Context, c rotate.Change) error {
+	return w.around("Set", func() error { return w.Rotator.Set(ctx, c) })
 }
 
 func (w wrapped) Test(ctx context.Context, pending rotate.Values) error {

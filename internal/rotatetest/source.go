@@ -49,7 +49,7 @@ type source struct {
 func newSource(t *testing.T, w World) *source {
 	t.Helper()
 	s := newEmptySource(t, w)
-	s.put()
+	s.putByHand()
 	return s
 }
 
@@ -78,42 +78,45 @@ func (s *source) must(err error) {
 	}
 }
 
-// version names the nth version that somebody makes.
-func version(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", n, n) }
+// versionID names the nth version that somebody makes.
+func versionID(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", n, n) }
 
-// later lets time pass, so that no two versions are of one moment.
-func (s *source) later() { s.standin.Advance(history.Quiet) }
+// passMinute lets time pass, so that no two versions are of one moment.
+func (s *source) passMinute() { s.standin.Advance(time.Minute) }
 
-func (s *source) next() string {
-	s.later()
+// passQuiet lets so much time pass that what is owed may be retired.
+func (s *source) passQuiet() { s.standin.Advance(history.Quiet) }
+
+func (s *source) makeNextID() string {
+	s.passMinute()
 	s.made++
-	return version(s.made)
+	return versionID(s.made)
 }
 
-// put puts a value by hand.
-func (s *source) put() (id string) {
+// putByHand puts a value by hand.
+func (s *source) putByHand() (id string) {
 	s.t.Helper()
-	id = s.next()
+	id = s.makeNextID()
 	s.byHand[id] = true
 	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, bucket.Encode(s.Put())))
 	return id
 }
 
-// swap puts a value as rotary put does: under LIVE alone, and then current by a compare-and-swap.
-func (s *source) swap() (id string) {
+// swapByHand puts a value as rotary put does: under LIVE alone, and then current by a compare-and-swap.
+func (s *source) swapByHand() (id string) {
 	s.t.Helper()
-	from, h := s.current(), s.history()
-	id = s.next()
+	from, h := s.currentID(), s.readHistory()
+	id = s.makeNextID()
 	s.byHand[id] = true
 	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, bucket.Encode(s.Put()), h.LabelFor(history.Live, id)))
 	s.must(s.store.Move(s.t.Context(), s.Source.Secret, history.AWSCurrent, id, from))
 	return id
 }
 
-// begin asks Secrets Manager for a rotation.
-func (s *source) begin() (token string) {
+// beginRotation asks Secrets Manager for a rotation.
+func (s *source) beginRotation() (token string) {
 	s.t.Helper()
-	token, s.done = s.next(), false
+	token, s.done = s.makeNextID(), false
 	_, err := s.client.RotateSecret(s.t.Context(), &secretsmanager.RotateSecretInput{
 		SecretId: &s.Source.Secret, ClientRequestToken: &token,
 		RotationLambdaARN: aws.String(s.standin.Region(Account, Region).Lambda.ARN("rotate")),
@@ -122,18 +125,18 @@ func (s *source) begin() (token string) {
 	return token
 }
 
-func (s *source) disable() {
+func (s *source) disableRotation() {
 	s.t.Helper()
 	_, err := s.client.CancelRotateSecret(s.t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: &s.Source.Secret})
 	s.must(err)
 }
 
-func (s *source) job() rotate.Job {
+func (s *source) openJob() rotate.Job {
 	return rotate.Job{Store: s.store, Source: s.Source, Rotator: s.Open(func(_ string, do func() error) error { return do() })}
 }
 
-// steps does some steps, or all, as Secrets Manager does: the first failure ends the try.
-func (s *source) steps(j rotate.Job, token string, some ...string) error {
+// runSteps does some steps, or all, as Secrets Manager does: the first failure ends the try.
+func (s *source) runSteps(j rotate.Job, token string, some ...string) error {
 	if some == nil {
 		some = steps
 	}
@@ -145,15 +148,15 @@ func (s *source) steps(j rotate.Job, token string, some ...string) error {
 	return nil
 }
 
-// change rotates and retires through a caller: all of it, or what an earlier try has left.
-func (s *source) change(c caller, token string) error {
-	j := s.through(c)
+// runChange rotates and retires through a caller: all of it, or what an earlier try has left.
+func (s *source) runChange(c caller, token string) error {
+	j := s.openThrough(c)
 	if !s.done { // Secrets Manager tries again, from the first step, until all of them have succeeded
-		if err := s.steps(j, token); err != nil {
+		if err := s.runSteps(j, token); err != nil {
 			return err
 		}
 		s.done = true
-		if pending := s.look().holder(history.AWSPending); pending != "" {
+		if pending := s.takeLook().holderOf(history.AWSPending); pending != "" {
 			s.t.Errorf("every step has succeeded, and AWSPENDING is on %s", pending)
 		}
 	}
@@ -164,8 +167,8 @@ func (s *source) change(c caller, token string) error {
 func (s *source) retireAll(j rotate.Job) error {
 	for range 20 {
 		s.standin.Advance(plan.Quiet)
-		p := s.plan()
-		if err := s.mark(p); err != nil {
+		p := s.makePlan()
+		if err := s.applyMarks(p); err != nil {
 			return err
 		}
 		for _, a := range p.Advances {
@@ -180,7 +183,7 @@ func (s *source) retireAll(j rotate.Job) error {
 	return errors.New("what is owed does not come to an end")
 }
 
-func (s *source) mark(p plan.Plan) error {
+func (s *source) applyMarks(p plan.Plan) error {
 	for _, m := range slices.Concat(p.Marks, p.Drops) {
 		if err := s.store.Move(s.t.Context(), m.Secret, m.Label, m.To, m.From); err != nil {
 			return err
@@ -189,21 +192,21 @@ func (s *source) mark(p plan.Plan) error {
 	return nil
 }
 
-// plan is a pass over an environment of this one source, without consumers, long after anything changed.
-func (s *source) plan() plan.Plan {
-	h := s.history()
+// makePlan is a pass over an environment of this one source, without consumers, long after anything changed.
+func (s *source) makePlan() plan.Plan {
+	h := s.readHistory()
 	return plan.Make(plan.State{
 		Mode: manifest.Retire, Now: h.Changed.Add(plan.Quiet),
 		Sources: []plan.Source{{Name: s.Source.Name, With: cmp.Or(s.Source.Rotate.With, manifest.Random), History: h}},
 	})
 }
 
-// owed yields the oldest owed version until there is none, each time after the pass has marked what it found.
-func (s *source) owed() iter.Seq[history.Version] {
+// eachOwed yields the oldest owed version until there is none, each time after the pass has marked what it found.
+func (s *source) eachOwed() iter.Seq[history.Version] {
 	return func(yield func(history.Version) bool) {
 		for range 20 {
-			s.must(s.mark(s.plan()))
-			owed := s.history().Owed()
+			s.must(s.applyMarks(s.makePlan()))
+			owed := s.readHistory().Owed()
 			if len(owed) == 0 || !yield(owed[0]) {
 				return
 			}
@@ -212,20 +215,27 @@ func (s *source) owed() iter.Seq[history.Version] {
 	}
 }
 
-func (s *source) history() history.History {
+func (s *source) readHistory() history.History {
 	s.t.Helper()
 	h, err := s.store.LookAll(s.t.Context(), s.Source.Secret)
 	s.must(err)
 	return h
 }
 
-func (s *source) current() string {
+func (s *source) currentID() string {
 	s.t.Helper()
-	v, _ := s.history().Current()
+	v, _ := s.readHistory().Current()
 	return v.ID
 }
 
-func (s *source) content(id string) rotate.Values {
+// createdAt returns when a version was created.
+func (s *source) createdAt(id string) time.Time {
+	s.t.Helper()
+	v, _ := s.readHistory().Version(id)
+	return v.Created
+}
+
+func (s *source) readContent(id string) rotate.Values {
 	s.t.Helper()
 	text, has, err := s.store.Value(s.t.Context(), s.Source.Secret, id)
 	s.must(err)

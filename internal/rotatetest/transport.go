@@ -7,9 +7,9 @@ import (
 	"net/url"
 )
 
-// Transport is an http.RoundTripper whose every request is a call of its own: the process may end before the target gets
-// it, or when it was answered and nobody has heard. base carries it. The call's name is the method and the path, and
-// the Action where the body has one, as AWS's query protocol does.
+// Transport is an http.RoundTripper whose every request is a call of its own: the process may end before the target
+// gets it, or when it was answered and nobody has heard. base carries it. The call's name is the method and the path,
+// and the Action where the body has one, as AWS's query protocol does.
 func Transport(base http.RoundTripper, calls Calls) http.RoundTripper { return transport{base, calls} }
 
 type transport struct {
@@ -19,7 +19,7 @@ type transport struct {
 
 // RoundTrip implements http.RoundTripper. An answer that nobody hears is closed.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	r, name, err := named(r)
+	r, name, err := nameRequest(r)
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +32,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// named returns a copy of a request whose body can be read, and its name.
-func named(r *http.Request) (same *http.Request, name string, err error) {
+// nameRequest returns a copy of a request whose body can be read, and its name.
+func nameRequest(r *http.Request) (same *http.Request, name string, err error) {
 	name = r.Method + " " + r.URL.Path
 	if r.Body == nil {
 		return r, name, nil

@@ -7,20 +7,20 @@ import (
 )
 
 // Watch changes a source so many times, each with its retirement, as nothing goes wrong. It calls visit with what is
-// current: at the start, after each step, and after each retirement. What is owed is retired right after the visit of
+// currentID: at the start, after each step, and after each retirement. What is owed is retired right after the visit of
 // finishSecret: whoever needs it must have followed by then.
 func Watch(t *testing.T, w World, changes int, visit func(moment string, current rotate.Values)) {
 	t.Helper()
 	s := newSource(t, w)
-	visit("start", s.content(s.current()))
+	visit("start", s.readContent(s.currentID()))
 	for range changes {
-		token := s.begin()
+		token := s.beginRotation()
 		for _, step := range steps {
-			s.must(s.steps(s.job(), token, step))
-			visit(step, s.content(s.current()))
+			s.must(s.runSteps(s.openJob(), token, step))
+			visit(step, s.readContent(s.currentID()))
 		}
-		s.must(s.retireAll(s.job()))
-		visit("retired", s.content(s.current()))
+		s.must(s.retireAll(s.openJob()))
+		visit("retired", s.readContent(s.currentID()))
 	}
-	s.ended(changes)
+	s.checkEnded(changes)
 }

@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -25,11 +24,11 @@ type database struct {
 	source manifest.Source
 	key    string // of the source: the one that holds the password
 
-	passwords map[string]string // by user; none: nobody can log in
-	spared    map[string]bool   // logins that an emergency has ended, as it said: nobody need be told that they are refused
+	passwords map[string]string    // by user; none: nobody can log in
+	installed map[string]time.Time // by user: when the rotation began that last set its password
+	spared    map[string]bool      // logins that an emergency has ended, as it said: nobody need be told that they are refused
 	made      int
 
-	times map[string]time.Time // by user: of the rotation that has set it last, where the target keeps that
 	taken map[string]time.Time // logins that something late has taken away, and until when they have to be set again
 }
 
@@ -40,7 +39,7 @@ func (w *World) openDatabases() map[string]*database {
 		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.With) && (w.fleet == nil || s.Name != "db") {
 			continue
 		}
-		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}, spared: map[string]bool{}, times: map[string]time.Time{}, taken: map[string]time.Time{}}
+		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}, installed: map[string]time.Time{}, spared: map[string]bool{}, taken: map[string]time.Time{}}
 		if f := s.Rotate.Fields; f != nil {
 			d.key = f.Password
 		} else if s.Rotate.URL != "" {
@@ -168,16 +167,6 @@ func (d *database) takeAway(user string) {
 // isFenced reports whether the target refuses what is older than the newest rotation of a user.
 func (d *database) isFenced() bool { return d.source.LateWrite() == manifest.LateFenced }
 
-// timeOf returns when the rotation began that has made a login: its version's time. People's logins have none.
-func (d *database) timeOf(v rotate.Values) (at time.Time) {
-	for _, version := range d.w.peek(d.source.Secret) {
-		if parsed(d.source.Name, version.Value)[d.key].Equal(v[d.key]) {
-			at = version.Created
-		}
-	}
-	return at
-}
-
 // tolerated are the logins of which nobody need be told that they are refused.
 func (d *database) tolerated() map[string]bool {
 	logins := d.accepted()
@@ -251,17 +240,26 @@ func (r users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) 
 }
 
 // Set gives a user its password, unless the target knows a newer rotation of that user.
-func (r users) Set(_ context.Context, pending, _ rotate.Values) error {
-	user, at := r.user(pending), r.timeOf(pending)
+func (r users) Set(_ context.Context, c rotate.Change) error {
+	user := r.user(c.Pending)
 	return r.call("ALTER ROLE", user, true, func() error {
-		if r.isFenced() && r.times[user].After(at) {
-			return errors.New("a newer rotation has set this user")
+		if err := r.checkFence(user, c.Since); err != nil {
+			return err
 		}
-		r.times[user] = at
-		r.replacing(pending)
-		r.alter(r.user(pending), r.password(pending))
+		r.replacing(c.Pending)
+		r.alter(user, r.password(c.Pending))
+		r.installed[user] = c.Since
 		return nil
 	})
+}
+
+// checkFence returns rotate.ErrSuperseded where a rotation that began later has set the user's password, on PostgreSQL.
+// Other databases cannot tell.
+func (r users) checkFence(user string, since time.Time) error {
+	if r.isFenced() && r.installed[user].After(since) {
+		return rotate.ErrSuperseded
+	}
+	return nil
 }
 
 // replacing checks that a new password takes the place of none that anybody needs.
@@ -308,7 +306,7 @@ func (r users) password(v rotate.Values) string {
 func (r users) Test(_ context.Context, pending rotate.Values) error {
 	return r.call("login", r.user(pending), false, func() error {
 		if !r.accepts(pending) {
-			return errors.New("the login is refused")
+			return fmt.Errorf("the login is refused: %w", rotate.ErrNotAccepted)
 		}
 		return nil
 	})
@@ -318,12 +316,15 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 // whatever its password is by then, unless the target knows a newer rotation of it.
 func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	owed := e.Owed
-	user, at, dead := r.user(owed), r.timeOf(owed), !r.accepts(owed)
+	user, dead := r.user(owed), !r.accepts(owed)
 	return nil, r.call("ALTER ROLE own", user, true, func() error {
-		switch {
-		case dead || r.isFenced() && r.times[user].After(at):
+		if dead {
 			return nil
-		case r.accepts(owed):
+		}
+		if err := r.checkFence(user, e.Since); err != nil {
+			return err
+		}
+		if r.accepts(owed) {
 			r.retiring(owed)
 		}
 		r.alter(user, "")

@@ -145,12 +145,12 @@ func (v *vendor) end(owed, current rotate.Values) {
 }
 
 // Set does nothing: the vendor accepts what it has made.
-func (v *vendor) Set(context.Context, rotate.Values, rotate.Values) error { return nil }
+func (v *vendor) Set(context.Context, rotate.Change) error { return nil }
 
 func (v *vendor) Test(_ context.Context, pending rotate.Values) error {
 	return v.call("test", false, func() error {
 		if !v.accepts(pending) {
-			return errors.New("the vendor refuses it")
+			return fmt.Errorf("the vendor refuses it: %w", rotate.ErrNotAccepted)
 		}
 		return nil
 	})

@@ -165,9 +165,9 @@ type slow struct {
 	meanwhile func()
 }
 
-func (s slow) Set(ctx context.Context, pending, current rotate.Values) error {
+func (s slow) Set(ctx context.Context, c rotate.Change) error {
 	s.meanwhile()
-	return s.users.Set(ctx, pending, current)
+	return s.users.Set(ctx, c)
 }
 
 // The outgoing version is one that another tool wrote before rotary came: nothing has held it yet.

@@ -256,7 +256,8 @@ func (u users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) 
 	return rotate.Values{"DB_URL": secret.New(fmt.Sprintf("%s:made-%d", other, u.made))}, nil
 }
 
-func (u users) Set(_ context.Context, pending, _ rotate.Values) error {
+func (u users) Set(_ context.Context, c rotate.Change) error {
+	pending := c.Pending
 	maps.DeleteFunc(u.accepted, func(login string, _ bool) bool { return strings.HasPrefix(login, u.Identity(pending)+":") })
 	u.accepted[secret.Reveal(pending["DB_URL"])] = true
 	return nil

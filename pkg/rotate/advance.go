@@ -89,7 +89,7 @@ func (j Job) retire(ctx context.Context, h history.History, owed history.Version
 		return err
 	}
 	next, err := j.Rotator.Retire(ctx, End{
-		Owed: dying, Current: now, Forced: a.Forced,
+		Since: owed.Created, Owed: dying, Current: now, Forced: a.Forced,
 		Others: func(ctx context.Context) ([]Other, error) {
 			return j.others(ctx, h.Secret, a.Current, nextID(owed.ID, a.Current))
 		},

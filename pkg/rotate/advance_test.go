@@ -25,7 +25,7 @@ type users struct {
 }
 
 func (u *users) Create(context.Context, rotate.Start) (rotate.Values, error) { return nil, u.fail }
-func (u *users) Set(context.Context, rotate.Values, rotate.Values) error     { return u.fail }
+func (u *users) Set(context.Context, rotate.Change) error                    { return u.fail }
 func (u *users) Test(context.Context, rotate.Values) error                   { return u.fail }
 func (u *users) Identity(v rotate.Values) string                             { return secret.Reveal(v["USER"]) }
 func (u *users) Same(a, b rotate.Values) bool                                { return a["PASSWORD"].Equal(b["PASSWORD"]) }

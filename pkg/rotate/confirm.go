@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 //	------------|--------------|------------------------------
 //	not current | –            | nothing: another one is
 //	current     | accepts it   | nothing
-//	current     | refuses it,  | sets it again, and tests it
-//	            |   or is down |
+//	current     | refuses it   | sets it again, and tests it
+//	current     | is down      | fails
 func (j Job) Confirm(ctx context.Context, c plan.Confirm) error {
 	h, err := j.Store.LookAll(ctx, j.Source.Secret)
 	if err != nil {
@@ -36,8 +37,9 @@ func (j Job) Confirm(ctx context.Context, c plan.Confirm) error {
 	if err != nil {
 		return err
 	}
-	if j.Rotator.Test(ctx, values) == nil {
-		return nil
+	err = j.Rotator.Test(ctx, values)
+	if !errors.Is(err, ErrNotAccepted) {
+		return err
 	}
 	return j.setAgain(ctx, h, current, values)
 }
@@ -52,7 +54,7 @@ func (j Job) setAgain(ctx context.Context, h history.History, current history.Ve
 	if err != nil {
 		return err
 	}
-	if err := j.Rotator.Set(ctx, values, before); err != nil {
+	if err := j.Rotator.Set(ctx, Change{Since: current.Created, Pending: values, Current: before}); err != nil {
 		return fmt.Errorf("set version %s of %s again: %w", history.Short(current.ID), j.Source.Name, err)
 	}
 	if err := j.Rotator.Test(ctx, values); err != nil {

@@ -2,7 +2,6 @@ package rotate_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -45,12 +44,23 @@ func login(user, password string) rotate.Values {
 // twoUsers rotates between a user and its clone, as the database rotators do.
 type twoUsers struct{ *database }
 
-func (r twoUsers) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
+func (r twoUsers) Create(ctx context.Context, s rotate.Start) (rotate.Values, error) {
 	current := s.Current
 	user := secret.Reveal(current["DB_USER"])
 	clone, cloned := strings.CutSuffix(user, "_clone")
 	if !cloned {
 		clone = user + "_clone"
+	}
+	if s.Emergency {
+		others, err := s.Others(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range others {
+			if o.Live && o.Retained && r.Identity(o.Values) == clone {
+				return nil, retained{}
+			}
+		}
 	}
 	r.made++
 	next := maps.Clone(current)
@@ -58,14 +68,20 @@ func (r twoUsers) Create(_ context.Context, s rotate.Start) (rotate.Values, erro
 	return next, nil
 }
 
-func (r twoUsers) Set(_ context.Context, pending, _ rotate.Values) error {
-	r.set(pending)
+// retained is the refusal of an emergency that would end what somebody retains.
+type retained struct{}
+
+func (retained) Error() string   { return "retained" }
+func (retained) Refusal() string { return "retained" }
+
+func (r twoUsers) Set(_ context.Context, c rotate.Change) error {
+	r.set(c.Pending)
 	return nil
 }
 
 func (r twoUsers) Test(_ context.Context, pending rotate.Values) error {
 	if !r.accepts(pending) {
-		return errors.New("the login is refused")
+		return fmt.Errorf("the login is refused: %w", rotate.ErrNotAccepted)
 	}
 	return nil
 }

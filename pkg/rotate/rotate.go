@@ -5,6 +5,7 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,14 +27,25 @@ type Rotator interface {
 	// the credential itself. An error with a method Refusal() string says why the rotation may not start from
 	// there at all: it is refused, and the source left as it was.
 	Create(ctx context.Context, s Start) (Values, error)
-	// Set makes the target accept pending, and leaves what current holds accepted.
-	Set(ctx context.Context, pending, current Values) error
-	// Test proves that the target accepts pending. It may meet a version that Create and Set never saw.
+	// Set makes the target accept c.Pending, and leaves what c.Current holds accepted. It may be asked again when
+	// Pending has become current: a call of an older rotation that lands late can have replaced its credential, and Set
+	// puts it back. A target that can tell refuses the older call instead; then the error wraps ErrSuperseded.
+	Set(ctx context.Context, c Change) error
+	// Test returns nil if the target accepts pending. The error wraps ErrNotAccepted if the target was asked and refuses
+	// it; after any other error nobody knows. It may meet a version that Create and Set never saw.
 	Test(ctx context.Context, pending Values) error
 	// Retire makes the target refuse what is owed. Where a credential moves in several versions it instead returns
-	// the next one, which becomes current; nil means that what was owed is dead.
+	// the next one, which becomes current; nil means that what was owed is dead. It never ends a credential that a
+	// rotation later than e.Since has installed, if the target can tell: then the error wraps ErrSuperseded.
 	Retire(ctx context.Context, e End) (next Values, err error)
 }
+
+// ErrNotAccepted is in the error of a Test if the target has answered that it refuses the credential.
+var ErrNotAccepted = errors.New("the target does not accept the credential")
+
+// ErrSuperseded is in the error of a Set or Retire that came too late: the target has a newer rotation's credential in
+// that place, and keeps it.
+var ErrSuperseded = errors.New("the credential there was installed by a newer rotation; this one is stopped and has changed nothing")
 
 // Start is what a rotation starts from.
 type Start struct {
@@ -48,6 +60,14 @@ type Start struct {
 	Others func(context.Context) ([]Other, error)
 }
 
+// Change is what Set is asked for.
+type Change struct {
+	// Since is when the rotation that made Pending began, by Secrets Manager's clock: the creation time of its version,
+	// the same at every try. Of two rotations, the one with the later time is the newer one.
+	Since            time.Time
+	Pending, Current Values
+}
+
 // Other is a version that is not current, nor the one that comes to be.
 type Other struct {
 	Values   Values
@@ -57,6 +77,7 @@ type Other struct {
 
 // End is what the life of a credential ends with.
 type End struct {
+	Since         time.Time // when the owed version was created, by Secrets Manager's clock
 	Owed, Current Values
 	Forced        bool // an emergency's deadline has passed: whoever still uses it is refused
 	// Others reads what every version but the current one holds now, oldest first, the owed one among them, and not
@@ -233,7 +254,7 @@ func (j Job) set(ctx context.Context, h history.History, pending history.Version
 	if err != nil {
 		return err
 	}
-	if err := j.Rotator.Set(ctx, next, current); err != nil {
+	if err := j.Rotator.Set(ctx, Change{Since: pending.Created, Pending: next, Current: current}); err != nil {
 		return fmt.Errorf("make the target accept version %s of %s: %w", history.Short(pending.ID), j.Source.Name, err)
 	}
 	return nil

@@ -72,7 +72,7 @@ func New(s manifest.Source, env *manifest.Environment, cfg aws.Config, pause fun
 }
 
 // Set does nothing: a key works by being made.
-func (r *Rotator) Set(context.Context, values, values) error { return nil }
+func (r *Rotator) Set(context.Context, rotate.Change) error { return nil }
 
 // Identity is the key's id, which is no secret.
 func (r *Rotator) Identity(v values) string { return secret.Reveal(v[r.id]) }

@@ -37,7 +37,7 @@ func TestTheNextVersionHasANewKeyAndWhateverElseTheSourceHolds(t *testing.T) {
 		t.Error("the next version does not have a new key, or not the region, or the current one has changed")
 	}
 	w.must(w.rotator().Test(t.Context(), next))
-	w.must(w.rotator().Set(t.Context(), next, current))
+	w.must(w.rotator().Set(t.Context(), rotate.Change{Pending: next, Current: current}))
 	if w.status(current) != iam.Active || w.status(next) != iam.Active {
 		t.Error("they do not both work")
 	}

@@ -31,7 +31,7 @@ func (r *Rotator) Test(ctx context.Context, pending values) error {
 	return r.patiently(ctx, func() error {
 		who, err := r.caller(ctx, pending)
 		if awserr.Code(err) == unknownKey {
-			return &unsettled{errors.New("AWS does not accept access key " + id)}
+			return &unsettled{fmt.Errorf("AWS does not accept access key %s: %w", id, rotate.ErrNotAccepted)}
 		}
 		if err != nil {
 			return failed("ask AWS whose access key "+id+" is", err)

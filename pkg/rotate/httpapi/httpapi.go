@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -158,7 +159,7 @@ func (r *Rotator) toSourceKeys(named rotate.Values) rotate.Values {
 }
 
 // Set does nothing: the vendor accepts what it has made.
-func (r *Rotator) Set(context.Context, rotate.Values, rotate.Values) error { return nil }
+func (r *Rotator) Set(context.Context, rotate.Change) error { return nil }
 
 // Test asks the vendor whether it accepts a credential, a few times where it does not know a new one yet, and compares
 // what the answer has of it with the source.
@@ -170,7 +171,7 @@ func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
 	case err != nil:
 		return err
 	case !accepted:
-		return answer.failBecause("it refuses the credential")
+		return fmt.Errorf("%w: %w", answer.failBecause("it refuses the credential"), rotate.ErrNotAccepted)
 	}
 	said, err := answer.selectValues(r.api.Test.Same)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// none is what the servers call no role, and no demand for encryption.
+// none is the servers' word for no role, and for no demand for encryption.
 const none = "NONE"
 
-// definition is how an account logs in and what limits it: what SHOW CREATE USER says of it.
+// definition holds how an account logs in and what limits it, from SHOW CREATE USER.
 type definition struct {
 	plugin   string            // what checks the password
 	require  string            // NONE or SSL
@@ -17,7 +17,8 @@ type definition struct {
 	policies map[string]string // about passwords, by their names; none: the server's default
 }
 
-// The limits and the policies, as they are named in statements. MariaDB and MySQL each have some that the other has not.
+// The limits and the policies, as they are named in statements. MariaDB and MySQL each have some that the other has
+// not.
 var (
 	limits   = []string{"MAX_QUERIES_PER_HOUR", "MAX_UPDATES_PER_HOUR", "MAX_CONNECTIONS_PER_HOUR", "MAX_USER_CONNECTIONS", "MAX_STATEMENT_TIME"}
 	policies = []string{"PASSWORD EXPIRE", "PASSWORD HISTORY", "PASSWORD REUSE INTERVAL", "PASSWORD REQUIRE CURRENT", "FAILED_LOGIN_ATTEMPTS", "PASSWORD_LOCK_TIME"}
@@ -26,14 +27,14 @@ var (
 // parseDefinition reads what SHOW CREATE USER shows.
 func parseDefinition(line string) (definition, error) {
 	d := definition{require: none, policies: map[string]string{}}
-	w, err := split(line)
-	if err != nil || !w.take("CREATE", "USER") {
+	w, err := splitWords(line)
+	if err != nil || !w.takeWords("CREATE", "USER") {
 		return definition{}, unknown
 	}
-	if _, is := w.account(); !is || !d.takeAuthentication(w) {
+	if _, is := w.takeAccount(); !is || !d.takeAuthentication(w) {
 		return definition{}, unknown
 	}
-	for !w.end() {
+	for !w.isEmpty() {
 		if !d.takeOption(w) {
 			return definition{}, unknown
 		}
@@ -46,18 +47,18 @@ func parseDefinition(line string) (definition, error) {
 func (d *definition) takeAuthentication(w *words) (understood bool) {
 	d.plugin, understood = native, true
 	switch {
-	case w.take("IDENTIFIED", "BY", "PASSWORD"):
-		_, understood = w.next(quoted)
-	case w.take("IDENTIFIED", "VIA"):
-		d.plugin, understood = w.next(bare)
-		if w.take("USING") {
-			_, understood = w.next(quoted)
+	case w.takeWords("IDENTIFIED", "BY", "PASSWORD"):
+		_, understood = w.takeKind(quoted)
+	case w.takeWords("IDENTIFIED", "VIA"):
+		d.plugin, understood = w.takeKind(bare)
+		if w.takeWords("USING") {
+			_, understood = w.takeKind(quoted)
 		}
-	case w.take("IDENTIFIED", "WITH"):
-		d.plugin, understood = w.next(quoted)
-		if w.take("AS") && understood {
-			if _, understood = w.next(quoted); !understood {
-				_, understood = w.next(bare) // in hexadecimal digits
+	case w.takeWords("IDENTIFIED", "WITH"):
+		d.plugin, understood = w.takeKind(quoted)
+		if w.takeWords("AS") && understood {
+			if _, understood = w.takeKind(quoted); !understood {
+				_, understood = w.takeKind(bare) // in hexadecimal digits
 			}
 		}
 	}
@@ -67,20 +68,20 @@ func (d *definition) takeAuthentication(w *words) (understood bool) {
 // takeOption reads one of the options, which come in any order.
 func (d *definition) takeOption(w *words) (understood bool) {
 	switch {
-	case w.take("DEFAULT", "ROLE"):
+	case w.takeWords("DEFAULT", "ROLE"):
 		return takeRoles(w)
-	case w.take("REQUIRE"):
+	case w.takeWords("REQUIRE"):
 		return d.takeRequire(w)
-	case w.take("WITH"):
+	case w.takeWords("WITH"):
 		return d.takeLimits(w)
-	case w.take("ACCOUNT", "UNLOCK"):
+	case w.takeWords("ACCOUNT", "UNLOCK"):
 		return true
-	case w.take("ATTRIBUTE"), w.take("COMMENT"): // a note about the account, not a right of it
-		_, understood = w.next(quoted)
+	case w.takeWords("ATTRIBUTE"), w.takeWords("COMMENT"): // a note about the account, not a right of it
+		_, understood = w.takeKind(quoted)
 		return understood
 	}
 	for _, name := range policies {
-		if w.take(strings.Fields(name)...) {
+		if w.takeWords(strings.Fields(name)...) {
 			return d.takePolicy(w, name)
 		}
 	}
@@ -89,11 +90,11 @@ func (d *definition) takeOption(w *words) (understood bool) {
 
 // takeRoles reads MySQL's default roles, which are told elsewhere too: NONE, or `role`@`host`, ...
 func takeRoles(w *words) (understood bool) {
-	if w.take(none) {
+	if w.takeWords(none) {
 		return true
 	}
-	for more := true; more; more = w.take(",") {
-		if _, is := w.account(); !is {
+	for more := true; more; more = w.takeWords(",") {
+		if _, is := w.takeAccount(); !is {
 			return false
 		}
 	}
@@ -103,7 +104,7 @@ func takeRoles(w *words) (understood bool) {
 // takeRequire reads: NONE or SSL. A rotator has no certificate to log in with.
 func (d *definition) takeRequire(w *words) (understood bool) {
 	for _, one := range []string{none, "SSL"} {
-		if w.take(one) {
+		if w.takeWords(one) {
 			d.require = one
 			return true
 		}
@@ -115,8 +116,8 @@ func (d *definition) takeRequire(w *words) (understood bool) {
 func (d *definition) takeLimits(w *words) (understood bool) {
 	d.limits = map[string]string{}
 	for _, name := range limits {
-		if w.take(name) {
-			d.limits[name], understood = w.next(bare)
+		if w.takeWords(name) {
+			d.limits[name], understood = w.takeKind(bare)
 			if !understood {
 				return false
 			}
@@ -128,10 +129,10 @@ func (d *definition) takeLimits(w *words) (understood bool) {
 // takePolicy reads: DEFAULT, NEVER, OPTIONAL, UNBOUNDED, a number, or a number of days. Where nothing follows, the
 // password has expired, or nobody may change it who does not say it again: such an account is not copied.
 func (d *definition) takePolicy(w *words, name string) (understood bool) {
-	interval := w.take("INTERVAL")
-	value, is := w.next(bare)
+	interval := w.takeWords("INTERVAL")
+	value, is := w.takeKind(bare)
 	number := strings.Trim(value, "0123456789") == ""
-	if w.take("DAY") {
+	if w.takeWords("DAY") {
 		value += " DAY"
 	}
 	if interval {
@@ -141,11 +142,11 @@ func (d *definition) takePolicy(w *words, name string) (understood bool) {
 	return is && (number || slices.Contains([]string{"DEFAULT", "NEVER", "OPTIONAL", "UNBOUNDED"}, value))
 }
 
-// options are the rest of an ALTER USER after which an account has what d says and nothing else.
-func (d definition) options(p product) string {
+// writeOptions returns the rest of an ALTER USER after which an account has what d says and nothing else.
+func (d definition) writeOptions(p product) string {
 	text := "REQUIRE " + d.require + " WITH"
 	for _, name := range limits {
-		if p.has(name) {
+		if p.hasOption(name) {
 			text += " " + name + " " + cmp.Or(d.limits[name], "0")
 		}
 	}
@@ -155,7 +156,7 @@ func (d definition) options(p product) string {
 		if !strings.HasPrefix(name, "PASSWORD ") {
 			usual = "0"
 		}
-		if p.has(name) {
+		if p.hasOption(name) {
 			text += " " + name + " " + cmp.Or(d.policies[name], usual)
 		}
 	}

@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
 // shown is what the server's tables have on an account, but its name and its password.
 func (g *target) shown(t *testing.T, user, host string) []string {
 	t.Helper()
-	all := g.Rows(t, "SHOW CREATE USER "+account{user, host}.sql())
+	all := g.Rows(t, "SHOW CREATE USER "+account{user, host}.quote())
 	for i := range all {
 		all[i] = regexp.MustCompile(`^.*PASSWORD '\*[0-9A-F]{40}'`).ReplaceAllString(all[i], "")
 	}
@@ -109,10 +111,10 @@ func namesAndPasswordsMeanThemselvesInAnyModeOfTheServer(t *testing.T, g *target
 				l.rotate()
 				l.retire()
 			}
-			if got := l.login(l.current()).user; got != user {
+			if got := l.login(l.current()).User; got != user {
 				t.Errorf("after two rotations the user is %q, want %q", got, user)
 			}
-			g.equal(t, user, user+clone, "%")
+			g.equal(t, user, user+sqluser.Clone, "%")
 		}
 	}
 }
@@ -120,9 +122,9 @@ func namesAndPasswordsMeanThemselvesInAnyModeOfTheServer(t *testing.T, g *target
 func theCloneMayComeFromWhereTheUserMay(t *testing.T, g *target) {
 	for _, host := range []string{"127.0.0.1", "127.0.0.0/255.255.255.0", "127.%"} {
 		user := "from" + host[:len(host)-1]
-		g.Do(t, "CREATE USER "+account{user, host}.sql()+" IDENTIFIED BY 'by hand'", "GRANT SELECT ON shop.* TO "+account{user, host}.sql())
+		g.Do(t, "CREATE USER "+account{user, host}.quote()+" IDENTIFIED BY 'by hand'", "GRANT SELECT ON shop.* TO "+account{user, host}.quote())
 		l := g.live(t, g.values(user, "by hand"))
 		l.rotate()
-		g.equal(t, user, user+clone, host)
+		g.equal(t, user, user+sqluser.Clone, host)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/servertest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -48,9 +49,9 @@ func aConnectionIsEncryptedAndCheckedAsTheSourceSays(t *testing.T, g *target) {
 		if c.ca != "" {
 			query += "&ssl-ca=" + url.QueryEscape(c.ca)
 		}
-		v := rotate.Values{"DB_URL": secret.New("mysql://" + user + ":" + encode(password) + "@" + c.host + "/shop?" + query)}
+		v := rotate.Values{"DB_URL": secret.New("mysql://" + user + ":" + sqluser.Encode(password) + "@" + c.host + "/shop?" + query)}
 		r := New(g.source, g.administrator)
-		r.dial = g.anywhere
+		r.server.dial = g.anywhere
 		switch err := r.Test(t.Context(), v); {
 		case c.want == "" && err != nil:
 			t.Errorf("%s at %s: %v", query, c.host, err)
@@ -82,12 +83,12 @@ func TestOnlyASourceThatSaysSoIsServedInTheClear(t *testing.T) {
 	l := g.live(t, g.values(user, password))
 	l.rotate()
 	l.retire()
-	l.rotator.admin = func(context.Context) (rotate.Values, error) {
+	l.rotator = New(g.source, func(context.Context) (rotate.Values, error) {
 		g.query = ""
 		defer func() { g.query = "ssl-mode=DISABLED" }()
 		return g.administrator(t.Context())
-	}
-	if err := l.rotator.Set(t.Context(), g.values("app", "new"), l.current()); err == nil || !strings.Contains(err.Error(), "no TLS") {
+	})
+	if err := l.rotator.Set(t.Context(), rotate.Change{Pending: g.values("app", "new"), Current: l.current()}); err == nil || !strings.Contains(err.Error(), "no TLS") {
 		t.Errorf("the administrator's URL says nothing of TLS, and the error is %v", err)
 	}
 }

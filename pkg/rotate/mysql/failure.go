@@ -1,22 +1,17 @@
 package mysql
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"syscall"
 
 	driver "github.com/go-sql-driver/mysql"
+
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
-// errRefused is a login that the server refuses because of its user or its password.
-var errRefused = errors.New("the server refuses the login")
-
-// Numbers of errors that decide something
-// (https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html, https://mariadb.com/kb/en/mariadb-error-codes/).
+// Numbers of errors that decide something (https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html,
+// https://mariadb.com/kb/en/mariadb-error-codes/).
 const (
 	accessDenied  = 1045
 	unknownThread = 1094
@@ -49,31 +44,27 @@ var meanings = map[uint16]string{
 	4151: "the account is locked",
 }
 
-// explain replaces an error of the driver by one that holds no name, address or statement: it says what was being done
-// and what the server or the network answered.
-func explain(doing string, err error) error {
-	if err == nil {
-		return nil
+// locked are the errors of a login to which no password helps, until one is set: the account is locked, or its password
+// has expired.
+var locked = map[serverError]bool{1820: true, 1862: true, 3118: true, 3955: true, 4151: true}
+
+// failures returns how the driver's errors are explained.
+func failures() sqluser.Failures {
+	return sqluser.Failures{
+		ReadAnswer: readAnswer, DescribeNetwork: describeNetwork,
+		Authority: rootCert, AnyHost: "ssl-mode=VERIFY_CA", Plain: "ssl-mode=DISABLED",
 	}
-	return fmt.Errorf("%s: %w", doing, cause(err))
 }
 
-func cause(err error) error {
+// readAnswer returns what the server has answered, or nil.
+func readAnswer(err error) error {
 	if answer, is := errors.AsType[*driver.MySQLError](err); is {
 		return serverError(answer.Number)
 	}
-	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, known) {
-			return known
-		}
-	}
-	if errno, is := errors.AsType[syscall.Errno](err); is {
-		return errno
-	}
-	return errors.New(network(err))
+	return nil
 }
 
-// serverError is what the server answers.
+// serverError is the number of an error that the server answers.
 type serverError uint16
 
 func (n serverError) Error() string {
@@ -83,32 +74,26 @@ func (n serverError) Error() string {
 	return fmt.Sprintf("the server answers %d", uint16(n))
 }
 
-// Is says that 1045 is errRefused.
-func (n serverError) Is(target error) bool { return n == accessDenied && target == errRefused }
+// Is reports whether the answer is sqluser.ErrRefused, sqluser.ErrLocked, or either of them as rotate.ErrNotAccepted.
+func (n serverError) Is(target error) bool {
+	switch target {
+	case sqluser.ErrRefused:
+		return n == accessDenied
+	case sqluser.ErrLocked:
+		return locked[n]
+	case rotate.ErrNotAccepted:
+		return n == accessDenied || locked[n]
+	}
+	return false
+}
 
-// network says what went wrong before the server could answer.
-func network(err error) string {
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
-	_, other := errors.AsType[x509.HostnameError](err)
-	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	name, lookup := errors.AsType[*net.DNSError](err)
-	timeout, slow := errors.AsType[net.Error](err)
+// describeNetwork returns what the driver alone knows of a connection that failed.
+func describeNetwork(err error) string {
 	switch {
-	case unknown:
-		return "the server's certificate is of an authority that is not trusted: name its file with ssl-ca"
-	case other:
-		return "the server's certificate is for another host: name the host that it is for, or use ssl-mode=VERIFY_CA"
-	case invalid:
-		return "the server's certificate is not valid"
-	case record || errors.Is(err, driver.ErrNoTLS):
-		return "the server speaks no TLS: switch it on there, or write ssl-mode=DISABLED to send everything in the clear"
+	case errors.Is(err, driver.ErrNoTLS):
+		return failures().DescribePlain()
 	case errors.Is(err, driver.ErrUnknownPlugin), errors.Is(err, driver.ErrCleartextPassword), errors.Is(err, driver.ErrOldPassword):
 		return "the server wants a way of logging in that rotary does not know"
-	case lookup && name.IsNotFound:
-		return "there is no such host"
-	case slow && timeout.Timeout():
-		return "the server does not answer in time"
 	}
-	return "the connection fails"
+	return ""
 }

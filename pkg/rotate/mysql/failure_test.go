@@ -11,16 +11,25 @@ import (
 	"testing"
 
 	driver "github.com/go-sql-driver/mysql"
+
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
 func TestOnlyADeniedLoginIsRefused(t *testing.T) {
 	for number, want := range map[uint16]bool{1045: true, 1040: false, 1044: false, 1130: false, 1226: false, 1862: false, 3118: false, 4151: false} {
-		err := explain("log in", &driver.MySQLError{Number: number, Message: "canary"})
-		if errors.Is(err, errRefused) != want {
+		err := failures().Explain("log in", &driver.MySQLError{Number: number, Message: "canary"})
+		if errors.Is(err, sqluser.ErrRefused) != want {
 			t.Errorf("%d is a refused login: %v", number, !want)
 		}
 	}
-	if errors.Is(explain("log in", context.DeadlineExceeded), errRefused) || explain("log in", nil) != nil {
+	for number, want := range map[uint16]bool{1820: true, 1862: true, 3118: true, 3955: true, 4151: true, 1044: false, 1045: false} {
+		err := failures().Explain("log in", &driver.MySQLError{Number: number, Message: "canary"})
+		if errors.Is(err, sqluser.ErrLocked) != want || errors.Is(err, rotate.ErrNotAccepted) != (want || number == 1045) {
+			t.Errorf("%d is a login that no password helps: %v", number, !want)
+		}
+	}
+	if errors.Is(failures().Explain("log in", context.DeadlineExceeded), sqluser.ErrRefused) || failures().Explain("log in", nil) != nil {
 		t.Error("no answer is an answer")
 	}
 }
@@ -36,11 +45,11 @@ func TestAnErrorSaysWhatWasDoneAndWhatWasAnswered(t *testing.T) {
 		"log in: the server does not answer in time":                   &net.DNSError{Name: "canary", IsTimeout: true},
 		"log in: the connection fails":                                 errors.New("canary"),
 	} {
-		if got := explain("log in", err).Error(); got != want {
+		if got := failures().Explain("log in", err).Error(); got != want {
 			t.Errorf("the error is %q, want %q", got, want)
 		}
 	}
-	if got := explain("log in", driver.ErrUnknownPlugin).Error(); !strings.Contains(got, "a way of logging in") {
+	if got := failures().Explain("log in", driver.ErrUnknownPlugin).Error(); !strings.Contains(got, "a way of logging in") {
 		t.Errorf("the error is %q", got)
 	}
 }

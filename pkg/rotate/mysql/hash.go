@@ -11,49 +11,51 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// The plugins that check a password against a hash which can be computed here, so that no statement carries the password.
+// The plugins that check a password against a hash which can be computed here, so that no statement carries the
+// password.
 const (
 	native      = "mysql_native_password"
 	cachingSHA2 = "caching_sha2_password"
 )
 
-// hashed returns what the server keeps of a password, by its plugin.
-func hashed(plugin string, password secret.Value) (string, error) {
+// computeHash returns what the server keeps of a password, by its plugin.
+func computeHash(plugin string, password secret.Value) (string, error) {
 	switch plugin {
 	case native:
-		return nativeHash(secret.Reveal(password)), nil
+		return computeNative(secret.Reveal(password)), nil
 	case cachingSHA2:
 		salt, err := newSalt()
-		return sha2Hash(secret.Reveal(password), salt, sha2Rounds), err
+		return computeSHA2(secret.Reveal(password), salt, sha2Rounds), err
 	default:
-		return "", refusal("the account is not checked by " + native + " or " + cachingSHA2 + ": no other hash can be computed here")
+		return "", sqluser.Refusal("the account is not checked by " + native + " or " + cachingSHA2 + ": no other hash can be computed here")
 	}
 }
 
-// matches says whether stored is what the server keeps of a password; not known for plugins other than the two.
-func matches(plugin, stored string, password secret.Value) (same, known bool) {
+// matchesHash reports whether stored is what the server keeps of a password; not known for plugins other than the two.
+func matchesHash(plugin, stored string, password secret.Value) (same, known bool) {
 	var want string
 	switch plugin {
 	case native, "":
-		want = nativeHash(secret.Reveal(password))
+		want = computeNative(secret.Reveal(password))
 	case cachingSHA2:
-		rounds, salt, understood := sha2Parts(stored)
+		rounds, salt, understood := parseSHA2(stored)
 		if !understood {
 			return false, stored == ""
 		}
-		want = sha2Hash(secret.Reveal(password), salt, rounds)
+		want = computeSHA2(secret.Reveal(password), salt, rounds)
 	default:
 		return false, false
 	}
 	return subtle.ConstantTimeCompare([]byte(want), []byte(stored)) == 1, true
 }
 
-// nativeHash is * and the hexadecimal SHA-1 of the password's SHA-1; nothing for no password
+// computeNative returns * and the hexadecimal SHA-1 of the password's SHA-1; nothing for no password
 // (https://dev.mysql.com/doc/refman/8.0/en/native-pluggable-authentication.html).
-func nativeHash(password string) string {
+func computeNative(password string) string {
 	if password == "" {
 		return ""
 	}
@@ -71,11 +73,12 @@ const (
 	cryptDigits  = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-func sha2Hash(password, salt string, rounds int) string {
-	return fmt.Sprintf("$A$%03X$%s%s", rounds/1000, salt, sha256Crypt([]byte(password), []byte(salt), rounds))
+// computeSHA2 returns what caching_sha2_password keeps.
+func computeSHA2(password, salt string, rounds int) string {
+	return fmt.Sprintf("$A$%03X$%s%s", rounds/1000, salt, computeCrypt([]byte(password), []byte(salt), rounds))
 }
 
-func sha2Parts(stored string) (rounds int, salt string, understood bool) {
+func parseSHA2(stored string) (rounds int, salt string, understood bool) {
 	rest, is := strings.CutPrefix(stored, "$A$")
 	if !is || len(rest) != 3+1+sha2SaltSize+43 || rest[3] != '$' {
 		return 0, "", false
@@ -97,10 +100,10 @@ func newSalt() (string, error) {
 	return string(b), err
 }
 
-// sha256Crypt is the digest of https://www.akkadia.org/drepper/SHA-crypt.txt, whose step numbers these are.
-func sha256Crypt(key, salt []byte, rounds int) string {
-	b := sum(key, salt, key) // 4-8
-	parts := [][]byte{key, salt, stretch(b, len(key))}
+// computeCrypt returns the digest of https://www.akkadia.org/drepper/SHA-crypt.txt, whose step numbers these are.
+func computeCrypt(key, salt []byte, rounds int) string {
+	b := sumParts(key, salt, key) // 4-8
+	parts := [][]byte{key, salt, repeatTo(b, len(key))}
 	for n := len(key); n > 0; n >>= 1 { // 11
 		if n&1 == 1 {
 			parts = append(parts, b)
@@ -108,16 +111,16 @@ func sha256Crypt(key, salt []byte, rounds int) string {
 			parts = append(parts, key)
 		}
 	}
-	a := sum(parts...)                                             // 12
-	p := stretch(sum(bytes.Repeat(key, len(key))), len(key))       // 13-16
-	s := stretch(sum(bytes.Repeat(salt, 16+int(a[0]))), len(salt)) // 17-20
-	for i := range rounds {                                        // 21
-		a = round(i, a, p, s)
+	a := sumParts(parts...)                                              // 12
+	p := repeatTo(sumParts(bytes.Repeat(key, len(key))), len(key))       // 13-16
+	s := repeatTo(sumParts(bytes.Repeat(salt, 16+int(a[0]))), len(salt)) // 17-20
+	for i := range rounds {                                              // 21
+		a = mixRound(i, a, p, s)
 	}
-	return cryptBase64(a)
+	return encodeCrypt(a)
 }
 
-func round(i int, c, p, s []byte) []byte {
+func mixRound(i int, c, p, s []byte) []byte {
 	first, last := c, p
 	if i&1 == 1 {
 		first, last = p, c
@@ -129,10 +132,10 @@ func round(i int, c, p, s []byte) []byte {
 	if i%7 != 0 {
 		parts = append(parts, p)
 	}
-	return sum(append(parts, last)...)
+	return sumParts(append(parts, last)...)
 }
 
-func sum(parts ...[]byte) []byte {
+func sumParts(parts ...[]byte) []byte {
 	h := sha256.New()
 	for _, part := range parts {
 		h.Write(part)
@@ -140,11 +143,11 @@ func sum(parts ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// stretch repeats b to n bytes.
-func stretch(b []byte, n int) []byte { return bytes.Repeat(b, n/len(b)+1)[:n] }
+// repeatTo repeats b to n bytes.
+func repeatTo(b []byte, n int) []byte { return bytes.Repeat(b, n/len(b)+1)[:n] }
 
-// cryptBase64 writes the 32 bytes in the order of step 22e: groups of three, each turned once more, and two at the end.
-func cryptBase64(b []byte) string {
+// encodeCrypt writes the 32 bytes in the order of step 22e: groups of three, each turned once more, and two at the end.
+func encodeCrypt(b []byte) string {
 	var out []byte
 	digits := func(v uint32, n int) {
 		for range n {

@@ -17,10 +17,10 @@ func TestHashesAreThoseTheServersKeep(t *testing.T) {
 			unhex(t, "625479393559393965414D45316477456B484F41316E64484742577A2E3162785353526B7554584647562F")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if same, known := matches(c.plugin, c.stored, secret.New(c.password)); !same || !known {
+			if same, known := matchesHash(c.plugin, c.stored, secret.New(c.password)); !same || !known {
 				t.Errorf("the password does not match: %v, known %v", same, known)
 			}
-			if same, _ := matches(c.plugin, c.stored, secret.New(c.password+"x")); same {
+			if same, _ := matchesHash(c.plugin, c.stored, secret.New(c.password+"x")); same {
 				t.Error("another password matches")
 			}
 		})
@@ -29,23 +29,23 @@ func TestHashesAreThoseTheServersKeep(t *testing.T) {
 
 func TestAHashOfOursIsKnownAgainAndNeverTheSameTwice(t *testing.T) {
 	password := secret.New("it's a password")
-	first, err := hashed(cachingSHA2, password)
-	second, _ := hashed(cachingSHA2, password)
+	first, err := computeHash(cachingSHA2, password)
+	second, _ := computeHash(cachingSHA2, password)
 	if err != nil || first == second || strings.Trim(first[3:], cryptDigits+"$") != "" {
 		t.Errorf("hashes %q and %q, %v", first, second, err)
 	}
-	if same, known := matches(cachingSHA2, first, password); !same || !known {
+	if same, known := matchesHash(cachingSHA2, first, password); !same || !known {
 		t.Error("it is not known again")
 	}
-	if _, err := hashed("ed25519", password); err == nil {
+	if _, err := computeHash("ed25519", password); err == nil {
 		t.Error("a hash is made up for a plugin that is not known")
 	}
 	for _, stored := range []string{"", "$A$005$", "$A$0x5$" + first[7:], "$A$000$" + first[7:], "$B$005$" + first[7:], first + "x"} {
-		if same, known := matches(cachingSHA2, stored, password); same || known && stored != "" {
+		if same, known := matchesHash(cachingSHA2, stored, password); same || known && stored != "" {
 			t.Errorf("%q matches: %v, known: %v", stored, same, known)
 		}
 	}
-	if _, known := matches("ed25519", "x", password); known {
+	if _, known := matchesHash("ed25519", "x", password); known {
 		t.Error("a hash is known of a plugin that is not")
 	}
 }

@@ -14,9 +14,9 @@ import (
 // Every statement stands in the general log, and no password stands in a statement.
 func theServersLogsNeverShowAPassword(t *testing.T, g *target) {
 	const first = "the first one, by hand"
-	g.Do(t, "CREATE USER app@'%' IDENTIFIED BY PASSWORD "+literal(nativeHash(first)), "GRANT SELECT ON shop.* TO app@'%'")
+	g.Do(t, "CREATE USER app@'%' IDENTIFIED BY PASSWORD "+literal(computeNative(first)), "GRANT SELECT ON shop.* TO app@'%'")
 	l := g.live(t, g.values("app", first))
-	l.rotator.source.Rotate.EndSessions = true
+	l.endSessions()
 	for range 3 {
 		l.rotate()
 		l.retire()
@@ -25,7 +25,7 @@ func theServersLogsNeverShowAPassword(t *testing.T, g *target) {
 	var s leak.Search
 	add(t, &s, "the administrator's password", mariadbtest.AdminPassword)
 	for i, v := range l.versions {
-		add(t, &s, fmt.Sprintf("the password of version %d", i+1), secret.Reveal(l.login(v).password))
+		add(t, &s, fmt.Sprintf("the password of version %d", i+1), secret.Reveal(l.login(v).Password))
 	}
 	log := g.Log(t)
 	for _, statement := range []string{"CREATE USER `app_clone`@`%` IDENTIFIED BY PASSWORD", "ALTER USER `app`@`%` IDENTIFIED BY PASSWORD", "SET PASSWORD = "} {
@@ -66,11 +66,11 @@ func noErrorHoldsAnythingOfAVersion(t *testing.T, g *target) {
 	} {
 		r := g.rotator()
 		if name == "a wrong host" {
-			r.dial = g.anywhere
+			r.server.dial = g.anywhere
 		}
 		_, retired := r.Retire(t.Context(), rotate.End{Owed: v, Current: good})
 		for doing, err := range map[string]error{
-			"test": r.Test(t.Context(), v), "set as pending": r.Set(t.Context(), v, good), "set as current": r.Set(t.Context(), good, v), "retire": retired,
+			"test": r.Test(t.Context(), v), "set as pending": r.Set(t.Context(), rotate.Change{Pending: v, Current: good}), "set as current": r.Set(t.Context(), rotate.Change{Pending: good, Current: v}), "retire": retired,
 		} {
 			if err == nil && doing != "retire" {
 				t.Errorf("%s: %s succeeds", name, doing)
@@ -81,7 +81,7 @@ func noErrorHoldsAnythingOfAVersion(t *testing.T, g *target) {
 		}
 	}
 	next := g.values("canary_user_clone", "quiet-canary-7731")
-	err := g.rotator().Set(t.Context(), next, good)
+	err := g.rotator().Set(t.Context(), rotate.Change{Pending: next, Current: good})
 	if err == nil || !strings.Contains(err.Error(), "1146") {
 		t.Errorf("a grant on a table that is not there is copied: %v", err)
 	}

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
 // life is a source and its versions, the last of them current.
@@ -22,6 +24,17 @@ func (g *target) live(t *testing.T, first rotate.Values) *life {
 	t.Helper()
 	return &life{target: g, t: t, rotator: New(g.source, g.administrator), versions: []rotate.Values{first}}
 }
+
+// entry changes the source's entry in the manifest.
+func (l *life) entry(change func(*manifest.Rotate)) {
+	source, dial := l.source, l.rotator.server.dial
+	change(&source.Rotate)
+	l.rotator = New(source, l.administrator)
+	l.rotator.server.dial = dial
+}
+
+// endSessions has the source's retirement end sessions.
+func (l *life) endSessions() { l.entry(func(r *manifest.Rotate) { r.EndSessions = true }) }
 
 func (l *life) current() rotate.Values { return l.versions[len(l.versions)-1] }
 
@@ -41,7 +54,7 @@ func (l *life) rotate() {
 	l.t.Helper()
 	next, err := l.create()
 	if err == nil {
-		err = l.rotator.Set(l.t.Context(), next, l.current())
+		err = l.rotator.Set(l.t.Context(), rotate.Change{Pending: next, Current: l.current()})
 	}
 	if err == nil {
 		err = l.rotator.Test(l.t.Context(), next)
@@ -72,9 +85,9 @@ func (l *life) end(owed rotate.Values) error {
 }
 
 // user is who logs in with a version.
-func (l *life) login(v rotate.Values) login {
+func (l *life) login(v rotate.Values) sqluser.Login {
 	l.t.Helper()
-	got, err := l.rotator.login(v)
+	got, err := l.rotator.ReadLogin(v)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -83,7 +96,7 @@ func (l *life) login(v rotate.Values) login {
 
 func (l *life) accepts(v rotate.Values) bool {
 	l.t.Helper()
-	accepted, err := l.rotator.accepts(l.t.Context(), l.login(v))
+	accepted, err := sqluser.Accepts(l.t.Context(), l.rotator.server, l.login(v))
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -1,11 +1,13 @@
 package mysql
 
 import (
+	"net"
 	"strings"
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -13,26 +15,29 @@ func ofURL() *Rotator {
 	return New(manifest.Source{Name: "app-db", Keys: []string{"DB_URL"}, Rotate: manifest.Rotate{With: manifest.MySQL, URL: "DB_URL"}}, nil)
 }
 
+// hostOf is the host and port of a login that has one host.
+func hostOf(l sqluser.Login) string { return net.JoinHostPort(l.Hosts[0].Name, l.Hosts[0].Port) }
+
 func TestALoginIsReadAsItIsWritten(t *testing.T) {
 	for _, c := range []struct{ text, user, password, address, database, mode, authority string }{
-		{"mysql://app:pw@db.example.com/shop", "app", "pw", "db.example.com:3306", "shop", required, ""},
-		{"mysql://app:pw@DB.Example.com.:3307", "app", "pw", "db.example.com:3307", "", required, ""},
-		{"mysql2://app:pw@db/shop?reconnect=true&pool=5", "app", "pw", "db:3306", "shop", required, ""},
-		{"mysql+pymysql://app:pw@db/shop?charset=utf8mb4", "app", "pw", "db:3306", "shop", required, ""},
-		{"mariadb://app:pw@[2001:db8::1]:3307/shop", "app", "pw", "[2001:db8::1]:3307", "shop", required, ""},
-		{"mysql://a%40b%3Ac:p%2Fw%25+%3F%23%C3%BC@db/a%2Fb?ssl-mode=VERIFY_IDENTITY&ssl-ca=certs%2Fca.pem", "a@b:c", "p/w%+?#ü", "db:3306", "a/b", verifyIdentity, "certs/ca.pem"},
-		{"mysql://app:p:w@db/shop?sslMode=verify-ca", "app", "p:w", "db:3306", "shop", verifyCA, ""},
-		{"mysql://app:pw@db/shop?sslmode=verify-full&ssl_ca=ca.pem", "app", "pw", "db:3306", "shop", verifyIdentity, "ca.pem"},
-		{"mysql://app:pw@db/shop?ssl-mode=", "app", "pw", "db:3306", "shop", required, ""},
-		{"mysql://app:pw@db/shop?sslaccept=strict", "app", "pw", "db:3306", "shop", verifyIdentity, ""},
-		{"app:pw@tcp(db.example.com:3307)/shop?parseTime=true&loc=Europe%2FBerlin", "app", "pw", "db.example.com:3307", "shop", required, ""},
-		{"app:p@w/:%41?#@tcp(db)/sh%2Fop?tls=true", "app", "p@w/:%41?#", "db:3306", "sh/op", verifyIdentity, ""},
-		{"app:pw@tcp([::1])/?tls=skip-verify", "app", "pw", "[::1]:3306", "", required, ""},
-		{"app:pw@tcp(db)/?tls=preferred", "app", "pw", "db:3306", "", required, ""},
-		{"app:pw@tcp(db)/?tls=false", "app", "pw", "db:3306", "", disabled, ""},
+		{"mysql://app:pw@db.example.com/shop", "app", "pw", "db.example.com:3306", "shop", string(sqluser.Required), ""},
+		{"mysql://app:pw@DB.Example.com.:3307", "app", "pw", "db.example.com:3307", "", string(sqluser.Required), ""},
+		{"mysql2://app:pw@db/shop?reconnect=true&pool=5", "app", "pw", "db:3306", "shop", string(sqluser.Required), ""},
+		{"mysql+pymysql://app:pw@db/shop?charset=utf8mb4", "app", "pw", "db:3306", "shop", string(sqluser.Required), ""},
+		{"mariadb://app:pw@[2001:db8::1]:3307/shop", "app", "pw", "[2001:db8::1]:3307", "shop", string(sqluser.Required), ""},
+		{"mysql://a%40b%3Ac:p%2Fw%25+%3F%23%C3%BC@db/a%2Fb?ssl-mode=VERIFY_IDENTITY&ssl-ca=certs%2Fca.pem", "a@b:c", "p/w%+?#ü", "db:3306", "a/b", string(sqluser.VerifyFull), "certs/ca.pem"},
+		{"mysql://app:p:w@db/shop?sslMode=verify-ca", "app", "p:w", "db:3306", "shop", string(sqluser.VerifyCA), ""},
+		{"mysql://app:pw@db/shop?sslmode=verify-full&ssl_ca=ca.pem", "app", "pw", "db:3306", "shop", string(sqluser.VerifyFull), "ca.pem"},
+		{"mysql://app:pw@db/shop?ssl-mode=", "app", "pw", "db:3306", "shop", string(sqluser.Required), ""},
+		{"mysql://app:pw@db/shop?sslaccept=strict", "app", "pw", "db:3306", "shop", string(sqluser.VerifyFull), ""},
+		{"app:pw@tcp(db.example.com:3307)/shop?parseTime=true&loc=Europe%2FBerlin", "app", "pw", "db.example.com:3307", "shop", string(sqluser.Required), ""},
+		{"app:p@w/:%41?#@tcp(db)/sh%2Fop?tls=true", "app", "p@w/:%41?#", "db:3306", "sh/op", string(sqluser.VerifyFull), ""},
+		{"app:pw@tcp([::1])/?tls=skip-verify", "app", "pw", "[::1]:3306", "", string(sqluser.Required), ""},
+		{"app:pw@tcp(db)/?tls=preferred", "app", "pw", "db:3306", "", string(sqluser.Required), ""},
+		{"app:pw@tcp(db)/?tls=false", "app", "pw", "db:3306", "", string(sqluser.Disabled), ""},
 		{"mysql://x:y@tcp(db)/shop", "", "", "", "", "", ""},
 	} {
-		l, err := ofURL().login(rotate.Values{"DB_URL": secret.New(c.text)})
+		l, err := ofURL().ReadLogin(rotate.Values{"DB_URL": secret.New(c.text)})
 		if c.user == "" {
 			if err == nil {
 				t.Errorf("%s is read", c.text)
@@ -43,7 +48,7 @@ func TestALoginIsReadAsItIsWritten(t *testing.T) {
 			t.Errorf("%s: %v", c.text, err)
 			continue
 		}
-		got := []string{l.user, secret.Reveal(l.password), l.address(), l.database, l.mode, l.authority}
+		got := []string{l.User, secret.Reveal(l.Password), hostOf(l), l.Database, string(l.Encryption.Mode), l.Encryption.Authority}
 		if want := []string{c.user, c.password, c.address, c.database, c.mode, c.authority}; strings.Join(got, " ") != strings.Join(want, " ") {
 			t.Errorf("%s is read as %q, want %q", c.text, got, want)
 		}
@@ -64,7 +69,7 @@ func TestALoginThatIsNotPlainIsRefusedWithoutQuotingIt(t *testing.T) {
 		"mysql://app:pw@db/shop?allowFallbackToPlaintext=true", "app:canary@tcp(db)", "app:canary@unix(/tmp/mysql.sock)/shop", "app:canary@tcp()/shop", "app:canary@tcp(db/shop", "app@tcp(canary)/shop", ":canary@tcp(db)/shop", "app:canary@tcp(db)/shop?loc=Europe/Berlin",
 		"app:canary@tcp(db)/shop?tls=custom", "app:canary@tcp(db)/shop?allowCleartextPasswords=true",
 	} {
-		_, err := ofURL().login(rotate.Values{"DB_URL": secret.New(text)})
+		_, err := ofURL().ReadLogin(rotate.Values{"DB_URL": secret.New(text)})
 		if err == nil {
 			t.Errorf("%q is read", text)
 		} else if said := err.Error(); strings.Contains(said, "canary") || strings.Contains(said, "ary") && !strings.Contains(said, "rotary") || !strings.HasPrefix(said, "DB_URL") {
@@ -81,55 +86,44 @@ func TestAnotherLoginLeavesTheRestAsItIs(t *testing.T) {
 		"mysql://app:old@db?a=b":                               "mysql://a%60p%2Fp%40_clone:N%3A%25@db?a=b",
 		"app:o@l:d/@tcp(db:1)/sh%2Fop?parseTime=true&tls=true": "a`p/p@_clone:N:%@tcp(db:1)/sh%2Fop?parseTime=true&tls=true",
 	} {
-		v, err := ofURL().with(rotate.Values{"DB_URL": secret.New(text), "OTHER": secret.New("kept")}, "a`p/p@_clone", secret.New("N:%"))
+		u, err := parseText(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := secret.Reveal(v["DB_URL"]); got != want || secret.Reveal(v["OTHER"]) != "kept" {
+		if got := u.ReplaceLogin("a`p/p@_clone", "N:%"); got != want {
 			t.Errorf("%s\nbecomes %s\nwant    %s", text, got, want)
 		}
 	}
 }
 
 func TestThePartsOfALoginAreReadFromTheirKeys(t *testing.T) {
-	r := New(manifest.Source{Rotate: manifest.Rotate{Fields: &manifest.Login{Username: "U", Password: "P", Host: "H", Port: "O", DBName: "D", SSLRootCert: "ca.pem"}}}, nil)
+	fields := &manifest.Login{Username: "U", Password: "P", Host: "H", Port: "O", DBName: "D", SSLRootCert: "ca.pem"}
+	r := New(manifest.Source{Rotate: manifest.Rotate{Fields: fields}}, nil)
 	whole := func() rotate.Values {
 		return rotate.Values{"U": secret.New("app"), "P": secret.New("p%w"), "H": secret.New("DB.example.com"), "O": secret.New("3307"), "D": secret.New("shop"), "X": secret.New("kept")}
 	}
-	l, err := r.login(whole())
-	if err != nil || l.user != "app" || secret.Reveal(l.password) != "p%w" || l.address() != "db.example.com:3307" || l.database != "shop" || l.encryption != (encryption{verifyIdentity, "ca.pem"}) {
-		t.Errorf("read as %v at %s, %v", l.encryption, l.address(), err)
-	}
-	next, err := r.with(whole(), "app_clone", secret.New("new"))
-	if err != nil || secret.Reveal(next["U"]) != "app_clone" || secret.Reveal(next["P"]) != "new" || secret.Reveal(next["X"]) != "kept" || secret.Reveal(next["H"]) != "DB.example.com" {
-		t.Errorf("another login makes %v, %v", next, err)
+	l, err := r.ReadLogin(whole())
+	if err != nil || l.User != "app" || secret.Reveal(l.Password) != "p%w" || hostOf(l) != "db.example.com:3307" || l.Database != "shop" || l.Encryption != (sqluser.Encryption{Mode: sqluser.VerifyFull, Authority: "ca.pem"}) {
+		t.Errorf("read as %v at %s, %v", l.Encryption, hostOf(l), err)
 	}
 	for _, key := range []string{"U", "P", "H"} {
 		v := whole()
 		delete(v, key)
-		if _, err := r.login(v); err == nil || !strings.Contains(err.Error(), key+" is missing") {
+		if _, err := r.ReadLogin(v); err == nil || !strings.Contains(err.Error(), key+" is missing") {
 			t.Errorf("without %s: %v", key, err)
 		}
 	}
 	for _, key := range []string{"O", "D"} {
 		v := whole()
 		delete(v, key)
-		if _, err := r.login(v); err != nil {
+		if _, err := r.ReadLogin(v); err != nil {
 			t.Errorf("without %s: %v", key, err)
 		}
 	}
-	for mode, want := range map[string]string{"verify-full": verifyIdentity, "verify-ca": verifyCA, "require": verifyCA, "": verifyIdentity} {
-		r.source.Rotate.Fields.SSLMode = mode
-		if l, err := r.login(whole()); err != nil || l.mode != want {
-			t.Errorf("sslmode %s is %s, %v", mode, l.mode, err)
-		}
-	}
-}
-
-func TestUsersTakeTurns(t *testing.T) {
-	for user, want := range map[string]string{"app": "app_clone", "app_clone": "app", "app_clone_clone": "app_clone", "_clone_": "_clone__clone", "_clone": ""} {
-		if got, err := other(user); got != want || (err != nil) != (want == "") {
-			t.Errorf("%s takes turns with %q, %v, want %q", user, got, err, want)
+	for mode, want := range map[string]sqluser.Mode{"verify-full": sqluser.VerifyFull, "verify-ca": sqluser.VerifyCA, "require": sqluser.VerifyCA, "": sqluser.VerifyFull} {
+		fields.SSLMode = mode
+		if l, err := r.ReadLogin(whole()); err != nil || l.Encryption.Mode != want {
+			t.Errorf("sslmode %s is %s, %v", mode, l.Encryption.Mode, err)
 		}
 	}
 }
@@ -143,7 +137,8 @@ func TestIdentityIsTheUserAndSameIsTheCredential(t *testing.T) {
 		identity, same bool
 	}{
 		{"mysql://app:pw@db/shop", true, true},
-		{"app:pw@tcp(reader)/?tls=true", true, true},
+		{"app:pw@tcp(DB:3306)/?tls=true", true, true},
+		{"app:pw@tcp(reader)/?tls=true", true, false}, // which may be another server
 		{"mysql://app:other@db/shop", true, false},
 		{"mysql://App:pw@db/shop", false, false},
 		{"mysql://app_clone:pw@db/shop", false, false},

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestOnMariaDB is what a rotator does on a genuine server that has its usual options. Each test finds the server empty.
+// TestOnMariaDB is what a rotator does on a genuine server that has its usual options. Each test finds the server
+// empty.
 func TestOnMariaDB(t *testing.T) {
 	shared := start(t)
 	for _, c := range []struct {
@@ -29,6 +30,7 @@ func TestOnMariaDB(t *testing.T) {
 		{"sessions end only where that is wanted", sessionsEndOnlyWhereThatIsWanted},
 		{"sessions end also where the login is refused already", sessionsEndAlsoWhereTheLoginIsRefusedAlready},
 		{"sessions of another owed password are left alone", sessionsOfAnotherOwedPasswordAreLeftAlone},
+		{"what an older rotation has overwritten is set again", whatAnOlderRotationHasOverwrittenIsSetAgain},
 		{"what is still accepted is not retired", whatIsStillAcceptedIsNotRetired},
 		{"the server's logs never show a password", theServersLogsNeverShowAPassword},
 		{"no error holds anything of a version", noErrorHoldsAnythingOfAVersion},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -70,8 +71,8 @@ func (s *script) session(t *testing.T) *session {
 		t.Fatal(err)
 	}
 	one := &session{db: db, conn: conn}
-	t.Cleanup(one.close)
-	if err := one.begin(t.Context()); err != nil {
+	t.Cleanup(func() { one.Close(context.Background()) })
+	if err := one.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return one
@@ -139,7 +140,7 @@ func TestAUserOfMySQLIsMadeAndHealedWithItsOwnStatements(t *testing.T) {
 				s.answers[query] = rows
 				s.answers["SELECT Host FROM mysql.user WHERE User = 'app_clone' AND Host <> ''"] = [][]string{{"10.0.%"}}
 			}
-			p, err := s.session(t).pair(t.Context(), from, to)
+			p, err := s.session(t).readPair(t.Context(), from, to)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -158,12 +159,12 @@ func TestAUserOfMySQLIsMadeAndHealedWithItsOwnStatements(t *testing.T) {
 
 func TestAUserOfMySQLIsRefusedWhoseNameIsTooLongOrWhosePluginIsNotKnown(t *testing.T) {
 	s := mysql8()
-	long := strings.Repeat("n", 32-len(clone)+1)
-	if _, err := s.session(t).pair(t.Context(), account{long, "%"}, account{long + clone, "%"}); err == nil || !strings.Contains(err.Error(), "32 characters") {
+	long := strings.Repeat("n", 32-len(sqluser.Clone)+1)
+	if _, err := s.session(t).readPair(t.Context(), account{long, "%"}, account{long + sqluser.Clone, "%"}); err == nil || !strings.Contains(err.Error(), "32 characters") {
 		t.Errorf("the error is %v", err)
 	}
 	s.answers["SHOW CREATE USER `app`@`10.0.%`"] = [][]string{{"CREATE USER `app`@`10.0.%` IDENTIFIED WITH 'sha256_password' AS 0x24 REQUIRE NONE PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK"}}
-	_, err := s.session(t).pair(t.Context(), account{"app", "10.0.%"}, account{"app_clone", "10.0.%"})
+	_, err := s.session(t).readPair(t.Context(), account{"app", "10.0.%"}, account{"app_clone", "10.0.%"})
 	refused(t, err)
 }
 

@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/internal/mariadbtest"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -29,11 +31,11 @@ func anAccountThatCannotBeCopiedIsRefusedBeforeAnythingChanges(t *testing.T, g *
 		{"whose clone would be somebody else", "app", []string{"CREATE USER app_clone@'%' IDENTIFIED BY 'somebody else''s'"}},
 		{"who looks like a clone of somebody", "reports_clone", []string{"CREATE USER reports@'%' IDENTIFIED BY 'somebody else''s'", "GRANT SELECT ON shop.* TO reports@'%'"}},
 		{"who is let in as an anonymous one", "app", []string{"DROP USER ACCOUNT", "CREATE USER ''@'127.0.0.1' IDENTIFIED BY 'by hand'"}},
-		{"whose clone's name is too long", strings.Repeat("n", 128-len(clone)+1), nil},
+		{"whose clone's name is too long", strings.Repeat("n", 128-len(sqluser.Clone)+1), nil},
 		{"whose name is nothing but _clone", "_clone", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			of := account{c.user, "%"}.sql()
+			of := account{c.user, "%"}.quote()
 			g.Do(t, "CREATE USER "+of+" IDENTIFIED BY 'by hand'")
 			for _, statement := range c.statements {
 				g.Do(t, strings.ReplaceAll(statement, "ACCOUNT", of))
@@ -49,10 +51,10 @@ func anAccountThatCannotBeCopiedIsRefusedBeforeAnythingChanges(t *testing.T, g *
 			g.Do(t, "DROP USER IF EXISTS "+of+", app@localhost, app_clone@localhost, app_clone@'%', reports@'%', ''@'127.0.0.1'")
 		})
 	}
-	name := strings.Repeat("ü", 128-len(clone))
+	name := strings.Repeat("ü", 128-len(sqluser.Clone))
 	l := g.live(t, g.values(g.person(t, name)))
 	l.rotate()
-	if got := l.login(l.current()).user; got != name+clone {
+	if got := l.login(l.current()).User; got != name+sqluser.Clone {
 		t.Errorf("with the longest name the user is %q", got)
 	}
 }
@@ -69,7 +71,7 @@ func anAccountThatHasBecomeAnAdministratorIsNotSet(t *testing.T, g *target) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := l.rotator.Set(t.Context(), next, l.current()); err == nil {
+		if err := l.rotator.Set(t.Context(), rotate.Change{Pending: next, Current: l.current()}); err == nil {
 			t.Error("it is set")
 		}
 		g.unchanged(t, before)
@@ -97,7 +99,7 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 		return rotate.Values{"DB_URL": secret.New(strings.ReplaceAll(secret.Reveal(good["DB_URL"]), from, to))}
 	}
 	admin, _ := g.administrator(t.Context())
-	twin := g.values(g.person(t, mariadbtest.AdminUser+clone))
+	twin := g.values(g.person(t, mariadbtest.AdminUser+sqluser.Clone))
 	for _, c := range []struct {
 		name             string
 		pending, current rotate.Values
@@ -105,7 +107,7 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 		{"pending is another user", g.values("victim", "new"), good},
 		{"pending is the same user", g.values("app", "new"), good},
 		{"pending is the administrator", g.values(mariadbtest.AdminUser, "new"), good},
-		{"current is the administrator", g.values(mariadbtest.AdminUser+clone, "new"), rotate.Values{"DB_URL": admin["ADMIN_URL"]}},
+		{"current is the administrator", g.values(mariadbtest.AdminUser+sqluser.Clone, "new"), rotate.Values{"DB_URL": admin["ADMIN_URL"]}},
 		{"pending would be the administrator", g.values(mariadbtest.AdminUser, "new"), twin},
 		{"pending is at another host", rotate.Values{"DB_URL": secret.New(strings.ReplaceAll(secret.Reveal(g.values("app_clone", "new")["DB_URL"]), g.Host, "localhost"))}, good},
 		{"both are at another host", rotate.Values{"DB_URL": secret.New(strings.ReplaceAll(secret.Reveal(g.values("app_clone", "new")["DB_URL"]), g.Host, "localhost"))}, elsewhere(g.Host, "localhost")},
@@ -117,7 +119,7 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := g.accounts(t)
-			if err := New(g.source, g.administrator).Set(t.Context(), c.pending, c.current); err == nil {
+			if err := New(g.source, g.administrator).Set(t.Context(), rotate.Change{Pending: c.pending, Current: c.current}); err == nil {
 				t.Error("it is set")
 			}
 			g.unchanged(t, before)
@@ -131,16 +133,16 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 // A replica, a reader or a proxy has another name and the same users. Here every name leads to the one server.
 func aSourceMayNameADeclaredReplica(t *testing.T, g *target) {
 	user, password := g.person(t, "app")
-	first := rotate.Values{"DB_URL": secret.New("mysql://" + encode(user) + ":" + encode(password) + "@reader.example.com:3307/shop?ssl-mode=VERIFY_CA&ssl-ca=" + g.CA)}
+	first := rotate.Values{"DB_URL": secret.New("mysql://" + sqluser.Encode(user) + ":" + sqluser.Encode(password) + "@reader.example.com:3307/shop?ssl-mode=VERIFY_CA&ssl-ca=" + g.CA)}
 	l := g.live(t, first)
 	var reached []string
-	l.rotator.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+	l.rotator.server.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		reached = append(reached, address)
 		return new(net.Dialer).DialContext(ctx, network, g.Addr())
 	}
 	_, err := l.create()
 	refused(t, err)
-	l.rotator.source.Rotate.Replicas = []string{"other.example.com", "READER.example.com.:3307"}
+	l.entry(func(r *manifest.Rotate) { r.Replicas = []string{"other.example.com", "READER.example.com.:3307"} })
 	l.rotate()
 	if last := reached[len(reached)-1]; last != "reader.example.com:3307" {
 		t.Errorf("Test logs in at %s", last)
@@ -166,11 +168,11 @@ func anErrorOfTheAdministratorsSourceStopsEverything(t *testing.T, g *target) {
 		t.Run(name, func(t *testing.T) {
 			before := g.accounts(t)
 			l := g.live(t, good)
-			l.rotator.admin = func(context.Context) (rotate.Values, error) { return admin, nil }
+			l.rotator = New(g.source, func(context.Context) (rotate.Values, error) { return admin, nil })
 			if _, err := l.create(); err == nil {
 				t.Error("a first rotation begins")
 			}
-			if err := l.rotator.Set(t.Context(), g.values("app_clone", "new"), good); err == nil {
+			if err := l.rotator.Set(t.Context(), rotate.Change{Pending: g.values("app_clone", "new"), Current: good}); err == nil {
 				t.Error("it is set")
 			}
 			g.unchanged(t, before)

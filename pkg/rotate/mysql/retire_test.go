@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -81,7 +82,7 @@ func someUsersAreNeverRetired(t *testing.T, g *target) {
 
 func aServerThatCannotBeReachedIsNotDead(t *testing.T, g *target) {
 	l := g.live(t, g.values("app_clone", "x"))
-	l.rotator.dial = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nobody listens") }
+	l.rotator.server.dial = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nobody listens") }
 	if err := l.end(g.values("app", "by hand")); err == nil {
 		t.Error("it is dead")
 	}
@@ -117,11 +118,11 @@ func sessionsEndOnlyWhereThatIsWanted(t *testing.T, g *target) {
 			app, password := g.person(t, g.another())
 			other, otherPassword := g.person(t, g.another())
 			l := g.live(t, g.values(app, password))
-			l.rotator.source.Rotate.EndSessions = c.wanted
+			l.entry(func(r *manifest.Rotate) { r.EndSessions = c.wanted })
 			l.rotate()
 			now := l.login(l.current())
 			answers, another := g.session(t, app, password), g.session(t, app, password)
-			bystander, successor := g.session(t, other, otherPassword), g.session(t, now.user, secret.Reveal(now.password))
+			bystander, successor := g.session(t, other, otherPassword), g.session(t, now.User, secret.Reveal(now.Password))
 			if _, err := l.rotator.Retire(t.Context(), rotate.End{Owed: l.versions[0], Current: l.current(), Forced: c.forced}); err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +140,7 @@ func sessionsEndOnlyWhereThatIsWanted(t *testing.T, g *target) {
 func sessionsEndAlsoWhereTheLoginIsRefusedAlready(t *testing.T, g *target) {
 	app, password := g.person(t, "app")
 	l := g.live(t, g.values(app, password))
-	l.rotator.source.Rotate.EndSessions = true
+	l.endSessions()
 	l.rotate()
 	other, otherPassword := g.person(t, "bystander")
 	answers, bystander := g.session(t, app, password), g.session(t, other, otherPassword)
@@ -158,7 +159,7 @@ func sessionsEndAlsoWhereTheLoginIsRefusedAlready(t *testing.T, g *target) {
 func sessionsOfAnotherOwedPasswordAreLeftAlone(t *testing.T, g *target) {
 	app, password := g.person(t, "app")
 	l := g.live(t, g.values(app, "an older password"))
-	l.rotator.source.Rotate.EndSessions = true
+	l.endSessions()
 	l.versions = append(l.versions, g.values(app, password), g.values(g.person(t, "next")))
 	answers := g.session(t, app, password)
 	if err := l.end(l.versions[0]); err != nil {
@@ -175,7 +176,7 @@ func whatIsStillAcceptedIsNotRetired(t *testing.T, g *target) {
 	l := g.live(t, g.values(user, password))
 	l.rotate()
 	logins := 0
-	l.rotator.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+	l.rotator.server.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if logins++; logins == 2 { // after the password was replaced, somebody puts it back
 			g.Do(t, "ALTER USER app@'%' IDENTIFIED BY "+literal(password))
 		}

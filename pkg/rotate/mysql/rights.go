@@ -4,9 +4,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
-// rights are what an account may do: what SHOW GRANTS says of it.
+// rights holds what an account may do, from SHOW GRANTS.
 type rights struct {
 	on      map[string]map[string]bool // the privileges, by what they are on: both as they stand in a statement
 	roles   map[string]bool            // by role: whether it may be given to others
@@ -20,26 +22,26 @@ const (
 )
 
 // unknown is why an account is not copied: what is not understood is not skipped.
-const unknown = refusal("the account has a grant or an option that is not known here and would not be copied (proxies, partial revokes, certificates and second passwords are not): take it away, or rotate by hand")
+const unknown = sqluser.Refusal("the account has a grant or an option that is not known here and would not be copied (proxies, partial revokes, certificates and second passwords are not): take it away, or rotate by hand")
 
 // parseRights reads what SHOW GRANTS FOR an account shows.
 func parseRights(lines []string) (rights, error) {
 	r := rights{on: map[string]map[string]bool{}, roles: map[string]bool{}, initial: none}
 	for _, line := range lines {
-		w, err := split(line)
+		w, err := splitWords(line)
 		if err != nil {
 			return rights{}, unknown
 		}
 		understood := false
 		switch {
-		case w.take("SET", "DEFAULT", "ROLE"):
+		case w.takeWords("SET", "DEFAULT", "ROLE"):
 			understood = r.takeInitial(w)
-		case w.take("GRANT") && !w.end() && w.left[0].kind == identified:
+		case w.takeWords("GRANT") && !w.isEmpty() && w.left[0].kind == identified:
 			understood = r.takeRoles(w)
 		default:
 			understood = r.takePrivileges(w)
 		}
-		if !understood || !w.end() {
+		if !understood || !w.isEmpty() {
 			return rights{}, unknown
 		}
 	}
@@ -48,30 +50,30 @@ func parseRights(lines []string) (rights, error) {
 
 // takeInitial reads: `role` FOR `user`@`host`.
 func (r *rights) takeInitial(w *words) (understood bool) {
-	role, is := w.account()
-	if !is || !w.take("FOR") {
+	role, is := w.takeAccount()
+	if !is || !w.takeWords("FOR") {
 		return false
 	}
 	r.initial = role
-	_, is = w.account()
+	_, is = w.takeAccount()
 	return is
 }
 
 // takeRoles reads: `role`, ... TO `user`@`host` [WITH ADMIN OPTION].
 func (r *rights) takeRoles(w *words) (understood bool) {
 	var roles []string
-	for more := true; more; more = w.take(",") {
-		role, is := w.account()
+	for more := true; more; more = w.takeWords(",") {
+		role, is := w.takeAccount()
 		if !is {
 			return false
 		}
 		roles = append(roles, role)
 	}
-	if !w.take("TO") {
+	if !w.takeWords("TO") {
 		return false
 	}
-	_, is := w.account()
-	admin := w.take("WITH", "ADMIN", "OPTION")
+	_, is := w.takeAccount()
+	admin := w.takeWords("WITH", "ADMIN", "OPTION")
 	for _, role := range roles {
 		r.roles[role] = admin
 	}
@@ -81,7 +83,7 @@ func (r *rights) takeRoles(w *words) (understood bool) {
 // takePrivileges reads: privilege [(`column`, ...)], ... ON object TO `user`@`host` and what MariaDB says again there.
 func (r *rights) takePrivileges(w *words) (understood bool) {
 	var privileges []string
-	for more := true; more; more = w.take(",") {
+	for more := true; more; more = w.takeWords(",") {
 		some, is := takePrivilege(w)
 		if !is {
 			return false
@@ -89,20 +91,20 @@ func (r *rights) takePrivileges(w *words) (understood bool) {
 		privileges = append(privileges, some...)
 	}
 	object, is := takeObject(w)
-	if !is || !w.take("TO") || slices.Contains(privileges, "PROXY") {
+	if !is || !w.takeWords("TO") || slices.Contains(privileges, "PROXY") {
 		return false
 	}
-	if _, is := w.account(); !is {
+	if _, is := w.takeAccount(); !is {
 		return false
 	}
 	if takeTail(w, object) {
 		privileges = append(privileges, grantOption)
 	}
-	r.add(object, privileges)
+	r.addPrivileges(object, privileges)
 	return true
 }
 
-func (r *rights) add(object string, privileges []string) {
+func (r *rights) addPrivileges(object string, privileges []string) {
 	for _, privilege := range privileges {
 		if privilege == "USAGE" { // that is none
 			continue
@@ -117,60 +119,60 @@ func (r *rights) add(object string, privileges []string) {
 // takePrivilege reads one privilege; one on columns counts once for each.
 func takePrivilege(w *words) (privileges []string, is bool) {
 	var name []string
-	for !w.end() && w.left[0].kind == bare && !slices.Contains([]string{"(", ",", "ON"}, w.left[0].text) {
-		text, _ := w.next(bare)
+	for !w.isEmpty() && w.left[0].kind == bare && !slices.Contains([]string{"(", ",", "ON"}, w.left[0].text) {
+		text, _ := w.takeKind(bare)
 		name = append(name, text)
 	}
 	privilege := strings.Join(name, " ")
-	if !w.take("(") {
+	if !w.takeWords("(") {
 		return []string{privilege}, privilege != ""
 	}
-	for more := true; more; more = w.take(",") {
-		column, is := w.name()
+	for more := true; more; more = w.takeWords(",") {
+		column, is := w.takeName()
 		if !is {
 			return nil, false
 		}
 		privileges = append(privileges, privilege+" ("+column+")")
 	}
-	return privileges, w.take(")")
+	return privileges, w.takeWords(")")
 }
 
 // takeObject reads: ON [kind] `database`.`name`.
 func takeObject(w *words) (object string, is bool) {
-	if !w.take("ON") {
+	if !w.takeWords("ON") {
 		return "", false
 	}
 	for _, kind := range []string{"PROCEDURE", "FUNCTION", "PACKAGE BODY", "PACKAGE"} {
-		if w.take(strings.Fields(kind)...) {
+		if w.takeWords(strings.Fields(kind)...) {
 			object = kind + " "
 			break
 		}
 	}
-	database, is := w.name()
-	if !is || !w.take(".") {
+	database, is := w.takeName()
+	if !is || !w.takeWords(".") {
 		return "", false
 	}
-	name, is := w.name()
+	name, is := w.takeName()
 	return object + database + "." + name, is
 }
 
 // takeTail reads WITH GRANT OPTION. On the line about *.* MariaDB also repeats the account's options, which are not
 // rights: SHOW CREATE USER tells them.
 func takeTail(w *words, object string) (grants bool) {
-	passesOn := func() bool { return w.take("WITH", "GRANT", "OPTION") }
-	if object != global || w.end() || !slices.Contains([]string{"IDENTIFIED", "REQUIRE", "WITH"}, w.left[0].text) {
+	passesOn := func() bool { return w.takeWords("WITH", "GRANT", "OPTION") }
+	if object != global || w.isEmpty() || !slices.Contains([]string{"IDENTIFIED", "REQUIRE", "WITH"}, w.left[0].text) {
 		return passesOn()
 	}
-	for !w.end() {
+	for !w.isEmpty() {
 		grants = passesOn() || grants
-		w.skip()
+		w.skipWord()
 	}
 	return grants
 }
 
-// administers says whether an account may make, change or impersonate others, or pass on every right: a clone of it
-// would be a second administrator whose password stands in an application's environment.
-func (r rights) administers() bool {
+// isAdministrator reports whether an account may make, change or impersonate others, or pass on every right: a clone of
+// it would be a second administrator whose password stands in an application's environment.
+func (r rights) isAdministrator() bool {
 	for _, privilege := range []string{everything, "SUPER", "CREATE USER", grantOption, "SYSTEM_USER", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER"} {
 		if r.on[global][privilege] {
 			return true
@@ -179,17 +181,17 @@ func (r rights) administers() bool {
 	return false
 }
 
-// same says whether both accounts may do the same.
-func (r rights) same(other rights) bool {
+// equal reports whether both accounts may do the same.
+func (r rights) equal(other rights) bool {
 	return r.initial == other.initial && maps.Equal(r.roles, other.roles) && maps.EqualFunc(r.on, other.on, maps.Equal)
 }
 
-// changes are the statements after which the account to, which has r, has want: first what is too much, because
+// changesTo returns the statements after which the account to, which has r, has want: first what is too much, because
 // revoking from ALL PRIVILEGES after granting them would leave a hole.
-func (r rights) changes(p product, to string, want rights) []string {
+func (r rights) changesTo(p product, to string, want rights) []string {
 	var all []string
 	for _, object := range slices.Sorted(maps.Keys(r.on)) {
-		for _, privilege := range beyond(r.on[object], want.on[object]) {
+		for _, privilege := range privilegesBeyond(r.on[object], want.on[object]) {
 			all = append(all, "REVOKE "+privilege+" ON "+object+" FROM "+to)
 		}
 	}
@@ -199,8 +201,8 @@ func (r rights) changes(p product, to string, want rights) []string {
 		}
 	}
 	for _, object := range slices.Sorted(maps.Keys(want.on)) {
-		if missing := beyond(want.on[object], r.on[object]); len(missing) > 0 {
-			all = append(all, grant(missing, object, to))
+		if missing := privilegesBeyond(want.on[object], r.on[object]); len(missing) > 0 {
+			all = append(all, writeGrant(missing, object, to))
 		}
 	}
 	for _, role := range slices.Sorted(maps.Keys(want.roles)) {
@@ -209,13 +211,13 @@ func (r rights) changes(p product, to string, want rights) []string {
 		}
 	}
 	if r.initial != want.initial {
-		all = append(all, p.setInitial(want.initial, to))
+		all = append(all, p.writeSetInitial(want.initial, to))
 	}
 	return all
 }
 
-// beyond returns what is in these and not in those, sorted.
-func beyond(these, those map[string]bool) []string {
+// privilegesBeyond returns what is in these and not in those, sorted.
+func privilegesBeyond(these, those map[string]bool) []string {
 	var all []string
 	for _, privilege := range slices.Sorted(maps.Keys(these)) {
 		if !those[privilege] {
@@ -225,7 +227,8 @@ func beyond(these, those map[string]bool) []string {
 	return all
 }
 
-func grant(privileges []string, object, to string) string {
+// writeGrant returns the statement that grants privileges on an object.
+func writeGrant(privileges []string, object, to string) string {
 	with := ""
 	if i := slices.Index(privileges, grantOption); i >= 0 {
 		privileges, with = slices.Delete(privileges, i, i+1), " WITH GRANT OPTION"

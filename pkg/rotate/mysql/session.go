@@ -9,6 +9,7 @@ import (
 
 	driver "github.com/go-sql-driver/mysql"
 
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -25,67 +26,77 @@ type session struct {
 	product product // where it was opened
 }
 
-// connect logs in. The error is errRefused where the server refuses the user or the password.
-func (r *Rotator) connect(ctx context.Context, l login) (*session, error) {
-	c, err := r.config(l)
+// Connect implements sqluser.Server.
+func (s *server) Connect(ctx context.Context, l sqluser.Login, h sqluser.Host) (*session, error) {
+	c, err := s.configure(l, h)
 	if err != nil {
 		return nil, err
 	}
 	connector, err := driver.NewConnector(c)
 	if err != nil {
-		return nil, explain("connect", err)
+		return nil, failures().Explain("connect", err)
 	}
-	s := &session{db: sql.OpenDB(connector)}
-	if s.conn, err = s.db.Conn(ctx); err != nil {
-		_ = s.db.Close()
-		return nil, explain("log in", err)
+	one := &session{db: sql.OpenDB(connector)}
+	if one.conn, err = one.db.Conn(ctx); err != nil {
+		_ = one.db.Close()
+		return nil, failures().Explain("log in", err)
 	}
-	return s, nil
+	return one, nil
 }
 
-// open logs in where it matters which server it is. A proxy, which only Test meets, may claim to be another.
-func (r *Rotator) open(ctx context.Context, l login) (*session, error) {
-	s, err := r.connect(ctx, l)
+// CheckPrimary implements sqluser.Server. A source names one host, and the administrator's is taken at its word.
+func (*server) CheckPrimary(context.Context, *session) error { return nil }
+
+// loginKnown logs in where it matters which product it is. A proxy, which only Test meets, may claim to be another.
+func (s *server) loginKnown(ctx context.Context, l sqluser.Login) (*session, error) {
+	one, err := sqluser.Primary(ctx, s, l)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.begin(ctx); err != nil {
-		s.close()
+	if err := one.prepare(ctx); err != nil {
+		one.Close(ctx)
 		return nil, err
 	}
-	return s, nil
+	return one, nil
 }
 
-// config is for one connection; nothing is registered globally.
-func (r *Rotator) config(l login) (*driver.Config, error) {
+// configure is for one connection; nothing is registered globally.
+func (s *server) configure(l sqluser.Login, h sqluser.Host) (*driver.Config, error) {
 	c := driver.NewConfig()
-	c.Net, c.Addr, c.User, c.Passwd, c.DBName = "tcp", l.address(), l.user, secret.Reveal(l.password), l.database
+	c.Net, c.Addr, c.User, c.Passwd, c.DBName = "tcp", net.JoinHostPort(h.Name, h.Port), l.User, secret.Reveal(l.Password), l.Database
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = connecting, answering, answering
 	c.Params = map[string]string{"sql_mode": sqlMode, "sql_quote_show_create": "1", "lock_wait_timeout": locking}
 	c.Logger = &driver.NopLogger{}
-	if dial := r.dial; dial != nil {
+	if dial := s.dial; dial != nil {
 		c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 			return dial(ctx, network, address)
 		}
 	}
 	var err error
-	c.TLS, err = l.config(l.name)
+	c.TLS, err = l.Encryption.Config(h.Name, rootCert)
 	return c, err
 }
 
-func (s *session) begin(ctx context.Context) error {
+// prepare asks which product it is, and makes what it shows readable.
+func (s *session) prepare(ctx context.Context) error {
 	version, err := s.one(ctx, "ask for the version", "SELECT VERSION()")
 	if err != nil {
 		return err
 	}
-	if s.product, err = productOf(version); err != nil {
+	if s.product, err = parseProduct(version); err != nil {
 		return err
 	}
-	return s.do(ctx, "prepare the session", s.product.readable()...)
+	return s.do(ctx, "prepare the session", s.product.writeReadable()...)
 }
 
-// close ends the session. It can be called again.
-func (s *session) close() {
+// Ask implements sqluser.Session.
+func (s *session) Ask(ctx context.Context) error {
+	_, err := s.one(ctx, "a question", "SELECT 1")
+	return err
+}
+
+// Close implements sqluser.Session.
+func (s *session) Close(context.Context) {
 	_ = s.conn.Close()
 	_ = s.db.Close()
 }
@@ -94,7 +105,7 @@ func (s *session) close() {
 func (s *session) do(ctx context.Context, doing string, statements ...string) error {
 	for _, statement := range statements {
 		if _, err := s.conn.ExecContext(ctx, statement); err != nil {
-			return explain(doing, err)
+			return failures().Explain(doing, err)
 		}
 	}
 	return nil
@@ -104,12 +115,12 @@ func (s *session) do(ctx context.Context, doing string, statements ...string) er
 func (s *session) rows(ctx context.Context, doing, query string) (all [][]string, err error) {
 	rows, err := s.conn.QueryContext(ctx, query)
 	if err != nil {
-		return nil, explain(doing, err)
+		return nil, failures().Explain(doing, err)
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err tells
 	columns, err := rows.Columns()
 	if err != nil {
-		return nil, explain(doing, err)
+		return nil, failures().Explain(doing, err)
 	}
 	for rows.Next() {
 		row, into := make([]sql.NullString, len(columns)), make([]any, len(columns))
@@ -117,7 +128,7 @@ func (s *session) rows(ctx context.Context, doing, query string) (all [][]string
 			into[i] = &row[i]
 		}
 		if err := rows.Scan(into...); err != nil {
-			return nil, explain(doing, err)
+			return nil, failures().Explain(doing, err)
 		}
 		texts := make([]string, len(columns))
 		for i := range row {
@@ -125,7 +136,7 @@ func (s *session) rows(ctx context.Context, doing, query string) (all [][]string
 		}
 		all = append(all, texts)
 	}
-	return all, explain(doing, rows.Err())
+	return all, failures().Explain(doing, rows.Err())
 }
 
 // column returns the first column of what a query answers.

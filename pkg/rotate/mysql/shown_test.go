@@ -168,7 +168,7 @@ func TestChangesRevokeFirstAndThenGrant(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, c.has.changes(c.p, "x", want)); diff != "" {
+			if diff := cmp.Diff(c.want, c.has.changesTo(c.p, "x", want)); diff != "" {
 				t.Errorf("statements (-want +got):\n%s", diff)
 			}
 		})
@@ -186,7 +186,7 @@ func TestAnAdministratorIsWhoMayMakeOthersOrPassEverythingOn(t *testing.T) {
 		"GRANT SELECT, INSERT, UPDATE, DELETE, PROCESS, RELOAD ON *.* TO `app`@`%`": false,
 		"GRANT ALL PRIVILEGES ON `shop`.* TO `app`@`%` WITH GRANT OPTION":           false,
 	} {
-		if got := rightsOf(t, shown).administers(); got != want {
+		if got := rightsOf(t, shown).isAdministrator(); got != want {
 			t.Errorf("%s: administers is %v", shown, got)
 		}
 	}
@@ -222,7 +222,7 @@ func TestAnAccountIsReadAsTheServersShowIt(t *testing.T) {
 			if d.plugin != c.plugin {
 				t.Errorf("the plugin is %q, want %q", d.plugin, c.plugin)
 			}
-			if diff := cmp.Diff(c.options, d.options(c.p)); diff != "" {
+			if diff := cmp.Diff(c.options, d.writeOptions(c.p)); diff != "" {
 				t.Errorf("options (-want +got):\n%s", diff)
 			}
 		})
@@ -260,7 +260,7 @@ func TestAServerIsKnownByItsVersion(t *testing.T) {
 		"8.0.19": mySQL, "8.0.36": mySQL, "8.0.mysql_aurora.3.05.2": -1, "8.4.3-3": mySQL, "9.1.0": mySQL,
 		"10.4.2-MariaDB": -1, "10.3.39-MariaDB": -1, "8.0.18": -1, "5.7.44-log": -1, "8.0.11-TiDB-v7.5.1": -1, "8.0.40-TiDB-v9": -1, "": -1, "seven": -1,
 	} {
-		got, err := productOf(version)
+		got, err := parseProduct(version)
 		if err != nil {
 			got = -1
 		}
@@ -279,18 +279,18 @@ func TestTheTwoServersSetAPasswordEachInItsOwnWay(t *testing.T) {
 		{mariaDB, []string{"IDENTIFIED BY PASSWORD 'it''s'", "SET PASSWORD = 'it''s'", "SET DEFAULT ROLE NONE FOR x", ""}},
 		{mySQL, []string{"IDENTIFIED WITH 'caching_sha2_password' AS 'it''s'", "SET PASSWORD TO RANDOM", "SET DEFAULT ROLE NONE TO x", "SET SESSION print_identified_with_as_hex = ON"}},
 	} {
-		got := []string{c.p.identifiedBy(cachingSHA2, "it's"), c.p.scramble("it's"), c.p.setInitial(none, "x"), strings.Join(c.p.readable(), ";")}
+		got := []string{c.p.writePassword(cachingSHA2, "it's"), c.p.writeScramble("it's"), c.p.writeSetInitial(none, "x"), strings.Join(c.p.writeReadable(), ";")}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("statements (-want +got):\n%s", diff)
 		}
-		if !c.p.knows(native) || c.p.knows("ed25519") || c.p.knows(cachingSHA2) != (c.p == mySQL) {
+		if !c.p.canHash(native) || c.p.canHash("ed25519") || c.p.canHash(cachingSHA2) != (c.p == mySQL) {
 			t.Errorf("product %d knows other plugins", c.p)
 		}
 	}
-	if got := initialRoles([][]string{{"r2", "%"}, {"r`1", "10.%"}}); got != "`r2`@`%`, `r``1`@`10.%`" && got != "`r``1`@`10.%`, `r2`@`%`" {
+	if got := writeInitialRoles([][]string{{"r2", "%"}, {"r`1", "10.%"}}); got != "`r2`@`%`, `r``1`@`10.%`" && got != "`r``1`@`10.%`, `r2`@`%`" {
 		t.Errorf("initial roles are %s", got)
 	}
-	if got := initialRoles(nil); got != none {
+	if got := writeInitialRoles(nil); got != none {
 		t.Errorf("no initial roles are %s", got)
 	}
 }

@@ -14,7 +14,7 @@ func identifier(name string) string { return "`" + strings.ReplaceAll(name, "`",
 // literal quotes a string for a statement.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// kind is what a word of a statement is.
+// kind is the kind of a word in a statement.
 type kind int
 
 const (
@@ -33,8 +33,8 @@ type words struct{ left []word }
 
 var errUnbalanced = errors.New("a quote without an end")
 
-// split reads what the server shows: names in `, strings in ', each escaped by doubling.
-func split(statement string) (*words, error) {
+// splitWords reads what the server shows: names in `, strings in ', each escaped by doubling.
+func splitWords(statement string) (*words, error) {
 	w := &words{}
 	for rest := strings.TrimLeft(statement, " "); rest != ""; rest = strings.TrimLeft(rest, " ") {
 		switch c := rest[0]; c {
@@ -79,18 +79,18 @@ func cutQuoted(rest string, quote byte) (text, after string, closed bool) {
 	return "", "", false
 }
 
-// end says whether everything was read.
-func (w *words) end() bool { return len(w.left) == 0 }
+// isEmpty reports whether everything was read.
+func (w *words) isEmpty() bool { return len(w.left) == 0 }
 
-// skip leaves out a word, if there is one.
-func (w *words) skip() {
-	if !w.end() {
+// skipWord leaves out a word, if there is one.
+func (w *words) skipWord() {
+	if !w.isEmpty() {
 		w.left = w.left[1:]
 	}
 }
 
-// take reads these key words, all or none.
-func (w *words) take(these ...string) bool {
+// takeWords reads these key words, all or none.
+func (w *words) takeWords(these ...string) bool {
 	if len(w.left) < len(these) {
 		return false
 	}
@@ -103,30 +103,30 @@ func (w *words) take(these ...string) bool {
 	return true
 }
 
-// next reads a word of a kind.
-func (w *words) next(k kind) (text string, is bool) {
-	if w.end() || w.left[0].kind != k {
+// takeKind reads a word of a kind.
+func (w *words) takeKind(k kind) (text string, is bool) {
+	if w.isEmpty() || w.left[0].kind != k {
 		return "", false
 	}
 	text, w.left = w.left[0].text, w.left[1:]
 	return text, true
 }
 
-// name reads a name or *, and returns it quoted as in a statement.
-func (w *words) name() (sql string, is bool) {
-	if w.take("*") {
+// takeName reads a name or *, and returns it quoted as in a statement.
+func (w *words) takeName() (sql string, is bool) {
+	if w.takeWords("*") {
 		return "*", true
 	}
-	text, is := w.next(identified)
+	text, is := w.takeKind(identified)
 	return identifier(text), is
 }
 
-// account reads `user`@`host`, or the `role` of MariaDB, which has no host.
-func (w *words) account() (sql string, is bool) {
-	user, is := w.next(identified)
-	if !is || !w.take("@") {
+// takeAccount reads `user`@`host`, or the `role` of MariaDB, which has no host.
+func (w *words) takeAccount() (sql string, is bool) {
+	user, is := w.takeKind(identified)
+	if !is || !w.takeWords("@") {
 		return identifier(user), is
 	}
-	host, is := w.next(identified)
+	host, is := w.takeKind(identified)
 	return identifier(user) + "@" + identifier(host), is
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -48,7 +49,7 @@ func (g *target) administrator(context.Context) (rotate.Values, error) {
 }
 
 func (g *target) url(user, password, database string) string {
-	return "mysql://" + encode(user) + ":" + encode(password) + "@" + g.Addr() + "/" + encode(database) + "?" + g.query
+	return "mysql://" + sqluser.Encode(user) + ":" + sqluser.Encode(password) + "@" + g.Addr() + "/" + sqluser.Encode(database) + "?" + g.query
 }
 
 // values are a source that has a URL.
@@ -76,27 +77,49 @@ func (g *target) conformance(t *testing.T, s style) rotatetest.World {
 	source := s.source(g)
 	known := map[string][]secret.Value{}
 	knows := func(v rotate.Values) rotate.Values {
-		l, err := New(source, nil).login(v)
+		l, err := New(source, nil).ReadLogin(v)
 		if err != nil {
 			t.Fatal(err)
 		}
-		known[l.user] = append(known[l.user], l.password)
+		known[l.User] = append(known[l.User], l.Password)
 		return v
 	}
 	return rotatetest.World{
 		Source: source, Moves: 1,
 		Accepts:  func(v rotate.Values) bool { return New(source, nil).Test(t.Context(), v) == nil },
 		Accepted: func() int { return g.accepted(t, known) },
+		Session:  func(v rotate.Values) func() bool { return g.works(t, source, v) },
+		Elsewhere: func(v rotate.Values) rotate.Values {
+			other := maps.Clone(v)
+			for key, value := range v {
+				text := secret.Reveal(value)
+				if text == strconv.Itoa(g.Port) {
+					text = "1"
+				}
+				other[key] = secret.New(strings.ReplaceAll(text, g.Addr(), net.JoinHostPort(g.Host, "1")))
+			}
+			return other
+		},
 		Put: func() rotate.Values {
 			user, password := g.person(t, g.another())
 			return knows(s.values(g, user, password))
 		},
 		Open: func(calls rotatetest.Calls) rotate.Rotator {
 			r := New(source, g.administrator)
-			r.dial = through(calls)
+			r.server.dial = through(calls)
 			return noting{r, knows}
 		},
 	}
+}
+
+// works logs in with what a version holds, and returns what reports whether the session still works.
+func (g *target) works(t *testing.T, s manifest.Source, v rotate.Values) func() bool {
+	t.Helper()
+	l, err := New(s, nil).ReadLogin(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.session(t, l.User, secret.Reveal(l.Password))
 }
 
 // forget takes away the users that a world before has made: with hundreds of them the server gets slow.
@@ -112,7 +135,7 @@ func (g *target) accepted(t *testing.T, known map[string][]secret.Value) (n int)
 	for _, user := range slices.Sorted(maps.Keys(known)) {
 		for _, kept := range g.Rows(t, "SELECT authentication_string FROM mysql.user WHERE User = ?", user) {
 			for _, password := range known[user] {
-				if same, _ := matches(native, kept, password); same {
+				if same, _ := matchesHash(native, kept, password); same {
 					n++
 				}
 			}

@@ -10,12 +10,14 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
 	"github.com/rotary-secrets/rotary/internal/servertest"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // at127 makes all connections go to the server, whatever host they are for.
 func (w *world) at127(r *Rotator) *Rotator {
-	r.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+	r.server.dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, w.Addr())
 	}
 	return r
@@ -74,7 +76,7 @@ func TestAConnectionIsNeverLessProtectedThanTheSourceSays(t *testing.T) {
 		t.Run(strings.NewReplacer(c.w.CA, "CA", stranger, "stranger", garbage, "garbage").Replace(c.host+c.query), func(t *testing.T) {
 			c.w.t = t
 			user, password := c.w.user()
-			v := at("postgres://" + user + ":" + encode(password) + "@" + c.host + ":1/postgres" + strings.Replace(c.query, "=CA", "="+c.w.CA, 1))
+			v := at("postgres://" + user + ":" + sqluser.Encode(password) + "@" + c.host + ":1/postgres" + strings.Replace(c.query, "=CA", "="+c.w.CA, 1))
 			err := c.w.at127(New(source(), nil)).Test(t.Context(), v)
 			if c.want != "TLS" && c.want != "plain" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -121,7 +123,7 @@ func TestTheAdministratorsConnectionIsProtectedLikewise(t *testing.T) {
 	w := start(t, postgrestest.Config{Access: []string{"host all all all scram-sha-256"}, Settings: []string{"ssl=off"}})
 	w.adminURL = strings.Replace(w.adminURL, "sslmode=disable", "x=y", 1)
 	user, password := w.user()
-	err := w.rotator().Set(t.Context(), at(w.URL(user+clone, fresh, "postgres")), at(w.URL(user, password, "postgres")))
+	err := w.rotator().Set(t.Context(), rotate.Change{Pending: at(w.URL(user+sqluser.Clone, fresh, "postgres")), Current: at(w.URL(user, password, "postgres"))})
 	if err == nil || !strings.Contains(err.Error(), "log in as the administrator: connect: the server speaks no TLS") {
 		t.Errorf("error is %v", err)
 	}

@@ -1,20 +1,14 @@
 package postgres
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
-	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
-)
 
-// errRefused is a login that the server refuses because of its user or its password.
-var errRefused = errors.New("the server refuses the login")
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
+)
 
 // SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html) and what they mean here.
 const (
@@ -36,73 +30,40 @@ var meanings = map[string]string{
 	"57P03":              "it does not take connections now",
 }
 
-// explain replaces an error of the driver by one that holds no name, address or statement: it says what was being done
-// and what the server or the network answered.
-func explain(doing string, err error) error {
-	if err == nil {
+// failures returns how the driver's errors are explained.
+func failures() sqluser.Failures {
+	return sqluser.Failures{
+		ReadAnswer: readAnswer, DescribeNetwork: describeNetwork,
+		Authority: rootCert, AnyHost: "sslmode=verify-ca", Plain: "sslmode=disable",
+	}
+}
+
+// readAnswer returns what the server has answered, or nil. 28000 stands for a user that may not log in, which is a
+// refused login, and for who is not asked for a password at all, because pg_hba.conf refuses the address or a
+// connection without TLS: that says nothing about the credential. InitializeSessionUserId is where a user is refused.
+func readAnswer(err error) error {
+	answer, is := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !is:
 		return nil
-	}
-	return fmt.Errorf("%s: %w", doing, cause(err))
-}
-
-func cause(err error) error {
-	if refused(err) {
-		return errRefused
-	}
-	if server, is := errors.AsType[*pgconn.PgError](err); is {
-		return answer(server.Code)
-	}
-	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, known) {
-			return known
-		}
-	}
-	if errno, is := errors.AsType[syscall.Errno](err); is {
-		return errno
-	}
-	return errors.New(network(err))
-}
-
-// answer says what an error of the server means.
-func answer(code string) error {
-	if len(code) != 5 || strings.Trim(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+	case answer.Code == invalidPassword || answer.Code == invalidAuthorization && answer.Routine == "InitializeSessionUserId":
+		return sqluser.ErrRefused
+	case len(answer.Code) != 5 || strings.Trim(answer.Code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
 		return errors.New("the server answers with an error")
+	case meanings[answer.Code] != "":
+		return fmt.Errorf("the server answers %s: %s", answer.Code, meanings[answer.Code])
 	}
-	if meaning := meanings[code]; meaning != "" {
-		return fmt.Errorf("the server answers %s: %s", code, meaning)
-	}
-	return fmt.Errorf("the server answers %s", code)
+	return fmt.Errorf("the server answers %s", answer.Code)
 }
 
-// refused says whether the server has looked at a login and refuses its user or its password. 28000 also stands for
-// who is not asked for a password at all, because pg_hba.conf refuses the address or a connection without TLS: that says
-// nothing about the credential. InitializeSessionUserId is where a role that may not log in is refused.
-func refused(err error) bool {
-	server, is := errors.AsType[*pgconn.PgError](err)
-	return is && (server.Code == invalidPassword || server.Code == invalidAuthorization && server.Routine == "InitializeSessionUserId")
-}
-
-// network says what went wrong before the server could answer.
-func network(err error) string {
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
-	_, other := errors.AsType[x509.HostnameError](err)
-	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	name, lookup := errors.AsType[*net.DNSError](err)
+// describeNetwork returns what the driver alone knows of a connection that failed.
+func describeNetwork(err error) string {
 	text := err.Error()
 	switch {
-	case unknown:
-		return "the server's certificate is of an authority that is not trusted: name its file with sslrootcert"
-	case other:
-		return "the server's certificate is for another host: name the host that it is for, or use sslmode=verify-ca"
-	case invalid:
-		return "the server's certificate is not valid"
-	case record || strings.HasSuffix(text, "server refused TLS connection"):
-		return "the server speaks no TLS: switch it on there, or write sslmode=disable to send everything in the clear"
+	case strings.HasSuffix(text, "server refused TLS connection"):
+		return failures().DescribePlain()
 	case strings.Contains(text, "authentication method requirement"):
 		return "the server does not ask for a password as scram-sha-256 or md5: see pg_hba.conf"
-	case lookup && name.IsNotFound:
-		return "there is no such host"
 	}
-	return "the connection fails"
+	return ""
 }

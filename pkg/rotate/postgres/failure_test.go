@@ -31,11 +31,11 @@ func TestAnErrorSaysWhatWasAnsweredAndNotWhatItWasAbout(t *testing.T) {
 		{&net.DNSError{Err: "canary", Name: "canary", IsTemporary: true}, "the connection fails"},
 		{errors.New("canary"), "the connection fails"},
 	} {
-		if got := explain("connect", c.err).Error(); got != "connect: "+c.want {
+		if got := failures().Explain("connect", c.err).Error(); got != "connect: "+c.want {
 			t.Errorf("%v is explained as %q, want %q", c.err, got, c.want)
 		}
 	}
-	if explain("connect", nil) != nil {
+	if failures().Explain("connect", nil) != nil {
 		t.Error("nothing is explained as an error")
 	}
 }
@@ -64,15 +64,15 @@ func TestWhoeverGivesUpIsHeardAtOnce(t *testing.T) {
 
 func options(t *testing.T, w *world) {
 	user, password := w.user()
-	l, err := readURL(key, at(w.URL(user, password, "postgres")+"&options=-c%20geqo%3Doff&work_mem=nothing"))
+	l, err := readLogin(at(w.URL(user, password, "postgres") + "&options=-c%20geqo%3Doff&work_mem=nothing"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := w.rotator().connect(t.Context(), l, l.hosts[0])
+	s, err := w.rotator().server.Connect(t.Context(), l, l.Hosts[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close(t.Context())
+	defer s.Close(t.Context())
 	rows, err := s.rows(t.Context(), "ask", "SELECT current_setting('geqo'), current_setting('application_name')")
 	if err != nil || strings.Join(rows[0], " ") != "off rotary" {
 		t.Errorf("geqo and application_name are %v, %v", rows, err)

@@ -10,14 +10,14 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// logged rotates to and fro, retires, and fails wherever the server logs what it refuses. The server logs every statement
-// with its parameters, and that of every error.
+// logged rotates to and fro, retires, and fails wherever the server logs what it refuses. The server logs every
+// statement with its parameters, and that of every error.
 func logged(t *testing.T, w *world) {
 	passwords, before := new(leak.Search), len(w.Log(t))
 	note := func(v rotate.Values) rotate.Values {
-		l, err := w.rotator().login(v)
+		l, err := w.rotator().ReadLogin(v)
 		if err == nil {
-			err = passwords.Add("a password", secret.Reveal(l.password))
+			err = passwords.Add("a password", secret.Reveal(l.Password))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +44,7 @@ func logged(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Set(t.Context(), note(next), app); err == nil {
+	if err := r.Set(t.Context(), rotate.Change{Pending: note(next), Current: app}); err == nil {
 		t.Fatal("Set is done")
 	}
 	if err := r.Test(t.Context(), next); err == nil {

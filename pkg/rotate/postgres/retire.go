@@ -6,88 +6,119 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
-// Retire logs in with what is owed and replaces its own password by a secret that nobody keeps. A refused login is dead
-// already; any other failure is an error. Where the manifest says so, it ends the user's other sessions on that server,
-// not on its replicas; the server does both with one message, so that no crash comes between them.
+// Retire implements sqluser.Server. It logs in with what is owed and replaces its own password by a secret that nobody
+// keeps, behind the fence: in the administrator's database. Where the user may not connect there, the administrator
+// replaces it. A refused login is dead already; any other failure is an error. The end of the user's other sessions on
+// that server, not on its replicas, is sent in one message with it, so that no crash comes between them.
 //
-// It refuses to retire a superuser and the administrator's own user, whose password others may need.
-func (r *Rotator) Retire(ctx context.Context, e rotate.End) (next rotate.Values, err error) {
-	owed, err := r.dying(ctx, e)
-	if err != nil {
-		return nil, err
+// A server that was left behind is fenced by nothing: no rotation sets a user there any more.
+//
+// It refuses to retire a superuser, whose password others may need.
+func (s *server) Retire(ctx context.Context, e sqluser.Retirement) error {
+	owed := e.Owed
+	if e.Served {
+		owed.Database = e.Admin.Database
 	}
-	s, err := r.primary(ctx, owed)
-	if errors.Is(err, errRefused) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("log in with the owed credential: %w", err)
-	}
-	defer s.close(ctx)
-	return nil, r.scramble(ctx, s)
-}
-
-// dying returns what is owed, and where its user lives.
-func (r *Rotator) dying(ctx context.Context, e rotate.End) (login, error) {
-	owed, err := r.login(e.Owed)
-	if err != nil {
-		return owed, fmt.Errorf("the owed version: %w", err)
-	}
-	current, err := r.login(e.Current)
-	if err != nil {
-		return owed, fmt.Errorf("the current version: %w", err)
-	}
-	admin, err := r.administrator(ctx)
+	one, err := sqluser.Primary(ctx, s, owed)
 	switch {
+	case errors.Is(err, sqluser.ErrRefused):
+		return nil
+	case err != nil && e.Served && e.Owed.Database != e.Admin.Database:
+		return s.retireElsewhere(ctx, e)
 	case err != nil:
-		return owed, err
-	case owed.user == current.user:
-		return owed, errors.New("its user is the current version's")
-	case owed.user == admin.user:
-		return owed, errors.New("its user is the administrator's own, of which rotary changes nothing: change its password by hand, then rotary retire --revoked")
-	case r.serves(admin, owed.hosts):
-		return owed.at(admin), nil
+		return fmt.Errorf("log in with the owed credential: %w", err)
 	}
-	return owed, nil // a server that was left behind
+	defer one.Close(ctx)
+	return one.retireItself(ctx, e)
 }
 
-// scramble gives the session's own user a password that nobody knows, and may end its other sessions. The role of a clone
-// is put aside: a role may change its own password and end its own sessions, and no other's.
-func (r *Rotator) scramble(ctx context.Context, s session) error {
-	if err := s.do(ctx, asItself()...); err != nil {
+// retireItself gives the session's own user a password that nobody knows, and may end its other sessions. The role of a
+// clone is put aside: a role may change its own password and end its own sessions, and no other's.
+func (s session) retireItself(ctx context.Context, e sqluser.Retirement) error {
+	if err := s.do(ctx, append(beginAsItself(), lockUser(e.Owed.User))...); err != nil {
 		return err
 	}
-	super, err := s.superuser(ctx)
-	if err != nil {
+	if err := s.checkRetired(ctx, e); err != nil {
 		return err
-	}
-	if super {
-		return errors.New("its user is a superuser, of which rotary changes nothing: change its password by hand, then rotary retire --revoked")
 	}
 	deeds := []statement{
-		{"change the user's own password", "ALTER ROLE SESSION_USER PASSWORD " + literal(verifier(rand.Text()+rand.Text()))},
+		{"change the user's own password", "ALTER ROLE SESSION_USER" + newScramble()},
 		{"commit", "COMMIT"},
 	}
-	if r.source.Rotate.EndSessions {
-		deeds = append(deeds, asItself()...)
-		deeds = append(deeds, statement{"end the user's other sessions", endOthers}, statement{"commit", "COMMIT"})
+	if e.EndSessions {
+		deeds = append(deeds, beginAsItself()...)
+		end := statement{"end the user's other sessions", endSessionsOf("SESSION_USER")}
+		deeds = append(deeds, end, statement{"commit", "COMMIT"})
 	}
 	return s.do(ctx, deeds...)
 }
 
-// endOthers comes after the password's end is committed: nobody logs in any more.
-const endOthers = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = SESSION_USER AND pid <> pg_backend_pid()"
-
-// asItself begins a transaction of the user who has logged in. It leaves nothing behind that a pooler would pass on.
-func asItself() []statement {
-	return append(begin(), statement{"leave the role", "SET LOCAL ROLE NONE"})
+// retireElsewhere has the administrator replace the password of a user that is accepted in its own database and may not
+// connect to the administrator's. To end its sessions, the administrator needs a right of its own (pg_signal_backend).
+func (s *server) retireElsewhere(ctx context.Context, e sqluser.Retirement) error {
+	switch one, err := sqluser.Primary(ctx, s, e.Owed); {
+	case errors.Is(err, sqluser.ErrRefused):
+		return nil
+	case err != nil:
+		return fmt.Errorf("log in with the owed credential: %w", err)
+	default:
+		one.Close(ctx)
+	}
+	admin, err := s.loginAdministrator(ctx, e.Admin)
+	if err != nil {
+		return err
+	}
+	defer admin.Close(ctx)
+	if err := admin.do(ctx, append(beginStatements(), lockUser(e.Owed.User))...); err != nil {
+		return err
+	}
+	if err := admin.checkRetired(ctx, e); err != nil {
+		return err
+	}
+	deeds := []statement{
+		{"change the user's password", "ALTER ROLE " + identifier(e.Owed.User) + newScramble()},
+		{"commit", "COMMIT"},
+	}
+	if e.EndSessions { // once before, so that a missing right undoes everything, and once when nobody logs in any more
+		end := statement{"end the user's sessions", endSessionsOf(literal(e.Owed.User))}
+		deeds = append(append([]statement{end}, deeds...), beginStatements()...)
+		deeds = append(deeds, end, statement{"commit", "COMMIT"})
+	}
+	return admin.do(ctx, deeds...)
 }
 
-// superuser says whether the user of the session may do everything.
-func (s session) superuser(ctx context.Context) (bool, error) {
-	rows, err := s.rows(ctx, "look at the user", "SELECT rolsuper::text FROM pg_roles WHERE rolname = SESSION_USER")
-	return err != nil || len(rows) != 1 || rows[0][0] != "false", err
+// newScramble returns the option that sets a password which nobody keeps.
+func newScramble() string { return " PASSWORD " + literal(newVerifier(rand.Text()+rand.Text())) }
+
+// endSessionsOf ends all sessions of a user but this one.
+func endSessionsOf(user string) string {
+	return "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = " + user
+}
+
+// beginAsItself begins a transaction of the user who has logged in. It leaves nothing behind that a pooler would pass
+// on.
+func beginAsItself() []statement {
+	return append(beginStatements(), statement{"leave the role", "SET LOCAL ROLE NONE"})
+}
+
+const aboutRetired = `SELECT rolsuper::text, coalesce(shobj_description(oid, 'pg_authid'), '')
+	FROM pg_roles WHERE rolname = $1`
+
+// checkRetired refuses a superuser, and a user to whom a newer rotation has given a password. The transaction has the
+// user's lock.
+func (s session) checkRetired(ctx context.Context, e sqluser.Retirement) error {
+	rows, err := s.rows(ctx, "look at the user", aboutRetired, e.Owed.User)
+	switch {
+	case err != nil:
+		return err
+	case len(rows) != 1 || rows[0][0] != "false":
+		return errors.New("its user is a superuser, of which rotary changes nothing: " +
+			"change its password by hand, then rotary retire --revoked")
+	case !e.Served:
+		return nil
+	}
+	return role{comment: rows[0][1]}.checkFence(e.Since)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
 // end is the end of the canary's credential, beside a current version of another user.
@@ -21,7 +22,7 @@ func (w *world) end(owed rotate.Values) rotate.End {
 
 func TestOnlyARefusedLoginIsDeadAlready(t *testing.T) {
 	w := start(t, postgrestest.Config{Access: []string{"host all not_from_here all reject", "host all unasked all trust", "hostssl all all all scram-sha-256"}})
-	user := "CREATE ROLE " + canary + " LOGIN PASSWORD " + literal(verifier(password))
+	user := "CREATE ROLE " + canary + " LOGIN PASSWORD " + literal(newVerifier(password))
 	closed := closedAddress(t)
 	for name, c := range map[string]struct {
 		before []string
@@ -41,11 +42,11 @@ func TestOnlyARefusedLoginIsDeadAlready(t *testing.T) {
 		"a server that does not answer":             {before: []string{user}, owed: instead(w.now(), w.Addr(), closed), want: "log in with the owed credential: connect: connection refused", same: true},
 		"a host that is not":                        {before: []string{user}, owed: instead(w.now(), "127.0.0.1", "nowhere.invalid"), want: "connect: there is no such host", same: true},
 		"two hosts, of which one does not answer":   {before: []string{user, "ALTER ROLE " + canary + " NOLOGIN"}, owed: instead(w.now(), "@", "@"+closed+","), want: "host 1 of 2: connect: connection refused", same: true},
-		"a database that is not":                    {before: []string{user}, owed: at(w.URL(canary, password, "gone")), want: "3D000", same: true},
+		"a database that is not":                    {before: []string{user}, owed: at(w.URL(canary, password, "gone"))},
 		"a user with too many connections":          {before: []string{user, "ALTER ROLE " + canary + " CONNECTION LIMIT 0"}, want: "53300", same: true},
-		"a user that is not let in from here":       {before: []string{"CREATE ROLE not_from_here LOGIN PASSWORD " + literal(verifier(password))}, owed: at(w.URL("not_from_here", password, "postgres")), want: "28000: it lets nobody in from here", same: true},
+		"a user that is not let in from here":       {before: []string{"CREATE ROLE not_from_here LOGIN PASSWORD " + literal(newVerifier(password))}, owed: at(w.URL("not_from_here", password, "postgres")), want: "28000: it lets nobody in from here", same: true},
 		"a connection that is not let in":           {before: []string{user}, owed: instead(w.now(), "verify-full", "disable"), want: "28000: it lets nobody in from here", same: true},
-		"a user that is not asked for a password":   {before: []string{"CREATE ROLE unasked LOGIN PASSWORD " + literal(verifier(password))}, owed: at(w.URL("unasked", password, "postgres")), want: "does not ask for a password as scram", same: true},
+		"a user that is not asked for a password":   {before: []string{"CREATE ROLE unasked LOGIN PASSWORD " + literal(newVerifier(password))}, owed: at(w.URL("unasked", password, "postgres")), want: "does not ask for a password as scram", same: true},
 		"a superuser":                               {before: []string{user + " SUPERUSER"}, want: "superuser", same: true},
 		"a superuser that is something else":        {before: []string{user + " SUPERUSER", "CREATE ROLE lesser", "ALTER ROLE " + canary + " SET role = lesser"}, want: "superuser", same: true},
 		"the administrator's own user":              {owed: at(w.adminURL), want: "the administrator's own", same: true},
@@ -173,12 +174,12 @@ func leavingSessions(t *testing.T, w *world) {
 // atThePrimary has two servers, of which one is a standby, as far as the superuser can tell.
 func atThePrimary(t *testing.T, w *world) {
 	standby := start(t, postgrestest.Config{Standby: true})
-	l := func(list string) login {
-		l, err := readURL(key, instead(at(w.adminURL), w.Addr()+"/postgres?sslmode=verify-full", list+"/postgres?sslmode=require&x=y"))
+	l := func(list string) sqluser.Login {
+		l, err := readLogin(instead(at(w.adminURL), w.Addr()+"/postgres?sslmode=verify-full", list+"/postgres?sslmode=require&x=y"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.encryption = encryption{mode: require}
+		l.Encryption = sqluser.Encryption{Mode: sqluser.Required}
 		return l
 	}
 	closed := closedAddress(t)
@@ -188,15 +189,15 @@ func atThePrimary(t *testing.T, w *world) {
 		w.Addr() + "," + standby.Addr():                "",
 		closed + "," + standby.Addr():                  "host 1 of 2: connect: connection refused\nhost 2 of 2: it is a standby",
 	} {
-		s, err := w.rotator().primary(t.Context(), l(list))
+		s, err := sqluser.Primary(t.Context(), w.rotator().server, l(list))
 		if (err == nil) != (want == "") || err != nil && err.Error() != want {
 			t.Errorf("error is %v, want %q", err, want)
 		}
 		if err == nil {
-			if rows, err := s.rows(t.Context(), "ask", "SELECT inet_server_port()::text"); err != nil || rows[0][0] != l(w.Addr()).hosts[0].port {
+			if rows, err := s.rows(t.Context(), "ask", "SELECT inet_server_port()::text"); err != nil || rows[0][0] != l(w.Addr()).Hosts[0].Port {
 				t.Errorf("it is at port %v, %v", rows, err)
 			}
-			s.close(t.Context())
+			s.Close(t.Context())
 		}
 	}
 	w.role(canary, password)

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"net"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -27,6 +27,7 @@ const (
 func (w *world) roles() []string {
 	w.t.Helper()
 	return w.rows(`SELECT 'role', rolname, a::text FROM pg_authid a UNION ALL SELECT 'member', roleid::regrole::text, m::text FROM pg_auth_members m
+		UNION ALL SELECT 'comment', objoid::regrole::text, description FROM pg_shdescription WHERE classoid = 'pg_authid'::regclass
 		UNION ALL SELECT 'setting', setrole::regrole::text, s::text FROM pg_db_role_setting s ORDER BY 1, 2, 3`)
 }
 
@@ -57,7 +58,7 @@ func silent(t *testing.T, err error) {
 }
 
 // next is the version after the canary's, as Create would make it.
-func (w *world) next() rotate.Values { return at(w.URL(canary+clone, fresh, "postgres")) }
+func (w *world) next() rotate.Values { return at(w.URL(canary+sqluser.Clone, fresh, "postgres")) }
 
 func (w *world) now() rotate.Values { return at(w.URL(canary, password, "postgres")) }
 
@@ -68,7 +69,7 @@ func instead(v rotate.Values, old, other string) rotate.Values {
 
 func confused(t *testing.T, w *world) {
 	closed := closedAddress(t)
-	user := "CREATE ROLE " + canary + " LOGIN PASSWORD " + literal(verifier(password))
+	user := "CREATE ROLE " + canary + " LOGIN PASSWORD " + literal(newVerifier(password))
 	twin := []string{user, "CREATE ROLE " + canary + "_clone LOGIN", "GRANT " + canary + " TO " + canary + "_clone"}
 	and := func(more ...string) []string { return append(append([]string(nil), twin...), more...) }
 	for name, c := range map[string]struct {
@@ -93,17 +94,17 @@ func confused(t *testing.T, w *world) {
 		"a current user that is a superuser":      {before: []string{user + " SUPERUSER"}, want: "superuser"},
 		"a clone that is a superuser":             {before: and("ALTER ROLE " + canary + "_clone SUPERUSER"), want: "superuser"},
 		"the administrator's own user":            {now: at(w.URL("postgres", postgrestest.AdminPassword, "postgres")), pending: at(w.URL("postgres_clone", fresh, "postgres")), want: "the administrator's own"},
-		"the administrator's clone":               {before: and("ALTER ROLE "+canary+"_clone PASSWORD "+literal(verifier(fresh+"1")), "ALTER ROLE "+canary+"_clone CREATEROLE"), admin: w.URL(canary+clone, fresh+"1", "postgres"), want: "the administrator's own"},
+		"the administrator's clone":               {before: and("ALTER ROLE "+canary+"_clone PASSWORD "+literal(newVerifier(fresh+"1")), "ALTER ROLE "+canary+"_clone CREATEROLE"), admin: w.URL(canary+sqluser.Clone, fresh+"1", "postgres"), want: "the administrator's own"},
 		"a role of the clone's name":              {before: []string{user, twin[1]}, want: "not a member of the other one"},
 		"one that has privileges":                 {before: and("GRANT CREATE ON DATABASE postgres TO " + canary + "_clone"), want: "owns something or has privileges"},
 		"one that is in other roles":              {before: and("GRANT pg_monitor TO " + canary + "_clone"), want: "owns something or has privileges"},
 		"one that owns something":                 {before: and("CREATE SCHEMA kept AUTHORIZATION " + canary + "_clone"), want: "owns something or has privileges"},
 		"one that becomes another":                {before: and("GRANT pg_monitor TO "+canary+"_clone", "ALTER ROLE "+canary+"_clone SET role = pg_monitor"), want: "owns something or has privileges"},
 		"one of which the current one is a part":  {before: []string{user, twin[1], "GRANT " + canary + "_clone TO " + canary}, want: "not a member of the other one"},
-		"a pending password that is not plain":    {before: []string{user}, pending: at(w.URL(canary+clone, password, "postgres")), want: "other than printable ASCII"},
-		"a clone's name without an original":      {before: []string{"CREATE ROLE " + canary + "_clone LOGIN PASSWORD " + literal(verifier(password))}, now: at(w.URL(canary+clone, password, "postgres")), pending: at(w.URL(canary, fresh, "postgres")), want: "does not exist"},
-		"a clone's name beside a stranger":        {before: []string{"CREATE ROLE " + canary + "_clone LOGIN PASSWORD " + literal(verifier(password)), "CREATE ROLE " + canary + " LOGIN"}, now: at(w.URL(canary+clone, password, "postgres")), pending: at(w.URL(canary, fresh, "postgres")), want: "not a member of the other one"},
-		"an original that was locked":             {before: and("ALTER ROLE "+canary+"_clone PASSWORD "+literal(verifier(password)), "ALTER ROLE "+canary+" NOLOGIN"), now: at(w.URL(canary+clone, password, "postgres")), pending: at(w.URL(canary, fresh, "postgres")), want: "may not log in"},
+		"a pending password that is not plain":    {before: []string{user}, pending: at(w.URL(canary+sqluser.Clone, password, "postgres")), want: "other than printable ASCII"},
+		"a clone's name without an original":      {before: []string{"CREATE ROLE " + canary + "_clone LOGIN PASSWORD " + literal(newVerifier(password))}, now: at(w.URL(canary+sqluser.Clone, password, "postgres")), pending: at(w.URL(canary, fresh, "postgres")), want: "does not exist"},
+		"a clone's name beside a stranger":        {before: []string{"CREATE ROLE " + canary + "_clone LOGIN PASSWORD " + literal(newVerifier(password)), "CREATE ROLE " + canary + " LOGIN"}, now: at(w.URL(canary+sqluser.Clone, password, "postgres")), pending: at(w.URL(canary, fresh, "postgres")), want: "not a member of the other one"},
+		"an original that was locked":             {before: and("ALTER ROLE "+canary+"_clone PASSWORD "+literal(newVerifier(password)), "ALTER ROLE "+canary+" NOLOGIN"), now: at(w.URL(canary+sqluser.Clone, password, "postgres")), pending: at(w.URL(canary, fresh, "postgres")), want: "may not log in"},
 		"an administrator with another password":  {before: []string{user}, admin: w.URL("postgres", fresh, "postgres"), want: "log in as the administrator: the server refuses the login"},
 		"a server that does not answer":           {before: []string{user}, admin: strings.Replace(w.adminURL, w.Addr(), closed, 1), now: instead(w.now(), w.Addr(), closed), pending: instead(w.next(), w.Addr(), closed), want: "log in with the pending credential: connect: connection refused"},
 	} {
@@ -111,12 +112,12 @@ func confused(t *testing.T, w *world) {
 			w.t = t
 			w.do(c.before...)
 			defer w.drop()
-			r := w.rotator()
 			if c.admin != "" {
-				r.admin = func(context.Context) (rotate.Values, error) {
-					return rotate.Values{"ADMIN__URL": secret.New(c.admin)}, nil
-				}
+				before := w.adminURL
+				defer func() { w.adminURL = before }()
+				w.adminURL = c.admin
 			}
+			r := w.rotator()
 			pending, now, before := c.pending, c.now, w.roles()
 			if pending == nil {
 				pending = w.next()
@@ -124,9 +125,9 @@ func confused(t *testing.T, w *world) {
 			if now == nil {
 				now = w.now()
 			}
-			err := r.Set(t.Context(), pending, now)
+			err := r.Set(t.Context(), rotate.Change{Pending: pending, Current: now})
 			if c.want == "" {
-				if err != nil || !w.logsIn(canary+clone, fresh) || !w.logsIn(canary, password) {
+				if err != nil || !w.logsIn(canary+sqluser.Clone, fresh) || !w.logsIn(canary, password) {
 					t.Errorf("it is not done: %v", err)
 				}
 				return
@@ -161,8 +162,8 @@ func replicated(t *testing.T, w *world) {
 	r := w.rotator(func(s *manifest.Source) { s.Rotate.Replicas = []string{"localhost"} })
 	now := instead(at(w.URL(user, password, "postgres")), "127.0.0.1", "localhost")
 	next := w.turn(r, now)
-	if l, err := r.login(next); err != nil || l.hosts[0].name != "localhost" {
-		t.Errorf("the next version's host is %v, %v", l.hosts, err)
+	if l, err := r.ReadLogin(next); err != nil || l.Hosts[0].Name != "localhost" {
+		t.Errorf("the next version's host is %v, %v", l.Hosts, err)
 	}
 	w.retire(r, now, next)
 	if w.logsIn(user, password) {
@@ -181,7 +182,7 @@ func setAtOnce(t *testing.T, w *world) {
 		var group sync.WaitGroup
 		for range 6 {
 			group.Go(func() {
-				if err := r.Set(t.Context(), next, now); err != nil {
+				if err := r.Set(t.Context(), rotate.Change{Pending: next, Current: now}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -200,7 +201,7 @@ func setAgain(t *testing.T, w *world) {
 	now, r := at(w.URL(user, password, "postgres")), w.rotator()
 	next := w.turn(r, now)
 	before := w.roles()
-	if err := r.Set(t.Context(), next, at(w.URL(user, "no more", "postgres"))); err != nil {
+	if err := r.Set(t.Context(), rotate.Change{Pending: next, Current: at(w.URL(user, "no more", "postgres"))}); err != nil {
 		t.Error(err)
 	}
 	if diff := cmp.Diff(before, w.roles()); diff != "" {
@@ -212,7 +213,7 @@ func setAgain(t *testing.T, w *world) {
 func lackingPrivileges(t *testing.T, w *world) {
 	w.role("keeper", "pw", "CREATEROLE")
 	w.adminURL = w.URL("keeper", "pw", "postgres")
-	user := "CREATE ROLE " + canary + " LOGIN PASSWORD " + literal(verifier(password))
+	user := "CREATE ROLE " + canary + " LOGIN PASSWORD " + literal(newVerifier(password))
 	for name, c := range map[string]struct {
 		before []string
 		want   string
@@ -229,9 +230,9 @@ func lackingPrivileges(t *testing.T, w *world) {
 			w.do(c.before...)
 			defer w.drop()
 			before, r := w.roles(), w.rotator()
-			err := r.Set(t.Context(), w.next(), w.now())
+			err := r.Set(t.Context(), rotate.Change{Pending: w.next(), Current: w.now()})
 			if c.want == "" || w.version() < c.since {
-				if err != nil || !w.logsIn(canary+clone, fresh) {
+				if err != nil || !w.logsIn(canary+sqluser.Clone, fresh) {
 					t.Errorf("it is not done: %v", err)
 				}
 				return

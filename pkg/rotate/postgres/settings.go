@@ -15,8 +15,8 @@ const aboutSettings = `SELECT r.rolname, coalesce(d.datname, ''), c.setting
 	FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS c (setting)
 	WHERE r.rolname IN ($1, $2)`
 
-// settings reads those of two roles.
-func (s session) settings(ctx context.Context, first, second string) (one, two settings, err error) {
+// readSettings reads those of two roles.
+func (s session) readSettings(ctx context.Context, first, second string) (one, two settings, err error) {
 	rows, err := s.rows(ctx, "look at the roles' settings", aboutSettings, first, second)
 	if err != nil {
 		return nil, nil, err
@@ -39,7 +39,7 @@ func (s session) settings(ctx context.Context, first, second string) (one, two s
 	return one, two, nil
 }
 
-func (s settings) copy() settings {
+func (s settings) clone() settings {
 	all := settings{}
 	for database, own := range s {
 		all[database] = maps.Clone(own)
@@ -47,8 +47,8 @@ func (s settings) copy() settings {
 	return all
 }
 
-// become returns the statements that turn the settings of a user into want.
-func (s settings) become(want settings, user string) (all []statement, err error) {
+// alterInto returns the statements that turn the settings of a user into want.
+func (s settings) alterInto(want settings, user string) (all []statement, err error) {
 	databases := slices.Concat(slices.Collect(maps.Keys(s)), slices.Collect(maps.Keys(want)))
 	slices.Sort(databases)
 	for _, database := range slices.Compact(databases) {
@@ -66,7 +66,7 @@ func (s settings) become(want settings, user string) (all []statement, err error
 			if has, there := s[database][name]; there && has == value {
 				continue
 			}
-			list, err := values(name, value)
+			list, err := writeValue(name, value)
 			if err != nil {
 				return nil, err
 			}
@@ -76,17 +76,17 @@ func (s settings) become(want settings, user string) (all []statement, err error
 	return all, nil
 }
 
-// lists are the parameters whose value is kept as a list of quoted names (GUC_LIST_QUOTE, of which extensions have none):
-// as one text it would become one name (https://www.postgresql.org/docs/current/sql-alterrole.html, pg_dumpall does so
-// too).
+// lists are the parameters whose value is kept as a list of quoted names (GUC_LIST_QUOTE, of which extensions have
+// none): as one text it would become one name (https://www.postgresql.org/docs/current/sql-alterrole.html, pg_dumpall
+// does so too).
 var lists = []string{"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
 
-// values writes a setting's value as SQL.
-func values(name, value string) (string, error) {
+// writeValue writes a setting's value as SQL.
+func writeValue(name, value string) (string, error) {
 	if !slices.Contains(lists, strings.ToLower(name)) {
 		return literal(value), nil
 	}
-	names, err := split(value)
+	names, err := splitList(value)
 	if err != nil {
 		return "", errors.New("the setting " + name + " is not a list that rotary can read")
 	}
@@ -96,13 +96,13 @@ func values(name, value string) (string, error) {
 	return strings.Join(names, ", "), nil
 }
 
-// split takes a list of names apart, some of which are in double quotes.
-func split(list string) (names []string, err error) {
+// splitList takes a list of names apart, some of which are in double quotes.
+func splitList(list string) (names []string, err error) {
 	for rest := list; ; {
 		var name string
 		rest = strings.TrimLeft(rest, " ")
 		if quoted, is := strings.CutPrefix(rest, `"`); is {
-			name, rest, err = unquote(quoted)
+			name, rest, err = cutQuoted(quoted)
 		} else if end := strings.IndexByte(rest, ','); end >= 0 {
 			name, rest = strings.TrimRight(rest[:end], " "), rest[end:]
 		} else {
@@ -122,8 +122,8 @@ func split(list string) (names []string, err error) {
 	}
 }
 
-// unquote reads a name up to its closing quote. Two of them are one in the name.
-func unquote(text string) (name, rest string, err error) {
+// cutQuoted reads a name up to its closing quote. Two of them are one in the name.
+func cutQuoted(text string) (name, rest string, err error) {
 	var b strings.Builder
 	for {
 		before, after, found := strings.Cut(text, `"`)

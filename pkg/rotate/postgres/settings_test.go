@@ -23,7 +23,7 @@ func TestASettingIsWrittenAsItWasRead(t *testing.T) {
 		{"search_path", `a "b"`, `'a "b"'`},
 		{"search_path", `"a" b`, ""},
 	} {
-		got, err := values(c.name, c.value)
+		got, err := writeValue(c.name, c.value)
 		if got != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%s = %s is written as %s, %v; want %s", c.name, c.value, got, err, c.want)
 		}
@@ -40,7 +40,7 @@ func TestAListOfNamesIsTakenApart(t *testing.T) {
 		for i, name := range want {
 			quoted[i] = identifier(name)
 		}
-		got, err := split(strings.Join(quoted, ", "))
+		got, err := splitList(strings.Join(quoted, ", "))
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Fatalf("%v (-want +got):\n%s", err, diff)
 		}
@@ -50,7 +50,7 @@ func TestAListOfNamesIsTakenApart(t *testing.T) {
 func TestOnlyWhatDiffersIsSet(t *testing.T) {
 	have := settings{"": {"a": "1", "b": "2", "c.d": "3"}, "x y": {"e": "4"}, "same": {"f": "5"}}
 	want := settings{"": {"a": "1", "b": "3", "g": "'"}, "same": {"f": "5"}, "new": {"role": "r"}}
-	statements, err := have.become(want, `u"`)
+	statements, err := have.alterInto(want, `u"`)
 	if err != nil {
 		t.Fatal(err)
 	}

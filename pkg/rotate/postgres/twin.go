@@ -3,16 +3,17 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// role is what PostgreSQL knows of a role (pg_roles, pg_auth_members, pg_shdepend, pg_db_role_setting).
+// role holds what PostgreSQL's catalogs have of a role (pg_shdescription, pg_roles, pg_auth_members, pg_shdepend,
+// pg_db_role_setting).
 type role struct {
 	name       string
 	exists     bool
@@ -24,6 +25,7 @@ type role struct {
 	member     bool            // of the original
 	others     bool            // member of other roles
 	owner      bool            // owns something, or has privileges of its own
+	comment    string          // a person's, and rotary's marker
 	settings   settings
 }
 
@@ -34,64 +36,80 @@ const aboutRoles = `SELECT r.rolname, r.rolsuper::text, r.rolcanlogin::text, r.r
 	r.rolconnlimit::text, coalesce(r.rolvaliduntil::text, 'infinity'),
 	EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid = (SELECT oid FROM pg_roles WHERE rolname = $1))::text,
 	EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid <> (SELECT oid FROM pg_roles WHERE rolname = $1))::text,
-	EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.classid <> 'pg_auth_members'::regclass)::text
+	EXISTS (SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = r.oid AND d.classid <> 'pg_auth_members'::regclass)::text,
+	coalesce(shobj_description(r.oid, 'pg_authid'), '')
 	FROM pg_roles r WHERE r.rolname IN ($1, $2)`
 
-// install makes the next user's password accepted.
-func (r *Rotator) install(ctx context.Context, admin login, current string, next login) error {
-	password := secret.Reveal(next.password)
-	if !plain(password) {
+// Install implements sqluser.Server. It makes the next user's password accepted, unless the fence has a newer one
+// there.
+func (s *server) Install(ctx context.Context, _ session, t sqluser.Turn) error {
+	password := secret.Reveal(t.Next.Password)
+	if !isPrintable(password) {
 		return errors.New("the pending password has characters other than printable ASCII: let a rotation make it")
 	}
-	s, err := r.primary(ctx, admin)
-	if err != nil {
-		return fmt.Errorf("log in as the administrator: %w", err)
-	}
-	defer s.close(ctx)
-	version, err := s.version()
+	admin, err := s.loginAdministrator(ctx, t.Admin)
 	if err != nil {
 		return err
 	}
-	t, err := s.twins(ctx, shorter(current, next.user))
+	defer admin.Close(ctx)
+	version, err := admin.readVersion()
 	if err != nil {
 		return err
 	}
-	if err := t.check(next.user); err != nil {
-		return err
-	}
-	deeds, err := t.accept(next.user, password, version)
+	both, err := admin.lockTwins(ctx, shorterOf(t.Current.User, t.Next.User))
 	if err != nil {
 		return err
 	}
-	return s.do(ctx, append(deeds, statement{"commit", "COMMIT"})...)
+	if err := both.check(t.Next.User); err != nil {
+		return err
+	}
+	if err := both.of(t.Next.User).checkFence(t.Since); err != nil {
+		return err
+	}
+	deeds, err := both.accept(t.Next.User, password, version, t.Since)
+	if err != nil {
+		return err
+	}
+	return admin.do(ctx, append(deeds, statement{"commit", "COMMIT"})...)
 }
 
-// shorter returns the original of two users that take turns.
-func shorter(a, b string) string {
+// loginAdministrator logs the administrator in, at the primary.
+func (s *server) loginAdministrator(ctx context.Context, admin sqluser.Login) (session, error) {
+	one, err := sqluser.Primary(ctx, s, admin)
+	if err != nil {
+		return session{}, fmt.Errorf("log in as the administrator: %w", err)
+	}
+	return one, nil
+}
+
+// shorterOf returns the original of two users that take turns.
+func shorterOf(a, b string) string {
 	if len(a) < len(b) {
 		return a
 	}
 	return b
 }
 
-// plain says whether SASLprep changes nothing of a password.
-func plain(password string) bool {
+// isPrintable reports whether SASLprep changes nothing of a password.
+func isPrintable(password string) bool {
 	return strings.IndexFunc(password, func(c rune) bool { return c < ' ' || c > '~' }) < 0
-}
-
-// lock keeps others from installing users of the same pair until the transaction ends.
-func lock(original string) statement {
-	sum := sha256.Sum256([]byte("rotary postgres\n" + original))
-	return statement{"wait for who rotates the same user", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", int64(binary.BigEndian.Uint64(sum[:])))} //nolint:gosec // any number will do
 }
 
 // twins are the two users that take turns.
 type twins struct{ original, clone role }
 
-// twins begins a transaction and looks at the two users. Whoever does the same at the same time waits until it ends.
-func (s session) twins(ctx context.Context, original string) (twins, error) {
-	t := twins{role{name: original}, role{name: original + clone}}
-	if err := s.do(ctx, append(begin(), lock(original))...); err != nil {
+// of returns the one of a name.
+func (t twins) of(name string) role {
+	if name == t.original.name {
+		return t.original
+	}
+	return t.clone
+}
+
+// lockTwins begins a transaction, locks the two users in it, and then reads what the server knows of them.
+func (s session) lockTwins(ctx context.Context, original string) (twins, error) {
+	t := twins{role{name: original}, role{name: original + sqluser.Clone}}
+	if err := s.do(ctx, append(beginStatements(), lockUser(t.original.name), lockUser(t.clone.name))...); err != nil {
 		return t, err
 	}
 	rows, err := s.rows(ctx, "look at the roles", aboutRoles, t.original.name, t.clone.name)
@@ -99,21 +117,21 @@ func (s session) twins(ctx context.Context, original string) (twins, error) {
 		return t, err
 	}
 	for _, row := range rows {
-		if len(row) != 12 {
+		if len(row) != 13 {
 			return t, errors.New("look at the roles: the server answers something else")
 		}
 		into := &t.original
 		if row[0] == t.clone.name {
 			into = &t.clone
 		}
-		into.read(row)
+		into.readRow(row)
 	}
-	t.original.settings, t.clone.settings, err = s.settings(ctx, t.original.name, t.clone.name)
+	t.original.settings, t.clone.settings, err = s.readSettings(ctx, t.original.name, t.clone.name)
 	return t, err
 }
 
-// read takes a row of aboutRoles.
-func (r *role) read(row []string) {
+// readRow reads a row of aboutRoles.
+func (r *role) readRow(row []string) {
 	is := func(column int) bool { return row[column] == "true" }
 	r.exists, r.superuser, r.logsIn = true, is(1), is(2)
 	r.attributes = map[string]bool{}
@@ -122,6 +140,7 @@ func (r *role) read(row []string) {
 	}
 	r.limit, r.until = row[7], row[8]
 	r.member, r.others, r.owner = is(9), is(10), is(11)
+	r.comment = row[12]
 }
 
 // check refuses what rotary does not understand, and what is not its own.
@@ -136,11 +155,11 @@ func (r *role) read(row []string) {
 func (t twins) check(next string) error {
 	switch {
 	case !t.original.exists:
-		return errors.New("the role of which the current user's name says that it is the clone does not exist: rename the user so that it does not end in " + clone)
+		return errors.New("the role of which the current user's name says that it is the clone does not exist: rename the user so that it does not end in " + sqluser.Clone)
 	case t.original.superuser || t.clone.superuser:
 		return errors.New("one of the two users is a superuser, of which rotary changes nothing: give the source a user with fewer rights")
 	case !t.original.logsIn:
-		return errors.New("the user without " + clone + " may not log in: somebody has decided that; ALTER ROLE ... LOGIN lets it")
+		return errors.New("the user without " + sqluser.Clone + " may not log in: somebody has decided that; ALTER ROLE ... LOGIN lets it")
 	case !t.clone.exists && next == t.clone.name:
 		return nil
 	case !t.clone.member:
@@ -151,32 +170,36 @@ func (t twins) check(next string) error {
 	return nil
 }
 
-// becomes says whether each session of the clone begins as the original, or as what that begins as.
+// becomes reports whether each session of the clone begins as the original, or as what that begins as.
 func (r role) becomes(original role) bool {
-	return r.settings[""]["role"] == original.wanted()[""]["role"]
+	return r.settings[""]["role"] == original.wantedSettings()[""]["role"]
 }
 
-// accept returns what makes the next user's password accepted. Only what differs is changed: some of it takes rights that
-// an administrator may lack.
-func (t twins) accept(next, password string, version int) ([]statement, error) {
-	newPassword := " PASSWORD " + literal(verifier(password))
+// accept returns what makes the next user's password accepted. Only what differs is changed: some of it takes rights
+// that an administrator may lack.
+//
+// The marker comes with the password, in one transaction: the one without the other would be a fence that stands wrong.
+func (t twins) accept(next, password string, version int, since time.Time) ([]statement, error) {
+	newPassword := " PASSWORD " + literal(newVerifier(password))
+	mark := t.of(next).mark(since)
 	if next == t.original.name {
-		return []statement{{"set the user's password", "ALTER ROLE " + identifier(next) + newPassword}}, nil
+		return []statement{{"set the user's password", "ALTER ROLE " + identifier(next) + newPassword}, mark}, nil
 	}
 	verb, have := "ALTER", t.clone
 	if !have.exists {
 		verb, have.limit, have.until = "CREATE", "-1", "infinity"
 	}
 	all := []statement{
-		{"make the user", verb + " ROLE " + identifier(next) + have.changes(t.original) + newPassword},
-		{"grant it the role of the other user", grant(t.original.name, next, version)},
+		{"make the user", verb + " ROLE " + identifier(next) + have.optionsToBe(t.original) + newPassword},
+		{"grant it the role of the other user", grantTo(t.original.name, next, version)},
+		mark,
 	}
-	set, err := t.clone.settings.become(t.original.wanted(), next)
+	set, err := t.clone.settings.alterInto(t.original.wantedSettings(), next)
 	return append(all, set...), err
 }
 
-// changes are the options that make a role what another is, besides a superuser.
-func (r role) changes(like role) string {
+// optionsToBe are the options that make a role what another is, besides a superuser.
+func (r role) optionsToBe(like role) string {
 	options := " LOGIN INHERIT" // it inherits the privilege to connect, before it has become the original
 	for _, word := range attributes {
 		switch {
@@ -195,8 +218,8 @@ func (r role) changes(like role) string {
 	return options
 }
 
-// grant makes one role a member of another, with all that takes. Before version 16 there was nothing to say about it.
-func grant(original, member string, version int) string {
+// grantTo makes one role a member of another, with all that takes. Before version 16 there was nothing to say about it.
+func grantTo(original, member string, version int) string {
 	sql := "GRANT " + identifier(original) + " TO " + identifier(member)
 	if version >= 16 {
 		sql += " WITH INHERIT TRUE, SET TRUE"
@@ -204,9 +227,9 @@ func grant(original, member string, version int) string {
 	return sql
 }
 
-// wanted are the settings that a clone needs to be like the role.
-func (r role) wanted() settings {
-	want := r.settings.copy()
+// wantedSettings are the settings that a clone needs to be like the role.
+func (r role) wantedSettings() settings {
+	want := r.settings.clone()
 	for database, own := range want {
 		if own["role"] == "none" {
 			own["role"] = r.name

@@ -9,11 +9,12 @@ import (
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// application makes what an application has: a user app with settings, privileges and row security in the database shop,
-// into which only it may go. The administrator is no superuser.
+// application makes what an application has: a user app with settings, privileges and row security in the database
+// shop, into which only it may go. The administrator is no superuser.
 func (w *world) application() (app rotate.Values) {
 	w.t.Helper()
 	w.role("app", "app's pass/word", "CONNECTION LIMIT 7", "CREATEDB", "VALID UNTIL '2099-01-02 03:04:05+00'")
@@ -105,11 +106,11 @@ func becoming(t *testing.T, w *world) {
 	if got := postgrestest.Rows(t, w.session(clone), "SELECT current_user"); got[0] != "app" {
 		t.Errorf("in shop the clone is %q", got)
 	}
-	l, err := r.login(clone)
+	l, err := r.ReadLogin(clone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	there := at(w.URL(l.user, secret.Reveal(l.password), "postgres"))
+	there := at(w.URL(l.User, secret.Reveal(l.Password), "postgres"))
 	if got := postgrestest.Rows(t, w.session(there), "SELECT current_user"); got[0] != "staff" {
 		t.Errorf("elsewhere the clone is %q", got)
 	}
@@ -144,7 +145,7 @@ func anyName(t *testing.T, w *world) {
 			if w.accepts(c.source, c.now) || w.accepts(c.source, other) || !w.accepts(c.source, again) {
 				t.Errorf("%s %q: another login than the last is accepted", style, name)
 			}
-			w.do("DROP ROLE "+identifier(name+clone), "ALTER ROLE "+identifier(name)+" PASSWORD "+literal(verifier(password)))
+			w.do("DROP ROLE "+identifier(name+sqluser.Clone), "ALTER ROLE "+identifier(name)+" PASSWORD "+literal(newVerifier(password)))
 		}
 		w.do("DROP ROLE " + identifier(name))
 	}

@@ -12,35 +12,37 @@ import (
 	"github.com/rotary-secrets/rotary/internal/leak"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 func TestAURLIsReadAsThePartsOfALogin(t *testing.T) {
 	for text, want := range map[string]struct {
 		user, password, database string
-		hosts                    []host
-		mode, authority          string
+		hosts                    []sqluser.Host
+		mode                     sqluser.Mode
+		authority                string
 	}{
-		"postgres://app:pw@db.example.com/app":                                   {"app", "pw", "app", []host{{"db.example.com", "5432"}}, prefer, ""},
-		"postgresql://app:pw@DB.example.com.:6432/app?sslmode=verify-full":       {"app", "pw", "app", []host{{"db.example.com", "6432"}}, verifyFull, ""},
-		"postgresql+asyncpg://app:pw@h/app?sslmode=disable&ssl=true":             {"app", "pw", "app", []host{{"h", "5432"}}, disable, ""},
-		"postgres://app:pw@one:1,two,[2001:DB8::1]:3/app":                        {"app", "pw", "app", []host{{"one", "1"}, {"two", "5432"}, {"2001:db8::1", "3"}}, prefer, ""},
-		"postgres://app:pw@[::1]":                                                {"app", "pw", "", []host{{"::1", "5432"}}, prefer, ""},
-		"postgres://app:pw@h/?sslrootcert=certs%2Frds+ca.pem&sslmode=verify-ca":  {"app", "pw", "", []host{{"h", "5432"}}, verifyCA, "certs/rds+ca.pem"},
-		"postgres://a%40b:p%2F%3A%25%23+%20w:x@h:5432/n%2Fm":                     {"a@b", "p/:%#+ w:x", "n/m", []host{{"h", "5432"}}, prefer, ""},
-		"postgres://bj%C3%B8rn:pw@h/app?schema=public&connection_limit=5&x":      {"bjørn", "pw", "app", []host{{"h", "5432"}}, prefer, ""},
-		"postgres://bjørn:p$&'w@h/app?schema=a&schema=b&sslpassword=":            {"bjørn", "p$&'w", "app", []host{{"h", "5432"}}, prefer, ""},
-		"postgres://app:pw@h/app?application_name=me@home&sslrootcert=/etc/a@.b": {"app", "pw", "app", []host{{"h", "5432"}}, prefer, "/etc/a@.b"},
+		"postgres://app:pw@db.example.com/app":                                   {"app", "pw", "app", []sqluser.Host{{Name: "db.example.com", Port: "5432"}}, sqluser.Required, ""},
+		"postgresql://app:pw@DB.example.com.:6432/app?sslmode=verify-full":       {"app", "pw", "app", []sqluser.Host{{Name: "db.example.com", Port: "6432"}}, sqluser.VerifyFull, ""},
+		"postgresql+asyncpg://app:pw@h/app?sslmode=disable&ssl=true":             {"app", "pw", "app", []sqluser.Host{{Name: "h", Port: "5432"}}, sqluser.Disabled, ""},
+		"postgres://app:pw@one:1,two,[2001:DB8::1]:3/app":                        {"app", "pw", "app", []sqluser.Host{{Name: "one", Port: "1"}, {Name: "two", Port: "5432"}, {Name: "2001:db8::1", Port: "3"}}, sqluser.Required, ""},
+		"postgres://app:pw@[::1]":                                                {"app", "pw", "", []sqluser.Host{{Name: "::1", Port: "5432"}}, sqluser.Required, ""},
+		"postgres://app:pw@h/?sslrootcert=certs%2Frds+ca.pem&sslmode=verify-ca":  {"app", "pw", "", []sqluser.Host{{Name: "h", Port: "5432"}}, sqluser.VerifyCA, "certs/rds+ca.pem"},
+		"postgres://a%40b:p%2F%3A%25%23+%20w:x@h:5432/n%2Fm":                     {"a@b", "p/:%#+ w:x", "n/m", []sqluser.Host{{Name: "h", Port: "5432"}}, sqluser.Required, ""},
+		"postgres://bj%C3%B8rn:pw@h/app?schema=public&connection_limit=5&x":      {"bjørn", "pw", "app", []sqluser.Host{{Name: "h", Port: "5432"}}, sqluser.Required, ""},
+		"postgres://bjørn:p$&'w@h/app?schema=a&schema=b&sslpassword=":            {"bjørn", "p$&'w", "app", []sqluser.Host{{Name: "h", Port: "5432"}}, sqluser.Required, ""},
+		"postgres://app:pw@h/app?application_name=me@home&sslrootcert=/etc/a@.b": {"app", "pw", "app", []sqluser.Host{{Name: "h", Port: "5432"}}, sqluser.VerifyCA, "/etc/a@.b"},
 	} {
-		l, err := readURL(key, at(text))
+		l, err := readLogin(at(text))
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if l.user != want.user || secret.Reveal(l.password) != want.password || l.database != want.database || l.mode != want.mode || l.authority != want.authority {
-			t.Errorf("%s is read as %q %q %q %q %q", text, l.user, secret.Reveal(l.password), l.database, l.mode, l.authority)
+		if l.User != want.user || secret.Reveal(l.Password) != want.password || l.Database != want.database || l.Encryption.Mode != want.mode || l.Encryption.Authority != want.authority {
+			t.Errorf("%s is read as %q %q %q %q %q", text, l.User, secret.Reveal(l.Password), l.Database, l.Encryption.Mode, l.Encryption.Authority)
 		}
-		if diff := cmp.Diff(want.hosts, l.hosts, cmp.AllowUnexported(host{})); diff != "" {
+		if diff := cmp.Diff(want.hosts, l.Hosts); diff != "" {
 			t.Errorf("%s: hosts (-want +got):\n%s", text, diff)
 		}
 	}
@@ -89,7 +91,7 @@ func TestAURLThatIsNotPlainIsRefusedWithoutQuotingIt(t *testing.T) {
 		"postgres://app:pw@h/app?sslmode=verify-full&sslmode=" + canary: "says sslmode twice",
 		"postgres://app:pw@h/app?" + canary + "=%zz":                    "not followed by two hexadecimal digits",
 	} {
-		_, err := readURL(key, at(text))
+		_, err := readLogin(at(text))
 		if want == "" {
 			if err != nil {
 				t.Errorf("%s: %v", text, err)
@@ -115,18 +117,18 @@ func TestOnlyTheLoginOfAURLChanges(t *testing.T) {
 			"h/app", "h.example.com:6432/app?sslmode=verify-full&sslrootcert=a%2fb.pem&x=%41+", "a:1,b:2/d%20b?schema=x&y", "[2001:db8::1]:5432/app?", "h/app?options=-c%20search_path%3Dx&sslmode=disable",
 		}).Draw(t, "rest")
 		scheme := rapid.SampledFrom([]string{"postgres://", "postgresql://"}).Draw(t, "scheme")
-		u, err := parse(scheme + encode(text.Draw(t, "old user")) + ":" + encode(text.Draw(t, "old password")) + "@" + rest)
+		u, err := parseURL(scheme + sqluser.Encode(text.Draw(t, "old user")) + ":" + sqluser.Encode(text.Draw(t, "old password")) + "@" + rest)
 		if err != nil {
 			t.Fatal(err)
 		}
 		user, password := text.Draw(t, "user"), text.Draw(t, "password")
-		got := u.with(user, password)
+		got := u.ReplaceLogin(user, password)
 		if !strings.HasPrefix(got, scheme) || !strings.HasSuffix(got, "@"+rest) {
 			t.Fatalf("%q", got)
 		}
-		l, err := readURL(key, at(got))
-		if err != nil || l.user != user || secret.Reveal(l.password) != password {
-			t.Fatalf("%q is read as %q %q, %v", got, l.user, secret.Reveal(l.password), err)
+		l, err := readLogin(at(got))
+		if err != nil || l.User != user || secret.Reveal(l.Password) != password {
+			t.Fatalf("%q is read as %q %q, %v", got, l.User, secret.Reveal(l.Password), err)
 		}
 		if strings.Contains(rest, "sslrootcert") || strings.Contains(rest, ",") {
 			return // no such file; net/url knows no lists
@@ -178,11 +180,11 @@ func TestEachPasswordIsLongPlainAndNew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := readURL(key, next)
+		l, err := readLogin(next)
 		if err != nil {
 			t.Fatal(err)
 		}
-		password := secret.Reveal(l.password)
+		password := secret.Reveal(l.Password)
 		if len(password) < 32 || strings.Trim(password, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" || seen[password] {
 			t.Errorf("a password has %d characters, or others than letters and digits, or was there before", len(password))
 		}

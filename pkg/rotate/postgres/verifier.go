@@ -11,26 +11,27 @@ import (
 
 const iterations = 4096 // PostgreSQL's own default
 
-// verifier is what PostgreSQL keeps of a password: enough to check a login, and nothing to log in with
+// newVerifier returns what PostgreSQL keeps of a password: enough to check a login, and nothing to log in with
 // (https://www.postgresql.org/docs/current/catalog-pg-authid.html, RFC 5803). The password is plain ASCII, of which
 // SASLprep changes nothing.
-func verifier(password string) string {
+func newVerifier(password string) string {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // it never fails
-	return scram(password, salt)
+	return computeVerifier(password, salt)
 }
 
-func scram(password string, salt []byte) string {
+// computeVerifier returns the verifier of a password with a salt.
+func computeVerifier(password string, salt []byte) string {
 	salted, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
 	if err != nil {
 		panic("pbkdf2 refuses constants")
 	}
-	stored := sha256.Sum256(mac(salted, "Client Key"))
+	stored := sha256.Sum256(computeMAC(salted, "Client Key"))
 	encode := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, encode(salt), encode(stored[:]), encode(mac(salted, "Server Key")))
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, encode(salt), encode(stored[:]), encode(computeMAC(salted, "Server Key")))
 }
 
-func mac(key []byte, text string) []byte {
+func computeMAC(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte(text))
 	return h.Sum(nil)

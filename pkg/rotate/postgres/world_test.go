@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -63,7 +66,7 @@ func (w *world) user() (name, password string) {
 // role makes a user with that name and password, of which the server learns no more than from rotary.
 func (w *world) role(name, password string, options ...string) {
 	w.t.Helper()
-	w.do("CREATE ROLE " + identifier(name) + " LOGIN PASSWORD " + literal(verifier(password)) + " " + strings.Join(options, " "))
+	w.do("CREATE ROLE " + identifier(name) + " LOGIN PASSWORD " + literal(newVerifier(password)) + " " + strings.Join(options, " "))
 	w.knows(name, password)
 }
 
@@ -105,7 +108,7 @@ func (w *world) parts(user, password string) rotate.Values {
 // open is a rotator whose connections go through calls.
 func (w *world) open(s manifest.Source, calls rotatetest.Calls) *Rotator {
 	r := New(s, w.administrator)
-	r.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+	r.server.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
@@ -124,15 +127,15 @@ func (w *world) rotator(change ...func(*manifest.Source)) *Rotator {
 	return w.open(s, func(_ string, do func() error) error { return do() })
 }
 
-// accepts says whether the server accepts what a version holds, by the verifier that it keeps.
+// accepts reports whether the server accepts what a version holds, by the verifier that it keeps.
 func (w *world) accepts(s manifest.Source, v rotate.Values) bool {
 	w.t.Helper()
-	l, err := New(s, nil).login(v)
+	l, err := New(s, nil).ReadLogin(v)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	kept := w.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1 AND rolcanlogin", l.user)
-	return len(kept) == 1 && w.matches(kept[0], secret.Reveal(l.password))
+	kept := w.rows("SELECT rolpassword FROM pg_authid WHERE rolname = $1 AND rolcanlogin", l.User)
+	return len(kept) == 1 && w.matches(kept[0], secret.Reveal(l.Password))
 }
 
 // accepted counts the passwords that anybody has had and that the server still accepts.
@@ -159,7 +162,7 @@ func (w *world) matches(kept, password string) bool {
 	return w.matched[pair]
 }
 
-// logsIn says whether the server lets a user in.
+// logsIn reports whether the server lets a user in.
 func (w *world) logsIn(user, password string) bool {
 	w.t.Helper()
 	c, err := pgx.Connect(w.t.Context(), w.URL(user, password, "postgres"))
@@ -194,7 +197,7 @@ func (w *world) turn(r *Rotator, now rotate.Values) (next rotate.Values) {
 	w.t.Helper()
 	next, err := r.Create(w.t.Context(), rotate.Start{Current: now})
 	if err == nil {
-		err = r.Set(w.t.Context(), next, now)
+		err = r.Set(w.t.Context(), rotate.Change{Pending: next, Current: now})
 	}
 	if err == nil {
 		err = r.Test(w.t.Context(), next)
@@ -238,11 +241,11 @@ type spy struct {
 func (s spy) Create(ctx context.Context, start rotate.Start) (rotate.Values, error) {
 	v, err := s.Rotator.Create(ctx, start)
 	if err == nil {
-		l, err := s.login(v)
+		l, err := s.ReadLogin(v)
 		if err != nil {
 			s.w.t.Fatal(err)
 		}
-		s.w.knows(l.user, secret.Reveal(l.password))
+		s.w.knows(l.User, secret.Reveal(l.Password))
 	}
 	return v, err
 }
@@ -255,7 +258,38 @@ func (w *world) conformance(t *testing.T, s manifest.Source, version func(user, 
 		Source: s, Open: func(calls rotatetest.Calls) rotate.Rotator { return spy{w.open(s, calls), w} },
 		Put:     func() rotate.Values { return version(w.user()) },
 		Accepts: func(v rotate.Values) bool { return w.accepts(s, v) }, Accepted: w.accepted,
+		Fenced: true, Waits: w.waits,
+		Session:   func(v rotate.Values) func() bool { return w.works(s, v) },
+		Elsewhere: func(v rotate.Values) rotate.Values { return elsewhere(s, v) },
 	}
+}
+
+// waits reports whether somebody waits for a lock on the server.
+func (w *world) waits() bool {
+	w.t.Helper()
+	return w.rows("SELECT count(*) FROM pg_locks WHERE NOT granted")[0] != "0"
+}
+
+// works logs in with what a version holds, and returns what reports whether the session still works.
+func (w *world) works(s manifest.Source, v rotate.Values) func() bool {
+	w.t.Helper()
+	l, err := New(s, nil).ReadLogin(v)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c := postgrestest.Connect(w.t, w.URL(l.User, secret.Reveal(l.Password), "postgres"))
+	return func() bool { return c.Ping(w.t.Context()) == nil }
+}
+
+// elsewhere is the same login at another port.
+func elsewhere(s manifest.Source, v rotate.Values) rotate.Values {
+	other := maps.Clone(v)
+	if f := s.Rotate.Fields; f != nil {
+		other[f.Port] = secret.New("1")
+		return other
+	}
+	other[key] = secret.New(regexp.MustCompile(`:[0-9]+/`).ReplaceAllString(secret.Reveal(v[key]), ":1/"))
+	return other
 }
 
 // TestTheRotatorConforms takes the two styles of a source in turn.
@@ -269,12 +303,15 @@ func TestTheRotatorConforms(t *testing.T) {
 	})
 }
 
-// matches says whether a password is the one of which the server keeps a verifier.
+// readLogin reads the URL under a key.
+func readLogin(v rotate.Values) (sqluser.Login, error) { return New(source(), nil).ReadLogin(v) }
+
+// matches reports whether a password is the one of which the server keeps a verifier.
 func matches(kept, password string) bool {
 	var salt, rest string
 	if _, err := fmt.Sscanf(strings.NewReplacer("$", " ", ":", " ").Replace(kept), "SCRAM-SHA-256 4096 %s %s", &salt, &rest); err != nil {
 		return false
 	}
 	plain, err := base64.StdEncoding.DecodeString(salt)
-	return err == nil && scram(password, plain) == kept
+	return err == nil && computeVerifier(password, plain) == kept
 }

@@ -102,7 +102,7 @@ func (r refusal) Error() string { return string(r) }
 func (r refusal) Refusal() string { return string(r) }
 
 // Set does nothing: the readers are the target.
-func (r *Rotator) Set(context.Context, values, values) error { return nil }
+func (r *Rotator) Set(context.Context, rotate.Change) error { return nil }
 
 // Test checks that every key has a value, and a public half its private one. A private key that it cannot read it
 // takes as it is.

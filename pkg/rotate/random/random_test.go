@@ -264,7 +264,7 @@ func TestTestWantsAValueInEveryKey(t *testing.T) {
 }
 
 func TestSetDoesNothing(t *testing.T) {
-	if err := symmetric().Set(t.Context(), nil, nil); err != nil {
+	if err := symmetric().Set(t.Context(), rotate.Change{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -80,6 +80,6 @@ type refusing struct{ refused rotate.Refused }
 func (r refusing) Create(context.Context, rotate.Start) (rotate.Values, error) {
 	return nil, &r.refused
 }
-func (r refusing) Set(context.Context, rotate.Values, rotate.Values) error   { return &r.refused }
+func (r refusing) Set(context.Context, rotate.Change) error                  { return &r.refused }
 func (r refusing) Test(context.Context, rotate.Values) error                 { return nil }
 func (r refusing) Retire(context.Context, rotate.End) (rotate.Values, error) { return nil, &r.refused }

@@ -1,0 +1,283 @@
+// Package sqluser rotates the login of a database between two users that take turns: app and app_clone. The one that is
+// not in use gets a new password; the one that was in use keeps its own until it is retired.
+//
+// It holds what pkg/rotate/postgres and pkg/rotate/mysql have in common: the turns, how a source and the
+// administrator's source hold a login, which hosts a user may be set at, how connections are encrypted, and errors that
+// say nothing of a login. A product adds its Syntax (how logins are written) and its Server (what is sent).
+//
+// A user is set only for somebody who knows a password that works: before anything changes, current's login must be
+// accepted, pending must be the user that takes turns with it at the same hosts, and these must be the administrator's
+// or declared under replicas. So whoever may put a value gets no more than the user whose password they know.
+package sqluser
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// Rotator rotates one source.
+type Rotator[S Session] struct {
+	source manifest.Source
+	admin  func(context.Context) (rotate.Values, error)
+	syntax Syntax
+	server Server[S]
+}
+
+// Server is a database product. What it returns as an error holds nothing of a login: see Failures.
+type Server[S Session] interface {
+	// Connect logs in at one host. The error wraps ErrRefused if the server refuses the user or the password, and
+	// ErrLocked if it refuses whoever logs in with them for now.
+	Connect(ctx context.Context, l Login, h Host) (S, error)
+	// CheckPrimary returns an error if the server that a session is at cannot be written to.
+	CheckPrimary(ctx context.Context, s S) error
+	// Install makes t.Next accepted, with what t.Current may do. current is a session of t.Current.
+	Install(ctx context.Context, current S, t Turn) error
+	// Retire makes what is owed refused.
+	Retire(ctx context.Context, e Retirement) error
+}
+
+// Session is a login that was accepted.
+type Session interface {
+	// Ask asks a trivial question.
+	Ask(ctx context.Context) error
+	// Close ends the session. It can be called again.
+	Close(ctx context.Context)
+}
+
+// Turn is one turn of the two users.
+type Turn struct {
+	Next, Current Login     // at the administrator's hosts
+	Admin         Login     // the administrator's
+	Since         time.Time // when the rotation that made Next began
+}
+
+// Retirement is the end of one login.
+type Retirement struct {
+	Owed   Login     // at the administrator's hosts, if Served
+	Admin  Login     // the administrator's
+	Served bool      // the administrator's server has the user; otherwise it is one that was left behind
+	Since  time.Time // when the owed version was created
+	// EndSessions asks for the end of the user's sessions: the manifest wants it, or an emergency's deadline has
+	// passed.
+	EndSessions bool
+	// SharesUser reports whether another live version holds another password of the user.
+	SharesUser func(context.Context) (bool, error)
+}
+
+// FirstChecker is a Server on which a first rotation can fail for good. CheckFirst is asked before a user takes turns
+// whom no version of the source has held; it changes nothing, and its error says why Set would not succeed.
+type FirstChecker interface {
+	CheckFirst(ctx context.Context, t Turn) error
+}
+
+// New returns the rotator of a source that holds a connection URL (rotate.url) or the parts of a login (rotate.fields).
+// admin reads the content of the administrator's source, which is one key with a URL; it is asked at each use.
+func New[S Session](
+	source manifest.Source, admin func(context.Context) (rotate.Values, error), syntax Syntax, server Server[S],
+) *Rotator[S] {
+	return &Rotator[S]{source: source, admin: admin, syntax: syntax, server: server}
+}
+
+// Create gives the other user a new password, in a copy of the current version. It changes nothing at the server. Where
+// the source cannot be rotated as it is, the error is a Refusal; so it is where an emergency would take a password away
+// that somebody retains.
+func (r *Rotator[S]) Create(ctx context.Context, s rotate.Start) (rotate.Values, error) {
+	now, err := r.ReadLogin(s.Current)
+	if err == nil && r.syntax.CheckStart != nil {
+		err = r.syntax.CheckStart(r.source, now)
+	}
+	if err != nil {
+		return nil, Refusal(err.Error())
+	}
+	user, err := r.partnerOf(now.User)
+	if err != nil {
+		return nil, Refusal(err.Error())
+	}
+	next, err := r.replaceLogin(s.Current, user, secret.New(rand.Text()+rand.Text()))
+	if err != nil {
+		return nil, Refusal(err.Error())
+	}
+	if err := r.checkOthers(ctx, s, user, next); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// checkOthers refuses what the other versions of the source forbid: an emergency that would end the credential of a
+// retained version, and a user that no version has held, where CheckFirst objects.
+func (r *Rotator[S]) checkOthers(ctx context.Context, s rotate.Start, user string, next rotate.Values) error {
+	checker, checks := r.server.(FirstChecker)
+	if !s.Emergency && !checks {
+		return nil // nothing is live but the current version
+	}
+	others, err := s.Others(ctx)
+	if err != nil {
+		return err
+	}
+	held := false
+	for _, o := range others {
+		l, err := r.ReadLogin(o.Values)
+		if err != nil || l.User != user {
+			continue
+		}
+		if held = true; s.Emergency && o.Live && o.Retained {
+			return Refusal("the user whose turn it is belongs to a version that is retained")
+		}
+	}
+	if held || !checks {
+		return nil
+	}
+	t, err := r.readTurn(ctx, rotate.Change{Since: s.Since, Pending: next, Current: s.Current})
+	if err != nil {
+		return err
+	}
+	return checker.CheckFirst(ctx, t)
+}
+
+// Set makes pending's login accepted. Where it is accepted already, nothing is left to do. It changes nothing before
+// current's login was accepted, and never touches the administrator's own user.
+func (r *Rotator[S]) Set(ctx context.Context, c rotate.Change) error {
+	t, err := r.readTurn(ctx, c)
+	if err != nil {
+		return err
+	}
+	switch accepted, err := Accepts(ctx, r.server, t.Next); {
+	case err != nil:
+		return fmt.Errorf("log in with the pending credential: %w", err)
+	case accepted:
+		return nil
+	}
+	current, err := Primary(ctx, r.server, t.Current)
+	if err != nil {
+		return fmt.Errorf("log in with the current credential: %w", err)
+	}
+	defer current.Close(ctx)
+	return r.server.Install(ctx, current, t)
+}
+
+// readTurn reads two versions and the administrator's login, and checks that the pending one may follow the current
+// one.
+func (r *Rotator[S]) readTurn(ctx context.Context, c rotate.Change) (t Turn, err error) {
+	t.Since = c.Since
+	if t.Next, err = r.ReadLogin(c.Pending); err != nil {
+		return t, fmt.Errorf("the pending version: %w", err)
+	}
+	if t.Current, err = r.ReadLogin(c.Current); err != nil {
+		return t, fmt.Errorf("the current version: %w", err)
+	}
+	if t.Admin, err = r.readAdministrator(ctx); err != nil {
+		return t, err
+	}
+	user, err := r.partnerOf(t.Current.User)
+	switch {
+	case err != nil:
+		return t, fmt.Errorf("the current version: %w", err)
+	case user != t.Next.User:
+		return t, Refusal("the pending version's user is not the one that takes turns with the current version's")
+	case !slices.Equal(t.Next.Hosts, t.Current.Hosts):
+		return t, Refusal("the pending version's hosts are not the current version's")
+	case !r.serves(t.Admin, t.Current.Hosts):
+		return t, Refusal("the current version's host is neither the administrator's nor declared under replicas")
+	case t.Admin.User == t.Current.User || t.Admin.User == t.Next.User:
+		return t, Refusal("the source's user is the administrator's own: give the source a user of its own")
+	}
+	t.Next, t.Current = r.moveTo(t.Admin, t.Next), r.moveTo(t.Admin, t.Current)
+	return t, nil
+}
+
+// Test logs in with pending at each host that it names, as it configures, and asks a trivial question.
+func (r *Rotator[S]) Test(ctx context.Context, pending rotate.Values) error {
+	l, err := r.ReadLogin(pending)
+	if err != nil {
+		return err
+	}
+	for i, h := range l.Hosts {
+		if err := r.testAt(ctx, l, h); err != nil {
+			return l.nameHost(i, err)
+		}
+	}
+	return nil
+}
+
+func (r *Rotator[S]) testAt(ctx context.Context, l Login, h Host) error {
+	s, err := r.server.Connect(ctx, l, h)
+	if err != nil {
+		return err
+	}
+	defer s.Close(ctx)
+	return s.Ask(ctx)
+}
+
+// Retire makes the owed login refused. It refuses to retire the current version's user and the administrator's own.
+func (r *Rotator[S]) Retire(ctx context.Context, e rotate.End) (rotate.Values, error) {
+	dead, err := r.readRetirement(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return nil, r.server.Retire(ctx, dead)
+}
+
+// readRetirement reads what is owed, and where its user lives.
+func (r *Rotator[S]) readRetirement(ctx context.Context, e rotate.End) (d Retirement, err error) {
+	if d.Owed, err = r.ReadLogin(e.Owed); err != nil {
+		return d, fmt.Errorf("the owed version: %w", err)
+	}
+	current, err := r.ReadLogin(e.Current)
+	if err != nil {
+		return d, fmt.Errorf("the current version: %w", err)
+	}
+	if d.Admin, err = r.readAdministrator(ctx); err != nil {
+		return d, err
+	}
+	switch {
+	case d.Owed.User == current.User:
+		return d, errors.New("its user is the current version's")
+	case d.Owed.User == d.Admin.User:
+		return d, errors.New("its user is the administrator's own, of which rotary changes nothing: " +
+			"change its password by hand, then rotary retire --revoked")
+	}
+	owed := d.Owed
+	if d.Served = r.serves(d.Admin, owed.Hosts); d.Served {
+		d.Owed = r.moveTo(d.Admin, owed)
+	}
+	d.Since, d.EndSessions = e.Since, r.source.Rotate.EndSessions || e.Forced
+	d.SharesUser = func(ctx context.Context) (bool, error) { return r.sharesUser(ctx, owed, e) }
+	return d, nil
+}
+
+// sharesUser reports whether a live version holds another password of the owed login's user.
+func (r *Rotator[S]) sharesUser(ctx context.Context, owed Login, e rotate.End) (bool, error) {
+	all, err := e.Others(ctx)
+	return slices.ContainsFunc(all, func(o rotate.Other) bool {
+		l, err := r.ReadLogin(o.Values)
+		return err == nil && o.Live && l.User == owed.User && !l.Password.Equal(owed.Password)
+	}), err
+}
+
+// Identity is the user's name. Of what is no login it is the content itself.
+func (r *Rotator[S]) Identity(v rotate.Values) string {
+	l, err := r.ReadLogin(v)
+	if err != nil {
+		return "\x00" + secret.Reveal(bucket.Encode(v))
+	}
+	return l.User
+}
+
+// Same reports whether two versions of one user have one password at the same hosts.
+func (r *Rotator[S]) Same(a, b rotate.Values) bool {
+	one, err := r.ReadLogin(a)
+	if err != nil {
+		return r.Identity(a) == r.Identity(b)
+	}
+	two, err := r.ReadLogin(b)
+	return err == nil && one.User == two.User && one.Password.Equal(two.Password) && slices.Equal(one.Hosts, two.Hosts)
+}
