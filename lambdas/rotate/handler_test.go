@@ -319,3 +319,19 @@ func TestAPanicShowsItsTypeAndNothingElse(t *testing.T) {
 		t.Errorf("%s: %s", name, text)
 	}
 }
+
+func TestAConfirmIsAnsweredOrFails(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.Advance(time.Minute)
+	ask := func(version string) string { return `{"confirm":{"source":"handshake","version":"` + version + `"}}` }
+	if out, err := w.h.handle(t.Context(), json.RawMessage(ask(first))); out != nil || err != nil { // another one is current
+		t.Errorf("%v, %v", out, err)
+	}
+	if name, text := w.fails(ask(token)); name != "Failed" || !strings.Contains(text, "no emergency has made it") {
+		t.Errorf("%s: %s", name, text)
+	}
+	if name, _ := w.fails(`{"confirm":{"source":"handshake","version":"v"},"rollback":{"source":"handshake","version":"v"}}`); name != "Unreadable" {
+		t.Errorf("two requests at once are %s", name)
+	}
+}
