@@ -76,6 +76,24 @@ func playEmergency(t *testing.T, s Scenario) {
 	}
 }
 
+// The schedules from which ADR 20 comes: a late setSecret of the rotation that was stopped replaced the new password, and a
+// key that rotary had made kept its own emergency from beginning.
+func TestTheSchedulesOfADR20EndWell(t *testing.T) {
+	for _, end := range []string{"emergency SOURCE", "emergency SOURCE again"} {
+		for _, c := range []struct{ scenario, source, before string }{
+			{"fleet", "db", "begin db\ncreate db\nset db; {ALTER ROLE}: late"},
+			{"happy", "db", "begin db\ncreate db\nset db; {ALTER ROLE}: late"},
+			{"access key", "storage", "begin storage\ncreate storage; {iam CreateAccessKey}: crash after"},
+		} {
+			t.Run(c.scenario+", "+end, func(t *testing.T) {
+				s := stageOf(t, c.scenario)
+				s.Schedule = places(t, s, c.before+"\n"+strings.ReplaceAll(end, "SOURCE", c.source)+"\nsettle")
+				playEmergency(t, s)
+			})
+		}
+	}
+}
+
 // TestALateRetirementHurtsNobody plays a retirement whose last request lands after an emergency has given the same user
 // another password.
 func TestALateRetirementHurtsNobody(t *testing.T) {
