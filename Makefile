@@ -17,18 +17,27 @@ lambdas := propagate rotate
 # Lambda is not deployed again.
 lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 
-# What the race detector leaves out: tests of one goroutine, and of what the servers of databases do. Of the simulation it
-# looks at what plays worlds side by side.
-alone := arch contract/.* mutants rehearsal simulation manifest.* rotate/(mysql|postgres|random)
+# What the race detector looks at: packages that start a goroutine, share something between goroutines, or run tests side by
+# side. It leaves out what waits for the servers of databases, and what it would slow down without seeing more. Of the
+# simulation it looks at a sample: worlds share nothing but what they are made of.
+concurrent := \bgo func|\.Go\(|\bsync\.|\batomic\.|\bt\.Parallel\(
+alone      := internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*)|pkg/rotate/(mysql|postgres|random|sqluser)
+raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas pkg | xargs -n1 dirname | sort -u | \
+	grep -vE '/testdata/|^($(alone))$$' | sed 's|^|./|')
 
-.PHONY: help build build-lambda demo synth diff deploy environment infra infra-tools test check unit race lint bench sim exhaust fuzz cover mutants contracts databases clean
+gotestsum   = go tool -modfile=$(1)tools/go.mod gotestsum --format pkgname --format-hide-empty-pkg --
+
+# What make test does, in this order. Each test runs once, but for the sample of the simulation.
+checks := contracts databases check race rest infra
+
+.PHONY: help build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench sim exhaust fuzz cover mutants contracts databases clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/rotary and, for this machine, the Lambdas into bin/lambda
 	@echo "build    bin/rotary"
-	@go build -o bin/rotary ./cmd/rotary
+	@go build -ldflags="-s -w" -o bin/rotary ./cmd/rotary
 	@$(call build_lambdas,bin/lambda)
 
 build-lambda: ## build the Lambdas for AWS (linux/arm64) into build/lambda; the same sources give the same bytes
@@ -58,38 +67,40 @@ endef
 demo: build ## play rotations on the embedded stand-in; needs only Go
 	@bin/rotary demo
 
-synth: environment build-lambda ## synthesize the stacks of ENV into infra/cdk.out; the first build takes three minutes
-	@echo "build    bin/infra"
-	@cd infra && go build -o ../bin/infra .
-	@echo "synth    infra/cdk.out"
-	@cd infra && rm -rf cdk.new && CDK_OUTDIR=cdk.new ../bin/infra && rm -rf cdk.out && mv cdk.new cdk.out
-
-diff: synth infra-tools ## show what deploying ENV would change
-	@cd infra && node_modules/.bin/cdk diff --app cdk.out
-
-deploy: synth infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point
-	@cd infra && go build -o ../bin/deploy ./deploy && ../bin/deploy
-
-# The environment is asked for before anything is built.
+# CDK's command line runs the target app, as cdk.json says, and takes the environment from ENV where -c env= names none.
 export ENV
-environment:
-	@if [ -z "$$ENV" ]; then \
-		echo "which environment? ENV= one of:" $$(awk '/^[^ #]/ {inside = /^environments:/} inside && /^  [A-Za-z0-9]+:/ {sub(":.*", ""); print $$1}' rotary.yaml); exit 2; \
-	fi
+synth: infra-tools ## synthesize the stacks of ENV into infra/cdk.out; the first build takes three minutes
+	@infra/node_modules/.bin/cdk synth --quiet
 
-# The command line of CDK tells nobody who uses it for what.
-export CDK_DISABLE_CLI_TELEMETRY := true
+diff: infra-tools ## show what deploying ENV would change
+	@$(call build_deploy) && bin/deploy --diff
+
+deploy: infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point
+	@$(call build_deploy) && bin/deploy
+
+build_deploy = (cd infra && go build -o ../bin/deploy ./deploy)
+
+# What cdk.json runs, for cdk synth, diff and deploy. It says on stderr what it builds: stdout belongs to CDK. A missing
+# environment is an error before the Lambdas and the app are built.
+app:
+	@(cd infra && go build -o ../bin/target ./target/check) && bin/target
+	@$(MAKE) build-lambda >&2
+	@echo "build    bin/infra" >&2; cd infra && go build -o ../bin/infra .
+	@bin/infra
 
 infra: infra-tools build-lambda ## test the CDK app: templates, access, deployment
 	@echo "check    infra"
 	@cd infra && go mod tidy -diff && go vet ./...
 	@echo "test     infra"
-	@cd infra && go tool -modfile=../tools/go.mod gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m ./...
+	@cd infra && $(call gotestsum,../) -timeout 30m ./...
 
 infra-tools: # the command line of CDK and what else npm has for infra
 	@$(call npm_ci,infra,infra's tools)
 
-test: contracts databases check race unit infra ## everything that must pass before a commit
+test: $(checks) ## everything that must pass before a commit
+
+checks:
+	@echo $(checks)
 
 check: ## formatting, go vet, go.mod
 	@echo "check    gofmt"
@@ -100,21 +111,28 @@ check: ## formatting, go vet, go.mod
 	@echo "check    go vet"
 	@go vet ./...
 
-unit: ## the whole test suite: units, architecture, manifest schema, end to end
+unit: ## the whole test suite without the race detector: units, architecture, manifest schema, end to end
 	@echo "test     everything"
-	@$(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m ./...
+	@$(call gotestsum) -timeout 30m ./...
 
 race: ## the race detector on what is concurrent; needs a C compiler
 	@if command -v "$$(go env CC)" >/dev/null; then \
-		echo "test     race detector"; \
-		raced="$(tool) gotestsum --format pkgname --format-hide-empty-pkg -- -race -timeout 30m"; \
+		echo "test     with the race detector"; \
 		export CGO_ENABLED=1; \
-		$$raced $$(go list ./... | grep -vE '/(internal|pkg)/($(subst $() ,|,$(alone)))$$') && \
-		$$raced -run TestOneFault ./internal/simulation; \
+		$(call gotestsum) -race -timeout 30m $(raced) && \
+		$(call gotestsum) -race -timeout 30m -run TestOneFault ./internal/simulation; \
 	elif [ "$(REQUIRE_ALL)" = 1 ]; then \
 		echo "race: no C compiler"; exit 1; \
 	else \
 		echo "skip     race detector: no C compiler"; \
+	fi
+
+rest: ## the tests that race leaves out; all of them where it cannot run
+	@echo "test     without the race detector"
+	@if command -v "$$(go env CC)" >/dev/null; then \
+		$(call gotestsum) -timeout 30m $$(go list ./... | grep -vxF "$$(go list $(raced))"); \
+	else \
+		$(call gotestsum) -timeout 30m ./...; \
 	fi
 
 lint: ## golangci-lint; the first run builds it, in two minutes
@@ -141,8 +159,8 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 		done; \
 	done
 
-mutants: ## seed protocol bugs, one by one: the fault simulation must catch each
-	@go run ./internal/mutants
+mutants: ## seed protocol bugs, one by one: some test must catch each; goes on where it was interrupted
+	@go run ./internal/mutants -results build/mutants
 
 contracts: ## install what vendors publish about their APIs (npm ci), for the tests that check against it
 	@$(call npm_ci,contracts,contracts)
@@ -166,4 +184,4 @@ cover: ## coverage of pkg and lambdas by the whole suite, into coverage.out
 	@go tool cover -func coverage.out | tail -1
 
 clean: ## remove what was built
-	@rm -rf bin build coverage.out infra/cdk.out infra/cdk.new
+	@rm -rf bin build coverage.out infra/cdk.out

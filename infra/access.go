@@ -15,16 +15,33 @@ import (
 // newAccess is the stack of people and workflows. Nobody can get past the boundary, whatever else is attached to them.
 func (c config) newAccess(app awscdk.App, s secrets) awscdk.Stack {
 	env := c.environment
-	stack := c.stack(app, "access", "Who may do what in environment "+env.Name)
+	stack := c.newStack(app, "access", "Who may do what in environment "+env.Name)
 	boundary := awsiam.NewCfnManagedPolicy(stack, jsii.String("Boundary"), &awsiam.CfnManagedPolicyProps{
-		ManagedPolicyName: jsii.String(boundaryName(env)), Description: jsii.String("What nobody who is bound by it can do"), PolicyDocument: plain(policy.Boundary(c.open, c.closed)),
+		ManagedPolicyName: jsii.String(boundaryName(env)),
+		Description:       jsii.String("What nobody who is bound by it can do"),
+		PolicyDocument:    decodePolicy(policy.Boundary(c.open, c.closed)),
 	})
 	if env.Access == nil {
 		return stack
 	}
-	role(stack, "PlatformRole", policy.Role(env, policy.PlatformRole), "Puts values and operates "+env.Name, policy.Trusted(env.Access.Platform...), policy.Platform(env, s.key))
+	newRole(
+		stack,
+		"PlatformRole",
+		policy.Role(env, policy.PlatformRole),
+		"Puts values and operates "+env.Name,
+		policy.Trusted(env.Access.Platform...),
+		policy.Platform(env, s.key),
+	)
 	if len(env.Access.Developers) > 0 && !env.Protected {
-		role(stack, "DeveloperRole", policy.Role(env, policy.DeveloperRole), "Reads what is for people in "+env.Name, policy.Trusted(env.Access.Developers...), policy.Developer(env, s.key, c.open, c.closed), bound(env)).AddResourceDependency(boundary, nil)
+		newRole(
+			stack,
+			"DeveloperRole",
+			policy.Role(env, policy.DeveloperRole),
+			"Reads what is for people in "+env.Name,
+			policy.Trusted(env.Access.Developers...),
+			policy.Developer(env, s.key, c.open, c.closed),
+			attachBoundary(env),
+		).AddResourceDependency(boundary, nil)
 	}
 	if env.Access.GitHub != nil {
 		c.newGitHub(stack, *env.Access.GitHub)
@@ -35,17 +52,31 @@ func (c config) newAccess(app awscdk.App, s secrets) awscdk.Stack {
 // newGitHub lets a repository's workflows in. The provider is the account's: environments that share one share it.
 func (c config) newGitHub(stack awscdk.Stack, oidc manifest.OIDC) {
 	env := c.environment
-	workflows := role(stack, "GitHubRole", policy.Role(env, policy.GitHubRole), "Releases services of "+env.Name+" from "+oidc.Repository, policy.GitHubTrust(env, oidc), policy.GitHub(env))
+	workflows := newRole(
+		stack,
+		"GitHubRole",
+		policy.Role(env, policy.GitHubRole),
+		"Releases services of "+env.Name+" from "+oidc.Repository,
+		policy.GitHubTrust(env, oidc),
+		policy.GitHub(env),
+	)
 	if c.provider {
-		provider := awsiam.NewCfnOIDCProvider(stack, jsii.String("GitHub"), &awsiam.CfnOIDCProviderProps{Url: jsii.String("https://token.actions.githubusercontent.com"), ClientIdList: jsii.Strings("sts.amazonaws.com")})
-		keep(provider)
+		provider := awsiam.NewCfnOIDCProvider(
+			stack,
+			jsii.String("GitHub"),
+			&awsiam.CfnOIDCProviderProps{
+				Url:          jsii.String("https://token.actions.githubusercontent.com"),
+				ClientIdList: jsii.Strings("sts.amazonaws.com"),
+			},
+		)
+		retainResource(provider)
 		workflows.AddResourceDependency(provider, nil)
 	}
 }
 
 func boundaryName(env *manifest.Environment) string { return policy.Role(env, "boundary") }
 
-func bound(env *manifest.Environment) func(*awsiam.CfnRoleProps) {
+func attachBoundary(env *manifest.Environment) func(*awsiam.CfnRoleProps) {
 	return func(p *awsiam.CfnRoleProps) {
 		p.PermissionsBoundary = jsii.String("arn:aws:iam::" + env.Account + ":policy/" + boundaryName(env))
 	}
@@ -54,9 +85,33 @@ func bound(env *manifest.Environment) func(*awsiam.CfnRoleProps) {
 // newSandbox is the stack of one developer: queues of their own, and a role that reaches these and what is for people.
 func (c config) newSandbox(app awscdk.App, s secrets, name string) awscdk.Stack {
 	env := c.environment
-	stack := c.stack(app, "sandbox-"+name, "Sandbox "+name+" in "+env.Name)
-	dead := newQueue(stack, "Dead", awssqs.CfnQueueProps{QueueName: jsii.String(policy.SandboxQueue(env, name, policy.SandboxDead)), MessageRetentionPeriod: jsii.Number(fortnight)}, policy.Queue)
-	newQueue(stack, "Jobs", awssqs.CfnQueueProps{QueueName: jsii.String(policy.SandboxQueue(env, name, policy.SandboxJobs)), RedrivePolicy: redrive(dead)}, policy.Queue)
-	role(stack, "Role", policy.SandboxRole(env, name), "Sandbox "+name+" of "+env.Name, policy.Trusted(slices.Concat(env.Access.Developers, env.Access.Platform)...), policy.Sandbox(env, name, s.key), bound(env))
+	stack := c.newStack(app, "sandbox-"+name, "Sandbox "+name+" in "+env.Name)
+	dead := newQueue(
+		stack,
+		"Dead",
+		awssqs.CfnQueueProps{
+			QueueName:              jsii.String(policy.SandboxQueue(env, name, policy.SandboxDead)),
+			MessageRetentionPeriod: jsii.Number(fortnight),
+		},
+		policy.Queue,
+	)
+	newQueue(
+		stack,
+		"Jobs",
+		awssqs.CfnQueueProps{
+			QueueName:     jsii.String(policy.SandboxQueue(env, name, policy.SandboxJobs)),
+			RedrivePolicy: redriveTo(dead),
+		},
+		policy.Queue,
+	)
+	newRole(
+		stack,
+		"Role",
+		policy.SandboxRole(env, name),
+		"Sandbox "+name+" of "+env.Name,
+		policy.Trusted(slices.Concat(env.Access.Developers, env.Access.Platform)...),
+		policy.Sandbox(env, name, s.key),
+		attachBoundary(env),
+	)
 	return stack
 }

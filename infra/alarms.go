@@ -17,7 +17,8 @@ import (
 // runbooks is where an alarm's page stands: its name and .md.
 const runbooks = "https://github.com/rotary-secrets/rotary/blob/main/docs/runbook/"
 
-// alarm is one thing that a person has to look at. Its name is that of its page of the runbook, which begins with about.
+// alarm is one thing that a person has to look at. Its name is that of its page of the runbook, which begins with
+// about.
 type alarm struct {
 	name, about string
 	series
@@ -37,36 +38,116 @@ type series struct {
 	dimensions      map[string]string
 }
 
-// What a period without data says. A pass that does not come changes nothing of what the last one saw: another alarm says
-// that there is none.
+// What a period without data says. A pass that does not come changes nothing of what the last one saw: another alarm
+// says that there is none.
 const (
 	keepsState  = "ignore"       // of what passes see
 	nothingDone = "notBreaching" // of what is only counted when it happens
 	silence     = "breaching"    // of what must come
 )
 
-// alarms are those of an environment, in the order in which a person would want to read them.
-func alarms(env *manifest.Environment) []alarm {
+// listAlarms returns those of an environment, in the order in which a person would want to read them.
+func listAlarms(env *manifest.Environment) []alarm {
 	all := []alarm{
-		{name: "no-passes", about: "No pass has come to an end for a quarter of an hour", series: own(env, metric.Passes), statistic: "Sum", when: "below", threshold: 1, minutes: 5, of: 3, beyond: 3, missing: silence},
-		seen("pass-failed", "Passes stop before their end", own(env, metric.PassesFailed)),
-		seen("pass-incomplete", "A consumer or a retirement refuses, pass after pass; the others go on", own(env, metric.PassesIncomplete)),
-		{name: "consumer-behind", about: "A consumer has not followed for an hour", series: own(env, metric.ConsumersBehind), statistic: "Minimum", when: "above", minutes: 15, of: 4, beyond: 4, missing: keepsState},
-		happened("event-refused", "A message was refused: another environment's, or none of rotary's", own(env, metric.EventsRefused)),
-		happened("appointment-failed", "The next look could not be scheduled; the sweep comes instead", own(env, metric.AppointmentsFailed)),
+		{
+			name:      "no-passes",
+			about:     "No pass has come to an end for a quarter of an hour",
+			series:    ownMetric(env, metric.Passes),
+			statistic: "Sum",
+			when:      "below",
+			threshold: 1,
+			minutes:   5,
+			of:        3,
+			beyond:    3,
+			missing:   silence,
+		},
+		alarmOnState("pass-failed", "Passes stop before their end", ownMetric(env, metric.PassesFailed)),
+		alarmOnState(
+			"pass-incomplete",
+			"A consumer or a retirement refuses, pass after pass; the others go on",
+			ownMetric(env, metric.PassesIncomplete),
+		),
+		{
+			name:      "consumer-behind",
+			about:     "A consumer has not followed for an hour",
+			series:    ownMetric(env, metric.ConsumersBehind),
+			statistic: "Minimum",
+			when:      "above",
+			minutes:   15,
+			of:        4,
+			beyond:    4,
+			missing:   keepsState,
+		},
+		alarmOnEvent(
+			"event-refused",
+			"A message was refused: another environment's, or none of rotary's",
+			ownMetric(env, metric.EventsRefused),
+		),
+		alarmOnEvent(
+			"appointment-failed",
+			"The next look could not be scheduled; the sweep comes instead",
+			ownMetric(env, metric.AppointmentsFailed),
+		),
 	}
 	for _, name := range plan.AlarmNames() {
-		all = append(all, alarm{name: name, about: looked[name], series: raised(env, metric.Alarms, name), statistic: "Maximum", when: "above", minutes: 5, of: 1, beyond: 1, missing: keepsState})
+		all = append(
+			all,
+			alarm{
+				name:      name,
+				about:     looked[name],
+				series:    alarmMetric(env, metric.Alarms, name),
+				statistic: "Maximum",
+				when:      "above",
+				minutes:   5,
+				of:        1,
+				beyond:    1,
+				missing:   keepsState,
+			},
+		)
 	}
 	for _, queue := range []struct{ name, queue, about string }{
 		{"dead-letters", env.DeadLetters(), "A message was given up"},
 		{"undelivered", env.Undelivered(), "An event or a sweep could not be delivered"},
 	} {
-		all = append(all, alarm{name: queue.name, about: queue.about, series: ofQueue("ApproximateNumberOfMessagesVisible", queue.queue), statistic: "Maximum", when: "above", minutes: 5, of: 1, beyond: 1, missing: nothingDone})
+		all = append(
+			all,
+			alarm{
+				name:      queue.name,
+				about:     queue.about,
+				series:    ofQueue("ApproximateNumberOfMessagesVisible", queue.queue),
+				statistic: "Maximum",
+				when:      "above",
+				minutes:   5,
+				of:        1,
+				beyond:    1,
+				missing:   nothingDone,
+			},
+		)
 	}
-	all = append(all, alarm{name: "queue-old", about: "A message waits for longer than three passes", series: ofQueue("ApproximateAgeOfOldestMessage", env.Queue()), statistic: "Maximum", when: "above", threshold: 3 * propagateSeconds, minutes: 5, of: 1, beyond: 1, missing: nothingDone})
-	for _, f := range functions(env) {
-		all = append(all, happened(f.short+"-errors", f.about, series{"AWS/Lambda", "Errors", map[string]string{"FunctionName": f.name}}))
+	all = append(
+		all,
+		alarm{
+			name:      "queue-old",
+			about:     "A message waits for longer than three passes",
+			series:    ofQueue("ApproximateAgeOfOldestMessage", env.Queue()),
+			statistic: "Maximum",
+			when:      "above",
+			threshold: 3 * propagateSeconds,
+			minutes:   5,
+			of:        1,
+			beyond:    1,
+			missing:   nothingDone,
+		},
+	)
+	for _, f := range listFunctions(env) {
+		all = append(
+			all,
+			alarmOnEvent(
+				f.short+"-errors",
+				f.about,
+				series{"AWS/Lambda", "Errors", map[string]string{"FunctionName": f.name}},
+			),
+		)
 	}
 	return all
 }
@@ -80,21 +161,44 @@ var looked = map[string]string{
 	plan.DeadlinePassed:    "An emergency's deadline is over, and the old credential lives",
 }
 
-// seen is raised by what two of three periods of passes say: once is no incident, because the next pass tries again.
-func seen(name, about string, s series) alarm {
-	return alarm{name: name, about: about, series: s, statistic: "Sum", when: "above", minutes: 5, of: 3, beyond: 2, missing: keepsState}
+// alarmOnState returns an alarm that two of three periods of passes raise: once is no incident, because the next pass
+// tries again.
+func alarmOnState(name, about string, s series) alarm {
+	return alarm{
+		name:      name,
+		about:     about,
+		series:    s,
+		statistic: "Sum",
+		when:      "above",
+		minutes:   5,
+		of:        3,
+		beyond:    2,
+		missing:   keepsState,
+	}
 }
 
-// happened is raised by what happens once. When it is over there is nothing to say: nobody has mended anything.
-func happened(name, about string, s series) alarm {
-	return alarm{name: name, about: about, series: s, statistic: "Sum", when: "above", minutes: 5, of: 1, beyond: 1, missing: nothingDone, quietly: true}
+// alarmOnEvent returns an alarm that is raised by what happens once. When it is over there is nothing to say: nobody
+// has mended anything.
+func alarmOnEvent(name, about string, s series) alarm {
+	return alarm{
+		name:      name,
+		about:     about,
+		series:    s,
+		statistic: "Sum",
+		when:      "above",
+		minutes:   5,
+		of:        1,
+		beyond:    1,
+		missing:   nothingDone,
+		quietly:   true,
+	}
 }
 
-// own is what the Lambdas write of the whole environment.
-func own(env *manifest.Environment, name metric.Name) series { return raised(env, name, "") }
+// ownMetric returns a metric that the Lambdas write of the whole environment.
+func ownMetric(env *manifest.Environment, name metric.Name) series { return alarmMetric(env, name, "") }
 
-// raised is the same with this value of its second dimension.
-func raised(env *manifest.Environment, name metric.Name, alarm string) series {
+// alarmMetric returns a metric that the Lambdas write, with this value of its second dimension.
+func alarmMetric(env *manifest.Environment, name metric.Name, alarm string) series {
 	for _, s := range metric.Of(env, name) {
 		if s.Dimensions[metric.Alarm] == alarm {
 			return series{metric.Namespace, string(s.Name), s.Dimensions}
@@ -110,8 +214,9 @@ func ofQueue(name, queue string) series {
 // function is a Lambda of an environment, as its alarm calls it.
 type function struct{ name, short, about string }
 
-// functions are the Lambdas of an environment. The rotate Lambda is deployed twice where a source needs it in a VPC.
-func functions(env *manifest.Environment) []function {
+// listFunctions returns the Lambdas of an environment. The rotate Lambda is deployed twice where a source needs it in a
+// VPC.
+func listFunctions(env *manifest.Environment) []function {
 	all := []function{{env.PropagateFunction(), "propagate", "The propagate Lambda failed"}}
 	for _, f := range []function{
 		{env.RotateFunction(manifest.Source{}), "rotate", "The rotate Lambda failed"},
@@ -126,8 +231,8 @@ func functions(env *manifest.Environment) []function {
 
 // newAlarms has one alarm for each thing that a person has to look at. All of them go to the topic.
 func (p pipeline) newAlarms(topic awssns.CfnTopic) {
-	for _, a := range alarms(p.environment) {
-		props := a.props(p.environment)
+	for _, a := range listAlarms(p.environment) {
+		props := a.newProps(p.environment)
 		props.AlarmActions = &[]any{*topic.Ref()}
 		if !a.quietly {
 			props.OkActions = &[]any{*topic.Ref()}
@@ -136,31 +241,40 @@ func (p pipeline) newAlarms(topic awssns.CfnTopic) {
 	}
 }
 
-func (a alarm) props(env *manifest.Environment) *awscloudwatch.CfnAlarmProps {
+func (a alarm) newProps(env *manifest.Environment) *awscloudwatch.CfnAlarmProps {
 	operator := "GreaterThanThreshold"
 	if a.when == "below" {
 		operator = "LessThanThreshold"
 	}
 	return &awscloudwatch.CfnAlarmProps{
-		AlarmName: jsii.String(env.Named(a.name)), AlarmDescription: jsii.String(a.about + ": " + runbooks + a.name + ".md"),
-		Namespace: &a.namespace, MetricName: &a.series.name, Statistic: &a.statistic, Dimensions: a.list(), Period: jsii.Number(60 * a.minutes),
-		EvaluationPeriods: jsii.Number(a.of), DatapointsToAlarm: jsii.Number(a.beyond), Threshold: &a.threshold, ComparisonOperator: &operator, TreatMissingData: &a.missing,
+		AlarmName:        jsii.String(env.Named(a.name)),
+		AlarmDescription: jsii.String(a.about + ": " + runbooks + a.name + ".md"),
+		Namespace:        &a.namespace, MetricName: &a.series.name, Statistic: &a.statistic,
+		Dimensions:        a.renderDimensions(),
+		Period:            jsii.Number(60 * a.minutes),
+		EvaluationPeriods: jsii.Number(a.of), DatapointsToAlarm: jsii.Number(a.beyond), Threshold: &a.threshold,
+		ComparisonOperator: &operator, TreatMissingData: &a.missing,
 	}
 }
 
-func (s series) list() any {
+func (s series) renderDimensions() any {
 	var all []any
 	for _, name := range slices.Sorted(maps.Keys(s.dimensions)) {
-		all = append(all, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(name), Value: jsii.String(s.dimensions[name])})
+		all = append(
+			all,
+			&awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(name), Value: jsii.String(s.dimensions[name])},
+		)
 	}
 	return all
 }
 
-// rotationFailed is the page about what Secrets Manager says by itself: no alarm, but an event, which a rule sends to the
-// topic with the page's address
+// rotationFailed is the page about what Secrets Manager says by itself: no alarm, but an event, which a rule sends to
+// the topic with the page's address
 // (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html).
 const rotationFailed = "rotation-failed"
 
-func withPage(page string) *awsevents.CfnRule_InputTransformerProperty {
-	return &awsevents.CfnRule_InputTransformerProperty{InputTemplate: jsii.String(`{"runbook":"` + runbooks + page + `.md","event":<aws.events.event.json>}`)}
+func addRunbook(page string) *awsevents.CfnRule_InputTransformerProperty {
+	return &awsevents.CfnRule_InputTransformerProperty{
+		InputTemplate: jsii.String(`{"runbook":"` + runbooks + page + `.md","event":<aws.events.event.json>}`),
+	}
 }

@@ -41,7 +41,7 @@ func examples(t *testing.T) []*manifest.Environment {
 func TestEveryAlarmHasItsPageAndEveryPageItsAlarm(t *testing.T) {
 	begins := map[string]string{rotationFailed: "Secrets Manager says that a rotation failed or was abandoned"}
 	for _, env := range examples(t) {
-		for _, a := range alarms(env) {
+		for _, a := range listAlarms(env) {
 			begins[a.name] = a.about
 		}
 	}
@@ -64,8 +64,8 @@ func TestEveryAlarmHasItsPageAndEveryPageItsAlarm(t *testing.T) {
 
 func TestThePageIsTheLinkOfItsAlarm(t *testing.T) {
 	for _, env := range examples(t) {
-		for _, a := range alarms(env) {
-			p := a.props(env)
+		for _, a := range listAlarms(env) {
+			p := a.newProps(env)
 			if !strings.HasSuffix(*p.AlarmDescription, ": "+runbooks+a.name+".md") || len(*p.AlarmDescription) > 1024 || *p.AlarmName != "rotary-"+env.Name+"-"+a.name {
 				t.Errorf("%s says %s", *p.AlarmName, *p.AlarmDescription)
 			}
@@ -96,7 +96,7 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 	}
 	for _, env := range examples(t) {
 		got := map[string][3]string{}
-		for _, a := range alarms(env) {
+		for _, a := range listAlarms(env) {
 			got[a.name] = [3]string{fmt.Sprintf("%d minutes, %d of %d", a.minutes, a.beyond, a.of), a.missing, map[bool]string{false: "and when it is over"}[a.quietly]}
 		}
 		expected := maps.Clone(want)
@@ -126,7 +126,7 @@ func written(env *manifest.Environment, name string, dimensions map[string]strin
 
 func TestAlarmsLookAtWhatIsWritten(t *testing.T) {
 	for _, env := range examples(t) {
-		for _, a := range alarms(env) {
+		for _, a := range listAlarms(env) {
 			names := map[string][]string{
 				"AWS/SQS QueueName":       {env.Queue(), env.DeadLetters(), env.Undelivered()},
 				"AWS/Lambda FunctionName": {env.PropagateFunction(), env.RotateFunction(manifest.Source{}), env.RotateFunction(manifest.Source{Network: true})},
@@ -156,7 +156,7 @@ type widget struct {
 func widgets(t *testing.T, env *manifest.Environment) []widget {
 	t.Helper()
 	var body struct{ Widgets []widget }
-	if err := json.Unmarshal([]byte(board(env)), &body); err != nil {
+	if err := json.Unmarshal([]byte(renderDashboard(env)), &body); err != nil {
 		t.Fatal(err)
 	}
 	return body.Widgets
@@ -192,7 +192,7 @@ func TestTheDashboardShowsExactlyWhatIsWritten(t *testing.T) {
 func TestTheDashboardShowsEveryAlarm(t *testing.T) {
 	for _, env := range examples(t) {
 		var want []string
-		for _, a := range alarms(env) {
+		for _, a := range listAlarms(env) {
 			want = append(want, "arn:aws:cloudwatch:"+env.Region+":"+env.Account+":alarm:rotary-"+env.Name+"-"+a.name)
 		}
 		all := widgets(t, env)

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/infra/target"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -17,59 +18,61 @@ type config struct {
 	environment  *manifest.Environment
 	open, closed []string // environments
 	provider     bool     // deploy GitHub's OIDC provider: an account has one
+	schedules    bool     // turn rotation on
 	lambdas      string   // folder with NAME/bootstrap and NAME/rotary.yaml
 	out          string   // folder for the assembly
 }
 
-// folder is where a Lambda was built.
-func (c config) folder(lambda string) string { return filepath.Join(c.lambdas, lambda) }
+// lambdaFolder returns the folder that a Lambda was built in.
+func (c config) lambdaFolder(lambda string) string { return filepath.Join(c.lambdas, lambda) }
 
-// synth writes the templates of one environment. The same manifest and Lambdas give the same templates.
-func synth(c config) (err error) {
+// synthesizeApp writes the templates of one environment. The same manifest and Lambdas give the same templates.
+func synthesizeApp(c config) (err error) {
 	defer func() { // jsii panics with what CDK refuses
 		if refused := recover(); refused != nil {
 			err = fmt.Errorf("synthesize environment %s: %v", c.environment.Name, refused)
 		}
 	}()
 	app := awscdk.NewApp(&awscdk.AppProps{
-		Outdir: &c.out, AnalyticsReporting: jsii.Bool(false), TreeMetadata: jsii.Bool(false), StackTraces: jsii.Bool(false),
+		Outdir: &c.out, AnalyticsReporting: jsii.Bool(false), TreeMetadata: jsii.Bool(false),
+		StackTraces:             jsii.Bool(false),
 		DefaultStackSynthesizer: awscdk.NewDefaultStackSynthesizer(nil),
 		PostCliContext: &map[string]any{
 			"@aws-cdk/core:defaultCrossStackReferences": "strong", // the key: whatever uses it keeps it
 			"@aws-cdk/core:validateAgainstDefaultRules": true,     // what CloudFormation would refuse is refused here
 		},
 	})
-	build(app, c)
+	addStacks(app, c)
 	app.Synth(nil)
 	return nil
 }
 
-// build adds the environment's stacks to an app, in the order of a first deploy: containers, what fills and reads them, and,
-// once people have put values, the schedules. What one stack knows of another it knows by name, but for the key: a source
-// that leaves the manifest leaves every stack, in any order.
-func build(app awscdk.App, c config) {
+// addStacks adds the environment's stacks to an app, in the order of a first deploy: containers, what fills and reads
+// them, and, where rotation is turned on, the schedules. What one stack knows of another it knows by name, but for the
+// key: a source that leaves the manifest leaves every stack, in any order.
+func addStacks(app awscdk.App, c config) {
 	s := c.newSecrets(app)
 	p := c.newPipeline(app, s)
-	after(p.stack, s.stack)
+	deployAfter(p.stack, s.stack)
 	a := c.newAccess(app, s)
-	after(a, s.stack)
+	deployAfter(a, s.stack)
 	if services, some := c.newServices(app, s); some {
-		after(services, s.stack)
+		deployAfter(services, s.stack)
 	}
 	if c.environment.Access != nil {
 		for _, name := range c.environment.Access.Sandboxes {
-			after(c.newSandbox(app, s, name), a)
+			deployAfter(c.newSandbox(app, s, name), a)
 		}
 	}
-	if schedules, some := c.newSchedules(app); some {
-		after(schedules, p.stack)
+	if sources := target.Scheduled(c.environment); c.schedules && len(sources) > 0 {
+		deployAfter(c.newSchedules(app, sources), p.stack)
 	}
 }
 
-func after(later, earlier awscdk.Stack) { later.AddStackDependency(earlier, nil) }
+func deployAfter(later, earlier awscdk.Stack) { later.AddStackDependency(earlier, nil) }
 
-// stack is a stack of the environment in its account and region. Its tag is on every resource that can have one.
-func (c config) stack(app constructs.Construct, name, about string) awscdk.Stack {
+// newStack adds a stack of the environment in its account and region. Its tag is on every resource that can have one.
+func (c config) newStack(app constructs.Construct, name, about string) awscdk.Stack {
 	full := c.environment.Named(name)
 	s := awscdk.NewStack(app, &full, &awscdk.StackProps{
 		StackName: &full, Description: &about, TerminationProtection: jsii.Bool(c.environment.Protected),
@@ -79,8 +82,8 @@ func (c config) stack(app constructs.Construct, name, about string) awscdk.Stack
 	return s
 }
 
-// keep leaves a resource where it is when it leaves its stack, and takes it away only where a stack's first deploy fails:
-// the next try would find its name taken.
-func keep(r awscdk.CfnResource) {
+// retainResource leaves a resource where it is when it leaves its stack, and takes it away only where a stack's first
+// deploy fails: the next try would find its name taken.
+func retainResource(r awscdk.CfnResource) {
 	r.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE, nil)
 }

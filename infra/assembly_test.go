@@ -87,12 +87,15 @@ func synthesized(t *testing.T) map[string]assembly {
 	return all
 }
 
-// synthesize runs the app with Lambdas that are made up for it, beside the manifest.
+// synthesize runs the app with Lambdas that are made up for it, beside the manifest, and with rotation turned on.
 func synthesize(lambdas, manifest, env, out string) error {
 	if err := lambdasFor(lambdas, manifest); err != nil {
 		return err
 	}
-	code, said := app(map[string]string{"ENV": env, "ROTARY_MANIFEST": manifest, "ROTARY_LAMBDAS": lambdas, "CDK_OUTDIR": out})
+	code, said := app(map[string]string{
+		"CDK_CONTEXT_JSON": `{"env": "` + env + `", "schedules": "on"}`,
+		"ROTARY_MANIFEST":  manifest, "ROTARY_LAMBDAS": lambdas, "CDK_OUTDIR": out,
+	})
 	if code != 0 {
 		return errors.New(said)
 	}

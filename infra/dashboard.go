@@ -15,23 +15,34 @@ import (
 // newDashboard shows what the Lambdas measure: how old every credential is, what is owed, how far consumers are behind.
 func (p pipeline) newDashboard() {
 	awscloudwatch.NewCfnDashboard(p.stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
-		DashboardName: jsii.String("rotary-" + p.environment.Name), DashboardBody: jsii.String(board(p.environment)),
+		DashboardName: jsii.String("rotary-" + p.environment.Name),
+		DashboardBody: jsii.String(renderDashboard(p.environment)),
 	})
 }
 
-// board is the dashboard's body
+// renderDashboard returns the dashboard's body
 // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html).
-func board(env *manifest.Environment) string {
+func renderDashboard(env *manifest.Environment) string {
 	var widgets []any
 	add := func(properties map[string]any, kind string) {
 		i := len(widgets)
-		widgets = append(widgets, map[string]any{"type": kind, "x": 12 * (i % 2), "y": 6 * (i / 2), "width": 12, "height": 6, "properties": properties})
+		widgets = append(
+			widgets,
+			map[string]any{
+				"type":       kind,
+				"x":          12 * (i % 2),
+				"y":          6 * (i / 2),
+				"width":      12,
+				"height":     6,
+				"properties": properties,
+			},
+		)
 	}
 	for _, g := range graphs {
-		add(g.properties(env), "metric")
+		add(g.renderProperties(env), "metric")
 	}
 	var raised []string
-	for _, a := range alarms(env) {
+	for _, a := range listAlarms(env) {
 		raised = append(raised, env.ARN("cloudwatch", "alarm:"+env.Named(a.name)))
 	}
 	add(map[string]any{"title": "Alarms", "alarms": raised, "sortBy": "stateUpdatedTimestamp"}, "alarm")
@@ -51,25 +62,38 @@ var graphs = []graph{
 	{"Retirements owed", "Maximum", "versions", []metric.Name{metric.RetirementsOwed}},
 	{"What is not as it should be", "Maximum", "", []metric.Name{metric.ConsumersBehind, metric.Steps, metric.Waits}},
 	{"Passes", "Sum", "in five minutes", []metric.Name{metric.Passes}},
-	{"Failures", "Sum", "in five minutes", []metric.Name{metric.PassesFailed, metric.PassesIncomplete, metric.AppointmentsFailed, metric.EventsRefused, metric.RequestsFailed, metric.RequestsRefused}},
+	{
+		"Failures",
+		"Sum",
+		"in five minutes",
+		[]metric.Name{
+			metric.PassesFailed,
+			metric.PassesIncomplete,
+			metric.AppointmentsFailed,
+			metric.EventsRefused,
+			metric.RequestsFailed,
+			metric.RequestsRefused,
+		},
+	},
 	{"Rotation steps, retirements and rollbacks", "Sum", "in five minutes", []metric.Name{metric.Requests}},
 }
 
-func (g graph) properties(env *manifest.Environment) map[string]any {
+func (g graph) renderProperties(env *manifest.Environment) map[string]any {
 	var lines []any
 	for _, name := range g.metrics {
 		for _, s := range metric.Of(env, name) {
-			lines = append(lines, line(s))
+			lines = append(lines, renderSeries(s))
 		}
 	}
 	return map[string]any{
-		"title": g.title, "region": env.Region, "view": "timeSeries", "stat": g.statistic, "period": 300, "metrics": lines,
-		"yAxis": map[string]any{"left": map[string]any{"label": g.unit, "showUnits": false, "min": 0}},
+		"title": g.title, "region": env.Region, "view": "timeSeries", "stat": g.statistic, "period": 300,
+		"metrics": lines,
+		"yAxis":   map[string]any{"left": map[string]any{"label": g.unit, "showUnits": false, "min": 0}},
 	}
 }
 
-// line is one series as a graph takes it: namespace, name, dimensions.
-func line(s metric.Series) []any {
+// renderSeries returns one series as a graph takes it: namespace, name, dimensions.
+func renderSeries(s metric.Series) []any {
 	out := []any{metric.Namespace, s.Name}
 	for _, name := range slices.Sorted(maps.Keys(s.Dimensions)) {
 		out = append(out, name, s.Dimensions[name])

@@ -25,35 +25,55 @@ func (p pipeline) newQueues() queues {
 	env := p.environment
 	var q queues
 	q.dead = newQueue(p.stack, "DeadLetters", awssqs.CfnQueueProps{
-		QueueName: jsii.String(env.DeadLetters()), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(fortnight),
-		RedriveAllowPolicy: map[string]any{"redrivePermission": "byQueue", "sourceQueueArns": []string{env.ARN("sqs", env.Queue())}},
+		QueueName: jsii.String(env.DeadLetters()), FifoQueue: jsii.Bool(true),
+		ContentBasedDeduplication: jsii.Bool(true), MessageRetentionPeriod: jsii.Number(fortnight),
+		RedriveAllowPolicy: map[string]any{
+			"redrivePermission": "byQueue",
+			"sourceQueueArns":   []string{env.ARN("sqs", env.Queue())},
+		},
 	}, policy.Queue)
 	rules := func(arn string) policy.Document { return policy.EventQueue(env, arn) }
-	q.undelivered = newQueue(p.stack, "Undelivered", awssqs.CfnQueueProps{QueueName: jsii.String(env.Undelivered()), MessageRetentionPeriod: jsii.Number(fortnight)}, rules)
+	q.undelivered = newQueue(
+		p.stack,
+		"Undelivered",
+		awssqs.CfnQueueProps{QueueName: jsii.String(env.Undelivered()), MessageRetentionPeriod: jsii.Number(fortnight)},
+		rules,
+	)
 	q.events = newQueue(p.stack, "Events", awssqs.CfnQueueProps{
-		QueueName: jsii.String(env.Queue()), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true), VisibilityTimeout: jsii.Number(visibleSeconds),
-		RedrivePolicy: redrive(q.dead),
+		QueueName: jsii.String(env.Queue()), FifoQueue: jsii.Bool(true), ContentBasedDeduplication: jsii.Bool(true),
+		VisibilityTimeout: jsii.Number(visibleSeconds),
+		RedrivePolicy:     redriveTo(q.dead),
 	}, rules)
 	return q
 }
 
-// redrive gives a message up that could not be done with five times.
-func redrive(dead awssqs.CfnQueue) any {
+// redriveTo returns the policy that gives a message up after five attempts.
+func redriveTo(dead awssqs.CfnQueue) any {
 	return map[string]any{"deadLetterTargetArn": *dead.AttrArn(), "maxReceiveCount": 5}
 }
 
 // newQueue makes a queue that is encrypted, with the policy that guards its ARN.
-func newQueue(stack awscdk.Stack, id string, props awssqs.CfnQueueProps, guard func(arn string) policy.Document) awssqs.CfnQueue {
+func newQueue(
+	stack awscdk.Stack,
+	id string,
+	props awssqs.CfnQueueProps,
+	guard func(arn string) policy.Document,
+) awssqs.CfnQueue {
 	props.SqsManagedSseEnabled = jsii.Bool(true)
 	q := awssqs.NewCfnQueue(stack, &id, &props)
-	awssqs.NewCfnQueuePolicy(stack, jsii.String(id+"Policy"), &awssqs.CfnQueuePolicyProps{Queues: jsii.Strings(*q.Ref()), PolicyDocument: plain(guard(*q.AttrArn()))})
+	awssqs.NewCfnQueuePolicy(
+		stack,
+		jsii.String(id+"Policy"),
+		&awssqs.CfnQueuePolicyProps{Queues: jsii.Strings(*q.Ref()), PolicyDocument: decodePolicy(guard(*q.AttrArn()))},
+	)
 	return q
 }
 
-// feed has the queue's messages passed on, ten at a time: a burst of events is one pass.
-func (p pipeline) feed(f awslambda.CfnFunction, q queues) {
+// addFeed has the queue call a Lambda with up to ten messages: a burst of events is one pass.
+func (p pipeline) addFeed(f awslambda.CfnFunction, q queues) {
 	awslambda.NewCfnEventSourceMapping(p.stack, jsii.String("Feed"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName: f.Ref(), EventSourceArn: q.events.AttrArn(), BatchSize: jsii.Number(10), FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
+		FunctionName: f.Ref(), EventSourceArn: q.events.AttrArn(), BatchSize: jsii.Number(10),
+		FunctionResponseTypes: jsii.Strings("ReportBatchItemFailures"),
 	})
 }
 
@@ -71,30 +91,50 @@ func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
 			services = append(services, env.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
 		}
 	}
-	p.wake("sources", q, names, func(some []string) map[string]any {
-		return map[string]any{"source": []string{"aws.secretsmanager"}, "detail-type": []string{"Secret Label Updated"}, "detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": some}}
+	p.addWakeRules("sources", q, names, func(some []string) map[string]any {
+		return map[string]any{
+			"source":      []string{"aws.secretsmanager"},
+			"detail-type": []string{"Secret Label Updated"},
+			"detail":      map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": some},
+		}
 	})
-	p.wake("services", q, services, func(some []string) map[string]any {
-		return map[string]any{"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": some}
+	p.addWakeRules("services", q, services, func(some []string) map[string]any {
+		return map[string]any{
+			"source":      []string{"aws.ecs"},
+			"detail-type": []string{"ECS Deployment State Change"},
+			"resources":   some,
+		}
 	})
-	p.rule("manifest", queueTarget(p, q), map[string]any{
+	p.addRule("manifest", queueTarget(p, q), map[string]any{
 		"source": []string{"aws.cloudformation"}, "detail-type": []string{"CloudFormation Stack Status Change"},
 		"resources": []any{map[string]any{"prefix": env.ARN("cloudformation", "stack/"+env.Named("pipeline")+"/")}},
-		"detail":    map[string]any{"status-details": map[string]any{"status": []string{"CREATE_COMPLETE", "UPDATE_COMPLETE"}}},
+		"detail": map[string]any{
+			"status-details": map[string]any{"status": []string{"CREATE_COMPLETE", "UPDATE_COMPLETE"}},
+		},
 	})
-	p.rule("failures", awsevents.CfnRule_TargetProperty{Id: jsii.String("topic"), Arn: topic.Ref(), DeadLetterConfig: givenUp(q), InputTransformer: withPage(rotationFailed)}, map[string]any{
-		"source": []string{"aws.secretsmanager"}, "detail-type": []string{"AWS Service Event via CloudTrail"}, "detail": map[string]any{"eventName": []string{"RotationFailed", "RotationAbandoned"}},
-	})
+	p.addRule(
+		"failures",
+		awsevents.CfnRule_TargetProperty{
+			Id:               jsii.String("topic"),
+			Arn:              topic.Ref(),
+			DeadLetterConfig: deadLettersTo(q),
+			InputTransformer: addRunbook(rotationFailed),
+		},
+		map[string]any{
+			"source": []string{"aws.secretsmanager"}, "detail-type": []string{"AWS Service Event via CloudTrail"},
+			"detail": map[string]any{"eventName": []string{"RotationFailed", "RotationAbandoned"}},
+		},
+	)
 }
 
-// wake makes as many rules as it takes to match all of these names.
-func (p pipeline) wake(name string, q queues, names []string, pattern func(some []string) map[string]any) {
+// addWakeRules adds as many rules as it takes to match all of these names.
+func (p pipeline) addWakeRules(name string, q queues, names []string, pattern func(some []string) map[string]any) {
 	for i, some := range patternSized(names) {
 		full := name
 		if i > 0 {
 			full += "-" + strconv.Itoa(i+1)
 		}
-		p.rule(full, queueTarget(p, q), pattern(some))
+		p.addRule(full, queueTarget(p, q), pattern(some))
 	}
 }
 
@@ -112,20 +152,24 @@ func patternSized(names []string) [][]string {
 	return parts
 }
 
-func (p pipeline) rule(name string, target awsevents.CfnRule_TargetProperty, pattern map[string]any) {
+func (p pipeline) addRule(name string, target awsevents.CfnRule_TargetProperty, pattern map[string]any) {
 	full := p.environment.Named(name)
-	awsevents.NewCfnRule(p.stack, jsii.String("Rule-"+name), &awsevents.CfnRuleProps{Name: &full, EventPattern: pattern, Targets: []any{&target}})
+	awsevents.NewCfnRule(
+		p.stack,
+		jsii.String("Rule-"+name),
+		&awsevents.CfnRuleProps{Name: &full, EventPattern: pattern, Targets: []any{&target}},
+	)
 }
 
 func queueTarget(p pipeline, q queues) awsevents.CfnRule_TargetProperty {
 	return awsevents.CfnRule_TargetProperty{
-		Id: jsii.String("queue"), Arn: q.events.AttrArn(), DeadLetterConfig: givenUp(q),
+		Id: jsii.String("queue"), Arn: q.events.AttrArn(), DeadLetterConfig: deadLettersTo(q),
 		SqsParameters: &awsevents.CfnRule_SqsParametersProperty{MessageGroupId: &p.environment.Name},
 	}
 }
 
-// givenUp is where an event goes that could not be delivered for a day.
-func givenUp(q queues) *awsevents.CfnRule_DeadLetterConfigProperty {
+// deadLettersTo returns the queue of events that could not be delivered for a day.
+func deadLettersTo(q queues) *awsevents.CfnRule_DeadLetterConfigProperty {
 	return &awsevents.CfnRule_DeadLetterConfigProperty{Arn: q.undelivered.AttrArn()}
 }
 
@@ -138,7 +182,8 @@ func (p pipeline) newSweep(q queues) {
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn: q.events.AttrArn(), RoleArn: p.scheduler.AttrArn(), Input: &input,
-			SqsParameters: &awsscheduler.CfnSchedule_SqsParametersProperty{MessageGroupId: &p.environment.Name}, DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: q.undelivered.AttrArn()},
+			SqsParameters:    &awsscheduler.CfnSchedule_SqsParametersProperty{MessageGroupId: &p.environment.Name},
+			DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: q.undelivered.AttrArn()},
 		},
 	})
 }

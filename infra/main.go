@@ -1,5 +1,6 @@
-// Command infra is the CDK app: it reads rotary.yaml and yields, for one environment, the stacks secrets, pipeline, access,
-// services, one for each sandbox, and schedules. It takes names and never a value.
+// Command infra is the CDK app: it reads rotary.yaml and synthesizes, for one environment, the stacks secrets,
+// pipeline, access, services, one for each sandbox, and with -c schedules=on the stack schedules. It takes names and
+// never a value. CDK's command line runs it as cdk.json at the top of the repository says.
 package main
 
 import (
@@ -16,15 +17,15 @@ func main() {
 	os.Exit(code)
 }
 
-// run synthesizes what prepare finds, and returns the exit code: 2 for wrong input, before anything is written, and 1 for
-// a synthesis that failed.
-func run(env func(string) string, stderr io.Writer) int {
-	c, err := prepare(env)
+// run synthesizes what prepare finds, and returns the exit code: 2 for wrong input, before anything is written, and 1
+// for a synthesis that failed.
+func run(getenv func(string) string, stderr io.Writer) int {
+	c, err := prepare(getenv)
 	if err != nil {
 		fmt.Fprintln(stderr, "infra:", err)
 		return 2
 	}
-	if err := synth(c); err != nil {
+	if err := synthesizeApp(c); err != nil {
 		fmt.Fprintln(stderr, "infra:", err)
 		return 1
 	}

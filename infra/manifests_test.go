@@ -207,7 +207,7 @@ func TestWrongInputIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 		spoil               func(lambdas string) error
 		want                string
 	}{
-		{"no environment", small, "", nil, "ENV is missing: name one of dev"},
+		{"no environment", small, "", nil, "with one of: dev"},
 		{"an unknown environment", small, "staging", nil, `it has "dev"`},
 		{"a manifest that is none", "environments: [", "dev", nil, "rotary.yaml"},
 		{"a manifest with an unknown field", small + "secrets: {}\n", "dev", nil, "secrets"},

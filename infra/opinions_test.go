@@ -150,12 +150,14 @@ func TestCfnLintFindsNothingWithoutAReason(t *testing.T) {
 // TestThePinnedCommandLineReadsTheAssembly: a newer library may write what an older command line does not know.
 func TestThePinnedCommandLineReadsTheAssembly(t *testing.T) {
 	t.Parallel()
-	const cdk = "node_modules/.bin/cdk"
-	if _, err := os.Stat(cdk); errors.Is(err, fs.ErrNotExist) {
+	const cdk = "infra/node_modules/.bin/cdk"
+	if _, err := os.Stat(filepath.Join("..", cdk)); errors.Is(err, fs.ErrNotExist) {
 		contract.Missing(t, errors.New("CDK's command line is not installed: npm ci --prefix infra"))
 	}
 	for env, a := range synthesized(t) {
-		out, err := exec.CommandContext(t.Context(), cdk, "ls", "--app", a.folder).Output()
+		command := exec.CommandContext(t.Context(), cdk, "ls", "--app", a.folder)
+		command.Dir = ".." // where cdk.json turns off what the command line would tell AWS of its use
+		out, err := command.Output()
 		if err != nil {
 			t.Fatalf("read %s: %v: %s", env, err, stderrOf(err))
 		}

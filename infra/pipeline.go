@@ -14,8 +14,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// How long the Lambdas may run. A pass waits for a retirement, so it is given more than the rotate Lambda; that one gets
-// rotate.Timeout and ten seconds to say that it is over.
+// How long the Lambdas may run. A pass waits for a retirement, so it is given more than the rotate Lambda; that one
+// gets rotate.Timeout and ten seconds to say that it is over.
 const (
 	propagateSeconds = 300
 	rotateSeconds    = 130
@@ -32,16 +32,34 @@ type pipeline struct {
 
 func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 	env := c.environment
-	p := pipeline{config: c, secrets: s, stack: c.stack(app, "pipeline", "The rotation pipeline of environment "+env.Name)}
-	p.scheduler = role(p.stack, "SchedulerRole", policy.Role(env, policy.SchedulerRole), "EventBridge Scheduler sends into the queue of "+env.Name, policy.SchedulesOf(env), policy.Scheduler(env))
+	p := pipeline{
+		config:  c,
+		secrets: s,
+		stack:   c.newStack(app, "pipeline", "The rotation pipeline of environment "+env.Name),
+	}
+	p.scheduler = newRole(
+		p.stack,
+		"SchedulerRole",
+		policy.Role(env, policy.SchedulerRole),
+		"EventBridge Scheduler sends into the queue of "+env.Name,
+		policy.SchedulesOf(env),
+		policy.Scheduler(env),
+	)
 	q := p.newQueues()
-	propagate := p.function("Propagate", env.PropagateFunction(), policy.PropagateRole, policy.Propagate(env, s.key), func(f *awslambda.CfnFunctionProps) {
-		f.Timeout, f.ReservedConcurrentExecutions = jsii.Number(propagateSeconds), jsii.Number(1)
-		f.Environment = variables(map[string]string{
-			"ROTARY_ENVIRONMENT": env.Name, "ROTARY_QUEUE_ARN": *q.events.AttrArn(), "ROTARY_SCHEDULER_ROLE_ARN": *p.scheduler.AttrArn(),
-		})
-	})
-	p.feed(propagate, q)
+	propagate := p.newFunction(
+		"Propagate",
+		env.PropagateFunction(),
+		policy.PropagateRole,
+		policy.Propagate(env, s.key),
+		func(f *awslambda.CfnFunctionProps) {
+			f.Timeout, f.ReservedConcurrentExecutions = jsii.Number(propagateSeconds), jsii.Number(1)
+			f.Environment = newVariables(map[string]string{
+				"ROTARY_ENVIRONMENT": env.Name, "ROTARY_QUEUE_ARN": *q.events.AttrArn(),
+				"ROTARY_SCHEDULER_ROLE_ARN": *p.scheduler.AttrArn(),
+			})
+		},
+	)
+	p.addFeed(propagate, q)
 	p.newRotators()
 	topic := p.newTopic()
 	p.newRules(q, topic)
@@ -51,18 +69,37 @@ func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 	return p
 }
 
-// function makes a Lambda with its role and its log group. No environment variable holds a secret.
-func (p pipeline) function(id, name, roleName string, may policy.Document, more ...func(*awslambda.CfnFunctionProps)) awslambda.CfnFunction {
+// newFunction adds a Lambda with its role and its log group. No environment variable holds a secret.
+func (p pipeline) newFunction(
+	id, name, roleName string,
+	may policy.Document,
+	more ...func(*awslambda.CfnFunctionProps),
+) awslambda.CfnFunction {
 	env := p.environment
 	log := p.logGroup(id+"Log", "/aws/lambda/"+name)
-	r := role(p.stack, id+"Role", policy.Role(env, roleName), "The "+roleName+" Lambda of "+env.Name, policy.LambdasOf(env), may)
-	code := awss3assets.NewAsset(p.stack, jsii.String(id+"Code"), &awss3assets.AssetProps{Path: jsii.String(p.folder(lambdaOf(roleName)))})
+	r := newRole(
+		p.stack,
+		id+"Role",
+		policy.Role(env, roleName),
+		"The "+roleName+" Lambda of "+env.Name,
+		policy.LambdasOf(env),
+		may,
+	)
+	code := awss3assets.NewAsset(
+		p.stack,
+		jsii.String(id+"Code"),
+		&awss3assets.AssetProps{Path: jsii.String(p.lambdaFolder(lambdaOf(roleName)))},
+	)
 	props := awslambda.CfnFunctionProps{
 		FunctionName: &name, Description: jsii.String("rotary " + roleName + " of " + env.Name), Role: r.AttrArn(),
-		Runtime: jsii.String("provided.al2023"), Architectures: jsii.Strings("arm64"), Handler: jsii.String("bootstrap"), MemorySize: jsii.Number(256),
-		Code:          &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
-		Environment:   variables(map[string]string{"ROTARY_ENVIRONMENT": env.Name}),
-		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: log.Ref(), LogFormat: jsii.String("Text")}, // the Lambdas write JSON lines themselves
+		Runtime: jsii.String("provided.al2023"), Architectures: jsii.Strings("arm64"),
+		Handler: jsii.String("bootstrap"), MemorySize: jsii.Number(256),
+		Code:        &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
+		Environment: newVariables(map[string]string{"ROTARY_ENVIRONMENT": env.Name}),
+		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{
+			LogGroup:  log.Ref(),
+			LogFormat: jsii.String("Text"),
+		}, // the Lambdas write JSON lines themselves
 	}
 	for _, add := range more {
 		add(&props)
@@ -78,20 +115,28 @@ func lambdaOf(roleName string) string {
 	return roleName
 }
 
-func variables(v map[string]string) *awslambda.CfnFunction_EnvironmentProperty {
+func newVariables(v map[string]string) *awslambda.CfnFunction_EnvironmentProperty {
 	return &awslambda.CfnFunction_EnvironmentProperty{Variables: v}
 }
 
 // logGroup keeps logs for a year, and masks what looks like a credential although none should ever be there.
 func (p pipeline) logGroup(id, name string) awslogs.CfnLogGroup {
-	g := awslogs.NewCfnLogGroup(p.stack, &id, &awslogs.CfnLogGroupProps{LogGroupName: &name, RetentionInDays: jsii.Number(365), DataProtectionPolicy: protection()})
-	keep(g)
+	g := awslogs.NewCfnLogGroup(
+		p.stack,
+		&id,
+		&awslogs.CfnLogGroupProps{
+			LogGroupName:         &name,
+			RetentionInDays:      jsii.Number(365),
+			DataProtectionPolicy: maskingPolicy(),
+		},
+	)
+	retainResource(g)
 	return g
 }
 
-// protection is a data protection policy
+// maskingPolicy returns a data protection policy
 // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch-logs-data-protection-policies.html).
-func protection() any {
+func maskingPolicy() any {
 	kinds := []string{"AwsSecretKey", "OpenSshPrivateKey", "PgpPrivateKey", "PkcsPrivateKey", "PuttyPrivateKey"}
 	for i, kind := range kinds {
 		kinds[i] = "arn:aws:dataprotection::aws:data-identifier/" + kind
@@ -99,8 +144,16 @@ func protection() any {
 	return map[string]any{
 		"Name": "rotary", "Version": "2021-06-01",
 		"Statement": []any{
-			map[string]any{"Sid": "find", "DataIdentifier": kinds, "Operation": map[string]any{"Audit": map[string]any{"FindingsDestination": map[string]any{}}}},
-			map[string]any{"Sid": "mask", "DataIdentifier": kinds, "Operation": map[string]any{"Deidentify": map[string]any{"MaskConfig": map[string]any{}}}},
+			map[string]any{
+				"Sid":            "find",
+				"DataIdentifier": kinds,
+				"Operation":      map[string]any{"Audit": map[string]any{"FindingsDestination": map[string]any{}}},
+			},
+			map[string]any{
+				"Sid":            "mask",
+				"DataIdentifier": kinds,
+				"Operation":      map[string]any{"Deidentify": map[string]any{"MaskConfig": map[string]any{}}},
+			},
 		},
 	}
 }
@@ -117,10 +170,13 @@ func (p pipeline) newRotators() {
 		if network {
 			id, roleName = "RotateNetwork", policy.NetworkRole
 		}
-		p.function(id, name, roleName, policy.Rotate(env, p.key, network), func(f *awslambda.CfnFunctionProps) {
+		p.newFunction(id, name, roleName, policy.Rotate(env, p.key, network), func(f *awslambda.CfnFunctionProps) {
 			f.Timeout = jsii.Number(rotateSeconds)
 			if network {
-				f.VpcConfig = &awslambda.CfnFunction_VpcConfigProperty{SubnetIds: jsii.Strings(env.Network.Subnets...), SecurityGroupIds: jsii.Strings(env.Network.SecurityGroups...)}
+				f.VpcConfig = &awslambda.CfnFunction_VpcConfigProperty{
+					SubnetIds:        jsii.Strings(env.Network.Subnets...),
+					SecurityGroupIds: jsii.Strings(env.Network.SecurityGroups...),
+				}
 			}
 		})
 	}

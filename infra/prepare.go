@@ -9,39 +9,31 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/infra/target"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// prepare reads what is synthesized: the environment that ENV names, from the manifest that ROTARY_MANIFEST names, with the
-// Lambdas that make build-lambda has built into ROTARY_LAMBDAS, into CDK_OUTDIR. It writes nothing, and refuses what could
-// not be deployed.
-func prepare(env func(string) string) (config, error) {
-	path := cmp.Or(env("ROTARY_MANIFEST"), "../rotary.yaml")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return config{}, fmt.Errorf("read the manifest: %w", err)
-	}
-	file, err := manifest.Parse(path, data)
+// prepare returns what is synthesized: the target, with the Lambdas that make build-lambda has built into
+// ROTARY_LAMBDAS, into the folder CDK_OUTDIR, which CDK's command line names. It writes nothing, and returns an error
+// for what could not be deployed.
+func prepare(getenv func(string) string) (config, error) {
+	t, err := target.Read(getenv)
 	if err != nil {
 		return config{}, err
 	}
-	c := config{lambdas: cmp.Or(env("ROTARY_LAMBDAS"), "../build/lambda"), out: cmp.Or(env("CDK_OUTDIR"), "cdk.out")}
-	if env("ENV") == "" {
-		return config{}, fmt.Errorf("ENV is missing: name one of %s", strings.Join(file.Names(), ", "))
+	c := config{
+		environment: t.Environment, schedules: t.Schedules, lambdas: cmp.Or(getenv("ROTARY_LAMBDAS"), "build/lambda"),
+		out: cmp.Or(getenv("CDK_OUTDIR"), "infra/cdk.out"),
 	}
-	if c.environment, err = file.Environment(env("ENV")); err != nil {
-		return config{}, err
-	}
-	c.open, c.closed = sides(file)
-	c.provider = firstOfAccount(file, c.environment)
-	return c, errors.Join(inNetwork(c.environment), outside(c.environment), built(c, data))
+	c.open, c.closed = splitEnvironments(t.File)
+	c.provider = deploysProvider(t.File, c.environment)
+	return c, errors.Join(checkNetwork(c.environment), checkSandboxes(c.environment), checkLambdas(c, t.Text))
 }
 
-// sides are the environments that people may look into, and the protected ones.
-func sides(file *manifest.File) (open, closed []string) {
+// splitEnvironments returns the environments that people may look into, and the protected ones.
+func splitEnvironments(file *manifest.File) (open, closed []string) {
 	for _, name := range file.Names() {
 		if file.Environments[name].Protected {
 			closed = append(closed, name)
@@ -52,65 +44,78 @@ func sides(file *manifest.File) (open, closed []string) {
 	return open, closed
 }
 
-// firstOfAccount says whether this environment is the first that lets GitHub into its account, which has no provider yet: an
-// account has one, and the first deploys it.
-func firstOfAccount(file *manifest.File, env *manifest.Environment) bool {
+// deploysProvider reports whether this environment is the first that lets GitHub into its account, which has no
+// provider yet: an account has one, and the first deploys it.
+func deploysProvider(file *manifest.File, env *manifest.Environment) bool {
 	for _, name := range file.Names() {
-		if spec := file.Environments[name]; spec.Account == env.Account && spec.Access != nil && spec.Access.GitHub != nil {
+		if spec := file.Environments[name]; spec.Account == env.Account && spec.Access != nil &&
+			spec.Access.GitHub != nil {
 			return name == env.Name && !spec.Access.GitHub.Existing
 		}
 	}
 	return false
 }
 
-// inNetwork wants a place in a VPC for every source that needs one: outside, its Lambda could not reach what it rotates.
-func inNetwork(env *manifest.Environment) error {
+// checkNetwork returns an error if a source needs a VPC and the environment has none: outside, its Lambda could not
+// reach what it rotates.
+func checkNetwork(env *manifest.Environment) error {
 	for _, s := range env.Sources {
 		if s.Network && env.Network == nil {
-			return fmt.Errorf("source %s has network: true, but environment %s has no network: give it subnets and security_groups", s.Name, env.Name)
+			return fmt.Errorf(
+				"source %s has network: true, but environment %s has no network: give it subnets and security_groups",
+				s.Name,
+				env.Name,
+			)
 		}
 	}
 	return nil
 }
 
-// outside wants no sandbox in a protected environment: people who develop have nothing to do there.
-func outside(env *manifest.Environment) error {
+// checkSandboxes returns an error if a protected environment has sandboxes: people who develop have nothing to do
+// there.
+func checkSandboxes(env *manifest.Environment) error {
 	if env.Protected && env.Access != nil && len(env.Access.Sandboxes) > 0 {
 		return fmt.Errorf("environment %s is protected, and has sandboxes: give them to another", env.Name)
 	}
 	return nil
 }
 
-// built wants every Lambda, with the very manifest that is synthesized beside it: the Lambda reads its copy.
-func built(c config, data []byte) error {
+// checkLambdas returns an error unless each Lambda is built, with the very manifest that is synthesized beside it: it
+// reads its copy.
+func checkLambdas(c config, data []byte) error {
 	for _, lambda := range []string{policy.PropagateRole, policy.RotateRole} {
-		program, err := os.Stat(filepath.Join(c.folder(lambda), "bootstrap"))
+		program, err := os.Stat(filepath.Join(c.lambdaFolder(lambda), "bootstrap"))
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !program.Mode().IsRegular() {
 			return fmt.Errorf("the %s Lambda is not built in %s: run make build-lambda", lambda, c.lambdas)
 		}
 		if err != nil {
 			return fmt.Errorf("look for the %s Lambda: %w", lambda, err)
 		}
-		beside, err := os.ReadFile(filepath.Join(c.folder(lambda), "rotary.yaml"))
+		beside, err := os.ReadFile(filepath.Join(c.lambdaFolder(lambda), "rotary.yaml"))
 		if err != nil || !bytes.Equal(beside, data) {
-			return fmt.Errorf("the %s Lambda in %s was built with another manifest: run make build-lambda", lambda, c.lambdas)
+			return fmt.Errorf(
+				"the %s Lambda in %s was built with another manifest: run make build-lambda",
+				lambda,
+				c.lambdas,
+			)
 		}
-		if err := alone(c.folder(lambda)); err != nil {
+		if err := checkFolder(c.lambdaFolder(lambda)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// alone wants nothing else in a Lambda's folder, because all of it is deployed: files that lie around, and what a source's
-// sslrootcert names, are told apart by the ending.
-func alone(folder string) error {
+// checkFolder returns an error if anything else is in a Lambda's folder, because all of it is deployed. Files that a
+// source's sslrootcert names belong there, and are known by their endings.
+func checkFolder(folder string) error {
 	files, err := os.ReadDir(folder)
 	if err != nil {
 		return fmt.Errorf("list %s: %w", folder, err)
 	}
 	for _, f := range files {
-		if !slices.Contains([]string{"bootstrap", "rotary.yaml"}, f.Name()) && !slices.Contains([]string{".pem", ".crt"}, filepath.Ext(f.Name())) {
+		if !slices.Contains([]string{"bootstrap", "rotary.yaml"}, f.Name()) &&
+			!slices.Contains([]string{".pem", ".crt"}, filepath.Ext(f.Name())) {
 			return fmt.Errorf("%s does not belong into a Lambda: take it out of %s", f.Name(), folder)
 		}
 	}

@@ -14,14 +14,26 @@ import (
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const rolePolicies = 10240
 
-// role makes a role with one inline policy; without statements it may do nothing.
-func role(scope constructs.Construct, id, name, about string, trust, may policy.Document, more ...func(*awsiam.CfnRoleProps)) awsiam.CfnRole {
-	if size := len(compact(may)); size > rolePolicies {
-		panic(fmt.Sprintf("what role %s may do takes %d characters, and IAM takes %d: the environment has too many buckets and services for one role", name, size, rolePolicies))
+// newRole adds a role with one inline policy; without statements it may do nothing.
+func newRole(
+	scope constructs.Construct,
+	id, name, about string,
+	trust, may policy.Document,
+	more ...func(*awsiam.CfnRoleProps),
+) awsiam.CfnRole {
+	if size := len(encodePolicy(may)); size > rolePolicies {
+		panic(
+			fmt.Sprintf(
+				"what role %s may do takes %d characters, and IAM takes %d: the environment has too many buckets and services for one role",
+				name,
+				size,
+				rolePolicies,
+			),
+		)
 	}
-	props := awsiam.CfnRoleProps{RoleName: &name, Description: &about, AssumeRolePolicyDocument: plain(trust)}
+	props := awsiam.CfnRoleProps{RoleName: &name, Description: &about, AssumeRolePolicyDocument: decodePolicy(trust)}
 	if len(may.Statement) > 0 {
-		props.Policies = []any{&awsiam.CfnRole_PolicyProperty{PolicyName: &id, PolicyDocument: plain(may)}}
+		props.Policies = []any{&awsiam.CfnRole_PolicyProperty{PolicyName: &id, PolicyDocument: decodePolicy(may)}}
 	}
 	for _, add := range more {
 		add(&props)
@@ -29,9 +41,9 @@ func role(scope constructs.Construct, id, name, about string, trust, may policy.
 	return awsiam.NewCfnRole(scope, &id, &props)
 }
 
-// compact is a document without a space, as IAM counts it.
-func compact(p policy.Document) string {
-	text, err := json.Marshal(plain(p))
+// encodePolicy returns a document without a space, as IAM counts it.
+func encodePolicy(p policy.Document) string {
+	text, err := json.Marshal(decodePolicy(p))
 	if err != nil {
 		panic(err) // it is made of texts
 	}

@@ -90,7 +90,8 @@ func roleRules() []rule {
 	}
 }
 
-// trusts wants whole names of people, a source for a service that gives one, and of workflows every claim that pins them.
+// trusts wants whole names of people, a source for a service that gives one, and of workflows every claim that pins
+// them.
 func trusts(r resource) error {
 	for _, s := range statements(r.property("AssumeRolePolicyDocument")) {
 		for _, arn := range texts(s.Principal["AWS"]) {

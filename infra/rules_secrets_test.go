@@ -80,7 +80,8 @@ func secretRules() []rule {
 	}
 }
 
-// guarded wants nothing but denials of what reads, writes and governs a secret, to whom a list of whole names does not have.
+// guarded wants nothing but denials of what reads, writes and governs a secret, to whom a list of whole names does not
+// have.
 func guarded(r resource) error {
 	need := map[string]bool{"secretsmanager:GetSecretValue": true, "secretsmanager:PutSecretValue": true, "secretsmanager:UpdateSecretVersionStage": true, "secretsmanager:DeleteSecret": true, "secretsmanager:PutResourcePolicy": true, "secretsmanager:RotateSecret": true, "secretsmanager:UpdateSecret": true, "secretsmanager:UntagResource": true}
 	for _, s := range statements(r.property("ResourcePolicy")) {

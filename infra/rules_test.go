@@ -18,8 +18,8 @@ type rule struct {
 	breaks []change
 }
 
-// change puts a value at a path of names and positions in a resource's properties; nil takes away what stands there. A path
-// that begins with .. is one in the resource itself.
+// change puts a value at a path of names and positions in a resource's properties; nil takes away what stands there. A
+// path that begins with .. is one in the resource itself.
 type change struct {
 	of   string // the first resource whose text has this is changed
 	path []any
@@ -81,8 +81,8 @@ func encoded(t *testing.T, value any) []byte {
 	return text
 }
 
-// put changes what stands at a path, making the maps on the way. A position after the end of a list adds to it. ".." leaves
-// the properties for the resource itself.
+// put changes what stands at a path, making the maps on the way. A position after the end of a list adds to it. ".."
+// leaves the properties for the resource itself.
 func put(in map[string]any, path []any, to any) {
 	if len(path) > 1 && path[1] == ".." {
 		path = path[2:]

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -14,45 +13,40 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// newSchedules is the stack that turns rotation on, for the sources whose credentials a Lambda of rotary's replaces. It is
-// deployed when they have values: Secrets Manager calls the Lambda to try it as soon as there is a schedule, and may rotate
-// before the first period is over.
-func (c config) newSchedules(app awscdk.App) (stack awscdk.Stack, some bool) {
+// newSchedules adds the stack that turns rotation on, for the sources whose credentials a Lambda of rotary's replaces.
+// It may be deployed only when they have values: Secrets Manager calls the Lambda to try it as soon as there is a
+// schedule, and may rotate before the first period is over.
+func (c config) newSchedules(app awscdk.App, sources []manifest.Source) awscdk.Stack {
 	env := c.environment
-	sources := slices.DeleteFunc(slices.Clone(env.Sources), func(s manifest.Source) bool { return !rotated(s) })
-	if len(sources) == 0 {
-		return nil, false
-	}
-	stack = c.stack(app, "schedules", "When the sources of environment "+env.Name+" rotate")
+	stack := c.newStack(app, "schedules", "When the sources of environment "+env.Name+" rotate")
 	for _, s := range sources {
-		schedule(stack, env, s)
+		addSchedule(stack, env, s)
 	}
-	return stack, true
+	return stack
 }
 
-// rotated says whether Secrets Manager calls a Lambda of rotary's for a source.
-func rotated(s manifest.Source) bool {
-	return !slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.With)
-}
-
-// schedule turns rotation on and lets Secrets Manager call the Lambda, for this one source. Never at once: what rotates first
-// should be watched.
-func schedule(stack awscdk.Stack, env *manifest.Environment, s manifest.Source) {
+// addSchedule turns rotation on and lets Secrets Manager call the Lambda, for this one source. Never at once: what
+// rotates first should be watched.
+func addSchedule(stack awscdk.Stack, env *manifest.Environment, s manifest.Source) {
 	function := env.ARN("lambda", "function:"+env.RotateFunction(s))
 	scope := constructs.NewConstruct(stack, &s.Name)
 	caller := awslambda.NewCfnPermission(scope, jsii.String("Caller"), &awslambda.CfnPermissionProps{
-		Action: jsii.String("lambda:InvokeFunction"), FunctionName: &function, Principal: jsii.String("secretsmanager.amazonaws.com"),
+		Action: jsii.String("lambda:InvokeFunction"), FunctionName: &function,
+		Principal:     jsii.String("secretsmanager.amazonaws.com"),
 		SourceAccount: &env.Account, SourceArn: jsii.String(env.ARN("secretsmanager", "secret:"+s.Secret+"-??????")),
 	})
 	awssecretsmanager.NewCfnRotationSchedule(scope, jsii.String("Schedule"), &awssecretsmanager.CfnRotationScheduleProps{
 		SecretId: &s.Secret, RotationLambdaArn: &function, RotateImmediatelyOnUpdate: jsii.Bool(false),
-		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{ScheduleExpression: jsii.String(expression(s))},
-	}).AddResourceDependency(caller, nil)
+		RotationRules: &awssecretsmanager.CfnRotationSchedule_RotationRulesProperty{
+			ScheduleExpression: jsii.String(scheduleExpression(s)),
+		},
+	}).
+		AddResourceDependency(caller, nil)
 }
 
-// expression is a source's schedule in Secrets Manager's words; a source that nothing schedules rotates when asked, and
-// once in the longest time that Secrets Manager knows.
-func expression(s manifest.Source) string {
+// scheduleExpression returns a source's schedule as Secrets Manager reads it; a source that nothing schedules rotates
+// when asked, and once in the longest time that Secrets Manager knows.
+func scheduleExpression(s manifest.Source) string {
 	every := s.Rotate.Every.Std()
 	switch {
 	case every == 0:

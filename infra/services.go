@@ -13,9 +13,10 @@ import (
 )
 
 // services is the stack of reference services: one for each ECS consumer that has an image. They start with no task and
-// no secret: once the sources have values, rotary's first roll puts the pins, and people scale them up. CloudFormation leaves
-// both alone after that, because the template does not change: a new image is released by a workflow, not here. A family
-// that rules and schedules start gets its roles: what starts it, how often and with which image is nobody's but its own.
+// no secret: once the sources have values, rotary's first roll puts the pins, and people scale them up. CloudFormation
+// leaves both alone after that, because the template does not change: a new image is released by a workflow, not here.
+// A family that rules and schedules start gets its roles: what starts it, how often and with which image is nobody's
+// but its own.
 type services struct {
 	config
 	stack    awscdk.Stack
@@ -28,71 +29,144 @@ func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some
 	if env.Services == nil {
 		return nil, false
 	}
-	all := services{c, c.stack(app, "services", "The services of environment "+env.Name), s.key, map[string]awsecs.CfnCluster{}}
+	all := services{
+		c,
+		c.newStack(app, "services", "The services of environment "+env.Name),
+		s.key,
+		map[string]awsecs.CfnCluster{},
+	}
 	for _, consumer := range env.Consumers {
 		image, has := env.Services.Images[consumer.Name]
 		switch {
 		case consumer.ECS != nil && has:
-			all.service(consumer, image)
+			all.addService(consumer, image)
 		case consumer.ECSFamily != nil:
 			scope := constructs.NewConstruct(all.stack, &consumer.Name)
-			all.ground(scope, consumer)
-			role(scope, "Start", policy.StartRole(env, consumer.Name), "Rules and schedules start "+consumer.Name, policy.StartsOf(env), policy.Start(env, consumer))
+			all.addRolesAndLog(scope, consumer)
+			newRole(
+				scope,
+				"Start",
+				policy.StartRole(env, consumer.Name),
+				"Rules and schedules start "+consumer.Name,
+				policy.StartsOf(env),
+				policy.Start(env, consumer),
+			)
 		}
 	}
 	return all.stack, true
 }
 
-// cluster makes a cluster once. Nobody gets a shell in its tasks.
-func (s services) cluster(name string) awsecs.CfnCluster {
+// newCluster returns a cluster, and adds it once. Nobody gets a shell in its tasks.
+func (s services) newCluster(name string) awsecs.CfnCluster {
 	if s.clusters[name] == nil {
-		s.clusters[name] = awsecs.NewCfnCluster(constructs.NewConstruct(s.stack, jsii.String("clusters/"+name)), jsii.String("Cluster"), &awsecs.CfnClusterProps{
-			ClusterName: &name, ClusterSettings: []any{&awsecs.CfnCluster_ClusterSettingsProperty{Name: jsii.String("containerInsights"), Value: jsii.String("enabled")}},
-		})
+		s.clusters[name] = awsecs.NewCfnCluster(
+			constructs.NewConstruct(s.stack, jsii.String("clusters/"+name)),
+			jsii.String("Cluster"),
+			&awsecs.CfnClusterProps{
+				ClusterName: &name,
+				ClusterSettings: []any{
+					&awsecs.CfnCluster_ClusterSettingsProperty{
+						Name:  jsii.String("containerInsights"),
+						Value: jsii.String("enabled"),
+					},
+				},
+			},
+		)
 	}
 	return s.clusters[name]
 }
 
-func (s services) service(consumer manifest.Consumer, image string) {
+func (s services) addService(consumer manifest.Consumer, image string) {
 	env, scope := s.environment, constructs.NewConstruct(s.stack, &consumer.Name)
-	definition := s.definition(scope, consumer, image)
+	definition := s.newTaskDefinition(scope, consumer, image)
 	awsecs.NewCfnService(scope, jsii.String("Service"), &awsecs.CfnServiceProps{
-		ServiceName: &consumer.ECS.Service, Cluster: s.cluster(consumer.ECS.Cluster).Ref(), TaskDefinition: definition.Ref(), DesiredCount: jsii.Number(0),
-		LaunchType: jsii.String("FARGATE"), PlatformVersion: jsii.String("1.4.0"), EnableExecuteCommand: jsii.Bool(false), PropagateTags: jsii.String("SERVICE"),
+		ServiceName: &consumer.ECS.Service, Cluster: s.newCluster(consumer.ECS.Cluster).Ref(),
+		TaskDefinition: definition.Ref(), DesiredCount: jsii.Number(0),
+		LaunchType: jsii.String("FARGATE"), PlatformVersion: jsii.String("1.4.0"),
+		EnableExecuteCommand: jsii.Bool(false), PropagateTags: jsii.String("SERVICE"),
 		DeploymentConfiguration: &awsecs.CfnService_DeploymentConfigurationProperty{
-			DeploymentCircuitBreaker: &awsecs.CfnService_DeploymentCircuitBreakerProperty{Enable: jsii.Bool(true), Rollback: jsii.Bool(true)},
-			MinimumHealthyPercent:    jsii.Number(100), MaximumPercent: jsii.Number(200),
+			DeploymentCircuitBreaker: &awsecs.CfnService_DeploymentCircuitBreakerProperty{
+				Enable:   jsii.Bool(true),
+				Rollback: jsii.Bool(true),
+			},
+			MinimumHealthyPercent: jsii.Number(100), MaximumPercent: jsii.Number(200),
 		},
-		NetworkConfiguration: &awsecs.CfnService_NetworkConfigurationProperty{AwsvpcConfiguration: &awsecs.CfnService_AwsVpcConfigurationProperty{
-			Subnets: jsii.Strings(env.Services.Subnets...), SecurityGroups: jsii.Strings(env.Services.SecurityGroups...), AssignPublicIp: jsii.String("DISABLED"),
-		}},
-		Tags: &[]*awscdk.CfnTag{{Key: jsii.String("rotary:environment"), Value: &env.Name}, {Key: jsii.String("rotary:consumer"), Value: &consumer.Name}},
+		NetworkConfiguration: &awsecs.CfnService_NetworkConfigurationProperty{
+			AwsvpcConfiguration: &awsecs.CfnService_AwsVpcConfigurationProperty{
+				Subnets:        jsii.Strings(env.Services.Subnets...),
+				SecurityGroups: jsii.Strings(env.Services.SecurityGroups...), AssignPublicIp: jsii.String("DISABLED"),
+			},
+		},
+		Tags: &[]*awscdk.CfnTag{
+			{Key: jsii.String("rotary:environment"), Value: &env.Name},
+			{Key: jsii.String("rotary:consumer"), Value: &consumer.Name},
+		},
 	})
 }
 
-// ground is what a consumer's tasks stand on: the role that starts them, the role of their code, and their log group.
-func (s services) ground(scope constructs.Construct, consumer manifest.Consumer) (execution, task awsiam.CfnRole, logs awslogs.CfnLogGroup) {
+// addRolesAndLog adds what a consumer's tasks need: the role that starts them, the role of their code, and their log
+// group.
+func (s services) addRolesAndLog(
+	scope constructs.Construct,
+	consumer manifest.Consumer,
+) (execution, task awsiam.CfnRole, logs awslogs.CfnLogGroup) {
 	env := s.environment
-	logs = awslogs.NewCfnLogGroup(scope, jsii.String("Log"), &awslogs.CfnLogGroupProps{LogGroupName: jsii.String(policy.ServiceLogs(env, consumer.Name)), RetentionInDays: jsii.Number(90), DataProtectionPolicy: protection()})
-	keep(logs)
-	execution = role(scope, "Execution", policy.ExecutionRole(env, consumer.Name), "Starts "+consumer.Name+": reads its one bucket", policy.TasksOf(env), policy.Execution(env, consumer, s.key))
-	task = role(scope, "Task", policy.TaskRole(env, consumer.Name), "What the code of "+consumer.Name+" may do: no secret", policy.TasksOf(env), policy.Document{})
+	logs = awslogs.NewCfnLogGroup(
+		scope,
+		jsii.String("Log"),
+		&awslogs.CfnLogGroupProps{
+			LogGroupName:         jsii.String(policy.ServiceLogs(env, consumer.Name)),
+			RetentionInDays:      jsii.Number(90),
+			DataProtectionPolicy: maskingPolicy(),
+		},
+	)
+	retainResource(logs)
+	execution = newRole(
+		scope,
+		"Execution",
+		policy.ExecutionRole(env, consumer.Name),
+		"Starts "+consumer.Name+": reads its one bucket",
+		policy.TasksOf(env),
+		policy.Execution(env, consumer, s.key),
+	)
+	task = newRole(
+		scope,
+		"Task",
+		policy.TaskRole(env, consumer.Name),
+		"What the code of "+consumer.Name+" may do: no secret",
+		policy.TasksOf(env),
+		policy.Document{},
+	)
 	return execution, task, logs
 }
 
-// definition is a service's first task definition. It has no secrets: rotary adds them, pinned to a version that exists.
-func (s services) definition(scope constructs.Construct, consumer manifest.Consumer, image string) awsecs.CfnTaskDefinition {
+// newTaskDefinition adds a service's first task definition. It has no secrets: rotary adds them, pinned to a version
+// that exists.
+func (s services) newTaskDefinition(
+	scope constructs.Construct,
+	consumer manifest.Consumer,
+	image string,
+) awsecs.CfnTaskDefinition {
 	env := s.environment
-	execution, task, logs := s.ground(scope, consumer)
+	execution, task, logs := s.addRolesAndLog(scope, consumer)
 	return awsecs.NewCfnTaskDefinition(scope, jsii.String("Definition"), &awsecs.CfnTaskDefinitionProps{
-		Family: jsii.String(consumer.ECS.Service + "-" + env.Name), Cpu: jsii.String("256"), Memory: jsii.String("512"), NetworkMode: jsii.String("awsvpc"),
-		RequiresCompatibilities: jsii.Strings("FARGATE"), ExecutionRoleArn: execution.AttrArn(), TaskRoleArn: task.AttrArn(),
-		RuntimePlatform: &awsecs.CfnTaskDefinition_RuntimePlatformProperty{CpuArchitecture: jsii.String("ARM64"), OperatingSystemFamily: jsii.String("LINUX")},
+		Family: jsii.String(consumer.ECS.Service + "-" + env.Name), Cpu: jsii.String("256"), Memory: jsii.String("512"),
+		NetworkMode:             jsii.String("awsvpc"),
+		RequiresCompatibilities: jsii.Strings("FARGATE"), ExecutionRoleArn: execution.AttrArn(),
+		TaskRoleArn: task.AttrArn(),
+		RuntimePlatform: &awsecs.CfnTaskDefinition_RuntimePlatformProperty{
+			CpuArchitecture:       jsii.String("ARM64"),
+			OperatingSystemFamily: jsii.String("LINUX"),
+		},
 		ContainerDefinitions: []any{&awsecs.CfnTaskDefinition_ContainerDefinitionProperty{
-			Name: &consumer.ECS.Container, Image: &image, Essential: jsii.Bool(true), ReadonlyRootFilesystem: jsii.Bool(true),
-			LogConfiguration: &awsecs.CfnTaskDefinition_LogConfigurationProperty{LogDriver: jsii.String("awslogs"), Options: map[string]string{
-				"awslogs-group": *logs.Ref(), "awslogs-region": env.Region, "awslogs-stream-prefix": consumer.Name,
-			}},
+			Name: &consumer.ECS.Container, Image: &image, Essential: jsii.Bool(true),
+			ReadonlyRootFilesystem: jsii.Bool(true),
+			LogConfiguration: &awsecs.CfnTaskDefinition_LogConfigurationProperty{
+				LogDriver: jsii.String("awslogs"),
+				Options: map[string]string{
+					"awslogs-group": *logs.Ref(), "awslogs-region": env.Region, "awslogs-stream-prefix": consumer.Name,
+				},
+			},
 		}},
 	})
 }

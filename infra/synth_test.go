@@ -63,8 +63,8 @@ func files(t *testing.T, folder string) map[string]string {
 	return all
 }
 
-// TestNothingOfTheMachineIsInTheAssembly: neither where it was synthesized, nor what its environment holds; and CDK has nothing
-// to say about it.
+// TestNothingOfTheMachineIsInTheAssembly: neither where it was synthesized, nor what its environment holds; and CDK has
+// nothing to say about it.
 func TestNothingOfTheMachineIsInTheAssembly(t *testing.T) {
 	home, err := os.UserHomeDir()
 	if err != nil {

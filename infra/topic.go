@@ -10,7 +10,22 @@ import (
 // newTopic is where alarms go. People subscribe to it.
 func (p pipeline) newTopic() awssns.CfnTopic {
 	env := p.environment
-	topic := awssns.NewCfnTopic(p.stack, jsii.String("Alarms"), &awssns.CfnTopicProps{TopicName: jsii.String(policy.TopicName(env)), DisplayName: jsii.String("rotary " + env.Name), KmsMasterKeyId: &p.key})
-	awssns.NewCfnTopicPolicy(p.stack, jsii.String("AlarmsPolicy"), &awssns.CfnTopicPolicyProps{Topics: jsii.Strings(*topic.Ref()), PolicyDocument: plain(policy.Topic(env, *topic.Ref()))})
+	topic := awssns.NewCfnTopic(
+		p.stack,
+		jsii.String("Alarms"),
+		&awssns.CfnTopicProps{
+			TopicName:      jsii.String(policy.TopicName(env)),
+			DisplayName:    jsii.String("rotary " + env.Name),
+			KmsMasterKeyId: &p.key,
+		},
+	)
+	awssns.NewCfnTopicPolicy(
+		p.stack,
+		jsii.String("AlarmsPolicy"),
+		&awssns.CfnTopicPolicyProps{
+			Topics:         jsii.Strings(*topic.Ref()),
+			PolicyDocument: decodePolicy(policy.Topic(env, *topic.Ref())),
+		},
+	)
 	return topic
 }

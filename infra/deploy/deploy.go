@@ -7,80 +7,116 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/rotary-secrets/rotary/infra/target"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// deployment is what is to be deployed.
+// deployment is what is to be deployed, and how.
 type deployment struct {
 	environment *manifest.Environment
-	assembly    string   // folder
-	stacks      []string // but for the schedules
-	schedules   string   // the stack that turns rotation on; none where nothing rotates
-	sources     []string // the secrets that it rotates
-	services    string   // the stack of the reference services, one of stacks; none where there are none
-	replace     bool     // these may be put back to what the template has
-	bootstrap   int      // the version of CDK's bootstrap that the stacks need
+	sources     []manifest.Source // those that the stack schedules rotates
+	folder      string            // to synthesize into
+	diff        bool              // only show what would change
+	replace     bool              // the reference services may be put back to what the template has
 
-	cdk func(args ...string) error // CDK's command line
-	say io.Writer
+	cdk    func(args ...string) error // runs CDK's command line
+	stdout io.Writer
 }
 
+// stacks is what is asked of CloudFormation.
 type stacks interface {
-	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
-	GetTemplate(context.Context, *cloudformation.GetTemplateInput, ...func(*cloudformation.Options)) (*cloudformation.GetTemplateOutput, error)
+	DescribeStacks(
+		context.Context,
+		*cloudformation.DescribeStacksInput,
+		...func(*cloudformation.Options),
+	) (*cloudformation.DescribeStacksOutput, error)
+	GetTemplate(
+		context.Context,
+		*cloudformation.GetTemplateInput,
+		...func(*cloudformation.Options),
+	) (*cloudformation.GetTemplateOutput, error)
 }
 
+// describer is what is asked of Secrets Manager.
 type describer interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	DescribeSecret(
+		context.Context,
+		*secretsmanager.DescribeSecretInput,
+		...func(*secretsmanager.Options),
+	) (*secretsmanager.DescribeSecretOutput, error)
 }
 
-// run deploys. Repeatable: what is there already is left alone.
+// run synthesizes and deploys, with the stack that turns rotation on where every source to rotate has a value.
+// Repeatable: a stack that has not changed is left alone, and so is one that is not synthesized.
 func (d deployment) run(ctx context.Context, cfn stacks, secrets describer) error {
-	if err := d.bootstrapped(ctx, cfn); err != nil {
-		return err
-	}
-	if err := d.keepsServices(ctx, cfn); err != nil {
-		return err
-	}
-	if err := d.deploy(d.stacks...); err != nil || d.schedules == "" {
-		return err
-	}
-	empty, err := d.empty(ctx, secrets)
+	empty, err := d.findEmptySources(ctx, secrets)
 	if err != nil {
 		return err
+	}
+	if err := d.synthesize(len(empty) == 0); err != nil {
+		return err
+	}
+	if d.diff {
+		return d.cdk("diff", "--app", d.folder)
+	}
+	a, err := readAssembly(d.folder)
+	if err != nil {
+		return err
+	}
+	if err := d.checkBootstrap(ctx, cfn, a.bootstrap); err != nil {
+		return err
+	}
+	if err := d.checkServices(ctx, cfn, a); err != nil {
+		return err
+	}
+	// cdk.json has it ask before anybody may do more than before.
+	if err := d.cdk("deploy", "--all", "--app", d.folder); err != nil {
+		return fmt.Errorf("deploy environment %s: %w; mend that, and run it again", d.environment.Name, err)
 	}
 	if len(empty) > 0 {
-		d.waits(empty)
-		return nil
-	}
-	return d.deploy(d.schedules)
-}
-
-// deploy has CDK ask a person before it lets anybody do more than before.
-func (d deployment) deploy(stacks ...string) error {
-	err := d.cdk(append([]string{"deploy", "--app", d.assembly, "--require-approval", "broadening", "--exclusively"}, stacks...)...)
-	if err != nil {
-		return fmt.Errorf("deploy %s: %w; run it again when that is mended", strings.Join(stacks, ", "), err)
+		d.explainWait(empty)
 	}
 	return nil
 }
 
-// bootstrapped wants CDK's own stack in the account: it has the bucket that templates and Lambdas go through, and the roles
-// that deploy.
-func (d deployment) bootstrapped(ctx context.Context, cfn stacks) error {
-	const name, output = "CDKToolkit", "BootstrapVersion" // (https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html)
-	todo := fmt.Sprintf("run: infra/node_modules/.bin/cdk bootstrap aws://%s/%s", d.environment.Account, d.environment.Region)
+// synthesize has CDK's command line run the app as cdk.json says.
+func (d deployment) synthesize(schedules bool) error {
+	args := []string{"synth", "--quiet", "--output", d.folder, "-c", "env=" + d.environment.Name}
+	if schedules {
+		args = append(args, "-c", target.SchedulesOn)
+	}
+	if err := d.cdk(args...); err != nil {
+		return fmt.Errorf("synthesize environment %s: %w", d.environment.Name, err)
+	}
+	return nil
+}
+
+// checkBootstrap returns an error if the account lacks CDK's own stack, or has it in an older version than this: it has
+// the bucket that templates and Lambdas go through, and the roles that deploy.
+func (d deployment) checkBootstrap(ctx context.Context, cfn stacks, version int) error {
+	// (https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html)
+	const name, output = "CDKToolkit", "BootstrapVersion"
+	todo := fmt.Sprintf(
+		"run: infra/node_modules/.bin/cdk bootstrap aws://%s/%s",
+		d.environment.Account,
+		d.environment.Region,
+	)
 	out, err := cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
 	if api, is := errors.AsType[smithy.APIError](err); is && api.ErrorCode() == "ValidationError" {
-		return fmt.Errorf("account %s is not bootstrapped for CDK in %s; %s", d.environment.Account, d.environment.Region, todo)
+		return fmt.Errorf(
+			"account %s is not bootstrapped for CDK in %s; %s",
+			d.environment.Account,
+			d.environment.Region,
+			todo,
+		)
 	}
 	if err != nil {
 		return fmt.Errorf("look for CDK's bootstrap in account %s: %w", d.environment.Account, err)
@@ -90,29 +126,36 @@ func (d deployment) bootstrapped(ctx context.Context, cfn stacks) error {
 			if aws.ToString(o.OutputKey) != output {
 				continue
 			}
-			if has, err := strconv.Atoi(aws.ToString(o.OutputValue)); err == nil && has >= d.bootstrap {
+			if has, err := strconv.Atoi(aws.ToString(o.OutputValue)); err == nil && has >= version {
 				return nil
 			}
 		}
 	}
-	return fmt.Errorf("CDK's bootstrap in account %s is older than version %d; %s", d.environment.Account, d.bootstrap, todo)
+	return fmt.Errorf(
+		"CDK's bootstrap in account %s is older than version %d; %s",
+		d.environment.Account,
+		version,
+		todo,
+	)
 }
 
-// empty are the secrets without a value.
-func (d deployment) empty(ctx context.Context, secrets describer) ([]string, error) {
-	var empty []string
-	for _, name := range d.sources {
-		out, err := secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
-		if err != nil {
-			return nil, fmt.Errorf("look whether %s has a value: %w", name, err)
+// findEmptySources returns the sources to rotate that have no current value, or that are not deployed yet.
+func (d deployment) findEmptySources(ctx context.Context, secrets describer) ([]manifest.Source, error) {
+	var empty []manifest.Source
+	for _, source := range d.sources {
+		out, err := secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &source.Secret})
+		_, missing := errors.AsType[*types.ResourceNotFoundException](err)
+		if err != nil && !missing {
+			return nil, fmt.Errorf("look whether %s has a value: %w", source.Secret, err)
 		}
-		if !hasCurrent(out.VersionIdsToStages) {
-			empty = append(empty, name)
+		if missing || !hasCurrent(out.VersionIdsToStages) {
+			empty = append(empty, source)
 		}
 	}
 	return empty, nil
 }
 
+// hasCurrent reports whether one of a secret's versions is current.
 func hasCurrent(versions map[string][]string) bool {
 	for _, labels := range versions {
 		if slices.Contains(labels, history.AWSCurrent) {
@@ -122,15 +165,15 @@ func hasCurrent(versions map[string][]string) bool {
 	return false
 }
 
-// waits says what a person does next.
-func (d deployment) waits(empty []string) {
-	fmt.Fprintf(d.say, "\n%s waits: a source without a value cannot rotate. Put first values, then deploy once more:\n\n", d.schedules)
-	for _, secret := range empty {
-		name := secret
-		if s, known := d.environment.SourceBySecret(secret); known {
-			name = s.Name
-		}
-		fmt.Fprintf(d.say, "  rotary put %s %s\n", d.environment.Name, name)
+// explainWait prints what a person does before rotation can be turned on.
+func (d deployment) explainWait(empty []manifest.Source) {
+	fmt.Fprint(
+		d.stdout,
+		"\nRotation is not turned on: a source without a value cannot rotate. "+
+			"Put first values, then deploy once more:\n\n",
+	)
+	for _, source := range empty {
+		fmt.Fprintf(d.stdout, "  rotary put %s %s\n", d.environment.Name, source.Name)
 	}
-	fmt.Fprintf(d.say, "  make deploy ENV=%s\n", d.environment.Name)
+	fmt.Fprintf(d.stdout, "  make deploy ENV=%s\n", d.environment.Name)
 }

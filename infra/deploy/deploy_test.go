@@ -32,23 +32,29 @@ buckets: {app: {originals: [A]}}
 // servicesText is a template of the reference services with an image.
 const servicesText = `{"Resources": {"Definition": {"Type": "AWS::ECS::TaskDefinition", "Properties": {"Image": %q}}, "Api": {"Type": "AWS::ECS::Service", "Properties": {"TaskDefinition": {"Ref": "Definition"}}}, "Log": {"Type": "AWS::Logs::LogGroup"}}}`
 
-// cdkText is a command line of CDK that only writes down what it is asked, and fails where FAIL stands in it.
-const cdkText = "#!/bin/sh\necho \"$*\" >>asked\ncase \" $* \" in *\" $FAIL \"*) exit 3;; esac\n"
+// cdkText is a command line of CDK that writes down what it is asked, has an assembly ready for synth, and fails where
+// FAIL stands in what it is asked.
+const cdkText = `#!/bin/sh
+echo "$*" >>asked
+case " $* " in *" $FAIL "*) exit 3;; esac
+if [ "$1" = synth ]; then cp -r synthesized infra/cdk.out; fi
+`
 
-// place is a folder like infra/, with a manifest, an assembly of environment dev and a command line of CDK.
+// place is a folder like the top of the repository, with a manifest and a command line of CDK that synthesizes these
+// stacks.
 func place(t *testing.T, stacks ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	var artifacts []string
+	artifacts := []string{`"rotary-dev-secrets.assets": {"type": "cdk:asset-manifest"}`}
 	for _, s := range stacks {
-		artifacts = append(artifacts, fmt.Sprintf(`"rotary-%s": {"type": "aws:cloudformation:stack", "properties": {"templateFile": "rotary-%s.template.json", "requiresBootstrapStackVersion": 6}}`, s, s))
+		artifacts = append(artifacts, fmt.Sprintf(`"rotary-%s": {"type": "aws:cloudformation:stack",
+			"properties": {"templateFile": "rotary-%s.template.json", "requiresBootstrapStackVersion": 6}}`, s, s))
 	}
-	artifacts = append(artifacts, `"rotary-dev-secrets.assets": {"type": "cdk:asset-manifest"}`)
 	for path, text := range map[string]string{
-		"rotary.yaml": manifestText, "cdk.out/manifest.json": `{"artifacts": {` + strings.Join(artifacts, ", ") + `}}`,
-		"cdk.out/rotary-dev-schedules.template.json": `{"Resources": {"A": {"Type": "AWS::SecretsManager::RotationSchedule", "Properties": {"SecretId": "source/dev/handshake"}}, "B": {"Type": "AWS::SecretsManager::RotationSchedule", "Properties": {"SecretId": "source/dev/app-db"}}, "C": {"Type": "AWS::Lambda::Permission", "Properties": {}}}}`,
-		"cdk.out/rotary-dev-services.template.json":  fmt.Sprintf(servicesText, "example/api:2"),
-		"node_modules/.bin/cdk":                      cdkText,
+		"rotary.yaml":               manifestText,
+		"synthesized/manifest.json": `{"artifacts": {` + strings.Join(artifacts, ", ") + `}}`,
+		"synthesized/rotary-dev-services.template.json": fmt.Sprintf(servicesText, "example/api:2"),
+		"infra/node_modules/.bin/cdk":                   cdkText,
 	} {
 		path = filepath.Join(dir, filepath.FromSlash(path))
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
@@ -61,13 +67,15 @@ func place(t *testing.T, stacks ...string) string {
 	return dir
 }
 
-var all = []string{"dev-secrets", "dev-pipeline", "dev-access", "dev-services", "dev-sandbox-one", "dev-schedules"}
+// all are those of a first deploy.
+var all = []string{"dev-secrets", "dev-pipeline", "dev-access", "dev-services", "dev-sandbox-one"}
 
-// cloud answers what deploy asks: whose credentials these are, which version of CDK's bootstrap there is ("" for none), and
-// which secrets have a value, and the template of the services that are deployed, if any are.
+// cloud answers what deploy asks: whose credentials these are, which version of CDK's bootstrap there is ("" for none),
+// and which secrets have a value, and the template of the services that are deployed, if any are.
 type cloud struct {
 	account, bootstrap string
 	values             []string
+	undeployed         bool // there are no secrets yet
 	services           string
 	asked              *[]string
 }
@@ -88,6 +96,9 @@ func (a cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id rotary-dev-services does not exist</Message></Error></ErrorResponse>`)
 	case strings.Contains(string(body), "Action=GetTemplate"):
 		fmt.Fprintf(w, `<GetTemplateResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><GetTemplateResult><TemplateBody>%s</TemplateBody></GetTemplateResult></GetTemplateResponse>`, html.EscapeString(a.services))
+	case target == "secretsmanager.DescribeSecret" && a.undeployed:
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"__type": "ResourceNotFoundException"}`)
 	case target == "secretsmanager.DescribeSecret":
 		*a.asked = append(*a.asked, string(body))
 		versions := `{"11111111-1111-1111-1111-111111111111": ["AWSPENDING"]}`
@@ -111,6 +122,12 @@ type result struct {
 // deploy runs the command in a place, before this AWS.
 func deploy(t *testing.T, dir, env, fails string, a cloud, variables ...string) result {
 	t.Helper()
+	return runDeploy(t, dir, env, fails, a, nil, variables...)
+}
+
+// runDeploy is deploy, with arguments.
+func runDeploy(t *testing.T, dir, env, fails string, a cloud, arguments []string, variables ...string) result {
+	t.Helper()
 	var seen []string
 	a.asked = &seen
 	server := httptest.NewServer(a)
@@ -119,7 +136,7 @@ func deploy(t *testing.T, dir, env, fails string, a cloud, variables ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self)
+	cmd := exec.CommandContext(t.Context(), self, arguments...)
 	cmd.Dir = dir
 	cmd.Env = slices.Concat(variables, []string{
 		"ROTARY_DEPLOY_MAIN=1", "PATH=" + os.Getenv("PATH"), "ENV=" + env, "FAIL=" + fails, "ROTARY_MANIFEST=rotary.yaml", "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
@@ -137,43 +154,68 @@ func deploy(t *testing.T, dir, env, fails string, a cloud, variables ...string) 
 }
 
 const (
-	before    = "deploy --app cdk.out --require-approval broadening --exclusively rotary-dev-access rotary-dev-pipeline rotary-dev-sandbox-one rotary-dev-secrets rotary-dev-services"
-	schedules = "deploy --app cdk.out --require-approval broadening --exclusively rotary-dev-schedules"
+	synth    = "synth --quiet --output infra/cdk.out -c env=dev"
+	synthAll = synth + " -c schedules=on"
+	deployed = "deploy --all --app infra/cdk.out"
 )
 
 func TestAFirstDeployWaitsForValuesBeforeItSchedulesRotations(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, place(t, all...), "dev", "", cloud{account: "111111111111", bootstrap: "21", values: []string{"source/dev/app-db"}})
-	if r.code != 0 || !slices.Equal(r.asked, []string{before}) {
-		t.Errorf("exit code %d, CDK was asked %q, want only %q", r.code, r.asked, before)
-	}
-	if !strings.Contains(r.said, "rotary put dev handshake\n") || strings.Contains(r.said, "put dev app-db") || !strings.Contains(r.said, "make deploy ENV=dev\n") {
-		t.Errorf("it says %q, and not to put handshake and to come again", r.said)
+	for name, a := range map[string]cloud{
+		"nothing is deployed": {account: "111111111111", bootstrap: "21", undeployed: true},
+		"nothing has a value": {account: "111111111111", bootstrap: "21"},
+		"one has a value":     {account: "111111111111", bootstrap: "21", values: []string{"source/dev/app-db"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := deploy(t, place(t, all...), "dev", "", a)
+			if want := []string{synth, deployed}; r.code != 0 || !slices.Equal(r.asked, want) {
+				t.Errorf("exit code %d, CDK was asked %q, want %q; it says %q", r.code, r.asked, want, r.said)
+			}
+			if !strings.Contains(r.said, "rotary put dev handshake\n") || !strings.Contains(r.said, "make deploy ENV=dev\n") {
+				t.Errorf("it says %q, and not to put handshake and to come again", r.said)
+			}
+			if asks := strings.Contains(r.said, "put dev app-db\n"); asks != (len(a.values) == 0) || strings.Contains(r.said, "put dev vendors") {
+				t.Errorf("it says %q, with %q having values", r.said, a.values)
+			}
+		})
 	}
 }
 
-func TestADeployWithValuesSchedulesRotationsLast(t *testing.T) {
+func TestADeployWithValuesSchedulesRotations(t *testing.T) {
 	t.Parallel()
-	dir := place(t, all...)
+	dir := place(t, append(all, "dev-schedules")...)
 	a := cloud{account: "111111111111", bootstrap: "6", values: []string{"source/dev/app-db", "source/dev/handshake"}}
 	for run := 1; run <= 2; run++ {
 		r := deploy(t, dir, "dev", "", a)
-		if want := slices.Repeat([]string{before, schedules}, run); r.code != 0 || !slices.Equal(r.asked, want) {
+		if want := slices.Repeat([]string{synthAll, deployed}, run); r.code != 0 || !slices.Equal(r.asked, want) {
 			t.Errorf("run %d: exit code %d, CDK was asked %q, want %q", run, r.code, r.asked, want)
 		}
 	}
 }
 
-func TestAnEnvironmentWhereNothingRotatesIsDeployedAtOnce(t *testing.T) {
+// TestADiffShowsWhatADeployWouldChange: the schedules too, where they would be deployed, and nothing is deployed.
+func TestADiffShowsWhatADeployWouldChange(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, place(t, "dev-secrets"), "dev", "", cloud{account: "111111111111", bootstrap: "21"})
-	if r.code != 0 || len(r.asked) != 1 || len(r.seen) != 0 {
-		t.Errorf("exit code %d, CDK was asked %q, Secrets Manager %q", r.code, r.asked, r.seen)
+	for name, c := range map[string]struct {
+		aws  cloud
+		want string
+	}{
+		"before the first values": {cloud{account: "111111111111", undeployed: true}, synth},
+		"with values":             {cloud{account: "111111111111", values: []string{"source/dev/app-db", "source/dev/handshake"}}, synthAll},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := runDeploy(t, place(t, all...), "dev", "", c.aws, []string{"--diff"})
+			if want := []string{c.want, "diff --app infra/cdk.out"}; r.code != 0 || !slices.Equal(r.asked, want) {
+				t.Errorf("exit code %d, CDK was asked %q, want %q; it says %q", r.code, r.asked, want, r.said)
+			}
+		})
 	}
 }
 
-// TestAServiceThatRunsIsNotPutBack has services deployed already: the same as now, without one of now, with one more than
-// now, and with an older image.
+// TestAServiceThatRunsIsNotPutBack has services deployed already: the same as now, without one of now, with one more
+// than now, and with an older image.
 func TestAServiceThatRunsIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	same := fmt.Sprintf(servicesText, "example/api:2")
@@ -193,9 +235,9 @@ func TestAServiceThatRunsIsNotPutBack(t *testing.T) {
 			t.Parallel()
 			r := deploy(t, place(t, all...), "dev", "", cloud{account: "111111111111", bootstrap: "21", services: c.services}, c.variables...)
 			switch {
-			case c.want == "" && (r.code != 0 || !slices.Equal(r.asked, []string{before})):
+			case c.want == "" && (r.code != 0 || !slices.Equal(r.asked, []string{synth, deployed})):
 				t.Errorf("exit code %d, CDK was asked %q, it says %q", r.code, r.asked, r.said)
-			case c.want != "" && (r.code != 1 || len(r.asked) > 0 || !strings.Contains(r.said, c.want)):
+			case c.want != "" && (r.code != 1 || !slices.Equal(r.asked, []string{synth}) || !strings.Contains(r.said, c.want)):
 				t.Errorf("exit code %d, CDK was asked %q, it says %q, and not %q", r.code, r.asked, r.said, c.want)
 			}
 		})
@@ -204,50 +246,75 @@ func TestAServiceThatRunsIsNotPutBack(t *testing.T) {
 
 func TestADeployThatFailsStopsThere(t *testing.T) {
 	t.Parallel()
-	r := deploy(t, place(t, all...), "dev", "rotary-dev-pipeline", cloud{account: "111111111111", bootstrap: "21", values: []string{"source/dev/app-db", "source/dev/handshake"}})
-	if r.code != 1 || !slices.Equal(r.asked, []string{before}) || !strings.Contains(r.said, "run it again") {
-		t.Errorf("exit code %d, CDK was asked %q, it says %q", r.code, r.asked, r.said)
+	for _, c := range []struct {
+		fails string
+		asked []string
+		want  string
+	}{
+		{"synth", []string{synthAll}, "synthesize environment dev: exit status 3"},
+		{"deploy", []string{synthAll, deployed}, "run it again"},
+	} {
+		a := cloud{account: "111111111111", bootstrap: "21", values: []string{"source/dev/app-db", "source/dev/handshake"}}
+		r := deploy(t, place(t, all...), "dev", c.fails, a)
+		if r.code != 1 || !slices.Equal(r.asked, c.asked) || !strings.Contains(r.said, c.want) {
+			t.Errorf("%s fails: exit code %d, CDK was asked %q, it says %q", c.fails, r.code, r.asked, r.said)
+		}
 	}
 }
 
 func TestNothingIsDeployedWhereItDoesNotBelong(t *testing.T) {
 	t.Parallel()
+	const bootstrap = "run: infra/node_modules/.bin/cdk bootstrap aws://111111111111/us-east-1\n"
 	mine := cloud{account: "111111111111", bootstrap: "21"}
 	for _, c := range []struct {
 		name, env string
-		stacks    []string
 		aws       cloud
 		code      int
 		want      string
 	}{
-		{"no environment", "", all, mine, 2, "ENV is missing: name one of dev, production"},
-		{"an unknown environment", "staging", all, mine, 2, `it has "dev", "production"`},
-		{"another environment's stacks", "production", all, mine, 2, "run make synth ENV=production"},
-		{"another account's credentials", "dev", all, cloud{account: "333333333333", bootstrap: "21"}, 1, "environment dev is account 111111111111, but these credentials belong to account 333333333333"},
-		{"an account without CDK's bootstrap", "dev", all, cloud{account: "111111111111"}, 1, "run: infra/node_modules/.bin/cdk bootstrap aws://111111111111/us-east-1\n"},
-		{"an old bootstrap", "dev", all, cloud{account: "111111111111", bootstrap: "5"}, 1, "older than version 6; run: infra/node_modules/.bin/cdk bootstrap aws://111111111111/us-east-1\n"},
-		{"a bootstrap that does not say", "dev", all, cloud{account: "111111111111", bootstrap: "new"}, 1, "cdk bootstrap aws://"},
+		{"no environment", "", mine, 2, "no environment is named: give cdk -c env=NAME, or make ENV=NAME, with one of: dev, production"},
+		{"an unknown environment", "staging", mine, 2, `it has "dev", "production"`},
+		{"another account's credentials", "dev", cloud{account: "333333333333", bootstrap: "21"}, 1,
+			"environment dev is account 111111111111, but these credentials belong to account 333333333333"},
+		{"an account without CDK's bootstrap", "dev", cloud{account: "111111111111"}, 1, bootstrap},
+		{"an old bootstrap", "dev", cloud{account: "111111111111", bootstrap: "5"}, 1, "older than version 6; " + bootstrap},
+		{"a bootstrap that does not say", "dev", cloud{account: "111111111111", bootstrap: "new"}, 1, "cdk bootstrap aws://"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := deploy(t, place(t, c.stacks...), c.env, "", c.aws)
+			r := deploy(t, place(t, all...), c.env, "", c.aws)
 			if r.code != c.code || !strings.Contains(r.said, c.want) {
 				t.Errorf("exit code %d, it says %q; want %d and %q", r.code, r.said, c.code, c.want)
 			}
-			if len(r.asked) > 0 {
+			if slices.Contains(r.asked, deployed) {
 				t.Errorf("CDK was asked %q", r.asked)
 			}
 		})
 	}
 }
 
+// TestAnEnvironmentWhereNothingRotatesIsDeployedAtOnce has no source to look at.
+func TestAnEnvironmentWhereNothingRotatesIsDeployedAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := place(t, "dev-secrets")
+	text := strings.ReplaceAll(manifestText, ", rotate: {with: random}", "")
+	if err := os.WriteFile(filepath.Join(dir, "rotary.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := deploy(t, dir, "dev", "", cloud{account: "111111111111", bootstrap: "21"})
+	if r.code != 0 || !slices.Contains(r.asked, deployed) || len(r.seen) != 0 || strings.Contains(r.said, "rotary put") {
+		t.Errorf("exit code %d, CDK was asked %q, Secrets Manager %q, it says %q", r.code, r.asked, r.seen, r.said)
+	}
+}
+
 func TestNothingIsDeployedThatIsNotSynthesized(t *testing.T) {
 	t.Parallel()
 	dir := place(t, all...)
-	if err := os.RemoveAll(filepath.Join(dir, "cdk.out")); err != nil {
+	if err := os.Remove(filepath.Join(dir, "synthesized", "manifest.json")); err != nil {
 		t.Fatal(err)
 	}
-	if r := deploy(t, dir, "dev", "", cloud{}); r.code != 2 || !strings.Contains(r.said, "run make synth ENV=dev") {
-		t.Errorf("exit code %d, it says %q", r.code, r.said)
+	r := deploy(t, dir, "dev", "", cloud{account: "111111111111"})
+	if r.code != 1 || slices.Contains(r.asked, deployed) || !strings.Contains(r.said, "read what was synthesized") {
+		t.Errorf("exit code %d, CDK was asked %q, it says %q", r.code, r.asked, r.said)
 	}
 }

@@ -1,11 +1,11 @@
-// Command deploy deploys what infra has synthesized for one environment, in the order of a first deploy: containers, what
-// fills and reads them, and the schedules as soon as every source that they rotate has a value. It can be run again at any
-// point, and goes on where it was.
+// Command deploy synthesizes and deploys one environment with CDK's command line, and turns rotation on as soon as
+// every source to rotate has a value. It can be run again at any point, and goes on where it was. With --diff it shows
+// what it would change. It runs at the top of the repository.
 package main
 
 import (
-	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,19 +13,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/rotary-secrets/rotary/infra/target"
 	"github.com/rotary-secrets/rotary/pkg/account"
 )
 
 func main() {
-	d, err := prepare(os.Getenv("ENV"), cmp.Or(os.Getenv("ROTARY_MANIFEST"), "../rotary.yaml"), cmp.Or(os.Getenv("CDK_OUTDIR"), "cdk.out"))
+	diff := flag.Bool("diff", false, "show what deploying would change, and deploy nothing")
+	flag.Parse()
+	t, err := target.Read(os.Getenv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "deploy:", err)
 		os.Exit(2)
 	}
 	ctx := context.Background()
-	d.say, d.replace = os.Stdout, os.Getenv("SERVICES") == replaceServices
+	d := deployment{
+		environment: t.Environment, sources: target.Scheduled(t.Environment), folder: "infra/cdk.out", diff: *diff,
+		replace: os.Getenv("SERVICES") == replaceServices, stdout: os.Stdout,
+	}
 	d.cdk = func(args ...string) error {
-		cmd := exec.CommandContext(ctx, "node_modules/.bin/cdk", args...)  //nolint:gosec // what to deploy, from what was synthesized here
+		cmd := exec.CommandContext(
+			ctx,
+			"infra/node_modules/.bin/cdk",
+			args...) //nolint:gosec // arguments of deployment.run
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr // it asks before it widens access
 		return cmd.Run()
 	}

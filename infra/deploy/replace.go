@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,7 +15,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// replaceServices is what SERVICES says where a person wants reference services put back to what the template has.
+// replaceServices is the value of SERVICES with which a person has reference services put back to what the template
+// has.
 const replaceServices = "replace"
 
 // template is what a stack's template says of its resources, as far as it matters here.
@@ -27,28 +27,37 @@ type template struct {
 	}
 }
 
-// keepsServices refuses to change a reference service that runs. Its template has no task and no secret, because people
-// scale it and rotary pins what it reads: CloudFormation leaves that alone as long as the template stays, and with any change
-// puts all of it back to the template, which is an outage.
-func (d deployment) keepsServices(ctx context.Context, cfn stacks) error {
-	if d.services == "" || d.replace {
+// checkServices returns an error if deploying would change a reference service that runs. Its template has no task and
+// no secret, because people scale it and rotary pins what it reads: CloudFormation leaves that alone as long as the
+// template stays, and with any change puts all of it back to the template, which is an outage.
+func (d deployment) checkServices(ctx context.Context, cfn stacks, a assembly) error {
+	stack := d.environment.Named("services")
+	path, exists := a.templates[stack]
+	if !exists || d.replace {
 		return nil
 	}
-	changed, err := d.changedServices(ctx, cfn)
+	changed, err := findChangedServices(ctx, cfn, stack, path)
 	if err != nil || len(changed) == 0 {
 		return err
 	}
-	return fmt.Errorf("%s would be put back to no task and no secret, because what %s says of it has changed: put that back in the manifest, and release images and settings through a workflow; or stop it for that with SERVICES=%s, and scale it up again",
-		strings.Join(changed, ", "), d.services, replaceServices)
+	return fmt.Errorf(
+		"%s would be put back to no task and no secret, because what %s says of it has changed: put that back "+
+			"in the manifest, and release images and settings through a workflow; or stop it for that with SERVICES=%s, and "+
+			"scale it up again",
+		strings.Join(changed, ", "),
+		stack,
+		replaceServices,
+	)
 }
 
-// changedServices are the services and task definitions that are deployed, and that the assembly has no more or otherwise.
-func (d deployment) changedServices(ctx context.Context, cfn stacks) ([]string, error) {
+// findChangedServices returns the services and task definitions of a stack that are deployed, and that its next
+// template lacks or has otherwise.
+func findChangedServices(ctx context.Context, cfn stacks, stack, path string) ([]string, error) {
 	var next, now template
-	if err := readJSON(filepath.Join(d.assembly, d.services+".template.json"), &next); err != nil {
+	if err := readJSON(path, &next); err != nil {
 		return nil, fmt.Errorf("read the services: %w", err)
 	}
-	out, err := cfn.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &d.services})
+	out, err := cfn.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack})
 	if api, is := errors.AsType[smithy.APIError](err); is && api.ErrorCode() == "ValidationError" {
 		return nil, nil // there is no such stack yet
 	}
@@ -56,7 +65,7 @@ func (d deployment) changedServices(ctx context.Context, cfn stacks) ([]string, 
 		err = json.Unmarshal([]byte(aws.ToString(out.TemplateBody)), &now)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look at what is deployed of %s: %w", d.services, err)
+		return nil, fmt.Errorf("look at what is deployed of %s: %w", stack, err)
 	}
 	var changed []string
 	for _, id := range slices.Sorted(maps.Keys(now.Resources)) {

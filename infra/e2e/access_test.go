@@ -89,8 +89,8 @@ func (c *cloud) secretARN(id string) (string, error) {
 }
 
 // secretsNeed knows Secrets Manager's operations
-// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html). Who reads or writes a
-// value needs the key as well (https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html).
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html). Who reads or writes
+// a value needs the key as well (https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html).
 func (c *cloud) secretsNeed(q request, a asker) ([]access, error) {
 	if q.operation == "secretsmanager:BatchGetSecretValue" {
 		all := []access{a.one(q.operation, "*")}

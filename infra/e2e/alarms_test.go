@@ -69,8 +69,9 @@ func (p *played) measured() (map[string]bool, error) {
 	return all, err
 }
 
-// fed compares what alarms and dashboard look at with what the story's Lambdas have written: nothing may be looked at that
-// nobody writes, and nothing written that nobody looks at. AWS itself writes about queues and functions that are deployed.
+// fed compares what alarms and dashboard look at with what the story's Lambdas have written: nothing may be looked at
+// that nobody writes, and nothing written that nobody looks at. AWS itself writes about queues and functions that are
+// deployed.
 func (p *played) fed(t *testing.T) {
 	t.Helper()
 	written, err := p.measured()

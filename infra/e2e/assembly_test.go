@@ -89,7 +89,7 @@ func synthesize() error {
 		go func() {
 			command := exec.Command(filepath.Join(scratch, "infra"))
 			command.Dir = ".."
-			command.Env = append(os.Environ(), "ENV="+env, "ROTARY_MANIFEST="+filepath.Join(filepath.Dir(lambdaAt("rotate")), "rotary.yaml"), "CDK_OUTDIR="+filepath.Join(scratch, "out", env), "ROTARY_LAMBDAS="+filepath.Join(scratch, "lambdas"))
+			command.Env = append(os.Environ(), "ENV="+env, `CDK_CONTEXT_JSON={"schedules": "on"}`, "ROTARY_MANIFEST="+filepath.Join(filepath.Dir(lambdaAt("rotate")), "rotary.yaml"), "CDK_OUTDIR="+filepath.Join(scratch, "out", env), "ROTARY_LAMBDAS="+filepath.Join(scratch, "lambdas"))
 			out, err := command.CombinedOutput()
 			if err != nil {
 				err = fmt.Errorf("synthesize %s: %w\n%s", env, err, out)

@@ -97,7 +97,8 @@ func (c *cloud) secretPolicy(_ context.Context, _ string, properties any) (attri
 	return attributes{"": arn}, nil
 }
 
-// redrive is where a queue's messages go that nobody could handle; redriveAllow is from where a queue takes such messages.
+// redrive is where a queue's messages go that nobody could handle; redriveAllow is from where a queue takes such
+// messages.
 type redrive struct {
 	Target  string `json:"deadLetterTargetArn"`
 	Receive int    `json:"maxReceiveCount"`

@@ -27,8 +27,8 @@ type function struct {
 	network             bool
 }
 
-// function runs an asset's bootstrap with the template's environment variables, timeout and reserved concurrency. What is
-// added are the addresses of the stand-in.
+// function runs an asset's bootstrap with the template's environment variables, timeout and reserved concurrency. What
+// is added are the addresses of the stand-in.
 func (c *cloud) function(_ context.Context, _ string, properties any) (attributes, error) {
 	var p struct {
 		FunctionName, Role, Runtime, Handler  string
@@ -64,8 +64,9 @@ func (c *cloud) function(_ context.Context, _ string, properties any) (attribute
 	return attributes{"": f.Name, "Arn": f.arn}, nil
 }
 
-// feed connects a queue. Only the kind of answer that the stand-in understands is known here. As AWS does, it refuses a queue
-// that hides messages for less time than the function may take (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
+// feed connects a queue. Only the kind of answer that the stand-in understands is known here. As AWS does, it refuses a
+// queue that hides messages for less time than the function may take
+// (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
 func (c *cloud) feed(_ context.Context, id string, properties any) (attributes, error) {
 	var p struct {
 		FunctionName, EventSourceArn string

@@ -51,8 +51,8 @@ type kind struct {
 	deploy deployer
 }
 
-// kinds are in the order in which the resources of a stack are made. A type that is not here is refused: the stand-in would
-// be another world than the one that the template describes.
+// kinds are in the order in which the resources of a stack are made. A type that is not here is refused: the stand-in
+// would be another world than the one that the template describes.
 func (c *cloud) kinds() []kind {
 	return []kind{
 		{"AWS::KMS::Key", c.key}, {"AWS::KMS::Alias", named("AliasName", "")},
@@ -115,8 +115,8 @@ func (c *cloud) make(ctx context.Context, s *stack, id string, do deployer) erro
 	return nil
 }
 
-// into decodes properties into what an API takes: CloudFormation and the SDK have the same names. A property that the API
-// does not have, or that the test does not look at, is refused; without are those that make no difference here.
+// into decodes properties into what an API takes: CloudFormation and the SDK have the same names. A property that the
+// API does not have, or that the test does not look at, is refused; without are those that make no difference here.
 func into(properties, to any, without ...string) error {
 	kept := maps.Clone(properties.(map[string]any))
 	for _, name := range without {

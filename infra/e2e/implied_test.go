@@ -14,7 +14,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// implied is what AWS itself does with the roles and for the rules of the templates: no request of it reaches the stand-in.
+// implied is what AWS itself does with the roles and for the rules of the templates: no request of it reaches the
+// stand-in.
 func (c *cloud) implied(ctx context.Context) ([]access, error) {
 	tasks, err := c.tasksNeed(ctx)
 	if err != nil {
@@ -33,8 +34,8 @@ func (c *cloud) taken(service, role string, context ...string) access {
 }
 
 // functionsNeed is what Lambda does with the roles of functions: it writes their logs, takes messages for them
-// (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions), and lets them into a VPC
-// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions).
+// (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions), and lets them into
+// a VPC (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions).
 func (c *cloud) functionsNeed() (all []access) {
 	for _, name := range slices.Sorted(maps.Keys(c.functions)) {
 		f := c.functions[name]
@@ -112,8 +113,8 @@ func (c *cloud) schedulesNeed() (all []access) {
 	return all
 }
 
-// tasksNeed is ECS starting the tasks of every revision that runs now: it takes the execution role, reads what is pinned
-// (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html) and writes logs.
+// tasksNeed is ECS starting the tasks of every revision that runs now: it takes the execution role, reads what is
+// pinned (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html) and writes logs.
 func (c *cloud) tasksNeed(ctx context.Context) (all []access, err error) {
 	for _, consumer := range c.Env.Consumers {
 		if consumer.ECS == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/rotary-secrets/rotary/infra/iam"
 )
 
-// policies are the documents of the templates under the names by which the judge keeps them: those of a role by its name
-// and a number, those of a resource by its ARN.
+// policies are the documents of the templates under the names by which the judge keeps them: those of a role by its
+// name and a number, those of a resource by its ARN.
 func (c *cloud) documents() map[string]any {
 	all := maps.Clone(c.policies)
 	for name, r := range c.roles {

@@ -11,8 +11,8 @@ import (
 	"github.com/rotary-secrets/rotary/infra/iam"
 )
 
-// court is a story before the judge: everything that IAM was asked for in it, and how that is decided by the policies of the
-// templates.
+// court is a story before the judge: everything that IAM was asked for in it, and how that is decided by the policies
+// of the templates.
 type court struct {
 	*played
 	judge     *iam.Judge
@@ -89,8 +89,8 @@ func unplayed() map[string]string {
 	return all
 }
 
-// everyStatementIsNeeded takes every statement that allows something out of the roles of the story, one after the other:
-// somebody is denied then, or it is known why not.
+// everyStatementIsNeeded takes every statement that allows something out of the roles of the story, one after the
+// other: somebody is denied then, or it is known why not.
 func (c *court) everyStatementIsNeeded(t *testing.T) {
 	needed, extra := 0, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.roles)) {

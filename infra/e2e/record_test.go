@@ -22,7 +22,8 @@ type request struct {
 	given     given
 }
 
-// given are the parameters of a request that a policy can look at. The names are those of every service that is asked here.
+// given are the parameters of a request that a policy can look at. The names are those of every service that is asked
+// here.
 type given struct {
 	SecretID            string   `json:"SecretId"`
 	SecretIDList        []string `json:"SecretIdList"`

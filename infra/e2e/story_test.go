@@ -74,8 +74,8 @@ func stageOf(t *testing.T, a *assembly) *played {
 	return p
 }
 
-// play is the story: the first deploy, and a change of every kind until the old credentials are dead. It returns the first
-// thing that is not as it should be.
+// play is the story: the first deploy, and a change of every kind until the old credentials are dead. It returns the
+// first thing that is not as it should be.
 func (p *played) play(ctx context.Context) error {
 	for _, act := range []struct {
 		name string
@@ -132,8 +132,8 @@ func waitsForTasks(r plan.Report) bool {
 	return len(r.Steps) == 0 && len(r.Waits) > 0 && !slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason != plan.Rolling })
 }
 
-// seed puts the first values with the real command, as somebody with the platform role; but for one source, which another
-// tool puts.
+// seed puts the first values with the real command, as somebody with the platform role; but for one source, which
+// another tool puts.
 func (p *played) seed(ctx context.Context) error {
 	for _, s := range p.Env.Sources {
 		values, err := p.Seed(ctx, s)

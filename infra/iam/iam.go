@@ -1,6 +1,6 @@
 // Package iam asks npm's @cloud-copilot/iam-simulate, in a node process beside the test, whether IAM policies allow a
-// request: an oracle that is not ours. judge.mjs says where the oracle and AWS differ, and what is done about it. Tests use
-// it, the product never does: its licence is AGPL, and it needs node.
+// request: an oracle that is not ours. judge.mjs says where the oracle and AWS differ, and what is done about it. Tests
+// use it, the product never does: its licence is AGPL, and it needs node.
 package iam
 
 import (
@@ -65,11 +65,11 @@ type Action struct {
 	Keys      []string `json:"keys"`      // condition keys
 }
 
-// Start starts a judge for the rest of the test. Without node, or without the npm packages of infra/package.json, the test
-// ends as one that lacks something (contract.Missing).
+// Start starts a judge for the rest of the test. Without node, or without the npm packages of infra/package.json, the
+// test ends as one that lacks something (contract.Missing).
 func Start(t testing.TB) *Judge {
 	t.Helper()
-	script, err := installed()
+	script, err := findJudge()
 	if err != nil {
 		contract.Missing(t, err)
 	}
@@ -93,8 +93,8 @@ func Start(t testing.TB) *Judge {
 	return &Judge{t: t, in: in, out: bufio.NewReader(out)}
 }
 
-// installed is the path of judge.mjs, in the folder iam of infra.
-func installed() (string, error) {
+// findJudge returns the path of judge.mjs, or an error if it or what it needs is not installed.
+func findJudge() (string, error) {
 	contracts, err := contract.Folder()
 	if err != nil {
 		return "", err
@@ -112,7 +112,7 @@ func installed() (string, error) {
 // Keep keeps policies under names, in place of those that had these names: values that encode to the JSON of a policy.
 func (j *Judge) Keep(documents map[string]any) {
 	j.t.Helper()
-	j.exchange([]any{map[string]any{"keep": documents}}, func(int, []byte) error { return nil })
+	j.exchangeRequests([]any{map[string]any{"keep": documents}}, func(int, []byte) error { return nil })
 }
 
 // Decide answers one request. A request that AWS could not get, as for an action that does not exist, fails the test.
@@ -126,10 +126,10 @@ func (j *Judge) DecideAll(asks []Ask) []Decision {
 	j.t.Helper()
 	requests := make([]any, len(asks))
 	for i, a := range asks {
-		requests[i] = map[string]Ask{"ask": located(a)}
+		requests[i] = map[string]Ask{"ask": normalizeAsk(a)}
 	}
 	decisions := make([]Decision, len(asks))
-	j.exchange(requests, func(i int, answer []byte) error {
+	j.exchangeRequests(requests, func(i int, answer []byte) error {
 		if err := json.Unmarshal(answer, &decisions[i]); err != nil {
 			return fmt.Errorf("%s asks for %s on %s: %w", asks[i].Principal, asks[i].Action, asks[i].Resource, err)
 		}
@@ -142,12 +142,15 @@ func (j *Judge) DecideAll(asks []Ask) []Decision {
 func (j *Judge) Actions(service string) []Action {
 	j.t.Helper()
 	var all struct{ Actions []Action }
-	j.exchange([]any{map[string]string{"service": service}}, func(_ int, answer []byte) error { return json.Unmarshal(answer, &all) })
+	j.exchangeRequests(
+		[]any{map[string]string{"service": service}},
+		func(_ int, answer []byte) error { return json.Unmarshal(answer, &all) },
+	)
 	return all.Actions
 }
 
-// located is a with the resource's account.
-func located(a Ask) Ask {
+// normalizeAsk returns a with the resource's account.
+func normalizeAsk(a Ask) Ask {
 	for _, arn := range []string{a.Resource, a.Principal} {
 		if parts := strings.SplitN(arn, ":", 6); a.Account == "" && len(parts) == 6 {
 			a.Account = parts[4]
@@ -156,16 +159,16 @@ func located(a Ask) Ask {
 	return a
 }
 
-// exchange sends requests while it takes their answers.
-func (j *Judge) exchange(requests []any, take func(i int, answer []byte) error) {
+// exchangeRequests sends requests while it takes their answers.
+func (j *Judge) exchangeRequests(requests []any, take func(i int, answer []byte) error) {
 	j.t.Helper()
 	sent := make(chan error, 1)
-	go func() { sent <- j.send(requests) }()
+	go func() { sent <- j.sendRequests(requests) }()
 	failed := false
 	for i := range requests {
 		answer, err := j.out.ReadBytes('\n')
 		if err == nil {
-			err = refused(answer)
+			err = readRefusal(answer)
 		}
 		if err == nil {
 			err = take(i, answer)
@@ -187,7 +190,7 @@ func (j *Judge) exchange(requests []any, take func(i int, answer []byte) error) 
 	}
 }
 
-func (j *Judge) send(requests []any) error {
+func (j *Judge) sendRequests(requests []any) error {
 	encoder := json.NewEncoder(j.in)
 	for _, request := range requests {
 		if err := encoder.Encode(request); err != nil {
@@ -197,8 +200,8 @@ func (j *Judge) send(requests []any) error {
 	return nil
 }
 
-// refused is the error that an answer tells.
-func refused(answer []byte) error {
+// readRefusal returns the error in an answer.
+func readRefusal(answer []byte) error {
 	var said struct{ Error string }
 	if err := json.Unmarshal(answer, &said); err != nil {
 		return err

@@ -26,9 +26,9 @@ import (
 //	lacks   nothing allows it as deployed, and nothing denies it
 //	guard   it is denied explicitly by the resource's own policy alone, also with AdministratorAccess attached
 //
-// ACTION is service:Action, RESOURCE is as expand has it. A list of WHO, of RESOURCE, or of actions of one service, as in
-// sqs:SendMessage,PurgeQueue, is a case each. What follows are keys of the request's context; aliases has their short names.
-// # starts a comment.
+// ACTION is service:Action, RESOURCE is as expand has it. A list of WHO, of RESOURCE, or of actions of one service, as
+// in sqs:SendMessage,PurgeQueue, is a case each. What follows are keys of the request's context; aliases has their
+// short names. # starts a comment.
 type testCase struct {
 	where                          string // file:line
 	who, verdict, action, resource string

@@ -13,9 +13,9 @@ func Provider(env *manifest.Environment) string {
 
 const claim = "token.actions.githubusercontent.com:"
 
-// GitHubTrust lets the workflows of one repository in, in jobs of the environment's own GitHub environment and no others.
-// The subject is written in both forms that GitHub gives it, the old one of names and the one of names and ids that new and
-// renamed repositories have; the ids are pinned besides
+// GitHubTrust lets the workflows of one repository in, in jobs of the environment's own GitHub environment and no
+// others. The subject is written in both forms that GitHub gives it, the old one of names and the one of names and ids
+// that new and renamed repositories have; the ids are pinned besides
 // (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/,
 // https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/).
 func GitHubTrust(env *manifest.Environment, oidc manifest.OIDC) Document {
@@ -24,8 +24,9 @@ func GitHubTrust(env *manifest.Environment, oidc manifest.OIDC) Document {
 		"repo:" + oidc.Repository + ":environment:" + env.Name,
 		"repo:" + owner + "@" + oidc.OwnerID + "/" + name + "@" + oidc.RepositoryID + ":environment:" + env.Name,
 	}
-	return document(Statement{
-		Sid: "Workflows", Effect: allow, Principal: &Principal{Federated: []string{Provider(env)}}, Action: []string{"sts:AssumeRoleWithWebIdentity"},
+	return newDocument(Statement{
+		Sid: "Workflows", Effect: allow, Principal: &Principal{Federated: []string{Provider(env)}},
+		Action: []string{"sts:AssumeRoleWithWebIdentity"},
 		Condition: Condition{"StringEquals": {
 			claim + "aud": {"sts.amazonaws.com"}, claim + "sub": subjects, claim + "environment": {env.Name},
 			claim + "repository_id": {oidc.RepositoryID}, claim + "repository_owner_id": {oidc.OwnerID},
@@ -33,8 +34,8 @@ func GitHubTrust(env *manifest.Environment, oidc manifest.OIDC) Document {
 	})
 }
 
-// GitHub is what a deploy workflow may do: release images of the environment's services and look at their rollout. It reads
-// no secret: what its jobs need are Actions secrets, which rotary puts there.
+// GitHub is what a deploy workflow may do: release images of the environment's services and look at their rollout. It
+// reads no secret: what its jobs need are Actions secrets, which rotary puts there.
 func GitHub(env *manifest.Environment) Document {
 	n := names{env}
 	var services []string
@@ -44,12 +45,27 @@ func GitHub(env *manifest.Environment) Document {
 		}
 	}
 	if len(services) == 0 {
-		return document()
+		return newDocument()
 	}
-	return document(
-		Statement{Sid: "Release", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:UpdateService"}, Resource: services},
-		Statement{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition"}, Resource: []string{"*"}},
-		Statement{Sid: "Register", Effect: allow, Action: []string{"ecs:RegisterTaskDefinition"}, Resource: []string{n.ARN("ecs", "task-definition/*")}},
+	return newDocument(
+		Statement{
+			Sid:      "Release",
+			Effect:   allow,
+			Action:   []string{"ecs:DescribeServices", "ecs:UpdateService"},
+			Resource: services,
+		},
+		Statement{
+			Sid:      "TaskDefinitions",
+			Effect:   allow,
+			Action:   []string{"ecs:DescribeTaskDefinition"},
+			Resource: []string{"*"},
+		},
+		Statement{
+			Sid:      "Register",
+			Effect:   allow,
+			Action:   []string{"ecs:RegisterTaskDefinition"},
+			Resource: []string{n.ARN("ecs", "task-definition/*")},
+		},
 		n.letTasksRun(),
 	)
 }

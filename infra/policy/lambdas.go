@@ -7,88 +7,221 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Propagate is what the reconciler may do: read every secret of its environment, write its buckets, move its own labels,
-// roll its consumers, ask the rotate Lambdas. On sources it writes no value.
+// Propagate is what the reconciler may do: read every secret of its environment, write its buckets, move its own
+// labels, roll its consumers, ask the rotate Lambdas. On sources it writes no value.
 func Propagate(env *manifest.Environment, key string) Document {
 	n := names{env}
 	statements := []Statement{
-		about(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: n.sources(every)}),
-		about(Statement{Sid: "MoveLabelsOfSources", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.sources(written), Condition: stages(history.Live+"*", history.Seen, history.Deadline+"*")}),
-		about(Statement{Sid: "WriteBuckets", Effect: allow, Action: append(slices.Clone(reading), "secretsmanager:PutSecretValue"), Resource: n.buckets()}),
-		about(Statement{Sid: "MoveLabelsOfBuckets", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: n.buckets(), Condition: stages(history.AWSCurrent, history.Held+"*")}),
+		omitWithoutResource(
+			Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: n.sourceARNs(anySource)},
+		),
+		omitWithoutResource(
+			Statement{
+				Sid:       "MoveLabelsOfSources",
+				Effect:    allow,
+				Action:    []string{"secretsmanager:UpdateSecretVersionStage"},
+				Resource:  n.sourceARNs(mayWrite),
+				Condition: stageCondition(history.Live+"*", history.Seen, history.Deadline+"*"),
+			},
+		),
+		omitWithoutResource(
+			Statement{
+				Sid:      "WriteBuckets",
+				Effect:   allow,
+				Action:   append(slices.Clone(reading), "secretsmanager:PutSecretValue"),
+				Resource: n.bucketARNs(),
+			},
+		),
+		omitWithoutResource(
+			Statement{
+				Sid:       "MoveLabelsOfBuckets",
+				Effect:    allow,
+				Action:    []string{"secretsmanager:UpdateSecretVersionStage"},
+				Resource:  n.bucketARNs(),
+				Condition: stageCondition(history.AWSCurrent, history.Held+"*"),
+			},
+		),
 		// It has no resource: each secret that it reads is checked as GetSecretValue.
-		{Sid: "ReadAtOnce", Effect: allow, Action: []string{"secretsmanager:BatchGetSecretValue"}, Resource: []string{"*"}},
+		{
+			Sid:      "ReadAtOnce",
+			Effect:   allow,
+			Action:   []string{"secretsmanager:BatchGetSecretValue"},
+			Resource: []string{"*"},
+		},
 		// For every secret that is encrypted with it: they are the environment's.
 		{Sid: "UseTheKey", Effect: allow, Action: encrypting, Resource: []string{key}},
-		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotators()},
-		{Sid: "TakeEvents", Effect: allow, Action: []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"}, Resource: []string{n.ARN("sqs", n.Queue())}},
-		{Sid: "LookAgain", Effect: allow, Action: []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule"}, Resource: []string{n.ARN("scheduler", "schedule/default/"+n.AgainSchedule())}},
-		{Sid: "LetTheScheduleSend", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(Role(env, SchedulerRole))}, Condition: passedTo("scheduler.amazonaws.com")},
-		logs(n, n.PropagateFunction()),
+		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotateARNs()},
+		{
+			Sid:    "TakeEvents",
+			Effect: allow,
+			Action: []string{
+				"sqs:ReceiveMessage",
+				"sqs:DeleteMessage",
+				"sqs:GetQueueAttributes",
+				"sqs:ChangeMessageVisibility",
+			},
+			Resource: []string{n.ARN("sqs", n.Queue())},
+		},
+		{
+			Sid:      "LookAgain",
+			Effect:   allow,
+			Action:   []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule"},
+			Resource: []string{n.ARN("scheduler", "schedule/default/"+n.AgainSchedule())},
+		},
+		{
+			Sid:       "LetTheScheduleSend",
+			Effect:    allow,
+			Action:    []string{"iam:PassRole"},
+			Resource:  []string{n.roleARN(Role(env, SchedulerRole))},
+			Condition: passCondition("scheduler.amazonaws.com"),
+		},
+		logStatement(n, n.PropagateFunction()),
 	}
-	return document(append(statements, rollECS(n)...)...)
+	return newDocument(append(statements, rollECS(n)...)...)
 }
 
-// rollECS is what the ECS drivers need. It looks at whole clusters, because a service that no manifest names is of interest
-// too, and changes those of the manifest. Reading, deregistering and listing task definitions takes no resource that could
-// be narrowed (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html),
-// and a service's family stands in no manifest: what is registered has to say that it is this environment's, and what it may
+// rollECS returns what the ECS drivers need. It looks at whole clusters, because a service that no manifest names is of
+// interest too, and changes those of the manifest. Reading, deregistering and listing task definitions takes no
+// resource that could be narrowed
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html), and a
+// service's family stands in no manifest: what is registered has to say that it is this environment's, and what it may
 // use is narrowed by PassRole.
 func rollECS(n names) []Statement {
 	var clusters, services []string
 	for _, c := range n.Consumers {
 		if c.ECS != nil {
-			clusters, services = append(clusters, c.ECS.Cluster), append(services, n.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			clusters, services = append(
+				clusters,
+				c.ECS.Cluster,
+			), append(
+				services,
+				n.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service),
+			)
 		}
 	}
-	families := n.families()
-	look := n.within(distinct(clusters), "service", "service-deployment", "service-revision")
-	clusters = distinct(append(clusters, families...))
+	families := n.familyClusters()
+	look := n.clusterResources(sortDistinct(clusters), "service", "service-deployment", "service-revision")
+	clusters = sortDistinct(append(clusters, families...))
 	if len(clusters) == 0 {
 		return nil
 	}
-	look = append(look, n.within(clusters, "task")...)
+	look = append(look, n.clusterResources(clusters, "task")...)
 	return append([]Statement{
-		{Sid: "LookAtClusters", Effect: allow, Action: []string{"ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:DescribeTasks"}, Resource: look},
-		{Sid: "ListClusters", Effect: allow, Action: []string{"ecs:ListServices", "ecs:ListTasks"}, Resource: []string{"*"}, Condition: Condition{"ArnEquals": {"ecs:cluster": n.clusters(clusters)}}},
-		about(Statement{Sid: "Roll", Effect: allow, Action: []string{"ecs:UpdateService", "ecs:TagResource"}, Resource: services}),
-		{Sid: "TaskDefinitions", Effect: allow, Action: []string{"ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"}, Resource: []string{"*"}},
-		{Sid: "Register", Effect: allow, Action: []string{"ecs:RegisterTaskDefinition"}, Resource: []string{n.ARN("ecs", "task-definition/*")}, Condition: n.marked()},
-		{Sid: "MarkDefinitions", Effect: allow, Action: []string{"ecs:TagResource"}, Resource: []string{n.ARN("ecs", "task-definition/*")}, Condition: n.marked("RegisterTaskDefinition")},
+		{
+			Sid:    "LookAtClusters",
+			Effect: allow,
+			Action: []string{
+				"ecs:DescribeServices",
+				"ecs:ListServiceDeployments",
+				"ecs:DescribeServiceDeployments",
+				"ecs:DescribeServiceRevisions",
+				"ecs:DescribeTasks",
+			},
+			Resource: look,
+		},
+		{
+			Sid:       "ListClusters",
+			Effect:    allow,
+			Action:    []string{"ecs:ListServices", "ecs:ListTasks"},
+			Resource:  []string{"*"},
+			Condition: Condition{"ArnEquals": {"ecs:cluster": n.clusterARNs(clusters)}},
+		},
+		omitWithoutResource(
+			Statement{
+				Sid:      "Roll",
+				Effect:   allow,
+				Action:   []string{"ecs:UpdateService", "ecs:TagResource"},
+				Resource: services,
+			},
+		),
+		{
+			Sid:      "TaskDefinitions",
+			Effect:   allow,
+			Action:   []string{"ecs:DescribeTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListTaskDefinitions"},
+			Resource: []string{"*"},
+		},
+		{
+			Sid:       "Register",
+			Effect:    allow,
+			Action:    []string{"ecs:RegisterTaskDefinition"},
+			Resource:  []string{n.ARN("ecs", "task-definition/*")},
+			Condition: n.markCondition(),
+		},
+		{
+			Sid:       "MarkDefinitions",
+			Effect:    allow,
+			Action:    []string{"ecs:TagResource"},
+			Resource:  []string{n.ARN("ecs", "task-definition/*")},
+			Condition: n.markCondition("RegisterTaskDefinition"),
+		},
 		n.letTasksRun(),
 	}, startECS(n, families)...)
 }
 
 // letTasksRun lets ECS have the roles of the environment's own tasks.
 func (n names) letTasksRun() Statement {
-	return Statement{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(ExecutionRole(n.Environment, "*")), n.role(TaskRole(n.Environment, "*"))}, Condition: passedTo("ecs-tasks.amazonaws.com")}
+	return Statement{
+		Sid:       "LetTasksRun",
+		Effect:    allow,
+		Action:    []string{"iam:PassRole"},
+		Resource:  []string{n.roleARN(ExecutionRole(n.Environment, "*")), n.roleARN(TaskRole(n.Environment, "*"))},
+		Condition: passCondition("ecs-tasks.amazonaws.com"),
+	}
 }
 
 // startECS is what rules and schedules that start tasks need besides. All of them are read: one that nobody knows would
-// start an old revision. A rule is changed where its only targets are the environment's clusters, a schedule where it or its group
-// has the environment in its name: AWS has no condition for a schedule's target. Both run with a role that is the
-// environment's own (StartRole).
+// start an old revision. A rule is changed where its only targets are the environment's clusters, a schedule where it
+// or its group has the environment in its name: AWS has no condition for a schedule's target. Both run with a role that
+// is the environment's own (StartRole).
 func startECS(n names, clusters []string) []Statement {
 	if len(clusters) == 0 {
 		return nil
 	}
-	anyOf := []string{"schedule/" + n.Name + "/*", "schedule/*/" + n.Name + "-*", "schedule/*/*-" + n.Name, "schedule/*/*-" + n.Name + "-*"}
+	anyOf := []string{
+		"schedule/" + n.Name + "/*",
+		"schedule/*/" + n.Name + "-*",
+		"schedule/*/*-" + n.Name,
+		"schedule/*/*-" + n.Name + "-*",
+	}
 	for i, name := range anyOf {
 		anyOf[i] = n.ARN("scheduler", name)
 	}
 	return []Statement{
-		{Sid: "LookAtStarts", Effect: allow, Action: []string{"events:ListRuleNamesByTarget", "events:ListTargetsByRule", "scheduler:ListSchedules", "scheduler:GetSchedule"}, Resource: []string{"*"}},
-		{Sid: "PointRules", Effect: allow, Action: []string{"events:PutTargets"}, Resource: []string{n.ARN("events", "rule/*")}, Condition: Condition{
-			"ForAllValues:ArnEquals": {"events:TargetArn": n.clusters(clusters)}, "Null": {"events:TargetArn": {"false"}},
-		}},
+		{
+			Sid:    "LookAtStarts",
+			Effect: allow,
+			Action: []string{
+				"events:ListRuleNamesByTarget",
+				"events:ListTargetsByRule",
+				"scheduler:ListSchedules",
+				"scheduler:GetSchedule",
+			},
+			Resource: []string{"*"},
+		},
+		{
+			Sid:      "PointRules",
+			Effect:   allow,
+			Action:   []string{"events:PutTargets"},
+			Resource: []string{n.ARN("events", "rule/*")},
+			Condition: Condition{
+				"ForAllValues:ArnEquals": {"events:TargetArn": n.clusterARNs(clusters)},
+				"Null":                   {"events:TargetArn": {"false"}},
+			},
+		},
 		{Sid: "PointSchedules", Effect: allow, Action: []string{"scheduler:UpdateSchedule"}, Resource: anyOf},
-		{Sid: "LetThemStart", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(StartRole(n.Environment, "*"))}, Condition: passedTo("events.amazonaws.com", "scheduler.amazonaws.com")},
+		{
+			Sid:       "LetThemStart",
+			Effect:    allow,
+			Action:    []string{"iam:PassRole"},
+			Resource:  []string{n.roleARN(StartRole(n.Environment, "*"))},
+			Condition: passCondition("events.amazonaws.com", "scheduler.amazonaws.com"),
+		},
 	}
 }
 
-// marked holds for requests that put the driver's own tag on what they make or tag: this environment's, and no other's.
-// creating: only as a part of these actions.
-func (n names) marked(creating ...string) Condition {
+// markCondition returns a condition that holds for requests that put the driver's own tag on what they make or tag:
+// this environment's, and no other's. creating: only as a part of these actions.
+func (n names) markCondition(creating ...string) Condition {
 	equal := map[string][]string{"aws:RequestTag/rotary:environment": {n.Name}}
 	if len(creating) > 0 {
 		equal["ecs:CreateAction"] = creating
@@ -96,18 +229,18 @@ func (n names) marked(creating ...string) Condition {
 	return Condition{"StringEquals": equal}
 }
 
-// families are the clusters of the consumers that rules and schedules start.
-func (n names) families() []string {
+// familyClusters returns the clusters of the consumers that rules and schedules start.
+func (n names) familyClusters() []string {
 	var clusters []string
 	for _, c := range n.Consumers {
 		if c.ECSFamily != nil {
 			clusters = append(clusters, c.ECSFamily.Cluster)
 		}
 	}
-	return distinct(clusters)
+	return sortDistinct(clusters)
 }
 
-func (n names) clusters(clusters []string) []string {
+func (n names) clusterARNs(clusters []string) []string {
 	var arns []string
 	for _, name := range clusters {
 		arns = append(arns, n.ARN("ecs", "cluster/"+name))
@@ -115,8 +248,8 @@ func (n names) clusters(clusters []string) []string {
 	return arns
 }
 
-// within are everything of these kinds in these clusters.
-func (n names) within(clusters []string, kinds ...string) []string {
+// clusterResources returns everything of these kinds in these clusters.
+func (n names) clusterResources(clusters []string, kinds ...string) []string {
 	var arns []string
 	for _, kind := range kinds {
 		for _, name := range clusters {
@@ -126,39 +259,80 @@ func (n names) within(clusters []string, kinds ...string) []string {
 	return arns
 }
 
-// distinct are the same, sorted, each once.
-func distinct(all []string) []string { return slices.Compact(slices.Sorted(slices.Values(all))) }
+// sortDistinct returns the same, sorted, each once.
+func sortDistinct(all []string) []string { return slices.Compact(slices.Sorted(slices.Values(all))) }
 
-// Rotate is what a rotate Lambda may do: read its sources and those of their administrators, put what comes next, move the
-// labels of a rotation, of a retirement and of a rollback. network: the one inside the VPC.
+// Rotate is what a rotate Lambda may do: read its sources and those of their administrators, put what comes next, move
+// the labels of a rotation, of a retirement and of a rollback. network: the one inside the VPC.
 func Rotate(env *manifest.Environment, key string, network bool) Document {
 	n := names{env}
 	function := n.rotateFunction(network)
-	own := n.sources(func(s manifest.Source) bool { return written(s) && n.RotateFunction(s) == function })
-	read := n.sources(func(s manifest.Source) bool { return n.reads(function, s) })
+	own := n.sourceARNs(func(s manifest.Source) bool { return mayWrite(s) && n.RotateFunction(s) == function })
+	read := n.sourceARNs(func(s manifest.Source) bool { return n.readsSource(function, s) })
 	statements := []Statement{
-		about(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: read}),
-		about(Statement{Sid: "PutWhatComesNext", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: own}),
-		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(
-			history.AWSCurrent, history.AWSPending, history.Live+"*", history.Making+"*", history.Rollback)}),
+		omitWithoutResource(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: read}),
+		omitWithoutResource(
+			Statement{
+				Sid:      "PutWhatComesNext",
+				Effect:   allow,
+				Action:   []string{"secretsmanager:PutSecretValue"},
+				Resource: own,
+			},
+		),
+		omitWithoutResource(
+			Statement{
+				Sid:      "MoveLabels",
+				Effect:   allow,
+				Action:   []string{"secretsmanager:UpdateSecretVersionStage"},
+				Resource: own,
+				Condition: stageCondition(
+					history.AWSCurrent, history.AWSPending, history.Live+"*", history.Making+"*", history.Rollback),
+			},
+		),
 		throughSecretsManager(key, encrypting, read),
-		about(Statement{Sid: "RotateAccessKeys", Effect: allow, Action: []string{"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:UpdateAccessKey"}, Resource: n.users(function)}),
-		logs(n, function),
+		omitWithoutResource(
+			Statement{
+				Sid:    "RotateAccessKeys",
+				Effect: allow,
+				Action: []string{
+					"iam:CreateAccessKey",
+					"iam:DeleteAccessKey",
+					"iam:GetAccessKeyLastUsed",
+					"iam:ListAccessKeys",
+					"iam:UpdateAccessKey",
+				},
+				Resource: n.accessKeyUsers(function),
+			},
+		),
+		logStatement(n, function),
 	}
 	if network {
-		statements = append(statements, inVPC()...)
+		statements = append(statements, vpcStatements()...)
 	}
-	return document(statements...)
+	return newDocument(statements...)
 }
 
-// inVPC is what Lambda needs for a function inside a VPC
+// vpcStatements returns what Lambda needs for a function inside a VPC
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions). Its code may not
 // use it: a call of the function's own is denied.
-func inVPC() []Statement {
-	actions := []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
+func vpcStatements() []Statement {
+	actions := []string{
+		"ec2:CreateNetworkInterface",
+		"ec2:DescribeNetworkInterfaces",
+		"ec2:DescribeSubnets",
+		"ec2:DeleteNetworkInterface",
+		"ec2:AssignPrivateIpAddresses",
+		"ec2:UnassignPrivateIpAddresses",
+	}
 	return []Statement{
 		{Sid: "EnterTheVPC", Effect: allow, Action: actions, Resource: []string{"*"}},
-		{Sid: "NotByItsCode", Effect: deny, Action: actions, Resource: []string{"*"}, Condition: Condition{"ArnLike": {"lambda:SourceFunctionArn": {"arn:aws:lambda:*:*:function:*"}}}},
+		{
+			Sid:       "NotByItsCode",
+			Effect:    deny,
+			Action:    actions,
+			Resource:  []string{"*"},
+			Condition: Condition{"ArnLike": {"lambda:SourceFunctionArn": {"arn:aws:lambda:*:*:function:*"}}},
+		},
 	}
 }
 
@@ -166,27 +340,34 @@ func (n names) rotateFunction(network bool) string {
 	return n.RotateFunction(manifest.Source{Network: network})
 }
 
-func (n names) rotators() []string {
+func (n names) rotateARNs() []string {
 	var arns []string
-	for _, f := range n.functions() {
+	for _, f := range n.rotateFunctions() {
 		arns = append(arns, n.ARN("lambda", "function:"+f))
 	}
 	return arns
 }
 
-// reads says whether a rotate Lambda reads a source: because it rotates it, or because it makes the users of another source
-// with it.
-func (n names) reads(function string, s manifest.Source) bool {
-	return written(s) && n.RotateFunction(s) == function || slices.ContainsFunc(n.administered(s), func(other manifest.Source) bool { return n.RotateFunction(other) == function })
+// readsSource reports whether a rotate Lambda reads a source: because it rotates it, or because it makes the users of
+// another source with it.
+func (n names) readsSource(function string, s manifest.Source) bool {
+	return mayWrite(s) && n.RotateFunction(s) == function ||
+		slices.ContainsFunc(
+			n.administeredSources(s),
+			func(other manifest.Source) bool { return n.RotateFunction(other) == function },
+		)
 }
 
-// administered are the sources whose users are made with what s holds.
-func (n names) administered(s manifest.Source) []manifest.Source {
-	return slices.DeleteFunc(slices.Clone(n.Sources), func(other manifest.Source) bool { return other.Rotate.Admin != s.Name })
+// administeredSources returns the sources whose users are made with what s holds.
+func (n names) administeredSources(s manifest.Source) []manifest.Source {
+	return slices.DeleteFunc(
+		slices.Clone(n.Sources),
+		func(other manifest.Source) bool { return other.Rotate.Admin != s.Name },
+	)
 }
 
-// users are the IAM users whose access keys a rotate Lambda replaces.
-func (n names) users(function string) []string {
+// accessKeyUsers returns the IAM users whose access keys a rotate Lambda replaces.
+func (n names) accessKeyUsers(function string) []string {
 	var arns []string
 	for _, s := range n.Sources {
 		if s.Rotate.With == manifest.AWSAccessKey && n.RotateFunction(s) == function {
@@ -196,23 +377,34 @@ func (n names) users(function string) []string {
 	return arns
 }
 
-// Scheduler is what EventBridge Scheduler may do for the environment: send into its queue, and what cannot be sent into the
-// queue for that.
+// Scheduler is what EventBridge Scheduler may do for the environment: send into its queue, and what cannot be sent into
+// the queue for that.
 func Scheduler(env *manifest.Environment) Document {
 	n := names{env}
-	return document(Statement{Sid: "WakeThePipeline", Effect: allow, Action: []string{"sqs:SendMessage"}, Resource: []string{n.ARN("sqs", n.Queue()), n.ARN("sqs", n.Undelivered())}})
+	return newDocument(
+		Statement{
+			Sid:      "WakeThePipeline",
+			Effect:   allow,
+			Action:   []string{"sqs:SendMessage"},
+			Resource: []string{n.ARN("sqs", n.Queue()), n.ARN("sqs", n.Undelivered())},
+		},
+	)
 }
 
-func stages(labels ...string) Condition {
+func stageCondition(labels ...string) Condition {
 	return Condition{"StringLike": {"secretsmanager:VersionStage": labels}}
 }
 
-func passedTo(services ...string) Condition {
+func passCondition(services ...string) Condition {
 	return Condition{"StringEquals": {"iam:PassedToService": services}}
 }
 
 // reading are the actions with which a secret is read, with its labels and all of its versions.
-var reading = []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds"}
+var reading = []string{
+	"secretsmanager:DescribeSecret",
+	"secretsmanager:GetSecretValue",
+	"secretsmanager:ListSecretVersionIds",
+}
 
 // What Secrets Manager does with a key for whoever reads, and for whoever writes as well
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html).
@@ -221,21 +413,34 @@ var (
 	encrypting = []string{"kms:Decrypt", "kms:GenerateDataKey"}
 )
 
-// throughSecretsManager lets Secrets Manager use the environment's key for these secrets. That it is Secrets Manager which
-// does, the key itself says (Key).
+// throughSecretsManager lets Secrets Manager use the environment's key for these secrets. That it is Secrets Manager
+// which does, the key itself says (Key).
 func throughSecretsManager(key string, actions, secrets []string) Statement {
-	return about(Statement{Sid: "UseTheKey", Effect: allow, Action: actions, Resource: ifAny(key, secrets), Condition: Condition{
-		"StringLike": {"kms:EncryptionContext:SecretARN": secrets},
-	}})
+	return omitWithoutResource(
+		Statement{
+			Sid:      "UseTheKey",
+			Effect:   allow,
+			Action:   actions,
+			Resource: resourceIfAny(key, secrets),
+			Condition: Condition{
+				"StringLike": {"kms:EncryptionContext:SecretARN": secrets},
+			},
+		},
+	)
 }
 
-func ifAny(key string, secrets []string) []string {
+func resourceIfAny(key string, secrets []string) []string {
 	if len(secrets) == 0 {
 		return nil
 	}
 	return []string{key}
 }
 
-func logs(n names, function string) Statement {
-	return Statement{Sid: "Log", Effect: allow, Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}, Resource: []string{n.ARN("logs", "log-group:/aws/lambda/"+function+":*")}}
+func logStatement(n names, function string) Statement {
+	return Statement{
+		Sid:      "Log",
+		Effect:   allow,
+		Action:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+		Resource: []string{n.ARN("logs", "log-group:/aws/lambda/"+function+":*")},
+	}
 }

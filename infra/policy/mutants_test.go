@@ -73,8 +73,8 @@ func without(s policy.Statement, operator, key string) policy.Statement {
 	return s
 }
 
-// concerned are the cases that a mutant can fail: those that its statement decided; where it is wider, those that asked its
-// document for something else than what it now says of more requests.
+// concerned are the cases that a mutant can fail: those that its statement decided; where it is wider, those that asked
+// its document for something else than what it now says of more requests.
 func (m mutant) concerned(checks []check, decisions []iam.Decision) []check {
 	var all []check
 	for i, c := range checks {
@@ -117,8 +117,8 @@ func excused() map[string]string {
 	}
 }
 
-// TestNothingCanBeTakenOutOfAPolicyUnnoticed takes one statement, condition, action or resource after the other out of every
-// document of one environment: a case must fail. What nobody misses need not be there.
+// TestNothingCanBeTakenOutOfAPolicyUnnoticed takes one statement, condition, action or resource after the other out of
+// every document of one environment: a case must fail. What nobody misses need not be there.
 func TestNothingCanBeTakenOutOfAPolicyUnnoticed(t *testing.T) {
 	w := newWorld(t, "testdata/rotary.yaml")
 	judge := w.start(t)

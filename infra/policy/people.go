@@ -11,22 +11,51 @@ import (
 // Tag is the key that every resource carries, and that says which environment it belongs to.
 const Tag = "Environment"
 
-// Boundary is what nobody who is bound by it can do, whatever else is attached to them: the floor under Developer. open are
-// the environments that people may look into, closed the protected ones; both may share an account. It fits one managed
-// policy (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+// Boundary is what nobody who is bound by it can do, whatever else is attached to them: the floor under Developer. open
+// are the environments that people may look into, closed the protected ones; both may share an account. It fits one
+// managed policy (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 func Boundary(open, closed []string) Document {
-	return document(append(denials(open, closed), Statement{Sid: "TheRest", Effect: allow, Action: []string{"*"}, Resource: []string{"*"}})...)
+	return newDocument(
+		append(
+			listDenials(open, closed),
+			Statement{Sid: "TheRest", Effect: allow, Action: []string{"*"}, Resource: []string{"*"}},
+		)...)
 }
 
-// Developer is what people may do in an environment that is not protected: read what its buckets for people hold, its logs
-// and its rollouts. The denials come first and win over everything that is attached besides.
+// Developer is what people may do in an environment that is not protected: read what its buckets for people hold, its
+// logs and its rollouts. The denials come first and win over everything that is attached besides.
 func Developer(env *manifest.Environment, key string, open, closed []string) Document {
 	n := names{env}
-	return document(append(denials(open, closed),
-		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
+	return newDocument(append(
+		listDenials(open, closed),
+		omitWithoutResource(
+			Statement{
+				Sid:       "ReadBuckets",
+				Effect:    allow,
+				Action:    []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"},
+				Resource:  n.forPeople(),
+				Condition: tagCondition(env.Name),
+			},
+		),
 		throughSecretsManager(key, decrypting, n.forPeople()),
-		Statement{Sid: "ReadLogs", Effect: allow, Action: []string{"logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"}, Resource: []string{n.ARN("logs", "log-group:/rotary/"+env.Name+"/*")}},
-		Statement{Sid: "Look", Effect: allow, Action: []string{"cloudwatch:GetMetricData", "cloudwatch:DescribeAlarms", "ecs:Describe*", "ecs:List*", "logs:GetQueryResults"}, Resource: []string{"*"}},
+		Statement{
+			Sid:      "ReadLogs",
+			Effect:   allow,
+			Action:   []string{"logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"},
+			Resource: []string{n.ARN("logs", "log-group:/rotary/"+env.Name+"/*")},
+		},
+		Statement{
+			Sid:    "Look",
+			Effect: allow,
+			Action: []string{
+				"cloudwatch:GetMetricData",
+				"cloudwatch:DescribeAlarms",
+				"ecs:Describe*",
+				"ecs:List*",
+				"logs:GetQueryResults",
+			},
+			Resource: []string{"*"},
+		},
 	)...)
 }
 
@@ -35,73 +64,245 @@ func (n names) forPeople() []string {
 	var arns []string
 	for _, b := range n.Buckets {
 		if slices.ContainsFunc(n.Readers(b.Name), func(c manifest.Consumer) bool { return c.Drain > 0 }) {
-			arns = append(arns, n.secret(b.Secret))
+			arns = append(arns, n.secretARN(b.Secret))
 		}
 	}
 	return arns
 }
 
-// denials close the holes of a policy that only allows what is tagged. Each is here for an attack of its own, which the
-// comment names; the matrix of the tests has a case that only it denies.
-func denials(open, closed []string) []Statement {
+// listDenials returns statements that close the holes of a policy that only allows what is tagged. Each is here for an
+// attack of its own, which the comment names; the matrix of the tests has a case that only it denies.
+func listDenials(open, closed []string) []Statement {
 	return []Statement{
 		// What belongs to a protected environment, however its tag is written.
-		about(Statement{Sid: "NotProtectedByTag", Effect: deny, Action: []string{"*"}, Resource: ifAny("*", closed), Condition: Condition{"StringEqualsIgnoreCase": {"aws:ResourceTag/" + Tag: append(slices.Clone(closed), "prod", "prd")}}}),
-		// The same by name, for the third of all actions that know no tags: logs, parameters, running tasks. The kinds are written
-		// out, because a wildcard does not reach over them. What is called rotary-* nobody touches anyway (NotThePipeline).
-		about(Statement{Sid: "NotProtectedByName", Effect: deny, Action: []string{"*"}, Resource: protected(closed)}),
+		omitWithoutResource(
+			Statement{
+				Sid:      "NotProtectedByTag",
+				Effect:   deny,
+				Action:   []string{"*"},
+				Resource: resourceIfAny("*", closed),
+				Condition: Condition{
+					"StringEqualsIgnoreCase": {"aws:ResourceTag/" + Tag: append(slices.Clone(closed), "prod", "prd")},
+				},
+			},
+		),
+		// The same by name, for the third of all actions that know no tags: logs, parameters, running tasks. The kinds
+		// are written out, because a wildcard does not reach over them. What is called rotary-* nobody touches anyway
+		// (NotThePipeline).
+		omitWithoutResource(
+			Statement{
+				Sid:      "NotProtectedByName",
+				Effect:   deny,
+				Action:   []string{"*"},
+				Resource: protectedResources(closed),
+			},
+		),
 		// And by cluster, for lists.
-		about(Statement{Sid: "NotInProtectedClusters", Effect: deny, Action: []string{"ecs:*"}, Resource: ifAny("*", closed), Condition: Condition{"ArnLike": {"ecs:cluster": patterns(closed, "arn:aws:ecs:*:*:cluster/*-", "")}}}),
-		// A secret, key or parameter without a tag, or with one that nobody foresaw: a key that is missing does not equal. This is
-		// what stays closed when a resource policy or an administrator opens too much.
-		{Sid: "OnlyOpenValues", Effect: deny, Action: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds", "kms:Decrypt", "ssm:GetParameter*"}, Resource: []string{"*"}, Condition: Condition{"StringNotEquals": {"aws:ResourceTag/" + Tag: open}}},
-		// Values are put through the platform role. ListSecrets cannot be narrowed, and shows every name of the account.
+		omitWithoutResource(
+			Statement{
+				Sid:      "NotInProtectedClusters",
+				Effect:   deny,
+				Action:   []string{"ecs:*"},
+				Resource: resourceIfAny("*", closed),
+				Condition: Condition{
+					"ArnLike": {"ecs:cluster": resourcePatterns(closed, "arn:aws:ecs:*:*:cluster/*-", "")},
+				},
+			},
+		),
+		// A secret, key or parameter without a tag, or with one that nobody foresaw: a key that is missing does not
+		// equal. This is what stays closed when a resource policy or an administrator opens too much.
+		{
+			Sid:    "OnlyOpenValues",
+			Effect: deny,
+			Action: []string{
+				"secretsmanager:DescribeSecret",
+				"secretsmanager:GetResourcePolicy",
+				"secretsmanager:GetSecretValue",
+				"secretsmanager:ListSecretVersionIds",
+				"kms:Decrypt",
+				"ssm:GetParameter*",
+			},
+			Resource:  []string{"*"},
+			Condition: Condition{"StringNotEquals": {"aws:ResourceTag/" + Tag: open}},
+		},
+		// Values are put through the platform role. ListSecrets cannot be narrowed, and shows every name of the
+		// account.
 		{Sid: "NoSecretWrites", Effect: deny, Action: []string{
-			"secretsmanager:BatchGet*", "secretsmanager:Cancel*", "secretsmanager:Create*", "secretsmanager:Delete*", "secretsmanager:GetRandom*", "secretsmanager:ListSecrets", "secretsmanager:Put*", "secretsmanager:Remove*",
-			"secretsmanager:Replicate*", "secretsmanager:Restore*", "secretsmanager:Rotate*", "secretsmanager:Stop*", "secretsmanager:Tag*", "secretsmanager:Untag*", "secretsmanager:Update*", "secretsmanager:Validate*",
+			"secretsmanager:BatchGet*", "secretsmanager:Cancel*", "secretsmanager:Create*", "secretsmanager:Delete*",
+			"secretsmanager:GetRandom*", "secretsmanager:ListSecrets", "secretsmanager:Put*", "secretsmanager:Remove*",
+			"secretsmanager:Replicate*", "secretsmanager:Restore*", "secretsmanager:Rotate*", "secretsmanager:Stop*",
+			"secretsmanager:Tag*", "secretsmanager:Untag*", "secretsmanager:Update*", "secretsmanager:Validate*",
 		}, Resource: []string{"*"}},
-		// The tag decides: whoever could write or take it off, also when creating, could open anything. ForAllValues would match
-		// a request without tags, and miss one with others besides.
-		{Sid: "NotTheTag", Effect: deny, Action: []string{"*"}, Resource: []string{"*"}, Condition: Condition{"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": {Tag}}}},
+		// The tag decides: whoever could write or take it off, also when creating, could open anything. ForAllValues
+		// would match a request without tags, and miss one with others besides.
+		{
+			Sid:       "NotTheTag",
+			Effect:    deny,
+			Action:    []string{"*"},
+			Resource:  []string{"*"},
+			Condition: Condition{"ForAnyValue:StringEqualsIgnoreCase": {"aws:TagKeys": {Tag}}},
+		},
 		// What writes tags without saying which: through other services, or all of them at once.
-		{Sid: "NoTagsUnnamed", Effect: deny, Action: []string{"ec2:DeleteTags", "s3:*Tagging", "s3:ReplicateTags", "tag:Tag*", "tag:Untag*"}, Resource: []string{"*"}},
-		// Whoever writes policies, or lets others in, takes these denials off; whoever takes another role, those of CDK's bootstrap
-		// above all, or passes one to a function, a task or an instance, acts without them. All of IAM but Generate, Get, List and
-		// Simulate, and on every role: tags say nothing reliable of one. People enter sandboxes as who they are.
+		{
+			Sid:      "NoTagsUnnamed",
+			Effect:   deny,
+			Action:   []string{"ec2:DeleteTags", "s3:*Tagging", "s3:ReplicateTags", "tag:Tag*", "tag:Untag*"},
+			Resource: []string{"*"},
+		},
+		// Whoever writes policies, or lets others in, takes these denials off; whoever takes another role, those of
+		// CDK's bootstrap above all, or passes one to a function, a task or an instance, acts without them. All of IAM
+		// but Generate, Get, List and Simulate, and on every role: tags say nothing reliable of one. People enter
+		// sandboxes as who they are.
 		{Sid: "NoIdentities", Effect: deny, Action: []string{
 			"iam:A*", "iam:C*", "iam:D*", "iam:E*", "iam:P*", "iam:R*", "iam:Se*", "iam:T*", "iam:U*",
 			"identitystore:*", "organizations:*", "rolesanywhere:*", "sso-directory:*", "sso:*", "sts:Assume*",
 		}, Resource: []string{"*"}},
 		// A stack that CDK has deployed goes on with its own, all-powerful role, whether or not a request names it.
-		{Sid: "NoStacks", Effect: deny, Action: []string{"cloudformation:C*", "cloudformation:Delete*", "cloudformation:Execute*", "cloudformation:Import*", "cloudformation:Rollback*", "cloudformation:Set*", "cloudformation:Signal*", "cloudformation:Update*"}, Resource: []string{"*"}},
+		{
+			Sid:    "NoStacks",
+			Effect: deny,
+			Action: []string{
+				"cloudformation:C*",
+				"cloudformation:Delete*",
+				"cloudformation:Execute*",
+				"cloudformation:Import*",
+				"cloudformation:Rollback*",
+				"cloudformation:Set*",
+				"cloudformation:Signal*",
+				"cloudformation:Update*",
+			},
+			Resource: []string{"*"},
+		},
 		// The Lambdas, what wakes them, what is told of them, and the code that the next deploy takes.
-		{Sid: "NotThePipeline", Effect: deny, Action: []string{"cloudwatch:Delete*", "cloudwatch:Disable*", "cloudwatch:Put*", "cloudwatch:Set*", "events:*", "lambda:*", "logs:Delete*", "logs:Put*", "s3:Delete*", "s3:Put*", "scheduler:*", "sns:*", "sqs:*"}, Resource: []string{
-			"arn:aws:cloudwatch:*:*:alarm:rotary-*", "arn:aws:events:*:*:rule/rotary-*", "arn:aws:lambda:*:*:function:rotary-*", "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-*", "arn:aws:logs:*:*:log-group:/rotary/*",
-			"arn:aws:s3:::cdk-*", "arn:aws:scheduler:*:*:schedule/*/rotary-*", "arn:aws:sns:*:*:rotary-*", "arn:aws:sqs:*:*:rotary-*",
-		}},
-		{Sid: "NotItsFeed", Effect: deny, Action: []string{"lambda:*EventSourceMapping"}, Resource: []string{"*"}, Condition: Condition{"ArnLike": {"lambda:FunctionArn": {"arn:aws:lambda:*:*:function:rotary-*"}}}},
+		{
+			Sid:    "NotThePipeline",
+			Effect: deny,
+			Action: []string{
+				"cloudwatch:Delete*",
+				"cloudwatch:Disable*",
+				"cloudwatch:Put*",
+				"cloudwatch:Set*",
+				"events:*",
+				"lambda:*",
+				"logs:Delete*",
+				"logs:Put*",
+				"s3:Delete*",
+				"s3:Put*",
+				"scheduler:*",
+				"sns:*",
+				"sqs:*",
+			},
+			Resource: []string{
+				"arn:aws:cloudwatch:*:*:alarm:rotary-*", "arn:aws:events:*:*:rule/rotary-*",
+				"arn:aws:lambda:*:*:function:rotary-*", "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-*",
+				"arn:aws:logs:*:*:log-group:/rotary/*",
+				"arn:aws:s3:::cdk-*", "arn:aws:scheduler:*:*:schedule/*/rotary-*", "arn:aws:sns:*:*:rotary-*",
+				"arn:aws:sqs:*:*:rotary-*",
+			},
+		},
+		{
+			Sid:       "NotItsFeed",
+			Effect:    deny,
+			Action:    []string{"lambda:*EventSourceMapping"},
+			Resource:  []string{"*"},
+			Condition: Condition{"ArnLike": {"lambda:FunctionArn": {"arn:aws:lambda:*:*:function:rotary-*"}}},
+		},
 		// What would wake the pipeline for nothing, or keep an alarm quiet.
-		{Sid: "NoForgedEvents", Effect: deny, Action: []string{"events:PutEvents", "events:PutPermission"}, Resource: []string{"*"}},
-		{Sid: "NoForgedMetrics", Effect: deny, Action: []string{"cloudwatch:PutMetricData"}, Resource: []string{"*"}, Condition: Condition{"StringEquals": {"cloudwatch:namespace": {metric.Namespace}}}},
+		{
+			Sid:      "NoForgedEvents",
+			Effect:   deny,
+			Action:   []string{"events:PutEvents", "events:PutPermission"},
+			Resource: []string{"*"},
+		},
+		{
+			Sid:       "NoForgedMetrics",
+			Effect:    deny,
+			Action:    []string{"cloudwatch:PutMetricData"},
+			Resource:  []string{"*"},
+			Condition: Condition{"StringEquals": {"cloudwatch:namespace": {metric.Namespace}}},
+		},
 		// A grant, or another key policy, decrypts without the conditions of Key.
-		{Sid: "NoKeys", Effect: deny, Action: []string{"kms:CreateGrant", "kms:Delete*", "kms:Disable*", "kms:Import*", "kms:PutKeyPolicy", "kms:ReEncrypt*", "kms:ReplicateKey", "kms:RetireGrant", "kms:RevokeGrant", "kms:ScheduleKeyDeletion", "kms:Update*"}, Resource: []string{"*"}},
-		// A process of a consumer has its bucket in its environment. Sessions of SSM go past ExecuteCommand, and are not recorded.
-		{Sid: "NoShells", Effect: deny, Action: []string{"ec2-instance-connect:*", "ecs:ExecuteCommand", "ssm:*Association*", "ssm:ResumeSession", "ssm:SendCommand", "ssm:Start*", "ssmmessages:*"}, Resource: []string{"*"}},
+		{
+			Sid:    "NoKeys",
+			Effect: deny,
+			Action: []string{
+				"kms:CreateGrant",
+				"kms:Delete*",
+				"kms:Disable*",
+				"kms:Import*",
+				"kms:PutKeyPolicy",
+				"kms:ReEncrypt*",
+				"kms:ReplicateKey",
+				"kms:RetireGrant",
+				"kms:RevokeGrant",
+				"kms:ScheduleKeyDeletion",
+				"kms:Update*",
+			},
+			Resource: []string{"*"},
+		},
+		// A process of a consumer has its bucket in its environment. Sessions of SSM go past ExecuteCommand, and are
+		// not recorded.
+		{
+			Sid:    "NoShells",
+			Effect: deny,
+			Action: []string{
+				"ec2-instance-connect:*",
+				"ecs:ExecuteCommand",
+				"ssm:*Association*",
+				"ssm:ResumeSession",
+				"ssm:SendCommand",
+				"ssm:Start*",
+				"ssmmessages:*",
+			},
+			Resource: []string{"*"},
+		},
 		// What was recorded of others, and the recording.
-		{Sid: "NoTraces", Effect: deny, Action: []string{"cloudtrail:Delete*", "cloudtrail:LookupEvents", "cloudtrail:Put*", "cloudtrail:Stop*", "cloudtrail:Update*", "logs:Unmask", "xray:BatchGet*", "xray:Get*"}, Resource: []string{"*"}},
+		{
+			Sid:    "NoTraces",
+			Effect: deny,
+			Action: []string{
+				"cloudtrail:Delete*",
+				"cloudtrail:LookupEvents",
+				"cloudtrail:Put*",
+				"cloudtrail:Stop*",
+				"cloudtrail:Update*",
+				"logs:Unmask",
+				"xray:BatchGet*",
+				"xray:Get*",
+			},
+			Resource: []string{"*"},
+		},
 	}
 }
 
-// protected are the names of what belongs to the protected environments.
-func protected(closed []string) []string {
+// protectedResources returns the names of what belongs to the protected environments.
+func protectedResources(closed []string) []string {
 	return slices.Concat(
-		patterns(closed, "arn:aws:secretsmanager:*:*:secret:source/", "/*"), patterns(closed, "arn:aws:secretsmanager:*:*:secret:*-", "-??????"),
-		patterns(closed, "arn:aws:ecs:*:*:cluster/*-", ""), patterns(closed, "arn:aws:ecs:*:*:service/*-", "/*"), patterns(closed, "arn:aws:ecs:*:*:task/*-", "/*"), patterns(closed, "arn:aws:ecs:*:*:task-definition/*-", ":*"),
-		patterns(closed, "arn:aws:logs:*:*:log-group:/rotary/", "/*"), patterns(closed, "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-", "-*"), patterns(closed, "arn:aws:ssm:*:*:parameter/", "/*"),
+		resourcePatterns(
+			closed,
+			"arn:aws:secretsmanager:*:*:secret:source/",
+			"/*",
+		),
+		resourcePatterns(closed, "arn:aws:secretsmanager:*:*:secret:*-", "-??????"),
+		resourcePatterns(
+			closed,
+			"arn:aws:ecs:*:*:cluster/*-",
+			"",
+		),
+		resourcePatterns(closed, "arn:aws:ecs:*:*:service/*-", "/*"),
+		resourcePatterns(closed, "arn:aws:ecs:*:*:task/*-", "/*"),
+		resourcePatterns(closed, "arn:aws:ecs:*:*:task-definition/*-", ":*"),
+		resourcePatterns(
+			closed,
+			"arn:aws:logs:*:*:log-group:/rotary/",
+			"/*",
+		),
+		resourcePatterns(closed, "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-", "-*"),
+		resourcePatterns(closed, "arn:aws:ssm:*:*:parameter/", "/*"),
 	)
 }
 
-func patterns(environments []string, before, after string) []string {
+func resourcePatterns(environments []string, before, after string) []string {
 	var out []string
 	for _, name := range environments {
 		out = append(out, before+name+after)
@@ -109,38 +310,99 @@ func patterns(environments []string, before, after string) []string {
 	return out
 }
 
-func tagged(environment string) Condition {
+func tagCondition(environment string) Condition {
 	return Condition{"StringEquals": {"aws:ResourceTag/" + Tag: {environment}}}
 }
 
-// Platform is what the people who operate the environment may do: put values, move the labels that rotary's commands move,
-// ask the pipeline. What a command does not need is not here: it is the pipeline that reads buckets, and that goes back.
+// Platform is what the people who operate the environment may do: put values, move the labels that rotary's commands
+// move, ask the pipeline. What a command does not need is not here: it is the pipeline that reads buckets, and that
+// goes back.
 func Platform(env *manifest.Environment, key string) Document {
 	n := names{env}
-	sources, own := n.sources(every), n.sources(written)
-	return document(
-		about(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: sources}),
-		about(Statement{Sid: "PutValues", Effect: allow, Action: []string{"secretsmanager:PutSecretValue"}, Resource: own}),
-		about(Statement{Sid: "MoveLabels", Effect: allow, Action: []string{"secretsmanager:UpdateSecretVersionStage"}, Resource: own, Condition: stages(history.AWSCurrent, history.AWSPending, history.Live+"*", history.Retain, history.Deadline+"*")}),
+	sources, own := n.sourceARNs(anySource), n.sourceARNs(mayWrite)
+	return newDocument(
+		omitWithoutResource(Statement{Sid: "ReadSources", Effect: allow, Action: reading, Resource: sources}),
+		omitWithoutResource(
+			Statement{
+				Sid:      "PutValues",
+				Effect:   allow,
+				Action:   []string{"secretsmanager:PutSecretValue"},
+				Resource: own,
+			},
+		),
+		omitWithoutResource(
+			Statement{
+				Sid:      "MoveLabels",
+				Effect:   allow,
+				Action:   []string{"secretsmanager:UpdateSecretVersionStage"},
+				Resource: own,
+				Condition: stageCondition(
+					history.AWSCurrent,
+					history.AWSPending,
+					history.Live+"*",
+					history.Retain,
+					history.Deadline+"*",
+				),
+			},
+		),
 		// To start a rotation, and not to say by which Lambda.
-		about(Statement{Sid: "StartRotations", Effect: allow, Action: []string{"secretsmanager:RotateSecret"}, Resource: own, Condition: Condition{"Null": {"secretsmanager:RotationLambdaARN": {"true"}}}}),
+		omitWithoutResource(
+			Statement{
+				Sid:       "StartRotations",
+				Effect:    allow,
+				Action:    []string{"secretsmanager:RotateSecret"},
+				Resource:  own,
+				Condition: Condition{"Null": {"secretsmanager:RotationLambdaARN": {"true"}}},
+			},
+		),
 		throughSecretsManager(key, encrypting, sources),
-		Statement{Sid: "AskThePipeline", Effect: allow, Action: []string{"lambda:InvokeFunction", "lambda:GetFunction"}, Resource: append(n.rotators(), n.ARN("lambda", "function:"+n.PropagateFunction()))},
-		Statement{Sid: "AskForAPass", Effect: allow, Action: []string{"sqs:SendMessage", "sqs:GetQueueUrl"}, Resource: []string{n.ARN("sqs", n.Queue())}},
+		Statement{
+			Sid:      "AskThePipeline",
+			Effect:   allow,
+			Action:   []string{"lambda:InvokeFunction", "lambda:GetFunction"},
+			Resource: append(n.rotateARNs(), n.ARN("lambda", "function:"+n.PropagateFunction())),
+		},
+		Statement{
+			Sid:      "AskForAPass",
+			Effect:   allow,
+			Action:   []string{"sqs:SendMessage", "sqs:GetQueueUrl"},
+			Resource: []string{n.ARN("sqs", n.Queue())},
+		},
 	)
 }
 
-// Sandbox is what one developer's own role may do: everything with the queues of that sandbox, and read the buckets that are
-// for people.
+// Sandbox is what one developer's own role may do: everything with the queues of that sandbox, and read the buckets
+// that are for people.
 func Sandbox(env *manifest.Environment, sandbox, key string) Document {
 	n := names{env}
 	var queues []string // by name: sandbox one must not reach those of sandbox one-more
 	for _, queue := range []string{SandboxDead, SandboxJobs} {
 		queues = append(queues, n.ARN("sqs", SandboxQueue(env, sandbox, queue)))
 	}
-	return document(
-		Statement{Sid: "OwnQueues", Effect: allow, Action: []string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage", "sqs:SendMessage"}, Resource: queues},
-		about(Statement{Sid: "ReadBuckets", Effect: allow, Action: []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}, Resource: n.forPeople(), Condition: tagged(env.Name)}),
+	return newDocument(
+		Statement{
+			Sid:    "OwnQueues",
+			Effect: allow,
+			Action: []string{
+				"sqs:ChangeMessageVisibility",
+				"sqs:DeleteMessage",
+				"sqs:GetQueueAttributes",
+				"sqs:GetQueueUrl",
+				"sqs:PurgeQueue",
+				"sqs:ReceiveMessage",
+				"sqs:SendMessage",
+			},
+			Resource: queues,
+		},
+		omitWithoutResource(
+			Statement{
+				Sid:       "ReadBuckets",
+				Effect:    allow,
+				Action:    []string{"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"},
+				Resource:  n.forPeople(),
+				Condition: tagCondition(env.Name),
+			},
+		),
 		throughSecretsManager(key, decrypting, n.forPeople()),
 	)
 }
@@ -158,5 +420,12 @@ func SandboxQueue(env *manifest.Environment, sandbox, queue string) string {
 
 // Trusted lets these principals take a role.
 func Trusted(principals ...string) Document {
-	return document(Statement{Sid: "People", Effect: allow, Principal: &Principal{AWS: principals}, Action: []string{"sts:AssumeRole"}})
+	return newDocument(
+		Statement{
+			Sid:       "People",
+			Effect:    allow,
+			Principal: &Principal{AWS: principals},
+			Action:    []string{"sts:AssumeRole"},
+		},
+	)
 }

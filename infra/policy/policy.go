@@ -40,17 +40,17 @@ const (
 	deny  = "Deny"
 )
 
-func document(statements ...Statement) Document {
-	return Document{Version: "2012-10-17", Statement: slices.DeleteFunc(statements, empty)}
+func newDocument(statements ...Statement) Document {
+	return Document{Version: "2012-10-17", Statement: slices.DeleteFunc(statements, isEmpty)}
 }
 
-// empty says whether a statement is about nothing: an environment need not have everything.
-func empty(s Statement) bool {
+// isEmpty reports whether a statement is about nothing: an environment need not have everything.
+func isEmpty(s Statement) bool {
 	return len(s.Resource)+len(s.Action) == 0 || s.Effect == ""
 }
 
-// about is s, or nothing where it would be about no resource: IAM refuses an empty list.
-func about(s Statement) Statement {
+// omitWithoutResource returns s, or an empty statement where it names no resource: IAM refuses an empty list.
+func omitWithoutResource(s Statement) Statement {
 	if len(s.Resource) == 0 {
 		return Statement{}
 	}
@@ -60,21 +60,24 @@ func about(s Statement) Statement {
 // names are the ARNs of an environment's resources.
 type names struct{ *manifest.Environment }
 
-func (n names) role(name string) string { return "arn:aws:iam::" + n.Account + ":role/" + name }
+func (n names) roleARN(name string) string { return "arn:aws:iam::" + n.Account + ":role/" + name }
 
-// secret is the ARN of a secret: Secrets Manager ends it with six characters of its own
+// secretARN returns the ARN of a secret: Secrets Manager ends it with six characters of its own
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html#auth-and-access_examples_wildcard).
-func (n names) secret(name string) string { return n.ARN("secretsmanager", "secret:"+name+"-??????") }
+func (n names) secretARN(name string) string {
+	return n.ARN("secretsmanager", "secret:"+name+"-??????")
+}
 
-// sources are the secrets of those sources: what rotary made by the prefix that is the environment's own, so that sixty of
-// them fit; what was there before by name. Which role may use which of them, the policy of each secret says (Source).
-func (n names) sources(which func(manifest.Source) bool) []string {
+// sourceARNs returns the secrets of those sources: what rotary made by the prefix that is the environment's own, so
+// that sixty of them fit; what was there before by name. Which role may use which of them, the policy of each secret
+// says (Source).
+func (n names) sourceARNs(which func(manifest.Source) bool) []string {
 	var arns []string
 	for _, s := range n.Sources {
 		switch {
 		case !which(s):
 		case s.Existing:
-			arns = append(arns, n.secret(s.Secret))
+			arns = append(arns, n.secretARN(s.Secret))
 		default:
 			arns = append(arns, n.ARN("secretsmanager", "secret:source/"+n.Name+"/*"))
 		}
@@ -83,26 +86,26 @@ func (n names) sources(which func(manifest.Source) bool) []string {
 	return slices.Compact(arns)
 }
 
-func (n names) buckets() []string {
+func (n names) bucketARNs() []string {
 	var arns []string
 	for _, b := range n.Buckets {
-		arns = append(arns, n.secret(b.Secret))
+		arns = append(arns, n.secretARN(b.Secret))
 	}
 	return arns
 }
 
-func every(manifest.Source) bool { return true }
+func anySource(manifest.Source) bool { return true }
 
-// written are the sources on which rotary moves labels: AWS lets nobody write those it rotates itself.
-func written(s manifest.Source) bool { return s.Rotate.With != manifest.Managed }
+// mayWrite reports whether rotary moves the labels of a source: AWS lets nobody write those it rotates itself.
+func mayWrite(s manifest.Source) bool { return s.Rotate.With != manifest.Managed }
 
-// functions are the rotate Lambdas that the environment's sources need, sorted.
-func (n names) functions() []string {
+// rotateFunctions returns the rotate Lambdas that the environment's sources need, sorted.
+func (n names) rotateFunctions() []string {
 	var all []string
 	for _, s := range n.Sources {
 		all = append(all, n.RotateFunction(s))
 	}
-	return distinct(all)
+	return sortDistinct(all)
 }
 
 // The names of roles.

@@ -9,7 +9,7 @@ import (
 // Deployer is the role with which CloudFormation deploys, as CDK's modern bootstrap makes it
 // (https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html).
 func Deployer(env *manifest.Environment) string {
-	return names{env}.role("cdk-hnb659fds-cfn-exec-role-" + env.Account + "-" + env.Region)
+	return names{env}.roleARN("cdk-hnb659fds-cfn-exec-role-" + env.Account + "-" + env.Region)
 }
 
 // What a secret's policy refuses, in three parts: to read a value, to write one or to decide which one is read, and to
@@ -18,62 +18,73 @@ var (
 	reads     = []string{"secretsmanager:GetSecretValue"}
 	writes    = []string{"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}
 	governing = []string{
-		"secretsmanager:CancelRotateSecret", "secretsmanager:DeleteResourcePolicy", "secretsmanager:DeleteSecret", "secretsmanager:PutResourcePolicy", "secretsmanager:RemoveRegionsFromReplication",
-		"secretsmanager:ReplicateSecretToRegions", "secretsmanager:RestoreSecret", "secretsmanager:RotateSecret", "secretsmanager:StopReplicationToReplica", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
+		"secretsmanager:CancelRotateSecret", "secretsmanager:DeleteResourcePolicy", "secretsmanager:DeleteSecret",
+		"secretsmanager:PutResourcePolicy", "secretsmanager:RemoveRegionsFromReplication",
+		"secretsmanager:ReplicateSecretToRegions", "secretsmanager:RestoreSecret", "secretsmanager:RotateSecret",
+		"secretsmanager:StopReplicationToReplica", "secretsmanager:TagResource", "secretsmanager:UntagResource",
+		"secretsmanager:UpdateSecret",
 	}
 )
 
-// Source is the resource policy of a source: everybody but those named here is refused, whatever their own policies say.
-// Which of an environment's roles uses which source is said here, and only here.
+// Source is the resource policy of a source: everybody but those named here is refused, whatever their own policies
+// say. Which of an environment's roles uses which source is said here, and only here.
 func Source(env *manifest.Environment, s manifest.Source) Document {
 	n := names{env}
-	propagate, platform := n.role(Role(env, PropagateRole)), n.role(Role(env, PlatformRole))
+	propagate, platform := n.roleARN(Role(env, PropagateRole)), n.roleARN(Role(env, PlatformRole))
 	owners := []string{platform, Deployer(env)}
-	if !written(s) { // whoever rotates it is a service of AWS, in its own role
-		service := n.role("aws-service-role/*")
-		return document(onlyFor("Read", reads, propagate, platform, service), onlyFor("Write", writes, service), onlyFor("Govern", governing, append(owners, service)...))
+	if !mayWrite(s) { // whoever rotates it is a service of AWS, in its own role
+		service := n.roleARN("aws-service-role/*")
+		return newDocument(
+			onlyFor("Read", reads, propagate, platform, service),
+			onlyFor("Write", writes, service),
+			onlyFor("Govern", governing, append(owners, service)...),
+		)
 	}
-	writers := []string{propagate, platform, n.role(Role(env, n.rotateRole(s)))}
+	writers := []string{propagate, platform, n.roleARN(Role(env, n.rotateRole(s)))}
 	readers := slices.Clone(writers)
-	for _, other := range n.administered(s) {
-		readers = append(readers, n.role(Role(env, n.rotateRole(other))))
+	for _, other := range n.administeredSources(s) {
+		readers = append(readers, n.roleARN(Role(env, n.rotateRole(other))))
 	}
-	return document(onlyFor("Read", reads, readers...), onlyFor("Write", writes, writers...), onlyFor("Govern", governing, owners...))
+	return newDocument(
+		onlyFor("Read", reads, readers...),
+		onlyFor("Write", writes, writers...),
+		onlyFor("Govern", governing, owners...),
+	)
 }
 
 // Bucket is the resource policy of a bucket: read by the consumers that run on it, written by the reconciler.
 func Bucket(env *manifest.Environment, b manifest.Bucket) Document {
 	n := names{env}
-	propagate := n.role(Role(env, PropagateRole))
-	return document(
-		onlyFor("Read", reads, append(n.readers(b), propagate)...),
+	propagate := n.roleARN(Role(env, PropagateRole))
+	return newDocument(
+		onlyFor("Read", reads, append(n.readerRoles(b), propagate)...),
 		onlyFor("Write", writes, propagate),
-		onlyFor("Govern", governing, n.role(Role(env, PlatformRole)), Deployer(env)),
+		onlyFor("Govern", governing, n.roleARN(Role(env, PlatformRole)), Deployer(env)),
 	)
 }
 
-// readers are the roles that read a bucket: of its ECS services, and of people where it is one for them.
-func (n names) readers(b manifest.Bucket) []string {
+// readerRoles returns the roles that read a bucket: of its ECS services, and of people where it is one for them.
+func (n names) readerRoles(b manifest.Bucket) []string {
 	var roles []string
 	for _, c := range n.Readers(b.Name) {
 		switch {
 		case c.ECS != nil || c.ECSFamily != nil:
-			roles = append(roles, n.role(ExecutionRole(n.Environment, c.Name)))
+			roles = append(roles, n.roleARN(ExecutionRole(n.Environment, c.Name)))
 		case c.Drain > 0 && !n.Protected:
-			roles = append(roles, n.people()...)
+			roles = append(roles, n.developerRoles()...)
 		}
 	}
-	return distinct(roles)
+	return sortDistinct(roles)
 }
 
-// people are the roles that developers have.
-func (n names) people() []string {
-	roles := []string{n.role(Role(n.Environment, DeveloperRole))}
+// developerRoles returns the roles of developers.
+func (n names) developerRoles() []string {
+	roles := []string{n.roleARN(Role(n.Environment, DeveloperRole))}
 	if n.Access == nil {
 		return roles
 	}
 	for _, s := range n.Access.Sandboxes {
-		roles = append(roles, n.role(SandboxRole(n.Environment, s)))
+		roles = append(roles, n.roleARN(SandboxRole(n.Environment, s)))
 	}
 	return roles
 }
@@ -86,34 +97,53 @@ func (n names) rotateRole(s manifest.Source) string {
 }
 
 // onlyFor denies actions to everybody but these roles. The principals stand in a condition: a policy that names a role
-// that does not exist yet is refused, and one whose role was deleted changes its meaning. A service of AWS that acts by itself
-// is not refused: Secrets Manager rotates.
+// that does not exist yet is refused, and one whose role was deleted changes its meaning. A service of AWS that acts by
+// itself is not refused: Secrets Manager rotates.
 func onlyFor(what string, actions []string, roles ...string) Statement {
 	return Statement{
-		Sid: what + "OnlyBy", Effect: deny, Principal: &Principal{AWS: []string{"*"}}, Action: actions, Resource: []string{"*"},
-		Condition: Condition{"ArnNotLike": {"aws:PrincipalArn": distinct(roles)}, "Bool": {"aws:PrincipalIsAWSService": {"false"}}},
+		Sid: what + "OnlyBy", Effect: deny, Principal: &Principal{AWS: []string{"*"}}, Action: actions,
+		Resource: []string{"*"},
+		Condition: Condition{
+			"ArnNotLike": {"aws:PrincipalArn": sortDistinct(roles)},
+			"Bool":       {"aws:PrincipalIsAWSService": {"false"}},
+		},
 	}
 }
 
-// Key is the policy of the environment's key. The account's administrators may change it, and cannot decrypt with it unless
-// they change it first, which leaves a trace; whoever may use it does so through Secrets Manager, for the secrets that
-// their own policies name: the account stands as principal, so that the key's policy alone lets nobody in.
+// Key is the policy of the environment's key. The account's administrators may change it, and cannot decrypt with it
+// unless they change it first, which leaves a trace; whoever may use it does so through Secrets Manager, for the
+// secrets that their own policies name: the account stands as principal, so that the key's policy alone lets nobody in.
 func Key(env *manifest.Environment) Document {
 	n := names{env}
-	users := []string{n.role(Role(env, PropagateRole)), n.role(Role(env, RotateRole)), n.role(Role(env, NetworkRole)), n.role(Role(env, PlatformRole)), Deployer(env)}
+	users := []string{
+		n.roleARN(Role(env, PropagateRole)),
+		n.roleARN(Role(env, RotateRole)),
+		n.roleARN(Role(env, NetworkRole)),
+		n.roleARN(Role(env, PlatformRole)),
+		Deployer(env),
+	}
 	for _, b := range env.Buckets {
-		users = append(users, n.readers(b)...)
+		users = append(users, n.readerRoles(b)...)
 	}
 	account := &Principal{AWS: []string{"arn:aws:iam::" + env.Account + ":root"}}
-	return document(
+	return newDocument(
 		Statement{Sid: "Administer", Effect: allow, Principal: account, Action: []string{
-			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:DisableKey", "kms:EnableKey", "kms:EnableKeyRotation", "kms:Get*", "kms:List*",
-			"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",
+			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:DisableKey",
+			"kms:EnableKey", "kms:EnableKeyRotation", "kms:Get*", "kms:List*",
+			"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias",
+			"kms:UpdateKeyDescription",
 		}, Resource: []string{"*"}},
-		Statement{Sid: "UseThroughSecretsManager", Effect: allow, Principal: account, Action: encrypting, Resource: []string{"*"}, Condition: Condition{
-			"StringEquals": {"kms:ViaService": {"secretsmanager." + env.Region + ".amazonaws.com"}},
-			"ArnEquals":    {"aws:PrincipalArn": distinct(users)},
-		}},
+		Statement{
+			Sid:       "UseThroughSecretsManager",
+			Effect:    allow,
+			Principal: account,
+			Action:    encrypting,
+			Resource:  []string{"*"},
+			Condition: Condition{
+				"StringEquals": {"kms:ViaService": {"secretsmanager." + env.Region + ".amazonaws.com"}},
+				"ArnEquals":    {"aws:PrincipalArn": sortDistinct(users)},
+			},
+		},
 		alarmsThroughTopic(n),
 	)
 }

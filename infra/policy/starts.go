@@ -2,24 +2,36 @@ package policy
 
 import "github.com/rotary-secrets/rotary/pkg/manifest"
 
-// Start is what a rule or a schedule may do to start tasks of a consumer that is a family: run any revision of it, in its
-// cluster, with its roles.
+// Start is what a rule or a schedule may do to start tasks of a consumer that is a family: run any revision of it, in
+// its cluster, with its roles.
 func Start(env *manifest.Environment, c manifest.Consumer) Document {
 	n := names{env}
-	return document(
-		Statement{Sid: "RunItsFamily", Effect: allow, Action: []string{"ecs:RunTask"}, Resource: []string{n.ARN("ecs", "task-definition/"+c.ECSFamily.Family+":*")}, Condition: Condition{
-			"ArnEquals": {"ecs:cluster": n.clusters([]string{c.ECSFamily.Cluster})},
-		}},
-		Statement{Sid: "LetTasksRun", Effect: allow, Action: []string{"iam:PassRole"}, Resource: []string{n.role(ExecutionRole(env, c.Name)), n.role(TaskRole(env, c.Name))}, Condition: passedTo("ecs-tasks.amazonaws.com")},
+	return newDocument(
+		Statement{
+			Sid:      "RunItsFamily",
+			Effect:   allow,
+			Action:   []string{"ecs:RunTask"},
+			Resource: []string{n.ARN("ecs", "task-definition/"+c.ECSFamily.Family+":*")},
+			Condition: Condition{
+				"ArnEquals": {"ecs:cluster": n.clusterARNs([]string{c.ECSFamily.Cluster})},
+			},
+		},
+		Statement{
+			Sid:       "LetTasksRun",
+			Effect:    allow,
+			Action:    []string{"iam:PassRole"},
+			Resource:  []string{n.roleARN(ExecutionRole(env, c.Name)), n.roleARN(TaskRole(env, c.Name))},
+			Condition: passCondition("ecs-tasks.amazonaws.com"),
+		},
 	)
 }
 
-// StartsOf is the trust policy of a role with which EventBridge starts tasks: rules, and schedules of any group, of this
-// account.
+// StartsOf is the trust policy of a role with which EventBridge starts tasks: rules, and schedules of any group, of
+// this account.
 func StartsOf(env *manifest.Environment) Document {
 	n := names{env}
-	return document(append(
-		trust("events.amazonaws.com", env, n.ARN("events", "rule/*")).Statement,
-		trust("scheduler.amazonaws.com", env, n.ARN("scheduler", "schedule-group/*")).Statement...,
+	return newDocument(append(
+		trustService("events.amazonaws.com", env, n.ARN("events", "rule/*")).Statement,
+		trustService("scheduler.amazonaws.com", env, n.ARN("scheduler", "schedule-group/*")).Statement...,
 	)...)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/rotary-secrets/rotary/infra/iam"
 )
 
-// What AWS's own list of actions has more than the cases name: an action that AWS adds is tried with the next version of the
-// list.
+// What AWS's own list of actions has more than the cases name: an action that AWS adds is tried with the next version
+// of the list.
 
 // tagStates are what the tag of a resource may look like; "" is none.
 var tagStates = []string{"", "dev", "staging", "production", "Production", "prod", "PRD", "Dev", "preview"}
@@ -26,8 +26,8 @@ func TestEveryActionOfSecretsManagerIsDeniedToDevelopersWhateverTheTag(t *testin
 	w.decide(t, judge, sweepSecrets(judge))
 }
 
-// sweepSecrets is every action of Secrets Manager on a secret that nothing guards, in every state of its tag: only reading
-// what is tagged as of an open environment is not denied.
+// sweepSecrets is every action of Secrets Manager on a secret that nothing guards, in every state of its tag: only
+// reading what is tagged as of an open environment is not denied.
 func sweepSecrets(judge *iam.Judge) []testCase {
 	reads := []string{"DescribeSecret", "GetResourcePolicy", "GetSecretValue", "ListSecretVersionIds"}
 	var all []testCase
@@ -52,8 +52,8 @@ func TestEverySecretRefusesWhateverIsMoreThanLookingAtIt(t *testing.T) {
 	w.decide(t, judge, w.sweepGuards(judge))
 }
 
-// sweepGuards is every action on every secret of an environment, by somebody with AdministratorAccess, whom the secret's own
-// policy refuses, and by a service of AWS, which it leaves alone.
+// sweepGuards is every action on every secret of an environment, by somebody with AdministratorAccess, whom the
+// secret's own policy refuses, and by a service of AWS, which it leaves alone.
 func (w world) sweepGuards(judge *iam.Judge) []testCase {
 	looks := []string{"DescribeSecret", "GetResourcePolicy", "ListSecretVersionIds"}
 	none := []string{"CreateSecret", "ValidateResourcePolicy"} // the one comes before the policy, the other changes nothing
@@ -106,8 +106,8 @@ func TestNobodyWhoDevelopsWritesTheTagThatDecides(t *testing.T) {
 	w.decide(t, judge, sweepTags(judge))
 }
 
-// sweepTags is every action that writes or takes off tags, with the one that decides among others; one that does not tell
-// which tags is denied without.
+// sweepTags is every action that writes or takes off tags, with the one that decides among others; one that does not
+// tell which tags is denied without.
 func sweepTags(judge *iam.Judge) []testCase {
 	var all []testCase
 	for _, service := range taggers {

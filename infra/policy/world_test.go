@@ -17,14 +17,15 @@ const (
 	region  = "us-east-1"
 )
 
-// world is the environments of a manifest as they would be deployed: every document under its name, what each principal has
-// attached, and what guards each resource.
+// world is the environments of a manifest as they would be deployed: every document under its name, what each principal
+// has attached, and what guards each resource.
 type world struct {
 	documents map[string]policy.Document
 	guards    map[string]string // the documents of resources, by ARN
 }
 
-// newWorld makes the world of a manifest. Documents are named ENVIRONMENT/WHAT, as in dev/propagate and dev/secret:vendors.
+// newWorld makes the world of a manifest. Documents are named ENVIRONMENT/WHAT, as in dev/propagate and
+// dev/secret:vendors.
 func newWorld(t *testing.T, path string) world {
 	t.Helper()
 	all, open, closed := environments(t, path)
@@ -139,9 +140,9 @@ type principal struct {
 }
 
 // principal finds who ENVIRONMENT/ROLE is: a session of that role, with what is attached to it. admin is one with
-// AdministratorAccess in the account of all environments, bound/ENVIRONMENT the same inside of that environment's boundary,
-// stranger one with AdministratorAccess elsewhere; a name with a dot is a service of AWS, one with a colon is an IAM role of the
-// account (role:engineering) or GitHub's provider (oidc:github).
+// AdministratorAccess in the account of all environments, bound/ENVIRONMENT the same inside of that environment's
+// boundary, stranger one with AdministratorAccess elsewhere; a name with a dot is a service of AWS, one with a colon is
+// an IAM role of the account (role:engineering) or GitHub's provider (oidc:github).
 func (w world) principal(who string) (principal, error) {
 	env, role, _ := strings.Cut(who, "/")
 	switch kind, name, _ := strings.Cut(who, ":"); {

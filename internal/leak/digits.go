@@ -14,13 +14,13 @@ const (
 )
 
 var (
-	sextets = digits{width: 6, phases: 4, values: table("\r\n",
+	sextets = digits{width: 6, phases: 4, values: newTable("\r\n",
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")}
-	nibbles = digits{width: 4, phases: 2, values: table(" \t\r\n,:-", "0123456789abcdef", "0123456789ABCDEF")}
+	nibbles = digits{width: 4, phases: 2, values: newTable(" \t\r\n,:-", "0123456789abcdef", "0123456789ABCDEF")}
 )
 
-func table(separators string, alphabets ...string) (values [256]byte) {
+func newTable(separators string, alphabets ...string) (values [256]byte) {
 	for i := range values {
 		values[i] = other
 	}
@@ -35,8 +35,8 @@ func table(separators string, alphabets ...string) (values [256]byte) {
 	return values
 }
 
-// runs calls do with every longest part of a text that has at least so many characters, all of them with a meaning.
-func runs(text []byte, values [256]byte, least int, do func(from, to int)) {
+// eachRun calls do with every longest part of a text that has at least so many characters, all of them with a meaning.
+func eachRun(text []byte, values [256]byte, least int, do func(from, to int)) {
 	for from := 0; from+least <= len(text); {
 		last := from + least - 1
 		for last >= from && values[text[last]] != other {
@@ -61,7 +61,7 @@ type run struct {
 	groups []mark // where they stand: a group has nothing between its digits
 }
 
-func (e *digits) read(r run, text []byte, from, to int) run {
+func (e *digits) readRun(r run, text []byte, from, to int) run {
 	r = run{r.digits[:0], r.groups[:0]}
 	for apart := true; from < to; from++ {
 		v := e.values[text[from]]
@@ -82,8 +82,8 @@ func (e *digits) decode(text []byte, least int) decoded {
 	var d decoded
 	var r run
 	enough := (8*least + e.width - 1) / e.width
-	runs(text, e.values, enough, func(from, to int) {
-		if r = e.read(r, text, from, to); len(r.digits) >= enough {
+	eachRun(text, e.values, enough, func(from, to int) {
+		if r = e.readRun(r, text, from, to); len(r.digits) >= enough {
 			e.unpack(&d, r)
 		}
 	})
@@ -100,7 +100,7 @@ func (e *digits) unpack(d *decoded, r run) {
 			if i+1 < len(r.groups) {
 				end = r.groups[i+1].out
 			}
-			d.mark(g.in)
+			d.addMark(g.in)
 			for _, v := range r.digits[min(max(g.out, phase), end):end] {
 				bits, length = bits<<e.width|uint32(v), length+e.width
 				if length >= 8 {
@@ -109,6 +109,6 @@ func (e *digits) unpack(d *decoded, r run) {
 				}
 			}
 		}
-		d.end()
+		d.endPart()
 	}
 }

@@ -15,28 +15,28 @@ var forms = []struct {
 }{
 	{"base64", sextets.decode},
 	{"hex", nibbles.decode},
-	{"list of bytes", numbers},
-	{"escaped", func(text []byte, _ int) decoded { return around(text, `\`, backslash) }},
-	{"part of a URL", func(text []byte, _ int) decoded { return around(text, "%", percent) }},
-	{"part of a query", query},
+	{"list of bytes", decodeNumbers},
+	{"escaped", func(text []byte, _ int) decoded { return decodeAround(text, `\`, decodeBackslash) }},
+	{"part of a URL", func(text []byte, _ int) decoded { return decodeAround(text, "%", decodePercent) }},
+	{"part of a query", decodeQuery},
 }
 
-// decoded is what was decoded from a text, and where it comes from.
+// decoded is text that was decoded from another, with marks of where it comes from.
 type decoded struct {
 	text  []byte
 	marks []mark
 }
 
-// mark says that what is decoded from out on comes from in on, byte by byte or less.
+// mark means that the text decoded from out on comes from in on, byte by byte or less.
 type mark struct{ out, in int }
 
-func (d *decoded) mark(in int) { d.marks = append(d.marks, mark{len(d.text), in}) }
+func (d *decoded) addMark(in int) { d.marks = append(d.marks, mark{len(d.text), in}) }
 
-// end keeps what is decoded next apart from what was decoded so far.
-func (d *decoded) end() { d.text = append(d.text, 0) }
+// endPart keeps what is decoded next apart from what was decoded so far.
+func (d *decoded) endPart() { d.text = append(d.text, 0) }
 
-// source says about where a decoded byte comes from.
-func (d *decoded) source(at int) int {
+// sourceOf returns about where a decoded byte comes from.
+func (d *decoded) sourceOf(at int) int {
 	after, _ := slices.BinarySearchFunc(d.marks, at, func(m mark, at int) int {
 		if m.out <= at {
 			return -1
@@ -50,17 +50,18 @@ func (d *decoded) source(at int) int {
 	return m.in + at - m.out
 }
 
-// margin is what is looked at on both sides of an escape. It holds a window in any form that another escape is part of.
+// margin is how many bytes are decoded on both sides of an escape. It holds a window in any form that another escape is
+// part of.
 const margin = 96
 
-// around decodes the escapes that start with one of the characters, and copies what stands around them.
-func around(text []byte, starts string, decode func(out, rest []byte) ([]byte, int)) decoded {
+// decodeAround decodes the escapes that start with one of the characters, and copies what stands around them.
+func decodeAround(text []byte, starts string, decode func(out, rest []byte) ([]byte, int)) decoded {
 	var d decoded
 	for at := 0; ; {
 		ahead := bytes.IndexAny(text[at:], starts)
 		if len(d.text) > 0 && (ahead < 0 || ahead > 2*margin) {
 			d.text = append(d.text, text[at:min(at+margin, len(text))]...)
-			d.end()
+			d.endPart()
 		}
 		if ahead < 0 {
 			return d
@@ -68,34 +69,34 @@ func around(text []byte, starts string, decode func(out, rest []byte) ([]byte, i
 		from := at
 		if len(d.text) == 0 || ahead > 2*margin {
 			from = max(at, at+ahead-margin)
-			d.mark(from)
+			d.addMark(from)
 		}
 		d.text = append(d.text, text[from:at+ahead]...)
 		at += ahead
 		var length int
 		d.text, length = decode(d.text, text[at:])
 		at += length
-		d.mark(at)
+		d.addMark(at)
 	}
 }
 
-// backslash decodes the escape that rest starts with, of JSON or of a language like Go, and returns its length. What
+// decodeBackslash decodes the escape that rest starts with, of JSON or of a language like Go, and returns its length. What
 // is no escape stands for the character after the backslash.
-func backslash(out, rest []byte) ([]byte, int) {
+func decodeBackslash(out, rest []byte) ([]byte, int) {
 	if len(rest) < 2 {
 		return append(out, rest...), len(rest)
 	}
 	switch c := rest[1]; c {
 	case 'u', 'U':
-		if r, length := character(rest); length > 0 {
+		if r, length := decodeCharacter(rest); length > 0 {
 			return utf8.AppendRune(out, r), length
 		}
 	case 'x':
-		if v, ok := number(rest[2:], 2, 16); ok {
+		if v, ok := parseDigits(rest[2:], 2, 16); ok {
 			return append(out, byte(v&0xff)), 4
 		}
 	case '0', '1', '2', '3':
-		if v, ok := number(rest[1:], 3, 8); ok {
+		if v, ok := parseDigits(rest[1:], 3, 8); ok {
 			return append(out, byte(v&0xff)), 4
 		}
 	}
@@ -105,27 +106,27 @@ func backslash(out, rest []byte) ([]byte, int) {
 	return append(out, rest[1]), 2
 }
 
-// character decodes \uXXXX, two of them where they are halves of one character, or \UXXXXXXXX.
-func character(rest []byte) (r rune, length int) {
+// decodeCharacter decodes \uXXXX, two of them where they are halves of one character, or \UXXXXXXXX.
+func decodeCharacter(rest []byte) (r rune, length int) {
 	digits := 4
 	if rest[1] == 'U' {
 		digits = 8
 	}
-	v, ok := number(rest[2:], digits, 16)
+	v, ok := parseDigits(rest[2:], digits, 16)
 	if !ok {
 		return 0, 0
 	}
 	r, length = v, 2+digits
 	if next := rest[length:]; utf16.IsSurrogate(r) && len(next) > 1 && next[0] == '\\' && next[1] == 'u' {
-		if low, ok := number(next[2:], 4, 16); ok {
+		if low, ok := parseDigits(next[2:], 4, 16); ok {
 			return utf16.DecodeRune(r, low), length + 6
 		}
 	}
 	return r, length
 }
 
-// number reads so many digits of a base.
-func number(text []byte, digits int, base rune) (v rune, ok bool) {
+// parseDigits reads so many digits of a base.
+func parseDigits(text []byte, digits int, base rune) (v rune, ok bool) {
 	if len(text) < digits {
 		return 0, false
 	}
@@ -139,22 +140,22 @@ func number(text []byte, digits int, base rune) (v rune, ok bool) {
 	return v, true
 }
 
-func percent(out, rest []byte) ([]byte, int) {
-	if v, ok := number(rest[1:], 2, 16); ok {
+func decodePercent(out, rest []byte) ([]byte, int) {
+	if v, ok := parseDigits(rest[1:], 2, 16); ok {
 		return append(out, byte(v&0xff)), 3
 	}
 	return append(out, rest[0]), 1
 }
 
-// query decodes what has pluses for spaces. Without a plus it is decoded as another part of a URL.
-func query(text []byte, _ int) decoded {
+// decodeQuery decodes what has pluses for spaces. Without a plus it is decoded as another part of a URL.
+func decodeQuery(text []byte, _ int) decoded {
 	if bytes.IndexByte(text, '+') < 0 {
 		return decoded{}
 	}
-	return around(text, "%+", func(out, rest []byte) ([]byte, int) {
+	return decodeAround(text, "%+", func(out, rest []byte) ([]byte, int) {
 		if rest[0] == '+' {
 			return append(out, ' '), 1
 		}
-		return percent(out, rest)
+		return decodePercent(out, rest)
 	})
 }

@@ -26,14 +26,14 @@ type Search struct {
 	searched map[[sha256.Size]byte][]Finding
 }
 
-// Finding says which value stands where in a text, and never what it is or what stands around it.
+// Finding names a value and where it stands in a text. It holds neither the value nor what stands around it.
 type Finding struct {
 	Name string // of the value, as it was added
 	Form string // "as it is", or how it is encoded, the innermost form first: "escaped, in base64"
 	Line int    // from 1; a line break inside an encoding may shift it within what is encoded
 }
 
-// String tells the finding in the middle of a sentence.
+// String returns the finding for the middle of a sentence.
 func (f Finding) String() string { return fmt.Sprintf("%s in line %d, %s", f.Name, f.Line, f.Form) }
 
 // Add makes every 8 bytes in a row of a value a leak, and shorter values as a whole; what belongs to several values is
@@ -73,7 +73,7 @@ func (s *Search) In(text []byte) []Finding {
 	found, known := s.searched[sum]
 	s.mu.Unlock()
 	if !known {
-		found = s.search(text)
+		found = s.searchText(text)
 		s.remember(sum, found)
 	}
 	return slices.Clone(found)
@@ -95,12 +95,12 @@ type hit struct {
 	depth int // encodings around it
 }
 
-func (s *Search) search(text []byte) []Finding {
+func (s *Search) searchText(text []byte) []Finding {
 	least := slices.IndexFunc(s.sizes[:], func(w windows) bool { return len(w.names) > 0 })
 	if least < 0 {
 		return nil
 	}
-	hits := s.look(layer{decoded: decoded{text: text}, form: "as it is"}, least, nil)
+	hits := s.searchLayer(layer{decoded: decoded{text: text}, form: "as it is"}, least, nil)
 	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.at, b.at) })
 	line, counted := 1, 0
 	for i, h := range hits {
@@ -119,11 +119,11 @@ func (s *Search) search(text []byte) []Finding {
 	return found
 }
 
-// look searches a layer and all that can be decoded from it. Nothing that encodes less than the least bytes counts.
-func (s *Search) look(l layer, least int, hits []hit) []hit {
+// searchLayer searches a layer and all that can be decoded from it. Nothing that encodes less than the least bytes counts.
+func (s *Search) searchLayer(l layer, least int, hits []hit) []hit {
 	for size := least; size <= window; size++ {
 		s.sizes[size].scan(l.text, size, func(name string, at int) {
-			hits = append(hits, hit{Finding{Name: name, Form: l.form}, l.origin(at), l.depth})
+			hits = append(hits, hit{Finding{Name: name, Form: l.form}, l.originOf(at), l.depth})
 		})
 	}
 	if l.depth == nesting {
@@ -131,7 +131,7 @@ func (s *Search) look(l layer, least int, hits []hit) []hit {
 	}
 	for _, f := range forms {
 		if inner := f.decode(l.text, least); len(inner.text) > 0 {
-			hits = s.look(l.under(inner, f.name), least, hits)
+			hits = s.searchLayer(l.wrapLayer(inner, f.name), least, hits)
 		}
 	}
 	return hits
@@ -145,17 +145,17 @@ type layer struct {
 	depth int
 }
 
-func (l *layer) under(inner decoded, form string) layer {
+func (l *layer) wrapLayer(inner decoded, form string) layer {
 	if l.depth > 0 {
 		form += ", in " + l.form
 	}
 	return layer{inner, l, form, l.depth + 1}
 }
 
-// origin says where in the text that was given a byte of the layer comes from.
-func (l *layer) origin(at int) int {
+// originOf returns where in the text that was given a byte of the layer comes from.
+func (l *layer) originOf(at int) int {
 	for ; l.of != nil; l = l.of {
-		at = min(l.source(at), len(l.of.text)-1)
+		at = min(l.sourceOf(at), len(l.of.text)-1)
 	}
 	return at
 }

@@ -13,17 +13,17 @@ type list struct {
 	v     int
 }
 
-// numbers decodes every list of the numbers of bytes.
-func numbers(text []byte, least int) decoded {
+// decodeNumbers decodes every list of the numbers of bytes.
+func decodeNumbers(text []byte, least int) decoded {
 	l := list{least: least}
-	runs(text, listed, 2*least-1, func(from, to int) { l.read(text, from, to) })
+	eachRun(text, listed, 2*least-1, func(from, to int) { l.readRun(text, from, to) })
 	return l.decoded
 }
 
-// listed is what lists are made of.
-var listed = table(" \t\r\n,xX", "0123456789abcdef", "0123456789ABCDEF")
+// listed are the characters of lists.
+var listed = newTable(" \t\r\n,xX", "0123456789abcdef", "0123456789ABCDEF")
 
-func (l *list) read(text []byte, from, to int) {
+func (l *list) readRun(text []byte, from, to int) {
 	for i, c := range text[from:to] {
 		i += from
 		switch v := int(listed[c]); {
@@ -34,35 +34,35 @@ func (l *list) read(text []byte, from, to int) {
 		case l.begun && l.v == 0 && l.place == i-1 && (c == 'x' || c == 'X'):
 			l.base = 16
 		default:
-			l.number()
+			l.endNumber()
 			if v != between {
-				l.end() // hex without 0x
+				l.endPart() // hex without 0x
 			}
 		}
 	}
-	l.number()
-	l.end()
+	l.endNumber()
+	l.endPart()
 }
 
-// number ends a number, and the list if it is not that of a byte.
-func (l *list) number() {
+// endNumber ends a number, and the list if it is not that of a byte.
+func (l *list) endNumber() {
 	switch {
 	case l.begun && l.v < 256:
 		l.bytes, l.places = append(l.bytes, byte(l.v&0xff)), append(l.places, l.place)
 	case l.begun:
-		l.end()
+		l.endPart()
 	}
 	l.begun = false
 }
 
-// end ends a list.
-func (l *list) end() {
+// endPart ends a list.
+func (l *list) endPart() {
 	if len(l.bytes) >= l.least {
 		for i, b := range l.bytes {
-			l.mark(l.places[i])
+			l.addMark(l.places[i])
 			l.text = append(l.text, b)
 		}
-		l.decoded.end()
+		l.decoded.endPart()
 	}
 	l.bytes, l.places = l.bytes[:0], l.places[:0]
 }

@@ -78,7 +78,7 @@ func BenchmarkSearch(b *testing.B) {
 			s := canaries(b, 1000)
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				s.search(text)
+				s.searchText(text)
 			}
 		})
 		b.Run(name+" as it is", func(b *testing.B) {

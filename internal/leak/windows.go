@@ -9,26 +9,26 @@ type windows struct {
 	filter filter
 }
 
-// each calls do with every window of a text and the place where it ends. The bytes of a window are the lower ones of
+// eachWindow calls do with every window of a text and the place where it ends. The bytes of a window are the lower ones of
 // a number.
-func each(text string, size int, do func(w uint64)) {
+func eachWindow(text string, size int, do func(w uint64)) {
 	var w uint64
 	for i := range len(text) {
 		w = w<<8 | uint64(text[i])
 		if i >= size-1 {
-			do(w & mask(size))
+			do(w & windowMask(size))
 		}
 	}
 }
 
-func mask(size int) uint64 { return ^uint64(0) >> (64 - 8*size) }
+func windowMask(size int) uint64 { return ^uint64(0) >> (64 - 8*size) }
 
-// add says whether one of the windows is new.
+// add adds the windows of a value, and reports whether one of them is new.
 func (w *windows) add(name, value string, size int) (added bool) {
 	if w.names == nil {
 		w.names = map[uint64]string{}
 	}
-	each(value, size, func(one uint64) {
+	eachWindow(value, size, func(one uint64) {
 		_, public := w.public[one]
 		if _, known := w.names[one]; known || public {
 			return
@@ -43,7 +43,7 @@ func (w *windows) allow(text string, size int) {
 	if w.public == nil {
 		w.public = map[uint64]struct{}{}
 	}
-	each(text, size, func(one uint64) {
+	eachWindow(text, size, func(one uint64) {
 		w.public[one] = struct{}{}
 		delete(w.names, one)
 	})
@@ -55,7 +55,7 @@ func (w *windows) scan(text []byte, size int, found func(name string, at int)) {
 		return
 	}
 	var one uint64
-	f, lower := w.filter, mask(size)
+	f, lower := w.filter, windowMask(size)
 	for i, b := range text {
 		one = (one<<8 | uint64(b)) & lower
 		if f.passes(one) && i >= size-1 {

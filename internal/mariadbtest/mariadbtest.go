@@ -55,17 +55,17 @@ func Start(t testing.TB, options ...string) *Server {
 	s := &Server{Host: "127.0.0.1", folder: servertest.Folder(t), plain: slices.Contains(options, "--skip-ssl")}
 	certificate := servertest.NewCertificate(t, s.folder, "127.0.0.1", "localhost")
 	s.CA = certificate.CA
-	data := s.file("data")
+	data := s.path("data")
 	servertest.Mkdir(t, data)
-	servertest.Run(t, systemTables(t, path), servertest.Program{
-		Path: path, Folder: s.folder, Args: func(int) []string { return append(small(data), "--bootstrap") },
+	servertest.Run(t, readSystemTables(t, path), servertest.Program{
+		Path: path, Folder: s.folder, Args: func(int) []string { return append(smallOptions(data), "--bootstrap") },
 	})
 	s.server = servertest.Start(t, servertest.Program{
 		Path: path, Folder: s.folder, Ready: "ready for connections",
 		Args: func(port int) []string {
-			return append(append(small(data),
-				"--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+s.file("s"), "--pid-file="+s.file("pid"), "--skip-name-resolve",
-				"--general-log", "--general-log-file="+s.file("general.log"), "--log-warnings=9",
+			return append(append(smallOptions(data),
+				"--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+s.path("s"), "--pid-file="+s.path("pid"), "--skip-name-resolve",
+				"--general-log", "--general-log-file="+s.path("general.log"), "--log-warnings=9",
 				"--ssl-ca="+certificate.CA, "--ssl-cert="+certificate.Cert, "--ssl-key="+certificate.Key,
 			), options...)
 		},
@@ -75,16 +75,16 @@ func Start(t testing.TB, options ...string) *Server {
 	return s
 }
 
-// small are the options of a server that is for one test only.
-func small(data string) []string {
+// smallOptions returns the options of a server that is for one test only.
+func smallOptions(data string) []string {
 	return []string{
 		"--no-defaults", "--datadir=" + data, "--tmpdir=" + data, "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=0",
 		"--loose-innodb-log-file-buffering", "--performance-schema=0", "--key-buffer-size=1M", "--aria-pagecache-buffer-size=1M",
 	}
 }
 
-// systemTables is what a server reads when its data folder is new.
-func systemTables(t testing.TB, program string) []byte {
+// readSystemTables returns the SQL that a server reads when its data folder is new.
+func readSystemTables(t testing.TB, program string) []byte {
 	t.Helper()
 	share := filepath.Join(filepath.Dir(filepath.Dir(program)), "share")
 	script := bytes.NewBufferString("create database mysql;\nuse mysql;\n")
@@ -102,7 +102,7 @@ func systemTables(t testing.TB, program string) []byte {
 	return script.Bytes()
 }
 
-func (s *Server) file(name string) string { return filepath.Join(s.folder, name) }
+func (s *Server) path(name string) string { return filepath.Join(s.folder, name) }
 
 // Open returns connections of a user, over TLS. They are closed with the test.
 func (s *Server) Open(t testing.TB, user, password string) *sql.DB {
@@ -187,7 +187,7 @@ func (s *Server) Rows(t testing.TB, query string, args ...any) []string {
 // Log returns what the server has logged: its errors, and every statement that anybody sent.
 func (s *Server) Log(t testing.TB) string {
 	t.Helper()
-	general, err := os.ReadFile(s.file("general.log"))
+	general, err := os.ReadFile(s.path("general.log"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,13 +25,13 @@ func Config(t *testing.T, account, region string) (cfg aws.Config, installed boo
 		return cfg, false
 	}
 	return aws.Config{
-		Region: region, BaseEndpoint: aws.String(serve(t, path)), RetryMaxAttempts: 1,
+		Region: region, BaseEndpoint: aws.String(startServer(t, path)), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(account, "secret", ""),
 	}, true
 }
 
-// serve starts a server on a port that is free, and returns its address once it says that it listens there.
-func serve(t *testing.T, path string) (at string) {
+// startServer starts a server on a port that is free, and returns its address once it says that it listens there.
+func startServer(t *testing.T, path string) (at string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), path, "-H", "127.0.0.1", "-p", "0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -4,5 +4,5 @@ package main
 
 import "os/exec"
 
-// together does nothing: the tests of a go test that is stopped end at their timeout.
-func together(*exec.Cmd) {}
+// groupProcesses does nothing: the tests of a go test that is stopped end at their timeout.
+func groupProcesses(*exec.Cmd) {}

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// together makes the end of cmd the end of whatever it has started: go test does not end its tests.
-func together(cmd *exec.Cmd) {
+// groupProcesses makes the end of cmd the end of whatever it has started: go test does not end its tests.
+func groupProcesses(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }

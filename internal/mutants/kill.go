@@ -6,95 +6,93 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"sync"
 	"time"
 )
 
-// kill runs the killer on each mutant and returns how many it killed. It tells one line for each as it goes, and in the
-// end what survived. An error means that nobody was judged, or not everybody.
-func kill(ctx context.Context, out io.Writer, all []mutant, killers [][]string, parallel int) (killed int, err error) {
-	c, err := open(ctx, killers)
+// Who killed a mutant: tests of a package that it changes, the simulation, or tests of another package that runs it.
+const (
+	byOwn        = "own package"
+	bySimulation = "simulation"
+	byOther      = "other package"
+)
+
+// verdict is the outcome for a mutant: killed by a test, survived, or not judged.
+type verdict struct {
+	mutant
+	stage string // byOwn, bySimulation or byOther; "" where nothing killed it
+	by    string // the test, and its package
+	err   error
+	took  time.Duration
+}
+
+func (v verdict) String() string {
+	seconds := fmt.Sprintf("%.1fs", v.took.Seconds())
+	switch {
+	case v.err != nil:
+		return "NOT JUDGED: " + v.err.Error() + " (" + seconds + ")"
+	case v.by == "":
+		return "SURVIVED (" + seconds + ")"
+	}
+	return "killed by " + v.by + " (" + v.stage + ", " + seconds + ")"
+}
+
+// court judges mutants. Each is run through the tests of the packages that it changes, then the simulation, then the
+// tests of every other package that reaches it, until one fails.
+type court struct {
+	runner
+	simulation []killer
+	tests      []testedPackage
+
+	mutex  sync.Mutex
+	spared map[string]func() (time.Duration, error) // by killer: see spare
+}
+
+// killAll judges all and reports each verdict to told as it falls, one at a time. It returns the verdicts in the
+// mutants' order. An error means that nobody was judged, or not everybody.
+func killAll(ctx context.Context, all []mutant, simulation []killer, parallel int, told func(verdict)) ([]verdict, error) {
+	c, err := openCourt(ctx, simulation)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer c.close()
 	for _, m := range all { // before anything takes time
-		if _, notNow := m.apply(c.root); notNow != nil {
-			err = errors.Join(err, notNow)
-		}
+		_, notNow := m.apply(c.root)
+		err = errors.Join(err, notNow)
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	if err := c.innocent(ctx); err != nil {
-		return 0, err
+	for _, k := range c.simulation {
+		if len(all) > 0 {
+			if _, err := c.spare(ctx, k); err != nil {
+				return nil, err
+			}
+		}
 	}
-	verdicts := c.all(ctx, out, all, parallel)
+	verdicts := c.judgeAll(ctx, all, parallel, told)
 	if ctx.Err() != nil {
-		return 0, fmt.Errorf("stopped: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("stopped: %w", context.Cause(ctx))
 	}
-	return count(out, verdicts), nil
+	return verdicts, nil
 }
 
-// count tells what was not killed, and by whom the others were.
-func count(out io.Writer, verdicts []verdict) (killed int) {
-	byItsOwn := 0
-	for _, v := range verdicts {
-		switch {
-		case v.by == "":
-			fmt.Fprintf(out, "not killed: %s: %s\n  shows when %s\n", v.name, v.rule, v.when)
-			continue
-		case strings.HasSuffix(v.by, alone):
-			byItsOwn++
-		}
-		killed++
-	}
-	fmt.Fprintf(out, "%d killed by the killer, %d by tests of their own packages alone\n", killed-byItsOwn, byItsOwn)
-	return killed
-}
-
-// court is where mutants are judged.
-type court struct {
-	root    string     // of the module
-	dir     string     // temporary
-	killers [][]string // arguments of go test
-}
-
-// verdict is what became of a mutant: killed by a test, or not judged, or neither.
-type verdict struct {
-	mutant
-	by   string
-	err  error
-	took time.Duration
-}
-
-func open(ctx context.Context, killers [][]string) (court, error) {
-	mod, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+func openCourt(ctx context.Context, simulation []killer) (*court, error) {
+	r, err := openRunner(ctx)
 	if err != nil {
-		return court{}, fmt.Errorf("find the module: %w", err)
+		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "mutants")
-	return court{root: filepath.Dir(strings.TrimSpace(string(mod))), dir: dir, killers: killers}, err
+	tests, err := listTests(ctx, r.root)
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	return &court{runner: r, simulation: simulation, tests: tests, spared: map[string]func() (time.Duration, error){}}, nil
 }
 
-func (c court) close() { _ = os.RemoveAll(c.dir) } // nothing depends on it
-
-// innocent makes sure that the killer spares the code as it is.
-func (c court) innocent(ctx context.Context) error {
-	for _, k := range c.killers {
-		if out, err := c.test(ctx, k); err != nil {
-			return fmt.Errorf("the killer does not pass without a mutant: %w\n%s", err, out)
-		}
-	}
-	return nil
-}
-
-// all judges some mutants at a time and tells each verdict when it falls. The verdicts are in the mutants' order.
-func (c court) all(ctx context.Context, out io.Writer, all []mutant, parallel int) []verdict {
+// judgeAll judges some mutants at a time.
+func (c *court) judgeAll(ctx context.Context, all []mutant, parallel int, told func(verdict)) []verdict {
 	verdicts := make([]verdict, len(all))
 	free := make(chan struct{}, parallel)
 	var group sync.WaitGroup
@@ -108,7 +106,7 @@ func (c court) all(ctx context.Context, out io.Writer, all []mutant, parallel in
 			defer telling.Unlock()
 			verdicts[i] = v
 			if ctx.Err() == nil {
-				fmt.Fprintf(out, "%-36s %s\n", v.name, v)
+				told(v)
 			}
 		})
 	}
@@ -116,101 +114,131 @@ func (c court) all(ctx context.Context, out io.Writer, all []mutant, parallel in
 	return verdicts
 }
 
-func (v verdict) String() string {
-	seconds := fmt.Sprintf(" (%.1fs)", v.took.Seconds())
-	switch {
-	case v.err != nil:
-		return "NOT JUDGED: " + v.err.Error() + seconds
-	case v.by == "":
-		return "SURVIVED" + seconds
-	}
-	return "killed by " + v.by + seconds
-}
-
-func (c court) judge(ctx context.Context, m mutant) verdict {
+func (c *court) judge(ctx context.Context, m mutant) verdict {
 	began := time.Now()
-	by, err := c.try(ctx, m)
-	return verdict{m, by, err, time.Since(began)}
+	v := verdict{mutant: m}
+	v.stage, v.by, v.err = c.findKiller(ctx, m)
+	v.took = time.Since(began)
+	return v
 }
 
-// try returns the test that killed m, or "" where all pass: those of the packages that it changes are asked where the
-// killer lets it pass. A mutant that does not compile is an error, and so is a
-// killer that fails without a failing test: it proves nothing.
-func (c court) try(ctx context.Context, m mutant) (by string, err error) {
+// findKiller returns the first test that fails on m, and its stage; "" where all pass. A mutant that does not compile
+// is an error, and so is a test binary that fails without a failing test: it proves nothing.
+func (c *court) findKiller(ctx context.Context, m mutant) (stage, by string, err error) {
 	dir := filepath.Join(c.dir, m.name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return "", err
+		return "", "", err
 	}
+	defer func() { _ = os.RemoveAll(dir) }() // test binaries are large
 	overlay, err := m.overlay(c.root, dir)
+	if err != nil {
+		return "", "", err
+	}
+	if err := c.compile(ctx, overlay, m.packages()); err != nil {
+		return "", "", err
+	}
+	for _, s := range c.stages(m) {
+		for _, k := range s.killers {
+			by, err := c.findFailure(ctx, k, dir, overlay)
+			if by != "" {
+				return s.name, by + " of " + k.pkg, nil
+			}
+			if err != nil {
+				return "", "", err
+			}
+		}
+	}
+	return "", "", nil
+}
+
+// stage is killers that are asked together.
+type stage struct {
+	name    string
+	killers []killer
+}
+
+// stages are everything that m may fail, in the order in which it is asked.
+func (c *court) stages(m mutant) []stage {
+	own, others := stage{name: byOwn}, stage{name: byOther}
+	asked := map[string]bool{}
+	for _, k := range c.simulation {
+		asked[k.pkg] = true
+	}
+	changed := m.packages()
+	for _, t := range c.tests {
+		k := killer{pkg: t.name}
+		for _, p := range changed {
+			switch {
+			case t.name == p:
+				own.killers = append(own.killers, k)
+				asked[t.name] = true
+			case t.reaches[p] && !asked[t.name]:
+				others.killers = append(others.killers, k)
+				asked[t.name] = true
+			}
+		}
+	}
+	return []stage{own, {bySimulation, c.simulation}, others}
+}
+
+// findFailure runs tests on a mutant and returns the first that failed.
+func (c *court) findFailure(ctx context.Context, k killer, dir, overlay string) (by string, err error) {
+	took, err := c.spare(ctx, k)
 	if err != nil {
 		return "", err
 	}
-	if err := c.compiles(ctx, m, overlay); err != nil {
-		return "", err
-	}
-	for _, k := range c.killers {
-		if by, err = c.failing(ctx, overlay, k); by != "" || err != nil {
-			return by, err
-		}
-	}
-	if by, err = c.failing(ctx, overlay, m.packages()); by != "" {
-		by += alone
-	}
-	return by, err
-}
-
-// alone marks a kill of which the killer knows nothing.
-const alone = ", a test of its own package alone"
-
-// failing runs tests over a mutant, and returns the first that failed.
-func (c court) failing(ctx context.Context, overlay string, tests []string) (by string, err error) {
-	out, err := c.test(ctx, tests, "-overlay="+overlay)
+	out, err := c.runTests(ctx, k, dir, overlay, max(shortest, 4*took))
 	if err == nil {
 		return "", nil
 	}
-	if by = culprit(out); by == "" {
-		return "", fmt.Errorf("the killer failed, and no test of it did: %w\n%s", err, beginning(out))
+	if by = parseFailure(out); by == "" {
+		return "", fmt.Errorf("%s failed, and no test of it did: %w\n%s", k.pkg, err, cutOutput(out))
 	}
 	return by, nil
 }
 
-func (c court) compiles(ctx context.Context, m mutant, overlay string) error {
-	if out, err := c.run(ctx, append([]string{"build", "-overlay=" + overlay}, m.packages()...)...); err != nil {
-		return fmt.Errorf("it does not compile: %w\n%s", err, beginning(out))
+// A mutant that hangs dies of it: after a minute, or after four times what the tests take without a mutant.
+const shortest = time.Minute
+
+// spare makes sure that tests pass without a mutant, once, and returns how long that takes.
+func (c *court) spare(ctx context.Context, k killer) (time.Duration, error) {
+	c.mutex.Lock()
+	once := c.spared[k.String()]
+	if once == nil {
+		once = sync.OnceValues(func() (time.Duration, error) { return c.runInnocent(ctx, k) })
+		c.spared[k.String()] = once
 	}
-	return nil
+	c.mutex.Unlock()
+	return once()
 }
 
-// test runs tests. What it is given may replace the timeout.
-func (c court) test(ctx context.Context, tests []string, args ...string) (string, error) {
-	args = append([]string{"test", "-count=1", "-failfast", "-vet=off", "-timeout=10m"}, args...)
-	return c.run(ctx, append(args, tests...)...)
+func (c *court) runInnocent(ctx context.Context, k killer) (time.Duration, error) {
+	dir, err := os.MkdirTemp(c.dir, "innocent")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	began := time.Now()
+	if out, err := c.runTests(ctx, k, dir, "", 20*time.Minute); err != nil {
+		return 0, fmt.Errorf("%s does not pass without a mutant: %w\n%s", k.pkg, err, cutOutput(out))
+	}
+	return time.Since(began), nil
 }
 
-// run runs go in the module's root. What go builds goes into the temporary folder, which nobody leaves behind.
-func (c court) run(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // go, with what the person who runs this asks for
-	cmd.Dir, cmd.Env = c.root, append(os.Environ(), "GOTMPDIR="+c.dir)
-	together(cmd)
-	cmd.WaitDelay = 10 * time.Second
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-// beginning is what of an output can be read at a glance: a timeout prints every goroutine.
-func beginning(output string) string {
-	lines := strings.SplitN(output, "\n", 11)
-	return strings.Join(lines[:min(len(lines), 10)], "\n")
-}
-
-// culprit finds in go test's output the first test that failed: the innermost, of a test with subtests.
-func culprit(output string) string {
-	name := ""
-	for _, found := range regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`).FindAllStringSubmatch(output, -1) {
-		if name != "" && !strings.HasPrefix(found[1], name+"/") {
-			break
+// report writes what was not killed, and how many mutants each stage killed in how many seconds. It returns how many
+// were killed.
+func report(out io.Writer, verdicts []verdict) (killed int) {
+	counts, seconds := map[string]int{}, map[string]float64{}
+	for _, v := range verdicts {
+		counts[v.stage]++
+		seconds[v.stage] += v.took.Seconds()
+		if v.stage == "" {
+			fmt.Fprintf(out, "not killed: %s: %s\n  shows when %s\n", v.name, v.rule, v.when)
 		}
-		name = found[1]
 	}
-	return name
+	for _, s := range []string{byOwn, bySimulation, byOther} {
+		fmt.Fprintf(out, "killed by %-14s %3d in %5.0fs\n", s, counts[s], seconds[s])
+	}
+	fmt.Fprintf(out, "%-24s %3d in %5.0fs\n", "not killed", counts[""], seconds[""])
+	return len(verdicts) - counts[""]
 }

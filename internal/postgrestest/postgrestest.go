@@ -55,7 +55,7 @@ func (c Config) Start(t testing.TB) *Server {
 	if c.Bin == "" {
 		c.Bin = Installed(t)[0]
 	}
-	c.Bin = reachable(t, c.Bin)
+	c.Bin = makeReachable(t, c.Bin)
 	s := &Server{Host: "127.0.0.1", folder: servertest.Folder(t), tls: !slices.Contains(c.Settings, "ssl=off")}
 	certificate := servertest.NewCertificate(t, s.folder, "127.0.0.1", "localhost")
 	s.CA = certificate.CA
@@ -68,9 +68,9 @@ func (c Config) Start(t testing.TB) *Server {
 		"log_parameter_max_length=-1", "log_parameter_max_length_on_error=-1", "log_line_prefix=%u@%d ",
 	}, c.Settings...)
 	s.server = servertest.Start(t, servertest.Program{
-		Path: filepath.Join(c.Bin, "postgres"), Folder: s.folder, Ready: ready(c.Standby), Stop: syscall.SIGQUIT,
+		Path: filepath.Join(c.Bin, "postgres"), Folder: s.folder, Ready: readyMessage(c.Standby), Stop: syscall.SIGQUIT,
 		Args: func(port int) []string {
-			args := []string{"-D", s.file("data"), "-p", strconv.Itoa(port)}
+			args := []string{"-D", s.path("data"), "-p", strconv.Itoa(port)}
 			for _, setting := range settings {
 				args = append(args, "-c", setting)
 			}
@@ -84,31 +84,31 @@ func (c Config) Start(t testing.TB) *Server {
 // initialize makes the server's data folder.
 func (s *Server) initialize(t testing.TB, c Config) {
 	t.Helper()
-	servertest.Write(t, s.file("password"), []byte(AdminPassword+"\n"))
+	servertest.Write(t, s.path("password"), []byte(AdminPassword+"\n"))
 	servertest.Run(t, nil, servertest.Program{
 		Path: filepath.Join(c.Bin, "initdb"), Folder: s.folder,
 		Args: func(int) []string {
-			return []string{"-D", s.file("data"), "-U", AdminUser, "--pwfile=" + s.file("password"), "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"}
+			return []string{"-D", s.path("data"), "-U", AdminUser, "--pwfile=" + s.path("password"), "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"}
 		},
 	})
 	if c.Access == nil {
 		c.Access = []string{"hostssl all all all scram-sha-256"}
 	}
-	servertest.Write(t, s.file("data/pg_hba.conf"), []byte(strings.Join(c.Access, "\n")+"\n"))
+	servertest.Write(t, s.path("data/pg_hba.conf"), []byte(strings.Join(c.Access, "\n")+"\n"))
 	if c.Standby {
-		servertest.Write(t, s.file("data/standby.signal"), nil)
+		servertest.Write(t, s.path("data/standby.signal"), nil)
 	}
 }
 
-// ready is what a server logs when it can be connected to.
-func ready(standby bool) string {
+// readyMessage returns what a server logs when it can be connected to.
+func readyMessage(standby bool) string {
 	if standby {
 		return "database system is ready to accept read-only connections"
 	}
 	return "database system is ready to accept connections"
 }
 
-func (s *Server) file(name string) string { return filepath.Join(s.folder, name) }
+func (s *Server) path(name string) string { return filepath.Join(s.folder, name) }
 
 // URL is where a user logs in, with the server's certificate checked in full, if it has one.
 func (s *Server) URL(user, password, database string) string {

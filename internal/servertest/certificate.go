@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Certificate is what a server proves itself with: PEM files in its folder.
+// Certificate names the PEM files of a server's certificate, in its folder.
 type Certificate struct {
 	CA   string // the authority's certificate, for clients
 	Cert string // the server's, signed by the authority
@@ -37,8 +37,8 @@ func NewCertificate(t testing.TB, folder string, hosts ...string) Certificate {
 		}
 	}
 	c := Certificate{filepath.Join(folder, "ca.pem"), filepath.Join(folder, "server.pem"), filepath.Join(folder, "server.key")}
-	writePEM(t, c.CA, "CERTIFICATE", sign(t, authority, authority, &authorityKey.PublicKey, authorityKey))
-	writePEM(t, c.Cert, "CERTIFICATE", sign(t, server, authority, &serverKey.PublicKey, authorityKey))
+	writePEM(t, c.CA, "CERTIFICATE", createCertificate(t, authority, authority, &authorityKey.PublicKey, authorityKey))
+	writePEM(t, c.Cert, "CERTIFICATE", createCertificate(t, server, authority, &serverKey.PublicKey, authorityKey))
 	der, err := x509.MarshalPKCS8PrivateKey(serverKey)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func newTemplate(t testing.TB, serial int64, name string) *x509.Certificate {
 	}
 }
 
-func sign(t testing.TB, template, parent *x509.Certificate, public *ecdsa.PublicKey, key *ecdsa.PrivateKey) []byte {
+func createCertificate(t testing.TB, template, parent *x509.Certificate, public *ecdsa.PublicKey, key *ecdsa.PrivateKey) []byte {
 	t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, key)
 	if err != nil {

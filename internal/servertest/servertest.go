@@ -84,17 +84,17 @@ func Write(t testing.TB, name string, content []byte) {
 // Run runs a program to its end, in its folder, with input. It fails the test with what the program has written.
 func Run(t testing.TB, input []byte, p Program) {
 	t.Helper()
-	cmd, out := p.command(0)
+	cmd, out := p.newCommand(0)
 	cmd.Stdin = strings.NewReader(string(input))
 	var err error
-	ended := p.start(cmd, func(e error) { err = e })
+	ended := p.startCommand(cmd, func(e error) { err = e })
 	<-ended
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", filepath.Base(p.Path), err, out)
 	}
 }
 
-// Program is what is run.
+// Program is a program and how it is run.
 type Program struct {
 	Path   string
 	Folder string                  // where it runs
@@ -121,16 +121,16 @@ func Start(t testing.TB, p Program) *Server {
 	var last *output
 	for range tries {
 		s := &Server{Port: freePort(t)}
-		cmd, out := p.command(s.Port)
+		cmd, out := p.newCommand(s.Port)
 		s.out, last = out, out
-		ended := p.start(cmd, func(error) {})
+		ended := p.startCommand(cmd, func(error) {})
 		select {
 		case <-out.ready:
-			t.Cleanup(func() { p.stop(cmd, ended) })
+			t.Cleanup(func() { p.stopCommand(cmd, ended) })
 			return s
 		case <-ended:
 		case <-ctx.Done():
-			p.stop(cmd, ended)
+			p.stopCommand(cmd, ended)
 			t.Fatalf("%s is not ready:\n%s", filepath.Base(p.Path), out)
 		}
 	}
@@ -138,18 +138,18 @@ func Start(t testing.TB, p Program) *Server {
 	return nil
 }
 
-func (p Program) command(port int) (*exec.Cmd, *output) {
-	cmd := exec.Command(p.Path, p.Args(port)...) //nolint:gosec,noctx // a test's server; its end is stop's business
+func (p Program) newCommand(port int) (*exec.Cmd, *output) {
+	cmd := exec.Command(p.Path, p.Args(port)...) //nolint:gosec,noctx // a test's server; stopCommand ends it
 	out := &output{until: p.Ready, ready: make(chan struct{})}
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = p.Folder, out, out, stopping
 	cmd.Env = []string{"HOME=" + p.Folder, "TMPDIR=" + p.Folder, "TZ=UTC", "LC_ALL=C"}
 	return cmd, out
 }
 
-// start starts cmd and closes ended when it has ended, after it has told with which error. Where the end of this process
+// startCommand starts cmd, calls tell with its error when it has ended, and then closes ended. Where the end of this process
 // is to be the end of cmd, it is the end of the thread that started it: hence it is kept until then.
-func (p Program) start(cmd *exec.Cmd, tell func(error)) (ended chan struct{}) {
-	prepare(cmd, p.signal())
+func (p Program) startCommand(cmd *exec.Cmd, tell func(error)) (ended chan struct{}) {
+	setProcessAttributes(cmd, p.stopSignal())
 	begun := make(chan struct{})
 	ended = make(chan struct{})
 	go func() {
@@ -167,10 +167,10 @@ func (p Program) start(cmd *exec.Cmd, tell func(error)) (ended chan struct{}) {
 	return ended
 }
 
-func (p Program) signal() os.Signal { return cmp.Or(p.Stop, os.Kill) }
+func (p Program) stopSignal() os.Signal { return cmp.Or(p.Stop, os.Kill) }
 
-func (p Program) stop(cmd *exec.Cmd, ended chan struct{}) {
-	_ = cmd.Process.Signal(p.signal()) // it may have ended
+func (p Program) stopCommand(cmd *exec.Cmd, ended chan struct{}) {
+	_ = cmd.Process.Signal(p.stopSignal()) // it may have ended
 	select {
 	case <-ended:
 	case <-time.After(stopping):
@@ -190,7 +190,7 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// output keeps what a program writes, and tells when it has written until.
+// output keeps what a program writes, and closes ready once it has written until.
 type output struct {
 	mu    sync.Mutex
 	text  []byte

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// nobody is the user of a server where the test runs as root, whom servers refuse to run as.
-func nobody() (credential *syscall.Credential, wanted bool) {
+// findNobody returns the user that servers run as where the test runs as root, and whether that is so.
+func findNobody() (credential *syscall.Credential, wanted bool) {
 	if os.Geteuid() != 0 {
 		return nil, false
 	}
@@ -23,16 +23,16 @@ func nobody() (credential *syscall.Credential, wanted bool) {
 	return &syscall.Credential{Uid: uint32(id), Gid: uint32(id)}, true
 }
 
-// prepare makes cmd run without privileges, and end when this process does.
-func prepare(cmd *exec.Cmd, end os.Signal) {
-	credential, _ := nobody()
+// setProcessAttributes makes cmd run without privileges, and end when this process does.
+func setProcessAttributes(cmd *exec.Cmd, end os.Signal) {
+	credential, _ := findNobody()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential, Pdeathsig: end.(syscall.Signal), Setpgid: true}
 }
 
 // Give gives a file or folder to the user that servers run as.
 func Give(t testing.TB, name string) {
 	t.Helper()
-	credential, wanted := nobody()
+	credential, wanted := findNobody()
 	if !wanted {
 		return
 	}

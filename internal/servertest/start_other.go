@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// prepare does nothing: root is refused by the servers themselves, and one whose test is killed must be ended by hand.
-func prepare(*exec.Cmd, os.Signal) {}
+// setProcessAttributes does nothing: root is refused by the servers themselves, and one whose test is killed must be ended by hand.
+func setProcessAttributes(*exec.Cmd, os.Signal) {}
 
 // Give does nothing: servers run as whoever runs the test.
 func Give(testing.TB, string) {}

@@ -41,7 +41,7 @@ func readFaults() []line {
 			"pkg/store TestLookAllReadsOnPastAHundredVersions", "pkg/reconcile TestAConsumerThatDoesNotAnswerVetoesAndIsLeftAlone",
 		}},
 		{name: "F23 clocks that are wrong, and clocks that go back", tests: []string{
-			"pkg/store TestNowIsTheServersTime", "internal/arch TestDecisionsHaveNoClock", "pkg/reconcile TestALookThatTakesLongIsNotQuietBecauseOfIt",
+			"pkg/store TestNowIsTheServersTime", "internal/arch TestDecisionsHaveNoClock", "internal/simulation TestEveryRuleOfTheProtocolIsNeeded",
 		}},
 	}
 }

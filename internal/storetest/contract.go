@@ -13,8 +13,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// storeFacts is what pkg/store's comments promise, on whatever Secrets Manager it stands.
-func storeFacts() []Fact {
+// StoreFacts returns what pkg/store's comments promise, on whatever Secrets Manager it stands.
+func StoreFacts() []Fact {
 	return []Fact{
 		{"Look lists the versions with a label, their labels, and the last change", "store.Store.Look", 0, func(p *probe) {
 			p.create("one", "two", "three")

@@ -33,9 +33,7 @@ type Target struct {
 	Advance  func(time.Duration)    // moves its clock; nil where nobody can
 	Fine     bool                   // its times tell one call from the next, although nobody moves its clock
 
-	// Deviations are the facts that are known not to hold here, by name, with all that is seen instead. One that holds
-	// after all, or deviates in another way, fails.
-	Deviations map[string][]string
+	Facts []Fact // that are checked; nil for the whole table
 }
 
 // Fact is something that holds of Secrets Manager, or of a Store over it.
@@ -58,81 +56,54 @@ const (
 // Facts returns the whole table, in its order.
 func Facts() []Fact {
 	return slices.Concat(labelFacts(), swapFacts(), tokenFacts(), readFacts(), versionFacts(), limitFacts(),
-		deletionFacts(), rotationFacts(), timeFacts(), storeFacts())
+		deletionFacts(), rotationFacts(), timeFacts(), StoreFacts())
 }
 
-// Tally is what became of the facts at one target.
+// Tally counts what became of the facts at one target.
 type Tally struct {
-	Held, Deviating, Failed int
-	Unseen                  []string // the facts that the target has no means to show
+	Held, Failed int
+	Unseen       []string // the facts that the target has no means to show
 }
 
 func (t Tally) String() string {
-	return fmt.Sprintf("%d facts hold, %d deviate as known, %d fail, %d cannot be seen here", t.Held, t.Deviating, t.Failed, len(t.Unseen))
+	return fmt.Sprintf("%d facts hold, %d fail, %d cannot be seen here", t.Held, t.Failed, len(t.Unseen))
 }
 
 // Run checks every fact that target can show, each on secrets of its own, which it deletes for good afterwards,
 // whatever happened.
 func Run(t *testing.T, target Target) Tally {
 	var tally Tally
-	shown := map[string]bool{}
-	for i, f := range Facts() {
+	facts := target.Facts
+	if facts == nil {
+		facts = Facts()
+	}
+	for i, f := range facts {
 		if !target.able(f) {
 			tally.Unseen = append(tally.Unseen, f.Name)
 			continue
 		}
-		shown[f.Name] = true
 		ok := t.Run(f.Name, func(t *testing.T) {
-			if wrong := target.wrong(f, target.check(t, i, f)); wrong != "" {
-				t.Error(wrong)
+			if seen := target.check(t, i, f); len(seen) > 0 {
+				t.Errorf("known from %s; seen is\n\t%s", f.Source, strings.Join(seen, "\n\t"))
 			}
 		})
-		tally.count(ok, len(target.Deviations[f.Name]) > 0)
-	}
-	for name, deviation := range target.Deviations {
-		if !shown[name] || len(deviation) == 0 {
-			t.Errorf("a deviation of %q is listed, which is no fact that can be seen here, or nothing is listed for it", name)
+		if ok {
+			tally.Held++
+		} else {
+			tally.Failed++
 		}
 	}
 	return tally
 }
 
-func (t *Tally) count(ok, deviates bool) {
-	switch {
-	case !ok:
-		t.Failed++
-	case deviates:
-		t.Deviating++
-	default:
-		t.Held++
-	}
-}
-
-// check returns all that is not as the fact says.
+// check returns everything that is not as the fact says.
 func (t Target) check(tt *testing.T, i int, f Fact) []string {
 	p := &probe{Target: t, ctx: tt.Context(), name: fmt.Sprintf("%s%03d", t.Prefix, i)}
 	defer p.remove(tt)
 	return p.try(f)
 }
 
-// wrong says what is wrong where that is not exactly what is known to deviate, or "".
-func (t Target) wrong(f Fact, seen []string) string {
-	known := t.Deviations[f.Name]
-	if slices.Equal(seen, known) {
-		return ""
-	}
-	return fmt.Sprintf("known from %s; seen is%s\nand known to deviate%s", f.Source, lines(seen), lines(known))
-}
-
-// lines are a list for a person to read, or "nothing".
-func lines(all []string) string {
-	if len(all) == 0 {
-		return " nothing"
-	}
-	return "\n\t" + strings.Join(all, "\n\t")
-}
-
-// able says whether the target has what it takes to see f.
+// able reports whether the target has what it takes to see f.
 func (t Target) able(f Fact) bool {
 	has := need(0)
 	if t.Advance != nil {

@@ -88,7 +88,7 @@ func (r *Response) Fail(reason string) *Error {
 // Between two tries it waits as long as the answer asks, by Retry-After or by Limit, and at least retry.Backoff.
 func (c *Caller) Do(ctx context.Context, call Call) (*Response, error) {
 	for try := 1; ; try++ {
-		answer, failed := c.try(ctx, call, try)
+		answer, failed := c.tryOnce(ctx, call, try)
 		if failed == nil {
 			return answer, nil
 		}
@@ -96,33 +96,33 @@ func (c *Caller) Do(ctx context.Context, call Call) (*Response, error) {
 		if !failed.mayRetry(call.Retry) || try >= c.Tries || c.LongestWait > 0 && wait > c.LongestWait || ctx.Err() != nil {
 			return answer, failed.Error
 		}
-		if err := c.wait(ctx, wait); err != nil {
+		if err := c.waitBetween(ctx, wait); err != nil {
 			failed.unwaited = wait
 			return answer, failed.Error
 		}
 	}
 }
 
-func (c *Caller) wait(ctx context.Context, d time.Duration) error {
+func (c *Caller) waitBetween(ctx context.Context, d time.Duration) error {
 	if c.Wait == nil {
 		return retry.Sleep(ctx, d)
 	}
 	return c.Wait(ctx, d)
 }
 
-// try makes a call once.
-func (c *Caller) try(ctx context.Context, call Call, try int) (*Response, *failedTry) {
+// tryOnce makes a call once.
+func (c *Caller) tryOnce(ctx context.Context, call Call, try int) (*Response, *failedTry) {
 	req, err := call.Build(ctx)
 	if err != nil {
 		return nil, &failedTry{Error: &Error{Doing: call.Doing, Reason: err.Error(), NothingDone: true, cause: err}}
 	}
-	answer, brokeOff, err := c.send(ctx, req)
+	answer, brokeOff, err := c.sendRequest(ctx, req)
 	if err != nil {
 		return nil, classifyTransport(ctx, call, err)
 	}
 	answer.doing = call.Doing
 	answer.Request = requestID(answer.Header, req, call.Withhold)
-	if !call.expects(answer.Status) {
+	if !call.isExpected(answer.Status) {
 		return answer, c.classifyStatus(answer, try)
 	}
 	switch {
@@ -134,16 +134,16 @@ func (c *Caller) try(ctx context.Context, call Call, try int) (*Response, *faile
 	return answer, nil
 }
 
-func (c Call) expects(status int) bool {
+func (c Call) isExpected(status int) bool {
 	if c.Expects == nil {
 		return status >= 200 && status <= 299
 	}
 	return c.Expects(status)
 }
 
-// send sends a request and reads its answer, up to one byte more than LargestBody. It reports whether the body broke
+// sendRequest sends a request and reads its answer, up to one byte more than LargestBody. It reports whether the body broke
 // off.
-func (c *Caller) send(ctx context.Context, req *http.Request) (answer *Response, brokeOff bool, err error) {
+func (c *Caller) sendRequest(ctx context.Context, req *http.Request) (answer *Response, brokeOff bool, err error) {
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)

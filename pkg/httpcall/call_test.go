@@ -91,9 +91,9 @@ func TestWhatIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(c.answers, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := scripted(c.answers)
-				answer, err := s.caller().Do(t.Context(), call(c.class))
-				s.waited(t, c.waits)
+				s := newScript(c.answers)
+				answer, err := s.newCaller().Do(t.Context(), newCall(c.class))
+				s.wantWaits(t, c.waits)
 				if c.err == "" {
 					if err != nil || answer.Status > 299 || !strings.Contains(string(answer.Body), value) {
 						t.Errorf("the answer is not returned, or the last try sent something else: %v", err)
@@ -125,16 +125,16 @@ func TestALimitOfAnAPIsOwn(t *testing.T) {
 		{"429, 200", 5 * time.Second, true, 1, []int{5}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s, asked := scripted(c.answers), 0
-			caller := s.caller()
+			s, asked := newScript(c.answers), 0
+			caller := s.newCaller()
 			caller.Limit = func(r *httpcall.Response, try int) (time.Duration, bool) {
 				if asked++; try != asked || r.Header.Get("X-Echo") == "" || len(r.Body) == 0 {
 					t.Error("it is not asked about each answer")
 				}
 				return c.wait, c.limited
 			}
-			_, err := caller.Do(t.Context(), call(throttled))
-			s.waited(t, c.waits)
+			_, err := caller.Do(t.Context(), newCall(throttled))
+			s.wantWaits(t, c.waits)
 			if asked != c.asked || (err == nil) != (c.waits != nil) {
 				t.Errorf("%s, %v: it asked %d times; %v", c.answers, c.wait, asked, err)
 			}
@@ -144,20 +144,20 @@ func TestALimitOfAnAPIsOwn(t *testing.T) {
 
 // A call beside whose error an answer is returned tells its driver more than the error may hold.
 func TestTheAnswerStandsBesideTheError(t *testing.T) {
-	answer, err := scripted("400").caller().Do(t.Context(), call(never))
+	answer, err := newScript("400").newCaller().Do(t.Context(), newCall(never))
 	if err == nil || answer == nil || answer.Status != http.StatusBadRequest || !strings.Contains(string(answer.Body), value) {
 		t.Errorf("the answer is %v", answer != nil)
 	}
-	if answer, err = scripted("dial").caller().Do(t.Context(), call(never)); err == nil || answer != nil {
+	if answer, err = newScript("dial").newCaller().Do(t.Context(), newCall(never)); err == nil || answer != nil {
 		t.Error("there is an answer where none came")
 	}
 }
 
 func TestWhatIsExpectedIsASuccess(t *testing.T) {
 	for status, good := range map[string]bool{"404": true, "200": false, "302": false, "500": false} {
-		wanted := call(never)
+		wanted := newCall(never)
 		wanted.Expects = func(status int) bool { return status == http.StatusNotFound }
-		answer, err := scripted(status).caller().Do(t.Context(), wanted)
+		answer, err := newScript(status).newCaller().Do(t.Context(), wanted)
 		if (err == nil) != good || answer.Status == http.StatusOK && !strings.Contains(err.Error(), "another status is expected") {
 			t.Errorf("%s: %v", status, err)
 		}
@@ -168,8 +168,8 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		s := scripted("silence, 200")
-		_, err := s.caller().Do(ctx, call(idempotent))
+		s := newScript("silence, 200")
+		_, err := s.newCaller().Do(ctx, newCall(idempotent))
 		if !errors.Is(err, context.DeadlineExceeded) || len(s.asked) != 1 {
 			t.Errorf("asked %d times, error %v", len(s.asked), err)
 		}
@@ -181,8 +181,8 @@ func TestNobodyWaitsWhereNoTimeIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		s, began := scripted("429 after 11, 200"), time.Now()
-		_, err := s.caller().Do(ctx, call(idempotent))
+		s, began := newScript("429 after 11, 200"), time.Now()
+		_, err := s.newCaller().Do(ctx, newCall(idempotent))
 		if failedCall(t, err); !strings.HasSuffix(err.Error(), "; no time was left to wait 11s and try again") || len(s.asked) != 1 || time.Since(began) > 0 {
 			t.Errorf("asked %d times, error %v", len(s.asked), err)
 		}
@@ -191,8 +191,8 @@ func TestNobodyWaitsWhereNoTimeIsLeft(t *testing.T) {
 
 func TestARequestThatCannotBeMadeIsNotSent(t *testing.T) {
 	broken := errors.New("the version has no ID")
-	s := scripted("200")
-	_, err := s.caller().Do(t.Context(), httpcall.Call{Doing: "write", Retry: idempotent, Build: func(context.Context) (*http.Request, error) { return nil, broken }})
+	s := newScript("200")
+	_, err := s.newCaller().Do(t.Context(), httpcall.Call{Doing: "write", Retry: idempotent, Build: func(context.Context) (*http.Request, error) { return nil, broken }})
 	if failed := failedCall(t, err); err.Error() != "write: the version has no ID" || !errors.Is(err, broken) || !failed.NothingDone || len(s.asked) > 0 {
 		t.Errorf("asked %d times, error %v", len(s.asked), err)
 	}
@@ -205,7 +205,7 @@ func TestAnAnswerIsReadToItsBound(t *testing.T) {
 			body := io.TeeReader(io.LimitReader(endless{}, size), counter(func(n int) { read += n }))
 			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: req, Body: io.NopCloser(body)}, nil
 		})}
-		answer, err := caller.Do(t.Context(), call(never))
+		answer, err := caller.Do(t.Context(), newCall(never))
 		if want == "" && (err != nil || int64(len(answer.Body)) != size) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
@@ -232,11 +232,11 @@ func TestARequestsID(t *testing.T) {
 		{"no id", http.Header{"X-Request-Id": {"a b"}}, ""},
 		{"too long", http.Header{"X-Request-Id": {strings.Repeat("x", 129)}}, ""},
 	} {
-		s := scripted("400")
+		s := newScript("400")
 		s.ids = c.ids
-		careful := call(never)
+		careful := newCall(never)
 		careful.Withhold = func(text string) bool { return text == "withheld" }
-		answer, err := s.caller().Do(t.Context(), careful)
+		answer, err := s.newCaller().Do(t.Context(), careful)
 		if failed := failedCall(t, err); failed.Request != c.want || answer.Request != c.want {
 			t.Errorf("%s: %q, want %q", c.name, failed.Request, c.want)
 		}

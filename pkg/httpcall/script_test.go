@@ -33,8 +33,8 @@ type script struct {
 	ids     http.Header // the request's id; nil: a good one
 }
 
-// scripted returns the script of a table's line: answers are separated by commas, a date has semicolons in place of its own.
-func scripted(line string) *script {
+// newScript returns the script of a table's line: answers are separated by commas, a date has semicolons in place of its own.
+func newScript(line string) *script {
 	s := &script{}
 	for _, word := range strings.Split(line, ", ") {
 		s.answers = append(s.answers, strings.ReplaceAll(word, ";", ","))
@@ -66,10 +66,10 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 		<-req.Context().Done()
 		return nil, req.Context().Err()
 	}
-	return s.answer(req, word), nil
+	return s.answerWord(req, word), nil
 }
 
-func (s *script) answer(req *http.Request, word string) *http.Response {
+func (s *script) answerWord(req *http.Request, word string) *http.Response {
 	word, after, waits := strings.Cut(word, " after ")
 	word, cut := strings.CutSuffix(word, " cut")
 	status, err := strconv.Atoi(word)
@@ -100,13 +100,13 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// caller has bounds like the drivers'. Its waits are retry.Sleep's, which synctest plays.
-func (s *script) caller() *httpcall.Caller {
+// newCaller has bounds like the drivers'. Its waits are retry.Sleep's, which synctest plays.
+func (s *script) newCaller() *httpcall.Caller {
 	return &httpcall.Caller{Transport: s, Tries: 4, Timeout: 30 * time.Second, LongestWait: 20 * time.Second, LargestBody: 1 << 20}
 }
 
-// call sends a token in the address and in a header, and a value in the body.
-func call(class httpcall.Retry) httpcall.Call {
+// newCall sends a token in the address and in a header, and a value in the body.
+func newCall(class httpcall.Retry) httpcall.Call {
 	return httpcall.Call{Doing: "write the value", Retry: class, Build: func(ctx context.Context) (*http.Request, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.example.com/hook/"+token, strings.NewReader(value))
 		if err == nil {
@@ -116,8 +116,8 @@ func call(class httpcall.Retry) httpcall.Call {
 	}}
 }
 
-// waited checks how many seconds lay between the tries. retry.Sleep may add a tenth.
-func (s *script) waited(t *testing.T, seconds []int) {
+// wantWaits checks how many seconds lay between the tries. retry.Sleep may add a tenth.
+func (s *script) wantWaits(t *testing.T, seconds []int) {
 	t.Helper()
 	if len(s.asked) != len(seconds)+1 {
 		t.Errorf("it was asked %d times, want %d", len(s.asked), len(seconds)+1)

@@ -88,6 +88,26 @@ func TestNothingIsRetiredWhileARotationMakesAnotherCredentialOfItsIdentity(t *te
 	}
 }
 
+// The gates were checked at a look, and people act after it.
+func TestNothingIsRetiredWhereLabelsHaveChangedSinceTheGatesWereChecked(t *testing.T) {
+	contents := map[string]rotate.Values{"a": user("ann"), "b": user("ben"), "c": user("cleo")}
+	for versions, want := range map[string]string{
+		"a LIVE, b LIVE AWSCURRENT, c LIVE":          "",
+		"a LIVE, b LIVE, c LIVE AWSCURRENT":          "AWSCURRENT has moved",
+		"a LIVE RETAIN, b LIVE AWSCURRENT, c LIVE":   "it is retained",
+		"a LIVE ROLLBACK, b LIVE AWSCURRENT, c LIVE": "it is retained",
+	} {
+		s, r := newSecrets(t, contents, strings.Split(versions, ", ")...), &users{}
+		err := s.job(r).Advance(t.Context(), advance("a", "b"))
+		if want == "" && (err != nil || len(r.retired) != 1) {
+			t.Errorf("%s: %v, retired %v", versions, err, r.retired)
+		}
+		if want != "" && (err == nil || !strings.Contains(err.Error(), want) || len(r.retired) > 0) {
+			t.Errorf("%s: the error is %v, not that %s; retired %v", versions, err, want, r.retired)
+		}
+	}
+}
+
 func TestAVersionThatIsPendingAndHasNoValueYetHoldsNoIdentity(t *testing.T) {
 	s, r := newSecrets(t, map[string]rotate.Values{"a": user("ann"), "b": user("ben")}, "a LIVE", "b LIVE AWSCURRENT", "c AWSPENDING"), &users{}
 	s.h.Versions[2].Empty = true

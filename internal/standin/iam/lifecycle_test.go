@@ -3,7 +3,6 @@ package iam_test
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -15,18 +14,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rotary-secrets/rotary/internal/moto"
 	"github.com/rotary-secrets/rotary/internal/standin"
 )
 
-// emulator is something that says it is IAM and STS, with a user of its own for each fact.
+// emulator is the stand-in's IAM and STS, with a user of its own for each fact.
 type emulator struct {
 	*sdk.Client
 	t    *testing.T
 	cfg  aws.Config
 	user string
-	// guard makes it look at signatures, or not: moto does not unless it is asked to. nil: it always does.
-	guard func(on bool)
 }
 
 func (e *emulator) key() *types.AccessKey {
@@ -75,10 +71,6 @@ func (e *emulator) statuses() string {
 func (e *emulator) who(k *types.AccessKey, secret string) string {
 	cfg := e.cfg.Copy()
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(*k.AccessKeyId, secret, "")
-	if e.guard != nil {
-		e.guard(true)
-		defer e.guard(false)
-	}
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(e.t.Context(), &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return e.says(err)
@@ -143,72 +135,20 @@ func lifecycle() map[string]struct {
 	}
 }
 
-// deviations are what is seen of the facts instead.
-type deviations map[string][]string
-
-// motoDeviations is all in which moto 5.2.1 is known to differ from AWS. It refuses a caller in another service's words,
-// which hide the code from the client.
-var motoDeviations = deviations{
-	"an Inactive key does not work, and does again when it is Active": {"works", "Inactive", "user/me", "works", "user/me"},
-	"a deleted key does not work":                                     {"works", "", "UnknownError Forbidden", "NoSuchEntity Not Found", "NoSuchEntity Not Found"},
-	"a secret belongs to its key":                                     {"UnknownError Forbidden"},
-}
-
-// live checks every fact on an emulator. A deviation that is no more is a failure too.
-func live(t *testing.T, cfg aws.Config, guard func(bool), but deviations) {
-	t.Helper()
+func TestTheStandInsKeysLiveAsAWSsDo(t *testing.T) {
+	cfg := standin.New(standin.Config{}).Config(account, region)
 	known := lifecycle()
 	for n, name := range slices.Sorted(maps.Keys(known)) {
-		e := &emulator{Client: sdk.NewFromConfig(cfg), t: t, cfg: cfg, guard: guard, user: fmt.Sprintf("me-%d", n)}
+		e := &emulator{Client: sdk.NewFromConfig(cfg), t: t, cfg: cfg, user: fmt.Sprintf("me-%d", n)}
 		if _, err := e.CreateUser(t.Context(), &sdk.CreateUserInput{UserName: &e.user}); err != nil {
 			t.Fatal(err)
-		}
-		want, deviates := but[name]
-		if !deviates {
-			want = known[name].want
 		}
 		got := known[name].see(e)
 		for i := range got {
 			got[i] = strings.ReplaceAll(got[i], e.user, "me")
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(known[name].want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-	}
-	for name := range but {
-		if _, is := known[name]; !is {
-			t.Errorf("there is no fact %q to deviate from", name)
-		}
-	}
-}
-
-func TestTheStandInsKeysLiveAsAWSsDo(t *testing.T) {
-	w := standin.New(standin.Config{})
-	live(t, w.Config(account, region), nil, nil)
-}
-
-func TestMotosKeysLiveAsAWSsDoButForWhatIsKnown(t *testing.T) {
-	cfg, installed := moto.Config(t, account, region)
-	if !installed {
-		return
-	}
-	live(t, cfg, func(on bool) { guardMoto(t, *cfg.BaseEndpoint, on) }, motoDeviations)
-}
-
-// guardMoto says how many of the next requests moto shall let pass without a look at who comes.
-func guardMoto(t *testing.T, at string, on bool) {
-	t.Helper()
-	pass := map[bool]string{true: "0", false: "1000000"}[on]
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, at+"/moto-api/reset-auth", strings.NewReader(pass))
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("moto answers %s", answer.Status)
 	}
 }

@@ -34,17 +34,17 @@ func TestAMissingPermissionIsNamed(t *testing.T) {
 		w := newWorld(t)
 		w.consumer.GitHub.Environment = c.environment
 		w.server.LimitToken(token, c.all...)
-		w.roll(w.version("v1", map[string]string{"A": "canary-1"}))
-		w.roll(w.version("v2", map[string]string{"A": "canary-2"})) // now runs count
+		w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1"}))
+		w.mustRoll(w.addVersion("v2", map[string]string{"A": "canary-2"})) // now runs count
 		w.server.LimitToken(token, slices.DeleteFunc(slices.Clone(c.all), func(p string) bool { return p == c.missing })...)
 		w.waited = nil
-		_, err := w.scope().Status(t.Context())
+		_, err := w.openScope().Status(t.Context())
 		if err == nil {
 			t.Errorf("without %s: it looks all the same", c.missing)
 			continue
 		}
 		name, _, _ := strings.Cut(c.missing, "=")
-		w.says(err, c.doing, "status 403", "lacks one of the permissions "+name+"=read")
+		w.wantWords(err, c.doing, "status 403", "lacks one of the permissions "+name+"=read")
 		if len(w.waited) > 0 {
 			t.Errorf("without %s: it tries again", c.missing)
 		}
@@ -54,16 +54,16 @@ func TestAMissingPermissionIsNamed(t *testing.T) {
 func TestATokenThatOnlyReadsIsRefusedBeforeTheFirstSecret(t *testing.T) {
 	w := newWorld(t)
 	w.server.LimitToken(token, "environments=read", "actions=read")
-	b := w.version("v1", map[string]string{"A": "canary-1"})
-	err := w.scope().Roll(t.Context(), b)
+	b := w.addVersion("v1", map[string]string{"A": "canary-1"})
+	err := w.openScope().Roll(t.Context(), b)
 	if err == nil {
 		t.Fatal("it writes")
 	}
-	w.says(err, "create the receipt", "lacks one of the permissions environments=write")
-	w.holds(nil)
+	w.wantWords(err, "create the receipt", "lacks one of the permissions environments=write")
+	w.wantSecrets(nil)
 	w.server.LimitToken(token, "environments=write", "actions=read")
-	w.roll(b)
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantConverged(b)
 }
 
 func TestWhyATokenIsNotEnough(t *testing.T) {
@@ -74,12 +74,12 @@ func TestWhyATokenIsNotEnough(t *testing.T) {
 		"X-Accepted-GitHub-Permissions: canary <&>":              "does not allow it",
 		"Server: github.com":                                     "does not allow it",
 	} {
-		w := answered(t, nil)
-		_, err := w.look(&forged{route: routes[0], status: http.StatusForbidden, header: headers(header), body: `{"message":"canary"}`})
+		w := newSettledWorld(t, nil)
+		_, err := w.seeThrough(&forged{route: routes[0], status: http.StatusForbidden, header: parseHeaders(header), body: `{"message":"canary"}`})
 		if err == nil {
 			t.Fatalf("%s: it looks all the same", header)
 		}
-		w.says(err, says)
+		w.wantWords(err, says)
 	}
 }
 
@@ -89,58 +89,58 @@ func TestAnExpiredOrRevokedTokenIsNotTriedAgain(t *testing.T) {
 		"revoked": func(w *world) { w.server.RevokeToken(token) },
 	} {
 		w := newWorld(t)
-		b := w.version("v1", map[string]string{"A": "canary-1"})
-		w.roll(b)
+		b := w.addVersion("v1", map[string]string{"A": "canary-1"})
+		w.mustRoll(b)
 		end(w)
 		w.waited = nil
-		w.refused(w.version("v2", map[string]string{"A": "canary-2"}), "status 401", "the token is not valid, or no longer")
+		w.wantRefusal(w.addVersion("v2", map[string]string{"A": "canary-2"}), "status 401", "the token is not valid, or no longer")
 		if len(w.waited) > 0 {
 			t.Errorf("%s: it waited to try again", why)
 		}
 		w.server.AddToken(token, repo)
-		w.converged(b)
+		w.wantConverged(b)
 	}
 }
 
 // An App's installation can lose the repository, and its tokens die within the hour; a pass gets its own.
 func TestAnAppThatIsNotInstalledThereIsSaidSo(t *testing.T) {
 	w := newWorld(t)
-	w.asApp(7, "example/other")
-	b := w.version("v1", map[string]string{"A": "canary-1"})
-	w.refused(b, "list secrets: find the App's installation: status 404", "does not exist, or the token does not see it")
-	w.asApp(7, repo)
-	w.roll(b)
-	w.converged(b)
+	w.useApp(7, "example/other")
+	b := w.addVersion("v1", map[string]string{"A": "canary-1"})
+	w.wantRefusal(b, "list secrets: find the App's installation: status 404", "does not exist, or the token does not see it")
+	w.useApp(7, repo)
+	w.mustRoll(b)
+	w.wantConverged(b)
 	w.server.RevokeAppKey(7)
-	w.refused(b, "find the App's installation: status 401", "not valid")
+	w.wantRefusal(b, "find the App's installation: status 401", "not valid")
 }
 
 func TestAnArchivedRepositoryIsReadAndSaidSo(t *testing.T) {
 	w := newWorld(t)
-	first := w.version("v1", map[string]string{"A": "canary-1"})
-	w.roll(first)
+	first := w.addVersion("v1", map[string]string{"A": "canary-1"})
+	w.mustRoll(first)
 	w.server.ArchiveRepository(repo)
-	if seen := w.status(); seen.Running != "v1" || !seen.Settled {
+	if seen := w.mustSee(); seen.Running != "v1" || !seen.Settled {
 		t.Errorf("archived: %+v", seen)
 	}
-	b := w.version("v2", map[string]string{"A": "canary-2"})
-	err := w.scope().Roll(t.Context(), b)
+	b := w.addVersion("v2", map[string]string{"A": "canary-2"})
+	err := w.openScope().Roll(t.Context(), b)
 	if err == nil {
 		t.Fatal("an archived repository is written to")
 	}
-	w.says(err, "update the receipt: status 403", "the repository is archived")
-	w.holds(w.versions["v1"])
+	w.wantWords(err, "update the receipt: status 403", "the repository is archived")
+	w.wantSecrets(w.versions["v1"])
 	w.server.UnarchiveRepository(repo)
-	w.roll(b)
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantConverged(b)
 }
 
 // A renamed repository answers 301 to a look and 307 to a write. Neither is followed: the name may be somebody else's
 // tomorrow, and the address another host's.
 func TestARenamedRepositoryIsNotFollowed(t *testing.T) {
 	w := newWorld(t)
-	w.roll(w.version("v1", map[string]string{"A": "canary-1"}))
-	b := w.version("v2", map[string]string{"A": "canary-2", "B": "canary-2"})
+	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1"}))
+	b := w.addVersion("v2", map[string]string{"A": "canary-2", "B": "canary-2"})
 	w.tap.OnCall(func(c sim.Call) sim.Fault {
 		if strings.HasSuffix(c.Resource, "/secrets/B") {
 			w.tap.OnCall(nil)
@@ -149,7 +149,7 @@ func TestARenamedRepositoryIsNotFollowed(t *testing.T) {
 		return sim.Fault{}
 	})
 	hosts := map[string]bool{}
-	s := w.over(roundTrip(func(r *http.Request) (*http.Response, error) {
+	s := w.openOver(roundTrip(func(r *http.Request) (*http.Response, error) {
 		hosts[r.URL.Host+" "+strings.Split(r.URL.Path, "/")[1]] = true
 		return sim.Transport{Handler: w.server}.RoundTrip(r)
 	}))
@@ -157,16 +157,16 @@ func TestARenamedRepositoryIsNotFollowed(t *testing.T) {
 	if err == nil {
 		t.Fatal("a redirected write counts as done")
 	}
-	w.says(err, "written: A; not written: B", "put secret B: status 307", "renamed or moved: name it anew")
+	w.wantWords(err, "written: A; not written: B", "put secret B: status 307", "renamed or moved: name it anew")
 	if _, err = s.Status(t.Context()); err == nil {
 		t.Fatal("a redirected look counts")
 	}
-	w.says(err, "list secrets: status 301", "renamed or moved")
+	w.wantWords(err, "list secrets: status 301", "renamed or moved")
 	if diff := cmp.Diff(map[string]bool{"github.standin repos": true}, hosts); diff != "" {
 		t.Errorf("where requests went: %s", diff)
 	}
 	w.consumer.GitHub.Repository = "example/renamed"
-	if err := w.scope().Roll(t.Context(), b); err != nil {
+	if err := w.openScope().Roll(t.Context(), b); err != nil {
 		t.Error(err)
 	}
 	if held, _, _ := w.server.Secret("example/renamed", "prod/eu", "B"); held != "canary-2" {
@@ -177,10 +177,10 @@ func TestARenamedRepositoryIsNotFollowed(t *testing.T) {
 func TestARepositoryThatIsGone(t *testing.T) {
 	w := newWorld(t)
 	w.consumer.GitHub.Repository = "example/gone"
-	w.refused(w.version("v1", map[string]string{"A": "canary-1"}), "list secrets: status 404", "does not exist, or the token does not see it")
+	w.wantRefusal(w.addVersion("v1", map[string]string{"A": "canary-1"}), "list secrets: status 404", "does not exist, or the token does not see it")
 	w = newWorld(t)
 	w.consumer.GitHub.Environment = "none"
-	w.refused(w.version("v1", map[string]string{"A": "canary-1"}), "example/app, environment none", "list secrets: status 404")
+	w.wantRefusal(w.addVersion("v1", map[string]string{"A": "canary-1"}), "example/app, environment none", "list secrets: status 404")
 }
 
 func TestOddEnvironmentNames(t *testing.T) {
@@ -190,12 +190,12 @@ func TestOddEnvironmentNames(t *testing.T) {
 		w := newWorld(t)
 		w.server.AddRepository(repo, name)
 		w.consumer.GitHub.Environment = name
-		b := w.version("v1", map[string]string{"A": "canary-1"})
-		w.roll(b)
-		w.holds(w.versions["v1"])
-		w.converged(b)
+		b := w.addVersion("v1", map[string]string{"A": "canary-1"})
+		w.mustRoll(b)
+		w.wantSecrets(w.versions["v1"])
+		w.wantConverged(b)
 		w.consumer.GitHub.Environment = "prod/eu"
-		w.holds(nil)
+		w.wantSecrets(nil)
 	}
 	for _, g := range []manifest.GitHub{{Repository: repo, Environment: ".."}, {Repository: repo, Environment: "."}, {Repository: repo, Environment: "a/../b"}, {Repository: "example/.."}, {Repository: "example/."}} {
 		c := manifest.Consumer{Name: "ci", GitHub: &g}
@@ -205,7 +205,7 @@ func TestOddEnvironmentNames(t *testing.T) {
 	}
 }
 
-// GitHub says in headers how long to wait, in this order.
+// Headers have how long to wait, in this order.
 func TestWhatALimitSaysIsWaitedFor(t *testing.T) {
 	const used = dated + "X-RateLimit-Limit: 5000\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: "
 	const reset = "1767226230" // half a minute after Date
@@ -223,17 +223,17 @@ func TestWhatALimitSaysIsWaitedFor(t *testing.T) {
 		{"one that says nothing", dated, []time.Duration{time.Minute, 2 * time.Minute}, "a secondary rate limit"},
 	} {
 		for _, status := range []int{403, 429} {
-			w := answered(t, nil)
+			w := newSettledWorld(t, nil)
 			w.waited = nil
 			limited := &forged{
-				route: routes[0], status: status, header: headers(c.header),
+				route: routes[0], status: status, header: parseHeaders(c.header),
 				body: `{"message":"canary","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`,
 			}
-			_, err := w.look(limited)
+			_, err := w.seeThrough(limited)
 			if err == nil {
 				t.Fatalf("%s: it looks all the same", c.why)
 			}
-			w.says(err, c.says)
+			w.wantWords(err, c.says)
 			if diff := cmp.Diff(c.waits, w.waited); diff != "" {
 				t.Errorf("%s (%d): it waits %s", c.why, status, diff)
 			}

@@ -12,38 +12,38 @@ const dated = "Date: Thu, 01 Jan 2026 00:10:00 GMT\n"
 func TestAnAnswerWithoutAListIsNotAnEmptyList(t *testing.T) {
 	for path, names := range map[string]string{`/secrets$`: "list secrets", `/actions/runs$`: "list workflow runs"} {
 		for _, body := range []string{"", "{}", "null", `{"secrets":[],"workflow_runs":[]}`} {
-			w := answered(t, nil)
-			seen, err := w.look(&forged{route: route{"GET", path}, status: http.StatusOK, header: headers(dated), body: body})
+			w := newSettledWorld(t, nil)
+			seen, err := w.seeThrough(&forged{route: route{"GET", path}, status: http.StatusOK, header: parseHeaders(dated), body: body})
 			if err == nil || !strings.Contains(err.Error(), names) {
 				t.Errorf("%s with %q: settled %v, %v", path, body, seen.Settled, err)
 			}
 		}
 	}
-	w := answered(t, nil)
-	if _, err := w.look(&forged{route: routes[0], status: http.StatusOK, header: headers(dated), body: `{"total_count":1,"secrets":[null]}`}); err != nil {
+	w := newSettledWorld(t, nil)
+	if _, err := w.seeThrough(&forged{route: routes[0], status: http.StatusOK, header: parseHeaders(dated), body: `{"total_count":1,"secrets":[null]}`}); err != nil {
 		t.Errorf("a secret without a name: %v", err)
 	}
 }
 
 func TestAListThatDoesNotEndIsLeft(t *testing.T) {
-	header := headers(dated + `Link: <https://github.standin/x?page=2>; rel="next"`)
-	w := answered(t, nil)
+	header := parseHeaders(dated + `Link: <https://github.standin/x?page=2>; rel="next"`)
+	w := newSettledWorld(t, nil)
 	a := &forged{route: routes[0], status: http.StatusOK, header: header, body: `{"total_count":1,"secrets":[{"name":"A"}]}`}
-	if _, err := w.look(a); err == nil || !strings.Contains(err.Error(), "does not end within 10 pages") || a.calls != 10 {
+	if _, err := w.seeThrough(a); err == nil || !strings.Contains(err.Error(), "does not end within 10 pages") || a.calls != 10 {
 		t.Errorf("secrets: %d calls, %v", a.calls, err)
 	}
 	a = &forged{route: routes[2], status: http.StatusOK, header: header, body: `{"total_count":1,"workflow_runs":[{"created_at":"2026-01-01T00:09:00Z"}]}`}
-	if seen, err := w.look(a); err != nil || seen.Settled || a.calls != 14 {
+	if seen, err := w.seeThrough(a); err != nil || seen.Settled || a.calls != 14 {
 		t.Errorf("runs: %d calls, settled %v, %v", a.calls, seen.Settled, err)
 	}
 }
 
 func TestAWaitOfMoreThanTwoMinutesIsLeftToTheNextPass(t *testing.T) {
 	for after, calls := range map[string]int{"1": 4, "120": 4, "121": 1} {
-		w := answered(t, nil)
+		w := newSettledWorld(t, nil)
 		w.waited = nil
-		a := &forged{route: routes[0], status: http.StatusServiceUnavailable, header: headers("Retry-After: " + after)}
-		if _, err := w.look(a); err == nil || a.calls != calls {
+		a := &forged{route: routes[0], status: http.StatusServiceUnavailable, header: parseHeaders("Retry-After: " + after)}
+		if _, err := w.seeThrough(a); err == nil || a.calls != calls {
 			t.Errorf("Retry-After %s: %d calls, want %d", after, a.calls, calls)
 		}
 		for _, d := range w.waited {
@@ -63,13 +63,13 @@ func TestAReceiptThatRotaryCannotHaveWrittenIsNone(t *testing.T) {
 		"a name that is a path":             strings.Replace(good, `"B"`, `"../B"`, 1),
 		"an earlier version that is no id":  strings.Replace(good, `"done"`, `"previous":{"canary <":"2026-01-01T00:00:03Z"},"done"`, 1),
 	} {
-		w := answered(t, nil)
+		w := newSettledWorld(t, nil)
 		w.server.SetVariableByHand(repo, "prod/eu", "ROTARY_RECEIPT", text)
 		none := &forged{route: route{"NONE", ""}}
-		if seen, err := w.look(none); err != nil || !strings.Contains(seen.Unknown, "is no receipt of rotary's") {
+		if seen, err := w.seeThrough(none); err != nil || !strings.Contains(seen.Unknown, "is no receipt of rotary's") {
 			t.Errorf("%s: %+v, %v", name, seen, err)
 		}
-		if err := w.rollOnto(none, w.version("v3", map[string]string{"A": "canary-3"})); err == nil || len(none.writes) > 0 {
+		if err := w.rollThrough(none, w.addVersion("v3", map[string]string{"A": "canary-3"})); err == nil || len(none.writes) > 0 {
 			t.Errorf("%s: it wrote %v", name, none.writes)
 		}
 	}
@@ -77,9 +77,9 @@ func TestAReceiptThatRotaryCannotHaveWrittenIsNone(t *testing.T) {
 
 // The quiet period begins when the receipt was written.
 func TestAReceiptWithoutATimeIsNotBelieved(t *testing.T) {
-	w := answered(t, nil)
-	a := &forged{route: routes[1], status: http.StatusOK, header: headers(dated), body: `{"name":"ROTARY_RECEIPT","value":"{\"environment\":\"dev\",\"version\":\"v2\",\"names\":{}}"}`}
-	if _, err := w.look(a); err == nil || !strings.Contains(err.Error(), "does not say when it was written") {
+	w := newSettledWorld(t, nil)
+	a := &forged{route: routes[1], status: http.StatusOK, header: parseHeaders(dated), body: `{"name":"ROTARY_RECEIPT","value":"{\"environment\":\"dev\",\"version\":\"v2\",\"names\":{}}"}`}
+	if _, err := w.seeThrough(a); err == nil || !strings.Contains(err.Error(), "does not say when it was written") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -33,40 +33,40 @@ func TestAReplacedPublicKey(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1"})
-	w.roll(b)
-	w.wrote("POST", "PUT A", "PUT B", "PUT B", "PUT C", "PATCH ROTARY_RECEIPT")
-	w.holds(w.versions["v1"])
-	w.converged(b)
+	b := w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1"})
+	w.mustRoll(b)
+	w.wantWrites("POST", "PUT A", "PUT B", "PUT B", "PUT C", "PATCH ROTARY_RECEIPT")
+	w.wantSecrets(w.versions["v1"])
+	w.wantConverged(b)
 }
 
 func TestApp(t *testing.T) {
 	w := newWorld(t)
-	w.asApp(7, repo)
-	s, b := w.scope(), w.version("v1", map[string]string{"A": "canary-1"})
+	w.useApp(7, repo)
+	s, b := w.openScope(), w.addVersion("v1", map[string]string{"A": "canary-1"})
 	for range 2 {
 		if err := s.Roll(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 		w.clock.Advance(58 * time.Minute) // near the token's end: a new one is due
 	}
-	if got := w.count("access_tokens"); got != 2 {
+	if got := w.countCalls("access_tokens"); got != 2 {
 		t.Errorf("%d tokens in two hours, want 2", got)
 	}
-	w.converged(b)
+	w.wantConverged(b)
 
 	w.appID = "8"
-	w.refused(b, "find the App's installation", "status 401")
+	w.wantRefusal(b, "find the App's installation", "status 401")
 	w.token = "canary"
 	if _, err := github.New(w.consumer, "dev", secret.New(w.token), w.appID); err == nil {
 		t.Error("a key that is none is accepted")
 	} else {
-		w.says(err, "consumer ci", "PEM")
+		w.wantWords(err, "consumer ci", "PEM")
 	}
 }
 
-// asApp gives the consumer the key of an App that is installed on a repository.
-func (w *world) asApp(id int64, repository string) {
+// useApp gives the consumer the key of an App that is installed on a repository.
+func (w *world) useApp(id int64, repository string) {
 	w.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -76,7 +76,7 @@ func (w *world) asApp(id int64, repository string) {
 	w.appID, w.token = strconv.FormatInt(id, 10), string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 
-func (w *world) count(operation string) (n int) {
+func (w *world) countCalls(operation string) (n int) {
 	for _, c := range w.tap.Calls() {
 		if strings.HasSuffix(c.Operation, operation) {
 			n++
@@ -87,20 +87,20 @@ func (w *world) count(operation string) (n int) {
 
 func TestErrorsNameTheCallAndNoSecret(t *testing.T) {
 	w := newWorld(t)
-	b := w.version("v1", map[string]string{"A": "canary-1"})
+	b := w.addVersion("v1", map[string]string{"A": "canary-1"})
 	w.server.RevokeToken(token)
-	w.refused(b, "consumer ci", "example/app, environment prod/eu", "list secrets", "status 401", "request STANDIN", "not valid")
-	if got := w.count("secrets"); got != 1 {
+	w.wantRefusal(b, "consumer ci", "example/app, environment prod/eu", "list secrets", "status 401", "request STANDIN", "not valid")
+	if got := w.countCalls("secrets"); got != 1 {
 		t.Errorf("a revoked token was tried %d times", got)
 	}
 	w.server.AddToken(token)
-	w.refused(b, "status 404", "does not see it")
+	w.wantRefusal(b, "status 404", "does not see it")
 	w.server.AddToken(token, repo)
-	w.after(0, sim.Denied)
-	if err := w.scope().Roll(t.Context(), b); err == nil {
+	w.breakFromWrite(0, sim.Denied)
+	if err := w.openScope().Roll(t.Context(), b); err == nil {
 		t.Error("a denied write works")
 	} else {
-		w.says(err, "create the receipt", "status 403", "secrets=write")
+		w.wantWords(err, "create the receipt", "status 403", "secrets=write")
 	}
 }
 
@@ -114,35 +114,35 @@ func TestLimitsAreRespected(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
-	w.roll(b)
+	b := w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
+	w.mustRoll(b)
 	want := []time.Duration{time.Second, time.Second, time.Minute, time.Minute, time.Second, time.Second}
 	if diff := cmp.Diff(want, w.waited); diff != "" {
 		t.Errorf("waits: %s", diff)
 	}
-	w.converged(b)
+	w.wantConverged(b)
 
 	w.waited = nil
 	w.tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: sim.Unavailable} })
-	_, err := w.scope().Status(t.Context())
+	_, err := w.openScope().Status(t.Context())
 	if err == nil {
 		t.Fatal("GitHub is down, and nobody noticed")
 	}
-	w.says(err, "status 502")
+	w.wantWords(err, "status 502")
 	if diff := cmp.Diff([]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}, w.waited); diff != "" {
 		t.Errorf("waits: %s", diff)
 	}
 
 	w.tap.OnCall(nil)
 	for range stand.HourlyLimit {
-		if _, err = w.scope().Status(t.Context()); err != nil {
+		if _, err = w.openScope().Status(t.Context()); err != nil {
 			break
 		}
 	}
 	if err == nil {
 		t.Fatal("the hourly limit was not met")
 	}
-	w.says(err, "hourly limit", "until 2026-01-01T01:00:00Z")
+	w.wantWords(err, "hourly limit", "until 2026-01-01T01:00:00Z")
 }
 
 func TestNoWriteAfterTheEndOfTheContext(t *testing.T) {
@@ -154,13 +154,13 @@ func TestNoWriteAfterTheEndOfTheContext(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
-	if err := w.scope().Roll(ctx, b); !errors.Is(err, context.Canceled) {
+	b := w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
+	if err := w.openScope().Roll(ctx, b); !errors.Is(err, context.Canceled) {
 		t.Errorf("Roll = %v", err)
 	}
-	w.wrote("POST", "PUT A")
-	w.roll(b)
-	w.converged(b)
+	w.wantWrites("POST", "PUT A")
+	w.mustRoll(b)
+	w.wantConverged(b)
 }
 
 func TestManifestsThatNameNoRepository(t *testing.T) {
@@ -197,7 +197,7 @@ func TestAnAnswerIsReadToALimitAndNeverQuoted(t *testing.T) {
 		}, "renamed or moved"},
 	} {
 		s, err := github.New(w.consumer, w.environment, secret.New(w.token), "",
-			github.URL("https://github.standin"), github.Transport(c.transport), github.Clock(w.clock.Now, w.wait))
+			github.URL("https://github.standin"), github.Transport(c.transport), github.Clock(w.clock.Now, w.recordWait))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +205,7 @@ func TestAnAnswerIsReadToALimitAndNeverQuoted(t *testing.T) {
 			t.Errorf("%s: no error", name)
 			continue
 		}
-		w.says(err, "list secrets", c.says)
+		w.wantWords(err, "list secrets", c.says)
 	}
 }
 

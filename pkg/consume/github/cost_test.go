@@ -14,13 +14,13 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/consume/github"
 )
 
-// many makes a version with n keys of one value.
-func (w *world) many(id string, n int, value string) bucket.Bucket {
+// manyValues makes a version with n keys of one value.
+func (w *world) manyValues(id string, n int, value string) bucket.Bucket {
 	texts := map[string]string{}
 	for i := range n {
 		texts[fmt.Sprintf("N%02d", i)] = value
 	}
-	return w.version(id, texts)
+	return w.addVersion(id, texts)
 }
 
 // meter counts what goes over the wire.
@@ -52,14 +52,14 @@ func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
 // cost is how many calls a Roll, and the look before it, make.
 type cost struct{ Reads, Writes int }
 
-func (w *world) costs(what string, b bucket.Bucket) cost {
+func (w *world) countCost(what string, b bucket.Bucket) cost {
 	w.Helper()
 	m := &meter{next: sim.Transport{Handler: w.server}}
-	if _, err := w.over(m).Status(w.Context()); err != nil {
+	if _, err := w.openOver(m).Status(w.Context()); err != nil {
 		w.Fatal(err)
 	}
 	look := cost{m.reads, m.writes}
-	if err := w.over(m).Roll(w.Context(), b); err != nil {
+	if err := w.openOver(m).Roll(w.Context(), b); err != nil {
 		w.Fatal(err)
 	}
 	w.Logf("%s: look %v, then a Roll %v; %d bytes sent, %d received", what, look, cost{m.reads - look.Reads, m.writes}, m.sent, m.gotten)
@@ -70,16 +70,16 @@ func (w *world) costs(what string, b bucket.Bucket) cost {
 func TestWhatAPassCosts(t *testing.T) {
 	for _, n := range []int{2, 100} {
 		w := newWorld(t)
-		w.roll(w.many("v1", n, "canary-1"))
-		b := w.many("v2", n, "canary-1")
+		w.mustRoll(w.manyValues("v1", n, "canary-1"))
+		b := w.manyValues("v2", n, "canary-1")
 		w.versions["v2"]["N01"] = "canary-2"
-		b.Values = values(w.versions["v2"])
-		got := []cost{w.costs(fmt.Sprintf("1 of %d", n), b)}
-		b = w.many("v3", n, "canary-3")
+		b.Values = secretValues(w.versions["v2"])
+		got := []cost{w.countCost(fmt.Sprintf("1 of %d", n), b)}
+		b = w.manyValues("v3", n, "canary-3")
 		w.clock.Advance(2 * github.DefaultDrain)
-		got = append(got, w.costs(fmt.Sprintf("%d of %d", n, n), b))
+		got = append(got, w.countCost(fmt.Sprintf("%d of %d", n, n), b))
 		w.clock.Advance(2 * github.DefaultDrain)
-		got = append(got, w.costs(fmt.Sprintf("none of %d", n), b))
+		got = append(got, w.countCost(fmt.Sprintf("none of %d", n), b))
 		// A look is 2 reads and 2 for shadows; a Roll 2, 1 for the key, and 1 after each 20 writes. The intent, each
 		// secret, and the receipt after each 20 are written.
 		want := []cost{{4 + 2 + 1 + 1, 1 + 1 + 1}, {4 + 2 + 1 + (n+19)/20, 1 + n + (n+19)/20}, {4 + 2, 0}}

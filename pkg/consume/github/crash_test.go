@@ -14,21 +14,21 @@ func TestACrashAtAnyWriteIsFinishedByTheNextRoll(t *testing.T) {
 		for n := range 6 {
 			t.Run(fmt.Sprintf("outcome %d at write %d", outcome, n+1), func(t *testing.T) {
 				w := newWorld(t)
-				w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1", "D": "canary-1"}))
-				b := w.version("v2", map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2", "E": "canary-2"})
-				w.after(n, outcome)
-				err := w.scope().Roll(t.Context(), b)
+				w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1", "D": "canary-1"}))
+				b := w.addVersion("v2", map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2", "E": "canary-2"})
+				w.breakFromWrite(n, outcome)
+				err := w.openScope().Roll(t.Context(), b)
 				if err == nil {
 					t.Fatal("nothing broke")
 				}
-				w.says(err)
+				w.wantWords(err)
 				w.tap.OnCall(nil)
-				if seen := w.status(); seen.Running == "v2" || seen.Settled && seen.Running != "v1" || !slices.Contains(seen.InPlay, "v1") {
+				if seen := w.mustSee(); seen.Running == "v2" || seen.Settled && seen.Running != "v1" || !slices.Contains(seen.InPlay, "v1") {
 					t.Errorf("between: %+v", seen)
 				}
-				w.roll(b)
-				w.holds(map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2", "E": "canary-2"})
-				w.converged(b)
+				w.mustRoll(b)
+				w.wantSecrets(map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2", "E": "canary-2"})
+				w.wantConverged(b)
 			})
 		}
 	}
@@ -38,8 +38,8 @@ func TestACrashAtAnyWriteIsFinishedByTheNextRoll(t *testing.T) {
 func TestOneLostAnswer(t *testing.T) {
 	for n := range 6 {
 		w := newWorld(t)
-		w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1", "D": "canary-1"}))
-		b := w.version("v2", map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2"})
+		w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1", "D": "canary-1"}))
+		b := w.addVersion("v2", map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2"})
 		w.tap.OnCall(func(c sim.Call) sim.Fault {
 			if c.Write {
 				n--
@@ -49,39 +49,39 @@ func TestOneLostAnswer(t *testing.T) {
 			}
 			return sim.Fault{}
 		})
-		w.roll(b)
+		w.mustRoll(b)
 		w.tap.OnCall(nil)
-		w.holds(w.versions["v2"])
-		w.converged(b)
+		w.wantSecrets(w.versions["v2"])
+		w.wantConverged(b)
 	}
 }
 
 func TestACrashBetweenADeletionAndItsProof(t *testing.T) {
 	w := newWorld(t)
-	w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
-	b := w.version("v2", map[string]string{"A": "canary-1"})
-	w.after(2, sim.Dropped)
-	if err := w.scope().Roll(t.Context(), b); err == nil {
+	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
+	b := w.addVersion("v2", map[string]string{"A": "canary-1"})
+	w.breakFromWrite(2, sim.Dropped)
+	if err := w.openScope().Roll(t.Context(), b); err == nil {
 		t.Fatal("nothing broke")
 	}
 	w.tap.OnCall(nil)
 	w.tap.Reset()
-	w.roll(b)
-	w.wrote("PATCH ROTARY_RECEIPT")
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantWrites("PATCH ROTARY_RECEIPT")
+	w.wantConverged(b)
 }
 
 func TestACrashOnTheFirstPush(t *testing.T) {
 	for n := range 4 {
 		w := newWorld(t)
-		b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
-		w.after(n, sim.Lost)
-		if err := w.scope().Roll(t.Context(), b); err == nil {
+		b := w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
+		w.breakFromWrite(n, sim.Lost)
+		if err := w.openScope().Roll(t.Context(), b); err == nil {
 			t.Fatal("nothing broke")
 		}
 		w.tap.OnCall(nil)
-		w.roll(b)
-		w.converged(b)
+		w.mustRoll(b)
+		w.wantConverged(b)
 	}
 }
 
@@ -92,19 +92,19 @@ func TestProgressSurvives(t *testing.T) {
 	for i := range 50 {
 		texts[fmt.Sprintf("N%02d", i)] = "canary"
 	}
-	b := w.version("v1", texts)
+	b := w.addVersion("v1", texts)
 	for range 2 {
-		w.after(23, sim.Denied)
-		if err := w.scope().Roll(t.Context(), b); err == nil {
+		w.breakFromWrite(23, sim.Denied)
+		if err := w.openScope().Roll(t.Context(), b); err == nil {
 			t.Fatal("nothing broke")
 		}
 	}
 	w.tap.OnCall(nil)
 	w.tap.Reset()
-	w.roll(b)
-	if got := len(w.writes()); got != 11 {
+	w.mustRoll(b)
+	if got := len(w.listWrites()); got != 11 {
 		t.Errorf("the third Roll made %d writes, want 10 secrets and the receipt", got)
 	}
-	w.holds(texts)
-	w.converged(b)
+	w.wantSecrets(texts)
+	w.wantConverged(b)
 }

@@ -32,7 +32,7 @@ var routes = []route{
 	{"DELETE", `/secrets/\w+$`}, {"PATCH", `/variables/ROTARY_RECEIPT$`}, {"POST", `/variables$`}, {"GET", `/installation$`}, {"POST", `/access_tokens$`}, {"", ``},
 }
 
-func (r route) of(q *http.Request) bool {
+func (r route) matches(q *http.Request) bool {
 	return (r.method == "" || q.Method == r.method) && regexp.MustCompile(r.path).MatchString(q.URL.Path)
 }
 
@@ -57,13 +57,13 @@ func (f *forged) RoundTrip(q *http.Request) (*http.Response, error) {
 	if q.Method != "GET" && !strings.HasSuffix(q.URL.Path, "/access_tokens") {
 		f.writes = append(f.writes, q.Method+" "+q.URL.Path[strings.LastIndex(q.URL.Path, "/")+1:])
 	}
-	if !f.route.of(q) {
+	if !f.route.matches(q) {
 		return f.RoundTripper.RoundTrip(q)
 	}
 	return &http.Response{StatusCode: f.status, Header: f.header.Clone(), Body: io.NopCloser(strings.NewReader(f.body)), Request: q}, nil
 }
 
-func headers(text string) http.Header {
+func parseHeaders(text string) http.Header {
 	out := http.Header{}
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
@@ -72,50 +72,50 @@ func headers(text string) http.Header {
 	return out
 }
 
-// answered is a scope that runs v2, beside a secret of somebody else's and a run that may hold v1.
-func answered(t *testing.T, key *rsa.PrivateKey) *world {
+// newSettledWorld is a scope that runs v2, beside a secret of somebody else's and a run that may hold v1.
+func newSettledWorld(t *testing.T, key *rsa.PrivateKey) *world {
 	w := newWorld(t)
 	if key != nil {
 		w.server.AddApp(7, &key.PublicKey, repo)
 		w.appID, w.token = "7", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	}
-	w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
+	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
 	w.server.SetSecretByHand(repo, "prod/eu", "FOREIGN", "canary-by-hand")
 	w.server.StartRun(repo, stand.InProgress, "prod/eu")
 	w.clock.Advance(2 * time.Minute)
-	w.roll(w.version("v2", map[string]string{"A": "canary-2", "B": "canary-1"}))
+	w.mustRoll(w.addVersion("v2", map[string]string{"A": "canary-2", "B": "canary-1"}))
 	w.clock.Advance(2 * time.Minute)
 	return w
 }
 
-// through opens the consumer over f.
-func (w *world) through(f *forged) *github.Scope {
+// openThrough opens the consumer over f.
+func (w *world) openThrough(f *forged) *github.Scope {
 	w.Helper()
 	f.RoundTripper, f.calls, f.writes = sim.Transport{Handler: w.server}, 0, nil
-	return w.over(f)
+	return w.openOver(f)
 }
 
-// look and rollOnto check what holds for every answer.
-func (w *world) look(f *forged) (plan.Seen, error) {
+// seeThrough and rollOnto check what holds for every answer.
+func (w *world) seeThrough(f *forged) (plan.Seen, error) {
 	w.Helper()
-	seen, err := w.through(f).Status(w.Context())
+	seen, err := w.openThrough(f).Status(w.Context())
 	if len(f.writes) > 0 {
 		w.Fatalf("a look wrote %v", f.writes)
 	}
-	w.decent(f, err, seen.Unknown, seen.Waiting, seen.Detail, seen.Foreign)
+	w.checkTexts(f, err, seen.Unknown, seen.Waiting, seen.Detail, seen.Foreign)
 	return seen, err
 }
 
-func (w *world) rollOnto(f *forged, b bucket.Bucket) error {
+func (w *world) rollThrough(f *forged, b bucket.Bucket) error {
 	w.Helper()
-	err := w.through(f).Roll(w.Context(), b)
-	w.decent(f, err)
+	err := w.openThrough(f).Roll(w.Context(), b)
+	w.checkTexts(f, err)
 	return err
 }
 
 var strange = regexp.MustCompile(`[^\s"\\]*[^\s"\\\w.:/,;-][^\s"\\]*`)
 
-func (w *world) decent(f *forged, err error, texts ...string) {
+func (w *world) checkTexts(f *forged, err error, texts ...string) {
 	w.Helper()
 	if f.calls > mostCalls {
 		w.Fatal("the calls do not end")
@@ -175,34 +175,34 @@ func FuzzAnswers(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, n byte, status int, header, body string) {
-		a := &forged{route: routes[int(n)%len(routes)], status: 100 + int(uint(status-100)%500), header: headers(header), body: body}
+		a := &forged{route: routes[int(n)%len(routes)], status: 100 + int(uint(status-100)%500), header: parseHeaders(header), body: body}
 		switch a.route.path {
 		case `/installation$`, `/access_tokens$`:
-			answered(t, key).proves(a)
+			newSettledWorld(t, key).checkConclusions(a)
 		case `/variables$`:
-			_ = newWorld(t).rollOnto(a, bucket.Bucket{Name: "platform-config", Version: "v1", Values: values(map[string]string{"A": "canary-1"})})
+			_ = newWorld(t).rollThrough(a, bucket.Bucket{Name: "platform-config", Version: "v1", Values: secretValues(map[string]string{"A": "canary-1"})})
 		default:
-			answered(t, nil).proves(a)
+			newSettledWorld(t, nil).checkConclusions(a)
 		}
 	})
 }
 
-// proves looks and rolls, and checks what is concluded from the answers.
-func (w *world) proves(a *forged) {
+// checkConclusions looks and rolls, and checks what is concluded from the answers.
+func (w *world) checkConclusions(a *forged) {
 	w.Helper()
-	seen, err := w.look(a)
+	seen, err := w.seeThrough(a)
 	switch {
 	case err != nil:
-	case seen.Running != "" && a.route.path == `/secrets$` && !w.listed(a.body, "A", "B"):
+	case seen.Running != "" && a.route.path == `/secrets$` && !w.listsSecrets(a.body, "A", "B"):
 		w.Fatalf("%s is running, by a list that does not show it", seen.Running)
-	case seen.Settled && seen.Running != "" && a.route.path == `/actions/runs$` && !whole(a.body, "workflow_runs"):
+	case seen.Settled && seen.Running != "" && a.route.path == `/actions/runs$` && !isWholePage(a.body, "workflow_runs"):
 		w.Fatal("settled, by a list of runs that is not whole")
 	case seen.Settled && seen.Running != "" && a.route.path == "":
 		w.Fatal("settled, without any answer of GitHub's")
 	}
-	b := w.version("v3", map[string]string{"A": "canary-3", "C": "canary-3"})
+	b := w.addVersion("v3", map[string]string{"A": "canary-3", "C": "canary-3"})
 	for range 2 {
-		if err := w.rollOnto(a, b); err == nil && a.route.path == "" {
+		if err := w.rollThrough(a, b); err == nil && a.route.path == "" {
 			w.Fatal("everything is written, and GitHub never heard of it")
 		}
 		for _, write := range a.writes {
@@ -211,21 +211,21 @@ func (w *world) proves(a *forged) {
 			}
 		}
 	}
-	b = w.version("v4", map[string]string{"A": "canary-4", "FOREIGN": "canary-4"})
-	if _ = w.rollOnto(a, b); slices.Contains(a.writes, "PUT FOREIGN") && a.route.path == `/secrets$` && !whole(a.body, "secrets") {
+	b = w.addVersion("v4", map[string]string{"A": "canary-4", "FOREIGN": "canary-4"})
+	if _ = w.rollThrough(a, b); slices.Contains(a.writes, "PUT FOREIGN") && a.route.path == `/secrets$` && !isWholePage(a.body, "secrets") {
 		w.Fatal("it overwrote a secret of somebody else's, by a list that is not whole")
 	}
 }
 
-// listed says whether a list is whole and shows these secrets as GitHub has them.
-func (w *world) listed(body string, names ...string) bool {
+// listsSecrets reports whether a list is whole and shows these secrets as GitHub has them.
+func (w *world) listsSecrets(body string, names ...string) bool {
 	var list struct {
 		Secrets []struct {
 			Name    string
 			Updated time.Time `json:"updated_at"`
 		}
 	}
-	if json.Unmarshal([]byte(body), &list) != nil || !whole(body, "secrets") {
+	if json.Unmarshal([]byte(body), &list) != nil || !isWholePage(body, "secrets") {
 		return false
 	}
 	for _, name := range names {
@@ -242,8 +242,8 @@ func (w *world) listed(body string, names ...string) bool {
 	return true
 }
 
-// whole says whether a page counts what it lists.
-func whole(body, member string) bool {
+// isWholePage reports whether a page counts what it lists.
+func isWholePage(body, member string) bool {
 	var page map[string]json.RawMessage
 	if json.Unmarshal([]byte(body), &page) != nil {
 		return false
@@ -277,16 +277,16 @@ func FuzzReceipt(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		w := answered(t, nil)
+		w := newSettledWorld(t, nil)
 		w.server.SetVariableByHand(repo, "prod/eu", "ROTARY_RECEIPT", text)
 		held, _ := w.server.Variable(repo, "prod/eu", "ROTARY_RECEIPT")
 		names, readable := receiptNames(held)
 		none := &forged{route: route{"NONE", ""}, body: text}
-		seen, err := w.look(none)
+		seen, err := w.seeThrough(none)
 		if err == nil && !readable && (seen.Settled || seen.Unknown == "" || seen.Running != "" || seen.Names != nil) {
 			t.Fatalf("by a receipt that is none: %+v", seen)
 		}
-		err = w.rollOnto(none, w.version("v3", map[string]string{"A": "canary-3", "C": "canary-3"}))
+		err = w.rollThrough(none, w.addVersion("v3", map[string]string{"A": "canary-3", "C": "canary-3"}))
 		if !readable && (err == nil || len(none.writes) > 0) {
 			t.Fatalf("with a receipt that is none it wrote %v", none.writes)
 		}

@@ -11,32 +11,32 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 )
 
-// refusing answers one kind of request with a status, as GitHub would.
-func refusing(route route, status int) *forged {
-	return &forged{route: route, status: status, header: headers(dated), body: `{"message":"canary","documentation_url":"https://docs.github.com/rest"}`}
+// newRefusal answers one kind of request with a status, as GitHub would.
+func newRefusal(route route, status int) *forged {
+	return &forged{route: route, status: status, header: parseHeaders(dated), body: `{"message":"canary","documentation_url":"https://docs.github.com/rest"}`}
 }
 
-// half is a scope with A to D of v1, and v2, which changes A to C, adds E and has no D.
-func half(t *testing.T) (*world, bucket.Bucket) {
+// newHalfRolledWorld is a scope with A to D of v1, and v2, which changes A to C, adds E and has no D.
+func newHalfRolledWorld(t *testing.T) (*world, bucket.Bucket) {
 	w := newWorld(t)
-	w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1", "D": "canary-1"}))
+	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1", "D": "canary-1"}))
 	w.tap.Reset()
-	b := w.version("v2", map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2", "E": "canary-2"})
+	b := w.addVersion("v2", map[string]string{"A": "canary-2", "B": "canary-2", "C": "canary-2", "E": "canary-2"})
 	return w, b
 }
 
 func TestASecretThatGitHubRefusesDoesNotStopTheOthers(t *testing.T) {
 	for _, status := range []int{400, 409, 413, 422, 500, 503} {
-		w, b := half(t)
-		bad := refusing(route{"PUT", "/secrets/B$"}, status)
-		err := w.rollOnto(bad, b)
+		w, b := newHalfRolledWorld(t)
+		bad := newRefusal(route{"PUT", "/secrets/B$"}, status)
+		err := w.rollThrough(bad, b)
 		if err == nil {
 			t.Fatalf("%d: a half-written scope counts as rolled", status)
 		}
-		w.says(err, "written: A, C, E", "not written: B", "not deleted: D", "put secret B")
-		w.wrote("PATCH ROTARY_RECEIPT", "PUT A", "PUT C", "PUT E", "PATCH ROTARY_RECEIPT")
-		w.holds(map[string]string{"A": "canary-2", "B": "canary-1", "C": "canary-2", "D": "canary-1", "E": "canary-2"})
-		seen := w.status()
+		w.wantWords(err, "written: A, C, E", "not written: B", "not deleted: D", "put secret B")
+		w.wantWrites("PATCH ROTARY_RECEIPT", "PUT A", "PUT C", "PUT E", "PATCH ROTARY_RECEIPT")
+		w.wantSecrets(map[string]string{"A": "canary-2", "B": "canary-1", "C": "canary-2", "D": "canary-1", "E": "canary-2"})
+		seen := w.mustSee()
 		if diff := cmp.Diff([]string{"v1", "v2"}, seen.InPlay); diff != "" || seen.Running != "" || seen.Settled {
 			t.Errorf("%d: in play %s, %+v", status, diff, seen)
 		}
@@ -45,15 +45,15 @@ func TestASecretThatGitHubRefusesDoesNotStopTheOthers(t *testing.T) {
 		}
 
 		w.tap.Reset()
-		if err := w.rollOnto(bad, b); err == nil {
+		if err := w.rollThrough(bad, b); err == nil {
 			t.Errorf("%d: the second time it counts as rolled", status)
 		}
-		w.wrote() // but what is refused
+		w.wantWrites() // but what is refused
 
-		w.roll(b)
-		w.wrote("PUT B", "DELETE D", "PATCH ROTARY_RECEIPT")
-		w.holds(w.versions["v2"])
-		w.converged(b)
+		w.mustRoll(b)
+		w.wantWrites("PUT B", "DELETE D", "PATCH ROTARY_RECEIPT")
+		w.wantSecrets(w.versions["v2"])
+		w.wantConverged(b)
 	}
 }
 
@@ -68,57 +68,57 @@ func TestARefusalThatIsNotOfOneNameEndsTheRoll(t *testing.T) {
 		{301, "/secrets/[A-E]$", []string{"PUT A"}}, {422, "/secrets/[A-E]$", []string{"PUT A", "PUT B", "PUT C", "PUT E"}},
 		{501, "/secrets/[A-E]$", []string{"PUT A", "PUT B"}},
 	} {
-		w, b := half(t)
-		bad := refusing(route{"PUT", c.path}, c.status)
-		err := w.rollOnto(bad, b)
+		w, b := newHalfRolledWorld(t)
+		bad := newRefusal(route{"PUT", c.path}, c.status)
+		err := w.rollThrough(bad, b)
 		if err == nil {
 			t.Fatalf("%d: it counts as rolled", c.status)
 		}
-		w.says(err, "not written: A, B, C, E; not deleted: D: put secret A")
+		w.wantWords(err, "not written: A, B, C, E; not deleted: D: put secret A")
 		if diff := cmp.Diff(append([]string{"PATCH ROTARY_RECEIPT"}, c.writes...), bad.writes); diff != "" {
 			t.Errorf("%d: %s", c.status, diff)
 		}
-		w.roll(b)
-		w.converged(b)
+		w.mustRoll(b)
+		w.wantConverged(b)
 	}
 }
 
 func TestADeletionThatGitHubRefusesIsNotProven(t *testing.T) {
-	w, b := half(t)
+	w, b := newHalfRolledWorld(t)
 	delete(b.Values, "C")
-	err := w.rollOnto(refusing(route{"DELETE", "/secrets/C$"}, http.StatusConflict), b)
+	err := w.rollThrough(newRefusal(route{"DELETE", "/secrets/C$"}, http.StatusConflict), b)
 	if err == nil {
 		t.Fatal("a scope with a secret too many counts as rolled")
 	}
-	w.says(err, "written: A, B, E; deleted: D; not deleted: C: delete secret C")
-	w.wrote("PATCH ROTARY_RECEIPT", "PUT A", "PUT B", "PUT E", "DELETE D", "PATCH ROTARY_RECEIPT")
-	if seen := w.status(); seen.Running != "" || seen.Settled {
+	w.wantWords(err, "written: A, B, E; deleted: D; not deleted: C: delete secret C")
+	w.wantWrites("PATCH ROTARY_RECEIPT", "PUT A", "PUT B", "PUT E", "DELETE D", "PATCH ROTARY_RECEIPT")
+	if seen := w.mustSee(); seen.Running != "" || seen.Settled {
 		t.Errorf("between: %+v", seen)
 	}
 	w.tap.Reset()
-	w.roll(b)
-	w.wrote("PATCH ROTARY_RECEIPT", "DELETE C", "PATCH ROTARY_RECEIPT")
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantWrites("PATCH ROTARY_RECEIPT", "DELETE C", "PATCH ROTARY_RECEIPT")
+	w.wantConverged(b)
 }
 
 // Many secrets, of which some are refused in each part of the work: the others are written and recorded all the same.
 func TestRefusedSecretsAmongMany(t *testing.T) {
 	w := newWorld(t)
-	b := w.many("v1", 50, "canary")
-	err := w.rollOnto(refusing(route{"PUT", "/secrets/N(03|21|49)$"}, http.StatusUnprocessableEntity), b)
+	b := w.manyValues("v1", 50, "canary")
+	err := w.rollThrough(newRefusal(route{"PUT", "/secrets/N(03|21|49)$"}, http.StatusUnprocessableEntity), b)
 	if err == nil {
 		t.Fatal("a half-written scope counts as rolled")
 	}
-	w.says(err, "not written: N03, N21, N49:")
+	w.wantWords(err, "not written: N03, N21, N49:")
 	w.tap.Reset()
-	w.roll(b)
-	w.wrote("PUT N03", "PUT N21", "PUT N49", "PATCH ROTARY_RECEIPT")
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantWrites("PUT N03", "PUT N21", "PUT N49", "PATCH ROTARY_RECEIPT")
+	w.wantConverged(b)
 }
 
 // A rotated key and a refused name both answer 422.
 func TestARefusedNameWhileTheKeyIsReplaced(t *testing.T) {
-	w, b := half(t)
+	w, b := newHalfRolledWorld(t)
 	replaced := false
 	w.tap.OnCall(func(c sim.Call) sim.Fault {
 		if strings.HasSuffix(c.Resource, "/C") && !replaced {
@@ -127,11 +127,11 @@ func TestARefusedNameWhileTheKeyIsReplaced(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	if err := w.rollOnto(refusing(route{"PUT", "/secrets/A$"}, http.StatusUnprocessableEntity), b); err == nil {
+	if err := w.rollThrough(newRefusal(route{"PUT", "/secrets/A$"}, http.StatusUnprocessableEntity), b); err == nil {
 		t.Fatal("a half-written scope counts as rolled")
 	} else {
-		w.says(err, "written: B, C, E; not written: A; not deleted: D")
+		w.wantWords(err, "written: B, C, E; not written: A; not deleted: D")
 	}
-	w.roll(b)
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantConverged(b)
 }

@@ -15,71 +15,71 @@ import (
 
 func (w *world) loseReceipt() { w.server.DeleteVariableByHand(repo, "prod/eu", "ROTARY_RECEIPT") }
 
-// Without its receipt nobody knows whose the secrets are: as on the first day, a person says which rotary takes over.
+// Without its receipt nobody knows whose the secrets are: as on the first day, a person lists which rotary takes over.
 func TestALostReceiptMakesEverySecretForeign(t *testing.T) {
 	w := newWorld(t)
-	b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
-	w.roll(b)
+	b := w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
+	w.mustRoll(b)
 	w.loseReceipt()
-	if seen := w.status(); seen.Running != "" || seen.InPlay != nil || !strings.HasSuffix(seen.Detail, "; not rotary's: A, B") {
+	if seen := w.mustSee(); seen.Running != "" || seen.InPlay != nil || !strings.HasSuffix(seen.Detail, "; not rotary's: A, B") {
 		t.Errorf("without a receipt: %+v", seen)
 	}
-	w.refused(b, "A, B: delete them, or list them under adopt")
+	w.wantRefusal(b, "A, B: delete them, or list them under adopt")
 	w.consumer.GitHub.Adopt = []string{"A", "B"}
 	run := w.server.StartRun(repo, stand.InProgress, "prod/eu")
 	w.tap.Reset()
-	w.roll(b)
-	w.wrote("POST", "PUT A", "PUT B", "PATCH ROTARY_RECEIPT")
-	if w.status().Settled {
+	w.mustRoll(b)
+	w.wantWrites("POST", "PUT A", "PUT B", "PATCH ROTARY_RECEIPT")
+	if w.mustSee().Settled {
 		t.Error("a run that may hold what the lost receipt spoke of is not waited for")
 	}
 	w.server.FinishRun(repo, run)
-	w.converged(b)
+	w.wantConverged(b)
 }
 
 // A person deletes the receipt while secrets are written: the proof is not written into nothing.
 func TestAReceiptThatIsLostDuringARollIsNotProof(t *testing.T) {
 	w := newWorld(t)
-	b := w.version("v1", map[string]string{"A": "canary-1"})
+	b := w.addVersion("v1", map[string]string{"A": "canary-1"})
 	w.tap.OnDone(func(c sim.Call) {
 		if strings.HasSuffix(c.Resource, "/secrets/A") {
 			w.loseReceipt()
 		}
 	})
-	err := w.scope().Roll(t.Context(), b)
+	err := w.openScope().Roll(t.Context(), b)
 	if err == nil {
 		t.Fatal("it counts as rolled")
 	}
-	w.says(err, "written: A", "update the receipt: status 404")
-	if seen := w.status(); seen.Running != "" {
+	w.wantWords(err, "written: A", "update the receipt: status 404")
+	if seen := w.mustSee(); seen.Running != "" {
 		t.Errorf("between: %+v", seen)
 	}
 	w.tap.OnDone(nil)
 	w.consumer.GitHub.Adopt = []string{"A"}
-	w.roll(b)
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantConverged(b)
 }
 
-// An earlier receipt is put back. What it says of the secrets that were written since is no longer true, and shows.
+// An earlier receipt is put back. It is wrong about the secrets that were written since, which shows as drift.
 func TestAStaleReceiptIsNoProof(t *testing.T) {
 	w := newWorld(t)
-	w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
+	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
 	stale, _ := w.server.Variable(repo, "prod/eu", "ROTARY_RECEIPT")
-	w.roll(w.version("v2", map[string]string{"A": "canary-2", "B": "canary-1"}))
+	w.mustRoll(w.addVersion("v2", map[string]string{"A": "canary-2", "B": "canary-1"}))
 	w.server.SetVariableByHand(repo, "prod/eu", "ROTARY_RECEIPT", stale)
-	seen := w.status()
+	seen := w.mustSee()
 	if diff := cmp.Diff([]string{"A"}, seen.Drift); diff != "" || seen.Running != "" {
 		t.Errorf("by a stale receipt: %s, running %q", diff, seen.Running)
 	}
 	run := w.server.StartRun(repo, stand.InProgress, "prod/eu") // on v2, of which the receipt knows nothing
-	b := w.version("v3", map[string]string{"A": "canary-3", "B": "canary-1"})
-	w.roll(b)
-	w.holds(w.versions["v3"])
-	if seen := w.status(); seen.Running != "v3" || seen.Settled {
+	b := w.addVersion("v3", map[string]string{"A": "canary-3", "B": "canary-1"})
+	w.mustRoll(b)
+	w.wantSecrets(w.versions["v3"])
+	if seen := w.mustSee(); seen.Running != "v3" || seen.Settled {
 		t.Errorf("while a run holds what nobody knows: %+v", seen)
 	}
 	w.server.FinishRun(repo, run)
-	w.converged(b)
+	w.wantConverged(b)
 }
 
 // What is edited into a receipt is either seen not to be true, or makes rotary write more than it had to.
@@ -111,23 +111,23 @@ func TestAnEditedReceipt(t *testing.T) {
 		},
 	} {
 		w := newWorld(t)
-		b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
-		w.roll(b)
+		b := w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"})
+		w.mustRoll(b)
 		text, _ := w.server.Variable(repo, "prod/eu", "ROTARY_RECEIPT")
 		edited := c.edit(text)
 		if edited == text {
 			t.Fatalf("%s: nothing was edited in %s", why, text)
 		}
 		w.server.SetVariableByHand(repo, "prod/eu", "ROTARY_RECEIPT", edited)
-		seen := w.status()
+		seen := w.mustSee()
 		if diff := cmp.Diff(c.drift, seen.Drift); diff != "" || seen.Running == "v1" {
 			t.Errorf("%s: running %q, drift %s", why, seen.Running, diff)
 		}
 		w.tap.Reset()
-		w.roll(b)
-		w.wrote(c.writes...)
-		w.holds(w.versions["v1"])
-		w.converged(b)
+		w.mustRoll(b)
+		w.wantWrites(c.writes...)
+		w.wantSecrets(w.versions["v1"])
+		w.wantConverged(b)
 	}
 }
 
@@ -137,15 +137,15 @@ func TestScopesOfOneRepositoryDoNotTouchEachOther(t *testing.T) {
 	w.server.AddRepository(repo, "staging")
 	for i, environment := range []string{"", "prod/eu", "staging"} {
 		w.consumer.GitHub.Environment = environment
-		w.roll(w.version(fmt.Sprintf("v1-%d", i), map[string]string{"A": "canary-" + environment, "B": "canary-1"}))
-		w.roll(w.version("v2", map[string]string{"A": "canary-" + environment}))
+		w.mustRoll(w.addVersion(fmt.Sprintf("v1-%d", i), map[string]string{"A": "canary-" + environment, "B": "canary-1"}))
+		w.mustRoll(w.addVersion("v2", map[string]string{"A": "canary-" + environment}))
 		if i == 0 {
 			w.clock.Advance(2 * github.DefaultDrain)
 		}
 	}
 	for _, environment := range []string{"", "prod/eu", "staging"} {
 		w.consumer.GitHub.Environment = environment
-		w.holds(map[string]string{"A": "canary-" + environment})
+		w.wantSecrets(map[string]string{"A": "canary-" + environment})
 	}
 }
 
@@ -157,29 +157,29 @@ func TestARunThatIsStartedAgain(t *testing.T) {
 		old := w.server.StartRun(repo, stand.Completed, "prod/eu")
 		other := w.server.StartRun(repo, stand.Completed, "prod/eu")
 		w.clock.Advance(24 * time.Hour)
-		w.roll(w.version("v1", map[string]string{"A": "canary-1"}))
+		w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1"}))
 		w.clock.Advance(24 * time.Hour)
 		w.server.RerunRun(repo, old, stand.InProgress) // has v1
 		w.clock.Advance(time.Hour)
-		w.roll(w.version("v2", map[string]string{"A": "canary-2"}))
+		w.mustRoll(w.addVersion("v2", map[string]string{"A": "canary-2"}))
 		w.clock.Advance(time.Hour)
 		w.server.RerunRun(repo, other, stand.InProgress) // has v2
 		w.clock.Advance(time.Hour)
-		w.roll(w.version("v3", map[string]string{"A": "canary-3"}))
-		if diff := cmp.Diff([]string{"v1", "v2", "v3"}, w.status().InPlay); diff != "" {
+		w.mustRoll(w.addVersion("v3", map[string]string{"A": "canary-3"}))
+		if diff := cmp.Diff([]string{"v1", "v2", "v3"}, w.mustSee().InPlay); diff != "" {
 			t.Errorf("%q, both run again: %s", environment, diff)
 		}
 		w.server.FinishRun(repo, old)
-		if diff := cmp.Diff([]string{"v2", "v3"}, w.status().InPlay); diff != "" {
+		if diff := cmp.Diff([]string{"v2", "v3"}, w.mustSee().InPlay); diff != "" {
 			t.Errorf("%q, the older one is done: %s", environment, diff)
 		}
 		w.server.FinishRun(repo, other)
-		if diff := cmp.Diff([]string{"v3"}, w.status().InPlay); diff != "" {
+		if diff := cmp.Diff([]string{"v3"}, w.mustSee().InPlay); diff != "" {
 			t.Errorf("%q, both are done: %s", environment, diff)
 		}
 		w.clock.Advance(2 * time.Minute)
 		w.server.RerunRun(repo, old, stand.Queued) // has, or will have, v3
-		if seen := w.status(); !seen.Settled || seen.Running != "v3" {
+		if seen := w.mustSee(); !seen.Settled || seen.Running != "v3" {
 			t.Errorf("%q: a run that started after the last write is waited for: %+v", environment, seen)
 		}
 	}

@@ -22,20 +22,20 @@ func TestFirstPush(t *testing.T) {
 		t.Run(environment, func(t *testing.T) {
 			w := newWorld(t)
 			w.consumer.GitHub.Environment = environment
-			if diff := cmp.Diff(plan.Seen{Consumer: "ci", Settled: true}, w.status(), ignoreDetail); diff != "" {
+			if diff := cmp.Diff(plan.Seen{Consumer: "ci", Settled: true}, w.mustSee(), ignoreDetail); diff != "" {
 				t.Errorf("an untouched scope: %s", diff)
 			}
 			texts := map[string]string{"A": "canary-1", "B": "canary ü"}
-			b := w.version("v1", map[string]string{"a": "canary-1", "B": "canary ü"})
-			w.roll(b)
-			w.wrote("POST", "PUT A", "PUT B", "PATCH ROTARY_RECEIPT")
-			w.holds(texts)
-			seen := w.status()
+			b := w.addVersion("v1", map[string]string{"a": "canary-1", "B": "canary ü"})
+			w.mustRoll(b)
+			w.wantWrites("POST", "PUT A", "PUT B", "PATCH ROTARY_RECEIPT")
+			w.wantSecrets(texts)
+			seen := w.mustSee()
 			want := plan.Seen{Consumer: "ci", Running: "v1", Names: []string{"A", "B"}, InPlay: []string{"v1"}, Settled: true, Changed: start.Add(4 * time.Second)}
 			if diff := cmp.Diff(want, seen, ignoreDetail); diff != "" {
 				t.Errorf("after the push: %s", diff)
 			}
-			w.converged(b)
+			w.wantConverged(b)
 		})
 	}
 }
@@ -44,80 +44,80 @@ var ignoreDetail = cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "
 
 func TestChangeOneKey(t *testing.T) {
 	w := newWorld(t)
-	w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1", "c": "canary-1"}))
+	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1", "c": "canary-1"}))
 	w.tap.Reset()
-	b := w.version("v2", map[string]string{"A": "canary-1", "B": "canary-2", "c": "canary-1"})
-	w.roll(b)
-	w.wrote("PATCH ROTARY_RECEIPT", "PUT B", "PATCH ROTARY_RECEIPT")
-	w.converged(b)
+	b := w.addVersion("v2", map[string]string{"A": "canary-1", "B": "canary-2", "c": "canary-1"})
+	w.mustRoll(b)
+	w.wantWrites("PATCH ROTARY_RECEIPT", "PUT B", "PATCH ROTARY_RECEIPT")
+	w.wantConverged(b)
 
-	same := w.version("v3", w.versions["v2"])
-	w.roll(same)
-	w.wrote("PATCH ROTARY_RECEIPT")
-	w.converged(same)
+	same := w.addVersion("v3", w.versions["v2"])
+	w.mustRoll(same)
+	w.wantWrites("PATCH ROTARY_RECEIPT")
+	w.wantConverged(same)
 }
 
 func TestEverythingIsPutWhereThePreviousVersionIsGone(t *testing.T) {
 	w := newWorld(t)
-	w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
+	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
 	delete(w.versions, "v1")
 	w.tap.Reset()
-	w.roll(w.version("v2", map[string]string{"A": "canary-1", "B": "canary-1"}))
-	w.wrote("PATCH ROTARY_RECEIPT", "PUT A", "PUT B", "PATCH ROTARY_RECEIPT")
+	w.mustRoll(w.addVersion("v2", map[string]string{"A": "canary-1", "B": "canary-1"}))
+	w.wantWrites("PATCH ROTARY_RECEIPT", "PUT A", "PUT B", "PATCH ROTARY_RECEIPT")
 }
 
 func TestAnUnreadablePreviousVersionFailsTheRoll(t *testing.T) {
 	w := newWorld(t)
-	w.roll(w.version("v1", map[string]string{"A": "canary-1"}))
+	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1"}))
 	broken := errors.New("no answer")
-	s, err := github.New(w.consumer, "dev", secret.New(token), "", github.Transport(sim.Transport{Handler: w.server}), github.Clock(w.clock.Now, w.wait),
+	s, err := github.New(w.consumer, "dev", secret.New(token), "", github.Transport(sim.Transport{Handler: w.server}), github.Clock(w.clock.Now, w.recordWait),
 		github.Previous(func(context.Context, string) (map[string]secret.Value, error) { return nil, broken }))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.tap.Reset()
-	if err := s.Roll(t.Context(), w.version("v2", map[string]string{"A": "canary-2"})); !errors.Is(err, broken) {
+	if err := s.Roll(t.Context(), w.addVersion("v2", map[string]string{"A": "canary-2"})); !errors.Is(err, broken) {
 		t.Errorf("Roll = %v", err)
 	}
-	w.wrote()
+	w.wantWrites()
 }
 
 func TestOnlyOwnedNamesAreDeleted(t *testing.T) {
 	w := newWorld(t)
 	w.server.SetSecretByHand(repo, "prod/eu", "THEIRS", "canary-theirs")
-	w.roll(w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
+	w.mustRoll(w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1"}))
 	w.tap.Reset()
-	b := w.version("v2", map[string]string{"A": "canary-1"})
-	w.roll(b)
-	w.wrote("PATCH ROTARY_RECEIPT", "DELETE B", "PATCH ROTARY_RECEIPT")
-	w.holds(map[string]string{"A": "canary-1", "THEIRS": "canary-theirs"})
-	w.converged(b)
+	b := w.addVersion("v2", map[string]string{"A": "canary-1"})
+	w.mustRoll(b)
+	w.wantWrites("PATCH ROTARY_RECEIPT", "DELETE B", "PATCH ROTARY_RECEIPT")
+	w.wantSecrets(map[string]string{"A": "canary-1", "THEIRS": "canary-theirs"})
+	w.wantConverged(b)
 
-	w.roll(w.version("v3", map[string]string{"A": "canary-1", "B": "canary-3"}))
+	w.mustRoll(w.addVersion("v3", map[string]string{"A": "canary-1", "B": "canary-3"}))
 	w.server.DeleteSecretByHand(repo, "prod/eu", "B")
 	w.tap.Reset()
-	w.roll(b)
-	w.wrote("PATCH ROTARY_RECEIPT")
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantWrites("PATCH ROTARY_RECEIPT")
+	w.wantConverged(b)
 }
 
 func TestForeignSecretsAreNeverOverwritten(t *testing.T) {
 	w := newWorld(t)
 	w.server.SetSecretByHand(repo, "prod/eu", "THEIRS", "canary-theirs")
-	b := w.version("v1", map[string]string{"A": "canary-1", "theirs": "canary-1"})
-	w.refused(b, "consumer ci", "THEIRS", "adopt")
-	w.holds(map[string]string{"THEIRS": "canary-theirs"})
+	b := w.addVersion("v1", map[string]string{"A": "canary-1", "theirs": "canary-1"})
+	w.wantRefusal(b, "consumer ci", "THEIRS", "adopt")
+	w.wantSecrets(map[string]string{"THEIRS": "canary-theirs"})
 
 	w.consumer.GitHub.Adopt = []string{"Theirs"}
-	w.roll(b)
-	w.holds(map[string]string{"A": "canary-1", "THEIRS": "canary-1"})
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantSecrets(map[string]string{"A": "canary-1", "THEIRS": "canary-1"})
+	w.wantConverged(b)
 }
 
 func TestWhatGitHubRefusesIsRefusedBeforeAnyWrite(t *testing.T) {
 	w := newWorld(t)
 	large := strings.Repeat("x", 48_000)
-	w.roll(w.version("v0", map[string]string{"A": large}))
+	w.mustRoll(w.addVersion("v0", map[string]string{"A": large}))
 	many := map[string]string{}
 	for i := range 101 {
 		many[fmt.Sprintf("N%d", i)] = "canary"
@@ -137,21 +137,21 @@ func TestWhatGitHubRefusesIsRefusedBeforeAnyWrite(t *testing.T) {
 	} {
 		t.Run(why, func(t *testing.T) {
 			w.T = t
-			w.refused(w.version("v1", c.texts), c.says)
+			w.wantRefusal(w.addVersion("v1", c.texts), c.says)
 		})
 	}
 }
 
 func TestWithdrawChangesNothing(t *testing.T) {
 	w := newWorld(t)
-	b := w.version("v1", map[string]string{"A": "canary-1"})
-	w.roll(b)
+	b := w.addVersion("v1", map[string]string{"A": "canary-1"})
+	w.mustRoll(b)
 	w.tap.Reset()
-	if err := w.scope().Withdraw(t.Context(), []string{"v1"}); err != nil {
+	if err := w.openScope().Withdraw(t.Context(), []string{"v1"}); err != nil {
 		t.Error(err)
 	}
-	w.wrote()
-	w.converged(b)
+	w.wantWrites()
+	w.wantConverged(b)
 }
 
 var _ interface {
@@ -169,17 +169,17 @@ func TestASecretThatSomebodyWritesMeanwhileIsNotProven(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	b := w.version("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1"})
-	err := w.scope().Roll(t.Context(), b)
+	b := w.addVersion("v1", map[string]string{"A": "canary-1", "B": "canary-1", "C": "canary-1"})
+	err := w.openScope().Roll(t.Context(), b)
 	if err == nil {
 		t.Fatal("a value put by hand counts as rotary's")
 	}
-	w.says(err, "somebody wrote A")
-	if seen := w.status(); seen.Running != "" || seen.Settled {
+	w.wantWords(err, "somebody wrote A")
+	if seen := w.mustSee(); seen.Running != "" || seen.Settled {
 		t.Errorf("between: %+v", seen)
 	}
 	w.tap.OnCall(nil)
-	w.roll(b)
-	w.holds(w.versions["v1"])
-	w.converged(b)
+	w.mustRoll(b)
+	w.wantSecrets(w.versions["v1"])
+	w.wantConverged(b)
 }

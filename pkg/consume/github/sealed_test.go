@@ -27,16 +27,16 @@ func TestLibsodiumOpensWhatIsSent(t *testing.T) {
 		"BYTES": "\x01\x7f\xff\xfe not UTF-8", "LARGEST": strings.Repeat("ü", 24_000), "ENCODED": "aGVsbG8=",
 	}
 	var sent []string
-	s := w.over(roundTrip(func(r *http.Request) (*http.Response, error) {
+	s := w.openOver(roundTrip(func(r *http.Request) (*http.Response, error) {
 		if r.Method == http.MethodPut {
-			sent = append(sent, w.body(r).EncryptedValue)
+			sent = append(sent, w.readBody(r).EncryptedValue)
 		}
 		return sim.Transport{Handler: w.server}.RoundTrip(r)
 	}))
-	if err := s.Roll(t.Context(), w.version("v1", texts)); err != nil {
+	if err := s.Roll(t.Context(), w.addVersion("v1", texts)); err != nil {
 		t.Fatal(err)
 	}
-	opened := w.unseal(folder, sent)
+	opened := w.unsealAll(folder, sent)
 	var want []string
 	for name := range texts {
 		want = append(want, name)
@@ -52,8 +52,8 @@ func TestLibsodiumOpensWhatIsSent(t *testing.T) {
 	}
 }
 
-// body reads a PUT's body and leaves it to be sent.
-func (w *world) body(r *http.Request) (in gh.SecretRequest) {
+// readBody reads a PUT's body and leaves it to be sent.
+func (w *world) readBody(r *http.Request) (in gh.SecretRequest) {
 	w.Helper()
 	copied, err := r.GetBody()
 	if err == nil {
@@ -65,8 +65,8 @@ func (w *world) body(r *http.Request) (in gh.SecretRequest) {
 	return in
 }
 
-// unseal opens boxes with libsodium, in Node.
-func (w *world) unseal(folder string, sealed []string) (texts []string) {
+// unsealAll opens boxes with libsodium, in Node.
+func (w *world) unsealAll(folder string, sealed []string) (texts []string) {
 	w.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {

@@ -32,13 +32,13 @@ func openScope(t *testing.T) consumetest.World {
 	s.AddRepository(repo, "dev")
 	s.AddToken(token, repo)
 	return consumetest.World{
-		Clock: clock, Tap: tap, Open: s.open, Held: s.held, Step: time.Minute,
+		Clock: clock, Tap: tap, Open: s.openConsumer, Held: s.listHeld, Step: time.Minute,
 		Put:  func(b bucket.Bucket) bucket.Bucket { s.content[b.Version] = b.Values; return b },
 		Edit: func() { clock.Advance(time.Minute); s.SetSecretByHand(repo, "dev", consumetest.Name, "by hand") },
 	}
 }
 
-func (s *scope) open() reconcile.Consumer {
+func (s *scope) openConsumer() reconcile.Consumer {
 	c := manifest.Consumer{Name: "ci", GitHub: &manifest.GitHub{Repository: repo, Environment: "dev", Drain: manifest.Duration(6 * time.Hour)}}
 	wait := func(ctx context.Context, d time.Duration) error { s.clock.Advance(d); return ctx.Err() }
 	before := func(_ context.Context, version string) (map[string]secret.Value, error) {
@@ -52,8 +52,8 @@ func (s *scope) open() reconcile.Consumer {
 	return g
 }
 
-// held is what a run would get that starts now.
-func (s *scope) held() []string {
+// listHeld returns the secrets of a run that starts now.
+func (s *scope) listHeld() []string {
 	value, _, _ := s.Secret(repo, "dev", consumetest.Name)
 	return []string{value}
 }

@@ -56,35 +56,35 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// scope opens the consumer anew, as each pass does.
-func (w *world) scope() *github.Scope {
+// openScope opens the consumer anew, as each pass does.
+func (w *world) openScope() *github.Scope {
 	w.Helper()
-	return w.over(sim.Transport{Handler: w.server})
+	return w.openOver(sim.Transport{Handler: w.server})
 }
 
-// over opens the consumer on another transport.
-func (w *world) over(transport http.RoundTripper) *github.Scope {
+// openOver opens the consumer on another transport.
+func (w *world) openOver(transport http.RoundTripper) *github.Scope {
 	w.Helper()
 	s, err := github.New(w.consumer, w.environment, secret.New(w.token), w.appID,
 		github.URL("https://github.standin"), github.Transport(transport),
-		github.Clock(w.clock.Now, w.wait), github.Previous(w.previous))
+		github.Clock(w.clock.Now, w.recordWait), github.Previous(w.readPrevious))
 	if err != nil {
 		w.Fatal(err)
 	}
 	return s
 }
 
-func (w *world) wait(ctx context.Context, d time.Duration) error {
+func (w *world) recordWait(ctx context.Context, d time.Duration) error {
 	w.waited = append(w.waited, d)
 	w.clock.Advance(d)
 	return ctx.Err()
 }
 
-func (w *world) previous(_ context.Context, version string) (map[string]secret.Value, error) {
-	return values(w.versions[version]), nil
+func (w *world) readPrevious(_ context.Context, version string) (map[string]secret.Value, error) {
+	return secretValues(w.versions[version]), nil
 }
 
-func values(texts map[string]string) map[string]secret.Value {
+func secretValues(texts map[string]string) map[string]secret.Value {
 	if texts == nil {
 		return nil
 	}
@@ -95,34 +95,34 @@ func values(texts map[string]string) map[string]secret.Value {
 	return out
 }
 
-// version makes a bucket version that Secrets Manager remembers.
-func (w *world) version(id string, texts map[string]string) bucket.Bucket {
+// addVersion makes a bucket version that Secrets Manager remembers.
+func (w *world) addVersion(id string, texts map[string]string) bucket.Bucket {
 	w.versions[id] = texts
-	return bucket.Bucket{Name: "platform-config", Version: id, Values: values(texts)}
+	return bucket.Bucket{Name: "platform-config", Version: id, Values: secretValues(texts)}
 }
 
-func (w *world) roll(b bucket.Bucket) {
+func (w *world) mustRoll(b bucket.Bucket) {
 	w.Helper()
-	if err := w.scope().Roll(w.Context(), b); err != nil {
+	if err := w.openScope().Roll(w.Context(), b); err != nil {
 		w.Fatal(err)
 	}
 }
 
-// refused asserts that a Roll fails, says these words, no secret, and writes nothing.
-func (w *world) refused(b bucket.Bucket, words ...string) {
+// wantRefusal asserts that a Roll fails with these words and no secret in its error, and writes nothing.
+func (w *world) wantRefusal(b bucket.Bucket, words ...string) {
 	w.Helper()
 	w.tap.Reset()
-	err := w.scope().Roll(w.Context(), b)
+	err := w.openScope().Roll(w.Context(), b)
 	if err == nil {
 		w.Fatal("the Roll was not refused")
 	}
-	w.says(err, words...)
-	if got := w.writes(); len(got) != 0 {
+	w.wantWords(err, words...)
+	if got := w.listWrites(); len(got) != 0 {
 		w.Errorf("a refused Roll wrote: %v", got)
 	}
 }
 
-func (w *world) says(err error, words ...string) {
+func (w *world) wantWords(err error, words ...string) {
 	w.Helper()
 	for _, word := range words {
 		if !strings.Contains(err.Error(), word) {
@@ -134,17 +134,17 @@ func (w *world) says(err error, words ...string) {
 	}
 }
 
-func (w *world) status() plan.Seen {
+func (w *world) mustSee() plan.Seen {
 	w.Helper()
-	seen, err := w.scope().Status(w.Context())
+	seen, err := w.openScope().Status(w.Context())
 	if err != nil {
 		w.Fatal(err)
 	}
 	return seen
 }
 
-// writes lists the writes since the journal was reset: "PUT A", "POST", "PATCH ROTARY_RECEIPT".
-func (w *world) writes() (out []string) {
+// listWrites lists the writes since the journal was reset: "PUT A", "POST", "PATCH ROTARY_RECEIPT".
+func (w *world) listWrites() (out []string) {
 	for _, c := range w.tap.Calls() {
 		if !c.Write {
 			continue
@@ -156,16 +156,16 @@ func (w *world) writes() (out []string) {
 	return out
 }
 
-func (w *world) wrote(want ...string) {
+func (w *world) wantWrites(want ...string) {
 	w.Helper()
-	if diff := cmp.Diff(want, w.writes()); diff != "" {
+	if diff := cmp.Diff(want, w.listWrites()); diff != "" {
 		w.Errorf("writes (-want +got):\n%s", diff)
 	}
 	w.tap.Reset()
 }
 
-// holds asserts the scope's secrets without printing a value.
-func (w *world) holds(texts map[string]string) {
+// wantSecrets asserts the scope's secrets without printing a value.
+func (w *world) wantSecrets(texts map[string]string) {
 	w.Helper()
 	environment := w.consumer.GitHub.Environment
 	got := w.server.Secrets(repo, environment)
@@ -179,10 +179,10 @@ func (w *world) holds(texts map[string]string) {
 	}
 }
 
-// converged asserts that the consumer is proven to run a version and that another Roll writes nothing.
-func (w *world) converged(b bucket.Bucket) {
+// wantConverged asserts that the consumer is proven to run a version and that another Roll writes nothing.
+func (w *world) wantConverged(b bucket.Bucket) {
 	w.Helper()
-	seen := w.status()
+	seen := w.mustSee()
 	if seen.Running != b.Version || !seen.Settled || len(seen.Drift) != 0 || seen.Unknown != "" {
 		w.Errorf("not converged on %s: %+v", b.Version, seen)
 	}
@@ -195,12 +195,12 @@ func (w *world) converged(b bucket.Bucket) {
 		w.Errorf("names of %s: %s", b.Version, diff)
 	}
 	w.tap.Reset()
-	w.roll(b)
-	w.wrote()
+	w.mustRoll(b)
+	w.wantWrites()
 }
 
-// receipt returns the receipt as JSON.
-func (w *world) receipt() (out map[string]any) {
+// readReceipt returns the receipt as JSON.
+func (w *world) readReceipt() (out map[string]any) {
 	w.Helper()
 	text, ok := w.server.Variable(repo, w.consumer.GitHub.Environment, "ROTARY_RECEIPT")
 	if !ok || json.Unmarshal([]byte(text), &out) != nil {
@@ -209,8 +209,8 @@ func (w *world) receipt() (out map[string]any) {
 	return out
 }
 
-// after breaks every call from the nth write on.
-func (w *world) after(n int, o sim.Outcome) {
+// breakFromWrite breaks every call from the nth write on.
+func (w *world) breakFromWrite(n int, o sim.Outcome) {
 	w.tap.OnCall(func(c sim.Call) sim.Fault {
 		if c.Write {
 			n--

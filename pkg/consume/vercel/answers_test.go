@@ -18,16 +18,16 @@ func TestAListThatCannotBeOneStopsARollBeforeItsFirstWrite(t *testing.T) {
 		"an id that is a path": strings.Replace(timed, "env_9", "..", 1), "a name that is none": strings.ReplaceAll(timed, `"A"`, `"canary <&>"`),
 	} {
 		a := &forged{route: listing, status: http.StatusOK, header: http.Header{}, body: body}
-		b := answered(t, a)
-		if s, err := b.look(a); err == nil {
+		b := newForgedBench(t, a)
+		if s, err := b.seeThrough(a); err == nil {
 			t.Errorf("%s: running %q, settled %v", name, s.Running, s.Settled)
 		}
-		if err := b.rollOnto(a, content("v2", "C=canary-2")); err == nil || len(a.writes) > 0 {
+		if err := b.rollThrough(a, newVersion("v2", "C=canary-2")); err == nil || len(a.writes) > 0 {
 			t.Errorf("%s: it wrote %v", name, a.writes)
 		}
 	}
 	a := &forged{route: listing, status: http.StatusOK, header: http.Header{}, body: timed}
-	if s, err := answered(t, a).look(a); err != nil || s.Running != "v1" {
+	if s, err := newForgedBench(t, a).seeThrough(a); err != nil || s.Running != "v1" {
 		t.Errorf("running %q, %v: the list itself is a good one", s.Running, err)
 	}
 }
@@ -35,7 +35,7 @@ func TestAListThatCannotBeOneStopsARollBeforeItsFirstWrite(t *testing.T) {
 func TestAnAnswerAboutAnotherDeploymentProvesNothing(t *testing.T) {
 	for _, body := range []string{`{"readyState":"READY","createdAt":9772359200000}`, `{"id":"dpl_other","readyState":"READY","createdAt":9772359200000}`} {
 		a := &forged{route: deployment13, status: http.StatusOK, header: http.Header{}, body: body}
-		if s, err := answered(t, a).look(a); err == nil || !strings.Contains(err.Error(), "another one") {
+		if s, err := newForgedBench(t, a).seeThrough(a); err == nil || !strings.Contains(err.Error(), "another one") {
 			t.Errorf("running %q, %v", s.Running, err)
 		}
 	}
@@ -47,7 +47,7 @@ func TestWhatIsNoIdIsNotRepeated(t *testing.T) {
 		`{"deployments":[{"uid":"canary <&>","state":"BUILDING"}]}`: production6, `{"deployments":[null]}`: preview6,
 	} {
 		a := &forged{route: route, status: http.StatusOK, header: http.Header{}, body: body}
-		if _, err := answered(t, a).look(a); err == nil {
+		if _, err := newForgedBench(t, a).seeThrough(a); err == nil {
 			t.Errorf("%s is accepted", body)
 		}
 	}
@@ -65,9 +65,9 @@ func TestAReceiptIsThreeWordsLikeThoseThatRotaryWrites(t *testing.T) {
 func TestAWaitOfMoreThanAMinuteIsLeftToTheNextPass(t *testing.T) {
 	for after, calls := range map[string]int{"1": tries, "60": tries, "61": 1} {
 		a := &forged{route: listing, status: http.StatusTooManyRequests, header: http.Header{"Retry-After": {after}}}
-		b := answered(t, a)
+		b := newForgedBench(t, a)
 		b.slept = nil
-		if _, err := b.look(a); err == nil || a.calls != calls {
+		if _, err := b.seeThrough(a); err == nil || a.calls != calls {
 			t.Errorf("Retry-After %s: %d calls, want %d, %v", after, a.calls, calls, err)
 		}
 		for _, d := range b.slept {

@@ -35,8 +35,8 @@ func (m *meter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// keyed is a bucket of keys of 100 bytes each. The first changed ones differ from version to version.
-func keyed(version string, keys, changed int) bucket.Bucket {
+// newKeyedVersion is a bucket of keys of 100 bytes each. The first changed ones differ from version to version.
+func newKeyedVersion(version string, keys, changed int) bucket.Bucket {
 	var pairs []string
 	for n := range keys {
 		value := strings.Repeat("x", 88)
@@ -45,7 +45,7 @@ func keyed(version string, keys, changed int) bucket.Bucket {
 		}
 		pairs = append(pairs, fmt.Sprintf("KEY_%08d=%s", n, value))
 	}
-	return content(version, pairs...)
+	return newVersion(version, pairs...)
 }
 
 var (
@@ -71,13 +71,13 @@ func TestWhatAPassCostsDoesNotGrowWithTheKeys(t *testing.T) {
 			{"all keys changed", []string{preview, production}, keys, true, slices.Concat(looks, []string{"GET /v7/deployments"}, push, push, again)},
 		} {
 			b := newBench(t, c.targets, nil)
-			b.settle(keyed("v1", keys, c.changed))
+			b.rollAndBuild(newKeyedVersion("v1", keys, c.changed))
 			m := &meter{RoundTripper: sim.Transport{Handler: b.Server}}
 			WithTransport(m)(b.Project)
 			if c.roll {
-				b.roll(keyed("v2", keys, c.changed))
+				b.mustRoll(newKeyedVersion("v2", keys, c.changed))
 			} else {
-				b.status()
+				b.mustSee()
 			}
 			for n, call := range m.calls { // without the deployment's id
 				m.calls[n], _, _ = strings.Cut(call, "/dpl_")

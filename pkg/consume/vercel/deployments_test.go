@@ -21,62 +21,62 @@ import (
 func TestFailedBuildsAreRemembered(t *testing.T) {
 	for _, state := range []string{"ERROR", "CANCELED"} {
 		b := newBench(t, []string{production}, nil)
-		b.settle(content("v1", "A=a1"))
+		b.rollAndBuild(newVersion("v1", "A=a1"))
 		b.FailNextBuild("dashboard", state)
-		c := content("v2", "A=a2")
-		b.settle(c)
-		s := b.status()
+		c := newVersion("v2", "A=a2")
+		b.rollAndBuild(c)
+		s := b.mustSee()
 		if s.Failed == nil || s.Failed.Version != "v2" || s.Failed.Rest != s.Rest || !strings.Contains(s.Failed.Reason, state) {
 			t.Fatalf("%s: Failed is %+v, Rest %q", state, s.Failed, s.Rest)
 		}
 		failed := s.Failed
-		b.want(plan.Seen{Names: []string{"A"}, InPlay: []string{"v1", "v2"}, Failed: failed}, state)
+		b.wantSeen(plan.Seen{Names: []string{"A"}, InPlay: []string{"v1", "v2"}, Failed: failed}, state)
 
-		b.settle(c) // asked again, it tries again
-		b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+		b.rollAndBuild(c) // asked again, it tries again
+		b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
 	}
 }
 
 func TestSomebodysCommitChangesTheRestAndConverges(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
 	b.FailNextBuild("dashboard", "ERROR")
-	b.settle(content("v1", "A=a1"))
+	b.rollAndBuild(newVersion("v1", "A=a1"))
 	b.Push("dashboard", "c2")
-	if s := b.status(); s.Failed != nil || s.RollingTo != "v1" || s.Foreign != "" {
+	if s := b.mustSee(); s.Failed != nil || s.RollingTo != "v1" || s.Foreign != "" {
 		t.Errorf("while a commit builds with the new variables: %+v", s)
 	}
 	b.clock.Advance(standin.BuildTime)
-	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
-	if got := b.status().Rest; got != "git c2" {
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+	if got := b.mustSee().Rest; got != "git c2" {
 		t.Errorf("Rest is %q", got)
 	}
 }
 
 func TestInstantRollbackWaitsForAPromotion(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	b.settle(content("v1", "A=a1"))
-	old, _ := b.live("A")
-	b.settle(content("v2", "A=a2"))
+	b.rollAndBuild(newVersion("v1", "A=a1"))
+	old, _ := b.readLive("A")
+	b.rollAndBuild(newVersion("v2", "A=a2"))
 	b.InstantRollback("dashboard", old)
-	b.want(plan.Seen{RollingTo: "v2", Names: []string{"A"}, InPlay: []string{"v1", "v2"}}, "promote it")
+	b.wantSeen(plan.Seen{RollingTo: "v2", Names: []string{"A"}, InPlay: []string{"v1", "v2"}}, "promote it")
 
-	c := content("v3", "A=a3")
-	b.settle(c)
-	b.want(plan.Seen{RollingTo: "v3", Names: []string{"A"}, InPlay: []string{"v1", "v3"}}, "promote it")
+	c := newVersion("v3", "A=a3")
+	b.rollAndBuild(c)
+	b.wantSeen(plan.Seen{RollingTo: "v3", Names: []string{"A"}, InPlay: []string{"v1", "v3"}}, "promote it")
 	b.tap.Reset()
-	b.roll(c)
-	if n := b.writes(); n != 0 {
+	b.mustRoll(c)
+	if n := b.countWrites(); n != 0 {
 		t.Errorf("%d writes while a promotion is waited for", n)
 	}
-	_, waiting, _ := strings.Cut(b.status().Waiting, "deployment ")
+	_, waiting, _ := strings.Cut(b.mustSee().Waiting, "deployment ")
 	b.Promote("dashboard", strings.Fields(waiting)[0])
-	b.want(plan.Seen{Running: "v3", Names: []string{"A"}, InPlay: []string{"v3"}, Settled: true}, "")
+	b.wantSeen(plan.Seen{Running: "v3", Names: []string{"A"}, InPlay: []string{"v3"}, Settled: true}, "")
 }
 
 func TestARedeploymentIsNotTrusted(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	c := content("v1", "A=a1")
-	b.settle(c)
+	c := newVersion("v1", "A=a1")
+	b.rollAndBuild(c)
 	body := `{"name":"dashboard","target":"production","deploymentId":"` + b.first + `","meta":{"action":"redeploy"}}`
 	req, _ := http.NewRequest("POST", "https://vercel.standin/v13/deployments?teamId=acme", bytes.NewReader([]byte(body)))
 	req.Header.Set("Authorization", "Bearer tok")
@@ -84,30 +84,30 @@ func TestARedeploymentIsNotTrusted(t *testing.T) {
 		t.Fatal("the redeployment was not accepted")
 	}
 	b.clock.Advance(standin.BuildTime)
-	id, _ := b.live("A")
-	b.want(plan.Seen{RollingTo: "v1", Names: []string{"A"}, InPlay: []string{"v1"},
+	id, _ := b.readLive("A")
+	b.wantSeen(plan.Seen{RollingTo: "v1", Names: []string{"A"}, InPlay: []string{"v1"},
 		Unknown: "deployment " + id + " was made from another one, whose variables it may have inherited"}, "promote it")
 }
 
 func TestSomebodyElsesDeploymentIsNotSuperseded(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	b.settle(content("v1", "A=a1"))
+	b.rollAndBuild(newVersion("v1", "A=a1"))
 	theirs := b.Push("dashboard", "c2")
-	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}}, theirs+" is QUEUED")
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}}, theirs+" is QUEUED")
 
-	c := content("v2", "A=a2")
-	b.roll(c)
-	s := b.status()
+	c := newVersion("v2", "A=a2")
+	b.mustRoll(c)
+	s := b.mustSee()
 	if s.Foreign != "deployment "+theirs+" is QUEUED" || !strings.Contains(s.Unknown, theirs) || s.Settled {
 		t.Errorf("Foreign %q, Unknown %q, settled %v", s.Foreign, s.Unknown, s.Settled)
 	}
 	b.clock.Advance(standin.BuildTime)
-	if id, _ := b.live("A"); id != theirs {
+	if id, _ := b.readLive("A"); id != theirs {
 		t.Errorf("live is %s, want theirs: rotary deployed meanwhile", id)
 	}
-	b.settle(c)
-	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
-	if got := b.status().Rest; got != "git c2" {
+	b.rollAndBuild(c)
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	if got := b.mustSee().Rest; got != "git c2" {
 		t.Errorf("Rest is %q: their commit was put back", got)
 	}
 }
@@ -123,43 +123,43 @@ func TestChangesByHandAreFoundAndMended(t *testing.T) {
 		"removed from one target": {func(b *bench) { b.DeleteByHand("dashboard", "B", production) }, []string{"B"}, []string{"A", "B"}},
 	} {
 		b := newBench(t, []string{preview, production}, nil)
-		want := content("v1", "A=a1", "B=b1")
-		b.settle(want)
+		want := newVersion("v1", "A=a1", "B=b1")
+		b.rollAndBuild(want)
 		b.clock.Advance(time.Hour)
 		c.spoil(b)
-		s := b.status()
+		s := b.mustSee()
 		if diff := cmp.Diff(c.drift, s.Drift); diff != "" || s.Running != "" || s.Settled || s.RollingTo != "" {
 			t.Errorf("%s: Running %q, drift:\n%s", name, s.Running, diff)
 		}
-		b.settle(want)
-		b.want(plan.Seen{Running: "v1", Names: c.names, InPlay: []string{"v1"}, Settled: true}, "")
+		b.rollAndBuild(want)
+		b.wantSeen(plan.Seen{Running: "v1", Names: c.names, InPlay: []string{"v1"}, Settled: true}, "")
 	}
 }
 
 func TestARemovedVariableComesBackInOneRoll(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	c := content("v1", "A=a1", "B=b1")
-	b.settle(c)
+	c := newVersion("v1", "A=a1", "B=b1")
+	b.rollAndBuild(c)
 	b.DeleteByHand("dashboard", "B", production)
-	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
-	b.settle(c)
-	b.want(plan.Seen{Running: "v1", Names: []string{"A", "B"}, InPlay: []string{"v1"}, Settled: true}, "")
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+	b.rollAndBuild(c)
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A", "B"}, InPlay: []string{"v1"}, Settled: true}, "")
 }
 
 func TestAMendedVariableIsNotDoneBeforeItsDeployment(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	c := content("v1", "A=a1", "B=b1")
-	b.settle(c)
+	c := newVersion("v1", "A=a1", "B=b1")
+	b.rollAndBuild(c)
 	b.clock.Advance(time.Hour)
 	b.SetByHand("dashboard", "B", production, "x")
-	b.tap.OnCall(unavailable("POST /v13/deployments"))
+	b.tap.OnCall(failOperation("POST /v13/deployments"))
 	if err := b.Roll(b.Context(), c); err == nil || len(b.slept) != 0 {
 		t.Errorf("%v after %d retries: creating a deployment is not repeatable", err, len(b.slept))
 	}
-	b.want(plan.Seen{Names: []string{"A", "B"}, InPlay: []string{"v1"}}, "no deployment has")
+	b.wantSeen(plan.Seen{Names: []string{"A", "B"}, InPlay: []string{"v1"}}, "no deployment has")
 }
 
-func unavailable(operation string) func(sim.Call) sim.Fault {
+func failOperation(operation string) func(sim.Call) sim.Fault {
 	return func(c sim.Call) sim.Fault {
 		if c.Operation == operation {
 			return sim.Fault{Outcome: sim.Unavailable}
@@ -173,31 +173,31 @@ func TestOnlyTheReleasedCommitIsBuiltAgain(t *testing.T) {
 	b.FailNextBuild("dashboard", "ERROR")
 	b.Push("dashboard", "c2")
 	b.clock.Advance(standin.BuildTime)
-	b.settle(content("v1", "A=a1"))
-	if s := b.status(); s.Running != "v1" || s.Rest != "git c1" {
+	b.rollAndBuild(newVersion("v1", "A=a1"))
+	if s := b.mustSee(); s.Running != "v1" || s.Rest != "git c1" {
 		t.Errorf("Running %q at %q, want v1 at the commit that was live", s.Running, s.Rest)
 	}
 }
 
 func TestMendingPreviewsDoesNotDeployProduction(t *testing.T) {
 	b := newBench(t, []string{preview, production}, nil)
-	c := content("v1", "A=a1", "B=b1")
-	b.settle(c)
+	c := newVersion("v1", "A=a1", "B=b1")
+	b.rollAndBuild(c)
 	b.clock.Advance(time.Hour)
 	b.SetByHand("dashboard", "B", preview, "x")
-	before, _ := b.live("A")
+	before, _ := b.readLive("A")
 	b.tap.Reset()
-	b.settle(c)
-	if after, _ := b.live("A"); b.writes() != 1 || after != before {
-		t.Errorf("%d writes; live went from %s to %s", b.writes(), before, after)
+	b.rollAndBuild(c)
+	if after, _ := b.readLive("A"); b.countWrites() != 1 || after != before {
+		t.Errorf("%d writes; live went from %s to %s", b.countWrites(), before, after)
 	}
 }
 
 func TestDeployHook(t *testing.T) {
 	b := newBench(t, []string{production}, nil, WithDeployHook(secret.New(hookURL)))
-	b.settle(content("v1", "A=a1"))
-	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
-	if got := b.status().Rest; got != "deploy hook" {
+	b.rollAndBuild(newVersion("v1", "A=a1"))
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+	if got := b.mustSee().Rest; got != "deploy hook" {
 		t.Errorf("Rest is %q", got)
 	}
 	b.tap.OnCall(func(c sim.Call) sim.Fault {
@@ -206,7 +206,7 @@ func TestDeployHook(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	err := b.Roll(b.Context(), content("v2", "A=a2"))
+	err := b.Roll(b.Context(), newVersion("v2", "A=a2"))
 	if err == nil || strings.Contains(err.Error(), "hook-secret") || !strings.Contains(err.Error(), "deploy hook of project dashboard") {
 		t.Error("the error should name the hook's project and not its address")
 	}
@@ -216,11 +216,11 @@ func TestAProjectWithoutGitNeedsAHook(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
 	b.AddProject(standin.Project{Name: "static", Team: "acme"})
 	b.spec.Project = "static"
-	b.settle(content("v1", "A=a1")) // nothing is live yet: nothing to build again
-	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+	b.rollAndBuild(newVersion("v1", "A=a1")) // nothing is live yet: nothing to build again
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
 	b.Push("static", "")
 	b.clock.Advance(standin.BuildTime)
-	b.refused(content("v2", "A=a2"), "deploy_hook")
+	b.wantRefusal(newVersion("v2", "A=a2"), "deploy_hook")
 }
 
 func TestPreviewsAreCounted(t *testing.T) {
@@ -232,8 +232,8 @@ func TestPreviewsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.clock.Advance(standin.BuildTime)
-	b.settle(content("v1", "A=a1"))
-	if s := b.status(); s.Running != "v1" || !strings.Contains(s.Detail, "1 previews built before") {
+	b.rollAndBuild(newVersion("v1", "A=a1"))
+	if s := b.mustSee(); s.Running != "v1" || !strings.Contains(s.Detail, "1 previews built before") {
 		t.Errorf("Running %q, detail %q", s.Running, s.Detail)
 	}
 }
@@ -264,10 +264,10 @@ func TestAnAnswerThatIsNotWholeStopsTheRoll(t *testing.T) {
 			if req.Method != "GET" {
 				t.Errorf("%s: a %s was sent", want, req.Method)
 			}
-			return respond(answer), nil
+			return newResponse(answer), nil
 		})
 		b := newBench(t, []string{production}, nil, WithTransport(transport))
-		err := b.Roll(b.Context(), content("v1", "A=a"))
+		err := b.Roll(b.Context(), newVersion("v1", "A=a"))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -278,7 +278,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func respond(body string) *http.Response {
+func newResponse(body string) *http.Response {
 	w := sim.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, body) })}
 	req, _ := http.NewRequest("GET", "https://vercel.standin/", nil)
 	resp, _ := w.RoundTrip(req)
@@ -289,9 +289,9 @@ func respond(body string) *http.Response {
 func TestARollbackInTheMiddleOfALookIsNeverOverlooked(t *testing.T) {
 	for _, operation := range []string{"GET /v10/projects/{idOrName}/env", "GET /v9/projects/{idOrName}", "GET /v7/deployments"} {
 		b := newBench(t, []string{production}, nil)
-		b.settle(content("v1", "A=a1"))
-		old, _ := b.live("A")
-		b.settle(content("v2", "A=a2"))
+		b.rollAndBuild(newVersion("v1", "A=a1"))
+		old, _ := b.readLive("A")
+		b.rollAndBuild(newVersion("v2", "A=a2"))
 		b.tap.OnCall(func(c sim.Call) sim.Fault {
 			if c.Operation == operation {
 				b.tap.OnCall(nil)
@@ -299,7 +299,7 @@ func TestARollbackInTheMiddleOfALookIsNeverOverlooked(t *testing.T) {
 			}
 			return sim.Fault{}
 		})
-		b.want(plan.Seen{RollingTo: "v2", Names: []string{"A"}, InPlay: []string{"v1", "v2"}}, "promote it")
+		b.wantSeen(plan.Seen{RollingTo: "v2", Names: []string{"A"}, InPlay: []string{"v1", "v2"}}, "promote it")
 	}
 }
 
@@ -308,12 +308,12 @@ func TestAPartialAnswerAboutTheProjectProvesNothing(t *testing.T) {
 	var b *bench
 	b = newBench(t, []string{production}, nil, WithTransport(roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.URL.Path == "/v9/projects/dashboard" {
-			return respond(`{"id":"prj_dashboard","name":"dashboard"}`), nil
+			return newResponse(`{"id":"prj_dashboard","name":"dashboard"}`), nil
 		}
 		return sim.Transport{Handler: b.Server}.RoundTrip(req)
 	})))
-	b.roll(content("v1", "A=a1"))
-	s := b.status()
+	b.mustRoll(newVersion("v1", "A=a1"))
+	s := b.mustSee()
 	if s.Running != "" || s.Settled || s.RollingTo != "v1" || !strings.Contains(s.Unknown, b.first) {
 		t.Errorf("Running %q, settled %v, rolling to %q, unknown %q", s.Running, s.Settled, s.RollingTo, s.Unknown)
 	}

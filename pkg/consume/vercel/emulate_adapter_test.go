@@ -20,7 +20,7 @@ type faithful struct {
 
 func (f *faithful) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Header.Get("Authorization") != "Bearer tok" { // emulate takes any token, and reads without one
-		return answer(req, http.StatusForbidden, map[string]any{"error": map[string]any{"code": "forbidden", "message": "Not authorized"}}), nil
+		return newAnswer(req, http.StatusForbidden, map[string]any{"error": map[string]any{"code": "forbidden", "message": "Not authorized"}}), nil
 	}
 	if req.Method != http.MethodGet {
 		f.writes = append(f.writes, req.Method+" "+req.URL.Path)
@@ -28,7 +28,7 @@ func (f *faithful) RoundTrip(req *http.Request) (*http.Response, error) {
 	onVariables := strings.HasSuffix(req.URL.Path, "/env")
 	switch {
 	case onVariables && req.Method == http.MethodPost:
-		return f.upsert(req)
+		return f.upsertVariables(req)
 	case onVariables: // emulate shows 20 at a time
 		req = req.Clone(req.Context())
 		query := req.URL.Query()
@@ -38,20 +38,20 @@ func (f *faithful) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.RoundTripper.RoundTrip(req)
 }
 
-// upsert sends on what Vercel would take. emulate would put an item over every variable of its key that shares a target,
+// upsertVariables sends on what Vercel would take. emulate would put an item over every variable of its key that shares a target,
 // with the item's targets, type and branch.
-func (f *faithful) upsert(req *http.Request) (*http.Response, error) {
+func (f *faithful) upsertVariables(req *http.Request) (*http.Response, error) {
 	var items, good []map[string]any
 	if err := json.NewDecoder(req.Body).Decode(&items); err != nil {
 		return nil, err
 	}
-	there, err := f.list(req)
+	there, err := f.listVariables(req)
 	if err != nil {
 		return nil, err
 	}
 	failed := []any{}
 	for _, item := range items {
-		old := overlapping(there, item)
+		old := findOverlapping(there, item)
 		if old != nil && fmt.Sprint(old["target"]) != fmt.Sprint(item["target"]) {
 			refusal := map[string]any{"code": "ENV_CONFLICT", "message": "It exists", "key": item["key"], "envVarId": old["id"]}
 			failed = append(failed, map[string]any{"error": refusal})
@@ -66,33 +66,33 @@ func (f *faithful) upsert(req *http.Request) (*http.Response, error) {
 		good = append(good, item)
 	}
 	if len(good) == 0 {
-		return answer(req, http.StatusBadRequest, map[string]any{"error": failed[0].(map[string]any)["error"], "failed": failed}), nil
+		return newAnswer(req, http.StatusBadRequest, map[string]any{"error": failed[0].(map[string]any)["error"], "failed": failed}), nil
 	}
-	return f.create(req, good, failed)
+	return f.createVariables(req, good, failed)
 }
 
-// create sends good on and turns the answer into Vercel's: 201 with created and failed.
-func (f *faithful) create(req *http.Request, good []map[string]any, failed []any) (*http.Response, error) {
+// createVariables sends good on and turns the answer into Vercel's: 201 with created and failed.
+func (f *faithful) createVariables(req *http.Request, good []map[string]any, failed []any) (*http.Response, error) {
 	body, err := json.Marshal(good)
 	if err != nil {
 		return nil, err
 	}
 	var out struct{ Envs []any }
-	status, err := f.ask(req, http.MethodPost, req.URL.RawQuery, body, &out)
+	status, err := f.askServer(req, http.MethodPost, req.URL.RawQuery, body, &out)
 	if err != nil || status != http.StatusOK {
 		return nil, fmt.Errorf("emulate answered an upsert with %d: %w", status, err)
 	}
-	return answer(req, http.StatusCreated, map[string]any{"created": out.Envs, "failed": failed}), nil
+	return newAnswer(req, http.StatusCreated, map[string]any{"created": out.Envs, "failed": failed}), nil
 }
 
-func (f *faithful) list(req *http.Request) ([]map[string]any, error) {
+func (f *faithful) listVariables(req *http.Request) ([]map[string]any, error) {
 	var out struct{ Envs []map[string]any }
-	_, err := f.ask(req, http.MethodGet, req.URL.RawQuery+"&limit=100", nil, &out)
+	_, err := f.askServer(req, http.MethodGet, req.URL.RawQuery+"&limit=100", nil, &out)
 	return out.Envs, err
 }
 
-// ask makes another call of req's address.
-func (f *faithful) ask(req *http.Request, method, query string, body []byte, into any) (int, error) {
+// askServer makes another call of req's address.
+func (f *faithful) askServer(req *http.Request, method, query string, body []byte, into any) (int, error) {
 	other := req.Clone(req.Context())
 	other.Method, other.URL.RawQuery = method, query
 	other.Body, other.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -104,7 +104,7 @@ func (f *faithful) ask(req *http.Request, method, query string, body []byte, int
 	return resp.StatusCode, json.NewDecoder(resp.Body).Decode(into)
 }
 
-func overlapping(there []map[string]any, item map[string]any) map[string]any {
+func findOverlapping(there []map[string]any, item map[string]any) map[string]any {
 	targets, _ := item["target"].([]any)
 	for _, v := range there {
 		theirs, _ := v["target"].([]any)
@@ -115,7 +115,7 @@ func overlapping(there []map[string]any, item map[string]any) map[string]any {
 	return nil
 }
 
-func answer(req *http.Request, status int, body any) *http.Response {
+func newAnswer(req *http.Request, status int, body any) *http.Response {
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err)

@@ -22,97 +22,97 @@ var deviations = []struct {
 	shown        func(*emulated) bool // whether emulate still does it
 }{
 	{"answers an upsert with 200 and envs", "201 with created and failed (@vercel/sdk, createProjectEnv)", func(e *emulated) bool {
-		status, out := e.do("POST", someEnv+"?upsert=true", variableJSON("A", "x", "encrypted", "production"))
+		status, out := e.callServer("POST", someEnv+"?upsert=true", variableJSON("A", "x", "encrypted", "production"))
 		return status == http.StatusOK && out["envs"] != nil && out["created"] == nil
 	}},
 	{"replaces the targets of a variable that shares one", "400 ENV_CONFLICT (getsentry/sentry#118490)", func(e *emulated) bool {
-		e.do("POST", someEnv, variableJSON("B", "x", "encrypted", "production", "preview"))
-		status, _ := e.do("POST", someEnv+"?upsert=true", variableJSON("B", "y", "encrypted", "production"))
-		return status == http.StatusOK && len(e.list()) == 1 && e.find("B", "production")["value"] == "y"
+		e.callServer("POST", someEnv, variableJSON("B", "x", "encrypted", "production", "preview"))
+		status, _ := e.callServer("POST", someEnv+"?upsert=true", variableJSON("B", "y", "encrypted", "production"))
+		return status == http.StatusOK && len(e.listVariables()) == 1 && e.findVariable("B", "production")["value"] == "y"
 	}},
 	{"gives an existing variable another type", "the type stays (trigger.dev#3666)", func(e *emulated) bool {
-		e.do("POST", someEnv, variableJSON("A", "x", "encrypted", "production"))
-		e.do("POST", someEnv+"?upsert=true", variableJSON("A", "x", "sensitive", "production"))
-		return e.find("A", "production")["type"] == "sensitive"
+		e.callServer("POST", someEnv, variableJSON("A", "x", "encrypted", "production"))
+		e.callServer("POST", someEnv+"?upsert=true", variableJSON("A", "x", "sensitive", "production"))
+		return e.findVariable("A", "production")["type"] == "sensitive"
 	}},
 	{"keeps what stands before a conflict in the same request", "each item is in created or in failed", func(e *emulated) bool {
-		e.do("POST", someEnv, variableJSON("B", "x", "encrypted", "production"))
-		status, out := e.do("POST", someEnv, "["+variableJSON("A", "x", "encrypted", "production")+","+variableJSON("B", "y", "encrypted", "production")+"]")
-		return status == http.StatusConflict && codeOf(out) == "env_already_exists" && len(e.list()) == 2
+		e.callServer("POST", someEnv, variableJSON("B", "x", "encrypted", "production"))
+		status, out := e.callServer("POST", someEnv, "["+variableJSON("A", "x", "encrypted", "production")+","+variableJSON("B", "y", "encrypted", "production")+"]")
+		return status == http.StatusConflict && codeOf(out) == "env_already_exists" && len(e.listVariables()) == 2
 	}},
 	{"takes a branch's variable for a conflict with the one of all previews", "both may be there; the branch's overrides", func(e *emulated) bool {
-		e.do("POST", someEnv, variableJSON("A", "x", "encrypted", "preview"))
-		status, _ := e.do("POST", someEnv, `{"key":"A","value":"y","type":"encrypted","target":["preview"],"gitBranch":"topic"}`)
+		e.callServer("POST", someEnv, variableJSON("A", "x", "encrypted", "preview"))
+		status, _ := e.callServer("POST", someEnv, `{"key":"A","value":"y","type":"encrypted","target":["preview"],"gitBranch":"topic"}`)
 		return status == http.StatusConflict
 	}},
 	{"shows a sensitive value", "nobody can read it", func(e *emulated) bool {
-		e.do("POST", someEnv, variableJSON("A", "hidden", "sensitive", "production"))
-		return e.find("A", "production")["value"] == "hidden"
+		e.callServer("POST", someEnv, variableJSON("A", "hidden", "sensitive", "production"))
+		return e.findVariable("A", "production")["value"] == "hidden"
 	}},
 	{"makes a sensitive variable readable in place", "it stays sensitive", func(e *emulated) bool {
-		e.do("POST", someEnv, variableJSON("A", "x", "sensitive", "production"))
-		status, _ := e.do("PATCH", e.path("A", "production"), `{"type":"plain"}`)
-		return status == http.StatusOK && e.find("A", "production")["type"] == "plain"
+		e.callServer("POST", someEnv, variableJSON("A", "x", "sensitive", "production"))
+		status, _ := e.callServer("PATCH", e.variablePath("A", "production"), `{"type":"plain"}`)
+		return status == http.StatusOK && e.findVariable("A", "production")["type"] == "plain"
 	}},
 	{"takes a sensitive variable for development", "400", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variableJSON("A", "x", "sensitive", "development"))
+		status, _ := e.callServer("POST", someEnv, variableJSON("A", "x", "sensitive", "development"))
 		return status == http.StatusOK
 	}},
 	{"takes the type secret", "it is none any more (@vercel/sdk, createProjectEnv)", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variableJSON("A", "x", "secret", "production"))
+		status, _ := e.callServer("POST", someEnv, variableJSON("A", "x", "secret", "production"))
 		return status == http.StatusOK
 	}},
 	{"refuses a variable of custom environments alone", "it needs no target (@vercel/sdk, createProjectEnv)", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, `{"key":"A","value":"x","type":"encrypted","customEnvironmentIds":["env_1"]}`)
+		status, _ := e.callServer("POST", someEnv, `{"key":"A","value":"x","type":"encrypted","customEnvironmentIds":["env_1"]}`)
 		return status == http.StatusBadRequest
 	}},
 	{"takes names that are none", "KEY_INVALID_CHARACTERS", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variableJSON("1 bad key", "x", "encrypted", "production"))
+		status, _ := e.callServer("POST", someEnv, variableJSON("1 bad key", "x", "encrypted", "production"))
 		return status == http.StatusOK
 	}},
 	{"takes reserved names", "KEY_RESERVED", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variableJSON("VERCEL_URL", "x", "encrypted", "production"))
+		status, _ := e.callServer("POST", someEnv, variableJSON("VERCEL_URL", "x", "encrypted", "production"))
 		return status == http.StatusOK
 	}},
 	{"takes 70,000 bytes", "64 KB for all variables of a deployment", func(e *emulated) bool {
-		status, _ := e.do("POST", someEnv, variableJSON("A", strings.Repeat("x", 70_000), "encrypted", "production"))
+		status, _ := e.callServer("POST", someEnv, variableJSON("A", strings.Repeat("x", 70_000), "encrypted", "production"))
 		return status == http.StatusOK
 	}},
 	{"shows 20 variables at a time", "all of them: the call has no page parameter", func(e *emulated) bool {
 		for n := range 21 {
-			e.do("POST", someEnv, variableJSON(fmt.Sprint("A", n), "x", "encrypted", "production"))
+			e.callServer("POST", someEnv, variableJSON(fmt.Sprint("A", n), "x", "encrypted", "production"))
 		}
-		_, out := e.do("GET", someEnv, "")
+		_, out := e.callServer("GET", someEnv, "")
 		return len(out["envs"].([]any)) == 20
 	}},
 	{"takes any token", "403 with invalidToken", func(e *emulated) bool {
-		status, _ := e.as("nobody's", "GET", someEnv+"?slug=acme", "")
+		status, _ := e.callServerAs("nobody's", "GET", someEnv+"?slug=acme", "")
 		return status == http.StatusOK
 	}},
 	{"reads without a token", "403 with invalidToken", func(e *emulated) bool {
-		status, _ := e.as("", "GET", someEnv+"?slug=acme", "")
+		status, _ := e.callServerAs("", "GET", someEnv+"?slug=acme", "")
 		return status == http.StatusOK
 	}},
 	{"deploys a deployment that is not there again", "404", func(e *emulated) bool {
-		status, out := e.do("POST", "/v13/deployments?forceNew=1", `{"name":"dashboard","target":"production","deploymentId":"dpl_none"}`)
+		status, out := e.callServer("POST", "/v13/deployments?forceNew=1", `{"name":"dashboard","target":"production","deploymentId":"dpl_none"}`)
 		return status == http.StatusOK && out["source"] == "cli"
 	}},
 	{"finishes a deployment in the call that starts it", "QUEUED, then BUILDING", func(e *emulated) bool {
-		_, out := e.do("GET", "/v13/deployments/"+e.push("c1"), "")
+		_, out := e.callServer("GET", "/v13/deployments/"+e.pushCommit("c1"), "")
 		return out["readyState"] == "READY"
 	}},
 	{"takes no project's name to list deployments", "id or name (@vercel/sdk, getDeployments)", func(e *emulated) bool {
-		e.push("c1")
-		_, out := e.do("GET", "/v7/deployments?projectId=dashboard", "")
+		e.pushCommit("c1")
+		_, out := e.callServer("GET", "/v7/deployments?projectId=dashboard", "")
 		return len(out["deployments"].([]any)) == 0
 	}},
 	{"has no GET of one variable under /v1", "GET /v1/projects/{idOrName}/env/{id} (@vercel/sdk, getProjectEnv)", func(e *emulated) bool {
-		e.do("POST", someEnv, variableJSON("A", "x", "encrypted", "production"))
-		status, _ := e.do("GET", strings.Replace(e.path("A", "production"), "/v9/", "/v1/", 1), "")
+		e.callServer("POST", someEnv, variableJSON("A", "x", "encrypted", "production"))
+		status, _ := e.callServer("GET", strings.Replace(e.variablePath("A", "production"), "/v9/", "/v1/", 1), "")
 		return status == http.StatusNotFound
 	}},
 	{"has no deploy hooks", "POST /v1/integrations/deploy/{project}/{hook}", func(e *emulated) bool {
-		status, _ := e.as("", "POST", "/v1/integrations/deploy/prj_dashboard/hook", "")
+		status, _ := e.callServerAs("", "POST", "/v1/integrations/deploy/prj_dashboard/hook", "")
 		return status == http.StatusNotFound
 	}},
 }
@@ -120,8 +120,8 @@ var deviations = []struct {
 func TestEmulateStillDeviates(t *testing.T) {
 	e := newEmulated(t, production)
 	for _, d := range deviations {
-		for _, v := range e.list() {
-			e.do("DELETE", "/v9/projects/dashboard/env/"+v["id"].(string), "")
+		for _, v := range e.listVariables() {
+			e.callServer("DELETE", "/v9/projects/dashboard/env/"+v["id"].(string), "")
 		}
 		if !d.shown(e) {
 			t.Errorf("emulate no longer %s; Vercel: %s", d.what, d.vercel)
@@ -133,9 +133,9 @@ func TestEmulateStillDeviates(t *testing.T) {
 func TestEmulatesAnswersStillDeviateFromTheContract(t *testing.T) {
 	e := newEmulated(t, production)
 	var made contract.Recorder
-	e.push("c1")
+	e.pushCommit("c1")
 	WithTransport(&faithful{RoundTripper: made.Over(http.DefaultTransport)})(e.Project)
-	e.roll(content("v1", "A=a1"))
+	e.mustRoll(newVersion("v1", "A=a1"))
 	if _, err := e.Status(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -31,11 +31,11 @@ type emulated struct {
 func newEmulated(t *testing.T, targets ...string) *emulated {
 	t.Helper()
 	e := &emulated{T: t, Emulate: contract.Start(t), adapter: &faithful{RoundTripper: http.DefaultTransport}}
-	e.open(true, targets...)
+	e.openProject(true, targets...)
 	return e
 }
 
-func (e *emulated) open(protected bool, targets ...string) {
+func (e *emulated) openProject(protected bool, targets ...string) {
 	e.Helper()
 	config := manifest.Vercel{Project: "dashboard", Team: "acme", Targets: map[string][]string{"production": targets}}
 	p, err := New(manifest.Consumer{Name: "dashboard", Vercel: &config}, manifest.Environment{Name: "production", Protected: protected},
@@ -46,14 +46,14 @@ func (e *emulated) open(protected bool, targets ...string) {
 	e.Project = p
 }
 
-// do is a call without the adapter. Its path begins at the version; the project is dashboard's.
-func (e *emulated) do(method, path, body string) (int, map[string]any) {
+// callServer is a call without the adapter. Its path begins at the version; the project is dashboard's.
+func (e *emulated) callServer(method, path, body string) (int, map[string]any) {
 	e.Helper()
 	path += map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "slug=acme"
-	return e.as("tok", method, path, body)
+	return e.callServerAs("tok", method, path, body)
 }
 
-func (e *emulated) as(token, method, path, body string) (int, map[string]any) {
+func (e *emulated) callServerAs(token, method, path, body string) (int, map[string]any) {
 	e.Helper()
 	req, err := http.NewRequestWithContext(e.Context(), method, e.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -73,10 +73,10 @@ func (e *emulated) as(token, method, path, body string) (int, map[string]any) {
 	return resp.StatusCode, out
 }
 
-// push deploys a commit as git would, and returns the deployment's id.
-func (e *emulated) push(sha string) string {
+// pushCommit deploys a commit as git would, and returns the deployment's id.
+func (e *emulated) pushCommit(sha string) string {
 	e.Helper()
-	status, out := e.do("POST", "/v13/deployments", `{"name":"dashboard","target":"production","gitSource":{"type":"github","repoId":7,"ref":"main","sha":"`+sha+`"}}`)
+	status, out := e.callServer("POST", "/v13/deployments", `{"name":"dashboard","target":"production","gitSource":{"type":"github","repoId":7,"ref":"main","sha":"`+sha+`"}}`)
 	id, _ := out["id"].(string)
 	if status != http.StatusOK || id == "" {
 		e.Fatalf("emulate answers a deployment with %d", status)
@@ -84,10 +84,10 @@ func (e *emulated) push(sha string) string {
 	return id
 }
 
-// list returns every variable as emulate has it: it shows values, and of sensitive ones too.
-func (e *emulated) list() []map[string]any {
+// listVariables returns every variable as emulate has it: it shows values, and of sensitive ones too.
+func (e *emulated) listVariables() []map[string]any {
 	e.Helper()
-	_, out := e.do("GET", "/v10/projects/dashboard/env?decrypt=true&limit=100", "")
+	_, out := e.callServer("GET", "/v10/projects/dashboard/env?decrypt=true&limit=100", "")
 	var envs []map[string]any
 	for _, v := range out["envs"].([]any) {
 		envs = append(envs, v.(map[string]any))
@@ -95,20 +95,20 @@ func (e *emulated) list() []map[string]any {
 	return envs
 }
 
-func (e *emulated) find(key, target string) map[string]any {
+func (e *emulated) findVariable(key, target string) map[string]any {
 	e.Helper()
-	i := slices.IndexFunc(e.list(), func(v map[string]any) bool { return v["key"] == key && fmt.Sprint(v["target"]) == "["+target+"]" })
+	i := slices.IndexFunc(e.listVariables(), func(v map[string]any) bool { return v["key"] == key && fmt.Sprint(v["target"]) == "["+target+"]" })
 	if i < 0 {
 		e.Fatalf("there is no %s for %s", key, target)
 	}
-	return e.list()[i]
+	return e.listVariables()[i]
 }
 
 // wantState wants the variables "KEY [target] type value comment".
 func (e *emulated) wantState(want ...string) {
 	e.Helper()
 	var got []string
-	for _, v := range e.list() {
+	for _, v := range e.listVariables() {
 		got = append(got, fmt.Sprint(v["key"], " ", v["target"], " ", v["type"], " ", v["value"], " ", v["comment"]))
 	}
 	slices.Sort(got)
@@ -117,7 +117,7 @@ func (e *emulated) wantState(want ...string) {
 	}
 }
 
-func (e *emulated) roll(c bucket.Bucket, writes ...string) {
+func (e *emulated) mustRoll(c bucket.Bucket, writes ...string) {
 	e.Helper()
 	e.Advance(e.T, time.Hour)
 	e.adapter.writes = nil
@@ -129,7 +129,7 @@ func (e *emulated) roll(c bucket.Bucket, writes ...string) {
 	}
 }
 
-func (e *emulated) runs(version string, names ...string) {
+func (e *emulated) wantRunning(version string, names ...string) {
 	e.Helper()
 	got, err := e.Status(e.Context())
 	if err != nil {
@@ -147,57 +147,57 @@ const (
 
 func TestOnEmulateTheVariablesAndTheDeploymentAreWhatWasRolled(t *testing.T) {
 	e := newEmulated(t, production, preview)
-	first := e.push("c1")
-	e.roll(content("v1", "A=a1", "B=b1"), upserted, upserted, deployed)
+	first := e.pushCommit("c1")
+	e.mustRoll(newVersion("v1", "A=a1", "B=b1"), upserted, upserted, deployed)
 	e.wantState("A [preview] sensitive a1 rotary production v1", "A [production] sensitive a1 rotary production v1",
 		"B [preview] sensitive b1 rotary production v1", "B [production] sensitive b1 rotary production v1")
-	e.runs("v1", "A", "B")
-	_, out := e.do("GET", "/v9/projects/dashboard", "")
+	e.wantRunning("v1", "A", "B")
+	_, out := e.callServer("GET", "/v9/projects/dashboard", "")
 	live := out["targets"].(map[string]any)[production].(map[string]any)["id"].(string)
-	_, out = e.do("GET", "/v13/deployments/"+live, "")
+	_, out = e.callServer("GET", "/v13/deployments/"+live, "")
 	if git := out["gitSource"].(map[string]any); live == first || git["sha"] != "c1" || out["meta"].(map[string]any)["rotary"] != "rotary production v1" {
 		t.Errorf("live is %s of %v", live, git["sha"])
 	}
 
-	e.roll(content("v1", "A=a1", "B=b1"))
-	e.roll(content("v2", "A=a2", "C=c2"), upserted, "DELETE "+e.path("B", preview), upserted, "DELETE "+e.path("B", production), deployed)
+	e.mustRoll(newVersion("v1", "A=a1", "B=b1"))
+	e.mustRoll(newVersion("v2", "A=a2", "C=c2"), upserted, "DELETE "+e.variablePath("B", preview), upserted, "DELETE "+e.variablePath("B", production), deployed)
 	e.wantState("A [preview] sensitive a2 rotary production v2", "A [production] sensitive a2 rotary production v2",
 		"C [preview] sensitive c2 rotary production v2", "C [production] sensitive c2 rotary production v2")
-	e.runs("v2", "A", "C")
+	e.wantRunning("v2", "A", "C")
 }
 
-func (e *emulated) path(key, target string) string {
+func (e *emulated) variablePath(key, target string) string {
 	e.Helper()
-	return "/v9/projects/dashboard/env/" + e.find(key, target)["id"].(string)
+	return "/v9/projects/dashboard/env/" + e.findVariable(key, target)["id"].(string)
 }
 
 func TestOnEmulateWhatAPersonDoesIsMendedOrLeftAlone(t *testing.T) {
 	e := newEmulated(t, production)
-	e.push("c1")
-	c := content("v1", "A=a1", "B=b1")
-	e.roll(c, upserted, deployed)
-	e.do("POST", "/v10/projects/dashboard/env", `{"key":"THEIRS","value":"x","type":"encrypted","target":["production"]}`)
-	e.runs("v1", "A", "B")
+	e.pushCommit("c1")
+	c := newVersion("v1", "A=a1", "B=b1")
+	e.mustRoll(c, upserted, deployed)
+	e.callServer("POST", "/v10/projects/dashboard/env", `{"key":"THEIRS","value":"x","type":"encrypted","target":["production"]}`)
+	e.wantRunning("v1", "A", "B")
 
 	e.Advance(t, time.Hour)
-	e.do("PATCH", e.path("A", production), `{"value":"by hand"}`)
+	e.callServer("PATCH", e.variablePath("A", production), `{"value":"by hand"}`)
 	if s, err := e.Status(t.Context()); err != nil || !slices.Equal(s.Drift, []string{"A"}) || s.Running != "" {
 		t.Errorf("after a change by hand: drift %v, running %q, %v", s.Drift, s.Running, err)
 	}
-	e.roll(c, upserted, deployed)
-	e.do("DELETE", e.path("B", production), "")
-	e.roll(c, upserted, deployed)
+	e.mustRoll(c, upserted, deployed)
+	e.callServer("DELETE", e.variablePath("B", production), "")
+	e.mustRoll(c, upserted, deployed)
 	e.wantState("A [production] sensitive a1 rotary production v1", "B [production] sensitive b1 rotary production v1", "THEIRS [production] encrypted x ")
-	e.runs("v1", "A", "B")
+	e.wantRunning("v1", "A", "B")
 
 	e.adapter.writes = nil
-	if err := e.Roll(t.Context(), content("v2", "A=a2", "THEIRS=t2")); err == nil || !strings.Contains(err.Error(), "THEIRS") || len(e.adapter.writes) != 0 {
+	if err := e.Roll(t.Context(), newVersion("v2", "A=a2", "THEIRS=t2")); err == nil || !strings.Contains(err.Error(), "THEIRS") || len(e.adapter.writes) != 0 {
 		t.Errorf("a foreign variable: %v, %v", err, e.adapter.writes)
 	}
-	e.roll(content("v2", "A=a2"), upserted, "DELETE "+e.path("B", production), deployed)
+	e.mustRoll(newVersion("v2", "A=a2"), upserted, "DELETE "+e.variablePath("B", production), deployed)
 	e.wantState("A [production] sensitive a2 rotary production v2", "THEIRS [production] encrypted x ")
-	theirs := e.push("c2") // a person's deployment of the new variables
-	e.roll(content("v2", "A=a2"))
+	theirs := e.pushCommit("c2") // a person's deployment of the new variables
+	e.mustRoll(newVersion("v2", "A=a2"))
 	if s, err := e.Status(t.Context()); err != nil || s.Running != "v2" || !strings.Contains(s.Detail, theirs) {
 		t.Errorf("running %q, %q, %v", s.Running, s.Detail, err)
 	}
@@ -205,22 +205,22 @@ func TestOnEmulateWhatAPersonDoesIsMendedOrLeftAlone(t *testing.T) {
 
 func TestOnEmulateReceiptsAndTypesAreChangedOneByOneWhereAnUpsertDoesNot(t *testing.T) {
 	e := newEmulated(t, production)
-	e.open(false, production, development)
-	e.push("c1")
-	e.roll(content("v1", "A=a1", "B=b1"), upserted, upserted, deployed)
+	e.openProject(false, production, development)
+	e.pushCommit("c1")
+	e.mustRoll(newVersion("v1", "A=a1", "B=b1"), upserted, upserted, deployed)
 	e.adapter.commentsStay = true
-	e.roll(content("v2", "A=a2", "B=b2"), upserted, "PATCH "+e.path("A", development), "PATCH "+e.path("B", development),
-		upserted, "PATCH "+e.path("A", production), "PATCH "+e.path("B", production), deployed)
+	e.mustRoll(newVersion("v2", "A=a2", "B=b2"), upserted, "PATCH "+e.variablePath("A", development), "PATCH "+e.variablePath("B", development),
+		upserted, "PATCH "+e.variablePath("A", production), "PATCH "+e.variablePath("B", production), deployed)
 	e.wantState("A [development] encrypted a2 rotary production v2", "A [production] encrypted a2 rotary production v2",
 		"B [development] encrypted b2 rotary production v2", "B [production] encrypted b2 rotary production v2")
-	e.runs("v2", "A", "B")
+	e.wantRunning("v2", "A", "B")
 
 	e.adapter.commentsStay = false
-	e.open(true, production, development)
-	e.roll(content("v3", "A=a3", "B=b3"), upserted, upserted, "DELETE "+e.path("A", production), upserted, "DELETE "+e.path("B", production), upserted, deployed)
+	e.openProject(true, production, development)
+	e.mustRoll(newVersion("v3", "A=a3", "B=b3"), upserted, upserted, "DELETE "+e.variablePath("A", production), upserted, "DELETE "+e.variablePath("B", production), upserted, deployed)
 	e.wantState("A [development] encrypted a3 rotary production v3", "A [production] sensitive a3 rotary production v3",
 		"B [development] encrypted b3 rotary production v3", "B [production] sensitive b3 rotary production v3")
-	e.runs("v3", "A", "B")
+	e.wantRunning("v3", "A", "B")
 }
 
 func TestOnEmulateATokenThatIsNotTheProjectsReadsNothing(t *testing.T) {

@@ -75,12 +75,12 @@ func (f *forged) RoundTrip(q *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: f.status, Header: f.header.Clone(), Body: io.NopCloser(strings.NewReader(f.body)), Request: q}, nil
 }
 
-func (f *forged) wrote(method, path string) bool {
+func (f *forged) hasWritten(method, path string) bool {
 	return slices.ContainsFunc(f.writes, func(w string) bool { return strings.HasPrefix(w, method+" ") && strings.Contains(w, path) })
 }
 
-// answered is a project that runs v1 on production and preview, beside a variable of somebody else's, with f in between.
-func answered(t *testing.T, f *forged) *bench {
+// newForgedBench is a project that runs v1 on production and preview, beside a variable of somebody else's, with f in between.
+func newForgedBench(t *testing.T, f *forged) *bench {
 	t.Helper()
 	hook := func(c *manifest.Vercel, _ *manifest.Environment) {
 		if f.route == hooking {
@@ -93,14 +93,14 @@ func answered(t *testing.T, f *forged) *bench {
 	}
 	b := newBench(t, []string{production, preview}, hook, opts...)
 	b.SetByHand("dashboard", "FOREIGN", production, "canary-by-hand")
-	b.settle(content("v1", "A=canary-1", "B=canary-1"))
+	b.rollAndBuild(newVersion("v1", "A=canary-1", "B=canary-1"))
 	f.RoundTripper = recorded.Over(sim.Transport{Handler: b.Server})
 	WithTransport(f)(b.Project)
 	return b
 }
 
-// look and rollOnto check what holds for every answer.
-func (b *bench) look(f *forged) (plan.Seen, error) {
+// seeThrough and rollOnto check what holds for every answer.
+func (b *bench) seeThrough(f *forged) (plan.Seen, error) {
 	b.Helper()
 	f.calls, f.writes = 0, nil
 	s, err := b.Status(b.Context())
@@ -111,21 +111,21 @@ func (b *bench) look(f *forged) (plan.Seen, error) {
 	if s.Failed != nil {
 		texts = append(texts, s.Failed.Reason)
 	}
-	b.decent(f, err, texts...)
+	b.checkTexts(f, err, texts...)
 	return s, err
 }
 
-func (b *bench) rollOnto(f *forged, c bucket.Bucket) error {
+func (b *bench) rollThrough(f *forged, c bucket.Bucket) error {
 	b.Helper()
 	f.calls, f.writes = 0, nil
 	err := b.Roll(b.Context(), c)
-	b.decent(f, err)
+	b.checkTexts(f, err)
 	return err
 }
 
 var strange = regexp.MustCompile(`[^\s"\\]*[^\s"\\\w.:/,;()-][^\s"\\]*`)
 
-func (b *bench) decent(f *forged, err error, texts ...string) {
+func (b *bench) checkTexts(f *forged, err error, texts ...string) {
 	b.Helper()
 	if f.calls > mostCalls {
 		b.Fatal("the calls do not end")
@@ -190,25 +190,25 @@ func FuzzAnswers(f *testing.F) {
 			name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 			a.header.Add(name, strings.TrimSpace(value))
 		}
-		answered(t, a).proves(a)
+		newForgedBench(t, a).checkConclusions(a)
 	})
 }
 
-// proves looks and rolls, and checks what is concluded from the answers.
-func (b *bench) proves(a *forged) {
+// checkConclusions looks and rolls, and checks what is concluded from the answers.
+func (b *bench) checkConclusions(a *forged) {
 	b.Helper()
-	seen, err := b.look(a)
+	seen, err := b.seeThrough(a)
 	if err == nil && seen.Running != "" {
-		b.proven(a)
+		b.checkProof(a)
 	}
-	err = b.rollOnto(a, content("v2", "A=canary-2", "C=canary-2"))
-	if err == nil && a.route == upserting && !confirmed(a.body, "A", "C") {
+	err = b.rollThrough(a, newVersion("v2", "A=canary-2", "C=canary-2"))
+	if err == nil && a.route == upserting && !confirmsKeys(a.body, "A", "C") {
 		b.Fatal("everything is written, by an answer that does not say so")
 	}
-	b.allowed(a)
-	_ = b.rollOnto(a, content("v3", "A=canary-3", "FOREIGN=canary-3"))
-	b.allowed(a)
-	if a.route != listing && a.wrote("POST", "/env") {
+	b.checkWrites(a)
+	_ = b.rollThrough(a, newVersion("v3", "A=canary-3", "FOREIGN=canary-3"))
+	b.checkWrites(a)
+	if a.route != listing && a.hasWritten("POST", "/env") {
 		b.Fatal("it overwrote a variable of somebody else's")
 	}
 }
@@ -219,8 +219,8 @@ type listedVariable struct {
 	UpdatedAt, CreatedAt int64
 }
 
-// listed reads a list of variables; nil where an answer is none.
-func listed(body string) []listedVariable {
+// parseList reads a list of variables; nil where an answer is none.
+func parseList(body string) []listedVariable {
 	var list struct{ Envs []*listedVariable }
 	if json.Unmarshal([]byte(body), &list) != nil || list.Envs == nil {
 		return nil
@@ -235,8 +235,8 @@ func listed(body string) []listedVariable {
 	return out
 }
 
-// proven checks what a version that is said to run rests on.
-func (b *bench) proven(a *forged) {
+// checkProof checks what a version that is said to run rests on.
+func (b *bench) checkProof(a *forged) {
 	b.Helper()
 	switch a.route {
 	case everything:
@@ -246,7 +246,7 @@ func (b *bench) proven(a *forged) {
 		}
 		fallthrough
 	case listing:
-		list := listed(a.body)
+		list := parseList(a.body)
 		marked := func(v listedVariable) bool { return strings.HasPrefix(strings.TrimSpace(v.Comment), "rotary") }
 		if !slices.ContainsFunc(list, marked) {
 			b.Fatal("it runs, by a list without a receipt")
@@ -258,7 +258,7 @@ func (b *bench) proven(a *forged) {
 		}
 	case deployment13:
 		var d struct{ ID, UID string }
-		if id, _ := b.live(""); json.Unmarshal([]byte(a.body), &d) != nil || d.ID != id && d.UID != id {
+		if id, _ := b.readLive(""); json.Unmarshal([]byte(a.body), &d) != nil || d.ID != id && d.UID != id {
 			b.Fatal("it runs, by an answer about another deployment")
 		}
 	}
@@ -266,10 +266,10 @@ func (b *bench) proven(a *forged) {
 
 var plainID = regexp.MustCompile(`^DELETE /v9/projects/dashboard/env/[A-Za-z0-9_-]+$`)
 
-// allowed checks that a Roll wrote and deleted only what the list allows.
-func (b *bench) allowed(a *forged) {
+// checkWrites checks that a Roll wrote and deleted only what the list allows.
+func (b *bench) checkWrites(a *forged) {
 	b.Helper()
-	if a.route == listing && a.status == http.StatusOK && len(a.writes) > 0 && listed(a.body) == nil {
+	if a.route == listing && a.status == http.StatusOK && len(a.writes) > 0 && parseList(a.body) == nil {
 		b.Fatal("it writes, by an answer that is no list")
 	}
 	for _, w := range a.writes {
@@ -284,8 +284,8 @@ func (b *bench) allowed(a *forged) {
 	}
 }
 
-// confirmed says whether an upsert's answer names every key as created.
-func confirmed(body string, keys ...string) bool {
+// confirmsKeys reports whether an upsert's answer names every key as created.
+func confirmsKeys(body string, keys ...string) bool {
 	var out struct{ Created, Failed []struct{ Key string } }
 	if json.Unmarshal([]byte(body), &out) != nil || len(out.Failed) > 0 {
 		return false

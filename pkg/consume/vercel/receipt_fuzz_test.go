@@ -25,18 +25,18 @@ func FuzzReceipt(f *testing.F) {
 			t.Fatal(err)
 		}
 		a := &forged{route: listing, status: http.StatusOK, header: http.Header{}, body: string(list)}
-		b := answered(t, a)
+		b := newForgedBench(t, a)
 		words := strings.Fields(strings.ToValidUTF8(text, "\ufffd"))
 		ours := len(words) == 3 && words[0] == "rotary" && words[1] == "production"
-		if seen, err := b.look(a); err == nil && !ours && (seen.Running != "" || slices.Contains(seen.Names, "FOREIGN")) {
+		if seen, err := b.seeThrough(a); err == nil && !ours && (seen.Running != "" || slices.Contains(seen.Names, "FOREIGN")) {
 			t.Fatal("it takes a comment for its receipt")
 		}
-		err = b.rollOnto(a, content("v2", "FOREIGN=canary-2"))
+		err = b.rollThrough(a, newVersion("v2", "FOREIGN=canary-2"))
 		if !ours && (err == nil || len(a.writes) > 0) {
 			t.Fatal("it overwrites what carries no receipt of its own")
 		}
-		_ = b.rollOnto(a, content("v2", "A=canary-2"))
-		if !ours && a.wrote("DELETE", "") {
+		_ = b.rollThrough(a, newVersion("v2", "A=canary-2"))
+		if !ours && a.hasWritten("DELETE", "") {
 			t.Fatal("it deletes what carries no receipt of its own")
 		}
 		inMeta(t, text, ours)
@@ -47,14 +47,14 @@ func FuzzReceipt(f *testing.F) {
 func inMeta(t *testing.T, text string, ours bool) {
 	t.Helper()
 	a := &forged{route: deployment13, status: http.StatusOK, header: http.Header{}}
-	b := answered(t, a)
-	id, _ := b.live("")
+	b := newForgedBench(t, a)
+	id, _ := b.readLive("")
 	body, err := json.Marshal(map[string]any{"id": id, "readyState": "READY", "createdAt": 1972359200000, "meta": map[string]any{"rotary": text}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.body = string(body)
-	if seen, err := b.look(a); err == nil && !ours && (seen.Running != "" || seen.Unknown == "") {
+	if seen, err := b.seeThrough(a); err == nil && !ours && (seen.Running != "" || seen.Unknown == "") {
 		t.Fatal("it takes a deployment's meta for its receipt")
 	}
 }

@@ -32,21 +32,21 @@ func openProject(t *testing.T) consumetest.World {
 	p := &project{Server: standin.New(standin.Config{Clock: clock, Tap: tap}), t: t, clock: clock}
 	p.AddToken("tok", "acme")
 	p.AddProject(standin.Project{Name: "site", Team: "acme", RepoID: 7, Head: "c0", Domain: "site.example.com"})
-	p.push()
+	p.pushCommit()
 	clock.Advance(time.Hour)
 	return consumetest.World{
-		Clock: clock, Tap: tap, Open: p.open, Held: p.held, Step: time.Minute,
+		Clock: clock, Tap: tap, Open: p.openConsumer, Held: p.listHeld, Step: time.Minute,
 		Put:    func(b bucket.Bucket) bucket.Bucket { return b },
 		Fail:   func() { p.FailBuilds("site", standin.Failed) },
 		Mend:   func() { p.FailBuilds("site", "") },
-		Change: func() { p.push(); clock.Advance(time.Minute) },
+		Change: func() { p.pushCommit(); clock.Advance(time.Minute) },
 		// Nothing for Begin and Return: a commit that somebody pushes is built with what is written, and after an earlier
 		// deployment is live again somebody has to promote the newest.
 		Edit: func() { clock.Advance(time.Minute); p.SetByHand("site", consumetest.Name, "production", "by hand") },
 	}
 }
 
-func (p *project) open() reconcile.Consumer {
+func (p *project) openConsumer() reconcile.Consumer {
 	c := manifest.Consumer{Name: "site", Vercel: &manifest.Vercel{Project: "site", Team: "acme", Targets: map[string][]string{"production": {"production"}}}}
 	v, err := vercel.New(c, manifest.Environment{Name: "production", Protected: true}, secret.New("tok"),
 		vercel.WithBaseURL("https://vercel.standin"), vercel.WithTransport(sim.Transport{Handler: p.Server}),
@@ -57,13 +57,13 @@ func (p *project) open() reconcile.Consumer {
 	return v
 }
 
-func (p *project) push() {
+func (p *project) pushCommit() {
 	p.commits++
 	p.Push("site", fmt.Sprint("c", p.commits))
 }
 
-// held is what the live deployment was built with.
-func (p *project) held() []string {
+// listHeld returns the variables that the live deployment was built with.
+func (p *project) listHeld() []string {
 	_, values := p.Live("site")
 	return []string{values[consumetest.Name]}
 }

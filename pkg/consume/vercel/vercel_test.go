@@ -55,12 +55,12 @@ func newBench(t *testing.T, targets []string, change func(*manifest.Vercel, *man
 	if change != nil {
 		change(&b.config, &environment)
 	}
-	b.Project = b.open(environment, opts...)
+	b.Project = b.openProject(environment, opts...)
 	b.tap.Reset()
 	return b
 }
 
-func (b *bench) open(environment manifest.Environment, opts ...Option) *Project {
+func (b *bench) openProject(environment manifest.Environment, opts ...Option) *Project {
 	b.Helper()
 	config := b.config
 	opts = append([]Option{
@@ -74,8 +74,8 @@ func (b *bench) open(environment manifest.Environment, opts ...Option) *Project 
 	return p
 }
 
-// content makes a bucket version from name=value pairs.
-func content(version string, pairs ...string) bucket.Bucket {
+// newVersion makes a bucket version from name=value pairs.
+func newVersion(version string, pairs ...string) bucket.Bucket {
 	b := bucket.Bucket{Name: "dashboard-secrets", Version: version, Values: map[string]secret.Value{}}
 	for _, pair := range pairs {
 		name, value, _ := strings.Cut(pair, "=")
@@ -84,20 +84,20 @@ func content(version string, pairs ...string) bucket.Bucket {
 	return b
 }
 
-func (b *bench) roll(c bucket.Bucket) {
+func (b *bench) mustRoll(c bucket.Bucket) {
 	b.Helper()
 	if err := b.Roll(b.Context(), c); err != nil {
 		b.Fatalf("Roll: %v", err)
 	}
 }
 
-func (b *bench) settle(c bucket.Bucket) {
+func (b *bench) rollAndBuild(c bucket.Bucket) {
 	b.Helper()
-	b.roll(c)
+	b.mustRoll(c)
 	b.clock.Advance(standin.BuildTime)
 }
 
-func (b *bench) status() plan.Seen {
+func (b *bench) mustSee() plan.Seen {
 	b.Helper()
 	s, err := b.Status(b.Context())
 	if err != nil {
@@ -106,8 +106,8 @@ func (b *bench) status() plan.Seen {
 	return s
 }
 
-// refused rolls, wants an error with all words, and wants that no call wrote anything.
-func (b *bench) refused(c bucket.Bucket, words ...string) {
+// wantRefusal rolls, wants an error with all words, and wants that no call wrote anything.
+func (b *bench) wantRefusal(c bucket.Bucket, words ...string) {
 	b.Helper()
 	b.tap.Reset()
 	err := b.Roll(b.Context(), c)
@@ -116,12 +116,12 @@ func (b *bench) refused(c bucket.Bucket, words ...string) {
 			b.Errorf("the error is %v, want it to say %q", err, word)
 		}
 	}
-	if n := b.writes(); n != 0 {
+	if n := b.countWrites(); n != 0 {
 		b.Errorf("%d writes before the refusal", n)
 	}
 }
 
-func (b *bench) writes() (n int) {
+func (b *bench) countWrites() (n int) {
 	for _, c := range b.tap.Calls() {
 		if c.Write {
 			n++
@@ -130,25 +130,25 @@ func (b *bench) writes() (n int) {
 	return n
 }
 
-// variables returns "KEY target type" for every variable, without values.
-func (b *bench) variables() (out []string) {
+// listVariables returns "KEY target type" for every variable, without values.
+func (b *bench) listVariables() (out []string) {
 	for _, v := range b.Variables("dashboard") {
 		out = append(out, fmt.Sprintf("%s %s %s", v.Key, strings.Join(v.Target, "+"), v.Type))
 	}
 	return out
 }
 
-// live returns the live deployment and the value that it was built with for a name.
-func (b *bench) live(name string) (id, value string) {
+// readLive returns the live deployment and the value that it was built with for a name.
+func (b *bench) readLive(name string) (id, value string) {
 	id, values := b.Live("dashboard")
 	return id, values[name]
 }
 
 var essential = cmpopts.IgnoreFields(plan.Seen{}, "Consumer", "Changed", "Detail", "Rest", "Waiting", "WaitTill")
 
-func (b *bench) want(want plan.Seen, waiting string) {
+func (b *bench) wantSeen(want plan.Seen, waiting string) {
 	b.Helper()
-	got := b.status()
+	got := b.mustSee()
 	if diff := cmp.Diff(want, got, essential, cmpopts.EquateEmpty()); diff != "" {
 		b.Errorf("Status (-want +got):\n%s", diff)
 	}
@@ -159,19 +159,19 @@ func (b *bench) want(want plan.Seen, waiting string) {
 
 func TestFirstPush(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	b.want(plan.Seen{Settled: true, Unknown: "deployment " + b.first + " may have variables that rotary did not write"}, "")
+	b.wantSeen(plan.Seen{Settled: true, Unknown: "deployment " + b.first + " may have variables that rotary did not write"}, "")
 
-	b.roll(content("v1", "A=a1", "B=b1"))
+	b.mustRoll(newVersion("v1", "A=a1", "B=b1"))
 	v1 := []string{"v1"}
-	b.want(plan.Seen{RollingTo: "v1", Names: []string{"A", "B"}, InPlay: v1,
+	b.wantSeen(plan.Seen{RollingTo: "v1", Names: []string{"A", "B"}, InPlay: v1,
 		Unknown: "deployment " + b.first + " is older than the variables and does not say what it was built with"}, "is QUEUED")
 
 	b.clock.Advance(standin.BuildTime)
-	b.want(plan.Seen{Running: "v1", Names: []string{"A", "B"}, InPlay: v1, Settled: true}, "")
-	if id, value := b.live("A"); id == b.first || value != "a1" {
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A", "B"}, InPlay: v1, Settled: true}, "")
+	if id, value := b.readLive("A"); id == b.first || value != "a1" {
 		t.Errorf("live is %s", id)
 	}
-	if got := b.status().Rest; got != "git c1" {
+	if got := b.mustSee().Rest; got != "git c1" {
 		t.Errorf("Rest is %q", got)
 	}
 }
@@ -179,17 +179,17 @@ func TestFirstPush(t *testing.T) {
 func TestChangesAndRemovesNames(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
 	b.SetByHand("dashboard", "THEIRS", production, "x")
-	b.settle(content("v1", "A=a1", "GONE=g"))
+	b.rollAndBuild(newVersion("v1", "A=a1", "GONE=g"))
 	b.clock.Advance(time.Hour)
-	b.roll(content("v2", "A=a2", "NEW=n"))
-	b.want(plan.Seen{RollingTo: "v2", Names: []string{"A", "NEW"}, InPlay: []string{"v1", "v2"}}, "is QUEUED")
+	b.mustRoll(newVersion("v2", "A=a2", "NEW=n"))
+	b.wantSeen(plan.Seen{RollingTo: "v2", Names: []string{"A", "NEW"}, InPlay: []string{"v1", "v2"}}, "is QUEUED")
 	b.clock.Advance(standin.BuildTime)
-	b.want(plan.Seen{Running: "v2", Names: []string{"A", "NEW"}, InPlay: []string{"v2"}, Settled: true}, "")
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "NEW"}, InPlay: []string{"v2"}, Settled: true}, "")
 	want := []string{"A production sensitive", "NEW production sensitive", "THEIRS production encrypted"}
-	if diff := cmp.Diff(want, b.variables()); diff != "" {
+	if diff := cmp.Diff(want, b.listVariables()); diff != "" {
 		t.Error(diff)
 	}
-	if _, value := b.live("A"); value != "a2" {
+	if _, value := b.readLive("A"); value != "a2" {
 		t.Error("the live deployment does not have the new value")
 	}
 }
@@ -197,13 +197,13 @@ func TestChangesAndRemovesNames(t *testing.T) {
 func TestARepeatedRollDoesNothing(t *testing.T) {
 	for _, targets := range [][]string{{production}, {production, preview}, {development, preview}} {
 		b := newBench(t, targets, nil)
-		c := content("v1", "A=a1", "B=b1")
-		b.roll(c)
+		c := newVersion("v1", "A=a1", "B=b1")
+		b.mustRoll(c)
 		for _, wait := range []time.Duration{0, standin.BuildTime, time.Hour} {
 			b.clock.Advance(wait)
 			b.tap.Reset()
-			b.roll(c)
-			if n := b.writes(); n != 0 {
+			b.mustRoll(c)
+			if n := b.countWrites(); n != 0 {
 				t.Errorf("%v, %s later: %d writes", targets, wait, n)
 			}
 		}
@@ -226,47 +226,47 @@ func TestTypesAndPreviewExclusion(t *testing.T) {
 		"always":    {always, []string{development, preview}, []string{"A development encrypted", "A preview sensitive", "URL development encrypted"}},
 	} {
 		b := newBench(t, c.targets, c.change)
-		b.settle(content("v1", "A=a", "URL=u"))
-		if diff := cmp.Diff(c.want, b.variables()); diff != "" {
+		b.rollAndBuild(newVersion("v1", "A=a", "URL=u"))
+		if diff := cmp.Diff(c.want, b.listVariables()); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
-		b.want(plan.Seen{Running: "v1", Names: []string{"A", "URL"}, InPlay: []string{"v1"}, Settled: true}, "")
+		b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A", "URL"}, InPlay: []string{"v1"}, Settled: true}, "")
 	}
 }
 
 func TestAnExclusionThatComesLaterRemovesTheVariable(t *testing.T) {
 	b := newBench(t, []string{development, preview}, nil)
-	c := content("v1", "A=a", "URL=u")
-	b.settle(c)
+	c := newVersion("v1", "A=a", "URL=u")
+	b.rollAndBuild(c)
 	b.spec.ExcludeFromPreview = []string{"URL"}
-	if got := b.status().Drift; !slices.Equal(got, []string{"URL"}) {
+	if got := b.mustSee().Drift; !slices.Equal(got, []string{"URL"}) {
 		t.Errorf("Drift is %v", got)
 	}
-	b.settle(c)
-	b.want(plan.Seen{Running: "v1", Names: []string{"A", "URL"}, InPlay: []string{"v1"}, Settled: true}, "")
+	b.rollAndBuild(c)
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A", "URL"}, InPlay: []string{"v1"}, Settled: true}, "")
 }
 
 func TestAForeignVariableIsRefusedUntilAdopted(t *testing.T) {
 	b := newBench(t, []string{preview, production}, nil)
 	b.SetByHand("dashboard", "B", production, "theirs")
-	b.refused(content("v1", "A=a", "B=b"), "variable B", "adopt")
+	b.wantRefusal(newVersion("v1", "A=a", "B=b"), "variable B", "adopt")
 	b.spec.Adopt = []string{"B"}
-	b.settle(content("v1", "A=a", "B=b"))
-	if _, value := b.live("B"); value != "b" {
+	b.rollAndBuild(newVersion("v1", "A=a", "B=b"))
+	if _, value := b.readLive("B"); value != "b" {
 		t.Error("the adopted variable was not written")
 	}
-	if got := b.status(); got.Running != "v1" || strings.Contains(got.Detail, "readable") {
+	if got := b.mustSee(); got.Running != "v1" || strings.Contains(got.Detail, "readable") {
 		t.Errorf("Running %q, detail %q", got.Running, got.Detail)
 	}
 }
 
 func TestTwoEnvironmentsDoNotShareATarget(t *testing.T) {
 	b := newBench(t, []string{preview}, nil)
-	b.settle(content("v1", "A=a"))
-	dev := b.open(manifest.Environment{Name: "dev"})
+	b.rollAndBuild(newVersion("v1", "A=a"))
+	dev := b.openProject(manifest.Environment{Name: "dev"})
 	b.Project = dev
-	b.refused(content("v1", "OTHER=a"), "variable A", "environment production")
-	if s := b.status(); s.Running != "" || len(s.Names) != 0 {
+	b.wantRefusal(newVersion("v1", "OTHER=a"), "variable A", "environment production")
+	if s := b.mustSee(); s.Running != "" || len(s.Names) != 0 {
 		t.Errorf("dev runs %q with %v", s.Running, s.Names)
 	}
 }
@@ -277,31 +277,31 @@ func TestRefusesWhatDoesNotFit(t *testing.T) {
 		many = append(many, fmt.Sprintf("K%d=v", i))
 	}
 	for name, c := range map[string]bucket.Bucket{
-		"65537 bytes are":    content("v1", "A="+strings.Repeat("x", 65536)),
-		"1001 variables are": content("v1", many...),
-		"A is not text":      content("v1", "A=\xff"),
+		"65537 bytes are":    newVersion("v1", "A="+strings.Repeat("x", 65536)),
+		"1001 variables are": newVersion("v1", many...),
+		"A is not text":      newVersion("v1", "A=\xff"),
 	} {
-		newBench(t, []string{production}, nil).refused(c, name)
+		newBench(t, []string{production}, nil).wantRefusal(c, name)
 	}
 }
 
 func TestAFailedItemIsNamedWithoutItsValue(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
 	b.RefuseKey("dashboard", "B", "VALUE_INVALID_TYPE")
-	c := content("v1", "A=hush-a", "B=hush-b")
+	c := newVersion("v1", "A=hush-a", "B=hush-b")
 	err := b.Roll(b.Context(), c)
 	if err == nil || !strings.Contains(err.Error(), "B VALUE_INVALID_TYPE") || strings.Contains(err.Error(), "hush") {
 		t.Fatal("the error does not name the key and the code alone")
 	}
-	if got := b.variables(); !slices.Equal(got, []string{"A production sensitive"}) {
+	if got := b.listVariables(); !slices.Equal(got, []string{"A production sensitive"}) {
 		t.Errorf("the others should stay written: %v", got)
 	}
-	b.settle(c) // refused once only
-	b.want(plan.Seen{Running: "v1", Names: []string{"A", "B"}, InPlay: []string{"v1"}, Settled: true}, "")
+	b.rollAndBuild(c) // refused once only
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A", "B"}, InPlay: []string{"v1"}, Settled: true}, "")
 
 	b.RefuseKey("dashboard", "ONLY", "KEY_RESERVED")
 	b.spec.Targets["production"] = []string{production}
-	err = b.Roll(b.Context(), content("v2", "ONLY=hush-c"))
+	err = b.Roll(b.Context(), newVersion("v2", "ONLY=hush-c"))
 	if err == nil || !strings.Contains(err.Error(), "400") || !strings.Contains(err.Error(), "ONLY KEY_RESERVED") || strings.Contains(err.Error(), "hush") {
 		t.Error("a call that fails as a whole does not name the key and the code alone")
 	}
@@ -317,7 +317,7 @@ func TestThrottlingIsWaitedOut(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	b.roll(content("v1", "A=a"))
+	b.mustRoll(newVersion("v1", "A=a"))
 	if diff := cmp.Diff([]time.Duration{7 * time.Second, 7 * time.Second}, b.slept); diff != "" {
 		t.Errorf("waits (-want +got):\n%s", diff)
 	}
@@ -335,7 +335,7 @@ func TestFaultsEndInAnErrorWithoutSecrets(t *testing.T) {
 				}
 				return sim.Fault{}
 			})
-			err := b.Roll(b.Context(), content("v1", "A=hush"))
+			err := b.Roll(b.Context(), newVersion("v1", "A=hush"))
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "variables of project dashboard") {
 				t.Errorf("outcome %d: %v, want %q", outcome, err, want)
 			}
@@ -359,38 +359,38 @@ func TestALostAnswerIsHarmless(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	c := content("v1", "A=a")
+	c := newVersion("v1", "A=a")
 	if err := b.Roll(b.Context(), c); err == nil {
 		t.Error("a deployment whose answer is lost is reported as started")
 	}
 	b.tap.Reset()
-	b.roll(c)
-	if n := b.writes(); n != 0 {
+	b.mustRoll(c)
+	if n := b.countWrites(); n != 0 {
 		t.Errorf("%d writes: the deployment exists already", n)
 	}
 	b.clock.Advance(standin.BuildTime)
-	b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+	b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
 }
 
 func TestACrashBetweenTheWriteAndTheDeployment(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	b.settle(content("v1", "A=a1"))
+	b.rollAndBuild(newVersion("v1", "A=a1"))
 	b.tap.OnCall(func(c sim.Call) sim.Fault {
 		if c.Operation == "POST /v13/deployments" {
 			return sim.Fault{Outcome: sim.Dropped}
 		}
 		return sim.Fault{}
 	})
-	c := content("v2", "A=a2")
+	c := newVersion("v2", "A=a2")
 	if b.Roll(b.Context(), c) == nil {
 		t.Fatal("the Roll should fail")
 	}
-	b.want(plan.Seen{Names: []string{"A"}, InPlay: []string{"v1", "v2"}}, "no deployment has the new variables yet")
+	b.wantSeen(plan.Seen{Names: []string{"A"}, InPlay: []string{"v1", "v2"}}, "no deployment has the new variables yet")
 	b.tap.OnCall(nil)
 	b.tap.Reset()
-	b.settle(c)
-	if n := b.writes(); n != 1 {
+	b.rollAndBuild(c)
+	if n := b.countWrites(); n != 1 {
 		t.Errorf("%d writes, want the deployment alone", n)
 	}
-	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
 }

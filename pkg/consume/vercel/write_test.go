@@ -26,8 +26,8 @@ const (
 	starting = "POST /v13/deployments"
 )
 
-// fails rolls and wants an error with all words and no value; it returns how often each operation was called.
-func (b *bench) fails(c bucket.Bucket, words ...string) map[string]int {
+// wantFailure rolls and wants an error with all words and no value; it returns how often each operation was called.
+func (b *bench) wantFailure(c bucket.Bucket, words ...string) map[string]int {
 	b.Helper()
 	b.tap.Reset()
 	err := b.Roll(b.Context(), c)
@@ -39,10 +39,10 @@ func (b *bench) fails(c bucket.Bucket, words ...string) map[string]int {
 	if err != nil && strings.Contains(err.Error(), "hush") {
 		b.Error("the error has a value")
 	}
-	return b.calls()
+	return b.countCalls()
 }
 
-func (b *bench) calls() map[string]int {
+func (b *bench) countCalls() map[string]int {
 	n := map[string]int{}
 	for _, c := range b.tap.Calls() {
 		n[c.Operation]++
@@ -56,13 +56,13 @@ func TestOneBadKeyStopsNeitherTheOthersNorTheOtherTarget(t *testing.T) {
 		"as a whole":   func(b *bench) { b.RefuseAllWith("dashboard", "B", "VALUE_INVALID_TYPE") },
 	} {
 		b := newBench(t, []string{preview, production}, func(v *manifest.Vercel, _ *manifest.Environment) { v.ExcludeFromPreview = []string{"B"} })
-		b.settle(content("v1", "A=hush-1", "B=hush-1"))
-		before, _ := b.live("A")
+		b.rollAndBuild(newVersion("v1", "A=hush-1", "B=hush-1"))
+		before, _ := b.readLive("A")
 		refuse(b)
-		c := content("v2", "A=hush-2", "B=hush-2", "C=hush-2")
-		calls := b.fails(c, "B VALUE_INVALID_TYPE", "for production")
+		c := newVersion("v2", "A=hush-2", "B=hush-2", "C=hush-2")
+		calls := b.wantFailure(c, "B VALUE_INVALID_TYPE", "for production")
 		b.clock.Advance(standin.BuildTime)
-		if after, _ := b.live("A"); calls[starting] != 0 || after != before {
+		if after, _ := b.readLive("A"); calls[starting] != 0 || after != before {
 			t.Errorf("%s: a deployment was started from a half-written set", name)
 		}
 		written := []string{}
@@ -74,16 +74,16 @@ func TestOneBadKeyStopsNeitherTheOthersNorTheOtherTarget(t *testing.T) {
 		if diff := cmp.Diff([]string{"A preview", "A production", "C preview", "C production"}, written); diff != "" {
 			t.Errorf("%s: written (-want +got):\n%s", name, diff)
 		}
-		b.want(plan.Seen{Names: []string{"A", "B", "C"}, InPlay: []string{"v1", "v2"}}, "not all as one version")
+		b.wantSeen(plan.Seen{Names: []string{"A", "B", "C"}, InPlay: []string{"v1", "v2"}}, "not all as one version")
 		b.RefuseAllWith("dashboard", "B", "")
-		b.settle(c)
-		b.want(plan.Seen{Running: "v2", Names: []string{"A", "B", "C"}, InPlay: []string{"v2"}, Settled: true}, "")
+		b.rollAndBuild(c)
+		b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B", "C"}, InPlay: []string{"v2"}, Settled: true}, "")
 	}
 }
 
 func TestAFailingTargetDoesNotKeepProductionFromItsDeployment(t *testing.T) {
 	b := newBench(t, []string{preview, production}, nil)
-	b.settle(content("v1", "A=hush-1", "B=hush-1"))
+	b.rollAndBuild(newVersion("v1", "A=hush-1", "B=hush-1"))
 	first := true
 	b.tap.OnCall(func(c sim.Call) sim.Fault { // preview's is the first
 		if c.Operation != posting || !first {
@@ -92,20 +92,20 @@ func TestAFailingTargetDoesNotKeepProductionFromItsDeployment(t *testing.T) {
 		first = false
 		return sim.Fault{Outcome: sim.Denied}
 	})
-	c := content("v2", "A=hush-2")
-	b.fails(c, "for preview", "403")
+	c := newVersion("v2", "A=hush-2")
+	b.wantFailure(c, "for preview", "403")
 	b.clock.Advance(standin.BuildTime)
-	if _, value := b.live("A"); value != "hush-2" {
+	if _, value := b.readLive("A"); value != "hush-2" {
 		t.Error("production was kept waiting for previews")
 	}
-	if got := b.variables(); !slices.Contains(got, "B preview sensitive") || slices.Contains(got, "B production sensitive") {
+	if got := b.listVariables(); !slices.Contains(got, "B preview sensitive") || slices.Contains(got, "B production sensitive") {
 		t.Errorf("what is gone should go where the write succeeded, and nowhere else: %v", got)
 	}
-	if s := b.status(); s.Running != "" || s.Settled {
+	if s := b.mustSee(); s.Running != "" || s.Settled {
 		t.Errorf("half-written is called done: %+v", s)
 	}
-	b.settle(c)
-	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	b.rollAndBuild(c)
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
 }
 
 func TestAConflictSaysWhatStandsInTheWay(t *testing.T) {
@@ -117,9 +117,9 @@ func TestAConflictSaysWhatStandsInTheWay(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	c := content("v1", "A=hush-1", "B=hush-1")
-	b.fails(c, "A ENV_CONFLICT: another variable (env_", "split or remove it")
-	b.refused(c, "variable A", "is not rotary's")
+	c := newVersion("v1", "A=hush-1", "B=hush-1")
+	b.wantFailure(c, "A ENV_CONFLICT: another variable (env_", "split or remove it")
+	b.wantRefusal(c, "variable A", "is not rotary's")
 }
 
 func TestVariablesOfBranchesAndCustomEnvironmentsAreLeftAlone(t *testing.T) {
@@ -134,15 +134,15 @@ func TestVariablesOfBranchesAndCustomEnvironmentsAreLeftAlone(t *testing.T) {
 		b.AddByHand("dashboard", v)
 	}
 	was := len(b.Changes(0))
-	b.settle(content("v1", "A=a1", "GONE=g1"))
-	b.settle(content("v2", "A=a2"))
+	b.rollAndBuild(newVersion("v1", "A=a1", "GONE=g1"))
+	b.rollAndBuild(newVersion("v2", "A=a2"))
 	for _, c := range b.Changes(was) {
 		if c.Did != "created" && !strings.HasPrefix(c.Comment, "rotary production v1") {
 			t.Errorf("%s on %v with comment %q was %s", c.Key, c.Target, c.Comment, c.Did)
 		}
 	}
-	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
-	if got := b.status().Detail; !strings.Contains(got, "1 overridden on git branches") {
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	if got := b.mustSee().Detail; !strings.Contains(got, "1 overridden on git branches") {
 		t.Errorf("Detail is %q", got)
 	}
 }
@@ -155,16 +155,16 @@ func TestAVariableForSeveralEnvironmentsIsRefused(t *testing.T) {
 	} {
 		b := newBench(t, []string{production}, func(v *manifest.Vercel, _ *manifest.Environment) { v.Adopt = []string{"A"} })
 		b.AddByHand("dashboard", v)
-		b.refused(content("v1", "A=hush"), "variable A", "split it")
+		b.wantRefusal(newVersion("v1", "A=hush"), "variable A", "split it")
 		if strings.HasPrefix(v.Comment, "rotary") {
-			b.refused(content("v1", "B=hush"), "variable A", "split it") // it would have to go
+			b.wantRefusal(newVersion("v1", "B=hush"), "variable A", "split it") // it would have to go
 		}
 	}
 }
 
 func TestNamesThatVercelRefusesAreRefusedBeforeAnyWrite(t *testing.T) {
 	for _, name := range []string{"VERCEL_URL", "VERCEL", "TZ", "AWS_LAMBDA_X", "1BAD", "BAD NAME", ""} {
-		newBench(t, []string{production}, nil).refused(content("v1", "GOOD=hush", name+"=hush"), "production variables of project dashboard")
+		newBench(t, []string{production}, nil).wantRefusal(newVersion("v1", "GOOD=hush", name+"=hush"), "production variables of project dashboard")
 	}
 }
 
@@ -172,40 +172,40 @@ func TestNamesOfOthersCountForTheSize(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
 	b.SetByHand("dashboard", strings.Repeat("K", 200), production, "x")
 	limit := manifest.Limits("vercel").TotalBytes
-	b.refused(content("v1", "A="+strings.Repeat("x", limit-200)), "bytes are more than Vercel's")
-	b.roll(content("v1", "A="+strings.Repeat("x", limit-201)))
+	b.wantRefusal(newVersion("v1", "A="+strings.Repeat("x", limit-200)), "bytes are more than Vercel's")
+	b.mustRoll(newVersion("v1", "A="+strings.Repeat("x", limit-201)))
 }
 
 func TestAVariableThatMustBecomeSensitiveIsReplacedByItselfAndOneAtATime(t *testing.T) {
 	b := newBench(t, []string{development, production}, func(_ *manifest.Vercel, e *manifest.Environment) { e.Protected = false })
-	b.settle(content("v1", "A=a1", "B=b1"))
-	b.Project = b.open(manifest.Environment{Name: "production", Protected: true})
-	if got := b.status().Detail; !strings.Contains(got, "2 variables stay readable until") {
+	b.rollAndBuild(newVersion("v1", "A=a1", "B=b1"))
+	b.Project = b.openProject(manifest.Environment{Name: "production", Protected: true})
+	if got := b.mustSee().Detail; !strings.Contains(got, "2 variables stay readable until") {
 		t.Errorf("Detail is %q", got)
 	}
 	least := 2
 	b.tap.OnDone(func(sim.Call) {
 		n := 0
-		for _, v := range b.variables() {
+		for _, v := range b.listVariables() {
 			if strings.Contains(v, production) {
 				n++
 			}
 		}
 		least = min(least, n)
 	})
-	b.settle(content("v2", "A=a2", "B=b2"))
+	b.rollAndBuild(newVersion("v2", "A=a2", "B=b2"))
 	b.tap.OnDone(nil)
 	want := []string{"A development encrypted", "A production sensitive", "B development encrypted", "B production sensitive"}
-	if diff := cmp.Diff(want, b.variables()); diff != "" || least != 1 {
+	if diff := cmp.Diff(want, b.listVariables()); diff != "" || least != 1 {
 		t.Errorf("at the least %d of 2 were there:\n%s", least, diff)
 	}
-	b.want(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
-	if got := b.status().Detail; strings.Contains(got, "readable") {
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
+	if got := b.mustSee().Detail; strings.Contains(got, "readable") {
 		t.Errorf("Detail is %q", got)
 	}
 	b.tap.Reset()
-	b.settle(content("v3", "A=a3", "B=b3"))
-	if n := b.calls()[erasing]; n != 0 {
+	b.rollAndBuild(newVersion("v3", "A=a3", "B=b3"))
+	if n := b.countCalls()[erasing]; n != 0 {
 		t.Errorf("%d deletions where all are sensitive already", n)
 	}
 }
@@ -223,9 +223,9 @@ func TestAReplacementThatIsInterruptedIsFinishedByTheNextRoll(t *testing.T) {
 		"the answer comes to none": {sim.Lost, 1, []string{"A production sensitive", "B production sensitive"}},
 	} {
 		b := newBench(t, []string{production}, func(_ *manifest.Vercel, e *manifest.Environment) { e.Protected = false })
-		b.settle(content("v1", "A=hush-1", "B=hush-1"))
-		before, _ := b.live("A")
-		b.Project = b.open(manifest.Environment{Name: "production", Protected: true})
+		b.rollAndBuild(newVersion("v1", "A=hush-1", "B=hush-1"))
+		before, _ := b.readLive("A")
+		b.Project = b.openProject(manifest.Environment{Name: "production", Protected: true})
 		posts := 0
 		b.tap.OnCall(func(q sim.Call) sim.Fault {
 			if q.Operation == posting {
@@ -236,20 +236,20 @@ func TestAReplacementThatIsInterruptedIsFinishedByTheNextRoll(t *testing.T) {
 			}
 			return sim.Fault{}
 		})
-		v2 := content("v2", "A=hush-2", "B=hush-2")
+		v2 := newVersion("v2", "A=hush-2", "B=hush-2")
 		err := b.Roll(t.Context(), v2)
-		if diff := cmp.Diff(c.after, b.variables()); diff != "" {
+		if diff := cmp.Diff(c.after, b.listVariables()); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 		b.clock.Advance(standin.BuildTime)
 		done := len(c.after) == 2 && strings.HasSuffix(c.after[0], sensitive)
-		if after, _ := b.live("A"); (after == before) == done || (err == nil) != done || err != nil && strings.Contains(err.Error(), "hush") {
+		if after, _ := b.readLive("A"); (after == before) == done || (err == nil) != done || err != nil && strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: live went from %s to %s, error %v", name, before, after, err)
 		}
 		b.tap.OnCall(nil)
-		b.settle(v2)
-		b.want(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
-		if _, value := b.live("A"); value != "hush-2" {
+		b.rollAndBuild(v2)
+		b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
+		if _, value := b.readLive("A"); value != "hush-2" {
 			t.Errorf("%s: the live deployment does not have the value", name)
 		}
 	}
@@ -259,37 +259,37 @@ func TestVisibilityCountsBeforeTheType(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
 	b.AddByHand("dashboard", standin.Variable{Key: "A", Type: "encrypted", Visibility: "secret", Target: []string{production}, Comment: "rotary production v1"})
 	b.AddByHand("dashboard", standin.Variable{Key: "B", Type: "encrypted", Visibility: "config", Target: []string{production}, Comment: "rotary production v1"})
-	if got := b.status().Detail; !strings.Contains(got, "1 variables stay readable") {
+	if got := b.mustSee().Detail; !strings.Contains(got, "1 variables stay readable") {
 		t.Errorf("Detail is %q", got)
 	}
 	b.tap.Reset()
-	b.settle(content("v2", "A=a2", "B=b2"))
-	if n := b.calls()[erasing]; n != 1 {
+	b.rollAndBuild(newVersion("v2", "A=a2", "B=b2"))
+	if n := b.countCalls()[erasing]; n != 1 {
 		t.Errorf("%d variables were replaced, want the readable one", n)
 	}
-	b.want(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
 }
 
 func TestASecretOfDevelopmentIsWrittenWithATypeThatDevelopmentHas(t *testing.T) {
 	b := newBench(t, []string{development}, nil)
 	b.AddByHand("dashboard", standin.Variable{Key: "A", Type: "encrypted", Visibility: "secret", Target: []string{development}, Comment: "rotary production v1"})
-	b.settle(content("v2", "A=a2"))
-	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	b.rollAndBuild(newVersion("v2", "A=a2"))
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
 }
 
 func TestASensitiveVariableIsNeverMadeReadable(t *testing.T) {
 	b := newBench(t, []string{production, development}, nil)
-	b.settle(content("v1", "A=a1"))
-	b.Project = b.open(manifest.Environment{Name: "production"})
-	b.settle(content("v2", "A=a2"))
-	if diff := cmp.Diff([]string{"A development encrypted", "A production sensitive"}, b.variables()); diff != "" {
+	b.rollAndBuild(newVersion("v1", "A=a1"))
+	b.Project = b.openProject(manifest.Environment{Name: "production"})
+	b.rollAndBuild(newVersion("v2", "A=a2"))
+	if diff := cmp.Diff([]string{"A development encrypted", "A production sensitive"}, b.listVariables()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestReceiptsAreWrittenOneByOneWhereAnUpsertLeavesComments(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	b.settle(content("v1", "A=a1", "B=b1"))
+	b.rollAndBuild(newVersion("v1", "A=a1", "B=b1"))
 	b.CommentsStay("dashboard")
 	b.tap.Reset()
 	under := sim.Transport{Handler: b.Server}
@@ -303,12 +303,12 @@ func TestReceiptsAreWrittenOneByOneWhereAnUpsertLeavesComments(t *testing.T) {
 		}
 		return under.RoundTrip(req)
 	}))(b.Project)
-	b.settle(content("v2", "A=a2", "B=b2", "C=c2"))
-	if n := b.calls()[editing]; n != 2 {
+	b.rollAndBuild(newVersion("v2", "A=a2", "B=b2", "C=c2"))
+	if n := b.countCalls()[editing]; n != 2 {
 		t.Errorf("%d edits, want one for each that was there", n)
 	}
-	b.want(plan.Seen{Running: "v2", Names: []string{"A", "B", "C"}, InPlay: []string{"v2"}, Settled: true}, "")
-	if _, value := b.live("B"); value != "b2" {
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B", "C"}, InPlay: []string{"v2"}, Settled: true}, "")
+	if _, value := b.readLive("B"); value != "b2" {
 		t.Error("the comment was written and the value lost")
 	}
 }
@@ -316,37 +316,37 @@ func TestReceiptsAreWrittenOneByOneWhereAnUpsertLeavesComments(t *testing.T) {
 func TestWithoutCommentsNothingIsDeployedAndTheErrorSaysWhy(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
 	b.NoComments("dashboard")
-	c := content("v1", "A=hush-1", "B=hush-1")
-	calls := b.fails(c, "variable A", "variable B", "does not keep its comment")
+	c := newVersion("v1", "A=hush-1", "B=hush-1")
+	calls := b.wantFailure(c, "variable A", "variable B", "does not keep its comment")
 	if calls[starting] != 0 {
 		t.Error("a deployment was started")
 	}
-	b.refused(c, "is not rotary's")
+	b.wantRefusal(c, "is not rotary's")
 }
 
 func TestACommentThatAPersonEditsMakesTheVariableTheirs(t *testing.T) {
 	for _, comment := range []string{"", "do not touch", "rotary production"} {
 		b := newBench(t, []string{production}, nil)
-		c := content("v1", "A=a1", "B=b1")
-		b.settle(c)
+		c := newVersion("v1", "A=a1", "B=b1")
+		b.rollAndBuild(c)
 		b.clock.Advance(time.Hour)
 		b.CommentByHand("dashboard", "B", production, comment)
-		if got := b.status().Names; !slices.Equal(got, []string{"A"}) {
+		if got := b.mustSee().Names; !slices.Equal(got, []string{"A"}) {
 			t.Errorf("Names are %v", got)
 		}
-		b.refused(content("v2", "A=a2", "B=b2"), "variable B", "is not rotary's", "adopt")
+		b.wantRefusal(newVersion("v2", "A=a2", "B=b2"), "variable B", "is not rotary's", "adopt")
 		b.spec.Adopt = []string{"B"}
-		b.settle(content("v2", "A=a2", "B=b2"))
-		b.want(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
+		b.rollAndBuild(newVersion("v2", "A=a2", "B=b2"))
+		b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A", "B"}, InPlay: []string{"v2"}, Settled: true}, "")
 	}
 }
 
 func TestAForeignVariableIsNeverDeletedNotEvenWhenAdopted(t *testing.T) {
 	b := newBench(t, []string{production}, func(v *manifest.Vercel, _ *manifest.Environment) { v.Adopt = []string{"THEIRS"} })
 	b.SetByHand("dashboard", "THEIRS", production, "x")
-	b.settle(content("v1", "A=a1"))
-	b.settle(content("v2", "A=a2"))
-	if diff := cmp.Diff([]string{"A production sensitive", "THEIRS production encrypted"}, b.variables()); diff != "" {
+	b.rollAndBuild(newVersion("v1", "A=a1"))
+	b.rollAndBuild(newVersion("v2", "A=a2"))
+	if diff := cmp.Diff([]string{"A production sensitive", "THEIRS production encrypted"}, b.listVariables()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -357,17 +357,17 @@ func TestTheTeamIsNamedByIDOrSlug(t *testing.T) {
 		b.AddProject(standin.Project{Name: "other", Team: team, RepoID: 7, Head: "c1"})
 		b.AddToken("tok", team)
 		b.config.Team, b.config.Project = team, "other"
-		b.Project = b.open(manifest.Environment{Name: "production"})
+		b.Project = b.openProject(manifest.Environment{Name: "production"})
 		b.Push("other", "c1")
 		b.clock.Advance(standin.BuildTime)
 		b.tap.Reset()
-		b.settle(content("v1", "A=a1"))
+		b.rollAndBuild(newVersion("v1", "A=a1"))
 		for _, c := range b.tap.Calls() {
 			if !c.Write && (!strings.Contains(c.Question, parameter) || team == "" && strings.Contains(c.Question, "slug")) {
 				t.Errorf("team %q: %s", team, c.Question)
 			}
 		}
-		b.want(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
+		b.wantSeen(plan.Seen{Running: "v1", Names: []string{"A"}, InPlay: []string{"v1"}, Settled: true}, "")
 	}
 }
 
@@ -382,9 +382,9 @@ func TestWithoutRetryAfterTheLimitsResetIsWaitedFor(t *testing.T) {
 		`{"error":{"code":"rate_limited","limit":7}}`:                                              time.Second,
 	} {
 		a := &forged{route: upserting, status: http.StatusTooManyRequests, body: body, header: http.Header{"Date": {date.Format(http.TimeFormat)}}}
-		b := answered(t, a)
+		b := newForgedBench(t, a)
 		b.slept = nil
-		if err := b.rollOnto(a, content("v2", "A=canary-2")); err == nil || !strings.Contains(err.Error(), "429 rate_limited") {
+		if err := b.rollThrough(a, newVersion("v2", "A=canary-2")); err == nil || !strings.Contains(err.Error(), "429 rate_limited") {
 			t.Errorf("%s: %v", body, err)
 		}
 		if want == 0 && len(b.slept) == 0 || want != 0 && len(b.slept) > 0 && b.slept[0] == want {
@@ -396,7 +396,7 @@ func TestWithoutRetryAfterTheLimitsResetIsWaitedFor(t *testing.T) {
 
 func TestADeploymentThatStartsDuringTheWritesIsNotSuperseded(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	b.settle(content("v1", "A=a1"))
+	b.rollAndBuild(newVersion("v1", "A=a1"))
 	theirs := ""
 	b.tap.OnCall(func(c sim.Call) sim.Fault {
 		if c.Operation == posting {
@@ -404,39 +404,39 @@ func TestADeploymentThatStartsDuringTheWritesIsNotSuperseded(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	c := content("v2", "A=a2")
+	c := newVersion("v2", "A=a2")
 	b.tap.Reset()
-	b.roll(c)
+	b.mustRoll(c)
 	b.tap.OnCall(nil)
-	if n := b.calls()[starting]; n != 0 {
+	if n := b.countCalls()[starting]; n != 0 {
 		t.Error("a deployment of the old commit supersedes theirs")
 	}
 	b.clock.Advance(standin.BuildTime)
-	if id, value := b.live("A"); id != theirs || value != "a1" {
+	if id, value := b.readLive("A"); id != theirs || value != "a1" {
 		t.Errorf("live is %s, want %s", id, theirs)
 	}
-	b.settle(c)
-	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
-	if got := b.status().Rest; got != "git c2" {
+	b.rollAndBuild(c)
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	if got := b.mustSee().Rest; got != "git c2" {
 		t.Errorf("Rest is %q: their commit was put back", got)
 	}
 }
 
 func TestADeploymentWithoutItsDomainsIsNotRunning(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	b.settle(content("v1", "A=a1"))
+	b.rollAndBuild(newVersion("v1", "A=a1"))
 	b.LoseDomains("dashboard")
-	b.want(plan.Seen{RollingTo: "v1", Names: []string{"A"}, InPlay: []string{"v1"}}, "its domains are not assigned")
+	b.wantSeen(plan.Seen{RollingTo: "v1", Names: []string{"A"}, InPlay: []string{"v1"}}, "its domains are not assigned")
 	b.tap.Reset()
-	b.roll(content("v1", "A=a1"))
-	if n := b.writes(); n != 0 {
+	b.mustRoll(newVersion("v1", "A=a1"))
+	if n := b.countWrites(); n != 0 {
 		t.Errorf("%d writes", n)
 	}
 }
 
 func TestAVariableThatCannotBeDeletedKeepsNoOtherFromIt(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	b.settle(content("v1", "A=hush-1", "B=hush-1", "C=hush-1"))
+	b.rollAndBuild(newVersion("v1", "A=hush-1", "B=hush-1", "C=hush-1"))
 	first := true
 	b.tap.OnCall(func(c sim.Call) sim.Fault {
 		if c.Operation != erasing || !first {
@@ -445,31 +445,31 @@ func TestAVariableThatCannotBeDeletedKeepsNoOtherFromIt(t *testing.T) {
 		first = false
 		return sim.Fault{Outcome: sim.Denied}
 	})
-	c := content("v2", "A=hush-2")
-	if calls := b.fails(c, "delete variable B", "403"); calls[starting] != 0 {
+	c := newVersion("v2", "A=hush-2")
+	if calls := b.wantFailure(c, "delete variable B", "403"); calls[starting] != 0 {
 		t.Error("a deployment was started with a variable that should be gone")
 	}
-	if diff := cmp.Diff([]string{"A production sensitive", "B production sensitive"}, b.variables()); diff != "" {
+	if diff := cmp.Diff([]string{"A production sensitive", "B production sensitive"}, b.listVariables()); diff != "" {
 		t.Error(diff)
 	}
-	b.settle(c)
-	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	b.rollAndBuild(c)
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
 }
 
 // worldmonitor#8216: the step compares commits, and rotary builds the same one again.
 func TestAnIgnoredBuildStepThatCancelsTheSameCommitIsAFailureThatSaysSo(t *testing.T) {
 	b := newBench(t, []string{production}, nil)
-	b.settle(content("v1", "A=a1"))
+	b.rollAndBuild(newVersion("v1", "A=a1"))
 	b.FailBuilds("dashboard", standin.Canceled)
-	b.settle(content("v2", "A=a2"))
-	s := b.status()
+	b.rollAndBuild(newVersion("v2", "A=a2"))
+	s := b.mustSee()
 	if s.Failed == nil || s.Failed.Version != "v2" || s.Failed.Rest != s.Rest || !strings.Contains(s.Failed.Reason, "Ignored Build Step") {
 		t.Fatalf("Failed is %+v, Rest %q", s.Failed, s.Rest)
 	}
 	b.FailBuilds("dashboard", "")
 	b.Push("dashboard", "c2") // a new commit is not ignored
 	b.clock.Advance(standin.BuildTime)
-	b.want(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
+	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")
 }
 
 func TestTheTokenIsTrimmed(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/accesskey"
 )
 
-// Two rotations and their retirements on an emulator that is not ours. What it does otherwise than AWS stands with the
-// stand-in's own tests: here it matters only that it accepts an Inactive key, and nobody asks.
+// Two rotations and their retirements on an emulator that is not ours. It accepts an Inactive key, as AWS does not, and so
+// nothing here asks for that.
 func TestAccessKeysAreRotatedOnMoto(t *testing.T) {
 	cfg, installed := moto.Config(t, rotatetest.Account, rotatetest.Region)
 	if !installed {

@@ -33,9 +33,9 @@ func TestWhatAnAnswerMayBe(t *testing.T) {
 		`{"token": "` + strings.Repeat("x", 1<<20) + `", "id": "t1"}`: "error: larger than 1 MiB",
 	} {
 		s := &script{body: body}
-		r := open(t, simple(""), s)
-		current := held()
-		next, err := r.Create(t.Context(), begun(current))
+		r := openScripted(t, simpleDescription(""), s)
+		current := heldValues()
+		next, err := r.Create(t.Context(), newStart(current))
 		if wanted, fails := strings.CutPrefix(want, "error: "); fails {
 			if err == nil || !strings.Contains(err.Error(), wanted) || next != nil {
 				t.Errorf("%.60s: error is %v, want %q", body, err, wanted)
@@ -48,7 +48,7 @@ func TestWhatAnAnswerMayBe(t *testing.T) {
 		if err != nil || secret.Reveal(next["TOKEN_ID"]) != want || secret.Reveal(next["TOKEN"]) != "fresh-"+long {
 			t.Errorf("%.60s: %v", body, err)
 		}
-		if !next["NOTE"].Equal(current["NOTE"]) || !current["TOKEN"].Equal(held()["TOKEN"]) {
+		if !next["NOTE"].Equal(current["NOTE"]) || !current["TOKEN"].Equal(heldValues()["TOKEN"]) {
 			t.Errorf("%.60s: another key is lost, or what was current has changed", body)
 		}
 	}
@@ -56,7 +56,7 @@ func TestWhatAnAnswerMayBe(t *testing.T) {
 
 func TestAPathThatFindsTwoValuesFindsNone(t *testing.T) {
 	s := &script{body: `{"token": "fresh-0123456789", "id": 1, "owner": {"id": 2}}`}
-	_, err := open(t, strings.Replace(simple(""), "TOKEN_ID: $.id", "TOKEN_ID: $..id", 1), s).Create(t.Context(), begun(held()))
+	_, err := openScripted(t, strings.Replace(simpleDescription(""), "TOKEN_ID: $.id", "TOKEN_ID: $..id", 1), s).Create(t.Context(), newStart(heldValues()))
 	if err == nil || !strings.Contains(err.Error(), "exactly one $..id") {
 		t.Errorf("error is %v", err)
 	}
@@ -73,14 +73,14 @@ func TestTestSaysWhetherTheVendorAcceptsACredentialAndKnowsIt(t *testing.T) {
 		"reset, reset, dial, 200": "",
 		"204":                     "not JSON", // no telling whose it is
 	} {
-		s := &script{words: words(answers), body: `{"id": "id of the old one"}`}
-		err := open(t, simple(""), s).Test(t.Context(), held())
+		s := &script{words: splitWords(answers), body: `{"id": "id of the old one"}`}
+		err := openScripted(t, simpleDescription(""), s).Test(t.Context(), heldValues())
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: error is %v, want %q", answers, err, want)
 		}
 	}
 	s := &script{body: `{"id": "id of another one"}`}
-	if err := open(t, simple(""), s).Test(t.Context(), held()); err == nil || !strings.Contains(err.Error(), "TOKEN_ID is of another credential") {
+	if err := openScripted(t, simpleDescription(""), s).Test(t.Context(), heldValues()); err == nil || !strings.Contains(err.Error(), "TOKEN_ID is of another credential") {
 		t.Errorf("the id of another credential: %v", err)
 	}
 }
@@ -101,11 +101,11 @@ func TestRetireEndsOnlyWhenTheVendorRefuses(t *testing.T) {
 		{revoked, "403", "status 403: it refuses"},
 		{revoked, "204, 403", "status 403: it refuses"}, // neither accepted nor refused as a dead one is
 		{revoked, "204, 500, 500, 500, 500", "500"},
-		{simple(""), "401", ""},
-		{simple(""), "200, 200, 200, 200", "no call is described that revokes it"},
+		{simpleDescription(""), "401", ""},
+		{simpleDescription(""), "200, 200, 200, 200", "no call is described that revokes it"},
 	} {
-		s := &script{words: words(c.answers)}
-		next, err := open(t, c.described, s).Retire(t.Context(), rotate.End{Owed: held(), Current: fresh()})
+		s := &script{words: splitWords(c.answers)}
+		next, err := openScripted(t, c.described, s).Retire(t.Context(), rotate.End{Owed: heldValues(), Current: freshValues()})
 		if next != nil || c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: error is %v, want %q", c.answers, err, c.want)
 		}
@@ -115,13 +115,13 @@ func TestRetireEndsOnlyWhenTheVendorRefuses(t *testing.T) {
 	}
 }
 
-func fresh() rotate.Values {
+func freshValues() rotate.Values {
 	return rotate.Values{"TOKEN": secret.New("fresh-0123456789abcdef"), "TOKEN_ID": secret.New("id of the new one")}
 }
 
 func TestTheCurrentCredentialRevokesTheOwedOne(t *testing.T) {
-	s := &script{words: words("204, 401")}
-	if _, err := open(t, revoked, s).Retire(t.Context(), rotate.End{Owed: held(), Current: fresh()}); err != nil {
+	s := &script{words: splitWords("204, 401")}
+	if _, err := openScripted(t, revoked, s).Retire(t.Context(), rotate.End{Owed: heldValues(), Current: freshValues()}); err != nil {
 		t.Fatal(err)
 	}
 	revoke, test := s.asked[0], s.asked[1]
@@ -135,29 +135,29 @@ func TestTheCurrentCredentialRevokesTheOwedOne(t *testing.T) {
 
 func TestAVersionWithoutACredentialHasNothingToRevoke(t *testing.T) {
 	s := &script{}
-	if _, err := open(t, revoked, s).Retire(t.Context(), rotate.End{Owed: rotate.Values{"NOTE": secret.New("x")}, Current: fresh()}); err != nil || len(s.asked) > 0 {
+	if _, err := openScripted(t, revoked, s).Retire(t.Context(), rotate.End{Owed: rotate.Values{"NOTE": secret.New("x")}, Current: freshValues()}); err != nil || len(s.asked) > 0 {
 		t.Errorf("asked %d times, error %v", len(s.asked), err)
 	}
 	noID := rotate.Values{"TOKEN": secret.New("old-token-0123456789")}
-	if _, err := open(t, revoked, s).Retire(t.Context(), rotate.End{Owed: noID, Current: fresh()}); err == nil || !strings.Contains(err.Error(), "has no TOKEN_ID") || len(s.asked) > 0 {
+	if _, err := openScripted(t, revoked, s).Retire(t.Context(), rotate.End{Owed: noID, Current: freshValues()}); err == nil || !strings.Contains(err.Error(), "has no TOKEN_ID") || len(s.asked) > 0 {
 		t.Errorf("without an id: asked %d times, error %v", len(s.asked), err)
 	}
 }
 
 func TestACredentialIsItsOwnIdentity(t *testing.T) {
-	identified, is := open(t, revoked, &script{}).(rotate.Identified)
+	identified, is := openScripted(t, revoked, &script{}).(rotate.Identified)
 	if !is {
 		t.Fatal("it is not rotate.Identified")
 	}
-	other := held()
+	other := heldValues()
 	other["NOTE"], other["TOKEN_ID"] = secret.New("changed"), secret.New("corrected")
-	if !identified.Same(held(), other) || identified.Identity(held()) != identified.Identity(other) {
+	if !identified.Same(heldValues(), other) || identified.Identity(heldValues()) != identified.Identity(other) {
 		t.Error("one credential with another note and id is taken for another one, and would be revoked while it is in use")
 	}
-	if identified.Same(held(), fresh()) {
+	if identified.Same(heldValues(), freshValues()) {
 		t.Error("two credentials are one")
 	}
-	if strings.Contains(identified.Identity(held()), "old-token") {
+	if strings.Contains(identified.Identity(heldValues()), "old-token") {
 		t.Error("the identity is the credential in the clear")
 	}
 }
@@ -167,10 +167,10 @@ func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{`{"token":"a","id":1}`, `{"token":["a"]}`, `[`, `{"token":"a","token":"b","id":"c"}`, "\x00", `{"id":1e999,"token":"x"}`} {
 		f.Add(body)
 	}
-	source := sourceOf(f, "TOKEN, TOKEN_ID, NOTE", simple(""))
+	source := sourceOf(f, "TOKEN, TOKEN_ID, NOTE", simpleDescription(""))
 	f.Fuzz(func(t *testing.T, body string) {
 		s := &script{body: body}
-		next, err := newOn(source, s).Create(t.Context(), begun(held()))
+		next, err := newOn(source, s).Create(t.Context(), newStart(heldValues()))
 		if (err == nil) == (next == nil) {
 			t.Fatal("values and an error, or none of both")
 		}

@@ -28,13 +28,13 @@ type vendor interface {
 	Accepted() []vendors.Key
 }
 
-// clock is the vendors': the suite's rotations begin on that day.
-func clock() time.Time { return time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC) }
+// fixedTime is the vendors': the suite's rotations begin on that day.
+func fixedTime() time.Time { return time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC) }
 
-func gitlab() vendor  { return vendors.NewGitLab(clock) }
-func vercel() vendor  { return vendors.NewVercel(clock) }
-func datadog() vendor { return vendors.NewDatadog(clock) }
-func rolled() vendor  { return vendors.NewRolled(clock) }
+func newGitLab() vendor  { return vendors.NewGitLab(fixedTime) }
+func newVercel() vendor  { return vendors.NewVercel(fixedTime) }
+func newDatadog() vendor { return vendors.NewDatadog(fixedTime) }
+func newRolled() vendor  { return vendors.NewRolled(fixedTime) }
 
 // sourceOf is the source x of a manifest whose rotate is this.
 func sourceOf(t testing.TB, keys, rotate string) manifest.Source {
@@ -64,11 +64,11 @@ var described = []struct {
 	at     func() vendor
 	rotate string
 }{
-	{"gitlab-group-access-token", gitlab, `admin: owner, ` + withID + `, settings: {group: "example/platform", scopes: [api, read_registry]}`},
-	{"gitlab-project-access-token", gitlab, `admin: owner, ` + withID + `, settings: {project: 42, host: "gitlab.example.com:8443"}`},
-	{"vercel-token", vercel, withID},
-	{"datadog-api-key", datadog, `admin: owner, keys_for: {key: TOKEN, id: TOKEN_ID}, settings: {site: datadoghq.eu}`},
-	{"rolled-key", rolled, `keys_for: {key: TOKEN, id: TOKEN_ID}, settings: {host: api.example.com}`},
+	{"gitlab-group-access-token", newGitLab, `admin: owner, ` + withID + `, settings: {group: "example/platform", scopes: [api, read_registry]}`},
+	{"gitlab-project-access-token", newGitLab, `admin: owner, ` + withID + `, settings: {project: 42, host: "gitlab.example.com:8443"}`},
+	{"vercel-token", newVercel, withID},
+	{"datadog-api-key", newDatadog, `admin: owner, keys_for: {key: TOKEN, id: TOKEN_ID}, settings: {site: datadoghq.eu}`},
+	{"rolled-key", newRolled, `keys_for: {key: TOKEN, id: TOKEN_ID}, settings: {host: api.example.com}`},
 }
 
 // worldOf is a source over a vendor's stand-in, which is reached without a socket.
@@ -77,7 +77,7 @@ func worldOf(source manifest.Source, v vendor) rotatetest.World {
 	return rotatetest.World{
 		Source: source,
 		Open: func(calls rotatetest.Calls) rotate.Rotator {
-			return httpapi.New(source, reach(v, rotatetest.Transport(sim.Transport{Handler: v}, calls)))
+			return httpapi.New(source, newReachTo(v, rotatetest.Transport(sim.Transport{Handler: v}, calls)))
 		},
 		Put: func() rotate.Values {
 			put++
@@ -89,7 +89,7 @@ func worldOf(source manifest.Source, v vendor) rotatetest.World {
 	}
 }
 
-func reach(v vendor, over http.RoundTripper) httpapi.Reach {
+func newReachTo(v vendor, over http.RoundTripper) httpapi.Reach {
 	return httpapi.Reach{
 		Environment: "dev", Transport: over,
 		Admin: func(context.Context) (rotate.Values, error) {
@@ -125,11 +125,11 @@ const asText = `http: {
 func TestARotatorThatCannotBeAskedTwiceConforms(t *testing.T) {
 	t.Parallel()
 	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "admin: owner, "+asText)
-	rotatetest.Run(t, func(*testing.T) rotatetest.World { return worldOf(source, datadog()) })
+	rotatetest.Run(t, func(*testing.T) rotatetest.World { return worldOf(source, newDatadog()) })
 }
 
 func TestARotatorThatKillsTheOldCredentialAtOnceConforms(t *testing.T) {
 	t.Parallel()
 	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "vendor: gitlab-self-rotating-token, keys_for: {token: TOKEN}")
-	rotatetest.Run(t, func(*testing.T) rotatetest.World { return worldOf(source, gitlab()) })
+	rotatetest.Run(t, func(*testing.T) rotatetest.World { return worldOf(source, newGitLab()) })
 }

@@ -14,10 +14,12 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-func newOn(source manifest.Source, s *script) rotate.Rotator { return httpapi.New(source, s.reach()) }
+func newOn(source manifest.Source, s *script) rotate.Rotator {
+	return httpapi.New(source, s.newReach())
+}
 
-// found are the ready-made descriptions that look for what an earlier try has made.
-func found(t *testing.T, test func(t *testing.T, source manifest.Source, v vendor)) {
+// runOnFound are the ready-made descriptions that look for what an earlier try has made.
+func runOnFound(t *testing.T, test func(t *testing.T, source manifest.Source, v vendor)) {
 	for _, d := range described {
 		source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "vendor: "+d.vendor+", "+d.rotate)
 		if source.Rotate.HTTP.Find != nil {
@@ -32,11 +34,11 @@ func handHeld(v vendor) rotate.Values {
 }
 
 func TestWhatALostTryHasMadeIsRevokedAndNothingElse(t *testing.T) {
-	found(t, func(t *testing.T, source manifest.Source, v vendor) {
+	runOnFound(t, func(t *testing.T, source manifest.Source, v vendor) {
 		current := handHeld(v)
 		other := v.Make("rotary-0a1b2c3d-0000-4000-8000-00000000000b") // of another rotation
 		longer := v.Make("rotary-0a1b2c3d-0000-4000-8000-00000000000a-not")
-		deaf := reach(v, seen(func(req *http.Request) (*http.Response, error) {
+		deaf := newReachTo(v, seen(func(req *http.Request) (*http.Response, error) {
 			resp, err := sim.Transport{Handler: v}.RoundTrip(req)
 			if req.Method == http.MethodPost {
 				return nil, fmt.Errorf("nobody hears that %d was answered", resp.StatusCode)
@@ -44,14 +46,14 @@ func TestWhatALostTryHasMadeIsRevokedAndNothingElse(t *testing.T) {
 			return resp, err
 		}))
 		for range 2 {
-			if _, err := httpapi.New(source, deaf).Create(t.Context(), begun(current)); err == nil {
+			if _, err := httpapi.New(source, deaf).Create(t.Context(), newStart(current)); err == nil {
 				t.Fatal("nobody heard the answer, and there are values")
 			}
 		}
 		if n := len(v.Accepted()); n != 4 {
 			t.Fatalf("after two tries that were lost the vendor accepts %d credentials, want the other three and the last one lost", n)
 		}
-		next, err := httpapi.New(source, reach(v, sim.Transport{Handler: v})).Create(t.Context(), begun(current))
+		next, err := httpapi.New(source, newReachTo(v, sim.Transport{Handler: v})).Create(t.Context(), newStart(current))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +90,7 @@ func TestNothingIsMadeWhileTheListCannotBeTrusted(t *testing.T) {
 		mine: "it still lists what an earlier try has made",
 	} {
 		s := &script{body: body}
-		_, err := open(t, list, s).Create(t.Context(), begun(held()))
+		_, err := openScripted(t, list, s).Create(t.Context(), newStart(heldValues()))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, want %q", body, err, want)
 		}
@@ -107,42 +109,42 @@ func TestNothingIsMadeWhileTheListCannotBeTrusted(t *testing.T) {
 		resp.Header.Set("Link", `<https://api.example.com/tokens?page=1>; rel="first", <https://api.example.com/tokens?page=2>; rel="next"`)
 		return resp, err
 	})
-	reach := (&script{}).reach()
+	reach := (&script{}).newReach()
 	reach.Transport = linked
-	if _, err := httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID", list), reach).Create(t.Context(), begun(held())); err == nil || !strings.Contains(err.Error(), "more than one page") {
+	if _, err := httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID", list), reach).Create(t.Context(), newStart(heldValues())); err == nil || !strings.Contains(err.Error(), "more than one page") {
 		t.Errorf("a Link to the next page: %v", err)
 	}
 }
 
 func TestVercelsListIsReadOnlyWhereItIsWhole(t *testing.T) {
-	v := vendors.NewVercel(clock)
+	v := vendors.NewVercel(fixedTime)
 	current := handHeld(v)
 	for n := range 25 {
 		v.Make(fmt.Sprint("another ", n))
 	}
 	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "vendor: vercel-token, "+withID)
-	_, err := httpapi.New(source, reach(v, sim.Transport{Handler: v})).Create(t.Context(), begun(current))
+	_, err := httpapi.New(source, newReachTo(v, sim.Transport{Handler: v})).Create(t.Context(), newStart(current))
 	if err == nil || !strings.Contains(err.Error(), "more than one page") || len(v.Accepted()) != 26 {
 		t.Errorf("error %v, %d tokens", err, len(v.Accepted()))
 	}
 }
 
 func TestATokenThatMayNotMakeAnotherIsRefused(t *testing.T) {
-	v := vendors.NewVercel(clock)
+	v := vendors.NewVercel(fixedTime)
 	current := handHeld(v)
 	v.Limit(secret.Reveal(current["TOKEN"]))
 	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "vendor: vercel-token, "+withID)
-	if _, err := httpapi.New(source, reach(v, sim.Transport{Handler: v})).Create(t.Context(), begun(current)); err == nil || err.Error() != "POST https://api.vercel.com/v3/user/tokens: status 403: it refuses (request req-403)" {
+	if _, err := httpapi.New(source, newReachTo(v, sim.Transport{Handler: v})).Create(t.Context(), newStart(current)); err == nil || err.Error() != "POST https://api.vercel.com/v3/user/tokens: status 403: it refuses (request req-403)" {
 		t.Errorf("error is %v", err)
 	}
-	g := vendors.NewGitLab(clock)
+	g := vendors.NewGitLab(fixedTime)
 	values := handHeld(g)
-	bot := reach(g, sim.Transport{Handler: g})
+	bot := newReachTo(g, sim.Transport{Handler: g})
 	bot.Admin = nil
 	source = sourceOf(t, "TOKEN, TOKEN_ID", strings.ReplaceAll(`http: {overlap: none,
   create: {url: "https://gitlab.com/api/v4/groups/1/access_tokens", headers: {PRIVATE-TOKEN: "{{TOKEN}}"}, json: {name: x}, set: {TOKEN: $.token}},
   test: {url: "https://gitlab.com/api/v4/personal_access_tokens/self", headers: {PRIVATE-TOKEN: "{{TOKEN}}"}}}`, "\n", ""))
-	if _, err := httpapi.New(source, bot).Create(t.Context(), begun(values)); err == nil || !strings.Contains(err.Error(), "403") {
+	if _, err := httpapi.New(source, bot).Create(t.Context(), newStart(values)); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("a group access token makes another: %v", err)
 	}
 }

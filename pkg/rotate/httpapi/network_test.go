@@ -20,17 +20,17 @@ import (
 
 type ctx = context.Context
 
-func newReach(source manifest.Source, reach httpapi.Reach) rotate.Rotator {
+func newRotator(source manifest.Source, reach httpapi.Reach) rotate.Rotator {
 	return httpapi.New(source, reach)
 }
 
-// overNetwork asks a server with the client that is used in production.
-func overNetwork(t *testing.T, server *httptest.Server) (rotate.Rotator, rotate.Values, error) {
+// createOverNetwork asks a server with the client that is used in production.
+func createOverNetwork(t *testing.T, server *httptest.Server) (rotate.Rotator, rotate.Values, error) {
 	t.Helper()
 	t.Cleanup(server.Close)
-	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", strings.ReplaceAll(simple(`, json: {name: "{{marker}}"}`), "https://api.example.com", server.URL))
+	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", strings.ReplaceAll(simpleDescription(`, json: {name: "{{marker}}"}`), "https://api.example.com", server.URL))
 	r := httpapi.New(source, httpapi.Reach{Environment: "dev", Pause: func(context.Context, time.Duration) error { return errors.New("no second try") }})
-	next, err := r.Create(t.Context(), begun(held()))
+	next, err := r.Create(t.Context(), newStart(heldValues()))
 	return r, next, err
 }
 
@@ -68,7 +68,7 @@ func TestTheRealClient(t *testing.T) {
 		}, "no answer", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, next, err := overNetwork(t, httptest.NewServer(c.handler))
+			r, next, err := createOverNetwork(t, httptest.NewServer(c.handler))
 			if c.want == "" && (err != nil || secret.Reveal(next["TOKEN_ID"]) != "7") || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Fatalf("error is %v, want %q", err, c.want)
 			}
@@ -86,7 +86,7 @@ func TestAServerThatCannotBeReachedHasMadeNothing(t *testing.T) {
 	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("an untrusted server was asked") }))
 	untrusted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	untrusted.StartTLS()
-	r, _, err := overNetwork(t, untrusted)
+	r, _, err := createOverNetwork(t, untrusted)
 	if err == nil || !strings.Contains(err.Error(), "its certificate is not trusted") || mayHaveMade(r, err) {
 		t.Errorf("a certificate that nobody trusts: %v", err)
 	}
@@ -94,7 +94,7 @@ func TestAServerThatCannotBeReachedHasMadeNothing(t *testing.T) {
 	listener, _ := net.Listen("tcp", "127.0.0.1:0")
 	gone.URL = "http://" + listener.Addr().String()
 	_ = listener.Close()
-	r, _, err = overNetwork(t, gone)
+	r, _, err = createOverNetwork(t, gone)
 	if err == nil || !strings.Contains(err.Error(), "no connection") || mayHaveMade(r, err) {
 		t.Errorf("nobody listens: %v", err)
 	}
@@ -105,11 +105,11 @@ func TestAServerThatIsTooSlowIsGivenUp(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(asked); <-release }))
 	defer server.Close()
 	defer close(release)
-	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", strings.ReplaceAll(simple(""), "https://api.example.com", server.URL))
+	source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", strings.ReplaceAll(simpleDescription(""), "https://api.example.com", server.URL))
 	r := httpapi.New(source, httpapi.Reach{Environment: "dev"})
 	ended, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
-	_, err := r.Create(ended, begun(held()))
+	_, err := r.Create(ended, newStart(heldValues()))
 	if !errors.Is(err, context.Canceled) || !mayHaveMade(r, err) {
 		t.Errorf("error is %v", err)
 	}

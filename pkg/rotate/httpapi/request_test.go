@@ -9,13 +9,13 @@ import (
 )
 
 // requests makes the call that a create like this describes, with a nasty value as TOKEN_ID, and returns what was sent.
-func sends(t *testing.T, create, id string) (s *script, err error) {
+func sendCreate(t *testing.T, create, id string) (s *script, err error) {
 	t.Helper()
 	s = &script{}
 	described := `admin: owner, http: {overlap: none, create: {` + create + `, set: {TOKEN: $.token}}, test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}}}`
-	current := held()
+	current := heldValues()
 	current["TOKEN_ID"] = secret.New(id)
-	_, err = open(t, described, s).Create(t.Context(), begun(current))
+	_, err = openScripted(t, described, s).Create(t.Context(), newStart(current))
 	return s, err
 }
 
@@ -29,7 +29,7 @@ func TestValuesAreEscapedForWhereTheyStand(t *testing.T) {
 		{`url: "https://api.example.com/{{env}}/{{source}}/{{version}}?{{marker}}"`, "x", "/dev/x/0a1b2c3d-0000-4000-8000-00000000000a?rotary-0a1b2c3d-0000-4000-8000-00000000000a"},
 		{`url: "https://api.example.com?until={{unix 60d}}"`, "x", "?until=1772791200"},
 	} {
-		s, err := sends(t, c.create, c.id)
+		s, err := sendCreate(t, c.create, c.id)
 		if err != nil {
 			t.Errorf("%s: %v", c.create, err)
 			continue
@@ -52,7 +52,7 @@ func TestBodies(t *testing.T) {
 		`form: {a: "{{TOKEN_ID}}", b: "1 2"}`: `a=a%2Fb%3Fc%26d%3De%23f%25g+%22h%22+%5Ci+%7B%7BTOKEN%7D%7D+%C3%BC%2B%3B%3A%40&b=1+2`,
 		`method: PUT`:                         ``,
 	} {
-		s, err := sends(t, url+create, nasty)
+		s, err := sendCreate(t, url+create, nasty)
 		if err != nil || s.sent[0] != want {
 			t.Errorf("%s: sent is %v (%v), want %s", create, s.sent, err, want)
 			continue
@@ -66,7 +66,7 @@ func TestBodies(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	const url = `url: "https://api.example.com/t", `
-	s, err := sends(t, url+`headers: {X-Id: "id {{TOKEN_ID}}", Accept: application/vnd.example+json, Content-Type: application/vnd.api+json}, json: {a: 1}`, "a ü b")
+	s, err := sendCreate(t, url+`headers: {X-Id: "id {{TOKEN_ID}}", Accept: application/vnd.example+json, Content-Type: application/vnd.api+json}, json: {a: 1}`, "a ü b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	s, err = sends(t, url+`basic: "{{TOKEN_ID}}:{{TOKEN}}:x"`, "AC12")
+	s, err = sendCreate(t, url+`basic: "{{TOKEN_ID}}:{{TOKEN}}:x"`, "AC12")
 	if user, password, _ := s.asked[0].BasicAuth(); err != nil || user != "AC12" || password != "old-token-0123456789:x" {
 		t.Errorf("basic: %s, %v", user, err)
 	}
@@ -95,11 +95,11 @@ func TestWhatCannotBeSaidIsNotSent(t *testing.T) {
 		{url + `form: {id: "{{TOKEN_ID}}"}`, "", "the version has no TOKEN_ID"},
 		{url + `headers: {X-Id: "{{TOKEN_ID}}"}`, "", "the version has no TOKEN_ID"},
 	} {
-		s, err := sends(t, c.create, c.id)
+		s, err := sendCreate(t, c.create, c.id)
 		if err == nil || !strings.Contains(err.Error(), c.want) || len(s.asked) > 0 {
 			t.Errorf("%s: asked %d times, error %v; want %q", c.create, len(s.asked), err, c.want)
 		}
-		if mayHaveMade(open(t, simple(""), &script{}), err) {
+		if mayHaveMade(openScripted(t, simpleDescription(""), &script{}), err) {
 			t.Errorf("%s: what was never sent may have made a credential", c.create)
 		}
 	}
@@ -108,14 +108,14 @@ func TestWhatCannotBeSaidIsNotSent(t *testing.T) {
 func TestAnAdministratorIsReadOnlyWhereOneIsNeeded(t *testing.T) {
 	for _, admin := range []rotate.Values{nil, {}, {"A": secret.New("a"), "B": secret.New("b")}, {"A": secret.New("")}} {
 		s := &script{}
-		reach := s.reach()
+		reach := s.newReach()
 		reach.Admin = func(_ ctx) (rotate.Values, error) { return admin, nil }
 		source := sourceOf(t, "TOKEN, TOKEN_ID", `admin: owner, http: {overlap: none, create: {url: "https://api.example.com/t", headers: {X-Admin: "{{admin}}"}, set: {TOKEN: $.token}}, test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}}}`)
-		r := newReach(source, reach)
-		if _, err := r.Create(t.Context(), begun(held())); err == nil || !strings.Contains(err.Error(), "source owner does not hold exactly one value") || len(s.asked) > 0 {
+		r := newRotator(source, reach)
+		if _, err := r.Create(t.Context(), newStart(heldValues())); err == nil || !strings.Contains(err.Error(), "source owner does not hold exactly one value") || len(s.asked) > 0 {
 			t.Errorf("asked %d times, error %v", len(s.asked), err)
 		}
-		if err := r.Test(t.Context(), held()); err != nil {
+		if err := r.Test(t.Context(), heldValues()); err != nil {
 			t.Errorf("a test that needs no administrator: %v", err)
 		}
 	}

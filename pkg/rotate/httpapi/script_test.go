@@ -52,10 +52,10 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	case "timeout":
 		return nil, &url.Error{Op: req.Method, URL: req.URL.String(), Err: os.ErrDeadlineExceeded}
 	}
-	return s.answer(req, body, word), nil
+	return s.answerWord(req, body, word), nil
 }
 
-func (s *script) answer(req *http.Request, body, word string) *http.Response {
+func (s *script) answerWord(req *http.Request, body, word string) *http.Response {
 	status, after, _ := strings.Cut(word, " after ")
 	code, err := strconv.Atoi(strings.TrimSuffix(status, " cut"))
 	if err != nil {
@@ -85,7 +85,7 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func (s *script) reach() httpapi.Reach {
+func (s *script) newReach() httpapi.Reach {
 	return httpapi.Reach{
 		Environment: "dev", Transport: s,
 		Admin: func(context.Context) (rotate.Values, error) {
@@ -95,24 +95,24 @@ func (s *script) reach() httpapi.Reach {
 	}
 }
 
-// simple is a description of as few words as can be; extra goes into create.
-func simple(extra string) string {
+// simpleDescription is a description of as few words as can be; extra goes into create.
+func simpleDescription(extra string) string {
 	return `http: {overlap: none, create: {url: "https://api.example.com/tokens/{{TOKEN_ID}}?by={{source}}", headers: {Authorization: "Bearer {{TOKEN}}"}, set: {TOKEN: $.token, TOKEN_ID: $.id}` + extra + `},
   test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}, same: {TOKEN_ID: $.id}}}`
 }
 
-func held() rotate.Values {
+func heldValues() rotate.Values {
 	return rotate.Values{"TOKEN": secret.New("old-token-0123456789"), "TOKEN_ID": secret.New("id of the old one"), "NOTE": secret.New("kept")}
 }
 
-func begun(current rotate.Values) rotate.Start {
-	return rotate.Start{Version: "0a1b2c3d-0000-4000-8000-00000000000a", Since: clock(), Current: current}
+func newStart(current rotate.Values) rotate.Start {
+	return rotate.Start{Version: "0a1b2c3d-0000-4000-8000-00000000000a", Since: fixedTime(), Current: current}
 }
 
-// open is the rotator of a source that is described so, over a scripted vendor.
-func open(t testing.TB, described string, s *script) rotate.Rotator {
+// openScripted is the rotator of a source that is described so, over a scripted vendor.
+func openScripted(t testing.TB, described string, s *script) rotate.Rotator {
 	t.Helper()
-	return httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID, NOTE", described), s.reach())
+	return httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID, NOTE", described), s.newReach())
 }
 
 func mayHaveMade(r rotate.Rotator, err error) bool {
@@ -120,7 +120,7 @@ func mayHaveMade(r rotate.Rotator, err error) bool {
 	return is && once.MayHaveMade(err)
 }
 
-func words(text string) []string { return strings.Split(text, ", ") }
+func splitWords(text string) []string { return strings.Split(text, ", ") }
 
 // How often, after what and how long, is httpcall's: here is which class a description has.
 func TestARetryClassIsTheDescriptions(t *testing.T) {
@@ -156,9 +156,9 @@ func TestARetryClassIsTheDescriptions(t *testing.T) {
 		{repeatable + `, retry: throttled`, "429, 500, 200", 2, "status 500", false},
 	} {
 		t.Run(c.answers+c.class, func(t *testing.T) {
-			s := &script{words: words(c.answers)}
-			r := open(t, simple(c.class), s)
-			next, err := r.Create(t.Context(), begun(held()))
+			s := &script{words: splitWords(c.answers)}
+			r := openScripted(t, simpleDescription(c.class), s)
+			next, err := r.Create(t.Context(), newStart(heldValues()))
 			if len(s.asked) != c.asked || len(s.waits) != c.asked-1 {
 				t.Errorf("it was asked %d times, with the pauses %v; want %d", len(s.asked), s.waits, c.asked)
 			}
@@ -176,12 +176,12 @@ func TestARetryClassIsTheDescriptions(t *testing.T) {
 }
 
 func TestOnlyARefusalSaysThatNothingWasMade(t *testing.T) {
-	r := open(t, simple(""), &script{})
+	r := openScripted(t, simpleDescription(""), &script{})
 	if !mayHaveMade(r, errors.New("something else")) {
 		t.Error("an error that nobody knows is taken for a refusal")
 	}
-	for _, described := range []string{simple(`, repeatable: true, json: {once: "{{version}}"}`), "vendor: vercel-token, " + withID} {
-		if _, is := open(t, described, &script{}).(rotate.Unrepeatable); is {
+	for _, described := range []string{simpleDescription(`, repeatable: true, json: {once: "{{version}}"}`), "vendor: vercel-token, " + withID} {
+		if _, is := openScripted(t, described, &script{}).(rotate.Unrepeatable); is {
 			t.Error("what may be tried again is refused a second try")
 		}
 	}
@@ -189,15 +189,15 @@ func TestOnlyARefusalSaysThatNothingWasMade(t *testing.T) {
 
 // TestTheWholeMethodEndsBeforeTheLambda: what was made still has to be put.
 func TestTheWholeMethodEndsBeforeTheLambda(t *testing.T) {
-	s := &script{words: words("429, 200")}
-	reach := s.reach()
+	s := &script{words: splitWords("429, 200")}
+	reach := s.newReach()
 	reach.Pause = func(ctx context.Context, _ time.Duration) error {
 		if deadline, has := ctx.Deadline(); !has || time.Until(deadline) > rotate.Timeout-10*time.Second {
 			t.Error("a method may take longer than the Lambda lives")
 		}
 		return nil
 	}
-	if _, err := httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID, NOTE", simple("")), reach).Create(t.Context(), begun(held())); err != nil {
+	if _, err := httpapi.New(sourceOf(t, "TOKEN, TOKEN_ID, NOTE", simpleDescription("")), reach).Create(t.Context(), newStart(heldValues())); err != nil {
 		t.Fatal(err)
 	}
 }
