@@ -10,6 +10,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/event"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -106,34 +107,26 @@ func (c applyCmd) pass(s *session) error {
 // were accepted: until the pass that does has run, it sees the brake.
 func (c applyCmd) done(r plan.Report) (bool, error) {
 	braked := slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason == plan.Brake })
-	if !still(r) || !c.Direct && len(c.AcceptRemovals) > 0 && braked {
+	if !operate.IsStill(r) || !c.Direct && len(c.AcceptRemovals) > 0 && braked {
 		return false, nil
 	}
-	return true, remaining(r)
+	return true, describeRemaining(r)
 }
 
-// still says that nothing is left but to wait for time or people: no step, and no rollout under way at a consumer.
-func still(r plan.Report) bool {
-	rollout := slices.ContainsFunc(r.Waits, func(w plan.Wait) bool {
-		consumer := slices.ContainsFunc(r.Consumers, func(c plan.ConsumerReport) bool { return c.Name == w.Subject })
-		return consumer && (w.Reason == plan.Rolling || w.Reason == plan.Foreign)
-	})
-	return len(r.Steps) == 0 && !rollout
-}
-
-func remaining(r plan.Report) error {
+// describeRemaining returns what is left to do or to wait for, as an error; nil where nothing is.
+func describeRemaining(r plan.Report) error {
 	if r.Converged {
 		return nil
 	}
 	text := stands(r)
-	if next := soonest(r); !next.IsZero() {
+	if next := findSoonest(r); !next.IsZero() {
 		text += ", the first of them " + next.Sub(r.At).Round(time.Second).String() + " from now"
 	}
 	return unfinished{text}
 }
 
-// soonest is when the first wait that knows its end is over; zero where none does.
-func soonest(r plan.Report) time.Time {
+// findSoonest is when the first wait that knows its end is over; zero where none does.
+func findSoonest(r plan.Report) time.Time {
 	var next time.Time
 	for _, w := range r.Waits {
 		if w.Until.After(r.At) && (next.IsZero() || w.Until.Before(next)) {

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 )
 
 // board shows the rows of a rotation of everything: on a screen one table that is drawn over itself, elsewhere a line for
@@ -25,13 +26,13 @@ type board struct {
 const onScreen = 16
 
 // draw shows the rows as they are now.
-func (b *board) draw(out io.Writer, now time.Time, rows []*row) {
+func (b *board) draw(out io.Writer, now time.Time, rows []rowView) {
 	if b.screen {
 		b.over(out, "\x1b[?7l"+boardTable(fitting(rows), firstLine)+remainder(rows)+"\x1b[?7h")
 		return
 	}
 	for _, r := range rows {
-		if line := r.line(); b.told[r.Source] != line {
+		if line := r.describe(); b.told[r.Source] != line {
 			fmt.Fprintf(out, "%s  %s\n", now.Format(time.TimeOnly), line)
 			b.told[r.Source] = line
 		}
@@ -39,17 +40,17 @@ func (b *board) draw(out io.Writer, now time.Time, rows []*row) {
 }
 
 // newBoard returns a board that has told what the rows say already.
-func newBoard(screen bool, rows []*row) *board {
+func newBoard(screen bool, rows []rowView) *board {
 	b := &board{screen: screen, told: map[string]string{}}
 	for _, r := range rows {
-		b.told[r.Source] = r.line()
+		b.told[r.Source] = r.describe()
 	}
 	return b
 }
 
-// line says a row in one line.
-func (r *row) line() string {
-	line := r.Source + ": " + r.State
+// describe says a row in one line.
+func (r rowView) describe() string {
+	line := r.Source + ": " + string(r.State)
 	if r.Version != "" {
 		line += ", version " + history.Short(r.Version)
 	}
@@ -60,7 +61,7 @@ func (r *row) line() string {
 }
 
 // end shows all rows with all that is known of them, and stays.
-func (b *board) end(out io.Writer, rows []*row) {
+func (b *board) end(out io.Writer, rows []rowView) {
 	b.over(out, boardTable(rows, func(detail string) string { return text.WrapSoft(detail, 90) }))
 	b.height = 0
 }
@@ -81,13 +82,13 @@ func (b *board) over(out io.Writer, drawn string) {
 }
 
 // fitting is what fits on a screen: what moves comes first.
-func fitting(rows []*row) []*row {
+func fitting(rows []rowView) []rowView {
 	if len(rows) <= onScreen {
 		return rows
 	}
-	var first, rest []*row
+	var first, rest []rowView
 	for _, r := range rows {
-		if r.State == rotating || r.State == rotated {
+		if r.State == operate.Rotating || r.State == operate.Rotated {
 			first = append(first, r)
 		} else {
 			rest = append(rest, r)
@@ -96,7 +97,7 @@ func fitting(rows []*row) []*row {
 	return append(first, rest...)[:onScreen]
 }
 
-func remainder(rows []*row) string {
+func remainder(rows []rowView) string {
 	if n := len(rows) - onScreen; n > 0 {
 		return fmt.Sprintf("\n(and %d more)", n)
 	}
@@ -105,7 +106,7 @@ func remainder(rows []*row) string {
 
 func firstLine(detail string) string { return strings.Split(text.WrapSoft(detail, 60), "\n")[0] }
 
-func boardTable(rows []*row, shorten func(string) string) string {
+func boardTable(rows []rowView, shorten func(string) string) string {
 	t := newTable("source", "state", "version", "detail")
 	for _, r := range rows {
 		t.AppendRow(table.Row{r.Source, r.State, dash(history.Short(r.Version)), shorten(r.Detail)})

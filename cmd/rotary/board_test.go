@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/operate"
 )
 
 // glass is what somebody sees after what was printed, on a screen that understands three sequences and cuts long lines
@@ -56,7 +58,7 @@ func (g *glass) print(t *testing.T, printed string) {
 }
 
 func TestOnAScreenOneTableIsDrawnOverItself(t *testing.T) {
-	rows := []*row{{Source: "a", State: rotating, Version: "v-11111111"}, {Source: "b", State: waitsTurn}}
+	rows := []rowView{{Source: "a", State: operate.Rotating, Version: "v-11111111"}, {Source: "b", State: operate.Waiting}}
 	b := newBoard(true, rows)
 	g := &glass{lines: []string{"$ rotary rotate dev --all", ""}, width: 40}
 	draw := func(draw func(*bytes.Buffer)) {
@@ -65,8 +67,8 @@ func TestOnAScreenOneTableIsDrawnOverItself(t *testing.T) {
 		g.print(t, out.String())
 	}
 	draw(func(out *bytes.Buffer) { b.draw(out, nine, rows) })
-	rows[0].set(rotated, "")
-	rows[1].set(hasFailed, "version 22222222 is still current, and the new one is not pending any more")
+	rows[0].State = operate.Rotated
+	rows[1].State, rows[1].Detail = operate.Failed, "version 22222222 is still current, and the new one is not pending any more"
 	draw(func(out *bytes.Buffer) { b.draw(out, nine, rows) })
 	want := []string{
 		"$ rotary rotate dev --all",
@@ -85,12 +87,12 @@ func TestOnAScreenOneTableIsDrawnOverItself(t *testing.T) {
 }
 
 func TestATableThatDoesNotFitShowsWhatMoves(t *testing.T) {
-	var rows []*row
+	var rows []rowView
 	for i := range 40 {
-		rows = append(rows, &row{Source: fmt.Sprintf("s%02d", i), State: waitsTurn})
+		rows = append(rows, rowView{Source: fmt.Sprintf("s%02d", i), State: operate.Waiting})
 	}
-	rows[30].set(rotating, "")
-	rows[35].set(rotated, "")
+	rows[30].State = operate.Rotating
+	rows[35].State = operate.Rotated
 	var out bytes.Buffer
 	newBoard(true, rows).draw(&out, nine, rows)
 	for _, want := range []string{" s30 ", " s35 ", " s13 ", "(and 24 more)"} {
@@ -109,15 +111,15 @@ func TestATableThatDoesNotFitShowsWhatMoves(t *testing.T) {
 }
 
 func TestElsewhereEachChangeIsALine(t *testing.T) {
-	rows := []*row{{Source: "a", State: isRefused, Detail: "said before"}, {Source: "b", State: waitsTurn}}
+	rows := []rowView{{Source: "a", State: operate.Declined, Detail: "said before"}, {Source: "b", State: operate.Waiting}}
 	b := newBoard(false, rows)
 	var out bytes.Buffer
 	b.draw(&out, nine, rows)
-	rows[1].set(rotating, "")
+	rows[1].State = operate.Rotating
 	rows[1].Version = "v-11111111"
 	b.draw(&out, nine, rows)
 	b.draw(&out, nine.Add(time.Second), rows)
-	rows[1].set(isRefused, "no")
+	rows[1].State, rows[1].Detail = operate.Declined, "no"
 	b.draw(&out, nine.Add(time.Minute), rows)
 	want := "09:00:00  b: rotating, version 11111111\n09:01:00  b: refused, version 11111111: no\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {

@@ -15,21 +15,20 @@ import (
 
 // campaign is rotary rotate dev --all of the desk's sources, after it was confirmed.
 func (d *desk) campaign(parallel int) *campaign {
-	c := &campaign{session: d.session, rotateCmd: rotateCmd{Parallel: parallel, Timeout: time.Hour}}
 	report := plan.Report{Environment: "dev"}
 	for _, source := range d.env.Sources {
 		current, _ := d.history(source.Name).Current()
 		report.Sources = append(report.Sources, plan.SourceReport{Name: source.Name, Version: current.ID})
-		c.rows = append(c.rows, c.row(source, report))
 	}
-	c.board = newBoard(false, c.rows)
+	c := newCampaign(d.session, rotateCmd{Parallel: parallel, Timeout: time.Hour}, report)
+	c.board = newBoard(false, c.view())
 	return c
 }
 
 func (c *campaign) states() string {
 	var all []string
 	for _, r := range c.rows {
-		all = append(all, r.Source+" "+r.State)
+		all = append(all, r.Source.Name+" "+string(r.State))
 	}
 	return strings.Join(all, ", ")
 }
@@ -68,7 +67,7 @@ func TestARotationThatTakesTooLongKeepsNoOtherFromStarting(t *testing.T) {
 	if _, is := errors.AsType[unfinished](err); !is || !strings.Contains(err.Error(), "not finished: a; rotary status dev shows them") {
 		t.Errorf("error %v", err)
 	}
-	if got := c.states(); got != "a goes on, b rotated, c rotated, d rotated, e rotated" || d.now().Sub(start) > slow+time.Minute {
+	if got := c.states(); got != "a goes on, b rotated, c rotated, d rotated, e rotated" || d.now().Sub(start) > 11*time.Minute {
 		t.Errorf("after %v: %s", d.now().Sub(start), got)
 	}
 }
@@ -77,13 +76,13 @@ func TestARotationThatTakesTooLongKeepsNoOtherFromBeingFollowed(t *testing.T) {
 	d := newDesk(t)
 	d.stuck = "a"
 	c := d.campaign(1)
-	c.Wait, c.Timeout = true, 30*time.Minute
+	c.Wait, c.Follow, c.Timeout = true, true, 30*time.Minute
 	_, is := errors.AsType[unfinished](c.run())
 	if got := c.states(); got != "a rotating, b rotated, c rotated, d rotated, e rotated" || !is {
 		t.Errorf("%s", got)
 	}
-	if !strings.Contains(c.rows[1].Detail, "the old credential waits") {
-		t.Errorf("of b it says %q", c.rows[1].Detail)
+	if !strings.Contains(c.view()[1].Detail, "the old credential waits") {
+		t.Errorf("of b it says %q", c.view()[1].Detail)
 	}
 }
 
@@ -100,8 +99,8 @@ func TestALookThatFailsNowAndThenIsNotCounted(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	if err := c.run(); err == nil || !strings.HasPrefix(c.rows[2].Detail, "it takes longer than 10m0s") {
-		t.Errorf("of c it says %q", c.rows[2].Detail)
+	if err := c.run(); err == nil || !strings.HasPrefix(c.view()[2].Detail, "it takes longer than 10m0s") {
+		t.Errorf("of c it says %q", c.view()[2].Detail)
 	}
 }
 

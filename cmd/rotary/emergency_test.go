@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +13,8 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/history"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
+	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
 // situations are what an emergency may find.
@@ -26,49 +29,50 @@ var situations = map[string]func(*desk){
 }
 
 // ask does what rotary rotate a --emergency --deadline 1h does after it was confirmed.
-func (d *desk) ask() (version string, err error) {
-	deadline := time.Hour
-	e, err := rotateCmd{Emergency: true, Deadline: &deadline}.prepare(d.session, d.source("a"))
+func (d *desk) ask(again bool) (version string, err error) {
+	e, err := d.operator().FindEmergency(d.t.Context(), d.source("a"), time.Hour, again)
 	if err != nil {
 		return "", err
 	}
-	return d.begin(e)
+	return d.operator().StartEmergency(d.t.Context(), e)
 }
 
 // TestAnEmergencyEndsInTheSamePlaceAfterACrash ends the program before and after every call that changes something, and
 // asks again.
 func TestAnEmergencyEndsInTheSamePlaceAfterACrash(t *testing.T) {
 	for name, find := range situations {
-		t.Run(name, func(t *testing.T) {
-			dry := newDesk(t)
-			find(dry)
-			count := dry.broken(0, sim.Works)
-			_, err := dry.ask()
-			dry.must(err)
-			if *count < 2 {
-				t.Fatalf("only %d calls change something", *count)
-			}
-			for nth := 1; nth <= *count; nth++ {
-				for _, outcome := range []sim.Outcome{sim.Dropped, sim.Lost} {
-					crashed(t, find, nth, outcome)
+		for _, again := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, again %v", name, again), func(t *testing.T) {
+				dry := newDesk(t)
+				find(dry)
+				count := dry.broken(0, sim.Works)
+				_, err := dry.ask(again)
+				dry.must(err)
+				if *count < 1 {
+					t.Fatal("no call changes something")
 				}
-			}
-			t.Logf("%d points of a crash", 2**count)
-		})
+				for nth := 1; nth <= *count; nth++ {
+					for _, outcome := range []sim.Outcome{sim.Dropped, sim.Lost} {
+						crashed(t, find, again, nth, outcome)
+					}
+				}
+				t.Logf("%d points of a crash", 2**count)
+			})
+		}
 	}
 }
 
-func crashed(t *testing.T, find func(*desk), nth int, outcome sim.Outcome) {
+func crashed(t *testing.T, find func(*desk), again bool, nth int, outcome sim.Outcome) {
 	t.Helper()
 	d := newDesk(t)
 	find(d)
 	before, _ := d.history("a").Current()
 	d.broken(nth, outcome)
-	if _, err := d.ask(); err == nil || !strings.Contains(err.Error(), "ask again, and it goes on from there") {
+	if _, err := d.ask(again); err == nil || !strings.Contains(err.Error(), "ask again, and it goes on from there") {
 		t.Fatalf("call %d: error %v", nth, err)
 	}
 	d.whole()
-	version, err := d.ask()
+	version, err := d.ask(again)
 	if err != nil {
 		t.Fatalf("after call %d: %v", nth, err)
 	}
@@ -85,15 +89,41 @@ func crashed(t *testing.T, find func(*desk), nth int, outcome sim.Outcome) {
 	}
 }
 
-func TestAnEmergencyThatSecretsManagerRefusesLeavesNoDeadline(t *testing.T) {
+// racing is Secrets Manager, of which somebody else asks something just before a rotation is started.
+type racing struct {
+	operate.Secrets
+	first func()
+}
+
+func (r racing) Rotate(ctx context.Context, name, version string) error {
+	r.first()
+	return r.Secrets.Rotate(ctx, name, version)
+}
+
+func TestAnEmergencyJoinsARotationThatBeginsJustBeforeIt(t *testing.T) {
 	d := newDesk(t)
 	d.planned("a")
 	d.stage.Advance(time.Minute)
-	deadline := time.Hour
-	e, err := rotateCmd{Emergency: true, Deadline: &deadline}.prepare(d.session, d.source("a"))
+	o := d.operator()
+	o.Secrets = racing{o.Secrets, func() { d.planned("a") }}
+	e, err := o.FindEmergency(t.Context(), d.source("a"), time.Hour, false)
 	d.must(err)
-	d.planned("a") // by a schedule, just now
-	if _, err := d.begin(e); err == nil || !strings.Contains(err.Error(), "A previous rotation isn't complete") {
+	version, err := o.StartEmergency(t.Context(), e)
+	d.must(err)
+	pending, _ := d.history("a").Labelled(history.AWSPending)
+	left := d.history("a").Placements(history.Deadline)
+	if version != pending.ID || len(left) != 1 || left[0].Label != history.DeadlineLabel(e.Until, pending.ID) {
+		t.Errorf("it makes %s, and %s is pending; the deadlines are %v", version, pending.ID, left)
+	}
+}
+
+func TestAnEmergencyThatSecretsManagerRefusesLeavesNoDeadline(t *testing.T) {
+	d := newDesk(t)
+	o := d.operator()
+	e, err := o.FindEmergency(t.Context(), d.source("a"), time.Hour, false)
+	d.must(err)
+	o.Secrets = refusing{o.Secrets}
+	if _, err := o.StartEmergency(t.Context(), e); err == nil || !strings.Contains(err.Error(), "no rotation function; nothing was started") {
 		t.Errorf("error %v", err)
 	}
 	if left := d.history("a").Placements(history.Deadline); len(left) > 0 {
@@ -101,124 +131,24 @@ func TestAnEmergencyThatSecretsManagerRefusesLeavesNoDeadline(t *testing.T) {
 	}
 }
 
+// refusing is Secrets Manager, which starts no rotation.
+type refusing struct{ operate.Secrets }
+
+func (refusing) Rotate(context.Context, string, string) error {
+	return &store.NotStarted{Reason: "no rotation function"}
+}
+
 func TestADeadlineThatPassedBeforeItWasConfirmedIsNotSet(t *testing.T) {
 	d := newDesk(t)
-	deadline := time.Minute
-	e, err := rotateCmd{Emergency: true, Deadline: &deadline}.prepare(d.session, d.source("a"))
+	e, err := d.operator().FindEmergency(t.Context(), d.source("a"), time.Minute, false)
 	d.must(err)
 	d.stage.Advance(time.Minute)
 	before := d.history("a")
-	_, err = d.begin(e)
-	if _, is := errors.AsType[declined](err); !is {
+	_, err = d.operator().StartEmergency(t.Context(), e)
+	if _, is := errors.AsType[*operate.Refused](err); !is {
 		t.Errorf("error %v", err)
 	}
 	if diff := cmp.Diff(before, d.history("a")); diff != "" {
 		t.Errorf("something was changed:\n%s", diff)
-	}
-}
-
-// at is a version made so many minutes after nine.
-func at(minute int, id string, labels ...string) history.Version {
-	return history.Version{ID: id, Created: nine.Add(time.Duration(minute) * time.Minute), Labels: labels}
-}
-
-func TestAnEmergencyUnderWayIsGoneOnWithAndWhatIsLeftOfOthersIsNot(t *testing.T) {
-	const live, old, made, next = history.Live, "old00000-", "made0000-", "next0000-"
-	none := func(id string) string { return history.DeadlineLabel(time.Time{}, id) }
-	for name, c := range map[string]struct {
-		versions       []history.Version
-		again          bool
-		going, stopped string
-		left           int
-	}{
-		"no emergency": {versions: []history.Version{at(0, old, live, history.AWSCurrent)}},
-		"a rotation of a schedule is stopped": {
-			versions: []history.Version{at(0, old, live, history.AWSCurrent), at(1, made, history.AWSPending)}, stopped: made,
-		},
-		"one never began": {versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made))}, left: 1},
-		"one never began, beside a rotation of a schedule": {
-			versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made)), at(1, next, history.AWSPending)}, left: 1, stopped: next,
-		},
-		"one begins":                      {versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made)), at(1, made, history.AWSPending)}, going: made},
-		"one has made its version":        {versions: []history.Version{at(0, old, live, history.AWSCurrent), at(1, made, live, history.AWSPending, none(made))}, going: made},
-		"one is current, and old is owed": {versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSCurrent, none(made))}, going: made},
-		"one has moved on to the next of its versions": {
-			versions: []history.Version{at(0, old), at(1, made, live), at(2, next, live, history.AWSCurrent, none(made))}, going: made,
-		},
-		"one is over": {versions: []history.Version{at(0, old), at(1, made, live, history.AWSCurrent, none(made))}},
-		"one was refused, and made nothing": {
-			versions: []history.Version{at(-1, next, live), at(0, old, live, history.AWSCurrent, none(made)), at(1, made)}, left: 1,
-		},
-		"one was overtaken": {
-			versions: []history.Version{at(0, old, live), at(1, made, live, none(made)), at(2, next, live, history.AWSCurrent)},
-		},
-		"another one is asked for while one begins": {
-			versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made)), at(1, made, history.AWSPending)}, again: true, stopped: made,
-		},
-		"another one is asked for": {versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSCurrent, none(made))}, again: true},
-		"two, of which one begins": {
-			versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSCurrent, none(made), none(next)), at(2, next, history.AWSPending)}, going: next,
-		},
-		"AWSPENDING that a crash left on the current version": {versions: []history.Version{at(0, old, live, history.AWSCurrent, history.AWSPending)}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := emergency{source: manifest.Source{Name: "a", Secret: "s"}, history: history.History{Secret: "s", Versions: c.versions}}
-			e.current, _ = e.history.Current()
-			e.sort(c.again)
-			if e.going.ID != c.going || e.stopped.ID != c.stopped || len(e.left) != c.left {
-				t.Errorf("goes on with %q, stops %q, takes off %v", e.going.ID, e.stopped.ID, e.left)
-			}
-		})
-	}
-}
-
-func TestADeadlineComesOnlyNearer(t *testing.T) {
-	for name, c := range map[string]struct{ has, asked, want time.Time }{
-		"none, none asked":      {},
-		"none, one asked":       {asked: nine, want: nine},
-		"one, none asked":       {has: nine, want: nine},
-		"one, an earlier asked": {has: nine.Add(time.Hour), asked: nine, want: nine},
-		"one, a later asked":    {has: nine, asked: nine.Add(time.Hour), want: nine},
-	} {
-		const made = "made0000-"
-		e := emergency{source: manifest.Source{Name: "a"}, until: c.asked, history: history.History{Versions: []history.Version{
-			at(0, "old00000-", history.Live), at(1, made, history.Live, history.AWSCurrent, history.DeadlineLabel(c.has, made)),
-		}}}
-		e.current, _ = e.history.Current()
-		if e.sort(false); !e.until.Equal(c.want) {
-			t.Errorf("%s: %v, want %v", name, e.until, c.want)
-		}
-	}
-}
-
-func TestAnEmergencyIsRefusedBeforeAnythingIsChanged(t *testing.T) {
-	owed, current := at(0, "owed0000-", history.Live), at(1, "now00000-", history.Live, history.AWSCurrent)
-	kept := at(0, "kept0000-", history.Live, history.Retain)
-	for name, c := range map[string]struct {
-		with     string
-		versions []history.Version
-		off      bool
-		says     string
-	}{
-		"no value":                          {says: "it has no value yet: rotary put dev a"},
-		"no rotation":                       {versions: []history.Version{current}, off: true, says: "rotation is not enabled"},
-		"a rollback":                        {versions: []history.Version{at(0, "back0000-", history.Live, history.Rollback), current}, says: "finish it with rotary rollback dev a"},
-		"a retained user":                   {with: manifest.Postgres, versions: []history.Version{kept, current}, says: "would take the place of version ept0000-, which is retained"},
-		"a retained user of MySQL":          {with: manifest.MySQL, versions: []history.Version{kept, current}, says: "which is retained"},
-		"a retained key":                    {with: manifest.AWSAccessKey, versions: []history.Version{kept, current}, says: "which is retained"},
-		"a retained value":                  {with: manifest.Random, versions: []history.Version{kept, current}},
-		"a key whose slot is not needed":    {with: manifest.AWSAccessKey, versions: []history.Version{at(-1, "older000-", history.Live), kept, current}},
-		"an owed user":                      {with: manifest.Postgres, versions: []history.Version{owed, current}},
-		"a retained version that is in use": {with: manifest.Postgres, versions: []history.Version{at(1, "now00000-", history.Live, history.AWSCurrent, history.Retain)}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			e := emergency{source: manifest.Source{Name: "a", Rotate: manifest.Rotate{With: c.with}}, history: history.History{Versions: c.versions, RotationEnabled: !c.off}}
-			e.current, _ = e.history.Current()
-			e.sort(false)
-			err := e.refused("dev")
-			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
-				t.Errorf("error %v, want %q", err, c.says)
-			}
-		})
 	}
 }

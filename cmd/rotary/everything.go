@@ -2,137 +2,128 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/plan"
-)
-
-// What a rotation of everything knows of one source.
-const (
-	waitsTurn = "waiting"
-	rotating  = "rotating"
-	rotated   = "rotated" // the new credential is current
-	isOver    = "done"    // and the old one is dead
-	goesOn    = "goes on" // by itself, and is not waited for any more
-	isRefused = "refused" // it did not start
-	hasFailed = "failed"  // it started, and came to nothing
-	byHand    = "by hand" // no rotator rotates it
 )
 
 // defaultParallel is how many rotations are under way at once where nobody says.
 const defaultParallel = 4
 
-// row is one source of a rotation of everything.
+// row is one source of a rotation of everything, and what is said of it.
 type row struct {
-	Source  string `json:"source"`
-	State   string `json:"state"`
-	Version string `json:"version,omitempty"`
-	Detail  string `json:"detail,omitempty"`
-	Harm    *harm  `json:"emergency,omitempty"`
-
-	source manifest.Source
-	before string     // the version that was current
-	urgent *emergency // where it is one
-	warns  []string   // what is said before anything starts
-	since  time.Time  // when it started
-	missed int        // looks in a row that found nothing of it
-	watch  *rotation  // where it is followed
+	*operate.Row
+	harm  *operate.Harm // of an emergency
+	said  string        // why it is not rotated, decided before anything starts
+	warns []string      // what is said before anything starts
 }
 
-func (r *row) set(state, detail string) { r.State, r.Detail = state, detail }
-
-// campaign rotates everything. One loop starts, looks and draws: no two of its calls meet, so many rotations are under
-// way at once at most, and an error of one source stays with that source.
+// campaign rotates everything, and shows how it goes.
 type campaign struct {
 	*session
 	rotateCmd
+	operate.Campaign
 	rows  []*row
 	board *board
 }
 
-func (c rotateCmd) everything(a *app) error {
+// rotateAll rotates every source.
+func (c rotateCmd) rotateAll(a *app) error {
 	env, err := a.environment(c.Env)
 	if err != nil {
 		return err
 	}
-	if err := c.allowed(env, "every source"); err != nil {
-		return invalid{err}
+	if err := operate.CheckMode(env, "every source", c.Deadline != nil); err != nil {
+		return err
 	}
 	s, err := a.connect(env)
 	if err != nil {
 		return err
 	}
-	report, err := s.observed("every source")
+	report, err := s.lookAtPipeline("every source")
 	if err != nil {
 		return err
 	}
 	c.Parallel = cmp.Or(c.Parallel, defaultParallel)
-	all := &campaign{session: s, rotateCmd: c}
-	for _, source := range env.Sources {
-		all.rows = append(all.rows, all.row(source, report))
-	}
+	all := newCampaign(s, c, report)
 	if err := all.agree(); err != nil {
 		return err
 	}
-	all.board = newBoard(a.live(), all.rows)
+	all.board = newBoard(a.live(), all.view())
 	return all.run()
 }
 
-// row decides what to do about one source. It changes nothing.
-func (c *campaign) row(source manifest.Source, report plan.Report) *row {
+// newCampaign decides what to do about each source. It changes nothing.
+func newCampaign(s *session, c rotateCmd, report plan.Report) *campaign {
+	all := &campaign{session: s, rotateCmd: c}
+	all.Campaign = operate.Campaign{
+		Operator: s.operator(), Parallel: c.Parallel, Follow: c.Wait, Clock: s.now,
+		Look: func(context.Context) (plan.Report, bool, error) {
+			r, err := s.look()
+			return r, isBusy(err), err
+		},
+	}
+	for _, source := range s.env.Sources {
+		r := all.decide(source, report)
+		all.rows, all.Rows = append(all.rows, r), append(all.Rows, r.Row)
+	}
+	return all
+}
+
+// decide decides what to do about one source.
+func (c *campaign) decide(source manifest.Source, report plan.Report) *row {
 	seen := report.Source(source.Name)
-	r := &row{Source: source.Name, State: waitsTurn, source: source, before: seen.Version}
-	person, impossible, hindered := byPerson(c.env, source), c.rotatable(c.env, source), c.hindrance(seen, report)
+	r := &row{Row: operate.NewRow(source, seen)}
+	person, impossible := operate.ByPerson(c.env, source), c.checkRotatable(c.env, source)
+	hindrance := operate.FindHindrance(seen)
 	switch {
 	case person != nil:
-		r.set(byHand, person.Error())
+		r.Set(operate.ByHand, person)
 	case impossible != nil:
-		r.set(isRefused, impossible.Error())
+		r.Set(operate.Declined, impossible)
 	case c.Emergency:
 		c.expect(r, report)
-	case hindered != "":
-		r.set(isRefused, hindered)
+	case hindrance.Exists():
+		r.Set(operate.Declined, nil)
+		r.said = c.describeHindrance(source.Name, hindrance, report)
 	default:
-		r.warns = forewarned(source, seen)
+		r.warns = describeOutage(source, seen)
 	}
 	return r
 }
 
 // expect prepares an emergency.
 func (c *campaign) expect(r *row, report plan.Report) {
-	e, err := c.prepare(c.session, r.source)
-	if d, is := errors.AsType[declined](err); is {
-		r.set(isRefused, d.why)
-		return
-	}
+	e, err := c.findEmergency(c.session, r.Source)
 	if err != nil {
-		r.set(isRefused, err.Error())
+		r.Set(operate.Declined, err)
+		if refused, is := errors.AsType[*operate.Refused](err); is {
+			r.said = refused.Why
+		}
 		return
 	}
-	h := foresee(c.env, e, report)
-	r.urgent, r.Harm, r.warns = &e, &h, h.lines(c.env.Name, e.now)
+	h := operate.Foresee(c.env, e, report)
+	r.Emergency, r.harm, r.warns = &e, &h, describeHarm(h, c.env.Name, e.Now)
 }
 
 // agree says what will happen and what will not, and asks once for all of it.
 func (c *campaign) agree() error {
-	var names []string
 	for _, r := range c.rows {
-		if r.State == waitsTurn {
-			names = append(names, r.Source)
-		}
 		for _, line := range r.warns {
 			fmt.Fprintln(c.people(), line)
 		}
 	}
 	for _, r := range c.rows {
-		if r.State != waitsTurn {
-			fmt.Fprintf(c.people(), "%s is not rotated: %s\n", r.Source, r.Detail)
+		if r.State != operate.Waiting {
+			fmt.Fprintf(c.people(), "%s is not rotated: %s\n", r.Source.Name, c.describeRow(r))
 		}
 	}
+	names := c.In(operate.Waiting)
 	what := fmt.Sprintf("rotate %s in %s (%s)", count(len(names), "source"), c.env.Name, strings.Join(names, ", "))
 	switch {
 	case len(names) == 0:
@@ -141,4 +132,21 @@ func (c *campaign) agree() error {
 		return c.insist(c.Yes, what)
 	}
 	return c.confirm(c.Yes, what)
+}
+
+// describeRow says why a source is in its state, or what it waits for.
+func (c *campaign) describeRow(r *row) string {
+	switch {
+	case r.said != "":
+		return r.said
+	case r.Err != nil:
+		return r.Err.Error()
+	case r.Ending.Nothing:
+		return "the rotation has come to nothing; the rotate Lambda's log says why"
+	case r.State == operate.GoesOn:
+		return describeEnding(r.Source.Name, r.Ending, c.Report).Error()
+	case r.State == operate.Rotated && c.Report.Environment != "":
+		return describeProgress(c.Report.Source(r.Source.Name), c.Report)
+	}
+	return ""
 }

@@ -33,7 +33,7 @@ func (s *session) follow(p pursuit) error {
 		if seen.Environment != "" {
 			report, last = seen, s.tell(seen, last)
 		}
-		if err != nil && !busy(err) {
+		if err != nil && !isBusy(err) {
 			return errors.Join(s.finished(report), err)
 		}
 		if err == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -130,8 +131,8 @@ func TestARotationIsOverWhenNothingOfItIsLeft(t *testing.T) {
 			for _, r := range c.seen {
 				looks = append(looks, look{report: r})
 			}
-			watch := &rotation{source: "key", before: "old", version: "new"}
-			looked, _, err := followed(t, time.Hour, watch.done, looks...)
+			watch := &operate.Watch{Source: "key", Before: "old", Version: "new"}
+			looked, _, err := followed(t, time.Hour, followRotation(watch), looks...)
 			if _, three := errors.AsType[unfinished](err); looked != c.looks || three != c.three {
 				t.Errorf("%d looks and error %v, want %d", looked, err, c.looks)
 			}
@@ -168,7 +169,8 @@ func TestWhatDoesNotEndByItselfIsNotWaitedFor(t *testing.T) {
 		"it is retained, and others follow": {source: owed(plan.Retained), seen: rolling},
 		"nothing is owed":                   {source: owed(), seen: report(), over: true},
 	} {
-		over, err := settled(c.source, c.seen)
+		end := operate.FindEnding(c.source, c.seen)
+		over, err := end.Over, describeEnding("key", end, c.seen)
 		_, three := errors.AsType[unfinished](err)
 		if over != c.over || three != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: over %v with error %v, want %v and %q", name, over, err, c.over, c.says)

@@ -55,8 +55,8 @@ func left(t, now time.Time) string {
 	return "now"
 }
 
-// forewarned says whom a planned rotation refuses although everybody follows.
-func forewarned(source manifest.Source, s plan.SourceReport) []string {
+// describeOutage says whom a planned rotation refuses although everybody follows.
+func describeOutage(source manifest.Source, s plan.SourceReport) []string {
 	switch life := source.Overlap().Std(); {
 	case source.AtOnce():
 		return []string{outage(s)}

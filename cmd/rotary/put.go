@@ -8,7 +8,6 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
-	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
 type putCmd struct {
@@ -32,7 +31,7 @@ func (c putCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	given, err := c.ask(a, env, source)
+	given, err := c.readValues(a, env, source)
 	if err != nil {
 		return invalid{err}
 	}
@@ -40,25 +39,24 @@ func (c putCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	secrets := store.New(s.secrets())
-	change, err := newChange(a.ctx, secrets, source, given)
+	change, err := s.operator().NewChange(a.ctx, source, given)
 	if err != nil {
 		return err
 	}
-	if change.empty() {
-		return s.unchanged(source)
+	if change.IsEmpty() {
+		return s.printUnchanged(source)
 	}
-	version, err := change.apply(a.ctx, secrets)
+	version, err := s.operator().Put(a.ctx, change)
 	if err != nil {
 		return err
 	}
-	return s.changed(source, version, change.names())
+	return s.printChanged(source, version, change.Names())
 }
 
-// ask reads the new values. Where they come through a pipe, nobody can be asked whether a protected environment is
+// readValues reads the new values. Where they come through a pipe, nobody can be asked whether a protected environment is
 // meant, so it has to be said beforehand.
-func (c putCmd) ask(a *app, env *manifest.Environment, source manifest.Source) (map[string]secret.Value, error) {
-	if err := declared(source, c.Key); err != nil {
+func (c putCmd) readValues(a *app, env *manifest.Environment, source manifest.Source) (map[string]secret.Value, error) {
+	if err := checkKey(source, c.Key); err != nil {
 		return nil, err
 	}
 	if env.Protected && !c.Yes && !a.typed() {
@@ -77,8 +75,8 @@ func (c putCmd) ask(a *app, env *manifest.Environment, source manifest.Source) (
 	return map[string]secret.Value{c.Key: value}, err
 }
 
-// declared refuses a key that the source does not have. It does not quote the key: a value may stand in its place.
-func declared(source manifest.Source, key string) error {
+// checkKey refuses a key that the source does not have. It does not quote the key: a value may stand in its place.
+func checkKey(source manifest.Source, key string) error {
 	for _, known := range append([]string{""}, source.Keys...) {
 		if key == known {
 			return nil
@@ -87,7 +85,7 @@ func declared(source manifest.Source, key string) error {
 	return errors.New("the KEY given is none of source " + source.Name + ", which has " + strings.Join(source.Keys, ", "))
 }
 
-func (s *session) unchanged(source manifest.Source) error {
+func (s *session) printUnchanged(source manifest.Source) error {
 	if s.json {
 		return s.print(map[string]any{"source": source.Name, "changed": []string{}})
 	}
@@ -95,7 +93,7 @@ func (s *session) unchanged(source manifest.Source) error {
 	return err
 }
 
-func (s *session) changed(source manifest.Source, version string, names []string) error {
+func (s *session) printChanged(source manifest.Source, version string, names []string) error {
 	if s.json {
 		return s.print(map[string]any{"source": source.Name, "version": version, "changed": names})
 	}

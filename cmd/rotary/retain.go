@@ -5,7 +5,6 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
 type retainCmd struct {
@@ -36,76 +35,50 @@ func (c retainCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	h, err := store.New(s.secrets()).Look(a.ctx, source.Secret)
+	if c.Release {
+		return c.release(s, source)
+	}
+	return c.retain(s, source)
+}
+
+func (c retainCmd) retain(s *session, source manifest.Source) error {
+	r, err := s.operator().FindRetainable(s.ctx, source, c.Version)
 	if err != nil {
 		return err
 	}
-	if c.Release {
-		return c.release(s, source, h)
-	}
-	return c.retain(s, source, h)
-}
-
-func (c retainCmd) retain(s *session, source manifest.Source, h history.History) error {
-	version, err := retainable(h, source.Name, c.Version)
-	if err != nil {
-		return invalid{err}
-	}
-	short, release := history.Short(version), fmt.Sprintf("rotary retain %s %s --release", s.env.Name, source.Name)
-	holder, some := h.Labelled(history.Retain)
-	switch {
-	case some && holder.ID == version:
-		return s.said(source, "retained", version, "version "+short+" is retained already: nothing was changed")
-	case some:
-		return fmt.Errorf("version %s of %s is retained, and one version is at a time: to give that one up, %s; nothing was changed", history.Short(holder.ID), source.Name, release)
+	short := history.Short(r.Version)
+	if r.Done {
+		return s.printLabelled(source, "retained", r.Version, "version "+short+" is retained already: nothing was changed")
 	}
 	if err := s.confirm(c.Yes, fmt.Sprintf("retain version %s of %s", short, source.Name)); err != nil {
 		return err
 	}
-	if err := store.New(s.secrets()).Move(s.ctx, source.Secret, history.Retain, version, ""); err != nil {
+	if err := s.operator().Retain(s.ctx, r); err != nil {
 		return err
 	}
-	return s.said(source, "retained", version, "version "+short+" is retained; to take that back: "+release)
+	return s.printLabelled(source, "retained", r.Version, fmt.Sprintf("version %s is retained; to take that back: rotary retain %s %s --release", short, s.env.Name, source.Name))
 }
 
-func (c retainCmd) release(s *session, source manifest.Source, h history.History) error {
-	holder, some := h.Labelled(history.Retain)
-	short := history.Short(holder.ID)
-	switch {
-	case !some:
-		return s.said(source, "released", "", "no version is retained: nothing was changed")
-	case c.Version != "" && c.Version != holder.ID && c.Version != short:
-		return invalid{fmt.Errorf("version %s of %s is the one that is retained", short, source.Name)}
+func (c retainCmd) release(s *session, source manifest.Source) error {
+	r, err := s.operator().FindRetained(s.ctx, source, c.Version)
+	if err != nil {
+		return err
 	}
+	if r.Done {
+		return s.printLabelled(source, "released", "", "no version is retained: nothing was changed")
+	}
+	short := history.Short(r.Version)
 	if err := s.confirm(c.Yes, fmt.Sprintf("let version %s of %s be retired", short, source.Name)); err != nil {
 		return err
 	}
-	if err := store.New(s.secrets()).Move(s.ctx, source.Secret, history.Retain, "", holder.ID); err != nil {
+	if err := s.operator().Release(s.ctx, r); err != nil {
 		return err
 	}
-	return s.said(source, "released", holder.ID, "version "+short+" is not retained any more")
+	return s.printLabelled(source, "released", r.Version, "version "+short+" is not retained any more")
 }
 
-// retainable finds the version that is meant among those that may live: the owed ones, and the current one.
-func retainable(h history.History, source, given string) (string, error) {
-	current, exists := h.Current()
-	var owed []string
-	for _, v := range h.Owed() {
-		owed = append(owed, v.ID)
-	}
-	switch {
-	case !exists:
-		return "", fmt.Errorf("source %s has no value yet: there is nothing to retain", source)
-	case given == current.ID, given == history.Short(current.ID), given == "" && len(owed) == 0:
-		return current.ID, nil
-	case len(owed) == 0:
-		return "", fmt.Errorf("source %s owes no retirement, and its current version is %s", source, history.Short(current.ID))
-	}
-	return choose(source, owed, given)
-}
-
-// said ends a command that changes a label of one version.
-func (s *session) said(source manifest.Source, key, version, text string) error {
+// printLabelled ends a command that changes a label of one version.
+func (s *session) printLabelled(source manifest.Source, key, version, text string) error {
 	if s.json {
 		return s.print(map[string]string{"source": source.Name, key: version})
 	}

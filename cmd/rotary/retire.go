@@ -3,12 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/plan"
-	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
 type retireCmd struct {
@@ -42,68 +40,26 @@ func (c retireCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	owed, err := pick(report.Source(source.Name), c.Version)
-	if err != nil {
-		return invalid{err}
+	owed, err := operate.FindRetirable(report, source.Name, c.Version)
+	if blocked, is := errors.AsType[*operate.Blocked](err); is {
+		return fmt.Errorf("version %s of %s cannot be retired by hand now: %s; nothing was changed", history.Short(owed.Version), source.Name, describeBlock(blocked.Owed, report))
 	}
-	if len(owed.Blocked) == 0 || owed.Blocked[0].Reason != plan.ByHand {
-		return fmt.Errorf("version %s of %s cannot be retired by hand now: %s; nothing was changed", history.Short(owed.Version), source.Name, blocked(owed, report))
+	if err != nil {
+		return err
 	}
 	if err := s.confirm(c.Yes, fmt.Sprintf("retire version %s of %s", history.Short(owed.Version), source.Name)); err != nil {
 		return err
 	}
-	if err := s.forget(source.Secret, owed.Version); err != nil {
+	if err := s.operator().Retire(s.ctx, source, owed.Version); err != nil {
 		return err
 	}
-	return s.said(source, "retired", owed.Version, "version "+history.Short(owed.Version)+" is retired")
+	return s.printLabelled(source, "retired", owed.Version, "version "+history.Short(owed.Version)+" is retired")
 }
 
-// pick finds the owed version that is meant.
-func pick(s plan.SourceReport, version string) (plan.OwedReport, error) {
-	var all []string
-	for _, o := range s.Owed {
-		all = append(all, o.Version)
-	}
-	id, err := choose(s.Name, all, version)
-	if err != nil {
-		return plan.OwedReport{}, err
-	}
-	return s.Owed[slices.Index(all, id)], nil
-}
-
-// choose finds the owed version that is meant, by its id or the end of it; one that is alone needs no name.
-func choose(source string, owed []string, given string) (string, error) {
-	var all, meant []string
-	for _, id := range owed {
-		all = append(all, history.Short(id))
-		if given == "" || id == given || history.Short(id) == given {
-			meant = append(meant, id)
-		}
-	}
-	switch {
-	case len(all) == 0:
-		return "", fmt.Errorf("source %s owes no retirement: nothing was changed", source)
-	case len(meant) == 0:
-		return "", fmt.Errorf("source %s does not owe the retirement of that version; it owes %s", source, strings.Join(all, ", "))
-	case len(meant) > 1:
-		return "", fmt.Errorf("source %s owes %d retirements, %s: name one with --version", source, len(all), strings.Join(all, ", "))
-	}
-	return meant[0], nil
-}
-
-func blocked(o plan.OwedReport, r plan.Report) string {
+// describeBlock says what keeps an owed version from being retired.
+func describeBlock(o plan.OwedReport, r plan.Report) string {
 	if len(o.Blocked) == 0 {
 		return "rotary is about to retire it by itself"
 	}
 	return why(o.Blocked[0], r.At)
-}
-
-// forget takes the LIVE label off a version whose credential is dead.
-func (s *session) forget(name, version string) error {
-	secrets := store.New(s.secrets())
-	h, err := secrets.Look(s.ctx, name)
-	if err != nil {
-		return err
-	}
-	return secrets.Move(s.ctx, name, h.LabelFor(history.Live, version), "", version)
 }

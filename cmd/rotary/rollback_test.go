@@ -9,15 +9,17 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
-// retreat is rotary rollback dev a, where no pipeline is deployed, at a machine whose clock is wrong.
-func (d *desk) retreat(wrong time.Duration) *retreat {
+// rollback is rotary rollback dev a, where no pipeline is deployed, at a machine whose clock is wrong.
+func (d *desk) rollback(wrong time.Duration, given string) (*rollback, error) {
 	d.app.now = func() time.Time { return d.stage.Clock.Now().Add(wrong) }
-	r := &retreat{session: d.session, source: d.source("a"), secrets: d.store, end: d.now().Add(time.Hour)}
-	r.step = d.direct(d.store).Rollback
-	return r
+	o := d.operator()
+	o.Rotator = d.direct(d.store)
+	found, err := o.FindRollback(d.t.Context(), d.source("a"), given)
+	return &rollback{session: d.session, operator: o, Rollback: found, end: d.now().Add(time.Hour), ahead: found.Now.Sub(d.now())}, err
 }
 
 // rotated is a desk on which a has been rotated once.
@@ -32,10 +34,10 @@ func rotatedDesk(t *testing.T) (d *desk, before string) {
 func TestARollbackWaitsBySecretsManagersClock(t *testing.T) {
 	for _, wrong := range []time.Duration{0, -5 * time.Hour, 5 * time.Hour} {
 		d, before := rotatedDesk(t)
-		r := d.retreat(wrong)
-		d.must(r.decide(""))
+		r, err := d.rollback(wrong, "")
+		d.must(err)
 		start := d.stage.Clock.Now()
-		d.must(r.retreat())
+		d.must(r.takeSteps())
 		if took := d.stage.Clock.Now().Sub(start); took < rotate.Outlast || took > rotate.Outlast+time.Minute {
 			t.Errorf("a clock that is %v ahead: it took %v", wrong, took)
 		}
@@ -68,13 +70,12 @@ func TestARollbackFindsWhatToGoBackTo(t *testing.T) {
 			if c.given == "first" {
 				c.given = history.Short(before)
 			}
-			r := d.retreat(0)
-			err := r.decide(c.given)
-			if _, is := errors.AsType[invalid](err); (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) || is != c.bad {
+			r, err := d.rollback(0, c.given)
+			if _, is := errors.AsType[*operate.Invalid](err); (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) || is != c.bad {
 				t.Fatalf("error %v, want %q", err, c.says)
 			}
-			if err == nil && r.back.Version != before {
-				t.Errorf("it goes back to %s, want %s", r.back.Version, before)
+			if err == nil && r.Back.Version != before {
+				t.Errorf("it goes back to %s, want %s", r.Back.Version, before)
 			}
 		})
 	}
@@ -106,8 +107,8 @@ func TestAnErrorSaysWhetherARollbackStands(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, _ := rotatedDesk(t)
-			r := d.retreat(0)
-			d.must(r.decide(""))
+			r, err := d.rollback(0, "")
+			d.must(err)
 			if c.prepare != nil {
 				c.prepare(d)
 			}
@@ -117,7 +118,7 @@ func TestAnErrorSaysWhetherARollbackStands(t *testing.T) {
 				}
 				return sim.Fault{}
 			})
-			err := r.retreat()
+			err = r.takeSteps()
 			if err == nil || strings.Contains(err.Error(), "keeps ROLLBACK, a veto on its retirement; rotary rollback dev a goes on") != c.stands {
 				t.Errorf("error %v", err)
 			}
@@ -127,16 +128,21 @@ func TestAnErrorSaysWhetherARollbackStands(t *testing.T) {
 
 func TestARollbackDoesNotAskWithoutAPause(t *testing.T) {
 	d, _ := rotatedDesk(t)
-	r := d.retreat(0)
-	d.must(r.decide(""))
+	r, err := d.rollback(0, "")
+	d.must(err)
 	asked := 0
-	r.step = func(context.Context, rotate.Back) (rotate.Progress, error) {
+	r.operator.Rotator = hasty(func() rotate.Progress {
 		asked++
-		return rotate.Progress{Until: d.stage.Clock.Now().Add(-time.Second), Done: asked == 5}, nil
-	}
+		return rotate.Progress{Until: d.stage.Clock.Now().Add(-time.Second), Done: asked == 5}
+	})
 	start := d.stage.Clock.Now()
-	d.must(r.retreat())
+	d.must(r.takeSteps())
 	if took := d.stage.Clock.Now().Sub(start); asked != 5 || took < 4*time.Second {
 		t.Errorf("asked %d times within %v", asked, took)
 	}
 }
+
+// hasty is a rotate function that wants to be asked again at once.
+type hasty func() rotate.Progress
+
+func (h hasty) Rollback(context.Context, rotate.Back) (rotate.Progress, error) { return h(), nil }

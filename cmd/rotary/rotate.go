@@ -1,15 +1,15 @@
 package main
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
-
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
@@ -22,7 +22,7 @@ type rotateCmd struct {
 	Parallel  int            `placeholder:"N" help:"With --all: how many rotations are under way at once; default 4."`
 	Emergency bool           `help:"The credential has leaked: rotate although an older one is still in use. Says first who breaks, and when."`
 	Deadline  *time.Duration `placeholder:"D" help:"With --emergency: the old credential dies after this time, whoever still uses it; without it, its consumers decide."`
-	Again     bool           `help:"With --emergency: begin anew, although an emergency is under way."`
+	Again     bool           `help:"With --emergency: what is under way has leaked too: stop it, and begin anew."`
 	Wait      bool           `help:"Follow until every consumer runs the new credential and the old one is retired."`
 	Timeout   time.Duration  `help:"How long to follow." default:"3h"`
 	Yes       bool           `help:"Do not ask."`
@@ -31,7 +31,7 @@ type rotateCmd struct {
 func (rotateCmd) Help() string {
 	return `Asks Secrets Manager to rotate the source now; the rotate Lambda makes the new credential. It is refused, and nothing changes, while an older credential of the source is still owed or a rotation is under way. Exit code 0 once it has started, with --wait once the old credential is dead; 1 where it is refused now, 2 where the source is none that rotates; 3 where --wait ends before everything has followed: the rotation goes on by itself.
 
-An --emergency goes past that: it stops a rotation that is under way, and rotates beside what is owed. Before it starts it says which credential dies at once because the target has room for two only, and what becomes of each consumer; it asks in every environment. With --deadline (1m to 168h) whatever is older than the new credential dies then, used or not; what rotary retain holds lives on. Run again, after a crash too, it goes on with the emergency that is under way: a --deadline can bring the end forward and not put it off; --again begins another one.
+An --emergency goes past that: it rotates beside what is owed, and joins a rotation that has just begun: that one becomes the emergency. With --again it stops whatever is under way, because that has leaked too, and begins anew. Before it starts it says which credential dies at once because the target has room for two only, and what becomes of each consumer; it asks in every environment. With --deadline (1m to 168h) whatever is older than the new credential dies then, used or not; what rotary retain holds lives on. Run again, after a crash too, it goes on with the emergency that is under way: a --deadline can bring the end forward and not put it off.
 
 With --all, what a person rotates and what is refused is listed with the reason, and stops nothing else. Exit code 0 only if every source that rotary rotates was rotated, with --wait only if every old credential is dead; 1 where one was refused or failed; 3 where something is still on its way.
 
@@ -48,8 +48,8 @@ const (
 	maxParallel = 32
 )
 
-// check finds what is wrong with the arguments alone.
-func (c rotateCmd) check() error {
+// checkFlags returns what is wrong with the arguments alone.
+func (c rotateCmd) checkFlags() error {
 	switch {
 	case c.All == (c.Source != ""):
 		return errors.New("rotate one SOURCE, or every one with --all")
@@ -68,128 +68,101 @@ func (c rotateCmd) check() error {
 }
 
 func (c rotateCmd) Run(a *app) error {
-	if err := c.check(); err != nil {
+	if err := c.checkFlags(); err != nil {
 		return invalid{err}
 	}
 	if c.All {
-		return c.everything(a)
+		return c.rotateAll(a)
 	}
 	env, source, err := a.source(c.Env, c.Source)
 	if err != nil {
 		return err
 	}
-	if err := c.rotatable(env, source); err != nil {
-		return invalid{err}
+	if err := c.checkRotatable(env, source); err != nil {
+		return err
 	}
 	s, err := a.connect(env)
 	if err != nil {
 		return err
 	}
 	if c.Emergency {
-		return c.urgent(s, source)
+		return c.rotateInEmergency(s, source)
 	}
-	return c.planned(s, source)
+	return c.rotatePlanned(s, source)
 }
 
-// planned rotates one source that owes nothing.
-func (c rotateCmd) planned(s *session, source manifest.Source) error {
-	report, err := s.ready(source)
+// rotatePlanned rotates one source that owes nothing.
+func (c rotateCmd) rotatePlanned(s *session, source manifest.Source) error {
+	report, err := s.lookAtSource(source)
 	if err != nil {
 		return err
 	}
 	seen := report.Source(source.Name)
-	if why := s.hindrance(seen, report); why != "" {
-		return refusal(source.Name, why)
+	if hindrance := operate.FindHindrance(seen); hindrance.Exists() {
+		return refuseRotation(source.Name, s.describeHindrance(source.Name, hindrance, report))
 	}
-	for _, line := range forewarned(source, seen) {
+	for _, line := range describeOutage(source, seen) {
 		fmt.Fprintln(s.people(), line)
 	}
 	if err := s.confirm(c.Yes, fmt.Sprintf("rotate %s in %s", source.Name, s.env.Name)); err != nil {
 		return err
 	}
 	version := newID()
-	if err := s.startRotation(source, version); err != nil {
+	if err := s.operator().Rotate(s.ctx, source, version); err != nil {
 		return err
 	}
-	if err := s.started(source, version, c.Wait); err != nil || !c.Wait {
+	if err := s.printStarted(source, version, c.Wait); err != nil || !c.Wait {
 		return err
 	}
-	watch := &rotation{source: source.Name, before: seen.Version, version: version}
-	return s.follow(pursuit{s.look, watch.done, c.Timeout})
+	watch := &operate.Watch{Source: source.Name, Before: seen.Version, Version: version}
+	return s.follow(pursuit{s.look, followRotation(watch), c.Timeout})
 }
 
-// rotatable says why a source is none that this command rotates.
-func (c rotateCmd) rotatable(env *manifest.Environment, source manifest.Source) error {
-	if err := c.allowed(env, source.Name); err != nil {
+// checkRotatable returns why a source is none that this command rotates.
+func (c rotateCmd) checkRotatable(env *manifest.Environment, source manifest.Source) error {
+	if err := operate.CheckMode(env, source.Name, c.Deadline != nil); err != nil {
 		return err
 	}
-	if err := byPerson(env, source); err != nil {
+	if err := operate.ByPerson(env, source); err != nil {
 		return err
 	}
-	_, err := rotators.Opener(rotators.Reach{Environment: env})(source)
-	return err
-}
-
-// allowed says what the environment's mode forbids.
-func (c rotateCmd) allowed(env *manifest.Environment, what string) error {
-	switch {
-	case env.Mode == manifest.Observe:
-		return fmt.Errorf("rotation of %s refused: mode observe writes nothing in %s, so no consumer would follow", what, env.Name)
-	case env.Mode == manifest.Propagate && c.Deadline != nil:
-		return fmt.Errorf("rotation of %s refused: mode propagate retires nothing in %s, so no deadline would be kept: leave --deadline out, and revoke the old credential at its target", what, env.Name)
+	if _, err := rotators.Opener(rotators.Reach{Environment: env})(source); err != nil {
+		return invalid{err}
 	}
 	return nil
 }
 
-// byPerson says what to do about a source that no rotator rotates.
-func byPerson(env *manifest.Environment, source manifest.Source) error {
-	switch source.Rotate.With {
-	case manifest.Manual:
-		return fmt.Errorf("source %s is rotated by a person: make the new credential at its vendor, then rotary put %s %s; revoke the old one there once rotary status says that it is safe, in an emergency before that, and then rotary retire %[2]s %[1]s --revoked; rotary retain keeps an old one from being retired",
-			source.Name, env.Name, source.Name)
-	case manifest.Never:
-		return fmt.Errorf("source %s is declared with: never, because replacing its value would destroy data", source.Name)
-	case manifest.Managed:
-		return fmt.Errorf("source %s is rotated by AWS itself: aws secretsmanager rotate-secret --secret-id %s", source.Name, source.Secret)
-	}
-	return nil
+// refuseRotation returns the error for a rotation that may not start now.
+func refuseRotation(source, why string) error {
+	return &operate.Refused{What: "rotation of " + source, Why: why}
 }
 
-// declined is the refusal of a rotation before anything is started.
-type declined struct{ what, why string }
-
-func (d declined) Error() string {
-	return fmt.Sprintf("rotation of %s refused: %s; nothing was changed", d.what, d.why)
-}
-
-func refusal(what, why string) error { return declined{what, why} }
-
-// ready looks at an environment whose pipeline can rotate a source that holds a value.
-func (s *session) ready(source manifest.Source) (plan.Report, error) {
-	report, err := s.observed(source.Name)
+// lookAtSource looks at an environment whose pipeline can rotate a source that holds a value.
+func (s *session) lookAtSource(source manifest.Source) (plan.Report, error) {
+	report, err := s.lookAtPipeline(source.Name)
 	if err == nil && report.Source(source.Name).Version == "" {
-		err = refusal(source.Name, empty(s.env, source.Name))
+		err = refuseRotation(source.Name, describeNoValue(s.env, source.Name))
 	}
 	return report, err
 }
 
-// observed looks at an environment whose pipeline can rotate.
-func (s *session) observed(what string) (plan.Report, error) {
+// lookAtPipeline looks at an environment whose pipeline can rotate.
+func (s *session) lookAtPipeline(what string) (plan.Report, error) {
 	deployed, err := s.deployed()
 	if err != nil {
 		return plan.Report{}, err
 	}
 	if !deployed {
-		return plan.Report{}, refusal(what, pipeline.ErrNotDeployed.Error()+", and its rotate Lambda does the rotating: deploy it")
+		return plan.Report{}, refuseRotation(what, pipeline.ErrNotDeployed.Error()+", and its rotate Lambda does the rotating: deploy it")
 	}
 	return s.lookUntil(s.now().Add(time.Minute))
 }
 
-// lookUntil outlasts a pass that is under way.
+// lookUntil looks, and outlasts a pass that is under way, but not end.
 func (s *session) lookUntil(end time.Time) (plan.Report, error) {
 	for {
 		report, err := s.look()
-		if !busy(err) || !s.now().Before(end) {
+		if !isBusy(err) || !s.now().Before(end) {
 			return report, err
 		}
 		if err := s.wait(s.ctx, pollEvery); err != nil {
@@ -198,42 +171,23 @@ func (s *session) lookUntil(end time.Time) (plan.Report, error) {
 	}
 }
 
-func empty(env *manifest.Environment, source string) string {
+func describeNoValue(env *manifest.Environment, source string) string {
 	return "it has no value yet: rotary put " + env.Name + " " + source
 }
 
-// hindrance gives the refusal that the rotate Lambda would give, before anything is started; "" where there is none.
-func (s *session) hindrance(r plan.SourceReport, report plan.Report) string {
+// describeHindrance says why a planned rotation would be refused.
+func (s *session) describeHindrance(source string, h operate.Hindrance, report plan.Report) string {
 	switch {
-	case r.Version == "":
-		return empty(s.env, r.Name)
-	case len(r.Owed) > 0:
-		return "version " + history.Short(r.Owed[0].Version) + " is not retired yet: " + blocked(r.Owed[0], report)
-	case r.Pending != "":
-		return "a rotation to version " + history.Short(r.Pending) + " is under way: rotary status " + s.env.Name
+	case h.NoValue:
+		return describeNoValue(s.env, source)
+	case h.Owed != nil:
+		return "version " + history.Short(h.Owed.Version) + " is not retired yet: " + describeBlock(*h.Owed, report)
 	}
-	return ""
+	return "a rotation to version " + history.Short(h.Pending) + " is under way: rotary status " + s.env.Name
 }
 
-// startRotation starts the rotation that makes version.
-func (s *session) startRotation(source manifest.Source, version string) error {
-	_, err := s.secrets().RotateSecret(s.ctx, &secretsmanager.RotateSecretInput{SecretId: &source.Secret, ClientRequestToken: &version})
-	if refused, is := errors.AsType[*types.InvalidRequestException](err); is {
-		return fmt.Errorf("rotate %s: Secrets Manager refuses: %w", source.Name, errRefused{refused.ErrorMessage()})
-	}
-	if err != nil {
-		return fmt.Errorf("rotate %s: %w", source.Name, err)
-	}
-	return nil
-}
-
-// errRefused is Secrets Manager's answer that it does not start a rotation.
-type errRefused struct{ message string }
-
-func (e errRefused) Error() string { return e.message }
-
-// started says that the rotation is on its way; where it is followed, a program gets the last report instead.
-func (s *session) started(source manifest.Source, version string, followed bool) error {
+// printStarted says that a rotation is on its way; where it is followed, a program gets the last report instead.
+func (s *session) printStarted(source manifest.Source, version string, followed bool) error {
 	switch {
 	case !s.json:
 		fmt.Fprintf(s.out, "%s: rotation to version %s started", source.Name, history.Short(version))
@@ -245,4 +199,33 @@ func (s *session) started(source manifest.Source, version string, followed bool)
 		return s.print(map[string]string{"source": source.Name, "version": version})
 	}
 	return nil
+}
+
+// followRotation returns what ends the following of a rotation.
+func followRotation(w *operate.Watch) func(plan.Report) (bool, error) {
+	return func(r plan.Report) (bool, error) {
+		end := w.Look(r)
+		if end.Nothing {
+			return true, fmt.Errorf("the rotation of %s to version %s has come to nothing: version %s is still current; the rotate Lambda's log says why", w.Source, history.Short(w.Version), history.Short(w.Before))
+		}
+		return end.Over, describeEnding(w.Source, end, r)
+	}
+}
+
+// describeEnding returns what is left where following is over, as an error; nil where nothing is.
+func describeEnding(source string, end operate.Ending, r plan.Report) error {
+	switch {
+	case end.NotByMode:
+		return describeRemaining(r)
+	case len(end.LivesOn) > 0:
+		return unfinished{fmt.Sprintf("version %s of %s lives on: %s", history.Short(end.LivesOn[0].Version), source, describeBlock(end.LivesOn[0], r))}
+	}
+	return nil
+}
+
+// newID makes the id of a version that is to come.
+func newID() string {
+	b := make([]byte, 20)
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
 }

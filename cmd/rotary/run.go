@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 )
 
 // Exit codes, the same for every command.
@@ -143,10 +144,19 @@ func (t terminal) finish(err error) int {
 		fmt.Fprintln(t.err, "rotary: interrupted; what was done stands, and running the command again goes on from there")
 		return exitFailed
 	}
-	if _, is := errors.AsType[unfinished](err); is {
+	return classifyError(err)
+}
+
+// classifyError returns the exit code of an error.
+func classifyError(err error) int {
+	_, later := errors.AsType[unfinished](err)
+	_, early := errors.AsType[*operate.TooEarly](err)
+	_, ours := errors.AsType[invalid](err)
+	_, theirs := errors.AsType[*operate.Invalid](err)
+	switch {
+	case later || early:
 		return exitUnfinished
-	}
-	if _, is := errors.AsType[invalid](err); is {
+	case ours || theirs:
 		return exitInvalid
 	}
 	return exitFailed

@@ -15,6 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/account"
 	"github.com/rotary-secrets/rotary/pkg/consume"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/pipeline"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -67,20 +68,25 @@ func (a *app) source(envName, name string) (*manifest.Environment, manifest.Sour
 
 func (s *session) secrets() *secretsmanager.Client { return secretsmanager.NewFromConfig(s.cfg) }
 
+// operator acts on the environment's sources with the rights of whoever runs this.
+func (s *session) operator() operate.Operator {
+	return operate.Operator{Environment: s.env, Secrets: store.New(s.secrets()), NewID: newID}
+}
+
 // look asks the deployed pipeline what it sees; where none is deployed, it looks from here.
 func (s *session) look() (plan.Report, error) {
 	report, err := pipeline.New(s.env, lambda.NewFromConfig(s.cfg)).Look(s.ctx)
 	switch {
 	case errors.Is(err, pipeline.ErrNotDeployed):
 		return s.pass(nil, true).Run(s.ctx)
-	case busy(err):
+	case isBusy(err):
 		return report, fmt.Errorf("a pass over %s is under way, and there is one at a time: look again in a minute: %w", s.env.Name, err)
 	}
 	return report, err
 }
 
-// busy says whether the only reconciler is at work.
-func busy(err error) bool {
+// isBusy reports whether the only reconciler is at work.
+func isBusy(err error) bool {
 	_, is := errors.AsType[*types.TooManyRequestsException](err)
 	return is
 }
@@ -122,6 +128,15 @@ func (d direct) Advance(ctx context.Context, a plan.Advance) error {
 		return err
 	}
 	return job.Advance(ctx, a)
+}
+
+// Confirm makes sure from here that the target of a source accepts the current version.
+func (d direct) Confirm(ctx context.Context, c plan.Confirm) error {
+	job, err := d.job(c.Source)
+	if err != nil {
+		return err
+	}
+	return job.Confirm(ctx, c)
 }
 
 func (d direct) job(name string) (rotate.Job, error) {

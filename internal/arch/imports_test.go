@@ -39,6 +39,7 @@ var directions = []struct {
 	{"pkg/consume", with(pure, "pkg/consume/...", "pkg/reconcile", "pkg/retry")},
 	{"pkg/consume/...", with(pure, callers...)},
 	{"pkg/rotate", pure},
+	{"pkg/operate", with(pure, "pkg/rotate", "pkg/rotate/random")},
 	{"pkg/rotate/rotators", with(pure, "pkg/rotate", "pkg/rotate/...")},
 	{"pkg/rotate/postgres", with(pure, "pkg/rotate", "pkg/rotate/sqluser")},
 	{"pkg/rotate/mysql", with(pure, "pkg/rotate", "pkg/rotate/sqluser")},

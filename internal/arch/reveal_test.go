@@ -21,14 +21,14 @@ var revealers = map[string]string{
 	"pkg/reconcile parseContent":               "parses an owed version",
 	"pkg/rotate Job.read":                      "parses a version of a source",
 	"pkg/rotate/random decodePEM":              "parses the halves of a key pair",
-	"cmd/rotary newChange":                     "parses the source that is about to change",
+	"pkg/operate Operator.NewChange":           "parses the source that is about to change",
 
 	// Refusing what would fail later, by size or shape and never by text.
 	"pkg/bucket checkSource":                 "refuses a zero byte",
 	"pkg/bucket checkLimits":                 "counts bytes",
 	"pkg/consume/github findProblems":        "counts bytes",
 	"pkg/consume/vercel Project.checkLimits": "counts bytes, refuses what is not text",
-	"cmd/rotary change.symmetric":            "refuses an empty value",
+	"pkg/operate Change.mergeSymmetric":      "refuses an empty value",
 	"cmd/rotary readObject":                  "refuses an empty value",
 
 	// Into the request to a sink.

@@ -116,6 +116,7 @@ func advanceMoved(t *testing.T, start func(*testing.T) *source) {
 	first, token := s.currentID(), s.beginRotation()
 	s.must(s.runSteps(s.openJob(), token))
 	s.putByHand()
+	s.passQuiet()
 	before := s.takeLook()
 	if err := s.openJob().Advance(t.Context(), plan.Advance{Source: s.Source.Name, Version: first, Current: token}); err == nil {
 		t.Error("it retires what the gates were not checked against")
@@ -129,6 +130,7 @@ func advanceRetained(t *testing.T, start func(*testing.T) *source) {
 		first, token := s.currentID(), s.beginRotation()
 		s.must(s.runSteps(s.openJob(), token))
 		s.must(s.store.Move(t.Context(), s.Source.Secret, label, first, ""))
+		s.passQuiet()
 		before := s.takeLook()
 		ask := plan.Advance{Source: s.Source.Name, Version: first, Current: token}
 		if err := s.openJob().Advance(t.Context(), ask); err == nil {
@@ -145,7 +147,7 @@ func liveLast(t *testing.T, start func(*testing.T) *source) {
 	s := start(t)
 	s.must(s.runSteps(s.openJob(), s.beginRotation()))
 	for owed := range s.eachOwed() {
-		s.passMinute()
+		s.passQuiet()
 		job := s.openJob()
 		seen := &recorder{Store: job.Store}
 		job.Store, job.Rotator = seen, noteRetirements(job.Rotator, seen)

@@ -90,11 +90,13 @@ func rollbackMeetsAdvance(t *testing.T, start func(*testing.T) *source) {
 	meet := func(one func(*source, caller, rotate.Back), other func(*source, rotate.Back)) {
 		dry, back := startRotated(t, start)
 		dry.must(dry.applyMarks(dry.makePlan()))
+		dry.passQuiet()
 		count := &visitor{}
 		one(dry, count, back)
 		for at := 1; at <= count.calls; at++ {
 			s, back := startRotated(t, start)
 			s.must(s.applyMarks(s.makePlan()))
+			s.passQuiet()
 			v := &visitor{at: at, visit: func() { other(s, back) }}
 			one(s, v, back)
 			s.checkCurrentAccepted()
@@ -197,6 +199,7 @@ func rollbackHolds(t *testing.T, start func(*testing.T) *source) {
 	s, back := startRotated(t, start)
 	_, err := s.openJob().Rollback(t.Context(), back)
 	s.must(err)
+	s.passQuiet()
 	if err := s.openJob().Advance(t.Context(), s.adviseAdvance(back)); err == nil {
 		t.Error("what a rollback goes back to is retired")
 	}

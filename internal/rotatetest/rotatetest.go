@@ -176,7 +176,7 @@ func testRepeats(t *testing.T, start func(*testing.T) *source) {
 	}
 	for owed := range s.eachOwed() {
 		ask := plan.Advance{Source: s.Source.Name, Version: owed.ID, Current: s.currentID()}
-		s.passMinute()
+		s.passQuiet()
 		s.must(s.openJob().Advance(t.Context(), ask))
 		before := s.takeLook()
 		s.must(s.openJob().Advance(t.Context(), ask))

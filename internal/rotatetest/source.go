@@ -84,6 +84,9 @@ func versionID(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", n
 // passMinute lets time pass, so that no two versions are of one moment.
 func (s *source) passMinute() { s.standin.Advance(time.Minute) }
 
+// passQuiet lets so much time pass that what is owed may be retired.
+func (s *source) passQuiet() { s.standin.Advance(history.Quiet) }
+
 func (s *source) makeNextID() string {
 	s.passMinute()
 	s.made++

@@ -6,11 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	"github.com/rotary-secrets/rotary/internal/stage"
-	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -26,20 +22,23 @@ func action(name string) func(w *World, args []string) error {
 	if do, is := rehearsed()[name]; is {
 		return do
 	}
+	if do, is := operated()[name]; is {
+		return do
+	}
 	return map[string]func(w *World, args []string) error{
 		"pass": onePass, "sweeps": sweeps, "settle": settle, "wait": wait,
 
-		"rotate": rotateNow, "begin": beginRotation, "emergency": emergency, "beginemergency": beginEmergency, "beginrollback": beginBack, "hurryback": rollBackImpatiently, "tidy": tidy, "resume": rotationStep(steps...),
+		"rotate": rotateNow, "begin": beginRotation, "hurryback": rollBackImpatiently, "tidy": tidy, "resume": rotationStep(steps...),
 		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),
-		"test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
+		"goon": goOn, "test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
 
-		"put": put, "enter": enter, "back": back, "move": move,
+		"put": put, "back": back, "move": move,
 
 		"release": release, "break": breakImage, "fix": fixImage, "redeploy": redeploy, "restart": restart, "delete": deleteService,
 		"queue": queue, "start": start, "complete": complete,
 		"edit": edit, "foreign": foreign, "rollback": rollback, "promote": promote, "failbuild": failBuild, "push": push,
 		"manifest": otherManifest, "accept": accept, "outage": outage, "mend": mend,
-		"retain": retain, "unretain": unretain, "unhold": unhold,
+		"unhold": unhold,
 	}[name]
 }
 
@@ -73,34 +72,13 @@ func sweeps(w *World, _ []string) error {
 	return nil
 }
 
-// begin asks Secrets Manager for a rotation, as its schedule or a person does.
-func begin(w *World, args []string) (version string, err error) {
+// goOn is Secrets Manager, which goes on with the rotation that was started last, whatever has become of AWSPENDING.
+func goOn(w *World, args []string) error {
 	s, err := w.source(args)
-	if err != nil {
-		return "", err
+	if err != nil || w.started[s.Name] == "" {
+		return errNotNow
 	}
-	w.Advance(time.Second)
-	version = w.token()
-	err = w.person(func(c *secretsmanager.Direct) error {
-		_, err := c.RotateSecret(w.ctx, &sdk.RotateSecretInput{
-			SecretId: &s.Secret, ClientRequestToken: &version, RotationLambdaARN: aws.String(w.region().Lambda.ARN(rotateLambda)),
-		})
-		return err
-	})
-	return version, err
-}
-
-func beginRotation(w *World, args []string) error {
-	_, err := begin(w, args)
-	return err
-}
-
-func rotateNow(w *World, args []string) error {
-	version, err := begin(w, args)
-	if err != nil {
-		return err
-	}
-	return w.rotate(args[0], version, steps...)
+	return w.rotate(s.Name, w.started[s.Name], steps...)
 }
 
 // rotationStep does these steps with what is pending, as Secrets Manager does when it tries again.
@@ -116,29 +94,6 @@ func rotationStep(which ...string) func(w *World, args []string) error {
 		}
 		return w.rotate(s.Name, pending.ID, which...)
 	}
-}
-
-// person lets somebody act on Secrets Manager. Their calls are not rotary's.
-func (w *World) person(act func(c *secretsmanager.Direct) error) error {
-	defer w.others()()
-	return act(w.region().SecretsManager.Direct(w.Tap, "person"))
-}
-
-// others makes the calls that follow somebody else's, until the function it returns is called.
-func (w *World) others() (end func()) {
-	was := w.now.open
-	w.now.open = true
-	return func() { w.now.open = was }
-}
-
-// put is a person who makes a new credential and puts it.
-func put(w *World, args []string) error {
-	s, err := w.source(args)
-	if err != nil {
-		return err
-	}
-	w.Advance(time.Second)
-	return w.put(s, w.made(s))
 }
 
 // made is what a person puts: a new value for every key, which the targets accept. The second key of a symmetric
@@ -180,50 +135,6 @@ func parsed(name string, text secret.Value) map[string]secret.Value {
 		return map[string]secret.Value{}
 	}
 	return maps.Clone(values)
-}
-
-func (w *World) put(s manifest.Source, values map[string]secret.Value) error {
-	return w.person(func(c *secretsmanager.Direct) error {
-		_, err := c.PutSecretValue(w.ctx, &sdk.PutSecretValueInput{
-			SecretId: &s.Secret, SecretString: aws.String(secret.Reveal(bucket.Encode(values))), ClientRequestToken: aws.String(w.token()),
-		})
-		return err
-	})
-}
-
-// back is a person who puts the value before the current one again, if the target still accepts it.
-func back(w *World, args []string) error {
-	s, err := w.source(args)
-	if err != nil {
-		return err
-	}
-	old, some := labelled(w.peek(s.Secret), history.AWSPrevious)
-	if !some || !w.alive(s, old.Value) {
-		return errors.New("there is no value to go back to")
-	}
-	w.Advance(time.Second)
-	return w.put(s, parsed(s.Name, old.Value))
-}
-
-// move is a person who moves AWSCURRENT back, if the target still accepts what it moves to.
-func move(w *World, args []string) error {
-	s, err := w.source(args)
-	if err != nil {
-		return err
-	}
-	versions := w.peek(s.Secret)
-	old, some := labelled(versions, history.AWSPrevious)
-	now, _ := labelled(versions, history.AWSCurrent)
-	if !some || !w.alive(s, old.Value) {
-		return errors.New("there is no version to go back to")
-	}
-	w.Advance(time.Second)
-	return w.person(func(c *secretsmanager.Direct) error {
-		_, err := c.UpdateSecretVersionStage(w.ctx, &sdk.UpdateSecretVersionStageInput{
-			SecretId: &s.Secret, VersionStage: aws.String(history.AWSCurrent), MoveToVersionId: &old.ID, RemoveFromVersionId: &now.ID,
-		})
-		return err
-	})
 }
 
 // alive says whether every target accepts what a version of a source holds.

@@ -28,6 +28,8 @@ type database struct {
 	installed map[string]time.Time // by user: when the rotation began that last set its password
 	spared    map[string]bool      // logins that an emergency has ended, as it said: nobody need be told that they are refused
 	made      int
+
+	taken map[string]time.Time // logins that something late has taken away, and until when they have to be set again
 }
 
 // openDatabases makes those of an environment's sources, by source. The fleet's source has one, whatever it says.
@@ -37,7 +39,7 @@ func (w *World) openDatabases() map[string]*database {
 		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.With) && (w.fleet == nil || s.Name != "db") {
 			continue
 		}
-		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}, installed: map[string]time.Time{}, spared: map[string]bool{}}
+		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}, installed: map[string]time.Time{}, spared: map[string]bool{}, taken: map[string]time.Time{}}
 		if f := s.Rotate.Fields; f != nil {
 			d.key = f.Password
 		} else if s.Rotate.URL != "" {
@@ -97,6 +99,7 @@ func (d *database) user(v rotate.Values) string {
 
 // alter gives a user another password; "" locks the user out.
 func (d *database) alter(user, password string) {
+	d.takeAway(user)
 	for key, text := range d.lost(user) {
 		d.w.Targets.Revoke(stage.Target(d.w.Env, key), secret.Reveal(text))
 	}
@@ -104,6 +107,7 @@ func (d *database) alter(user, password string) {
 	if password == "" {
 		return
 	}
+	delete(d.taken, d.text(user, password))
 	for key, text := range d.login(user, password) {
 		d.w.Targets.Accept(stage.Target(d.w.Env, key), secret.Reveal(text))
 	}
@@ -113,6 +117,9 @@ func (d *database) alter(user, password string) {
 func (d *database) lost(user string) rotate.Values {
 	password := d.passwords[user]
 	text := d.text(user, password)
+	if _, comes := d.taken[text]; comes {
+		return nil
+	}
 	if password != "" && (d.w.taken(d.source, text) || d.w.doomed(d.source, text)) {
 		d.spared[text] = true
 		return nil
@@ -136,10 +143,37 @@ func (d *database) accepted() map[string]bool {
 	return logins
 }
 
+// setAgainWithin is how long a login may be refused that something late has taken away: the next pass comes within a
+// minute.
+const setAgainWithin = 90 * time.Second
+
+// takeAway notes that the current login is about to be lost to something late, in an emergency that has said that this may
+// happen and that the login is set again.
+func (d *database) takeAway(user string) {
+	text, now := d.text(user, d.passwords[user]), d.w.Clock.Now()
+	current := secret.Reveal(d.w.content(d.source)[d.key])
+	if d.isFenced() || d.passwords[user] == "" || text != current || d.w.taken(d.source, text) || !d.w.confirms(d.source) {
+		return
+	}
+	d.taken[text] = now.Add(setAgainWithin)
+	d.w.Clock.After(setAgainWithin, "a login of "+d.source.Name+" that was taken away", func() {
+		if _, still := d.taken[text]; still {
+			d.w.violate("S1 a login of %s that something late took away is not set again", d.source.Name)
+			delete(d.taken, text)
+		}
+	})
+}
+
+// isFenced reports whether the target refuses what is older than the newest rotation of a user.
+func (d *database) isFenced() bool { return d.source.LateWrite() == manifest.LateFenced }
+
 // tolerated are the logins of which nobody need be told that they are refused.
 func (d *database) tolerated() map[string]bool {
 	logins := d.accepted()
 	maps.Copy(logins, d.spared)
+	for text := range d.taken {
+		logins[text] = true
+	}
 	return logins
 }
 
@@ -158,6 +192,9 @@ func (d *database) remembered() {
 		}
 	}
 	for _, user := range slices.Sorted(maps.Keys(d.passwords)) {
+		if len(d.taken) > 0 {
+			break // what took it away goes when it is set again
+		}
 		if password := d.passwords[user]; password != "" && !known[d.text(user, password)] {
 			d.w.violate("S6 the database accepts %s, and no version says so", user)
 		}
@@ -202,6 +239,7 @@ func (r users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) 
 	return next, nil
 }
 
+// Set gives a user its password, unless the target knows a newer rotation of that user.
 func (r users) Set(_ context.Context, c rotate.Change) error {
 	user := r.user(c.Pending)
 	return r.call("ALTER ROLE", user, true, func() error {
@@ -218,7 +256,7 @@ func (r users) Set(_ context.Context, c rotate.Change) error {
 // checkFence returns rotate.ErrSuperseded where a rotation that began later has set the user's password, on PostgreSQL.
 // Other databases cannot tell.
 func (r users) checkFence(user string, since time.Time) error {
-	if r.source.Rotate.With == manifest.Postgres && r.installed[user].After(since) {
+	if r.isFenced() && r.installed[user].After(since) {
 		return rotate.ErrSuperseded
 	}
 	return nil
@@ -229,10 +267,17 @@ func (r users) replacing(pending rotate.Values) {
 	user := r.user(pending)
 	old := r.passwords[user]
 	if text := r.text(user, old); old != "" && text != secret.Reveal(pending[r.key]) {
-		if !r.w.taken(r.source, text) {
+		if !r.w.taken(r.source, text) && !r.setsAgain(text, secret.Reveal(pending[r.key])) {
 			r.w.violate("S5 %s of %s gets another password, and somebody may use the one before", user, r.source.Name)
 		}
 	}
+}
+
+// setsAgain reports whether one of two logins is the current one, which something late has taken away or which is set
+// again after that.
+func (r users) setsAgain(old, next string) bool {
+	current := secret.Reveal(r.w.content(r.source)[r.key])
+	return (old == current || next == current) && !r.isFenced() && r.w.confirms(r.source)
 }
 
 // retiring checks that nobody needs a login that is about to die, or that an emergency has said so.
@@ -267,18 +312,22 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 	})
 }
 
-// Retire is done with the old credential itself: one that is refused is dead already.
+// Retire is done with the old credential itself: one that is refused is dead already. What comes late locks the user,
+// whatever its password is by then, unless the target knows a newer rotation of it.
 func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	owed, vetoes := e.Owed, r.w.now.vetoes // of when this is sent, however late it lands
-	return nil, r.call("ALTER ROLE own", r.user(owed), true, func() error {
-		if !r.accepts(owed) {
+	user, dead := r.user(owed), !r.accepts(owed)
+	return nil, r.call("ALTER ROLE own", user, true, func() error {
+		if dead {
 			return nil
 		}
-		if err := r.checkFence(r.user(owed), e.Since); err != nil {
+		if err := r.checkFence(user, e.Since); err != nil {
 			return err
 		}
-		r.retiring(owed, vetoes)
-		r.alter(r.user(owed), "")
+		if r.accepts(owed) {
+			r.retiring(owed, vetoes)
+		}
+		r.alter(user, "")
 		return nil
 	})
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/vercel"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
-	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
 const (
@@ -108,8 +108,9 @@ func (w *World) revokeByHand() {
 		if !slices.ContainsFunc(s.Owed, byHand) {
 			continue
 		}
-		for _, owed := range w.look(s.Name).Owed {
-			if byHand(owed) {
+		report := w.look()
+		for _, owed := range report.Source(s.Name).Owed {
+			if _, err := operate.FindRetirable(report, s.Name, owed.Version); err == nil {
 				w.revoke(s.Name, owed.Version)
 			}
 		}
@@ -119,14 +120,14 @@ func (w *World) revokeByHand() {
 func byHand(o plan.OwedReport) bool { return len(o.Blocked) > 0 && o.Blocked[0].Reason == plan.ByHand }
 
 // look is a dry run.
-func (w *World) look(source string) plan.SourceReport {
+func (w *World) look() plan.Report {
 	pass := w.reconciler("person")
 	pass.DryRun = true
 	report, err := pass.Run(w.ctx)
 	if err != nil {
 		w.tell("look: %v", err)
 	}
-	return report.Source(source)
+	return report
 }
 
 // revoke makes the targets refuse what only this version of a source has, and takes it off the list.
@@ -144,9 +145,8 @@ func (w *World) revoke(source, version string) {
 			}
 		}
 	}
-	st := store.New(w.region().SecretsManager.Direct(w.Tap, "person"))
-	if h, err := st.Look(w.ctx, s.Secret); err == nil {
-		_ = st.Move(w.ctx, s.Secret, h.LabelFor(history.Live, version), "", version)
+	if err := w.operator("person").Retire(w.ctx, s, version); err != nil {
+		w.tell("retire by hand: %v", err)
 	}
 	w.check()
 }

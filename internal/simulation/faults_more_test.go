@@ -165,7 +165,7 @@ func rolloutFaults() []line {
 		}, play: []tale{{
 			play: "rotate db; settle; rollback db",
 			now: func(p played) {
-				p.told(noSource)
+				p.told("no older credential of it is known to live")
 				p.accepts(1)
 				p.moved("db")
 			},

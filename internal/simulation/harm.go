@@ -10,19 +10,22 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // harm is whom an emergency said that it breaks, before it began: nobody else may be refused. What it has said that it
 // ends must end, too.
 type harm struct {
-	source  manifest.Source
-	version string    // that its rotation makes
-	label   string    // DEADLINE
-	from    string    // the version that it replaces
-	until   time.Time // by when everything older than its version dies; zero for whenever nobody uses it any more
-	atOnce  []string  // versions whose place the new credential takes
-	early   bool      // somebody may be refused before the deadline
+	source    manifest.Source
+	version   string    // that its rotation makes
+	label     string    // DEADLINE
+	from      string    // the version that it replaces
+	until     time.Time // by when everything older than its version dies; zero for whenever nobody uses it any more
+	atOnce    []string  // versions whose place the new credential takes
+	announced time.Time
+	early     bool // somebody may be refused before the deadline
 
 	begun  bool     // its label was put
 	done   bool     // its version became current
@@ -41,30 +44,27 @@ func (h *harm) dies() int {
 	return 2
 }
 
-// announce notes what somebody is told of an emergency that they are about to begin.
-func (w *World) announce(s manifest.Source, h history.History, version, label string, until time.Time) {
-	current, _ := h.Current()
-	told := &harm{source: s, version: version, label: label, from: current.ID, until: until}
-	owed, values := h.Owed(), w.content(s)
-	switch {
-	case w.databases[s.Name] == nil && s.Rotate.With != manifest.AWSAccessKey:
-		owed = nil // nothing is in the way
-	case w.databases[s.Name] == nil:
-		owed = owed[:min(1, len(owed))]
-	}
-	for _, v := range owed {
-		told.atOnce = append(told.atOnce, v.ID)
-	}
+// announce notes what somebody is told of an emergency that they are about to begin, and have agreed to.
+func (w *World) announce(s manifest.Source, e operate.Emergency) *harm {
+	foreseen, values := operate.Foresee(w.Env, e, w.last), w.content(s)
+	told := &harm{source: s, from: e.Current.ID, announced: w.Clock.Now(), atOnce: append(foreseen.Dead, foreseen.Stopped)}
+	told.begins(e.Version(), e.Until)
 	moving := s.Rotate.Also != "" && !values[s.Rotate.Also].Equal(values[s.Rotate.Key])
-	told.early = s.AtOnce() || len(h.Owed()) > 0 && (len(owed) > 0 || s.Rotate.Also != "") || moving
+	told.early = foreseen.AtOnce || len(foreseen.Dead) > 0 || s.Rotate.Also != "" && len(e.History.Owed()) > 0 || moving
 	w.harms = append(w.harms, told)
+	return told
 }
 
-// void notes that an emergency is none any more.
-func (w *World) void(label string) {
-	for _, h := range w.harms {
-		h.void = h.void || h.label == label
-	}
+// begins notes which version the emergency makes.
+func (h *harm) begins(version string, until time.Time) {
+	h.version, h.until, h.label = version, until, history.DeadlineLabel(until, version)
+}
+
+// confirms reports whether what an emergency of source s has made is being confirmed.
+func (w *World) confirms(s manifest.Source) bool {
+	return slices.ContainsFunc(w.harms, func(h *harm) bool {
+		return h.source.Name == s.Name && w.Clock.Now().Sub(h.announced) < rotate.Outlast+2*sweep
+	})
 }
 
 // wentBack notes that somebody has gone back in a source: the emergencies before are undone that left no label.

@@ -75,16 +75,24 @@ func (w *World) invoked() {
 	w.now.runs, w.now.vetoes = w.Clock.Now(), w.vetoed()
 }
 
-// advancer invokes lambdas/rotate to retire what is owed.
+// advancer invokes lambdas/rotate to retire what is owed, and to confirm what is current.
 type advancer struct{ w *World }
 
 func (a advancer) Advance(ctx context.Context, ask plan.Advance) error {
+	return a.invoke(ask.Source, func(j rotate.Job) error { return j.Advance(context.WithoutCancel(ctx), ask) })
+}
+
+func (a advancer) Confirm(ctx context.Context, ask plan.Confirm) error {
+	return a.invoke(ask.Source, func(j rotate.Job) error { return j.Confirm(context.WithoutCancel(ctx), ask) })
+}
+
+func (a advancer) invoke(source string, do func(rotate.Job) error) error {
 	call := sim.Call{Service: "lambda", Operation: "Invoke", Resource: rotateLambda, Write: true, Caller: propagateLambda}
 	_, err := sim.Do(a.w.Tap, call, "", func() (struct{}, error) {
 		a.w.invoked()
-		job, err := a.w.job(ask.Source)
+		job, err := a.w.job(source)
 		if err == nil {
-			err = job.Advance(context.WithoutCancel(ctx), ask)
+			err = do(job)
 		}
 		return struct{}{}, err
 	}, func(o sim.Outcome) error { return fmt.Errorf("no answer from Lambda: %d", o) })
@@ -97,7 +105,7 @@ func (w *World) job(source string) (rotate.Job, error) {
 	if !has {
 		return rotate.Job{}, fmt.Errorf("there is no source %s", source)
 	}
-	j := rotate.Job{Store: store.New(w.region().SecretsManager.Direct(w.Tap, rotateLambda)), Source: s}
+	j := rotate.Job{Store: store.New(w.region().SecretsManager.Direct(w.Tap, rotateLambda)), Source: s, Pause: w.pause}
 	if db := w.databases[source]; db != nil {
 		j.Rotator = users{db}
 		return j, nil
@@ -111,6 +119,12 @@ func (w *World) job(source string) (rotate.Job, error) {
 		Environment: w.Env, Store: j.Store, AWS: w.Config(w.Env.Account, w.Env.Region), Pause: func(context.Context, time.Duration) error { return nil },
 	})(s)
 	return j, err
+}
+
+// pause lets time pass while the rotate Lambda waits.
+func (w *World) pause(ctx context.Context, d time.Duration) error {
+	w.Advance(d)
+	return ctx.Err()
 }
 
 // steps are the four that Secrets Manager asks for; each is an invocation of its own.

@@ -22,6 +22,7 @@ var manifests = map[string]string{
 	"keys":        keys,
 	"fleet":       fleet,
 	"everything":  everything,
+	"clones":      strings.NewReplacer("{with: random, every: 30d}}", "{with: mysql, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
 	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
 }
 

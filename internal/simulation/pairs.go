@@ -1,8 +1,6 @@
 package simulation
 
 import (
-	"errors"
-
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -26,20 +24,4 @@ func (w *World) keyPair(s manifest.Source, first bool) map[string]secret.Value {
 		values[s.Rotate.Next], values[s.Rotate.Also] = secret.New(private), secret.New(public)
 	}
 	return values
-}
-
-// enter is a person who puts a value as rotary put does: it refuses one while another is on its way.
-func enter(w *World, args []string) error {
-	s, err := w.source(args)
-	if err != nil {
-		return err
-	}
-	now, second := w.content(s), s.Rotate.Also
-	if s.Rotate.Next != "" {
-		second = s.Rotate.Next
-	}
-	if second != "" && !now[s.Rotate.Key].Equal(now[second]) {
-		return errors.New("an earlier change is not finished")
-	}
-	return put(w, args)
 }

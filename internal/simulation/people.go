@@ -8,12 +8,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsecs "github.com/aws/aws-sdk-go-v2/service/ecs"
-	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/github"
-	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -342,52 +340,6 @@ func outage(w *World, args []string) error {
 func mend(w *World, _ []string) error {
 	clear(w.outage)
 	return nil
-}
-
-// retain is a person's veto on retiring the version before the current one.
-func retain(w *World, args []string) error { return w.veto(args, true) }
-
-func unretain(w *World, args []string) error { return w.veto(args, false) }
-
-func (w *World) veto(args []string, on bool) error {
-	s, err := w.source(args)
-	if err != nil {
-		return err
-	}
-	versions := w.peek(s.Secret)
-	old, some := labelled(versions, history.AWSPrevious)
-	if held, has := labelled(versions, history.Retain); has == on || on && !some {
-		return errNotNow
-	} else if !on {
-		old = held
-	}
-	in := &sdk.UpdateSecretVersionStageInput{SecretId: &s.Secret, VersionStage: aws.String(history.Retain), MoveToVersionId: &old.ID}
-	if !on {
-		in.MoveToVersionId, in.RemoveFromVersionId = nil, &old.ID
-	}
-	return w.person(func(c *secretsmanager.Direct) error {
-		_, err := c.UpdateSecretVersionStage(w.ctx, in)
-		return err
-	})
-}
-
-// unhold is a person, or another tool, that takes HELD off the version of a bucket that is current.
-func unhold(w *World, args []string) error {
-	b, has := w.Env.Bucket(args[0])
-	if !has {
-		return errNotNow
-	}
-	current, _ := labelled(w.peek(b.Secret), history.AWSCurrent)
-	i := slices.IndexFunc(current.Labels, func(l string) bool { return strings.HasPrefix(l, history.Held) })
-	if i < 0 {
-		return errNotNow
-	}
-	return w.person(func(c *secretsmanager.Direct) error {
-		_, err := c.UpdateSecretVersionStage(w.ctx, &sdk.UpdateSecretVersionStageInput{
-			SecretId: &b.Secret, VersionStage: &current.Labels[i], RemoveFromVersionId: &current.ID,
-		})
-		return err
-	})
 }
 
 // deleteService is a person who takes a service away, with its tasks.

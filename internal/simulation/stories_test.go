@@ -97,7 +97,7 @@ func stories() []line {
 				if tries := p.count(retire); tries < 10 || tries > 4*6 {
 					p.t.Errorf("%d tries in four hours", tries)
 				}
-				if owed := len(p.look("db").Owed); owed != 1 {
+				if owed := len(p.look().Source("db").Owed); owed != 1 {
 					p.t.Errorf("%d versions are owed, expected 1", owed)
 				}
 			},

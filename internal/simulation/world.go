@@ -45,6 +45,7 @@ type World struct {
 	tokens   int                                // version ids given out
 	canaries int                                // values made
 	done     map[string]int                     // how many of its steps a rotation has done, by version
+	started  map[string]string                  // the version of the rotation that was started last, by source
 	runs     map[string][]int64
 	theirs   map[string]bool      // revisions that a deploy pipeline registered
 	changed  time.Time            // when somebody last changed anything at a sink
@@ -69,7 +70,7 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{},
+		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.set(ctx, s); err != nil {
@@ -79,6 +80,11 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w.Tap.OnDone(w.answered)
 	w.rotateFunction()
 	w.seed()
+	for _, s := range w.Env.Sources {
+		if s.Rotate.With != manifest.Managed {
+			w.region().SecretsManager.EnableRotation(s.Secret, w.region().Lambda.ARN(rotateLambda))
+		}
+	}
 	w.build()
 	if !s.Fresh {
 		w.act("settle")

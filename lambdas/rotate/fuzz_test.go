@@ -96,7 +96,7 @@ var words = regexp.MustCompile(`[^\s"\\]{12,}`)
 func (w *world) quotesNothing(payload []byte, err error) {
 	w.t.Helper()
 	said := err.Error() + w.log.String()
-	if r, err := read(payload); err == nil && r.version() != "" {
+	if r, err := readRequest(payload); err == nil && r.version() != "" {
 		said = strings.ReplaceAll(said, r.version(), "")
 	}
 	for _, word := range append(words.FindAllString(string(payload), -1), canary) {

@@ -20,22 +20,25 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// handler answers Secrets Manager's rotation steps, the reconciler's requests to advance, and a person's to go back.
+// handler answers Secrets Manager's rotation steps, the reconciler's requests to advance or to confirm, and a person's to
+// go back.
 type handler struct {
 	environment *manifest.Environment
 	store       *store.Store
 	open        func(manifest.Source) (rotate.Rotator, error)
 	now         func() time.Time
 	metrics     io.Writer // the Lambda's log, from which CloudWatch takes them
+	pause       func(context.Context, time.Duration) error
 }
 
-// request is either a rotation step, in Secrets Manager's words, or an advance, or a rollback.
+// request is a rotation step, in Secrets Manager's words, or one of rotary's own.
 type request struct {
 	Step               string
 	SecretId           string //nolint:revive,staticcheck // the field's name on the wire
 	ClientRequestToken string
 	RotationToken      string
 	Advance            *advance  `json:"advance"`
+	Confirm            *confirm  `json:"confirm"`
 	Rollback           *rollback `json:"rollback"`
 }
 
@@ -43,15 +46,21 @@ type request struct {
 type advance struct{ plan.Advance }
 
 // UnmarshalJSON refuses unknown fields.
-func (a *advance) UnmarshalJSON(b []byte) error { return strictly(b, &a.Advance) }
+func (a *advance) UnmarshalJSON(b []byte) error { return decodeStrictly(b, &a.Advance) }
+
+// confirm is rotary's own and strict, too.
+type confirm struct{ plan.Confirm }
+
+// UnmarshalJSON refuses unknown fields.
+func (c *confirm) UnmarshalJSON(b []byte) error { return decodeStrictly(b, &c.Confirm) }
 
 // rollback is rotary's own and strict, too.
 type rollback struct{ rotate.Back }
 
 // UnmarshalJSON refuses unknown fields.
-func (r *rollback) UnmarshalJSON(b []byte) error { return strictly(b, &r.Back) }
+func (r *rollback) UnmarshalJSON(b []byte) error { return decodeStrictly(b, &r.Back) }
 
-func strictly(b []byte, into any) error {
+func decodeStrictly(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	return d.Decode(into)
@@ -71,17 +80,17 @@ func (f *Failed) Error() string { return f.err.Error() }
 func (f *Failed) Unwrap() error { return f.err }
 
 func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, error) {
-	r, err := read(payload)
+	r, err := readRequest(payload)
 	if err != nil {
 		return nil, err
 	}
-	source, err := h.source(r)
+	source, err := h.findSource(r)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := h.run(ctx, source, r)
+	answer, err := h.runJob(ctx, source, r)
 	refused, is := errors.AsType[*rotate.Refused](err)
-	slog.Info("asked", "source", source.Name, "step", r.what(), "version", r.version(), "ok", err == nil)
+	slog.Info("asked", "source", source.Name, "step", r.kind(), "version", r.version(), "ok", err == nil)
 	h.measure(metric.Request(h.environment.Name, source.Name, h.now(), is, err != nil && !is))
 	switch {
 	case is:
@@ -95,31 +104,34 @@ func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, erro
 // measure writes lines into the log. Where they cannot be written, nothing else can, and nobody is left to tell.
 func (h handler) measure(lines []byte) { _, _ = h.metrics.Write(lines) }
 
-func (h handler) run(ctx context.Context, source manifest.Source, r request) (any, error) {
+func (h handler) runJob(ctx context.Context, source manifest.Source, r request) (any, error) {
 	rotator, err := h.open(source)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
 	defer cancel()
-	return h.do(ctx, rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator}, r)
+	job := rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator, Pause: h.pause}
+	return r.ask(ctx, job)
 }
 
-// do answers a rollback with its progress, and everything else with nothing.
-func (h handler) do(ctx context.Context, job rotate.Job, r request) (any, error) {
+// ask has a job do what is asked. A rollback is answered with its progress, and everything else with nothing.
+func (r request) ask(ctx context.Context, job rotate.Job) (any, error) {
 	switch {
 	case r.Advance != nil:
 		return nil, job.Advance(ctx, r.Advance.Advance)
+	case r.Confirm != nil:
+		return nil, job.Confirm(ctx, r.Confirm.Confirm)
 	case r.Rollback != nil:
 		return job.Rollback(ctx, r.Rollback.Back)
 	}
 	return nil, job.Step(ctx, rotate.Event{Step: r.Step, Version: r.ClientRequestToken})
 }
 
-// source finds what the request is about, in this environment only.
-func (h handler) source(r request) (manifest.Source, error) {
-	if name, own := r.source(); own {
-		source, known := h.environment.Source(name)
+// findSource finds what the request is about, in this environment only.
+func (h handler) findSource(r request) (manifest.Source, error) {
+	if own := r.listOwn(); len(own) > 0 {
+		source, known := h.environment.Source(own[0].source)
 		if !known {
 			return source, &Unreadable{fmt.Sprintf("its source is none of environment %s", h.environment.Name)}
 		}
@@ -132,30 +144,36 @@ func (h handler) source(r request) (manifest.Source, error) {
 	return source, nil
 }
 
-// source is the name of the source that a request of rotary's own is about.
-func (r request) source() (name string, own bool) {
-	switch {
-	case r.Advance != nil:
-		return r.Advance.Source, true
-	case r.Rollback != nil:
-		return r.Rollback.Source, true
+// ownRequest is what every request of rotary's own says.
+type ownRequest struct{ kind, source, version string }
+
+// listOwn returns the requests of rotary's own: one, unless the payload is wrong or asks for a rotation step.
+func (r request) listOwn() (own []ownRequest) {
+	if a := r.Advance; a != nil {
+		own = append(own, ownRequest{"advance", a.Source, a.Version})
 	}
-	return "", false
+	if c := r.Confirm; c != nil {
+		own = append(own, ownRequest{"confirm", c.Source, c.Version})
+	}
+	if b := r.Rollback; b != nil {
+		own = append(own, ownRequest{"rollback", b.Source, b.Version})
+	}
+	return own
 }
 
-// read wants exactly one of the three forms, and nothing in it that would go into the log or an error without being what
+// readRequest wants exactly one of the forms, and nothing in it that would go into the log or an error without being what
 // it should be. Unknown fields beside a step are let pass: AWS adds some without notice, as
 // it did with RotationToken, and that must not stop every rotation.
-func read(payload []byte) (request, error) {
+func readRequest(payload []byte) (request, error) {
 	var r request
 	if err := json.Unmarshal(payload, &r); err != nil {
 		return r, &Unreadable{"it is neither a rotation step nor an advance"}
 	}
-	_, own := r.source()
-	if own == (r.Step != "") || r.Advance != nil && r.Rollback != nil {
-		return r, &Unreadable{"it must be one of a rotation step, an advance and a rollback"}
+	own := len(r.listOwn())
+	if own > 1 || (own == 1) == (r.Step != "") {
+		return r, &Unreadable{"it must be one of a rotation step, an advance, a confirm and a rollback"}
 	}
-	if !own && !slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.Step) {
+	if own == 0 && !slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.Step) {
 		return r, &Unreadable{"its step is none of a rotation"}
 	}
 	if !versionShape.MatchString(r.version()) {
@@ -168,22 +186,18 @@ func read(payload []byte) (request, error) {
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, ClientRequestToken).
 var versionShape = regexp.MustCompile(`^[[:graph:]]{0,64}$`)
 
-func (r request) what() string {
-	switch {
-	case r.Advance != nil:
-		return "advance"
-	case r.Rollback != nil:
-		return "rollback"
+// kind names what is asked.
+func (r request) kind() string {
+	if own := r.listOwn(); len(own) > 0 {
+		return own[0].kind
 	}
 	return r.Step
 }
 
+// version is the version that the request is about.
 func (r request) version() string {
-	switch {
-	case r.Advance != nil:
-		return r.Advance.Version
-	case r.Rollback != nil:
-		return r.Rollback.Version
+	if own := r.listOwn(); len(own) > 0 {
+		return own[0].version
 	}
 	return r.ClientRequestToken
 }

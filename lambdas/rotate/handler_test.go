@@ -128,7 +128,7 @@ func TestSecretsManagersStepsRotate(t *testing.T) {
 func TestTheReconcilersAdvancePutsWhatIsNext(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
-	w.Advance(time.Minute)
+	w.Advance(history.Quiet + time.Minute)
 	out, err := w.h.handle(t.Context(), json.RawMessage(`{"advance":{"source":"handshake","version":"`+first+`","current":"`+token+`"}}`))
 	if err != nil || out != nil {
 		t.Fatalf("%v, %v", out, err)
@@ -211,6 +211,7 @@ func TestAnyOtherFailureIsFailed(t *testing.T) {
 		"an unreadable source": {func(w *world) {
 			must(w.t, w.store.Put(w.t.Context(), handshake, "44444444-0000-4000-8000-000000000004", secret.New(`["`+canary+`"]`)))
 			must(w.t, w.store.Move(w.t.Context(), handshake, "LIVE-1", first, ""))
+			w.Advance(history.Quiet)
 		}, `{"advance":{"source":"handshake","version":"` + first + `","current":"44444444-0000-4000-8000-000000000004"}}`, "reading source handshake"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -278,7 +279,7 @@ func TestWhatIsNoRequestIsUnreadableAndNotQuoted(t *testing.T) {
 
 // TestAStepMayCarryWhatAWSAddsToIt: RotationToken came to be that way.
 func TestAStepMayCarryWhatAWSAddsToIt(t *testing.T) {
-	r, err := read([]byte(`{"Step":"testSecret","SecretId":"s","ClientRequestToken":"t","RotationToken":"r","More":{"a":1}}`))
+	r, err := readRequest([]byte(`{"Step":"testSecret","SecretId":"s","ClientRequestToken":"t","RotationToken":"r","More":{"a":1}}`))
 	want := request{Step: "testSecret", SecretId: "s", ClientRequestToken: "t", RotationToken: "r"}
 	if diff := cmp.Diff(want, r); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
@@ -291,11 +292,11 @@ func TestEverySampleIsRead(t *testing.T) {
 	for name, want := range map[string]string{"rotation-step.json": "createSecret", "advance.json": "advance", "rollback.json": "rollback"} {
 		data, err := events.FS.ReadFile(name)
 		must(t, err)
-		r, err := read(data)
+		r, err := readRequest(data)
 		must(t, err)
-		source, err := w.h.source(r)
-		if err != nil || source.Name != "handshake" || r.what() != want || r.version() != "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111" {
-			t.Errorf("%s: %s %s of %s, %v", name, r.what(), r.version(), source.Name, err)
+		source, err := w.h.findSource(r)
+		if err != nil || source.Name != "handshake" || r.kind() != want || r.version() != "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111" {
+			t.Errorf("%s: %s %s of %s, %v", name, r.kind(), r.version(), source.Name, err)
 		}
 	}
 }
@@ -310,11 +311,27 @@ func (panics) Retire(context.Context, rotate.End) (rotate.Values, error) {
 func TestAPanicShowsItsTypeAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
-	w.Advance(time.Minute)
+	w.Advance(history.Quiet + time.Minute)
 	w.h.open = func(manifest.Source) (rotate.Rotator, error) { return panics{}, nil }
 	request, err := json.Marshal(map[string]any{"advance": plan.Advance{Source: "handshake", Version: first, Current: token}})
 	must(t, err)
 	if name, text := w.fails(string(request)); name != "Panicked" || text != "panic with a *errors.errorString" {
 		t.Errorf("%s: %s", name, text)
+	}
+}
+
+func TestAConfirmIsAnsweredOrFails(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	w.Advance(time.Minute)
+	ask := func(version string) string { return `{"confirm":{"source":"handshake","version":"` + version + `"}}` }
+	if out, err := w.h.handle(t.Context(), json.RawMessage(ask(first))); out != nil || err != nil { // another one is current
+		t.Errorf("%v, %v", out, err)
+	}
+	if name, text := w.fails(ask(token)); name != "Failed" || !strings.Contains(text, "no emergency has made it") {
+		t.Errorf("%s: %s", name, text)
+	}
+	if name, _ := w.fails(`{"confirm":{"source":"handshake","version":"v"},"rollback":{"source":"handshake","version":"v"}}`); name != "Unreadable" {
+		t.Errorf("two requests at once are %s", name)
 	}
 }

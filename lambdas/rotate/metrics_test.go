@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/internal/standin/cloudwatch"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -40,7 +41,7 @@ func TestEveryRequestIsMeasuredWithItsEnd(t *testing.T) {
 		}
 	}
 	w.begin()
-	w.Advance(time.Minute)
+	w.Advance(history.Quiet + time.Minute)
 	wants("a rotation is four steps", 4, 0, 0)
 
 	_, err := w.h.handle(t.Context(), json.RawMessage(`{"advance":{"source":"handshake","version":"`+first+`","current":"`+token+`"}}`))

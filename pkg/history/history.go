@@ -13,6 +13,10 @@ import (
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html).
 const Quiet = 12 * time.Minute
 
+// Outlast is how long what a rotation or a retirement has sent can still land at its target, once AWSPENDING came off or
+// a veto went on: it runs for two minutes at most (rotate.Timeout), and what it sent last takes four at most.
+const Outlast = 6 * time.Minute
+
 // History has the versions and labels of one secret, as Secrets Manager lists them.
 type History struct {
 	Secret          string // its name

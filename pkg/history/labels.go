@@ -61,12 +61,15 @@ func (h History) Emergencies() []Emergency {
 // EmergencyOf returns the emergency whose rotation makes version id.
 func (h History) EmergencyOf(id string) (Emergency, bool) {
 	for _, e := range h.Emergencies() {
-		if e.start != "" && strings.HasPrefix(id, e.start) {
+		if e.Begins(id) {
 			return e, true
 		}
 	}
 	return Emergency{}, false
 }
+
+// Begins reports whether e was begun for the rotation that makes version id.
+func (e Emergency) Begins(id string) bool { return e.start != "" && strings.HasPrefix(id, e.start) }
 
 // Dies returns when an emergency ends v, whoever still uses it; the first of several.
 func (h History) Dies(v Version) (at time.Time, some bool) {

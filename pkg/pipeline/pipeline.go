@@ -43,6 +43,17 @@ func (f *Functions) Advance(ctx context.Context, a plan.Advance) error {
 	return err
 }
 
+// Confirm asks the rotate Lambda to make sure that the target of a source accepts the current version, and waits until it
+// has. Repeatable.
+func (f *Functions) Confirm(ctx context.Context, c plan.Confirm) error {
+	source, known := f.environment.Source(c.Source)
+	if !known {
+		return fmt.Errorf("source %s is none of environment %s", c.Source, f.environment.Name)
+	}
+	_, err := f.callFunction(ctx, f.environment.RotateFunction(source), map[string]any{"confirm": c})
+	return err
+}
+
 // Rollback asks the rotate Lambda for the next step of going back, and waits until it is done. Repeatable.
 func (f *Functions) Rollback(ctx context.Context, b rotate.Back) (rotate.Progress, error) {
 	var progress rotate.Progress

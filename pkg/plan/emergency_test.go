@@ -166,3 +166,56 @@ func TestASourceThatAWSRotatesGetsNoLabel(t *testing.T) {
 		t.Errorf("marks %+v, waits %+v", p.Marks, p.Waits)
 	}
 }
+
+// What an emergency has made is confirmed each minute, until nothing can land any more.
+func TestWhatAnEmergencyHasMadeIsConfirmedWhereNothingFencesIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		age       time.Duration
+		confirmed bool
+		label     string
+		want      bool
+	}{
+		"just made":                      {confirmed: true, label: history.DeadlineLabel(time.Time{}, sid(2)), want: true},
+		"just after the last can land":   {age: history.Outlast + time.Minute, confirmed: true, label: history.DeadlineLabel(time.Time{}, sid(2)), want: true},
+		"long after":                     {age: history.Quiet, confirmed: true, label: history.DeadlineLabel(time.Time{}, sid(2))},
+		"its target fences what is late": {label: history.DeadlineLabel(time.Time{}, sid(2))},
+		"no emergency has made it":       {confirmed: true, label: history.DeadlineLabel(time.Time{}, sid(1))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := owing()
+			label(s.db(), 1, c.label)
+			s.db().Confirmed, s.db().Versions[1].Created = c.confirmed, s.Now.Add(-c.age)
+			s.db().Versions[0].Created = s.db().Versions[1].Created.Add(-time.Hour)
+			p := Make(s)
+			confirms := slices.Equal(p.Confirms, []Confirm{{"db", sid(2)}})
+			waits := slices.ContainsFunc(p.Waits, func(w Wait) bool { return w.Reason == Confirming && w.Until.Equal(s.Now.Add(time.Minute)) })
+			if confirms != c.want || waits != c.want || c.want && p.Empty() {
+				t.Errorf("it confirms %+v, and waits for %+v", p.Confirms, p.Waits)
+			}
+		})
+	}
+}
+
+// An emergency that joined a rotation left its label on the version before: it goes over to what that rotation made.
+func TestTheLabelOfAnEmergencyGoesOverToWhatItMade(t *testing.T) {
+	for name, c := range map[string]struct {
+		on   int // the label is on the version of this index
+		of   string
+		want []Mark
+	}{
+		"it joined":           {of: sid(2), want: []Mark{{Secret: "source/dev/db", Label: history.DeadlineLabel(noon, sid(2)), To: sid(2), From: sid(1)}}},
+		"it is there":         {on: 1, of: sid(2)},
+		"it has made nothing": {of: sid(9)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := owing()
+			label(s.db(), c.on, history.DeadlineLabel(noon, c.of))
+			if len(c.want) > 0 {
+				c.want[0].Secret = s.db().Secret
+			}
+			if diff := cmp.Diff(c.want, s.db().carryEmergencies()); diff != "" {
+				t.Errorf("marks (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -28,6 +28,7 @@ const (
 	Rolling       Reason = "rolling"        // a rollout is under way
 	Draining      Reason = "draining"       // readers of the version before may still be there
 	RolloutFailed Reason = "rollout-failed" // this very rollout failed before
+	Confirming    Reason = "confirming"     // what an emergency has made is tested each minute for a while
 
 	// What is not retired: the gates, in order. Rolling is one of them.
 	Mode           Reason = "mode"            // the environment's mode forbids it

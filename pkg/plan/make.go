@@ -18,6 +18,7 @@ import (
 type Plan struct {
 	Marks    []Mark    // labels that go on first
 	Writes   []Write   // buckets
+	Confirms []Confirm // sources
 	Rolls    []Roll    // consumers
 	Drops    []Mark    // labels that come off; bucket versions are withdrawn from their consumers before
 	Advances []Advance // sources
@@ -26,7 +27,7 @@ type Plan struct {
 
 // Empty reports whether the plan changes nothing. Waits change nothing.
 func (p Plan) Empty() bool {
-	return len(p.Marks)+len(p.Writes)+len(p.Rolls)+len(p.Drops)+len(p.Advances) == 0
+	return len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Drops)+len(p.Advances) == 0
 }
 
 // Mark moves a label: onto To, off From. An empty To takes it off; an empty From puts it where it was nowhere.
@@ -51,6 +52,13 @@ type Roll struct {
 	Consumer string
 	Bucket   bucket.Bucket
 	Why      string
+}
+
+// Confirm asks a source's rotator to make sure that the target accepts the current version, and to set it again where it
+// is refused: an emergency has made it a short time ago, and what was sent before may still land.
+type Confirm struct {
+	Source  string `json:"source"`
+	Version string `json:"version"`
 }
 
 // Advance asks a source's rotator to take the next step with an owed version: retire its credential, or put the
@@ -93,6 +101,11 @@ type Wait struct {
 //	was written too often    | Wait: this Write alone is refused
 //	differs                  | Mark HELD on what is in play, then Write
 //
+//	source's current version | plan
+//	-------------------------|-------------------------------------------------------------
+//	of an emergency, made a  | Confirm, and Wait a minute, where nothing at its target refuses
+//	  short time ago         |   what is late
+//
 //	consumer shows           | plan (target = the version written, or else AWSCURRENT's)
 //	-------------------------|-------------------------------------------------------------
 //	no answer                | Wait
@@ -112,6 +125,7 @@ func Make(s State) Plan {
 	var p Plan
 	for _, source := range s.Sources {
 		p.markVersions(source)
+		p.confirmEmergency(s, source)
 	}
 	for _, b := range s.Buckets {
 		p.planBucket(s, b)
@@ -134,6 +148,7 @@ func (p *Plan) markVersions(s Source) {
 		return
 	}
 	p.Marks = append(p.Marks, s.dropVoidEmergencies()...)
+	p.Marks = append(p.Marks, s.carryEmergencies()...)
 	for i, m := range s.marksToMake() {
 		if m.From == "" && !s.HasRoom(i+1) {
 			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
@@ -151,19 +166,6 @@ func (s Source) marksToMake() []Mark {
 		marks = append(marks, Mark{Secret: s.Secret, Label: s.LabelFor(history.Live, v.ID), To: v.ID})
 	}
 	return append(marks, s.moveSeen(s.Versions)...)
-}
-
-// dropVoidEmergencies takes the labels of emergencies off that came to nothing: somebody went back from the version, or its rotation was
-// stopped. The deadline would end the current version as soon as another one has replaced it.
-func (s Source) dropVoidEmergencies() []Mark {
-	var marks []Mark
-	current, exists := s.Current()
-	for _, e := range s.Emergencies() {
-		if exists && e.On.Created.After(current.Created) && !e.On.Has(history.AWSPending) {
-			marks = append(marks, Mark{Secret: s.Secret, Label: e.Label, From: e.On.ID})
-		}
-	}
-	return marks
 }
 
 // moveSeenBefore moves SEEN up to what is older than version id. One that is nowhere yet needs room and stays away.
@@ -413,23 +415,6 @@ func (w Wait) endAt(deadline time.Time, some bool) Wait {
 		w.Until = deadline
 	}
 	return w
-}
-
-// dropEmergencyLabels takes an emergency's label off when nothing is left of it.
-func (p *Plan) dropEmergencyLabels(s State, source Source) {
-	over := source.Placements(history.Deadline)
-	pending, some := source.Labelled(history.AWSPending)
-	moving := slices.ContainsFunc(p.Marks, func(m Mark) bool { return m.Secret == source.Secret })
-	if s.Mode == manifest.Observe || len(over) == 0 || moving || len(source.Owed()) > 0 || some && !pending.Has(history.AWSCurrent) {
-		return
-	}
-	if until, quiet := s.quietSince(); !quiet {
-		p.Waits = append(p.Waits, Wait{Subject: source.Name, Reason: Settling, Until: until, Detail: "an emergency is over; its label comes off last"})
-		return
-	}
-	for _, label := range over {
-		p.Drops = append(p.Drops, Mark{Secret: source.Secret, Label: label.Label, From: label.Version})
-	}
 }
 
 func equalContent(a, b map[string]secret.Value) bool {

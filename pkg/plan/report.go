@@ -45,7 +45,7 @@ func (r Report) Consumer(name string) ConsumerReport {
 
 // Step is one thing a pass does, or would do.
 type Step struct {
-	Do      string   `json:"do"`      // mark, write, roll, drop, advance
+	Do      string   `json:"do"`      // mark, write, confirm, roll, drop, advance
 	Subject string   `json:"subject"` // a secret, a bucket, a consumer or a source
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names,omitempty"` // the names whose values change
@@ -184,6 +184,9 @@ func (p Plan) listSteps() []Step {
 	}
 	for _, w := range p.Writes {
 		steps = append(steps, Step{Do: "write", Subject: w.Bucket.Name, Version: w.Bucket.Version, Names: w.Changed})
+	}
+	for _, c := range p.Confirms {
+		steps = append(steps, Step{Do: "confirm", Subject: c.Source, Version: c.Version, Detail: "an emergency has made it a short time ago"})
 	}
 	for _, r := range p.Rolls {
 		steps = append(steps, Step{Do: "roll", Subject: r.Consumer, Version: r.Bucket.Version, Detail: r.Why})

@@ -30,7 +30,9 @@ type Source struct {
 	With   string        // its rotator
 	Every  time.Duration // how old its current version may become; 0: as old as it likes
 	AtOnce bool          // its rotation ends the old credential at once
-	Keys   []string      // that it declares
+	// Confirmed: what an emergency has made is tested for a while, because nothing at the target refuses what is late.
+	Confirmed bool
+	Keys      []string // that it declares
 	history.History
 	Contents Contents
 }

@@ -30,6 +30,9 @@ func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]openC
 	var all steps
 	inner, cancel := contextEndingBefore(ctx)
 	defer cancel()
+	for _, c := range d.Confirms {
+		all.takeStep(ctx, func() error { return p.confirmSource(inner, c) })
+	}
 	for _, r := range d.Rolls {
 		all.takeStep(ctx, func() error { return rollConsumer(inner, r, consumers) })
 	}
@@ -123,6 +126,14 @@ func (p Pass) dropLabel(ctx, inner context.Context, m plan.Mark, consumers map[s
 		return err
 	}
 	return p.moveLabel(inner, m)
+}
+
+// confirmSource makes sure that the target of a source accepts what is current.
+func (p Pass) confirmSource(ctx context.Context, c plan.Confirm) error {
+	if err := p.Advancer.Confirm(ctx, c); err != nil {
+		return fmt.Errorf("confirm version %s of %s: %w", history.Short(c.Version), c.Source, err)
+	}
+	return nil
 }
 
 // advanceSource takes an owed version's next step.

@@ -323,3 +323,9 @@ func (b *bench) values(name, version string) map[string]string {
 	}
 	return out
 }
+
+// Confirm notes that it was asked.
+func (r rotator) Confirm(_ context.Context, c plan.Confirm) error {
+	_, err := r.allow("confirm " + c.Source)
+	return err
+}

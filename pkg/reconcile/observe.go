@@ -85,7 +85,8 @@ func (o observer) readSources(ctx context.Context) ([]plan.Source, error) {
 func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Source, error) {
 	source := plan.Source{
 		Name: s.Name, With: s.Rotate.With, Every: s.Rotate.Every.Std(), AtOnce: s.AtOnce(), Keys: s.Keys,
-		Contents: plan.Contents{},
+		Confirmed: s.LateWrite() == manifest.LateConfirmed,
+		Contents:  plan.Contents{},
 	}
 	var err error
 	if source.History, err = o.Store.LookAll(ctx, s.Secret); err != nil {

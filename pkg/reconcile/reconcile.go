@@ -56,6 +56,8 @@ type Census interface {
 // Advancer takes an owed version's next step. It waits until the step is done.
 type Advancer interface {
 	Advance(ctx context.Context, a plan.Advance) error
+	// Confirm makes sure that the target accepts the current version, and sets it again where it does not.
+	Confirm(ctx context.Context, c plan.Confirm) error
 }
 
 // Opening is what a consumer's driver is given beside its manifest entry.

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"testing"
@@ -23,6 +24,10 @@ import (
 type jobs struct {
 	env   *manifest.Environment
 	store *store.Store
+}
+
+func (j jobs) Confirm(context.Context, plan.Confirm) error {
+	return errors.New("nothing here is confirmed")
 }
 
 func (j jobs) Advance(ctx context.Context, a plan.Advance) error {

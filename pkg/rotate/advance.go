@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -19,29 +20,40 @@ import (
 //
 // The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
 // the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
-// where somebody retains the version. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
+// where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the source has changed
+// less than history.Quiet ago. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
 func (j Job) Advance(ctx context.Context, a plan.Advance) error {
-	h, err := j.Store.LookAll(ctx, j.Source.Secret)
-	if err != nil {
+	h, owed, still, err := j.lookAtOwed(ctx, a)
+	if err != nil || !still {
 		return err
 	}
-	owed, still := find(h.Owed(), a.Version)
-	if !still {
-		return nil
-	}
-	if err := j.mayAdvance(h, owed, a); err != nil {
-		return err
+	if until := h.Changed.Add(history.Quiet); !a.Forced && until.After(j.Store.Now()) {
+		return fmt.Errorf("retire version %s of %s: its labels have changed less than %s ago", history.Short(owed.ID), j.Source.Name, history.Quiet)
 	}
 	if left, some := leftover(h, a.Current); some {
 		if err := j.unpend(ctx, h, left.ID); err != nil {
 			return err
 		}
-		return j.Advance(ctx, a) // what was pending may be owed now
+		if h, owed, still, err = j.lookAtOwed(ctx, a); err != nil || !still { // what was pending may be owed now
+			return err
+		}
 	}
 	if err := j.retire(ctx, h, owed, a); err != nil {
 		return err
 	}
 	return j.Store.Move(ctx, h.Secret, h.LabelFor(history.Live, owed.ID), "", owed.ID)
+}
+
+// lookAtOwed reads the labels, and checks that they allow what is asked. still is false where the version is not owed any
+// more.
+func (j Job) lookAtOwed(ctx context.Context, a plan.Advance) (h history.History, owed history.Version, still bool, err error) {
+	if h, err = j.Store.LookAll(ctx, j.Source.Secret); err != nil {
+		return h, owed, false, err
+	}
+	if owed, still = find(h.Owed(), a.Version); !still {
+		return h, owed, false, nil
+	}
+	return h, owed, true, j.mayAdvance(h, owed, a)
 }
 
 func (j Job) mayAdvance(h history.History, owed history.Version, a plan.Advance) error {
@@ -51,16 +63,16 @@ func (j Job) mayAdvance(h history.History, owed history.Version, a plan.Advance)
 		return fmt.Errorf("retire version %s of %s: AWSCURRENT has moved since the gates were checked", history.Short(owed.ID), j.Source.Name)
 	case owed.Has(history.Retain) || owed.Has(history.Rollback):
 		return fmt.Errorf("retire version %s of %s: it is retained", history.Short(owed.ID), j.Source.Name)
-	case a.Forced && !overdue(h, owed):
+	case a.Forced && !overdue(h, owed, j.Store.Now()):
 		return fmt.Errorf("retire version %s of %s: no emergency's deadline is over it", history.Short(owed.ID), j.Source.Name)
 	}
 	return nil
 }
 
-// overdue says whether an emergency has given owed a deadline. Whether it has passed is the reconciler's to know.
-func overdue(h history.History, owed history.Version) bool {
-	_, some := h.Dies(owed)
-	return some
+// overdue reports whether an emergency's deadline for owed has passed.
+func overdue(h history.History, owed history.Version, now time.Time) bool {
+	at, some := h.Dies(owed)
+	return some && !at.After(now)
 }
 
 func (j Job) retire(ctx context.Context, h history.History, owed history.Version, a plan.Advance) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -15,7 +16,7 @@ func (j Job) create(ctx context.Context, h history.History, pending history.Vers
 	case err != nil:
 		return err
 	case has:
-		return j.made(ctx, h.Secret) // a crash came before
+		return j.clearMaking(ctx, h.Secret, pending.ID) // a crash came before
 	}
 	err := j.createNew(ctx, h, pending)
 	if refused, is := errors.AsType[*Refused](err); is {
@@ -45,7 +46,7 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 	if err := j.Store.Put(ctx, h.Secret, pending.ID, bucket.Encode(next), labels...); err != nil {
 		return err
 	}
-	return j.made(ctx, h.Secret)
+	return j.clearMaking(ctx, h.Secret, pending.ID)
 }
 
 // allowed checks S5 (docs/safety.md) and makes sure that what exists is marked before another version comes to be.
@@ -81,9 +82,25 @@ func (j Job) start(ctx context.Context, h history.History, current, pending hist
 	values, err := j.read(ctx, h, current.ID)
 	_, urgent := h.EmergencyOf(pending.ID)
 	return Start{
-		Version: pending.ID, Since: pending.Created, Current: values, Emergency: urgent,
+		Version: pending.ID, Since: findSince(h, current, pending, urgent), Current: values, Emergency: urgent,
 		Others: func(ctx context.Context) ([]Other, error) { return j.others(ctx, h.Secret, current.ID, pending.ID) },
 	}, err
+}
+
+// longestRotation is how long Secrets Manager tries one rotation at most.
+const longestRotation = 24 * time.Hour
+
+// findSince returns when the rotation to pending began. An emergency that has stopped others that made no version began
+// with the first of those: what they have made at the target is rotary's own.
+func findSince(h history.History, current, pending history.Version, urgent bool) time.Time {
+	since := pending.Created
+	for _, v := range h.Versions {
+		came := v.Empty && v.Created.After(current.Created) && v.Created.Before(since)
+		if urgent && came && pending.Created.Sub(v.Created) < longestRotation {
+			since = v.Created
+		}
+	}
+	return since
 }
 
 // others reads every version but these two, as they are now: a person may have put one since the rotator began. Where
@@ -123,7 +140,7 @@ func (j Job) others(ctx context.Context, name, current, pending string) ([]Other
 func (j Job) make(ctx context.Context, h history.History, s Start, current history.Version) (Values, error) {
 	once, is := j.Rotator.(Unrepeatable)
 	if is {
-		if err := j.making(ctx, h, s.Version, current.ID); err != nil {
+		if err := j.noteMaking(ctx, h, s, current.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -132,7 +149,7 @@ func (j Job) make(ctx context.Context, h history.History, s Start, current histo
 		return next, nil
 	}
 	if is && !once.MayHaveMade(err) {
-		if err := j.made(ctx, h.Secret); err != nil {
+		if err := j.clearMaking(ctx, h.Secret, s.Version); err != nil {
 			return nil, err
 		}
 	}
@@ -145,20 +162,27 @@ func (j Job) make(ctx context.Context, h history.History, s Start, current histo
 	return nil, fmt.Errorf("create the next credential of %s: %w", j.Source.Name, err)
 }
 
-// making puts MAKING. Where it is there for this rotation, an earlier try may have made a credential and died.
-func (j Job) making(ctx context.Context, h history.History, version, current string) error {
-	label := history.MakingLabel(version)
+// noteMaking puts MAKING. Where it is there for this rotation, an earlier try may have made a credential and died. Where
+// it is there for another one, a person has looked for what that made, and it comes off; an emergency does not wait for
+// that, and leaves it as the only trace.
+func (j Job) noteMaking(ctx context.Context, h history.History, s Start, current string) error {
+	label := history.MakingLabel(s.Version)
 	if _, tried := h.Labelled(label); tried {
 		return &Refused{j.Source.Name, "an earlier try may have made a credential that no version holds: look for it at the vendor, revoke it there, then rotate again"}
 	}
-	if err := j.made(ctx, h.Secret); err != nil { // by a rotation before
-		return err
+	for _, p := range h.Placements(history.Making) {
+		if s.Emergency {
+			break
+		}
+		if err := j.Store.Move(ctx, h.Secret, p.Label, "", p.Version); err != nil {
+			return err
+		}
 	}
 	return j.Store.Move(ctx, h.Secret, label, current, "")
 }
 
-// made takes MAKING off.
-func (j Job) made(ctx context.Context, name string) error {
+// clearMaking takes the MAKING of a version off.
+func (j Job) clearMaking(ctx context.Context, name, version string) error {
 	if _, is := j.Rotator.(Unrepeatable); !is {
 		return nil
 	}
@@ -166,10 +190,10 @@ func (j Job) made(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range h.Placements(history.Making) {
-		if err := j.Store.Move(ctx, name, m.Label, "", m.Version); err != nil {
-			return err
-		}
+	label := history.MakingLabel(version)
+	holder, some := h.Labelled(label)
+	if !some {
+		return nil
 	}
-	return nil
+	return j.Store.Move(ctx, name, label, "", holder.ID)
 }

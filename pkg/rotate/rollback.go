@@ -13,7 +13,7 @@ const Timeout = 2 * time.Minute
 
 // Outlast is how long a rollback waits between its veto and its swap. A retirement that was under way when the veto came
 // has ended by then: it ran for Timeout at most, and what it sent last has landed.
-const Outlast = Timeout + 4*time.Minute
+const Outlast = history.Outlast
 
 // Back asks to make Version of a source current again, which its target still accepts, instead of From.
 // A person decides it; no plan holds it.

@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -47,8 +49,10 @@ var ErrSuperseded = errors.New("the credential there was installed by a newer ro
 
 // Start is what a rotation starts from.
 type Start struct {
-	Version   string    // the id of the version that comes to be: the same at every try of one rotation
-	Since     time.Time // when this rotation began, by Secrets Manager's clock
+	Version string // the id of the version that comes to be: the same at every try of one rotation
+	// Since is when this rotation began, by Secrets Manager's clock. For an emergency it is when the first of those began
+	// that it has stopped before they made a version.
+	Since     time.Time
 	Current   Values
 	Emergency bool // what is owed may be in the way, and dies if it is
 	// Others reads what every other version of the source holds now, oldest first: what made the credential, as far as
@@ -132,6 +136,8 @@ type Job struct {
 	Store   Store
 	Source  manifest.Source
 	Rotator Rotator
+	// Pause waits, or until its context ends. Where it is nil, finishSecret does not stay to confirm: see Confirm.
+	Pause func(context.Context, time.Duration) error
 }
 
 // Event is what Secrets Manager sends a rotation function
@@ -151,6 +157,9 @@ type Event struct {
 func (j Job) Step(ctx context.Context, e Event) error {
 	history, err := j.Store.LookAll(ctx, j.Source.Secret)
 	if err != nil {
+		return err
+	}
+	if history, err = j.reclaim(ctx, history, e.Version); err != nil {
 		return err
 	}
 	pending, done, err := j.guard(history, e)
@@ -201,20 +210,43 @@ func (j Job) refuse(ctx context.Context, h history.History, pending history.Vers
 	return refused
 }
 
-// overtaken says whether AWSCURRENT has moved since createSecret made pending, from a version that was live and is
-// owed now, or has been retired since. What Advance has put stands beside owed versions from the beginning; what
-// nobody created here, Secrets Manager only tests. An emergency's rotation starts beside owed versions too, and only a
-// newer version overtakes it.
+// reclaim takes AWSPENDING back for the version of an emergency, where a rotation that the emergency has stopped holds
+// it: what that one's createSecret sent last has landed after it was stopped. It returns the labels as they are then.
+func (j Job) reclaim(ctx context.Context, h history.History, version string) (history.History, error) {
+	v, known := h.Version(version)
+	holder, rotating := h.Labelled(history.AWSPending)
+	_, urgent := h.EmergencyOf(version)
+	if !known || !urgent || !rotating || !holder.Created.Before(v.Created) || holder.Has(history.AWSCurrent) || v.Has(history.AWSCurrent) {
+		return h, nil
+	}
+	if err := j.Store.Move(ctx, h.Secret, history.AWSPending, version, holder.ID); err != nil {
+		return h, err
+	}
+	return j.Store.LookAll(ctx, h.Secret)
+}
+
+// overtaken reports whether AWSCURRENT has moved since createSecret made pending, from a version that was live and is
+// owed now, or has been retired since; or whether a newer emergency has stopped its rotation. What Advance has put stands
+// beside owed versions from the beginning; what nobody created here, Secrets Manager only tests. An emergency's rotation
+// starts beside owed versions too, and only a newer version overtakes it.
 func overtaken(h history.History, pending history.Version) bool {
 	current, _ := h.Current()
 	switch {
 	case !pending.Has(h.LabelFor(history.Live, pending.ID)):
 		return false
-	case current.Created.After(pending.Created):
+	case current.Created.After(pending.Created) || stopped(h, pending):
 		return true
 	}
 	_, urgent := h.EmergencyOf(pending.ID)
 	return len(h.Owed()) > 0 && !urgent && !advanced(h, pending.ID, current.ID)
+}
+
+// stopped reports whether an emergency was begun after the rotation to pending.
+func stopped(h history.History, pending history.Version) bool {
+	return slices.ContainsFunc(h.Versions, func(v history.Version) bool {
+		_, urgent := h.EmergencyOf(v.ID)
+		return urgent && v.Created.After(pending.Created)
+	})
 }
 
 func (j Job) set(ctx context.Context, h history.History, pending history.Version) error {
@@ -249,7 +281,13 @@ func (j Job) finish(ctx context.Context, h history.History, pending history.Vers
 		return fmt.Errorf("finish the rotation of %s: version %s has no value", j.Source.Name, history.Short(pending.ID))
 	}
 	current, _ := h.Current()
-	return j.makeCurrent(ctx, h, pending.ID, current.ID)
+	if err := j.makeCurrent(ctx, h, pending.ID, current.ID); err != nil {
+		return err
+	}
+	if _, urgent := h.EmergencyOf(pending.ID); urgent && j.Pause != nil && j.Source.LateWrite() == manifest.LateConfirmed {
+		j.stayToConfirm(ctx, plan.Confirm{Source: j.Source.Name, Version: pending.ID})
+	}
+	return nil
 }
 
 // makeCurrent swaps AWSCURRENT and takes AWSPENDING off, whether or not AWS already did.

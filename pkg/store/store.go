@@ -52,6 +52,8 @@ type client interface {
 		...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
 	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput,
 		...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
+	RotateSecret(context.Context, *secretsmanager.RotateSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
 }
 
 // Store is one account and region's Secrets Manager. Safe for concurrent use.
@@ -334,6 +336,28 @@ func (s *Store) checkAlreadyMoved(ctx context.Context, name, label, to string) e
 	}
 	return nil
 }
+
+// Rotate starts the rotation that makes version, and does not wait for it. The error is a *NotStarted where Secrets
+// Manager refuses: another rotation is under way, or none is configured.
+func (s *Store) Rotate(ctx context.Context, name, version string) error {
+	out, err := s.client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: &name, ClientRequestToken: &version})
+	if refused, is := errors.AsType[*types.InvalidRequestException](err); is {
+		return &NotStarted{refused.ErrorMessage()}
+	}
+	if err != nil {
+		return wrapError("start the rotation of", name, err)
+	}
+	s.noteServerTime(out.ResultMetadata)
+	return nil
+}
+
+// NotStarted is the error for a rotation that Secrets Manager does not start. It changed nothing.
+type NotStarted struct{ Reason string }
+
+// Refusal returns the reason, in Secrets Manager's words.
+func (n *NotStarted) Refusal() string { return n.Reason }
+
+func (n *NotStarted) Error() string { return "Secrets Manager refuses: " + n.Reason }
 
 // wrapError adds what was being done to which secret. It returns ErrMissing for a secret that does not exist.
 func wrapError(doing, name string, err error) error {

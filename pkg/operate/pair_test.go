@@ -1,16 +1,12 @@
-package main
+package operate
 
 import (
-	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -78,9 +74,9 @@ func TestAPrivateKeyIsPutAndItsPublicHalfFollows(t *testing.T) {
 				return out
 			}
 			source := manifest.Source{Name: "signing", Keys: []string{"K", "N", "P", "O", "NOTE"}, Rotate: c.rotate}
-			got, err := change{source: source, history: c.history, before: spelt(c.before)}.merge(spelt(c.given))
+			got, err := Change{source: source, history: c.history, before: spelt(c.before)}.mergeValues(spelt(c.given))
 			if c.refused != "" {
-				_, is := errors.AsType[invalid](err)
+				_, is := errors.AsType[*Invalid](err)
 				if err == nil || !strings.Contains(err.Error(), c.refused) || is == c.valid || strings.Contains(err.Error(), "what is no key") {
 					t.Errorf("error %v, want one that says %q", err, c.refused)
 				}
@@ -94,12 +90,4 @@ func TestAPrivateKeyIsPutAndItsPublicHalfFollows(t *testing.T) {
 			}
 		})
 	}
-}
-
-// cmdKeyPair writes the halves of a new key pair into two files: keypair PRIVATE PUBLIC.
-func cmdKeyPair(ts *testscript.TestScript, _ bool, args []string) {
-	private, public, err := stage.KeyPair(context.Background())
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(private+"\n"), 0o600))
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(public+"\n"), 0o600))
 }

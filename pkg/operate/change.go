@@ -1,10 +1,8 @@
-package main
+package operate
 
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,11 +12,10 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 	"github.com/rotary-secrets/rotary/pkg/secret"
-	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// change is a new version of a source that a person puts.
-type change struct {
+// Change is a new version of a source that a person puts.
+type Change struct {
 	source  manifest.Source
 	history history.History
 	current history.Version // "" where the source has no value yet
@@ -26,16 +23,17 @@ type change struct {
 	after   map[string]secret.Value
 }
 
-// newChange reads the source and lays the given values over it.
-func newChange(ctx context.Context, s *store.Store, source manifest.Source, given map[string]secret.Value) (change, error) {
-	c := change{source: source, before: map[string]secret.Value{}}
+// NewChange reads a source and lays the given values over what it holds, as its rotator allows it. The error is an
+// *Invalid where the values may never be put. It changes nothing.
+func (o Operator) NewChange(ctx context.Context, source manifest.Source, given map[string]secret.Value) (Change, error) {
+	c := Change{source: source, before: map[string]secret.Value{}}
 	var err error
-	if c.history, err = s.LookAll(ctx, source.Secret); err != nil {
+	if c.history, err = o.Secrets.LookAll(ctx, source.Secret); err != nil {
 		return c, err
 	}
 	c.current, _ = c.history.Current()
 	if c.current.ID != "" {
-		text, _, err := s.Value(ctx, source.Secret, c.current.ID)
+		text, _, err := o.Secrets.Value(ctx, source.Secret, c.current.ID)
 		if err != nil {
 			return c, err
 		}
@@ -45,36 +43,36 @@ func newChange(ctx context.Context, s *store.Store, source manifest.Source, give
 		}
 		c.before = content
 	}
-	c.after, err = c.merge(given)
+	c.after, err = c.mergeValues(given)
 	return c, err
 }
 
-// merge lays the given values over the present ones as the source's rotator allows it.
-func (c change) merge(given map[string]secret.Value) (map[string]secret.Value, error) {
+// mergeValues lays the given values over the present ones as the source's rotator allows it.
+func (c Change) mergeValues(given map[string]secret.Value) (map[string]secret.Value, error) {
 	after := maps.Clone(c.before)
 	maps.Copy(after, given)
 	switch {
 	case c.source.Rotate.With == manifest.Never && len(c.before) > 0 && !maps.EqualFunc(c.before, after, secret.Value.Equal):
-		return nil, invalid{fmt.Errorf("source %s is declared with: never, because replacing its value would destroy data", c.source.Name)}
+		return nil, invalid("source %s is declared with: never, because replacing its value would destroy data", c.source.Name)
 	case c.source.Rotate.With == manifest.Managed:
-		return nil, invalid{fmt.Errorf("source %s is rotated by AWS itself: nothing may be put", c.source.Name)}
+		return nil, invalid("source %s is rotated by AWS itself: nothing may be put", c.source.Name)
 	}
 	if c.source.Rotate.Also != "" {
 		var err error
-		if after, err = c.symmetric(after, given); err != nil {
+		if after, err = c.mergeSymmetric(after, given); err != nil {
 			return nil, err
 		}
 	}
-	return after, c.halves(after, given)
+	return after, c.addPublicHalves(after, given)
 }
 
-// halves puts the public half of every private key beside it. A person gives private keys alone.
-func (c change) halves(after, given map[string]secret.Value) error {
+// addPublicHalves puts the public half of every private key beside it. A person gives private keys alone.
+func (c Change) addPublicHalves(after, given map[string]secret.Value) error {
 	r := c.source.Rotate
 	if r.Pair == "" {
 		return nil
 	}
-	if err := c.half(after, r.Key, r.Public); err != nil {
+	if err := c.addPublicHalf(after, r.Key, r.Public); err != nil {
 		return err
 	}
 	switch {
@@ -82,33 +80,33 @@ func (c change) halves(after, given map[string]secret.Value) error {
 	case after[r.Next].Equal(after[r.Key]):
 		after[r.Also] = after[r.Public] // in the same spelling
 	default:
-		if err := c.half(after, r.Next, r.Also); err != nil {
+		if err := c.addPublicHalf(after, r.Next, r.Also); err != nil {
 			return err
 		}
 	}
 	for _, public := range c.source.Known() {
 		if value, is := given[public]; is && !value.Equal(after[public]) {
-			return invalid{fmt.Errorf("%s is not given: it is the public half of a private key, and rotary puts it there", public)}
+			return invalid("%s is not given: it is the public half of a private key, and rotary puts it there", public)
 		}
 	}
 	return nil
 }
 
-// half puts one public half beside its private key. What a private key of before has beside it that rotary cannot read,
+// addPublicHalf puts one public half beside its private key. What a private key of before has beside it that rotary cannot read,
 // only a person knows.
-func (c change) half(after map[string]secret.Value, private, public string) error {
+func (c Change) addPublicHalf(after map[string]secret.Value, private, public string) error {
 	made, err := random.Public(after[private], c.before[public])
 	if err == nil {
 		after[public] = made
 		return nil
 	}
 	if !after[private].Equal(c.before[private]) {
-		return invalid{fmt.Errorf("put %s into %s: %w", c.source.Rotate.Key, c.source.Name, err)}
+		return invalid("put %s into %s: %w", c.source.Rotate.Key, c.source.Name, err)
 	}
 	return nil
 }
 
-// symmetric lets a new K in through ALSO: every reader accepts it before anybody sends it. A key pair's private half
+// mergeSymmetric lets a new K in through ALSO: every reader accepts it before anybody sends it. A key pair's private half
 // enters through NEXT likewise.
 //
 //	before                  | given                      | after
@@ -118,22 +116,22 @@ func (c change) half(after map[string]secret.Value, private, public string) erro
 //	{K: a, ALSO: b}         | K = a = ALSO, nothing owed | {K: a, ALSO: a}
 //	{K: a, ALSO: b}         | another K                  | refused: a change is not finished
 //	any                     | another ALSO               | refused: rotary moves it
-func (c change) symmetric(after, given map[string]secret.Value) (map[string]secret.Value, error) {
+func (c Change) mergeSymmetric(after, given map[string]secret.Value) (map[string]secret.Value, error) {
 	key, also := c.source.Rotate.Key, cmp.Or(c.source.Rotate.Next, c.source.Rotate.Also)
 	k, alsoGiven := after[key], given[also]
 	_, direct := given[also]
 	switch {
 	case secret.Reveal(k) == "":
-		return nil, invalid{fmt.Errorf("source %s has no %s yet: put that key; %s follows it", c.source.Name, key, also)}
+		return nil, invalid("source %s has no %s yet: put that key; %s follows it", c.source.Name, key, also)
 	case len(c.before) == 0 && direct && !alsoGiven.Equal(k):
-		return nil, invalid{fmt.Errorf("%s and %s start with the same value: leave %s out", key, also, also)}
+		return nil, invalid("%s and %s start with the same value: leave %s out", key, also, also)
 	case len(c.before) == 0:
 		after[also] = k
 		return after, nil
 	case direct && alsoGiven.Equal(c.before[key]) && k.Equal(c.before[key]) && len(c.history.Owed()) == 0:
 		return after, nil // everybody accepts what everybody sends
 	case direct && !alsoGiven.Equal(c.before[also]):
-		return nil, invalid{fmt.Errorf("%s is moved by rotary: put the new value into %s, and it enters through %s", also, key, also)}
+		return nil, invalid("%s is moved by rotary: put the new value into %s, and it enters through %s", also, key, also)
 	case k.Equal(c.before[key]):
 		return after, nil
 	case !c.before[key].Equal(c.before[also]):
@@ -143,12 +141,13 @@ func (c change) symmetric(after, given map[string]secret.Value) (map[string]secr
 	return after, nil
 }
 
-func (c change) empty() bool {
+// IsEmpty reports whether the source holds this already.
+func (c Change) IsEmpty() bool {
 	return c.current.ID != "" && maps.EqualFunc(c.before, c.after, secret.Value.Equal)
 }
 
-// names are the keys that differ, sorted.
-func (c change) names() []string {
+// Names returns the keys that differ, sorted.
+func (c Change) Names() []string {
 	var names []string
 	for _, key := range slices.Sorted(maps.Keys(c.after)) {
 		if old, had := c.before[key]; !had || !old.Equal(c.after[key]) {
@@ -158,26 +157,19 @@ func (c change) names() []string {
 	return names
 }
 
-// apply puts the version under its LIVE label, so that it is never forgotten, and then makes it current by a
-// compare-and-swap against the version that was read. A secret's first version is current by being put.
-func (c change) apply(ctx context.Context, s *store.Store) (version string, err error) {
-	version = newID()
+// Put puts a change under its LIVE label, so that it is never forgotten, and then makes it current by a compare-and-swap
+// against the version that was read. A secret's first version is current by being put.
+func (o Operator) Put(ctx context.Context, c Change) (version string, err error) {
+	version = o.NewID()
 	label := c.history.LabelFor(history.Live, version)
-	if err := s.Put(ctx, c.source.Secret, version, bucket.Encode(c.after), label); err != nil {
+	if err := o.Secrets.Put(ctx, c.source.Secret, version, bucket.Encode(c.after), label); err != nil {
 		return "", err
 	}
 	if c.current.ID == "" {
 		return version, nil
 	}
-	if err := s.Move(ctx, c.source.Secret, history.AWSCurrent, version, c.current.ID); err != nil {
+	if err := o.Secrets.Move(ctx, c.source.Secret, history.AWSCurrent, version, c.current.ID); err != nil {
 		return "", fmt.Errorf("make the new version of %s current: %w; it was put by somebody else at the same time: look, and put again", c.source.Name, err)
 	}
 	return version, nil
-}
-
-// newID makes the id of a version that is to come.
-func newID() string {
-	b := make([]byte, 20)
-	_, _ = rand.Read(b)
-	return hex.EncodeToString(b)
 }

@@ -1,4 +1,4 @@
-package main
+package operate
 
 import (
 	"errors"
@@ -38,9 +38,9 @@ func TestANewValueOfASymmetricSecretEntersThroughItsSecondKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			source := manifest.Source{Name: "shared", Keys: []string{"ALSO", "K"}, Rotate: manifest.Rotate{With: manifest.Random, Key: "K", Also: "ALSO"}}
-			got, err := change{source: source, history: c.history, before: values(c.before)}.merge(values(c.given))
+			got, err := Change{source: source, history: c.history, before: values(c.before)}.mergeValues(values(c.given))
 			if c.refused != "" {
-				_, invalid := errors.AsType[invalid](err)
+				_, invalid := errors.AsType[*Invalid](err)
 				if err == nil || !strings.Contains(err.Error(), c.refused) || invalid != c.invalid {
 					t.Errorf("error %v, want one that says %q", err, c.refused)
 				}
@@ -66,8 +66,8 @@ func values(texts map[string]string) map[string]secret.Value {
 
 func TestAManagedSourceTakesNoValue(t *testing.T) {
 	source := manifest.Source{Name: "rds", Keys: []string{"K"}, Rotate: manifest.Rotate{With: manifest.Managed}}
-	_, err := change{source: source, before: values(nil)}.merge(values(map[string]string{"K": "a"}))
-	if _, is := errors.AsType[invalid](err); !is {
+	_, err := Change{source: source, before: values(nil)}.mergeValues(values(map[string]string{"K": "a"}))
+	if _, is := errors.AsType[*Invalid](err); !is {
 		t.Errorf("error %v, want invalid input", err)
 	}
 }

@@ -1,0 +1,139 @@
+package simulation
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// What people do in the console or with the AWS CLI, past rotary, and what Secrets Manager does by itself. Nothing else
+// in the simulation moves a label or starts a rotation: what people do through rotary is in operator.go.
+
+// begin asks Secrets Manager for a rotation, as its schedule or a person does.
+func begin(w *World, args []string) (version string, err error) {
+	s, err := w.source(args)
+	if err != nil {
+		return "", err
+	}
+	w.Advance(time.Second)
+	version = w.token()
+	err = w.person(func(c *secretsmanager.Direct) error {
+		_, err := c.RotateSecret(w.ctx, &sdk.RotateSecretInput{
+			SecretId: &s.Secret, ClientRequestToken: &version,
+		})
+		return err
+	})
+	if err == nil {
+		w.started[s.Name] = version
+	}
+	return version, err
+}
+
+func beginRotation(w *World, args []string) error {
+	_, err := begin(w, args)
+	return err
+}
+
+func rotateNow(w *World, args []string) error {
+	version, err := begin(w, args)
+	if err != nil {
+		return err
+	}
+	return w.rotate(args[0], version, steps...)
+}
+
+// person lets somebody act on Secrets Manager. Their calls are not rotary's.
+func (w *World) person(act func(c *secretsmanager.Direct) error) error {
+	defer w.others()()
+	return act(w.region().SecretsManager.Direct(w.Tap, "person"))
+}
+
+// others makes the calls that follow somebody else's, until the function it returns is called.
+func (w *World) others() (end func()) {
+	was := w.now.open
+	w.now.open = true
+	return func() { w.now.open = was }
+}
+
+// put is a person who makes a new credential and puts it.
+func put(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	w.Advance(time.Second)
+	return w.put(s, w.made(s))
+}
+
+func (w *World) put(s manifest.Source, values map[string]secret.Value) error {
+	return w.person(func(c *secretsmanager.Direct) error {
+		_, err := c.PutSecretValue(w.ctx, &sdk.PutSecretValueInput{
+			SecretId: &s.Secret, SecretString: aws.String(secret.Reveal(bucket.Encode(values))), ClientRequestToken: aws.String(w.token()),
+		})
+		return err
+	})
+}
+
+// back is a person who puts the value before the current one again, if the target still accepts it.
+func back(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	old, some := labelled(w.peek(s.Secret), history.AWSPrevious)
+	if !some || !w.alive(s, old.Value) {
+		return errors.New("there is no value to go back to")
+	}
+	w.Advance(time.Second)
+	return w.put(s, parsed(s.Name, old.Value))
+}
+
+// move is a person who moves AWSCURRENT back, if the target still accepts what it moves to.
+func move(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	versions := w.peek(s.Secret)
+	old, some := labelled(versions, history.AWSPrevious)
+	now, _ := labelled(versions, history.AWSCurrent)
+	if !some || !w.alive(s, old.Value) {
+		return errors.New("there is no version to go back to")
+	}
+	w.Advance(time.Second)
+	return w.person(func(c *secretsmanager.Direct) error {
+		_, err := c.UpdateSecretVersionStage(w.ctx, &sdk.UpdateSecretVersionStageInput{
+			SecretId: &s.Secret, VersionStage: aws.String(history.AWSCurrent), MoveToVersionId: &old.ID, RemoveFromVersionId: &now.ID,
+		})
+		return err
+	})
+}
+
+// unhold is a person, or another tool, that takes HELD off the version of a bucket that is current.
+func unhold(w *World, args []string) error {
+	b, has := w.Env.Bucket(args[0])
+	if !has {
+		return errNotNow
+	}
+	current, _ := labelled(w.peek(b.Secret), history.AWSCurrent)
+	i := slices.IndexFunc(current.Labels, func(l string) bool { return strings.HasPrefix(l, history.Held) })
+	if i < 0 {
+		return errNotNow
+	}
+	return w.person(func(c *secretsmanager.Direct) error {
+		_, err := c.UpdateSecretVersionStage(w.ctx, &sdk.UpdateSecretVersionStageInput{
+			SecretId: &b.Secret, VersionStage: &current.Labels[i], RemoveFromVersionId: &current.ID,
+		})
+		return err
+	})
+}

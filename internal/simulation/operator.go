@@ -1,0 +1,253 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
+	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/store"
+)
+
+const (
+	tries   = 5  // of what somebody asks for
+	stepsTo = 20 // of one way back, at most
+)
+
+// operated are what people do through rotary: what its command line does, without the words.
+func operated() map[string]func(w *World, args []string) error {
+	return map[string]func(w *World, args []string) error{
+		"enter": enter, "emergency": emergency, "beginemergency": beginEmergency, "beginrollback": beginBack,
+		"retain": retain, "unretain": unretain,
+	}
+}
+
+// operate lets somebody's command line work. Its calls are rotary's: faults hit them, and its machine may die.
+func (w *World) operate(do func(o operate.Operator) error) error {
+	defer w.now.second()()
+	return do(w.operator(operator))
+}
+
+// operator is somebody who runs rotary, with the rights of a person.
+func (w *World) operator(caller string) operate.Operator {
+	return operate.Operator{
+		Environment: w.Env, Secrets: store.New(w.region().SecretsManager.Direct(w.Tap, caller)), Rotator: rollbacker{w}, NewID: w.token,
+	}
+}
+
+// rollbacker asks the rotate Lambda for the next step of going back.
+type rollbacker struct{ w *World }
+
+func (r rollbacker) Rollback(ctx context.Context, b rotate.Back) (rotate.Progress, error) {
+	call := sim.Call{Service: "lambda", Operation: "Invoke", Resource: rotateLambda, Write: true, Caller: operator}
+	return sim.Do(r.w.Tap, call, "", func() (rotate.Progress, error) {
+		r.w.invoked()
+		job, err := r.w.job(b.Source)
+		if err != nil {
+			return rotate.Progress{}, err
+		}
+		return job.Rollback(ctx, b)
+	}, func(o sim.Outcome) error { return fmt.Errorf("no answer from Lambda: %d", o) })
+}
+
+// enter is a person who puts a new value with rotary put.
+func enter(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	w.Advance(time.Second)
+	given := w.made(s)
+	if s.Rotate.Also != "" { // the new value enters through the second key, and is given as the first
+		next := s.Rotate.Also
+		if s.Rotate.Next != "" {
+			next = s.Rotate.Next
+		}
+		given = rotate.Values{s.Rotate.Key: given[next]}
+	}
+	return w.operate(func(o operate.Operator) error {
+		change, err := o.NewChange(w.ctx, s, given)
+		if err == nil {
+			_, err = o.Put(w.ctx, change)
+		}
+		return err
+	})
+}
+
+// emergency is a person who rotates a source past what it owes, as rotary rotate --emergency does, with a deadline or
+// without: "emergency db 2h". "again" says that what is under way has leaked too. Where their machine dies, the rotation
+// goes on if Secrets Manager was told.
+func emergency(w *World, args []string) error {
+	version, err := w.startEmergency(args)
+	if version == "" {
+		return err
+	}
+	if pending, _ := labelled(w.peek(w.named(args)), history.AWSPending); pending.ID != version {
+		return err
+	}
+	return w.rotate(args[0], version, steps...)
+}
+
+// beginEmergency is that up to where Secrets Manager has been told.
+func beginEmergency(w *World, args []string) error {
+	_, err := w.startEmergency(args)
+	return err
+}
+
+// startEmergency takes the steps that begin an emergency. A version with an error may or may not have been begun.
+func (w *World) startEmergency(args []string) (version string, err error) {
+	s, err := w.source(args)
+	if err != nil {
+		return "", err
+	}
+	again := slices.Contains(args, "again")
+	deadline := time.Duration(0)
+	for _, arg := range args[1:] {
+		if arg == "again" {
+			continue
+		}
+		if deadline, err = time.ParseDuration(arg); err != nil {
+			return "", err
+		}
+	}
+	delete(w.now.dead, operator)
+	w.Advance(time.Second)
+	err = w.operate(func(o operate.Operator) error {
+		e, err := o.FindEmergency(w.ctx, s, deadline, again)
+		if err != nil {
+			return err
+		}
+		version = e.Version()
+		told := w.announce(s, e)
+		began, err := o.StartEmergency(w.ctx, e)
+		if began != "" {
+			version, w.started[s.Name] = began, began
+			told.begins(version, e.Until)
+		}
+		return err
+	})
+	return version, err
+}
+
+// goBack is a person who makes the version before current again, as rotary rollback does, and runs it again where it
+// failed; not where it is refused, nor when their machine has died. The schedule's passes come meanwhile.
+func goBack(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	delete(w.now.dead, operator)
+	for range tries {
+		if err = w.takeBack(s); err == nil || isFinal(err) || w.now.dead[operator] {
+			return err
+		}
+		w.sweepUntil(w.Clock.Now().Add(sweep))
+	}
+	return err
+}
+
+// beginBack is the first step of that: then their machine dies.
+func beginBack(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	delete(w.now.dead, operator)
+	return w.operate(func(o operate.Operator) error {
+		r, err := o.FindRollback(w.ctx, s, "")
+		if err == nil {
+			_, err = o.StepRollback(w.ctx, r)
+		}
+		return err
+	})
+}
+
+// isFinal reports whether it is no use to ask again.
+func isFinal(err error) bool {
+	_, refused := errors.AsType[*rotate.Refused](err)
+	_, theirs := errors.AsType[*operate.Refused](err)
+	_, invalid := errors.AsType[*operate.Invalid](err)
+	return refused || theirs || invalid || errors.Is(err, errNotNow)
+}
+
+// takeBack asks for step after step until it is done.
+func (w *World) takeBack(s manifest.Source) error {
+	var r operate.Rollback
+	err := w.operate(func(o operate.Operator) (err error) {
+		r, err = o.FindRollback(w.ctx, s, "")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for range stepsTo {
+		var p rotate.Progress
+		err := w.operate(func(o operate.Operator) (err error) {
+			p, err = o.StepRollback(w.ctx, r)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if p.Done {
+			w.wentBack(s)
+			return nil
+		}
+		w.sweepUntil(later(p.Until, w.Clock.Now().Add(time.Second)))
+	}
+	w.violate("L2 a rollback of %s does not come to an end in %d steps", s.Name, stepsTo)
+	return nil
+}
+
+// sweepUntil lets the schedule's passes come until then. While a pass is under way, no other one begins.
+func (w *World) sweepUntil(until time.Time) {
+	for w.Clock.Now().Before(until) {
+		if !w.passing {
+			if err := w.pass(w.ctx); err != nil {
+				w.tell("pass: %v", err)
+			}
+		}
+		w.Advance(min(sweep, until.Sub(w.Clock.Now())))
+	}
+}
+
+// retain is a person's veto on retiring the version before the current one, as rotary retain puts it. Their calls meet no
+// fault: it is what others do meanwhile that is played.
+func retain(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	previous, some := labelled(w.peek(s.Secret), history.AWSPrevious)
+	if !some {
+		return errNotNow
+	}
+	defer w.others()()
+	o := w.operator("person")
+	r, err := o.FindRetainable(w.ctx, s, previous.ID)
+	if err != nil {
+		return err
+	}
+	return o.Retain(w.ctx, r)
+}
+
+// unretain ends that.
+func unretain(w *World, args []string) error {
+	s, err := w.source(args)
+	if err != nil {
+		return err
+	}
+	defer w.others()()
+	o := w.operator("person")
+	r, err := o.FindRetained(w.ctx, s, "")
+	if err != nil {
+		return err
+	}
+	return o.Release(w.ctx, r)
+}

@@ -1,0 +1,130 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
+)
+
+// CheckMode returns why the environment's mode forbids a rotation, with a deadline or without; nil where it does not.
+func CheckMode(env *manifest.Environment, what string, deadline bool) error {
+	switch {
+	case env.Mode == manifest.Observe:
+		return invalid("rotation of %s refused: mode observe writes nothing in %s, so no consumer would follow", what, env.Name)
+	case env.Mode == manifest.Propagate && deadline:
+		return invalid("rotation of %s refused: mode propagate retires nothing in %s, so no deadline would be kept: leave --deadline out, and revoke the old credential at its target", what, env.Name)
+	}
+	return nil
+}
+
+// ByPerson returns what to do about a source that no rotator of rotary's rotates; nil for all others.
+func ByPerson(env *manifest.Environment, source manifest.Source) error {
+	switch source.Rotate.With {
+	case manifest.Manual:
+		return invalid("source %s is rotated by a person: make the new credential at its vendor, then rotary put %s %s; revoke the old one there once rotary status says that it is safe, in an emergency before that, and then rotary retire %[2]s %[1]s --revoked; rotary retain keeps an old one from being retired",
+			source.Name, env.Name, source.Name)
+	case manifest.Never:
+		return invalid("source %s is declared with: never, because replacing its value would destroy data", source.Name)
+	case manifest.Managed:
+		return invalid("source %s is rotated by AWS itself: aws secretsmanager rotate-secret --secret-id %s", source.Name, source.Secret)
+	}
+	return nil
+}
+
+// Hindrance is why a planned rotation would be refused now. The zero Hindrance is none.
+type Hindrance struct {
+	NoValue bool             // nothing has been put yet
+	Owed    *plan.OwedReport // an older version is not retired yet
+	Pending string           // the version of a rotation that is under way
+}
+
+// Exists reports whether there is one.
+func (h Hindrance) Exists() bool { return h != Hindrance{} }
+
+// FindHindrance returns the refusal that the rotate function would give to a planned rotation, before anything is
+// started.
+func FindHindrance(s plan.SourceReport) Hindrance {
+	switch {
+	case s.Version == "":
+		return Hindrance{NoValue: true}
+	case len(s.Owed) > 0:
+		return Hindrance{Owed: &s.Owed[0]}
+	}
+	return Hindrance{Pending: s.Pending}
+}
+
+// Rotate starts the planned rotation of a source that makes version. It does not wait for it.
+func (o Operator) Rotate(ctx context.Context, source manifest.Source, version string) error {
+	if err := o.Secrets.Rotate(ctx, source.Secret, version); err != nil {
+		return fmt.Errorf("rotate %s: %w", source.Name, err)
+	}
+	return nil
+}
+
+// Watch follows one rotation in report after report.
+type Watch struct {
+	Source  string
+	Before  string // the version that was current when it began; "" where the new one was current already
+	Version string // that it makes
+	idle    int    // looks in a row that saw neither the new version nor one pending
+}
+
+// patience is how many looks in a row may find nothing of a rotation.
+const patience = 3
+
+// Ending is what has become of something that is followed. The zero Ending: it goes on.
+type Ending struct {
+	Over      bool              // there is nothing more to follow
+	Nothing   bool              // it came to nothing: the version before is still current
+	LivesOn   []plan.OwedReport // over, but for old credentials that only a person ends
+	NotByMode bool              // over, but for old credentials that the environment's mode keeps
+}
+
+// Look notes a report and returns what has become of the rotation: it is over once another version is current, none is
+// pending, and nothing is owed. A rotation that the rotate function refused leaves no trace, so after a few looks without
+// one it has come to nothing.
+func (w *Watch) Look(r plan.Report) Ending {
+	s := r.Source(w.Source)
+	switch {
+	case s.Pending != "":
+		w.idle = 0
+		return Ending{}
+	case s.Version == w.Before:
+		w.idle++
+		return Ending{Over: w.idle >= patience, Nothing: w.idle >= patience}
+	}
+	return FindEnding(s, r)
+}
+
+// FindEnding returns whether nothing is left of what a source owed, or only what does not end by itself.
+func FindEnding(s plan.SourceReport, r plan.Report) Ending {
+	switch {
+	case len(s.Owed) == 0:
+		return Ending{Over: true}
+	case !IsStill(r):
+		return Ending{}
+	case r.Mode != string(manifest.Retire):
+		return Ending{Over: true, NotByMode: true}
+	case slices.ContainsFunc(s.Owed, func(o plan.OwedReport) bool { return !waitsForPerson(o) }):
+		return Ending{}
+	}
+	return Ending{Over: true, LivesOn: s.Owed}
+}
+
+// waitsForPerson reports whether only a person ends an owed version.
+func waitsForPerson(o plan.OwedReport) bool {
+	return len(o.Blocked) > 0 && (o.Blocked[0].Reason == plan.Retained || o.Blocked[0].Reason == plan.ByHand)
+}
+
+// IsStill reports whether nothing is left in an environment but to wait for time or people: there is no step to take, and
+// no rollout under way at a consumer.
+func IsStill(r plan.Report) bool {
+	rollout := slices.ContainsFunc(r.Waits, func(w plan.Wait) bool {
+		consumer := slices.ContainsFunc(r.Consumers, func(c plan.ConsumerReport) bool { return c.Name == w.Subject })
+		return consumer && (w.Reason == plan.Rolling || w.Reason == plan.Foreign)
+	})
+	return len(r.Steps) == 0 && !rollout
+}
