@@ -478,14 +478,14 @@ func TestRollRefusesAnotherBucket(t *testing.T) {
 // At every moment of a way back the newest attempt is the one that failed, in whatever order ECS describes them.
 func TestWhatFailedIsSeenAtEveryMomentOfTheWayBack(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 2, true)
+	w.createService(w.registerRevision("app:1"), 2, true)
 	w.rollAndFinish(v1)
 	w.broken[v2] = true
-	w.roll(v2)
+	w.rollTo(v2)
 	failed := 0
 	for range 600 {
 		w.clock.Advance(time.Second)
-		s := w.status()
+		s := w.readStatus()
 		switch {
 		case s.Failed != nil && s.Failed.Version == v2:
 			failed++
