@@ -23,11 +23,11 @@ Example:
 }
 
 func (c planCmd) Run(a *app) error {
-	s, err := a.open(c.Env)
+	s, err := a.openSession(c.Env)
 	if err != nil {
 		return err
 	}
-	report, err := s.look()
+	report, err := s.lookNow()
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (a *app) printPlan(r plan.Report) error {
 	if len(r.Steps) == 0 {
 		fmt.Fprintf(a.out, "%s: nothing to do\n", r.Environment)
 	} else {
-		fmt.Fprintf(a.out, "%s: %s\n", r.Environment, count(len(r.Steps), "step"))
+		fmt.Fprintf(a.out, "%s: %s\n", r.Environment, countNoun(len(r.Steps), "step"))
 	}
 	for _, step := range r.Steps {
 		fmt.Fprintf(a.out, "  %s\n", step)
@@ -63,21 +63,21 @@ func (a *app) printWaits(r plan.Report) {
 		fmt.Fprintln(a.out, "waiting")
 	}
 	for _, w := range r.Waits {
-		fmt.Fprintf(a.out, "  %s\n", waiting(w, r.At))
+		fmt.Fprintf(a.out, "  %s\n", describeWait(w, r.At))
 	}
 }
 
-// waiting says a wait in one line.
-func waiting(w plan.Wait, now time.Time) string {
+// describeWait says a wait in one line.
+func describeWait(w plan.Wait, now time.Time) string {
 	text := w.Subject
 	if w.Version != "" {
 		text += " " + history.Short(w.Version)
 	}
-	return text + ": " + why(w, now)
+	return text + ": " + describeReason(w, now)
 }
 
-// why says what is waited for, and how much longer where that is known.
-func why(w plan.Wait, now time.Time) string {
+// describeReason says what is waited for, and how much longer where that is known.
+func describeReason(w plan.Wait, now time.Time) string {
 	text := string(w.Reason)
 	if w.Detail != "" {
 		text += " (" + w.Detail + ")"

@@ -74,16 +74,16 @@ func NewRow(source manifest.Source, seen plan.SourceReport) *Row {
 func (c *Campaign) Turn(ctx context.Context) error {
 	for _, r := range c.Rows {
 		if r.State == Rotating {
-			c.glance(ctx, r)
+			c.glanceAtRow(ctx, r)
 		}
 	}
 	for _, r := range c.Rows {
 		if r.State == Waiting && c.countUnderWay() < c.Parallel && ctx.Err() == nil {
-			c.start(ctx, r)
+			c.startRow(ctx, r)
 		}
 	}
 	if c.Follow && !c.isStarting() && len(c.In(Rotated)) > 0 {
-		return c.follow(ctx)
+		return c.followRows(ctx)
 	}
 	return ctx.Err()
 }
@@ -126,8 +126,8 @@ func (c *Campaign) countUnderWay() int {
 	return n
 }
 
-// start starts one rotation, or goes on with an emergency that is under way.
-func (c *Campaign) start(ctx context.Context, r *Row) {
+// startRow starts one rotation, or goes on with an emergency that is under way.
+func (c *Campaign) startRow(ctx context.Context, r *Row) {
 	var err error
 	if r.Emergency != nil {
 		r.Version, err = c.StartEmergency(ctx, *r.Emergency)
@@ -161,8 +161,8 @@ func isRefusal(err error) bool {
 	return refused || not
 }
 
-// glance looks whether a rotation has ended.
-func (c *Campaign) glance(ctx context.Context, r *Row) {
+// glanceAtRow looks whether a rotation has ended.
+func (c *Campaign) glanceAtRow(ctx context.Context, r *Row) {
 	versions, err := c.Secrets.Versions(ctx, r.Source.Secret)
 	h := history.History{Secret: r.Source.Secret, Versions: versions}
 	current, _ := h.Current()
@@ -184,8 +184,8 @@ func (c *Campaign) glance(ctx context.Context, r *Row) {
 	}
 }
 
-// follow looks at the environment once for all that are followed.
-func (c *Campaign) follow(ctx context.Context) error {
+// followRows looks at the environment once for all that are followed.
+func (c *Campaign) followRows(ctx context.Context) error {
 	report, busy, err := c.Look(ctx)
 	if busy {
 		return nil

@@ -63,13 +63,13 @@ func Foresee(env *manifest.Environment, e Emergency, r plan.Report) Harm {
 	seen := r.Source(e.Source.Name)
 	for _, c := range r.Consumers {
 		if slices.Contains(seen.Consumers, c.Name) {
-			h.Consumers = append(h.Consumers, h.expose(env, e, c, isBehind(c, r)))
+			h.Consumers = append(h.Consumers, h.exposeConsumer(env, e, c, isBehind(c, r)))
 		}
 	}
 	return h
 }
 
-func (h Harm) expose(env *manifest.Environment, e Emergency, c plan.ConsumerReport, behind bool) Exposed {
+func (h Harm) exposeConsumer(env *manifest.Environment, e Emergency, c plan.ConsumerReport, behind bool) Exposed {
 	declared, known := env.Consumer(c.Name)
 	return Exposed{
 		Name: c.Name, Bucket: c.Bucket, Running: c.Running, State: c.State,

@@ -23,8 +23,8 @@ func (o Operator) FindEmergency(ctx context.Context, source manifest.Source, dea
 		e.Until = e.Now.Add(max(deadline, soonest))
 	}
 	e.ask = asked{o.NewID(), e.Until, again}
-	e.classify()
-	return e, e.check(o.Environment.Name)
+	e.classifyLabels()
+	return e, e.checkAllowed(o.Environment.Name)
 }
 
 // lookAtEmergency reads what an emergency is decided from.
@@ -70,11 +70,11 @@ func (o Operator) StepEmergency(ctx context.Context, told Emergency) (version st
 		return "", err
 	}
 	e.ask, e.Until = told.ask, told.ask.until
-	e.classify()
-	if err := e.check(o.Environment.Name); err != nil {
+	e.classifyLabels()
+	if err := e.checkAllowed(o.Environment.Name); err != nil {
 		return "", err
 	}
-	if id, more := e.exceeds(told); more {
+	if id, more := e.findUntold(told); more {
 		return "", refuseRotation(e.Source.Name, fmt.Sprintf("version %s would die at once by now, and was not named before: ask again", history.Short(id)))
 	}
 	version, err = o.takeStep(ctx, e)

@@ -33,7 +33,7 @@ func (j Job) Confirm(ctx context.Context, c plan.Confirm) error {
 	if _, urgent := h.EmergencyOf(c.Version); !urgent || j.Source.LateWrite() != manifest.LateConfirmed {
 		return fmt.Errorf("confirm version %s of %s: no emergency has made it, or its target needs no confirming", history.Short(c.Version), j.Source.Name)
 	}
-	values, err := j.read(ctx, h, c.Version)
+	values, err := j.readVersion(ctx, h, c.Version)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (j Job) setAgain(ctx context.Context, h history.History, current history.Ve
 	if !some {
 		return fmt.Errorf("set version %s of %s again: there is no version before it", history.Short(current.ID), j.Source.Name)
 	}
-	before, err := j.read(ctx, h, previous.ID)
+	before, err := j.readVersion(ctx, h, previous.ID)
 	if err != nil {
 		return err
 	}

@@ -159,35 +159,35 @@ func (j Job) Step(ctx context.Context, e Event) error {
 	if err != nil {
 		return err
 	}
-	if history, err = j.reclaim(ctx, history, e.Version); err != nil {
+	if history, err = j.reclaimPending(ctx, history, e.Version); err != nil {
 		return err
 	}
-	pending, done, err := j.guard(history, e)
+	pending, done, err := j.checkPending(history, e)
 	if err != nil {
 		return err
 	}
 	if done {
-		return j.unpend(ctx, history, pending.ID)
+		return j.dropPending(ctx, history, pending.ID)
 	}
 	if e.Step == "createSecret" {
-		return j.create(ctx, history, pending)
+		return j.createSecret(ctx, history, pending)
 	}
-	if overtaken(history, pending) {
-		return j.refuse(ctx, history, pending, &Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
+	if isOvertaken(history, pending) {
+		return j.refuseRotation(ctx, history, pending, &Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
 	}
 	switch e.Step {
 	case "setSecret":
-		return j.set(ctx, history, pending)
+		return j.setSecret(ctx, history, pending)
 	case "testSecret":
-		return j.test(ctx, history, pending)
+		return j.testSecret(ctx, history, pending)
 	case "finishSecret":
-		return j.finish(ctx, history, pending)
+		return j.finishSecret(ctx, history, pending)
 	}
 	return fmt.Errorf("rotate %s: Secrets Manager asked for the unknown step %q", j.Source.Name, e.Step)
 }
 
-// guard is the check that every AWS rotation template starts with.
-func (j Job) guard(h history.History, e Event) (pending history.Version, done bool, err error) {
+// checkPending is the check that every AWS rotation template starts with.
+func (j Job) checkPending(h history.History, e Event) (pending history.Version, done bool, err error) {
 	pending, known := h.Version(e.Version)
 	switch {
 	case !h.RotationEnabled:
@@ -202,17 +202,17 @@ func (j Job) guard(h history.History, e Event) (pending history.Version, done bo
 	return pending, done, err
 }
 
-// refuse takes AWSPENDING off, so that the next rotation can start.
-func (j Job) refuse(ctx context.Context, h history.History, pending history.Version, refused *Refused) error {
+// refuseRotation takes AWSPENDING off, so that the next rotation can start.
+func (j Job) refuseRotation(ctx context.Context, h history.History, pending history.Version, refused *Refused) error {
 	if err := j.Store.Move(ctx, h.Secret, history.AWSPending, "", pending.ID); err != nil {
 		return err // not Refused: something is left that the next try takes off
 	}
 	return refused
 }
 
-// reclaim takes AWSPENDING back for the version of an emergency, where a rotation that the emergency has stopped holds
+// reclaimPending takes AWSPENDING back for the version of an emergency, where a rotation that the emergency has stopped holds
 // it: what that one's createSecret sent last has landed after it was stopped. It returns the labels as they are then.
-func (j Job) reclaim(ctx context.Context, h history.History, version string) (history.History, error) {
+func (j Job) reclaimPending(ctx context.Context, h history.History, version string) (history.History, error) {
 	v, known := h.Version(version)
 	holder, rotating := h.Labelled(history.AWSPending)
 	_, urgent := h.EmergencyOf(version)
@@ -225,32 +225,32 @@ func (j Job) reclaim(ctx context.Context, h history.History, version string) (hi
 	return j.Store.LookAll(ctx, h.Secret)
 }
 
-// overtaken reports whether AWSCURRENT has moved since createSecret made pending, from a version that was live and is
+// isOvertaken reports whether AWSCURRENT has moved since createSecret made pending, from a version that was live and is
 // owed now, or has been retired since; or whether a newer emergency has stopped its rotation. What Advance has put stands
 // beside owed versions from the beginning; what nobody created here, Secrets Manager only tests. An emergency's rotation
 // starts beside owed versions too, and only a newer version overtakes it.
-func overtaken(h history.History, pending history.Version) bool {
+func isOvertaken(h history.History, pending history.Version) bool {
 	current, _ := h.Current()
 	switch {
 	case !pending.Has(h.LabelFor(history.Live, pending.ID)):
 		return false
-	case current.Created.After(pending.Created) || stopped(h, pending):
+	case current.Created.After(pending.Created) || isStopped(h, pending):
 		return true
 	}
 	_, urgent := h.EmergencyOf(pending.ID)
-	return len(h.Owed()) > 0 && !urgent && !advanced(h, pending.ID, current.ID)
+	return len(h.Owed()) > 0 && !urgent && !isPutByAdvance(h, pending.ID, current.ID)
 }
 
-// stopped reports whether an emergency was begun after the rotation to pending.
-func stopped(h history.History, pending history.Version) bool {
+// isStopped reports whether an emergency was begun after the rotation to pending.
+func isStopped(h history.History, pending history.Version) bool {
 	return slices.ContainsFunc(h.Versions, func(v history.Version) bool {
 		_, urgent := h.EmergencyOf(v.ID)
 		return urgent && v.Created.After(pending.Created)
 	})
 }
 
-func (j Job) set(ctx context.Context, h history.History, pending history.Version) error {
-	next, current, err := j.both(ctx, h, pending)
+func (j Job) setSecret(ctx context.Context, h history.History, pending history.Version) error {
+	next, current, err := j.readPendingAndCurrent(ctx, h, pending)
 	if err != nil {
 		return err
 	}
@@ -260,12 +260,12 @@ func (j Job) set(ctx context.Context, h history.History, pending history.Version
 	return nil
 }
 
-// test also serves RotateSecret with RotateImmediately=false, which tests a version that was never created here.
-func (j Job) test(ctx context.Context, h history.History, pending history.Version) error {
+// testSecret also serves RotateSecret with RotateImmediately=false, which tests a version that was never created here.
+func (j Job) testSecret(ctx context.Context, h history.History, pending history.Version) error {
 	if _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); err != nil || !has {
 		return err
 	}
-	values, err := j.read(ctx, h, pending.ID)
+	values, err := j.readVersion(ctx, h, pending.ID)
 	if err != nil {
 		return err
 	}
@@ -275,8 +275,8 @@ func (j Job) test(ctx context.Context, h history.History, pending history.Versio
 	return nil
 }
 
-// finish swaps AWSCURRENT against the version seen. A version without a value never becomes current.
-func (j Job) finish(ctx context.Context, h history.History, pending history.Version) error {
+// finishSecret swaps AWSCURRENT against the version seen. A version without a value never becomes current.
+func (j Job) finishSecret(ctx context.Context, h history.History, pending history.Version) error {
 	if pending.Empty {
 		return fmt.Errorf("finish the rotation of %s: version %s has no value", j.Source.Name, history.Short(pending.ID))
 	}
@@ -299,23 +299,23 @@ func (j Job) makeCurrent(ctx context.Context, h history.History, version, from s
 	if err != nil {
 		return err
 	}
-	return j.unpend(ctx, now, version)
+	return j.dropPending(ctx, now, version)
 }
 
-// unpend takes AWSPENDING off version, if it is there.
-func (j Job) unpend(ctx context.Context, h history.History, version string) error {
+// dropPending takes AWSPENDING off version, if it is there.
+func (j Job) dropPending(ctx context.Context, h history.History, version string) error {
 	if v, _ := h.Version(version); !v.Has(history.AWSPending) {
 		return nil
 	}
 	return j.Store.Move(ctx, h.Secret, history.AWSPending, "", version)
 }
 
-func (j Job) both(ctx context.Context, h history.History, pending history.Version) (next, now Values, err error) {
+func (j Job) readPendingAndCurrent(ctx context.Context, h history.History, pending history.Version) (next, now Values, err error) {
 	current, _ := h.Current()
-	if next, err = j.read(ctx, h, pending.ID); err != nil {
+	if next, err = j.readVersion(ctx, h, pending.ID); err != nil {
 		return nil, nil, err
 	}
-	now, err = j.read(ctx, h, current.ID)
+	now, err = j.readVersion(ctx, h, current.ID)
 	return next, now, err
 }
 
@@ -329,11 +329,11 @@ func Current(ctx context.Context, s Store, source manifest.Source) (Values, erro
 	if !has {
 		return nil, fmt.Errorf("read source %s: it has no value yet", source.Name)
 	}
-	return Job{Store: s, Source: source}.read(ctx, h, current.ID)
+	return Job{Store: s, Source: source}.readVersion(ctx, h, current.ID)
 }
 
-// read returns a version's content. A version without a value is an error.
-func (j Job) read(ctx context.Context, h history.History, version string) (Values, error) {
+// readVersion returns a version's content. A version without a value is an error.
+func (j Job) readVersion(ctx context.Context, h history.History, version string) (Values, error) {
 	text, has, err := j.Store.Value(ctx, h.Secret, version)
 	if err != nil {
 		return nil, err
