@@ -51,7 +51,7 @@ func playLateWrites(t *testing.T, s Scenario, source string, n int, begins strin
 	}
 	before := MustParse(strings.ReplaceAll(text, "SOURCE", source))
 	after := MustParse(strings.ReplaceAll(begins, "SOURCE", source) + "\nsettle")
-	points, err := s.with(before).Points(t.Context())
+	points, err := s.withSchedule(before).Points(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func playLateWrites(t *testing.T, s Scenario, source string, n int, begins strin
 			continue
 		}
 		played++
-		playEmergency(t, s.with(append(before.With(p.Step, p.At, p.Do), after...)))
+		playEmergency(t, s.withSchedule(append(before.With(p.Step, p.At, p.Do), after...)))
 	}
 	return played
 }

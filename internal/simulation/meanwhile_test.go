@@ -40,7 +40,7 @@ func TestWhateverOthersDoMeanwhileItEndsWell(t *testing.T) {
 		{Scenario{Name: "fleet", Manifest: "fleet", Fleet: true}, besideTheFleet},
 	} {
 		t.Run(c.scenario.Name, func(t *testing.T) {
-			s := c.scenario.with(MustParse(slowly))
+			s := c.scenario.withSchedule(MustParse(slowly))
 			all := s.beside(t, c.acts)
 			t.Logf("each %d. of %d schedules, of %d actions at any call", *besides**every, count(all), len(c.acts))
 			try(t, s, each(all, *besides**every), 0)
@@ -57,7 +57,7 @@ func TestWhateverOthersDoTwiceMeanwhileItEndsWell(t *testing.T) {
 	t.Logf("each %d. of the %d schedules with one action, and each %d. of what can come after it", n, count(first), n)
 	try(t, s, func(yield func(Schedule) bool) {
 		for once := range each(first, n) {
-			then := s.with(once).beside(t, besideTheFleet)
+			then := s.withSchedule(once).beside(t, besideTheFleet)
 			for both := range each(after(once, then), n) {
 				if !yield(both) {
 					return
@@ -86,8 +86,8 @@ func TestASecondRotaryHasALifeOfItsOwn(t *testing.T) {
 	s := stageOf(t, "fleet")
 	alone := places(t, s, "put db\npass; {fleet Update api}: crash before")
 	crash := alone[1].Twos[0].At
-	want, _ := calls(t, s.with(alone))
-	got, trace := calls(t, s.with(alone.With(1, crash, "pass")))
+	want, _ := calls(t, s.withSchedule(alone))
+	got, trace := calls(t, s.withSchedule(alone.With(1, crash, "pass")))
 	if diff := cmp.Diff(want[:min(len(got), len(want))], got); diff != "" { // what the second one has rolled is not rolled again
 		t.Errorf("the first one's calls (-alone +beside another):\n%s", diff)
 	}

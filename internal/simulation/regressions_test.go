@@ -40,7 +40,7 @@ func stageOf(t testing.TB, name string) Scenario {
 
 func TestEveryManifestIsValid(t *testing.T) {
 	for name := range manifests {
-		if env, err := resolve(name, "production"); err != nil || len(env.Sources) == 0 {
+		if env, err := resolveManifest(name, "production"); err != nil || len(env.Sources) == 0 {
 			t.Errorf("manifest %s has no sources: %v", name, err)
 		}
 	}
@@ -79,7 +79,7 @@ func places(t testing.TB, s Scenario, text string) Schedule {
 				t.Fatalf("%q names no place", part)
 			}
 			i := len(found) - 1
-			at := find(t, s.with(found), strings.Fields(strings.Trim(place, "{}")))
+			at := find(t, s.withSchedule(found), strings.Fields(strings.Trim(place, "{}")))
 			found[i] = MustParse(found.With(i, at, strings.TrimSpace(do))[i].String())[0]
 		}
 	}

@@ -16,7 +16,7 @@ func TestAScheduleRunsTheSameWayAgain(t *testing.T) {
 	}
 	for seed := range uint64(30) {
 		s := stageOf(t, []string{"happy", "fleet"}[seed%2])
-		twin(t, s.with(Random(seed)))
+		twin(t, s.withSchedule(Random(seed)))
 	}
 }
 
@@ -105,11 +105,11 @@ func TestAFailureIsShrunkToWhatItNeeds(t *testing.T) {
 	if got, want := shrunk.Schedule.String(), (Schedule{{Do: "rotate db"}, {"pass", []Two{at}}}).String(); got != want {
 		t.Errorf("it is shrunk to\n%swant\n%s", got, want)
 	}
-	if again := outcome(t, s.with(shrunk.Schedule)); !alike(again.Violations, failed.Violations) {
+	if again := outcome(t, s.withSchedule(shrunk.Schedule)); !breakAlike(again.Violations, failed.Violations) {
 		t.Errorf("what is left fails otherwise: %v", again.Violations)
 	}
-	for _, less := range shrunk.Schedule.less() {
-		if w := outcome(t, s.with(less)); alike(w.Violations, failed.Violations) {
+	for _, less := range shrunk.Schedule.listShorter() {
+		if w := outcome(t, s.withSchedule(less)); breakAlike(w.Violations, failed.Violations) {
 			t.Errorf("less fails as well:\n%s", less)
 		}
 	}
