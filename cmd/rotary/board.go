@@ -13,8 +13,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/operate"
 )
 
-// board shows the rows of a rotation of everything: on a screen one table that is drawn over itself, elsewhere a line for
-// each change.
+// board shows the rows of a rotation of everything: on a screen one table that is drawn over itself, elsewhere a line
+// for each change.
 type board struct {
 	screen bool
 	height int               // how many lines the table has on the screen
@@ -66,8 +66,8 @@ func (b *board) drawLast(out io.Writer, rows []rowView) {
 	b.height = 0
 }
 
-// drawOver draws a text over the one before. What is drawn over has its lines cut where the screen ends (DECAWM off), so that
-// each of them is one line there too.
+// drawOver draws a text over the one before. What is drawn over has its lines cut where the screen ends (DECAWM off),
+// so that each of them is one line there too.
 func (b *board) drawOver(out io.Writer, drawn string) {
 	if !b.screen {
 		fmt.Fprintln(out, drawn)

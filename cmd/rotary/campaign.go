@@ -33,8 +33,8 @@ func (c *campaign) viewRows() []rowView {
 	return all
 }
 
-// runTurns turns until nothing is left to do, the time is up, or somebody interrupts. A rotation that has started goes on
-// whatever becomes of this program.
+// runTurns turns until nothing is left to do, the time is up, or somebody interrupts. A rotation that has started
+// goes on whatever becomes of this program.
 func (c *campaign) runTurns() error {
 	end := c.now().Add(c.Timeout)
 	for {

@@ -199,7 +199,7 @@ func (p *play) look() bool {
 	return true
 }
 
-// retired says whether a source's rotation is over: nothing pending, nothing owed.
+// retired reports whether a source's rotation is over: nothing pending, nothing owed.
 func (p *play) retired(source string) bool {
 	for _, s := range p.report.Sources {
 		if s.Name == source {

@@ -134,7 +134,7 @@ func (c *campaign) askToAgree() error {
 	return c.confirmProtected(c.Yes, what)
 }
 
-// describeRow says why a source is in its state, or what it waits for.
+// describeRow returns why a source is in its state, or what it waits for.
 func (c *campaign) describeRow(r *row) string {
 	switch {
 	case r.said != "":

@@ -92,7 +92,7 @@ func (a *app) peopleWriter() io.Writer {
 	return a.out
 }
 
-// hasScreen says whether people read a screen, on which lines can be written over.
+// hasScreen reports whether people read a screen, on which lines can be written over.
 func (a *app) hasScreen() bool { return !a.json && a.shown != nil && a.shown() }
 
 // describeNews is what a report says that is worth a line. It does not count down.

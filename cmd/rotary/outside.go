@@ -19,7 +19,8 @@ func newOutside() outside {
 	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen}
 }
 
-// isKeyboard says whether standard input is a device, and not the one that stands for nothing: cron and CI give that.
+// isKeyboard reports whether standard input is a device, and not the one that stands for nothing: cron and CI give
+// that.
 func isKeyboard() bool { return isDevice(os.Stdin) }
 
 // isScreen says the same of standard output, and that it moves its cursor when it is told to.

@@ -53,8 +53,8 @@ func (c putCmd) Run(a *app) error {
 	return s.printChanged(source, version, change.Names())
 }
 
-// readValues reads the new values. Where they come through a pipe, nobody can be asked whether a protected environment is
-// meant, so it has to be said beforehand.
+// readValues reads the new values. Where they come through a pipe, nobody can be asked whether a protected
+// environment is meant, so it has to be said beforehand.
 func (c putCmd) readValues(a *app, env *manifest.Environment, source manifest.Source) (map[string]secret.Value, error) {
 	if err := checkKey(source, c.Key); err != nil {
 		return nil, err

@@ -66,8 +66,8 @@ func printOutcomes(r rehearsal.Report) string {
 	return fmt.Sprintf("%s, and %s did not hold", refused, countNoun(r.Totals.Failed, "act"))
 }
 
-// rehearsalTable has a row for every source and consumer: undisturbed, and how often and how long anybody was refused in
-// any act.
+// rehearsalTable has a row for every source and consumer: undisturbed, and how often and how long anybody was refused
+// in any act.
 func rehearsalTable(r rehearsal.Report) string {
 	t := newTable("source", "consumer", "followed", "rollouts", "refused", "old one dead", "acts that held")
 	for _, s := range r.Sources {

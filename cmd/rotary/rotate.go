@@ -175,7 +175,7 @@ func describeNoValue(env *manifest.Environment, source string) string {
 	return "it has no value yet: rotary put " + env.Name + " " + source
 }
 
-// describeHindrance says why a planned rotation would be refused.
+// describeHindrance returns why a planned rotation would be refused.
 func (s *session) describeHindrance(source string, h operate.Hindrance, report plan.Report) string {
 	switch {
 	case h.NoValue:

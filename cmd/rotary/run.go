@@ -104,8 +104,8 @@ func runIn(ctx context.Context, o outside, args []string, t terminal) (code int)
 	return t.reportError(command.Run(&app{terminal: t, outside: o, ctx: ctx, manifest: c.Manifest, json: c.JSON}))
 }
 
-// completeArgs returns what a command line without a command stands for. --version is no flag of kong's, because rollback
-// and retire have one of that name.
+// completeArgs returns what a command line without a command stands for. --version is no flag of kong's, because
+// rollback and retire have one of that name.
 func completeArgs(args []string) []string {
 	switch {
 	case len(args) == 0:
@@ -119,7 +119,8 @@ func completeArgs(args []string) []string {
 // exit is how kong asks to end after --help.
 type exit int
 
-// describeMisuse says what is wrong with a command line. Of put's it quotes nothing: a value may stand there by mistake.
+// describeMisuse says what is wrong with a command line. Of put's it quotes nothing: a value may stand there by
+// mistake.
 func describeMisuse(err error) string {
 	parse, is := errors.AsType[*kong.ParseError](err)
 	if !is || parse.Context.Selected() == nil {

@@ -91,7 +91,7 @@ func isBusy(err error) bool {
 	return is
 }
 
-// isDeployed says whether the environment has a pipeline, which then is its only reconciler.
+// isDeployed reports whether the environment has a pipeline, which then is its only reconciler.
 func (s *session) isDeployed() (bool, error) {
 	_, err := lambda.NewFromConfig(s.cfg).GetFunction(s.ctx, &lambda.GetFunctionInput{FunctionName: aws.String(s.env.PropagateFunction())})
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {

@@ -76,7 +76,7 @@ func (t *troupe) listActs(writes []write) (all []func(*play)) {
 	return all
 }
 
-// inCI says whether a workflow reads the source.
+// inCI reports whether a workflow reads the source.
 func (t *troupe) inCI(first Act) bool {
 	return slices.ContainsFunc(first.Consumers, func(c Consumer) bool {
 		declared, _ := t.world.Env.Consumer(c.Name)
@@ -156,8 +156,8 @@ func (p *play) playCrash(n int) {
 	}
 }
 
-// rotateAgain is a person who sees that a rotation has come to nothing: a vendor may have made a credential, and its answer is
-// lost. They look there for what no version holds, revoke it, and rotate again.
+// rotateAgain is a person who sees that a rotation has come to nothing: a vendor may have made a credential, and its
+// answer is lost. They look there for what no version holds, revoke it, and rotate again.
 func (p *play) rotateAgain() {
 	p.act.Outcome = "the rotation came to nothing, because the vendor cannot be asked twice: a person looks there for a credential that no version holds, revokes it, and rotates again"
 	p.playStep("tidy " + p.source.Name)
@@ -245,7 +245,8 @@ func (t *troupe) listRollouts(consumer string) []func(*play) {
 	return nil
 }
 
-// playFailedRollout is a rotation with which a consumer's image or build cannot work, until somebody releases another one.
+// playFailedRollout is a rotation with which a consumer's image or build cannot work, until somebody releases another
+// one.
 func (p *play) playFailedRollout(consumer, spoil string, release ...string) {
 	p.act.Name, p.act.About = Rollout, consumer
 	p.playStep(spoil)

@@ -8,8 +8,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// listNotes say what was stood in for, assumed and left out. declared is the environment as its manifest has it, and env as
-// it was rehearsed.
+// listNotes say what was stood in for, assumed and left out. declared is the environment as its manifest has it, and
+// env as it was rehearsed.
 func listNotes(declared, env *manifest.Environment, sources []manifest.Source) []string {
 	all := []string{
 		"AWS, GitHub and Vercel are stood in for, in this process; every value is made up; time is simulated, with a sweep every five minutes and no event in between",

@@ -125,8 +125,8 @@ func (p *play) playStep(do string) {
 	}
 }
 
-// sweepUntil lets sweeps pass until done says so of what the last one saw. It returns false where rotary has long had nothing
-// more to do, or the act was interrupted.
+// sweepUntil lets sweeps pass until done says so of what the last one saw. It returns false where rotary has long had
+// nothing more to do, or the act was interrupted.
 func (p *play) sweepUntil(done func(plan.Report) bool) bool {
 	for p.ctx.Err() == nil {
 		p.playStep("sweep")
@@ -279,7 +279,7 @@ func (p *play) noteRefusals() {
 	}
 }
 
-// isConsumer says whether a consumer is who was refused, in the words of standin.Refusal.
+// isConsumer reports whether a consumer is who was refused, in the words of standin.Refusal.
 func isConsumer(c manifest.Consumer, who string) bool {
 	whole, task, _ := strings.Cut(who, ", task of ")
 	kind, name, _ := strings.Cut(strings.Split(whole, ",")[0], " ")

@@ -69,7 +69,8 @@ func (c Config) readEnvironment() (*manifest.Environment, error) {
 	return env, err
 }
 
-// retireEverything makes an environment one in which everything that rotary can do happens: it retires, and nobody is leaving.
+// retireEverything makes an environment one in which everything that rotary can do happens: it retires, and nobody is
+// leaving.
 func retireEverything(env *manifest.Environment) {
 	env.Mode = manifest.Retire
 	env.Consumers = slices.DeleteFunc(slices.Clone(env.Consumers), func(c manifest.Consumer) bool { return c.Leaving })

@@ -73,8 +73,8 @@ func (t *troupe) openWorld() (open bool, err error) {
 	return true, t.ctx.Err()
 }
 
-// leaveWorld checks, once in each world, what only the end shows: that nothing of anybody else's was touched, and that no
-// value stands in anything that was told, this report included.
+// leaveWorld checks, once in each world, what only the end shows: that nothing of anybody else's was touched, and
+// that no value stands in anything that was told, this report included.
 func (t *troupe) leaveWorld() error {
 	if t.world == nil {
 		return nil

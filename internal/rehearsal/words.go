@@ -38,8 +38,8 @@ func describeRule(name string) string {
 	return text
 }
 
-// findAdvice says what in the manifest is likely to be the reason why the rotation of a source ends badly; "" where nothing
-// there shows it.
+// findAdvice says what in the manifest is likely to be the reason why the rotation of a source ends badly; "" where
+// nothing there shows it.
 func findAdvice(env *manifest.Environment, s manifest.Source, told []Act) string {
 	if s.Rotate.Also != "" && s.Rotate.Pair == "" && len(listReaders(env, s.Rotate.Also)) == 0 {
 		return fmt.Sprintf("nobody reads %s: give it to everybody who verifies %s, so that they accept the next key before anybody sends it",
@@ -64,7 +64,7 @@ func listReaders(env *manifest.Environment, key string) (names []string) {
 	return names
 }
 
-// isSlow says whether a source's old credential lives on when the next rotation is due: that one is refused.
+// isSlow reports whether a source's old credential lives on when the next rotation is due: that one is refused.
 func isSlow(s manifest.Source, told []Act) bool {
 	every := s.Rotate.Every.Std()
 	return every > 0 && s.Rotate.With != manifest.Manual && len(told) > 0 && told[0].Name == Undisturbed && time.Duration(told[0].Dead) >= every

@@ -13,8 +13,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// findAction returns what a schedule's step can do, by its first word; nil is unknown. What an action cannot do, because the
-// world is not like that now, it leaves: a schedule stays playable when others of its steps are taken away.
+// findAction returns what a schedule's step can do, by its first word; nil is unknown. What an action cannot do,
+// because the world is not like that now, it leaves: a schedule stays playable when others of its steps are taken
+// away.
 func findAction(name string) func(w *World, args []string) error {
 	if do, is := listOperations()[name]; is {
 		return do
@@ -137,7 +138,7 @@ func parseContent(name string, text secret.Value) map[string]secret.Value {
 	return maps.Clone(values)
 }
 
-// isAccepted says whether every target accepts what a version of a source holds.
+// isAccepted reports whether every target accepts what a version of a source holds.
 func (w *World) isAccepted(s manifest.Source, text secret.Value) bool {
 	values := parseContent(s.Name, text)
 	if db := w.databases[s.Name]; db != nil && !db.acceptsLogin(values) {

@@ -108,8 +108,8 @@ func (w *World) checkReport(r plan.Report, before []string) {
 	}
 }
 
-// checkQuiet checks that nobody is alarmed when nothing is left to do, but of what is too old, and that no label is left of
-// what is over.
+// checkQuiet checks that nobody is alarmed when nothing is left to do, but of what is too old, and that no label is
+// left of what is over.
 func (w *World) checkQuiet() {
 	for _, a := range w.last.Alarms {
 		if a.Name != plan.RotationDue {

@@ -58,7 +58,7 @@ func (d *database) makeLogin() (login rotate.Values) {
 	return d.loginOf(user, password)
 }
 
-// holdsKey says whether a key of the source is of its login. No database has any.
+// holdsKey reports whether a key of the source is of its login. No database has any.
 func (d *database) holdsKey(key string) bool {
 	return d != nil && (key == d.key || d.source.Rotate.Fields != nil && key == d.source.Rotate.Fields.Username)
 }
@@ -147,8 +147,8 @@ func (d *database) listAccepted() map[string]bool {
 // minute.
 const setAgainWithin = 90 * time.Second
 
-// takeAway notes that the current login is about to be lost to something late, in an emergency that has said that this may
-// happen and that the login is set again.
+// takeAway notes that the current login is about to be lost to something late, in an emergency that has said that
+// this may happen and that the login is set again.
 func (d *database) takeAway(user string) {
 	text, now := d.textOf(user, d.passwords[user]), d.w.Clock.Now()
 	current := secret.Reveal(d.w.readSource(d.source)[d.key])
@@ -177,8 +177,8 @@ func (d *database) listTolerated() map[string]bool {
 	return logins
 }
 
-// checkRemembered checks that every login that the database accepts is known to a version that says so: it is live, current
-// or pending, or so new that no pass has seen it.
+// checkRemembered checks that every login that the database accepts is known to a version that says so: it is live,
+// current or pending, or so new that no pass has seen it.
 func (d *database) checkRemembered() {
 	versions := d.w.peekAt(d.source.Secret)
 	seen, _ := findLabelled(versions, history.Seen)
@@ -211,8 +211,8 @@ func (d *database) checkAlone() {
 	}
 }
 
-// checkVetoed checks that what is about to be retired was not vetoed when the rotate Lambda began. What comes later, while it
-// is at work, comes too late.
+// checkVetoed checks that what is about to be retired was not vetoed when the rotate Lambda began. What comes later,
+// while it is at work, comes too late.
 func (d *database) checkVetoed(owed rotate.Values) {
 	for _, v := range d.w.peekAt(d.source.Secret) {
 		if slices.Contains(d.w.now.vetoes, v.ID) && parseContent(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {

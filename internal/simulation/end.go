@@ -228,7 +228,8 @@ func (w *World) checkUnharmed() {
 	}
 }
 
-// checkAlone checks that nothing is owed, and that databases accept the current login and no other, and AWS the current key.
+// checkAlone checks that nothing is owed, and that databases accept the current login and no other, and AWS the
+// current key.
 func (w *World) checkAlone() {
 	for _, s := range w.last.Sources {
 		for _, owed := range s.Owed {

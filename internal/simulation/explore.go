@@ -195,7 +195,7 @@ func (s Schedule) listShorter() (all []Schedule) {
 	return all
 }
 
-// breakAlike says whether two runs broke a rule in common.
+// breakAlike reports whether two runs broke a rule in common.
 func breakAlike(a, b []string) bool {
 	return slices.ContainsFunc(a, func(x string) bool {
 		return slices.ContainsFunc(b, func(y string) bool { return ruleOf(x) == ruleOf(y) })

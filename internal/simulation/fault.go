@@ -29,8 +29,8 @@ var faults = map[string]Fault{
 // lateBy is when a late call lands: well within the quiet period, which outlasts every timeout and retry (S4).
 const lateBy = 4 * time.Minute
 
-// listOutcomes are the faults that a call can meet, in a fixed order. A crash after a read is one before it, what is late
-// of a read is lost, and a write has no stale answer: those are not played twice.
+// listOutcomes are the faults that a call can meet, in a fixed order. A crash after a read is one before it, what is
+// late of a read is lost, and a write has no stale answer: those are not played twice.
 func listOutcomes(c sim.Call) []string {
 	if c.Write {
 		return []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied"}
@@ -80,7 +80,8 @@ func (b *between) decideCall(c sim.Call) sim.Fault {
 	return f
 }
 
-// timedOut says whether a call would be made by a rotate Lambda that has run for too long: what came in between took time.
+// timedOut reports whether a call would be made by a rotate Lambda that has run for too long: what came in between took
+// time.
 func (b *between) timedOut(c sim.Call) bool {
 	return callerOf(c) == rotateLambda && b.w.Clock.Now().Sub(b.runs) > rotate.Timeout
 }
@@ -116,9 +117,9 @@ func (b *between) actMeanwhile(do string) {
 	b.open, b.meanwhile, b.wrote = false, false, true
 }
 
-// beginSecond lets another rotary work within what somebody does meanwhile, until the function it returns is called. Its
-// calls are traced and checked like all of rotary's. They have no numbers, and nothing comes in between them; nor does
-// it know what the first one has seen, or bring it back to life.
+// beginSecond lets another rotary work within what somebody does meanwhile, until the function it returns is called.
+// Its calls are traced and checked like all of rotary's. They have no numbers, and nothing comes in between them; nor
+// does it know what the first one has seen, or bring it back to life.
 func (b *between) beginSecond() (end func()) {
 	if !b.meanwhile {
 		return func() {}
@@ -131,7 +132,7 @@ func (b *between) beginSecond() (end func()) {
 	}
 }
 
-// isCalm says whether nothing comes in between during this step.
+// isCalm reports whether nothing comes in between during this step.
 func (b *between) isCalm() bool { return len(b.twos) == 0 && !b.meanwhile }
 
 // callerOf makes a call. GitHub and Vercel are called by propagate alone.

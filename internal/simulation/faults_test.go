@@ -176,7 +176,8 @@ func crashFaults() []line {
 	}
 }
 
-// throttled has every service refuse everything for the rate, for an hour and for a day, after a person has put a login.
+// throttled has every service refuse everything for the rate, for an hour and for a day, after a person has put a
+// login.
 func throttled() (all []tale) {
 	for _, service := range []string{"secretsmanager", "ecs", "github", "vercel"} {
 		for _, hours := range []int{1, 24} {

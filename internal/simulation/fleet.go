@@ -105,8 +105,8 @@ func (m *member) Roll(_ context.Context, b bucket.Bucket) error {
 	return err
 }
 
-// startRollout starts a rollout. It fails after rollTime where the image is broken, and so does the way back; the tasks that
-// run stay.
+// startRollout starts a rollout. It fails after rollTime where the image is broken, and so does the way back; the
+// tasks that run stay.
 func (m *member) startRollout(version string) {
 	if m.isOn(version) {
 		return
@@ -126,7 +126,8 @@ func (m *member) startRollout(version string) {
 	})
 }
 
-// isOn says whether a member runs a version alone, or is on its way to it. One that is stuck is on its way to nothing.
+// isOn reports whether a member runs a version alone, or is on its way to it. One that is stuck is on its way to
+// nothing.
 func (m *member) isOn(version string) bool {
 	return m.rolling == version || m.rolling == "" && m.running == version && !m.stuck
 }
@@ -179,8 +180,8 @@ func (w *World) listMembers() []*member {
 	return all
 }
 
-// checkFleet checks S1 to S3 for the fleet: what anybody runs, rolls to, or could be deployed on by a person, exists, has
-// a label, and holds what the database accepts.
+// checkFleet checks S1 to S3 for the fleet: what anybody runs, rolls to, or could be deployed on by a person, exists,
+// has a label, and holds what the database accepts.
 func (w *World) checkFleet() {
 	for _, m := range w.listMembers() {
 		for _, v := range w.peekAt(m.bucket) {
@@ -197,7 +198,7 @@ func (w *World) checkFleet() {
 	}
 }
 
-// isLoginAccepted says whether the database accepts what a version of a bucket holds.
+// isLoginAccepted reports whether the database accepts what a version of a bucket holds.
 func (w *World) isLoginAccepted(name string, text secret.Value) bool {
 	logins := w.db.listTolerated()
 	values := parseContent(name, text)

@@ -13,11 +13,11 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 )
 
-// TestTheFleetBehavesLikeECS plays the same random changes, rotations, deployments and broken images on three members of
-// the fleet and on three services of the stand-in's ECS, through the genuine driver. Whatever is rolled comes to rest
-// before the next pass looks, because how long it takes is not the same; what happens on the way is left to the table
-// below, and to the driver's own tests. Compared are every pass's steps, waits, sources and consumers, and in the end every
-// label of every version.
+// TestTheFleetBehavesLikeECS plays the same random changes, rotations, deployments and broken images on three members
+// of the fleet and on three services of the stand-in's ECS, through the genuine driver. Whatever is rolled comes to
+// rest before the next pass looks, because how long it takes is not the same; what happens on the way is left to the
+// table below, and to the driver's own tests. Compared are every pass's steps, waits, sources and consumers, and in
+// the end every label of every version.
 func TestTheFleetBehavesLikeECS(t *testing.T) {
 	for seed := range uint64(60) {
 		schedule := restful(seed)

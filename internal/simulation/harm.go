@@ -75,13 +75,13 @@ func (w *World) wentBack(s manifest.Source) {
 	}
 }
 
-// mayBreak says whether an emergency may still break somebody.
+// mayBreak reports whether an emergency may still break somebody.
 func (h *harm) mayBreak() bool { return !h.over && !h.undone }
 
-// mustEnd says whether what it has ended must still die.
+// mustEnd reports whether what it has ended must still die.
 func (h *harm) mustEnd() bool { return h.mayBreak() && !h.void && h.begun && !h.until.IsZero() }
 
-// isTaken says whether an emergency's new credential may take the place of one of source s.
+// isTaken reports whether an emergency's new credential may take the place of one of source s.
 func (w *World) isTaken(s manifest.Source, text string) bool {
 	return slices.ContainsFunc(w.harms, func(h *harm) bool {
 		return h.source.Name == s.Name && h.mayBreak() && slices.ContainsFunc(w.listContaining(s, text), func(v secretsmanager.Version) bool {
@@ -90,7 +90,7 @@ func (w *World) isTaken(s manifest.Source, text string) bool {
 	})
 }
 
-// isDoomed says whether an emergency's deadline is over one of the credentials of source s.
+// isDoomed reports whether an emergency's deadline is over one of the credentials of source s.
 func (w *World) isDoomed(s manifest.Source, text string) bool {
 	now := w.Clock.Now()
 	return slices.ContainsFunc(w.harms, func(h *harm) bool {
@@ -101,7 +101,8 @@ func (w *World) isDoomed(s manifest.Source, text string) bool {
 	})
 }
 
-// isOlder says whether a version is older than an emergency's, or, where that never came to be, than what it was to replace.
+// isOlder reports whether a version is older than an emergency's, or, where that never came to be, than what it was to
+// replace.
 func (w *World) isOlder(h *harm, v secretsmanager.Version) bool {
 	than := h.from
 	if slices.ContainsFunc(w.peekAt(h.source.Secret), func(v secretsmanager.Version) bool { return v.ID == h.version }) {
@@ -110,7 +111,7 @@ func (w *World) isOlder(h *harm, v secretsmanager.Version) bool {
 	return w.isBefore(v, h.source, than)
 }
 
-// isBefore says whether a version is older than another one of its source.
+// isBefore reports whether a version is older than another one of its source.
 func (w *World) isBefore(v secretsmanager.Version, s manifest.Source, than string) bool {
 	return slices.ContainsFunc(w.peekAt(s.Secret), func(other secretsmanager.Version) bool {
 		return other.ID == than && v.ID != than && v.Created.Before(other.Created)
@@ -129,8 +130,8 @@ func (w *World) listContaining(s manifest.Source, text string) []secretsmanager.
 	})
 }
 
-// isDisturbed says whether somebody may be refused who shows something of a source whose emergency has said so: what was
-// replaced, or, of a symmetric secret, what others have not got yet. A database knows each of its logins.
+// isDisturbed reports whether somebody may be refused who shows something of a source whose emergency has said so: what
+// was replaced, or, of a symmetric secret, what others have not got yet. A database knows each of its logins.
 func (w *World) isDisturbed(target string) bool {
 	now := w.Clock.Now()
 	return slices.ContainsFunc(w.harms, func(h *harm) bool {
@@ -141,8 +142,8 @@ func (w *World) isDisturbed(target string) bool {
 	})
 }
 
-// notePass notes that a pass has ended, which began then: what was to die before is dead after two in which nothing went
-// wrong, unless somebody holds it.
+// notePass notes that a pass has ended, which began then: what was to die before is dead after two in which nothing
+// went wrong, unless somebody holds it.
 func (w *World) notePass(began time.Time, clean bool) {
 	w.trackHarms()
 	for _, h := range w.harms {
@@ -161,8 +162,8 @@ func (w *World) notePass(began time.Time, clean bool) {
 	}
 }
 
-// trackHarms notes how far emergencies have come. One is none any more whose label was taken off because its rotation was
-// stopped, or because somebody made an older version current.
+// trackHarms notes how far emergencies have come. One is none any more whose label was taken off because its rotation
+// was stopped, or because somebody made an older version current.
 func (w *World) trackHarms() {
 	for _, h := range w.harms {
 		versions := w.peekAt(h.source.Secret)
@@ -180,8 +181,8 @@ func (w *World) trackHarms() {
 	}
 }
 
-// isEnded says whether an emergency has ended a version: it is older than what has become of it. One that was current since
-// then is not meant.
+// isEnded reports whether an emergency has ended a version: it is older than what has become of it. One that was
+// current since then is not meant.
 func (w *World) isEnded(h *harm, v secretsmanager.Version) bool {
 	than := h.from
 	if h.done {
@@ -190,7 +191,7 @@ func (w *World) isEnded(h *harm, v secretsmanager.Version) bool {
 	return h.mustEnd() && w.isBefore(v, h.source, than) && !slices.Contains(h.kept, v.ID)
 }
 
-// isSurviving says whether a version that was to die lives, and nobody holds it.
+// isSurviving reports whether a version that was to die lives, and nobody holds it.
 func (w *World) isSurviving(h *harm, v secretsmanager.Version) bool {
 	has := func(label string) bool { return slices.Contains(v.Labels, label) }
 	if !slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, history.Live) }) {

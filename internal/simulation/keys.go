@@ -16,8 +16,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// ownKey is a person who makes an access key for themselves, of the user that a source's keys are of, and uses it, unless
-// they leave that for later.
+// ownKey is a person who makes an access key for themselves, of the user that a source's keys are of, and uses it,
+// unless they leave that for later.
 func ownKey(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
@@ -125,8 +125,8 @@ func (w *World) listHolding(s manifest.Source, keyID string) []secretsmanager.Ve
 	})
 }
 
-// keysRemembered checks that every access key that works is known: some version that holds it says so, or is so new that
-// no pass has seen it, or the rotation that has made it is not over.
+// keysRemembered checks that every access key that works is known: some version that holds it says so, or is so new
+// that no pass has seen it, or the rotation that has made it is not over.
 func (w *World) keysRemembered() {
 	for _, s := range w.Env.Sources {
 		versions := w.peekAt(s.Secret)

@@ -48,8 +48,8 @@ func TestWhateverOthersDoMeanwhileItEndsWell(t *testing.T) {
 	}
 }
 
-// TestWhateverOthersDoTwiceMeanwhileItEndsWell lets others act before two calls of a rotation that three services follow:
-// any action at any call, and then any action at any call that is made after it.
+// TestWhateverOthersDoTwiceMeanwhileItEndsWell lets others act before two calls of a rotation that three services
+// follow: any action at any call, and then any action at any call that is made after it.
 func TestWhateverOthersDoTwiceMeanwhileItEndsWell(t *testing.T) {
 	s := Scenario{Name: "fleet", Manifest: "fleet", Fleet: true, Schedule: MustParse(slowly)}
 	n := *crossed * *every
@@ -117,11 +117,10 @@ func calls(t *testing.T, s Scenario) (made, trace []string) {
 	return made, w.Trace
 }
 
-// tooLate says of some actions that nobody can be kept from the harm they do: while Advance is under way, which has looked
-// and now revokes, to go back to the old value or to retain it; while an emergency is, to go back to a value whose place
-// its new one takes; and once Vercel has been looked at before that, to bring a
-// deployment back that keeps the value it was built with. People go back through rotary, which waits until nothing can be
-// under way.
+// tooLate says of some actions that nobody can be kept from the harm they do: while Advance is under way, which has
+// looked and now revokes, to go back to the old value or to retain it; while an emergency is, to go back to a value
+// whose place its new one takes; and once Vercel has been looked at before that, to bring a deployment back that
+// keeps the value it was built with. People go back through rotary, which waits until nothing can be under way.
 func tooLate(act string, p Point, all []Point) bool {
 	step := slices.DeleteFunc(slices.Clone(all), func(c Point) bool { return c.Step != p.Step })
 	begun := slices.IndexFunc(step, func(c Point) bool { return c.Call.Operation == "RotateSecret" })

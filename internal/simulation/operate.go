@@ -12,8 +12,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// listOperations are what those who run secrets and sinks do to them, which is not about any value. What ends one of them
-// is the same action with another word behind it.
+// listOperations are what those who run secrets and sinks do to them, which is not about any value. What ends one of
+// them is the same action with another word behind it.
 func listOperations() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"scale": scaleService, "unguard": takeBreakerOff, "flaky": makeFlaky,
@@ -49,8 +49,8 @@ func (w *World) updateService(args []string, in awsecs.UpdateServiceInput) error
 	return err
 }
 
-// makeFlaky makes one task more of a service start, and every other exit at once: new tasks are up, and their deployment
-// does not complete.
+// makeFlaky makes one task more of a service start, and every other exit at once: new tasks are up, and their
+// deployment does not complete.
 func makeFlaky(w *World, args []string) error {
 	c, err := w.findConsumer(args, isECS)
 	if err != nil || w.fleet != nil {

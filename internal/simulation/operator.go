@@ -80,9 +80,9 @@ func putThroughRotary(w *World, args []string) error {
 	})
 }
 
-// rotateInEmergency is a person who rotates a source past what it owes, as rotary rotate --emergency does, with a deadline or
-// without: "emergency db 2h". "again" says that what is under way has leaked too. Where their machine dies, the rotation
-// goes on if Secrets Manager was told.
+// rotateInEmergency is a person who rotates a source past what it owes, as rotary rotate --emergency does, with a
+// deadline or without: "emergency db 2h". "again" says that what is under way has leaked too. Where their machine
+// dies, the rotation goes on if Secrets Manager was told.
 func rotateInEmergency(w *World, args []string) error {
 	version, err := w.startEmergency(args)
 	if version == "" {
@@ -217,8 +217,8 @@ func (w *World) sweepUntil(until time.Time) {
 	}
 }
 
-// retainPrevious is a person's veto on retiring the version before the current one, as rotary retain puts it. Their calls meet no
-// fault: it is what others do meanwhile that is played.
+// retainPrevious is a person's veto on retiring the version before the current one, as rotary retain puts it. Their
+// calls meet no fault: it is what others do meanwhile that is played.
 func retainPrevious(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {

@@ -27,8 +27,8 @@ type moved struct {
 }
 
 // TestAnyConsumerMayBeDeployedAgainAtAnyCall lets a person deploy an old revision of any consumer, of which one only
-// sends, at each call of a whole change. Whatever they deploy at which point, nobody is refused, and everything ends; and
-// at each call of every run, whoever could be deployed again would be understood: see understood.
+// sends, at each call of a whole change. Whatever they deploy at which point, nobody is refused, and everything ends;
+// and at each call of every run, whoever could be deployed again would be understood: see understood.
 func TestAnyConsumerMayBeDeployedAgainAtAnyCall(t *testing.T) {
 	for _, m := range moving() {
 		t.Run(m.scenario.Name, func(t *testing.T) {
@@ -80,8 +80,8 @@ func TestOneFaultInAChangeOfAKeyPairChangesNothingInTheEnd(t *testing.T) {
 	}
 }
 
-// TestAChangeInOneVersionIsNoticed puts another credential into both places at once: the check that the tests above lean
-// on sees that what could be deployed does not understand each other.
+// TestAChangeInOneVersionIsNoticed puts another credential into both places at once: the check that the tests above
+// lean on sees that what could be deployed does not understand each other.
 func TestAChangeInOneVersionIsNoticed(t *testing.T) {
 	for _, m := range moving() {
 		w, err := m.scenario.Open(t.Context())

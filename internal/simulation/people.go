@@ -87,8 +87,8 @@ func (w *World) setImage(args []string, app ecs.App) error {
 	return nil
 }
 
-// redeployOlder is a person who deploys an older revision of a service that can still be deployed: the newest ACTIVE one
-// that it does not run, whose credentials work.
+// redeployOlder is a person who deploys an older revision of a service that can still be deployed: the newest ACTIVE
+// one that it does not run, whose credentials work.
 func redeployOlder(w *World, args []string) error {
 	c, err := w.findConsumer(args, isECS)
 	if err != nil {
@@ -116,8 +116,8 @@ func redeployOlder(w *World, args []string) error {
 	return err
 }
 
-// isWorking says whether the targets accept what a revision holds: a person looks before deploying one of the pipeline's,
-// which rotary does not deregister. One of rotary's that can be deployed works.
+// isWorking reports whether the targets accept what a revision holds: a person looks before deploying one of the
+// pipeline's, which rotary does not deregister. One of rotary's that can be deployed works.
 func (w *World) isWorking(arn string) bool {
 	for _, s := range w.region().ECS.Deployable() {
 		if strings.HasSuffix(arn, "/"+s.TaskDefinition) {
@@ -238,8 +238,8 @@ func rollBack(w *World, args []string) error {
 	return instantRollback(w, args)
 }
 
-// instantRollback is Vercel's Instant Rollback to the deployment before the live one, while something is unfinished and what
-// that deployment has still works.
+// instantRollback is Vercel's Instant Rollback to the deployment before the live one, while something is unfinished
+// and what that deployment has still works.
 func instantRollback(w *World, args []string) error {
 	c, err := w.findConsumer(args, isVercel)
 	if err != nil {
@@ -309,7 +309,7 @@ func (w *World) mendEverything() {
 	}
 }
 
-// hasFailed says whether the last pass did not try a rollout again that had failed.
+// hasFailed reports whether the last pass did not try a rollout again that had failed.
 func (w *World) hasFailed(consumer string) bool {
 	return slices.ContainsFunc(w.last.Waits, func(wait plan.Wait) bool { return wait.Subject == consumer && wait.Reason == plan.RolloutFailed })
 }

@@ -17,8 +17,8 @@ func listRehearsed() map[string]func(w *World, args []string) error {
 	}
 }
 
-// runSweep is what happens when the schedule sweeps: Secrets Manager tries an unfinished rotation again, a pass runs, and a
-// person revokes what rotary says is safe to revoke.
+// runSweep is what happens when the schedule sweeps: Secrets Manager tries an unfinished rotation again, a pass runs,
+// and a person revokes what rotary says is safe to revoke.
 func runSweep(w *World, _ []string) error {
 	w.retryRotations()
 	err := w.runPass(w.ctx)
@@ -28,8 +28,8 @@ func runSweep(w *World, _ []string) error {
 	return err
 }
 
-// spoilImage makes what a service starts from now on exit where a source's values are others than now: its image cannot work
-// with them.
+// spoilImage makes what a service starts from now on exit where a source's values are others than now: its image
+// cannot work with them.
 func spoilImage(w *World, args []string) error {
 	c, err := w.findConsumer(args, isECS)
 	if err != nil || len(args) < 2 {
@@ -108,7 +108,8 @@ func putWhole(w *World, args []string) error {
 	return w.putSource(s, w.whole[s.Name])
 }
 
-// replaceManaged is AWS, which rotates a source of its own: the target has the new value, and the old one is refused at once.
+// replaceManaged is AWS, which rotates a source of its own: the target has the new value, and the old one is refused
+// at once.
 func replaceManaged(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {

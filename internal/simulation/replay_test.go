@@ -9,7 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAScheduleRunsTheSameWayAgain plays every scenario and thirty random schedules, of the drivers and of the fleet, twice.
+// TestAScheduleRunsTheSameWayAgain plays every scenario and thirty random schedules, of the drivers and of the fleet,
+// twice.
 func TestAScheduleRunsTheSameWayAgain(t *testing.T) {
 	for _, s := range Scenarios() {
 		t.Run(s.Name, func(t *testing.T) { twin(t, s) })
@@ -85,8 +86,8 @@ func TestAScheduleThatNobodyCanPlayIsNotRead(t *testing.T) {
 	}
 }
 
-// Somebody who takes a label of rotary's off at the wrong moment leaves a revision that can be deployed when its login is
-// dead: that fails, and not for what else is done.
+// Somebody who takes a label of rotary's off at the wrong moment leaves a revision that can be deployed when its
+// login is dead: that fails, and not for what else is done.
 func TestAFailureIsShrunkToWhatItNeeds(t *testing.T) {
 	s := stageOf(t, "happy")
 	s.Schedule = places(t, s, `

@@ -9,8 +9,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 )
 
-// checkStartable checks everything that ECS would start without asking anybody, and every revision of rotary's that a person
-// could deploy: its pins resolve, to versions with a label, and what they hold is accepted.
+// checkStartable checks everything that ECS would start without asking anybody, and every revision of rotary's that a
+// person could deploy: its pins resolve, to versions with a label, and what they hold is accepted.
 func (w *World) checkStartable() {
 	all := w.region().ECS.Startable()
 	for _, s := range w.region().ECS.Deployable() {

@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// toSinks says whether rotary comes to a sink with what a key holds: a token, an App's key or id, a deploy hook.
+// toSinks reports whether rotary comes to a sink with what a key holds: a token, an App's key or id, a deploy hook.
 func (w *World) toSinks(key string) bool {
 	for _, c := range w.Env.Consumers {
 		if c.GitHub != nil && (c.GitHub.Token == key || c.GitHub.AppID == key) || c.Vercel != nil && (c.Vercel.Token == key || c.Vercel.DeployHook == key) {
@@ -33,8 +33,8 @@ func (w *World) reissueToken(key string, values map[string]secret.Value) {
 	}
 }
 
-// isIssued is another credential that the sinks accept for a key of theirs, beside the one before; an App has one key at a
-// time here. Ids and hooks stay: then it is "".
+// isIssued is another credential that the sinks accept for a key of theirs, beside the one before; an App has one key
+// at a time here. Ids and hooks stay: then it is "".
 func (w *World) isIssued(key string) string {
 	value := ""
 	for _, c := range w.Env.Consumers {

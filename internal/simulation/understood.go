@@ -2,9 +2,9 @@ package simulation
 
 import "github.com/rotary-secrets/rotary/internal/standin/ecs"
 
-// checkUnderstood checks that whoever could be started next to each other would understand each other, in whichever order
-// they come and whichever of them a person deploys again: what one sends, every other that verifies accepts. Only an
-// emergency that has said so before may break that.
+// checkUnderstood checks that whoever could be started next to each other would understand each other, in whichever
+// order they come and whichever of them a person deploys again: what one sends, every other that verifies accepts.
+// Only an emergency that has said so before may break that.
 func (w *World) checkUnderstood(all []ecs.Startable) {
 	for _, verifier := range all {
 		for _, v := range verifier.Verifies {

@@ -66,7 +66,8 @@ type World struct {
 	Violations []string // what must not happen, and has
 }
 
-// Open makes a scenario's world. Unless the scenario is fresh, it returns when the world has converged for the first time.
+// Open makes a scenario's world. Unless the scenario is fresh, it returns when the world has converged for the first
+// time.
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
@@ -122,11 +123,11 @@ func (w *World) noteRefusal(r standin.Refusal) {
 	}
 }
 
-// isExcused says whether somebody may be refused by a target: the manifest says that the old credential ends at once, or
-// it is a symmetric secret on which people have agreed to disagree, in an emergency.
+// isExcused reports whether somebody may be refused by a target: the manifest says that the old credential ends at
+// once, or it is a symmetric secret on which people have agreed to disagree, in an emergency.
 func (w *World) isExcused(target string) bool { return w.atOnce(target) || w.isDisturbed(target) }
 
-// atOnce says whether a target ends the credential before as soon as it has another one.
+// atOnce reports whether a target ends the credential before as soon as it has another one.
 func (w *World) atOnce(target string) bool {
 	return w.Stage != nil && slices.ContainsFunc(w.Env.Sources, func(s manifest.Source) bool {
 		dies := s.AtOnce() || s.Rotate.With == manifest.Managed
@@ -269,8 +270,8 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// touchesSink says whether a call can change what anybody runs, or will run. A task that is stopped starts again on the
-// same revision, and to tag a service or to register or deregister a revision rolls nothing.
+// touchesSink reports whether a call can change what anybody runs, or will run. A task that is stopped starts again
+// on the same revision, and to tag a service or to register or deregister a revision rolls nothing.
 func touchesSink(c sim.Call) bool {
 	sink := slices.Contains([]string{"ecs", "github", "vercel", "fleet"}, c.Service)
 	return c.Write && sink && !slices.Contains([]string{"StopTask", "TagResource", "RegisterTaskDefinition", "DeregisterTaskDefinition", "Deregister"}, c.Operation)

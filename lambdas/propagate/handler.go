@@ -103,8 +103,8 @@ func (h handler) handleBatch(ctx context.Context, messages []events.SQSMessage) 
 // soon is when to look again after a pass that could not do everything.
 const soon = time.Minute
 
-// runPass does one pass and sees to it that somebody looks again when a Wait ends, or soon where something lags. What lags
-// is alarmed and does not fail the messages: they would block the group, and with it every other change.
+// runPass does one pass and sees to it that somebody looks again when a Wait ends, or soon where something lags. What
+// lags is alarmed and does not fail the messages: they would block the group, and with it every other change.
 func (h handler) runPass(ctx context.Context, accept []string) error {
 	report, err := h.pass(ctx, accept, false)
 	logReport(report)
@@ -121,7 +121,8 @@ func (h handler) runPass(ctx context.Context, accept []string) error {
 	return err
 }
 
-// askForAnotherPass asks for another pass. Without it the sweep comes a little later, so a failure is alarmed and no more.
+// askForAnotherPass asks for another pass. Without it the sweep comes a little later, so a failure is alarmed and no
+// more.
 func (h handler) askForAnotherPass(ctx context.Context, at time.Time) bool {
 	err := h.again(ctx, at)
 	if err != nil {
@@ -133,7 +134,7 @@ func (h handler) askForAnotherPass(ctx context.Context, at time.Time) bool {
 // writeMetrics writes lines into the log. Where they cannot be written, nothing else can, and nobody is left to tell.
 func (h handler) writeMetrics(lines []byte) { _, _ = h.metrics.Write(lines) }
 
-// isLagging says whether a pass did what it could: some consumer refused, or the time was up.
+// isLagging reports whether a pass did what it could: some consumer refused, or the time was up.
 func isLagging(err error) bool {
 	_, some := errors.AsType[*reconcile.Lagging](err)
 	return some || errors.Is(err, reconcile.ErrOutOfTime)

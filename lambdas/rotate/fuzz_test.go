@@ -71,7 +71,7 @@ func FuzzHandle(f *testing.F) {
 	})
 }
 
-// known says whether a secret is that of a source of this environment whose name the payload has.
+// known reports whether a secret is that of a source of this environment whose name the payload has.
 func (w *world) known(payload []byte, secret string) bool {
 	d := json.NewDecoder(strings.NewReader(string(payload)))
 	for {
@@ -106,7 +106,7 @@ func (w *world) quotesNothing(payload []byte, err error) {
 	}
 }
 
-// mayBeSaid says whether a word is of the manifest, or the name of a step.
+// mayBeSaid reports whether a word is of the manifest, or the name of a step.
 func (w *world) mayBeSaid(word string) bool {
 	return slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, word) ||
 		slices.ContainsFunc(w.h.environment.Sources, func(s manifest.Source) bool { return strings.Contains(s.Secret, word) })

@@ -20,8 +20,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// handler answers Secrets Manager's rotation steps, the reconciler's requests to advance or to confirm, and a person's to
-// go back.
+// handler answers Secrets Manager's rotation steps, the reconciler's requests to advance or to confirm, and a
+// person's to go back.
 type handler struct {
 	environment *manifest.Environment
 	store       *store.Store
@@ -161,9 +161,9 @@ func (r request) listOwn() (own []ownRequest) {
 	return own
 }
 
-// readRequest wants exactly one of the forms, and nothing in it that would go into the log or an error without being what
-// it should be. Unknown fields beside a step are let pass: AWS adds some without notice, as
-// it did with RotationToken, and that must not stop every rotation.
+// readRequest wants exactly one of the forms, and nothing in it that would go into the log or an error without being
+// what it should be. Unknown fields beside a step are let pass: AWS adds some without notice, as it did with
+// RotationToken, and that must not stop every rotation.
 func readRequest(payload []byte) (request, error) {
 	var r request
 	if err := json.Unmarshal(payload, &r); err != nil {

@@ -52,8 +52,8 @@ type Row struct {
 // Set puts a row into a state, and says why.
 func (r *Row) Set(s State, err error) { r.State, r.Err = s, err }
 
-// Campaign rotates many sources, a few at a time. No two of its calls meet, so Parallel rotations are under way at once at
-// most, and an error of one source stays with that source.
+// Campaign rotates many sources, a few at a time. No two of its calls meet, so Parallel rotations are under way at
+// once at most, and an error of one source stays with that source.
 type Campaign struct {
 	Operator
 	Rows     []*Row
@@ -69,8 +69,8 @@ func NewRow(source manifest.Source, seen plan.SourceReport) *Row {
 	return &Row{Source: source, State: Waiting, before: seen.Version}
 }
 
-// Turn looks at what rotates, starts what may start, and follows once everything has started. It fails only where nothing
-// can be seen any more.
+// Turn looks at what rotates, starts what may start, and follows once everything has started. It fails only where
+// nothing can be seen any more.
 func (c *Campaign) Turn(ctx context.Context) error {
 	for _, r := range c.Rows {
 		if r.State == Rotating {

@@ -92,8 +92,8 @@ func (c Change) addPublicHalves(after, given map[string]secret.Value) error {
 	return nil
 }
 
-// addPublicHalf puts one public half beside its private key. What a private key of before has beside it that rotary cannot read,
-// only a person knows.
+// addPublicHalf puts one public half beside its private key. What a private key of before has beside it that rotary
+// cannot read, only a person knows.
 func (c Change) addPublicHalf(after map[string]secret.Value, private, public string) error {
 	made, err := random.Public(after[private], c.before[public])
 	if err == nil {
@@ -106,8 +106,8 @@ func (c Change) addPublicHalf(after map[string]secret.Value, private, public str
 	return nil
 }
 
-// mergeSymmetric lets a new K in through ALSO: every reader accepts it before anybody sends it. A key pair's private half
-// enters through NEXT likewise.
+// mergeSymmetric lets a new K in through ALSO: every reader accepts it before anybody sends it. A key pair's private
+// half enters through NEXT likewise.
 //
 //	before                  | given                      | after
 //	------------------------|----------------------------|-----------------------
@@ -157,8 +157,8 @@ func (c Change) Names() []string {
 	return names
 }
 
-// Put puts a change under its LIVE label, so that it is never forgotten, and then makes it current by a compare-and-swap
-// against the version that was read. A secret's first version is current by being put.
+// Put puts a change under its LIVE label, so that it is never forgotten, and then makes it current by a
+// compare-and-swap against the version that was read. A secret's first version is current by being put.
 func (o Operator) Put(ctx context.Context, c Change) (version string, err error) {
 	version = o.NewID()
 	label := c.history.LabelFor(history.Live, version)

@@ -26,8 +26,8 @@ import (
 //
 // Again asks for one of its own: whatever is under way is stopped, because it has leaked too.
 //
-// A planned rotation is joined while Secrets Manager still tries it, unless it cannot end: it may have made a credential
-// that cannot be asked for again (MAKING), or a version that somebody has overtaken.
+// A planned rotation is joined while Secrets Manager still tries it, unless it cannot end: it may have made a
+// credential that cannot be asked for again (MAKING), or a version that somebody has overtaken.
 //
 // Two people who begin one at the same time do not mix: a rotation finds its label by the start of its version's id.
 type Emergency struct {
@@ -59,8 +59,8 @@ type asked struct {
 // fails again, and says neither how often nor for how long; one that is older may not be tried any more.
 const joinable = 15 * time.Minute
 
-// SoonestDeadline returns how soon a deadline can be kept. Where nothing refuses a late request (manifest.LateConfirmed),
-// the old login must live until none can land: it is needed to set the new one again.
+// SoonestDeadline returns how soon a deadline can be kept. Where nothing refuses a late request
+// (manifest.LateConfirmed), the old login must live until none can land: it is needed to set the new one again.
 func SoonestDeadline(source manifest.Source) time.Duration {
 	if source.LateWrite() == manifest.LateConfirmed {
 		return rotate.Outlast + time.Minute
@@ -134,8 +134,8 @@ func (e *Emergency) classifyLabels() {
 	}
 }
 
-// hasMade reports whether an emergency's version came to be: its label has gone over to it or to what follows it, or the
-// next pass moves it there.
+// hasMade reports whether an emergency's version came to be: its label has gone over to it or to what follows it, or
+// the next pass moves it there.
 func (e Emergency) hasMade(made history.Version, label history.Emergency) bool {
 	return label.On.ID == made.ID || label.On.Created.After(made.Created) || isLive(made) && !made.Created.After(e.Current.Created)
 }

@@ -77,8 +77,8 @@ func (h Harm) exposeConsumer(env *manifest.Environment, e Emergency, c plan.Cons
 	}
 }
 
-// isBehind reports whether a consumer may run something that is owed: it is not seen on its bucket's version, or its bucket
-// is not what the sources say.
+// isBehind reports whether a consumer may run something that is owed: it is not seen on its bucket's version, or its
+// bucket is not what the sources say.
 func isBehind(c plan.ConsumerReport, r plan.Report) bool {
 	refused := []plan.Reason{plan.Brake, plan.LabelsFull, plan.WriteRate}
 	return c.State != "current" ||

@@ -73,8 +73,8 @@ func (o Operator) describeWayForward(source manifest.Source) string {
 	return fmt.Sprintf("rotary %s %s %s", command, o.Environment.Name, source.Name)
 }
 
-// StepRollback takes the next step and returns until when to wait for the one after it. Where it fails, HoldsVeto reports
-// what is left.
+// StepRollback takes the next step and returns until when to wait for the one after it. Where it fails, HoldsVeto
+// reports what is left.
 func (o Operator) StepRollback(ctx context.Context, r Rollback) (rotate.Progress, error) {
 	return o.Rotator.Rollback(ctx, r.Back)
 }

@@ -83,9 +83,9 @@ type Ending struct {
 	NotByMode bool              // over, but for old credentials that the environment's mode keeps
 }
 
-// Look notes a report and returns what has become of the rotation: it is over once another version is current, none is
-// pending, and nothing is owed. A rotation that the rotate function refused leaves no trace, so after a few looks without
-// one it has come to nothing.
+// Look notes a report and returns what has become of the rotation: it is over once another version is current, none
+// is pending, and nothing is owed. A rotation that the rotate function refused leaves no trace, so after a few looks
+// without one it has come to nothing.
 func (w *Watch) Look(r plan.Report) Ending {
 	s := r.Source(w.Source)
 	switch {
@@ -119,8 +119,8 @@ func waitsForPerson(o plan.OwedReport) bool {
 	return len(o.Blocked) > 0 && (o.Blocked[0].Reason == plan.Retained || o.Blocked[0].Reason == plan.ByHand)
 }
 
-// IsStill reports whether nothing is left in an environment but to wait for time or people: there is no step to take, and
-// no rollout under way at a consumer.
+// IsStill reports whether nothing is left in an environment but to wait for time or people: there is no step to take,
+// and no rollout under way at a consumer.
 func IsStill(r plan.Report) bool {
 	rollout := slices.ContainsFunc(r.Waits, func(w plan.Wait) bool {
 		consumer := slices.ContainsFunc(r.Consumers, func(c plan.ConsumerReport) bool { return c.Name == w.Subject })

@@ -10,9 +10,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// FindEmergency reads the labels of a source and decides what an emergency does there. deadline is when everything older
-// than the new credential dies, from now; 0 for none. It changes nothing. The error is a *Refused where it cannot begin,
-// and a *TooEarly where the deadline cannot be brought forward yet.
+// FindEmergency reads the labels of a source and decides what an emergency does there. deadline is when everything
+// older than the new credential dies, from now; 0 for none. It changes nothing. The error is a *Refused where it
+// cannot begin, and a *TooEarly where the deadline cannot be brought forward yet.
 func (o Operator) FindEmergency(ctx context.Context, source manifest.Source, deadline time.Duration, again bool) (Emergency, error) {
 	e, err := o.lookAtEmergency(ctx, source)
 	if err != nil {
@@ -38,8 +38,8 @@ func (o Operator) lookAtEmergency(ctx context.Context, source manifest.Source) (
 // maxSteps is how many steps it takes at most until an emergency is under way, whatever others do meanwhile.
 const maxSteps = 30
 
-// StartEmergency takes step after step until an emergency that a person has agreed to is under way, and returns the version
-// that it makes.
+// StartEmergency takes step after step until an emergency that a person has agreed to is under way, and returns the
+// version that it makes.
 func (o Operator) StartEmergency(ctx context.Context, told Emergency) (version string, err error) {
 	for range maxSteps {
 		version, err := o.StepEmergency(ctx, told)
@@ -50,8 +50,9 @@ func (o Operator) StartEmergency(ctx context.Context, told Emergency) (version s
 	return "", fmt.Errorf("rotate %s: others start rotations of it all the time; what was done stands: ask again, and it goes on from there", told.Source.Name)
 }
 
-// StepEmergency looks afresh and takes the next step of an emergency that a person has agreed to. It returns the version
-// that the emergency makes once that is under way; "" means that another step is to follow at once. It fails with a
+// StepEmergency looks afresh and takes the next step of an emergency that a person has agreed to. It returns the
+// version that the emergency makes once that is under way; "" means that another step is to follow at once. It fails
+// with a
 // *Refused where it would end more than was told.
 //
 //	the look shows                          | the step

@@ -20,8 +20,8 @@ import (
 //
 // The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
 // the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
-// where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the source has changed
-// less than history.Quiet ago. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
+// where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the source has
+// changed less than history.Quiet ago. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
 func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	h, owed, still, err := j.lookAtOwed(ctx, a)
 	if err != nil || !still {
@@ -44,8 +44,8 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	return j.Store.Move(ctx, h.Secret, h.LabelFor(history.Live, owed.ID), "", owed.ID)
 }
 
-// lookAtOwed reads the labels, and checks that they allow what is asked. still is false where the version is not owed any
-// more.
+// lookAtOwed reads the labels, and checks that they allow what is asked. still is false where the version is not owed
+// any more.
 func (j Job) lookAtOwed(ctx context.Context, a plan.Advance) (h history.History, owed history.Version, still bool, err error) {
 	if h, err = j.Store.LookAll(ctx, j.Source.Secret); err != nil {
 		return h, owed, false, err
@@ -103,7 +103,7 @@ func (j Job) retireOwed(ctx context.Context, h history.History, owed history.Ver
 	return j.putNext(ctx, h, owed.ID, a.Current, next)
 }
 
-// isShared says whether another version stands for the dying one's credential: see Identified.
+// isShared reports whether another version stands for the dying one's credential: see Identified.
 func (j Job) isShared(ctx context.Context, h history.History, owed string, dying Values) (bool, error) {
 	rotator, identified := j.Rotator.(Identified)
 	if !identified {
@@ -168,7 +168,7 @@ func findLeftover(h history.History, current string) (history.Version, bool) {
 	}))
 }
 
-// isPutByAdvance says whether Advance has put version id to follow current.
+// isPutByAdvance reports whether Advance has put version id to follow current.
 func isPutByAdvance(h history.History, id, current string) bool {
 	return slices.ContainsFunc(h.Versions, func(v history.Version) bool { return nextID(v.ID, current) == id })
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// Confirm makes sure that the target accepts what an emergency has made, where nothing at the target keeps a late request
-// of a stopped rotation, or of a retirement, from taking it away (manifest.LateConfirmed). Repeatable, and to be asked for
-// again until rotate.Outlast after the version was made.
+// Confirm makes sure that the target accepts what an emergency has made, where nothing at the target keeps a late
+// request of a stopped rotation, or of a retirement, from taking it away (manifest.LateConfirmed). Repeatable, and to
+// be asked for again until rotate.Outlast after the version was made.
 //
 //	version     | the target   | what it does
 //	------------|--------------|------------------------------

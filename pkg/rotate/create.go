@@ -49,7 +49,8 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 	return j.clearMaking(ctx, h.Secret, pending.ID)
 }
 
-// checkMayCreate checks S5 (docs/safety.md) and makes sure that what exists is marked before another version comes to be.
+// checkMayCreate checks S5 (docs/safety.md) and makes sure that what exists is marked before another version comes to
+// be.
 func (j Job) checkMayCreate(ctx context.Context, h history.History, pending history.Version) (current history.Version, err error) {
 	current, exists := h.Current()
 	if !exists {
@@ -103,9 +104,9 @@ func findSince(h history.History, current, pending history.Version, urgent bool)
 	return since
 }
 
-// readOthers reads every version but these two, as they are now: a person may have put one since the rotator began. Where
-// AWSCURRENT has moved it fails, because what is in the way then may be what is current. What nobody can read made no
-// credential.
+// readOthers reads every version but these two, as they are now: a person may have put one since the rotator began.
+// Where AWSCURRENT has moved it fails, because what is in the way then may be what is current. What nobody can read
+// made no credential.
 func (j Job) readOthers(ctx context.Context, name, current, pending string) ([]Other, error) {
 	h, err := j.Store.LookAll(ctx, name)
 	if err != nil {
@@ -136,7 +137,8 @@ func (j Job) readOthers(ctx context.Context, name, current, pending string) ([]O
 	return all, nil
 }
 
-// askRotator asks the rotator. Where it cannot be asked twice, MAKING says on the current version that it is being asked.
+// askRotator asks the rotator. Where it cannot be asked twice, MAKING says on the current version that it is being
+// asked.
 func (j Job) askRotator(ctx context.Context, h history.History, s Start, current history.Version) (Values, error) {
 	once, is := j.Rotator.(Unrepeatable)
 	if is {
@@ -162,9 +164,9 @@ func (j Job) askRotator(ctx context.Context, h history.History, s Start, current
 	return nil, fmt.Errorf("create the next credential of %s: %w", j.Source.Name, err)
 }
 
-// noteMaking puts MAKING. Where it is there for this rotation, an earlier try may have made a credential and died. Where
-// it is there for another one, a person has looked for what that made, and it comes off; an emergency does not wait for
-// that, and leaves it as the only trace.
+// noteMaking puts MAKING. Where it is there for this rotation, an earlier try may have made a credential and died.
+// Where it is there for another one, a person has looked for what that made, and it comes off; an emergency does not
+// wait for that, and leaves it as the only trace.
 func (j Job) noteMaking(ctx context.Context, h history.History, s Start, current string) error {
 	label := history.MakingLabel(s.Version)
 	if _, tried := h.Labelled(label); tried {

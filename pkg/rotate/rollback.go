@@ -11,8 +11,8 @@ import (
 // Timeout is the longest that one request to a rotator may take: the rotate Lambda's timeout.
 const Timeout = 2 * time.Minute
 
-// Outlast is how long a rollback waits between its veto and its swap. A retirement that was under way when the veto came
-// has ended by then: it ran for Timeout at most, and what it sent last has landed.
+// Outlast is how long a rollback waits between its veto and its swap. A retirement that was under way when the veto
+// came has ended by then: it ran for Timeout at most, and what it sent last has landed.
 const Outlast = history.Outlast
 
 // Back asks to make Version of a source current again, which its target still accepts, instead of From.
@@ -84,7 +84,8 @@ func (j Job) putVeto(ctx context.Context, h history.History, version string) (Pr
 	return j.stopRotation(ctx, h)
 }
 
-// stopRotation ends a rotation that is under way: it cannot undo what comes. What it has sent before lands while we wait.
+// stopRotation ends a rotation that is under way: it cannot undo what comes. What it has sent before lands while we
+// wait.
 func (j Job) stopRotation(ctx context.Context, h history.History) (Progress, error) {
 	if pending, some := h.Labelled(history.AWSPending); some {
 		if err := j.dropPending(ctx, h, pending.ID); err != nil {

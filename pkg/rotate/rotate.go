@@ -31,8 +31,8 @@ type Rotator interface {
 	// Pending has become current: a call of an older rotation that lands late can have replaced its credential, and Set
 	// puts it back. A target that can tell refuses the older call instead; then the error wraps ErrSuperseded.
 	Set(ctx context.Context, c Change) error
-	// Test returns nil if the target accepts pending. The error wraps ErrNotAccepted if the target was asked and refuses
-	// it; after any other error nobody knows. It may meet a version that Create and Set never saw.
+	// Test returns nil if the target accepts pending. The error wraps ErrNotAccepted if the target was asked and
+	// refuses it; after any other error nobody knows. It may meet a version that Create and Set never saw.
 	Test(ctx context.Context, pending Values) error
 	// Retire makes the target refuse what is owed. Where a credential moves in several versions it instead returns
 	// the next one, which becomes current; nil means that what was owed is dead. It never ends a credential that a
@@ -50,8 +50,8 @@ var ErrSuperseded = errors.New("the credential there was installed by a newer ro
 // Start is what a rotation starts from.
 type Start struct {
 	Version string // the id of the version that comes to be: the same at every try of one rotation
-	// Since is when this rotation began, by Secrets Manager's clock. For an emergency it is when the first of those began
-	// that it has stopped before they made a version.
+	// Since is when this rotation began, by Secrets Manager's clock. For an emergency it is when the first of those
+	// began that it has stopped before they made a version.
 	Since     time.Time
 	Current   Values
 	Emergency bool // what is owed may be in the way, and dies if it is
@@ -89,7 +89,7 @@ type End struct {
 // asked, the source notes that it is; while that stands, the same rotation is not tried again but refused, and a
 // person looks.
 type Unrepeatable interface {
-	// MayHaveMade says whether the target may have made a credential although Create returned err.
+	// MayHaveMade reports whether the target may have made a credential although Create returned err.
 	MayHaveMade(err error) bool
 }
 
@@ -104,7 +104,7 @@ type Unrepeatable interface {
 type Identified interface {
 	// Identity names to whom the credential belongs.
 	Identity(Values) string
-	// Same says whether two contents with one identity hold one and the same credential.
+	// Same reports whether two contents with one identity hold one and the same credential.
 	Same(a, b Values) bool
 }
 
@@ -150,10 +150,10 @@ type Event struct {
 // Step does one step of a rotation. Repeatable: a step that was done already succeeds without doing it again, and
 // every step succeeds at once where the version is already current; an AWSPENDING that a crash left there comes off.
 //
-// S5 (docs/safety.md) is checked before anything is created: while a version of the source is owed or not yet known, the
-// rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start. An emergency goes
-// past it. A rotation that somebody's put has overtaken is Refused likewise: it would bring back what they replaced.
-// What it made is owed then.
+// S5 (docs/safety.md) is checked before anything is created: while a version of the source is owed or not yet known,
+// the rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start. An emergency
+// goes past it. A rotation that somebody's put has overtaken is Refused likewise: it would bring back what they
+// replaced. What it made is owed then.
 func (j Job) Step(ctx context.Context, e Event) error {
 	history, err := j.Store.LookAll(ctx, j.Source.Secret)
 	if err != nil {
@@ -210,8 +210,9 @@ func (j Job) refuseRotation(ctx context.Context, h history.History, pending hist
 	return refused
 }
 
-// reclaimPending takes AWSPENDING back for the version of an emergency, where a rotation that the emergency has stopped holds
-// it: what that one's createSecret sent last has landed after it was stopped. It returns the labels as they are then.
+// reclaimPending takes AWSPENDING back for the version of an emergency, where a rotation that the emergency has
+// stopped holds it: what that one's createSecret sent last has landed after it was stopped. It returns the labels as
+// they are then.
 func (j Job) reclaimPending(ctx context.Context, h history.History, version string) (history.History, error) {
 	v, known := h.Version(version)
 	holder, rotating := h.Labelled(history.AWSPending)
@@ -225,10 +226,10 @@ func (j Job) reclaimPending(ctx context.Context, h history.History, version stri
 	return j.Store.LookAll(ctx, h.Secret)
 }
 
-// isOvertaken reports whether AWSCURRENT has moved since createSecret made pending, from a version that was live and is
-// owed now, or has been retired since; or whether a newer emergency has stopped its rotation. What Advance has put stands
-// beside owed versions from the beginning; what nobody created here, Secrets Manager only tests. An emergency's rotation
-// starts beside owed versions too, and only a newer version overtakes it.
+// isOvertaken reports whether AWSCURRENT has moved since createSecret made pending, from a version that was live and
+// is owed now, or has been retired since; or whether a newer emergency has stopped its rotation. What Advance has put
+// stands beside owed versions from the beginning; what nobody created here, Secrets Manager only tests. An
+// emergency's rotation starts beside owed versions too, and only a newer version overtakes it.
 func isOvertaken(h history.History, pending history.Version) bool {
 	current, _ := h.Current()
 	switch {
