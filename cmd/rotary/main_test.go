@@ -304,9 +304,9 @@ func cmdLabel(ts *testscript.TestScript, _ bool, args []string) {
 	if !known {
 		ts.Fatalf("no source %s", args[0])
 	}
-	list, err := b.Secrets().ListSecretVersionIds(context.Background(), &secretsmanager.ListSecretVersionIdsInput{SecretId: &source.Secret})
+	versions, err := b.ListVersions(context.Background(), source.Secret)
 	ts.Check(err)
-	for _, v := range list.Versions {
+	for _, v := range versions {
 		if slices.Contains(v.VersionStages, args[2]) {
 			_, err = b.Secrets().UpdateSecretVersionStage(context.Background(), &secretsmanager.UpdateSecretVersionStageInput{SecretId: &source.Secret, VersionStage: &args[1], MoveToVersionId: v.VersionId})
 			ts.Check(err)

@@ -48,11 +48,11 @@ func TestScripts(t *testing.T) {
 // "true", are left out.
 func (b *bench) remember(ctx context.Context) error {
 	for _, source := range b.Env.Sources {
-		list, err := b.Secrets().ListSecretVersionIds(ctx, &secretsmanager.ListSecretVersionIdsInput{SecretId: &source.Secret, IncludeDeprecated: aws.Bool(true)})
+		versions, err := b.ListVersions(ctx, source.Secret)
 		if err != nil {
 			return err
 		}
-		for _, v := range list.Versions {
+		for _, v := range versions {
 			out, err := b.Secrets().GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &source.Secret, VersionId: v.VersionId})
 			if err != nil {
 				continue // a version without a value

@@ -140,12 +140,25 @@ func (p *played) nobodyRuns() error {
 		if c.ECS == nil {
 			continue
 		}
-		list, err := p.containers().ListTasks(p.t.Context(), &ecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
-		if err != nil || len(list.TaskArns) > 0 {
-			return errors.Join(fmt.Errorf("%s runs %d tasks before anybody has scaled it up", c.Name, len(list.TaskArns)), err)
+		tasks, err := p.listTasks(c)
+		if err != nil || len(tasks) > 0 {
+			return errors.Join(fmt.Errorf("%s runs %d tasks before anybody has scaled it up", c.Name, len(tasks)), err)
 		}
 	}
 	return nil
+}
+
+// listTasks returns the ARNs of the tasks of a consumer's service that should run.
+func (p *played) listTasks(c manifest.Consumer) (arns []string, err error) {
+	pages := ecs.NewListTasksPaginator(p.containers(), &ecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(p.t.Context())
+		if err != nil {
+			return nil, err
+		}
+		arns = append(arns, page.TaskArns...)
+	}
+	return arns, nil
 }
 
 // everybodyRuns makes sure that every service runs two tasks with every value of its bucket.
@@ -154,13 +167,13 @@ func (p *played) everybodyRuns() error {
 		if c.ECS == nil {
 			continue
 		}
-		list, err := p.containers().ListTasks(p.t.Context(), &ecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
-		if err != nil || len(list.TaskArns) != 2 {
-			return errors.Join(fmt.Errorf("%s runs %d tasks", c.Name, len(list.TaskArns)), err)
+		tasks, err := p.listTasks(c)
+		if err != nil || len(tasks) != 2 {
+			return errors.Join(fmt.Errorf("%s runs %d tasks", c.Name, len(tasks)), err)
 		}
 		b, _ := p.Env.Bucket(c.Bucket)
 		values := p.values(b.Secret)
-		for _, task := range list.TaskArns {
+		for _, task := range tasks {
 			environment := p.Region(p.account, p.region).ECS.Environment(task, c.ECS.Container)
 			for name, value := range values {
 				if !value.Equal(secret.New(environment[name])) {

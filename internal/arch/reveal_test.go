@@ -20,7 +20,7 @@ var revealers = map[string]string{
 	"pkg/reconcile observer.readBucketVersion": "parses a version of a bucket",
 	"pkg/reconcile parseContent":               "parses an owed version",
 	"pkg/rotate Job.readVersion":               "parses a version of a source",
-	"pkg/rotate/random decode":                 "parses the halves of a key pair",
+	"pkg/rotate/random decodePEM":              "parses the halves of a key pair",
 	"pkg/operate Operator.NewChange":           "parses the source that is about to change",
 
 	// Refusing what would fail later, by size or shape and never by text.
@@ -36,7 +36,7 @@ var revealers = map[string]string{
 	"pkg/consume/vercel targetWrite.revealRecords": "the upsert of variables",
 
 	// Rotary's own credentials at a sink.
-	"pkg/consume Endpoints.github":             "the id of the GitHub App, no secret by itself",
+	"pkg/consume Endpoints.openGitHub":         "the id of the GitHub App, no secret by itself",
 	"pkg/consume/github authenticateClient":    "tells a token from a private key, and parses the key",
 	"pkg/consume/github client.buildRequest":   "the Authorization header",
 	"pkg/consume/vercel New":                   "takes the end of a line off a token, and refuses an empty one",
@@ -44,10 +44,10 @@ var revealers = map[string]string{
 	"pkg/consume/vercel Project.hasDeployHook": "says whether there is a deploy hook",
 
 	// The credential that is rotated, at its target.
-	"pkg/rotate/accesskey Rotator.Identity": "the id of an access key, no secret by itself",
-	"pkg/rotate/accesskey Rotator.caller":   "signs GetCallerIdentity",
-	"pkg/rotate/accesskey Rotator.Test":     "refuses an empty value",
-	"pkg/rotate/accesskey Rotator.dead":     "tells that there is none",
+	"pkg/rotate/accesskey Rotator.Identity":          "the id of an access key, no secret by itself",
+	"pkg/rotate/accesskey Rotator.askCallerIdentity": "signs GetCallerIdentity",
+	"pkg/rotate/accesskey Rotator.Test":              "refuses an empty value",
+	"pkg/rotate/accesskey Rotator.checkDead":         "tells that there is none",
 
 	// Into the calls of a vendor's API, and compared.
 	"pkg/rotate/httpapi templateNames.valueOf":        "an address, a header or a body",

@@ -10,8 +10,8 @@ import (
 )
 
 func firstRoll(t *testing.T, s *scene) {
-	b := s.put(1)
-	seen := s.settle()
+	b := s.putVersion(1)
+	seen := s.runUntilSettled()
 	if !slices.Equal(seen.InPlay, []string{b.Version}) || !seen.Settled {
 		t.Errorf("in play is %v, settled %v", seen.InPlay, seen.Settled)
 	}
@@ -20,13 +20,13 @@ func firstRoll(t *testing.T, s *scene) {
 	}
 }
 
-// lookTwice looks at a consumer that was never rolled, one that rolls, and one that is through.
+// lookTwice reads the status of a consumer that was never rolled, of one that rolls, and of one that has settled.
 func lookTwice(t *testing.T, s *scene) {
-	s.put(1)
+	s.putVersion(1)
 	twice := func(when string) {
-		s.quietly("a look "+when, func() {
-			first := s.look()
-			if diff := cmp.Diff(first, s.look()); diff != "" {
+		s.wantNoWrites("a look "+when, func() {
+			first := s.readStatus()
+			if diff := cmp.Diff(first, s.readStatus()); diff != "" {
 				t.Errorf("%s, another look shows something else:\n%s", when, diff)
 			}
 		})
@@ -34,193 +34,196 @@ func lookTwice(t *testing.T, s *scene) {
 	twice("before the first roll")
 	s.mustRoll(s.current)
 	twice("right after it")
-	s.settle()
+	s.runUntilSettled()
 	twice("when it is through")
 }
 
 func rollTwice(_ *testing.T, s *scene) {
 	for n := 1; n <= 2; n++ {
-		b := s.put(n)
+		b := s.putVersion(n)
 		s.mustRoll(b)
-		s.quietly("a roll of what is under way", func() { s.mustRoll(b) })
-		s.settle()
-		s.quietly("a roll of what is there", func() { s.mustRoll(b) })
-		s.settle()
+		s.wantNoWrites("a roll of what is under way", func() { s.mustRoll(b) })
+		s.runUntilSettled()
+		s.wantNoWrites("a roll of what is there", func() { s.mustRoll(b) })
+		s.runUntilSettled()
 	}
 }
 
-func nothingChanged(_ *testing.T, s *scene) {
-	s.on(1).wait(passes)
-	s.quietly("a pass over what is settled", func() { s.settle() })
+func passWithoutChange(_ *testing.T, s *scene) {
+	s.settleOn(1).advanceSteps(passes)
+	s.wantNoWrites("a pass over what is settled", func() { s.runUntilSettled() })
 }
 
-// watched looks many times while the second version comes.
-func watched(t *testing.T, s *scene) {
-	s.on(1)
-	b := s.put(2)
+// watchRollout reads the status many times while the second version is rolled out.
+func watchRollout(t *testing.T, s *scene) {
+	s.settleOn(1)
+	b := s.putVersion(2)
 	s.mustRoll(b)
-	s.quietly("a pass while it rolls", func() {
+	s.wantNoWrites("a pass while it rolls", func() {
 		for range 4 * passes {
 			s.Clock.Advance(s.Step / 4)
-			seen := s.look()
-			if p := s.decide(seen); len(p.Rolls) > 0 {
+			seen := s.readStatus()
+			if p := s.planFor(seen); len(p.Rolls) > 0 {
 				t.Fatalf("it would be rolled again: %+v", seen)
 			}
 		}
 	})
-	s.settle()
+	s.runUntilSettled()
 }
 
 // twoInARow rolls a version while the one before is still on its way.
 func twoInARow(_ *testing.T, s *scene) {
-	s.on(1)
-	s.mustRoll(s.put(2))
+	s.settleOn(1)
+	s.mustRoll(s.putVersion(2))
 	s.Clock.Advance(s.Step / 4)
-	s.put(3)
-	s.settle()
-	s.on(1) // a version may come back
+	s.putVersion(3)
+	s.runUntilSettled()
+	s.settleOn(1) // a version may come back
 }
 
-// failing has version 1 running, and version 2 tried in vain.
-func (s *scene) failing() {
+// failSecondVersion brings the consumer onto version 1, rolls version 2 in vain, and fails the test unless Status shows
+// that.
+func (s *scene) failSecondVersion() {
 	s.t.Helper()
-	s.on(1)
+	s.settleOn(1)
 	s.Fail()
-	b := s.put(2)
+	b := s.putVersion(2)
 	s.mustRoll(b)
-	s.wait(passes)
-	seen := s.look()
-	switch held := s.held(); {
-	case seen.Failed == nil || seen.Failed.Version != b.Version || seen.Failed.Rest != seen.Rest || seen.Failed.Reason == "":
+	s.advanceSteps(passes)
+	seen := s.readStatus()
+	switch held := s.heldVersions(); {
+	case seen.Failed == nil, seen.Failed.Version != b.Version, seen.Failed.Rest != seen.Rest, seen.Failed.Reason == "":
 		s.t.Fatalf("what failed is not told: %+v", seen.Failed)
-	case !slices.Equal(held, []string{id(1)}):
+	case !slices.Equal(held, []string{versionID(1)}):
 		s.t.Fatalf("readers have %v", held)
-	case seen.Running == b.Version || !slices.Contains(seen.InPlay, id(1)):
+	case seen.Running == b.Version || !slices.Contains(seen.InPlay, versionID(1)):
 		s.t.Fatalf("running is %s, in play %v", seen.Running, seen.InPlay)
 	}
 }
 
-func failure(t *testing.T, s *scene) {
-	s.failing()
-	s.quietly("a pass after a failure", func() {
+func rememberFailure(t *testing.T, s *scene) {
+	s.failSecondVersion()
+	s.wantNoWrites("a pass after a failure", func() {
 		for range 5 {
-			if _, p, _ := s.pass(); !slices.ContainsFunc(p.Waits, func(w plan.Wait) bool { return w.Reason == plan.RolloutFailed }) {
+			rolloutFailed := func(w plan.Wait) bool { return w.Reason == plan.RolloutFailed }
+			if _, p, _ := s.runPass(); !slices.ContainsFunc(p.Waits, rolloutFailed) {
 				t.Errorf("nobody is told that the rollout failed: %+v", p.Waits)
 			}
-			s.wait(passes)
+			s.advanceSteps(passes)
 		}
 	})
 	s.Mend()
-	s.put(3)
-	if _, p, err := s.pass(); len(p.Rolls) != 1 || err != nil {
+	s.putVersion(3)
+	if _, p, err := s.runPass(); len(p.Rolls) != 1 || err != nil {
 		t.Errorf("another version is not tried at once: %d rolls, %v", len(p.Rolls), err)
 	}
-	if seen := s.settle(); seen.Failed != nil {
+	if seen := s.runUntilSettled(); seen.Failed != nil {
 		t.Errorf("it is through, and %+v has failed", seen.Failed)
 	}
 }
 
-func changedAfterFailure(t *testing.T, s *scene) {
-	s.failing()
+func retryAfterChange(t *testing.T, s *scene) {
+	s.failSecondVersion()
 	s.Mend()
 	s.Change()
-	if seen, p, err := s.pass(); len(p.Rolls) != 1 && seen.Running != s.current.Version || err != nil {
+	if seen, p, err := s.runPass(); len(p.Rolls) != 1 && seen.Running != s.current.Version || err != nil {
 		t.Errorf("it is not tried at once: %d rolls, %v, failed %+v, rest %s", len(p.Rolls), err, seen.Failed, seen.Rest)
 	}
-	s.settle()
+	s.runUntilSettled()
 }
 
-// changed is somebody's change, which a Roll must carry on: it is part of the rest, and the rest stays.
-func changed(t *testing.T, s *scene) {
-	before := s.on(1).settle().Rest
+// keepForeignChange checks that Roll keeps somebody's change: it is part of Seen.Rest, and that stays.
+func keepForeignChange(t *testing.T, s *scene) {
+	before := s.settleOn(1).runUntilSettled().Rest
 	s.Change()
-	after := s.settle().Rest
+	after := s.runUntilSettled().Rest
 	if before == after {
 		t.Error("the rest is the same after somebody changed it")
 	}
-	if rolled := s.on(2).settle().Rest; rolled != after {
+	if rolled := s.settleOn(2).runUntilSettled().Rest; rolled != after {
 		t.Error("the rest is not as somebody left it, after a roll")
 	}
 }
 
-func foreign(t *testing.T, s *scene) {
-	s.on(1)
+func refuseForeignRollout(t *testing.T, s *scene) {
+	s.settleOn(1)
 	s.Begin()
-	b := s.put(2)
-	seen := s.look()
-	if seen.Foreign == "" || seen.RollingTo != "" || seen.Settled || !slices.Contains(seen.InPlay, id(1)) {
+	b := s.putVersion(2)
+	seen := s.readStatus()
+	if seen.Foreign == "" || seen.RollingTo != "" || seen.Settled || !slices.Contains(seen.InPlay, versionID(1)) {
 		t.Errorf("somebody's deployment is seen as %+v", seen)
 	}
-	s.quietly("a roll over somebody's deployment", func() {
-		if err := s.roll(b); err == nil {
+	s.wantNoWrites("a roll over somebody's deployment", func() {
+		if err := s.rollOnto(b); err == nil {
 			t.Error("it is not refused")
 		}
 	})
-	s.settle()
+	s.runUntilSettled()
 }
 
-func returned(t *testing.T, s *scene) {
-	s.on(1).on(2)
-	s.Return(value(1))
+func rollOnFromOlder(t *testing.T, s *scene) {
+	s.settleOn(1).settleOn(2)
+	s.Return(valueOf(1))
 	for range passes {
-		seen := s.look()
-		if seen.Running == id(2) && seen.Settled && seen.Unknown == "" && !slices.Equal(s.held(), []string{id(2)}) {
+		seen := s.readStatus()
+		proven := seen.Running == versionID(2) && seen.Settled && seen.Unknown == ""
+		if proven && !slices.Equal(s.heldVersions(), []string{versionID(2)}) {
 			t.Fatal("it is proven to run the newest, while somebody deploys the one before")
 		}
 		s.Clock.Advance(s.Step / 8)
 	}
-	s.settle()
+	s.runUntilSettled()
 }
 
-func edited(t *testing.T, s *scene) {
-	s.on(1)
+func repairEdit(t *testing.T, s *scene) {
+	s.settleOn(1)
 	s.Edit()
-	if _, p, err := s.pass(); len(p.Rolls) != 1 || err != nil {
+	if _, p, err := s.runPass(); len(p.Rolls) != 1 || err != nil {
 		t.Errorf("what was changed by hand is not put right: %d rolls, %v", len(p.Rolls), err)
 	}
-	s.settle()
+	s.runUntilSettled()
 }
 
-func (s *scene) withdraw(n int) error {
+func (s *scene) withdrawVersion(n int) error {
 	s.t.Helper()
-	err := s.Open().Withdraw(s.t.Context(), []string{id(n)})
+	err := s.Open().Withdraw(s.t.Context(), []string{versionID(n)})
 	if err != nil {
-		s.clean("Withdraw", err.Error())
+		s.wantNoValue("Withdraw", err.Error())
 	}
 	return err
 }
 
-func (s *scene) deployable() []string { return s.versions(s.Deployable()) }
+func (s *scene) deployableVersions() []string { return s.versionsOf(s.Deployable()) }
 
-func withdrawn(t *testing.T, s *scene) {
-	s.on(1).on(2)
-	if !slices.Contains(s.deployable(), id(1)) {
+func withdrawOlder(t *testing.T, s *scene) {
+	s.settleOn(1).settleOn(2)
+	if !slices.Contains(s.deployableVersions(), versionID(1)) {
 		t.Fatal("nobody could start on the version before, and there is nothing to withdraw")
 	}
-	if err := s.withdraw(1); err != nil {
+	if err := s.withdrawVersion(1); err != nil {
 		t.Fatal(err)
 	}
-	if slices.Contains(s.deployable(), id(1)) {
+	if slices.Contains(s.deployableVersions(), versionID(1)) {
 		t.Error("somebody can still start on it")
 	}
-	s.quietly("another withdrawal", func() {
-		if err := s.withdraw(1); err != nil {
+	s.wantNoWrites("another withdrawal", func() {
+		if err := s.withdrawVersion(1); err != nil {
 			t.Error(err)
 		}
 	})
-	s.settle()
-	s.on(1) // it may come back all the same
+	s.runUntilSettled()
+	s.settleOn(1) // it may come back all the same
 }
 
-func withdrawnInPlay(t *testing.T, s *scene) {
-	s.on(1)
-	s.mustRoll(s.put(2))
+func refuseWithdrawInPlay(t *testing.T, s *scene) {
+	s.settleOn(1)
+	s.mustRoll(s.putVersion(2))
 	for n := 1; n <= 2; n++ {
-		s.quietly("a withdrawal of what is in play", func() {
-			if err := s.withdraw(n); err == nil {
+		s.wantNoWrites("a withdrawal of what is in play", func() {
+			if err := s.withdrawVersion(n); err == nil {
 				t.Errorf("it says that nobody can start on version %d", n)
 			}
 		})
 	}
-	s.settle()
+	s.runUntilSettled()
 }

@@ -1,5 +1,5 @@
-// Package consumetest is what reconcile.Consumer promises, as tests that every driver and every fake passes. A driver's
-// test says how its sink is set up and what people can do there; the suite is the passes that come by.
+// Package consumetest tests that a reconcile.Consumer keeps the contract of that interface. Every driver and every fake
+// passes it. A driver's test sets its sink up and provides what people can do there; the suite runs the passes.
 package consumetest
 
 import (
@@ -23,7 +23,7 @@ type World struct {
 	Open func() reconcile.Consumer
 	// Put makes b the bucket's current version, and returns it with what Secrets Manager adds, its ARN.
 	Put func(b bucket.Bucket) bucket.Bucket
-	// Held returns the value of Name that each reader has who runs now, or would have who started now by itself.
+	// Held returns the value of Name of each reader that runs now, and of each that could start by itself now.
 	Held func() []string
 
 	Step  time.Duration // between two passes; what was begun is through after twenty
@@ -31,7 +31,7 @@ type World struct {
 
 	Fail       func()             // from now on nothing that is rolled comes up
 	Mend       func()             // ends that
-	Change     func()             // somebody changes what is not the bucket's: an image, a commit; it is through when this returns
+	Change     func()             // somebody changes what is not the bucket's, an image, a commit, and it settles
 	Begin      func()             // somebody begins a deployment of what runs now
 	Return     func(value string) // somebody begins a deployment of the version with this value of Name
 	Edit       func()             // somebody changes by hand what rotary wrote
@@ -45,20 +45,20 @@ func Run(t *testing.T, open func(*testing.T) World) {
 		has  func(World) bool
 		test func(t *testing.T, s *scene)
 	}{
-		{"the first roll is through when it is seen", always, firstRoll},
-		{"a look changes nothing and shows the same again", always, lookTwice},
-		{"a roll that is under way, or through, is not started again", always, rollTwice},
-		{"where nothing changed, a pass only reads", always, nothingChanged},
-		{"what is seen while it rolls is true, and is left alone", always, watched},
-		{"two versions in a row", always, twoInARow},
-		{"a rollout that failed is remembered", canFail, failure},
-		{"a rollout that failed is tried at once when something else changes", canFailAndChange, changedAfterFailure},
-		{"what somebody else changed is kept", canChange, changed},
-		{"somebody else's deployment is not superseded", canBegin, foreign},
-		{"an older version that somebody deploys is seen and rolled on", canReturn, returned},
-		{"what was changed by hand is seen and put right", canEdit, edited},
-		{"nobody can start on what was withdrawn", canDeploy, withdrawn},
-		{"what is in play is not withdrawn", canDeploy, withdrawnInPlay},
+		{"the first roll is through when it is seen", needsNothing, firstRoll},
+		{"a look changes nothing and shows the same again", needsNothing, lookTwice},
+		{"a roll that is under way, or through, is not started again", needsNothing, rollTwice},
+		{"where nothing changed, a pass only reads", needsNothing, passWithoutChange},
+		{"what is seen while it rolls is true, and is left alone", needsNothing, watchRollout},
+		{"two versions in a row", needsNothing, twoInARow},
+		{"a rollout that failed is remembered", canFail, rememberFailure},
+		{"a rollout that failed is tried at once when something else changes", canFailAndChange, retryAfterChange},
+		{"what somebody else changed is kept", canChange, keepForeignChange},
+		{"somebody else's deployment is not superseded", canBegin, refuseForeignRollout},
+		{"an older version that somebody deploys is seen and rolled on", canReturn, rollOnFromOlder},
+		{"what was changed by hand is seen and put right", canEdit, repairEdit},
+		{"nobody can start on what was withdrawn", canDeploy, withdrawOlder},
+		{"what is in play is not withdrawn", canDeploy, refuseWithdrawInPlay},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if s := newScene(t, open); c.has(s.World) {
@@ -71,7 +71,7 @@ func Run(t *testing.T, open func(*testing.T) World) {
 	t.Run("a withdrawal that meets a fault is done by the next", func(t *testing.T) { withdrawFaults(t, open) })
 }
 
-func always(World) bool             { return true }
+func needsNothing(World) bool       { return true }
 func canFail(w World) bool          { return w.Fail != nil }
 func canFailAndChange(w World) bool { return w.Fail != nil && w.Change != nil }
 func canChange(w World) bool        { return w.Change != nil }

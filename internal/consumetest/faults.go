@@ -15,15 +15,15 @@ import (
 // lateness is how long a call that was given up may take to land.
 const lateness = time.Minute
 
-// trouble is what becomes of one call.
-type trouble struct {
+// callFault is a fault that one call meets.
+type callFault struct {
 	name    string
 	outcome sim.Outcome
 	dead    bool // and no later call is made: whoever made it was killed
 	writes  bool // only a call that changes something can meet it: to a read it is like another
 }
 
-var troubles = []trouble{
+var callFaults = []callFault{
 	{name: "throttled", outcome: sim.Throttled},
 	{name: "unavailable", outcome: sim.Unavailable},
 	{name: "denied", outcome: sim.Denied},
@@ -34,15 +34,18 @@ var troubles = []trouble{
 	{name: "killed after", outcome: sim.Lost, dead: true, writes: true},
 }
 
-// each plays do in a world of its own for every call that it makes and everything that can become of it. before is what
-// comes first; after is told how the call that met the fault went.
-func each(t *testing.T, open func(*testing.T) World, before func(*scene), do func(*scene) error, after func(s *scene, err error)) {
+// playEachFault runs before, do and after in a world of their own for every call that do makes and every fault that the
+// call can meet. after gets do's error.
+func playEachFault(
+	t *testing.T, open func(*testing.T) World,
+	before func(*scene), do func(*scene) error, after func(s *scene, err error),
+) {
 	s := newScene(t, open)
 	before(s)
 	s.Tap.Reset()
 	_ = do(s)
 	for n, call := range s.Tap.Calls() {
-		for _, f := range troubles {
+		for _, f := range callFaults {
 			if f.writes && !call.Write {
 				continue
 			}
@@ -50,7 +53,7 @@ func each(t *testing.T, open func(*testing.T) World, before func(*scene), do fun
 				s := newScene(t, open)
 				before(s)
 				s.Tap.Reset()
-				s.Tap.OnCall(f.at(n + 1))
+				s.Tap.OnCall(f.faultAt(n + 1))
 				err := do(s)
 				s.Tap.OnCall(nil)
 				after(s, err)
@@ -59,7 +62,7 @@ func each(t *testing.T, open func(*testing.T) World, before func(*scene), do fun
 	}
 }
 
-func (f trouble) at(n int) func(sim.Call) sim.Fault {
+func (f callFault) faultAt(n int) func(sim.Call) sim.Fault {
 	calls := 0
 	return func(sim.Call) sim.Fault {
 		switch calls++; {
@@ -72,21 +75,21 @@ func (f trouble) at(n int) func(sim.Call) sim.Fault {
 	}
 }
 
-// statusFaults looks at a consumer that rolls: that takes the most calls. A driver may ask again by itself.
+// statusFaults reads the status of a consumer that rolls, which needs the most calls. A driver may retry by itself.
 func statusFaults(t *testing.T, open func(*testing.T) World) {
 	var seen, undisturbed plan.Seen
-	each(t, open, func(s *scene) {
-		s.on(1)
-		s.mustRoll(s.put(2))
+	playEachFault(t, open, func(s *scene) {
+		s.settleOn(1)
+		s.mustRoll(s.putVersion(2))
 		s.Clock.Advance(s.Step / 4)
-		undisturbed = s.look()
-		s.writes()
+		undisturbed = s.readStatus()
+		s.takeWrites()
 	}, func(s *scene) (err error) {
 		seen, err = s.Open().Status(s.t.Context())
 		return err
 	}, func(s *scene, err error) {
-		s.clean("Status", fmt.Sprintf("%+v %v", seen, err))
-		if n := s.writes(); n > 0 {
+		s.wantNoValue("Status", fmt.Sprintf("%+v %v", seen, err))
+		if n := s.takeWrites(); n > 0 {
 			s.t.Errorf("the look made %d calls that change something", n)
 		}
 		known := err == nil && seen.Unknown == "" && !seen.Unread
@@ -97,31 +100,31 @@ func statusFaults(t *testing.T, open func(*testing.T) World) {
 }
 
 func rollFaults(t *testing.T, open func(*testing.T) World) {
-	each(t, open, func(s *scene) { s.on(1).put(2) },
-		func(s *scene) error { return s.roll(s.current) },
+	playEachFault(t, open, func(s *scene) { s.settleOn(1).putVersion(2) },
+		func(s *scene) error { return s.rollOnto(s.current) },
 		func(s *scene, _ error) {
-			s.look()
-			s.settle()
+			s.readStatus()
+			s.runUntilSettled()
 			s.Clock.Advance(2 * lateness)
-			s.settle()
-			s.quietly("a pass in the end", func() { s.settle() })
+			s.runUntilSettled()
+			s.wantNoWrites("a pass in the end", func() { s.runUntilSettled() })
 		})
 }
 
 func withdrawFaults(t *testing.T, open func(*testing.T) World) {
-	each(t, open, func(s *scene) { s.on(1).on(2) },
-		func(s *scene) error { return s.withdraw(1) },
+	playEachFault(t, open, func(s *scene) { s.settleOn(1).settleOn(2) },
+		func(s *scene) error { return s.withdrawVersion(1) },
 		func(s *scene, err error) {
-			if err == nil && s.Deployable != nil && slices.Contains(s.deployable(), id(1)) {
+			if err == nil && s.Deployable != nil && slices.Contains(s.deployableVersions(), versionID(1)) {
 				s.t.Error("it says that nobody can start on it, and somebody can")
 			}
-			if err := s.withdraw(1); err != nil {
+			if err := s.withdrawVersion(1); err != nil {
 				s.t.Errorf("again: %v", err)
 			}
 			s.Clock.Advance(2 * lateness)
-			if s.Deployable != nil && slices.Contains(s.deployable(), id(1)) {
+			if s.Deployable != nil && slices.Contains(s.deployableVersions(), versionID(1)) {
 				s.t.Error("somebody can still start on it")
 			}
-			s.settle()
+			s.runUntilSettled()
 		})
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// scene is a world in which passes come by.
+// scene is a World with the versions that were put into its bucket.
 type scene struct {
 	World
 	t       *testing.T
@@ -25,29 +25,30 @@ func newScene(t *testing.T, open func(*testing.T) World) *scene {
 	return &scene{World: open(t), t: t, values: map[string]string{}}
 }
 
-// id is the nth version of the bucket, as rotary names versions.
-func id(n int) string { return fmt.Sprintf("0123456789abcdef-%032x", n) }
+// versionID returns the id of the bucket's nth version, in the form of rotary's ids.
+func versionID(n int) string { return fmt.Sprintf("0123456789abcdef-%032x", n) }
 
-// value is that of Name in the nth version. It is a canary: it must turn up nowhere but at the sink.
-func value(n int) string { return fmt.Sprintf("canary-%08x-of-the-database", 0xabcd0000+n) }
+// valueOf returns the value of Name in the nth version. It is a canary: it must turn up nowhere but at the sink.
+func valueOf(n int) string { return fmt.Sprintf("canary-%08x-of-the-database", 0xabcd0000+n) }
 
 // same is a value that all versions have.
 const same = "canary-that-stays-the-same"
 
-// put makes the nth version current.
-func (s *scene) put(n int) bucket.Bucket {
-	b := bucket.Bucket{Name: "api-secrets", Secret: "api-secrets-dev", Version: id(n), Values: map[string]secret.Value{
-		Name: secret.New(value(n)), "API_KEY": secret.New("canary-key-" + value(n)), "SAME": secret.New(same),
-	}}
-	s.values[value(n)] = id(n)
+// putVersion makes the nth version current.
+func (s *scene) putVersion(n int) bucket.Bucket {
+	values := map[string]secret.Value{
+		Name: secret.New(valueOf(n)), "API_KEY": secret.New("canary-key-" + valueOf(n)), "SAME": secret.New(same),
+	}
+	b := bucket.Bucket{Name: "api-secrets", Secret: "api-secrets-dev", Version: versionID(n), Values: values}
+	s.values[valueOf(n)] = versionID(n)
 	s.current = s.Put(b)
 	return s.current
 }
 
-// held are the versions that readers have, sorted; what is not of the bucket is left out.
-func (s *scene) held() []string { return s.versions(s.Held()) }
+// heldVersions returns the versions that readers have, sorted, without values that are not the bucket's.
+func (s *scene) heldVersions() []string { return s.versionsOf(s.Held()) }
 
-func (s *scene) versions(values []string) []string {
+func (s *scene) versionsOf(values []string) []string {
 	var out []string
 	for _, v := range values {
 		if version, known := s.values[v]; known {
@@ -58,31 +59,31 @@ func (s *scene) versions(values []string) []string {
 	return slices.Compact(out)
 }
 
-// look is what a pass sees. An error is a consumer of which nothing is known, as in a pass.
-func (s *scene) look() plan.Seen {
+// readStatus returns what Status shows; after an error, a consumer of which nothing is known, as a pass does.
+func (s *scene) readStatus() plan.Seen {
 	s.t.Helper()
 	seen, err := s.Open().Status(s.t.Context())
-	s.clean("Status", fmt.Sprintf("%+v %v", seen, err))
+	s.wantNoValue("Status", fmt.Sprintf("%+v %v", seen, err))
 	if seen.Failed != nil {
-		s.clean("Failed", fmt.Sprintf("%+v", *seen.Failed))
+		s.wantNoValue("Failed", fmt.Sprintf("%+v", *seen.Failed))
 	}
 	if err != nil {
 		return plan.Seen{Unread: true, Unknown: err.Error()}
 	}
-	s.truthful(seen)
+	s.wantTruth(seen)
 	return seen
 }
 
-// clean wants no value in what is told.
-func (s *scene) clean(what, text string) {
+// wantNoValue fails the test where text contains a value.
+func (s *scene) wantNoValue(what, text string) {
 	s.t.Helper()
 	if strings.Contains(text, "canary") {
 		s.t.Errorf("%s tells a value", what)
 	}
 }
 
-// truthful holds what was seen against what readers have.
-func (s *scene) truthful(seen plan.Seen) {
+// wantTruth fails the test where seen contradicts the versions that readers have.
+func (s *scene) wantTruth(seen plan.Seen) {
 	s.t.Helper()
 	if seen.Unread || seen.Unknown != "" {
 		return
@@ -90,7 +91,7 @@ func (s *scene) truthful(seen plan.Seen) {
 	if seen.Running != "" && !slices.Contains(seen.InPlay, seen.Running) {
 		s.t.Errorf("it runs %s, which is not in play: %v", history.Short(seen.Running), seen.InPlay)
 	}
-	for _, version := range s.held() {
+	for _, version := range s.heldVersions() {
 		if !slices.Contains(seen.InPlay, version) {
 			s.t.Errorf("somebody has version %s, and in play is %v", history.Short(version), seen.InPlay)
 		}
@@ -103,38 +104,40 @@ func (s *scene) truthful(seen plan.Seen) {
 	}
 }
 
-// decide is what a pass makes of what it sees.
-func (s *scene) decide(seen plan.Seen) plan.Plan {
-	version := history.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: []string{history.AWSCurrent, history.Held + "now"}}
+// planFor returns the plan that a pass makes for this status.
+func (s *scene) planFor(seen plan.Seen) plan.Plan {
+	labels := []string{history.AWSCurrent, history.Held + "now"}
+	version := history.Version{ID: s.current.Version, Created: s.Clock.Now(), Labels: labels}
+	versions := history.History{Secret: s.current.Secret, ARN: s.current.ARN, Versions: []history.Version{version}}
 	return plan.Make(plan.State{Environment: "dev", Mode: manifest.Retire, Now: s.Clock.Now(), Buckets: []plan.Bucket{{
-		Want: s.current, History: history.History{Secret: s.current.Secret, ARN: s.current.ARN, Versions: []history.Version{version}},
+		Want: s.current, History: versions,
 		Contents:  plan.Contents{version.ID: {Values: s.current.Values}},
 		Consumers: []plan.Consumer{{Name: "one", Drain: s.Drain, Seen: seen}},
 	}}})
 }
 
-// pass looks, decides, and rolls if that is what is decided. A Roll may fail.
-func (s *scene) pass() (plan.Seen, plan.Plan, error) {
+// runPass reads the status, plans, and rolls if the plan is to roll. A Roll may fail.
+func (s *scene) runPass() (plan.Seen, plan.Plan, error) {
 	s.t.Helper()
-	seen := s.look()
-	p := s.decide(seen)
+	seen := s.readStatus()
+	p := s.planFor(seen)
 	var err error
 	for _, r := range p.Rolls {
-		err = s.roll(r.Bucket)
+		err = s.rollOnto(r.Bucket)
 	}
 	return seen, p, err
 }
 
-func (s *scene) roll(b bucket.Bucket) error {
+func (s *scene) rollOnto(b bucket.Bucket) error {
 	s.t.Helper()
 	err := s.Open().Roll(s.t.Context(), b)
-	s.clean("Roll", fmt.Sprint(err))
+	s.wantNoValue("Roll", fmt.Sprint(err))
 	return err
 }
 
 func (s *scene) mustRoll(b bucket.Bucket) {
 	s.t.Helper()
-	if err := s.roll(b); err != nil {
+	if err := s.rollOnto(b); err != nil {
 		s.t.Fatalf("roll onto version %s: %v", history.Short(b.Version), err)
 	}
 }
@@ -142,17 +145,17 @@ func (s *scene) mustRoll(b bucket.Bucket) {
 // passes is how many of them bring everything to an end.
 const passes = 20
 
-// settle lets passes come by until one has nothing to do and nothing to wait for: then the consumer runs what is current,
-// and so does everybody.
-func (s *scene) settle() plan.Seen {
+// runUntilSettled runs passes until one has nothing to do and nothing to wait for. It fails the test unless the
+// consumer and all readers then have the current version.
+func (s *scene) runUntilSettled() plan.Seen {
 	s.t.Helper()
 	var seen plan.Seen
 	var p plan.Plan
 	var err error
 	for range 2 * passes {
-		seen, p, err = s.pass()
+		seen, p, err = s.runPass()
 		if p.Empty() && len(p.Waits) == 0 {
-			if held := s.held(); !slices.Equal(held, []string{s.current.Version}) || seen.Running != s.current.Version {
+			if held := s.heldVersions(); !slices.Equal(held, []string{s.current.Version}) || seen.Running != s.current.Version {
 				s.t.Fatalf("it is settled on %q, current is %s, and readers have %v", seen.Running, s.current.Version, held)
 			}
 			return seen
@@ -163,23 +166,23 @@ func (s *scene) settle() plan.Seen {
 	return seen
 }
 
-// on brings the consumer onto version n.
-func (s *scene) on(n int) *scene {
+// settleOn puts version n and runs passes until the consumer has settled on it.
+func (s *scene) settleOn(n int) *scene {
 	s.t.Helper()
-	s.put(n)
-	s.settle()
+	s.putVersion(n)
+	s.runUntilSettled()
 	return s
 }
 
-// wait lets time pass in which nobody comes by.
-func (s *scene) wait(steps int) {
+// advanceSteps moves the clock on without a pass.
+func (s *scene) advanceSteps(steps int) {
 	for range steps {
 		s.Clock.Advance(s.Step)
 	}
 }
 
-// writes counts the calls since the last time that can change something.
-func (s *scene) writes() int {
+// takeWrites returns how many calls since the last time can change something.
+func (s *scene) takeWrites() int {
 	n := 0
 	for _, c := range s.Tap.Calls() {
 		if c.Write {
@@ -190,12 +193,12 @@ func (s *scene) writes() int {
 	return n
 }
 
-// quietly wants no write in what is done.
-func (s *scene) quietly(what string, do func()) {
+// wantNoWrites fails the test where do makes a call that can change something.
+func (s *scene) wantNoWrites(what string, do func()) {
 	s.t.Helper()
 	s.Tap.Reset()
 	do()
-	if n := s.writes(); n > 0 {
+	if n := s.takeWrites(); n > 0 {
 		s.t.Errorf("%s made %d calls that change something", what, n)
 	}
 }

@@ -37,7 +37,7 @@ func Folder() (string, error) {
 	return nearest, nil
 }
 
-// Required says whether what is not installed fails a test, as in CI: REQUIRE_ALL is 1.
+// Required reports whether a contract that is not installed fails a test, as in CI: REQUIRE_ALL is 1.
 func Required() bool { return os.Getenv("REQUIRE_ALL") == "1" }
 
 // Missing ends a test that lacks something, for the reason why: it fails where everything is Required, and is skipped

@@ -24,59 +24,59 @@ consumers:
   ci:  {bucket: api-secrets, github: {repository: example/app, environment: "${env}", token: GH_TOKEN}}
 `
 
-// keys are the user's, oldest first.
-func (s *scene) keys() []iam.Key {
+// userKeys are the user's, oldest first.
+func (s *scene) userKeys() []iam.Key {
 	return s.IAM.Keys(iam.User{Account: "222222222222", Name: "artifacts-production"})
 }
 
 func (s *scene) keyID() string {
-	_, values := s.current("storage")
+	_, values := s.currentVersion("storage")
 	return secret.Reveal(values["S3_ACCESS_KEY_ID"])
 }
 
 func TestAnAccessKeyIsRotatedAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	s := open(t, storage)
+	s := openConverged(t, storage)
 	for range 3 {
-		first, before := s.current("storage")
+		first, before := s.currentVersion("storage")
 		old := s.keyID()
-		s.rotate("storage")
-		s.finish()
-		now, values := s.current("storage")
-		keys := s.keys()
+		s.rotateSource("storage")
+		s.finishScenario()
+		now, values := s.currentVersion("storage")
+		keys := s.userKeys()
 		if now == first || len(keys) != 2 || keys[0].ID != old || keys[0].Status != iam.Inactive || keys[1].ID != s.keyID() || keys[1].Status != iam.Active {
 			t.Errorf("the user has %v, and the source %s, before %s", keys, s.keyID(), old)
 		}
-		if !s.runs("api", "S3_SECRET_ACCESS_KEY", secret.Reveal(values["S3_SECRET_ACCESS_KEY"])) || !values["S3_BUCKET"].Equal(before["S3_BUCKET"]) {
+		if !s.runsOnly("api", "S3_SECRET_ACCESS_KEY", secret.Reveal(values["S3_SECRET_ACCESS_KEY"])) || !values["S3_BUCKET"].Equal(before["S3_BUCKET"]) {
 			t.Error("the service does not run the new key, or the bucket is another one")
 		}
-		s.retired("storage", first)
+		s.wantRetired("storage", first)
 	}
 }
 
 // Somebody has copied the key from a laptop's environment. rotary cannot know them, and IAM can.
 func TestAnAccessKeyThatSomebodyUnknownStillUsesIsNotRetired(t *testing.T) {
 	t.Parallel()
-	s := open(t, storage)
+	s := openConverged(t, storage)
 	old := s.keyID()
-	s.rotate("storage")
+	s.rotateSource("storage")
 	for range 20 {
 		s.IAM.Use(old, "dynamodb", "eu-west-1")
 		s.Advance(5 * time.Minute)
 	}
-	keys := s.keys()
+	keys := s.userKeys()
 	if keys[0].ID != old || keys[0].Status != iam.Active {
 		t.Fatalf("the user has %v: the key that is in use was retired", keys)
 	}
-	if log := string(s.region().Lambda.Output()); !strings.Contains(log, "access key "+old+" was used ") || !strings.Contains(log, "by dynamodb in eu-west-1") {
-		t.Errorf("nobody was told who uses it; the log ends with\n%s", s.tail())
+	if log := string(s.ownRegion().Lambda.Output()); !strings.Contains(log, "access key "+old+" was used ") || !strings.Contains(log, "by dynamodb in eu-west-1") {
+		t.Errorf("nobody was told who uses it; the log ends with\n%s", s.logTail())
 	}
-	if owed := len(s.labels(s.source("storage").Secret).Owed()); owed != 1 {
+	if owed := len(s.readHistory(s.declaredSource("storage").Secret).Owed()); owed != 1 {
 		t.Errorf("%d versions are owed, expected 1", owed)
 	}
 	s.Advance(plan.Quiet)
-	s.finish()
-	if keys := s.keys(); keys[0].Status != iam.Inactive {
+	s.finishScenario()
+	if keys := s.userKeys(); keys[0].Status != iam.Inactive {
 		t.Errorf("the user has %v: nobody uses the old key any more", keys)
 	}
 }

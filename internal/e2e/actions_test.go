@@ -22,8 +22,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// put puts a fresh value of one key by the plain SDK call and returns it. Its target accepts it from now on.
-func (s *scene) put(source, key string) string {
+// putFresh puts a fresh value of one key by the plain SDK call and returns it. Its target accepts it from now on.
+func (s *scene) putFresh(source, key string) string {
 	s.t.Helper()
 	value := stage.Canary(key)
 	s.putValue(source, key, value)
@@ -45,17 +45,18 @@ func (s *scene) putText(name, text string) {
 	}
 }
 
-// rotate asks Secrets Manager for a rotation by the plain SDK call, and goes on until it is over or has failed once.
-func (s *scene) rotate(source string) {
+// rotateSource asks Secrets Manager for a rotation by the plain SDK call, and goes on until it is over or has failed
+// once.
+func (s *scene) rotateSource(source string) {
 	s.t.Helper()
-	declared := s.source(source)
+	declared := s.declaredSource(source)
 	if _, err := s.Secrets().RotateSecret(s.t.Context(), &secretsmanager.RotateSecretInput{SecretId: &declared.Secret}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.Advance(2 * time.Second)
 }
 
-func (s *scene) source(name string) manifest.Source {
+func (s *scene) declaredSource(name string) manifest.Source {
 	s.t.Helper()
 	declared, known := s.Env.Source(name)
 	if !known {
@@ -64,8 +65,8 @@ func (s *scene) source(name string) manifest.Source {
 	return declared
 }
 
-// labels reads a source's or bucket's versions and labels.
-func (s *scene) labels(secretName string) history.History {
+// readHistory reads a source's or bucket's versions and labels.
+func (s *scene) readHistory(secretName string) history.History {
 	s.t.Helper()
 	h, err := store.New(s.Secrets()).LookAll(s.t.Context(), secretName)
 	if err != nil {
@@ -74,15 +75,15 @@ func (s *scene) labels(secretName string) history.History {
 	return h
 }
 
-// current returns the version of a source under AWSCURRENT and what it holds.
-func (s *scene) current(source string) (version string, values map[string]secret.Value) {
+// currentVersion returns the version of a source under AWSCURRENT and what it holds.
+func (s *scene) currentVersion(source string) (version string, values map[string]secret.Value) {
 	s.t.Helper()
-	declared := s.source(source)
-	v, _ := s.labels(declared.Secret).Current()
-	return v.ID, s.values(declared.Secret, v.ID)
+	declared := s.declaredSource(source)
+	v, _ := s.readHistory(declared.Secret).Current()
+	return v.ID, s.readValues(declared.Secret, v.ID)
 }
 
-func (s *scene) values(secretName, version string) map[string]secret.Value {
+func (s *scene) readValues(secretName, version string) map[string]secret.Value {
 	s.t.Helper()
 	text, has, err := store.New(s.Secrets()).Value(s.t.Context(), secretName, version)
 	if err != nil || !has {
@@ -95,79 +96,79 @@ func (s *scene) values(secretName, version string) map[string]secret.Value {
 	return values
 }
 
-// owed lists the owed versions of a source in a report.
-func owed(r plan.Report, source string) []plan.OwedReport { return r.Source(source).Owed }
+// owedReports lists the owed versions of a source in a report.
+func owedReports(r plan.Report, source string) []plan.OwedReport { return r.Source(source).Owed }
 
-// byHand says whether a source owes n versions and every one of them waits for a person alone.
-func byHand(source string, n int) func(plan.Report) bool {
+// waitsByHand reports whether a source owes n versions and each of them waits only for a person.
+func waitsByHand(source string, n int) func(plan.Report) bool {
 	return func(r plan.Report) bool {
-		versions := owed(r, source)
+		versions := owedReports(r, source)
 		return len(versions) == n && !slices.ContainsFunc(versions, func(o plan.OwedReport) bool {
 			return len(o.Blocked) == 0 || o.Blocked[0].Reason != plan.ByHand
 		})
 	}
 }
 
-// revoke is what a person does when status says that it is safe: revoke at the vendor what no other version holds,
-// and tell rotary.
-func (s *scene) revoke(source string, n int) {
+// revokeByHand waits until a source owes n versions that are safe to revoke, and does as a person would: it revokes at
+// the vendor what no other version holds, and runs rotary retire.
+func (s *scene) revokeByHand(source string, n int) {
 	s.t.Helper()
-	r := s.watch(8*time.Hour, "the old versions are safe to revoke", byHand(source, n))
-	for _, o := range owed(r, source) {
+	r := s.watchUntil(8*time.Hour, "the old versions are safe to revoke", waitsByHand(source, n))
+	for _, o := range owedReports(r, source) {
 		s.revokeOne(source, o.Version)
 	}
 }
 
 func (s *scene) revokeOne(source, version string) {
 	s.t.Helper()
-	declared := s.source(source)
-	_, now := s.current(source)
-	old := s.history(s.Stage, declared)[version] // nothing where it is not readable
+	declared := s.declaredSource(source)
+	_, now := s.currentVersion(source)
+	old := s.readVersions(s.Stage, declared)[version] // nothing where it is not readable
 	for _, key := range slices.Sorted(maps.Keys(old)) {
 		if !old[key].Equal(now[key]) {
 			s.Targets.Revoke(stage.Target(s.Env, key), secret.Reveal(old[key]))
 		}
 	}
-	label := s.labels(declared.Secret).LabelFor(history.Live, version)
+	label := s.readHistory(declared.Secret).LabelFor(history.Live, version)
 	if err := store.New(s.Secrets()).Move(s.t.Context(), declared.Secret, label, "", version); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// settle revokes what a source owes, one after the other, until nothing is owed any more.
-func (s *scene) settle(source string) {
+// revokeUntilSettled revokes the owed versions of a source, one after the other, until none is left.
+func (s *scene) revokeUntilSettled(source string) {
 	s.t.Helper()
 	for range 5 {
-		r := s.watch(8*time.Hour, "it converges or waits for a person alone", func(r plan.Report) bool {
-			return r.Converged || len(r.Steps) == 0 && len(owed(r, source)) > 0 && byHand(source, len(owed(r, source)))(r)
+		r := s.watchUntil(8*time.Hour, "it converges or waits for a person alone", func(r plan.Report) bool {
+			return r.Converged || len(r.Steps) == 0 && len(owedReports(r, source)) > 0 && waitsByHand(source, len(owedReports(r, source)))(r)
 		})
 		if r.Converged {
 			return
 		}
-		for _, o := range owed(r, source) {
+		for _, o := range owedReports(r, source) {
 			s.revokeOne(source, o.Version)
 		}
 	}
 	s.t.Errorf("%s owes more and more", source)
 }
 
-// runs says whether every running task of a service, and nothing else, has a value under a name.
-func (s *scene) runs(consumer, name, value string) bool {
+// runsOnly reports whether every running task of a service has this value, and no other, under a name.
+func (s *scene) runsOnly(consumer, name, value string) bool {
 	s.t.Helper()
-	held := s.held(consumer, name)
+	held := s.heldValues(consumer, name)
 	return len(held) > 0 && !slices.ContainsFunc(held, func(v string) bool { return v != value })
 }
 
-// send puts a message into the environment's queue, as anybody who may send to it could.
-func (s *scene) send(body string) {
+// sendMessage puts a message into the environment's queue, as anybody who may send to it could.
+func (s *scene) sendMessage(body string) {
 	s.t.Helper()
-	if _, err := s.queue().SendMessage(s.t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(s.Env.Queue()), MessageBody: &body, MessageGroupId: &s.Env.Name}); err != nil {
+	if _, err := s.newSQSClient().SendMessage(s.t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(s.Env.Queue()), MessageBody: &body, MessageGroupId: &s.Env.Name}); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// fails makes every call that which picks end like this, until the returned function is called.
-func (s *scene) fails(outcome sim.Outcome, which func(sim.Call) bool) (heal func()) {
+// failCalls gives every call that which picks this outcome, until heal is called.
+func (s *scene) failCalls(outcome sim.Outcome, which func(sim.Call) bool) (heal func()) {
 	s.Tap.OnCall(func(c sim.Call) sim.Fault {
 		if which(c) {
 			return sim.Fault{Outcome: outcome}
@@ -177,8 +178,8 @@ func (s *scene) fails(outcome sim.Outcome, which func(sim.Call) bool) (heal func
 	return func() { s.Tap.OnCall(nil) }
 }
 
-// once picks the n-th call that which picks, and no other.
-func once(n int, which func(sim.Call) bool) func(sim.Call) bool {
+// nthCall picks the n-th call that which picks, and no other.
+func nthCall(n int, which func(sim.Call) bool) func(sim.Call) bool {
 	var mu sync.Mutex
 	return func(c sim.Call) bool {
 		mu.Lock()
@@ -191,29 +192,29 @@ func once(n int, which func(sim.Call) bool) func(sim.Call) bool {
 	}
 }
 
-func operation(service, name string) func(sim.Call) bool {
+func isOperation(service, name string) func(sim.Call) bool {
 	return func(c sim.Call) bool { return c.Service == service && c.Operation == name }
 }
 
-// held returns what each running task of a service was started with under a name.
-func (s *scene) held(consumer, name string) []string {
+// heldValues returns what each running task of a service was started with under a name.
+func (s *scene) heldValues(consumer, name string) []string {
 	s.t.Helper()
 	c, _ := s.Env.Consumer(consumer)
-	list, err := ecs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region)).ListTasks(s.t.Context(), &ecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
+	tasks, err := s.ListServiceTasks(s.t.Context(), *c.ECS)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	var values []string
-	for _, arn := range list.TaskArns {
-		if environment := s.region().ECS.Environment(arn, c.ECS.Container); environment != nil {
+	for _, arn := range tasks {
+		if environment := s.ownRegion().ECS.Environment(arn, c.ECS.Container); environment != nil {
 			values = append(values, environment[name])
 		}
 	}
 	return values
 }
 
-// image is the image that a service's tasks are started from.
-func (s *scene) image(consumer string) string {
+// runningImage is the image that a service's tasks are started from.
+func (s *scene) runningImage(consumer string) string {
 	s.t.Helper()
 	c, _ := s.Env.Consumer(consumer)
 	client := ecs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
@@ -228,7 +229,9 @@ func (s *scene) image(consumer string) string {
 	return aws.ToString(out.TaskDefinition.ContainerDefinitions[0].Image)
 }
 
-func (s *scene) queue() *sqs.Client { return sqs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region)) }
+func (s *scene) newSQSClient() *sqs.Client {
+	return sqs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
+}
 
 // deleteReceipt deletes GitHub's receipt, as a person who was told to does.
 func (s *scene) deleteReceipt() {

@@ -24,10 +24,10 @@ type place struct {
 	text []byte
 }
 
-// search is the canary search: every value ever put or generated, in what came out.
-func (s *scene) search(places ...place) {
+// searchCanaries looks for every value ever put or generated in everything that came out.
+func (s *scene) searchCanaries(places ...place) {
 	s.t.Helper()
-	canaries := s.canaries()
+	canaries := s.collectCanaries()
 	for _, p := range places {
 		for _, found := range canaries.In(p.text) {
 			s.t.Errorf("leak in %s: %s", p.name, found)
@@ -35,9 +35,9 @@ func (s *scene) search(places ...place) {
 	}
 }
 
-// canaries are the values of every version of every source that still exists, what the stage put, and how the tokens
-// start that GitHub and its Apps make.
-func (s *scene) canaries() *leak.Search {
+// collectCanaries are the values of every version of every source that still exists, what the stage put, and how the
+// tokens start that GitHub and its Apps make.
+func (s *scene) collectCanaries() *leak.Search {
 	s.t.Helper()
 	canaries := new(leak.Search)
 	canaries.Allow(stage.Public)
@@ -49,9 +49,9 @@ func (s *scene) canaries() *leak.Search {
 			s.t.Fatal(err)
 		}
 	}
-	for _, st := range s.stages() {
+	for _, st := range s.allStages() {
 		for _, source := range st.Env.Sources {
-			for version, values := range s.history(st, source) {
+			for version, values := range s.readVersions(st, source) {
 				for key, value := range values {
 					if stage.Plain(source, key) {
 						continue
@@ -81,18 +81,16 @@ func (s *scene) canaries() *leak.Search {
 	return canaries
 }
 
-func (s *scene) stages() []*stage.Stage { return append([]*stage.Stage{s.Stage}, s.beside...) }
+func (s *scene) allStages() []*stage.Stage { return append([]*stage.Stage{s.Stage}, s.beside...) }
 
-// history reads every version of a source that holds a JSON object.
-func (s *scene) history(st *stage.Stage, source manifest.Source) map[string]map[string]secret.Value {
+// readVersions reads every version of a source that holds a JSON object.
+func (s *scene) readVersions(st *stage.Stage, source manifest.Source) map[string]map[string]secret.Value {
 	out := map[string]map[string]secret.Value{}
-	list, err := st.Secrets().ListSecretVersionIds(s.t.Context(), &secretsmanager.ListSecretVersionIdsInput{
-		SecretId: &source.Secret, IncludeDeprecated: aws.Bool(true), MaxResults: aws.Int32(100),
-	})
+	versions, err := st.ListVersions(s.t.Context(), source.Secret)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, v := range list.Versions {
+	for _, v := range versions {
 		got, err := st.Secrets().GetSecretValue(s.t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &source.Secret, VersionId: v.VersionId})
 		if err != nil {
 			continue // a version that a rotation left empty
@@ -104,22 +102,22 @@ func (s *scene) history(st *stage.Stage, source manifest.Source) map[string]map[
 	return out
 }
 
-// places is everything that came out.
-func (s *scene) places() []place {
-	all := []place{{"what events and schedules brought to the queue", bytes.Join(s.events, []byte("\n"))}, encoded("the reports", s.reports), encoded("the journal", s.Tap.Calls())}
-	for _, st := range s.stages() {
+// collectPlaces returns everything that came out.
+func (s *scene) collectPlaces() []place {
+	all := []place{{"what events and schedules brought to the queue", bytes.Join(s.events, []byte("\n"))}, jsonPlace("the reports", s.reports), jsonPlace("the journal", s.Tap.Calls())}
+	for _, st := range s.allStages() {
 		region := st.Region(st.Env.Account, st.Env.Region)
 		all = append(all,
 			place{"the Lambdas' output", region.Lambda.Output()},
-			encoded("the queue", region.Bus.Queue(st.Env.Queue())), encoded("the dead-letter queue", region.Bus.Queue(st.Env.DeadLetters())),
-			encoded("undelivered events", region.Bus.Undelivered()), s.again(st))
+			jsonPlace("the queue", region.Bus.Queue(st.Env.Queue())), jsonPlace("the dead-letter queue", region.Bus.Queue(st.Env.DeadLetters())),
+			jsonPlace("undelivered events", region.Bus.Undelivered()), s.againSchedule(st))
 		all = append(all, s.secretsOf(st)...)
 		all = append(all, s.sinksOf(st)...)
 	}
 	return all
 }
 
-func encoded(name string, v any) place {
+func jsonPlace(name string, v any) place {
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // plain structs
@@ -127,16 +125,16 @@ func encoded(name string, v any) place {
 	return place{name, text}
 }
 
-// again is the one-off schedule, if there is one.
-func (s *scene) again(st *stage.Stage) place {
+// againSchedule returns the one-off schedule, if there is one.
+func (s *scene) againSchedule(st *stage.Stage) place {
 	out, err := scheduler.NewFromConfig(st.Config(st.Env.Account, st.Env.Region)).GetSchedule(s.t.Context(), &scheduler.GetScheduleInput{Name: aws.String(st.Env.AgainSchedule())})
 	if err != nil {
 		return place{name: "no schedule"}
 	}
-	return encoded("the schedule", []any{out.Name, out.ScheduleExpression, out.Description, out.Target})
+	return jsonPlace("the schedule", []any{out.Name, out.ScheduleExpression, out.Description, out.Target})
 }
 
-// secretsOf is what Secrets Manager shows of secrets without their values: labels, tags, descriptions.
+// secretsOf returns what Secrets Manager shows without values: labels, tags, descriptions.
 func (s *scene) secretsOf(st *stage.Stage) (all []place) {
 	var names []string
 	for _, source := range st.Env.Sources {
@@ -150,7 +148,7 @@ func (s *scene) secretsOf(st *stage.Stage) (all []place) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		all = append(all, encoded("labels and tags of "+name, []any{out.VersionIdsToStages, out.Tags, out.Description}))
+		all = append(all, jsonPlace("labels and tags of "+name, []any{out.VersionIdsToStages, out.Tags, out.Description}))
 	}
 	return all
 }
@@ -159,7 +157,7 @@ func (s *scene) sinksOf(st *stage.Stage) (all []place) {
 	for _, c := range st.Env.Consumers {
 		switch {
 		case c.ECS != nil:
-			all = append(all, s.definitions(st, c)...)
+			all = append(all, s.collectDefinitions(st, c)...)
 		case c.GitHub != nil:
 			receipt, _ := s.GitHub.Variable(c.GitHub.Repository, c.GitHub.Environment, "ROTARY_RECEIPT")
 			all = append(all, place{"the receipt of " + c.Name, []byte(receipt)})
@@ -168,31 +166,31 @@ func (s *scene) sinksOf(st *stage.Stage) (all []place) {
 			for _, v := range s.Vercel.Variables(c.Vercel.Project) {
 				comments = append(comments, v.Key, v.Comment)
 			}
-			all = append(all, encoded("the comments of "+c.Name, comments))
+			all = append(all, jsonPlace("the comments of "+c.Name, comments))
 		}
 	}
 	return all
 }
 
-// definitions is every task definition of a consumer, with its tags, and the service as ECS shows it.
-func (s *scene) definitions(st *stage.Stage, c manifest.Consumer) (all []place) {
+// collectDefinitions returns every task definition of a consumer, with its tags, and the service as ECS shows it.
+func (s *scene) collectDefinitions(st *stage.Stage, c manifest.Consumer) (all []place) {
 	client := ecs.NewFromConfig(st.Config(st.Env.Account, st.Env.Region))
 	services, err := client.DescribeServices(s.t.Context(), &ecs.DescribeServicesInput{Cluster: &c.ECS.Cluster, Services: []string{c.ECS.Service}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	all = append(all, encoded("service "+c.Name, services.Services))
+	all = append(all, jsonPlace("service "+c.Name, services.Services))
 	for _, status := range []ecstypes.TaskDefinitionStatus{ecstypes.TaskDefinitionStatusActive, ecstypes.TaskDefinitionStatusInactive} {
-		list, err := client.ListTaskDefinitions(s.t.Context(), &ecs.ListTaskDefinitionsInput{FamilyPrefix: aws.String(c.ECS.Service + "-" + st.Env.Name), Status: status})
+		revisions, err := st.ListRevisions(s.t.Context(), c.ECS.Service+"-"+st.Env.Name, status)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		for _, arn := range list.TaskDefinitionArns {
+		for _, arn := range revisions {
 			out, err := client.DescribeTaskDefinition(s.t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn, Include: []ecstypes.TaskDefinitionField{ecstypes.TaskDefinitionFieldTags}})
 			if err != nil {
 				s.t.Fatal(err)
 			}
-			all = append(all, encoded("task definition "+arn, []any{out.TaskDefinition, out.Tags}))
+			all = append(all, jsonPlace("task definition "+arn, []any{out.TaskDefinition, out.Tags}))
 		}
 	}
 	return all

@@ -21,18 +21,18 @@ import (
 
 func TestAPlainPutIsCarriedToEveryConsumerAndTheOldValueStaysOwedUntilAPersonRevokedIt(t *testing.T) {
 	t.Parallel()
-	s := open(t, sinks)
-	value := s.put("vendor", "VENDOR_KEY")
-	s.watch(time.Hour, "the old value is safe to revoke", byHand("vendor", 1))
+	s := openConverged(t, sinks)
+	value := s.putFresh("vendor", "VENDOR_KEY")
+	s.watchUntil(time.Hour, "the old value is safe to revoke", waitsByHand("vendor", 1))
 	s.Advance(2 * time.Hour)
-	if r := s.look(); r.Converged || !byHand("vendor", 1)(r) {
-		t.Errorf("the owed version is forgotten:\n%s", tell(r))
+	if r := s.readReport(); r.Converged || !waitsByHand("vendor", 1)(r) {
+		t.Errorf("the owed version is forgotten:\n%s", describeReport(r))
 	}
-	if ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); !s.runs("api", "VENDOR_KEY", value) || ci != value {
+	if ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); !s.runsOnly("api", "VENDOR_KEY", value) || ci != value {
 		t.Error("a consumer does not have the new value")
 	}
-	s.revoke("vendor", 1)
-	s.finish()
+	s.revokeByHand("vendor", 1)
+	s.finishScenario()
 }
 
 // delivery decides when the events of sources arrive; everything else arrives once and at once.
@@ -62,7 +62,7 @@ func TestHoweverAnEventArrivesTheEndIsTheSame(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, service)
+			s := openConverged(t, service)
 			n := 0
 			s.deliver = func(event []byte) []bus.Delivery {
 				if !strings.Contains(string(event), "Secret Label Updated") {
@@ -71,34 +71,34 @@ func TestHoweverAnEventArrivesTheEndIsTheSame(t *testing.T) {
 				n++
 				return tt.arrives(n)
 			}
-			first, _ := s.current("session")
+			first, _ := s.currentVersion("session")
 			var value string
 			for range tt.puts {
-				value = s.put("session", "SESSION_KEY")
+				value = s.putFresh("session", "SESSION_KEY")
 			}
 			start := s.Clock.Now()
-			written := operation("secretsmanager", "PutSecretValue")
+			written := isOperation("secretsmanager", "PutSecretValue")
 			bucketWrites := func() int {
-				return len(s.calls(func(c sim.Call) bool { return written(c) && c.Caller == s.Env.PropagateFunction() }))
+				return len(s.selectCalls(func(c sim.Call) bool { return written(c) && c.Caller == s.Env.PropagateFunction() }))
 			}
 			before := bucketWrites()
 			s.Until(time.Hour, func() bool { return bucketWrites() > before })
 			if took := s.Clock.Now().Sub(start); took > tt.followed {
 				t.Errorf("it took %v until the bucket followed, expected %v", took, tt.followed)
 			}
-			s.converge()
+			s.watchConverged()
 			s.Advance(6 * time.Hour)
-			s.finish()
+			s.finishScenario()
 			if n == 0 {
 				t.Error("the source made no event")
 			}
 			if got := bucketWrites() - before; got != 1 {
 				t.Errorf("the bucket was written %d times", got)
 			}
-			if !s.runs("api", "SESSION_KEY", value) {
+			if !s.runsOnly("api", "SESSION_KEY", value) {
 				t.Error("the service does not run the last value")
 			}
-			s.retired("session", first)
+			s.wantRetired("session", first)
 		})
 	}
 }
@@ -108,29 +108,29 @@ func TestQuickPutsAreAllKnownAndAllRetired(t *testing.T) {
 	for _, puts := range []int{2, 3} {
 		t.Run(fmt.Sprint(puts, " of a source with a rotator"), func(t *testing.T) {
 			t.Parallel()
-			s := open(t, service)
+			s := openConverged(t, service)
 			versions := []string{}
 			for range puts {
-				v, _ := s.current("session")
+				v, _ := s.currentVersion("session")
 				versions = append(versions, v)
-				s.put("session", "SESSION_KEY")
+				s.putFresh("session", "SESSION_KEY")
 			}
-			s.watch(10*time.Minute, "every older version is known as owed", func(r plan.Report) bool { return len(owed(r, "session")) == puts })
-			s.finish()
+			s.watchUntil(10*time.Minute, "every older version is known as owed", func(r plan.Report) bool { return len(owedReports(r, "session")) == puts })
+			s.finishScenario()
 			for _, v := range versions {
-				s.retired("session", v)
+				s.wantRetired("session", v)
 			}
 		})
 		t.Run(fmt.Sprint(puts, " of a source that a person rotates"), func(t *testing.T) {
 			t.Parallel()
-			s := open(t, service)
+			s := openConverged(t, service)
 			value := ""
 			for range puts {
-				value = s.put("vendor", "VENDOR_KEY")
+				value = s.putFresh("vendor", "VENDOR_KEY")
 			}
-			s.revoke("vendor", puts)
-			s.finish()
-			if live := s.Targets.Live(stage.Target(s.Env, "VENDOR_KEY")); live != 1 || !s.runs("api", "VENDOR_KEY", value) {
+			s.revokeByHand("vendor", puts)
+			s.finishScenario()
+			if live := s.Targets.Live(stage.Target(s.Env, "VENDOR_KEY")); live != 1 || !s.runsOnly("api", "VENDOR_KEY", value) {
 				t.Errorf("the vendor accepts %d keys in the end, expected the last one alone", live)
 			}
 		})
@@ -141,14 +141,14 @@ func TestAValueThatComesBackIsNotRevoked(t *testing.T) {
 	t.Parallel()
 	t.Run("put again", func(t *testing.T) {
 		t.Parallel()
-		s := open(t, service)
+		s := openConverged(t, service)
 		a := s.Values["vendor"]["VENDOR_KEY"]
-		b := s.put("vendor", "VENDOR_KEY")
-		s.watch(time.Hour, "everybody runs B", byHand("vendor", 1))
+		b := s.putFresh("vendor", "VENDOR_KEY")
+		s.watchUntil(time.Hour, "everybody runs B", waitsByHand("vendor", 1))
 		s.putValue("vendor", "VENDOR_KEY", a)
-		r := s.watch(time.Hour, "everybody is back on A", byHand("vendor", 2))
+		r := s.watchUntil(time.Hour, "everybody is back on A", waitsByHand("vendor", 2))
 		told := 0
-		for _, o := range owed(r, "vendor") {
+		for _, o := range owedReports(r, "vendor") {
 			if strings.Contains(o.Blocked[0].Detail, "VENDOR_KEY") {
 				told++
 			}
@@ -156,43 +156,43 @@ func TestAValueThatComesBackIsNotRevoked(t *testing.T) {
 		if told != 1 {
 			t.Errorf("a person is told to revoke the key of %d versions, expected of B's alone", told)
 		}
-		s.revoke("vendor", 2)
-		s.finish()
-		if !s.runs("api", "VENDOR_KEY", a) || s.Targets.Accepts(stage.Target(s.Env, "VENDOR_KEY"), b) {
+		s.revokeByHand("vendor", 2)
+		s.finishScenario()
+		if !s.runsOnly("api", "VENDOR_KEY", a) || s.Targets.Accepts(stage.Target(s.Env, "VENDOR_KEY"), b) {
 			t.Error("the end is not A alone")
 		}
 	})
 	t.Run("the label moved back", func(t *testing.T) {
 		t.Parallel()
-		s := open(t, service)
-		a, _ := s.current("vendor")
+		s := openConverged(t, service)
+		a, _ := s.currentVersion("vendor")
 		value := s.Values["vendor"]["VENDOR_KEY"]
-		s.put("vendor", "VENDOR_KEY")
-		s.watch(time.Hour, "everybody runs B", byHand("vendor", 1))
-		b, _ := s.current("vendor")
+		s.putFresh("vendor", "VENDOR_KEY")
+		s.watchUntil(time.Hour, "everybody runs B", waitsByHand("vendor", 1))
+		b, _ := s.currentVersion("vendor")
 		_, err := s.Secrets().UpdateSecretVersionStage(t.Context(), &secretsmanager.UpdateSecretVersionStageInput{
-			SecretId: aws.String(s.source("vendor").Secret), VersionStage: aws.String(history.AWSCurrent), MoveToVersionId: &a, RemoveFromVersionId: &b,
+			SecretId: aws.String(s.declaredSource("vendor").Secret), VersionStage: aws.String(history.AWSCurrent), MoveToVersionId: &a, RemoveFromVersionId: &b,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.watch(time.Hour, "everybody is back on A", byHand("vendor", 1))
-		s.revoke("vendor", 1)
-		s.finish()
-		if !s.runs("api", "VENDOR_KEY", value) {
+		s.watchUntil(time.Hour, "everybody is back on A", waitsByHand("vendor", 1))
+		s.revokeByHand("vendor", 1)
+		s.finishScenario()
+		if !s.runsOnly("api", "VENDOR_KEY", value) {
 			t.Error("the service does not run A")
 		}
-		s.retired("vendor", b)
+		s.wantRetired("vendor", b)
 	})
 	t.Run("back before anybody looked", func(t *testing.T) {
 		t.Parallel()
-		s := open(t, service)
+		s := openConverged(t, service)
 		a := s.Values["session"]["SESSION_KEY"]
-		s.put("session", "SESSION_KEY")
+		s.putFresh("session", "SESSION_KEY")
 		s.putValue("session", "SESSION_KEY", a)
-		before := len(s.calls(operation("ecs", "UpdateService")))
-		s.finish()
-		if got := len(s.calls(operation("ecs", "UpdateService"))) - before; got != 0 || !s.runs("api", "SESSION_KEY", a) {
+		before := len(s.selectCalls(isOperation("ecs", "UpdateService")))
+		s.finishScenario()
+		if got := len(s.selectCalls(isOperation("ecs", "UpdateService"))) - before; got != 0 || !s.runsOnly("api", "SESSION_KEY", a) {
 			t.Errorf("the service was rolled %d times for a value that it already had", got)
 		}
 	})
@@ -200,7 +200,7 @@ func TestAValueThatComesBackIsNotRevoked(t *testing.T) {
 
 func TestMessagesThatDoNotBelongHereAreAcknowledgedAndAlarmedAndChangeNothing(t *testing.T) {
 	t.Parallel()
-	s := open(t, service)
+	s := openConverged(t, service)
 	event := func(account, source, kind, detail string) string {
 		return fmt.Sprintf(`{"version":"0","id":"b0500000-0000-4000-8000-000000000099","detail-type":%q,"source":%q,"account":%q,"time":"2026-01-01T09:00:00Z","region":"us-east-1","resources":[],"detail":%s}`, kind, source, account, detail)
 	}
@@ -221,37 +221,37 @@ func TestMessagesThatDoNotBelongHereAreAcknowledgedAndAlarmedAndChangeNothing(t 
 		`{"value":"` + value + `"}`,
 		`{"` + value + `":1}`,
 	}
-	before, passes := len(s.writes()), s.passes()
+	before, passes := len(s.listWrites()), s.countPasses()
 	for _, m := range messages {
-		s.send(m)
+		s.sendMessage(m)
 		s.Advance(time.Second)
 	}
-	if left := s.region().Bus.Queue(s.Env.Queue()).Messages; len(left) > 0 {
+	if left := s.ownRegion().Bus.Queue(s.Env.Queue()).Messages; len(left) > 0 {
 		t.Errorf("%d messages are still in the queue", len(left))
 	}
-	if got := s.alarms("event-refused"); got != len(messages) {
+	if got := s.countAlarms("event-refused"); got != len(messages) {
 		t.Errorf("%d alarms for %d messages", got, len(messages))
 	}
-	if s.passes() != passes || len(s.writes()) != before {
+	if s.countPasses() != passes || len(s.listWrites()) != before {
 		t.Error("a message that was refused led to a pass")
 	}
-	s.send(event("222222222222", "aws.secretsmanager", "Secret Label Updated", `{"name":"source/production/vendor","labelUpdated":"AWSCURRENT"}`))
+	s.sendMessage(event("222222222222", "aws.secretsmanager", "Secret Label Updated", `{"name":"source/production/vendor","labelUpdated":"AWSCURRENT"}`))
 	s.Advance(time.Second)
-	if s.passes() != passes+1 || len(s.writes()) != before {
+	if s.countPasses() != passes+1 || len(s.listWrites()) != before {
 		t.Error("a forged event that looks genuine should lead to one pass that changes nothing")
 	}
-	s.put("session", "SESSION_KEY")
-	s.send(`hello again`)
-	s.finish()
+	s.putFresh("session", "SESSION_KEY")
+	s.sendMessage(`hello again`)
+	s.finishScenario()
 }
 
 func TestTheLambdasRefuseWhatIsAboutAnotherEnvironment(t *testing.T) {
 	t.Parallel()
-	s := open(t, service)
-	before := len(s.writes())
+	s := openConverged(t, service)
+	before := len(s.listWrites())
 	for function, payloads := range map[string][]string{
 		s.Env.PropagateFunction(): {`{"dryRun":true}`, `{"dryRun":true,"environment":"dev"}`, `{"Records":[]}`, `{"environment":"production"}`, `"` + s.Values["vendor"]["VENDOR_KEY"] + `"`},
-		s.Env.RotateFunction(s.source("session")): {
+		s.Env.RotateFunction(s.declaredSource("session")): {
 			`{"Step":"createSecret","SecretId":"source/dev/session","ClientRequestToken":"0123456789012345678901234567890123"}`,
 			`{"Step":"createSecret","SecretId":"arn:aws:secretsmanager:us-east-1:111111111111:secret:source/dev/session-AbCdEf","ClientRequestToken":"0123456789012345678901234567890123"}`,
 			`{"Step":"finishSecret","SecretId":"api-secrets-production","ClientRequestToken":"0123456789012345678901234567890123"}`,
@@ -261,35 +261,35 @@ func TestTheLambdasRefuseWhatIsAboutAnotherEnvironment(t *testing.T) {
 		},
 	} {
 		for _, payload := range payloads {
-			result, err := s.region().Lambda.Invoke(t.Context(), function, []byte(payload))
+			result, err := s.ownRegion().Lambda.Invoke(t.Context(), function, []byte(payload))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if result.ErrorType != "Unreadable" {
 				t.Errorf("%s answered %q to a payload of %d bytes, expected Unreadable", function, result.ErrorType, len(payload))
 			}
-			s.search(place{"an answer", result.Payload})
+			s.searchCanaries(place{"an answer", result.Payload})
 		}
 	}
-	if len(s.writes()) != before {
+	if len(s.listWrites()) != before {
 		t.Error("something was changed")
 	}
-	s.finish()
+	s.finishScenario()
 }
 
 func TestAnEnvironmentNeverTouchesAnother(t *testing.T) {
 	t.Parallel()
-	s := opened(t, twins)
+	s := openScene(t, twins)
 	dev := s.openBeside("dev")
-	s.converge()
+	s.watchConverged()
 	s.Until(time.Hour, func() bool { r, err := dev.Look(t.Context()); return err == nil && r.Converged })
 	_, devKey, _ := s.GitHub.Secret("example/app", "dev", "CI_VENDOR_KEY")
-	before, start := len(s.writes()), s.Clock.Now()
-	s.put("vendor", "VENDOR_KEY")
-	s.rotate("session")
-	s.revoke("vendor", 1)
-	s.finish()
-	for _, c := range s.writes()[before:] {
+	before, start := len(s.listWrites()), s.Clock.Now()
+	s.putFresh("vendor", "VENDOR_KEY")
+	s.rotateSource("session")
+	s.revokeByHand("vendor", 1)
+	s.finishScenario()
+	for _, c := range s.listWrites()[before:] {
 		if c.Account == dev.Env.Account || c.Service == "github" && strings.Contains(c.Resource, "/dev/") {
 			t.Errorf("dev was changed: %s %s %s by %q", c.Service, c.Operation, c.Resource, c.Caller)
 		}
@@ -297,8 +297,8 @@ func TestAnEnvironmentNeverTouchesAnother(t *testing.T) {
 	if _, is, _ := s.GitHub.Secret("example/app", "dev", "CI_VENDOR_KEY"); !is.Equal(devKey) || !start.After(is) {
 		t.Error("dev's GitHub secret was written")
 	}
-	ours := slices.ContainsFunc(s.writes()[before:], func(c sim.Call) bool { return c.Account == s.Env.Account })
-	if _, values := s.current("vendor"); !ours || !s.runs("api", "VENDOR_KEY", secret.Reveal(values["VENDOR_KEY"])) {
+	ours := slices.ContainsFunc(s.listWrites()[before:], func(c sim.Call) bool { return c.Account == s.Env.Account })
+	if _, values := s.currentVersion("vendor"); !ours || !s.runsOnly("api", "VENDOR_KEY", secret.Reveal(values["VENDOR_KEY"])) {
 		t.Error("production was not changed either")
 	}
 }

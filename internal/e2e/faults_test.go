@@ -30,7 +30,7 @@ func TestALambdaKilledAtAnyWriteLosesNothing(t *testing.T) {
 		for when, outcome := range map[string]sim.Outcome{"before it is done": sim.Dropped, "after it is sent": sim.Works} {
 			t.Run(tt.name+", "+when, func(t *testing.T) {
 				t.Parallel()
-				s := open(t, tt.manifest)
+				s := openConverged(t, tt.manifest)
 				if strings.Contains(tt.manifest, "dashboard") {
 					s.Vercel.Push("dashboard", commit)
 					s.Advance(2 * time.Minute)
@@ -42,8 +42,8 @@ func TestALambdaKilledAtAnyWriteLosesNothing(t *testing.T) {
 				if killed < tt.least {
 					t.Errorf("%s was killed at %d writes, expected %d at least", tt.lambda, killed, tt.least)
 				}
-				s.finish()
-				if owed := s.labels(s.source("session").Secret).Owed(); len(owed) > 0 {
+				s.finishScenario()
+				if owed := s.readHistory(s.declaredSource("session").Secret).Owed(); len(owed) > 0 {
 					t.Errorf("%d versions are still owed", len(owed))
 				}
 			})
@@ -52,25 +52,25 @@ func TestALambdaKilledAtAnyWriteLosesNothing(t *testing.T) {
 }
 
 // rotateAndKill rotates, kills the function at the n-th write that where picks, and goes on until everything has
-// followed. It says whether there was an n-th write.
+// followed. killed is false where there was no n-th write.
 func (s *scene) rotateAndKill(function string, where func(sim.Call) bool, outcome sim.Outcome, n int) (killed bool) {
 	s.t.Helper()
-	nth := once(n, func(c sim.Call) bool { return where(c) && changes(c) })
+	nth := nthCall(n, func(c sim.Call) bool { return where(c) && isChange(c) })
 	s.Tap.OnCall(func(c sim.Call) sim.Fault {
 		if !nth(c) {
 			return sim.Fault{}
 		}
 		killed = true
 		s.t.Logf("killed at write %d: %s %s", n, c.Service, c.Operation)
-		s.region().Lambda.Kill(function)
+		s.ownRegion().Lambda.Kill(function)
 		return sim.Fault{Outcome: outcome}
 	})
 	defer s.Tap.OnCall(nil)
-	before, _ := s.current("session")
-	s.rotate("session")
-	s.converge()
-	now, values := s.current("session")
-	if now == before || !s.runs("api", "SESSION_KEY", secret.Reveal(values["SESSION_KEY"])) {
+	before, _ := s.currentVersion("session")
+	s.rotateSource("session")
+	s.watchConverged()
+	now, values := s.currentVersion("session")
+	if now == before || !s.runsOnly("api", "SESSION_KEY", secret.Reveal(values["SESSION_KEY"])) {
 		s.t.Errorf("killed at write %d: the rotation did not come to its end", n)
 	}
 	return killed
@@ -85,7 +85,7 @@ func TestWritesThatFailOrWhoseAnswerIsLostAreMadeGood(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, sinks)
+			s := openConverged(t, sinks)
 			s.Vercel.Push("dashboard", strings.Repeat("5e1c", 10))
 			s.Advance(2 * time.Minute)
 			var mu sync.Mutex
@@ -96,21 +96,21 @@ func TestWritesThatFailOrWhoseAnswerIsLostAreMadeGood(t *testing.T) {
 				kind := c.Service + " " + c.Operation
 				ours := c.Caller != "" || c.Service == "github" || c.Service == "vercel"
 				slow := c.Service == "vercel" && fault.Outcome == sim.Throttled // its clients wait for seconds: see story 7
-				if !ours || !changes(c) || failed[kind] || slow {
+				if !ours || !isChange(c) || failed[kind] || slow {
 					return sim.Fault{}
 				}
 				failed[kind] = true
 				return fault
 			})
-			s.rotate("session")
-			value := s.put("vendor", "VENDOR_KEY")
-			s.revoke("vendor", 1)
-			s.finish()
+			s.rotateSource("session")
+			value := s.putFresh("vendor", "VENDOR_KEY")
+			s.revokeByHand("vendor", 1)
+			s.finishScenario()
 			if len(failed) < 6 {
 				t.Errorf("only %d kinds of writes failed", len(failed))
 			}
 			ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY")
-			if _, live := s.Vercel.Live("dashboard"); !s.runs("api", "VENDOR_KEY", value) || ci != value || live["VENDOR_KEY"] != value {
+			if _, live := s.Vercel.Live("dashboard"); !s.runsOnly("api", "VENDOR_KEY", value) || ci != value || live["VENDOR_KEY"] != value {
 				t.Error("a consumer does not have the new value")
 			}
 		})
@@ -119,105 +119,105 @@ func TestWritesThatFailOrWhoseAnswerIsLostAreMadeGood(t *testing.T) {
 
 func TestALongOutageIsAlarmedWritesNothingAndIsMadeGoodAfterwards(t *testing.T) {
 	t.Parallel()
-	s := open(t, service)
-	before := len(s.writes())
-	heal := s.fails(sim.Denied, func(c sim.Call) bool {
+	s := openConverged(t, service)
+	before := len(s.listWrites())
+	heal := s.failCalls(sim.Denied, func(c sim.Call) bool {
 		return c.Caller == s.Env.PropagateFunction() && c.Service == "secretsmanager"
 	})
-	value := s.put("session", "SESSION_KEY")
+	value := s.putFresh("session", "SESSION_KEY")
 	s.Advance(40 * time.Minute)
-	if s.alarms("pass-failed") == 0 {
+	if s.countAlarms("pass-failed") == 0 {
 		t.Error("nobody was told")
 	}
-	s.buried = len(s.region().Bus.Queue(s.Env.DeadLetters()).Messages)
+	s.buried = len(s.ownRegion().Bus.Queue(s.Env.DeadLetters()).Messages)
 	if s.buried == 0 {
 		t.Error("no message went to the dead-letter queue, which has the alarm")
 	}
-	if wrote := slices.DeleteFunc(s.writes()[before:], func(c sim.Call) bool { return c.Caller == "" }); len(wrote) > 0 {
+	if wrote := slices.DeleteFunc(s.listWrites()[before:], func(c sim.Call) bool { return c.Caller == "" }); len(wrote) > 0 {
 		t.Errorf("%d writes by a pass that could not read", len(wrote))
 	}
 	heal()
-	s.converge()
-	s.buried = len(s.region().Bus.Queue(s.Env.DeadLetters()).Messages)
-	s.finish()
-	if !s.runs("api", "SESSION_KEY", value) {
+	s.watchConverged()
+	s.buried = len(s.ownRegion().Bus.Queue(s.Env.DeadLetters()).Messages)
+	s.finishScenario()
+	if !s.runsOnly("api", "SESSION_KEY", value) {
 		t.Error("the service does not run the new value")
 	}
 }
 
 func TestARolloutThatFailsGoesBackAndNothingIsRetiredUntilAPersonDeploysAnImageThatWorks(t *testing.T) {
 	t.Parallel()
-	s := open(t, service)
+	s := openConverged(t, service)
 	c, _ := s.Env.Consumer("api")
-	first, _ := s.current("session")
+	first, _ := s.currentVersion("session")
 	old := s.Values["session"]["SESSION_KEY"]
 	app := stage.App(s.Env, c)
 	app.Rejects = func(name, value string) bool { return name == "SESSION_KEY" && value != old }
 	s.Image(stage.Image("api"), app)
-	s.put("session", "SESSION_KEY")
+	s.putFresh("session", "SESSION_KEY")
 	failed := func(r plan.Report) bool {
 		return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Subject == "api" && w.Reason == plan.RolloutFailed })
 	}
-	s.watch(time.Hour, "the failed rollout is shown", failed)
-	before := len(s.calls(operation("ecs", "UpdateService")))
+	s.watchUntil(time.Hour, "the failed rollout is shown", failed)
+	before := len(s.selectCalls(isOperation("ecs", "UpdateService")))
 	s.Advance(3 * time.Hour)
-	r := s.look()
+	r := s.readReport()
 	if !failed(r) || r.Converged {
-		t.Errorf("the failure is forgotten:\n%s", tell(r))
+		t.Errorf("the failure is forgotten:\n%s", describeReport(r))
 	}
-	if again := len(s.calls(operation("ecs", "UpdateService"))) - before; again > 0 {
+	if again := len(s.selectCalls(isOperation("ecs", "UpdateService"))) - before; again > 0 {
 		t.Errorf("the same rollout was tried %d times more", again)
 	}
-	if v, _ := s.labels(s.source("session").Secret).Version(first); !v.Alive() || !s.runs("api", "SESSION_KEY", old) {
+	if v, _ := s.readHistory(s.declaredSource("session").Secret).Version(first); !v.Alive() || !s.runsOnly("api", "SESSION_KEY", old) {
 		t.Error("the service is not back on the old value, or that value was retired")
 	}
 	s.Image("api:2", stage.App(s.Env, c))
 	if err := s.Release(t.Context(), "api", "api:2"); err != nil {
 		t.Fatal(err)
 	}
-	s.finish()
-	_, values := s.current("session")
-	if !s.runs("api", "SESSION_KEY", secret.Reveal(values["SESSION_KEY"])) {
+	s.finishScenario()
+	_, values := s.currentVersion("session")
+	if !s.runsOnly("api", "SESSION_KEY", secret.Reveal(values["SESSION_KEY"])) {
 		t.Error("the service does not run the new value")
 	}
-	s.retired("session", first)
+	s.wantRetired("session", first)
 }
 
 func TestAPersonsDeployInTheMiddleOfARolloutIsKeptAndRolledOn(t *testing.T) {
 	t.Parallel()
-	s := open(t, service)
+	s := openConverged(t, service)
 	c, _ := s.Env.Consumer("api")
 	s.Image("api:2", stage.App(s.Env, c))
-	value := s.put("session", "SESSION_KEY")
+	value := s.putFresh("session", "SESSION_KEY")
 	s.Advance(20 * time.Second)
-	if s.look().Converged {
+	if s.readReport().Converged {
 		t.Fatal("the rollout is over already")
 	}
 	if err := s.Release(t.Context(), "api", "api:2"); err != nil {
 		t.Fatal(err)
 	}
-	s.finish()
-	if !s.runs("api", "SESSION_KEY", value) {
+	s.finishScenario()
+	if !s.runsOnly("api", "SESSION_KEY", value) {
 		t.Error("the service does not run the new value")
 	}
-	if image := s.image("api"); image != "api:2" {
+	if image := s.runningImage("api"); image != "api:2" {
 		t.Errorf("the service runs image %s, not the one that was released", image)
 	}
 }
 
 func TestTwoRotationsOfTwoSourcesAtOnceBothComeToTheirEnd(t *testing.T) {
 	t.Parallel()
-	s := open(t, strings.Replace(service, "keys: [VENDOR_KEY, VENDOR_ID]", "keys: [VENDOR_KEY, VENDOR_ID], rotate: {with: random, key: VENDOR_KEY, every: 60d}", 1))
+	s := openConverged(t, strings.Replace(service, "keys: [VENDOR_KEY, VENDOR_ID]", "keys: [VENDOR_KEY, VENDOR_ID], rotate: {with: random, key: VENDOR_KEY, every: 60d}", 1))
 	before := map[string]string{}
 	for _, source := range []string{"vendor", "session"} {
-		before[source], _ = s.current(source)
-		s.rotate(source)
+		before[source], _ = s.currentVersion(source)
+		s.rotateSource(source)
 	}
-	s.finish()
+	s.finishScenario()
 	for source, version := range before {
-		if now, _ := s.current(source); now == version {
+		if now, _ := s.currentVersion(source); now == version {
 			t.Errorf("%s was not rotated", source)
 		}
-		s.retired(source, version)
+		s.wantRetired(source, version)
 	}
 }

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	_ = flag.Set("test.parallel", "8") // scenarios wait for processes and for clients that back off
 	dir, err := os.MkdirTemp("", "rotary-lambdas")
 	if err == nil {
-		err = build(dir, "propagate", "rotate")
+		err = buildLambdas(dir, "propagate", "rotate")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,7 +53,7 @@ var depend = sync.OnceValue(func() error {
 	return errors.Join(filepath.WalkDir("../../lambdas", walk), filepath.WalkDir("../../pkg", walk))
 })
 
-func build(dir string, names ...string) error {
+func buildLambdas(dir string, names ...string) error {
 	for _, name := range names {
 		command := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(dir, name, "bootstrap"), "../../lambdas/"+name)
 		if out, err := command.CombinedOutput(); err != nil {
@@ -77,16 +77,16 @@ type scene struct {
 	reports  []plan.Report                     // everything that a look told
 }
 
-// open sets production up and returns when it has converged for the first time.
-func open(t *testing.T, manifest string, options ...func(*stage.Config)) *scene {
+// openConverged sets production up and returns when it has converged for the first time.
+func openConverged(t *testing.T, manifest string, options ...func(*stage.Config)) *scene {
 	t.Helper()
-	s := opened(t, manifest, options...)
-	s.converge()
+	s := openScene(t, manifest, options...)
+	s.watchConverged()
 	return s
 }
 
-// opened sets production up and returns before its first pass.
-func opened(t *testing.T, manifest string, options ...func(*stage.Config)) *scene {
+// openScene sets production up and returns before its first pass.
+func openScene(t *testing.T, manifest string, options ...func(*stage.Config)) *scene {
 	t.Helper()
 	if err := depend(); err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func opened(t *testing.T, manifest string, options ...func(*stage.Config)) *scen
 			t.Error(err)
 		}
 	})
-	s.region().Bus.OnDeliver(s.onDeliver)
+	s.ownRegion().Bus.OnDeliver(s.onDeliver)
 	return s
 }
 
@@ -121,7 +121,7 @@ func (s *scene) openBeside(environment string) *stage.Stage {
 	return other
 }
 
-func (s *scene) region() *standin.Region { return s.Region(s.Env.Account, s.Env.Region) }
+func (s *scene) ownRegion() *standin.Region { return s.Region(s.Env.Account, s.Env.Region) }
 
 func (s *scene) onDeliver(_ string, event []byte) []bus.Delivery {
 	s.events = append(s.events, bytes.Clone(event))
@@ -131,13 +131,13 @@ func (s *scene) onDeliver(_ string, event []byte) []bus.Delivery {
 	return s.deliver(event)
 }
 
-// watch goes on until a look satisfies done, and fails after limit. What it saw is in the test's log.
-func (s *scene) watch(limit time.Duration, what string, done func(plan.Report) bool) plan.Report {
+// watchUntil advances the world until a report satisfies done, and fails the test after limit. Reports are in its log.
+func (s *scene) watchUntil(limit time.Duration, what string, done func(plan.Report) bool) plan.Report {
 	s.t.Helper()
 	last := ""
 	report, ended, err := s.Watch(s.t.Context(), limit, func(r plan.Report) bool {
 		s.reports = append(s.reports, r)
-		if text := tell(r); text != last {
+		if text := describeReport(r); text != last {
 			s.t.Logf("%s\n%s", r.At.Format(time.DateTime), text)
 			last = text
 		}
@@ -147,13 +147,13 @@ func (s *scene) watch(limit time.Duration, what string, done func(plan.Report) b
 		s.t.Fatalf("waiting until %s: %v", what, err)
 	}
 	if !ended {
-		s.t.Fatalf("%s: not within %v; last seen\n%s\nlog of the Lambdas\n%s", what, limit, tell(report), s.tail())
+		s.t.Fatalf("%s: not within %v; last seen\n%s\nlog of the Lambdas\n%s", what, limit, describeReport(report), s.logTail())
 	}
 	return report
 }
 
-// tell lists what a pass would do and what it waits for.
-func tell(r plan.Report) string {
+// describeReport lists what a pass would do and what it waits for.
+func describeReport(r plan.Report) string {
 	var lines []string
 	for _, step := range r.Steps {
 		lines = append(lines, "  "+step.String())
@@ -164,18 +164,18 @@ func tell(r plan.Report) string {
 	return strings.Join(append(lines, fmt.Sprintf("  converged: %v", r.Converged)), "\n")
 }
 
-// tail is the end of what the Lambdas printed, for a failure's message, if it holds no value.
-func (s *scene) tail() string {
-	out := s.region().Lambda.Output()
+// logTail returns the end of what the Lambdas printed, for a failure's message, if it holds no value.
+func (s *scene) logTail() string {
+	out := s.ownRegion().Lambda.Output()
 	out = out[max(0, len(out)-3000):]
-	if len(s.canaries().In(out)) > 0 {
+	if len(s.collectCanaries().In(out)) > 0 {
 		return "(not shown: it holds a secret value)"
 	}
 	return string(out)
 }
 
-// look asks the deployed Lambda what it sees.
-func (s *scene) look() plan.Report {
+// readReport asks the deployed Lambda for its report.
+func (s *scene) readReport() plan.Report {
 	s.t.Helper()
 	r, err := s.Look(s.t.Context())
 	if err != nil {
@@ -185,44 +185,44 @@ func (s *scene) look() plan.Report {
 	return r
 }
 
-// converge goes on until nothing is left to do or to wait for, and no rotation is under way.
-func (s *scene) converge() plan.Report {
+// watchConverged advances the world until nothing is left to do or to wait for, and no rotation is under way.
+func (s *scene) watchConverged() plan.Report {
 	s.t.Helper()
-	return s.watch(8*time.Hour, "it converges", func(r plan.Report) bool {
+	return s.watchUntil(8*time.Hour, "it converges", func(r plan.Report) bool {
 		return r.Converged && !slices.ContainsFunc(r.Sources, func(source plan.SourceReport) bool { return source.Pending != "" })
 	})
 }
 
-// finish is what every scenario ends with.
-func (s *scene) finish() {
+// finishScenario is the end of every scenario.
+func (s *scene) finishScenario() {
 	s.t.Helper()
-	s.converge()
-	s.idle()
+	s.watchConverged()
+	s.wantIdle()
 	s.nobodyRefused()
 	s.metricsAreListed()
-	s.search(s.places()...)
+	s.searchCanaries(s.collectPlaces()...)
 }
 
-// idle makes sure that further passes, until well after everything is quiet, change nothing anywhere.
-func (s *scene) idle() {
+// wantIdle fails the test where further passes, until well after everything is quiet, change something anywhere.
+func (s *scene) wantIdle() {
 	s.t.Helper()
-	before, passes := s.writes(), s.passes()
+	before, passes := s.listWrites(), s.countPasses()
 	s.Advance(plan.Quiet + 8*time.Minute)
-	if s.passes() == passes {
+	if s.countPasses() == passes {
 		s.t.Error("no pass was made in the end")
 	}
-	for _, call := range s.writes()[len(before):] {
+	for _, call := range s.listWrites()[len(before):] {
 		s.t.Errorf("a converged environment was changed: %s %s %s by %q", call.Service, call.Operation, call.Resource, call.Caller)
 	}
-	if r := s.look(); !r.Converged || len(r.Steps) > 0 {
-		s.t.Errorf("the last plan is not empty:\n%s", tell(r))
+	if r := s.readReport(); !r.Converged || len(r.Steps) > 0 {
+		s.t.Errorf("the last plan is not empty:\n%s", describeReport(r))
 	}
 	for _, call := range s.Tap.Calls() {
 		if call.Status == 501 {
 			s.t.Errorf("the stand-in does not implement %s %s", call.Service, call.Operation)
 		}
 	}
-	if dead := len(s.region().Bus.Queue(s.Env.DeadLetters()).Messages); dead != s.buried {
+	if dead := len(s.ownRegion().Bus.Queue(s.Env.DeadLetters()).Messages); dead != s.buried {
 		s.t.Errorf("the dead-letter queue has %d messages, expected %d", dead, s.buried)
 	}
 }
@@ -236,26 +236,26 @@ func (s *scene) nobodyRefused() {
 	}
 }
 
-// calls returns the journal's calls for which keep says yes, in order.
-func (s *scene) calls(keep func(sim.Call) bool) []sim.Call {
+// selectCalls returns the journal's calls for which keep says yes, in order.
+func (s *scene) selectCalls(keep func(sim.Call) bool) []sim.Call {
 	return slices.DeleteFunc(s.Tap.Calls(), func(c sim.Call) bool { return !keep(c) })
 }
 
-// changes says whether a call can change what secrets or consumers hold: everything but the pipeline's own plumbing.
-func changes(c sim.Call) bool {
+// isChange reports whether a call can change what secrets or consumers hold: any write but the pipeline's own.
+func isChange(c sim.Call) bool {
 	return c.Write && slices.Contains([]string{"secretsmanager", "ecs", "github", "vercel"}, c.Service)
 }
 
-func (s *scene) writes() []sim.Call { return s.calls(changes) }
+func (s *scene) listWrites() []sim.Call { return s.selectCalls(isChange) }
 
-// passes counts the passes so far, dry runs included.
-func (s *scene) passes() int {
-	return len(s.calls(func(c sim.Call) bool {
+// countPasses counts the passes so far, dry runs included.
+func (s *scene) countPasses() int {
+	return len(s.selectCalls(func(c sim.Call) bool {
 		return c.Operation == "BatchGetSecretValue" && c.Caller == s.Env.PropagateFunction()
 	}))
 }
 
-// alarms counts what the Lambdas logged for an alarm.
-func (s *scene) alarms(name string) int {
-	return bytes.Count(s.region().Lambda.Output(), []byte(`"alarm":"`+name+`"`))
+// countAlarms counts what the Lambdas logged for an alarm.
+func (s *scene) countAlarms(name string) int {
+	return bytes.Count(s.ownRegion().Lambda.Output(), []byte(`"alarm":"`+name+`"`))
 }

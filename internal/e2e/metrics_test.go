@@ -13,10 +13,11 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// points are what CloudWatch takes out of the Lambdas' log, in their order, of one metric: of one source or of the environment.
-func (s *scene) points(name metric.Name, source string) (values []float64) {
+// metricPoints are what CloudWatch takes out of the Lambdas' log, in their order, of one metric: of one source or of
+// the environment.
+func (s *scene) metricPoints(name metric.Name, source string) (values []float64) {
 	s.t.Helper()
-	all, err := cloudwatch.Metrics(s.region().Lambda.Output())
+	all, err := cloudwatch.Metrics(s.ownRegion().Lambda.Output())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func (s *scene) points(name metric.Name, source string) (values []float64) {
 // metricsAreListed makes sure that CloudWatch can read what the Lambdas wrote, and that it is in the table of metrics.
 func (s *scene) metricsAreListed() {
 	s.t.Helper()
-	for _, st := range s.stages() {
+	for _, st := range s.allStages() {
 		points, err := cloudwatch.Metrics(st.Region(st.Env.Account, st.Env.Region).Lambda.Output())
 		if err != nil {
 			s.t.Errorf("metrics of %s: %v", st.Env.Name, err)
@@ -52,31 +53,31 @@ func (s *scene) metricsAreListed() {
 
 func TestWhatARotationDoesIsMeasured(t *testing.T) {
 	t.Parallel()
-	s := open(t, service)
-	before, asked := len(s.points(metric.Passes, "")), len(s.points(metric.Requests, "session"))
-	s.rotate("session")
-	s.finish()
-	if got, want := s.points(metric.Requests, "session")[asked:], []float64{1, 1, 1, 1, 1}; !cmp.Equal(got, want) {
+	s := openConverged(t, service)
+	before, asked := len(s.metricPoints(metric.Passes, "")), len(s.metricPoints(metric.Requests, "session"))
+	s.rotateSource("session")
+	s.finishScenario()
+	if got, want := s.metricPoints(metric.Requests, "session")[asked:], []float64{1, 1, 1, 1, 1}; !cmp.Equal(got, want) {
 		t.Errorf("requests are %v, expected four steps and an advance", got)
 	}
-	owed, ages := s.points(metric.RetirementsOwed, "session")[before:], s.points(metric.ChangeAge, "session")[before:]
+	owed, ages := s.metricPoints(metric.RetirementsOwed, "session")[before:], s.metricPoints(metric.ChangeAge, "session")[before:]
 	if most := slices.Max(owed); most != 1 || owed[len(owed)-1] != 0 {
 		t.Errorf("retirements owed are %v, expected one, and none in the end", owed)
 	}
-	took, repeated := last(ages)
+	took, repeated := lastNonZero(ages)
 	if took <= 0 || took > (10*time.Minute).Seconds() || repeated < 2 || ages[len(ages)-1] != 0 {
 		t.Errorf("ages of the change are %v, expected that it keeps what it came to, and 0 when nothing is left of it", ages)
 	}
-	if old := s.points(metric.CredentialAge, "session")[before:]; slices.Min(old) > 60 || old[len(old)-1] < plan.Quiet.Seconds() {
+	if old := s.metricPoints(metric.CredentialAge, "session")[before:]; slices.Min(old) > 60 || old[len(old)-1] < plan.Quiet.Seconds() {
 		t.Errorf("ages of the credential are %v, expected it to begin anew", old)
 	}
-	if failed := slices.Max(s.points(metric.PassesFailed, "")); failed != 0 || len(s.points(metric.Passes, "")) != len(s.points(metric.PassesFailed, "")) {
+	if failed := slices.Max(s.metricPoints(metric.PassesFailed, "")); failed != 0 || len(s.metricPoints(metric.Passes, "")) != len(s.metricPoints(metric.PassesFailed, "")) {
 		t.Errorf("%v passes failed", failed)
 	}
 }
 
-// last is the last of these values that is not 0, and how often it comes.
-func last(values []float64) (value float64, times int) {
+// lastNonZero returns the last of these values that is not 0, and how often it comes.
+func lastNonZero(values []float64) (value float64, times int) {
 	for _, v := range values {
 		switch {
 		case v != 0 && v == value:

@@ -15,16 +15,16 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// commit is what is at the head of the dashboard's branch.
+// commit is the head of the dashboard's branch.
 const commit = "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689"
 
 // openLive opens the manifest with every kind of sink, and a dashboard that is deployed.
 func openLive(t *testing.T) *scene {
 	t.Helper()
-	s := open(t, sinks)
+	s := openConverged(t, sinks)
 	s.Vercel.Push("dashboard", commit)
 	s.Advance(2 * time.Minute)
-	s.converge()
+	s.watchConverged()
 	return s
 }
 
@@ -34,11 +34,11 @@ func TestARotatedVercelTokenIsUsedByTheNextPassAndTheOldOneCanGo(t *testing.T) {
 	old, fresh := s.Values["platform"]["VERCEL_TOKEN"], stage.Canary("VERCEL_TOKEN")
 	s.Vercel.AddToken(fresh, "")
 	s.putValue("platform", "VERCEL_TOKEN", fresh)
-	s.revoke("platform", 1)
+	s.revokeByHand("platform", 1)
 	s.Vercel.RevokeToken(old)
-	value := s.put("vendor", "VENDOR_KEY")
-	s.revoke("vendor", 1)
-	s.finish()
+	value := s.putFresh("vendor", "VENDOR_KEY")
+	s.revokeByHand("vendor", 1)
+	s.finishScenario()
 	if _, live := s.Vercel.Live("dashboard"); live["VENDOR_KEY"] != value {
 		t.Error("the dashboard does not have the new value")
 	}
@@ -46,15 +46,15 @@ func TestARotatedVercelTokenIsUsedByTheNextPassAndTheOldOneCanGo(t *testing.T) {
 
 func TestARotatedGitHubTokenIsUsedByTheNextPassAndTheOldOneCanGo(t *testing.T) {
 	t.Parallel()
-	s := open(t, sinks)
+	s := openConverged(t, sinks)
 	old, fresh := s.Values["platform"]["GH_TOKEN"], stage.Canary("GH_TOKEN")
 	s.GitHub.AddToken(fresh, "example/app")
 	s.putValue("platform", "GH_TOKEN", fresh)
-	s.revoke("platform", 1)
+	s.revokeByHand("platform", 1)
 	s.GitHub.RevokeToken(old)
-	value := s.put("vendor", "VENDOR_KEY")
-	s.revoke("vendor", 1)
-	s.finish()
+	value := s.putFresh("vendor", "VENDOR_KEY")
+	s.revokeByHand("vendor", 1)
+	s.finishScenario()
 	if ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); ci != value {
 		t.Error("GitHub does not have the new value")
 	}
@@ -63,17 +63,17 @@ func TestARotatedGitHubTokenIsUsedByTheNextPassAndTheOldOneCanGo(t *testing.T) {
 func TestARotatedGitHubAppKeyIsUsedByTheNextPass(t *testing.T) {
 	t.Parallel()
 	m := strings.NewReplacer("keys: [GH_TOKEN, VERCEL_TOKEN]", "keys: [GH_KEY, GH_APP, VERCEL_TOKEN]", "token: GH_TOKEN", "token: GH_KEY, app_id: GH_APP").Replace(sinks)
-	s := open(t, m)
+	s := openConverged(t, m)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.GitHub.AddApp(4711, &key.PublicKey, "example/app") // and the App's first key is deleted
 	s.putValue("platform", "GH_KEY", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})))
-	s.revoke("platform", 1)
-	value := s.put("vendor", "VENDOR_KEY")
-	s.revoke("vendor", 1)
-	s.finish()
+	s.revokeByHand("platform", 1)
+	value := s.putFresh("vendor", "VENDOR_KEY")
+	s.revokeByHand("vendor", 1)
+	s.finishScenario()
 	if ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); ci != value {
 		t.Error("GitHub does not have the new value")
 	}
@@ -81,27 +81,27 @@ func TestARotatedGitHubAppKeyIsUsedByTheNextPass(t *testing.T) {
 
 func TestAForeignGitHubSecretIsRefusedWithNothingWrittenThereUntilItIsAdopted(t *testing.T) {
 	t.Parallel()
-	s := opened(t, sinks)
+	s := openScene(t, sinks)
 	s.extra["somebody's secret"] = stage.Canary("FOREIGN")
 	s.GitHub.SetSecretByHand("example/app", "production", "CI_VENDOR_KEY", s.extra["somebody's secret"])
 	s.Advance(time.Hour)
 	if held, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); held != s.extra["somebody's secret"] {
 		t.Error("somebody's secret was overwritten")
 	}
-	if got := s.calls(func(c sim.Call) bool { return c.Service == "github" && c.Write }); len(got) > 0 {
+	if got := s.selectCalls(func(c sim.Call) bool { return c.Service == "github" && c.Write }); len(got) > 0 {
 		t.Errorf("%d writes at GitHub, expected none", len(got))
 	}
-	if s.alarms("pass-incomplete") == 0 || !strings.Contains(string(s.region().Lambda.Output()), "CI_VENDOR_KEY") {
+	if s.countAlarms("pass-incomplete") == 0 || !strings.Contains(string(s.ownRegion().Lambda.Output()), "CI_VENDOR_KEY") {
 		t.Error("nobody was told which secret stands in the way")
 	}
-	if !s.runs("api", "VENDOR_KEY", s.Values["vendor"]["VENDOR_KEY"]) {
+	if !s.runsOnly("api", "VENDOR_KEY", s.Values["vendor"]["VENDOR_KEY"]) {
 		t.Error("the other consumers did not follow")
 	}
 	if err := s.Redeploy(t.Context(), []byte(strings.Replace(sinks, "token: GH_TOKEN}", "token: GH_TOKEN, adopt: [CI_VENDOR_KEY]}", 1))); err != nil {
 		t.Fatal(err)
 	}
-	s.converge()
-	s.finish()
+	s.watchConverged()
+	s.finishScenario()
 	if held, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); held != s.Values["vendor"]["VENDOR_KEY"] {
 		t.Error("the adopted secret was not written")
 	}
@@ -121,20 +121,20 @@ func TestWhatIsChangedByHandAtASinkIsRepairedAndWhatIsNotRotarysIsLeftAlone(t *t
 	s.Vercel.SetByHand("dashboard", "VENDOR_KEY", "production", hand("Vercel"))
 	s.Vercel.SetByHand("dashboard", "MINE", "production", hand("Vercel, foreign"))
 	told := ""
-	for _, step := range s.look().Steps {
+	for _, step := range s.readReport().Steps {
 		told += step.Detail + "\n"
 	}
 	if !strings.Contains(told, "changed by hand: CI_VENDOR_ID, CI_VENDOR_KEY") || !strings.Contains(told, "changed by hand: VENDOR_KEY") {
 		t.Errorf("the report does not name what was changed by hand:\n%s", told)
 	}
-	s.finish()
+	s.finishScenario()
 	for name, want := range map[string]string{"CI_VENDOR_KEY": s.Values["vendor"]["VENDOR_KEY"], "CI_VENDOR_ID": s.Values["vendor"]["VENDOR_ID"], "MINE": s.extra["GitHub, foreign"]} {
 		if held, _, _ := s.GitHub.Secret("example/app", "production", name); held != want {
 			t.Errorf("GitHub's %s is not what it should be", name)
 		}
 	}
 	for name, want := range map[string]string{"VENDOR_KEY": s.Values["vendor"]["VENDOR_KEY"], "MINE": s.extra["Vercel, foreign"]} {
-		if s.variable(name) != want {
+		if s.dashboardVariable(name) != want {
 			t.Errorf("Vercel's %s is not what it should be", name)
 		}
 	}
@@ -147,8 +147,8 @@ func TestAVariableDeletedByHandAtVercelIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	s := openLive(t)
 	s.Vercel.DeleteByHand("dashboard", "VENDOR_KEY", "production")
-	s.finish()
-	if s.variable("VENDOR_KEY") != s.Values["vendor"]["VENDOR_KEY"] {
+	s.finishScenario()
+	if s.dashboardVariable("VENDOR_KEY") != s.Values["vendor"]["VENDOR_KEY"] {
 		t.Error("the variable is still missing")
 	}
 }
@@ -158,29 +158,29 @@ func TestADashboardThatCannotBeBuiltKeepsTheOldValueAlive(t *testing.T) {
 	s := openLive(t)
 	old := s.Values["vendor"]["VENDOR_KEY"]
 	s.Vercel.FailNextBuild("dashboard", "ERROR")
-	s.put("vendor", "VENDOR_KEY")
-	s.watch(time.Hour, "the failed build is shown", func(r plan.Report) bool {
+	s.putFresh("vendor", "VENDOR_KEY")
+	s.watchUntil(time.Hour, "the failed build is shown", func(r plan.Report) bool {
 		return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Subject == "dashboard" && w.Reason == plan.RolloutFailed })
 	})
 	s.Advance(2 * time.Hour)
 	if _, live := s.Vercel.Live("dashboard"); live["VENDOR_KEY"] != old {
 		t.Fatal("the dashboard does not run the old value")
 	}
-	if r := s.look(); byHand("vendor", 1)(r) {
-		t.Errorf("the old value is said to be safe to revoke:\n%s", tell(r))
+	if r := s.readReport(); waitsByHand("vendor", 1)(r) {
+		t.Errorf("the old value is said to be safe to revoke:\n%s", describeReport(r))
 	}
 	s.Vercel.Push("dashboard", "0123456789abcdef0123456789abcdef01234567")
-	s.revoke("vendor", 1)
-	s.finish()
+	s.revokeByHand("vendor", 1)
+	s.finishScenario()
 }
 
-// dead counts the messages in the dead-letter queue.
-func (s *scene) dead() int {
-	return len(s.region().Bus.Queue("rotary-" + s.Env.Name + "-dead.fifo").Messages)
+// countDeadLetters counts the messages in the dead-letter queue.
+func (s *scene) countDeadLetters() int {
+	return len(s.ownRegion().Bus.Queue("rotary-" + s.Env.Name + "-dead.fifo").Messages)
 }
 
-// variable is the value of a production variable of the dashboard.
-func (s *scene) variable(key string) string {
+// dashboardVariable is the value of a production variable of the dashboard.
+func (s *scene) dashboardVariable(key string) string {
 	for _, v := range s.Vercel.Variables("dashboard") {
 		if v.Key == key && slices.Contains(v.Target, "production") {
 			return v.Value

@@ -21,33 +21,33 @@ import (
 // A new credential went to dev because a flag was left out; the old one was deleted; production was dead.
 func TestStory01RightKeyWrongPlaceThenDelete(t *testing.T) {
 	t.Parallel()
-	s := opened(t, twins)
+	s := openScene(t, twins)
 	dev := s.openBeside("dev")
-	s.converge()
+	s.watchConverged()
 	s.Until(time.Hour, func() bool { r, err := dev.Look(t.Context()); return err == nil && r.Converged })
-	before := len(s.writes())
+	before := len(s.listWrites())
 	if err := dev.Put(t.Context(), "vendor", map[string]string{"VENDOR_KEY": stage.Canary("VENDOR_KEY")}); err != nil {
 		t.Fatal(err)
 	}
 	s.Advance(2 * time.Hour)
-	r := s.look()
-	if !r.Converged || len(owed(r, "vendor")) > 0 {
-		t.Errorf("dev's change shows in production, where somebody could read it as safe to revoke:\n%s", tell(r))
+	r := s.readReport()
+	if !r.Converged || len(owedReports(r, "vendor")) > 0 {
+		t.Errorf("dev's change shows in production, where somebody could read it as safe to revoke:\n%s", describeReport(r))
 	}
-	for _, c := range s.writes()[before:] {
+	for _, c := range s.listWrites()[before:] {
 		if c.Account == s.Env.Account || c.Service == "github" && strings.Contains(c.Resource, "/production/") {
 			t.Errorf("production was changed: %s %s %s", c.Service, c.Operation, c.Resource)
 		}
 	}
-	version, _ := s.current("vendor")
+	version, _ := s.currentVersion("vendor")
 	advance := fmt.Sprintf(`{"advance":{"source":"vendor","version":%q,"current":%q}}`, version, version)
-	if _, err := s.region().Lambda.Invoke(t.Context(), s.Env.RotateFunction(s.source("vendor")), []byte(advance)); err != nil {
+	if _, err := s.ownRegion().Lambda.Invoke(t.Context(), s.Env.RotateFunction(s.declaredSource("vendor")), []byte(advance)); err != nil {
 		t.Fatal(err)
 	}
-	if v, _ := s.labels(s.source("vendor").Secret).Version(version); !v.Alive() {
+	if v, _ := s.readHistory(s.declaredSource("vendor").Secret).Version(version); !v.Alive() {
 		t.Error("production's key was retired although nothing replaced it there")
 	}
-	s.finish()
+	s.finishScenario()
 }
 
 // A sync removed keys that it never wrote, and two syncs deleted each other's.
@@ -64,7 +64,7 @@ func TestStory02OnlyWhatRotaryWroteIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Advance(6 * time.Minute)
-	s.finish()
+	s.finishScenario()
 	if got := s.GitHub.Secrets("example/app", "production"); !slices.Equal(got, []string{"CI_VENDOR_KEY", "THEIRS"}) {
 		t.Errorf("GitHub's environment has the secrets %v", got)
 	}
@@ -84,43 +84,47 @@ func TestStory02OnlyWhatRotaryWroteIsRemoved(t *testing.T) {
 func TestStory03AnEmptyReadWritesNothing(t *testing.T) {
 	t.Parallel()
 	for name, empty := range map[string]func(*scene) (undo func()){
-		"an object without keys": func(s *scene) func() { s.putText(s.source("vendor").Secret, "{}"); return func() {} },
+		"an object without keys": func(s *scene) func() { s.putText(s.declaredSource("vendor").Secret, "{}"); return func() {} },
 		"one key fewer": func(s *scene) func() {
-			s.putText(s.source("vendor").Secret, `{"VENDOR_ID":"`+s.Values["vendor"]["VENDOR_ID"]+`"}`)
+			s.putText(s.declaredSource("vendor").Secret, `{"VENDOR_ID":"`+s.Values["vendor"]["VENDOR_ID"]+`"}`)
 			return func() {}
 		},
-		"no JSON at all": func(s *scene) func() { s.putText(s.source("vendor").Secret, "<html>"); return func() {} },
+		"no JSON at all": func(s *scene) func() { s.putText(s.declaredSource("vendor").Secret, "<html>"); return func() {} },
 		"an empty value": func(s *scene) func() {
-			s.putText(s.source("vendor").Secret, `{"VENDOR_ID":"","VENDOR_KEY":""}`)
+			s.putText(s.declaredSource("vendor").Secret, `{"VENDOR_ID":"","VENDOR_KEY":""}`)
 			return func() {}
 		},
 		"null": func(s *scene) func() {
-			s.putText(s.source("vendor").Secret, `{"VENDOR_ID":null,"VENDOR_KEY":null}`)
+			s.putText(s.declaredSource("vendor").Secret, `{"VENDOR_ID":null,"VENDOR_KEY":null}`)
 			return func() {}
 		},
-		"a read denied":    func(s *scene) func() { return s.fails(sim.Denied, operation("secretsmanager", "BatchGetSecretValue")) },
-		"a listing denied": func(s *scene) func() { return s.fails(sim.Denied, operation("secretsmanager", "ListSecretVersionIds")) },
+		"a read denied": func(s *scene) func() {
+			return s.failCalls(sim.Denied, isOperation("secretsmanager", "BatchGetSecretValue"))
+		},
+		"a listing denied": func(s *scene) func() {
+			return s.failCalls(sim.Denied, isOperation("secretsmanager", "ListSecretVersionIds"))
+		},
 		"a listing at GitHub denied": func(s *scene) func() {
-			return s.fails(sim.Denied, func(c sim.Call) bool { return c.Service == "github" && strings.HasPrefix(c.Operation, "GET") })
+			return s.failCalls(sim.Denied, func(c sim.Call) bool { return c.Service == "github" && strings.HasPrefix(c.Operation, "GET") })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := openLive(t)
-			before := len(s.writes())
+			before := len(s.listWrites())
 			undo := empty(s)
 			s.Advance(30 * time.Minute)
-			for _, c := range s.writes()[before:] {
+			for _, c := range s.listWrites()[before:] {
 				if c.Caller == s.Env.PropagateFunction() && c.Operation != "UpdateSecretVersionStage" || c.Service == "github" || c.Service == "vercel" {
 					t.Errorf("written although nothing was read: %s %s %s", c.Service, c.Operation, c.Resource)
 				}
 			}
 			undo()
-			s.put("vendor", "VENDOR_KEY") // the whole object again
-			s.settle("vendor")
-			s.buried = s.dead()
-			s.finish()
-			if s.variable("VENDOR_KEY") != s.Values["vendor"]["VENDOR_KEY"] {
+			s.putFresh("vendor", "VENDOR_KEY") // the whole object again
+			s.revokeUntilSettled("vendor")
+			s.buried = s.countDeadLetters()
+			s.finishScenario()
+			if s.dashboardVariable("VENDOR_KEY") != s.Values["vendor"]["VENDOR_KEY"] {
 				t.Error("Vercel does not have the value")
 			}
 		})
@@ -135,14 +139,14 @@ func TestStory04AnUpgradeWritesNothingAndNeverAnEmptyValue(t *testing.T) {
 	if err := s.Redeploy(t.Context(), []byte(upgraded)); err != nil {
 		t.Fatal(err)
 	}
-	before := len(s.writes())
+	before := len(s.listWrites())
 	s.Advance(20 * time.Minute)
-	for _, c := range s.writes()[before:] {
+	for _, c := range s.listWrites()[before:] {
 		t.Errorf("written after an upgrade that changes no value: %s %s %s by %q", c.Service, c.Operation, c.Resource, c.Caller)
 	}
 	s.GitHub.SetVariableByHand("example/app", "production", "ROTARY_RECEIPT", "lost")
 	s.Advance(20 * time.Minute)
-	r := s.look()
+	r := s.readReport()
 	if r.Converged {
 		t.Error("a receipt that cannot be read is taken for a good one")
 	}
@@ -156,7 +160,7 @@ func TestStory04AnUpgradeWritesNothingAndNeverAnEmptyValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.deleteReceipt()
-	s.finish()
+	s.finishScenario()
 	if held, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY"); held != s.Values["vendor"]["VENDOR_KEY"] {
 		t.Error("GitHub does not have the value")
 	}
@@ -171,59 +175,59 @@ func TestStory05NothingIsRetiredWhileATaskRunsTheOldValue(t *testing.T) {
 	app := stage.App(s.Env, c)
 	app.Rejects = func(name, value string) bool { return name == "VENDOR_KEY" && value != old }
 	s.Image(stage.Image("api"), app)
-	value := s.put("vendor", "VENDOR_KEY")
+	value := s.putFresh("vendor", "VENDOR_KEY")
 	s.Advance(6 * time.Hour)
 	ci, _, _ := s.GitHub.Secret("example/app", "production", "CI_VENDOR_KEY")
-	if _, live := s.Vercel.Live("dashboard"); ci != value || live["VENDOR_KEY"] != value || !s.runs("api", "VENDOR_KEY", old) {
+	if _, live := s.Vercel.Live("dashboard"); ci != value || live["VENDOR_KEY"] != value || !s.runsOnly("api", "VENDOR_KEY", old) {
 		t.Fatal("the scene is not set: everybody but the service should have the new value")
 	}
-	r := s.look()
-	if r.Converged || byHand("vendor", 1)(r) || len(owed(r, "vendor")) != 1 {
-		t.Errorf("the old value is said to be safe to revoke:\n%s", tell(r))
+	r := s.readReport()
+	if r.Converged || waitsByHand("vendor", 1)(r) || len(owedReports(r, "vendor")) != 1 {
+		t.Errorf("the old value is said to be safe to revoke:\n%s", describeReport(r))
 	}
 	s.Image("api:2", stage.App(s.Env, c))
 	if err := s.Release(t.Context(), "api", "api:2"); err != nil {
 		t.Fatal(err)
 	}
-	s.revoke("vendor", 1)
-	s.finish()
+	s.revokeByHand("vendor", 1)
+	s.finishScenario()
 }
 
 // A new bucket lacked one key: tasks could not start, there was no log, and the service drained.
 func TestStory06ABucketThatLacksAKeyNeverDrainsTheService(t *testing.T) {
 	t.Parallel()
-	s := opened(t, service)
+	s := openScene(t, service)
 	c, _ := s.Env.Consumer("api")
 	app := stage.App(s.Env, c)
 	app.Needs, app.Presents = []string{"VENDOR_ID"}, nil
 	s.Advance(10 * time.Minute)
 	s.Image(stage.Image("api"), app)
-	s.converge()
-	before := len(s.writes())
+	s.watchConverged()
+	before := len(s.listWrites())
 	key := stage.Canary("VENDOR_KEY")
 	s.extra["the new key"] = key
-	s.putText(s.source("vendor").Secret, `{"VENDOR_KEY":"`+key+`"}`)
-	r := s.watch(time.Hour, "the brake is shown", func(r plan.Report) bool {
+	s.putText(s.declaredSource("vendor").Secret, `{"VENDOR_KEY":"`+key+`"}`)
+	r := s.watchUntil(time.Hour, "the brake is shown", func(r plan.Report) bool {
 		return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason == plan.Brake && strings.Contains(w.Detail, "VENDOR_ID") })
 	})
-	for _, call := range s.writes()[before:] {
+	for _, call := range s.listWrites()[before:] {
 		if call.Service == "ecs" {
-			t.Errorf("%s although the bucket lacks a key: %s", call.Operation, tell(r))
+			t.Errorf("%s although the bucket lacks a key: %s", call.Operation, describeReport(r))
 		}
 	}
 	// Somebody insists: the tasks do not start, the service goes back to the version before, and that still works.
-	if err := pipeline.Ask(t.Context(), s.Env, s.queue(), event.Request{Rotary: "apply", Environment: "production", Execution: "1", AcceptRemovals: []string{"VENDOR_ID"}}); err != nil {
+	if err := pipeline.Ask(t.Context(), s.Env, s.newSQSClient(), event.Request{Rotary: "apply", Environment: "production", Execution: "1", AcceptRemovals: []string{"VENDOR_ID"}}); err != nil {
 		t.Fatal(err)
 	}
-	s.watch(time.Hour, "the failed rollout is shown", func(r plan.Report) bool {
+	s.watchUntil(time.Hour, "the failed rollout is shown", func(r plan.Report) bool {
 		return slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason == plan.RolloutFailed })
 	})
-	if held := s.held("api", "VENDOR_ID"); len(held) != 2 || slices.Contains(held, "") {
+	if held := s.heldValues("api", "VENDOR_ID"); len(held) != 2 || slices.Contains(held, "") {
 		t.Errorf("%d tasks run with the key, expected 2", len(held))
 	}
-	s.put("vendor", "VENDOR_KEY")
-	s.settle("vendor")
-	s.finish()
+	s.putFresh("vendor", "VENDOR_KEY")
+	s.revokeUntilSettled("vendor")
+	s.finishScenario()
 }
 
 // A 429 between delete and create at Vercel: variables were missing, the next build failed.
@@ -238,7 +242,7 @@ func TestStory07A429AtVercelLeavesNoVariableMissing(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if s.variable("VENDOR_KEY") == "" || s.variable("SESSION_KEY") == "" {
+		if s.dashboardVariable("VENDOR_KEY") == "" || s.dashboardVariable("SESSION_KEY") == "" {
 			missing++
 		}
 		if limited++; limited == 2 {
@@ -246,13 +250,13 @@ func TestStory07A429AtVercelLeavesNoVariableMissing(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	s.put("vendor", "VENDOR_KEY")
-	s.revoke("vendor", 1)
-	s.finish()
+	s.putFresh("vendor", "VENDOR_KEY")
+	s.revokeByHand("vendor", 1)
+	s.finishScenario()
 	if limited < 3 || missing > 0 {
 		t.Errorf("%d writes, a variable missing at %d of them", limited, missing)
 	}
-	for _, c := range s.calls(func(c sim.Call) bool { return c.Service == "vercel" && strings.HasPrefix(c.Operation, "DELETE") }) {
+	for _, c := range s.selectCalls(func(c sim.Call) bool { return c.Service == "vercel" && strings.HasPrefix(c.Operation, "DELETE") }) {
 		t.Errorf("a variable was deleted: %s %s", c.Operation, c.Resource)
 	}
 }
@@ -262,21 +266,21 @@ func TestStory08AnInstantRollbackKeepsTheOldKeyAlive(t *testing.T) {
 	t.Parallel()
 	s := openLive(t)
 	before, _ := s.Vercel.Live("dashboard")
-	s.put("vendor", "VENDOR_KEY")
-	s.watch(time.Hour, "the dashboard runs the new key", func(plan.Report) bool { live, _ := s.Vercel.Live("dashboard"); return live != before })
+	s.putFresh("vendor", "VENDOR_KEY")
+	s.watchUntil(time.Hour, "the dashboard runs the new key", func(plan.Report) bool { live, _ := s.Vercel.Live("dashboard"); return live != before })
 	after, _ := s.Vercel.Live("dashboard")
 	s.Vercel.InstantRollback("dashboard", before)
-	deploys := func() int { return len(s.calls(operation("vercel", "POST /v13/deployments"))) }
+	deploys := func() int { return len(s.selectCalls(isOperation("vercel", "POST /v13/deployments"))) }
 	started := deploys()
 	s.Advance(6 * time.Hour)
-	r := s.look()
-	if r.Converged || byHand("vendor", 1)(r) {
-		t.Errorf("the old key is said to be safe to revoke while the site runs it:\n%s", tell(r))
+	r := s.readReport()
+	if r.Converged || waitsByHand("vendor", 1)(r) {
+		t.Errorf("the old key is said to be safe to revoke while the site runs it:\n%s", describeReport(r))
 	}
 	if n := deploys() - started; n > 0 {
 		t.Errorf("%d deployments fight the rollback", n)
 	}
 	s.Vercel.Promote("dashboard", after)
-	s.revoke("vendor", 1)
-	s.finish()
+	s.revokeByHand("vendor", 1)
+	s.finishScenario()
 }

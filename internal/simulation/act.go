@@ -29,7 +29,7 @@ func findAction(name string) func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"pass": onePass, "sweeps": runSweeps, "settle": runUntilSettled, "wait": letTimePass,
 
-		"rotate": rotateNow, "begin": beginRotation, "tidy": tidyOrphans, "resume": rotationStep(steps...),
+		"rotate": rotateNow, "begin": beginRotation, "hurryback": rollBackImpatiently, "tidy": tidyOrphans, "resume": rotationStep(steps...),
 		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),
 		"goon": goOn, "test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
 

@@ -213,9 +213,9 @@ func (d *database) checkAlone() {
 
 // checkVetoed checks that what is about to be retired was not vetoed when the rotate Lambda began. What comes later,
 // while it is at work, comes too late.
-func (d *database) checkVetoed(owed rotate.Values) {
+func (d *database) checkVetoed(owed rotate.Values, vetoes []string) {
 	for _, v := range d.w.peekAt(d.source.Secret) {
-		if slices.Contains(d.w.now.vetoes, v.ID) && parseContent(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {
+		if slices.Contains(vetoes, v.ID) && parseContent(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {
 			d.w.noteViolation("S4 version %s of %s is retired, and somebody holds it", history.Short(v.ID), d.source.Name)
 		}
 	}
@@ -281,12 +281,12 @@ func (r users) setsAgain(old, next string) bool {
 }
 
 // checkRetiring checks that nobody needs a login that is about to die, or that an emergency has said so.
-func (r users) checkRetiring(owed rotate.Values) {
+func (r users) checkRetiring(owed rotate.Values, vetoes []string) {
 	text := secret.Reveal(owed[r.key])
 	if !r.w.isDoomed(r.source, text) {
 		r.w.checkRetiring(r.key, text)
 	}
-	r.checkVetoed(owed)
+	r.checkVetoed(owed, vetoes)
 }
 
 // passwordOf is what Create wrote.
@@ -315,7 +315,7 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 // Retire is done with the old credential itself: one that is refused is dead already. What comes late locks the user,
 // whatever its password is by then, unless the target knows a newer rotation of it.
 func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
-	owed := e.Owed
+	owed, vetoes := e.Owed, r.w.now.vetoes // of when this is sent, however late it lands
 	user, dead := r.userOf(owed), !r.acceptsLogin(owed)
 	return nil, r.callDatabase("ALTER ROLE own", user, true, func() error {
 		if dead {
@@ -325,7 +325,7 @@ func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 			return err
 		}
 		if r.acceptsLogin(owed) {
-			r.checkRetiring(owed)
+			r.checkRetiring(owed, vetoes)
 		}
 		r.alterUser(user, "")
 		return nil

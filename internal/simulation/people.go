@@ -104,15 +104,15 @@ func redeployOlder(w *World, args []string) error {
 		return errNotNow
 	}
 	running := aws.ToString(services.Services[0].TaskDefinition)
-	list, err := client.ListTaskDefinitions(w.ctx, &awsecs.ListTaskDefinitionsInput{FamilyPrefix: aws.String(c.ECS.Service + "-" + w.Env.Name), Status: "ACTIVE", Sort: "DESC"})
+	revisions, err := w.ListRevisions(w.ctx, c.ECS.Service+"-"+w.Env.Name, "ACTIVE")
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(list.TaskDefinitionArns, func(arn string) bool { return arn != running && w.isWorking(arn) })
+	i := slices.IndexFunc(revisions, func(arn string) bool { return arn != running && w.isWorking(arn) })
 	if i < 0 {
 		return errNotNow
 	}
-	_, err = client.UpdateService(w.ctx, &awsecs.UpdateServiceInput{Cluster: &c.ECS.Cluster, Service: &c.ECS.Service, TaskDefinition: &list.TaskDefinitionArns[i]})
+	_, err = client.UpdateService(w.ctx, &awsecs.UpdateServiceInput{Cluster: &c.ECS.Cluster, Service: &c.ECS.Service, TaskDefinition: &revisions[i]})
 	return err
 }
 
@@ -138,11 +138,11 @@ func restartTasks(w *World, args []string) error {
 	}
 	defer w.openForOthers()()
 	client := awsecs.NewFromConfig(w.Config(w.Env.Account, w.Env.Region))
-	tasks, err := client.ListTasks(w.ctx, &awsecs.ListTasksInput{Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service})
+	tasks, err := w.ListServiceTasks(w.ctx, *c.ECS)
 	if err != nil {
 		return err
 	}
-	for _, arn := range tasks.TaskArns {
+	for _, arn := range tasks {
 		if _, err := client.StopTask(w.ctx, &awsecs.StopTaskInput{Cluster: &c.ECS.Cluster, Task: aws.String(arn)}); err != nil {
 			return err
 		}

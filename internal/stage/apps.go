@@ -10,16 +10,16 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// App is what a healthy image of a consumer does: it presents every value it gets from a source to whatever accepts
-// that value. Where it reads both keys of a symmetric secret, it verifies too; where nobody reads both, everybody who
-// reads the one does. Of a key pair, who reads the private half signs with it, and public halves verify.
+// App returns a healthy image of a consumer: it presents every value that it gets from a source to the target that
+// accepts it. It verifies too where it reads both keys of a symmetric secret or, if nobody reads both, one of them.
+// With a key pair, readers of the private key sign, and readers of public keys verify.
 func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
-	app := ecs.App{Presents: presents(env, c)}
+	app := ecs.App{Presents: listPresented(env, c)}
 	switch {
 	case c.ECS != nil:
 		app.Bundle = c.ECS.Variable
 	case c.ECSFamily != nil:
-		app.Bundle, app.Lasts = c.ECSFamily.Variable, lasts
+		app.Bundle, app.Lasts = c.ECSFamily.Variable, familyTaskTime
 	}
 	for _, s := range env.Sources {
 		if s.Rotate.Also == "" {
@@ -27,10 +27,10 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 		}
 		first, belongs := s.Rotate.Key, (func(string, string) bool)(nil)
 		if s.Rotate.Pair != "" {
-			first, belongs = s.Rotate.Public, verifiers()
+			first, belongs = s.Rotate.Public, newVerifier()
 		}
-		also := names(env, c, s.Rotate.Also)
-		if accepted := append(names(env, c, first), also...); len(also) > 0 || !verified(env, s) && len(accepted) > 0 {
+		also := bucketNames(env, c, s.Rotate.Also)
+		if accepted := append(bucketNames(env, c, first), also...); len(also) > 0 || !hasVerifier(env, s) && len(accepted) > 0 {
 			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Rotate.Key), Env: accepted, Belongs: belongs})
 			app.Needs = append(app.Needs, accepted...)
 		}
@@ -38,17 +38,18 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 	return app
 }
 
-// verified says whether anybody reads the second key of a symmetric secret.
-func verified(env *manifest.Environment, s manifest.Source) bool {
+// hasVerifier reports whether a consumer on ECS reads the second key of a symmetric secret.
+func hasVerifier(env *manifest.Environment, s manifest.Source) bool {
 	return slices.ContainsFunc(env.Consumers, func(c manifest.Consumer) bool {
-		return (c.ECS != nil || c.ECSFamily != nil) && len(names(env, c, s.Rotate.Also)) > 0
+		return (c.ECS != nil || c.ECSFamily != nil) && len(bucketNames(env, c, s.Rotate.Also)) > 0
 	})
 }
 
-// Code makes a consumer's code present what its bucket gives it now: the runs of a repository at once, a project from its
-// next build on, where production is the environment's. A service does so by its image: see App.
+// Code makes the code of a repository or project present the values that its bucket gives it now: a repository's runs
+// at once, a project from its next build on, if the environment has its production. A service's image does so: see
+// App.
 func (s *Stage) Code(c manifest.Consumer) {
-	switch shown := presents(s.Env, c); {
+	switch shown := listPresented(s.Env, c); {
 	case c.GitHub != nil:
 		var secrets []github.Presented
 		for _, p := range shown {
@@ -64,10 +65,10 @@ func (s *Stage) Code(c manifest.Consumer) {
 	}
 }
 
-// presents lists what a consumer shows: every name that carries a source's key, but not the second key of a symmetric
-// secret, which is only accepted, nor the public half of a key pair, nor what waits, nor a random value that nobody but
-// its readers knows.
-func presents(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
+// listPresented returns the names under which a consumer presents values, with their targets: every name of a source's
+// key, except the second key of a symmetric secret, which is only accepted, the public key of a pair, the pair that
+// waits, and random values that only their readers know.
+func listPresented(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
 	var shown []ecs.Presents
 	for _, s := range env.Sources {
 		if s.Rotate.With == manifest.Random && s.Rotate.Also == "" {
@@ -77,7 +78,7 @@ func presents(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
 			if key == s.Rotate.Also || key == s.Rotate.Public || key == s.Rotate.Next {
 				continue
 			}
-			for _, name := range names(env, c, key) {
+			for _, name := range bucketNames(env, c, key) {
 				shown = append(shown, ecs.Presents{Env: name, Target: Target(env, key)})
 			}
 		}
@@ -85,8 +86,8 @@ func presents(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
 	return shown
 }
 
-// names are the names under which a consumer's bucket has a canonical key.
-func names(env *manifest.Environment, c manifest.Consumer, key string) []string {
+// bucketNames returns the names of a source's key in a consumer's bucket.
+func bucketNames(env *manifest.Environment, c manifest.Consumer, key string) []string {
 	b, _ := env.Bucket(c.Bucket)
 	var out []string
 	for _, e := range env.Entries(b) {
@@ -100,8 +101,8 @@ func names(env *manifest.Environment, c manifest.Consumer, key string) []string 
 // Target names what accepts a key's value.
 func Target(env *manifest.Environment, key string) string { return key + "@" + env.Name }
 
-// symmetric lists the targets of every environment that are made of those who verify.
-func symmetric(file *manifest.File) ([]string, error) {
+// symmetricTargets returns the targets, in every environment, whose acceptors are consumers that verify.
+func symmetricTargets(file *manifest.File) ([]string, error) {
 	var targets []string
 	for _, name := range slices.Sorted(maps.Keys(file.Environments)) {
 		env, err := file.Environment(name)

@@ -25,11 +25,11 @@ func (s *Stage) Beside(ctx context.Context, environment, dir string) (*Stage, er
 		return nil, err
 	}
 	other := &Stage{World: s.World, Env: env, At: s.At, Values: map[string]map[string]string{}, config: c, stop: func() {}, tag: "-" + environment}
-	apps := images(env)
+	apps := firstImages(env)
 	for _, image := range slices.Sorted(maps.Keys(apps)) {
 		s.Image(image+other.tag, apps[image])
 	}
-	if err := other.deploy(ctx, c); err != nil {
+	if err := other.deployFirst(ctx, c); err != nil {
 		return nil, fmt.Errorf("set up %s beside %s on the stand-in: %w", environment, s.Env.Name, err)
 	}
 	return other, nil
@@ -50,13 +50,13 @@ func (s *Stage) Redeploy(ctx context.Context, manifestYAML []byte) error {
 	if err := s.Containers(ctx, env); err != nil {
 		return err
 	}
-	return s.Pipeline(ctx, s.deployment())
+	return s.Pipeline(ctx, s.newDeployment())
 }
 
-// deployment is what infra deploys for the stage's environment.
-func (s *Stage) deployment() standin.Deployment {
+// newDeployment returns what infra deploys for the stage's environment.
+func (s *Stage) newDeployment() standin.Deployment {
 	return standin.Deployment{
 		Environment: s.Env, Manifest: s.config.Manifest, At: s.At, Dir: s.config.Dir,
-		Propagate: s.config.bootstrap("propagate"), Rotate: s.config.bootstrap("rotate"),
+		Propagate: s.config.bootstrapPath("propagate"), Rotate: s.config.bootstrapPath("rotate"),
 	}
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// A task of a family is started so often, and lasts.
+// How often a schedule starts a family's task, and for how long that runs.
 const (
-	often = "rate(15 minutes)"
-	lasts = 5 * time.Minute
+	familySchedule = "rate(15 minutes)"
+	familyTaskTime = 5 * time.Minute
 )
 
-// family registers a first task definition, with no secret yet, and a schedule that starts tasks on it.
-func (s *Stage) family(ctx context.Context, c manifest.Consumer) error {
+// createFamily registers a first task definition, with no secret yet, and a schedule that starts tasks on it.
+func (s *Stage) createFamily(ctx context.Context, c manifest.Consumer) error {
 	cfg := s.Config(s.Env.Account, s.Env.Region)
 	client, m := ecs.NewFromConfig(cfg), c.ECSFamily
 	cluster, err := client.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &m.Cluster})
@@ -40,7 +40,7 @@ func (s *Stage) family(ctx context.Context, c manifest.Consumer) error {
 		return fmt.Errorf("register the first task definition of %s: %w", c.Name, err)
 	}
 	_, err = scheduler.NewFromConfig(cfg).CreateSchedule(ctx, &scheduler.CreateScheduleInput{
-		Name: aws.String(s.Env.Name + "-" + c.Name), ScheduleExpression: aws.String(often),
+		Name: aws.String(s.Env.Name + "-" + c.Name), ScheduleExpression: aws.String(familySchedule),
 		FlexibleTimeWindow: &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
 		Target: &types.Target{
 			Arn: cluster.Cluster.ClusterArn, RoleArn: aws.String("arn:aws:iam::" + s.Env.Account + ":role/" + m.Family + "-" + s.Env.Name + "-schedule"),

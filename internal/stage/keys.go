@@ -53,7 +53,7 @@ func (s *Stage) AccessKey(ctx context.Context, source manifest.Source) (map[stri
 	return map[string]string{id: aws.ToString(out.AccessKey.AccessKeyId), secret: aws.ToString(out.AccessKey.SecretAccessKey)}, nil
 }
 
-// Plain says whether what a key of a source holds is no secret: the id of an access key.
+// Plain reports whether the value of a source's key is no secret: the id of an access key.
 func Plain(s manifest.Source, key string) bool {
 	id, _ := s.AccessKey()
 	return s.Rotate.With == manifest.AWSAccessKey && key == id

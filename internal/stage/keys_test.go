@@ -32,7 +32,7 @@ func TestAServiceIsAcceptedWhileItsAccessKeyIsActive(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	until(t, s, nothingToDo)
+	passUntil(t, s, nothingToDo)
 	id := s.Values["storage"]["AWS_ACCESS_KEY_ID"]
 	keys := s.IAM.Keys(iam.User{Account: "111111111111", Name: "artifacts-dev"})
 	if len(keys) != 1 || keys[0].ID != id || keys[0].Status != iam.Active {
@@ -60,7 +60,7 @@ func TestAServiceIsAcceptedWhileItsAccessKeyIsActive(t *testing.T) {
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("refused (-want +got):\n%s", diff)
 	}
-	if r := pass(t, s); len(r.Steps) > 0 {
+	if r := runPass(t, s); len(r.Steps) > 0 {
 		t.Errorf("a pass does %v", r.Steps)
 	}
 }

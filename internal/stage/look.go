@@ -26,8 +26,8 @@ func (s *Stage) Look(ctx context.Context) (plan.Report, error) {
 	return report, nil
 }
 
-// Watch advances the world, from one thing that is due to the next, looks at the environment after each step that
-// changed something at a sink, and ends when done says so, or with false after limit.
+// Watch advances the world from one event to the next and calls Look after each that changed something at a sink. It
+// ends with true when done returns true, and with false after limit.
 func (s *Stage) Watch(ctx context.Context, limit time.Duration, done func(plan.Report) bool) (plan.Report, bool, error) {
 	var report plan.Report
 	var err error

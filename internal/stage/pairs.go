@@ -25,8 +25,8 @@ func KeyPair(ctx context.Context) (private, public string, err error) {
 	return secret.Reveal(made["K"]), secret.Reveal(made["P"]), err
 }
 
-// pair is the first key pair of a source, in both places where it has two. Other sources have none.
-func pair(ctx context.Context, s manifest.Source) (map[string]string, error) {
+// firstKeyPair returns the first key pair of a source, in both places where it has two; nil for other sources.
+func firstKeyPair(ctx context.Context, s manifest.Source) (map[string]string, error) {
 	if s.Rotate.Pair == "" {
 		return nil, nil
 	}
@@ -38,23 +38,23 @@ func pair(ctx context.Context, s manifest.Source) (map[string]string, error) {
 	return values, err
 }
 
-// verifiers says whether who holds the one half accepts what the other half has signed, and remembers it.
-func verifiers() func(private, public string) bool {
+// newVerifier returns verifiesSignature with a memory.
+func newVerifier() func(private, public string) bool {
 	var known sync.Map
 	return func(private, public string) bool {
 		verdict, is := known.Load([2]string{private, public})
 		if !is {
-			verdict = verifies(private, public)
+			verdict = verifiesSignature(private, public)
 			known.Store([2]string{private, public}, verdict)
 		}
 		return verdict.(bool)
 	}
 }
 
-// verifies signs and verifies.
-func verifies(private, public string) bool {
-	signer, _ := x509.ParsePKCS8PrivateKey(block(private))
-	verifier, _ := x509.ParsePKIXPublicKey(block(public))
+// verifiesSignature reports whether the public key accepts what the private key signs.
+func verifiesSignature(private, public string) bool {
+	signer, _ := x509.ParsePKCS8PrivateKey(decodePEM(private))
+	verifier, _ := x509.ParsePKIXPublicKey(decodePEM(public))
 	key, is := signer.(crypto.Signer)
 	if !is {
 		return false
@@ -79,8 +79,8 @@ func verifies(private, public string) bool {
 	return false
 }
 
-// block returns what is in PEM.
-func block(text string) []byte {
+// decodePEM returns the content of the first PEM block; nil where there is none.
+func decodePEM(text string) []byte {
 	if b, _ := pem.Decode([]byte(text)); b != nil {
 		return b.Bytes
 	}

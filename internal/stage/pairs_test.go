@@ -10,7 +10,7 @@ import (
 )
 
 func TestAVerifierAcceptsWhatTheOtherHalfOfItsKeySigns(t *testing.T) {
-	belongs := verifiers()
+	belongs := newVerifier()
 	other, _, err := KeyPair(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -39,8 +39,8 @@ func TestASourceOfAKeyPairBeginsWithOneInEveryPlace(t *testing.T) {
 		{manifest.Rotate{Pair: "rsa-4096", Key: "K", Public: "P"}, 2},
 		{manifest.Rotate{Pair: "rsa-4096", Key: "K", Public: "P", Next: "N", Also: "A"}, 4},
 	} {
-		values, err := pair(t.Context(), manifest.Source{Rotate: c.rotate})
-		if err != nil || len(values) != c.keys || values["N"] != "" && values["N"] != values["K"] || c.keys > 0 && !verifies(values["K"], values["P"]) {
+		values, err := firstKeyPair(t.Context(), manifest.Source{Rotate: c.rotate})
+		if err != nil || len(values) != c.keys || values["N"] != "" && values["N"] != values["K"] || c.keys > 0 && !verifiesSignature(values["K"], values["P"]) {
 			t.Errorf("%d keys, want %d of one pair (%v)", len(values), c.keys, err)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // TestAChangeCostsTheSameCallsHoweverManyKeysThereAre counts what one changed value costs, from the pass that writes it
 // to the pass that finds every consumer on it.
 func TestAChangeCostsTheSameCallsHoweverManyKeysThereAre(t *testing.T) {
-	few, many := propagate(t, 50), propagate(t, 250)
+	few, many := measurePropagation(t, 50), measurePropagation(t, 250)
 	if !maps.Equal(few, many) {
 		t.Errorf("calls by service: %v with 50 keys, %v with 250", few, many)
 	}
@@ -34,7 +34,7 @@ func BenchmarkPropagation(b *testing.B) {
 		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
 			var calls map[string]int
 			for b.Loop() {
-				calls = propagate(b, keys)
+				calls = measurePropagation(b, keys)
 			}
 			for service, n := range calls {
 				b.ReportMetric(float64(n), service+"-calls/op")
@@ -43,11 +43,11 @@ func BenchmarkPropagation(b *testing.B) {
 	}
 }
 
-// propagate sets an environment with so many keys up, lets it converge, changes one value, and counts the calls of
+// measurePropagation sets an environment with so many keys up, lets it converge, changes one value, and counts the calls of
 // the passes, one a minute, until every consumer is seen on it.
-func propagate(t testing.TB, keys int) map[string]int {
+func measurePropagation(t testing.TB, keys int) map[string]int {
 	t.Helper()
-	s, err := Open(t.Context(), Config{Manifest: wide(keys), Environment: "dev"})
+	s, err := Open(t.Context(), Config{Manifest: wideManifest(keys), Environment: "dev"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,13 +56,13 @@ func propagate(t testing.TB, keys int) map[string]int {
 			t.Error(err)
 		}
 	}()
-	until(t, s, everybodyFollowed)
-	until(t, s, nothingToDo)
+	passUntil(t, s, everybodyFollowed)
+	passUntil(t, s, nothingToDo)
 	if err := s.Put(t.Context(), "app", map[string]string{"K001": Canary("K001")}); err != nil {
 		t.Fatal(err)
 	}
 	before := len(s.Tap.Calls())
-	until(t, s, everybodyFollowed)
+	passUntil(t, s, everybodyFollowed)
 	if refused := s.Refusals(); len(refused) > 0 {
 		t.Errorf("refused: %v", refused)
 	}
@@ -73,11 +73,11 @@ func propagate(t testing.TB, keys int) map[string]int {
 	return calls
 }
 
-// until runs a pass a minute until done says so of what it saw.
-func until(t testing.TB, s *Stage, done func(plan.Report) bool) {
+// passUntil runs a pass a minute until done says so of what it saw.
+func passUntil(t testing.TB, s *Stage, done func(plan.Report) bool) {
 	t.Helper()
 	for range 60 {
-		report := pass(t, s)
+		report := runPass(t, s)
 		if done(report) {
 			return
 		}
@@ -92,7 +92,7 @@ func everybodyFollowed(r plan.Report) bool {
 	return !slices.ContainsFunc(r.Consumers, func(c plan.ConsumerReport) bool { return !c.Current }) && len(r.Steps) == 0
 }
 
-func pass(t testing.TB, s *Stage) plan.Report {
+func runPass(t testing.TB, s *Stage) plan.Report {
 	t.Helper()
 	client, at := s.InMemory()
 	cfg := s.Config(s.Env.Account, s.Env.Region)
@@ -106,9 +106,9 @@ func pass(t testing.TB, s *Stage) plan.Report {
 	return report
 }
 
-// wide is a manifest with so many keys: the API and a worker have all of them, CI and the dashboard as many as those
+// wideManifest is a manifest with so many keys: the API and a worker have all of them, CI and the dashboard as many as those
 // sinks take.
-func wide(keys int) []byte {
+func wideManifest(keys int) []byte {
 	var names, worker []string
 	for i := range keys {
 		names = append(names, fmt.Sprintf("K%03d", i))

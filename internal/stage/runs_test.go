@@ -36,13 +36,13 @@ func TestAWorkflowRunIsSeenToPresentWhatItRead(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	until(t, s, nothingToDo)
+	passUntil(t, s, nothingToDo)
 	old := s.Values["vendor"]["KEY"]
 	queued := s.GitHub.StartRun("example/app", github.Queued, "dev")
 	if err := s.Put(t.Context(), "vendor", map[string]string{"KEY": Canary("KEY")}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, s, func(plan.Report) bool {
+	passUntil(t, s, func(plan.Report) bool {
 		value, _, _ := s.GitHub.Secret("example/app", "dev", "DEPLOY_KEY")
 		return value == s.Values["vendor"]["KEY"]
 	})

@@ -14,15 +14,15 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// sinks makes the repositories and projects that the manifest names, and the tokens that reach them. One key may reach
-// several.
-func (s *Stage) sinks() error {
+// createSinks creates the repositories and projects that the manifest names, and the tokens that reach them. One token
+// may reach several.
+func (s *Stage) createSinks() error {
 	known := map[string]string{}
 	s.Values[""] = known // no source yet: seed finds them there
 	for _, c := range s.Env.Consumers {
 		switch {
 		case c.GitHub != nil:
-			if err := s.repository(c, known); err != nil {
+			if err := s.addRepository(c, known); err != nil {
 				return err
 			}
 		case c.Vercel != nil:
@@ -30,13 +30,13 @@ func (s *Stage) sinks() error {
 				known[c.Vercel.Token] = s.config.Canary(c.Vercel.Token)
 			}
 			s.Vercel.AddToken(known[c.Vercel.Token], c.Vercel.Team)
-			s.project(c, known)
+			s.addProject(c, known)
 		}
 	}
 	return nil
 }
 
-// Repositories are those that rotary comes to with a key.
+// Repositories returns the repositories that rotary reaches with a key.
 func Repositories(env *manifest.Environment, key string) (names []string) {
 	for _, c := range env.Consumers {
 		if c.GitHub != nil && c.GitHub.Token == key && !slices.Contains(names, c.GitHub.Repository) {
@@ -46,7 +46,7 @@ func Repositories(env *manifest.Environment, key string) (names []string) {
 	return names
 }
 
-func (s *Stage) repository(c manifest.Consumer, known map[string]string) error {
+func (s *Stage) addRepository(c manifest.Consumer, known map[string]string) error {
 	s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
 	s.Code(c)
 	token, all := c.GitHub.Token, Repositories(s.Env, c.GitHub.Token)
@@ -84,7 +84,7 @@ func appID(env *manifest.Environment, key string) int64 {
 	return 4711 + int64(slices.Index(keys, key))
 }
 
-func (s *Stage) project(c manifest.Consumer, known map[string]string) {
+func (s *Stage) addProject(c manifest.Consumer, known map[string]string) {
 	p := vercel.Project{
 		Name: c.Vercel.Project, Team: c.Vercel.Team, RepoID: 1296269, Head: "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689", Domain: c.Vercel.Project + ".example.com",
 	}

@@ -21,12 +21,13 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Config says what is set up.
+// Config selects what Open sets up.
 type Config struct {
 	Manifest    []byte // rotary.yaml
 	Environment string
@@ -36,6 +37,7 @@ type Config struct {
 	Start       time.Time               // default: 1 January 2026, 9 o'clock
 	OnRefusal   func(standin.Refusal)   // may be nil
 	OnDead      func(iam.Key)           // may be nil
+	Lists       sim.Lists               // in which order and in what pages lists are answered
 	Unseeded    []string                // sources that stay empty
 	Canary      func(key string) string // makes the values; default: Canary
 	InMemory    bool                    // no sockets: only the World's own client reaches it, so no pipeline either
@@ -57,7 +59,7 @@ type Stage struct {
 // Image is the first image of a consumer's service or family.
 func Image(consumer string) string { return consumer + ":1" }
 
-// Open sets the environment up and returns before anything has been reconciled. Close it.
+// Open sets the environment up and returns before the first pass. The caller closes the stage.
 func Open(ctx context.Context, c Config) (*Stage, error) {
 	file, err := manifest.Parse("rotary.yaml", c.Manifest)
 	if err != nil {
@@ -73,25 +75,25 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 	if c.Canary == nil {
 		c.Canary = Canary
 	}
-	targets, err := symmetric(file)
+	targets, err := symmetricTargets(file)
 	if err != nil {
 		return nil, err
 	}
 	s := &Stage{Env: env, Values: map[string]map[string]string{}, config: c}
 	s.World = standin.New(standin.Config{
-		Start: c.Start, Images: images(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal, OnDead: c.OnDead,
+		Start: c.Start, Images: firstImages(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal, OnDead: c.OnDead, Lists: c.Lists,
 		KeySecret: func() string { return s.config.Canary("SECRET_ACCESS_KEY") },
 	})
-	if s.At, s.stop, err = s.serve(c); err != nil {
+	if s.At, s.stop, err = s.openEndpoints(c); err != nil {
 		return nil, err
 	}
-	if err := s.deploy(ctx, c); err != nil {
+	if err := s.deployFirst(ctx, c); err != nil {
 		return nil, errors.Join(fmt.Errorf("set up %s on the stand-in: %w", env.Name, err), s.Close())
 	}
 	return s, nil
 }
 
-func (s *Stage) serve(c Config) (standin.Endpoints, func(), error) {
+func (s *Stage) openEndpoints(c Config) (standin.Endpoints, func(), error) {
 	if c.InMemory {
 		_, at := s.World.InMemory()
 		return at, func() {}, nil
@@ -105,9 +107,9 @@ func (s *Stage) Close() error {
 	return s.World.Close()
 }
 
-// deploy is the first deploy: containers, seed, pipeline, schedules, services.
-func (s *Stage) deploy(ctx context.Context, c Config) error {
-	if err := s.sinks(); err != nil {
+// deployFirst is the first deploy: containers, seed, pipeline, schedules, services.
+func (s *Stage) deployFirst(ctx context.Context, c Config) error {
+	if err := s.createSinks(); err != nil {
 		return err
 	}
 	if err := s.iamUsers(ctx); err != nil || c.Bare {
@@ -129,31 +131,31 @@ func (s *Stage) deploy(ctx context.Context, c Config) error {
 		}
 	}
 	for _, consumer := range s.Env.Consumers {
-		if err := s.tasks(ctx, consumer); err != nil {
+		if err := s.startTasks(ctx, consumer); err != nil {
 			return err
 		}
 	}
 	if c.Lambdas == "" {
 		return nil
 	}
-	if err := s.Pipeline(ctx, s.deployment()); err != nil {
+	if err := s.Pipeline(ctx, s.newDeployment()); err != nil {
 		return err
 	}
 	return s.Rotations(ctx, s.Env, manifest.Random, manifest.AWSAccessKey)
 }
 
-// tasks starts what runs on ECS.
-func (s *Stage) tasks(ctx context.Context, c manifest.Consumer) error {
+// startTasks starts a consumer that runs on ECS.
+func (s *Stage) startTasks(ctx context.Context, c manifest.Consumer) error {
 	switch {
 	case c.ECS != nil:
 		return s.Service(ctx, s.Env, c, Image(c.Name)+s.tag, 2)
 	case c.ECSFamily != nil:
-		return s.family(ctx, c)
+		return s.createFamily(ctx, c)
 	}
 	return nil
 }
 
-func (c Config) bootstrap(lambda string) string {
+func (c Config) bootstrapPath(lambda string) string {
 	return filepath.Join(c.Lambdas, lambda, "bootstrap")
 }
 
@@ -191,12 +193,12 @@ func (s *Stage) Secrets() *secretsmanager.Client {
 func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]string, error) {
 	values := map[string]string{}
 	for _, key := range source.Keys {
-		values[key] = s.first(key)
+		values[key] = s.firstValue(key)
 	}
 	if also := source.Rotate.Also; also != "" {
 		values[also] = values[source.Rotate.Key]
 	}
-	halves, err := pair(ctx, source)
+	halves, err := firstKeyPair(ctx, source)
 	if err != nil {
 		return nil, err
 	}
@@ -209,8 +211,8 @@ func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]st
 	return values, nil
 }
 
-// first keeps what a sink already knows: its tokens.
-func (s *Stage) first(key string) string {
+// firstValue returns a key's first value: the token that a sink already knows, or a new canary.
+func (s *Stage) firstValue(key string) string {
 	for _, held := range s.Values {
 		if value, has := held[key]; has {
 			return value
@@ -219,18 +221,19 @@ func (s *Stage) first(key string) string {
 	return s.config.Canary(key)
 }
 
-// Public is what of the stage's values is no secret: the id of a GitHub App, and how the file of its key begins and ends.
+// Public is the part of the stage's values that is no secret: the id of a GitHub App, and the first and last line of
+// its key.
 const Public = "4711\n-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n"
 
-// Canary makes a value that can be found wherever it leaks to. No 8 bytes of it say nothing.
+// Canary returns a random value that a search finds wherever it leaks to, whole or in pieces of 8 bytes.
 func Canary(key string) string {
 	b := make([]byte, 24)
 	_, _ = rand.Read(b)
 	return "canary" + base64.RawURLEncoding.EncodeToString(b) + "-" + key[max(0, len(key)-4):]
 }
 
-// images says what the first image of every service and family does.
-func images(env *manifest.Environment) map[string]ecs.App {
+// firstImages returns the first image of every service and family.
+func firstImages(env *manifest.Environment) map[string]ecs.App {
 	apps := map[string]ecs.App{}
 	for _, c := range env.Consumers {
 		if c.ECS != nil || c.ECSFamily != nil {

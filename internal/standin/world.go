@@ -34,6 +34,7 @@ type Config struct {
 	Log       io.Writer          // gets what Lambda functions print; nil keeps it in memory only
 	OnRefusal func(Refusal)      // is told, once each, when somebody's credential is refused; may be nil
 	KeySecret func() string      // makes the secrets of access keys; nil: crypto/rand
+	Lists     sim.Lists          // in which order and in what pages lists are answered
 	OnDead    func(iam.Key)      // is told when an access key that worked is about to stop working; may be nil
 }
 
@@ -85,9 +86,9 @@ func New(cfg Config) *World {
 		w.images[image] = app
 	}
 	w.Targets = target.New(w.verifiers, cfg.Symmetric...)
-	w.GitHub = github.New(github.Config{Clock: clock, Tap: w.Tap, Targets: w.Targets})
-	w.Vercel = vercel.New(vercel.Config{Clock: clock, Tap: w.Tap, Targets: w.Targets})
-	w.IAM = iam.New(iam.Config{Clock: clock, Tap: w.Tap, Secret: cfg.KeySecret, OnDead: cfg.OnDead})
+	w.GitHub = github.New(github.Config{Clock: clock, Tap: w.Tap, Lists: cfg.Lists, Targets: w.Targets})
+	w.Vercel = vercel.New(vercel.Config{Clock: clock, Tap: w.Tap, Lists: cfg.Lists, Targets: w.Targets})
+	w.IAM = iam.New(iam.Config{Clock: clock, Tap: w.Tap, Lists: cfg.Lists, Secret: cfg.KeySecret, OnDead: cfg.OnDead})
 	return w
 }
 
@@ -129,20 +130,20 @@ func (w *World) newRegion(account, region string) *Region {
 	r := &Region{Lambda: lambdahost.New(lambdahost.Config{Clock: w.Clock, Account: account, Region: region, Tap: w.Tap, Log: w.cfg.Log})}
 	r.Bus = bus.New(bus.Config{
 		RunTask: func(cluster, definition string, count int) error { return r.ECS.Run(cluster, definition, count) },
-		Clock:   w.Clock, Account: account, Region: region, Tap: w.Tap, InvokeAsync: r.Lambda.InvokeAsync,
+		Clock:   w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Tap: w.Tap, InvokeAsync: r.Lambda.InvokeAsync,
 		Invoke: func(ctx context.Context, arn string, payload []byte) ([]byte, string, error) {
 			result, err := r.Lambda.Invoke(ctx, arn, payload)
 			return result.Payload, result.FunctionError, err
 		},
 	})
 	r.SecretsManager = secretsmanager.New(secretsmanager.Config{
-		Clock: w.Clock, Account: account, Region: region, Emit: r.Bus.Emit, Invoke: r.rotate,
+		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit, Invoke: r.rotate,
 		MayInvoke: func(function, secret string) bool {
 			return r.Lambda.Allows(function, "secretsmanager.amazonaws.com", secret)
 		},
 	})
 	r.ECS = ecs.New(ecs.Config{
-		Clock: w.Clock, Account: account, Region: region, Emit: r.Bus.Emit,
+		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit,
 		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.image,
 	})
 	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS()}

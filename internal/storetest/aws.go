@@ -30,7 +30,7 @@ const (
 // ROTARY_TEST_AWS_FUNCTION may hold the ARN of a rotation function there that does nothing. It first deletes for good
 // what a run that was killed more than an hour ago has left.
 func AWS(ctx context.Context) (Target, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(patient))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(newRetryer))
 	if err != nil {
 		return Target{}, fmt.Errorf("load the AWS configuration: %w", err)
 	}
@@ -39,7 +39,7 @@ func AWS(ctx context.Context) (Target, error) {
 	}
 	cfg.HTTPClient = &metered{HTTPClient: cfg.HTTPClient}
 	client := secretsmanager.NewFromConfig(cfg)
-	if err := sweep(ctx, client); err != nil {
+	if err := deleteLeftovers(ctx, client); err != nil {
 		return Target{}, err
 	}
 	return Target{
@@ -48,12 +48,13 @@ func AWS(ctx context.Context) (Target, error) {
 	}, nil
 }
 
-// patient tries again as the SDK does, but where a limit is reached: the SDK takes that for throttling, and it is a fact.
-func patient() aws.Retryer {
+// newRetryer retries as the SDK does, except where a limit is exceeded: the SDK retries that as throttling, and here it
+// is a fact to be checked.
+func newRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 8
 		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-			if code(err) == limit {
+			if errorCode(err) == limit {
 				return aws.FalseTernary
 			}
 			return aws.UnknownTernary
@@ -61,8 +62,8 @@ func patient() aws.Retryer {
 	})
 }
 
-// sweep deletes what runs that were killed have left.
-func sweep(ctx context.Context, client *secretsmanager.Client) error {
+// deleteLeftovers deletes the secrets that killed runs have left.
+func deleteLeftovers(ctx context.Context, client *secretsmanager.Client) error {
 	pages := secretsmanager.NewListSecretsPaginator(client, &secretsmanager.ListSecretsInput{
 		IncludePlannedDeletion: aws.Bool(true), Filters: []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{awsPrefix}}},
 	})

@@ -1,5 +1,5 @@
-// Package storetest is what rotary knows of Secrets Manager, as one table of facts, and what pkg/store promises on top
-// of them. Run checks both against anything that answers like Secrets Manager: the stand-in, another emulator, AWS.
+// Package storetest lists the facts about Secrets Manager on which rotary relies, and the promises of pkg/store. Run
+// checks both against anything that answers like Secrets Manager: the stand-in, another emulator, AWS.
 package storetest
 
 import (
@@ -13,30 +13,37 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// Client is what rotary calls of Secrets Manager, and RotateSecret, which others call: the genuine client's methods.
+// Client is the part of the genuine client that rotary uses, and RotateSecret, which others call.
 type Client interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
-	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
-	BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
-	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
-	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
-	RotateSecret(context.Context, *secretsmanager.RotateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
+	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
+	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
+	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
+	RotateSecret(context.Context, *secretsmanager.RotateSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
 }
 
-// Target is a Secrets Manager, and what can be done with it.
+// Target is a Secrets Manager to check, with the means to do it.
 type Target struct {
 	Client   Client
 	Keeper   *secretsmanager.Client // the same account's: makes secrets, deletes and restores them
 	Prefix   string                 // of the name of every secret that is made
 	Function string                 // ARN of a rotation function that may be invoked and does nothing; "" where there is none
 	Advance  func(time.Duration)    // moves its clock; nil where nobody can
-	Fine     bool                   // its times tell one call from the next, although nobody moves its clock
+	Fine     bool                   // its times differ between two calls, although nobody moves its clock
 
 	Facts []Fact // that are checked; nil for the whole table
 }
 
-// Fact is something that holds of Secrets Manager, or of a Store over it.
+// Fact is a fact about Secrets Manager, or about a Store over it.
 type Fact struct {
 	Name   string
 	Source string // a page of AWS's documentation, or how else it is known
@@ -44,12 +51,12 @@ type Fact struct {
 	check  func(*probe)
 }
 
-// need is what a fact needs of a target to be seen.
+// need is a set of means that a target must have so that a fact can be checked.
 type need int
 
 const (
 	movable  need = 1 << iota // a clock that can be moved
-	fine                      // times that tell calls apart
+	fine                      // times that differ between two calls
 	function                  // a rotation function
 )
 
@@ -59,7 +66,7 @@ func Facts() []Fact {
 		deletionFacts(), rotationFacts(), timeFacts(), StoreFacts())
 }
 
-// Tally counts what became of the facts at one target.
+// Tally counts the facts by their result at one target.
 type Tally struct {
 	Held, Failed int
 	Unseen       []string // the facts that the target has no means to show
@@ -78,12 +85,12 @@ func Run(t *testing.T, target Target) Tally {
 		facts = Facts()
 	}
 	for i, f := range facts {
-		if !target.able(f) {
+		if !target.canShow(f) {
 			tally.Unseen = append(tally.Unseen, f.Name)
 			continue
 		}
 		ok := t.Run(f.Name, func(t *testing.T) {
-			if seen := target.check(t, i, f); len(seen) > 0 {
+			if seen := target.checkFact(t, i, f); len(seen) > 0 {
 				t.Errorf("known from %s; seen is\n\t%s", f.Source, strings.Join(seen, "\n\t"))
 			}
 		})
@@ -96,15 +103,15 @@ func Run(t *testing.T, target Target) Tally {
 	return tally
 }
 
-// check returns everything that is not as the fact says.
-func (t Target) check(tt *testing.T, i int, f Fact) []string {
+// checkFact checks a fact on a secret of its own and returns the mismatches.
+func (t Target) checkFact(tt *testing.T, i int, f Fact) []string {
 	p := &probe{Target: t, ctx: tt.Context(), name: fmt.Sprintf("%s%03d", t.Prefix, i)}
-	defer p.remove(tt)
-	return p.try(f)
+	defer p.deleteSecrets(tt)
+	return p.runCheck(f)
 }
 
-// able reports whether the target has what it takes to see f.
-func (t Target) able(f Fact) bool {
+// canShow reports whether the target has the means to check f.
+func (t Target) canShow(f Fact) bool {
 	has := need(0)
 	if t.Advance != nil {
 		has |= movable | fine
@@ -128,12 +135,12 @@ type probe struct {
 	seen []string
 }
 
-// done ends a check early: what was seen makes the rest meaningless.
-type done struct{}
+// endOfCheck ends a check early: what was seen makes the rest meaningless.
+type endOfCheck struct{}
 
-func (p *probe) try(f Fact) (seen []string) {
+func (p *probe) runCheck(f Fact) (seen []string) {
 	defer func() {
-		if r := recover(); r != nil && r != any(done{}) {
+		if r := recover(); r != nil && r != any(endOfCheck{}) {
 			panic(r)
 		}
 		seen = p.seen
@@ -142,8 +149,8 @@ func (p *probe) try(f Fact) (seen []string) {
 	return p.seen
 }
 
-// see notes what is not as it should be.
-func (p *probe) see(format string, args ...any) {
+// noteMismatch adds a mismatch, with the names of secrets replaced by numbers.
+func (p *probe) noteMismatch(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	for i, name := range slices.Backward(p.made) {
 		text = strings.ReplaceAll(text, name, fmt.Sprintf("secret-%d", i+1))
@@ -151,8 +158,8 @@ func (p *probe) see(format string, args ...any) {
 	p.seen = append(p.seen, text)
 }
 
-// remove deletes what the check has made, for good.
-func (p *probe) remove(t *testing.T) {
+// deleteSecrets deletes the secrets that the check has made, for good.
+func (p *probe) deleteSecrets(t *testing.T) {
 	ctx := context.WithoutCancel(p.ctx)
 	for _, name := range p.made {
 		if _, err := p.Keeper.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &name, ForceDeleteWithoutRecovery: new(true)}); err != nil {

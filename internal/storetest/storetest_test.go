@@ -68,7 +68,7 @@ func (b broken) DescribeSecret(ctx context.Context, in *secretsmanager.DescribeS
 	return out, err
 }
 
-func open(t *testing.T) Target {
+func openStandin(t *testing.T) Target {
 	w := standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
 	t.Cleanup(func() { _ = w.Close() })
 	client := secretsmanager.NewFromConfig(w.Config("111111111111", "us-east-1"))
@@ -95,12 +95,12 @@ func TestASecretsManagerThatIsNotAsItShouldBeIsNoticed(t *testing.T) {
 			}
 		}},
 	} {
-		target := open(t)
+		target := openStandin(t)
 		b.Client = target.Client
 		target.Client = b
 		noticed := 0
 		for i, f := range Facts() {
-			if f.needs&function == 0 && len(target.check(t, i, f)) > 0 {
+			if f.needs&function == 0 && len(target.checkFact(t, i, f)) > 0 {
 				noticed++
 			}
 		}

@@ -11,86 +11,86 @@ import (
 func tokenFacts() []Fact {
 	return []Fact{
 		{"the token is the version's id", apiPut, 0, func(p *probe) {
-			p.create()
+			p.createSecret()
 			out, err := p.Client.PutSecretValue(p.ctx, &secretsmanager.PutSecretValueInput{
-				SecretId: &p.name, ClientRequestToken: ids("one"), SecretString: aws.String(value("one")),
+				SecretId: &p.name, ClientRequestToken: optionalVersionID("one"), SecretString: aws.String(valueOf("one")),
 			})
 			p.must("put", err)
-			if aws.ToString(out.VersionId) != id("one") || aws.ToString(out.Name) != p.name || strings.Join(out.VersionStages, " ") != "AWSCURRENT" {
-				p.see("the answer is not about the version and its labels")
+			if aws.ToString(out.VersionId) != versionID("one") || aws.ToString(out.Name) != p.name || strings.Join(out.VersionStages, " ") != "AWSCURRENT" {
+				p.noteMismatch("the answer is not about the version and its labels")
 			}
-			p.reads("one", "AWSCURRENT", "one")
+			p.wantValue("one", "AWSCURRENT", "one")
 		}},
 		{"the same content under the same token again does nothing", apiPut, 0, func(p *probe) {
-			p.create("one", "two")
-			p.puts("one")
-			p.holds("AWSCURRENT:two AWSPREVIOUS:one")
-			p.lists(true, "AWSCURRENT:two AWSPREVIOUS:one")
+			p.createSecret("one", "two")
+			p.mustPut("one")
+			p.wantLabels("AWSCURRENT:two AWSPREVIOUS:one")
+			p.wantVersions(true, "AWSCURRENT:two AWSPREVIOUS:one")
 		}},
 		{"the same content under the same token again moves none of the labels it names", apiPut, 0, func(p *probe) {
-			p.create("one", "two")
-			p.moves("L", "two", "")
-			p.puts("one", "L", "AWSCURRENT", "M")
-			p.holds("AWSCURRENT:two AWSPREVIOUS:one L:two")
+			p.createSecret("one", "two")
+			p.mustMove("L", "two", "")
+			p.mustPut("one", "L", "AWSCURRENT", "M")
+			p.wantLabels("AWSCURRENT:two AWSPREVIOUS:one L:two")
 		}},
 		{"the same content again on an AWSPENDING version does nothing", apiPut, 0, func(p *probe) {
-			p.create("one")
-			p.puts("two", "AWSPENDING", "L")
-			p.puts("two", "AWSPENDING", "L")
-			p.holds("AWSCURRENT:one AWSPENDING:two L:two")
-			p.moves("L", "", "two")
-			p.puts("two", "AWSPENDING", "L")
-			p.holds("AWSCURRENT:one AWSPENDING:two")
+			p.createSecret("one")
+			p.mustPut("two", "AWSPENDING", "L")
+			p.mustPut("two", "AWSPENDING", "L")
+			p.wantLabels("AWSCURRENT:one AWSPENDING:two L:two")
+			p.mustMove("L", "", "two")
+			p.mustPut("two", "AWSPENDING", "L")
+			p.wantLabels("AWSCURRENT:one AWSPENDING:two")
 		}},
 		{"the same content again on a version that lost AWSPENDING does not put it back", apiPut, 0, func(p *probe) {
-			p.create("one")
-			p.puts("two", "AWSPENDING")
-			p.moves("AWSPENDING", "", "two")
-			p.puts("two", "AWSPENDING")
-			p.holds("AWSCURRENT:one")
+			p.createSecret("one")
+			p.mustPut("two", "AWSPENDING")
+			p.mustMove("AWSPENDING", "", "two")
+			p.mustPut("two", "AWSPENDING")
+			p.wantLabels("AWSCURRENT:one")
 		}},
 		{"other content under the same token is refused", apiPut, 0, func(p *probe) {
-			p.create("one", "two", "three")
+			p.createSecret("one", "two", "three")
 			for _, v := range []string{"one", "two", "three"} {
-				p.refused("put "+v, p.put(v, "another value"), "", exists)
-				p.reads(v, "", v)
+				p.wantRefused("put "+v, p.putVersion(v, "another value"), "", exists)
+				p.wantValue(v, "", v)
 			}
-			p.holds("AWSCURRENT:three AWSPREVIOUS:two")
+			p.wantLabels("AWSCURRENT:three AWSPREVIOUS:two")
 		}},
 		{"other content on an AWSPENDING version is refused", apiPut, 0, func(p *probe) {
-			p.create("one")
-			p.puts("two", "AWSPENDING")
-			p.refused("put two", p.put("two", "another value", "AWSPENDING"), "", exists)
-			p.reads("two", "AWSPENDING", "two")
-			p.holds("AWSCURRENT:one AWSPENDING:two")
+			p.createSecret("one")
+			p.mustPut("two", "AWSPENDING")
+			p.wantRefused("put two", p.putVersion("two", "another value", "AWSPENDING"), "", exists)
+			p.wantValue("two", "AWSPENDING", "two")
+			p.wantLabels("AWSCURRENT:one AWSPENDING:two")
 		}},
 		{"a version that is current and AWSPENDING refuses other content", apiPut, 0, func(p *probe) {
-			p.create("one")
-			p.moves("AWSPENDING", "one", "")
-			p.refused("put one", p.put("one", "another value"), "", exists)
-			p.reads("one", "AWSCURRENT", "one")
+			p.createSecret("one")
+			p.mustMove("AWSPENDING", "one", "")
+			p.wantRefused("put one", p.putVersion("one", "another value"), "", exists)
+			p.wantValue("one", "AWSCURRENT", "one")
 		}},
 		{"A, then B, then A again: A's token does nothing, and the label has to be moved back", apiPut, 0, func(p *probe) {
-			p.create("a", "b")
-			p.puts("a")
-			p.holds("AWSCURRENT:b AWSPREVIOUS:a")
-			p.moves("AWSCURRENT", "a", "b")
-			p.holds("AWSCURRENT:a AWSPREVIOUS:b")
-			p.reads("", "AWSCURRENT", "a")
+			p.createSecret("a", "b")
+			p.mustPut("a")
+			p.wantLabels("AWSCURRENT:b AWSPREVIOUS:a")
+			p.mustMove("AWSCURRENT", "a", "b")
+			p.wantLabels("AWSCURRENT:a AWSPREVIOUS:b")
+			p.wantValue("", "AWSCURRENT", "a")
 		}},
 		{"the same content under another token is another version", apiPut, 0, func(p *probe) {
-			p.create("one", "two")
-			p.must("put", p.put("three", value("one")))
-			p.holds("AWSCURRENT:three AWSPREVIOUS:two")
+			p.createSecret("one", "two")
+			p.must("put", p.putVersion("three", valueOf("one")))
+			p.wantLabels("AWSCURRENT:three AWSPREVIOUS:two")
 		}},
 		{"a token has 32 to 64 characters", apiPut, 0, func(p *probe) {
-			p.create()
+			p.createSecret()
 			for _, n := range []int{31, 32, 64, 65} {
 				_, err := p.Client.PutSecretValue(p.ctx, &secretsmanager.PutSecretValueInput{
 					SecretId: &p.name, ClientRequestToken: aws.String(strings.Repeat("t", n)), SecretString: aws.String("v"),
 				})
 				if (err == nil) != (n == 32 || n == 64) {
-					p.see("one of %d: %s", n, code(err))
+					p.noteMismatch("one of %d: %s", n, errorCode(err))
 				}
 			}
 		}},
@@ -98,21 +98,21 @@ func tokenFacts() []Fact {
 			for range 2 {
 				p.must("create", p.createWith("one", "one"))
 			}
-			p.holds("AWSCURRENT:one")
+			p.wantLabels("AWSCURRENT:one")
 		}},
 		{"creating a secret again with anything else is refused", recorded, 0, func(p *probe) {
 			p.must("create", p.createWith("one", "one"))
-			p.refused("another value", p.createWith("one", "two"), "", exists)
-			p.refused("another token", p.createWith("two", "one"), "The operation failed because the secret "+p.name+" already exists.", exists)
-			p.holds("AWSCURRENT:one")
+			p.wantRefused("another value", p.createWith("one", "two"), "", exists)
+			p.wantRefused("another token", p.createWith("two", "one"), "The operation failed because the secret "+p.name+" already exists.", exists)
+			p.wantLabels("AWSCURRENT:one")
 		}},
 		{"UpdateSecret refuses a token that is in use, whatever the content", apiUpdate, 0, func(p *probe) {
-			p.create("one", "two")
-			for _, text := range []string{value("one"), "another value"} {
-				_, err := p.Keeper.UpdateSecret(p.ctx, &secretsmanager.UpdateSecretInput{SecretId: &p.name, ClientRequestToken: ids("one"), SecretString: &text})
-				p.refused("update", err, "", exists, badRequest)
+			p.createSecret("one", "two")
+			for _, text := range []string{valueOf("one"), "another value"} {
+				_, err := p.Keeper.UpdateSecret(p.ctx, &secretsmanager.UpdateSecretInput{SecretId: &p.name, ClientRequestToken: optionalVersionID("one"), SecretString: &text})
+				p.wantRefused("update", err, "", exists, badRequest)
 			}
-			p.holds("AWSCURRENT:two AWSPREVIOUS:one")
+			p.wantLabels("AWSCURRENT:two AWSPREVIOUS:one")
 		}},
 	}
 }
@@ -123,7 +123,7 @@ func (p *probe) createWith(version, text string) error {
 		p.made = []string{p.name}
 	}
 	_, err := p.Keeper.CreateSecret(p.ctx, &secretsmanager.CreateSecretInput{
-		Name: &p.name, ClientRequestToken: ids(version), SecretString: aws.String(value(text)),
+		Name: &p.name, ClientRequestToken: optionalVersionID(version), SecretString: aws.String(valueOf(text)),
 	})
 	return err
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Endpoints says how sinks are reached. The zero value means the vendors' own addresses, over the network.
+// Endpoints are the addresses of sinks and the way to them. The zero value reaches the vendors over the network.
 type Endpoints struct {
 	GitHub    string
 	Vercel    string
@@ -36,21 +36,26 @@ type Endpoints struct {
 // vendors' addresses, and ROTARY_GITHUB_PAUSE=off drops the pause of a second between writes to GitHub, for servers
 // without github.com's limits on content.
 func FromEnv(get func(string) string) Endpoints {
-	return Endpoints{GitHub: get("ROTARY_GITHUB_URL"), Vercel: get("ROTARY_VERCEL_URL"), NoPause: get("ROTARY_GITHUB_PAUSE") == "off"}
+	return Endpoints{
+		GitHub: get("ROTARY_GITHUB_URL"), Vercel: get("ROTARY_VERCEL_URL"),
+		NoPause: get("ROTARY_GITHUB_PAUSE") == "off",
+	}
 }
 
-// Opener returns what makes the driver of a consumer. It makes no call.
+// Opener returns the function that opens the driver of a consumer. Neither makes a call.
 func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment.Name, o.Bucket, o.Now), nil
 		},
 		"ecs_family": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-			clients := ecs.Clients{ECS: awsecs.NewFromConfig(cfg), Rules: eventbridge.NewFromConfig(cfg), Schedules: scheduler.NewFromConfig(cfg)}
+			clients := ecs.Clients{
+				ECS: awsecs.NewFromConfig(cfg), Rules: eventbridge.NewFromConfig(cfg), Schedules: scheduler.NewFromConfig(cfg),
+			}
 			return ecs.NewFamily(clients, c, o.Environment, o.Bucket), nil
 		},
-		"github": at.github,
-		"vercel": at.vercel,
+		"github": at.openGitHub,
+		"vercel": at.openVercel,
 		"drain": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			return drain.New(c, o.Bucket, o.Now), nil
 		},
@@ -60,13 +65,14 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	}
 }
 
-// Census returns what looks for services that the environment's manifest has forgotten. It makes no call.
+// Census returns the census of the services that the environment's manifest has forgotten. It makes no call.
 func Census(cfg aws.Config, env *manifest.Environment) reconcile.Census {
 	return ecs.NewCensus(awsecs.NewFromConfig(cfg), env)
 }
 
-func (at Endpoints) github(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := []github.Option{github.Previous(o.Content), github.Clock(func() time.Time { return o.Now }, at.unhurried)}
+func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+	now := func() time.Time { return o.Now }
+	options := []github.Option{github.Previous(o.Content), github.Clock(now, at.pauseBetweenWrites)}
 	if at.GitHub != "" {
 		options = append(options, github.URL(at.GitHub))
 	}
@@ -80,8 +86,8 @@ func (at Endpoints) github(c manifest.Consumer, o reconcile.Opening) (reconcile.
 	return github.New(c, o.Environment.Name, o.Key(c.GitHub.Token), appID, options...)
 }
 
-func (at Endpoints) vercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-	options := []vercel.Option{vercel.WithSleep(at.wait)}
+func (at Endpoints) openVercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+	options := []vercel.Option{vercel.WithSleep(at.waitFor)}
 	if at.Vercel != "" {
 		options = append(options, vercel.WithBaseURL(at.Vercel))
 	}
@@ -94,16 +100,16 @@ func (at Endpoints) vercel(c manifest.Consumer, o reconcile.Opening) (reconcile.
 	return vercel.New(c, *o.Environment, o.Key(c.Vercel.Token), options...)
 }
 
-// unhurried waits between two calls of a sink that counts them.
-func (at Endpoints) unhurried(ctx context.Context, d time.Duration) error {
+// pauseBetweenWrites waits between two writes to a sink that limits them, unless NoPause is set.
+func (at Endpoints) pauseBetweenWrites(ctx context.Context, d time.Duration) error {
 	if at.NoPause {
 		return retry.Skip(ctx, d)
 	}
-	return at.wait(ctx, d)
+	return at.waitFor(ctx, d)
 }
 
-// wait waits as Pause does.
-func (at Endpoints) wait(ctx context.Context, d time.Duration) error {
+// waitFor waits with Pause, or with retry.Sleep where Pause is nil.
+func (at Endpoints) waitFor(ctx context.Context, d time.Duration) error {
 	if at.Pause != nil {
 		return at.Pause(ctx, d)
 	}

@@ -11,14 +11,16 @@ import (
 func TestWhoWaitsBetweenCalls(t *testing.T) {
 	injected := errors.New("injected")
 	at := Endpoints{Pause: func(context.Context, time.Duration) error { return injected }}
-	if err := at.wait(t.Context(), time.Hour); !errors.Is(err, injected) {
+	if err := at.waitFor(t.Context(), time.Hour); !errors.Is(err, injected) {
 		t.Errorf("wait = %v", err)
 	}
 	for name, c := range map[string]struct {
 		wait func(context.Context, time.Duration) error
 		long bool
 	}{
-		"by the clock": {Endpoints{}.wait, true}, "between writes": {Endpoints{}.unhurried, true}, "where nobody counts": {Endpoints{NoPause: true}.unhurried, false},
+		"by the clock":        {Endpoints{}.waitFor, true},
+		"between writes":      {Endpoints{}.pauseBetweenWrites, true},
+		"where nobody counts": {Endpoints{NoPause: true}.pauseBetweenWrites, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()

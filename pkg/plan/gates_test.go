@@ -19,6 +19,14 @@ type shut struct {
 	shut   func(s *State)
 }
 
+// addBucket adds a bucket like api that these run on.
+func (s *State) addBucket(name string, consumers ...Consumer) *Bucket {
+	b := *s.api()
+	b.Want.Name, b.Want.Secret, b.Secret, b.Consumers = name, name+"-dev", name+"-dev", consumers
+	s.Buckets = append(s.Buckets, b)
+	return &s.Buckets[len(s.Buckets)-1]
+}
+
 // shutting has, in the gates' order, every way in which each gate alone can object to version 1 of owing.
 var shutting = []shut{
 	{"mode propagate", Mode, func(s *State) { s.Mode = manifest.Propagate }},
@@ -63,6 +71,25 @@ var shutting = []shut{
 		leaver := on("leaver", 1)
 		leaver.Leaving = true
 		s.api().Consumers = append(s.api().Consumers, leaver)
+	}},
+	{"the second consumer of a bucket, which is not seen completely", UnseenConsumer, func(s *State) {
+		second := on("second", 2)
+		second.Unknown, second.Leaving = "a sink answered in part", true
+		s.api().Consumers = append(s.api().Consumers, second)
+	}},
+	{"the second consumer of a bucket, which is not settled", Rolling, func(s *State) {
+		second := on("second", 2)
+		second.Settled, second.RollingTo, second.Waiting = false, bid(present, 2), "1 of 2 tasks"
+		s.api().Consumers = append(s.api().Consumers, second)
+	}},
+	{"a consumer of a second bucket that runs a version which carries it", InUse, func(s *State) {
+		leaver := on("leaver", 1)
+		leaver.Leaving = true
+		s.addBucket("second", leaver)
+	}},
+	{"a second bucket that is written in this pass", PendingWork, func(s *State) {
+		second := s.addBucket("second")
+		second.Want.Version, second.Want.Values = bid(present, 3), values("DB", "new", "MORE", "x")
 	}},
 	{"a bucket version that carries it and is HELD", Deployable, func(s *State) { // dropped in this very pass: not retired before that is done
 		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, held(1))

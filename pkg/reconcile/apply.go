@@ -37,7 +37,7 @@ func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]openC
 		all.takeStep(ctx, func() error { return rollConsumer(inner, r, consumers) })
 	}
 	for _, m := range d.Drops {
-		all.takeStep(ctx, func() error { return p.dropLabel(inner, m, consumers) })
+		all.takeStep(ctx, func() error { return p.dropLabel(ctx, inner, m, consumers) })
 	}
 	for _, a := range d.Advances {
 		all.takeStep(ctx, func() error { return p.advanceSource(inner, a) })
@@ -67,7 +67,10 @@ func (s *steps) takeStep(ctx context.Context, step func() error) {
 	if s.stopped = checkTimeLeft(ctx); s.stopped != nil {
 		return
 	}
-	if err := step(); err != nil {
+	switch err := step(); {
+	case errors.Is(err, ErrOutOfTime):
+		s.stopped = err
+	case err != nil:
 		s.failed = append(s.failed, err)
 	}
 }
@@ -104,18 +107,25 @@ func rollConsumer(ctx context.Context, r plan.Roll, consumers map[string]openCon
 	return nil
 }
 
-// dropLabel takes HELD off a bucket version once no consumer of the bucket can start on it any more.
-func (p Pass) dropLabel(ctx context.Context, m plan.Mark, consumers map[string]openConsumer) error {
+// dropLabel takes HELD off a bucket version once no consumer of the bucket can start on it any more. It withdraws the
+// version from one consumer after the other within inner, as long as ctx leaves the time for another.
+func (p Pass) dropLabel(ctx, inner context.Context, m plan.Mark, consumers map[string]openConsumer) error {
 	for _, name := range slices.Sorted(maps.Keys(consumers)) {
 		c := consumers[name]
 		if c.bucket != m.Bucket {
 			continue
 		}
-		if err := c.Withdraw(ctx, []string{m.From}); err != nil {
+		if err := checkTimeLeft(ctx); err != nil {
+			return err
+		}
+		if err := c.Withdraw(inner, []string{m.From}); err != nil {
 			return fmt.Errorf("withdraw version %s from %s: %w", history.Short(m.From), name, err)
 		}
 	}
-	return p.moveLabel(ctx, m)
+	if err := checkTimeLeft(ctx); err != nil {
+		return err
+	}
+	return p.moveLabel(inner, m)
 }
 
 // confirmSource makes sure that the target of a source accepts what is current.

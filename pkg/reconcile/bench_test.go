@@ -22,7 +22,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// small has two sources, two buckets, and a consumer of each.
+// small has two sources, two buckets that are both made of both, and two consumers of each.
 const small = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
@@ -34,8 +34,10 @@ buckets:
   api: {originals: [db, vendors]}
   worker: {mappings: [worker]}
 consumers:
+  cron: {bucket: worker, ecs: {cluster: main, service: cron, container: app}}
   jobs: {bucket: worker, ecs: {cluster: main, service: jobs, container: app}}
   web: {bucket: api, ecs: {cluster: main, service: web, container: app}}
+  zone: {bucket: api, ecs: {cluster: main, service: zone, container: app}}
 `
 
 // bench is an environment on the stand-in, with sinks and a rotator made of memory.
@@ -68,14 +70,14 @@ type sink struct {
 }
 
 // start sets an environment up. Nothing has been put and nothing reconciled.
-func start(t *testing.T, yaml string) *bench {
+func start(t *testing.T, yaml string, lists ...sim.Lists) *bench {
 	t.Helper()
 	file, err := manifest.Parse("rotary.yaml", []byte(yaml))
 	must(t, err)
 	env, err := file.Environment("dev")
 	must(t, err)
 	b := &bench{t: t, env: env, sinks: map[string]*sink{}}
-	b.World = standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
+	b.World = standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Lists: append(lists, sim.Lists{})[0]})
 	t.Cleanup(func() { _ = b.Close() })
 	must(t, b.Containers(t.Context(), env))
 	b.client = secretsmanager.NewFromConfig(b.Config(env.Account, env.Region))

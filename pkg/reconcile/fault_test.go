@@ -14,6 +14,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -135,10 +136,29 @@ func TestALostSwapEndsThePass(t *testing.T) {
 	same(t, "api in the end", "url-2", b.values(api, b.sinks["web"].running)["DB_URL"])
 }
 
+// A bucket's values are of one moment and its labels of another: a swap that had timed out lands between the two reads
+// and brings the version before back. What the values say is no longer so.
+func TestABucketTornByALateSwapBringsNoOldValueBack(t *testing.T) {
+	for _, bucket := range []string{"api-dev", "worker-dev"} {
+		b := settled(t)
+		before := b.current(bucket)
+		b.put("db", `{"DB_URL":"url-2"}`)
+		b.converge()
+		after := b.current(bucket)
+		b.worked = nil
+		b.interrupt("DescribeSecret", bucket, func() { b.relabel(bucket, history.AWSCurrent, before, after) })
+		same(t, bucket+": what the pass does", []string{"mark " + bucket, "write " + strings.TrimSuffix(bucket, "-dev")}, doing(b.mustRun()))
+		same(t, bucket+" is again", after, b.current(bucket))
+		b.Tap.OnCall(nil)
+		b.converge()
+		same(t, bucket+": what consumers and rotator were asked to do", 0, len(b.worked))
+	}
+}
+
 func TestAPassLooksAgainWhereASourceChangesWhileItIsRead(t *testing.T) {
 	b := settled(t)
 	b.interrupt("DescribeSecret", "source/dev/db", func() { b.put("db", `{"DB_URL":"url-2"}`) })
-	same(t, "what the pass does", []string{"mark source/dev/db", "mark source/dev/db", "write api", "write worker", "roll web", "roll jobs"}, doing(b.mustRun()))
+	same(t, "what the pass does", []string{"mark source/dev/db", "mark source/dev/db", "write api", "write worker", "roll web", "roll zone", "roll cron", "roll jobs"}, doing(b.mustRun()))
 	same(t, "worker", "url-2", b.values("worker-dev", b.current("worker-dev"))["WORKER_DB"])
 }
 

@@ -29,7 +29,7 @@ func TestTheFirstPassWritesEveryBucketAndRollsEveryConsumer(t *testing.T) {
 	report := b.mustRun()
 	same(t, "the steps", []string{
 		"mark source/dev/db", "mark source/dev/db", "mark source/dev/vendors", "mark source/dev/vendors",
-		"write api", "write worker", "roll web", "roll jobs",
+		"write api", "write worker", "roll web", "roll zone", "roll cron", "roll jobs",
 	}, doing(report))
 	same(t, "api", map[string]string{"DB_URL": "url-1", "VENDOR_KEY": "key-1", "VENDOR_ID": "id-1"}, b.values("api-dev", b.current("api-dev")))
 	same(t, "worker", map[string]string{"WORKER_DB": "url-1", "WORKER_KEY": "key-1"}, b.values("worker-dev", b.current("worker-dev")))
@@ -54,7 +54,10 @@ func TestAChangeFollowsEverywhereAndTheOldCredentialDiesLast(t *testing.T) {
 	old := b.current("source/dev/db")
 	now := b.put("db", `{"DB_URL":"url-2"}`)
 	b.converge()
-	same(t, "the order of work outside Secrets Manager", []string{"roll web", "roll jobs", "withdraw from web", "withdraw from jobs", "retire db"}, b.worked)
+	same(t, "the order of work outside Secrets Manager", []string{
+		"roll web", "roll zone", "roll cron", "roll jobs",
+		"withdraw from web", "withdraw from zone", "withdraw from cron", "withdraw from jobs", "retire db",
+	}, b.worked)
 	labels := b.labels("source/dev/db")
 	same(t, "the new version", []string{"AWSCURRENT", history.Live + now[:8], "SEEN"}, labels[now])
 	same(t, "the old version", []string{"AWSPREVIOUS"}, labels[old])
@@ -79,7 +82,7 @@ func TestAKeyThatNobodyReadsRollsNobodyWhoDoesNot(t *testing.T) {
 	b := settled(t)
 	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-2"}`) // worker maps VENDOR_KEY alone
 	report := b.mustRun()
-	same(t, "the steps", []string{"mark source/dev/vendors", "mark source/dev/vendors", "write api", "roll web"}, doing(report))
+	same(t, "the steps", []string{"mark source/dev/vendors", "mark source/dev/vendors", "write api", "roll web", "roll zone"}, doing(report))
 }
 
 func TestMovingTheLabelBackBringsTheOldBucketVersionBack(t *testing.T) {
@@ -228,7 +231,7 @@ func TestOneFailingConsumerDoesNotStopTheOthers(t *testing.T) {
 		if lag := (*reconcile.Lagging)(nil); !errors.As(err, &lag) || !errors.Is(err, b.sinks["web"].broken) || !strings.Contains(err.Error(), "roll web") {
 			t.Fatalf("the error is %v", err)
 		}
-		if len(report.Consumers) != 2 {
+		if len(report.Consumers) != 4 {
 			t.Fatal("the report did not come back with the error")
 		}
 		b.tick()
@@ -250,7 +253,7 @@ func TestAConsumerThatDoesNotAnswerVetoesAndIsLeftAlone(t *testing.T) {
 		b.tick()
 	}
 	same(t, "the waits", []string{"web unreadable", "db unseen-consumer"}, reasons(report))
-	same(t, "the work", []string{"roll jobs", "withdraw from jobs"}, b.worked)
+	same(t, "the work", []string{"roll zone", "roll cron", "roll jobs", "withdraw from cron", "withdraw from jobs"}, b.worked)
 	b.sinks["web"].silent = nil
 	b.converge()
 	same(t, "what was retired in the end", 1, count(b.worked, "retire db"))
@@ -327,7 +330,7 @@ func TestASourceWithoutAValueYetHoldsUpNobody(t *testing.T) {
 func TestWithoutAnyValueThereIsNothingToDo(t *testing.T) {
 	b := start(t, small)
 	n := b.writes(func() {
-		same(t, "the waits", []string{"web no-content", "jobs no-content"}, reasons(b.mustRun()))
+		same(t, "the waits", []string{"web no-content", "zone no-content", "cron no-content", "jobs no-content"}, reasons(b.mustRun()))
 	})
 	if n != 0 {
 		t.Errorf("%d writes", n)

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"fmt"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func many(secrets int) string {
 
 // filled has a value in every source, and everything has followed.
 func filled(t *testing.T, secrets int) *bench {
-	b := start(t, many(secrets))
+	b := start(t, many(secrets), sim.Lists{Whole: true})
 	for n := range secrets / 2 {
 		b.put(fmt.Sprintf("s%02d", n), fmt.Sprintf(`{"KEY_%d":"1"}`, n))
 	}

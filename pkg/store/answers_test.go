@@ -15,16 +15,16 @@ func TestAnAnswerThatCannotBeReadIsNotQuoted(t *testing.T) {
 		"BatchGetSecretValue": `{"SecretValues":"` + value + `"}`, "PutSecretValue": `{"VersionStages":"` + value + `"}`, "UpdateSecretVersionStage": `{"__type":"` + value + `"}`,
 	} {
 		w := newWorld(t)
-		w.seeded(name, "one", "two")
+		w.seedSecret(name, "one", "two")
 		status := http.StatusOK
 		if strings.Contains(body, "__type") {
 			status = http.StatusBadRequest
 		}
-		w.forge(&forged{operation: operation, status: status, body: body})
+		w.forgeAnswers(&forged{operation: operation, status: status, body: body})
 		for what, err := range map[string]error{
-			"DescribeSecret": second(w.store.Look(t.Context(), name)), "ListSecretVersionIds": second(w.store.LookAll(t.Context(), name)), "GetSecretValue": third(w.store.Value(t.Context(), name, id("one"))),
-			"BatchGetSecretValue": third(w.store.Current(t.Context(), []string{name})), "PutSecretValue": w.store.Put(t.Context(), name, id("three"), secret.New("canary-put")),
-			"UpdateSecretVersionStage": w.store.Move(t.Context(), name, "RETAIN", id("one"), ""),
+			"DescribeSecret": errorOf(w.store.Look(t.Context(), name)), "ListSecretVersionIds": errorOf(w.store.LookAll(t.Context(), name)), "GetSecretValue": errorOfThree(w.store.Value(t.Context(), name, versionID("one"))),
+			"BatchGetSecretValue": errorOfThree(w.store.Current(t.Context(), []string{name})), "PutSecretValue": w.store.Put(t.Context(), name, versionID("three"), secret.New("canary-put")),
+			"UpdateSecretVersionStage": w.store.Move(t.Context(), name, "RETAIN", versionID("one"), ""),
 		} {
 			if what == operation && (err == nil || !strings.Contains(err.Error(), "could not be read") || strings.Contains(err.Error(), "canary")) {
 				t.Errorf("%s: the error is not the one about an unreadable answer, or quotes it", what)
@@ -33,7 +33,7 @@ func TestAnAnswerThatCannotBeReadIsNotQuoted(t *testing.T) {
 	}
 }
 
-func third[A, B any](_ A, _ B, err error) error { return err }
+func errorOfThree[A, B any](_ A, _ B, err error) error { return err }
 
 // An answer that leaves out what it is about could be about anything.
 func TestAnAnswerAboutNothingIsAnError(t *testing.T) {
@@ -42,17 +42,17 @@ func TestAnAnswerAboutNothingIsAnError(t *testing.T) {
 		`{ }`: "ListSecretVersionIds", `{"ARN":"arn","Versions":[{"VersionId":"x"}]}`: "ListSecretVersionIds", `{"ARN":"arn","Versions":[{"CreatedDate":1}]}`: "ListSecretVersionIds",
 	} {
 		w := newWorld(t)
-		w.seeded(name, "one", "two")
-		w.forge(&forged{operation: operation, status: http.StatusOK, body: body})
+		w.seedSecret(name, "one", "two")
+		w.forgeAnswers(&forged{operation: operation, status: http.StatusOK, body: body})
 		if h, err := w.store.LookAll(t.Context(), name); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s with %s: %d versions, %v", operation, body, len(h.Versions), err)
 		}
 	}
-	for _, body := range []string{`{}`, `{"VersionId":"` + id("two") + `","SecretString":"x"}`, `{"VersionId":"` + id("one") + `"}`} {
+	for _, body := range []string{`{}`, `{"VersionId":"` + versionID("two") + `","SecretString":"x"}`, `{"VersionId":"` + versionID("one") + `"}`} {
 		w := newWorld(t)
-		w.seeded(name, "one", "two")
-		w.forge(&forged{operation: "GetSecretValue", status: http.StatusOK, body: body})
-		if _, has, err := w.store.Value(t.Context(), name, id("one")); err == nil || has {
+		w.seedSecret(name, "one", "two")
+		w.forgeAnswers(&forged{operation: "GetSecretValue", status: http.StatusOK, body: body})
+		if _, has, err := w.store.Value(t.Context(), name, versionID("one")); err == nil || has {
 			t.Errorf("the value of another version, or none, is read as that of one: %s", body)
 		}
 	}

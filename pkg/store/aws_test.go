@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func TestSecretsManagerIsAsIsKnown(t *testing.T) {
 		return
 	}
 	target, err := storetest.AWS(t.Context())
-	check(t, err)
+	mustSucceed(t, err)
 	tally := storetest.Run(t, target)
 	t.Log(tally)
 	for _, name := range tally.Unseen {
@@ -35,7 +36,7 @@ func TestARunOnAWSLeavesNothingBehind(t *testing.T) {
 	w := awsIsTheStandin(t)
 	client := secretsmanager.NewFromConfig(w.Config(account, region))
 	create := func(name string) {
-		check(t, second(client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name})))
+		mustSucceed(t, errorOf(client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name})))
 	}
 	create("rotary-storetest/killed/001")
 	create("somebody-elses")
@@ -43,7 +44,7 @@ func TestARunOnAWSLeavesNothingBehind(t *testing.T) {
 	create("rotary-storetest/running/001")
 
 	target, err := storetest.AWS(t.Context())
-	check(t, err)
+	mustSucceed(t, err)
 	want := []string{"rotary-storetest/running/001", "somebody-elses"}
 	if got := secretsOf(t, client); strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Fatalf("before the run there are %q, want %q", got, want)
@@ -72,9 +73,9 @@ func TestARunOnAWSLeavesNothingBehind(t *testing.T) {
 func TestEveryRunOnAWSHasItsOwnPrefix(t *testing.T) {
 	awsIsTheStandin(t)
 	one, err := storetest.AWS(t.Context())
-	check(t, err)
+	mustSucceed(t, err)
 	two, err := storetest.AWS(t.Context())
-	check(t, err)
+	mustSucceed(t, err)
 	if one.Prefix == two.Prefix || !strings.HasPrefix(one.Prefix, "rotary-storetest/") || len(one.Prefix) < 29 {
 		t.Errorf("the prefixes are %q and %q", one.Prefix, two.Prefix)
 	}
@@ -84,27 +85,28 @@ func TestEveryRunOnAWSHasItsOwnPrefix(t *testing.T) {
 func awsIsTheStandin(t *testing.T) *standin.World {
 	w := standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
 	at, stop, err := w.Listen()
-	check(t, err)
+	mustSucceed(t, err)
 	t.Cleanup(func() { stop(); _ = w.Close() })
 	for key, value := range map[string]string{
 		"AWS_ENDPOINT_URL": at.AWS, "AWS_REGION": region, "AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "",
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "", "ROTARY_TEST_AWS_FUNCTION": idle(w),
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "", "ROTARY_TEST_AWS_FUNCTION": registerIdleFunction(w),
 	} {
 		t.Setenv(key, value)
 	}
 	return w
 }
 
-// secretsOf lists the names of all secrets of an account, those marked for deletion too.
+// secretsOf lists the names of all secrets of an account, sorted, those marked for deletion too.
 func secretsOf(t *testing.T, client *secretsmanager.Client) []string {
 	var names []string
 	pages := secretsmanager.NewListSecretsPaginator(client, &secretsmanager.ListSecretsInput{IncludePlannedDeletion: aws.Bool(true)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
-		check(t, err)
+		mustSucceed(t, err)
 		for _, s := range page.SecretList {
 			names = append(names, aws.ToString(s.Name))
 		}
 	}
+	slices.Sort(names)
 	return names
 }

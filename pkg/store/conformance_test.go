@@ -17,11 +17,11 @@ func standinTarget(t *testing.T) (storetest.Target, *standin.World) {
 	w := standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})
 	t.Cleanup(func() { _ = w.Close() })
 	client := secretsmanager.NewFromConfig(w.Config(account, region))
-	return storetest.Target{Client: client, Keeper: client, Prefix: "fact-", Function: idle(w), Advance: w.Advance}, w
+	return storetest.Target{Client: client, Keeper: client, Prefix: "fact-", Function: registerIdleFunction(w), Advance: w.Advance}, w
 }
 
-// idle registers a rotation function that does nothing.
-func idle(w *standin.World) string {
+// registerIdleFunction registers a rotation function that does nothing.
+func registerIdleFunction(w *standin.World) string {
 	return w.Region(account, region).Lambda.Register(lambdahost.Function{
 		Name: "idle", Callers: []string{"secretsmanager.amazonaws.com"},
 		Handler: func(context.Context, []byte) ([]byte, error) { return nil, nil },
@@ -31,18 +31,18 @@ func idle(w *standin.World) string {
 func TestTheStandinIsAsSecretsManagerIs(t *testing.T) {
 	t.Parallel()
 	target, _ := standinTarget(t)
-	complete(t, storetest.Run(t, target))
+	wantComplete(t, storetest.Run(t, target))
 }
 
 func TestTheStandinReachedDirectlyIsAsSecretsManagerIs(t *testing.T) {
 	t.Parallel()
 	target, w := standinTarget(t)
 	target.Client = w.Region(account, region).SecretsManager.Direct(w.Tap, "")
-	complete(t, storetest.Run(t, target))
+	wantComplete(t, storetest.Run(t, target))
 }
 
-// complete wants every fact to be seen, and to hold.
-func complete(t *testing.T, tally storetest.Tally) {
+// wantComplete fails the test unless every fact was checked, and holds.
+func wantComplete(t *testing.T, tally storetest.Tally) {
 	t.Helper()
 	t.Log(tally)
 	if tally.Failed != 0 || len(tally.Unseen) != 0 || tally.Held != len(storetest.Facts()) {

@@ -41,8 +41,8 @@ func (f *forged) Do(q *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: f.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(f.body)), Request: q}, nil
 }
 
-// forge puts f between the store and the account.
-func (w *world) forge(f *forged) {
+// forgeAnswers puts f between the store and the account.
+func (w *world) forgeAnswers(f *forged) {
 	f.HTTPClient = w.cfg.HTTPClient
 	w.cfg.HTTPClient = f
 	w.store = store.New(secretsmanager.NewFromConfig(w.cfg))
@@ -53,7 +53,7 @@ const value = "canary <&> canary"
 // FuzzAnswers gives every answer that Secrets Manager could give to one operation, through the genuine SDK. No error
 // says what an answer holds as a value; what is read was said, and by an answer about what was asked.
 func FuzzAnswers(f *testing.F) {
-	one, two := id("one"), id("two")
+	one, two := versionID("one"), versionID("two")
 	for operation, bodies := range [][]string{
 		{`{"ARN":"arn","Name":"` + name + `","LastChangedDate":1.7e9,"RotationEnabled":true,"VersionIdsToStages":{"` + one + `":["AWSCURRENT","` + value + `"],"` + two + `":[]}}`,
 			`{"ARN":"arn","VersionIdsToStages":{"x":["AWSCURRENT"]}}`, `{"ARN":"arn","DeletedDate":1}`, `{"ARN":"arn","LastChangedDate":"` + value + `"}`, `{"ARN":7,"Description":"` + value + `"}`,
@@ -83,32 +83,34 @@ func FuzzAnswers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n byte, status int, body string) {
 		w := newWorld(t)
-		w.seeded(name, "one", "two")
-		w.seeded("other", "three")
+		w.seedSecret(name, "one", "two")
+		w.seedSecret("other", "three")
 		a := &forged{operation: operations[int(n)%len(operations)], status: 100 + int(uint(status-100)%500), body: body}
-		w.forge(a)
-		w.looks(a)
-		w.reads(a)
+		w.forgeAnswers(a)
+		w.checkLooks(a)
+		w.checkReads(a)
 		for _, do := range []func(context.Context) error{
-			func(ctx context.Context) error { return w.store.Put(ctx, name, id("three"), secret.New("canary-put")) },
-			func(ctx context.Context) error { return w.store.Move(ctx, name, history.Retain, id("one"), "") },
 			func(ctx context.Context) error {
-				return w.store.Move(ctx, name, history.AWSCurrent, id("one"), id("two"))
+				return w.store.Put(ctx, name, versionID("three"), secret.New("canary-put"))
+			},
+			func(ctx context.Context) error { return w.store.Move(ctx, name, history.Retain, versionID("one"), "") },
+			func(ctx context.Context) error {
+				return w.store.Move(ctx, name, history.AWSCurrent, versionID("one"), versionID("two"))
 			},
 		} {
 			a.calls = 0
-			w.decent(a, do(t.Context()))
+			w.wantNoValueIn(a, do(t.Context()))
 		}
 	})
 }
 
-// looks checks that a history is of the secret that was asked for, and that nothing in it has no name or no time.
-func (w *world) looks(a *forged) {
+// checkLooks checks that a history is of the secret that was asked for, and that nothing in it has no name or no time.
+func (w *world) checkLooks(a *forged) {
 	w.t.Helper()
 	for what, look := range map[string]func(context.Context, string) (history.History, error){"Look": w.store.Look, "LookAll": w.store.LookAll} {
 		a.calls = 0
 		h, err := look(w.t.Context(), name)
-		w.decent(a, err)
+		w.wantNoValueIn(a, err)
 		if err != nil {
 			continue
 		}
@@ -123,20 +125,20 @@ func (w *world) looks(a *forged) {
 	}
 }
 
-// reads checks that a value is the one that was asked for.
-func (w *world) reads(a *forged) {
+// checkReads checks that a value is the one that was asked for.
+func (w *world) checkReads(a *forged) {
 	w.t.Helper()
 	var said struct{ VersionId string } //nolint:revive,staticcheck // the field's name on the wire
 	a.calls = 0
-	_, has, err := w.store.Value(w.t.Context(), name, id("one"))
-	w.decent(a, err)
-	if has && a.operation == "GetSecretValue" && (json.Unmarshal([]byte(a.body), &said) != nil || said.VersionId != id("one")) {
+	_, has, err := w.store.Value(w.t.Context(), name, versionID("one"))
+	w.wantNoValueIn(a, err)
+	if has && a.operation == "GetSecretValue" && (json.Unmarshal([]byte(a.body), &said) != nil || said.VersionId != versionID("one")) {
 		w.t.Fatal("it reads a version that the answer is not about")
 	}
 	a.calls = 0
 	asked := []string{name, "other"}
 	versions, texts, err := w.store.Current(w.t.Context(), asked)
-	w.decent(a, err)
+	w.wantNoValueIn(a, err)
 	if len(versions) != len(texts) {
 		w.t.Fatal("a value without its version, or a version without its value")
 	}
@@ -156,8 +158,8 @@ func (w *world) reads(a *forged) {
 
 var strange = regexp.MustCompile(`[^\s"\\]*[^\s"\\\w.:/,;()-][^\s"\\]*`)
 
-// decent wants an error without the value of anything. AWS's own message may be in it where the request had no value.
-func (w *world) decent(a *forged, err error) {
+// wantNoValueIn fails the test where an error holds a value. AWS's own message may be in it where the request had none.
+func (w *world) wantNoValueIn(a *forged, err error) {
 	w.t.Helper()
 	if err == nil {
 		return

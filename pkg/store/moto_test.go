@@ -39,7 +39,7 @@ func TestAStoreKeepsItsPromisesOnMoto(t *testing.T) {
 	t.Log(storetest.Run(t, storetest.Target{Client: client, Keeper: client, Prefix: "fact-", Facts: facts}))
 }
 
-func check(t *testing.T, err error) {
+func mustSucceed(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -19,16 +19,16 @@ import (
 
 func TestLookListsWhatCarriesALabel(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one", "two", "three")
-	w.move("LIVE-one", id("one"), "")
+	w.seedSecret(name, "one", "two", "three")
+	w.mustMove("LIVE-one", versionID("one"), "")
 	w.Advance(time.Minute)
-	w.move(history.Retain, id("one"), "")
+	w.mustMove(history.Retain, versionID("one"), "")
 	got, err := w.store.Look(t.Context(), name)
 	w.must(err)
 	want := history.History{
 		Secret: name, ARN: got.ARN, Changed: w.Clock.Now(),
 		Versions: []history.Version{
-			{ID: id("one"), Labels: []string{"LIVE-one", "RETAIN"}}, {ID: id("three"), Labels: []string{"AWSCURRENT"}}, {ID: id("two"), Labels: []string{"AWSPREVIOUS"}},
+			{ID: versionID("one"), Labels: []string{"LIVE-one", "RETAIN"}}, {ID: versionID("three"), Labels: []string{"AWSCURRENT"}}, {ID: versionID("two"), Labels: []string{"AWSPREVIOUS"}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -41,7 +41,7 @@ func TestLookListsWhatCarriesALabel(t *testing.T) {
 
 func TestLookOfASecretWithoutAValueHasNoVersions(t *testing.T) {
 	w := newWorld(t)
-	w.create(name)
+	w.createSecret(name)
 	got, err := w.store.Look(t.Context(), name)
 	if err != nil || len(got.Versions) != 0 || got.Secret != name {
 		t.Errorf("got %+v, %v", got, err)
@@ -50,8 +50,8 @@ func TestLookOfASecretWithoutAValueHasNoVersions(t *testing.T) {
 
 func TestLookSaysWhetherRotationIsEnabled(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one")
-	w.rotation(name, "two")
+	w.seedSecret(name, "one")
+	w.beginRotation(name, "two")
 	got, err := w.store.Look(t.Context(), name)
 	if err != nil || !got.RotationEnabled {
 		t.Errorf("rotation enabled: %v, %v", got.RotationEnabled, err)
@@ -62,7 +62,7 @@ func TestAMissingSecretIsErrMissing(t *testing.T) {
 	w := newWorld(t)
 	_, look := w.store.Look(t.Context(), "nothing")
 	_, lookAll := w.store.LookAll(t.Context(), "nothing")
-	put := w.store.Put(t.Context(), "nothing", id("one"), secret.New("v"))
+	put := w.store.Put(t.Context(), "nothing", versionID("one"), secret.New("v"))
 	for doing, err := range map[string]error{"Look": look, "LookAll": lookAll} {
 		if !errors.Is(err, store.ErrMissing) || !strings.Contains(err.Error(), "describe nothing: it does not exist") {
 			t.Errorf("%s: %v", doing, err)
@@ -75,17 +75,17 @@ func TestAMissingSecretIsErrMissing(t *testing.T) {
 
 func TestADeletedSecretIsAnErrorEverywhere(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one")
+	w.seedSecret(name, "one")
 	_, err := w.client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: new(name)})
 	w.must(err)
 	_, look := w.store.Look(t.Context(), name)
 	_, lookAll := w.store.LookAll(t.Context(), name)
 	_, _, current := w.store.Current(t.Context(), []string{name})
-	_, _, value := w.store.Value(t.Context(), name, id("one"))
+	_, _, value := w.store.Value(t.Context(), name, versionID("one"))
 	for what, err := range map[string]error{
 		"Look": look, "LookAll": lookAll, "Current": current, "Value": value,
-		"Put":  w.store.Put(t.Context(), name, id("two"), secret.New("v")),
-		"Move": w.store.Move(t.Context(), name, "L", id("one"), ""),
+		"Put":  w.store.Put(t.Context(), name, versionID("two"), secret.New("v")),
+		"Move": w.store.Move(t.Context(), name, "L", versionID("one"), ""),
 	} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", what, err)
@@ -95,7 +95,7 @@ func TestADeletedSecretIsAnErrorEverywhere(t *testing.T) {
 
 func TestLookAllHasEveryVersionOldestFirst(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "d", "c", "b", "a")
+	w.seedSecret(name, "d", "c", "b", "a")
 	got, err := store.New(newestFirst{w.client}).LookAll(t.Context(), name)
 	w.must(err)
 	var ids []string
@@ -111,40 +111,40 @@ func TestLookAllHasEveryVersionOldestFirst(t *testing.T) {
 }
 
 func TestLookAllReadsOnPastAHundredVersions(t *testing.T) {
-	w := newWorld(t)
-	w.create(name)
+	w := newWorld(t, sim.Lists{Whole: true})
+	w.createSecret(name)
 	for n := range 230 {
 		w.Advance(time.Second)
-		w.must(w.store.Put(t.Context(), name, numbered(n), secret.New("v")))
+		w.must(w.store.Put(t.Context(), name, numberedID(n), secret.New("v")))
 	}
-	w.move(history.Seen, numbered(229), "")
+	w.mustMove(history.Seen, numberedID(229), "")
 	w.Advance(time.Second)
-	w.must(w.store.Put(t.Context(), name, numbered(230), secret.New("v")))
+	w.must(w.store.Put(t.Context(), name, numberedID(230), secret.New("v")))
 	w.Tap.Reset()
 	got, err := w.store.LookAll(t.Context(), name)
 	w.must(err)
-	if n := w.called("ListSecretVersionIds"); len(got.Versions) != 231 || n != 3 {
+	if n := w.countCalls("ListSecretVersionIds"); len(got.Versions) != 231 || n != 3 {
 		t.Errorf("%d versions in %d pages, want 231 in 3", len(got.Versions), n)
 	}
-	if n := w.called("GetSecretValue"); n != 0 {
+	if n := w.countCalls("GetSecretValue"); n != 0 {
 		t.Errorf("%d values were read although SEEN and AWSCURRENT vouch for all of them", n)
 	}
 }
 
 func TestLookAllKnowsAVersionWithoutAValue(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one")
+	w.seedSecret(name, "one")
 	w.Advance(time.Minute)
-	w.rotation(name, "two")
+	w.beginRotation(name, "two")
 	w.Tap.Reset()
 	got, err := w.store.LookAll(t.Context(), name)
 	w.must(err)
-	one, _ := got.Version(id("one"))
-	two, known := got.Version(id("two"))
+	one, _ := got.Version(versionID("one"))
+	two, known := got.Version(versionID("two"))
 	if !known || !two.Empty || !two.Has(history.AWSPending) || one.Empty {
 		t.Errorf("one: %+v, two: %+v", one, two)
 	}
-	if n := w.called("GetSecretValue"); n != 1 {
+	if n := w.countCalls("GetSecretValue"); n != 1 {
 		t.Errorf("%d values were read, want that of the one version in doubt", n)
 	}
 }
@@ -152,9 +152,9 @@ func TestLookAllKnowsAVersionWithoutAValue(t *testing.T) {
 func TestLookAllFailsWhereAnyOfItsReadsFails(t *testing.T) {
 	for _, operation := range []string{"DescribeSecret", "ListSecretVersionIds", "GetSecretValue"} {
 		w := newWorld(t)
-		w.seeded(name, "one", "two")
-		w.rotation(name, "three")
-		w.breaks(operation, 1, sim.Denied)
+		w.seedSecret(name, "one", "two")
+		w.beginRotation(name, "three")
+		w.breakCalls(operation, 1, sim.Denied)
 		got, err := w.store.LookAll(t.Context(), name)
 		if err == nil || !strings.Contains(err.Error(), name) || len(got.Versions) > 0 {
 			t.Errorf("%s denied: %+v, %v", operation, got, err)
@@ -170,17 +170,17 @@ func TestCurrentReadsTwentyAtATime(t *testing.T) {
 		names = append(names, fmt.Sprintf("bucket-%02d", n))
 		switch n {
 		case 7:
-			w.create(names[n])
+			w.createSecret(names[n])
 		case 44:
 		default:
-			w.must(second(w.client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &names[n]})))
-			w.must(w.store.Put(t.Context(), names[n], numbered(n), secret.New("value of "+names[n])))
+			w.must(errorOf(w.client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &names[n]})))
+			w.must(w.store.Put(t.Context(), names[n], numberedID(n), secret.New("value of "+names[n])))
 		}
 	}
 	w.Tap.Reset()
 	versions, texts, err := w.store.Current(t.Context(), names)
 	w.must(err)
-	if n := w.called("BatchGetSecretValue"); n != 3 || len(w.Tap.Calls()) != 3 {
+	if n := w.countCalls("BatchGetSecretValue"); n != 3 || len(w.Tap.Calls()) != 3 {
 		t.Errorf("%d batches in %d calls, want 3", n, len(w.Tap.Calls()))
 	}
 	if len(versions) != 43 || len(texts) != 43 {
@@ -190,13 +190,13 @@ func TestCurrentReadsTwentyAtATime(t *testing.T) {
 		if n == 7 || n == 44 {
 			continue
 		}
-		if versions[name] != numbered(n) || !texts[name].Equal(secret.New("value of "+name)) {
+		if versions[name] != numberedID(n) || !texts[name].Equal(secret.New("value of "+name)) {
 			t.Errorf("%s has the wrong version or value", name)
 		}
 	}
 }
 
-func second[T any](_ T, err error) error { return err }
+func errorOf[T any](_ T, err error) error { return err }
 
 func TestCurrentOfNothingAsksNobody(t *testing.T) {
 	w := newWorld(t)
@@ -208,8 +208,8 @@ func TestCurrentOfNothingAsksNobody(t *testing.T) {
 
 func TestCurrentFailsAsAWholeWhereOneSecretCannotBeRead(t *testing.T) {
 	w := newWorld(t)
-	w.seeded("a", "one")
-	w.seeded("b", "one")
+	w.seedSecret("a", "one")
+	w.seedSecret("b", "one")
 	_, err := w.client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: new("b")})
 	w.must(err)
 	versions, texts, err := w.store.Current(t.Context(), []string{"a", "b"})
@@ -220,8 +220,8 @@ func TestCurrentFailsAsAWholeWhereOneSecretCannotBeRead(t *testing.T) {
 
 func TestCurrentFailsWhereTheAnswerDoesNotCoverEverything(t *testing.T) {
 	w := newWorld(t)
-	w.seeded("a", "one")
-	w.seeded("b", "one")
+	w.seedSecret("a", "one")
+	w.seedSecret("b", "one")
 	both := []types.SecretValueEntry{{Name: new("a"), VersionId: new("v")}, {Name: new("b"), VersionId: new("v")}}
 	for what, answer := range map[string]*secretsmanager.BatchGetSecretValueOutput{
 		"nothing": {}, "one of two": {SecretValues: both[:1]}, "one twice": {SecretValues: []types.SecretValueEntry{both[0], both[0]}}, "more to come": {SecretValues: both, NextToken: new("page-1")},
@@ -235,10 +235,10 @@ func TestCurrentFailsWhereTheAnswerDoesNotCoverEverything(t *testing.T) {
 
 func TestValueReadsOneVersion(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one", "two")
-	w.rotation(name, "three")
+	w.seedSecret(name, "one", "two")
+	w.beginRotation(name, "three")
 	for version, want := range map[string]string{"one": "value of one", "two": "value of two", "three": "", "four": ""} {
-		text, has, err := w.store.Value(t.Context(), name, id(version))
+		text, has, err := w.store.Value(t.Context(), name, versionID(version))
 		if err != nil || has != (want != "") || !text.Equal(secret.New(want)) {
 			t.Errorf("%s: has %v, %v, or the wrong value", version, has, err)
 		}
@@ -250,18 +250,18 @@ func TestNowIsTheServersTime(t *testing.T) {
 	if !w.store.Now().IsZero() {
 		t.Errorf("before the first answer it is %v", w.store.Now())
 	}
-	w.seeded(name, "one")
+	w.seedSecret(name, "one")
 	reads := map[string]func() error{
-		"Look":    func() error { return second(w.store.Look(t.Context(), name)) },
-		"LookAll": func() error { return second(w.store.LookAll(t.Context(), name)) },
+		"Look":    func() error { return errorOf(w.store.Look(t.Context(), name)) },
+		"LookAll": func() error { return errorOf(w.store.LookAll(t.Context(), name)) },
 		"Current": func() error { _, _, err := w.store.Current(t.Context(), []string{name}); return err },
-		"Value":   func() error { _, _, err := w.store.Value(t.Context(), name, id("one")); return err },
-		"Put":     func() error { return w.store.Put(t.Context(), name, id("two"), secret.New("v")) },
+		"Value":   func() error { _, _, err := w.store.Value(t.Context(), name, versionID("one")); return err },
+		"Put":     func() error { return w.store.Put(t.Context(), name, versionID("two"), secret.New("v")) },
 		"Move": func() error {
-			return w.store.Move(t.Context(), name, "L"+w.Clock.Now().Format("150405"), id("one"), "")
+			return w.store.Move(t.Context(), name, "L"+w.Clock.Now().Format("150405"), versionID("one"), "")
 		},
 		"another": func() error {
-			return second(w.store.WithRotationToken(secret.Value{}).Look(t.Context(), name))
+			return errorOf(w.store.WithRotationToken(secret.Value{}).Look(t.Context(), name))
 		},
 	}
 	for what, read := range reads {

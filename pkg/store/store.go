@@ -1,7 +1,7 @@
 // Package store reads and writes Secrets Manager. It is the only package that does.
 //
-// Every read names a version id or a staging label; every label move is a compare-and-swap. What AWS says about a
-// value that it refuses is not passed on, because it may quote the value.
+// Every read names a version id or a staging label; every label move is a compare-and-swap. AWS's message about a value
+// that it refuses is left out of errors, because it may quote the value.
 package store
 
 import (
@@ -32,21 +32,28 @@ var ErrMissing = errors.New("it does not exist")
 // ErrMoved is returned by a compare-and-swap that lost: the label is not where it was seen.
 var ErrMoved = errors.New("the label has moved since it was read")
 
-// ErrUnsteady is returned for a secret about which two answers in a row do not agree: somebody is changing it, or one
-// of them is out of date. The next look may be luckier.
+// ErrUnsteady is returned for a secret whose description and list of versions disagree: somebody is changing it, or one
+// of the answers is out of date. Try again later.
 var ErrUnsteady = errors.New("its labels move while they are being read")
 
-// batchSize is BatchGetSecretValue's limit.
+// batchSize is how many secrets one BatchGetSecretValue may name.
 const batchSize = 20
 
 type client interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
-	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
-	BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
-	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
-	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
-	RotateSecret(context.Context, *secretsmanager.RotateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
+	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
+	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
+	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	BatchGetSecretValue(context.Context, *secretsmanager.BatchGetSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
+	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
+	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
+	RotateSecret(context.Context, *secretsmanager.RotateSecretInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
 }
 
 // Store is one account and region's Secrets Manager. Safe for concurrent use.
@@ -70,15 +77,16 @@ func (s *Store) WithRotationToken(token secret.Value) *Store {
 	return &Store{client: s.client, rotation: token, clock: s.clock}
 }
 
-// Now returns Secrets Manager's own time as of its last answer, to the second; zero before the first. It is what
-// plan.State.Now is made of, so that this machine's clock decides nothing.
+// Now returns Secrets Manager's own time as of its last answer, to the second; zero before the first. plan.State.Now is
+// this time, so that this machine's clock decides nothing.
 func (s *Store) Now() time.Time {
 	s.clock.mu.Lock()
 	defer s.clock.mu.Unlock()
 	return s.clock.now
 }
 
-func (s *Store) heard(m middleware.Metadata) {
+// noteServerTime moves the Store's clock on to the time of an answer.
+func (s *Store) noteServerTime(m middleware.Metadata) {
 	t, ok := awsmiddleware.GetServerTime(m)
 	s.clock.mu.Lock()
 	defer s.clock.mu.Unlock()
@@ -92,13 +100,15 @@ func (s *Store) heard(m middleware.Metadata) {
 func (s *Store) Look(ctx context.Context, name string) (history.History, error) {
 	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
 	if err != nil {
-		return history.History{}, failed("describe", name, err)
+		return history.History{}, wrapError("describe", name, err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	if out.DeletedDate != nil {
 		return history.History{}, fmt.Errorf("describe %s: it is scheduled for deletion: restore it first", name)
 	}
-	if _, nameless := out.VersionIdsToStages[""]; nameless || aws.ToString(out.ARN) == "" || out.LastChangedDate == nil && len(out.VersionIdsToStages) > 0 {
+	_, nameless := out.VersionIdsToStages[""]
+	undated := out.LastChangedDate == nil && len(out.VersionIdsToStages) > 0
+	if nameless || undated || aws.ToString(out.ARN) == "" {
 		return history.History{}, fmt.Errorf("describe %s: %w", name, awserr.ErrUnreadable)
 	}
 	look := history.History{
@@ -112,12 +122,12 @@ func (s *Store) Look(ctx context.Context, name string) (history.History, error) 
 	return look, nil
 }
 
-// LookAll is Look with every version that still exists, its age, and whether it has a value, as far as that is
-// in doubt: enough for a source. One more read for each 100 versions, and one for each version that nothing
-// vouches for. Where the two answers do not agree on the labels, one of them is out of date: it asks again, a few times,
-// and fails with ErrUnsteady.
+// LookAll is Look with every version that still exists, with its age, and with whether it has a value where the
+// labels leave that open (History.Doubtful): enough for a source. It needs one more read for each 100 versions, and
+// one for each doubtful version. ErrUnsteady where description and list of versions disagree on the labels maxLooks
+// times in a row.
 func (s *Store) LookAll(ctx context.Context, name string) (history.History, error) {
-	look, err := s.steady(ctx, name)
+	look, err := s.lookUntilSteady(ctx, name)
 	if err != nil {
 		return history.History{}, err
 	}
@@ -137,26 +147,30 @@ func (s *Store) LookAll(ctx context.Context, name string) (history.History, erro
 	return look.WithEmpty(empty...), nil
 }
 
-// looks is how often a secret is looked at until two answers about its labels agree.
-const looks = 3
+// maxLooks is how often a secret is read until two answers about its labels agree.
+const maxLooks = 3
 
-// steady looks at a secret until its description and the list of its versions tell of the same labels.
-func (s *Store) steady(ctx context.Context, name string) (history.History, error) {
-	for range looks {
+// lookUntilSteady reads a secret's description and versions until both have the same labels. ErrUnsteady after
+// maxLooks.
+func (s *Store) lookUntilSteady(ctx context.Context, name string) (history.History, error) {
+	for range maxLooks {
 		look, err := s.Look(ctx, name)
 		if err != nil {
 			return look, err
 		}
 		described := look.Versions
-		if look.Versions, err = s.Versions(ctx, name); err != nil || maps.EqualFunc(labelled(described), labelled(look.Versions), slices.Equal) {
+		if look.Versions, err = s.Versions(ctx, name); err != nil {
 			return look, err
+		}
+		if maps.EqualFunc(labelsByVersion(described), labelsByVersion(look.Versions), slices.Equal) {
+			return look, nil
 		}
 	}
 	return history.History{}, fmt.Errorf("look at %s: %w", name, ErrUnsteady)
 }
 
-// labelled are the labels of the versions that have any.
-func labelled(versions []history.Version) map[string][]string {
+// labelsByVersion returns the labels of the versions that have any.
+func labelsByVersion(versions []history.Version) map[string][]string {
 	labels := map[string][]string{}
 	for _, v := range versions {
 		if len(v.Labels) > 0 {
@@ -176,9 +190,9 @@ func (s *Store) Versions(ctx context.Context, name string) ([]history.Version, e
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, failed("list the versions of", name, err)
+			return nil, wrapError("list the versions of", name, err)
 		}
-		s.heard(page.ResultMetadata)
+		s.noteServerTime(page.ResultMetadata)
 		if aws.ToString(page.ARN) == "" {
 			return nil, fmt.Errorf("list the versions of %s: %w", name, awserr.ErrUnreadable)
 		}
@@ -187,7 +201,8 @@ func (s *Store) Versions(ctx context.Context, name string) ([]history.Version, e
 				return nil, fmt.Errorf("list the versions of %s: %w", name, awserr.ErrUnreadable)
 			}
 			versions = append(versions, history.Version{
-				ID: aws.ToString(v.VersionId), Created: aws.ToTime(v.CreatedDate), Labels: slices.Sorted(slices.Values(v.VersionStages)),
+				ID: aws.ToString(v.VersionId), Created: aws.ToTime(v.CreatedDate),
+				Labels: slices.Sorted(slices.Values(v.VersionStages)),
 			})
 		}
 	}
@@ -199,13 +214,15 @@ func oldestFirst(a, b history.Version) int {
 	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 }
 
-// Current reads what is under AWSCURRENT in each of these secrets, twenty a call: version ids and texts by name.
-// A secret without a current version is left out. Any other failure of any secret fails the whole read: a partial
-// answer is no answer.
-func (s *Store) Current(ctx context.Context, names []string) (versions map[string]string, texts map[string]secret.Value, err error) {
+// Current reads the version under AWSCURRENT in each of these secrets, twenty a call, and returns version ids and
+// texts by name. It leaves out secrets that do not exist or have no current version. Any other failure of any secret
+// fails the whole read.
+func (s *Store) Current(
+	ctx context.Context, names []string,
+) (versions map[string]string, texts map[string]secret.Value, err error) {
 	versions, texts = map[string]string{}, map[string]secret.Value{}
 	for chunk := range slices.Chunk(names, batchSize) {
-		read, err := s.batch(ctx, chunk)
+		read, err := s.readBatch(ctx, chunk)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -217,15 +234,17 @@ func (s *Store) Current(ctx context.Context, names []string) (versions map[strin
 	return versions, texts, nil
 }
 
-func (s *Store) batch(ctx context.Context, names []string) ([]types.SecretValueEntry, error) {
+// readBatch reads AWSCURRENT of up to batchSize secrets in one call. It fails where the answer leaves one of them out
+// without an error of its own.
+func (s *Store) readBatch(ctx context.Context, names []string) ([]types.SecretValueEntry, error) {
 	out, err := s.client.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: names})
 	if err != nil {
-		return nil, failed("read", fmt.Sprintf("%d secrets at once", len(names)), err)
+		return nil, wrapError("read", fmt.Sprintf("%d secrets at once", len(names)), err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	for _, e := range out.Errors {
 		if code := aws.ToString(e.ErrorCode); code != "ResourceNotFoundException" {
-			return nil, refusedOne(names, aws.ToString(e.SecretId), code)
+			return nil, batchError(names, aws.ToString(e.SecretId), code)
 		}
 	}
 	read := map[string]bool{}
@@ -241,8 +260,8 @@ func (s *Store) batch(ctx context.Context, names []string) ([]types.SecretValueE
 	return out.SecretValues, nil
 }
 
-// refusedOne is the error for one secret of a batch. AWS may name it by its ARN.
-func refusedOne(names []string, id, code string) error {
+// batchError returns the error for one secret of a batch. id is its name or its ARN: AWS may answer either.
+func batchError(names []string, id, code string) error {
 	i := slices.IndexFunc(names, func(name string) bool { return id == name || strings.Contains(id, ":secret:"+name+"-") })
 	if i < 0 || !awserr.IsCode(code) {
 		return fmt.Errorf("read %d secrets at once: %w", len(names), awserr.ErrUnreadable)
@@ -250,16 +269,16 @@ func refusedOne(names []string, id, code string) error {
 	return fmt.Errorf("read %s: %s", names[i], code)
 }
 
-// Value reads one version by its id. has is false for a version that exists without a value, or does not exist.
+// Value reads one version by its id. has is false for a version that has no value, or does not exist.
 func (s *Store) Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error) {
 	out, err := s.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name, VersionId: &version})
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return secret.Value{}, false, nil
 	}
 	if err != nil {
-		return secret.Value{}, false, failed("read version "+version+" of", name, err)
+		return secret.Value{}, false, wrapError("read version "+version+" of", name, err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	if aws.ToString(out.VersionId) != version || out.SecretString == nil && out.SecretBinary == nil {
 		return secret.Value{}, false, fmt.Errorf("read version %s of %s: %w", version, name, awserr.ErrUnreadable)
 	}
@@ -277,9 +296,9 @@ func (s *Store) Put(ctx context.Context, name, version string, text secret.Value
 	}
 	out, err := s.client.PutSecretValue(ctx, in)
 	if err != nil {
-		return failedQuietly("write a version of", name, err)
+		return wrapErrorWithoutText("write a version of", name, err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	return nil
 }
 
@@ -296,17 +315,18 @@ func (s *Store) Move(ctx context.Context, name, label, to, from string) error {
 	}
 	out, err := s.client.UpdateSecretVersionStage(ctx, in)
 	if _, refused := errors.AsType[*types.InvalidParameterException](err); refused {
-		return s.movedAlready(ctx, name, label, to)
+		return s.checkAlreadyMoved(ctx, name, label, to)
 	}
 	if err != nil {
-		return failed("move label "+label+" of", name, err)
+		return wrapError("move label "+label+" of", name, err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	return nil
 }
 
-// movedAlready tells a lost compare-and-swap from one that was done before its answer got lost.
-func (s *Store) movedAlready(ctx context.Context, name, label, to string) error {
+// checkAlreadyMoved reads where a label is after a move was refused. It returns nil where the label is where it should
+// go, because the move was done and its answer got lost, and ErrMoved where it is not.
+func (s *Store) checkAlreadyMoved(ctx context.Context, name, label, to string) error {
 	h, err := s.Look(ctx, name)
 	if err != nil {
 		return err
@@ -325,9 +345,9 @@ func (s *Store) Rotate(ctx context.Context, name, version string) error {
 		return &NotStarted{refused.ErrorMessage()}
 	}
 	if err != nil {
-		return failed("start the rotation of", name, err)
+		return wrapError("start the rotation of", name, err)
 	}
-	s.heard(out.ResultMetadata)
+	s.noteServerTime(out.ResultMetadata)
 	return nil
 }
 
@@ -339,18 +359,18 @@ func (n *NotStarted) Refusal() string { return n.Reason }
 
 func (n *NotStarted) Error() string { return "Secrets Manager refuses: " + n.Reason }
 
-// failed says what was being done to what. The names in it come from the manifest.
-func failed(doing, name string, err error) error {
+// wrapError adds what was being done to which secret. It returns ErrMissing for a secret that does not exist.
+func wrapError(doing, name string, err error) error {
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return fmt.Errorf("%s %s: %w", doing, name, ErrMissing)
 	}
 	return fmt.Errorf("%s %s: %w", doing, name, awserr.Legible(err))
 }
 
-// failedQuietly is failed for requests that carried a value: of AWS's answer only the code is kept.
-func failedQuietly(doing, name string, err error) error {
+// wrapErrorWithoutText is wrapError for requests that carry a value: it keeps only the code of AWS's answer.
+func wrapErrorWithoutText(doing, name string, err error) error {
 	if code := awserr.Code(err); code != "" {
 		return fmt.Errorf("%s %s: Secrets Manager answered %s", doing, name, code)
 	}
-	return failed(doing, name, err)
+	return wrapError(doing, name, err)
 }

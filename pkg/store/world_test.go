@@ -36,8 +36,8 @@ type world struct {
 	store  *store.Store
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})}
+func newWorld(t *testing.T, lists ...sim.Lists) *world {
+	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Lists: append(lists, sim.Lists{})[0]})}
 	t.Cleanup(func() { w.must(w.Close()) })
 	w.cfg = w.Config(account, region)
 	w.cfg.RetryMaxAttempts = 0
@@ -52,34 +52,34 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// create makes an empty secret.
-func (w *world) create(name string) {
+// createSecret makes an empty secret.
+func (w *world) createSecret(name string) {
 	w.t.Helper()
 	_, err := w.client.CreateSecret(w.t.Context(), &secretsmanager.CreateSecretInput{Name: &name})
 	w.must(err)
 }
 
-// seeded makes a secret with these versions, a minute apart; the last one is current.
-func (w *world) seeded(name string, versions ...string) {
+// seedSecret makes a secret with these versions, a minute apart; the last one is current.
+func (w *world) seedSecret(name string, versions ...string) {
 	w.t.Helper()
-	w.create(name)
+	w.createSecret(name)
 	for _, v := range versions {
 		w.Advance(time.Minute)
-		w.must(w.store.Put(w.t.Context(), name, id(v), secret.New("value of "+v)))
+		w.must(w.store.Put(w.t.Context(), name, versionID(v), secret.New("value of "+v)))
 	}
 }
 
-// rotation begins one: AWSPENDING is on a version without a value.
-func (w *world) rotation(name, version string) {
+// beginRotation begins a rotation: AWSPENDING is on a version without a value.
+func (w *world) beginRotation(name, version string) {
 	w.t.Helper()
 	arn := w.Region(account, region).Lambda.Register(lambdahost.Function{
 		Name: "rotate", Callers: []string{"secretsmanager.amazonaws.com"}, Path: "never-started",
 	})
-	_, err := w.client.RotateSecret(w.t.Context(), &secretsmanager.RotateSecretInput{SecretId: &name, ClientRequestToken: aws.String(id(version)), RotationLambdaARN: &arn})
+	_, err := w.client.RotateSecret(w.t.Context(), &secretsmanager.RotateSecretInput{SecretId: &name, ClientRequestToken: aws.String(versionID(version)), RotationLambdaARN: &arn})
 	w.must(err)
 }
 
-func (w *world) move(label, to, from string) {
+func (w *world) mustMove(label, to, from string) {
 	w.t.Helper()
 	w.must(w.store.Move(w.t.Context(), name, label, to, from))
 }
@@ -91,8 +91,8 @@ func (w *world) must(err error) {
 	}
 }
 
-// breaks gives the first n calls of an operation an outcome.
-func (w *world) breaks(operation string, n int, o sim.Outcome) {
+// breakCalls gives the first n calls of an operation an outcome.
+func (w *world) breakCalls(operation string, n int, o sim.Outcome) {
 	w.Tap.OnCall(func(c sim.Call) sim.Fault {
 		if c.Operation == operation && n > 0 {
 			n--
@@ -102,8 +102,8 @@ func (w *world) breaks(operation string, n int, o sim.Outcome) {
 	})
 }
 
-// called counts the calls of an operation since the last Reset.
-func (w *world) called(operation string) int {
+// countCalls counts the calls of an operation since the last Reset.
+func (w *world) countCalls(operation string) int {
 	n := 0
 	for _, c := range w.Tap.Calls() {
 		if c.Operation == operation {
@@ -113,10 +113,10 @@ func (w *world) called(operation string) int {
 	return n
 }
 
-// id makes a version id of a word.
-func id(word string) string { return word + "-" + strings.Repeat("0", 31-len(word)) }
+// versionID returns a version id that begins with a word.
+func versionID(word string) string { return word + "-" + strings.Repeat("0", 31-len(word)) }
 
-func numbered(n int) string { return fmt.Sprintf("%032d", n) }
+func numberedID(n int) string { return fmt.Sprintf("%032d", n) }
 
 // unlimited never makes a retry wait for its turn.
 type unlimited struct{}

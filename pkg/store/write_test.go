@@ -40,8 +40,8 @@ func (n newestFirst) ListSecretVersionIds(ctx context.Context, in *secretsmanage
 	return out, err
 }
 
-// labels maps each label to the version that carries it.
-func (w *world) labels() map[string]string {
+// labelHolders maps each label to the version that carries it.
+func (w *world) labelHolders() map[string]string {
 	w.t.Helper()
 	h, err := w.store.Look(w.t.Context(), name)
 	w.must(err)
@@ -56,34 +56,34 @@ func (w *world) labels() map[string]string {
 
 func (w *world) wantLabels(want map[string]string) {
 	w.t.Helper()
-	if diff := cmp.Diff(want, w.labels()); diff != "" {
+	if diff := cmp.Diff(want, w.labelHolders()); diff != "" {
 		w.t.Errorf("labels (-want +got):\n%s", diff)
 	}
 }
 
 func TestPutWithoutLabelsIsCurrent(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one", "two")
+	w.seedSecret(name, "one", "two")
 	w.wantLabels(map[string]string{"AWSCURRENT": "two", "AWSPREVIOUS": "one"})
 }
 
 func TestPutIsRepeatableAndMovesNoLabelAgain(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one")
+	w.seedSecret(name, "one")
 	put := func() error {
-		return w.store.Put(t.Context(), name, id("two"), secret.New("v"), history.AWSPending, "LIVE-two")
+		return w.store.Put(t.Context(), name, versionID("two"), secret.New("v"), history.AWSPending, "LIVE-two")
 	}
 	w.must(put())
 	w.wantLabels(map[string]string{"AWSCURRENT": "one", "AWSPENDING": "two", "LIVE-two": "two"})
-	w.move("LIVE-two", "", id("two"))
+	w.mustMove("LIVE-two", "", versionID("two"))
 	w.must(put())
 	w.wantLabels(map[string]string{"AWSCURRENT": "one", "AWSPENDING": "two"})
 }
 
 func TestPutOfAnotherTextUnderTheSameVersionFails(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one")
-	err := w.store.Put(t.Context(), name, id("one"), secret.New("something else"))
+	w.seedSecret(name, "one")
+	err := w.store.Put(t.Context(), name, versionID("one"), secret.New("something else"))
 	if err == nil || err.Error() != "write a version of "+name+": Secrets Manager answered ResourceExistsException" {
 		t.Errorf("error is %v", err)
 	}
@@ -91,11 +91,11 @@ func TestPutOfAnotherTextUnderTheSameVersionFails(t *testing.T) {
 
 func TestAWriteWhoseAnswerIsLostIsDoneOnce(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one")
-	w.breaks("PutSecretValue", 1, sim.Lost)
+	w.seedSecret(name, "one")
+	w.breakCalls("PutSecretValue", 1, sim.Lost)
 	w.Tap.Reset()
-	w.must(w.store.Put(t.Context(), name, id("two"), secret.New("v"), history.AWSPending))
-	if n := w.called("PutSecretValue"); n != 2 {
+	w.must(w.store.Put(t.Context(), name, versionID("two"), secret.New("v"), history.AWSPending))
+	if n := w.countCalls("PutSecretValue"); n != 2 {
 		t.Errorf("%d tries, want 2", n)
 	}
 	w.wantLabels(map[string]string{"AWSCURRENT": "one", "AWSPENDING": "two"})
@@ -103,19 +103,19 @@ func TestAWriteWhoseAnswerIsLostIsDoneOnce(t *testing.T) {
 	for _, m := range []struct{ label, to, from string }{
 		{history.AWSCurrent, "two", "one"}, {"LIVE-two", "two", ""}, {"LIVE-two", "one", "two"}, {"LIVE-two", "", "one"},
 	} {
-		w.breaks("UpdateSecretVersionStage", 1, sim.Lost)
-		if err := w.store.Move(t.Context(), name, m.label, maybe(m.to), maybe(m.from)); err != nil {
+		w.breakCalls("UpdateSecretVersionStage", 1, sim.Lost)
+		if err := w.store.Move(t.Context(), name, m.label, idOrEmpty(m.to), idOrEmpty(m.from)); err != nil {
 			t.Errorf("move %s from %q to %q: %v", m.label, m.from, m.to, err)
 		}
 	}
 	w.wantLabels(map[string]string{"AWSCURRENT": "two", "AWSPREVIOUS": "one", "AWSPENDING": "two"})
 }
 
-func maybe(word string) string {
+func idOrEmpty(word string) string {
 	if word == "" {
 		return ""
 	}
-	return id(word)
+	return versionID(word)
 }
 
 func TestMoveIsACompareAndSwap(t *testing.T) {
@@ -138,10 +138,10 @@ func TestMoveIsACompareAndSwap(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.seeded(name, "one", "two", "three")
-			w.move("RETAIN", id("one"), "")
-			want := w.labels()
-			err := w.store.Move(t.Context(), name, c.label, maybe(c.to), maybe(c.from))
+			w.seedSecret(name, "one", "two", "three")
+			w.mustMove("RETAIN", versionID("one"), "")
+			want := w.labelHolders()
+			err := w.store.Move(t.Context(), name, c.label, idOrEmpty(c.to), idOrEmpty(c.from))
 			if errors.Is(err, store.ErrMoved) != c.lost || (err != nil) != c.lost {
 				t.Errorf("error is %v, lost should be %v", err, c.lost)
 			}
@@ -161,8 +161,8 @@ func TestMoveIsACompareAndSwap(t *testing.T) {
 
 func TestMoveOntoAVersionThatDoesNotExistIsErrMissing(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one")
-	err := w.store.Move(t.Context(), name, "LIVE", id("nine"), "")
+	w.seedSecret(name, "one")
+	err := w.store.Move(t.Context(), name, "LIVE", versionID("nine"), "")
 	if !errors.Is(err, store.ErrMissing) || err.Error() != "move label LIVE of "+name+": it does not exist" {
 		t.Errorf("error is %v", err)
 	}
@@ -171,9 +171,9 @@ func TestMoveOntoAVersionThatDoesNotExistIsErrMissing(t *testing.T) {
 
 func TestMoveFailsWhereItCannotTellWhoWon(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one", "two")
-	w.breaks("DescribeSecret", 1, sim.Denied)
-	err := w.store.Move(t.Context(), name, history.AWSCurrent, id("one"), id("one"))
+	w.seedSecret(name, "one", "two")
+	w.breakCalls("DescribeSecret", 1, sim.Denied)
+	err := w.store.Move(t.Context(), name, history.AWSCurrent, versionID("one"), versionID("one"))
 	if err == nil || errors.Is(err, store.ErrMoved) {
 		t.Errorf("error is %v", err)
 	}
@@ -181,28 +181,28 @@ func TestMoveFailsWhereItCannotTellWhoWon(t *testing.T) {
 
 func TestTheClientsRetriesCarryEveryCall(t *testing.T) {
 	for operation, do := range map[string]func(*world) error{
-		"DescribeSecret":           func(w *world) error { return second(w.store.Look(t.Context(), name)) },
-		"ListSecretVersionIds":     func(w *world) error { return second(w.store.LookAll(t.Context(), name)) },
+		"DescribeSecret":           func(w *world) error { return errorOf(w.store.Look(t.Context(), name)) },
+		"ListSecretVersionIds":     func(w *world) error { return errorOf(w.store.LookAll(t.Context(), name)) },
 		"BatchGetSecretValue":      func(w *world) error { _, _, err := w.store.Current(t.Context(), []string{name}); return err },
-		"GetSecretValue":           func(w *world) error { _, _, err := w.store.Value(t.Context(), name, id("one")); return err },
-		"PutSecretValue":           func(w *world) error { return w.store.Put(t.Context(), name, id("two"), secret.New("v")) },
-		"UpdateSecretVersionStage": func(w *world) error { return w.store.Move(t.Context(), name, "LIVE", id("one"), "") },
+		"GetSecretValue":           func(w *world) error { _, _, err := w.store.Value(t.Context(), name, versionID("one")); return err },
+		"PutSecretValue":           func(w *world) error { return w.store.Put(t.Context(), name, versionID("two"), secret.New("v")) },
+		"UpdateSecretVersionStage": func(w *world) error { return w.store.Move(t.Context(), name, "LIVE", versionID("one"), "") },
 	} {
 		for _, outcome := range []sim.Outcome{sim.Throttled, sim.Unavailable, sim.Dropped, sim.Lost} {
 			w := newWorld(t)
-			w.seeded(name, "one")
-			w.breaks(operation, 2, outcome)
+			w.seedSecret(name, "one")
+			w.breakCalls(operation, 2, outcome)
 			w.Tap.Reset()
 			if err := do(w); err != nil {
 				t.Errorf("%s, outcome %d twice: %v", operation, outcome, err)
 			}
-			if n := w.called(operation); n != 3 {
+			if n := w.countCalls(operation); n != 3 {
 				t.Errorf("%s, outcome %d twice: %d tries, want 3", operation, outcome, n)
 			}
 		}
 		w := newWorld(t)
-		w.seeded(name, "one")
-		w.breaks(operation, 9, sim.Throttled)
+		w.seedSecret(name, "one")
+		w.breakCalls(operation, 9, sim.Throttled)
 		if err := do(w); err == nil {
 			t.Errorf("%s always throttled: no error", operation)
 		}
@@ -211,7 +211,7 @@ func TestTheClientsRetriesCarryEveryCall(t *testing.T) {
 
 func TestTheRotationTokenIsSentOnlyInARotation(t *testing.T) {
 	w := newWorld(t)
-	w.seeded(name, "one")
+	w.seedSecret(name, "one")
 	seen := &wire{HTTPClient: w.cfg.HTTPClient}
 	cfg := w.cfg
 	cfg.HTTPClient = seen
@@ -219,7 +219,7 @@ func TestTheRotationTokenIsSentOnlyInARotation(t *testing.T) {
 	for token, want := range map[string]bool{"": false, "token-of-a-rotation": true} {
 		seen.bodies = nil
 		// The stand-in refuses RotationToken, as it does all that it does not reproduce.
-		if err := plain.WithRotationToken(secret.New(token)).Put(t.Context(), name, id("two"), secret.New("v")); (err != nil) != want {
+		if err := plain.WithRotationToken(secret.New(token)).Put(t.Context(), name, versionID("two"), secret.New("v")); (err != nil) != want {
 			t.Errorf("with token %q: %v", token, err)
 		}
 		if sent := strings.Contains(seen.bodies[0], `"RotationToken":"`+token+`"`); sent != want {
@@ -227,7 +227,7 @@ func TestTheRotationTokenIsSentOnlyInARotation(t *testing.T) {
 		}
 	}
 	seen.bodies = nil
-	w.must(plain.Put(t.Context(), name, id("three"), secret.New("v")))
+	w.must(plain.Put(t.Context(), name, versionID("three"), secret.New("v")))
 	if strings.Contains(seen.bodies[0], "RotationToken") {
 		t.Error("the store that the rotation's was made of sends its token")
 	}
@@ -239,37 +239,39 @@ func TestNoErrorHoldsAValue(t *testing.T) {
 	text := secret.New(`{"K":"` + canary + `"}`)
 	huge := secret.New(canary + strings.Repeat("x", 65536))
 	for what, do := range map[string]func(*world) error{
-		"another text":        func(w *world) error { return w.store.Put(t.Context(), name, id("one"), text) },
-		"too large":           func(w *world) error { return w.store.Put(t.Context(), name, id("two"), huge) },
+		"another text":        func(w *world) error { return w.store.Put(t.Context(), name, versionID("one"), text) },
+		"too large":           func(w *world) error { return w.store.Put(t.Context(), name, versionID("two"), huge) },
 		"too short a version": func(w *world) error { return w.store.Put(t.Context(), name, "short", text) },
-		"no such secret":      func(w *world) error { return w.store.Put(t.Context(), "nothing", id("two"), text) },
-		"no text":             func(w *world) error { return w.store.Put(t.Context(), name, id("two"), secret.Value{}) },
+		"no such secret":      func(w *world) error { return w.store.Put(t.Context(), "nothing", versionID("two"), text) },
+		"no text":             func(w *world) error { return w.store.Put(t.Context(), name, versionID("two"), secret.Value{}) },
 		"denied": func(w *world) error {
-			w.breaks("PutSecretValue", 1, sim.Denied)
-			return w.store.Put(t.Context(), name, id("two"), text)
+			w.breakCalls("PutSecretValue", 1, sim.Denied)
+			return w.store.Put(t.Context(), name, versionID("two"), text)
 		},
 		"unavailable": func(w *world) error {
-			w.breaks("PutSecretValue", 9, sim.Unavailable)
-			return w.store.Put(t.Context(), name, id("two"), text)
+			w.breakCalls("PutSecretValue", 9, sim.Unavailable)
+			return w.store.Put(t.Context(), name, versionID("two"), text)
 		},
 		"no connection": func(w *world) error {
-			w.breaks("PutSecretValue", 9, sim.Dropped)
-			return w.store.Put(t.Context(), name, id("two"), text)
+			w.breakCalls("PutSecretValue", 9, sim.Dropped)
+			return w.store.Put(t.Context(), name, versionID("two"), text)
 		},
-		"a quoting AWS": func(w *world) error { return store.New(quoting{w.client}).Put(t.Context(), name, id("two"), text) },
+		"a quoting AWS": func(w *world) error {
+			return store.New(quoting{w.client}).Put(t.Context(), name, versionID("two"), text)
+		},
 		"a rotation's token": func(w *world) error {
-			return w.store.WithRotationToken(secret.New(canary)).Put(t.Context(), name, id("two"), text)
+			return w.store.WithRotationToken(secret.New(canary)).Put(t.Context(), name, versionID("two"), text)
 		},
-		"a cancelled context": func(w *world) error { return w.store.Put(cancelled(), name, id("two"), text) },
+		"a cancelled context": func(w *world) error { return w.store.Put(cancelledContext(), name, versionID("two"), text) },
 		"a read without right": func(w *world) error {
-			w.breaks("GetSecretValue", 1, sim.Denied)
-			_, _, err := w.store.Value(t.Context(), name, id("one"))
+			w.breakCalls("GetSecretValue", 1, sim.Denied)
+			_, _, err := w.store.Value(t.Context(), name, versionID("one"))
 			return err
 		},
 	} {
 		w := newWorld(t)
-		w.create(name)
-		w.must(w.store.Put(t.Context(), name, id("one"), secret.New(`{"K":"first-`+canary+`"}`)))
+		w.createSecret(name)
+		w.must(w.store.Put(t.Context(), name, versionID("one"), secret.New(`{"K":"first-`+canary+`"}`)))
 		err := do(w)
 		if err == nil {
 			t.Errorf("%s: no error", what)
@@ -284,7 +286,7 @@ func TestNoErrorHoldsAValue(t *testing.T) {
 	}
 }
 
-func cancelled() context.Context {
+func cancelledContext() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx

@@ -19,7 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// Contract is what GitHub says about the calls that rotary makes of it. Safe for concurrent use.
+// Contract is GitHub's description of the calls that rotary makes. Safe for concurrent use.
 type Contract struct {
 	spec   *openapi3.T
 	router routers.Router
@@ -37,8 +37,8 @@ func New(description []byte) (*Contract, error) {
 	}
 	for _, item := range spec.Paths.Map() {
 		for _, operation := range item.Operations() {
-			closed(operation)
-			ranged(operation)
+			closeRequestSchema(operation)
+			allowCreatedRange(operation)
 		}
 	}
 	router, err := gorillamux.NewRouter(spec)
@@ -48,8 +48,8 @@ func New(description []byte) (*Contract, error) {
 	return &Contract{spec, router}, nil
 }
 
-// closed lets an operation's request have only the fields that are described. GitHub ignores others without a word.
-func closed(o *openapi3.Operation) {
+// closeRequestSchema makes the fields of an operation's request that are not described invalid. GitHub ignores them.
+func closeRequestSchema(o *openapi3.Operation) {
 	if o.RequestBody == nil {
 		return
 	}
@@ -60,57 +60,59 @@ func closed(o *openapi3.Operation) {
 	}
 }
 
-// ranged lets created be what its own description says, a range in the syntax of GitHub's search ("<=2026-01-01T00:00:00Z");
-// the schema beside it says a single point in time.
-func ranged(o *openapi3.Operation) {
+// allowCreatedRange lets the parameter created be a range in the syntax of GitHub's search
+// ("<=2026-01-01T00:00:00Z"), as its description has it; its schema allows only a single time.
+func allowCreatedRange(o *openapi3.Operation) {
 	if created := o.Parameters.GetByInAndName("query", "created"); created != nil {
 		created.Schema.Value.Format = ""
 	}
 }
 
-// Request says in what a request is outside of the contract: a path, method, parameter or field that GitHub does not
-// describe, or a wrong one. It quotes no value.
+// Request fails for a request outside of the contract: a path, method, parameter or field that GitHub does not
+// describe, or that has the wrong form. The error quotes no value.
 func (c *Contract) Request(r *http.Request, body []byte) error {
-	in, err := c.input(r, body)
+	in, err := c.validationInput(r, body)
 	if err != nil {
 		return err
 	}
 	for name := range r.URL.Query() {
 		if in.Route.Operation.Parameters.GetByInAndName("query", name) == nil {
-			return outside(r, fmt.Errorf("it has no parameter %s", name))
+			return outsideError(r, fmt.Errorf("it has no parameter %s", name))
 		}
 	}
 	if len(body) > 0 && in.Route.Operation.RequestBody == nil {
-		return outside(r, errors.New("it takes no body"))
+		return outsideError(r, errors.New("it takes no body"))
 	}
-	return outside(r, openapi3filter.ValidateRequest(r.Context(), in))
+	return outsideError(r, openapi3filter.ValidateRequest(r.Context(), in))
 }
 
-// Answer says in what an answer to a request is outside of the contract. Refusals that GitHub does not describe for the
-// call have the form of all its errors; redirects say where to.
+// Answer fails for an answer outside of the contract. Refusals that GitHub does not describe for the call must have the
+// form of all its errors, and redirects a location.
 func (c *Contract) Answer(r *http.Request, status int, header http.Header, body []byte) error {
-	in, err := c.input(r, nil)
+	in, err := c.validationInput(r, nil)
 	if err != nil {
 		return err
 	}
 	switch described := in.Route.Operation.Responses.Status(status) != nil; {
 	case status == http.StatusNotImplemented:
-		return outside(r, errors.New("nobody implements it"))
+		return outsideError(r, errors.New("nobody implements it"))
 	case status == http.StatusMovedPermanently, status == http.StatusTemporaryRedirect:
 		if header.Get("Location") == "" {
-			return outside(r, fmt.Errorf("status %d without a Location", status))
+			return outsideError(r, fmt.Errorf("status %d without a Location", status))
 		}
 		return nil
 	case !described && status >= 400:
-		return outside(r, c.refusal(status, body))
+		return outsideError(r, c.checkRefusal(status, body))
 	}
-	answer := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: status, Header: header, Options: in.Options}
+	answer := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: in, Status: status, Header: header, Options: in.Options,
+	}
 	answer.SetBodyBytes(body)
-	return outside(r, openapi3filter.ValidateResponse(r.Context(), answer))
+	return outsideError(r, openapi3filter.ValidateResponse(r.Context(), answer))
 }
 
-// refusal checks the form that all errors have.
-func (c *Contract) refusal(status int, body []byte) error {
+// checkRefusal fails for a refusal without the form that all of GitHub's errors have.
+func (c *Contract) checkRefusal(status int, body []byte) error {
 	schema, known := c.spec.Components.Schemas["basic-error"]
 	if !known {
 		return errors.New("the description has no basic-error")
@@ -119,31 +121,33 @@ func (c *Contract) refusal(status int, body []byte) error {
 	if json.Unmarshal(body, &value) != nil {
 		return fmt.Errorf("status %d: the answer is not JSON", status)
 	}
-	if err := schema.Value.VisitJSON(value, openapi3.SetSchemaErrorMessageCustomizer(pointed)); err != nil {
+	if err := schema.Value.VisitJSON(value, openapi3.SetSchemaErrorMessageCustomizer(errorLocation)); err != nil {
 		return fmt.Errorf("status %d: %w", status, err)
 	}
 	return nil
 }
 
-func (c *Contract) input(r *http.Request, body []byte) (*openapi3filter.RequestValidationInput, error) {
+func (c *Contract) validationInput(r *http.Request, body []byte) (*openapi3filter.RequestValidationInput, error) {
 	r = r.Clone(r.Context())
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	route, parameters, err := c.router.FindRoute(r)
 	if err != nil {
-		return nil, outside(r, errors.New("GitHub has no such call"))
+		return nil, outsideError(r, errors.New("GitHub has no such call"))
 	}
-	options := &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}
-	options.WithCustomSchemaErrorFunc(pointed)
+	options := &openapi3filter.Options{
+		IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+	}
+	options.WithCustomSchemaErrorFunc(errorLocation)
 	return &openapi3filter.RequestValidationInput{Request: r, PathParams: parameters, Route: route, Options: options}, nil
 }
 
-// pointed says where a value is wrong, and not which value it is.
-func pointed(err *openapi3.SchemaError) string {
+// errorLocation returns where a value is wrong, without the value.
+func errorLocation(err *openapi3.SchemaError) string {
 	where := slices.Clone(err.JSONPointer())
 	return fmt.Sprintf("/%s: against %s", strings.Join(where, "/"), err.SchemaField)
 }
 
-func outside(r *http.Request, err error) error {
+func outsideError(r *http.Request, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -43,7 +43,7 @@ func TestRequestsOutsideOfTheContractAreFound(t *testing.T) {
 		if r.body != "" {
 			q.Header.Set("Content-Type", "application/json")
 		}
-		check(t, r.why, c.Request(q, []byte(r.body)), r.says)
+		wantError(t, r.why, c.Request(q, []byte(r.body)), r.says)
 	}
 }
 
@@ -75,11 +75,11 @@ func TestAnswersOutsideOfTheContractAreFound(t *testing.T) {
 		if r.status == http.StatusMovedPermanently {
 			header.Set("Location", "https://github.standin/repositories/1")
 		}
-		check(t, r.why, c.Answer(q, r.status, header, []byte(r.body)), r.says)
+		wantError(t, r.why, c.Answer(q, r.status, header, []byte(r.body)), r.says)
 	}
 }
 
-func check(t *testing.T, why string, err error, says string) {
+func wantError(t *testing.T, why string, err error, says string) {
 	t.Helper()
 	switch {
 	case says == "" && err != nil:

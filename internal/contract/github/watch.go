@@ -13,7 +13,7 @@ import (
 	stand "github.com/rotary-secrets/rotary/internal/standin/github"
 )
 
-// errMissing says how to get what the contract is read from.
+// errMissing is the error for a description that is not installed.
 var errMissing = errors.New("GitHub's description of its API is not installed: make contracts (it needs npm)")
 
 // Installed returns the contract. Where it is not installed the test is skipped, or fails if REQUIRE_ALL is 1.
@@ -29,8 +29,8 @@ func Installed(t testing.TB) *Contract {
 	return c
 }
 
-// Folder returns the folder contracts, where Node finds what npm installed there. Where it is not installed, the test is
-// skipped, or fails if REQUIRE_ALL is 1.
+// Folder returns the folder contracts, where Node finds what npm installed there. Where it is not installed, the test
+// is skipped, or fails if REQUIRE_ALL is 1.
 func Folder(t testing.TB) string {
 	t.Helper()
 	Installed(t)
@@ -45,7 +45,7 @@ func Folder(t testing.TB) string {
 // contract. Where the contract is not installed nothing is checked, or the test fails if REQUIRE_ALL is 1.
 func Watch(t testing.TB, s *stand.Server) {
 	t.Helper()
-	watch(t, s, func(c *Contract, e stand.Exchange) error {
+	watchServer(t, s, func(c *Contract, e stand.Exchange) error {
 		return errors.Join(c.Request(e.Request, e.Body), c.Answer(e.Request, e.Status, e.Header, e.Answer))
 	})
 }
@@ -53,7 +53,7 @@ func Watch(t testing.TB, s *stand.Server) {
 // WatchAnswers is Watch for a test that also asks what is wrong: such a request must be refused.
 func WatchAnswers(t testing.TB, s *stand.Server) {
 	t.Helper()
-	watch(t, s, func(c *Contract, e stand.Exchange) error {
+	watchServer(t, s, func(c *Contract, e stand.Exchange) error {
 		err := c.Request(e.Request, e.Body)
 		if err == nil {
 			return c.Answer(e.Request, e.Status, e.Header, e.Answer)
@@ -65,7 +65,7 @@ func WatchAnswers(t testing.TB, s *stand.Server) {
 	})
 }
 
-func watch(t testing.TB, s *stand.Server, check func(*Contract, stand.Exchange) error) {
+func watchServer(t testing.TB, s *stand.Server, check func(*Contract, stand.Exchange) error) {
 	t.Helper()
 	if _, err := load(); errors.Is(err, fs.ErrNotExist) && !contract.Required() {
 		t.Log(errMissing)

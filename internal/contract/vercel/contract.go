@@ -49,7 +49,7 @@ type recording struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *recording) RoundTrip(req *http.Request) (*http.Response, error) {
-	sent, err := drain(&req.Body)
+	sent, err := readBody(&req.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +57,13 @@ func (t *recording) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := drain(&resp.Body)
-	t.recorder.add(Call{req.Method, req.URL.String(), sent, resp.StatusCode, got})
+	got, err := readBody(&resp.Body)
+	t.recorder.addCall(Call{req.Method, req.URL.String(), sent, resp.StatusCode, got})
 	return resp, err
 }
 
-// drain reads a body and puts it back.
-func drain(body *io.ReadCloser) (string, error) {
+// readBody reads a body and puts it back.
+func readBody(body *io.ReadCloser) (string, error) {
 	if *body == nil {
 		return "", nil
 	}
@@ -72,11 +72,13 @@ func drain(body *io.ReadCloser) (string, error) {
 	return string(content), err
 }
 
-// add leaves out what is not in the SDK: deploy hooks, and what the stand-in says it does not have.
-func (r *Recorder) add(c Call) {
+// addCall records a call once, except those that are not in the SDK: deploy hooks, and calls that the stand-in does not
+// implement.
+func (r *Recorder) addCall(c Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if strings.Contains(c.URL, "/v1/integrations/deploy/") || c.Status == http.StatusNotImplemented || r.known[c] || r.Keep != nil && !r.Keep(c) {
+	unknown := strings.Contains(c.URL, "/v1/integrations/deploy/") || c.Status == http.StatusNotImplemented
+	if unknown || r.known[c] || r.Keep != nil && !r.Keep(c) {
 		return
 	}
 	if r.known == nil {
@@ -93,22 +95,22 @@ func (r *Recorder) Calls() []Call {
 	return append([]Call(nil), r.calls...)
 }
 
-// Main is a package's TestMain: it runs the tests and then checks everything that they recorded, with one start of Node.
-// It returns the exit status. In a fuzzing run it checks nothing.
+// Main is a package's TestMain: it runs the tests and then checks everything that they recorded, with one start of
+// Node. It returns the exit status. In a fuzzing run it checks nothing.
 func Main(m *testing.M, r *Recorder) int {
 	status := m.Run()
-	if status != 0 || fuzzing() {
+	if status != 0 || isFuzzing() {
 		return status
 	}
-	wrong := verdict(context.Background(), r.Calls())
+	wrong := checkRecorded(context.Background(), r.Calls())
 	for _, w := range wrong {
 		fmt.Fprintln(os.Stderr, "Vercel's contract:", w)
 	}
 	return min(len(wrong), 1)
 }
 
-// verdict is what is wrong with calls. Where they cannot be checked that is wrong only if REQUIRE_ALL is 1.
-func verdict(ctx context.Context, calls []Call) []string {
+// checkRecorded returns what is wrong with calls. That they cannot be checked is wrong only if REQUIRE_ALL is 1.
+func checkRecorded(ctx context.Context, calls []Call) []string {
 	wrong, err := Check(ctx, calls)
 	switch {
 	case errors.Is(err, ErrMissing) && !contract.Required():
@@ -119,27 +121,29 @@ func verdict(ctx context.Context, calls []Call) []string {
 	return wrong
 }
 
-func fuzzing() bool {
+func isFuzzing() bool {
 	for _, arg := range os.Args {
-		if f := strings.TrimLeft(arg, "-"); strings.HasPrefix(f, "test.fuzzworker") || strings.HasPrefix(f, "test.fuzz=") && f != "test.fuzz=" {
+		f := strings.TrimLeft(arg, "-")
+		if strings.HasPrefix(f, "test.fuzzworker") || strings.HasPrefix(f, "test.fuzz=") && f != "test.fuzz=" {
 			return true
 		}
 	}
 	return false
 }
 
-// ErrMissing says that Node, or what contracts/ installs, is not there.
-var ErrMissing = errors.New("what Vercel publishes about its API is not installed: make contracts (it needs Node and npm)")
+// ErrMissing is returned where Node, or what contracts/ installs, is missing.
+var ErrMissing = errors.New(
+	"Vercel's description of its API is not installed: make contracts (it needs Node and npm)")
 
 // Require skips a test where ErrMissing would come, or fails it under REQUIRE_ALL=1.
 func Require(t *testing.T) {
 	t.Helper()
-	if err := installed(); err != nil {
+	if err := checkInstalled(); err != nil {
 		contract.Missing(t, err)
 	}
 }
 
-func installed() error {
+func checkInstalled() error {
 	contracts, err := contract.Folder()
 	if err != nil {
 		return err
@@ -155,9 +159,9 @@ func installed() error {
 	return nil
 }
 
-// script is a program of contracts/.
-func script(ctx context.Context, name string) (*exec.Cmd, error) {
-	if err := installed(); err != nil {
+// nodeCommand returns the command that runs a script of contracts/.
+func nodeCommand(ctx context.Context, name string) (*exec.Cmd, error) {
+	if err := checkInstalled(); err != nil {
 		return nil, err
 	}
 	dir, err := contract.Folder()
@@ -168,7 +172,7 @@ func script(ctx context.Context, name string) (*exec.Cmd, error) {
 
 // Check asks the SDK about all calls and returns what is wrong with them, each thing once, without a value.
 func Check(ctx context.Context, calls []Call) (wrong []string, err error) {
-	found, err := ask(ctx, calls)
+	found, err := askSDK(ctx, calls)
 	for _, f := range found {
 		text := fmt.Sprintf("%s, answered with %d: %s", f.Operation, calls[f.Line].Status, f.What)
 		if !slices.Contains(wrong, text) {
@@ -178,15 +182,15 @@ func Check(ctx context.Context, calls []Call) (wrong []string, err error) {
 	return wrong, err
 }
 
-// finding is what contracts/vercel.mjs says of the call with the number Line.
+// finding is one thing that contracts/vercel.mjs finds wrong with the call with the number Line.
 type finding struct {
 	Line      int
 	Operation string
 	What      string
 }
 
-func ask(ctx context.Context, calls []Call) (found []finding, err error) {
-	cmd, err := script(ctx, "vercel.mjs")
+func askSDK(ctx context.Context, calls []Call) (found []finding, err error) {
+	cmd, err := nodeCommand(ctx, "vercel.mjs")
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func TestTheSDKFindsWhatIsNotInItsContract(t *testing.T) {
 	for _, row := range rows {
 		calls = append(calls, row.call)
 	}
-	found, err := ask(t.Context(), calls)
+	found, err := askSDK(t.Context(), calls)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestWhatIsNotInstalledIsSaidWithHowToInstallIt(t *testing.T) {
 	}
 	for _, all := range []string{"", "1"} {
 		t.Setenv("REQUIRE_ALL", all)
-		if got := verdict(t.Context(), nil); (len(got) == 0) == (all == "1") || all == "1" && !slices.Contains(got, ErrMissing.Error()) {
+		if got := checkRecorded(t.Context(), nil); (len(got) == 0) == (all == "1") || all == "1" && !slices.Contains(got, ErrMissing.Error()) {
 			t.Errorf("REQUIRE_ALL=%s: %v", all, got)
 		}
 	}

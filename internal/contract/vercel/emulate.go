@@ -22,7 +22,7 @@ type Emulate struct {
 func Start(t *testing.T) *Emulate {
 	t.Helper()
 	Require(t)
-	cmd, err := script(t.Context(), "emulate.mjs")
+	cmd, err := nodeCommand(t.Context(), "emulate.mjs")
 	if err != nil {
 		t.Fatal(err)
 	}

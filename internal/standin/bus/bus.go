@@ -25,7 +25,8 @@ const latency = time.Second
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
-	Tap             *sim.Tap // what calls of the Scheduler API pass through; nil = a tap of its own
+	Lists           sim.Lists // in which order and in what pages lists are answered
+	Tap             *sim.Tap  // what calls of the Scheduler API pass through; nil = a tap of its own
 	// Invoke runs a function and waits for it: how an event source mapping calls. err means that nothing was run.
 	Invoke func(ctx context.Context, functionARN string, payload []byte) (response []byte, functionError string, err error)
 	// InvokeAsync accepts an asynchronous invocation, retries included: how rules and schedules call. Where it is

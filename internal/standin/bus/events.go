@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
@@ -143,19 +144,50 @@ func (b *Bus) deleteRule(_ context.Context, in ruleName) (any, error) {
 	return none{}, nil
 }
 
-func (b *Bus) listRules(_ context.Context, in struct{ EventBusName, NamePrefix string }) (any, error) {
+// listPage is what the list operations of EventBridge have in common.
+type listPage struct {
+	EventBusName, NextToken string
+	Limit                   *int
+}
+
+type listRules struct {
+	listPage
+	NamePrefix string
+}
+
+func (b *Bus) listRules(_ context.Context, in listRules) (any, error) {
 	if err := b.onDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := []described{}
-	for _, name := range slices.Sorted(maps.Keys(b.rules)) {
+	for name, r := range b.rules {
 		if strings.HasPrefix(name, in.NamePrefix) {
-			all = append(all, b.described(b.rules[name]))
+			all = append(all, b.described(r))
 		}
 	}
-	return map[string]any{"Rules": all}, nil
+	return page(b, "Rules", all, func(d described) string { return d.Name }, in.listPage)
+}
+
+// page answers with one page of a list, in no order: EventBridge documents none.
+func page[T any](b *Bus, member string, all []T, key func(T) string, in listPage) (any, error) {
+	list := sim.List[T]{Lists: b.cfg.Lists, Now: b.cfg.Clock.Now(), Items: all, Key: key, Most: 100}
+	if in.Limit != nil {
+		list.Most = *in.Limit
+	}
+	if list.Most < 1 || list.Most > 100 {
+		return nil, wire.Errorf("ValidationException", "Limit must be between 1 and 100")
+	}
+	items, next, err := list.Page(in.NextToken)
+	if err != nil {
+		return nil, wire.Errorf("ValidationException", "Parameter NextToken is not valid.")
+	}
+	answer := map[string]any{member: items}
+	if next != "" {
+		answer["NextToken"] = next
+	}
+	return answer, nil
 }
 
 type putTargets struct {
@@ -186,32 +218,35 @@ func (b *Bus) putTargets(_ context.Context, in putTargets) (any, error) {
 	})
 }
 
-func (b *Bus) listTargetsByRule(_ context.Context, in struct{ Rule, EventBusName string }) (any, error) {
+type listTargetsByRule struct {
+	listPage
+	Rule string
+}
+
+func (b *Bus) listTargetsByRule(_ context.Context, in listTargetsByRule) (any, error) {
 	return b.withRule(in.EventBusName, in.Rule, func(r *rule) (any, error) {
-		return map[string]any{"Targets": append([]target{}, r.sorted()...)}, nil
+		return page(b, "Targets", r.sorted(), func(t target) string { return t.ID }, in.listPage)
 	})
 }
 
-// listRuleNamesByTarget lists one name to a page, so that whoever asks has to follow them.
-func (b *Bus) listRuleNamesByTarget(_ context.Context, in struct{ TargetArn, EventBusName, NextToken string }) (any, error) {
+type listRuleNamesByTarget struct {
+	listPage
+	TargetArn string
+}
+
+func (b *Bus) listRuleNamesByTarget(_ context.Context, in listRuleNamesByTarget) (any, error) {
 	if err := b.onDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(b.rules)) {
-		if slices.ContainsFunc(b.rules[name].sorted(), func(t target) bool { return t.Arn == in.TargetArn }) && name > in.NextToken {
+	for name, r := range b.rules {
+		if slices.ContainsFunc(r.sorted(), func(t target) bool { return t.Arn == in.TargetArn }) {
 			names = append(names, name)
 		}
 	}
-	switch len(names) {
-	case 0:
-		return map[string]any{"RuleNames": []string{}}, nil
-	case 1:
-		return map[string]any{"RuleNames": names}, nil
-	}
-	return map[string]any{"RuleNames": names[:1], "NextToken": names[0]}, nil
+	return page(b, "RuleNames", names, func(name string) string { return name }, in.listPage)
 }
 
 type removeTargets struct {

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -20,12 +21,18 @@ func TestRulesAreDescribed(t *testing.T) {
 	if aws.ToString(one.EventPattern) != labelPattern || one.State != etypes.RuleStateEnabled || aws.ToString(one.Arn) != "arn:aws:events:us-east-1:111111111111:rule/dev-a" {
 		t.Errorf("described as %s %s %s", aws.ToString(one.EventPattern), one.State, aws.ToString(one.Arn))
 	}
-	list, err := s.events.ListRules(t.Context(), &eventbridge.ListRulesInput{NamePrefix: aws.String("dev-")})
-	s.no(err)
 	var names []string
-	for _, r := range list.Rules {
-		names = append(names, aws.ToString(r.Name))
+	for in := (eventbridge.ListRulesInput{NamePrefix: aws.String("dev-")}); ; {
+		list, err := s.events.ListRules(t.Context(), &in)
+		s.no(err)
+		for _, r := range list.Rules {
+			names = append(names, aws.ToString(r.Name))
+		}
+		if in.NextToken = list.NextToken; in.NextToken == nil {
+			break
+		}
 	}
+	slices.Sort(names)
 	if diff := cmp.Diff([]string{"dev-a", "dev-b"}, names); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}

@@ -3,10 +3,8 @@ package bus
 import (
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,7 +135,6 @@ func (b *Bus) getSchedule(r *http.Request, _ []byte) (any, error) {
 	return out, nil
 }
 
-// listSchedules lists two to a page, in the order of their names.
 func (b *Bus) listSchedules(r *http.Request, _ []byte) (any, error) {
 	q := r.URL.Query()
 	if err := defaultGroup(q.Get("ScheduleGroup")); err != nil {
@@ -154,15 +151,18 @@ func (b *Bus) listSchedules(r *http.Request, _ []byte) (any, error) {
 		Target                             struct{ Arn string }
 	}
 	all := []summary{}
-	for _, name := range slices.Sorted(maps.Keys(b.schedules)) {
-		if s := b.schedules[name]; name > q.Get("NextToken") {
-			all = append(all, summary{s.name, s.arn, s.GroupName, s.State, wire.Time(s.created), wire.Time(s.modified), struct{ Arn string }{s.Target.Arn}})
+	for _, s := range b.schedules {
+		all = append(all, summary{s.name, s.arn, s.GroupName, s.State, wire.Time(s.created), wire.Time(s.modified), struct{ Arn string }{s.Target.Arn}})
+	}
+	in := listPage{NextToken: q.Get("NextToken")}
+	if q.Has("MaxResults") {
+		n, err := strconv.Atoi(q.Get("MaxResults"))
+		if err != nil {
+			return nil, wire.Errorf("ValidationException", "MaxResults must be between 1 and 100")
 		}
+		in.Limit = &n
 	}
-	if len(all) > 2 {
-		return map[string]any{"Schedules": all[:2], "NextToken": all[1].Name}, nil
-	}
-	return map[string]any{"Schedules": all}, nil
+	return page(b, "Schedules", all, func(s summary) string { return s.Name }, in)
 }
 
 func (b *Bus) deleteSchedule(r *http.Request, _ []byte) (any, error) {

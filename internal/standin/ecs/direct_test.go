@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -42,8 +43,8 @@ type twins struct {
 	clients      [2]client
 }
 
-func newTwins(t *testing.T) twins {
-	w := twins{t: t, wire: newWorld(t), direct: newWorld(t)}
+func newTwins(t *testing.T, changes ...func(*ecs.Config)) twins {
+	w := twins{t: t, wire: newWorld(t, changes...), direct: newWorld(t, changes...)}
 	w.clients = [2]client{w.wire.client, w.direct.svc.Direct(w.direct.tap, "propagate")}
 	w.both(func(one *world) {
 		one.clock.Advance(123456789) // timestamps are cut to milliseconds
@@ -148,7 +149,13 @@ func everything() *sdk.RegisterTaskDefinitionInput {
 }
 
 func TestDirectAnswersWhatTheWireAnswers(t *testing.T) {
-	w := newTwins(t)
+	for _, lists := range []sim.Lists{{Whole: true}, {}, {Seed: 1}} {
+		t.Run(fmt.Sprint(lists), func(t *testing.T) { answersAlike(t, lists) })
+	}
+}
+
+func answersAlike(t *testing.T, lists sim.Lists) {
+	w := newTwins(t, func(c *ecs.Config) { c.Lists = lists })
 	ctx := t.Context()
 	main, api := aws.String("main"), aws.String("api")
 	w.both(func(one *world) {
@@ -205,6 +212,13 @@ func TestDirectAnswersWhatTheWireAnswers(t *testing.T) {
 	tasks := func(in *sdk.ListTasksInput) func(client) outcome {
 		return func(c client) outcome { return came(c.ListTasks(ctx, in)) }
 	}
+	next := func(ask func(client) outcome) *string {
+		pages := ask(w.clients[1]).Out
+		w.direct.tap.Reset()
+		return (*string)(reflect.ValueOf(pages).Elem().FieldByName("NextToken").UnsafePointer())
+	}
+	someServices, someDefinitions := &sdk.ListServicesInput{Cluster: main, MaxResults: aws.Int32(1)}, &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("app"), MaxResults: aws.Int32(1)}
+	moreServices, moreDefinitions := next(services(someServices)), next(definitions(someDefinitions))
 	many := make([]string, 21)
 	for i := range many {
 		many[i] = fmt.Sprint("arn", i)
@@ -220,8 +234,8 @@ func TestDirectAnswersWhatTheWireAnswers(t *testing.T) {
 		{"another cluster", describe(&sdk.DescribeServicesInput{Services: []string{"api"}}), "*types.ClusterNotFoundException"},
 		{"something else included", describe(&sdk.DescribeServicesInput{Cluster: main, Services: []string{"api"}, Include: []types.ServiceField{"EVENTS"}}), "*smithy.GenericAPIError"},
 		{"all services", services(&sdk.ListServicesInput{Cluster: main}), ""},
-		{"a page of services", services(&sdk.ListServicesInput{Cluster: main, MaxResults: aws.Int32(1)}), ""},
-		{"the next page of services", services(&sdk.ListServicesInput{Cluster: main, MaxResults: aws.Int32(1), NextToken: aws.String("page-1")}), ""},
+		{"a page of services", services(someServices), ""},
+		{"the next page of services", services(&sdk.ListServicesInput{Cluster: main, MaxResults: aws.Int32(1), NextToken: moreServices}), ""},
 		{"services of no cluster", services(&sdk.ListServicesInput{Cluster: aws.String("other")}), "*types.ClusterNotFoundException"},
 		{"services of one kind", services(&sdk.ListServicesInput{Cluster: main, LaunchType: types.LaunchTypeFargate}), "*smithy.GenericAPIError"},
 		{"services of one strategy", services(&sdk.ListServicesInput{Cluster: main, SchedulingStrategy: types.SchedulingStrategyReplica}), "*smithy.GenericAPIError"},
@@ -244,7 +258,7 @@ func TestDirectAnswersWhatTheWireAnswers(t *testing.T) {
 		}), "*types.ClientException"},
 		{"definitions", definitions(&sdk.ListTaskDefinitionsInput{}), ""},
 		{"a page of definitions", definitions(&sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("app"), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc, MaxResults: aws.Int32(1)}), ""},
-		{"the next page", definitions(&sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("app"), MaxResults: aws.Int32(1), NextToken: aws.String("page-1")}), ""},
+		{"the next page", definitions(&sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("app"), MaxResults: aws.Int32(1), NextToken: moreDefinitions}), ""},
 		{"no definitions", definitions(&sdk.ListTaskDefinitionsInput{Status: types.TaskDefinitionStatusInactive}), ""},
 		{"another token", definitions(&sdk.ListTaskDefinitionsInput{NextToken: aws.String("x")}), "*types.InvalidParameterException"},
 		{"too long a page", definitions(&sdk.ListTaskDefinitionsInput{MaxResults: aws.Int32(101)}), "*types.InvalidParameterException"},

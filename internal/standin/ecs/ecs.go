@@ -26,6 +26,9 @@ type Config struct {
 	Targets Targets                                // where running containers present credentials
 	Images  func(image string) (App, bool)         // what an image does; nil: every image runs and does nothing
 
+	// Lists says in which order and in what pages lists are answered.
+	Lists sim.Lists
+
 	// Lag is how long after its deregistration a revision can still be deployed. AWS says up to ten minutes.
 	Lag time.Duration
 }
@@ -171,27 +174,36 @@ func (s *Service) arn(format string, args ...any) string {
 	return s.prefix + fmt.Sprintf(format, args...)
 }
 
-// page cuts one page out of all; tokens are positions.
-func page[T any](all []T, size *int, most int, token *string) ([]T, *string, error) {
-	from := 0
-	if token != nil {
-		if _, err := fmt.Sscanf(*token, "page-%d", &from); err != nil || from > len(all) {
-			return nil, nil, wire.Errorf("InvalidParameterException", "Invalid token.")
-		}
+// page returns one page of a list, of at most the asked size, and the token of the next; nil for the last.
+func page[T any](s *Service, l sim.List[T], asked *int, token *string) ([]T, *string, error) {
+	l.Lists, l.Now = s.cfg.Lists, s.now()
+	if asked != nil {
+		l.Most = *asked
 	}
-	n := most
-	if size != nil {
-		n = *size
-	}
-	if n < 1 || n > 100 {
+	if l.Most < 1 || l.Most > 100 {
 		return nil, nil, wire.Errorf("InvalidParameterException", "maxResults must be between 1 and 100.")
 	}
-	if from+n >= len(all) {
-		return all[from:], nil, nil
+	from := ""
+	if token != nil {
+		from = *token
 	}
-	next := fmt.Sprintf("page-%d", from+n)
-	return all[from : from+n], &next, nil
+	items, next, err := l.Page(from)
+	if err != nil {
+		return nil, nil, wire.Errorf("InvalidParameterException", "Invalid token.")
+	}
+	if next == "" {
+		return items, nil, nil
+	}
+	return items, &next, nil
 }
+
+// shuffle puts what ECS documents no order of into one that changes from moment to moment.
+func shuffle[T any](s *Service, items []T, key func(T) string) {
+	sim.Shuffle(s.cfg.Lists, s.now(), items, key)
+}
+
+// itself is the key of a text.
+func itself(text string) string { return text }
 
 // stamp is a time on the wire; nil where it has not come yet.
 func stamp(t time.Time) *wire.Time {
@@ -206,3 +218,5 @@ type failure struct {
 	ARN    string `json:"arn"`
 	Reason string `json:"reason"`
 }
+
+func (f failure) key() string { return f.ARN }

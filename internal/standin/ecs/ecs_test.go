@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +41,7 @@ func newWorld(t testing.TB, changes ...func(*ecs.Config)) *world {
 	w := &world{t: t, clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), store: map[string]string{}, images: map[string]ecs.App{"app:1": {}}}
 	w.targets = target.New(func(name string) []func(string) bool { return w.svc.Verifiers(name) }, "handshake")
 	config := ecs.Config{
-		Clock: w.clock, Account: "111111111111", Region: "us-east-1", Targets: w.targets,
+		Clock: w.clock, Account: "111111111111", Region: "us-east-1", Targets: w.targets, Lists: sim.Lists{Whole: true},
 		Emit: func(e sim.Event) {
 			w.events = append(w.events, e.Detail.(map[string]string)["eventName"]+" "+e.Resources[0])
 		},
@@ -113,12 +115,13 @@ func (w *world) update(td string) error {
 	return second(w.client.UpdateService(context.Background(), &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), TaskDefinition: aws.String(td)}))
 }
 
-// deployments draws the service's deployments: "PRIMARY app:2 IN_PROGRESS 1/2".
+// deployments draws the service's deployments, newest first: "PRIMARY app:2 IN_PROGRESS 1/2".
 func (w *world) deployments() []string {
 	w.t.Helper()
 	out, err := w.client.DescribeServices(context.Background(), &sdk.DescribeServicesInput{Cluster: aws.String("main"), Services: []string{"api"}})
 	must(w.t, err)
 	var lines []string
+	slices.SortFunc(out.Services[0].Deployments, func(a, b types.Deployment) int { return strings.Compare(*b.Id, *a.Id) })
 	for _, d := range out.Services[0].Deployments {
 		lines = append(lines, fmt.Sprintf("%s %s %s %d/%d", *d.Status, short(*d.TaskDefinition), d.RolloutState, d.RunningCount, d.DesiredCount))
 	}
@@ -156,13 +159,20 @@ func (w *world) want(lines ...string) {
 // attempts returns the status of every service deployment, newest first.
 func (w *world) attempts() []string {
 	w.t.Helper()
-	out, err := w.client.ListServiceDeployments(context.Background(), &sdk.ListServiceDeploymentsInput{Cluster: aws.String("main"), Service: aws.String("api")})
-	must(w.t, err)
 	var lines []string
-	for _, d := range out.ServiceDeployments {
+	for _, d := range w.briefs() {
 		lines = append(lines, string(d.Status))
 	}
 	return lines
+}
+
+// briefs returns every service deployment, newest first.
+func (w *world) briefs() []types.ServiceDeploymentBrief {
+	w.t.Helper()
+	out, err := w.client.ListServiceDeployments(context.Background(), &sdk.ListServiceDeploymentsInput{Cluster: aws.String("main"), Service: aws.String("api")})
+	must(w.t, err)
+	slices.SortFunc(out.ServiceDeployments, func(a, b types.ServiceDeploymentBrief) int { return b.CreatedAt.Compare(*a.CreatedAt) })
+	return out.ServiceDeployments
 }
 
 func (w *world) wantAttempts(lines ...string) {

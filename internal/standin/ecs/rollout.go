@@ -39,7 +39,7 @@ type deployment struct {
 // deploy starts a rollout onto td and supersedes whatever is under way.
 func (s *Service) deploy(sv *service, td *taskDefinition) {
 	rev := &revision{arn: s.arn("service-revision/%s/%s/%019d", sv.cluster, sv.name, s.id()), definition: td, created: s.now()}
-	sd := &serviceDeployment{arn: s.arn("service-deployment/%s/%s/%019d", sv.cluster, sv.name, s.id()), created: s.now(), target: rev}
+	sd := &serviceDeployment{arn: s.arn("service-deployment/%s/%s/%019d", sv.cluster, sv.name, s.id()), created: sv.nextCreation(s.now()), target: rev}
 	for _, d := range sv.deployments {
 		sd.sources = append(sd.sources, d.revision)
 	}
@@ -49,6 +49,17 @@ func (s *Service) deploy(sv *service, td *taskDefinition) {
 	sd.move(s.now(), "IN_PROGRESS", "")
 	sv.history = append(sv.history, sd)
 	s.begin(sv, sd, rev, "ECS deployment %s in progress.")
+}
+
+// nextCreation returns when a service deployment that is made now is created: no two of a service are of one millisecond,
+// or their order could not be told.
+func (sv *service) nextCreation(now time.Time) time.Time {
+	if n := len(sv.history); n > 0 {
+		if after := sv.history[n-1].created.Add(time.Millisecond); after.After(now) {
+			return after
+		}
+	}
+	return now
 }
 
 // begin makes rev the PRIMARY deployment and turns the one before into an ACTIVE one.

@@ -83,14 +83,16 @@ func TestTheBreakerRollsBackToTheLastCompletedRevision(t *testing.T) {
 func (w *world) wantRolledBack(tried, back string) {
 	w.t.Helper()
 	ctx := context.Background()
-	list, err := w.client.ListServiceDeployments(ctx, &sdk.ListServiceDeploymentsInput{Cluster: aws.String("main"), Service: aws.String("api")})
-	must(w.t, err)
-	newest, err := w.client.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*list.ServiceDeployments[0].ServiceDeploymentArn}})
+	newest, err := w.client.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*w.briefs()[0].ServiceDeploymentArn}})
 	must(w.t, err)
 	sd := newest.ServiceDeployments[0]
 	revisions, err := w.client.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: []string{*sd.TargetServiceRevision.Arn, *sd.Rollback.ServiceRevisionArn}})
 	must(w.t, err)
-	got := []string{short(*revisions.ServiceRevisions[0].TaskDefinition), short(*revisions.ServiceRevisions[1].TaskDefinition)}
+	deployed := map[string]string{}
+	for _, r := range revisions.ServiceRevisions {
+		deployed[*r.ServiceRevisionArn] = short(*r.TaskDefinition)
+	}
+	got := []string{deployed[*sd.TargetServiceRevision.Arn], deployed[*sd.Rollback.ServiceRevisionArn]}
 	if diff := cmp.Diff([]string{tried, back}, got); diff != "" {
 		w.t.Errorf("tried and went back to (-want +got):\n%s", diff)
 	}

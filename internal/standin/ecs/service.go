@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
@@ -252,6 +253,8 @@ func (s *Service) describeServices(_ context.Context, in describeServicesInput) 
 		}
 		out.Services = append(out.Services, v)
 	}
+	shuffle(s, out.Services, func(v *serviceView) string { return v.ServiceARN })
+	shuffle(s, out.Failures, failure.key)
 	return out, nil
 }
 
@@ -277,7 +280,7 @@ func (s *Service) listServices(_ context.Context, in listServicesInput) (listSer
 			arns = append(arns, arn)
 		}
 	}
-	arns, next, err := page(arns, in.MaxResults, 10, in.NextToken)
+	arns, next, err := page(s, sim.List[string]{Items: arns, Key: itself, Most: 10}, in.MaxResults, in.NextToken)
 	return listServicesOutput{arns, next}, err
 }
 
@@ -316,6 +319,7 @@ func (s *Service) describe(sv *service) *serviceView {
 		v.PendingCount += dv.PendingCount
 		v.Deployments = append(v.Deployments, dv)
 	}
+	shuffle(s, v.Deployments, func(d deploymentView) string { return d.ID })
 	if sd := sv.history[len(sv.history)-1]; sd.finished.IsZero() {
 		v.CurrentServiceDeployment = sd.arn
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
@@ -47,6 +48,8 @@ type briefView struct {
 	FinishedAt               *wire.Time `json:"finishedAt,omitempty"`
 }
 
+func (v briefView) key() string { return v.ServiceDeploymentARN }
+
 type listServiceDeploymentsInput struct {
 	Cluster    string   `json:"cluster"`
 	Service    string   `json:"service"`
@@ -60,14 +63,14 @@ type listServiceDeploymentsOutput struct {
 	NextToken          *string     `json:"nextToken,omitempty"`
 }
 
-// listServiceDeployments lists the newest first. AWS forgets after 90 days, and so does this.
+// listServiceDeployments lists in no order. AWS forgets after 90 days, and so does this.
 func (s *Service) listServiceDeployments(_ context.Context, in listServiceDeploymentsInput) (listServiceDeploymentsOutput, error) {
 	sv, err := s.service(in.Cluster, in.Service)
 	if err != nil {
 		return listServiceDeploymentsOutput{}, err
 	}
 	all := []briefView{}
-	for _, sd := range slices.Backward(sv.history) {
+	for _, sd := range sv.history {
 		if s.now().Sub(sd.created) < 90*24*time.Hour && (len(in.Status) == 0 || slices.Contains(in.Status, sd.status)) {
 			all = append(all, briefView{
 				sd.arn, sv.arn, s.arn("cluster/%s", sv.cluster), sd.status, sd.reason, sd.target.arn,
@@ -75,7 +78,7 @@ func (s *Service) listServiceDeployments(_ context.Context, in listServiceDeploy
 			})
 		}
 	}
-	all, next, err := page(all, in.MaxResults, 20, in.NextToken)
+	all, next, err := page(s, sim.List[briefView]{Items: all, Key: briefView.key, Most: 20}, in.MaxResults, in.NextToken)
 	return listServiceDeploymentsOutput{all, next}, err
 }
 
@@ -128,6 +131,8 @@ func (s *Service) describeServiceDeployments(_ context.Context, in describeServi
 		}
 		out.ServiceDeployments = append(out.ServiceDeployments, s.describeAttempt(sv, sd))
 	}
+	shuffle(s, out.ServiceDeployments, func(v serviceDeploymentView) string { return v.ServiceDeploymentARN })
+	shuffle(s, out.Failures, failure.key)
 	return out, nil
 }
 
@@ -141,6 +146,7 @@ func (s *Service) describeAttempt(sv *service, sd *serviceDeployment) serviceDep
 	for _, r := range sd.sources {
 		v.SourceServiceRevisions = append(v.SourceServiceRevisions, summaryView{r.arn})
 	}
+	shuffle(s, v.SourceServiceRevisions, func(v summaryView) string { return v.ARN })
 	if b := sv.configuration.CircuitBreaker; b != nil && b.Enable {
 		v.DeploymentCircuitBreaker.Status = "MONITORING"
 	}
@@ -189,6 +195,8 @@ func (s *Service) describeServiceRevisions(_ context.Context, in describeService
 		}
 		out.ServiceRevisions = append(out.ServiceRevisions, revisionView{arn, sv.arn, s.arn("cluster/%s", sv.cluster), rev.definition.ARN, stamp(rev.created)})
 	}
+	shuffle(s, out.ServiceRevisions, func(v revisionView) string { return v.ServiceRevisionARN })
+	shuffle(s, out.Failures, failure.key)
 	return out, nil
 }
 

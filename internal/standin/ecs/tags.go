@@ -34,6 +34,7 @@ func (s *Service) tagList(arn string) []tag {
 	for _, k := range slices.Sorted(maps.Keys(s.tags[arn])) {
 		out = append(out, tag{k, s.tags[arn][k]})
 	}
+	shuffle(s, out, func(t tag) string { return t.Key })
 	return out
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
@@ -293,18 +294,24 @@ type listTaskDefinitionsOutput struct {
 	NextToken *string  `json:"nextToken,omitempty"`
 }
 
+// order is what ListTaskDefinitions sorts by: the family, and the revision as a number.
+// Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html, sort
+func (td *taskDefinition) order() string { return fmt.Sprintf("%s\x00%09d", td.Family, td.Revision) }
+
 func (s *Service) listTaskDefinitions(_ context.Context, in listTaskDefinitionsInput) (listTaskDefinitionsOutput, error) {
-	arns := []string{}
-	for _, family := range slices.Sorted(maps.Keys(s.families)) {
-		for _, td := range s.families[family] {
+	var found []*taskDefinition
+	for family, all := range s.families {
+		for _, td := range all {
 			if (in.FamilyPrefix == "" || family == in.FamilyPrefix) && (td.Status == in.Status || in.Status == "" && td.Status == "ACTIVE") {
-				arns = append(arns, td.ARN)
+				found = append(found, td)
 			}
 		}
 	}
-	if in.Sort == "DESC" {
-		slices.Reverse(arns)
+	list := sim.List[*taskDefinition]{Items: found, Sort: (*taskDefinition).order, Descending: in.Sort == "DESC", Most: 100}
+	listed, next, err := page(s, list, in.MaxResults, in.NextToken)
+	arns := make([]string, len(listed))
+	for i, td := range listed {
+		arns[i] = td.ARN
 	}
-	arns, next, err := page(arns, in.MaxResults, 100, in.NextToken)
 	return listTaskDefinitionsOutput{arns, next}, err
 }

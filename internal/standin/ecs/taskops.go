@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
@@ -42,7 +43,7 @@ func (s *Service) listTasks(_ context.Context, in listTasksInput) (listTasksOutp
 			arns = append(arns, t.arn)
 		}
 	}
-	arns, next, err := page(arns, in.MaxResults, 100, in.NextToken)
+	arns, next, err := page(s, sim.List[string]{Items: arns, Key: itself, Most: 100}, in.MaxResults, in.NextToken)
 	return listTasksOutput{arns, next}, err
 }
 
@@ -113,6 +114,8 @@ func (s *Service) describeTasks(_ context.Context, in describeTasksInput) (descr
 		}
 		out.Tasks = append(out.Tasks, s.describeTask(t))
 	}
+	shuffle(s, out.Tasks, func(v taskView) string { return v.TaskARN })
+	shuffle(s, out.Failures, failure.key)
 	return out, nil
 }
 

@@ -2,9 +2,14 @@ package github
 
 import (
 	"fmt"
+	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
 // page answers with one page of names and a Link header. Source of the form:
@@ -21,6 +26,14 @@ func (q *request) page(member string, names []string, usual, most int, describe 
 		a.header = http.Header{"Link": {links}}
 	}
 	return a
+}
+
+// shuffled returns names in an order that follows from the seed alone: GitHub documents none, and a page's number has to
+// mean the same page in two calls.
+func (q *request) shuffled(names iter.Seq[string]) []string {
+	all := slices.Collect(names)
+	sim.Shuffle(q.lists, time.Time{}, all, func(name string) string { return name })
+	return all
 }
 
 // number reads a query parameter between 1 and most.

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"maps"
 	"regexp"
-	"slices"
 	"strings"
 
 	"golang.org/x/crypto/nacl/box"
@@ -40,7 +39,7 @@ func listSecrets(q *request) answer { return q.listSecrets(q.scope) }
 func listOrganizationSecrets(q *request) answer { return q.listSecrets(q.repository.shared) }
 
 func (q *request) listSecrets(c *scope) answer {
-	names := slices.Sorted(maps.Keys(c.secrets))
+	names := q.shuffled(maps.Keys(c.secrets))
 	return q.page("secrets", names, 30, 100, func(name string) any { return c.secrets[name].describe(name) })
 }
 

@@ -25,6 +25,7 @@ import (
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap
+	Lists   sim.Lists // in which order secrets, variables and environments are listed; pages are as large as GitHub's own
 	Targets interface {
 		Accepts(target, credential string) bool
 	}
@@ -61,6 +62,7 @@ func New(c Config) *Server {
 type request struct {
 	*http.Request
 	body       []byte
+	lists      sim.Lists
 	needs      string // permission
 	token      *token
 	repository *repository
@@ -112,7 +114,7 @@ func (s *Server) handle(pattern, needs string, h handler) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		body, _ := io.ReadAll(r.Body)
-		q := &request{Request: r, body: body, needs: needs, token: s.tokens[bearer(r)]}
+		q := &request{Request: r, body: body, lists: s.cfg.Lists, needs: needs, token: s.tokens[bearer(r)]}
 		s.send(w, s.limited(q, h))
 	})
 }

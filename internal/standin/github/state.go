@@ -163,7 +163,7 @@ func (s *Server) repository(fullName string) *repository {
 
 // listEnvironments lists them by name.
 func listEnvironments(q *request) answer {
-	names := slices.Sorted(maps.Keys(q.repository.environments))
+	names := q.shuffled(maps.Keys(q.repository.environments))
 	return q.page("environments", names, 30, 100, func(name string) any { return q.repository.environments[name].describe() })
 }
 

@@ -3,7 +3,6 @@ package github
 import (
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -12,7 +11,7 @@ func (h *variable) describe(name string) map[string]string {
 }
 
 func listVariables(q *request) answer {
-	names := slices.Sorted(maps.Keys(q.scope.variables))
+	names := q.shuffled(maps.Keys(q.scope.variables))
 	return q.page("variables", names, 10, 30, func(name string) any { return q.scope.variables[name].describe(name) })
 }
 

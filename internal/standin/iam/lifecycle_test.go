@@ -57,13 +57,15 @@ func (e *emulator) create() string {
 }
 
 func (e *emulator) statuses() string {
-	out, err := e.ListAccessKeys(e.t.Context(), &sdk.ListAccessKeysInput{UserName: &e.user})
-	if err != nil {
-		return e.says(err)
-	}
 	var all []string
-	for _, k := range out.AccessKeyMetadata {
-		all = append(all, string(k.Status))
+	for pages := sdk.NewListAccessKeysPaginator(e.Client, &sdk.ListAccessKeysInput{UserName: &e.user}); pages.HasMorePages(); {
+		out, err := pages.NextPage(e.t.Context())
+		if err != nil {
+			return e.says(err)
+		}
+		for _, k := range out.AccessKeyMetadata {
+			all = append(all, string(k.Status))
+		}
 	}
 	return strings.Join(all, " ")
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
@@ -122,26 +123,21 @@ func (s *Service) listAccessKeys(account string, in url.Values) (any, error) {
 			all = append(all, metadata{u.Name, k.id, status, date(k.states[0].since)})
 		}
 	}
-	return page(all, in)
+	return s.page(all, in)
 }
 
-// page cuts one page out. A marker is the position that it continues at.
-func page(all []metadata, in url.Values) (any, error) {
+// page answers with one page of keys, in no order. IAM documents that a page may have fewer than were asked for.
+func (s *Service) page(all []metadata, in url.Values) (any, error) {
 	size, err := strconv.Atoi(cmp.Or(in.Get("MaxItems"), "100"))
 	if err != nil || size < 1 || size > 1000 {
 		return nil, invalid("maxItems")
 	}
-	start := 0
-	if in.Has("Marker") {
-		if _, err := fmt.Sscanf(in.Get("Marker"), "marker-%d", &start); err != nil || start < 0 || start > len(all) {
-			return nil, invalid("marker")
-		}
+	list := sim.List[metadata]{Lists: s.cfg.Lists, Now: s.now(), Items: all, Key: func(m metadata) string { return m.AccessKeyID }, Most: size}
+	keys, next, err := list.Page(in.Get("Marker"))
+	if err != nil || in.Has("Marker") && in.Get("Marker") == "" {
+		return nil, invalid("marker")
 	}
-	end := min(start+size, len(all))
-	if end == len(all) {
-		return listResult{Keys: all[start:]}, nil
-	}
-	return listResult{all[start:end], true, fmt.Sprintf("marker-%d", end)}, nil
+	return listResult{keys, next != "", next}, nil
 }
 
 func (s *Service) updateAccessKey(account string, in url.Values) (any, error) {

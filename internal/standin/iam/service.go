@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Clock  *sim.Clock
 	Tap    *sim.Tap
+	Lists  sim.Lists     // in which order and in what pages keys are listed
 	Secret func() string // makes the secrets of access keys; nil: crypto/rand
 	OnDead func(Key)     // is told, without any lock held, when a key that worked is about to stop working; may be nil
 }

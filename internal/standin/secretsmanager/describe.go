@@ -30,7 +30,7 @@ type details struct {
 	SecretVersionsToStages map[string][]string `json:"SecretVersionsToStages,omitempty"` // ListSecrets' name for it
 }
 
-func (e *entry) details() details {
+func (s *Service) details(e *entry) details {
 	d := details{
 		ARN: e.arn, Name: e.name, Description: e.description, KMSKeyID: e.kmsKey, Tags: e.tagList(),
 		CreatedDate: wire.Time(e.created), LastChangedDate: wire.Time(e.changed), LastAccessedDate: optional(e.accessed),
@@ -43,6 +43,7 @@ func (e *entry) details() details {
 	if enabled := e.rotation.enabled; e.rotation.function != "" {
 		d.RotationEnabled = &enabled
 	}
+	shuffle(s, d.Tags, func(t tag) string { return t.Key })
 	return d
 }
 
@@ -53,8 +54,8 @@ func (s *Service) describeSecret(_ context.Context, in idInput) (details, error)
 	if err != nil {
 		return details{}, err
 	}
-	d := e.details()
-	d.VersionIDsToStages = e.labels.stages()
+	d := s.details(e)
+	d.VersionIDsToStages = s.stages(e)
 	return d, nil
 }
 
@@ -87,13 +88,15 @@ func (s *Service) listSecretVersionIDs(_ context.Context, in versionsInput) (ver
 	if err != nil {
 		return versionsOutput{}, err
 	}
-	items, next, err := page(e.list(in.IncludeDeprecated), in.NextToken, in.MaxResults)
+	items, next, err := page(s, s.versions(e, in.IncludeDeprecated), versionItem.key, in.NextToken, in.MaxResults)
 	return versionsOutput{ARN: e.arn, Name: e.name, Versions: items, NextToken: next}, err
 }
 
-// list is oldest first. Unlabelled versions are in it only where they are asked for.
-func (e *entry) list(deprecated bool) []versionItem {
-	items, stages := []versionItem{}, e.labels.stages()
+func (v versionItem) key() string { return v.VersionID }
+
+// versions describes those with a label, and those without where they are asked for.
+func (s *Service) versions(e *entry, deprecated bool) []versionItem {
+	items, stages := []versionItem{}, s.stages(e)
 	for _, v := range e.versions {
 		held := stages[v.id]
 		if len(held) == 0 && !deprecated {
@@ -106,6 +109,17 @@ func (e *entry) list(deprecated bool) []versionItem {
 	}
 	return items
 }
+
+// stages maps each version that holds a label to its labels.
+func (s *Service) stages(e *entry) map[string][]string {
+	m := e.labels.stages()
+	for _, held := range m {
+		shuffle(s, held, itself)
+	}
+	return m
+}
+
+func itself(text string) string { return text }
 
 func (e *entry) key() string {
 	if e.kmsKey == "" {
@@ -138,12 +152,12 @@ func (s *Service) listSecrets(_ context.Context, in listInput) (listOutput, erro
 	for _, name := range slices.Sorted(maps.Keys(s.entries)) {
 		e := s.entries[name]
 		if in.wants(e) {
-			d := e.details()
-			d.SecretVersionsToStages = e.labels.stages()
+			d := s.details(e)
+			d.SecretVersionsToStages = s.stages(e)
 			all = append(all, d)
 		}
 	}
-	items, next, err := page(all, in.NextToken, in.MaxResults)
+	items, next, err := page(s, all, func(d details) string { return d.ARN }, in.NextToken, in.MaxResults)
 	return listOutput{SecretList: items, NextToken: next}, err
 }
 

@@ -3,6 +3,7 @@ package secretsmanager
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +139,7 @@ func TestVersionsAreListedAndPruned(t *testing.T) {
 	refused(t, err, "ResourceNotFoundException", "VersionId")
 }
 
-// versions pages through all versions, ten at a time.
+// versions pages through all versions, ten at a time, and sorts them by their numbers.
 func (w *world) versions(name string, deprecated bool) []string {
 	w.t.Helper()
 	var ids []string
@@ -152,6 +153,12 @@ func (w *world) versions(name string, deprecated bool) []string {
 			ids = append(ids, strings.TrimRight(*v.VersionId, "-"))
 		}
 	}
+	slices.SortFunc(ids, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(a) - len(b)
+		}
+		return strings.Compare(a, b)
+	})
 	return ids
 }
 
@@ -199,6 +206,7 @@ func (w *world) list(filters []types.Filter) []string {
 			names = append(names, *s.Name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -211,7 +219,8 @@ func TestBatch(t *testing.T) {
 	if len(out.SecretValues) != 1 || *out.SecretValues[0].Name != "a" || *out.SecretValues[0].SecretString != "one" {
 		t.Errorf("batch has %d values", len(out.SecretValues))
 	}
-	if len(out.Errors) != 2 || *out.Errors[1].SecretId != "missing" || *out.Errors[1].ErrorCode != "ResourceNotFoundException" {
+	missing := slices.IndexFunc(out.Errors, func(e types.APIErrorType) bool { return *e.SecretId == "missing" })
+	if len(out.Errors) != 2 || missing < 0 || *out.Errors[missing].ErrorCode != "ResourceNotFoundException" {
 		t.Errorf("batch has %d errors", len(out.Errors))
 	}
 	_, err = w.client.BatchGetSecretValue(t.Context(), &sdk.BatchGetSecretValueInput{Filters: []types.Filter{{Key: "name", Values: []string{"a"}}}})

@@ -15,11 +15,12 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config is what a Service needs of the world around it. Every field is required. The functions are called without
+// Config is what a Service needs of the world around it. Every field but Lists is required. The functions are called without
 // any lock held, so they may call back into the service.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
+	Lists           sim.Lists // in which order and in what pages lists are answered
 
 	Emit      func(sim.Event)                                // the account's default bus
 	Invoke    func(functionARN string, payload []byte) error // runs a rotation function; nil: the step succeeded
@@ -163,8 +164,9 @@ func optional(t time.Time) *wire.Time {
 // day is how Secrets Manager rounds the date of the last access.
 func day(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
 
-// page cuts one page out of items. A token is the position it continues at.
-func page[T any](items []T, token string, size *int) ([]T, string, error) {
+// page returns one page of a list, and the token of the next. Secrets Manager documents that a page may have fewer items
+// than were asked for, and no order.
+func page[T any](s *Service, items []T, key func(T) string, token string, size *int) ([]T, string, error) {
 	limit := 100
 	if size != nil {
 		limit = *size
@@ -172,15 +174,14 @@ func page[T any](items []T, token string, size *int) ([]T, string, error) {
 	if limit < 1 || limit > 100 {
 		return nil, "", wire.Errorf("ValidationException", "1 validation error detected: 'maxResults' failed to satisfy constraint: Member must have value between 1 and 100")
 	}
-	start := 0
-	if token != "" {
-		if _, err := fmt.Sscanf(token, "page-%d", &start); err != nil || start < 0 || start > len(items) {
-			return nil, "", wire.Errorf("InvalidNextTokenException", "The NextToken value is invalid.")
-		}
+	found, next, err := sim.List[T]{Lists: s.cfg.Lists, Now: s.cfg.Clock.Now(), Items: items, Key: key, Most: limit}.Page(token)
+	if err != nil {
+		return nil, "", wire.Errorf("InvalidNextTokenException", "The NextToken value is invalid.")
 	}
-	end := min(start+limit, len(items))
-	if end == len(items) {
-		return items[start:], "", nil
-	}
-	return items[start:end], fmt.Sprintf("page-%d", end), nil
+	return found, next, nil
+}
+
+// shuffle puts what Secrets Manager documents no order of into one that changes from moment to moment.
+func shuffle[T any](s *Service, items []T, key func(T) string) {
+	sim.Shuffle(s.cfg.Lists, s.cfg.Clock.Now(), items, key)
 }

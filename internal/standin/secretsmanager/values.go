@@ -54,6 +54,7 @@ func (s *Service) get(in getInput) (getOutput, error) {
 	e.accessed = day(s.cfg.Clock.Now())
 	v.accessed = e.accessed
 	out := getOutput{ARN: e.arn, Name: e.name, VersionID: v.id, VersionStages: e.labels.of(v.id), CreatedDate: wire.Time(v.created)}
+	shuffle(s, out.VersionStages, itself)
 	text := secret.Reveal(v.content.value)
 	if v.content.binary {
 		out.SecretBinary = []byte(text)
@@ -94,6 +95,8 @@ func (s *Service) batchGetSecretValue(_ context.Context, in batchInput) (batchOu
 		}
 		out.SecretValues = append(out.SecretValues, got)
 	}
+	shuffle(s, out.SecretValues, func(v getOutput) string { return v.ARN })
+	shuffle(s, out.Errors, func(e batchError) string { return e.SecretID })
 	return out, nil
 }
 
@@ -135,7 +138,9 @@ func (s *Service) putSecretValue(_ context.Context, in putInput) (putOutput, err
 		return putOutput{}, err
 	}
 	id := in.ClientRequestToken
-	return putOutput{ARN: e.arn, Name: e.name, VersionID: id, VersionStages: e.labels.of(id)}, nil
+	out := putOutput{ARN: e.arn, Name: e.name, VersionID: id, VersionStages: e.labels.of(id)}
+	shuffle(s, out.VersionStages, itself)
+	return out, nil
 }
 
 // put gives version token its value and labels. The same value again changes nothing, not even labels.

@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap
+	Lists   sim.Lists // in which order variables are listed
 	Targets interface {
 		Accepts(target, credential string) bool     // presents it
 		WouldAccept(target, credential string) bool // does not

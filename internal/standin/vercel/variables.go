@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
 // Variable is an environment variable of a project, with its plaintext.
@@ -49,7 +51,9 @@ func (s *Server) listVariables(c call) (int, any, error) {
 		return 0, nil, err
 	}
 	envs := []any{}
-	for _, v := range p.variables {
+	listed := slices.Clone(p.variables)
+	sim.Shuffle(s.cfg.Lists, s.cfg.Clock.Now(), listed, func(v *variable) string { return v.ID }) // Vercel documents no order
+	for _, v := range listed {
 		envs = append(envs, v.json())
 	}
 	return http.StatusOK, map[string]any{"envs": envs, "pagination": map[string]any{"count": len(envs), "next": nil, "prev": nil}}, nil

@@ -1,5 +1,5 @@
-// Package drain is the consumer that leaves no receipt: laptops, cron jobs elsewhere, a partner's server. All that is
-// known of such readers is how long they may go on with what they read before.
+// Package drain is the consumer for readers that leave no receipt: laptops, cron jobs elsewhere, a partner's server.
+// All that is known of them is for how long they may use a version after a newer one became current.
 package drain
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// Readers are the readers behind one drain time.
+// Readers are the readers of a bucket that share one drain time.
 type Readers struct {
 	drain  time.Duration
 	bucket history.History
@@ -24,8 +24,8 @@ func New(c manifest.Consumer, b history.History, now time.Time) *Readers {
 	return &Readers{drain: time.Duration(c.Drain), bucket: b, now: now}
 }
 
-// Status calls nothing. Until the drain time has passed since the bucket last changed, every version that still
-// carries a label is in play; after it, and where there never was another version, only the current one is.
+// Status makes no call. Until the drain time has passed since the bucket last changed, every version that still carries
+// a label is in play; after it, and where there never was another version, only the current one is.
 func (r *Readers) Status(context.Context) (plan.Seen, error) {
 	current, _ := r.bucket.Current()
 	till := r.bucket.Changed.Add(r.drain)
@@ -35,7 +35,9 @@ func (r *Readers) Status(context.Context) (plan.Seen, error) {
 	if !till.After(r.now) || len(r.bucket.Versions) == 1 {
 		return plan.Seen{Running: current.ID, InPlay: []string{current.ID}, Settled: true, Detail: "drained"}, nil
 	}
-	seen := plan.Seen{Running: current.ID, Waiting: "readers without a receipt may use what they read before", WaitTill: till}
+	seen := plan.Seen{
+		Running: current.ID, Waiting: "readers without a receipt may use what they read before", WaitTill: till,
+	}
 	for _, v := range r.bucket.Versions {
 		seen.InPlay = append(seen.InPlay, v.ID)
 	}

@@ -28,7 +28,7 @@ func TestTheSuite(t *testing.T) {
 	consumetest.Run(t, func(*testing.T) consumetest.World {
 		r := &readers{clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), values: map[string]string{}}
 		return consumetest.World{
-			Clock: r.clock, Tap: sim.NewTap(r.clock), Put: r.put, Held: r.held, Step: 2 * time.Hour, Drain: day,
+			Clock: r.clock, Tap: sim.NewTap(r.clock), Put: r.putBucket, Held: r.heldValues, Step: 2 * time.Hour, Drain: day,
 			Open: func() reconcile.Consumer {
 				return drain.New(manifest.Consumer{Name: "laptops", Drain: manifest.Duration(day)}, r.history, r.clock.Now())
 			},
@@ -36,7 +36,7 @@ func TestTheSuite(t *testing.T) {
 	})
 }
 
-func (r *readers) put(b bucket.Bucket) bucket.Bucket {
+func (r *readers) putBucket(b bucket.Bucket) bucket.Bucket {
 	r.values[b.Version] = secret.Reveal(b.Values[consumetest.Name])
 	var versions []history.Version
 	for _, v := range r.history.Versions {
@@ -48,7 +48,7 @@ func (r *readers) put(b bucket.Bucket) bucket.Bucket {
 	return b
 }
 
-func (r *readers) held() []string {
+func (r *readers) heldValues() []string {
 	var all []string
 	for _, v := range r.history.Versions {
 		if v.Has(history.AWSCurrent) || r.clock.Now().Before(r.history.Changed.Add(day)) {

@@ -48,13 +48,13 @@ func (f *forged) RoundTrip(q *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: f.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(f.body)), Request: q}, nil
 }
 
-// through opens the consumer over f.
-func (w *world) through(f *forged) *ecs.Service {
+// openThrough opens the consumer over f.
+func (w *world) openThrough(f *forged) *ecs.Service {
 	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}
-	return ecs.New(w.over(f), manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
+	return ecs.New(w.clientOver(f), manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
 }
 
-func (w *world) over(f *forged) *sdk.Client {
+func (w *world) clientOver(f *forged) *sdk.Client {
 	f.RoundTripper = w.client.Options().HTTPClient.(*http.Client).Transport
 	f.calls, f.writes = 0, nil
 	return sdk.New(sdk.Options{
@@ -86,20 +86,20 @@ func FuzzAnswers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n byte, status int, body string) {
 		w := newWorld(t)
-		w.create(w.register("app:1"), 1, true)
+		w.createService(w.registerRevision("app:1"), 1, true)
 		w.rollAndFinish(v1)
 		a := &forged{operation: operations[int(n)%len(operations)], status: 100 + int(uint(status-100)%500), body: body}
-		seen, err := w.through(a).Status(ctx())
+		seen, err := w.openThrough(a).Status(ctx())
 		if len(a.writes) > 0 {
 			t.Fatalf("a look wrote %v", a.writes)
 		}
 		if err == nil && seen.Running != "" && !strings.Contains(body, seen.Running) && seen.Running != v1 {
 			t.Fatalf("it runs %q, which nobody said", seen.Running)
 		}
-		quotesNothing(t, body, err)
+		wantNothingQuoted(t, body, err)
 		unread := err != nil || seen.Unread
-		err = w.through(a).Roll(ctx(), bucketAt(v2, both...))
-		quotesNothing(t, body, err)
+		err = w.openThrough(a).Roll(ctx(), bucketAt(v2, both...))
+		wantNothingQuoted(t, body, err)
 		if err == nil && unread && a.operation == "DescribeServices" {
 			t.Fatal("a service that cannot be seen is rolled")
 		}
@@ -109,15 +109,15 @@ func FuzzAnswers(f *testing.F) {
 		if a.operation == "DescribeTaskDefinition" && slices.Contains(a.writes, "DeregisterTaskDefinition") {
 			t.Fatal("a Roll withdraws")
 		}
-		quotesNothing(t, body, w.through(a).Withdraw(ctx(), []string{v1, v2}))
-		if svc := w.present(); svc == nil {
+		wantNothingQuoted(t, body, w.openThrough(a).Withdraw(ctx(), []string{v1, v2}))
+		if svc := w.presentDefinition(); svc == nil {
 			t.Fatal("the service has no task definition any more")
 		}
 	})
 }
 
-// quotesNothing wants no error that holds what a task definition does. ECS's own words may be in it, and ids.
-func quotesNothing(t *testing.T, body string, err error) {
+// wantNothingQuoted wants no error that holds what a task definition does. ECS's own words may be in it, and ids.
+func wantNothingQuoted(t *testing.T, body string, err error) {
 	t.Helper()
 	if err != nil && strings.Contains(body, "taskDefinition") && strings.Contains(err.Error(), "canary <") {
 		t.Fatal("an error holds a piece of a task definition")
@@ -126,9 +126,9 @@ func quotesNothing(t *testing.T, body string, err error) {
 
 func TestAnAnswerThatCannotBeReadIsNotQuoted(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	a := &forged{operation: "DescribeTaskDefinition", status: http.StatusOK, body: `{"taskDefinition":{"containerDefinitions":"canary <&>"}}`}
-	for what, err := range map[string]error{"Status": second(w.through(a).Status(ctx())), "Roll": w.through(a).Roll(ctx(), bucketAt(v2, both...)), "Withdraw": w.through(a).Withdraw(ctx(), []string{v1})} {
+	for what, err := range map[string]error{"Status": errorOf(w.openThrough(a).Status(ctx())), "Roll": w.openThrough(a).Roll(ctx(), bucketAt(v2, both...)), "Withdraw": w.openThrough(a).Withdraw(ctx(), []string{v1})} {
 		if err == nil || !strings.Contains(err.Error(), "could not be read") || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: the error is not the one about an unreadable answer, or quotes it", what)
 		}
@@ -140,10 +140,10 @@ func TestAnAnswerWithoutATaskDefinitionIsAnError(t *testing.T) {
 		{"DescribeTaskDefinition", "{}"}, {"RegisterTaskDefinition", "{}"}, {"RegisterTaskDefinition", `{"taskDefinition":{"family":"app"}}`}, {"UpdateService", "{}"},
 	} {
 		w := newWorld(t)
-		w.create(w.register("app:1"), 1, true)
+		w.createService(w.registerRevision("app:1"), 1, true)
 		w.rollAndFinish(v1)
 		a := &forged{operation: c.operation, status: http.StatusOK, body: c.body}
-		if err := w.through(a).Roll(ctx(), bucketAt(v2, both...)); err == nil || !strings.Contains(err.Error(), "ECS") {
+		if err := w.openThrough(a).Roll(ctx(), bucketAt(v2, both...)); err == nil || !strings.Contains(err.Error(), "ECS") {
 			t.Errorf("%s: %v", c.operation, err)
 		}
 		if c.operation != "UpdateService" && slices.Contains(a.writes, "UpdateService") {

@@ -17,15 +17,15 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// describeMost is how many services ECS describes in one call (API_DescribeServices); a page of a list has 100 at most.
 const (
-	describeMost = 10
-	listMost     = 100
+	describeMost = 10  // services that one DescribeServices call may name
+	listMost     = 100 // services on a page of ListServices
 )
 
 type censusAPI interface {
 	ListServices(context.Context, *sdk.ListServicesInput, ...func(*sdk.Options)) (*sdk.ListServicesOutput, error)
-	DescribeServices(context.Context, *sdk.DescribeServicesInput, ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
+	DescribeServices(context.Context, *sdk.DescribeServicesInput,
+		...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
 }
 
 // Census finds the services that rotary once rolled and that the manifest has forgotten.
@@ -46,35 +46,37 @@ func NewCensus(client censusAPI, env *manifest.Environment) *Census {
 	return c
 }
 
-// Strangers looks at every service of those clusters, a hundred to a list and ten to a description, and returns those
-// that carry the environment's tag and stand in no consumer, by cluster and name. What it could not see is an error,
-// beside what it saw. Changes nothing.
+// Strangers lists and describes every service of the clusters of the environment's consumers, and returns those that
+// carry the environment's tag and that no consumer names, by cluster and name. Where a call fails it returns what it
+// has found so far and an error. It only reads.
 func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 	var found []plan.Seen
 	var failed []error
 	for _, cluster := range slices.Sorted(maps.Keys(c.named)) {
-		seen, err := c.strangers(ctx, cluster)
+		seen, err := c.findStrangers(ctx, cluster)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("look for services of rotary's in cluster %s: %w", cluster, awserr.Legible(err)))
 		}
+		slices.SortFunc(seen, func(a, b plan.Seen) int { return strings.Compare(a.Consumer, b.Consumer) })
 		found = append(found, seen...)
 	}
 	return found, errors.Join(failed...)
 }
 
-func (c *Census) strangers(ctx context.Context, cluster string) ([]plan.Seen, error) {
-	arns, err := c.list(ctx, cluster)
+// findStrangers returns the strangers of one cluster.
+func (c *Census) findStrangers(ctx context.Context, cluster string) ([]plan.Seen, error) {
+	arns, err := c.listServices(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
 	var found []plan.Seen
 	for some := range slices.Chunk(arns, describeMost) {
-		services, err := c.describe(ctx, cluster, some)
+		services, err := c.describeServices(ctx, cluster, some)
 		if err != nil {
 			return found, err
 		}
 		for _, s := range services {
-			if why := c.strange(cluster, s); why != "" {
+			if why := c.strangerReason(cluster, s); why != "" {
 				found = append(found, plan.Seen{Consumer: shortName(cluster) + "/" + aws.ToString(s.ServiceName), Unknown: why})
 			}
 		}
@@ -82,19 +84,23 @@ func (c *Census) strangers(ctx context.Context, cluster string) ([]plan.Seen, er
 	return found, nil
 }
 
-// strange says why nobody knows what a service runs; "" where it is a consumer, or not rotary's, or gone.
-func (c *Census) strange(cluster string, s types.Service) string {
-	ours := tagged(s.Tags, environmentTag) == c.environment
+// strangerReason returns why it is unknown which version a service runs. It returns "" for a service that is a
+// consumer, is not tagged with the environment, or has been deleted.
+func (c *Census) strangerReason(cluster string, s types.Service) string {
+	ours := tagValue(s.Tags, environmentTag) == c.environment
 	if !ours || aws.ToString(s.Status) == "INACTIVE" || slices.Contains(c.named[cluster], aws.ToString(s.ServiceName)) {
 		return ""
 	}
-	return fmt.Sprintf("the service carries rotary's tag (%s: %s) and stands in no manifest: put it back under consumers; or, when it runs on no bucket any more, delete it or take the tags %s and %s off",
-		consumerTag, tagged(s.Tags, consumerTag), environmentTag, consumerTag)
+	return fmt.Sprintf("the service carries rotary's tag (%s: %s) and stands in no manifest: "+
+		"put it back under consumers, or, if it uses no bucket any more, delete it or remove its tags %s and %s",
+		consumerTag, tagValue(s.Tags, consumerTag), environmentTag, consumerTag)
 }
 
-func (c *Census) list(ctx context.Context, cluster string) ([]string, error) {
+// listServices returns the ARNs of a cluster's services, sorted.
+func (c *Census) listServices(ctx context.Context, cluster string) ([]string, error) {
 	var arns []string
-	pages := sdk.NewListServicesPaginator(c.client, &sdk.ListServicesInput{Cluster: &cluster, MaxResults: aws.Int32(listMost)})
+	in := &sdk.ListServicesInput{Cluster: &cluster, MaxResults: aws.Int32(listMost)}
+	pages := sdk.NewListServicesPaginator(c.client, in)
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
@@ -102,19 +108,22 @@ func (c *Census) list(ctx context.Context, cluster string) ([]string, error) {
 		}
 		arns = append(arns, out.ServiceArns...)
 	}
-	slices.SortFunc(arns, strings.Compare)
 	return arns, nil
 }
 
-// describe returns these services and their tags. One that is missing has been deleted since it was listed.
-func (c *Census) describe(ctx context.Context, cluster string, arns []string) ([]types.Service, error) {
-	out, err := c.client.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: &cluster, Services: arns, Include: []types.ServiceField{types.ServiceFieldTags}})
+// describeServices returns these services with their tags, without those that were deleted since they were listed. It
+// fails where ECS leaves another one out.
+func (c *Census) describeServices(ctx context.Context, cluster string, arns []string) ([]types.Service, error) {
+	out, err := c.client.DescribeServices(ctx, &sdk.DescribeServicesInput{
+		Cluster: &cluster, Services: arns, Include: []types.ServiceField{types.ServiceFieldTags},
+	})
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range out.Failures {
 		if aws.ToString(f.Reason) != "MISSING" {
-			return out.Services, fmt.Errorf("ECS does not describe service %s: %s", shortName(aws.ToString(f.Arn)), aws.ToString(f.Reason))
+			name, reason := shortName(aws.ToString(f.Arn)), aws.ToString(f.Reason)
+			return out.Services, fmt.Errorf("ECS does not describe service %s: %s", name, reason)
 		}
 	}
 	if told := len(out.Services) + len(out.Failures); told < len(arns) {

@@ -15,8 +15,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// counted is dev with these services in cluster main.
-func counted(services ...string) *manifest.Environment {
+// environmentWith is dev with these services in cluster main.
+func environmentWith(services ...string) *manifest.Environment {
 	env := &manifest.Environment{Name: "dev"}
 	for _, s := range services {
 		env.Consumers = append(env.Consumers, manifest.Consumer{Name: s, ECS: &manifest.ECS{Cluster: "main", Service: s, Container: "app"}})
@@ -24,18 +24,18 @@ func counted(services ...string) *manifest.Environment {
 	return env
 }
 
-// beside makes another service, and tags it.
-func (w *world) beside(name, td string, tags ...string) {
+// createOtherService makes another service, and tags it.
+func (w *world) createOtherService(name, td string, tags ...string) {
 	w.t.Helper()
 	in := &sdk.CreateServiceInput{Cluster: aws.String("main"), ServiceName: &name, TaskDefinition: &td, DesiredCount: aws.Int32(0)}
 	for _, t := range tags {
 		key, value, _ := strings.Cut(t, "=")
 		in.Tags = append(in.Tags, types.Tag{Key: &key, Value: &value})
 	}
-	must(w.t, second(w.client.CreateService(ctx(), in)))
+	must(w.t, errorOf(w.client.CreateService(ctx(), in)))
 }
 
-func (w *world) strangers(env *manifest.Environment) ([]string, error) {
+func (w *world) listStrangers(env *manifest.Environment) ([]string, error) {
 	found, err := ecs.NewCensus(w.client, env).Strangers(ctx())
 	var names []string
 	for _, s := range found {
@@ -49,19 +49,19 @@ func (w *world) strangers(env *manifest.Environment) ([]string, error) {
 
 func TestTheCensusFindsWhatTheManifestHasForgotten(t *testing.T) {
 	w := newWorld(t)
-	td := w.register("app:1")
-	w.create(td, 1, true)
+	td := w.registerRevision("app:1")
+	w.createService(td, 1, true)
 	w.rollAndFinish(v1)
-	w.beside("plain", td)
-	w.beside("staging", td, "rotary:environment=staging", "rotary:consumer=api")
-	w.beside("old", td, "rotary:environment=dev", "rotary:consumer=worker")
+	w.createOtherService("plain", td)
+	w.createOtherService("staging", td, "rotary:environment=staging", "rotary:consumer=api")
+	w.createOtherService("old", td, "rotary:environment=dev", "rotary:consumer=worker")
 	for _, c := range []struct{ env, want string }{{"api", "main/old"}, {"old", "main/api"}, {"api old", ""}, {"plain", "main/api main/old"}, {"", ""}} {
-		got, err := w.strangers(counted(strings.Fields(c.env)...))
+		got, err := w.listStrangers(environmentWith(strings.Fields(c.env)...))
 		if err != nil || strings.Join(got, " ") != c.want {
 			t.Errorf("with %q in the manifest: %v, %v", c.env, got, err)
 		}
 	}
-	found, _ := ecs.NewCensus(w.client, counted("api")).Strangers(ctx())
+	found, _ := ecs.NewCensus(w.client, environmentWith("api")).Strangers(ctx())
 	for _, words := range []string{"stands in no manifest", "rotary:consumer: worker", "put it back"} {
 		if !strings.Contains(found[0].Unknown, words) {
 			t.Errorf("it does not say %q: %s", words, found[0].Unknown)
@@ -70,13 +70,13 @@ func TestTheCensusFindsWhatTheManifestHasForgotten(t *testing.T) {
 }
 
 func TestTheCensusAsksByTheClusterAndNotByTheService(t *testing.T) {
-	w := newWorld(t)
-	td := w.register("app:1")
+	w := newWorld(t, whole)
+	td := w.registerRevision("app:1")
 	for i := range 20 {
-		w.beside(fmt.Sprintf("s%02d", i), td, "rotary:environment=dev")
+		w.createOtherService(fmt.Sprintf("s%02d", i), td, "rotary:environment=dev")
 	}
 	w.tap.Reset()
-	got, err := w.strangers(counted("s00", "s01"))
+	got, err := w.listStrangers(environmentWith("s00", "s01"))
 	if err != nil || len(got) != 18 || !slices.IsSorted(got) {
 		t.Errorf("%d strangers, %v", len(got), err)
 	}
@@ -98,23 +98,23 @@ func TestACensusThatIsNotWholeIsAnError(t *testing.T) {
 		"an inactive service": {"DescribeServices", `{"services":[{"serviceName":"old","status":"INACTIVE","tags":[{"key":"rotary:environment","value":"dev"}]}]}`, ""},
 	} {
 		w := newWorld(t)
-		w.create(w.register("app:1"), 0, true)
+		w.createService(w.registerRevision("app:1"), 0, true)
 		a := &forged{operation: c.operation, status: 200, body: c.body}
-		got, err := ecs.NewCensus(w.over(a), counted("web")).Strangers(ctx())
+		got, err := ecs.NewCensus(w.clientOver(a), environmentWith("web")).Strangers(ctx())
 		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "cluster main")) || len(got) > 0 {
 			t.Errorf("%s: %v, %d strangers", name, err, len(got))
 		}
 	}
 	for _, operation := range []string{"ListServices", "DescribeServices"} {
 		w := newWorld(t)
-		w.create(w.register("app:1"), 0, true)
+		w.createService(w.registerRevision("app:1"), 0, true)
 		w.tap.OnCall(func(c sim.Call) sim.Fault {
 			if c.Operation == operation {
 				return sim.Fault{Outcome: sim.Throttled}
 			}
 			return sim.Fault{}
 		})
-		if _, err := w.strangers(counted("web")); err == nil || !strings.Contains(err.Error(), "cluster main") {
+		if _, err := w.listStrangers(environmentWith("web")); err == nil || !strings.Contains(err.Error(), "cluster main") {
 			t.Errorf("%s throttled: %v", operation, err)
 		}
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// cost is what one thing takes, in calls.
-func (w *world) cost(do func()) int {
+// countCalls returns how many calls do makes.
+func (w *world) countCalls(do func()) int {
 	w.tap.Reset()
 	do()
 	return len(w.tap.Calls())
@@ -26,23 +26,23 @@ func (w *world) cost(do func()) int {
 // What a look and a roll cost does not depend on how many names the bucket has.
 func TestCallsOfALookAndOfARoll(t *testing.T) {
 	for _, names := range []int{2, 200} {
-		w := newWorld(t)
-		w.create(w.register("app:1"), 2, true)
+		w := newWorld(t, whole)
+		w.createService(w.registerRevision("app:1"), 2, true)
 		all := make([]string, names)
 		for i := range all {
 			all[i] = fmt.Sprintf("NAME_%03d", i)
 		}
 		got := map[string]int{
-			"first roll": w.cost(func() { must(t, w.consume.Roll(ctx(), bucketAt(v1, all...))) }),
-			"look while it rolls": w.cost(func() {
+			"first roll": w.countCalls(func() { must(t, w.consume.Roll(ctx(), bucketAt(v1, all...))) }),
+			"look while it rolls": w.countCalls(func() {
 				w.clock.Advance(20 * time.Second)
-				w.status()
+				w.readStatus()
 			}),
 		}
 		w.clock.Advance(10 * time.Minute)
-		got["look"] = w.cost(func() { w.status() })
-		got["roll of what is there"] = w.cost(func() { must(t, w.consume.Roll(ctx(), bucketAt(v1, all...))) })
-		got["roll"] = w.cost(func() { must(t, w.consume.Roll(ctx(), bucketAt(v2, all...))) })
+		got["look"] = w.countCalls(func() { w.readStatus() })
+		got["roll of what is there"] = w.countCalls(func() { must(t, w.consume.Roll(ctx(), bucketAt(v1, all...))) })
+		got["roll"] = w.countCalls(func() { must(t, w.consume.Roll(ctx(), bucketAt(v2, all...))) })
 		want := map[string]int{"look": 8, "look while it rolls": 9, "first roll": 14, "roll": 15, "roll of what is there": 8}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%d names (-want +got):\n%s", names, diff)
@@ -52,27 +52,27 @@ func TestCallsOfALookAndOfARoll(t *testing.T) {
 
 // Twenty consumers of one bucket, in one cluster: what a pass makes of ECS, look by look, and the census once.
 func TestCallsOfAPassOverTwentyServices(t *testing.T) {
-	w := newWorld(t)
-	env := counted()
+	w := newWorld(t, whole)
+	env := environmentWith()
 	var services []*ecs.Service
 	for i := range 20 {
 		at := manifest.ECS{Cluster: "main", Service: fmt.Sprintf("s%02d", i), Container: "app"}
 		td := w.registerFamily(at.Service)
-		must(t, second(w.client.CreateService(ctx(), &sdk.CreateServiceInput{Cluster: aws.String("main"), ServiceName: &at.Service, TaskDefinition: &td, DesiredCount: aws.Int32(1)})))
+		must(t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{Cluster: aws.String("main"), ServiceName: &at.Service, TaskDefinition: &td, DesiredCount: aws.Int32(1)})))
 		c := manifest.Consumer{Name: at.Service, ECS: &at}
 		env.Consumers = append(env.Consumers, c)
 		services = append(services, ecs.New(w.client, c, "dev", history.History{ARN: bucketARN}, w.clock.Now()))
 	}
 	w.clock.Advance(10 * time.Minute)
 	pass := func(roll bool) int {
-		return w.cost(func() {
+		return w.countCalls(func() {
 			for _, s := range services {
-				must(t, second(s.Status(ctx())))
+				must(t, errorOf(s.Status(ctx())))
 				if roll {
 					must(t, s.Roll(ctx(), bucket.Bucket{ARN: bucketARN, Version: v1, Values: map[string]secret.Value{"A": secret.New("a")}}))
 				}
 			}
-			must(t, second(ecs.NewCensus(w.client, env).Strangers(ctx())))
+			must(t, errorOf(ecs.NewCensus(w.client, env).Strangers(ctx())))
 		})
 	}
 	got := map[string]int{"rolls all": pass(true)}
@@ -86,7 +86,7 @@ func TestCallsOfAPassOverTwentyServices(t *testing.T) {
 // registerFamily registers a first revision of a family.
 func (w *world) registerFamily(family string) string {
 	w.t.Helper()
-	td, err := w.client.DescribeTaskDefinition(ctx(), &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(w.register("app:1"))})
+	td, err := w.client.DescribeTaskDefinition(ctx(), &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(w.registerRevision("app:1"))})
 	must(w.t, err)
 	out, err := w.client.RegisterTaskDefinition(ctx(), &sdk.RegisterTaskDefinitionInput{
 		Family: &family, ExecutionRoleArn: aws.String("role"), ContainerDefinitions: td.TaskDefinition.ContainerDefinitions,

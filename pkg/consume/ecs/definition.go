@@ -21,23 +21,27 @@ const (
 	consumerTag    = "rotary:consumer"
 )
 
-// owner is on whose behalf something is written.
+// owner is the environment and the consumer with which services and task definitions are tagged.
 type owner struct{ environment, consumer string }
 
-// tags returns tags with the owner's in place of another's.
-func (o owner) tags(tags []types.Tag) []types.Tag {
+// replaceOwnerTags returns tags with the owner's in place of another's.
+func (o owner) replaceOwnerTags(tags []types.Tag) []types.Tag {
 	kept := slices.DeleteFunc(slices.Clone(tags), func(t types.Tag) bool {
 		return aws.ToString(t.Key) == environmentTag || aws.ToString(t.Key) == consumerTag
 	})
-	return append(kept, types.Tag{Key: aws.String(environmentTag), Value: &o.environment}, types.Tag{Key: aws.String(consumerTag), Value: &o.consumer})
+	return append(kept,
+		types.Tag{Key: aws.String(environmentTag), Value: &o.environment},
+		types.Tag{Key: aws.String(consumerTag), Value: &o.consumer},
+	)
 }
 
-// owns says whether the tags are this very owner's.
-func (o owner) owns(tags []types.Tag) bool {
-	return tagged(tags, environmentTag) == o.environment && tagged(tags, consumerTag) == o.consumer
+// ownsTags reports whether the tags name this environment and this consumer.
+func (o owner) ownsTags(tags []types.Tag) bool {
+	return tagValue(tags, environmentTag) == o.environment && tagValue(tags, consumerTag) == o.consumer
 }
 
-func tagged(tags []types.Tag, key string) string {
+// tagValue returns the value of a tag; "" where there is none.
+func tagValue(tags []types.Tag, key string) string {
 	for _, t := range tags {
 		if aws.ToString(t.Key) == key {
 			return aws.ToString(t.Value)
@@ -59,13 +63,13 @@ func (r revision) String() string { return shortName(r.arn) }
 
 func shortName(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
-// registeredBy says whether rotary registered r for this environment, for whichever of its consumers.
+// registeredBy reports whether rotary registered r for a consumer of this environment, whichever it is.
 func (r revision) registeredBy(environment string) bool {
-	return tagged(r.input.Tags, environmentTag) == environment
+	return tagValue(r.input.Tags, environmentTag) == environment
 }
 
-// registrable returns the input that would register td again. Tags that AWS reserves cannot be registered.
-func registrable(td types.TaskDefinition, tags []types.Tag) sdk.RegisterTaskDefinitionInput {
+// registrationInput returns the input that would register td again. Tags that AWS reserves cannot be registered.
+func registrationInput(td types.TaskDefinition, tags []types.Tag) sdk.RegisterTaskDefinitionInput {
 	return sdk.RegisterTaskDefinitionInput{
 		ContainerDefinitions: td.ContainerDefinitions, Cpu: td.Cpu, EnableFaultInjection: td.EnableFaultInjection,
 		EphemeralStorage: td.EphemeralStorage, ExecutionRoleArn: td.ExecutionRoleArn, Family: td.Family,
@@ -74,27 +78,35 @@ func registrable(td types.TaskDefinition, tags []types.Tag) sdk.RegisterTaskDefi
 		PidMode: td.PidMode, PlacementConstraints: td.PlacementConstraints, ProxyConfiguration: td.ProxyConfiguration,
 		RequiresCompatibilities: td.RequiresCompatibilities, RuntimePlatform: td.RuntimePlatform, TaskRoleArn: td.TaskRoleArn,
 		Volumes: td.Volumes,
-		Tags:    slices.DeleteFunc(slices.Clone(tags), func(t types.Tag) bool { return strings.HasPrefix(aws.ToString(t.Key), "aws:") }),
+		Tags: slices.DeleteFunc(slices.Clone(tags), func(t types.Tag) bool {
+			return strings.HasPrefix(aws.ToString(t.Key), "aws:")
+		}),
 	}
 }
 
-// equal says whether two inputs register the same task definition. Tags do not count.
-func equal(a, b sdk.RegisterTaskDefinitionInput) bool { return bytes.Equal(canonical(a), canonical(b)) }
+// sameDefinition reports whether two inputs register the same task definition. Tags do not count.
+func sameDefinition(a, b sdk.RegisterTaskDefinitionInput) bool {
+	return bytes.Equal(canonicalJSON(a), canonicalJSON(b))
+}
 
-// canonical writes what in registers as JSON that is the same for equal task definitions: ECS fills in empty members
-// and returns environment and secrets in any order. Its length is about that of the request.
-func canonical(in sdk.RegisterTaskDefinitionInput) []byte {
+// canonicalJSON encodes in without its tags, as JSON that is the same for equal task definitions: ECS fills in empty
+// members and returns environment and secrets in any order. Its length is about that of the request.
+func canonicalJSON(in sdk.RegisterTaskDefinitionInput) []byte {
 	in.Tags = nil
 	in.ContainerDefinitions = slices.Clone(in.ContainerDefinitions)
 	for i := range in.ContainerDefinitions {
 		c := &in.ContainerDefinitions[i]
-		c.Secrets = slices.SortedFunc(slices.Values(c.Secrets), func(a, b types.Secret) int { return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name)) })
-		c.Environment = slices.SortedFunc(slices.Values(c.Environment), func(a, b types.KeyValuePair) int { return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name)) })
+		c.Secrets = slices.SortedFunc(slices.Values(c.Secrets), func(a, b types.Secret) int {
+			return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name))
+		})
+		c.Environment = slices.SortedFunc(slices.Values(c.Environment), func(a, b types.KeyValuePair) int {
+			return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name))
+		})
 	}
-	return encode(prune(decode(encode(in))))
+	return encodeJSON(dropAbsentMembers(decodeJSON(encodeJSON(in))))
 }
 
-func encode(v any) []byte {
+func encodeJSON(v any) []byte {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
@@ -104,7 +116,7 @@ func encode(v any) []byte {
 	return bytes.TrimSpace(out.Bytes())
 }
 
-func decode(b []byte) any {
+func decodeJSON(b []byte) any {
 	var v any
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
@@ -114,24 +126,25 @@ func decode(b []byte) any {
 	return v
 }
 
-// prune drops absent members and empty lists, which ECS fills in. Zero and "" stay: they are not always the default.
-func prune(v any) any {
+// dropAbsentMembers drops absent members and empty lists, which ECS fills in. Zero and "" stay: they are not always the
+// default. It changes v and returns it.
+func dropAbsentMembers(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, e := range v {
-			if v[k] = prune(e); empty(v[k]) {
+			if v[k] = dropAbsentMembers(e); isEmptyMember(v[k]) {
 				delete(v, k)
 			}
 		}
 	case []any:
 		for i := range v {
-			v[i] = prune(v[i])
+			v[i] = dropAbsentMembers(v[i])
 		}
 	}
 	return v
 }
 
-func empty(v any) bool {
+func isEmptyMember(v any) bool {
 	switch v := v.(type) {
 	case nil:
 		return true

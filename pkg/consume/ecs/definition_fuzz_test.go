@@ -32,7 +32,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(w.answer)), Request: r}, nil
 }
 
-func (w *wire) client() *sdk.Client {
+func (w *wire) newClient() *sdk.Client {
 	return sdk.New(sdk.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""),
 		HTTPClient: &http.Client{Transport: w}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
@@ -66,37 +66,37 @@ func FuzzDefinition(f *testing.F) {
 	f.Add(definition(), "MODE", v1)
 	f.Fuzz(func(t *testing.T, answer, words, version string) {
 		w := &wire{answer: answer}
-		s := definitions{api: w.client(), at: here}
-		r, err := s.revision(t.Context(), "app:3")
+		s := definitions{api: w.newClient(), at: here}
+		r, err := s.describeRevision(t.Context(), "app:3")
 		if err != nil {
 			return
 		}
-		same, err := s.revision(t.Context(), "app:3")
+		same, err := s.describeRevision(t.Context(), "app:3")
 		if err != nil {
 			t.Fatal("read again it fails")
 		}
-		_, _, _ = here.doubt(r), here.rest(r), here.read(r).version()
+		_, _, _ = here.unknownReason(r), here.fingerprintRest(r), here.readPins(r).pinnedVersion()
 		names := slices.Compact(slices.Sorted(slices.Values(strings.Fields(words))))
-		got, err := here.rewrite(r, me, version, names)
+		got, err := here.pinBucket(r, me, version, names)
 		if !reflect.DeepEqual(r, same) {
 			t.Fatal("the revision it was derived from changed")
 		}
 		if err == nil {
-			onlyTheBucket(t, r, got)
-			said(t, got, version, names)
-			again, err := here.rewrite(revision{input: got}, me, version, names)
-			if err != nil || !equal(got, again) {
+			wantOnlyBucketChanged(t, r, got)
+			wantPinned(t, got, version, names)
+			again, err := here.pinBucket(revision{input: got}, me, version, names)
+			if err != nil || !sameDefinition(got, again) {
 				t.Fatalf("derived again it is another: %v", err)
 			}
-			fits(t, w, got)
+			wantAccepted(t, w, got)
 		}
 	})
 }
 
 var tokenShape = regexp.MustCompile(`^[0-9a-f]{16}-[0-9a-f]{32}$`)
 
-// others are the entries that are neither this bucket's nor those of the one before, by another way than parse.
-func others(secrets []types.Secret) (out []string) {
+// namesOutsideBucket are the entries that are neither this bucket's nor those of the one before, by another way than parse.
+func namesOutsideBucket(secrets []types.Secret) (out []string) {
 	for _, s := range secrets {
 		from := aws.ToString(s.ValueFrom)
 		bare := strings.TrimSuffix(arnOfBucket, "-AbCdEf")
@@ -110,7 +110,7 @@ func others(secrets []types.Secret) (out []string) {
 	return out
 }
 
-func onlyTheBucket(t *testing.T, r revision, got sdk.RegisterTaskDefinitionInput) {
+func wantOnlyBucketChanged(t *testing.T, r revision, got sdk.RegisterTaskDefinitionInput) {
 	t.Helper()
 	before, after := r.input, got
 	if len(before.ContainerDefinitions) != len(after.ContainerDefinitions) {
@@ -119,7 +119,7 @@ func onlyTheBucket(t *testing.T, r revision, got sdk.RegisterTaskDefinitionInput
 	for i, was := range before.ContainerDefinitions {
 		is := after.ContainerDefinitions[i]
 		if aws.ToString(was.Name) == here.container {
-			if !slices.Equal(others(was.Secrets), others(is.Secrets)) {
+			if !slices.Equal(namesOutsideBucket(was.Secrets), namesOutsideBucket(is.Secrets)) {
 				t.Fatal("an entry that is not the bucket's changed")
 			}
 			was.Secrets, is.Secrets = nil, nil
@@ -142,24 +142,24 @@ func onlyTheBucket(t *testing.T, r revision, got sdk.RegisterTaskDefinitionInput
 	}
 }
 
-// said checks what the derived revision says about the bucket.
-func said(t *testing.T, got sdk.RegisterTaskDefinitionInput, version string, names []string) {
+// wantPinned checks what the derived revision says about the bucket.
+func wantPinned(t *testing.T, got sdk.RegisterTaskDefinitionInput, version string, names []string) {
 	t.Helper()
-	p := here.read(revision{input: got})
+	p := here.readPins(revision{input: got})
 	if !p.container || len(p.former) > 0 || len(p.odd) > 0 && !slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, ":") }) {
 		t.Fatalf("derived, it says %+v", p)
 	}
 	plain := version != "" && !strings.Contains(version+strings.Join(names, ""), ":") && len(names) > 0
-	if plain && !p.elsewhere && (p.version() != version || !slices.Equal(p.names, names)) {
+	if plain && !p.elsewhere && (p.pinnedVersion() != version || !slices.Equal(p.names, names)) {
 		t.Fatalf("derived for %q and version %q, it says %+v", names, version, p)
 	}
 }
 
-// fits measures what would be sent.
-func fits(t *testing.T, w *wire, in sdk.RegisterTaskDefinitionInput) {
+// wantAccepted measures what would be sent.
+func wantAccepted(t *testing.T, w *wire, in sdk.RegisterTaskDefinitionInput) {
 	t.Helper()
 	in.Tags = nil
-	if _, err := w.client().RegisterTaskDefinition(t.Context(), &in); w.sent == nil {
+	if _, err := w.newClient().RegisterTaskDefinition(t.Context(), &in); w.sent == nil {
 		t.Skipf("the SDK does not send it: %v", err)
 	}
 	var sent any
@@ -168,7 +168,7 @@ func fits(t *testing.T, w *wire, in sdk.RegisterTaskDefinitionInput) {
 	if err := d.Decode(&sent); err != nil {
 		t.Fatal(err)
 	}
-	if size := len(encode(prune(sent))); size > maxSize {
+	if size := len(encodeJSON(dropAbsentMembers(sent))); size > maxSize {
 		t.Fatalf("it would send %d bytes", size)
 	}
 }

@@ -26,8 +26,8 @@ var me = owner{"dev", "api"}
 
 var here = place{container: "app", bucketARN: arnOfBucket}
 
-// definition builds a revision whose container app has these secrets, written NAME=valueFrom.
-func definition(secrets ...string) revision {
+// revisionWith builds a revision whose container app has these secrets, written NAME=valueFrom.
+func revisionWith(secrets ...string) revision {
 	app := types.ContainerDefinition{
 		Name: aws.String("app"), Image: aws.String("app:1"),
 		Environment: []types.KeyValuePair{{Name: aws.String("MODE"), Value: aws.String("a")}},
@@ -62,12 +62,12 @@ func TestRead(t *testing.T) {
 		"a name that is alike": {[]string{pin("A", v1), "B=" + arnOfOther}, pins{names: []string{"A"}, versions: []string{v1}, container: true}, v1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := here.read(definition(c.secrets...))
+			got := here.readPins(revisionWith(c.secrets...))
 			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(pins{}), cmp.Transformer("empty", func(s []string) string { return strings.Join(s, " ") })); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			if got.version() != c.version {
-				t.Errorf("version %q, want %q", got.version(), c.version)
+			if got.pinnedVersion() != c.version {
+				t.Errorf("version %q, want %q", got.pinnedVersion(), c.version)
 			}
 		})
 	}
@@ -75,17 +75,17 @@ func TestRead(t *testing.T) {
 
 // A consumer that the manifest has moved to another bucket still runs on the one before, until it is rolled.
 func TestTheBucketBeforeIsInPlayUntilARollTakesItOut(t *testing.T) {
-	before := definition("A="+arnOfOther+":A::"+vOther, "P=arn:aws:ssm:us-east-1:111111111111:parameter/p")
-	l := looked()
+	before := revisionWith("A="+arnOfOther+":A::"+vOther, "P=arn:aws:ssm:us-east-1:111111111111:parameter/p")
+	l := settledSnapshot()
 	l.revisions[before.arn] = before
-	if s := l.seen("api"); !slices.Equal(s.InPlay, []string{vOther}) || s.Running != "" {
+	if s := l.toSeen("api"); !slices.Equal(s.InPlay, []string{vOther}) || s.Running != "" {
 		t.Errorf("in play %q, running %q", s.InPlay, s.Running)
 	}
-	after, err := here.rewrite(before, me, v1, []string{"A"})
+	after, err := here.pinBucket(before, me, v1, []string{"A"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := here.read(revision{input: after}); got.version() != v1 || got.former != nil || len(after.ContainerDefinitions[0].Secrets) != 2 {
+	if got := here.readPins(revision{input: after}); got.pinnedVersion() != v1 || got.former != nil || len(after.ContainerDefinitions[0].Secrets) != 2 {
 		t.Errorf("the revision rolled says %+v and has %d secrets", got, len(after.ContainerDefinitions[0].Secrets))
 	}
 }
@@ -101,23 +101,23 @@ func TestTheBucketIsSeenWhereverItIsMentioned(t *testing.T) {
 			in.ContainerDefinitions[1].RepositoryCredentials = &types.RepositoryCredentials{CredentialsParameter: aws.String(arnOfBucket)}
 		},
 	} {
-		r := definition("A=" + arnOfBucket + ":A::" + v1)
+		r := revisionWith("A=" + arnOfBucket + ":A::" + v1)
 		change(&r.input)
-		if p := here.read(r); !p.elsewhere || p.version() != "" || here.doubt(r) == "" {
+		if p := here.readPins(r); !p.elsewhere || p.pinnedVersion() != "" || here.unknownReason(r) == "" {
 			t.Errorf("%s: not seen", name)
 		}
 	}
-	if here.read(definition("A="+arnOfBucket+":A::"+v1, "B="+arnOfOther)).elsewhere {
+	if here.readPins(revisionWith("A="+arnOfBucket+":A::"+v1, "B="+arnOfOther)).elsewhere {
 		t.Error("the bucket is only where it belongs")
 	}
 }
 
 func TestRewriteTouchesOnlyTheBucketsEntries(t *testing.T) {
 	ssm := "Z=arn:aws:ssm:us-east-1:111111111111:parameter/z"
-	r := definition("OLD="+arnOfBucket+":OLD::"+v1, ssm, "B="+arnOfBucket+":B::"+v1, "K="+arnOfOther+":K::")
+	r := revisionWith("OLD="+arnOfBucket+":OLD::"+v1, ssm, "B="+arnOfBucket+":B::"+v1, "K="+arnOfOther+":K::")
 	r.input.Tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("core")}, {Key: aws.String("rotary:environment"), Value: aws.String("old")}}
-	before := string(canonical(r.input))
-	got, err := here.rewrite(r, me, v2, []string{"C", "B"})
+	before := string(canonicalJSON(r.input))
+	got, err := here.pinBucket(r, me, v2, []string{"C", "B"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,10 +129,10 @@ func TestRewriteTouchesOnlyTheBucketsEntries(t *testing.T) {
 	if diff := cmp.Diff(want, secrets); diff != "" {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
-	if here.rest(r) != here.rest(revision{input: got}) {
+	if here.fingerprintRest(r) != here.fingerprintRest(revision{input: got}) {
 		t.Error("something but the bucket's entries changed")
 	}
-	if string(canonical(r.input)) != before {
+	if string(canonicalJSON(r.input)) != before {
 		t.Error("the revision it was derived from changed")
 	}
 	if !(revision{input: got}).registeredBy("dev") || (revision{input: got}).registeredBy("old") || len(got.Tags) != 3 {
@@ -152,21 +152,21 @@ func TestRewriteRefuses(t *testing.T) {
 		names []string
 		want  string
 	}{
-		"a foreign secret":       {here, definition("A=arn:aws:ssm:us-east-1:111111111111:parameter/a"), []string{"A"}, `container "app" of app:3 already has A from secrets (arn:aws:ssm:us-east-1:111111111111:parameter/a)`},
-		"an environment entry":   {here, definition(), []string{"MODE"}, `container "app" of app:3 already has MODE from environment: `},
-		"a missing container":    {other, definition(), []string{"A"}, `task definition app:3 has no container "web"`},
-		"more than ECS can hold": {here, definition(), many, "task definition app:3 with 600 names of the bucket would have"},
+		"a foreign secret":       {here, revisionWith("A=arn:aws:ssm:us-east-1:111111111111:parameter/a"), []string{"A"}, `container "app" of app:3 already has A from secrets (arn:aws:ssm:us-east-1:111111111111:parameter/a)`},
+		"an environment entry":   {here, revisionWith(), []string{"MODE"}, `container "app" of app:3 already has MODE from environment: `},
+		"a missing container":    {other, revisionWith(), []string{"A"}, `task definition app:3 has no container "web"`},
+		"more than ECS can hold": {here, revisionWith(), many, "task definition app:3 with 600 names of the bucket would have"},
 	} {
-		if _, err := c.at.rewrite(c.r, me, v1, c.names); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+		if _, err := c.at.pinBucket(c.r, me, v1, c.names); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestRestIsTheSameForTheSameTaskDefinition(t *testing.T) {
-	base := definition("A="+arnOfBucket+":A::"+v1, "Z=arn:aws:ssm:us-east-1:111111111111:parameter/z", "Y=plain")
+	base := revisionWith("A="+arnOfBucket+":A::"+v1, "Z=arn:aws:ssm:us-east-1:111111111111:parameter/z", "Y=plain")
 	change := func(f func(*types.ContainerDefinition)) revision {
-		r := definition("A="+arnOfBucket+":A::"+v2, "Y=plain", "Z=arn:aws:ssm:us-east-1:111111111111:parameter/z")
+		r := revisionWith("A="+arnOfBucket+":A::"+v2, "Y=plain", "Z=arn:aws:ssm:us-east-1:111111111111:parameter/z")
 		f(&r.input.ContainerDefinitions[0])
 		return r
 	}
@@ -184,7 +184,7 @@ func TestRestIsTheSameForTheSameTaskDefinition(t *testing.T) {
 		"not essential any more":  {change(func(c *types.ContainerDefinition) { c.Essential = aws.Bool(false) }), false},
 		"a zero that was default": {change(func(c *types.ContainerDefinition) { c.StopTimeout = aws.Int32(0) }), false},
 	} {
-		if got := here.rest(base) == here.rest(c.r); got != c.same {
+		if got := here.fingerprintRest(base) == here.fingerprintRest(c.r); got != c.same {
 			t.Errorf("%s: same rest %v, want %v", name, got, c.same)
 		}
 	}
@@ -194,8 +194,8 @@ func TestRestIsTheSameForTheSameTaskDefinition(t *testing.T) {
 func TestEveryMemberOfATaskDefinitionIsCopied(t *testing.T) {
 	given := []string{"Compatibilities", "DeleteRequestedAt", "DeregisteredAt", "RegisteredAt", "RegisteredBy", "RequiresAttributes", "Revision", "Status", "TaskDefinitionArn"}
 	var td types.TaskDefinition
-	fill(reflect.ValueOf(&td).Elem())
-	in := reflect.ValueOf(registrable(td, []types.Tag{{Key: aws.String("team")}, {Key: aws.String("aws:cloudformation:stack-name")}}))
+	fillFields(reflect.ValueOf(&td).Elem())
+	in := reflect.ValueOf(registrationInput(td, []types.Tag{{Key: aws.String("team")}, {Key: aws.String("aws:cloudformation:stack-name")}}))
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[types.TaskDefinition]()) {
 		if !f.IsExported() || slices.Contains(given, f.Name) {
 			continue
@@ -214,8 +214,8 @@ func TestEveryMemberOfATaskDefinitionIsCopied(t *testing.T) {
 	}
 }
 
-// fill gives every member of a struct some value.
-func fill(v reflect.Value) {
+// fillFields gives every member of a struct some value.
+func fillFields(v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Field(i)
 		switch {
@@ -233,7 +233,7 @@ func fill(v reflect.Value) {
 }
 
 func TestCanonicalIsAboutAsLongAsTheRequest(t *testing.T) {
-	r := definition("A=" + arnOfBucket + ":A::" + v1)
+	r := revisionWith("A=" + arnOfBucket + ":A::" + v1)
 	wire := map[string]any{"family": "app", "containerDefinitions": []any{
 		map[string]any{"name": "app", "image": "app:1", "environment": []any{map[string]string{"name": "MODE", "value": "a"}}, "secrets": []any{map[string]string{"name": "A", "valueFrom": arnOfBucket + ":A::" + v1}}},
 		map[string]any{"name": "sidecar", "image": "log:1"},
@@ -242,7 +242,7 @@ func TestCanonicalIsAboutAsLongAsTheRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(canonical(r.input)) - len(sent); got < 0 || got > 150 {
+	if got := len(canonicalJSON(r.input)) - len(sent); got < 0 || got > 150 {
 		t.Errorf("%d bytes off", got)
 	}
 }

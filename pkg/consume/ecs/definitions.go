@@ -14,17 +14,21 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// newest is how many of a family's newest revisions are looked at before another is registered.
-const newest = 5
+// recentRevisions is how many of a family's newest revisions may be used again before another is registered.
+const recentRevisions = 5
 
 type definitionAPI interface {
-	DescribeTaskDefinition(context.Context, *sdk.DescribeTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error)
-	ListTaskDefinitions(context.Context, *sdk.ListTaskDefinitionsInput, ...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error)
-	RegisterTaskDefinition(context.Context, *sdk.RegisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error)
-	DeregisterTaskDefinition(context.Context, *sdk.DeregisterTaskDefinitionInput, ...func(*sdk.Options)) (*sdk.DeregisterTaskDefinitionOutput, error)
+	DescribeTaskDefinition(context.Context, *sdk.DescribeTaskDefinitionInput,
+		...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error)
+	ListTaskDefinitions(context.Context, *sdk.ListTaskDefinitionsInput,
+		...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error)
+	RegisterTaskDefinition(context.Context, *sdk.RegisterTaskDefinitionInput,
+		...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error)
+	DeregisterTaskDefinition(context.Context, *sdk.DeregisterTaskDefinitionInput,
+		...func(*sdk.Options)) (*sdk.DeregisterTaskDefinitionOutput, error)
 }
 
-// definitions are the task definitions of one consumer: read, derived and withdrawn.
+// definitions reads, derives and deregisters the task definitions of one consumer.
 type definitions struct {
 	api    definitionAPI
 	by     owner
@@ -32,16 +36,16 @@ type definitions struct {
 	bucket history.History
 }
 
-// mine refuses a bucket that the consumer does not run on, or that has no version.
-func (d definitions) mine(b bucket.Bucket) error {
+// checkBucket fails for a bucket that the consumer does not run on, or that has no version.
+func (d definitions) checkBucket(b bucket.Bucket) error {
 	if b.Version == "" || b.ARN != d.at.bucketARN {
 		return fmt.Errorf("the bucket has no version, or is not the one it runs on (%s)", d.at.bucketARN)
 	}
 	return nil
 }
 
-// revision reads one task definition and its tags.
-func (d definitions) revision(ctx context.Context, arn string) (revision, error) {
+// describeRevision reads one task definition and its tags. arn may also be a family, or family:revision.
+func (d definitions) describeRevision(ctx context.Context, arn string) (revision, error) {
 	out, err := d.api.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{
 		TaskDefinition: aws.String(arn), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags},
 	})
@@ -52,18 +56,22 @@ func (d definitions) revision(ctx context.Context, arn string) (revision, error)
 		return revision{}, fmt.Errorf("ECS answered without task definition %s", shortName(arn))
 	}
 	return revision{
-		arn: aws.ToString(out.TaskDefinition.TaskDefinitionArn), active: out.TaskDefinition.Status == types.TaskDefinitionStatusActive,
-		registered: aws.ToTime(out.TaskDefinition.RegisteredAt), input: registrable(*out.TaskDefinition, out.Tags),
+		arn:        aws.ToString(out.TaskDefinition.TaskDefinitionArn),
+		active:     out.TaskDefinition.Status == types.TaskDefinitionStatusActive,
+		registered: aws.ToTime(out.TaskDefinition.RegisteredAt),
+		input:      registrationInput(*out.TaskDefinition, out.Tags),
 	}, nil
 }
 
-// family lists the ACTIVE revisions of a family, newest first.
-func (d definitions) family(ctx context.Context, name string) ([]string, error) {
+// listRevisions lists the ACTIVE revisions of a family, recentRevisions first: this many of them, or all for 0.
+func (d definitions) listRevisions(ctx context.Context, family string, most int32) ([]string, error) {
+	in := &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String(family), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc}
+	if most > 0 {
+		in.MaxResults = &most
+	}
 	var arns []string
-	pages := sdk.NewListTaskDefinitionsPaginator(d.api, &sdk.ListTaskDefinitionsInput{
-		FamilyPrefix: aws.String(name), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
-	})
-	for pages.HasMorePages() {
+	pages := sdk.NewListTaskDefinitionsPaginator(d.api, in)
+	for pages.HasMorePages() && (most == 0 || len(arns) < int(most)) {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
@@ -73,28 +81,26 @@ func (d definitions) family(ctx context.Context, name string) ([]string, error) 
 	return arns, nil
 }
 
-// derive returns the ARN of the revision that is base with the bucket pinned: base itself, one that rotary
+// deriveRevision returns the ARN of the revision that is base with the bucket pinned: base itself, one that rotary
 // registered before, or a new one.
-func (d definitions) derive(ctx context.Context, base revision, b bucket.Bucket) (string, error) {
-	want, err := d.at.rewrite(base, d.by, b.Version, b.Names())
+func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket.Bucket) (string, error) {
+	want, err := d.at.pinBucket(base, d.by, b.Version, b.Names())
 	if err != nil {
 		return "", err
 	}
-	if equal(base.input, want) {
+	if sameDefinition(base.input, want) {
 		return base.arn, nil
 	}
-	list, err := d.api.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{
-		FamilyPrefix: want.Family, Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc, MaxResults: aws.Int32(newest),
-	})
+	registered, err := d.listRevisions(ctx, aws.ToString(want.Family), recentRevisions)
 	if err != nil {
 		return "", err
 	}
-	for _, arn := range list.TaskDefinitionArns {
-		r, err := d.revision(ctx, arn)
+	for _, arn := range registered {
+		r, err := d.describeRevision(ctx, arn)
 		if err != nil {
 			return "", err
 		}
-		if r.active && r.registeredBy(d.by.environment) && equal(r.input, want) {
+		if r.active && r.registeredBy(d.by.environment) && sameDefinition(r.input, want) {
 			return arn, nil
 		}
 	}
@@ -111,28 +117,28 @@ func (d definitions) derive(ctx context.Context, base revision, b bucket.Bucket)
 // deregister makes sure that nobody can start on these versions of the bucket: it deregisters the ACTIVE revisions of
 // the family that rotary registered and that pin one of them. It spares those that are playing, and fails where one of
 // them pins such a version. Repeatable.
-func (d definitions) deregister(ctx context.Context, family string, playing []revision, versions []string) error {
-	arns, err := d.family(ctx, family)
+func (d definitions) deregisterRevisions(ctx context.Context, family string, playing []revision, versions []string) error {
+	arns, err := d.listRevisions(ctx, family, 0)
 	if err != nil {
 		return err
 	}
-	since := d.madeFirst(versions)
+	since := d.firstCreated(versions)
 	for _, arn := range arns {
 		if slices.ContainsFunc(playing, func(r revision) bool { return r.arn == arn }) {
 			continue
 		}
-		r, err := d.revision(ctx, arn)
+		r, err := d.describeRevision(ctx, arn)
 		if err != nil {
 			return err
 		}
 		if r.registered.Before(since) {
-			break // so are all that follow
+			break // the list is newest first: all that follow are older
 		}
-		if err := d.withdrawOne(ctx, r, versions); err != nil {
+		if err := d.deregisterIfPinned(ctx, r, versions); err != nil {
 			return err
 		}
 	}
-	for _, version := range d.at.inPlay(playing) {
+	for _, version := range d.at.versionsInPlay(playing) {
 		if slices.Contains(versions, version) {
 			return fmt.Errorf("version %s is in play: somebody has deployed it meanwhile", version)
 		}
@@ -140,12 +146,12 @@ func (d definitions) deregister(ctx context.Context, family string, playing []re
 	return nil
 }
 
-// skew is the most by which the clocks of ECS and Secrets Manager may differ.
-const skew = time.Hour
+// maxClockSkew is the most by which the clocks of ECS and Secrets Manager may differ.
+const maxClockSkew = time.Hour
 
-// madeFirst is when the first of these versions was made; no revision that was registered before pins any. It is zero
-// where one is not in the bucket's history.
-func (d definitions) madeFirst(versions []string) time.Time {
+// firstCreated returns when the first of these versions was made, less maxClockSkew: no revision that was registered
+// before pins any of them. It returns zero where one of them is not in the bucket's history.
+func (d definitions) firstCreated(versions []string) time.Time {
 	var made time.Time
 	for i, id := range versions {
 		v, known := d.bucket.Version(id)
@@ -156,11 +162,14 @@ func (d definitions) madeFirst(versions []string) time.Time {
 			made = v.Created
 		}
 	}
-	return made.Add(-skew)
+	return made.Add(-maxClockSkew)
 }
 
-func (d definitions) withdrawOne(ctx context.Context, r revision, versions []string) error {
-	pinned := slices.ContainsFunc(d.at.read(r).versions, func(v string) bool { return slices.Contains(versions, v) })
+// deregisterIfPinned deregisters r if rotary registered it and it pins one of these versions.
+func (d definitions) deregisterIfPinned(ctx context.Context, r revision, versions []string) error {
+	pinned := slices.ContainsFunc(d.at.readPins(r).versions, func(v string) bool {
+		return slices.Contains(versions, v)
+	})
 	if !pinned || !r.registeredBy(d.by.environment) {
 		return nil
 	}

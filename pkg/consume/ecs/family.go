@@ -22,21 +22,21 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// familyAPI is what a Family uses of the ECS client.
+// familyAPI is the part of the ECS client that a Family uses.
 type familyAPI interface {
 	definitionAPI
 	taskAPI
 }
 
-// Clients reach what starts the tasks of a family, and the tasks.
+// Clients are the AWS clients that a Family uses: for its tasks, and for the rules and schedules that start them.
 type Clients struct {
 	ECS       familyAPI
 	Rules     Rules
 	Schedules Schedules
 }
 
-// Family is the consumer that is one family's tasks, which rules and schedules start. It counts by what they would start:
-// between two runs there is no task to prove anything.
+// Family is the consumer that is one family of task definitions, whose tasks rules and schedules start. What it runs is
+// read from the revisions that those would start: between two runs there is no task to ask.
 type Family struct {
 	definitions
 	tasks     taskAPI
@@ -46,19 +46,19 @@ type Family struct {
 	name      string // the family's
 }
 
-// NewFamily returns the consumer that is one family of an environment, on its bucket. It calls nothing.
+// NewFamily returns the consumer for the ecs_family entry of c, on its bucket b. It makes no call.
 func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, b history.History) *Family {
 	m := c.ECSFamily
 	at := place{container: m.Container, bucketARN: b.ARN, variable: m.Variable, adopt: m.Adopt}
 	return &Family{
 		definitions: definitions{api: clients.ECS, by: owner{env.Name, c.Name}, at: at, bucket: b},
 		tasks:       clients.ECS, rules: clients.Rules, schedules: clients.Schedules, name: m.Family,
-		cluster: fmt.Sprintf("arn:%s:ecs:%s:%s:cluster/%s", partition(b.ARN), env.Region, env.Account, m.Cluster),
+		cluster: fmt.Sprintf("arn:%s:ecs:%s:%s:cluster/%s", arnPartition(b.ARN), env.Region, env.Account, m.Cluster),
 	}
 }
 
-// partition is the second part of an ARN: aws, aws-cn or aws-us-gov.
-func partition(arn string) string {
+// arnPartition returns the second part of an ARN: aws, aws-cn or aws-us-gov; aws where there is none.
+func arnPartition(arn string) string {
 	parts := strings.SplitN(arn, ":", 3)
 	if len(parts) < 3 {
 		return "aws"
@@ -69,51 +69,51 @@ func partition(arn string) string {
 // String is cluster/family.
 func (f *Family) String() string { return shortName(f.cluster) + "/" + f.name }
 
-// starts is everything that one look at a family showed.
-type starts struct {
+// familySnapshot holds the answers of ECS, EventBridge and the scheduler about a family in one pass.
+type familySnapshot struct {
 	targets   []target
 	named     []revision // what each target would start, in the targets' order
 	others    []types.Task
 	revisions map[string]revision // of the others
 }
 
-// look reads the targets before the tasks: what a target started in between is among the tasks.
-func (f *Family) look(ctx context.Context) (starts, error) {
-	l := starts{revisions: map[string]revision{}}
+// snapshotFamily reads the targets, then the tasks: a task that a target starts in between is among the tasks.
+func (f *Family) snapshotFamily(ctx context.Context) (familySnapshot, error) {
+	l := familySnapshot{revisions: map[string]revision{}}
 	var err error
-	if l.targets, err = f.targets(ctx); err != nil {
+	if l.targets, err = f.findTargets(ctx); err != nil {
 		return l, err
 	}
 	for _, t := range l.targets {
-		r, err := f.revision(ctx, t.definition)
+		r, err := f.describeRevision(ctx, t.definition)
 		if err != nil {
 			return l, err
 		}
 		l.named = append(l.named, r)
 	}
-	if l.others, err = f.stragglers(ctx, l.named); err != nil {
+	if l.others, err = f.listStragglers(ctx, l.named); err != nil {
 		return l, err
 	}
 	for _, t := range l.others {
 		arn := aws.ToString(t.TaskDefinitionArn)
-		if l.revisions[arn], err = f.revision(ctx, arn); err != nil {
+		if l.revisions[arn], err = f.describeRevision(ctx, arn); err != nil {
 			return l, err
 		}
 	}
 	return l, nil
 }
 
-// stragglers returns the family's tasks that have not stopped and run a revision that no target names.
-func (f *Family) stragglers(ctx context.Context, named []revision) ([]types.Task, error) {
+// listStragglers returns the family's tasks that have not stopped and run a revision that no target names.
+func (f *Family) listStragglers(ctx context.Context, named []revision) ([]types.Task, error) {
 	in := sdk.ListTasksInput{Cluster: aws.String(f.cluster), Family: aws.String(f.name)}
-	all, err := unstopped(ctx, f.tasks, in)
+	all, err := listUnstoppedTasks(ctx, f.tasks, in)
 	return slices.DeleteFunc(all, func(t types.Task) bool {
 		return slices.ContainsFunc(named, func(r revision) bool { return r.arn == aws.ToString(t.TaskDefinitionArn) })
 	}), err
 }
 
-// playing returns every revision that a target would start or a task runs.
-func (l starts) playing() []revision {
+// revisionsInPlay returns every revision that a target would start or a task runs.
+func (l familySnapshot) revisionsInPlay() []revision {
 	all := slices.Clone(l.named)
 	for _, t := range l.others {
 		all = append(all, l.revisions[aws.ToString(t.TaskDefinitionArn)])
@@ -121,44 +121,48 @@ func (l starts) playing() []revision {
 	return all
 }
 
-// Status looks at every rule and schedule that starts the family, at what they would start, and at its tasks. Changes
-// nothing.
+// Status reads every rule and schedule that starts the family, the revisions they would start, and the family's tasks.
+// An error means that AWS did not answer. It only reads.
 //
-//	the look shows                                    | Seen
+//	the snapshot shows                                | Seen
 //	--------------------------------------------------|------------------------------------------
-//	no target                                         | Unknown: who starts it, nobody knows
+//	no target                                         | Unknown
 //	a target that names the family, not a revision    | Unknown: Roll cures it
 //	targets that do not all pin one version           | nothing is proven; all of them in play
 //	all on one version, and a task of another revision | RollingTo
 //	all on one version, and no such task              | Running, settled
 func (f *Family) Status(ctx context.Context) (plan.Seen, error) {
-	l, err := f.look(ctx)
+	l, err := f.snapshotFamily(ctx)
 	if err != nil {
 		return plan.Seen{Consumer: f.by.consumer}, fmt.Errorf("look at ECS family %s: %w", f, awserr.Legible(err))
 	}
-	return f.seen(l), nil
+	return f.toSeen(l), nil
 }
 
-func (f *Family) seen(l starts) plan.Seen {
-	version := f.version(l.named)
+// toSeen derives plan.Seen from a snapshot: the table above Status.
+func (f *Family) toSeen(l familySnapshot) plan.Seen {
+	version := f.pinnedVersion(l.named)
 	s := plan.Seen{
-		Consumer: f.by.consumer, InPlay: f.at.inPlay(l.playing()), Settled: len(l.others) == 0, Changed: l.changed(), Rest: f.rest(l.named),
-		Names: f.names(l.named), Drift: f.drift(l.named), Unknown: f.unknown(l), Detail: fmt.Sprintf("%d rules and schedules", len(l.targets)),
+		Consumer: f.by.consumer, InPlay: f.at.versionsInPlay(l.revisionsInPlay()), Settled: len(l.others) == 0,
+		Changed: l.lastChange(), Rest: f.fingerprintTargets(l.named), Names: f.commonNames(l.named),
+		Drift: f.driftingNames(l.named), Unknown: f.unknownReason(l),
+		Detail: fmt.Sprintf("%d rules and schedules", len(l.targets)),
 	}
 	switch {
 	case !s.Settled:
-		s.RollingTo, s.Waiting = version, fmt.Sprintf("%d tasks of a revision that nothing starts any more still run", len(l.others))
+		s.RollingTo = version
+		s.Waiting = fmt.Sprintf("%d tasks still run a revision that no rule or schedule names any more", len(l.others))
 	case s.Unknown == "":
 		s.Running = version
 	}
 	return s
 }
 
-// version is the one that all these revisions pin; "" where there is no such version.
-func (f *Family) version(named []revision) string {
+// pinnedVersion returns the one version that all these revisions pin; "" where there is no such version.
+func (f *Family) pinnedVersion(named []revision) string {
 	one := ""
 	for i, r := range named {
-		v := f.at.read(r).version()
+		v := f.at.readPins(r).pinnedVersion()
 		if v == "" || i > 0 && v != one {
 			return ""
 		}
@@ -167,20 +171,21 @@ func (f *Family) version(named []revision) string {
 	return one
 }
 
-// rest is the fingerprint of what a Roll would make of each target's revision.
-func (f *Family) rest(named []revision) string {
+// fingerprintTargets returns the fingerprint of everything but the bucket's version in what Roll would make of each
+// target's revision.
+func (f *Family) fingerprintTargets(named []revision) string {
 	sum := sha256.New()
 	for _, r := range named {
-		_, _ = sum.Write([]byte(f.at.wanted(r)))
+		_, _ = sum.Write([]byte(f.at.fingerprintAfterRoll(r)))
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// names are those that every target's container has from the bucket; nil for a bundle.
-func (f *Family) names(named []revision) []string {
+// commonNames returns the names that every target's container has from the bucket; nil for a bundle.
+func (f *Family) commonNames(named []revision) []string {
 	var common []string
 	for i, r := range named {
-		p := f.at.read(r)
+		p := f.at.readPins(r)
 		if len(p.bundles) > 0 {
 			return nil
 		}
@@ -192,34 +197,37 @@ func (f *Family) names(named []revision) []string {
 	return common
 }
 
-func (f *Family) drift(named []revision) (names []string) {
+// driftingNames returns the names of entries that rotary would write differently, sorted.
+func (f *Family) driftingNames(named []revision) (names []string) {
 	for _, r := range named {
-		names = append(names, f.at.read(r).odd...)
+		names = append(names, f.at.readPins(r).odd...)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-func (f *Family) unknown(l starts) string {
+// unknownReason returns why the snapshot does not prove what the family runs; "" where it does.
+func (f *Family) unknownReason(l familySnapshot) string {
 	if len(l.targets) == 0 {
-		return fmt.Sprintf("no rule of the default bus and no schedule starts tasks of family %s in cluster %s: who does is not known", f.name, shortName(f.cluster))
+		return fmt.Sprintf("no rule of the default bus and no schedule starts tasks of family %s in cluster %s: "+
+			"rotary cannot see what starts them", f.name, shortName(f.cluster))
 	}
 	for _, t := range l.targets {
-		if !t.exact() {
-			return fmt.Sprintf("%s names no revision: it starts whatever is registered last", t.name)
+		if !t.namesRevision() {
+			return fmt.Sprintf("%s names no revision: it starts whichever is registered last", t.name)
 		}
 	}
-	for _, r := range l.playing() {
-		if why := f.at.doubt(r); why != "" {
+	for _, r := range l.revisionsInPlay() {
+		if why := f.at.unknownReason(r); why != "" {
 			return why
 		}
 	}
 	return ""
 }
 
-// changed is when anything last changed, as far as AWS says: EventBridge does not say it of a rule's target, but a target
-// cannot have named a revision before that was registered.
-func (l starts) changed() time.Time {
+// lastChange returns when anything last changed, as far as AWS reports it. EventBridge does not report it for a rule's
+// target, but a target cannot have named a revision before that was registered.
+func (l familySnapshot) lastChange() time.Time {
 	var last time.Time
 	note := func(t time.Time) {
 		if t.After(last) {
@@ -236,21 +244,21 @@ func (l starts) changed() time.Time {
 	return last
 }
 
-// Roll names, in every rule and schedule that starts the family, a revision with version b.Version pinned: derived from
-// the one that it names now, with nothing else changed. Tasks that run go on. Repeatable; one that fails does not
-// keep the others from following, and one that somebody changes meanwhile is left to the next pass.
+// Roll points every rule and schedule that starts the family at a revision that pins version b.Version and otherwise
+// equals the one it names now. Running tasks are left alone. Repeatable. A target that fails, or that somebody changes
+// meanwhile, is an error and is left to the next pass; the other targets still follow.
 func (f *Family) Roll(ctx context.Context, b bucket.Bucket) error {
-	if err := f.roll(ctx, b); err != nil {
+	if err := f.rollTargets(ctx, b); err != nil {
 		return fmt.Errorf("roll ECS family %s onto version %s of %s: %w", f, b.Version, b.Name, awserr.Legible(err))
 	}
 	return nil
 }
 
-func (f *Family) roll(ctx context.Context, b bucket.Bucket) error {
-	if err := f.mine(b); err != nil {
+func (f *Family) rollTargets(ctx context.Context, b bucket.Bucket) error {
+	if err := f.checkBucket(b); err != nil {
 		return err
 	}
-	targets, err := f.targets(ctx)
+	targets, err := f.findTargets(ctx)
 	if err != nil {
 		return err
 	}
@@ -259,31 +267,33 @@ func (f *Family) roll(ctx context.Context, b bucket.Bucket) error {
 	}
 	var failed []error
 	for _, t := range targets {
-		if err := f.repoint(ctx, t, b); err != nil {
+		if err := f.rollTarget(ctx, t, b); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", t.name, awserr.Legible(err)))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-func (f *Family) repoint(ctx context.Context, t target, b bucket.Bucket) error {
-	base, err := f.revision(ctx, t.definition)
+// rollTarget points one target at a revision with the bucket's version.
+func (f *Family) rollTarget(ctx context.Context, t target, b bucket.Bucket) error {
+	base, err := f.describeRevision(ctx, t.definition)
 	if err != nil {
 		return err
 	}
-	arn, err := f.derive(ctx, base, b)
-	if err != nil || arn == base.arn && t.exact() {
+	arn, err := f.deriveRevision(ctx, base, b)
+	if err != nil || arn == base.arn && t.namesRevision() {
 		return err
 	}
 	return t.point(ctx, arn)
 }
 
-// Withdraw deregisters the revisions that rotary registered and that pin one of these versions, so that nobody can start
-// tasks on them, or point a rule at them. It fails for what a rule or schedule names, or a task runs. Repeatable.
+// Withdraw deregisters the revisions that rotary registered and that pin one of these versions, so that nobody can
+// start tasks on them or point a rule at them. It fails for a version that a rule, a schedule or a running task still
+// uses. Repeatable.
 func (f *Family) Withdraw(ctx context.Context, versions []string) error {
-	l, err := f.look(ctx)
+	l, err := f.snapshotFamily(ctx)
 	if err == nil {
-		err = f.deregister(ctx, f.name, l.playing(), versions)
+		err = f.deregisterRevisions(ctx, f.name, l.revisionsInPlay(), versions)
 	}
 	if err != nil {
 		return fmt.Errorf("withdraw revisions of ECS family %s: %w", f, awserr.Legible(err))

@@ -17,59 +17,64 @@ import (
 // how many ECS describes in one call.
 const maxAttempts = 20
 
-// look is everything that one look at a service showed. What it means is in seen.go.
-type look struct {
+// serviceSnapshot holds the answers of ECS about a service in one pass. toSeen interprets it.
+type serviceSnapshot struct {
 	at          place
 	environment string
 	now         time.Time
 	idle        bool // it may stand at desired count 0
 
-	absent     string // why there is no service to look at, in words
-	incomplete string // what ECS could not tell, in words
+	absent     string // the reason, for people, where there is no service
+	incomplete string // what ECS left out, for people
 	service    types.Service
 	since      string                    // the newest service deployment that is listed
 	stragglers []types.Task              // tasks of other revisions that have not stopped
-	attempts   []types.ServiceDeployment // newest first; down to the last that succeeded while anything is unfinished, else the newest if it failed
+	attempts   []types.ServiceDeployment // newest first, as far back as selectAttempts goes
 	targets    map[string]string         // service revision → task definition, for every revision in attempts
 	revisions  map[string]revision       // every task definition that the service uses or could go back to
 }
 
-func (s *Service) look(ctx context.Context) (look, error) {
-	l := look{at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle, targets: map[string]string{}, revisions: map[string]revision{}}
+// snapshotService reads the service, its tasks, its service deployments and its task definitions. An error means that
+// ECS did not answer.
+func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) {
+	l := serviceSnapshot{
+		at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle,
+		targets: map[string]string{}, revisions: map[string]revision{},
+	}
 	var err error
-	if l.service, l.absent, err = s.describe(ctx); err != nil || l.absent != "" {
+	if l.service, l.absent, err = s.describeService(ctx); err != nil || l.absent != "" {
 		return l, err
 	}
-	if l.stragglers, err = s.stragglers(ctx, l.service); err != nil {
+	if l.stragglers, err = s.listStragglers(ctx, l.service); err != nil {
 		return l, err
 	}
 	if err := s.readAttempts(ctx, &l); err != nil {
 		return l, err
 	}
-	for _, arn := range l.used() {
-		if l.revisions[arn], err = s.revision(ctx, arn); err != nil {
+	for _, arn := range l.usedDefinitions() {
+		if l.revisions[arn], err = s.describeRevision(ctx, arn); err != nil {
 			return l, err
 		}
 	}
-	err = s.still(ctx, &l)
+	err = s.recheckSettled(ctx, &l)
 	return l, err
 }
 
-// still looks at a service that seems settled once more: what began after the first of the calls may have been
-// missed by all others, and may even be through.
-func (s *Service) still(ctx context.Context, l *look) error {
-	if !l.settled() {
+// recheckSettled describes a service that seems settled once more, and sets incomplete where its PRIMARY deployment has
+// changed: a deployment that began after the first call may have been missed by all others, and may even have ended.
+func (s *Service) recheckSettled(ctx context.Context, l *serviceSnapshot) error {
+	if !l.isSettled() {
 		return nil
 	}
-	now, absent, err := s.describe(ctx)
-	if err == nil && (absent != "" || aws.ToString(now.Deployments[0].Id) != aws.ToString(l.primary().Id)) {
-		l.incomplete = "somebody deployed while rotary was looking: the next look tells"
+	now, absent, err := s.describeService(ctx)
+	if err == nil && (absent != "" || aws.ToString(now.Deployments[0].Id) != aws.ToString(l.primaryDeployment().Id)) {
+		l.incomplete = "somebody deployed while rotary was reading the service: the next pass reads it again"
 	}
 	return err
 }
 
-// used returns the task definitions of every deployment, task and attempt in the look.
-func (l look) used() []string {
+// usedDefinitions returns the task definitions of every deployment, task and attempt in the snapshot.
+func (l serviceSnapshot) usedDefinitions() []string {
 	var arns []string
 	for _, d := range l.service.Deployments {
 		arns = append(arns, aws.ToString(d.TaskDefinition))
@@ -84,10 +89,12 @@ func (l look) used() []string {
 	return slices.Compact(arns)
 }
 
-// describe returns the service, or says in words why there is none.
-func (s *Service) describe(ctx context.Context) (svc types.Service, absent string, err error) {
+// describeService returns the service with its PRIMARY deployment first. absent is the reason, for people, where
+// there is no service.
+func (s *Service) describeService(ctx context.Context) (svc types.Service, absent string, err error) {
 	out, err := s.client.DescribeServices(ctx, &sdk.DescribeServicesInput{
-		Cluster: aws.String(s.ecs.Cluster), Services: []string{s.ecs.Service}, Include: []types.ServiceField{types.ServiceFieldTags},
+		Cluster: aws.String(s.ecs.Cluster), Services: []string{s.ecs.Service},
+		Include: []types.ServiceField{types.ServiceFieldTags},
 	})
 	var gone *types.ClusterNotFoundException
 	switch {
@@ -103,14 +110,14 @@ func (s *Service) describe(ctx context.Context) (svc types.Service, absent strin
 		return svc, fmt.Sprintf("service %s is %s", s, aws.ToString(out.Services[0].Status)), nil
 	}
 	svc = out.Services[0]
-	if !primaryFirst(svc.Deployments) {
-		return svc, first(unmanaged(svc), fmt.Sprintf("service %s has no PRIMARY deployment", s)), nil
+	if !movePrimaryFirst(svc.Deployments) {
+		return svc, firstNonEmpty(unsupportedReason(svc), fmt.Sprintf("service %s has no PRIMARY deployment", s)), nil
 	}
 	return svc, "", nil
 }
 
-// primaryFirst brings the PRIMARY deployment to the front, and says whether there is one.
-func primaryFirst(ds []types.Deployment) bool {
+// movePrimaryFirst moves the PRIMARY deployment to the front, and reports whether there is one.
+func movePrimaryFirst(ds []types.Deployment) bool {
 	i := slices.IndexFunc(ds, func(d types.Deployment) bool { return aws.ToString(d.Status) == "PRIMARY" })
 	if i >= 0 {
 		ds[0], ds[i] = ds[i], ds[0]
@@ -118,43 +125,48 @@ func primaryFirst(ds []types.Deployment) bool {
 	return i >= 0
 }
 
-// stragglers returns the service's tasks that have not stopped and run another revision than the PRIMARY deployment.
-// A task may outlive its deployment's entry: it has a stop timeout after it left the running count.
-func (s *Service) stragglers(ctx context.Context, svc types.Service) ([]types.Task, error) {
-	all, err := unstopped(ctx, s.client, sdk.ListTasksInput{Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service)})
+// listStragglers returns the service's tasks that have not stopped and run another revision than the PRIMARY
+// deployment. A task may outlive its deployment's entry: it gets a stop timeout after it left the running count.
+func (s *Service) listStragglers(ctx context.Context, svc types.Service) ([]types.Task, error) {
+	in := sdk.ListTasksInput{Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service)}
+	all, err := listUnstoppedTasks(ctx, s.client, in)
 	return slices.DeleteFunc(all, func(t types.Task) bool {
 		return aws.ToString(t.TaskDefinitionArn) == aws.ToString(svc.Deployments[0].TaskDefinition)
 	}), err
 }
 
-// readAttempts fills in attempts and targets, as far back as they matter.
-func (s *Service) readAttempts(ctx context.Context, l *look) error {
-	briefs, err := s.briefs(ctx)
+// readAttempts fills in since, attempts and targets, and incomplete where ECS leaves something out.
+func (s *Service) readAttempts(ctx context.Context, l *serviceSnapshot) error {
+	briefs, err := s.listServiceDeployments(ctx)
 	if err != nil {
 		return err
 	}
 	if len(briefs) > 0 {
 		l.since = aws.ToString(briefs[0].ServiceDeploymentArn)
 	}
-	arns, complete := matter(briefs, l.quietRollout() && len(l.stragglers) == 0)
+	arns, complete := selectAttempts(briefs, l.isRolloutQuiet() && len(l.stragglers) == 0)
 	if !complete {
-		l.incomplete = fmt.Sprintf("no service deployment among the newest %d succeeded: what the service could roll back to is not known", maxAttempts)
+		l.incomplete = fmt.Sprintf("none of the newest %d service deployments succeeded: "+
+			"what the service could roll back to is not known", maxAttempts)
 	}
-	if len(briefs) == 0 && l.primary().RolloutState == types.DeploymentRolloutStateInProgress {
+	if len(briefs) == 0 && l.primaryDeployment().RolloutState == types.DeploymentRolloutStateInProgress {
 		l.incomplete = "ECS does not list the service deployment in progress: what it could roll back to is not known"
 	}
 	if len(arns) == 0 {
 		return nil
 	}
-	out, err := s.client.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: arns})
+	in := &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: arns}
+	out, err := s.client.DescribeServiceDeployments(ctx, in)
 	if err != nil {
 		return err
 	}
 	for _, f := range out.Failures {
-		l.incomplete = fmt.Sprintf("ECS does not describe service deployment %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
+		arn, reason := aws.ToString(f.Arn), aws.ToString(f.Reason)
+		l.incomplete = fmt.Sprintf("ECS does not describe service deployment %s: %s", arn, reason)
 	}
 	if len(out.ServiceDeployments) < len(arns) {
-		l.incomplete = first(l.incomplete, fmt.Sprintf("ECS describes %d of %d service deployments", len(out.ServiceDeployments), len(arns)))
+		l.incomplete = firstNonEmpty(l.incomplete,
+			fmt.Sprintf("ECS describes %d of %d service deployments", len(out.ServiceDeployments), len(arns)))
 	}
 	l.attempts = out.ServiceDeployments
 	slices.SortFunc(l.attempts, func(a, b types.ServiceDeployment) int {
@@ -164,15 +176,17 @@ func (s *Service) readAttempts(ctx context.Context, l *look) error {
 	for _, a := range l.attempts {
 		revisions = append(revisions, revisionsOf(a)...)
 	}
-	targets, untold, err := s.targets(ctx, revisions)
-	l.targets, l.incomplete = targets, first(l.incomplete, untold)
+	targets, missing, err := s.describeServiceRevisions(ctx, revisions)
+	l.targets, l.incomplete = targets, firstNonEmpty(l.incomplete, missing)
 	return err
 }
 
-// briefs lists the service's deployments of the last 90 days, newest first.
-func (s *Service) briefs(ctx context.Context) ([]types.ServiceDeploymentBrief, error) {
+// listServiceDeployments returns the service's deployments of the last 90 days, newest first.
+func (s *Service) listServiceDeployments(ctx context.Context) ([]types.ServiceDeploymentBrief, error) {
 	var all []types.ServiceDeploymentBrief
-	in := &sdk.ListServiceDeploymentsInput{Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), MaxResults: aws.Int32(100)}
+	in := &sdk.ListServiceDeploymentsInput{
+		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), MaxResults: aws.Int32(100),
+	}
 	for {
 		out, err := s.client.ListServiceDeployments(ctx, in)
 		if err != nil {
@@ -189,11 +203,12 @@ func (s *Service) briefs(ctx context.Context) ([]types.ServiceDeploymentBrief, e
 	return all, nil
 }
 
-// matter picks the service deployments that matter: none where everything is quiet and the newest succeeded; the
-// newest where everything is quiet; and while anything is unfinished all down to the last that completed, whose
-// revision is what a rollback goes back to. complete is false where that one is too far back.
-func matter(briefs []types.ServiceDeploymentBrief, quiet bool) (arns []string, complete bool) {
-	quiet = quiet && len(briefs) > 0 && ended(briefs[0].Status)
+// selectAttempts returns the ARNs of the service deployments to describe, newest first: none where everything is
+// quiet and the newest succeeded; the newest where everything is quiet; and while anything is unfinished, all down to
+// the last that completed, because a rollback goes back to its revision. complete is false where that one is more
+// than maxAttempts back.
+func selectAttempts(briefs []types.ServiceDeploymentBrief, quiet bool) (arns []string, complete bool) {
+	quiet = quiet && len(briefs) > 0 && hasEnded(briefs[0].Status)
 	if quiet && briefs[0].Status == types.ServiceDeploymentStatusSuccessful {
 		return nil, true
 	}
@@ -202,23 +217,28 @@ func matter(briefs []types.ServiceDeploymentBrief, quiet bool) (arns []string, c
 			return arns, false
 		}
 		arns = append(arns, aws.ToString(b.ServiceDeploymentArn))
-		if quiet || completed(b.Status) {
+		if quiet || isCompleted(b.Status) {
 			break
 		}
 	}
 	return arns, true
 }
 
-func completed(s types.ServiceDeploymentStatus) bool {
+// isCompleted reports whether a service deployment has brought the service to a revision, its own or a rollback's.
+func isCompleted(s types.ServiceDeploymentStatus) bool {
 	return s == types.ServiceDeploymentStatusSuccessful || s == types.ServiceDeploymentStatusRollbackSuccessful
 }
 
-func ended(s types.ServiceDeploymentStatus) bool {
-	return completed(s) || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusRollbackFailed
+// hasEnded reports whether a service deployment does nothing any more.
+func hasEnded(s types.ServiceDeploymentStatus) bool {
+	return isCompleted(s) || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusRollbackFailed
 }
 
-// targets learns the task definition of service revisions; untold says in words what ECS did not tell.
-func (s *Service) targets(ctx context.Context, revisions []string) (tds map[string]string, untold string, err error) {
+// describeServiceRevisions returns the task definition of each of these service revisions. missing is what ECS left
+// out, for people.
+func (s *Service) describeServiceRevisions(
+	ctx context.Context, revisions []string,
+) (tds map[string]string, missing string, err error) {
 	tds = map[string]string{}
 	revisions = slices.Compact(slices.Sorted(slices.Values(revisions)))
 	for chunk := range slices.Chunk(revisions, maxAttempts) {
@@ -227,22 +247,23 @@ func (s *Service) targets(ctx context.Context, revisions []string) (tds map[stri
 			return nil, "", err
 		}
 		for _, f := range out.Failures {
-			untold = fmt.Sprintf("ECS does not describe service revision %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
+			missing = fmt.Sprintf("ECS does not describe service revision %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
 		}
 		for _, r := range out.ServiceRevisions {
 			tds[aws.ToString(r.ServiceRevisionArn)] = aws.ToString(r.TaskDefinition)
 		}
 	}
 	if len(tds) < len(revisions) {
-		untold = first(untold, fmt.Sprintf("ECS describes %d of %d service revisions", len(tds), len(revisions)))
+		missing = firstNonEmpty(missing, fmt.Sprintf("ECS describes %d of %d service revisions", len(tds), len(revisions)))
 	}
-	return tds, untold, nil
+	return tds, missing, nil
 }
 
-// revisionsOf returns the service revisions that an attempt tries, goes back to and, unless it is through, starts from.
+// revisionsOf returns the service revisions that an attempt tries and goes back to and, unless it has completed, starts
+// from.
 func revisionsOf(a types.ServiceDeployment) []string {
 	var arns []string
-	if !completed(a.Status) {
+	if !isCompleted(a.Status) {
 		for _, r := range a.SourceServiceRevisions {
 			arns = append(arns, aws.ToString(r.Arn))
 		}
@@ -256,7 +277,8 @@ func revisionsOf(a types.ServiceDeployment) []string {
 	return arns
 }
 
-// failedAttempt says whether an attempt has not brought, and will not bring, what it was made for.
-func failedAttempt(s types.ServiceDeploymentStatus) bool {
-	return strings.HasPrefix(string(s), "ROLLBACK_") || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusStopRequested
+// isFailedAttempt reports whether an attempt was stopped or is rolled back.
+func isFailedAttempt(s types.ServiceDeploymentStatus) bool {
+	return strings.HasPrefix(string(s), "ROLLBACK_") ||
+		s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusStopRequested
 }

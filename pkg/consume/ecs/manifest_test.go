@@ -17,105 +17,105 @@ import (
 
 // What the manifest can say of a service: idle, adopt, inject and variable.
 
-func idle(e *manifest.ECS)    { e.Idle = true }
-func bundled(e *manifest.ECS) { e.Inject, e.Variable = manifest.InjectBundle, "API_SECRETS" }
+func setIdle(e *manifest.ECS)   { e.Idle = true }
+func setBundle(e *manifest.ECS) { e.Inject, e.Variable = manifest.InjectBundle, "API_SECRETS" }
 
 func TestAnIdleServiceRunsWhatItsTaskDefinitionPins(t *testing.T) {
 	w := newWorld(t)
-	w.open(idle)
-	w.create(w.register("app:1"), 0, true)
+	w.openWith(setIdle)
+	w.createService(w.registerRevision("app:1"), 0, true)
 	w.wantSeen("", "", true)
 	w.rollAndFinish(v1)
 	if s := w.wantSeen(v1, "", true, v1); s.Unknown != "" || s.Detail != "0 of 0 tasks on app:2" {
 		t.Errorf("unknown %q, detail %q", s.Unknown, s.Detail)
 	}
-	w.scale(1)
+	w.setDesiredCount(1)
 	w.wantSeen("", v1, false, v1) // nobody has seen that it starts
 	w.clock.Advance(10 * time.Minute)
 	w.wantSeen(v1, "", true, v1)
-	w.roll(v2)
-	w.scale(0)
+	w.rollTo(v2)
+	w.setDesiredCount(0)
 	w.wantSeen("", v2, false, v1, v2) // v1's task is still stopping
 	w.clock.Advance(10 * time.Minute)
 	w.wantSeen(v2, "", true, v2)
 }
 
-func (w *world) scale(desired int32) {
+func (w *world) setDesiredCount(desired int32) {
 	w.t.Helper()
-	must(w.t, second(w.client.UpdateService(ctx(), &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), DesiredCount: &desired})))
+	must(w.t, errorOf(w.client.UpdateService(ctx(), &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), DesiredCount: &desired})))
 }
 
 func TestAnEntryFromElsewhereIsReplacedOnceItIsAdopted(t *testing.T) {
 	const parameter = "DB_URL=arn:aws:ssm:us-east-1:111111111111:parameter/db"
 	w := newWorld(t)
-	w.create(w.register("app:1", parameter, ssm), 1, true)
+	w.createService(w.registerRevision("app:1", parameter, ssm), 1, true)
 	if err := w.consume.Roll(ctx(), bucketAt(v1, both...)); err == nil || !strings.Contains(err.Error(), "put it under adopt") {
 		t.Fatalf("not adopted: %v", err)
 	}
-	w.open(func(e *manifest.ECS) { e.Adopt = []string{"DB_URL", "MODE", "LOG_KEY"} })
-	before := w.status().Rest
+	w.openWith(func(e *manifest.ECS) { e.Adopt = []string{"DB_URL", "MODE", "LOG_KEY"} })
+	before := w.readStatus().Rest
 	w.rollAndFinish(v1)
-	if diff := cmp.Diff(append(pinned(v1), ssm), w.secrets()); diff != "" {
+	if diff := cmp.Diff(append(pinnedEntries(v1), ssm), w.appSecrets()); diff != "" {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
-	if got := w.present().ContainerDefinitions[0].Environment; len(got) != 1 {
+	if got := w.presentDefinition().ContainerDefinitions[0].Environment; len(got) != 1 {
 		t.Errorf("%d variables: MODE is no name of the bucket, and stays until it is one", len(got))
 	}
-	if w.status().Rest != before {
+	if w.readStatus().Rest != before {
 		t.Error("the rest changed: a rollout that fails would be tried for ever")
 	}
 	must(t, w.consume.Roll(ctx(), bucketAt(v2, append(both, "MODE")...)))
-	if got := w.present().ContainerDefinitions[0].Environment; len(got) != 0 {
+	if got := w.presentDefinition().ContainerDefinitions[0].Environment; len(got) != 0 {
 		t.Errorf("%d variables: MODE is adopted", len(got))
 	}
 }
 
 func TestAFailedAdoptionIsRemembered(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1", "DB_URL=arn:aws:ssm:us-east-1:111111111111:parameter/db"), 1, true)
-	w.open(func(e *manifest.ECS) { e.Adopt = []string{"DB_URL"} })
+	w.createService(w.registerRevision("app:1", "DB_URL=arn:aws:ssm:us-east-1:111111111111:parameter/db"), 1, true)
+	w.openWith(func(e *manifest.ECS) { e.Adopt = []string{"DB_URL"} })
 	w.broken[v1] = true
-	w.roll(v1)
+	w.rollTo(v1)
 	w.clock.Advance(30 * time.Minute)
-	if s := w.status(); s.Failed == nil || s.Failed.Version != v1 || s.Failed.Rest != s.Rest || !s.Settled {
+	if s := w.readStatus(); s.Failed == nil || s.Failed.Version != v1 || s.Failed.Rest != s.Rest || !s.Settled {
 		t.Errorf("failed %+v, settled %v", s.Failed, s.Settled)
 	}
 }
 
 func TestABundleIsOneVariableWithTheWholeBucket(t *testing.T) {
 	w := newWorld(t)
-	w.open(bundled)
-	w.create(w.register("bundled:1", append(pinned(v1), ssm)...), 1, true)
-	w.roll(v1)
+	w.openWith(setBundle)
+	w.createService(w.registerRevision("bundled:1", append(pinnedEntries(v1), ssm)...), 1, true)
+	w.rollTo(v1)
 	w.clock.Advance(10 * time.Minute)
-	if diff := cmp.Diff([]string{"API_SECRETS=" + bucketARN + ":::" + v1, ssm}, w.secrets()); diff != "" {
+	if diff := cmp.Diff([]string{"API_SECRETS=" + bucketARN + ":::" + v1, ssm}, w.appSecrets()); diff != "" {
 		t.Fatalf("secrets (-want +got):\n%s", diff)
 	}
 	s := w.wantSeen(v1, "", true, v1)
 	if s.Names != nil || len(s.Drift) != 0 || s.Detail != "1 of 1 tasks on app:2, the bucket as JSON in API_SECRETS" {
 		t.Errorf("names %v, drift %v, detail %q", s.Names, s.Drift, s.Detail)
 	}
-	if env := w.environment(); env["DB_URL"] != "url" || env["API_KEY"] != "key" {
+	if env := w.taskEnvironment(); env["DB_URL"] != "url" || env["API_KEY"] != "key" {
 		t.Error("the container cannot read its bundle")
 	}
 
 	w.rollAndFinish(v2)
-	w.writes()
+	w.takeWrites()
 	must(t, w.consume.Withdraw(ctx(), []string{v1}))
 	w.wantWrites("DeregisterTaskDefinition")
 
-	w.open(func(*manifest.ECS) {}) // back to a name for each
-	if s := w.status(); !slices.Equal(s.Drift, []string{"API_SECRETS"}) {
+	w.openWith(func(*manifest.ECS) {}) // back to a name for each
+	if s := w.readStatus(); !slices.Equal(s.Drift, []string{"API_SECRETS"}) {
 		t.Errorf("drift %v", s.Drift)
 	}
-	w.roll(v2)
-	if diff := cmp.Diff(append(pinned(v2), ssm), w.secrets()); diff != "" {
+	w.rollTo(v2)
+	if diff := cmp.Diff(append(pinnedEntries(v2), ssm), w.appSecrets()); diff != "" {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
 }
 
-// environment is what the container of the service's one task was started with.
-func (w *world) environment() map[string]string {
+// taskEnvironment returns the variables with which the container of the service's one task was started.
+func (w *world) taskEnvironment() map[string]string {
 	w.t.Helper()
 	tasks, err := w.client.ListTasks(ctx(), &sdk.ListTasksInput{Cluster: aws.String("main"), ServiceName: aws.String("api")})
 	must(w.t, err)
@@ -125,38 +125,38 @@ func (w *world) environment() map[string]string {
 // What failed with a name for each is tried at once as a bundle, and not again as it was.
 func TestABundleIsAnotherRestOfTheTaskDefinition(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.broken[v1] = true
-	w.roll(v1)
+	w.rollTo(v1)
 	w.clock.Advance(30 * time.Minute)
-	if s := w.status(); s.Failed == nil || s.Failed.Rest != s.Rest {
+	if s := w.readStatus(); s.Failed == nil || s.Failed.Rest != s.Rest {
 		t.Fatalf("failed %+v", s.Failed)
 	}
-	w.open(bundled)
-	if s := w.status(); s.Failed == nil || s.Failed.Rest == s.Rest {
+	w.openWith(setBundle)
+	if s := w.readStatus(); s.Failed == nil || s.Failed.Rest == s.Rest {
 		t.Error("as a bundle it has not been tried")
 	}
-	w.roll(v1)
+	w.rollTo(v1)
 	w.clock.Advance(30 * time.Minute)
-	if s := w.status(); s.Failed == nil || s.Failed.Rest != s.Rest {
+	if s := w.readStatus(); s.Failed == nil || s.Failed.Rest != s.Rest {
 		t.Errorf("failed %+v", s.Failed)
 	}
 }
 
 func TestATaskDefinitionThatIsTooLargeIsRefusedBeforeItIsRegistered(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	many := make([]string, 400)
 	for i := range many {
 		many[i] = fmt.Sprintf("A_NAME_OF_SOME_LENGTH_%03d", i)
 	}
-	w.writes()
+	w.takeWrites()
 	err := w.consume.Roll(ctx(), bucketAt(v1, many...))
 	if err == nil || !strings.Contains(err.Error(), "with 400 names of the bucket would have") || !strings.Contains(err.Error(), "write inject: bundle") {
 		t.Errorf("roll: %v", err)
 	}
 	w.wantWrites()
-	w.open(bundled)
+	w.openWith(setBundle)
 	must(t, w.consume.Roll(ctx(), bucketAt(v1, many...)))
 }
 
@@ -172,7 +172,7 @@ func TestTheLargestTaskDefinitionThatFitsIsRegistered(t *testing.T) {
 	refused := 0
 	for n := 300; n < 400 && refused == 0; n++ {
 		w := newWorld(t)
-		w.create(w.register("app:1"), 1, true)
+		w.createService(w.registerRevision("app:1"), 1, true)
 		if err := w.consume.Roll(ctx(), bucketAt(v1, names(n)...)); err != nil {
 			refused = n
 			if !strings.Contains(err.Error(), "inject: bundle") {
@@ -188,16 +188,16 @@ func TestTheLargestTaskDefinitionThatFitsIsRegistered(t *testing.T) {
 func TestServicesThatECSRollsInAnotherWay(t *testing.T) {
 	for _, strategy := range []types.DeploymentStrategy{types.DeploymentStrategyBlueGreen, types.DeploymentStrategyLinear, types.DeploymentStrategyCanary} {
 		w := newWorld(t)
-		must(t, second(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
-			Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(w.register("app:1", pinned(v1)...)), DesiredCount: aws.Int32(1),
+		must(t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
+			Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(w.registerRevision("app:1", pinnedEntries(v1)...)), DesiredCount: aws.Int32(1),
 			DeploymentConfiguration: &types.DeploymentConfiguration{Strategy: strategy},
 		})))
 		w.clock.Advance(time.Minute)
-		s := w.status()
+		s := w.readStatus()
 		if !strings.Contains(s.Unknown, "its deployment strategy is "+string(strategy)) || s.Foreign != s.Unknown || s.Running != "" {
 			t.Errorf("%s: %+v", strategy, s)
 		}
-		w.writes()
+		w.takeWrites()
 		if err := w.consume.Roll(ctx(), bucketAt(v2, both...)); err == nil || !strings.Contains(err.Error(), string(strategy)) {
 			t.Errorf("%s: rolled, or %v", strategy, err)
 		}
@@ -208,13 +208,13 @@ func TestServicesThatECSRollsInAnotherWay(t *testing.T) {
 // ECS names no deployments where an external controller has task sets of its own.
 func TestAServiceOfAnExternalControllerIsUnknown(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	a := &forged{operation: "DescribeServices", status: 200, body: `{"services":[{"serviceName":"api","status":"ACTIVE","deploymentController":{"type":"EXTERNAL"},"deployments":[]}]}`}
-	s, err := w.through(a).Status(ctx())
-	if err != nil || !s.Unread || !strings.Contains(s.Unknown, "made by EXTERNAL") {
+	s, err := w.openThrough(a).Status(ctx())
+	if err != nil || !s.Unread || !strings.Contains(s.Unknown, "deployment controller is EXTERNAL") {
 		t.Errorf("%v, %+v", err, s)
 	}
-	if err := w.through(a).Roll(ctx(), bucketAt(v1, both...)); err == nil || !strings.Contains(err.Error(), "EXTERNAL") || len(a.writes) > 0 {
+	if err := w.openThrough(a).Roll(ctx(), bucketAt(v1, both...)); err == nil || !strings.Contains(err.Error(), "EXTERNAL") || len(a.writes) > 0 {
 		t.Errorf("roll: %v, writes %v", err, a.writes)
 	}
 }

@@ -23,12 +23,12 @@ func TestAPartialDescriptionIsAVeto(t *testing.T) {
 	} {
 		for _, body := range []string{fmt.Sprintf(failed, member), fmt.Sprintf(`{%q:[],"failures":[]}`, member), "{}"} {
 			w := newWorld(t)
-			w.create(w.register("app:1"), 1, true)
+			w.createService(w.registerRevision("app:1"), 1, true)
 			w.rollAndFinish(v1)
-			w.roll(v2)
+			w.rollTo(v2)
 			w.clock.Advance(20 * time.Second)
 			a := &forged{operation: operation, status: 200, body: body}
-			if s, err := w.through(a).Status(ctx()); err == nil && s.Unknown == "" {
+			if s, err := w.openThrough(a).Status(ctx()); err == nil && s.Unknown == "" {
 				t.Errorf("%s answers %s, and nothing is unknown", operation, body)
 			}
 		}
@@ -38,28 +38,28 @@ func TestAPartialDescriptionIsAVeto(t *testing.T) {
 // F29: nothing ends a rollout without a circuit breaker.
 func TestARolloutThatNeverEndsIsNamedAFailureAfterAnHour(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 2, false)
+	w.createService(w.registerRevision("app:1"), 2, false)
 	w.rollAndFinish(v1)
 	w.broken[v2] = true
-	w.roll(v2)
+	w.rollTo(v2)
 	w.clock.Advance(59 * time.Minute)
-	w.open(func(*manifest.ECS) {})
+	w.openWith(func(*manifest.ECS) {})
 	if s := w.wantSeen("", v2, false, v1, v2); s.Failed != nil {
 		t.Errorf("failed too early: %+v", s.Failed)
 	}
 	w.clock.Advance(time.Minute)
-	w.open(func(*manifest.ECS) {})
+	w.openWith(func(*manifest.ECS) {})
 	s := w.wantSeen("", "", false, v1, v2)
 	if s.Failed == nil || s.Failed.Version != v2 || s.Failed.Rest != s.Rest || !strings.Contains(s.Failed.Reason, "has not ended within 1h") || s.Foreign != "" {
 		t.Fatalf("failed %+v, foreign %q", s.Failed, s.Foreign)
 	}
-	w.writes()
-	w.roll(v2) // nobody asks for it; and it is not started again
+	w.takeWrites()
+	w.rollTo(v2) // nobody asks for it; and it is not started again
 	w.wantWrites()
 
 	w.broken[v2] = false // it may come to an end by itself
 	w.clock.Advance(time.Hour)
-	w.open(func(*manifest.ECS) {})
+	w.openWith(func(*manifest.ECS) {})
 	if s := w.wantSeen(v2, "", true, v2); s.Failed != nil {
 		t.Errorf("failed %+v", s.Failed)
 	}
@@ -67,55 +67,55 @@ func TestARolloutThatNeverEndsIsNamedAFailureAfterAnHour(t *testing.T) {
 
 func TestARolloutThatNeverEndsIsSupersededByAnotherVersion(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, false)
+	w.createService(w.registerRevision("app:1"), 1, false)
 	w.rollAndFinish(v1)
 	w.broken[v2] = true
-	w.roll(v2)
+	w.rollTo(v2)
 	w.clock.Advance(2 * time.Hour)
-	w.open(func(*manifest.ECS) {})
+	w.openWith(func(*manifest.ECS) {})
 	w.rollAndFinish(v3)
-	if s := w.status(); s.Failed != nil {
+	if s := w.readStatus(); s.Failed != nil {
 		t.Errorf("failed %+v", s.Failed)
 	}
 }
 
 func TestSomebodyElsesRolloutThatNeverEndsStaysSomebodyElses(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, false)
+	w.createService(w.registerRevision("app:1"), 1, false)
 	w.rollAndFinish(v1)
 	w.broken["app:2"] = true
-	w.deploy(w.register("app:2", pinned(v1)...))
+	w.deployRevision(w.registerRevision("app:2", pinnedEntries(v1)...))
 	w.clock.Advance(2 * time.Hour)
-	w.open(func(*manifest.ECS) {})
-	if s := w.status(); s.Failed != nil || s.Foreign == "" {
+	w.openWith(func(*manifest.ECS) {})
+	if s := w.readStatus(); s.Failed != nil || s.Foreign == "" {
 		t.Errorf("failed %+v, foreign %q", s.Failed, s.Foreign)
 	}
 }
 
 func TestAnInactiveRevisionStillSaysWhatRunsOnIt(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
-	must(t, second(w.client.DeregisterTaskDefinition(ctx(), &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String("app:2")})))
+	must(t, errorOf(w.client.DeregisterTaskDefinition(ctx(), &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String("app:2")})))
 	w.wantSeen(v1, "", true, v1)
 	w.rollAndFinish(v2)
-	w.writes()
-	w.roll(v1) // not by the revision that is INACTIVE
+	w.takeWrites()
+	w.rollTo(v1) // not by the revision that is INACTIVE
 	w.wantWrites("RegisterTaskDefinition", "UpdateService")
-	if got := *w.present().TaskDefinitionArn; !strings.HasSuffix(got, "app:4") {
+	if got := *w.presentDefinition().TaskDefinitionArn; !strings.HasSuffix(got, "app:4") {
 		t.Errorf("on %s", got)
 	}
 }
 
 // A family of a service that is deployed often has thousands of revisions, and nobody deregisters them.
 func TestWithdrawReadsNoRevisionThatIsOlderThanTheVersion(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, whole)
 	for range 30 {
-		w.register("app:0")
+		w.registerRevision("app:0")
 	}
 	w.clock.Advance(3 * time.Hour)
 	made := w.clock.Now()
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
 	w.rollAndFinish(v2)
 	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}

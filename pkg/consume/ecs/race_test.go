@@ -12,18 +12,18 @@ func TestADeploymentInTheMiddleOfALookIsNeverOverlooked(t *testing.T) {
 	for _, operation := range []string{"ListTasks", "ListServiceDeployments", "DescribeTaskDefinition"} {
 		for _, after := range []time.Duration{0, 30 * time.Second, 10 * time.Minute} {
 			w := newWorld(t)
-			old := w.register("app:1", pinned(v1)...)
-			w.create(old, 2, true)
+			old := w.registerRevision("app:1", pinnedEntries(v1)...)
+			w.createService(old, 2, true)
 			w.rollAndFinish(v2)
 			w.tap.OnCall(func(c sim.Call) sim.Fault {
 				if c.Operation == operation {
 					w.tap.OnCall(nil)
-					w.deploy(old)
+					w.deployRevision(old)
 					w.clock.Advance(after)
 				}
 				return sim.Fault{}
 			})
-			s := w.status()
+			s := w.readStatus()
 			if proven := s.Settled && s.Running == v2 && s.Unknown == ""; proven {
 				t.Errorf("deployed %v before %s ended: proven to run %s, in play %v", after, operation, s.Running, s.InPlay)
 			}
@@ -43,17 +43,17 @@ func TestADeploymentInTheMiddleOfARollIsNeverUndone(t *testing.T) {
 	for at := range calls {
 		for _, after := range []time.Duration{0, 30 * time.Second, 10 * time.Minute} {
 			w := newWorld(t)
-			w.create(w.register("app:1"), 2, true)
+			w.createService(w.registerRevision("app:1"), 2, true)
 			w.rollAndFinish(v1)
-			w.slipIn(at, w.register("app:2", pinned(v1)...), after)
+			w.slipIn(at, w.registerRevision("app:2", pinnedEntries(v1)...), after)
 			_ = w.consume.Roll(ctx(), bucketAt(v2, both...)) // it may refuse
 			w.tap.OnCall(nil)
 			for range 3 {
 				w.clock.Advance(10 * time.Minute)
-				w.roll(v2)
+				w.rollTo(v2)
 			}
 			w.wantSeen(v2, "", true, v2)
-			if got := *w.present().ContainerDefinitions[0].Image; got != "app:2" {
+			if got := *w.presentDefinition().ContainerDefinitions[0].Image; got != "app:2" {
 				t.Errorf("deployed %v before call %d ended: the image is %s", after, at, got)
 			}
 		}
@@ -63,10 +63,10 @@ func TestADeploymentInTheMiddleOfARollIsNeverUndone(t *testing.T) {
 // callsOfARoll is how many there are where nobody comes in between.
 func callsOfARoll(t *testing.T) int {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 2, true)
+	w.createService(w.registerRevision("app:1"), 2, true)
 	w.rollAndFinish(v1)
 	w.tap.Reset()
-	w.roll(v2)
+	w.rollTo(v2)
 	return len(w.tap.Calls())
 }
 
@@ -76,7 +76,7 @@ func (w *world) slipIn(at int, td string, after time.Duration) {
 	w.tap.OnCall(func(sim.Call) sim.Fault {
 		if n++; n == at+1 {
 			w.tap.OnCall(nil)
-			w.deploy(td)
+			w.deployRevision(td)
 			w.clock.Advance(after)
 		}
 		return sim.Fault{}
@@ -87,10 +87,10 @@ func (w *world) slipIn(at int, td string, after time.Duration) {
 func TestTwoDeploymentsInTheMiddleOfARollAreNotUndone(t *testing.T) {
 	for at := range callsOfARoll(t) {
 		w := newWorld(t)
-		w.create(w.register("app:1"), 2, true)
+		w.createService(w.registerRevision("app:1"), 2, true)
 		w.rollAndFinish(v1)
 		left, n, last := []string{"app:2", "app:3"}, 0, "app:1"
-		theirs := map[string]string{"app:2": w.register("app:2", pinned(v1)...), "app:3": w.register("app:3", pinned(v1)...)}
+		theirs := map[string]string{"app:2": w.registerRevision("app:2", pinnedEntries(v1)...), "app:3": w.registerRevision("app:3", pinnedEntries(v1)...)}
 		inDeploy := false
 		w.tap.OnCall(func(sim.Call) sim.Fault {
 			if inDeploy {
@@ -98,7 +98,7 @@ func TestTwoDeploymentsInTheMiddleOfARollAreNotUndone(t *testing.T) {
 			}
 			if n++; n > at && (n-at)%2 == 1 && len(left) > 0 {
 				inDeploy = true
-				w.deploy(theirs[left[0]])
+				w.deployRevision(theirs[left[0]])
 				inDeploy, last, left = false, left[0], left[1:]
 			}
 			return sim.Fault{}
@@ -107,10 +107,10 @@ func TestTwoDeploymentsInTheMiddleOfARollAreNotUndone(t *testing.T) {
 		w.tap.OnCall(nil)
 		for range 3 {
 			w.clock.Advance(10 * time.Minute)
-			w.roll(v2)
+			w.rollTo(v2)
 		}
 		w.wantSeen(v2, "", true, v2)
-		if got := *w.present().ContainerDefinitions[0].Image; got != last {
+		if got := *w.presentDefinition().ContainerDefinitions[0].Image; got != last {
 			t.Errorf("deployed twice from call %d on: the image is %s, want %s", at, got, last)
 		}
 	}

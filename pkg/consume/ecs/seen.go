@@ -13,16 +13,16 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// rolloutLimit is how long a rollout of rotary's may take before it counts as failed. Without a circuit breaker, or with
-// one that a healthy task resets, ECS goes on for ever (API_DeploymentCircuitBreaker).
+// rolloutLimit is how long a rollout of rotary's may take before it counts as failed. Without a circuit breaker, or
+// with one that a healthy task resets, ECS never ends it (API_DeploymentCircuitBreaker).
 const rolloutLimit = time.Hour
 
 // stopTimeout is the longest that a task may take from the stop signal to its end (AWS: stopTimeout, at most 120 s).
 const stopTimeout = 2 * time.Minute
 
-// seen says what a look means. It is pure.
+// toSeen derives plan.Seen from a snapshot. It is pure.
 //
-//	the look shows                                 | Seen
+//	the snapshot shows                             | Seen
 //	-----------------------------------------------|-------------------------------------------------
 //	no such service                                | Unread, Unknown
 //	it is not rolled by ECS (CodeDeploy, external, | Unknown, Foreign
@@ -37,65 +37,68 @@ const stopTimeout = 2 * time.Minute
 //	a rollout of rotary's that does not end        | Failed, and no RollingTo, after rolloutLimit
 //	one deployment, COMPLETED, all tasks running,  | Settled, Running
 //	  nobody else left                             |
-func (l look) seen(name string) plan.Seen {
+func (l serviceSnapshot) toSeen(name string) plan.Seen {
 	if l.absent != "" {
 		return plan.Seen{Consumer: name, Unknown: l.absent, Unread: true}
 	}
-	primary := l.at.read(l.primaryRevision())
+	primary := l.at.readPins(l.primaryRevision())
 	s := plan.Seen{
-		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.at.inPlay(l.playing()), Settled: l.settled(), Changed: l.changed(),
-		Rest: l.at.wanted(l.primaryRevision()), Failed: l.failed(), Foreign: l.foreign(), Unknown: l.unknown(),
-		Detail: fmt.Sprintf("%d of %d tasks on %s", l.primary().RunningCount, l.service.DesiredCount, l.primaryRevision()),
+		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.at.versionsInPlay(l.revisionsInPlay()),
+		Settled: l.isSettled(), Changed: l.lastChange(), Rest: l.at.fingerprintAfterRoll(l.primaryRevision()),
+		Failed: l.failedRollout(), Foreign: l.foreignRollout(), Unknown: l.unknownReason(),
+		Detail: fmt.Sprintf("%d of %d tasks on %s",
+			l.primaryDeployment().RunningCount, l.service.DesiredCount, l.primaryRevision()),
 	}
-	if len(primary.bundles) > 0 { // which names are in it, its version tells
+	if len(primary.bundles) > 0 { // the task definition does not list the names in a bundle
 		s.Names, s.Detail = nil, s.Detail+", the bucket as JSON in "+strings.Join(primary.bundles, ", ")
 	}
 	switch {
 	case !s.Settled:
-		s.Waiting, s.WaitTill = l.waiting()
-		if s.Foreign == "" && !l.overdue() && l.primary().RolloutState != types.DeploymentRolloutStateFailed {
-			s.RollingTo = primary.version()
+		s.Waiting, s.WaitTill = l.waitingReason()
+		if s.Foreign == "" && !l.isOverdue() && l.primaryDeployment().RolloutState != types.DeploymentRolloutStateFailed {
+			s.RollingTo = primary.pinnedVersion()
 		}
 	case s.Unknown == "":
-		s.Running = primary.version()
+		s.Running = primary.pinnedVersion()
 	default: // it is on its revision, and no task proves it
-		s.RollingTo, s.Waiting = primary.version(), s.Unknown
+		s.RollingTo, s.Waiting = primary.pinnedVersion(), s.Unknown
 	}
 	return s
 }
 
-func (l look) primary() types.Deployment { return l.service.Deployments[0] }
+func (l serviceSnapshot) primaryDeployment() types.Deployment { return l.service.Deployments[0] }
 
-func (l look) primaryRevision() revision {
-	return l.revisions[aws.ToString(l.primary().TaskDefinition)]
+func (l serviceSnapshot) primaryRevision() revision {
+	return l.revisions[aws.ToString(l.primaryDeployment().TaskDefinition)]
 }
 
-// quietRollout says whether the service's own numbers show nothing unfinished.
-func (l look) quietRollout() bool {
-	p := l.primary()
+// isRolloutQuiet reports whether the service has one deployment, COMPLETED, with all its tasks running.
+func (l serviceSnapshot) isRolloutQuiet() bool {
+	p := l.primaryDeployment()
 	return len(l.service.Deployments) == 1 && p.RolloutState == types.DeploymentRolloutStateCompleted &&
 		p.RunningCount == l.service.DesiredCount && p.PendingCount == 0
 }
 
-// settled says whether nothing at all is unfinished: an attempt may go on after its rollout is COMPLETED (alarms, bake time).
-func (l look) settled() bool {
-	return l.quietRollout() && len(l.stragglers) == 0 && (len(l.attempts) == 0 || ended(l.attempts[0].Status))
+// isSettled reports whether nothing at all is unfinished: an attempt may go on after its rollout is COMPLETED (alarms,
+// bake time).
+func (l serviceSnapshot) isSettled() bool {
+	return l.isRolloutQuiet() && len(l.stragglers) == 0 && (len(l.attempts) == 0 || hasEnded(l.attempts[0].Status))
 }
 
-// playing returns the revisions that the service runs or could go back to: the PRIMARY one where nothing is
+// revisionsInPlay returns the revisions that the service runs or could go back to: the PRIMARY one where nothing is
 // unfinished; else also those of tasks that are left and of everything a rollback could reach.
-func (l look) playing() []revision {
-	if l.settled() {
+func (l serviceSnapshot) revisionsInPlay() []revision {
+	if l.isSettled() {
 		return []revision{l.primaryRevision()}
 	}
 	return slices.SortedFunc(maps.Values(l.revisions), func(a, b revision) int { return strings.Compare(a.arn, b.arn) })
 }
 
-// inPlay returns every version of the bucket, and of the one before, that these revisions pin, sorted.
-func (at place) inPlay(playing []revision) []string {
+// versionsInPlay returns every version of the bucket, and of the one before, that these revisions pin, sorted.
+func (at place) versionsInPlay(playing []revision) []string {
 	versions := map[string]bool{}
 	for _, r := range playing {
-		p := at.read(r)
+		p := at.readPins(r)
 		for _, v := range slices.Concat(p.versions, p.former) {
 			versions[v] = true
 		}
@@ -103,30 +106,33 @@ func (at place) inPlay(playing []revision) []string {
 	return slices.Sorted(maps.Keys(versions))
 }
 
-// unknown says why the look proves less than it should. Every revision in play counts, not only the newest.
-func (l look) unknown() string {
-	if why := first(unmanaged(l.service), l.incomplete); why != "" {
+// unknownReason returns why the snapshot does not prove what the service runs; "" where it does. Every revision in play
+// counts, not only the newest.
+func (l serviceSnapshot) unknownReason() string {
+	if why := firstNonEmpty(unsupportedReason(l.service), l.incomplete); why != "" {
 		return why
 	}
-	for _, r := range l.playing() {
-		if why := l.at.doubt(r); why != "" {
+	for _, r := range l.revisionsInPlay() {
+		if why := l.at.unknownReason(r); why != "" {
 			return why
 		}
 	}
 	if l.service.DesiredCount == 0 && !l.idle {
-		return "its desired count is 0: no task proves what it would run; if that is meant, the manifest says idle: true"
+		return "its desired count is 0: no task proves what it would run; " +
+			"if that is intended, write idle: true in the manifest"
 	}
 	return ""
 }
 
-// doubt says why a revision does not tell which version of the bucket its tasks have.
-func (at place) doubt(r revision) string {
-	p := at.read(r)
+// unknownReason returns why r does not prove which version of the bucket its tasks have; "" where it does.
+func (at place) unknownReason(r revision) string {
+	p := at.readPins(r)
 	switch {
 	case !p.container:
 		return fmt.Sprintf("task definition %s has no container %q", r, at.container)
 	case p.elsewhere:
-		return fmt.Sprintf("task definition %s also mentions the bucket outside the secrets of container %q: nobody can tell which version is read there", r, at.container)
+		return fmt.Sprintf("task definition %s also mentions the bucket outside the secrets of container %q: "+
+			"rotary cannot see which version is read there", r, at.container)
 	case len(p.loose) > 0:
 		return fmt.Sprintf("task definition %s does not pin a version for %s", r, strings.Join(p.loose, ", "))
 	case len(p.versions) > 1:
@@ -135,98 +141,107 @@ func (at place) doubt(r revision) string {
 	return ""
 }
 
-// refusal says why rotary does not roll the service now.
-func (l look) refusal() string {
+// refusalReason returns why rotary does not roll the service now; "" where it may.
+func (l serviceSnapshot) refusalReason() string {
 	if l.absent != "" {
 		return l.absent
 	}
-	return l.foreign()
+	return l.foreignRollout()
 }
 
-// unmanaged says why rotary cannot roll this kind of service.
-func unmanaged(s types.Service) string {
+// unsupportedReason returns why rotary cannot roll this kind of service; "" where it can.
+func unsupportedReason(s types.Service) string {
 	if c := s.DeploymentController; c != nil && c.Type != "" && c.Type != types.DeploymentControllerTypeEcs {
-		return fmt.Sprintf("its deployments are made by %s, not by ECS's rolling update, which is all that rotary can do", c.Type)
+		return fmt.Sprintf("its deployment controller is %s, and rotary can only roll services whose controller is ECS",
+			c.Type)
 	}
 	if c := s.DeploymentConfiguration; c != nil && c.Strategy != "" && c.Strategy != types.DeploymentStrategyRolling {
-		return fmt.Sprintf("its deployment strategy is %s, not ROLLING, which is all that rotary can do", c.Strategy)
+		return fmt.Sprintf("its deployment strategy is %s, and rotary can only roll services whose strategy is ROLLING",
+			c.Strategy)
 	}
 	return ""
 }
 
-// foreign names a rollout that is somebody else's. ECS's own rollback of a failed attempt is nobody's.
-func (l look) foreign() string {
-	if why := unmanaged(l.service); why != "" {
+// foreignRollout describes a rollout in progress that is not rotary's; "" where there is none. ECS's own rollback of a
+// failed attempt does not count as somebody else's.
+func (l serviceSnapshot) foreignRollout() string {
+	if why := unsupportedReason(l.service); why != "" {
 		return why
 	}
-	a, some := l.newest()
-	unfinished := l.primary().RolloutState == types.DeploymentRolloutStateInProgress || some && !ended(a.Status)
-	if !unfinished || l.primaryRevision().registeredBy(l.environment) || some && failedAttempt(a.Status) {
+	a, some := l.newestAttempt()
+	inProgress := l.primaryDeployment().RolloutState == types.DeploymentRolloutStateInProgress
+	unfinished := inProgress || some && !hasEnded(a.Status)
+	if !unfinished || l.primaryRevision().registeredBy(l.environment) || some && isFailedAttempt(a.Status) {
 		return ""
 	}
 	return fmt.Sprintf("a deployment of %s, which rotary did not register, is in progress", l.primaryRevision())
 }
 
-func (l look) newest() (types.ServiceDeployment, bool) {
+func (l serviceSnapshot) newestAttempt() (types.ServiceDeployment, bool) {
 	if len(l.attempts) == 0 {
 		return types.ServiceDeployment{}, false
 	}
 	return l.attempts[0], true
 }
 
-// overdue says whether a rollout of rotary's has not ended in the time that it may take. ECS's own rollback is none.
-func (l look) overdue() bool {
-	p, a := l.primary(), types.ServiceDeployment{}
-	if newest, some := l.newest(); some {
+// isOverdue reports whether a rollout of rotary's has not ended within rolloutLimit. ECS's own rollback does not count.
+func (l serviceSnapshot) isOverdue() bool {
+	p, a := l.primaryDeployment(), types.ServiceDeployment{}
+	if newest, some := l.newestAttempt(); some {
 		a = newest
 	}
-	return p.RolloutState == types.DeploymentRolloutStateInProgress && l.foreign() == "" && !failedAttempt(a.Status) &&
-		p.CreatedAt != nil && l.now.Sub(*p.CreatedAt) >= rolloutLimit
+	return p.RolloutState == types.DeploymentRolloutStateInProgress && l.foreignRollout() == "" &&
+		!isFailedAttempt(a.Status) && p.CreatedAt != nil && l.now.Sub(*p.CreatedAt) >= rolloutLimit
 }
 
-// failed tells what the newest attempt tried, where it did not succeed and nothing newer has replaced it. Where ECS
-// lists no attempt, a FAILED deployment tells the same; and one that does not end has failed too.
-func (l look) failed() *plan.Failed {
-	if l.overdue() {
-		return l.failure(aws.ToString(l.primary().TaskDefinition), fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", rolloutLimit))
+// failedRollout returns what the newest attempt tried, where it failed and nothing newer has replaced it; nil
+// otherwise. Where ECS lists no attempt, a FAILED deployment counts as one. A rollout that is overdue has failed too.
+func (l serviceSnapshot) failedRollout() *plan.Failed {
+	if l.isOverdue() {
+		return l.describeFailure(aws.ToString(l.primaryDeployment().TaskDefinition),
+			fmt.Sprintf("the rollout has not ended within %s, and ECS goes on with it", rolloutLimit))
 	}
-	a, some := l.newest()
+	a, some := l.newestAttempt()
 	if !some {
 		for _, d := range l.service.Deployments {
 			if d.RolloutState == types.DeploymentRolloutStateFailed {
-				return l.failure(aws.ToString(d.TaskDefinition), aws.ToString(d.RolloutStateReason))
+				return l.describeFailure(aws.ToString(d.TaskDefinition), aws.ToString(d.RolloutStateReason))
 			}
 		}
 		return nil
 	}
-	tried, now := l.target(a.TargetServiceRevision), aws.ToString(l.primary().TaskDefinition)
-	succeeded := now == tried && l.primary().RolloutState == types.DeploymentRolloutStateCompleted
+	tried, now := l.targetDefinition(a.TargetServiceRevision), aws.ToString(l.primaryDeployment().TaskDefinition)
+	succeeded := now == tried && l.primaryDeployment().RolloutState == types.DeploymentRolloutStateCompleted
 	newer := now != tried && (a.Rollback == nil || now != l.targets[aws.ToString(a.Rollback.ServiceRevisionArn)])
-	if !failedAttempt(a.Status) || succeeded || newer {
+	if !isFailedAttempt(a.Status) || succeeded || newer {
 		return nil
 	}
-	return l.failure(tried, aws.ToString(a.StatusReason))
+	return l.describeFailure(tried, aws.ToString(a.StatusReason))
 }
 
-func (l look) failure(tried, reason string) *plan.Failed {
+// describeFailure returns the failure of a rollout onto task definition tried; nil where that does not pin the bucket.
+func (l serviceSnapshot) describeFailure(tried, reason string) *plan.Failed {
 	r := l.revisions[tried]
-	was := l.at.read(r)
-	version := was.version()
+	was := l.at.readPins(r)
+	version := was.pinnedVersion()
 	if version == "" {
-		return nil // what was tried did not pin the bucket: it was not rotary's
+		return nil // it was not rotary's
 	}
-	return &plan.Failed{Version: version, Rest: l.at.rest(r, was.bundles...), Reason: fmt.Sprintf("%s: %s", r, first(reason, "the deployment failed"))}
+	return &plan.Failed{
+		Version: version, Rest: l.at.fingerprintRest(r, was.bundles...),
+		Reason: fmt.Sprintf("%s: %s", r, firstNonEmpty(reason, "the deployment failed")),
+	}
 }
 
-func (l look) target(r *types.ServiceRevisionSummary) string {
+func (l serviceSnapshot) targetDefinition(r *types.ServiceRevisionSummary) string {
 	if r == nil {
 		return ""
 	}
 	return l.targets[aws.ToString(r.Arn)]
 }
 
-// changed is when ECS last changed anything about the rollouts or the tasks that are left.
-func (l look) changed() time.Time {
+// lastChange returns when ECS last changed anything about the rollouts or the stragglers.
+func (l serviceSnapshot) lastChange() time.Time {
 	var last time.Time
 	note := func(ts ...*time.Time) {
 		for _, t := range ts {
@@ -247,17 +262,18 @@ func (l look) changed() time.Time {
 	return last
 }
 
-// waiting says what is unfinished, and until when at the latest where ECS has a limit.
-func (l look) waiting() (words string, till time.Time) {
-	p := l.primary()
+// waitingReason returns what is unfinished, for people, and until when at the latest; zero where ECS has no limit.
+func (l serviceSnapshot) waitingReason() (words string, till time.Time) {
+	p := l.primaryDeployment()
 	tasks := fmt.Sprintf("%d of %d tasks", p.RunningCount, l.service.DesiredCount)
-	a, some := l.newest()
+	a, some := l.newestAttempt()
 	switch {
 	case p.RolloutState == types.DeploymentRolloutStateFailed:
 		return fmt.Sprintf("the rollout of %s failed and was not rolled back: %s", l.primaryRevision(), tasks), time.Time{}
-	case some && !ended(a.Status) && strings.HasPrefix(string(a.Status), "ROLLBACK_"):
+	case some && !hasEnded(a.Status) && strings.HasPrefix(string(a.Status), "ROLLBACK_"):
 		return fmt.Sprintf("ECS is rolling back to %s: %s", l.primaryRevision(), tasks), time.Time{}
-	case p.RolloutState != types.DeploymentRolloutStateCompleted || len(l.service.Deployments) > 1 || p.RunningCount != l.service.DesiredCount:
+	case p.RolloutState != types.DeploymentRolloutStateCompleted, len(l.service.Deployments) > 1,
+		p.RunningCount != l.service.DesiredCount:
 		return fmt.Sprintf("the rollout of %s: %s", l.primaryRevision(), tasks), time.Time{}
 	case len(l.stragglers) > 0:
 		return fmt.Sprintf("%d tasks of an older revision are still stopping", len(l.stragglers)), l.lastStop()
@@ -265,7 +281,8 @@ func (l look) waiting() (words string, till time.Time) {
 	return fmt.Sprintf("ECS has not finished the deployment of %s", l.primaryRevision()), time.Time{}
 }
 
-func (l look) lastStop() time.Time {
+// lastStop returns when the last of the stragglers has stopped at the latest; zero where one is not stopping yet.
+func (l serviceSnapshot) lastStop() time.Time {
 	var last time.Time
 	for _, t := range l.stragglers {
 		if t.StoppingAt == nil {

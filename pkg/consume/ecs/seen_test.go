@@ -9,11 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// looked is a settled look at a service with two tasks on a revision of rotary's that pins v1.
-func looked() look {
-	r := definition("A=" + arnOfBucket + ":A::" + v1)
-	r.input.Tags = me.tags(nil)
-	return look{
+// settledSnapshot is a settled look at a service with two tasks on a revision of rotary's that pins v1.
+func settledSnapshot() serviceSnapshot {
+	r := revisionWith("A=" + arnOfBucket + ":A::" + v1)
+	r.input.Tags = me.replaceOwnerTags(nil)
+	return serviceSnapshot{
 		at: here, environment: "dev", revisions: map[string]revision{r.arn: r}, targets: map[string]string{},
 		service: types.Service{DesiredCount: 2, Deployments: []types.Deployment{{
 			Id: aws.String("ecs-svc/1"), Status: aws.String("PRIMARY"), TaskDefinition: aws.String(r.arn), RunningCount: 2, RolloutState: types.DeploymentRolloutStateCompleted,
@@ -21,43 +21,43 @@ func looked() look {
 	}
 }
 
-// attempt adds a service deployment that tried td, as the newest.
-func (l *look) attempt(status types.ServiceDeploymentStatus, td string) *types.ServiceDeployment {
+// addAttempt adds a service deployment that tried td, as the newest.
+func (l *serviceSnapshot) addAttempt(status types.ServiceDeploymentStatus, td string) *types.ServiceDeployment {
 	l.targets["rev-"+td] = td
 	l.attempts = append([]types.ServiceDeployment{{Status: status, TargetServiceRevision: &types.ServiceRevisionSummary{Arn: aws.String("rev-" + td)}}}, l.attempts...)
 	return &l.attempts[0]
 }
 
-// other adds a revision that pins v2.
-func (l *look) other(arn string) string {
-	r := definition("A=" + arnOfBucket + ":A::" + v2)
+// addRevision adds a revision that pins v2.
+func (l *serviceSnapshot) addRevision(arn string) string {
+	r := revisionWith("A=" + arnOfBucket + ":A::" + v2)
 	r.arn = arn
 	l.revisions[arn] = r
 	return arn
 }
 
 func TestSettledNeedsEverything(t *testing.T) {
-	if s := looked().seen("api"); !s.Settled || s.Running != v1 || s.Waiting+s.Unknown+s.Foreign != "" {
+	if s := settledSnapshot().toSeen("api"); !s.Settled || s.Running != v1 || s.Waiting+s.Unknown+s.Foreign != "" {
 		t.Fatalf("%+v", s)
 	}
-	for name, change := range map[string]func(*look){
-		"another deployment is left": func(l *look) {
-			l.service.Deployments = append(l.service.Deployments, types.Deployment{Status: aws.String("ACTIVE"), TaskDefinition: aws.String(l.other("app:2"))})
+	for name, change := range map[string]func(*serviceSnapshot){
+		"another deployment is left": func(l *serviceSnapshot) {
+			l.service.Deployments = append(l.service.Deployments, types.Deployment{Status: aws.String("ACTIVE"), TaskDefinition: aws.String(l.addRevision("app:2"))})
 		},
-		"a task is missing":  func(l *look) { l.service.Deployments[0].RunningCount = 1 },
-		"a task too many":    func(l *look) { l.service.Deployments[0].RunningCount = 3 },
-		"a task is starting": func(l *look) { l.service.Deployments[0].PendingCount = 1 },
-		"no rollout state":   func(l *look) { l.service.Deployments[0].RolloutState = "" },
-		"the attempt still watches": func(l *look) {
-			l.attempt(types.ServiceDeploymentStatusInProgress, aws.ToString(l.primary().TaskDefinition))
+		"a task is missing":  func(l *serviceSnapshot) { l.service.Deployments[0].RunningCount = 1 },
+		"a task too many":    func(l *serviceSnapshot) { l.service.Deployments[0].RunningCount = 3 },
+		"a task is starting": func(l *serviceSnapshot) { l.service.Deployments[0].PendingCount = 1 },
+		"no rollout state":   func(l *serviceSnapshot) { l.service.Deployments[0].RolloutState = "" },
+		"the attempt still watches": func(l *serviceSnapshot) {
+			l.addAttempt(types.ServiceDeploymentStatusInProgress, aws.ToString(l.primaryDeployment().TaskDefinition))
 		},
-		"an old task stops": func(l *look) {
-			l.stragglers = []types.Task{{TaskDefinitionArn: aws.String(l.other("app:2")), LastStatus: aws.String("STOPPING")}}
+		"an old task stops": func(l *serviceSnapshot) {
+			l.stragglers = []types.Task{{TaskDefinitionArn: aws.String(l.addRevision("app:2")), LastStatus: aws.String("STOPPING")}}
 		},
 	} {
-		l := looked()
+		l := settledSnapshot()
 		change(&l)
-		if s := l.seen("api"); s.Settled || s.Running != "" || s.Waiting == "" || s.RollingTo != v1 {
+		if s := l.toSeen("api"); s.Settled || s.Running != "" || s.Waiting == "" || s.RollingTo != v1 {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
@@ -65,40 +65,46 @@ func TestSettledNeedsEverything(t *testing.T) {
 
 func TestFailedIsOnlyTheNewestAttempt(t *testing.T) {
 	const tried = "arn:aws:ecs:us-east-1:111111111111:task-definition/app:4"
-	back := func(l *look, a *types.ServiceDeployment) {
+	back := func(l *serviceSnapshot, a *types.ServiceDeployment) {
 		a.Rollback = &types.Rollback{ServiceRevisionArn: aws.String("back")}
 		l.targets["back"] = aws.ToString(l.service.Deployments[0].TaskDefinition)
 	}
 	for name, c := range map[string]struct {
-		change func(*look)
+		change func(*serviceSnapshot)
 		failed bool
 	}{
-		"rolled back":          {func(l *look) { back(l, l.attempt(types.ServiceDeploymentStatusRollbackSuccessful, l.other(tried))) }, true},
-		"rollback failed":      {func(l *look) { back(l, l.attempt(types.ServiceDeploymentStatusRollbackFailed, l.other(tried))) }, true},
-		"something newer runs": {func(l *look) { l.attempt(types.ServiceDeploymentStatusRollbackSuccessful, l.other(tried)) }, false},
-		"superseded, then right": {func(l *look) {
-			l.attempt(types.ServiceDeploymentStatusStopped, aws.ToString(l.primary().TaskDefinition))
+		"rolled back": {func(l *serviceSnapshot) {
+			back(l, l.addAttempt(types.ServiceDeploymentStatusRollbackSuccessful, l.addRevision(tried)))
+		}, true},
+		"rollback failed": {func(l *serviceSnapshot) {
+			back(l, l.addAttempt(types.ServiceDeploymentStatusRollbackFailed, l.addRevision(tried)))
+		}, true},
+		"something newer runs": {func(l *serviceSnapshot) {
+			l.addAttempt(types.ServiceDeploymentStatusRollbackSuccessful, l.addRevision(tried))
 		}, false},
-		"stopped where it stands": {func(l *look) {
-			l.attempt(types.ServiceDeploymentStatusStopped, l.other(tried))
+		"superseded, then right": {func(l *serviceSnapshot) {
+			l.addAttempt(types.ServiceDeploymentStatusStopped, aws.ToString(l.primaryDeployment().TaskDefinition))
+		}, false},
+		"stopped where it stands": {func(l *serviceSnapshot) {
+			l.addAttempt(types.ServiceDeploymentStatusStopped, l.addRevision(tried))
 			l.service.Deployments[0].TaskDefinition, l.service.Deployments[0].RolloutState = aws.String(tried), types.DeploymentRolloutStateFailed
 		}, true},
-		"no attempt is listed": {func(l *look) {
-			l.service.Deployments = append(l.service.Deployments, types.Deployment{TaskDefinition: aws.String(l.other(tried)), RolloutState: types.DeploymentRolloutStateFailed})
+		"no attempt is listed": {func(l *serviceSnapshot) {
+			l.service.Deployments = append(l.service.Deployments, types.Deployment{TaskDefinition: aws.String(l.addRevision(tried)), RolloutState: types.DeploymentRolloutStateFailed})
 		}, true},
-		"it did not pin the bucket": {func(l *look) {
-			l.revisions[tried] = definition()
-			back(l, l.attempt(types.ServiceDeploymentStatusRollbackSuccessful, tried))
+		"it did not pin the bucket": {func(l *serviceSnapshot) {
+			l.revisions[tried] = revisionWith()
+			back(l, l.addAttempt(types.ServiceDeploymentStatusRollbackSuccessful, tried))
 		}, false},
-		"in progress": {func(l *look) { l.attempt(types.ServiceDeploymentStatusInProgress, l.other(tried)) }, false},
+		"in progress": {func(l *serviceSnapshot) { l.addAttempt(types.ServiceDeploymentStatusInProgress, l.addRevision(tried)) }, false},
 	} {
-		l := looked()
+		l := settledSnapshot()
 		c.change(&l)
-		s := l.seen("api")
+		s := l.toSeen("api")
 		if (s.Failed != nil) != c.failed {
 			t.Errorf("%s: failed %+v", name, s.Failed)
 		}
-		if s.Failed != nil && (s.Failed.Version != v2 || s.Failed.Rest != looked().seen("").Rest) {
+		if s.Failed != nil && (s.Failed.Version != v2 || s.Failed.Rest != settledSnapshot().toSeen("").Rest) {
 			t.Errorf("%s: %+v", name, *s.Failed)
 		}
 	}
@@ -108,23 +114,23 @@ func TestChangedIsTheNewestOfAll(t *testing.T) {
 	at := func(minute int) *time.Time {
 		return aws.Time(time.Date(2026, 1, 5, 9, minute, 0, 0, time.UTC))
 	}
-	l := looked()
+	l := settledSnapshot()
 	l.service.Deployments[0].CreatedAt, l.service.Deployments[0].UpdatedAt = at(1), at(2)
-	l.attempt(types.ServiceDeploymentStatusSuccessful, aws.ToString(l.primary().TaskDefinition)).FinishedAt = at(3)
-	if got := l.seen("api").Changed; !got.Equal(*at(3)) {
+	l.addAttempt(types.ServiceDeploymentStatusSuccessful, aws.ToString(l.primaryDeployment().TaskDefinition)).FinishedAt = at(3)
+	if got := l.toSeen("api").Changed; !got.Equal(*at(3)) {
 		t.Errorf("changed %s", got)
 	}
 	l.stragglers = []types.Task{{TaskDefinitionArn: l.service.Deployments[0].TaskDefinition, StoppingAt: at(4)}}
-	s := l.seen("api")
+	s := l.toSeen("api")
 	if !s.Changed.Equal(*at(4)) || !s.WaitTill.Equal(*at(6)) {
 		t.Errorf("changed %s, wait till %s", s.Changed, s.WaitTill)
 	}
 }
 
 func TestABlueGreenServiceIsNotRolled(t *testing.T) {
-	l := looked()
+	l := settledSnapshot()
 	l.service.DeploymentConfiguration = &types.DeploymentConfiguration{Strategy: types.DeploymentStrategyBlueGreen}
-	if s := l.seen("api"); !strings.Contains(s.Unknown, "BLUE_GREEN") || s.Foreign == "" || s.Running != "" {
+	if s := l.toSeen("api"); !strings.Contains(s.Unknown, "BLUE_GREEN") || s.Foreign == "" || s.Running != "" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -153,7 +159,7 @@ func TestMatter(t *testing.T) {
 		"the first one":         {list(going), false, "a", true},
 		"too many":              {list(stuck...), false, "abcdefghijklmnopqrst", false},
 	} {
-		if got, complete := matter(c.briefs, c.quiet); strings.Join(got, "") != c.want || complete != c.complete {
+		if got, complete := selectAttempts(c.briefs, c.quiet); strings.Join(got, "") != c.want || complete != c.complete {
 			t.Errorf("%s: %v %v", name, got, complete)
 		}
 	}

@@ -1,8 +1,9 @@
-// Package ecs rolls an ECS service onto pinned versions of its bucket, and says what the service is proven to run.
+// Package ecs rolls ECS services, and families of tasks, onto pinned versions of their bucket, and reports which
+// versions they are proven to run.
 //
 // The receipt is the task definition itself: every entry of the bucket in the container's secrets pins one version
-// (arn:…:secret:api-secrets-dev-AbCdEf:KEY::<version-id>). So a circuit breaker's rollback returns to a revision
-// that says, and starts with, the credentials that it had.
+// (arn:…:secret:api-secrets-dev-AbCdEf:KEY::<version-id>). So a circuit breaker's rollback returns to a revision that
+// names, and starts with, the credentials that it had before.
 package ecs
 
 import (
@@ -23,7 +24,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// api is what this package uses of the SDK's client.
+// api is the part of the SDK's client that a Service uses.
 type api interface {
 	serviceAPI
 	definitionAPI
@@ -32,19 +33,23 @@ type api interface {
 }
 
 type serviceAPI interface {
-	DescribeServices(context.Context, *sdk.DescribeServicesInput, ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
+	DescribeServices(context.Context, *sdk.DescribeServicesInput,
+		...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
 	UpdateService(context.Context, *sdk.UpdateServiceInput, ...func(*sdk.Options)) (*sdk.UpdateServiceOutput, error)
 	TagResource(context.Context, *sdk.TagResourceInput, ...func(*sdk.Options)) (*sdk.TagResourceOutput, error)
 }
 
 type attemptAPI interface {
-	ListServiceDeployments(context.Context, *sdk.ListServiceDeploymentsInput, ...func(*sdk.Options)) (*sdk.ListServiceDeploymentsOutput, error)
-	DescribeServiceDeployments(context.Context, *sdk.DescribeServiceDeploymentsInput, ...func(*sdk.Options)) (*sdk.DescribeServiceDeploymentsOutput, error)
-	DescribeServiceRevisions(context.Context, *sdk.DescribeServiceRevisionsInput, ...func(*sdk.Options)) (*sdk.DescribeServiceRevisionsOutput, error)
+	ListServiceDeployments(context.Context, *sdk.ListServiceDeploymentsInput,
+		...func(*sdk.Options)) (*sdk.ListServiceDeploymentsOutput, error)
+	DescribeServiceDeployments(context.Context, *sdk.DescribeServiceDeploymentsInput,
+		...func(*sdk.Options)) (*sdk.DescribeServiceDeploymentsOutput, error)
+	DescribeServiceRevisions(context.Context, *sdk.DescribeServiceRevisionsInput,
+		...func(*sdk.Options)) (*sdk.DescribeServiceRevisionsOutput, error)
 }
 
-// tries is how often one Roll derives again because somebody else's deployment slipped in.
-const tries = 3
+// maxTries is how often one Roll deploys because somebody else's deployment slipped in.
+const maxTries = 3
 
 // Service is the consumer that is one ECS service.
 type Service struct {
@@ -54,7 +59,7 @@ type Service struct {
 	now    time.Time
 }
 
-// New returns the consumer that is one ECS service, on its bucket, as of now.
+// New returns the consumer for the ecs entry of c, on its bucket b, as of now. It makes no call.
 func New(client api, c manifest.Consumer, environment string, b history.History, now time.Time) *Service {
 	return &Service{
 		client: client, ecs: *c.ECS, now: now,
@@ -68,52 +73,54 @@ func New(client api, c manifest.Consumer, environment string, b history.History,
 // String is cluster/service.
 func (s *Service) String() string { return s.ecs.Cluster + "/" + s.ecs.Service }
 
-// Status looks at the service afresh: the service, its task definitions, its service deployments and its tasks. An
-// error means that ECS did not answer; whatever it answered, odd as it may be, is in Seen. Changes nothing.
+// Status reads the service, its task definitions, its service deployments and its tasks. An error means that ECS did
+// not answer; every answer, odd as it may be, is in Seen. It only reads.
 func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
-	l, err := s.look(ctx)
+	l, err := s.snapshotService(ctx)
 	if err != nil {
 		return plan.Seen{Consumer: s.by.consumer}, fmt.Errorf("look at ECS service %s: %w", s, awserr.Legible(err))
 	}
-	return l.seen(s.by.consumer), nil
+	return l.toSeen(s.by.consumer), nil
 }
 
-// Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It takes the task definition
-// that the service has now, changes nothing but the bucket's entries, and registers the result unless it is there
-// already. Repeatable: a service that is on it, or on its way, is left alone. It refuses to supersede somebody
-// else's rollout, and derives again from one that slips in. An error leaves the service as it was or on its way:
-// the next look tells.
+// Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It changes the bucket's entries
+// in the task definition that the service has now, registers the result unless that revision exists, and deploys it.
+// Repeatable: a service that is on the version, or on its way, is left alone. It fails where somebody else's rollout is
+// in progress, and deploys again over one that slips in. After an error the service is as it was or on its way; Status
+// shows which.
 func (s *Service) Roll(ctx context.Context, b bucket.Bucket) error {
-	if err := s.roll(ctx, b); err != nil {
+	if err := s.startRollout(ctx, b); err != nil {
 		return fmt.Errorf("roll ECS service %s onto version %s of %s: %w", s, b.Version, b.Name, awserr.Legible(err))
 	}
 	return nil
 }
 
-func (s *Service) roll(ctx context.Context, b bucket.Bucket) error {
-	if err := s.mine(b); err != nil {
+// startRollout is Roll, with errors that do not name the service.
+func (s *Service) startRollout(ctx context.Context, b bucket.Bucket) error {
+	if err := s.checkBucket(b); err != nil {
 		return err
 	}
-	l, err := s.look(ctx)
+	l, err := s.snapshotService(ctx)
 	if err != nil {
 		return err
 	}
-	if why := l.refusal(); why != "" {
+	if why := l.refusalReason(); why != "" {
 		return errors.New(why)
 	}
 	return s.rollFrom(ctx, l, b)
 }
 
-// rollFrom derives from what the service has, deploys, and derives again from whatever slipped in between the look
-// and the update: it would be undone otherwise.
-func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
+// rollFrom deploys the bucket's version on top of the task definition in the snapshot. A deployment that slips in
+// between snapshot and update would be undone by that, so it then deploys the version on top of that one's task
+// definition.
+func (s *Service) rollFrom(ctx context.Context, l serviceSnapshot, b bucket.Bucket) error {
 	was, since, base := l.service, l.since, l.primaryRevision()
-	for range tries {
-		arn, err := s.derive(ctx, base, b)
-		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) && !abandoned(was) {
+	for range maxTries {
+		arn, err := s.deriveRevision(ctx, base, b)
+		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) && !isAbandoned(was) {
 			return err
 		}
-		is, err := s.deploy(ctx, was, arn)
+		is, err := s.deployRevision(ctx, was, arn)
 		if err != nil {
 			return err
 		}
@@ -121,27 +128,28 @@ func (s *Service) rollFrom(ctx context.Context, l look, b bucket.Bucket) error {
 		if err != nil {
 			return err
 		}
-		slipped := first(slippedIn(was, is), listed)
+		slipped := firstNonEmpty(slippedIn(was, is), listed)
 		if slipped == "" {
 			return nil
 		}
-		if base, err = s.revision(ctx, slipped); err != nil {
+		if base, err = s.describeRevision(ctx, slipped); err != nil {
 			return err
 		}
 		was, since = is, newest
 	}
-	return fmt.Errorf("%d times in a row somebody else deployed at the same moment: the next pass tries again", tries)
+	return fmt.Errorf("somebody else deployed at the same moment %d times in a row: the next pass tries again", maxTries)
 }
 
-// abandoned says whether ECS has given the PRIMARY deployment up: it starts no more tasks on it, not even where a rollback
-// has brought the service back to what it should run, until somebody deploys anew.
-func abandoned(svc types.Service) bool {
+// isAbandoned reports whether the PRIMARY deployment is FAILED: ECS starts no more tasks on it until somebody deploys
+// again, not even where a rollback has brought the service back to what it should run.
+func isAbandoned(svc types.Service) bool {
 	return svc.Deployments[0].RolloutState == types.DeploymentRolloutStateFailed
 }
 
-// deploy updates the service, if it still is as it was, and returns it as it is after.
-func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (types.Service, error) {
-	now, absent, err := s.describe(ctx)
+// deployRevision updates the service to task definition arn and returns it as it is after. It fails where the PRIMARY
+// deployment is not the one in was any more.
+func (s *Service) deployRevision(ctx context.Context, was types.Service, arn string) (types.Service, error) {
+	now, absent, err := s.describeService(ctx)
 	if err != nil {
 		return types.Service{}, err
 	}
@@ -149,37 +157,42 @@ func (s *Service) deploy(ctx context.Context, was types.Service, arn string) (ty
 		return types.Service{}, errors.New(absent)
 	}
 	if aws.ToString(now.Deployments[0].Id) != aws.ToString(was.Deployments[0].Id) {
-		return types.Service{}, fmt.Errorf("somebody deployed %s meanwhile: the next pass tries again", shortName(aws.ToString(now.TaskDefinition)))
+		return types.Service{}, fmt.Errorf("somebody deployed %s meanwhile: the next pass tries again",
+			shortName(aws.ToString(now.TaskDefinition)))
 	}
-	if err := s.claim(ctx, now); err != nil {
+	if err := s.tagService(ctx, now); err != nil {
 		return types.Service{}, err
 	}
 	out, err := s.client.UpdateService(ctx, &sdk.UpdateServiceInput{
-		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), TaskDefinition: aws.String(arn), ForceNewDeployment: abandoned(now),
+		Cluster: aws.String(s.ecs.Cluster), Service: aws.String(s.ecs.Service), TaskDefinition: aws.String(arn),
+		ForceNewDeployment: isAbandoned(now),
 	})
 	if err != nil {
 		return types.Service{}, err
 	}
-	if out.Service == nil || !primaryFirst(out.Service.Deployments) {
+	if out.Service == nil || !movePrimaryFirst(out.Service.Deployments) {
 		return types.Service{}, errors.New("ECS answered an update without a PRIMARY deployment")
 	}
 	return *out.Service, nil
 }
 
-// claim puts rotary's tags on the service before it first gets anything: where the manifest forgets it, the census
-// finds it by them.
-func (s *Service) claim(ctx context.Context, svc types.Service) error {
-	if s.by.owns(svc.Tags) {
+// tagService puts rotary's tags on the service unless it has them. Census finds the service by them once the manifest
+// has forgotten it.
+func (s *Service) tagService(ctx context.Context, svc types.Service) error {
+	if s.by.ownsTags(svc.Tags) {
 		return nil
 	}
-	_, err := s.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: svc.ServiceArn, Tags: s.by.tags(nil)})
+	in := &sdk.TagResourceInput{ResourceArn: svc.ServiceArn, Tags: s.by.replaceOwnerTags(nil)}
+	_, err := s.client.TagResource(ctx, in)
 	return err
 }
 
 // slippedIn returns the task definition of a deployment that was not there before and that the newest one superseded.
 func slippedIn(was, is types.Service) string {
 	for _, d := range is.Deployments[1:] {
-		known := slices.ContainsFunc(was.Deployments, func(w types.Deployment) bool { return aws.ToString(w.Id) == aws.ToString(d.Id) })
+		known := slices.ContainsFunc(was.Deployments, func(w types.Deployment) bool {
+			return aws.ToString(w.Id) == aws.ToString(d.Id)
+		})
 		if !known {
 			return aws.ToString(d.TaskDefinition)
 		}
@@ -187,10 +200,11 @@ func slippedIn(was, is types.Service) string {
 	return ""
 }
 
-// listedSince returns the task definition of the service deployment right before ours, if it was made after since:
-// one that is superseded before it has tasks may be gone from the service's deployments. newest is the newest listed.
+// listedSince returns the task definition of the service deployment right before the one of task definition ours, if
+// that was made after since, and the newest service deployment that is listed. A deployment that is superseded before
+// it has tasks may be gone from the service's deployments, and is still listed here.
 func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped, newest string, err error) {
-	briefs, err := s.briefs(ctx)
+	briefs, err := s.listServiceDeployments(ctx)
 	if err != nil || len(briefs) == 0 {
 		return "", "", err
 	}
@@ -205,7 +219,7 @@ func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped,
 	if len(made) < 2 {
 		return "", newest, nil
 	}
-	targets, _, err := s.targets(ctx, made)
+	targets, _, err := s.describeServiceRevisions(ctx, made)
 	for i := range made[1:] {
 		if targets[made[i]] == ours {
 			return targets[made[i+1]], newest, err
@@ -214,7 +228,7 @@ func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped,
 	return "", newest, err
 }
 
-func first(texts ...string) string {
+func firstNonEmpty(texts ...string) string {
 	for _, t := range texts {
 		if t != "" {
 			return t

@@ -22,13 +22,13 @@ const ssm = "LOG_KEY=arn:aws:ssm:us-east-1:111111111111:parameter/log"
 
 func TestRollAndProof(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1", ssm), 2, true)
+	w.createService(w.registerRevision("app:1", ssm), 2, true)
 	w.wantSeen("", "", true)
-	w.writes()
+	w.takeWrites()
 
-	w.roll(v1)
+	w.rollTo(v1)
 	w.wantWrites("RegisterTaskDefinition", "TagResource", "UpdateService")
-	if diff := cmp.Diff(append(pinned(v1), ssm), w.secrets()); diff != "" {
+	if diff := cmp.Diff(append(pinnedEntries(v1), ssm), w.appSecrets()); diff != "" {
 		t.Errorf("secrets (-want +got):\n%s", diff)
 	}
 	w.wantSeen("", v1, false, v1)
@@ -38,7 +38,7 @@ func TestRollAndProof(t *testing.T) {
 		t.Errorf("%s%+v", diff, s)
 	}
 
-	w.roll(v2)
+	w.rollTo(v2)
 	w.wantSeen("", v2, false, v1, v2)
 	w.clock.Advance(25 * time.Second)
 	w.wantSeen("", v2, false, v1, v2)
@@ -51,10 +51,10 @@ func TestRollAndProof(t *testing.T) {
 
 func TestRollTouchesNothingElse(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1", ssm, "DB_URL="+bucketARN+":DB_URL::"), 1, true)
-	before := w.present()
-	w.roll(v1)
-	after := w.present()
+	w.createService(w.registerRevision("app:1", ssm, "DB_URL="+bucketARN+":DB_URL::"), 1, true)
+	before := w.presentDefinition()
+	w.rollTo(v1)
+	after := w.presentDefinition()
 	if diff := cmp.Diff(before.ContainerDefinitions[1].Secrets[0].ValueFrom, after.ContainerDefinitions[1].Secrets[0].ValueFrom); diff != "" {
 		t.Errorf("the sidecar's entry of the same name: %s", diff)
 	}
@@ -74,18 +74,18 @@ func TestRollTouchesNothingElse(t *testing.T) {
 
 func TestASecondRollWritesNothing(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
-	w.roll(v1)
-	w.writes()
-	w.roll(v1) // under way
+	w.createService(w.registerRevision("app:1"), 1, true)
+	w.rollTo(v1)
+	w.takeWrites()
+	w.rollTo(v1) // under way
 	w.clock.Advance(10 * time.Minute)
-	w.roll(v1) // done
+	w.rollTo(v1) // done
 	w.wantWrites()
 }
 
 func TestARevisionThatIsThereAlreadyIsReused(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.tap.OnCall(func(c sim.Call) sim.Fault { // the answer to the registration is lost
 		if c.Operation == "RegisterTaskDefinition" {
 			return sim.Fault{Outcome: sim.Lost}
@@ -96,38 +96,38 @@ func TestARevisionThatIsThereAlreadyIsReused(t *testing.T) {
 		t.Fatal("the answer was lost")
 	}
 	w.tap.OnCall(nil)
-	w.writes()
-	w.roll(v1)
+	w.takeWrites()
+	w.rollTo(v1)
 	w.wantWrites("TagResource", "UpdateService")
 	w.clock.Advance(10 * time.Minute)
 	w.rollAndFinish(v2)
-	w.writes()
-	w.roll(v1) // back again
+	w.takeWrites()
+	w.rollTo(v1) // back again
 	w.wantWrites("UpdateService")
 }
 
 func TestARevisionThatSomebodyElseRegisteredIsNotOurs(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1", pinned(v1)...), 1, true)
-	w.writes()
-	w.roll(v1) // it is right as it is
+	w.createService(w.registerRevision("app:1", pinnedEntries(v1)...), 1, true)
+	w.takeWrites()
+	w.rollTo(v1) // it is right as it is
 	w.wantWrites()
-	w.register("app:1", pinned(v2)...)
-	w.writes()
-	w.roll(v2)
+	w.registerRevision("app:1", pinnedEntries(v2)...)
+	w.takeWrites()
+	w.rollTo(v2)
 	w.wantWrites("RegisterTaskDefinition", "TagResource", "UpdateService")
-	if s := w.status(); s.Foreign != "" || s.RollingTo != v2 {
+	if s := w.readStatus(); s.Foreign != "" || s.RollingTo != v2 {
 		t.Errorf("foreign %q, rolling to %q", s.Foreign, s.RollingTo)
 	}
 }
 
 func TestATaskThatDiedProvesNothing(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 2, true)
+	w.createService(w.registerRevision("app:1"), 2, true)
 	w.rollAndFinish(v1)
 	tasks, err := w.client.ListTasks(ctx(), &sdk.ListTasksInput{Cluster: aws.String("main"), ServiceName: aws.String("api")})
 	must(t, err)
-	must(t, second(w.client.StopTask(ctx(), &sdk.StopTaskInput{Cluster: aws.String("main"), Task: aws.String(tasks.TaskArns[0])})))
+	must(t, errorOf(w.client.StopTask(ctx(), &sdk.StopTaskInput{Cluster: aws.String("main"), Task: aws.String(tasks.TaskArns[0])})))
 	w.wantSeen("", v1, false, v1)
 	w.clock.Advance(time.Minute)
 	w.wantSeen(v1, "", true, v1)
@@ -135,7 +135,7 @@ func TestATaskThatDiedProvesNothing(t *testing.T) {
 
 func TestALostAnswerToTheUpdateIsNotRepeated(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.tap.OnCall(func(c sim.Call) sim.Fault {
 		if c.Operation == "UpdateService" {
 			return sim.Fault{Outcome: sim.Lost}
@@ -147,18 +147,18 @@ func TestALostAnswerToTheUpdateIsNotRepeated(t *testing.T) {
 	}
 	w.tap.OnCall(nil)
 	w.wantSeen("", v1, false, v1)
-	w.writes()
-	w.roll(v1)
+	w.takeWrites()
+	w.rollTo(v1)
 	w.wantWrites()
 }
 
 func TestAFailedRolloutIsRememberedByWhatWasRolled(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 2, true)
+	w.createService(w.registerRevision("app:1"), 2, true)
 	w.rollAndFinish(v1)
 	w.broken[v2] = true
-	w.roll(v2)
-	w.until("a rollback", func(s plan.Seen) bool { return strings.Contains(s.Waiting, "rolling back") })
+	w.rollTo(v2)
+	w.advanceUntil("a rollback", func(s plan.Seen) bool { return strings.Contains(s.Waiting, "rolling back") })
 	s := w.wantSeen("", v1, false, v1, v2)
 	if s.Failed == nil || s.Failed.Version != v2 || !strings.Contains(s.Waiting, "rolling back to app:2") || s.Foreign != "" {
 		t.Errorf("failed %+v, waiting %q, foreign %q", s.Failed, s.Waiting, s.Foreign)
@@ -169,25 +169,25 @@ func TestAFailedRolloutIsRememberedByWhatWasRolled(t *testing.T) {
 		t.Fatalf("failed %+v with rest %s", s.Failed, s.Rest)
 	}
 
-	w.deploy(w.register("app:2", pinned(v1)...)) // a person fixes something: it may be tried again
+	w.deployRevision(w.registerRevision("app:2", pinnedEntries(v1)...)) // a person fixes something: it may be tried again
 	w.clock.Advance(10 * time.Minute)
 	if fixed := w.wantSeen(v1, "", true, v1); fixed.Failed != nil || fixed.Rest == s.Rest {
 		t.Errorf("failed %+v", fixed.Failed)
 	}
 	w.broken[v2] = false
 	w.rollAndFinish(v2)
-	if s := w.status(); s.Failed != nil {
+	if s := w.readStatus(); s.Failed != nil {
 		t.Errorf("failed %+v", s.Failed)
 	}
 }
 
 func TestTheFirstRolloutRollsBackToWhatWasThere(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1", "DB_URL="+bucketARN+":DB_URL::"), 1, true)
+	w.createService(w.registerRevision("app:1", "DB_URL="+bucketARN+":DB_URL::"), 1, true)
 	w.broken[v1] = true
-	w.roll(v1)
-	w.until("a rollback", func(s plan.Seen) bool { return strings.Contains(s.Waiting, "rolling back") })
-	s := w.status()
+	w.rollTo(v1)
+	w.advanceUntil("a rollback", func(s plan.Seen) bool { return strings.Contains(s.Waiting, "rolling back") })
+	s := w.readStatus()
 	if s.Foreign != "" || s.Failed == nil || s.Unknown == "" || s.Settled {
 		t.Errorf("on the way back: %+v", s)
 	}
@@ -200,14 +200,14 @@ func TestTheFirstRolloutRollsBackToWhatWasThere(t *testing.T) {
 
 func TestAFailedRolloutThatStays(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
-	must(t, second(w.client.UpdateService(ctx(), &sdk.UpdateServiceInput{
+	must(t, errorOf(w.client.UpdateService(ctx(), &sdk.UpdateServiceInput{
 		Cluster: aws.String("main"), Service: aws.String("api"),
 		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true}},
 	})))
 	w.broken[v2] = true
-	w.roll(v2)
+	w.rollTo(v2)
 	w.clock.Advance(10 * time.Minute)
 	s := w.wantSeen("", "", false, v1, v2)
 	if s.Failed == nil || s.Failed.Version != v2 || s.Failed.Rest != s.Rest || !strings.Contains(s.Waiting, "failed and was not rolled back") {
@@ -218,14 +218,14 @@ func TestAFailedRolloutThatStays(t *testing.T) {
 
 func TestSomebodyElsesRolloutIsNotSuperseded(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
-	w.deploy(w.register("app:2", pinned(v1)...))
+	w.deployRevision(w.registerRevision("app:2", pinnedEntries(v1)...))
 	s := w.wantSeen("", "", false, v1)
 	if s.Foreign != "a deployment of app:3, which rotary did not register, is in progress" {
 		t.Errorf("foreign: %q", s.Foreign)
 	}
-	w.writes()
+	w.takeWrites()
 	if err := w.consume.Roll(ctx(), bucketAt(v2, both...)); err == nil || !strings.Contains(err.Error(), "app:3") {
 		t.Errorf("roll: %v", err)
 	}
@@ -233,21 +233,21 @@ func TestSomebodyElsesRolloutIsNotSuperseded(t *testing.T) {
 	w.clock.Advance(10 * time.Minute)
 	w.wantSeen(v1, "", true, v1)
 	w.rollAndFinish(v2)
-	if got := *w.present().ContainerDefinitions[0].Image; got != "app:2" {
+	if got := *w.presentDefinition().ContainerDefinitions[0].Image; got != "app:2" {
 		t.Errorf("the image is %s: the deployment before was undone", got)
 	}
 }
 
 func TestARollbackTargetIsInPlayAlthoughItsTasksAreGone(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
-	w.roll(v2)
-	w.until("v1's task drains", func(s plan.Seen) bool { return len(s.InPlay) == 2 && strings.Contains(s.Waiting, "1 of 1") })
+	w.rollTo(v2)
+	w.advanceUntil("v1's task drains", func(s plan.Seen) bool { return len(s.InPlay) == 2 && strings.Contains(s.Waiting, "1 of 1") })
 	w.broken[v3], w.broken[v4] = true, true
-	w.roll(v3) // supersedes v2 before it was COMPLETED
+	w.rollTo(v3) // supersedes v2 before it was COMPLETED
 	w.clock.Advance(25 * time.Second)
-	w.roll(v4)
+	w.rollTo(v4)
 	w.clock.Advance(5 * time.Second) // nothing of v1 is left among tasks and deployments, and yet a rollback goes there
 	w.wantSeen("", v4, false, v1, v2, v3, v4)
 	w.clock.Advance(20 * time.Minute)
@@ -256,10 +256,10 @@ func TestARollbackTargetIsInPlayAlthoughItsTasksAreGone(t *testing.T) {
 
 func TestATaskThatIsStillStoppingIsSeen(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
-	w.roll(v2)
-	w.until("only a stopping task is left", func(s plan.Seen) bool { return !s.WaitTill.IsZero() })
+	w.rollTo(v2)
+	w.advanceUntil("only a stopping task is left", func(s plan.Seen) bool { return !s.WaitTill.IsZero() })
 	s := w.wantSeen("", v2, false, v1, v2)
 	if !strings.Contains(s.Waiting, "still stopping") || s.WaitTill.After(w.clock.Now().Add(2*time.Minute)) {
 		t.Errorf("waiting %q till %s", s.Waiting, s.WaitTill)
@@ -277,20 +277,20 @@ func TestALookThatDoesNotProveEnough(t *testing.T) {
 	}{
 		"unpinned": {[]string{"DB_URL=" + bucketARN + ":DB_URL::"}, 1, "task definition app:1 does not pin a version for DB_URL"},
 		"mixed":    {mixed, 1, "task definition app:1 pins 2 versions of the bucket at once"},
-		"count 0":  {pinned(v1), 0, "its desired count is 0: no task proves what it would run; if that is meant, the manifest says idle: true"},
+		"count 0":  {pinnedEntries(v1), 0, "its desired count is 0: no task proves what it would run; if that is intended, write idle: true in the manifest"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.create(w.register("app:1", c.secrets...), c.desired, true)
-			if s := w.status(); s.Unknown != c.want || s.Running != "" || !s.Settled || s.Unread {
+			w.createService(w.registerRevision("app:1", c.secrets...), c.desired, true)
+			if s := w.readStatus(); s.Unknown != c.want || s.Running != "" || !s.Settled || s.Unread {
 				t.Errorf("unknown %q, running %q, settled %v", s.Unknown, s.Running, s.Settled)
 			}
-			w.roll(v3)
+			w.rollTo(v3)
 			w.clock.Advance(10 * time.Minute)
-			if s := w.status(); c.desired == 0 && (s.RollingTo != v3 || s.Waiting != c.want) {
+			if s := w.readStatus(); c.desired == 0 && (s.RollingTo != v3 || s.Waiting != c.want) {
 				t.Errorf("rolling to %q, waiting for %q: the next pass would roll again", s.RollingTo, s.Waiting)
 			}
-			if s := w.status(); c.desired > 0 && s.Running != v3 || !slices.Equal(s.InPlay, []string{v3}) {
+			if s := w.readStatus(); c.desired > 0 && s.Running != v3 || !slices.Equal(s.InPlay, []string{v3}) {
 				t.Errorf("after a roll: running %q, in play %v", s.Running, s.InPlay)
 			}
 		})
@@ -313,16 +313,16 @@ func TestNoService(t *testing.T) {
 
 func TestAServiceThatECSDoesNotRoll(t *testing.T) {
 	w := newWorld(t)
-	must(t, second(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
-		Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(w.register("app:1", pinned(v1)...)), DesiredCount: aws.Int32(1),
+	must(t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
+		Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(w.registerRevision("app:1", pinnedEntries(v1)...)), DesiredCount: aws.Int32(1),
 		DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeCodeDeploy},
 	})))
 	w.clock.Advance(time.Minute)
-	s := w.status()
-	if s.Unknown != "its deployments are made by CODE_DEPLOY, not by ECS's rolling update, which is all that rotary can do" || s.Foreign != s.Unknown || s.Running != "" {
+	s := w.readStatus()
+	if s.Unknown != "its deployment controller is CODE_DEPLOY, and rotary can only roll services whose controller is ECS" || s.Foreign != s.Unknown || s.Running != "" {
 		t.Errorf("%+v", s)
 	}
-	w.writes()
+	w.takeWrites()
 	if err := w.consume.Roll(ctx(), bucketAt(v2, both...)); err == nil {
 		t.Error("rolled")
 	}
@@ -333,8 +333,8 @@ func TestAnswersThatDoNotCome(t *testing.T) {
 	reads := []string{"DescribeServices", "DescribeTaskDefinition", "ListServiceDeployments", "DescribeServiceDeployments", "DescribeServiceRevisions", "ListTasks", "DescribeTasks"}
 	for _, operation := range reads {
 		w := newWorld(t)
-		w.create(w.register("app:1"), 1, true)
-		w.roll(v1)
+		w.createService(w.registerRevision("app:1"), 1, true)
+		w.rollTo(v1)
 		w.clock.Advance(20 * time.Second)
 		w.tap.OnCall(func(c sim.Call) sim.Fault {
 			if c.Operation == operation {
@@ -350,30 +350,30 @@ func TestAnswersThatDoNotCome(t *testing.T) {
 
 func TestADeploymentThatSlipsInIsNotUndone(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
-	next, once := w.register("app:2", pinned(v1)...), true
+	next, once := w.registerRevision("app:2", pinnedEntries(v1)...), true
 	w.tap.OnCall(func(c sim.Call) sim.Fault { // between our last look and our update
 		if c.Operation == "UpdateService" && once {
 			once = false
-			w.deploy(next)
+			w.deployRevision(next)
 		}
 		return sim.Fault{}
 	})
 	w.rollAndFinish(v2)
-	if got := *w.present().ContainerDefinitions[0].Image; got != "app:2" {
+	if got := *w.presentDefinition().ContainerDefinitions[0].Image; got != "app:2" {
 		t.Errorf("the image is %s: somebody's deployment was undone", got)
 	}
 }
 
 func TestADeploymentBetweenTheLooksEndsTheRoll(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
-	next, once := w.register("app:2"), true
+	w.createService(w.registerRevision("app:1"), 1, true)
+	next, once := w.registerRevision("app:2"), true
 	w.tap.OnCall(func(c sim.Call) sim.Fault {
 		if c.Operation == "RegisterTaskDefinition" && once {
 			once = false
-			w.deploy(next)
+			w.deployRevision(next)
 		}
 		return sim.Fault{}
 	})
@@ -384,15 +384,15 @@ func TestADeploymentBetweenTheLooksEndsTheRoll(t *testing.T) {
 	w.tap.OnCall(nil)
 	w.clock.Advance(10 * time.Minute)
 	w.rollAndFinish(v1)
-	if got := *w.present().ContainerDefinitions[0].Image; got != "app:2" {
+	if got := *w.presentDefinition().ContainerDefinitions[0].Image; got != "app:2" {
 		t.Errorf("the image is %s", got)
 	}
 }
 
 func TestRollRefusesAForeignEntry(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1", "DB_URL=arn:aws:ssm:us-east-1:111111111111:parameter/db"), 1, true)
-	w.writes()
+	w.createService(w.registerRevision("app:1", "DB_URL=arn:aws:ssm:us-east-1:111111111111:parameter/db"), 1, true)
+	w.takeWrites()
 	err := w.consume.Roll(ctx(), bucketAt(v1, both...))
 	if err == nil || !strings.Contains(err.Error(), "already has DB_URL from secrets (arn:aws:ssm:") {
 		t.Errorf("roll: %v", err)
@@ -402,24 +402,24 @@ func TestRollRefusesAForeignEntry(t *testing.T) {
 
 func TestAnEntryChangedByHandIsDrift(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1", "DB_URL="+bucketARN+":API_KEY::"+v1, "API_KEY="+bucketARN+":API_KEY::"+v1), 1, true)
-	if s := w.status(); !slices.Equal(s.Drift, []string{"DB_URL"}) {
+	w.createService(w.registerRevision("app:1", "DB_URL="+bucketARN+":API_KEY::"+v1, "API_KEY="+bucketARN+":API_KEY::"+v1), 1, true)
+	if s := w.readStatus(); !slices.Equal(s.Drift, []string{"DB_URL"}) {
 		t.Errorf("drift %v", s.Drift)
 	}
 	w.rollAndFinish(v1)
-	if s := w.status(); len(s.Drift) != 0 {
+	if s := w.readStatus(); len(s.Drift) != 0 {
 		t.Errorf("drift %v", s.Drift)
 	}
 }
 
 func TestWithdraw(t *testing.T) {
 	w := newWorld(t)
-	person := w.register("app:0", pinned(v1)...) // not ours to deregister
-	w.create(w.register("app:1"), 1, true)
+	person := w.registerRevision("app:0", pinnedEntries(v1)...) // not ours to deregister
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
 	w.rollAndFinish(v2)
 	old := "app:3"
-	w.writes()
+	w.takeWrites()
 	must(t, w.consume.Withdraw(ctx(), []string{v1}))
 	w.wantWrites("DeregisterTaskDefinition")
 	must(t, w.consume.Withdraw(ctx(), []string{v1}))
@@ -431,16 +431,16 @@ func TestWithdraw(t *testing.T) {
 			t.Errorf("%s is %s, want %s", td, out.TaskDefinition.Status, want)
 		}
 	}
-	w.roll(v1) // an INACTIVE revision is not reused
+	w.rollTo(v1) // an INACTIVE revision is not reused
 	w.wantWrites("RegisterTaskDefinition", "UpdateService")
 }
 
 func TestWithdrawSparesWhatARollbackCouldReachAndSaysSo(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
-	w.roll(v2)
-	w.writes()
+	w.rollTo(v2)
+	w.takeWrites()
 	for _, version := range []string{v1, v2} {
 		if err := w.consume.Withdraw(ctx(), []string{version}); err == nil || !strings.Contains(err.Error(), "is in play") {
 			t.Errorf("withdrawing %s: %v", version, err)
@@ -452,11 +452,11 @@ func TestWithdrawSparesWhatARollbackCouldReachAndSaysSo(t *testing.T) {
 // Whoever asks has looked before: a version that somebody deploys in between is not withdrawn, and keeps its label.
 func TestWithdrawFailsForAVersionThatSomebodyHasDeployedMeanwhile(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
 	w.rollAndFinish(v2)
-	w.deploy("app:2")
-	w.writes()
+	w.deployRevision("app:2")
+	w.takeWrites()
 	if err := w.consume.Withdraw(ctx(), []string{v1}); err == nil {
 		t.Error("it says that nobody can start on what the service runs")
 	}
@@ -465,7 +465,7 @@ func TestWithdrawFailsForAVersionThatSomebodyHasDeployedMeanwhile(t *testing.T) 
 
 func TestRollRefusesAnotherBucket(t *testing.T) {
 	w := newWorld(t)
-	w.create(w.register("app:1"), 1, true)
+	w.createService(w.registerRevision("app:1"), 1, true)
 	other := bucketAt(v1, both...)
 	other.ARN += "x"
 	for _, b := range []struct{ err error }{{w.consume.Roll(ctx(), other)}, {w.consume.Roll(ctx(), bucketAt("", both...))}} {

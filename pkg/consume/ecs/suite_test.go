@@ -43,16 +43,16 @@ type service struct {
 func suiteWorld(t *testing.T, at manifest.ECS, wire bool) consumetest.World {
 	w := &service{world: newWorld(t), at: at, history: history.History{ARN: bucketARN}, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
 	w.at.Cluster, w.at.Service, w.at.Container = "main", "api", "app"
-	w.resolve = w.value
-	w.create(w.register("app:1", ssm), 2, true)
+	w.resolve = w.resolveValue
+	w.createService(w.registerRevision("app:1", ssm), 2, true)
 	return consumetest.World{
-		Clock: w.clock, Tap: w.tap, Open: w.consumer, Put: w.put, Held: w.held, Step: time.Minute,
-		Fail: func() { w.works = slices.Clone(w.startable()) }, Mend: func() { w.works = nil },
-		Change: func() { w.release(); w.clock.Advance(10 * time.Minute) }, Begin: w.release, Return: w.redeploy, Edit: w.edit, Deployable: w.deployable,
+		Clock: w.clock, Tap: w.tap, Open: w.openConsumer, Put: w.putBucket, Held: w.heldValues, Step: time.Minute,
+		Fail: func() { w.works = slices.Clone(w.startableVersions()) }, Mend: func() { w.works = nil },
+		Change: func() { w.deployNewImage(); w.clock.Advance(10 * time.Minute) }, Begin: w.deployNewImage, Return: w.redeployValue, Edit: w.editEntries, Deployable: w.deployableValues,
 	}
 }
 
-func (w *service) consumer() reconcile.Consumer {
+func (w *service) openConsumer() reconcile.Consumer {
 	c := manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &w.at}
 	if !w.wire {
 		return ecs.New(w.svc.Direct(w.tap, ""), c, "dev", w.history, w.clock.Now())
@@ -60,7 +60,7 @@ func (w *service) consumer() reconcile.Consumer {
 	return ecs.New(w.client, c, "dev", w.history, w.clock.Now())
 }
 
-func (w *service) put(b bucket.Bucket) bucket.Bucket {
+func (w *service) putBucket(b bucket.Bucket) bucket.Bucket {
 	b.ARN, w.content[b.Version] = bucketARN, b.Values
 	if _, known := w.history.Version(b.Version); !known {
 		w.history.Versions = append(w.history.Versions, history.Version{ID: b.Version, Created: w.clock.Now()})
@@ -68,8 +68,8 @@ func (w *service) put(b bucket.Bucket) bucket.Bucket {
 	return b
 }
 
-// value is what the agent makes of valueFrom.
-func (w *service) value(valueFrom string) (string, error) {
+// resolveValue returns the value that ECS's agent reads for a valueFrom.
+func (w *service) resolveValue(valueFrom string) (string, error) {
 	parts := strings.Split(valueFrom, ":")
 	if len(parts) < 10 {
 		return "a parameter", nil
@@ -84,13 +84,13 @@ func (w *service) value(valueFrom string) (string, error) {
 	return secret.Reveal(w.content[version][key]), nil
 }
 
-// name is the value of the suite's name in a version.
-func (w *service) name(version string) string {
+// valueIn returns the value of the suite's name in a version.
+func (w *service) valueIn(version string) string {
 	return secret.Reveal(w.content[version][consumetest.Name])
 }
 
-// versions are those of the bucket that these entries pin.
-func versions(secrets map[string]string) (all []string) {
+// pinnedVersions returns the versions of the bucket that these entries pin.
+func pinnedVersions(secrets map[string]string) (all []string) {
 	for _, from := range secrets {
 		if parts := strings.Split(from, ":"); len(parts) == 10 {
 			all = append(all, parts[9])
@@ -99,12 +99,12 @@ func versions(secrets map[string]string) (all []string) {
 	return all
 }
 
-// held is what tasks were started with, and what would start by itself.
-func (w *service) held() []string {
+// heldValues returns the values with which tasks were started, and with which they would start by themselves.
+func (w *service) heldValues() []string {
 	var all []string
 	for _, s := range w.svc.Startable() {
-		for _, v := range versions(s.Secrets) {
-			all = append(all, w.name(v))
+		for _, v := range pinnedVersions(s.Secrets) {
+			all = append(all, w.valueIn(v))
 		}
 	}
 	for _, env := range w.svc.Environments("app") {
@@ -118,25 +118,25 @@ func (w *service) held() []string {
 	return all
 }
 
-// startable are the versions that start by themselves.
-func (w *service) startable() (all []string) {
+// startableVersions returns the versions that start by themselves.
+func (w *service) startableVersions() (all []string) {
 	for _, s := range w.svc.Startable() {
-		all = append(all, versions(s.Secrets)...)
+		all = append(all, pinnedVersions(s.Secrets)...)
 	}
 	return all
 }
 
-func (w *service) deployable() (all []string) {
+func (w *service) deployableValues() (all []string) {
 	for _, s := range w.svc.Deployable() {
-		for _, v := range versions(s.Secrets) {
-			all = append(all, w.name(v))
+		for _, v := range pinnedVersions(s.Secrets) {
+			all = append(all, w.valueIn(v))
 		}
 	}
 	return all
 }
 
-// aside does what people do, whose calls are not the driver's.
-func (w *service) aside(do func()) {
+// doUncounted runs what people do: its calls are not counted as the driver's.
+func (w *service) doUncounted(do func()) {
 	hook := func(sim.Call) sim.Fault { return sim.Fault{} }
 	w.tap.OnCall(hook)
 	do()
@@ -144,20 +144,20 @@ func (w *service) aside(do func()) {
 	w.tap.Reset()
 }
 
-// release is a person who deploys another image, with the entries that run.
-func (w *service) release() {
-	w.aside(func() {
+// deployNewImage deploys another image with the entries that run, as a person does.
+func (w *service) deployNewImage() {
+	w.doUncounted(func() {
 		w.images++
-		w.deploy(w.register(fmt.Sprint("app:", w.images), w.secrets()...))
+		w.deployRevision(w.registerRevision(fmt.Sprint("app:", w.images), w.appSecrets()...))
 	})
 }
 
-// redeploy is a person who deploys what rotary once made of a version.
-func (w *service) redeploy(value string) {
-	w.aside(func() {
+// redeployValue deploys a revision that rotary once made, as a person does.
+func (w *service) redeployValue(value string) {
+	w.doUncounted(func() {
 		for _, s := range w.svc.Deployable() {
-			if vs := versions(s.Secrets); len(vs) > 0 && w.name(vs[0]) == value {
-				w.deploy(s.TaskDefinition)
+			if vs := pinnedVersions(s.Secrets); len(vs) > 0 && w.valueIn(vs[0]) == value {
+				w.deployRevision(s.TaskDefinition)
 				return
 			}
 		}
@@ -165,11 +165,11 @@ func (w *service) redeploy(value string) {
 	})
 }
 
-// edit is a person who gives the container other entries.
-func (w *service) edit() {
-	w.aside(func() {
+// editEntries gives the container other entries, as a person does.
+func (w *service) editEntries() {
+	w.doUncounted(func() {
 		entries := map[string]string{}
-		for _, s := range w.secrets() {
+		for _, s := range w.appSecrets() {
 			name, from, _ := strings.Cut(s, "=")
 			entries[name] = from
 		}
@@ -183,7 +183,7 @@ func (w *service) edit() {
 		for _, name := range slices.Sorted(maps.Keys(entries)) {
 			secrets = append(secrets, name+"="+entries[name])
 		}
-		w.deploy(w.register("app:1", secrets...))
+		w.deployRevision(w.registerRevision("app:1", secrets...))
 	})
 	w.clock.Advance(10 * time.Minute)
 }

@@ -11,7 +11,7 @@ import (
 // UpdateSchedule replaces all of a schedule: a member that the SDK learns must be copied, or be named here.
 func TestEveryMemberOfAScheduleIsKept(t *testing.T) {
 	var s scheduler.GetScheduleOutput
-	fill(reflect.ValueOf(&s).Elem())
+	fillFields(reflect.ValueOf(&s).Elem())
 	in := reflect.ValueOf(*sameSchedule(&s))
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[scheduler.GetScheduleOutput]()) {
 		if !f.IsExported() || slices.Contains([]string{"Arn", "CreationDate", "LastModificationDate", "ResultMetadata"}, f.Name) {
@@ -30,7 +30,7 @@ func TestEveryMemberOfAScheduleIsKept(t *testing.T) {
 
 func TestPartition(t *testing.T) {
 	for arn, want := range map[string]string{"arn:aws-cn:secretsmanager:x": "aws-cn", "": "aws", "arn::x": "aws"} {
-		if got := partition(arn); got != want {
+		if got := arnPartition(arn); got != want {
 			t.Errorf("%q is in %q", arn, got)
 		}
 	}

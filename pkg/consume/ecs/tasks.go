@@ -15,8 +15,8 @@ type taskAPI interface {
 	DescribeTasks(context.Context, *sdk.DescribeTasksInput, ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error)
 }
 
-// unstopped returns the tasks in a list that have not stopped, also those that nobody wants to run any more.
-func unstopped(ctx context.Context, api taskAPI, list sdk.ListTasksInput) ([]types.Task, error) {
+// listUnstoppedTasks returns the tasks that list selects and that have not stopped, also those that are being stopped.
+func listUnstoppedTasks(ctx context.Context, api taskAPI, list sdk.ListTasksInput) ([]types.Task, error) {
 	var found []types.Task
 	for _, wanted := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
 		list.DesiredStatus, list.NextToken = wanted, nil
@@ -36,7 +36,8 @@ func unstopped(ctx context.Context, api taskAPI, list sdk.ListTasksInput) ([]typ
 	return slices.DeleteFunc(found, func(t types.Task) bool { return aws.ToString(t.LastStatus) == "STOPPED" }), nil
 }
 
-// describeTasks describes one page of tasks. A task that ECS no longer knows has stopped.
+// describeTasks returns one page of tasks without those that ECS no longer knows: they have stopped. It fails where ECS
+// leaves another one out.
 func describeTasks(ctx context.Context, api taskAPI, cluster *string, arns []string) ([]types.Task, error) {
 	if len(arns) == 0 {
 		return nil, nil

@@ -46,11 +46,14 @@ type world struct {
 	resolve func(valueFrom string) (string, error) // where not every value is alike
 }
 
-func newWorld(t *testing.T) *world {
+// whole is for tests that count calls: pages are as large as ECS's own.
+var whole = sim.Lists{Whole: true}
+
+func newWorld(t *testing.T, lists ...sim.Lists) *world {
 	w := &world{t: t, clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), broken: map[string]bool{}}
 	w.tap = sim.NewTap(w.clock)
 	svc := standin.New(standin.Config{
-		Clock: w.clock, Account: "111111111111", Region: "us-east-1",
+		Clock: w.clock, Account: "111111111111", Region: "us-east-1", Lists: append(lists, sim.Lists{})[0],
 		Resolve: func(valueFrom string) (string, error) {
 			if w.broken[valueFrom[strings.LastIndex(valueFrom, ":")+1:]] {
 				return "", errors.New("retrieved secret from Secrets Manager did not contain json key")
@@ -78,13 +81,13 @@ func newWorld(t *testing.T) *world {
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", ""),
 		HTTPClient: &http.Client{Transport: sim.Transport{Handler: handler}}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
 	})
-	must(t, second(w.client.CreateCluster(ctx(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
-	w.open(func(*manifest.ECS) {})
+	must(t, errorOf(w.client.CreateCluster(ctx(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
+	w.openWith(func(*manifest.ECS) {})
 	return w
 }
 
-// open opens the consumer as of now, with this in the manifest.
-func (w *world) open(change func(*manifest.ECS)) {
+// openWith opens the consumer as of now, with this in the manifest.
+func (w *world) openWith(change func(*manifest.ECS)) {
 	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}
 	change(&at)
 	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
@@ -92,7 +95,7 @@ func (w *world) open(change func(*manifest.ECS)) {
 
 func ctx() context.Context { return context.Background() }
 
-func second[T any](_ T, err error) error { return err }
+func errorOf[T any](_ T, err error) error { return err }
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -112,8 +115,8 @@ func bucketAt(version string, names ...string) bucket.Bucket {
 
 var both = []string{"DB_URL", "API_KEY"}
 
-// register is a person who registers a revision of family app with entries NAME=valueFrom.
-func (w *world) register(image string, secrets ...string) string {
+// registerRevision registers a revision of family app with entries NAME=valueFrom, as a person does.
+func (w *world) registerRevision(image string, secrets ...string) string {
 	w.t.Helper()
 	app := types.ContainerDefinition{Name: aws.String("app"), Image: aws.String(image), Environment: []types.KeyValuePair{{Name: aws.String("MODE"), Value: aws.String("a")}}}
 	for _, s := range secrets {
@@ -132,22 +135,22 @@ func (w *world) register(image string, secrets ...string) string {
 	return *out.TaskDefinition.TaskDefinitionArn
 }
 
-func (w *world) create(td string, desired int32, breaker bool) {
+func (w *world) createService(td string, desired int32, breaker bool) {
 	w.t.Helper()
-	must(w.t, second(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
+	must(w.t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{
 		Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(td), DesiredCount: aws.Int32(desired),
 		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: breaker, Rollback: breaker}},
 	})))
 	w.clock.Advance(3 * time.Minute)
 }
 
-// deploy is a person who deploys.
-func (w *world) deploy(td string) {
+// deployRevision deploys a revision, as a person does.
+func (w *world) deployRevision(td string) {
 	w.t.Helper()
-	must(w.t, second(w.client.UpdateService(ctx(), &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), TaskDefinition: aws.String(td)})))
+	must(w.t, errorOf(w.client.UpdateService(ctx(), &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), TaskDefinition: aws.String(td)})))
 }
 
-func (w *world) roll(version string) {
+func (w *world) rollTo(version string) {
 	w.t.Helper()
 	must(w.t, w.consume.Roll(ctx(), bucketAt(version, both...)))
 }
@@ -155,25 +158,25 @@ func (w *world) roll(version string) {
 // rollAndFinish rolls and waits until everything has settled.
 func (w *world) rollAndFinish(version string) {
 	w.t.Helper()
-	w.roll(version)
+	w.rollTo(version)
 	w.clock.Advance(10 * time.Minute)
-	if s := w.status(); !s.Settled || s.Running != version {
+	if s := w.readStatus(); !s.Settled || s.Running != version {
 		w.t.Fatalf("settled %v on %q: %s%s", s.Settled, s.Running, s.Waiting, s.Unknown)
 	}
 }
 
-func (w *world) status() plan.Seen {
+func (w *world) readStatus() plan.Seen {
 	w.t.Helper()
 	s, err := w.consume.Status(ctx())
 	must(w.t, err)
 	return s
 }
 
-// until advances the clock second by second until a look shows what is wanted.
-func (w *world) until(what string, shows func(plan.Seen) bool) {
+// advanceUntil advances the clock second by second until Status shows what is wanted.
+func (w *world) advanceUntil(what string, shows func(plan.Seen) bool) {
 	w.t.Helper()
 	for range 600 {
-		if shows(w.status()) {
+		if shows(w.readStatus()) {
 			return
 		}
 		w.clock.Advance(time.Second)
@@ -184,7 +187,7 @@ func (w *world) until(what string, shows func(plan.Seen) bool) {
 // wantSeen compares the parts of Seen that say where a service stands.
 func (w *world) wantSeen(running, rollingTo string, settled bool, inPlay ...string) plan.Seen {
 	w.t.Helper()
-	s := w.status()
+	s := w.readStatus()
 	got := fmt.Sprintf("running %q, rolling to %q, settled %v, in play %v", s.Running, s.RollingTo, s.Settled, s.InPlay)
 	slices.Sort(inPlay)
 	want := fmt.Sprintf("running %q, rolling to %q, settled %v, in play %v", running, rollingTo, settled, inPlay)
@@ -194,8 +197,8 @@ func (w *world) wantSeen(running, rollingTo string, settled bool, inPlay ...stri
 	return s
 }
 
-// writes returns the operations since the last call that can change something.
-func (w *world) writes() []string {
+// takeWrites returns the operations since the last call that can change something.
+func (w *world) takeWrites() []string {
 	var out []string
 	for _, c := range w.tap.Calls() {
 		if c.Write {
@@ -208,22 +211,22 @@ func (w *world) writes() []string {
 
 func (w *world) wantWrites(want ...string) {
 	w.t.Helper()
-	if diff := cmp.Diff(want, w.writes()); diff != "" {
+	if diff := cmp.Diff(want, w.takeWrites()); diff != "" {
 		w.t.Errorf("writes (-want +got):\n%s", diff)
 	}
 }
 
-// secrets returns container app's secrets in the service's present task definition.
-func (w *world) secrets() []string {
+// appSecrets returns container app's secrets in the service's present task definition.
+func (w *world) appSecrets() []string {
 	w.t.Helper()
 	var out []string
-	for _, s := range w.present().ContainerDefinitions[0].Secrets {
+	for _, s := range w.presentDefinition().ContainerDefinitions[0].Secrets {
 		out = append(out, *s.Name+"="+*s.ValueFrom)
 	}
 	return out
 }
 
-func (w *world) present() *types.TaskDefinition {
+func (w *world) presentDefinition() *types.TaskDefinition {
 	w.t.Helper()
 	svc, err := w.client.DescribeServices(ctx(), &sdk.DescribeServicesInput{Cluster: aws.String("main"), Services: []string{"api"}})
 	must(w.t, err)
@@ -232,7 +235,7 @@ func (w *world) present() *types.TaskDefinition {
 	return td.TaskDefinition
 }
 
-// pinned is what rotary writes for both names.
-func pinned(version string) []string {
+// pinnedEntries returns the entries that rotary writes for both names.
+func pinnedEntries(version string) []string {
 	return []string{"API_KEY=" + bucketARN + ":API_KEY::" + version, "DB_URL=" + bucketARN + ":DB_URL::" + version}
 }

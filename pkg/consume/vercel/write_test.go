@@ -446,11 +446,12 @@ func TestAVariableThatCannotBeDeletedKeepsNoOtherFromIt(t *testing.T) {
 		return sim.Fault{Outcome: sim.Denied}
 	})
 	c := newVersion("v2", "A=hush-2")
-	if calls := b.wantFailure(c, "delete variable B", "403"); calls[starting] != 0 {
+	if calls := b.wantFailure(c, "delete variable", "403"); calls[starting] != 0 {
 		t.Error("a deployment was started with a variable that should be gone")
 	}
-	if diff := cmp.Diff([]string{"A production sensitive", "B production sensitive"}, b.listVariables()); diff != "" {
-		t.Error(diff)
+	left := b.listVariables() // A, and whichever of the others was to go first
+	if len(left) != 2 || left[0] != "A production sensitive" || left[1] != "B production sensitive" && left[1] != "C production sensitive" {
+		t.Errorf("left are %q", left)
 	}
 	b.rollAndBuild(c)
 	b.wantSeen(plan.Seen{Running: "v2", Names: []string{"A"}, InPlay: []string{"v2"}, Settled: true}, "")

@@ -1,6 +1,6 @@
-// Package accesskey rotates the access keys of an IAM user. A user has two at most, and IAM shows a key's secret once,
-// when it makes the key: so a key exists before the version that holds it does, and the second slot belongs to the key
-// that is dying or to the one that comes to be.
+// Package accesskey rotates the access keys of an IAM user. A user has two at most, and IAM shows a key's secret only
+// once, when it creates the key. So a key exists before the version that holds it, and the second of the two is either
+// the one that is being retired or the one that is being created.
 //
 // It needs iam:ListAccessKeys, CreateAccessKey, UpdateAccessKey, DeleteAccessKey and GetAccessKeyLastUsed on the user,
 // and nothing of STS: everybody may ask who they are.
@@ -26,21 +26,27 @@ import (
 
 type values = rotate.Values
 
-// seer and maker are what the rotator needs of IAM.
-type seer interface {
-	ListAccessKeys(context.Context, *iam.ListAccessKeysInput, ...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
-	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
+// keyReader and keyWriter are the parts of IAM's client that the rotator uses.
+type keyReader interface {
+	ListAccessKeys(context.Context, *iam.ListAccessKeysInput,
+		...func(*iam.Options)) (*iam.ListAccessKeysOutput, error)
+	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput,
+		...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 }
 
-type maker interface {
-	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput, ...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
-	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
-	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
+type keyWriter interface {
+	CreateAccessKey(context.Context, *iam.CreateAccessKeyInput,
+		...func(*iam.Options)) (*iam.CreateAccessKeyOutput, error)
+	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput,
+		...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
+	DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput,
+		...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error)
 }
 
-// asker is what the rotator needs of STS.
-type asker interface {
-	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
+// identityReader is the part of STS's client that the rotator uses.
+type identityReader interface {
+	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput,
+		...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
 }
 
 // Rotator makes, tests and retires the access keys of one user.
@@ -48,19 +54,21 @@ type Rotator struct {
 	env        *manifest.Environment
 	user       string
 	id, secret string // the keys of the source that hold an access key
-	seer       seer
-	maker      maker
-	as         func(aws.Credentials) asker
+	reader     keyReader
+	writer     keyWriter
+	identityOf func(aws.Credentials) identityReader
 	pause      func(context.Context, time.Duration) error
 }
 
 // New returns the rotator of one source. cfg reaches the environment's account. pause waits, or until its context ends;
-// nil waits by the clock. It calls nothing.
-func New(s manifest.Source, env *manifest.Environment, cfg aws.Config, pause func(context.Context, time.Duration) error) *Rotator {
+// nil waits by the clock. It makes no call.
+func New(
+	s manifest.Source, env *manifest.Environment, cfg aws.Config, pause func(context.Context, time.Duration) error,
+) *Rotator {
 	client := iam.NewFromConfig(cfg)
-	r := &Rotator{env: env, user: s.Rotate.User, seer: client, maker: client, pause: pause}
+	r := &Rotator{env: env, user: s.Rotate.User, reader: client, writer: client, pause: pause}
 	r.id, r.secret = s.AccessKey()
-	r.as = func(c aws.Credentials) asker {
+	r.identityOf = func(c aws.Credentials) identityReader {
 		theirs := cfg.Copy()
 		theirs.Credentials = credentials.StaticCredentialsProvider{Value: c}
 		return sts.NewFromConfig(theirs)
@@ -71,26 +79,26 @@ func New(s manifest.Source, env *manifest.Environment, cfg aws.Config, pause fun
 	return r
 }
 
-// Set does nothing: a key works by being made.
+// Set does nothing: a key works once it is created.
 func (r *Rotator) Set(context.Context, rotate.Change) error { return nil }
 
 // Identity is the key's id, which is no secret.
 func (r *Rotator) Identity(v values) string { return secret.Reveal(v[r.id]) }
 
-// Same is true: a key has one secret, and dies as a whole.
+// Same returns true: a key has one secret, and is retired as a whole.
 func (r *Rotator) Same(values, values) bool { return true }
 
-// with is a version with another access key. What else the source holds stays.
-func (r *Rotator) with(current values, id, key string) values {
+// withKey returns current with another access key. Other values of the source stay.
+func (r *Rotator) withKey(current values, id, key string) values {
 	next := maps.Clone(current)
 	next[r.id], next[r.secret] = secret.New(id), secret.New(key)
 	return next
 }
 
-// caller asks STS whose an access key is.
-func (r *Rotator) caller(ctx context.Context, v values) (*sts.GetCallerIdentityOutput, error) {
+// askCallerIdentity asks STS to whom the access key in v belongs.
+func (r *Rotator) askCallerIdentity(ctx context.Context, v values) (*sts.GetCallerIdentityOutput, error) {
 	c := aws.Credentials{AccessKeyID: r.Identity(v), SecretAccessKey: secret.Reveal(v[r.secret]), Source: "the source"}
-	return r.as(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	return r.identityOf(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 }
 
 // What IAM has done is seen elsewhere seconds later
@@ -98,24 +106,25 @@ func (r *Rotator) caller(ctx context.Context, v values) (*sts.GetCallerIdentityO
 // Tries that fail for that are made this often, with waits that double in between: 39 seconds in all at most, well
 // within rotate.Timeout.
 const (
-	tries        = 8
+	maxTries     = 8
 	longestPause = 8 * time.Second
 )
 
-// unsettled is the error for what may come right by itself.
-type unsettled struct{ error }
+// unsettledError is an error that may go away when AWS has propagated an earlier change.
+type unsettledError struct{ error }
 
-func (u *unsettled) Unwrap() error { return u.error }
+func (u *unsettledError) Unwrap() error { return u.error }
 
-// patiently tries until it succeeds, fails for good, or has been unsettled too often.
-func (r *Rotator) patiently(ctx context.Context, try func() error) error {
+// retryUnsettled calls try until it returns nil or an error other than unsettledError, maxTries times at most. It
+// pauses between tries.
+func (r *Rotator) retryUnsettled(ctx context.Context, try func() error) error {
 	for n := 0; ; n++ {
 		err := try()
-		late, is := errors.AsType[*unsettled](err)
+		late, is := errors.AsType[*unsettledError](err)
 		if !is {
 			return err
 		}
-		if n == tries-1 {
+		if n == maxTries-1 {
 			return late.error
 		}
 		if err := r.pause(ctx, min(retry.Backoff(n+1), longestPause)); err != nil {

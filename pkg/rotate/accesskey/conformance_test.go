@@ -10,12 +10,12 @@ import (
 
 func TestAccessKeysConform(t *testing.T) {
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
-		return conforms(t, iam.Lag{})
+		return suiteWorld(t, iam.Lag{})
 	})
 }
 
 func TestAccessKeysConformWhereIAMIsBehind(t *testing.T) {
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
-		return conforms(t, iam.Lag{Keys: 12 * time.Second, Lists: 7 * time.Second, Uses: 2 * time.Minute})
+		return suiteWorld(t, iam.Lag{Keys: 12 * time.Second, Lists: 7 * time.Second, Uses: 2 * time.Minute})
 	})
 }

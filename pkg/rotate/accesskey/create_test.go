@@ -17,8 +17,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// writes are the calls so far that could change something.
-func (w *world) writes() (all []string) {
+// listWrites returns the calls so far that could change something.
+func (w *world) listWrites() (all []string) {
 	for _, c := range w.Tap.Calls() {
 		if c.Write {
 			all = append(all, c.Operation)
@@ -29,16 +29,16 @@ func (w *world) writes() (all []string) {
 
 func TestTheNextVersionHasANewKeyAndWhateverElseTheSourceHolds(t *testing.T) {
 	w := newWorld(t)
-	current := w.key()
-	before := id(current)
-	next, err := w.rotator().Create(t.Context(), w.start(current))
+	current := w.createKey()
+	before := keyIDIn(current)
+	next, err := w.newRotator().Create(t.Context(), w.startFrom(current))
 	w.must(err)
-	if id(next) == before || id(current) != before || len(next) != 3 || secret.Reveal(next["S3_AWS_REGION"]) != "eu-west-1" {
+	if keyIDIn(next) == before || keyIDIn(current) != before || len(next) != 3 || secret.Reveal(next["S3_AWS_REGION"]) != "eu-west-1" {
 		t.Error("the next version does not have a new key, or not the region, or the current one has changed")
 	}
-	w.must(w.rotator().Test(t.Context(), next))
-	w.must(w.rotator().Set(t.Context(), rotate.Change{Pending: next, Current: current}))
-	if w.status(current) != iam.Active || w.status(next) != iam.Active {
+	w.must(w.newRotator().Test(t.Context(), next))
+	w.must(w.newRotator().Set(t.Context(), rotate.Change{Pending: next, Current: current}))
+	if w.keyStatus(current) != iam.Active || w.keyStatus(next) != iam.Active {
 		t.Error("they do not both work")
 	}
 }
@@ -76,8 +76,8 @@ func TestWhatIsInTheWay(t *testing.T) {
 		"retained twice": {age: before, held: func(v rotate.Values) []rotate.Other {
 			return []rotate.Other{{Values: v, Live: true, Retained: true}, {Values: v, Live: true}}
 		}, emergency: true, want: "somebody retains"},
-		"nobody's, made before":            {age: before, want: "(Active, made on 2026-01-05) is in no version, so it is not rotary's"},
-		"nobody's, made before, Inactive":  {age: before, inactive: true, want: "(Inactive, made on 2026-01-05) is in no version"},
+		"nobody's, made before":            {age: before, want: "(Active, created on 2026-01-05) is in no version, so it is not rotary's"},
+		"nobody's, made before, Inactive":  {age: before, inactive: true, want: "(Inactive, created on 2026-01-05) is in no version"},
 		"nobody's, made before, emergency": {age: before, emergency: true, want: "is in no version"},
 		"nobody's, made before, used":      {age: before, used: true, want: "is in no version"},
 		"nobody's, made a second before":   {age: time.Second, want: "is in no version"},
@@ -87,46 +87,46 @@ func TestWhatIsInTheWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			current := w.key()
+			current := w.createKey()
 			w.Advance(time.Hour)
-			second := w.key()
-			since := w.Clock.Now().Add(c.age + 400*time.Millisecond) // IAM tells ages to the second
+			second := w.createKey()
+			since := w.Clock.Now().Add(c.age + 400*time.Millisecond) // IAM's times are to the second
 			w.Advance(max(c.age, 0) + time.Minute)
 			if c.used {
-				w.IAM.Use(id(second), "s3", "eu-west-1")
+				w.IAM.Use(keyIDIn(second), "s3", "eu-west-1")
 			}
 			if c.inactive {
-				w.set(second, types.StatusTypeInactive)
+				w.setStatus(second, types.StatusTypeInactive)
 			}
-			status := w.status(second)
-			s := w.start(current)
+			status := w.keyStatus(second)
+			s := w.startFrom(current)
 			s.Since, s.Emergency = since, c.emergency
 			if c.held != nil {
-				s = w.start(current, c.held(second)...)
+				s = w.startFrom(current, c.held(second)...)
 				s.Since, s.Emergency = since, c.emergency
 			}
 			w.Tap.Reset()
-			next, err := w.rotator().Create(t.Context(), s)
-			if w.status(current) != iam.Active {
+			next, err := w.newRotator().Create(t.Context(), s)
+			if w.keyStatus(current) != iam.Active {
 				t.Error("the current key does not work any more")
 			}
 			if c.want == "" {
 				w.must(err)
-				if w.status(second) != "" || w.status(next) != iam.Active {
+				if w.keyStatus(second) != "" || w.keyStatus(next) != iam.Active {
 					t.Error("the key in the way is there, or the next one is not")
 				}
 				return
 			}
-			for _, want := range []string{c.want, "user " + userName + " has 2 access keys", "key " + id(second)} {
-				if !strings.Contains(refused(err), want) {
+			for _, want := range []string{c.want, "user " + userName + " has 2 access keys", "key " + keyIDIn(second)} {
+				if !strings.Contains(refusalOf(err), want) {
 					t.Errorf("error is %v, want a refusal with %q", err, want)
 				}
 			}
 			if behind := strings.Contains(c.want, "Active again"); len(w.waited) > 0 != behind {
 				t.Errorf("waited %v", w.waited)
 			}
-			if w.status(second) != status || len(w.writes()) > 0 {
-				t.Errorf("the key was %s and is %q; calls %v", status, w.status(second), w.writes())
+			if w.keyStatus(second) != status || len(w.listWrites()) > 0 {
+				t.Errorf("the key was %s and is %q; calls %v", status, w.keyStatus(second), w.listWrites())
 			}
 		})
 	}
@@ -134,13 +134,13 @@ func TestWhatIsInTheWay(t *testing.T) {
 
 func TestWhatDiesInAnEmergencyIsInactiveFirst(t *testing.T) {
 	w := newWorld(t)
-	current, owed := w.key(), w.key()
-	s := w.start(current, rotate.Other{Values: owed, Live: true})
+	current, owed := w.createKey(), w.createKey()
+	s := w.startFrom(current, rotate.Other{Values: owed, Live: true})
 	s.Emergency = true
 	w.Tap.Reset()
-	_, err := w.rotator().Create(t.Context(), s)
+	_, err := w.newRotator().Create(t.Context(), s)
 	w.must(err)
-	if diff := cmp.Diff([]string{"UpdateAccessKey", "DeleteAccessKey", "CreateAccessKey"}, w.writes()); diff != "" {
+	if diff := cmp.Diff([]string{"UpdateAccessKey", "DeleteAccessKey", "CreateAccessKey"}, w.listWrites()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
@@ -151,32 +151,32 @@ func TestStory09AKeyThatRotaryDidNotMakeIsNeverKilled(t *testing.T) {
 	for _, first := range []bool{true, false} { // the foreign key is in either slot
 		for _, emergency := range []bool{false, true} {
 			w := newWorld(t)
-			foreign, current := w.key(), w.key()
+			foreign, current := w.createKey(), w.createKey()
 			if !first {
 				foreign, current = current, foreign
 			}
 			w.Advance(24 * time.Hour)
-			w.IAM.Use(id(foreign), "s3", "us-west-2")
+			w.IAM.Use(keyIDIn(foreign), "s3", "us-west-2")
 			w.Advance(time.Minute)
-			s := w.start(current, rotate.Other{Values: version("AKIAGONEGONEGONEGONE", "gone")})
+			s := w.startFrom(current, rotate.Other{Values: versionWith("AKIAGONEGONEGONEGONE", "gone")})
 			s.Emergency = emergency
 			w.Tap.Reset()
 			for range 3 { // however often it is tried
-				_, err := w.rotator().Create(t.Context(), s)
-				if !strings.Contains(refused(err), "key "+id(foreign)) || strings.Contains(refused(err), id(current)) {
+				_, err := w.newRotator().Create(t.Context(), s)
+				if !strings.Contains(refusalOf(err), "key "+keyIDIn(foreign)) || strings.Contains(refusalOf(err), keyIDIn(current)) {
 					t.Errorf("error is %v, want a refusal that names the key in the way", err)
 				}
 			}
-			if w.status(foreign) != iam.Active || w.status(current) != iam.Active || len(w.writes()) > 0 {
+			if w.keyStatus(foreign) != iam.Active || w.keyStatus(current) != iam.Active || len(w.listWrites()) > 0 {
 				t.Error("a live key was touched")
 			}
-			w.remove(id(foreign)) // its owner needs it no more
+			w.deleteKey(keyIDIn(foreign)) // its owner needs it no more
 			w.Tap.Reset()
-			next, err := w.rotator().Create(t.Context(), s)
+			next, err := w.newRotator().Create(t.Context(), s)
 			w.must(err)
-			_, err = w.rotator().Retire(t.Context(), rotate.End{Owed: current, Current: next})
+			_, err = w.newRotator().Retire(t.Context(), rotate.End{Owed: current, Current: next})
 			w.must(err)
-			if diff := cmp.Diff([]string{"CreateAccessKey", "UpdateAccessKey"}, w.writes()); diff != "" {
+			if diff := cmp.Diff([]string{"CreateAccessKey", "UpdateAccessKey"}, w.listWrites()); diff != "" {
 				t.Errorf("it makes a key before it ends one (-want +got):\n%s", diff)
 			}
 		}
@@ -190,19 +190,19 @@ func TestARotationStartsFromAKeyOfTheUserThatWorks(t *testing.T) {
 		waits   bool
 	}{
 		"no key":                      {func(*world) rotate.Values { return rotate.Values{} }, "the current version has no " + idKey, false},
-		"a key that is gone":          {func(w *world) rotate.Values { v := w.key(); w.remove(id(v)); return v }, "is none of user " + userName, true},
-		"another user's key":          {func(w *world) rotate.Values { return w.keyOf("somebody") }, "is none of user " + userName, true},
-		"a key that is Inactive":      {func(w *world) rotate.Values { v := w.key(); w.set(v, types.StatusTypeInactive); return v }, "is Inactive: make it Active", false},
-		"a key that is not one":       {func(*world) rotate.Values { return version("not a key", "x") }, "is none of user " + userName, true},
-		"one of two, and none of his": {func(w *world) rotate.Values { w.key(); w.key(); return w.keyOf("somebody") }, "is none of user " + userName, true},
+		"a key that is gone":          {func(w *world) rotate.Values { v := w.createKey(); w.deleteKey(keyIDIn(v)); return v }, "is none of user " + userName, true},
+		"another user's key":          {func(w *world) rotate.Values { return w.createKeyOf("somebody") }, "is none of user " + userName, true},
+		"a key that is Inactive":      {func(w *world) rotate.Values { v := w.createKey(); w.setStatus(v, types.StatusTypeInactive); return v }, "is Inactive: make it Active", false},
+		"a key that is not one":       {func(*world) rotate.Values { return versionWith("not a key", "x") }, "is none of user " + userName, true},
+		"one of two, and none of his": {func(w *world) rotate.Values { w.createKey(); w.createKey(); return w.createKeyOf("somebody") }, "is none of user " + userName, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			current := c.current(w)
 			w.Tap.Reset()
-			_, err := w.rotator().Create(t.Context(), w.start(current))
-			if !strings.Contains(refused(err), c.want) || len(w.writes()) > 0 || len(w.waited) > 0 != c.waits {
-				t.Errorf("error is %v, want a refusal with %q; %v; waited %v", err, c.want, w.writes(), w.waited)
+			_, err := w.newRotator().Create(t.Context(), w.startFrom(current))
+			if !strings.Contains(refusalOf(err), c.want) || len(w.listWrites()) > 0 || len(w.waited) > 0 != c.waits {
+				t.Errorf("error is %v, want a refusal with %q; %v; waited %v", err, c.want, w.listWrites(), w.waited)
 			}
 		})
 	}
@@ -210,11 +210,11 @@ func TestARotationStartsFromAKeyOfTheUserThatWorks(t *testing.T) {
 
 func TestAUserWhoDoesNotExistIsARefusal(t *testing.T) {
 	w := newWorld(t)
-	current := w.key()
+	current := w.createKey()
 	w.World = newWorld(t).World // in which nobody has that key
 	cfg := w.Config("222222222222", rotatetest.Region)
-	_, err := w.over(cfg).Create(t.Context(), w.start(current))
-	if !strings.Contains(refused(err), "there is no IAM user "+userName+" in account") {
+	_, err := w.newRotatorOver(cfg).Create(t.Context(), w.startFrom(current))
+	if !strings.Contains(refusalOf(err), "there is no IAM user "+userName+" in account") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -223,21 +223,21 @@ func TestAUserWhoDoesNotExistIsARefusal(t *testing.T) {
 func TestAListThatIsBehindIsReadAgain(t *testing.T) {
 	w := newWorld(t)
 	w.IAM.SetLag(iam.Lag{Lists: 10 * time.Second})
-	current := w.key()
-	next, err := w.rotator().Create(t.Context(), w.start(current)) // which is not listed yet
+	current := w.createKey()
+	next, err := w.newRotator().Create(t.Context(), w.startFrom(current)) // which is not listed yet
 	w.must(err)
-	again, err := w.rotator().Create(t.Context(), w.start(current)) // what a try that died has made is not listed yet
+	again, err := w.newRotator().Create(t.Context(), w.startFrom(current)) // what a try that died has made is not listed yet
 	w.must(err)
-	if len(w.waited) == 0 || w.status(next) != "" || w.status(again) != iam.Active {
-		t.Errorf("waited %v; the first is %q, the second %q", w.waited, w.status(next), w.status(again))
+	if len(w.waited) == 0 || w.keyStatus(next) != "" || w.keyStatus(again) != iam.Active {
+		t.Errorf("waited %v; the first is %q, the second %q", w.waited, w.keyStatus(next), w.keyStatus(again))
 	}
 	w.Advance(time.Hour)
-	for _, end := range []func(rotate.Values){func(v rotate.Values) { w.set(v, types.StatusTypeInactive) }, func(v rotate.Values) { w.remove(id(v)) }} {
+	for _, end := range []func(rotate.Values){func(v rotate.Values) { w.setStatus(v, types.StatusTypeInactive) }, func(v rotate.Values) { w.deleteKey(keyIDIn(v)) }} {
 		end(current)
-		last, err := w.rotator().Create(t.Context(), w.start(again, rotate.Other{Values: current})) // it is still listed as Active
+		last, err := w.newRotator().Create(t.Context(), w.startFrom(again, rotate.Other{Values: current})) // it is still listed as Active
 		w.must(err)
-		if w.status(last) != iam.Active || w.status(again) != iam.Active {
-			t.Errorf("the current key is %q, the next %q", w.status(again), w.status(last))
+		if w.keyStatus(last) != iam.Active || w.keyStatus(again) != iam.Active {
+			t.Errorf("the current key is %q, the next %q", w.keyStatus(again), w.keyStatus(last))
 		}
 		w.Advance(time.Hour)
 		current, again = again, last
@@ -247,18 +247,18 @@ func TestAListThatIsBehindIsReadAgain(t *testing.T) {
 func TestASlotThatIsNeverFreeIsARefusal(t *testing.T) {
 	w := newWorld(t)
 	w.IAM.SetLag(iam.Lag{Lists: time.Hour})
-	current := w.key()
+	current := w.createKey()
 	w.Advance(2 * time.Hour)
-	w.key()
-	_, err := w.rotator().Create(t.Context(), w.start(current))
-	if !strings.Contains(refused(err), "no free slot for another access key, though its list shows one") {
+	w.createKey()
+	_, err := w.newRotator().Create(t.Context(), w.startFrom(current))
+	if !strings.Contains(refusalOf(err), "2 access keys, though IAM lists fewer") {
 		t.Errorf("error is %v", err)
 	}
-	w.patience(t)
+	w.wantPatience(t)
 }
 
-// patience checks that it was tried as often, and waited for as long, as it may.
-func (w *world) patience(t *testing.T) {
+// wantPatience checks that it was tried as often, and waited for as long, as it may.
+func (w *world) wantPatience(t *testing.T) {
 	t.Helper()
 	sum := time.Duration(0)
 	for n, d := range w.waited {
@@ -282,7 +282,7 @@ type mortal struct {
 
 var errKilled = errors.New("killed")
 
-func (m *mortal) call(_ string, do func() error) error {
+func (m *mortal) callOrDie(_ string, do func() error) error {
 	m.calls++
 	switch {
 	case m.at == 0 || m.calls < m.at:
@@ -293,10 +293,10 @@ func (m *mortal) call(_ string, do func() error) error {
 	return errKilled
 }
 
-func (w *world) through(m *mortal) aws.Config {
+func (w *world) configThrough(m *mortal) aws.Config {
 	client, _ := w.InMemory()
-	client.Transport = rotatetest.Transport(client.Transport, m.call)
-	cfg := w.cfg()
+	client.Transport = rotatetest.Transport(client.Transport, m.callOrDie)
+	cfg := w.awsConfig()
 	cfg.HTTPClient = client
 	return cfg
 }
@@ -308,25 +308,25 @@ func TestEveryOrphanIsDeletedAndNothingElse(t *testing.T) {
 		for second := 0; second <= 8; second++ {
 			for _, after := range []bool{false, true} {
 				w := newWorld(t)
-				retired, current, theirs := w.key(), w.key(), w.keyOf("somebody")
-				w.set(retired, types.StatusTypeInactive)
-				s := w.start(current, rotate.Other{Values: retired})
+				retired, current, theirs := w.createKey(), w.createKey(), w.createKeyOf("somebody")
+				w.setStatus(retired, types.StatusTypeInactive)
+				s := w.startFrom(current, rotate.Other{Values: retired})
 				s.Since = w.Clock.Now()
 				w.Tap.Reset()
 				for _, m := range []*mortal{{at: first, after: true}, {at: second, after: after}} {
-					_, _ = w.over(w.through(m)).Create(t.Context(), s) // and its version is never written
+					_, _ = w.newRotatorOver(w.configThrough(m)).Create(t.Context(), s) // and its version is never written
 				}
-				next, err := w.rotator().Create(t.Context(), s)
+				next, err := w.newRotator().Create(t.Context(), s)
 				w.must(err)
-				made, deleted := count(w.writes(), "CreateAccessKey"), count(w.writes(), "DeleteAccessKey")
-				if w.status(next) != iam.Active || w.status(current) != iam.Active || len(w.IAM.Keys(mine)) != 2 {
+				made, deleted := countOf(w.listWrites(), "CreateAccessKey"), countOf(w.listWrites(), "DeleteAccessKey")
+				if w.keyStatus(next) != iam.Active || w.keyStatus(current) != iam.Active || len(w.IAM.Keys(mine)) != 2 {
 					t.Fatalf("killed at %d and %d: the user has %v", first, second, w.IAM.Keys(mine))
 				}
-				if w.status(retired) != "" || deleted > made+1 { // one that was made late is deleted twice
+				if w.keyStatus(retired) != "" || deleted > made+1 { // one that was made late is deleted twice
 					t.Fatalf("killed at %d and %d: %d keys were made and %d deleted", first, second, made, deleted)
 				}
 				others := w.IAM.Keys(iam.User{Account: rotatetest.Account, Name: "somebody"})
-				if len(others) != 1 || others[0].ID != id(theirs) || others[0].Status != iam.Active {
+				if len(others) != 1 || others[0].ID != keyIDIn(theirs) || others[0].Status != iam.Active {
 					t.Fatal("another user's key was touched")
 				}
 			}
@@ -334,7 +334,7 @@ func TestEveryOrphanIsDeletedAndNothingElse(t *testing.T) {
 	}
 }
 
-func count(all []string, one string) (n int) {
+func countOf(all []string, one string) (n int) {
 	for _, a := range all {
 		if a == one {
 			n++
@@ -345,9 +345,9 @@ func count(all []string, one string) (n int) {
 
 func TestWhatTheOtherVersionsHoldIsReadAfterTheList(t *testing.T) {
 	w := newWorld(t)
-	current := w.key()
-	byHand := w.key()
-	s := w.start(current)
+	current := w.createKey()
+	byHand := w.createKey()
+	s := w.startFrom(current)
 	s.Since = w.Clock.Now()
 	listed := false
 	s.Others = func(context.Context) ([]rotate.Other, error) {
@@ -355,13 +355,13 @@ func TestWhatTheOtherVersionsHoldIsReadAfterTheList(t *testing.T) {
 		listed = calls[len(calls)-1].Operation == "ListAccessKeys"
 		return []rotate.Other{{Values: byHand, Live: true}}, nil
 	}
-	_, err := w.rotator().Create(t.Context(), s)
-	if refused(err) == "" || !listed || w.status(byHand) != iam.Active {
-		t.Errorf("error is %v; what a person has just put: %q", err, w.status(byHand))
+	_, err := w.newRotator().Create(t.Context(), s)
+	if refusalOf(err) == "" || !listed || w.keyStatus(byHand) != iam.Active {
+		t.Errorf("error is %v; what a person has just put: %q", err, w.keyStatus(byHand))
 	}
 	broken := errors.New("no answer")
 	s.Others = func(context.Context) ([]rotate.Other, error) { return nil, broken }
-	if _, err := w.rotator().Create(t.Context(), s); !errors.Is(err, broken) || w.status(byHand) != iam.Active {
+	if _, err := w.newRotator().Create(t.Context(), s); !errors.Is(err, broken) || w.keyStatus(byHand) != iam.Active {
 		t.Errorf("error is %v", err)
 	}
 }

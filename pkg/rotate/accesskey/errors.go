@@ -18,7 +18,7 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// Refusal says why the rotation may not start.
+// Refusal returns why the rotation may not start.
 func (r refusal) Refusal() string { return string(r) }
 
 // noUser is the refusal for a user that does not exist: whatever keys it had are gone.
@@ -26,11 +26,11 @@ type noUser string
 
 func (n noUser) Error() string { return string(n) }
 
-// Refusal says why the rotation may not start.
+// Refusal returns why the rotation may not start.
 func (n noUser) Refusal() string { return string(n) }
 
-// failed returns the error of a call. Of an answer only the code is kept, because answers hold secrets.
-func failed(doing string, err error) error {
+// wrapError returns the error of a call. Of an answer only the code is kept, because answers hold secrets.
+func wrapError(doing string, err error) error {
 	if code := awserr.Code(err); code != "" {
 		return fmt.Errorf("%s: AWS answered %s", doing, code)
 	}

@@ -15,14 +15,14 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// everything does what a rotation and its retirement do, whatever fails on the way, and returns what was said.
-func (w *world) everything(r rotate.Rotator, current, owed rotate.Values) (said []string) {
+// runEverything does what a rotation and its retirement do, whatever fails on the way, and returns all error texts.
+func (w *world) runEverything(r rotate.Rotator, current, owed rotate.Values) (said []string) {
 	keep := func(err error) {
 		if err != nil {
 			said = append(said, err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err))
 		}
 	}
-	next, err := r.Create(w.t.Context(), w.start(current))
+	next, err := r.Create(w.t.Context(), w.startFrom(current))
 	keep(err)
 	if next == nil {
 		next = current
@@ -33,8 +33,8 @@ func (w *world) everything(r rotate.Rotator, current, owed rotate.Values) (said 
 	return said
 }
 
-// secrets are those of every key that the world made.
-func (w *world) search(t *testing.T, made ...string) *leak.Search {
+// searchFor returns a search for the secrets of every key that the world made, and for these values.
+func (w *world) searchFor(t *testing.T, made ...string) *leak.Search {
 	t.Helper()
 	s := &leak.Search{}
 	for i, value := range made {
@@ -49,7 +49,7 @@ func TestNoErrorHoldsASecret(t *testing.T) {
 	for outcome := range map[sim.Outcome]bool{sim.Throttled: true, sim.Denied: true, sim.Unavailable: true, sim.Dropped: true, sim.Lost: true} {
 		for at := 1; at <= 8; at++ {
 			w := newWorld(t)
-			current, owed := w.key(), w.keyOf("somebody")
+			current, owed := w.createKey(), w.createKeyOf("somebody")
 			first := len(w.Tap.Calls())
 			w.Tap.OnCall(func(c sim.Call) sim.Fault {
 				if c.N == first+at {
@@ -57,8 +57,8 @@ func TestNoErrorHoldsASecret(t *testing.T) {
 				}
 				return sim.Fault{}
 			})
-			for _, text := range w.everything(w.rotator(), current, owed) {
-				for _, found := range w.search(t, secret.Reveal(current[secretKey]), secret.Reveal(owed[secretKey])).In([]byte(text)) {
+			for _, text := range w.runEverything(w.newRotator(), current, owed) {
+				for _, found := range w.searchFor(t, secret.Reveal(current[secretKey]), secret.Reveal(owed[secretKey])).In([]byte(text)) {
 					t.Errorf("outcome %d at call %d: %s", outcome, at, found)
 				}
 			}
@@ -104,24 +104,24 @@ func TestAnAnswerThatCannotBeReadIsNotQuoted(t *testing.T) {
 		for n, status := range []int{200, 400, 500, 200} {
 			t.Run(fmt.Sprintf("%s, %d", name, status), func(t *testing.T) {
 				w := newWorld(t)
-				current, owed := w.key(), w.key()
+				current, owed := w.createKey(), w.createKey()
 				if n > 0 {
-					w.remove(id(owed)) // so that STS is asked whose it is, and not IAM when it was used
+					w.deleteKey(keyIDIn(owed)) // so that STS is asked whose it is, and not IAM when it was used
 				}
 				client, _ := w.InMemory()
 				client.Transport = garbling{client.Transport, answer, status}
-				cfg := w.cfg()
+				cfg := w.awsConfig()
 				cfg.HTTPClient, cfg.RetryMaxAttempts = client, 1
-				said := w.everything(w.over(cfg), current, owed)
+				said := w.runEverything(w.newRotatorOver(cfg), current, owed)
 				if len(said) < 3 {
 					t.Fatalf("only %d texts: something has succeeded", len(said))
 				}
 				for _, text := range said {
-					for _, found := range w.search(t, value, secret.Reveal(current[secretKey])).In([]byte(text)) {
+					for _, found := range w.searchFor(t, value, secret.Reveal(current[secretKey])).In([]byte(text)) {
 						t.Errorf("%s", found)
 					}
 				}
-				if w.status(current) != iam.Active {
+				if w.keyStatus(current) != iam.Active {
 					t.Error("the current key was touched")
 				}
 			})
@@ -131,11 +131,11 @@ func TestAnAnswerThatCannotBeReadIsNotQuoted(t *testing.T) {
 
 func TestAnErrorSaysWhatWasDoneAndAWSsCode(t *testing.T) {
 	create := func(w *world, current, owed rotate.Values) error {
-		_, err := w.rotator().Create(t.Context(), w.start(current, rotate.Other{Values: owed}))
+		_, err := w.newRotator().Create(t.Context(), w.startFrom(current, rotate.Other{Values: owed}))
 		return err
 	}
 	retire := func(w *world, current, owed rotate.Values) error {
-		_, err := w.rotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current})
+		_, err := w.newRotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current})
 		return err
 	}
 	for name, c := range map[string]struct {
@@ -146,27 +146,33 @@ func TestAnErrorSaysWhatWasDoneAndAWSsCode(t *testing.T) {
 		"create, list":     {"ListAccessKeys", create, "list the access keys of user artifacts-dev"},
 		"create, last use": {"GetAccessKeyLastUsed", func(w *world, current, _ rotate.Values) error { return create(w, current, nil) }, "ask when access key %s was last used"},
 		"create, delete": {"DeleteAccessKey", func(w *world, current, owed rotate.Values) error {
-			w.set(owed, "Inactive")
+			w.setStatus(owed, "Inactive")
 			return create(w, current, owed)
 		}, "delete access key %s"},
-		"create":             {"CreateAccessKey", func(w *world, current, owed rotate.Values) error { w.remove(id(owed)); return create(w, current, owed) }, "create an access key for user artifacts-dev"},
-		"test":               {"GetCallerIdentity", func(w *world, _, owed rotate.Values) error { return w.rotator().Test(t.Context(), owed) }, "ask AWS whose access key %s is"},
+		"create": {"CreateAccessKey", func(w *world, current, owed rotate.Values) error {
+			w.deleteKey(keyIDIn(owed))
+			return create(w, current, owed)
+		}, "create an access key for user artifacts-dev"},
+		"test":               {"GetCallerIdentity", func(w *world, _, owed rotate.Values) error { return w.newRotator().Test(t.Context(), owed) }, "ask AWS whose access key %s is"},
 		"retire, list":       {"ListAccessKeys", retire, "list the access keys of user artifacts-dev"},
 		"retire, last use":   {"GetAccessKeyLastUsed", retire, "ask when access key %s was last used"},
 		"retire, deactivate": {"UpdateAccessKey", retire, "make access key %s Inactive"},
-		"retire, whose":      {"GetCallerIdentity", func(w *world, current, owed rotate.Values) error { w.remove(id(owed)); return retire(w, current, owed) }, "ask AWS whose access key %s is"},
+		"retire, whose": {"GetCallerIdentity", func(w *world, current, owed rotate.Values) error {
+			w.deleteKey(keyIDIn(owed))
+			return retire(w, current, owed)
+		}, "ask AWS whose access key %s is"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			current, owed := w.key(), w.key()
+			current, owed := w.createKey(), w.createKey()
 			w.Tap.OnCall(func(call sim.Call) sim.Fault {
 				if call.Operation == c.denied {
 					return sim.Fault{Outcome: sim.Denied}
 				}
 				return sim.Fault{}
 			})
-			want := strings.ReplaceAll(c.want, "%s", id(owed)) + ": AWS answered AccessDenied"
-			if err := c.do(w, current, owed); err == nil || err.Error() != want || refused(err) != "" {
+			want := strings.ReplaceAll(c.want, "%s", keyIDIn(owed)) + ": AWS answered AccessDenied"
+			if err := c.do(w, current, owed); err == nil || err.Error() != want || refusalOf(err) != "" {
 				t.Errorf("error is %v, want %q", err, want)
 			}
 		})

@@ -34,7 +34,7 @@ func TestAccessKeysAreRotatedOnMoto(t *testing.T) {
 	must(err)
 	made, err := client.CreateAccessKey(ctx, &sdk.CreateAccessKeyInput{UserName: aws.String(userName)})
 	must(err)
-	current := version(*made.AccessKey.AccessKeyId, *made.AccessKey.SecretAccessKey)
+	current := versionWith(*made.AccessKey.AccessKeyId, *made.AccessKey.SecretAccessKey)
 	env := &manifest.Environment{Account: "123456789012"} // moto's own, whoever asks
 	r := accesskey.New(source, env, cfg, func(context.Context, time.Duration) error { t.Error("it waits"); return nil })
 	var retired []rotate.Other
@@ -48,16 +48,16 @@ func TestAccessKeysAreRotatedOnMoto(t *testing.T) {
 		must(r.Test(ctx, next))
 		_, err = r.Retire(ctx, rotate.End{Owed: current, Current: next, Forced: true}) // its test was a use
 		must(err)
-		want := map[string]string{id(current): "Inactive", id(next): "Active"}
-		if diff := cmp.Diff(want, listed(t, client)); diff != "" || id(orphan) == id(next) {
+		want := map[string]string{keyIDIn(current): "Inactive", keyIDIn(next): "Active"}
+		if diff := cmp.Diff(want, keyStatuses(t, client)); diff != "" || keyIDIn(orphan) == keyIDIn(next) {
 			t.Errorf("keys (-want +got):\n%s", diff)
 		}
 		retired, current = append(retired, rotate.Other{Values: current}), next
 	}
 }
 
-// listed is the status of every key of the user.
-func listed(t *testing.T, client *sdk.Client) map[string]string {
+// keyStatuses returns the status of every key of the user.
+func keyStatuses(t *testing.T, client *sdk.Client) map[string]string {
 	t.Helper()
 	out, err := client.ListAccessKeys(t.Context(), &sdk.ListAccessKeysInput{UserName: aws.String(userName)})
 	if err != nil {

@@ -40,18 +40,18 @@ func TestAKeyThatIsStillUsedStaysActive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.IAM.SetLag(iam.Lag{Uses: c.lag})
-			owed, current := w.key(), w.key()
+			owed, current := w.createKey(), w.createKey()
 			w.Advance(24 * time.Hour)
 			if c.ago > 0 {
-				w.IAM.Use(id(owed), "s3", "us-west-2")
+				w.IAM.Use(keyIDIn(owed), "s3", "us-west-2")
 				w.Advance(c.ago)
 			}
 			for range 2 {
-				next, err := w.rotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current, Forced: c.forced})
+				next, err := w.newRotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current, Forced: c.forced})
 				if next != nil || (err != nil) != c.stays {
 					t.Fatalf("error is %v", err)
 				}
-				for _, want := range []string{"access key " + id(owed), c.ago.String() + " ago", "by s3 in us-west-2", "somebody whom rotary does not know", "stays Active"} {
+				for _, want := range []string{"access key " + keyIDIn(owed), c.ago.String() + " ago", "for s3 in us-west-2", "find out who uses it", "stays Active"} {
 					if c.stays && !strings.Contains(err.Error(), want) {
 						t.Errorf("error is %q, want %q in it", err, want)
 					}
@@ -61,46 +61,48 @@ func TestAKeyThatIsStillUsedStaysActive(t *testing.T) {
 			if c.stays {
 				want = iam.Active
 			}
-			if w.status(owed) != want || w.status(current) != iam.Active {
-				t.Errorf("the owed key is %q, want %s; the current one is %q", w.status(owed), want, w.status(current))
+			if w.keyStatus(owed) != want || w.keyStatus(current) != iam.Active {
+				t.Errorf("the owed key is %q, want %s; the current one is %q", w.keyStatus(owed), want, w.keyStatus(current))
 			}
 		})
 	}
 }
 
 func TestOnlyTheOwedKeyIsRetired(t *testing.T) {
-	elsewhere := "access key %s is not of user artifacts-dev but of arn:aws:iam::111111111111:user/somebody, and AWS accepts it: make it Inactive there"
+	elsewhere := "access key %s belongs to arn:aws:iam::111111111111:user/somebody, not to user artifacts-dev, and AWS accepts it: make it Inactive there"
 	for name, c := range map[string]struct {
 		owed func(w *world, current rotate.Values) rotate.Values
 		want string // of the error
 	}{
 		"it is Inactive already": {func(w *world, _ rotate.Values) rotate.Values {
-			v := w.key()
-			w.set(v, types.StatusTypeInactive)
+			v := w.createKey()
+			w.setStatus(v, types.StatusTypeInactive)
 			return v
 		}, ""},
-		"it is gone":            {func(w *world, _ rotate.Values) rotate.Values { v := w.key(); w.remove(id(v)); return v }, ""},
-		"it never was":          {func(*world, rotate.Values) rotate.Values { return version("AKIANEVERNEVERNEVER0", "x") }, ""},
+		"it is gone":            {func(w *world, _ rotate.Values) rotate.Values { v := w.createKey(); w.deleteKey(keyIDIn(v)); return v }, ""},
+		"it never was":          {func(*world, rotate.Values) rotate.Values { return versionWith("AKIANEVERNEVERNEVER0", "x") }, ""},
 		"it is the current one": {func(_ *world, current rotate.Values) rotate.Values { return current }, ""},
 		"there is none":         {func(*world, rotate.Values) rotate.Values { return rotate.Values{} }, ""},
 		"it has no id":          {func(*world, rotate.Values) rotate.Values { return rotate.Values{secretKey: secret.New("x")} }, ""},
 		"it has no secret": {func(*world, rotate.Values) rotate.Values {
 			return rotate.Values{idKey: secret.New("AKIANEVERNEVERNEVER0")}
 		}, ""},
-		"it is somebody else's":             {func(w *world, _ rotate.Values) rotate.Values { return w.keyOf("somebody") }, elsewhere},
-		"it is somebody's, with a bad half": {func(w *world, _ rotate.Values) rotate.Values { return version(id(w.keyOf("somebody")), "x") }, ""},
+		"it is somebody else's": {func(w *world, _ rotate.Values) rotate.Values { return w.createKeyOf("somebody") }, elsewhere},
+		"it is somebody's, with a bad half": {func(w *world, _ rotate.Values) rotate.Values {
+			return versionWith(keyIDIn(w.createKeyOf("somebody")), "x")
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			current := w.key()
+			current := w.createKey()
 			owed := c.owed(w, current)
 			w.Tap.Reset()
-			next, err := w.rotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current})
-			if want := strings.ReplaceAll(c.want, "%s", id(owed)); next != nil || (err == nil) != (want == "") || err != nil && err.Error() != want {
+			next, err := w.newRotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current})
+			if want := strings.ReplaceAll(c.want, "%s", keyIDIn(owed)); next != nil || (err == nil) != (want == "") || err != nil && err.Error() != want {
 				t.Errorf("error is %v, want %q", err, want)
 			}
-			if len(w.writes()) > 0 || w.status(current) != iam.Active {
-				t.Errorf("calls %v; the current key is %q", w.writes(), w.status(current))
+			if len(w.listWrites()) > 0 || w.keyStatus(current) != iam.Active {
+				t.Errorf("calls %v; the current key is %q", w.listWrites(), w.keyStatus(current))
 			}
 		})
 	}
@@ -109,14 +111,14 @@ func TestOnlyTheOwedKeyIsRetired(t *testing.T) {
 func TestAKeyThatAWSStillAcceptsIsNotRetired(t *testing.T) {
 	w := newWorld(t)
 	w.IAM.SetLag(iam.Lag{Keys: time.Minute})
-	current, owed := w.key(), w.key()
+	current, owed := w.createKey(), w.createKey()
 	w.Advance(time.Hour)
-	w.remove(id(owed))
+	w.deleteKey(keyIDIn(owed))
 	retire := func() error {
-		_, err := w.rotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current})
+		_, err := w.newRotator().Retire(t.Context(), rotate.End{Owed: owed, Current: current})
 		return err
 	}
-	if err := retire(); err == nil || !strings.Contains(err.Error(), "one of them is behind") {
+	if err := retire(); err == nil || !strings.Contains(err.Error(), "one of them lags") {
 		t.Errorf("error is %v", err)
 	}
 	w.Advance(time.Minute)
@@ -125,10 +127,10 @@ func TestAKeyThatAWSStillAcceptsIsNotRetired(t *testing.T) {
 
 func TestTheKeysOfAUserWhoIsGoneAreDead(t *testing.T) {
 	w := newWorld(t)
-	owed, current := w.key(), w.key()
+	owed, current := w.createKey(), w.createKey()
 	w.World = newWorld(t).World
 	cfg := w.Config("222222222222", "us-east-1") // in which there is no such user
-	_, err := w.over(cfg).Retire(t.Context(), rotate.End{Owed: owed, Current: current})
+	_, err := w.newRotatorOver(cfg).Retire(t.Context(), rotate.End{Owed: owed, Current: current})
 	w.must(err)
 }
 
@@ -138,27 +140,27 @@ func TestAKeyIsTestedByWhoComesWithIt(t *testing.T) {
 		want    string
 		waits   bool
 	}{
-		"the user's":            {func(w *world) rotate.Values { return w.key() }, "", false},
-		"the user's, just made": {func(w *world) rotate.Values { w.IAM.SetLag(iam.Lag{Keys: 9 * time.Second}); return w.key() }, "", true},
-		"another user's":        {func(w *world) rotate.Values { return w.keyOf("somebody") }, "belongs to arn:aws:iam::111111111111:user/somebody, not to user artifacts-dev", false},
-		"with another secret":   {func(w *world) rotate.Values { return version(id(w.key()), "x") }, "AWS answered SignatureDoesNotMatch", false},
+		"the user's":            {func(w *world) rotate.Values { return w.createKey() }, "", false},
+		"the user's, just made": {func(w *world) rotate.Values { w.IAM.SetLag(iam.Lag{Keys: 9 * time.Second}); return w.createKey() }, "", true},
+		"another user's":        {func(w *world) rotate.Values { return w.createKeyOf("somebody") }, "belongs to arn:aws:iam::111111111111:user/somebody, not to user artifacts-dev", false},
+		"with another secret":   {func(w *world) rotate.Values { return versionWith(keyIDIn(w.createKey()), "x") }, "AWS answered SignatureDoesNotMatch", false},
 		"none":                  {func(*world) rotate.Values { return rotate.Values{} }, "key " + idKey + " has no value", false},
 		"without a secret":      {func(*world) rotate.Values { return rotate.Values{idKey: secret.New("x")} }, "key " + secretKey + " has no value", false},
 		"Inactive": {func(w *world) rotate.Values {
-			v := w.key()
-			w.set(v, types.StatusTypeInactive)
+			v := w.createKey()
+			w.setStatus(v, types.StatusTypeInactive)
 			return v
 		}, "AWS does not accept access key", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			pending := c.pending(w)
-			err := w.rotator().Test(t.Context(), pending)
+			err := w.newRotator().Test(t.Context(), pending)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || len(w.waited) > 0 != c.waits {
 				t.Errorf("error is %v, want %q; waited %v", err, c.want, w.waited)
 			}
 			if err != nil && c.waits {
-				w.patience(t)
+				w.wantPatience(t)
 			}
 		})
 	}
@@ -176,16 +178,16 @@ func TestAUserIsKnownByItsARN(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newBare(t)
-			w.user(c.user, c.path)
-			if err := w.rotator().Test(t.Context(), w.keyOf(c.user)); (err == nil) != c.is {
+			w.createUser(c.user, c.path)
+			if err := w.newRotator().Test(t.Context(), w.createKeyOf(c.user)); (err == nil) != c.is {
 				t.Errorf("error is %v", err)
 			}
 		})
 	}
 	w := newBare(t)
 	w.client = sdk.NewFromConfig(w.Config("222222222222", rotatetest.Region))
-	w.user(userName, "/")
-	if err := w.rotator().Test(t.Context(), w.keyOf(userName)); err == nil || !strings.Contains(err.Error(), "account 111111111111") {
+	w.createUser(userName, "/")
+	if err := w.newRotator().Test(t.Context(), w.createKeyOf(userName)); err == nil || !strings.Contains(err.Error(), "account 111111111111") {
 		t.Errorf("a key of another account: %v", err)
 	}
 }
@@ -194,7 +196,7 @@ func TestARoleIsNotAUserWhateverItsSessionIsCalled(t *testing.T) {
 	role := source
 	role.Rotate.User = "session" // as the stand-in calls the sessions of callers who come with an account's number
 	env := &manifest.Environment{Account: rotatetest.Account}
-	err := accesskey.New(role, env, newBare(t).cfg(), nil).Test(t.Context(), version(rotatetest.Account, "x"))
+	err := accesskey.New(role, env, newBare(t).awsConfig(), nil).Test(t.Context(), versionWith(rotatetest.Account, "x"))
 	if err == nil || !strings.Contains(err.Error(), "belongs to arn:aws:sts::111111111111:assumed-role/somebody/session, not to user session") {
 		t.Errorf("error is %v", err)
 	}
@@ -203,10 +205,10 @@ func TestARoleIsNotAUserWhateverItsSessionIsCalled(t *testing.T) {
 func TestWaitingEndsWithItsContext(t *testing.T) {
 	w := newWorld(t)
 	w.IAM.SetLag(iam.Lag{Keys: time.Hour})
-	pending := w.key()
+	pending := w.createKey()
 	ctx, cancel := context.WithCancel(t.Context())
 	w.Tap.OnDone(func(sim.Call) { cancel() })
-	err := w.waiting().Test(ctx, pending)
+	err := w.newWaitingRotator().Test(ctx, pending)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
@@ -214,9 +216,9 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 
 func TestIdentityIsTheKeysID(t *testing.T) {
 	w := newWorld(t)
-	var r rotate.Identified = w.rotator()
-	v := w.key()
-	if r.Identity(v) != id(v) || r.Identity(rotate.Values{}) != "" || !r.Same(v, version(id(v), "x")) {
+	var r rotate.Identified = w.newRotator()
+	v := w.createKey()
+	if r.Identity(v) != keyIDIn(v) || r.Identity(rotate.Values{}) != "" || !r.Same(v, versionWith(keyIDIn(v), "x")) {
 		t.Error("it is something else")
 	}
 }

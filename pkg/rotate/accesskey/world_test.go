@@ -45,19 +45,19 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := newBare(t)
-	w.user(userName, "/")
-	w.user("somebody", "/")
+	w.createUser(userName, "/")
+	w.createUser("somebody", "/")
 	return w
 }
 
 // newBare has no user.
 func newBare(t testing.TB) *world {
 	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})}
-	w.client = sdk.NewFromConfig(w.cfg())
+	w.client = sdk.NewFromConfig(w.awsConfig())
 	return w
 }
 
-func (w *world) user(name, path string) {
+func (w *world) createUser(name, path string) {
 	w.t.Helper()
 	_, err := w.client.CreateUser(context.Background(), &sdk.CreateUserInput{UserName: &name, Path: &path})
 	w.must(err)
@@ -70,17 +70,17 @@ func (w *world) must(err error) {
 	}
 }
 
-func (w *world) cfg() aws.Config { return w.Config(rotatetest.Account, rotatetest.Region) }
+func (w *world) awsConfig() aws.Config { return w.Config(rotatetest.Account, rotatetest.Region) }
 
-func (w *world) rotator() *accesskey.Rotator { return w.over(w.cfg()) }
+func (w *world) newRotator() *accesskey.Rotator { return w.newRotatorOver(w.awsConfig()) }
 
-// waiting is a rotator that waits by the clock on the wall.
-func (w *world) waiting() *accesskey.Rotator {
-	return accesskey.New(source, &manifest.Environment{Account: rotatetest.Account}, w.cfg(), nil)
+// newWaitingRotator returns a rotator that waits by the clock on the wall.
+func (w *world) newWaitingRotator() *accesskey.Rotator {
+	return accesskey.New(source, &manifest.Environment{Account: rotatetest.Account}, w.awsConfig(), nil)
 }
 
-// over is a rotator that waits by the stand-in's clock, and always for as long.
-func (w *world) over(cfg aws.Config) *accesskey.Rotator {
+// newRotatorOver returns a rotator that waits by the stand-in's clock, and always for as long.
+func (w *world) newRotatorOver(cfg aws.Config) *accesskey.Rotator {
 	env := &manifest.Environment{Name: "dev", Account: rotatetest.Account, Region: rotatetest.Region}
 	return accesskey.New(source, env, cfg, func(_ context.Context, d time.Duration) error {
 		w.waited = append(w.waited, d)
@@ -89,54 +89,54 @@ func (w *world) over(cfg aws.Config) *accesskey.Rotator {
 	})
 }
 
-// key makes a key by hand and returns a version that holds it.
-func (w *world) key() rotate.Values { return w.keyOf(userName) }
+// createKey makes a key by hand and returns a version that holds it.
+func (w *world) createKey() rotate.Values { return w.createKeyOf(userName) }
 
-func (w *world) keyOf(user string) rotate.Values {
+func (w *world) createKeyOf(user string) rotate.Values {
 	w.t.Helper()
 	out, err := w.client.CreateAccessKey(context.Background(), &sdk.CreateAccessKeyInput{UserName: &user})
 	w.must(err)
-	return version(*out.AccessKey.AccessKeyId, *out.AccessKey.SecretAccessKey)
+	return versionWith(*out.AccessKey.AccessKeyId, *out.AccessKey.SecretAccessKey)
 }
 
-func version(id, key string) rotate.Values {
+func versionWith(id, key string) rotate.Values {
 	return rotate.Values{idKey: secret.New(id), secretKey: secret.New(key), "S3_AWS_REGION": secret.New("eu-west-1")}
 }
 
-func id(v rotate.Values) string { return secret.Reveal(v[idKey]) }
+func keyIDIn(v rotate.Values) string { return secret.Reveal(v[idKey]) }
 
-func (w *world) set(v rotate.Values, to types.StatusType) {
+func (w *world) setStatus(v rotate.Values, to types.StatusType) {
 	w.t.Helper()
-	_, err := w.client.UpdateAccessKey(context.Background(), &sdk.UpdateAccessKeyInput{UserName: aws.String(userName), AccessKeyId: aws.String(id(v)), Status: to})
+	_, err := w.client.UpdateAccessKey(context.Background(), &sdk.UpdateAccessKeyInput{UserName: aws.String(userName), AccessKeyId: aws.String(keyIDIn(v)), Status: to})
 	w.must(err)
 }
 
-func (w *world) remove(key string) {
+func (w *world) deleteKey(key string) {
 	w.t.Helper()
 	_, err := w.client.DeleteAccessKey(context.Background(), &sdk.DeleteAccessKeyInput{UserName: aws.String(userName), AccessKeyId: &key})
 	w.must(err)
 }
 
-// status is what a key is: Active, Inactive, or "" for gone.
-func (w *world) status(v rotate.Values) string {
+// keyStatus returns Active, Inactive, or "" for a key that is gone.
+func (w *world) keyStatus(v rotate.Values) string {
 	for _, k := range w.IAM.Keys(mine) {
-		if k.ID == id(v) {
+		if k.ID == keyIDIn(v) {
 			return k.Status
 		}
 	}
 	return ""
 }
 
-// start is a rotation that began a while ago, from current, beside these versions.
-func (w *world) start(current rotate.Values, others ...rotate.Other) rotate.Start {
+// startFrom returns a rotation that began a while ago, from current, beside these versions.
+func (w *world) startFrom(current rotate.Values, others ...rotate.Other) rotate.Start {
 	return rotate.Start{
 		Version: "next", Since: w.Clock.Now().Add(-since), Current: current,
 		Others: func(context.Context) ([]rotate.Other, error) { return others, nil },
 	}
 }
 
-// refused is why a rotation may not start; "" where it may, or has failed otherwise.
-func refused(err error) string {
+// refusalOf returns why a rotation may not start; "" where err is no refusal.
+func refusalOf(err error) string {
 	refusal, is := err.(interface{ Refusal() string })
 	if !is {
 		return ""
@@ -144,26 +144,26 @@ func refused(err error) string {
 	return refusal.Refusal()
 }
 
-// conforms is the world of the suite. With lag, whatever IAM does is seen late.
-func conforms(t *testing.T, lag iam.Lag) rotatetest.World {
+// suiteWorld returns the world of the suite. With lag, whatever IAM does is seen late.
+func suiteWorld(t *testing.T, lag iam.Lag) rotatetest.World {
 	w := newWorld(t)
 	w.IAM.SetLag(lag)
 	return rotatetest.World{
 		Source: source, Standin: w.World,
 		Open: func(calls rotatetest.Calls) rotate.Rotator {
-			cfg := w.cfg()
+			cfg := w.awsConfig()
 			client, _ := w.InMemory()
 			client.Transport = rotatetest.Transport(client.Transport, calls)
 			cfg.HTTPClient = client
-			return w.over(cfg)
+			return w.newRotatorOver(cfg)
 		},
 		Put: func() rotate.Values {
-			w.clear()
-			made := w.key()
+			w.freeSlot()
+			made := w.createKey()
 			w.Advance(time.Minute)
 			return made
 		},
-		Accepts: func(v rotate.Values) bool { return v != nil && w.status(v) == iam.Active },
+		Accepts: func(v rotate.Values) bool { return v != nil && w.keyStatus(v) == iam.Active },
 		Accepted: func() (n int) {
 			for _, k := range w.IAM.Keys(mine) {
 				if k.Status == iam.Active {
@@ -175,18 +175,18 @@ func conforms(t *testing.T, lag iam.Lag) rotatetest.World {
 	}
 }
 
-// clear is a person who needs a slot, and takes one that the current version is not in.
-func (w *world) clear() {
+// freeSlot deletes a key that the current version does not hold, as a person who needs a slot does.
+func (w *world) freeSlot() {
 	keys := w.IAM.Keys(mine)
 	if len(keys) < 2 {
 		return
 	}
-	i := slices.IndexFunc(keys, func(k iam.Key) bool { return k.ID != w.current() })
-	w.remove(keys[i].ID)
+	i := slices.IndexFunc(keys, func(k iam.Key) bool { return k.ID != w.currentKeyID() })
+	w.deleteKey(keys[i].ID)
 }
 
-// current is the id of the key in the source's current version.
-func (w *world) current() string {
+// currentKeyID returns the id of the key in the source's current version.
+func (w *world) currentKeyID() string {
 	for _, v := range w.Region(rotatetest.Account, rotatetest.Region).SecretsManager.Peek("source/dev/" + source.Name) {
 		if slices.Contains(v.Labels, "AWSCURRENT") {
 			_, rest, _ := strings.Cut(secret.Reveal(v.Value), `"`+idKey+`":"`)

@@ -12,20 +12,20 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// said is what errors of this package say beside the names of keys.
+// said are the words of this package's errors, beside the names of keys.
 const said = " differ: an earlier change is not finished; where nothing is owed any more, put the value that everybody accepts in both " +
 	" and  has no value: put one first key  does not hold the public half of it is not a private key in PEM: PKCS #8, PKCS #1 or SEC 1, without a passphrase" +
 	" its public half has no form in PKIX"
 
-// FuzzCreateRetireAndTest gives the rotator whatever people may put. It never panics, takes no key and no value away, and
-// says nothing of what it was given.
+// FuzzCreateRetireAndTest gives the rotator whatever people may put. It never panics, takes no key and no value away,
+// and says nothing of what it was given.
 func FuzzCreateRetireAndTest(f *testing.F) {
 	keys := []string{"K", "NEXT", "HALF", "ALSO", "NOTE"}
 	kinds := []manifest.Rotate{
 		{}, {Key: "K"}, {Alphabet: "hex", Length: 40}, {Key: "K", Also: "ALSO"},
 		{Pair: "ed25519", Key: "K", Public: "HALF"}, {Pair: "ed25519", Key: "K", Public: "HALF", Next: "NEXT", Also: "ALSO"},
 	}
-	pairs := kits(f)[1]
+	pairs := newKits(f)[1]
 	a, b := pairs.of(0), pairs.of(1)
 	for kind := range kinds {
 		f.Add(kind, false, a[0], a[0], a[1], a[1], b[0], "note")
@@ -34,7 +34,7 @@ func FuzzCreateRetireAndTest(f *testing.F) {
 		f.Add(kind, false, "", "b", "", "b", "a", "hunter2-hunter2-hunter2")
 	}
 	f.Fuzz(func(t *testing.T, kind int, emergency bool, k, following, public, also, sent, note string) {
-		s := source(kinds[max(kind%len(kinds), 0)], keys...)
+		s := sourceOf(kinds[max(kind%len(kinds), 0)], keys...)
 		r, search := random.New(s), &leak.Search{}
 		search.Allow(said)
 		current := values{}
@@ -45,9 +45,9 @@ func FuzzCreateRetireAndTest(f *testing.F) {
 			_ = search.Add(keys[i], text) // too short a value is found everywhere
 		}
 		made, err := r.Create(t.Context(), rotate.Start{Current: current, Emergency: emergency})
-		quiet(t, search, err)
+		wantNoValueIn(t, search, err)
 		if err == nil {
-			grows(t, current, made, s.Writes())
+			wantNothingLost(t, current, made, s.Writes())
 			for _, key := range s.Fresh() {
 				if s.Rotate.Also == "" && (made[key].Equal(current[key]) || len(secret.Reveal(made[key])) < 22) {
 					t.Errorf("%s has the value that it had, or a short one", key)
@@ -55,17 +55,17 @@ func FuzzCreateRetireAndTest(f *testing.F) {
 			}
 		}
 		before := values{"K": secret.New(sent), "NEXT": secret.New(k), "ALSO": secret.New(k)}
-		follows, err := r.Retire(t.Context(), rotate.End{Owed: before, Current: current, Others: others(before)})
-		quiet(t, search, err)
+		follows, err := r.Retire(t.Context(), rotate.End{Owed: before, Current: current, Others: othersOf(before)})
+		wantNoValueIn(t, search, err)
 		if follows != nil {
-			grows(t, current, follows, s.Writes())
+			wantNothingLost(t, current, follows, s.Writes())
 		}
-		quiet(t, search, r.Test(t.Context(), current))
+		wantNoValueIn(t, search, r.Test(t.Context(), current))
 	})
 }
 
-// grows checks that no key and no value has gone, and that nothing has changed that is not the rotator's to write.
-func grows(t *testing.T, before, after values, writes []string) {
+// wantNothingLost checks that no key and no value has gone, and that no key has changed that is not the rotator's.
+func wantNothingLost(t *testing.T, before, after values, writes []string) {
 	t.Helper()
 	for key, v := range before {
 		now, has := after[key]
@@ -80,7 +80,7 @@ func grows(t *testing.T, before, after values, writes []string) {
 	}
 }
 
-func quiet(t *testing.T, search *leak.Search, err error) {
+func wantNoValueIn(t *testing.T, search *leak.Search, err error) {
 	t.Helper()
 	if err == nil {
 		return

@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// pair is what two places hold, as letters.
+// pair is the content of two places, as letters.
 type pair struct{ first, second int }
 
 // version is one of the source's.
@@ -18,7 +18,7 @@ type version struct {
 	live bool
 }
 
-// reader is what a consumer does with a source's keys. Whoever verifies holds both places.
+// reader is a consumer of a source's keys. One that verifies holds both places.
 type reader struct {
 	name                   string
 	sends, verifies, holds bool // holds: the second place too
@@ -55,44 +55,44 @@ type model struct {
 	known   map[string]pair // what Retire has answered
 }
 
-func (m *model) holds(i int, v pair) pair {
+func (m *model) pairHeldBy(i int, v pair) pair {
 	if !m.readers[i].holds {
 		v.second = -1
 	}
 	return v
 }
 
-// begin is where everybody runs the only version there is.
-func (m *model) begin(changes int) moment {
+// firstMoment returns the moment in which everybody runs the only version there is.
+func (m *model) firstMoment(changes int) moment {
 	w := moment{versions: []version{{pair{0, 0}, true}}, changes: changes}
 	for i := range m.readers {
-		w.places = append(w.places, []place{{m.holds(i, pair{0, 0}), true}})
+		w.places = append(w.places, []place{{m.pairHeldBy(i, pair{0, 0}), true}})
 	}
 	return w
 }
 
-// key is w in few bytes.
-func (w moment) key() string {
-	b := append(w.source(), byte(w.changes), byte(w.want), flag(w.restless))
+// encodeKey returns w in few bytes.
+func (w moment) encodeKey() string {
+	b := append(w.encodeSource(), byte(w.changes), byte(w.want), flagByte(w.restless))
 	for _, places := range w.places {
 		b = append(b, '|')
 		for _, p := range places {
-			b = append(b, byte(p.first), byte(p.second), flag(p.running))
+			b = append(b, byte(p.first), byte(p.second), flagByte(p.running))
 		}
 	}
 	return string(b)
 }
 
-// source is the source's part of w.
-func (w moment) source() []byte {
+// encodeSource returns the source's part of w.
+func (w moment) encodeSource() []byte {
 	b := []byte{byte(w.current)}
 	for _, v := range w.versions {
-		b = append(b, byte(v.first), byte(v.second), flag(v.live))
+		b = append(b, byte(v.first), byte(v.second), flagByte(v.live))
 	}
 	return b
 }
 
-func flag(on bool) byte {
+func flagByte(on bool) byte {
 	if on {
 		return 1
 	}
@@ -105,10 +105,10 @@ func (w moment) clone() moment {
 	return w
 }
 
-func (w moment) now() pair { return w.versions[w.current].pair }
+func (w moment) currentPair() pair { return w.versions[w.current].pair }
 
-// letter is one that nobody has seen yet.
-func (w moment) letter() int {
+// nextLetter returns one that nobody has seen yet.
+func (w moment) nextLetter() int {
 	last := 0
 	for _, v := range w.versions {
 		last = max(last, v.first, v.second)
@@ -116,7 +116,7 @@ func (w moment) letter() int {
 	return last + 1
 }
 
-func (w moment) owed() (all []int) {
+func (w moment) owedVersions() (all []int) {
 	for i, v := range w.versions {
 		if v.live && i != w.current {
 			all = append(all, i)
@@ -125,97 +125,98 @@ func (w moment) owed() (all []int) {
 	return all
 }
 
-// put makes v current. At the end, both places are to hold the letter that is wanted.
-func (w moment) put(v pair, want int) moment {
+// putCurrent makes v current. At the end, both places are to hold the letter want.
+func (w moment) putCurrent(v pair, want int) moment {
 	w = w.clone()
 	w.versions = append(w.versions, version{v, true})
 	w.current, w.want = len(w.versions)-1, want
 	return w
 }
 
-// back makes an owed version current again.
-func (w moment) back(owed int) moment {
+// goBackTo makes an owed version current again.
+func (w moment) goBackTo(owed int) moment {
 	w = w.clone()
 	w.current, w.want, w.restless = owed, -1, true
 	return w
 }
 
-// next are all the worlds that can come next.
-func (m *model) next(w moment) (all []moment) {
-	all = append(all, m.deployments(w)...)
-	for _, owed := range w.owed() {
-		if m.open(w, owed) {
-			all = append(all, m.advance(w, owed))
+// nextMoments returns all moments that can come next.
+func (m *model) nextMoments(w moment) (all []moment) {
+	all = append(all, m.afterDeployments(w)...)
+	for _, owed := range w.owedVersions() {
+		if m.gatesOpen(w, owed) {
+			all = append(all, m.retireOwed(w, owed))
 		}
 	}
 	if w.changes == 0 {
 		return all
 	}
-	for _, changed := range m.people(w) {
+	for _, changed := range m.afterPeople(w) {
 		changed.changes--
 		all = append(all, changed)
 	}
 	return all
 }
 
-// deployments are a task that starts, a task that ends, and a version that nobody can be deployed on any more.
-func (m *model) deployments(w moment) (all []moment) {
+// afterDeployments returns the moments after a task starts, a task ends, or a version cannot be deployed any more.
+func (m *model) afterDeployments(w moment) (all []moment) {
 	for i, places := range w.places {
-		current := m.holds(i, w.now())
+		current := m.pairHeldBy(i, w.currentPair())
 		if !slices.ContainsFunc(places, func(p place) bool { return p.pair == current }) {
-			all = append(all, w.placed(i, append(slices.Clone(places), place{current, true})))
+			all = append(all, w.withPlaces(i, append(slices.Clone(places), place{current, true})))
 		}
 		for j, p := range places {
 			others := slices.Delete(slices.Clone(places), j, j+1)
 			somebody := slices.ContainsFunc(others, func(p place) bool { return p.running })
 			if !p.running || somebody {
-				all = append(all, w.placed(i, append(slices.Clone(others), place{p.pair, !p.running})))
+				all = append(all, w.withPlaces(i, append(slices.Clone(others), place{p.pair, !p.running})))
 			}
 			if !p.running && p.pair != current {
-				all = append(all, w.placed(i, others))
+				all = append(all, w.withPlaces(i, others))
 			}
 		}
 	}
 	return all
 }
 
-func (w moment) placed(consumer int, places []place) moment {
+func (w moment) withPlaces(consumer int, places []place) moment {
 	w = w.clone()
 	slices.SortFunc(places, func(a, b place) int { return 100*(a.first-b.first) + a.second - b.second })
 	w.places[consumer] = places
 	return w
 }
 
-// people are a rotation, a value by hand, another key of the source, and a way back; and what only the console does.
-func (m *model) people(w moment) (all []moment) {
-	now, letter := w.now(), w.letter()
-	if len(w.owed()) == 0 && now.first == now.second {
-		all = append(all, w.put(m.create(w, false), letter))
+// afterPeople returns the moments after a rotation, a put of this or another key, a rollback, and a change in the
+// console.
+func (m *model) afterPeople(w moment) (all []moment) {
+	now, letter := w.currentPair(), w.nextLetter()
+	if len(w.owedVersions()) == 0 && now.first == now.second {
+		all = append(all, w.putCurrent(m.askCreate(w, false), letter))
 	}
 	for put := range letter + 1 { // rotary put: through the second place
 		if now.first == now.second && put != now.first && (put == letter || !w.restless) {
-			all = append(all, w.put(pair{now.first, put}, put))
+			all = append(all, w.putCurrent(pair{now.first, put}, put))
 		}
 	}
-	all = append(all, w.put(now, w.want))
-	for _, owed := range w.owed() {
-		all = append(all, w.back(owed))
+	all = append(all, w.putCurrent(now, w.want))
+	for _, owed := range w.owedVersions() {
+		all = append(all, w.goBackTo(owed))
 	}
 	if m.urgent {
-		all = append(all, w.put(m.create(w, true), letter))
+		all = append(all, w.putCurrent(m.askCreate(w, true), letter))
 	}
 	if m.console {
-		all = append(all, w.careless()...)
+		all = append(all, w.afterCarelessPuts()...)
 	}
 	return all
 }
 
-// careless are any two values, put at once.
-func (w moment) careless() (all []moment) {
-	letter := w.letter()
+// afterCarelessPuts returns the moments after any two values are put at once.
+func (w moment) afterCarelessPuts() (all []moment) {
+	letter := w.nextLetter()
 	for first := range letter + 1 {
 		for second := range letter + 2 {
-			put := w.put(pair{first, second}, -1)
+			put := w.putCurrent(pair{first, second}, -1)
 			put.restless = true
 			all = append(all, put)
 		}
@@ -223,9 +224,9 @@ func (w moment) careless() (all []moment) {
 	return all
 }
 
-// open says whether the gates are.
-func (m *model) open(w moment, owed int) bool {
-	old, now := w.versions[owed], w.now()
+// gatesOpen reports whether an owed version may be retired.
+func (m *model) gatesOpen(w moment, owed int) bool {
+	old, now := w.versions[owed], w.currentPair()
 	for i, places := range w.places {
 		for _, p := range places {
 			first := old.first != now.first && p.first == old.first
@@ -238,52 +239,52 @@ func (m *model) open(w moment, owed int) bool {
 	return true
 }
 
-// advance is rotate.Job's: only the last of what is owed makes another version.
-func (m *model) advance(w moment, owed int) moment {
-	last := len(w.owed()) == 1
+// retireOwed retires an owed version as rotate.Job does: only the last of those owed makes another version.
+func (m *model) retireOwed(w moment, owed int) moment {
+	last := len(w.owedVersions()) == 1
 	after := w.clone()
 	after.versions[owed].live = false
-	if v, some := m.retire(w, owed); some && last {
-		return after.put(v, w.want)
+	if v, some := m.askRetire(w, owed); some && last {
+		return after.putCurrent(v, w.want)
 	}
 	return after
 }
 
-// retire asks the rotator.
-func (m *model) retire(w moment, owed int) (pair, bool) {
-	key := string(w.source())
+// askRetire returns the answer of the rotator, and remembers it.
+func (m *model) askRetire(w moment, owed int) (pair, bool) {
+	key := string(w.encodeSource())
 	answer, known := m.known[key]
 	if !known {
 		var rest []values
 		for i, v := range w.versions {
 			if i != w.current {
-				rest = append(rest, m.kit.make(v.first, v.second))
+				rest = append(rest, m.kit.makeVersion(v.first, v.second))
 			}
 		}
-		old, now := w.versions[owed], w.now()
+		old, now := w.versions[owed], w.currentPair()
 		v, err := m.kit.rotator.Retire(m.t.Context(), rotate.End{
-			Owed: m.kit.make(old.first, old.second), Current: m.kit.make(now.first, now.second), Others: others(rest...),
+			Owed: m.kit.makeVersion(old.first, old.second), Current: m.kit.makeVersion(now.first, now.second), Others: othersOf(rest...),
 		})
 		answer = pair{-1, -1}
 		if err != nil {
 			m.t.Fatal(err)
 		}
 		if v != nil {
-			answer.first, answer.second = m.kit.read(m.t, v)
+			answer.first, answer.second = m.kit.readLetters(m.t, v)
 		}
 		m.known[key] = answer
 	}
 	return answer, answer.first >= 0
 }
 
-// create asks the rotator. What it makes gets the next letter.
-func (m *model) create(w moment, emergency bool) pair {
-	now := w.now()
-	made := create(m.t, m.kit.rotator, rotate.Start{Current: m.kit.make(now.first, now.second), Emergency: emergency})
+// askCreate returns what the rotator creates, with the next letter.
+func (m *model) askCreate(w moment, emergency bool) pair {
+	now := w.currentPair()
+	made := mustCreate(m.t, m.kit.rotator, rotate.Start{Current: m.kit.makeVersion(now.first, now.second), Emergency: emergency})
 	if err := m.kit.rotator.Test(m.t.Context(), made); err != nil {
 		m.t.Fatal(err)
 	}
-	letter := w.letter()
+	letter := w.nextLetter()
 	for i, key := range m.kit.second {
 		for known := range letters {
 			if made[key].Equal(secret.New(m.kit.of(known)[i])) {
@@ -292,14 +293,14 @@ func (m *model) create(w moment, emergency bool) pair {
 		}
 	}
 	for i, key := range m.kit.second {
-		made = m.kit.with(made, key, m.kit.of(letter)[i])
+		made = m.kit.withValue(made, key, m.kit.of(letter)[i])
 	}
-	first, second := m.kit.read(m.t, made)
+	first, second := m.kit.readLetters(m.t, made)
 	return pair{first, second}
 }
 
-// refusal tells whom a verifier refuses, or "".
-func (m *model) refusal(w moment) string {
+// findRefusal describes a sender whom a verifier refuses; "" where there is none.
+func (m *model) findRefusal(w moment) string {
 	for i, senders := range w.places {
 		for j, verifiers := range w.places {
 			for _, s := range senders {
@@ -314,36 +315,36 @@ func (m *model) refusal(w moment) string {
 	return ""
 }
 
-// ends checks that everything comes to the end that is wanted, whichever of what is owed is retired first.
-func (m *model) ends(w moment) {
+// wantGoodEnd checks that w ends as wanted, whichever of the owed versions is retired first.
+func (m *model) wantGoodEnd(w moment) {
 	for _, newest := range []bool{false, true} {
-		end := m.settle(w, newest).now()
+		end := m.settleAll(w, newest).currentPair()
 		if end.first != end.second || w.want >= 0 && end.first != w.want {
 			m.t.Errorf("%s: %v ends with %v, want %d", m.kit.name, w, end, w.want)
 		}
 	}
 }
 
-// settle lets everybody follow, at once, until nothing is owed.
-func (m *model) settle(w moment, newest bool) moment {
+// settleAll lets everybody follow, at once, until nothing is owed.
+func (m *model) settleAll(w moment, newest bool) moment {
 	for range 30 {
 		w = w.clone()
 		for i := range w.places {
-			w.places[i] = []place{{m.holds(i, w.now()), true}}
+			w.places[i] = []place{{m.pairHeldBy(i, w.currentPair()), true}}
 		}
-		owed := w.owed()
+		owed := w.owedVersions()
 		if len(owed) == 0 {
 			return w
 		}
 		if newest {
 			slices.Reverse(owed)
 		}
-		if !m.open(w, owed[0]) {
+		if !m.gatesOpen(w, owed[0]) {
 			m.t.Fatalf("the gates stay shut: %v", w)
 		}
-		before := w.now()
-		w = m.advance(w, owed[0])
-		if after := w.now(); before.first != after.first && (before.first != after.second || before.second != after.first) {
+		before := w.currentPair()
+		w = m.retireOwed(w, owed[0])
+		if after := w.currentPair(); before.first != after.first && (before.first != after.second || before.second != after.first) {
 			m.t.Errorf("%s: %v follows %v", m.kit.name, after, before)
 		}
 	}
@@ -351,16 +352,16 @@ func (m *model) settle(w moment, newest bool) moment {
 	return w
 }
 
-// explore visits every world that can come to be, and returns how many there are.
-func (m *model) explore(from moment, check func(w moment)) int {
-	seen, queue := map[string]moment{from.key(): from}, []moment{from}
+// exploreFrom visits every moment that can come to be, and returns how many there are.
+func (m *model) exploreFrom(from moment, check func(w moment)) int {
+	seen, queue := map[string]moment{from.encodeKey(): from}, []moment{from}
 	for len(queue) > 0 {
 		w := queue[0]
 		queue = queue[1:]
 		check(w)
-		for _, n := range m.next(w) {
-			if _, known := seen[n.key()]; !known {
-				seen[n.key()] = n
+		for _, n := range m.nextMoments(w) {
+			if _, known := seen[n.encodeKey()]; !known {
+				seen[n.encodeKey()] = n
 				queue = append(queue, n)
 			}
 		}

@@ -16,13 +16,13 @@ func TestInNoOrderOfReadersAnybodyIsRefused(t *testing.T) {
 		{2, []reader{sender, holder, verifier, both}},
 		{3, []reader{both, both}},
 	} {
-		for _, k := range kits(t) {
+		for _, k := range newKits(t) {
 			m := &model{t: t, kit: k, readers: c.readers, known: map[string]pair{}}
-			n := m.explore(m.begin(c.changes), func(w moment) {
-				if why := m.refusal(w); why != "" {
+			n := m.exploreFrom(m.firstMoment(c.changes), func(w moment) {
+				if why := m.findRefusal(w); why != "" {
 					t.Errorf("%s: %s in %v", k.name, why, w)
 				}
-				m.ends(w)
+				m.wantGoodEnd(w)
 			})
 			t.Logf("%s, %d consumers, %d changes: %d worlds", k.name, len(c.readers), c.changes, n)
 		}
@@ -34,14 +34,14 @@ func TestInNoOrderOfReadersAnybodyIsRefused(t *testing.T) {
 // is owed is retired in any order. It always ends with one value in both places, and where somebody has brought a new
 // one in since anything else, with that one. What rotary makes follow never cuts off who sends what stood first.
 func TestEveryChangeComesToAnEnd(t *testing.T) {
-	symmetric, pairs := kits(t)[0], kits(t)[1]
+	symmetric, pairs := newKits(t)[0], newKits(t)[1]
 	for _, c := range []struct {
 		kit     kit
 		changes int
 		console bool
 	}{{symmetric, 4, false}, {symmetric, 3, true}, {pairs, 3, false}, {pairs, 2, true}} {
 		m := &model{t: t, kit: c.kit, urgent: true, console: c.console, known: map[string]pair{}}
-		n := m.explore(m.begin(c.changes), m.ends)
+		n := m.exploreFrom(m.firstMoment(c.changes), m.wantGoodEnd)
 		t.Logf("%s, %d changes, anything put: %v: %d sources", c.kit.name, c.changes, c.console, n)
 	}
 }

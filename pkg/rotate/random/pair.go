@@ -23,11 +23,11 @@ const (
 	pkix  = "PUBLIC KEY"
 )
 
-// pairs returns what makes key pairs of a kind: PKCS #8 and PKIX, in PEM without the line break at its end, as rotary
-// put takes it in.
-func pairs(kind string) func() (credential, error) {
+// keyPairMaker returns a function that makes key pairs of a kind: PKCS #8 and PKIX in PEM, without the line break at
+// the end, as rotary put stores them.
+func keyPairMaker(kind string) func() (credential, error) {
 	return func() (credential, error) {
-		key, err := generate(kind)
+		key, err := generateKey(kind)
 		if err != nil {
 			return nil, fmt.Errorf("make a key pair %s: %w", kind, err)
 		}
@@ -35,13 +35,13 @@ func pairs(kind string) func() (credential, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make a key pair %s: %w", kind, err)
 		}
-		private := encode(pkcs8, der)
+		private := encodePEM(pkcs8, der)
 		public, err := Public(private, secret.Value{})
 		return credential{private, public}, err
 	}
 }
 
-func generate(kind string) (crypto.PrivateKey, error) {
+func generateKey(kind string) (crypto.PrivateKey, error) {
 	switch kind {
 	case "rsa-2048":
 		return rsa.GenerateKey(rand.Reader, 2048)
@@ -60,13 +60,13 @@ func generate(kind string) (crypto.PrivateKey, error) {
 	return nil, errors.New("there is no such kind")
 }
 
-func encode(label string, der []byte) secret.Value {
+func encodePEM(label string, der []byte) secret.Value {
 	text := pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})
 	return secret.New(strings.TrimSuffix(string(text), "\n"))
 }
 
-// decode returns what a PEM block holds, and nil where there is none.
-func decode(v secret.Value) []byte {
+// decodePEM returns the content of the first PEM block, and nil where there is none.
+func decodePEM(v secret.Value) []byte {
 	block, _ := pem.Decode([]byte(secret.Reveal(v)))
 	if block == nil {
 		return nil
@@ -74,10 +74,10 @@ func decode(v secret.Value) []byte {
 	return block.Bytes
 }
 
-// Public returns the public half of a private key, which is PKCS #8, PKCS #1 or SEC 1 in PEM and not encrypted. What is
-// there already is returned as it is, if it is that in any spelling of PKIX in PEM.
+// Public returns the public key of a private key, which is PKCS #8, PKCS #1 or SEC 1 in PEM and not encrypted. Where
+// there is the same public key, in whatever layout of PEM, it is returned unchanged.
 func Public(private, there secret.Value) (secret.Value, error) {
-	key, is := parse(decode(private)).(interface{ Public() crypto.PublicKey })
+	key, is := parsePrivateKey(decodePEM(private)).(interface{ Public() crypto.PublicKey })
 	if !is {
 		return secret.Value{}, errors.New("it is not a private key in PEM: PKCS #8, PKCS #1 or SEC 1, without a passphrase")
 	}
@@ -85,14 +85,14 @@ func Public(private, there secret.Value) (secret.Value, error) {
 	if err != nil {
 		return secret.Value{}, errors.New("its public half has no form in PKIX")
 	}
-	if bytes.Equal(decode(there), der) {
+	if bytes.Equal(decodePEM(there), der) {
 		return there, nil
 	}
-	return encode(pkix, der), nil
+	return encodePEM(pkix, der), nil
 }
 
-// parse returns a private key, or nil. Errors of the parsers are about what they read, and are not passed on.
-func parse(der []byte) any {
+// parsePrivateKey returns a private key, or nil. The parsers' errors are dropped, because they may quote their input.
+func parsePrivateKey(der []byte) any {
 	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
 		return key
 	}
@@ -105,17 +105,18 @@ func parse(der []byte) any {
 	return nil
 }
 
-// usable says whether c could be sent.
-func (c credential) usable() bool {
+// canBeSent reports whether c has a text, or a private key that can sign.
+func (c credential) canBeSent() bool {
 	if len(c) == 1 {
-		return !empty(c[0])
+		return !isEmptyValue(c[0])
 	}
 	_, err := Public(c[0], c[1])
 	return err == nil
 }
 
-// whole gives a private key the public half that belongs to it. What is no private key stays with what stands beside it.
-func (c credential) whole() credential {
+// withPublicHalf returns c with the public key that belongs to its private key. A c without a readable private key is
+// returned unchanged.
+func (c credential) withPublicHalf() credential {
 	if len(c) < 2 {
 		return c
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// signs says whether a reader of the public half accepts what one of the private half signs.
-func signs(t *testing.T, private, public string) bool {
+// acceptsSignature reports whether a reader of the public key accepts what a reader of the private key signs.
+func acceptsSignature(t *testing.T, private, public string) bool {
 	t.Helper()
 	text, rest := pem.Decode([]byte(private))
 	if text == nil || text.Type != "PRIVATE KEY" || len(rest) > 0 {
@@ -41,16 +41,16 @@ func signs(t *testing.T, private, public string) bool {
 	message := sha256.Sum256([]byte("a message"))
 	switch verifier := verifier.(type) {
 	case ed25519.PublicKey:
-		return ed25519.Verify(verifier, message[:], sign(t, key, message[:], crypto.Hash(0)))
+		return ed25519.Verify(verifier, message[:], signMessage(t, key, message[:], crypto.Hash(0)))
 	case *ecdsa.PublicKey:
-		return ecdsa.VerifyASN1(verifier, message[:], sign(t, key, message[:], crypto.SHA256))
+		return ecdsa.VerifyASN1(verifier, message[:], signMessage(t, key, message[:], crypto.SHA256))
 	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(verifier, crypto.SHA256, message[:], sign(t, key, message[:], crypto.SHA256)) == nil
+		return rsa.VerifyPKCS1v15(verifier, crypto.SHA256, message[:], signMessage(t, key, message[:], crypto.SHA256)) == nil
 	}
 	return false
 }
 
-func sign(t *testing.T, key any, message []byte, hash crypto.Hash) []byte {
+func signMessage(t *testing.T, key any, message []byte, hash crypto.Hash) []byte {
 	t.Helper()
 	signature, err := key.(crypto.Signer).Sign(rand.Reader, message, hash)
 	if err != nil {
@@ -60,7 +60,7 @@ func sign(t *testing.T, key any, message []byte, hash crypto.Hash) []byte {
 }
 
 func onePair(kind string) *random.Rotator {
-	return random.New(source(manifest.Rotate{Pair: kind, Key: "K", Public: "P"}, "K", "P", "NOTE"))
+	return random.New(sourceOf(manifest.Rotate{Pair: kind, Key: "K", Public: "P"}, "K", "P", "NOTE"))
 }
 
 func TestEachHalfOfAPairBelongsToTheOther(t *testing.T) {
@@ -72,9 +72,9 @@ func TestEachHalfOfAPairBelongsToTheOther(t *testing.T) {
 	for _, kind := range manifest.KeyPairs() {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			made := create(t, onePair(kind), rotate.Start{Current: both("kept", "kept")})
+			made := mustCreate(t, onePair(kind), rotate.Start{Current: symmetricValues("kept", "kept")})
 			private, public := secret.Reveal(made["K"]), secret.Reveal(made["P"])
-			if !signs(t, private, public) {
+			if !acceptsSignature(t, private, public) {
 				t.Error("the public half refuses what the private half has signed")
 			}
 			block, _ := pem.Decode([]byte(public))
@@ -107,7 +107,7 @@ func ecdsaOf(curve elliptic.Curve) func(any) bool {
 func TestEveryPairIsAnother(t *testing.T) {
 	seen := map[string]bool{}
 	for range 20 {
-		made := create(t, onePair("ed25519"), rotate.Start{})
+		made := mustCreate(t, onePair("ed25519"), rotate.Start{})
 		seen[secret.Reveal(made["K"])], seen[secret.Reveal(made["P"])] = true, true
 	}
 	if len(seen) != 40 {
@@ -170,7 +170,7 @@ func TestThePublicHalfOfEveryFormOfPrivateKeyIsFound(t *testing.T) {
 // TestHalvesThatDoNotBelongTogetherAreMended follows what people put by hand into a pair that moves in three versions:
 // nobody is sent a key that verifiers have not learnt of, and in the end there is one pair in both places.
 func TestHalvesThatDoNotBelongTogetherAreMended(t *testing.T) {
-	k := kits(t)[1]
+	k := newKits(t)[1]
 	a, b, c := k.of(0), k.of(1), k.of(2)
 	put := func(key, following, public, also string) values {
 		return values{"K": secret.New(key), "NEXT": secret.New(following), "PUBLIC": secret.New(public), "ALSO": secret.New(also)}
@@ -193,10 +193,10 @@ func TestHalvesThatDoNotBelongTogetherAreMended(t *testing.T) {
 		"a public key spelt in its way": {put(a[0], a[0], spelt, a[1]), []values{put(a[0], a[0], spelt, spelt)}},
 		"nothing at all":                {put("", "", "", ""), nil},
 	} {
-		history := []values{k.make(0, 0), c.put}
+		history := []values{k.makeVersion(0, 0), c.put}
 		for i, want := range append(c.want, nil) {
-			got := next(t, k.rotator, history...)
-			if !same(got, want) {
+			got := retireNext(t, k.rotator, history...)
+			if !sameValues(got, want) {
 				t.Errorf("%s: version %d after it is another one", name, i+1)
 			}
 			history = append(history, got)
@@ -205,15 +205,15 @@ func TestHalvesThatDoNotBelongTogetherAreMended(t *testing.T) {
 }
 
 func TestTestWantsThePublicHalfOfThePrivateOne(t *testing.T) {
-	k := kits(t)[1]
-	v := k.make(0, 1)
+	k := newKits(t)[1]
+	v := k.makeVersion(0, 1)
 	for _, c := range []struct{ public, private string }{{"PUBLIC", "K"}, {"ALSO", "NEXT"}} {
-		err := k.rotator.Test(t.Context(), k.with(v, c.public, k.of(2)[1]))
+		err := k.rotator.Test(t.Context(), k.withValue(v, c.public, k.of(2)[1]))
 		if err == nil || err.Error() != "key "+c.public+" does not hold the public half of "+c.private {
 			t.Errorf("error is %v", err)
 		}
 	}
-	if err := k.rotator.Test(t.Context(), k.with(k.with(v, "K", "a form of its own"), "PUBLIC", "and its other half")); err != nil {
+	if err := k.rotator.Test(t.Context(), k.withValue(k.withValue(v, "K", "a form of its own"), "PUBLIC", "and its other half")); err != nil {
 		t.Errorf("a private key that cannot be read: %v", err)
 	}
 }

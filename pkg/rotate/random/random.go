@@ -1,4 +1,5 @@
-// Package random rotates what nobody but its readers knows: session keys, webhook secrets, handshakes, and key pairs.
+// Package random rotates credentials that only their readers know: session keys, webhook secrets, handshakes, and key
+// pairs.
 package random
 
 import (
@@ -30,7 +31,7 @@ type values = rotate.Values
 // same way.
 type Rotator struct {
 	places [][]string // each gets a new credential of its own: a key, or the two keys of a pair
-	second []string   // with also: where the next credential of the one place stands
+	second []string   // with also: the keys of the second credential of the one place
 	fresh  func() (credential, error)
 }
 
@@ -39,7 +40,7 @@ type credential []secret.Value
 
 // New returns the rotator of one source.
 func New(s manifest.Source) *Rotator {
-	r := &Rotator{fresh: texts(s.Rotate)}
+	r := &Rotator{fresh: textMaker(s.Rotate)}
 	if s.Rotate.Also != "" {
 		r.second = []string{s.Rotate.Also}
 	}
@@ -49,7 +50,7 @@ func New(s manifest.Source) *Rotator {
 	if s.Rotate.Pair == "" {
 		return r
 	}
-	r.fresh = pairs(s.Rotate.Pair)
+	r.fresh = keyPairMaker(s.Rotate.Pair)
 	r.places = [][]string{{s.Fresh()[0], s.Rotate.Public}}
 	if s.Rotate.Also != "" {
 		r.second = []string{s.Rotate.Next, s.Rotate.Also}
@@ -57,12 +58,12 @@ func New(s manifest.Source) *Rotator {
 	return r
 }
 
-// Create returns current with new credentials; with also, with a new second one. Unless in an emergency, it starts
-// only where both are the same.
+// Create returns current with new credentials; with also, with a new second one. Then it is a refusal where first and
+// second differ and it is no emergency, or where a key has no value.
 func (r *Rotator) Create(_ context.Context, s rotate.Start) (values, error) {
 	places := r.places
 	if r.second != nil {
-		if why := r.unready(s); why != "" {
+		if why := r.startRefusal(s); why != "" {
 			return nil, why
 		}
 		places = [][]string{r.second}
@@ -74,19 +75,20 @@ func (r *Rotator) Create(_ context.Context, s rotate.Start) (values, error) {
 		if err != nil {
 			return nil, err
 		}
-		put(next, keys, made)
+		putCredential(next, keys, made)
 	}
 	return next, nil
 }
 
-// unready says why a credential that moves in several versions cannot start to move, or "".
-func (r *Rotator) unready(s rotate.Start) refusal {
+// startRefusal returns why a credential that moves in several versions cannot start to move; "" where it can.
+func (r *Rotator) startRefusal(s rotate.Start) refusal {
 	for i, key := range r.places[0] {
 		other := r.second[i]
 		if !s.Current[key].Equal(s.Current[other]) && !s.Emergency {
-			return refusal(key + " and " + other + " differ: an earlier change is not finished; where nothing is owed any more, put the value that everybody accepts in both")
+			return refusal(key + " and " + other + " differ: an earlier change is not finished; " +
+				"where nothing is owed any more, put the value that everybody accepts in both")
 		}
-		if empty(s.Current[key]) {
+		if isEmptyValue(s.Current[key]) {
 			return refusal(key + " has no value: put one first")
 		}
 	}
@@ -98,29 +100,30 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// Refusal says why the rotation may not start.
+// Refusal returns why the rotation may not start.
 func (r refusal) Refusal() string { return string(r) }
 
 // Set does nothing: the readers are the target.
 func (r *Rotator) Set(context.Context, rotate.Change) error { return nil }
 
-// Test checks that every key has a value, and a public half its private one. A private key that it cannot read it
-// takes as it is.
+// Test fails where a key has no value, or where a public key does not belong to the private key beside it. It accepts a
+// private key that it cannot read.
 func (r *Rotator) Test(_ context.Context, pending values) error {
 	for _, keys := range append(slices.Clone(r.places), r.second) {
 		for _, key := range keys {
-			if empty(pending[key]) {
+			if isEmptyValue(pending[key]) {
 				return errors.New("key " + key + " has no value")
 			}
 		}
-		if c := of(pending, keys); !c.whole().equal(c) {
+		if c := credentialIn(pending, keys); !c.withPublicHalf().equal(c) {
 			return errors.New("key " + keys[1] + " does not hold the public half of " + keys[0])
 		}
 	}
 	return nil
 }
 
-// Retire returns the next of the versions in which a credential moves. Everybody runs current, and nobody owed:
+// Retire returns the next of the versions in which a credential moves; nil where it has arrived. Everybody runs
+// current, and nobody owed:
 //
 //	current                                           | next
 //	--------------------------------------------------|-----------------------------------------------------
@@ -133,26 +136,26 @@ func (r *Rotator) Retire(ctx context.Context, e rotate.End) (values, error) {
 	if r.second == nil {
 		return nil, nil
 	}
-	first, second := of(e.Current, r.places[0]), of(e.Current, r.second)
+	first, second := credentialIn(e.Current, r.places[0]), credentialIn(e.Current, r.second)
 	if first.equal(second) {
 		return nil, nil
 	}
-	if a, b := mended(first, second); !a.equal(first) || !b.equal(second) {
-		return r.with(e.Current, a, b), nil
+	if a, b := repairCredentials(first, second); !a.equal(first) || !b.equal(second) {
+		return r.withCredentials(e.Current, a, b), nil
 	}
 	others, err := e.Others(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if r.entering(first[0], second[0], others) {
-		return r.with(e.Current, second, first), nil
+	if r.isEntering(first[0], second[0], others) {
+		return r.withCredentials(e.Current, second, first), nil
 	}
-	return r.with(e.Current, first, first), nil
+	return r.withCredentials(e.Current, first, first), nil
 }
 
-// entering says whether b, which stands second to a, is on its way in: nobody has sent it since a last stood alone. In
-// an emergency b is new even where a never stood alone.
-func (r *Rotator) entering(a, b secret.Value, others []rotate.Other) bool {
+// isEntering reports whether b, second to a, is on its way in: in the versions since a last stood in both places,
+// nobody sent b. Where a never stood in both, as after an emergency, it is on its way in unless somebody sent it.
+func (r *Rotator) isEntering(a, b secret.Value, others []rotate.Other) bool {
 	for _, o := range slices.Backward(others) {
 		sent, waits := o.Values[r.places[0][0]], o.Values[r.second[0]]
 		switch {
@@ -165,25 +168,28 @@ func (r *Rotator) entering(a, b secret.Value, others []rotate.Other) bool {
 	return true
 }
 
-// mended makes whole what a person has put in part. What could not be sent is not let in.
-func mended(first, second credential) (a, b credential) {
+// repairCredentials completes credentials that a person has put in part: without a first, the second stands for both;
+// a second that nobody could send is replaced by the first; then each private key gets its public key.
+func repairCredentials(first, second credential) (a, b credential) {
 	switch {
-	case empty(first[0]):
+	case isEmptyValue(first[0]):
 		first = second
-	case !second.usable():
+	case !second.canBeSent():
 		second = first
 	}
-	return first.whole(), second.whole()
+	return first.withPublicHalf(), second.withPublicHalf()
 }
 
-func (r *Rotator) with(current values, first, second credential) values {
+// withCredentials returns current with these two credentials.
+func (r *Rotator) withCredentials(current values, first, second credential) values {
 	next := maps.Clone(current)
-	put(next, r.places[0], first)
-	put(next, r.second, second)
+	putCredential(next, r.places[0], first)
+	putCredential(next, r.second, second)
 	return next
 }
 
-func of(v values, keys []string) credential {
+// credentialIn returns the credential under these keys.
+func credentialIn(v values, keys []string) credential {
 	c := make(credential, len(keys))
 	for i, key := range keys {
 		c[i] = v[key]
@@ -191,10 +197,10 @@ func of(v values, keys []string) credential {
 	return c
 }
 
-// put never adds a key without a value.
-func put(v values, keys []string, c credential) {
+// putCredential sets these keys to a credential. It never adds a key without a value.
+func putCredential(v values, keys []string, c credential) {
 	for i, key := range keys {
-		if _, has := v[key]; has || !empty(c[i]) {
+		if _, has := v[key]; has || !isEmptyValue(c[i]) {
 			v[key] = c[i]
 		}
 	}
@@ -204,4 +210,4 @@ func (c credential) equal(other credential) bool {
 	return slices.EqualFunc(c, other, secret.Value.Equal)
 }
 
-func empty(v secret.Value) bool { return v.Equal(secret.Value{}) }
+func isEmptyValue(v secret.Value) bool { return v.Equal(secret.Value{}) }

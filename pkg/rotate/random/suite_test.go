@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-func world(s manifest.Source, moves int, put func(n int) rotate.Values) rotatetest.World {
+func newWorld(s manifest.Source, moves int, put func(n int) rotate.Values) rotatetest.World {
 	n := 0
 	return rotatetest.World{
 		Source: s, Moves: moves,
@@ -21,9 +21,9 @@ func world(s manifest.Source, moves int, put func(n int) rotate.Values) rotatete
 }
 
 func TestSeveralKeysOfAnAlphabetConform(t *testing.T) {
-	s := source(manifest.Rotate{Alphabet: "hex", Length: 40}, "A", "B", "C")
+	s := sourceOf(manifest.Rotate{Alphabet: "hex", Length: 40}, "A", "B", "C")
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
-		return world(s, 1, func(n int) rotate.Values {
+		return newWorld(s, 1, func(n int) rotate.Values {
 			by := secret.New("by-hand-" + strconv.Itoa(n))
 			return rotate.Values{"A": by, "B": by, "C": by}
 		})
@@ -31,17 +31,17 @@ func TestSeveralKeysOfAnAlphabetConform(t *testing.T) {
 }
 
 func TestAKeyPairConforms(t *testing.T) {
-	s := source(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC"}, "K", "PUBLIC")
-	k := kits(t)[1]
+	s := sourceOf(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC"}, "K", "PUBLIC")
+	k := newKits(t)[1]
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
-		return world(s, 1, func(n int) rotate.Values { return of(k.make(n%letters, n%letters), s.Keys) })
+		return newWorld(s, 1, func(n int) rotate.Values { return selectKeys(k.makeVersion(n%letters, n%letters), s.Keys) })
 	})
 }
 
 func TestAKeyPairInThreeVersionsConforms(t *testing.T) {
-	s := source(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC", Next: "NEXT", Also: "ALSO"}, "K", "NEXT", "PUBLIC", "ALSO")
-	k := kits(t)[1]
+	s := sourceOf(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC", Next: "NEXT", Also: "ALSO"}, "K", "NEXT", "PUBLIC", "ALSO")
+	k := newKits(t)[1]
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
-		return world(s, 3, func(n int) rotate.Values { return of(k.make(n%letters, n%letters), s.Keys) })
+		return newWorld(s, 3, func(n int) rotate.Values { return selectKeys(k.makeVersion(n%letters, n%letters), s.Keys) })
 	})
 }

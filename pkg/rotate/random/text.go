@@ -10,24 +10,27 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// texts returns what makes a text as the manifest describes it.
-func texts(r manifest.Rotate) func() (credential, error) {
+// textMaker returns a function that makes texts of the manifest's alphabet and length.
+func textMaker(r manifest.Rotate) func() (credential, error) {
 	alphabet, length := r.Characters()
 	if r.Length == 0 && cmp.Or(r.Alphabet, manifest.Base64URL) == manifest.Base64URL {
-		return func() (credential, error) { return credential{encoded(base64.RawURLEncoding.DecodedLen(length))}, nil }
+		return func() (credential, error) {
+			return credential{randomBase64(base64.RawURLEncoding.DecodedLen(length))}, nil
+		}
 	}
-	return func() (credential, error) { return credential{drawn(alphabet, length)}, nil }
+	return func() (credential, error) { return credential{randomText(alphabet, length)}, nil }
 }
 
-// encoded is so many random bytes in base64url, which readers may decode.
-func encoded(bytes int) secret.Value {
+// randomBase64 returns this many random bytes in base64url, which readers may decode.
+func randomBase64(bytes int) secret.Value {
 	b := make([]byte, bytes)
 	_, _ = rand.Read(b) // never fails: https://pkg.go.dev/crypto/rand#Read
 	return secret.New(base64.RawURLEncoding.EncodeToString(b))
 }
 
-// drawn is so many characters of an alphabet, each as likely as any other: rand.Int draws again what would favour one.
-func drawn(alphabet string, length int) secret.Value {
+// randomText returns this many characters of an alphabet, each as likely as any other: rand.Int rejects numbers that
+// would favour one.
+func randomText(alphabet string, length int) secret.Value {
 	text, many := make([]byte, length), big.NewInt(int64(len(alphabet)))
 	for i := range text {
 		n, _ := rand.Int(rand.Reader, many) // never fails, as rand.Read

@@ -16,10 +16,10 @@ var alphabets = map[string]manifest.Rotate{
 	"hex":                {Length: 4096, Alphabet: "hex"},
 	"alphanumeric":       {Length: 4096, Alphabet: "alphanumeric"},
 	"ten":                {Length: 4096, Alphabet: "0123456789"},
-	"all that can print": {Length: 4096, Alphabet: printable()},
+	"all that can print": {Length: 4096, Alphabet: printableASCII()},
 }
 
-func printable() string {
+func printableASCII() string {
 	var b strings.Builder
 	for c := byte('!'); c <= '~'; c++ {
 		b.WriteByte(c)
@@ -37,9 +37,9 @@ func TestAValueHasAsManyCharactersOfItsAlphabetAsTheManifestSays(t *testing.T) {
 		"own and bytes": {Alphabet: "0123456789", Bytes: 16},
 	} {
 		alphabet, length := r.Characters()
-		rotator, seen := random.New(source(r, "K")), map[string]bool{}
+		rotator, seen := random.New(sourceOf(r, "K")), map[string]bool{}
 		for range 20 {
-			text := secret.Reveal(create(t, rotator, rotate.Start{})["K"])
+			text := secret.Reveal(mustCreate(t, rotator, rotate.Start{})["K"])
 			if len(text) != length || strings.Trim(text, alphabet) != "" || seen[text] {
 				t.Fatalf("%s: a value of %d characters, want another of %d of the alphabet", name, len(text), length)
 			}
@@ -56,10 +56,10 @@ func TestEveryCharacterIsAsLikelyAsAnyOther(t *testing.T) {
 	const draws = 32
 	for name, r := range alphabets {
 		alphabet, length := r.Characters()
-		rotator, n := random.New(source(r, "K")), len(alphabet)
+		rotator, n := random.New(sourceOf(r, "K")), len(alphabet)
 		single, double := make([]int, n), make([]int, n*n)
 		for range draws {
-			text := secret.Reveal(create(t, rotator, rotate.Start{})["K"])
+			text := secret.Reveal(mustCreate(t, rotator, rotate.Start{})["K"])
 			for i := range text {
 				at := strings.IndexByte(alphabet, text[i])
 				single[at]++
@@ -68,18 +68,18 @@ func TestEveryCharacterIsAsLikelyAsAnyOther(t *testing.T) {
 				}
 			}
 		}
-		if sum, limit := chi(single, draws*length); sum > limit {
+		if sum, limit := chiSquared(single, draws*length); sum > limit {
 			t.Errorf("%s: the sum is %.0f, over %.0f", name, sum, limit)
 		}
-		if sum, limit := chi(double, draws*length/2); sum > limit {
+		if sum, limit := chiSquared(double, draws*length/2); sum > limit {
 			t.Errorf("%s: the sum of what follows what is %.0f, over %.0f", name, sum, limit)
 		}
 	}
 }
 
-// chi is Pearson's sum over counts that should all be the same, and the limit that it passes once in a billion: the
-// quantile of chi-squared by Wilson and Hilferty (1931), six standard deviations out.
-func chi(counts []int, total int) (sum, limit float64) {
+// chiSquared returns Pearson's sum over counts that should all be the same, and the limit that it passes once in a
+// billion: the quantile of chi-squared by Wilson and Hilferty (1931), six standard deviations out.
+func chiSquared(counts []int, total int) (sum, limit float64) {
 	const deviations = 6
 	want, free := float64(total)/float64(len(counts)), float64(len(counts)-1)
 	for _, n := range counts {
@@ -88,13 +88,13 @@ func chi(counts []int, total int) (sum, limit float64) {
 	return sum, free * math.Pow(1-2/(9*free)+deviations*math.Sqrt(2/(9*free)), 3)
 }
 
-// TestTheTestOfLikelihoodNoticesABias is what a byte modulo 62 would give.
+// TestTheTestOfLikelihoodNoticesABias tests the counts that a byte modulo 62 would give.
 func TestTheTestOfLikelihoodNoticesABias(t *testing.T) {
 	counts := make([]int, 62)
 	for b := range 256 {
 		counts[b%len(counts)] += 512
 	}
-	if sum, limit := chi(counts, 256*512); sum < 3*limit {
+	if sum, limit := chiSquared(counts, 256*512); sum < 3*limit {
 		t.Errorf("the sum is %.0f, and the limit %.0f", sum, limit)
 	}
 }

@@ -1,4 +1,4 @@
-// Package rotators knows every rotator by its name in the manifest.
+// Package rotators opens the rotator that a source names in the manifest.
 package rotators
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 )
 
-// Reach is what rotators come to their targets with.
+// Reach holds the clients and settings with which rotators reach their targets.
 type Reach struct {
 	Environment *manifest.Environment
 	Store       rotate.Store      // reads the sources of administrators
@@ -31,34 +31,41 @@ type Reach struct {
 	Pause func(context.Context, time.Duration) error
 }
 
-// Opener returns what opens the rotator that a source's manifest entry names. Opening calls nothing, and fails for a
-// rotator that this build does not have.
+// Opener returns the function that opens the rotator of a source. It makes no call, and fails for a rotator that this
+// build does not have.
 func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 	makers := map[string]func(manifest.Source) rotate.Rotator{
 		manifest.Random:       func(s manifest.Source) rotate.Rotator { return random.New(s) },
-		manifest.AWSAccessKey: func(s manifest.Source) rotate.Rotator { return accesskey.New(s, r.Environment, r.AWS, r.Pause) },
-		manifest.HTTP:         r.vendor,
-		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.admin(s)) },
-		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.admin(s)) },
-		manifest.Manual:       refuse("its values are put by a person: rotary put"),
-		manifest.Never:        refuse("it is declared with: never, because replacing it would destroy data"),
-		manifest.Managed:      refuse("AWS rotates it itself"),
+		manifest.AWSAccessKey: r.openAccessKey,
+		manifest.HTTP:         r.openVendor,
+		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.adminReader(s)) },
+		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.adminReader(s)) },
+		manifest.Manual:       refuseRotation("its values are put by a person: rotary put"),
+		manifest.Never:        refuseRotation("it is declared with: never, because replacing it would destroy data"),
+		manifest.Managed:      refuseRotation("AWS rotates it itself"),
 	}
 	return func(source manifest.Source) (rotate.Rotator, error) {
 		maker, known := makers[source.Rotate.With]
 		if !known {
-			return nil, fmt.Errorf("source %s: this build has no rotator %q, only %s", source.Name, source.Rotate.With, strings.Join(slices.Sorted(maps.Keys(makers)), ", "))
+			names := strings.Join(slices.Sorted(maps.Keys(makers)), ", ")
+			return nil, fmt.Errorf("source %s: this build has no rotator %q, only %s", source.Name, source.Rotate.With, names)
 		}
 		return maker(source), nil
 	}
 }
 
-func (r Reach) vendor(s manifest.Source) rotate.Rotator {
-	return httpapi.New(s, httpapi.Reach{Environment: r.Environment.Name, Admin: r.admin(s), Transport: r.HTTP, Pause: r.Pause})
+func (r Reach) openAccessKey(s manifest.Source) rotate.Rotator {
+	return accesskey.New(s, r.Environment, r.AWS, r.Pause)
 }
 
-// admin reads the source that holds an administrator's credential, afresh at each call.
-func (r Reach) admin(s manifest.Source) func(context.Context) (rotate.Values, error) {
+func (r Reach) openVendor(s manifest.Source) rotate.Rotator {
+	return httpapi.New(s, httpapi.Reach{
+		Environment: r.Environment.Name, Admin: r.adminReader(s), Transport: r.HTTP, Pause: r.Pause,
+	})
+}
+
+// adminReader returns a function that reads the current values of the source with the administrator's credential.
+func (r Reach) adminReader(s manifest.Source) func(context.Context) (rotate.Values, error) {
 	return func(ctx context.Context) (rotate.Values, error) {
 		admin, known := r.Environment.Source(s.Rotate.Admin)
 		if !known {
@@ -68,18 +75,21 @@ func (r Reach) admin(s manifest.Source) func(context.Context) (rotate.Values, er
 	}
 }
 
-// refuse makes the rotator of a source that rotary never rotates.
-func refuse(reason string) func(manifest.Source) rotate.Rotator {
+// refuseRotation returns the function that opens a rotator whose Create, Set and Retire fail with this reason.
+func refuseRotation(reason string) func(manifest.Source) rotate.Rotator {
 	return func(s manifest.Source) rotate.Rotator {
-		return refusing{rotate.Refused{Source: s.Name, Reason: reason}}
+		return refusedRotator{rotate.Refused{Source: s.Name, Reason: reason}}
 	}
 }
 
-type refusing struct{ refused rotate.Refused }
+// refusedRotator is the rotator of a source that rotary never rotates.
+type refusedRotator struct{ refused rotate.Refused }
 
-func (r refusing) Create(context.Context, rotate.Start) (rotate.Values, error) {
+func (r refusedRotator) Create(context.Context, rotate.Start) (rotate.Values, error) {
 	return nil, &r.refused
 }
-func (r refusing) Set(context.Context, rotate.Change) error                  { return &r.refused }
-func (r refusing) Test(context.Context, rotate.Values) error                 { return nil }
-func (r refusing) Retire(context.Context, rotate.End) (rotate.Values, error) { return nil, &r.refused }
+func (r refusedRotator) Set(context.Context, rotate.Change) error  { return &r.refused }
+func (r refusedRotator) Test(context.Context, rotate.Values) error { return nil }
+func (r refusedRotator) Retire(context.Context, rotate.End) (rotate.Values, error) {
+	return nil, &r.refused
+}

@@ -1,0 +1,145 @@
+package sim
+
+import (
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Lists says how services answer with more than one thing. The zero value is as hard on clients as a vendor may be: the
+// first page of a list has one item, each further page twice as many as the one before, and what the vendor documents no
+// order of comes in another order at every moment. Everything follows from the seed and the clock.
+type Lists struct {
+	Seed  uint64
+	Whole bool // a page has as many items as the vendor's own: for tests that count calls
+}
+
+// ErrToken is returned for the token of a page that no list gave out.
+var ErrToken = errors.New("no page has this token")
+
+// List is everything that a list operation could answer.
+type List[T any] struct {
+	Lists
+	Now   time.Time
+	Items []T
+	Key   func(T) string // tells items apart
+	Most  int            // how many items the vendor puts on a page at most
+
+	// Sort is what the vendor documents the list to be sorted by, as a text; nil where it documents no order.
+	Sort       func(T) string
+	Descending bool
+}
+
+// Page returns the page that a token names, the first for "", and the token of the next page; "" for the last page. An
+// item that exists from the first page to the last is on exactly one page, whatever comes and goes meanwhile.
+func (l List[T]) Page(token string) (items []T, next string, err error) {
+	at, err := l.parseToken(token)
+	if err != nil {
+		return nil, "", err
+	}
+	all := l.sorted(at)
+	size := l.Most
+	if !l.Whole && at.page < 16 {
+		size = min(size, 1<<at.page)
+	}
+	if len(all) <= size {
+		return values(all), "", nil
+	}
+	return values(all[:size]), place{at.page + 1, at.salt, all[size-1].rank}.token(), nil
+}
+
+// place is where a page begins: after a rank, in the order that a salt makes.
+type place struct {
+	page int
+	salt uint64
+	rank string
+}
+
+func (p place) token() string { return fmt.Sprintf("page-%d-%x-%x", p.page, p.salt, p.rank) }
+
+func (l List[T]) parseToken(token string) (place, error) {
+	if token == "" {
+		return place{salt: salt(l.Lists, l.Now)}, nil
+	}
+	var p place
+	var rank string
+	if _, err := fmt.Sscanf(token, "page-%d-%x-%s", &p.page, &p.salt, &rank); err != nil || p.page < 1 {
+		return p, ErrToken
+	}
+	text, err := hex.DecodeString(rank)
+	if err != nil {
+		return p, ErrToken
+	}
+	p.rank = string(text)
+	return p, nil
+}
+
+// ranked is an item and the text that it is sorted by.
+type ranked[T any] struct {
+	rank string
+	item T
+}
+
+// sorted returns the items from a place on, in the list's order.
+func (l List[T]) sorted(from place) []ranked[T] {
+	var all []ranked[T]
+	for _, item := range l.Items {
+		r := ranked[T]{item: item}
+		if l.Sort != nil {
+			r.rank = l.Sort(item)
+		} else {
+			r.rank = fmt.Sprintf("%016x", mix(from.salt, l.Key(item)))
+		}
+		if from.page == 0 || l.compare(r.rank, from.rank) > 0 {
+			all = append(all, r)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b ranked[T]) int { return l.compare(a.rank, b.rank) })
+	return all
+}
+
+func (l List[T]) compare(a, b string) int {
+	if l.Descending {
+		a, b = b, a
+	}
+	return strings.Compare(a, b)
+}
+
+func values[T any](all []ranked[T]) []T {
+	items := make([]T, len(all))
+	for i, r := range all {
+		items[i] = r.item
+	}
+	return items
+}
+
+// Shuffle puts what a vendor documents no order of into an order that follows from the seed, the moment and the keys.
+func Shuffle[T any](l Lists, now time.Time, items []T, key func(T) string) {
+	if len(items) < 2 {
+		return
+	}
+	s := salt(l, now)
+	slices.SortStableFunc(items, func(a, b T) int { return cmp.Compare(mix(s, key(a)), mix(s, key(b))) })
+}
+
+func salt(l Lists, now time.Time) uint64 { return scatter(l.Seed ^ scatter(uint64(now.UnixNano()))) } //nolint:gosec // any number does
+
+// mix is a number that looks random and follows from a salt and a text.
+func mix(salt uint64, text string) uint64 {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(text))
+	return scatter(salt ^ sum.Sum64())
+}
+
+// scatter is the finalizer of SplitMix64: numbers that differ in one bit differ in half of them afterwards.
+func scatter(n uint64) uint64 {
+	n += 0x9e3779b97f4a7c15
+	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+	n = (n ^ n>>27) * 0x94d049bb133111eb
+	return n ^ n>>31
+}
