@@ -127,7 +127,7 @@ func Shuffle[T any](l Lists, now time.Time, items []T, key func(T) string) {
 	slices.SortStableFunc(items, func(a, b T) int { return cmp.Compare(mix(s, key(a)), mix(s, key(b))) })
 }
 
-func salt(l Lists, now time.Time) uint64 { return scatter(l.Seed ^ scatter(uint64(now.UnixNano()))) } //nolint:gosec // any number does
+func salt(l Lists, now time.Time) uint64 { return scatter(l.Seed ^ scatter(uint64(now.UnixNano()))) }
 
 // mix is a number that looks random and follows from a salt and a text.
 func mix(salt uint64, text string) uint64 {
