@@ -41,20 +41,20 @@ func (b *Bus) Connect(queueARN, functionARN string, batchSize int) {
 		return
 	}
 	b.mappings = append(b.mappings, &mapping{queue: queueARN, function: functionARN, batch: batchSize})
-	if q := b.queueOf(queueARN); q != nil {
-		b.wake(q)
+	if q := b.findQueue(queueARN); q != nil {
+		b.schedulePolls(q)
 	}
 }
 
-// feeds says whether a function is connected to a queue.
-func (b *Bus) feeds(q *queue) bool {
+// isMappedToFunction says whether a function is connected to a queue.
+func (b *Bus) isMappedToFunction(q *queue) bool {
 	return slices.ContainsFunc(b.mappings, func(m *mapping) bool { return m.queue == q.arn })
 }
 
-// wake sets the polls of a queue for when something can be received. Every change of a queue ends with it.
-func (b *Bus) wake(q *queue) {
+// schedulePolls sets the polls of a queue for when something can be received. Every change of a queue ends with it.
+func (b *Bus) schedulePolls(q *queue) {
 	now := b.cfg.Clock.Now()
-	at, ok := q.due(now)
+	at, ok := q.nextReceivableAt(now)
 	for _, m := range b.mappings {
 		if m.queue != q.arn || m.timer != nil && ok && m.at.Equal(at) {
 			continue
@@ -65,23 +65,23 @@ func (b *Bus) wake(q *queue) {
 		}
 		if ok {
 			m.at = at
-			m.timer = b.cfg.Clock.After(at.Sub(now), "poll of "+q.name, func() { b.poll(q, m) })
+			m.timer = b.cfg.Clock.After(at.Sub(now), "poll of "+q.name, func() { b.pollQueue(q, m) })
 		}
 	}
 }
 
-// poll receives once and runs the function on what it got.
-func (b *Bus) poll(q *queue, m *mapping) {
+// pollQueue receives once and runs the function on what it got.
+func (b *Bus) pollQueue(q *queue, m *mapping) {
 	b.mu.Lock()
 	m.timer = nil
-	batches := byGroup(b.receive(q, m.batch, max(q.settings.visibility, time.Second)))
+	batches := byGroup(b.takeMessages(q, m.batch, max(q.settings.visibility, time.Second)))
 	events := make([][]byte, len(batches))
 	for i, batch := range batches {
 		events[i] = b.sqsEvent(q, batch)
 	}
 	b.mu.Unlock()
 	for i, batch := range batches {
-		b.run(q, m, batch, events[i])
+		b.runBatch(q, m, batch, events[i])
 	}
 }
 
@@ -97,14 +97,14 @@ func byGroup(messages []*message) (batches [][]*message) {
 	return batches
 }
 
-// run invokes the function on a batch and deletes what it has done.
-func (b *Bus) run(q *queue, m *mapping, batch []*message, event []byte) {
+// runBatch invokes the function on a batch and deletes what it has done.
+func (b *Bus) runBatch(q *queue, m *mapping, batch []*message, event []byte) {
 	response, functionError, err := b.cfg.Invoke(context.Background(), m.function, event)
 	if err != nil {
-		b.tryAgain(q, m, batch, event)
+		b.retryDelivery(q, m, batch, event)
 		return
 	}
-	failed, understood := failures(response, batch)
+	failed, understood := parseBatchFailures(response, batch)
 	if functionError != "" || !understood {
 		return
 	}
@@ -112,24 +112,24 @@ func (b *Bus) run(q *queue, m *mapping, batch []*message, event []byte) {
 	defer b.mu.Unlock()
 	for _, message := range batch {
 		if !failed[message.id] && message.inFlight(b.cfg.Clock.Now()) {
-			q.remove(message)
+			q.removeMessage(message)
 		}
 	}
-	b.wake(q)
+	b.schedulePolls(q)
 }
 
-// tryAgain keeps a batch that could not be run while it is still in flight.
-func (b *Bus) tryAgain(q *queue, m *mapping, batch []*message, event []byte) {
+// retryDelivery keeps a batch that could not be run while it is still in flight.
+func (b *Bus) retryDelivery(q *queue, m *mapping, batch []*message, event []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.cfg.Clock.Now().Add(throttleRetry).Before(batch[0].visibleAt) {
-		b.cfg.Clock.After(throttleRetry, "throttled batch of "+q.name, func() { b.run(q, m, batch, event) })
+		b.cfg.Clock.After(throttleRetry, "throttled batch of "+q.name, func() { b.runBatch(q, m, batch, event) })
 	}
 }
 
-// failures reads a function's answer. Nothing, null, or no list means success; what Lambda does not understand
+// parseBatchFailures reads a function's answer. Nothing, null, or no list means success; what Lambda does not understand
 // means that the whole batch failed.
-func failures(response []byte, batch []*message) (failed map[string]bool, understood bool) {
+func parseBatchFailures(response []byte, batch []*message) (failed map[string]bool, understood bool) {
 	failed = map[string]bool{}
 	if len(response) == 0 {
 		return failed, true
@@ -168,7 +168,7 @@ type record struct {
 func (b *Bus) sqsEvent(q *queue, batch []*message) []byte {
 	records := make([]record, 0, len(batch))
 	for _, m := range batch {
-		records = append(records, record{MessageID: m.id, ReceiptHandle: m.receipt, Body: m.body, Attributes: b.attributes(m),
+		records = append(records, record{MessageID: m.id, ReceiptHandle: m.receipt, Body: m.body, Attributes: b.systemAttributes(m),
 			MD5OfBody: m.md5, EventSource: "aws:sqs", EventSourceARN: q.arn, AWSRegion: b.cfg.Region})
 	}
 	event, err := json.Marshal(map[string]any{"Records": records})

@@ -17,7 +17,7 @@ type transformer struct {
 	InputTemplate string
 }
 
-func (t *transformer) check() error {
+func (t *transformer) checkTemplate() error {
 	if t == nil {
 		return nil
 	}
@@ -30,6 +30,6 @@ func (t *transformer) check() error {
 	return nil
 }
 
-func (t *transformer) apply(event []byte) []byte {
+func (t *transformer) transformEvent(event []byte) []byte {
 	return []byte(strings.ReplaceAll(t.InputTemplate, whole, string(event)))
 }

@@ -103,47 +103,47 @@ func New(cfg Config) *Service {
 
 // Wire returns the service as its clients reach it.
 func (s *Service) Wire() wire.JSONService {
-	return wire.JSONService{Name: "ecs", Target: "AmazonEC2ContainerServiceV20141113", Ops: s.operations(), Reads: func(operation string) bool {
+	return wire.JSONService{Name: "ecs", Target: "AmazonEC2ContainerServiceV20141113", Ops: s.listOperations(), Reads: func(operation string) bool {
 		return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List")
 	}}
 }
 
-func (s *Service) operations() map[string]wire.Op {
+func (s *Service) listOperations() map[string]wire.Op {
 	return map[string]wire.Op{
-		"RegisterTaskDefinition":     op(s, s.registerTaskDefinition),
-		"DescribeTaskDefinition":     op(s, s.describeTaskDefinition),
-		"ListTaskDefinitions":        op(s, s.listTaskDefinitions),
-		"DeregisterTaskDefinition":   op(s, s.deregisterTaskDefinition),
-		"CreateCluster":              op(s, s.createCluster),
-		"CreateService":              op(s, s.createService),
-		"UpdateService":              op(s, s.updateService),
-		"DeleteService":              op(s, s.deleteService),
-		"DescribeServices":           op(s, s.describeServices),
-		"ListServices":               op(s, s.listServices),
-		"ListTasks":                  op(s, s.listTasks),
-		"DescribeTasks":              op(s, s.describeTasks),
-		"RunTask":                    op(s, s.runTask),
-		"StopTask":                   op(s, s.stopTask),
-		"ListServiceDeployments":     op(s, s.listServiceDeployments),
-		"DescribeServiceDeployments": op(s, s.describeServiceDeployments),
-		"DescribeServiceRevisions":   op(s, s.describeServiceRevisions),
-		"StopServiceDeployment":      op(s, s.stopServiceDeployment),
-		"TagResource":                op(s, s.tagResource),
-		"UntagResource":              op(s, s.untagResource),
-		"ListTagsForResource":        op(s, s.listTagsForResource),
+		"RegisterTaskDefinition":     lockedOperation(s, s.registerTaskDefinition),
+		"DescribeTaskDefinition":     lockedOperation(s, s.describeTaskDefinition),
+		"ListTaskDefinitions":        lockedOperation(s, s.listTaskDefinitions),
+		"DeregisterTaskDefinition":   lockedOperation(s, s.deregisterTaskDefinition),
+		"CreateCluster":              lockedOperation(s, s.createCluster),
+		"CreateService":              lockedOperation(s, s.createService),
+		"UpdateService":              lockedOperation(s, s.updateService),
+		"DeleteService":              lockedOperation(s, s.deleteService),
+		"DescribeServices":           lockedOperation(s, s.describeServices),
+		"ListServices":               lockedOperation(s, s.listServices),
+		"ListTasks":                  lockedOperation(s, s.listTasks),
+		"DescribeTasks":              lockedOperation(s, s.describeTasks),
+		"RunTask":                    lockedOperation(s, s.runTask),
+		"StopTask":                   lockedOperation(s, s.stopTask),
+		"ListServiceDeployments":     lockedOperation(s, s.listServiceDeployments),
+		"DescribeServiceDeployments": lockedOperation(s, s.describeServiceDeployments),
+		"DescribeServiceRevisions":   lockedOperation(s, s.describeServiceRevisions),
+		"StopServiceDeployment":      lockedOperation(s, s.stopServiceDeployment),
+		"TagResource":                lockedOperation(s, s.tagResource),
+		"UntagResource":              lockedOperation(s, s.untagResource),
+		"ListTagsForResource":        lockedOperation(s, s.listTagsForResource),
 	}
 }
 
-// op runs f under the lock, and emits what happened after it.
-func op[In, Out any](s *Service, f func(context.Context, In) (Out, error)) wire.Op {
+// lockedOperation runs f under the lock, and emits what happened after it.
+func lockedOperation[In, Out any](s *Service, f func(context.Context, In) (Out, error)) wire.Op {
 	return wire.Handle(func(ctx context.Context, in In) (Out, error) {
-		defer s.lock()()
+		defer s.lockAndEmit()()
 		return f(ctx, in)
 	})
 }
 
-// lock returns the unlock, which emits the pending events without the lock: whoever hears one may call back.
-func (s *Service) lock() (unlock func()) {
+// lockAndEmit returns the unlock, which emits the pending events without the lock: whoever hears one may call back.
+func (s *Service) lockAndEmit() (unlock func()) {
 	s.mu.Lock()
 	return func() {
 		events := s.pending
@@ -155,27 +155,27 @@ func (s *Service) lock() (unlock func()) {
 	}
 }
 
-// later runs f under the lock, d from now.
-func (s *Service) later(d time.Duration, name string, f func()) {
+// runLockedAfter runs f under the lock, d from now.
+func (s *Service) runLockedAfter(d time.Duration, name string, f func()) {
 	s.cfg.Clock.After(d, name, func() {
-		defer s.lock()()
+		defer s.lockAndEmit()()
 		f()
 	})
 }
 
 func (s *Service) now() time.Time { return s.cfg.Clock.Now() }
 
-func (s *Service) id() int {
+func (s *Service) nextID() int {
 	s.ids++
 	return s.ids
 }
 
-func (s *Service) arn(format string, args ...any) string {
+func (s *Service) formatARN(format string, args ...any) string {
 	return s.prefix + fmt.Sprintf(format, args...)
 }
 
-// page returns one page of a list, of at most the asked size, and the token of the next; nil for the last.
-func page[T any](s *Service, l sim.List[T], asked *int, token *string) ([]T, *string, error) {
+// answerPage returns one page of a list, of at most the asked size, and the token of the next; nil for the last.
+func answerPage[T any](s *Service, l sim.List[T], asked *int, token *string) ([]T, *string, error) {
 	l.Lists, l.Now = s.cfg.Lists, s.now()
 	if asked != nil {
 		l.Most = *asked
@@ -197,16 +197,16 @@ func page[T any](s *Service, l sim.List[T], asked *int, token *string) ([]T, *st
 	return items, &next, nil
 }
 
-// shuffle puts what ECS documents no order of into one that changes from moment to moment.
-func shuffle[T any](s *Service, items []T, key func(T) string) {
+// shuffleItems puts what ECS documents no order of into one that changes from moment to moment.
+func shuffleItems[T any](s *Service, items []T, key func(T) string) {
 	sim.Shuffle(s.cfg.Lists, s.now(), items, key)
 }
 
-// itself is the key of a text.
-func itself(text string) string { return text }
+// textKey is the key of a text.
+func textKey(text string) string { return text }
 
-// stamp is a time on the wire; nil where it has not come yet.
-func stamp(t time.Time) *wire.Time {
+// wireTime is a time on the wire; nil where it has not come yet.
+func wireTime(t time.Time) *wire.Time {
 	if t.IsZero() {
 		return nil
 	}
@@ -219,4 +219,4 @@ type failure struct {
 	Reason string `json:"reason"`
 }
 
-func (f failure) key() string { return f.ARN }
+func (f failure) sortKey() string { return f.ARN }

@@ -37,8 +37,8 @@ func (s *Service) Verifiers(target string) []func(credential string) bool {
 // still in use is seen.
 func (s *Service) Present() []Refusal {
 	var refused []Refusal
-	for _, attempt := range s.attempts() {
-		if !s.accepts(attempt.Target, attempt.credential) {
+	for _, attempt := range s.collectPresentations() {
+		if !s.targetAccepts(attempt.Target, attempt.credential) {
 			refused = append(refused, attempt.Refusal)
 		}
 	}
@@ -53,7 +53,7 @@ type presentation struct {
 	credential string
 }
 
-func (s *Service) attempts() []presentation {
+func (s *Service) collectPresentations() []presentation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []presentation

@@ -23,7 +23,7 @@ type Refusal struct {
 func (s *Server) SetPresented(fullName, environment string, shown ...Presented) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.scope(fullName, environment).presents = slices.Clone(shown)
+	s.mustFindScope(fullName, environment).presents = slices.Clone(shown)
 }
 
 // Present lets every run that is not completed present what it has read so far, and returns who was refused, by
@@ -34,7 +34,7 @@ func (s *Server) Present() []Refusal {
 		return nil
 	}
 	var refused []Refusal
-	for _, attempt := range s.attempts() {
+	for _, attempt := range s.collectPresentations() {
 		if !s.cfg.Targets.Accepts(attempt.Target, attempt.credential) {
 			refused = append(refused, attempt.Refusal)
 		}
@@ -47,7 +47,7 @@ type presentation struct {
 	credential string
 }
 
-func (s *Server) attempts() (out []presentation) {
+func (s *Server) collectPresentations() (out []presentation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(s.repositories)) {
@@ -56,14 +56,14 @@ func (s *Server) attempts() (out []presentation) {
 				continue
 			}
 			for _, read := range r.read {
-				out = append(out, read.attempts(r.id)...)
+				out = append(out, read.collectPresentations(r.id)...)
 			}
 		}
 	}
 	return out
 }
 
-func (r reading) attempts(run int64) (out []presentation) {
+func (r reading) collectPresentations(run int64) (out []presentation) {
 	for _, p := range r.scope.presents {
 		refusal := Refusal{r.scope.repository.fullName, run, r.scope.environment, p.Secret, p.Target}
 		out = append(out, presentation{refusal, r.secrets[strings.ToUpper(p.Secret)]})

@@ -81,11 +81,11 @@ func TestInvokeAsyncRetriesTwice(t *testing.T) {
 func TestInvokeAsyncWaitsOutThrottling(t *testing.T) {
 	h := newHost(t)
 	calls := scripted(h, 0)
-	f, err := h.lookup("fn")
+	f, err := h.findFunction("fn")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.enter(f); err != nil { // the one place is taken
+	if _, err := h.enterInvocation(f); err != nil { // the one place is taken
 		t.Fatal(err)
 	}
 	if err := h.InvokeAsync("fn", nil); err != nil {
@@ -95,7 +95,7 @@ func TestInvokeAsyncWaitsOutThrottling(t *testing.T) {
 	if *calls != 0 {
 		t.Error("it ran past the reserved concurrency")
 	}
-	h.leave(f)
+	h.leaveInvocation(f)
 	h.cfg.Clock.Advance(5 * time.Minute)
 	if *calls != 1 {
 		t.Errorf("ran %d times", *calls)

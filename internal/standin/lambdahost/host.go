@@ -89,7 +89,7 @@ func (h *Host) Register(f Function) (arn string) {
 	h.functions[f.Name] = next
 	h.mu.Unlock()
 	if old != nil {
-		go h.retire(old)
+		go h.endReplacedProcess(old)
 	}
 	return next.arn
 }
@@ -101,21 +101,21 @@ func (h *Host) ARN(name string) string {
 
 // Allows says whether the function exists and its resource policy lets the service principal invoke it for source, an ARN.
 func (h *Host) Allows(arn, principal, source string) bool {
-	f, err := h.lookup(arn)
+	f, err := h.findFunction(arn)
 	if err != nil || !slices.Contains(f.Callers, principal) {
 		return false
 	}
-	return len(f.Sources) == 0 || slices.ContainsFunc(f.Sources, func(pattern string) bool { return like(pattern, source) })
+	return len(f.Sources) == 0 || slices.ContainsFunc(f.Sources, func(pattern string) bool { return matchesARNLike(pattern, source) })
 }
 
-// like compares as the operator ArnLike of a policy does.
-func like(pattern, arn string) bool {
+// matchesARNLike compares as the operator ArnLike of a policy does.
+func matchesARNLike(pattern, arn string) bool {
 	re := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern))
 	return regexp.MustCompile(`^(?s:` + re + `)$`).MatchString(arn)
 }
 
 // Output returns everything the functions have printed so far, complete for invocations that are over.
-func (h *Host) Output() []byte { return h.out.text() }
+func (h *Host) Output() []byte { return h.out.allText() }
 
 // Close ends every process this host started and waits for them; invocations that are running fail. Repeatable.
 func (h *Host) Close() error {
@@ -124,13 +124,13 @@ func (h *Host) Close() error {
 	running := slices.Collect(maps.Keys(h.processes))
 	h.mu.Unlock()
 	for _, p := range running {
-		p.kill()
+		p.killAndWait()
 	}
-	return h.out.close()
+	return h.out.closeOutput()
 }
 
-// lookup finds a function by name, partial ARN or ARN, with or without the qualifier $LATEST.
-func (h *Host) lookup(nameOrARN string) (*function, error) {
+// findFunction finds a function by name, partial ARN or ARN, with or without the qualifier $LATEST.
+func (h *Host) findFunction(nameOrARN string) (*function, error) {
 	name := strings.TrimSuffix(nameOrARN, ":$LATEST")
 	for _, prefix := range []string{h.ARN(""), h.cfg.Account + ":function:"} {
 		name = strings.TrimPrefix(name, prefix)

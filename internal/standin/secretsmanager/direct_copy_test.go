@@ -122,7 +122,7 @@ func TestACallIsACopy(t *testing.T) {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
 	for version, content := range map[string]string{"v2": "\x01\x02", "v3": "text"} {
-		if v := binary.version(id(version)); v == nil || !v.content.value.Equal(secret.New(content)) {
+		if v := binary.findVersion(id(version)); v == nil || !v.content.value.Equal(secret.New(content)) {
 			t.Errorf("%s is not what was put", version)
 		}
 	}

@@ -211,7 +211,7 @@ func TestEveryCodeOfTheStandinHasTheSDKsType(t *testing.T) {
 		if !is || slices.Contains(never, code) {
 			continue
 		}
-		if got := exception(code, "message"); reflect.TypeOf(got) != reflect.TypeOf(typed) {
+		if got := typedException(code, "message"); reflect.TypeOf(got) != reflect.TypeOf(typed) {
 			t.Errorf("%s is %T, the SDK's is %T", code, got, typed)
 		}
 	}

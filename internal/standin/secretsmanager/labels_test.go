@@ -165,7 +165,7 @@ func TestLabelEventShape(t *testing.T) {
 	if diff := cmp.Diff([]string{*w.describe("s").ARN}, e.Resources); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(labelUpdated{Name: "s", Label: current, VersionID: id("v1")}, e.Detail); diff != "" {
+	if diff := cmp.Diff(labelEvent{Name: "s", Label: current, VersionID: id("v1")}, e.Detail); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -183,7 +183,7 @@ func (w *world) seen() []string {
 	var names []string
 	for _, e := range w.events {
 		switch d := e.Detail.(type) {
-		case labelUpdated:
+		case labelEvent:
 			names = append(names, d.Label+" "+strings.TrimRight(d.VersionID, "-"))
 		case map[string]any:
 			names = append(names, d["eventName"].(string))

@@ -73,7 +73,7 @@ func (c *Clock) Advance(d time.Duration) { c.AdvanceTo(c.Now().Add(d)) }
 // AdvanceTo is Advance up to a point in time; a point in the past runs what is due now and moves nothing.
 func (c *Clock) AdvanceTo(end time.Time) {
 	for {
-		t := c.pop(end)
+		t := c.popDue(end)
 		if t == nil {
 			return
 		}
@@ -81,7 +81,7 @@ func (c *Clock) AdvanceTo(end time.Time) {
 	}
 }
 
-func (c *Clock) pop(end time.Time) *Timer {
+func (c *Clock) popDue(end time.Time) *Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dropStopped()

@@ -42,15 +42,15 @@ func (l List[T]) Page(token string) (items []T, next string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	all := l.sorted(at)
+	all := l.sortedFrom(at)
 	size := l.Most
 	if !l.Whole && at.page < 16 {
 		size = min(size, 1<<at.page)
 	}
 	if len(all) <= size {
-		return values(all), "", nil
+		return itemValues(all), "", nil
 	}
-	return values(all[:size]), place{at.page + 1, at.salt, all[size-1].rank}.token(), nil
+	return itemValues(all[:size]), place{at.page + 1, at.salt, all[size-1].rank}.formatToken(), nil
 }
 
 // place is where a page begins: after a rank, in the order that a salt makes.
@@ -60,11 +60,11 @@ type place struct {
 	rank string
 }
 
-func (p place) token() string { return fmt.Sprintf("page-%d-%x-%x", p.page, p.salt, p.rank) }
+func (p place) formatToken() string { return fmt.Sprintf("page-%d-%x-%x", p.page, p.salt, p.rank) }
 
 func (l List[T]) parseToken(token string) (place, error) {
 	if token == "" {
-		return place{salt: salt(l.Lists, l.Now)}, nil
+		return place{salt: momentSalt(l.Lists, l.Now)}, nil
 	}
 	var p place
 	var rank string
@@ -79,38 +79,38 @@ func (l List[T]) parseToken(token string) (place, error) {
 	return p, nil
 }
 
-// ranked is an item and the text that it is sorted by.
-type ranked[T any] struct {
+// rankedItem is an item and the text that it is sorted by.
+type rankedItem[T any] struct {
 	rank string
 	item T
 }
 
-// sorted returns the items from a place on, in the list's order.
-func (l List[T]) sorted(from place) []ranked[T] {
-	var all []ranked[T]
+// sortedFrom returns the items from a place on, in the list's order.
+func (l List[T]) sortedFrom(from place) []rankedItem[T] {
+	var all []rankedItem[T]
 	for _, item := range l.Items {
-		r := ranked[T]{item: item}
+		r := rankedItem[T]{item: item}
 		if l.Sort != nil {
 			r.rank = l.Sort(item)
 		} else {
-			r.rank = fmt.Sprintf("%016x", mix(from.salt, l.Key(item)))
+			r.rank = fmt.Sprintf("%016x", mixHash(from.salt, l.Key(item)))
 		}
-		if from.page == 0 || l.compare(r.rank, from.rank) > 0 {
+		if from.page == 0 || l.compareKeys(r.rank, from.rank) > 0 {
 			all = append(all, r)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b ranked[T]) int { return l.compare(a.rank, b.rank) })
+	slices.SortStableFunc(all, func(a, b rankedItem[T]) int { return l.compareKeys(a.rank, b.rank) })
 	return all
 }
 
-func (l List[T]) compare(a, b string) int {
+func (l List[T]) compareKeys(a, b string) int {
 	if l.Descending {
 		a, b = b, a
 	}
 	return strings.Compare(a, b)
 }
 
-func values[T any](all []ranked[T]) []T {
+func itemValues[T any](all []rankedItem[T]) []T {
 	items := make([]T, len(all))
 	for i, r := range all {
 		items[i] = r.item
@@ -123,21 +123,23 @@ func Shuffle[T any](l Lists, now time.Time, items []T, key func(T) string) {
 	if len(items) < 2 {
 		return
 	}
-	s := salt(l, now)
-	slices.SortStableFunc(items, func(a, b T) int { return cmp.Compare(mix(s, key(a)), mix(s, key(b))) })
+	s := momentSalt(l, now)
+	slices.SortStableFunc(items, func(a, b T) int { return cmp.Compare(mixHash(s, key(a)), mixHash(s, key(b))) })
 }
 
-func salt(l Lists, now time.Time) uint64 { return scatter(l.Seed ^ scatter(uint64(now.UnixNano()))) }
+func momentSalt(l Lists, now time.Time) uint64 {
+	return splitMix64(l.Seed ^ splitMix64(uint64(now.UnixNano())))
+}
 
-// mix is a number that looks random and follows from a salt and a text.
-func mix(salt uint64, text string) uint64 {
+// mixHash is a number that looks random and follows from a salt and a text.
+func mixHash(salt uint64, text string) uint64 {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(text))
-	return scatter(salt ^ sum.Sum64())
+	return splitMix64(salt ^ sum.Sum64())
 }
 
-// scatter is the finalizer of SplitMix64: numbers that differ in one bit differ in half of them afterwards.
-func scatter(n uint64) uint64 {
+// splitMix64 is the finalizer of SplitMix64: numbers that differ in one bit differ in half of them afterwards.
+func splitMix64(n uint64) uint64 {
 	n += 0x9e3779b97f4a7c15
 	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
 	n = (n ^ n>>27) * 0x94d049bb133111eb

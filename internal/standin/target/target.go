@@ -60,7 +60,7 @@ func (t *Targets) Live(target string) int {
 // Accepts presents a credential, and counts a refusal. A symmetric target that has no verifier at this moment
 // refuses nothing: nobody is there to refuse.
 func (t *Targets) Accepts(target, credential string) bool {
-	ok := t.accepts(target, credential, true)
+	ok := t.acceptsCredential(target, credential, true)
 	if !ok {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -71,10 +71,10 @@ func (t *Targets) Accepts(target, credential string) bool {
 
 // WouldAccept says what Accepts would, without presenting anything: it counts nothing.
 func (t *Targets) WouldAccept(target, credential string) bool {
-	return t.accepts(target, credential, false)
+	return t.acceptsCredential(target, credential, false)
 }
 
-func (t *Targets) accepts(target, credential string, presented bool) bool {
+func (t *Targets) acceptsCredential(target, credential string, presented bool) bool {
 	if credential == "" {
 		return false
 	}

@@ -15,7 +15,7 @@ type Refusal struct{ Project, Deployment, Env, Target string }
 func (s *Server) SetPresented(project string, shown ...Presented) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(project).Presents = slices.Clone(shown)
+	s.mustFindProject(project).Presents = slices.Clone(shown)
 }
 
 // Present lets every live deployment use its credentials and returns the refusals, sorted by project.
@@ -28,14 +28,14 @@ func (s *Server) Present() []Refusal {
 		if p.live == nil || s.cfg.Targets == nil {
 			continue
 		}
-		for _, use := range p.refusals(p.live, s.cfg.Targets.Accepts) {
+		for _, use := range p.collectRefusals(p.live, s.cfg.Targets.Accepts) {
 			out = append(out, Refusal{p.Name, p.live.id, use.Env, use.Target})
 		}
 	}
 	return out
 }
 
-func (p *project) refusals(d *deployment, accepts func(target, credential string) bool) (refused []Presented) {
+func (p *project) collectRefusals(d *deployment, accepts func(target, credential string) bool) (refused []Presented) {
 	for _, use := range d.presents {
 		if !accepts(use.Target, d.snapshot[use.Env]) {
 			refused = append(refused, use)
@@ -58,14 +58,14 @@ type RollbackTarget struct {
 func (s *Server) RollbackTargets(project string) (out []RollbackTarget) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.must(project)
+	p := s.mustFindProject(project)
 	for _, d := range slices.Backward(p.deployments) {
 		if !p.canServe(d) {
 			continue
 		}
 		r := RollbackTarget{Deployment: d.id, Live: d == p.live}
 		if s.cfg.Targets != nil {
-			r.Refused = p.refusals(d, s.cfg.Targets.WouldAccept)
+			r.Refused = p.collectRefusals(d, s.cfg.Targets.WouldAccept)
 		}
 		out = append(out, r)
 	}

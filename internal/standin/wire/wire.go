@@ -127,13 +127,13 @@ func (s JSONService) ServeCall(tap *sim.Tap, clock *sim.Clock, w http.ResponseWr
 	}
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	call := Caller(r)
-	call.Service, call.Operation, call.Resource, call.Bytes = s.Name, operation, resource(body), len(body)
+	call.Service, call.Operation, call.Resource, call.Bytes = s.Name, operation, resourceName(body), len(body)
 	call.Write, call.Question = !s.Reads(operation), operation+string(body)
-	tap.Serve(w, call, func(w http.ResponseWriter) { s.answer(WithCall(r.Context(), call), clock, w, operation, body) },
+	tap.Serve(w, call, func(w http.ResponseWriter) { s.answerOperation(WithCall(r.Context(), call), clock, w, operation, body) },
 		func(w http.ResponseWriter, o sim.Outcome) { WriteError(clock, w, Refusal(o)) })
 }
 
-func (s JSONService) answer(ctx context.Context, clock *sim.Clock, w http.ResponseWriter, operation string, body []byte) {
+func (s JSONService) answerOperation(ctx context.Context, clock *sim.Clock, w http.ResponseWriter, operation string, body []byte) {
 	op, known := s.Ops[operation]
 	if !known {
 		WriteError(clock, w, NotImplemented("%s %s", s.Name, operation))
@@ -147,8 +147,8 @@ func (s JSONService) answer(ctx context.Context, clock *sim.Clock, w http.Respon
 	WriteJSON(clock, w, http.StatusOK, out)
 }
 
-// resource names what a request is about, for the journal. Only members that carry names are looked at.
-func resource(body []byte) string {
+// resourceName names what a request is about, for the journal. Only members that carry names are looked at.
+func resourceName(body []byte) string {
 	var named struct {
 		SecretID       string `json:"SecretId"`
 		Name           string
@@ -185,7 +185,7 @@ func Refusal(o sim.Outcome) *Error {
 
 // WriteJSON sends an answer with the stand-in's time in its Date header.
 func WriteJSON(clock *sim.Clock, w http.ResponseWriter, status int, out any) {
-	header(clock, w)
+	setHeader(clock, w)
 	w.WriteHeader(status)
 	if out != nil {
 		_ = json.NewEncoder(w).Encode(out)
@@ -202,13 +202,13 @@ func WriteError(clock *sim.Clock, w http.ResponseWriter, err error) {
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
-	header(clock, w)
+	setHeader(clock, w)
 	w.Header().Set("X-Amzn-Errortype", e.Code)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": e.Code, "message": e.Message})
 }
 
-func header(clock *sim.Clock, w http.ResponseWriter) {
+func setHeader(clock *sim.Clock, w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "application/x-amz-json-1.1")
 	h.Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000000")
