@@ -48,7 +48,7 @@ type Emergency struct {
 	ready bool                // its own label is on the current version
 }
 
-// asked is what a person asks for, the same in every step.
+// asked holds the parameters that a person gave, the same in every step.
 type asked struct {
 	version string // of what it makes where it begins
 	until   time.Time
@@ -105,7 +105,8 @@ func (e Emergency) Before() string {
 	return ""
 }
 
-// classifyLabels tells what is under way from what is left of others.
+// classifyLabels sets Going, Joined or Stopped from the emergency labels and the pending version, and collects the
+// labels of emergencies that came to nothing in left.
 func (e *Emergency) classifyLabels() {
 	pending, rotating := e.History.Labelled(history.AWSPending)
 	rotating = rotating && !pending.Has(history.AWSCurrent)

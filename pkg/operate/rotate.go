@@ -75,7 +75,7 @@ type Watch struct {
 // patience is how many looks in a row may find nothing of a rotation.
 const patience = 3
 
-// Ending is what has become of something that is followed. The zero Ending: it goes on.
+// Ending describes how something that is followed ended. The zero Ending: it goes on.
 type Ending struct {
 	Over      bool              // there is nothing more to follow
 	Nothing   bool              // it came to nothing: the version before is still current

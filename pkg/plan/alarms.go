@@ -40,7 +40,7 @@ const (
 	rotatesLate     = 2 * 24 * time.Hour // Secrets Manager rotates some time within a day
 )
 
-// findAlarms says what a person has to look at. It is computed from ages alone, so that it comes whatever caused it: a
+// findAlarms returns what a person has to look at. Ages alone decide, so that an alarm is raised whatever the cause: a
 // function that was unset, a schedule that was disabled, a consumer that never follows.
 func (s State) findAlarms() []Alarm {
 	var all []Alarm
@@ -95,7 +95,7 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	return all
 }
 
-// formatAge says a time span in the largest unit that matters.
+// formatAge returns a duration in hours, or in days from 48 hours on.
 func formatAge(d time.Duration) string {
 	if d < 48*time.Hour {
 		return fmt.Sprintf("%dh", int(d.Hours()))

@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Plan is what one pass would do, in the order in which it is applied. An empty plan without waits means that
+// Plan lists what one pass would do, in the order in which it is applied. An empty plan without waits means that
 // every consumer is proven to run what the sources say and that nothing is owed.
 type Plan struct {
 	Marks    []Mark    // labels that go on first
@@ -232,14 +232,14 @@ func (b Bucket) findStale() (current history.Version, stale bool) {
 	return current, !equalContent(b.Contents[current.ID].Values, b.Want.Values)
 }
 
-// bucketAt is the bucket as one of its versions has it.
+// bucketAt returns the bucket with the values of one of its versions.
 func (b Bucket) bucketAt(v history.Version) bucket.Bucket {
 	out := b.Want
 	out.Version, out.Values = v.ID, b.Contents[v.ID].Values
 	return out
 }
 
-// refuseWrite says why a changed content may not be written.
+// refuseWrite reports whether a changed content may not be written, and returns the Wait that names the reason.
 func (b Bucket) refuseWrite(s State) (Wait, bool) {
 	current, stale := b.findStale()
 	if !stale {

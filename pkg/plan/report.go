@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// Report is what people and programs are told about one pass: names and ids, never a value.
+// Report describes one pass for people and programs: names and ids, never a value.
 type Report struct {
 	Environment string           `json:"environment"`
 	Mode        string           `json:"mode"`
@@ -23,7 +23,7 @@ type Report struct {
 	Alarms      []Alarm          `json:"alarms"`
 }
 
-// Source is what the report says of a source; nothing but the name, where it does not know it.
+// Source returns the report of the source called name; where there is none, one with nothing but the name.
 func (r Report) Source(name string) SourceReport {
 	for _, s := range r.Sources {
 		if s.Name == name {
@@ -98,7 +98,7 @@ type ConsumerReport struct {
 	Detail  string `json:"detail,omitempty"`
 }
 
-// Describe tells what was seen and what is planned. It is pure and repeatable.
+// Describe returns the report of a state and its plan. It is pure and repeatable.
 func Describe(s State, p Plan) Report {
 	r := Report{Environment: s.Environment, Mode: string(s.Mode), At: s.Now, Steps: p.listSteps(), Waits: p.Waits}
 	for _, source := range s.Sources {
@@ -204,7 +204,7 @@ func (p Plan) listSteps() []Step {
 	return steps
 }
 
-// String says a step in one line.
+// String returns a step as one line.
 func (s Step) String() string {
 	text := fmt.Sprintf("%-7s %s", s.Do, s.Subject)
 	if s.Version != "" {

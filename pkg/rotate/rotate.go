@@ -47,7 +47,7 @@ var ErrNotAccepted = errors.New("the target does not accept the credential")
 // that place, and keeps it.
 var ErrSuperseded = errors.New("the credential there was installed by a newer rotation; this one is stopped and has changed nothing")
 
-// Start is what a rotation starts from.
+// Start holds the state of a source when a rotation starts.
 type Start struct {
 	Version string // the id of the version that comes to be: the same at every try of one rotation
 	// Since is when this rotation began, by Secrets Manager's clock. For an emergency it is when the first of those
@@ -60,7 +60,7 @@ type Start struct {
 	Others func(context.Context) ([]Other, error)
 }
 
-// Change is what Set is asked for.
+// Change holds the credentials of a rotation for Set: the pending one and the current one.
 type Change struct {
 	// Since is when the rotation that made Pending began, by Secrets Manager's clock: the creation time of its version,
 	// the same at every try. Of two rotations, the one with the later time is the newer one.
@@ -75,7 +75,7 @@ type Other struct {
 	Retained bool // somebody vetoes its retirement: an emergency does not go past that
 }
 
-// End is what the life of a credential ends with.
+// End holds the credentials of a retirement: the owed one, and the one that stays.
 type End struct {
 	Since         time.Time // when the owed version was created, by Secrets Manager's clock
 	Owed, Current Values
@@ -108,7 +108,7 @@ type Identified interface {
 	Same(a, b Values) bool
 }
 
-// Store is what rotation needs of Secrets Manager; pkg/store implements it and says what each method promises.
+// Store lists the Secrets Manager calls of a rotation; pkg/store implements it and documents what each method promises.
 type Store interface {
 	LookAll(ctx context.Context, name string) (history.History, error)
 	Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error)
@@ -140,7 +140,7 @@ type Job struct {
 	Pause func(context.Context, time.Duration) error
 }
 
-// Event is what Secrets Manager sends a rotation function
+// Event is the payload with which Secrets Manager invokes a rotation function
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
 type Event struct {
 	Step    string // createSecret, setSecret, testSecret, finishSecret

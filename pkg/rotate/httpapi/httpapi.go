@@ -20,7 +20,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Reach has what a Rotator needs to reach its vendor.
+// Reach holds the means by which a Rotator reaches its vendor.
 type Reach struct {
 	Environment string
 	// Admin reads the source of the administrator afresh. It is not called for a source that names none.

@@ -127,7 +127,7 @@ func (d *definition) takeLimits(w *words) (understood bool) {
 }
 
 // takePolicy reads: DEFAULT, NEVER, OPTIONAL, UNBOUNDED, a number, or a number of days. Where nothing follows, the
-// password has expired, or nobody may change it who does not say it again: such an account is not copied.
+// password has expired, or may only be changed by who repeats it: such an account is not copied.
 func (d *definition) takePolicy(w *words, name string) (understood bool) {
 	interval := w.takeWords("INTERVAL")
 	value, is := w.takeKind(bare)

@@ -65,8 +65,8 @@ func (p product) writeSetInitial(roles, account string) string {
 	return "SET DEFAULT ROLE " + roles + " TO " + account
 }
 
-// writeReadable returns the statements that make readable what the server shows: MySQL's hashes have bytes that no
-// string has.
+// writeReadable returns the statements that make the server show hashes in hexadecimal: MySQL's hashes contain bytes
+// that are no valid string.
 func (p product) writeReadable() []string {
 	if p == mariaDB {
 		return nil
