@@ -90,7 +90,7 @@ func (s *session) onlyObserve() error {
 	return unfinished{fmt.Sprintf("%s; mode observe writes nothing: choose mode propagate or retire in %s", describeStanding(report), s.manifest)}
 }
 
-// runPasses has passes run, here or by the pipeline, and follows them.
+// runPasses runs passes, here or by asking the pipeline, and follows them.
 func (c applyCmd) runPasses(s *session) error {
 	if c.Direct {
 		run := func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }

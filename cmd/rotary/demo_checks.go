@@ -134,7 +134,7 @@ func (p *play) canaries() (*leak.Search, int) {
 	return canaries, n
 }
 
-// leaks is what of the canaries stands anywhere in what was printed, logged or journaled.
+// leaks returns the canaries that were found in anything printed, logged or journaled.
 func (p *play) leaks(canaries *leak.Search) (found []leak.Finding) {
 	for _, text := range [][]byte{p.out.recordedBytes(), p.s.Region(p.s.Env.Account, p.s.Env.Region).Lambda.Output(), fmt.Appendf(nil, "%+v", p.s.Tap.Calls())} {
 		found = append(found, canaries.In(text)...)

@@ -50,7 +50,7 @@ func (s *session) followPursuit(p pursuit) error {
 	}
 }
 
-// describeStanding says in a line what is left.
+// describeStanding returns in one line what is left to do.
 func describeStanding(r plan.Report) string {
 	if r.Converged {
 		return r.Environment + " has converged"
@@ -95,7 +95,7 @@ func (a *app) peopleWriter() io.Writer {
 // hasScreen reports whether people read a screen, on which lines can be written over.
 func (a *app) hasScreen() bool { return !a.json && a.shown != nil && a.shown() }
 
-// describeNews is what a report says that is worth a line. It does not count down.
+// describeNews returns the lines of a report that are printed when they change, without countdowns.
 func describeNews(r plan.Report) []string {
 	var lines []string
 	for _, source := range r.Sources {

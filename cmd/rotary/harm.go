@@ -57,7 +57,7 @@ func viewConsumer(c operate.Exposed) consumerView {
 	return v
 }
 
-// describeFate says what becomes of a consumer.
+// describeFate returns what an emergency does to a consumer, and when.
 func describeFate(f operate.Fate) string {
 	var parts []string
 	switch {
@@ -77,7 +77,7 @@ func describeFate(f operate.Fate) string {
 	return strings.Join(parts, "; ")
 }
 
-// describeUnknowns says what nobody can tell beforehand.
+// describeUnknowns returns what cannot be known before an emergency begins, one line each.
 func describeUnknowns(h operate.Harm) []string {
 	var all []string
 	switch source := h.Rotates; source.Rotate.With {
@@ -99,7 +99,7 @@ func describeUnknowns(h operate.Harm) []string {
 	return all
 }
 
-// describeHarm says it for people.
+// describeHarm returns the lines that tell people, before an emergency begins, what it does.
 func describeHarm(h operate.Harm, env string, now time.Time) []string {
 	lines := []string{h.Source + ": version " + history.Short(h.Replaced) + " is replaced"}
 	if h.UnderWay != "" {

@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// maxInput is what Secrets Manager takes at most
+// maxInput is the size in bytes of the largest value that Secrets Manager takes
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
 const maxInput = 65536
 

@@ -35,7 +35,7 @@ func (a *app) hang(head, what string) {
 	}
 }
 
-// printRehearsal tells the whole: every source and consumer in one table, what it stands on, and what went wrong.
+// printRehearsal prints every source and consumer in one table, the assumptions, and what went wrong.
 func (a *app) printRehearsal(r rehearsal.Report) {
 	fmt.Fprintf(a.out, "\n%s\n\n", rehearsalTable(r))
 	t := r.Totals
@@ -66,8 +66,8 @@ func printOutcomes(r rehearsal.Report) string {
 	return fmt.Sprintf("%s, and %s did not hold", refused, countNoun(r.Totals.Failed, "act"))
 }
 
-// rehearsalTable has a row for every source and consumer: undisturbed, and how often and how long anybody was refused
-// in any act.
+// rehearsalTable returns a table with a row for every source and consumer: the undisturbed rotation, and how often and
+// how long anybody was refused in any act.
 func rehearsalTable(r rehearsal.Report) string {
 	t := newTable("source", "consumer", "followed", "rollouts", "refused", "old one dead", "acts that held")
 	for _, s := range r.Sources {
@@ -113,7 +113,7 @@ func heldOf(s rehearsal.Source) string {
 	return fmt.Sprintf("%d of %d", held, len(s.Acts))
 }
 
-// spanOf says how long, or what stands for never.
+// spanOf returns how long a span is; never, where it did not happen.
 func spanOf(s rehearsal.Span, never string) string {
 	if s == 0 {
 		return never

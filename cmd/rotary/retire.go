@@ -56,7 +56,7 @@ func (c retireCmd) Run(a *app) error {
 	return s.printLabelled(source, "retired", owed.Version, "version "+history.Short(owed.Version)+" is retired")
 }
 
-// describeBlock says what keeps an owed version from being retired.
+// describeBlock returns what keeps an owed version from being retired.
 func describeBlock(o plan.OwedReport, r plan.Report) string {
 	if len(o.Blocked) == 0 {
 		return "rotary is about to retire it by itself"

@@ -116,7 +116,7 @@ func (r *rollback) runSteps(c rollbackCmd) error {
 	return r.followPursuit(pursuit{r.lookNow, watch, r.end.Sub(r.now())})
 }
 
-// announce says what will happen and how long it takes.
+// announce prints what the rollback will do and how long it takes.
 func (r *rollback) announce() {
 	out, version := r.peopleWriter(), history.Short(r.Back.Version)
 	if r.Begun {
@@ -184,7 +184,7 @@ func (r *rollback) addVeto(err error) error {
 	return err
 }
 
-// printDone says that the version is current.
+// printDone prints that the version is current, or the last report for a program.
 func (r *rollback) printDone(followed bool) error {
 	if r.json {
 		if followed {

@@ -186,7 +186,7 @@ func (s *session) describeHindrance(source string, h operate.Hindrance, report p
 	return "a rotation to version " + history.Short(h.Pending) + " is under way: rotary status " + s.env.Name
 }
 
-// printStarted says that a rotation is on its way; where it is followed, a program gets the last report instead.
+// printStarted prints that a rotation has started; where it is followed, a program gets the last report instead.
 func (s *session) printStarted(source manifest.Source, version string, followed bool) error {
 	switch {
 	case !s.json:

@@ -91,7 +91,7 @@ func sourceState(s plan.SourceReport) string {
 	return strings.Join(parts, ", ")
 }
 
-// owedTable has a line for each owed retirement; "" where there is none.
+// owedTable returns a table with a line for each owed retirement; "" where there is none.
 func owedTable(r plan.Report) string {
 	t := newTable("owed", "version", "for", "dies", "waits for")
 	for _, s := range r.Sources {
@@ -105,7 +105,7 @@ func owedTable(r plan.Report) string {
 	return renderTable(t)
 }
 
-// formatDeath says when an emergency ends a version; without one, its consumers decide that.
+// formatDeath returns when an emergency retires a version; without an emergency, its consumers decide that.
 func formatDeath(o plan.OwedReport, now time.Time) string {
 	switch {
 	case o.Dies.IsZero():
@@ -116,7 +116,7 @@ func formatDeath(o plan.OwedReport, now time.Time) string {
 	return formatLeft(o.Dies, now)
 }
 
-// listGates says what the first gate wants, and names the others.
+// listGates returns the detail of the first closed gate, and the names of the others.
 func listGates(o plan.OwedReport, now time.Time) string {
 	if len(o.Blocked) == 0 {
 		return "nothing: the next pass retires it"
@@ -166,7 +166,7 @@ func orDash(s string) string {
 	return s
 }
 
-// formatAge says how long ago t was, in the two largest units that matter to a person.
+// formatAge returns how long ago t was, in minutes, hours and minutes, or days.
 func formatAge(t, now time.Time) string {
 	if t.IsZero() {
 		return "-"

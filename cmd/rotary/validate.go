@@ -63,7 +63,7 @@ func (a *app) refused(problems *manifest.Problems) error {
 	return reported{problems}
 }
 
-// countNoun says how many there are of something.
+// countNoun returns a number and its noun, in the plural where n is not 1.
 func countNoun(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
