@@ -27,7 +27,7 @@ type handler struct {
 	metrics     io.Writer // the Lambda's log, from which CloudWatch takes them
 }
 
-// request is what the Lambda is invoked with: a batch of SQS messages, or a question. Other fields are let pass: AWS
+// request is the payload that invokes the Lambda: a batch of SQS messages, or a question. Other fields are ignored: AWS
 // adds some to its envelopes without notice, and that must not stop the pipeline.
 type request struct {
 	Records     []events.SQSMessage
@@ -154,7 +154,7 @@ func logReport(report plan.Report) {
 	}
 }
 
-// findNextLook says when the first of the waits ends, but not sooner than soon: an appointment in the past is refused.
+// findNextLook returns when the first of the waits ends, but not sooner than soon: Scheduler refuses a time in the past.
 func findNextLook(r plan.Report) (time.Time, bool) {
 	var at time.Time
 	for _, w := range r.Waits {
