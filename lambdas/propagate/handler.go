@@ -144,10 +144,12 @@ func isLagging(err error) bool {
 func logReport(report plan.Report) {
 	slog.Info("pass", "converged", report.Converged, "steps", len(report.Steps), "waits", len(report.Waits))
 	for _, step := range report.Steps {
-		slog.Info("step", "do", step.Do, "subject", step.Subject, "version", step.Version, "names", step.Names, "detail", step.Detail)
+		slog.Info("step", "do", step.Do, "subject", step.Subject, "version", step.Version, "names", step.Names,
+			"detail", step.Detail)
 	}
 	for _, wait := range report.Waits {
-		slog.Info("wait", "subject", wait.Subject, "version", wait.Version, "reason", wait.Reason, "detail", wait.Detail, "until", wait.Until)
+		slog.Info("wait", "subject", wait.Subject, "version", wait.Version, "reason", wait.Reason,
+			"detail", wait.Detail, "until", wait.Until)
 	}
 	for _, alarm := range report.Alarms {
 		slog.Error("a person has to look", "alarm", alarm.Name, "subject", alarm.Subject, "detail", alarm.Detail)

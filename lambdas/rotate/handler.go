@@ -111,7 +111,8 @@ func (h handler) runJob(ctx context.Context, source manifest.Source, r request) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
 	defer cancel()
-	job := rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator, Pause: h.pause}
+	secrets := h.store.WithRotationToken(secret.New(r.RotationToken))
+	job := rotate.Job{Store: secrets, Source: source, Rotator: rotator, Pause: h.pause}
 	return r.askJob(ctx, job)
 }
 

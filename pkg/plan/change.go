@@ -58,7 +58,8 @@ func (b Bucket) lagsBehind(source Source, v history.Version) bool {
 		return true
 	}
 	return slices.ContainsFunc(b.visibleConsumers(), func(c Consumer) bool {
-		return !c.runsOnly(current.ID) && slices.ContainsFunc(c.InPlay, func(id string) bool { return b.mayCarryOwed(source, v, id) })
+		return !c.runsOnly(current.ID) &&
+			slices.ContainsFunc(c.InPlay, func(id string) bool { return b.mayCarryOwed(source, v, id) })
 	})
 }
 

@@ -106,7 +106,9 @@ func Describe(s State, p Plan) Report {
 	}
 	for _, b := range s.Buckets {
 		current, _ := b.Current()
-		r.Buckets = append(r.Buckets, BucketReport{Name: b.Want.Name, Secret: b.Secret, Version: current.ID, Names: b.Want.Names()})
+		r.Buckets = append(r.Buckets, BucketReport{
+			Name: b.Want.Name, Secret: b.Secret, Version: current.ID, Names: b.Want.Names(),
+		})
 		for _, c := range b.Consumers {
 			r.Consumers = append(r.Consumers, describeConsumer(b, c, current.ID))
 		}
@@ -115,14 +117,16 @@ func Describe(s State, p Plan) Report {
 		r.Consumers = append(r.Consumers, ConsumerReport{Name: c.Consumer, State: "unknown", Detail: c.Unknown})
 	}
 	r.Alarms = s.findAlarms()
-	r.Converged = p.Empty() && len(p.Waits) == 0 && !slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
+	r.Converged = p.Empty() && len(p.Waits) == 0 &&
+		!slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
 	return r
 }
 
 func describeSource(s State, p Plan, source Source) SourceReport {
 	current, _ := source.Current()
 	r := SourceReport{
-		Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created, AtOnce: source.AtOnce,
+		Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created,
+		AtOnce: source.AtOnce,
 	}
 	r.Changed, r.Followed = s.measureChange(source)
 	for _, c := range s.consumersOf(source) {
@@ -134,7 +138,9 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	}
 	for _, v := range source.Owed() {
 		dies, _ := source.Dies(v)
-		r.Owed = append(r.Owed, OwedReport{Version: v.ID, Made: v.Created, Since: source.OwedSince(v), Dies: dies, Blocked: Gates(s, p, source, v)})
+		r.Owed = append(r.Owed, OwedReport{
+			Version: v.ID, Made: v.Created, Since: source.OwedSince(v), Dies: dies, Blocked: Gates(s, p, source, v),
+		})
 	}
 	return r
 }
@@ -186,7 +192,9 @@ func (p Plan) listSteps() []Step {
 		steps = append(steps, Step{Do: "write", Subject: w.Bucket.Name, Version: w.Bucket.Version, Names: w.Changed})
 	}
 	for _, c := range p.Confirms {
-		steps = append(steps, Step{Do: "confirm", Subject: c.Source, Version: c.Version, Detail: "an emergency has made it a short time ago"})
+		steps = append(steps, Step{
+			Do: "confirm", Subject: c.Source, Version: c.Version, Detail: "an emergency has made it a short time ago",
+		})
 	}
 	for _, r := range p.Rolls {
 		steps = append(steps, Step{Do: "roll", Subject: r.Consumer, Version: r.Bucket.Version, Detail: r.Why})

@@ -173,7 +173,8 @@ func (j Job) Step(ctx context.Context, e Event) error {
 		return j.createSecret(ctx, history, pending)
 	}
 	if isOvertaken(history, pending) {
-		return j.refuseRotation(ctx, history, pending, &Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
+		return j.refuseRotation(ctx, history, pending,
+			&Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
 	}
 	switch e.Step {
 	case "setSecret":
@@ -217,7 +218,8 @@ func (j Job) reclaimPending(ctx context.Context, h history.History, version stri
 	v, known := h.Version(version)
 	holder, rotating := h.Labelled(history.AWSPending)
 	_, urgent := h.EmergencyOf(version)
-	if !known || !urgent || !rotating || !holder.Created.Before(v.Created) || holder.Has(history.AWSCurrent) || v.Has(history.AWSCurrent) {
+	if !known || !urgent || !rotating || !holder.Created.Before(v.Created) || holder.Has(history.AWSCurrent) ||
+		v.Has(history.AWSCurrent) {
 		return h, nil
 	}
 	if err := j.Store.Move(ctx, h.Secret, history.AWSPending, version, holder.ID); err != nil {
@@ -279,13 +281,15 @@ func (j Job) testSecret(ctx context.Context, h history.History, pending history.
 // finishSecret swaps AWSCURRENT against the version seen. A version without a value never becomes current.
 func (j Job) finishSecret(ctx context.Context, h history.History, pending history.Version) error {
 	if pending.Empty {
-		return fmt.Errorf("finish the rotation of %s: version %s has no value", j.Source.Name, history.Short(pending.ID))
+		return fmt.Errorf("finish the rotation of %s: version %s has no value",
+			j.Source.Name, history.Short(pending.ID))
 	}
 	current, _ := h.Current()
 	if err := j.makeCurrent(ctx, h, pending.ID, current.ID); err != nil {
 		return err
 	}
-	if _, urgent := h.EmergencyOf(pending.ID); urgent && j.Pause != nil && j.Source.LateWrite() == manifest.LateConfirmed {
+	if _, urgent := h.EmergencyOf(pending.ID); urgent && j.Pause != nil &&
+		j.Source.LateWrite() == manifest.LateConfirmed {
 		j.stayToConfirm(ctx, plan.Confirm{Source: j.Source.Name, Version: pending.ID})
 	}
 	return nil
@@ -311,7 +315,9 @@ func (j Job) dropPending(ctx context.Context, h history.History, version string)
 	return j.Store.Move(ctx, h.Secret, history.AWSPending, "", version)
 }
 
-func (j Job) readPendingAndCurrent(ctx context.Context, h history.History, pending history.Version) (next, now Values, err error) {
+func (j Job) readPendingAndCurrent(
+	ctx context.Context, h history.History, pending history.Version,
+) (next, now Values, err error) {
 	current, _ := h.Current()
 	if next, err = j.readVersion(ctx, h, pending.ID); err != nil {
 		return nil, nil, err

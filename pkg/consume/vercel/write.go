@@ -154,7 +154,8 @@ func (f failedError) reasonText() string {
 func confirmWritten(doing string, written []variable, failed []failedItem, sent []record) error {
 	var missing []string
 	for _, r := range sent {
-		if !slices.ContainsFunc(written, func(v variable) bool { return v.Key == r.Key }) && !hasFailedKey(failed, r.Key) {
+		if !slices.ContainsFunc(written, func(v variable) bool { return v.Key == r.Key }) &&
+			!hasFailedKey(failed, r.Key) {
 			missing = append(missing, r.Key)
 		}
 	}

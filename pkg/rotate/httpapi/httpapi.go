@@ -38,7 +38,9 @@ const longestMethod = rotate.Timeout - 20*time.Second
 // where the description has neither a repeatable create nor a way to find what an earlier try has made.
 func New(source manifest.Source, reach Reach) rotate.Rotator {
 	api := *source.Rotate.HTTP
-	r := &Rotator{source: source, api: api, environment: reach.Environment, admin: reach.Admin, caller: newCaller(reach)}
+	r := &Rotator{
+		source: source, api: api, environment: reach.Environment, admin: reach.Admin, caller: newCaller(reach),
+	}
 	if api.Find == nil && !api.Create.Repeatable {
 		return unrepeatable{r}
 	}
@@ -179,7 +181,8 @@ func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		if !said[name].Equal(pending[r.source.Rotate.KeyFor(name)]) {
-			return answer.failBecause("what the source holds as " + r.source.Rotate.KeyFor(name) + " is of another credential")
+			return answer.failBecause("what the source holds as " + r.source.Rotate.KeyFor(name) +
+				" is of another credential")
 		}
 	}
 	return nil

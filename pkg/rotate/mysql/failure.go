@@ -92,7 +92,8 @@ func describeNetwork(err error) string {
 	switch {
 	case errors.Is(err, driver.ErrNoTLS):
 		return failures().DescribePlain()
-	case errors.Is(err, driver.ErrUnknownPlugin), errors.Is(err, driver.ErrCleartextPassword), errors.Is(err, driver.ErrOldPassword):
+	case errors.Is(err, driver.ErrUnknownPlugin), errors.Is(err, driver.ErrCleartextPassword),
+		errors.Is(err, driver.ErrOldPassword):
 		return "the server wants a way of logging in that rotary does not know"
 	}
 	return ""

@@ -30,7 +30,8 @@ func parseProduct(version string) (product, error) {
 		p, version = mariaDB, strings.TrimPrefix(version, "5.5.5-")
 	}
 	v := make([]int, 3)
-	if _, err := fmt.Sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]); err != nil || slices.Compare(v, oldest[p]) < 0 || strings.Contains(version, "TiDB") {
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]); err != nil || slices.Compare(v, oldest[p]) < 0 ||
+		strings.Contains(version, "TiDB") {
 		return 0, unsupported
 	}
 	return p, nil

@@ -213,7 +213,8 @@ func (r *Rotator[S]) readAdministrator(ctx context.Context) (Login, error) {
 		return Login{}, fmt.Errorf("read the administrator's source %s: %w", name, err)
 	}
 	if len(v) != 1 {
-		return Login{}, fmt.Errorf("the administrator's source %s holds %d keys: keep its URL alone there", name, len(v))
+		return Login{}, fmt.Errorf("the administrator's source %s holds %d keys: keep its URL alone there",
+			name, len(v))
 	}
 	l, err := r.syntax.readURL(slices.Sorted(maps.Keys(v))[0], v)
 	if err != nil {
