@@ -62,6 +62,7 @@ func (s *session) printEmergency(e operate.Emergency, h operate.Harm, version st
 	case e.Begins():
 		return s.printStarted(e.Source, version, followed)
 	}
-	_, err := fmt.Fprintf(s.out, "%s: the emergency's version %s is under way; rotary status %s shows who follows\n", e.Source.Name, history.Short(version), s.env.Name)
+	_, err := fmt.Fprintf(s.out, "%s: the emergency's version %s is under way; rotary status %s shows who follows\n",
+		e.Source.Name, history.Short(version), s.env.Name)
 	return err
 }

@@ -42,7 +42,9 @@ func (s *session) followPursuit(p pursuit) error {
 			}
 		}
 		if !s.now().Before(deadline) {
-			return errors.Join(s.printLastReport(report), unfinished{fmt.Sprintf("%s after %v; rotary status %s says what it waits for", describeStanding(report), p.timeout, s.env.Name)})
+			return errors.Join(s.printLastReport(report), unfinished{fmt.Sprintf(
+				"%s after %v; rotary status %s says what it waits for",
+				describeStanding(report), p.timeout, s.env.Name)})
 		}
 		if err := s.wait(s.ctx, pollEvery); err != nil {
 			return errors.Join(s.printLastReport(report), fmt.Errorf("%s: %w", describeStanding(report), err))
@@ -55,7 +57,8 @@ func describeStanding(r plan.Report) string {
 	if r.Converged {
 		return r.Environment + " has converged"
 	}
-	return fmt.Sprintf("%s has not converged: %s to do, %s to wait for", r.Environment, countNoun(len(r.Steps), "step"), countNoun(len(r.Waits), "thing"))
+	return fmt.Sprintf("%s has not converged: %s to do, %s to wait for",
+		r.Environment, countNoun(len(r.Steps), "step"), countNoun(len(r.Waits), "thing"))
 }
 
 // printLastReport prints the last report for a program.

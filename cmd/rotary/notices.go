@@ -34,7 +34,8 @@ func listNotices(r plan.Report) []string {
 
 // describeAtOnce returns whom the rotation of a source without overlap refuses, and for how long.
 func describeAtOnce(s plan.SourceReport) string {
-	return fmt.Sprintf("%s: its rotation ends the old credential at once; refused until they have followed: %s", s.Name, consumersOf(s))
+	return fmt.Sprintf("%s: its rotation ends the old credential at once; refused until they have followed: %s",
+		s.Name, consumersOf(s))
 }
 
 func consumersOf(s plan.SourceReport) string {

@@ -69,10 +69,13 @@ func (c rehearseCmd) makeConfig(a *app) (rehearsal.Config, error) {
 		return rehearsal.Config{}, invalid{fmt.Errorf("read the manifest: %w", err)}
 	}
 	if !a.json {
-		fmt.Fprintf(a.out, "rotary rehearse %s: %s, %s, %s. Nothing real is reached, and every value is made up.\n", env.Name,
-			countNoun(len(env.Sources), "source"), countNoun(len(env.Buckets), "bucket"), countNoun(len(env.Consumers), "consumer"))
+		fmt.Fprintf(a.out, "rotary rehearse %s: %s, %s, %s. Nothing real is reached, and every value is made up.\n",
+			env.Name, countNoun(len(env.Sources), "source"), countNoun(len(env.Buckets), "bucket"),
+			countNoun(len(env.Consumers), "consumer"))
 	}
-	return rehearsal.Config{Manifest: text, Environment: c.Env, Sources: slices.Clone(c.Source), Thorough: c.Thorough}, nil
+	return rehearsal.Config{
+		Manifest: text, Environment: c.Env, Sources: slices.Clone(c.Source), Thorough: c.Thorough,
+	}, nil
 }
 
 // printRehearsed prints the rehearsal of one source, act by act, and all crashes as one.

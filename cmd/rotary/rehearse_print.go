@@ -39,8 +39,8 @@ func (a *app) hang(head, what string) {
 func (a *app) printRehearsal(r rehearsal.Report) {
 	fmt.Fprintf(a.out, "\n%s\n\n", rehearsalTable(r))
 	t := r.Totals
-	fmt.Fprintf(a.out, "%s in %s of simulated time: %s of rotary's, %d of them met a fault; %s.\n", countNoun(t.Acts, "act"), t.Simulated,
-		countNoun(t.Calls, "call"), t.Faults, printOutcomes(r))
+	fmt.Fprintf(a.out, "%s in %s of simulated time: %s of rotary's, %d of them met a fault; %s.\n",
+		countNoun(t.Acts, "act"), t.Simulated, countNoun(t.Calls, "call"), t.Faults, printOutcomes(r))
 	fmt.Fprintln(a.out, "\nWhat this stands on")
 	for _, note := range r.Notes {
 		a.hang("  - ", note)
@@ -85,7 +85,10 @@ func rehearsalTable(r rehearsal.Report) string {
 			if i == 0 {
 				name, dead, held = s.Name, spanOf(first.Dead, "-"), heldOf(s)
 			}
-			t.AppendRow(table.Row{name, c.Name, spanOf(c.Followed, "-"), strconv.Itoa(c.Rollouts), spanOf(findWorst(s, c.Name), "never"), dead, held})
+			t.AppendRow(table.Row{
+				name, c.Name, spanOf(c.Followed, "-"), strconv.Itoa(c.Rollouts),
+				spanOf(findWorst(s, c.Name), "never"), dead, held,
+			})
 		}
 	}
 	return t.Render()

@@ -153,7 +153,8 @@ func (s *session) lookAtPipeline(what string) (plan.Report, error) {
 		return plan.Report{}, err
 	}
 	if !deployed {
-		return plan.Report{}, refuseRotation(what, pipeline.ErrNotDeployed.Error()+", and its rotate Lambda does the rotating: deploy it")
+		return plan.Report{}, refuseRotation(what,
+			pipeline.ErrNotDeployed.Error()+", and its rotate Lambda does the rotating: deploy it")
 	}
 	return s.lookUntil(s.now().Add(time.Minute))
 }
@@ -218,7 +219,9 @@ func describeEnding(source string, end operate.Ending, r plan.Report) error {
 	case end.NotByMode:
 		return describeRemaining(r)
 	case len(end.LivesOn) > 0:
-		return unfinished{fmt.Sprintf("version %s of %s lives on: %s", history.Short(end.LivesOn[0].Version), source, describeBlock(end.LivesOn[0], r))}
+		owed := end.LivesOn[0]
+		return unfinished{fmt.Sprintf("version %s of %s lives on: %s",
+			history.Short(owed.Version), source, describeBlock(owed, r))}
 	}
 	return nil
 }

@@ -75,7 +75,9 @@ func describeElsewhere(r plan.Report) []plan.Wait {
 func sourceTable(r plan.Report) string {
 	t := newTable("source", "rotator", "version", "age", "state")
 	for _, s := range r.Sources {
-		t.AppendRow(table.Row{s.Name, s.Rotator, orDash(history.Short(s.Version)), formatAge(s.Since, r.At), sourceState(s)})
+		t.AppendRow(table.Row{
+			s.Name, s.Rotator, orDash(history.Short(s.Version)), formatAge(s.Since, r.At), sourceState(s),
+		})
 	}
 	return renderTable(t)
 }
@@ -96,7 +98,9 @@ func owedTable(r plan.Report) string {
 	t := newTable("owed", "version", "for", "dies", "waits for")
 	for _, s := range r.Sources {
 		for _, o := range s.Owed {
-			t.AppendRow(table.Row{s.Name, history.Short(o.Version), formatAge(o.Since, r.At), formatDeath(o, r.At), listGates(o, r.At)})
+			t.AppendRow(table.Row{
+				s.Name, history.Short(o.Version), formatAge(o.Since, r.At), formatDeath(o, r.At), listGates(o, r.At),
+			})
 		}
 	}
 	if t.Length() == 0 {

@@ -46,7 +46,8 @@ func (validateCmd) Run(a *app) error {
 		return a.printJSON(v)
 	}
 	_, err = fmt.Fprintf(a.out, "%s is valid: %s, %s, %s, %s\n", v.Manifest,
-		countNoun(len(v.Environments), "environment"), countNoun(v.Sources, "source"), countNoun(v.Buckets, "bucket"), countNoun(v.Consumers, "consumer"))
+		countNoun(len(v.Environments), "environment"), countNoun(v.Sources, "source"), countNoun(v.Buckets, "bucket"),
+		countNoun(v.Consumers, "consumer"))
 	return err
 }
 
