@@ -156,7 +156,8 @@ func logReport(report plan.Report) {
 	}
 }
 
-// findNextLook returns when the first of the waits ends, but not sooner than soon: Scheduler refuses a time in the past.
+// findNextLook returns when the first of the waits ends, but not sooner than soon: Scheduler refuses a time in the
+// past.
 func findNextLook(r plan.Report) (time.Time, bool) {
 	var at time.Time
 	for _, w := range r.Waits {

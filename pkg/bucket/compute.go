@@ -18,7 +18,7 @@ import (
 // What each entry of a bucket becomes:
 //
 //	computed                          the manifest's text
-//	its source holds the key          that value, under the entry's name; a later layer that the bucket lets win replaces it
+//	its source holds the key          that value, under the entry's name; a later layer may replace it
 //	its source declares the key only  nothing, or a problem where the source is `required`
 func Compute(env *manifest.Environment, sources map[string]Source) ([]Bucket, error) {
 	problems := &Problems{Environment: env.Name}

@@ -17,7 +17,7 @@ const (
 	Seen     = "SEEN"      // up to this source version every version is known
 	Retain   = "RETAIN"    // a person's veto on retiring this source version
 	Rollback = "ROLLBACK"  // a rollback to this source version is in progress
-	Making   = "MAKING-"   // + start of the version id: a rotator that cannot be asked twice was asked to make that version
+	Making   = "MAKING-"   // + start of the version id: an Unrepeatable rotator was asked to make it
 	Deadline = "DEADLINE-" // + unix time or "none", + "-" + start of the version id: see Emergency
 )
 

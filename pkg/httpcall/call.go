@@ -33,13 +33,13 @@ type Caller struct {
 	LongestWait time.Duration // before another try; where the answer asks for more, the call fails
 	LargestBody int64         // of an answer, in bytes; a larger one is an error
 
-	// Wait waits between two tries. It returns early, with an error, where ctx ends or leaves no time; then the call fails
-	// as its last try did. nil: retry.Sleep.
+	// Wait waits between two tries. It returns early, with an error, where ctx ends or leaves no time; then the call
+	// fails as its last try did. nil: retry.Sleep.
 	Wait func(ctx context.Context, d time.Duration) error
 
-	// Limit recognizes a rate limit that an API reports in its own way, in an answer without Retry-After: it returns how
-	// long the API wants callers to wait (Forever where that cannot be read), and whether the answer is one. nil: there
-	// is none.
+	// Limit recognizes a rate limit that an API reports in its own way, in an answer without Retry-After: it returns
+	// how long the API wants callers to wait (Forever where that cannot be read), and whether the answer is one. nil:
+	// there is none.
 	Limit func(r *Response, try int) (wait time.Duration, limited bool)
 }
 
@@ -143,8 +143,8 @@ func (c Call) isExpected(status int) bool {
 	return c.Expects(status)
 }
 
-// sendRequest sends a request and reads its answer, up to one byte more than LargestBody. It reports whether the body broke
-// off.
+// sendRequest sends a request and reads its answer, up to one byte more than LargestBody. It reports whether the body
+// broke off.
 func (c *Caller) sendRequest(ctx context.Context, req *http.Request) (answer *Response, brokeOff bool, err error) {
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc

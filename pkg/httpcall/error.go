@@ -63,7 +63,8 @@ func requestID(h http.Header, sent *http.Request, withhold func(string) bool) st
 // repeatsRequest reports whether id stands in a request's headers, address or body, or has a part of a header in it.
 func repeatsRequest(id string, sent *http.Request) bool {
 	for _, values := range sent.Header {
-		if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, id) || containsWordOf(id, v) }) {
+		isPart := func(v string) bool { return strings.Contains(v, id) || containsWordOf(id, v) }
+		if slices.ContainsFunc(values, isPart) {
 			return true
 		}
 	}

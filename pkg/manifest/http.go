@@ -90,11 +90,11 @@ type JSON map[string]any
 // Vendor is a ready-made description: an API, and what a source must set to use it.
 type Vendor struct {
 	About    string   `yaml:"about" json:"about"`                           // what it rotates
-	Rights   string   `yaml:"rights" json:"rights"`                         // what the credential that calls the vendor must be allowed to do
+	Rights   string   `yaml:"rights" json:"rights"`                         // what the credential must be allowed
 	Links    []string `yaml:"links" json:"links"`                           // pages of the vendor about it
-	Keys     []string `yaml:"keys" json:"keys"`                             // the names to give the source's keys to, with keys_for
-	Admin    string   `yaml:"admin,omitempty" json:"admin,omitempty"`       // what the source named by admin holds; "": it takes none
-	Settings JSON     `yaml:"settings,omitempty" json:"settings,omitempty"` // with their defaults; null: it must be given
+	Keys     []string `yaml:"keys" json:"keys"`                             // the names that keys_for maps
+	Admin    string   `yaml:"admin,omitempty" json:"admin,omitempty"`       // what admin holds; "": it takes none
+	Settings JSON     `yaml:"settings,omitempty" json:"settings,omitempty"` // with defaults; null: to be given
 	API
 }
 

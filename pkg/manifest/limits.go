@@ -41,8 +41,8 @@ func Limits(kind string) Limit {
 		// environment, [A-Za-z0-9_], no leading digit, not GITHUB_, stored in upper case.
 		return Limit{Kind: kind, Count: 100, ValueBytes: 48_000, OneCase: true, Prefixes: []string{"GITHUB_"}}
 	case "vercel":
-		// vercel.com/docs/environment-variables: 64 KB for all variables of a deployment, names and values,
-		// and 1,000 in one target; …/reserved-environment-variables (Lambda's own). VERCEL_* are the platform's system variables.
+		// vercel.com/docs/environment-variables: 64 KB for all variables of a deployment, names and values, and 1,000
+		// in one target; …/reserved-environment-variables (Lambda's own). VERCEL_* are the platform's system variables.
 		return Limit{
 			Kind: kind, Count: 1000, TotalBytes: 64_000, Prefixes: []string{"VERCEL_", "AWS_LAMBDA_"},
 			Names: []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT",

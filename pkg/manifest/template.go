@@ -16,7 +16,7 @@ import (
 //	{{version}} {{marker}}  the id of the version that comes to be, and "rotary-" before it (in create and find)
 //	{{date 90d}}          the day so long after the rotation began, 2026-04-05
 //	{{rfc3339 90d}}       that moment, 2026-04-05T09:00:00Z
-//	{{unix 90d}} {{unix_ms 90d}}  that moment in seconds or milliseconds since 1970; in JSON, alone in its text, a number
+//	{{unix 90d}} {{unix_ms 90d}}  that moment in (milli)seconds since 1970; in JSON, alone in its text, a number
 //
 // In place of 90d a setting that holds a duration may be named: {{date settings.expires}}.
 type Template []Part

@@ -180,7 +180,8 @@ func (c *Campaign) glanceAtRow(ctx context.Context, r *Row) {
 	case pending.ID == r.Version:
 		r.missed = 0
 	case r.missed >= patience:
-		r.Set(Failed, fmt.Errorf("version %s is still current, and the new one is not pending any more; the rotate Lambda's log says why", history.Short(current.ID)))
+		r.Set(Failed, fmt.Errorf("version %s is still current, and the new one is not pending any more; "+
+			"the rotate Lambda's log says why", history.Short(current.ID)))
 	}
 }
 

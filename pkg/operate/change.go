@@ -141,7 +141,9 @@ func (c Change) mergeSymmetric(after, given map[string]secret.Value) (map[string
 	case k.Equal(c.before[key]):
 		return after, nil
 	case !c.before[key].Equal(c.before[also]):
-		return nil, fmt.Errorf("put into %s: an earlier change of it is not finished, so %s cannot take another value: rotary status says what it waits for; where it owes nothing, put the value of %s into %s", c.source.Name, key, key, also)
+		return nil, fmt.Errorf("put into %s: an earlier change of it is not finished, so %s cannot take another "+
+			"value: rotary status says what it waits for; where it owes nothing, put the value of %s into %s",
+			c.source.Name, key, key, also)
 	}
 	after[key], after[also] = c.before[key], k
 	return after, nil
@@ -175,7 +177,8 @@ func (o Operator) Put(ctx context.Context, c Change) (version string, err error)
 		return version, nil
 	}
 	if err := o.Secrets.Move(ctx, c.source.Secret, history.AWSCurrent, version, c.current.ID); err != nil {
-		return "", fmt.Errorf("make the new version of %s current: %w; it was put by somebody else at the same time: look, and put again", c.source.Name, err)
+		return "", fmt.Errorf("make the new version of %s current: %w; it was put by somebody else at the same time: "+
+			"look, and put again", c.source.Name, err)
 	}
 	return version, nil
 }

@@ -183,7 +183,9 @@ func (e Emergency) checkAllowed(env string) error {
 	case !e.History.RotationEnabled:
 		return refuseRotation(name, "rotation is not enabled for its secret "+e.Source.Secret)
 	case e.Going.ID != "" && e.isEarlier() && e.Going.Has(history.AWSPending):
-		return &TooEarly{fmt.Sprintf("the emergency's version %s of %s is being made, and its deadline can be brought forward once it is current: run this again in a minute", history.Short(e.Going.ID), name)}
+		return &TooEarly{fmt.Sprintf("the emergency's version %s of %s is being made, "+
+			"and its deadline can be brought forward once it is current: run this again in a minute",
+			history.Short(e.Going.ID), name)}
 	case e.Going.ID == "" && !e.Until.IsZero() && !e.Until.After(e.Now):
 		return refuseRotation(name, "the deadline that was shown is over; ask again")
 	}

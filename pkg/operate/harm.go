@@ -17,7 +17,7 @@ type Harm struct {
 	UnderWay  string          // the version of an emergency that is under way
 	Joined    string          // the version of a planned rotation that becomes the emergency
 	Stopped   string          // the version of a rotation that ends here
-	Deadline  time.Time       // when everything older than the new credential dies, used or not; zero: its consumers decide
+	Deadline  time.Time       // when everything older dies, used or not; zero: its consumers decide
 	Raised    bool            // the deadline is later than was asked for
 	AtOnce    bool            // the old credential dies as soon as there is a new one
 	Confirmed bool            // a late request can take the new login away, which is set again within a minute
@@ -47,8 +47,8 @@ type Fate struct {
 // Foresee returns what the emergency e does. What the consumers run is the report's, what is live the history's.
 func Foresee(env *manifest.Environment, e Emergency, r plan.Report) Harm {
 	h := Harm{
-		Source: e.Source.Name, Rotates: e.Source, Replaced: e.Current.ID, UnderWay: e.Going.ID, Joined: e.Joined.ID, Stopped: e.Stopped.ID,
-		Deadline: e.Until, Raised: e.Raised, Dead: listIDs(e.Doomed()), Consumers: []Exposed{},
+		Source: e.Source.Name, Rotates: e.Source, Replaced: e.Current.ID, UnderWay: e.Going.ID, Joined: e.Joined.ID,
+		Stopped: e.Stopped.ID, Deadline: e.Until, Raised: e.Raised, Dead: listIDs(e.Doomed()), Consumers: []Exposed{},
 		AtOnce:    e.Going.ID == "" && e.Source.AtOnce(),
 		Confirmed: e.Source.LateWrite() == manifest.LateConfirmed && (e.Stopped.ID != "" || len(e.History.Owed()) > 0),
 	}
@@ -83,7 +83,9 @@ func isBehind(c plan.ConsumerReport, r plan.Report) bool {
 	refused := []plan.Reason{plan.Brake, plan.LabelsFull, plan.WriteRate}
 	return c.State != "current" ||
 		slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Do == "write" && s.Subject == c.Bucket }) ||
-		slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Subject == c.Bucket && slices.Contains(refused, w.Reason) })
+		slices.ContainsFunc(r.Waits, func(w plan.Wait) bool {
+			return w.Subject == c.Bucket && slices.Contains(refused, w.Reason)
+		})
 }
 
 // decideFate returns what becomes of a consumer.

@@ -39,7 +39,8 @@ func (o Operator) FindRetainable(ctx context.Context, source manifest.Source, gi
 	}
 	holder, some := h.Labelled(history.Retain)
 	if r.Done = some && holder.ID == r.Version; some && !r.Done {
-		return r, fmt.Errorf("version %s of %s is retained, and one version is at a time: to give that one up, rotary retain %s %s --release; nothing was changed",
+		return r, fmt.Errorf("version %s of %s is retained, and one version is at a time: "+
+			"to give that one up, rotary retain %s %s --release; nothing was changed",
 			history.Short(holder.ID), source.Name, o.Environment.Name, source.Name)
 	}
 	return r, nil

@@ -45,7 +45,8 @@ func (o Operator) FindRollback(ctx context.Context, source manifest.Source, give
 	if holder, begun := h.Labelled(history.Rollback); begun {
 		r.Begun, r.Back.Version = true, holder.ID
 		if given != "" && !isNamed(holder.ID, given) {
-			return r, newInvalid("a rollback of %s to version %s is under way, and there is one at a time: finish it first, without --version", source.Name, history.Short(holder.ID))
+			return r, newInvalid("a rollback of %s to version %s is under way, and there is one at a time: "+
+				"finish it first, without --version", source.Name, history.Short(holder.ID))
 		}
 		return r, nil
 	}

@@ -16,7 +16,9 @@ func CheckMode(env *manifest.Environment, what string, deadline bool) error {
 		return newInvalid("rotation of %s refused: mode observe writes nothing in %s, so no consumer would follow",
 			what, env.Name)
 	case env.Mode == manifest.Propagate && deadline:
-		return newInvalid("rotation of %s refused: mode propagate retires nothing in %s, so no deadline would be kept: leave --deadline out, and revoke the old credential at its target", what, env.Name)
+		return newInvalid("rotation of %s refused: mode propagate retires nothing in %s, "+
+			"so no deadline would be kept: leave --deadline out, and revoke the old credential at its target",
+			what, env.Name)
 	}
 	return nil
 }
@@ -25,7 +27,10 @@ func CheckMode(env *manifest.Environment, what string, deadline bool) error {
 func ByPerson(env *manifest.Environment, source manifest.Source) error {
 	switch source.Rotate.With {
 	case manifest.Manual:
-		return newInvalid("source %s is rotated by a person: make the new credential at its vendor, then rotary put %s %s; revoke the old one there once rotary status says that it is safe, in an emergency before that, and then rotary retire %[2]s %[1]s --revoked; rotary retain keeps an old one from being retired",
+		return newInvalid("source %s is rotated by a person: make the new credential at its vendor, "+
+			"then rotary put %s %s; revoke the old one there once rotary status says that it is safe, "+
+			"in an emergency before that, and then rotary retire %[2]s %[1]s --revoked; "+
+			"rotary retain keeps an old one from being retired",
 			source.Name, env.Name, source.Name)
 	case manifest.Never:
 		return newInvalid("source %s is declared with: never, because replacing its value would destroy data",

@@ -49,7 +49,8 @@ func (o Operator) StartEmergency(ctx context.Context, told Emergency) (version s
 			return version, err
 		}
 	}
-	return "", fmt.Errorf("rotate %s: others start rotations of it all the time; what was done stands: ask again, and it goes on from there", told.Source.Name)
+	return "", fmt.Errorf("rotate %s: others start rotations of it all the time; what was done stands: "+
+		"ask again, and it goes on from there", told.Source.Name)
 }
 
 // StepEmergency looks afresh and takes the next step of an emergency that a person has agreed to. It returns the

@@ -43,8 +43,8 @@ func (f *Functions) Advance(ctx context.Context, a plan.Advance) error {
 	return err
 }
 
-// Confirm asks the rotate Lambda to make sure that the target of a source accepts the current version, and waits until it
-// has. Repeatable.
+// Confirm asks the rotate Lambda to make sure that the target of a source accepts the current version, and waits until
+// it has. Repeatable.
 func (f *Functions) Confirm(ctx context.Context, c plan.Confirm) error {
 	source, known := f.environment.Source(c.Source)
 	if !known {

@@ -20,7 +20,7 @@ type Alarm struct {
 // The names of alarms.
 const (
 	RotationDue       = "rotation-due"       // the current version is older than the manifest allows
-	RotationStuck     = "rotation-stuck"     // a rotation neither ends nor fails, or has failed and left a person something to do
+	RotationStuck     = "rotation-stuck"     // a rotation does not end, or left a person something to do
 	RetirementOwed    = "retirement-owed"    // an old credential lives too long
 	RollbackAbandoned = "rollback-abandoned" // somebody has begun to go back, and left
 	DeadlinePassed    = "deadline-passed"    // an emergency's deadline is over, and the credential lives

@@ -7,9 +7,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// measureChange returns when the oldest unfinished change of a source was made, as far as can be told, and when the last
-// consumer had followed it. Both are derived from what is seen now: a change is unfinished while something of it is
-// left, in a bucket version or at a consumer.
+// measureChange returns when the oldest unfinished change of a source was made, as far as can be told, and when the
+// last consumer had followed it. Both are derived from what is seen now: a change is unfinished while something of it
+// is left, in a bucket version or at a consumer.
 //
 //	an owed version's value is                        | made      | followed
 //	--------------------------------------------------|-----------|-------------------------
@@ -20,9 +20,9 @@ import (
 //	only HELD, and a consumer cannot be seen          | since     | –
 //	only HELD                                         | since     | when the last of the bucket's consumers changed
 //
-// A consumer changed when its sink says that something was deployed or written there; tasks that are still stopping then are
-// waited for, and nobody keeps when the last one was gone.
-// Readers behind a drain time are not waited for: nobody sees them follow.
+// A consumer changed when its sink says that something was deployed or written there; tasks that are still stopping
+// then are waited for, and nobody keeps when the last one was gone. Readers behind a drain time are not waited for:
+// nobody sees them follow.
 func (s State) measureChange(source Source) (made, followed time.Time) {
 	behind := false
 	for _, v := range source.Owed() {

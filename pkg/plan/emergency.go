@@ -56,7 +56,8 @@ func (p *Plan) confirmEmergency(s State, source Source) {
 	p.Confirms = append(p.Confirms, Confirm{source.Name, current.ID})
 	p.Waits = append(p.Waits, Wait{
 		Subject: source.Name, Version: current.ID, Reason: Confirming, Until: s.Now.Add(confirmEvery),
-		Detail: "what was sent before this emergency may still land: its login is tested each minute, and set again where it is refused",
+		Detail: "what was sent before this emergency may still land: its login is tested each minute, " +
+			"and set again where it is refused",
 	})
 }
 

@@ -123,7 +123,8 @@ func checkPendingWork(s State, p Plan, source Source, _ history.Version) (Wait, 
 	return Wait{}, false
 }
 
-// checkUnseenConsumer objects while any consumer of the environment is not seen completely: what it runs could be anything.
+// checkUnseenConsumer objects while any consumer of the environment is not seen completely: what it runs could be
+// anything.
 func checkUnseenConsumer(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
 	for _, b := range s.Buckets {
 		for _, c := range b.Consumers {
@@ -279,8 +280,8 @@ func (b Bucket) mayCarryOwed(source Source, v history.Version, id string) bool {
 	return !known || b.carriesOwed(source, v, bv)
 }
 
-// carriesOwed reports whether bucket version bv holds a value that only owed version v of the source explains: v's value
-// for a key in which v differs from the source's current version. In a version written under other rules such a
+// carriesOwed reports whether bucket version bv holds a value that only owed version v of the source explains: v's
+// value for a key in which v differs from the source's current version. In a version written under other rules such a
 // value counts under any name. The decision is by value, so labels and ids cannot fool it.
 func (b Bucket) carriesOwed(source Source, v, bv history.Version) bool {
 	made, owed := b.Contents[bv.ID], source.Contents[v.ID]
@@ -310,8 +311,8 @@ func (s Source) replacedKeys(v history.Version) []string {
 	})
 }
 
-// holdsValue reports whether made holds v's value of key: under the names that the present rules give the key, or, where
-// they do not speak for bv, under any name.
+// holdsValue reports whether made holds v's value of key: under the names that the present rules give the key, or,
+// where they do not speak for bv, under any name.
 func (b Bucket) holdsValue(made Content, source, key string, value secret.Value, sameRules bool) bool {
 	for name, held := range made.Values {
 		if held.Equal(value) && (!sameRules || b.givesName(name, source, key)) {

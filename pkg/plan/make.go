@@ -249,7 +249,8 @@ func (b Bucket) refuseWrite(s State) (Wait, bool) {
 	}
 	if lost := b.lostNames(s, current); len(lost) > 0 {
 		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: fmt.Sprintf(
-			"it would lose %s although the manifest still maps it; if that is meant: rotary apply %s --accept-removals %s",
+			"it would lose %s although the manifest still maps it; if that is meant: "+
+				"rotary apply %s --accept-removals %s",
 			strings.Join(lost, ", "), s.Environment, strings.Join(lost, ","))}, true
 	}
 	if !b.HasRoom(b.countNewLabels(s)) {
@@ -259,7 +260,8 @@ func (b Bucket) refuseWrite(s State) (Wait, bool) {
 	}
 	if until, often := b.isWrittenTooOften(s); often {
 		return Wait{Subject: b.Want.Name, Reason: WriteRate, Until: until, Detail: fmt.Sprintf(
-			"it was written %d times within a day, and Secrets Manager keeps about a hundred versions", MaxWrites)}, true
+			"it was written %d times within a day, and Secrets Manager keeps about a hundred versions",
+			MaxWrites)}, true
 	}
 	return Wait{}, false
 }

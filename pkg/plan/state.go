@@ -20,7 +20,7 @@ type State struct {
 	Mode           manifest.Mode
 	Sources        []Source // sorted by name
 	Buckets        []Bucket // sorted by name
-	Strangers      []Seen   // what runs on some bucket, as far as anybody knows, and stands in no manifest; Unknown says why
+	Strangers      []Seen   // what may run on a bucket and stands in no manifest; Unknown says why
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
 }
 
@@ -53,7 +53,7 @@ type Bucket struct {
 	Entries []manifest.Entry // everything that the manifest gives this bucket, with a value or without
 	history.History
 	Contents  Contents
-	Made      []history.Version // every version that exists, oldest first, with its age; known where the bucket is stale
+	Made      []history.Version // every version that exists, oldest first; known where the bucket is stale
 	Consumers []Consumer        // sorted by name
 }
 

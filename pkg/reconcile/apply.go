@@ -45,7 +45,8 @@ func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]openC
 	return all.joinErrors()
 }
 
-// contextEndingBefore returns a context that ends a little before ctx does: a step that takes longer than Margin is cut off in time to tell.
+// contextEndingBefore returns a context that ends a little before ctx does: a step that takes longer than Margin is cut
+// off in time to tell.
 func contextEndingBefore(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, has := ctx.Deadline()
 	if !has {
@@ -84,8 +85,8 @@ func (p Pass) moveLabel(ctx context.Context, m plan.Mark) error {
 	return p.Store.Move(ctx, m.Secret, m.Label, m.To, m.From)
 }
 
-// writeBucket puts the content under HELD and then swaps AWSCURRENT against the version that was seen. The first version
-// of a secret becomes current by being put.
+// writeBucket puts the content under HELD and then swaps AWSCURRENT against the version that was seen. The first
+// version of a secret becomes current by being put.
 func (p Pass) writeBucket(ctx context.Context, w plan.Write) error {
 	if err := checkTimeLeft(ctx); err != nil {
 		return err

@@ -51,24 +51,30 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 
 // checkMayCreate checks S5 (docs/safety.md) and makes sure that what exists is marked before another version comes to
 // be.
-func (j Job) checkMayCreate(ctx context.Context, h history.History, pending history.Version) (current history.Version, err error) {
+func (j Job) checkMayCreate(
+	ctx context.Context, h history.History, pending history.Version,
+) (current history.Version, err error) {
 	current, exists := h.Current()
 	if !exists {
 		return current, &Refused{j.Source.Name, "it has no value yet: put one first"}
 	}
 	if back, begun := h.Labelled(history.Rollback); begun {
-		return current, &Refused{j.Source.Name, fmt.Sprintf("a rollback to version %s is under way", history.Short(back.ID))}
+		return current, &Refused{j.Source.Name,
+			fmt.Sprintf("a rollback to version %s is under way", history.Short(back.ID))}
 	}
 	e, urgent := h.EmergencyOf(pending.ID)
 	if urgent && e.On.ID != current.ID {
-		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s has become current since this emergency was begun: begin it again", history.Short(current.ID))}
+		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s has become current since this emergency was "+
+			"begun: begin it again", history.Short(current.ID))}
 	}
 	if owed := h.Owed(); len(owed) > 0 && !urgent {
-		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; rotary status says what it waits for", history.Short(owed[0].ID))}
+		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; "+
+			"rotary status says what it waits for", history.Short(owed[0].ID))}
 	}
 	for _, v := range h.Unseen() {
 		if v.ID != current.ID && !urgent {
-			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; the next pass marks it", history.Short(v.ID))}
+			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; "+
+				"the next pass marks it", history.Short(v.ID))}
 		}
 	}
 	for _, v := range h.Unseen() {
@@ -84,7 +90,9 @@ func (j Job) makeStart(ctx context.Context, h history.History, current, pending 
 	_, urgent := h.EmergencyOf(pending.ID)
 	return Start{
 		Version: pending.ID, Since: findSince(h, current, pending, urgent), Current: values, Emergency: urgent,
-		Others: func(ctx context.Context) ([]Other, error) { return j.readOthers(ctx, h.Secret, current.ID, pending.ID) },
+		Others: func(ctx context.Context) ([]Other, error) {
+			return j.readOthers(ctx, h.Secret, current.ID, pending.ID)
+		},
 	}, err
 }
 
@@ -132,7 +140,8 @@ func (j Job) readOthers(ctx context.Context, name, current, pending string) ([]O
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Other{Values: values, Live: v.Alive(), Retained: v.Has(history.Retain) || v.Has(history.Rollback)})
+		retained := v.Has(history.Retain) || v.Has(history.Rollback)
+		all = append(all, Other{Values: values, Live: v.Alive(), Retained: retained})
 	}
 	return all, nil
 }
@@ -170,7 +179,8 @@ func (j Job) askRotator(ctx context.Context, h history.History, s Start, current
 func (j Job) noteMaking(ctx context.Context, h history.History, s Start, current string) error {
 	label := history.MakingLabel(s.Version)
 	if _, tried := h.Labelled(label); tried {
-		return &Refused{j.Source.Name, "an earlier try may have made a credential that no version holds: look for it at the vendor, revoke it there, then rotate again"}
+		return &Refused{j.Source.Name, "an earlier try may have made a credential that no version holds: " +
+			"look for it at the vendor, revoke it there, then rotate again"}
 	}
 	for _, p := range h.Placements(history.Making) {
 		if s.Emergency {

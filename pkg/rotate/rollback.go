@@ -77,7 +77,8 @@ func (j Job) refuseRollback(format string, args ...any) *Refused {
 // putVeto puts ROLLBACK on a version whose credential nobody has retired.
 func (j Job) putVeto(ctx context.Context, h history.History, version string) (Progress, error) {
 	if _, owed := findVersion(h.Owed(), version); !owed {
-		return Progress{}, j.refuseRollback("the credential of version %s is retired, or its version is not known yet; rotate to go forward", history.Short(version))
+		return Progress{}, j.refuseRollback("the credential of version %s is retired, "+
+			"or its version is not known yet; rotate to go forward", history.Short(version))
 	}
 	if err := j.Store.Move(ctx, h.Secret, history.Rollback, version, ""); err != nil {
 		return Progress{}, err

@@ -45,7 +45,8 @@ var ErrNotAccepted = errors.New("the target does not accept the credential")
 
 // ErrSuperseded is in the error of a Set or Retire that came too late: the target has a newer rotation's credential in
 // that place, and keeps it.
-var ErrSuperseded = errors.New("the credential there was installed by a newer rotation; this one is stopped and has changed nothing")
+var ErrSuperseded = errors.New("the credential there was installed by a newer rotation; " +
+	"this one is stopped and has changed nothing")
 
 // Start holds the state of a source when a rotation starts.
 type Start struct {

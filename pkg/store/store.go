@@ -262,7 +262,9 @@ func (s *Store) readBatch(ctx context.Context, names []string) ([]types.SecretVa
 
 // batchError returns the error for one secret of a batch. id is its name or its ARN: AWS may answer either.
 func batchError(names []string, id, code string) error {
-	i := slices.IndexFunc(names, func(name string) bool { return id == name || strings.Contains(id, ":secret:"+name+"-") })
+	i := slices.IndexFunc(names, func(name string) bool {
+		return id == name || strings.Contains(id, ":secret:"+name+"-")
+	})
 	if i < 0 || !awserr.IsCode(code) {
 		return fmt.Errorf("read %d secrets at once: %w", len(names), awserr.ErrUnreadable)
 	}
@@ -289,7 +291,8 @@ func (s *Store) Value(ctx context.Context, name, version string) (text secret.Va
 // repeatable: the same version with the same text again changes nothing, not even labels.
 func (s *Store) Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error {
 	in := &secretsmanager.PutSecretValueInput{
-		SecretId: &name, ClientRequestToken: &version, SecretString: aws.String(secret.Reveal(text)), VersionStages: labels,
+		SecretId: &name, ClientRequestToken: &version, SecretString: aws.String(secret.Reveal(text)),
+		VersionStages: labels,
 	}
 	if token := secret.Reveal(s.rotation); token != "" {
 		in.RotationToken = &token
@@ -340,7 +343,8 @@ func (s *Store) checkAlreadyMoved(ctx context.Context, name, label, to string) e
 // Rotate starts the rotation that makes version, and does not wait for it. The error is a *NotStarted where Secrets
 // Manager refuses: another rotation is under way, or none is configured.
 func (s *Store) Rotate(ctx context.Context, name, version string) error {
-	out, err := s.client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: &name, ClientRequestToken: &version})
+	in := &secretsmanager.RotateSecretInput{SecretId: &name, ClientRequestToken: &version}
+	out, err := s.client.RotateSecret(ctx, in)
 	if refused, is := errors.AsType[*types.InvalidRequestException](err); is {
 		return &NotStarted{refused.ErrorMessage()}
 	}

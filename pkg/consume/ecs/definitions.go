@@ -116,9 +116,9 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 	return *out.TaskDefinition.TaskDefinitionArn, nil
 }
 
-// deregisterRevisions makes sure that nobody can start on these versions of the bucket: it deregisters the ACTIVE revisions of
-// the family that rotary registered and that pin one of them. It spares those that are playing, and fails where one of
-// them pins such a version. Repeatable.
+// deregisterRevisions makes sure that nobody can start on these versions of the bucket: it deregisters the ACTIVE
+// revisions of the family that rotary registered and that pin one of them. It spares those that are playing, and fails
+// where one of them pins such a version. Repeatable.
 func (d definitions) deregisterRevisions(
 	ctx context.Context, family string, playing []revision, versions []string,
 ) error {

@@ -180,7 +180,8 @@ func (at place) pinBucket(
 	r revision, by owner, version string, names []string,
 ) (sdk.RegisterTaskDefinitionInput, error) {
 	entries := at.secretEntries(version, names)
-	at.adopt = slices.DeleteFunc(slices.Clone(at.adopt), func(name string) bool { // what has no entry now stays as it is
+	// What has no entry now stays as it is.
+	at.adopt = slices.DeleteFunc(slices.Clone(at.adopt), func(name string) bool {
 		return !slices.ContainsFunc(entries, func(e types.Secret) bool { return aws.ToString(e.Name) == name })
 	})
 	in := at.withoutBucketEntries(r.input)

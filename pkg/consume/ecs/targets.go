@@ -196,8 +196,11 @@ func (f *Family) pointSchedule(ctx context.Context, was *scheduler.GetScheduleOu
 	if err != nil {
 		return err
 	}
-	if is.Target == nil || is.Target.EcsParameters == nil ||
-		aws.ToString(is.Target.EcsParameters.TaskDefinitionArn) != aws.ToString(was.Target.EcsParameters.TaskDefinitionArn) {
+	if is.Target == nil || is.Target.EcsParameters == nil {
+		return errMovedTarget
+	}
+	now, before := is.Target.EcsParameters.TaskDefinitionArn, was.Target.EcsParameters.TaskDefinitionArn
+	if aws.ToString(now) != aws.ToString(before) {
 		return errMovedTarget
 	}
 	in := sameSchedule(is)
@@ -211,8 +214,9 @@ func (f *Family) pointSchedule(ctx context.Context, was *scheduler.GetScheduleOu
 func sameSchedule(s *scheduler.GetScheduleOutput) *scheduler.UpdateScheduleInput {
 	return &scheduler.UpdateScheduleInput{
 		Name: s.Name, GroupName: s.GroupName, ActionAfterCompletion: s.ActionAfterCompletion,
-		Description: s.Description, EndDate: s.EndDate, FlexibleTimeWindow: s.FlexibleTimeWindow, KmsKeyArn: s.KmsKeyArn,
-		ScheduleExpression: s.ScheduleExpression, ScheduleExpressionTimezone: s.ScheduleExpressionTimezone,
-		StartDate: s.StartDate, State: s.State, Target: s.Target,
+		Description: s.Description, EndDate: s.EndDate, FlexibleTimeWindow: s.FlexibleTimeWindow,
+		KmsKeyArn: s.KmsKeyArn, ScheduleExpression: s.ScheduleExpression,
+		ScheduleExpressionTimezone: s.ScheduleExpressionTimezone, StartDate: s.StartDate, State: s.State,
+		Target: s.Target,
 	}
 }

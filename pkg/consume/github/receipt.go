@@ -73,7 +73,8 @@ func (r receipt) encodeJSON() (string, error) {
 		return "", errors.New("write the receipt: it cannot be encoded")
 	}
 	if allowed := secretLimits().ValueBytes; len(b) > allowed {
-		return "", fmt.Errorf("write the receipt: it would take %d bytes and GitHub allows %d: use fewer or shorter names",
+		return "", fmt.Errorf("write the receipt: it would take %d bytes and GitHub allows %d: "+
+			"use fewer or shorter names",
 			len(b), allowed)
 	}
 	return string(b), nil

@@ -69,7 +69,8 @@ func (p *Project) markVariable(ctx context.Context, v variable, r record) error 
 	}
 	edited, err := p.api.editVariable(ctx, p.spec.Project, v.ID, r)
 	if err == nil && edited.Comment != r.Comment {
-		err = fmt.Errorf("write variable %s of project %s: vercel does not keep its comment, without which it is nobody's",
+		err = fmt.Errorf("write variable %s of project %s: vercel does not keep its comment, "+
+			"without which it is nobody's",
 			r.Key, p.spec.Project)
 	}
 	return err

@@ -170,7 +170,8 @@ func (r *Rotator) reasonToKeep(ctx context.Context, s rotate.Start, k key, h hol
 	case h.live:
 		return "", nil
 	case h.isRetired() && k.active:
-		return "was retired, and somebody has made it Active again: find out who uses it, and make it Inactive or delete it",
+		return "was retired, and somebody has made it Active again: find out who uses it, " +
+				"and make it Inactive or delete it",
 			nil
 	case h.isRetired():
 		return "", nil

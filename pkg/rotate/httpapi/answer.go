@@ -101,7 +101,8 @@ func (a answer) selectList(path, more string) ([]answer, error) {
 		return nil, a.failBecause("its answer has no list at " + path)
 	}
 	if a.goesOn || more != "" && a.hasAnything(more) {
-		return nil, a.failBecause("its list has more than one page, of which only the first is read: revoke what nobody uses")
+		return nil, a.failBecause("its list has more than one page, of which only the first is read: " +
+			"revoke what nobody uses")
 	}
 	var entries []answer
 	for _, entry := range list {

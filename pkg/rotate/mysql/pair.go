@@ -60,9 +60,11 @@ func (s *session) readPair(ctx context.Context, from, to account) (*pair, error)
 	}
 	switch {
 	case p.want.isAdministrator():
-		return nil, sqluser.Refusal("its user is an administrator of the server, of which rotary makes no clone: give the application a user with what it needs")
+		return nil, sqluser.Refusal("its user is an administrator of the server, of which rotary makes no clone: " +
+			"give the application a user with what it needs")
 	case !s.product.canHash(p.current.plugin):
-		return nil, sqluser.Refusal("its user's password is checked by a plugin for which no hash can be computed here: rotary knows " + native + ", and on MySQL " + cachingSHA2)
+		return nil, sqluser.Refusal("its user's password is checked by a plugin for which no hash can be computed " +
+			"here: rotary knows " + native + ", and on MySQL " + cachingSHA2)
 	case exists:
 		p.has, err = s.readRights(ctx, to)
 	}
@@ -92,7 +94,8 @@ func (s *session) readHost(ctx context.Context, user string) (string, error) {
 // host: which of them lets an application in depends on where that runs.
 func (s *session) checkAccounts(ctx context.Context, from, to account) (exists bool, err error) {
 	longest, err := s.one(ctx, "ask how long a name may be",
-		"SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'user' AND COLUMN_NAME = 'User'")
+		"SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS "+
+			"WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'user' AND COLUMN_NAME = 'User'")
 	if err != nil {
 		return false, err
 	}
@@ -101,7 +104,8 @@ func (s *session) checkAccounts(ctx context.Context, from, to account) (exists b
 		return false, errors.New("the server does not say how long a user's name may be")
 	}
 	if utf8.RuneCountInString(to.user) > n {
-		return false, sqluser.Refusal(fmt.Sprintf("its user's name with %s behind it has more than the %d characters that the server allows", sqluser.Clone, n))
+		return false, sqluser.Refusal(fmt.Sprintf("its user's name with %s behind it has more than the %d characters "+
+			"that the server allows", sqluser.Clone, n))
 	}
 	for _, a := range []account{from, to} {
 		hosts, err := s.column(ctx, "look for the accounts of the source's users",
@@ -110,7 +114,8 @@ func (s *session) checkAccounts(ctx context.Context, from, to account) (exists b
 			return false, err
 		}
 		if exists = len(hosts) > 0; exists && !slices.Equal(hosts, []string{a.host}) {
-			return false, sqluser.Refusal("one of its users has accounts at several hosts, or at another one than the current version's: keep one account for each user")
+			return false, sqluser.Refusal("one of its users has accounts at several hosts, " +
+				"or at another one than the current version's: keep one account for each user")
 		}
 	}
 	return exists, nil

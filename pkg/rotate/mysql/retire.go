@@ -42,7 +42,8 @@ func (s *server) Retire(ctx context.Context, e sqluser.Retirement) error {
 	}
 	accepted, err := sqluser.Accepts(ctx, s, owed)
 	if err == nil && accepted {
-		err = errors.New("its password was replaced, and the server still accepts it: is there a second one (RETAIN CURRENT PASSWORD), or another way to log in?")
+		err = errors.New("its password was replaced, and the server still accepts it: " +
+			"is there a second one (RETAIN CURRENT PASSWORD), or another way to log in?")
 	}
 	return err
 }
@@ -81,7 +82,9 @@ func (s *session) checkForgotten(ctx context.Context, l sqluser.Login) error {
 	}
 	for _, a := range accounts {
 		if same, known := matchesHash(a[0], a[1], l.Password); same || !known {
-			return errors.New("the server refuses its login, and yet an account of its user has that password, or rotary cannot tell: the account may be for another host, or want a certificate. Change its password or drop it by hand")
+			return errors.New("the server refuses its login, and yet an account of its user has that password, " +
+				"or rotary cannot tell: the account may be for another host, or want a certificate. Change its " +
+				"password or drop it by hand")
 		}
 	}
 	return nil

@@ -22,7 +22,8 @@ const (
 )
 
 // unknown is why an account is not copied: what is not understood is not skipped.
-const unknown = sqluser.Refusal("the account has a grant or an option that is not known here and would not be copied (proxies, partial revokes, certificates and second passwords are not): take it away, or rotate by hand")
+const unknown = sqluser.Refusal("the account has a grant or an option that is not known here and would not be copied " +
+	"(proxies, partial revokes, certificates and second passwords are not): take it away, or rotate by hand")
 
 // parseRights reads what SHOW GRANTS FOR an account shows.
 func parseRights(lines []string) (rights, error) {

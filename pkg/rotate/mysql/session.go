@@ -16,7 +16,7 @@ import (
 const (
 	connecting = 10 * time.Second // for a connection to be made
 	answering  = 20 * time.Second // for every answer, also while logging in
-	locking    = "15"             // seconds for which a statement waits for a lock; after that the server gives it up too
+	locking    = "15"             // seconds after which the server gives up a statement that waits for a lock
 )
 
 // session is a login that was accepted.

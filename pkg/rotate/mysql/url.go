@@ -31,7 +31,8 @@ func parseText(text string) (sqluser.Text, error) {
 		return connectionURL{u}, err
 	}
 	if !strings.Contains(text, "@tcp(") {
-		return nil, errors.New("it is neither a URL that begins with mysql:// or mariadb://, nor user:password@tcp(host:port)/database")
+		return nil, errors.New("it is neither a URL that begins with mysql:// or mariadb://, " +
+			"nor user:password@tcp(host:port)/database")
 	}
 	return parseDSN(text)
 }
@@ -118,7 +119,8 @@ func readQuery(query string) (sqluser.Encryption, error) {
 			modes = append(modes, dialects[key](value))
 		case encrypts.MatchString(key):
 			return sqluser.Encryption{},
-				errors.New("its query has a word about encryption that rotary does not know: write ssl-mode=VERIFY_IDENTITY and ssl-ca=file")
+				errors.New("its query has a word about encryption that rotary does not know: " +
+					"write ssl-mode=VERIFY_IDENTITY and ssl-ca=file")
 		}
 	}
 	if len(modes) > 1 || len(authorities) > 1 {

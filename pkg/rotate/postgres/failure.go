@@ -20,14 +20,15 @@ var meanings = map[string]string{
 	invalidPassword:      "the password is refused",
 	invalidAuthorization: "it lets nobody in from here, or not like that: see pg_hba.conf, and whether it wants TLS",
 	"0LP01":              "that role cannot be granted",
-	"25006":              "it is a standby, on which nothing can be changed: let the administrator's URL name the primary",
-	"3D000":              "there is no such database",
-	"42501":              "the administrator, or the user, lacks the privilege",
-	"42704":              "there is no such role or parameter",
-	"53300":              "it has too many connections",
-	"55P03":              "somebody else holds a lock",
-	"57014":              "it took too long",
-	"57P03":              "it does not take connections now",
+	"25006": "it is a standby, on which nothing can be changed: " +
+		"let the administrator's URL name the primary",
+	"3D000": "there is no such database",
+	"42501": "the administrator, or the user, lacks the privilege",
+	"42704": "there is no such role or parameter",
+	"53300": "it has too many connections",
+	"55P03": "somebody else holds a lock",
+	"57014": "it took too long",
+	"57P03": "it does not take connections now",
 }
 
 // failures returns how the driver's errors are explained.

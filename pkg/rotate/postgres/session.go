@@ -49,7 +49,8 @@ func (s *server) Connect(ctx context.Context, l sqluser.Login, h sqluser.Host) (
 
 // configure sets everything that the driver would else take from the machine's environment and from files of its user.
 func (s *server) configure(l sqluser.Login, h sqluser.Host) (*pgconn.Config, error) {
-	c, err := pgconn.ParseConfig("host=localhost port=5432 user=none password=none sslmode=disable sslcert='' sslkey='' sslrootcert='' target_session_attrs=any")
+	c, err := pgconn.ParseConfig("host=localhost port=5432 user=none password=none sslmode=disable " +
+		"sslcert='' sslkey='' sslrootcert='' target_session_attrs=any")
 	if err != nil {
 		return nil, errors.New("the driver cannot read the machine's PG variables or the files that they name")
 	}

@@ -155,18 +155,22 @@ func (r *role) readRow(row []string) {
 func (t twins) check(next string) error {
 	switch {
 	case !t.original.exists:
-		return errors.New("the role of which the current user's name says that it is the clone does not exist: rename the user so that it does not end in " + sqluser.Clone)
+		return errors.New("the role of which the current user's name says that it is the clone does not exist: " +
+			"rename the user so that it does not end in " + sqluser.Clone)
 	case t.original.superuser || t.clone.superuser:
-		return errors.New("one of the two users is a superuser, of which rotary changes nothing: give the source a user with fewer rights")
+		return errors.New("one of the two users is a superuser, of which rotary changes nothing: " +
+			"give the source a user with fewer rights")
 	case !t.original.logsIn:
 		return errors.New("the user without " + sqluser.Clone +
 			" may not log in: somebody has decided that; ALTER ROLE ... LOGIN lets it")
 	case !t.clone.exists && next == t.clone.name:
 		return nil
 	case !t.clone.member:
-		return errors.New("there is a role of the clone's name that is not a member of the other one: rotary takes over no role that it has not made")
+		return errors.New("there is a role of the clone's name that is not a member of the other one: " +
+			"rotary takes over no role that it has not made")
 	case !t.clone.becomes(t.original) && (t.clone.others || t.clone.owner):
-		return errors.New("there is a role of the clone's name that owns something or has privileges of its own: REASSIGN OWNED and REVOKE them, or drop it")
+		return errors.New("there is a role of the clone's name that owns something or has privileges of its own: " +
+			"REASSIGN OWNED and REVOKE them, or drop it")
 	}
 	return nil
 }

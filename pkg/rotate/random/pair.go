@@ -79,7 +79,8 @@ func decodePEM(v secret.Value) []byte {
 func Public(private, there secret.Value) (secret.Value, error) {
 	key, is := parsePrivateKey(decodePEM(private)).(interface{ Public() crypto.PublicKey })
 	if !is {
-		return secret.Value{}, errors.New("it is not a private key in PEM: PKCS #8, PKCS #1 or SEC 1, without a passphrase")
+		return secret.Value{}, errors.New("it is not a private key in PEM: PKCS #8, PKCS #1 or SEC 1, " +
+			"without a passphrase")
 	}
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {

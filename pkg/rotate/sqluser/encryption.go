@@ -23,7 +23,7 @@ const (
 // Encryption is how a connection is encrypted. It is never weaker than what the source says.
 type Encryption struct {
 	Mode      Mode
-	Authority string // a file of certificates in PEM, relative to the working directory; "": those that the system trusts
+	Authority string // PEM file, relative to the working directory; "": the certificates that the system trusts
 }
 
 // NewEncryption returns a mode with the file of an authority: to name one that nobody checks is to ask for VerifyCA.

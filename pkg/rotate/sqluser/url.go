@@ -29,7 +29,8 @@ func CutURL(scheme, rest string) (URL, error) {
 	login, hosts, found := strings.Cut(rest, "@")
 	switch {
 	case !found || strings.Contains(hosts, "@"):
-		return URL{}, errors.New("it needs user:password@ before the host, with every other @ as %40, / as %2F and ? as %3F")
+		return URL{}, errors.New("it needs user:password@ before the host, with every other @ as %40, " +
+			"/ as %2F and ? as %3F")
 	case strings.Contains(u.Path, "@"):
 		return URL{}, errors.New("there is an @ behind the host: a / or ? in a password must be percent-encoded")
 	}
