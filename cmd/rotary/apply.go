@@ -74,7 +74,8 @@ func (c applyCmd) checkAcceptedNames(env *manifest.Environment) error {
 	}
 	for _, name := range c.AcceptRemovals {
 		if !names[name] {
-			return fmt.Errorf("--accept-removals %s: the manifest gives this name to no bucket of %s, so no bucket is held back for it", name, env.Name)
+			return fmt.Errorf("--accept-removals %s: the manifest gives this name to no bucket of %s, "+
+				"so no bucket is held back for it", name, env.Name)
 		}
 	}
 	return nil

@@ -19,7 +19,11 @@ type demoCmd struct {
 }
 
 func (demoCmd) Help() string {
-	return "Sets the example environment up on the embedded stand-in for AWS, GitHub and Vercel, and plays three acts with the real Lambda binaries, in simulated time: a rotation that everybody follows, a rollout that fails, two rotations that collide. Every running container presents its credentials to what accepts or refuses them. Needs no account and no network, and changes nothing but a temporary folder. Exit code 0 only if every check at the end holds."
+	return "Sets the example environment up on the embedded stand-in for AWS, GitHub and Vercel, " +
+		"and plays three acts with the real Lambda binaries, in simulated time: a rotation that everybody follows, " +
+		"a rollout that fails, two rotations that collide. Every running container presents its credentials to what " +
+		"accepts or refuses them. Needs no account and no network, and changes nothing but a temporary folder. Exit " +
+		"code 0 only if every check at the end holds."
 }
 
 // demoEnvironment is the environment of the example that is played: the one nobody wants to break.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -45,8 +46,10 @@ func (p *play) run() error {
 
 // prologue brings the freshly deployed environment to rest, without telling every step.
 func (p *play) prologue() error {
-	fmt.Fprintf(p.out, "rotary demo: environment %s of the example, on the embedded stand-in for AWS, GitHub and Vercel.\n", p.s.Env.Name)
-	fmt.Fprintf(p.out, "%d sources, %d buckets, %d consumers; the Lambda binaries are the real ones, the time is simulated.\n", len(p.s.Env.Sources), len(p.s.Env.Buckets), len(p.s.Env.Consumers))
+	fmt.Fprintf(p.out, "rotary demo: environment %s of the example, on the embedded stand-in for AWS, "+
+		"GitHub and Vercel.\n", p.s.Env.Name)
+	fmt.Fprintf(p.out, "%d sources, %d buckets, %d consumers; the Lambda binaries are the real ones, "+
+		"the time is simulated.\n", len(p.s.Env.Sources), len(p.s.Env.Buckets), len(p.s.Env.Consumers))
 	p.tl.quiet = true
 	if err := p.until("the first deploy converges", time.Hour, func() bool { return p.report.Converged }); err != nil {
 		return err
@@ -60,7 +63,10 @@ func (p *play) prologue() error {
 // one rotates a symmetric secret and, at the same time, a token that a person puts.
 func (p *play) one() error {
 	p.tl.printAct("Act one: a source rotates, everybody follows, the old credential dies")
-	p.old = map[string]string{"handshake": p.value("handshake", "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY"), "VERCEL_TOKEN": p.s.Values["platform"]["VERCEL_TOKEN"]}
+	p.old = map[string]string{
+		"handshake":    p.value("handshake", "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY"),
+		"VERCEL_TOKEN": p.s.Values["platform"]["VERCEL_TOKEN"],
+	}
 	token := stage.Canary("VERCEL_TOKEN")
 	p.s.Vercel.AddToken(token, "")
 	p.tl.printLine("you", "put a new VERCEL_TOKEN into platform (both tokens work at Vercel for now)")
@@ -71,11 +77,13 @@ func (p *play) one() error {
 	if err := p.rotate("handshake"); err != nil {
 		return err
 	}
-	if err := p.until("everybody follows", 5*time.Hour, func() bool { return p.retired("handshake") && p.safeToRevoke("platform") }); err != nil {
+	followed := func() bool { return p.retired("handshake") && p.safeToRevoke("platform") }
+	if err := p.until("everybody follows", 5*time.Hour, followed); err != nil {
 		return err
 	}
 	p.tl.printLine("rotary", "the old handshake key is retired: nobody sends it, nobody accepts it")
-	p.tl.printLine("you", "status says \"safe to revoke\": revoke the old VERCEL_TOKEN at Vercel, then rotary retire --revoked")
+	p.tl.printLine("you", "status says \"safe to revoke\": revoke the old VERCEL_TOKEN at Vercel, "+
+		"then rotary retire --revoked")
 	p.s.Vercel.RevokeToken(p.old["VERCEL_TOKEN"])
 	p.s.Targets.Revoke(stage.Target(p.s.Env, "VERCEL_TOKEN"), p.old["VERCEL_TOKEN"])
 	return p.command("retire", demoEnvironment, "platform", "--revoked", "--yes")
@@ -129,8 +137,10 @@ func (p *play) three() error {
 		return err
 	}
 	p.s.Advance(10 * time.Second)
-	p.tl.printLine("rotary", "refused: a lagging consumer may still need the version before; nothing changed, and the first rotation goes on")
-	return p.until("everybody follows", 5*time.Hour, func() bool { return p.retired("handshake") && p.report.Converged })
+	p.tl.printLine("rotary", "refused: a lagging consumer may still need the version before; "+
+		"nothing changed, and the first rotation goes on")
+	followed := func() bool { return p.retired("handshake") && p.report.Converged }
+	return p.until("everybody follows", 5*time.Hour, followed)
 }
 
 // epilogue lets one more pass run, in which nothing may be written, and prints the status.
@@ -141,7 +151,7 @@ func (p *play) epilogue() error {
 		return errors.New("demo: no sweep came within ten minutes")
 	}
 	for _, call := range p.s.Tap.Calls()[calls:] {
-		if call.Write && (call.Service == "secretsmanager" || call.Service == "ecs" || call.Service == "github" || call.Service == "vercel") {
+		if call.Write && slices.Contains([]string{"secretsmanager", "ecs", "github", "vercel"}, call.Service) {
 			p.calm++
 		}
 	}
@@ -191,7 +201,9 @@ func (p *play) look() bool {
 		if c.State == "failed" {
 			seen[c.Name] = "rolled back, still on " + history.Short(c.Running) + ": " + c.Detail
 		}
-		if was, known := p.states[c.Name]; known && was != seen[c.Name] && c.Running != "" && (c.State == "current" || c.State == "failed") {
+		was, known := p.states[c.Name]
+		ended := c.State == "current" || c.State == "failed"
+		if known && was != seen[c.Name] && c.Running != "" && ended {
 			p.tl.printLine(c.Name, "seen "+seen[c.Name])
 		}
 	}
@@ -233,8 +245,9 @@ func (p *play) command(args ...string) error {
 		return fmt.Errorf("demo: %w", err)
 	}
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": p.s.At.AWS, "AWS_ACCESS_KEY_ID": p.s.Env.Account, "AWS_SECRET_ACCESS_KEY": "standin", "AWS_SESSION_TOKEN": "",
-		"AWS_PROFILE": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ENDPOINT_URL": p.s.At.AWS, "AWS_ACCESS_KEY_ID": p.s.Env.Account, "AWS_SECRET_ACCESS_KEY": "standin",
+		"AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
 		"ROTARY_GITHUB_URL": p.s.At.GitHub, "ROTARY_VERCEL_URL": p.s.At.Vercel,
 	} {
 		if err := os.Setenv(name, value); err != nil {
@@ -242,7 +255,8 @@ func (p *play) command(args ...string) error {
 		}
 	}
 	fmt.Fprintf(p.out, "\n  $ rotary %s\n", joinTexts(args))
-	if code := runCommand(p.ctx, append([]string{"--manifest", path}, args...), terminal{p.in, indented{p.out}, indented{p.out}}); code != exitDone {
+	args = append([]string{"--manifest", path}, args...)
+	if code := runCommand(p.ctx, args, terminal{p.in, indented{p.out}, indented{p.out}}); code != exitDone {
 		return fmt.Errorf("demo: rotary %s ended with exit code %d", joinTexts(args), code)
 	}
 	return nil

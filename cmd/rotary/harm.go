@@ -17,10 +17,10 @@ type harmView struct {
 	Source    string         `json:"source"`
 	Replaced  string         `json:"replaced,omitempty"`   // the current version, where the emergency begins
 	UnderWay  string         `json:"underWay,omitempty"`   // its new version, where it is under way
-	Joined    string         `json:"joined,omitempty"`     // its new version, where a planned rotation becomes the emergency
-	Deadline  time.Time      `json:"deadline,omitzero"`    // when everything older than the new credential dies, used or not
+	Joined    string         `json:"joined,omitempty"`     // its new version: the rotation becomes the emergency
+	Deadline  time.Time      `json:"deadline,omitzero"`    // when everything older dies, used or not
 	AtOnce    bool           `json:"atOnce,omitempty"`     // the old credential dies as soon as there is a new one
-	Stopped   string         `json:"stopped,omitempty"`    // the version of a rotation that is under way: it is not finished
+	Stopped   string         `json:"stopped,omitempty"`    // the version of a rotation that is stopped
 	Dead      []string       `json:"diesAtOnce,omitempty"` // versions whose place the new credential takes
 	Retained  []string       `json:"retained,omitempty"`   // versions that live on, deadline or not
 	Notes     []string       `json:"notes,omitempty"`      // what depends on others
@@ -38,7 +38,8 @@ type consumerView struct {
 func viewHarm(h operate.Harm) harmView {
 	v := harmView{
 		Source: h.Source, Replaced: h.Replaced, UnderWay: h.UnderWay, Joined: h.Joined,
-		Deadline: h.Deadline, AtOnce: h.AtOnce, Stopped: h.Stopped, Dead: h.Dead, Retained: h.Retained, Notes: describeUnknowns(h), Consumers: []consumerView{},
+		Deadline: h.Deadline, AtOnce: h.AtOnce, Stopped: h.Stopped, Dead: h.Dead, Retained: h.Retained,
+		Notes: describeUnknowns(h), Consumers: []consumerView{},
 	}
 	for _, c := range h.Consumers {
 		v.Consumers = append(v.Consumers, viewConsumer(c))
@@ -82,9 +83,11 @@ func describeUnknowns(h operate.Harm) []string {
 	var all []string
 	switch source := h.Rotates; source.Rotate.With {
 	case manifest.HTTP:
-		all = append(all, "rotary does not know how many credentials its vendor lets live side by side: it may refuse the new one, or end an older one")
+		all = append(all, "rotary does not know how many credentials its vendor lets live side by side: "+
+			"it may refuse the new one, or end an older one")
 		if life := source.Overlap().Std(); life > 0 {
-			all = append(all, fmt.Sprintf("its vendor ends the old credential %s after the rotation, whoever still uses it", life))
+			all = append(all, fmt.Sprintf("its vendor ends the old credential %s after the rotation, "+
+				"whoever still uses it", life))
 		}
 	case manifest.Random:
 		until := "until all have followed"
@@ -95,7 +98,8 @@ func describeUnknowns(h operate.Harm) []string {
 			"only its consumers know it: whoever has followed and whoever has not may refuse each other "+until)
 	}
 	if h.Confirmed {
-		all = append(all, "what was sent before may still take the new login away: rotary tests it each minute and sets it again; consumers are refused for a minute at most")
+		all = append(all, "what was sent before may still take the new login away: rotary tests it each minute and "+
+			"sets it again; consumers are refused for a minute at most")
 	}
 	return all
 }
@@ -109,7 +113,8 @@ func describeHarm(h operate.Harm, env string, now time.Time) []string {
 	}
 	add := func(format string, args ...any) { lines = append(lines, "  "+fmt.Sprintf(format, args...)) }
 	if h.Joined != "" {
-		add("the rotation to version %s that is under way becomes the emergency; if that one has leaked too, say --again", history.Short(h.Joined))
+		add("the rotation to version %s that is under way becomes the emergency; if that one has leaked too, "+
+			"say --again", history.Short(h.Joined))
 	}
 	switch {
 	case h.AtOnce:
@@ -121,7 +126,8 @@ func describeHarm(h operate.Harm, env string, now time.Time) []string {
 			formatInstant(h.Deadline), formatLeft(h.Deadline, now))
 	}
 	if h.Raised {
-		add("that is the soonest deadline for this kind of source: until then the old login is needed to keep the new one working")
+		add("that is the soonest deadline for this kind of source: until then " +
+			"the old login is needed to keep the new one working")
 	}
 	if h.Stopped != "" {
 		add("the rotation to version %s that is under way is stopped; what it has made is owed",

@@ -87,7 +87,8 @@ func readInput(in io.Reader) ([]byte, error) {
 func checkReadable(text string) error {
 	switch {
 	case text == "":
-		return errors.New("standard input is empty: give the value there, for example: rotary put ENV SOURCE KEY < FILE")
+		return errors.New("standard input is empty: give the value there, " +
+			"for example: rotary put ENV SOURCE KEY < FILE")
 	case strings.HasPrefix(text, "\ufeff"):
 		return errors.New("the value starts with a byte order mark: save it as UTF-8 without one")
 	case !utf8.ValidString(text):

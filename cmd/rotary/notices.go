@@ -62,7 +62,8 @@ func describeOutage(source manifest.Source, s plan.SourceReport) []string {
 	case source.AtOnce():
 		return []string{describeAtOnce(s)}
 	case life > 0:
-		return []string{fmt.Sprintf("%s: its vendor ends the old credential %s after the rotation; refused then, unless they have followed: %s", s.Name, life, consumersOf(s))}
+		return []string{fmt.Sprintf("%s: its vendor ends the old credential %s after the rotation; "+
+			"refused then, unless they have followed: %s", s.Name, life, consumersOf(s))}
 	}
 	return nil
 }

@@ -60,13 +60,15 @@ func (c putCmd) readValues(a *app, env *manifest.Environment, source manifest.So
 		return nil, err
 	}
 	if env.Protected && !c.Yes && !a.typed() {
-		return nil, fmt.Errorf("%s is protected, and standard input carries the value, so nobody can be asked: say --yes; nothing was changed", env.Name)
+		return nil, fmt.Errorf("%s is protected, and standard input carries the value, so nobody can be asked: "+
+			"say --yes; nothing was changed", env.Name)
 	}
 	if err := a.confirmName(c.Yes || !env.Protected, env.Name, "change "+source.Name); err != nil {
 		return nil, err
 	}
 	if a.typed() {
-		fmt.Fprintln(a.err, "Type the value, which shows on the screen, and end it with Enter and Ctrl-D. A pipe or < FILE shows nothing.")
+		fmt.Fprintln(a.err, "Type the value, which shows on the screen, and end it with Enter and Ctrl-D. "+
+			"A pipe or < FILE shows nothing.")
 	}
 	if c.Key == "" {
 		return readObject(a.in, source)

@@ -177,7 +177,8 @@ func (a *app) printCrashes(acts []rehearsal.Act) {
 	if last.String() != span {
 		span += " to " + last.String()
 	}
-	text := fmt.Sprintf("%s, each in a rotation of its own and each with the same end; the old one was dead after %s; after %s",
+	text := fmt.Sprintf("%s, each in a rotation of its own and each with the same end; "+
+		"the old one was dead after %s; after %s",
 		countNoun(len(acts), "time"), span, strings.Join(after, ", "))
 	if len(other) > 0 {
 		text += "; of these: " + strings.Join(other, "; ")

@@ -49,7 +49,8 @@ func (a *app) printRehearsal(r rehearsal.Report) {
 		fmt.Fprintln(a.out, "\nProblems")
 	}
 	for i, p := range r.Problems {
-		if i == 0 || r.Problems[i-1].Source != p.Source || r.Problems[i-1].Act != p.Act { // what else there is stands above
+		// Of each act only the first problem: the others stand above.
+		if i == 0 || r.Problems[i-1].Source != p.Source || r.Problems[i-1].Act != p.Act {
 			a.hang("  - ", p.Source+", "+p.Act+": "+p.What)
 		}
 	}

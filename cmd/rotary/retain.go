@@ -29,7 +29,8 @@ func (c retainCmd) Run(a *app) error {
 		return err
 	}
 	if source.Rotate.With == manifest.Managed {
-		return invalid{fmt.Errorf("source %s is rotated by AWS itself, which ends the old credential whatever it carries", source.Name)}
+		return invalid{fmt.Errorf("source %s is rotated by AWS itself, which ends the old credential whatever it "+
+			"carries", source.Name)}
 	}
 	s, err := a.connectSession(env)
 	if err != nil {

@@ -30,7 +30,8 @@ func (c retireCmd) Run(a *app) error {
 		return err
 	}
 	if !c.Revoked {
-		return invalid{errors.New("retire takes your word for it that the credential is revoked at its vendor: say --revoked")}
+		return invalid{errors.New("retire takes your word for it that the credential is revoked at its vendor: " +
+			"say --revoked")}
 	}
 	s, err := a.connectSession(env)
 	if err != nil {

@@ -42,7 +42,8 @@ func (c rollbackCmd) Run(a *app) error {
 		return err
 	}
 	if env.Mode == manifest.Observe {
-		return invalid{fmt.Errorf("rollback of %s refused: mode observe writes nothing in %s, so no consumer would follow", source.Name, env.Name)}
+		return invalid{fmt.Errorf("rollback of %s refused: mode observe writes nothing in %s, "+
+			"so no consumer would follow", source.Name, env.Name)}
 	}
 	if _, err := rotators.Opener(rotators.Reach{Environment: env})(source); err != nil {
 		return invalid{err}
@@ -56,7 +57,8 @@ func (c rollbackCmd) Run(a *app) error {
 		return err
 	}
 	if c.Wait && !deployed {
-		return invalid{fmt.Errorf("rollback of %s: there is nothing to wait for, because %w: leave --wait out, and then rotary apply %s --direct", source.Name, pipeline.ErrNotDeployed, env.Name)}
+		return invalid{fmt.Errorf("rollback of %s: there is nothing to wait for, because %w: "+
+			"leave --wait out, and then rotary apply %s --direct", source.Name, pipeline.ErrNotDeployed, env.Name)}
 	}
 	o := s.newOperator()
 	o.Rotator = s.newDirect(store.New(s.secretsClient()))
@@ -134,9 +136,11 @@ func (r *rollback) announce() {
 	if r.Stopped.ID != "" {
 		fmt.Fprintf(out, "  the rotation to version %s that is under way is stopped\n", history.Short(r.Stopped.ID))
 	}
-	fmt.Fprintf(out, "  it takes about %.0f minutes: a retirement of version %s that may be under way has to end first, and from now on ROLLBACK keeps others from beginning\n", rotate.Outlast.Minutes(), version)
+	fmt.Fprintf(out, "  it takes about %.0f minutes: a retirement of version %s that may be under way has to end "+
+		"first, and from now on ROLLBACK keeps others from beginning\n", rotate.Outlast.Minutes(), version)
 	if operate.ByPerson(r.env, r.Source) != nil {
-		fmt.Fprintf(out, "  nobody tests version %s: rotary does not know the target of this source; make sure that it is not revoked there\n", version)
+		fmt.Fprintf(out, "  nobody tests version %s: rotary does not know the target of this source; "+
+			"make sure that it is not revoked there\n", version)
 	}
 }
 

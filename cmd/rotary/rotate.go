@@ -207,7 +207,9 @@ func followRotation(w *operate.Watch) func(plan.Report) (bool, error) {
 	return func(r plan.Report) (bool, error) {
 		end := w.Look(r)
 		if end.Nothing {
-			return true, fmt.Errorf("the rotation of %s to version %s has come to nothing: version %s is still current; the rotate Lambda's log says why", w.Source, history.Short(w.Version), history.Short(w.Before))
+			return true, fmt.Errorf("the rotation of %s to version %s has come to nothing: "+
+				"version %s is still current; the rotate Lambda's log says why",
+				w.Source, history.Short(w.Version), history.Short(w.Before))
 		}
 		return end.Over, describeEnding(w.Source, end, r)
 	}

@@ -129,7 +129,8 @@ func describeMisuse(err error) string {
 	name := parse.Context.Selected().Name
 	what := err.Error()
 	if name == "put" {
-		what = "it takes ENV SOURCE [KEY], and reads the value from standard input; a value on the command line is in the shell's history, and others see it there"
+		what = "it takes ENV SOURCE [KEY], and reads the value from standard input; a value on the command line is " +
+			"in the shell's history, and others see it there"
 	}
 	return fmt.Sprintf("%s: %s\nrun \"rotary %s --help\" for its arguments", name, what, name)
 }
@@ -144,7 +145,8 @@ func (t terminal) reportError(err error) int {
 	}
 	fmt.Fprintf(t.err, "rotary: %v\n", err)
 	if errors.Is(err, context.Canceled) {
-		fmt.Fprintln(t.err, "rotary: interrupted; what was done stands, and running the command again goes on from there")
+		fmt.Fprintln(t.err, "rotary: interrupted; what was done stands, and "+
+			"running the command again goes on from there")
 		return exitFailed
 	}
 	return classifyError(err)

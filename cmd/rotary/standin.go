@@ -158,12 +158,13 @@ func (c standinCmd) findLambdas() (string, error) {
 
 func (a *app) refusal(r standin.Refusal) { fmt.Fprintln(a.err, "REFUSED "+r.String()) }
 
-// listVariables point clients at the stand-in.
+// listVariables returns the environment variables that point clients at the stand-in.
 func (w served) listVariables() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL": w.at.AWS, "AWS_ACCESS_KEY_ID": w.account, "AWS_SECRET_ACCESS_KEY": "standin",
-		"AWS_SESSION_TOKEN": "", "AWS_REGION": w.region, "AWS_DEFAULT_REGION": w.region, "AWS_EC2_METADATA_DISABLED": "true",
-		"ROTARY_GITHUB_URL": w.at.GitHub, "ROTARY_VERCEL_URL": w.at.Vercel, "ROTARY_GITHUB_PAUSE": "off",
+		"AWS_SESSION_TOKEN": "", "AWS_REGION": w.region, "AWS_DEFAULT_REGION": w.region,
+		"AWS_EC2_METADATA_DISABLED": "true", "ROTARY_GITHUB_URL": w.at.GitHub,
+		"ROTARY_VERCEL_URL": w.at.Vercel, "ROTARY_GITHUB_PAUSE": "off",
 	}
 }
 
