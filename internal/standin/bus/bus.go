@@ -200,11 +200,11 @@ func (b *Bus) countUnderway(n int) {
 func (b *Bus) newUUID() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.nextID()
+	return b.newUUIDLocked()
 }
 
-// nextID is id for who holds the lock.
-func (b *Bus) nextID() string {
+// newUUIDLocked is id for who holds the lock.
+func (b *Bus) newUUIDLocked() string {
 	b.ids++
 	return fmt.Sprintf("b0500000-0000-4000-8000-%012d", b.ids)
 }

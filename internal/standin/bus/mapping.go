@@ -74,10 +74,10 @@ func (b *Bus) schedulePolls(q *queue) {
 func (b *Bus) pollQueue(q *queue, m *mapping) {
 	b.mu.Lock()
 	m.timer = nil
-	batches := byGroup(b.takeMessages(q, m.batch, max(q.settings.visibility, time.Second)))
+	batches := groupMessages(b.takeMessages(q, m.batch, max(q.settings.visibility, time.Second)))
 	events := make([][]byte, len(batches))
 	for i, batch := range batches {
-		events[i] = b.sqsEvent(q, batch)
+		events[i] = b.makeSQSEvent(q, batch)
 	}
 	b.mu.Unlock()
 	for i, batch := range batches {
@@ -85,8 +85,8 @@ func (b *Bus) pollQueue(q *queue, m *mapping) {
 	}
 }
 
-// byGroup splits messages into batches of one group each, in order of first appearance.
-func byGroup(messages []*message) (batches [][]*message) {
+// groupMessages splits messages into batches of one group each, in order of first appearance.
+func groupMessages(messages []*message) (batches [][]*message) {
 	for _, m := range messages {
 		i := slices.IndexFunc(batches, func(batch []*message) bool { return batch[0].group == m.group })
 		if i < 0 {
@@ -165,7 +165,7 @@ type record struct {
 	AWSRegion         string            `json:"awsRegion"`
 }
 
-func (b *Bus) sqsEvent(q *queue, batch []*message) []byte {
+func (b *Bus) makeSQSEvent(q *queue, batch []*message) []byte {
 	records := make([]record, 0, len(batch))
 	for _, m := range batch {
 		records = append(records, record{MessageID: m.id, ReceiptHandle: m.receipt, Body: m.body, Attributes: b.systemAttributes(m),

@@ -176,10 +176,10 @@ func parseOperator(name, operator string, operand any) (predicate, error) {
 	if !is {
 		return nil, patternError("operator %q of %q is not implemented with such an operand", operator, name)
 	}
-	return parseText(name, operator, text)
+	return parseTextPredicate(name, operator, text)
 }
 
-func parseText(name, operator, text string) (predicate, error) {
+func parseTextPredicate(name, operator, text string) (predicate, error) {
 	var test func(string) bool
 	switch operator {
 	case "prefix":

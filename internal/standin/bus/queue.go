@@ -45,7 +45,7 @@ func (b *Bus) enqueueMessage(q *queue, in sendMessageInput) (*message, error) {
 		return before, nil
 	}
 	sum := md5.Sum([]byte(in.MessageBody)) //nolint:gosec // SQS's own checksum
-	m := &message{id: b.nextID(), body: in.MessageBody, md5: hex.EncodeToString(sum[:]), group: in.MessageGroupID,
+	m := &message{id: b.newUUIDLocked(), body: in.MessageBody, md5: hex.EncodeToString(sum[:]), group: in.MessageGroupID,
 		dedup: in.MessageDeduplicationID, sent: now, visibleAt: now.Add(q.messageDelay(in))}
 	if q.settings.fifo {
 		m.sequence = b.newSequenceNumber()
@@ -182,8 +182,8 @@ func (q *queue) removeMessage(m *message) {
 	q.messages = slices.DeleteFunc(q.messages, func(other *message) bool { return other == m })
 }
 
-// byReceipt finds the message that was last received under this handle.
-func (q *queue) byReceipt(receipt string) *message {
+// findByReceipt finds the message that was last received under this handle.
+func (q *queue) findByReceipt(receipt string) *message {
 	i := slices.IndexFunc(q.messages, func(m *message) bool { return m.receipt == receipt })
 	if receipt == "" || i < 0 {
 		return nil

@@ -38,8 +38,8 @@ func numericAttributes() map[string][3]int {
 	}
 }
 
-// fifoOnly are the attributes of FIFO queues, with the values that are reproduced.
-func fifoOnly() map[string][]string {
+// fifoAttributes are the attributes of FIFO queues, with the values that are reproduced.
+func fifoAttributes() map[string][]string {
 	return map[string][]string{
 		"FifoQueue":                 {"true"},
 		"ContentBasedDeduplication": {"true", "false"},
@@ -74,7 +74,7 @@ func parseSettings(name string, attributes map[string]string) (settings, error) 
 func (s *settings) setAttribute(attribute, value string) error {
 	refused := wire.Errorf("InvalidAttributeValue", "Invalid value for the parameter %s.", attribute)
 	limits, number := numericAttributes()[attribute]
-	values, fifo := fifoOnly()[attribute]
+	values, fifo := fifoAttributes()[attribute]
 	switch {
 	case number:
 		n, err := strconv.Atoi(value)

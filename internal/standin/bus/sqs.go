@@ -212,7 +212,7 @@ func (b *Bus) deleteMessage(_ context.Context, in deleteMessageInput) (any, erro
 		if !strings.HasPrefix(in.ReceiptHandle, "AQEB") {
 			return nil, wire.Errorf("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
 		}
-		m := q.byReceipt(in.ReceiptHandle)
+		m := q.findByReceipt(in.ReceiptHandle)
 		if m == nil {
 			return emptyAnswer{}, nil
 		}
@@ -233,7 +233,7 @@ type changeMessageVisibilityInput struct {
 
 func (b *Bus) changeMessageVisibility(_ context.Context, in changeMessageVisibilityInput) (any, error) {
 	return b.withQueue(in.QueueURL, func(q *queue) (any, error) {
-		m, now := q.byReceipt(in.ReceiptHandle), b.cfg.Clock.Now()
+		m, now := q.findByReceipt(in.ReceiptHandle), b.cfg.Clock.Now()
 		if m == nil || !m.inFlight(now) {
 			return nil, wire.Errorf("MessageNotInflight", "The specified message isn't in flight.")
 		}

@@ -103,12 +103,12 @@ func New(cfg Config) *Service {
 
 // Wire returns the service as its clients reach it.
 func (s *Service) Wire() wire.JSONService {
-	return wire.JSONService{Name: "ecs", Target: "AmazonEC2ContainerServiceV20141113", Ops: s.listOperations(), Reads: func(operation string) bool {
+	return wire.JSONService{Name: "ecs", Target: "AmazonEC2ContainerServiceV20141113", Ops: s.operationTable(), Reads: func(operation string) bool {
 		return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List")
 	}}
 }
 
-func (s *Service) listOperations() map[string]wire.Op {
+func (s *Service) operationTable() map[string]wire.Op {
 	return map[string]wire.Op{
 		"RegisterTaskDefinition":     lockedOperation(s, s.registerTaskDefinition),
 		"DescribeTaskDefinition":     lockedOperation(s, s.describeTaskDefinition),

@@ -61,7 +61,7 @@ func (s *Service) collectPresentations() []presentation {
 		for _, p := range t.processes {
 			for _, c := range p.app.Presents {
 				td := t.deployment.revision.definition
-				out = append(out, presentation{Refusal{t.service.name, t.arn, shortName(td), c.Target, c.Env}, p.environment[c.Env]})
+				out = append(out, presentation{Refusal{t.service.name, t.arn, familyRevision(td), c.Target, c.Env}, p.environment[c.Env]})
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func (s *Service) startRollout(sv *service, td *taskDefinition) {
 		sd.sources = append(sd.sources, d.revision)
 	}
 	if n := len(sv.history); n > 0 && sv.history[n-1].finished.IsZero() {
-		sv.history[n-1].finishWith(s.now(), "STOPPED", "Superseded by a newer service deployment.")
+		sv.history[n-1].setFinalStatus(s.now(), "STOPPED", "Superseded by a newer service deployment.")
 	}
 	sd.setStatus(s.now(), "IN_PROGRESS", "")
 	sv.history = append(sv.history, sd)
@@ -67,7 +67,7 @@ func (s *Service) beginDeployment(sv *service, sd *serviceDeployment, rev *revis
 	for _, d := range sv.deployments {
 		d.status = "ACTIVE"
 		for _, t := range s.tasksInPhase(d, starting) {
-			s.stopTaskNow(t, "ServiceSchedulerInitiated", "Deployment "+d.id+" was superseded")
+			s.finishTask(t, "ServiceSchedulerInitiated", "Deployment "+d.id+" was superseded")
 		}
 	}
 	d := &deployment{id: fmt.Sprintf("ecs-svc/%019d", s.nextID()), revision: rev, of: sd, status: "PRIMARY", created: s.now(), updated: s.now()}
@@ -148,10 +148,10 @@ func (s *Service) completeDeployment(sv *service, p *deployment) {
 	sv.completed = p.revision
 	s.setRolloutState(sv, p, "COMPLETED", "ECS deployment "+p.id+" completed.")
 	if p.of.rollback != nil {
-		p.of.finishWith(s.now(), "ROLLBACK_SUCCESSFUL", p.of.reason)
+		p.of.setFinalStatus(s.now(), "ROLLBACK_SUCCESSFUL", p.of.reason)
 		return
 	}
-	p.of.finishWith(s.now(), "SUCCESSFUL", "")
+	p.of.setFinalStatus(s.now(), "SUCCESSFUL", "")
 }
 
 // countFailedTask counts a failed task, puts off the next, and asks the circuit breaker.
@@ -169,11 +169,11 @@ func (s *Service) countFailedTask(sv *service, d *deployment) {
 	s.setRolloutState(sv, d, "FAILED", "ECS deployment circuit breaker: tasks failed to start.")
 	switch {
 	case d.of.rollback != nil:
-		d.of.finishWith(s.now(), "ROLLBACK_FAILED", "Rollback failed: tasks failed to start.")
+		d.of.setFinalStatus(s.now(), "ROLLBACK_FAILED", "Rollback failed: tasks failed to start.")
 	case breaker.Rollback && sv.completed != nil:
 		s.rollBack(sv, "Service deployment rolled back because the circuit breaker threshold was exceeded.")
 	default:
-		d.of.finishWith(s.now(), "STOPPED", "Service deployment stopped because the circuit breaker threshold was exceeded.")
+		d.of.setFinalStatus(s.now(), "STOPPED", "Service deployment stopped because the circuit breaker threshold was exceeded.")
 	}
 }
 

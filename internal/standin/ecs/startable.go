@@ -111,7 +111,7 @@ func (s *Service) findStartable(c candidate) []Startable {
 				secrets[name] = secrets[app.Bundle][:at+1] + name + "::" + secrets[app.Bundle][at+3:]
 			}
 		}
-		out = append(out, Startable{c.service, shortName(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents), slices.Clone(app.Verifies)})
+		out = append(out, Startable{c.service, familyRevision(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents), slices.Clone(app.Verifies)})
 	}
 	return out
 }

@@ -73,7 +73,7 @@ func (s *Service) startContainers(t *task) {
 		return
 	}
 	if reason != "" {
-		s.stopTaskNow(t, code, reason)
+		s.finishTask(t, code, reason)
 		s.countFailedTask(t.service, t.deployment)
 	} else {
 		t.phase, t.started, t.processes = running, s.now(), processes
@@ -87,7 +87,7 @@ func (s *Service) startContainers(t *task) {
 func (s *Service) endWhenDone(t *task) {
 	for _, p := range t.processes {
 		if t.service.alone && p.app.Lasts > 0 {
-			s.runLockedAfter(p.app.Lasts, "ecs task "+t.id+" is through", func() { s.stopTaskNow(t, "EssentialContainerExited", "Essential container in task exited") })
+			s.runLockedAfter(p.app.Lasts, "ecs task "+t.id+" is through", func() { s.finishTask(t, "EssentialContainerExited", "Essential container in task exited") })
 			return
 		}
 	}
@@ -181,11 +181,11 @@ func (s *Service) drainTask(sv *service, t *task) {
 // terminateTask sends SIGTERM: the process has a last few seconds.
 func (s *Service) terminateTask(t *task) {
 	t.phase = stopping
-	s.runLockedAfter(stopTime, "ecs stops a task of "+t.service.name, func() { s.stopTaskNow(t, t.code, t.reason) })
+	s.runLockedAfter(stopTime, "ecs stops a task of "+t.service.name, func() { s.finishTask(t, t.code, t.reason) })
 	s.reconcileService(t.service)
 }
 
-func (s *Service) stopTaskNow(t *task, code, reason string) {
+func (s *Service) finishTask(t *task, code, reason string) {
 	t.phase, t.code, t.reason, t.ended, t.processes = stopped, code, reason, s.now(), nil
 	if t.stopping.IsZero() {
 		t.stopping = s.now()

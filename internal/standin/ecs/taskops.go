@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-func shortName(td *taskDefinition) string { return fmt.Sprintf("%s:%d", td.Family, td.Revision) }
+func familyRevision(td *taskDefinition) string { return fmt.Sprintf("%s:%d", td.Family, td.Revision) }
 
 type listTasksInput struct {
 	Cluster       string  `json:"cluster"`

@@ -63,7 +63,7 @@ func (s *Server) collectPresentations() (out []presentation) {
 	return out
 }
 
-func (r reading) collectPresentations(run int64) (out []presentation) {
+func (r scopeReading) collectPresentations(run int64) (out []presentation) {
 	for _, p := range r.scope.presents {
 		refusal := Refusal{r.scope.repository.fullName, run, r.scope.environment, p.Secret, p.Target}
 		out = append(out, presentation{refusal, r.secrets[strings.ToUpper(p.Secret)]})

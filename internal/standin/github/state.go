@@ -173,8 +173,8 @@ func getPublicKey(q *request) answer {
 	return okAnswer(map[string]string{"key_id": q.scope.key.id, "key": base64.StdEncoding.EncodeToString(q.scope.key.public[:])})
 }
 
-// inRepository answers 404 where the token cannot see the repository, as GitHub does for a private one.
-func (s *Server) inRepository(h handler) handler {
+// withRepository answers 404 where the token cannot see the repository, as GitHub does for a private one.
+func (s *Server) withRepository(h handler) handler {
 	return s.requireToken(func(q *request) answer {
 		name := strings.ToLower(q.PathValue("owner") + "/" + q.PathValue("repo"))
 		if r := s.moved[name]; r != nil && q.token.seesRepository(r) {
@@ -209,10 +209,10 @@ func (q *request) redirectTo(r *repository) answer {
 	return a
 }
 
-// inScope finds the environment that the path names, or the repository's own scope. An archived repository can only
+// withScope finds the environment that the path names, or the repository's own scope. An archived repository can only
 // be read.
-func (s *Server) inScope(h handler) handler {
-	return s.inRepository(func(q *request) answer {
+func (s *Server) withScope(h handler) handler {
+	return s.withRepository(func(q *request) answer {
 		q.scope = q.repository.scope
 		if environment := q.PathValue("environment"); environment != "" {
 			q.scope = q.repository.environments[strings.ToLower(environment)]

@@ -82,7 +82,7 @@ func (s *Service) answerRequest(q request) (any, error) {
 }
 
 func (s *Service) answerIAM(q request) (any, error) {
-	op, known := listOperations()[q.call.Operation]
+	op, known := operationTable()[q.call.Operation]
 	if !known {
 		return nil, wire.NotImplemented("iam %s", q.call.Operation)
 	}

@@ -67,16 +67,16 @@ type user struct {
 type key struct {
 	id, secret string
 	owner      *user
-	states     []state
-	uses       []use
+	states     []keyState
+	uses       []keyUse
 }
 
-type state struct {
+type keyState struct {
 	since  time.Time
 	status string // Active, Inactive, or "" for deleted
 }
 
-type use struct {
+type keyUse struct {
 	at              time.Time
 	service, region string
 }
@@ -163,7 +163,7 @@ func (s *Service) Use(id, service, region string) {
 
 // noteUse forgets what nobody can ask for any more.
 func (s *Service) noteUse(k *key, service, region string) {
-	k.uses = append(k.uses, use{s.now(), service, region})
+	k.uses = append(k.uses, keyUse{s.now(), service, region})
 	for len(k.uses) > 1 && !k.uses[1].at.After(s.now().Add(-s.lag.Uses)) {
 		k.uses = k.uses[1:]
 	}
@@ -195,7 +195,7 @@ func (s *Service) setKeyStatus(k *key, status string) {
 		s.cfg.OnDead(dying)
 		s.mu.Lock()
 	}
-	k.states = append(k.states, state{s.now(), status})
+	k.states = append(k.states, keyState{s.now(), status})
 }
 
 // newID makes an id as AWS's look, which follows from how many were made before: a world runs the same way again.

@@ -162,7 +162,7 @@ func (h *Host) InvokeAsync(nameOrARN string, payload []byte) error {
 		return err
 	}
 	if len(payload) > maxAsyncPayload {
-		return tooLarge(maxAsyncPayload)
+		return sizeError(maxAsyncPayload)
 	}
 	h.runAttemptAfter(0, asyncEvent{arn: f.arn, payload: payload, accepted: h.cfg.Clock.Now()})
 	return nil

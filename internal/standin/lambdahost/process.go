@@ -80,13 +80,13 @@ func (p *process) killAndWait() {
 // runInvocation runs one invocation and waits until the process asks for the next one, has ended, or was killed at the deadline.
 func (p *process) runInvocation(in invocation, timeout time.Duration) Result {
 	if !p.waitForNext(time.After(initLimit)) {
-		return p.initFailure(in)
+		return p.initFailureResult(in)
 	}
 	p.parked = false
 	in.deadline = time.Now().Add(timeout)
 	deadline := time.After(timeout)
 	if !p.runtime.giveInvocation(in, p.exited) {
-		return p.exitError(in)
+		return p.exitResult(in)
 	}
 	select {
 	case r := <-p.runtime.answers:
@@ -95,7 +95,7 @@ func (p *process) runInvocation(in invocation, timeout time.Duration) Result {
 		}
 		return r
 	case <-p.exited:
-		return p.lastWords(in)
+		return p.endedResult(in)
 	case <-deadline:
 		p.killAndWait()
 		return failedResult("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, timeout.Seconds()))
@@ -116,26 +116,26 @@ func (p *process) waitForNext(limit <-chan time.Time) bool {
 	return p.parked
 }
 
-// initFailure is the result where the process never asked for work.
-func (p *process) initFailure(in invocation) Result {
+// initFailureResult is the result where the process never asked for work.
+func (p *process) initFailureResult(in invocation) Result {
 	if !p.hasEnded() {
 		p.killAndWait()
 		return failedResult("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, initLimit.Seconds()))
 	}
-	return p.lastWords(in)
+	return p.endedResult(in)
 }
 
-// lastWords is the result where the process has ended: what it said before, or how it ended.
-func (p *process) lastWords(in invocation) Result {
+// endedResult is the result where the process has ended: what it said before, or how it ended.
+func (p *process) endedResult(in invocation) Result {
 	select {
 	case r := <-p.runtime.answers:
 		return r
 	default:
-		return p.exitError(in)
+		return p.exitResult(in)
 	}
 }
 
-func (p *process) exitError(in invocation) Result {
+func (p *process) exitResult(in invocation) Result {
 	return failedResult("Runtime.ExitError", "RequestId: "+in.id+" Error: "+p.exit)
 }
 

@@ -34,14 +34,14 @@ type secondMetadata struct {
 func (d *Direct) responseMetadata(at time.Time) middleware.Metadata {
 	s := d.second.Load()
 	if s == nil || s.unix != at.Unix() {
-		s = &secondMetadata{at.Unix(), answeredAt(at)}
+		s = &secondMetadata{at.Unix(), metadataAt(at)}
 		d.second.Store(s)
 	}
 	return s.metadata.Clone()
 }
 
-// answeredAt lets the SDK's own middleware set the server time: there is no other way in.
-func answeredAt(at time.Time) middleware.Metadata {
+// metadataAt lets the SDK's own middleware set the server time: there is no other way in.
+func metadataAt(at time.Time) middleware.Metadata {
 	response := &smithyhttp.Response{Response: &http.Response{Header: http.Header{"Date": {at.UTC().Format(http.TimeFormat)}}}}
 	_, metadata, _ := awsmiddleware.RecordResponseTiming{DisableClockSkewCorrection: true}.HandleDeserialize(
 		context.Background(), middleware.DeserializeInput{},

@@ -177,7 +177,7 @@ func (d *Direct) UpdateSecretVersionStage(ctx context.Context, in *sdk.UpdateSec
 func (d *Direct) RotateSecret(ctx context.Context, in *sdk.RotateSecretInput, _ ...func(*sdk.Options)) (*sdk.RotateSecretOutput, error) {
 	typed := rotateSecretInput{
 		SecretID: aws.ToString(in.SecretId), ClientRequestToken: aws.ToString(in.ClientRequestToken),
-		RotationLambdaARN: aws.ToString(in.RotationLambdaARN), RotationRules: rulesOf(in.RotationRules), RotateImmediately: copyPointer(in.RotateImmediately),
+		RotationLambdaARN: aws.ToString(in.RotationLambdaARN), RotationRules: rulesFromSDK(in.RotationRules), RotateImmediately: copyPointer(in.RotateImmediately),
 	}
 	r := request{operation: "RotateSecret", secret: typed.SecretID, refused: firstGiven(
 		unsupportedParam{"ExternalSecretRotationMetadata", in.ExternalSecretRotationMetadata != nil},
@@ -210,7 +210,7 @@ func firstGiven(params ...unsupportedParam) string {
 	return ""
 }
 
-func rulesOf(in *types.RotationRulesType) *rules {
+func rulesFromSDK(in *types.RotationRulesType) *rules {
 	if in == nil {
 		return nil
 	}

@@ -78,7 +78,7 @@ func (l labels) attachLabels(id string, names []string) (labels, error) {
 
 // moveLabel is UpdateSecretVersionStage: a compare-and-swap for every label. It does not look whether to exists.
 func (l labels) moveLabel(label, to, from string) (labels, error) {
-	if err := l.mayMove(label, to, from); err != nil {
+	if err := l.checkMove(label, to, from); err != nil {
 		return nil, err
 	}
 	next, left := l.cloneLabels(), l[label]
@@ -93,7 +93,7 @@ func (l labels) moveLabel(label, to, from string) (labels, error) {
 	return next.checkLimit()
 }
 
-func (l labels) mayMove(label, to, from string) error {
+func (l labels) checkMove(label, to, from string) error {
 	holder, held := l[label]
 	switch {
 	case to == "" && from == "":
@@ -115,8 +115,8 @@ func (l labels) withoutLabel(label string) labels {
 	return next
 }
 
-// movedFrom lists, sorted, the labels that sit on another version than they did before.
-func (l labels) movedFrom(before labels) []string {
+// movedLabels lists, sorted, the labels that sit on another version than they did before.
+func (l labels) movedLabels(before labels) []string {
 	var moved []string
 	for _, label := range slices.Sorted(maps.Keys(l)) {
 		if l[label] != before[label] {

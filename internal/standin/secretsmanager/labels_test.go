@@ -120,7 +120,7 @@ func all(n int, version string) string { return strings.Join(many(n), "="+versio
 
 func render(held labels) string {
 	var parts []string
-	for _, label := range held.movedFrom(nil) {
+	for _, label := range held.movedLabels(nil) {
 		parts = append(parts, label+"="+strings.TrimRight(held[label], "-"))
 	}
 	return strings.Join(parts, " ")

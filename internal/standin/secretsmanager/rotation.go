@@ -49,7 +49,7 @@ func (s *Service) rotateSecret(_ context.Context, in rotateSecretInput) (version
 	if err := in.checkInput(); err != nil {
 		return versionAnswer{}, err
 	}
-	function, arn, err := s.functionFor(in)
+	function, arn, err := s.findRotationFunction(in)
 	if err != nil {
 		return versionAnswer{}, err
 	}
@@ -76,8 +76,8 @@ func (in rotateSecretInput) checkInput() error {
 	return err
 }
 
-// functionFor returns the rotation function a request names, or the one stored earlier, and the ARN of its secret.
-func (s *Service) functionFor(in rotateSecretInput) (function, arn string, err error) {
+// findRotationFunction returns the rotation function a request names, or the one stored earlier, and the ARN of its secret.
+func (s *Service) findRotationFunction(in rotateSecretInput) (function, arn string, err error) {
 	s.mu.Lock()
 	defer s.unlockAndEmit()
 	e, err := s.findUndeleted(in.SecretID)
@@ -99,7 +99,7 @@ func (s *Service) configureRotation(e *entry, in rotateSecretInput, function str
 		return wire.Errorf("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
 	}
 	if e.findVersion(token) != nil {
-		return tokenInUse(e, token)
+		return tokenReuseError(e, token)
 	}
 	test := in.RotateImmediately != nil && !*in.RotateImmediately
 	var c *content

@@ -31,14 +31,14 @@ func (r rules) rotationPeriod() (time.Duration, error) {
 	case r.Duration != "" && !window.MatchString(r.Duration):
 		return 0, wire.Errorf("InvalidParameterException", "RotationRules.Duration must be a number of hours like 3h.")
 	case days == nil:
-		return ratePeriod(r.ScheduleExpression)
+		return parseRate(r.ScheduleExpression)
 	case *days < 1 || *days > 1000:
 		return 0, wire.Errorf("InvalidParameterException", "RotationRules.AutomaticallyAfterDays must be within 1-1000.")
 	}
 	return time.Duration(*days) * 24 * time.Hour, nil
 }
 
-func ratePeriod(expression string) (time.Duration, error) {
+func parseRate(expression string) (time.Duration, error) {
 	if strings.HasPrefix(expression, "cron(") {
 		return 0, wire.NotImplemented("RotationRules.ScheduleExpression with cron()")
 	}

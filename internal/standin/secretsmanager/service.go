@@ -127,7 +127,7 @@ func (s *Service) newARN(name string) string {
 
 // setLabels puts new labels into force and announces those that moved.
 func (s *Service) setLabels(e *entry, next labels) {
-	for _, label := range next.movedFrom(e.labels) {
+	for _, label := range next.movedLabels(e.labels) {
 		if label != pending && label != previous {
 			s.emitEvent(e, "Secret Label Updated", labelEvent{Name: e.name, Label: label, VersionID: next[label]})
 		}

@@ -152,7 +152,7 @@ func (s *Service) putVersion(e *entry, token string, c *content, names []string)
 		if v.content.sameContent(c) {
 			return nil
 		}
-		return tokenInUse(e, token)
+		return tokenReuseError(e, token)
 	}
 	next, err := e.labels.attachLabels(token, names)
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *Service) putVersion(e *entry, token string, c *content, names []string)
 	return nil
 }
 
-func tokenInUse(e *entry, token string) error {
+func tokenReuseError(e *entry, token string) error {
 	return wire.Errorf("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", token, e.arn)
 }
 

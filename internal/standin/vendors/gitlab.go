@@ -102,7 +102,7 @@ func (g *GitLab) serveResourceTokens(w http.ResponseWriter, req *http.Request, t
 func (g *GitLab) createToken(w http.ResponseWriter, req *http.Request, token string) {
 	in, ok := readObject(req)
 	name, _ := in["name"].(string)
-	scopes, level, listed := gitLabRights(in)
+	scopes, level, listed := parseTokenRights(in)
 	switch {
 	case !ok || !hasOnly(in, "name", "scopes", "access_level", "expires_at") || name == "" || !listed:
 		g.refuseRequest(w, 400, "name is missing, scopes is missing or a field is invalid", token)
@@ -115,7 +115,7 @@ func (g *GitLab) createToken(w http.ResponseWriter, req *http.Request, token str
 	}
 }
 
-func gitLabRights(in map[string]any) (scopes []string, level float64, ok bool) {
+func parseTokenRights(in map[string]any) (scopes []string, level float64, ok bool) {
 	list, _ := in["scopes"].([]any)
 	for _, item := range list {
 		scope, is := item.(string)
@@ -155,7 +155,7 @@ func (g *GitLab) listTokens(w http.ResponseWriter, req *http.Request) {
 }
 
 func (g *GitLab) revokeToken(w http.ResponseWriter, token, id string) {
-	k := g.byID(id)
+	k := g.findByID(id)
 	switch {
 	case k == nil:
 		g.refuseRequest(w, 404, "404 Not Found", token)

@@ -106,7 +106,9 @@ func (r *keyRing) findLive(token string) *Key {
 	return r.findFirst(func(k *Key) bool { return k.Token == token && r.isAlive(k) })
 }
 
-func (r *keyRing) byID(id string) *Key { return r.findFirst(func(k *Key) bool { return k.ID == id }) }
+func (r *keyRing) findByID(id string) *Key {
+	return r.findFirst(func(k *Key) bool { return k.ID == id })
+}
 
 func (r *keyRing) findFirst(is func(*Key) bool) *Key {
 	if i := slices.IndexFunc(r.keys, is); i >= 0 {

@@ -48,7 +48,7 @@ func (v *Vercel) findToken(id string, own *Key) *Key {
 	if id == "current" {
 		return own
 	}
-	return v.byID(id)
+	return v.findByID(id)
 }
 
 func (v *Vercel) serveToken(w http.ResponseWriter, token string, k *Key, answer func(*Key) any) {

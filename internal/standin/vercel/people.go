@@ -170,7 +170,7 @@ func (s *Server) Redeploy(project, deploymentID string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, d := s.mustFindProject(project), &deployment{target: production}
-	if err := d.copyOf(p, deploymentID); err != nil {
+	if err := d.copyDeployment(p, deploymentID); err != nil {
 		panic("vercel stand-in: no deployment " + deploymentID)
 	}
 	return s.startBuild(p, d).id

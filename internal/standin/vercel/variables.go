@@ -86,7 +86,7 @@ func (s *Server) createVariables(c call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if f := p.refusedWhole(inputs); f != nil {
+	if f := p.findWholeRefusal(inputs); f != nil {
 		return 0, nil, f
 	}
 	created, failed, now := []any{}, []any{}, s.newStamp()
@@ -181,7 +181,7 @@ func (s *Server) putVariable(p *project, in variableInput, upsert bool, now time
 	targets, _ := in.parseTargets()
 	v := Variable{Key: *in.Key, Value: *in.Value, Type: *in.Type, Target: targets, GitBranch: valueOrEmpty(in.GitBranch), Comment: valueOrEmpty(in.Comment)}
 	if code := p.checkVariable(v); code != "" {
-		return nil, refusedItem(v, code, "")
+		return nil, failedItem(v, code, "")
 	}
 	if p.comments == never {
 		v.Comment = ""
@@ -192,7 +192,7 @@ func (s *Server) putVariable(p *project, in variableInput, upsert bool, now time
 		v.ID, v.CreatedAt, v.UpdatedAt = s.newID("env_"), now, now
 		return s.addVariable(p, v, byToken), nil
 	case !upsert || !slices.Equal(old.Target, v.Target) || len(old.Custom) > 0:
-		return nil, refusedItem(v, "ENV_CONFLICT", old.ID)
+		return nil, failedItem(v, "ENV_CONFLICT", old.ID)
 	}
 	s.noteChange(p, old.Variable, "updated", byToken)
 	old.Value, old.UpdatedAt = v.Value, now
@@ -221,15 +221,15 @@ func (p *project) checkVariable(v Variable) string {
 	return ""
 }
 
-// refusedWhole refuses a request for one of its variables: then none of it is written.
-func (p *project) refusedWhole(inputs []variableInput) *failure {
+// findWholeRefusal refuses a request for one of its variables: then none of it is written.
+func (p *project) findWholeRefusal(inputs []variableInput) *failure {
 	for _, in := range inputs {
 		code, told := p.refusesAll[*in.Key]
 		if !told {
 			continue
 		}
-		f := refusedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "")
-		f.extra["failed"] = []any{refusedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "").errorBody()}
+		f := failedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "")
+		f.extra["failed"] = []any{failedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "").errorBody()}
 		return f
 	}
 	return nil
@@ -241,8 +241,8 @@ func isReserved(key string) bool {
 	return strings.HasPrefix(key, "VERCEL_") || strings.HasPrefix(key, "AWS_LAMBDA_") || slices.Contains(names, key)
 }
 
-// refusedItem is an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
-func refusedItem(v Variable, code, id string) *failure {
+// failedItem is an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
+func failedItem(v Variable, code, id string) *failure {
 	return &failure{http.StatusBadRequest, code, "The variable cannot be written",
 		map[string]any{"key": v.Key, "envVarKey": v.Key, "envVarId": id, "value": v.Value, "target": v.Target}}
 }
@@ -286,7 +286,7 @@ func (s *Server) applyEdit(p *project, v *variable, in variableInput) (int, any,
 		return 0, nil, newFailure(http.StatusBadRequest, "bad_request", "A sensitive variable cannot have the target development.")
 	}
 	if p.findOverlapping(next) != nil {
-		return 0, nil, refusedItem(next, "ENV_CONFLICT", v.ID)
+		return 0, nil, failedItem(next, "ENV_CONFLICT", v.ID)
 	}
 	s.noteChange(p, v.Variable, "updated", byToken)
 	next.UpdatedAt = s.newStamp()
