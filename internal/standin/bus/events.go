@@ -144,7 +144,7 @@ func (b *Bus) deleteRule(_ context.Context, in ruleNameInput) (any, error) {
 	return emptyAnswer{}, nil
 }
 
-// listPageInput is what the list operations of EventBridge have in common.
+// listPageInput holds the members that EventBridge's list operations have in common.
 type listPageInput struct {
 	EventBusName, NextToken string
 	Limit                   *int
@@ -303,7 +303,7 @@ func (b *Bus) acceptEntry(e eventEntry) string {
 	return b.publishEvent(e.Source, e.DetailType, e.Resources, json.RawMessage(e.Detail), at)
 }
 
-// checkEntry says why an entry cannot be accepted; an empty result means that it can.
+// checkEntry returns the error of an entry that cannot be accepted, or an empty result.
 func (b *Bus) checkEntry(e eventEntry) eventResult {
 	required := func(name string) eventResult {
 		return eventResult{ErrorCode: "InvalidArgument", ErrorMessage: "Parameter " + name + " is not valid. Reason: " + name + " is a required argument."}

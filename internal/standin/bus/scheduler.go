@@ -23,7 +23,7 @@ type schedule struct {
 	timer             *sim.Timer    // the last run that was set; nil where none was
 }
 
-// scheduleInput is what CreateSchedule and UpdateSchedule take. Every other parameter is refused.
+// scheduleInput holds the parameters of CreateSchedule and UpdateSchedule. Every other parameter is refused.
 type scheduleInput struct {
 	ActionAfterCompletion      string `json:",omitempty"`
 	ClientToken                string `json:",omitempty"`
@@ -256,7 +256,7 @@ func (s *schedule) parseExpression(now time.Time) error {
 	return nil
 }
 
-// firstRunAt is when a schedule runs first: without a start date, a rate starts at once
+// firstRunAt returns the time of a schedule's first run: without a start date, a rate starts at once
 // (docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 func (s *schedule) firstRunAt(now time.Time) time.Time {
 	if s.every > 0 {
@@ -295,7 +295,7 @@ func (b *Bus) runSchedule(s *schedule, at time.Time) {
 	}
 }
 
-// renderInput is the target's input with the context attributes put in, or what the Scheduler sends without one.
+// renderInput returns the target's input with the context attributes put in, or what the Scheduler sends without one.
 func (s *schedule) renderInput(at time.Time, execution string, cfg Config) []byte {
 	when := at.UTC().Format(time.RFC3339)
 	if s.Target.Input == "" {

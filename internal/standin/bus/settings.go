@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// settings are the attributes a queue was made with.
+// settings are the attributes that a queue was created with.
 type settings struct {
 	text                         map[string]string // every attribute, defaults included
 	fifo, contentDedup           bool
@@ -26,7 +26,7 @@ type redrivePolicy struct {
 	MaxReceiveCount     int    `json:"maxReceiveCount"`
 }
 
-// numericAttributes are the attributes that are numbers: lowest, highest and default
+// numericAttributes returns the attributes that are numbers: lowest, highest and default
 // (docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
 func numericAttributes() map[string][3]int {
 	return map[string][3]int{
@@ -38,7 +38,7 @@ func numericAttributes() map[string][3]int {
 	}
 }
 
-// fifoAttributes are the attributes of FIFO queues, with the values that are reproduced.
+// fifoAttributes returns the attributes of FIFO queues, with the values that are reproduced.
 func fifoAttributes() map[string][]string {
 	return map[string][]string{
 		"FifoQueue":                 {"true"},

@@ -185,7 +185,7 @@ func (b *Bus) receiveMessage(_ context.Context, in receiveMessageInput) (any, er
 	})
 }
 
-// systemAttributes are a message's system attributes.
+// systemAttributes returns a message's system attributes.
 func (b *Bus) systemAttributes(m *message) map[string]string {
 	all := map[string]string{
 		"ApproximateReceiveCount":          strconv.Itoa(m.receives),

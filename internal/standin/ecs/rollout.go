@@ -51,8 +51,8 @@ func (s *Service) startRollout(sv *service, td *taskDefinition) {
 	s.beginDeployment(sv, sd, rev, "ECS deployment %s in progress.")
 }
 
-// nextCreation returns when a service deployment that is made now is created: no two of a service are of one millisecond,
-// or their order could not be told.
+// nextCreation returns when a service deployment that is made now is created: no two of a service are of one
+// millisecond, or their order could not be told.
 func (sv *service) nextCreation(now time.Time) time.Time {
 	if n := len(sv.history); n > 0 {
 		if after := sv.history[n-1].created.Add(time.Millisecond); after.After(now) {
@@ -62,7 +62,7 @@ func (sv *service) nextCreation(now time.Time) time.Time {
 	return now
 }
 
-// beginDeployment makes rev the PRIMARY deployment and turns the one before into an ACTIVE one.
+// beginDeployment makes rev the PRIMARY deployment and the one before ACTIVE.
 func (s *Service) beginDeployment(sv *service, sd *serviceDeployment, rev *revision, reason string) {
 	for _, d := range sv.deployments {
 		d.status = "ACTIVE"
@@ -76,7 +76,7 @@ func (s *Service) beginDeployment(sv *service, sd *serviceDeployment, rev *revis
 	s.runLockedAfter(reactTime, "ecs looks at "+sv.name, func() { s.reconcileService(sv) })
 }
 
-// setRolloutState moves a deployment's rollout state and tells the bus.
+// setRolloutState sets a deployment's rollout state and emits the event.
 func (s *Service) setRolloutState(sv *service, d *deployment, state, reason string) {
 	d.rollout, d.reason, d.updated = state, reason, s.now()
 	kind := "INFO"
@@ -122,7 +122,7 @@ func (s *Service) reconcileService(sv *service) {
 	}
 }
 
-// hasNoTasks says whether a deployment has no task left that counts.
+// hasNoTasks reports whether a deployment has no task left that counts.
 func (s *Service) hasNoTasks(d *deployment) bool {
 	return len(s.tasksInPhase(d, starting))+len(s.tasksInPhase(d, running))+len(s.tasksInPhase(d, draining)) == 0
 }
@@ -154,7 +154,8 @@ func (s *Service) completeDeployment(sv *service, p *deployment) {
 	p.of.setFinalStatus(s.now(), "SUCCESSFUL", "")
 }
 
-// countFailedTask counts a failed task, puts off the next, and asks the circuit breaker.
+// countFailedTask counts a failed task, delays the next, and rolls back or stops the deployment where the circuit
+// breaker trips.
 func (s *Service) countFailedTask(sv *service, d *deployment) {
 	if d.failed++; sv.alone {
 		return
@@ -177,7 +178,8 @@ func (s *Service) countFailedTask(sv *service, d *deployment) {
 	}
 }
 
-// breakerThreshold is the circuit breaker's (API_DeploymentCircuitBreaker): half of the desired count, between 3 and 200.
+// breakerThreshold returns the circuit breaker's threshold (API_DeploymentCircuitBreaker): half of the desired count,
+// between 3 and 200.
 func (sv *service) breakerThreshold() int { return min(max((sv.desired+1)/2, 3), 200) }
 
 // rollBack starts a deployment back to the last completed revision, as part of the same service deployment.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// phase is where a task is in its life.
+// phase is the stage of a task's life.
 type phase string
 
 const (
@@ -93,7 +93,8 @@ func (s *Service) endWhenDone(t *task) {
 	}
 }
 
-// bootContainers pulls, resolves, starts and probes every container, as the agent does; a reason says why the task cannot run.
+// bootContainers pulls, resolves, starts and probes every container, as the agent does; a reason is
+// returned where the task cannot run.
 func (s *Service) bootContainers(td *taskDefinition) (ps []process, code, reason string) {
 	for _, v := range td.views {
 		app, known := s.cfg.Images(v.Image)
@@ -131,7 +132,7 @@ func (s *Service) resolveEnvironment(v view) (map[string]string, error) {
 	return env, nil
 }
 
-// unpackBundle adds what is in the bundle. Its error holds no value.
+// unpackBundle adds the bundle's variables to env. Its error holds no value.
 func (a App) unpackBundle(env map[string]string) error {
 	if a.Bundle == "" {
 		return nil
@@ -144,7 +145,7 @@ func (a App) unpackBundle(env map[string]string) error {
 	return nil
 }
 
-// probeProcess says why a process does not stay up.
+// probeProcess returns the stop code and reason of a process that exits or is unhealthy; "" where it stays up.
 func (s *Service) probeProcess(p process) (code, reason string) {
 	missing := slices.ContainsFunc(p.app.Needs, func(name string) bool { return p.environment[name] == "" })
 	if p.app.Crashes || missing || p.rejectsCredential() {

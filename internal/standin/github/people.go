@@ -77,7 +77,7 @@ func (s *Server) RenameRepository(fullName, to string) {
 	}
 }
 
-// renameInList returns a new list: an App's is its tokens' too.
+// renameInList returns a copy of the list with one name replaced: an App shares its list with its tokens.
 func renameInList(repositories []string, from, to string) []string {
 	out := slices.Clone(repositories)
 	for i, name := range out {

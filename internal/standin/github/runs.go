@@ -22,7 +22,7 @@ const (
 	Completed  = "completed"
 )
 
-// maxResults is how many runs a search lists; it counts them all. Source: the same page.
+// maxResults is the number of runs that a search lists at most; it counts them all. Source: the same page.
 const maxResults = 1000
 
 type run struct {
@@ -36,7 +36,7 @@ type run struct {
 	read             []scopeReading
 }
 
-// scopeReading is what a run read of a scope, at once.
+// scopeReading holds the secrets that a run read of a scope, at one moment.
 type scopeReading struct {
 	scope   *scope
 	secrets map[string]string
@@ -123,7 +123,8 @@ func (s *Server) RunSecret(fullName string, id int64, name string) (plaintext st
 // FinishRun completes a run. Repeatable.
 func (s *Server) FinishRun(fullName string, id int64) { s.MoveRun(fullName, id, Completed) }
 
-// MoveRun puts a run into another status. Its jobs start with in_progress; one that is completed before never starts any.
+// MoveRun puts a run into another status. Its jobs start with in_progress; one that is completed before never starts
+// any.
 func (s *Server) MoveRun(fullName string, id int64, status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

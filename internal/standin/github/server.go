@@ -21,7 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// Config is what a Server is wired to. Targets may be nil: then Present finds nothing refused.
+// Config holds what a Server depends on. Targets may be nil: then Present finds nothing refused.
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap
@@ -69,7 +69,7 @@ type request struct {
 	scope      *scope // of the repository or of the environment that the path names
 }
 
-// answer is what is sent: a status and a body to encode. An error's body is made of its message.
+// answer is an HTTP answer: a status and a body to encode. An error's body is made of its message.
 type answer struct {
 	status  int
 	body    any
@@ -94,8 +94,8 @@ func (s *Server) registerRoutes() {
 	s.registerScopeRoutes("/repos/{owner}/{repo}/environments/{environment}", "environments", "environments")
 }
 
-// registerScopeRoutes are the routes of a repository's or an environment's secrets and variables, each with the permission
-// that it needs.
+// registerScopeRoutes registers the routes of a repository's or an environment's secrets and variables, each with the
+// permission that it needs.
 func (s *Server) registerScopeRoutes(scope, secrets, variables string) {
 	s.handleRoute("GET "+scope+"/secrets", secrets+"=read", s.withScope(listSecrets))
 	s.handleRoute("GET "+scope+"/secrets/public-key", secrets+"=read", s.withScope(getPublicKey))
@@ -153,7 +153,7 @@ type Exchange struct {
 	Answer  []byte
 }
 
-// OnExchange sets what is told of every request and its answer, values and all; nil tells nobody.
+// OnExchange sets a function to be called with every request and its answer, values included; nil removes it.
 func (s *Server) OnExchange(told func(Exchange)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +176,7 @@ func (s *Server) reportExchange(w http.ResponseWriter, r *http.Request, body []b
 	_, _ = w.Write(rec.Body.Bytes())
 }
 
-// refusalAnswer is GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:
+// refusalAnswer returns GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:
 // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 func refusalAnswer(o sim.Outcome) answer {
 	switch o {

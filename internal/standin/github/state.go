@@ -26,7 +26,7 @@ type repository struct {
 	described    []byte
 }
 
-// scope is what secrets and variables belong to: a repository, or one of its environments.
+// scope is the owner of secrets and variables: a repository, or one of its environments.
 type scope struct {
 	id          int64
 	repository  *repository
@@ -193,7 +193,7 @@ func (s *Server) withRepository(h handler) handler {
 	})
 }
 
-// redirectTo is the answer to a repository's former name. Source:
+// redirectTo returns the answer to a repository's former name. Source:
 // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
 func (q *request) redirectTo(r *repository) answer {
 	parts := strings.SplitN(q.URL.EscapedPath(), "/", 5) // "", repos, owner, name, the rest

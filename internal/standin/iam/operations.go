@@ -21,7 +21,7 @@ type operation struct {
 	do    func(s *Service, account string, in url.Values) (result any, err error)
 }
 
-// operationTable are what rotary, its tests and its stage need of IAM
+// operationTable returns the operations that rotary, its tests and its stage need of IAM
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html).
 func operationTable() map[string]operation {
 	return map[string]operation{
@@ -187,7 +187,7 @@ func (s *Service) getAccessKeyLastUsed(account string, in url.Values) (any, erro
 	return last, nil
 }
 
-// findNamedUser is the user that a request names. IAM takes the caller where it names none; the stand-in does not.
+// findNamedUser returns the user that a request names. IAM takes the caller where it names none; the stand-in does not.
 func (s *Service) findNamedUser(account string, in url.Values) (*user, error) {
 	name, err := userName(in)
 	if err != nil {

@@ -301,7 +301,7 @@ func TestCallsBackAndCrashes(t *testing.T) {
 	}
 }
 
-// printed tells that something was printed.
+// printed signals that something was printed.
 type printed chan struct{}
 
 func (p printed) Write(b []byte) (int, error) {

@@ -21,7 +21,7 @@ const (
 	maxAsyncPayload = 1 << 20
 )
 
-// Result is what became of an invocation. A function that failed is a Result, not an error.
+// Result is the result of an invocation. A function that failed is a Result, not an error.
 type Result struct {
 	Payload       []byte // the function's answer, or {errorType, errorMessage, ...}
 	FunctionError string // "" or Unhandled
@@ -99,7 +99,7 @@ func (h *Host) callHandler(ctx context.Context, f *function, in invocation) (r R
 	return Result{Payload: answer}
 }
 
-// runInOwnProcess gives work to the function's process, starting one where none is warm.
+// runInOwnProcess gives an invocation to the function's process, starting one where none is warm.
 func (h *Host) runInOwnProcess(ctx context.Context, f *function, in invocation) (Result, error) {
 	select {
 	case <-f.turn:
@@ -157,13 +157,13 @@ func (h *Host) endReplacedProcess(f *function) {
 	}
 }
 
-// failedResult is the result of a function that did not answer.
+// failedResult returns the result of a function that did not answer.
 func failedResult(errorType, message string) Result {
 	body, _ := json.Marshal(map[string]string{"errorType": errorType, "errorMessage": message}) // strings always encode
 	return Result{Payload: body, FunctionError: "Unhandled", ErrorType: errorType, ErrorMessage: message}
 }
 
-// limitAnswer replaces an answer that is over the quota.
+// limitAnswer replaces an answer that is over the quota by the error that Lambda has for it.
 func limitAnswer(r Result) Result {
 	if len(r.Payload) > maxPayload {
 		return failedResult("Function.ResponseSizeTooLarge", fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxPayload))
@@ -176,7 +176,7 @@ func sizeError(limit int) error {
 		Message: fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit)}
 }
 
-// errorTypeName is what aws-lambda-go reports as the errorType of v.
+// errorTypeName returns the errorType that aws-lambda-go reports for v.
 func errorTypeName(v any) string {
 	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {

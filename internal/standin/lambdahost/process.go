@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// initLimit is how long a bootstrap may take until it first asks for work, in real time: longer than Lambda's ten
+// initLimit is the time that a bootstrap has until it first asks for work, in real time: longer than Lambda's ten
 // seconds, because the machine may have other things to do.
 const initLimit = 2 * time.Minute
 
-// process is one running bootstrap and the Runtime API it talks to. invoke is for one goroutine at a time.
+// process is one running bootstrap and the Runtime API it talks to. runInvocation is for one goroutine at a time.
 //
 //	started ──/next──► parked ──invoke──► working ──answer──► settling ──/next──► parked ...
 //	any state: the process exits, or is killed at the deadline; then it is gone for good
@@ -61,7 +61,7 @@ func (p *process) waitForEnd() {
 	close(p.exited)
 }
 
-// hasEnded says whether the process has ended.
+// hasEnded reports whether the process has ended.
 func (p *process) hasEnded() bool {
 	select {
 	case <-p.exited:
@@ -77,7 +77,8 @@ func (p *process) killAndWait() {
 	<-p.exited
 }
 
-// runInvocation runs one invocation and waits until the process asks for the next one, has ended, or was killed at the deadline.
+// runInvocation runs one invocation and waits until the process asks for the next one, has ended, or was killed at the
+// deadline.
 func (p *process) runInvocation(in invocation, timeout time.Duration) Result {
 	if !p.waitForNext(time.After(initLimit)) {
 		return p.initFailureResult(in)
@@ -116,7 +117,7 @@ func (p *process) waitForNext(limit <-chan time.Time) bool {
 	return p.parked
 }
 
-// initFailureResult is the result where the process never asked for work.
+// initFailureResult returns the result where the process never asked for work.
 func (p *process) initFailureResult(in invocation) Result {
 	if !p.hasEnded() {
 		p.killAndWait()
@@ -125,7 +126,7 @@ func (p *process) initFailureResult(in invocation) Result {
 	return p.endedResult(in)
 }
 
-// endedResult is the result where the process has ended: what it said before, or how it ended.
+// endedResult returns the result where the process has ended: the error that it reported, or its exit status.
 func (p *process) endedResult(in invocation) Result {
 	select {
 	case r := <-p.runtime.answers:
@@ -139,7 +140,7 @@ func (p *process) exitResult(in invocation) Result {
 	return failedResult("Runtime.ExitError", "RequestId: "+in.id+" Error: "+p.exit)
 }
 
-// processEnvironment is everything a function's process sees of the world; nothing is inherited.
+// processEnvironment returns the environment of a function's process; nothing is inherited.
 func (h *Host) processEnvironment(f *function) []string {
 	env := map[string]string{
 		"_HANDLER":                        "bootstrap",

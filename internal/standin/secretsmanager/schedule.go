@@ -21,8 +21,8 @@ var (
 	window = regexp.MustCompile(`^([1-9]|1\d|2[0-4])h$`)
 )
 
-// rotationPeriod is the time from one rotation to the next. A rotation starts exactly then, an instant that lies in the
-// window in which the real service starts it; cron() is refused.
+// rotationPeriod returns the time from one rotation to the next. A rotation starts exactly then, an instant that lies
+// in the window in which the real service starts it; cron() is refused.
 func (r rules) rotationPeriod() (time.Duration, error) {
 	days := r.AutomaticallyAfterDays
 	switch {
@@ -65,7 +65,7 @@ func (s *Service) scheduleRotation(e *entry) {
 	e.rotation.next = s.armRotationTimer(e)
 }
 
-// armRotationTimer sets the timer of the next rotation, in place of the one before, and says when it is due.
+// armRotationTimer sets the timer of the next rotation, in place of the one before, and returns when it is due.
 func (s *Service) armRotationTimer(e *entry) time.Time {
 	r := &e.rotation
 	r.armed++
@@ -81,8 +81,8 @@ func (s *Service) armRotationTimer(e *entry) time.Time {
 	return s.cfg.Clock.Now().Add(period)
 }
 
-// startDueRotation starts a scheduled rotation, or takes up again one that was given up and still holds AWSPENDING. Where it
-// fails, NextRotationDate stays in the past, and the next one is started a period later.
+// startDueRotation starts a scheduled rotation, or takes up again one that was given up and still holds AWSPENDING.
+// Where it fails, NextRotationDate stays in the past, and the next one is started a period later.
 func (s *Service) startDueRotation(e *entry, turn int) {
 	s.mu.Lock()
 	defer s.unlockAndEmit()

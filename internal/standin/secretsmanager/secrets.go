@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// deletion is when a secret marked for deletion goes.
+// deletion is the time at which a secret marked for deletion is deleted.
 type deletion struct {
 	at    time.Time
 	timer *sim.Timer

@@ -18,7 +18,7 @@ func NewRolled(now func() time.Time) *Rolled {
 	return &Rolled{newRing(now, "rk_test_"), map[string]any{}}
 }
 
-// sevenDays is how long an old key may live on, in minutes.
+// sevenDays is the longest time that an old key may live on, in minutes.
 const sevenDays = 10080
 
 // ServeHTTP answers one request.

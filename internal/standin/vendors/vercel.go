@@ -75,7 +75,7 @@ func (v *Vercel) createToken(w http.ResponseWriter, req *http.Request, own *Key)
 	}
 }
 
-// listTokens has the newest first.
+// listTokens answers with all live tokens, newest first.
 func (v *Vercel) listTokens(w http.ResponseWriter) {
 	tokens := []any{}
 	for _, k := range slices.Backward(v.keys) {

@@ -249,7 +249,7 @@ func (d *deployment) matchesTarget(target string) bool {
 	return target == "" || target == d.target || target == "preview" && d.target == ""
 }
 
-// creator is who made every deployment.
+// creator is the author of every deployment.
 const creator = "user_1"
 
 func (d *deployment) describeDeployment(p *project) map[string]any {
@@ -267,7 +267,7 @@ func (d *deployment) describeDeployment(p *project) map[string]any {
 	return out
 }
 
-// describeInList is the shorter form of the list: uid and created, and no gitSource.
+// describeInList returns the shorter form that lists have: uid and created, and no gitSource.
 func (d *deployment) describeInList(p *project) map[string]any {
 	out := d.describeDeployment(p)
 	out["uid"], out["created"], out["state"], out["type"], out["inspectorUrl"] = d.id, out["createdAt"], d.state, "LAMBDAS", nil

@@ -31,7 +31,8 @@ type Variable struct {
 
 type variable struct{ Variable }
 
-// maxValue is the greatest size of all variables of a deployment together, so also of one (Vercel's environment variable limits).
+// maxValue is the greatest size of all variables of a deployment together, so also of one (Vercel's environment
+// variable limits).
 const maxValue = 64 << 10
 
 // variableInput is the body of a create or an edit; in an edit a nil field stays as it is.
@@ -59,8 +60,8 @@ func (s *Server) listVariables(c call) (int, any, error) {
 	return http.StatusOK, map[string]any{"envs": envs, "pagination": map[string]any{"count": len(envs), "next": nil, "prev": nil}}, nil
 }
 
-// describeVariable shows a variable. A sensitive value is never readable; an encrypted one is shown here so that a client
-// that echoes answers is caught.
+// describeVariable shows a variable. A sensitive value is never readable; an encrypted one is shown here so that a
+// client that echoes answers is caught.
 func (v *variable) describeVariable() map[string]any {
 	out := map[string]any{"id": v.ID, "key": v.Key, "type": v.Type, "target": v.Target, "comment": v.Comment,
 		"createdAt": unixMillis(v.CreatedAt), "updatedAt": unixMillis(v.UpdatedAt), "customEnvironmentIds": slices.Concat([]string{}, v.Custom), "securityIssues": []string{}, "value": ""}
@@ -176,7 +177,7 @@ var keyPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // putVariable creates a variable or, in an upsert, updates the one with the same key, target list and branch. One with
 // another target list that overlaps is a conflict (getsentry/sentry#118490). The type of an existing one stays, and
-// its comment where CommentsStay says so.
+// its comment where CommentsStay was called.
 func (s *Server) putVariable(p *project, in variableInput, upsert bool, now time.Time) (*variable, *failure) {
 	targets, _ := in.parseTargets()
 	v := Variable{Key: *in.Key, Value: *in.Value, Type: *in.Type, Target: targets, GitBranch: valueOrEmpty(in.GitBranch), Comment: valueOrEmpty(in.Comment)}
@@ -202,7 +203,7 @@ func (s *Server) putVariable(p *project, in variableInput, upsert bool, now time
 	return old, nil
 }
 
-// checkVariable says why Vercel takes no such variable at all.
+// checkVariable returns the error code with which Vercel refuses a variable; "" where it accepts it.
 func (p *project) checkVariable(v Variable) string {
 	code, told := p.refused[v.Key]
 	delete(p.refused, v.Key)
@@ -235,13 +236,14 @@ func (p *project) findWholeRefusal(inputs []variableInput) *failure {
 	return nil
 }
 
-// isReserved are names that Vercel or its runtime set (vercel.com/docs/environment-variables/reserved-environment-variables).
+// isReserved reports whether Vercel or its runtime sets a name
+// (vercel.com/docs/environment-variables/reserved-environment-variables).
 func isReserved(key string) bool {
 	names := []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
 	return strings.HasPrefix(key, "VERCEL_") || strings.HasPrefix(key, "AWS_LAMBDA_") || slices.Contains(names, key)
 }
 
-// failedItem is an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
+// failedItem returns an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
 func failedItem(v Variable, code, id string) *failure {
 	return &failure{http.StatusBadRequest, code, "The variable cannot be written",
 		map[string]any{"key": v.Key, "envVarKey": v.Key, "envVarId": id, "value": v.Value, "target": v.Target}}

@@ -1,4 +1,4 @@
-// Command bootstrap is a Lambda function that does what its payload says.
+// Command bootstrap is a Lambda function that does what its payload asks for.
 package main
 
 import (
