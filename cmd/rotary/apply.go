@@ -33,18 +33,18 @@ Examples:
 }
 
 func (c applyCmd) Run(a *app) error {
-	env, err := a.environment(c.Env)
+	env, err := a.readEnvironment(c.Env)
 	if err != nil {
 		return err
 	}
-	if err := c.known(env); err != nil {
+	if err := c.checkAcceptedNames(env); err != nil {
 		return invalid{err}
 	}
-	s, err := a.connect(env)
+	s, err := a.connectSession(env)
 	if err != nil {
 		return err
 	}
-	deployed, err := s.deployed()
+	deployed, err := s.isDeployed()
 	if err != nil {
 		return err
 	}
@@ -56,14 +56,14 @@ func (c applyCmd) Run(a *app) error {
 	case env.Mode == manifest.Observe:
 		return s.onlyObserve()
 	}
-	if err := s.confirm(c.Yes, "apply "+env.Name); err != nil {
+	if err := s.confirmProtected(c.Yes, "apply "+env.Name); err != nil {
 		return err
 	}
-	return c.pass(s)
+	return c.runPasses(s)
 }
 
-// known makes sure that every accepted name is one that the manifest gives some bucket.
-func (c applyCmd) known(env *manifest.Environment) error {
+// checkAcceptedNames makes sure that every accepted name is one that the manifest gives some bucket.
+func (c applyCmd) checkAcceptedNames(env *manifest.Environment) error {
 	names := map[string]bool{}
 	for _, b := range env.Buckets {
 		for _, name := range env.Entries(b).Names() {
@@ -80,32 +80,32 @@ func (c applyCmd) known(env *manifest.Environment) error {
 
 // onlyObserve shows what a pass would do where none may write.
 func (s *session) onlyObserve() error {
-	report, err := s.look()
+	report, err := s.lookNow()
 	if err != nil {
 		return err
 	}
 	if err := s.printPlan(report); err != nil || report.Converged {
 		return err
 	}
-	return unfinished{fmt.Sprintf("%s; mode observe writes nothing: choose mode propagate or retire in %s", stands(report), s.manifest)}
+	return unfinished{fmt.Sprintf("%s; mode observe writes nothing: choose mode propagate or retire in %s", describeStanding(report), s.manifest)}
 }
 
-// pass has passes run, here or by the pipeline, and follows them.
-func (c applyCmd) pass(s *session) error {
+// runPasses has passes run, here or by the pipeline, and follows them.
+func (c applyCmd) runPasses(s *session) error {
 	if c.Direct {
-		run := func() (plan.Report, error) { return s.pass(c.AcceptRemovals, false).Run(s.ctx) }
-		return s.follow(pursuit{run, c.done, c.Timeout})
+		run := func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }
+		return s.followPursuit(pursuit{run, c.isDone, c.Timeout})
 	}
 	request := event.Request{Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(s.now().UnixNano(), 36), AcceptRemovals: c.AcceptRemovals}
 	if err := pipeline.Ask(s.ctx, s.env, sqs.NewFromConfig(s.cfg), request); err != nil {
 		return err
 	}
-	return s.follow(pursuit{s.look, c.done, c.Timeout})
+	return s.followPursuit(pursuit{s.lookNow, c.isDone, c.Timeout})
 }
 
-// done ends the following once nothing is left but to wait for time or people. A look does not know which removals
+// isDone ends the following once nothing is left but to wait for time or people. A look does not know which removals
 // were accepted: until the pass that does has run, it sees the brake.
-func (c applyCmd) done(r plan.Report) (bool, error) {
+func (c applyCmd) isDone(r plan.Report) (bool, error) {
 	braked := slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason == plan.Brake })
 	if !operate.IsStill(r) || !c.Direct && len(c.AcceptRemovals) > 0 && braked {
 		return false, nil
@@ -118,7 +118,7 @@ func describeRemaining(r plan.Report) error {
 	if r.Converged {
 		return nil
 	}
-	text := stands(r)
+	text := describeStanding(r)
 	if next := findSoonest(r); !next.IsZero() {
 		text += ", the first of them " + next.Sub(r.At).Round(time.Second).String() + " from now"
 	}

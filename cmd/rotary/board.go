@@ -13,8 +13,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/operate"
 )
 
-// board shows the rows of a rotation of everything: on a screen one table that is drawn over itself, elsewhere a line for
-// each change.
+// board shows the rows of a rotation of everything: on a screen one table that is drawn over itself, elsewhere a line
+// for each change.
 type board struct {
 	screen bool
 	height int               // how many lines the table has on the screen
@@ -25,14 +25,14 @@ type board struct {
 // drawn over.
 const onScreen = 16
 
-// draw shows the rows as they are now.
-func (b *board) draw(out io.Writer, now time.Time, rows []rowView) {
+// drawRows shows the rows as they are now.
+func (b *board) drawRows(out io.Writer, now time.Time, rows []rowView) {
 	if b.screen {
-		b.over(out, "\x1b[?7l"+boardTable(fitting(rows), firstLine)+remainder(rows)+"\x1b[?7h")
+		b.drawOver(out, "\x1b[?7l"+boardTable(fitRows(rows), firstLine)+describeRemainder(rows)+"\x1b[?7h")
 		return
 	}
 	for _, r := range rows {
-		if line := r.describe(); b.told[r.Source] != line {
+		if line := r.describeRow(); b.told[r.Source] != line {
 			fmt.Fprintf(out, "%s  %s\n", now.Format(time.TimeOnly), line)
 			b.told[r.Source] = line
 		}
@@ -43,13 +43,13 @@ func (b *board) draw(out io.Writer, now time.Time, rows []rowView) {
 func newBoard(screen bool, rows []rowView) *board {
 	b := &board{screen: screen, told: map[string]string{}}
 	for _, r := range rows {
-		b.told[r.Source] = r.describe()
+		b.told[r.Source] = r.describeRow()
 	}
 	return b
 }
 
-// describe says a row in one line.
-func (r rowView) describe() string {
+// describeRow says a row in one line.
+func (r rowView) describeRow() string {
 	line := r.Source + ": " + string(r.State)
 	if r.Version != "" {
 		line += ", version " + history.Short(r.Version)
@@ -60,15 +60,15 @@ func (r rowView) describe() string {
 	return line
 }
 
-// end shows all rows with all that is known of them, and stays.
-func (b *board) end(out io.Writer, rows []rowView) {
-	b.over(out, boardTable(rows, func(detail string) string { return text.WrapSoft(detail, 90) }))
+// drawLast shows all rows with all that is known of them, and stays.
+func (b *board) drawLast(out io.Writer, rows []rowView) {
+	b.drawOver(out, boardTable(rows, func(detail string) string { return text.WrapSoft(detail, 90) }))
 	b.height = 0
 }
 
-// over draws a text over the one before. What is drawn over has its lines cut where the screen ends (DECAWM off), so that
-// each of them is one line there too.
-func (b *board) over(out io.Writer, drawn string) {
+// drawOver draws a text over the one before. What is drawn over has its lines cut where the screen ends (DECAWM off),
+// so that each of them is one line there too.
+func (b *board) drawOver(out io.Writer, drawn string) {
 	if !b.screen {
 		fmt.Fprintln(out, drawn)
 		return
@@ -81,8 +81,8 @@ func (b *board) over(out io.Writer, drawn string) {
 	b.height = strings.Count(drawn, "\n") + 1
 }
 
-// fitting is what fits on a screen: what moves comes first.
-func fitting(rows []rowView) []rowView {
+// fitRows is what fits on a screen: what moves comes first.
+func fitRows(rows []rowView) []rowView {
 	if len(rows) <= onScreen {
 		return rows
 	}
@@ -97,7 +97,7 @@ func fitting(rows []rowView) []rowView {
 	return append(first, rest...)[:onScreen]
 }
 
-func remainder(rows []rowView) string {
+func describeRemainder(rows []rowView) string {
 	if n := len(rows) - onScreen; n > 0 {
 		return fmt.Sprintf("\n(and %d more)", n)
 	}
@@ -109,9 +109,9 @@ func firstLine(detail string) string { return strings.Split(text.WrapSoft(detail
 func boardTable(rows []rowView, shorten func(string) string) string {
 	t := newTable("source", "state", "version", "detail")
 	for _, r := range rows {
-		t.AppendRow(table.Row{r.Source, r.State, dash(history.Short(r.Version)), shorten(r.Detail)})
+		t.AppendRow(table.Row{r.Source, r.State, orDash(history.Short(r.Version)), shorten(r.Detail)})
 	}
-	return render(t)
+	return renderTable(t)
 }
 
 // meter shows how something goes on: on a screen one line that is written over, elsewhere a line a minute.
@@ -121,15 +121,15 @@ type meter struct {
 	drawn  bool
 }
 
-// every is how often it is worth showing.
-func (m *meter) every() time.Duration {
+// showEvery is how often it is worth showing.
+func (m *meter) showEvery() time.Duration {
 	if m.screen {
 		return time.Second
 	}
 	return time.Minute
 }
 
-func (m *meter) show(now time.Time, text string) {
+func (m *meter) showLine(now time.Time, text string) {
 	line := now.Format(time.TimeOnly) + "  " + text
 	if !m.screen {
 		fmt.Fprintln(m.out, line)
@@ -139,7 +139,7 @@ func (m *meter) show(now time.Time, text string) {
 	m.drawn = true
 }
 
-func (m *meter) end() {
+func (m *meter) endLine() {
 	if m.drawn {
 		fmt.Fprintln(m.out)
 	}

@@ -66,10 +66,10 @@ func TestOnAScreenOneTableIsDrawnOverItself(t *testing.T) {
 		draw(&out)
 		g.print(t, out.String())
 	}
-	draw(func(out *bytes.Buffer) { b.draw(out, nine, rows) })
+	draw(func(out *bytes.Buffer) { b.drawRows(out, nine, rows) })
 	rows[0].State = operate.Rotated
 	rows[1].State, rows[1].Detail = operate.Failed, "version 22222222 is still current, and the new one is not pending any more"
-	draw(func(out *bytes.Buffer) { b.draw(out, nine, rows) })
+	draw(func(out *bytes.Buffer) { b.drawRows(out, nine, rows) })
 	want := []string{
 		"$ rotary rotate dev --all",
 		" source  state    version   detail",
@@ -80,7 +80,7 @@ func TestOnAScreenOneTableIsDrawnOverItself(t *testing.T) {
 	if diff := cmp.Diff(want, g.lines); diff != "" {
 		t.Errorf("the screen shows (-want +got):\n%s", diff)
 	}
-	draw(func(out *bytes.Buffer) { b.end(out, rows) })
+	draw(func(out *bytes.Buffer) { b.drawLast(out, rows) })
 	if all := strings.Join(g.lines, ""); !strings.HasPrefix(all, "$ rotary rotate dev --all source") || !strings.Contains(all, "is not pending any more") {
 		t.Errorf("at the end the screen shows %q", g.lines)
 	}
@@ -94,7 +94,7 @@ func TestATableThatDoesNotFitShowsWhatMoves(t *testing.T) {
 	rows[30].State = operate.Rotating
 	rows[35].State = operate.Rotated
 	var out bytes.Buffer
-	newBoard(true, rows).draw(&out, nine, rows)
+	newBoard(true, rows).drawRows(&out, nine, rows)
 	for _, want := range []string{" s30 ", " s35 ", " s13 ", "(and 24 more)"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not show %q", want)
@@ -104,7 +104,7 @@ func TestATableThatDoesNotFitShowsWhatMoves(t *testing.T) {
 		t.Errorf("%d lines, want %d rows, a heading and a remainder", n, onScreen)
 	}
 	out.Reset()
-	newBoard(true, rows).end(&out, rows)
+	newBoard(true, rows).drawLast(&out, rows)
 	if n := strings.Count(out.String(), "\n"); n != 41 {
 		t.Errorf("at the end %d lines, want all", n)
 	}
@@ -114,13 +114,13 @@ func TestElsewhereEachChangeIsALine(t *testing.T) {
 	rows := []rowView{{Source: "a", State: operate.Declined, Detail: "said before"}, {Source: "b", State: operate.Waiting}}
 	b := newBoard(false, rows)
 	var out bytes.Buffer
-	b.draw(&out, nine, rows)
+	b.drawRows(&out, nine, rows)
 	rows[1].State = operate.Rotating
 	rows[1].Version = "v-11111111"
-	b.draw(&out, nine, rows)
-	b.draw(&out, nine.Add(time.Second), rows)
+	b.drawRows(&out, nine, rows)
+	b.drawRows(&out, nine.Add(time.Second), rows)
 	rows[1].State, rows[1].Detail = operate.Declined, "no"
-	b.draw(&out, nine.Add(time.Minute), rows)
+	b.drawRows(&out, nine.Add(time.Minute), rows)
 	want := "09:00:00  b: rotating, version 11111111\n09:01:00  b: refused, version 11111111: no\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -130,20 +130,20 @@ func TestElsewhereEachChangeIsALine(t *testing.T) {
 func TestAMeterIsWrittenOverOnAScreenOnly(t *testing.T) {
 	var out bytes.Buffer
 	m := &meter{out: &out}
-	m.show(nine, "2m0s more")
-	m.show(nine.Add(time.Minute), "1m0s more")
-	m.end()
-	if out.String() != "09:00:00  2m0s more\n09:01:00  1m0s more\n" || m.every() != time.Minute {
-		t.Errorf("elsewhere: every %v, %q", m.every(), out.String())
+	m.showLine(nine, "2m0s more")
+	m.showLine(nine.Add(time.Minute), "1m0s more")
+	m.endLine()
+	if out.String() != "09:00:00  2m0s more\n09:01:00  1m0s more\n" || m.showEvery() != time.Minute {
+		t.Errorf("elsewhere: every %v, %q", m.showEvery(), out.String())
 	}
 	out.Reset()
 	m = &meter{out: &out, screen: true}
-	m.show(nine, "2m0s more, and a lot of words that do not fit")
-	m.show(nine.Add(time.Second), "1m59s more")
-	m.end()
+	m.showLine(nine, "2m0s more, and a lot of words that do not fit")
+	m.showLine(nine.Add(time.Second), "1m59s more")
+	m.endLine()
 	g := &glass{lines: []string{""}, width: 30}
 	g.print(t, out.String())
-	if diff := cmp.Diff([]string{"09:00:01  1m59s more", ""}, g.lines); diff != "" || m.every() != time.Second {
+	if diff := cmp.Diff([]string{"09:00:01  1m59s more", ""}, g.lines); diff != "" || m.showEvery() != time.Second {
 		t.Errorf("on a screen (-want +got):\n%s", diff)
 	}
 }

@@ -19,8 +19,8 @@ type rowView struct {
 	Harm    *harmView     `json:"emergency,omitempty"`
 }
 
-// view is how everything stands now.
-func (c *campaign) view() []rowView {
+// viewRows is how everything stands now.
+func (c *campaign) viewRows() []rowView {
 	var all []rowView
 	for _, r := range c.rows {
 		v := rowView{Source: r.Source.Name, State: r.State, Version: r.Version, Detail: c.describeRow(r)}
@@ -33,21 +33,21 @@ func (c *campaign) view() []rowView {
 	return all
 }
 
-// run turns until nothing is left to do, the time is up, or somebody interrupts. A rotation that has started goes on
-// whatever becomes of this program.
-func (c *campaign) run() error {
+// runTurns turns until nothing is left to do, the time is up, or somebody interrupts. A rotation that has started
+// goes on whatever becomes of this program.
+func (c *campaign) runTurns() error {
 	end := c.now().Add(c.Timeout)
 	for {
 		err := c.Turn(c.ctx)
-		c.board.draw(c.people(), c.now(), c.view())
+		c.board.drawRows(c.peopleWriter(), c.now(), c.viewRows())
 		if err == nil && (c.IsSettled() || !c.now().Before(end)) {
-			return c.end(nil)
+			return c.printEnd(nil)
 		}
 		if err == nil {
 			err = c.wait(c.ctx, c.Pause())
 		}
 		if err != nil {
-			return c.end(err)
+			return c.printEnd(err)
 		}
 	}
 }
@@ -67,12 +67,12 @@ func describeProgress(s plan.SourceReport, r plan.Report) string {
 	return text
 }
 
-// end says what has become of every source. Where one was not rotated, that is what counts.
-func (c *campaign) end(err error) error {
+// printEnd says what has become of every source. Where one was not rotated, that is what counts.
+func (c *campaign) printEnd(err error) error {
 	if c.json {
-		err = errors.Join(c.print(map[string]any{"environment": c.env.Name, "sources": c.view()}), err)
+		err = errors.Join(c.printJSON(map[string]any{"environment": c.env.Name, "sources": c.viewRows()}), err)
 	}
-	c.board.end(c.people(), c.view())
+	c.board.drawLast(c.peopleWriter(), c.viewRows())
 	not, open := c.In(operate.Declined, operate.Failed), c.In(operate.Waiting, operate.Rotating, operate.GoesOn)
 	if c.Wait {
 		open = append(open, c.In(operate.Rotated)...)

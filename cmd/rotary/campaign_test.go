@@ -21,7 +21,7 @@ func (d *desk) campaign(parallel int) *campaign {
 		report.Sources = append(report.Sources, plan.SourceReport{Name: source.Name, Version: current.ID})
 	}
 	c := newCampaign(d.session, rotateCmd{Parallel: parallel, Timeout: time.Hour}, report)
-	c.board = newBoard(false, c.view())
+	c.board = newBoard(false, c.viewRows())
 	return c
 }
 
@@ -37,7 +37,7 @@ func TestSoManyRotationsAreUnderWayAtOnceAndNoMore(t *testing.T) {
 	for _, parallel := range []int{1, 2, 5} {
 		d := newDesk(t)
 		c := d.campaign(parallel)
-		if err := c.run(); err != nil {
+		if err := c.runTurns(); err != nil {
 			t.Fatal(err)
 		}
 		if got := c.states(); got != "a rotated, b rotated, c rotated, d rotated, e rotated" {
@@ -63,7 +63,7 @@ func TestARotationThatTakesTooLongKeepsNoOtherFromStarting(t *testing.T) {
 	d.stuck = "a"
 	c := d.campaign(1)
 	start := d.now()
-	err := c.run()
+	err := c.runTurns()
 	if _, is := errors.AsType[unfinished](err); !is || !strings.Contains(err.Error(), "not finished: a; rotary status dev shows them") {
 		t.Errorf("error %v", err)
 	}
@@ -77,12 +77,12 @@ func TestARotationThatTakesTooLongKeepsNoOtherFromBeingFollowed(t *testing.T) {
 	d.stuck = "a"
 	c := d.campaign(1)
 	c.Wait, c.Follow, c.Timeout = true, true, 30*time.Minute
-	_, is := errors.AsType[unfinished](c.run())
+	_, is := errors.AsType[unfinished](c.runTurns())
 	if got := c.states(); got != "a rotating, b rotated, c rotated, d rotated, e rotated" || !is {
 		t.Errorf("%s", got)
 	}
-	if !strings.Contains(c.view()[1].Detail, "the old credential waits") {
-		t.Errorf("of b it says %q", c.view()[1].Detail)
+	if !strings.Contains(c.viewRows()[1].Detail, "the old credential waits") {
+		t.Errorf("of b it says %q", c.viewRows()[1].Detail)
 	}
 }
 
@@ -99,8 +99,8 @@ func TestALookThatFailsNowAndThenIsNotCounted(t *testing.T) {
 		}
 		return sim.Fault{}
 	})
-	if err := c.run(); err == nil || !strings.HasPrefix(c.view()[2].Detail, "it takes longer than 10m0s") {
-		t.Errorf("of c it says %q", c.view()[2].Detail)
+	if err := c.runTurns(); err == nil || !strings.HasPrefix(c.viewRows()[2].Detail, "it takes longer than 10m0s") {
+		t.Errorf("of c it says %q", c.viewRows()[2].Detail)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestWhatFailsForOneSourceStopsNoOther(t *testing.T) {
 				}
 				return sim.Fault{}
 			})
-			code := d.finish(all.run())
+			code := d.reportError(all.runTurns())
 			if got := all.states(); got != "a rotated, b rotated, c "+c.want+", d rotated, e rotated" || code != c.code {
 				t.Errorf("exit code %d and %s\n%s", code, got, d.out.String())
 			}
@@ -143,7 +143,7 @@ func TestARotationThatTheLambdaRefusesHasFailed(t *testing.T) {
 	d := newDesk(t)
 	c := d.campaign(5)
 	d.label("b", history.Rollback, history.AWSCurrent)
-	err := c.run()
+	err := c.runTurns()
 	if got := c.states(); got != "a rotated, b failed, c rotated, d rotated, e rotated" || err == nil || err.Error() != "not rotated: b" {
 		t.Errorf("%s, and error %v", got, err)
 	}
@@ -154,7 +154,7 @@ func TestAnInterruptLeavesWhatHasNotStarted(t *testing.T) {
 	c := d.campaign(2)
 	ctx, interrupt := context.WithCancel(t.Context())
 	c.ctx, c.app.wait = ctx, func(context.Context, time.Duration) error { interrupt(); return ctx.Err() }
-	code := d.finish(c.run())
+	code := d.reportError(c.runTurns())
 	if got := c.states(); got != "a rotating, b rotating, c waiting, d waiting, e waiting" || code != exitFailed {
 		t.Errorf("exit code %d and %s", code, got)
 	}
@@ -169,7 +169,7 @@ func TestTheTimeForEverythingEnds(t *testing.T) {
 	d := newDesk(t)
 	c := d.campaign(1)
 	c.Timeout = 2 * time.Second
-	if _, is := errors.AsType[unfinished](c.run()); !is || !strings.HasPrefix(c.states(), "a rotated") {
+	if _, is := errors.AsType[unfinished](c.runTurns()); !is || !strings.HasPrefix(c.states(), "a rotated") {
 		t.Errorf("%s", c.states())
 	}
 }

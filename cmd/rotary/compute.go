@@ -27,7 +27,7 @@ const maxSources = 1000 * maxInput
 const mask = "********"
 
 func (c computeCmd) Run(a *app) error {
-	env, err := a.environment(c.Env)
+	env, err := a.readEnvironment(c.Env)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (c computeCmd) Run(a *app) error {
 		return invalid{err}
 	}
 	if a.json {
-		return a.print(contents(buckets, c.Reveal))
+		return a.printJSON(readContents(buckets, c.Reveal))
 	}
 	for _, b := range buckets {
 		printBucket(a, b, c.Reveal)
@@ -62,18 +62,18 @@ func readSources(path string) (map[string]bucket.Source, error) {
 	return bucket.ParseSources(path, data)
 }
 
-func contents(buckets []bucket.Bucket, reveal bool) map[string]map[string]string {
+func readContents(buckets []bucket.Bucket, reveal bool) map[string]map[string]string {
 	all := map[string]map[string]string{}
 	for _, b := range buckets {
 		all[b.Secret] = map[string]string{}
 		for name, value := range b.Values {
-			all[b.Secret][name] = shown(value, reveal)
+			all[b.Secret][name] = maskValue(value, reveal)
 		}
 	}
 	return all
 }
 
-func shown(v secret.Value, reveal bool) string {
+func maskValue(v secret.Value, reveal bool) string {
 	if reveal {
 		return secret.Reveal(v)
 	}
@@ -81,11 +81,11 @@ func shown(v secret.Value, reveal bool) string {
 }
 
 func printBucket(a *app, b bucket.Bucket, reveal bool) {
-	fmt.Fprintf(a.out, "%s (%s)\n", b.Secret, count(len(b.Values), "key"))
+	fmt.Fprintf(a.out, "%s (%s)\n", b.Secret, countNoun(len(b.Values), "key"))
 	names, from := b.Names(), map[string]string{}
 	width, fromWidth := 0, 0
 	for _, name := range names {
-		from[name] = origin(b.Origin[name])
+		from[name] = describeOrigin(b.Origin[name])
 		width, fromWidth = max(width, len(name)), max(fromWidth, len(from[name]))
 	}
 	for _, name := range names {
@@ -98,7 +98,7 @@ func printBucket(a *app, b bucket.Bucket, reveal bool) {
 	fmt.Fprintln(a.out)
 }
 
-func origin(o bucket.Origin) string {
+func describeOrigin(o bucket.Origin) string {
 	if o.Source == "" {
 		return o.Layer
 	}

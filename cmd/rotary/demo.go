@@ -26,14 +26,14 @@ func (demoCmd) Help() string {
 const demoEnvironment = "production"
 
 func (c demoCmd) Run(a *app) error {
-	err := c.play(a)
+	err := c.playActs(a)
 	if a.ctx.Err() != nil {
 		return errors.New("the demo was interrupted; nothing of it is left")
 	}
 	return err
 }
 
-func (c demoCmd) play(a *app) (err error) {
+func (c demoCmd) playActs(a *app) (err error) {
 	dir, err := os.MkdirTemp("", "rotary-demo-")
 	if err != nil {
 		return fmt.Errorf("make a temporary folder: %w", err)
@@ -43,9 +43,9 @@ func (c demoCmd) play(a *app) (err error) {
 	a.out = out
 	tl := &timeline{out: out}
 	s, err := stage.Open(a.ctx, stage.Config{
-		Manifest: rotary.Manifest, Environment: demoEnvironment, Lambdas: c.lambdas(), Dir: dir, Log: tl,
+		Manifest: rotary.Manifest, Environment: demoEnvironment, Lambdas: c.buildLambdas(), Dir: dir, Log: tl,
 		Lists:     sim.Lists{Whole: true},
-		OnRefusal: func(r standin.Refusal) { tl.say("REFUSED", r.String()) },
+		OnRefusal: func(r standin.Refusal) { tl.printLine("REFUSED", r.String()) },
 	})
 	if err != nil {
 		return err
@@ -55,8 +55,8 @@ func (c demoCmd) play(a *app) (err error) {
 	return (&play{app: a, s: s, tl: tl, out: out, dir: dir}).run()
 }
 
-// lambdas is the folder with the bootstraps.
-func (c demoCmd) lambdas() string {
+// buildLambdas is the folder with the bootstraps.
+func (c demoCmd) buildLambdas() string {
 	if c.Lambdas != "" {
 		return c.Lambdas
 	}
@@ -78,13 +78,13 @@ type timeline struct {
 	stamp  string
 }
 
-// act prints a heading.
-func (t *timeline) act(title string) {
+// printAct prints a heading.
+func (t *timeline) printAct(title string) {
 	fmt.Fprintf(t.out, "\n%s\n%s\n", title, strings.Repeat("─", len([]rune(title))))
 }
 
-// say prints one line of what happened, with the time where it differs from the line before.
-func (t *timeline) say(who, what string) {
+// printLine prints one line of what happened, with the time where it differs from the line before.
+func (t *timeline) printLine(who, what string) {
 	if t.quiet {
 		return
 	}
@@ -94,10 +94,10 @@ func (t *timeline) say(who, what string) {
 		shown = strings.Repeat(" ", len(stamp))
 	}
 	t.stamp = stamp
-	fmt.Fprintf(t.out, "  %s  %-10s %s\n", shown, who, shorten(what, 140))
+	fmt.Fprintf(t.out, "  %s  %-10s %s\n", shown, who, shortenText(what, 140))
 }
 
-func shorten(text string, n int) string {
+func shortenText(text string, n int) string {
 	r := []rune(text)
 	if len(r) <= n {
 		return text

@@ -22,7 +22,7 @@ import (
 func (p *play) checks() error {
 	canaries, n := p.canaries()
 	leaks := p.leaks(canaries)
-	p.tl.act("Checks")
+	p.tl.printAct("Checks")
 	list := []struct {
 		what  string
 		holds bool
@@ -33,7 +33,7 @@ func (p *play) checks() error {
 		{"nobody was refused at any time", len(p.s.Refusals()) == 0},
 		{"nothing is owed, and a second pass plans nothing", p.report.Converged},
 		{fmt.Sprintf("the last pass wrote %d times to AWS, GitHub and Vercel", p.calm), p.calm == 0},
-		{fmt.Sprintf("%d canaries searched in all output, logs and calls: %d found%s", n, len(leaks), listed(leaks)), len(leaks) == 0 && n > 0},
+		{fmt.Sprintf("%d canaries searched in all output, logs and calls: %d found%s", n, len(leaks), joinNames(leaks)), len(leaks) == 0 && n > 0},
 	}
 	failed := 0
 	for _, c := range list {
@@ -136,14 +136,14 @@ func (p *play) canaries() (*leak.Search, int) {
 
 // leaks is what of the canaries stands anywhere in what was printed, logged or journaled.
 func (p *play) leaks(canaries *leak.Search) (found []leak.Finding) {
-	for _, text := range [][]byte{p.out.bytes(), p.s.Region(p.s.Env.Account, p.s.Env.Region).Lambda.Output(), fmt.Appendf(nil, "%+v", p.s.Tap.Calls())} {
+	for _, text := range [][]byte{p.out.recordedBytes(), p.s.Region(p.s.Env.Account, p.s.Env.Region).Lambda.Output(), fmt.Appendf(nil, "%+v", p.s.Tap.Calls())} {
 		found = append(found, canaries.In(text)...)
 	}
 	return found
 }
 
-// listed names what was found, and where: never the value.
-func listed(leaks []leak.Finding) (text string) {
+// joinNames names what was found, and where: never the value.
+func joinNames(leaks []leak.Finding) (text string) {
 	for _, found := range leaks {
 		text += "; " + found.String()
 	}
@@ -157,7 +157,7 @@ func refusalText(err error) string {
 	return "refused"
 }
 
-func joined(args []string) string { return strings.Join(args, " ") }
+func joinTexts(args []string) string { return strings.Join(args, " ") }
 
 // indented sets what a command prints off from the timeline.
 type indented struct{ out io.Writer }

@@ -28,7 +28,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.out.Write(b)
 }
 
-func (r *recorder) bytes() []byte {
+func (r *recorder) recordedBytes() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return bytes.Clone(r.text.Bytes())
@@ -62,13 +62,13 @@ func (t *timeline) Write(b []byte) (int, error) {
 		t.rest = rest
 		var e entry
 		if json.Unmarshal(line, &e) == nil {
-			t.tell(e)
+			t.printEvent(e)
 		}
 	}
 }
 
-// tell turns a log entry into a line of the timeline.
-func (t *timeline) tell(e entry) {
+// printEvent turns a log entry into a line of the timeline.
+func (t *timeline) printEvent(e entry) {
 	if e.Msg == "step" || e.Msg == "wait" {
 		t.found += e.Do + e.Subject + e.Version + e.Reason + e.Detail + "\n"
 	}
@@ -77,19 +77,19 @@ func (t *timeline) tell(e entry) {
 		t.passes++
 		t.found = ""
 	case e.Level == "ERROR":
-		t.say("propagate", e.Msg+": "+e.Error)
+		t.printLine("propagate", e.Msg+": "+e.Error)
 	case e.Msg == "asked" && e.Step == "advance":
-		t.say("rotate", e.Source+": nobody needs "+history.Short(e.Version)+" any more: next step taken"+outcome(e.OK))
+		t.printLine("rotate", e.Source+": nobody needs "+history.Short(e.Version)+" any more: next step taken"+describeOutcome(e.OK))
 	case e.Msg == "asked":
-		t.say("rotate", e.Source+": "+e.Step+" of "+history.Short(e.Version)+outcome(e.OK))
+		t.printLine("rotate", e.Source+": "+e.Step+" of "+history.Short(e.Version)+describeOutcome(e.OK))
 	case e.Msg == "event" && e.Why != "sweep" && e.Why != "again" && !strings.HasPrefix(e.Why, "a deployment"):
-		t.say("event", e.Why+": propagate wakes up")
+		t.printLine("event", e.Why+": propagate wakes up")
 	case e.Msg == "step" && (e.Do == "write" || e.Do == "roll"):
-		t.say("propagate", plan.Step{Do: e.Do, Subject: e.Subject, Version: e.Version, Names: e.Names}.String())
+		t.printLine("propagate", plan.Step{Do: e.Do, Subject: e.Subject, Version: e.Version, Names: e.Names}.String())
 	}
 }
 
-func outcome(ok bool) string {
+func describeOutcome(ok bool) string {
 	if ok {
 		return ""
 	}

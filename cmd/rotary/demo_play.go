@@ -59,23 +59,23 @@ func (p *play) prologue() error {
 
 // one rotates a symmetric secret and, at the same time, a token that a person puts.
 func (p *play) one() error {
-	p.tl.act("Act one: a source rotates, everybody follows, the old credential dies")
+	p.tl.printAct("Act one: a source rotates, everybody follows, the old credential dies")
 	p.old = map[string]string{"handshake": p.value("handshake", "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY"), "VERCEL_TOKEN": p.s.Values["platform"]["VERCEL_TOKEN"]}
 	token := stage.Canary("VERCEL_TOKEN")
 	p.s.Vercel.AddToken(token, "")
-	p.tl.say("you", "put a new VERCEL_TOKEN into platform (both tokens work at Vercel for now)")
+	p.tl.printLine("you", "put a new VERCEL_TOKEN into platform (both tokens work at Vercel for now)")
 	if err := p.s.Put(p.ctx, "platform", map[string]string{"VERCEL_TOKEN": token}); err != nil {
 		return err
 	}
-	p.tl.say("you", "rotate handshake: aws secretsmanager rotate-secret")
+	p.tl.printLine("you", "rotate handshake: aws secretsmanager rotate-secret")
 	if err := p.rotate("handshake"); err != nil {
 		return err
 	}
 	if err := p.until("everybody follows", 5*time.Hour, func() bool { return p.retired("handshake") && p.safeToRevoke("platform") }); err != nil {
 		return err
 	}
-	p.tl.say("rotary", "the old handshake key is retired: nobody sends it, nobody accepts it")
-	p.tl.say("you", "status says \"safe to revoke\": revoke the old VERCEL_TOKEN at Vercel, then rotary retire --revoked")
+	p.tl.printLine("rotary", "the old handshake key is retired: nobody sends it, nobody accepts it")
+	p.tl.printLine("you", "status says \"safe to revoke\": revoke the old VERCEL_TOKEN at Vercel, then rotary retire --revoked")
 	p.s.Vercel.RevokeToken(p.old["VERCEL_TOKEN"])
 	p.s.Targets.Revoke(stage.Target(p.s.Env, "VERCEL_TOKEN"), p.old["VERCEL_TOKEN"])
 	return p.command("retire", demoEnvironment, "platform", "--revoked", "--yes")
@@ -83,14 +83,14 @@ func (p *play) one() error {
 
 // two rotates a secret whose consumer's image cannot work with the new value.
 func (p *play) two() error {
-	p.tl.act("Act two: a rollout fails, nobody breaks, the image is fixed, it converges")
+	p.tl.printAct("Act two: a rollout fails, nobody breaks, the image is fixed, it converges")
 	c, _ := p.s.Env.Consumer("worker-b")
 	app := stage.App(p.s.Env, c)
 	before := p.value("worker-b", "WORKER__ARTIFACTS__SIGNING_KEY")
 	app.Rejects = func(name, value string) bool { return name == "WORKER__ARTIFACTS__SIGNING_KEY" && value != before }
 	p.s.Image(stage.Image("worker-b"), app)
-	p.tl.say("(bug)", "the image of worker-b cannot read the new format of its signing key")
-	p.tl.say("you", "rotate worker-b")
+	p.tl.printLine("(bug)", "the image of worker-b cannot read the new format of its signing key")
+	p.tl.printLine("you", "rotate worker-b")
 	if err := p.rotate("worker-b"); err != nil {
 		return err
 	}
@@ -98,11 +98,11 @@ func (p *play) two() error {
 	if err := p.until("the circuit breaker rolls back", 3*time.Hour, rolledBack); err != nil {
 		return err
 	}
-	p.tl.say("rotary", "worker-b runs on with the pinned old version; nothing is retired while it does")
+	p.tl.printLine("rotary", "worker-b runs on with the pinned old version; nothing is retired while it does")
 	p.s.Advance(time.Hour)
-	p.tl.say("rotary", "an hour later: the failed rollout was not tried again unchanged")
+	p.tl.printLine("rotary", "an hour later: the failed rollout was not tried again unchanged")
 	p.s.Image("worker-b:2", stage.App(p.s.Env, c))
-	p.tl.say("you", "release worker-b:2 with the bug fixed, as your deploy pipeline does")
+	p.tl.printLine("you", "release worker-b:2 with the bug fixed, as your deploy pipeline does")
 	if err := p.s.Release(p.ctx, "worker-b", "worker-b:2"); err != nil {
 		return err
 	}
@@ -111,31 +111,31 @@ func (p *play) two() error {
 
 // three rotates twice in a row.
 func (p *play) three() error {
-	p.tl.act("Act three: two rotations collide, the second is refused")
-	p.tl.say("you", "rotate handshake")
+	p.tl.printAct("Act three: two rotations collide, the second is refused")
+	p.tl.printLine("you", "rotate handshake")
 	if err := p.rotate("handshake"); err != nil {
 		return err
 	}
-	p.tl.say("you", "rotate handshake again, at once")
+	p.tl.printLine("you", "rotate handshake again, at once")
 	err := p.rotate("handshake")
 	if err == nil {
 		return errors.New("demo: Secrets Manager started a second rotation while the first was pending")
 	}
-	p.tl.say("aws", refusalText(err))
+	p.tl.printLine("aws", refusalText(err))
 	p.s.Advance(30 * time.Second)
 	p.look()
-	p.tl.say("you", "rotate handshake again, now that its new version is current")
+	p.tl.printLine("you", "rotate handshake again, now that its new version is current")
 	if err := p.rotate("handshake"); err != nil {
 		return err
 	}
 	p.s.Advance(10 * time.Second)
-	p.tl.say("rotary", "refused: a lagging consumer may still need the version before; nothing changed, and the first rotation goes on")
+	p.tl.printLine("rotary", "refused: a lagging consumer may still need the version before; nothing changed, and the first rotation goes on")
 	return p.until("everybody follows", 5*time.Hour, func() bool { return p.retired("handshake") && p.report.Converged })
 }
 
 // epilogue lets one more pass run, in which nothing may be written, and prints the status.
 func (p *play) epilogue() error {
-	p.tl.act("Status")
+	p.tl.printAct("Status")
 	passes, calls := p.tl.passes, len(p.s.Tap.Calls())
 	if !p.s.Until(10*time.Minute, func() bool { return p.tl.passes > passes }) {
 		return errors.New("demo: no sweep came within ten minutes")
@@ -181,7 +181,7 @@ func (p *play) until(what string, limit time.Duration, done func() bool) error {
 func (p *play) look() bool {
 	report, err := p.s.Look(p.ctx)
 	if err != nil {
-		p.tl.say("propagate", err.Error())
+		p.tl.printLine("propagate", err.Error())
 		return false
 	}
 	p.report = report
@@ -192,14 +192,14 @@ func (p *play) look() bool {
 			seen[c.Name] = "rolled back, still on " + history.Short(c.Running) + ": " + c.Detail
 		}
 		if was, known := p.states[c.Name]; known && was != seen[c.Name] && c.Running != "" && (c.State == "current" || c.State == "failed") {
-			p.tl.say(c.Name, "seen "+seen[c.Name])
+			p.tl.printLine(c.Name, "seen "+seen[c.Name])
 		}
 	}
 	p.states = seen
 	return true
 }
 
-// retired says whether a source's rotation is over: nothing pending, nothing owed.
+// retired reports whether a source's rotation is over: nothing pending, nothing owed.
 func (p *play) retired(source string) bool {
 	for _, s := range p.report.Sources {
 		if s.Name == source {
@@ -241,9 +241,9 @@ func (p *play) command(args ...string) error {
 			return fmt.Errorf("demo: %w", err)
 		}
 	}
-	fmt.Fprintf(p.out, "\n  $ rotary %s\n", joined(args))
-	if code := run(p.ctx, append([]string{"--manifest", path}, args...), terminal{p.in, indented{p.out}, indented{p.out}}); code != exitDone {
-		return fmt.Errorf("demo: rotary %s ended with exit code %d", joined(args), code)
+	fmt.Fprintf(p.out, "\n  $ rotary %s\n", joinTexts(args))
+	if code := runCommand(p.ctx, append([]string{"--manifest", path}, args...), terminal{p.in, indented{p.out}, indented{p.out}}); code != exitDone {
+		return fmt.Errorf("demo: rotary %s ended with exit code %d", joinTexts(args), code)
 	}
 	return nil
 }

@@ -21,11 +21,11 @@ func (c rotateCmd) rotateInEmergency(s *session, source manifest.Source) error {
 		return err
 	}
 	h := operate.Foresee(s.env, e, report)
-	fmt.Fprintln(s.people(), strings.Join(describeHarm(h, s.env.Name, e.Now), "\n"))
-	if err := s.insist(c.Yes, describeEmergency(e)+" in "+s.env.Name); err != nil {
+	fmt.Fprintln(s.peopleWriter(), strings.Join(describeHarm(h, s.env.Name, e.Now), "\n"))
+	if err := s.confirmAlways(c.Yes, describeEmergency(e)+" in "+s.env.Name); err != nil {
 		return err
 	}
-	version, err := s.operator().StartEmergency(s.ctx, e)
+	version, err := s.newOperator().StartEmergency(s.ctx, e)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (c rotateCmd) rotateInEmergency(s *session, source manifest.Source) error {
 		return err
 	}
 	watch := &operate.Watch{Source: source.Name, Before: e.Before(), Version: version}
-	return s.follow(pursuit{s.look, followRotation(watch), c.Timeout})
+	return s.followPursuit(pursuit{s.lookNow, followRotation(watch), c.Timeout})
 }
 
 // findEmergency decides what an emergency does. It changes nothing.
@@ -42,7 +42,7 @@ func (c rotateCmd) findEmergency(s *session, source manifest.Source) (operate.Em
 	if c.Deadline != nil {
 		deadline = *c.Deadline
 	}
-	return s.operator().FindEmergency(s.ctx, source, deadline, c.Again)
+	return s.newOperator().FindEmergency(s.ctx, source, deadline, c.Again)
 }
 
 func describeEmergency(e operate.Emergency) string {
@@ -56,7 +56,7 @@ func describeEmergency(e operate.Emergency) string {
 func (s *session) printEmergency(e operate.Emergency, h operate.Harm, version string, followed bool) error {
 	switch {
 	case s.json && !followed:
-		return s.print(map[string]any{"source": e.Source.Name, "version": version, "emergency": viewHarm(h)})
+		return s.printJSON(map[string]any{"source": e.Source.Name, "version": version, "emergency": viewHarm(h)})
 	case s.json:
 		return nil
 	case e.Begins():

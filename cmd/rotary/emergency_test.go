@@ -30,11 +30,11 @@ var situations = map[string]func(*desk){
 
 // ask does what rotary rotate a --emergency --deadline 1h does after it was confirmed.
 func (d *desk) ask(again bool) (version string, err error) {
-	e, err := d.operator().FindEmergency(d.t.Context(), d.source("a"), time.Hour, again)
+	e, err := d.newOperator().FindEmergency(d.t.Context(), d.source("a"), time.Hour, again)
 	if err != nil {
 		return "", err
 	}
-	return d.operator().StartEmergency(d.t.Context(), e)
+	return d.newOperator().StartEmergency(d.t.Context(), e)
 }
 
 // TestAnEmergencyEndsInTheSamePlaceAfterACrash ends the program before and after every call that changes something, and
@@ -104,7 +104,7 @@ func TestAnEmergencyJoinsARotationThatBeginsJustBeforeIt(t *testing.T) {
 	d := newDesk(t)
 	d.planned("a")
 	d.stage.Advance(time.Minute)
-	o := d.operator()
+	o := d.newOperator()
 	o.Secrets = racing{o.Secrets, func() { d.planned("a") }}
 	e, err := o.FindEmergency(t.Context(), d.source("a"), time.Hour, false)
 	d.must(err)
@@ -119,7 +119,7 @@ func TestAnEmergencyJoinsARotationThatBeginsJustBeforeIt(t *testing.T) {
 
 func TestAnEmergencyThatSecretsManagerRefusesLeavesNoDeadline(t *testing.T) {
 	d := newDesk(t)
-	o := d.operator()
+	o := d.newOperator()
 	e, err := o.FindEmergency(t.Context(), d.source("a"), time.Hour, false)
 	d.must(err)
 	o.Secrets = refusing{o.Secrets}
@@ -140,11 +140,11 @@ func (refusing) Rotate(context.Context, string, string) error {
 
 func TestADeadlineThatPassedBeforeItWasConfirmedIsNotSet(t *testing.T) {
 	d := newDesk(t)
-	e, err := d.operator().FindEmergency(t.Context(), d.source("a"), time.Minute, false)
+	e, err := d.newOperator().FindEmergency(t.Context(), d.source("a"), time.Minute, false)
 	d.must(err)
 	d.stage.Advance(time.Minute)
 	before := d.history("a")
-	_, err = d.operator().StartEmergency(t.Context(), e)
+	_, err = d.newOperator().StartEmergency(t.Context(), e)
 	if _, is := errors.AsType[*operate.Refused](err); !is {
 		t.Errorf("error %v", err)
 	}

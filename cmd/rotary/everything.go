@@ -34,14 +34,14 @@ type campaign struct {
 
 // rotateAll rotates every source.
 func (c rotateCmd) rotateAll(a *app) error {
-	env, err := a.environment(c.Env)
+	env, err := a.readEnvironment(c.Env)
 	if err != nil {
 		return err
 	}
 	if err := operate.CheckMode(env, "every source", c.Deadline != nil); err != nil {
 		return err
 	}
-	s, err := a.connect(env)
+	s, err := a.connectSession(env)
 	if err != nil {
 		return err
 	}
@@ -51,32 +51,32 @@ func (c rotateCmd) rotateAll(a *app) error {
 	}
 	c.Parallel = cmp.Or(c.Parallel, defaultParallel)
 	all := newCampaign(s, c, report)
-	if err := all.agree(); err != nil {
+	if err := all.askToAgree(); err != nil {
 		return err
 	}
-	all.board = newBoard(a.live(), all.view())
-	return all.run()
+	all.board = newBoard(a.hasScreen(), all.viewRows())
+	return all.runTurns()
 }
 
 // newCampaign decides what to do about each source. It changes nothing.
 func newCampaign(s *session, c rotateCmd, report plan.Report) *campaign {
 	all := &campaign{session: s, rotateCmd: c}
 	all.Campaign = operate.Campaign{
-		Operator: s.operator(), Parallel: c.Parallel, Follow: c.Wait, Clock: s.now,
+		Operator: s.newOperator(), Parallel: c.Parallel, Follow: c.Wait, Clock: s.now,
 		Look: func(context.Context) (plan.Report, bool, error) {
-			r, err := s.look()
+			r, err := s.lookNow()
 			return r, isBusy(err), err
 		},
 	}
 	for _, source := range s.env.Sources {
-		r := all.decide(source, report)
+		r := all.decideRow(source, report)
 		all.rows, all.Rows = append(all.rows, r), append(all.Rows, r.Row)
 	}
 	return all
 }
 
-// decide decides what to do about one source.
-func (c *campaign) decide(source manifest.Source, report plan.Report) *row {
+// decideRow decides what to do about one source.
+func (c *campaign) decideRow(source manifest.Source, report plan.Report) *row {
 	seen := report.Source(source.Name)
 	r := &row{Row: operate.NewRow(source, seen)}
 	person, impossible := operate.ByPerson(c.env, source), c.checkRotatable(c.env, source)
@@ -87,7 +87,7 @@ func (c *campaign) decide(source manifest.Source, report plan.Report) *row {
 	case impossible != nil:
 		r.Set(operate.Declined, impossible)
 	case c.Emergency:
-		c.expect(r, report)
+		c.prepareEmergency(r, report)
 	case hindrance.Exists():
 		r.Set(operate.Declined, nil)
 		r.said = c.describeHindrance(source.Name, hindrance, report)
@@ -97,8 +97,8 @@ func (c *campaign) decide(source manifest.Source, report plan.Report) *row {
 	return r
 }
 
-// expect prepares an emergency.
-func (c *campaign) expect(r *row, report plan.Report) {
+// prepareEmergency prepares an emergency.
+func (c *campaign) prepareEmergency(r *row, report plan.Report) {
 	e, err := c.findEmergency(c.session, r.Source)
 	if err != nil {
 		r.Set(operate.Declined, err)
@@ -111,30 +111,30 @@ func (c *campaign) expect(r *row, report plan.Report) {
 	r.Emergency, r.harm, r.warns = &e, &h, describeHarm(h, c.env.Name, e.Now)
 }
 
-// agree says what will happen and what will not, and asks once for all of it.
-func (c *campaign) agree() error {
+// askToAgree says what will happen and what will not, and asks once for all of it.
+func (c *campaign) askToAgree() error {
 	for _, r := range c.rows {
 		for _, line := range r.warns {
-			fmt.Fprintln(c.people(), line)
+			fmt.Fprintln(c.peopleWriter(), line)
 		}
 	}
 	for _, r := range c.rows {
 		if r.State != operate.Waiting {
-			fmt.Fprintf(c.people(), "%s is not rotated: %s\n", r.Source.Name, c.describeRow(r))
+			fmt.Fprintf(c.peopleWriter(), "%s is not rotated: %s\n", r.Source.Name, c.describeRow(r))
 		}
 	}
 	names := c.In(operate.Waiting)
-	what := fmt.Sprintf("rotate %s in %s (%s)", count(len(names), "source"), c.env.Name, strings.Join(names, ", "))
+	what := fmt.Sprintf("rotate %s in %s (%s)", countNoun(len(names), "source"), c.env.Name, strings.Join(names, ", "))
 	switch {
 	case len(names) == 0:
 		return nil
 	case c.Emergency:
-		return c.insist(c.Yes, what)
+		return c.confirmAlways(c.Yes, what)
 	}
-	return c.confirm(c.Yes, what)
+	return c.confirmProtected(c.Yes, what)
 }
 
-// describeRow says why a source is in its state, or what it waits for.
+// describeRow returns why a source is in its state, or what it waits for.
 func (c *campaign) describeRow(r *row) string {
 	switch {
 	case r.said != "":

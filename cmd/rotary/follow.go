@@ -23,43 +23,43 @@ type pursuit struct {
 	timeout time.Duration
 }
 
-// follow looks until the pursuit is done, fails or takes too long, and tells every change of what is seen.
-func (s *session) follow(p pursuit) error {
+// followPursuit looks until the pursuit is done, fails or takes too long, and tells every change of what is seen.
+func (s *session) followPursuit(p pursuit) error {
 	deadline := s.now().Add(p.timeout)
 	var report plan.Report
 	last := ""
 	for {
 		seen, err := p.look()
 		if seen.Environment != "" {
-			report, last = seen, s.tell(seen, last)
+			report, last = seen, s.printNews(seen, last)
 		}
 		if err != nil && !isBusy(err) {
-			return errors.Join(s.finished(report), err)
+			return errors.Join(s.printLastReport(report), err)
 		}
 		if err == nil {
 			if done, err := p.done(report); done || err != nil {
-				return errors.Join(s.finished(report), err)
+				return errors.Join(s.printLastReport(report), err)
 			}
 		}
 		if !s.now().Before(deadline) {
-			return errors.Join(s.finished(report), unfinished{fmt.Sprintf("%s after %v; rotary status %s says what it waits for", stands(report), p.timeout, s.env.Name)})
+			return errors.Join(s.printLastReport(report), unfinished{fmt.Sprintf("%s after %v; rotary status %s says what it waits for", describeStanding(report), p.timeout, s.env.Name)})
 		}
 		if err := s.wait(s.ctx, pollEvery); err != nil {
-			return errors.Join(s.finished(report), fmt.Errorf("%s: %w", stands(report), err))
+			return errors.Join(s.printLastReport(report), fmt.Errorf("%s: %w", describeStanding(report), err))
 		}
 	}
 }
 
-// stands says in a line what is left.
-func stands(r plan.Report) string {
+// describeStanding says in a line what is left.
+func describeStanding(r plan.Report) string {
 	if r.Converged {
 		return r.Environment + " has converged"
 	}
-	return fmt.Sprintf("%s has not converged: %s to do, %s to wait for", r.Environment, count(len(r.Steps), "step"), count(len(r.Waits), "thing"))
+	return fmt.Sprintf("%s has not converged: %s to do, %s to wait for", r.Environment, countNoun(len(r.Steps), "step"), countNoun(len(r.Waits), "thing"))
 }
 
-// finished prints the last report for a program.
-func (s *session) finished(r plan.Report) error {
+// printLastReport prints the last report for a program.
+func (s *session) printLastReport(r plan.Report) error {
 	if s.json && r.Environment != "" {
 		return s.printReport(r)
 	}
@@ -70,33 +70,33 @@ func (s *session) finished(r plan.Report) error {
 func (a *app) printReport(r plan.Report) error {
 	r.Steps, r.Waits = append([]plan.Step{}, r.Steps...), append([]plan.Wait{}, r.Waits...)
 	r.Consumers, r.Alarms = append([]plan.ConsumerReport{}, r.Consumers...), append([]plan.Alarm{}, r.Alarms...)
-	return a.print(r)
+	return a.printJSON(r)
 }
 
-// tell prints what is going on, once for each change, on standard error where standard output is for a program.
-func (s *session) tell(r plan.Report, last string) string {
-	lines := news(r)
+// printNews prints what is going on, once for each change, on standard error where standard output is for a program.
+func (s *session) printNews(r plan.Report, last string) string {
+	lines := describeNews(r)
 	text := strings.Join(lines, "\n")
 	if text == last {
 		return last
 	}
-	fmt.Fprintf(s.people(), "%s  %s\n", r.At.Format(time.TimeOnly), strings.Join(lines, "\n          "))
+	fmt.Fprintf(s.peopleWriter(), "%s  %s\n", r.At.Format(time.TimeOnly), strings.Join(lines, "\n          "))
 	return text
 }
 
-// people is where people read: standard output, unless that is for a program.
-func (a *app) people() io.Writer {
+// peopleWriter is where people read: standard output, unless that is for a program.
+func (a *app) peopleWriter() io.Writer {
 	if a.json {
 		return a.err
 	}
 	return a.out
 }
 
-// live says whether people read a screen, on which lines can be written over.
-func (a *app) live() bool { return !a.json && a.shown != nil && a.shown() }
+// hasScreen reports whether people read a screen, on which lines can be written over.
+func (a *app) hasScreen() bool { return !a.json && a.shown != nil && a.shown() }
 
-// news is what a report says that is worth a line. It does not count down.
-func news(r plan.Report) []string {
+// describeNews is what a report says that is worth a line. It does not count down.
+func describeNews(r plan.Report) []string {
 	var lines []string
 	for _, source := range r.Sources {
 		if source.Pending != "" {
@@ -105,13 +105,13 @@ func news(r plan.Report) []string {
 	}
 	for _, step := range r.Steps {
 		if n := len(step.Names); n > 6 {
-			step.Names = append(step.Names[:5:5], count(n-5, "more name"))
+			step.Names = append(step.Names[:5:5], countNoun(n-5, "more name"))
 		}
 		lines = append(lines, step.String())
 	}
 	for _, w := range r.Waits {
 		w.Until = time.Time{}
-		lines = append(lines, "waiting: "+waiting(w, r.At))
+		lines = append(lines, "waiting: "+describeWait(w, r.At))
 	}
 	if len(lines) == 0 {
 		return []string{"converged: every consumer was seen on the current version, and nothing is owed"}
@@ -119,21 +119,21 @@ func news(r plan.Report) []string {
 	return lines
 }
 
-// confirm asks before a protected environment is changed. Only the environment's name typed in full is a yes.
-func (s *session) confirm(yes bool, what string) error {
-	return s.app.confirm(yes || !s.env.Protected, s.env.Name, what)
+// confirmProtected asks before a protected environment is changed. Only the environment's name typed in full is a yes.
+func (s *session) confirmProtected(yes bool, what string) error {
+	return s.app.confirmName(yes || !s.env.Protected, s.env.Name, what)
 }
 
-func (a *app) confirm(yes bool, name, what string) error {
-	return a.ask(yes, name, fmt.Sprintf("%s is protected. To %s, type its name: ", name, what))
+func (a *app) confirmName(yes bool, name, what string) error {
+	return a.askForName(yes, name, fmt.Sprintf("%s is protected. To %s, type its name: ", name, what))
 }
 
-// insist asks in every environment: what comes breaks somebody, or may.
-func (s *session) insist(yes bool, what string) error {
-	return s.ask(yes, s.env.Name, fmt.Sprintf("To %s, type the environment's name, %s: ", what, s.env.Name))
+// confirmAlways asks in every environment: what comes breaks somebody, or may.
+func (s *session) confirmAlways(yes bool, what string) error {
+	return s.askForName(yes, s.env.Name, fmt.Sprintf("To %s, type the environment's name, %s: ", what, s.env.Name))
 }
 
-func (a *app) ask(yes bool, name, question string) error {
+func (a *app) askForName(yes bool, name, question string) error {
 	if yes {
 		return nil
 	}

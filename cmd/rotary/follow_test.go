@@ -34,7 +34,7 @@ func followed(t *testing.T, timeout time.Duration, done func(plan.Report) (bool,
 		wait: func(_ context.Context, d time.Duration) error { now = now.Add(d); return nil },
 	}}
 	s := &session{app: a, env: &manifest.Environment{Name: "dev"}}
-	err = s.follow(pursuit{timeout: timeout, done: done, look: func() (plan.Report, error) {
+	err = s.followPursuit(pursuit{timeout: timeout, done: done, look: func() (plan.Report, error) {
 		l := looks[min(looked, len(looks)-1)]
 		looked++
 		return l.report, l.err
@@ -51,7 +51,7 @@ func report(waits ...plan.Wait) plan.Report {
 
 func TestFollowingOutlastsAPassThatIsUnderWay(t *testing.T) {
 	throttled := look{err: &types.TooManyRequestsException{}}
-	looked, _, err := followed(t, time.Hour, applyCmd{}.done, throttled, throttled, look{report: report()})
+	looked, _, err := followed(t, time.Hour, applyCmd{}.isDone, throttled, throttled, look{report: report()})
 	if looked != 3 || err != nil {
 		t.Errorf("%d looks and error %v, want three and none", looked, err)
 	}
@@ -59,7 +59,7 @@ func TestFollowingOutlastsAPassThatIsUnderWay(t *testing.T) {
 
 func TestFollowingEndsAtAnyOtherError(t *testing.T) {
 	broken := errors.New("broken")
-	looked, _, err := followed(t, time.Hour, applyCmd{}.done, look{err: broken}, look{report: report()})
+	looked, _, err := followed(t, time.Hour, applyCmd{}.isDone, look{err: broken}, look{report: report()})
 	if looked != 1 || !errors.Is(err, broken) {
 		t.Errorf("%d looks and error %v, want one and that it broke", looked, err)
 	}
@@ -67,7 +67,7 @@ func TestFollowingEndsAtAnyOtherError(t *testing.T) {
 
 func TestFollowingEndsAfterItsTimeAndTellsEachThingOnce(t *testing.T) {
 	rolling := look{report: report(plan.Wait{Subject: "api", Reason: plan.Rolling, Detail: "1 of 2"})}
-	looked, printed, err := followed(t, 12*time.Second, applyCmd{}.done, rolling)
+	looked, printed, err := followed(t, 12*time.Second, applyCmd{}.isDone, rolling)
 	if _, is := errors.AsType[unfinished](err); !is || looked != 4 {
 		t.Errorf("%d looks and error %v, want four and that it is unfinished", looked, err)
 	}
@@ -95,7 +95,7 @@ func TestApplyFollowsWhatIsUnderWayAndNotWhatOnlyTimeOrPeopleEnd(t *testing.T) {
 		"the brake, loosened here": {apply: applyCmd{AcceptRemovals: []string{"A"}, Direct: true}, seen: report(plan.Wait{Subject: "bucket", Reason: plan.Brake}), over: true},
 		"nothing":                  {seen: report(), over: true},
 	} {
-		over, err := c.apply.done(c.seen)
+		over, err := c.apply.isDone(c.seen)
 		_, waits := errors.AsType[unfinished](err)
 		if over != c.over || waits != (over && !c.seen.Converged) {
 			t.Errorf("%s: over %v with error %v", name, over, err)
@@ -188,7 +188,7 @@ func TestAnInterruptedFollowingSaysWhatStands(t *testing.T) {
 	}}
 	s := &session{app: a, env: &manifest.Environment{Name: "dev"}}
 	seen := report(plan.Wait{Subject: "api", Reason: plan.Rolling})
-	code := term.finish(s.follow(pursuit{timeout: time.Hour, done: applyCmd{}.done, look: func() (plan.Report, error) { return seen, nil }}))
+	code := term.reportError(s.followPursuit(pursuit{timeout: time.Hour, done: applyCmd{}.isDone, look: func() (plan.Report, error) { return seen, nil }}))
 	if code != exitFailed || !strings.Contains(errs.String(), "dev has not converged: 0 steps to do, 1 thing to wait for") {
 		t.Errorf("exit code %d and %q", code, errs.String())
 	}

@@ -69,7 +69,7 @@ func describeFate(f operate.Fate) string {
 		parts = append(parts, "refused at once where it still runs "+shortenAll(f.Dead))
 	}
 	if !f.From.IsZero() {
-		parts = append(parts, "refused from "+instant(f.From)+" on, unless it has followed")
+		parts = append(parts, "refused from "+formatInstant(f.From)+" on, unless it has followed")
 	}
 	if len(parts) == 0 {
 		return "runs on until it has followed"
@@ -115,7 +115,7 @@ func describeHarm(h operate.Harm, env string, now time.Time) []string {
 	case h.Deadline.IsZero():
 		add("without a deadline, an old credential dies once every consumer was seen without it")
 	default:
-		add("consumers accept both credentials until %s, %s; after that, those that have not followed are refused", instant(h.Deadline), left(h.Deadline, now))
+		add("consumers accept both credentials until %s, %s; after that, those that have not followed are refused", formatInstant(h.Deadline), formatLeft(h.Deadline, now))
 	}
 	if h.Raised {
 		add("that is the soonest deadline for this kind of source: until then the old login is needed to keep the new one working")
@@ -136,7 +136,7 @@ func describeHarm(h operate.Harm, env string, now time.Time) []string {
 		add("no consumer runs on it: nobody breaks")
 		return lines
 	}
-	for line := range strings.Lines(render(tabulateConsumers(h.Consumers))) {
+	for line := range strings.Lines(renderTable(tabulateConsumers(h.Consumers))) {
 		add("%s", strings.TrimSuffix(line, "\n"))
 	}
 	return lines
@@ -146,7 +146,7 @@ func tabulateConsumers(all []operate.Exposed) table.Writer {
 	t := newTable("consumer", "runs", "state", "what becomes of it")
 	for _, c := range all {
 		v := viewConsumer(c)
-		t.AppendRow(table.Row{v.Name, dash(v.Runs), v.State, v.Fate})
+		t.AppendRow(table.Row{v.Name, orDash(v.Runs), v.State, v.Fate})
 	}
 	return t
 }

@@ -72,7 +72,7 @@ func TestNobodyBreaksWhereNobodyRuns(t *testing.T) {
 	if last := lines[len(lines)-1]; last != "  no consumer runs on it: nobody breaks" {
 		t.Errorf("%q", last)
 	}
-	if says := outage(plan.SourceReport{Name: "a"}); !strings.HasSuffix(says, "nobody, no consumer runs on it") {
+	if says := describeAtOnce(plan.SourceReport{Name: "a"}); !strings.HasSuffix(says, "nobody, no consumer runs on it") {
 		t.Errorf("%q", says)
 	}
 }

@@ -30,7 +30,7 @@ func readValue(in io.Reader) (secret.Value, error) {
 	if before, cut := bytes.CutSuffix(data, []byte("\n")); cut {
 		data = bytes.TrimSuffix(before, []byte("\r"))
 	}
-	return secret.New(string(data)), readable(string(data))
+	return secret.New(string(data)), checkReadable(string(data))
 }
 
 // readFile reads a file of at most limit bytes; whatever is longer is none of ours.
@@ -84,7 +84,7 @@ func readInput(in io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-func readable(text string) error {
+func checkReadable(text string) error {
 	switch {
 	case text == "":
 		return errors.New("standard input is empty: give the value there, for example: rotary put ENV SOURCE KEY < FILE")

@@ -11,7 +11,7 @@ import (
 
 // printNotices says what is worth knowing beforehand, and what a person has to look at.
 func (a *app) printNotices(r plan.Report) {
-	if notices := notices(r); len(notices) > 0 {
+	if notices := listNotices(r); len(notices) > 0 {
 		fmt.Fprintf(a.out, "notices\n  %s\n", strings.Join(notices, "\n  "))
 	}
 	if len(r.Alarms) > 0 {
@@ -22,18 +22,18 @@ func (a *app) printNotices(r plan.Report) {
 	}
 }
 
-func notices(r plan.Report) []string {
+func listNotices(r plan.Report) []string {
 	var all []string
 	for _, s := range r.Sources {
 		if s.AtOnce {
-			all = append(all, outage(s))
+			all = append(all, describeAtOnce(s))
 		}
 	}
 	return all
 }
 
-// outage says whom the rotation of a source without overlap refuses, and for how long.
-func outage(s plan.SourceReport) string {
+// describeAtOnce says whom the rotation of a source without overlap refuses, and for how long.
+func describeAtOnce(s plan.SourceReport) string {
 	return fmt.Sprintf("%s: its rotation ends the old credential at once; refused until they have followed: %s", s.Name, consumersOf(s))
 }
 
@@ -44,11 +44,11 @@ func consumersOf(s plan.SourceReport) string {
 	return strings.Join(s.Consumers, ", ")
 }
 
-// instant says a time that people wait for.
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+// formatInstant says a time that people wait for.
+func formatInstant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
-// left says how long it is to t, or that it is over.
-func left(t, now time.Time) string {
+// formatLeft says how long it is to t, or that it is over.
+func formatLeft(t, now time.Time) string {
 	if d := t.Sub(now).Round(time.Second); d > 0 {
 		return "in " + d.String()
 	}
@@ -59,7 +59,7 @@ func left(t, now time.Time) string {
 func describeOutage(source manifest.Source, s plan.SourceReport) []string {
 	switch life := source.Overlap().Std(); {
 	case source.AtOnce():
-		return []string{outage(s)}
+		return []string{describeAtOnce(s)}
 	case life > 0:
 		return []string{fmt.Sprintf("%s: its vendor ends the old credential %s after the rotation; refused then, unless they have followed: %s", s.Name, life, consumersOf(s))}
 	}

@@ -14,16 +14,19 @@ type outside struct {
 	shown func() bool                                // standard output is somebody's screen
 }
 
-// world is the outside of a program that runs.
-func world() outside { return outside{now: time.Now, wait: sleep, typed: keyboard, shown: screen} }
+// newOutside is the outside of a program that runs.
+func newOutside() outside {
+	return outside{now: time.Now, wait: sleepUntil, typed: isKeyboard, shown: isScreen}
+}
 
-// keyboard says whether standard input is a device, and not the one that stands for nothing: cron and CI give that.
-func keyboard() bool { return device(os.Stdin) }
+// isKeyboard reports whether standard input is a device, and not the one that stands for nothing: cron and CI give
+// that.
+func isKeyboard() bool { return isDevice(os.Stdin) }
 
-// screen says the same of standard output, and that it moves its cursor when it is told to.
-func screen() bool { return device(os.Stdout) && os.Getenv("TERM") != "dumb" }
+// isScreen says the same of standard output, and that it moves its cursor when it is told to.
+func isScreen() bool { return isDevice(os.Stdout) && os.Getenv("TERM") != "dumb" }
 
-func device(f *os.File) bool {
+func isDevice(f *os.File) bool {
 	info, err := f.Stat()
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return false
@@ -32,7 +35,7 @@ func device(f *os.File) bool {
 	return err != nil || !os.SameFile(info, nothing)
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+func sleepUntil(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

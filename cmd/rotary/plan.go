@@ -16,18 +16,18 @@ type planCmd struct {
 func (planCmd) Help() string {
 	return `Asks the deployed propagate Lambda for a dry run, so that you need no right to read a value; where no pipeline is deployed, it looks from here with your own credentials. Names and ids only; nothing is changed. Exit code 0 even where there is something to do: rotary status tells that apart.
 
-A step is mark (a label goes on a source or bucket), write (a bucket gets new content), roll (a consumer is brought onto it), drop (a label comes off) or advance (an owed credential is retired). What waits says why: docs and alarms use the same words. Notices say whom a rotation would refuse, alarms what a person has to look at.
+A step is mark (a label goes on a source or bucket), write (a bucket gets new content), confirm (what an emergency has made is tested, and set again where its target refuses it), roll (a consumer is brought onto it), drop (a label comes off) or advance (an owed credential is retired). What waits says why: docs and alarms use the same words. Notices say whom a rotation would refuse, alarms what a person has to look at.
 
 Example:
   rotary plan dev --json | jq '.steps[].do'`
 }
 
 func (c planCmd) Run(a *app) error {
-	s, err := a.open(c.Env)
+	s, err := a.openSession(c.Env)
 	if err != nil {
 		return err
 	}
-	report, err := s.look()
+	report, err := s.lookNow()
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (a *app) printPlan(r plan.Report) error {
 	if len(r.Steps) == 0 {
 		fmt.Fprintf(a.out, "%s: nothing to do\n", r.Environment)
 	} else {
-		fmt.Fprintf(a.out, "%s: %s\n", r.Environment, count(len(r.Steps), "step"))
+		fmt.Fprintf(a.out, "%s: %s\n", r.Environment, countNoun(len(r.Steps), "step"))
 	}
 	for _, step := range r.Steps {
 		fmt.Fprintf(a.out, "  %s\n", step)
@@ -63,21 +63,21 @@ func (a *app) printWaits(r plan.Report) {
 		fmt.Fprintln(a.out, "waiting")
 	}
 	for _, w := range r.Waits {
-		fmt.Fprintf(a.out, "  %s\n", waiting(w, r.At))
+		fmt.Fprintf(a.out, "  %s\n", describeWait(w, r.At))
 	}
 }
 
-// waiting says a wait in one line.
-func waiting(w plan.Wait, now time.Time) string {
+// describeWait says a wait in one line.
+func describeWait(w plan.Wait, now time.Time) string {
 	text := w.Subject
 	if w.Version != "" {
 		text += " " + history.Short(w.Version)
 	}
-	return text + ": " + why(w, now)
+	return text + ": " + describeReason(w, now)
 }
 
-// why says what is waited for, and how much longer where that is known.
-func why(w plan.Wait, now time.Time) string {
+// describeReason says what is waited for, and how much longer where that is known.
+func describeReason(w plan.Wait, now time.Time) string {
 	text := string(w.Reason)
 	if w.Detail != "" {
 		text += " (" + w.Detail + ")"

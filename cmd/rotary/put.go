@@ -27,7 +27,7 @@ Examples:
 }
 
 func (c putCmd) Run(a *app) error {
-	env, source, err := a.source(c.Env, c.Source)
+	env, source, err := a.findSource(c.Env, c.Source)
 	if err != nil {
 		return err
 	}
@@ -35,26 +35,26 @@ func (c putCmd) Run(a *app) error {
 	if err != nil {
 		return invalid{err}
 	}
-	s, err := a.connect(env)
+	s, err := a.connectSession(env)
 	if err != nil {
 		return err
 	}
-	change, err := s.operator().NewChange(a.ctx, source, given)
+	change, err := s.newOperator().NewChange(a.ctx, source, given)
 	if err != nil {
 		return err
 	}
 	if change.IsEmpty() {
 		return s.printUnchanged(source)
 	}
-	version, err := s.operator().Put(a.ctx, change)
+	version, err := s.newOperator().Put(a.ctx, change)
 	if err != nil {
 		return err
 	}
 	return s.printChanged(source, version, change.Names())
 }
 
-// readValues reads the new values. Where they come through a pipe, nobody can be asked whether a protected environment is
-// meant, so it has to be said beforehand.
+// readValues reads the new values. Where they come through a pipe, nobody can be asked whether a protected
+// environment is meant, so it has to be said beforehand.
 func (c putCmd) readValues(a *app, env *manifest.Environment, source manifest.Source) (map[string]secret.Value, error) {
 	if err := checkKey(source, c.Key); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (c putCmd) readValues(a *app, env *manifest.Environment, source manifest.So
 	if env.Protected && !c.Yes && !a.typed() {
 		return nil, fmt.Errorf("%s is protected, and standard input carries the value, so nobody can be asked: say --yes; nothing was changed", env.Name)
 	}
-	if err := a.confirm(c.Yes || !env.Protected, env.Name, "change "+source.Name); err != nil {
+	if err := a.confirmName(c.Yes || !env.Protected, env.Name, "change "+source.Name); err != nil {
 		return nil, err
 	}
 	if a.typed() {
@@ -87,7 +87,7 @@ func checkKey(source manifest.Source, key string) error {
 
 func (s *session) printUnchanged(source manifest.Source) error {
 	if s.json {
-		return s.print(map[string]any{"source": source.Name, "changed": []string{}})
+		return s.printJSON(map[string]any{"source": source.Name, "changed": []string{}})
 	}
 	_, err := fmt.Fprintf(s.out, "%s already holds this: nothing was changed\n", source.Name)
 	return err
@@ -95,7 +95,7 @@ func (s *session) printUnchanged(source manifest.Source) error {
 
 func (s *session) printChanged(source manifest.Source, version string, names []string) error {
 	if s.json {
-		return s.print(map[string]any{"source": source.Name, "version": version, "changed": names})
+		return s.printJSON(map[string]any{"source": source.Name, "version": version, "changed": names})
 	}
 	_, err := fmt.Fprintf(s.out, "%s: %s changed, version %s; rotary status %s shows who follows\n", source.Name, strings.Join(names, ", "), history.Short(version), s.env.Name)
 	return err

@@ -28,7 +28,7 @@ Example:
 }
 
 func (c rehearseCmd) Run(a *app) error {
-	config, err := c.config(a)
+	config, err := c.makeConfig(a)
 	if err != nil {
 		return err
 	}
@@ -43,24 +43,24 @@ func (c rehearseCmd) Run(a *app) error {
 		return err
 	}
 	if a.json {
-		err = a.print(report)
+		err = a.printJSON(report)
 	} else {
 		a.printRehearsal(report)
 	}
 	if n := report.Totals.Failed; n > 0 && err == nil {
-		return fmt.Errorf("rehearse %s: %d of %s did not hold", c.Env, n, count(report.Totals.Acts, "act"))
+		return fmt.Errorf("rehearse %s: %d of %s did not hold", c.Env, n, countNoun(report.Totals.Acts, "act"))
 	}
 	return err
 }
 
-// config reads the manifest, and says what will be rehearsed.
-func (c rehearseCmd) config(a *app) (rehearsal.Config, error) {
-	env, err := a.environment(c.Env)
+// makeConfig reads the manifest, and says what will be rehearsed.
+func (c rehearseCmd) makeConfig(a *app) (rehearsal.Config, error) {
+	env, err := a.readEnvironment(c.Env)
 	if err != nil {
 		return rehearsal.Config{}, err
 	}
 	for _, name := range c.Source {
-		if _, _, err := a.source(c.Env, name); err != nil {
+		if _, _, err := a.findSource(c.Env, name); err != nil {
 			return rehearsal.Config{}, err
 		}
 	}
@@ -70,7 +70,7 @@ func (c rehearseCmd) config(a *app) (rehearsal.Config, error) {
 	}
 	if !a.json {
 		fmt.Fprintf(a.out, "rotary rehearse %s: %s, %s, %s. Nothing real is reached, and every value is made up.\n", env.Name,
-			count(len(env.Sources), "source"), count(len(env.Buckets), "bucket"), count(len(env.Consumers), "consumer"))
+			countNoun(len(env.Sources), "source"), countNoun(len(env.Buckets), "bucket"), countNoun(len(env.Consumers), "consumer"))
 	}
 	return rehearsal.Config{Manifest: text, Environment: c.Env, Sources: slices.Clone(c.Source), Thorough: c.Thorough}, nil
 }
@@ -93,7 +93,7 @@ func (a *app) printRehearsed(s rehearsal.Source) {
 		}
 		a.printCrashes(crashes)
 		crashes = nil
-		a.act(act.Name, len(act.Problems) == 0, happened(act))
+		a.act(act.Name, len(act.Problems) == 0, describeAct(act))
 		for _, problem := range act.Problems {
 			a.act("", true, problem)
 		}
@@ -104,16 +104,16 @@ func (a *app) printRehearsed(s rehearsal.Source) {
 	}
 }
 
-// happened says what became of everybody in an act.
-func happened(act rehearsal.Act) string {
+// describeAct says what became of everybody in an act.
+func describeAct(act rehearsal.Act) string {
 	var parts []string
 	if act.Name == rehearsal.Undisturbed {
-		parts = append(parts, followers(act))
+		parts = append(parts, listFollowers(act))
 	}
 	if act.Outcome != "" {
 		parts = append(parts, act.Outcome)
 	}
-	if refused := refused(act); refused != "" {
+	if refused := listRefused(act); refused != "" {
 		parts = append(parts, refused)
 	}
 	if act.Dead > 0 && act.Name != rehearsal.MissingKey {
@@ -126,8 +126,8 @@ func happened(act rehearsal.Act) string {
 	return text
 }
 
-// followers says when who was seen on what had changed.
-func followers(act rehearsal.Act) string {
+// listFollowers says when who was seen on what had changed.
+func listFollowers(act rehearsal.Act) string {
 	var all []string
 	for _, c := range act.Consumers {
 		if c.Followed > 0 {
@@ -143,8 +143,8 @@ func followers(act rehearsal.Act) string {
 	return "followed: " + strings.Join(all, ", ")
 }
 
-// refused says who was, and for how long.
-func refused(act rehearsal.Act) string {
+// listRefused says who was, and for how long.
+func listRefused(act rehearsal.Act) string {
 	var all []string
 	for _, c := range act.Consumers {
 		if c.Refused > 0 {
@@ -175,7 +175,7 @@ func (a *app) printCrashes(acts []rehearsal.Act) {
 		span += " to " + last.String()
 	}
 	text := fmt.Sprintf("%s, each in a rotation of its own and each with the same end; the old one was dead after %s; after %s",
-		count(len(acts), "time"), span, strings.Join(after, ", "))
+		countNoun(len(acts), "time"), span, strings.Join(after, ", "))
 	if len(other) > 0 {
 		text += "; of these: " + strings.Join(other, "; ")
 	}

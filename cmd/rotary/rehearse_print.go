@@ -39,8 +39,8 @@ func (a *app) hang(head, what string) {
 func (a *app) printRehearsal(r rehearsal.Report) {
 	fmt.Fprintf(a.out, "\n%s\n\n", rehearsalTable(r))
 	t := r.Totals
-	fmt.Fprintf(a.out, "%s in %s of simulated time: %s of rotary's, %d of them met a fault; %s.\n", count(t.Acts, "act"), t.Simulated,
-		count(t.Calls, "call"), t.Faults, outcomes(r))
+	fmt.Fprintf(a.out, "%s in %s of simulated time: %s of rotary's, %d of them met a fault; %s.\n", countNoun(t.Acts, "act"), t.Simulated,
+		countNoun(t.Calls, "call"), t.Faults, printOutcomes(r))
 	fmt.Fprintln(a.out, "\nWhat this stands on")
 	for _, note := range r.Notes {
 		a.hang("  - ", note)
@@ -55,19 +55,19 @@ func (a *app) printRehearsal(r rehearsal.Report) {
 	}
 }
 
-func outcomes(r rehearsal.Report) string {
+func printOutcomes(r rehearsal.Report) string {
 	refused := "nobody was refused"
 	if r.Totals.Refused > 0 {
-		refused = fmt.Sprintf("somebody was refused %s", count(r.Totals.Refused, "time"))
+		refused = fmt.Sprintf("somebody was refused %s", countNoun(r.Totals.Refused, "time"))
 	}
 	if r.Totals.Failed == 0 {
 		return refused + ", and everything held"
 	}
-	return fmt.Sprintf("%s, and %s did not hold", refused, count(r.Totals.Failed, "act"))
+	return fmt.Sprintf("%s, and %s did not hold", refused, countNoun(r.Totals.Failed, "act"))
 }
 
-// rehearsalTable has a row for every source and consumer: undisturbed, and how often and how long anybody was refused in
-// any act.
+// rehearsalTable has a row for every source and consumer: undisturbed, and how often and how long anybody was refused
+// in any act.
 func rehearsalTable(r rehearsal.Report) string {
 	t := newTable("source", "consumer", "followed", "rollouts", "refused", "old one dead", "acts that held")
 	for _, s := range r.Sources {
@@ -85,14 +85,14 @@ func rehearsalTable(r rehearsal.Report) string {
 			if i == 0 {
 				name, dead, held = s.Name, spanOf(first.Dead, "-"), heldOf(s)
 			}
-			t.AppendRow(table.Row{name, c.Name, spanOf(c.Followed, "-"), strconv.Itoa(c.Rollouts), spanOf(worst(s, c.Name), "never"), dead, held})
+			t.AppendRow(table.Row{name, c.Name, spanOf(c.Followed, "-"), strconv.Itoa(c.Rollouts), spanOf(findWorst(s, c.Name), "never"), dead, held})
 		}
 	}
 	return t.Render()
 }
 
-// worst is for how long a consumer was refused in the worst act.
-func worst(s rehearsal.Source, consumer string) (longest rehearsal.Span) {
+// findWorst is for how long a consumer was refused in the worst act.
+func findWorst(s rehearsal.Source, consumer string) (longest rehearsal.Span) {
 	for _, act := range s.Acts {
 		for _, c := range act.Consumers {
 			if c.Name == consumer {

@@ -24,25 +24,25 @@ Examples:
 }
 
 func (c retainCmd) Run(a *app) error {
-	env, source, err := a.source(c.Env, c.Source)
+	env, source, err := a.findSource(c.Env, c.Source)
 	if err != nil {
 		return err
 	}
 	if source.Rotate.With == manifest.Managed {
 		return invalid{fmt.Errorf("source %s is rotated by AWS itself, which ends the old credential whatever it carries", source.Name)}
 	}
-	s, err := a.connect(env)
+	s, err := a.connectSession(env)
 	if err != nil {
 		return err
 	}
 	if c.Release {
-		return c.release(s, source)
+		return c.releaseVersion(s, source)
 	}
-	return c.retain(s, source)
+	return c.retainVersion(s, source)
 }
 
-func (c retainCmd) retain(s *session, source manifest.Source) error {
-	r, err := s.operator().FindRetainable(s.ctx, source, c.Version)
+func (c retainCmd) retainVersion(s *session, source manifest.Source) error {
+	r, err := s.newOperator().FindRetainable(s.ctx, source, c.Version)
 	if err != nil {
 		return err
 	}
@@ -50,17 +50,17 @@ func (c retainCmd) retain(s *session, source manifest.Source) error {
 	if r.Done {
 		return s.printLabelled(source, "retained", r.Version, "version "+short+" is retained already: nothing was changed")
 	}
-	if err := s.confirm(c.Yes, fmt.Sprintf("retain version %s of %s", short, source.Name)); err != nil {
+	if err := s.confirmProtected(c.Yes, fmt.Sprintf("retain version %s of %s", short, source.Name)); err != nil {
 		return err
 	}
-	if err := s.operator().Retain(s.ctx, r); err != nil {
+	if err := s.newOperator().Retain(s.ctx, r); err != nil {
 		return err
 	}
 	return s.printLabelled(source, "retained", r.Version, fmt.Sprintf("version %s is retained; to take that back: rotary retain %s %s --release", short, s.env.Name, source.Name))
 }
 
-func (c retainCmd) release(s *session, source manifest.Source) error {
-	r, err := s.operator().FindRetained(s.ctx, source, c.Version)
+func (c retainCmd) releaseVersion(s *session, source manifest.Source) error {
+	r, err := s.newOperator().FindRetained(s.ctx, source, c.Version)
 	if err != nil {
 		return err
 	}
@@ -68,10 +68,10 @@ func (c retainCmd) release(s *session, source manifest.Source) error {
 		return s.printLabelled(source, "released", "", "no version is retained: nothing was changed")
 	}
 	short := history.Short(r.Version)
-	if err := s.confirm(c.Yes, fmt.Sprintf("let version %s of %s be retired", short, source.Name)); err != nil {
+	if err := s.confirmProtected(c.Yes, fmt.Sprintf("let version %s of %s be retired", short, source.Name)); err != nil {
 		return err
 	}
-	if err := s.operator().Release(s.ctx, r); err != nil {
+	if err := s.newOperator().Release(s.ctx, r); err != nil {
 		return err
 	}
 	return s.printLabelled(source, "released", r.Version, "version "+short+" is not retained any more")
@@ -80,7 +80,7 @@ func (c retainCmd) release(s *session, source manifest.Source) error {
 // printLabelled ends a command that changes a label of one version.
 func (s *session) printLabelled(source manifest.Source, key, version, text string) error {
 	if s.json {
-		return s.print(map[string]string{"source": source.Name, key: version})
+		return s.printJSON(map[string]string{"source": source.Name, key: version})
 	}
 	_, err := fmt.Fprintf(s.out, "%s: %s\n", source.Name, text)
 	return err

@@ -25,18 +25,18 @@ Example:
 }
 
 func (c retireCmd) Run(a *app) error {
-	env, source, err := a.source(c.Env, c.Source)
+	env, source, err := a.findSource(c.Env, c.Source)
 	if err != nil {
 		return err
 	}
 	if !c.Revoked {
 		return invalid{errors.New("retire takes your word for it that the credential is revoked at its vendor: say --revoked")}
 	}
-	s, err := a.connect(env)
+	s, err := a.connectSession(env)
 	if err != nil {
 		return err
 	}
-	report, err := s.look()
+	report, err := s.lookNow()
 	if err != nil {
 		return err
 	}
@@ -47,10 +47,10 @@ func (c retireCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := s.confirm(c.Yes, fmt.Sprintf("retire version %s of %s", history.Short(owed.Version), source.Name)); err != nil {
+	if err := s.confirmProtected(c.Yes, fmt.Sprintf("retire version %s of %s", history.Short(owed.Version), source.Name)); err != nil {
 		return err
 	}
-	if err := s.operator().Retire(s.ctx, source, owed.Version); err != nil {
+	if err := s.newOperator().Retire(s.ctx, source, owed.Version); err != nil {
 		return err
 	}
 	return s.printLabelled(source, "retired", owed.Version, "version "+history.Short(owed.Version)+" is retired")
@@ -61,5 +61,5 @@ func describeBlock(o plan.OwedReport, r plan.Report) string {
 	if len(o.Blocked) == 0 {
 		return "rotary is about to retire it by itself"
 	}
-	return why(o.Blocked[0], r.At)
+	return describeReason(o.Blocked[0], r.At)
 }

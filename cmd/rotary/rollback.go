@@ -37,7 +37,7 @@ Examples:
 }
 
 func (c rollbackCmd) Run(a *app) error {
-	env, source, err := a.source(c.Env, c.Source)
+	env, source, err := a.findSource(c.Env, c.Source)
 	if err != nil {
 		return err
 	}
@@ -47,19 +47,19 @@ func (c rollbackCmd) Run(a *app) error {
 	if _, err := rotators.Opener(rotators.Reach{Environment: env})(source); err != nil {
 		return invalid{err}
 	}
-	s, err := a.connect(env)
+	s, err := a.connectSession(env)
 	if err != nil {
 		return err
 	}
-	deployed, err := s.deployed()
+	deployed, err := s.isDeployed()
 	if err != nil {
 		return err
 	}
 	if c.Wait && !deployed {
 		return invalid{fmt.Errorf("rollback of %s: there is nothing to wait for, because %w: leave --wait out, and then rotary apply %s --direct", source.Name, pipeline.ErrNotDeployed, env.Name)}
 	}
-	o := s.operator()
-	o.Rotator = s.direct(store.New(s.secrets()))
+	o := s.newOperator()
+	o.Rotator = s.newDirect(store.New(s.secretsClient()))
 	next := "rotary apply " + env.Name + " --direct brings its consumers onto it"
 	if deployed {
 		o.Rotator = pipeline.New(env, lambda.NewFromConfig(s.cfg))
@@ -70,12 +70,12 @@ func (c rollbackCmd) Run(a *app) error {
 		return err
 	}
 	r := &rollback{session: s, operator: o, Rollback: found, next: next, end: s.now().Add(c.Timeout), ahead: found.Now.Sub(s.now())}
-	return r.run(c)
+	return r.runSteps(c)
 }
 
 // Rollback takes the next step of going back from here.
 func (d direct) Rollback(ctx context.Context, b rotate.Back) (rotate.Progress, error) {
-	job, err := d.job(b.Source)
+	job, err := d.openJob(b.Source)
 	if err != nil {
 		return rotate.Progress{}, err
 	}
@@ -92,10 +92,10 @@ type rollback struct {
 	ahead    time.Duration // of Secrets Manager's clock before this machine's
 }
 
-func (r *rollback) run(c rollbackCmd) error {
+func (r *rollback) runSteps(c rollbackCmd) error {
 	if !r.Swapped() {
 		r.announce()
-		if err := r.confirm(c.Yes, fmt.Sprintf("go back to version %s of %s", history.Short(r.Back.Version), r.Source.Name)); err != nil {
+		if err := r.confirmProtected(c.Yes, fmt.Sprintf("go back to version %s of %s", history.Short(r.Back.Version), r.Source.Name)); err != nil {
 			return err
 		}
 	}
@@ -113,12 +113,12 @@ func (r *rollback) run(c rollbackCmd) error {
 		end := operate.FindEnding(seen, report)
 		return end.Over, describeEnding(r.Source.Name, end, report)
 	}
-	return r.follow(pursuit{r.look, watch, r.end.Sub(r.now())})
+	return r.followPursuit(pursuit{r.lookNow, watch, r.end.Sub(r.now())})
 }
 
 // announce says what will happen and how long it takes.
 func (r *rollback) announce() {
-	out, version := r.people(), history.Short(r.Back.Version)
+	out, version := r.peopleWriter(), history.Short(r.Back.Version)
 	if r.Begun {
 		fmt.Fprintf(out, "%s: a rollback to version %s is under way, and goes on; version %s is current now\n", r.Source.Name, version, history.Short(r.Back.From))
 	} else {
@@ -135,8 +135,8 @@ func (r *rollback) announce() {
 
 // takeSteps asks for step after step, each when it is time.
 func (r *rollback) takeSteps() error {
-	m := &meter{out: r.people(), screen: r.live()}
-	defer m.end()
+	m := &meter{out: r.peopleWriter(), screen: r.hasScreen()}
+	defer m.endLine()
 	for {
 		p, err := r.operator.StepRollback(r.ctx, r.Rollback)
 		if err != nil {
@@ -158,8 +158,8 @@ func (r *rollback) waitUntil(m *meter, until time.Time) error {
 		if !r.now().Before(r.end) {
 			return unfinished{"not done yet: " + r.describeVeto()}
 		}
-		m.show(r.now(), "ROLLBACK is on version "+history.Short(r.Back.Version)+"; "+left.Round(time.Second).String()+" more until it is tested and made current")
-		if err := r.wait(r.ctx, min(left, m.every())); err != nil {
+		m.showLine(r.now(), "ROLLBACK is on version "+history.Short(r.Back.Version)+"; "+left.Round(time.Second).String()+" more until it is tested and made current")
+		if err := r.wait(r.ctx, min(left, m.showEvery())); err != nil {
 			return fmt.Errorf("%s: %w", r.describeVeto(), err)
 		}
 	}
@@ -190,7 +190,7 @@ func (r *rollback) printDone(followed bool) error {
 		if followed {
 			return nil
 		}
-		return r.print(map[string]string{"source": r.Source.Name, "version": r.Back.Version})
+		return r.printJSON(map[string]string{"source": r.Source.Name, "version": r.Back.Version})
 	}
 	fmt.Fprintf(r.out, "%s: version %s is current again", r.Source.Name, history.Short(r.Back.Version))
 	if !followed {

@@ -16,8 +16,8 @@ import (
 // rollback is rotary rollback dev a, where no pipeline is deployed, at a machine whose clock is wrong.
 func (d *desk) rollback(wrong time.Duration, given string) (*rollback, error) {
 	d.app.now = func() time.Time { return d.stage.Clock.Now().Add(wrong) }
-	o := d.operator()
-	o.Rotator = d.direct(d.store)
+	o := d.newOperator()
+	o.Rotator = d.newDirect(d.store)
 	found, err := o.FindRollback(d.t.Context(), d.source("a"), given)
 	return &rollback{session: d.session, operator: o, Rollback: found, end: d.now().Add(time.Hour), ahead: found.Now.Sub(d.now())}, err
 }

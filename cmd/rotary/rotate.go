@@ -74,14 +74,14 @@ func (c rotateCmd) Run(a *app) error {
 	if c.All {
 		return c.rotateAll(a)
 	}
-	env, source, err := a.source(c.Env, c.Source)
+	env, source, err := a.findSource(c.Env, c.Source)
 	if err != nil {
 		return err
 	}
 	if err := c.checkRotatable(env, source); err != nil {
 		return err
 	}
-	s, err := a.connect(env)
+	s, err := a.connectSession(env)
 	if err != nil {
 		return err
 	}
@@ -102,20 +102,20 @@ func (c rotateCmd) rotatePlanned(s *session, source manifest.Source) error {
 		return refuseRotation(source.Name, s.describeHindrance(source.Name, hindrance, report))
 	}
 	for _, line := range describeOutage(source, seen) {
-		fmt.Fprintln(s.people(), line)
+		fmt.Fprintln(s.peopleWriter(), line)
 	}
-	if err := s.confirm(c.Yes, fmt.Sprintf("rotate %s in %s", source.Name, s.env.Name)); err != nil {
+	if err := s.confirmProtected(c.Yes, fmt.Sprintf("rotate %s in %s", source.Name, s.env.Name)); err != nil {
 		return err
 	}
 	version := newID()
-	if err := s.operator().Rotate(s.ctx, source, version); err != nil {
+	if err := s.newOperator().Rotate(s.ctx, source, version); err != nil {
 		return err
 	}
 	if err := s.printStarted(source, version, c.Wait); err != nil || !c.Wait {
 		return err
 	}
 	watch := &operate.Watch{Source: source.Name, Before: seen.Version, Version: version}
-	return s.follow(pursuit{s.look, followRotation(watch), c.Timeout})
+	return s.followPursuit(pursuit{s.lookNow, followRotation(watch), c.Timeout})
 }
 
 // checkRotatable returns why a source is none that this command rotates.
@@ -148,7 +148,7 @@ func (s *session) lookAtSource(source manifest.Source) (plan.Report, error) {
 
 // lookAtPipeline looks at an environment whose pipeline can rotate.
 func (s *session) lookAtPipeline(what string) (plan.Report, error) {
-	deployed, err := s.deployed()
+	deployed, err := s.isDeployed()
 	if err != nil {
 		return plan.Report{}, err
 	}
@@ -161,7 +161,7 @@ func (s *session) lookAtPipeline(what string) (plan.Report, error) {
 // lookUntil looks, and outlasts a pass that is under way, but not end.
 func (s *session) lookUntil(end time.Time) (plan.Report, error) {
 	for {
-		report, err := s.look()
+		report, err := s.lookNow()
 		if !isBusy(err) || !s.now().Before(end) {
 			return report, err
 		}
@@ -175,7 +175,7 @@ func describeNoValue(env *manifest.Environment, source string) string {
 	return "it has no value yet: rotary put " + env.Name + " " + source
 }
 
-// describeHindrance says why a planned rotation would be refused.
+// describeHindrance returns why a planned rotation would be refused.
 func (s *session) describeHindrance(source string, h operate.Hindrance, report plan.Report) string {
 	switch {
 	case h.NoValue:
@@ -196,7 +196,7 @@ func (s *session) printStarted(source manifest.Source, version string, followed 
 		}
 		fmt.Fprintln(s.out)
 	case !followed:
-		return s.print(map[string]string{"source": source.Name, "version": version})
+		return s.printJSON(map[string]string{"source": source.Name, "version": version})
 	}
 	return nil
 }

@@ -77,8 +77,10 @@ func (u unfinished) Error() string { return u.reason }
 // reported is the outcome of a command that has printed its errors itself: exit code 2.
 type reported struct{ error }
 
-// run runs one command line and returns its exit code.
-func run(ctx context.Context, args []string, t terminal) int { return runIn(ctx, world(), args, t) }
+// runCommand runs one command line and returns its exit code.
+func runCommand(ctx context.Context, args []string, t terminal) int {
+	return runIn(ctx, newOutside(), args, t)
+}
 
 func runIn(ctx context.Context, o outside, args []string, t terminal) (code int) {
 	var c commands
@@ -95,15 +97,15 @@ func runIn(ctx context.Context, o outside, args []string, t terminal) (code int)
 	}()
 	command, err := parser.Parse(completeArgs(args))
 	if err != nil {
-		fmt.Fprintln(t.err, "rotary: "+misuse(err))
+		fmt.Fprintln(t.err, "rotary: "+describeMisuse(err))
 		return exitInvalid
 	}
 	t.in = interruptible{ctx, t.in}
-	return t.finish(command.Run(&app{terminal: t, outside: o, ctx: ctx, manifest: c.Manifest, json: c.JSON}))
+	return t.reportError(command.Run(&app{terminal: t, outside: o, ctx: ctx, manifest: c.Manifest, json: c.JSON}))
 }
 
-// completeArgs returns what a command line without a command stands for. --version is no flag of kong's, because rollback
-// and retire have one of that name.
+// completeArgs returns what a command line without a command stands for. --version is no flag of kong's, because
+// rollback and retire have one of that name.
 func completeArgs(args []string) []string {
 	switch {
 	case len(args) == 0:
@@ -117,8 +119,9 @@ func completeArgs(args []string) []string {
 // exit is how kong asks to end after --help.
 type exit int
 
-// misuse says what is wrong with a command line. Of put's it quotes nothing: a value may stand there by mistake.
-func misuse(err error) string {
+// describeMisuse says what is wrong with a command line. Of put's it quotes nothing: a value may stand there by
+// mistake.
+func describeMisuse(err error) string {
 	parse, is := errors.AsType[*kong.ParseError](err)
 	if !is || parse.Context.Selected() == nil {
 		return err.Error() + "\nrun \"rotary --help\" for the commands"
@@ -131,8 +134,8 @@ func misuse(err error) string {
 	return fmt.Sprintf("%s: %s\nrun \"rotary %s --help\" for its arguments", name, what, name)
 }
 
-// finish reports an error and turns it into an exit code.
-func (t terminal) finish(err error) int {
+// reportError reports an error and turns it into an exit code.
+func (t terminal) reportError(err error) int {
 	if err == nil {
 		return exitDone
 	}
@@ -162,8 +165,8 @@ func classifyError(err error) int {
 	return exitFailed
 }
 
-// file reads the manifest.
-func (a *app) file() (*manifest.File, error) {
+// readManifest reads the manifest.
+func (a *app) readManifest() (*manifest.File, error) {
 	data, err := readFile(a.manifest, manifest.MaxBytes)
 	if err != nil {
 		return nil, invalid{fmt.Errorf("read the manifest: %w; name it with --manifest FILE", err)}
@@ -175,9 +178,9 @@ func (a *app) file() (*manifest.File, error) {
 	return file, nil
 }
 
-// environment reads the manifest as one environment sees it.
-func (a *app) environment(name string) (*manifest.Environment, error) {
-	file, err := a.file()
+// readEnvironment reads the manifest as one environment sees it.
+func (a *app) readEnvironment(name string) (*manifest.Environment, error) {
+	file, err := a.readManifest()
 	if err != nil {
 		return nil, err
 	}
@@ -188,8 +191,8 @@ func (a *app) environment(name string) (*manifest.Environment, error) {
 	return env, nil
 }
 
-// print writes v as JSON.
-func (a *app) print(v any) error {
+// printJSON writes v as JSON.
+func (a *app) printJSON(v any) error {
 	e := json.NewEncoder(a.out)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)

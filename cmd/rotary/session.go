@@ -31,17 +31,17 @@ type session struct {
 	cfg aws.Config
 }
 
-// open reads the manifest and connects to one of its environments.
-func (a *app) open(name string) (*session, error) {
-	env, err := a.environment(name)
+// openSession reads the manifest and connects to one of its environments.
+func (a *app) openSession(name string) (*session, error) {
+	env, err := a.readEnvironment(name)
 	if err != nil {
 		return nil, err
 	}
-	return a.connect(env)
+	return a.connectSession(env)
 }
 
-// connect proves the account before anything else is called.
-func (a *app) connect(env *manifest.Environment) (*session, error) {
+// connectSession proves the account before anything else is called.
+func (a *app) connectSession(env *manifest.Environment) (*session, error) {
 	cfg, err := account.Open(a.ctx, env)
 	if err != nil {
 		return nil, err
@@ -49,9 +49,9 @@ func (a *app) connect(env *manifest.Environment) (*session, error) {
 	return &session{a, env, cfg}, nil
 }
 
-// source finds a source in the manifest. It calls nothing.
-func (a *app) source(envName, name string) (*manifest.Environment, manifest.Source, error) {
-	env, err := a.environment(envName)
+// findSource finds a source in the manifest. It calls nothing.
+func (a *app) findSource(envName, name string) (*manifest.Environment, manifest.Source, error) {
+	env, err := a.readEnvironment(envName)
 	if err != nil {
 		return nil, manifest.Source{}, err
 	}
@@ -66,19 +66,19 @@ func (a *app) source(envName, name string) (*manifest.Environment, manifest.Sour
 	return env, source, nil
 }
 
-func (s *session) secrets() *secretsmanager.Client { return secretsmanager.NewFromConfig(s.cfg) }
+func (s *session) secretsClient() *secretsmanager.Client { return secretsmanager.NewFromConfig(s.cfg) }
 
-// operator acts on the environment's sources with the rights of whoever runs this.
-func (s *session) operator() operate.Operator {
-	return operate.Operator{Environment: s.env, Secrets: store.New(s.secrets()), NewID: newID}
+// newOperator acts on the environment's sources with the rights of whoever runs this.
+func (s *session) newOperator() operate.Operator {
+	return operate.Operator{Environment: s.env, Secrets: store.New(s.secretsClient()), NewID: newID}
 }
 
-// look asks the deployed pipeline what it sees; where none is deployed, it looks from here.
-func (s *session) look() (plan.Report, error) {
+// lookNow asks the deployed pipeline what it sees; where none is deployed, it looks from here.
+func (s *session) lookNow() (plan.Report, error) {
 	report, err := pipeline.New(s.env, lambda.NewFromConfig(s.cfg)).Look(s.ctx)
 	switch {
 	case errors.Is(err, pipeline.ErrNotDeployed):
-		return s.pass(nil, true).Run(s.ctx)
+		return s.newPass(nil, true).Run(s.ctx)
 	case isBusy(err):
 		return report, fmt.Errorf("a pass over %s is under way, and there is one at a time: look again in a minute: %w", s.env.Name, err)
 	}
@@ -91,8 +91,8 @@ func isBusy(err error) bool {
 	return is
 }
 
-// deployed says whether the environment has a pipeline, which then is its only reconciler.
-func (s *session) deployed() (bool, error) {
+// isDeployed reports whether the environment has a pipeline, which then is its only reconciler.
+func (s *session) isDeployed() (bool, error) {
 	_, err := lambda.NewFromConfig(s.cfg).GetFunction(s.ctx, &lambda.GetFunctionInput{FunctionName: aws.String(s.env.PropagateFunction())})
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return false, nil
@@ -103,12 +103,12 @@ func (s *session) deployed() (bool, error) {
 	return true, nil
 }
 
-// pass is a pass that runs here.
-func (s *session) pass(accept []string, dryRun bool) reconcile.Pass {
-	secrets := store.New(s.secrets())
+// newPass is a pass that runs here.
+func (s *session) newPass(accept []string, dryRun bool) reconcile.Pass {
+	secrets := store.New(s.secretsClient())
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Advancer: s.direct(secrets),
+		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Advancer: s.newDirect(secrets),
 	}
 }
 
@@ -119,11 +119,11 @@ type direct struct {
 	cfg   aws.Config
 }
 
-func (s *session) direct(secrets *store.Store) direct { return direct{s.env, secrets, s.cfg} }
+func (s *session) newDirect(secrets *store.Store) direct { return direct{s.env, secrets, s.cfg} }
 
 // Advance takes the next step with an owed version from here.
 func (d direct) Advance(ctx context.Context, a plan.Advance) error {
-	job, err := d.job(a.Source)
+	job, err := d.openJob(a.Source)
 	if err != nil {
 		return err
 	}
@@ -132,14 +132,14 @@ func (d direct) Advance(ctx context.Context, a plan.Advance) error {
 
 // Confirm makes sure from here that the target of a source accepts the current version.
 func (d direct) Confirm(ctx context.Context, c plan.Confirm) error {
-	job, err := d.job(c.Source)
+	job, err := d.openJob(c.Source)
 	if err != nil {
 		return err
 	}
 	return job.Confirm(ctx, c)
 }
 
-func (d direct) job(name string) (rotate.Job, error) {
+func (d direct) openJob(name string) (rotate.Job, error) {
 	source, known := d.env.Source(name)
 	if !known {
 		return rotate.Job{}, fmt.Errorf("source %s is none of environment %s", name, d.env.Name)

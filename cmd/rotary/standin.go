@@ -52,12 +52,12 @@ func (c standinCmd) Run(a *app) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	c.forget() // an old file would point at nothing
 	defer c.forget()
-	w, err := c.open(a, dir)
+	w, err := c.openStage(a, dir)
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	if err := c.announce(a, w.variables()); err != nil {
+	if err := c.printServed(a, w.listVariables()); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.err, "rotary: %s; interrupt to end it\n", w.what)
@@ -75,21 +75,21 @@ type served struct {
 	close           func()
 }
 
-func (c standinCmd) open(a *app, dir string) (served, error) {
+func (c standinCmd) openStage(a *app, dir string) (served, error) {
 	if c.Speed <= 0 {
 		return served{}, invalid{errors.New("--speed is not above 0: 1 is real time, 60 an hour in a minute")}
 	}
 	if c.Empty && c.Env == "" {
-		return c.empty(a, "000000000000", "us-east-1")
+		return c.listEmpty(a, "000000000000", "us-east-1")
 	}
-	env, data, err := c.environment(a)
+	env, data, err := c.chooseEnvironment(a)
 	switch {
 	case err != nil:
 		return served{}, err
 	case c.Empty:
-		return c.empty(a, env.Account, env.Region)
+		return c.listEmpty(a, env.Account, env.Region)
 	}
-	lambdas, err := c.lambdas()
+	lambdas, err := c.findLambdas()
 	if err != nil {
 		return served{}, invalid{err}
 	}
@@ -104,27 +104,27 @@ func (c standinCmd) open(a *app, dir string) (served, error) {
 	if lambdas == "" {
 		what = env.Name + " is set up, without a pipeline: rotary apply " + env.Name + " --direct runs the passes"
 	}
-	vendors := func(ctx context.Context) error { return trust(ctx, s) }
+	vendors := func(ctx context.Context) error { return acceptValues(ctx, s) }
 	return served{s.World, s.At, env.Account, env.Region, what, vendors, func() { _ = s.Close() }}, nil
 }
 
-// empty serves a world in which nothing exists yet.
-func (c standinCmd) empty(a *app, account, region string) (served, error) {
+// listEmpty serves a world in which nothing exists yet.
+func (c standinCmd) listEmpty(a *app, account, region string) (served, error) {
 	w := standin.New(standin.Config{Start: a.now(), Log: a.err, OnRefusal: a.refusal})
 	at, stop, err := w.Listen()
 	return served{w, at, account, region, "account " + account + " is empty", func(context.Context) error { return nil }, func() { stop(); _ = w.Close() }}, err
 }
 
-// environment reads the manifest as text too: the Lambdas carry it.
-func (c standinCmd) environment(a *app) (*manifest.Environment, []byte, error) {
-	file, err := a.file()
+// chooseEnvironment reads the manifest as text too: the Lambdas carry it.
+func (c standinCmd) chooseEnvironment(a *app) (*manifest.Environment, []byte, error) {
+	file, err := a.readManifest()
 	if err != nil {
 		return nil, nil, err
 	}
 	if c.Env == "" {
 		c.Env = file.Names()[0]
 	}
-	env, err := a.environment(c.Env)
+	env, err := a.readEnvironment(c.Env)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,8 +132,8 @@ func (c standinCmd) environment(a *app) (*manifest.Environment, []byte, error) {
 	return env, data, err
 }
 
-// lambdas is the folder with the bootstraps, or "" where there is none and none was asked for.
-func (c standinCmd) lambdas() (string, error) {
+// findLambdas is the folder with the bootstraps, or "" where there is none and none was asked for.
+func (c standinCmd) findLambdas() (string, error) {
 	folder, self := c.Lambdas, ""
 	if folder == "" {
 		var err error
@@ -155,8 +155,8 @@ func (c standinCmd) lambdas() (string, error) {
 
 func (a *app) refusal(r standin.Refusal) { fmt.Fprintln(a.err, "REFUSED "+r.String()) }
 
-// variables point clients at the stand-in.
-func (w served) variables() map[string]string {
+// listVariables point clients at the stand-in.
+func (w served) listVariables() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL": w.at.AWS, "AWS_ACCESS_KEY_ID": w.account, "AWS_SECRET_ACCESS_KEY": "standin", "AWS_SESSION_TOKEN": "",
 		"AWS_REGION": w.region, "AWS_DEFAULT_REGION": w.region, "AWS_EC2_METADATA_DISABLED": "true",
@@ -164,8 +164,8 @@ func (w served) variables() map[string]string {
 	}
 }
 
-// announce prints the variables, and writes them to a file in one go, so that who waits for it reads all of them.
-func (c standinCmd) announce(a *app, variables map[string]string) error {
+// printServed prints the variables, and writes them to a file in one go, so that who waits for it reads all of them.
+func (c standinCmd) printServed(a *app, variables map[string]string) error {
 	var exports strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		fmt.Fprintf(&exports, "export %s=%s\n", name, variables[name])
@@ -179,7 +179,7 @@ func (c standinCmd) announce(a *app, variables map[string]string) error {
 		}
 	}
 	if a.json {
-		return a.print(variables)
+		return a.printJSON(variables)
 	}
 	_, err := fmt.Fprint(a.out, exports.String())
 	return err
@@ -207,8 +207,8 @@ func (c standinCmd) turn(a *app, w served) {
 	}
 }
 
-// trust makes every target accept what its source holds now: who puts a value has just got it from its vendor.
-func trust(ctx context.Context, s *stage.Stage) error {
+// acceptValues makes every target accept what its source holds now: who puts a value has just got it from its vendor.
+func acceptValues(ctx context.Context, s *stage.Stage) error {
 	secrets := store.New(s.Secrets())
 	for _, source := range s.Env.Sources {
 		_, texts, err := secrets.Current(ctx, []string{source.Secret})

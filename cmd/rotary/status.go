@@ -27,11 +27,11 @@ Example, in a deploy pipeline:
 }
 
 func (c statusCmd) Run(a *app) error {
-	s, err := a.open(c.Env)
+	s, err := a.openSession(c.Env)
 	if err != nil {
 		return err
 	}
-	report, err := s.look()
+	report, err := s.lookNow()
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (c statusCmd) Run(a *app) error {
 		return err
 	}
 	if !report.Converged {
-		return unfinished{stands(report) + "; rotary plan " + report.Environment + " lists them"}
+		return unfinished{describeStanding(report) + "; rotary plan " + report.Environment + " lists them"}
 	}
 	return nil
 }
@@ -52,8 +52,8 @@ func (a *app) printStatus(r plan.Report) error {
 	if owed := owedTable(r); owed != "" {
 		fmt.Fprintf(a.out, "\n%s\n", owed)
 	}
-	r.Waits = elsewhere(r)
-	if len(r.Waits)+len(r.Alarms)+len(notices(r)) > 0 {
+	r.Waits = describeElsewhere(r)
+	if len(r.Waits)+len(r.Alarms)+len(listNotices(r)) > 0 {
 		fmt.Fprintln(a.out)
 	}
 	a.printWaits(r)
@@ -61,8 +61,8 @@ func (a *app) printStatus(r plan.Report) error {
 	return nil
 }
 
-// elsewhere returns the waits that no line of the table of owed retirements tells.
-func elsewhere(r plan.Report) []plan.Wait {
+// describeElsewhere returns the waits that no line of the table of owed retirements tells.
+func describeElsewhere(r plan.Report) []plan.Wait {
 	told := map[string]bool{}
 	for _, s := range r.Sources {
 		for _, o := range s.Owed {
@@ -75,9 +75,9 @@ func elsewhere(r plan.Report) []plan.Wait {
 func sourceTable(r plan.Report) string {
 	t := newTable("source", "rotator", "version", "age", "state")
 	for _, s := range r.Sources {
-		t.AppendRow(table.Row{s.Name, s.Rotator, dash(history.Short(s.Version)), age(s.Since, r.At), sourceState(s)})
+		t.AppendRow(table.Row{s.Name, s.Rotator, orDash(history.Short(s.Version)), formatAge(s.Since, r.At), sourceState(s)})
 	}
-	return render(t)
+	return renderTable(t)
 }
 
 func sourceState(s plan.SourceReport) string {
@@ -96,32 +96,32 @@ func owedTable(r plan.Report) string {
 	t := newTable("owed", "version", "for", "dies", "waits for")
 	for _, s := range r.Sources {
 		for _, o := range s.Owed {
-			t.AppendRow(table.Row{s.Name, history.Short(o.Version), age(o.Since, r.At), dies(o, r.At), gates(o, r.At)})
+			t.AppendRow(table.Row{s.Name, history.Short(o.Version), formatAge(o.Since, r.At), formatDeath(o, r.At), listGates(o, r.At)})
 		}
 	}
 	if t.Length() == 0 {
 		return ""
 	}
-	return render(t)
+	return renderTable(t)
 }
 
-// dies says when an emergency ends a version; without one, its consumers decide that.
-func dies(o plan.OwedReport, now time.Time) string {
+// formatDeath says when an emergency ends a version; without one, its consumers decide that.
+func formatDeath(o plan.OwedReport, now time.Time) string {
 	switch {
 	case o.Dies.IsZero():
 		return "-"
 	case !o.Dies.After(now):
 		return "overdue"
 	}
-	return left(o.Dies, now)
+	return formatLeft(o.Dies, now)
 }
 
-// gates says what the first gate wants, and names the others.
-func gates(o plan.OwedReport, now time.Time) string {
+// listGates says what the first gate wants, and names the others.
+func listGates(o plan.OwedReport, now time.Time) string {
 	if len(o.Blocked) == 0 {
 		return "nothing: the next pass retires it"
 	}
-	text := why(o.Blocked[0], now)
+	text := describeReason(o.Blocked[0], now)
 	var more []string
 	for _, w := range o.Blocked[1:] {
 		more = append(more, string(w.Reason))
@@ -135,9 +135,9 @@ func gates(o plan.OwedReport, now time.Time) string {
 func consumerTable(r plan.Report) string {
 	t := newTable("consumer", "bucket", "runs", "state", "detail")
 	for _, c := range r.Consumers {
-		t.AppendRow(table.Row{c.Name, c.Bucket, dash(history.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
+		t.AppendRow(table.Row{c.Name, c.Bucket, orDash(history.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
 	}
-	return render(t)
+	return renderTable(t)
 }
 
 func newTable(columns ...any) table.Writer {
@@ -150,8 +150,8 @@ func newTable(columns ...any) table.Writer {
 	return t
 }
 
-// render draws a table without the blanks that would make every line as long as the longest.
-func render(t table.Writer) string {
+// renderTable draws a table without the blanks that would make every line as long as the longest.
+func renderTable(t table.Writer) string {
 	var lines []string
 	for line := range strings.Lines(t.Render()) {
 		lines = append(lines, strings.TrimRight(line, " \n"))
@@ -159,15 +159,15 @@ func render(t table.Writer) string {
 	return strings.Join(lines, "\n")
 }
 
-func dash(s string) string {
+func orDash(s string) string {
 	if s == "" {
 		return "-"
 	}
 	return s
 }
 
-// age says how long ago t was, in the two largest units that matter to a person.
-func age(t, now time.Time) string {
+// formatAge says how long ago t was, in the two largest units that matter to a person.
+func formatAge(t, now time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}

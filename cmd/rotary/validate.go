@@ -34,7 +34,7 @@ type problem struct {
 }
 
 func (validateCmd) Run(a *app) error {
-	file, err := a.file()
+	file, err := a.readManifest()
 	if problems, found := errors.AsType[*manifest.Problems](err); found {
 		return a.refused(problems)
 	}
@@ -43,10 +43,10 @@ func (validateCmd) Run(a *app) error {
 	}
 	v := validated{a.manifest, file.Names(), len(file.Sources), len(file.Buckets), len(file.Consumers), []problem{}}
 	if a.json {
-		return a.print(v)
+		return a.printJSON(v)
 	}
 	_, err = fmt.Fprintf(a.out, "%s is valid: %s, %s, %s, %s\n", v.Manifest,
-		count(len(v.Environments), "environment"), count(v.Sources, "source"), count(v.Buckets, "bucket"), count(v.Consumers, "consumer"))
+		countNoun(len(v.Environments), "environment"), countNoun(v.Sources, "source"), countNoun(v.Buckets, "bucket"), countNoun(v.Consumers, "consumer"))
 	return err
 }
 
@@ -57,14 +57,14 @@ func (a *app) refused(problems *manifest.Problems) error {
 		for _, p := range problems.List {
 			v.Problems = append(v.Problems, problem{p.Line, p.Col, p.Path, p.What, p.Do})
 		}
-		return errors.Join(reported{problems}, a.print(v))
+		return errors.Join(reported{problems}, a.printJSON(v))
 	}
-	fmt.Fprintf(a.err, "%v\n%s: %s\n", problems, a.manifest, count(len(problems.List), "problem"))
+	fmt.Fprintf(a.err, "%v\n%s: %s\n", problems, a.manifest, countNoun(len(problems.List), "problem"))
 	return reported{problems}
 }
 
-// count says how many there are of something.
-func count(n int, thing string) string {
+// countNoun says how many there are of something.
+func countNoun(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}

@@ -18,7 +18,7 @@ func (versionCmd) Run(a *app) error {
 		v["version"] = info.Main.Version
 	}
 	if a.json {
-		return a.print(v)
+		return a.printJSON(v)
 	}
 	_, err := fmt.Fprintf(a.out, "rotary %s (%s)\n", v["version"], v["go"])
 	return err

@@ -10,9 +10,9 @@ import (
 // moving are the calls that move a label, put a version or start a rotation.
 var moving = []string{"Move", "Put", "UpdateSecretVersionStage", "PutSecretValue", "RotateSecret", "CancelRotateSecret"}
 
-// consolePeople are the only places of the simulation and the rehearsal that make such a call: people who bypass rotary in
-// the console or with the AWS CLI, and Secrets Manager's own schedule. What people do through rotary goes through
-// pkg/operate; steps, retirements and passes through pkg/rotate and pkg/reconcile.
+// consolePeople are the only places of the simulation and the rehearsal that make such a call: people who bypass
+// rotary in the console or with the AWS CLI, and Secrets Manager's own schedule. What people do through rotary goes
+// through pkg/operate; steps, retirements and passes through pkg/rotate and pkg/reconcile.
 var consolePeople = []string{"internal/simulation/console.go"}
 
 // TestWhatIsPlayedIsWhatPeopleDo keeps the protocols of operators from being written a second time.

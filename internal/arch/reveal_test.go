@@ -19,7 +19,7 @@ var revealers = map[string]string{
 	"pkg/reconcile parseBucketContent":         "parses a version of a bucket",
 	"pkg/reconcile observer.readBucketVersion": "parses a version of a bucket",
 	"pkg/reconcile parseContent":               "parses an owed version",
-	"pkg/rotate Job.read":                      "parses a version of a source",
+	"pkg/rotate Job.readVersion":               "parses a version of a source",
 	"pkg/rotate/random decodePEM":              "parses the halves of a key pair",
 	"pkg/operate Operator.NewChange":           "parses the source that is about to change",
 
@@ -69,12 +69,12 @@ var revealers = map[string]string{
 	"pkg/rotate/postgres server.Install":      "the SCRAM verifier of a password",
 
 	// To a person who asked for it.
-	"cmd/rotary shown":       "compute --reveal",
+	"cmd/rotary maskValue":   "compute --reveal",
 	"cmd/rotary printBucket": "compute --reveal",
 
 	// Made-up values.
 	"cmd/rotary play.content": "the demo's stand-in",
-	"cmd/rotary trust":        "what the stand-in's targets accept",
+	"cmd/rotary acceptValues": "what the stand-in's targets accept",
 }
 
 // TestOnlyListedFunctionsRevealASecret covers what is shipped. The stand-in, the stage, the conformance suites and the

@@ -14,16 +14,16 @@ import (
 // throttledFor is how long every sink answers 429.
 const throttledFor = 20 * time.Minute
 
-// undisturbed is a rotation in which nothing goes wrong. It returns what rotary wrote, in order.
-func (p *play) undisturbed() []write {
+// playUndisturbed is a rotation in which nothing goes wrong. It returns what rotary wrote, in order.
+func (p *play) playUndisturbed() []write {
 	p.act.Name = Undisturbed
-	p.change()
-	if !p.converge() {
+	p.changeSource()
+	if !p.runUntilConverged() {
 		return nil
 	}
 	p.changedAtAll()
-	if slow(p.source, []Act{p.act}) {
-		p.problem("it rotates every %s, and its old credential lives for %s: until that is dead, each planned rotation is refused", p.source.Rotate.Every, p.act.Dead)
+	if isSlow(p.source, []Act{p.act}) {
+		p.addProblem("it rotates every %s, and its old credential lives for %s: until that is dead, each planned rotation is refused", p.source.Rotate.Every, p.act.Dead)
 	}
 	p.inTime()
 	var writes []write
@@ -37,46 +37,46 @@ func (p *play) undisturbed() []write {
 func (p *play) inTime() {
 	for _, c := range p.act.Consumers {
 		if overlap := p.source.Overlap(); overlap > 0 && time.Duration(c.Followed) > overlap.Std() {
-			p.problem("%s followed after %s, and the vendor ends the old one after %s", c.Name, c.Followed, Span(overlap))
+			p.addProblem("%s followed after %s, and the vendor ends the old one after %s", c.Name, c.Followed, Span(overlap))
 		}
 	}
 }
 
 // changedAtAll checks that the source has another version.
 func (p *play) changedAtAll() {
-	if p.report().Version == p.version {
-		p.problem("the rotation came to nothing")
+	if p.readReport().Version == p.version {
+		p.addProblem("the rotation came to nothing")
 	}
 }
 
-// program is what is played after the undisturbed act, which wrote these.
-func (t *troupe) program(writes []write) (all []func(*play)) {
+// listActs is what is played after the undisturbed act, which wrote these.
+func (t *troupe) listActs(writes []write) (all []func(*play)) {
 	if len(t.told.Acts) == 0 || len(t.told.Problems()) > 0 {
 		return nil
 	}
 	first := t.told.Acts[0]
 	followed := slices.ContainsFunc(first.Consumers, func(c Consumer) bool { return c.Followed > 0 })
 	if followed {
-		all = append(all, (*play).throttled)
+		all = append(all, (*play).playThrottled)
 	}
 	if t.inCI(first) {
 		all = append(all, (*play).longRun)
 	}
-	for _, n := range t.crashes(writes) {
-		all = append(all, func(p *play) { p.crash(n) })
+	for _, n := range t.listCrashes(writes) {
+		all = append(all, func(p *play) { p.playCrash(n) })
 	}
-	for _, key := range t.keys() {
-		all = append(all, func(p *play) { p.missing(key) })
+	for _, key := range t.listKeys() {
+		all = append(all, func(p *play) { p.playMissingKey(key) })
 	}
 	for _, c := range first.Consumers {
 		if c.Followed > 0 {
-			all = append(all, t.rollout(c.Name)...)
+			all = append(all, t.listRollouts(c.Name)...)
 		}
 	}
 	return all
 }
 
-// inCI says whether a workflow reads the source.
+// inCI reports whether a workflow reads the source.
 func (t *troupe) inCI(first Act) bool {
 	return slices.ContainsFunc(first.Consumers, func(c Consumer) bool {
 		declared, _ := t.world.Env.Consumer(c.Name)
@@ -92,15 +92,15 @@ func (p *play) longRun() {
 			p.run = max(p.run, declared.GitHub.Drain.Std()-sweep)
 		}
 	}
-	p.change()
-	if p.converge() {
+	p.changeSource()
+	if p.runUntilConverged() {
 		p.changedAtAll()
 		p.act.Outcome = fmt.Sprintf("a workflow run went on for %s with what it had read", Span(p.run))
 	}
 }
 
-// throttled is a rotation during which the sinks refuse everything for a while.
-func (p *play) throttled() {
+// playThrottled is a rotation during which the sinks refuse everything for a while.
+func (p *play) playThrottled() {
 	p.act.Name = Throttled
 	p.w.Meet = func(c sim.Call) string {
 		if !slices.Contains([]string{"ecs", "events", "scheduler", "github", "vercel"}, c.Service) || p.w.Clock.Now().Sub(p.began) > throttledFor {
@@ -109,15 +109,15 @@ func (p *play) throttled() {
 		p.act.Faults++
 		return "throttled"
 	}
-	p.change()
-	if p.converge() {
+	p.changeSource()
+	if p.runUntilConverged() {
 		p.changedAtAll()
 		p.act.Outcome = fmt.Sprintf("every sink said 429 for %s, %d times", Span(throttledFor), p.act.Faults)
 	}
 }
 
-// crashes are the writes after which something dies, by their number from 1: the first of each kind, or all.
-func (t *troupe) crashes(writes []write) (all []int) {
+// listCrashes are the writes after which something dies, by their number from 1: the first of each kind, or all.
+func (t *troupe) listCrashes(writes []write) (all []int) {
 	known := map[string]bool{}
 	for i, w := range writes {
 		kind := w.service + " " + w.operation
@@ -132,8 +132,8 @@ func (t *troupe) crashes(writes []write) (all []int) {
 	return all
 }
 
-// crash is a rotation in which the Lambda that makes the n-th write dies after it, before anything is answered.
-func (p *play) crash(n int) {
+// playCrash is a rotation in which the Lambda that makes the n-th write dies after it, before anything is answered.
+func (p *play) playCrash(n int) {
 	p.act.Name = Crash
 	count := 0
 	p.w.Meet = func(c sim.Call) string {
@@ -147,42 +147,42 @@ func (p *play) crash(n int) {
 		p.act.About = "after " + write{c.Service, c.Operation, c.Resource}.String()
 		return "crash after"
 	}
-	p.change()
-	if !p.converge() {
+	p.changeSource()
+	if !p.runUntilConverged() {
 		return
 	}
-	if p.report().Version == p.version {
-		p.again()
+	if p.readReport().Version == p.version {
+		p.rotateAgain()
 	}
 }
 
-// again is a person who sees that a rotation has come to nothing: a vendor may have made a credential, and its answer is
-// lost. They look there for what no version holds, revoke it, and rotate again.
-func (p *play) again() {
+// rotateAgain is a person who sees that a rotation has come to nothing: a vendor may have made a credential, and its
+// answer is lost. They look there for what no version holds, revoke it, and rotate again.
+func (p *play) rotateAgain() {
 	p.act.Outcome = "the rotation came to nothing, because the vendor cannot be asked twice: a person looks there for a credential that no version holds, revokes it, and rotates again"
-	p.step("tidy " + p.source.Name)
-	p.step(p.how())
-	if p.converge() {
+	p.playStep("tidy " + p.source.Name)
+	p.playStep(p.chooseChange())
+	if p.runUntilConverged() {
 		p.changedAtAll()
 	}
 }
 
-// keys are those that are missing once: the first that is in a bucket, or all of these.
-func (t *troupe) keys() (all []string) {
-	env, err := t.config.environment()
+// listKeys are those that are missing once: the first that is in a bucket, or all of these.
+func (t *troupe) listKeys() (all []string) {
+	env, err := t.config.readEnvironment()
 	if err != nil {
 		return nil
 	}
 	for _, key := range t.source.Keys {
-		if len(holders(env, key)) > 0 && (len(all) == 0 || t.config.Thorough) {
+		if len(listHolders(env, key)) > 0 && (len(all) == 0 || t.config.Thorough) {
 			all = append(all, key)
 		}
 	}
 	return all
 }
 
-// holders are the buckets that have a key, under whichever name.
-func holders(env *manifest.Environment, key string) (names []string) {
+// listHolders are the buckets that have a key, under whichever name.
+func listHolders(env *manifest.Environment, key string) (names []string) {
 	for _, b := range env.Buckets {
 		if slices.ContainsFunc(env.Entries(b), func(e manifest.Entry) bool { return e.Key == key }) {
 			names = append(names, b.Name)
@@ -191,24 +191,24 @@ func holders(env *manifest.Environment, key string) (names []string) {
 	return names
 }
 
-// missing is a person who puts the source without one of its keys, and some sweeps later with it.
-func (p *play) missing(key string) {
+// playMissingKey is a person who puts the source without one of its keys, and some sweeps later with it.
+func (p *play) playMissingKey(key string) {
 	p.act.Name, p.act.About = MissingKey, key
-	p.step("lack " + p.source.Name + " " + key)
+	p.playStep("lack " + p.source.Name + " " + key)
 	p.act.Faults++
-	p.pass(3 * sweep)
-	p.act.Outcome = p.stopped(key)
+	p.letTimePass(3 * sweep)
+	p.act.Outcome = p.describeStop(key)
 	p.changed = p.w.Clock.Now()
-	p.step("correct " + p.source.Name)
-	p.converge()
+	p.playStep("correct " + p.source.Name)
+	p.runUntilConverged()
 }
 
-// stopped says what kept a value without a key from being carried anywhere.
-func (p *play) stopped(key string) string {
-	for _, name := range holders(p.w.Env, key) {
+// describeStop says what kept a value without a key from being carried anywhere.
+func (p *play) describeStop(key string) string {
+	for _, name := range listHolders(p.w.Env, key) {
 		for _, b := range p.w.Last().Buckets {
 			if b.Name == name && b.Version != p.versions[name] {
-				p.problem("bucket %s was written without %s", name, key)
+				p.addProblem("bucket %s was written without %s", name, key)
 			}
 		}
 	}
@@ -221,13 +221,13 @@ func (p *play) stopped(key string) string {
 			return "the brake holds " + wait.Subject + " back: " + detail
 		}
 	}
-	p.problem("nothing holds a value back that lacks %s", key)
+	p.addProblem("nothing holds a value back that lacks %s", key)
 	return ""
 }
 
-// rollout is the act in which a consumer cannot start with the new values; none where no rollout of it can fail.
-func (t *troupe) rollout(consumer string) []func(*play) {
-	env, err := t.config.environment()
+// listRollouts is the act in which a consumer cannot start with the new values; none where no rollout of it can fail.
+func (t *troupe) listRollouts(consumer string) []func(*play) {
+	env, err := t.config.readEnvironment()
 	if err != nil {
 		return nil
 	}
@@ -235,32 +235,33 @@ func (t *troupe) rollout(consumer string) []func(*play) {
 	switch {
 	case c.ECS != nil && atOnce(t.source): // a release like the one that runs would come with the credential that is dead
 		return []func(*play){func(p *play) {
-			p.failed(consumer, "spoil "+consumer+" "+p.source.Name, "repair "+consumer, "redeploy "+consumer)
+			p.playFailedRollout(consumer, "spoil "+consumer+" "+p.source.Name, "repair "+consumer, "redeploy "+consumer)
 		}}
 	case c.ECS != nil:
-		return []func(*play){func(p *play) { p.failed(consumer, "spoil "+consumer+" "+p.source.Name, "release "+consumer) }}
+		return []func(*play){func(p *play) { p.playFailedRollout(consumer, "spoil "+consumer+" "+p.source.Name, "release "+consumer) }}
 	case c.Vercel != nil && slices.Contains(c.Vercel.Targets[env.Name], "production"):
-		return []func(*play){func(p *play) { p.failed(consumer, "failbuild "+consumer, "push "+consumer) }}
+		return []func(*play){func(p *play) { p.playFailedRollout(consumer, "failbuild "+consumer, "push "+consumer) }}
 	}
 	return nil
 }
 
-// failed is a rotation with which a consumer's image or build cannot work, until somebody releases another one.
-func (p *play) failed(consumer, spoil string, release ...string) {
+// playFailedRollout is a rotation with which a consumer's image or build cannot work, until somebody releases another
+// one.
+func (p *play) playFailedRollout(consumer, spoil string, release ...string) {
 	p.act.Name, p.act.About = Rollout, consumer
-	p.step(spoil)
+	p.playStep(spoil)
 	p.act.Faults++
-	p.change()
-	failed := p.until(func(plan.Report) bool { return p.seen(consumer).State == "failed" })
+	p.changeSource()
+	failed := p.sweepUntil(func(plan.Report) bool { return p.readConsumer(consumer).State == "failed" })
 	after := Span(p.w.Clock.Now().Sub(p.changed))
 	if !failed {
 		p.act.Outcome = "its rollout did not fail"
-		p.converge()
+		p.runUntilConverged()
 		return
 	}
-	p.pass(6 * sweep)
+	p.letTimePass(6 * sweep)
 	if p.act.Dead > 0 && !atOnce(p.source) {
-		p.problem("the old credential died although %s still has it", consumer)
+		p.addProblem("the old credential died although %s still has it", consumer)
 	}
 	back := "went back to the old one"
 	if atOnce(p.source) {
@@ -268,16 +269,16 @@ func (p *play) failed(consumer, spoil string, release ...string) {
 	}
 	released := p.w.Clock.Now()
 	for _, do := range release {
-		p.step(do)
+		p.playStep(do)
 	}
-	if p.converge() {
+	if p.runUntilConverged() {
 		p.changedAtAll()
 		p.act.Outcome = fmt.Sprintf("it failed after %s and %s; deployed again with an image that works, everything was done %s later", after, back, Span(p.w.Clock.Now().Sub(released)))
 	}
 }
 
-// pass lets time pass.
-func (p *play) pass(d time.Duration) {
+// letTimePass lets time pass.
+func (p *play) letTimePass(d time.Duration) {
 	end := p.w.Clock.Now().Add(d)
-	p.until(func(plan.Report) bool { return !p.w.Clock.Now().Before(end) })
+	p.sweepUntil(func(plan.Report) bool { return !p.w.Clock.Now().Before(end) })
 }

@@ -8,27 +8,27 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// notes say what was stood in for, assumed and left out. declared is the environment as its manifest has it, and env as
-// it was rehearsed.
-func notes(declared, env *manifest.Environment, sources []manifest.Source) []string {
+// listNotes say what was stood in for, assumed and left out. declared is the environment as its manifest has it, and
+// env as it was rehearsed.
+func listNotes(declared, env *manifest.Environment, sources []manifest.Source) []string {
 	all := []string{
 		"AWS, GitHub and Vercel are stood in for, in this process; every value is made up; time is simulated, with a sweep every five minutes and no event in between",
 		"what your images do with a value is not known: each is taken to present every value it is given, and to start if these are accepted",
 	}
 	for _, with := range []string{manifest.Postgres, manifest.MySQL, manifest.HTTP, manifest.AWSAccessKey, manifest.Managed, manifest.Manual, manifest.Random} {
-		if names := named(sources, with); names != "" {
+		if names := listNamed(sources, with); names != "" {
 			all = append(all, names+": "+standsIn(with))
 		}
 	}
 	for _, s := range sources {
 		if s.Rotate.Also != "" {
-			all = append(all, verifying(env, s))
+			all = append(all, describeVerifiers(env, s))
 		}
 	}
-	return append(all, left(declared)...)
+	return append(all, listLeftOut(declared)...)
 }
 
-func named(sources []manifest.Source, with string) string {
+func listNamed(sources []manifest.Source, with string) string {
 	var names []string
 	for _, s := range sources {
 		if s.Rotate.With == with && s.Rotate.Also == "" {
@@ -54,8 +54,8 @@ func standsIn(with string) string {
 	return "nobody but its readers knows the value: whether they understand each other's is not rehearsed"
 }
 
-// verifying says who is taken to accept a symmetric secret, and who only to send it.
-func verifying(env *manifest.Environment, s manifest.Source) string {
+// describeVerifiers says who is taken to accept a symmetric secret, and who only to send it.
+func describeVerifiers(env *manifest.Environment, s manifest.Source) string {
 	var verify, send []string
 	for _, c := range env.Consumers {
 		names := map[string]bool{}
@@ -73,15 +73,15 @@ func verifying(env *manifest.Environment, s manifest.Source) string {
 	if len(verify) == 0 {
 		return fmt.Sprintf("%s: nobody reads %s, so whoever reads %s is taken to verify with that alone", s.Name, s.Rotate.Also, s.Rotate.Key)
 	}
-	text := fmt.Sprintf("%s: who reads %s is taken to verify (%s)", s.Name, s.Rotate.Also, list(verify))
+	text := fmt.Sprintf("%s: who reads %s is taken to verify (%s)", s.Name, s.Rotate.Also, joinNames(verify))
 	if len(send) > 0 {
-		text += fmt.Sprintf("; the others are taken to send only (%s), and one of them that verifies must read both", list(send))
+		text += fmt.Sprintf("; the others are taken to send only (%s), and one of them that verifies must read both", joinNames(send))
 	}
 	return text
 }
 
-// left says what of the manifest is not rehearsed as it stands.
-func left(env *manifest.Environment) (all []string) {
+// listLeftOut says what of the manifest is not rehearsed as it stands.
+func listLeftOut(env *manifest.Environment) (all []string) {
 	if env.Mode != manifest.Retire {
 		all = append(all, fmt.Sprintf("mode %s was rehearsed as if it were retire", env.Mode))
 	}

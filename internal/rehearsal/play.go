@@ -62,27 +62,27 @@ func newPlay(ctx context.Context, w *simulation.World, s manifest.Source) *play 
 		ctx: ctx, w: w, source: s, act: Act{Consumers: []Consumer{}, Problems: []string{}}, began: now, changed: now, wrote: now,
 		versions: map[string]string{}, waited: map[string]time.Duration{}, refusals: len(w.Refusals()), known: len(w.Violations),
 	}
-	p.version = p.report().Version
+	p.version = p.readReport().Version
 	for _, b := range w.Last().Buckets {
 		p.versions[b.Name] = b.Version
 	}
-	for _, name := range p.report().Consumers {
+	for _, name := range p.readReport().Consumers {
 		p.act.Consumers = append(p.act.Consumers, Consumer{Name: name})
 	}
-	p.start()
+	p.startRuns()
 	return p
 }
 
-// report is what the last pass told of the source.
-func (p *play) report() plan.SourceReport { return p.w.Last().Source(p.source.Name) }
+// readReport is what the last pass told of the source.
+func (p *play) readReport() plan.SourceReport { return p.w.Last().Source(p.source.Name) }
 
-// start has a workflow run under way in every repository that reads the source.
-func (p *play) start() {
+// startRuns has a workflow run under way in every repository that reads the source.
+func (p *play) startRuns() {
 	p.running, p.run = true, usual
-	p.ci("queue", "start")
+	p.actOnRuns("queue", "start")
 }
 
-func (p *play) ci(acts ...string) {
+func (p *play) actOnRuns(acts ...string) {
 	for _, c := range p.act.Consumers {
 		for _, act := range acts {
 			if declared, _ := p.w.Env.Consumer(c.Name); declared.GitHub != nil {
@@ -92,13 +92,13 @@ func (p *play) ci(acts ...string) {
 	}
 }
 
-// change gives the source another value, as its manifest says that it gets one.
-func (p *play) change() {
+// changeSource gives the source another value, as its manifest says that it gets one.
+func (p *play) changeSource() {
 	p.changed = p.w.Clock.Now()
-	p.step(p.how())
+	p.playStep(p.chooseChange())
 }
 
-func (p *play) how() string {
+func (p *play) chooseChange() string {
 	switch p.source.Rotate.With {
 	case manifest.Manual:
 		return "put " + p.source.Name
@@ -108,8 +108,8 @@ func (p *play) how() string {
 	return "rotate " + p.source.Name
 }
 
-// step does one thing. Whatever people do, rotary has something to follow.
-func (p *play) step(do string) {
+// playStep does one thing. Whatever people do, rotary has something to follow.
+func (p *play) playStep(do string) {
 	if do != "sweep" {
 		p.wrote = p.w.Clock.Now()
 	}
@@ -125,25 +125,25 @@ func (p *play) step(do string) {
 	}
 }
 
-// until lets sweeps pass until done says so of what the last one saw. It returns false where rotary has long had nothing
-// more to do, or the act was interrupted.
-func (p *play) until(done func(plan.Report) bool) bool {
+// sweepUntil lets sweeps pass until done says so of what the last one saw. It returns false where rotary has long had
+// nothing more to do, or the act was interrupted.
+func (p *play) sweepUntil(done func(plan.Report) bool) bool {
 	for p.ctx.Err() == nil {
-		p.step("sweep")
-		p.look()
+		p.playStep("sweep")
+		p.noteProgress()
 		if done(p.w.Last()) {
 			return true
 		}
-		if p.w.Clock.Now().Sub(p.wrote) > p.patience() {
+		if p.w.Clock.Now().Sub(p.wrote) > p.findPatience() {
 			return false
 		}
-		p.rest()
+		p.restUntilNext()
 	}
 	return false
 }
 
-// patience is how long nothing may happen: longer than whatever is waited for with an end.
-func (p *play) patience() time.Duration {
+// findPatience is how long nothing may happen: longer than whatever is waited for with an end.
+func (p *play) findPatience() time.Duration {
 	for _, wait := range p.w.Last().Waits {
 		if wait.Until.After(p.w.Last().At) {
 			return 1000 * giveUp
@@ -152,8 +152,8 @@ func (p *play) patience() time.Duration {
 	return giveUp
 }
 
-// rest lets time go by until something may have changed.
-func (p *play) rest() {
+// restUntilNext lets time go by until something may have changed.
+func (p *play) restUntilNext() {
 	now, d := p.w.Clock.Now(), sweep
 	if now.Sub(p.wrote) > idle {
 		d = idle
@@ -170,7 +170,7 @@ func (p *play) rest() {
 	}
 	if p.running && !p.w.Clock.Now().Before(p.began.Add(p.run)) {
 		p.running = false
-		p.ci("complete")
+		p.actOnRuns("complete")
 	}
 }
 
@@ -187,8 +187,8 @@ func (p *play) firstEnd() (first time.Time, known bool) {
 	return first, known
 }
 
-// look notes who has followed, and whether the old credential is dead.
-func (p *play) look() {
+// noteProgress notes who has followed, and whether the old credential is dead.
+func (p *play) noteProgress() {
 	since := Span(p.w.Clock.Now().Sub(p.changed))
 	current := map[string]string{}
 	for _, b := range p.w.Last().Buckets {
@@ -196,7 +196,7 @@ func (p *play) look() {
 	}
 	for i := range p.act.Consumers {
 		c := &p.act.Consumers[i]
-		seen := p.seen(c.Name)
+		seen := p.readConsumer(c.Name)
 		if c.Followed == 0 && seen.Current && current[seen.Bucket] != p.versions[seen.Bucket] {
 			c.Followed = max(since, Span(time.Minute))
 		}
@@ -206,18 +206,20 @@ func (p *play) look() {
 			}
 		}
 	}
-	if s := p.report(); p.act.Dead == 0 && s.Version != p.version && s.Pending == "" && len(s.Owed) == 0 {
+	if s := p.readReport(); p.act.Dead == 0 && s.Version != p.version && s.Pending == "" && len(s.Owed) == 0 {
 		p.act.Dead = since
 	}
 }
 
-func (p *play) seen(consumer string) plan.ConsumerReport { return p.w.Last().Consumer(consumer) }
+func (p *play) readConsumer(consumer string) plan.ConsumerReport {
+	return p.w.Last().Consumer(consumer)
+}
 
-// converge lets everything follow, and checks what must be true then.
-func (p *play) converge() bool {
-	if !p.until(func(r plan.Report) bool { return r.Converged && p.w.Failed == nil }) {
+// runUntilConverged lets everything follow, and checks what must be true then.
+func (p *play) runUntilConverged() bool {
+	if !p.sweepUntil(func(r plan.Report) bool { return r.Converged && p.w.Failed == nil }) {
 		if p.ctx.Err() == nil {
-			p.problem("it does not end: %s", p.stuck())
+			p.addProblem("it does not end: %s", p.describeStuck())
 		}
 		return false
 	}
@@ -227,8 +229,8 @@ func (p *play) converge() bool {
 	return true
 }
 
-// stuck says what it still waits for.
-func (p *play) stuck() string {
+// describeStuck says what it still waits for.
+func (p *play) describeStuck() string {
 	var all []string
 	if p.w.Failed != nil {
 		all = append(all, p.w.Failed.Error())
@@ -243,29 +245,29 @@ func (p *play) stuck() string {
 	return strings.Join(all, "; ")
 }
 
-func (p *play) problem(format string, args ...any) {
+func (p *play) addProblem(format string, args ...any) {
 	p.act.Problems = append(p.act.Problems, fmt.Sprintf(format, args...))
 }
 
-// end is what came of the act.
-func (p *play) end() Act {
+// endAct is what came of the act.
+func (p *play) endAct() Act {
 	p.w.Meet = nil
 	if p.running {
-		p.ci("complete")
+		p.actOnRuns("complete")
 	}
-	p.act.Problems = append(p.act.Problems, told(p.w.Violations[p.known:])...)
-	p.refused()
-	p.act.HeldUp = p.longest()
+	p.act.Problems = append(p.act.Problems, describeViolations(p.w.Violations[p.known:])...)
+	p.noteRefusals()
+	p.act.HeldUp = p.findLongestWait()
 	p.act.Simulated = Span(p.w.Clock.Now().Sub(p.began))
 	return p.act
 }
 
-// refused is for how long whom a target refused: until they had followed, or the act ended.
-func (p *play) refused() {
+// noteRefusals is for how long whom a target refused: until they had followed, or the act ended.
+func (p *play) noteRefusals() {
 	for _, r := range p.w.Refusals()[p.refusals:] {
 		for i := range p.act.Consumers {
 			c := &p.act.Consumers[i]
-			if declared, _ := p.w.Env.Consumer(c.Name); c.Refused > 0 || !is(declared, r.Who) {
+			if declared, _ := p.w.Env.Consumer(c.Name); c.Refused > 0 || !isConsumer(declared, r.Who) {
 				continue
 			}
 			until := p.changed.Add(time.Duration(c.Followed))
@@ -277,8 +279,8 @@ func (p *play) refused() {
 	}
 }
 
-// is says whether a consumer is who was refused, in the words of standin.Refusal.
-func is(c manifest.Consumer, who string) bool {
+// isConsumer reports whether a consumer is who was refused, in the words of standin.Refusal.
+func isConsumer(c manifest.Consumer, who string) bool {
 	whole, task, _ := strings.Cut(who, ", task of ")
 	kind, name, _ := strings.Cut(strings.Split(whole, ",")[0], " ")
 	switch {
@@ -294,8 +296,8 @@ func is(c manifest.Consumer, who string) bool {
 	return false
 }
 
-// longest is what was waited for most of the time: a consumer, if any is.
-func (p *play) longest() (what string) {
+// findLongestWait is what was waited for most of the time: a consumer, if any is.
+func (p *play) findLongestWait() (what string) {
 	consumer := func(name string) bool {
 		subject, _, _ := strings.Cut(name, " ")
 		_, is := p.w.Env.Consumer(subject)

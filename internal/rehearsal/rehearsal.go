@@ -25,34 +25,34 @@ type Config struct {
 // Run rehearses. It touches nothing outside this process, and the same manifest gives the same report. The error is not
 // about what happened to anybody: that is Report.Problems. It waits until every act has ended, or ctx has.
 func Run(ctx context.Context, c Config) (Report, error) {
-	env, err := c.environment()
+	env, err := c.readEnvironment()
 	if err != nil {
 		return Report{}, err
 	}
 	sources := slices.DeleteFunc(slices.Clone(env.Sources), func(s manifest.Source) bool {
 		return len(c.Sources) > 0 && !slices.Contains(c.Sources, s.Name)
 	})
-	all, err := c.rehearse(ctx, sources)
+	all, err := c.rehearseSources(ctx, sources)
 	if err != nil {
 		return Report{}, err
 	}
-	r := Report{Environment: env.Name, Sources: all, Problems: []Problem{}, Notes: notes(c.declared(), env, sources)}
+	r := Report{Environment: env.Name, Sources: all, Problems: []Problem{}, Notes: listNotes(c.declaredEnvironment(), env, sources)}
 	for _, s := range all {
 		r.Problems = append(r.Problems, s.Problems()...)
 		for _, act := range s.Acts {
-			r.Totals.add(act)
+			r.Totals.addAct(act)
 		}
 	}
 	return r, nil
 }
 
-// declared is the environment as the manifest has it. It has been read before.
-func (c Config) declared() *manifest.Environment {
-	env, _ := c.read()
+// declaredEnvironment is the environment as the manifest has it. It has been read before.
+func (c Config) declaredEnvironment() *manifest.Environment {
+	env, _ := c.readManifest()
 	return env
 }
 
-func (c Config) read() (*manifest.Environment, error) {
+func (c Config) readManifest() (*manifest.Environment, error) {
 	file, err := manifest.Parse("rotary.yaml", c.Manifest)
 	if err != nil {
 		return nil, err
@@ -60,23 +60,24 @@ func (c Config) read() (*manifest.Environment, error) {
 	return file.Environment(c.Environment)
 }
 
-// environment is the environment as it is rehearsed.
-func (c Config) environment() (*manifest.Environment, error) {
-	env, err := c.read()
+// readEnvironment is the environment as it is rehearsed.
+func (c Config) readEnvironment() (*manifest.Environment, error) {
+	env, err := c.readManifest()
 	if err == nil {
-		as(env)
+		retireEverything(env)
 	}
 	return env, err
 }
 
-// as makes an environment one in which everything that rotary can do happens: it retires, and nobody is leaving.
-func as(env *manifest.Environment) {
+// retireEverything makes an environment one in which everything that rotary can do happens: it retires, and nobody is
+// leaving.
+func retireEverything(env *manifest.Environment) {
 	env.Mode = manifest.Retire
 	env.Consumers = slices.DeleteFunc(slices.Clone(env.Consumers), func(c manifest.Consumer) bool { return c.Leaving })
 }
 
-// rehearse rehearses each source in worlds of its own, on every processor.
-func (c Config) rehearse(ctx context.Context, sources []manifest.Source) ([]Source, error) {
+// rehearseSources rehearses each source in worlds of its own, on every processor.
+func (c Config) rehearseSources(ctx context.Context, sources []manifest.Source) ([]Source, error) {
 	all, done, errs := make([]Source, len(sources)), make([]chan struct{}, len(sources)), make([]error, len(sources))
 	work := make(chan int)
 	var workers sync.WaitGroup
@@ -86,7 +87,7 @@ func (c Config) rehearse(ctx context.Context, sources []manifest.Source) ([]Sour
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for i := range work {
-				all[i], errs[i] = c.source(ctx, sources[i])
+				all[i], errs[i] = c.rehearseSource(ctx, sources[i])
 				close(done[i])
 			}
 		})
@@ -97,13 +98,13 @@ func (c Config) rehearse(ctx context.Context, sources []manifest.Source) ([]Sour
 		}
 		close(work)
 	})
-	err := c.tell(all, done, errs)
+	err := c.tellInOrder(all, done, errs)
 	workers.Wait()
 	return all, err
 }
 
-// tell tells of each source once it is done, in order, and returns the first error.
-func (c Config) tell(all []Source, done []chan struct{}, errs []error) (err error) {
+// tellInOrder tells of each source once it is done, in order, and returns the first error.
+func (c Config) tellInOrder(all []Source, done []chan struct{}, errs []error) (err error) {
 	for i := range all {
 		<-done[i]
 		if err == nil {
@@ -116,8 +117,8 @@ func (c Config) tell(all []Source, done []chan struct{}, errs []error) (err erro
 	return err
 }
 
-// source rehearses one.
-func (c Config) source(ctx context.Context, s manifest.Source) (Source, error) {
+// rehearseSource rehearses one.
+func (c Config) rehearseSource(ctx context.Context, s manifest.Source) (Source, error) {
 	told := Source{Name: s.Name, Rotator: s.Rotate.With, AtOnce: atOnce(s), Acts: []Act{}}
 	if s.Rotate.Every > 0 {
 		told.Every = s.Rotate.Every.String()
@@ -127,18 +128,18 @@ func (c Config) source(ctx context.Context, s manifest.Source) (Source, error) {
 		return told, nil
 	}
 	p := &troupe{ctx: ctx, config: c, source: s, told: &told}
-	if err := p.perform(); err != nil {
+	if err := p.playAll(); err != nil {
 		return told, fmt.Errorf("rehearse %s: %w", s.Name, err)
 	}
-	if env, err := c.environment(); err == nil && len(told.Problems()) > 0 {
-		told.Advice = advice(env, s, told.Acts)
+	if env, err := c.readEnvironment(); err == nil && len(told.Problems()) > 0 {
+		told.Advice = findAdvice(env, s, told.Acts)
 	}
 	return told, nil
 }
 
 func atOnce(s manifest.Source) bool { return s.AtOnce() || s.Rotate.With == manifest.Managed }
 
-// scenario opens the worlds in which sources are rehearsed.
-func (c Config) scenario() simulation.Scenario {
-	return simulation.Scenario{Name: "rehearsal", Text: c.Manifest, Environment: c.Environment, As: as}
+// newScenario opens the worlds in which sources are rehearsed.
+func (c Config) newScenario() simulation.Scenario {
+	return simulation.Scenario{Name: "rehearsal", Text: c.Manifest, Environment: c.Environment, As: retireEverything}
 }

@@ -94,7 +94,7 @@ func (s Source) Problems() (all []Problem) {
 	return all
 }
 
-func (t *Totals) add(a Act) {
+func (t *Totals) addAct(a Act) {
 	t.Acts, t.Calls, t.Faults, t.Simulated = t.Acts+1, t.Calls+a.Calls, t.Faults+a.Faults, t.Simulated+a.Simulated
 	if len(a.Problems) > 0 {
 		t.Failed++

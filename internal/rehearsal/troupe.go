@@ -26,21 +26,21 @@ type troupe struct {
 	acts  int               // that it has seen
 }
 
-// perform plays the undisturbed act first: it shows what there is to disturb. Nothing follows where it ends badly.
-func (t *troupe) perform() error {
+// playAll plays the undisturbed act first: it shows what there is to disturb. Nothing follows where it ends badly.
+func (t *troupe) playAll() error {
 	var writes []write
-	err := t.play(func(p *play) { writes = p.undisturbed() })
-	for _, act := range t.program(writes) {
+	err := t.playAct(func(p *play) { writes = p.playUndisturbed() })
+	for _, act := range t.listActs(writes) {
 		if err == nil {
-			err = t.play(act)
+			err = t.playAct(act)
 		}
 	}
-	return errors.Join(err, t.leave())
+	return errors.Join(err, t.leaveWorld())
 }
 
-// play plays one act and keeps what came of it.
-func (t *troupe) play(act func(*play)) error {
-	if open, err := t.enter(); err != nil || !open {
+// playAct plays one act and keeps what came of it.
+func (t *troupe) playAct(act func(*play)) error {
+	if open, err := t.openWorld(); err != nil || !open {
 		return err
 	}
 	p := newPlay(t.ctx, t.world, t.source)
@@ -48,34 +48,34 @@ func (t *troupe) play(act func(*play)) error {
 	if err := t.ctx.Err(); err != nil {
 		return err
 	}
-	t.told.Acts = append(t.told.Acts, p.end())
+	t.told.Acts = append(t.told.Acts, p.endAct())
 	t.acts++
 	if len(p.act.Problems) > 0 || t.acts == perWorld {
-		return t.leave()
+		return t.leaveWorld()
 	}
 	t.world.Advance(25 * time.Hour) // a bucket takes so many versions a day
 	return nil
 }
 
-// enter opens a world where there is none. One whose first deploy ends badly is left again.
-func (t *troupe) enter() (open bool, err error) {
+// openWorld opens a world where there is none. One whose first deploy ends badly is left again.
+func (t *troupe) openWorld() (open bool, err error) {
 	if t.world != nil {
 		return true, nil
 	}
-	if t.world, err = t.config.scenario().Open(t.ctx); err != nil {
+	if t.world, err = t.config.newScenario().Open(t.ctx); err != nil {
 		return false, fmt.Errorf("set the stand-in up: %w", err)
 	}
 	t.acts = 0
 	if bad := t.world.Violations; len(bad) > 0 && t.ctx.Err() == nil {
-		t.told.Acts = append(t.told.Acts, Act{Name: FirstDeploy, Consumers: []Consumer{}, Problems: told(bad)})
-		return false, t.leave()
+		t.told.Acts = append(t.told.Acts, Act{Name: FirstDeploy, Consumers: []Consumer{}, Problems: describeViolations(bad)})
+		return false, t.leaveWorld()
 	}
 	return true, t.ctx.Err()
 }
 
-// leave checks, once in each world, what only the end shows: that nothing of anybody else's was touched, and that no
-// value stands in anything that was told, this report included.
-func (t *troupe) leave() error {
+// leaveWorld checks, once in each world, what only the end shows: that nothing of anybody else's was touched, and
+// that no value stands in anything that was told, this report included.
+func (t *troupe) leaveWorld() error {
 	if t.world == nil {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (t *troupe) leave() error {
 		w.Finish()
 	}
 	if more := w.Violations[known:]; len(more) > 0 {
-		t.told.Acts = append(t.told.Acts, Act{Name: Ending, Consumers: []Consumer{}, Problems: told(more)})
+		t.told.Acts = append(t.told.Acts, Act{Name: Ending, Consumers: []Consumer{}, Problems: describeViolations(more)})
 	}
 	return w.World.Close()
 }

@@ -12,20 +12,20 @@ import (
 // most is how many violations of one act are told: more of them say the same.
 const most = 3
 
-// told says what was violated, in words.
-func told(violations []string) (all []string) {
+// describeViolations says what was violated, in words.
+func describeViolations(violations []string) (all []string) {
 	for i, v := range violations {
 		if i == most {
 			return append(all, fmt.Sprintf("and %d more like these", len(violations)-most))
 		}
 		rule, what, _ := strings.Cut(v, " ")
-		all = append(all, rules(rule)+": "+what)
+		all = append(all, describeRule(rule)+": "+what)
 	}
 	return all
 }
 
-// rules says what a rule of the simulation forbids: see World.check and Finish.
-func rules(name string) string {
+// describeRule says what a rule of the simulation forbids: see World.check and Finish.
+func describeRule(name string) string {
 	text, known := map[string]string{
 		"S1": "somebody was refused", "S2": "somebody could be started, and would be refused", "S3": "what somebody may start on can be deleted",
 		"S4": "retired too early", "S6": "lost from sight", "S7": "a label moved back", "S8": "another environment was touched",
@@ -38,25 +38,25 @@ func rules(name string) string {
 	return text
 }
 
-// advice says what in the manifest is likely to be the reason why the rotation of a source ends badly; "" where nothing
-// there shows it.
-func advice(env *manifest.Environment, s manifest.Source, told []Act) string {
-	if s.Rotate.Also != "" && s.Rotate.Pair == "" && len(readers(env, s.Rotate.Also)) == 0 {
+// findAdvice says what in the manifest is likely to be the reason why the rotation of a source ends badly; "" where
+// nothing there shows it.
+func findAdvice(env *manifest.Environment, s manifest.Source, told []Act) string {
+	if s.Rotate.Also != "" && s.Rotate.Pair == "" && len(listReaders(env, s.Rotate.Also)) == 0 {
 		return fmt.Sprintf("nobody reads %s: give it to everybody who verifies %s, so that they accept the next key before anybody sends it",
 			s.Rotate.Also, s.Rotate.Key)
 	}
 	if overlap := s.Overlap(); overlap > 0 {
 		return fmt.Sprintf("the vendor ends the old one by itself after %s: whoever reads it must have followed by then", Span(overlap))
 	}
-	if name, drain := slowest(env, s); drain > 0 && slow(s, told) {
+	if name, drain := findSlowest(env, s); drain > 0 && isSlow(s, told) {
 		return fmt.Sprintf("%s drains for %s after each change: rotate less often, or shorten the drain", name, Span(drain))
 	}
 	return ""
 }
 
-// readers are the consumers whose bucket has a key.
-func readers(env *manifest.Environment, key string) (names []string) {
-	for _, bucket := range holders(env, key) {
+// listReaders are the consumers whose bucket has a key.
+func listReaders(env *manifest.Environment, key string) (names []string) {
+	for _, bucket := range listHolders(env, key) {
 		for _, c := range env.Readers(bucket) {
 			names = append(names, c.Name)
 		}
@@ -64,16 +64,16 @@ func readers(env *manifest.Environment, key string) (names []string) {
 	return names
 }
 
-// slow says whether a source's old credential lives on when the next rotation is due: that one is refused.
-func slow(s manifest.Source, told []Act) bool {
+// isSlow reports whether a source's old credential lives on when the next rotation is due: that one is refused.
+func isSlow(s manifest.Source, told []Act) bool {
 	every := s.Rotate.Every.Std()
 	return every > 0 && s.Rotate.With != manifest.Manual && len(told) > 0 && told[0].Name == Undisturbed && time.Duration(told[0].Dead) >= every
 }
 
-// slowest is the consumer of a source that drains for the longest, and for how long.
-func slowest(env *manifest.Environment, s manifest.Source) (name string, drain time.Duration) {
+// findSlowest is the consumer of a source that drains for the longest, and for how long.
+func findSlowest(env *manifest.Environment, s manifest.Source) (name string, drain time.Duration) {
 	for _, key := range s.Keys {
-		for _, reader := range readers(env, key) {
+		for _, reader := range listReaders(env, key) {
 			c, _ := env.Consumer(reader)
 			if d := c.Drain.Std(); d > drain {
 				name, drain = c.Name, d
@@ -83,8 +83,8 @@ func slowest(env *manifest.Environment, s manifest.Source) (name string, drain t
 	return name, drain
 }
 
-// list joins names as people do.
-func list(names []string) string {
+// joinNames joins names as people do.
+func joinNames(names []string) string {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	if len(names) < 2 {
 		return strings.Join(names, "")

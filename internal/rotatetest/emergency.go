@@ -54,11 +54,26 @@ func urgentCrashes(t *testing.T, start func(*testing.T) *source) {
 			s.checkAlive(k)
 			s.askAgain(token, s.beginEmergency)
 			s.checkCurrentAccepted()
+			s.followTrace()
 			s.checkAlone()
 			if t.Failed() {
 				t.Fatalf("after %v", k)
 			}
 		}
+	}
+}
+
+// followTrace is a person who looks at the vendor for what MAKING says may be there, and rotates: that takes it off. An
+// emergency leaves it, because nobody has looked by then.
+func (s *source) followTrace() {
+	s.t.Helper()
+	trace := s.readHistory().Placements(history.Making)
+	switch {
+	case len(trace) != s.lost:
+		s.t.Errorf("%d credentials may be lost, and the labels that say so are %v", s.lost, trace)
+	case s.lost > 0:
+		s.must(s.retireAll(s.openJob()))
+		s.must(s.runChange(&killer{}, s.beginRotation()))
 	}
 }
 

@@ -13,41 +13,42 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// action returns what a schedule's step can do, by its first word; nil is unknown. What an action cannot do, because the
-// world is not like that now, it leaves: a schedule stays playable when others of its steps are taken away.
-func action(name string) func(w *World, args []string) error {
-	if do, is := operations()[name]; is {
+// findAction returns what a schedule's step can do, by its first word; nil is unknown. What an action cannot do,
+// because the world is not like that now, it leaves: a schedule stays playable when others of its steps are taken
+// away.
+func findAction(name string) func(w *World, args []string) error {
+	if do, is := listOperations()[name]; is {
 		return do
 	}
-	if do, is := rehearsed()[name]; is {
+	if do, is := listRehearsed()[name]; is {
 		return do
 	}
-	if do, is := operated()[name]; is {
+	if do, is := listOperated()[name]; is {
 		return do
 	}
 	return map[string]func(w *World, args []string) error{
-		"pass": onePass, "sweeps": sweeps, "settle": settle, "wait": wait,
+		"pass": onePass, "sweeps": runSweeps, "settle": runUntilSettled, "wait": letTimePass,
 
-		"rotate": rotateNow, "begin": beginRotation, "hurryback": rollBackImpatiently, "tidy": tidy, "resume": rotationStep(steps...),
+		"rotate": rotateNow, "begin": beginRotation, "hurryback": rollBackImpatiently, "tidy": tidyOrphans, "resume": rotationStep(steps...),
 		"create": rotationStep("createSecret"), "set": rotationStep("setSecret"),
 		"goon": goOn, "test": rotationStep("testSecret"), "finish": rotationStep("finishSecret"),
 
-		"put": put, "back": back, "move": move,
+		"put": putByPerson, "back": putBack, "move": moveBack,
 
-		"release": release, "break": breakImage, "fix": fixImage, "redeploy": redeploy, "restart": restart, "delete": deleteService,
-		"queue": queue, "start": start, "complete": complete,
-		"edit": edit, "foreign": foreign, "rollback": rollback, "promote": promote, "failbuild": failBuild, "push": push,
-		"manifest": otherManifest, "accept": accept, "outage": outage, "mend": mend,
-		"unhold": unhold,
+		"release": releaseImage, "break": breakImage, "fix": fixImage, "redeploy": redeployOlder, "restart": restartTasks, "delete": deleteService,
+		"queue": queueRun, "start": startRun, "complete": completeRun,
+		"edit": editByHand, "foreign": addForeign, "rollback": rollBack, "promote": promoteNewest, "failbuild": failBuild, "push": pushCommit,
+		"manifest": otherManifest, "accept": acceptRemovals, "outage": beginOutage, "mend": endOutages,
+		"unhold": takeHeldOff,
 	}[name]
 }
 
 func onePass(w *World, _ []string) error {
-	return w.pass(w.ctx)
+	return w.runPass(w.ctx)
 }
 
-// wait lets time go by. A workflow run takes less than an hour.
-func wait(w *World, args []string) error {
+// letTimePass lets time go by. A workflow run takes less than an hour.
+func letTimePass(w *World, args []string) error {
 	d, err := time.ParseDuration(args[0])
 	if err != nil {
 		return err
@@ -61,11 +62,11 @@ func wait(w *World, args []string) error {
 	return nil
 }
 
-// sweeps is an hour in which the schedule does its work.
-func sweeps(w *World, _ []string) error {
+// runSweeps is an hour in which the schedule does its work.
+func runSweeps(w *World, _ []string) error {
 	for range 6 {
-		if err := w.pass(w.ctx); err != nil {
-			w.tell("pass: %v", err)
+		if err := w.runPass(w.ctx); err != nil {
+			w.keepText("pass: %v", err)
 		}
 		w.Advance(2 * sweep)
 	}
@@ -74,48 +75,48 @@ func sweeps(w *World, _ []string) error {
 
 // goOn is Secrets Manager, which goes on with the rotation that was started last, whatever has become of AWSPENDING.
 func goOn(w *World, args []string) error {
-	s, err := w.source(args)
+	s, err := w.findSource(args)
 	if err != nil || w.started[s.Name] == "" {
 		return errNotNow
 	}
-	return w.rotate(s.Name, w.started[s.Name], steps...)
+	return w.runSteps(s.Name, w.started[s.Name], steps...)
 }
 
 // rotationStep does these steps with what is pending, as Secrets Manager does when it tries again.
 func rotationStep(which ...string) func(w *World, args []string) error {
 	return func(w *World, args []string) error {
-		s, err := w.source(args)
+		s, err := w.findSource(args)
 		if err != nil {
 			return err
 		}
-		pending, some := labelled(w.peek(s.Secret), history.AWSPending)
+		pending, some := findLabelled(w.peekAt(s.Secret), history.AWSPending)
 		if !some {
 			return errors.New("no rotation is under way")
 		}
-		return w.rotate(s.Name, pending.ID, which...)
+		return w.runSteps(s.Name, pending.ID, which...)
 	}
 }
 
-// made is what a person puts: a new value for every key, which the targets accept. The second key of a symmetric
+// makeValues is what a person puts: a new value for every key, which the targets accept. The second key of a symmetric
 // secret is the one through which a new value enters.
-func (w *World) made(s manifest.Source) map[string]secret.Value {
-	values := w.content(s)
+func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
+	values := w.readSource(s)
 	maps.DeleteFunc(values, func(key string, _ secret.Value) bool { return !slices.Contains(s.Keys, key) })
 	for _, key := range s.Keys {
 		switch {
-		case w.databases[s.Name].has(key), s.Rotate.With == manifest.AWSAccessKey && slices.Contains(s.Writes(), key):
+		case w.databases[s.Name].holdsKey(key), s.Rotate.With == manifest.AWSAccessKey && slices.Contains(s.Writes(), key):
 		case s.Rotate.Also != "" && key != s.Rotate.Also:
 		case w.toSinks(key):
-			w.reissue(key, values)
+			w.reissueToken(key, values)
 		default:
-			value := w.canary()
+			value := w.makeCanary()
 			w.Targets.Accept(stage.Target(w.Env, key), value)
 			values[key] = secret.New(value)
 		}
 	}
 	maps.Copy(values, w.keyPair(s, false))
 	if db := w.databases[s.Name]; db != nil {
-		maps.Copy(values, db.person())
+		maps.Copy(values, db.makeLogin())
 	}
 	if s.Rotate.With == manifest.AWSAccessKey {
 		w.accessKey(s, values)
@@ -123,13 +124,13 @@ func (w *World) made(s manifest.Source) map[string]secret.Value {
 	return values
 }
 
-// content is what a source holds now.
-func (w *World) content(s manifest.Source) map[string]secret.Value {
-	current, _ := labelled(w.peek(s.Secret), history.AWSCurrent)
-	return parsed(s.Name, current.Value)
+// readSource is what a source holds now.
+func (w *World) readSource(s manifest.Source) map[string]secret.Value {
+	current, _ := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
+	return parseContent(s.Name, current.Value)
 }
 
-func parsed(name string, text secret.Value) map[string]secret.Value {
+func parseContent(name string, text secret.Value) map[string]secret.Value {
 	values, err := bucket.ParseSource(name, []byte(secret.Reveal(text)))
 	if err != nil {
 		return map[string]secret.Value{}
@@ -137,10 +138,10 @@ func parsed(name string, text secret.Value) map[string]secret.Value {
 	return maps.Clone(values)
 }
 
-// alive says whether every target accepts what a version of a source holds.
-func (w *World) alive(s manifest.Source, text secret.Value) bool {
-	values := parsed(s.Name, text)
-	if db := w.databases[s.Name]; db != nil && !db.accepts(values) {
+// isAccepted reports whether every target accepts what a version of a source holds.
+func (w *World) isAccepted(s manifest.Source, text secret.Value) bool {
+	values := parseContent(s.Name, text)
+	if db := w.databases[s.Name]; db != nil && !db.acceptsLogin(values) {
 		return false
 	}
 	return len(values) > 0 && !slices.ContainsFunc(s.Keys, func(key string) bool {

@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// due is what every report must tell of: what is owed, and what a person has to look at.
+// listDue is what every report must tell of: what is owed, and what a person has to look at.
 //
 //	owed SOURCE VERSION        until it is retired, whatever holds it up (S6)
 //	rotation-due SOURCE        its current version is older than the manifest allows (F44)
@@ -19,14 +19,14 @@ import (
 //	retirement-owed SOURCE     an old credential lives for days
 //	rollback-abandoned SOURCE  somebody has begun to go back, and left
 //	deadline-passed SOURCE     what an emergency has ended lives an hour later
-func (w *World) due() []string {
+func (w *World) listDue() []string {
 	var all []string
 	for _, s := range w.Env.Sources {
-		for _, v := range w.peek(s.Secret) {
+		for _, v := range w.peekAt(s.Secret) {
 			for _, what := range w.dueOf(s, v) {
 				all = append(all, what+" "+s.Name)
 			}
-			if w.owed(v) {
+			if w.listOwed(v) {
 				all = append(all, "owed "+s.Name+" "+v.ID)
 			}
 		}
@@ -34,8 +34,8 @@ func (w *World) due() []string {
 	return all
 }
 
-// owed notes since when a version is owed.
-func (w *World) owed(v secretsmanager.Version) bool {
+// listOwed notes since when a version is owed.
+func (w *World) listOwed(v secretsmanager.Version) bool {
 	live := slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, history.Live) })
 	is := live && !slices.Contains(v.Labels, history.AWSCurrent) && !slices.Contains(v.Labels, history.AWSPending)
 	if _, known := w.since[v.ID]; is && !known {
@@ -64,7 +64,7 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	if has(history.AWSPending) && !has(history.AWSCurrent) && age > oldRotation {
 		all = append(all, plan.RotationStuck)
 	}
-	_, rotating := labelled(w.peek(s.Secret), history.AWSPending)
+	_, rotating := findLabelled(w.peekAt(s.Secret), history.AWSPending)
 	if !rotating && slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, history.Making) }) {
 		all = append(all, plan.RotationStuck)
 	}
@@ -72,7 +72,7 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	if has(history.Rollback) && changed > oldRollback {
 		all = append(all, plan.RollbackAbandoned)
 	}
-	if !w.owed(v) {
+	if !w.listOwed(v) {
 		return all
 	}
 	debt := oldDebt
@@ -83,15 +83,15 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 		all = append(all, plan.RetirementOwed)
 	}
 	for _, h := range w.harms {
-		if h.source.Name == s.Name && w.ended(h, v) && w.Clock.Now().Sub(h.until) > oldDeadline {
+		if h.source.Name == s.Name && w.isEnded(h, v) && w.Clock.Now().Sub(h.until) > oldDeadline {
 			all = append(all, plan.DeadlinePassed)
 		}
 	}
 	return all
 }
 
-// reports checks that a report tells of what was due before its pass began, and still is when it has ended.
-func (w *World) reports(r plan.Report, before []string) {
+// checkReport checks that a report tells of what was due before its pass began, and still is when it has ended.
+func (w *World) checkReport(r plan.Report, before []string) {
 	told := map[string]bool{}
 	for _, a := range r.Alarms {
 		told[a.Name+" "+a.Subject] = true
@@ -101,26 +101,26 @@ func (w *World) reports(r plan.Report, before []string) {
 			told["owed "+s.Name+" "+o.Version] = true
 		}
 	}
-	for _, what := range w.due() {
+	for _, what := range w.listDue() {
 		if slices.Contains(before, what) && !told[what] {
-			w.violate("L3 a report does not tell of: %s", what)
+			w.noteViolation("L3 a report does not tell of: %s", what)
 		}
 	}
 }
 
-// quiet checks that nobody is alarmed when nothing is left to do, but of what is too old, and that no label is left of
-// what is over.
-func (w *World) quiet() {
+// checkQuiet checks that nobody is alarmed when nothing is left to do, but of what is too old, and that no label is
+// left of what is over.
+func (w *World) checkQuiet() {
 	for _, a := range w.last.Alarms {
 		if a.Name != plan.RotationDue {
-			w.violate("L4 nothing is left to do, and %s alarms %s: %s", a.Subject, a.Name, a.Detail)
+			w.noteViolation("L4 nothing is left to do, and %s alarms %s: %s", a.Subject, a.Name, a.Detail)
 		}
 	}
 	for _, s := range w.Env.Sources {
-		for _, v := range w.peek(s.Secret) {
+		for _, v := range w.peekAt(s.Secret) {
 			for _, label := range v.Labels {
 				if label == history.Rollback || strings.HasPrefix(label, history.Deadline) || strings.HasPrefix(label, history.Making) {
-					w.violate("L2 %s is left on version %s of %s", label, history.Short(v.ID), s.Name)
+					w.noteViolation("L2 %s is left on version %s of %s", label, history.Short(v.ID), s.Name)
 				}
 			}
 		}

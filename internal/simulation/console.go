@@ -19,15 +19,15 @@ import (
 // What people do in the console or with the AWS CLI, past rotary, and what Secrets Manager does by itself. Nothing else
 // in the simulation moves a label or starts a rotation: what people do through rotary is in operator.go.
 
-// begin asks Secrets Manager for a rotation, as its schedule or a person does.
-func begin(w *World, args []string) (version string, err error) {
-	s, err := w.source(args)
+// beginRotationOf asks Secrets Manager for a rotation, as its schedule or a person does.
+func beginRotationOf(w *World, args []string) (version string, err error) {
+	s, err := w.findSource(args)
 	if err != nil {
 		return "", err
 	}
 	w.Advance(time.Second)
-	version = w.token()
-	err = w.person(func(c *secretsmanager.Direct) error {
+	version = w.makeID()
+	err = w.actAsPerson(func(c *secretsmanager.Direct) error {
 		_, err := c.RotateSecret(w.ctx, &sdk.RotateSecretInput{
 			SecretId: &s.Secret, ClientRequestToken: &version,
 		})
@@ -40,78 +40,78 @@ func begin(w *World, args []string) (version string, err error) {
 }
 
 func beginRotation(w *World, args []string) error {
-	_, err := begin(w, args)
+	_, err := beginRotationOf(w, args)
 	return err
 }
 
 func rotateNow(w *World, args []string) error {
-	version, err := begin(w, args)
+	version, err := beginRotationOf(w, args)
 	if err != nil {
 		return err
 	}
-	return w.rotate(args[0], version, steps...)
+	return w.runSteps(args[0], version, steps...)
 }
 
-// person lets somebody act on Secrets Manager. Their calls are not rotary's.
-func (w *World) person(act func(c *secretsmanager.Direct) error) error {
-	defer w.others()()
+// actAsPerson lets somebody act on Secrets Manager. Their calls are not rotary's.
+func (w *World) actAsPerson(act func(c *secretsmanager.Direct) error) error {
+	defer w.openForOthers()()
 	return act(w.region().SecretsManager.Direct(w.Tap, "person"))
 }
 
-// others makes the calls that follow somebody else's, until the function it returns is called.
-func (w *World) others() (end func()) {
+// openForOthers makes the calls that follow somebody else's, until the function it returns is called.
+func (w *World) openForOthers() (end func()) {
 	was := w.now.open
 	w.now.open = true
 	return func() { w.now.open = was }
 }
 
-// put is a person who makes a new credential and puts it.
-func put(w *World, args []string) error {
-	s, err := w.source(args)
+// putByPerson is a person who makes a new credential and puts it.
+func putByPerson(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
 	w.Advance(time.Second)
-	return w.put(s, w.made(s))
+	return w.putSource(s, w.makeValues(s))
 }
 
-func (w *World) put(s manifest.Source, values map[string]secret.Value) error {
-	return w.person(func(c *secretsmanager.Direct) error {
+func (w *World) putSource(s manifest.Source, values map[string]secret.Value) error {
+	return w.actAsPerson(func(c *secretsmanager.Direct) error {
 		_, err := c.PutSecretValue(w.ctx, &sdk.PutSecretValueInput{
-			SecretId: &s.Secret, SecretString: aws.String(secret.Reveal(bucket.Encode(values))), ClientRequestToken: aws.String(w.token()),
+			SecretId: &s.Secret, SecretString: aws.String(secret.Reveal(bucket.Encode(values))), ClientRequestToken: aws.String(w.makeID()),
 		})
 		return err
 	})
 }
 
-// back is a person who puts the value before the current one again, if the target still accepts it.
-func back(w *World, args []string) error {
-	s, err := w.source(args)
+// putBack is a person who puts the value before the current one again, if the target still accepts it.
+func putBack(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
-	old, some := labelled(w.peek(s.Secret), history.AWSPrevious)
-	if !some || !w.alive(s, old.Value) {
+	old, some := findLabelled(w.peekAt(s.Secret), history.AWSPrevious)
+	if !some || !w.isAccepted(s, old.Value) {
 		return errors.New("there is no value to go back to")
 	}
 	w.Advance(time.Second)
-	return w.put(s, parsed(s.Name, old.Value))
+	return w.putSource(s, parseContent(s.Name, old.Value))
 }
 
-// move is a person who moves AWSCURRENT back, if the target still accepts what it moves to.
-func move(w *World, args []string) error {
-	s, err := w.source(args)
+// moveBack is a person who moves AWSCURRENT back, if the target still accepts what it moves to.
+func moveBack(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
-	versions := w.peek(s.Secret)
-	old, some := labelled(versions, history.AWSPrevious)
-	now, _ := labelled(versions, history.AWSCurrent)
-	if !some || !w.alive(s, old.Value) {
+	versions := w.peekAt(s.Secret)
+	old, some := findLabelled(versions, history.AWSPrevious)
+	now, _ := findLabelled(versions, history.AWSCurrent)
+	if !some || !w.isAccepted(s, old.Value) {
 		return errors.New("there is no version to go back to")
 	}
 	w.Advance(time.Second)
-	return w.person(func(c *secretsmanager.Direct) error {
+	return w.actAsPerson(func(c *secretsmanager.Direct) error {
 		_, err := c.UpdateSecretVersionStage(w.ctx, &sdk.UpdateSecretVersionStageInput{
 			SecretId: &s.Secret, VersionStage: aws.String(history.AWSCurrent), MoveToVersionId: &old.ID, RemoveFromVersionId: &now.ID,
 		})
@@ -119,18 +119,18 @@ func move(w *World, args []string) error {
 	})
 }
 
-// unhold is a person, or another tool, that takes HELD off the version of a bucket that is current.
-func unhold(w *World, args []string) error {
+// takeHeldOff is a person, or another tool, that takes HELD off the version of a bucket that is current.
+func takeHeldOff(w *World, args []string) error {
 	b, has := w.Env.Bucket(args[0])
 	if !has {
 		return errNotNow
 	}
-	current, _ := labelled(w.peek(b.Secret), history.AWSCurrent)
+	current, _ := findLabelled(w.peekAt(b.Secret), history.AWSCurrent)
 	i := slices.IndexFunc(current.Labels, func(l string) bool { return strings.HasPrefix(l, history.Held) })
 	if i < 0 {
 		return errNotNow
 	}
-	return w.person(func(c *secretsmanager.Direct) error {
+	return w.actAsPerson(func(c *secretsmanager.Direct) error {
 		_, err := c.UpdateSecretVersionStage(w.ctx, &sdk.UpdateSecretVersionStageInput{
 			SecretId: &b.Secret, VersionStage: &current.Labels[i], RemoveFromVersionId: &current.ID,
 		})

@@ -50,30 +50,30 @@ func (w *World) openDatabases() map[string]*database {
 	return all
 }
 
-// person makes a user by hand, as people do before they put a value.
-func (d *database) person() (login rotate.Values) {
+// makeLogin makes a user by hand, as people do before they put a value.
+func (d *database) makeLogin() (login rotate.Values) {
 	d.made++
-	user, password := fmt.Sprintf("person%d", d.made), d.w.canary()
-	d.alter(user, password)
-	return d.login(user, password)
+	user, password := fmt.Sprintf("person%d", d.made), d.w.makeCanary()
+	d.alterUser(user, password)
+	return d.loginOf(user, password)
 }
 
-// has says whether a key of the source is of its login. No database has any.
-func (d *database) has(key string) bool {
+// holdsKey reports whether a key of the source is of its login. No database has any.
+func (d *database) holdsKey(key string) bool {
 	return d != nil && (key == d.key || d.source.Rotate.Fields != nil && key == d.source.Rotate.Fields.Username)
 }
 
-// login is what the source holds of a user's login: its connection URL, or its parts where the manifest names fields.
-func (d *database) login(user, password string) rotate.Values {
-	login := rotate.Values{d.key: secret.New(d.text(user, password))}
+// loginOf is what the source holds of a user's login: its connection URL, or its parts where the manifest names fields.
+func (d *database) loginOf(user, password string) rotate.Values {
+	login := rotate.Values{d.key: secret.New(d.textOf(user, password))}
 	if f := d.source.Rotate.Fields; f != nil {
 		login[f.Username] = secret.New(user)
 	}
 	return login
 }
 
-// text is what the database's key holds.
-func (d *database) text(user, password string) string {
+// textOf is what the database's key holds.
+func (d *database) textOf(user, password string) string {
 	switch {
 	case d.source.Rotate.Fields != nil:
 		return password
@@ -84,8 +84,8 @@ func (d *database) text(user, password string) string {
 	return user + ":" + password
 }
 
-// user is whose login a version holds.
-func (d *database) user(v rotate.Values) string {
+// userOf is whose login a version holds.
+func (d *database) userOf(v rotate.Values) string {
 	if f := d.source.Rotate.Fields; f != nil {
 		return secret.Reveal(v[f.Username])
 	}
@@ -97,47 +97,47 @@ func (d *database) user(v rotate.Values) string {
 	return user
 }
 
-// alter gives a user another password; "" locks the user out.
-func (d *database) alter(user, password string) {
+// alterUser gives a user another password; "" locks the user out.
+func (d *database) alterUser(user, password string) {
 	d.takeAway(user)
-	for key, text := range d.lost(user) {
+	for key, text := range d.findLost(user) {
 		d.w.Targets.Revoke(stage.Target(d.w.Env, key), secret.Reveal(text))
 	}
 	d.passwords[user] = password
 	if password == "" {
 		return
 	}
-	delete(d.taken, d.text(user, password))
-	for key, text := range d.login(user, password) {
+	delete(d.taken, d.textOf(user, password))
+	for key, text := range d.loginOf(user, password) {
 		d.w.Targets.Accept(stage.Target(d.w.Env, key), secret.Reveal(text))
 	}
 }
 
-// lost is the login of a user that nobody needs to have any more, but for what an emergency has named before.
-func (d *database) lost(user string) rotate.Values {
+// findLost is the login of a user that nobody needs to have any more, but for what an emergency has named before.
+func (d *database) findLost(user string) rotate.Values {
 	password := d.passwords[user]
-	text := d.text(user, password)
+	text := d.textOf(user, password)
 	if _, comes := d.taken[text]; comes {
 		return nil
 	}
-	if password != "" && (d.w.taken(d.source, text) || d.w.doomed(d.source, text)) {
+	if password != "" && (d.w.isTaken(d.source, text) || d.w.isDoomed(d.source, text)) {
 		d.spared[text] = true
 		return nil
 	}
-	return d.login(user, password)
+	return d.loginOf(user, password)
 }
 
-func (d *database) accepts(v rotate.Values) bool {
-	password := d.passwords[d.user(v)]
-	return password != "" && secret.Reveal(v[d.key]) == d.text(d.user(v), password)
+func (d *database) acceptsLogin(v rotate.Values) bool {
+	password := d.passwords[d.userOf(v)]
+	return password != "" && secret.Reveal(v[d.key]) == d.textOf(d.userOf(v), password)
 }
 
-// accepted lists what the logins that the database accepts have in its key.
-func (d *database) accepted() map[string]bool {
+// listAccepted lists what the logins that the database accepts have in its key.
+func (d *database) listAccepted() map[string]bool {
 	logins := map[string]bool{}
 	for user, password := range d.passwords {
 		if password != "" {
-			logins[d.text(user, password)] = true
+			logins[d.textOf(user, password)] = true
 		}
 	}
 	return logins
@@ -147,18 +147,18 @@ func (d *database) accepted() map[string]bool {
 // minute.
 const setAgainWithin = 90 * time.Second
 
-// takeAway notes that the current login is about to be lost to something late, in an emergency that has said that this may
-// happen and that the login is set again.
+// takeAway notes that the current login is about to be lost to something late, in an emergency that has said that
+// this may happen and that the login is set again.
 func (d *database) takeAway(user string) {
-	text, now := d.text(user, d.passwords[user]), d.w.Clock.Now()
-	current := secret.Reveal(d.w.content(d.source)[d.key])
-	if d.isFenced() || d.passwords[user] == "" || text != current || d.w.taken(d.source, text) || !d.w.confirms(d.source) {
+	text, now := d.textOf(user, d.passwords[user]), d.w.Clock.Now()
+	current := secret.Reveal(d.w.readSource(d.source)[d.key])
+	if d.isFenced() || d.passwords[user] == "" || text != current || d.w.isTaken(d.source, text) || !d.w.isConfirming(d.source) {
 		return
 	}
 	d.taken[text] = now.Add(setAgainWithin)
 	d.w.Clock.After(setAgainWithin, "a login of "+d.source.Name+" that was taken away", func() {
 		if _, still := d.taken[text]; still {
-			d.w.violate("S1 a login of %s that something late took away is not set again", d.source.Name)
+			d.w.noteViolation("S1 a login of %s that something late took away is not set again", d.source.Name)
 			delete(d.taken, text)
 		}
 	})
@@ -167,9 +167,9 @@ func (d *database) takeAway(user string) {
 // isFenced reports whether the target refuses what is older than the newest rotation of a user.
 func (d *database) isFenced() bool { return d.source.LateWrite() == manifest.LateFenced }
 
-// tolerated are the logins of which nobody need be told that they are refused.
-func (d *database) tolerated() map[string]bool {
-	logins := d.accepted()
+// listTolerated are the logins of which nobody need be told that they are refused.
+func (d *database) listTolerated() map[string]bool {
+	logins := d.listAccepted()
 	maps.Copy(logins, d.spared)
 	for text := range d.taken {
 		logins[text] = true
@@ -177,46 +177,46 @@ func (d *database) tolerated() map[string]bool {
 	return logins
 }
 
-// remembered checks that every login that the database accepts is known to a version that says so: it is live, current
-// or pending, or so new that no pass has seen it.
-func (d *database) remembered() {
-	versions := d.w.peek(d.source.Secret)
-	seen, _ := labelled(versions, history.Seen)
+// checkRemembered checks that every login that the database accepts is known to a version that says so: it is live,
+// current or pending, or so new that no pass has seen it.
+func (d *database) checkRemembered() {
+	versions := d.w.peekAt(d.source.Secret)
+	seen, _ := findLabelled(versions, history.Seen)
 	known := map[string]bool{}
 	for _, v := range versions {
 		alive := slices.ContainsFunc(v.Labels, func(l string) bool {
 			return strings.HasPrefix(l, history.Live) || l == history.AWSCurrent || l == history.AWSPending
 		})
 		if alive || !v.Created.Before(seen.Created) {
-			known[secret.Reveal(parsed(d.source.Name, v.Value)[d.key])] = true
+			known[secret.Reveal(parseContent(d.source.Name, v.Value)[d.key])] = true
 		}
 	}
 	for _, user := range slices.Sorted(maps.Keys(d.passwords)) {
 		if len(d.taken) > 0 {
 			break // what took it away goes when it is set again
 		}
-		if password := d.passwords[user]; password != "" && !known[d.text(user, password)] {
-			d.w.violate("S6 the database accepts %s, and no version says so", user)
+		if password := d.passwords[user]; password != "" && !known[d.textOf(user, password)] {
+			d.w.noteViolation("S6 the database accepts %s, and no version says so", user)
 		}
 	}
 }
 
-// alone checks that the database accepts the current login and no other.
-func (d *database) alone() {
-	now := secret.Reveal(d.w.content(d.source)[d.key])
-	for login := range d.accepted() {
+// checkAlone checks that the database accepts the current login and no other.
+func (d *database) checkAlone() {
+	now := secret.Reveal(d.w.readSource(d.source)[d.key])
+	for login := range d.listAccepted() {
 		if login != now {
-			d.w.violate("L3 the database still accepts another login than the current one")
+			d.w.noteViolation("L3 the database still accepts another login than the current one")
 		}
 	}
 }
 
-// vetoed checks that what is about to be retired was not vetoed when the rotate Lambda began. What comes later, while it
-// is at work, comes too late.
-func (d *database) vetoed(owed rotate.Values, vetoes []string) {
-	for _, v := range d.w.peek(d.source.Secret) {
-		if slices.Contains(vetoes, v.ID) && parsed(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {
-			d.w.violate("S4 version %s of %s is retired, and somebody holds it", history.Short(v.ID), d.source.Name)
+// checkVetoed checks that what is about to be retired was not vetoed when the rotate Lambda began. What comes later,
+// while it is at work, comes too late.
+func (d *database) checkVetoed(owed rotate.Values, vetoes []string) {
+	for _, v := range d.w.peekAt(d.source.Secret) {
+		if slices.Contains(vetoes, v.ID) && parseContent(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {
+			d.w.noteViolation("S4 version %s of %s is retired, and somebody holds it", history.Short(v.ID), d.source.Name)
 		}
 	}
 }
@@ -224,30 +224,30 @@ func (d *database) vetoed(owed rotate.Values, vetoes []string) {
 // users is the rotator of a database: the user and its twin take turns.
 type users struct{ *database }
 
-func (r users) Identity(v rotate.Values) string { return r.user(v) }
+func (r users) Identity(v rotate.Values) string { return r.userOf(v) }
 
 func (r users) Same(a, b rotate.Values) bool { return a[r.key].Equal(b[r.key]) }
 
 func (r users) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
-	user := r.user(s.Current)
+	user := r.userOf(s.Current)
 	twin, second := strings.CutSuffix(user, "_2")
 	if !second {
 		twin = user + "_2"
 	}
 	next := maps.Clone(s.Current)
-	maps.Copy(next, r.login(twin, r.w.canary()))
+	maps.Copy(next, r.loginOf(twin, r.w.makeCanary()))
 	return next, nil
 }
 
 // Set gives a user its password, unless the target knows a newer rotation of that user.
 func (r users) Set(_ context.Context, c rotate.Change) error {
-	user := r.user(c.Pending)
-	return r.call("ALTER ROLE", user, true, func() error {
+	user := r.userOf(c.Pending)
+	return r.callDatabase("ALTER ROLE", user, true, func() error {
 		if err := r.checkFence(user, c.Since); err != nil {
 			return err
 		}
-		r.replacing(c.Pending)
-		r.alter(user, r.password(c.Pending))
+		r.checkReplacing(c.Pending)
+		r.alterUser(user, r.passwordOf(c.Pending))
 		r.installed[user] = c.Since
 		return nil
 	})
@@ -262,13 +262,13 @@ func (r users) checkFence(user string, since time.Time) error {
 	return nil
 }
 
-// replacing checks that a new password takes the place of none that anybody needs.
-func (r users) replacing(pending rotate.Values) {
-	user := r.user(pending)
+// checkReplacing checks that a new password takes the place of none that anybody needs.
+func (r users) checkReplacing(pending rotate.Values) {
+	user := r.userOf(pending)
 	old := r.passwords[user]
-	if text := r.text(user, old); old != "" && text != secret.Reveal(pending[r.key]) {
-		if !r.w.taken(r.source, text) && !r.setsAgain(text, secret.Reveal(pending[r.key])) {
-			r.w.violate("S5 %s of %s gets another password, and somebody may use the one before", user, r.source.Name)
+	if text := r.textOf(user, old); old != "" && text != secret.Reveal(pending[r.key]) {
+		if !r.w.isTaken(r.source, text) && !r.setsAgain(text, secret.Reveal(pending[r.key])) {
+			r.w.noteViolation("S5 %s of %s gets another password, and somebody may use the one before", user, r.source.Name)
 		}
 	}
 }
@@ -276,21 +276,21 @@ func (r users) replacing(pending rotate.Values) {
 // setsAgain reports whether one of two logins is the current one, which something late has taken away or which is set
 // again after that.
 func (r users) setsAgain(old, next string) bool {
-	current := secret.Reveal(r.w.content(r.source)[r.key])
-	return (old == current || next == current) && !r.isFenced() && r.w.confirms(r.source)
+	current := secret.Reveal(r.w.readSource(r.source)[r.key])
+	return (old == current || next == current) && !r.isFenced() && r.w.isConfirming(r.source)
 }
 
-// retiring checks that nobody needs a login that is about to die, or that an emergency has said so.
-func (r users) retiring(owed rotate.Values, vetoes []string) {
+// checkRetiring checks that nobody needs a login that is about to die, or that an emergency has said so.
+func (r users) checkRetiring(owed rotate.Values, vetoes []string) {
 	text := secret.Reveal(owed[r.key])
-	if !r.w.doomed(r.source, text) {
-		r.w.retiring(r.key, text)
+	if !r.w.isDoomed(r.source, text) {
+		r.w.checkRetiring(r.key, text)
 	}
-	r.vetoed(owed, vetoes)
+	r.checkVetoed(owed, vetoes)
 }
 
-// password is what Create wrote.
-func (r users) password(v rotate.Values) string {
+// passwordOf is what Create wrote.
+func (r users) passwordOf(v rotate.Values) string {
 	text := secret.Reveal(v[r.key])
 	if r.source.Rotate.Fields != nil {
 		return text
@@ -304,8 +304,8 @@ func (r users) password(v rotate.Values) string {
 }
 
 func (r users) Test(_ context.Context, pending rotate.Values) error {
-	return r.call("login", r.user(pending), false, func() error {
-		if !r.accepts(pending) {
+	return r.callDatabase("login", r.userOf(pending), false, func() error {
+		if !r.acceptsLogin(pending) {
 			return fmt.Errorf("the login is refused: %w", rotate.ErrNotAccepted)
 		}
 		return nil
@@ -316,24 +316,24 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 // whatever its password is by then, unless the target knows a newer rotation of it.
 func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	owed, vetoes := e.Owed, r.w.now.vetoes // of when this is sent, however late it lands
-	user, dead := r.user(owed), !r.accepts(owed)
-	return nil, r.call("ALTER ROLE own", user, true, func() error {
+	user, dead := r.userOf(owed), !r.acceptsLogin(owed)
+	return nil, r.callDatabase("ALTER ROLE own", user, true, func() error {
 		if dead {
 			return nil
 		}
 		if err := r.checkFence(user, e.Since); err != nil {
 			return err
 		}
-		if r.accepts(owed) {
-			r.retiring(owed, vetoes)
+		if r.acceptsLogin(owed) {
+			r.checkRetiring(owed, vetoes)
 		}
-		r.alter(user, "")
+		r.alterUser(user, "")
 		return nil
 	})
 }
 
-// call is one statement, which passes through the tap like everything else.
-func (r users) call(operation, user string, write bool, do func() error) error {
+// callDatabase is one statement, which passes through the tap like everything else.
+func (r users) callDatabase(operation, user string, write bool, do func() error) error {
 	call := sim.Call{Service: "database", Operation: operation, Resource: user, Write: write, Caller: rotateLambda}
 	_, err := sim.Do(r.w.Tap, call, operation+user, func() (struct{}, error) { return struct{}{}, do() }, func(o sim.Outcome) error {
 		return fmt.Errorf("the database says no: %d", o)

@@ -9,8 +9,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// delivered checks that every sink holds what its bucket says: not what receipts tell of it.
-func (w *World) delivered() {
+// checkDelivered checks that every sink holds what its bucket says: not what receipts tell of it.
+func (w *World) checkDelivered() {
 	for _, c := range w.Env.Consumers {
 		b, _ := w.Env.Bucket(c.Bucket)
 		if w.fleet != nil {
@@ -21,41 +21,41 @@ func (w *World) delivered() {
 		case c.ECS != nil:
 			w.pinned(c, b)
 		case c.GitHub != nil:
-			w.holds(c, w.stored(c), w.wanted(b))
+			w.holdsValues(c, w.stored(c), w.computeWanted(b))
 		case c.Vercel != nil:
 			for _, target := range c.Vercel.Targets[w.Env.Name] {
-				w.holds(c, w.variables(c, target), w.wantedAt(target, c, b))
+				w.holdsValues(c, w.variables(c, target), w.wantedAt(target, c, b))
 			}
 		}
 	}
 }
 
-// holds checks that a sink has what its bucket says.
-func (w *World) holds(c manifest.Consumer, held map[string]string, wanted map[string]secret.Value) {
+// holdsValues checks that a sink has what its bucket says.
+func (w *World) holdsValues(c manifest.Consumer, held map[string]string, wanted map[string]secret.Value) {
 	for name, value := range wanted {
 		if held[name] != secret.Reveal(value) {
-			w.violate("S6 %s does not have the current value of %s", c.Name, name)
+			w.noteViolation("S6 %s does not have the current value of %s", c.Name, name)
 		}
 	}
 }
 
 // carried checks that a member of the fleet runs the bucket's current version.
 func (w *World) carried(c manifest.Consumer, b manifest.Bucket) {
-	if current, _ := labelled(w.peek(b.Secret), history.AWSCurrent); w.fleet[c.Name].running != current.ID {
-		w.violate("S6 %s does not run the current version", c.Name)
+	if current, _ := findLabelled(w.peekAt(b.Secret), history.AWSCurrent); w.fleet[c.Name].running != current.ID {
+		w.noteViolation("S6 %s does not run the current version", c.Name)
 	}
 }
 
 // pinned checks that a service's tasks are started on the bucket's current version.
 func (w *World) pinned(c manifest.Consumer, b manifest.Bucket) {
-	current, _ := labelled(w.peek(b.Secret), history.AWSCurrent)
+	current, _ := findLabelled(w.peekAt(b.Secret), history.AWSCurrent)
 	for _, s := range w.region().ECS.Startable() {
 		if s.Service != c.ECS.Service || s.Why != "PRIMARY" {
 			continue
 		}
 		for name, from := range s.Secrets {
-			if _, version := split(from); version != current.ID {
-				w.violate("S6 %s pins %s to another version than the current one", c.Name, name)
+			if _, version := splitValueFrom(from); version != current.ID {
+				w.noteViolation("S6 %s pins %s to another version than the current one", c.Name, name)
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (w *World) variables(c manifest.Consumer, target string) map[string]string 
 
 // wantedAt is what a target of a project should have: previews go without some names.
 func (w *World) wantedAt(target string, c manifest.Consumer, b manifest.Bucket) map[string]secret.Value {
-	want := w.wanted(b)
+	want := w.computeWanted(b)
 	maps.DeleteFunc(want, func(name string, _ secret.Value) bool {
 		return target == "preview" && slices.Contains(c.Vercel.ExcludeFromPreview, name)
 	})

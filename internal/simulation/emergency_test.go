@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestALateWriteOfAStoppedRotationHurtsNobody plays what a rotation that an emergency stops has sent last, and what lands
-// after the emergency: at each of its calls, with the emergency after each of its steps, for every kind of source.
+// TestALateWriteOfAStoppedRotationHurtsNobody plays what a rotation that an emergency stops has sent last, and what
+// lands after the emergency: at each of its calls, with the emergency after each of its steps, for every kind of
+// source.
 func TestALateWriteOfAStoppedRotationHurtsNobody(t *testing.T) {
 	for _, kind := range []struct {
 		name     string
@@ -41,8 +42,8 @@ func TestALateWriteOfAStoppedRotationHurtsNobody(t *testing.T) {
 	}
 }
 
-// playLateWrites plays every fault after which something lands late, or is never answered, at each write of the nth step of
-// a rotation, and then an emergency.
+// playLateWrites plays every fault after which something lands late, or is never answered, at each write of the nth
+// step of a rotation, and then an emergency.
 func playLateWrites(t *testing.T, s Scenario, source string, n int, begins string) (played int) {
 	t.Helper()
 	text := "begin SOURCE\n"
@@ -51,7 +52,7 @@ func playLateWrites(t *testing.T, s Scenario, source string, n int, begins strin
 	}
 	before := MustParse(strings.ReplaceAll(text, "SOURCE", source))
 	after := MustParse(strings.ReplaceAll(begins, "SOURCE", source) + "\nsettle")
-	points, err := s.with(before).Points(t.Context())
+	points, err := s.withSchedule(before).Points(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func playLateWrites(t *testing.T, s Scenario, source string, n int, begins strin
 			continue
 		}
 		played++
-		playEmergency(t, s.with(append(before.With(p.Step, p.At, p.Do), after...)))
+		playEmergency(t, s.withSchedule(append(before.With(p.Step, p.At, p.Do), after...)))
 	}
 	return played
 }
@@ -76,8 +77,8 @@ func playEmergency(t *testing.T, s Scenario) {
 	}
 }
 
-// The schedules from which ADR 20 comes: a late setSecret of the rotation that was stopped replaced the new password, and a
-// key that rotary had made kept its own emergency from beginning.
+// The schedules from which ADR 20 comes: a late setSecret of the rotation that was stopped replaced the new password,
+// and a key that rotary had made kept its own emergency from beginning.
 func TestTheSchedulesOfADR20EndWell(t *testing.T) {
 	for _, end := range []string{"emergency SOURCE", "emergency SOURCE again"} {
 		for _, c := range []struct{ scenario, source, before string }{

@@ -22,40 +22,40 @@ const (
 	inTwo    = 2               // passes in which every bucket is written
 )
 
-// settle lets everything take its course until nothing is left to do or to wait for: Secrets Manager tries an
+// runUntilSettled lets everything take its course until nothing is left to do or to wait for: Secrets Manager tries an
 // unfinished rotation again, the schedule sweeps, and people revoke what rotary says is safe to revoke.
-func settle(w *World, _ []string) error {
+func runUntilSettled(w *World, _ []string) error {
 	same, sources := 0, "" // passes over the same versions of the sources, and which these are
 	for n := range longest {
 		if n == patience {
-			w.heal()
+			w.mendEverything()
 		}
-		w.retry()
-		if now := w.currents(); now != sources {
+		w.retryRotations()
+		if now := w.listCurrents(); now != sources {
 			same, sources = 0, now
 		}
-		if err := w.pass(w.ctx); err != nil {
-			w.tell("pass: %v", err)
+		if err := w.runPass(w.ctx); err != nil {
+			w.keepText("pass: %v", err)
 		} else if same++; w.last.Converged && !w.lookForOrphans() {
 			return nil
 		}
 		switch {
-		case sources != w.currents():
+		case sources != w.listCurrents():
 			same = 0 // somebody put one while the pass was under way
-		case same > inTwo && writes(w.last):
-			w.violate("L1 pass %d over the same sources still writes a bucket", same)
+		case same > inTwo && writesBucket(w.last):
+			w.noteViolation("L1 pass %d over the same sources still writes a bucket", same)
 		}
 		w.revokeByHand()
-		w.check()
-		w.remembered()
-		w.Advance(w.next())
+		w.checkAll()
+		w.checkRemembered()
+		w.Advance(w.timeToNextLook())
 	}
-	w.violate("L2 after %d passes it still has %v to do, and waits for %v", longest, w.last.Steps, reasons(w.last))
+	w.noteViolation("L2 after %d passes it still has %v to do, and waits for %v", longest, w.last.Steps, listReasons(w.last))
 	return nil
 }
 
-// next is how long nobody looks: until the first of the waits ends, and a sweep where that is not known.
-func (w *World) next() time.Duration {
+// timeToNextLook is how long nobody looks: until the first of the waits ends, and a sweep where that is not known.
+func (w *World) timeToNextLook() time.Duration {
 	d := sweep
 	for i, wait := range w.last.Waits {
 		if until := wait.Until.Sub(w.last.At); until > 0 && (i == 0 || until < d) {
@@ -65,21 +65,21 @@ func (w *World) next() time.Duration {
 	return min(d, 6*sweep)
 }
 
-// currents tells which versions of the sources are current.
-func (w *World) currents() string {
+// listCurrents tells which versions of the sources are current.
+func (w *World) listCurrents() string {
 	text := ""
 	for _, s := range w.Env.Sources {
-		v, _ := labelled(w.peek(s.Secret), history.AWSCurrent)
+		v, _ := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
 		text += v.ID + " "
 	}
 	return text
 }
 
-func writes(r plan.Report) bool {
+func writesBucket(r plan.Report) bool {
 	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Do == "write" })
 }
 
-func reasons(r plan.Report) []string {
+func listReasons(r plan.Report) []string {
 	var all []string
 	for _, wait := range r.Waits {
 		all = append(all, wait.Subject+": "+string(wait.Reason))
@@ -87,31 +87,31 @@ func reasons(r plan.Report) []string {
 	return all
 }
 
-// retry is Secrets Manager, which tries a rotation that failed again with the same version.
-func (w *World) retry() {
+// retryRotations is Secrets Manager, which tries a rotation that failed again with the same version.
+func (w *World) retryRotations() {
 	for _, s := range w.Env.Sources {
-		versions := w.peek(s.Secret)
-		pending, some := labelled(versions, history.AWSPending)
+		versions := w.peekAt(s.Secret)
+		pending, some := findLabelled(versions, history.AWSPending)
 		if !some || slices.Contains(pending.Labels, history.AWSCurrent) {
 			continue
 		}
-		if err := w.rotate(s.Name, pending.ID, steps...); err != nil {
-			w.tell("rotation of %s: %v", s.Name, err)
+		if err := w.runSteps(s.Name, pending.ID, steps...); err != nil {
+			w.keepText("rotation of %s: %v", s.Name, err)
 		}
 	}
 }
 
 // revokeByHand is a person who asks rotary, revokes at the vendor what it says is safe to revoke, and says so.
 func (w *World) revokeByHand() {
-	defer w.others()()
+	defer w.openForOthers()()
 	for _, s := range w.last.Sources {
 		if !slices.ContainsFunc(s.Owed, byHand) {
 			continue
 		}
-		report := w.look()
+		report := w.takeLook()
 		for _, owed := range report.Source(s.Name).Owed {
 			if _, err := operate.FindRetirable(report, s.Name, owed.Version); err == nil {
-				w.revoke(s.Name, owed.Version)
+				w.revokeAtTarget(s.Name, owed.Version)
 			}
 		}
 	}
@@ -119,36 +119,36 @@ func (w *World) revokeByHand() {
 
 func byHand(o plan.OwedReport) bool { return len(o.Blocked) > 0 && o.Blocked[0].Reason == plan.ByHand }
 
-// look is a dry run.
-func (w *World) look() plan.Report {
-	pass := w.reconciler("person")
+// takeLook is a dry run.
+func (w *World) takeLook() plan.Report {
+	pass := w.newPass("person")
 	pass.DryRun = true
 	report, err := pass.Run(w.ctx)
 	if err != nil {
-		w.tell("look: %v", err)
+		w.keepText("look: %v", err)
 	}
 	return report
 }
 
-// revoke makes the targets refuse what only this version of a source has, and takes it off the list.
-func (w *World) revoke(source, version string) {
+// revokeAtTarget makes the targets refuse what only this version of a source has, and takes it off the list.
+func (w *World) revokeAtTarget(source, version string) {
 	s, _ := w.Env.Source(source)
-	now := w.content(s)
-	for _, v := range w.peek(s.Secret) {
+	now := w.readSource(s)
+	for _, v := range w.peekAt(s.Secret) {
 		if v.ID != version {
 			continue
 		}
-		for key, old := range parsed(s.Name, v.Value) {
+		for key, old := range parseContent(s.Name, v.Value) {
 			if !old.Equal(now[key]) {
 				w.Targets.Revoke(stage.Target(w.Env, key), secret.Reveal(old))
 				w.dismissed(key, secret.Reveal(old))
 			}
 		}
 	}
-	if err := w.operator("person").Retire(w.ctx, s, version); err != nil {
-		w.tell("retire by hand: %v", err)
+	if err := w.newOperator("person").Retire(w.ctx, s, version); err != nil {
+		w.keepText("retire by hand: %v", err)
 	}
-	w.check()
+	w.checkAll()
 }
 
 // Finish lets everything settle without a fault and checks what must be true at the end of every run.
@@ -164,79 +164,80 @@ func (w *World) revoke(source, version string) {
 //	L3  nothing is owed any more, and no other credential is accepted                  alone
 //	L4  and nobody is alarmed                                                          quiet
 func (w *World) Finish() {
-	w.heal()
+	w.mendEverything()
 	w.Step(Step{Do: "settle"})
-	w.idle()
-	w.faithful()
-	w.delivered()
-	w.alone()
-	w.quiet()
-	w.unharmed()
-	w.silent()
+	w.checkIdle()
+	w.checkFaithful()
+	w.checkDelivered()
+	w.checkAlone()
+	w.checkQuiet()
+	w.checkUnharmed()
+	w.checkSilent()
 }
 
-func (w *World) idle() {
+func (w *World) checkIdle() {
 	calls := w.Step(Step{Do: "pass"})
 	for _, c := range calls {
 		if c.Write {
-			w.violate("S11 a pass over a converged environment does %s %s %s", c.Service, c.Operation, c.Resource)
+			w.noteViolation("S11 a pass over a converged environment does %s %s %s", c.Service, c.Operation, c.Resource)
 		}
 	}
 	if !w.last.Converged {
-		w.violate("S11 it does not stay converged: %v", reasons(w.last))
+		w.noteViolation("S11 it does not stay converged: %v", listReasons(w.last))
 	}
 }
 
-func (w *World) faithful() {
+func (w *World) checkFaithful() {
 	for _, b := range w.Env.Buckets {
-		current, _ := labelled(w.peek(b.Secret), history.AWSCurrent)
-		got, want := parsed(b.Name, current.Value), w.wanted(b)
+		current, _ := findLabelled(w.peekAt(b.Secret), history.AWSCurrent)
+		got, want := parseContent(b.Name, current.Value), w.computeWanted(b)
 		if !maps.EqualFunc(got, want, secret.Value.Equal) {
-			w.violate("S9 bucket %s holds %v, and should hold %v, of current values", b.Name, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+			w.noteViolation("S9 bucket %s holds %v, and should hold %v, of current values", b.Name, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 		}
 	}
 }
 
-// wanted is what a bucket should hold, worked out from the manifest's entries alone.
-func (w *World) wanted(b manifest.Bucket) map[string]secret.Value {
+// computeWanted is what a bucket should hold, worked out from the manifest's entries alone.
+func (w *World) computeWanted(b manifest.Bucket) map[string]secret.Value {
 	want := map[string]secret.Value{}
 	for _, e := range w.Env.Entries(b) {
 		s, has := w.Env.Source(e.Source)
 		if !has {
 			want[e.Name] = secret.New(e.Text)
-		} else if value, has := w.content(s)[e.Key]; has {
+		} else if value, has := w.readSource(s)[e.Key]; has {
 			want[e.Name] = value
 		}
 	}
 	return want
 }
 
-// unharmed checks that only people have changed what is not rotary's.
-func (w *World) unharmed() {
+// checkUnharmed checks that only people have changed what is not rotary's.
+func (w *World) checkUnharmed() {
 	if w.fleet != nil {
 		return
 	}
 	for _, c := range w.GitHub.Changes(0) {
 		if c.Name == foreignName && c.By != github.ByHand {
-			w.violate("S14 %s was %s on GitHub by %s", c.Name, c.Did, c.By)
+			w.noteViolation("S14 %s was %s on GitHub by %s", c.Name, c.Did, c.By)
 		}
 	}
 	for _, c := range w.Vercel.Changes(0) {
 		if c.Key == foreignName && c.By != vercel.ByHand {
-			w.violate("S14 %s was %s on Vercel by %s", c.Key, c.Did, c.By)
+			w.noteViolation("S14 %s was %s on Vercel by %s", c.Key, c.Did, c.By)
 		}
 	}
 }
 
-// alone checks that nothing is owed, and that databases accept the current login and no other, and AWS the current key.
-func (w *World) alone() {
+// checkAlone checks that nothing is owed, and that databases accept the current login and no other, and AWS the
+// current key.
+func (w *World) checkAlone() {
 	for _, s := range w.last.Sources {
 		for _, owed := range s.Owed {
-			w.violate("L3 version %s of %s is still owed", history.Short(owed.Version), s.Name)
+			w.noteViolation("L3 version %s of %s is still owed", history.Short(owed.Version), s.Name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.databases)) {
-		w.databases[name].alone()
+		w.databases[name].checkAlone()
 	}
 	w.keysAlone()
 }

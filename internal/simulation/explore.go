@@ -23,8 +23,8 @@ func (s Scenario) Run(ctx context.Context) (*World, error) {
 	return w, w.World.Close()
 }
 
-// with is the scenario with another schedule.
-func (s Scenario) with(other Schedule) Scenario {
+// withSchedule is the scenario with another schedule.
+func (s Scenario) withSchedule(other Schedule) Scenario {
 	s.Schedule = other
 	return s
 }
@@ -46,7 +46,7 @@ func (s Scenario) Points(ctx context.Context) ([]Point, error) {
 	var all []Point
 	for i, step := range s.Schedule {
 		for n, call := range w.Step(step) {
-			for _, fault := range outcomes(call) {
+			for _, fault := range listOutcomes(call) {
 				all = append(all, Point{i, n + 1, call, fault})
 			}
 		}
@@ -87,10 +87,10 @@ func (s Scenario) Pairs(ctx context.Context) (iter.Seq[Schedule], error) {
 	points, err := s.Points(ctx)
 	return func(yield func(Schedule) bool) {
 		for _, first := range points {
-			once := s.with(s.Schedule.With(first.Step, first.At, first.Do))
+			once := s.withSchedule(s.Schedule.With(first.Step, first.At, first.Do))
 			then, err := once.Points(ctx)
 			for _, second := range then {
-				if err == nil && second.after(first) && !yield(once.Schedule.With(second.Step, second.At, second.Do)) {
+				if err == nil && second.isAfter(first) && !yield(once.Schedule.With(second.Step, second.At, second.Do)) {
 					return
 				}
 			}
@@ -98,7 +98,7 @@ func (s Scenario) Pairs(ctx context.Context) (iter.Seq[Schedule], error) {
 	}, err
 }
 
-func (p Point) after(q Point) bool { return p.Step > q.Step || p.Step == q.Step && p.At > q.At }
+func (p Point) isAfter(q Point) bool { return p.Step > q.Step || p.Step == q.Step && p.At > q.At }
 
 // Tally is what came of many runs.
 type Tally struct {
@@ -113,10 +113,10 @@ func (s Scenario) Try(ctx context.Context, all iter.Seq[Schedule], enough int) (
 	work := make(chan numbered)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() { t.work(ctx, work) })
+		workers.Go(func() { t.playSchedules(ctx, work) })
 	}
 	for schedule := range all {
-		if t.done(enough) {
+		if t.isDone(enough) {
 			break
 		}
 		work <- numbered{t.tally.Runs, schedule}
@@ -144,9 +144,9 @@ type trial struct {
 	err    error
 }
 
-func (t *trial) work(ctx context.Context, work <-chan numbered) {
+func (t *trial) playSchedules(ctx context.Context, work <-chan numbered) {
 	for one := range work {
-		w, err := t.scenario.with(one.schedule).Run(ctx)
+		w, err := t.scenario.withSchedule(one.schedule).Run(ctx)
 		t.mu.Lock()
 		switch {
 		case err != nil:
@@ -158,7 +158,7 @@ func (t *trial) work(ctx context.Context, work <-chan numbered) {
 	}
 }
 
-func (t *trial) done(enough int) bool {
+func (t *trial) isDone(enough int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.err != nil || enough > 0 && len(t.failed) >= enough
@@ -169,9 +169,9 @@ func (t *trial) done(enough int) bool {
 func (s Scenario) Shrink(ctx context.Context, f Failure) Failure {
 	for smaller := true; smaller; {
 		smaller = false
-		for _, less := range f.Schedule.less() {
-			w, err := s.with(less).Run(ctx)
-			if err == nil && alike(w.Violations, f.Violations) {
+		for _, less := range f.Schedule.listShorter() {
+			w, err := s.withSchedule(less).Run(ctx)
+			if err == nil && breakAlike(w.Violations, f.Violations) {
 				f, smaller = Failure{f.N, less, w.Violations}, true
 				break
 			}
@@ -180,8 +180,8 @@ func (s Scenario) Shrink(ctx context.Context, f Failure) Failure {
 	return f
 }
 
-// less returns the schedule with one step, or one thing in between, taken away.
-func (s Schedule) less() (all []Schedule) {
+// listShorter returns the schedule with one step, or one thing in between, taken away.
+func (s Schedule) listShorter() (all []Schedule) {
 	for i := range s {
 		all = append(all, slices.Delete(slices.Clone(s), i, i+1))
 	}
@@ -195,14 +195,14 @@ func (s Schedule) less() (all []Schedule) {
 	return all
 }
 
-// alike says whether two runs broke a rule in common.
-func alike(a, b []string) bool {
+// breakAlike reports whether two runs broke a rule in common.
+func breakAlike(a, b []string) bool {
 	return slices.ContainsFunc(a, func(x string) bool {
-		return slices.ContainsFunc(b, func(y string) bool { return rule(x) == rule(y) })
+		return slices.ContainsFunc(b, func(y string) bool { return ruleOf(x) == ruleOf(y) })
 	})
 }
 
-func rule(violation string) string {
+func ruleOf(violation string) string {
 	var name string
 	_, _ = fmt.Sscan(violation, &name)
 	return name

@@ -99,7 +99,8 @@ func each(all iter.Seq[Schedule], n int) iter.Seq[Schedule] {
 	}
 }
 
-// TestRandomSchedulesEndWell plays random changes, deployments, rotations and faults, a month each; make sim plays more.
+// TestRandomSchedulesEndWell plays random changes, deployments, rotations and faults, a month each; make sim plays
+// more.
 func TestRandomSchedulesEndWell(t *testing.T) {
 	failures, err := Seeds(t.Context(), *from, max(*seeds*11/stride, 4), *less)
 	if err != nil {

@@ -29,9 +29,9 @@ var faults = map[string]Fault{
 // lateBy is when a late call lands: well within the quiet period, which outlasts every timeout and retry (S4).
 const lateBy = 4 * time.Minute
 
-// outcomes are the faults that a call can meet, in a fixed order. A crash after a read is one before it, what is late
-// of a read is lost, and a write has no stale answer: those are not played twice.
-func outcomes(c sim.Call) []string {
+// listOutcomes are the faults that a call can meet, in a fixed order. A crash after a read is one before it, what is
+// late of a read is lost, and a write has no stale answer: those are not played twice.
+func listOutcomes(c sim.Call) []string {
 	if c.Write {
 		return []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied"}
 	}
@@ -54,13 +54,13 @@ type between struct {
 	wrote     bool // the last call could change something
 }
 
-// decide is asked before each call.
-func (b *between) decide(c sim.Call) sim.Fault {
+// decideCall is asked before each call.
+func (b *between) decideCall(c sim.Call) sim.Fault {
 	if b.open {
 		return sim.Fault{}
 	}
 	if b.wrote {
-		b.w.check()
+		b.w.checkAll()
 	}
 	b.wrote = c.Write
 	if b.meanwhile {
@@ -68,40 +68,41 @@ func (b *between) decide(c sim.Call) sim.Fault {
 	}
 	b.n++
 	b.made = append(b.made, c)
-	f, crash := b.comes()
-	dead := b.dead[who(c)] || b.timedOut(c)
+	f, crash := b.findTwo()
+	dead := b.dead[callerOf(c)] || b.timedOut(c)
 	if meet := b.w.Meet; meet != nil && !dead && f.Outcome == sim.Works {
-		f, crash = faulty(meet(c))
+		f, crash = findFault(meet(c))
 	}
-	b.dead[who(c)] = dead || crash
+	b.dead[callerOf(c)] = dead || crash
 	if dead {
 		return sim.Fault{Outcome: sim.Dropped}
 	}
 	return f
 }
 
-// timedOut says whether a call would be made by a rotate Lambda that has run for too long: what came in between took time.
+// timedOut reports whether a call would be made by a rotate Lambda that has run for too long: what came in between took
+// time.
 func (b *between) timedOut(c sim.Call) bool {
-	return who(c) == rotateLambda && b.w.Clock.Now().Sub(b.runs) > rotate.Timeout
+	return callerOf(c) == rotateLambda && b.w.Clock.Now().Sub(b.runs) > rotate.Timeout
 }
 
-// comes is what comes in between at this call: others act, and the fault is returned.
-func (b *between) comes() (f sim.Fault, crash bool) {
+// findTwo is what comes in between at this call: others act, and the fault is returned.
+func (b *between) findTwo() (f sim.Fault, crash bool) {
 	for _, two := range b.twos {
 		if two.At != b.n {
 			continue
 		}
 		if _, is := faults[two.Do]; is {
-			f, crash = faulty(two.Do)
+			f, crash = findFault(two.Do)
 			continue
 		}
-		b.act(two.Do)
+		b.actMeanwhile(two.Do)
 	}
 	return f, crash
 }
 
-// faulty is a fault by its name; any other name is none.
-func faulty(name string) (f sim.Fault, crash bool) {
+// findFault is a fault by its name; any other name is none.
+func findFault(name string) (f sim.Fault, crash bool) {
 	fault, is := faults[name]
 	if is {
 		f = sim.Fault{Outcome: fault.outcome, Delay: lateBy}
@@ -109,17 +110,17 @@ func faulty(name string) (f sim.Fault, crash bool) {
 	return f, fault.crash
 }
 
-// act lets somebody act while rotary waits at a call.
-func (b *between) act(do string) {
+// actMeanwhile lets somebody act while rotary waits at a call.
+func (b *between) actMeanwhile(do string) {
 	b.open, b.meanwhile = true, true
-	b.w.act(do)
+	b.w.doAction(do)
 	b.open, b.meanwhile, b.wrote = false, false, true
 }
 
-// second lets another rotary work within what somebody does meanwhile, until the function it returns is called. Its
-// calls are traced and checked like all of rotary's. They have no numbers, and nothing comes in between them; nor does
-// it know what the first one has seen, or bring it back to life.
-func (b *between) second() (end func()) {
+// beginSecond lets another rotary work within what somebody does meanwhile, until the function it returns is called.
+// Its calls are traced and checked like all of rotary's. They have no numbers, and nothing comes in between them; nor
+// does it know what the first one has seen, or bring it back to life.
+func (b *between) beginSecond() (end func()) {
 	if !b.meanwhile {
 		return func() {}
 	}
@@ -131,11 +132,11 @@ func (b *between) second() (end func()) {
 	}
 }
 
-// calm says whether nothing comes in between during this step.
-func (b *between) calm() bool { return len(b.twos) == 0 && !b.meanwhile }
+// isCalm reports whether nothing comes in between during this step.
+func (b *between) isCalm() bool { return len(b.twos) == 0 && !b.meanwhile }
 
-// who makes a call. GitHub and Vercel are called by propagate alone.
-func who(c sim.Call) string {
+// callerOf makes a call. GitHub and Vercel are called by propagate alone.
+func callerOf(c sim.Call) string {
 	switch {
 	case c.Caller == rotateLambda || slices.Contains([]string{"database", "vendor", "iam", "sts"}, c.Service):
 		return rotateLambda

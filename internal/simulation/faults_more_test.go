@@ -85,7 +85,7 @@ func concurrentFaults() []line {
 			now: func(p played) {
 				p.told("is not retired yet")
 				p.accepts(2)
-				if _, some := labelled(p.peek("source/production/db"), history.AWSPending); some {
+				if _, some := findLabelled(p.peekAt("source/production/db"), history.AWSPending); some {
 					p.t.Error("AWSPENDING is left: the next rotation could not start")
 				}
 			},

@@ -52,7 +52,7 @@ func crashFaults() []line {
 		{name: "F01 crash before or after createSecret's put", play: []tale{{
 			play: "rotate db; pass", at: putSource, do: []string{"crash before", "crash after"},
 			now: func(p played) {
-				pending, some := labelled(p.peek("source/production/db"), history.AWSPending)
+				pending, some := findLabelled(p.peekAt("source/production/db"), history.AWSPending)
 				if !some || pending.ID == p.first["source/production/db"] {
 					p.t.Error("the rotation that is half done cannot be seen")
 				}
@@ -94,7 +94,7 @@ func crashFaults() []line {
 				for _, b := range []string{"api-secrets", "ci-secrets", "dashboard-secrets"} {
 					p.moved(b)
 				}
-				p.faithful()
+				p.checkFaithful()
 			},
 		}}},
 		{name: "F05 the put of a bucket times out after success", play: []tale{{
@@ -176,7 +176,8 @@ func crashFaults() []line {
 	}
 }
 
-// throttled has every service refuse everything for the rate, for an hour and for a day, after a person has put a login.
+// throttled has every service refuse everything for the rate, for an hour and for a day, after a person has put a
+// login.
 func throttled() (all []tale) {
 	for _, service := range []string{"secretsmanager", "ecs", "github", "vercel"} {
 		for _, hours := range []int{1, 24} {

@@ -57,14 +57,14 @@ func (w *World) openFleet(env *manifest.Environment) error {
 	return w.Containers(w.ctx, env)
 }
 
-func (m *member) call(operation string, write bool, do func() (plan.Seen, error)) (plan.Seen, error) {
+func (m *member) callFleet(operation string, write bool, do func() (plan.Seen, error)) (plan.Seen, error) {
 	call := sim.Call{Service: "fleet", Operation: operation, Resource: m.name, Write: write, Caller: propagateLambda}
 	return sim.Do(m.w.Tap, call, operation+m.name, do, func(o sim.Outcome) error { return fmt.Errorf("the fleet says no: %d", o) })
 }
 
 // Status implements reconcile.Consumer.
 func (m *member) Status(context.Context) (plan.Seen, error) {
-	return m.call("Describe", false, func() (plan.Seen, error) {
+	return m.callFleet("Describe", false, func() (plan.Seen, error) {
 		seen := plan.Seen{Running: m.running, RollingTo: m.rolling, Settled: m.rolling == "", Changed: m.changed, Rest: fmt.Sprint(m.image), InPlay: m.inPlay()}
 		if m.foreign {
 			seen.Foreign, seen.RollingTo = "somebody's deployment", ""
@@ -95,19 +95,19 @@ func (m *member) Roll(_ context.Context, b bucket.Bucket) error {
 	if m.isOn(b.Version) && !m.foreign {
 		return nil
 	}
-	_, err := m.call("Update", true, func() (plan.Seen, error) {
+	_, err := m.callFleet("Update", true, func() (plan.Seen, error) {
 		if m.foreign {
 			return plan.Seen{}, errors.New("somebody's deployment is in progress")
 		}
-		m.deploy(b.Version)
+		m.startRollout(b.Version)
 		return plan.Seen{}, nil
 	})
 	return err
 }
 
-// deploy starts a rollout. It fails after rollTime where the image is broken, and so does the way back; the tasks that
-// run stay.
-func (m *member) deploy(version string) {
+// startRollout starts a rollout. It fails after rollTime where the image is broken, and so does the way back; the
+// tasks that run stay.
+func (m *member) startRollout(version string) {
 	if m.isOn(version) {
 		return
 	}
@@ -126,22 +126,23 @@ func (m *member) deploy(version string) {
 	})
 }
 
-// isOn says whether a member runs a version alone, or is on its way to it. One that is stuck is on its way to nothing.
+// isOn reports whether a member runs a version alone, or is on its way to it. One that is stuck is on its way to
+// nothing.
 func (m *member) isOn(version string) bool {
 	return m.rolling == version || m.rolling == "" && m.running == version && !m.stuck
 }
 
-// release is another image, rolled with the version that runs.
-func (m *member) release(image int) {
+// releaseImage is another image, rolled with the version that runs.
+func (m *member) releaseImage(image int) {
 	m.image, m.broken, m.changed, m.failed, m.stuck = image, false, m.w.Clock.Now(), "", false
 }
 
-// redeploy is a person who deploys the newest other version that can be deployed.
-func (m *member) redeploy() error {
-	for _, v := range slices.Backward(m.w.peek(m.bucket)) {
+// redeployOlder is a person who deploys the newest other version that can be deployed.
+func (m *member) redeployOlder() error {
+	for _, v := range slices.Backward(m.w.peekAt(m.bucket)) {
 		if v.ID != m.running && m.ran[v.ID] && !m.gone[v.ID] && m.rolling == "" {
 			m.foreign = true
-			m.deploy(v.ID)
+			m.startRollout(v.ID)
 			return nil
 		}
 	}
@@ -158,7 +159,7 @@ func (m *member) Withdraw(_ context.Context, versions []string) error {
 	if !slices.ContainsFunc(versions, func(v string) bool { return m.ran[v] && !m.gone[v] }) {
 		return nil
 	}
-	_, err := m.call("Deregister", true, func() (plan.Seen, error) {
+	_, err := m.callFleet("Deregister", true, func() (plan.Seen, error) {
 		for _, v := range versions {
 			if slices.Contains(m.inPlay(), v) {
 				return plan.Seen{}, errors.New("somebody has deployed it meanwhile")
@@ -170,8 +171,8 @@ func (m *member) Withdraw(_ context.Context, versions []string) error {
 	return err
 }
 
-// members are in the order of their names.
-func (w *World) members() []*member {
+// listMembers are in the order of their names.
+func (w *World) listMembers() []*member {
 	var all []*member
 	for _, name := range slices.Sorted(maps.Keys(w.fleet)) {
 		all = append(all, w.fleet[name])
@@ -179,28 +180,28 @@ func (w *World) members() []*member {
 	return all
 }
 
-// muster checks S1 to S3 for the fleet: what anybody runs, rolls to, or could be deployed on by a person, exists, has
-// a label, and holds what the database accepts.
-func (w *World) muster() {
-	for _, m := range w.members() {
-		for _, v := range w.peek(m.bucket) {
+// checkFleet checks S1 to S3 for the fleet: what anybody runs, rolls to, or could be deployed on by a person, exists,
+// has a label, and holds what the database accepts.
+func (w *World) checkFleet() {
+	for _, m := range w.listMembers() {
+		for _, v := range w.peekAt(m.bucket) {
 			if !slices.Contains(m.inPlay(), v.ID) {
 				continue
 			}
 			if len(v.Labels) == 0 {
-				w.violate("S3 %s may run version %s, which has no label", m.name, history.Short(v.ID))
+				w.noteViolation("S3 %s may run version %s, which has no label", m.name, history.Short(v.ID))
 			}
-			if !w.accepted(m.bucket, v.Value) {
-				w.violate("S1 %s runs version %s, and the database refuses it", m.name, history.Short(v.ID))
+			if !w.isLoginAccepted(m.bucket, v.Value) {
+				w.noteViolation("S1 %s runs version %s, and the database refuses it", m.name, history.Short(v.ID))
 			}
 		}
 	}
 }
 
-// accepted says whether the database accepts what a version of a bucket holds.
-func (w *World) accepted(name string, text secret.Value) bool {
-	logins := w.db.tolerated()
-	values := parsed(name, text)
+// isLoginAccepted reports whether the database accepts what a version of a bucket holds.
+func (w *World) isLoginAccepted(name string, text secret.Value) bool {
+	logins := w.db.listTolerated()
+	values := parseContent(name, text)
 	for _, b := range w.Env.Buckets {
 		for _, e := range w.Env.Entries(b) {
 			if value, has := values[e.Name]; b.Secret == name && e.Key == w.db.key && has && !logins[secret.Reveal(value)] {

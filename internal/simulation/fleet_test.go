@@ -13,11 +13,11 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 )
 
-// TestTheFleetBehavesLikeECS plays the same random changes, rotations, deployments and broken images on three members of
-// the fleet and on three services of the stand-in's ECS, through the genuine driver. Whatever is rolled comes to rest
-// before the next pass looks, because how long it takes is not the same; what happens on the way is left to the table
-// below, and to the driver's own tests. Compared are every pass's steps, waits, sources and consumers, and in the end every
-// label of every version.
+// TestTheFleetBehavesLikeECS plays the same random changes, rotations, deployments and broken images on three members
+// of the fleet and on three services of the stand-in's ECS, through the genuine driver. Whatever is rolled comes to
+// rest before the next pass looks, because how long it takes is not the same; what happens on the way is left to the
+// table below, and to the driver's own tests. Compared are every pass's steps, waits, sources and consumers, and in
+// the end every label of every version.
 func TestTheFleetBehavesLikeECS(t *testing.T) {
 	for seed := range uint64(60) {
 		schedule := restful(seed)
@@ -112,9 +112,9 @@ func TestAMemberOfTheFleetIsAConsumer(t *testing.T) {
 		{"a failure is remembered by its version, and what runs stays in play", func(m crew) { m.broken().roll(second).rest() }, "is stuck, failed second"},
 		{"another image gets it out of that", func(m crew) { m.broken().roll(second).rest().release() }, "runs first"},
 		{"a success ends the memory", func(m crew) { m.broken().roll(second).rest().release().roll(second).rest() }, "runs second"},
-		{"what is withdrawn cannot be deployed", func(m crew) { m.roll(second).rest().withdraw(first).deploy(false) }, "runs second"},
-		{"what is not can be", func(m crew) { m.roll(second).rest().deploy(true) }, "runs second, somebody brings first"},
-		{"somebody's rollout is not superseded", func(m crew) { m.roll(second).rest().deploy(true).refuses(second) }, "runs second, somebody brings first"},
+		{"what is withdrawn cannot be deployed", func(m crew) { m.roll(second).rest().withdraw(first).startRollout(false) }, "runs second"},
+		{"what is not can be", func(m crew) { m.roll(second).rest().startRollout(true) }, "runs second, somebody brings first"},
+		{"somebody's rollout is not superseded", func(m crew) { m.roll(second).rest().startRollout(true).refuses(second) }, "runs second, somebody brings first"},
 		{"what is in play is not withdrawn", func(m crew) { m.roll(second).spares(first).spares(second) }, "rolls from first to second"},
 		{"withdrawing may be repeated", func(m crew) { m.roll(second).rest().withdraw(first).withdraw(first) }, "runs second"},
 		{"what was withdrawn can be rolled to again", func(m crew) { m.roll(second).rest().withdraw(first).roll(first).rest() }, "runs first"},
@@ -165,11 +165,11 @@ func aboard(t *testing.T, first, second string) crew {
 		t.Fatal(err)
 	}
 	for _, do := range []string{"put db", "pass"} {
-		w.act(do)
+		w.doAction(do)
 	}
 	m := w.fleet["api"]
 	*m = member{w: w, name: m.name, bucket: m.bucket, ran: map[string]bool{}, gone: map[string]bool{}}
-	versions := w.peek(m.bucket)
+	versions := w.peekAt(m.bucket)
 	c := crew{t, w, m, map[string]string{first: versions[0].ID, second: versions[1].ID}}
 	return c.roll(first).rest()
 }
@@ -206,10 +206,10 @@ func (m crew) called(version string) string {
 	return "nothing"
 }
 
-// deploy is a person who deploys the other version.
-func (m crew) deploy(can bool) crew {
+// startRollout is a person who deploys the other version.
+func (m crew) startRollout(can bool) crew {
 	m.Helper()
-	if err := m.redeploy(); (err == nil) != can {
+	if err := m.redeployOlder(); (err == nil) != can {
 		m.Errorf("a person deploys it: %v", err)
 	}
 	return m
@@ -252,4 +252,4 @@ func (m crew) spares(version string) crew {
 
 func (m crew) broken() crew { m.member.broken = true; return m }
 
-func (m crew) release() crew { m.member.release(m.image + 1); return m }
+func (m crew) release() crew { m.member.releaseImage(m.image + 1); return m }

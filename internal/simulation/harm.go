@@ -36,32 +36,32 @@ type harm struct {
 	clean  int      // passes since the deadline in which nothing went wrong
 }
 
-// dies is how many of those it takes until what is older is dead: a symmetric secret moves twice before.
-func (h *harm) dies() int {
+// passesToDie is how many of those it takes until what is older is dead: a symmetric secret moves twice before.
+func (h *harm) passesToDie() int {
 	if h.source.Rotate.Also != "" {
 		return 5
 	}
 	return 2
 }
 
-// announce notes what somebody is told of an emergency that they are about to begin, and have agreed to.
-func (w *World) announce(s manifest.Source, e operate.Emergency) *harm {
-	foreseen, values := operate.Foresee(w.Env, e, w.last), w.content(s)
+// noteAnnounced notes what somebody is told of an emergency that they are about to begin, and have agreed to.
+func (w *World) noteAnnounced(s manifest.Source, e operate.Emergency) *harm {
+	foreseen, values := operate.Foresee(w.Env, e, w.last), w.readSource(s)
 	told := &harm{source: s, from: e.Current.ID, announced: w.Clock.Now(), atOnce: append(foreseen.Dead, foreseen.Stopped)}
-	told.begins(e.Version(), e.Until)
+	told.noteVersion(e.Version(), e.Until)
 	moving := s.Rotate.Also != "" && !values[s.Rotate.Also].Equal(values[s.Rotate.Key])
 	told.early = foreseen.AtOnce || len(foreseen.Dead) > 0 || s.Rotate.Also != "" && len(e.History.Owed()) > 0 || moving
 	w.harms = append(w.harms, told)
 	return told
 }
 
-// begins notes which version the emergency makes.
-func (h *harm) begins(version string, until time.Time) {
+// noteVersion notes which version the emergency makes.
+func (h *harm) noteVersion(version string, until time.Time) {
 	h.version, h.until, h.label = version, until, history.DeadlineLabel(until, version)
 }
 
-// confirms reports whether what an emergency of source s has made is being confirmed.
-func (w *World) confirms(s manifest.Source) bool {
+// isConfirming reports whether what an emergency of source s has made is being confirmed.
+func (w *World) isConfirming(s manifest.Source) bool {
 	return slices.ContainsFunc(w.harms, func(h *harm) bool {
 		return h.source.Name == s.Name && w.Clock.Now().Sub(h.announced) < rotate.Outlast+2*sweep
 	})
@@ -70,57 +70,58 @@ func (w *World) confirms(s manifest.Source) bool {
 // wentBack notes that somebody has gone back in a source: the emergencies before are undone that left no label.
 func (w *World) wentBack(s manifest.Source) {
 	for _, h := range w.harms {
-		_, left := labelled(w.peek(s.Secret), h.label)
+		_, left := findLabelled(w.peekAt(s.Secret), h.label)
 		h.undone = h.undone || h.source.Name == s.Name && h.begun && !left
 	}
 }
 
-// may says whether an emergency may still break somebody.
-func (h *harm) may() bool { return !h.over && !h.undone }
+// mayBreak reports whether an emergency may still break somebody.
+func (h *harm) mayBreak() bool { return !h.over && !h.undone }
 
-// must says whether what it has ended must still die.
-func (h *harm) must() bool { return h.may() && !h.void && h.begun && !h.until.IsZero() }
+// mustEnd reports whether what it has ended must still die.
+func (h *harm) mustEnd() bool { return h.mayBreak() && !h.void && h.begun && !h.until.IsZero() }
 
-// taken says whether an emergency's new credential may take the place of one of source s.
-func (w *World) taken(s manifest.Source, text string) bool {
+// isTaken reports whether an emergency's new credential may take the place of one of source s.
+func (w *World) isTaken(s manifest.Source, text string) bool {
 	return slices.ContainsFunc(w.harms, func(h *harm) bool {
-		return h.source.Name == s.Name && h.may() && slices.ContainsFunc(w.containing(s, text), func(v secretsmanager.Version) bool {
+		return h.source.Name == s.Name && h.mayBreak() && slices.ContainsFunc(w.listContaining(s, text), func(v secretsmanager.Version) bool {
 			return slices.Contains(h.atOnce, v.ID)
 		})
 	})
 }
 
-// doomed says whether an emergency's deadline is over one of the credentials of source s.
-func (w *World) doomed(s manifest.Source, text string) bool {
+// isDoomed reports whether an emergency's deadline is over one of the credentials of source s.
+func (w *World) isDoomed(s manifest.Source, text string) bool {
 	now := w.Clock.Now()
 	return slices.ContainsFunc(w.harms, func(h *harm) bool {
 		late := !h.until.IsZero() && !now.Before(h.until)
-		return h.source.Name == s.Name && h.may() && late && slices.ContainsFunc(w.containing(s, text), func(v secretsmanager.Version) bool {
-			return w.older(h, v)
+		return h.source.Name == s.Name && h.mayBreak() && late && slices.ContainsFunc(w.listContaining(s, text), func(v secretsmanager.Version) bool {
+			return w.isOlder(h, v)
 		})
 	})
 }
 
-// older says whether a version is older than an emergency's, or, where that never came to be, than what it was to replace.
-func (w *World) older(h *harm, v secretsmanager.Version) bool {
+// isOlder reports whether a version is older than an emergency's, or, where that never came to be, than what it was to
+// replace.
+func (w *World) isOlder(h *harm, v secretsmanager.Version) bool {
 	than := h.from
-	if slices.ContainsFunc(w.peek(h.source.Secret), func(v secretsmanager.Version) bool { return v.ID == h.version }) {
+	if slices.ContainsFunc(w.peekAt(h.source.Secret), func(v secretsmanager.Version) bool { return v.ID == h.version }) {
 		than = h.version
 	}
-	return w.precedes(v, h.source, than)
+	return w.isBefore(v, h.source, than)
 }
 
-// precedes says whether a version is older than another one of its source.
-func (w *World) precedes(v secretsmanager.Version, s manifest.Source, than string) bool {
-	return slices.ContainsFunc(w.peek(s.Secret), func(other secretsmanager.Version) bool {
+// isBefore reports whether a version is older than another one of its source.
+func (w *World) isBefore(v secretsmanager.Version, s manifest.Source, than string) bool {
+	return slices.ContainsFunc(w.peekAt(s.Secret), func(other secretsmanager.Version) bool {
 		return other.ID == than && v.ID != than && v.Created.Before(other.Created)
 	})
 }
 
-// containing are the versions of a source in which a text stands.
-func (w *World) containing(s manifest.Source, text string) []secretsmanager.Version {
-	return slices.DeleteFunc(slices.Clone(w.peek(s.Secret)), func(v secretsmanager.Version) bool {
-		for _, value := range parsed(s.Name, v.Value) {
+// listContaining are the versions of a source in which a text stands.
+func (w *World) listContaining(s manifest.Source, text string) []secretsmanager.Version {
+	return slices.DeleteFunc(slices.Clone(w.peekAt(s.Secret)), func(v secretsmanager.Version) bool {
+		for _, value := range parseContent(s.Name, v.Value) {
 			if secret.Reveal(value) == text {
 				return false
 			}
@@ -129,69 +130,69 @@ func (w *World) containing(s manifest.Source, text string) []secretsmanager.Vers
 	})
 }
 
-// disturbed says whether somebody may be refused who shows something of a source whose emergency has said so: what was
-// replaced, or, of a symmetric secret, what others have not got yet. A database knows each of its logins.
-func (w *World) disturbed(target string) bool {
+// isDisturbed reports whether somebody may be refused who shows something of a source whose emergency has said so: what
+// was replaced, or, of a symmetric secret, what others have not got yet. A database knows each of its logins.
+func (w *World) isDisturbed(target string) bool {
 	now := w.Clock.Now()
 	return slices.ContainsFunc(w.harms, func(h *harm) bool {
 		late := !h.until.IsZero() && !now.Before(h.until)
-		return h.may() && (late || h.early) && w.databases[h.source.Name] == nil && slices.ContainsFunc(h.source.Keys, func(key string) bool {
+		return h.mayBreak() && (late || h.early) && w.databases[h.source.Name] == nil && slices.ContainsFunc(h.source.Keys, func(key string) bool {
 			return stage.Target(w.Env, key) == target
 		})
 	})
 }
 
-// passed notes that a pass has ended, which began then: what was to die before is dead after two in which nothing went
-// wrong, unless somebody holds it.
-func (w *World) passed(began time.Time, clean bool) {
-	w.track()
+// notePass notes that a pass has ended, which began then: what was to die before is dead after two in which nothing
+// went wrong, unless somebody holds it.
+func (w *World) notePass(began time.Time, clean bool) {
+	w.trackHarms()
 	for _, h := range w.harms {
-		if h.over = h.over || clean && w.last.Converged; !h.must() || began.Before(h.until) || !clean {
+		if h.over = h.over || clean && w.last.Converged; !h.mustEnd() || began.Before(h.until) || !clean {
 			continue
 		}
 		h.clean++
-		for _, v := range w.peek(h.source.Secret) {
-			if w.ended(h, v) && w.survives(h, v) {
-				w.violate("L3 version %s of %s outlives an emergency's deadline", history.Short(v.ID), h.source.Name)
+		for _, v := range w.peekAt(h.source.Secret) {
+			if w.isEnded(h, v) && w.isSurviving(h, v) {
+				w.noteViolation("L3 version %s of %s outlives an emergency's deadline", history.Short(v.ID), h.source.Name)
 			}
 		}
 	}
 	if clean && w.last.Converged {
-		w.buried()
+		w.endSpared()
 	}
 }
 
-// track notes how far emergencies have come. One is none any more whose label was taken off because its rotation was
-// stopped, or because somebody made an older version current.
-func (w *World) track() {
+// trackHarms notes how far emergencies have come. One is none any more whose label was taken off because its rotation
+// was stopped, or because somebody made an older version current.
+func (w *World) trackHarms() {
 	for _, h := range w.harms {
-		versions := w.peek(h.source.Secret)
-		_, left := labelled(versions, h.label)
+		versions := w.peekAt(h.source.Secret)
+		_, left := findLabelled(versions, h.label)
 		h.begun = h.begun || left
-		current, _ := labelled(versions, history.AWSCurrent)
+		current, _ := findLabelled(versions, history.AWSCurrent)
 		switch {
 		case current.ID == h.version:
 			h.done = true
 		case (h.done || current.ID != h.from) && !slices.Contains(h.kept, current.ID):
 			h.kept = append(h.kept, current.ID)
 		}
-		back := !h.done || w.precedes(current, h.source, h.version)
+		back := !h.done || w.isBefore(current, h.source, h.version)
 		h.void = h.void || h.begun && !left && back
 	}
 }
 
-// ended says whether an emergency has ended a version: it is older than what has become of it. One that was current since
-// then is not meant.
-func (w *World) ended(h *harm, v secretsmanager.Version) bool {
+// isEnded reports whether an emergency has ended a version: it is older than what has become of it. One that was
+// current since then is not meant.
+func (w *World) isEnded(h *harm, v secretsmanager.Version) bool {
 	than := h.from
 	if h.done {
 		than = h.version
 	}
-	return h.must() && w.precedes(v, h.source, than) && !slices.Contains(h.kept, v.ID)
+	return h.mustEnd() && w.isBefore(v, h.source, than) && !slices.Contains(h.kept, v.ID)
 }
 
-// survives says whether a version that was to die lives, and nobody holds it.
-func (w *World) survives(h *harm, v secretsmanager.Version) bool {
+// isSurviving reports whether a version that was to die lives, and nobody holds it.
+func (w *World) isSurviving(h *harm, v secretsmanager.Version) bool {
 	has := func(label string) bool { return slices.Contains(v.Labels, label) }
 	if !slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, history.Live) }) {
 		return false
@@ -200,11 +201,11 @@ func (w *World) survives(h *harm, v secretsmanager.Version) bool {
 		h.clean = 0 // it takes two passes more when nobody holds it
 		return false
 	}
-	return h.clean >= h.dies()
+	return h.clean >= h.passesToDie()
 }
 
-// buried ends what was spared: whoever still shows it is refused, and nobody should.
-func (w *World) buried() {
+// endSpared ends what was spared: whoever still shows it is refused, and nobody should.
+func (w *World) endSpared() {
 	for _, name := range slices.Sorted(maps.Keys(w.databases)) {
 		d := w.databases[name]
 		for text := range d.spared {
@@ -214,11 +215,11 @@ func (w *World) buried() {
 	}
 }
 
-// vetoed are the versions that a person, or a rollback, holds.
-func (w *World) vetoed() (ids []string) {
+// listVetoed are the versions that a person, or a rollback, holds.
+func (w *World) listVetoed() (ids []string) {
 	for _, s := range w.Env.Sources {
 		for _, label := range []string{history.Retain, history.Rollback} {
-			if v, some := labelled(w.peek(s.Secret), label); some {
+			if v, some := findLabelled(w.peekAt(s.Secret), label); some {
 				ids = append(ids, v.ID)
 			}
 		}

@@ -16,14 +16,14 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// ownKey is a person who makes an access key for themselves, of the user that a source's keys are of, and uses it, unless
-// they leave that for later.
+// ownKey is a person who makes an access key for themselves, of the user that a source's keys are of, and uses it,
+// unless they leave that for later.
 func ownKey(w *World, args []string) error {
-	s, err := w.source(args)
+	s, err := w.findSource(args)
 	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
 		return errNotNow
 	}
-	defer w.others()()
+	defer w.openForOthers()()
 	w.Advance(time.Second)
 	key, err := w.AccessKey(w.ctx, s)
 	if err == nil {
@@ -38,31 +38,31 @@ func ownKey(w *World, args []string) error {
 
 // newKey is a person who makes an access key and puts it, if the user has a slot for it.
 func newKey(w *World, args []string) error {
-	s, err := w.source(args)
+	s, err := w.findSource(args)
 	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
 		return errNotNow
 	}
 	w.Advance(time.Second)
-	end := w.others()
+	end := w.openForOthers()
 	key, err := w.AccessKey(w.ctx, s)
 	end()
 	if err != nil {
 		return err
 	}
-	values := w.content(s)
+	values := w.readSource(s)
 	for name, value := range key {
 		values[name] = secret.New(value)
 	}
-	return w.put(s, values)
+	return w.putSource(s, values)
 }
 
 // dropKeys is a person who needs their own access keys no more.
 func dropKeys(w *World, args []string) error {
-	s, err := w.source(args)
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
-	defer w.others()()
+	defer w.openForOthers()()
 	client := awsiam.NewFromConfig(w.Config(w.Env.Account, w.Env.Region))
 	for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
 		if !w.ownKeys[k.ID] {
@@ -81,10 +81,10 @@ func (w *World) tidyKeys(s manifest.Source) error {
 	if s.Rotate.With != manifest.AWSAccessKey {
 		return nil
 	}
-	defer w.others()()
+	defer w.openForOthers()()
 	client := awsiam.NewFromConfig(w.Config(w.Env.Account, w.Env.Region))
 	for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
-		if len(w.holding(s, k.ID)) > 0 || w.ownKeys[k.ID] {
+		if len(w.listHolding(s, k.ID)) > 0 || w.ownKeys[k.ID] {
 			continue
 		}
 		if _, err := client.DeleteAccessKey(w.ctx, &awsiam.DeleteAccessKeyInput{UserName: aws.String(k.User.Name), AccessKeyId: &k.ID}); err != nil {
@@ -94,54 +94,54 @@ func (w *World) tidyKeys(s manifest.Source) error {
 	return nil
 }
 
-// dying is called when an access key that works is about to stop working.
-func (w *World) dying(k iam.Key) {
+// checkDyingKey is called when an access key that works is about to stop working.
+func (w *World) checkDyingKey(k iam.Key) {
 	if w.ownKeys[k.ID] && !w.now.open {
-		w.violate("S14 an access key is ended that is a person's own")
+		w.noteViolation("S14 an access key is ended that is a person's own")
 	}
 	for _, s := range w.Env.Sources {
 		if stage.User(w.Env, s) != k.User || s.Rotate.With != manifest.AWSAccessKey || w.now.open {
 			continue
 		}
 		id, _ := s.AccessKey()
-		holders := w.holding(s, k.ID)
+		holders := w.listHolding(s, k.ID)
 		if len(holders) == 0 {
 			continue // a rotation that died has made it
 		}
-		if !w.taken(s, k.ID) && !w.doomed(s, k.ID) {
-			w.retiring(id, k.ID)
+		if !w.isTaken(s, k.ID) && !w.isDoomed(s, k.ID) {
+			w.checkRetiring(id, k.ID)
 		}
 		if slices.ContainsFunc(holders, func(v secretsmanager.Version) bool { return slices.Contains(v.Labels, history.Retain) }) {
-			w.violate("S4 a version of %s is retired, and somebody retains it", s.Name)
+			w.noteViolation("S4 a version of %s is retired, and somebody retains it", s.Name)
 		}
 	}
 }
 
-// holding are the versions of a source that hold an access key.
-func (w *World) holding(s manifest.Source, keyID string) []secretsmanager.Version {
+// listHolding are the versions of a source that hold an access key.
+func (w *World) listHolding(s manifest.Source, keyID string) []secretsmanager.Version {
 	id, _ := s.AccessKey()
-	return slices.DeleteFunc(slices.Clone(w.peek(s.Secret)), func(v secretsmanager.Version) bool {
-		return secret.Reveal(parsed(s.Name, v.Value)[id]) != keyID
+	return slices.DeleteFunc(slices.Clone(w.peekAt(s.Secret)), func(v secretsmanager.Version) bool {
+		return secret.Reveal(parseContent(s.Name, v.Value)[id]) != keyID
 	})
 }
 
-// keysRemembered checks that every access key that works is known: some version that holds it says so, or is so new that
-// no pass has seen it, or the rotation that has made it is not over.
+// keysRemembered checks that every access key that works is known: some version that holds it says so, or is so new
+// that no pass has seen it, or the rotation that has made it is not over.
 func (w *World) keysRemembered() {
 	for _, s := range w.Env.Sources {
-		versions := w.peek(s.Secret)
-		seen, _ := labelled(versions, history.Seen)
-		if _, rotating := labelled(versions, history.AWSPending); rotating || s.Rotate.With != manifest.AWSAccessKey {
+		versions := w.peekAt(s.Secret)
+		seen, _ := findLabelled(versions, history.Seen)
+		if _, rotating := findLabelled(versions, history.AWSPending); rotating || s.Rotate.With != manifest.AWSAccessKey {
 			continue
 		}
 		for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
-			known := slices.ContainsFunc(w.holding(s, k.ID), func(v secretsmanager.Version) bool {
+			known := slices.ContainsFunc(w.listHolding(s, k.ID), func(v secretsmanager.Version) bool {
 				return !v.Created.Before(seen.Created) || slices.ContainsFunc(v.Labels, func(l string) bool {
 					return strings.HasPrefix(l, history.Live) || l == history.AWSCurrent
 				})
 			})
 			if k.Status == iam.Active && !known && !w.ownKeys[k.ID] {
-				w.violate("S6 AWS accepts an access key of %s, and no version says so", s.Name)
+				w.noteViolation("S6 AWS accepts an access key of %s, and no version says so", s.Name)
 			}
 		}
 	}
@@ -154,20 +154,20 @@ func (w *World) keysAlone() {
 			continue
 		}
 		id, _ := s.AccessKey()
-		now, found := secret.Reveal(w.content(s)[id]), 0
+		now, found := secret.Reveal(w.readSource(s)[id]), 0
 		for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
 			switch {
 			case k.ID == now || w.ownKeys[k.ID]:
 				found++
 				if k.Status != iam.Active {
-					w.violate("L3 the current access key of %s, or somebody's own, is %s", s.Name, k.Status)
+					w.noteViolation("L3 the current access key of %s, or somebody's own, is %s", s.Name, k.Status)
 				}
 			case k.Status == iam.Active:
-				w.violate("L3 AWS still accepts another access key of %s than the current one", s.Name)
+				w.noteViolation("L3 AWS still accepts another access key of %s than the current one", s.Name)
 			}
 		}
 		if found != 1+len(w.ownKeys) {
-			w.violate("L3 the current access key of %s, or somebody's own, is gone", s.Name)
+			w.noteViolation("L3 the current access key of %s, or somebody's own, is gone", s.Name)
 		}
 	}
 }

@@ -17,34 +17,34 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// pass is one invocation of lambdas/propagate.
-func (w *World) pass(ctx context.Context) error {
-	defer w.now.second()()
+// runPass is one invocation of lambdas/propagate.
+func (w *World) runPass(ctx context.Context) error {
+	defer w.now.beginSecond()()
 	delete(w.now.dead, propagateLambda)
 	w.before, w.landing = w.lastChange(), w.lands
 	defer func(was bool) { w.passing = was }(w.passing)
 	w.passing = true
-	pass, began, due := w.reconciler(propagateLambda), w.Clock.Now(), w.due()
+	pass, began, due := w.newPass(propagateLambda), w.Clock.Now(), w.listDue()
 	pass.Advancer, pass.AcceptRemovals = advancer{w}, w.accept
 	report, err := pass.Run(ctx)
 	w.Failed = err
-	w.report(report)
+	w.keepReport(report)
 	if err == nil {
-		w.reports(report, due)
+		w.checkReport(report, due)
 	}
-	w.passed(began, err == nil && w.now.calm() && len(w.outage) == 0)
+	w.notePass(began, err == nil && w.now.isCalm() && len(w.outage) == 0)
 	return err
 }
 
-// reconciler is a pass, as far as it only looks, on behalf of a caller.
-func (w *World) reconciler(caller string) reconcile.Pass {
+// newPass is a pass, as far as it only looks, on behalf of a caller.
+func (w *World) newPass(caller string) reconcile.Pass {
 	return reconcile.Pass{
-		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, caller)), Open: w.opener(), Census: w.census(),
+		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, caller)), Open: w.newOpener(), Census: w.newCensus(),
 	}
 }
 
-// opener opens the real drivers, without sockets and without waiting by the clock.
-func (w *World) opener() reconcile.Opener {
+// newOpener opens the real drivers, without sockets and without waiting by the clock.
+func (w *World) newOpener() reconcile.Opener {
 	if w.fleet != nil {
 		return w.openMember
 	}
@@ -61,36 +61,36 @@ func (w *World) opener() reconcile.Opener {
 	}
 }
 
-// census looks for services of rotary's in no manifest. The fleet has none.
-func (w *World) census() reconcile.Census {
+// newCensus looks for services of rotary's in no manifest. The fleet has none.
+func (w *World) newCensus() reconcile.Census {
 	if w.fleet != nil {
 		return nil
 	}
 	return ecs.NewCensus(w.region().ECS.Direct(w.Tap, propagateLambda), w.Env)
 }
 
-// invoked begins an invocation of lambdas/rotate.
-func (w *World) invoked() {
+// noteInvocation begins an invocation of lambdas/rotate.
+func (w *World) noteInvocation() {
 	delete(w.now.dead, rotateLambda)
-	w.now.runs, w.now.vetoes = w.Clock.Now(), w.vetoed()
+	w.now.runs, w.now.vetoes = w.Clock.Now(), w.listVetoed()
 }
 
 // advancer invokes lambdas/rotate to retire what is owed, and to confirm what is current.
 type advancer struct{ w *World }
 
 func (a advancer) Advance(ctx context.Context, ask plan.Advance) error {
-	return a.invoke(ask.Source, func(j rotate.Job) error { return j.Advance(context.WithoutCancel(ctx), ask) })
+	return a.invokeRotate(ask.Source, func(j rotate.Job) error { return j.Advance(context.WithoutCancel(ctx), ask) })
 }
 
 func (a advancer) Confirm(ctx context.Context, ask plan.Confirm) error {
-	return a.invoke(ask.Source, func(j rotate.Job) error { return j.Confirm(context.WithoutCancel(ctx), ask) })
+	return a.invokeRotate(ask.Source, func(j rotate.Job) error { return j.Confirm(context.WithoutCancel(ctx), ask) })
 }
 
-func (a advancer) invoke(source string, do func(rotate.Job) error) error {
+func (a advancer) invokeRotate(source string, do func(rotate.Job) error) error {
 	call := sim.Call{Service: "lambda", Operation: "Invoke", Resource: rotateLambda, Write: true, Caller: propagateLambda}
 	_, err := sim.Do(a.w.Tap, call, "", func() (struct{}, error) {
-		a.w.invoked()
-		job, err := a.w.job(source)
+		a.w.noteInvocation()
+		job, err := a.w.openJob(source)
 		if err == nil {
 			err = do(job)
 		}
@@ -99,19 +99,19 @@ func (a advancer) invoke(source string, do func(rotate.Job) error) error {
 	return err
 }
 
-// job is what lambdas/rotate makes of a request.
-func (w *World) job(source string) (rotate.Job, error) {
+// openJob is what lambdas/rotate makes of a request.
+func (w *World) openJob(source string) (rotate.Job, error) {
 	s, has := w.Env.Source(source)
 	if !has {
 		return rotate.Job{}, fmt.Errorf("there is no source %s", source)
 	}
-	j := rotate.Job{Store: store.New(w.region().SecretsManager.Direct(w.Tap, rotateLambda)), Source: s, Pause: w.pause}
+	j := rotate.Job{Store: store.New(w.region().SecretsManager.Direct(w.Tap, rotateLambda)), Source: s, Pause: w.pauseRotate}
 	if db := w.databases[source]; db != nil {
 		j.Rotator = users{db}
 		return j, nil
 	}
 	if v := w.vendors[source]; v != nil {
-		j.Rotator = v.rotator()
+		j.Rotator = v.newRotator()
 		return j, nil
 	}
 	var err error
@@ -121,8 +121,8 @@ func (w *World) job(source string) (rotate.Job, error) {
 	return j, err
 }
 
-// pause lets time pass while the rotate Lambda waits.
-func (w *World) pause(ctx context.Context, d time.Duration) error {
+// pauseRotate lets time pass while the rotate Lambda waits.
+func (w *World) pauseRotate(ctx context.Context, d time.Duration) error {
 	w.Advance(d)
 	return ctx.Err()
 }
@@ -130,19 +130,19 @@ func (w *World) pause(ctx context.Context, d time.Duration) error {
 // steps are the four that Secrets Manager asks for; each is an invocation of its own.
 var steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
 
-// rotate does these steps of a rotation. The first that fails ends the try; Secrets Manager tries again later, from
+// runSteps does these steps of a rotation. The first that fails ends the try; Secrets Manager tries again later, from
 // the first step on. It never asks for a step before the one before it has succeeded.
-func (w *World) rotate(source, version string, which ...string) error {
-	defer w.now.second()()
+func (w *World) runSteps(source, version string, which ...string) error {
+	defer w.now.beginSecond()()
 	for _, step := range which {
 		if before := slices.Index(steps, step); w.done[version] < before {
 			return fmt.Errorf("%s: %w", step, errNotNow)
 		}
-		job, err := w.job(source)
+		job, err := w.openJob(source)
 		if err != nil {
 			return err
 		}
-		w.invoked()
+		w.noteInvocation()
 		if err := job.Step(w.ctx, rotate.Event{Step: step, Version: version}); err != nil {
 			return fmt.Errorf("%s: %w", step, err)
 		}

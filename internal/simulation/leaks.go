@@ -45,15 +45,15 @@ var search = sync.OnceValue(func() *leak.Search {
 // Search finds the values that worlds make, but for those that crypto/rand does.
 func Search() *leak.Search { return search() }
 
-// silent is S13: everything that came out, and everything that people and other programs can see at the end, holds no
-// value in any form.
-func (w *World) silent() {
-	w.tell("%s", strings.Join(w.Trace, "\n"))
+// checkSilent is S13: everything that came out, and everything that people and other programs can see at the end,
+// holds no value in any form.
+func (w *World) checkSilent() {
+	w.keepText("%s", strings.Join(w.Trace, "\n"))
 	w.visible()
 	own := w.own()
 	for _, text := range w.Told {
 		for _, found := range append(search().In(text), own.In(text)...) {
-			w.violate("S13 %s is in what came out, %s", found.Name, found.Form)
+			w.noteViolation("S13 %s is in what came out, %s", found.Name, found.Form)
 		}
 	}
 }
@@ -65,8 +65,8 @@ func (w *World) own() *leak.Search {
 		if source.Rotate.With != manifest.Random || w.fleet != nil {
 			continue // those values are canaries
 		}
-		for _, v := range w.peek(source.Secret) {
-			for key, value := range parsed(source.Name, v.Value) {
+		for _, v := range w.peekAt(source.Secret) {
+			for key, value := range parseContent(source.Name, v.Value) {
 				_ = s.Add(source.Name+" "+key, secret.Reveal(value)) // too short a value is searched nowhere
 			}
 		}
@@ -77,10 +77,10 @@ func (w *World) own() *leak.Search {
 // visible is what labels, receipts, comments and revisions say.
 func (w *World) visible() {
 	for _, s := range w.Env.Sources {
-		w.tell("%v", labels(w, s.Secret))
+		w.keepText("%v", labels(w, s.Secret))
 	}
 	for _, b := range w.Env.Buckets {
-		w.tell("%v", labels(w, b.Secret))
+		w.keepText("%v", labels(w, b.Secret))
 	}
 	if w.fleet != nil {
 		return
@@ -89,18 +89,18 @@ func (w *World) visible() {
 		switch {
 		case c.GitHub != nil:
 			receipt, _ := w.GitHub.Variable(c.GitHub.Repository, c.GitHub.Environment, "ROTARY_RECEIPT")
-			w.tell("%s %v", receipt, w.GitHub.Changes(0))
+			w.keepText("%s %v", receipt, w.GitHub.Changes(0))
 		case c.Vercel != nil:
-			w.tell("%v", w.Vercel.Changes(0))
+			w.keepText("%v", w.Vercel.Changes(0))
 		}
 	}
 	if text, err := json.Marshal(w.region().ECS.Deployable()); err == nil {
-		w.tell("%s", text)
+		w.keepText("%s", text)
 	}
 }
 
 func labels(w *World, name string) (all []string) {
-	for _, v := range w.peek(name) {
+	for _, v := range w.peekAt(name) {
 		all = append(all, v.ID, strings.Join(v.Labels, " "))
 	}
 	return all

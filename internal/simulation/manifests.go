@@ -26,14 +26,14 @@ var manifests = map[string]string{
 	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
 }
 
-// resolve returns an environment of the manifest of this name.
-func resolve(name, environment string) (*manifest.Environment, error) {
-	return Scenario{Manifest: name, Environment: environment}.resolve()
+// resolveManifest returns an environment of the manifest of this name.
+func resolveManifest(name, environment string) (*manifest.Environment, error) {
+	return Scenario{Manifest: name, Environment: environment}.resolveEnvironment()
 }
 
-// resolve returns the environment that is played.
-func (s Scenario) resolve() (*manifest.Environment, error) {
-	text, err := s.text()
+// resolveEnvironment returns the environment that is played.
+func (s Scenario) resolveEnvironment() (*manifest.Environment, error) {
+	text, err := s.manifestText()
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +44,8 @@ func (s Scenario) resolve() (*manifest.Environment, error) {
 	return file.Environment(cmp.Or(s.Environment, "production"))
 }
 
-// text is the manifest that is played.
-func (s Scenario) text() ([]byte, error) {
+// manifestText is the manifest that is played.
+func (s Scenario) manifestText() ([]byte, error) {
 	if s.Text != nil {
 		return s.Text, nil
 	}
@@ -56,8 +56,8 @@ func (s Scenario) text() ([]byte, error) {
 	return []byte(text), nil
 }
 
-// sources names every source of an environment.
-func sources(env *manifest.Environment) (names []string) {
+// sourceNames names every source of an environment.
+func sourceNames(env *manifest.Environment) (names []string) {
 	for _, s := range env.Sources {
 		names = append(names, s.Name)
 	}

@@ -40,7 +40,7 @@ func TestWhateverOthersDoMeanwhileItEndsWell(t *testing.T) {
 		{Scenario{Name: "fleet", Manifest: "fleet", Fleet: true}, besideTheFleet},
 	} {
 		t.Run(c.scenario.Name, func(t *testing.T) {
-			s := c.scenario.with(MustParse(slowly))
+			s := c.scenario.withSchedule(MustParse(slowly))
 			all := s.beside(t, c.acts)
 			t.Logf("each %d. of %d schedules, of %d actions at any call", *besides**every, count(all), len(c.acts))
 			try(t, s, each(all, *besides**every), 0)
@@ -48,8 +48,8 @@ func TestWhateverOthersDoMeanwhileItEndsWell(t *testing.T) {
 	}
 }
 
-// TestWhateverOthersDoTwiceMeanwhileItEndsWell lets others act before two calls of a rotation that three services follow:
-// any action at any call, and then any action at any call that is made after it.
+// TestWhateverOthersDoTwiceMeanwhileItEndsWell lets others act before two calls of a rotation that three services
+// follow: any action at any call, and then any action at any call that is made after it.
 func TestWhateverOthersDoTwiceMeanwhileItEndsWell(t *testing.T) {
 	s := Scenario{Name: "fleet", Manifest: "fleet", Fleet: true, Schedule: MustParse(slowly)}
 	n := *crossed * *every
@@ -57,7 +57,7 @@ func TestWhateverOthersDoTwiceMeanwhileItEndsWell(t *testing.T) {
 	t.Logf("each %d. of the %d schedules with one action, and each %d. of what can come after it", n, count(first), n)
 	try(t, s, func(yield func(Schedule) bool) {
 		for once := range each(first, n) {
-			then := s.with(once).beside(t, besideTheFleet)
+			then := s.withSchedule(once).beside(t, besideTheFleet)
 			for both := range each(after(once, then), n) {
 				if !yield(both) {
 					return
@@ -86,8 +86,8 @@ func TestASecondRotaryHasALifeOfItsOwn(t *testing.T) {
 	s := stageOf(t, "fleet")
 	alone := places(t, s, "put db\npass; {fleet Update api}: crash before")
 	crash := alone[1].Twos[0].At
-	want, _ := calls(t, s.with(alone))
-	got, trace := calls(t, s.with(alone.With(1, crash, "pass")))
+	want, _ := calls(t, s.withSchedule(alone))
+	got, trace := calls(t, s.withSchedule(alone.With(1, crash, "pass")))
 	if diff := cmp.Diff(want[:min(len(got), len(want))], got); diff != "" { // what the second one has rolled is not rolled again
 		t.Errorf("the first one's calls (-alone +beside another):\n%s", diff)
 	}
@@ -117,11 +117,10 @@ func calls(t *testing.T, s Scenario) (made, trace []string) {
 	return made, w.Trace
 }
 
-// tooLate says of some actions that nobody can be kept from the harm they do: while Advance is under way, which has looked
-// and now revokes, to go back to the old value or to retain it; while an emergency is, to go back to a value whose place
-// its new one takes; and once Vercel has been looked at before that, to bring a
-// deployment back that keeps the value it was built with. People go back through rotary, which waits until nothing can be
-// under way.
+// tooLate says of some actions that nobody can be kept from the harm they do: while Advance is under way, which has
+// looked and now revokes, to go back to the old value or to retain it; while an emergency is, to go back to a value
+// whose place its new one takes; and once Vercel has been looked at before that, to bring a deployment back that
+// keeps the value it was built with. People go back through rotary, which waits until nothing can be under way.
 func tooLate(act string, p Point, all []Point) bool {
 	step := slices.DeleteFunc(slices.Clone(all), func(c Point) bool { return c.Step != p.Step })
 	begun := slices.IndexFunc(step, func(c Point) bool { return c.Call.Operation == "RotateSecret" })

@@ -12,47 +12,47 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// operations are what those who run secrets and sinks do to them, which is not about any value. What ends one of them
-// is the same action with another word behind it.
-func operations() map[string]func(w *World, args []string) error {
+// listOperations are what those who run secrets and sinks do to them, which is not about any value. What ends one of
+// them is the same action with another word behind it.
+func listOperations() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
-		"scale": scale, "unguard": unguard, "flaky": flaky,
-		"rekey": rekey, "archive": archive, "rename": rename, "hang": hang, "cancel": cancelBuilds,
-		"expel": expel, "admit": admit, "bin": bin, "unbin": unbin, "ownkey": ownKey, "newkey": newKey, "dropkeys": dropKeys,
+		"scale": scaleService, "unguard": takeBreakerOff, "flaky": makeFlaky,
+		"rekey": replaceKey, "archive": archiveRepository, "rename": renameRepository, "hang": hangBuild, "cancel": cancelBuilds,
+		"expel": revokeToken, "admit": admitToken, "bin": deleteSecret, "unbin": restoreSecret, "ownkey": ownKey, "newkey": newKey, "dropkeys": dropKeys,
 	}
 }
 
-// scale sets how many tasks a service should have: none, or as many as at first.
-func scale(w *World, args []string) error {
+// scaleService sets how many tasks a service should have: none, or as many as at first.
+func scaleService(w *World, args []string) error {
 	desired := int32(2)
 	if len(args) == 2 && args[1] == "none" {
 		desired = 0
 	}
-	return w.reconfigure(args, awsecs.UpdateServiceInput{DesiredCount: &desired})
+	return w.updateService(args, awsecs.UpdateServiceInput{DesiredCount: &desired})
 }
 
-// unguard takes the circuit breaker off a service: a rollout that does not succeed is tried for ever.
-func unguard(w *World, args []string) error {
-	return w.reconfigure(args, awsecs.UpdateServiceInput{DeploymentConfiguration: &ecstypes.DeploymentConfiguration{
+// takeBreakerOff takes the circuit breaker off a service: a rollout that does not succeed is tried for ever.
+func takeBreakerOff(w *World, args []string) error {
+	return w.updateService(args, awsecs.UpdateServiceInput{DeploymentConfiguration: &ecstypes.DeploymentConfiguration{
 		DeploymentCircuitBreaker: &ecstypes.DeploymentCircuitBreaker{Enable: false, Rollback: false},
 	}})
 }
 
-func (w *World) reconfigure(args []string, in awsecs.UpdateServiceInput) error {
-	c, err := w.consumer(args, isECS)
+func (w *World) updateService(args []string, in awsecs.UpdateServiceInput) error {
+	c, err := w.findConsumer(args, isECS)
 	if err != nil || w.fleet != nil {
 		return errNotNow
 	}
-	defer w.others()()
+	defer w.openForOthers()()
 	in.Cluster, in.Service = &c.ECS.Cluster, &c.ECS.Service
 	_, err = awsecs.NewFromConfig(w.Config(w.Env.Account, w.Env.Region)).UpdateService(w.ctx, &in)
 	return err
 }
 
-// flaky makes one task more of a service start, and every other exit at once: new tasks are up, and their deployment
-// does not complete.
-func flaky(w *World, args []string) error {
-	c, err := w.consumer(args, isECS)
+// makeFlaky makes one task more of a service start, and every other exit at once: new tasks are up, and their
+// deployment does not complete.
+func makeFlaky(w *World, args []string) error {
+	c, err := w.findConsumer(args, isECS)
 	if err != nil || w.fleet != nil {
 		return errNotNow
 	}
@@ -66,21 +66,21 @@ func flaky(w *World, args []string) error {
 		}
 		return started > 1
 	}
-	return w.reimage(args, app)
+	return w.setImage(args, app)
 }
 
-// rekey is GitHub, which replaces a scope's public key.
-func rekey(w *World, args []string) error {
-	c, err := w.consumer(args, isGitHub)
+// replaceKey is GitHub, which replaces a scope's public key.
+func replaceKey(w *World, args []string) error {
+	c, err := w.findConsumer(args, isGitHub)
 	if err == nil {
 		w.GitHub.RotatePublicKey(c.GitHub.Repository, c.GitHub.Environment)
 	}
 	return err
 }
 
-// archive makes a repository read-only, and writable again with "no".
-func archive(w *World, args []string) error {
-	c, err := w.consumer(args, isGitHub)
+// archiveRepository makes a repository read-only, and writable again with "no".
+func archiveRepository(w *World, args []string) error {
+	c, err := w.findConsumer(args, isGitHub)
 	switch {
 	case err != nil:
 		return err
@@ -92,9 +92,9 @@ func archive(w *World, args []string) error {
 	return nil
 }
 
-// rename gives a repository another name, and its own again with "back".
-func rename(w *World, args []string) error {
-	c, err := w.consumer(args, isGitHub)
+// renameRepository gives a repository another name, and its own again with "back".
+func renameRepository(w *World, args []string) error {
+	c, err := w.findConsumer(args, isGitHub)
 	if err != nil {
 		return err
 	}
@@ -106,9 +106,9 @@ func rename(w *World, args []string) error {
 	return nil
 }
 
-// hang makes the next deployment of a project never end.
-func hang(w *World, args []string) error {
-	c, err := w.consumer(args, isVercel)
+// hangBuild makes the next deployment of a project never end.
+func hangBuild(w *World, args []string) error {
+	c, err := w.findConsumer(args, isVercel)
 	if err == nil {
 		w.Vercel.FailNextBuild(c.Vercel.Project, vercel.Hanging)
 	}
@@ -117,7 +117,7 @@ func hang(w *World, args []string) error {
 
 // cancelBuilds cancels whatever of a project is not built yet.
 func cancelBuilds(w *World, args []string) error {
-	c, err := w.consumer(args, isVercel)
+	c, err := w.findConsumer(args, isVercel)
 	if err != nil {
 		return err
 	}
@@ -127,8 +127,8 @@ func cancelBuilds(w *World, args []string) error {
 	return nil
 }
 
-// expel makes a sink refuse the token with which rotary comes.
-func expel(w *World, args []string) error {
+// revokeToken makes a sink refuse the token with which rotary comes.
+func revokeToken(w *World, args []string) error {
 	c, token, err := w.tokenOf(args)
 	switch {
 	case err != nil:
@@ -141,8 +141,8 @@ func expel(w *World, args []string) error {
 	return nil
 }
 
-// admit ends that.
-func admit(w *World, args []string) error {
+// admitToken ends that.
+func admitToken(w *World, args []string) error {
 	c, token, err := w.tokenOf(args)
 	switch {
 	case err != nil:
@@ -156,7 +156,7 @@ func admit(w *World, args []string) error {
 }
 
 func (w *World) tokenOf(args []string) (c manifest.Consumer, token string, err error) {
-	c, err = w.consumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
+	c, err = w.findConsumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
 	if err != nil {
 		return c, "", err
 	}
@@ -167,25 +167,25 @@ func (w *World) tokenOf(args []string) (c manifest.Consumer, token string, err e
 		key = c.Vercel.Token
 	}
 	s, _ := w.Env.SourceOf(key)
-	return c, secret.Reveal(w.content(s)[key]), nil
+	return c, secret.Reveal(w.readSource(s)[key]), nil
 }
 
-// bin deletes a source's or a bucket's secret: it can be restored for a month.
-func bin(w *World, args []string) error {
-	defer w.others()()
-	_, err := w.Secrets().DeleteSecret(w.ctx, &sdk.DeleteSecretInput{SecretId: aws.String(w.named(args)), RecoveryWindowInDays: aws.Int64(30)})
+// deleteSecret deletes a source's or a bucket's secret: it can be restored for a month.
+func deleteSecret(w *World, args []string) error {
+	defer w.openForOthers()()
+	_, err := w.Secrets().DeleteSecret(w.ctx, &sdk.DeleteSecretInput{SecretId: aws.String(w.secretName(args)), RecoveryWindowInDays: aws.Int64(30)})
 	return err
 }
 
-// unbin restores it.
-func unbin(w *World, args []string) error {
-	defer w.others()()
-	_, err := w.Secrets().RestoreSecret(w.ctx, &sdk.RestoreSecretInput{SecretId: aws.String(w.named(args))})
+// restoreSecret restores it.
+func restoreSecret(w *World, args []string) error {
+	defer w.openForOthers()()
+	_, err := w.Secrets().RestoreSecret(w.ctx, &sdk.RestoreSecretInput{SecretId: aws.String(w.secretName(args))})
 	return err
 }
 
-// named is the name in Secrets Manager of a source or a bucket.
-func (w *World) named(args []string) string {
+// secretName is the name in Secrets Manager of a source or a bucket.
+func (w *World) secretName(args []string) string {
 	if len(args) == 0 {
 		return ""
 	}

@@ -20,24 +20,24 @@ const (
 	stepsTo = 20 // of one way back, at most
 )
 
-// operated are what people do through rotary: what its command line does, without the words.
-func operated() map[string]func(w *World, args []string) error {
+// listOperated are what people do through rotary: what its command line does, without the words.
+func listOperated() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
-		"enter": enter, "emergency": emergency, "beginemergency": beginEmergency, "beginrollback": beginBack,
-		"retain": retain, "unretain": unretain,
+		"enter": putThroughRotary, "emergency": rotateInEmergency, "beginemergency": beginEmergency, "beginrollback": beginBack,
+		"retain": retainPrevious, "unretain": releaseRetained,
 	}
 }
 
-// operate lets somebody's command line work. Its calls are rotary's: faults hit them, and its machine may die.
-func (w *World) operate(do func(o operate.Operator) error) error {
-	defer w.now.second()()
-	return do(w.operator(operator))
+// actAsOperator lets somebody's command line work. Its calls are rotary's: faults hit them, and its machine may die.
+func (w *World) actAsOperator(do func(o operate.Operator) error) error {
+	defer w.now.beginSecond()()
+	return do(w.newOperator(operator))
 }
 
-// operator is somebody who runs rotary, with the rights of a person.
-func (w *World) operator(caller string) operate.Operator {
+// newOperator is somebody who runs rotary, with the rights of a person.
+func (w *World) newOperator(caller string) operate.Operator {
 	return operate.Operator{
-		Environment: w.Env, Secrets: store.New(w.region().SecretsManager.Direct(w.Tap, caller)), Rotator: rollbacker{w}, NewID: w.token,
+		Environment: w.Env, Secrets: store.New(w.region().SecretsManager.Direct(w.Tap, caller)), Rotator: rollbacker{w}, NewID: w.makeID,
 	}
 }
 
@@ -47,8 +47,8 @@ type rollbacker struct{ w *World }
 func (r rollbacker) Rollback(ctx context.Context, b rotate.Back) (rotate.Progress, error) {
 	call := sim.Call{Service: "lambda", Operation: "Invoke", Resource: rotateLambda, Write: true, Caller: operator}
 	return sim.Do(r.w.Tap, call, "", func() (rotate.Progress, error) {
-		r.w.invoked()
-		job, err := r.w.job(b.Source)
+		r.w.noteInvocation()
+		job, err := r.w.openJob(b.Source)
 		if err != nil {
 			return rotate.Progress{}, err
 		}
@@ -56,14 +56,14 @@ func (r rollbacker) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 	}, func(o sim.Outcome) error { return fmt.Errorf("no answer from Lambda: %d", o) })
 }
 
-// enter is a person who puts a new value with rotary put.
-func enter(w *World, args []string) error {
-	s, err := w.source(args)
+// putThroughRotary is a person who puts a new value with rotary put.
+func putThroughRotary(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
 	w.Advance(time.Second)
-	given := w.made(s)
+	given := w.makeValues(s)
 	if s.Rotate.Also != "" { // the new value enters through the second key, and is given as the first
 		next := s.Rotate.Also
 		if s.Rotate.Next != "" {
@@ -71,7 +71,7 @@ func enter(w *World, args []string) error {
 		}
 		given = rotate.Values{s.Rotate.Key: given[next]}
 	}
-	return w.operate(func(o operate.Operator) error {
+	return w.actAsOperator(func(o operate.Operator) error {
 		change, err := o.NewChange(w.ctx, s, given)
 		if err == nil {
 			_, err = o.Put(w.ctx, change)
@@ -80,18 +80,18 @@ func enter(w *World, args []string) error {
 	})
 }
 
-// emergency is a person who rotates a source past what it owes, as rotary rotate --emergency does, with a deadline or
-// without: "emergency db 2h". "again" says that what is under way has leaked too. Where their machine dies, the rotation
-// goes on if Secrets Manager was told.
-func emergency(w *World, args []string) error {
+// rotateInEmergency is a person who rotates a source past what it owes, as rotary rotate --emergency does, with a
+// deadline or without: "emergency db 2h". "again" says that what is under way has leaked too. Where their machine
+// dies, the rotation goes on if Secrets Manager was told.
+func rotateInEmergency(w *World, args []string) error {
 	version, err := w.startEmergency(args)
 	if version == "" {
 		return err
 	}
-	if pending, _ := labelled(w.peek(w.named(args)), history.AWSPending); pending.ID != version {
+	if pending, _ := findLabelled(w.peekAt(w.secretName(args)), history.AWSPending); pending.ID != version {
 		return err
 	}
-	return w.rotate(args[0], version, steps...)
+	return w.runSteps(args[0], version, steps...)
 }
 
 // beginEmergency is that up to where Secrets Manager has been told.
@@ -102,7 +102,7 @@ func beginEmergency(w *World, args []string) error {
 
 // startEmergency takes the steps that begin an emergency. A version with an error may or may not have been begun.
 func (w *World) startEmergency(args []string) (version string, err error) {
-	s, err := w.source(args)
+	s, err := w.findSource(args)
 	if err != nil {
 		return "", err
 	}
@@ -118,17 +118,17 @@ func (w *World) startEmergency(args []string) (version string, err error) {
 	}
 	delete(w.now.dead, operator)
 	w.Advance(time.Second)
-	err = w.operate(func(o operate.Operator) error {
+	err = w.actAsOperator(func(o operate.Operator) error {
 		e, err := o.FindEmergency(w.ctx, s, deadline, again)
 		if err != nil {
 			return err
 		}
 		version = e.Version()
-		told := w.announce(s, e)
+		told := w.noteAnnounced(s, e)
 		began, err := o.StartEmergency(w.ctx, e)
 		if began != "" {
 			version, w.started[s.Name] = began, began
-			told.begins(version, e.Until)
+			told.noteVersion(version, e.Until)
 		}
 		return err
 	})
@@ -138,7 +138,7 @@ func (w *World) startEmergency(args []string) (version string, err error) {
 // goBack is a person who makes the version before current again, as rotary rollback does, and runs it again where it
 // failed; not where it is refused, nor when their machine has died. The schedule's passes come meanwhile.
 func goBack(w *World, args []string) error {
-	s, err := w.source(args)
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
@@ -154,12 +154,12 @@ func goBack(w *World, args []string) error {
 
 // beginBack is the first step of that: then their machine dies.
 func beginBack(w *World, args []string) error {
-	s, err := w.source(args)
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
 	delete(w.now.dead, operator)
-	return w.operate(func(o operate.Operator) error {
+	return w.actAsOperator(func(o operate.Operator) error {
 		r, err := o.FindRollback(w.ctx, s, "")
 		if err == nil {
 			_, err = o.StepRollback(w.ctx, r)
@@ -179,7 +179,7 @@ func isFinal(err error) bool {
 // takeBack asks for step after step until it is done.
 func (w *World) takeBack(s manifest.Source) error {
 	var r operate.Rollback
-	err := w.operate(func(o operate.Operator) (err error) {
+	err := w.actAsOperator(func(o operate.Operator) (err error) {
 		r, err = o.FindRollback(w.ctx, s, "")
 		return err
 	})
@@ -188,7 +188,7 @@ func (w *World) takeBack(s manifest.Source) error {
 	}
 	for range stepsTo {
 		var p rotate.Progress
-		err := w.operate(func(o operate.Operator) (err error) {
+		err := w.actAsOperator(func(o operate.Operator) (err error) {
 			p, err = o.StepRollback(w.ctx, r)
 			return err
 		})
@@ -199,9 +199,9 @@ func (w *World) takeBack(s manifest.Source) error {
 			w.wentBack(s)
 			return nil
 		}
-		w.sweepUntil(later(p.Until, w.Clock.Now().Add(time.Second)))
+		w.sweepUntil(laterOf(p.Until, w.Clock.Now().Add(time.Second)))
 	}
-	w.violate("L2 a rollback of %s does not come to an end in %d steps", s.Name, stepsTo)
+	w.noteViolation("L2 a rollback of %s does not come to an end in %d steps", s.Name, stepsTo)
 	return nil
 }
 
@@ -209,27 +209,27 @@ func (w *World) takeBack(s manifest.Source) error {
 func (w *World) sweepUntil(until time.Time) {
 	for w.Clock.Now().Before(until) {
 		if !w.passing {
-			if err := w.pass(w.ctx); err != nil {
-				w.tell("pass: %v", err)
+			if err := w.runPass(w.ctx); err != nil {
+				w.keepText("pass: %v", err)
 			}
 		}
 		w.Advance(min(sweep, until.Sub(w.Clock.Now())))
 	}
 }
 
-// retain is a person's veto on retiring the version before the current one, as rotary retain puts it. Their calls meet no
-// fault: it is what others do meanwhile that is played.
-func retain(w *World, args []string) error {
-	s, err := w.source(args)
+// retainPrevious is a person's veto on retiring the version before the current one, as rotary retain puts it. Their
+// calls meet no fault: it is what others do meanwhile that is played.
+func retainPrevious(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
-	previous, some := labelled(w.peek(s.Secret), history.AWSPrevious)
+	previous, some := findLabelled(w.peekAt(s.Secret), history.AWSPrevious)
 	if !some {
 		return errNotNow
 	}
-	defer w.others()()
-	o := w.operator("person")
+	defer w.openForOthers()()
+	o := w.newOperator("person")
 	r, err := o.FindRetainable(w.ctx, s, previous.ID)
 	if err != nil {
 		return err
@@ -237,14 +237,14 @@ func retain(w *World, args []string) error {
 	return o.Retain(w.ctx, r)
 }
 
-// unretain ends that.
-func unretain(w *World, args []string) error {
-	s, err := w.source(args)
+// releaseRetained ends that.
+func releaseRetained(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
-	defer w.others()()
-	o := w.operator("person")
+	defer w.openForOthers()()
+	o := w.newOperator("person")
 	r, err := o.FindRetained(w.ctx, s, "")
 	if err != nil {
 		return err

@@ -27,8 +27,8 @@ type moved struct {
 }
 
 // TestAnyConsumerMayBeDeployedAgainAtAnyCall lets a person deploy an old revision of any consumer, of which one only
-// sends, at each call of a whole change. Whatever they deploy at which point, nobody is refused, and everything ends; and
-// at each call of every run, whoever could be deployed again would be understood: see understood.
+// sends, at each call of a whole change. Whatever they deploy at which point, nobody is refused, and everything ends;
+// and at each call of every run, whoever could be deployed again would be understood: see understood.
 func TestAnyConsumerMayBeDeployedAgainAtAnyCall(t *testing.T) {
 	for _, m := range moving() {
 		t.Run(m.scenario.Name, func(t *testing.T) {
@@ -70,7 +70,7 @@ func (m moved) play(t *testing.T, acts []string, n int) {
 func TestOneFaultInAChangeOfAKeyPairChangesNothingInTheEnd(t *testing.T) {
 	s := moving()[1].scenario
 	for _, change := range []string{"rotate signing", "enter signing"} {
-		s := s.with(MustParse(change + "\nsettle"))
+		s := s.withSchedule(MustParse(change + "\nsettle"))
 		all, points, err := s.Singles(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -80,8 +80,8 @@ func TestOneFaultInAChangeOfAKeyPairChangesNothingInTheEnd(t *testing.T) {
 	}
 }
 
-// TestAChangeInOneVersionIsNoticed puts another credential into both places at once: the check that the tests above lean
-// on sees that what could be deployed does not understand each other.
+// TestAChangeInOneVersionIsNoticed puts another credential into both places at once: the check that the tests above
+// lean on sees that what could be deployed does not understand each other.
 func TestAChangeInOneVersionIsNoticed(t *testing.T) {
 	for _, m := range moving() {
 		w, err := m.scenario.Open(t.Context())
@@ -89,11 +89,11 @@ func TestAChangeInOneVersionIsNoticed(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, _ := w.Env.Source(m.source)
-		if err := w.put(s, w.first(s)); err != nil {
+		if err := w.putSource(s, w.firstValues(s)); err != nil {
 			t.Fatal(err)
 		}
 		w.Step(Step{Do: "pass"})
-		noticed := func(v string) bool { return rule(v) == "S2" && strings.Contains(v, "would refuse") }
+		noticed := func(v string) bool { return ruleOf(v) == "S2" && strings.Contains(v, "would refuse") }
 		if !slices.ContainsFunc(w.Violations, noticed) {
 			t.Errorf("%s: nobody notices: %q", m.scenario.Name, w.Violations)
 		}

@@ -92,7 +92,7 @@ func (w *World) follow() {
 		}
 		w.rest()
 	}
-	w.violate("L2 it does not converge: %v", reasons(w.last))
+	w.noteViolation("L2 it does not converge: %v", listReasons(w.last))
 }
 
 // rest lets time go by until the first of the waits ends.
@@ -125,7 +125,7 @@ func TestWhatDiesAtOnceIsNoViolationAndAllElseIs(t *testing.T) {
 		w.follow()
 	}
 	gentle, _ := w.Env.Source("gentle")
-	w.Targets.Revoke("GENTLE_KEY@qa", secret.Reveal(w.content(gentle)["GENTLE_KEY"]))
+	w.Targets.Revoke("GENTLE_KEY@qa", secret.Reveal(w.readSource(gentle)["GENTLE_KEY"]))
 	w.Advance(time.Minute)
 	if !strings.Contains(strings.Join(w.Violations, "\n"), "S1 ") {
 		t.Errorf("violated %v", w.Violations)

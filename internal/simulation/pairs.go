@@ -14,7 +14,7 @@ func (w *World) keyPair(s manifest.Source, first bool) map[string]secret.Value {
 	}
 	private, public, err := stage.KeyPair(w.ctx)
 	if err != nil {
-		w.violate("make a key pair: %v", err)
+		w.noteViolation("make a key pair: %v", err)
 	}
 	values := map[string]secret.Value{}
 	if s.Rotate.Also == "" || first {

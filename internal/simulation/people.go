@@ -19,8 +19,8 @@ import (
 
 var errNotNow = errors.New("that cannot be done now")
 
-// consumer finds a consumer that a schedule names.
-func (w *World) consumer(args []string, is func(manifest.Consumer) bool) (manifest.Consumer, error) {
+// findConsumer finds a consumer that a schedule names.
+func (w *World) findConsumer(args []string, is func(manifest.Consumer) bool) (manifest.Consumer, error) {
 	if len(args) == 0 {
 		return manifest.Consumer{}, errNotNow
 	}
@@ -35,21 +35,21 @@ func isECS(c manifest.Consumer) bool    { return c.ECS != nil }
 func isGitHub(c manifest.Consumer) bool { return c.GitHub != nil }
 func isVercel(c manifest.Consumer) bool { return c.Vercel != nil }
 
-// release deploys another image, with the pins of the revision that runs.
-func release(w *World, args []string) error {
-	c, err := w.consumer(args, isECS)
+// releaseImage deploys another image, with the pins of the revision that runs.
+func releaseImage(w *World, args []string) error {
+	c, err := w.findConsumer(args, isECS)
 	if err != nil {
 		return err
 	}
 	w.tokens++
 	if m := w.fleet[c.Name]; m != nil {
-		m.release(w.tokens)
+		m.releaseImage(w.tokens)
 		return nil
 	}
 	image := fmt.Sprintf("%s:%d", c.Name, w.tokens)
 	w.Image(image, stage.App(w.Env, c))
 	w.images[c.Name] = image
-	defer w.others()()
+	defer w.openForOthers()()
 	if err := w.Release(w.ctx, c.Name, image); err != nil {
 		return err
 	}
@@ -62,19 +62,19 @@ func release(w *World, args []string) error {
 }
 
 // breakImage makes every task that a service starts from now on exit at once: so does what is rolled next.
-func breakImage(w *World, args []string) error { return w.reimage(args, ecs.App{Crashes: true}) }
+func breakImage(w *World, args []string) error { return w.setImage(args, ecs.App{Crashes: true}) }
 
 // fixImage ends that.
 func fixImage(w *World, args []string) error {
-	c, err := w.consumer(args, isECS)
+	c, err := w.findConsumer(args, isECS)
 	if err != nil {
 		return err
 	}
-	return w.reimage(args, stage.App(w.Env, c))
+	return w.setImage(args, stage.App(w.Env, c))
 }
 
-func (w *World) reimage(args []string, app ecs.App) error {
-	c, err := w.consumer(args, isECS)
+func (w *World) setImage(args []string, app ecs.App) error {
+	c, err := w.findConsumer(args, isECS)
 	if err != nil {
 		return err
 	}
@@ -87,17 +87,17 @@ func (w *World) reimage(args []string, app ecs.App) error {
 	return nil
 }
 
-// redeploy is a person who deploys an older revision of a service that can still be deployed: the newest ACTIVE one
-// that it does not run, whose credentials work.
-func redeploy(w *World, args []string) error {
-	c, err := w.consumer(args, isECS)
+// redeployOlder is a person who deploys an older revision of a service that can still be deployed: the newest ACTIVE
+// one that it does not run, whose credentials work.
+func redeployOlder(w *World, args []string) error {
+	c, err := w.findConsumer(args, isECS)
 	if err != nil {
 		return err
 	}
 	if m := w.fleet[c.Name]; m != nil {
-		return m.redeploy()
+		return m.redeployOlder()
 	}
-	defer w.others()()
+	defer w.openForOthers()()
 	client := w.region().ECS.Direct(w.Tap, "person")
 	services, err := client.DescribeServices(w.ctx, &awsecs.DescribeServicesInput{Cluster: &c.ECS.Cluster, Services: []string{c.ECS.Service}})
 	if err != nil || len(services.Services) == 0 {
@@ -108,7 +108,7 @@ func redeploy(w *World, args []string) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(revisions, func(arn string) bool { return arn != running && w.works(arn) })
+	i := slices.IndexFunc(revisions, func(arn string) bool { return arn != running && w.isWorking(arn) })
 	if i < 0 {
 		return errNotNow
 	}
@@ -116,27 +116,27 @@ func redeploy(w *World, args []string) error {
 	return err
 }
 
-// works says whether the targets accept what a revision holds: a person looks before deploying one of the pipeline's,
-// which rotary does not deregister. One of rotary's that can be deployed works.
-func (w *World) works(arn string) bool {
+// isWorking reports whether the targets accept what a revision holds: a person looks before deploying one of the
+// pipeline's, which rotary does not deregister. One of rotary's that can be deployed works.
+func (w *World) isWorking(arn string) bool {
 	for _, s := range w.region().ECS.Deployable() {
 		if strings.HasSuffix(arn, "/"+s.TaskDefinition) {
-			return len(s.Secrets) > 0 && (!w.theirs[s.TaskDefinition] || len(w.refused(s)) == 0 && len(w.unlabelled(s)) == 0)
+			return len(s.Secrets) > 0 && (!w.theirs[s.TaskDefinition] || len(w.listRefused(s)) == 0 && len(w.listUnlabelled(s)) == 0)
 		}
 	}
 	return false
 }
 
-// restart stops every task of a service: ECS starts others on the revision that it should run.
-func restart(w *World, args []string) error {
-	c, err := w.consumer(args, isECS)
+// restartTasks stops every task of a service: ECS starts others on the revision that it should run.
+func restartTasks(w *World, args []string) error {
+	c, err := w.findConsumer(args, isECS)
 	if err != nil {
 		return err
 	}
 	if w.fleet != nil {
 		return errNotNow
 	}
-	defer w.others()()
+	defer w.openForOthers()()
 	client := awsecs.NewFromConfig(w.Config(w.Env.Account, w.Env.Region))
 	tasks, err := w.ListServiceTasks(w.ctx, *c.ECS)
 	if err != nil {
@@ -150,9 +150,9 @@ func restart(w *World, args []string) error {
 	return nil
 }
 
-// queue is somebody who pushes: a workflow run waits for a runner.
-func queue(w *World, args []string) error {
-	c, err := w.consumer(args, isGitHub)
+// queueRun is somebody who pushes: a workflow run waits for a runner.
+func queueRun(w *World, args []string) error {
+	c, err := w.findConsumer(args, isGitHub)
 	if err != nil {
 		return err
 	}
@@ -160,9 +160,9 @@ func queue(w *World, args []string) error {
 	return nil
 }
 
-// start starts the jobs of the oldest run: they read the environment's secrets.
-func start(w *World, args []string) error {
-	c, err := w.consumer(args, isGitHub)
+// startRun starts the jobs of the oldest run: they read the environment's secrets.
+func startRun(w *World, args []string) error {
+	c, err := w.findConsumer(args, isGitHub)
 	if err != nil || len(w.runs[c.Name]) == 0 {
 		return errNotNow
 	}
@@ -170,9 +170,9 @@ func start(w *World, args []string) error {
 	return nil
 }
 
-// complete ends the oldest run.
-func complete(w *World, args []string) error {
-	c, err := w.consumer(args, isGitHub)
+// completeRun ends the oldest run.
+func completeRun(w *World, args []string) error {
+	c, err := w.findConsumer(args, isGitHub)
 	if err != nil || len(w.runs[c.Name]) == 0 {
 		return errNotNow
 	}
@@ -192,9 +192,9 @@ func (w *World) completeAll() {
 	clear(w.runs)
 }
 
-// edit is somebody who types the same value in again at a sink: rotary cannot know that it is the same.
-func edit(w *World, args []string) error {
-	c, err := w.consumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
+// editByHand is somebody who types the same value in again at a sink: rotary cannot know that it is the same.
+func editByHand(w *World, args []string) error {
+	c, err := w.findConsumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
 	if err != nil {
 		return err
 	}
@@ -213,9 +213,9 @@ func edit(w *World, args []string) error {
 	return errNotNow
 }
 
-// foreign is somebody who adds an entry of their own beside rotary's.
-func foreign(w *World, args []string) error {
-	c, err := w.consumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
+// addForeign is somebody who adds an entry of their own beside rotary's.
+func addForeign(w *World, args []string) error {
+	c, err := w.findConsumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
 	if err != nil {
 		return err
 	}
@@ -230,18 +230,18 @@ func foreign(w *World, args []string) error {
 // foreignName is an entry that is not rotary's.
 const foreignName = "NOT_ROTARYS"
 
-// rollback is a person who goes back: with a source through rotary, with a Vercel project through Vercel.
-func rollback(w *World, args []string) error {
-	if _, err := w.source(args); err == nil {
+// rollBack is a person who goes back: with a source through rotary, with a Vercel project through Vercel.
+func rollBack(w *World, args []string) error {
+	if _, err := w.findSource(args); err == nil {
 		return goBack(w, args)
 	}
 	return instantRollback(w, args)
 }
 
-// instantRollback is Vercel's Instant Rollback to the deployment before the live one, while something is unfinished and what
-// that deployment has still works.
+// instantRollback is Vercel's Instant Rollback to the deployment before the live one, while something is unfinished
+// and what that deployment has still works.
 func instantRollback(w *World, args []string) error {
-	c, err := w.consumer(args, isVercel)
+	c, err := w.findConsumer(args, isVercel)
 	if err != nil {
 		return err
 	}
@@ -254,9 +254,9 @@ func instantRollback(w *World, args []string) error {
 	return errNotNow
 }
 
-// promote ends an Instant Rollback by promoting the newest deployment that is ready.
-func promote(w *World, args []string) error {
-	c, err := w.consumer(args, isVercel)
+// promoteNewest ends an Instant Rollback by promoting the newest deployment that is ready.
+func promoteNewest(w *World, args []string) error {
+	c, err := w.findConsumer(args, isVercel)
 	if err != nil {
 		return err
 	}
@@ -270,85 +270,85 @@ func promote(w *World, args []string) error {
 
 // failBuild makes the next deployment of a project fail.
 func failBuild(w *World, args []string) error {
-	c, err := w.consumer(args, isVercel)
+	c, err := w.findConsumer(args, isVercel)
 	if err == nil {
 		w.Vercel.FailNextBuild(c.Vercel.Project, "ERROR")
 	}
 	return err
 }
 
-// push is somebody's commit, which Vercel deploys.
-func push(w *World, args []string) error {
-	c, err := w.consumer(args, isVercel)
+// pushCommit is somebody's commit, which Vercel deploys.
+func pushCommit(w *World, args []string) error {
+	c, err := w.findConsumer(args, isVercel)
 	if err == nil {
-		w.Vercel.Push(c.Vercel.Project, w.token())
+		w.Vercel.Push(c.Vercel.Project, w.makeID())
 	}
 	return err
 }
 
-// heal is what people do in the end: nothing stays broken, rolled back or retained.
-func (w *World) heal() {
+// mendEverything is what people do in the end: nothing stays broken, rolled back or retained.
+func (w *World) mendEverything() {
 	clear(w.outage)
 	w.completeAll()
-	w.act("pass")
+	w.doAction("pass")
 	for _, s := range w.Env.Sources {
-		w.act("unretain " + s.Name)
-		if _, begun := labelled(w.peek(s.Secret), history.Rollback); begun { // as the alarm says
-			w.act("rollback " + s.Name)
+		w.doAction("unretain " + s.Name)
+		if _, begun := findLabelled(w.peekAt(s.Secret), history.Rollback); begun { // as the alarm says
+			w.doAction("rollback " + s.Name)
 		}
 	}
 	for _, c := range w.Env.Consumers {
 		switch {
-		case c.ECS != nil && (w.broken[c.Name] || w.failed(c.Name)):
-			w.act("fix " + c.Name)
-			w.act("release " + c.Name)
+		case c.ECS != nil && (w.broken[c.Name] || w.hasFailed(c.Name)):
+			w.doAction("fix " + c.Name)
+			w.doAction("release " + c.Name)
 		case c.Vercel != nil:
-			w.act("promote " + c.Name)
-			w.act("push " + c.Name)
+			w.doAction("promote " + c.Name)
+			w.doAction("push " + c.Name)
 		}
 	}
 }
 
-// failed says whether the last pass did not try a rollout again that had failed.
-func (w *World) failed(consumer string) bool {
+// hasFailed reports whether the last pass did not try a rollout again that had failed.
+func (w *World) hasFailed(consumer string) bool {
 	return slices.ContainsFunc(w.last.Waits, func(wait plan.Wait) bool { return wait.Subject == consumer && wait.Reason == plan.RolloutFailed })
 }
 
 // otherManifest deploys another manifest of the world's kind, by name.
 func otherManifest(w *World, args []string) error {
-	env, err := resolve(args[0], w.Env.Name)
+	env, err := resolveManifest(args[0], w.Env.Name)
 	if err != nil {
 		return err
 	}
 	w.Env = env
-	w.code()
-	defer w.others()()
+	w.setCode()
+	defer w.openForOthers()()
 	return w.Containers(w.ctx, env)
 }
 
-func accept(w *World, args []string) error {
+func acceptRemovals(w *World, args []string) error {
 	w.accept = args
 	return nil
 }
 
-// outage makes a service answer nothing but errors until mend.
-func outage(w *World, args []string) error {
+// beginOutage makes a service answer nothing but errors until mend.
+func beginOutage(w *World, args []string) error {
 	w.outage[args[0]] = true
 	return nil
 }
 
-func mend(w *World, _ []string) error {
+func endOutages(w *World, _ []string) error {
 	clear(w.outage)
 	return nil
 }
 
 // deleteService is a person who takes a service away, with its tasks.
 func deleteService(w *World, args []string) error {
-	c, err := w.consumer(args, isECS)
+	c, err := w.findConsumer(args, isECS)
 	if err != nil {
 		return err
 	}
-	defer w.others()()
+	defer w.openForOthers()()
 	_, err = awsecs.NewFromConfig(w.Config(w.Env.Account, w.Env.Region)).DeleteService(w.ctx, &awsecs.DeleteServiceInput{
 		Cluster: &c.ECS.Cluster, Service: &c.ECS.Service, Force: aws.Bool(true),
 	})

@@ -70,8 +70,8 @@ func randomStep(r *rand.Rand, do string) Step {
 
 var faultNames = []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied", "stale"}
 
-// meanwhile is what others do while rotary works. What comes too late for any look, while a credential is being revoked,
-// is played where that is known: see TestWhateverOthersDoMeanwhileItEndsWell.
+// meanwhile is what others do while rotary works. What comes too late for any look, while a credential is being
+// revoked, is played where that is known: see TestWhateverOthersDoMeanwhileItEndsWell.
 var meanwhile = []string{
 	"put db", "put vendor", "release api", "redeploy api", "restart api", "queue ci", "start ci", "complete ci",
 	"edit ci", "edit dashboard", "wait 30s", "wait 3m",

@@ -8,7 +8,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// regression is a schedule that fails where one rule of the protocol is left out: the rules R1a to R18 of docs/safety.md.
+// regression is a schedule that fails where one rule of the protocol is left out: the rules R1a to R18 of
+// docs/safety.md.
 type regression struct {
 	rule     string // that it guards
 	scenario string // in which it is played: happy, first deploy, symmetric secret, or the fleet
@@ -40,7 +41,7 @@ func stageOf(t testing.TB, name string) Scenario {
 
 func TestEveryManifestIsValid(t *testing.T) {
 	for name := range manifests {
-		if env, err := resolve(name, "production"); err != nil || len(env.Sources) == 0 {
+		if env, err := resolveManifest(name, "production"); err != nil || len(env.Sources) == 0 {
 			t.Errorf("manifest %s has no sources: %v", name, err)
 		}
 	}
@@ -61,9 +62,9 @@ func TestAPlaceIsACallThatIsMade(t *testing.T) {
 	}
 }
 
-// places reads a schedule in which a call is named by words of its caller, service, operation and resource, and by its number
-// among such calls where it is not the first: "pass; {UpdateSecretVersionStage api-secrets 2}: crash before". The
-// schedule is played up to there to find its number.
+// places reads a schedule in which a call is named by words of its caller, service, operation and resource, and by
+// its number among such calls where it is not the first: "pass; {UpdateSecretVersionStage api-secrets 2}: crash
+// before". The schedule is played up to there to find its number.
 func places(t testing.TB, s Scenario, text string) Schedule {
 	t.Helper()
 	var found Schedule
@@ -79,7 +80,7 @@ func places(t testing.TB, s Scenario, text string) Schedule {
 				t.Fatalf("%q names no place", part)
 			}
 			i := len(found) - 1
-			at := find(t, s.with(found), strings.Fields(strings.Trim(place, "{}")))
+			at := find(t, s.withSchedule(found), strings.Fields(strings.Trim(place, "{}")))
 			found[i] = MustParse(found.With(i, at, strings.TrimSpace(do))[i].String())[0]
 		}
 	}
@@ -149,7 +150,8 @@ func regressions() []regression {
 			wait 10m
 			pass
 			fix api`},
-		// Off: the way back has failed too, and api is rolled for ever onto what it has and starts no task of (seed 2573).
+		// Off: the way back has failed too, and api is rolled for ever onto what it has and starts no task of (seed
+		// 2573).
 		{"R12 a deployment that ECS has given up is begun anew", "happy", `
 			break api
 			rotate db
@@ -298,8 +300,8 @@ func regressions() []regression {
 			put db
 			pass
 			settle`},
-		// Off: a swap that was given up lands, and the pass that loses against it rolls what is not current. What it rolls is
-		// held since it was put: alone, this rule's absence endangers nobody.
+		// Off: a swap that was given up lands, and the pass that loses against it rolls what is not current. What it
+		// rolls is held since it was put: alone, this rule's absence endangers nobody.
 		{"R7c a lost swap ends the pass", "fleet", `
 			put db
 			pass; {UpdateSecretVersionStage api-secrets}: late
@@ -311,7 +313,8 @@ func regressions() []regression {
 			rotate db
 			settle; {lambda Invoke}: redeploy api
 			settle`},
-		// Off: the version that api is on again loses its label, and its revision stays deployable when its login is revoked.
+		// Off: the version that api is on again loses its label, and its revision stays deployable when its login is
+		// revoked.
 		{"R17 what somebody deploys while it is withdrawn stays held", "happy", `
 			rotate db
 			pass

@@ -10,35 +10,35 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// rehearsed are what a rehearsal of somebody's manifest is made of, beside what schedules are.
-func rehearsed() map[string]func(w *World, args []string) error {
+// listRehearsed are what a rehearsal of somebody's manifest is made of, beside what schedules are.
+func listRehearsed() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
-		"sweep": turn, "lack": lack, "correct": correct, "replace": replace, "spoil": spoil, "repair": repair,
+		"sweep": runSweep, "lack": putWithoutKey, "correct": putWhole, "replace": replaceManaged, "spoil": spoilImage, "repair": repairImage,
 	}
 }
 
-// turn is what happens when the schedule sweeps: Secrets Manager tries an unfinished rotation again, a pass runs, and a
-// person revokes what rotary says is safe to revoke.
-func turn(w *World, _ []string) error {
-	w.retry()
-	err := w.pass(w.ctx)
+// runSweep is what happens when the schedule sweeps: Secrets Manager tries an unfinished rotation again, a pass runs,
+// and a person revokes what rotary says is safe to revoke.
+func runSweep(w *World, _ []string) error {
+	w.retryRotations()
+	err := w.runPass(w.ctx)
 	w.revokeByHand()
-	w.check()
-	w.remembered()
+	w.checkAll()
+	w.checkRemembered()
 	return err
 }
 
-// spoil makes what a service starts from now on exit where a source's values are others than now: its image cannot work
-// with them.
-func spoil(w *World, args []string) error {
-	c, err := w.consumer(args, isECS)
+// spoilImage makes what a service starts from now on exit where a source's values are others than now: its image
+// cannot work with them.
+func spoilImage(w *World, args []string) error {
+	c, err := w.findConsumer(args, isECS)
 	if err != nil || len(args) < 2 {
 		return errNotNow
 	}
 	bucket, _ := w.Env.Bucket(c.Bucket)
 	before := map[string]string{}
-	for name, value := range w.wanted(bucket) {
-		if w.from(bucket, name) == args[1] {
+	for name, value := range w.computeWanted(bucket) {
+		if w.sourceOf(bucket, name) == args[1] {
 			before[name] = secret.Reveal(value)
 		}
 	}
@@ -47,26 +47,26 @@ func spoil(w *World, args []string) error {
 		old, of := before[name]
 		return of && value != old
 	}
-	w.Image(w.image(c), app)
+	w.Image(w.imageOf(c), app)
 	return nil
 }
 
-// repair makes the image that a service is on a healthy one.
-func repair(w *World, args []string) error {
-	c, err := w.consumer(args, isECS)
+// repairImage makes the image that a service is on a healthy one.
+func repairImage(w *World, args []string) error {
+	c, err := w.findConsumer(args, isECS)
 	if err == nil {
-		w.Image(w.image(c), stage.App(w.Env, c))
+		w.Image(w.imageOf(c), stage.App(w.Env, c))
 	}
 	return err
 }
 
-// image is what was released last.
-func (w *World) image(c manifest.Consumer) string {
+// imageOf is what was released last.
+func (w *World) imageOf(c manifest.Consumer) string {
 	return cmp.Or(w.images[c.Name], stage.Image(c.Name))
 }
 
-// from is the source of a bucket's name.
-func (w *World) from(b manifest.Bucket, name string) (source string) {
+// sourceOf is the source of a bucket's name.
+func (w *World) sourceOf(b manifest.Bucket, name string) (source string) {
 	for _, e := range w.Env.Entries(b) {
 		if e.Name == name {
 			source = e.Source
@@ -77,45 +77,46 @@ func (w *World) from(b manifest.Bucket, name string) (source string) {
 
 // Settled checks what must be true whenever everything has followed, as far as Finish can without taking part.
 func (w *World) Settled() {
-	w.idle()
-	w.faithful()
-	w.delivered()
-	w.alone()
+	w.checkIdle()
+	w.checkFaithful()
+	w.checkDelivered()
+	w.checkAlone()
 }
 
-// lack is a person who puts a source without one of its keys.
-func lack(w *World, args []string) error {
-	s, err := w.source(args)
+// putWithoutKey is a person who puts a source without one of its keys.
+func putWithoutKey(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil || len(args) < 2 || !slices.Contains(s.Keys, args[1]) {
 		return errNotNow
 	}
-	whole := w.content(s)
+	whole := w.readSource(s)
 	if s.Rotate.With == manifest.Manual {
-		whole = w.made(s)
+		whole = w.makeValues(s)
 	}
 	w.whole[s.Name] = whole
 	wrong := maps.Clone(whole)
 	delete(wrong, args[1])
-	return w.put(s, wrong)
+	return w.putSource(s, wrong)
 }
 
-// correct is a person who puts what they should have put.
-func correct(w *World, args []string) error {
-	s, err := w.source(args)
+// putWhole is a person who puts what they should have put.
+func putWhole(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil || w.whole[s.Name] == nil {
 		return errNotNow
 	}
-	return w.put(s, w.whole[s.Name])
+	return w.putSource(s, w.whole[s.Name])
 }
 
-// replace is AWS, which rotates a source of its own: the target has the new value, and the old one is refused at once.
-func replace(w *World, args []string) error {
-	s, err := w.source(args)
+// replaceManaged is AWS, which rotates a source of its own: the target has the new value, and the old one is refused
+// at once.
+func replaceManaged(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
-	before := w.content(s)
-	if err := w.put(s, w.made(s)); err != nil {
+	before := w.readSource(s)
+	if err := w.putSource(s, w.makeValues(s)); err != nil {
 		return err
 	}
 	for key, old := range before {
@@ -131,7 +132,7 @@ func (w *World) accessKey(s manifest.Source, values map[string]secret.Value) {
 	}
 	key, err := w.AccessKey(w.ctx, s)
 	if err != nil {
-		w.violate("seed: %v", err)
+		w.noteViolation("seed: %v", err)
 	}
 	for name, value := range key {
 		values[name] = secret.New(value)

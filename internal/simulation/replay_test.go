@@ -9,14 +9,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAScheduleRunsTheSameWayAgain plays every scenario and thirty random schedules, of the drivers and of the fleet, twice.
+// TestAScheduleRunsTheSameWayAgain plays every scenario and thirty random schedules, of the drivers and of the fleet,
+// twice.
 func TestAScheduleRunsTheSameWayAgain(t *testing.T) {
 	for _, s := range Scenarios() {
 		t.Run(s.Name, func(t *testing.T) { twin(t, s) })
 	}
 	for seed := range uint64(30) {
 		s := stageOf(t, []string{"happy", "fleet"}[seed%2])
-		twin(t, s.with(Random(seed)))
+		twin(t, s.withSchedule(Random(seed)))
 	}
 }
 
@@ -85,8 +86,8 @@ func TestAScheduleThatNobodyCanPlayIsNotRead(t *testing.T) {
 	}
 }
 
-// Somebody who takes a label of rotary's off at the wrong moment leaves a revision that can be deployed when its login is
-// dead: that fails, and not for what else is done.
+// Somebody who takes a label of rotary's off at the wrong moment leaves a revision that can be deployed when its
+// login is dead: that fails, and not for what else is done.
 func TestAFailureIsShrunkToWhatItNeeds(t *testing.T) {
 	s := stageOf(t, "happy")
 	s.Schedule = places(t, s, `
@@ -105,11 +106,11 @@ func TestAFailureIsShrunkToWhatItNeeds(t *testing.T) {
 	if got, want := shrunk.Schedule.String(), (Schedule{{Do: "rotate db"}, {"pass", []Two{at}}}).String(); got != want {
 		t.Errorf("it is shrunk to\n%swant\n%s", got, want)
 	}
-	if again := outcome(t, s.with(shrunk.Schedule)); !alike(again.Violations, failed.Violations) {
+	if again := outcome(t, s.withSchedule(shrunk.Schedule)); !breakAlike(again.Violations, failed.Violations) {
 		t.Errorf("what is left fails otherwise: %v", again.Violations)
 	}
-	for _, less := range shrunk.Schedule.less() {
-		if w := outcome(t, s.with(less)); alike(w.Violations, failed.Violations) {
+	for _, less := range shrunk.Schedule.listShorter() {
+		if w := outcome(t, s.withSchedule(less)); breakAlike(w.Violations, failed.Violations) {
 			t.Errorf("less fails as well:\n%s", less)
 		}
 	}

@@ -17,9 +17,9 @@ type Scenario struct {
 }
 
 // Scenarios are the stories of a protocol that may lose nothing.
-func Scenarios() []Scenario { return append(protocol(), waysBack()...) }
+func Scenarios() []Scenario { return append(protocolScenarios(), waysBack()...) }
 
-func protocol() []Scenario {
+func protocolScenarios() []Scenario {
 	return []Scenario{
 		{Name: "happy", Manifest: "main", Schedule: MustParse(`
 			rotate db

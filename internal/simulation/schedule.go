@@ -56,14 +56,14 @@ func MustParse(text string) Schedule {
 func parseStep(line string) (Step, error) {
 	parts := strings.Split(line, ";")
 	step := Step{Do: strings.TrimSpace(parts[0])}
-	if !known(step.Do) {
+	if !isKnown(step.Do) {
 		return step, fmt.Errorf("nobody knows how to %q", step.Do)
 	}
 	for _, part := range parts[1:] {
 		at, do, _ := strings.Cut(part, ":")
 		n, err := strconv.Atoi(strings.TrimSpace(at))
 		do = strings.TrimSpace(do)
-		if _, fault := faults[do]; err != nil || n < 1 || !fault && !known(do) {
+		if _, fault := faults[do]; err != nil || n < 1 || !fault && !isKnown(do) {
 			return step, fmt.Errorf("%q is neither a fault nor an action at a call", part)
 		}
 		step.Twos = append(step.Twos, Two{n, do})
@@ -71,9 +71,9 @@ func parseStep(line string) (Step, error) {
 	return step, nil
 }
 
-func known(do string) bool {
+func isKnown(do string) bool {
 	name, _, _ := strings.Cut(do, " ")
-	return action(name) != nil
+	return findAction(name) != nil
 }
 
 func (s Schedule) String() string {

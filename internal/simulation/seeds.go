@@ -60,9 +60,9 @@ func (s Scenario) first(from uint64) uint64 {
 	return from + 1
 }
 
-// steady says whether a schedule fails the same way, call by call, whenever it is played.
+// steady reports whether a schedule fails the same way, call by call, whenever it is played.
 func (s Scenario) steady(ctx context.Context, f Failure) bool {
-	first, err1 := s.with(f.Schedule).Run(ctx)
-	second, err2 := s.with(f.Schedule).Run(ctx)
+	first, err1 := s.withSchedule(f.Schedule).Run(ctx)
+	second, err2 := s.withSchedule(f.Schedule).Run(ctx)
 	return err1 == nil && err2 == nil && fmt.Sprint(first.Trace, first.Violations) == fmt.Sprint(second.Trace, second.Violations)
 }

@@ -97,14 +97,14 @@ func stories() []line {
 				if tries := p.count(retire); tries < 10 || tries > 4*6 {
 					p.t.Errorf("%d tries in four hours", tries)
 				}
-				if owed := len(p.look().Source("db").Owed); owed != 1 {
+				if owed := len(p.takeLook().Source("db").Owed); owed != 1 {
 					p.t.Errorf("%d versions are owed, expected 1", owed)
 				}
 			},
 		}}},
 		{name: "14 two writers and one JSON bucket", tests: []string{"internal/e2e TestStory14TwoWritersNeverBringAnOldValueBack"}, play: []tale{
-			{play: "rotate db; pass; wait 5m; pass", at: putBucket, do: []string{"put vendor", "put db"}, end: func(p played) { p.faithful() }},
-			{play: "rotate db; pass; wait 5m; pass", at: swapBucket, do: []string{"put vendor", "put db", "pass"}, end: func(p played) { p.faithful() }},
+			{play: "rotate db; pass; wait 5m; pass", at: putBucket, do: []string{"put vendor", "put db"}, end: func(p played) { p.checkFaithful() }},
+			{play: "rotate db; pass; wait 5m; pass", at: swapBucket, do: []string{"put vendor", "put db", "pass"}, end: func(p played) { p.checkFaithful() }},
 		}},
 		{name: "15 the Lambda hears its own write and loops", tests: []string{"internal/e2e TestStory15RotarysOwnWritesDoNotWakeIt"}, play: []tale{{
 			play: "rotate db; settle; sweeps; sweeps", end: onward,
@@ -120,7 +120,7 @@ func stories() []line {
 		}},
 		{name: "19 the event never comes", tests: []string{"internal/e2e TestStory19TheEventNeverComes"}, play: []tale{{
 			play: "rotate db; wait 5m; pass; wait 5m; pass",
-			now:  func(p played) { p.faithful(); p.current("api", "ci", "dashboard") },
+			now:  func(p played) { p.checkFaithful(); p.current("api", "ci", "dashboard") },
 		}}},
 		{name: "20 a deploy of our own stack changes the secret", tests: []string{
 			"infra TestTheSourcesOfTheAppCannotMakeValues", "infra TestSecretsAreThoseOfTheManifest", "infra TestEveryRuleNoticesWhatBreaksIt",

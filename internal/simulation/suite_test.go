@@ -29,12 +29,12 @@ func TestTheFleetPassesTheSuiteOfEveryConsumer(t *testing.T) {
 			Held:   func() []string { return []string{values[m.running]} },
 			Fail:   func() { m.broken = true },
 			Mend:   func() { m.broken = false },
-			Change: func() { m.release(m.image + 1) },
+			Change: func() { m.releaseImage(m.image + 1) },
 			Return: func(value string) {
 				for version := range m.ran {
 					if values[version] == value && !m.gone[version] {
 						m.foreign = true
-						m.deploy(version)
+						m.startRollout(version)
 					}
 				}
 			},

@@ -111,7 +111,7 @@ func (one tale) open(t *testing.T) played {
 	}
 	p := played{World: w, t: t, calls: &[]made{}, first: map[string]string{}}
 	for _, name := range p.secrets() {
-		current, _ := labelled(w.peek(name), history.AWSCurrent)
+		current, _ := findLabelled(w.peekAt(name), history.AWSCurrent)
 		p.first[name] = current.ID
 	}
 	p.failing(nil)
@@ -122,7 +122,7 @@ func (one tale) open(t *testing.T) played {
 func (p played) failing(f *failing) {
 	p.Tap.OnCall(func(c sim.Call) sim.Fault {
 		mine := !p.World.now.open
-		fault := p.decide(c)
+		fault := p.decideCall(c)
 		if mine && f != nil && slices.ContainsFunc(f.calls, func(one call) bool { return one.is(c) }) {
 			fault.Outcome = f.outcome
 		}
@@ -235,14 +235,14 @@ func (p played) most(what string, got, most int) {
 }
 
 // versions counts the versions of a source or a bucket.
-func (p played) versions(name string) int { return len(p.peek(p.named([]string{name}))) }
+func (p played) versions(name string) int { return len(p.peekAt(p.secretName([]string{name}))) }
 
 // moved checks that AWSCURRENT has moved once since the tale began: the version before is the first one.
 func (p played) moved(name string) {
 	p.t.Helper()
-	name = p.named([]string{name})
-	before, _ := labelled(p.peek(name), history.AWSPrevious)
-	if now, _ := labelled(p.peek(name), history.AWSCurrent); now.ID == p.first[name] || before.ID != p.first[name] {
+	name = p.secretName([]string{name})
+	before, _ := findLabelled(p.peekAt(name), history.AWSPrevious)
+	if now, _ := findLabelled(p.peekAt(name), history.AWSCurrent); now.ID == p.first[name] || before.ID != p.first[name] {
 		p.t.Errorf("AWSCURRENT of %s has not moved exactly once", name)
 	}
 }
@@ -250,7 +250,7 @@ func (p played) moved(name string) {
 // accepts checks how many logins the database accepts.
 func (p played) accepts(logins int) {
 	p.t.Helper()
-	p.want("logins that the database accepts", len(p.db.accepted()), logins)
+	p.want("logins that the database accepts", len(p.db.listAccepted()), logins)
 }
 
 // kept checks that nothing was retired yet, that the world shows so, and that no rotation was needed again.
@@ -267,7 +267,7 @@ func (p played) kept() {
 func (p played) waits(subject string, reason plan.Reason) {
 	p.t.Helper()
 	if !slices.ContainsFunc(p.last.Waits, func(w plan.Wait) bool { return w.Subject == subject && w.Reason == reason }) {
-		p.t.Errorf("it does not wait for %s: %s, but for %v", subject, reason, reasons(p.last))
+		p.t.Errorf("it does not wait for %s: %s, but for %v", subject, reason, listReasons(p.last))
 	}
 }
 
@@ -292,14 +292,14 @@ func (p played) told(text string) {
 // login is the user whose login the db source holds.
 func (p played) login() string {
 	s, _ := p.Env.Source("db")
-	return p.db.user(p.content(s))
+	return p.db.userOf(p.readSource(s))
 }
 
 // image is what a service's newest deployment runs.
 func (p played) image(consumer string) string {
 	p.t.Helper()
 	c, _ := p.Env.Consumer(consumer)
-	defer p.others()()
+	defer p.openForOthers()()
 	client := p.region().ECS.Direct(p.Tap, "person")
 	services, err := client.DescribeServices(p.ctx, &awsecs.DescribeServicesInput{Cluster: &c.ECS.Cluster, Services: []string{c.ECS.Service}})
 	if err != nil {

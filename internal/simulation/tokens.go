@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// toSinks says whether rotary comes to a sink with what a key holds: a token, an App's key or id, a deploy hook.
+// toSinks reports whether rotary comes to a sink with what a key holds: a token, an App's key or id, a deploy hook.
 func (w *World) toSinks(key string) bool {
 	for _, c := range w.Env.Consumers {
 		if c.GitHub != nil && (c.GitHub.Token == key || c.GitHub.AppID == key) || c.Vercel != nil && (c.Vercel.Token == key || c.Vercel.DeployHook == key) {
@@ -22,31 +22,31 @@ func (w *World) toSinks(key string) bool {
 	return false
 }
 
-// reissue replaces a key of the sinks' among the values of its source. The first one they know already.
-func (w *World) reissue(key string, values map[string]secret.Value) {
+// reissueToken replaces a key of the sinks' among the values of its source. The first one they know already.
+func (w *World) reissueToken(key string, values map[string]secret.Value) {
 	if _, has := values[key]; !has {
 		return
 	}
-	if value := w.issued(key); value != "" {
+	if value := w.isIssued(key); value != "" {
 		w.Targets.Accept(stage.Target(w.Env, key), value)
 		values[key] = secret.New(value)
 	}
 }
 
-// issued is another credential that the sinks accept for a key of theirs, beside the one before; an App has one key at a
-// time here. Ids and hooks stay: then it is "".
-func (w *World) issued(key string) string {
+// isIssued is another credential that the sinks accept for a key of theirs, beside the one before; an App has one key
+// at a time here. Ids and hooks stay: then it is "".
+func (w *World) isIssued(key string) string {
 	value := ""
 	for _, c := range w.Env.Consumers {
 		switch {
 		case c.GitHub != nil && c.GitHub.Token == key && c.GitHub.AppID != "" && value == "":
 			value = w.appKey(c)
 		case c.GitHub != nil && c.GitHub.Token == key && c.GitHub.AppID == "" && value == "":
-			value = w.canary()
+			value = w.makeCanary()
 			w.GitHub.AddToken(value, stage.Repositories(w.Env, key)...)
 		case c.Vercel != nil && c.Vercel.Token == key:
 			if value == "" {
-				value = w.canary()
+				value = w.makeCanary()
 			}
 			w.Vercel.AddToken(value, c.Vercel.Team)
 		}
@@ -58,11 +58,11 @@ func (w *World) issued(key string) string {
 func (w *World) appKey(c manifest.Consumer) string {
 	key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // it guards nothing
 	if err != nil {
-		w.violate("make an App's key: %v", err)
+		w.noteViolation("make an App's key: %v", err)
 		return ""
 	}
 	source, _ := w.Env.SourceOf(c.GitHub.AppID)
-	id, _ := strconv.ParseInt(secret.Reveal(w.content(source)[c.GitHub.AppID]), 10, 64)
+	id, _ := strconv.ParseInt(secret.Reveal(w.readSource(source)[c.GitHub.AppID]), 10, 64)
 	w.GitHub.AddApp(id, &key.PublicKey, stage.Repositories(w.Env, c.GitHub.Token)...)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }

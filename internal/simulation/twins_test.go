@@ -35,7 +35,7 @@ func TestAnotherEnvironmentStaysAsItIs(t *testing.T) {
 // beside deploys the manifest's other environment, with a value in every source and bucket.
 func beside(t *testing.T, w *World) *manifest.Environment {
 	t.Helper()
-	env, err := resolve("main", "staging")
+	env, err := resolveManifest("main", "staging")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func beside(t *testing.T, w *World) *manifest.Environment {
 		t.Fatal(err)
 	}
 	for _, source := range env.Sources {
-		if err := other.put(source, other.content(source)); err != nil {
+		if err := other.putSource(source, other.readSource(source)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,18 +2,18 @@ package simulation
 
 import "github.com/rotary-secrets/rotary/internal/standin/ecs"
 
-// understood checks that whoever could be started next to each other would understand each other, in whichever order
-// they come and whichever of them a person deploys again: what one sends, every other that verifies accepts. Only an
-// emergency that has said so before may break that.
-func (w *World) understood(all []ecs.Startable) {
+// checkUnderstood checks that whoever could be started next to each other would understand each other, in whichever
+// order they come and whichever of them a person deploys again: what one sends, every other that verifies accepts.
+// Only an emergency that has said so before may break that.
+func (w *World) checkUnderstood(all []ecs.Startable) {
 	for _, verifier := range all {
 		for _, v := range verifier.Verifies {
-			held, whole := w.environment(verifier, v.Env)
+			held, whole := w.readEnvironment(verifier, v.Env)
 			for _, sender := range all {
 				for _, p := range sender.Presents {
-					value, known := w.value(sender.Secrets[p.Env])
-					if whole && known && p.Target == v.Target && !v.Accepts(value, held) && !w.excused(p.Target) {
-						w.violate("S2 %s %s, if it were started, would refuse what %s sends in %s", verifier.Why, verifier.TaskDefinition, sender.TaskDefinition, p.Env)
+					value, known := w.resolveValue(sender.Secrets[p.Env])
+					if whole && known && p.Target == v.Target && !v.Accepts(value, held) && !w.isExcused(p.Target) {
+						w.noteViolation("S2 %s %s, if it were started, would refuse what %s sends in %s", verifier.Why, verifier.TaskDefinition, sender.TaskDefinition, p.Env)
 					}
 				}
 			}
@@ -21,11 +21,11 @@ func (w *World) understood(all []ecs.Startable) {
 	}
 }
 
-// environment is what these variables of a revision hold. Without one of them, its image exits.
-func (w *World) environment(s ecs.Startable, names []string) (values map[string]string, whole bool) {
+// readEnvironment is what these variables of a revision hold. Without one of them, its image exits.
+func (w *World) readEnvironment(s ecs.Startable, names []string) (values map[string]string, whole bool) {
 	values = map[string]string{}
 	for _, name := range names {
-		value, known := w.value(s.Secrets[name])
+		value, known := w.resolveValue(s.Secrets[name])
 		if !known {
 			return nil, false
 		}

@@ -38,8 +38,8 @@ func (w *World) openVendors() map[string]*vendor {
 	return all
 }
 
-// rotator is the one of pkg/rotate/httpapi as far as a schedule can tell: see its New.
-func (v *vendor) rotator() rotate.Rotator {
+// newRotator is the one of pkg/rotate/httpapi as far as a schedule can tell: see its New.
+func (v *vendor) newRotator() rotate.Rotator {
 	if api := v.source.Rotate.HTTP; api.Find == nil && !api.Create.Repeatable {
 		return unrepeatable{v}
 	}
@@ -60,10 +60,10 @@ func (u unrepeatable) Create(ctx context.Context, s rotate.Start) (rotate.Values
 
 func (v *vendor) Create(_ context.Context, s rotate.Start) (rotate.Values, error) {
 	next := maps.Clone(s.Current)
-	err := v.call("create", true, func() error {
+	err := v.callVendor("create", true, func() error {
 		if v.made[s.Version] == nil {
-			v.made[s.Version] = v.fresh()
-			v.outlive(s.Current)
+			v.made[s.Version] = v.makeFresh()
+			v.endBefore(s.Current)
 		}
 		maps.Copy(next, v.made[s.Version])
 		return nil
@@ -71,11 +71,11 @@ func (v *vendor) Create(_ context.Context, s rotate.Start) (rotate.Values, error
 	return next, err
 }
 
-// fresh is a new credential, which the vendor accepts.
-func (v *vendor) fresh() rotate.Values {
+// makeFresh is a new credential, which the vendor accepts.
+func (v *vendor) makeFresh() rotate.Values {
 	values := rotate.Values{}
 	for _, key := range v.source.Writes() {
-		value := v.w.canary()
+		value := v.w.makeCanary()
 		v.w.Targets.Accept(stage.Target(v.w.Env, key), value)
 		values[key] = secret.New(value)
 	}
@@ -83,60 +83,60 @@ func (v *vendor) fresh() rotate.Values {
 	return values
 }
 
-// orphans are credentials that it accepts and that no version of the source holds which says so.
-func (v *vendor) orphans() (all []rotate.Values) {
+// listOrphans are credentials that it accepts and that no version of the source holds which says so.
+func (v *vendor) listOrphans() (all []rotate.Values) {
 	for _, made := range v.all {
-		held := slices.ContainsFunc(v.w.peek(v.source.Secret), func(version secretsmanager.Version) bool {
+		held := slices.ContainsFunc(v.w.peekAt(v.source.Secret), func(version secretsmanager.Version) bool {
 			alive := slices.ContainsFunc(version.Labels, func(l string) bool {
 				return strings.HasPrefix(l, history.Live) || l == history.AWSCurrent || l == history.AWSPending
 			})
-			return alive && v.Same(parsed(v.source.Name, version.Value), made)
+			return alive && v.Same(parseContent(v.source.Name, version.Value), made)
 		})
-		if v.accepts(made) && !held {
+		if v.acceptsValues(made) && !held {
 			all = append(all, made)
 		}
 	}
 	return all
 }
 
-// remembered checks that nothing that it has made is forgotten: MAKING says where that may be.
-func (v *vendor) remembered() {
-	for _, version := range v.w.peek(v.source.Secret) {
+// checkRemembered checks that nothing that it has made is forgotten: MAKING says where that may be.
+func (v *vendor) checkRemembered() {
+	for _, version := range v.w.peekAt(v.source.Secret) {
 		if slices.ContainsFunc(version.Labels, func(l string) bool { return strings.HasPrefix(l, history.Making) }) {
 			return
 		}
 	}
-	if n := len(v.orphans()); n > 0 {
-		v.w.violate("S6 the vendor of %s accepts %d credentials that no version holds, and nothing says so", v.source.Name, n)
+	if n := len(v.listOrphans()); n > 0 {
+		v.w.noteViolation("S6 the vendor of %s accepts %d credentials that no version holds, and nothing says so", v.source.Name, n)
 	}
 }
 
-// tidy is a person who looks at a vendor, or at AWS, for what no version holds, and revokes it there.
-func tidy(w *World, args []string) error {
-	s, err := w.source(args)
+// tidyOrphans is a person who looks at a vendor, or at AWS, for what no version holds, and revokes it there.
+func tidyOrphans(w *World, args []string) error {
+	s, err := w.findSource(args)
 	if err != nil {
 		return err
 	}
 	if v := w.vendors[s.Name]; v != nil {
-		for _, orphan := range v.orphans() {
-			v.end(orphan, rotate.Values{})
+		for _, orphan := range v.listOrphans() {
+			v.revokeOwed(orphan, rotate.Values{})
 		}
 	}
 	return w.tidyKeys(s)
 }
 
-// outlive ends the credential before when the vendor does: at once, after some time, or never by itself.
-func (v *vendor) outlive(before rotate.Values) {
+// endBefore ends the credential before when the vendor does: at once, after some time, or never by itself.
+func (v *vendor) endBefore(before rotate.Values) {
 	switch overlap := v.source.Overlap().Std(); {
 	case v.source.AtOnce():
-		v.end(before, rotate.Values{})
+		v.revokeOwed(before, rotate.Values{})
 	case overlap > 0:
-		v.w.Clock.After(overlap, "the credential before at the vendor of "+v.source.Name, func() { v.end(before, rotate.Values{}) })
+		v.w.Clock.After(overlap, "the credential before at the vendor of "+v.source.Name, func() { v.revokeOwed(before, rotate.Values{}) })
 	}
 }
 
-// end makes the vendor refuse what of a credential another one does not hold.
-func (v *vendor) end(owed, current rotate.Values) {
+// revokeOwed makes the vendor refuse what of a credential another one does not hold.
+func (v *vendor) revokeOwed(owed, current rotate.Values) {
 	for _, key := range v.source.Writes() {
 		if !owed[key].Equal(current[key]) {
 			v.w.Targets.Revoke(stage.Target(v.w.Env, key), secret.Reveal(owed[key]))
@@ -148,15 +148,15 @@ func (v *vendor) end(owed, current rotate.Values) {
 func (v *vendor) Set(context.Context, rotate.Change) error { return nil }
 
 func (v *vendor) Test(_ context.Context, pending rotate.Values) error {
-	return v.call("test", false, func() error {
-		if !v.accepts(pending) {
+	return v.callVendor("test", false, func() error {
+		if !v.acceptsValues(pending) {
 			return fmt.Errorf("the vendor refuses it: %w", rotate.ErrNotAccepted)
 		}
 		return nil
 	})
 }
 
-func (v *vendor) accepts(values rotate.Values) bool {
+func (v *vendor) acceptsValues(values rotate.Values) bool {
 	for _, key := range v.source.Writes() {
 		if !v.w.Targets.WouldAccept(stage.Target(v.w.Env, key), secret.Reveal(values[key])) {
 			return false
@@ -168,18 +168,18 @@ func (v *vendor) accepts(values rotate.Values) bool {
 // Retire only looks where the manifest describes no call that revokes.
 func (v *vendor) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	revokes := v.source.Rotate.HTTP.Revoke != nil
-	return nil, v.call("revoke", revokes, func() error {
+	return nil, v.callVendor("revoke", revokes, func() error {
 		switch {
-		case !v.accepts(e.Owed):
+		case !v.acceptsValues(e.Owed):
 		case !revokes:
 			return errors.New("the vendor still accepts it, and no call is described that revokes it")
 		default:
 			for _, key := range v.source.Writes() {
-				if text := secret.Reveal(e.Owed[key]); !v.w.doomed(v.source, text) {
-					v.w.retiring(key, text)
+				if text := secret.Reveal(e.Owed[key]); !v.w.isDoomed(v.source, text) {
+					v.w.checkRetiring(key, text)
 				}
 			}
-			v.end(e.Owed, e.Current)
+			v.revokeOwed(e.Owed, e.Current)
 		}
 		return nil
 	})
@@ -195,7 +195,7 @@ func (v *vendor) Identity(values rotate.Values) string {
 
 func (v *vendor) Same(a, b rotate.Values) bool { return v.Identity(a) == v.Identity(b) }
 
-func (v *vendor) call(operation string, write bool, do func() error) error {
+func (v *vendor) callVendor(operation string, write bool, do func() error) error {
 	call := sim.Call{Service: "vendor", Operation: operation, Resource: v.source.Name, Write: write, Caller: rotateLambda}
 	_, err := sim.Do(v.w.Tap, call, "", func() (struct{}, error) { return struct{}{}, do() }, func(o sim.Outcome) error {
 		return fmt.Errorf("the vendor says no: %d", o)
@@ -209,8 +209,8 @@ func (w *World) lookForOrphans() (some bool) {
 		alarmed := slices.ContainsFunc(w.last.Alarms, func(a plan.Alarm) bool { return a.Name == plan.RotationStuck && a.Subject == name })
 		if some = some || alarmed; alarmed {
 			w.Advance(2 * sweep)
-			w.act("tidy " + name)
-			w.act("rotate " + name)
+			w.doAction("tidy " + name)
+			w.doAction("rotate " + name)
 		}
 	}
 	return some

@@ -66,39 +66,40 @@ type World struct {
 	Violations []string // what must not happen, and has
 }
 
-// Open makes a scenario's world. Unless the scenario is fresh, it returns when the world has converged for the first time.
+// Open makes a scenario's world. Unless the scenario is fresh, it returns when the world has converged for the first
+// time.
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
 		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{},
 	}
 	w.now = &between{w: w, open: true}
-	if err := w.set(ctx, s); err != nil {
+	if err := w.setUp(ctx, s); err != nil {
 		return nil, err
 	}
-	w.Tap.OnCall(w.decide)
-	w.Tap.OnDone(w.answered)
+	w.Tap.OnCall(w.decideCall)
+	w.Tap.OnDone(w.noteAnswer)
 	w.rotateFunction()
-	w.seed()
+	w.seedSources()
 	for _, s := range w.Env.Sources {
 		if s.Rotate.With != manifest.Managed {
 			w.region().SecretsManager.EnableRotation(s.Secret, w.region().Lambda.ARN(rotateLambda))
 		}
 	}
-	w.build()
+	w.buildProjects()
 	if !s.Fresh {
-		w.act("settle")
+		w.doAction("settle")
 	}
 	return w, nil
 }
 
-// set makes everything that a first deploy makes. The simulation seeds the sources itself.
-func (w *World) set(ctx context.Context, s Scenario) error {
-	text, err := s.text()
+// setUp makes everything that a first deploy makes. The simulation seeds the sources itself.
+func (w *World) setUp(ctx context.Context, s Scenario) error {
+	text, err := s.manifestText()
 	if err != nil {
 		return err
 	}
-	env, err := s.resolve()
+	env, err := s.resolveEnvironment()
 	if err != nil {
 		return err
 	}
@@ -106,8 +107,8 @@ func (w *World) set(ctx context.Context, s Scenario) error {
 		return w.openFleet(env)
 	}
 	w.Stage, err = stage.Open(ctx, stage.Config{
-		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sources(env),
-		Canary: func(string) string { return w.canary() }, OnRefusal: w.refusal, OnDead: w.dying,
+		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sourceNames(env),
+		Canary: func(string) string { return w.makeCanary() }, OnRefusal: w.noteRefusal, OnDead: w.checkDyingKey,
 	})
 	if err == nil && s.As != nil {
 		s.As(w.Env)
@@ -115,18 +116,18 @@ func (w *World) set(ctx context.Context, s Scenario) error {
 	return err
 }
 
-// refusal is S1, but where it was said before that a credential ends before everybody has followed.
-func (w *World) refusal(r standin.Refusal) {
-	if !w.excused(r.Target) {
-		w.violate("S1 %s", r)
+// noteRefusal is S1, but where it was said before that a credential ends before everybody has followed.
+func (w *World) noteRefusal(r standin.Refusal) {
+	if !w.isExcused(r.Target) {
+		w.noteViolation("S1 %s", r)
 	}
 }
 
-// excused says whether somebody may be refused by a target: the manifest says that the old credential ends at once, or
-// it is a symmetric secret on which people have agreed to disagree, in an emergency.
-func (w *World) excused(target string) bool { return w.atOnce(target) || w.disturbed(target) }
+// isExcused reports whether somebody may be refused by a target: the manifest says that the old credential ends at
+// once, or it is a symmetric secret on which people have agreed to disagree, in an emergency.
+func (w *World) isExcused(target string) bool { return w.atOnce(target) || w.isDisturbed(target) }
 
-// atOnce says whether a target ends the credential before as soon as it has another one.
+// atOnce reports whether a target ends the credential before as soon as it has another one.
 func (w *World) atOnce(target string) bool {
 	return w.Stage != nil && slices.ContainsFunc(w.Env.Sources, func(s manifest.Source) bool {
 		dies := s.AtOnce() || s.Rotate.With == manifest.Managed
@@ -134,32 +135,32 @@ func (w *World) atOnce(target string) bool {
 	})
 }
 
-// seed is a first value in every source.
-func (w *World) seed() {
+// seedSources is a first value in every source.
+func (w *World) seedSources() {
 	w.databases = w.openDatabases()
 	w.db, w.vendors = w.databases["db"], w.openVendors()
 	for _, source := range w.Env.Sources {
-		values := w.made(source)
-		maps.Copy(values, w.first(source))
-		if err := w.put(source, values); err != nil {
-			w.violate("seed: %v", err)
+		values := w.makeValues(source)
+		maps.Copy(values, w.firstValues(source))
+		if err := w.putSource(source, values); err != nil {
+			w.noteViolation("seed: %v", err)
 		}
 	}
 }
 
-// build is a first deployment of every Vercel project, whose code needs nothing yet.
-func (w *World) build() {
+// buildProjects is a first deployment of every Vercel project, whose code needs nothing yet.
+func (w *World) buildProjects() {
 	for _, c := range w.Env.Consumers {
 		if c.Vercel != nil && w.fleet == nil {
 			w.Vercel.SetPresented(c.Vercel.Project)
 			w.Vercel.Push(c.Vercel.Project, "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689")
 		}
 	}
-	w.code()
+	w.setCode()
 }
 
-// code is what workflows present from now on, and projects from their next build on.
-func (w *World) code() {
+// setCode is what workflows present from now on, and projects from their next build on.
+func (w *World) setCode() {
 	if w.fleet != nil {
 		return
 	}
@@ -168,8 +169,8 @@ func (w *World) code() {
 	}
 }
 
-// first are the values that sinks know already, and the second key of a symmetric secret.
-func (w *World) first(s manifest.Source) map[string]secret.Value {
+// firstValues are the values that sinks know already, and the second key of a symmetric secret.
+func (w *World) firstValues(s manifest.Source) map[string]secret.Value {
 	values := map[string]secret.Value{}
 	for _, key := range s.Keys {
 		if known, has := w.Values[""][key]; has {
@@ -177,7 +178,7 @@ func (w *World) first(s manifest.Source) map[string]secret.Value {
 		}
 	}
 	if also := s.Rotate.Also; also != "" {
-		values[s.Rotate.Key] = secret.New(w.canary())
+		values[s.Rotate.Key] = secret.New(w.makeCanary())
 		values[also] = values[s.Rotate.Key]
 	}
 	maps.Copy(values, w.keyPair(s, true))
@@ -207,45 +208,45 @@ func (w *World) Play(s Schedule) {
 // Step does one step, and returns the calls that rotary made in it.
 func (w *World) Step(step Step) []sim.Call {
 	w.now = &between{w: w, twos: step.Twos, dead: map[string]bool{}}
-	w.act(step.Do)
+	w.doAction(step.Do)
 	made := w.now.made
 	w.now = &between{w: w, open: true}
-	w.check()
+	w.checkAll()
 	return made
 }
 
-// act does one action. Unknown ones were refused when the schedule was read.
-func (w *World) act(do string) {
+// doAction does one action. Unknown ones were refused when the schedule was read.
+func (w *World) doAction(do string) {
 	args := strings.Fields(do)
-	if err := action(args[0])(w, args[1:]); err != nil {
-		w.tell("%s: %v", do, err)
+	if err := findAction(args[0])(w, args[1:]); err != nil {
+		w.keepText("%s: %v", do, err)
 	}
 }
 
-// decide is the tap's hook.
-func (w *World) decide(c sim.Call) sim.Fault {
-	f := w.now.decide(c)
+// decideCall is the tap's hook.
+func (w *World) decideCall(c sim.Call) sim.Fault {
+	f := w.now.decideCall(c)
 	if w.outage[c.Service] && !w.now.open {
 		f = sim.Fault{Outcome: sim.Unavailable}
 	}
 	if !w.now.open {
 		w.Trace = append(w.Trace, fmt.Sprintf("%s %s %s %s %d", w.Clock.Now().Format(time.TimeOnly), c.Service, c.Operation, c.Resource, f.Outcome))
 	}
-	w.late(c, f)
-	w.foreign(c)
+	w.noteLate(c, f)
+	w.checkForeign(c)
 	return f
 }
 
-// late notes that something that was given up will still land.
-func (w *World) late(c sim.Call, f sim.Fault) {
-	if f.Outcome == sim.Late && (touches(c) || c.Write && c.Service == "secretsmanager") {
+// noteLate notes that something that was given up will still land.
+func (w *World) noteLate(c sim.Call, f sim.Fault) {
+	if f.Outcome == sim.Late && (touchesSink(c) || c.Write && c.Service == "secretsmanager") {
 		w.lands = w.Clock.Now().Add(f.Delay)
 	}
 }
 
-// answered notes that a sink has changed: a call was answered so, or its answer was lost.
-func (w *World) answered(c sim.Call) {
-	if touches(c) && (c.Status == 0 || c.Status < 300) {
+// noteAnswer notes that a sink has changed: a call was answered so, or its answer was lost.
+func (w *World) noteAnswer(c sim.Call) {
+	if touchesSink(c) && (c.Status == 0 || c.Status < 300) {
 		w.changed = w.Clock.Now()
 	}
 }
@@ -254,65 +255,65 @@ func (w *World) answered(c sim.Call) {
 func (w *World) lastChange() time.Time {
 	last := w.changed
 	for _, s := range w.Env.Sources {
-		last = later(last, w.region().SecretsManager.LastChanged(s.Secret))
+		last = laterOf(last, w.region().SecretsManager.LastChanged(s.Secret))
 	}
 	for _, b := range w.Env.Buckets {
-		last = later(last, w.region().SecretsManager.LastChanged(b.Secret))
+		last = laterOf(last, w.region().SecretsManager.LastChanged(b.Secret))
 	}
 	return last
 }
 
-func later(a, b time.Time) time.Time {
+func laterOf(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
 	return b
 }
 
-// touches says whether a call can change what anybody runs, or will run. A task that is stopped starts again on the
-// same revision, and to tag a service or to register or deregister a revision rolls nothing.
-func touches(c sim.Call) bool {
+// touchesSink reports whether a call can change what anybody runs, or will run. A task that is stopped starts again
+// on the same revision, and to tag a service or to register or deregister a revision rolls nothing.
+func touchesSink(c sim.Call) bool {
 	sink := slices.Contains([]string{"ecs", "github", "vercel", "fleet"}, c.Service)
 	return c.Write && sink && !slices.Contains([]string{"StopTask", "TagResource", "RegisterTaskDefinition", "DeregisterTaskDefinition", "Deregister"}, c.Operation)
 }
 
-// tell keeps something that came out, for the search for leaks.
-func (w *World) tell(format string, args ...any) {
+// keepText keeps something that came out, for the search for leaks.
+func (w *World) keepText(format string, args ...any) {
 	w.Told = append(w.Told, fmt.Appendf(nil, format, args...))
 }
 
-func (w *World) report(r plan.Report) {
+func (w *World) keepReport(r plan.Report) {
 	w.last = r
 	if text, err := json.Marshal(r); err == nil {
 		w.Told = append(w.Told, text)
 	}
 }
 
-// violate notes what must not happen, once each.
-func (w *World) violate(format string, args ...any) {
+// noteViolation notes what must not happen, once each.
+func (w *World) noteViolation(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); !slices.Contains(w.Violations, text) {
 		w.Violations = append(w.Violations, text)
 	}
 }
 
-// canary makes a value that can be found wherever it leaks to.
-func (w *World) canary() string {
+// makeCanary makes a value that can be found wherever it leaks to.
+func (w *World) makeCanary() string {
 	w.canaries++
 	return canaries()[w.canaries%many]
 }
 
-// token makes a version id, as a client's idempotency token is one.
-func (w *World) token() string {
+// makeID makes a version id, as a client's idempotency token is one.
+func (w *World) makeID() string {
 	w.tokens++
 	return fmt.Sprintf("%08x-0000-4000-8000-%012x", w.rng.Uint32(), w.tokens)
 }
 
-// peek looks into a source or a bucket.
-func (w *World) peek(secret string) []secretsmanager.Version {
+// peekAt looks into a source or a bucket.
+func (w *World) peekAt(secret string) []secretsmanager.Version {
 	return w.region().SecretsManager.Peek(secret)
 }
 
-func labelled(versions []secretsmanager.Version, label string) (secretsmanager.Version, bool) {
+func findLabelled(versions []secretsmanager.Version, label string) (secretsmanager.Version, bool) {
 	i := slices.IndexFunc(versions, func(v secretsmanager.Version) bool { return slices.Contains(v.Labels, label) })
 	if i < 0 {
 		return secretsmanager.Version{}, false
@@ -320,8 +321,8 @@ func labelled(versions []secretsmanager.Version, label string) (secretsmanager.V
 	return versions[i], true
 }
 
-// source finds a source that a schedule names.
-func (w *World) source(args []string) (manifest.Source, error) {
+// findSource finds a source that a schedule names.
+func (w *World) findSource(args []string) (manifest.Source, error) {
 	if len(args) == 0 {
 		return manifest.Source{}, fmt.Errorf("the schedule names no source")
 	}

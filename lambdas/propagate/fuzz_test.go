@@ -48,7 +48,7 @@ func FuzzHandle(f *testing.F) {
 		b.t, b.passes, b.again = t, nil, nil
 		b.log.Reset()
 		b.out.Reset()
-		out, err := boot.Guard(b.h.handle)(t.Context(), payload)
+		out, err := boot.Guard(b.h.handleRequest)(t.Context(), payload)
 		if _, panicked := err.(*boot.Panicked); panicked { //nolint:errorlint // Guard returns it bare
 			t.Fatal("it panics")
 		}

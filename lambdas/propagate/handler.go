@@ -48,7 +48,7 @@ func (f *PassFailed) Error() string { return f.err.Error() }
 // Unwrap returns what went wrong.
 func (f *PassFailed) Unwrap() error { return f.err }
 
-func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, error) {
+func (h handler) handleRequest(ctx context.Context, payload json.RawMessage) (any, error) {
 	var r request
 	if err := json.Unmarshal(payload, &r); err != nil {
 		return nil, &Unreadable{"it is neither a batch of messages nor a dry run"}
@@ -59,7 +59,7 @@ func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, erro
 	case r.DryRun:
 		return nil, &Unreadable{fmt.Sprintf("this is environment %s", h.environment.Name)}
 	case len(r.Records) > 0:
-		return h.batch(ctx, r.Records), nil
+		return h.handleBatch(ctx, r.Records), nil
 	}
 	return nil, &Unreadable{"it is neither a batch of messages nor a dry run"}
 }
@@ -72,9 +72,9 @@ func (h handler) dryRun(ctx context.Context) (any, error) {
 	return report, nil
 }
 
-// batch folds all messages that ask for a pass into one. What is refused is alarmed and acknowledged, so that it
+// handleBatch folds all messages that ask for a pass into one. What is refused is alarmed and acknowledged, so that it
 // never blocks the group; where the pass fails, the messages that asked for it come back.
-func (h handler) batch(ctx context.Context, messages []events.SQSMessage) events.SQSEventResponse {
+func (h handler) handleBatch(ctx context.Context, messages []events.SQSMessage) events.SQSEventResponse {
 	var accept, asking []string
 	refused := 0
 	for _, m := range messages {
@@ -89,13 +89,13 @@ func (h handler) batch(ctx context.Context, messages []events.SQSMessage) events
 			accept = append(accept, wake.AcceptRemovals...)
 		}
 	}
-	h.measure(metric.Events(h.environment.Name, h.now(), refused))
+	h.writeMetrics(metric.Events(h.environment.Name, h.now(), refused))
 	if len(asking) == 0 {
 		return events.SQSEventResponse{}
 	}
-	if err := h.run(ctx, accept); err != nil {
+	if err := h.runPass(ctx, accept); err != nil {
 		slog.Error("pass failed", "alarm", "pass-failed", "error", err)
-		return failed(asking)
+		return answerFailed(asking)
 	}
 	return events.SQSEventResponse{}
 }
@@ -103,26 +103,27 @@ func (h handler) batch(ctx context.Context, messages []events.SQSMessage) events
 // soon is when to look again after a pass that could not do everything.
 const soon = time.Minute
 
-// run does one pass and sees to it that somebody looks again when a Wait ends, or soon where something lags. What lags
-// is alarmed and does not fail the messages: they would block the group, and with it every other change.
-func (h handler) run(ctx context.Context, accept []string) error {
+// runPass does one pass and sees to it that somebody looks again when a Wait ends, or soon where something lags. What
+// lags is alarmed and does not fail the messages: they would block the group, and with it every other change.
+func (h handler) runPass(ctx context.Context, accept []string) error {
 	report, err := h.pass(ctx, accept, false)
-	tell(report)
-	out := metric.Outcome{Report: report, Failed: err != nil && !lags(err), Incomplete: lags(err)}
-	at, needed := next(report)
-	if lags(err) {
+	logReport(report)
+	out := metric.Outcome{Report: report, Failed: err != nil && !isLagging(err), Incomplete: isLagging(err)}
+	at, needed := findNextLook(report)
+	if isLagging(err) {
 		slog.Error("pass incomplete", "alarm", "pass-incomplete", "error", err)
 		at, needed, err = report.At.Add(soon), true, nil
 	}
 	if needed {
-		out.Forgotten = !h.remind(ctx, at)
+		out.Forgotten = !h.askForAnotherPass(ctx, at)
 	}
-	h.measure(metric.Pass(h.environment.Name, h.now(), out))
+	h.writeMetrics(metric.Pass(h.environment.Name, h.now(), out))
 	return err
 }
 
-// remind asks for another pass. Without it the sweep comes a little later, so a failure is alarmed and no more.
-func (h handler) remind(ctx context.Context, at time.Time) bool {
+// askForAnotherPass asks for another pass. Without it the sweep comes a little later, so a failure is alarmed and no
+// more.
+func (h handler) askForAnotherPass(ctx context.Context, at time.Time) bool {
 	err := h.again(ctx, at)
 	if err != nil {
 		slog.Error("appointment failed", "alarm", "appointment-failed", "error", err)
@@ -130,17 +131,17 @@ func (h handler) remind(ctx context.Context, at time.Time) bool {
 	return err == nil
 }
 
-// measure writes lines into the log. Where they cannot be written, nothing else can, and nobody is left to tell.
-func (h handler) measure(lines []byte) { _, _ = h.metrics.Write(lines) }
+// writeMetrics writes lines into the log. Where they cannot be written, nothing else can, and nobody is left to tell.
+func (h handler) writeMetrics(lines []byte) { _, _ = h.metrics.Write(lines) }
 
-// lags says whether a pass did what it could: some consumer refused, or the time was up.
-func lags(err error) bool {
+// isLagging reports whether a pass did what it could: some consumer refused, or the time was up.
+func isLagging(err error) bool {
 	_, some := errors.AsType[*reconcile.Lagging](err)
 	return some || errors.Is(err, reconcile.ErrOutOfTime)
 }
 
-// tell logs what a pass saw and did: names and ids only.
-func tell(report plan.Report) {
+// logReport logs what a pass saw and did: names and ids only.
+func logReport(report plan.Report) {
 	slog.Info("pass", "converged", report.Converged, "steps", len(report.Steps), "waits", len(report.Waits))
 	for _, step := range report.Steps {
 		slog.Info("step", "do", step.Do, "subject", step.Subject, "version", step.Version, "names", step.Names, "detail", step.Detail)
@@ -153,8 +154,8 @@ func tell(report plan.Report) {
 	}
 }
 
-// next says when the first of the waits ends, but not sooner than soon: an appointment in the past is refused.
-func next(r plan.Report) (time.Time, bool) {
+// findNextLook says when the first of the waits ends, but not sooner than soon: an appointment in the past is refused.
+func findNextLook(r plan.Report) (time.Time, bool) {
 	var at time.Time
 	for _, w := range r.Waits {
 		if w.Until.After(r.At) && (at.IsZero() || w.Until.Before(at)) {
@@ -167,7 +168,7 @@ func next(r plan.Report) (time.Time, bool) {
 	return at, !at.IsZero()
 }
 
-func failed(messages []string) events.SQSEventResponse {
+func answerFailed(messages []string) events.SQSEventResponse {
 	var r events.SQSEventResponse
 	for _, id := range messages {
 		r.BatchItemFailures = append(r.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: id})

@@ -79,7 +79,7 @@ func (b *bench) batch(messages ...string) []string {
 	}
 	payload, err := json.Marshal(batch)
 	must(b.t, err)
-	out, err := boot.Guard(b.h.handle)(b.t.Context(), payload)
+	out, err := boot.Guard(b.h.handleRequest)(b.t.Context(), payload)
 	must(b.t, err)
 	encoded, err := json.Marshal(out)
 	must(b.t, err)
@@ -226,7 +226,7 @@ func TestTheLogTellsWhatAPassDid(t *testing.T) {
 func TestADryRunAnswersWithTheReport(t *testing.T) {
 	b := newBench(t)
 	b.report.Waits = []plan.Wait{{Subject: "api", Until: now.Add(time.Hour)}}
-	out, err := b.h.handle(t.Context(), json.RawMessage(`{"dryRun":true,"environment":"dev"}`))
+	out, err := b.h.handleRequest(t.Context(), json.RawMessage(`{"dryRun":true,"environment":"dev"}`))
 	must(t, err)
 	b.wants("the report", any(b.report), out)
 	b.wants("passes", []string{"accept [] dry true"}, b.passes)
@@ -236,7 +236,7 @@ func TestADryRunAnswersWithTheReport(t *testing.T) {
 // fails sends what must fail, and returns the type name that alarms match and the text.
 func (b *bench) fails(payload string) (typeName, text string) {
 	b.t.Helper()
-	out, err := boot.Guard(b.h.handle)(b.t.Context(), json.RawMessage(payload))
+	out, err := boot.Guard(b.h.handleRequest)(b.t.Context(), json.RawMessage(payload))
 	if err == nil || out != nil {
 		b.t.Fatalf("%s: answers %v, %v", payload, out, err)
 	}
@@ -252,7 +252,7 @@ func TestADryRunThatCannotLookIsPassFailed(t *testing.T) {
 	if name, text := b.fails(`{"dryRun":true,"environment":"dev"}`); name != "PassFailed" || text != b.err.Error() {
 		t.Errorf("%s: %s", name, text)
 	}
-	if _, err := b.h.handle(t.Context(), json.RawMessage(`{"dryRun":true,"environment":"dev"}`)); !errors.Is(err, b.err) {
+	if _, err := b.h.handleRequest(t.Context(), json.RawMessage(`{"dryRun":true,"environment":"dev"}`)); !errors.Is(err, b.err) {
 		t.Errorf("the cause is lost: %v", err)
 	}
 }
@@ -281,7 +281,7 @@ func TestTheSamplesOfWhatTheLambdaGetsAreAnswered(t *testing.T) {
 		more := bytes.Replace(data, []byte(`"messageId"`), []byte(`"more": {"a": 1}, "messageId"`), 1)
 		for _, payload := range [][]byte{data, more} {
 			b := newBench(t)
-			_, err := b.h.handle(t.Context(), payload)
+			_, err := b.h.handleRequest(t.Context(), payload)
 			must(t, err)
 			b.wants(name, []string{want}, b.passes)
 		}

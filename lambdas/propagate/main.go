@@ -18,5 +18,5 @@ func main() {
 		slog.Error("cannot start", "error", err)
 		os.Exit(1)
 	}
-	lambda.Start(boot.Guard(newHandler(env, cfg).handle))
+	lambda.Start(boot.Guard(newHandler(env, cfg).handleRequest))
 }

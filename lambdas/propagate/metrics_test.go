@@ -73,7 +73,7 @@ func TestRefusedMessagesAreCountedWithAPassAndWithout(t *testing.T) {
 
 func TestADryRunIsNotMeasured(t *testing.T) {
 	b := newBench(t)
-	_, err := b.h.handle(t.Context(), []byte(`{"dryRun":true,"environment":"dev"}`))
+	_, err := b.h.handleRequest(t.Context(), []byte(`{"dryRun":true,"environment":"dev"}`))
 	must(t, err)
 	b.wants("metrics", map[string]float64{}, b.measured())
 }

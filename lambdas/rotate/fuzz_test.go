@@ -48,7 +48,7 @@ func FuzzHandle(f *testing.F) {
 		w.Tap.Reset()
 		w.log.Reset()
 		w.out.Reset()
-		out, err := boot.Guard(w.h.handle)(t.Context(), payload)
+		out, err := boot.Guard(w.h.handleRequest)(t.Context(), payload)
 		if out != nil || err == nil {
 			t.Fatalf("it answers %v, and could do nothing", out)
 		}
@@ -71,7 +71,7 @@ func FuzzHandle(f *testing.F) {
 	})
 }
 
-// known says whether a secret is that of a source of this environment whose name the payload has.
+// known reports whether a secret is that of a source of this environment whose name the payload has.
 func (w *world) known(payload []byte, secret string) bool {
 	d := json.NewDecoder(strings.NewReader(string(payload)))
 	for {
@@ -96,8 +96,8 @@ var words = regexp.MustCompile(`[^\s"\\]{12,}`)
 func (w *world) quotesNothing(payload []byte, err error) {
 	w.t.Helper()
 	said := err.Error() + w.log.String()
-	if r, err := readRequest(payload); err == nil && r.version() != "" {
-		said = strings.ReplaceAll(said, r.version(), "")
+	if r, err := readRequest(payload); err == nil && r.versionOf() != "" {
+		said = strings.ReplaceAll(said, r.versionOf(), "")
 	}
 	for _, word := range append(words.FindAllString(string(payload), -1), canary) {
 		if !w.mayBeSaid(word) && strings.Contains(said, word) {
@@ -106,7 +106,7 @@ func (w *world) quotesNothing(payload []byte, err error) {
 	}
 }
 
-// mayBeSaid says whether a word is of the manifest, or the name of a step.
+// mayBeSaid reports whether a word is of the manifest, or the name of a step.
 func (w *world) mayBeSaid(word string) bool {
 	return slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, word) ||
 		slices.ContainsFunc(w.h.environment.Sources, func(s manifest.Source) bool { return strings.Contains(s.Secret, word) })

@@ -20,8 +20,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// handler answers Secrets Manager's rotation steps, the reconciler's requests to advance or to confirm, and a person's to
-// go back.
+// handler answers Secrets Manager's rotation steps, the reconciler's requests to advance or to confirm, and a
+// person's to go back.
 type handler struct {
 	environment *manifest.Environment
 	store       *store.Store
@@ -79,7 +79,7 @@ func (f *Failed) Error() string { return f.err.Error() }
 // Unwrap returns what went wrong.
 func (f *Failed) Unwrap() error { return f.err }
 
-func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, error) {
+func (h handler) handleRequest(ctx context.Context, payload json.RawMessage) (any, error) {
 	r, err := readRequest(payload)
 	if err != nil {
 		return nil, err
@@ -90,8 +90,8 @@ func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, erro
 	}
 	answer, err := h.runJob(ctx, source, r)
 	refused, is := errors.AsType[*rotate.Refused](err)
-	slog.Info("asked", "source", source.Name, "step", r.kind(), "version", r.version(), "ok", err == nil)
-	h.measure(metric.Request(h.environment.Name, source.Name, h.now(), is, err != nil && !is))
+	slog.Info("asked", "source", source.Name, "step", r.kindOf(), "version", r.versionOf(), "ok", err == nil)
+	h.writeMetrics(metric.Request(h.environment.Name, source.Name, h.now(), is, err != nil && !is))
 	switch {
 	case is:
 		return nil, refused
@@ -101,8 +101,8 @@ func (h handler) handle(ctx context.Context, payload json.RawMessage) (any, erro
 	return answer, nil
 }
 
-// measure writes lines into the log. Where they cannot be written, nothing else can, and nobody is left to tell.
-func (h handler) measure(lines []byte) { _, _ = h.metrics.Write(lines) }
+// writeMetrics writes lines into the log. Where they cannot be written, nothing else can, and nobody is left to tell.
+func (h handler) writeMetrics(lines []byte) { _, _ = h.metrics.Write(lines) }
 
 func (h handler) runJob(ctx context.Context, source manifest.Source, r request) (any, error) {
 	rotator, err := h.open(source)
@@ -112,11 +112,11 @@ func (h handler) runJob(ctx context.Context, source manifest.Source, r request) 
 	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
 	defer cancel()
 	job := rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator, Pause: h.pause}
-	return r.ask(ctx, job)
+	return r.askJob(ctx, job)
 }
 
-// ask has a job do what is asked. A rollback is answered with its progress, and everything else with nothing.
-func (r request) ask(ctx context.Context, job rotate.Job) (any, error) {
+// askJob has a job do what is asked. A rollback is answered with its progress, and everything else with nothing.
+func (r request) askJob(ctx context.Context, job rotate.Job) (any, error) {
 	switch {
 	case r.Advance != nil:
 		return nil, job.Advance(ctx, r.Advance.Advance)
@@ -161,9 +161,9 @@ func (r request) listOwn() (own []ownRequest) {
 	return own
 }
 
-// readRequest wants exactly one of the forms, and nothing in it that would go into the log or an error without being what
-// it should be. Unknown fields beside a step are let pass: AWS adds some without notice, as
-// it did with RotationToken, and that must not stop every rotation.
+// readRequest wants exactly one of the forms, and nothing in it that would go into the log or an error without being
+// what it should be. Unknown fields beside a step are let pass: AWS adds some without notice, as it did with
+// RotationToken, and that must not stop every rotation.
 func readRequest(payload []byte) (request, error) {
 	var r request
 	if err := json.Unmarshal(payload, &r); err != nil {
@@ -176,7 +176,7 @@ func readRequest(payload []byte) (request, error) {
 	if own == 0 && !slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.Step) {
 		return r, &Unreadable{"its step is none of a rotation"}
 	}
-	if !versionShape.MatchString(r.version()) {
+	if !versionShape.MatchString(r.versionOf()) {
 		return r, &Unreadable{"its version is no version id"}
 	}
 	return r, nil
@@ -186,16 +186,16 @@ func readRequest(payload []byte) (request, error) {
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, ClientRequestToken).
 var versionShape = regexp.MustCompile(`^[[:graph:]]{0,64}$`)
 
-// kind names what is asked.
-func (r request) kind() string {
+// kindOf names what is asked.
+func (r request) kindOf() string {
 	if own := r.listOwn(); len(own) > 0 {
 		return own[0].kind
 	}
 	return r.Step
 }
 
-// version is the version that the request is about.
-func (r request) version() string {
+// versionOf is the version that the request is about.
+func (r request) versionOf() string {
 	if own := r.listOwn(); len(own) > 0 {
 		return own[0].version
 	}

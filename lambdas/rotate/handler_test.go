@@ -78,7 +78,7 @@ func (w *world) begin() {
 	arn := w.Region("111111111111", "us-east-1").Lambda.Register(lambdahost.Function{
 		Name: "rotary-dev-rotate", Callers: []string{"secretsmanager.amazonaws.com"},
 		Handler: func(ctx context.Context, payload []byte) ([]byte, error) {
-			_, err := boot.Guard(w.h.handle)(ctx, payload)
+			_, err := boot.Guard(w.h.handleRequest)(ctx, payload)
 			return []byte("null"), err
 		},
 	})
@@ -102,7 +102,7 @@ func (w *world) labels() map[string][]string {
 // fails sends a request that must fail, and returns the type name that alarms match and the text.
 func (w *world) fails(request string) (typeName, text string) {
 	w.t.Helper()
-	out, err := boot.Guard(w.h.handle)(w.t.Context(), json.RawMessage(request))
+	out, err := boot.Guard(w.h.handleRequest)(w.t.Context(), json.RawMessage(request))
 	if err == nil || out != nil {
 		w.t.Fatalf("%s: answers %v, %v", request, out, err)
 	}
@@ -129,7 +129,7 @@ func TestTheReconcilersAdvancePutsWhatIsNext(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
 	w.Advance(history.Quiet + time.Minute)
-	out, err := w.h.handle(t.Context(), json.RawMessage(`{"advance":{"source":"handshake","version":"`+first+`","current":"`+token+`"}}`))
+	out, err := w.h.handleRequest(t.Context(), json.RawMessage(`{"advance":{"source":"handshake","version":"`+first+`","current":"`+token+`"}}`))
 	if err != nil || out != nil {
 		t.Fatalf("%v, %v", out, err)
 	}
@@ -149,7 +149,7 @@ func TestAPersonsRollbackIsAnsweredWithItsProgress(t *testing.T) {
 	w.begin()
 	w.Advance(time.Minute)
 	ask := func() rotate.Progress {
-		out, err := w.h.handle(t.Context(), json.RawMessage(`{"rollback":{"source":"handshake","version":"`+first+`","from":"`+token+`"}}`))
+		out, err := w.h.handleRequest(t.Context(), json.RawMessage(`{"rollback":{"source":"handshake","version":"`+first+`","from":"`+token+`"}}`))
 		p, is := out.(rotate.Progress)
 		if err != nil || !is {
 			t.Fatalf("%v, %v", out, err)
@@ -232,7 +232,7 @@ func TestTheRotationTokenGoesIntoTheWrite(t *testing.T) {
 	if _, text := w.fails(step + `,"RotationToken":"` + canary + `"}`); text != "write a version of "+handshake+": Secrets Manager answered StandinNotImplemented" {
 		t.Errorf("error is %s", text)
 	}
-	if _, err := w.h.handle(t.Context(), json.RawMessage(step+"}")); err != nil {
+	if _, err := w.h.handleRequest(t.Context(), json.RawMessage(step+"}")); err != nil {
 		t.Errorf("without a token: %v", err)
 	}
 }
@@ -241,7 +241,7 @@ func TestAFailureKeepsItsCause(t *testing.T) {
 	w := newWorld(t)
 	cause := errors.New("no rotator")
 	w.h.open = func(manifest.Source) (rotate.Rotator, error) { return nil, cause }
-	_, err := w.h.handle(t.Context(), json.RawMessage(`{"Step":"createSecret","SecretId":"`+handshake+`"}`))
+	_, err := w.h.handleRequest(t.Context(), json.RawMessage(`{"Step":"createSecret","SecretId":"`+handshake+`"}`))
 	if !errors.Is(err, cause) {
 		t.Errorf("error is %v", err)
 	}
@@ -295,8 +295,8 @@ func TestEverySampleIsRead(t *testing.T) {
 		r, err := readRequest(data)
 		must(t, err)
 		source, err := w.h.findSource(r)
-		if err != nil || source.Name != "handshake" || r.kind() != want || r.version() != "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111" {
-			t.Errorf("%s: %s %s of %s, %v", name, r.kind(), r.version(), source.Name, err)
+		if err != nil || source.Name != "handshake" || r.kindOf() != want || r.versionOf() != "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111" {
+			t.Errorf("%s: %s %s of %s, %v", name, r.kindOf(), r.versionOf(), source.Name, err)
 		}
 	}
 }
@@ -325,7 +325,7 @@ func TestAConfirmIsAnsweredOrFails(t *testing.T) {
 	w.begin()
 	w.Advance(time.Minute)
 	ask := func(version string) string { return `{"confirm":{"source":"handshake","version":"` + version + `"}}` }
-	if out, err := w.h.handle(t.Context(), json.RawMessage(ask(first))); out != nil || err != nil { // another one is current
+	if out, err := w.h.handleRequest(t.Context(), json.RawMessage(ask(first))); out != nil || err != nil { // another one is current
 		t.Errorf("%v, %v", out, err)
 	}
 	if name, text := w.fails(ask(token)); name != "Failed" || !strings.Contains(text, "no emergency has made it") {

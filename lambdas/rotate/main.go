@@ -25,7 +25,7 @@ func main() {
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
 	h := handler{
 		environment: env, store: secrets, open: rotators.Opener(rotators.Reach{Environment: env, Store: secrets, AWS: cfg}),
-		now: time.Now, metrics: os.Stdout, pause: wait,
+		now: time.Now, metrics: os.Stdout, pause: waitByClock,
 	}
-	lambda.Start(boot.Guard(h.handle))
+	lambda.Start(boot.Guard(h.handleRequest))
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// wait waits by the clock, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
+// waitByClock waits by the clock, or until ctx ends.
+func waitByClock(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

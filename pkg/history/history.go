@@ -1,5 +1,5 @@
-// Package history reads the versions and labels of one secret: which credential may be accepted, what is owed, which label
-// comes next, which emergency is under way. It is pure; pkg/store fills it.
+// Package history reads the versions and labels of one secret: which credential may be accepted, what is owed, which
+// label comes next, which emergency is under way. It is pure; pkg/store fills it.
 package history
 
 import (
@@ -13,8 +13,8 @@ import (
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html).
 const Quiet = 12 * time.Minute
 
-// Outlast is how long what a rotation or a retirement has sent can still land at its target, once AWSPENDING came off or
-// a veto went on: it runs for two minutes at most (rotate.Timeout), and what it sent last takes four at most.
+// Outlast is how long what a rotation or a retirement has sent can still land at its target, once AWSPENDING came off
+// or a veto went on: it runs for two minutes at most (rotate.Timeout), and what it sent last takes four at most.
 const Outlast = 6 * time.Minute
 
 // History has the versions and labels of one secret, as Secrets Manager lists them.
@@ -99,8 +99,8 @@ func (h History) Unseen() []Version {
 	return unseen
 }
 
-// isCopy reports whether v is pending without LIVE: not a rotation of rotary's, whose value comes together with LIVE, but
-// the copy that Secrets Manager makes to test a rotation function, and deletes again
+// isCopy reports whether v is pending without LIVE: not a rotation of rotary's, whose value comes together with LIVE,
+// but the copy that Secrets Manager makes to test a rotation function, and deletes again
 // (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html, RotateImmediately).
 func (v Version) isCopy() bool {
 	_, live := v.Label(Live)
@@ -126,8 +126,9 @@ func (h History) isRecent(v Version) bool {
 	return h.Versions[len(h.Versions)-1].Created.Sub(v.Created) < firstDay
 }
 
-// isAfterSeen reports whether v is newer than the version under SEEN. One of the same instant counts as newer as long as it
-// could have been listed late, and not for ever: nothing is retired before that, and what is must not be marked again.
+// isAfterSeen reports whether v is newer than the version under SEEN. One of the same instant counts as newer as long
+// as it could have been listed late, and not for ever: nothing is retired before that, and what is must not be marked
+// again.
 func (h History) isAfterSeen(v, seen Version) bool {
 	return v.Created.After(seen.Created) || v.Created.Equal(seen.Created) && h.Changed.Sub(v.Created) < Quiet
 }

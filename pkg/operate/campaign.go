@@ -52,8 +52,8 @@ type Row struct {
 // Set puts a row into a state, and says why.
 func (r *Row) Set(s State, err error) { r.State, r.Err = s, err }
 
-// Campaign rotates many sources, a few at a time. No two of its calls meet, so Parallel rotations are under way at once at
-// most, and an error of one source stays with that source.
+// Campaign rotates many sources, a few at a time. No two of its calls meet, so Parallel rotations are under way at
+// once at most, and an error of one source stays with that source.
 type Campaign struct {
 	Operator
 	Rows     []*Row
@@ -69,21 +69,21 @@ func NewRow(source manifest.Source, seen plan.SourceReport) *Row {
 	return &Row{Source: source, State: Waiting, before: seen.Version}
 }
 
-// Turn looks at what rotates, starts what may start, and follows once everything has started. It fails only where nothing
-// can be seen any more.
+// Turn looks at what rotates, starts what may start, and follows once everything has started. It fails only where
+// nothing can be seen any more.
 func (c *Campaign) Turn(ctx context.Context) error {
 	for _, r := range c.Rows {
 		if r.State == Rotating {
-			c.glance(ctx, r)
+			c.glanceAtRow(ctx, r)
 		}
 	}
 	for _, r := range c.Rows {
 		if r.State == Waiting && c.countUnderWay() < c.Parallel && ctx.Err() == nil {
-			c.start(ctx, r)
+			c.startRow(ctx, r)
 		}
 	}
 	if c.Follow && !c.isStarting() && len(c.In(Rotated)) > 0 {
-		return c.follow(ctx)
+		return c.followRows(ctx)
 	}
 	return ctx.Err()
 }
@@ -126,8 +126,8 @@ func (c *Campaign) countUnderWay() int {
 	return n
 }
 
-// start starts one rotation, or goes on with an emergency that is under way.
-func (c *Campaign) start(ctx context.Context, r *Row) {
+// startRow starts one rotation, or goes on with an emergency that is under way.
+func (c *Campaign) startRow(ctx context.Context, r *Row) {
 	var err error
 	if r.Emergency != nil {
 		r.Version, err = c.StartEmergency(ctx, *r.Emergency)
@@ -161,8 +161,8 @@ func isRefusal(err error) bool {
 	return refused || not
 }
 
-// glance looks whether a rotation has ended.
-func (c *Campaign) glance(ctx context.Context, r *Row) {
+// glanceAtRow looks whether a rotation has ended.
+func (c *Campaign) glanceAtRow(ctx context.Context, r *Row) {
 	versions, err := c.Secrets.Versions(ctx, r.Source.Secret)
 	h := history.History{Secret: r.Source.Secret, Versions: versions}
 	current, _ := h.Current()
@@ -184,8 +184,8 @@ func (c *Campaign) glance(ctx context.Context, r *Row) {
 	}
 }
 
-// follow looks at the environment once for all that are followed.
-func (c *Campaign) follow(ctx context.Context) error {
+// followRows looks at the environment once for all that are followed.
+func (c *Campaign) followRows(ctx context.Context) error {
 	report, busy, err := c.Look(ctx)
 	if busy {
 		return nil

@@ -53,9 +53,9 @@ func (c Change) mergeValues(given map[string]secret.Value) (map[string]secret.Va
 	maps.Copy(after, given)
 	switch {
 	case c.source.Rotate.With == manifest.Never && len(c.before) > 0 && !maps.EqualFunc(c.before, after, secret.Value.Equal):
-		return nil, invalid("source %s is declared with: never, because replacing its value would destroy data", c.source.Name)
+		return nil, newInvalid("source %s is declared with: never, because replacing its value would destroy data", c.source.Name)
 	case c.source.Rotate.With == manifest.Managed:
-		return nil, invalid("source %s is rotated by AWS itself: nothing may be put", c.source.Name)
+		return nil, newInvalid("source %s is rotated by AWS itself: nothing may be put", c.source.Name)
 	}
 	if c.source.Rotate.Also != "" {
 		var err error
@@ -86,14 +86,14 @@ func (c Change) addPublicHalves(after, given map[string]secret.Value) error {
 	}
 	for _, public := range c.source.Known() {
 		if value, is := given[public]; is && !value.Equal(after[public]) {
-			return invalid("%s is not given: it is the public half of a private key, and rotary puts it there", public)
+			return newInvalid("%s is not given: it is the public half of a private key, and rotary puts it there", public)
 		}
 	}
 	return nil
 }
 
-// addPublicHalf puts one public half beside its private key. What a private key of before has beside it that rotary cannot read,
-// only a person knows.
+// addPublicHalf puts one public half beside its private key. What a private key of before has beside it that rotary
+// cannot read, only a person knows.
 func (c Change) addPublicHalf(after map[string]secret.Value, private, public string) error {
 	made, err := random.Public(after[private], c.before[public])
 	if err == nil {
@@ -101,13 +101,13 @@ func (c Change) addPublicHalf(after map[string]secret.Value, private, public str
 		return nil
 	}
 	if !after[private].Equal(c.before[private]) {
-		return invalid("put %s into %s: %w", c.source.Rotate.Key, c.source.Name, err)
+		return newInvalid("put %s into %s: %w", c.source.Rotate.Key, c.source.Name, err)
 	}
 	return nil
 }
 
-// mergeSymmetric lets a new K in through ALSO: every reader accepts it before anybody sends it. A key pair's private half
-// enters through NEXT likewise.
+// mergeSymmetric lets a new K in through ALSO: every reader accepts it before anybody sends it. A key pair's private
+// half enters through NEXT likewise.
 //
 //	before                  | given                      | after
 //	------------------------|----------------------------|-----------------------
@@ -122,16 +122,16 @@ func (c Change) mergeSymmetric(after, given map[string]secret.Value) (map[string
 	_, direct := given[also]
 	switch {
 	case secret.Reveal(k) == "":
-		return nil, invalid("source %s has no %s yet: put that key; %s follows it", c.source.Name, key, also)
+		return nil, newInvalid("source %s has no %s yet: put that key; %s follows it", c.source.Name, key, also)
 	case len(c.before) == 0 && direct && !alsoGiven.Equal(k):
-		return nil, invalid("%s and %s start with the same value: leave %s out", key, also, also)
+		return nil, newInvalid("%s and %s start with the same value: leave %s out", key, also, also)
 	case len(c.before) == 0:
 		after[also] = k
 		return after, nil
 	case direct && alsoGiven.Equal(c.before[key]) && k.Equal(c.before[key]) && len(c.history.Owed()) == 0:
 		return after, nil // everybody accepts what everybody sends
 	case direct && !alsoGiven.Equal(c.before[also]):
-		return nil, invalid("%s is moved by rotary: put the new value into %s, and it enters through %s", also, key, also)
+		return nil, newInvalid("%s is moved by rotary: put the new value into %s, and it enters through %s", also, key, also)
 	case k.Equal(c.before[key]):
 		return after, nil
 	case !c.before[key].Equal(c.before[also]):
@@ -157,8 +157,8 @@ func (c Change) Names() []string {
 	return names
 }
 
-// Put puts a change under its LIVE label, so that it is never forgotten, and then makes it current by a compare-and-swap
-// against the version that was read. A secret's first version is current by being put.
+// Put puts a change under its LIVE label, so that it is never forgotten, and then makes it current by a
+// compare-and-swap against the version that was read. A secret's first version is current by being put.
 func (o Operator) Put(ctx context.Context, c Change) (version string, err error) {
 	version = o.NewID()
 	label := c.history.LabelFor(history.Live, version)

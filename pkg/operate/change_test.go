@@ -38,7 +38,7 @@ func TestANewValueOfASymmetricSecretEntersThroughItsSecondKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			source := manifest.Source{Name: "shared", Keys: []string{"ALSO", "K"}, Rotate: manifest.Rotate{With: manifest.Random, Key: "K", Also: "ALSO"}}
-			got, err := Change{source: source, history: c.history, before: values(c.before)}.mergeValues(values(c.given))
+			got, err := Change{source: source, history: c.history, before: secretValues(c.before)}.mergeValues(secretValues(c.given))
 			if c.refused != "" {
 				_, invalid := errors.AsType[*Invalid](err)
 				if err == nil || !strings.Contains(err.Error(), c.refused) || invalid != c.invalid {
@@ -49,14 +49,14 @@ func TestANewValueOfASymmetricSecretEntersThroughItsSecondKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(values(c.after), got, cmp.Comparer(secret.Value.Equal)); diff != "" {
+			if diff := cmp.Diff(secretValues(c.after), got, cmp.Comparer(secret.Value.Equal)); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
-func values(texts map[string]string) map[string]secret.Value {
+func secretValues(texts map[string]string) map[string]secret.Value {
 	out := map[string]secret.Value{}
 	for key, text := range texts {
 		out[key] = secret.New(text)
@@ -66,7 +66,7 @@ func values(texts map[string]string) map[string]secret.Value {
 
 func TestAManagedSourceTakesNoValue(t *testing.T) {
 	source := manifest.Source{Name: "rds", Keys: []string{"K"}, Rotate: manifest.Rotate{With: manifest.Managed}}
-	_, err := Change{source: source, before: values(nil)}.mergeValues(values(map[string]string{"K": "a"}))
+	_, err := Change{source: source, before: secretValues(nil)}.mergeValues(secretValues(map[string]string{"K": "a"}))
 	if _, is := errors.AsType[*Invalid](err); !is {
 		t.Errorf("error %v, want invalid input", err)
 	}

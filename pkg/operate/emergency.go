@@ -26,8 +26,8 @@ import (
 //
 // Again asks for one of its own: whatever is under way is stopped, because it has leaked too.
 //
-// A planned rotation is joined while Secrets Manager still tries it, unless it cannot end: it may have made a credential
-// that cannot be asked for again (MAKING), or a version that somebody has overtaken.
+// A planned rotation is joined while Secrets Manager still tries it, unless it cannot end: it may have made a
+// credential that cannot be asked for again (MAKING), or a version that somebody has overtaken.
 //
 // Two people who begin one at the same time do not mix: a rotation finds its label by the start of its version's id.
 type Emergency struct {
@@ -59,8 +59,8 @@ type asked struct {
 // fails again, and says neither how often nor for how long; one that is older may not be tried any more.
 const joinable = 15 * time.Minute
 
-// SoonestDeadline returns how soon a deadline can be kept. Where nothing refuses a late request (manifest.LateConfirmed),
-// the old login must live until none can land: it is needed to set the new one again.
+// SoonestDeadline returns how soon a deadline can be kept. Where nothing refuses a late request
+// (manifest.LateConfirmed), the old login must live until none can land: it is needed to set the new one again.
 func SoonestDeadline(source manifest.Source) time.Duration {
 	if source.LateWrite() == manifest.LateConfirmed {
 		return rotate.Outlast + time.Minute
@@ -105,8 +105,8 @@ func (e Emergency) Before() string {
 	return ""
 }
 
-// classify tells what is under way from what is left of others.
-func (e *Emergency) classify() {
+// classifyLabels tells what is under way from what is left of others.
+func (e *Emergency) classifyLabels() {
 	pending, rotating := e.History.Labelled(history.AWSPending)
 	rotating = rotating && !pending.Has(history.AWSCurrent)
 	for _, label := range e.History.Emergencies() {
@@ -124,7 +124,7 @@ func (e *Emergency) classify() {
 	}
 	switch {
 	case e.Going.ID != "" || !rotating:
-	case e.joins(pending):
+	case e.canJoin(pending):
 		e.Joined = pending
 	default:
 		e.Stopped = pending
@@ -134,8 +134,8 @@ func (e *Emergency) classify() {
 	}
 }
 
-// hasMade reports whether an emergency's version came to be: its label has gone over to it or to what follows it, or the
-// next pass moves it there.
+// hasMade reports whether an emergency's version came to be: its label has gone over to it or to what follows it, or
+// the next pass moves it there.
 func (e Emergency) hasMade(made history.Version, label history.Emergency) bool {
 	return label.On.ID == made.ID || label.On.Created.After(made.Created) || isLive(made) && !made.Created.After(e.Current.Created)
 }
@@ -145,8 +145,8 @@ func (e Emergency) isCurrent(made history.Version, label history.Emergency) bool
 	return label.On.ID == e.Current.ID || made.ID == e.Current.ID
 }
 
-// joins reports whether the rotation to pending becomes the emergency.
-func (e Emergency) joins(pending history.Version) bool {
+// canJoin reports whether the rotation to pending becomes the emergency.
+func (e Emergency) canJoin(pending history.Version) bool {
 	_, tried := e.History.Labelled(history.MakingLabel(pending.ID))
 	overtaken := !pending.Created.After(e.Current.Created) || isLive(pending) && len(e.History.Owed()) > 0
 	return !e.ask.again && !tried && !overtaken && e.Now.Sub(pending.Created) < joinable
@@ -167,8 +167,8 @@ func (e Emergency) isEarlier() bool {
 	return !e.Until.IsZero() && (e.label.Until.IsZero() || e.Until.Before(e.label.Until))
 }
 
-// check returns why it cannot begin, or go on, now.
-func (e Emergency) check(env string) error {
+// checkAllowed returns why it cannot begin, or go on, now.
+func (e Emergency) checkAllowed(env string) error {
 	name := e.Source.Name
 	if back, begun := e.History.Labelled(history.Rollback); begun {
 		return refuseRotation(name, fmt.Sprintf("a rollback to version %s is under way: finish it with rotary rollback %s %s", history.Short(back.ID), env, name))
@@ -191,8 +191,8 @@ func (e Emergency) check(env string) error {
 	return nil
 }
 
-// exceeds returns a version that would die at once now, and of which the person who agreed to told was not told.
-func (e Emergency) exceeds(told Emergency) (string, bool) {
+// findUntold returns a version that would die at once now, and of which the person who agreed to told was not told.
+func (e Emergency) findUntold(told Emergency) (string, bool) {
 	known := append(listIDs(told.Doomed()), told.Stopped.ID, told.Joined.ID)
 	for _, v := range e.Doomed() {
 		if !slices.Contains(known, v.ID) {

@@ -9,22 +9,22 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// at is a version made so many minutes after nine.
-func at(minute int, id string, labels ...string) history.Version {
+// versionAt is a version made so many minutes after nine.
+func versionAt(minute int, id string, labels ...string) history.Version {
 	return history.Version{ID: id, Created: nine.Add(time.Duration(minute) * time.Minute), Labels: labels}
 }
 
 // nine is when the tests begin.
 var nine = time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
 
-// seen is an emergency as it is found two minutes after nine.
-func seen(source manifest.Source, again bool, until time.Time, versions ...history.Version) Emergency {
+// seenEmergency is an emergency as it is found two minutes after nine.
+func seenEmergency(source manifest.Source, again bool, until time.Time, versions ...history.Version) Emergency {
 	e := Emergency{Source: source, Now: nine.Add(2 * time.Minute), Until: until, History: history.History{
 		Secret: "s", RotationEnabled: true, Versions: versions,
 	}}
 	e.ask = asked{"own00000-", until, again}
 	e.Current, _ = e.History.Current()
-	e.classify()
+	e.classifyLabels()
 	return e
 }
 
@@ -37,63 +37,63 @@ func TestAnEmergencyUnderWayIsGoneOnWithAndWhatIsLeftOfOthersIsNot(t *testing.T)
 		going, joined, stopped string
 		left                   int
 	}{
-		"no emergency": {versions: []history.Version{at(0, old, live, history.AWSCurrent)}},
+		"no emergency": {versions: []history.Version{versionAt(0, old, live, history.AWSCurrent)}},
 		"a rotation of a schedule is joined": {
-			versions: []history.Version{at(0, old, live, history.AWSCurrent), at(1, made, history.AWSPending)}, joined: made,
+			versions: []history.Version{versionAt(0, old, live, history.AWSCurrent), versionAt(1, made, history.AWSPending)}, joined: made,
 		},
 		"so is one that has made its version": {
-			versions: []history.Version{at(0, old, live, history.AWSCurrent), at(1, made, live, history.AWSPending)}, joined: made,
+			versions: []history.Version{versionAt(0, old, live, history.AWSCurrent), versionAt(1, made, live, history.AWSPending)}, joined: made,
 		},
 		"one that has leaked is stopped": {
-			versions: []history.Version{at(0, old, live, history.AWSCurrent), at(1, made, history.AWSPending)}, again: true, stopped: made,
+			versions: []history.Version{versionAt(0, old, live, history.AWSCurrent), versionAt(1, made, history.AWSPending)}, again: true, stopped: made,
 		},
 		"one that nobody tries any more is stopped": {
-			versions: []history.Version{at(-20, old, live, history.AWSCurrent), at(-15, made, history.AWSPending)}, stopped: made,
+			versions: []history.Version{versionAt(-20, old, live, history.AWSCurrent), versionAt(-15, made, history.AWSPending)}, stopped: made,
 		},
 		"one that may have made what cannot be asked for again is stopped": {
-			versions: []history.Version{at(0, old, live, history.AWSCurrent, history.MakingLabel(made)), at(1, made, history.AWSPending)}, stopped: made,
+			versions: []history.Version{versionAt(0, old, live, history.AWSCurrent, history.MakingLabel(made)), versionAt(1, made, history.AWSPending)}, stopped: made,
 		},
 		"one that a put has overtaken is stopped": {
-			versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSPending), at(2, next, live, history.AWSCurrent)}, stopped: made,
+			versions: []history.Version{versionAt(0, old, live), versionAt(1, made, live, history.AWSPending), versionAt(2, next, live, history.AWSCurrent)}, stopped: made,
 		},
 		"one that made its version beside what is owed is stopped": {
-			versions: []history.Version{at(-1, next, live), at(0, old, live, history.AWSCurrent), at(1, made, live, history.AWSPending)}, stopped: made,
+			versions: []history.Version{versionAt(-1, next, live), versionAt(0, old, live, history.AWSCurrent), versionAt(1, made, live, history.AWSPending)}, stopped: made,
 		},
 		"one that has made no version yet is joined beside what is owed": {
-			versions: []history.Version{at(-1, next, live), at(0, old, live, history.AWSCurrent), at(1, made, history.AWSPending)}, joined: made,
+			versions: []history.Version{versionAt(-1, next, live), versionAt(0, old, live, history.AWSCurrent), versionAt(1, made, history.AWSPending)}, joined: made,
 		},
 		"one that was joined is current, and its label is not carried over yet": {
-			versions: []history.Version{at(0, old, live, none(made)), at(1, made, live, history.AWSCurrent)}, going: made,
+			versions: []history.Version{versionAt(0, old, live, none(made)), versionAt(1, made, live, history.AWSCurrent)}, going: made,
 		},
-		"its own label is no other's": {versions: []history.Version{at(0, old, live, history.AWSCurrent, none("own00000-"))}},
-		"one never began":             {versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made))}, left: 1},
+		"its own label is no other's": {versions: []history.Version{versionAt(0, old, live, history.AWSCurrent, none("own00000-"))}},
+		"one never began":             {versions: []history.Version{versionAt(0, old, live, history.AWSCurrent, none(made))}, left: 1},
 		"one never began, beside a rotation of a schedule": {
-			versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made)), at(1, next, history.AWSPending)}, left: 1, joined: next,
+			versions: []history.Version{versionAt(0, old, live, history.AWSCurrent, none(made)), versionAt(1, next, history.AWSPending)}, left: 1, joined: next,
 		},
-		"one begins":                      {versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made)), at(1, made, history.AWSPending)}, going: made},
-		"one has made its version":        {versions: []history.Version{at(0, old, live, history.AWSCurrent), at(1, made, live, history.AWSPending, none(made))}, going: made},
-		"one is current, and old is owed": {versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSCurrent, none(made))}, going: made},
+		"one begins":                      {versions: []history.Version{versionAt(0, old, live, history.AWSCurrent, none(made)), versionAt(1, made, history.AWSPending)}, going: made},
+		"one has made its version":        {versions: []history.Version{versionAt(0, old, live, history.AWSCurrent), versionAt(1, made, live, history.AWSPending, none(made))}, going: made},
+		"one is current, and old is owed": {versions: []history.Version{versionAt(0, old, live), versionAt(1, made, live, history.AWSCurrent, none(made))}, going: made},
 		"one has moved on to the next of its versions": {
-			versions: []history.Version{at(0, old), at(1, made, live), at(2, next, live, history.AWSCurrent, none(made))}, going: made,
+			versions: []history.Version{versionAt(0, old), versionAt(1, made, live), versionAt(2, next, live, history.AWSCurrent, none(made))}, going: made,
 		},
-		"one is over": {versions: []history.Version{at(0, old), at(1, made, live, history.AWSCurrent, none(made))}},
+		"one is over": {versions: []history.Version{versionAt(0, old), versionAt(1, made, live, history.AWSCurrent, none(made))}},
 		"one was refused, and made nothing": {
-			versions: []history.Version{at(-1, next, live), at(0, old, live, history.AWSCurrent, none(made)), at(1, made)}, left: 1,
+			versions: []history.Version{versionAt(-1, next, live), versionAt(0, old, live, history.AWSCurrent, none(made)), versionAt(1, made)}, left: 1,
 		},
 		"one was overtaken": {
-			versions: []history.Version{at(0, old, live), at(1, made, live, none(made)), at(2, next, live, history.AWSCurrent)},
+			versions: []history.Version{versionAt(0, old, live), versionAt(1, made, live, none(made)), versionAt(2, next, live, history.AWSCurrent)},
 		},
 		"another one is asked for while one begins": {
-			versions: []history.Version{at(0, old, live, history.AWSCurrent, none(made)), at(1, made, history.AWSPending)}, again: true, stopped: made,
+			versions: []history.Version{versionAt(0, old, live, history.AWSCurrent, none(made)), versionAt(1, made, history.AWSPending)}, again: true, stopped: made,
 		},
-		"another one is asked for": {versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSCurrent, none(made))}, again: true},
+		"another one is asked for": {versions: []history.Version{versionAt(0, old, live), versionAt(1, made, live, history.AWSCurrent, none(made))}, again: true},
 		"two, of which one begins": {
-			versions: []history.Version{at(0, old, live), at(1, made, live, history.AWSCurrent, none(made), none(next)), at(2, next, history.AWSPending)}, going: next,
+			versions: []history.Version{versionAt(0, old, live), versionAt(1, made, live, history.AWSCurrent, none(made), none(next)), versionAt(2, next, history.AWSPending)}, going: next,
 		},
-		"AWSPENDING that a crash left on the current version": {versions: []history.Version{at(0, old, live, history.AWSCurrent, history.AWSPending)}},
+		"AWSPENDING that a crash left on the current version": {versions: []history.Version{versionAt(0, old, live, history.AWSCurrent, history.AWSPending)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := seen(manifest.Source{Name: "a", Secret: "s"}, c.again, time.Time{}, c.versions...)
+			e := seenEmergency(manifest.Source{Name: "a", Secret: "s"}, c.again, time.Time{}, c.versions...)
 			if e.Going.ID != c.going || e.Joined.ID != c.joined || e.Stopped.ID != c.stopped || len(e.left) != c.left {
 				t.Errorf("goes on with %q, joins %q, stops %q, takes off %v", e.Going.ID, e.Joined.ID, e.Stopped.ID, e.left)
 			}
@@ -110,8 +110,8 @@ func TestADeadlineComesOnlyNearer(t *testing.T) {
 		"one, a later asked":    {has: nine, asked: nine.Add(time.Hour), want: nine},
 	} {
 		const made = "made0000-"
-		e := seen(manifest.Source{Name: "a"}, false, c.asked, at(0, "old00000-", history.Live),
-			at(1, made, history.Live, history.AWSCurrent, history.DeadlineLabel(c.has, made)))
+		e := seenEmergency(manifest.Source{Name: "a"}, false, c.asked, versionAt(0, "old00000-", history.Live),
+			versionAt(1, made, history.Live, history.AWSCurrent, history.DeadlineLabel(c.has, made)))
 		if !e.Until.Equal(c.want) {
 			t.Errorf("%s: %v, want %v", name, e.Until, c.want)
 		}
@@ -119,8 +119,8 @@ func TestADeadlineComesOnlyNearer(t *testing.T) {
 }
 
 func TestAnEmergencyIsRefusedBeforeAnythingIsChanged(t *testing.T) {
-	owed, current := at(0, "owed0000-", history.Live), at(1, "now00000-", history.Live, history.AWSCurrent)
-	kept := at(0, "kept0000-", history.Live, history.Retain)
+	owed, current := versionAt(0, "owed0000-", history.Live), versionAt(1, "now00000-", history.Live, history.AWSCurrent)
+	kept := versionAt(0, "kept0000-", history.Live, history.Retain)
 	for name, c := range map[string]struct {
 		with     string
 		versions []history.Version
@@ -129,19 +129,19 @@ func TestAnEmergencyIsRefusedBeforeAnythingIsChanged(t *testing.T) {
 	}{
 		"no value":                          {says: "it has no value yet: rotary put dev a"},
 		"no rotation":                       {versions: []history.Version{current}, off: true, says: "rotation is not enabled"},
-		"a rollback":                        {versions: []history.Version{at(0, "back0000-", history.Live, history.Rollback), current}, says: "finish it with rotary rollback dev a"},
+		"a rollback":                        {versions: []history.Version{versionAt(0, "back0000-", history.Live, history.Rollback), current}, says: "finish it with rotary rollback dev a"},
 		"a retained user":                   {with: manifest.Postgres, versions: []history.Version{kept, current}, says: "would take the place of version ept0000-, which is retained"},
 		"a retained user of MySQL":          {with: manifest.MySQL, versions: []history.Version{kept, current}, says: "which is retained"},
 		"a retained key":                    {with: manifest.AWSAccessKey, versions: []history.Version{kept, current}, says: "which is retained"},
 		"a retained value":                  {with: manifest.Random, versions: []history.Version{kept, current}},
-		"a key whose slot is not needed":    {with: manifest.AWSAccessKey, versions: []history.Version{at(-1, "older000-", history.Live), kept, current}},
+		"a key whose slot is not needed":    {with: manifest.AWSAccessKey, versions: []history.Version{versionAt(-1, "older000-", history.Live), kept, current}},
 		"an owed user":                      {with: manifest.Postgres, versions: []history.Version{owed, current}},
-		"a retained version that is in use": {with: manifest.Postgres, versions: []history.Version{at(1, "now00000-", history.Live, history.AWSCurrent, history.Retain)}},
+		"a retained version that is in use": {with: manifest.Postgres, versions: []history.Version{versionAt(1, "now00000-", history.Live, history.AWSCurrent, history.Retain)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := seen(manifest.Source{Name: "a", Rotate: manifest.Rotate{With: c.with}}, false, time.Time{}, c.versions...)
+			e := seenEmergency(manifest.Source{Name: "a", Rotate: manifest.Rotate{With: c.with}}, false, time.Time{}, c.versions...)
 			e.History.RotationEnabled = !c.off
-			err := e.check("dev")
+			err := e.checkAllowed("dev")
 			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v, want %q", err, c.says)
 			}
@@ -152,18 +152,18 @@ func TestAnEmergencyIsRefusedBeforeAnythingIsChanged(t *testing.T) {
 // What would die has to be what a person was told: somebody may have put a value since.
 func TestAnEmergencyEndsNoMoreThanWasTold(t *testing.T) {
 	source := manifest.Source{Name: "a", Rotate: manifest.Rotate{With: manifest.Postgres}}
-	current := at(1, "now00000-", history.Live, history.AWSCurrent)
-	told := seen(source, false, time.Time{}, current)
-	now := seen(source, false, time.Time{}, at(0, "owed0000-", history.Live), current)
-	if id, more := now.exceeds(told); !more || id != "owed0000-" {
+	current := versionAt(1, "now00000-", history.Live, history.AWSCurrent)
+	told := seenEmergency(source, false, time.Time{}, current)
+	now := seenEmergency(source, false, time.Time{}, versionAt(0, "owed0000-", history.Live), current)
+	if id, more := now.findUntold(told); !more || id != "owed0000-" {
 		t.Errorf("%q, %v", id, more)
 	}
-	if id, more := now.exceeds(now); more {
+	if id, more := now.findUntold(now); more {
 		t.Errorf("%q was told", id)
 	}
-	stopping := seen(source, true, time.Time{}, current, at(2, "made0000-", history.AWSPending))
-	made := seen(source, true, time.Time{}, current, at(2, "made0000-", history.Live))
-	if id, more := made.exceeds(stopping); more {
+	stopping := seenEmergency(source, true, time.Time{}, current, versionAt(2, "made0000-", history.AWSPending))
+	made := seenEmergency(source, true, time.Time{}, current, versionAt(2, "made0000-", history.Live))
+	if id, more := made.findUntold(stopping); more {
 		t.Errorf("%q is what the rotation made of which it was told that it is stopped", id)
 	}
 }

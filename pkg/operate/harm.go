@@ -63,13 +63,13 @@ func Foresee(env *manifest.Environment, e Emergency, r plan.Report) Harm {
 	seen := r.Source(e.Source.Name)
 	for _, c := range r.Consumers {
 		if slices.Contains(seen.Consumers, c.Name) {
-			h.Consumers = append(h.Consumers, h.expose(env, e, c, isBehind(c, r)))
+			h.Consumers = append(h.Consumers, h.exposeConsumer(env, e, c, isBehind(c, r)))
 		}
 	}
 	return h
 }
 
-func (h Harm) expose(env *manifest.Environment, e Emergency, c plan.ConsumerReport, behind bool) Exposed {
+func (h Harm) exposeConsumer(env *manifest.Environment, e Emergency, c plan.ConsumerReport, behind bool) Exposed {
 	declared, known := env.Consumer(c.Name)
 	return Exposed{
 		Name: c.Name, Bucket: c.Bucket, Running: c.Running, State: c.State,
@@ -77,8 +77,8 @@ func (h Harm) expose(env *manifest.Environment, e Emergency, c plan.ConsumerRepo
 	}
 }
 
-// isBehind reports whether a consumer may run something that is owed: it is not seen on its bucket's version, or its bucket
-// is not what the sources say.
+// isBehind reports whether a consumer may run something that is owed: it is not seen on its bucket's version, or its
+// bucket is not what the sources say.
 func isBehind(c plan.ConsumerReport, r plan.Report) bool {
 	refused := []plan.Reason{plan.Brake, plan.LabelsFull, plan.WriteRate}
 	return c.State != "current" ||

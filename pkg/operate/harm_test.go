@@ -11,8 +11,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// look is a report of source a, on which everybody but other runs.
-func look() plan.Report {
+// lookReport is a report of source a, on which everybody but other runs.
+func lookReport() plan.Report {
 	consumer := func(name, bucket, running, state string) plan.ConsumerReport {
 		return plan.ConsumerReport{Name: name, Bucket: bucket, Running: running, State: state, Current: state == "current"}
 	}
@@ -33,7 +33,7 @@ func TestAnEmergencySaysOfEveryConsumerWhatBecomesOfIt(t *testing.T) {
 	hour := nine.Add(time.Hour)
 	dead := []string{"owed0000"}
 	then, once, both := Fate{From: hour}, Fate{Dead: dead}, Fate{Dead: dead, From: hour}
-	owed, current := at(0, "owed0000", history.Live), at(1, "now00000", history.Live, history.AWSCurrent)
+	owed, current := versionAt(0, "owed0000", history.Live), versionAt(1, "now00000", history.Live, history.AWSCurrent)
 	source := func(with string) manifest.Source {
 		return manifest.Source{Name: "a", Rotate: manifest.Rotate{With: with}}
 	}
@@ -49,18 +49,18 @@ func TestAnEmergencySaysOfEveryConsumerWhatBecomesOfIt(t *testing.T) {
 		"nothing is owed, a deadline":    {source: source(manifest.Postgres), versions: []history.Version{current}, until: nine.Add(time.Hour), fates: [5]Fate{then, then, then, then, then}},
 		"an owed user":                   {source: source(manifest.Postgres), versions: []history.Version{owed, current}, fates: [5]Fate{runsOn, once, once, once, once}, dead: []string{"owed0000"}},
 		"an owed user of MySQL":          {source: source(manifest.MySQL), versions: []history.Version{owed, current}, fates: [5]Fate{runsOn, once, once, once, once}, dead: []string{"owed0000"}},
-		"an owed key, a deadline":        {source: source(manifest.AWSAccessKey), versions: []history.Version{owed, at(0, "more0000", history.Live), current}, until: nine.Add(time.Hour), fates: [5]Fate{then, both, both, both, both}, dead: []string{"owed0000"}},
-		"what a rotation has made":       {source: source(manifest.Postgres), versions: []history.Version{current, at(2, "owed0000", history.Live, history.AWSPending)}, fates: [5]Fate{runsOn, once, once, once, once}, dead: []string{"owed0000"}},
-		"a rotation that has made none":  {source: source(manifest.Postgres), versions: []history.Version{current, at(2, "owed0000", history.AWSPending)}, fates: [5]Fate{runsOn, runsOn, runsOn, runsOn, runsOn}},
+		"an owed key, a deadline":        {source: source(manifest.AWSAccessKey), versions: []history.Version{owed, versionAt(0, "more0000", history.Live), current}, until: nine.Add(time.Hour), fates: [5]Fate{then, both, both, both, both}, dead: []string{"owed0000"}},
+		"what a rotation has made":       {source: source(manifest.Postgres), versions: []history.Version{current, versionAt(2, "owed0000", history.Live, history.AWSPending)}, fates: [5]Fate{runsOn, once, once, once, once}, dead: []string{"owed0000"}},
+		"a rotation that has made none":  {source: source(manifest.Postgres), versions: []history.Version{current, versionAt(2, "owed0000", history.AWSPending)}, fates: [5]Fate{runsOn, runsOn, runsOn, runsOn, runsOn}},
 		"a value, with room for any":     {source: source(manifest.Random), versions: []history.Version{owed, current}, fates: [5]Fate{runsOn, runsOn, runsOn, runsOn, runsOn}},
 		"a vendor that ends it at once":  {source: atOnce, versions: []history.Version{owed, current}, until: nine.Add(time.Hour), fates: [5]Fate{outage, outage, outage, outage, outage}},
-		"one under way, no deadline":     {source: source(manifest.Postgres), versions: []history.Version{owed, at(1, "now00000", history.Live, history.AWSCurrent, history.DeadlineLabel(time.Time{}, "now00000"))}, fates: [5]Fate{followed, runsOn, runsOn, runsOn, runsOn}},
-		"one under way, with a deadline": {source: atOnce, versions: []history.Version{owed, at(1, "now00000", history.Live, history.AWSCurrent, history.DeadlineLabel(nine.Add(time.Hour), "now00000"))}, fates: [5]Fate{followed, then, then, then, then}},
-		"one that is being made":         {source: source(manifest.Postgres), versions: []history.Version{at(0, "old00000", history.Live, history.AWSCurrent, history.DeadlineLabel(nine.Add(time.Hour), "now00000")), at(1, "now00000", history.AWSPending)}, fates: [5]Fate{then, then, then, then, then}},
+		"one under way, no deadline":     {source: source(manifest.Postgres), versions: []history.Version{owed, versionAt(1, "now00000", history.Live, history.AWSCurrent, history.DeadlineLabel(time.Time{}, "now00000"))}, fates: [5]Fate{followed, runsOn, runsOn, runsOn, runsOn}},
+		"one under way, with a deadline": {source: atOnce, versions: []history.Version{owed, versionAt(1, "now00000", history.Live, history.AWSCurrent, history.DeadlineLabel(nine.Add(time.Hour), "now00000"))}, fates: [5]Fate{followed, then, then, then, then}},
+		"one that is being made":         {source: source(manifest.Postgres), versions: []history.Version{versionAt(0, "old00000", history.Live, history.AWSCurrent, history.DeadlineLabel(nine.Add(time.Hour), "now00000")), versionAt(1, "now00000", history.AWSPending)}, fates: [5]Fate{then, then, then, then, then}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			again := len(c.versions) > 0 && c.versions[len(c.versions)-1].ID == "owed0000" // what is under way is stopped
-			h := Foresee(&manifest.Environment{Name: "dev"}, seen(c.source, again, c.until, c.versions...), look())
+			h := Foresee(&manifest.Environment{Name: "dev"}, seenEmergency(c.source, again, c.until, c.versions...), lookReport())
 			var fates [5]Fate
 			for i, x := range h.Consumers {
 				fates[i] = x.Fate
@@ -74,5 +74,3 @@ func TestAnEmergencySaysOfEveryConsumerWhatBecomesOfIt(t *testing.T) {
 		})
 	}
 }
-
-func past(versions ...history.Version) history.History { return history.History{Versions: versions} }

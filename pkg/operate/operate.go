@@ -69,8 +69,8 @@ func (i *Invalid) Error() string { return i.Err.Error() }
 // Unwrap returns what is wrong.
 func (i *Invalid) Unwrap() error { return i.Err }
 
-// invalid returns an *Invalid with a text.
-func invalid(format string, args ...any) error { return &Invalid{fmt.Errorf(format, args...)} }
+// newInvalid returns an *Invalid with a text.
+func newInvalid(format string, args ...any) error { return &Invalid{fmt.Errorf(format, args...)} }
 
 // TooEarly is the error for what can be done in a moment, and not yet. Nothing was changed.
 type TooEarly struct{ Why string }

@@ -50,11 +50,11 @@ func chooseRetainable(h history.History, source, given string) (string, error) {
 	owed := listIDs(h.Owed())
 	switch {
 	case !exists:
-		return "", invalid("source %s has no value yet: there is nothing to retain", source)
+		return "", newInvalid("source %s has no value yet: there is nothing to retain", source)
 	case isNamed(current.ID, given), given == "" && len(owed) == 0:
 		return current.ID, nil
 	case len(owed) == 0:
-		return "", invalid("source %s owes no retirement, and its current version is %s", source, history.Short(current.ID))
+		return "", newInvalid("source %s owes no retirement, and its current version is %s", source, history.Short(current.ID))
 	}
 	return chooseOwed(source, owed, given)
 }
@@ -75,7 +75,7 @@ func (o Operator) FindRetained(ctx context.Context, source manifest.Source, give
 	}
 	holder, some := h.Labelled(history.Retain)
 	if some && given != "" && !isNamed(holder.ID, given) {
-		return Retention{}, invalid("version %s of %s is the one that is retained", history.Short(holder.ID), source.Name)
+		return Retention{}, newInvalid("version %s of %s is the one that is retained", history.Short(holder.ID), source.Name)
 	}
 	return Retention{Source: source, Version: holder.ID, Done: !some}, nil
 }

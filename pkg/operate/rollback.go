@@ -45,7 +45,7 @@ func (o Operator) FindRollback(ctx context.Context, source manifest.Source, give
 	if holder, begun := h.Labelled(history.Rollback); begun {
 		r.Begun, r.Back.Version = true, holder.ID
 		if given != "" && !isNamed(holder.ID, given) {
-			return r, invalid("a rollback of %s to version %s is under way, and there is one at a time: finish it first, without --version", source.Name, history.Short(holder.ID))
+			return r, newInvalid("a rollback of %s to version %s is under way, and there is one at a time: finish it first, without --version", source.Name, history.Short(holder.ID))
 		}
 		return r, nil
 	}
@@ -56,7 +56,7 @@ func (o Operator) FindRollback(ctx context.Context, source manifest.Source, give
 func (o Operator) chooseBack(h history.History, source manifest.Source, given string) (string, error) {
 	owed := listIDs(h.Owed())
 	if len(owed) == 0 {
-		return "", &Refused{"rollback of " + source.Name, "no older credential of it is known to live; to go forward: " + o.forward(source)}
+		return "", &Refused{"rollback of " + source.Name, "no older credential of it is known to live; to go forward: " + o.describeWayForward(source)}
 	}
 	if previous, some := h.Labelled(history.AWSPrevious); given == "" && some && slices.Contains(owed, previous.ID) {
 		return previous.ID, nil
@@ -64,8 +64,8 @@ func (o Operator) chooseBack(h history.History, source manifest.Source, given st
 	return chooseOwed(source.Name, owed, given)
 }
 
-// forward is the command that gives a source a new credential.
-func (o Operator) forward(source manifest.Source) string {
+// describeWayForward is the command that gives a source a new credential.
+func (o Operator) describeWayForward(source manifest.Source) string {
 	command := "rotate"
 	if ByPerson(o.Environment, source) != nil {
 		command = "put"
@@ -73,8 +73,8 @@ func (o Operator) forward(source manifest.Source) string {
 	return fmt.Sprintf("rotary %s %s %s", command, o.Environment.Name, source.Name)
 }
 
-// StepRollback takes the next step and returns until when to wait for the one after it. Where it fails, HoldsVeto reports
-// what is left.
+// StepRollback takes the next step and returns until when to wait for the one after it. Where it fails, HoldsVeto
+// reports what is left.
 func (o Operator) StepRollback(ctx context.Context, r Rollback) (rotate.Progress, error) {
 	return o.Rotator.Rollback(ctx, r.Back)
 }

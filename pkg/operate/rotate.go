@@ -13,9 +13,9 @@ import (
 func CheckMode(env *manifest.Environment, what string, deadline bool) error {
 	switch {
 	case env.Mode == manifest.Observe:
-		return invalid("rotation of %s refused: mode observe writes nothing in %s, so no consumer would follow", what, env.Name)
+		return newInvalid("rotation of %s refused: mode observe writes nothing in %s, so no consumer would follow", what, env.Name)
 	case env.Mode == manifest.Propagate && deadline:
-		return invalid("rotation of %s refused: mode propagate retires nothing in %s, so no deadline would be kept: leave --deadline out, and revoke the old credential at its target", what, env.Name)
+		return newInvalid("rotation of %s refused: mode propagate retires nothing in %s, so no deadline would be kept: leave --deadline out, and revoke the old credential at its target", what, env.Name)
 	}
 	return nil
 }
@@ -24,12 +24,12 @@ func CheckMode(env *manifest.Environment, what string, deadline bool) error {
 func ByPerson(env *manifest.Environment, source manifest.Source) error {
 	switch source.Rotate.With {
 	case manifest.Manual:
-		return invalid("source %s is rotated by a person: make the new credential at its vendor, then rotary put %s %s; revoke the old one there once rotary status says that it is safe, in an emergency before that, and then rotary retire %[2]s %[1]s --revoked; rotary retain keeps an old one from being retired",
+		return newInvalid("source %s is rotated by a person: make the new credential at its vendor, then rotary put %s %s; revoke the old one there once rotary status says that it is safe, in an emergency before that, and then rotary retire %[2]s %[1]s --revoked; rotary retain keeps an old one from being retired",
 			source.Name, env.Name, source.Name)
 	case manifest.Never:
-		return invalid("source %s is declared with: never, because replacing its value would destroy data", source.Name)
+		return newInvalid("source %s is declared with: never, because replacing its value would destroy data", source.Name)
 	case manifest.Managed:
-		return invalid("source %s is rotated by AWS itself: aws secretsmanager rotate-secret --secret-id %s", source.Name, source.Secret)
+		return newInvalid("source %s is rotated by AWS itself: aws secretsmanager rotate-secret --secret-id %s", source.Name, source.Secret)
 	}
 	return nil
 }
@@ -83,9 +83,9 @@ type Ending struct {
 	NotByMode bool              // over, but for old credentials that the environment's mode keeps
 }
 
-// Look notes a report and returns what has become of the rotation: it is over once another version is current, none is
-// pending, and nothing is owed. A rotation that the rotate function refused leaves no trace, so after a few looks without
-// one it has come to nothing.
+// Look notes a report and returns what has become of the rotation: it is over once another version is current, none
+// is pending, and nothing is owed. A rotation that the rotate function refused leaves no trace, so after a few looks
+// without one it has come to nothing.
 func (w *Watch) Look(r plan.Report) Ending {
 	s := r.Source(w.Source)
 	switch {
@@ -119,8 +119,8 @@ func waitsForPerson(o plan.OwedReport) bool {
 	return len(o.Blocked) > 0 && (o.Blocked[0].Reason == plan.Retained || o.Blocked[0].Reason == plan.ByHand)
 }
 
-// IsStill reports whether nothing is left in an environment but to wait for time or people: there is no step to take, and
-// no rollout under way at a consumer.
+// IsStill reports whether nothing is left in an environment but to wait for time or people: there is no step to take,
+// and no rollout under way at a consumer.
 func IsStill(r plan.Report) bool {
 	rollout := slices.ContainsFunc(r.Waits, func(w plan.Wait) bool {
 		consumer := slices.ContainsFunc(r.Consumers, func(c plan.ConsumerReport) bool { return c.Name == w.Subject })

@@ -10,9 +10,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// FindEmergency reads the labels of a source and decides what an emergency does there. deadline is when everything older
-// than the new credential dies, from now; 0 for none. It changes nothing. The error is a *Refused where it cannot begin,
-// and a *TooEarly where the deadline cannot be brought forward yet.
+// FindEmergency reads the labels of a source and decides what an emergency does there. deadline is when everything
+// older than the new credential dies, from now; 0 for none. It changes nothing. The error is a *Refused where it
+// cannot begin, and a *TooEarly where the deadline cannot be brought forward yet.
 func (o Operator) FindEmergency(ctx context.Context, source manifest.Source, deadline time.Duration, again bool) (Emergency, error) {
 	e, err := o.lookAtEmergency(ctx, source)
 	if err != nil {
@@ -23,8 +23,8 @@ func (o Operator) FindEmergency(ctx context.Context, source manifest.Source, dea
 		e.Until = e.Now.Add(max(deadline, soonest))
 	}
 	e.ask = asked{o.NewID(), e.Until, again}
-	e.classify()
-	return e, e.check(o.Environment.Name)
+	e.classifyLabels()
+	return e, e.checkAllowed(o.Environment.Name)
 }
 
 // lookAtEmergency reads what an emergency is decided from.
@@ -38,8 +38,8 @@ func (o Operator) lookAtEmergency(ctx context.Context, source manifest.Source) (
 // maxSteps is how many steps it takes at most until an emergency is under way, whatever others do meanwhile.
 const maxSteps = 30
 
-// StartEmergency takes step after step until an emergency that a person has agreed to is under way, and returns the version
-// that it makes.
+// StartEmergency takes step after step until an emergency that a person has agreed to is under way, and returns the
+// version that it makes.
 func (o Operator) StartEmergency(ctx context.Context, told Emergency) (version string, err error) {
 	for range maxSteps {
 		version, err := o.StepEmergency(ctx, told)
@@ -50,8 +50,9 @@ func (o Operator) StartEmergency(ctx context.Context, told Emergency) (version s
 	return "", fmt.Errorf("rotate %s: others start rotations of it all the time; what was done stands: ask again, and it goes on from there", told.Source.Name)
 }
 
-// StepEmergency looks afresh and takes the next step of an emergency that a person has agreed to. It returns the version
-// that the emergency makes once that is under way; "" means that another step is to follow at once. It fails with a
+// StepEmergency looks afresh and takes the next step of an emergency that a person has agreed to. It returns the
+// version that the emergency makes once that is under way; "" means that another step is to follow at once. It fails
+// with a
 // *Refused where it would end more than was told.
 //
 //	the look shows                          | the step
@@ -70,11 +71,11 @@ func (o Operator) StepEmergency(ctx context.Context, told Emergency) (version st
 		return "", err
 	}
 	e.ask, e.Until = told.ask, told.ask.until
-	e.classify()
-	if err := e.check(o.Environment.Name); err != nil {
+	e.classifyLabels()
+	if err := e.checkAllowed(o.Environment.Name); err != nil {
 		return "", err
 	}
-	if id, more := e.exceeds(told); more {
+	if id, more := e.findUntold(told); more {
 		return "", refuseRotation(e.Source.Name, fmt.Sprintf("version %s would die at once by now, and was not named before: ask again", history.Short(id)))
 	}
 	version, err = o.takeStep(ctx, e)

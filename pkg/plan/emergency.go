@@ -8,8 +8,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// dropVoidEmergencies takes the labels of emergencies off that came to nothing: somebody went back from the version, or its rotation was
-// stopped. The deadline would end the current version as soon as another one has replaced it.
+// dropVoidEmergencies takes the labels of emergencies off that came to nothing: somebody went back from the version,
+// or its rotation was stopped. The deadline would end the current version as soon as another one has replaced it.
 func (s Source) dropVoidEmergencies() []Mark {
 	var marks []Mark
 	current, exists := s.Current()
@@ -21,8 +21,8 @@ func (s Source) dropVoidEmergencies() []Mark {
 	return marks
 }
 
-// carryEmergencies moves the label of an emergency over to the version that it has made: where it joined a rotation that
-// had begun, that one may have put its version without it.
+// carryEmergencies moves the label of an emergency over to the version that it has made: where it joined a rotation
+// that had begun, that one may have put its version without it.
 func (s Source) carryEmergencies() []Mark {
 	var marks []Mark
 	current, exists := s.Current()
@@ -44,8 +44,8 @@ const (
 	confirmLast  = 5 * time.Minute
 )
 
-// confirmEmergency plans that the current version is confirmed, where an emergency has made it a short time ago and nothing at its
-// target refuses what is late (manifest.LateConfirmed).
+// confirmEmergency plans that the current version is confirmed, where an emergency has made it a short time ago and
+// nothing at its target refuses what is late (manifest.LateConfirmed).
 func (p *Plan) confirmEmergency(s State, source Source) {
 	current, exists := source.Current()
 	_, urgent := source.EmergencyOf(current.ID)

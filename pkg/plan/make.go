@@ -54,8 +54,8 @@ type Roll struct {
 	Why      string
 }
 
-// Confirm asks a source's rotator to make sure that the target accepts the current version, and to set it again where it
-// is refused: an emergency has made it a short time ago, and what was sent before may still land.
+// Confirm asks a source's rotator to make sure that the target accepts the current version, and to set it again where
+// it is refused: an emergency has made it a short time ago, and what was sent before may still land.
 type Confirm struct {
 	Source  string `json:"source"`
 	Version string `json:"version"`
@@ -140,9 +140,10 @@ func Make(s State) Plan {
 	return p
 }
 
-// markVersions makes every version known: LIVE first, SEEN last, and never past a version for which there is no room. It
-// follows as far as there is: a version newer than SEEN would be marked again once it is retired. A source that AWS
-// rotates itself carries none of these labels: nothing may be written there, and AWS ends the old credential (ADR 13).
+// markVersions makes every version known: LIVE first, SEEN last, and never past a version for which there is no room.
+// It follows as far as there is: a version newer than SEEN would be marked again once it is retired. A source that
+// AWS rotates itself carries none of these labels: nothing may be written there, and AWS ends the old credential (ADR
+// 13).
 func (p *Plan) markVersions(s Source) {
 	if s.With == manifest.Managed {
 		return
@@ -257,15 +258,17 @@ func (b Bucket) refuseWrite(s State) (Wait, bool) {
 	return Wait{}, false
 }
 
-// MaxWrites is how many versions of a bucket are made within a day. Secrets Manager removes versions beyond a hundred, but
-// none that carries a label or is younger than a day, and refuses more; it advises against a sustained rate of more than
-// one in ten minutes (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html). With the
-// labelled ones, which are history.MaxLabels at most, a bucket keeps within a hundred.
+// MaxWrites is how many versions of a bucket are made within a day. Secrets Manager removes versions beyond a
+// hundred, but none that carries a label or is younger than a day, and refuses more; it advises against a sustained
+// rate of more than one in ten minutes
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html). With the labelled ones,
+// which are history.MaxLabels at most, a bucket keeps within a hundred.
 const MaxWrites = 100 - history.MaxLabels
 
 const writesWithin = 24 * time.Hour
 
-// isWrittenTooOften reports whether a Write would make another version although there are MaxWrites of the last day, and until when.
+// isWrittenTooOften reports whether a Write would make another version although there are MaxWrites of the last day,
+// and until when.
 func (b Bucket) isWrittenTooOften(s State) (until time.Time, often bool) {
 	if slices.ContainsFunc(b.Made, func(v history.Version) bool { return v.ID == b.Want.Version }) {
 		return time.Time{}, false // nothing is made: the label goes back
@@ -277,8 +280,8 @@ func (b Bucket) isWrittenTooOften(s State) (until time.Time, often bool) {
 	return until, until.After(s.Now)
 }
 
-// countNewLabels counts the labels that a Write puts where none was: HELD on what is in play and on the new version, and
-// AWSPREVIOUS the first time.
+// countNewLabels counts the labels that a Write puts where none was: HELD on what is in play and on the new version,
+// and AWSPREVIOUS the first time.
 func (b Bucket) countNewLabels(s State) int {
 	n := len(b.marksToHold(s))
 	written, _ := b.Version(b.Want.Version)
@@ -325,8 +328,8 @@ func (b Bucket) marksToHold(s State) []Mark {
 	return marks
 }
 
-// isInPlay reports whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever bucket,
-// because the manifest may have moved it to another one since.
+// isInPlay reports whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever
+// bucket, because the manifest may have moved it to another one since.
 func (s State) isInPlay(version string) bool {
 	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
 		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.hasInPlay(version) })

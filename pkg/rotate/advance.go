@@ -20,8 +20,8 @@ import (
 //
 // The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
 // the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
-// where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the source has changed
-// less than history.Quiet ago. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
+// where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the source has
+// changed less than history.Quiet ago. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
 func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	h, owed, still, err := j.lookAtOwed(ctx, a)
 	if err != nil || !still {
@@ -30,27 +30,27 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	if until := h.Changed.Add(history.Quiet); !a.Forced && until.After(j.Store.Now()) {
 		return fmt.Errorf("retire version %s of %s: its labels have changed less than %s ago", history.Short(owed.ID), j.Source.Name, history.Quiet)
 	}
-	if left, some := leftover(h, a.Current); some {
-		if err := j.unpend(ctx, h, left.ID); err != nil {
+	if left, some := findLeftover(h, a.Current); some {
+		if err := j.dropPending(ctx, h, left.ID); err != nil {
 			return err
 		}
 		if h, owed, still, err = j.lookAtOwed(ctx, a); err != nil || !still { // what was pending may be owed now
 			return err
 		}
 	}
-	if err := j.retire(ctx, h, owed, a); err != nil {
+	if err := j.retireOwed(ctx, h, owed, a); err != nil {
 		return err
 	}
 	return j.Store.Move(ctx, h.Secret, h.LabelFor(history.Live, owed.ID), "", owed.ID)
 }
 
-// lookAtOwed reads the labels, and checks that they allow what is asked. still is false where the version is not owed any
-// more.
+// lookAtOwed reads the labels, and checks that they allow what is asked. still is false where the version is not owed
+// any more.
 func (j Job) lookAtOwed(ctx context.Context, a plan.Advance) (h history.History, owed history.Version, still bool, err error) {
 	if h, err = j.Store.LookAll(ctx, j.Source.Secret); err != nil {
 		return h, owed, false, err
 	}
-	if owed, still = find(h.Owed(), a.Version); !still {
+	if owed, still = findVersion(h.Owed(), a.Version); !still {
 		return h, owed, false, nil
 	}
 	return h, owed, true, j.mayAdvance(h, owed, a)
@@ -63,35 +63,35 @@ func (j Job) mayAdvance(h history.History, owed history.Version, a plan.Advance)
 		return fmt.Errorf("retire version %s of %s: AWSCURRENT has moved since the gates were checked", history.Short(owed.ID), j.Source.Name)
 	case owed.Has(history.Retain) || owed.Has(history.Rollback):
 		return fmt.Errorf("retire version %s of %s: it is retained", history.Short(owed.ID), j.Source.Name)
-	case a.Forced && !overdue(h, owed, j.Store.Now()):
+	case a.Forced && !isOverdue(h, owed, j.Store.Now()):
 		return fmt.Errorf("retire version %s of %s: no emergency's deadline is over it", history.Short(owed.ID), j.Source.Name)
 	}
 	return nil
 }
 
-// overdue reports whether an emergency's deadline for owed has passed.
-func overdue(h history.History, owed history.Version, now time.Time) bool {
+// isOverdue reports whether an emergency's deadline for owed has passed.
+func isOverdue(h history.History, owed history.Version, now time.Time) bool {
 	at, some := h.Dies(owed)
 	return some && !at.After(now)
 }
 
-func (j Job) retire(ctx context.Context, h history.History, owed history.Version, a plan.Advance) error {
-	dying, err := j.read(ctx, h, owed.ID)
+func (j Job) retireOwed(ctx context.Context, h history.History, owed history.Version, a plan.Advance) error {
+	dying, err := j.readVersion(ctx, h, owed.ID)
 	if err != nil {
 		return err
 	}
-	shared, err := j.shared(ctx, h, owed.ID, dying)
+	shared, err := j.isShared(ctx, h, owed.ID, dying)
 	if err != nil || shared {
 		return err
 	}
-	now, err := j.read(ctx, h, a.Current)
+	now, err := j.readVersion(ctx, h, a.Current)
 	if err != nil {
 		return err
 	}
 	next, err := j.Rotator.Retire(ctx, End{
 		Since: owed.Created, Owed: dying, Current: now, Forced: a.Forced,
 		Others: func(ctx context.Context) ([]Other, error) {
-			return j.others(ctx, h.Secret, a.Current, nextID(owed.ID, a.Current))
+			return j.readOthers(ctx, h.Secret, a.Current, nextID(owed.ID, a.Current))
 		},
 	})
 	if err != nil {
@@ -103,8 +103,8 @@ func (j Job) retire(ctx context.Context, h history.History, owed history.Version
 	return j.putNext(ctx, h, owed.ID, a.Current, next)
 }
 
-// shared says whether another version stands for the dying one's credential: see Identified.
-func (j Job) shared(ctx context.Context, h history.History, owed string, dying Values) (bool, error) {
+// isShared reports whether another version stands for the dying one's credential: see Identified.
+func (j Job) isShared(ctx context.Context, h history.History, owed string, dying Values) (bool, error) {
 	rotator, identified := j.Rotator.(Identified)
 	if !identified {
 		return false, nil
@@ -113,7 +113,7 @@ func (j Job) shared(ctx context.Context, h history.History, owed string, dying V
 		if v.ID == owed || v.Empty || !v.Alive() {
 			continue
 		}
-		values, err := j.read(ctx, h, v.ID)
+		values, err := j.readVersion(ctx, h, v.ID)
 		if _, put := errors.AsType[*malformed](err); put {
 			continue // what nobody can read belongs to no identity
 		}
@@ -159,21 +159,21 @@ func nextID(owed, current string) string {
 	return hex.EncodeToString(sum[:20])
 }
 
-// leftover returns the version on which a crash left AWSPENDING: the current one, or one that was put to follow a
+// findLeftover returns the version on which a crash left AWSPENDING: the current one, or one that was put to follow a
 // version that is current no more.
-func leftover(h history.History, current string) (history.Version, bool) {
+func findLeftover(h history.History, current string) (history.Version, bool) {
 	pending, some := h.Labelled(history.AWSPending)
 	return pending, some && (pending.ID == current || slices.ContainsFunc(h.Versions, func(v history.Version) bool {
-		return v.ID != current && advanced(h, pending.ID, v.ID)
+		return v.ID != current && isPutByAdvance(h, pending.ID, v.ID)
 	}))
 }
 
-// advanced says whether Advance has put version id to follow current.
-func advanced(h history.History, id, current string) bool {
+// isPutByAdvance reports whether Advance has put version id to follow current.
+func isPutByAdvance(h history.History, id, current string) bool {
 	return slices.ContainsFunc(h.Versions, func(v history.Version) bool { return nextID(v.ID, current) == id })
 }
 
-func find(versions []history.Version, id string) (history.Version, bool) {
+func findVersion(versions []history.Version, id string) (history.Version, bool) {
 	for _, v := range versions {
 		if v.ID == id {
 			return v, true

@@ -11,9 +11,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// Confirm makes sure that the target accepts what an emergency has made, where nothing at the target keeps a late request
-// of a stopped rotation, or of a retirement, from taking it away (manifest.LateConfirmed). Repeatable, and to be asked for
-// again until rotate.Outlast after the version was made.
+// Confirm makes sure that the target accepts what an emergency has made, where nothing at the target keeps a late
+// request of a stopped rotation, or of a retirement, from taking it away (manifest.LateConfirmed). Repeatable, and to
+// be asked for again until rotate.Outlast after the version was made.
 //
 //	version     | the target   | what it does
 //	------------|--------------|------------------------------
@@ -33,7 +33,7 @@ func (j Job) Confirm(ctx context.Context, c plan.Confirm) error {
 	if _, urgent := h.EmergencyOf(c.Version); !urgent || j.Source.LateWrite() != manifest.LateConfirmed {
 		return fmt.Errorf("confirm version %s of %s: no emergency has made it, or its target needs no confirming", history.Short(c.Version), j.Source.Name)
 	}
-	values, err := j.read(ctx, h, c.Version)
+	values, err := j.readVersion(ctx, h, c.Version)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (j Job) setAgain(ctx context.Context, h history.History, current history.Ve
 	if !some {
 		return fmt.Errorf("set version %s of %s again: there is no version before it", history.Short(current.ID), j.Source.Name)
 	}
-	before, err := j.read(ctx, h, previous.ID)
+	before, err := j.readVersion(ctx, h, previous.ID)
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// create does createSecret, unless the version has its value already.
-func (j Job) create(ctx context.Context, h history.History, pending history.Version) error {
+// createSecret does createSecret, unless the version has its value already.
+func (j Job) createSecret(ctx context.Context, h history.History, pending history.Version) error {
 	switch _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); {
 	case err != nil:
 		return err
@@ -20,22 +20,22 @@ func (j Job) create(ctx context.Context, h history.History, pending history.Vers
 	}
 	err := j.createNew(ctx, h, pending)
 	if refused, is := errors.AsType[*Refused](err); is {
-		return j.refuse(ctx, h, pending, refused)
+		return j.refuseRotation(ctx, h, pending, refused)
 	}
 	return err
 }
 
 // createNew puts what the rotator makes under AWSPENDING and LIVE, and under the deadline of an emergency.
 func (j Job) createNew(ctx context.Context, h history.History, pending history.Version) error {
-	current, err := j.allowed(ctx, h, pending)
+	current, err := j.checkMayCreate(ctx, h, pending)
 	if err != nil {
 		return err
 	}
-	start, err := j.start(ctx, h, current, pending)
+	start, err := j.makeStart(ctx, h, current, pending)
 	if err != nil {
 		return err
 	}
-	next, err := j.make(ctx, h, start, current)
+	next, err := j.askRotator(ctx, h, start, current)
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,9 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 	return j.clearMaking(ctx, h.Secret, pending.ID)
 }
 
-// allowed checks S5 (docs/safety.md) and makes sure that what exists is marked before another version comes to be.
-func (j Job) allowed(ctx context.Context, h history.History, pending history.Version) (current history.Version, err error) {
+// checkMayCreate checks S5 (docs/safety.md) and makes sure that what exists is marked before another version comes to
+// be.
+func (j Job) checkMayCreate(ctx context.Context, h history.History, pending history.Version) (current history.Version, err error) {
 	current, exists := h.Current()
 	if !exists {
 		return current, &Refused{j.Source.Name, "it has no value yet: put one first"}
@@ -78,12 +79,12 @@ func (j Job) allowed(ctx context.Context, h history.History, pending history.Ver
 	return current, nil
 }
 
-func (j Job) start(ctx context.Context, h history.History, current, pending history.Version) (Start, error) {
-	values, err := j.read(ctx, h, current.ID)
+func (j Job) makeStart(ctx context.Context, h history.History, current, pending history.Version) (Start, error) {
+	values, err := j.readVersion(ctx, h, current.ID)
 	_, urgent := h.EmergencyOf(pending.ID)
 	return Start{
 		Version: pending.ID, Since: findSince(h, current, pending, urgent), Current: values, Emergency: urgent,
-		Others: func(ctx context.Context) ([]Other, error) { return j.others(ctx, h.Secret, current.ID, pending.ID) },
+		Others: func(ctx context.Context) ([]Other, error) { return j.readOthers(ctx, h.Secret, current.ID, pending.ID) },
 	}, err
 }
 
@@ -103,10 +104,10 @@ func findSince(h history.History, current, pending history.Version, urgent bool)
 	return since
 }
 
-// others reads every version but these two, as they are now: a person may have put one since the rotator began. Where
-// AWSCURRENT has moved it fails, because what is in the way then may be what is current. What nobody can read made no
-// credential.
-func (j Job) others(ctx context.Context, name, current, pending string) ([]Other, error) {
+// readOthers reads every version but these two, as they are now: a person may have put one since the rotator began.
+// Where AWSCURRENT has moved it fails, because what is in the way then may be what is current. What nobody can read
+// made no credential.
+func (j Job) readOthers(ctx context.Context, name, current, pending string) ([]Other, error) {
 	h, err := j.Store.LookAll(ctx, name)
 	if err != nil {
 		return nil, err
@@ -124,7 +125,7 @@ func (j Job) others(ctx context.Context, name, current, pending string) ([]Other
 		} else if !has {
 			continue
 		}
-		values, err := j.read(ctx, h, v.ID)
+		values, err := j.readVersion(ctx, h, v.ID)
 		if _, put := errors.AsType[*malformed](err); put {
 			continue
 		}
@@ -136,8 +137,9 @@ func (j Job) others(ctx context.Context, name, current, pending string) ([]Other
 	return all, nil
 }
 
-// make asks the rotator. Where it cannot be asked twice, MAKING says on the current version that it is being asked.
-func (j Job) make(ctx context.Context, h history.History, s Start, current history.Version) (Values, error) {
+// askRotator asks the rotator. Where it cannot be asked twice, MAKING says on the current version that it is being
+// asked.
+func (j Job) askRotator(ctx context.Context, h history.History, s Start, current history.Version) (Values, error) {
 	once, is := j.Rotator.(Unrepeatable)
 	if is {
 		if err := j.noteMaking(ctx, h, s, current.ID); err != nil {
@@ -162,9 +164,9 @@ func (j Job) make(ctx context.Context, h history.History, s Start, current histo
 	return nil, fmt.Errorf("create the next credential of %s: %w", j.Source.Name, err)
 }
 
-// noteMaking puts MAKING. Where it is there for this rotation, an earlier try may have made a credential and died. Where
-// it is there for another one, a person has looked for what that made, and it comes off; an emergency does not wait for
-// that, and leaves it as the only trace.
+// noteMaking puts MAKING. Where it is there for this rotation, an earlier try may have made a credential and died.
+// Where it is there for another one, a person has looked for what that made, and it comes off; an emergency does not
+// wait for that, and leaves it as the only trace.
 func (j Job) noteMaking(ctx context.Context, h history.History, s Start, current string) error {
 	label := history.MakingLabel(s.Version)
 	if _, tried := h.Labelled(label); tried {

@@ -46,7 +46,8 @@ func (l *oneLogin) Test(_ context.Context, v rotate.Values) error {
 
 func (l *oneLogin) Retire(context.Context, rotate.End) (rotate.Values, error) { return nil, l.down }
 
-// urgentJob is the job of a source that nothing fences, in which an emergency has replaced a by c: b's rotation was stopped.
+// urgentJob is the job of a source that nothing fences, in which an emergency has replaced a by c: b's rotation was
+// stopped.
 func urgentJob(t *testing.T, l *oneLogin, versions ...string) (*secrets, rotate.Job) {
 	s := newSecrets(t, map[string]rotate.Values{
 		"a": {"K": secret.New("old")}, "b": {"K": secret.New("stopped")}, "c": {"K": secret.New("new")},

@@ -11,8 +11,8 @@ import (
 // Timeout is the longest that one request to a rotator may take: the rotate Lambda's timeout.
 const Timeout = 2 * time.Minute
 
-// Outlast is how long a rollback waits between its veto and its swap. A retirement that was under way when the veto came
-// has ended by then: it ran for Timeout at most, and what it sent last has landed.
+// Outlast is how long a rollback waits between its veto and its swap. A retirement that was under way when the veto
+// came has ended by then: it ran for Timeout at most, and what it sent last has landed.
 const Outlast = history.Outlast
 
 // Back asks to make Version of a source current again, which its target still accepts, instead of From.
@@ -52,16 +52,16 @@ func (j Job) Rollback(ctx context.Context, b Back) (Progress, error) {
 	current, _ := h.Current()
 	switch {
 	case begun && holder.ID != b.Version:
-		return Progress{}, j.noWay("a rollback to version %s is under way", history.Short(holder.ID))
+		return Progress{}, j.refuseRollback("a rollback to version %s is under way", history.Short(holder.ID))
 	case current.ID == b.Version:
-		return Progress{Done: true}, j.settle(ctx, h, b.Version)
+		return Progress{Done: true}, j.dropVeto(ctx, h, b.Version)
 	case current.ID != b.From:
-		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("version %s has become current since", history.Short(current.ID)))
+		return Progress{}, j.giveUp(ctx, h, b.Version, j.refuseRollback("version %s has become current since", history.Short(current.ID)))
 	case !begun:
-		return j.veto(ctx, h, b.Version)
+		return j.putVeto(ctx, h, b.Version)
 	}
 	if _, rotating := h.Labelled(history.AWSPending); rotating {
-		return j.stop(ctx, h)
+		return j.stopRotation(ctx, h)
 	}
 	if until := h.Changed.Add(Outlast); until.After(j.Store.Now()) {
 		return Progress{Until: until}, nil
@@ -69,25 +69,26 @@ func (j Job) Rollback(ctx context.Context, b Back) (Progress, error) {
 	return j.swapBack(ctx, h, b)
 }
 
-func (j Job) noWay(format string, args ...any) *Refused {
+func (j Job) refuseRollback(format string, args ...any) *Refused {
 	return &Refused{j.Source.Name, "it is not rolled back: " + fmt.Sprintf(format, args...)}
 }
 
-// veto puts ROLLBACK on a version whose credential nobody has retired.
-func (j Job) veto(ctx context.Context, h history.History, version string) (Progress, error) {
-	if _, owed := find(h.Owed(), version); !owed {
-		return Progress{}, j.noWay("the credential of version %s is retired, or its version is not known yet; rotate to go forward", history.Short(version))
+// putVeto puts ROLLBACK on a version whose credential nobody has retired.
+func (j Job) putVeto(ctx context.Context, h history.History, version string) (Progress, error) {
+	if _, owed := findVersion(h.Owed(), version); !owed {
+		return Progress{}, j.refuseRollback("the credential of version %s is retired, or its version is not known yet; rotate to go forward", history.Short(version))
 	}
 	if err := j.Store.Move(ctx, h.Secret, history.Rollback, version, ""); err != nil {
 		return Progress{}, err
 	}
-	return j.stop(ctx, h)
+	return j.stopRotation(ctx, h)
 }
 
-// stop ends a rotation that is under way: it cannot undo what comes. What it has sent before lands while we wait.
-func (j Job) stop(ctx context.Context, h history.History) (Progress, error) {
+// stopRotation ends a rotation that is under way: it cannot undo what comes. What it has sent before lands while we
+// wait.
+func (j Job) stopRotation(ctx context.Context, h history.History) (Progress, error) {
 	if pending, some := h.Labelled(history.AWSPending); some {
-		if err := j.unpend(ctx, h, pending.ID); err != nil {
+		if err := j.dropPending(ctx, h, pending.ID); err != nil {
 			return Progress{}, err
 		}
 	}
@@ -97,31 +98,31 @@ func (j Job) stop(ctx context.Context, h history.History) (Progress, error) {
 func (j Job) swapBack(ctx context.Context, h history.History, b Back) (Progress, error) {
 	v, _ := h.Version(b.Version)
 	if !v.Alive() {
-		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("the credential of version %s was retired", history.Short(b.Version)))
+		return Progress{}, j.giveUp(ctx, h, b.Version, j.refuseRollback("the credential of version %s was retired", history.Short(b.Version)))
 	}
-	values, err := j.read(ctx, h, b.Version)
+	values, err := j.readVersion(ctx, h, b.Version)
 	if err != nil {
 		return Progress{}, err
 	}
 	if err := j.Rotator.Test(ctx, values); err != nil {
-		return Progress{}, j.giveUp(ctx, h, b.Version, j.noWay("its target does not accept version %s: %v", history.Short(b.Version), err))
+		return Progress{}, j.giveUp(ctx, h, b.Version, j.refuseRollback("its target does not accept version %s: %v", history.Short(b.Version), err))
 	}
 	if err := j.Store.Move(ctx, h.Secret, history.AWSCurrent, b.Version, b.From); err != nil {
 		return Progress{}, err
 	}
-	return Progress{Done: true}, j.settle(ctx, h, b.Version)
+	return Progress{Done: true}, j.dropVeto(ctx, h, b.Version)
 }
 
 // giveUp takes ROLLBACK off and says why.
 func (j Job) giveUp(ctx context.Context, h history.History, version string, why *Refused) error {
-	if err := j.settle(ctx, h, version); err != nil {
+	if err := j.dropVeto(ctx, h, version); err != nil {
 		return err
 	}
 	return why
 }
 
-// settle takes ROLLBACK off version, if it is there.
-func (j Job) settle(ctx context.Context, h history.History, version string) error {
+// dropVeto takes ROLLBACK off version, if it is there.
+func (j Job) dropVeto(ctx context.Context, h history.History, version string) error {
 	if v, _ := h.Version(version); !v.Has(history.Rollback) {
 		return nil
 	}

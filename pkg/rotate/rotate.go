@@ -31,8 +31,8 @@ type Rotator interface {
 	// Pending has become current: a call of an older rotation that lands late can have replaced its credential, and Set
 	// puts it back. A target that can tell refuses the older call instead; then the error wraps ErrSuperseded.
 	Set(ctx context.Context, c Change) error
-	// Test returns nil if the target accepts pending. The error wraps ErrNotAccepted if the target was asked and refuses
-	// it; after any other error nobody knows. It may meet a version that Create and Set never saw.
+	// Test returns nil if the target accepts pending. The error wraps ErrNotAccepted if the target was asked and
+	// refuses it; after any other error nobody knows. It may meet a version that Create and Set never saw.
 	Test(ctx context.Context, pending Values) error
 	// Retire makes the target refuse what is owed. Where a credential moves in several versions it instead returns
 	// the next one, which becomes current; nil means that what was owed is dead. It never ends a credential that a
@@ -50,8 +50,8 @@ var ErrSuperseded = errors.New("the credential there was installed by a newer ro
 // Start is what a rotation starts from.
 type Start struct {
 	Version string // the id of the version that comes to be: the same at every try of one rotation
-	// Since is when this rotation began, by Secrets Manager's clock. For an emergency it is when the first of those began
-	// that it has stopped before they made a version.
+	// Since is when this rotation began, by Secrets Manager's clock. For an emergency it is when the first of those
+	// began that it has stopped before they made a version.
 	Since     time.Time
 	Current   Values
 	Emergency bool // what is owed may be in the way, and dies if it is
@@ -89,7 +89,7 @@ type End struct {
 // asked, the source notes that it is; while that stands, the same rotation is not tried again but refused, and a
 // person looks.
 type Unrepeatable interface {
-	// MayHaveMade says whether the target may have made a credential although Create returned err.
+	// MayHaveMade reports whether the target may have made a credential although Create returned err.
 	MayHaveMade(err error) bool
 }
 
@@ -104,7 +104,7 @@ type Unrepeatable interface {
 type Identified interface {
 	// Identity names to whom the credential belongs.
 	Identity(Values) string
-	// Same says whether two contents with one identity hold one and the same credential.
+	// Same reports whether two contents with one identity hold one and the same credential.
 	Same(a, b Values) bool
 }
 
@@ -150,44 +150,44 @@ type Event struct {
 // Step does one step of a rotation. Repeatable: a step that was done already succeeds without doing it again, and
 // every step succeeds at once where the version is already current; an AWSPENDING that a crash left there comes off.
 //
-// S5 (docs/safety.md) is checked before anything is created: while a version of the source is owed or not yet known, the
-// rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start. An emergency goes
-// past it. A rotation that somebody's put has overtaken is Refused likewise: it would bring back what they replaced.
-// What it made is owed then.
+// S5 (docs/safety.md) is checked before anything is created: while a version of the source is owed or not yet known,
+// the rotation is Refused, and the empty AWSPENDING is taken off again so that the next one can start. An emergency
+// goes past it. A rotation that somebody's put has overtaken is Refused likewise: it would bring back what they
+// replaced. What it made is owed then.
 func (j Job) Step(ctx context.Context, e Event) error {
 	history, err := j.Store.LookAll(ctx, j.Source.Secret)
 	if err != nil {
 		return err
 	}
-	if history, err = j.reclaim(ctx, history, e.Version); err != nil {
+	if history, err = j.reclaimPending(ctx, history, e.Version); err != nil {
 		return err
 	}
-	pending, done, err := j.guard(history, e)
+	pending, done, err := j.checkPending(history, e)
 	if err != nil {
 		return err
 	}
 	if done {
-		return j.unpend(ctx, history, pending.ID)
+		return j.dropPending(ctx, history, pending.ID)
 	}
 	if e.Step == "createSecret" {
-		return j.create(ctx, history, pending)
+		return j.createSecret(ctx, history, pending)
 	}
-	if overtaken(history, pending) {
-		return j.refuse(ctx, history, pending, &Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
+	if isOvertaken(history, pending) {
+		return j.refuseRotation(ctx, history, pending, &Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
 	}
 	switch e.Step {
 	case "setSecret":
-		return j.set(ctx, history, pending)
+		return j.setSecret(ctx, history, pending)
 	case "testSecret":
-		return j.test(ctx, history, pending)
+		return j.testSecret(ctx, history, pending)
 	case "finishSecret":
-		return j.finish(ctx, history, pending)
+		return j.finishSecret(ctx, history, pending)
 	}
 	return fmt.Errorf("rotate %s: Secrets Manager asked for the unknown step %q", j.Source.Name, e.Step)
 }
 
-// guard is the check that every AWS rotation template starts with.
-func (j Job) guard(h history.History, e Event) (pending history.Version, done bool, err error) {
+// checkPending is the check that every AWS rotation template starts with.
+func (j Job) checkPending(h history.History, e Event) (pending history.Version, done bool, err error) {
 	pending, known := h.Version(e.Version)
 	switch {
 	case !h.RotationEnabled:
@@ -202,17 +202,18 @@ func (j Job) guard(h history.History, e Event) (pending history.Version, done bo
 	return pending, done, err
 }
 
-// refuse takes AWSPENDING off, so that the next rotation can start.
-func (j Job) refuse(ctx context.Context, h history.History, pending history.Version, refused *Refused) error {
+// refuseRotation takes AWSPENDING off, so that the next rotation can start.
+func (j Job) refuseRotation(ctx context.Context, h history.History, pending history.Version, refused *Refused) error {
 	if err := j.Store.Move(ctx, h.Secret, history.AWSPending, "", pending.ID); err != nil {
 		return err // not Refused: something is left that the next try takes off
 	}
 	return refused
 }
 
-// reclaim takes AWSPENDING back for the version of an emergency, where a rotation that the emergency has stopped holds
-// it: what that one's createSecret sent last has landed after it was stopped. It returns the labels as they are then.
-func (j Job) reclaim(ctx context.Context, h history.History, version string) (history.History, error) {
+// reclaimPending takes AWSPENDING back for the version of an emergency, where a rotation that the emergency has
+// stopped holds it: what that one's createSecret sent last has landed after it was stopped. It returns the labels as
+// they are then.
+func (j Job) reclaimPending(ctx context.Context, h history.History, version string) (history.History, error) {
 	v, known := h.Version(version)
 	holder, rotating := h.Labelled(history.AWSPending)
 	_, urgent := h.EmergencyOf(version)
@@ -225,32 +226,32 @@ func (j Job) reclaim(ctx context.Context, h history.History, version string) (hi
 	return j.Store.LookAll(ctx, h.Secret)
 }
 
-// overtaken reports whether AWSCURRENT has moved since createSecret made pending, from a version that was live and is
-// owed now, or has been retired since; or whether a newer emergency has stopped its rotation. What Advance has put stands
-// beside owed versions from the beginning; what nobody created here, Secrets Manager only tests. An emergency's rotation
-// starts beside owed versions too, and only a newer version overtakes it.
-func overtaken(h history.History, pending history.Version) bool {
+// isOvertaken reports whether AWSCURRENT has moved since createSecret made pending, from a version that was live and
+// is owed now, or has been retired since; or whether a newer emergency has stopped its rotation. What Advance has put
+// stands beside owed versions from the beginning; what nobody created here, Secrets Manager only tests. An
+// emergency's rotation starts beside owed versions too, and only a newer version overtakes it.
+func isOvertaken(h history.History, pending history.Version) bool {
 	current, _ := h.Current()
 	switch {
 	case !pending.Has(h.LabelFor(history.Live, pending.ID)):
 		return false
-	case current.Created.After(pending.Created) || stopped(h, pending):
+	case current.Created.After(pending.Created) || isStopped(h, pending):
 		return true
 	}
 	_, urgent := h.EmergencyOf(pending.ID)
-	return len(h.Owed()) > 0 && !urgent && !advanced(h, pending.ID, current.ID)
+	return len(h.Owed()) > 0 && !urgent && !isPutByAdvance(h, pending.ID, current.ID)
 }
 
-// stopped reports whether an emergency was begun after the rotation to pending.
-func stopped(h history.History, pending history.Version) bool {
+// isStopped reports whether an emergency was begun after the rotation to pending.
+func isStopped(h history.History, pending history.Version) bool {
 	return slices.ContainsFunc(h.Versions, func(v history.Version) bool {
 		_, urgent := h.EmergencyOf(v.ID)
 		return urgent && v.Created.After(pending.Created)
 	})
 }
 
-func (j Job) set(ctx context.Context, h history.History, pending history.Version) error {
-	next, current, err := j.both(ctx, h, pending)
+func (j Job) setSecret(ctx context.Context, h history.History, pending history.Version) error {
+	next, current, err := j.readPendingAndCurrent(ctx, h, pending)
 	if err != nil {
 		return err
 	}
@@ -260,12 +261,12 @@ func (j Job) set(ctx context.Context, h history.History, pending history.Version
 	return nil
 }
 
-// test also serves RotateSecret with RotateImmediately=false, which tests a version that was never created here.
-func (j Job) test(ctx context.Context, h history.History, pending history.Version) error {
+// testSecret also serves RotateSecret with RotateImmediately=false, which tests a version that was never created here.
+func (j Job) testSecret(ctx context.Context, h history.History, pending history.Version) error {
 	if _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); err != nil || !has {
 		return err
 	}
-	values, err := j.read(ctx, h, pending.ID)
+	values, err := j.readVersion(ctx, h, pending.ID)
 	if err != nil {
 		return err
 	}
@@ -275,8 +276,8 @@ func (j Job) test(ctx context.Context, h history.History, pending history.Versio
 	return nil
 }
 
-// finish swaps AWSCURRENT against the version seen. A version without a value never becomes current.
-func (j Job) finish(ctx context.Context, h history.History, pending history.Version) error {
+// finishSecret swaps AWSCURRENT against the version seen. A version without a value never becomes current.
+func (j Job) finishSecret(ctx context.Context, h history.History, pending history.Version) error {
 	if pending.Empty {
 		return fmt.Errorf("finish the rotation of %s: version %s has no value", j.Source.Name, history.Short(pending.ID))
 	}
@@ -299,23 +300,23 @@ func (j Job) makeCurrent(ctx context.Context, h history.History, version, from s
 	if err != nil {
 		return err
 	}
-	return j.unpend(ctx, now, version)
+	return j.dropPending(ctx, now, version)
 }
 
-// unpend takes AWSPENDING off version, if it is there.
-func (j Job) unpend(ctx context.Context, h history.History, version string) error {
+// dropPending takes AWSPENDING off version, if it is there.
+func (j Job) dropPending(ctx context.Context, h history.History, version string) error {
 	if v, _ := h.Version(version); !v.Has(history.AWSPending) {
 		return nil
 	}
 	return j.Store.Move(ctx, h.Secret, history.AWSPending, "", version)
 }
 
-func (j Job) both(ctx context.Context, h history.History, pending history.Version) (next, now Values, err error) {
+func (j Job) readPendingAndCurrent(ctx context.Context, h history.History, pending history.Version) (next, now Values, err error) {
 	current, _ := h.Current()
-	if next, err = j.read(ctx, h, pending.ID); err != nil {
+	if next, err = j.readVersion(ctx, h, pending.ID); err != nil {
 		return nil, nil, err
 	}
-	now, err = j.read(ctx, h, current.ID)
+	now, err = j.readVersion(ctx, h, current.ID)
 	return next, now, err
 }
 
@@ -329,11 +330,11 @@ func Current(ctx context.Context, s Store, source manifest.Source) (Values, erro
 	if !has {
 		return nil, fmt.Errorf("read source %s: it has no value yet", source.Name)
 	}
-	return Job{Store: s, Source: source}.read(ctx, h, current.ID)
+	return Job{Store: s, Source: source}.readVersion(ctx, h, current.ID)
 }
 
-// read returns a version's content. A version without a value is an error.
-func (j Job) read(ctx context.Context, h history.History, version string) (Values, error) {
+// readVersion returns a version's content. A version without a value is an error.
+func (j Job) readVersion(ctx context.Context, h history.History, version string) (Values, error) {
 	text, has, err := j.Store.Value(ctx, h.Secret, version)
 	if err != nil {
 		return nil, err

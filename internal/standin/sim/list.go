@@ -129,7 +129,7 @@ func Shuffle[T any](l Lists, now time.Time, items []T, key func(T) string) {
 
 func momentSalt(l Lists, now time.Time) uint64 {
 	return splitMix64(l.Seed ^ splitMix64(uint64(now.UnixNano())))
-} //nolint:gosec // any number does
+}
 
 // mixHash returns a pseudo-random number that follows from a salt and a text.
 func mixHash(salt uint64, text string) uint64 {
