@@ -18,7 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// latency is how long an event takes from the bus to its targets.
+// latency is the time that an event takes from the bus to its targets.
 const latency = time.Second
 
 // Config holds the account and region of a Bus and what runs its functions.
@@ -214,7 +214,7 @@ func (b *Bus) formatARN(service, resource string) string {
 	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, b.cfg.Region, b.cfg.Account, resource)
 }
 
-// target is where a rule or a schedule sends its events.
+// target is the destination of a rule's or a schedule's events.
 type target struct {
 	ID               string `json:"Id,omitempty"` // rules only
 	Arn              string
