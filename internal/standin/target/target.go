@@ -25,8 +25,8 @@ func New(verifiers func(target string) []func(credential string) bool, symmetric
 	return &Targets{verifiers: verifiers, symmetric: symmetric, accepted: map[string]map[string]bool{}, refusals: map[string]int{}, asked: map[string]func(string, bool) bool{}}
 }
 
-// Ask makes a target accept what accepts says, and nothing else. presented tells it whether somebody shows the
-// credential, or only wants to know.
+// Ask makes a target accept what accepts returns true for, and nothing else. presented is true where somebody shows the
+// credential, and false for WouldAccept.
 func (t *Targets) Ask(target string, accepts func(credential string, presented bool) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
