@@ -35,7 +35,7 @@ func (w *World) Config(account, region string) aws.Config {
 	}
 }
 
-// Deployment is what infra deploys for an environment.
+// Deployment holds what infra deploys for an environment.
 type Deployment struct {
 	Environment *manifest.Environment
 	Manifest    []byte // rotary.yaml
@@ -84,8 +84,8 @@ func (w *World) Pipeline(ctx context.Context, d Deployment) error {
 	return w.createSweepSchedule(ctx, d.Environment, queue)
 }
 
-// patience is what a Lambda is given, in real time: longer than deployed ones are, because the machine may have other
-// things to do, and a test must not fail for that.
+// patience is the timeout of a Lambda in real time. It is longer than the deployed one, so that a busy machine fails no
+// test.
 const patience = 15 * time.Minute
 
 func (w *World) deployFunctions(d Deployment) error {

@@ -26,7 +26,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config says what world is made.
+// Config holds what a World is made with.
 type Config struct {
 	Start     time.Time          // where the clock stands
 	Images    map[string]ecs.App // what container images do; any other image cannot be pulled
@@ -204,7 +204,7 @@ func (w *World) AdvanceTo(end time.Time) {
 	}
 }
 
-// Until advances, from one thing that is due to the next, until done says so; it gives up after limit and returns false.
+// Until advances from one due timer to the next, until done returns true; it gives up after limit and returns false.
 func (w *World) Until(limit time.Duration, done func() bool) bool {
 	end := w.Clock.Now().Add(limit)
 	for !done() {
@@ -225,7 +225,7 @@ func (w *World) Refusals() []Refusal {
 	return slices.Clone(w.refusals)
 }
 
-// Present has everybody who runs present what they run with, now: as Advance does after everything that was due.
+// Present presents the credentials of everything that runs, now; Advance does so after everything that was due.
 func (w *World) Present() { w.presentCredentials() }
 
 func (w *World) presentCredentials() {
@@ -265,7 +265,7 @@ type Endpoints struct {
 	Vercel string
 }
 
-// Hosts that the in-memory client knows; nothing listens there.
+// inMemory holds the addresses of the in-memory client. Nothing listens there.
 var inMemory = Endpoints{AWS: "http://aws.standin", GitHub: "http://github.standin/", Vercel: "http://vercel.standin"}
 
 // InMemory returns a client that reaches the world without sockets, and the addresses to use with it.

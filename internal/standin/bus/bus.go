@@ -21,7 +21,7 @@ import (
 // latency is how long an event takes from the bus to its targets.
 const latency = time.Second
 
-// Config says where a Bus stands and what runs its functions.
+// Config holds the clock, the account and the region of a Bus, and the functions that it calls targets with.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string

@@ -144,7 +144,7 @@ func (b *Bus) deleteRule(_ context.Context, in ruleName) (any, error) {
 	return emptyAnswer{}, nil
 }
 
-// listPage is what the list operations of EventBridge have in common.
+// listPage holds the parameters that the list operations of EventBridge share.
 type listPage struct {
 	EventBusName, NextToken string
 	Limit                   *int
@@ -303,7 +303,7 @@ func (b *Bus) acceptEntry(e eventEntry) string {
 	return b.publishEvent(e.Source, e.DetailType, e.Resources, json.RawMessage(e.Detail), at)
 }
 
-// checkEntry says why an entry cannot be accepted; an empty result means that it can.
+// checkEntry returns the error with which PutEvents refuses an entry, or an empty result where it accepts the entry.
 func (b *Bus) checkEntry(e eventEntry) eventResult {
 	required := func(name string) eventResult {
 		return eventResult{ErrorCode: "InvalidArgument", ErrorMessage: "Parameter " + name + " is not valid. Reason: " + name + " is a required argument."}

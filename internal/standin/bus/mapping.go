@@ -20,9 +20,9 @@ type mapping struct {
 	at              time.Time
 }
 
-// Connect makes the event source mapping of a queue, which need not exist yet, with ReportBatchItemFailures on. Repeatable.
-// Messages reach the function in batches of at most batchSize, of one message group each, as soon as they can be
-// received and the clock is advanced; the function runs on the goroutine that advances it.
+// Connect makes the event source mapping of a queue, which need not exist yet, with ReportBatchItemFailures on.
+// Repeatable. Messages reach the function in batches of at most batchSize, of one message group each, as soon as they
+// can be received and the clock is advanced; the function runs on the goroutine that advances it.
 //
 //	the function answers                 every message is deleted but those it reports as failed
 //	it reports what is not in the batch  none is deleted
@@ -46,7 +46,7 @@ func (b *Bus) Connect(queueARN, functionARN string, batchSize int) {
 	}
 }
 
-// isMappedToFunction says whether a function is connected to a queue.
+// isMappedToFunction reports whether a function is connected to a queue.
 func (b *Bus) isMappedToFunction(q *queue) bool {
 	return slices.ContainsFunc(b.mappings, func(m *mapping) bool { return m.queue == q.arn })
 }
@@ -127,8 +127,8 @@ func (b *Bus) retryDelivery(q *queue, m *mapping, batch []*message, event []byte
 	}
 }
 
-// parseBatchFailures reads a function's answer. Nothing, null, or no list means success; what Lambda does not understand
-// means that the whole batch failed.
+// parseBatchFailures reads a function's answer. Nothing, null, or no list means success; what Lambda does not
+// understand means that the whole batch failed.
 func parseBatchFailures(response []byte, batch []*message) (failed map[string]bool, understood bool) {
 	failed = map[string]bool{}
 	if len(response) == 0 {

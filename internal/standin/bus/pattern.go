@@ -48,7 +48,7 @@ func parsePattern(text string) (pattern, error) {
 	return pattern{text, match}, err
 }
 
-// matchesEvent says whether an event, as JSON, matches.
+// matchesEvent reports whether the pattern matches an event, which is given as JSON.
 func (p pattern) matchesEvent(event []byte) bool {
 	value, err := decodeJSON(event)
 	return err == nil && p.match([]any{value})
@@ -94,7 +94,8 @@ func matchesFields(object map[string]any, fields map[string]condition) bool {
 	return true
 }
 
-// flattenValue is what stands at a field, with arrays taken apart.
+// flattenValue returns the values of a field: the elements of an array, nested ones too, or the value itself. A field
+// that is not present has none.
 func flattenValue(value any, present bool) []any {
 	if !present {
 		return nil

@@ -23,7 +23,7 @@ type message struct {
 	receipt                               string // of the last receive
 }
 
-// inFlight says whether somebody has received the message and may still delete it.
+// inFlight reports whether the message has been received, and its visibility timeout has not passed.
 func (m *message) inFlight(now time.Time) bool { return m.receipt != "" && m.visibleAt.After(now) }
 
 // queue is one SQS queue. All its methods belong under Bus.mu.
@@ -132,7 +132,7 @@ func (q *queue) listReceivable(now time.Time) []*message {
 	return free
 }
 
-// lockedGroups tells the groups of a FIFO queue that have a message in flight.
+// lockedGroups returns the groups of a FIFO queue that have a message in flight.
 func (q *queue) lockedGroups(now time.Time) map[string]bool {
 	groups := map[string]bool{}
 	for _, m := range q.messages {
@@ -143,7 +143,8 @@ func (q *queue) lockedGroups(now time.Time) map[string]bool {
 	return groups
 }
 
-// nextReceivableAt says when something can be received next: now, or when a message becomes visible.
+// nextReceivableAt returns when a message can next be received: now, or when the first one becomes visible. ok is false
+// where the queue has no such message.
 func (q *queue) nextReceivableAt(now time.Time) (at time.Time, ok bool) {
 	if len(q.listReceivable(now)) > 0 {
 		return now, true
@@ -201,7 +202,7 @@ func (b *Bus) findQueue(arn string) *queue {
 	return nil
 }
 
-// QueueState is what a queue holds.
+// QueueState holds the messages of a queue, and how many of them are visible, in flight and delayed.
 type QueueState struct {
 	Visible, InFlight, Delayed int
 	Messages                   []Message // in the order they were sent
@@ -213,7 +214,7 @@ type Message struct {
 	Receives        int
 }
 
-// Queue tells what a queue holds; nothing where there is no such queue.
+// Queue returns the state of the queue with this name; the zero QueueState where there is none.
 func (b *Bus) Queue(name string) QueueState {
 	b.mu.Lock()
 	defer b.mu.Unlock()

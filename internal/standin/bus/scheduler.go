@@ -23,7 +23,7 @@ type schedule struct {
 	timer             *sim.Timer    // the last run that was set; nil where none was
 }
 
-// scheduleInput is what CreateSchedule and UpdateSchedule take. Every other parameter is refused.
+// scheduleInput holds the parameters of CreateSchedule and UpdateSchedule. Every other parameter is refused.
 type scheduleInput struct {
 	ActionAfterCompletion      string `json:",omitempty"`
 	ClientToken                string `json:",omitempty"`

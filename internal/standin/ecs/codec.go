@@ -62,8 +62,8 @@ func decodeStrictly[In, Out any](f func(context.Context, In) (Out, error)) func(
 	}
 }
 
-// convertError makes of the stand-in's error what the genuine client would: an exception of the SDK's where there is one
-// for its code, else a smithy.GenericAPIError. A broken connection stays what it is.
+// convertError makes of the stand-in's error what the genuine client would: an exception of the SDK's where there is
+// one for its code, else a smithy.GenericAPIError. A broken connection stays what it is.
 func convertError(clock *sim.Clock, operationName string, err error) error {
 	if err == nil || errors.Is(err, sim.ErrBroken) {
 		return err

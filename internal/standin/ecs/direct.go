@@ -33,7 +33,7 @@ func (s *Service) Direct(tap *sim.Tap, caller string) *Direct {
 	return &Direct{s, tap, sim.Call{Service: "ecs", Account: s.cfg.Account, Region: s.cfg.Region, Caller: caller}}
 }
 
-// callSubject is what a call is about.
+// callSubject holds the operation and the resource of a call, and what it asks.
 type callSubject struct {
 	operation, resource string
 	question            []string // tells a read apart from other reads of the operation; nil for a write

@@ -19,7 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// client is what Direct has of the SDK's client.
+// client holds the methods of the SDK's client that Direct has too.
 type client interface {
 	DescribeServices(context.Context, *sdk.DescribeServicesInput, ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
 	UpdateService(context.Context, *sdk.UpdateServiceInput, ...func(*sdk.Options)) (*sdk.UpdateServiceOutput, error)
@@ -58,7 +58,7 @@ func (w twins) both(do func(*world)) {
 	do(w.direct)
 }
 
-// outcome is what one call came to.
+// outcome holds the answer to one call, or its error.
 type outcome struct {
 	Out   any
 	In    string // the operation that failed
@@ -323,7 +323,7 @@ func journal(w *world) []sim.Call {
 	return calls
 }
 
-// reads are what a rollout looks like to a client: everything that it can ask.
+// reads compares what both clients read of a rollout: its service, tasks and deployments.
 func (w twins) reads(step string) {
 	w.t.Helper()
 	ctx, main, api := w.t.Context(), aws.String("main"), aws.String("api")

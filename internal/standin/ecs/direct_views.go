@@ -166,7 +166,7 @@ func pageSize(most *int32) *int {
 	return &n
 }
 
-// pageQuestion tells one page from another.
+// pageQuestion returns a text that differs for two pages of one list.
 func pageQuestion(most *int32, token *string) string {
 	part := aws.ToString(token)
 	if most != nil {

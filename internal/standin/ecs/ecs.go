@@ -16,7 +16,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config is what a Service stands on. Clock, Account and Region are required.
+// Config holds what a Service depends on. Clock, Account and Region are required.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
@@ -26,14 +26,14 @@ type Config struct {
 	Targets Targets                                // where running containers present credentials
 	Images  func(image string) (App, bool)         // what an image does; nil: every image runs and does nothing
 
-	// Lists says in which order and in what pages lists are answered.
+	// Lists sets the order and the page sizes of lists.
 	Lists sim.Lists
 
 	// Lag is how long after its deregistration a revision can still be deployed. AWS says up to ten minutes.
 	Lag time.Duration
 }
 
-// App is what an image does.
+// App describes the behaviour of an image.
 type App struct {
 	Crashes  bool          // it exits as soon as it starts
 	Presents []Presents    // credentials it sends
@@ -42,21 +42,22 @@ type App struct {
 	Lasts    time.Duration // a task without a service stops by itself after that; 0: it runs until it is stopped
 	Bundle   string        // a variable that holds a JSON object of texts: it reads them as if each were a variable
 
-	// Rejects says of a value in its environment that it cannot work with it: then it exits. Nil rejects nothing.
+	// Rejects reports whether the app exits because of a value in its environment. Nil rejects nothing.
 	Rejects func(name, value string) bool
 }
 
-// Presents says that an app sends the credential in Env to Target. Refused at start, its task is unhealthy and stops.
+// Presents is a credential that an app sends: the variable Env, to Target. If Target refuses it at start, the task is
+// unhealthy and stops.
 type Presents struct{ Env, Target string }
 
-// Verifies says that a task is part of Target and accepts whatever belongs to any of these variables.
+// Verifies makes a task a part of Target: it accepts every credential that belongs to one of the variables in Env.
 type Verifies struct {
 	Target  string
 	Env     []string
 	Belongs func(credential, held string) bool `json:"-"` // nil: they are equal
 }
 
-// Accepts says whether a credential belongs to any of the variables as they stand in an environment.
+// Accepts reports whether a credential belongs to one of the variables, given their values in an environment.
 func (v Verifies) Accepts(credential string, environment map[string]string) bool {
 	return credential != "" && slices.ContainsFunc(v.Env, func(name string) bool {
 		held := environment[name]
@@ -64,7 +65,7 @@ func (v Verifies) Accepts(credential string, environment map[string]string) bool
 	})
 }
 
-// Targets is what accepts credentials. It may call Verifiers.
+// Targets decides which credentials are accepted. It may call Verifiers.
 type Targets interface {
 	Accepts(target, credential string) bool
 }

@@ -51,8 +51,8 @@ func (s *Service) startRollout(sv *service, td *taskDefinition) {
 	s.beginDeployment(sv, sd, rev, "ECS deployment %s in progress.")
 }
 
-// nextCreation returns when a service deployment that is made now is created: no two of a service are of one millisecond,
-// or their order could not be told.
+// nextCreation returns when a service deployment that is made now is created: no two of a service are of one
+// millisecond, or their order could not be told.
 func (sv *service) nextCreation(now time.Time) time.Time {
 	if n := len(sv.history); n > 0 {
 		if after := sv.history[n-1].created.Add(time.Millisecond); after.After(now) {
@@ -122,7 +122,7 @@ func (s *Service) reconcileService(sv *service) {
 	}
 }
 
-// hasNoTasks says whether a deployment has no task left that counts.
+// hasNoTasks reports whether no task of a deployment is starting, running or draining.
 func (s *Service) hasNoTasks(d *deployment) bool {
 	return len(s.tasksInPhase(d, starting))+len(s.tasksInPhase(d, running))+len(s.tasksInPhase(d, draining)) == 0
 }
@@ -177,7 +177,8 @@ func (s *Service) countFailedTask(sv *service, d *deployment) {
 	}
 }
 
-// breakerThreshold is the circuit breaker's (API_DeploymentCircuitBreaker): half of the desired count, between 3 and 200.
+// breakerThreshold is the circuit breaker's (API_DeploymentCircuitBreaker): half of the desired count, between 3 and
+// 200.
 func (sv *service) breakerThreshold() int { return min(max((sv.desired+1)/2, 3), 200) }
 
 // rollBack starts a deployment back to the last completed revision, as part of the same service deployment.

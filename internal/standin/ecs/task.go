@@ -93,7 +93,8 @@ func (s *Service) endWhenDone(t *task) {
 	}
 }
 
-// bootContainers pulls, resolves, starts and probes every container, as the agent does; a reason says why the task cannot run.
+// bootContainers pulls, resolves, starts and probes every container, as the agent does. A reason is returned where the
+// task cannot run.
 func (s *Service) bootContainers(td *taskDefinition) (ps []process, code, reason string) {
 	for _, v := range td.views {
 		app, known := s.cfg.Images(v.Image)
@@ -144,7 +145,8 @@ func (a App) unpackBundle(env map[string]string) error {
 	return nil
 }
 
-// probeProcess says why a process does not stay up.
+// probeProcess returns the stop code and the reason of a process that exits or fails its health check; both are ""
+// where it stays up.
 func (s *Service) probeProcess(p process) (code, reason string) {
 	missing := slices.ContainsFunc(p.app.Needs, func(name string) bool { return p.environment[name] == "" })
 	if p.app.Crashes || missing || p.rejectsCredential() {

@@ -71,7 +71,7 @@ type attribute struct {
 	Name string `json:"name"`
 }
 
-// view is what the stand-in itself reads of a container.
+// view holds the members of a container definition that the stand-in itself reads.
 type view struct {
 	Name        string           `json:"name"`
 	Image       string           `json:"image"`
@@ -208,7 +208,8 @@ func (v view) checkUniqueSecrets() error {
 	return nil
 }
 
-// findTaskDefinition returns the revision that ref names: an ARN, family:revision, or a family for its newest ACTIVE revision.
+// findTaskDefinition returns the revision that ref names: an ARN, family:revision, or a family for its newest ACTIVE
+// revision.
 func (s *Service) findTaskDefinition(ref string) (*taskDefinition, bool) {
 	_, name, isARN := strings.Cut(ref, ":task-definition/")
 	if !isARN {
@@ -242,7 +243,7 @@ func (s *Service) findDeployable(ref string) (*taskDefinition, error) {
 	return td, nil
 }
 
-// isInactive says whether a revision's deregistration has taken effect.
+// isInactive reports whether a revision's deregistration has taken effect.
 func (s *Service) isInactive(td *taskDefinition) bool {
 	return td.Status == "INACTIVE" && !s.now().Before(time.Time(*td.DeregisteredAt).Add(s.cfg.Lag))
 }
@@ -261,7 +262,7 @@ func (s *Service) describeTaskDefinition(_ context.Context, in describeTaskDefin
 	return taskDefinitionOutput{td.copyForAnswer(), tags}, err
 }
 
-// copyForAnswer is what an answer holds: it is encoded after the lock is released.
+// copyForAnswer returns a copy of the revision for an answer, which is encoded after the lock is released.
 func (td *taskDefinition) copyForAnswer() *taskDefinition {
 	c := *td
 	return &c
@@ -294,7 +295,7 @@ type listTaskDefinitionsOutput struct {
 	NextToken *string  `json:"nextToken,omitempty"`
 }
 
-// sortKey is what ListTaskDefinitions sorts by: the family, and the revision as a number.
+// sortKey returns the text that ListTaskDefinitions sorts by: the family, and the revision as a number.
 // Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html, sort
 func (td *taskDefinition) sortKey() string { return fmt.Sprintf("%s\x00%09d", td.Family, td.Revision) }
 

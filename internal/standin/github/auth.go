@@ -58,7 +58,7 @@ func (s *Server) mustFindToken(value string) *token {
 	return s.tokens[value]
 }
 
-// hasPermission says whether a token has a permission; one to write is one to read too.
+// hasPermission reports whether a token has a permission. The permission to write includes the one to read.
 func (t *token) hasPermission(needs string) bool {
 	name, _, _ := strings.Cut(needs, "=")
 	return t.permissions == nil || slices.Contains(t.permissions, needs) || slices.Contains(t.permissions, name+"=write")
@@ -92,7 +92,7 @@ func (s *Server) AddApp(id int64, key *rsa.PublicKey, repositories ...string) {
 	s.apps[strconv.FormatInt(id, 10)] = &app{id: id, key: key, repositories: lowerAll(repositories), created: s.clock.Now()}
 }
 
-// installationID tells an App's installation id; it differs from the App's.
+// installationID returns the id of an App's installation, which differs from the App's own.
 func (a *app) installationID() int64 { return 50_000_000 + a.id }
 
 func lowerAll(names []string) []string {

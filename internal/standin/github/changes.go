@@ -31,7 +31,7 @@ func (s *Server) noteChange(c *scope, by, kind, name, did string) {
 	s.changes = append(s.changes, Change{s.clock.Now(), c.repository.fullName, c.environment, kind, name, did, by})
 }
 
-// createdOrUpdated tells a new entry from one that was there.
+// createdOrUpdated returns the word for a change: "created" for a new entry, else "updated".
 func createdOrUpdated(isNew bool) string {
 	if isNew {
 		return "created"

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Presented says which secret a repository's runs present to which target as their credential.
+// Presented is a credential that a repository's runs send: the value of Secret, to Target.
 type Presented struct{ Secret, Target string }
 
 // Refusal is an unfinished run whose credential a target does not accept. It never holds the credential.
@@ -18,8 +18,8 @@ type Refusal struct {
 	Target      string
 }
 
-// SetPresented says what runs present of the secrets that they read from a repository, or from its environment. It
-// replaces what was said of that scope before, for runs that are under way too.
+// SetPresented sets the credentials that runs send, of the secrets that they read from a repository, or from one of its
+// environments. It replaces what was set for that scope before, for runs that are under way too.
 func (s *Server) SetPresented(fullName, environment string, shown ...Presented) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -36,7 +36,7 @@ type run struct {
 	read             []reading
 }
 
-// reading is what a run read of a scope, at once.
+// reading holds the secrets that a run read from one scope at one time.
 type reading struct {
 	scope   *scope
 	secrets map[string]string
@@ -123,7 +123,8 @@ func (s *Server) RunSecret(fullName string, id int64, name string) (plaintext st
 // FinishRun completes a run. Repeatable.
 func (s *Server) FinishRun(fullName string, id int64) { s.MoveRun(fullName, id, Completed) }
 
-// MoveRun puts a run into another status. Its jobs start with in_progress; one that is completed before never starts any.
+// MoveRun puts a run into another status. Its jobs start with in_progress; one that is completed before never starts
+// any.
 func (s *Server) MoveRun(fullName string, id int64, status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,7 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// Config is what a Server is wired to. Targets may be nil: then Present finds nothing refused.
+// Config holds what a Server depends on. Targets may be nil: then Present finds nothing refused.
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap
@@ -69,7 +69,7 @@ type request struct {
 	scope      *scope // of the repository or of the environment that the path names
 }
 
-// answer is what is sent: a status and a body to encode. An error's body is made of its message.
+// answer is a response: a status, and a body to encode. The body of an error is made of its message.
 type answer struct {
 	status  int
 	body    any

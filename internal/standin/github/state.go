@@ -26,7 +26,7 @@ type repository struct {
 	described    []byte
 }
 
-// scope is what secrets and variables belong to: a repository, or one of its environments.
+// scope is a repository, or one of its environments: it holds secrets and variables.
 type scope struct {
 	id          int64
 	repository  *repository

@@ -21,7 +21,7 @@ type operation struct {
 	do    func(s *Service, account string, in url.Values) (result any, err error)
 }
 
-// listOperations are what rotary, its tests and its stage need of IAM
+// listOperations returns the operations of IAM that rotary, its tests and its stage use, by name
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html).
 func listOperations() map[string]operation {
 	return map[string]operation{

@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config is what a Service needs of the world around it.
+// Config holds what a Service depends on.
 type Config struct {
 	Clock  *sim.Clock
 	Tap    *sim.Tap
@@ -131,8 +131,8 @@ func (s *Service) Keys(u User) (all []Key) {
 	return all
 }
 
-// Accepts says whether a credential is the id or the secret of one of a user's keys that is seen to be active: what a
-// service of AWS would say. used makes it a use of that key, by a service in a region.
+// Accepts reports whether a credential is the id or the secret of a user's key that a service of AWS would see as
+// active. With used it counts as a use of that key, by a service in a region.
 func (s *Service) Accepts(u User, credential string, used bool, service, region string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,7 +187,7 @@ func (k *key) exportKey() Key {
 	return Key{User: k.owner.User, ID: k.id, Status: k.currentStatus(), Created: k.states[0].since}
 }
 
-// setKeyStatus changes a key's status. It is called, and returns, with the lock held, and lets go of it to tell of a death.
+// setKeyStatus changes a key's status. It is called with the lock held, and releases it while it calls OnDead.
 func (s *Service) setKeyStatus(k *key, status string) {
 	if k.currentStatus() == Active && status != Active {
 		dying := k.exportKey()
@@ -205,7 +205,7 @@ func (s *Service) newID(prefix, of string) string {
 	return prefix + base32.StdEncoding.EncodeToString(sum[:])[:16]
 }
 
-// isKeyID says whether somebody signs with an access key of a user. Any other id is somebody whom the stand-in lets in.
+// isKeyID reports whether a caller's id is that of a user's access key. The stand-in admits every other id.
 func isKeyID(id string) bool { return len(id) == 20 && strings.HasPrefix(id, "AKIA") }
 
 func (s *Service) findUser(account, name string) (*user, error) {

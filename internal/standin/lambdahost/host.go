@@ -32,7 +32,7 @@ type Function struct {
 	Sources     []string                                                  // ARNs, * and ? stand for anything, for which Callers may call; none: for all
 }
 
-// Config says where a Host stands.
+// Config holds the clock, the account and the region of a Host.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
@@ -40,8 +40,8 @@ type Config struct {
 	Log             io.Writer // gets what functions print; nil = kept in memory only
 }
 
-// Host has the functions of one account and region. Safe for concurrent use. No lock is held while a function
-// runs, so a function may call whatever it likes, this host included.
+// Host holds the functions of one account and region. Safe for concurrent use. No lock is held while a function runs,
+// so a function may call anything, this host included.
 type Host struct {
 	cfg Config
 	out *output
@@ -99,7 +99,8 @@ func (h *Host) ARN(name string) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", h.cfg.Region, h.cfg.Account, name)
 }
 
-// Allows says whether the function exists and its resource policy lets the service principal invoke it for source, an ARN.
+// Allows reports whether the function exists and its resource policy lets the service principal invoke it for source,
+// an ARN.
 func (h *Host) Allows(arn, principal, source string) bool {
 	f, err := h.findFunction(arn)
 	if err != nil || !slices.Contains(f.Callers, principal) {

@@ -301,7 +301,7 @@ func TestCallsBackAndCrashes(t *testing.T) {
 	}
 }
 
-// printed tells that something was printed.
+// printed is a log that sends on the channel whenever something is written to it.
 type printed chan struct{}
 
 func (p printed) Write(b []byte) (int, error) {

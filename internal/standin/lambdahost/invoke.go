@@ -21,7 +21,7 @@ const (
 	maxAsyncPayload = 1 << 20
 )
 
-// Result is what became of an invocation. A function that failed is a Result, not an error.
+// Result holds the outcome of an invocation. A function that failed is a Result, not an error.
 type Result struct {
 	Payload       []byte // the function's answer, or {errorType, errorMessage, ...}
 	FunctionError string // "" or Unhandled
@@ -176,7 +176,7 @@ func tooLarge(limit int) error {
 		Message: fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit)}
 }
 
-// typeName is what aws-lambda-go reports as the errorType of v.
+// typeName returns the errorType that aws-lambda-go reports for v.
 func typeName(v any) string {
 	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {

@@ -61,7 +61,7 @@ func (p *process) waitForEnd() {
 	close(p.exited)
 }
 
-// hasEnded says whether the process has ended.
+// hasEnded reports whether the process has ended.
 func (p *process) hasEnded() bool {
 	select {
 	case <-p.exited:
@@ -77,7 +77,8 @@ func (p *process) killAndWait() {
 	<-p.exited
 }
 
-// runInvocation runs one invocation and waits until the process asks for the next one, has ended, or was killed at the deadline.
+// runInvocation runs one invocation and waits until the process asks for the next one, has ended, or was killed at the
+// deadline.
 func (p *process) runInvocation(in invocation, timeout time.Duration) Result {
 	if !p.waitForNext(time.After(initLimit)) {
 		return p.initFailure(in)

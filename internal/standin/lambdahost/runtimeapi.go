@@ -33,8 +33,8 @@ func (a *runtimeAPI) registerRoutes() http.Handler {
 	return mux
 }
 
-// giveInvocation hands work to a process that has asked; false means that it ended first. A complaint about its start that
-// did not keep the process from asking is forgotten.
+// giveInvocation hands work to a process that has asked; false means that it ended first. A complaint about its start
+// that did not keep the process from asking is forgotten.
 func (a *runtimeAPI) giveInvocation(in invocation, exited <-chan struct{}) bool {
 	select {
 	case <-a.answers:

@@ -134,7 +134,7 @@ func optionalText(s string) *string {
 	return &s
 }
 
-// convertError is what the SDK's client makes of a service's error; nil of nil.
+// convertError returns the error that the SDK's client makes of a service's error; nil for nil.
 func convertError(operation string, err error) error {
 	if err == nil {
 		return nil

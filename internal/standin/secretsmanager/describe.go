@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// details is what ListSecrets says of a secret, and DescribeSecret too.
+// details holds the members of a secret that ListSecrets and DescribeSecret both return.
 type details struct {
 	ARN               string
 	Name              string

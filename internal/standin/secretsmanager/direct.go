@@ -34,7 +34,7 @@ func (s *Service) Direct(tap *sim.Tap, caller string) *Direct {
 	return &Direct{svc: s, tap: tap, caller: caller}
 }
 
-// request is what a call asks of the service.
+// request holds the operation, the secret and the parameters of a call.
 type request struct {
 	operation string
 	secret    string
@@ -61,7 +61,8 @@ func makeCall[Out any](ctx context.Context, d *Direct, r request, do func() (Out
 	return answer, cmp.Or(callerError(ctx), err)
 }
 
-// callerError says whether the caller has gone: before a call, which is then not made, or while it was made.
+// callerError returns an error where the caller's context has ended: before a call, which is then not made, or during
+// it.
 func callerError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return &smithy.CanceledError{Err: err}

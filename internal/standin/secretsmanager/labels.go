@@ -18,8 +18,8 @@ const (
 // Source: docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 const maxLabels = 20
 
-// labels says which version holds each staging label: one holder per label, by construction. A labels value is
-// never changed; put, move and without return the labels that follow.
+// labels holds the version of each staging label; so a label is on one version at most. A labels value is never
+// changed: put, move and without return new ones.
 //
 //	                       AWSCURRENT      AWSPREVIOUS        AWSPENDING                other labels
 //	put with AWSCURRENT    new version     the version left   off, except on the new    stay
@@ -52,7 +52,7 @@ func (l labels) labelsByVersion() map[string][]string {
 	return m
 }
 
-// isRotating says whether a rotation is unfinished: AWSPENDING sits on a version that is not the current one.
+// isRotating reports whether a rotation is unfinished: AWSPENDING is on a version that is not the current one.
 func (l labels) isRotating() bool {
 	id, held := l[pending]
 	return held && id != l[current]

@@ -18,7 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// api is what Direct offers of the genuine client.
+// api holds the methods of the genuine client that Direct has too.
 type api interface {
 	DescribeSecret(context.Context, *sdk.DescribeSecretInput, ...func(*sdk.Options)) (*sdk.DescribeSecretOutput, error)
 	ListSecretVersionIds(context.Context, *sdk.ListSecretVersionIdsInput, ...func(*sdk.Options)) (*sdk.ListSecretVersionIdsOutput, error)
@@ -93,7 +93,7 @@ func (w *world) hear(ctx context.Context, in any) heard {
 	return h
 }
 
-// told says what a caller can tell of an error: its type, code, fault and message, or that no answer came.
+// told returns what a caller sees of an error: its type, code, fault and message, or that no answer came.
 func told(err error) string {
 	var api smithy.APIError
 	var operation *smithy.OperationError

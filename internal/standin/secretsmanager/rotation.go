@@ -92,7 +92,7 @@ func (s *Service) functionFor(in rotateSecretInput) (function, arn string, err e
 	return e.rotation.function, e.arn, nil
 }
 
-// configureRotation stores the configuration and starts the rotation, or its test. It changes nothing where it is refused.
+// configureRotation stores the configuration and starts the rotation, or its test. It changes nothing where it fails.
 func (s *Service) configureRotation(e *entry, in rotateSecretInput, function string) error {
 	token := in.ClientRequestToken
 	if e.labels.isRotating() {
@@ -142,7 +142,8 @@ func (s *Service) startRotation(e *entry, token string) {
 	r.timer = s.cfg.Clock.After(startDelay, "rotation of "+e.name, func() { s.attemptRotation(e, r) })
 }
 
-// attemptRotation runs all steps of a rotation, without the lock: they call back into the service. The first failure ends it.
+// attemptRotation runs all steps of a rotation, without the lock, because they call back into the service. The first
+// failure ends the attempt.
 func (s *Service) attemptRotation(e *entry, r *run) {
 	if !s.isStillWanted(e, r) {
 		return
@@ -174,7 +175,8 @@ func (s *Service) isStillWanted(e *entry, r *run) bool {
 	return true
 }
 
-// rotationUnderWay says whether a rotation is still under way: it was not cancelled, abandoned or deleted with its secret.
+// rotationUnderWay reports whether a rotation is under way: it was not cancelled, abandoned or deleted with its secret.
+// It returns the secret's rotation function too.
 func (s *Service) rotationUnderWay(e *entry, r *run) (function string, on bool) {
 	s.mu.Lock()
 	defer s.unlockAndEmit()
@@ -228,7 +230,8 @@ func (s *Service) startTest(e *entry, token string) {
 	})
 }
 
-// isTestWanted says whether a test is still wanted: nobody put a value, took AWSPENDING away or deleted the secret meanwhile.
+// isTestWanted reports whether a test is still to run: since it was started nobody put a value, took AWSPENDING away or
+// deleted the secret.
 func (s *Service) isTestWanted(e *entry, token string) bool {
 	s.mu.Lock()
 	defer s.unlockAndEmit()

@@ -81,8 +81,8 @@ func (s *Service) armRotationTimer(e *entry) time.Time {
 	return s.cfg.Clock.Now().Add(period)
 }
 
-// startDueRotation starts a scheduled rotation, or takes up again one that was given up and still holds AWSPENDING. Where it
-// fails, NextRotationDate stays in the past, and the next one is started a period later.
+// startDueRotation starts a scheduled rotation, or takes up again one that was given up and still holds AWSPENDING.
+// Where it fails, NextRotationDate stays in the past, and the next one is started a period later.
 func (s *Service) startDueRotation(e *entry, turn int) {
 	s.mu.Lock()
 	defer s.unlockAndEmit()

@@ -15,8 +15,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config is what a Service needs of the world around it. Every field but Lists is required. The functions are called without
-// any lock held, so they may call back into the service.
+// Config holds what a Service depends on. Every field but Lists is required. The functions are called without any lock
+// held, so they may call back into the service.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
@@ -63,7 +63,7 @@ func (s *Service) Wire() wire.JSONService {
 	}}
 }
 
-// isRead tells the operations that change nothing.
+// isRead reports whether an operation changes nothing.
 func isRead(operation string) bool {
 	return slices.Contains([]string{
 		"BatchGetSecretValue", "DescribeSecret", "GetSecretValue", "ListSecrets", "ListSecretVersionIds",
@@ -164,8 +164,8 @@ func optionalTime(t time.Time) *wire.Time {
 // truncateToDay is how Secrets Manager rounds the date of the last access.
 func truncateToDay(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
 
-// answerPage returns one page of a list, and the token of the next. Secrets Manager documents that a page may have fewer items
-// than were asked for, and no order.
+// answerPage returns one page of a list, and the token of the next. Secrets Manager documents that a page may have
+// fewer items than were asked for, and no order.
 func answerPage[T any](s *Service, items []T, key func(T) string, token string, size *int) ([]T, string, error) {
 	limit := 100
 	if size != nil {

@@ -43,9 +43,8 @@ func (t *Timer) Stop() {
 	t.stopped = true
 }
 
-// After runs f once, d from now, on the goroutine that advances the clock. Timers due at the same time run in
-// the order they were set. f may set timers, call into any service, and block; it may not advance the clock.
-// name says what is due, for Next.
+// After runs f once, d from now, on the goroutine that advances the clock. Timers due at the same time run in the order
+// they were set. f may set timers, call into any service, and block; it may not advance the clock. Next returns name.
 func (c *Clock) After(d time.Duration, name string, f func()) *Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +54,7 @@ func (c *Clock) After(d time.Duration, name string, f func()) *Timer {
 	return t
 }
 
-// Next says when the next timer is due and what it is; ok is false where nothing is due.
+// Next returns when the next timer is due, and its name; ok is false where there is none.
 func (c *Clock) Next() (at time.Time, name string, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// ErrBroken is what a client sees of a connection that broke.
+// ErrBroken is the error of a client whose connection broke.
 var ErrBroken = errors.New("the connection broke")
 
-// Do carries out one call of a client that reaches the stand-in directly, without HTTP, as the hook decides: what
-// Serve does for a request. do performs it; refuse makes the vendor's own error for Throttled, Unavailable and Denied.
-// question tells apart what Stale may answer of: two calls with the same question ask for the same thing, and have the
-// same Out. With "" nothing is answered again.
+// Do carries out one call of a client that reaches the stand-in directly, without HTTP, as the hook decides; Serve does
+// the same for a request. do performs the call; refuse returns the vendor's own error for Throttled, Unavailable and
+// Denied. Two calls with the same question ask for the same thing and have the same Out: Stale answers the second as
+// the first was. A call with the question "" is never answered so.
 func Do[Out any](t *Tap, call Call, question string, do func() (Out, error), refuse func(Outcome) error) (out Out, err error) {
 	call.Question = question
 	call, fault := t.beginCall(call)
@@ -57,12 +57,12 @@ func statusOf(err error) int {
 	return 400
 }
 
-// readKey tells reads apart; the same question can be asked of several accounts.
+// readKey identifies what a read asks for, and of which account: reads with the same key can have the same answer.
 type readKey struct{ service, account, region, question string }
 
 func (c Call) readKey() readKey { return readKey{c.Service, c.Account, c.Region, c.Question} }
 
-// staleAnswer is what a read was answered.
+// staleAnswer holds the last answer to a read.
 type staleAnswer struct {
 	at  time.Time
 	out any

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Lists says how services answer with more than one thing. The zero value is as hard on clients as a vendor may be: the
-// first page of a list has one item, each further page twice as many as the one before, and what the vendor documents no
-// order of comes in another order at every moment. Everything follows from the seed and the clock.
+// Lists sets the order and the page sizes of the lists that services return. The zero value is the hardest that a
+// vendor's documents allow: the first page has one item, each further page twice as many as the one before, and a list
+// whose order is not documented comes in another order at every moment. Everything follows from the seed and the clock.
 type Lists struct {
 	Seed  uint64
 	Whole bool // a page has as many items as the vendor's own: for tests that count calls
@@ -30,7 +30,7 @@ type List[T any] struct {
 	Key   func(T) string // tells items apart
 	Most  int            // how many items the vendor puts on a page at most
 
-	// Sort is what the vendor documents the list to be sorted by, as a text; nil where it documents no order.
+	// Sort returns the text that the vendor documents the list to be sorted by; nil where it documents no order.
 	Sort       func(T) string
 	Descending bool
 }

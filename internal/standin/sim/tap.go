@@ -24,7 +24,7 @@ type Call struct {
 	Bytes     int    // size of the request's body
 }
 
-// Outcome is what becomes of a call.
+// Outcome is how a call ends.
 type Outcome int
 
 // The outcomes a hook can choose.

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// Targets knows every target by name. An explicit one has a set of accepted credentials. A symmetric one is made of
-// verifiers, and accepts what every one of them accepts. One that Ask was called for is somebody else's. Safe for
-// concurrent use.
+// Targets holds every target by name. An explicit one has a set of accepted credentials. A symmetric one is made of
+// verifiers, and accepts what every one of them accepts. One that Ask was called for is decided by somebody else. Safe
+// for concurrent use.
 type Targets struct {
 	verifiers func(target string) []func(credential string) bool
 	symmetric []string
@@ -69,7 +69,7 @@ func (t *Targets) Accepts(target, credential string) bool {
 	return ok
 }
 
-// WouldAccept says what Accepts would, without presenting anything: it counts nothing.
+// WouldAccept reports whether Accepts would return true, without counting a use of the credential.
 func (t *Targets) WouldAccept(target, credential string) bool {
 	return t.acceptsCredential(target, credential, false)
 }

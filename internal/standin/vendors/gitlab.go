@@ -80,8 +80,8 @@ func (g *GitLab) rotateToken(w http.ResponseWriter, req *http.Request, token str
 	writeJSON(w, 200, g.describeToken(g.addKey(Key{Name: k.Name, Scopes: k.Scopes, Family: k.Family}), true))
 }
 
-// serveResourceTokens serves the tokens of groups and projects, to people: "You cannot use group access tokens to create other
-// group, project, or personal access tokens".
+// serveResourceTokens serves the tokens of groups and projects, to people: "You cannot use group access tokens to
+// create other group, project, or personal access tokens".
 func (g *GitLab) serveResourceTokens(w http.ResponseWriter, req *http.Request, token, id string) {
 	switch {
 	case !g.admins[token] && g.findLive(token) == nil:
@@ -128,7 +128,7 @@ func gitLabRights(in map[string]any) (scopes []string, level float64, ok bool) {
 	return scopes, level, is && len(scopes) > 0
 }
 
-// isExpiryDay says whether a text is a day that a token may end on.
+// isExpiryDay reports whether a token may expire on this day, given as text.
 func (g *GitLab) isExpiryDay(value any) bool {
 	text, _ := value.(string)
 	at, err := time.Parse(gitLabDay, text)

@@ -27,7 +27,7 @@ type Key struct {
 	Limited         bool   // it may not make others
 }
 
-// keyRing is what every vendor keeps. Safe for concurrent use, one request at a time.
+// keyRing holds the keys of a vendor. Safe for concurrent use, one request at a time.
 type keyRing struct {
 	mu     sync.Mutex
 	now    func() time.Time
@@ -63,7 +63,7 @@ func (r *keyRing) Admin() string {
 	return token
 }
 
-// Accepts says whether a credential opens anything.
+// Accepts reports whether a token is a live key of the vendor.
 func (r *keyRing) Accepts(token string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -137,7 +137,7 @@ func readObject(req *http.Request) (map[string]any, bool) {
 	return object, json.Unmarshal(text, &object) == nil
 }
 
-// has says whether an object has only these fields.
+// hasOnly reports whether an object has no other fields than these.
 func hasOnly(object map[string]any, fields ...string) bool {
 	for name := range object {
 		if !slices.Contains(fields, name) {

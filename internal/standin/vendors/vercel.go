@@ -75,7 +75,7 @@ func (v *Vercel) createToken(w http.ResponseWriter, req *http.Request, own *Key)
 	}
 }
 
-// listTokens has the newest first.
+// listTokens answers with the live tokens, the newest first.
 func (v *Vercel) listTokens(w http.ResponseWriter) {
 	tokens := []any{}
 	for _, k := range slices.Backward(v.keys) {

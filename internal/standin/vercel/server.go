@@ -18,7 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// Config is what a Server needs from its surroundings. Targets may be nil: then nothing is refused.
+// Config holds what a Server depends on. Targets may be nil: then nothing is refused.
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap

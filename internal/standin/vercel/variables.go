@@ -31,7 +31,8 @@ type Variable struct {
 
 type variable struct{ Variable }
 
-// maxValue is the greatest size of all variables of a deployment together, so also of one (Vercel's environment variable limits).
+// maxValue is the greatest size of all variables of a deployment together, so also of one (Vercel's environment
+// variable limits).
 const maxValue = 64 << 10
 
 // variableInput is the body of a create or an edit; in an edit a nil field stays as it is.
@@ -59,8 +60,8 @@ func (s *Server) listVariables(c call) (int, any, error) {
 	return http.StatusOK, map[string]any{"envs": envs, "pagination": map[string]any{"count": len(envs), "next": nil, "prev": nil}}, nil
 }
 
-// describeVariable shows a variable. A sensitive value is never readable; an encrypted one is shown here so that a client
-// that echoes answers is caught.
+// describeVariable shows a variable. A sensitive value is never readable; an encrypted one is shown here so that a
+// client that echoes answers is caught.
 func (v *variable) describeVariable() map[string]any {
 	out := map[string]any{"id": v.ID, "key": v.Key, "type": v.Type, "target": v.Target, "comment": v.Comment,
 		"createdAt": unixMillis(v.CreatedAt), "updatedAt": unixMillis(v.UpdatedAt), "customEnvironmentIds": slices.Concat([]string{}, v.Custom), "securityIssues": []string{}, "value": ""}
@@ -148,7 +149,7 @@ func (in variableInput) checkInput() error {
 	return nil
 }
 
-// targets reads a target or a list of them, sorted.
+// parseTargets reads a target or a list of them, sorted.
 func (in variableInput) parseTargets() ([]string, error) {
 	var list []string
 	if in.Target == nil {
@@ -202,7 +203,7 @@ func (s *Server) putVariable(p *project, in variableInput, upsert bool, now time
 	return old, nil
 }
 
-// checkVariable says why Vercel takes no such variable at all.
+// checkVariable returns the error code with which Vercel refuses a variable, or "" where it accepts it.
 func (p *project) checkVariable(v Variable) string {
 	code, told := p.refused[v.Key]
 	delete(p.refused, v.Key)
@@ -235,7 +236,8 @@ func (p *project) refusedWhole(inputs []variableInput) *failure {
 	return nil
 }
 
-// isReserved are names that Vercel or its runtime set (vercel.com/docs/environment-variables/reserved-environment-variables).
+// isReserved reports whether Vercel or its runtime sets a variable of this name
+// (vercel.com/docs/environment-variables/reserved-environment-variables).
 func isReserved(key string) bool {
 	names := []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
 	return strings.HasPrefix(key, "VERCEL_") || strings.HasPrefix(key, "AWS_LAMBDA_") || slices.Contains(names, key)

@@ -65,7 +65,8 @@ func Handle[In, Out any](f func(context.Context, In) (Out, error)) Op {
 	}
 }
 
-// Decode reads strictly: an unknown field is refused as not implemented, anything else malformed as SerializationException.
+// Decode reads strictly: an unknown field is refused as not implemented, anything else malformed as
+// SerializationException.
 func Decode(body []byte, into any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
@@ -192,7 +193,8 @@ func WriteJSON(clock *sim.Clock, w http.ResponseWriter, status int, out any) {
 	}
 }
 
-// WriteError sends an error as AWS's JSON protocols do. An error that is not an *Error is the stand-in's own bug, status 500.
+// WriteError sends an error as AWS's JSON protocols do. An error that is not an *Error is the stand-in's own bug,
+// status 500.
 func WriteError(clock *sim.Clock, w http.ResponseWriter, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
