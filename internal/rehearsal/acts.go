@@ -49,7 +49,7 @@ func (p *play) changedAtAll() {
 	}
 }
 
-// listActs is what is played after the undisturbed act, which wrote these.
+// listActs returns the acts that follow the undisturbed act, which made these writes; none where it did not go well.
 func (t *troupe) listActs(writes []write) (all []func(*play)) {
 	if len(t.told.Acts) == 0 || len(t.told.Problems()) > 0 {
 		return nil
@@ -203,7 +203,7 @@ func (p *play) playMissingKey(key string) {
 	p.runUntilConverged()
 }
 
-// describeStop says what kept a value without a key from being carried anywhere.
+// describeStop returns what kept a value without a key from being delivered.
 func (p *play) describeStop(key string) string {
 	for _, name := range listHolders(p.w.Env, key) {
 		for _, b := range p.w.Last().Buckets {

@@ -73,10 +73,10 @@ func newPlay(ctx context.Context, w *simulation.World, s manifest.Source) *play 
 	return p
 }
 
-// readReport is what the last pass told of the source.
+// readReport returns the last pass's report of the source.
 func (p *play) readReport() plan.SourceReport { return p.w.Last().Source(p.source.Name) }
 
-// startRuns has a workflow run under way in every repository that reads the source.
+// startRuns starts a workflow run in every repository that reads the source.
 func (p *play) startRuns() {
 	p.running, p.run = true, usual
 	p.actOnRuns("queue", "start")
@@ -229,7 +229,7 @@ func (p *play) runUntilConverged() bool {
 	return true
 }
 
-// describeStuck says what it still waits for.
+// describeStuck returns the error of the last pass, if it failed, and everything that it waits for.
 func (p *play) describeStuck() string {
 	var all []string
 	if p.w.Failed != nil {
@@ -249,7 +249,7 @@ func (p *play) addProblem(format string, args ...any) {
 	p.act.Problems = append(p.act.Problems, fmt.Sprintf(format, args...))
 }
 
-// endAct is what came of the act.
+// endAct completes the workflow runs, adds violations and refusals to the act, and returns it.
 func (p *play) endAct() Act {
 	p.w.Meet = nil
 	if p.running {
@@ -262,7 +262,7 @@ func (p *play) endAct() Act {
 	return p.act
 }
 
-// noteRefusals is for how long whom a target refused: until they had followed, or the act ended.
+// noteRefusals notes for how long each consumer was refused by a target: until it had followed, or the act ended.
 func (p *play) noteRefusals() {
 	for _, r := range p.w.Refusals()[p.refusals:] {
 		for i := range p.act.Consumers {
@@ -296,7 +296,7 @@ func isConsumer(c manifest.Consumer, who string) bool {
 	return false
 }
 
-// findLongestWait is what was waited for most of the time: a consumer, if any is.
+// findLongestWait returns the name that was waited for the longest: a consumer's, if there is one.
 func (p *play) findLongestWait() (what string) {
 	consumer := func(name string) bool {
 		subject, _, _ := strings.Cut(name, " ")

@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Config says what is rehearsed.
+// Config holds what to rehearse, and how.
 type Config struct {
 	Manifest    []byte // rotary.yaml
 	Environment string
@@ -103,7 +103,7 @@ func (c Config) rehearseSources(ctx context.Context, sources []manifest.Source) 
 	return all, err
 }
 
-// tellInOrder tells of each source once it is done, in order, and returns the first error.
+// tellInOrder calls Done with each source, in order, once it is rehearsed, and returns the first error.
 func (c Config) tellInOrder(all []Source, done []chan struct{}, errs []error) (err error) {
 	for i := range all {
 		<-done[i]

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Report is what a rehearsal tells: names and times, never a value.
+// Report holds the results of a rehearsal: names and times, never a value.
 type Report struct {
 	Environment string    `json:"environment"`
 	Sources     []Source  `json:"sources"`
@@ -14,7 +14,7 @@ type Report struct {
 	Totals      Totals    `json:"totals"`
 }
 
-// Source is what happened to one source.
+// Source holds the results of one source.
 type Source struct {
 	Name    string `json:"name"`
 	Rotator string `json:"rotator"`
@@ -51,7 +51,7 @@ const (
 	Ending      = "end" // the checks that are made once, told only where one fails
 )
 
-// Consumer is what happened to one consumer in an act.
+// Consumer holds the results of one consumer in an act.
 type Consumer struct {
 	Name     string `json:"name"`
 	Followed Span   `json:"followed,omitzero"` // when it was first seen on what had changed; 0: there was nothing to follow

@@ -12,7 +12,7 @@ import (
 // most is how many violations of one act are told: more of them say the same.
 const most = 3
 
-// describeViolations says what was violated, in words.
+// describeViolations returns the violations in words.
 func describeViolations(violations []string) (all []string) {
 	for i, v := range violations {
 		if i == most {
@@ -24,7 +24,7 @@ func describeViolations(violations []string) (all []string) {
 	return all
 }
 
-// describeRule says what a rule of the simulation forbids: see World.check and Finish.
+// describeRule returns what a rule of the simulation forbids, in words: see World.check and Finish.
 func describeRule(name string) string {
 	text, known := map[string]string{
 		"S1": "somebody was refused", "S2": "somebody could be started, and would be refused", "S3": "what somebody may start on can be deleted",
@@ -38,8 +38,8 @@ func describeRule(name string) string {
 	return text
 }
 
-// findAdvice says what in the manifest is likely to be the reason why the rotation of a source ends badly; "" where
-// nothing there shows it.
+// findAdvice returns what in the manifest is likely to make the rotation of a source end badly; "" where nothing there
+// explains it.
 func findAdvice(env *manifest.Environment, s manifest.Source, told []Act) string {
 	if s.Rotate.Also != "" && s.Rotate.Pair == "" && len(listReaders(env, s.Rotate.Also)) == 0 {
 		return fmt.Sprintf("nobody reads %s: give it to everybody who verifies %s, so that they accept the next key before anybody sends it",
