@@ -97,8 +97,8 @@ func rotationStep(which ...string) func(w *World, args []string) error {
 	}
 }
 
-// makeValues is what a person puts: a new value for every key, which the targets accept. The second key of a symmetric
-// secret is the one through which a new value enters.
+// makeValues returns what a person puts: a new value for every key, which the targets accept. The second key of a
+// symmetric secret is the one through which a new value enters.
 func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 	values := w.readSource(s)
 	maps.DeleteFunc(values, func(key string, _ secret.Value) bool { return !slices.Contains(s.Keys, key) })
@@ -124,7 +124,7 @@ func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 	return values
 }
 
-// readSource is what a source holds now.
+// readSource returns the current values of a source, by key.
 func (w *World) readSource(s manifest.Source) map[string]secret.Value {
 	current, _ := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
 	return parseContent(s.Name, current.Value)

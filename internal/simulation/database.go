@@ -63,7 +63,8 @@ func (d *database) holdsKey(key string) bool {
 	return d != nil && (key == d.key || d.source.Rotate.Fields != nil && key == d.source.Rotate.Fields.Username)
 }
 
-// loginOf is what the source holds of a user's login: its connection URL, or its parts where the manifest names fields.
+// loginOf returns the keys of the source that hold a user's login: its connection URL, or its parts where the manifest
+// names fields.
 func (d *database) loginOf(user, password string) rotate.Values {
 	login := rotate.Values{d.key: secret.New(d.textOf(user, password))}
 	if f := d.source.Rotate.Fields; f != nil {
@@ -72,7 +73,8 @@ func (d *database) loginOf(user, password string) rotate.Values {
 	return login
 }
 
-// textOf is what the database's key holds.
+// textOf returns the text of the database's key: the password where the manifest names fields, the connection URL, or
+// "user:password".
 func (d *database) textOf(user, password string) string {
 	switch {
 	case d.source.Rotate.Fields != nil:
@@ -84,7 +86,7 @@ func (d *database) textOf(user, password string) string {
 	return user + ":" + password
 }
 
-// userOf is whose login a version holds.
+// userOf returns the user whose login a version holds.
 func (d *database) userOf(v rotate.Values) string {
 	if f := d.source.Rotate.Fields; f != nil {
 		return secret.Reveal(v[f.Username])
@@ -289,7 +291,7 @@ func (r users) checkRetiring(owed rotate.Values, vetoes []string) {
 	r.checkVetoed(owed, vetoes)
 }
 
-// passwordOf is what Create wrote.
+// passwordOf returns the password in the values that Create wrote.
 func (r users) passwordOf(v rotate.Values) string {
 	text := secret.Reveal(v[r.key])
 	if r.source.Rotate.Fields != nil {

@@ -65,7 +65,7 @@ func (w *World) timeToNextLook() time.Duration {
 	return min(d, 6*sweep)
 }
 
-// listCurrents tells which versions of the sources are current.
+// listCurrents returns the current version of every source, as one text.
 func (w *World) listCurrents() string {
 	text := ""
 	for _, s := range w.Env.Sources {
@@ -197,7 +197,7 @@ func (w *World) checkFaithful() {
 	}
 }
 
-// computeWanted is what a bucket should hold, worked out from the manifest's entries alone.
+// computeWanted returns what a bucket should hold, computed from the manifest's entries alone.
 func (w *World) computeWanted(b manifest.Bucket) map[string]secret.Value {
 	want := map[string]secret.Value{}
 	for _, e := range w.Env.Entries(b) {

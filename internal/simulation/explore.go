@@ -100,7 +100,7 @@ func (s Scenario) Pairs(ctx context.Context) (iter.Seq[Schedule], error) {
 
 func (p Point) isAfter(q Point) bool { return p.Step > q.Step || p.Step == q.Step && p.At > q.At }
 
-// Tally is what came of many runs.
+// Tally holds the number of runs and the schedules that failed.
 type Tally struct {
 	Runs     int
 	Failures []Failure // in the order of their schedules

@@ -44,7 +44,7 @@ var (
 	deploy      = call{service: "vercel", operation: "POST /v13"}
 )
 
-// ambiguous is what a write can come to of which nobody hears.
+// ambiguous returns the faults of a write whose caller does not learn that it was done.
 func ambiguous() []string { return []string{"lost", "crash after", "late"} }
 
 func crashFaults() []line {
@@ -176,8 +176,8 @@ func crashFaults() []line {
 	}
 }
 
-// throttled has every service refuse everything for the rate, for an hour and for a day, after a person has put a
-// login.
+// throttled returns the tales in which a service refuses every call for the rate, for an hour and for a day, after a
+// person has put a login.
 func throttled() (all []tale) {
 	for _, service := range []string{"secretsmanager", "ecs", "github", "vercel"} {
 		for _, hours := range []int{1, 24} {

@@ -51,7 +51,7 @@ func restful(seed uint64) Schedule {
 	return s
 }
 
-// told is what each pass of a schedule told, and how it ended, without times.
+// told plays a schedule and returns the report of each pass and the state at the end, without times.
 func told(t *testing.T, fleet bool, schedule Schedule) []string {
 	t.Helper()
 	w, err := Scenario{Name: "twins", Manifest: "twins", Fleet: fleet}.Open(t.Context())
@@ -174,7 +174,7 @@ func aboard(t *testing.T, first, second string) crew {
 	return c.roll(first).rest()
 }
 
-// looks says in words what the member shows.
+// looks describes the member's status in words.
 func (m crew) looks() string {
 	m.Helper()
 	seen, err := m.Status(m.Context())

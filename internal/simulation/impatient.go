@@ -83,7 +83,8 @@ func (w *World) checkGivenUp(s manifest.Source, b rotate.Back) {
 	}
 }
 
-// checkRevived checks that a version which has just become current carries LIVE, and is accepted where a database tells.
+// checkRevived checks that a version which has just become current carries LIVE, and is accepted where a database
+// tells.
 func (w *World) checkRevived(s manifest.Source, was, version string) {
 	v, _ := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
 	if v.ID != version || was == version {

@@ -99,7 +99,7 @@ func (a advancer) invokeRotate(source string, do func(rotate.Job) error) error {
 	return err
 }
 
-// openJob is what lambdas/rotate makes of a request.
+// openJob returns the job that lambdas/rotate makes for a source. It fails where the manifest has no such source.
 func (w *World) openJob(source string) (rotate.Job, error) {
 	s, has := w.Env.Source(source)
 	if !has {

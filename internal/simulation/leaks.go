@@ -74,7 +74,7 @@ func (w *World) own() *leak.Search {
 	return s
 }
 
-// visible is what labels, receipts, comments and revisions say.
+// visible keeps the texts of labels, receipts, comments and revisions for the search for leaks.
 func (w *World) visible() {
 	for _, s := range w.Env.Sources {
 		w.keepText("%v", labels(w, s.Secret))

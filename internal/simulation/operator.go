@@ -20,7 +20,7 @@ const (
 	stepsTo = 20 // of one way back, at most
 )
 
-// listOperated are what people do through rotary: what its command line does, without the words.
+// listOperated returns the actions that people carry out with rotary's command line, by name.
 func listOperated() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"enter": putThroughRotary, "emergency": rotateInEmergency, "beginemergency": beginEmergency, "beginrollback": beginBack,

@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// motley has every kind of source and of consumer that main has not.
+// motley is a manifest with every kind of source and of consumer that main lacks.
 const motley = `
 environments:
   qa: {account: "333333333333", region: eu-west-1}

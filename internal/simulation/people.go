@@ -286,7 +286,7 @@ func pushCommit(w *World, args []string) error {
 	return err
 }
 
-// mendEverything is what people do in the end: nothing stays broken, rolled back or retained.
+// mendEverything repairs what is broken, and ends what is rolled back or retained, as people do in the end.
 func (w *World) mendEverything() {
 	clear(w.outage)
 	w.completeAll()

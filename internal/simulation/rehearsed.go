@@ -10,15 +10,15 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// listRehearsed are what a rehearsal of somebody's manifest is made of, beside what schedules are.
+// listRehearsed returns the actions that only the rehearsal of a manifest has, by name.
 func listRehearsed() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"sweep": runSweep, "lack": putWithoutKey, "correct": putWhole, "replace": replaceManaged, "spoil": spoilImage, "repair": repairImage,
 	}
 }
 
-// runSweep is what happens when the schedule sweeps: Secrets Manager tries an unfinished rotation again, a pass runs,
-// and a person revokes what rotary says is safe to revoke.
+// runSweep carries out a sweep: Secrets Manager tries an unfinished rotation again, a pass runs, and a person revokes
+// what rotary reports as safe to revoke.
 func runSweep(w *World, _ []string) error {
 	w.retryRotations()
 	err := w.runPass(w.ctx)
@@ -60,12 +60,12 @@ func repairImage(w *World, args []string) error {
 	return err
 }
 
-// imageOf is what was released last.
+// imageOf returns the image that was last released for a consumer.
 func (w *World) imageOf(c manifest.Consumer) string {
 	return cmp.Or(w.images[c.Name], stage.Image(c.Name))
 }
 
-// sourceOf is the source of a bucket's name.
+// sourceOf returns the source of a bucket's name.
 func (w *World) sourceOf(b manifest.Bucket, name string) (source string) {
 	for _, e := range w.Env.Entries(b) {
 		if e.Name == name {

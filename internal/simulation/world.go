@@ -159,7 +159,7 @@ func (w *World) buildProjects() {
 	w.setCode()
 }
 
-// setCode is what workflows present from now on, and projects from their next build on.
+// setCode sets the credentials that workflows present from now on, and projects from their next build on.
 func (w *World) setCode() {
 	if w.fleet != nil {
 		return
@@ -169,7 +169,7 @@ func (w *World) setCode() {
 	}
 }
 
-// firstValues are the values that sinks know already, and the second key of a symmetric secret.
+// firstValues returns the values that sinks know already, and the second key of a symmetric secret.
 func (w *World) firstValues(s manifest.Source) map[string]secret.Value {
 	values := map[string]secret.Value{}
 	for _, key := range s.Keys {
@@ -185,7 +185,8 @@ func (w *World) firstValues(s manifest.Source) map[string]secret.Value {
 	return values
 }
 
-// rotateFunction is what Secrets Manager invokes. It does nothing: the schedule does each step itself.
+// rotateFunction registers the function that Secrets Manager invokes. It does nothing: the schedule does each step
+// itself.
 func (w *World) rotateFunction() {
 	w.region().Lambda.Register(lambdahost.Function{
 		Name: rotateLambda, Callers: []string{"secretsmanager.amazonaws.com"},
@@ -195,7 +196,7 @@ func (w *World) rotateFunction() {
 
 func (w *World) region() *standin.Region { return w.Region(w.Env.Account, w.Env.Region) }
 
-// Last is what the last pass reported.
+// Last returns the report of the last pass.
 func (w *World) Last() plan.Report { return w.last }
 
 // Play does every step of a schedule. It goes on after a violation: what follows may tell why.
