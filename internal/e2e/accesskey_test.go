@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// an IAM user whose access key a service and a repository have.
+// storage is a manifest with an IAM user whose access key a service and a repository have.
 const storage = `
 environments:
   production: {account: "222222222222", region: us-east-1, protected: true}
@@ -54,7 +54,7 @@ func TestAnAccessKeyIsRotatedAgainAndAgain(t *testing.T) {
 	}
 }
 
-// Somebody has copied the key from a laptop's environment. rotary cannot know them, and IAM can.
+// Somebody has copied the key from a laptop's environment. They are not in the manifest; IAM notes their use.
 func TestAnAccessKeyThatSomebodyUnknownStillUsesIsNotRetired(t *testing.T) {
 	t.Parallel()
 	s := openConverged(t, storage)

@@ -44,8 +44,8 @@ type Server struct {
 	server *servertest.Server
 }
 
-// Start starts a server with these options besides its own (--skip-ssl, --require-secure-transport). Where there is no MariaDB the
-// test is skipped, or fails under REQUIRE_ALL=1.
+// Start starts a server with these options besides its own (--skip-ssl, --require-secure-transport). Where there is no
+// MariaDB the test is skipped, or fails under REQUIRE_ALL=1.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
 	path, err := servertest.Find("ROTARY_MARIADB_BIN", "mariadbd", "/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/homebrew/bin")

@@ -197,7 +197,8 @@ func (c *court) findFailure(ctx context.Context, k killer, dir, overlay string) 
 	return by, nil
 }
 
-// A mutant that hangs dies of it: after a minute, or after four times what the tests take without a mutant.
+// shortest is the least time after which a mutant counts as hanging, and dies. The limit is four times what the tests
+// take without a mutant where that is more.
 const shortest = time.Minute
 
 // spare makes sure that tests pass without a mutant, once, and returns how long that takes.

@@ -30,7 +30,8 @@ func parseKiller(text string) killer {
 // simulation is the package that is asked after the mutated ones.
 const simulation = "./internal/simulation"
 
-// simulationKillers returns the scripted schedules, which take seconds, and then some of the exhaustive and random ones.
+// simulationKillers returns the scripted schedules, which take seconds, and then some of the exhaustive and random
+// ones.
 func simulationKillers() []killer {
 	const (
 		exhaustive = "TestOneFaultAnywhere|TestTwoFaults|TestRandom"

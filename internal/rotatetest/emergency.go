@@ -77,7 +77,7 @@ func (s *source) followTrace() {
 	}
 }
 
-// urgentOvertaken has a person put a value during an emergency: theirs is newer.
+// urgentOvertaken puts a value during an emergency. That value is newer, and stays current.
 func urgentOvertaken(t *testing.T, start func(*testing.T) *source) {
 	for n := range len(steps) {
 		s, _ := startRotated(t, start)

@@ -126,8 +126,8 @@ func (s *source) adviseAdvance(b rotate.Back) plan.Advance {
 	return plan.Advance{Source: b.Source, Version: b.Version, Current: b.From}
 }
 
-// rollbackStopsARotation has an emergency's rotation under way, which goes on after every step when the rollback is
-// over.
+// rollbackStopsARotation rolls back after every number of steps of an emergency's rotation, and then tries the other
+// steps, which must fail.
 func rollbackStopsARotation(t *testing.T, start func(*testing.T) *source) {
 	for n := range steps {
 		s, back := startRotated(t, start)

@@ -296,7 +296,8 @@ func refusesOwed(t *testing.T, start func(*testing.T) *source) {
 	s.checkEnded(2)
 }
 
-// refusesUnseen has a person put twice, and move AWSCURRENT back: the older version is current, the newer one unknown.
+// refusesUnseen puts a value by hand, and in a second run moves AWSCURRENT back after that. A rotation is refused until
+// the version that is not current is retired.
 func refusesUnseen(t *testing.T, start func(*testing.T) *source) {
 	for _, back := range []bool{false, true} {
 		s := start(t)

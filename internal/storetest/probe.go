@@ -146,7 +146,7 @@ func (p *probe) wantLabels(want string) {
 	}
 }
 
-// list returns the labels of every version that ListSecretVersionIds answers.
+// listVersions returns the labels of every version that ListSecretVersionIds lists.
 func (p *probe) listVersions(deprecated bool) map[string][]string {
 	held := map[string][]string{}
 	for id, v := range p.listed(deprecated) {
