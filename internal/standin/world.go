@@ -190,7 +190,7 @@ func (w *World) listVerifiers(target string) []func(string) bool {
 // deployment presents its credentials, so that one which died too early is seen at once.
 func (w *World) Advance(d time.Duration) { w.AdvanceTo(w.Clock.Now().Add(d)) }
 
-// AdvanceTo is Advance up to a point in time.
+// AdvanceTo advances the world to a point in time.
 func (w *World) AdvanceTo(end time.Time) {
 	for {
 		at, _, due := w.Clock.Next()

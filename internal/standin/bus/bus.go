@@ -203,7 +203,7 @@ func (b *Bus) newUUID() string {
 	return b.nextID()
 }
 
-// nextID is id for who holds the lock.
+// nextID returns the next id. The caller holds the lock.
 func (b *Bus) nextID() string {
 	b.ids++
 	return fmt.Sprintf("b0500000-0000-4000-8000-%012d", b.ids)
@@ -247,7 +247,7 @@ type sqsParameters struct {
 	MessageGroupID string `json:"MessageGroupId"`
 }
 
-// serviceName is the third part of the target's ARN.
+// serviceName returns the third part of the target's ARN.
 func (t target) serviceName() string {
 	parts := strings.SplitN(t.Arn, ":", 6)
 	if len(parts) < 6 || parts[0] != "arn" {
@@ -263,7 +263,7 @@ func (t target) messageGroup() string {
 	return t.SqsParameters.MessageGroupID
 }
 
-// makePayload is the target's constant input, what its transformer makes of the event, or else the event.
+// makePayload returns the target's constant input, what its transformer makes of the event, or else the event.
 func (t target) makePayload(event []byte) []byte {
 	if t.InputTransformer != nil {
 		return t.InputTransformer.transformEvent(event)

@@ -30,7 +30,7 @@ func (r *rule) sortedTargets() []target {
 	return all
 }
 
-// Events is the EventBridge API.
+// Events returns the EventBridge API.
 func (b *Bus) Events() wire.JSONService {
 	return wire.JSONService{
 		Name: "events", Target: "AWSEvents",
@@ -130,7 +130,7 @@ func (b *Bus) setState(in ruleName, state string) (any, error) {
 	})
 }
 
-// deleteRule is repeatable, as in EventBridge: a rule that is not there is deleted.
+// deleteRule deletes a rule. It succeeds where there is none, as in EventBridge.
 func (b *Bus) deleteRule(_ context.Context, in ruleName) (any, error) {
 	if err := b.onDefaultBus(in.EventBusName); err != nil {
 		return nil, err
@@ -195,7 +195,7 @@ type putTargetsInput struct {
 	Targets            []target
 }
 
-// putTargets takes all targets or, where one could not be delivered to, none.
+// putTargets puts all targets or, where one could not be delivered to, none.
 func (b *Bus) putTargets(_ context.Context, in putTargetsInput) (any, error) {
 	for _, t := range in.Targets {
 		if err := b.checkTarget(t); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// bodies are the message bodies of each synchronous invocation, joined by spaces.
+// bodies returns the message bodies of each synchronous invocation, joined by spaces.
 func (s *bench) bodies() (all []string) {
 	s.t.Helper()
 	for _, payload := range s.invoked {

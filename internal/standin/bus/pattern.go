@@ -295,7 +295,7 @@ func parseNumeric(name string, operand any) (predicate, error) {
 	}, nil
 }
 
-// compileComparison is nil for an operator that is none.
+// compileComparison returns the comparison of an operator with a number; nil for an operator that is none.
 func compileComparison(operator string, want float64) func(float64) bool {
 	return map[string]func(float64) bool{
 		"=":  func(got float64) bool { return got == want },

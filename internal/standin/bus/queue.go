@@ -92,9 +92,9 @@ func (b *Bus) newSequenceNumber() string {
 	return fmt.Sprintf("188%017d", b.ids)
 }
 
-// takeMessages takes up to limit messages out of sight for a while. In a FIFO queue a message stands behind every
-// earlier one of its group, and behind those of the group that are in flight. A message that has been received
-// as often as the redrive policy allows goes to the dead-letter queue instead.
+// takeMessages returns up to limit messages and makes them invisible for a while. In a FIFO queue a message waits for
+// every earlier one of its group, and for those of the group that are in flight. A message that has been received as
+// often as the redrive policy allows goes to the dead-letter queue instead.
 func (b *Bus) takeMessages(q *queue, limit int, visibility time.Duration) []*message {
 	now := b.cfg.Clock.Now()
 	q.dropExpired(now)

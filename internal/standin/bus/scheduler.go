@@ -38,9 +38,9 @@ type scheduleInput struct {
 
 type timeWindow struct{ Mode string }
 
-// Scheduler is the API of EventBridge Scheduler (restJson1): CreateSchedule, UpdateSchedule, GetSchedule, ListSchedules
-// and DeleteSchedule in the default group; everything else is refused. A rate schedule runs at once and then at its
-// rate; a one-time schedule may not lie in the past. Runs are on the second.
+// Scheduler returns the API of EventBridge Scheduler (restJson1): CreateSchedule, UpdateSchedule, GetSchedule,
+// ListSchedules and DeleteSchedule in the default group; everything else is refused. A rate schedule runs at once and
+// then at its rate; a one-time schedule may not lie in the past. Runs are on the second.
 func (b *Bus) Scheduler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /schedules/{Name}", b.tapOperation("CreateSchedule", true, b.createSchedule))
@@ -78,7 +78,7 @@ func (b *Bus) tapOperation(name string, write bool, do func(*http.Request, []byt
 	}
 }
 
-// createSchedule is repeatable with the same client token, which the SDK keeps over its retries.
+// createSchedule creates a schedule. It is repeatable with the same client token, which the SDK keeps over its retries.
 func (b *Bus) createSchedule(r *http.Request, body []byte) (any, error) {
 	next, err := b.parseSchedule(r, body)
 	if err != nil {
@@ -256,7 +256,7 @@ func (s *schedule) parseExpression(now time.Time) error {
 	return nil
 }
 
-// firstRunAt is when a schedule runs first: without a start date, a rate starts at once
+// firstRunAt returns when a schedule runs first: without a start date, a rate starts at once
 // (docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 func (s *schedule) firstRunAt(now time.Time) time.Time {
 	if s.every > 0 {
@@ -295,7 +295,7 @@ func (b *Bus) runSchedule(s *schedule, at time.Time) {
 	}
 }
 
-// renderInput is the target's input with the context attributes put in, or what the Scheduler sends without one.
+// renderInput returns the target's input with the context attributes put in, or what the Scheduler sends without one.
 func (s *schedule) renderInput(at time.Time, execution string, cfg Config) []byte {
 	when := at.UTC().Format(time.RFC3339)
 	if s.Target.Input == "" {

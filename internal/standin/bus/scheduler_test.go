@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// again is a one-time schedule that deletes itself.
+// again returns a one-time schedule that deletes itself.
 func again(name, expression string) *scheduler.CreateScheduleInput {
 	return &scheduler.CreateScheduleInput{Name: &name, ScheduleExpression: &expression, ScheduleExpressionTimezone: aws.String("UTC"),
 		ActionAfterCompletion: types.ActionAfterCompletionDelete, FlexibleTimeWindow: &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},

@@ -26,7 +26,7 @@ type redrivePolicy struct {
 	MaxReceiveCount     int    `json:"maxReceiveCount"`
 }
 
-// numericAttributes are the attributes that are numbers: lowest, highest and default
+// numericAttributes returns the attributes that are numbers: lowest, highest and default
 // (docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
 func numericAttributes() map[string][3]int {
 	return map[string][3]int{
@@ -38,7 +38,7 @@ func numericAttributes() map[string][3]int {
 	}
 }
 
-// fifoOnly are the attributes of FIFO queues, with the values that are reproduced.
+// fifoOnly returns the attributes of FIFO queues, with the values that are reproduced.
 func fifoOnly() map[string][]string {
 	return map[string][]string{
 		"FifoQueue":                 {"true"},

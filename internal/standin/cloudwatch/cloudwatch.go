@@ -171,7 +171,7 @@ func (d directive) makePoints(root map[string]json.RawMessage) ([]Point, error) 
 	return all, nil
 }
 
-// readDimensions are the dimensions that a set refers to: members of the root.
+// readDimensions returns the dimensions that a set refers to: members of the root.
 func readDimensions(set []string, root map[string]json.RawMessage) (map[string]string, error) {
 	if len(set) > mostDimensions {
 		return nil, fmt.Errorf("a set has %d dimensions, more than %d", len(set), mostDimensions)
@@ -195,7 +195,7 @@ func readDimensions(set []string, root map[string]json.RawMessage) (map[string]s
 	return out, nil
 }
 
-// readValues are the metric's numbers: a member of the root, one of them or several.
+// readValues returns the metric's numbers: a member of the root, one of them or several.
 func (m definition) readValues(root map[string]json.RawMessage) ([]float64, error) {
 	text, has := root[m.Name]
 	var one *float64

@@ -27,7 +27,7 @@ func newProtocol() *awsjson.Protocol {
 	return awsjson.New11(schemas.AmazonEC2ContainerServiceV20141113)
 }
 
-// anyOperation is any operation: the protocol reads and writes whatever value it is given.
+// anyOperation returns an operation for any value: the protocol reads and writes what it is given.
 func anyOperation() *smithy.OperationSchema {
 	return smithy.NewOperationSchema(schemas.DescribeServices, schemas.DescribeServicesRequest, schemas.DescribeServicesResponse)
 }

@@ -103,7 +103,7 @@ func (w twins) register(in *sdk.RegisterTaskDefinitionInput) outcome {
 	return w.same("register "+aws.ToString(in.Family), func(c client) outcome { return came(c.RegisterTaskDefinition(w.t.Context(), in)) })
 }
 
-// everything is a task definition with every member that a caller is likely to use.
+// everything returns a task definition with every member that a caller is likely to use.
 func everything() *sdk.RegisterTaskDefinitionInput {
 	pair := func(n, v string) types.KeyValuePair {
 		return types.KeyValuePair{Name: aws.String(n), Value: aws.String(v)}

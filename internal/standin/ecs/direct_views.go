@@ -145,7 +145,7 @@ func convertTexts[T ~string](in []T) []string {
 	return out
 }
 
-// timeToSDK is a time to the millisecond, as it is on the wire.
+// timeToSDK returns a time to the millisecond, the precision on the wire.
 func timeToSDK(t *wire.Time) *time.Time {
 	if t == nil {
 		return nil
@@ -154,10 +154,10 @@ func timeToSDK(t *wire.Time) *time.Time {
 	return &m
 }
 
-// countToSDK is a number as the SDK has it.
+// countToSDK converts a number to the SDK's type.
 func countToSDK(n int) int32 { return int32(n) } //nolint:gosec // every number of a view is small, or came as an int32
 
-// pageSize is a page's size as the stand-in reads it.
+// pageSize converts the size of a page to the stand-in's type.
 func pageSize(most *int32) *int {
 	if most == nil {
 		return nil

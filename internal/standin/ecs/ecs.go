@@ -203,10 +203,10 @@ func shuffleItems[T any](s *Service, items []T, key func(T) string) {
 	sim.Shuffle(s.cfg.Lists, s.now(), items, key)
 }
 
-// textKey is the key of a text.
+// textKey returns the key of a text.
 func textKey(text string) string { return text }
 
-// wireTime is a time on the wire; nil where it has not come yet.
+// wireTime returns a time on the wire; nil where it has not come yet.
 func wireTime(t time.Time) *wire.Time {
 	if t.IsZero() {
 		return nil

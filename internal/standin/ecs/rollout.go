@@ -177,8 +177,8 @@ func (s *Service) countFailedTask(sv *service, d *deployment) {
 	}
 }
 
-// breakerThreshold is the circuit breaker's (API_DeploymentCircuitBreaker): half of the desired count, between 3 and
-// 200.
+// breakerThreshold returns the failure threshold of the circuit breaker (API_DeploymentCircuitBreaker): half of the
+// desired count, between 3 and 200.
 func (sv *service) breakerThreshold() int { return min(max((sv.desired+1)/2, 3), 200) }
 
 // rollBack starts a deployment back to the last completed revision, as part of the same service deployment.

@@ -231,7 +231,7 @@ func (s *Service) findTaskDefinition(ref string) (*taskDefinition, bool) {
 	return nil, false
 }
 
-// findDeployable is find for a revision that a service is about to use.
+// findDeployable does as findTaskDefinition for a revision that a service is about to use.
 func (s *Service) findDeployable(ref string) (*taskDefinition, error) {
 	td, found := s.findTaskDefinition(ref)
 	if !found {

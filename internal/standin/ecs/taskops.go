@@ -159,7 +159,7 @@ type stopTaskOutput struct {
 	Task taskView `json:"task"`
 }
 
-// stopTask is how a scenario makes a running task die: its service starts another.
+// stopTask stops a running task; its service starts another. Scenarios make tasks die with it.
 func (s *Service) stopTask(_ context.Context, in stopTaskInput) (stopTaskOutput, error) {
 	cluster, err := s.clusterName(in.Cluster)
 	if err != nil {

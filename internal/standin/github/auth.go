@@ -111,7 +111,7 @@ func bearerToken(r *http.Request) string {
 	return ""
 }
 
-// requireToken lets only known, unexpired tokens through.
+// requireToken refuses a request without a known, unexpired token.
 func (s *Server) requireToken(h handler) handler {
 	return func(q *request) answer {
 		switch {

@@ -26,7 +26,7 @@ func (s *Server) SetPresented(fullName, environment string, shown ...Presented) 
 	s.mustFindScope(fullName, environment).presents = slices.Clone(shown)
 }
 
-// Present lets every run that is not completed present what it has read so far, and returns who was refused, by
+// Present presents the secrets that every run has read so far that is not completed, and returns the refusals, by
 // repository, run and scope, in the order of SetPresented. A secret that was not there is refused. A run whose jobs
 // have not started shows nothing of its environments.
 func (s *Server) Present() []Refusal {

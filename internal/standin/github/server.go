@@ -176,7 +176,7 @@ func (s *Server) reportExchange(w http.ResponseWriter, r *http.Request, body []b
 	_, _ = w.Write(rec.Body.Bytes())
 }
 
-// refusalAnswer is GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:
+// refusalAnswer returns GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:
 // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 func refusalAnswer(o sim.Outcome) answer {
 	switch o {

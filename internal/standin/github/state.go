@@ -193,7 +193,7 @@ func (s *Server) inRepository(h handler) handler {
 	})
 }
 
-// redirectTo is the answer to a repository's former name. Source:
+// redirectTo returns the answer to a repository's former name. Source:
 // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
 func (q *request) redirectTo(r *repository) answer {
 	parts := strings.SplitN(q.URL.EscapedPath(), "/", 5) // "", repos, owner, name, the rest

@@ -105,7 +105,7 @@ func (w *world) lastUsed(id string) *sdk.GetAccessKeyLastUsedOutput {
 	return out
 }
 
-// code is an error's code and HTTP status, or "".
+// code returns an error's code and HTTP status, or "".
 func code(err error) string {
 	api, _ := errors.AsType[smithy.APIError](err)
 	response, is := errors.AsType[*awshttp.ResponseError](err)

@@ -187,7 +187,7 @@ func (s *Service) getAccessKeyLastUsed(account string, in url.Values) (any, erro
 	return last, nil
 }
 
-// findNamedUser is the user that a request names. IAM takes the caller where it names none; the stand-in does not.
+// findNamedUser returns the user that a request names. IAM takes the caller where it names none; the stand-in does not.
 func (s *Service) findNamedUser(account string, in url.Values) (*user, error) {
 	name, err := userName(in)
 	if err != nil {

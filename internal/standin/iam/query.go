@@ -64,7 +64,7 @@ func readRequest(r *http.Request) request {
 	return q
 }
 
-// signingKeyID is the access key id that a request was signed with.
+// signingKeyID returns the access key id that a request was signed with.
 func (q request) signingKeyID() string {
 	_, credential, _ := strings.Cut(q.Header.Get("Authorization"), "Credential=")
 	id, _, _ := strings.Cut(credential, "/")
@@ -99,7 +99,7 @@ func (s *Service) answerIAM(q request) (any, error) {
 	return op.do(s, q.call.Account, q.form)
 }
 
-// refusalError is the query protocols' error for an outcome that a hook chose.
+// refusalError returns the query protocols' error for an outcome that a hook chose.
 func refusalError(o sim.Outcome) error {
 	switch o {
 	case sim.Throttled:

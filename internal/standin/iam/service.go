@@ -173,7 +173,7 @@ func (s *Service) now() time.Time { return s.cfg.Clock.Now() }
 
 func (k *key) currentStatus() string { return k.states[len(k.states)-1].status }
 
-// statusAt is the status that the key had then; "" where it did not exist yet, or no more.
+// statusAt returns the status that the key had then; "" where it did not exist yet, or no more.
 func (k *key) statusAt(then time.Time) (status string) {
 	for _, st := range k.states {
 		if !st.since.After(then) {

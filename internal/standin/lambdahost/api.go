@@ -45,7 +45,7 @@ func refuseUnknown(_ http.ResponseWriter, r *http.Request, _ []byte) error {
 	return wire.NotImplemented("lambda %s %s", r.Method, r.URL.Path)
 }
 
-// refusalError is Lambda's own error for an outcome that a hook chose.
+// refusalError returns Lambda's own error for an outcome that a hook chose.
 func refusalError(o sim.Outcome) error {
 	if o == sim.Throttled {
 		return &wire.Error{Code: "TooManyRequestsException", Message: "Rate Exceeded.", Status: http.StatusTooManyRequests}

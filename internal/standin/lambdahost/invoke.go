@@ -157,7 +157,7 @@ func (h *Host) endReplacedProcess(f *function) {
 	}
 }
 
-// failedResult is the result of a function that did not answer.
+// failedResult returns the result of a function that did not answer.
 func failedResult(errorType, message string) Result {
 	body, _ := json.Marshal(map[string]string{"errorType": errorType, "errorMessage": message}) // strings always encode
 	return Result{Payload: body, FunctionError: "Unhandled", ErrorType: errorType, ErrorMessage: message}

@@ -117,7 +117,7 @@ func (p *process) waitForNext(limit <-chan time.Time) bool {
 	return p.parked
 }
 
-// initFailure is the result where the process never asked for work.
+// initFailure returns the result where the process never asked for work.
 func (p *process) initFailure(in invocation) Result {
 	if !p.hasEnded() {
 		p.killAndWait()
@@ -126,7 +126,7 @@ func (p *process) initFailure(in invocation) Result {
 	return p.lastWords(in)
 }
 
-// lastWords is the result where the process has ended: what it said before, or how it ended.
+// lastWords returns the result where the process has ended: what it said before, or how it ended.
 func (p *process) lastWords(in invocation) Result {
 	select {
 	case r := <-p.runtime.answers:
@@ -140,7 +140,7 @@ func (p *process) exitError(in invocation) Result {
 	return failedResult("Runtime.ExitError", "RequestId: "+in.id+" Error: "+p.exit)
 }
 
-// processEnvironment is everything a function's process sees of the world; nothing is inherited.
+// processEnvironment returns everything a function's process sees of the world; nothing is inherited.
 func (h *Host) processEnvironment(f *function) []string {
 	env := map[string]string{
 		"_HANDLER":                        "bootstrap",

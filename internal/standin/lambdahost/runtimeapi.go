@@ -127,7 +127,7 @@ func (a *runtimeAPI) endInvocation(w http.ResponseWriter, id string, result Resu
 	a.answers <- result
 }
 
-// reportedFailure is the result of an invocation that the function itself reports as failed.
+// reportedFailure returns the result of an invocation that the function itself reports as failed.
 func reportedFailure(errorType string, body []byte) Result {
 	var said struct{ ErrorType, ErrorMessage string }
 	_ = json.Unmarshal(body, &said) // a body of another shape is passed on as it is

@@ -40,7 +40,7 @@ func (d *Direct) responseMetadata(at time.Time) middleware.Metadata {
 	return s.metadata.Clone()
 }
 
-// answeredAt lets the SDK's own middleware set the server time: there is no other way in.
+// answeredAt sets the server time through the SDK's own middleware: there is no other way in.
 func answeredAt(at time.Time) middleware.Metadata {
 	response := &smithyhttp.Response{Response: &http.Response{Header: http.Header{"Date": {at.UTC().Format(http.TimeFormat)}}}}
 	_, metadata, _ := awsmiddleware.RecordResponseTiming{DisableClockSkewCorrection: true}.HandleDeserialize(
@@ -117,7 +117,7 @@ func (o batchOutput) toSDK() *sdk.BatchGetSecretValueOutput {
 	return out
 }
 
-// timeToSDK is a timestamp as it arrives: with milliseconds, in UTC.
+// timeToSDK returns a timestamp as it arrives: with milliseconds, in UTC.
 func timeToSDK(t *wire.Time) *time.Time {
 	if t == nil {
 		return nil
@@ -126,7 +126,7 @@ func timeToSDK(t *wire.Time) *time.Time {
 	return &at
 }
 
-// optionalText is a member that is left out where there is none.
+// optionalText returns a pointer to a text, or nil where it is empty.
 func optionalText(s string) *string {
 	if s == "" {
 		return nil
@@ -146,7 +146,7 @@ func convertError(operation string, err error) error {
 	return &smithy.OperationError{ServiceID: sdk.ServiceID, OperationName: operation, Err: typedException(e.Code, e.Message)}
 }
 
-// typedException is the type that the SDK has for a code, of those that the stand-in answers with.
+// typedException returns the type that the SDK has for a code, of those that the stand-in answers with.
 func typedException(code, message string) error {
 	switch code {
 	case "InternalServiceError":

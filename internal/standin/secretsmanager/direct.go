@@ -74,7 +74,7 @@ func (r request) questionText() string {
 	return r.operation + "\x00" + r.secret + "\x00" + r.rest + "\x00" + r.refused
 }
 
-// DescribeSecret is the SDK's.
+// DescribeSecret does as the SDK's method of that name.
 func (d *Direct) DescribeSecret(ctx context.Context, in *sdk.DescribeSecretInput, _ ...func(*sdk.Options)) (*sdk.DescribeSecretOutput, error) {
 	id := idInput{SecretID: aws.ToString(in.SecretId)}
 	answer, err := makeCall(ctx, d, request{operation: "DescribeSecret", secret: id.SecretID}, func() (details, error) {
@@ -88,7 +88,7 @@ func (d *Direct) DescribeSecret(ctx context.Context, in *sdk.DescribeSecretInput
 	return out, nil
 }
 
-// ListSecretVersionIds is the SDK's.
+// ListSecretVersionIds does as the SDK's method of that name.
 func (d *Direct) ListSecretVersionIds(ctx context.Context, in *sdk.ListSecretVersionIdsInput, _ ...func(*sdk.Options)) (*sdk.ListSecretVersionIdsOutput, error) { //nolint:revive // the SDK's name
 	typed := versionsInput{
 		SecretID: aws.ToString(in.SecretId), IncludeDeprecated: aws.ToBool(in.IncludeDeprecated),
@@ -106,7 +106,7 @@ func (d *Direct) ListSecretVersionIds(ctx context.Context, in *sdk.ListSecretVer
 	return out, nil
 }
 
-// GetSecretValue is the SDK's.
+// GetSecretValue does as the SDK's method of that name.
 func (d *Direct) GetSecretValue(ctx context.Context, in *sdk.GetSecretValueInput, _ ...func(*sdk.Options)) (*sdk.GetSecretValueOutput, error) {
 	typed := getSecretValueInput{SecretID: aws.ToString(in.SecretId), VersionID: aws.ToString(in.VersionId), VersionStage: aws.ToString(in.VersionStage)}
 	r := request{operation: "GetSecretValue", secret: typed.SecretID, rest: typed.VersionID + "\x00" + typed.VersionStage}
@@ -123,7 +123,7 @@ func (d *Direct) GetSecretValue(ctx context.Context, in *sdk.GetSecretValueInput
 	}, nil
 }
 
-// BatchGetSecretValue is the SDK's.
+// BatchGetSecretValue does as the SDK's method of that name.
 func (d *Direct) BatchGetSecretValue(ctx context.Context, in *sdk.BatchGetSecretValueInput, _ ...func(*sdk.Options)) (*sdk.BatchGetSecretValueOutput, error) {
 	typed := batchInput{SecretIDList: slices.Clone(in.SecretIdList)}
 	r := request{operation: "BatchGetSecretValue", rest: strings.Join(typed.SecretIDList, "\x00"), refused: firstGiven(
@@ -140,7 +140,7 @@ func (d *Direct) BatchGetSecretValue(ctx context.Context, in *sdk.BatchGetSecret
 	return out, nil
 }
 
-// PutSecretValue is the SDK's.
+// PutSecretValue does as the SDK's method of that name.
 func (d *Direct) PutSecretValue(ctx context.Context, in *sdk.PutSecretValueInput, _ ...func(*sdk.Options)) (*sdk.PutSecretValueOutput, error) {
 	typed := putSecretValueInput{
 		SecretID: aws.ToString(in.SecretId), ClientRequestToken: aws.ToString(in.ClientRequestToken),
@@ -159,7 +159,7 @@ func (d *Direct) PutSecretValue(ctx context.Context, in *sdk.PutSecretValueInput
 	}, nil
 }
 
-// UpdateSecretVersionStage is the SDK's.
+// UpdateSecretVersionStage does as the SDK's method of that name.
 func (d *Direct) UpdateSecretVersionStage(ctx context.Context, in *sdk.UpdateSecretVersionStageInput, _ ...func(*sdk.Options)) (*sdk.UpdateSecretVersionStageOutput, error) {
 	typed := updateStageInput{
 		SecretID: aws.ToString(in.SecretId), VersionStage: aws.ToString(in.VersionStage),
@@ -174,7 +174,7 @@ func (d *Direct) UpdateSecretVersionStage(ctx context.Context, in *sdk.UpdateSec
 	return &sdk.UpdateSecretVersionStageOutput{ARN: &answer.out.ARN, Name: &answer.out.Name, ResultMetadata: d.responseMetadata(answer.at)}, nil
 }
 
-// RotateSecret is the SDK's.
+// RotateSecret does as the SDK's method of that name.
 func (d *Direct) RotateSecret(ctx context.Context, in *sdk.RotateSecretInput, _ ...func(*sdk.Options)) (*sdk.RotateSecretOutput, error) {
 	typed := rotateSecretInput{
 		SecretID: aws.ToString(in.SecretId), ClientRequestToken: aws.ToString(in.ClientRequestToken),

@@ -76,7 +76,8 @@ func (l labels) attachLabels(id string, names []string) (labels, error) {
 	return next.checkLimit()
 }
 
-// moveLabel is UpdateSecretVersionStage: a compare-and-swap for every label. It does not look whether to exists.
+// moveLabel returns the labels after UpdateSecretVersionStage: a compare-and-swap for every label. It does not check
+// that to exists.
 func (l labels) moveLabel(label, to, from string) (labels, error) {
 	if err := l.mayMove(label, to, from); err != nil {
 		return nil, err
@@ -108,7 +109,7 @@ func (l labels) mayMove(label, to, from string) error {
 	return nil
 }
 
-// withoutLabel takes one label off.
+// withoutLabel returns the labels without one.
 func (l labels) withoutLabel(label string) labels {
 	next := l.cloneLabels()
 	delete(next, label)

@@ -288,7 +288,7 @@ func (s *Service) endRun(e *entry) {
 	}
 }
 
-// scheduledToken is a token of Secrets Manager's own, in the form of a UUID.
+// scheduledToken returns a token of Secrets Manager's own, in the form of a UUID.
 func scheduledToken(e *entry) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s#%d", e.arn, e.rotation.armed))
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])

@@ -21,8 +21,8 @@ var (
 	window = regexp.MustCompile(`^([1-9]|1\d|2[0-4])h$`)
 )
 
-// rotationPeriod is the time from one rotation to the next. A rotation starts exactly then, an instant that lies in the
-// window in which the real service starts it; cron() is refused.
+// rotationPeriod returns the time from one rotation to the next. A rotation starts exactly then, an instant that lies
+// in the window in which the real service starts it; cron() is refused.
 func (r rules) rotationPeriod() (time.Duration, error) {
 	days := r.AutomaticallyAfterDays
 	switch {

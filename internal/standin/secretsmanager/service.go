@@ -42,7 +42,7 @@ func New(cfg Config) *Service {
 	return &Service{cfg: cfg, entries: map[string]*entry{}, made: map[string]int{}}
 }
 
-// Wire is the service as its clients see it.
+// Wire returns the API of the service.
 func (s *Service) Wire() wire.JSONService {
 	return wire.JSONService{Name: "secretsmanager", Target: "secretsmanager", Reads: isRead, Ops: map[string]wire.Op{
 		"BatchGetSecretValue":      wire.Handle(s.batchGetSecretValue),
@@ -90,7 +90,7 @@ func (s *Service) findEntry(id string) (*entry, error) {
 	return e, nil
 }
 
-// findUndeleted is find for operations that a secret marked for deletion refuses.
+// findUndeleted finds a secret for an operation that a secret marked for deletion refuses.
 func (s *Service) findUndeleted(id string) (*entry, error) {
 	e, err := s.findEntry(id)
 	if err == nil && e.deleted != nil {
@@ -152,7 +152,7 @@ func (s *Service) emitEvent(e *entry, detailType string, detail any) {
 	s.outbox = append(s.outbox, sim.Event{Source: "aws.secretsmanager", DetailType: detailType, Resources: resources, Detail: detail})
 }
 
-// optionalTime is a timestamp that is left out where there is none.
+// optionalTime returns a timestamp, or nil where there is none.
 func optionalTime(t time.Time) *wire.Time {
 	if t.IsZero() {
 		return nil
@@ -161,7 +161,7 @@ func optionalTime(t time.Time) *wire.Time {
 	return &w
 }
 
-// truncateToDay is how Secrets Manager rounds the date of the last access.
+// truncateToDay rounds the date of the last access as Secrets Manager does.
 func truncateToDay(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
 
 // answerPage returns one page of a list, and the token of the next. Secrets Manager documents that a page may have

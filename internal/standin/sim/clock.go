@@ -69,7 +69,7 @@ func (c *Clock) Next() (at time.Time, name string, ok bool) {
 // It returns when the last of them has returned. Only one goroutine may advance a clock.
 func (c *Clock) Advance(d time.Duration) { c.AdvanceTo(c.Now().Add(d)) }
 
-// AdvanceTo is Advance up to a point in time; a point in the past runs what is due now and moves nothing.
+// AdvanceTo advances the clock to a point in time; a point in the past runs what is due now and moves nothing.
 func (c *Clock) AdvanceTo(end time.Time) {
 	for {
 		t := c.popDue(end)

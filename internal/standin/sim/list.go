@@ -131,14 +131,14 @@ func momentSalt(l Lists, now time.Time) uint64 {
 	return splitMix64(l.Seed ^ splitMix64(uint64(now.UnixNano())))
 }
 
-// mixHash is a number that looks random and follows from a salt and a text.
+// mixHash returns a number that looks random and follows from a salt and a text.
 func mixHash(salt uint64, text string) uint64 {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(text))
 	return splitMix64(salt ^ sum.Sum64())
 }
 
-// splitMix64 is the finalizer of SplitMix64: numbers that differ in one bit differ in half of them afterwards.
+// splitMix64 applies the finalizer of SplitMix64: numbers that differ in one bit differ in half of them afterwards.
 func splitMix64(n uint64) uint64 {
 	n += 0x9e3779b97f4a7c15
 	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9

@@ -32,7 +32,7 @@ func (s *Server) Changes(seen int) []Change {
 	return slices.Clone(s.changes[min(seen, len(s.changes)):])
 }
 
-// noteChange is told what is there before an update or a deletion.
+// noteChange notes a change, given what is there before an update or a deletion.
 func (s *Server) noteChange(p *project, v Variable, did, by string) {
 	s.changes = append(s.changes, Change{s.cfg.Clock.Now(), p.Name, v.ID, v.Key, slices.Clone(v.Target), v.Comment, did, by})
 }

@@ -267,7 +267,7 @@ func (d *deployment) describeDeployment(p *project) map[string]any {
 	return out
 }
 
-// describeInList is the shorter form of the list: uid and created, and no gitSource.
+// describeInList returns the shorter form of the list: uid and created, and no gitSource.
 func (d *deployment) describeInList(p *project) map[string]any {
 	out := d.describeDeployment(p)
 	out["uid"], out["created"], out["state"], out["type"], out["inspectorUrl"] = d.id, out["createdAt"], d.state, "LAMBDAS", nil

@@ -18,7 +18,7 @@ func (s *Server) SetPresented(project string, shown ...Presented) {
 	s.mustFindProject(project).Presents = slices.Clone(shown)
 }
 
-// Present lets every live deployment use its credentials and returns the refusals, sorted by project.
+// Present presents the credentials of every live deployment, and returns the refusals, sorted by project.
 func (s *Server) Present() []Refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -243,7 +243,7 @@ func isReserved(key string) bool {
 	return strings.HasPrefix(key, "VERCEL_") || strings.HasPrefix(key, "AWS_LAMBDA_") || slices.Contains(names, key)
 }
 
-// refusedItem is an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
+// refusedItem returns an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
 func refusedItem(v Variable, code, id string) *failure {
 	return &failure{http.StatusBadRequest, code, "The variable cannot be written",
 		map[string]any{"key": v.Key, "envVarKey": v.Key, "envVarId": id, "value": v.Value, "target": v.Target}}

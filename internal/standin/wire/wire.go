@@ -31,7 +31,7 @@ func Errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// NotImplemented is how the stand-in refuses what it does not reproduce.
+// NotImplemented returns the error with which the stand-in refuses what it does not reproduce.
 func NotImplemented(format string, args ...any) *Error {
 	return &Error{Code: "StandinNotImplemented", Message: "the stand-in does not implement " + fmt.Sprintf(format, args...), Status: http.StatusNotImplemented}
 }
@@ -172,7 +172,7 @@ func resourceName(body []byte) string {
 	return ""
 }
 
-// Refusal is the AWS error for an outcome that a hook chose.
+// Refusal returns the AWS error for an outcome that a hook chose.
 func Refusal(o sim.Outcome) *Error {
 	switch o {
 	case sim.Throttled:
