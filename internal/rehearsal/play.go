@@ -125,8 +125,8 @@ func (p *play) playStep(do string) {
 	}
 }
 
-// sweepUntil lets sweeps pass until done says so of what the last one saw. It returns false where rotary has long had
-// nothing more to do, or the act was interrupted.
+// sweepUntil runs sweeps until done returns true for the report of the last one. It returns false where rotary has long
+// had nothing more to do, or the act was interrupted.
 func (p *play) sweepUntil(done func(plan.Report) bool) bool {
 	for p.ctx.Err() == nil {
 		p.playStep("sweep")
@@ -142,7 +142,7 @@ func (p *play) sweepUntil(done func(plan.Report) bool) bool {
 	return false
 }
 
-// findPatience is how long nothing may happen: longer than whatever is waited for with an end.
+// findPatience returns for how long nothing may happen: longer than every wait that has an end.
 func (p *play) findPatience() time.Duration {
 	for _, wait := range p.w.Last().Waits {
 		if wait.Until.After(p.w.Last().At) {
@@ -152,7 +152,7 @@ func (p *play) findPatience() time.Duration {
 	return giveUp
 }
 
-// restUntilNext lets time go by until something may have changed.
+// restUntilNext advances the clock until something may have changed.
 func (p *play) restUntilNext() {
 	now, d := p.w.Clock.Now(), sweep
 	if now.Sub(p.wrote) > idle {
@@ -174,7 +174,7 @@ func (p *play) restUntilNext() {
 	}
 }
 
-// firstEnd is when the first wait ends, where all of them say when they do.
+// firstEnd returns when the first wait ends, where every wait has an end.
 func (p *play) firstEnd() (first time.Time, known bool) {
 	for _, wait := range p.w.Last().Waits {
 		if !wait.Until.After(p.w.Last().At) {
@@ -215,7 +215,8 @@ func (p *play) readConsumer(consumer string) plan.ConsumerReport {
 	return p.w.Last().Consumer(consumer)
 }
 
-// runUntilConverged lets everything follow, and checks what must be true then.
+// runUntilConverged runs sweeps until the report is converged, and then checks what must be true. Where that is not
+// reached it adds a problem and returns false.
 func (p *play) runUntilConverged() bool {
 	if !p.sweepUntil(func(r plan.Report) bool { return r.Converged && p.w.Failed == nil }) {
 		if p.ctx.Err() == nil {

@@ -46,7 +46,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	return r, nil
 }
 
-// declaredEnvironment is the environment as the manifest has it. It has been read before.
+// declaredEnvironment returns the environment as the manifest has it. It has been read before.
 func (c Config) declaredEnvironment() *manifest.Environment {
 	env, _ := c.readManifest()
 	return env
@@ -60,7 +60,7 @@ func (c Config) readManifest() (*manifest.Environment, error) {
 	return file.Environment(c.Environment)
 }
 
-// readEnvironment is the environment as it is rehearsed.
+// readEnvironment returns the environment as it is rehearsed.
 func (c Config) readEnvironment() (*manifest.Environment, error) {
 	env, err := c.readManifest()
 	if err == nil {

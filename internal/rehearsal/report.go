@@ -84,7 +84,7 @@ func (a Act) Title() string {
 	return a.Name + ", " + a.About
 }
 
-// Problems are those of all its acts.
+// Problems returns the problems of all acts of the source.
 func (s Source) Problems() (all []Problem) {
 	for _, act := range s.Acts {
 		for _, what := range act.Problems {
@@ -109,7 +109,7 @@ func (t *Totals) addAct(a Act) {
 // Span is how long something took, to the minute.
 type Span time.Duration
 
-// String is like 1h29m or 4d2h.
+// String returns a text like 1h29m or 4d2h.
 func (s Span) String() string {
 	minutes := int(time.Duration(s).Round(time.Minute).Minutes())
 	switch days, hours := minutes/60/24, minutes/60; {

@@ -54,7 +54,7 @@ func findAdvice(env *manifest.Environment, s manifest.Source, told []Act) string
 	return ""
 }
 
-// listReaders are the consumers whose bucket has a key.
+// listReaders returns the consumers whose bucket has a key.
 func listReaders(env *manifest.Environment, key string) (names []string) {
 	for _, bucket := range listHolders(env, key) {
 		for _, c := range env.Readers(bucket) {
@@ -70,7 +70,7 @@ func isSlow(s manifest.Source, told []Act) bool {
 	return every > 0 && s.Rotate.With != manifest.Manual && len(told) > 0 && told[0].Name == Undisturbed && time.Duration(told[0].Dead) >= every
 }
 
-// findSlowest is the consumer of a source that drains for the longest, and for how long.
+// findSlowest returns the consumer of a source that drains for the longest, and for how long.
 func findSlowest(env *manifest.Environment, s manifest.Source) (name string, drain time.Duration) {
 	for _, key := range s.Keys {
 		for _, reader := range listReaders(env, key) {

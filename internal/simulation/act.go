@@ -62,7 +62,7 @@ func letTimePass(w *World, args []string) error {
 	return nil
 }
 
-// runSweeps is an hour in which the schedule does its work.
+// runSweeps runs the sweeps of an hour.
 func runSweeps(w *World, _ []string) error {
 	for range 6 {
 		if err := w.runPass(w.ctx); err != nil {
@@ -73,7 +73,7 @@ func runSweeps(w *World, _ []string) error {
 	return nil
 }
 
-// goOn is Secrets Manager, which goes on with the rotation that was started last, whatever has become of AWSPENDING.
+// goOn goes on with the rotation that was started last, whatever AWSPENDING is on, as Secrets Manager does.
 func goOn(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil || w.started[s.Name] == "" {

@@ -54,7 +54,7 @@ const (
 	oldDeadline = time.Hour + time.Minute
 )
 
-// dueOf are the alarms that one version is due.
+// dueOf returns the alarms that one version is due.
 func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string) {
 	has := func(label string) bool { return slices.Contains(v.Labels, label) }
 	age := w.Clock.Now().Sub(v.Created)

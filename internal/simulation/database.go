@@ -115,7 +115,8 @@ func (d *database) alterUser(user, password string) {
 	}
 }
 
-// findLost is the login of a user that nobody needs to have any more, but for what an emergency has named before.
+// findLost returns the login of a user that nobody needs any more, and nil where somebody may need it or an emergency
+// has named it before.
 func (d *database) findLost(user string) rotate.Values {
 	password := d.passwords[user]
 	text := d.textOf(user, password)
@@ -169,7 +170,7 @@ func (d *database) takeAway(user string) {
 // isFenced reports whether the target refuses what is older than the newest rotation of a user.
 func (d *database) isFenced() bool { return d.source.LateWrite() == manifest.LateFenced }
 
-// listTolerated are the logins of which nobody need be told that they are refused.
+// listTolerated returns the logins whose refusal needs no report.
 func (d *database) listTolerated() map[string]bool {
 	logins := d.listAccepted()
 	maps.Copy(logins, d.spared)
@@ -314,8 +315,8 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 	})
 }
 
-// Retire is done with the old credential itself: one that is refused is dead already. What comes late locks the user,
-// whatever its password is by then, unless the target knows a newer rotation of it.
+// Retire revokes the old credential with that credential itself: one that is refused is revoked already. A late call
+// locks the user, whatever its password is by then, unless the target knows a newer rotation of it.
 func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	owed, vetoes := e.Owed, r.w.now.vetoes // of when this is sent, however late it lands
 	user, dead := r.userOf(owed), !r.acceptsLogin(owed)
@@ -334,7 +335,7 @@ func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	})
 }
 
-// callDatabase is one statement, which passes through the tap like everything else.
+// callDatabase runs one statement through the tap, as every call.
 func (r users) callDatabase(operation, user string, write bool, do func() error) error {
 	call := sim.Call{Service: "database", Operation: operation, Resource: user, Write: write, Caller: rotateLambda}
 	_, err := sim.Do(r.w.Tap, call, operation+user, func() (struct{}, error) { return struct{}{}, do() }, func(o sim.Outcome) error {

@@ -54,7 +54,7 @@ type between struct {
 	wrote     bool // the last call could change something
 }
 
-// decideCall is asked before each call.
+// decideCall returns the fault of a call. The tap calls it before each.
 func (b *between) decideCall(c sim.Call) sim.Fault {
 	if b.open {
 		return sim.Fault{}

@@ -195,7 +195,7 @@ func throttled() (all []tale) {
 	return all
 }
 
-// named429 is a pass, and five minutes, in which a service is throttled: a wait or an error says so.
+// named429 runs a pass in which a service is throttled, and five minutes: a wait or an error must name it.
 func (p played) named429(service string) {
 	p.t.Helper()
 	told := len(p.Told)
@@ -207,7 +207,7 @@ func (p played) named429(service string) {
 	p.Advance(sweep)
 }
 
-// time is when a call was made, the last of its kind.
+// time returns when the last call of a kind was made.
 func (p played) time(c call) (last time.Time) {
 	for _, m := range *p.calls {
 		if c.is(m.Call) {

@@ -28,8 +28,8 @@ func TestTheFleetBehavesLikeECS(t *testing.T) {
 	}
 }
 
-// restful is a random schedule in which nobody looks while anything rolls. An image breaks, or others are released: the
-// fleet has no image of its own that could break after that.
+// restful returns a random schedule in which nobody looks while anything rolls. An image breaks, or others are
+// released: the fleet has no image of its own that could break after that.
 func restful(seed uint64) Schedule {
 	r := rand.New(rand.NewPCG(seed, seed))
 	acts := []string{
@@ -157,7 +157,7 @@ type crew struct {
 
 var _ reconcile.Consumer = (*member)(nil)
 
-// aboard is a member that runs the first of two versions of its bucket.
+// aboard returns a member that runs the first of two versions of its bucket.
 func aboard(t *testing.T, first, second string) crew {
 	t.Helper()
 	w, err := stageOf(t, "fleet").Open(t.Context())
@@ -206,7 +206,7 @@ func (m crew) called(version string) string {
 	return "nothing"
 }
 
-// startRollout is a person who deploys the other version.
+// startRollout deploys the other version, as a person does.
 func (m crew) startRollout(can bool) crew {
 	m.Helper()
 	if err := m.redeployOlder(); (err == nil) != can {

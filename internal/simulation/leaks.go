@@ -45,7 +45,7 @@ var search = sync.OnceValue(func() *leak.Search {
 // Search finds the values that worlds make, but for those that crypto/rand does.
 func Search() *leak.Search { return search() }
 
-// checkSilent is S13: everything that came out, and everything that people and other programs can see at the end,
+// checkSilent checks S13: everything that came out, and everything that people and other programs can see at the end,
 // holds no value in any form.
 func (w *World) checkSilent() {
 	w.keepText("%s", strings.Join(w.Trace, "\n"))

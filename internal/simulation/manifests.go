@@ -44,7 +44,7 @@ func (s Scenario) resolveEnvironment() (*manifest.Environment, error) {
 	return file.Environment(cmp.Or(s.Environment, "production"))
 }
 
-// manifestText is the manifest that is played.
+// manifestText returns the manifest that is played.
 func (s Scenario) manifestText() ([]byte, error) {
 	if s.Text != nil {
 		return s.Text, nil

@@ -140,7 +140,7 @@ func tooLate(act string, p Point, all []Point) bool {
 	return false
 }
 
-// beside are the scenario's schedules with one action of somebody else's at one call.
+// beside returns the scenario's schedules with one action of somebody else's at one call.
 func (s Scenario) beside(t testing.TB, acts []string) iter.Seq[Schedule] {
 	t.Helper()
 	points, err := s.Points(t.Context())

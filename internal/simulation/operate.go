@@ -184,7 +184,7 @@ func restoreSecret(w *World, args []string) error {
 	return err
 }
 
-// secretName is the name in Secrets Manager of a source or a bucket.
+// secretName returns the name in Secrets Manager of a source or a bucket.
 func (w *World) secretName(args []string) string {
 	if len(args) == 0 {
 		return ""

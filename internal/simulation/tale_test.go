@@ -187,7 +187,7 @@ func (p played) close() {
 	}
 }
 
-// secrets are those of the environment, as the tale began.
+// secrets returns those of the environment, as the tale began.
 func (p played) secrets() (names []string) {
 	for _, s := range p.Env.Sources {
 		names = append(names, s.Secret)

@@ -106,8 +106,8 @@ func runPass(t testing.TB, s *Stage) plan.Report {
 	return report
 }
 
-// wideManifest is a manifest with so many keys: the API and a worker have all of them, CI and the dashboard as many as
-// those sinks take.
+// wideManifest returns a manifest with so many keys: the API and a worker have all of them, CI and the dashboard as
+// many as those sinks take.
 func wideManifest(keys int) []byte {
 	var names, worker []string
 	for i := range keys {
