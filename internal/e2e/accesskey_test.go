@@ -24,7 +24,7 @@ consumers:
   ci:  {bucket: api-secrets, github: {repository: example/app, environment: "${env}", token: GH_TOKEN}}
 `
 
-// userKeys are the user's, oldest first.
+// userKeys returns the access keys of the user, oldest first.
 func (s *scene) userKeys() []iam.Key {
 	return s.IAM.Keys(iam.User{Account: "222222222222", Name: "artifacts-production"})
 }

@@ -111,7 +111,7 @@ func TestOneFormInAnotherIsFound(t *testing.T) {
 	}
 }
 
-// names are the names found.
+// names returns the names of the findings.
 func names(found []Finding) map[string]bool {
 	all := map[string]bool{}
 	for _, f := range found {

@@ -120,7 +120,7 @@ func (s *Server) Open(t testing.TB, user, password string) *sql.DB {
 	return db
 }
 
-// Addr is the server's host and port.
+// Addr returns the server's host and port.
 func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
 // TLS trusts the server's authority and no other. It is nil where the server was started without TLS.

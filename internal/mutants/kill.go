@@ -157,7 +157,7 @@ type stage struct {
 	killers []killer
 }
 
-// stages are everything that m may fail, in the order in which it is asked.
+// stages returns the tests that m may fail, in the order in which they are run.
 func (c *court) stages(m mutant) []stage {
 	own, others := stage{name: byOwn}, stage{name: byOther}
 	asked := map[string]bool{}

@@ -18,7 +18,7 @@ type killer struct {
 	args []string
 }
 
-// String is how a killer is given on the command line.
+// String returns the killer as it is written on the command line.
 func (k killer) String() string { return strings.Join(append([]string{k.pkg}, k.args...), " ") }
 
 // parseKiller reads a package and the arguments of its test binary, separated by spaces.

@@ -19,7 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/servertest"
 )
 
-// shell is a program that is a script; $0 is zero, $1 the port.
+// shell returns a program that is a script; $0 is zero, $1 the port.
 func shell(t *testing.T, script string, zero ...string) servertest.Program {
 	t.Helper()
 	sh, err := exec.LookPath("sh")
