@@ -33,8 +33,8 @@ func (w *World) reissueToken(key string, values map[string]secret.Value) {
 	}
 }
 
-// isIssued is another credential that the sinks accept for a key of theirs, beside the one before; an App has one key
-// at a time here. Ids and hooks stay: then it is "".
+// isIssued returns another credential that the sinks accept for a key of theirs, beside the one before; an App has one
+// key at a time here. Ids and hooks stay: for these it returns "".
 func (w *World) isIssued(key string) string {
 	value := ""
 	for _, c := range w.Env.Consumers {

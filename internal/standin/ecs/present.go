@@ -32,9 +32,8 @@ func (s *Service) Verifiers(target string) []func(credential string) bool {
 	return out
 }
 
-// Present lets every task that still runs, draining ones included, present every credential now, and returns who
-// was refused, sorted. It changes nothing. Call it after every step of a scenario: a retired credential that is
-// still in use is seen.
+// Present presents every credential of every task that still runs, draining ones included, and returns the refusals,
+// sorted. It changes nothing. Call it after every step of a scenario, to see a retired credential that is still in use.
 func (s *Service) Present() []Refusal {
 	var refused []Refusal
 	for _, attempt := range s.collectPresentations() {

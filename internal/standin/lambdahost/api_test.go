@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// client is the genuine SDK client, talking to h in memory as the function "caller" would.
+// client returns the genuine SDK client, talking to h in memory as the function "caller" would.
 func client(h *Host) *lambda.Client {
 	return lambda.New(lambda.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider(account, "x", "caller"),

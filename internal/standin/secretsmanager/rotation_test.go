@@ -340,7 +340,7 @@ func TestRotationEventShape(t *testing.T) {
 	}
 }
 
-// TestConcurrentSwaps has many writers of one label: of those that start from the same holder, one wins.
+// TestConcurrentSwaps moves one label from many goroutines: of those that name the same holder, one succeeds.
 func TestConcurrentSwaps(t *testing.T) {
 	w := newWorld(t)
 	w.create("s", "v1", "one")

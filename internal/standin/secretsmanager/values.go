@@ -64,7 +64,7 @@ func (s *Service) readValue(in getSecretValueInput) (getOutput, error) {
 	return out, nil
 }
 
-// batchInput has no Filters: they are refused.
+// batchInput holds the parameters of BatchGetSecretValue without Filters, which are refused.
 type batchInput struct {
 	SecretIDList []string `json:"SecretIdList"`
 }
@@ -100,7 +100,8 @@ func (s *Service) batchGetSecretValue(_ context.Context, in batchInput) (batchOu
 	return out, nil
 }
 
-// putSecretValueInput has no RotationToken: rotation functions of other accounts are not reproduced.
+// putSecretValueInput holds the parameters of PutSecretValue without RotationToken: rotation functions of other
+// accounts are not reproduced.
 type putSecretValueInput struct {
 	SecretID           string `json:"SecretId"`
 	ClientRequestToken string

@@ -82,7 +82,7 @@ func (w *world) invoke(arn string, payload []byte) error {
 	return w.step(in.Step, in.ClientRequestToken)
 }
 
-// rotateByTheBook is a rotation function that makes a value and moves AWSCURRENT, through the client.
+// rotateByTheBook makes a value and moves AWSCURRENT through the client, as a rotation function does.
 func (w *world) rotateByTheBook(step, token string) error {
 	switch step {
 	case "createSecret":

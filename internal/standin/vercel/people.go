@@ -155,7 +155,7 @@ func (s *Server) Unfinished(project string) (ids []string) {
 	return ids
 }
 
-// Push is somebody's commit on the production branch, which Vercel deploys; it returns the deployment's id.
+// Push pushes a commit on the production branch, which Vercel deploys; it returns the deployment's id.
 func (s *Server) Push(project, sha string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
