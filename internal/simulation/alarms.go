@@ -26,7 +26,7 @@ func (w *World) listDue() []string {
 			for _, what := range w.dueOf(s, v) {
 				all = append(all, what+" "+s.Name)
 			}
-			if w.listOwed(v) {
+			if w.isOwed(v) {
 				all = append(all, "owed "+s.Name+" "+v.ID)
 			}
 		}
@@ -34,8 +34,8 @@ func (w *World) listDue() []string {
 	return all
 }
 
-// listOwed reports whether a version is owed, and notes since when.
-func (w *World) listOwed(v secretsmanager.Version) bool {
+// isOwed reports whether a version is owed, and notes since when.
+func (w *World) isOwed(v secretsmanager.Version) bool {
 	live := slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, history.Live) })
 	is := live && !slices.Contains(v.Labels, history.AWSCurrent) && !slices.Contains(v.Labels, history.AWSPending)
 	if _, known := w.since[v.ID]; is && !known {
@@ -72,7 +72,7 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	if has(history.Rollback) && changed > oldRollback {
 		all = append(all, plan.RollbackAbandoned)
 	}
-	if !w.listOwed(v) {
+	if !w.isOwed(v) {
 		return all
 	}
 	debt := oldDebt
