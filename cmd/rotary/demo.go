@@ -11,6 +11,7 @@ import (
 	rotary "github.com/rotary-secrets/rotary"
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
 type demoCmd struct {
@@ -43,6 +44,7 @@ func (c demoCmd) playActs(a *app) (err error) {
 	tl := &timeline{out: out}
 	s, err := stage.Open(a.ctx, stage.Config{
 		Manifest: rotary.Manifest, Environment: demoEnvironment, Lambdas: c.buildLambdas(), Dir: dir, Log: tl,
+		Lists:     sim.Lists{Whole: true},
 		OnRefusal: func(r standin.Refusal) { tl.printLine("REFUSED", r.String()) },
 	})
 	if err != nil {

@@ -47,7 +47,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	s, err := stage.Open(t.Context(), stage.Config{Manifest: []byte(deskManifest), Environment: "dev", InMemory: true})
+	s, err := stage.Open(t.Context(), stage.Config{Manifest: []byte(deskManifest), Environment: "dev", InMemory: true, Lists: sim.Lists{Whole: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

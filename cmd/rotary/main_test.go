@@ -23,6 +23,7 @@ import (
 
 	rotary "github.com/rotary-secrets/rotary"
 	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
 // TestMain keeps the machine's own credentials and settings away from every test.
@@ -189,6 +190,7 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 func openStage(ts *testscript.TestScript, args []string, lambdas string) {
 	s, err := stage.Open(context.Background(), stage.Config{
 		Manifest: []byte(ts.ReadFile("rotary.yaml")), Environment: args[0], Unseeded: args[1:], Lambdas: lambdas, Dir: ts.MkAbs("lambdas"),
+		Lists: sim.Lists{Whole: true}, // as many calls as there are at AWS
 	})
 	ts.Check(err)
 	of(ts).Stage, of(ts).step = s, time.Minute

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -94,6 +95,7 @@ func (c standinCmd) openStage(a *app, dir string) (served, error) {
 	}
 	s, err := stage.Open(a.ctx, stage.Config{
 		Manifest: data, Environment: env.Name, Lambdas: lambdas, Dir: dir, Start: a.now(), Log: a.err, OnRefusal: a.refusal,
+		Lists: sim.Lists{Whole: true},
 	})
 	if err != nil {
 		return served{}, err

@@ -137,7 +137,7 @@ func TestWhatIsCitedIsOnTheSafetyPage(t *testing.T) {
 			}
 			for _, adr := range citedADR.FindAllStringSubmatch(text, -1) {
 				number := strings.Repeat("0", max(0, 4-len(adr[1]))) + adr[1]
-				if found, err := filepath.Glob(filepath.Join(root, "docs/adr", number+"-*.md")); err != nil || len(found) != 1 {
+				if found, err := filepath.Glob(filepath.Join(root, "docs", "adr", number+"-*.md")); err != nil || len(found) != 1 {
 					t.Errorf("%s: there is no ADR %s", name, adr[1])
 				}
 			}

@@ -28,6 +28,9 @@ func rollBackImpatiently(w *World, args []string) error {
 	for end := w.Clock.Now().Add(impatience); w.Clock.Now().Before(end); w.Advance(time.Minute) {
 		for range 3 {
 			p, err := w.askBack(b)
+			if err != nil {
+				w.checkGivenUp(s, b)
+			}
 			if err != nil || p.Done {
 				return err
 			}
@@ -68,6 +71,16 @@ func (w *World) askBack(b rotate.Back) (rotate.Progress, error) {
 		w.checkRevived(job.Source, was.ID, b.Version)
 		return p, err
 	}, func(o sim.Outcome) error { return fmt.Errorf("no answer from Lambda: %d", o) })
+}
+
+// checkGivenUp checks that a rollback over which somebody has put a version vetoes nothing any more.
+func (w *World) checkGivenUp(s manifest.Source, b rotate.Back) {
+	versions := w.peekAt(s.Secret)
+	current, _ := findLabelled(versions, history.AWSCurrent)
+	left, begun := findLabelled(versions, history.Rollback)
+	if begun && left.ID == b.Version && current.ID != b.From && current.ID != b.Version {
+		w.noteViolation("L2 ROLLBACK stays on version %s of %s, and nobody goes back to it", history.Short(b.Version), s.Name)
+	}
 }
 
 // checkRevived checks that a version which has just become current carries LIVE, and is accepted where a database tells.

@@ -35,7 +35,7 @@ func (w *World) Config(account, region string) aws.Config {
 	}
 }
 
-// Deployment is what infra deploys for an environment.
+// Deployment holds what infra deploys for an environment.
 type Deployment struct {
 	Environment *manifest.Environment
 	Manifest    []byte // rotary.yaml
@@ -69,26 +69,26 @@ func (w *World) Containers(ctx context.Context, env *manifest.Environment) error
 
 // Pipeline deploys the queue, the Lambdas, the rules and the sweep. Repeatable: what is there is brought up to date.
 func (w *World) Pipeline(ctx context.Context, d Deployment) error {
-	if err := w.functions(d); err != nil {
+	if err := w.deployFunctions(d); err != nil {
 		return err
 	}
-	queue, err := w.queue(ctx, d.Environment)
+	queue, err := w.createQueues(ctx, d.Environment)
 	if err != nil {
 		return err
 	}
 	region := w.Region(d.Environment.Account, d.Environment.Region)
 	region.Bus.Connect(queue, region.Lambda.ARN(d.Environment.PropagateFunction()), 10)
-	if err := w.rules(ctx, d.Environment, queue); err != nil {
+	if err := w.putRules(ctx, d.Environment, queue); err != nil {
 		return err
 	}
-	return w.sweep(ctx, d.Environment, queue)
+	return w.createSweepSchedule(ctx, d.Environment, queue)
 }
 
-// patience is what a Lambda is given, in real time: longer than deployed ones are, because the machine may have other
+// patience is the timeout of a Lambda, in real time: longer than deployed ones are, because the machine may have other
 // things to do, and a test must not fail for that.
 const patience = 15 * time.Minute
 
-func (w *World) functions(d Deployment) error {
+func (w *World) deployFunctions(d Deployment) error {
 	env := map[string]string{
 		"AWS_ENDPOINT_URL": d.At.AWS, "ROTARY_ENVIRONMENT": d.Environment.Name,
 		"ROTARY_GITHUB_URL": d.At.GitHub, "ROTARY_VERCEL_URL": d.At.Vercel, "ROTARY_GITHUB_PAUSE": "off",
@@ -100,7 +100,7 @@ func (w *World) functions(d Deployment) error {
 	}
 	host := w.Region(d.Environment.Account, d.Environment.Region).Lambda
 	for name, path := range map[string]string{d.Environment.PropagateFunction(): d.Propagate, d.Environment.RotateFunction(manifest.Source{}): d.Rotate} {
-		bootstrap, err := task(filepath.Join(d.Dir, name), path, d.Manifest)
+		bootstrap, err := layOutTask(filepath.Join(d.Dir, name), path, d.Manifest)
 		if err != nil {
 			return err
 		}
@@ -115,8 +115,8 @@ func (w *World) functions(d Deployment) error {
 	return nil
 }
 
-// task lays out what a Lambda's zip holds: the bootstrap and the manifest beside it.
-func task(dir, bootstrap string, manifestYAML []byte) (string, error) {
+// layOutTask lays out the content of a Lambda's zip: the bootstrap and the manifest beside it.
+func layOutTask(dir, bootstrap string, manifestYAML []byte) (string, error) {
 	absolute, err := filepath.Abs(bootstrap)
 	if err != nil {
 		return "", fmt.Errorf("find the bootstrap %s: %w", bootstrap, err)
@@ -143,7 +143,7 @@ func schedulerRole(env *manifest.Environment) string {
 	return "arn:aws:iam::" + env.Account + ":role/" + env.Named("scheduler")
 }
 
-func (w *World) queue(ctx context.Context, env *manifest.Environment) (arn string, err error) {
+func (w *World) createQueues(ctx context.Context, env *manifest.Environment) (arn string, err error) {
 	client := sqs.NewFromConfig(w.Config(env.Account, env.Region))
 	dead := env.DeadLetters()
 	redrive, err := json.Marshal(map[string]any{"deadLetterTargetArn": env.ARN("sqs", dead), "maxReceiveCount": 5})
@@ -163,8 +163,8 @@ func (w *World) queue(ctx context.Context, env *manifest.Environment) (arn strin
 	return queueARN(env), nil
 }
 
-// rules wake the pipeline for the environment's own sources and services, and for nothing else.
-func (w *World) rules(ctx context.Context, env *manifest.Environment, queue string) error {
+// putRules wake the pipeline for the environment's own sources and services, and for nothing else.
+func (w *World) putRules(ctx context.Context, env *manifest.Environment, queue string) error {
 	var names, services []string
 	for _, s := range env.Sources {
 		names = append(names, s.Secret)
@@ -184,14 +184,14 @@ func (w *World) rules(ctx context.Context, env *manifest.Environment, queue stri
 		},
 	}
 	for name, pattern := range patterns {
-		if err := w.rule(ctx, env, name, pattern, queue); err != nil {
+		if err := w.putRule(ctx, env, name, pattern, queue); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *World) rule(ctx context.Context, env *manifest.Environment, name string, pattern any, queue string) error {
+func (w *World) putRule(ctx context.Context, env *manifest.Environment, name string, pattern any, queue string) error {
 	client := eventbridge.NewFromConfig(w.Config(env.Account, env.Region))
 	encoded, err := json.Marshal(pattern)
 	if err != nil {
@@ -209,7 +209,7 @@ func (w *World) rule(ctx context.Context, env *manifest.Environment, name string
 	return nil
 }
 
-func (w *World) sweep(ctx context.Context, env *manifest.Environment, queue string) error {
+func (w *World) createSweepSchedule(ctx context.Context, env *manifest.Environment, queue string) error {
 	client := scheduler.NewFromConfig(w.Config(env.Account, env.Region))
 	input := `{"rotary":"sweep","environment":"` + env.Name + `","execution":"<aws.scheduler.execution-id>"}`
 	_, err := client.CreateSchedule(ctx, &scheduler.CreateScheduleInput{

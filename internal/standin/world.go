@@ -26,7 +26,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config says what world is made.
+// Config configures a World.
 type Config struct {
 	Start     time.Time          // where the clock stands
 	Images    map[string]ecs.App // what container images do; any other image cannot be pulled
@@ -85,7 +85,7 @@ func New(cfg Config) *World {
 	for image, app := range cfg.Images {
 		w.images[image] = app
 	}
-	w.Targets = target.New(w.verifiers, cfg.Symmetric...)
+	w.Targets = target.New(w.listVerifiers, cfg.Symmetric...)
 	w.GitHub = github.New(github.Config{Clock: clock, Tap: w.Tap, Lists: cfg.Lists, Targets: w.Targets})
 	w.Vercel = vercel.New(vercel.Config{Clock: clock, Tap: w.Tap, Lists: cfg.Lists, Targets: w.Targets})
 	w.IAM = iam.New(iam.Config{Clock: clock, Tap: w.Tap, Lists: cfg.Lists, Secret: cfg.KeySecret, OnDead: cfg.OnDead})
@@ -95,7 +95,7 @@ func New(cfg Config) *World {
 // Close ends the functions that run. Repeatable.
 func (w *World) Close() error {
 	var errs []error
-	for _, r := range w.all() {
+	for _, r := range w.listRegions() {
 		errs = append(errs, r.Lambda.Close())
 	}
 	return errors.Join(errs...)
@@ -108,7 +108,7 @@ func (w *World) Image(name string, app ecs.App) {
 	w.images[name] = app
 }
 
-func (w *World) image(name string) (ecs.App, bool) {
+func (w *World) findImage(name string) (ecs.App, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	app, known := w.images[name]
@@ -137,21 +137,21 @@ func (w *World) newRegion(account, region string) *Region {
 		},
 	})
 	r.SecretsManager = secretsmanager.New(secretsmanager.Config{
-		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit, Invoke: r.rotate,
+		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit, Invoke: r.invokeRotation,
 		MayInvoke: func(function, secret string) bool {
 			return r.Lambda.Allows(function, "secretsmanager.amazonaws.com", secret)
 		},
 	})
 	r.ECS = ecs.New(ecs.Config{
 		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit,
-		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.image,
+		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.findImage,
 	})
 	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS()}
 	return r
 }
 
-// rotate runs one step of a rotation function.
-func (r *Region) rotate(arn string, payload []byte) error {
+// invokeRotation runs one step of a rotation function.
+func (r *Region) invokeRotation(arn string, payload []byte) error {
 	result, err := r.Lambda.Invoke(context.Background(), arn, payload)
 	if err != nil {
 		return err
@@ -162,8 +162,8 @@ func (r *Region) rotate(arn string, payload []byte) error {
 	return nil
 }
 
-// all returns every region, in the order of their names.
-func (w *World) all() []*Region {
+// listRegions returns every region, in the order of their names.
+func (w *World) listRegions() []*Region {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var names []string
@@ -178,9 +178,9 @@ func (w *World) all() []*Region {
 	return regions
 }
 
-func (w *World) verifiers(target string) []func(string) bool {
+func (w *World) listVerifiers(target string) []func(string) bool {
 	var all []func(string) bool
-	for _, r := range w.all() {
+	for _, r := range w.listRegions() {
 		all = append(all, r.ECS.Verifiers(target)...)
 	}
 	return all
@@ -196,15 +196,16 @@ func (w *World) AdvanceTo(end time.Time) {
 		at, _, due := w.Clock.Next()
 		if !due || at.After(end) {
 			w.Clock.AdvanceTo(end)
-			w.present()
+			w.presentCredentials()
 			return
 		}
 		w.Clock.AdvanceTo(at)
-		w.present()
+		w.presentCredentials()
 	}
 }
 
-// Until advances, from one thing that is due to the next, until done says so; it gives up after limit and returns false.
+// Until advances, from one thing that is due to the next, until done returns true; it gives up after limit and returns
+// false.
 func (w *World) Until(limit time.Duration, done func() bool) bool {
 	end := w.Clock.Now().Add(limit)
 	for !done() {
@@ -226,24 +227,24 @@ func (w *World) Refusals() []Refusal {
 }
 
 // Present has everybody who runs present what they run with, now: as Advance does after everything that was due.
-func (w *World) Present() { w.present() }
+func (w *World) Present() { w.presentCredentials() }
 
-func (w *World) present() {
-	for _, region := range w.all() {
+func (w *World) presentCredentials() {
+	for _, region := range w.listRegions() {
 		for _, r := range region.ECS.Present() {
-			w.refused(Refusal{Who: "service " + r.Service + ", task of " + r.TaskDefinition, Env: r.Env, Target: r.Target, credentialOf: r.Task})
+			w.noteRefusal(Refusal{Who: "service " + r.Service + ", task of " + r.TaskDefinition, Env: r.Env, Target: r.Target, credentialOf: r.Task})
 		}
 	}
 	for _, r := range w.GitHub.Present() {
 		run := fmt.Sprintf("repository %s, run %d", r.Repository, r.Run)
-		w.refused(Refusal{Who: run, Env: r.Secret, Target: r.Target, credentialOf: run + " " + r.Environment})
+		w.noteRefusal(Refusal{Who: run, Env: r.Secret, Target: r.Target, credentialOf: run + " " + r.Environment})
 	}
 	for _, r := range w.Vercel.Present() {
-		w.refused(Refusal{Who: "project " + r.Project + ", deployment " + r.Deployment, Env: r.Env, Target: r.Target, credentialOf: r.Deployment})
+		w.noteRefusal(Refusal{Who: "project " + r.Project + ", deployment " + r.Deployment, Env: r.Env, Target: r.Target, credentialOf: r.Deployment})
 	}
 }
 
-func (w *World) refused(r Refusal) {
+func (w *World) noteRefusal(r Refusal) {
 	r.At = w.Clock.Now()
 	w.mu.Lock()
 	known := slices.ContainsFunc(w.refusals, func(old Refusal) bool {

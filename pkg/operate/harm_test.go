@@ -74,5 +74,3 @@ func TestAnEmergencySaysOfEveryConsumerWhatBecomesOfIt(t *testing.T) {
 		})
 	}
 }
-
-func past(versions ...history.Version) history.History { return history.History{Versions: versions} }

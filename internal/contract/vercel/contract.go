@@ -133,7 +133,7 @@ func isFuzzing() bool {
 
 // ErrMissing is returned where Node, or what contracts/ installs, is missing.
 var ErrMissing = errors.New(
-	"Vercel's description of its API is not installed: make contracts (it needs Node and npm)")
+	"the description of Vercel's API is not installed: make contracts (it needs Node and npm)")
 
 // Require skips a test where ErrMissing would come, or fails it under REQUIRE_ALL=1.
 func Require(t *testing.T) {

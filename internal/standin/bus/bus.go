@@ -18,10 +18,10 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// latency is how long an event takes from the bus to its targets.
+// latency is the time that an event takes from the bus to its targets.
 const latency = time.Second
 
-// Config says where a Bus stands and what runs its functions.
+// Config holds the account and region of a Bus and what runs its functions.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
@@ -80,7 +80,7 @@ func (b *Bus) Pending() int {
 	defer b.mu.Unlock()
 	n := b.underway
 	for _, q := range b.queues {
-		if b.feeds(q) {
+		if b.isMappedToFunction(q) {
 			n += len(q.messages)
 		}
 	}
@@ -114,39 +114,39 @@ func (b *Bus) Emit(e sim.Event) {
 	if err != nil || !strings.HasPrefix(string(detail), "{") {
 		panic("bus: the detail of " + e.DetailType + " is not a JSON object")
 	}
-	b.publish(e.Source, e.DetailType, e.Resources, detail, b.cfg.Clock.Now())
+	b.publishEvent(e.Source, e.DetailType, e.Resources, detail, b.cfg.Clock.Now())
 }
 
-// publish completes an event, sends it on its way and returns its id.
-func (b *Bus) publish(source, detailType string, resources []string, detail json.RawMessage, at time.Time) string {
-	e := envelope{Version: "0", ID: b.id(), DetailType: detailType, Source: source, Account: b.cfg.Account,
+// publishEvent completes an event, sends it on its way and returns its id.
+func (b *Bus) publishEvent(source, detailType string, resources []string, detail json.RawMessage, at time.Time) string {
+	e := envelope{Version: "0", ID: b.newUUID(), DetailType: detailType, Source: source, Account: b.cfg.Account,
 		Time: at.UTC().Format(time.RFC3339), Region: b.cfg.Region, Resources: append([]string{}, resources...), Detail: detail}
 	event, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // strings, and a detail that is JSON already
 	}
-	b.later(latency, "event "+detailType, func() { b.route(event) })
+	b.runAfter(latency, "event "+detailType, func() { b.routeEvent(event) })
 	return e.ID
 }
 
-// route sends an event to the targets of every enabled rule that matches, in the order of their names.
-func (b *Bus) route(event []byte) {
+// routeEvent sends an event to the targets of every enabled rule that matches, in the order of their names.
+func (b *Bus) routeEvent(event []byte) {
 	b.mu.Lock()
 	var targets []target
 	for _, name := range slices.Sorted(maps.Keys(b.rules)) {
 		r := b.rules[name]
-		if r.enabled() && r.pattern.matches(event) {
-			targets = append(targets, r.sorted()...)
+		if r.isEnabled() && r.pattern.matchesEvent(event) {
+			targets = append(targets, r.sortedTargets()...)
 		}
 	}
 	b.mu.Unlock()
 	for _, t := range targets {
-		b.deliver(t, t.payload(event))
+		b.deliverToTarget(t, t.makePayload(event))
 	}
 }
 
-// deliver sends an event to one target, as the hook decides.
-func (b *Bus) deliver(t target, event []byte) {
+// deliverToTarget sends an event to one target, as the hook decides.
+func (b *Bus) deliverToTarget(t target, event []byte) {
 	b.mu.Lock()
 	hook := b.hook
 	b.mu.Unlock()
@@ -155,14 +155,14 @@ func (b *Bus) deliver(t target, event []byte) {
 		deliveries = hook(t.Arn, event)
 	}
 	for _, d := range deliveries {
-		b.later(d.Delay, "delivery to "+t.Arn, func() { b.arrive(t, event) })
+		b.runAfter(d.Delay, "delivery to "+t.Arn, func() { b.handToTarget(t, event) })
 	}
 }
 
-// arrive hands an event to its target.
-func (b *Bus) arrive(t target, event []byte) {
+// handToTarget invokes the function, sends the message or runs the task that a target names.
+func (b *Bus) handToTarget(t target, event []byte) {
 	err := errors.New("no such queue or topic")
-	switch t.service() {
+	switch t.serviceName() {
 	case "lambda":
 		err = b.cfg.InvokeAsync(t.Arn, event)
 	case "ecs":
@@ -173,48 +173,48 @@ func (b *Bus) arrive(t target, event []byte) {
 	if published, is := b.topics[t.Arn]; is {
 		b.topics[t.Arn], err = append(published, event), nil
 	}
-	if q := b.queueOf(t.Arn); q != nil {
-		_, err = b.send(q, sendMessage{MessageBody: string(event), MessageGroupID: t.group()})
+	if q := b.findQueue(t.Arn); q != nil {
+		_, err = b.enqueueMessage(q, sendMessageInput{MessageBody: string(event), MessageGroupID: t.messageGroup()})
 	}
 	if err != nil {
 		b.undelivered = append(b.undelivered, t.Arn+": "+err.Error())
 	}
 }
 
-// later runs f when the clock gets there; until then it is pending. The caller does not hold the lock.
-func (b *Bus) later(d time.Duration, name string, f func()) {
-	b.count(+1)
+// runAfter runs f after d on the clock; until then it counts as pending. The caller does not hold the lock.
+func (b *Bus) runAfter(d time.Duration, name string, f func()) {
+	b.countUnderway(+1)
 	b.cfg.Clock.After(d, name, func() {
-		b.count(-1)
+		b.countUnderway(-1)
 		f()
 	})
 }
 
-func (b *Bus) count(n int) {
+func (b *Bus) countUnderway(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.underway += n
 }
 
-// id makes the next identifier, a UUID in form. The caller does not hold the lock.
-func (b *Bus) id() string {
+// newUUID returns the next identifier, a UUID in form. The caller does not hold the lock.
+func (b *Bus) newUUID() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.nextID()
+	return b.newUUIDLocked()
 }
 
-// nextID is id for who holds the lock.
-func (b *Bus) nextID() string {
+// newUUIDLocked is newUUID for callers that hold the lock.
+func (b *Bus) newUUIDLocked() string {
 	b.ids++
 	return fmt.Sprintf("b0500000-0000-4000-8000-%012d", b.ids)
 }
 
-// arn names something of this account and region.
-func (b *Bus) arn(service, resource string) string {
+// formatARN returns the ARN of a resource in this account and region.
+func (b *Bus) formatARN(service, resource string) string {
 	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, b.cfg.Region, b.cfg.Account, resource)
 }
 
-// target is where a rule or a schedule sends its events.
+// target is the destination of a rule's or a schedule's events.
 type target struct {
 	ID               string `json:"Id,omitempty"` // rules only
 	Arn              string
@@ -225,7 +225,7 @@ type target struct {
 	EcsParameters    *ecsParameters `json:",omitempty"`
 }
 
-// ecsParameters say what a cluster runs. What is not read here is kept as it came.
+// ecsParameters configure a target that runs a task. Members that the stand-in does not use are kept verbatim.
 type ecsParameters struct {
 	TaskDefinitionArn        string
 	TaskCount                int             `json:",omitempty"`
@@ -247,8 +247,8 @@ type sqsParameters struct {
 	MessageGroupID string `json:"MessageGroupId"`
 }
 
-// service is the third part of the target's ARN.
-func (t target) service() string {
+// serviceName returns the third part of the target's ARN.
+func (t target) serviceName() string {
 	parts := strings.SplitN(t.Arn, ":", 6)
 	if len(parts) < 6 || parts[0] != "arn" {
 		return ""
@@ -256,17 +256,17 @@ func (t target) service() string {
 	return parts[2]
 }
 
-func (t target) group() string {
+func (t target) messageGroup() string {
 	if t.SqsParameters == nil {
 		return ""
 	}
 	return t.SqsParameters.MessageGroupID
 }
 
-// payload is the target's constant input, what its transformer makes of the event, or else the event.
-func (t target) payload(event []byte) []byte {
+// makePayload returns the target's constant input, the output of its transformer, or else the event itself.
+func (t target) makePayload(event []byte) []byte {
 	if t.InputTransformer != nil {
-		return t.InputTransformer.apply(event)
+		return t.InputTransformer.transformEvent(event)
 	}
 	if t.Input != "" {
 		return []byte(t.Input)
@@ -274,16 +274,16 @@ func (t target) payload(event []byte) []byte {
 	return event
 }
 
-// check refuses a target that the bus could not deliver to.
-func (b *Bus) check(t target) error {
-	service := t.service()
+// checkTarget refuses a target that the bus could not deliver to.
+func (b *Bus) checkTarget(t target) error {
+	service := t.serviceName()
 	if service == "" {
 		return wire.Errorf("ValidationException", "Provided Arn is not in correct format.")
 	}
-	if !strings.HasPrefix(t.Arn, b.arn(service, "")) {
+	if !strings.HasPrefix(t.Arn, b.formatARN(service, "")) {
 		return wire.NotImplemented("targets outside this account and region")
 	}
-	if err := t.InputTransformer.check(); err != nil {
+	if err := t.InputTransformer.checkTemplate(); err != nil {
 		return err
 	}
 	fifo := service == "sqs" && strings.HasSuffix(t.Arn, ".fifo")
@@ -295,7 +295,7 @@ func (b *Bus) check(t target) error {
 	case service == "ecs":
 	case service != "lambda" && service != "sqs" && service != "sns":
 		return wire.NotImplemented("%s targets", service)
-	case fifo && t.group() == "":
+	case fifo && t.messageGroup() == "":
 		return wire.Errorf("ValidationException", "Parameter(s) MessageGroupId must be specified for target: %s.", t.Arn)
 	case !fifo && t.SqsParameters != nil:
 		return wire.Errorf("ValidationException", "Parameter(s) SqsParameters not valid for target: %s.", t.Arn)

@@ -19,10 +19,10 @@ type rule struct {
 	targets                  map[string]target
 }
 
-func (r *rule) enabled() bool { return r.state != "DISABLED" }
+func (r *rule) isEnabled() bool { return r.state != "DISABLED" }
 
-// sorted returns the targets in the order of their ids.
-func (r *rule) sorted() []target {
+// sortedTargets returns the targets in the order of their ids.
+func (r *rule) sortedTargets() []target {
 	var all []target
 	for _, id := range slices.Sorted(maps.Keys(r.targets)) {
 		all = append(all, r.targets[id])
@@ -46,16 +46,16 @@ func (b *Bus) Events() wire.JSONService {
 	}
 }
 
-// none is an empty answer.
-type none struct{}
+// emptyAnswer is an empty answer.
+type emptyAnswer struct{}
 
-type putRule struct{ Name, Description, EventBusName, EventPattern, State string }
+type putRuleInput struct{ Name, Description, EventBusName, EventPattern, State string }
 
-func (b *Bus) putRule(_ context.Context, in putRule) (any, error) {
+func (b *Bus) putRule(_ context.Context, in putRuleInput) (any, error) {
 	if in.EventPattern == "" {
 		return nil, wire.Errorf("ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.")
 	}
-	if err := b.onDefaultBus(in.EventBusName); err != nil {
+	if err := b.checkDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	if !slices.Contains([]string{"", "ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"}, in.State) {
@@ -76,12 +76,12 @@ func (b *Bus) putRule(_ context.Context, in putRule) (any, error) {
 	if r.state == "" {
 		r.state = "ENABLED"
 	}
-	return map[string]string{"RuleArn": b.arn("events", "rule/"+in.Name)}, nil
+	return map[string]string{"RuleArn": b.formatARN("events", "rule/"+in.Name)}, nil
 }
 
-// onDefaultBus refuses every bus but the default one.
-func (b *Bus) onDefaultBus(name string) error {
-	if name == "" || name == "default" || name == b.arn("events", "event-bus/default") {
+// checkDefaultBus refuses every bus but the default one.
+func (b *Bus) checkDefaultBus(name string) error {
+	if name == "" || name == "default" || name == b.formatARN("events", "event-bus/default") {
 		return nil
 	}
 	return wire.Errorf("ResourceNotFoundException", "Event bus %s does not exist.", name)
@@ -89,7 +89,7 @@ func (b *Bus) onDefaultBus(name string) error {
 
 // withRule runs do on a rule that exists, under the lock.
 func (b *Bus) withRule(bus, name string, do func(*rule) (any, error)) (any, error) {
-	if err := b.onDefaultBus(bus); err != nil {
+	if err := b.checkDefaultBus(bus); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -101,38 +101,38 @@ func (b *Bus) withRule(bus, name string, do func(*rule) (any, error)) (any, erro
 	return do(r)
 }
 
-type ruleName struct{ Name, EventBusName string }
+type ruleNameInput struct{ Name, EventBusName string }
 
-type described struct {
+type ruleDescription struct {
 	Name, Arn, EventBusName, State, EventPattern string
 	Description                                  string `json:",omitempty"`
 }
 
-func (b *Bus) described(r *rule) described {
-	return described{r.name, b.arn("events", "rule/"+r.name), "default", r.state, r.pattern.text, r.description}
+func (b *Bus) describeRuleState(r *rule) ruleDescription {
+	return ruleDescription{r.name, b.formatARN("events", "rule/"+r.name), "default", r.state, r.pattern.text, r.description}
 }
 
-func (b *Bus) describeRule(_ context.Context, in ruleName) (any, error) {
-	return b.withRule(in.EventBusName, in.Name, func(r *rule) (any, error) { return b.described(r), nil })
+func (b *Bus) describeRule(_ context.Context, in ruleNameInput) (any, error) {
+	return b.withRule(in.EventBusName, in.Name, func(r *rule) (any, error) { return b.describeRuleState(r), nil })
 }
 
-func (b *Bus) enableRule(_ context.Context, in ruleName) (any, error) {
-	return b.setState(in, "ENABLED")
+func (b *Bus) enableRule(_ context.Context, in ruleNameInput) (any, error) {
+	return b.setRuleState(in, "ENABLED")
 }
-func (b *Bus) disableRule(_ context.Context, in ruleName) (any, error) {
-	return b.setState(in, "DISABLED")
+func (b *Bus) disableRule(_ context.Context, in ruleNameInput) (any, error) {
+	return b.setRuleState(in, "DISABLED")
 }
 
-func (b *Bus) setState(in ruleName, state string) (any, error) {
+func (b *Bus) setRuleState(in ruleNameInput, state string) (any, error) {
 	return b.withRule(in.EventBusName, in.Name, func(r *rule) (any, error) {
 		r.state = state
-		return none{}, nil
+		return emptyAnswer{}, nil
 	})
 }
 
 // deleteRule is repeatable, as in EventBridge: a rule that is not there is deleted.
-func (b *Bus) deleteRule(_ context.Context, in ruleName) (any, error) {
-	if err := b.onDefaultBus(in.EventBusName); err != nil {
+func (b *Bus) deleteRule(_ context.Context, in ruleNameInput) (any, error) {
+	if err := b.checkDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -141,37 +141,37 @@ func (b *Bus) deleteRule(_ context.Context, in ruleName) (any, error) {
 		return nil, wire.Errorf("ValidationException", "Rule can't be deleted since it has targets.")
 	}
 	delete(b.rules, in.Name)
-	return none{}, nil
+	return emptyAnswer{}, nil
 }
 
-// listPage is what the list operations of EventBridge have in common.
-type listPage struct {
+// listPageInput holds the members that EventBridge's list operations have in common.
+type listPageInput struct {
 	EventBusName, NextToken string
 	Limit                   *int
 }
 
-type listRules struct {
-	listPage
+type listRulesInput struct {
+	listPageInput
 	NamePrefix string
 }
 
-func (b *Bus) listRules(_ context.Context, in listRules) (any, error) {
-	if err := b.onDefaultBus(in.EventBusName); err != nil {
+func (b *Bus) listRules(_ context.Context, in listRulesInput) (any, error) {
+	if err := b.checkDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := []described{}
+	all := []ruleDescription{}
 	for name, r := range b.rules {
 		if strings.HasPrefix(name, in.NamePrefix) {
-			all = append(all, b.described(r))
+			all = append(all, b.describeRuleState(r))
 		}
 	}
-	return page(b, "Rules", all, func(d described) string { return d.Name }, in.listPage)
+	return answerPage(b, "Rules", all, func(d ruleDescription) string { return d.Name }, in.listPageInput)
 }
 
-// page answers with one page of a list, in no order: EventBridge documents none.
-func page[T any](b *Bus, member string, all []T, key func(T) string, in listPage) (any, error) {
+// answerPage answers with one page of a list, in no order: EventBridge documents none.
+func answerPage[T any](b *Bus, member string, all []T, key func(T) string, in listPageInput) (any, error) {
 	list := sim.List[T]{Lists: b.cfg.Lists, Now: b.cfg.Clock.Now(), Items: all, Key: key, Most: 100}
 	if in.Limit != nil {
 		list.Most = *in.Limit
@@ -190,15 +190,15 @@ func page[T any](b *Bus, member string, all []T, key func(T) string, in listPage
 	return answer, nil
 }
 
-type putTargets struct {
+type putTargetsInput struct {
 	Rule, EventBusName string
 	Targets            []target
 }
 
 // putTargets takes all targets or, where one could not be delivered to, none.
-func (b *Bus) putTargets(_ context.Context, in putTargets) (any, error) {
+func (b *Bus) putTargets(_ context.Context, in putTargetsInput) (any, error) {
 	for _, t := range in.Targets {
-		if err := b.check(t); err != nil {
+		if err := b.checkTarget(t); err != nil {
 			return nil, err
 		}
 		if t.Input != "" && !json.Valid([]byte(t.Input)) {
@@ -214,56 +214,56 @@ func (b *Bus) putTargets(_ context.Context, in putTargets) (any, error) {
 			return nil, wire.Errorf("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
 		}
 		r.targets = next
-		return map[string]any{"FailedEntryCount": 0, "FailedEntries": []none{}}, nil
+		return map[string]any{"FailedEntryCount": 0, "FailedEntries": []emptyAnswer{}}, nil
 	})
 }
 
-type listTargetsByRule struct {
-	listPage
+type listTargetsByRuleInput struct {
+	listPageInput
 	Rule string
 }
 
-func (b *Bus) listTargetsByRule(_ context.Context, in listTargetsByRule) (any, error) {
+func (b *Bus) listTargetsByRule(_ context.Context, in listTargetsByRuleInput) (any, error) {
 	return b.withRule(in.EventBusName, in.Rule, func(r *rule) (any, error) {
-		return page(b, "Targets", r.sorted(), func(t target) string { return t.ID }, in.listPage)
+		return answerPage(b, "Targets", r.sortedTargets(), func(t target) string { return t.ID }, in.listPageInput)
 	})
 }
 
-type listRuleNamesByTarget struct {
-	listPage
+type listRuleNamesByTargetInput struct {
+	listPageInput
 	TargetArn string
 }
 
-func (b *Bus) listRuleNamesByTarget(_ context.Context, in listRuleNamesByTarget) (any, error) {
-	if err := b.onDefaultBus(in.EventBusName); err != nil {
+func (b *Bus) listRuleNamesByTarget(_ context.Context, in listRuleNamesByTargetInput) (any, error) {
+	if err := b.checkDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var names []string
 	for name, r := range b.rules {
-		if slices.ContainsFunc(r.sorted(), func(t target) bool { return t.Arn == in.TargetArn }) {
+		if slices.ContainsFunc(r.sortedTargets(), func(t target) bool { return t.Arn == in.TargetArn }) {
 			names = append(names, name)
 		}
 	}
-	return page(b, "RuleNames", names, func(name string) string { return name }, in.listPage)
+	return answerPage(b, "RuleNames", names, func(name string) string { return name }, in.listPageInput)
 }
 
-type removeTargets struct {
+type removeTargetsInput struct {
 	Rule, EventBusName string
 	IDs                []string `json:"Ids"`
 }
 
-func (b *Bus) removeTargets(_ context.Context, in removeTargets) (any, error) {
+func (b *Bus) removeTargets(_ context.Context, in removeTargetsInput) (any, error) {
 	return b.withRule(in.EventBusName, in.Rule, func(r *rule) (any, error) {
 		for _, id := range in.IDs {
 			delete(r.targets, id)
 		}
-		return map[string]any{"FailedEntryCount": 0, "FailedEntries": []none{}}, nil
+		return map[string]any{"FailedEntryCount": 0, "FailedEntries": []emptyAnswer{}}, nil
 	})
 }
 
-type putEvents struct{ Entries []eventEntry }
+type putEventsInput struct{ Entries []eventEntry }
 
 type eventEntry struct {
 	Source, DetailType, Detail, EventBusName string
@@ -278,37 +278,37 @@ type eventResult struct {
 }
 
 // putEvents answers entry by entry: one that is refused does not keep the others back.
-func (b *Bus) putEvents(_ context.Context, in putEvents) (any, error) {
+func (b *Bus) putEvents(_ context.Context, in putEventsInput) (any, error) {
 	if len(in.Entries) == 0 || len(in.Entries) > 10 {
 		return nil, wire.Errorf("ValidationException", "Entries must have between 1 and 10 elements")
 	}
 	failed, results := 0, []eventResult{}
 	for _, e := range in.Entries {
-		result := b.refused(e)
+		result := b.checkEntry(e)
 		if result.ErrorCode != "" {
 			failed++
 		} else {
-			result.EventID = b.accept(e)
+			result.EventID = b.acceptEntry(e)
 		}
 		results = append(results, result)
 	}
 	return map[string]any{"FailedEntryCount": failed, "Entries": results}, nil
 }
 
-func (b *Bus) accept(e eventEntry) string {
+func (b *Bus) acceptEntry(e eventEntry) string {
 	at := b.cfg.Clock.Now()
 	if e.Time != nil {
 		at = time.Time(*e.Time)
 	}
-	return b.publish(e.Source, e.DetailType, e.Resources, json.RawMessage(e.Detail), at)
+	return b.publishEvent(e.Source, e.DetailType, e.Resources, json.RawMessage(e.Detail), at)
 }
 
-// refused says why an entry cannot be accepted; an empty result means that it can.
-func (b *Bus) refused(e eventEntry) eventResult {
+// checkEntry returns the error of an entry that cannot be accepted, or an empty result.
+func (b *Bus) checkEntry(e eventEntry) eventResult {
 	required := func(name string) eventResult {
 		return eventResult{ErrorCode: "InvalidArgument", ErrorMessage: "Parameter " + name + " is not valid. Reason: " + name + " is a required argument."}
 	}
-	value, err := decode([]byte(e.Detail))
+	value, err := decodeJSON([]byte(e.Detail))
 	_, object := value.(map[string]any)
 	switch {
 	case e.Source == "":
@@ -322,7 +322,7 @@ func (b *Bus) refused(e eventEntry) eventResult {
 	case strings.HasPrefix(e.Source, "aws."):
 		return eventResult{ErrorCode: "NotAuthorizedForSourceException", ErrorMessage: "Not authorized for the source."}
 	}
-	if b.onDefaultBus(e.EventBusName) != nil {
+	if b.checkDefaultBus(e.EventBusName) != nil {
 		return eventResult{ErrorCode: "ResourceNotFoundException", ErrorMessage: "Event bus does not exist."}
 	}
 	return eventResult{}
@@ -333,7 +333,7 @@ func (b *Bus) testEventPattern(_ context.Context, in struct{ Event, EventPattern
 	if err != nil {
 		return nil, err
 	}
-	value, err := decode([]byte(in.Event))
+	value, err := decodeJSON([]byte(in.Event))
 	event, object := value.(map[string]any)
 	if err != nil || !object {
 		return nil, wire.Errorf("ValidationException", "Parameter Event is not valid.")
@@ -343,5 +343,5 @@ func (b *Bus) testEventPattern(_ context.Context, in struct{ Event, EventPattern
 			return nil, wire.Errorf("ValidationException", "Parameter Event is not valid. Reason: %s is a required argument.", name)
 		}
 	}
-	return map[string]bool{"Result": p.matches([]byte(in.Event))}, nil
+	return map[string]bool{"Result": p.matchesEvent([]byte(in.Event))}, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// throttleRetry is how soon a batch that could not be run is tried again.
+// throttleRetry is the time until a throttled batch is tried again.
 const throttleRetry = 5 * time.Second
 
 // mapping is one event source mapping: a queue feeds a function.
@@ -20,9 +20,9 @@ type mapping struct {
 	at              time.Time
 }
 
-// Connect makes the event source mapping of a queue, which need not exist yet, with ReportBatchItemFailures on. Repeatable.
-// Messages reach the function in batches of at most batchSize, of one message group each, as soon as they can be
-// received and the clock is advanced; the function runs on the goroutine that advances it.
+// Connect makes the event source mapping of a queue, which need not exist yet, with ReportBatchItemFailures on.
+// Repeatable. Messages reach the function in batches of at most batchSize, of one message group each, as soon as they
+// can be received and the clock is advanced; the function runs on the goroutine that advances it.
 //
 //	the function answers                 every message is deleted but those it reports as failed
 //	it reports what is not in the batch  none is deleted
@@ -41,20 +41,20 @@ func (b *Bus) Connect(queueARN, functionARN string, batchSize int) {
 		return
 	}
 	b.mappings = append(b.mappings, &mapping{queue: queueARN, function: functionARN, batch: batchSize})
-	if q := b.queueOf(queueARN); q != nil {
-		b.wake(q)
+	if q := b.findQueue(queueARN); q != nil {
+		b.schedulePolls(q)
 	}
 }
 
-// feeds says whether a function is connected to a queue.
-func (b *Bus) feeds(q *queue) bool {
+// isMappedToFunction reports whether a function is connected to a queue.
+func (b *Bus) isMappedToFunction(q *queue) bool {
 	return slices.ContainsFunc(b.mappings, func(m *mapping) bool { return m.queue == q.arn })
 }
 
-// wake sets the polls of a queue for when something can be received. Every change of a queue ends with it.
-func (b *Bus) wake(q *queue) {
+// schedulePolls sets the polls of a queue for when something can be received. Every change of a queue ends with it.
+func (b *Bus) schedulePolls(q *queue) {
 	now := b.cfg.Clock.Now()
-	at, ok := q.due(now)
+	at, ok := q.nextReceivableAt(now)
 	for _, m := range b.mappings {
 		if m.queue != q.arn || m.timer != nil && ok && m.at.Equal(at) {
 			continue
@@ -65,28 +65,28 @@ func (b *Bus) wake(q *queue) {
 		}
 		if ok {
 			m.at = at
-			m.timer = b.cfg.Clock.After(at.Sub(now), "poll of "+q.name, func() { b.poll(q, m) })
+			m.timer = b.cfg.Clock.After(at.Sub(now), "poll of "+q.name, func() { b.pollQueue(q, m) })
 		}
 	}
 }
 
-// poll receives once and runs the function on what it got.
-func (b *Bus) poll(q *queue, m *mapping) {
+// pollQueue receives once and runs the function on what it got.
+func (b *Bus) pollQueue(q *queue, m *mapping) {
 	b.mu.Lock()
 	m.timer = nil
-	batches := byGroup(b.receive(q, m.batch, max(q.settings.visibility, time.Second)))
+	batches := groupMessages(b.takeMessages(q, m.batch, max(q.settings.visibility, time.Second)))
 	events := make([][]byte, len(batches))
 	for i, batch := range batches {
-		events[i] = b.sqsEvent(q, batch)
+		events[i] = b.makeSQSEvent(q, batch)
 	}
 	b.mu.Unlock()
 	for i, batch := range batches {
-		b.run(q, m, batch, events[i])
+		b.runBatch(q, m, batch, events[i])
 	}
 }
 
-// byGroup splits messages into batches of one group each, in order of first appearance.
-func byGroup(messages []*message) (batches [][]*message) {
+// groupMessages splits messages into batches of one group each, in order of first appearance.
+func groupMessages(messages []*message) (batches [][]*message) {
 	for _, m := range messages {
 		i := slices.IndexFunc(batches, func(batch []*message) bool { return batch[0].group == m.group })
 		if i < 0 {
@@ -97,14 +97,14 @@ func byGroup(messages []*message) (batches [][]*message) {
 	return batches
 }
 
-// run invokes the function on a batch and deletes what it has done.
-func (b *Bus) run(q *queue, m *mapping, batch []*message, event []byte) {
+// runBatch invokes the function on a batch and deletes what it has done.
+func (b *Bus) runBatch(q *queue, m *mapping, batch []*message, event []byte) {
 	response, functionError, err := b.cfg.Invoke(context.Background(), m.function, event)
 	if err != nil {
-		b.tryAgain(q, m, batch, event)
+		b.retryDelivery(q, m, batch, event)
 		return
 	}
-	failed, understood := failures(response, batch)
+	failed, understood := parseBatchFailures(response, batch)
 	if functionError != "" || !understood {
 		return
 	}
@@ -112,24 +112,24 @@ func (b *Bus) run(q *queue, m *mapping, batch []*message, event []byte) {
 	defer b.mu.Unlock()
 	for _, message := range batch {
 		if !failed[message.id] && message.inFlight(b.cfg.Clock.Now()) {
-			q.remove(message)
+			q.removeMessage(message)
 		}
 	}
-	b.wake(q)
+	b.schedulePolls(q)
 }
 
-// tryAgain keeps a batch that could not be run while it is still in flight.
-func (b *Bus) tryAgain(q *queue, m *mapping, batch []*message, event []byte) {
+// retryDelivery keeps a batch that could not be run while it is still in flight.
+func (b *Bus) retryDelivery(q *queue, m *mapping, batch []*message, event []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.cfg.Clock.Now().Add(throttleRetry).Before(batch[0].visibleAt) {
-		b.cfg.Clock.After(throttleRetry, "throttled batch of "+q.name, func() { b.run(q, m, batch, event) })
+		b.cfg.Clock.After(throttleRetry, "throttled batch of "+q.name, func() { b.runBatch(q, m, batch, event) })
 	}
 }
 
-// failures reads a function's answer. Nothing, null, or no list means success; what Lambda does not understand
-// means that the whole batch failed.
-func failures(response []byte, batch []*message) (failed map[string]bool, understood bool) {
+// parseBatchFailures reads a function's answer. Nothing, null, or no list means success; what Lambda does not
+// understand means that the whole batch failed.
+func parseBatchFailures(response []byte, batch []*message) (failed map[string]bool, understood bool) {
 	failed = map[string]bool{}
 	if len(response) == 0 {
 		return failed, true
@@ -165,10 +165,10 @@ type record struct {
 	AWSRegion         string            `json:"awsRegion"`
 }
 
-func (b *Bus) sqsEvent(q *queue, batch []*message) []byte {
+func (b *Bus) makeSQSEvent(q *queue, batch []*message) []byte {
 	records := make([]record, 0, len(batch))
 	for _, m := range batch {
-		records = append(records, record{MessageID: m.id, ReceiptHandle: m.receipt, Body: m.body, Attributes: b.attributes(m),
+		records = append(records, record{MessageID: m.id, ReceiptHandle: m.receipt, Body: m.body, Attributes: b.systemAttributes(m),
 			MD5OfBody: m.md5, EventSource: "aws:sqs", EventSourceARN: q.arn, AWSRegion: b.cfg.Region})
 	}
 	event, err := json.Marshal(map[string]any{"Records": records})

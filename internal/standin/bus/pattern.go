@@ -39,33 +39,33 @@ func parsePattern(text string) (pattern, error) {
 	if len(text) > 4096 {
 		return pattern{}, wire.Errorf("ValidationException", "EventPattern must have length less than or equal to 4096")
 	}
-	value, err := decode([]byte(text))
+	value, err := decodeJSON([]byte(text))
 	object, is := value.(map[string]any)
 	if err != nil || !is || len(object) == 0 {
-		return pattern{}, invalid("the pattern must be a JSON object that is not empty")
+		return pattern{}, patternError("the pattern must be a JSON object that is not empty")
 	}
 	match, err := parseObject(object)
 	return pattern{text, match}, err
 }
 
-// matches says whether an event, as JSON, matches.
-func (p pattern) matches(event []byte) bool {
-	value, err := decode(event)
+// matchesEvent reports whether an event, as JSON, matches.
+func (p pattern) matchesEvent(event []byte) bool {
+	value, err := decodeJSON(event)
 	return err == nil && p.match([]any{value})
 }
 
-func decode(text []byte) (value any, err error) {
+func decodeJSON(text []byte) (value any, err error) {
 	d := json.NewDecoder(strings.NewReader(string(text)))
 	d.UseNumber()
 	err = d.Decode(&value)
 	return value, err
 }
 
-func invalid(format string, args ...any) error {
+func patternError(format string, args ...any) error {
 	return wire.Errorf("InvalidEventPatternException", "Event pattern is not valid. Reason: "+format, args...)
 }
 
-// parseObject makes the condition that some object fulfils every field. No object is like an empty one.
+// parseObject returns the condition that some object fulfils every field. No object is like an empty one.
 func parseObject(object map[string]any) (condition, error) {
 	fields := map[string]condition{}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -80,22 +80,22 @@ func parseObject(object map[string]any) (condition, error) {
 		if len(objects) == 0 {
 			objects = []any{map[string]any{}}
 		}
-		return slices.ContainsFunc(objects, func(o any) bool { return fulfils(o.(map[string]any), fields) })
+		return slices.ContainsFunc(objects, func(o any) bool { return matchesFields(o.(map[string]any), fields) })
 	}, nil
 }
 
-func fulfils(object map[string]any, fields map[string]condition) bool {
+func matchesFields(object map[string]any, fields map[string]condition) bool {
 	for name, match := range fields {
 		value, present := object[name]
-		if !match(elements(value, present)) {
+		if !match(flattenValue(value, present)) {
 			return false
 		}
 	}
 	return true
 }
 
-// elements is what stands at a field, with arrays taken apart.
-func elements(value any, present bool) []any {
+// flattenValue returns the values at a field, with arrays taken apart.
+func flattenValue(value any, present bool) []any {
 	if !present {
 		return nil
 	}
@@ -105,7 +105,7 @@ func elements(value any, present bool) []any {
 	}
 	var all []any
 	for _, v := range array {
-		all = append(all, elements(v, true)...)
+		all = append(all, flattenValue(v, true)...)
 	}
 	return all
 }
@@ -114,20 +114,20 @@ func parseField(name string, value any) (condition, error) {
 	switch v := value.(type) {
 	case map[string]any:
 		if len(v) == 0 || strings.HasPrefix(name, "$") {
-			return nil, invalid("%q", name)
+			return nil, patternError("%q", name)
 		}
 		return parseObject(v)
 	case []any:
 		if len(v) == 0 || strings.HasPrefix(name, "$") {
-			return nil, invalid("%q", name)
+			return nil, patternError("%q", name)
 		}
 		return parseAlternatives(name, v)
 	default:
-		return nil, invalid("%q must be an object or an array", name)
+		return nil, patternError("%q must be an object or an array", name)
 	}
 }
 
-// parseAlternatives makes the condition that one alternative holds. Objects in the event are no values.
+// parseAlternatives returns the condition that one alternative holds. Objects in the event are no values.
 func parseAlternatives(name string, alternatives []any) (condition, error) {
 	var tests []condition
 	for _, a := range alternatives {
@@ -157,7 +157,7 @@ func parseAlternative(name string, alternative any) (condition, error) {
 func parsePredicate(name string, alternative any) (predicate, error) {
 	object, is := alternative.(map[string]any)
 	if _, array := alternative.([]any); array || is && len(object) != 1 {
-		return nil, invalid("%q has an alternative that is not a value or one operator", name)
+		return nil, patternError("%q has an alternative that is not a value or one operator", name)
 	}
 	for operator, operand := range object {
 		return parseOperator(name, operator, operand)
@@ -174,12 +174,12 @@ func parseOperator(name, operator string, operand any) (predicate, error) {
 	}
 	text, is := operand.(string)
 	if !is {
-		return nil, invalid("operator %q of %q is not implemented with such an operand", operator, name)
+		return nil, patternError("operator %q of %q is not implemented with such an operand", operator, name)
 	}
-	return parseText(name, operator, text)
+	return parseTextPredicate(name, operator, text)
 }
 
-func parseText(name, operator, text string) (predicate, error) {
+func parseTextPredicate(name, operator, text string) (predicate, error) {
 	var test func(string) bool
 	switch operator {
 	case "prefix":
@@ -189,19 +189,19 @@ func parseText(name, operator, text string) (predicate, error) {
 	case "equals-ignore-case":
 		test = func(s string) bool { return strings.EqualFold(s, text) }
 	case "wildcard":
-		re, err := wildcard(text)
+		re, err := compileWildcard(text)
 		if err != nil {
-			return nil, invalid("%q: %v", name, err)
+			return nil, patternError("%q: %v", name, err)
 		}
 		test = re.MatchString
 	default:
-		return nil, invalid("operator %q of %q is not implemented", operator, name)
+		return nil, patternError("operator %q of %q is not implemented", operator, name)
 	}
 	return func(value any) bool { s, is := value.(string); return is && test(s) }, nil
 }
 
-// wildcard compiles a*b; \* and \\ stand for themselves, and two stars in a row are not allowed.
-func wildcard(text string) (*regexp.Regexp, error) {
+// compileWildcard compiles a*b; \* and \\ stand for themselves, and two stars in a row are not allowed.
+func compileWildcard(text string) (*regexp.Regexp, error) {
 	if strings.Contains(text, "**") {
 		return nil, fmt.Errorf("consecutive wildcard characters")
 	}
@@ -226,9 +226,9 @@ func wildcard(text string) (*regexp.Regexp, error) {
 	return regexp.MustCompile(re + "$"), nil
 }
 
-// parseAnythingBut makes the predicate that none of the operands holds.
+// parseAnythingBut returns the predicate that none of the operands holds.
 func parseAnythingBut(name string, operand any) (predicate, error) {
-	operands, err := spread(name, operand)
+	operands, err := listAlternatives(name, operand)
 	if err != nil {
 		return nil, err
 	}
@@ -245,45 +245,45 @@ func parseAnythingBut(name string, operand any) (predicate, error) {
 	}, nil
 }
 
-// spread makes "a", ["a","b"], {"prefix":"a"} and {"prefix":["a","b"]} a list of alternatives.
-func spread(name string, operand any) ([]any, error) {
+// listAlternatives returns "a", ["a","b"], {"prefix":"a"} and {"prefix":["a","b"]} as a list of alternatives.
+func listAlternatives(name string, operand any) ([]any, error) {
 	switch o := operand.(type) {
 	case []any:
 		if len(o) == 0 || slices.ContainsFunc(o, func(v any) bool { _, is := v.(map[string]any); return is }) {
-			return nil, invalid("anything-but of %q", name)
+			return nil, patternError("anything-but of %q", name)
 		}
 		return o, nil
 	case map[string]any:
 		var all []any
 		for operator, texts := range o {
 			if operator == "anything-but" || operator == "numeric" || len(o) != 1 {
-				return nil, invalid("anything-but of %q", name)
+				return nil, patternError("anything-but of %q", name)
 			}
-			for _, text := range elements(texts, true) {
+			for _, text := range flattenValue(texts, true) {
 				all = append(all, map[string]any{operator: text})
 			}
 		}
 		return all, nil
 	case nil, bool:
-		return nil, invalid("anything-but of %q", name)
+		return nil, patternError("anything-but of %q", name)
 	default:
 		return []any{o}, nil
 	}
 }
 
-// parseNumeric makes the predicate that every comparison holds.
+// parseNumeric returns the predicate that every comparison holds.
 func parseNumeric(name string, operand any) (predicate, error) {
 	parts, is := operand.([]any)
 	if !is || len(parts) != 2 && len(parts) != 4 {
-		return nil, invalid("numeric of %q", name)
+		return nil, patternError("numeric of %q", name)
 	}
 	var tests []func(float64) bool
 	for pair := range slices.Chunk(parts, 2) {
 		number, isNumber := pair[1].(json.Number)
 		want, err := number.Float64()
-		test := comparison(fmt.Sprint(pair[0]), want)
+		test := compileComparison(fmt.Sprint(pair[0]), want)
 		if !isNumber || err != nil || test == nil {
-			return nil, invalid("numeric of %q", name)
+			return nil, patternError("numeric of %q", name)
 		}
 		tests = append(tests, test)
 	}
@@ -294,8 +294,8 @@ func parseNumeric(name string, operand any) (predicate, error) {
 	}, nil
 }
 
-// comparison is nil for an operator that is none.
-func comparison(operator string, want float64) func(float64) bool {
+// compileComparison returns nil for an unknown operator.
+func compileComparison(operator string, want float64) func(float64) bool {
 	return map[string]func(float64) bool{
 		"=":  func(got float64) bool { return got == want },
 		"<":  func(got float64) bool { return got < want },

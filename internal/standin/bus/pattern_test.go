@@ -69,7 +69,7 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%s: %v", tc.pattern, err)
 			continue
 		}
-		if got := p.matches([]byte(event)); got != tc.want {
+		if got := p.matchesEvent([]byte(event)); got != tc.want {
 			t.Errorf("%s: got %v", tc.pattern, got)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// dedupInterval is how long a FIFO queue remembers what was sent to it.
+// dedupInterval is the time for which a FIFO queue drops duplicates.
 const dedupInterval = 5 * time.Minute
 
 // message is one message in a queue.
@@ -23,7 +23,7 @@ type message struct {
 	receipt                               string // of the last receive
 }
 
-// inFlight says whether somebody has received the message and may still delete it.
+// inFlight reports whether somebody has received the message and may still delete it.
 func (m *message) inFlight(now time.Time) bool { return m.receipt != "" && m.visibleAt.After(now) }
 
 // queue is one SQS queue. All its methods belong under Bus.mu.
@@ -35,29 +35,29 @@ type queue struct {
 	recent    map[string]*message // FIFO: what was sent lately, by deduplication id
 }
 
-// send adds a message, unless a FIFO queue has had it within five minutes: then it returns that one.
-func (b *Bus) send(q *queue, in sendMessage) (*message, error) {
+// enqueueMessage adds a message, unless a FIFO queue has had it within five minutes: then it returns that one.
+func (b *Bus) enqueueMessage(q *queue, in sendMessageInput) (*message, error) {
 	now := b.cfg.Clock.Now()
-	if err := q.accepts(&in); err != nil {
+	if err := q.validateMessage(&in); err != nil {
 		return nil, err
 	}
 	if before := q.recent[in.MessageDeduplicationID]; q.settings.fifo && before != nil && now.Sub(before.sent) < dedupInterval {
 		return before, nil
 	}
 	sum := md5.Sum([]byte(in.MessageBody)) //nolint:gosec // SQS's own checksum
-	m := &message{id: b.nextID(), body: in.MessageBody, md5: hex.EncodeToString(sum[:]), group: in.MessageGroupID,
-		dedup: in.MessageDeduplicationID, sent: now, visibleAt: now.Add(q.delay(in))}
+	m := &message{id: b.newUUIDLocked(), body: in.MessageBody, md5: hex.EncodeToString(sum[:]), group: in.MessageGroupID,
+		dedup: in.MessageDeduplicationID, sent: now, visibleAt: now.Add(q.messageDelay(in))}
 	if q.settings.fifo {
-		m.sequence = b.sequence()
+		m.sequence = b.newSequenceNumber()
 		q.recent[m.dedup] = m
 	}
 	q.messages = append(q.messages, m)
-	b.wake(q)
+	b.schedulePolls(q)
 	return m, nil
 }
 
-// accepts validates a message and fills in its deduplication id.
-func (q *queue) accepts(in *sendMessage) error {
+// validateMessage validates a message and fills in its deduplication id.
+func (q *queue) validateMessage(in *sendMessageInput) error {
 	switch {
 	case in.MessageBody == "":
 		return wire.Errorf("MissingParameter", "The request must contain the parameter MessageBody.")
@@ -79,32 +79,32 @@ func (q *queue) accepts(in *sendMessage) error {
 	return nil
 }
 
-func (q *queue) delay(in sendMessage) time.Duration {
+func (q *queue) messageDelay(in sendMessageInput) time.Duration {
 	if in.DelaySeconds != 0 {
 		return time.Duration(in.DelaySeconds) * time.Second
 	}
 	return q.settings.delay
 }
 
-// sequence makes the next SequenceNumber: 20 digits, ascending.
-func (b *Bus) sequence() string {
+// newSequenceNumber returns the next SequenceNumber: 20 digits, ascending.
+func (b *Bus) newSequenceNumber() string {
 	b.ids++
 	return fmt.Sprintf("188%017d", b.ids)
 }
 
-// receive takes up to limit messages out of sight for a while. In a FIFO queue a message stands behind every
+// takeMessages takes up to limit messages out of sight for a while. In a FIFO queue a message stands behind every
 // earlier one of its group, and behind those of the group that are in flight. A message that has been received
 // as often as the redrive policy allows goes to the dead-letter queue instead.
-func (b *Bus) receive(q *queue, limit int, visibility time.Duration) []*message {
+func (b *Bus) takeMessages(q *queue, limit int, visibility time.Duration) []*message {
 	now := b.cfg.Clock.Now()
-	q.expire(now)
+	q.dropExpired(now)
 	var got []*message
-	for _, m := range q.receivable(now) {
+	for _, m := range q.listReceivable(now) {
 		if len(got) == limit {
 			break
 		}
-		if dead := b.queueOf(q.settings.redrive.DeadLetterTargetArn); dead != nil && m.receives >= q.settings.redrive.MaxReceiveCount {
-			b.bury(q, dead, m)
+		if dead := b.findQueue(q.settings.redrive.DeadLetterTargetArn); dead != nil && m.receives >= q.settings.redrive.MaxReceiveCount {
+			b.moveToDeadLetterQueue(q, dead, m)
 			continue
 		}
 		m.receives++
@@ -114,13 +114,13 @@ func (b *Bus) receive(q *queue, limit int, visibility time.Duration) []*message 
 		m.receipt, m.visibleAt = fmt.Sprintf("AQEB%s/%d", m.id, m.receives), now.Add(visibility)
 		got = append(got, m)
 	}
-	b.wake(q)
+	b.schedulePolls(q)
 	return got
 }
 
-// receivable lists, in order, what a receive could take now.
-func (q *queue) receivable(now time.Time) []*message {
-	locked := q.locked(now)
+// listReceivable lists, in order, what a receive could take now.
+func (q *queue) listReceivable(now time.Time) []*message {
+	locked := q.lockedGroups(now)
 	var free []*message
 	for _, m := range q.messages {
 		if m.visibleAt.After(now) || locked[m.group] {
@@ -132,8 +132,8 @@ func (q *queue) receivable(now time.Time) []*message {
 	return free
 }
 
-// locked tells the groups of a FIFO queue that have a message in flight.
-func (q *queue) locked(now time.Time) map[string]bool {
+// lockedGroups returns the groups of a FIFO queue that have a message in flight.
+func (q *queue) lockedGroups(now time.Time) map[string]bool {
 	groups := map[string]bool{}
 	for _, m := range q.messages {
 		if q.settings.fifo && m.inFlight(now) {
@@ -143,9 +143,9 @@ func (q *queue) locked(now time.Time) map[string]bool {
 	return groups
 }
 
-// due says when something can be received next: now, or when a message becomes visible.
-func (q *queue) due(now time.Time) (at time.Time, ok bool) {
-	if len(q.receivable(now)) > 0 {
+// nextReceivableAt returns the next time at which a message can be received: now, or when one becomes visible.
+func (q *queue) nextReceivableAt(now time.Time) (at time.Time, ok bool) {
+	if len(q.listReceivable(now)) > 0 {
 		return now, true
 	}
 	for _, m := range q.messages {
@@ -156,20 +156,20 @@ func (q *queue) due(now time.Time) (at time.Time, ok bool) {
 	return at, ok
 }
 
-// bury moves a message to the dead-letter queue; in a FIFO one it counts as sent now.
-func (b *Bus) bury(q, dead *queue, m *message) {
-	q.remove(m)
+// moveToDeadLetterQueue moves a message to the dead-letter queue; in a FIFO one it counts as sent now.
+func (b *Bus) moveToDeadLetterQueue(q, dead *queue, m *message) {
+	q.removeMessage(m)
 	moved := *m
 	moved.receipt, moved.visibleAt = "", b.cfg.Clock.Now()
 	if dead.settings.fifo {
-		moved.sent, moved.sequence = b.cfg.Clock.Now(), b.sequence()
+		moved.sent, moved.sequence = b.cfg.Clock.Now(), b.newSequenceNumber()
 	}
 	dead.messages = append(dead.messages, &moved)
-	b.wake(dead)
+	b.schedulePolls(dead)
 }
 
-// expire drops what has been in the queue for the retention period.
-func (q *queue) expire(now time.Time) {
+// dropExpired drops what has been in the queue for the retention period.
+func (q *queue) dropExpired(now time.Time) {
 	q.messages = slices.DeleteFunc(q.messages, func(m *message) bool { return now.Sub(m.sent) >= q.settings.retention })
 	for id, m := range q.recent {
 		if now.Sub(m.sent) >= dedupInterval {
@@ -178,12 +178,12 @@ func (q *queue) expire(now time.Time) {
 	}
 }
 
-func (q *queue) remove(m *message) {
+func (q *queue) removeMessage(m *message) {
 	q.messages = slices.DeleteFunc(q.messages, func(other *message) bool { return other == m })
 }
 
-// byReceipt finds the message that was last received under this handle.
-func (q *queue) byReceipt(receipt string) *message {
+// findByReceipt finds the message that was last received under this handle.
+func (q *queue) findByReceipt(receipt string) *message {
 	i := slices.IndexFunc(q.messages, func(m *message) bool { return m.receipt == receipt })
 	if receipt == "" || i < 0 {
 		return nil
@@ -191,8 +191,8 @@ func (q *queue) byReceipt(receipt string) *message {
 	return q.messages[i]
 }
 
-// queueOf finds a queue by its ARN; nil where there is none.
-func (b *Bus) queueOf(arn string) *queue {
+// findQueue finds a queue by its ARN; nil where there is none.
+func (b *Bus) findQueue(arn string) *queue {
 	for _, q := range b.queues {
 		if q.arn == arn {
 			return q
@@ -201,7 +201,7 @@ func (b *Bus) queueOf(arn string) *queue {
 	return nil
 }
 
-// QueueState is what a queue holds.
+// QueueState is the content of a queue.
 type QueueState struct {
 	Visible, InFlight, Delayed int
 	Messages                   []Message // in the order they were sent
@@ -213,7 +213,7 @@ type Message struct {
 	Receives        int
 }
 
-// Queue tells what a queue holds; nothing where there is no such queue.
+// Queue returns the content of a queue; nothing where there is no such queue.
 func (b *Bus) Queue(name string) QueueState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -221,11 +221,11 @@ func (b *Bus) Queue(name string) QueueState {
 	if !found {
 		return QueueState{}
 	}
-	return q.state(b.cfg.Clock.Now())
+	return q.describeState(b.cfg.Clock.Now())
 }
 
-func (q *queue) state(now time.Time) QueueState {
-	q.expire(now)
+func (q *queue) describeState(now time.Time) QueueState {
+	q.dropExpired(now)
 	var s QueueState
 	for _, m := range q.messages {
 		switch {

@@ -23,7 +23,7 @@ type schedule struct {
 	timer             *sim.Timer    // the last run that was set; nil where none was
 }
 
-// scheduleInput is what CreateSchedule and UpdateSchedule take. Every other parameter is refused.
+// scheduleInput holds the parameters of CreateSchedule and UpdateSchedule. Every other parameter is refused.
 type scheduleInput struct {
 	ActionAfterCompletion      string `json:",omitempty"`
 	ClientToken                string `json:",omitempty"`
@@ -43,19 +43,19 @@ type timeWindow struct{ Mode string }
 // rate; a one-time schedule may not lie in the past. Runs are on the second.
 func (b *Bus) Scheduler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /schedules/{Name}", b.operation("CreateSchedule", true, b.createSchedule))
-	mux.HandleFunc("PUT /schedules/{Name}", b.operation("UpdateSchedule", true, b.updateSchedule))
-	mux.HandleFunc("GET /schedules/{Name}", b.operation("GetSchedule", false, b.getSchedule))
-	mux.HandleFunc("GET /schedules", b.operation("ListSchedules", false, b.listSchedules))
-	mux.HandleFunc("DELETE /schedules/{Name}", b.operation("DeleteSchedule", true, b.deleteSchedule))
-	mux.HandleFunc("/", b.operation("", true, func(r *http.Request, _ []byte) (any, error) {
+	mux.HandleFunc("POST /schedules/{Name}", b.tapOperation("CreateSchedule", true, b.createSchedule))
+	mux.HandleFunc("PUT /schedules/{Name}", b.tapOperation("UpdateSchedule", true, b.updateSchedule))
+	mux.HandleFunc("GET /schedules/{Name}", b.tapOperation("GetSchedule", false, b.getSchedule))
+	mux.HandleFunc("GET /schedules", b.tapOperation("ListSchedules", false, b.listSchedules))
+	mux.HandleFunc("DELETE /schedules/{Name}", b.tapOperation("DeleteSchedule", true, b.deleteSchedule))
+	mux.HandleFunc("/", b.tapOperation("", true, func(r *http.Request, _ []byte) (any, error) {
 		return nil, wire.NotImplemented("scheduler %s %s", r.Method, r.URL.Path)
 	}))
 	return mux
 }
 
-// operation passes a request through the tap.
-func (b *Bus) operation(name string, write bool, do func(*http.Request, []byte) (any, error)) http.HandlerFunc {
+// tapOperation passes a request through the tap.
+func (b *Bus) tapOperation(name string, write bool, do func(*http.Request, []byte) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 		if err != nil {
@@ -92,7 +92,7 @@ func (b *Bus) createSchedule(r *http.Request, body []byte) (any, error) {
 		return nil, &wire.Error{Code: "ConflictException", Message: "Schedule " + next.name + " already exists.", Status: http.StatusConflict}
 	case !exists:
 		b.schedules[next.name] = next
-		b.arm(next, next.first(b.cfg.Clock.Now()))
+		b.armTimer(next, next.firstRunAt(b.cfg.Clock.Now()))
 	}
 	return map[string]string{"ScheduleArn": next.arn}, nil
 }
@@ -107,24 +107,24 @@ func (b *Bus) updateSchedule(r *http.Request, body []byte) (any, error) {
 	defer b.mu.Unlock()
 	before, exists := b.schedules[next.name]
 	if !exists {
-		return nil, noSchedule(next.name)
+		return nil, scheduleNotFound(next.name)
 	}
-	before.stop()
+	before.stopTimer()
 	next.created = before.created
 	b.schedules[next.name] = next
-	b.arm(next, next.first(b.cfg.Clock.Now()))
+	b.armTimer(next, next.firstRunAt(b.cfg.Clock.Now()))
 	return map[string]string{"ScheduleArn": next.arn}, nil
 }
 
 func (b *Bus) getSchedule(r *http.Request, _ []byte) (any, error) {
-	if err := defaultGroup(r.URL.Query().Get("groupName")); err != nil {
+	if err := checkDefaultGroup(r.URL.Query().Get("groupName")); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, exists := b.schedules[r.PathValue("Name")]
 	if !exists {
-		return nil, noSchedule(r.PathValue("Name"))
+		return nil, scheduleNotFound(r.PathValue("Name"))
 	}
 	out := struct {
 		scheduleInput
@@ -137,7 +137,7 @@ func (b *Bus) getSchedule(r *http.Request, _ []byte) (any, error) {
 
 func (b *Bus) listSchedules(r *http.Request, _ []byte) (any, error) {
 	q := r.URL.Query()
-	if err := defaultGroup(q.Get("ScheduleGroup")); err != nil {
+	if err := checkDefaultGroup(q.Get("ScheduleGroup")); err != nil {
 		return nil, err
 	}
 	if q.Get("NamePrefix")+q.Get("State") != "" {
@@ -154,7 +154,7 @@ func (b *Bus) listSchedules(r *http.Request, _ []byte) (any, error) {
 	for _, s := range b.schedules {
 		all = append(all, summary{s.name, s.arn, s.GroupName, s.State, wire.Time(s.created), wire.Time(s.modified), struct{ Arn string }{s.Target.Arn}})
 	}
-	in := listPage{NextToken: q.Get("NextToken")}
+	in := listPageInput{NextToken: q.Get("NextToken")}
 	if q.Has("MaxResults") {
 		n, err := strconv.Atoi(q.Get("MaxResults"))
 		if err != nil {
@@ -162,29 +162,29 @@ func (b *Bus) listSchedules(r *http.Request, _ []byte) (any, error) {
 		}
 		in.Limit = &n
 	}
-	return page(b, "Schedules", all, func(s summary) string { return s.Name }, in)
+	return answerPage(b, "Schedules", all, func(s summary) string { return s.Name }, in)
 }
 
 func (b *Bus) deleteSchedule(r *http.Request, _ []byte) (any, error) {
-	if err := defaultGroup(r.URL.Query().Get("groupName")); err != nil {
+	if err := checkDefaultGroup(r.URL.Query().Get("groupName")); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, exists := b.schedules[r.PathValue("Name")]
 	if !exists {
-		return nil, noSchedule(r.PathValue("Name"))
+		return nil, scheduleNotFound(r.PathValue("Name"))
 	}
-	s.stop()
+	s.stopTimer()
 	delete(b.schedules, s.name)
-	return none{}, nil
+	return emptyAnswer{}, nil
 }
 
-func noSchedule(name string) error {
+func scheduleNotFound(name string) error {
 	return &wire.Error{Code: "ResourceNotFoundException", Message: "Schedule " + name + " does not exist.", Status: http.StatusNotFound}
 }
 
-func defaultGroup(name string) error {
+func checkDefaultGroup(name string) error {
 	if name == "" || name == "default" {
 		return nil
 	}
@@ -195,7 +195,7 @@ func defaultGroup(name string) error {
 func (b *Bus) parseSchedule(r *http.Request, body []byte) (*schedule, error) {
 	now := b.cfg.Clock.Now()
 	s := &schedule{name: r.PathValue("Name"), created: now, modified: now}
-	s.arn = b.arn("scheduler", "schedule/default/"+s.name)
+	s.arn = b.formatARN("scheduler", "schedule/default/"+s.name)
 	if err := wire.Decode(body, &s.scheduleInput); err != nil {
 		return nil, err
 	}
@@ -204,19 +204,19 @@ func (b *Bus) parseSchedule(r *http.Request, body []byte) (*schedule, error) {
 			*field = fallback
 		}
 	}
-	if err := defaultGroup(s.GroupName); err != nil {
+	if err := checkDefaultGroup(s.GroupName); err != nil {
 		return nil, err
 	}
-	if err := s.validate(); err != nil {
+	if err := s.validateSchedule(); err != nil {
 		return nil, err
 	}
 	if err := s.parseExpression(now); err != nil {
 		return nil, err
 	}
-	return s, b.check(s.Target)
+	return s, b.checkTarget(s.Target)
 }
 
-func (s *schedule) validate() error {
+func (s *schedule) validateSchedule() error {
 	switch {
 	case s.FlexibleTimeWindow.Mode != "OFF":
 		return wire.NotImplemented("scheduler flexible time window %q", s.FlexibleTimeWindow.Mode)
@@ -256,23 +256,23 @@ func (s *schedule) parseExpression(now time.Time) error {
 	return nil
 }
 
-// first is when a schedule runs first: without a start date, a rate starts at once
+// firstRunAt returns the time of a schedule's first run: without a start date, a rate starts at once
 // (docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
-func (s *schedule) first(now time.Time) time.Time {
+func (s *schedule) firstRunAt(now time.Time) time.Time {
 	if s.every > 0 {
 		return now
 	}
 	return s.at
 }
 
-func (s *schedule) stop() {
+func (s *schedule) stopTimer() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
 }
 
-// arm sets a schedule's next run. The caller holds the lock.
-func (b *Bus) arm(s *schedule, at time.Time) {
+// armTimer sets a schedule's next run. The caller holds the lock.
+func (b *Bus) armTimer(s *schedule, at time.Time) {
 	if s.State == "ENABLED" {
 		s.timer = b.cfg.Clock.After(at.Sub(b.cfg.Clock.Now()), "schedule "+s.name, func() { b.runSchedule(s, at) })
 	}
@@ -282,21 +282,21 @@ func (b *Bus) arm(s *schedule, at time.Time) {
 func (b *Bus) runSchedule(s *schedule, at time.Time) {
 	b.mu.Lock()
 	current := b.schedules[s.name] == s
-	input := s.input(at, b.nextID(), b.cfg)
+	input := s.renderInput(at, b.newUUIDLocked(), b.cfg)
 	switch {
 	case current && s.every > 0:
-		b.arm(s, at.Add(s.every))
+		b.armTimer(s, at.Add(s.every))
 	case current && s.ActionAfterCompletion == "DELETE":
 		delete(b.schedules, s.name)
 	}
 	b.mu.Unlock()
 	if current {
-		b.deliver(s.Target, input)
+		b.deliverToTarget(s.Target, input)
 	}
 }
 
-// input is the target's input with the context attributes put in, or what the Scheduler sends without one.
-func (s *schedule) input(at time.Time, execution string, cfg Config) []byte {
+// renderInput returns the target's input with the context attributes put in, or what the Scheduler sends without one.
+func (s *schedule) renderInput(at time.Time, execution string, cfg Config) []byte {
 	when := at.UTC().Format(time.RFC3339)
 	if s.Target.Input == "" {
 		return fmt.Appendf(nil, `{"version":"0","id":%q,"detail-type":"Scheduled Event","source":"aws.scheduler","account":%q,"time":%q,"region":%q,"resources":[%q],"detail":"{}"}`,

@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// settings are the attributes a queue was made with.
+// settings are the attributes that a queue was created with.
 type settings struct {
 	text                         map[string]string // every attribute, defaults included
 	fifo, contentDedup           bool
@@ -26,9 +26,9 @@ type redrivePolicy struct {
 	MaxReceiveCount     int    `json:"maxReceiveCount"`
 }
 
-// numbers are the attributes that are numbers: lowest, highest and default
+// numericAttributes returns the attributes that are numbers: lowest, highest and default
 // (docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
-func numbers() map[string][3]int {
+func numericAttributes() map[string][3]int {
 	return map[string][3]int{
 		"DelaySeconds":                  {0, 900, 0},
 		"MaximumMessageSize":            {1024, 1 << 20, 1 << 20},
@@ -38,8 +38,8 @@ func numbers() map[string][3]int {
 	}
 }
 
-// fifoOnly are the attributes of FIFO queues, with the values that are reproduced.
-func fifoOnly() map[string][]string {
+// fifoAttributes returns the attributes of FIFO queues, with the values that are reproduced.
+func fifoAttributes() map[string][]string {
 	return map[string][]string{
 		"FifoQueue":                 {"true"},
 		"ContentBasedDeduplication": {"true", "false"},
@@ -51,7 +51,7 @@ func fifoOnly() map[string][]string {
 // parseSettings validates attributes and fills in the defaults. An attribute that is not reproduced is refused.
 func parseSettings(name string, attributes map[string]string) (settings, error) {
 	s := settings{text: map[string]string{}, fifo: attributes["FifoQueue"] == "true"}
-	for attribute, limits := range numbers() {
+	for attribute, limits := range numericAttributes() {
 		s.text[attribute] = strconv.Itoa(limits[2])
 	}
 	if s.fifo {
@@ -61,20 +61,20 @@ func parseSettings(name string, attributes map[string]string) (settings, error) 
 		return s, wire.Errorf("InvalidParameterValue", "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.")
 	}
 	for _, attribute := range slices.Sorted(maps.Keys(attributes)) {
-		if err := s.set(attribute, attributes[attribute]); err != nil {
+		if err := s.setAttribute(attribute, attributes[attribute]); err != nil {
 			return s, err
 		}
 	}
 	s.contentDedup = s.text["ContentBasedDeduplication"] == "true"
-	s.visibility, s.delay, s.retention = s.seconds("VisibilityTimeout"), s.seconds("DelaySeconds"), s.seconds("MessageRetentionPeriod")
+	s.visibility, s.delay, s.retention = s.durationOf("VisibilityTimeout"), s.durationOf("DelaySeconds"), s.durationOf("MessageRetentionPeriod")
 	s.maxSize, _ = strconv.Atoi(s.text["MaximumMessageSize"]) // set has checked it
 	return s, nil
 }
 
-func (s *settings) set(attribute, value string) error {
+func (s *settings) setAttribute(attribute, value string) error {
 	refused := wire.Errorf("InvalidAttributeValue", "Invalid value for the parameter %s.", attribute)
-	limits, number := numbers()[attribute]
-	values, fifo := fifoOnly()[attribute]
+	limits, number := numericAttributes()[attribute]
+	values, fifo := fifoAttributes()[attribute]
 	switch {
 	case number:
 		n, err := strconv.Atoi(value)
@@ -96,7 +96,7 @@ func (s *settings) set(attribute, value string) error {
 	return nil
 }
 
-func (s *settings) seconds(attribute string) time.Duration {
+func (s *settings) durationOf(attribute string) time.Duration {
 	n, _ := strconv.Atoi(s.text[attribute]) // set has checked it
 	return time.Duration(n) * time.Second
 }

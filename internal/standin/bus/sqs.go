@@ -25,17 +25,17 @@ func (b *Bus) SQS() wire.JSONService {
 	}
 }
 
-func (b *Bus) url(q *queue) string {
+func (b *Bus) queueURL(q *queue) string {
 	return fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", b.cfg.Region, b.cfg.Account, q.name)
 }
 
-type createQueue struct {
+type createQueueInput struct {
 	QueueName  string
 	Attributes map[string]string
 }
 
 // createQueue is repeatable with the same attributes.
-func (b *Bus) createQueue(_ context.Context, in createQueue) (any, error) {
+func (b *Bus) createQueue(_ context.Context, in createQueueInput) (any, error) {
 	s, err := parseSettings(in.QueueName, in.Attributes)
 	if err != nil {
 		return nil, err
@@ -48,14 +48,14 @@ func (b *Bus) createQueue(_ context.Context, in createQueue) (any, error) {
 				return nil, wire.Errorf("QueueNameExists", "A queue already exists with the same name and a different value for attribute(s).")
 			}
 		}
-		return map[string]string{"QueueUrl": b.url(q)}, nil
+		return map[string]string{"QueueUrl": b.queueURL(q)}, nil
 	}
 	if err := b.checkRedrive(s); err != nil {
 		return nil, err
 	}
-	q := &queue{name: in.QueueName, arn: b.arn("sqs", in.QueueName), created: b.cfg.Clock.Now(), settings: s, recent: map[string]*message{}}
+	q := &queue{name: in.QueueName, arn: b.formatARN("sqs", in.QueueName), created: b.cfg.Clock.Now(), settings: s, recent: map[string]*message{}}
 	b.queues[in.QueueName] = q
-	return map[string]string{"QueueUrl": b.url(q)}, nil
+	return map[string]string{"QueueUrl": b.queueURL(q)}, nil
 }
 
 // checkRedrive wants a dead-letter queue that is there and of the same kind.
@@ -64,7 +64,7 @@ func (b *Bus) checkRedrive(s settings) error {
 	if arn == "" {
 		return nil
 	}
-	dead := b.queueOf(arn)
+	dead := b.findQueue(arn)
 	if dead == nil {
 		return wire.Errorf("InvalidParameterValue", "Value for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.")
 	}
@@ -85,36 +85,36 @@ func (b *Bus) withQueue(url string, do func(*queue) (any, error)) (any, error) {
 	return do(q)
 }
 
-type getQueueURL struct {
+type getQueueURLInput struct {
 	QueueName              string
 	QueueOwnerAWSAccountID string `json:"QueueOwnerAWSAccountId"`
 }
 
-func (b *Bus) getQueueURL(_ context.Context, in getQueueURL) (any, error) {
+func (b *Bus) getQueueURL(_ context.Context, in getQueueURLInput) (any, error) {
 	if in.QueueOwnerAWSAccountID != "" && in.QueueOwnerAWSAccountID != b.cfg.Account {
 		return nil, wire.NotImplemented("queues of other accounts")
 	}
-	return b.withQueue(in.QueueName, func(q *queue) (any, error) { return map[string]string{"QueueUrl": b.url(q)}, nil })
+	return b.withQueue(in.QueueName, func(q *queue) (any, error) { return map[string]string{"QueueUrl": b.queueURL(q)}, nil })
 }
 
-type getQueueAttributes struct {
+type getQueueAttributesInput struct {
 	QueueURL       string `json:"QueueUrl"`
 	AttributeNames []string
 }
 
-func (b *Bus) getQueueAttributes(_ context.Context, in getQueueAttributes) (any, error) {
+func (b *Bus) getQueueAttributes(_ context.Context, in getQueueAttributesInput) (any, error) {
 	return b.withQueue(in.QueueURL, func(q *queue) (any, error) {
-		state, all := q.state(b.cfg.Clock.Now()), maps.Clone(q.settings.text)
+		state, all := q.describeState(b.cfg.Clock.Now()), maps.Clone(q.settings.text)
 		all["QueueArn"], all["CreatedTimestamp"] = q.arn, strconv.FormatInt(q.created.Unix(), 10)
 		all["ApproximateNumberOfMessages"] = strconv.Itoa(state.Visible)
 		all["ApproximateNumberOfMessagesNotVisible"] = strconv.Itoa(state.InFlight)
 		all["ApproximateNumberOfMessagesDelayed"] = strconv.Itoa(state.Delayed)
-		return map[string]any{"Attributes": chosen(all, in.AttributeNames)}, nil
+		return map[string]any{"Attributes": selectAttributes(all, in.AttributeNames)}, nil
 	})
 }
 
-// chosen keeps the attributes that were asked for; All is every one.
-func chosen(all map[string]string, names []string) map[string]string {
+// selectAttributes keeps the attributes that were asked for; All is every one.
+func selectAttributes(all map[string]string, names []string) map[string]string {
 	if slices.Contains(names, "All") {
 		return all
 	}
@@ -122,7 +122,7 @@ func chosen(all map[string]string, names []string) map[string]string {
 	return all
 }
 
-type sendMessage struct {
+type sendMessageInput struct {
 	QueueURL               string `json:"QueueUrl"`
 	MessageBody            string
 	DelaySeconds           int
@@ -130,23 +130,23 @@ type sendMessage struct {
 	MessageDeduplicationID string `json:"MessageDeduplicationId"`
 }
 
-type sent struct {
+type sendMessageOutput struct {
 	MessageID        string `json:"MessageId"`
 	MD5OfMessageBody string
 	SequenceNumber   string `json:",omitempty"`
 }
 
-func (b *Bus) sendMessage(_ context.Context, in sendMessage) (any, error) {
+func (b *Bus) sendMessage(_ context.Context, in sendMessageInput) (any, error) {
 	return b.withQueue(in.QueueURL, func(q *queue) (any, error) {
-		m, err := b.send(q, in)
+		m, err := b.enqueueMessage(q, in)
 		if err != nil {
 			return nil, err
 		}
-		return sent{m.id, m.md5, m.sequence}, nil
+		return sendMessageOutput{m.id, m.md5, m.sequence}, nil
 	})
 }
 
-type receiveMessage struct {
+type receiveMessageInput struct {
 	QueueURL                    string `json:"QueueUrl"`
 	MaxNumberOfMessages         *int
 	VisibilityTimeout           *int
@@ -155,7 +155,7 @@ type receiveMessage struct {
 	MessageSystemAttributeNames []string
 }
 
-type received struct {
+type receivedMessage struct {
 	MessageID     string `json:"MessageId"`
 	ReceiptHandle string
 	MD5OfBody     string
@@ -163,7 +163,7 @@ type received struct {
 	Attributes    map[string]string `json:",omitempty"`
 }
 
-func (b *Bus) receiveMessage(_ context.Context, in receiveMessage) (any, error) {
+func (b *Bus) receiveMessage(_ context.Context, in receiveMessageInput) (any, error) {
 	limit := 1
 	if in.MaxNumberOfMessages != nil {
 		limit = *in.MaxNumberOfMessages
@@ -176,17 +176,17 @@ func (b *Bus) receiveMessage(_ context.Context, in receiveMessage) (any, error) 
 		if in.VisibilityTimeout != nil {
 			visibility = time.Duration(*in.VisibilityTimeout) * time.Second
 		}
-		messages := []received{}
-		for _, m := range b.receive(q, limit, visibility) {
-			attributes := chosen(b.attributes(m), append(in.AttributeNames, in.MessageSystemAttributeNames...))
-			messages = append(messages, received{m.id, m.receipt, m.md5, m.body, attributes})
+		messages := []receivedMessage{}
+		for _, m := range b.takeMessages(q, limit, visibility) {
+			attributes := selectAttributes(b.systemAttributes(m), append(in.AttributeNames, in.MessageSystemAttributeNames...))
+			messages = append(messages, receivedMessage{m.id, m.receipt, m.md5, m.body, attributes})
 		}
 		return map[string]any{"Messages": messages}, nil
 	})
 }
 
-// attributes are a message's system attributes.
-func (b *Bus) attributes(m *message) map[string]string {
+// systemAttributes returns a message's system attributes.
+func (b *Bus) systemAttributes(m *message) map[string]string {
 	all := map[string]string{
 		"ApproximateReceiveCount":          strconv.Itoa(m.receives),
 		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.firstReceived.UnixMilli(), 10),
@@ -201,45 +201,45 @@ func (b *Bus) attributes(m *message) map[string]string {
 	return all
 }
 
-type deleteMessage struct {
+type deleteMessageInput struct {
 	QueueURL      string `json:"QueueUrl"`
 	ReceiptHandle string
 }
 
 // deleteMessage is repeatable. In a FIFO queue the handle is good only while the message is in flight.
-func (b *Bus) deleteMessage(_ context.Context, in deleteMessage) (any, error) {
+func (b *Bus) deleteMessage(_ context.Context, in deleteMessageInput) (any, error) {
 	return b.withQueue(in.QueueURL, func(q *queue) (any, error) {
 		if !strings.HasPrefix(in.ReceiptHandle, "AQEB") {
 			return nil, wire.Errorf("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
 		}
-		m := q.byReceipt(in.ReceiptHandle)
+		m := q.findByReceipt(in.ReceiptHandle)
 		if m == nil {
-			return none{}, nil
+			return emptyAnswer{}, nil
 		}
 		if q.settings.fifo && !m.inFlight(b.cfg.Clock.Now()) {
 			return nil, wire.Errorf("InvalidParameterValue", "Value for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.")
 		}
-		q.remove(m)
-		b.wake(q)
-		return none{}, nil
+		q.removeMessage(m)
+		b.schedulePolls(q)
+		return emptyAnswer{}, nil
 	})
 }
 
-type changeMessageVisibility struct {
+type changeMessageVisibilityInput struct {
 	QueueURL          string `json:"QueueUrl"`
 	ReceiptHandle     string
 	VisibilityTimeout int
 }
 
-func (b *Bus) changeMessageVisibility(_ context.Context, in changeMessageVisibility) (any, error) {
+func (b *Bus) changeMessageVisibility(_ context.Context, in changeMessageVisibilityInput) (any, error) {
 	return b.withQueue(in.QueueURL, func(q *queue) (any, error) {
-		m, now := q.byReceipt(in.ReceiptHandle), b.cfg.Clock.Now()
+		m, now := q.findByReceipt(in.ReceiptHandle), b.cfg.Clock.Now()
 		if m == nil || !m.inFlight(now) {
 			return nil, wire.Errorf("MessageNotInflight", "The specified message isn't in flight.")
 		}
 		m.visibleAt = now.Add(time.Duration(in.VisibilityTimeout) * time.Second)
-		b.wake(q)
-		return none{}, nil
+		b.schedulePolls(q)
+		return emptyAnswer{}, nil
 	})
 }
 
@@ -248,7 +248,7 @@ func (b *Bus) purgeQueue(_ context.Context, in struct {
 }) (any, error) {
 	return b.withQueue(in.QueueURL, func(q *queue) (any, error) {
 		q.messages = nil
-		b.wake(q)
-		return none{}, nil
+		b.schedulePolls(q)
+		return emptyAnswer{}, nil
 	})
 }

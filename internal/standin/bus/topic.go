@@ -6,7 +6,7 @@ import "slices"
 func (b *Bus) AddTopic(name string) (arn string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	arn = b.arn("sns", name)
+	arn = b.formatARN("sns", name)
 	if _, exists := b.topics[arn]; !exists {
 		b.topics[arn] = nil
 	}

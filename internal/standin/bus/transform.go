@@ -11,13 +11,13 @@ import (
 // (docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html#eb-transform-input-predefined).
 const whole = "<aws.events.event.json>"
 
-// transformer makes what a target gets of an event. The event as a whole can stand in it, and no part of the event.
+// transformer is a target's InputTransformer. The event as a whole can stand in it, and no part of the event.
 type transformer struct {
 	InputPathsMap map[string]string `json:",omitempty"`
 	InputTemplate string
 }
 
-func (t *transformer) check() error {
+func (t *transformer) checkTemplate() error {
 	if t == nil {
 		return nil
 	}
@@ -30,6 +30,6 @@ func (t *transformer) check() error {
 	return nil
 }
 
-func (t *transformer) apply(event []byte) []byte {
+func (t *transformer) transformEvent(event []byte) []byte {
 	return []byte(strings.ReplaceAll(t.InputTemplate, whole, string(event)))
 }

@@ -1,5 +1,5 @@
-// Package cloudwatch takes metrics out of a log as CloudWatch Logs does, from documents in the embedded metric format. It
-// is stricter: what CloudWatch would drop without a word is an error here.
+// Package cloudwatch takes metrics out of a log as CloudWatch Logs does, from documents in the embedded metric format.
+// It is stricter: what CloudWatch would drop without a word is an error here.
 package cloudwatch
 
 import (
@@ -25,12 +25,12 @@ type Point struct {
 	Values     []float64
 }
 
-// Metrics reads a log line by line. Lines that are no JSON object, or one without _aws, are let pass: they are the rest of
-// the log. The error names the line and the rule that it breaks.
+// Metrics reads a log line by line. Lines that are no JSON object, or one without _aws, are let pass: they are the rest
+// of the log. The error names the line and the rule that it breaks.
 func Metrics(log []byte) ([]Point, error) {
 	var all []Point
 	for n, line := range bytes.Split(log, []byte("\n")) {
-		points, err := document(line)
+		points, err := parseDocument(line)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n+1, err)
 		}
@@ -78,8 +78,8 @@ type definition struct {
 	StorageResolution *int
 }
 
-func document(line []byte) ([]Point, error) {
-	root, is := metrics(line)
+func parseDocument(line []byte) ([]Point, error) {
+	root, is := findMetadata(line)
 	if !is {
 		return nil, nil
 	}
@@ -87,7 +87,7 @@ func document(line []byte) ([]Point, error) {
 		return nil, fmt.Errorf("it has %d bytes, more than %d", len(line), mostBytes)
 	}
 	var meta metadata
-	if err := strictly(root["_aws"], &meta); err != nil {
+	if err := decodeStrictly(root["_aws"], &meta); err != nil {
 		return nil, fmt.Errorf("_aws: %w", err)
 	}
 	if meta.Timestamp == nil || meta.CloudWatchMetrics == nil {
@@ -95,7 +95,7 @@ func document(line []byte) ([]Point, error) {
 	}
 	var all []Point
 	for _, d := range meta.CloudWatchMetrics {
-		points, err := d.points(root)
+		points, err := d.makePoints(root)
 		if err != nil {
 			return nil, err
 		}
@@ -107,23 +107,24 @@ func document(line []byte) ([]Point, error) {
 	return all, nil
 }
 
-// metrics says whether a line is a document with metrics, and returns its members.
-func metrics(line []byte) (root map[string]json.RawMessage, is bool) {
+// findMetadata reports whether a line is a document with metrics, and returns its members.
+func findMetadata(line []byte) (root map[string]json.RawMessage, is bool) {
 	err := json.Unmarshal(line, &root)
 	return root, err == nil && root["_aws"] != nil
 }
 
-// strictly decodes with the exact names of the format: encoding/json alone lets other members pass, and other cases.
-func strictly(text []byte, into any) error {
+// decodeStrictly decodes with the exact names of the format: encoding/json alone lets other members pass, and other
+// cases.
+func decodeStrictly(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return err
 	}
-	return exact(text)
+	return checkMemberNames(text)
 }
 
-func exact(text []byte) error {
+func checkMemberNames(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	known := []string{"Timestamp", "CloudWatchMetrics", "Namespace", "Dimensions", "Metrics", "Name", "Unit", "StorageResolution"}
 	for {
@@ -141,7 +142,7 @@ func exact(text []byte) error {
 	}
 }
 
-func (d directive) points(root map[string]json.RawMessage) ([]Point, error) {
+func (d directive) makePoints(root map[string]json.RawMessage) ([]Point, error) {
 	switch {
 	case !space.MatchString(d.Namespace) || len(d.Namespace) > longestSpace || strings.HasPrefix(d.Namespace, "AWS/"):
 		return nil, fmt.Errorf("%q cannot be a namespace", d.Namespace)
@@ -154,12 +155,12 @@ func (d directive) points(root map[string]json.RawMessage) ([]Point, error) {
 	}
 	var all []Point
 	for _, set := range d.Dimensions {
-		dimensions, err := targets(set, root)
+		dimensions, err := readDimensions(set, root)
 		if err != nil {
 			return nil, err
 		}
 		for _, m := range d.Metrics {
-			values, err := m.values(root)
+			values, err := m.readValues(root)
 			if err != nil {
 				return nil, fmt.Errorf("metric %q: %w", m.Name, err)
 			}
@@ -169,8 +170,8 @@ func (d directive) points(root map[string]json.RawMessage) ([]Point, error) {
 	return all, nil
 }
 
-// targets are the dimensions that a set refers to: members of the root.
-func targets(set []string, root map[string]json.RawMessage) (map[string]string, error) {
+// readDimensions returns the dimensions that a set refers to: members of the root.
+func readDimensions(set []string, root map[string]json.RawMessage) (map[string]string, error) {
 	if len(set) > mostDimensions {
 		return nil, fmt.Errorf("a set has %d dimensions, more than %d", len(set), mostDimensions)
 	}
@@ -193,8 +194,8 @@ func targets(set []string, root map[string]json.RawMessage) (map[string]string, 
 	return out, nil
 }
 
-// values are the metric's numbers: a member of the root, one of them or several.
-func (m definition) values(root map[string]json.RawMessage) ([]float64, error) {
+// readValues returns the metric's numbers: a member of the root, one of them or several.
+func (m definition) readValues(root map[string]json.RawMessage) ([]float64, error) {
 	text, has := root[m.Name]
 	var one *float64
 	var several []float64

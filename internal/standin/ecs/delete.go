@@ -14,7 +14,7 @@ type deleteServiceInput struct {
 
 // deleteService ends a service and its tasks at once; DRAINING, through which AWS goes first, is not reproduced.
 func (s *Service) deleteService(_ context.Context, in deleteServiceInput) (serviceOutput, error) {
-	sv, err := s.service(in.Cluster, in.Service)
+	sv, err := s.findService(in.Cluster, in.Service)
 	if err != nil {
 		return serviceOutput{}, err
 	}
@@ -22,11 +22,11 @@ func (s *Service) deleteService(_ context.Context, in deleteServiceInput) (servi
 		return serviceOutput{}, wire.Errorf("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
 	}
 	sv.desired = 0
-	view := s.describe(sv)
+	view := s.describeService(sv)
 	view.Status = "INACTIVE"
 	for _, d := range sv.deployments {
-		for _, t := range append(s.in(d, starting), s.in(d, running)...) {
-			s.end(t, "ServiceSchedulerInitiated", "The service was deleted")
+		for _, t := range append(s.tasksInPhase(d, starting), s.tasksInPhase(d, running)...) {
+			s.finishTask(t, "ServiceSchedulerInitiated", "The service was deleted")
 		}
 	}
 	delete(s.services, sv.arn)

@@ -33,184 +33,184 @@ func (s *Service) Direct(tap *sim.Tap, caller string) *Direct {
 	return &Direct{s, tap, sim.Call{Service: "ecs", Account: s.cfg.Account, Region: s.cfg.Region, Caller: caller}}
 }
 
-// asked is what a call is about.
-type asked struct {
+// callSubject identifies a call for the tap's journal, and a read for answers that are repeated.
+type callSubject struct {
 	operation, resource string
-	question            []string // tells a read apart from other reads of the operation; nil for a write
+	question            []string // distinguishes a read from others of the operation; nil for a write
 	unknown             string   // a member that is given and that the stand-in does not know
 }
 
-// reach carries out one call: f under the lock, as the tap decides.
-func reach[In, Out any](ctx context.Context, d *Direct, a asked, in In, f func(context.Context, In) (Out, error)) (Out, error) {
+// makeCall carries out one call: f under the lock, as the tap decides.
+func makeCall[In, Out any](ctx context.Context, d *Direct, a callSubject, in In, f func(context.Context, In) (Out, error)) (Out, error) {
 	call := d.call
 	call.Operation, call.Resource, call.Write = a.operation, a.resource, a.question == nil
 	out, err := sim.Do(d.tap, call, a.operation+"\n"+strings.Join(a.question, "\n"), func() (out Out, err error) {
 		if a.unknown != "" {
 			return out, wire.NotImplemented("parameter %q", a.unknown)
 		}
-		defer d.ecs.lock()()
+		defer d.ecs.lockAndEmit()()
 		return f(wire.WithCall(ctx, call), in)
 	}, func(o sim.Outcome) error { return wire.Refusal(o) })
 	if gone := ctx.Err(); gone != nil {
 		return out, &smithy.CanceledError{Err: gone}
 	}
-	return out, failed(d.ecs.cfg.Clock, a.operation, err)
+	return out, convertError(d.ecs.cfg.Clock, a.operation, err)
 }
 
-// DescribeServices is the SDK's.
+// DescribeServices is the method of the SDK's client.
 func (d *Direct) DescribeServices(ctx context.Context, in *sdk.DescribeServicesInput, _ ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error) {
-	a := asked{operation: "DescribeServices", question: append(append(texts(in.Include), "of", aws.ToString(in.Cluster)), in.Services...)}
-	out, err := reach(ctx, d, a, describeServicesInput{aws.ToString(in.Cluster), in.Services, texts(in.Include)}, d.ecs.describeServices)
+	a := callSubject{operation: "DescribeServices", question: append(append(convertTexts(in.Include), "of", aws.ToString(in.Cluster)), in.Services...)}
+	out, err := makeCall(ctx, d, a, describeServicesInput{aws.ToString(in.Cluster), in.Services, convertTexts(in.Include)}, d.ecs.describeServices)
 	if err != nil {
 		return nil, err
 	}
 	services := make([]types.Service, len(out.Services))
 	for i, v := range out.Services {
-		if services[i], err = v.sdk(); err != nil {
+		if services[i], err = v.toSDK(); err != nil {
 			return nil, err
 		}
 	}
-	return &sdk.DescribeServicesOutput{Services: services, Failures: failures(out.Failures)}, nil
+	return &sdk.DescribeServicesOutput{Services: services, Failures: failuresToSDK(out.Failures)}, nil
 }
 
-// UpdateService is the SDK's.
+// UpdateService is the method of the SDK's client.
 func (d *Direct) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput, _ ...func(*sdk.Options)) (*sdk.UpdateServiceOutput, error) {
-	b, err := body(ctx, in)
+	b, err := encodeRequest(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	out, err := reach(ctx, d, asked{operation: "UpdateService", resource: aws.ToString(in.Service)}, b, strictly(d.ecs.updateService))
+	out, err := makeCall(ctx, d, callSubject{operation: "UpdateService", resource: aws.ToString(in.Service)}, b, decodeStrictly(d.ecs.updateService))
 	if err != nil {
 		return nil, err
 	}
-	service, err := out.Service.sdk()
+	service, err := out.Service.toSDK()
 	return &sdk.UpdateServiceOutput{Service: &service}, err
 }
 
-// ListServices is the SDK's.
+// ListServices is the method of the SDK's client.
 func (d *Direct) ListServices(ctx context.Context, in *sdk.ListServicesInput, _ ...func(*sdk.Options)) (*sdk.ListServicesOutput, error) {
-	l := listServicesInput{aws.ToString(in.Cluster), size(in.MaxResults), in.NextToken}
-	a := asked{operation: "ListServices", question: []string{l.Cluster, slice(in.MaxResults, in.NextToken)}}
+	l := listServicesInput{aws.ToString(in.Cluster), pageSize(in.MaxResults), in.NextToken}
+	a := callSubject{operation: "ListServices", question: []string{l.Cluster, pageQuestion(in.MaxResults, in.NextToken)}}
 	switch {
 	case in.LaunchType != "":
 		a.unknown = "launchType"
 	case in.SchedulingStrategy != "":
 		a.unknown = "schedulingStrategy"
 	}
-	out, err := reach(ctx, d, a, l, d.ecs.listServices)
+	out, err := makeCall(ctx, d, a, l, d.ecs.listServices)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.ListServicesOutput{ServiceArns: append([]string{}, out.ServiceARNs...), NextToken: clone(out.NextToken)}, nil
+	return &sdk.ListServicesOutput{ServiceArns: append([]string{}, out.ServiceARNs...), NextToken: deepCopy(out.NextToken)}, nil
 }
 
-// TagResource is the SDK's.
+// TagResource is the method of the SDK's client.
 func (d *Direct) TagResource(ctx context.Context, in *sdk.TagResourceInput, _ ...func(*sdk.Options)) (*sdk.TagResourceOutput, error) {
-	b, err := body(ctx, in)
+	b, err := encodeRequest(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := reach(ctx, d, asked{operation: "TagResource", resource: aws.ToString(in.ResourceArn)}, b, strictly(d.ecs.tagResource)); err != nil {
+	if _, err := makeCall(ctx, d, callSubject{operation: "TagResource", resource: aws.ToString(in.ResourceArn)}, b, decodeStrictly(d.ecs.tagResource)); err != nil {
 		return nil, err
 	}
 	return &sdk.TagResourceOutput{}, nil
 }
 
-// DescribeTaskDefinition is the SDK's.
+// DescribeTaskDefinition is the method of the SDK's client.
 func (d *Direct) DescribeTaskDefinition(ctx context.Context, in *sdk.DescribeTaskDefinitionInput, _ ...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error) {
-	ref, include := aws.ToString(in.TaskDefinition), texts(in.Include)
-	a := asked{operation: "DescribeTaskDefinition", resource: ref, question: append(include, "of", ref)}
-	out, err := reach(ctx, d, a, describeTaskDefinitionInput{ref, include}, d.ecs.describeTaskDefinition)
+	ref, include := aws.ToString(in.TaskDefinition), convertTexts(in.Include)
+	a := callSubject{operation: "DescribeTaskDefinition", resource: ref, question: append(include, "of", ref)}
+	out, err := makeCall(ctx, d, a, describeTaskDefinitionInput{ref, include}, d.ecs.describeTaskDefinition)
 	if err != nil {
 		return nil, err
 	}
-	td, err := out.TaskDefinition.sdk()
-	return &sdk.DescribeTaskDefinitionOutput{TaskDefinition: td, Tags: tags(out.Tags)}, err
+	td, err := out.TaskDefinition.toSDK()
+	return &sdk.DescribeTaskDefinitionOutput{TaskDefinition: td, Tags: tagsToSDK(out.Tags)}, err
 }
 
-// ListTaskDefinitions is the SDK's.
+// ListTaskDefinitions is the method of the SDK's client.
 func (d *Direct) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefinitionsInput, _ ...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error) {
-	l := listTaskDefinitionsInput{aws.ToString(in.FamilyPrefix), string(in.Status), string(in.Sort), size(in.MaxResults), in.NextToken}
-	a := asked{operation: "ListTaskDefinitions", question: []string{l.FamilyPrefix, l.Status, l.Sort, slice(in.MaxResults, in.NextToken)}}
-	out, err := reach(ctx, d, a, l, d.ecs.listTaskDefinitions)
+	l := listTaskDefinitionsInput{aws.ToString(in.FamilyPrefix), string(in.Status), string(in.Sort), pageSize(in.MaxResults), in.NextToken}
+	a := callSubject{operation: "ListTaskDefinitions", question: []string{l.FamilyPrefix, l.Status, l.Sort, pageQuestion(in.MaxResults, in.NextToken)}}
+	out, err := makeCall(ctx, d, a, l, d.ecs.listTaskDefinitions)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.ListTaskDefinitionsOutput{TaskDefinitionArns: append([]string{}, out.ARNs...), NextToken: clone(out.NextToken)}, nil
+	return &sdk.ListTaskDefinitionsOutput{TaskDefinitionArns: append([]string{}, out.ARNs...), NextToken: deepCopy(out.NextToken)}, nil
 }
 
-// RegisterTaskDefinition is the SDK's.
+// RegisterTaskDefinition is the method of the SDK's client.
 func (d *Direct) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTaskDefinitionInput, _ ...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error) {
-	b, err := body(ctx, in)
+	b, err := encodeRequest(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	out, err := reach(ctx, d, asked{operation: "RegisterTaskDefinition", resource: aws.ToString(in.Family)}, b, strictly(d.ecs.registerTaskDefinition))
+	out, err := makeCall(ctx, d, callSubject{operation: "RegisterTaskDefinition", resource: aws.ToString(in.Family)}, b, decodeStrictly(d.ecs.registerTaskDefinition))
 	if err != nil {
 		return nil, err
 	}
-	td, err := out.TaskDefinition.sdk()
-	return &sdk.RegisterTaskDefinitionOutput{TaskDefinition: td, Tags: tags(out.Tags)}, err
+	td, err := out.TaskDefinition.toSDK()
+	return &sdk.RegisterTaskDefinitionOutput{TaskDefinition: td, Tags: tagsToSDK(out.Tags)}, err
 }
 
-// DeregisterTaskDefinition is the SDK's.
+// DeregisterTaskDefinition is the method of the SDK's client.
 func (d *Direct) DeregisterTaskDefinition(ctx context.Context, in *sdk.DeregisterTaskDefinitionInput, _ ...func(*sdk.Options)) (*sdk.DeregisterTaskDefinitionOutput, error) {
 	ref := aws.ToString(in.TaskDefinition)
-	out, err := reach(ctx, d, asked{operation: "DeregisterTaskDefinition", resource: ref}, describeTaskDefinitionInput{TaskDefinition: ref}, d.ecs.deregisterTaskDefinition)
+	out, err := makeCall(ctx, d, callSubject{operation: "DeregisterTaskDefinition", resource: ref}, describeTaskDefinitionInput{TaskDefinition: ref}, d.ecs.deregisterTaskDefinition)
 	if err != nil {
 		return nil, err
 	}
-	td, err := out.TaskDefinition.sdk()
+	td, err := out.TaskDefinition.toSDK()
 	return &sdk.DeregisterTaskDefinitionOutput{TaskDefinition: td}, err
 }
 
-// ListServiceDeployments is the SDK's.
+// ListServiceDeployments is the method of the SDK's client.
 func (d *Direct) ListServiceDeployments(ctx context.Context, in *sdk.ListServiceDeploymentsInput, _ ...func(*sdk.Options)) (*sdk.ListServiceDeploymentsOutput, error) {
-	l := listServiceDeploymentsInput{aws.ToString(in.Cluster), aws.ToString(in.Service), texts(in.Status), size(in.MaxResults), in.NextToken}
-	a := asked{operation: "ListServiceDeployments", resource: l.Service, question: append(texts(in.Status), "of", l.Cluster, l.Service, slice(in.MaxResults, in.NextToken))}
+	l := listServiceDeploymentsInput{aws.ToString(in.Cluster), aws.ToString(in.Service), convertTexts(in.Status), pageSize(in.MaxResults), in.NextToken}
+	a := callSubject{operation: "ListServiceDeployments", resource: l.Service, question: append(convertTexts(in.Status), "of", l.Cluster, l.Service, pageQuestion(in.MaxResults, in.NextToken))}
 	if in.CreatedAt != nil {
 		a.unknown = "createdAt"
 	}
-	out, err := reach(ctx, d, a, l, d.ecs.listServiceDeployments)
+	out, err := makeCall(ctx, d, a, l, d.ecs.listServiceDeployments)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.ListServiceDeploymentsOutput{ServiceDeployments: all(out.ServiceDeployments, briefView.sdk), NextToken: clone(out.NextToken)}, nil
+	return &sdk.ListServiceDeploymentsOutput{ServiceDeployments: convertAll(out.ServiceDeployments, briefView.toSDK), NextToken: deepCopy(out.NextToken)}, nil
 }
 
-// DescribeServiceDeployments is the SDK's.
+// DescribeServiceDeployments is the method of the SDK's client.
 func (d *Direct) DescribeServiceDeployments(ctx context.Context, in *sdk.DescribeServiceDeploymentsInput, _ ...func(*sdk.Options)) (*sdk.DescribeServiceDeploymentsOutput, error) {
-	a := asked{operation: "DescribeServiceDeployments", question: append([]string{}, in.ServiceDeploymentArns...)}
-	out, err := reach(ctx, d, a, describeServiceDeploymentsInput{in.ServiceDeploymentArns}, d.ecs.describeServiceDeployments)
+	a := callSubject{operation: "DescribeServiceDeployments", question: append([]string{}, in.ServiceDeploymentArns...)}
+	out, err := makeCall(ctx, d, a, describeServiceDeploymentsInput{in.ServiceDeploymentArns}, d.ecs.describeServiceDeployments)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.DescribeServiceDeploymentsOutput{ServiceDeployments: all(out.ServiceDeployments, serviceDeploymentView.sdk), Failures: failures(out.Failures)}, nil
+	return &sdk.DescribeServiceDeploymentsOutput{ServiceDeployments: convertAll(out.ServiceDeployments, serviceDeploymentView.toSDK), Failures: failuresToSDK(out.Failures)}, nil
 }
 
-// DescribeServiceRevisions is the SDK's.
+// DescribeServiceRevisions is the method of the SDK's client.
 func (d *Direct) DescribeServiceRevisions(ctx context.Context, in *sdk.DescribeServiceRevisionsInput, _ ...func(*sdk.Options)) (*sdk.DescribeServiceRevisionsOutput, error) {
-	a := asked{operation: "DescribeServiceRevisions", question: append([]string{}, in.ServiceRevisionArns...)}
-	out, err := reach(ctx, d, a, describeServiceRevisionsInput{in.ServiceRevisionArns}, d.ecs.describeServiceRevisions)
+	a := callSubject{operation: "DescribeServiceRevisions", question: append([]string{}, in.ServiceRevisionArns...)}
+	out, err := makeCall(ctx, d, a, describeServiceRevisionsInput{in.ServiceRevisionArns}, d.ecs.describeServiceRevisions)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.DescribeServiceRevisionsOutput{ServiceRevisions: all(out.ServiceRevisions, revisionView.sdk), Failures: failures(out.Failures)}, nil
+	return &sdk.DescribeServiceRevisionsOutput{ServiceRevisions: convertAll(out.ServiceRevisions, revisionView.toSDK), Failures: failuresToSDK(out.Failures)}, nil
 }
 
-// ListTasks is the SDK's.
+// ListTasks is the method of the SDK's client.
 func (d *Direct) ListTasks(ctx context.Context, in *sdk.ListTasksInput, _ ...func(*sdk.Options)) (*sdk.ListTasksOutput, error) {
-	l := listTasksInput{aws.ToString(in.Cluster), aws.ToString(in.ServiceName), aws.ToString(in.Family), string(in.DesiredStatus), size(in.MaxResults), in.NextToken}
-	a := asked{operation: "ListTasks", resource: l.Family, unknown: beyond(in), question: []string{l.Cluster, l.ServiceName, l.Family, l.DesiredStatus, slice(in.MaxResults, in.NextToken)}}
-	out, err := reach(ctx, d, a, l, d.ecs.listTasks)
+	l := listTasksInput{aws.ToString(in.Cluster), aws.ToString(in.ServiceName), aws.ToString(in.Family), string(in.DesiredStatus), pageSize(in.MaxResults), in.NextToken}
+	a := callSubject{operation: "ListTasks", resource: l.Family, unknown: findUnknownMember(in), question: []string{l.Cluster, l.ServiceName, l.Family, l.DesiredStatus, pageQuestion(in.MaxResults, in.NextToken)}}
+	out, err := makeCall(ctx, d, a, l, d.ecs.listTasks)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.ListTasksOutput{TaskArns: append([]string{}, out.TaskARNs...), NextToken: clone(out.NextToken)}, nil
+	return &sdk.ListTasksOutput{TaskArns: append([]string{}, out.TaskARNs...), NextToken: deepCopy(out.NextToken)}, nil
 }
 
-// beyond names the first member that the stand-in does not know, in the order of the request's body.
-func beyond(in *sdk.ListTasksInput) string {
+// findUnknownMember names the first member that the stand-in does not know, in the order of the request's body.
+func findUnknownMember(in *sdk.ListTasksInput) string {
 	switch {
 	case in.ContainerInstance != nil:
 		return "containerInstance"
@@ -224,15 +224,15 @@ func beyond(in *sdk.ListTasksInput) string {
 	return ""
 }
 
-// DescribeTasks is the SDK's.
+// DescribeTasks is the method of the SDK's client.
 func (d *Direct) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput, _ ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error) {
-	a := asked{operation: "DescribeTasks", question: append([]string{aws.ToString(in.Cluster)}, in.Tasks...)}
+	a := callSubject{operation: "DescribeTasks", question: append([]string{aws.ToString(in.Cluster)}, in.Tasks...)}
 	if in.Include != nil {
 		a.unknown = "include"
 	}
-	out, err := reach(ctx, d, a, describeTasksInput{aws.ToString(in.Cluster), in.Tasks}, d.ecs.describeTasks)
+	out, err := makeCall(ctx, d, a, describeTasksInput{aws.ToString(in.Cluster), in.Tasks}, d.ecs.describeTasks)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.DescribeTasksOutput{Tasks: all(out.Tasks, taskView.sdk), Failures: failures(out.Failures)}, nil
+	return &sdk.DescribeTasksOutput{Tasks: convertAll(out.Tasks, taskView.toSDK), Failures: failuresToSDK(out.Failures)}, nil
 }

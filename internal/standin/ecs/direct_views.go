@@ -14,24 +14,24 @@ import (
 // This file turns answers into the SDK's types: what the genuine client would decode from them. Views are passed by
 // value, so that what is pointed to is the caller's own.
 
-func (v serviceView) sdk() (types.Service, error) {
+func (v serviceView) toSDK() (types.Service, error) {
 	kept, err := v.kept()
 	if err != nil {
 		return types.Service{}, err
 	}
-	out := clone(kept)
+	out := deepCopy(kept)
 	out.ServiceArn, out.ServiceName, out.ClusterArn, out.TaskDefinition = &v.ServiceARN, &v.ServiceName, &v.ClusterARN, &v.TaskDefinition
-	out.Status, out.SchedulingStrategy, out.CreatedAt = &v.Status, types.SchedulingStrategy(v.SchedulingStrategy), moment(v.CreatedAt)
-	out.DesiredCount, out.RunningCount, out.PendingCount = count(v.DesiredCount), count(v.RunningCount), count(v.PendingCount)
+	out.Status, out.SchedulingStrategy, out.CreatedAt = &v.Status, types.SchedulingStrategy(v.SchedulingStrategy), timeToSDK(v.CreatedAt)
+	out.DesiredCount, out.RunningCount, out.PendingCount = countToSDK(v.DesiredCount), countToSDK(v.RunningCount), countToSDK(v.PendingCount)
 	out.DeploymentController = &types.DeploymentController{Type: types.DeploymentControllerType(v.DeploymentController.Type)}
-	out.DeploymentConfiguration = v.DeploymentConfiguration.sdk()
-	out.Deployments, out.CurrentServiceDeployment, out.Tags = all(v.Deployments, deploymentView.sdk), text(&v.CurrentServiceDeployment), tags(v.Tags)
+	out.DeploymentConfiguration = v.DeploymentConfiguration.toSDK()
+	out.Deployments, out.CurrentServiceDeployment, out.Tags = convertAll(v.Deployments, deploymentView.toSDK), nonEmptyText(&v.CurrentServiceDeployment), tagsToSDK(v.Tags)
 	return out, nil
 }
 
-func (c deploymentConfiguration) sdk() *types.DeploymentConfiguration {
+func (c deploymentConfiguration) toSDK() *types.DeploymentConfiguration {
 	out := &types.DeploymentConfiguration{
-		MaximumPercent: aws.Int32(count(c.MaximumPercent)), MinimumHealthyPercent: aws.Int32(count(c.MinimumHealthyPercent)), Strategy: types.DeploymentStrategy(c.Strategy),
+		MaximumPercent: aws.Int32(countToSDK(c.MaximumPercent)), MinimumHealthyPercent: aws.Int32(countToSDK(c.MinimumHealthyPercent)), Strategy: types.DeploymentStrategy(c.Strategy),
 	}
 	if b := c.CircuitBreaker; b != nil {
 		out.DeploymentCircuitBreaker = &types.DeploymentCircuitBreaker{Enable: b.Enable, Rollback: b.Rollback}
@@ -39,89 +39,89 @@ func (c deploymentConfiguration) sdk() *types.DeploymentConfiguration {
 	return out
 }
 
-func (v deploymentView) sdk() types.Deployment {
+func (v deploymentView) toSDK() types.Deployment {
 	return types.Deployment{
-		Id: &v.ID, Status: &v.Status, TaskDefinition: &v.TaskDefinition, CreatedAt: moment(v.CreatedAt), UpdatedAt: moment(v.UpdatedAt),
-		DesiredCount: count(v.DesiredCount), RunningCount: count(v.RunningCount), PendingCount: count(v.PendingCount), FailedTasks: count(v.FailedTasks),
-		RolloutState: types.DeploymentRolloutState(v.RolloutState), RolloutStateReason: text(&v.RolloutStateReason),
+		Id: &v.ID, Status: &v.Status, TaskDefinition: &v.TaskDefinition, CreatedAt: timeToSDK(v.CreatedAt), UpdatedAt: timeToSDK(v.UpdatedAt),
+		DesiredCount: countToSDK(v.DesiredCount), RunningCount: countToSDK(v.RunningCount), PendingCount: countToSDK(v.PendingCount), FailedTasks: countToSDK(v.FailedTasks),
+		RolloutState: types.DeploymentRolloutState(v.RolloutState), RolloutStateReason: nonEmptyText(&v.RolloutStateReason),
 	}
 }
 
-func (td taskDefinition) sdk() (*types.TaskDefinition, error) {
+func (td taskDefinition) toSDK() (*types.TaskDefinition, error) {
 	kept, err := td.kept()
 	if err != nil {
 		return nil, err
 	}
-	out := clone(kept)
-	out.Status, out.DeregisteredAt = types.TaskDefinitionStatus(td.Status), moment(td.DeregisteredAt)
+	out := deepCopy(kept)
+	out.Status, out.DeregisteredAt = types.TaskDefinitionStatus(td.Status), timeToSDK(td.DeregisteredAt)
 	return &out, nil
 }
 
-func (v briefView) sdk() types.ServiceDeploymentBrief {
+func (v briefView) toSDK() types.ServiceDeploymentBrief {
 	return types.ServiceDeploymentBrief{
 		ServiceDeploymentArn: &v.ServiceDeploymentARN, ServiceArn: &v.ServiceARN, ClusterArn: &v.ClusterARN,
-		Status: types.ServiceDeploymentStatus(v.Status), StatusReason: text(&v.StatusReason), TargetServiceRevisionArn: text(&v.TargetServiceRevisionARN),
-		CreatedAt: moment(v.CreatedAt), StartedAt: moment(v.StartedAt), FinishedAt: moment(v.FinishedAt),
+		Status: types.ServiceDeploymentStatus(v.Status), StatusReason: nonEmptyText(&v.StatusReason), TargetServiceRevisionArn: nonEmptyText(&v.TargetServiceRevisionARN),
+		CreatedAt: timeToSDK(v.CreatedAt), StartedAt: timeToSDK(v.StartedAt), FinishedAt: timeToSDK(v.FinishedAt),
 	}
 }
 
-func (v serviceDeploymentView) sdk() types.ServiceDeployment {
+func (v serviceDeploymentView) toSDK() types.ServiceDeployment {
 	out := types.ServiceDeployment{
 		ServiceDeploymentArn: &v.ServiceDeploymentARN, ServiceArn: &v.ServiceARN, ClusterArn: &v.ClusterARN,
-		Status: types.ServiceDeploymentStatus(v.Status), StatusReason: text(&v.StatusReason),
-		SourceServiceRevisions: all(v.SourceServiceRevisions, summaryView.sdk),
-		CreatedAt:              moment(v.CreatedAt), StartedAt: moment(v.StartedAt), UpdatedAt: moment(v.UpdatedAt), FinishedAt: moment(v.FinishedAt), StoppedAt: moment(v.StoppedAt),
+		Status: types.ServiceDeploymentStatus(v.Status), StatusReason: nonEmptyText(&v.StatusReason),
+		SourceServiceRevisions: convertAll(v.SourceServiceRevisions, summaryView.toSDK),
+		CreatedAt:              timeToSDK(v.CreatedAt), StartedAt: timeToSDK(v.StartedAt), UpdatedAt: timeToSDK(v.UpdatedAt), FinishedAt: timeToSDK(v.FinishedAt), StoppedAt: timeToSDK(v.StoppedAt),
 		DeploymentCircuitBreaker: &types.ServiceDeploymentCircuitBreaker{
 			Status:       types.ServiceDeploymentRollbackMonitorsStatus(v.DeploymentCircuitBreaker.Status),
-			FailureCount: count(v.DeploymentCircuitBreaker.FailureCount), Threshold: count(v.DeploymentCircuitBreaker.Threshold),
+			FailureCount: countToSDK(v.DeploymentCircuitBreaker.FailureCount), Threshold: countToSDK(v.DeploymentCircuitBreaker.Threshold),
 		},
 	}
-	target := v.TargetServiceRevision.sdk()
+	target := v.TargetServiceRevision.toSDK()
 	out.TargetServiceRevision = &target
 	if r := v.Rollback; r != nil {
-		out.Rollback = &types.Rollback{Reason: aws.String(r.Reason), ServiceRevisionArn: aws.String(r.ServiceRevisionARN), StartedAt: moment(r.StartedAt)}
+		out.Rollback = &types.Rollback{Reason: aws.String(r.Reason), ServiceRevisionArn: aws.String(r.ServiceRevisionARN), StartedAt: timeToSDK(r.StartedAt)}
 	}
 	return out
 }
 
-func (v summaryView) sdk() types.ServiceRevisionSummary {
+func (v summaryView) toSDK() types.ServiceRevisionSummary {
 	return types.ServiceRevisionSummary{Arn: &v.ARN}
 }
 
-func (v revisionView) sdk() types.ServiceRevision {
+func (v revisionView) toSDK() types.ServiceRevision {
 	return types.ServiceRevision{
-		ServiceRevisionArn: &v.ServiceRevisionARN, ServiceArn: &v.ServiceARN, ClusterArn: &v.ClusterARN, TaskDefinition: &v.TaskDefinition, CreatedAt: moment(v.CreatedAt),
+		ServiceRevisionArn: &v.ServiceRevisionARN, ServiceArn: &v.ServiceARN, ClusterArn: &v.ClusterARN, TaskDefinition: &v.TaskDefinition, CreatedAt: timeToSDK(v.CreatedAt),
 	}
 }
 
-func (v taskView) sdk() types.Task {
+func (v taskView) toSDK() types.Task {
 	return types.Task{
 		TaskArn: &v.TaskARN, ClusterArn: &v.ClusterARN, TaskDefinitionArn: &v.TaskDefinitionARN, Group: &v.Group, StartedBy: &v.StartedBy,
-		LastStatus: &v.LastStatus, DesiredStatus: &v.DesiredStatus, StopCode: types.TaskStopCode(v.StopCode), StoppedReason: text(&v.StoppedReason),
-		Containers: all(v.Containers, containerView.sdk),
-		CreatedAt:  moment(v.CreatedAt), StartedAt: moment(v.StartedAt), StoppingAt: moment(v.StoppingAt), StoppedAt: moment(v.StoppedAt),
+		LastStatus: &v.LastStatus, DesiredStatus: &v.DesiredStatus, StopCode: types.TaskStopCode(v.StopCode), StoppedReason: nonEmptyText(&v.StoppedReason),
+		Containers: convertAll(v.Containers, containerView.toSDK),
+		CreatedAt:  timeToSDK(v.CreatedAt), StartedAt: timeToSDK(v.StartedAt), StoppingAt: timeToSDK(v.StoppingAt), StoppedAt: timeToSDK(v.StoppedAt),
 	}
 }
 
-func (v containerView) sdk() types.Container {
+func (v containerView) toSDK() types.Container {
 	return types.Container{Name: &v.Name, TaskArn: &v.TaskARN, LastStatus: &v.LastStatus}
 }
 
-func (f failure) sdk() types.Failure { return types.Failure{Arn: &f.ARN, Reason: &f.Reason} }
+func (f failure) toSDK() types.Failure { return types.Failure{Arn: &f.ARN, Reason: &f.Reason} }
 
-func failures(fs []failure) []types.Failure { return all(fs, failure.sdk) }
+func failuresToSDK(fs []failure) []types.Failure { return convertAll(fs, failure.toSDK) }
 
-func (t tag) sdk() types.Tag { return types.Tag{Key: &t.Key, Value: &t.Value} }
+func (t tag) toSDK() types.Tag { return types.Tag{Key: &t.Key, Value: &t.Value} }
 
-// tags leaves out an empty list, as the wire does.
-func tags(ts []tag) []types.Tag {
+// tagsToSDK returns nil for an empty list, as the wire leaves it out.
+func tagsToSDK(ts []tag) []types.Tag {
 	if len(ts) == 0 {
 		return nil
 	}
-	return all(ts, tag.sdk)
+	return convertAll(ts, tag.toSDK)
 }
 
-func all[From, To any](from []From, one func(From) To) []To {
+func convertAll[From, To any](from []From, one func(From) To) []To {
 	out := make([]To, len(from))
 	for i := range from {
 		out[i] = one(from[i])
@@ -129,15 +129,15 @@ func all[From, To any](from []From, one func(From) To) []To {
 	return out
 }
 
-// text leaves out an empty text, as the wire does.
-func text(s *string) *string {
+// nonEmptyText returns nil for an empty text, as the wire leaves it out.
+func nonEmptyText(s *string) *string {
 	if *s == "" {
 		return nil
 	}
 	return s
 }
 
-func texts[T ~string](in []T) []string {
+func convertTexts[T ~string](in []T) []string {
 	out := make([]string, len(in), len(in)+8)
 	for i := range in {
 		out[i] = string(in[i])
@@ -145,8 +145,8 @@ func texts[T ~string](in []T) []string {
 	return out
 }
 
-// moment is a time to the millisecond, as it is on the wire.
-func moment(t *wire.Time) *time.Time {
+// timeToSDK returns a time to the millisecond, as it is on the wire.
+func timeToSDK(t *wire.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
@@ -154,11 +154,11 @@ func moment(t *wire.Time) *time.Time {
 	return &m
 }
 
-// count is a number as the SDK has it.
-func count(n int) int32 { return int32(n) } //nolint:gosec // every number of a view is small, or came as an int32
+// countToSDK converts a number to the SDK's type.
+func countToSDK(n int) int32 { return int32(n) } //nolint:gosec // every number of a view is small, or came as an int32
 
-// size is a page's size as the stand-in reads it.
-func size(most *int32) *int {
+// pageSize converts MaxResults to the stand-in's type.
+func pageSize(most *int32) *int {
 	if most == nil {
 		return nil
 	}
@@ -166,8 +166,8 @@ func size(most *int32) *int {
 	return &n
 }
 
-// slice tells one page from another.
-func slice(most *int32, token *string) string {
+// pageQuestion returns a text that is different for every page.
+func pageQuestion(most *int32, token *string) string {
 	part := aws.ToString(token)
 	if most != nil {
 		part += " " + strconv.Itoa(int(*most))
@@ -175,20 +175,20 @@ func slice(most *int32, token *string) string {
 	return part
 }
 
-// clone returns a copy of an SDK value that shares nothing with it that can be changed.
-func clone[T any](v T) T {
-	detach(reflect.ValueOf(&v).Elem())
+// deepCopy returns a copy of an SDK value that shares nothing with it that can be changed.
+func deepCopy[T any](v T) T {
+	detachValue(reflect.ValueOf(&v).Elem())
 	return v
 }
 
-// detach gives v its own copy of everything that it points to. Times and what is unexported are never changed.
-func detach(v reflect.Value) {
+// detachValue gives v its own copy of everything that it points to. Times and what is unexported are never changed.
+func detachValue(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
 			own := reflect.New(v.Type().Elem())
 			own.Elem().Set(v.Elem())
-			detach(own.Elem())
+			detachValue(own.Elem())
 			v.Set(own)
 		}
 	case reflect.Slice:
@@ -196,7 +196,7 @@ func detach(v reflect.Value) {
 			own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
 			reflect.Copy(own, v)
 			for i := range own.Len() {
-				detach(own.Index(i))
+				detachValue(own.Index(i))
 			}
 			v.Set(own)
 		}
@@ -211,7 +211,7 @@ func detach(v reflect.Value) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Field(i); f.CanSet() {
-				detach(f)
+				detachValue(f)
 			}
 		}
 	default: // a text or a number; the SDK's unions are in nothing that is cloned

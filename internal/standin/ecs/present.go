@@ -37,8 +37,8 @@ func (s *Service) Verifiers(target string) []func(credential string) bool {
 // still in use is seen.
 func (s *Service) Present() []Refusal {
 	var refused []Refusal
-	for _, attempt := range s.attempts() {
-		if !s.accepts(attempt.Target, attempt.credential) {
+	for _, attempt := range s.collectPresentations() {
+		if !s.targetAccepts(attempt.Target, attempt.credential) {
 			refused = append(refused, attempt.Refusal)
 		}
 	}
@@ -53,7 +53,7 @@ type presentation struct {
 	credential string
 }
 
-func (s *Service) attempts() []presentation {
+func (s *Service) collectPresentations() []presentation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []presentation
@@ -61,7 +61,7 @@ func (s *Service) attempts() []presentation {
 		for _, p := range t.processes {
 			for _, c := range p.app.Presents {
 				td := t.deployment.revision.definition
-				out = append(out, presentation{Refusal{t.service.name, t.arn, shortName(td), c.Target, c.Env}, p.environment[c.Env]})
+				out = append(out, presentation{Refusal{t.service.name, t.arn, familyRevision(td), c.Target, c.Env}, p.environment[c.Env]})
 			}
 		}
 	}

@@ -36,23 +36,23 @@ type deployment struct {
 	created, updated        time.Time
 }
 
-// deploy starts a rollout onto td and supersedes whatever is under way.
-func (s *Service) deploy(sv *service, td *taskDefinition) {
-	rev := &revision{arn: s.arn("service-revision/%s/%s/%019d", sv.cluster, sv.name, s.id()), definition: td, created: s.now()}
-	sd := &serviceDeployment{arn: s.arn("service-deployment/%s/%s/%019d", sv.cluster, sv.name, s.id()), created: sv.nextCreation(s.now()), target: rev}
+// startRollout starts a rollout onto td and supersedes whatever is under way.
+func (s *Service) startRollout(sv *service, td *taskDefinition) {
+	rev := &revision{arn: s.formatARN("service-revision/%s/%s/%019d", sv.cluster, sv.name, s.nextID()), definition: td, created: s.now()}
+	sd := &serviceDeployment{arn: s.formatARN("service-deployment/%s/%s/%019d", sv.cluster, sv.name, s.nextID()), created: sv.nextCreation(s.now()), target: rev}
 	for _, d := range sv.deployments {
 		sd.sources = append(sd.sources, d.revision)
 	}
 	if n := len(sv.history); n > 0 && sv.history[n-1].finished.IsZero() {
-		sv.history[n-1].finish(s.now(), "STOPPED", "Superseded by a newer service deployment.")
+		sv.history[n-1].setFinalStatus(s.now(), "STOPPED", "Superseded by a newer service deployment.")
 	}
-	sd.move(s.now(), "IN_PROGRESS", "")
+	sd.setStatus(s.now(), "IN_PROGRESS", "")
 	sv.history = append(sv.history, sd)
-	s.begin(sv, sd, rev, "ECS deployment %s in progress.")
+	s.beginDeployment(sv, sd, rev, "ECS deployment %s in progress.")
 }
 
-// nextCreation returns when a service deployment that is made now is created: no two of a service are of one millisecond,
-// or their order could not be told.
+// nextCreation returns when a service deployment that is made now is created: no two of a service are of one
+// millisecond, or their order could not be told.
 func (sv *service) nextCreation(now time.Time) time.Time {
 	if n := len(sv.history); n > 0 {
 		if after := sv.history[n-1].created.Add(time.Millisecond); after.After(now) {
@@ -62,22 +62,22 @@ func (sv *service) nextCreation(now time.Time) time.Time {
 	return now
 }
 
-// begin makes rev the PRIMARY deployment and turns the one before into an ACTIVE one.
-func (s *Service) begin(sv *service, sd *serviceDeployment, rev *revision, reason string) {
+// beginDeployment makes rev the PRIMARY deployment and the one before ACTIVE.
+func (s *Service) beginDeployment(sv *service, sd *serviceDeployment, rev *revision, reason string) {
 	for _, d := range sv.deployments {
 		d.status = "ACTIVE"
-		for _, t := range s.in(d, starting) {
-			s.end(t, "ServiceSchedulerInitiated", "Deployment "+d.id+" was superseded")
+		for _, t := range s.tasksInPhase(d, starting) {
+			s.finishTask(t, "ServiceSchedulerInitiated", "Deployment "+d.id+" was superseded")
 		}
 	}
-	d := &deployment{id: fmt.Sprintf("ecs-svc/%019d", s.id()), revision: rev, of: sd, status: "PRIMARY", created: s.now(), updated: s.now()}
+	d := &deployment{id: fmt.Sprintf("ecs-svc/%019d", s.nextID()), revision: rev, of: sd, status: "PRIMARY", created: s.now(), updated: s.now()}
 	sv.deployments = append([]*deployment{d}, sv.deployments...)
-	s.rollout(sv, d, "IN_PROGRESS", fmt.Sprintf(reason, d.id))
-	s.later(reactTime, "ecs looks at "+sv.name, func() { s.step(sv) })
+	s.setRolloutState(sv, d, "IN_PROGRESS", fmt.Sprintf(reason, d.id))
+	s.runLockedAfter(reactTime, "ecs looks at "+sv.name, func() { s.reconcileService(sv) })
 }
 
-// rollout moves a deployment's rollout state and tells the bus.
-func (s *Service) rollout(sv *service, d *deployment, state, reason string) {
+// setRolloutState sets a deployment's rollout state and emits the event.
+func (s *Service) setRolloutState(sv *service, d *deployment, state, reason string) {
 	d.rollout, d.reason, d.updated = state, reason, s.now()
 	kind := "INFO"
 	if state == "FAILED" {
@@ -92,7 +92,7 @@ func (s *Service) rollout(sv *service, d *deployment, state, reason string) {
 	})
 }
 
-// step does whatever a service needs next. It is level-triggered: call it whenever something changed.
+// reconcileService does whatever a service needs next. It is level-triggered: call it whenever something changed.
 //
 //	PRIMARY has            | what happens
 //	-----------------------|----------------------------------------------
@@ -100,92 +100,94 @@ func (s *Service) rollout(sv *service, d *deployment, state, reason string) {
 //	fewer tasks than asked | one starts, unless one is starting already
 //	more                   | the newest drain
 //	as many                | everybody else's tasks drain; then COMPLETED
-func (s *Service) step(sv *service) {
-	s.forget()
+func (s *Service) reconcileService(sv *service) {
+	s.dropOldTasks()
 	if sv.alone {
 		return
 	}
-	p := sv.primary()
-	sv.deployments = slices.DeleteFunc(sv.deployments, func(d *deployment) bool { return d != p && d.rollout != "FAILED" && s.gone(d) })
-	up := s.in(p, running)
+	p := sv.primaryDeployment()
+	sv.deployments = slices.DeleteFunc(sv.deployments, func(d *deployment) bool { return d != p && d.rollout != "FAILED" && s.hasNoTasks(d) })
+	up := s.tasksInPhase(p, running)
 	switch {
 	case p.rollout == "FAILED":
 	case len(up) < sv.desired:
-		if len(s.in(p, starting)) == 0 && !s.now().Before(p.notBefore) {
-			s.launch(sv, p)
+		if len(s.tasksInPhase(p, starting)) == 0 && !s.now().Before(p.notBefore) {
+			s.launchTask(sv, p)
 		}
 	default:
 		for _, t := range up[sv.desired:] {
-			s.drain(sv, t)
+			s.drainTask(sv, t)
 		}
-		s.replace(sv, p)
+		s.endOtherDeployments(sv, p)
 	}
 }
 
-// gone says whether a deployment has no task left that counts.
-func (s *Service) gone(d *deployment) bool {
-	return len(s.in(d, starting))+len(s.in(d, running))+len(s.in(d, draining)) == 0
+// hasNoTasks reports whether a deployment has no task left that counts.
+func (s *Service) hasNoTasks(d *deployment) bool {
+	return len(s.tasksInPhase(d, starting))+len(s.tasksInPhase(d, running))+len(s.tasksInPhase(d, draining)) == 0
 }
 
-// replace ends every other deployment, and completes p when none is left.
-func (s *Service) replace(sv *service, p *deployment) {
+// endOtherDeployments ends every other deployment, and completes p when none is left.
+func (s *Service) endOtherDeployments(sv *service, p *deployment) {
 	left := []*deployment{p}
 	for _, d := range sv.deployments[1:] {
-		for _, t := range s.in(d, running) {
-			s.drain(sv, t)
+		for _, t := range s.tasksInPhase(d, running) {
+			s.drainTask(sv, t)
 		}
-		if !s.gone(d) {
+		if !s.hasNoTasks(d) {
 			left = append(left, d)
 		}
 	}
 	sv.deployments = left
 	if len(left) == 1 && p.rollout == "IN_PROGRESS" {
-		s.complete(sv, p)
+		s.completeDeployment(sv, p)
 	}
 }
 
-func (s *Service) complete(sv *service, p *deployment) {
+func (s *Service) completeDeployment(sv *service, p *deployment) {
 	sv.completed = p.revision
-	s.rollout(sv, p, "COMPLETED", "ECS deployment "+p.id+" completed.")
+	s.setRolloutState(sv, p, "COMPLETED", "ECS deployment "+p.id+" completed.")
 	if p.of.rollback != nil {
-		p.of.finish(s.now(), "ROLLBACK_SUCCESSFUL", p.of.reason)
+		p.of.setFinalStatus(s.now(), "ROLLBACK_SUCCESSFUL", p.of.reason)
 		return
 	}
-	p.of.finish(s.now(), "SUCCESSFUL", "")
+	p.of.setFinalStatus(s.now(), "SUCCESSFUL", "")
 }
 
-// failed counts a failed task, puts off the next, and asks the circuit breaker.
-func (s *Service) failed(sv *service, d *deployment) {
+// countFailedTask counts a failed task, delays the next, and rolls back or stops the deployment where the circuit
+// breaker trips.
+func (s *Service) countFailedTask(sv *service, d *deployment) {
 	if d.failed++; sv.alone {
 		return
 	}
 	wait := min(retryTime<<min(d.failed-1, 10), longestWait)
 	d.notBefore = s.now().Add(wait)
-	s.later(wait, "ecs retries "+sv.name, func() { s.step(sv) })
+	s.runLockedAfter(wait, "ecs retries "+sv.name, func() { s.reconcileService(sv) })
 	breaker := sv.configuration.CircuitBreaker
-	if d != sv.primary() || d.rollout != "IN_PROGRESS" || breaker == nil || !breaker.Enable || d.failed < sv.threshold() {
+	if d != sv.primaryDeployment() || d.rollout != "IN_PROGRESS" || breaker == nil || !breaker.Enable || d.failed < sv.breakerThreshold() {
 		return
 	}
-	s.rollout(sv, d, "FAILED", "ECS deployment circuit breaker: tasks failed to start.")
+	s.setRolloutState(sv, d, "FAILED", "ECS deployment circuit breaker: tasks failed to start.")
 	switch {
 	case d.of.rollback != nil:
-		d.of.finish(s.now(), "ROLLBACK_FAILED", "Rollback failed: tasks failed to start.")
+		d.of.setFinalStatus(s.now(), "ROLLBACK_FAILED", "Rollback failed: tasks failed to start.")
 	case breaker.Rollback && sv.completed != nil:
 		s.rollBack(sv, "Service deployment rolled back because the circuit breaker threshold was exceeded.")
 	default:
-		d.of.finish(s.now(), "STOPPED", "Service deployment stopped because the circuit breaker threshold was exceeded.")
+		d.of.setFinalStatus(s.now(), "STOPPED", "Service deployment stopped because the circuit breaker threshold was exceeded.")
 	}
 }
 
-// threshold is the circuit breaker's (API_DeploymentCircuitBreaker): half of the desired count, between 3 and 200.
-func (sv *service) threshold() int { return min(max((sv.desired+1)/2, 3), 200) }
+// breakerThreshold returns the circuit breaker's threshold (API_DeploymentCircuitBreaker): half of the desired count,
+// between 3 and 200.
+func (sv *service) breakerThreshold() int { return min(max((sv.desired+1)/2, 3), 200) }
 
 // rollBack starts a deployment back to the last completed revision, as part of the same service deployment.
 func (s *Service) rollBack(sv *service, why string) {
-	sd := sv.primary().of
-	sd.move(s.now(), "ROLLBACK_IN_PROGRESS", why)
-	sd.rollback = &rollbackView{why, stamp(s.now()), sv.completed.arn}
-	s.begin(sv, sd, sv.completed, "ECS deployment circuit breaker: rolling back to deploymentId %s.")
+	sd := sv.primaryDeployment().of
+	sd.setStatus(s.now(), "ROLLBACK_IN_PROGRESS", why)
+	sd.rollback = &rollbackView{why, wireTime(s.now()), sv.completed.arn}
+	s.beginDeployment(sv, sd, sv.completed, "ECS deployment circuit breaker: rolling back to deploymentId %s.")
 }
 
 type deploymentView struct {
@@ -205,8 +207,8 @@ type deploymentView struct {
 func (s *Service) describeDeployment(sv *service, d *deployment) deploymentView {
 	v := deploymentView{
 		ID: d.id, Status: d.status, TaskDefinition: d.revision.definition.ARN, FailedTasks: d.failed,
-		RunningCount: len(s.in(d, running)) + len(s.in(d, draining)), PendingCount: len(s.in(d, starting)),
-		CreatedAt: stamp(d.created), UpdatedAt: stamp(d.updated),
+		RunningCount: len(s.tasksInPhase(d, running)) + len(s.tasksInPhase(d, draining)), PendingCount: len(s.tasksInPhase(d, starting)),
+		CreatedAt: wireTime(d.created), UpdatedAt: wireTime(d.updated),
 	}
 	if d.status == "PRIMARY" {
 		v.DesiredCount = sv.desired

@@ -24,7 +24,7 @@ func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, er
 	if err != nil {
 		return runTaskOutput{}, err
 	}
-	td, err := s.deployable(in.TaskDefinition)
+	td, err := s.findDeployable(in.TaskDefinition)
 	if err != nil {
 		return runTaskOutput{}, err
 	}
@@ -40,15 +40,15 @@ func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, er
 	alone.deployments = []*deployment{d}
 	out := runTaskOutput{Tasks: []taskView{}, Failures: []failure{}}
 	for range n {
-		s.launch(alone, d)
+		s.launchTask(alone, d)
 		out.Tasks = append(out.Tasks, s.describeTask(s.tasks[len(s.tasks)-1]))
 	}
 	return out, nil
 }
 
-// Run is what EventBridge does when a rule or a schedule fires: RunTask.
+// Run runs a task as EventBridge does when a rule or a schedule fires.
 func (s *Service) Run(cluster, taskDefinition string, count int) error {
-	defer s.lock()()
+	defer s.lockAndEmit()()
 	_, err := s.runTask(context.Background(), runTaskInput{Cluster: cluster, TaskDefinition: taskDefinition, Count: &count})
 	return err
 }

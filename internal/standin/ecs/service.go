@@ -61,7 +61,7 @@ type service struct {
 	kept               func() (types.Service, error) // its settings in the SDK's types; decoded once
 }
 
-func (sv *service) primary() *deployment { return sv.deployments[0] }
+func (sv *service) primaryDeployment() *deployment { return sv.deployments[0] }
 
 type clusterInput struct {
 	ClusterName string `json:"clusterName"`
@@ -77,7 +77,7 @@ func (s *Service) createCluster(_ context.Context, in clusterInput) (clusterOutp
 		in.ClusterName = "default"
 	}
 	s.clusters[in.ClusterName] = true
-	arn := s.arn("cluster/%s", in.ClusterName)
+	arn := s.formatARN("cluster/%s", in.ClusterName)
 	out := map[string]string{"clusterArn": arn, "clusterName": in.ClusterName, "status": "ACTIVE"}
 	return clusterOutput{out}, s.setTags(arn, in.Tags)
 }
@@ -94,13 +94,13 @@ func (s *Service) clusterName(ref string) (string, error) {
 	return name, nil
 }
 
-// service returns the service that ref, a name or an ARN, names in a cluster.
-func (s *Service) service(cluster, ref string) (*service, error) {
+// findService returns the service that ref, a name or an ARN, names in a cluster.
+func (s *Service) findService(cluster, ref string) (*service, error) {
 	name, err := s.clusterName(cluster)
 	if err != nil {
 		return nil, err
 	}
-	sv, found := s.services[s.arn("service/%s/%s", name, ref[strings.LastIndex(ref, "/")+1:])]
+	sv, found := s.services[s.formatARN("service/%s/%s", name, ref[strings.LastIndex(ref, "/")+1:])]
 	if !found {
 		return nil, wire.Errorf("ServiceNotFoundException", "Service not found.")
 	}
@@ -129,24 +129,24 @@ func (s *Service) createService(_ context.Context, in createServiceInput) (servi
 	if err != nil {
 		return serviceOutput{}, err
 	}
-	td, err := s.deployable(in.TaskDefinition)
+	td, err := s.findDeployable(in.TaskDefinition)
 	if err != nil {
 		return serviceOutput{}, err
 	}
 	sv := &service{
-		settings: in.settings, cluster: cluster, name: in.ServiceName, arn: s.arn("service/%s/%s", cluster, in.ServiceName),
+		settings: in.settings, cluster: cluster, name: in.ServiceName, arn: s.formatARN("service/%s/%s", cluster, in.ServiceName),
 		controller: "ECS", configuration: deploymentConfiguration{MaximumPercent: 200, MinimumHealthyPercent: 100}, created: s.now(),
 	}
 	if err := s.checkNew(sv, in); err != nil {
 		return serviceOutput{}, err
 	}
 	sv.kept = sync.OnceValues(func() (out types.Service, err error) {
-		err = decode(in.settings, &out)
+		err = decodeAnswer(in.settings, &out)
 		return out, err
 	})
 	s.services[sv.arn] = sv
-	s.deploy(sv, td)
-	return serviceOutput{s.describe(sv)}, s.setTags(sv.arn, in.Tags)
+	s.startRollout(sv, td)
+	return serviceOutput{s.describeService(sv)}, s.setTags(sv.arn, in.Tags)
 }
 
 func (s *Service) checkNew(sv *service, in createServiceInput) error {
@@ -162,10 +162,10 @@ func (s *Service) checkNew(sv *service, in createServiceInput) error {
 	if in.DesiredCount != nil {
 		sv.desired = *in.DesiredCount
 	}
-	return sv.configure(in.DeploymentConfiguration)
+	return sv.setConfiguration(in.DeploymentConfiguration)
 }
 
-func (sv *service) configure(c *deploymentConfiguration) error {
+func (sv *service) setConfiguration(c *deploymentConfiguration) error {
 	if c == nil {
 		return nil
 	}
@@ -176,8 +176,8 @@ func (sv *service) configure(c *deploymentConfiguration) error {
 	return nil
 }
 
-// rolling refuses what only a rolling update is reproduced for.
-func (sv *service) rolling() error {
+// checkRollingUpdate refuses what only a rolling update is reproduced for.
+func (sv *service) checkRollingUpdate() error {
 	if s := sv.configuration.Strategy; s != "" && s != "ROLLING" {
 		return wire.NotImplemented("deployment strategy %s", s)
 	}
@@ -194,34 +194,34 @@ type updateServiceInput struct {
 }
 
 func (s *Service) updateService(_ context.Context, in updateServiceInput) (serviceOutput, error) {
-	sv, err := s.service(in.Cluster, in.Service)
+	sv, err := s.findService(in.Cluster, in.Service)
 	if err != nil {
 		return serviceOutput{}, err
 	}
-	td := sv.primary().revision.definition
+	td := sv.primaryDeployment().revision.definition
 	if in.TaskDefinition != "" {
 		if sv.controller != "ECS" {
 			return serviceOutput{}, wire.Errorf("InvalidParameterException", "Unable to update task definition on services with a %s deployment controller.", sv.controller)
 		}
-		if td, err = s.deployable(in.TaskDefinition); err != nil {
+		if td, err = s.findDeployable(in.TaskDefinition); err != nil {
 			return serviceOutput{}, err
 		}
 	}
-	if err := sv.configure(in.DeploymentConfiguration); err != nil {
+	if err := sv.setConfiguration(in.DeploymentConfiguration); err != nil {
 		return serviceOutput{}, err
 	}
 	if in.DesiredCount != nil {
 		sv.desired = *in.DesiredCount
-		sv.primary().updated = s.now()
+		sv.primaryDeployment().updated = s.now()
 	}
-	if in.ForceNewDeployment || td != sv.primary().revision.definition {
-		if err := sv.rolling(); err != nil {
+	if in.ForceNewDeployment || td != sv.primaryDeployment().revision.definition {
+		if err := sv.checkRollingUpdate(); err != nil {
 			return serviceOutput{}, err
 		}
-		s.deploy(sv, td)
+		s.startRollout(sv, td)
 	}
-	s.step(sv)
-	return serviceOutput{s.describe(sv)}, nil
+	s.reconcileService(sv)
+	return serviceOutput{s.describeService(sv)}, nil
 }
 
 type describeServicesInput struct {
@@ -242,19 +242,19 @@ func (s *Service) describeServices(_ context.Context, in describeServicesInput) 
 	}
 	out := describeServicesOutput{Services: []*serviceView{}, Failures: []failure{}}
 	for _, ref := range in.Services {
-		sv, err := s.service(in.Cluster, ref)
+		sv, err := s.findService(in.Cluster, ref)
 		if err != nil {
-			out.Failures = append(out.Failures, failure{s.arn("service/%s/%s", cluster, ref), "MISSING"})
+			out.Failures = append(out.Failures, failure{s.formatARN("service/%s/%s", cluster, ref), "MISSING"})
 			continue
 		}
-		v := s.describe(sv)
-		if v.Tags, err = s.included(sv.arn, in.Include); err != nil {
+		v := s.describeService(sv)
+		if v.Tags, err = s.includedTags(sv.arn, in.Include); err != nil {
 			return describeServicesOutput{}, err
 		}
 		out.Services = append(out.Services, v)
 	}
-	shuffle(s, out.Services, func(v *serviceView) string { return v.ServiceARN })
-	shuffle(s, out.Failures, failure.key)
+	shuffleItems(s, out.Services, func(v *serviceView) string { return v.ServiceARN })
+	shuffleItems(s, out.Failures, failure.sortKey)
 	return out, nil
 }
 
@@ -280,7 +280,7 @@ func (s *Service) listServices(_ context.Context, in listServicesInput) (listSer
 			arns = append(arns, arn)
 		}
 	}
-	arns, next, err := page(s, sim.List[string]{Items: arns, Key: itself, Most: 10}, in.MaxResults, in.NextToken)
+	arns, next, err := answerPage(s, sim.List[string]{Items: arns, Key: textKey, Most: 10}, in.MaxResults, in.NextToken)
 	return listServicesOutput{arns, next}, err
 }
 
@@ -306,11 +306,11 @@ type serviceView struct {
 	kept func() (types.Service, error) // the settings in the SDK's types
 }
 
-func (s *Service) describe(sv *service) *serviceView {
+func (s *Service) describeService(sv *service) *serviceView {
 	v := &serviceView{
-		settings: sv.settings, ServiceARN: sv.arn, ServiceName: sv.name, ClusterARN: s.arn("cluster/%s", sv.cluster), Status: "ACTIVE",
-		SchedulingStrategy: "REPLICA", DesiredCount: sv.desired, TaskDefinition: sv.primary().revision.definition.ARN,
-		DeploymentController: controller{sv.controller}, DeploymentConfiguration: sv.configuration, CreatedAt: stamp(sv.created),
+		settings: sv.settings, ServiceARN: sv.arn, ServiceName: sv.name, ClusterARN: s.formatARN("cluster/%s", sv.cluster), Status: "ACTIVE",
+		SchedulingStrategy: "REPLICA", DesiredCount: sv.desired, TaskDefinition: sv.primaryDeployment().revision.definition.ARN,
+		DeploymentController: controller{sv.controller}, DeploymentConfiguration: sv.configuration, CreatedAt: wireTime(sv.created),
 		kept: sv.kept,
 	}
 	for _, d := range sv.deployments {
@@ -319,7 +319,7 @@ func (s *Service) describe(sv *service) *serviceView {
 		v.PendingCount += dv.PendingCount
 		v.Deployments = append(v.Deployments, dv)
 	}
-	shuffle(s, v.Deployments, func(d deploymentView) string { return d.ID })
+	shuffleItems(s, v.Deployments, func(d deploymentView) string { return d.ID })
 	if sd := sv.history[len(sv.history)-1]; sd.finished.IsZero() {
 		v.CurrentServiceDeployment = sd.arn
 	}

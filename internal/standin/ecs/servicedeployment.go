@@ -18,12 +18,12 @@ type serviceDeployment struct {
 	created, updated, finished, stopped time.Time
 }
 
-func (sd *serviceDeployment) move(now time.Time, status, reason string) {
+func (sd *serviceDeployment) setStatus(now time.Time, status, reason string) {
 	sd.status, sd.reason, sd.updated = status, reason, now
 }
 
-func (sd *serviceDeployment) finish(now time.Time, status, reason string) {
-	sd.move(now, status, reason)
+func (sd *serviceDeployment) setFinalStatus(now time.Time, status, reason string) {
+	sd.setStatus(now, status, reason)
 	sd.finished = now
 	if status == "STOPPED" {
 		sd.stopped = now
@@ -48,7 +48,7 @@ type briefView struct {
 	FinishedAt               *wire.Time `json:"finishedAt,omitempty"`
 }
 
-func (v briefView) key() string { return v.ServiceDeploymentARN }
+func (v briefView) sortKey() string { return v.ServiceDeploymentARN }
 
 type listServiceDeploymentsInput struct {
 	Cluster    string   `json:"cluster"`
@@ -65,7 +65,7 @@ type listServiceDeploymentsOutput struct {
 
 // listServiceDeployments lists in no order. AWS forgets after 90 days, and so does this.
 func (s *Service) listServiceDeployments(_ context.Context, in listServiceDeploymentsInput) (listServiceDeploymentsOutput, error) {
-	sv, err := s.service(in.Cluster, in.Service)
+	sv, err := s.findService(in.Cluster, in.Service)
 	if err != nil {
 		return listServiceDeploymentsOutput{}, err
 	}
@@ -73,12 +73,12 @@ func (s *Service) listServiceDeployments(_ context.Context, in listServiceDeploy
 	for _, sd := range sv.history {
 		if s.now().Sub(sd.created) < 90*24*time.Hour && (len(in.Status) == 0 || slices.Contains(in.Status, sd.status)) {
 			all = append(all, briefView{
-				sd.arn, sv.arn, s.arn("cluster/%s", sv.cluster), sd.status, sd.reason, sd.target.arn,
-				stamp(sd.created), stamp(sd.created), stamp(sd.finished),
+				sd.arn, sv.arn, s.formatARN("cluster/%s", sv.cluster), sd.status, sd.reason, sd.target.arn,
+				wireTime(sd.created), wireTime(sd.created), wireTime(sd.finished),
 			})
 		}
 	}
-	all, next, err := page(s, sim.List[briefView]{Items: all, Key: briefView.key, Most: 20}, in.MaxResults, in.NextToken)
+	all, next, err := answerPage(s, sim.List[briefView]{Items: all, Key: briefView.sortKey, Most: 20}, in.MaxResults, in.NextToken)
 	return listServiceDeploymentsOutput{all, next}, err
 }
 
@@ -124,37 +124,37 @@ func (s *Service) describeServiceDeployments(_ context.Context, in describeServi
 	}
 	out := describeServiceDeploymentsOutput{ServiceDeployments: []serviceDeploymentView{}, Failures: []failure{}}
 	for _, arn := range in.ARNs {
-		sv, sd := s.attempt(arn)
+		sv, sd := s.findServiceDeployment(arn)
 		if sd == nil {
 			out.Failures = append(out.Failures, failure{arn, "MISSING"})
 			continue
 		}
 		out.ServiceDeployments = append(out.ServiceDeployments, s.describeAttempt(sv, sd))
 	}
-	shuffle(s, out.ServiceDeployments, func(v serviceDeploymentView) string { return v.ServiceDeploymentARN })
-	shuffle(s, out.Failures, failure.key)
+	shuffleItems(s, out.ServiceDeployments, func(v serviceDeploymentView) string { return v.ServiceDeploymentARN })
+	shuffleItems(s, out.Failures, failure.sortKey)
 	return out, nil
 }
 
 func (s *Service) describeAttempt(sv *service, sd *serviceDeployment) serviceDeploymentView {
 	v := serviceDeploymentView{
-		ServiceDeploymentARN: sd.arn, ServiceARN: sv.arn, ClusterARN: s.arn("cluster/%s", sv.cluster), Status: sd.status, StatusReason: sd.reason,
+		ServiceDeploymentARN: sd.arn, ServiceARN: sv.arn, ClusterARN: s.formatARN("cluster/%s", sv.cluster), Status: sd.status, StatusReason: sd.reason,
 		SourceServiceRevisions: []summaryView{}, TargetServiceRevision: &summaryView{sd.target.arn}, Rollback: sd.rollback,
-		DeploymentCircuitBreaker: breakerView{Status: "DISABLED", Threshold: sv.threshold()},
-		CreatedAt:                stamp(sd.created), StartedAt: stamp(sd.created), UpdatedAt: stamp(sd.updated), FinishedAt: stamp(sd.finished), StoppedAt: stamp(sd.stopped),
+		DeploymentCircuitBreaker: breakerView{Status: "DISABLED", Threshold: sv.breakerThreshold()},
+		CreatedAt:                wireTime(sd.created), StartedAt: wireTime(sd.created), UpdatedAt: wireTime(sd.updated), FinishedAt: wireTime(sd.finished), StoppedAt: wireTime(sd.stopped),
 	}
 	for _, r := range sd.sources {
 		v.SourceServiceRevisions = append(v.SourceServiceRevisions, summaryView{r.arn})
 	}
-	shuffle(s, v.SourceServiceRevisions, func(v summaryView) string { return v.ARN })
+	shuffleItems(s, v.SourceServiceRevisions, func(v summaryView) string { return v.ARN })
 	if b := sv.configuration.CircuitBreaker; b != nil && b.Enable {
 		v.DeploymentCircuitBreaker.Status = "MONITORING"
 	}
 	return v
 }
 
-// attempt returns the service deployment with this ARN, and its service.
-func (s *Service) attempt(arn string) (*service, *serviceDeployment) {
+// findServiceDeployment returns the service deployment with this ARN, and its service.
+func (s *Service) findServiceDeployment(arn string) (*service, *serviceDeployment) {
 	for _, sv := range s.services {
 		for _, sd := range sv.history {
 			if sd.arn == arn {
@@ -188,19 +188,19 @@ func (s *Service) describeServiceRevisions(_ context.Context, in describeService
 	}
 	out := describeServiceRevisionsOutput{ServiceRevisions: []revisionView{}, Failures: []failure{}}
 	for _, arn := range in.ARNs {
-		sv, rev := s.deployed(arn)
+		sv, rev := s.findRevision(arn)
 		if rev == nil {
 			out.Failures = append(out.Failures, failure{arn, "MISSING"})
 			continue
 		}
-		out.ServiceRevisions = append(out.ServiceRevisions, revisionView{arn, sv.arn, s.arn("cluster/%s", sv.cluster), rev.definition.ARN, stamp(rev.created)})
+		out.ServiceRevisions = append(out.ServiceRevisions, revisionView{arn, sv.arn, s.formatARN("cluster/%s", sv.cluster), rev.definition.ARN, wireTime(rev.created)})
 	}
-	shuffle(s, out.ServiceRevisions, func(v revisionView) string { return v.ServiceRevisionARN })
-	shuffle(s, out.Failures, failure.key)
+	shuffleItems(s, out.ServiceRevisions, func(v revisionView) string { return v.ServiceRevisionARN })
+	shuffleItems(s, out.Failures, failure.sortKey)
 	return out, nil
 }
 
-func (s *Service) deployed(arn string) (*service, *revision) {
+func (s *Service) findRevision(arn string) (*service, *revision) {
 	for _, sv := range s.services {
 		for _, sd := range sv.history {
 			if sd.target.arn == arn {
@@ -221,7 +221,7 @@ type stopServiceDeploymentOutput struct {
 }
 
 func (s *Service) stopServiceDeployment(_ context.Context, in stopServiceDeploymentInput) (stopServiceDeploymentOutput, error) {
-	sv, sd := s.attempt(in.ARN)
+	sv, sd := s.findServiceDeployment(in.ARN)
 	switch {
 	case sd == nil:
 		return stopServiceDeploymentOutput{}, wire.Errorf("ServiceDeploymentNotFoundException", "Service deployment not found.")

@@ -23,8 +23,8 @@ type Startable struct {
 // and each revision of a service once. Changes nothing.
 func (s *Service) Startable() []Startable {
 	var out []Startable
-	for _, c := range s.candidates() {
-		out = append(out, s.startable(c)...)
+	for _, c := range s.listCandidates() {
+		out = append(out, s.findStartable(c)...)
 	}
 	return out
 }
@@ -34,25 +34,25 @@ func (s *Service) Startable() []Startable {
 // and revision. Changes nothing.
 func (s *Service) Deployable() []Startable {
 	var out []Startable
-	for _, c := range s.registered() {
-		out = append(out, s.startable(c)...)
+	for _, c := range s.registeredCandidates() {
+		out = append(out, s.findStartable(c)...)
 	}
 	return out
 }
 
-// candidate is a revision, and why a task may be started on it.
+// candidate is a revision with the reason for which a task may be started on it.
 type candidate struct {
 	service, why string
 	definition   *taskDefinition
 }
 
-func (s *Service) candidates() []candidate {
+func (s *Service) listCandidates() []candidate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []candidate
 	for _, arn := range slices.Sorted(maps.Keys(s.services)) {
 		var own []candidate
-		for _, c := range s.services[arn].candidates() {
+		for _, c := range s.services[arn].listCandidates() {
 			if !slices.ContainsFunc(own, func(o candidate) bool { return o.definition == c.definition }) {
 				own = append(own, c)
 			}
@@ -62,12 +62,12 @@ func (s *Service) candidates() []candidate {
 	return out
 }
 
-// candidates returns what the scheduler may start tasks on. A FAILED deployment starts no more, but the PRIMARY one
+// listCandidates returns what the scheduler may start tasks on. A FAILED deployment starts no more, but the PRIMARY one
 // does when somebody forces a new deployment.
-func (sv *service) candidates() []candidate {
+func (sv *service) listCandidates() []candidate {
 	var out []candidate
 	for _, d := range sv.deployments {
-		if d == sv.primary() || d.rollout != "FAILED" {
+		if d == sv.primaryDeployment() || d.rollout != "FAILED" {
 			out = append(out, candidate{sv.name, d.status, d.revision.definition})
 		}
 	}
@@ -77,19 +77,19 @@ func (sv *service) candidates() []candidate {
 	return out
 }
 
-func (s *Service) registered() []candidate {
+func (s *Service) registeredCandidates() []candidate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	used := map[string]bool{}
 	for _, sv := range s.services {
-		for _, c := range sv.candidates() {
+		for _, c := range sv.listCandidates() {
 			used[c.definition.Family] = true
 		}
 	}
 	var out []candidate
 	for _, family := range slices.Sorted(maps.Keys(used)) {
 		for _, td := range s.families[family] {
-			if !s.inactive(td) {
+			if !s.isInactive(td) {
 				out = append(out, candidate{"", td.Status, td})
 			}
 		}
@@ -97,8 +97,8 @@ func (s *Service) registered() []candidate {
 	return out
 }
 
-// startable runs without the lock: what an image does is somebody else's to say.
-func (s *Service) startable(c candidate) []Startable {
+// findStartable returns the containers of a candidate. The caller does not hold the lock, for Images is the caller's.
+func (s *Service) findStartable(c candidate) []Startable {
 	var out []Startable
 	for _, v := range c.definition.views {
 		app, _ := s.cfg.Images(v.Image)
@@ -107,17 +107,17 @@ func (s *Service) startable(c candidate) []Startable {
 			secrets[sec.Name] = sec.ValueFrom
 		}
 		if at := strings.LastIndex(secrets[app.Bundle], ":::"); app.Bundle != "" && at >= 0 {
-			for _, name := range app.uses() {
+			for _, name := range app.variableNames() {
 				secrets[name] = secrets[app.Bundle][:at+1] + name + "::" + secrets[app.Bundle][at+3:]
 			}
 		}
-		out = append(out, Startable{c.service, shortName(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents), slices.Clone(app.Verifies)})
+		out = append(out, Startable{c.service, familyRevision(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents), slices.Clone(app.Verifies)})
 	}
 	return out
 }
 
-// uses lists the variables that an app sends or accepts.
-func (a App) uses() (names []string) {
+// variableNames lists the variables that an app sends or accepts.
+func (a App) variableNames() (names []string) {
 	for _, p := range a.Presents {
 		names = append(names, p.Env)
 	}

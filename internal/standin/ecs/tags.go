@@ -34,12 +34,12 @@ func (s *Service) tagList(arn string) []tag {
 	for _, k := range slices.Sorted(maps.Keys(s.tags[arn])) {
 		out = append(out, tag{k, s.tags[arn][k]})
 	}
-	shuffle(s, out, func(t tag) string { return t.Key })
+	shuffleItems(s, out, func(t tag) string { return t.Key })
 	return out
 }
 
-// included returns the tags of arn where TAGS was asked for.
-func (s *Service) included(arn string, include []string) ([]tag, error) {
+// includedTags returns the tags of arn where TAGS was asked for.
+func (s *Service) includedTags(arn string, include []string) ([]tag, error) {
 	for _, what := range include {
 		if what != "TAGS" {
 			return nil, wire.NotImplemented("include %s", what)
@@ -61,7 +61,7 @@ type tagsOutput struct {
 	Tags []tag `json:"tags"`
 }
 
-func (s *Service) exists(arn string) error {
+func (s *Service) checkTaggable(arn string) error {
 	if _, found := s.tags[arn]; !found {
 		return wire.Errorf("InvalidParameterException", "The specified resource is inactive or does not exist. Specify an active resource and try again.")
 	}
@@ -69,7 +69,7 @@ func (s *Service) exists(arn string) error {
 }
 
 func (s *Service) tagResource(_ context.Context, in tagInput) (struct{}, error) {
-	if err := s.exists(in.ResourceARN); err != nil {
+	if err := s.checkTaggable(in.ResourceARN); err != nil {
 		return struct{}{}, err
 	}
 	return struct{}{}, s.setTags(in.ResourceARN, in.Tags)
@@ -79,9 +79,9 @@ func (s *Service) untagResource(_ context.Context, in tagInput) (struct{}, error
 	for _, k := range in.TagKeys {
 		delete(s.tags[in.ResourceARN], k)
 	}
-	return struct{}{}, s.exists(in.ResourceARN)
+	return struct{}{}, s.checkTaggable(in.ResourceARN)
 }
 
 func (s *Service) listTagsForResource(_ context.Context, in tagInput) (tagsOutput, error) {
-	return tagsOutput{s.tagList(in.ResourceARN)}, s.exists(in.ResourceARN)
+	return tagsOutput{s.tagList(in.ResourceARN)}, s.checkTaggable(in.ResourceARN)
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// phase is where a task is in its life.
+// phase is the stage of a task's life.
 type phase string
 
 const (
@@ -38,8 +38,8 @@ type process struct {
 	environment map[string]string
 }
 
-// in returns a deployment's tasks in one phase, oldest first.
-func (s *Service) in(d *deployment, p phase) []*task {
+// tasksInPhase returns a deployment's tasks in one phase, oldest first.
+func (s *Service) tasksInPhase(d *deployment, p phase) []*task {
 	var out []*task
 	for _, t := range s.tasks {
 		if t.deployment == d && t.phase == p {
@@ -49,66 +49,67 @@ func (s *Service) in(d *deployment, p phase) []*task {
 	return out
 }
 
-// launch places one task. It starts, or fails to, 10 to 20 seconds later.
-func (s *Service) launch(sv *service, d *deployment) {
-	n := s.id()
+// launchTask places one task. It starts, or fails to, 10 to 20 seconds later.
+func (s *Service) launchTask(sv *service, d *deployment) {
+	n := s.nextID()
 	t := &task{number: n, id: fmt.Sprintf("%032x", n), service: sv, deployment: d, phase: starting, created: s.now()}
-	t.arn = s.arn("task/%s/%s", sv.cluster, t.id)
+	t.arn = s.formatARN("task/%s/%s", sv.cluster, t.id)
 	s.tasks = append(s.tasks, t)
 	delay := time.Duration(10+n%3*5) * time.Second
-	s.cfg.Clock.After(delay, "ecs starts a task of "+sv.name, func() { s.start(t) })
+	s.cfg.Clock.After(delay, "ecs starts a task of "+sv.name, func() { s.startContainers(t) })
 }
 
-// start starts a task's containers without the lock, because secrets and targets are other services.
-func (s *Service) start(t *task) {
+// startContainers starts a task's containers without the lock, because secrets and targets are other services.
+func (s *Service) startContainers(t *task) {
 	s.mu.Lock()
 	due, definition := t.phase == starting, t.deployment.revision.definition
 	s.mu.Unlock()
 	if !due {
 		return
 	}
-	processes, code, reason := s.boot(definition)
-	defer s.lock()()
+	processes, code, reason := s.bootContainers(definition)
+	defer s.lockAndEmit()()
 	if t.phase != starting {
 		return
 	}
 	if reason != "" {
-		s.end(t, code, reason)
-		s.failed(t.service, t.deployment)
+		s.finishTask(t, code, reason)
+		s.countFailedTask(t.service, t.deployment)
 	} else {
 		t.phase, t.started, t.processes = running, s.now(), processes
 		t.deployment.failed = 0
-		s.expire(t)
+		s.endWhenDone(t)
 	}
-	s.step(t.service)
+	s.reconcileService(t.service)
 }
 
-// expire ends a task without a service when its first container that does not run for ever is through.
-func (s *Service) expire(t *task) {
+// endWhenDone ends a task without a service when its first container that does not run for ever is through.
+func (s *Service) endWhenDone(t *task) {
 	for _, p := range t.processes {
 		if t.service.alone && p.app.Lasts > 0 {
-			s.later(p.app.Lasts, "ecs task "+t.id+" is through", func() { s.end(t, "EssentialContainerExited", "Essential container in task exited") })
+			s.runLockedAfter(p.app.Lasts, "ecs task "+t.id+" is through", func() { s.finishTask(t, "EssentialContainerExited", "Essential container in task exited") })
 			return
 		}
 	}
 }
 
-// boot pulls, resolves, starts and probes every container, as the agent does; a reason says why the task cannot run.
-func (s *Service) boot(td *taskDefinition) (ps []process, code, reason string) {
+// bootContainers pulls, resolves, starts and probes every container, as the agent does; a reason is
+// returned where the task cannot run.
+func (s *Service) bootContainers(td *taskDefinition) (ps []process, code, reason string) {
 	for _, v := range td.views {
 		app, known := s.cfg.Images(v.Image)
 		if !known {
 			return nil, "TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref " + v.Image
 		}
-		env, err := s.environment(v)
+		env, err := s.resolveEnvironment(v)
 		if err != nil {
 			return nil, "TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: " + err.Error()
 		}
-		if err := app.unpack(env); err != nil {
+		if err := app.unpackBundle(env); err != nil {
 			return nil, "EssentialContainerExited", "Essential container in task exited"
 		}
 		p := process{v.Name, app, env}
-		if code, reason := s.probe(p); reason != "" {
+		if code, reason := s.probeProcess(p); reason != "" {
 			return nil, code, reason
 		}
 		ps = append(ps, p)
@@ -116,7 +117,7 @@ func (s *Service) boot(td *taskDefinition) (ps []process, code, reason string) {
 	return ps, "", ""
 }
 
-func (s *Service) environment(v view) (map[string]string, error) {
+func (s *Service) resolveEnvironment(v view) (map[string]string, error) {
 	env := map[string]string{}
 	for _, e := range v.Environment {
 		env[e.Name] = e.Value
@@ -131,8 +132,8 @@ func (s *Service) environment(v view) (map[string]string, error) {
 	return env, nil
 }
 
-// unpack adds what is in the bundle. Its error holds no value.
-func (a App) unpack(env map[string]string) error {
+// unpackBundle adds the bundle's variables to env. Its error holds no value.
+func (a App) unpackBundle(env map[string]string) error {
 	if a.Bundle == "" {
 		return nil
 	}
@@ -144,21 +145,21 @@ func (a App) unpack(env map[string]string) error {
 	return nil
 }
 
-// probe says why a process does not stay up.
-func (s *Service) probe(p process) (code, reason string) {
+// probeProcess returns the stop code and reason of a process that exits or is unhealthy; "" where it stays up.
+func (s *Service) probeProcess(p process) (code, reason string) {
 	missing := slices.ContainsFunc(p.app.Needs, func(name string) bool { return p.environment[name] == "" })
-	if p.app.Crashes || missing || p.rejects() {
+	if p.app.Crashes || missing || p.rejectsCredential() {
 		return "EssentialContainerExited", "Essential container in task exited"
 	}
 	for _, c := range p.app.Presents {
-		if !s.accepts(c.Target, p.environment[c.Env]) {
+		if !s.targetAccepts(c.Target, p.environment[c.Env]) {
 			return "ServiceSchedulerInitiated", "Task failed container health checks"
 		}
 	}
 	return "", ""
 }
 
-func (p process) rejects() bool {
+func (p process) rejectsCredential() bool {
 	for name, value := range p.environment {
 		if p.app.Rejects != nil && p.app.Rejects(name, value) {
 			return true
@@ -167,32 +168,32 @@ func (p process) rejects() bool {
 	return false
 }
 
-func (s *Service) accepts(target, credential string) bool {
+func (s *Service) targetAccepts(target, credential string) bool {
 	return s.cfg.Targets == nil || s.cfg.Targets.Accepts(target, credential)
 }
 
-// drain takes a running task out of service; its process goes on for a while.
-func (s *Service) drain(sv *service, t *task) {
+// drainTask takes a running task out of service; its process goes on for a while.
+func (s *Service) drainTask(sv *service, t *task) {
 	t.phase, t.stopping = draining, s.now()
-	t.code, t.reason = "ServiceSchedulerInitiated", "Scaling activity initiated by deployment "+sv.primary().id
-	s.later(drainTime, "ecs drains a task of "+sv.name, func() { s.terminate(t) })
+	t.code, t.reason = "ServiceSchedulerInitiated", "Scaling activity initiated by deployment "+sv.primaryDeployment().id
+	s.runLockedAfter(drainTime, "ecs drains a task of "+sv.name, func() { s.terminateTask(t) })
 }
 
-// terminate sends SIGTERM: the process has a last few seconds.
-func (s *Service) terminate(t *task) {
+// terminateTask sends SIGTERM: the process has a last few seconds.
+func (s *Service) terminateTask(t *task) {
 	t.phase = stopping
-	s.later(stopTime, "ecs stops a task of "+t.service.name, func() { s.end(t, t.code, t.reason) })
-	s.step(t.service)
+	s.runLockedAfter(stopTime, "ecs stops a task of "+t.service.name, func() { s.finishTask(t, t.code, t.reason) })
+	s.reconcileService(t.service)
 }
 
-func (s *Service) end(t *task, code, reason string) {
+func (s *Service) finishTask(t *task, code, reason string) {
 	t.phase, t.code, t.reason, t.ended, t.processes = stopped, code, reason, s.now(), nil
 	if t.stopping.IsZero() {
 		t.stopping = s.now()
 	}
 }
 
-// forget drops tasks that stopped more than an hour ago, as AWS does.
-func (s *Service) forget() {
+// dropOldTasks drops tasks that stopped more than an hour ago, as AWS does.
+func (s *Service) dropOldTasks() {
 	s.tasks = slices.DeleteFunc(s.tasks, func(t *task) bool { return t.phase == stopped && s.now().Sub(t.ended) > time.Hour })
 }

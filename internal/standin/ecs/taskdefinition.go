@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// maxSize is the most that a task definition may hold (AWS: 64 KiB).
+// maxSize is the quota of a task definition's size (AWS: 64 KiB).
 const maxSize = 64 << 10
 
 // definition holds the members that a caller registers, verbatim.
@@ -71,7 +71,7 @@ type attribute struct {
 	Name string `json:"name"`
 }
 
-// view is what the stand-in itself reads of a container.
+// view holds the members of a container definition that the stand-in acts on.
 type view struct {
 	Name        string           `json:"name"`
 	Image       string           `json:"image"`
@@ -89,7 +89,7 @@ type secretVariable struct {
 	ValueFrom string `json:"valueFrom"`
 }
 
-func (c container) view() (view, error) {
+func (c container) parseView() (view, error) {
 	raw, err := json.Marshal(c)
 	if err != nil {
 		return view{}, err
@@ -110,37 +110,37 @@ type taskDefinitionOutput struct {
 }
 
 func (s *Service) registerTaskDefinition(ctx context.Context, in registerInput) (taskDefinitionOutput, error) {
-	views, err := in.definition.check()
+	views, err := in.definition.checkDefinition()
 	if err != nil {
 		return taskDefinitionOutput{}, err
 	}
 	revision := len(s.families[in.Family]) + 1
 	td := &taskDefinition{
-		definition: in.definition, Revision: revision, Status: "ACTIVE", ARN: s.arn("task-definition/%s:%d", in.Family, revision),
+		definition: in.definition, Revision: revision, Status: "ACTIVE", ARN: s.formatARN("task-definition/%s:%d", in.Family, revision),
 		Compatibilities: []string{"EC2", "FARGATE"}, RequiresAttributes: []attribute{{"ecs.capability.task-eni"}},
-		RegisteredAt: stamp(s.now()), RegisteredBy: s.principal(wire.CallFrom(ctx).Caller), views: views,
+		RegisteredAt: wireTime(s.now()), RegisteredBy: s.callerARN(wire.CallFrom(ctx).Caller), views: views,
 	}
 	for _, c := range td.ContainerDefinitions {
 		c.fillDefaults()
 	}
-	td.kept = td.decoded()
+	td.kept = td.lazySDK()
 	if err := s.setTags(td.ARN, in.Tags); err != nil {
 		return taskDefinitionOutput{}, err
 	}
 	s.families[in.Family] = append(s.families[in.Family], td)
-	return taskDefinitionOutput{td.copy(), s.tagList(td.ARN)}, nil
+	return taskDefinitionOutput{td.copyForAnswer(), s.tagList(td.ARN)}, nil
 }
 
-// decoded returns td as it is now in the SDK's types, decoded when it is first asked for.
-func (td *taskDefinition) decoded() func() (types.TaskDefinition, error) {
-	now := td.copy()
+// lazySDK returns a function that decodes td, as it is now, into the SDK's type at its first call.
+func (td *taskDefinition) lazySDK() func() (types.TaskDefinition, error) {
+	now := td.copyForAnswer()
 	return sync.OnceValues(func() (out types.TaskDefinition, err error) {
-		err = decode(now, &out)
+		err = decodeAnswer(now, &out)
 		return out, err
 	})
 }
 
-func (s *Service) principal(caller string) string {
+func (s *Service) callerARN(caller string) string {
 	if caller == "" {
 		return fmt.Sprintf("arn:aws:iam::%s:root", s.cfg.Account)
 	}
@@ -156,8 +156,8 @@ func (c container) fillDefaults() {
 	}
 }
 
-// check refuses what AWS would, and returns what the stand-in itself reads of the containers.
-func (d definition) check() ([]view, error) {
+// checkDefinition refuses what AWS would, and returns what the stand-in itself reads of the containers.
+func (d definition) checkDefinition() ([]view, error) {
 	if d.Family == "" || len(d.ContainerDefinitions) == 0 {
 		return nil, wire.Errorf("ClientException", "Family and container definitions must not be empty.")
 	}
@@ -170,31 +170,31 @@ func (d definition) check() ([]view, error) {
 	}
 	views, known := make([]view, len(d.ContainerDefinitions)), strings.Fields(containerMembers)
 	for i, c := range d.ContainerDefinitions {
-		if views[i], err = c.check(known, len(d.ExecutionRoleARN) > 0); err != nil {
+		if views[i], err = c.checkContainer(known, len(d.ExecutionRoleARN) > 0); err != nil {
 			return nil, err
 		}
 	}
 	return views, nil
 }
 
-func (c container) check(known []string, executionRole bool) (view, error) {
+func (c container) checkContainer(known []string, executionRole bool) (view, error) {
 	for _, member := range slices.Sorted(maps.Keys(c)) {
 		if !slices.Contains(known, member) {
 			return view{}, wire.NotImplemented("containerDefinitions[].%s", member)
 		}
 	}
-	v, err := c.view()
+	v, err := c.parseView()
 	if err != nil || v.Name == "" || v.Image == "" {
 		return view{}, wire.Errorf("ClientException", "Container.name and Container.image should not be null or empty.")
 	}
 	if len(v.Secrets) > 0 && !executionRole {
 		return view{}, wire.Errorf("ClientException", "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
 	}
-	return v, v.unique()
+	return v, v.checkUniqueSecrets()
 }
 
-// unique refuses a secret that shares its name, as AWS does.
-func (v view) unique() error {
+// checkUniqueSecrets refuses a secret that shares its name, as AWS does.
+func (v view) checkUniqueSecrets() error {
 	taken := map[string]bool{}
 	for _, e := range v.Environment {
 		taken[e.Name] = true
@@ -208,8 +208,9 @@ func (v view) unique() error {
 	return nil
 }
 
-// find returns the revision that ref names: an ARN, family:revision, or a family for its newest ACTIVE revision.
-func (s *Service) find(ref string) (*taskDefinition, bool) {
+// findTaskDefinition returns the revision that ref names: an ARN, family:revision, or a family for its newest ACTIVE
+// revision.
+func (s *Service) findTaskDefinition(ref string) (*taskDefinition, bool) {
 	_, name, isARN := strings.Cut(ref, ":task-definition/")
 	if !isARN {
 		name = ref
@@ -230,20 +231,20 @@ func (s *Service) find(ref string) (*taskDefinition, bool) {
 	return nil, false
 }
 
-// deployable is find for a revision that a service is about to use.
-func (s *Service) deployable(ref string) (*taskDefinition, error) {
-	td, found := s.find(ref)
+// findDeployable is findTaskDefinition for a revision that a service is about to use: it refuses an inactive one.
+func (s *Service) findDeployable(ref string) (*taskDefinition, error) {
+	td, found := s.findTaskDefinition(ref)
 	if !found {
 		return nil, wire.Errorf("ClientException", "Unable to describe task definition.")
 	}
-	if s.inactive(td) {
+	if s.isInactive(td) {
 		return nil, wire.Errorf("ClientException", "TaskDefinition is inactive")
 	}
 	return td, nil
 }
 
-// inactive says whether a revision's deregistration has taken effect.
-func (s *Service) inactive(td *taskDefinition) bool {
+// isInactive reports whether a revision's deregistration has taken effect.
+func (s *Service) isInactive(td *taskDefinition) bool {
 	return td.Status == "INACTIVE" && !s.now().Before(time.Time(*td.DeregisteredAt).Add(s.cfg.Lag))
 }
 
@@ -253,16 +254,16 @@ type describeTaskDefinitionInput struct {
 }
 
 func (s *Service) describeTaskDefinition(_ context.Context, in describeTaskDefinitionInput) (taskDefinitionOutput, error) {
-	td, found := s.find(in.TaskDefinition)
+	td, found := s.findTaskDefinition(in.TaskDefinition)
 	if !found {
 		return taskDefinitionOutput{}, wire.Errorf("ClientException", "Unable to describe task definition.")
 	}
-	tags, err := s.included(td.ARN, in.Include)
-	return taskDefinitionOutput{td.copy(), tags}, err
+	tags, err := s.includedTags(td.ARN, in.Include)
+	return taskDefinitionOutput{td.copyForAnswer(), tags}, err
 }
 
-// copy is what an answer holds: it is encoded after the lock is released.
-func (td *taskDefinition) copy() *taskDefinition {
+// copyForAnswer returns a copy of td for an answer, which is encoded after the lock is released.
+func (td *taskDefinition) copyForAnswer() *taskDefinition {
 	c := *td
 	return &c
 }
@@ -271,14 +272,14 @@ func (s *Service) deregisterTaskDefinition(_ context.Context, in describeTaskDef
 	if !strings.Contains(in.TaskDefinition[strings.LastIndex(in.TaskDefinition, "/")+1:], ":") {
 		return taskDefinitionOutput{}, wire.Errorf("InvalidParameterException", "taskDefinition must name a revision.")
 	}
-	td, found := s.find(in.TaskDefinition)
+	td, found := s.findTaskDefinition(in.TaskDefinition)
 	if !found {
 		return taskDefinitionOutput{}, wire.Errorf("ClientException", "The specified task definition does not exist.")
 	}
 	if td.Status == "ACTIVE" {
-		td.Status, td.DeregisteredAt = "INACTIVE", stamp(s.now())
+		td.Status, td.DeregisteredAt = "INACTIVE", wireTime(s.now())
 	}
-	return taskDefinitionOutput{TaskDefinition: td.copy()}, nil
+	return taskDefinitionOutput{TaskDefinition: td.copyForAnswer()}, nil
 }
 
 type listTaskDefinitionsInput struct {
@@ -294,9 +295,9 @@ type listTaskDefinitionsOutput struct {
 	NextToken *string  `json:"nextToken,omitempty"`
 }
 
-// order is what ListTaskDefinitions sorts by: the family, and the revision as a number.
+// sortKey returns the key that ListTaskDefinitions sorts by: the family, and the revision as a number.
 // Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html, sort
-func (td *taskDefinition) order() string { return fmt.Sprintf("%s\x00%09d", td.Family, td.Revision) }
+func (td *taskDefinition) sortKey() string { return fmt.Sprintf("%s\x00%09d", td.Family, td.Revision) }
 
 func (s *Service) listTaskDefinitions(_ context.Context, in listTaskDefinitionsInput) (listTaskDefinitionsOutput, error) {
 	var found []*taskDefinition
@@ -307,8 +308,8 @@ func (s *Service) listTaskDefinitions(_ context.Context, in listTaskDefinitionsI
 			}
 		}
 	}
-	list := sim.List[*taskDefinition]{Items: found, Sort: (*taskDefinition).order, Descending: in.Sort == "DESC", Most: 100}
-	listed, next, err := page(s, list, in.MaxResults, in.NextToken)
+	list := sim.List[*taskDefinition]{Items: found, Sort: (*taskDefinition).sortKey, Descending: in.Sort == "DESC", Most: 100}
+	listed, next, err := answerPage(s, list, in.MaxResults, in.NextToken)
 	arns := make([]string, len(listed))
 	for i, td := range listed {
 		arns[i] = td.ARN

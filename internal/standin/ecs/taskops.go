@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-func shortName(td *taskDefinition) string { return fmt.Sprintf("%s:%d", td.Family, td.Revision) }
+func familyRevision(td *taskDefinition) string { return fmt.Sprintf("%s:%d", td.Family, td.Revision) }
 
 type listTasksInput struct {
 	Cluster       string  `json:"cluster"`
@@ -32,32 +32,32 @@ func (s *Service) listTasks(_ context.Context, in listTasksInput) (listTasksOutp
 		return listTasksOutput{}, err
 	}
 	if in.ServiceName != "" {
-		if _, err := s.service(cluster, in.ServiceName); err != nil {
+		if _, err := s.findService(cluster, in.ServiceName); err != nil {
 			return listTasksOutput{}, err
 		}
 	}
-	s.forget()
+	s.dropOldTasks()
 	arns := []string{}
 	for _, t := range s.tasks {
-		if t.service.cluster == cluster && t.matches(in) {
+		if t.service.cluster == cluster && t.matchesFilter(in) {
 			arns = append(arns, t.arn)
 		}
 	}
-	arns, next, err := page(s, sim.List[string]{Items: arns, Key: itself, Most: 100}, in.MaxResults, in.NextToken)
+	arns, next, err := answerPage(s, sim.List[string]{Items: arns, Key: textKey, Most: 100}, in.MaxResults, in.NextToken)
 	return listTasksOutput{arns, next}, err
 }
 
-func (t *task) matches(in listTasksInput) bool {
+func (t *task) matchesFilter(in listTasksInput) bool {
 	wanted := in.DesiredStatus
 	if wanted == "" {
 		wanted = "RUNNING"
 	}
-	return t.desired() == wanted &&
+	return t.desiredStatus() == wanted &&
 		(in.ServiceName == "" || in.ServiceName[strings.LastIndex(in.ServiceName, "/")+1:] == t.service.name) &&
 		(in.Family == "" || in.Family == t.deployment.revision.definition.Family)
 }
 
-func (t *task) desired() string {
+func (t *task) desiredStatus() string {
 	if t.phase == starting || t.phase == running {
 		return "RUNNING"
 	}
@@ -107,19 +107,19 @@ func (s *Service) describeTasks(_ context.Context, in describeTasksInput) (descr
 	}
 	out := describeTasksOutput{Tasks: []taskView{}, Failures: []failure{}}
 	for _, ref := range in.Tasks {
-		t := s.task(cluster, ref)
+		t := s.findTask(cluster, ref)
 		if t == nil {
-			out.Failures = append(out.Failures, failure{s.arn("task/%s/%s", cluster, ref[strings.LastIndex(ref, "/")+1:]), "MISSING"})
+			out.Failures = append(out.Failures, failure{s.formatARN("task/%s/%s", cluster, ref[strings.LastIndex(ref, "/")+1:]), "MISSING"})
 			continue
 		}
 		out.Tasks = append(out.Tasks, s.describeTask(t))
 	}
-	shuffle(s, out.Tasks, func(v taskView) string { return v.TaskARN })
-	shuffle(s, out.Failures, failure.key)
+	shuffleItems(s, out.Tasks, func(v taskView) string { return v.TaskARN })
+	shuffleItems(s, out.Failures, failure.sortKey)
 	return out, nil
 }
 
-func (s *Service) task(cluster, ref string) *task {
+func (s *Service) findTask(cluster, ref string) *task {
 	i := slices.IndexFunc(s.tasks, func(t *task) bool {
 		return t.service.cluster == cluster && t.id == ref[strings.LastIndex(ref, "/")+1:]
 	})
@@ -132,9 +132,9 @@ func (s *Service) task(cluster, ref string) *task {
 func (s *Service) describeTask(t *task) taskView {
 	td := t.deployment.revision.definition
 	v := taskView{
-		TaskARN: t.arn, ClusterARN: s.arn("cluster/%s", t.service.cluster), TaskDefinitionARN: td.ARN, Group: t.group(),
-		StartedBy: t.deployment.id, LastStatus: string(t.phase), DesiredStatus: t.desired(), StopCode: t.code, StoppedReason: t.reason,
-		CreatedAt: stamp(t.created), StartedAt: stamp(t.started), StoppingAt: stamp(t.stopping), StoppedAt: stamp(t.ended), Containers: []containerView{},
+		TaskARN: t.arn, ClusterARN: s.formatARN("cluster/%s", t.service.cluster), TaskDefinitionARN: td.ARN, Group: t.groupName(),
+		StartedBy: t.deployment.id, LastStatus: string(t.phase), DesiredStatus: t.desiredStatus(), StopCode: t.code, StoppedReason: t.reason,
+		CreatedAt: wireTime(t.created), StartedAt: wireTime(t.started), StoppingAt: wireTime(t.stopping), StoppedAt: wireTime(t.ended), Containers: []containerView{},
 	}
 	for _, c := range td.views {
 		v.Containers = append(v.Containers, containerView{c.Name, t.arn, string(t.phase)})
@@ -142,7 +142,7 @@ func (s *Service) describeTask(t *task) taskView {
 	return v
 }
 
-func (t *task) group() string {
+func (t *task) groupName() string {
 	if t.service.alone {
 		return "family:" + t.deployment.revision.definition.Family
 	}
@@ -159,19 +159,19 @@ type stopTaskOutput struct {
 	Task taskView `json:"task"`
 }
 
-// stopTask is how a scenario makes a running task die: its service starts another.
+// stopTask stops a running task, as a scenario that lets one die needs it: its service starts another.
 func (s *Service) stopTask(_ context.Context, in stopTaskInput) (stopTaskOutput, error) {
 	cluster, err := s.clusterName(in.Cluster)
 	if err != nil {
 		return stopTaskOutput{}, err
 	}
-	t := s.task(cluster, in.Task)
+	t := s.findTask(cluster, in.Task)
 	if t == nil {
 		return stopTaskOutput{}, wire.Errorf("InvalidParameterException", "The referenced task was not found.")
 	}
 	if t.phase == running {
 		t.stopping, t.code, t.reason = s.now(), "UserInitiated", in.Reason
-		s.terminate(t)
+		s.terminateTask(t)
 	}
 	return stopTaskOutput{s.describeTask(t)}, nil
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ByHand is who made a change that a person made in the settings page.
+// ByHand is the author of changes made in the settings page.
 const ByHand = "hand"
 
 // Change is one change of a secret or variable, as the journal keeps it. It never holds the value.
@@ -27,12 +27,12 @@ func (s *Server) Changes(seen int) []Change {
 	return slices.Clone(s.changes[min(seen, len(s.changes)):])
 }
 
-func (s *Server) changed(c *scope, by, kind, name, did string) {
+func (s *Server) noteChange(c *scope, by, kind, name, did string) {
 	s.changes = append(s.changes, Change{s.clock.Now(), c.repository.fullName, c.environment, kind, name, did, by})
 }
 
-// did tells a new entry from one that was there.
-func did(isNew bool) string {
+// createdOrUpdated returns the journal's word for a write.
+func createdOrUpdated(isNew bool) string {
 	if isNew {
 		return "created"
 	}
@@ -46,7 +46,7 @@ func (s *Server) setSecret(c *scope, by, name, plaintext string) (isNew bool) {
 		c.secrets[name] = held
 	}
 	held.plaintext, held.updated = plaintext, now
-	s.changed(c, by, "secret", name, did(isNew))
+	s.noteChange(c, by, "secret", name, createdOrUpdated(isNew))
 	return isNew
 }
 
@@ -55,7 +55,7 @@ func (s *Server) removeSecret(c *scope, by, name string) (existed bool) {
 		return false
 	}
 	delete(c.secrets, name)
-	s.changed(c, by, "secret", name, "deleted")
+	s.noteChange(c, by, "secret", name, "deleted")
 	return true
 }
 
@@ -67,7 +67,7 @@ func (s *Server) setVariable(c *scope, by, name, value string) {
 		c.variables[name] = held
 	}
 	held.value, held.updated = value, now
-	s.changed(c, by, "variable", name, did(isNew))
+	s.noteChange(c, by, "variable", name, createdOrUpdated(isNew))
 }
 
 func (s *Server) removeVariable(c *scope, by, name string) (existed bool) {
@@ -75,6 +75,6 @@ func (s *Server) removeVariable(c *scope, by, name string) (existed bool) {
 		return false
 	}
 	delete(c.variables, name)
-	s.changed(c, by, "variable", name, "deleted")
+	s.noteChange(c, by, "variable", name, "deleted")
 	return true
 }

@@ -22,16 +22,16 @@ const templates = `archive:{archive_format}{/ref} assignees:assignees{/user} blo
 	releases:releases{/id} stargazers:stargazers statuses:statuses/{sha} subscribers:subscribers subscription:subscription
 	tags:tags teams:teams trees:git/trees{/sha}`
 
-// describe is a repository as it stands in other things, a minimal-repository. It is made once for each name.
-func (r *repository) describe() json.RawMessage {
+// describeRepository returns a minimal-repository, the form inside other objects. It is made once for each name.
+func (r *repository) describeRepository() json.RawMessage {
 	if r.described != nil {
 		return r.described
 	}
 	owner, name, _ := strings.Cut(r.fullName, "/")
 	at := api + "/repos/" + r.fullName
 	out := map[string]any{
-		"id": r.id, "node_id": node("R", r.id), "name": name, "full_name": r.fullName, "private": true, "fork": false, "description": nil,
-		"archived": r.archived, "owner": account(owner), "url": at, "html_url": site + "/" + r.fullName,
+		"id": r.id, "node_id": nodeID("R", r.id), "name": name, "full_name": r.fullName, "private": true, "fork": false, "description": nil,
+		"archived": r.archived, "owner": describeAccount(owner), "url": at, "html_url": site + "/" + r.fullName,
 	}
 	for _, template := range strings.Fields(templates) {
 		what, path, _ := strings.Cut(template, ":")
@@ -41,11 +41,11 @@ func (r *repository) describe() json.RawMessage {
 	return r.described
 }
 
-// account is a repository's owner, a simple-user.
-func account(login string) map[string]any {
+// describeAccount returns a repository's owner, a simple-user.
+func describeAccount(login string) map[string]any {
 	at := api + "/users/" + login
 	out := map[string]any{
-		"login": login, "id": 1, "node_id": node("O", 1), "type": "Organization", "site_admin": false, "gravatar_id": "",
+		"login": login, "id": 1, "node_id": nodeID("O", 1), "type": "Organization", "site_admin": false, "gravatar_id": "",
 		"url": at, "html_url": site + "/" + login, "avatar_url": "https://avatars.githubusercontent.com/u/1?v=4", "organizations_url": at + "/orgs",
 	}
 	for _, what := range []string{"events", "followers", "following", "gists", "received_events", "repos", "starred", "subscriptions"} {
@@ -54,18 +54,18 @@ func account(login string) map[string]any {
 	return out
 }
 
-func node(kind string, id int64) string { return fmt.Sprintf("%s_%d", kind, id) }
+func nodeID(kind string, id int64) string { return fmt.Sprintf("%s_%d", kind, id) }
 
-func (r *run) describe(of *repository) map[string]any {
+func (r *run) describeRun(of *repository) map[string]any {
 	at := fmt.Sprintf("%s/repos/%s/actions/runs/%d", api, of.fullName, r.id)
 	workflow := fmt.Sprintf("%s/repos/%s/actions/workflows/1", api, of.fullName)
 	out := map[string]any{
-		"id": r.id, "node_id": node("WFR", r.id), "name": "CI", "display_title": "CI", "path": ".github/workflows/ci.yml", "event": "push",
+		"id": r.id, "node_id": nodeID("WFR", r.id), "name": "CI", "display_title": "CI", "path": ".github/workflows/ci.yml", "event": "push",
 		"run_number": r.id, "run_attempt": r.attempt, "workflow_id": 1, "workflow_url": workflow, "pull_requests": []any{},
 		"head_branch": "main", "head_sha": "5e1c309dae7f45e0f39b1bf3ac3cd9db12e7d689", "head_commit": nil,
 		"status": r.status, "conclusion": nil,
-		"created_at": stamp(r.created), "updated_at": stamp(r.updated), "run_started_at": stamp(r.started),
-		"repository": of.describe(), "head_repository": of.describe(),
+		"created_at": formatTime(r.created), "updated_at": formatTime(r.updated), "run_started_at": formatTime(r.started),
+		"repository": of.describeRepository(), "head_repository": of.describeRepository(),
 		"url": at, "html_url": fmt.Sprintf("%s/%s/actions/runs/%d", site, of.fullName, r.id),
 		"check_suite_url": fmt.Sprintf("%s/repos/%s/check-suites/%d", api, of.fullName, r.id),
 	}
@@ -78,21 +78,21 @@ func (r *run) describe(of *repository) map[string]any {
 	return out
 }
 
-func (c *scope) describe() map[string]any {
+func (c *scope) describeScope() map[string]any {
 	return map[string]any{
-		"id": c.id, "node_id": node("EN", c.id), "name": c.environment, "created_at": stamp(c.created), "updated_at": stamp(c.created),
+		"id": c.id, "node_id": nodeID("EN", c.id), "name": c.environment, "created_at": formatTime(c.created), "updated_at": formatTime(c.created),
 		"url":      api + "/repos/" + c.repository.fullName + "/environments/" + url.PathEscape(c.environment),
 		"html_url": site + "/" + c.repository.fullName + "/deployments/activity_log?environments_filter=" + url.QueryEscape(c.environment),
 	}
 }
 
-func (a *app) describe(owner string) map[string]any {
-	at := fmt.Sprintf("%s/app/installations/%d", api, a.installation())
+func (a *app) describeInstallation(owner string) map[string]any {
+	at := fmt.Sprintf("%s/app/installations/%d", api, a.installationID())
 	return map[string]any{
-		"id": a.installation(), "app_id": a.id, "app_slug": "rotary", "target_id": 1, "target_type": "Organization", "account": account(owner),
+		"id": a.installationID(), "app_id": a.id, "app_slug": "rotary", "target_id": 1, "target_type": "Organization", "account": describeAccount(owner),
 		"repository_selection": "selected", "access_tokens_url": at + "/access_tokens", "repositories_url": api + "/installation/repositories",
-		"html_url": fmt.Sprintf("%s/organizations/%s/settings/installations/%d", site, owner, a.installation()), "single_file_name": nil,
+		"html_url": fmt.Sprintf("%s/organizations/%s/settings/installations/%d", site, owner, a.installationID()), "single_file_name": nil,
 		"events": []string{}, "permissions": map[string]string{"secrets": "write", "environments": "write", "actions": "read", "metadata": "read"},
-		"created_at": stamp(a.created), "updated_at": stamp(a.created), "suspended_by": nil, "suspended_at": nil,
+		"created_at": formatTime(a.created), "updated_at": formatTime(a.created), "suspended_by": nil, "suspended_at": nil,
 	}
 }

@@ -12,32 +12,32 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// page answers with one page of names and a Link header. Source of the form:
+// answerPage answers with one page of names and a Link header. Source of the form:
 // https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
-func (q *request) page(member string, names []string, usual, most int, describe func(string) any) answer {
-	size, number := q.number("per_page", usual, most), q.number("page", 1, 1<<30)
+func (q *request) answerPage(member string, names []string, usual, most int, describe func(string) any) answer {
+	size, number := q.pageParameter("per_page", usual, most), q.pageParameter("page", 1, 1<<30)
 	last := max(1, (len(names)+size-1)/size)
 	items := []any{}
 	for _, name := range names[min(len(names), (min(number, last+1)-1)*size):min(len(names), min(number, last+1)*size)] {
 		items = append(items, describe(name))
 	}
-	a := ok(map[string]any{"total_count": len(names), member: items})
-	if links := q.links(number, last); links != "" {
+	a := okAnswer(map[string]any{"total_count": len(names), member: items})
+	if links := q.pageLinks(number, last); links != "" {
 		a.header = http.Header{"Link": {links}}
 	}
 	return a
 }
 
-// shuffled returns names in an order that follows from the seed alone: GitHub documents none, and a page's number has to
-// mean the same page in two calls.
-func (q *request) shuffled(names iter.Seq[string]) []string {
+// shuffleNames returns names in an order that follows from the seed alone: GitHub documents none, and a page's number
+// has to mean the same page in two calls.
+func (q *request) shuffleNames(names iter.Seq[string]) []string {
 	all := slices.Collect(names)
 	sim.Shuffle(q.lists, time.Time{}, all, func(name string) string { return name })
 	return all
 }
 
-// number reads a query parameter between 1 and most.
-func (q *request) number(name string, usual, most int) int {
+// pageParameter reads a query parameter between 1 and most.
+func (q *request) pageParameter(name string, usual, most int) int {
 	n, err := strconv.Atoi(q.URL.Query().Get(name))
 	if err != nil || n < 1 {
 		return usual
@@ -45,7 +45,7 @@ func (q *request) number(name string, usual, most int) int {
 	return min(n, most)
 }
 
-func (q *request) links(number, last int) string {
+func (q *request) pageLinks(number, last int) string {
 	var links []string
 	add := func(rel string, page int) {
 		query := q.URL.Query()

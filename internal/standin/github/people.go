@@ -9,7 +9,7 @@ import (
 func (s *Server) SetSecretByHand(fullName, environment, name, plaintext string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.setSecret(s.scope(fullName, environment), ByHand, strings.ToUpper(name), plaintext)
+	s.setSecret(s.mustFindScope(fullName, environment), ByHand, strings.ToUpper(name), plaintext)
 }
 
 // ShareOrganizationSecret gives a repository a secret of its organization, as an owner would in the organization's
@@ -18,28 +18,28 @@ func (s *Server) ShareOrganizationSecret(fullName, name, plaintext string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
-	s.repository(fullName).shared.secrets[strings.ToUpper(name)] = &secret{plaintext: plaintext, created: now, updated: now}
+	s.mustFindRepository(fullName).shared.secrets[strings.ToUpper(name)] = &secret{plaintext: plaintext, created: now, updated: now}
 }
 
 // DeleteSecretByHand deletes a secret as a person would in the settings page. Repeatable.
 func (s *Server) DeleteSecretByHand(fullName, environment, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.removeSecret(s.scope(fullName, environment), ByHand, strings.ToUpper(name))
+	s.removeSecret(s.mustFindScope(fullName, environment), ByHand, strings.ToUpper(name))
 }
 
 // SetVariableByHand writes a variable as a person would in the settings page.
 func (s *Server) SetVariableByHand(fullName, environment, name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.setVariable(s.scope(fullName, environment), ByHand, strings.ToUpper(name), value)
+	s.setVariable(s.mustFindScope(fullName, environment), ByHand, strings.ToUpper(name), value)
 }
 
 // DeleteVariableByHand deletes a variable as a person would in the settings page. Repeatable.
 func (s *Server) DeleteVariableByHand(fullName, environment, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.removeVariable(s.scope(fullName, environment), ByHand, strings.ToUpper(name))
+	s.removeVariable(s.mustFindScope(fullName, environment), ByHand, strings.ToUpper(name))
 }
 
 // ArchiveRepository makes a repository read-only: every write by the API answers 403. Repeatable.
@@ -51,7 +51,7 @@ func (s *Server) UnarchiveRepository(fullName string) { s.setArchived(fullName, 
 func (s *Server) setArchived(fullName string, archived bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.repository(fullName)
+	r := s.mustFindRepository(fullName)
 	r.archived, r.described = archived, nil
 }
 
@@ -61,7 +61,7 @@ func (s *Server) setArchived(fullName string, archived bool) {
 func (s *Server) RenameRepository(fullName, to string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, from, next := s.repository(fullName), strings.ToLower(fullName), strings.ToLower(to)
+	r, from, next := s.mustFindRepository(fullName), strings.ToLower(fullName), strings.ToLower(to)
 	if s.repositories[next] != nil && s.repositories[next] != r {
 		panic("the stand-in has a repository " + to + " already")
 	}
@@ -70,15 +70,15 @@ func (s *Server) RenameRepository(fullName, to string) {
 	delete(s.moved, next)
 	r.fullName, r.described, s.repositories[next] = to, nil, r
 	for _, t := range s.tokens {
-		t.repositories = renamed(t.repositories, from, next)
+		t.repositories = renameInList(t.repositories, from, next)
 	}
 	for _, a := range s.apps {
-		a.repositories = renamed(a.repositories, from, next)
+		a.repositories = renameInList(a.repositories, from, next)
 	}
 }
 
-// renamed returns a new list: an App's is its tokens' too.
-func renamed(repositories []string, from, to string) []string {
+// renameInList returns a copy of the list with one name replaced: an App shares its list with its tokens.
+func renameInList(repositories []string, from, to string) []string {
 	out := slices.Clone(repositories)
 	for i, name := range out {
 		if name == from {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Presented says which secret a repository's runs present to which target as their credential.
+// Presented is a secret that a repository's runs present to a target as their credential.
 type Presented struct{ Secret, Target string }
 
 // Refusal is an unfinished run whose credential a target does not accept. It never holds the credential.
@@ -18,12 +18,12 @@ type Refusal struct {
 	Target      string
 }
 
-// SetPresented says what runs present of the secrets that they read from a repository, or from its environment. It
+// SetPresented sets what runs present of the secrets that they read from a repository, or from its environment. It
 // replaces what was said of that scope before, for runs that are under way too.
 func (s *Server) SetPresented(fullName, environment string, shown ...Presented) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.scope(fullName, environment).presents = slices.Clone(shown)
+	s.mustFindScope(fullName, environment).presents = slices.Clone(shown)
 }
 
 // Present lets every run that is not completed present what it has read so far, and returns who was refused, by
@@ -34,7 +34,7 @@ func (s *Server) Present() []Refusal {
 		return nil
 	}
 	var refused []Refusal
-	for _, attempt := range s.attempts() {
+	for _, attempt := range s.collectPresentations() {
 		if !s.cfg.Targets.Accepts(attempt.Target, attempt.credential) {
 			refused = append(refused, attempt.Refusal)
 		}
@@ -47,7 +47,7 @@ type presentation struct {
 	credential string
 }
 
-func (s *Server) attempts() (out []presentation) {
+func (s *Server) collectPresentations() (out []presentation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(s.repositories)) {
@@ -56,14 +56,14 @@ func (s *Server) attempts() (out []presentation) {
 				continue
 			}
 			for _, read := range r.read {
-				out = append(out, read.attempts(r.id)...)
+				out = append(out, read.collectPresentations(r.id)...)
 			}
 		}
 	}
 	return out
 }
 
-func (r reading) attempts(run int64) (out []presentation) {
+func (r scopeReading) collectPresentations(run int64) (out []presentation) {
 	for _, p := range r.scope.presents {
 		refusal := Refusal{r.scope.repository.fullName, run, r.scope.environment, p.Secret, p.Target}
 		out = append(out, presentation{refusal, r.secrets[strings.ToUpper(p.Secret)]})

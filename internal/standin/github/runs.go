@@ -22,7 +22,7 @@ const (
 	Completed  = "completed"
 )
 
-// maxResults is how many runs a search lists; it counts them all. Source: the same page.
+// maxResults is the number of runs that a search lists at most; it counts them all. Source: the same page.
 const maxResults = 1000
 
 type run struct {
@@ -33,11 +33,11 @@ type run struct {
 	started          time.Time // when this attempt was asked for
 	named            []*scope  // environments that its jobs name
 	environments     []*scope  // and those that it has not read in this attempt
-	read             []reading
+	read             []scopeReading
 }
 
-// reading is what a run read of a scope, at once.
-type reading struct {
+// scopeReading holds the secrets that a run read of a scope, at one moment.
+type scopeReading struct {
 	scope   *scope
 	secrets map[string]string
 }
@@ -49,12 +49,12 @@ type reading struct {
 func (s *Server) StartRun(fullName, status string, environments ...string) (id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.repository(fullName)
+	r := s.mustFindRepository(fullName)
 	started := &run{id: int64(1 + len(r.runs)), created: s.clock.Now()}
 	for _, environment := range environments {
-		started.named = append(started.named, s.scope(fullName, environment))
+		started.named = append(started.named, s.mustFindScope(fullName, environment))
 	}
-	started.queue(r, status, s.clock.Now())
+	started.queueAttempt(r, status, s.clock.Now())
 	r.runs = append(r.runs, started)
 	return started.id
 }
@@ -65,27 +65,27 @@ func (s *Server) StartRun(fullName, status string, environments ...string) (id i
 func (s *Server) RerunRun(fullName string, id int64, status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	again := s.run(fullName, id)
+	again := s.mustFindRun(fullName, id)
 	if again.status != Completed {
 		panic("the stand-in runs only completed runs again")
 	}
 	again.read = nil
-	again.queue(s.repository(fullName), status, s.clock.Now())
+	again.queueAttempt(s.mustFindRepository(fullName), status, s.clock.Now())
 }
 
-// queue begins an attempt: the repository's secrets are read now.
-func (r *run) queue(of *repository, status string, now time.Time) {
+// queueAttempt begins an attempt: the repository's secrets are read now.
+func (r *run) queueAttempt(of *repository, status string, now time.Time) {
 	r.attempt++
 	r.started, r.environments = now, slices.Clone(r.named)
-	r.reads(of.shared)
-	r.reads(of.scope)
+	r.readScope(of.shared)
+	r.readScope(of.scope)
 	if status == Completed {
 		r.startJobs()
 	}
-	r.move(status, now)
+	r.setStatus(status, now)
 }
 
-func (r *run) move(status string, now time.Time) {
+func (r *run) setStatus(status string, now time.Time) {
 	r.status, r.updated = status, now
 	if status == InProgress {
 		r.startJobs()
@@ -95,24 +95,24 @@ func (r *run) move(status string, now time.Time) {
 // startJobs reads the environments' secrets, once.
 func (r *run) startJobs() {
 	for _, environment := range r.environments {
-		r.reads(environment)
+		r.readScope(environment)
 	}
 	r.environments = nil
 }
 
-func (r *run) reads(c *scope) {
+func (r *run) readScope(c *scope) {
 	secrets := map[string]string{}
 	for name, held := range c.secrets {
 		secrets[name] = held.plaintext
 	}
-	r.read = append(r.read, reading{c, secrets})
+	r.read = append(r.read, scopeReading{c, secrets})
 }
 
 // RunSecret returns what a run has read under a name so far; an environment's secret hides the repository's.
 func (s *Server) RunSecret(fullName string, id int64, name string) (plaintext string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, reading := range slices.Backward(s.run(fullName, id).read) {
+	for _, reading := range slices.Backward(s.mustFindRun(fullName, id).read) {
 		if plaintext, ok = reading.secrets[strings.ToUpper(name)]; ok {
 			return plaintext, true
 		}
@@ -123,15 +123,16 @@ func (s *Server) RunSecret(fullName string, id int64, name string) (plaintext st
 // FinishRun completes a run. Repeatable.
 func (s *Server) FinishRun(fullName string, id int64) { s.MoveRun(fullName, id, Completed) }
 
-// MoveRun puts a run into another status. Its jobs start with in_progress; one that is completed before never starts any.
+// MoveRun puts a run into another status. Its jobs start with in_progress; one that is completed before never starts
+// any.
 func (s *Server) MoveRun(fullName string, id int64, status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.run(fullName, id).move(status, s.clock.Now())
+	s.mustFindRun(fullName, id).setStatus(status, s.clock.Now())
 }
 
-func (s *Server) run(fullName string, id int64) *run {
-	runs := s.repository(fullName).runs
+func (s *Server) mustFindRun(fullName string, id int64) *run {
+	runs := s.mustFindRepository(fullName).runs
 	if id < 1 || int(id) > len(runs) {
 		panic("the stand-in has no such run in " + fullName)
 	}
@@ -141,13 +142,13 @@ func (s *Server) run(fullName string, id int64) *run {
 func (s *Server) listRuns(q *request) answer {
 	for name := range q.URL.Query() {
 		if !slices.Contains([]string{"status", "created", "page", "per_page", "exclude_pull_requests"}, name) {
-			return fail(http.StatusNotImplemented, "the stand-in does not implement listing runs by %s", name)
+			return errorAnswer(http.StatusNotImplemented, "the stand-in does not implement listing runs by %s", name)
 		}
 	}
 	status := q.URL.Query().Get("status")
-	created, err := createdFilter(q.URL.Query().Get("created"))
+	created, err := parseCreatedFilter(q.URL.Query().Get("created"))
 	if err != nil {
-		return fail(http.StatusNotImplemented, "the stand-in does not implement this: %v", err)
+		return errorAnswer(http.StatusNotImplemented, "the stand-in does not implement this: %v", err)
 	}
 	found := map[string]*run{}
 	for _, r := range q.repository.runs {
@@ -155,13 +156,13 @@ func (s *Server) listRuns(q *request) answer {
 			found[strconv.FormatInt(r.id, 10)] = r
 		}
 	}
-	a := q.page("workflow_runs", newestFirst(found, maxResults), 30, 100, func(id string) any { return found[id].describe(q.repository) })
+	a := q.answerPage("workflow_runs", sortNewestFirst(found, maxResults), 30, 100, func(id string) any { return found[id].describeRun(q.repository) })
 	a.body.(map[string]any)["total_count"] = len(found)
 	return a
 }
 
-// newestFirst returns the ids of the newest runs, most at most.
-func newestFirst(runs map[string]*run, most int) []string {
+// sortNewestFirst returns the ids of the newest runs, most at most.
+func sortNewestFirst(runs map[string]*run, most int) []string {
 	ids := make([]string, 0, len(runs))
 	for id := range runs {
 		ids = append(ids, id)
@@ -170,9 +171,9 @@ func newestFirst(runs map[string]*run, most int) []string {
 	return ids[:min(len(ids), most)]
 }
 
-// createdFilter reads GitHub's search syntax for dates, as far as points in time go. Source:
+// parseCreatedFilter reads GitHub's search syntax for dates, as far as points in time go. Source:
 // https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax#query-for-dates
-func createdFilter(query string) (func(time.Time) bool, error) {
+func parseCreatedFilter(query string) (func(time.Time) bool, error) {
 	if query == "" {
 		return func(time.Time) bool { return true }, nil
 	}

@@ -23,15 +23,15 @@ var goodName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func checkName(kind, name string) (answer, bool) {
 	switch {
 	case !goodName.MatchString(name):
-		return invalid("%s names can only contain alphanumeric characters ([a-z], [A-Z], [0-9]) or underscores (_). Spaces are not allowed. Must start with a letter ([a-z], [A-Z]) or underscores (_).", kind), false
+		return validationError("%s names can only contain alphanumeric characters ([a-z], [A-Z], [0-9]) or underscores (_). Spaces are not allowed. Must start with a letter ([a-z], [A-Z]) or underscores (_).", kind), false
 	case strings.HasPrefix(strings.ToUpper(name), "GITHUB_"):
-		return invalid("%s names must not start with GITHUB_.", kind), false
+		return validationError("%s names must not start with GITHUB_.", kind), false
 	}
 	return answer{}, true
 }
 
-func (h *secret) describe(name string) map[string]string {
-	return map[string]string{"name": name, "created_at": stamp(h.created), "updated_at": stamp(h.updated)}
+func (h *secret) describeSecret(name string) map[string]string {
+	return map[string]string{"name": name, "created_at": formatTime(h.created), "updated_at": formatTime(h.updated)}
 }
 
 func listSecrets(q *request) answer { return q.listSecrets(q.scope) }
@@ -39,8 +39,8 @@ func listSecrets(q *request) answer { return q.listSecrets(q.scope) }
 func listOrganizationSecrets(q *request) answer { return q.listSecrets(q.repository.shared) }
 
 func (q *request) listSecrets(c *scope) answer {
-	names := q.shuffled(maps.Keys(c.secrets))
-	return q.page("secrets", names, 30, 100, func(name string) any { return c.secrets[name].describe(name) })
+	names := q.shuffleNames(maps.Keys(c.secrets))
+	return q.answerPage("secrets", names, 30, 100, func(name string) any { return c.secrets[name].describeSecret(name) })
 }
 
 func getSecret(q *request) answer {
@@ -49,7 +49,7 @@ func getSecret(q *request) answer {
 	if held == nil {
 		return notFound()
 	}
-	return ok(held.describe(name))
+	return okAnswer(held.describeSecret(name))
 }
 
 func (s *Server) deleteSecret(q *request) answer {
@@ -57,7 +57,7 @@ func (s *Server) deleteSecret(q *request) answer {
 	if !s.removeSecret(q.scope, q.token.of, name) {
 		return notFound()
 	}
-	return noContent()
+	return noContentAnswer()
 }
 
 func (s *Server) putSecret(q *request) answer {
@@ -65,44 +65,44 @@ func (s *Server) putSecret(q *request) answer {
 	if refused, good := checkName("Secret", name); !good {
 		return refused
 	}
-	plaintext, refused, good := q.open()
+	plaintext, refused, good := q.openSealedBox()
 	if !good {
 		return refused
 	}
 	if q.scope.secrets[name] == nil && len(q.scope.secrets) >= maxSecrets {
-		return invalid("You have reached the limit of %d secrets.", maxSecrets)
+		return validationError("You have reached the limit of %d secrets.", maxSecrets)
 	}
 	if s.setSecret(q.scope, q.token.of, name, plaintext) {
-		return created()
+		return createdAnswer()
 	}
-	return noContent()
+	return noContentAnswer()
 }
 
-// open reads the sealed box of a PUT with the scope's private key.
-func (q *request) open() (plaintext string, refused answer, good bool) {
+// openSealedBox reads the sealed box of a PUT with the scope's private key.
+func (q *request) openSealedBox() (plaintext string, refused answer, good bool) {
 	var in struct {
 		EncryptedValue *string `json:"encrypted_value"`
 		KeyID          *string `json:"key_id"`
 	}
-	if refused, good := q.decode(&in); !good {
+	if refused, good := q.decodeBody(&in); !good {
 		return "", refused, false
 	}
 	if in.EncryptedValue == nil || in.KeyID == nil {
-		return "", invalid("Invalid request. \"encrypted_value\" and \"key_id\" weren't supplied."), false
+		return "", validationError("Invalid request. \"encrypted_value\" and \"key_id\" weren't supplied."), false
 	}
 	sealed, err := base64.StdEncoding.DecodeString(*in.EncryptedValue)
 	if err != nil {
-		return "", invalid("Encrypted value must be base64 encoded."), false
+		return "", validationError("Encrypted value must be base64 encoded."), false
 	}
 	if *in.KeyID != q.scope.key.id {
-		return "", invalid("Bad request - key_id is not the current public key."), false
+		return "", validationError("Bad request - key_id is not the current public key."), false
 	}
 	opened, good := box.OpenAnonymous(nil, sealed, q.scope.key.public, q.scope.key.private)
 	switch {
 	case !good:
-		return "", invalid("Bad request - the secret could not be decrypted."), false
+		return "", validationError("Bad request - the secret could not be decrypted."), false
 	case len(opened) > maxSize:
-		return "", invalid("Secret value is too large: at most %d bytes.", maxSize), false
+		return "", validationError("Secret value is too large: at most %d bytes.", maxSize), false
 	}
 	return string(opened), answer{}, true
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// Config is what a Server is wired to. Targets may be nil: then Present finds nothing refused.
+// Config holds what a Server depends on. Targets may be nil: then Present finds nothing refused.
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap
@@ -54,7 +54,7 @@ func New(c Config) *Server {
 		cfg: c, clock: c.Clock, tap: c.Tap, mux: http.NewServeMux(), tokens: map[string]*token{}, apps: map[string]*app{},
 		repositories: map[string]*repository{}, moved: map[string]*repository{},
 	}
-	s.routes()
+	s.registerRoutes()
 	return s
 }
 
@@ -69,7 +69,7 @@ type request struct {
 	scope      *scope // of the repository or of the environment that the path names
 }
 
-// answer is what is sent: a status and a body to encode. An error's body is made of its message.
+// answer is an HTTP answer: a status and a body to encode. An error's body is made of its message.
 type answer struct {
 	status  int
 	body    any
@@ -79,43 +79,43 @@ type answer struct {
 
 type handler func(*request) answer
 
-func (s *Server) routes() {
+func (s *Server) registerRoutes() {
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.send(w, fail(http.StatusNotImplemented, "the stand-in does not implement %s %s", r.Method, r.URL.Path))
+		s.sendAnswer(w, errorAnswer(http.StatusNotImplemented, "the stand-in does not implement %s %s", r.Method, r.URL.Path))
 	})
-	s.handle("GET /rate_limit", "", s.authorized(s.rateLimit))
-	s.handle("GET /repos/{owner}/{repo}/environments", "actions=read", s.inRepository(listEnvironments))
-	s.handle("GET /repos/{owner}/{repo}/environments/{environment}", "actions=read", s.inScope(getEnvironment))
-	s.handle("GET /repos/{owner}/{repo}/actions/organization-secrets", "secrets=read", s.inRepository(listOrganizationSecrets))
-	s.handle("GET /repos/{owner}/{repo}/actions/runs", "actions=read", s.inRepository(s.listRuns))
-	s.handle("GET /repos/{owner}/{repo}/installation", "", s.getInstallation)
-	s.handle("POST /app/installations/{installation}/access_tokens", "", s.createInstallationToken)
-	s.scopeRoutes("/repos/{owner}/{repo}/actions", "secrets", "actions_variables")
-	s.scopeRoutes("/repos/{owner}/{repo}/environments/{environment}", "environments", "environments")
+	s.handleRoute("GET /rate_limit", "", s.requireToken(s.rateLimit))
+	s.handleRoute("GET /repos/{owner}/{repo}/environments", "actions=read", s.withRepository(listEnvironments))
+	s.handleRoute("GET /repos/{owner}/{repo}/environments/{environment}", "actions=read", s.withScope(getEnvironment))
+	s.handleRoute("GET /repos/{owner}/{repo}/actions/organization-secrets", "secrets=read", s.withRepository(listOrganizationSecrets))
+	s.handleRoute("GET /repos/{owner}/{repo}/actions/runs", "actions=read", s.withRepository(s.listRuns))
+	s.handleRoute("GET /repos/{owner}/{repo}/installation", "", s.getInstallation)
+	s.handleRoute("POST /app/installations/{installation}/access_tokens", "", s.createInstallationToken)
+	s.registerScopeRoutes("/repos/{owner}/{repo}/actions", "secrets", "actions_variables")
+	s.registerScopeRoutes("/repos/{owner}/{repo}/environments/{environment}", "environments", "environments")
 }
 
-// scopeRoutes are the routes of a repository's or an environment's secrets and variables, each with the permission
-// that it needs.
-func (s *Server) scopeRoutes(scope, secrets, variables string) {
-	s.handle("GET "+scope+"/secrets", secrets+"=read", s.inScope(listSecrets))
-	s.handle("GET "+scope+"/secrets/public-key", secrets+"=read", s.inScope(getPublicKey))
-	s.handle("GET "+scope+"/secrets/{name}", secrets+"=read", s.inScope(getSecret))
-	s.handle("PUT "+scope+"/secrets/{name}", secrets+"=write", s.inScope(s.putSecret))
-	s.handle("DELETE "+scope+"/secrets/{name}", secrets+"=write", s.inScope(s.deleteSecret))
-	s.handle("GET "+scope+"/variables", variables+"=read", s.inScope(listVariables))
-	s.handle("POST "+scope+"/variables", variables+"=write", s.inScope(s.createVariable))
-	s.handle("GET "+scope+"/variables/{name}", variables+"=read", s.inScope(getVariable))
-	s.handle("PATCH "+scope+"/variables/{name}", variables+"=write", s.inScope(s.updateVariable))
-	s.handle("DELETE "+scope+"/variables/{name}", variables+"=write", s.inScope(s.deleteVariable))
+// registerScopeRoutes registers the routes of a repository's or an environment's secrets and variables, each with the
+// permission that it needs.
+func (s *Server) registerScopeRoutes(scope, secrets, variables string) {
+	s.handleRoute("GET "+scope+"/secrets", secrets+"=read", s.withScope(listSecrets))
+	s.handleRoute("GET "+scope+"/secrets/public-key", secrets+"=read", s.withScope(getPublicKey))
+	s.handleRoute("GET "+scope+"/secrets/{name}", secrets+"=read", s.withScope(getSecret))
+	s.handleRoute("PUT "+scope+"/secrets/{name}", secrets+"=write", s.withScope(s.putSecret))
+	s.handleRoute("DELETE "+scope+"/secrets/{name}", secrets+"=write", s.withScope(s.deleteSecret))
+	s.handleRoute("GET "+scope+"/variables", variables+"=read", s.withScope(listVariables))
+	s.handleRoute("POST "+scope+"/variables", variables+"=write", s.withScope(s.createVariable))
+	s.handleRoute("GET "+scope+"/variables/{name}", variables+"=read", s.withScope(getVariable))
+	s.handleRoute("PATCH "+scope+"/variables/{name}", variables+"=write", s.withScope(s.updateVariable))
+	s.handleRoute("DELETE "+scope+"/variables/{name}", variables+"=write", s.withScope(s.deleteVariable))
 }
 
-func (s *Server) handle(pattern, needs string, h handler) {
+func (s *Server) handleRoute(pattern, needs string, h handler) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		body, _ := io.ReadAll(r.Body)
-		q := &request{Request: r, body: body, lists: s.cfg.Lists, needs: needs, token: s.tokens[bearer(r)]}
-		s.send(w, s.limited(q, h))
+		q := &request{Request: r, body: body, lists: s.cfg.Lists, needs: needs, token: s.tokens[bearerToken(r)]}
+		s.sendAnswer(w, s.limitRate(q, h))
 	})
 }
 
@@ -136,9 +136,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		call.Operation = r.Method + " " + r.URL.Path
 	}
 	s.tap.Serve(w, call,
-		func(w http.ResponseWriter) { s.tell(w, r, body, func(w http.ResponseWriter) { s.mux.ServeHTTP(w, r) }) },
+		func(w http.ResponseWriter) {
+			s.reportExchange(w, r, body, func(w http.ResponseWriter) { s.mux.ServeHTTP(w, r) })
+		},
 		func(w http.ResponseWriter, o sim.Outcome) {
-			s.tell(w, r, body, func(w http.ResponseWriter) { s.send(w, refusal(o)) })
+			s.reportExchange(w, r, body, func(w http.ResponseWriter) { s.sendAnswer(w, refusalAnswer(o)) })
 		})
 }
 
@@ -151,14 +153,14 @@ type Exchange struct {
 	Answer  []byte
 }
 
-// OnExchange sets what is told of every request and its answer, values and all; nil tells nobody.
+// OnExchange sets a function to be called with every request and its answer, values included; nil removes it.
 func (s *Server) OnExchange(told func(Exchange)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.exchanged = told
 }
 
-func (s *Server) tell(w http.ResponseWriter, r *http.Request, body []byte, do func(http.ResponseWriter)) {
+func (s *Server) reportExchange(w http.ResponseWriter, r *http.Request, body []byte, do func(http.ResponseWriter)) {
 	s.mu.Lock()
 	told := s.exchanged
 	s.mu.Unlock()
@@ -174,42 +176,42 @@ func (s *Server) tell(w http.ResponseWriter, r *http.Request, body []byte, do fu
 	_, _ = w.Write(rec.Body.Bytes())
 }
 
-// refusal is GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:
+// refusalAnswer returns GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:
 // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
-func refusal(o sim.Outcome) answer {
+func refusalAnswer(o sim.Outcome) answer {
 	switch o {
 	case sim.Throttled:
-		a := fail(http.StatusTooManyRequests, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+		a := errorAnswer(http.StatusTooManyRequests, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
 		a.header = http.Header{"Retry-After": {"60"}}
 		a.body = map[string]string{"message": a.message, "documentation_url": "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}
 		return a
 	case sim.Denied:
-		a := fail(http.StatusForbidden, "Resource not accessible by integration")
+		a := errorAnswer(http.StatusForbidden, "Resource not accessible by integration")
 		a.header = http.Header{"X-Accepted-Github-Permissions": {"secrets=write"}}
 		return a
 	default:
-		return fail(http.StatusBadGateway, "Server Error")
+		return errorAnswer(http.StatusBadGateway, "Server Error")
 	}
 }
 
-func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
+func okAnswer(body any) answer { return answer{status: http.StatusOK, body: body} }
 
-func created() answer { return answer{status: http.StatusCreated, body: struct{}{}} }
+func createdAnswer() answer { return answer{status: http.StatusCreated, body: struct{}{}} }
 
-func noContent() answer { return answer{status: http.StatusNoContent} }
+func noContentAnswer() answer { return answer{status: http.StatusNoContent} }
 
-func fail(status int, format string, args ...any) answer {
+func errorAnswer(status int, format string, args ...any) answer {
 	return answer{status: status, message: fmt.Sprintf(format, args...)}
 }
 
-func notFound() answer { return fail(http.StatusNotFound, "Not Found") }
+func notFound() answer { return errorAnswer(http.StatusNotFound, "Not Found") }
 
-func invalid(format string, args ...any) answer {
-	return fail(http.StatusUnprocessableEntity, format, args...)
+func validationError(format string, args ...any) answer {
+	return errorAnswer(http.StatusUnprocessableEntity, format, args...)
 }
 
-// send writes an answer with the stand-in's time in its Date header.
-func (s *Server) send(w http.ResponseWriter, a answer) {
+// sendAnswer writes an answer with the stand-in's time in its Date header.
+func (s *Server) sendAnswer(w http.ResponseWriter, a answer) {
 	h := w.Header()
 	for name, values := range a.header {
 		h[name] = values
@@ -228,8 +230,8 @@ func (s *Server) send(w http.ResponseWriter, a answer) {
 	_ = json.NewEncoder(w).Encode(a.body)
 }
 
-// decode reads a request's body strictly: a field that into does not have is refused with 501.
-func (q *request) decode(into any) (answer, bool) {
+// decodeBody reads a request's body strictly: a field that into does not have is refused with 501.
+func (q *request) decodeBody(into any) (answer, bool) {
 	if len(bytes.TrimSpace(q.body)) == 0 {
 		return answer{}, true
 	}
@@ -240,10 +242,10 @@ func (q *request) decode(into any) (answer, bool) {
 		return answer{}, true
 	}
 	if field, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
-		return fail(http.StatusNotImplemented, "the stand-in does not implement the parameter %s", field), false
+		return errorAnswer(http.StatusNotImplemented, "the stand-in does not implement the parameter %s", field), false
 	}
 	if _, wrong := err.(*json.UnmarshalTypeError); wrong { //nolint:errorlint // Decode returns it bare
-		return invalid("Invalid request."), false
+		return validationError("Invalid request."), false
 	}
-	return fail(http.StatusBadRequest, "Problems parsing JSON"), false
+	return errorAnswer(http.StatusBadRequest, "Problems parsing JSON"), false
 }

@@ -26,7 +26,7 @@ type repository struct {
 	described    []byte
 }
 
-// scope is what secrets and variables belong to: a repository, or one of its environments.
+// scope is the owner of secrets and variables: a repository, or one of its environments.
 type scope struct {
 	id          int64
 	repository  *repository
@@ -100,14 +100,14 @@ func (c *scope) newKey(seed string) {
 func (s *Server) RotatePublicKey(fullName, environment string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.scope(fullName, environment).newKey(fullName + " " + environment)
+	s.mustFindScope(fullName, environment).newKey(fullName + " " + environment)
 }
 
 // KeyPair returns the key pair of a repository, or of its environment, for another implementation of sealed boxes.
 func (s *Server) KeyPair(fullName, environment string) (public, private [32]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.scope(fullName, environment)
+	c := s.mustFindScope(fullName, environment)
 	return *c.key.public, *c.key.private
 }
 
@@ -115,7 +115,7 @@ func (s *Server) KeyPair(fullName, environment string) (public, private [32]byte
 func (s *Server) Secret(fullName, environment, name string) (plaintext string, updated time.Time, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	held, ok := s.scope(fullName, environment).secrets[strings.ToUpper(name)]
+	held, ok := s.mustFindScope(fullName, environment).secrets[strings.ToUpper(name)]
 	if !ok {
 		return "", time.Time{}, false
 	}
@@ -126,23 +126,23 @@ func (s *Server) Secret(fullName, environment, name string) (plaintext string, u
 func (s *Server) Secrets(fullName, environment string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.scope(fullName, environment).secrets))
+	return slices.Sorted(maps.Keys(s.mustFindScope(fullName, environment).secrets))
 }
 
 // Variable returns a variable's value.
 func (s *Server) Variable(fullName, environment, name string) (value string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	held, ok := s.scope(fullName, environment).variables[strings.ToUpper(name)]
+	held, ok := s.mustFindScope(fullName, environment).variables[strings.ToUpper(name)]
 	if !ok {
 		return "", false
 	}
 	return held.value, true
 }
 
-// scope returns a scope that the scenario has made; naming another one is a mistake in the scenario.
-func (s *Server) scope(fullName, environment string) *scope {
-	r := s.repository(fullName)
+// mustFindScope returns a scope that the scenario has made; naming another one is a mistake in the scenario.
+func (s *Server) mustFindScope(fullName, environment string) *scope {
+	r := s.mustFindRepository(fullName)
 	if environment == "" {
 		return r.scope
 	}
@@ -153,7 +153,7 @@ func (s *Server) scope(fullName, environment string) *scope {
 	return c
 }
 
-func (s *Server) repository(fullName string) *repository {
+func (s *Server) mustFindRepository(fullName string) *repository {
 	r := s.repositories[strings.ToLower(fullName)]
 	if r == nil {
 		panic("the stand-in has no repository " + fullName)
@@ -163,29 +163,29 @@ func (s *Server) repository(fullName string) *repository {
 
 // listEnvironments lists them by name.
 func listEnvironments(q *request) answer {
-	names := q.shuffled(maps.Keys(q.repository.environments))
-	return q.page("environments", names, 30, 100, func(name string) any { return q.repository.environments[name].describe() })
+	names := q.shuffleNames(maps.Keys(q.repository.environments))
+	return q.answerPage("environments", names, 30, 100, func(name string) any { return q.repository.environments[name].describeScope() })
 }
 
-func getEnvironment(q *request) answer { return ok(q.scope.describe()) }
+func getEnvironment(q *request) answer { return okAnswer(q.scope.describeScope()) }
 
 func getPublicKey(q *request) answer {
-	return ok(map[string]string{"key_id": q.scope.key.id, "key": base64.StdEncoding.EncodeToString(q.scope.key.public[:])})
+	return okAnswer(map[string]string{"key_id": q.scope.key.id, "key": base64.StdEncoding.EncodeToString(q.scope.key.public[:])})
 }
 
-// inRepository answers 404 where the token cannot see the repository, as GitHub does for a private one.
-func (s *Server) inRepository(h handler) handler {
-	return s.authorized(func(q *request) answer {
+// withRepository answers 404 where the token cannot see the repository, as GitHub does for a private one.
+func (s *Server) withRepository(h handler) handler {
+	return s.requireToken(func(q *request) answer {
 		name := strings.ToLower(q.PathValue("owner") + "/" + q.PathValue("repo"))
-		if r := s.moved[name]; r != nil && q.token.sees(r) {
-			return q.redirect(r)
+		if r := s.moved[name]; r != nil && q.token.seesRepository(r) {
+			return q.redirectTo(r)
 		}
 		q.repository = s.repositories[name]
 		switch {
-		case q.repository == nil, !q.token.sees(q.repository):
+		case q.repository == nil, !q.token.seesRepository(q.repository):
 			return notFound()
-		case !q.token.may(q.needs):
-			a := fail(http.StatusForbidden, "Resource not accessible by personal access token")
+		case !q.token.hasPermission(q.needs):
+			a := errorAnswer(http.StatusForbidden, "Resource not accessible by personal access token")
 			a.header = http.Header{"X-Accepted-Github-Permissions": {q.needs}}
 			return a
 		}
@@ -193,26 +193,26 @@ func (s *Server) inRepository(h handler) handler {
 	})
 }
 
-// redirect is the answer to a repository's former name. Source:
+// redirectTo returns the answer to a repository's former name. Source:
 // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
-func (q *request) redirect(r *repository) answer {
+func (q *request) redirectTo(r *repository) answer {
 	parts := strings.SplitN(q.URL.EscapedPath(), "/", 5) // "", repos, owner, name, the rest
 	to := fmt.Sprintf("https://%s/repositories/%d", q.Host, r.id)
 	if len(parts) == 5 {
 		to += "/" + parts[4]
 	}
-	a := fail(http.StatusTemporaryRedirect, "Temporary Redirect")
+	a := errorAnswer(http.StatusTemporaryRedirect, "Temporary Redirect")
 	if q.Method == http.MethodGet {
-		a = fail(http.StatusMovedPermanently, "Moved Permanently")
+		a = errorAnswer(http.StatusMovedPermanently, "Moved Permanently")
 	}
 	a.header = http.Header{"Location": {to}}
 	return a
 }
 
-// inScope finds the environment that the path names, or the repository's own scope. An archived repository can only
+// withScope finds the environment that the path names, or the repository's own scope. An archived repository can only
 // be read.
-func (s *Server) inScope(h handler) handler {
-	return s.inRepository(func(q *request) answer {
+func (s *Server) withScope(h handler) handler {
+	return s.withRepository(func(q *request) answer {
 		q.scope = q.repository.scope
 		if environment := q.PathValue("environment"); environment != "" {
 			q.scope = q.repository.environments[strings.ToLower(environment)]
@@ -221,12 +221,12 @@ func (s *Server) inScope(h handler) handler {
 		case q.scope == nil:
 			return notFound()
 		case q.repository.archived && q.Method != http.MethodGet:
-			return fail(http.StatusForbidden, "Repository was archived so is read-only.")
+			return errorAnswer(http.StatusForbidden, "Repository was archived so is read-only.")
 		}
 		return h(q)
 	})
 }
 
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 var _ http.Handler = (*Server)(nil)

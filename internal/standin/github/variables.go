@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-func (h *variable) describe(name string) map[string]string {
-	return map[string]string{"name": name, "value": h.value, "created_at": stamp(h.created), "updated_at": stamp(h.updated)}
+func (h *variable) describeVariable(name string) map[string]string {
+	return map[string]string{"name": name, "value": h.value, "created_at": formatTime(h.created), "updated_at": formatTime(h.updated)}
 }
 
 func listVariables(q *request) answer {
-	names := q.shuffled(maps.Keys(q.scope.variables))
-	return q.page("variables", names, 10, 30, func(name string) any { return q.scope.variables[name].describe(name) })
+	names := q.shuffleNames(maps.Keys(q.scope.variables))
+	return q.answerPage("variables", names, 10, 30, func(name string) any { return q.scope.variables[name].describeVariable(name) })
 }
 
 func getVariable(q *request) answer {
@@ -21,7 +21,7 @@ func getVariable(q *request) answer {
 	if held == nil {
 		return notFound()
 	}
-	return ok(held.describe(name))
+	return okAnswer(held.describeVariable(name))
 }
 
 func (s *Server) deleteVariable(q *request) answer {
@@ -29,7 +29,7 @@ func (s *Server) deleteVariable(q *request) answer {
 	if !s.removeVariable(q.scope, q.token.of, name) {
 		return notFound()
 	}
-	return noContent()
+	return noContentAnswer()
 }
 
 type variableInput struct {
@@ -39,29 +39,29 @@ type variableInput struct {
 
 func (s *Server) createVariable(q *request) answer {
 	var in variableInput
-	if refused, good := q.decode(&in); !good {
+	if refused, good := q.decodeBody(&in); !good {
 		return refused
 	}
 	if in.Name == nil || in.Value == nil {
-		return invalid("Invalid request. \"name\" and \"value\" weren't supplied.")
+		return validationError("Invalid request. \"name\" and \"value\" weren't supplied.")
 	}
-	if refused, good := in.check(*in.Name); !good {
+	if refused, good := in.checkInput(*in.Name); !good {
 		return refused
 	}
 	name := strings.ToUpper(*in.Name)
 	if q.scope.variables[name] != nil {
-		return fail(http.StatusConflict, "Already exists - Variable already exists")
+		return errorAnswer(http.StatusConflict, "Already exists - Variable already exists")
 	}
 	if limit := q.variableLimit(); len(q.scope.variables) >= limit {
-		return invalid("You have reached the limit of %d variables.", limit)
+		return validationError("You have reached the limit of %d variables.", limit)
 	}
 	s.setVariable(q.scope, q.token.of, name, *in.Value)
-	return created()
+	return createdAnswer()
 }
 
 func (s *Server) updateVariable(q *request) answer {
 	var in variableInput
-	if refused, good := q.decode(&in); !good {
+	if refused, good := q.decodeBody(&in); !good {
 		return refused
 	}
 	name := strings.ToUpper(q.PathValue("name"))
@@ -70,23 +70,23 @@ func (s *Server) updateVariable(q *request) answer {
 	case held == nil:
 		return notFound()
 	case in.Name != nil && strings.ToUpper(*in.Name) != name:
-		return fail(http.StatusNotImplemented, "the stand-in does not implement renaming a variable")
+		return errorAnswer(http.StatusNotImplemented, "the stand-in does not implement renaming a variable")
 	case in.Value == nil:
-		return noContent()
+		return noContentAnswer()
 	}
-	if refused, good := in.check(name); !good {
+	if refused, good := in.checkInput(name); !good {
 		return refused
 	}
 	s.setVariable(q.scope, q.token.of, name, *in.Value)
-	return noContent()
+	return noContentAnswer()
 }
 
-func (in variableInput) check(name string) (answer, bool) {
+func (in variableInput) checkInput(name string) (answer, bool) {
 	if refused, good := checkName("Variable", name); !good {
 		return refused, false
 	}
 	if len(*in.Value) > maxSize {
-		return invalid("Variable value is too large: at most %d bytes.", maxSize), false
+		return validationError("Variable value is too large: at most %d bytes.", maxSize), false
 	}
 	return answer{}, true
 }

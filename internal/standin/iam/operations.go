@@ -21,9 +21,9 @@ type operation struct {
 	do    func(s *Service, account string, in url.Values) (result any, err error)
 }
 
-// operations are what rotary, its tests and its stage need of IAM
+// operationTable returns the operations that rotary, its tests and its stage need of IAM
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html).
-func operations() map[string]operation {
+func operationTable() map[string]operation {
 	return map[string]operation{
 		"CreateUser":           {[]string{"UserName", "Path"}, (*Service).createUser},
 		"GetUser":              {[]string{"UserName"}, (*Service).getUser},
@@ -35,7 +35,7 @@ func operations() map[string]operation {
 	}
 }
 
-func reads(operation string) bool {
+func isRead(operation string) bool {
 	return strings.HasPrefix(operation, "Get") || strings.HasPrefix(operation, "List")
 }
 
@@ -47,9 +47,11 @@ type userResult struct {
 	CreateDate string `xml:"User>CreateDate"`
 }
 
-func (u *user) result() userResult { return userResult{u.path, u.Name, u.id, u.arn(), date(u.created)} }
+func (u *user) describeUser() userResult {
+	return userResult{u.path, u.Name, u.id, u.userARN(), formatDate(u.created)}
+}
 
-func (u *user) arn() string { return "arn:aws:iam::" + u.Account + ":user" + u.path + u.Name }
+func (u *user) userARN() string { return "arn:aws:iam::" + u.Account + ":user" + u.path + u.Name }
 
 func (s *Service) createUser(account string, in url.Values) (any, error) {
 	name, err := userName(in)
@@ -61,22 +63,22 @@ func (s *Service) createUser(account string, in url.Values) (any, error) {
 	}
 	path := cmp.Or(in.Get("Path"), "/")
 	if !pathShape.MatchString(path) {
-		return nil, invalid("path")
+		return nil, validationError("path")
 	}
 	u := &user{User: User{account, name}, id: s.newID("AIDA", account+name), path: path, created: s.now()}
 	s.users[u.User] = u
-	return u.result(), nil
+	return u.describeUser(), nil
 }
 
 func (s *Service) getUser(account string, in url.Values) (any, error) {
-	u, err := s.named(account, in)
+	u, err := s.findNamedUser(account, in)
 	if err != nil {
 		return nil, err
 	}
-	return u.result(), nil
+	return u.describeUser(), nil
 }
 
-type createResult struct {
+type accessKeyResult struct {
 	UserName        string `xml:"AccessKey>UserName"`
 	AccessKeyID     string `xml:"AccessKey>AccessKeyId"`
 	Status          string `xml:"AccessKey>Status"`
@@ -85,21 +87,21 @@ type createResult struct {
 }
 
 func (s *Service) createAccessKey(account string, in url.Values) (any, error) {
-	u, err := s.named(account, in)
+	u, err := s.findNamedUser(account, in)
 	if err != nil {
 		return nil, err
 	}
-	there := slices.DeleteFunc(slices.Clone(u.keys), func(k *key) bool { return k.now() == "" })
+	there := slices.DeleteFunc(slices.Clone(u.keys), func(k *key) bool { return k.currentStatus() == "" })
 	if len(there) >= perUser {
 		return nil, &wire.Error{Code: "LimitExceeded", Message: fmt.Sprintf("Cannot exceed quota for AccessKeysPerUser: %d", perUser), Status: http.StatusConflict}
 	}
-	k := &key{id: s.newID("AKIA", account+u.Name), secret: s.cfg.Secret(), owner: u, states: []state{{s.now(), Active}}}
+	k := &key{id: s.newID("AKIA", account+u.Name), secret: s.cfg.Secret(), owner: u, states: []keyState{{s.now(), Active}}}
 	u.keys = append(u.keys, k)
 	s.keys[k.id] = k
-	return createResult{u.Name, k.id, Active, k.secret, date(s.now())}, nil
+	return accessKeyResult{u.Name, k.id, Active, k.secret, formatDate(s.now())}, nil
 }
 
-type listResult struct {
+type accessKeyList struct {
 	Keys        []metadata `xml:"AccessKeyMetadata>member"`
 	IsTruncated bool
 	Marker      string `xml:",omitempty"`
@@ -113,52 +115,52 @@ type metadata struct {
 }
 
 func (s *Service) listAccessKeys(account string, in url.Values) (any, error) {
-	u, err := s.named(account, in)
+	u, err := s.findNamedUser(account, in)
 	if err != nil {
 		return nil, err
 	}
 	var all []metadata
 	for _, k := range u.keys {
-		if status := k.at(s.now().Add(-s.lag.Lists)); status != "" {
-			all = append(all, metadata{u.Name, k.id, status, date(k.states[0].since)})
+		if status := k.statusAt(s.now().Add(-s.lag.Lists)); status != "" {
+			all = append(all, metadata{u.Name, k.id, status, formatDate(k.states[0].since)})
 		}
 	}
-	return s.page(all, in)
+	return s.answerPage(all, in)
 }
 
-// page answers with one page of keys, in no order. IAM documents that a page may have fewer than were asked for.
-func (s *Service) page(all []metadata, in url.Values) (any, error) {
+// answerPage answers with one page of keys, in no order. IAM documents that a page may have fewer than were asked for.
+func (s *Service) answerPage(all []metadata, in url.Values) (any, error) {
 	size, err := strconv.Atoi(cmp.Or(in.Get("MaxItems"), "100"))
 	if err != nil || size < 1 || size > 1000 {
-		return nil, invalid("maxItems")
+		return nil, validationError("maxItems")
 	}
 	list := sim.List[metadata]{Lists: s.cfg.Lists, Now: s.now(), Items: all, Key: func(m metadata) string { return m.AccessKeyID }, Most: size}
 	keys, next, err := list.Page(in.Get("Marker"))
 	if err != nil || in.Has("Marker") && in.Get("Marker") == "" {
-		return nil, invalid("marker")
+		return nil, validationError("marker")
 	}
-	return listResult{keys, next != "", next}, nil
+	return accessKeyList{keys, next != "", next}, nil
 }
 
 func (s *Service) updateAccessKey(account string, in url.Values) (any, error) {
-	k, err := s.keyOf(account, in)
+	k, err := s.findRequestedKey(account, in)
 	if err != nil {
 		return nil, err
 	}
 	status := in.Get("Status")
 	if status != Active && status != Inactive {
-		return nil, invalid("status")
+		return nil, validationError("status")
 	}
-	s.set(k, status)
+	s.setKeyStatus(k, status)
 	return nil, nil
 }
 
 func (s *Service) deleteAccessKey(account string, in url.Values) (any, error) {
-	k, err := s.keyOf(account, in)
+	k, err := s.findRequestedKey(account, in)
 	if err != nil {
 		return nil, err
 	}
-	s.set(k, "")
+	s.setKeyStatus(k, "")
 	return nil, nil
 }
 
@@ -173,37 +175,37 @@ type lastUsedResult struct {
 // must not say so, because it takes ids of any account: what AWS answers there is not documented.
 func (s *Service) getAccessKeyLastUsed(account string, in url.Values) (any, error) {
 	k := s.keys[in.Get("AccessKeyId")]
-	if k == nil || k.now() == "" || k.owner.Account != account {
+	if k == nil || k.currentStatus() == "" || k.owner.Account != account {
 		return nil, &wire.Error{Code: "AccessDenied", Message: "not authorized to perform: iam:GetAccessKeyLastUsed", Status: http.StatusForbidden}
 	}
 	last := lastUsedResult{UserName: k.owner.Name, ServiceName: "N/A", Region: "N/A"}
 	for _, u := range k.uses {
 		if !u.at.After(s.now().Add(-s.lag.Uses)) {
-			last = lastUsedResult{k.owner.Name, date(u.at), u.service, u.region}
+			last = lastUsedResult{k.owner.Name, formatDate(u.at), u.service, u.region}
 		}
 	}
 	return last, nil
 }
 
-// named is the user that a request names. IAM takes the caller where it names none; the stand-in does not.
-func (s *Service) named(account string, in url.Values) (*user, error) {
+// findNamedUser returns the user that a request names. IAM takes the caller where it names none; the stand-in does not.
+func (s *Service) findNamedUser(account string, in url.Values) (*user, error) {
 	name, err := userName(in)
 	if err != nil {
 		return nil, err
 	}
-	return s.find(account, name)
+	return s.findUser(account, name)
 }
 
-func (s *Service) keyOf(account string, in url.Values) (*key, error) {
-	u, err := s.named(account, in)
+func (s *Service) findRequestedKey(account string, in url.Values) (*key, error) {
+	u, err := s.findNamedUser(account, in)
 	if err != nil {
 		return nil, err
 	}
 	id := in.Get("AccessKeyId")
 	if !idShape.MatchString(id) {
-		return nil, invalid("accessKeyId")
+		return nil, validationError("accessKeyId")
 	}
-	return u.key(id)
+	return u.findKey(id)
 }
 
 // The shapes that the API documents.
@@ -219,13 +221,13 @@ func userName(in url.Values) (string, error) {
 	case name == "":
 		return "", wire.NotImplemented("iam without a UserName")
 	case !nameShape.MatchString(name):
-		return "", invalid("userName")
+		return "", validationError("userName")
 	}
 	return name, nil
 }
 
-func invalid(parameter string) error {
+func validationError(parameter string) error {
 	return wire.Errorf("ValidationError", "1 validation error detected: Value at '%s' failed to satisfy constraint", parameter)
 }
 
-func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func formatDate(t time.Time) string { return t.UTC().Format(time.RFC3339) }

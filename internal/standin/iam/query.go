@@ -15,7 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// The versions of the two APIs, by which the query protocol tells them apart, and their namespaces.
+// The versions of the two APIs, which the query protocol goes by, and their namespaces.
 const (
 	iamVersion   = "2010-05-08"
 	stsVersion   = "2011-06-15"
@@ -34,18 +34,18 @@ type request struct {
 
 // ServeHTTP answers one request to IAM or STS.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	q := read(r)
+	q := readRequest(r)
 	s.cfg.Tap.Serve(w, q.call, func(w http.ResponseWriter) {
-		result, err := s.answer(q)
+		result, err := s.answerRequest(q)
 		if err != nil {
-			s.fail(w, q, err)
+			s.writeError(w, q, err)
 			return
 		}
-		s.write(w, http.StatusOK, response{q, result})
-	}, func(w http.ResponseWriter, o sim.Outcome) { s.fail(w, q, refusal(o)) })
+		s.writeAnswer(w, http.StatusOK, response{q, result})
+	}, func(w http.ResponseWriter, o sim.Outcome) { s.writeError(w, q, refusalError(o)) })
 }
 
-func read(r *http.Request) request {
+func readRequest(r *http.Request) request {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	form, parseErr := url.ParseQuery(string(body))
 	if err != nil || parseErr != nil {
@@ -55,34 +55,34 @@ func read(r *http.Request) request {
 	q.call.Service, q.call.Operation, q.call.Bytes = "sts", form.Get("Action"), len(body)
 	if form.Get("Version") == iamVersion {
 		q.namespace = iamNamespace
-		q.call.Service, q.call.Resource, q.call.Write = "iam", form.Get("UserName"), !reads(q.call.Operation)
+		q.call.Service, q.call.Resource, q.call.Write = "iam", form.Get("UserName"), !isRead(q.call.Operation)
 	}
-	if q.call.Service == "iam" || isKeyID(q.signer()) {
-		asked := sha256.Sum256([]byte(q.signer() + string(body))) // both hold ids of keys, which are values of sources
+	if q.call.Service == "iam" || isKeyID(q.signingKeyID()) {
+		asked := sha256.Sum256([]byte(q.signingKeyID() + string(body))) // both hold ids of keys, which are values of sources
 		q.call.Question = q.call.Operation + hex.EncodeToString(asked[:])
 	}
 	return q
 }
 
-// signer is the access key id that a request was signed with.
-func (q request) signer() string {
+// signingKeyID returns the access key id that a request was signed with.
+func (q request) signingKeyID() string {
 	_, credential, _ := strings.Cut(q.Header.Get("Authorization"), "Credential=")
 	id, _, _ := strings.Cut(credential, "/")
 	return id
 }
 
-func (s *Service) answer(q request) (any, error) {
+func (s *Service) answerRequest(q request) (any, error) {
 	switch q.form.Get("Version") {
 	case iamVersion:
-		return s.iam(q)
+		return s.answerIAM(q)
 	case stsVersion:
-		return s.sts(q)
+		return s.answerSTS(q)
 	}
 	return nil, wire.NotImplemented("%s in version %q of its API", q.call.Operation, q.form.Get("Version"))
 }
 
-func (s *Service) iam(q request) (any, error) {
-	op, known := operations()[q.call.Operation]
+func (s *Service) answerIAM(q request) (any, error) {
+	op, known := operationTable()[q.call.Operation]
 	if !known {
 		return nil, wire.NotImplemented("iam %s", q.call.Operation)
 	}
@@ -91,7 +91,7 @@ func (s *Service) iam(q request) (any, error) {
 			return nil, wire.NotImplemented("parameter %s of iam %s", name, q.call.Operation)
 		}
 	}
-	if isKeyID(q.signer()) {
+	if isKeyID(q.signingKeyID()) {
 		return nil, wire.NotImplemented("iam %s by a user", q.call.Operation)
 	}
 	s.mu.Lock()
@@ -99,8 +99,8 @@ func (s *Service) iam(q request) (any, error) {
 	return op.do(s, q.call.Account, q.form)
 }
 
-// refusal is the query protocols' error for an outcome that a hook chose.
-func refusal(o sim.Outcome) error {
+// refusalError returns the query protocols' error for an outcome that a hook chose.
+func refusalError(o sim.Outcome) error {
 	switch o {
 	case sim.Throttled:
 		return wire.Errorf("Throttling", "Rate exceeded")
@@ -145,7 +145,7 @@ type failure struct {
 	RequestID string `xml:"RequestId"`
 }
 
-func (s *Service) fail(w http.ResponseWriter, q request, err error) {
+func (s *Service) writeError(w http.ResponseWriter, q request, err error) {
 	e, is := errors.AsType[*wire.Error](err)
 	if !is {
 		e = &wire.Error{Code: "ServiceFailure", Message: err.Error(), Status: http.StatusInternalServerError}
@@ -157,11 +157,11 @@ func (s *Service) fail(w http.ResponseWriter, q request, err error) {
 	if status >= http.StatusInternalServerError {
 		who = "Receiver"
 	}
-	s.write(w, status, failure{xml.Name{Space: q.namespace, Local: "ErrorResponse"}, who, e.Code, e.Message, requestID})
+	s.writeAnswer(w, status, failure{xml.Name{Space: q.namespace, Local: "ErrorResponse"}, who, e.Code, e.Message, requestID})
 }
 
-// write sends an answer in one piece.
-func (s *Service) write(w http.ResponseWriter, status int, v any) {
+// writeAnswer sends an answer in one piece.
+func (s *Service) writeAnswer(w http.ResponseWriter, status int, v any) {
 	text, err := xml.Marshal(v)
 	if err != nil {
 		panic(err) // plain structs

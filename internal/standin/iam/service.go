@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config is what a Service needs of the world around it.
+// Config holds what a Service depends on.
 type Config struct {
 	Clock  *sim.Clock
 	Tap    *sim.Tap
@@ -48,7 +48,7 @@ type Key struct {
 	Created time.Time
 }
 
-// Lag is how far what clients see is behind: IAM is eventually consistent
+// Lag is the delay of what clients see: IAM is eventually consistent
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
 type Lag struct {
 	Keys  time.Duration // so much later STS, and whoever asks Accepts, know of a key and of what becomes of it
@@ -67,16 +67,16 @@ type user struct {
 type key struct {
 	id, secret string
 	owner      *user
-	states     []state
-	uses       []use
+	states     []keyState
+	uses       []keyUse
 }
 
-type state struct {
+type keyState struct {
 	since  time.Time
 	status string // Active, Inactive, or "" for deleted
 }
 
-type use struct {
+type keyUse struct {
 	at              time.Time
 	service, region string
 }
@@ -87,14 +87,14 @@ const (
 	Inactive = "Inactive"
 )
 
-// perUser is how many access keys a user can have
+// perUser is the quota of access keys per user
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const perUser = 2
 
 // New returns an IAM without users.
 func New(cfg Config) *Service {
 	if cfg.Secret == nil {
-		cfg.Secret = random
+		cfg.Secret = randomSecret
 	}
 	if cfg.OnDead == nil {
 		cfg.OnDead = func(Key) {}
@@ -102,8 +102,8 @@ func New(cfg Config) *Service {
 	return &Service{cfg: cfg, users: map[User]*user{}, keys: map[string]*key{}}
 }
 
-// random makes 40 characters, as AWS does.
-func random() string {
+// randomSecret returns 40 characters, as AWS does.
+func randomSecret() string {
 	b := make([]byte, 30)
 	_, _ = rand.Read(b)
 	return base64.StdEncoding.EncodeToString(b)
@@ -124,15 +124,15 @@ func (s *Service) Keys(u User) (all []Key) {
 		return nil
 	}
 	for _, k := range s.users[u].keys {
-		if k.now() != "" {
-			all = append(all, k.public())
+		if k.currentStatus() != "" {
+			all = append(all, k.exportKey())
 		}
 	}
 	return all
 }
 
-// Accepts says whether a credential is the id or the secret of one of a user's keys that is seen to be active: what a
-// service of AWS would say. used makes it a use of that key, by a service in a region.
+// Accepts reports whether a credential is the id or the secret of one of a user's keys that is seen to be active, as
+// AWS's services check it. used makes it a use of that key, by a service in a region.
 func (s *Service) Accepts(u User, credential string, used bool, service, region string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,9 +143,9 @@ func (s *Service) Accepts(u User, credential string, used bool, service, region 
 		if credential != k.id && credential != k.secret {
 			continue
 		}
-		ok := k.at(s.now().Add(-s.lag.Keys)) == Active
+		ok := k.statusAt(s.now().Add(-s.lag.Keys)) == Active
 		if ok && used {
-			s.use(k, service, region)
+			s.noteUse(k, service, region)
 		}
 		return ok
 	}
@@ -157,13 +157,13 @@ func (s *Service) Use(id, service, region string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := s.keys[id]; k != nil {
-		s.use(k, service, region)
+		s.noteUse(k, service, region)
 	}
 }
 
-// use forgets what nobody can ask for any more.
-func (s *Service) use(k *key, service, region string) {
-	k.uses = append(k.uses, use{s.now(), service, region})
+// noteUse records a use, and drops those that are older than any answer reaches back.
+func (s *Service) noteUse(k *key, service, region string) {
+	k.uses = append(k.uses, keyUse{s.now(), service, region})
 	for len(k.uses) > 1 && !k.uses[1].at.After(s.now().Add(-s.lag.Uses)) {
 		k.uses = k.uses[1:]
 	}
@@ -171,10 +171,10 @@ func (s *Service) use(k *key, service, region string) {
 
 func (s *Service) now() time.Time { return s.cfg.Clock.Now() }
 
-func (k *key) now() string { return k.states[len(k.states)-1].status }
+func (k *key) currentStatus() string { return k.states[len(k.states)-1].status }
 
-// at is the status that the key had then; "" where it did not exist yet, or no more.
-func (k *key) at(then time.Time) (status string) {
+// statusAt returns the status that the key had then; "" where it did not exist yet, or no more.
+func (k *key) statusAt(then time.Time) (status string) {
 	for _, st := range k.states {
 		if !st.since.After(then) {
 			status = st.status
@@ -183,32 +183,34 @@ func (k *key) at(then time.Time) (status string) {
 	return status
 }
 
-func (k *key) public() Key {
-	return Key{User: k.owner.User, ID: k.id, Status: k.now(), Created: k.states[0].since}
+func (k *key) exportKey() Key {
+	return Key{User: k.owner.User, ID: k.id, Status: k.currentStatus(), Created: k.states[0].since}
 }
 
-// set changes a key's status. It is called, and returns, with the lock held, and lets go of it to tell of a death.
-func (s *Service) set(k *key, status string) {
-	if k.now() == Active && status != Active {
-		dying := k.public()
+// setKeyStatus changes a key's status. It is called, and returns, with the lock held, and releases it
+// to call OnDead.
+func (s *Service) setKeyStatus(k *key, status string) {
+	if k.currentStatus() == Active && status != Active {
+		dying := k.exportKey()
 		s.mu.Unlock()
 		s.cfg.OnDead(dying)
 		s.mu.Lock()
 	}
-	k.states = append(k.states, state{s.now(), status})
+	k.states = append(k.states, keyState{s.now(), status})
 }
 
-// newID makes an id as AWS's look, which follows from how many were made before: a world runs the same way again.
+// newID returns an id in AWS's form that follows from the number of those made before: a world can be replayed.
 func (s *Service) newID(prefix, of string) string {
 	s.made++
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s #%d", prefix, of, s.made))
 	return prefix + base32.StdEncoding.EncodeToString(sum[:])[:16]
 }
 
-// isKeyID says whether somebody signs with an access key of a user. Any other id is somebody whom the stand-in lets in.
+// isKeyID reports whether somebody signs with an access key of a user. Any other id is somebody whom the stand-in lets
+// in.
 func isKeyID(id string) bool { return len(id) == 20 && strings.HasPrefix(id, "AKIA") }
 
-func (s *Service) find(account, name string) (*user, error) {
+func (s *Service) findUser(account, name string) (*user, error) {
 	u := s.users[User{account, name}]
 	if u == nil {
 		return nil, &wire.Error{Code: "NoSuchEntity", Message: "The user with name " + name + " cannot be found.", Status: 404}
@@ -216,8 +218,8 @@ func (s *Service) find(account, name string) (*user, error) {
 	return u, nil
 }
 
-func (u *user) key(id string) (*key, error) {
-	i := slices.IndexFunc(u.keys, func(k *key) bool { return k.id == id && k.now() != "" })
+func (u *user) findKey(id string) (*key, error) {
+	i := slices.IndexFunc(u.keys, func(k *key) bool { return k.id == id && k.currentStatus() != "" })
 	if i < 0 {
 		return nil, &wire.Error{Code: "NoSuchEntity", Message: "The Access Key with id " + id + " cannot be found.", Status: 404}
 	}

@@ -19,13 +19,13 @@ type callerIdentity struct {
 	UserID  string `xml:"UserId"`
 }
 
-// sts knows GetCallerIdentity and refuses everything else.
-func (s *Service) sts(q request) (any, error) {
+// answerSTS answers GetCallerIdentity and refuses everything else.
+func (s *Service) answerSTS(q request) (any, error) {
 	if q.call.Operation != "GetCallerIdentity" {
 		return nil, wire.NotImplemented("sts %s", q.call.Operation)
 	}
-	if isKeyID(q.signer()) {
-		return s.user(q)
+	if isKeyID(q.signingKeyID()) {
+		return s.authenticateUser(q)
 	}
 	name := q.call.Caller
 	if name == "" {
@@ -34,24 +34,24 @@ func (s *Service) sts(q request) (any, error) {
 	return callerIdentity{q.call.Account, "arn:aws:sts::" + q.call.Account + ":assumed-role/" + name + "/session", "AROASTANDIN:" + name}, nil
 }
 
-// user proves that a caller holds an access key of a user that is seen to be active, and notes the use.
-func (s *Service) user(q request) (any, error) {
+// authenticateUser proves that a caller holds an access key of a user that is seen to be active, and notes the use.
+func (s *Service) authenticateUser(q request) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := s.keys[q.signer()]
-	if k == nil || k.at(s.now().Add(-s.lag.Keys)) != Active {
+	k := s.keys[q.signingKeyID()]
+	if k == nil || k.statusAt(s.now().Add(-s.lag.Keys)) != Active {
 		return nil, &wire.Error{Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden}
 	}
-	if !k.signed(q) {
+	if !k.verifySignature(q) {
 		return nil, &wire.Error{Code: "SignatureDoesNotMatch", Message: "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.", Status: http.StatusForbidden}
 	}
-	s.use(k, "sts", q.call.Region)
-	return callerIdentity{k.owner.Account, k.owner.arn(), k.owner.id}, nil
+	s.noteUse(k, "sts", q.call.Region)
+	return callerIdentity{k.owner.Account, k.owner.userARN(), k.owner.id}, nil
 }
 
-// signed signs the request again, with what was signed of it, and compares. When it was signed does not matter: clients
-// sign by the clock on the wall.
-func (k *key) signed(q request) bool {
+// verifySignature signs the request again, with what was signed of it, and compares. When it was signed does not
+// matter: clients sign by the clock on the wall.
+func (k *key) verifySignature(q request) bool {
 	at, err := time.Parse("20060102T150405Z", q.Header.Get("X-Amz-Date"))
 	if err != nil {
 		return false

@@ -14,17 +14,17 @@ import (
 // ServeHTTP serves Invoke and GetFunction of the Lambda API (restJson1); everything else is refused as not implemented.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", h.operation("Invoke", true, h.serveInvoke))
-	mux.HandleFunc("GET /2015-03-31/functions/{name}", h.operation("GetFunction", false, h.serveGetFunction))
-	mux.HandleFunc("/", h.operation(r.Method+" "+r.URL.Path, true, refuse))
+	mux.HandleFunc("POST /2015-03-31/functions/{name}/invocations", h.tapOperation("Invoke", true, h.serveInvoke))
+	mux.HandleFunc("GET /2015-03-31/functions/{name}", h.tapOperation("GetFunction", false, h.serveGetFunction))
+	mux.HandleFunc("/", h.tapOperation(r.Method+" "+r.URL.Path, true, refuseUnknown))
 	mux.ServeHTTP(w, r)
 }
 
 // answer carries out one operation. It writes the answer itself, or returns why there is none.
 type answer func(w http.ResponseWriter, r *http.Request, body []byte) error
 
-// operation passes a request through the tap.
-func (h *Host) operation(name string, write bool, do answer) http.HandlerFunc {
+// tapOperation passes a request through the tap.
+func (h *Host) tapOperation(name string, write bool, do answer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(r.Body, 16<<20))
 		if err != nil {
@@ -37,16 +37,16 @@ func (h *Host) operation(name string, write bool, do answer) http.HandlerFunc {
 			if err := do(w, r, body); err != nil {
 				wire.WriteError(h.cfg.Clock, w, err)
 			}
-		}, func(w http.ResponseWriter, o sim.Outcome) { wire.WriteError(h.cfg.Clock, w, refusal(o)) })
+		}, func(w http.ResponseWriter, o sim.Outcome) { wire.WriteError(h.cfg.Clock, w, refusalError(o)) })
 	}
 }
 
-func refuse(_ http.ResponseWriter, r *http.Request, _ []byte) error {
+func refuseUnknown(_ http.ResponseWriter, r *http.Request, _ []byte) error {
 	return wire.NotImplemented("lambda %s %s", r.Method, r.URL.Path)
 }
 
-// refusal is Lambda's own error for an outcome that a hook chose.
-func refusal(o sim.Outcome) error {
+// refusalError returns Lambda's own error for an outcome that a hook chose.
+func refusalError(o sim.Outcome) error {
 	if o == sim.Throttled {
 		return &wire.Error{Code: "TooManyRequestsException", Message: "Rate Exceeded.", Status: http.StatusTooManyRequests}
 	}
@@ -54,7 +54,7 @@ func refusal(o sim.Outcome) error {
 }
 
 func (h *Host) serveInvoke(w http.ResponseWriter, r *http.Request, body []byte) error {
-	if err := understood(r); err != nil {
+	if err := checkParameters(r); err != nil {
 		return err
 	}
 	name := r.PathValue("name")
@@ -68,7 +68,7 @@ func (h *Host) serveInvoke(w http.ResponseWriter, r *http.Request, body []byte) 
 		}
 		return err
 	case "DryRun":
-		_, err := h.lookup(name)
+		_, err := h.findFunction(name)
 		if err == nil {
 			w.WriteHeader(http.StatusNoContent)
 		}
@@ -78,8 +78,8 @@ func (h *Host) serveInvoke(w http.ResponseWriter, r *http.Request, body []byte) 
 	}
 }
 
-// understood refuses the parameters of Invoke that would change what it does.
-func understood(r *http.Request) error {
+// checkParameters refuses the parameters of Invoke that would change what it does.
+func checkParameters(r *http.Request) error {
 	if q := r.URL.Query().Get("Qualifier"); q != "" && q != "$LATEST" {
 		return wire.NotImplemented("lambda versions and aliases")
 	}
@@ -125,10 +125,10 @@ type configuration struct {
 type concurrency struct{ ReservedConcurrentExecutions int }
 
 func (h *Host) serveGetFunction(w http.ResponseWriter, r *http.Request, _ []byte) error {
-	if err := understood(r); err != nil {
+	if err := checkParameters(r); err != nil {
 		return err
 	}
-	f, err := h.lookup(r.PathValue("name"))
+	f, err := h.findFunction(r.PathValue("name"))
 	if err != nil {
 		return err
 	}
@@ -157,32 +157,32 @@ type asyncEvent struct {
 // run again after one and after two more minutes; one that is throttled is tried for six hours. After that the
 // event is lost, as it is in Lambda without a destination or dead-letter queue.
 func (h *Host) InvokeAsync(nameOrARN string, payload []byte) error {
-	f, err := h.lookup(nameOrARN)
+	f, err := h.findFunction(nameOrARN)
 	if err != nil {
 		return err
 	}
 	if len(payload) > maxAsyncPayload {
-		return tooLarge(maxAsyncPayload)
+		return sizeError(maxAsyncPayload)
 	}
-	h.later(0, asyncEvent{arn: f.arn, payload: payload, accepted: h.cfg.Clock.Now()})
+	h.runAttemptAfter(0, asyncEvent{arn: f.arn, payload: payload, accepted: h.cfg.Clock.Now()})
 	return nil
 }
 
-func (h *Host) later(wait time.Duration, e asyncEvent) {
-	h.cfg.Clock.After(wait, "asynchronous invocation of "+e.arn, func() { h.attempt(e) })
+func (h *Host) runAttemptAfter(wait time.Duration, e asyncEvent) {
+	h.cfg.Clock.After(wait, "asynchronous invocation of "+e.arn, func() { h.attemptEvent(e) })
 }
 
-func (h *Host) attempt(e asyncEvent) {
+func (h *Host) attemptEvent(e asyncEvent) {
 	result, err := h.Invoke(context.Background(), e.arn, e.payload)
 	var refused *wire.Error
 	switch {
 	case errors.As(err, &refused) && refused.Code == "TooManyRequestsException" && h.cfg.Clock.Now().Sub(e.accepted) < 6*time.Hour:
 		e.refusals++
-		h.later(min(time.Second<<min(e.refusals, 16), 5*time.Minute), e)
+		h.runAttemptAfter(min(time.Second<<min(e.refusals, 16), 5*time.Minute), e)
 	case err == nil && result.FunctionError != "" && e.failures < 2:
 		e.failures++
-		h.later(time.Duration(e.failures)*time.Minute, e)
+		h.runAttemptAfter(time.Duration(e.failures)*time.Minute, e)
 	case err != nil || result.FunctionError != "":
-		h.out.print("lambdahost: an asynchronous event of " + e.arn + " was given up\n")
+		h.out.printLine("lambdahost: an asynchronous event of " + e.arn + " was given up\n")
 	}
 }

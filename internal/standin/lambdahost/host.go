@@ -32,7 +32,7 @@ type Function struct {
 	Sources     []string                                                  // ARNs, * and ? stand for anything, for which Callers may call; none: for all
 }
 
-// Config says where a Host stands.
+// Config holds what a Host depends on.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
@@ -89,7 +89,7 @@ func (h *Host) Register(f Function) (arn string) {
 	h.functions[f.Name] = next
 	h.mu.Unlock()
 	if old != nil {
-		go h.retire(old)
+		go h.endReplacedProcess(old)
 	}
 	return next.arn
 }
@@ -99,23 +99,24 @@ func (h *Host) ARN(name string) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", h.cfg.Region, h.cfg.Account, name)
 }
 
-// Allows says whether the function exists and its resource policy lets the service principal invoke it for source, an ARN.
+// Allows reports whether the function exists and its resource policy lets the service principal invoke it for source,
+// an ARN.
 func (h *Host) Allows(arn, principal, source string) bool {
-	f, err := h.lookup(arn)
+	f, err := h.findFunction(arn)
 	if err != nil || !slices.Contains(f.Callers, principal) {
 		return false
 	}
-	return len(f.Sources) == 0 || slices.ContainsFunc(f.Sources, func(pattern string) bool { return like(pattern, source) })
+	return len(f.Sources) == 0 || slices.ContainsFunc(f.Sources, func(pattern string) bool { return matchesARNLike(pattern, source) })
 }
 
-// like compares as the operator ArnLike of a policy does.
-func like(pattern, arn string) bool {
+// matchesARNLike reports whether an ARN matches a pattern, as a policy's operator ArnLike does.
+func matchesARNLike(pattern, arn string) bool {
 	re := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern))
 	return regexp.MustCompile(`^(?s:` + re + `)$`).MatchString(arn)
 }
 
 // Output returns everything the functions have printed so far, complete for invocations that are over.
-func (h *Host) Output() []byte { return h.out.text() }
+func (h *Host) Output() []byte { return h.out.allText() }
 
 // Close ends every process this host started and waits for them; invocations that are running fail. Repeatable.
 func (h *Host) Close() error {
@@ -124,13 +125,13 @@ func (h *Host) Close() error {
 	running := slices.Collect(maps.Keys(h.processes))
 	h.mu.Unlock()
 	for _, p := range running {
-		p.kill()
+		p.killAndWait()
 	}
-	return h.out.close()
+	return h.out.closeOutput()
 }
 
-// lookup finds a function by name, partial ARN or ARN, with or without the qualifier $LATEST.
-func (h *Host) lookup(nameOrARN string) (*function, error) {
+// findFunction finds a function by name, partial ARN or ARN, with or without the qualifier $LATEST.
+func (h *Host) findFunction(nameOrARN string) (*function, error) {
 	name := strings.TrimSuffix(nameOrARN, ":$LATEST")
 	for _, prefix := range []string{h.ARN(""), h.cfg.Account + ":function:"} {
 		name = strings.TrimPrefix(name, prefix)

@@ -21,7 +21,7 @@ const (
 	maxAsyncPayload = 1 << 20
 )
 
-// Result is what became of an invocation. A function that failed is a Result, not an error.
+// Result is the result of an invocation. A function that failed is a Result, not an error.
 type Result struct {
 	Payload       []byte // the function's answer, or {errorType, errorMessage, ...}
 	FunctionError string // "" or Unhandled
@@ -41,27 +41,27 @@ type invocation struct {
 // RequestTooLargeException, a bootstrap that cannot be started) means that nothing was run. ctx bounds the wait
 // for the function's process to be free; what has started runs to its own end or deadline, as in Lambda.
 func (h *Host) Invoke(ctx context.Context, nameOrARN string, payload []byte) (Result, error) {
-	f, err := h.lookup(nameOrARN)
+	f, err := h.findFunction(nameOrARN)
 	if err != nil {
 		return Result{}, err
 	}
 	if len(payload) > maxPayload {
-		return Result{}, tooLarge(maxPayload)
+		return Result{}, sizeError(maxPayload)
 	}
-	id, err := h.enter(f)
+	id, err := h.enterInvocation(f)
 	if err != nil {
 		return Result{}, err
 	}
-	defer h.leave(f)
+	defer h.leaveInvocation(f)
 	in := invocation{id: id, arn: f.arn, payload: payload}
 	if f.Handler != nil {
-		return limited(h.call(ctx, f, in)), nil
+		return limitAnswer(h.callHandler(ctx, f, in)), nil
 	}
-	return h.run(ctx, f, in)
+	return h.runInOwnProcess(ctx, f, in)
 }
 
-// enter counts an invocation in and names it, unless the reserved concurrency is used up.
-func (h *Host) enter(f *function) (requestID string, err error) {
+// enterInvocation counts an invocation in and names it, unless the reserved concurrency is used up.
+func (h *Host) enterInvocation(f *function) (requestID string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -75,56 +75,56 @@ func (h *Host) enter(f *function) (requestID string, err error) {
 	return fmt.Sprintf("1a3bda00-0000-4000-8000-%012d", h.requests), nil
 }
 
-func (h *Host) leave(f *function) {
+func (h *Host) leaveInvocation(f *function) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f.running--
 }
 
-// call runs a function that lives in this process.
-func (h *Host) call(ctx context.Context, f *function, in invocation) (r Result) {
+// callHandler runs a function that lives in this process.
+func (h *Host) callHandler(ctx context.Context, f *function, in invocation) (r Result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Timeout)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: in.id, InvokedFunctionArn: in.arn})
 	defer func() {
 		if p := recover(); p != nil {
-			h.out.print(fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
-			r = failed(typeName(p), fmt.Sprint(p))
+			h.out.printLine(fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
+			r = failedResult(errorTypeName(p), fmt.Sprint(p))
 		}
 	}()
 	answer, err := f.Handler(ctx, in.payload)
 	if err != nil {
-		return failed(typeName(err), err.Error())
+		return failedResult(errorTypeName(err), err.Error())
 	}
 	return Result{Payload: answer}
 }
 
-// run gives work to the function's process, starting one where none is warm.
-func (h *Host) run(ctx context.Context, f *function, in invocation) (Result, error) {
+// runInOwnProcess gives an invocation to the function's process, starting one where none is warm.
+func (h *Host) runInOwnProcess(ctx context.Context, f *function, in invocation) (Result, error) {
 	select {
 	case <-f.turn:
 	case <-ctx.Done():
 		return Result{}, fmt.Errorf("waiting for %s to be free: %w", f.Name, ctx.Err())
 	}
 	defer func() { f.turn <- struct{}{} }()
-	if f.process == nil || f.process.gone() {
-		if err := h.start(f); err != nil {
+	if f.process == nil || f.process.hasEnded() {
+		if err := h.startFunction(f); err != nil {
 			return Result{}, fmt.Errorf("starting %s: %w", f.Name, err)
 		}
 	}
-	r := f.process.invoke(in, f.Timeout)
-	h.out.sync()
+	r := f.process.runInvocation(in, f.Timeout)
+	h.out.waitForOutput()
 	return r, nil
 }
 
-// start makes the function's process and remembers it for Close.
-func (h *Host) start(f *function) error {
+// startFunction makes the function's process and remembers it for Close.
+func (h *Host) startFunction(f *function) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return errors.New("the Lambda host is closed")
 	}
-	p, err := startProcess(f.Path, h.environment(f), h.out.file)
+	p, err := startProcess(f.Path, h.processEnvironment(f), h.out.file)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (h *Host) start(f *function) error {
 // Kill ends the function's process at whatever point it is, as a crash or a lost machine would: the invocation it
 // runs fails with Runtime.ExitError, and the next one starts a new process. Nothing happens where none runs.
 func (h *Host) Kill(nameOrARN string) {
-	f, err := h.lookup(nameOrARN)
+	f, err := h.findFunction(nameOrARN)
 	if err != nil {
 		return
 	}
@@ -144,40 +144,40 @@ func (h *Host) Kill(nameOrARN string) {
 	p := f.process
 	h.mu.Unlock()
 	if p != nil {
-		p.kill()
+		p.killAndWait()
 	}
 }
 
-// retire ends the process of a function that was replaced, after what it is running.
-func (h *Host) retire(f *function) {
+// endReplacedProcess ends the process of a function that was replaced, after what it is running.
+func (h *Host) endReplacedProcess(f *function) {
 	<-f.turn
 	defer func() { f.turn <- struct{}{} }()
 	if f.process != nil {
-		f.process.kill()
+		f.process.killAndWait()
 	}
 }
 
-// failed is the result of a function that did not answer.
-func failed(errorType, message string) Result {
+// failedResult returns the result of a function that did not answer.
+func failedResult(errorType, message string) Result {
 	body, _ := json.Marshal(map[string]string{"errorType": errorType, "errorMessage": message}) // strings always encode
 	return Result{Payload: body, FunctionError: "Unhandled", ErrorType: errorType, ErrorMessage: message}
 }
 
-// limited replaces an answer that is over the quota.
-func limited(r Result) Result {
+// limitAnswer replaces an answer that is over the quota by the error that Lambda has for it.
+func limitAnswer(r Result) Result {
 	if len(r.Payload) > maxPayload {
-		return failed("Function.ResponseSizeTooLarge", fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxPayload))
+		return failedResult("Function.ResponseSizeTooLarge", fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxPayload))
 	}
 	return r
 }
 
-func tooLarge(limit int) error {
+func sizeError(limit int) error {
 	return &wire.Error{Code: "RequestTooLargeException", Status: http.StatusRequestEntityTooLarge,
 		Message: fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit)}
 }
 
-// typeName is what aws-lambda-go reports as the errorType of v.
-func typeName(v any) string {
+// errorTypeName returns the errorType that aws-lambda-go reports for v.
+func errorTypeName(v any) string {
 	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

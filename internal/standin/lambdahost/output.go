@@ -7,15 +7,15 @@ import (
 	"sync"
 )
 
-// mark is written into the pipe by sync. No function prints it.
+// mark is written into the pipe by waitForOutput. No function prints it.
 const mark = "\x00\x01lambdahost sync\x01\x00"
 
-// output collects what functions print. They write straight into one pipe, so their order is kept, and sync can
-// tell that everything written before it has arrived.
+// output collects what functions print. They write straight into one pipe, so their order is kept, and
+// waitForOutput knows when everything written before it has arrived.
 type output struct {
 	file *os.File // the pipe's writing end: stdout and stderr of every process
 
-	turn sync.Mutex    // one sync at a time
+	turn sync.Mutex    // one waitForOutput at a time
 	seen chan struct{} // the mark has come out
 
 	mu      sync.Mutex
@@ -32,23 +32,23 @@ func newOutput(log io.Writer) *output {
 		panic(err)
 	}
 	o := &output{file: w, log: log, seen: make(chan struct{}, 1)}
-	go o.read(r)
+	go o.readPipe(r)
 	return o
 }
 
-func (o *output) read(r *os.File) {
+func (o *output) readPipe(r *os.File) {
 	defer func() { _ = r.Close() }()
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(buf)
-		o.add(buf[:n])
+		o.addBytes(buf[:n])
 		if err != nil {
 			return
 		}
 	}
 }
 
-func (o *output) add(b []byte) {
+func (o *output) addBytes(b []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.pending = append(o.pending, b...)
@@ -57,27 +57,27 @@ func (o *output) add(b []byte) {
 		if !found {
 			break
 		}
-		o.keep(before)
+		o.keepBytes(before)
 		o.pending = after
 		o.seen <- struct{}{}
 	}
 	whole := max(0, len(o.pending)-len(mark)+1)
-	o.keep(o.pending[:whole])
+	o.keepBytes(o.pending[:whole])
 	o.pending = append([]byte(nil), o.pending[whole:]...)
 }
 
-func (o *output) keep(b []byte) {
+func (o *output) keepBytes(b []byte) {
 	o.kept = append(o.kept, b...)
 	if o.log != nil && len(b) > 0 {
 		_, _ = o.log.Write(b)
 	}
 }
 
-// print adds a line that no process wrote.
-func (o *output) print(text string) { _, _ = o.file.WriteString(text) }
+// printLine adds a line that no process wrote.
+func (o *output) printLine(text string) { _, _ = o.file.WriteString(text) }
 
-// sync waits until everything printed so far is in the text. It does nothing once closed.
-func (o *output) sync() {
+// waitForOutput waits until everything printed so far is in the text. It does nothing once closed.
+func (o *output) waitForOutput() {
 	o.turn.Lock()
 	defer o.turn.Unlock()
 	if _, err := o.file.WriteString(mark); err == nil {
@@ -85,17 +85,17 @@ func (o *output) sync() {
 	}
 }
 
-// text returns a copy of everything printed so far.
-func (o *output) text() []byte {
-	o.sync()
+// allText returns a copy of everything printed so far.
+func (o *output) allText() []byte {
+	o.waitForOutput()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append(bytes.Clone(o.kept), o.pending...)
 }
 
-// close takes in the rest of what was printed. Repeatable.
-func (o *output) close() error {
-	o.sync()
+// closeOutput takes in the rest of what was printed. Repeatable.
+func (o *output) closeOutput() error {
+	o.waitForOutput()
 	o.mu.Lock()
 	first := !o.closed
 	o.closed = true

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// initLimit is how long a bootstrap may take until it first asks for work, in real time: longer than Lambda's ten
+// initLimit is the time that a bootstrap has until it first asks for work, in real time: longer than Lambda's ten
 // seconds, because the machine may have other things to do.
 const initLimit = 2 * time.Minute
 
-// process is one running bootstrap and the Runtime API it talks to. invoke is for one goroutine at a time.
+// process is one running bootstrap and the Runtime API it talks to. runInvocation is for one goroutine at a time.
 //
 //	started ──/next──► parked ──invoke──► working ──answer──► settling ──/next──► parked ...
 //	any state: the process exits, or is killed at the deadline; then it is gone for good
@@ -37,7 +37,7 @@ func startProcess(path string, env []string, out *os.File) (*process, error) {
 		return nil, err
 	}
 	api := newRuntimeAPI()
-	p := &process{runtime: api, server: &http.Server{Handler: api.routes(), ReadHeaderTimeout: time.Minute}, exited: make(chan struct{})}
+	p := &process{runtime: api, server: &http.Server{Handler: api.registerRoutes(), ReadHeaderTimeout: time.Minute}, exited: make(chan struct{})}
 	p.cmd = exec.Command(path) //nolint:gosec,noctx // the registered bootstrap; its end is kill's business
 	p.cmd.Dir = filepath.Dir(path)
 	p.cmd.Env = append(slices.Clone(env), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
@@ -47,12 +47,12 @@ func startProcess(path string, env []string, out *os.File) (*process, error) {
 		return nil, err
 	}
 	go func() { _ = p.server.Serve(listener) }()
-	go p.reap()
+	go p.waitForEnd()
 	return p, nil
 }
 
-// reap waits for the end of the process.
-func (p *process) reap() {
+// waitForEnd waits for the end of the process.
+func (p *process) waitForEnd() {
 	p.exit = "Runtime exited without providing a reason"
 	if err := p.cmd.Wait(); err != nil {
 		p.exit = "Runtime exited with error: " + err.Error()
@@ -61,8 +61,8 @@ func (p *process) reap() {
 	close(p.exited)
 }
 
-// gone says whether the process has ended.
-func (p *process) gone() bool {
+// hasEnded reports whether the process has ended.
+func (p *process) hasEnded() bool {
 	select {
 	case <-p.exited:
 		return true
@@ -71,41 +71,42 @@ func (p *process) gone() bool {
 	}
 }
 
-// kill ends the process and waits until it has. Repeatable.
-func (p *process) kill() {
+// killAndWait ends the process and waits until it has. Repeatable.
+func (p *process) killAndWait() {
 	_ = p.cmd.Process.Kill() // fails only where it has ended already
 	<-p.exited
 }
 
-// invoke runs one invocation and waits until the process asks for the next one, has ended, or was killed at the deadline.
-func (p *process) invoke(in invocation, timeout time.Duration) Result {
-	if !p.park(time.After(initLimit)) {
-		return p.initFailure(in)
+// runInvocation runs one invocation and waits until the process asks for the next one, has ended, or was killed at the
+// deadline.
+func (p *process) runInvocation(in invocation, timeout time.Duration) Result {
+	if !p.waitForNext(time.After(initLimit)) {
+		return p.initFailureResult(in)
 	}
 	p.parked = false
 	in.deadline = time.Now().Add(timeout)
 	deadline := time.After(timeout)
-	if !p.runtime.give(in, p.exited) {
-		return p.exitError(in)
+	if !p.runtime.giveInvocation(in, p.exited) {
+		return p.exitResult(in)
 	}
 	select {
 	case r := <-p.runtime.answers:
-		if !p.park(deadline) {
-			p.kill()
+		if !p.waitForNext(deadline) {
+			p.killAndWait()
 		}
 		return r
 	case <-p.exited:
-		return p.lastWords(in)
+		return p.endedResult(in)
 	case <-deadline:
-		p.kill()
-		return failed("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, timeout.Seconds()))
+		p.killAndWait()
+		return failedResult("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, timeout.Seconds()))
 	}
 }
 
-// park waits until the process asks for work; false means that it ended or that the limit came first.
-func (p *process) park(limit <-chan time.Time) bool {
+// waitForNext waits until the process asks for work; false means that it ended or that the limit came first.
+func (p *process) waitForNext(limit <-chan time.Time) bool {
 	if p.parked {
-		return !p.gone()
+		return !p.hasEnded()
 	}
 	select {
 	case <-p.runtime.asks:
@@ -116,31 +117,31 @@ func (p *process) park(limit <-chan time.Time) bool {
 	return p.parked
 }
 
-// initFailure is the result where the process never asked for work.
-func (p *process) initFailure(in invocation) Result {
-	if !p.gone() {
-		p.kill()
-		return failed("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, initLimit.Seconds()))
+// initFailureResult returns the result where the process never asked for work.
+func (p *process) initFailureResult(in invocation) Result {
+	if !p.hasEnded() {
+		p.killAndWait()
+		return failedResult("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, initLimit.Seconds()))
 	}
-	return p.lastWords(in)
+	return p.endedResult(in)
 }
 
-// lastWords is the result where the process has ended: what it said before, or how it ended.
-func (p *process) lastWords(in invocation) Result {
+// endedResult returns the result where the process has ended: the error that it reported, or its exit status.
+func (p *process) endedResult(in invocation) Result {
 	select {
 	case r := <-p.runtime.answers:
 		return r
 	default:
-		return p.exitError(in)
+		return p.exitResult(in)
 	}
 }
 
-func (p *process) exitError(in invocation) Result {
-	return failed("Runtime.ExitError", "RequestId: "+in.id+" Error: "+p.exit)
+func (p *process) exitResult(in invocation) Result {
+	return failedResult("Runtime.ExitError", "RequestId: "+in.id+" Error: "+p.exit)
 }
 
-// environment is everything a function's process sees of the world; nothing is inherited.
-func (h *Host) environment(f *function) []string {
+// processEnvironment returns the environment of a function's process; nothing is inherited.
+func (h *Host) processEnvironment(f *function) []string {
 	env := map[string]string{
 		"_HANDLER":                        "bootstrap",
 		"AWS_LAMBDA_FUNCTION_NAME":        f.Name,

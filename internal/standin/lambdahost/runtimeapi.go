@@ -24,18 +24,18 @@ func newRuntimeAPI() *runtimeAPI {
 	return &runtimeAPI{asks: make(chan struct{}), work: make(chan invocation), answers: make(chan Result, 1)}
 }
 
-func (a *runtimeAPI) routes() http.Handler {
+func (a *runtimeAPI) registerRoutes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.next)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", a.response)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", a.failure)
-	mux.HandleFunc("POST /2018-06-01/runtime/init/error", a.initFailure)
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.serveNext)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", a.serveResponse)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", a.serveError)
+	mux.HandleFunc("POST /2018-06-01/runtime/init/error", a.serveInitError)
 	return mux
 }
 
-// give hands work to a process that has asked; false means that it ended first. A complaint about its start that
-// did not keep the process from asking is forgotten.
-func (a *runtimeAPI) give(in invocation, exited <-chan struct{}) bool {
+// giveInvocation hands work to a process that has asked; false means that it ended first. A complaint about its start
+// that did not keep the process from asking is forgotten.
+func (a *runtimeAPI) giveInvocation(in invocation, exited <-chan struct{}) bool {
 	select {
 	case <-a.answers:
 	default:
@@ -51,7 +51,7 @@ func (a *runtimeAPI) give(in invocation, exited <-chan struct{}) bool {
 	}
 }
 
-func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+func (a *runtimeAPI) serveNext(w http.ResponseWriter, r *http.Request) {
 	select {
 	case a.asks <- struct{}{}:
 	case <-r.Context().Done():
@@ -70,7 +70,7 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
+func (a *runtimeAPI) serveResponse(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Lambda-Runtime-Function-Response-Mode") != "" {
 		http.Error(w, "the stand-in does not implement streamed responses", http.StatusNotImplemented)
 		return
@@ -79,40 +79,40 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the process broke off: it has not answered
 	}
-	result, status := limited(Result{Payload: body}), http.StatusAccepted
+	result, status := limitAnswer(Result{Payload: body}), http.StatusAccepted
 	if result.FunctionError != "" {
 		status = http.StatusRequestEntityTooLarge
 	}
 	if errorType := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); errorType != "" {
 		body, _ = base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
-		result = reported(errorType, body)
+		result = reportedFailure(errorType, body)
 	}
-	a.answer(w, r.PathValue("id"), result, status)
+	a.endInvocation(w, r.PathValue("id"), result, status)
 }
 
-func (a *runtimeAPI) failure(w http.ResponseWriter, r *http.Request) {
+func (a *runtimeAPI) serveError(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))
 	if err != nil {
 		return
 	}
-	a.answer(w, r.PathValue("id"), reported(r.Header.Get("Lambda-Runtime-Function-Error-Type"), body), http.StatusAccepted)
+	a.endInvocation(w, r.PathValue("id"), reportedFailure(r.Header.Get("Lambda-Runtime-Function-Error-Type"), body), http.StatusAccepted)
 }
 
-// initFailure keeps what a process says before it gives up starting; the first word counts.
-func (a *runtimeAPI) initFailure(w http.ResponseWriter, r *http.Request) {
+// serveInitError keeps the error of a process that fails to start; the first one counts.
+func (a *runtimeAPI) serveInitError(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))
 	if err != nil {
 		return
 	}
 	select {
-	case a.answers <- reported(r.Header.Get("Lambda-Runtime-Function-Error-Type"), body):
+	case a.answers <- reportedFailure(r.Header.Get("Lambda-Runtime-Function-Error-Type"), body):
 	default:
 	}
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// answer ends the current invocation; any other id, or a second answer, is refused.
-func (a *runtimeAPI) answer(w http.ResponseWriter, id string, result Result, status int) {
+// endInvocation ends the current invocation; any other id, or a second answer, is refused.
+func (a *runtimeAPI) endInvocation(w http.ResponseWriter, id string, result Result, status int) {
 	a.mu.Lock()
 	mine := id == a.current
 	if mine {
@@ -127,8 +127,8 @@ func (a *runtimeAPI) answer(w http.ResponseWriter, id string, result Result, sta
 	a.answers <- result
 }
 
-// reported is the result of an invocation that the function itself reports as failed.
-func reported(errorType string, body []byte) Result {
+// reportedFailure returns the result of an invocation that the function itself reports as failed.
+func reportedFailure(errorType string, body []byte) Result {
 	var said struct{ ErrorType, ErrorMessage string }
 	_ = json.Unmarshal(body, &said) // a body of another shape is passed on as it is
 	if said.ErrorType == "" {

@@ -17,31 +17,31 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// dated is an answer and the service's time when it was given. The tap keeps answers to give them again, so
+// datedAnswer is an answer and the service's time when it was given. The tap keeps answers to give them again, so
 // everything here that makes the SDK's output of one copies it.
-type dated[Out any] struct {
+type datedAnswer[Out any] struct {
 	out Out
 	at  time.Time
 }
 
-// second is the metadata of every answer given within one second.
-type second struct {
+// secondMetadata is the metadata of every answer given within one second.
+type secondMetadata struct {
 	unix     int64
 	metadata middleware.Metadata
 }
 
-// metadata carries the service's time as a client reads it from a Date header, to the second.
-func (d *Direct) metadata(at time.Time) middleware.Metadata {
+// responseMetadata carries the service's time as a client reads it from a Date header, to the second.
+func (d *Direct) responseMetadata(at time.Time) middleware.Metadata {
 	s := d.second.Load()
 	if s == nil || s.unix != at.Unix() {
-		s = &second{at.Unix(), answeredAt(at)}
+		s = &secondMetadata{at.Unix(), metadataAt(at)}
 		d.second.Store(s)
 	}
 	return s.metadata.Clone()
 }
 
-// answeredAt lets the SDK's own middleware set the server time: there is no other way in.
-func answeredAt(at time.Time) middleware.Metadata {
+// metadataAt lets the SDK's own middleware set the server time: there is no other way in.
+func metadataAt(at time.Time) middleware.Metadata {
 	response := &smithyhttp.Response{Response: &http.Response{Header: http.Header{"Date": {at.UTC().Format(http.TimeFormat)}}}}
 	_, metadata, _ := awsmiddleware.RecordResponseTiming{DisableClockSkewCorrection: true}.HandleDeserialize(
 		context.Background(), middleware.DeserializeInput{},
@@ -51,12 +51,12 @@ func answeredAt(at time.Time) middleware.Metadata {
 	return metadata
 }
 
-func (d details) described() *sdk.DescribeSecretOutput {
+func (d details) toSDK() *sdk.DescribeSecretOutput {
 	out := &sdk.DescribeSecretOutput{
 		ARN: &d.ARN, Name: &d.Name, Description: optionalText(d.Description), KmsKeyId: optionalText(d.KMSKeyID),
-		CreatedDate: date(&d.CreatedDate), LastChangedDate: date(&d.LastChangedDate), LastAccessedDate: date(d.LastAccessedDate),
-		DeletedDate: date(d.DeletedDate), LastRotatedDate: date(d.LastRotatedDate), NextRotationDate: date(d.NextRotationDate),
-		RotationEnabled: same(d.RotationEnabled), RotationLambdaARN: optionalText(d.RotationLambdaARN), RotationRules: d.RotationRules.answer(),
+		CreatedDate: timeToSDK(&d.CreatedDate), LastChangedDate: timeToSDK(&d.LastChangedDate), LastAccessedDate: timeToSDK(d.LastAccessedDate),
+		DeletedDate: timeToSDK(d.DeletedDate), LastRotatedDate: timeToSDK(d.LastRotatedDate), NextRotationDate: timeToSDK(d.NextRotationDate),
+		RotationEnabled: copyPointer(d.RotationEnabled), RotationLambdaARN: optionalText(d.RotationLambdaARN), RotationRules: d.RotationRules.toSDK(),
 	}
 	for _, t := range d.Tags {
 		out.Tags = append(out.Tags, types.Tag{Key: &t.Key, Value: &t.Value})
@@ -71,7 +71,7 @@ func (d details) described() *sdk.DescribeSecretOutput {
 	return out
 }
 
-func (r *rules) answer() *types.RotationRulesType {
+func (r *rules) toSDK() *types.RotationRulesType {
 	if r == nil {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (r *rules) answer() *types.RotationRulesType {
 	return out
 }
 
-func (o versionsOutput) listed() *sdk.ListSecretVersionIdsOutput {
+func (o versionsOutput) toSDK() *sdk.ListSecretVersionIdsOutput {
 	out := &sdk.ListSecretVersionIdsOutput{
 		ARN: &o.ARN, Name: &o.Name, NextToken: optionalText(o.NextToken),
 		Versions: make([]types.SecretVersionsListEntry, len(o.Versions)),
@@ -91,25 +91,25 @@ func (o versionsOutput) listed() *sdk.ListSecretVersionIdsOutput {
 	for i, v := range o.Versions {
 		out.Versions[i] = types.SecretVersionsListEntry{
 			VersionId: &v.VersionID, VersionStages: slices.Clone(v.VersionStages), KmsKeyIds: slices.Clone(v.KMSKeyIDs),
-			CreatedDate: date(&v.CreatedDate), LastAccessedDate: date(v.LastAccessedDate),
+			CreatedDate: timeToSDK(&v.CreatedDate), LastAccessedDate: timeToSDK(v.LastAccessedDate),
 		}
 	}
 	return out
 }
 
-func (o getOutput) entry() types.SecretValueEntry {
+func (o getOutput) toSDKEntry() types.SecretValueEntry {
 	return types.SecretValueEntry{
-		ARN: &o.ARN, Name: &o.Name, VersionId: &o.VersionID, VersionStages: slices.Clone(o.VersionStages), CreatedDate: date(&o.CreatedDate),
-		SecretString: same(o.SecretString), SecretBinary: slices.Clone(o.SecretBinary),
+		ARN: &o.ARN, Name: &o.Name, VersionId: &o.VersionID, VersionStages: slices.Clone(o.VersionStages), CreatedDate: timeToSDK(&o.CreatedDate),
+		SecretString: copyPointer(o.SecretString), SecretBinary: slices.Clone(o.SecretBinary),
 	}
 }
 
-func (o batchOutput) batch() *sdk.BatchGetSecretValueOutput {
+func (o batchOutput) toSDK() *sdk.BatchGetSecretValueOutput {
 	out := &sdk.BatchGetSecretValueOutput{
 		SecretValues: make([]types.SecretValueEntry, len(o.SecretValues)), Errors: make([]types.APIErrorType, len(o.Errors)),
 	}
 	for i, v := range o.SecretValues {
-		out.SecretValues[i] = v.entry()
+		out.SecretValues[i] = v.toSDKEntry()
 	}
 	for i, e := range o.Errors {
 		out.Errors[i] = types.APIErrorType{SecretId: &e.SecretID, ErrorCode: &e.ErrorCode, Message: &e.Message}
@@ -117,8 +117,8 @@ func (o batchOutput) batch() *sdk.BatchGetSecretValueOutput {
 	return out
 }
 
-// date is a timestamp as it arrives: with milliseconds, in UTC.
-func date(t *wire.Time) *time.Time {
+// timeToSDK returns a timestamp as the client gets it: with milliseconds, in UTC.
+func timeToSDK(t *wire.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
@@ -126,7 +126,7 @@ func date(t *wire.Time) *time.Time {
 	return &at
 }
 
-// optionalText is a member that is left out where there is none.
+// optionalText returns nil for an empty text: such a member is left out.
 func optionalText(s string) *string {
 	if s == "" {
 		return nil
@@ -134,8 +134,8 @@ func optionalText(s string) *string {
 	return &s
 }
 
-// failure is what the SDK's client makes of a service's error; nil of nil.
-func failure(operation string, err error) error {
+// convertError returns a service's error as the SDK's client does; nil for nil.
+func convertError(operation string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -143,11 +143,11 @@ func failure(operation string, err error) error {
 	if !errors.As(err, &e) {
 		e = &wire.Error{Code: "InternalServiceError", Message: err.Error()} // the stand-in's own bug
 	}
-	return &smithy.OperationError{ServiceID: sdk.ServiceID, OperationName: operation, Err: exception(e.Code, e.Message)}
+	return &smithy.OperationError{ServiceID: sdk.ServiceID, OperationName: operation, Err: typedException(e.Code, e.Message)}
 }
 
-// exception is the type that the SDK has for a code, of those that the stand-in answers with.
-func exception(code, message string) error {
+// typedException returns the SDK's exception for a code, of those that the stand-in answers with.
+func typedException(code, message string) error {
 	switch code {
 	case "InternalServiceError":
 		return &types.InternalServiceError{Message: &message}

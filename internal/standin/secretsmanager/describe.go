@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// details is what ListSecrets says of a secret, and DescribeSecret too.
+// details is a secret as ListSecrets and DescribeSecret describe it.
 type details struct {
 	ARN               string
 	Name              string
@@ -30,32 +30,32 @@ type details struct {
 	SecretVersionsToStages map[string][]string `json:"SecretVersionsToStages,omitempty"` // ListSecrets' name for it
 }
 
-func (s *Service) details(e *entry) details {
+func (s *Service) describeEntry(e *entry) details {
 	d := details{
 		ARN: e.arn, Name: e.name, Description: e.description, KMSKeyID: e.kmsKey, Tags: e.tagList(),
-		CreatedDate: wire.Time(e.created), LastChangedDate: wire.Time(e.changed), LastAccessedDate: optional(e.accessed),
-		LastRotatedDate: optional(e.rotation.last), NextRotationDate: optional(e.rotation.next),
+		CreatedDate: wire.Time(e.created), LastChangedDate: wire.Time(e.changed), LastAccessedDate: optionalTime(e.accessed),
+		LastRotatedDate: optionalTime(e.rotation.last), NextRotationDate: optionalTime(e.rotation.next),
 		RotationLambdaARN: e.rotation.function, RotationRules: e.rotation.rules,
 	}
 	if e.deleted != nil {
-		d.DeletedDate = optional(e.deleted.at)
+		d.DeletedDate = optionalTime(e.deleted.at)
 	}
 	if enabled := e.rotation.enabled; e.rotation.function != "" {
 		d.RotationEnabled = &enabled
 	}
-	shuffle(s, d.Tags, func(t tag) string { return t.Key })
+	shuffleItems(s, d.Tags, func(t tag) string { return t.Key })
 	return d
 }
 
 func (s *Service) describeSecret(_ context.Context, in idInput) (details, error) {
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.find(in.SecretID)
+	defer s.unlockAndEmit()
+	e, err := s.findEntry(in.SecretID)
 	if err != nil {
 		return details{}, err
 	}
-	d := s.details(e)
-	d.VersionIDsToStages = s.stages(e)
+	d := s.describeEntry(e)
+	d.VersionIDsToStages = s.visibleStages(e)
 	return d, nil
 }
 
@@ -83,20 +83,20 @@ type versionItem struct {
 
 func (s *Service) listSecretVersionIDs(_ context.Context, in versionsInput) (versionsOutput, error) {
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.find(in.SecretID)
+	defer s.unlockAndEmit()
+	e, err := s.findEntry(in.SecretID)
 	if err != nil {
 		return versionsOutput{}, err
 	}
-	items, next, err := page(s, s.versions(e, in.IncludeDeprecated), versionItem.key, in.NextToken, in.MaxResults)
+	items, next, err := answerPage(s, s.listVersions(e, in.IncludeDeprecated), versionItem.sortKey, in.NextToken, in.MaxResults)
 	return versionsOutput{ARN: e.arn, Name: e.name, Versions: items, NextToken: next}, err
 }
 
-func (v versionItem) key() string { return v.VersionID }
+func (v versionItem) sortKey() string { return v.VersionID }
 
-// versions describes those with a label, and those without where they are asked for.
-func (s *Service) versions(e *entry, deprecated bool) []versionItem {
-	items, stages := []versionItem{}, s.stages(e)
+// listVersions describes those with a label, and those without where they are asked for.
+func (s *Service) listVersions(e *entry, deprecated bool) []versionItem {
+	items, stages := []versionItem{}, s.visibleStages(e)
 	for _, v := range e.versions {
 		held := stages[v.id]
 		if len(held) == 0 && !deprecated {
@@ -104,31 +104,31 @@ func (s *Service) versions(e *entry, deprecated bool) []versionItem {
 		}
 		items = append(items, versionItem{
 			VersionID: v.id, VersionStages: held, CreatedDate: wire.Time(v.created),
-			LastAccessedDate: optional(v.accessed), KMSKeyIDs: []string{e.key()},
+			LastAccessedDate: optionalTime(v.accessed), KMSKeyIDs: []string{e.sortKey()},
 		})
 	}
 	return items
 }
 
-// stages maps each version that holds a label to its labels.
-func (s *Service) stages(e *entry) map[string][]string {
-	m := e.labels.stages()
+// visibleStages maps each version that holds a label to its labels.
+func (s *Service) visibleStages(e *entry) map[string][]string {
+	m := e.labels.labelsByVersion()
 	for _, held := range m {
-		shuffle(s, held, itself)
+		shuffleItems(s, held, textKey)
 	}
 	return m
 }
 
-func itself(text string) string { return text }
+func textKey(text string) string { return text }
 
-func (e *entry) key() string {
+func (e *entry) sortKey() string {
 	if e.kmsKey == "" {
 		return "DefaultEncryptionKey"
 	}
 	return e.kmsKey
 }
 
-type listInput struct {
+type listSecretsInput struct {
 	Filters                []filter
 	IncludePlannedDeletion bool
 	MaxResults             *int
@@ -140,32 +140,32 @@ type listOutput struct {
 	NextToken  string `json:",omitempty"`
 }
 
-func (s *Service) listSecrets(_ context.Context, in listInput) (listOutput, error) {
+func (s *Service) listSecrets(_ context.Context, in listSecretsInput) (listOutput, error) {
 	for _, f := range in.Filters {
-		if err := f.check(); err != nil {
+		if err := f.checkFilter(); err != nil {
 			return listOutput{}, err
 		}
 	}
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	all := []details{}
 	for _, name := range slices.Sorted(maps.Keys(s.entries)) {
 		e := s.entries[name]
-		if in.wants(e) {
-			d := s.details(e)
-			d.SecretVersionsToStages = s.stages(e)
+		if in.matchesEntry(e) {
+			d := s.describeEntry(e)
+			d.SecretVersionsToStages = s.visibleStages(e)
 			all = append(all, d)
 		}
 	}
-	items, next, err := page(s, all, func(d details) string { return d.ARN }, in.NextToken, in.MaxResults)
+	items, next, err := answerPage(s, all, func(d details) string { return d.ARN }, in.NextToken, in.MaxResults)
 	return listOutput{SecretList: items, NextToken: next}, err
 }
 
-func (in listInput) wants(e *entry) bool {
+func (in listSecretsInput) matchesEntry(e *entry) bool {
 	if e.deleted != nil && !in.IncludePlannedDeletion {
 		return false
 	}
-	return !slices.ContainsFunc(in.Filters, func(f filter) bool { return !f.matches(e) })
+	return !slices.ContainsFunc(in.Filters, func(f filter) bool { return !f.matchesEntry(e) })
 }
 
 // filter matches a secret where one of its values is the beginning of one of the texts that Key names.
@@ -174,7 +174,7 @@ type filter struct {
 	Values []string
 }
 
-func (f filter) check() error {
+func (f filter) checkFilter() error {
 	if !slices.Contains([]string{"name", "tag-key", "tag-value"}, f.Key) {
 		return wire.NotImplemented("ListSecrets filter %q", f.Key)
 	}
@@ -184,7 +184,7 @@ func (f filter) check() error {
 	return nil
 }
 
-func (f filter) matches(e *entry) bool {
+func (f filter) matchesEntry(e *entry) bool {
 	texts := []string{e.name}
 	switch f.Key {
 	case "tag-key":

@@ -18,8 +18,8 @@ const (
 // Source: docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 const maxLabels = 20
 
-// labels says which version holds each staging label: one holder per label, by construction. A labels value is
-// never changed; put, move and without return the labels that follow.
+// labels maps each staging label to the version that holds it: one holder per label, by construction. A labels value is
+// never changed; attachLabels, moveLabel and withoutLabel return the labels that follow.
 //
 //	                       AWSCURRENT      AWSPREVIOUS        AWSPENDING                other labels
 //	put with AWSCURRENT    new version     the version left   off, except on the new    stay
@@ -28,8 +28,8 @@ const maxLabels = 20
 //	move another label     stays           stays unless it    stays unless it           only it moves
 type labels map[string]string
 
-// of returns the labels that a version holds, sorted.
-func (l labels) of(id string) []string {
+// labelsOf returns the labels that a version holds, sorted.
+func (l labels) labelsOf(id string) []string {
 	var held []string
 	for label, holder := range l {
 		if holder == id {
@@ -40,8 +40,8 @@ func (l labels) of(id string) []string {
 	return held
 }
 
-// stages maps each version that holds a label to its labels, sorted.
-func (l labels) stages() map[string][]string {
+// labelsByVersion maps each version that holds a label to its labels, sorted.
+func (l labels) labelsByVersion() map[string][]string {
 	m := map[string][]string{}
 	for label, holder := range l {
 		m[holder] = append(m[holder], label)
@@ -52,20 +52,20 @@ func (l labels) stages() map[string][]string {
 	return m
 }
 
-// rotating says whether a rotation is unfinished: AWSPENDING sits on a version that is not the current one.
-func (l labels) rotating() bool {
+// isRotating reports whether a rotation is unfinished: AWSPENDING sits on a version that is not the current one.
+func (l labels) isRotating() bool {
 	id, held := l[pending]
 	return held && id != l[current]
 }
 
-// put attaches names to a version that gets its value now. The first version with a value gets AWSCURRENT too.
-func (l labels) put(id string, names []string) (labels, error) {
-	next, left := l.clone(), l[current]
+// attachLabels attaches names to a version that gets its value now. The first version with a value gets AWSCURRENT too.
+func (l labels) attachLabels(id string, names []string) (labels, error) {
+	next, left := l.cloneLabels(), l[current]
 	if left == "" {
 		names = append(slices.Clone(names), current)
 	}
 	if slices.Contains(names, current) && left != id {
-		next.leave(left)
+		next.markPrevious(left)
 		if next[pending] != id {
 			delete(next, pending)
 		}
@@ -73,27 +73,27 @@ func (l labels) put(id string, names []string) (labels, error) {
 	for _, name := range names {
 		next[name] = id
 	}
-	return next.within()
+	return next.checkLimit()
 }
 
-// move is UpdateSecretVersionStage: a compare-and-swap for every label. It does not look whether to exists.
-func (l labels) move(label, to, from string) (labels, error) {
-	if err := l.mayMove(label, to, from); err != nil {
+// moveLabel is UpdateSecretVersionStage: a compare-and-swap for every label. It does not check that to exists.
+func (l labels) moveLabel(label, to, from string) (labels, error) {
+	if err := l.checkMove(label, to, from); err != nil {
 		return nil, err
 	}
-	next, left := l.clone(), l[label]
+	next, left := l.cloneLabels(), l[label]
 	if to == "" {
 		delete(next, label)
 		return next, nil
 	}
 	if label == current && left != to {
-		next.leave(left)
+		next.markPrevious(left)
 	}
 	next[label] = to
-	return next.within()
+	return next.checkLimit()
 }
 
-func (l labels) mayMove(label, to, from string) error {
+func (l labels) checkMove(label, to, from string) error {
 	holder, held := l[label]
 	switch {
 	case to == "" && from == "":
@@ -108,15 +108,15 @@ func (l labels) mayMove(label, to, from string) error {
 	return nil
 }
 
-// without takes one label off.
-func (l labels) without(label string) labels {
-	next := l.clone()
+// withoutLabel returns the labels without one of them.
+func (l labels) withoutLabel(label string) labels {
+	next := l.cloneLabels()
 	delete(next, label)
 	return next
 }
 
-// movedFrom lists, sorted, the labels that sit on another version than they did before.
-func (l labels) movedFrom(before labels) []string {
+// movedLabels lists, sorted, the labels that sit on another version than they did before.
+func (l labels) movedLabels(before labels) []string {
 	var moved []string
 	for _, label := range slices.Sorted(maps.Keys(l)) {
 		if l[label] != before[label] {
@@ -126,7 +126,7 @@ func (l labels) movedFrom(before labels) []string {
 	return moved
 }
 
-func (l labels) clone() labels {
+func (l labels) cloneLabels() labels {
 	next := maps.Clone(l)
 	if next == nil {
 		next = labels{}
@@ -134,14 +134,14 @@ func (l labels) clone() labels {
 	return next
 }
 
-// leave marks the version that AWSCURRENT is moved away from; there is none before the first value.
-func (l labels) leave(left string) {
+// markPrevious marks the version that AWSCURRENT is moved away from; there is none before the first value.
+func (l labels) markPrevious(left string) {
 	if left != "" {
 		l[previous] = left
 	}
 }
 
-func (l labels) within() (labels, error) {
+func (l labels) checkLimit() (labels, error) {
 	if len(l) > maxLabels {
 		return nil, wire.Errorf("LimitExceededException", "You can't have more than %d staging labels attached to the versions of a secret.", maxLabels)
 	}

@@ -19,13 +19,13 @@ type Version struct {
 func (s *Service) Peek(name string) []Version {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.lookup(name)
+	e := s.lookupEntry(name)
 	if e == nil {
 		return nil
 	}
 	var all []Version
 	for _, v := range e.versions {
-		seen := Version{ID: v.id, Created: v.created, Labels: e.labels.of(v.id)}
+		seen := Version{ID: v.id, Created: v.created, Labels: e.labels.labelsOf(v.id)}
 		if v.content != nil {
 			seen.Value = v.content.value
 		}
@@ -34,11 +34,12 @@ func (s *Service) Peek(name string) []Version {
 	return all
 }
 
-// EnableRotation turns the rotation of a secret on without a call, without the test that AWS makes, and without a schedule.
+// EnableRotation turns the rotation of a secret on without a call, without the test that AWS makes, and without a
+// schedule.
 func (s *Service) EnableRotation(name, function string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.lookup(name); e != nil {
+	if e := s.lookupEntry(name); e != nil {
 		e.rotation.function, e.rotation.enabled = function, true
 	}
 }
@@ -47,7 +48,7 @@ func (s *Service) EnableRotation(name, function string) {
 func (s *Service) LastChanged(name string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.lookup(name); e != nil {
+	if e := s.lookupEntry(name); e != nil {
 		return e.changed
 	}
 	return time.Time{}

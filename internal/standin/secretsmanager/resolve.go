@@ -7,26 +7,26 @@ import (
 	"strings"
 )
 
-// Resolve is what an ECS task gets for a valueFrom: the secret's ARN, or the ARN and ":json-key:version-stage:version-id"
-// with parts that may be empty. The errors are the ECS agent's; none of them carries a value. The agent decodes JSON
-// into a map and prints what is not a string with %v, so that 123456789 becomes 1.23456789e+08 and null <nil>.
-// Source: github.com/aws/amazon-ecs-agent agent/asm/asm.go.
+// Resolve returns the value that an ECS task gets for a valueFrom: the secret's ARN, or the ARN and
+// ":json-key:version-stage:version-id" with parts that may be empty. The errors are the ECS agent's; none of them
+// carries a value. The agent decodes JSON into a map and prints what is not a string with %v, so that 123456789 becomes
+// 1.23456789e+08 and null <nil>. Source: github.com/aws/amazon-ecs-agent agent/asm/asm.go.
 func (s *Service) Resolve(valueFrom string) (string, error) {
-	text, err := s.resolve(valueFrom)
+	text, err := s.resolveReference(valueFrom)
 	if err != nil {
 		return "", fmt.Errorf("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): %w", err)
 	}
 	return text, nil
 }
 
-func (s *Service) resolve(valueFrom string) (string, error) {
+func (s *Service) resolveReference(valueFrom string) (string, error) {
 	in, key, err := parseValueFrom(valueFrom)
 	if err != nil {
 		return "", err
 	}
 	s.mu.Lock()
-	defer s.unlock()
-	got, err := s.get(in)
+	defer s.unlockAndEmit()
+	got, err := s.readValue(in)
 	if err != nil {
 		return "", fmt.Errorf("failed to fetch secret %s from secrets manager: %w", in.SecretID, err)
 	}
@@ -36,26 +36,26 @@ func (s *Service) resolve(valueFrom string) (string, error) {
 	case key == "":
 		return *got.SecretString, nil
 	}
-	return member(*got.SecretString, key)
+	return jsonMember(*got.SecretString, key)
 }
 
 // parseValueFrom splits arn:aws:secretsmanager:region:account:secret:name[:json-key:version-stage:version-id].
-func parseValueFrom(valueFrom string) (in getInput, key string, err error) {
+func parseValueFrom(valueFrom string) (in getSecretValueInput, key string, err error) {
 	parts := strings.Split(valueFrom, ":")
 	if parts[0] != "arn" {
-		return getInput{}, "", errors.New("arn: invalid prefix")
+		return getSecretValueInput{}, "", errors.New("arn: invalid prefix")
 	}
 	switch len(parts) {
 	case 7:
-		return getInput{SecretID: valueFrom}, "", nil
+		return getSecretValueInput{SecretID: valueFrom}, "", nil
 	case 10:
 		id := strings.Join(parts[:7], ":")
-		return getInput{SecretID: id, VersionStage: parts[8], VersionID: parts[9]}, parts[7], nil
+		return getSecretValueInput{SecretID: id, VersionStage: parts[8], VersionID: parts[9]}, parts[7], nil
 	}
-	return getInput{}, "", fmt.Errorf("trying to retrieve secret with value %s resulted in error: unexpected ARN format with parameters when trying to retrieve ASM secret", valueFrom)
+	return getSecretValueInput{}, "", fmt.Errorf("trying to retrieve secret with value %s resulted in error: unexpected ARN format with parameters when trying to retrieve ASM secret", valueFrom)
 }
 
-func member(text, key string) (string, error) {
+func jsonMember(text, key string) (string, error) {
 	var object map[string]any
 	if json.Unmarshal([]byte(text), &object) != nil {
 		return "", errors.New("retrieved secret from Secrets Manager is not a JSON object") // the agent's own error quotes the value

@@ -20,7 +20,7 @@ const (
 	maxTries   = 5
 )
 
-// rotation is how a secret rotates, and the rotation that is under way.
+// rotation is a secret's rotation configuration and the rotation that is under way.
 type rotation struct {
 	function   string
 	rules      *rules
@@ -37,7 +37,7 @@ type run struct {
 	timer *sim.Timer
 }
 
-type rotateInput struct {
+type rotateSecretInput struct {
 	SecretID           string `json:"SecretId"`
 	ClientRequestToken string
 	RotationLambdaARN  string
@@ -45,42 +45,43 @@ type rotateInput struct {
 	RotateImmediately  *bool
 }
 
-func (s *Service) rotateSecret(_ context.Context, in rotateInput) (named, error) {
-	if err := in.check(); err != nil {
-		return named{}, err
+func (s *Service) rotateSecret(_ context.Context, in rotateSecretInput) (versionAnswer, error) {
+	if err := in.checkInput(); err != nil {
+		return versionAnswer{}, err
 	}
-	function, arn, err := s.functionFor(in)
+	function, arn, err := s.findRotationFunction(in)
 	if err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
 	if !s.cfg.MayInvoke(function, arn) {
-		return named{}, wire.Errorf("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
+		return versionAnswer{}, wire.Errorf("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
 	}
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.open(in.SecretID)
+	defer s.unlockAndEmit()
+	e, err := s.findUndeleted(in.SecretID)
 	if err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
-	return e.named(in.ClientRequestToken), s.rotate(e, in, function)
+	return e.answerNamed(in.ClientRequestToken), s.configureRotation(e, in, function)
 }
 
-func (in rotateInput) check() error {
+func (in rotateSecretInput) checkInput() error {
 	if err := checkToken(in.ClientRequestToken); err != nil {
 		return err
 	}
 	if in.RotationRules == nil {
 		return nil
 	}
-	_, err := in.RotationRules.period()
+	_, err := in.RotationRules.rotationPeriod()
 	return err
 }
 
-// functionFor returns the rotation function a request names, or the one stored earlier, and the ARN of its secret.
-func (s *Service) functionFor(in rotateInput) (function, arn string, err error) {
+// findRotationFunction returns the rotation function a request names, or the one stored earlier, and the ARN of its
+// secret.
+func (s *Service) findRotationFunction(in rotateSecretInput) (function, arn string, err error) {
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.open(in.SecretID)
+	defer s.unlockAndEmit()
+	e, err := s.findUndeleted(in.SecretID)
 	switch {
 	case err != nil:
 		return "", "", err
@@ -92,78 +93,80 @@ func (s *Service) functionFor(in rotateInput) (function, arn string, err error) 
 	return e.rotation.function, e.arn, nil
 }
 
-// rotate stores the configuration and starts the rotation, or its test. It changes nothing where it is refused.
-func (s *Service) rotate(e *entry, in rotateInput, function string) error {
+// configureRotation stores the configuration and starts the rotation, or its test. It changes nothing where it is
+// refused.
+func (s *Service) configureRotation(e *entry, in rotateSecretInput, function string) error {
 	token := in.ClientRequestToken
-	if e.labels.rotating() {
+	if e.labels.isRotating() {
 		return wire.Errorf("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
 	}
-	if e.version(token) != nil {
-		return tokenInUse(e, token)
+	if e.findVersion(token) != nil {
+		return tokenReuseError(e, token)
 	}
 	test := in.RotateImmediately != nil && !*in.RotateImmediately
 	var c *content
-	if v := e.version(e.labels[current]); test && v != nil {
+	if v := e.findVersion(e.labels[current]); test && v != nil {
 		c = v.content
 	}
-	if err := s.stage(e, token, c); err != nil {
+	if err := s.stageVersion(e, token, c); err != nil {
 		return err
 	}
 	e.rotation.function, e.rotation.enabled = function, true
 	if in.RotationRules != nil {
 		e.rotation.rules = in.RotationRules
 	}
-	s.schedule(e)
+	s.scheduleRotation(e)
 	if test {
 		s.startTest(e, token)
 	} else {
-		s.start(e, token)
+		s.startRotation(e, token)
 	}
 	return nil
 }
 
-// stage makes the version that a rotation is about and puts AWSPENDING on it.
-func (s *Service) stage(e *entry, token string, c *content) error {
-	next := e.labels.without(pending)
+// stageVersion makes the version that a rotation is about and puts AWSPENDING on it.
+func (s *Service) stageVersion(e *entry, token string, c *content) error {
+	next := e.labels.withoutLabel(pending)
 	next[pending] = token
-	next, err := next.within()
+	next, err := next.checkLimit()
 	if err != nil {
 		return err
 	}
-	e.fill(token, c, s.cfg.Clock.Now())
-	s.relabel(e, next)
+	e.fillVersion(token, c, s.cfg.Clock.Now())
+	s.setLabels(e, next)
 	return nil
 }
 
-func (s *Service) start(e *entry, token string) {
+func (s *Service) startRotation(e *entry, token string) {
 	r := &run{token: token}
 	e.rotation.run = r
-	s.trail(e, "RotationStarted", token, "")
-	r.timer = s.cfg.Clock.After(startDelay, "rotation of "+e.name, func() { s.attempt(e, r) })
+	s.emitTrailEvent(e, "RotationStarted", token, "")
+	r.timer = s.cfg.Clock.After(startDelay, "rotation of "+e.name, func() { s.attemptRotation(e, r) })
 }
 
-// attempt runs all steps of a rotation, without the lock: they call back into the service. The first failure ends it.
-func (s *Service) attempt(e *entry, r *run) {
-	if !s.wanted(e, r) {
+// attemptRotation runs all steps of a rotation, without the lock: they call back into the service. The first failure
+// ends it.
+func (s *Service) attemptRotation(e *entry, r *run) {
+	if !s.isStillWanted(e, r) {
 		return
 	}
 	for _, step := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
-		function, on := s.under(e, r)
+		function, on := s.rotationUnderWay(e, r)
 		if !on {
 			return
 		}
-		if err := s.invoke(function, e.arn, step, r.token); err != nil {
-			s.failed(e, r, function, step)
+		if err := s.invokeStep(function, e.arn, step, r.token); err != nil {
+			s.noteFailedTry(e, r, function, step)
 			return
 		}
 	}
-	s.succeeded(e, r)
+	s.noteSuccess(e, r)
 }
 
-// wanted ends a rotation quietly where its version holds neither AWSPENDING nor AWSCURRENT any more.
-func (s *Service) wanted(e *entry, r *run) bool {
+// isStillWanted reports whether a rotation goes on. It ends one whose version holds neither AWSPENDING nor AWSCURRENT.
+func (s *Service) isStillWanted(e *entry, r *run) bool {
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	if e.rotation.run != r {
 		return false
 	}
@@ -174,14 +177,15 @@ func (s *Service) wanted(e *entry, r *run) bool {
 	return true
 }
 
-// under says whether a rotation is still under way: it was not cancelled, abandoned or deleted with its secret.
-func (s *Service) under(e *entry, r *run) (function string, on bool) {
+// rotationUnderWay returns the rotation function and whether the rotation is still under way: it was not cancelled,
+// abandoned or deleted with its secret.
+func (s *Service) rotationUnderWay(e *entry, r *run) (function string, on bool) {
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	return e.rotation.function, e.rotation.run == r
 }
 
-func (s *Service) invoke(function, secretARN, step, token string) error {
+func (s *Service) invokeStep(function, secretARN, step, token string) error {
 	payload, err := json.Marshal(map[string]string{"Step": step, "SecretId": secretARN, "ClientRequestToken": token})
 	if err != nil {
 		return err
@@ -189,81 +193,81 @@ func (s *Service) invoke(function, secretARN, step, token string) error {
 	return s.cfg.Invoke(function, payload)
 }
 
-func (s *Service) failed(e *entry, r *run, function, step string) {
+func (s *Service) noteFailedTry(e *entry, r *run, function, step string) {
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	if e.rotation.run != r {
 		return
 	}
-	s.trail(e, "RotationFailed", r.token, fmt.Sprintf("Error when executing lambda %s during %s step", function, step))
+	s.emitTrailEvent(e, "RotationFailed", r.token, fmt.Sprintf("Error when executing lambda %s during %s step", function, step))
 	r.tries++
 	if r.tries == maxTries {
 		e.rotation.run = nil
 		return
 	}
-	r.timer = s.cfg.Clock.After(retryDelay<<(r.tries-1), "rotation of "+e.name, func() { s.attempt(e, r) })
+	r.timer = s.cfg.Clock.After(retryDelay<<(r.tries-1), "rotation of "+e.name, func() { s.attemptRotation(e, r) })
 }
 
-func (s *Service) succeeded(e *entry, r *run) {
+func (s *Service) noteSuccess(e *entry, r *run) {
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	if e.rotation.run != r {
 		return
 	}
 	e.rotation.run = nil
 	e.rotation.last = s.cfg.Clock.Now()
-	s.schedule(e)
-	s.trail(e, "RotationSucceeded", r.token, "")
+	s.scheduleRotation(e)
+	s.emitTrailEvent(e, "RotationSucceeded", r.token, "")
 }
 
 // startTest runs testSecret alone, on a version that is there only for the test and holds the current value.
 func (s *Service) startTest(e *entry, token string) {
-	s.trail(e, "TestRotationStarted", token, "")
+	s.emitTrailEvent(e, "TestRotationStarted", token, "")
 	function := e.rotation.function
 	s.cfg.Clock.After(startDelay, "rotation test of "+e.name, func() {
-		if s.tests(e, token) {
-			err := s.invoke(function, e.arn, "testSecret", token)
+		if s.isTestWanted(e, token) {
+			err := s.invokeStep(function, e.arn, "testSecret", token)
 			s.endTest(e, token, function, err)
 		}
 	})
 }
 
-// tests says whether a test is still wanted: nobody put a value, took AWSPENDING away or deleted the secret meanwhile.
-func (s *Service) tests(e *entry, token string) bool {
+// isTestWanted reports whether a test is still wanted: nobody put a value, removed AWSPENDING or deleted the secret.
+func (s *Service) isTestWanted(e *entry, token string) bool {
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	return s.entries[e.name] == e && e.deleted == nil && e.labels[pending] == token
 }
 
 func (s *Service) endTest(e *entry, token, function string, err error) {
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	if e.labels[pending] == token {
-		s.relabel(e, e.labels.without(pending))
+		s.setLabels(e, e.labels.withoutLabel(pending))
 	}
-	e.drop(token)
+	e.dropVersion(token)
 	if err != nil {
-		s.trail(e, "TestRotationFailed", token, fmt.Sprintf("Error when executing lambda %s during testSecret step", function))
+		s.emitTrailEvent(e, "TestRotationFailed", token, fmt.Sprintf("Error when executing lambda %s during testSecret step", function))
 		return
 	}
-	s.trail(e, "TestRotationSucceeded", token, "")
+	s.emitTrailEvent(e, "TestRotationSucceeded", token, "")
 }
 
-func (s *Service) cancelRotateSecret(_ context.Context, in idInput) (named, error) {
+func (s *Service) cancelRotateSecret(_ context.Context, in idInput) (versionAnswer, error) {
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.open(in.SecretID)
+	defer s.unlockAndEmit()
+	e, err := s.findUndeleted(in.SecretID)
 	if err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
 	unfinished := ""
-	if e.labels.rotating() {
+	if e.labels.isRotating() {
 		unfinished = e.labels[pending]
 	}
 	s.stopRotation(e)
 	e.rotation.enabled, e.rotation.next = false, time.Time{}
 	e.changed = s.cfg.Clock.Now()
-	return e.named(unfinished), nil
+	return e.answerNamed(unfinished), nil
 }
 
 // stopRotation forgets the rotation under way and the scheduled ones; labels stay as they are.
@@ -272,10 +276,10 @@ func (s *Service) stopRotation(e *entry) {
 	s.endRun(e)
 }
 
-// abandon ends a rotation because a value was put by hand.
-func (s *Service) abandon(e *entry, token string) {
+// abandonRotation ends a rotation because a value was put by hand.
+func (s *Service) abandonRotation(e *entry, token string) {
 	s.endRun(e)
-	s.trail(e, "RotationAbandoned", token, "")
+	s.emitTrailEvent(e, "RotationAbandoned", token, "")
 }
 
 func (s *Service) endRun(e *entry) {
@@ -285,15 +289,15 @@ func (s *Service) endRun(e *entry) {
 	}
 }
 
-// scheduledToken is a token of Secrets Manager's own, in the form of a UUID.
+// scheduledToken returns a token of Secrets Manager's own, in the form of a UUID.
 func scheduledToken(e *entry) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s#%d", e.arn, e.rotation.armed))
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// trail emits what CloudTrail passes on about a rotation.
+// emitTrailEvent emits the event that CloudTrail passes on about a rotation.
 // Source: docs.aws.amazon.com/secretsmanager/latest/userguide/retrieve-ct-entries.html and captured events.
-func (s *Service) trail(e *entry, name, token, failure string) {
+func (s *Service) emitTrailEvent(e *entry, name, token, failure string) {
 	detail := map[string]any{
 		"eventSource": "secretsmanager.amazonaws.com", "eventName": name, "eventType": "AwsServiceEvent",
 		"eventTime": s.cfg.Clock.Now().Format(time.RFC3339), "awsRegion": s.cfg.Region, "recipientAccountId": s.cfg.Account,
@@ -305,5 +309,5 @@ func (s *Service) trail(e *entry, name, token, failure string) {
 	if failure != "" {
 		detail["errorMessage"] = failure
 	}
-	s.emit(e, "AWS Service Event via CloudTrail", detail)
+	s.emitEvent(e, "AWS Service Event via CloudTrail", detail)
 }

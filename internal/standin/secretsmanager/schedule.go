@@ -21,9 +21,9 @@ var (
 	window = regexp.MustCompile(`^([1-9]|1\d|2[0-4])h$`)
 )
 
-// period is the time from one rotation to the next. A rotation starts exactly then, an instant that lies in the
-// window in which the real service starts it; cron() is refused.
-func (r rules) period() (time.Duration, error) {
+// rotationPeriod returns the time from one rotation to the next. A rotation starts exactly then, an instant that lies
+// in the window in which the real service starts it; cron() is refused.
+func (r rules) rotationPeriod() (time.Duration, error) {
 	days := r.AutomaticallyAfterDays
 	switch {
 	case (days == nil) == (r.ScheduleExpression == ""):
@@ -31,14 +31,14 @@ func (r rules) period() (time.Duration, error) {
 	case r.Duration != "" && !window.MatchString(r.Duration):
 		return 0, wire.Errorf("InvalidParameterException", "RotationRules.Duration must be a number of hours like 3h.")
 	case days == nil:
-		return ratePeriod(r.ScheduleExpression)
+		return parseRate(r.ScheduleExpression)
 	case *days < 1 || *days > 1000:
 		return 0, wire.Errorf("InvalidParameterException", "RotationRules.AutomaticallyAfterDays must be within 1-1000.")
 	}
 	return time.Duration(*days) * 24 * time.Hour, nil
 }
 
-func ratePeriod(expression string) (time.Duration, error) {
+func parseRate(expression string) (time.Duration, error) {
 	if strings.HasPrefix(expression, "cron(") {
 		return 0, wire.NotImplemented("RotationRules.ScheduleExpression with cron()")
 	}
@@ -60,46 +60,46 @@ func ratePeriod(expression string) (time.Duration, error) {
 	return time.Duration(n) * unit, nil
 }
 
-// schedule sets the next rotation one period from now, where the secret rotates automatically.
-func (s *Service) schedule(e *entry) {
-	e.rotation.next = s.arm(e)
+// scheduleRotation sets the next rotation one period from now, where the secret rotates automatically.
+func (s *Service) scheduleRotation(e *entry) {
+	e.rotation.next = s.armRotationTimer(e)
 }
 
-// arm sets the timer of the next rotation, in place of the one before, and says when it is due.
-func (s *Service) arm(e *entry) time.Time {
+// armRotationTimer sets the timer of the next rotation, in place of the one before, and returns when it is due.
+func (s *Service) armRotationTimer(e *entry) time.Time {
 	r := &e.rotation
 	r.armed++
 	if !r.enabled || r.rules == nil {
 		return time.Time{}
 	}
-	period, err := r.rules.period()
+	period, err := r.rules.rotationPeriod()
 	if err != nil {
 		return time.Time{} // checked when they were stored
 	}
 	turn := r.armed
-	s.cfg.Clock.After(period, "scheduled rotation of "+e.name, func() { s.due(e, turn) })
+	s.cfg.Clock.After(period, "scheduled rotation of "+e.name, func() { s.startDueRotation(e, turn) })
 	return s.cfg.Clock.Now().Add(period)
 }
 
-// due starts a scheduled rotation, or takes up again one that was given up and still holds AWSPENDING. Where it
-// fails, NextRotationDate stays in the past, and the next one is started a period later.
-func (s *Service) due(e *entry, turn int) {
+// startDueRotation starts a scheduled rotation, or takes up again one that was given up and still holds AWSPENDING.
+// Where it fails, NextRotationDate stays in the past, and the next one is started a period later.
+func (s *Service) startDueRotation(e *entry, turn int) {
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	if e.rotation.armed != turn {
 		return
 	}
-	s.arm(e)
+	s.armRotationTimer(e)
 	if e.rotation.run != nil {
 		return
 	}
 	token := e.labels[pending]
-	if !e.labels.rotating() {
+	if !e.labels.isRotating() {
 		token = scheduledToken(e)
-		if err := s.stage(e, token, nil); err != nil {
-			s.trail(e, "RotationFailed", token, "AWSPENDING could not be attached")
+		if err := s.stageVersion(e, token, nil); err != nil {
+			s.emitTrailEvent(e, "RotationFailed", token, "AWSPENDING could not be attached")
 			return
 		}
 	}
-	s.start(e, token)
+	s.startRotation(e, token)
 }

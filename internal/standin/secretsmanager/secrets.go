@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// deletion is when a secret marked for deletion goes.
+// deletion is the time at which a secret marked for deletion is deleted.
 type deletion struct {
 	at    time.Time
 	timer *sim.Timer
@@ -19,7 +19,7 @@ type deletion struct {
 
 type tag struct{ Key, Value string }
 
-type createInput struct {
+type createSecretInput struct {
 	Name               string
 	ClientRequestToken string
 	Description        string
@@ -31,31 +31,31 @@ type createInput struct {
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
 
-func (s *Service) createSecret(_ context.Context, in createInput) (named, error) {
+func (s *Service) createSecret(_ context.Context, in createSecretInput) (versionAnswer, error) {
 	if !validName.MatchString(in.Name) {
-		return named{}, wire.Errorf("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+		return versionAnswer{}, wire.Errorf("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
 	}
 	c, err := newContent(in.SecretString, in.SecretBinary)
 	if err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
 	if err := checkToken(in.ClientRequestToken); err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	if e := s.entries[in.Name]; e != nil {
-		return e.createdAgain(in.ClientRequestToken, c)
+		return e.answerRepeatedCreate(in.ClientRequestToken, c)
 	}
 	e := s.newEntry(in)
 	s.entries[in.Name] = e
 	if c == nil {
-		return e.named(""), nil
+		return e.answerNamed(""), nil
 	}
-	return e.named(in.ClientRequestToken), s.put(e, in.ClientRequestToken, c, []string{current})
+	return e.answerNamed(in.ClientRequestToken), s.putVersion(e, in.ClientRequestToken, c, []string{current})
 }
 
-func (s *Service) newEntry(in createInput) *entry {
+func (s *Service) newEntry(in createSecretInput) *entry {
 	now := s.cfg.Clock.Now()
 	e := &entry{
 		name: in.Name, arn: s.newARN(in.Name), description: in.Description, kmsKey: in.KMSKeyID,
@@ -67,19 +67,19 @@ func (s *Service) newEntry(in createInput) *entry {
 	return e
 }
 
-// createdAgain answers a CreateSecret for a name that exists: it succeeds where it repeats an earlier one.
-func (e *entry) createdAgain(token string, c *content) (named, error) {
+// answerRepeatedCreate answers a CreateSecret for a name that exists: it succeeds where it repeats an earlier one.
+func (e *entry) answerRepeatedCreate(token string, c *content) (versionAnswer, error) {
 	if e.deleted != nil {
-		return named{}, wire.Errorf("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+		return versionAnswer{}, wire.Errorf("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
 	}
-	v := e.version(token)
-	if v == nil || c == nil || v.content == nil || !v.content.equal(c) {
-		return named{}, wire.Errorf("ResourceExistsException", "The operation failed because the secret %s already exists.", e.name)
+	v := e.findVersion(token)
+	if v == nil || c == nil || v.content == nil || !v.content.sameContent(c) {
+		return versionAnswer{}, wire.Errorf("ResourceExistsException", "The operation failed because the secret %s already exists.", e.name)
 	}
-	return e.named(token), nil
+	return e.answerNamed(token), nil
 }
 
-type updateInput struct {
+type updateSecretInput struct {
 	SecretID           string `json:"SecretId"`
 	ClientRequestToken string
 	Description        *string
@@ -88,40 +88,40 @@ type updateInput struct {
 	SecretBinary       []byte
 }
 
-func (s *Service) updateSecret(_ context.Context, in updateInput) (named, error) {
+func (s *Service) updateSecret(_ context.Context, in updateSecretInput) (versionAnswer, error) {
 	c, err := newContent(in.SecretString, in.SecretBinary)
 	if err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.open(in.SecretID)
+	defer s.unlockAndEmit()
+	e, err := s.findUndeleted(in.SecretID)
 	if err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
-	out := e.named("")
+	out := e.answerNamed("")
 	if c != nil {
-		if e.version(in.ClientRequestToken) != nil {
-			return named{}, tokenInUse(e, in.ClientRequestToken)
+		if e.findVersion(in.ClientRequestToken) != nil {
+			return versionAnswer{}, tokenReuseError(e, in.ClientRequestToken)
 		}
-		if err := s.put(e, in.ClientRequestToken, c, []string{current}); err != nil {
-			return named{}, err
+		if err := s.putVersion(e, in.ClientRequestToken, c, []string{current}); err != nil {
+			return versionAnswer{}, err
 		}
-		out = e.named(in.ClientRequestToken)
+		out = e.answerNamed(in.ClientRequestToken)
 	}
-	set(&e.description, in.Description)
-	set(&e.kmsKey, in.KMSKeyID)
+	setIfGiven(&e.description, in.Description)
+	setIfGiven(&e.kmsKey, in.KMSKeyID)
 	e.changed = s.cfg.Clock.Now()
 	return out, nil
 }
 
-func set(field, value *string) {
+func setIfGiven(field, value *string) {
 	if value != nil {
 		*field = *value
 	}
 }
 
-type deleteInput struct {
+type deleteSecretInput struct {
 	SecretID                   string `json:"SecretId"`
 	RecoveryWindowInDays       *int
 	ForceDeleteWithoutRecovery bool
@@ -133,29 +133,29 @@ type deleteOutput struct {
 	DeletionDate wire.Time
 }
 
-func (s *Service) deleteSecret(_ context.Context, in deleteInput) (deleteOutput, error) {
-	days, err := in.window()
+func (s *Service) deleteSecret(_ context.Context, in deleteSecretInput) (deleteOutput, error) {
+	days, err := in.recoveryWindow()
 	if err != nil {
 		return deleteOutput{}, err
 	}
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	now := s.cfg.Clock.Now()
 	if in.ForceDeleteWithoutRecovery {
 		return s.forceDelete(in.SecretID, now), nil
 	}
-	e, err := s.open(in.SecretID)
+	e, err := s.findUndeleted(in.SecretID)
 	if err != nil {
 		return deleteOutput{}, err
 	}
 	at := now.AddDate(0, 0, days)
 	s.stopRotation(e)
 	e.changed = now
-	e.deleted = &deletion{at: at, timer: s.cfg.Clock.After(at.Sub(now), "delete "+e.name, func() { s.expire(e) })}
+	e.deleted = &deletion{at: at, timer: s.cfg.Clock.After(at.Sub(now), "delete "+e.name, func() { s.endRecoveryWindow(e) })}
 	return deleteOutput{ARN: e.arn, Name: e.name, DeletionDate: wire.Time(at)}, nil
 }
 
-func (in deleteInput) window() (int, error) {
+func (in deleteSecretInput) recoveryWindow() (int, error) {
 	switch days := in.RecoveryWindowInDays; {
 	case days == nil:
 		return 30, nil
@@ -170,7 +170,7 @@ func (in deleteInput) window() (int, error) {
 
 // forceDelete succeeds also for a secret that is gone, as documented for retries.
 func (s *Service) forceDelete(id string, now time.Time) deleteOutput {
-	e := s.lookup(id)
+	e := s.lookupEntry(id)
 	if e == nil {
 		return deleteOutput{ARN: id, Name: id, DeletionDate: wire.Time(now)}
 	}
@@ -179,10 +179,10 @@ func (s *Service) forceDelete(id string, now time.Time) deleteOutput {
 	return deleteOutput{ARN: e.arn, Name: e.name, DeletionDate: wire.Time(now)}
 }
 
-// expire ends a recovery window, unless the secret was restored or replaced meanwhile.
-func (s *Service) expire(e *entry) {
+// endRecoveryWindow ends a recovery window, unless the secret was restored or replaced meanwhile.
+func (s *Service) endRecoveryWindow(e *entry) {
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	if s.entries[e.name] == e && e.deleted != nil && !e.deleted.at.After(s.cfg.Clock.Now()) {
 		delete(s.entries, e.name)
 	}
@@ -192,20 +192,20 @@ type idInput struct {
 	SecretID string `json:"SecretId"`
 }
 
-func (s *Service) restoreSecret(_ context.Context, in idInput) (named, error) {
+func (s *Service) restoreSecret(_ context.Context, in idInput) (versionAnswer, error) {
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.find(in.SecretID)
+	defer s.unlockAndEmit()
+	e, err := s.findEntry(in.SecretID)
 	if err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
 	if e.deleted != nil {
 		e.deleted.timer.Stop()
 		e.deleted = nil
 		e.changed = s.cfg.Clock.Now()
-		s.schedule(e)
+		s.scheduleRotation(e)
 	}
-	return e.named(""), nil
+	return e.answerNamed(""), nil
 }
 
 type tagInput struct {
@@ -214,7 +214,7 @@ type tagInput struct {
 }
 
 func (s *Service) tagResource(_ context.Context, in tagInput) (struct{}, error) {
-	return s.retag(in.SecretID, func(tags map[string]string) {
+	return s.changeTags(in.SecretID, func(tags map[string]string) {
 		for _, t := range in.Tags {
 			tags[t.Key] = t.Value
 		}
@@ -227,17 +227,17 @@ type untagInput struct {
 }
 
 func (s *Service) untagResource(_ context.Context, in untagInput) (struct{}, error) {
-	return s.retag(in.SecretID, func(tags map[string]string) {
+	return s.changeTags(in.SecretID, func(tags map[string]string) {
 		for _, key := range in.TagKeys {
 			delete(tags, key)
 		}
 	})
 }
 
-func (s *Service) retag(id string, change func(map[string]string)) (struct{}, error) {
+func (s *Service) changeTags(id string, change func(map[string]string)) (struct{}, error) {
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.open(id)
+	defer s.unlockAndEmit()
+	e, err := s.findUndeleted(id)
 	if err != nil {
 		return struct{}{}, err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config is what a Service needs of the world around it. Every field but Lists is required. The functions are called without
+// Config holds what a Service depends on. Every field but Lists is required. The functions are called without
 // any lock held, so they may call back into the service.
 type Config struct {
 	Clock           *sim.Clock
@@ -44,7 +44,7 @@ func New(cfg Config) *Service {
 
 // Wire is the service as its clients see it.
 func (s *Service) Wire() wire.JSONService {
-	return wire.JSONService{Name: "secretsmanager", Target: "secretsmanager", Reads: reads, Ops: map[string]wire.Op{
+	return wire.JSONService{Name: "secretsmanager", Target: "secretsmanager", Reads: isRead, Ops: map[string]wire.Op{
 		"BatchGetSecretValue":      wire.Handle(s.batchGetSecretValue),
 		"CancelRotateSecret":       wire.Handle(s.cancelRotateSecret),
 		"CreateSecret":             wire.Handle(s.createSecret),
@@ -63,15 +63,15 @@ func (s *Service) Wire() wire.JSONService {
 	}}
 }
 
-// reads tells the operations that change nothing.
-func reads(operation string) bool {
+// isRead reports whether an operation changes nothing.
+func isRead(operation string) bool {
 	return slices.Contains([]string{
 		"BatchGetSecretValue", "DescribeSecret", "GetSecretValue", "ListSecrets", "ListSecretVersionIds",
 	}, operation)
 }
 
-// unlock releases the lock and then emits what happened under it, in order.
-func (s *Service) unlock() {
+// unlockAndEmit releases the lock and then emits what happened under it, in order.
+func (s *Service) unlockAndEmit() {
 	events := s.outbox
 	s.outbox = nil
 	s.mu.Unlock()
@@ -80,26 +80,26 @@ func (s *Service) unlock() {
 	}
 }
 
-// find returns the secret that an id names: a name, an ARN, or an ARN without its suffix. Deleted ones included.
-func (s *Service) find(id string) (*entry, error) {
-	e := s.lookup(id)
+// findEntry returns the secret that an id names: a name, an ARN, or an ARN without its suffix. Deleted ones included.
+func (s *Service) findEntry(id string) (*entry, error) {
+	e := s.lookupEntry(id)
 	if e == nil {
 		return nil, wire.Errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 	}
-	e.prune(s.cfg.Clock.Now())
+	e.pruneVersions(s.cfg.Clock.Now())
 	return e, nil
 }
 
-// open is find for operations that a secret marked for deletion refuses.
-func (s *Service) open(id string) (*entry, error) {
-	e, err := s.find(id)
+// findUndeleted is findEntry for operations that a secret marked for deletion refuses.
+func (s *Service) findUndeleted(id string) (*entry, error) {
+	e, err := s.findEntry(id)
 	if err == nil && e.deleted != nil {
 		return nil, wire.Errorf("InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.")
 	}
 	return e, err
 }
 
-func (s *Service) lookup(id string) *entry {
+func (s *Service) lookupEntry(id string) *entry {
 	name, isARN := strings.CutPrefix(id, s.arnPrefix())
 	if !isARN {
 		return s.entries[id]
@@ -125,35 +125,35 @@ func (s *Service) newARN(name string) string {
 	return s.arnPrefix() + name + "-" + suffix
 }
 
-// relabel puts new labels into force and announces those that moved.
-func (s *Service) relabel(e *entry, next labels) {
-	for _, label := range next.movedFrom(e.labels) {
+// setLabels puts new labels into force and announces those that moved.
+func (s *Service) setLabels(e *entry, next labels) {
+	for _, label := range next.movedLabels(e.labels) {
 		if label != pending && label != previous {
-			s.emit(e, "Secret Label Updated", labelUpdated{Name: e.name, Label: label, VersionID: next[label]})
+			s.emitEvent(e, "Secret Label Updated", labelEvent{Name: e.name, Label: label, VersionID: next[label]})
 		}
 	}
 	e.labels = next
 	e.changed = s.cfg.Clock.Now()
 }
 
-// labelUpdated is the native event of a label that moved.
+// labelEvent is the native event of a label that moved.
 // Source: docs.aws.amazon.com/secretsmanager/latest/userguide/event-detail-secret-label-updated-secretsmanager.html
-type labelUpdated struct {
+type labelEvent struct {
 	Name      string `json:"name"`
 	Label     string `json:"labelUpdated"`
 	VersionID string `json:"versionId"`
 }
 
-func (s *Service) emit(e *entry, detailType string, detail any) {
+func (s *Service) emitEvent(e *entry, detailType string, detail any) {
 	var resources []string
-	if _, native := detail.(labelUpdated); native {
+	if _, native := detail.(labelEvent); native {
 		resources = []string{e.arn}
 	}
 	s.outbox = append(s.outbox, sim.Event{Source: "aws.secretsmanager", DetailType: detailType, Resources: resources, Detail: detail})
 }
 
-// optional is a timestamp that is left out where there is none.
-func optional(t time.Time) *wire.Time {
+// optionalTime returns nil for a zero time: such a member is left out.
+func optionalTime(t time.Time) *wire.Time {
 	if t.IsZero() {
 		return nil
 	}
@@ -161,12 +161,12 @@ func optional(t time.Time) *wire.Time {
 	return &w
 }
 
-// day is how Secrets Manager rounds the date of the last access.
-func day(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
+// truncateToDay rounds the date of the last access as Secrets Manager does.
+func truncateToDay(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
 
-// page returns one page of a list, and the token of the next. Secrets Manager documents that a page may have fewer items
-// than were asked for, and no order.
-func page[T any](s *Service, items []T, key func(T) string, token string, size *int) ([]T, string, error) {
+// answerPage returns one page of a list, and the token of the next. Secrets Manager documents that a page may have
+// fewer items than were asked for, and no order.
+func answerPage[T any](s *Service, items []T, key func(T) string, token string, size *int) ([]T, string, error) {
 	limit := 100
 	if size != nil {
 		limit = *size
@@ -181,7 +181,7 @@ func page[T any](s *Service, items []T, key func(T) string, token string, size *
 	return found, next, nil
 }
 
-// shuffle puts what Secrets Manager documents no order of into one that changes from moment to moment.
-func shuffle[T any](s *Service, items []T, key func(T) string) {
+// shuffleItems orders items by a hash of the present moment, for lists that Secrets Manager documents no order of.
+func shuffleItems[T any](s *Service, items []T, key func(T) string) {
 	sim.Shuffle(s.cfg.Lists, s.cfg.Clock.Now(), items, key)
 }

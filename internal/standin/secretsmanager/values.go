@@ -9,18 +9,18 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// named is the answer of most operations.
-type named struct {
+// versionAnswer is the answer of most operations.
+type versionAnswer struct {
 	ARN       string
 	Name      string
 	VersionID string `json:"VersionId,omitempty"`
 }
 
-func (e *entry) named(versionID string) named {
-	return named{ARN: e.arn, Name: e.name, VersionID: versionID}
+func (e *entry) answerNamed(versionID string) versionAnswer {
+	return versionAnswer{ARN: e.arn, Name: e.name, VersionID: versionID}
 }
 
-type getInput struct {
+type getSecretValueInput struct {
 	SecretID     string `json:"SecretId"`
 	VersionID    string `json:"VersionId"`
 	VersionStage string
@@ -36,25 +36,25 @@ type getOutput struct {
 	SecretBinary  []byte  `json:",omitempty"`
 }
 
-func (s *Service) getSecretValue(_ context.Context, in getInput) (getOutput, error) {
+func (s *Service) getSecretValue(_ context.Context, in getSecretValueInput) (getOutput, error) {
 	s.mu.Lock()
-	defer s.unlock()
-	return s.get(in)
+	defer s.unlockAndEmit()
+	return s.readValue(in)
 }
 
-func (s *Service) get(in getInput) (getOutput, error) {
-	e, err := s.open(in.SecretID)
+func (s *Service) readValue(in getSecretValueInput) (getOutput, error) {
+	e, err := s.findUndeleted(in.SecretID)
 	if err != nil {
 		return getOutput{}, err
 	}
-	v, err := e.pick(in.VersionID, in.VersionStage)
+	v, err := e.pickVersion(in.VersionID, in.VersionStage)
 	if err != nil {
 		return getOutput{}, err
 	}
-	e.accessed = day(s.cfg.Clock.Now())
+	e.accessed = truncateToDay(s.cfg.Clock.Now())
 	v.accessed = e.accessed
-	out := getOutput{ARN: e.arn, Name: e.name, VersionID: v.id, VersionStages: e.labels.of(v.id), CreatedDate: wire.Time(v.created)}
-	shuffle(s, out.VersionStages, itself)
+	out := getOutput{ARN: e.arn, Name: e.name, VersionID: v.id, VersionStages: e.labels.labelsOf(v.id), CreatedDate: wire.Time(v.created)}
+	shuffleItems(s, out.VersionStages, textKey)
 	text := secret.Reveal(v.content.value)
 	if v.content.binary {
 		out.SecretBinary = []byte(text)
@@ -85,23 +85,23 @@ func (s *Service) batchGetSecretValue(_ context.Context, in batchInput) (batchOu
 		return batchOutput{}, wire.Errorf("ValidationException", "1 validation error detected: 'secretIdList' failed to satisfy constraint: Member must have length between 1 and 20")
 	}
 	s.mu.Lock()
-	defer s.unlock()
+	defer s.unlockAndEmit()
 	out := batchOutput{SecretValues: []getOutput{}, Errors: []batchError{}}
 	for _, id := range in.SecretIDList {
-		got, err := s.get(getInput{SecretID: id})
+		got, err := s.readValue(getSecretValueInput{SecretID: id})
 		if e := (*wire.Error)(nil); errors.As(err, &e) {
 			out.Errors = append(out.Errors, batchError{SecretID: id, ErrorCode: e.Code, Message: e.Message})
 			continue
 		}
 		out.SecretValues = append(out.SecretValues, got)
 	}
-	shuffle(s, out.SecretValues, func(v getOutput) string { return v.ARN })
-	shuffle(s, out.Errors, func(e batchError) string { return e.SecretID })
+	shuffleItems(s, out.SecretValues, func(v getOutput) string { return v.ARN })
+	shuffleItems(s, out.Errors, func(e batchError) string { return e.SecretID })
 	return out, nil
 }
 
-// putInput has no RotationToken: rotation functions of other accounts are not reproduced.
-type putInput struct {
+// putSecretValueInput has no RotationToken: rotation functions of other accounts are not reproduced.
+type putSecretValueInput struct {
 	SecretID           string `json:"SecretId"`
 	ClientRequestToken string
 	SecretString       *string
@@ -116,8 +116,8 @@ type putOutput struct {
 	VersionStages []string
 }
 
-func (s *Service) putSecretValue(_ context.Context, in putInput) (putOutput, error) {
-	names, err := stages(in.VersionStages)
+func (s *Service) putSecretValue(_ context.Context, in putSecretValueInput) (putOutput, error) {
+	names, err := checkStages(in.VersionStages)
 	if err != nil {
 		return putOutput{}, err
 	}
@@ -129,53 +129,53 @@ func (s *Service) putSecretValue(_ context.Context, in putInput) (putOutput, err
 		return putOutput{}, wire.Errorf("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
 	}
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.open(in.SecretID)
+	defer s.unlockAndEmit()
+	e, err := s.findUndeleted(in.SecretID)
 	if err != nil {
 		return putOutput{}, err
 	}
-	if err := s.put(e, in.ClientRequestToken, c, names); err != nil {
+	if err := s.putVersion(e, in.ClientRequestToken, c, names); err != nil {
 		return putOutput{}, err
 	}
 	id := in.ClientRequestToken
-	out := putOutput{ARN: e.arn, Name: e.name, VersionID: id, VersionStages: e.labels.of(id)}
-	shuffle(s, out.VersionStages, itself)
+	out := putOutput{ARN: e.arn, Name: e.name, VersionID: id, VersionStages: e.labels.labelsOf(id)}
+	shuffleItems(s, out.VersionStages, textKey)
 	return out, nil
 }
 
-// put gives version token its value and labels. The same value again changes nothing, not even labels.
-func (s *Service) put(e *entry, token string, c *content, names []string) error {
+// putVersion gives version token its value and labels. The same value again changes nothing, not even labels.
+func (s *Service) putVersion(e *entry, token string, c *content, names []string) error {
 	if err := checkToken(token); err != nil {
 		return err
 	}
-	if v := e.version(token); v != nil && v.content != nil {
-		if v.content.equal(c) {
+	if v := e.findVersion(token); v != nil && v.content != nil {
+		if v.content.sameContent(c) {
 			return nil
 		}
-		return tokenInUse(e, token)
+		return tokenReuseError(e, token)
 	}
-	next, err := e.labels.put(token, names)
+	next, err := e.labels.attachLabels(token, names)
 	if err != nil {
 		return err
 	}
 	byHand := next[current] == token && e.labels[pending] != token
-	if abandoned, on := e.labels[pending]; on && byHand && e.labels.rotating() {
-		s.abandon(e, abandoned)
+	if abandoned, on := e.labels[pending]; on && byHand && e.labels.isRotating() {
+		s.abandonRotation(e, abandoned)
 	}
-	e.fill(token, c, s.cfg.Clock.Now())
-	s.relabel(e, next)
+	e.fillVersion(token, c, s.cfg.Clock.Now())
+	s.setLabels(e, next)
 	if byHand {
-		s.schedule(e) // a value put by hand counts as a rotation
+		s.scheduleRotation(e) // a value put by hand counts as a rotation
 	}
 	return nil
 }
 
-func tokenInUse(e *entry, token string) error {
+func tokenReuseError(e *entry, token string) error {
 	return wire.Errorf("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", token, e.arn)
 }
 
-// stages checks the labels of a put; none means AWSCURRENT.
-func stages(names []string) ([]string, error) {
+// checkStages checks the labels of a put; none means AWSCURRENT.
+func checkStages(names []string) ([]string, error) {
 	if names == nil {
 		return []string{current}, nil
 	}
@@ -197,32 +197,32 @@ func checkLabel(name string) error {
 	return nil
 }
 
-type moveInput struct {
+type updateStageInput struct {
 	SecretID            string `json:"SecretId"`
 	VersionStage        string
 	MoveToVersionID     string `json:"MoveToVersionId"`
 	RemoveFromVersionID string `json:"RemoveFromVersionId"`
 }
 
-func (s *Service) updateSecretVersionStage(_ context.Context, in moveInput) (named, error) {
+func (s *Service) updateSecretVersionStage(_ context.Context, in updateStageInput) (versionAnswer, error) {
 	if err := checkLabel(in.VersionStage); err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
 	s.mu.Lock()
-	defer s.unlock()
-	e, err := s.open(in.SecretID)
+	defer s.unlockAndEmit()
+	e, err := s.findUndeleted(in.SecretID)
 	if err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
-	if to := in.MoveToVersionID; to != "" && e.version(to) == nil {
-		return named{}, wire.Errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", to)
+	if to := in.MoveToVersionID; to != "" && e.findVersion(to) == nil {
+		return versionAnswer{}, wire.Errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", to)
 	}
-	next, err := e.labels.move(in.VersionStage, in.MoveToVersionID, in.RemoveFromVersionID)
+	next, err := e.labels.moveLabel(in.VersionStage, in.MoveToVersionID, in.RemoveFromVersionID)
 	if err != nil {
-		return named{}, err
+		return versionAnswer{}, err
 	}
 	if !maps.Equal(next, e.labels) {
-		s.relabel(e, next)
+		s.setLabels(e, next)
 	}
-	return e.named(""), nil
+	return e.answerNamed(""), nil
 }

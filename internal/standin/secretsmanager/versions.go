@@ -30,7 +30,7 @@ type content struct {
 	value  secret.Value
 }
 
-func (c *content) equal(other *content) bool {
+func (c *content) sameContent(other *content) bool {
 	return c.binary == other.binary && c.value.Equal(other.value)
 }
 
@@ -79,7 +79,7 @@ type entry struct {
 	rotation    rotation
 }
 
-func (e *entry) version(id string) *version {
+func (e *entry) findVersion(id string) *version {
 	i := slices.IndexFunc(e.versions, func(v *version) bool { return v.id == id })
 	if i < 0 {
 		return nil
@@ -87,18 +87,18 @@ func (e *entry) version(id string) *version {
 	return e.versions[i]
 }
 
-// pick returns the version that a reader asked for: AWSCURRENT unless it said otherwise.
-func (e *entry) pick(id, label string) (*version, error) {
+// pickVersion returns the version that a reader asked for: AWSCURRENT unless it said otherwise.
+func (e *entry) pickVersion(id, label string) (*version, error) {
 	if id == "" {
 		if label == "" {
 			label = current
 		}
-		if v := e.version(e.labels[label]); v != nil && v.content != nil {
+		if v := e.findVersion(e.labels[label]); v != nil && v.content != nil {
 			return v, nil
 		}
 		return nil, wire.Errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: %s", label)
 	}
-	v := e.version(id)
+	v := e.findVersion(id)
 	switch {
 	case v == nil || v.content == nil:
 		return nil, wire.Errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", id)
@@ -108,27 +108,27 @@ func (e *entry) pick(id, label string) (*version, error) {
 	return v, nil
 }
 
-// fill gives version id its value: a new version, or the empty one that a rotation made.
-func (e *entry) fill(id string, c *content, now time.Time) {
-	if v := e.version(id); v != nil {
+// fillVersion gives version id its value: a new version, or the empty one that a rotation made.
+func (e *entry) fillVersion(id string, c *content, now time.Time) {
+	if v := e.findVersion(id); v != nil {
 		v.content = c
 		return
 	}
 	e.versions = append(e.versions, &version{id: id, created: now, content: c})
 }
 
-// drop removes a version that no label holds.
-func (e *entry) drop(id string) {
-	if len(e.labels.of(id)) == 0 {
+// dropVersion removes a version that no label holds.
+func (e *entry) dropVersion(id string) {
+	if len(e.labels.labelsOf(id)) == 0 {
 		e.versions = slices.DeleteFunc(e.versions, func(v *version) bool { return v.id == id })
 	}
 }
 
-// prune does what Secrets Manager does in the background.
-func (e *entry) prune(now time.Time) {
+// pruneVersions drops old versions without labels, as Secrets Manager does in the background.
+func (e *entry) pruneVersions(now time.Time) {
 	excess := len(e.versions) - keptVersions
 	e.versions = slices.DeleteFunc(e.versions, func(v *version) bool {
-		if excess <= 0 || now.Sub(v.created) < keptFor || len(e.labels.of(v.id)) > 0 {
+		if excess <= 0 || now.Sub(v.created) < keptFor || len(e.labels.labelsOf(v.id)) > 0 {
 			return false
 		}
 		excess--

@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// ErrBroken is what a client sees of a connection that broke.
+// ErrBroken is a client's error for a connection that broke.
 var ErrBroken = errors.New("the connection broke")
 
 // Do carries out one call of a client that reaches the stand-in directly, without HTTP, as the hook decides: what
 // Serve does for a request. do performs it; refuse makes the vendor's own error for Throttled, Unavailable and Denied.
-// question tells apart what Stale may answer of: two calls with the same question ask for the same thing, and have the
-// same Out. With "" nothing is answered again.
+// question identifies the answer that Stale may repeat: two calls with the same question ask for the same thing, and
+// have the same Out. With "" nothing is answered again.
 func Do[Out any](t *Tap, call Call, question string, do func() (Out, error), refuse func(Outcome) error) (out Out, err error) {
 	call.Question = question
-	call, fault := t.begin(call)
-	defer func() { t.end(call, status(err)) }()
+	call, fault := t.beginCall(call)
+	defer func() { t.endCall(call, statusOf(err)) }()
 	switch fault.Outcome {
 	case Works:
-		return fresh(t, call, do)
+		return performCall(t, call, do)
 	case Stale:
-		old := t.recall(call)
+		old := t.recallAnswer(call)
 		if out, is := old.(Out); is {
 			return out, nil
 		}
-		return fresh(t, call, do)
+		return performCall(t, call, do)
 	case Dropped:
 		return out, ErrBroken
 	case Lost:
@@ -38,16 +38,16 @@ func Do[Out any](t *Tap, call Call, question string, do func() (Out, error), ref
 	}
 }
 
-// fresh performs a call, and keeps what a read is answered.
-func fresh[Out any](t *Tap, call Call, do func() (Out, error)) (Out, error) {
+// performCall performs a call, and keeps the answer to a read.
+func performCall[Out any](t *Tap, call Call, do func() (Out, error)) (Out, error) {
 	out, err := do()
 	if err == nil && call.canBeStale() {
-		t.remember(call, out)
+		t.rememberAnswer(call, out)
 	}
 	return out, err
 }
 
-func status(err error) int {
+func statusOf(err error) int {
 	switch {
 	case err == nil:
 		return 200
@@ -57,31 +57,31 @@ func status(err error) int {
 	return 400
 }
 
-// asked tells reads apart; the same question can be asked of several accounts.
-type asked struct{ service, account, region, question string }
+// readKey identifies a read; the same question can be asked of several accounts.
+type readKey struct{ service, account, region, question string }
 
-func (c Call) asked() asked { return asked{c.Service, c.Account, c.Region, c.Question} }
+func (c Call) readKey() readKey { return readKey{c.Service, c.Account, c.Region, c.Question} }
 
-// answered is what a read was answered.
-type answered struct {
+// staleAnswer is the answer to a read, with its time.
+type staleAnswer struct {
 	at  time.Time
 	out any
 }
 
-func (t *Tap) remember(call Call, out any) {
+func (t *Tap) rememberAnswer(call Call, out any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.answers == nil {
-		t.answers = map[asked]answered{}
+		t.answers = map[readKey]staleAnswer{}
 	}
-	t.answers[call.asked()] = answered{t.clock.Now(), out}
+	t.answers[call.readKey()] = staleAnswer{t.clock.Now(), out}
 }
 
-// recall returns the last answer to a read, if it is not older than MaxStale, and nil otherwise.
-func (t *Tap) recall(call Call) (out any) {
+// recallAnswer returns the last answer to a read, if it is not older than MaxStale, and nil otherwise.
+func (t *Tap) recallAnswer(call Call) (out any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a, some := t.answers[call.asked()]
+	a, some := t.answers[call.readKey()]
 	if !some || !call.canBeStale() || t.clock.Now().Sub(a.at) > MaxStale {
 		return nil
 	}

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Lists says how services answer with more than one thing. The zero value is as hard on clients as a vendor may be: the
-// first page of a list has one item, each further page twice as many as the one before, and what the vendor documents no
-// order of comes in another order at every moment. Everything follows from the seed and the clock.
+// Lists configures the pages and the order of lists. The zero value is as hard on clients as a vendor may be: the
+// first page of a list has one item, each further page twice as many as the one before, and what the vendor documents
+// no order of comes in another order at every moment. Everything follows from the seed and the clock.
 type Lists struct {
 	Seed  uint64
 	Whole bool // a page has as many items as the vendor's own: for tests that count calls
@@ -22,15 +22,15 @@ type Lists struct {
 // ErrToken is returned for the token of a page that no list gave out.
 var ErrToken = errors.New("no page has this token")
 
-// List is everything that a list operation could answer.
+// List holds all items that a list operation can return.
 type List[T any] struct {
 	Lists
 	Now   time.Time
 	Items []T
-	Key   func(T) string // tells items apart
-	Most  int            // how many items the vendor puts on a page at most
+	Key   func(T) string // different for every item
+	Most  int            // the vendor's greatest page size
 
-	// Sort is what the vendor documents the list to be sorted by, as a text; nil where it documents no order.
+	// Sort returns the key by which the vendor documents the list to be sorted; nil where it documents no order.
 	Sort       func(T) string
 	Descending bool
 }
@@ -42,29 +42,29 @@ func (l List[T]) Page(token string) (items []T, next string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	all := l.sorted(at)
+	all := l.sortedFrom(at)
 	size := l.Most
 	if !l.Whole && at.page < 16 {
 		size = min(size, 1<<at.page)
 	}
 	if len(all) <= size {
-		return values(all), "", nil
+		return itemValues(all), "", nil
 	}
-	return values(all[:size]), place{at.page + 1, at.salt, all[size-1].rank}.token(), nil
+	return itemValues(all[:size]), place{at.page + 1, at.salt, all[size-1].rank}.formatToken(), nil
 }
 
-// place is where a page begins: after a rank, in the order that a salt makes.
+// place is the beginning of a page: after a rank, in the order that a salt makes.
 type place struct {
 	page int
 	salt uint64
 	rank string
 }
 
-func (p place) token() string { return fmt.Sprintf("page-%d-%x-%x", p.page, p.salt, p.rank) }
+func (p place) formatToken() string { return fmt.Sprintf("page-%d-%x-%x", p.page, p.salt, p.rank) }
 
 func (l List[T]) parseToken(token string) (place, error) {
 	if token == "" {
-		return place{salt: salt(l.Lists, l.Now)}, nil
+		return place{salt: momentSalt(l.Lists, l.Now)}, nil
 	}
 	var p place
 	var rank string
@@ -79,38 +79,38 @@ func (l List[T]) parseToken(token string) (place, error) {
 	return p, nil
 }
 
-// ranked is an item and the text that it is sorted by.
-type ranked[T any] struct {
+// rankedItem is an item and the text that it is sorted by.
+type rankedItem[T any] struct {
 	rank string
 	item T
 }
 
-// sorted returns the items from a place on, in the list's order.
-func (l List[T]) sorted(from place) []ranked[T] {
-	var all []ranked[T]
+// sortedFrom returns the items from a place on, in the list's order.
+func (l List[T]) sortedFrom(from place) []rankedItem[T] {
+	var all []rankedItem[T]
 	for _, item := range l.Items {
-		r := ranked[T]{item: item}
+		r := rankedItem[T]{item: item}
 		if l.Sort != nil {
 			r.rank = l.Sort(item)
 		} else {
-			r.rank = fmt.Sprintf("%016x", mix(from.salt, l.Key(item)))
+			r.rank = fmt.Sprintf("%016x", mixHash(from.salt, l.Key(item)))
 		}
-		if from.page == 0 || l.compare(r.rank, from.rank) > 0 {
+		if from.page == 0 || l.compareKeys(r.rank, from.rank) > 0 {
 			all = append(all, r)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b ranked[T]) int { return l.compare(a.rank, b.rank) })
+	slices.SortStableFunc(all, func(a, b rankedItem[T]) int { return l.compareKeys(a.rank, b.rank) })
 	return all
 }
 
-func (l List[T]) compare(a, b string) int {
+func (l List[T]) compareKeys(a, b string) int {
 	if l.Descending {
 		a, b = b, a
 	}
 	return strings.Compare(a, b)
 }
 
-func values[T any](all []ranked[T]) []T {
+func itemValues[T any](all []rankedItem[T]) []T {
 	items := make([]T, len(all))
 	for i, r := range all {
 		items[i] = r.item
@@ -123,21 +123,23 @@ func Shuffle[T any](l Lists, now time.Time, items []T, key func(T) string) {
 	if len(items) < 2 {
 		return
 	}
-	s := salt(l, now)
-	slices.SortStableFunc(items, func(a, b T) int { return cmp.Compare(mix(s, key(a)), mix(s, key(b))) })
+	s := momentSalt(l, now)
+	slices.SortStableFunc(items, func(a, b T) int { return cmp.Compare(mixHash(s, key(a)), mixHash(s, key(b))) })
 }
 
-func salt(l Lists, now time.Time) uint64 { return scatter(l.Seed ^ scatter(uint64(now.UnixNano()))) } //nolint:gosec // any number does
+func momentSalt(l Lists, now time.Time) uint64 {
+	return splitMix64(l.Seed ^ splitMix64(uint64(now.UnixNano())))
+}
 
-// mix is a number that looks random and follows from a salt and a text.
-func mix(salt uint64, text string) uint64 {
+// mixHash returns a pseudo-random number that follows from a salt and a text.
+func mixHash(salt uint64, text string) uint64 {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(text))
-	return scatter(salt ^ sum.Sum64())
+	return splitMix64(salt ^ sum.Sum64())
 }
 
-// scatter is the finalizer of SplitMix64: numbers that differ in one bit differ in half of them afterwards.
-func scatter(n uint64) uint64 {
+// splitMix64 is the finalizer of SplitMix64: numbers that differ in one bit differ in half of them afterwards.
+func splitMix64(n uint64) uint64 {
 	n += 0x9e3779b97f4a7c15
 	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
 	n = (n ^ n>>27) * 0x94d049bb133111eb

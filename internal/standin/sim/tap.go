@@ -24,7 +24,7 @@ type Call struct {
 	Bytes     int    // size of the request's body
 }
 
-// Outcome is what becomes of a call.
+// Outcome is the fate of a call.
 type Outcome int
 
 // The outcomes a hook can choose.
@@ -39,7 +39,7 @@ const (
 	Stale                      // a read is answered as when it last worked, if that is not longer ago than MaxStale; or else it works
 )
 
-// MaxStale is how old an eventually consistent answer can be.
+// MaxStale is the greatest age of an eventually consistent answer.
 const MaxStale = 5 * time.Minute
 
 // Fault is a hook's verdict on one call.
@@ -48,7 +48,7 @@ type Fault struct {
 	Delay   time.Duration // for Late
 }
 
-// Tap counts, journals and, where a hook says so, breaks every call. Safe for concurrent use.
+// Tap counts, journals and, where a hook wants it, breaks every call. Safe for concurrent use.
 type Tap struct {
 	clock *Clock
 
@@ -58,7 +58,7 @@ type Tap struct {
 	calls  []Call
 	writes int
 
-	answers map[asked]answered // to reads
+	answers map[readKey]staleAnswer // to reads
 }
 
 // NewTap returns a tap on which everything works.
@@ -72,7 +72,7 @@ func (t *Tap) OnCall(hook func(Call) Fault) {
 	t.hook = hook
 }
 
-// OnDone sets what is told of each call once it was answered, with its Status; nil tells nobody.
+// OnDone sets a function to be called after each call was answered, with its Status; nil removes it.
 func (t *Tap) OnDone(done func(Call)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -103,28 +103,28 @@ func (t *Tap) Reset() {
 // Serve carries out one call as the hook decides. do performs it and writes the answer; the request's body
 // must have been read before. refuse writes the vendor's own error for Throttled, Unavailable and Denied.
 func (t *Tap) Serve(w http.ResponseWriter, call Call, do func(http.ResponseWriter), refuse func(http.ResponseWriter, Outcome)) {
-	call, fault := t.begin(call)
+	call, fault := t.beginCall(call)
 	seen := &statusWriter{ResponseWriter: w}
-	defer func() { t.end(call, seen.status) }()
+	defer func() { t.endCall(call, seen.status) }()
 	switch fault.Outcome {
 	case Works:
-		do(t.recorded(seen, call))
+		do(t.recordAnswer(seen, call))
 	case Stale:
-		t.again(seen, call, do)
+		t.replayAnswer(seen, call, do)
 	case Dropped:
 		panic(http.ErrAbortHandler)
 	case Lost:
-		do(discard{http.Header{}})
+		do(discardWriter{http.Header{}})
 		panic(http.ErrAbortHandler)
 	case Late:
-		t.clock.After(fault.Delay, "late "+call.Operation, func() { do(discard{http.Header{}}) })
+		t.clock.After(fault.Delay, "late "+call.Operation, func() { do(discardWriter{http.Header{}}) })
 		panic(http.ErrAbortHandler)
 	default:
 		refuse(seen, fault.Outcome)
 	}
 }
 
-func (t *Tap) begin(call Call) (Call, Fault) {
+func (t *Tap) beginCall(call Call) (Call, Fault) {
 	if call.Write {
 		call.Question = "" // its body holds values
 	}
@@ -142,7 +142,7 @@ func (t *Tap) begin(call Call) (Call, Fault) {
 	return call, hook(call)
 }
 
-func (t *Tap) end(call Call, status int) {
+func (t *Tap) endCall(call Call, status int) {
 	call.Status = status
 	t.mu.Lock()
 	if call.N <= len(t.calls) {
@@ -155,20 +155,20 @@ func (t *Tap) end(call Call, status int) {
 	}
 }
 
-// recorded keeps what a read is answered, where its question is known.
-func (t *Tap) recorded(w http.ResponseWriter, call Call) http.ResponseWriter {
+// recordAnswer returns a writer that keeps the answer to a read, where its question is known.
+func (t *Tap) recordAnswer(w http.ResponseWriter, call Call) http.ResponseWriter {
 	if !call.canBeStale() {
 		return w
 	}
 	return &recorder{ResponseWriter: w, tap: t, call: call, status: http.StatusOK}
 }
 
-// again answers as the last time.
-func (t *Tap) again(w http.ResponseWriter, call Call, do func(http.ResponseWriter)) {
-	old := t.recall(call)
-	page, is := old.(page)
+// replayAnswer repeats the last answer to a read, or performs the call where there is none.
+func (t *Tap) replayAnswer(w http.ResponseWriter, call Call, do func(http.ResponseWriter)) {
+	old := t.recallAnswer(call)
+	page, is := old.(httpAnswer)
 	if !is {
-		do(t.recorded(w, call))
+		do(t.recordAnswer(w, call))
 		return
 	}
 	maps.Copy(w.Header(), page.header)
@@ -176,8 +176,8 @@ func (t *Tap) again(w http.ResponseWriter, call Call, do func(http.ResponseWrite
 	_, _ = w.Write(page.body)
 }
 
-// page is an answer over HTTP.
-type page struct {
+// httpAnswer is an answer over HTTP.
+type httpAnswer struct {
 	status int
 	header http.Header
 	body   []byte
@@ -198,7 +198,7 @@ func (r *recorder) WriteHeader(status int) {
 // Write keeps the last write: the stand-in's services write each answer in one piece.
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == http.StatusOK {
-		r.tap.remember(r.call, page{r.status, r.Header().Clone(), bytes.Clone(b)})
+		r.tap.rememberAnswer(r.call, httpAnswer{r.status, r.Header().Clone(), bytes.Clone(b)})
 	}
 	return r.ResponseWriter.Write(b)
 }
@@ -220,8 +220,8 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-type discard struct{ header http.Header }
+type discardWriter struct{ header http.Header }
 
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) WriteHeader(int)             {}
-func (d discard) Write(b []byte) (int, error) { return io.Discard.Write(b) }
+func (d discardWriter) Header() http.Header         { return d.header }
+func (d discardWriter) WriteHeader(int)             {}
+func (d discardWriter) Write(b []byte) (int, error) { return io.Discard.Write(b) }

@@ -21,7 +21,7 @@ func (t Transport) RoundTrip(req *http.Request) (resp *http.Response, err error)
 			resp, err = nil, io.ErrUnexpectedEOF
 		}
 	}()
-	in, err := inbound(req)
+	in, err := inboundRequest(req)
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +35,8 @@ func (t Transport) RoundTrip(req *http.Request) (resp *http.Response, err error)
 	return resp, nil
 }
 
-// inbound turns a client's request into what a server would see.
-func inbound(req *http.Request) (*http.Request, error) {
+// inboundRequest turns a client's request into what a server would see.
+func inboundRequest(req *http.Request) (*http.Request, error) {
 	var body []byte
 	if req.Body != nil {
 		defer req.Body.Close()

@@ -9,7 +9,7 @@ import (
 
 // Datadog is its API of API keys: docs.datadoghq.com/api/latest/key-management and /authentication. People's tokens are
 // application keys.
-type Datadog struct{ ring }
+type Datadog struct{ keyRing }
 
 // NewDatadog returns an organization without keys. now is its clock.
 func NewDatadog(now func() time.Time) *Datadog { return &Datadog{newRing(now, "")} }
@@ -21,43 +21,43 @@ func (d *Datadog) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	key, app := req.Header.Get("DD-API-KEY"), req.Header.Get("DD-APPLICATION-KEY")
 	id, one := strings.CutPrefix(req.URL.Path, "/api/v2/api_keys/")
 	switch {
-	case d.live(key) == nil:
-		d.refuse(w, 403, "Forbidden", key)
+	case d.findLive(key) == nil:
+		d.refuseRequest(w, 403, "Forbidden", key)
 	case req.Method == http.MethodGet && req.URL.Path == "/api/v1/validate":
-		write(w, 200, map[string]any{"valid": true})
+		writeJSON(w, 200, map[string]any{"valid": true})
 	case !d.admins[app]:
-		d.refuse(w, 403, "Forbidden", app)
+		d.refuseRequest(w, 403, "Forbidden", app)
 	case req.Method == http.MethodPost && req.URL.Path == "/api/v2/api_keys":
-		d.create(w, req, key)
+		d.createKey(w, req, key)
 	case req.Method == http.MethodGet && req.URL.Path == "/api/v2/api_keys":
-		d.list(w, req)
+		d.listKeys(w, req)
 	case req.Method == http.MethodDelete && one:
-		d.delete(w, id, key)
+		d.deleteKey(w, id, key)
 	default:
-		d.refuse(w, 404, "Not Found", key)
+		d.refuseRequest(w, 404, "Not Found", key)
 	}
 }
 
-func (d *Datadog) refuse(w http.ResponseWriter, status int, message, key string) {
-	write(w, status, map[string]any{"errors": []string{message, key}})
+func (d *Datadog) refuseRequest(w http.ResponseWriter, status int, message, key string) {
+	writeJSON(w, status, map[string]any{"errors": []string{message, key}})
 }
 
-func (d *Datadog) create(w http.ResponseWriter, req *http.Request, key string) {
-	in, ok := read(req)
+func (d *Datadog) createKey(w http.ResponseWriter, req *http.Request, key string) {
+	in, ok := readObject(req)
 	data, _ := in["data"].(map[string]any)
 	attributes, _ := data["attributes"].(map[string]any)
 	name, _ := attributes["name"].(string)
-	if !ok || !only(in, "data") || !only(data, "type", "attributes") || data["type"] != "api_keys" || name == "" {
-		d.refuse(w, 400, "Bad Request", key)
+	if !ok || !hasOnly(in, "data") || !hasOnly(data, "type", "attributes") || data["type"] != "api_keys" || name == "" {
+		d.refuseRequest(w, 400, "Bad Request", key)
 		return
 	}
-	made := d.add(Key{Name: name})
-	out := d.present(made)
+	made := d.addKey(Key{Name: name})
+	out := d.describeKey(made)
 	out["attributes"].(map[string]any)["key"] = made.Token
-	write(w, 201, map[string]any{"data": out})
+	writeJSON(w, 201, map[string]any{"data": out})
 }
 
-func (d *Datadog) list(w http.ResponseWriter, req *http.Request) {
+func (d *Datadog) listKeys(w http.ResponseWriter, req *http.Request) {
 	q := req.URL.Query()
 	size, err := strconv.Atoi(q.Get("page[size]"))
 	if err != nil || size > 100 {
@@ -65,23 +65,23 @@ func (d *Datadog) list(w http.ResponseWriter, req *http.Request) {
 	}
 	found := []any{}
 	for _, k := range d.keys {
-		if d.alive(k) && strings.Contains(k.Name, q.Get("filter")) && len(found) < size {
-			found = append(found, d.present(k))
+		if d.isAlive(k) && strings.Contains(k.Name, q.Get("filter")) && len(found) < size {
+			found = append(found, d.describeKey(k))
 		}
 	}
-	write(w, 200, map[string]any{"data": found})
+	writeJSON(w, 200, map[string]any{"data": found})
 }
 
-func (d *Datadog) delete(w http.ResponseWriter, id, key string) {
-	k := d.byID(id)
-	if k == nil || !d.alive(k) {
-		d.refuse(w, 404, "API key not found", key)
+func (d *Datadog) deleteKey(w http.ResponseWriter, id, key string) {
+	k := d.findByID(id)
+	if k == nil || !d.isAlive(k) {
+		d.refuseRequest(w, 404, "API key not found", key)
 		return
 	}
 	k.Revoked = true
-	write(w, 204, nil)
+	writeJSON(w, 204, nil)
 }
 
-func (d *Datadog) present(k *Key) map[string]any {
+func (d *Datadog) describeKey(k *Key) map[string]any {
 	return map[string]any{"id": k.ID, "type": "api_keys", "attributes": map[string]any{"name": k.Name, "last4": k.Token[len(k.Token)-4:], "created_at": k.Made}}
 }

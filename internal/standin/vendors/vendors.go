@@ -27,8 +27,8 @@ type Key struct {
 	Limited         bool   // it may not make others
 }
 
-// ring is what every vendor keeps. Safe for concurrent use, one request at a time.
-type ring struct {
+// keyRing holds the credentials of one vendor. Safe for concurrent use, one request at a time.
+type keyRing struct {
 	mu     sync.Mutex
 	now    func() time.Time
 	prefix string
@@ -36,56 +36,56 @@ type ring struct {
 	admins map[string]bool // tokens of people
 }
 
-func newRing(now func() time.Time, prefix string) ring {
-	return ring{now: now, prefix: prefix, admins: map[string]bool{}}
+func newRing(now func() time.Time, prefix string) keyRing {
+	return keyRing{now: now, prefix: prefix, admins: map[string]bool{}}
 }
 
-// Make makes a credential by hand.
-func (r *ring) Make(name string) Key {
+// Make creates a credential by hand.
+func (r *keyRing) Make(name string) Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return *r.add(Key{Name: name, Scopes: []string{"api"}})
+	return *r.addKey(Key{Name: name, Scopes: []string{"api"}})
 }
 
-// Limit takes a credential the right to make others.
-func (r *ring) Limit(token string) {
+// Limit removes a credential's right to create others.
+func (r *keyRing) Limit(token string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.live(token).Limited = true
+	r.findLive(token).Limited = true
 }
 
-// Admin makes the token of a person who may do everything.
-func (r *ring) Admin() string {
+// Admin creates the token of a person who may do everything.
+func (r *keyRing) Admin() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	token := r.prefix + "admin-" + digest("admin of "+r.prefix)
+	token := r.prefix + "admin-" + digestOf("admin of "+r.prefix)
 	r.admins[token] = true
 	return token
 }
 
-// Accepts says whether a credential opens anything.
-func (r *ring) Accepts(token string) bool {
+// Accepts reports whether a credential opens anything.
+func (r *keyRing) Accepts(token string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.live(token) != nil
+	return r.findLive(token) != nil
 }
 
 // Accepted returns the credentials that open something, but those of people.
-func (r *ring) Accepted() []Key {
+func (r *keyRing) Accepted() []Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var live []Key
 	for _, k := range r.keys {
-		if r.alive(k) {
+		if r.isAlive(k) {
 			live = append(live, *k)
 		}
 	}
 	return live
 }
 
-func (r *ring) add(k Key) *Key {
+func (r *keyRing) addKey(k Key) *Key {
 	n := len(r.keys) + 1
-	k.ID, k.Token, k.Made = strconv.Itoa(5800+n), r.prefix+digest(fmt.Sprint(r.prefix, n)), r.now()
+	k.ID, k.Token, k.Made = strconv.Itoa(5800+n), r.prefix+digestOf(fmt.Sprint(r.prefix, n)), r.now()
 	if k.Family == "" {
 		k.Family = k.ID
 	}
@@ -93,30 +93,32 @@ func (r *ring) add(k Key) *Key {
 	return &k
 }
 
-func digest(of string) string {
+func digestOf(of string) string {
 	sum := sha256.Sum256([]byte(of))
 	return hex.EncodeToString(sum[:12])
 }
 
-func (r *ring) alive(k *Key) bool {
+func (r *keyRing) isAlive(k *Key) bool {
 	return !k.Revoked && (k.Ends.IsZero() || k.Ends.After(r.now()))
 }
 
-func (r *ring) live(token string) *Key {
-	return r.first(func(k *Key) bool { return k.Token == token && r.alive(k) })
+func (r *keyRing) findLive(token string) *Key {
+	return r.findFirst(func(k *Key) bool { return k.Token == token && r.isAlive(k) })
 }
 
-func (r *ring) byID(id string) *Key { return r.first(func(k *Key) bool { return k.ID == id }) }
+func (r *keyRing) findByID(id string) *Key {
+	return r.findFirst(func(k *Key) bool { return k.ID == id })
+}
 
-func (r *ring) first(is func(*Key) bool) *Key {
+func (r *keyRing) findFirst(is func(*Key) bool) *Key {
 	if i := slices.IndexFunc(r.keys, is); i >= 0 {
 		return r.keys[i]
 	}
 	return nil
 }
 
-// write answers with JSON; nil is no body.
-func write(w http.ResponseWriter, status int, value any) {
+// writeJSON answers with JSON; nil is no body.
+func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("X-Request-Id", "req-"+strconv.Itoa(status))
 	if value == nil {
 		w.WriteHeader(status)
@@ -127,8 +129,8 @@ func write(w http.ResponseWriter, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value)
 }
 
-// read reads a JSON object, with nothing else in the body.
-func read(req *http.Request) (map[string]any, bool) {
+// readObject reads a JSON object, with nothing else in the body.
+func readObject(req *http.Request) (map[string]any, bool) {
 	text, err := io.ReadAll(io.LimitReader(req.Body, 1<<20))
 	if err != nil || req.Header.Get("Content-Type") != "application/json" {
 		return nil, false
@@ -137,8 +139,8 @@ func read(req *http.Request) (map[string]any, bool) {
 	return object, json.Unmarshal(text, &object) == nil
 }
 
-// has says whether an object has only these fields.
-func only(object map[string]any, fields ...string) bool {
+// hasOnly reports whether an object has only these fields.
+func hasOnly(object map[string]any, fields ...string) bool {
 	for name := range object {
 		if !slices.Contains(fields, name) {
 			return false

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ByHand is who made a change that a person made in the dashboard.
+// ByHand is the author of changes made in the dashboard.
 const (
 	ByHand  = "hand"
 	byToken = "token"
@@ -32,19 +32,19 @@ func (s *Server) Changes(seen int) []Change {
 	return slices.Clone(s.changes[min(seen, len(s.changes)):])
 }
 
-// changed is told what is there before an update or a deletion.
-func (s *Server) changed(p *project, v Variable, did, by string) {
+// noteChange adds to the journal. v is the variable before an update or a deletion.
+func (s *Server) noteChange(p *project, v Variable, did, by string) {
 	s.changes = append(s.changes, Change{s.cfg.Clock.Now(), p.Name, v.ID, v.Key, slices.Clone(v.Target), v.Comment, did, by})
 }
 
-func (s *Server) add(p *project, v Variable, by string) *variable {
+func (s *Server) addVariable(p *project, v Variable, by string) *variable {
 	added := &variable{v}
 	p.variables = append(p.variables, added)
-	s.changed(p, v, "created", by)
+	s.noteChange(p, v, "created", by)
 	return added
 }
 
-func (s *Server) remove(p *project, v *variable, by string) {
+func (s *Server) dropVariable(p *project, v *variable, by string) {
 	p.variables = slices.DeleteFunc(p.variables, func(o *variable) bool { return o == v })
-	s.changed(p, v.Variable, "deleted", by)
+	s.noteChange(p, v.Variable, "deleted", by)
 }

@@ -63,44 +63,44 @@ type deploymentInput struct {
 // createDeployment builds fresh from git, or again from an earlier deployment, whose variables it inherits.
 func (s *Server) createDeployment(c call) (int, any, error) {
 	var in deploymentInput
-	if err := decode(c.body, &in); err != nil {
+	if err := decodeStrictly(c.body, &in); err != nil {
 		return 0, nil, err
 	}
 	name := in.Project
 	if name == "" {
 		name = in.Name
 	}
-	p, err := s.find(c, name)
+	p, err := s.findProject(c, name)
 	if err != nil {
 		return 0, nil, err
 	}
-	d, err := p.fromInput(in)
+	d, err := p.newDeployment(in)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, s.deploy(p, d).json(p), nil
+	return http.StatusOK, s.startBuild(p, d).describeDeployment(p), nil
 }
 
-func (p *project) fromInput(in deploymentInput) (*deployment, error) {
+func (p *project) newDeployment(in deploymentInput) (*deployment, error) {
 	d := &deployment{target: in.Target, meta: maps.Clone(in.Meta)}
 	switch {
 	case in.Name == "":
-		return nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: missing required property `name`.")
+		return nil, newFailure(http.StatusBadRequest, "bad_request", "Invalid request: missing required property `name`.")
 	case in.Target != production && in.Target != "":
-		return nil, missing("deployments with the target %s", in.Target)
+		return nil, notImplemented("deployments with the target %s", in.Target)
 	case in.GitSource != nil && in.DeploymentID == "":
-		err := d.fromGit(p, *in.GitSource)
+		err := d.setGitSource(p, *in.GitSource)
 		return d, err
 	case in.DeploymentID != "" && in.GitSource == nil:
-		err := d.copyOf(p, in.DeploymentID)
+		err := d.copyDeployment(p, in.DeploymentID)
 		return d, err
 	}
-	return nil, missing("deployments other than from gitSource or deploymentId")
+	return nil, notImplemented("deployments other than from gitSource or deploymentId")
 }
 
-func (d *deployment) fromGit(p *project, git gitSource) error {
+func (d *deployment) setGitSource(p *project, git gitSource) error {
 	if p.RepoID == 0 || git.RepoID != p.RepoID || git.Type != "github" || git.Ref == "" {
-		return fail(http.StatusBadRequest, "incorrect_git_source_info", "The provided git source does not match the project")
+		return newFailure(http.StatusBadRequest, "incorrect_git_source_info", "The provided git source does not match the project")
 	}
 	if git.SHA == "" {
 		git.SHA = p.Head
@@ -109,11 +109,11 @@ func (d *deployment) fromGit(p *project, git gitSource) error {
 	return nil
 }
 
-// copyOf makes d a redeployment: it inherits code, settings and variables from the original.
-func (d *deployment) copyOf(p *project, id string) error {
-	original := p.deployment(id)
+// copyDeployment makes d a redeployment: it inherits code, settings and variables from the original.
+func (d *deployment) copyDeployment(p *project, id string) error {
+	original := p.findDeployment(id)
 	if original == nil {
-		return fail(http.StatusNotFound, "not_found", "Deployment not found")
+		return newFailure(http.StatusNotFound, "not_found", "Deployment not found")
 	}
 	d.git, d.snapshot = original.git, maps.Clone(original.snapshot)
 	if d.meta == nil {
@@ -123,18 +123,18 @@ func (d *deployment) copyOf(p *project, id string) error {
 	return nil
 }
 
-func (p *project) head() *gitSource {
+func (p *project) headSource() *gitSource {
 	if p.RepoID == 0 {
 		return nil
 	}
 	return &gitSource{Type: "github", RepoID: p.RepoID, Ref: p.Ref, SHA: p.Head}
 }
 
-// deploy starts a build: it takes the variables as they are now, unless it inherits some.
-func (s *Server) deploy(p *project, d *deployment) *deployment {
-	d.id, d.state, d.createdAt = s.id("dpl_"), queued, s.stamp()
+// startBuild starts a build: it takes the variables as they are now, unless it inherits some.
+func (s *Server) startBuild(p *project, d *deployment) *deployment {
+	d.id, d.state, d.createdAt = s.newID("dpl_"), queued, s.newStamp()
 	if d.snapshot == nil {
-		d.snapshot = p.snapshot(d.target)
+		d.snapshot = p.snapshotVariables(d.target)
 	}
 	if d.meta == nil {
 		d.meta = map[string]string{}
@@ -149,12 +149,12 @@ func (s *Server) deploy(p *project, d *deployment) *deployment {
 	p.deployments = append(p.deployments, d)
 	end := cmp.Or(p.nextState, p.everyState)
 	p.nextState = ""
-	s.cfg.Clock.After(queueTime, "vercel builds "+d.id, func() { s.advance(d, building) })
-	s.cfg.Clock.After(BuildTime, "vercel finishes "+d.id, func() { s.finish(p, d, end) })
+	s.cfg.Clock.After(queueTime, "vercel builds "+d.id, func() { s.setBuildState(d, building) })
+	s.cfg.Clock.After(BuildTime, "vercel finishes "+d.id, func() { s.finishBuild(p, d, end) })
 	return d
 }
 
-func (s *Server) advance(d *deployment, state string) {
+func (s *Server) setBuildState(d *deployment, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d.state == queued {
@@ -162,12 +162,12 @@ func (s *Server) advance(d *deployment, state string) {
 	}
 }
 
-// finish ends a build. A READY production deployment goes live, unless an Instant Rollback is in force or a
+// finishBuild ends a build. A READY production deployment goes live, unless an Instant Rollback is in force or a
 // newer deployment is live already.
-func (s *Server) finish(p *project, d *deployment, failed string) {
+func (s *Server) finishBuild(p *project, d *deployment, failed string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if failed == "" && size(d.snapshot) > maxValue {
+	if failed == "" && sizeOf(d.snapshot) > maxValue {
 		failed = Failed
 	}
 	switch {
@@ -177,13 +177,13 @@ func (s *Server) finish(p *project, d *deployment, failed string) {
 		d.state = failed // or still building, where it hangs
 		return
 	}
-	d.state, d.readyAt = ready, s.stamp()
+	d.state, d.readyAt = ready, s.newStamp()
 	if d.target == production && !p.rolledBack && (p.live == nil || d.createdAt.After(p.live.createdAt)) {
 		p.live, d.promoted = d, true
 	}
 }
 
-func (p *project) snapshot(target string) map[string]string {
+func (p *project) snapshotVariables(target string) map[string]string {
 	if target == "" {
 		target = "preview"
 	}
@@ -196,14 +196,14 @@ func (p *project) snapshot(target string) map[string]string {
 	return out
 }
 
-func size(values map[string]string) (n int) {
+func sizeOf(values map[string]string) (n int) {
 	for key, value := range values {
 		n += len(key) + len(value)
 	}
 	return n
 }
 
-func (p *project) deployment(id string) *deployment {
+func (p *project) findDeployment(id string) *deployment {
 	for _, d := range p.deployments {
 		if d.id == id {
 			return d
@@ -215,17 +215,17 @@ func (p *project) deployment(id string) *deployment {
 func (s *Server) getDeployment(c call) (int, any, error) {
 	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
 		p := s.projects[id]
-		if d := p.deployment(c.PathValue("id")); d != nil && p.Team == c.team {
-			return http.StatusOK, d.json(p), nil
+		if d := p.findDeployment(c.PathValue("id")); d != nil && p.Team == c.team {
+			return http.StatusOK, d.describeDeployment(p), nil
 		}
 	}
-	return 0, nil, fail(http.StatusNotFound, "not_found", "Deployment not found")
+	return 0, nil, newFailure(http.StatusNotFound, "not_found", "Deployment not found")
 }
 
 // listDeployments lists the newest first.
 func (s *Server) listDeployments(c call) (int, any, error) {
 	query := c.URL.Query()
-	p, err := s.find(c, query.Get("projectId"))
+	p, err := s.findProject(c, query.Get("projectId"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -234,32 +234,32 @@ func (s *Server) listDeployments(c call) (int, any, error) {
 		limit, err = 20, nil
 	}
 	if err != nil || limit < 1 || limit > 100 {
-		return 0, nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: `limit` should be a number from 1 to 100.")
+		return 0, nil, newFailure(http.StatusBadRequest, "bad_request", "Invalid request: `limit` should be a number from 1 to 100.")
 	}
 	list := []any{}
 	for _, d := range slices.Backward(p.deployments) {
-		if len(list) < limit && d.matches(query.Get("target")) {
-			list = append(list, d.listed(p))
+		if len(list) < limit && d.matchesTarget(query.Get("target")) {
+			list = append(list, d.describeInList(p))
 		}
 	}
 	return http.StatusOK, map[string]any{"deployments": list, "pagination": map[string]any{"count": len(list), "next": nil, "prev": nil}}, nil
 }
 
-func (d *deployment) matches(target string) bool {
+func (d *deployment) matchesTarget(target string) bool {
 	return target == "" || target == d.target || target == "preview" && d.target == ""
 }
 
-// creator is who made every deployment.
+// creator is the author of every deployment.
 const creator = "user_1"
 
-func (d *deployment) json(p *project) map[string]any {
+func (d *deployment) describeDeployment(p *project) map[string]any {
 	out := map[string]any{"id": d.id, "name": p.Name, "url": d.id + ".vercel.app", "creator": map[string]any{"uid": creator}, "projectId": p.ID, "target": nil, "readyState": d.state,
-		"createdAt": millis(d.createdAt), "meta": d.meta, "aliasAssigned": d.promoted && !d.unaliased, "aliasError": nil}
+		"createdAt": unixMillis(d.createdAt), "meta": d.meta, "aliasAssigned": d.promoted && !d.unaliased, "aliasError": nil}
 	if d.target != "" {
 		out["target"] = d.target
 	}
 	if d.state == ready {
-		out["ready"], out["readySubstate"] = millis(d.readyAt), d.substate()
+		out["ready"], out["readySubstate"] = unixMillis(d.readyAt), d.readySubstate()
 	}
 	if d.git != nil {
 		out["gitSource"] = d.git
@@ -267,32 +267,32 @@ func (d *deployment) json(p *project) map[string]any {
 	return out
 }
 
-// listed is the shorter form of the list: uid and created, and no gitSource.
-func (d *deployment) listed(p *project) map[string]any {
-	out := d.json(p)
+// describeInList returns the shorter form that lists have: uid and created, and no gitSource.
+func (d *deployment) describeInList(p *project) map[string]any {
+	out := d.describeDeployment(p)
 	out["uid"], out["created"], out["state"], out["type"], out["inspectorUrl"] = d.id, out["createdAt"], d.state, "LAMBDAS", nil
 	delete(out, "id")
 	delete(out, "gitSource")
 	return out
 }
 
-func (d *deployment) substate() string {
+func (d *deployment) readySubstate() string {
 	if d.promoted {
 		return "PROMOTED"
 	}
 	return "STAGED"
 }
 
-// deployHook builds the head of the production branch.
-func (s *Server) deployHook(c call) (int, any, error) {
+// serveDeployHook builds the head of the production branch.
+func (s *Server) serveDeployHook(c call) (int, any, error) {
 	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
 		p := s.projects[id]
 		if p.ID != c.PathValue("idOrName") || p.Hook == "" || p.Hook != c.PathValue("hook") {
 			continue
 		}
-		d := s.deploy(p, &deployment{target: production, git: p.head(), meta: map[string]string{"deployHookId": p.Hook}})
-		job := map[string]any{"id": s.id("job_"), "state": "PENDING", "createdAt": millis(d.createdAt)}
+		d := s.startBuild(p, &deployment{target: production, git: p.headSource(), meta: map[string]string{"deployHookId": p.Hook}})
+		job := map[string]any{"id": s.newID("job_"), "state": "PENDING", "createdAt": unixMillis(d.createdAt)}
 		return http.StatusCreated, map[string]any{"job": job}, nil
 	}
-	return 0, nil, fail(http.StatusNotFound, "not_found", "The deploy hook was not found")
+	return 0, nil, newFailure(http.StatusNotFound, "not_found", "The deploy hook was not found")
 }

@@ -23,14 +23,14 @@ func (s *Server) RevokeToken(token string) {
 func (s *Server) SetByHand(project, key, target, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, now := s.must(project), s.stamp()
-	if v := p.variable(key, target); v != nil {
-		s.changed(p, v.Variable, "updated", ByHand)
+	p, now := s.mustFindProject(project), s.newStamp()
+	if v := p.findVariable(key, target); v != nil {
+		s.noteChange(p, v.Variable, "updated", ByHand)
 		v.Value, v.UpdatedAt = value, now
 		return
 	}
-	s.add(p, Variable{
-		ID: s.id("env_"), Key: key, Value: value, Type: "encrypted", Target: []string{target}, CreatedAt: now, UpdatedAt: now,
+	s.addVariable(p, Variable{
+		ID: s.newID("env_"), Key: key, Value: value, Type: "encrypted", Target: []string{target}, CreatedAt: now, UpdatedAt: now,
 	}, ByHand)
 }
 
@@ -39,22 +39,22 @@ func (s *Server) SetByHand(project, key, target, value string) {
 func (s *Server) AddByHand(project string, v Variable) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.stamp()
-	v.ID, v.CreatedAt, v.UpdatedAt = s.id("env_"), now, now
+	now := s.newStamp()
+	v.ID, v.CreatedAt, v.UpdatedAt = s.newID("env_"), now, now
 	if v.Type == "" {
 		v.Type = "encrypted"
 	}
-	s.add(s.must(project), v, ByHand)
+	s.addVariable(s.mustFindProject(project), v, ByHand)
 }
 
 // CommentByHand changes a variable's comment and nothing else.
 func (s *Server) CommentByHand(project, key, target, comment string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.must(project)
-	v := p.variable(key, target)
-	s.changed(p, v.Variable, "updated", ByHand)
-	v.Comment, v.UpdatedAt = comment, s.stamp()
+	p := s.mustFindProject(project)
+	v := p.findVariable(key, target)
+	s.noteChange(p, v.Variable, "updated", ByHand)
+	v.Comment, v.UpdatedAt = comment, s.newStamp()
 }
 
 // How comments are not taken.
@@ -73,20 +73,20 @@ func (s *Server) NoComments(project string) { s.setComments(project, never) }
 func (s *Server) setComments(project, how string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(project).comments = how
+	s.mustFindProject(project).comments = how
 }
 
 // DeleteByHand removes a variable from all its targets. Repeatable.
 func (s *Server) DeleteByHand(project, key, target string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.must(project)
-	for v := p.variable(key, target); v != nil; v = p.variable(key, target) {
-		s.remove(p, v, ByHand)
+	p := s.mustFindProject(project)
+	for v := p.findVariable(key, target); v != nil; v = p.findVariable(key, target) {
+		s.dropVariable(p, v, ByHand)
 	}
 }
 
-func (p *project) variable(key, target string) *variable {
+func (p *project) findVariable(key, target string) *variable {
 	for _, v := range p.variables {
 		if v.Key == key && slices.Contains(v.Target, target) {
 			return v
@@ -99,7 +99,7 @@ func (p *project) variable(key, target string) *variable {
 func (s *Server) RefuseKey(project, key, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(project).refused[key] = code
+	s.mustFindProject(project).refused[key] = code
 }
 
 // RefuseAllWith makes every request with key fail as a whole, with 400, its item in error.failed and nothing written.
@@ -107,7 +107,7 @@ func (s *Server) RefuseKey(project, key, code string) {
 func (s *Server) RefuseAllWith(project, key, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.must(project)
+	p := s.mustFindProject(project)
 	if p.refusesAll[key] = code; code == "" {
 		delete(p.refusesAll, key)
 	}
@@ -117,28 +117,28 @@ func (s *Server) RefuseAllWith(project, key, code string) {
 func (s *Server) LoseDomains(project string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(project).live.unaliased = true
+	s.mustFindProject(project).live.unaliased = true
 }
 
 // FailNextBuild makes the next deployment end in state: Failed, Canceled or Hanging.
 func (s *Server) FailNextBuild(project, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(project).nextState = state
+	s.mustFindProject(project).nextState = state
 }
 
 // FailBuilds makes every deployment from now on end in state: Failed, Canceled or Hanging. With "" they work again.
 func (s *Server) FailBuilds(project, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(project).everyState = state
+	s.mustFindProject(project).everyState = state
 }
 
 // CancelBuild cancels a deployment that is queued or building. Any other stays as it is.
 func (s *Server) CancelBuild(project, deploymentID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := s.must(project).deployment(deploymentID); d != nil && (d.state == queued || d.state == building) {
+	if d := s.mustFindProject(project).findDeployment(deploymentID); d != nil && (d.state == queued || d.state == building) {
 		d.state = Canceled
 	}
 }
@@ -147,7 +147,7 @@ func (s *Server) CancelBuild(project, deploymentID string) {
 func (s *Server) Unfinished(project string) (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, d := range s.must(project).deployments {
+	for _, d := range s.mustFindProject(project).deployments {
 		if d.state == queued || d.state == building {
 			ids = append(ids, d.id)
 		}
@@ -159,9 +159,9 @@ func (s *Server) Unfinished(project string) (ids []string) {
 func (s *Server) Push(project, sha string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.must(project)
+	p := s.mustFindProject(project)
 	p.Head = sha
-	return s.deploy(p, &deployment{target: production, git: p.head()}).id
+	return s.startBuild(p, &deployment{target: production, git: p.headSource()}).id
 }
 
 // Redeploy builds an earlier deployment again for production, with the variables that it had; it returns the new
@@ -169,11 +169,11 @@ func (s *Server) Push(project, sha string) string {
 func (s *Server) Redeploy(project, deploymentID string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, d := s.must(project), &deployment{target: production}
-	if err := d.copyOf(p, deploymentID); err != nil {
+	p, d := s.mustFindProject(project), &deployment{target: production}
+	if err := d.copyDeployment(p, deploymentID); err != nil {
 		panic("vercel stand-in: no deployment " + deploymentID)
 	}
-	return s.deploy(p, d).id
+	return s.startBuild(p, d).id
 }
 
 // InstantRollback puts an earlier deployment on the domain and keeps new ones off it until a Promote. It takes those
@@ -181,8 +181,8 @@ func (s *Server) Redeploy(project, deploymentID string) string {
 func (s *Server) InstantRollback(project, deploymentID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.must(project)
-	d := p.deployment(deploymentID)
+	p := s.mustFindProject(project)
+	d := p.findDeployment(deploymentID)
 	if d == nil || !p.canServe(d) {
 		panic("vercel stand-in: no deployment that production was on before " + deploymentID)
 	}
@@ -193,8 +193,8 @@ func (s *Server) InstantRollback(project, deploymentID string) {
 func (s *Server) Promote(project, deploymentID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.must(project)
-	d := p.deployment(deploymentID)
+	p := s.mustFindProject(project)
+	d := p.findDeployment(deploymentID)
 	if d == nil || d.state != ready {
 		panic("vercel stand-in: no READY deployment " + deploymentID)
 	}
@@ -205,5 +205,5 @@ func (s *Server) Promote(project, deploymentID string) {
 func (s *Server) RemoveProject(project string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.projects, s.must(project).ID)
+	delete(s.projects, s.mustFindProject(project).ID)
 }

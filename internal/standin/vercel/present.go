@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// Presented says which variable the running code presents to which target as its credential.
+// Presented is a variable that the running code presents to a target as its credential.
 type Presented struct{ Env, Target string }
 
 // Refusal is a live deployment whose credential a target does not accept. It never holds the credential.
 type Refusal struct{ Project, Deployment, Env, Target string }
 
-// SetPresented says what a project's code presents from its next build on.
+// SetPresented sets what a project's code presents from its next build on.
 func (s *Server) SetPresented(project string, shown ...Presented) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(project).Presents = slices.Clone(shown)
+	s.mustFindProject(project).Presents = slices.Clone(shown)
 }
 
 // Present lets every live deployment use its credentials and returns the refusals, sorted by project.
@@ -28,14 +28,14 @@ func (s *Server) Present() []Refusal {
 		if p.live == nil || s.cfg.Targets == nil {
 			continue
 		}
-		for _, use := range p.refusals(p.live, s.cfg.Targets.Accepts) {
+		for _, use := range p.collectRefusals(p.live, s.cfg.Targets.Accepts) {
 			out = append(out, Refusal{p.Name, p.live.id, use.Env, use.Target})
 		}
 	}
 	return out
 }
 
-func (p *project) refusals(d *deployment, accepts func(target, credential string) bool) (refused []Presented) {
+func (p *project) collectRefusals(d *deployment, accepts func(target, credential string) bool) (refused []Presented) {
 	for _, use := range d.presents {
 		if !accepts(use.Target, d.snapshot[use.Env]) {
 			refused = append(refused, use)
@@ -51,26 +51,26 @@ type RollbackTarget struct {
 	Refused    []Presented // what its targets would refuse now of what it presents
 }
 
-// RollbackTargets returns the live deployment, if there is one, and those that an Instant Rollback could put in its place:
-// every READY production deployment that was live before; newest first. It presents nothing. Built has their values.
-// Source of the rule, which is a team's (a Hobby account can only take the one before):
+// RollbackTargets returns the live deployment, if there is one, and those that an Instant Rollback could put in its
+// place: every READY production deployment that was live before; newest first. It presents nothing. Built has their
+// values. Source of the rule, which is a team's (a Hobby account can only take the one before):
 // https://vercel.com/docs/instant-rollback#eligible-deployments
 func (s *Server) RollbackTargets(project string) (out []RollbackTarget) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.must(project)
+	p := s.mustFindProject(project)
 	for _, d := range slices.Backward(p.deployments) {
 		if !p.canServe(d) {
 			continue
 		}
 		r := RollbackTarget{Deployment: d.id, Live: d == p.live}
 		if s.cfg.Targets != nil {
-			r.Refused = p.refusals(d, s.cfg.Targets.WouldAccept)
+			r.Refused = p.collectRefusals(d, s.cfg.Targets.WouldAccept)
 		}
 		out = append(out, r)
 	}
 	return out
 }
 
-// canServe says whether production is or was on a deployment.
+// canServe reports whether production is or was on a deployment.
 func (p *project) canServe(d *deployment) bool { return d == p.live || d.state == ready && d.promoted }

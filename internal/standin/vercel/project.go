@@ -53,7 +53,7 @@ func (s *Server) Variables(project string) []Variable {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []Variable
-	for _, v := range s.must(project).variables {
+	for _, v := range s.mustFindProject(project).variables {
 		out = append(out, v.Variable)
 	}
 	slices.SortFunc(out, compareVariables)
@@ -64,7 +64,7 @@ func (s *Server) Variables(project string) []Variable {
 func (s *Server) Live(project string) (deploymentID string, values map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := s.must(project).live; d != nil {
+	if d := s.mustFindProject(project).live; d != nil {
 		return d.id, maps.Clone(d.snapshot)
 	}
 	return "", nil
@@ -74,14 +74,14 @@ func (s *Server) Live(project string) (deploymentID string, values map[string]st
 func (s *Server) Built(project, deploymentID string) map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := s.must(project).deployment(deploymentID); d != nil {
+	if d := s.mustFindProject(project).findDeployment(deploymentID); d != nil {
 		return maps.Clone(d.snapshot)
 	}
 	return nil
 }
 
-// must finds a project for a test, which has to know its own projects.
-func (s *Server) must(idOrName string) *project {
+// mustFindProject finds a project for a test, which has to know its own projects.
+func (s *Server) mustFindProject(idOrName string) *project {
 	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
 		if p := s.projects[id]; p.ID == idOrName || p.Name == idOrName {
 			return p
@@ -90,24 +90,24 @@ func (s *Server) must(idOrName string) *project {
 	panic(fmt.Sprintf("vercel stand-in: no project %q", idOrName))
 }
 
-// find finds a project for a caller, in the scope of the call's team.
-func (s *Server) find(c call, idOrName string) (*project, error) {
+// findProject finds a project for a caller, in the scope of the call's team.
+func (s *Server) findProject(c call, idOrName string) (*project, error) {
 	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
 		if p := s.projects[id]; (p.ID == idOrName || p.Name == idOrName) && p.Team == c.team {
 			return p, nil
 		}
 	}
-	return nil, fail(http.StatusNotFound, "not_found", "Project not found.")
+	return nil, newFailure(http.StatusNotFound, "not_found", "Project not found.")
 }
 
 func (s *Server) getProject(c call) (int, any, error) {
-	p, err := s.find(c, c.PathValue("idOrName"))
+	p, err := s.findProject(c, c.PathValue("idOrName"))
 	if err != nil {
 		return 0, nil, err
 	}
 	targets := map[string]any{}
 	if d := p.live; d != nil {
-		targets[production] = p.serving(d)
+		targets[production] = p.describeServing(d)
 	}
 	functions := map[string]any{"functionDefaultRegions": []string{"iad1"}}
 	body := map[string]any{"id": p.ID, "name": p.Name, "accountId": p.Team, "targets": targets, "alias": []any{}, "directoryListing": false,
@@ -119,9 +119,9 @@ func (s *Server) getProject(c call) (int, any, error) {
 	return http.StatusOK, body, nil
 }
 
-// serving is the form in which a project shows the deployment that has its production domain.
-func (p *project) serving(d *deployment) map[string]any {
-	out := d.listed(p)
+// describeServing returns the deployment that has the production domain, in the form that a project shows.
+func (p *project) describeServing(d *deployment) map[string]any {
+	out := d.describeInList(p)
 	delete(out, "uid")
 	delete(out, "projectId")
 	out["id"], out["alias"], out["deploymentHostname"] = d.id, []string{p.Domain}, p.Domain
@@ -129,4 +129,4 @@ func (p *project) serving(d *deployment) map[string]any {
 	return out
 }
 
-func millis(t time.Time) int64 { return t.UnixMilli() }
+func unixMillis(t time.Time) int64 { return t.UnixMilli() }

@@ -18,7 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// Config is what a Server needs from its surroundings. Targets may be nil: then nothing is refused.
+// Config holds what a Server depends on. Targets may be nil: then nothing is refused.
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap
@@ -45,18 +45,18 @@ type Server struct {
 // New returns a Server without projects and tokens.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, mux: http.NewServeMux(), projects: map[string]*project{}, tokens: map[string]string{}}
-	s.route("GET /v9/projects/{idOrName}", "", s.getProject)
-	s.route("GET /v9/projects/{idOrName}/env", "", s.listVariables)
-	s.route("GET /v10/projects/{idOrName}/env", "", s.listVariables)
-	s.route("POST /v10/projects/{idOrName}/env", "upsert", s.createVariables)
-	s.route("PATCH /v9/projects/{idOrName}/env/{envId}", "", s.editVariable)
-	s.route("DELETE /v9/projects/{idOrName}/env/{envId}", "", s.deleteVariable)
-	s.route("POST /v13/deployments", "forceNew", s.createDeployment)
-	s.route("GET /v13/deployments/{id}", "", s.getDeployment)
-	s.route("GET /v7/deployments", "projectId target limit", s.listDeployments)
-	s.route("POST /v1/integrations/deploy/{idOrName}/{hook}", "", s.deployHook)
+	s.registerRoute("GET /v9/projects/{idOrName}", "", s.getProject)
+	s.registerRoute("GET /v9/projects/{idOrName}/env", "", s.listVariables)
+	s.registerRoute("GET /v10/projects/{idOrName}/env", "", s.listVariables)
+	s.registerRoute("POST /v10/projects/{idOrName}/env", "upsert", s.createVariables)
+	s.registerRoute("PATCH /v9/projects/{idOrName}/env/{envId}", "", s.editVariable)
+	s.registerRoute("DELETE /v9/projects/{idOrName}/env/{envId}", "", s.deleteVariable)
+	s.registerRoute("POST /v13/deployments", "forceNew", s.createDeployment)
+	s.registerRoute("GET /v13/deployments/{id}", "", s.getDeployment)
+	s.registerRoute("GET /v7/deployments", "projectId target limit", s.listDeployments)
+	s.registerRoute("POST /v1/integrations/deploy/{idOrName}/{hook}", "", s.serveDeployHook)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.serve(w, r, r.Method+" unknown", r.URL.Path, func(call) (int, any, error) { return 0, nil, missing("%s %s", r.Method, r.URL.Path) })
+		s.serveRequest(w, r, r.Method+" unknown", r.URL.Path, func(call) (int, any, error) { return 0, nil, notImplemented("%s %s", r.Method, r.URL.Path) })
 	})
 	return s
 }
@@ -81,7 +81,7 @@ type failure struct {
 
 func (f *failure) Error() string { return f.code + ": " + f.text }
 
-func (f *failure) body() map[string]any {
+func (f *failure) errorBody() map[string]any {
 	fields := map[string]any{"code": f.code, "message": f.text}
 	for name, value := range f.extra {
 		fields[name] = value
@@ -89,25 +89,25 @@ func (f *failure) body() map[string]any {
 	return map[string]any{"error": fields}
 }
 
-func fail(status int, code, format string, args ...any) *failure {
+func newFailure(status int, code, format string, args ...any) *failure {
 	return &failure{status: status, code: code, text: fmt.Sprintf(format, args...)}
 }
 
-func missing(format string, args ...any) *failure {
-	return fail(http.StatusNotImplemented, "standin_not_implemented", "the stand-in does not implement "+format, args...)
+func notImplemented(format string, args ...any) *failure {
+	return newFailure(http.StatusNotImplemented, "standin_not_implemented", "the stand-in does not implement "+format, args...)
 }
 
-type answer func(call) (status int, body any, err error)
+type answerFunc func(call) (status int, body any, err error)
 
-// route serves pattern; query lists the parameters it knows beside the team's.
-func (s *Server) route(pattern, query string, do answer) {
+// registerRoute serves pattern; query lists the parameters it knows beside the team's.
+func (s *Server) registerRoute(pattern, query string, do answerFunc) {
 	known := append(strings.Fields(query), "teamId", "slug")
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		about := r.PathValue("idOrName") + r.PathValue("id")
-		s.serve(w, r, pattern, about, func(c call) (int, any, error) {
+		s.serveRequest(w, r, pattern, about, func(c call) (int, any, error) {
 			for name := range r.URL.Query() {
 				if !slices.Contains(known, name) {
-					return 0, nil, missing("query parameter %s of %s", name, pattern)
+					return 0, nil, notImplemented("query parameter %s of %s", name, pattern)
 				}
 			}
 			return do(c)
@@ -115,19 +115,19 @@ func (s *Server) route(pattern, query string, do answer) {
 	})
 }
 
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, operation, about string, do answer) {
+func (s *Server) serveRequest(w http.ResponseWriter, r *http.Request, operation, about string, do answerFunc) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	entry := sim.Call{Service: "vercel", Operation: operation, Resource: about, Write: r.Method != http.MethodGet, Bytes: len(body), Question: r.URL.String()}
-	s.cfg.Tap.Serve(w, entry, func(w http.ResponseWriter) { s.answer(w, call{Request: r, body: body}, do) }, s.refuse)
+	s.cfg.Tap.Serve(w, entry, func(w http.ResponseWriter) { s.answerCall(w, call{Request: r, body: body}, do) }, s.refuseCall)
 }
 
-func (s *Server) answer(w http.ResponseWriter, c call, do answer) {
+func (s *Server) answerCall(w http.ResponseWriter, c call, do answerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.authorize(&c)
+	err := s.authorizeCall(&c)
 	var status int
 	var body any
 	if err == nil {
@@ -135,15 +135,15 @@ func (s *Server) answer(w http.ResponseWriter, c call, do answer) {
 	}
 	var f *failure
 	if errors.As(err, &f) {
-		status, body = f.status, f.body()
+		status, body = f.status, f.errorBody()
 	} else if err != nil {
-		status, body = http.StatusBadRequest, fail(0, "bad_request", "Invalid request: %v", err).body()
+		status, body = http.StatusBadRequest, newFailure(0, "bad_request", "Invalid request: %v", err).errorBody()
 	}
-	send(w, status, body)
+	sendJSON(w, status, body)
 }
 
-// authorize finds out for which team the call is made. A deploy hook needs no token: its address is the secret.
-func (s *Server) authorize(c *call) error {
+// authorizeCall finds out for which team the call is made. A deploy hook needs no token: its address is the secret.
+func (s *Server) authorizeCall(c *call) error {
 	if c.PathValue("hook") != "" {
 		return nil
 	}
@@ -154,27 +154,27 @@ func (s *Server) authorize(c *call) error {
 	}
 	c.team = c.URL.Query().Get("teamId") + c.URL.Query().Get("slug")
 	if c.team != "" && c.team != team {
-		return fail(http.StatusForbidden, "forbidden", "Not authorized: Trying to access resource under scope %q", c.team)
+		return newFailure(http.StatusForbidden, "forbidden", "Not authorized: Trying to access resource under scope %q", c.team)
 	}
 	return nil
 }
 
-// refuse sends Vercel's error for an outcome that a hook chose. Source: https://vercel.com/docs/rest-api/errors
-func (s *Server) refuse(w http.ResponseWriter, outcome sim.Outcome) {
+// refuseCall sends Vercel's error for an outcome that a hook chose. Source: https://vercel.com/docs/rest-api/errors
+func (s *Server) refuseCall(w http.ResponseWriter, outcome sim.Outcome) {
 	switch outcome {
 	case sim.Throttled:
 		w.Header().Set("Retry-After", "7")
 		reset := s.cfg.Clock.Now().Add(7 * time.Second).Unix()
 		limit := map[string]any{"limit": map[string]any{"remaining": 0, "reset": reset, "total": 120}}
-		send(w, http.StatusTooManyRequests, (&failure{code: "rate_limited", text: "The rate limit has been exceeded", extra: limit}).body())
+		sendJSON(w, http.StatusTooManyRequests, (&failure{code: "rate_limited", text: "The rate limit has been exceeded", extra: limit}).errorBody())
 	case sim.Denied:
-		send(w, http.StatusForbidden, fail(0, "forbidden", "You don't have permission").body())
+		sendJSON(w, http.StatusForbidden, newFailure(0, "forbidden", "You don't have permission").errorBody())
 	default:
-		send(w, http.StatusInternalServerError, fail(0, "internal_server_error", "An unexpected error occurred").body())
+		sendJSON(w, http.StatusInternalServerError, newFailure(0, "internal_server_error", "An unexpected error occurred").errorBody())
 	}
 }
 
-func send(w http.ResponseWriter, status int, body any) {
+func sendJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(body); err != nil {
@@ -182,8 +182,8 @@ func send(w http.ResponseWriter, status int, body any) {
 	}
 }
 
-// decode reads strictly: a field that the stand-in does not know is refused as not implemented.
-func decode(body []byte, into any) error {
+// decodeStrictly reads strictly: a field that the stand-in does not know is refused as not implemented.
+func decodeStrictly(body []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	err := d.Decode(into)
@@ -191,14 +191,14 @@ func decode(body []byte, into any) error {
 		return nil
 	}
 	if field, found := strings.CutPrefix(err.Error(), "json: unknown field "); found {
-		return missing("body field %s", field)
+		return notImplemented("body field %s", field)
 	}
-	return fail(http.StatusBadRequest, "bad_request", "Invalid JSON")
+	return newFailure(http.StatusBadRequest, "bad_request", "Invalid JSON")
 }
 
-// stamp returns the present time in whole milliseconds, later than every stamp before: on a clock that stands
+// newStamp returns the present time in whole milliseconds, later than every stamp before: on a clock that stands
 // still, what happens second is still seen to happen second.
-func (s *Server) stamp() time.Time {
+func (s *Server) newStamp() time.Time {
 	now := s.cfg.Clock.Now().Truncate(time.Millisecond)
 	if !now.After(s.last) {
 		now = s.last.Add(time.Millisecond)
@@ -207,7 +207,7 @@ func (s *Server) stamp() time.Time {
 	return now
 }
 
-func (s *Server) id(prefix string) string {
+func (s *Server) newID(prefix string) string {
 	s.seq++
 	return fmt.Sprintf("%s%06d", prefix, s.seq)
 }

@@ -31,11 +31,12 @@ type Variable struct {
 
 type variable struct{ Variable }
 
-// maxValue is the greatest size of all variables of a deployment together, so also of one (Vercel's environment variable limits).
+// maxValue is the greatest size of all variables of a deployment together, so also of one (Vercel's environment
+// variable limits).
 const maxValue = 64 << 10
 
-// input is the body of a create or an edit; in an edit a nil field stays as it is.
-type input struct {
+// variableInput is the body of a create or an edit; in an edit a nil field stays as it is.
+type variableInput struct {
 	Key                  *string         `json:"key"`
 	Value                *string         `json:"value"`
 	Type                 *string         `json:"type"`
@@ -46,7 +47,7 @@ type input struct {
 }
 
 func (s *Server) listVariables(c call) (int, any, error) {
-	p, err := s.find(c, c.PathValue("idOrName"))
+	p, err := s.findProject(c, c.PathValue("idOrName"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -54,16 +55,16 @@ func (s *Server) listVariables(c call) (int, any, error) {
 	listed := slices.Clone(p.variables)
 	sim.Shuffle(s.cfg.Lists, s.cfg.Clock.Now(), listed, func(v *variable) string { return v.ID }) // Vercel documents no order
 	for _, v := range listed {
-		envs = append(envs, v.json())
+		envs = append(envs, v.describeVariable())
 	}
 	return http.StatusOK, map[string]any{"envs": envs, "pagination": map[string]any{"count": len(envs), "next": nil, "prev": nil}}, nil
 }
 
-// json shows a variable. A sensitive value is never readable; an encrypted one is shown here so that a client
-// that echoes answers is caught.
-func (v *variable) json() map[string]any {
+// describeVariable shows a variable. A sensitive value is never readable; an encrypted one is shown here so that a
+// client that echoes answers is caught.
+func (v *variable) describeVariable() map[string]any {
 	out := map[string]any{"id": v.ID, "key": v.Key, "type": v.Type, "target": v.Target, "comment": v.Comment,
-		"createdAt": millis(v.CreatedAt), "updatedAt": millis(v.UpdatedAt), "customEnvironmentIds": slices.Concat([]string{}, v.Custom), "securityIssues": []string{}, "value": ""}
+		"createdAt": unixMillis(v.CreatedAt), "updatedAt": unixMillis(v.UpdatedAt), "customEnvironmentIds": slices.Concat([]string{}, v.Custom), "securityIssues": []string{}, "value": ""}
 	if v.Type != "sensitive" {
 		out["value"] = v.Value
 	}
@@ -78,7 +79,7 @@ func (v *variable) json() map[string]any {
 
 // createVariables answers 201 with created and failed, or 400 where nothing at all was created.
 func (s *Server) createVariables(c call) (int, any, error) {
-	p, err := s.find(c, c.PathValue("idOrName"))
+	p, err := s.findProject(c, c.PathValue("idOrName"))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -86,18 +87,18 @@ func (s *Server) createVariables(c call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if f := p.refusedWhole(inputs); f != nil {
+	if f := p.findWholeRefusal(inputs); f != nil {
 		return 0, nil, f
 	}
-	created, failed, now := []any{}, []any{}, s.stamp()
+	created, failed, now := []any{}, []any{}, s.newStamp()
 	var last *failure
 	for _, in := range inputs {
-		v, f := s.put(p, in, c.URL.Query().Get("upsert") == "true", now)
+		v, f := s.putVariable(p, in, c.URL.Query().Get("upsert") == "true", now)
 		if f != nil {
-			last, failed = f, append(failed, f.body())
+			last, failed = f, append(failed, f.errorBody())
 			continue
 		}
-		created = append(created, v.json())
+		created = append(created, v.describeVariable())
 	}
 	if len(created) == 0 && last != nil {
 		last.extra["failed"] = failed
@@ -110,46 +111,46 @@ func (s *Server) createVariables(c call) (int, any, error) {
 }
 
 // decodeInputs refuses the whole request where Vercel's schema does.
-func decodeInputs(body []byte) (inputs []input, one bool, err error) {
+func decodeInputs(body []byte) (inputs []variableInput, one bool, err error) {
 	if one = !bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")); one {
 		body = append(append([]byte("["), body...), ']')
 	}
-	if err := decode(body, &inputs); err != nil {
+	if err := decodeStrictly(body, &inputs); err != nil {
 		return nil, one, err
 	}
 	for _, in := range inputs {
 		if in.Key == nil || in.Value == nil || in.Type == nil || in.Target == nil {
-			return nil, one, fail(http.StatusBadRequest, "bad_request", "Invalid request: key, value, type and target are required.")
+			return nil, one, newFailure(http.StatusBadRequest, "bad_request", "Invalid request: key, value, type and target are required.")
 		}
-		if err := in.check(); err != nil {
+		if err := in.checkInput(); err != nil {
 			return nil, one, err
 		}
 	}
 	return inputs, one, nil
 }
 
-func (in input) check() error {
+func (in variableInput) checkInput() error {
 	if len(in.CustomEnvironmentIDs) > 0 {
-		return missing("custom environments")
+		return notImplemented("custom environments")
 	}
-	targets, err := in.targets()
+	targets, err := in.parseTargets()
 	if err != nil {
 		return err
 	}
-	kind := deref(in.Type)
+	kind := valueOrEmpty(in.Type)
 	switch {
 	case in.Type != nil && !slices.Contains([]string{"plain", "encrypted", "sensitive"}, kind):
-		return fail(http.StatusBadRequest, "bad_request", "Invalid request: `type` should be one of plain, encrypted, sensitive.")
+		return newFailure(http.StatusBadRequest, "bad_request", "Invalid request: `type` should be one of plain, encrypted, sensitive.")
 	case kind == "sensitive" && slices.Contains(targets, "development"):
-		return fail(http.StatusBadRequest, "bad_request", "You cannot set a Sensitive Environment Variable's target to development.")
-	case deref(in.GitBranch) != "" && !slices.Equal(targets, []string{"preview"}):
-		return fail(http.StatusBadRequest, "bad_request", "`gitBranch` requires the target preview.")
+		return newFailure(http.StatusBadRequest, "bad_request", "You cannot set a Sensitive Environment Variable's target to development.")
+	case valueOrEmpty(in.GitBranch) != "" && !slices.Equal(targets, []string{"preview"}):
+		return newFailure(http.StatusBadRequest, "bad_request", "`gitBranch` requires the target preview.")
 	}
 	return nil
 }
 
 // targets reads a target or a list of them, sorted.
-func (in input) targets() ([]string, error) {
+func (in variableInput) parseTargets() ([]string, error) {
 	var list []string
 	if in.Target == nil {
 		return nil, nil
@@ -157,44 +158,44 @@ func (in input) targets() ([]string, error) {
 	if json.Unmarshal(in.Target, &list) != nil {
 		list = make([]string, 1)
 		if json.Unmarshal(in.Target, &list[0]) != nil {
-			return nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: `target` should be a string or a list.")
+			return nil, newFailure(http.StatusBadRequest, "bad_request", "Invalid request: `target` should be a string or a list.")
 		}
 	}
 	slices.Sort(list)
 	for _, t := range list {
 		if t != production && t != "preview" && t != "development" {
-			return nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: `target` should be production, preview or development.")
+			return nil, newFailure(http.StatusBadRequest, "bad_request", "Invalid request: `target` should be production, preview or development.")
 		}
 	}
 	if len(list) == 0 {
-		return nil, fail(http.StatusBadRequest, "bad_request", "Invalid request: `target` should not be empty.")
+		return nil, newFailure(http.StatusBadRequest, "bad_request", "Invalid request: `target` should not be empty.")
 	}
 	return list, nil
 }
 
 var keyPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// put creates a variable or, in an upsert, updates the one with the same key, target list and branch. One with
+// putVariable creates a variable or, in an upsert, updates the one with the same key, target list and branch. One with
 // another target list that overlaps is a conflict (getsentry/sentry#118490). The type of an existing one stays, and
-// its comment where CommentsStay says so.
-func (s *Server) put(p *project, in input, upsert bool, now time.Time) (*variable, *failure) {
-	targets, _ := in.targets()
-	v := Variable{Key: *in.Key, Value: *in.Value, Type: *in.Type, Target: targets, GitBranch: deref(in.GitBranch), Comment: deref(in.Comment)}
-	if code := p.refusal(v); code != "" {
-		return nil, refusedItem(v, code, "")
+// its comment where CommentsStay was called.
+func (s *Server) putVariable(p *project, in variableInput, upsert bool, now time.Time) (*variable, *failure) {
+	targets, _ := in.parseTargets()
+	v := Variable{Key: *in.Key, Value: *in.Value, Type: *in.Type, Target: targets, GitBranch: valueOrEmpty(in.GitBranch), Comment: valueOrEmpty(in.Comment)}
+	if code := p.checkVariable(v); code != "" {
+		return nil, failedItem(v, code, "")
 	}
 	if p.comments == never {
 		v.Comment = ""
 	}
-	old := p.overlapping(v)
+	old := p.findOverlapping(v)
 	switch {
 	case old == nil:
-		v.ID, v.CreatedAt, v.UpdatedAt = s.id("env_"), now, now
-		return s.add(p, v, byToken), nil
+		v.ID, v.CreatedAt, v.UpdatedAt = s.newID("env_"), now, now
+		return s.addVariable(p, v, byToken), nil
 	case !upsert || !slices.Equal(old.Target, v.Target) || len(old.Custom) > 0:
-		return nil, refusedItem(v, "ENV_CONFLICT", old.ID)
+		return nil, failedItem(v, "ENV_CONFLICT", old.ID)
 	}
-	s.changed(p, old.Variable, "updated", byToken)
+	s.noteChange(p, old.Variable, "updated", byToken)
 	old.Value, old.UpdatedAt = v.Value, now
 	if in.Comment != nil && p.comments == "" {
 		old.Comment = v.Comment
@@ -202,8 +203,8 @@ func (s *Server) put(p *project, in input, upsert bool, now time.Time) (*variabl
 	return old, nil
 }
 
-// refusal says why Vercel takes no such variable at all.
-func (p *project) refusal(v Variable) string {
+// checkVariable returns the error code with which Vercel refuses a variable; "" where it accepts it.
+func (p *project) checkVariable(v Variable) string {
 	code, told := p.refused[v.Key]
 	delete(p.refused, v.Key)
 	switch {
@@ -213,7 +214,7 @@ func (p *project) refusal(v Variable) string {
 		return "KEY_INVALID_CHARACTERS"
 	case len(v.Key) > 256:
 		return "KEY_INVALID_LENGTH"
-	case reserved(v.Key):
+	case isReserved(v.Key):
 		return "KEY_RESERVED"
 	case len(v.Value) > maxValue:
 		return "VALUE_INVALID_LENGTH"
@@ -221,33 +222,34 @@ func (p *project) refusal(v Variable) string {
 	return ""
 }
 
-// refusedWhole refuses a request for one of its variables: then none of it is written.
-func (p *project) refusedWhole(inputs []input) *failure {
+// findWholeRefusal refuses a request for one of its variables: then none of it is written.
+func (p *project) findWholeRefusal(inputs []variableInput) *failure {
 	for _, in := range inputs {
 		code, told := p.refusesAll[*in.Key]
 		if !told {
 			continue
 		}
-		f := refusedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "")
-		f.extra["failed"] = []any{refusedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "").body()}
+		f := failedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "")
+		f.extra["failed"] = []any{failedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "").errorBody()}
 		return f
 	}
 	return nil
 }
 
-// reserved are names that Vercel or its runtime set (vercel.com/docs/environment-variables/reserved-environment-variables).
-func reserved(key string) bool {
+// isReserved reports whether Vercel or its runtime sets a name
+// (vercel.com/docs/environment-variables/reserved-environment-variables).
+func isReserved(key string) bool {
 	names := []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
 	return strings.HasPrefix(key, "VERCEL_") || strings.HasPrefix(key, "AWS_LAMBDA_") || slices.Contains(names, key)
 }
 
-// refusedItem is an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
-func refusedItem(v Variable, code, id string) *failure {
+// failedItem returns an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
+func failedItem(v Variable, code, id string) *failure {
 	return &failure{http.StatusBadRequest, code, "The variable cannot be written",
 		map[string]any{"key": v.Key, "envVarKey": v.Key, "envVarId": id, "value": v.Value, "target": v.Target}}
 }
 
-func (p *project) overlapping(v Variable) *variable {
+func (p *project) findOverlapping(v Variable) *variable {
 	for _, old := range p.variables {
 		shared := slices.ContainsFunc(v.Target, func(t string) bool { return slices.Contains(old.Target, t) })
 		if old.Key == v.Key && old.GitBranch == v.GitBranch && old.ID != v.ID && shared {
@@ -258,53 +260,53 @@ func (p *project) overlapping(v Variable) *variable {
 }
 
 func (s *Server) editVariable(c call) (int, any, error) {
-	p, v, err := s.variable(c)
+	p, v, err := s.variableOfCall(c)
 	if err != nil {
 		return 0, nil, err
 	}
-	var in input
-	if err := decode(c.body, &in); err != nil {
+	var in variableInput
+	if err := decodeStrictly(c.body, &in); err != nil {
 		return 0, nil, err
 	}
-	if err := in.check(); err != nil {
+	if err := in.checkInput(); err != nil {
 		return 0, nil, err
 	}
-	return s.edit(p, v, in)
+	return s.applyEdit(p, v, in)
 }
 
-func (s *Server) edit(p *project, v *variable, in input) (int, any, error) {
+func (s *Server) applyEdit(p *project, v *variable, in variableInput) (int, any, error) {
 	next := v.Variable
-	next.Key, next.Value = or(in.Key, next.Key), or(in.Value, next.Value)
-	next.GitBranch = or(in.GitBranch, next.GitBranch)
+	next.Key, next.Value = valueOr(in.Key, next.Key), valueOr(in.Value, next.Value)
+	next.GitBranch = valueOr(in.GitBranch, next.GitBranch)
 	if p.comments != never {
-		next.Comment = or(in.Comment, next.Comment)
+		next.Comment = valueOr(in.Comment, next.Comment)
 	}
-	if targets, _ := in.targets(); targets != nil {
+	if targets, _ := in.parseTargets(); targets != nil {
 		next.Target = targets
 	}
 	if next.Type == "sensitive" && slices.Contains(next.Target, "development") {
-		return 0, nil, fail(http.StatusBadRequest, "bad_request", "A sensitive variable cannot have the target development.")
+		return 0, nil, newFailure(http.StatusBadRequest, "bad_request", "A sensitive variable cannot have the target development.")
 	}
-	if p.overlapping(next) != nil {
-		return 0, nil, refusedItem(next, "ENV_CONFLICT", v.ID)
+	if p.findOverlapping(next) != nil {
+		return 0, nil, failedItem(next, "ENV_CONFLICT", v.ID)
 	}
-	s.changed(p, v.Variable, "updated", byToken)
-	next.UpdatedAt = s.stamp()
+	s.noteChange(p, v.Variable, "updated", byToken)
+	next.UpdatedAt = s.newStamp()
 	v.Variable = next
-	return http.StatusOK, v.json(), nil
+	return http.StatusOK, v.describeVariable(), nil
 }
 
 func (s *Server) deleteVariable(c call) (int, any, error) {
-	p, v, err := s.variable(c)
+	p, v, err := s.variableOfCall(c)
 	if err != nil {
 		return 0, nil, err
 	}
-	s.remove(p, v, byToken)
-	return http.StatusOK, v.json(), nil
+	s.dropVariable(p, v, byToken)
+	return http.StatusOK, v.describeVariable(), nil
 }
 
-func (s *Server) variable(c call) (*project, *variable, error) {
-	p, err := s.find(c, c.PathValue("idOrName"))
+func (s *Server) variableOfCall(c call) (*project, *variable, error) {
+	p, err := s.findProject(c, c.PathValue("idOrName"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -313,16 +315,16 @@ func (s *Server) variable(c call) (*project, *variable, error) {
 			return p, v, nil
 		}
 	}
-	return nil, nil, fail(http.StatusNotFound, "not_found", "Environment Variable not found.")
+	return nil, nil, newFailure(http.StatusNotFound, "not_found", "Environment Variable not found.")
 }
 
 func compareVariables(a, b Variable) int {
 	return cmp.Or(cmp.Compare(a.Key, b.Key), slices.Compare(a.Target, b.Target), cmp.Compare(a.ID, b.ID))
 }
 
-func deref(s *string) string { return or(s, "") }
+func valueOrEmpty(s *string) string { return valueOr(s, "") }
 
-func or(s *string, fallback string) string {
+func valueOr(s *string, fallback string) string {
 	if s == nil {
 		return fallback
 	}

@@ -31,7 +31,7 @@ func Errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// NotImplemented is how the stand-in refuses what it does not reproduce.
+// NotImplemented returns the error for what the stand-in does not reproduce.
 func NotImplemented(format string, args ...any) *Error {
 	return &Error{Code: "StandinNotImplemented", Message: "the stand-in does not implement " + fmt.Sprintf(format, args...), Status: http.StatusNotImplemented}
 }
@@ -54,7 +54,7 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 // Op answers one operation: JSON in, a value to encode or an *Error out.
 type Op func(ctx context.Context, body []byte) (any, error)
 
-// Handle makes an Op of a typed function. Input with a field that In does not have is refused as not implemented.
+// Handle returns a typed function as an Op. Input with a field that In does not have is refused as not implemented.
 func Handle[In, Out any](f func(context.Context, In) (Out, error)) Op {
 	return func(ctx context.Context, body []byte) (any, error) {
 		var in In
@@ -65,7 +65,8 @@ func Handle[In, Out any](f func(context.Context, In) (Out, error)) Op {
 	}
 }
 
-// Decode reads strictly: an unknown field is refused as not implemented, anything else malformed as SerializationException.
+// Decode reads strictly: an unknown field is refused as not implemented, anything else malformed as
+// SerializationException.
 func Decode(body []byte, into any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
@@ -116,7 +117,7 @@ type JSONService struct {
 	Name   string // for the journal: "secretsmanager"
 	Target string // what comes before the dot in X-Amz-Target
 	Ops    map[string]Op
-	Reads  func(operation string) bool // tells operations that change nothing
+	Reads  func(operation string) bool // reports whether an operation changes nothing
 }
 
 // ServeCall answers one request that has been routed to this service.
@@ -127,13 +128,13 @@ func (s JSONService) ServeCall(tap *sim.Tap, clock *sim.Clock, w http.ResponseWr
 	}
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	call := Caller(r)
-	call.Service, call.Operation, call.Resource, call.Bytes = s.Name, operation, resource(body), len(body)
+	call.Service, call.Operation, call.Resource, call.Bytes = s.Name, operation, resourceName(body), len(body)
 	call.Write, call.Question = !s.Reads(operation), operation+string(body)
-	tap.Serve(w, call, func(w http.ResponseWriter) { s.answer(WithCall(r.Context(), call), clock, w, operation, body) },
+	tap.Serve(w, call, func(w http.ResponseWriter) { s.answerOperation(WithCall(r.Context(), call), clock, w, operation, body) },
 		func(w http.ResponseWriter, o sim.Outcome) { WriteError(clock, w, Refusal(o)) })
 }
 
-func (s JSONService) answer(ctx context.Context, clock *sim.Clock, w http.ResponseWriter, operation string, body []byte) {
+func (s JSONService) answerOperation(ctx context.Context, clock *sim.Clock, w http.ResponseWriter, operation string, body []byte) {
 	op, known := s.Ops[operation]
 	if !known {
 		WriteError(clock, w, NotImplemented("%s %s", s.Name, operation))
@@ -147,8 +148,8 @@ func (s JSONService) answer(ctx context.Context, clock *sim.Clock, w http.Respon
 	WriteJSON(clock, w, http.StatusOK, out)
 }
 
-// resource names what a request is about, for the journal. Only members that carry names are looked at.
-func resource(body []byte) string {
+// resourceName returns the name of a request's resource, for the journal. It reads only members that carry names.
+func resourceName(body []byte) string {
 	var named struct {
 		SecretID       string `json:"SecretId"`
 		Name           string
@@ -171,7 +172,7 @@ func resource(body []byte) string {
 	return ""
 }
 
-// Refusal is the AWS error for an outcome that a hook chose.
+// Refusal returns the AWS error for an outcome that a hook chose.
 func Refusal(o sim.Outcome) *Error {
 	switch o {
 	case sim.Throttled:
@@ -185,14 +186,15 @@ func Refusal(o sim.Outcome) *Error {
 
 // WriteJSON sends an answer with the stand-in's time in its Date header.
 func WriteJSON(clock *sim.Clock, w http.ResponseWriter, status int, out any) {
-	header(clock, w)
+	setHeader(clock, w)
 	w.WriteHeader(status)
 	if out != nil {
 		_ = json.NewEncoder(w).Encode(out)
 	}
 }
 
-// WriteError sends an error as AWS's JSON protocols do. An error that is not an *Error is the stand-in's own bug, status 500.
+// WriteError sends an error as AWS's JSON protocols do. An error that is not an *Error is the stand-in's own bug,
+// status 500.
 func WriteError(clock *sim.Clock, w http.ResponseWriter, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -202,13 +204,13 @@ func WriteError(clock *sim.Clock, w http.ResponseWriter, err error) {
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
-	header(clock, w)
+	setHeader(clock, w)
 	w.Header().Set("X-Amzn-Errortype", e.Code)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"__type": e.Code, "message": e.Message})
 }
 
-func header(clock *sim.Clock, w http.ResponseWriter) {
+func setHeader(clock *sim.Clock, w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "application/x-amz-json-1.1")
 	h.Set("X-Amzn-Requestid", "00000000-0000-4000-8000-000000000000")

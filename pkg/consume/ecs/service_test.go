@@ -474,3 +474,26 @@ func TestRollRefusesAnotherBucket(t *testing.T) {
 		}
 	}
 }
+
+// At every moment of a way back the newest attempt is the one that failed, in whatever order ECS describes them.
+func TestWhatFailedIsSeenAtEveryMomentOfTheWayBack(t *testing.T) {
+	w := newWorld(t)
+	w.createService(w.registerRevision("app:1"), 2, true)
+	w.rollAndFinish(v1)
+	w.broken[v2] = true
+	w.rollTo(v2)
+	failed := 0
+	for range 600 {
+		w.clock.Advance(time.Second)
+		s := w.readStatus()
+		switch {
+		case s.Failed != nil && s.Failed.Version == v2:
+			failed++
+		case failed > 0:
+			t.Fatalf("it failed %d moments ago, and now it is %+v", failed, s)
+		}
+	}
+	if failed < 60 {
+		t.Errorf("the failure is seen %d times", failed)
+	}
+}

@@ -71,7 +71,7 @@ func (s *script) session(t *testing.T) *session {
 		t.Fatal(err)
 	}
 	one := &session{db: db, conn: conn}
-	t.Cleanup(func() { one.Close(context.Background()) })
+	t.Cleanup(func() { one.Close(context.WithoutCancel(t.Context())) })
 	if err := one.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,8 @@ func (u connectionURL) ReadLogin() (sqluser.Login, error) {
 	if err != nil {
 		return sqluser.Login{}, err
 	}
-	return l, readQuery(&l, strings.TrimPrefix(u.Query, "?"))
+	err = readQuery(&l, strings.TrimPrefix(u.Query, "?"))
+	return l, err
 }
 
 // readQuery reads the parameters that say how to log in (https://www.postgresql.org/docs/current/libpq-connect.html).

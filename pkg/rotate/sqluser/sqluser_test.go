@@ -51,10 +51,7 @@ func TestADeadlineOrTheManifestEndsSessions(t *testing.T) {
 }
 
 // answering is a product that lets everybody in, and answers a question with an error, or without.
-type answering struct {
-	product
-	err error
-}
+type answering struct{ err error }
 
 type answered struct{ err error }
 
