@@ -32,7 +32,7 @@ type alarm struct {
 	quietly   bool // it does not say when it is over
 }
 
-// series is what CloudWatch keeps one line for.
+// series identifies one metric of CloudWatch: a name and its dimensions.
 type series struct {
 	namespace, name string
 	dimensions      map[string]string
@@ -152,7 +152,7 @@ func listAlarms(env *manifest.Environment) []alarm {
 	return all
 }
 
-// looked says of each alarm of a plan what it means.
+// looked maps each alarm of a plan to its description.
 var looked = map[string]string{
 	plan.RotationDue:       "A credential is older than the manifest allows",
 	plan.RotationStuck:     "A rotation neither ends nor fails, or it has failed and left a person something to do",
@@ -229,7 +229,7 @@ func listFunctions(env *manifest.Environment) []function {
 	return all
 }
 
-// newAlarms has one alarm for each thing that a person has to look at. All of them go to the topic.
+// newAlarms adds one alarm for each thing that a person has to look at. All of them notify the topic.
 func (p pipeline) newAlarms(topic awssns.CfnTopic) {
 	for _, a := range listAlarms(p.environment) {
 		props := a.newProps(p.environment)

@@ -73,7 +73,7 @@ func TestThePageIsTheLinkOfItsAlarm(t *testing.T) {
 	}
 }
 
-// TestWhatEachAlarmWaitsForAndMakesOfSilence has every alarm, so that a new one is thought about, too.
+// TestWhatEachAlarmWaitsForAndMakesOfSilence lists every alarm, so that a new one is thought about, too.
 func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 	const once, twice = "5 minutes, 1 of 1", "5 minutes, 2 of 3"
 	want := map[string][3]string{
@@ -117,7 +117,7 @@ func TestEveryAlarmOfAPlanIsRaised(t *testing.T) {
 	}
 }
 
-// written says whether the Lambdas write a series, with exactly these dimensions.
+// written reports whether the Lambdas write a series with exactly these dimensions.
 func written(env *manifest.Environment, name string, dimensions map[string]string) bool {
 	return slices.ContainsFunc(metric.All(env), func(s metric.Series) bool {
 		return string(s.Name) == name && maps.Equal(s.Dimensions, dimensions)
@@ -142,7 +142,7 @@ func TestAlarmsLookAtWhatIsWritten(t *testing.T) {
 	}
 }
 
-// widget is what the test reads of a dashboard's body.
+// widget holds what the test reads of a dashboard's body.
 type widget struct {
 	Type                string
 	X, Y, Width, Height int

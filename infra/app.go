@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// config is what is synthesized.
+// config holds the input of the synthesis.
 type config struct {
 	environment  *manifest.Environment
 	open, closed []string // environments

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// assembly is what was synthesized for one environment.
+// assembly holds what was synthesized for one environment.
 type assembly struct {
 	folder string
 	stacks []stack
@@ -178,7 +178,7 @@ func every(t *testing.T, kind string) []resource {
 // environment is the one that a resource's stack is of.
 func (r resource) environment() string { return strings.Split(r.stack, "-")[1] }
 
-// at is what stands at a path of names and positions in a resource, or nil.
+// at returns what stands at a path of names and positions in a resource, or nil.
 func (r resource) at(path ...any) any {
 	var here any = r.body
 	for _, step := range path {
@@ -197,7 +197,7 @@ func (r resource) at(path ...any) any {
 	return here
 }
 
-// property is what stands at a path in a resource's properties.
+// property returns what stands at a path in a resource's properties, or nil.
 func (r resource) property(path ...any) any { return r.at(append([]any{"Properties"}, path...)...) }
 
 // texts are the values of a list, or the one value that stands for a list of one.

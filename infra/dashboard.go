@@ -50,7 +50,7 @@ func renderDashboard(env *manifest.Environment) string {
 	return string(body)
 }
 
-// graph has a line for every series of these metrics.
+// graph draws a line for every series of these metrics.
 type graph struct {
 	title, statistic, unit string
 	metrics                []metric.Name

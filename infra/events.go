@@ -69,7 +69,7 @@ func newQueue(
 	return q
 }
 
-// addFeed has the queue call a Lambda with up to ten messages: a burst of events is one pass.
+// addFeed makes the queue invoke a Lambda with up to ten messages: a burst of events is one pass.
 func (p pipeline) addFeed(f awslambda.CfnFunction, q queues) {
 	awslambda.NewCfnEventSourceMapping(p.stack, jsii.String("Feed"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName: f.Ref(), EventSourceArn: q.events.AttrArn(), BatchSize: jsii.Number(10),

@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/contract"
 )
 
-// finding is what somebody else's rules say of a template.
+// finding is a violation that somebody else's rules find in a template.
 type finding struct{ rule, at string }
 
 // exception is a finding that stands, for a reason.

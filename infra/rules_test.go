@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// rule is what must hold for every resource of a kind, in every template. breaks are changes that it must notice.
+// rule is a property that every resource of a kind must have, in every template. breaks are changes that it must
+// notice.
 type rule struct {
 	says   string
 	kind   string // none: every kind
@@ -137,7 +138,7 @@ func retained(r resource) error {
 
 var outlives = []change{{path: []any{"..", "DeletionPolicy"}, to: "Delete"}, {path: []any{"..", "UpdateReplacePolicy"}, to: "Delete"}}
 
-// tags says for each kind under which property CloudFormation takes tags, "" for kinds that have none
+// tags maps each kind to the property under which CloudFormation takes tags, "" for kinds that have none
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html).
 var tags = map[string]string{
 	"AWS::CloudWatch::Alarm": "Tags", "AWS::CloudWatch::Dashboard": "Tags", "AWS::ECS::Cluster": "Tags", "AWS::ECS::Service": "Tags", "AWS::ECS::TaskDefinition": "Tags",

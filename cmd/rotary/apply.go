@@ -50,9 +50,11 @@ func (c applyCmd) Run(a *app) error {
 	}
 	switch {
 	case c.Direct && deployed:
-		return fmt.Errorf("apply %s --direct: a pipeline is deployed, and it is the only writer; leave --direct out", env.Name)
+		return fmt.Errorf("apply %s --direct: a pipeline is deployed, and it is the only writer; leave --direct out",
+			env.Name)
 	case !c.Direct && !deployed:
-		return fmt.Errorf("apply %s: %w: deploy it, or run the passes here with --direct", env.Name, pipeline.ErrNotDeployed)
+		return fmt.Errorf("apply %s: %w: deploy it, or run the passes here with --direct",
+			env.Name, pipeline.ErrNotDeployed)
 	case env.Mode == manifest.Observe:
 		return s.onlyObserve()
 	}
@@ -87,16 +89,20 @@ func (s *session) onlyObserve() error {
 	if err := s.printPlan(report); err != nil || report.Converged {
 		return err
 	}
-	return unfinished{fmt.Sprintf("%s; mode observe writes nothing: choose mode propagate or retire in %s", describeStanding(report), s.manifest)}
+	return unfinished{fmt.Sprintf("%s; mode observe writes nothing: choose mode propagate or retire in %s",
+		describeStanding(report), s.manifest)}
 }
 
-// runPasses has passes run, here or by the pipeline, and follows them.
+// runPasses runs passes, here or by asking the pipeline, and follows them.
 func (c applyCmd) runPasses(s *session) error {
 	if c.Direct {
 		run := func() (plan.Report, error) { return s.newPass(c.AcceptRemovals, false).Run(s.ctx) }
 		return s.followPursuit(pursuit{run, c.isDone, c.Timeout})
 	}
-	request := event.Request{Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(s.now().UnixNano(), 36), AcceptRemovals: c.AcceptRemovals}
+	request := event.Request{
+		Rotary: "apply", Environment: s.env.Name, Execution: strconv.FormatInt(s.now().UnixNano(), 36),
+		AcceptRemovals: c.AcceptRemovals,
+	}
 	if err := pipeline.Ask(s.ctx, s.env, sqs.NewFromConfig(s.cfg), request); err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func newBoard(screen bool, rows []rowView) *board {
 	return b
 }
 
-// describeRow says a row in one line.
+// describeRow returns a row as one line.
 func (r rowView) describeRow() string {
 	line := r.Source + ": " + string(r.State)
 	if r.Version != "" {
@@ -81,7 +81,7 @@ func (b *board) drawOver(out io.Writer, drawn string) {
 	b.height = strings.Count(drawn, "\n") + 1
 }
 
-// fitRows is what fits on a screen: what moves comes first.
+// fitRows returns the rows that fit on a screen; where some do not, those that rotate come first.
 func fitRows(rows []rowView) []rowView {
 	if len(rows) <= onScreen {
 		return rows

@@ -12,8 +12,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/operate"
 )
 
-// glass is what somebody sees after what was printed, on a screen that understands three sequences and cuts long lines
-// where they are not to wrap.
+// glass is a screen as somebody sees it. It understands three control sequences, and cuts long lines while wrapping is
+// off.
 type glass struct {
 	lines []string
 	width int

@@ -52,7 +52,7 @@ func (c *campaign) runTurns() error {
 	}
 }
 
-// describeProgress says what is waited for, without counting down.
+// describeProgress returns what a source waits for, without a countdown.
 func describeProgress(s plan.SourceReport, r plan.Report) string {
 	followed := 0
 	for _, c := range r.Consumers {
@@ -67,7 +67,7 @@ func describeProgress(s plan.SourceReport, r plan.Report) string {
 	return text
 }
 
-// printEnd says what has become of every source. Where one was not rotated, that is what counts.
+// printEnd prints the end of every source. It returns an error where one was not rotated or has not finished.
 func (c *campaign) printEnd(err error) error {
 	if c.json {
 		err = errors.Join(c.printJSON(map[string]any{"environment": c.env.Name, "sources": c.viewRows()}), err)

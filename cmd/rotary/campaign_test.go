@@ -133,7 +133,7 @@ func TestWhatFailsForOneSourceStopsNoOther(t *testing.T) {
 	}
 }
 
-// second says yes to the first two.
+// second returns a function that reports true for the first two calls.
 func second() func(sim.Call) bool {
 	n := 0
 	return func(sim.Call) bool { n++; return n <= 2 }

@@ -33,7 +33,8 @@ func (p *play) checks() error {
 		{"nobody was refused at any time", len(p.s.Refusals()) == 0},
 		{"nothing is owed, and a second pass plans nothing", p.report.Converged},
 		{fmt.Sprintf("the last pass wrote %d times to AWS, GitHub and Vercel", p.calm), p.calm == 0},
-		{fmt.Sprintf("%d canaries searched in all output, logs and calls: %d found%s", n, len(leaks), joinNames(leaks)), len(leaks) == 0 && n > 0},
+		{fmt.Sprintf("%d canaries searched in all output, logs and calls: %d found%s", n, len(leaks), joinNames(leaks)),
+			len(leaks) == 0 && n > 0},
 	}
 	failed := 0
 	for _, c := range list {
@@ -67,12 +68,14 @@ func (p *play) allCurrent() bool {
 func (p *play) refusedNow() bool {
 	target := stage.Target(p.s.Env, "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY")
 	now := p.value("handshake", "MY_APP__AUTH_SERVICE__HANDSHAKE_KEY")
-	return now != p.old["handshake"] && p.s.Targets.Accepts(target, now) && !p.s.Targets.Accepts(target, p.old["handshake"])
+	return now != p.old["handshake"] && p.s.Targets.Accepts(target, now) &&
+		!p.s.Targets.Accepts(target, p.old["handshake"])
 }
 
 // tokenDead calls Vercel with the token that was revoked, and with the present one.
 func (p *play) tokenDead() bool {
-	return p.vercelStatus(p.old["VERCEL_TOKEN"]) >= 400 && p.vercelStatus(p.s.Values["platform"]["VERCEL_TOKEN"]) == http.StatusOK
+	return p.vercelStatus(p.old["VERCEL_TOKEN"]) >= 400 &&
+		p.vercelStatus(p.s.Values["platform"]["VERCEL_TOKEN"]) == http.StatusOK
 }
 
 func (p *play) vercelStatus(token string) int {
@@ -96,7 +99,8 @@ func (p *play) value(source, key string) string { return p.content(source)[key] 
 func (p *play) content(source string) map[string]string {
 	s, _ := p.s.Env.Source(source)
 	current := history.AWSCurrent
-	out, err := p.s.Secrets().GetSecretValue(p.ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.Secret, VersionStage: &current})
+	in := &secretsmanager.GetSecretValueInput{SecretId: &s.Secret, VersionStage: &current}
+	out, err := p.s.Secrets().GetSecretValue(p.ctx, in)
 	if err != nil || out.SecretString == nil {
 		return nil
 	}
@@ -134,9 +138,10 @@ func (p *play) canaries() (*leak.Search, int) {
 	return canaries, n
 }
 
-// leaks is what of the canaries stands anywhere in what was printed, logged or journaled.
+// leaks returns the canaries that were found in anything printed, logged or journaled.
 func (p *play) leaks(canaries *leak.Search) (found []leak.Finding) {
-	for _, text := range [][]byte{p.out.recordedBytes(), p.s.Region(p.s.Env.Account, p.s.Env.Region).Lambda.Output(), fmt.Appendf(nil, "%+v", p.s.Tap.Calls())} {
+	logs := p.s.Region(p.s.Env.Account, p.s.Env.Region).Lambda.Output()
+	for _, text := range [][]byte{p.out.recordedBytes(), logs, fmt.Appendf(nil, "%+v", p.s.Tap.Calls())} {
 		found = append(found, canaries.In(text)...)
 	}
 	return found

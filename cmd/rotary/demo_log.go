@@ -79,7 +79,8 @@ func (t *timeline) printEvent(e entry) {
 	case e.Level == "ERROR":
 		t.printLine("propagate", e.Msg+": "+e.Error)
 	case e.Msg == "asked" && e.Step == "advance":
-		t.printLine("rotate", e.Source+": nobody needs "+history.Short(e.Version)+" any more: next step taken"+describeOutcome(e.OK))
+		t.printLine("rotate", e.Source+": nobody needs "+history.Short(e.Version)+
+			" any more: next step taken"+describeOutcome(e.OK))
 	case e.Msg == "asked":
 		t.printLine("rotate", e.Source+": "+e.Step+" of "+history.Short(e.Version)+describeOutcome(e.OK))
 	case e.Msg == "event" && e.Why != "sweep" && e.Why != "again" && !strings.HasPrefix(e.Why, "a deployment"):

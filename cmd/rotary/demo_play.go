@@ -177,7 +177,7 @@ func (p *play) until(what string, limit time.Duration, done func() bool) error {
 	return nil
 }
 
-// look tells what consumers were seen doing, where that changed.
+// look prints the state of each consumer that has changed since the last look, and reports whether the look succeeded.
 func (p *play) look() bool {
 	report, err := p.s.Look(p.ctx)
 	if err != nil {

@@ -77,7 +77,7 @@ func (d *desk) must(err error) {
 	}
 }
 
-// rotate is what the rotate Lambda does.
+// rotate does what the rotate Lambda does.
 func (d *desk) rotate(ctx context.Context, payload []byte) ([]byte, error) {
 	d.rotates = true
 	defer func() { d.rotates = false }()
@@ -150,7 +150,7 @@ func (d *desk) broken(nth int, outcome sim.Outcome) (count *int) {
 
 func (d *desk) whole() { d.stage.Tap.OnCall(nil) }
 
-// value is what a source holds now.
+// value returns the current value of a source.
 func (d *desk) value(name string) secret.Value {
 	d.t.Helper()
 	current, _ := d.history(name).Current()

@@ -52,7 +52,7 @@ func describeEmergency(e operate.Emergency) string {
 	return "begin this emergency"
 }
 
-// printEmergency says that an emergency is on its way; where it is followed, a program gets the last report instead.
+// printEmergency prints that an emergency has started; where it is followed, a program gets the last report instead.
 func (s *session) printEmergency(e operate.Emergency, h operate.Harm, version string, followed bool) error {
 	switch {
 	case s.json && !followed:
@@ -62,6 +62,7 @@ func (s *session) printEmergency(e operate.Emergency, h operate.Harm, version st
 	case e.Begins():
 		return s.printStarted(e.Source, version, followed)
 	}
-	_, err := fmt.Fprintf(s.out, "%s: the emergency's version %s is under way; rotary status %s shows who follows\n", e.Source.Name, history.Short(version), s.env.Name)
+	_, err := fmt.Fprintf(s.out, "%s: the emergency's version %s is under way; rotary status %s shows who follows\n",
+		e.Source.Name, history.Short(version), s.env.Name)
 	return err
 }

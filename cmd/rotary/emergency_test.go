@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// situations are what an emergency may find.
+// situations lists the states in which an emergency may find a source.
 var situations = map[string]func(*desk){
 	"nothing is owed":     func(*desk) {},
 	"something is owed":   func(d *desk) { d.planned("a"); d.stage.Advance(time.Minute) },

@@ -111,7 +111,7 @@ func (c *campaign) prepareEmergency(r *row, report plan.Report) {
 	r.Emergency, r.harm, r.warns = &e, &h, describeHarm(h, c.env.Name, e.Now)
 }
 
-// askToAgree says what will happen and what will not, and asks once for all of it.
+// askToAgree prints what will be rotated and what will not, and asks once for all of it.
 func (c *campaign) askToAgree() error {
 	for _, r := range c.rows {
 		for _, line := range r.warns {

@@ -42,7 +42,9 @@ func (s *session) followPursuit(p pursuit) error {
 			}
 		}
 		if !s.now().Before(deadline) {
-			return errors.Join(s.printLastReport(report), unfinished{fmt.Sprintf("%s after %v; rotary status %s says what it waits for", describeStanding(report), p.timeout, s.env.Name)})
+			return errors.Join(s.printLastReport(report), unfinished{fmt.Sprintf(
+				"%s after %v; rotary status %s says what it waits for",
+				describeStanding(report), p.timeout, s.env.Name)})
 		}
 		if err := s.wait(s.ctx, pollEvery); err != nil {
 			return errors.Join(s.printLastReport(report), fmt.Errorf("%s: %w", describeStanding(report), err))
@@ -50,12 +52,13 @@ func (s *session) followPursuit(p pursuit) error {
 	}
 }
 
-// describeStanding says in a line what is left.
+// describeStanding returns in one line what is left to do.
 func describeStanding(r plan.Report) string {
 	if r.Converged {
 		return r.Environment + " has converged"
 	}
-	return fmt.Sprintf("%s has not converged: %s to do, %s to wait for", r.Environment, countNoun(len(r.Steps), "step"), countNoun(len(r.Waits), "thing"))
+	return fmt.Sprintf("%s has not converged: %s to do, %s to wait for",
+		r.Environment, countNoun(len(r.Steps), "step"), countNoun(len(r.Waits), "thing"))
 }
 
 // printLastReport prints the last report for a program.
@@ -95,7 +98,7 @@ func (a *app) peopleWriter() io.Writer {
 // hasScreen reports whether people read a screen, on which lines can be written over.
 func (a *app) hasScreen() bool { return !a.json && a.shown != nil && a.shown() }
 
-// describeNews is what a report says that is worth a line. It does not count down.
+// describeNews returns the lines of a report that are printed when they change, without countdowns.
 func describeNews(r plan.Report) []string {
 	var lines []string
 	for _, source := range r.Sources {

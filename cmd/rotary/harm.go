@@ -37,8 +37,8 @@ type consumerView struct {
 
 func viewHarm(h operate.Harm) harmView {
 	v := harmView{
-		Source: h.Source, Replaced: h.Replaced, UnderWay: h.UnderWay, Joined: h.Joined, Deadline: h.Deadline, AtOnce: h.AtOnce,
-		Stopped: h.Stopped, Dead: h.Dead, Retained: h.Retained, Notes: describeUnknowns(h), Consumers: []consumerView{},
+		Source: h.Source, Replaced: h.Replaced, UnderWay: h.UnderWay, Joined: h.Joined,
+		Deadline: h.Deadline, AtOnce: h.AtOnce, Stopped: h.Stopped, Dead: h.Dead, Retained: h.Retained, Notes: describeUnknowns(h), Consumers: []consumerView{},
 	}
 	for _, c := range h.Consumers {
 		v.Consumers = append(v.Consumers, viewConsumer(c))
@@ -57,7 +57,7 @@ func viewConsumer(c operate.Exposed) consumerView {
 	return v
 }
 
-// describeFate says what becomes of a consumer.
+// describeFate returns what an emergency does to a consumer, and when.
 func describeFate(f operate.Fate) string {
 	var parts []string
 	switch {
@@ -77,7 +77,7 @@ func describeFate(f operate.Fate) string {
 	return strings.Join(parts, "; ")
 }
 
-// describeUnknowns says what nobody can tell beforehand.
+// describeUnknowns returns what cannot be known before an emergency begins, one line each.
 func describeUnknowns(h operate.Harm) []string {
 	var all []string
 	switch source := h.Rotates; source.Rotate.With {
@@ -91,7 +91,8 @@ func describeUnknowns(h operate.Harm) []string {
 		if source.Rotate.Also != "" {
 			until = "from a deadline on, and not before: they accept two values of it"
 		}
-		all = append(all, "only its consumers know it: whoever has followed and whoever has not may refuse each other "+until)
+		all = append(all,
+			"only its consumers know it: whoever has followed and whoever has not may refuse each other "+until)
 	}
 	if h.Confirmed {
 		all = append(all, "what was sent before may still take the new login away: rotary tests it each minute and sets it again; consumers are refused for a minute at most")
@@ -99,11 +100,12 @@ func describeUnknowns(h operate.Harm) []string {
 	return all
 }
 
-// describeHarm says it for people.
+// describeHarm returns the lines that tell people, before an emergency begins, what it does.
 func describeHarm(h operate.Harm, env string, now time.Time) []string {
 	lines := []string{h.Source + ": version " + history.Short(h.Replaced) + " is replaced"}
 	if h.UnderWay != "" {
-		lines[0] = h.Source + ": an emergency is under way, with version " + history.Short(h.UnderWay) + "; it goes on, and --again begins another one"
+		lines[0] = h.Source + ": an emergency is under way, with version " + history.Short(h.UnderWay) +
+			"; it goes on, and --again begins another one"
 	}
 	add := func(format string, args ...any) { lines = append(lines, "  "+fmt.Sprintf(format, args...)) }
 	if h.Joined != "" {
@@ -115,19 +117,23 @@ func describeHarm(h operate.Harm, env string, now time.Time) []string {
 	case h.Deadline.IsZero():
 		add("without a deadline, an old credential dies once every consumer was seen without it")
 	default:
-		add("consumers accept both credentials until %s, %s; after that, those that have not followed are refused", formatInstant(h.Deadline), formatLeft(h.Deadline, now))
+		add("consumers accept both credentials until %s, %s; after that, those that have not followed are refused",
+			formatInstant(h.Deadline), formatLeft(h.Deadline, now))
 	}
 	if h.Raised {
 		add("that is the soonest deadline for this kind of source: until then the old login is needed to keep the new one working")
 	}
 	if h.Stopped != "" {
-		add("the rotation to version %s that is under way is stopped; what it has made is owed", history.Short(h.Stopped))
+		add("the rotation to version %s that is under way is stopped; what it has made is owed",
+			history.Short(h.Stopped))
 	}
 	for _, id := range h.Dead {
-		add("version %s dies at once: its target has room for two credentials, and the new one takes its place", history.Short(id))
+		add("version %s dies at once: its target has room for two credentials, and the new one takes its place",
+			history.Short(id))
 	}
 	for _, id := range h.Retained {
-		add("version %s is retained and lives on, until: rotary retain %s %s --release", history.Short(id), env, h.Source)
+		add("version %s is retained and lives on, until: rotary retain %s %s --release",
+			history.Short(id), env, h.Source)
 	}
 	for _, note := range describeUnknowns(h) {
 		add("%s", note)

@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// maxInput is what Secrets Manager takes at most
+// maxInput is the size in bytes of the largest value that Secrets Manager takes
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html).
 const maxInput = 65536
 
@@ -114,10 +114,12 @@ func readObject(in io.Reader, source manifest.Source) (map[string]secret.Value, 
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(source.Keys, key) {
-			return nil, fmt.Errorf("the object on standard input has a key that source %s does not; it has %s", source.Name, keys)
+			return nil, fmt.Errorf("the object on standard input has a key that source %s does not; it has %s",
+				source.Name, keys)
 		}
 		if secret.Reveal(given[key]) == "" {
-			return nil, fmt.Errorf("the value of %s is empty: rotary puts no empty value; leave the key out to keep it", key)
+			return nil, fmt.Errorf("the value of %s is empty: rotary puts no empty value; leave the key out to keep it",
+				key)
 		}
 	}
 	if len(given) == 0 {

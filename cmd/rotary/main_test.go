@@ -51,7 +51,7 @@ func (s serial) Run(name string, f func(testscript.T)) {
 	s.T.Run(name, func(t *testing.T) { f(serial{t}) })
 }
 
-// bench is what one script works with.
+// bench holds the state of one script.
 type bench struct {
 	name         string
 	*stage.Stage               // nil until the script opens one
@@ -63,7 +63,7 @@ type bench struct {
 
 type benchKey struct{}
 
-// outputs is what a script's commands printed.
+// outputs holds what a script's commands printed.
 type outputs struct {
 	masked   bytes.Buffer
 	revealed bytes.Buffer // of commands that were told to reveal

@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// printNotices says what is worth knowing beforehand, and what a person has to look at.
+// printNotices prints a report's notices, and the alarms that a person has to look at.
 func (a *app) printNotices(r plan.Report) {
 	if notices := listNotices(r); len(notices) > 0 {
 		fmt.Fprintf(a.out, "notices\n  %s\n", strings.Join(notices, "\n  "))
@@ -32,9 +32,10 @@ func listNotices(r plan.Report) []string {
 	return all
 }
 
-// describeAtOnce says whom the rotation of a source without overlap refuses, and for how long.
+// describeAtOnce returns whom the rotation of a source without overlap refuses, and for how long.
 func describeAtOnce(s plan.SourceReport) string {
-	return fmt.Sprintf("%s: its rotation ends the old credential at once; refused until they have followed: %s", s.Name, consumersOf(s))
+	return fmt.Sprintf("%s: its rotation ends the old credential at once; refused until they have followed: %s",
+		s.Name, consumersOf(s))
 }
 
 func consumersOf(s plan.SourceReport) string {
@@ -44,10 +45,10 @@ func consumersOf(s plan.SourceReport) string {
 	return strings.Join(s.Consumers, ", ")
 }
 
-// formatInstant says a time that people wait for.
+// formatInstant returns a time in UTC, to the second.
 func formatInstant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
 
-// formatLeft says how long it is to t, or that it is over.
+// formatLeft returns how long it is to t, or that it is over.
 func formatLeft(t, now time.Time) string {
 	if d := t.Sub(now).Round(time.Second); d > 0 {
 		return "in " + d.String()
@@ -55,7 +56,7 @@ func formatLeft(t, now time.Time) string {
 	return "now"
 }
 
-// describeOutage says whom a planned rotation refuses although everybody follows.
+// describeOutage returns whom a planned rotation refuses although every consumer follows.
 func describeOutage(source manifest.Source, s plan.SourceReport) []string {
 	switch life := source.Overlap().Std(); {
 	case source.AtOnce():

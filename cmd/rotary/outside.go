@@ -23,7 +23,7 @@ func newOutside() outside {
 // that.
 func isKeyboard() bool { return isDevice(os.Stdin) }
 
-// isScreen says the same of standard output, and that it moves its cursor when it is told to.
+// isScreen reports whether standard output is a terminal that understands cursor movements.
 func isScreen() bool { return isDevice(os.Stdout) && os.Getenv("TERM") != "dumb" }
 
 func isDevice(f *os.File) bool {

@@ -67,7 +67,7 @@ func (a *app) printWaits(r plan.Report) {
 	}
 }
 
-// describeWait says a wait in one line.
+// describeWait returns a wait as one line.
 func describeWait(w plan.Wait, now time.Time) string {
 	text := w.Subject
 	if w.Version != "" {
@@ -76,7 +76,7 @@ func describeWait(w plan.Wait, now time.Time) string {
 	return text + ": " + describeReason(w, now)
 }
 
-// describeReason says what is waited for, and how much longer where that is known.
+// describeReason returns what is waited for, and how much longer where that is known.
 func describeReason(w plan.Wait, now time.Time) string {
 	text := string(w.Reason)
 	if w.Detail != "" {

@@ -82,7 +82,8 @@ func checkKey(source manifest.Source, key string) error {
 			return nil
 		}
 	}
-	return errors.New("the KEY given is none of source " + source.Name + ", which has " + strings.Join(source.Keys, ", "))
+	return errors.New("the KEY given is none of source " + source.Name + ", which has " +
+		strings.Join(source.Keys, ", "))
 }
 
 func (s *session) printUnchanged(source manifest.Source) error {
@@ -97,6 +98,7 @@ func (s *session) printChanged(source manifest.Source, version string, names []s
 	if s.json {
 		return s.printJSON(map[string]any{"source": source.Name, "version": version, "changed": names})
 	}
-	_, err := fmt.Fprintf(s.out, "%s: %s changed, version %s; rotary status %s shows who follows\n", source.Name, strings.Join(names, ", "), history.Short(version), s.env.Name)
+	_, err := fmt.Fprintf(s.out, "%s: %s changed, version %s; rotary status %s shows who follows\n",
+		source.Name, strings.Join(names, ", "), history.Short(version), s.env.Name)
 	return err
 }

@@ -69,13 +69,16 @@ func (c rehearseCmd) makeConfig(a *app) (rehearsal.Config, error) {
 		return rehearsal.Config{}, invalid{fmt.Errorf("read the manifest: %w", err)}
 	}
 	if !a.json {
-		fmt.Fprintf(a.out, "rotary rehearse %s: %s, %s, %s. Nothing real is reached, and every value is made up.\n", env.Name,
-			countNoun(len(env.Sources), "source"), countNoun(len(env.Buckets), "bucket"), countNoun(len(env.Consumers), "consumer"))
+		fmt.Fprintf(a.out, "rotary rehearse %s: %s, %s, %s. Nothing real is reached, and every value is made up.\n",
+			env.Name, countNoun(len(env.Sources), "source"), countNoun(len(env.Buckets), "bucket"),
+			countNoun(len(env.Consumers), "consumer"))
 	}
-	return rehearsal.Config{Manifest: text, Environment: c.Env, Sources: slices.Clone(c.Source), Thorough: c.Thorough}, nil
+	return rehearsal.Config{
+		Manifest: text, Environment: c.Env, Sources: slices.Clone(c.Source), Thorough: c.Thorough,
+	}, nil
 }
 
-// printRehearsed tells of one source, act by act. Crashes are told together.
+// printRehearsed prints the rehearsal of one source, act by act, and all crashes as one.
 func (a *app) printRehearsed(s rehearsal.Source) {
 	about := s.Rotator
 	if s.Every != "" {
@@ -104,7 +107,7 @@ func (a *app) printRehearsed(s rehearsal.Source) {
 	}
 }
 
-// describeAct says what became of everybody in an act.
+// describeAct returns in one line how an act ended: who followed when, and who was refused.
 func describeAct(act rehearsal.Act) string {
 	var parts []string
 	if act.Name == rehearsal.Undisturbed {
@@ -126,7 +129,7 @@ func describeAct(act rehearsal.Act) string {
 	return text
 }
 
-// listFollowers says when who was seen on what had changed.
+// listFollowers returns when each consumer was seen on the changed version.
 func listFollowers(act rehearsal.Act) string {
 	var all []string
 	for _, c := range act.Consumers {
@@ -143,7 +146,7 @@ func listFollowers(act rehearsal.Act) string {
 	return "followed: " + strings.Join(all, ", ")
 }
 
-// listRefused says who was, and for how long.
+// listRefused returns who was refused, and for how long.
 func listRefused(act rehearsal.Act) string {
 	var all []string
 	for _, c := range act.Consumers {

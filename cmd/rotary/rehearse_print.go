@@ -35,12 +35,12 @@ func (a *app) hang(head, what string) {
 	}
 }
 
-// printRehearsal tells the whole: every source and consumer in one table, what it stands on, and what went wrong.
+// printRehearsal prints every source and consumer in one table, the assumptions, and what went wrong.
 func (a *app) printRehearsal(r rehearsal.Report) {
 	fmt.Fprintf(a.out, "\n%s\n\n", rehearsalTable(r))
 	t := r.Totals
-	fmt.Fprintf(a.out, "%s in %s of simulated time: %s of rotary's, %d of them met a fault; %s.\n", countNoun(t.Acts, "act"), t.Simulated,
-		countNoun(t.Calls, "call"), t.Faults, printOutcomes(r))
+	fmt.Fprintf(a.out, "%s in %s of simulated time: %s of rotary's, %d of them met a fault; %s.\n",
+		countNoun(t.Acts, "act"), t.Simulated, countNoun(t.Calls, "call"), t.Faults, printOutcomes(r))
 	fmt.Fprintln(a.out, "\nWhat this stands on")
 	for _, note := range r.Notes {
 		a.hang("  - ", note)
@@ -66,8 +66,8 @@ func printOutcomes(r rehearsal.Report) string {
 	return fmt.Sprintf("%s, and %s did not hold", refused, countNoun(r.Totals.Failed, "act"))
 }
 
-// rehearsalTable has a row for every source and consumer: undisturbed, and how often and how long anybody was refused
-// in any act.
+// rehearsalTable returns a table with a row for every source and consumer: the undisturbed rotation, and how often and
+// how long anybody was refused in any act.
 func rehearsalTable(r rehearsal.Report) string {
 	t := newTable("source", "consumer", "followed", "rollouts", "refused", "old one dead", "acts that held")
 	for _, s := range r.Sources {
@@ -85,7 +85,10 @@ func rehearsalTable(r rehearsal.Report) string {
 			if i == 0 {
 				name, dead, held = s.Name, spanOf(first.Dead, "-"), heldOf(s)
 			}
-			t.AppendRow(table.Row{name, c.Name, spanOf(c.Followed, "-"), strconv.Itoa(c.Rollouts), spanOf(findWorst(s, c.Name), "never"), dead, held})
+			t.AppendRow(table.Row{
+				name, c.Name, spanOf(c.Followed, "-"), strconv.Itoa(c.Rollouts),
+				spanOf(findWorst(s, c.Name), "never"), dead, held,
+			})
 		}
 	}
 	return t.Render()
@@ -113,7 +116,7 @@ func heldOf(s rehearsal.Source) string {
 	return fmt.Sprintf("%d of %d", held, len(s.Acts))
 }
 
-// spanOf says how long, or what stands for never.
+// spanOf returns how long a span is; never, where it did not happen.
 func spanOf(s rehearsal.Span, never string) string {
 	if s == 0 {
 		return never

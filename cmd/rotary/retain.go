@@ -48,7 +48,8 @@ func (c retainCmd) retainVersion(s *session, source manifest.Source) error {
 	}
 	short := history.Short(r.Version)
 	if r.Done {
-		return s.printLabelled(source, "retained", r.Version, "version "+short+" is retained already: nothing was changed")
+		return s.printLabelled(source, "retained", r.Version,
+			"version "+short+" is retained already: nothing was changed")
 	}
 	if err := s.confirmProtected(c.Yes, fmt.Sprintf("retain version %s of %s", short, source.Name)); err != nil {
 		return err
@@ -56,7 +57,8 @@ func (c retainCmd) retainVersion(s *session, source manifest.Source) error {
 	if err := s.newOperator().Retain(s.ctx, r); err != nil {
 		return err
 	}
-	return s.printLabelled(source, "retained", r.Version, fmt.Sprintf("version %s is retained; to take that back: rotary retain %s %s --release", short, s.env.Name, source.Name))
+	return s.printLabelled(source, "retained", r.Version, fmt.Sprintf(
+		"version %s is retained; to take that back: rotary retain %s %s --release", short, s.env.Name, source.Name))
 }
 
 func (c retainCmd) releaseVersion(s *session, source manifest.Source) error {
@@ -68,7 +70,8 @@ func (c retainCmd) releaseVersion(s *session, source manifest.Source) error {
 		return s.printLabelled(source, "released", "", "no version is retained: nothing was changed")
 	}
 	short := history.Short(r.Version)
-	if err := s.confirmProtected(c.Yes, fmt.Sprintf("let version %s of %s be retired", short, source.Name)); err != nil {
+	what := fmt.Sprintf("let version %s of %s be retired", short, source.Name)
+	if err := s.confirmProtected(c.Yes, what); err != nil {
 		return err
 	}
 	if err := s.newOperator().Release(s.ctx, r); err != nil {

@@ -42,12 +42,14 @@ func (c retireCmd) Run(a *app) error {
 	}
 	owed, err := operate.FindRetirable(report, source.Name, c.Version)
 	if blocked, is := errors.AsType[*operate.Blocked](err); is {
-		return fmt.Errorf("version %s of %s cannot be retired by hand now: %s; nothing was changed", history.Short(owed.Version), source.Name, describeBlock(blocked.Owed, report))
+		return fmt.Errorf("version %s of %s cannot be retired by hand now: %s; nothing was changed",
+			history.Short(owed.Version), source.Name, describeBlock(blocked.Owed, report))
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.confirmProtected(c.Yes, fmt.Sprintf("retire version %s of %s", history.Short(owed.Version), source.Name)); err != nil {
+	what := fmt.Sprintf("retire version %s of %s", history.Short(owed.Version), source.Name)
+	if err := s.confirmProtected(c.Yes, what); err != nil {
 		return err
 	}
 	if err := s.newOperator().Retire(s.ctx, source, owed.Version); err != nil {
@@ -56,7 +58,7 @@ func (c retireCmd) Run(a *app) error {
 	return s.printLabelled(source, "retired", owed.Version, "version "+history.Short(owed.Version)+" is retired")
 }
 
-// describeBlock says what keeps an owed version from being retired.
+// describeBlock returns what keeps an owed version from being retired.
 func describeBlock(o plan.OwedReport, r plan.Report) string {
 	if len(o.Blocked) == 0 {
 		return "rotary is about to retire it by itself"

@@ -69,7 +69,10 @@ func (c rollbackCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	r := &rollback{session: s, operator: o, Rollback: found, next: next, end: s.now().Add(c.Timeout), ahead: found.Now.Sub(s.now())}
+	r := &rollback{
+		session: s, operator: o, Rollback: found, next: next,
+		end: s.now().Add(c.Timeout), ahead: found.Now.Sub(s.now()),
+	}
 	return r.runSteps(c)
 }
 
@@ -95,7 +98,8 @@ type rollback struct {
 func (r *rollback) runSteps(c rollbackCmd) error {
 	if !r.Swapped() {
 		r.announce()
-		if err := r.confirmProtected(c.Yes, fmt.Sprintf("go back to version %s of %s", history.Short(r.Back.Version), r.Source.Name)); err != nil {
+		what := fmt.Sprintf("go back to version %s of %s", history.Short(r.Back.Version), r.Source.Name)
+		if err := r.confirmProtected(c.Yes, what); err != nil {
 			return err
 		}
 	}
@@ -108,7 +112,8 @@ func (r *rollback) runSteps(c rollbackCmd) error {
 	watch := func(report plan.Report) (bool, error) {
 		seen := report.Source(r.Source.Name)
 		if seen.Version != r.Back.Version {
-			return true, fmt.Errorf("version %s of %s has become current meanwhile", history.Short(seen.Version), r.Source.Name)
+			return true, fmt.Errorf("version %s of %s has become current meanwhile",
+				history.Short(seen.Version), r.Source.Name)
 		}
 		end := operate.FindEnding(seen, report)
 		return end.Over, describeEnding(r.Source.Name, end, report)
@@ -116,13 +121,15 @@ func (r *rollback) runSteps(c rollbackCmd) error {
 	return r.followPursuit(pursuit{r.lookNow, watch, r.end.Sub(r.now())})
 }
 
-// announce says what will happen and how long it takes.
+// announce prints what the rollback will do and how long it takes.
 func (r *rollback) announce() {
 	out, version := r.peopleWriter(), history.Short(r.Back.Version)
 	if r.Begun {
-		fmt.Fprintf(out, "%s: a rollback to version %s is under way, and goes on; version %s is current now\n", r.Source.Name, version, history.Short(r.Back.From))
+		fmt.Fprintf(out, "%s: a rollback to version %s is under way, and goes on; version %s is current now\n",
+			r.Source.Name, version, history.Short(r.Back.From))
 	} else {
-		fmt.Fprintf(out, "%s: going back from version %s to version %s\n", r.Source.Name, history.Short(r.Back.From), version)
+		fmt.Fprintf(out, "%s: going back from version %s to version %s\n",
+			r.Source.Name, history.Short(r.Back.From), version)
 	}
 	if r.Stopped.ID != "" {
 		fmt.Fprintf(out, "  the rotation to version %s that is under way is stopped\n", history.Short(r.Stopped.ID))
@@ -158,7 +165,8 @@ func (r *rollback) waitUntil(m *meter, until time.Time) error {
 		if !r.now().Before(r.end) {
 			return unfinished{"not done yet: " + r.describeVeto()}
 		}
-		m.showLine(r.now(), "ROLLBACK is on version "+history.Short(r.Back.Version)+"; "+left.Round(time.Second).String()+" more until it is tested and made current")
+		m.showLine(r.now(), "ROLLBACK is on version "+history.Short(r.Back.Version)+"; "+
+			left.Round(time.Second).String()+" more until it is tested and made current")
 		if err := r.wait(r.ctx, min(left, m.showEvery())); err != nil {
 			return fmt.Errorf("%s: %w", r.describeVeto(), err)
 		}
@@ -172,7 +180,8 @@ func (r *rollback) timeLeft(until time.Time) time.Duration {
 }
 
 func (r *rollback) describeVeto() string {
-	return fmt.Sprintf("version %s keeps ROLLBACK, a veto on its retirement; rotary rollback %s %s goes on", history.Short(r.Back.Version), r.env.Name, r.Source.Name)
+	return fmt.Sprintf("version %s keeps ROLLBACK, a veto on its retirement; rotary rollback %s %s goes on",
+		history.Short(r.Back.Version), r.env.Name, r.Source.Name)
 }
 
 // addVeto adds to an error what is left of the rollback. A refusal leaves nothing.
@@ -184,7 +193,7 @@ func (r *rollback) addVeto(err error) error {
 	return err
 }
 
-// printDone says that the version is current.
+// printDone prints that the version is current, or the last report for a program.
 func (r *rollback) printDone(followed bool) error {
 	if r.json {
 		if followed {

@@ -22,7 +22,7 @@ func (d *desk) rollback(wrong time.Duration, given string) (*rollback, error) {
 	return &rollback{session: d.session, operator: o, Rollback: found, end: d.now().Add(time.Hour), ahead: found.Now.Sub(d.now())}, err
 }
 
-// rotated is a desk on which a has been rotated once.
+// rotatedDesk returns a desk on which a has been rotated once, and the version before.
 func rotatedDesk(t *testing.T) (d *desk, before string) {
 	d = newDesk(t)
 	current, _ := d.history("a").Current()

@@ -153,7 +153,8 @@ func (s *session) lookAtPipeline(what string) (plan.Report, error) {
 		return plan.Report{}, err
 	}
 	if !deployed {
-		return plan.Report{}, refuseRotation(what, pipeline.ErrNotDeployed.Error()+", and its rotate Lambda does the rotating: deploy it")
+		return plan.Report{}, refuseRotation(what,
+			pipeline.ErrNotDeployed.Error()+", and its rotate Lambda does the rotating: deploy it")
 	}
 	return s.lookUntil(s.now().Add(time.Minute))
 }
@@ -186,7 +187,7 @@ func (s *session) describeHindrance(source string, h operate.Hindrance, report p
 	return "a rotation to version " + history.Short(h.Pending) + " is under way: rotary status " + s.env.Name
 }
 
-// printStarted says that a rotation is on its way; where it is followed, a program gets the last report instead.
+// printStarted prints that a rotation has started; where it is followed, a program gets the last report instead.
 func (s *session) printStarted(source manifest.Source, version string, followed bool) error {
 	switch {
 	case !s.json:
@@ -218,7 +219,9 @@ func describeEnding(source string, end operate.Ending, r plan.Report) error {
 	case end.NotByMode:
 		return describeRemaining(r)
 	case len(end.LivesOn) > 0:
-		return unfinished{fmt.Sprintf("version %s of %s lives on: %s", history.Short(end.LivesOn[0].Version), source, describeBlock(end.LivesOn[0], r))}
+		owed := end.LivesOn[0]
+		return unfinished{fmt.Sprintf("version %s of %s lives on: %s",
+			history.Short(owed.Version), source, describeBlock(owed, r))}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ type terminal struct {
 	out, err io.Writer
 }
 
-// app is what every command is given.
+// app holds what every command runs with.
 type app struct {
 	terminal
 	outside
@@ -119,7 +119,7 @@ func completeArgs(args []string) []string {
 // exit is how kong asks to end after --help.
 type exit int
 
-// describeMisuse says what is wrong with a command line. Of put's it quotes nothing: a value may stand there by
+// describeMisuse returns what is wrong with a command line. It quotes nothing of put's: a value may stand there by
 // mistake.
 func describeMisuse(err error) string {
 	parse, is := errors.AsType[*kong.ParseError](err)

@@ -61,7 +61,8 @@ func (a *app) findSource(envName, name string) (*manifest.Environment, manifest.
 		for _, s := range env.Sources {
 			names = append(names, s.Name)
 		}
-		return nil, source, invalid{fmt.Errorf("environment %s has no source %s; it has %s", env.Name, manifest.Quote(name), strings.Join(names, ", "))}
+		return nil, source, invalid{fmt.Errorf("environment %s has no source %s; it has %s",
+			env.Name, manifest.Quote(name), strings.Join(names, ", "))}
 	}
 	return env, source, nil
 }
@@ -80,7 +81,8 @@ func (s *session) lookNow() (plan.Report, error) {
 	case errors.Is(err, pipeline.ErrNotDeployed):
 		return s.newPass(nil, true).Run(s.ctx)
 	case isBusy(err):
-		return report, fmt.Errorf("a pass over %s is under way, and there is one at a time: look again in a minute: %w", s.env.Name, err)
+		return report, fmt.Errorf("a pass over %s is under way, and there is one at a time: look again in a minute: %w",
+			s.env.Name, err)
 	}
 	return report, err
 }
@@ -93,7 +95,8 @@ func isBusy(err error) bool {
 
 // isDeployed reports whether the environment has a pipeline, which then is its only reconciler.
 func (s *session) isDeployed() (bool, error) {
-	_, err := lambda.NewFromConfig(s.cfg).GetFunction(s.ctx, &lambda.GetFunctionInput{FunctionName: aws.String(s.env.PropagateFunction())})
+	in := &lambda.GetFunctionInput{FunctionName: aws.String(s.env.PropagateFunction())}
+	_, err := lambda.NewFromConfig(s.cfg).GetFunction(s.ctx, in)
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return false, nil
 	}
@@ -108,7 +111,8 @@ func (s *session) newPass(accept []string, dryRun bool) reconcile.Pass {
 	secrets := store.New(s.secretsClient())
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
-		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env), Advancer: s.newDirect(secrets),
+		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env),
+		Advancer: s.newDirect(secrets),
 	}
 }
 

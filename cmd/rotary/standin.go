@@ -94,8 +94,8 @@ func (c standinCmd) openStage(a *app, dir string) (served, error) {
 		return served{}, invalid{err}
 	}
 	s, err := stage.Open(a.ctx, stage.Config{
-		Manifest: data, Environment: env.Name, Lambdas: lambdas, Dir: dir, Start: a.now(), Log: a.err, OnRefusal: a.refusal,
-		Lists: sim.Lists{Whole: true},
+		Manifest: data, Environment: env.Name, Lambdas: lambdas, Dir: dir, Start: a.now(),
+		Log: a.err, OnRefusal: a.refusal, Lists: sim.Lists{Whole: true},
 	})
 	if err != nil {
 		return served{}, err
@@ -112,7 +112,10 @@ func (c standinCmd) openStage(a *app, dir string) (served, error) {
 func (c standinCmd) listEmpty(a *app, account, region string) (served, error) {
 	w := standin.New(standin.Config{Start: a.now(), Log: a.err, OnRefusal: a.refusal})
 	at, stop, err := w.Listen()
-	return served{w, at, account, region, "account " + account + " is empty", func(context.Context) error { return nil }, func() { stop(); _ = w.Close() }}, err
+	return served{
+		w, at, account, region, "account " + account + " is empty",
+		func(context.Context) error { return nil }, func() { stop(); _ = w.Close() },
+	}, err
 }
 
 // chooseEnvironment reads the manifest as text too: the Lambdas carry it.
@@ -158,8 +161,8 @@ func (a *app) refusal(r standin.Refusal) { fmt.Fprintln(a.err, "REFUSED "+r.Stri
 // listVariables point clients at the stand-in.
 func (w served) listVariables() map[string]string {
 	return map[string]string{
-		"AWS_ENDPOINT_URL": w.at.AWS, "AWS_ACCESS_KEY_ID": w.account, "AWS_SECRET_ACCESS_KEY": "standin", "AWS_SESSION_TOKEN": "",
-		"AWS_REGION": w.region, "AWS_DEFAULT_REGION": w.region, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ENDPOINT_URL": w.at.AWS, "AWS_ACCESS_KEY_ID": w.account, "AWS_SECRET_ACCESS_KEY": "standin",
+		"AWS_SESSION_TOKEN": "", "AWS_REGION": w.region, "AWS_DEFAULT_REGION": w.region, "AWS_EC2_METADATA_DISABLED": "true",
 		"ROTARY_GITHUB_URL": w.at.GitHub, "ROTARY_VERCEL_URL": w.at.Vercel, "ROTARY_GITHUB_PAUSE": "off",
 	}
 }

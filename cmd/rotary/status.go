@@ -75,7 +75,9 @@ func describeElsewhere(r plan.Report) []plan.Wait {
 func sourceTable(r plan.Report) string {
 	t := newTable("source", "rotator", "version", "age", "state")
 	for _, s := range r.Sources {
-		t.AppendRow(table.Row{s.Name, s.Rotator, orDash(history.Short(s.Version)), formatAge(s.Since, r.At), sourceState(s)})
+		t.AppendRow(table.Row{
+			s.Name, s.Rotator, orDash(history.Short(s.Version)), formatAge(s.Since, r.At), sourceState(s),
+		})
 	}
 	return renderTable(t)
 }
@@ -91,12 +93,14 @@ func sourceState(s plan.SourceReport) string {
 	return strings.Join(parts, ", ")
 }
 
-// owedTable has a line for each owed retirement; "" where there is none.
+// owedTable returns a table with a line for each owed retirement; "" where there is none.
 func owedTable(r plan.Report) string {
 	t := newTable("owed", "version", "for", "dies", "waits for")
 	for _, s := range r.Sources {
 		for _, o := range s.Owed {
-			t.AppendRow(table.Row{s.Name, history.Short(o.Version), formatAge(o.Since, r.At), formatDeath(o, r.At), listGates(o, r.At)})
+			t.AppendRow(table.Row{
+				s.Name, history.Short(o.Version), formatAge(o.Since, r.At), formatDeath(o, r.At), listGates(o, r.At),
+			})
 		}
 	}
 	if t.Length() == 0 {
@@ -105,7 +109,7 @@ func owedTable(r plan.Report) string {
 	return renderTable(t)
 }
 
-// formatDeath says when an emergency ends a version; without one, its consumers decide that.
+// formatDeath returns when an emergency retires a version; without an emergency, its consumers decide that.
 func formatDeath(o plan.OwedReport, now time.Time) string {
 	switch {
 	case o.Dies.IsZero():
@@ -116,7 +120,7 @@ func formatDeath(o plan.OwedReport, now time.Time) string {
 	return formatLeft(o.Dies, now)
 }
 
-// listGates says what the first gate wants, and names the others.
+// listGates returns the detail of the first closed gate, and the names of the others.
 func listGates(o plan.OwedReport, now time.Time) string {
 	if len(o.Blocked) == 0 {
 		return "nothing: the next pass retires it"
@@ -166,7 +170,7 @@ func orDash(s string) string {
 	return s
 }
 
-// formatAge says how long ago t was, in the two largest units that matter to a person.
+// formatAge returns how long ago t was, in minutes, hours and minutes, or days.
 func formatAge(t, now time.Time) string {
 	if t.IsZero() {
 		return "-"

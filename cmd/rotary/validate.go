@@ -46,7 +46,8 @@ func (validateCmd) Run(a *app) error {
 		return a.printJSON(v)
 	}
 	_, err = fmt.Fprintf(a.out, "%s is valid: %s, %s, %s, %s\n", v.Manifest,
-		countNoun(len(v.Environments), "environment"), countNoun(v.Sources, "source"), countNoun(v.Buckets, "bucket"), countNoun(v.Consumers, "consumer"))
+		countNoun(len(v.Environments), "environment"), countNoun(v.Sources, "source"), countNoun(v.Buckets, "bucket"),
+		countNoun(v.Consumers, "consumer"))
 	return err
 }
 
@@ -63,7 +64,7 @@ func (a *app) refused(problems *manifest.Problems) error {
 	return reported{problems}
 }
 
-// countNoun says how many there are of something.
+// countNoun returns a number and its noun, in the plural where n is not 1.
 func countNoun(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

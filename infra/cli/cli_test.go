@@ -133,7 +133,7 @@ type cdk struct {
 	url     string
 }
 
-// openCDK has an empty account, which ends with the test.
+// openCDK returns CDK's command line on an empty account, which ends with the test.
 func openCDK(t *testing.T) cdk {
 	t.Helper()
 	c := cdk{t: t, account: newAccount("111111111111")}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// assembly is what CDK has synthesized, as far as it matters here.
+// assembly holds the part of CDK's manifest.json that is read here.
 type assembly struct {
 	templates map[string]string // paths, by the names of the stacks
 	bootstrap int               // the version of CDK's bootstrap that the stacks need

@@ -19,7 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// deployment is what is to be deployed, and how.
+// deployment holds what is to be deployed, and how.
 type deployment struct {
 	environment *manifest.Environment
 	sources     []manifest.Source // those that the stack schedules rotates
@@ -31,7 +31,7 @@ type deployment struct {
 	stdout io.Writer
 }
 
-// stacks is what is asked of CloudFormation.
+// stacks lists the CloudFormation calls of a deployment.
 type stacks interface {
 	DescribeStacks(
 		context.Context,
@@ -45,7 +45,7 @@ type stacks interface {
 	) (*cloudformation.GetTemplateOutput, error)
 }
 
-// describer is what is asked of Secrets Manager.
+// describer lists the Secrets Manager calls of a deployment.
 type describer interface {
 	DescribeSecret(
 		context.Context,
@@ -87,7 +87,7 @@ func (d deployment) run(ctx context.Context, cfn stacks, secrets describer) erro
 	return nil
 }
 
-// synthesize has CDK's command line run the app as cdk.json says.
+// synthesize runs the app with CDK's command line, as cdk.json describes.
 func (d deployment) synthesize(schedules bool) error {
 	args := []string{"synth", "--quiet", "--output", d.folder, "-c", "env=" + d.environment.Name}
 	if schedules {

@@ -214,8 +214,8 @@ func TestADiffShowsWhatADeployWouldChange(t *testing.T) {
 	}
 }
 
-// TestAServiceThatRunsIsNotPutBack has services deployed already: the same as now, without one of now, with one more
-// than now, and with an older image.
+// TestAServiceThatRunsIsNotPutBack deploys where services are deployed already: the same as now, without one of now,
+// with one more than now, and with an older image.
 func TestAServiceThatRunsIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	same := fmt.Sprintf(servicesText, "example/api:2")
@@ -293,7 +293,7 @@ func TestNothingIsDeployedWhereItDoesNotBelong(t *testing.T) {
 	}
 }
 
-// TestAnEnvironmentWhereNothingRotatesIsDeployedAtOnce has no source to look at.
+// TestAnEnvironmentWhereNothingRotatesIsDeployedAtOnce deploys without a source to look at.
 func TestAnEnvironmentWhereNothingRotatesIsDeployedAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := place(t, "dev-secrets")

@@ -19,7 +19,7 @@ import (
 // has.
 const replaceServices = "replace"
 
-// template is what a stack's template says of its resources, as far as it matters here.
+// template holds the part of a stack's template that is read here: its resources.
 type template struct {
 	Resources map[string]struct {
 		Type       string

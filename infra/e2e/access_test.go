@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// access is what IAM is asked before something happens.
+// access is a question to IAM: may somebody do this?
 type access struct {
 	who      string // name of a role, or SERVICE.amazonaws.com
 	action   string
@@ -78,7 +78,7 @@ func (a asker) one(action, resource string, context ...string) access {
 	return out
 }
 
-// secret finds a secret by its name or ARN.
+// secretARN returns the ARN of a secret, given its name or ARN.
 func (c *cloud) secretARN(id string) (string, error) {
 	for name, arn := range c.secrets {
 		if id == name || id == arn {
@@ -88,7 +88,7 @@ func (c *cloud) secretARN(id string) (string, error) {
 	return "", fmt.Errorf("there is no secret %s", id)
 }
 
-// secretsNeed knows Secrets Manager's operations
+// secretsNeed returns the accesses that a request to Secrets Manager needs
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html). Who reads or writes
 // a value needs the key as well (https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html).
 func (c *cloud) secretsNeed(q request, a asker) ([]access, error) {
@@ -125,7 +125,7 @@ func (c *cloud) secretsNeed(q request, a asker) ([]access, error) {
 	return nil, nil
 }
 
-// keyNeed is what a secret with a key of the templates needs.
+// keyNeed returns the accesses to the key of a secret; none where the templates give it no key.
 func (c *cloud) keyNeed(a asker, secret string, actions ...string) (all []access) {
 	key := c.keys[secret]
 	for _, action := range actions {
@@ -146,7 +146,7 @@ func (c *cloud) ecsARN(kind, cluster, name string) string {
 	return "arn:aws:ecs:" + c.region + ":" + c.account + ":" + kind + "/" + cluster + "/" + name
 }
 
-// ecsNeeds knows the operations of Amazon ECS
+// ecsNeeds returns the accesses that a request to Amazon ECS needs
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html).
 func (c *cloud) ecsNeeds(q request, a asker) (all []access, err error) {
 	g := q.given

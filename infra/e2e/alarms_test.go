@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/metric"
 )
 
-// watched is what an alarm of a template looks at.
+// watched holds what an alarm of a template looks at.
 type watched struct {
 	AlarmName, Namespace, MetricName string
 	Dimensions                       []struct{ Name, Value string }
@@ -140,7 +140,7 @@ func (p *played) lines(t *testing.T) map[string]bool {
 	return all
 }
 
-// asked says whether the story rotates a source.
+// asked reports whether the story rotates a source.
 func (p *played) asked(name string) bool {
 	return slices.ContainsFunc(p.rotating(), func(s manifest.Source) bool { return s.Name == name })
 }

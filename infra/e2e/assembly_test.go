@@ -104,7 +104,7 @@ func synthesize() error {
 	return errors.Join(all...)
 }
 
-// assembly is what CDK has synthesized for one environment.
+// assembly holds what CDK has synthesized for one environment.
 type assembly struct {
 	folder, environment string
 	stacks              map[string]*stack // by the last part of their names: secrets, pipeline, services, access, sandbox-…

@@ -109,7 +109,7 @@ type redriveAllow struct {
 	Sources    []string `json:"sourceQueueArns"`
 }
 
-// from says whether messages of a queue are taken; without a policy, from every queue of the account.
+// from reports whether messages of a queue are taken; without a policy, from every queue of the account.
 func (a *redriveAllow) from(arn string) bool {
 	return a == nil || a.Permission == "byQueue" && slices.Contains(a.Sources, arn)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// implied is what AWS itself does with the roles and for the rules of the templates: no request of it reaches the
-// stand-in.
+// implied returns the accesses that AWS itself makes with the roles and for the rules of the templates: no request of
+// them reaches the stand-in.
 func (c *cloud) implied(ctx context.Context) ([]access, error) {
 	tasks, err := c.tasksNeed(ctx)
 	if err != nil {
@@ -33,7 +33,7 @@ func (c *cloud) taken(service, role string, context ...string) access {
 	return all
 }
 
-// functionsNeed is what Lambda does with the roles of functions: it writes their logs, takes messages for them
+// functionsNeed returns what Lambda does with the roles of functions: it writes their logs, takes messages for them
 // (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions), and lets them into
 // a VPC (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions).
 func (c *cloud) functionsNeed() (all []access) {

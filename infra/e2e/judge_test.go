@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/infra/iam"
 )
 
-// policies are the documents of the templates under the names by which the judge keeps them: those of a role by its
+// documents returns the policies of the templates under the names by which the judge keeps them: those of a role by its
 // name and a number, those of a resource by its ARN.
 func (c *cloud) documents() map[string]any {
 	all := maps.Clone(c.policies)
@@ -24,7 +24,7 @@ func (c *cloud) documents() map[string]any {
 
 func inline(role string, i int) string { return fmt.Sprintf("%s#%d", role, i) }
 
-// ask is what the judge is asked for an access.
+// ask returns what the judge is asked for an access.
 func (c *cloud) ask(a access) iam.Ask {
 	q := iam.Ask{Principal: a.who, Action: a.action, Resource: a.resource, Account: c.account, Context: map[string]any{
 		"aws:SecureTransport": "true", "aws:RequestedRegion": c.region,

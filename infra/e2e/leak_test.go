@@ -43,7 +43,7 @@ func (p *played) canaries() *leak.Search {
 	return search
 }
 
-// password is what of a value is secret: of a database's URL the password.
+// password returns the secret part of a value: of a database's URL the password.
 func password(value string) string {
 	u, err := url.Parse(value)
 	if err != nil || u.User == nil {

@@ -20,7 +20,7 @@ type court struct {
 	decisions []iam.Decision
 }
 
-// tried has a story judged, and fails the test where something in it is not allowed.
+// tried judges a story, and fails the test where something in it is not allowed.
 func (p *played) tried(t *testing.T) *court {
 	t.Helper()
 	c := &court{played: p, judge: iam.Start(t), asked: p.needed(t)}

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// request is what somebody asked AWS for. Values stay out of it: only what names something is kept.
+// request is a recorded request to AWS. Values stay out of it: only what names something is kept.
 type request struct {
 	caller    string // a Lambda's name or a role's; "": nobody, or somebody with an access key
 	operation string // service:Operation
@@ -114,7 +114,7 @@ func targets() map[string]string {
 	return map[string]string{"secretsmanager": "secretsmanager", "AmazonEC2ContainerServiceV20141113": "ecs", "AWSEvents": "events", "AmazonSQS": "sqs"}
 }
 
-// read tells what a request asks for.
+// read returns what a request asks for.
 func read(in *http.Request, body []byte) (request, error) {
 	q := request{caller: in.Header.Get("X-Amz-Security-Token")}
 	target, operation, isJSON := strings.Cut(in.Header.Get("X-Amz-Target"), ".")

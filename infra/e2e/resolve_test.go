@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// attributes are what a deployed resource is known by: by name of the attribute, with "" for what Ref gives.
+// attributes maps the attributes of a deployed resource to their values, with "" for what Ref gives.
 type attributes map[string]string
 
-// known is what CloudFormation knows while it deploys.
+// known holds what CloudFormation knows while it deploys.
 type known struct {
 	account, region string
 	resources       map[string]attributes // by stack and logical id
@@ -46,7 +46,7 @@ func (k *known) resolve(s *stack, value any) (any, error) {
 	return value, nil
 }
 
-// intrinsic says whether an object of a template stands for something else.
+// intrinsic reports whether an object of a template is an intrinsic function, and returns its name and argument.
 func intrinsic(object map[string]any) (name string, argument any, is bool) {
 	if len(object) != 1 {
 		return "", nil, false

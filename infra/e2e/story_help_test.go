@@ -49,7 +49,7 @@ func (p *played) tail() string {
 	return fmt.Sprintf("not delivered: %v; the log ends with\n%s", p.Region(p.account, p.region).Bus.Undelivered(), out)
 }
 
-// about says whether a delivery is an event of a kind that names something.
+// about returns a function that reports whether a delivery is an event of a kind that names something.
 func about(detailType, name string) func(delivery) bool {
 	return func(d delivery) bool {
 		type event struct {
@@ -118,7 +118,7 @@ func (p *played) labelsOf(name, version string) []string {
 	return nil
 }
 
-// holds says whether a bucket has a value under a name.
+// holds reports whether a bucket holds value under name.
 func (p *played) holds(bucketName, name, value string) bool {
 	b, _ := p.Env.Bucket(bucketName)
 	return p.values(b.Secret)[name].Equal(secret.New(value))

@@ -127,7 +127,7 @@ func (p *played) deployRest(ctx context.Context) error {
 	return nil
 }
 
-// waitsForTasks says whether nothing is left but to scale the services up.
+// waitsForTasks reports whether nothing is left but to scale the services up.
 func waitsForTasks(r plan.Report) bool {
 	return len(r.Steps) == 0 && len(r.Waits) > 0 && !slices.ContainsFunc(r.Waits, func(w plan.Wait) bool { return w.Reason != plan.Rolling })
 }
@@ -254,7 +254,7 @@ func (p *played) putManual(ctx context.Context) error {
 	return p.everyScheduleCame()
 }
 
-// rotators are the sources of the story that Secrets Manager rotates.
+// rotating returns the sources of the story that Secrets Manager rotates.
 func (p *played) rotating() (all []manifest.Source) {
 	for _, s := range p.Env.Sources {
 		if slices.Contains([]string{manifest.Random, manifest.AWSAccessKey}, s.Rotate.With) || s.Rotate.With == manifest.Postgres && p.database != nil {

@@ -44,7 +44,7 @@ const (
 	ExplicitlyDenied = "ExplicitlyDenied" // a statement denies it, whatever else is attached
 )
 
-// Decision is what AWS would answer.
+// Decision is the answer that AWS would give.
 type Decision struct {
 	Result  string
 	By      []Statement // that matched the request, whatever they say
@@ -57,7 +57,7 @@ type Statement struct {
 	Position int // from 0
 }
 
-// Action is what AWS publishes of an action.
+// Action holds what AWS publishes about an action.
 type Action struct {
 	Name      string   `json:"name"`
 	Level     string   `json:"level"`     // Read, Write, List, Tagging, Permissions management

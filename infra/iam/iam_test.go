@@ -148,7 +148,7 @@ func (f *failing) Errorf(format string, args ...any) {
 // FailNow ends what the test does.
 func (f *failing) FailNow() { panic(f) }
 
-// failure is what a judge's own test says when do fails it.
+// failure returns the text with which do fails a judge's test.
 func failure(t *testing.T, do func(*Judge)) (said string) {
 	t.Helper()
 	judge := Start(t)

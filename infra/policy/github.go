@@ -34,8 +34,8 @@ func GitHubTrust(env *manifest.Environment, oidc manifest.OIDC) Document {
 	})
 }
 
-// GitHub is what a deploy workflow may do: release images of the environment's services and look at their rollout. It
-// reads no secret: what its jobs need are Actions secrets, which rotary puts there.
+// GitHub returns the policy of a deploy workflow: it may release images of the environment's services and look at their
+// rollout. It reads no secret: its jobs use Actions secrets, which rotary puts there.
 func GitHub(env *manifest.Environment) Document {
 	n := names{env}
 	var services []string

@@ -7,8 +7,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Propagate is what the reconciler may do: read every secret of its environment, write its buckets, move its own
-// labels, roll its consumers, ask the rotate Lambdas. On sources it writes no value.
+// Propagate returns the policy of the propagate Lambda: it may read every secret of its environment, write its buckets,
+// move its own labels, roll its consumers, and invoke the rotate Lambdas. It writes no value of a source.
 func Propagate(env *manifest.Environment, key string) Document {
 	n := names{env}
 	statements := []Statement{
@@ -41,7 +41,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 				Condition: stageCondition(history.AWSCurrent, history.Held+"*"),
 			},
 		),
-		// It has no resource: each secret that it reads is checked as GetSecretValue.
+		// BatchGetSecretValue takes no resource: each secret that it reads is checked as GetSecretValue.
 		{
 			Sid:      "ReadAtOnce",
 			Effect:   allow,
@@ -169,10 +169,10 @@ func (n names) letTasksRun() Statement {
 	}
 }
 
-// startECS is what rules and schedules that start tasks need besides. All of them are read: one that nobody knows would
-// start an old revision. A rule is changed where its only targets are the environment's clusters, a schedule where it
-// or its group has the environment in its name: AWS has no condition for a schedule's target. Both run with a role that
-// is the environment's own (StartRole).
+// startECS returns the statements for rules and schedules that start tasks. All of them may be read: one that nobody
+// knows would start an old revision. A rule may be changed where its only targets are the environment's clusters, a
+// schedule where its name or its group's contains the environment: AWS offers no condition for a schedule's target.
+// Both run with a role that is the environment's own (StartRole).
 func startECS(n names, clusters []string) []Statement {
 	if len(clusters) == 0 {
 		return nil
@@ -262,8 +262,9 @@ func (n names) clusterResources(clusters []string, kinds ...string) []string {
 // sortDistinct returns the same, sorted, each once.
 func sortDistinct(all []string) []string { return slices.Compact(slices.Sorted(slices.Values(all))) }
 
-// Rotate is what a rotate Lambda may do: read its sources and those of their administrators, put what comes next, move
-// the labels of a rotation, of a retirement and of a rollback. network: the one inside the VPC.
+// Rotate returns the policy of a rotate Lambda: it may read its sources and those of their administrators, put the
+// pending version, and move the labels of a rotation, of a retirement and of a rollback. network: the one inside the
+// VPC.
 func Rotate(env *manifest.Environment, key string, network bool) Document {
 	n := names{env}
 	function := n.rotateFunction(network)
@@ -377,8 +378,8 @@ func (n names) accessKeyUsers(function string) []string {
 	return arns
 }
 
-// Scheduler is what EventBridge Scheduler may do for the environment: send into its queue, and what cannot be sent into
-// the queue for that.
+// Scheduler returns the policy of EventBridge Scheduler for the environment: it may send into the environment's queue,
+// and what it cannot deliver into the dead-letter queue.
 func Scheduler(env *manifest.Environment) Document {
 	n := names{env}
 	return newDocument(

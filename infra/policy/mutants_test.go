@@ -145,7 +145,7 @@ func TestNothingCanBeTakenOutOfAPolicyUnnoticed(t *testing.T) {
 	}
 }
 
-// missed says whether a case fails. It asks a few at a time: most mutants are missed at once.
+// missed reports whether a check fails. It asks a few at a time: most mutants fail one of the first.
 func missed(judge *iam.Judge, checks []check) bool {
 	for some := range slices.Chunk(checks, 4) {
 		for i, d := range decideAll(judge, some) {

@@ -11,9 +11,10 @@ import (
 // Tag is the key that every resource carries, and that says which environment it belongs to.
 const Tag = "Environment"
 
-// Boundary is what nobody who is bound by it can do, whatever else is attached to them: the floor under Developer. open
-// are the environments that people may look into, closed the protected ones; both may share an account. It fits one
-// managed policy (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+// Boundary returns the permissions boundary that goes with Developer: it denies what nobody who is bound by it may do,
+// whatever else is attached to them. open are the environments that people may look into, closed the protected ones;
+// both may share an account. It fits one managed policy
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 func Boundary(open, closed []string) Document {
 	return newDocument(
 		append(
@@ -22,8 +23,8 @@ func Boundary(open, closed []string) Document {
 		)...)
 }
 
-// Developer is what people may do in an environment that is not protected: read what its buckets for people hold, its
-// logs and its rollouts. The denials come first and win over everything that is attached besides.
+// Developer returns the policy of people in an environment that is not protected: they may read its buckets for people,
+// its logs and its rollouts. The denials come first and win over everything that is attached besides.
 func Developer(env *manifest.Environment, key string, open, closed []string) Document {
 	n := names{env}
 	return newDocument(append(
@@ -314,9 +315,9 @@ func tagCondition(environment string) Condition {
 	return Condition{"StringEquals": {"aws:ResourceTag/" + Tag: {environment}}}
 }
 
-// Platform is what the people who operate the environment may do: put values, move the labels that rotary's commands
-// move, ask the pipeline. What a command does not need is not here: it is the pipeline that reads buckets, and that
-// goes back.
+// Platform returns the policy of the people who operate the environment: they may put values, move the labels that
+// rotary's commands move, and ask the pipeline. It allows nothing that no command needs: the pipeline reads buckets and
+// rolls back, not they.
 func Platform(env *manifest.Environment, key string) Document {
 	n := names{env}
 	sources, own := n.sourceARNs(anySource), n.sourceARNs(mayWrite)
@@ -371,8 +372,8 @@ func Platform(env *manifest.Environment, key string) Document {
 	)
 }
 
-// Sandbox is what one developer's own role may do: everything with the queues of that sandbox, and read the buckets
-// that are for people.
+// Sandbox returns the policy of one developer's own role: it may do everything with the queues of that sandbox, and
+// read the buckets that are for people.
 func Sandbox(env *manifest.Environment, sandbox, key string) Document {
 	n := names{env}
 	var queues []string // by name: sandbox one must not reach those of sandbox one-more

@@ -2,8 +2,8 @@ package policy
 
 import "github.com/rotary-secrets/rotary/pkg/manifest"
 
-// Execution is what ECS may do to start a consumer's tasks: pull an image, write logs, and read the one bucket that the
-// consumer runs on.
+// Execution returns the policy of a consumer's execution role: ECS may pull the image, write logs, and read the one
+// bucket that the consumer runs on.
 func Execution(env *manifest.Environment, c manifest.Consumer, key string) Document {
 	n := names{env}
 	b, _ := env.Bucket(c.Bucket)
@@ -22,7 +22,8 @@ func Execution(env *manifest.Environment, c manifest.Consumer, key string) Docum
 			Action:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
 			Resource: []string{n.ARN("logs", "log-group:"+ServiceLogs(env, c.Name)+":*")},
 		},
-		// It has no resource (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html).
+		// GetAuthorizationToken takes no resource
+		// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html).
 		Statement{
 			Sid:      "EnterTheRegistry",
 			Effect:   allow,

@@ -2,8 +2,8 @@ package policy
 
 import "github.com/rotary-secrets/rotary/pkg/manifest"
 
-// Start is what a rule or a schedule may do to start tasks of a consumer that is a family: run any revision of it, in
-// its cluster, with its roles.
+// Start returns the policy of a rule or a schedule that starts tasks of a consumer that is a family: it may run any
+// revision of it, in its cluster, with its roles.
 func Start(env *manifest.Environment, c manifest.Consumer) Document {
 	n := names{env}
 	return newDocument(

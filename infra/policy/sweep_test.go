@@ -11,7 +11,7 @@ import (
 // What AWS's own list of actions has more than the cases name: an action that AWS adds is tried with the next version
 // of the list.
 
-// tagStates are what the tag of a resource may look like; "" is none.
+// tagStates lists the values that the tag of a resource may have; "" is none.
 var tagStates = []string{"", "dev", "staging", "production", "Production", "prod", "PRD", "Dev", "preview"}
 
 // swept are the cases that follow from AWS's lists.

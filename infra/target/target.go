@@ -16,7 +16,7 @@ import (
 // SchedulesOn is the context with which the stack that turns rotation on is synthesized.
 const SchedulesOn = "schedules=on"
 
-// Target is what is synthesized and deployed.
+// Target is the environment of a manifest that is synthesized and deployed.
 type Target struct {
 	File        *manifest.File
 	Text        []byte // the manifest as it stands in its file
@@ -55,7 +55,7 @@ func Scheduled(env *manifest.Environment) []manifest.Source {
 	})
 }
 
-// context is what -c gives CDK's command line, as far as it is used here. Each is empty where it is not given.
+// context holds the values of -c on CDK's command line that are used here. Each is empty where it is not given.
 type context struct {
 	Env       string
 	Schedules string

@@ -27,7 +27,7 @@ type handler struct {
 	metrics     io.Writer // the Lambda's log, from which CloudWatch takes them
 }
 
-// request is what the Lambda is invoked with: a batch of SQS messages, or a question. Other fields are let pass: AWS
+// request is the payload that invokes the Lambda: a batch of SQS messages, or a question. Other fields are ignored: AWS
 // adds some to its envelopes without notice, and that must not stop the pipeline.
 type request struct {
 	Records     []events.SQSMessage
@@ -144,17 +144,19 @@ func isLagging(err error) bool {
 func logReport(report plan.Report) {
 	slog.Info("pass", "converged", report.Converged, "steps", len(report.Steps), "waits", len(report.Waits))
 	for _, step := range report.Steps {
-		slog.Info("step", "do", step.Do, "subject", step.Subject, "version", step.Version, "names", step.Names, "detail", step.Detail)
+		slog.Info("step", "do", step.Do, "subject", step.Subject, "version", step.Version, "names", step.Names,
+			"detail", step.Detail)
 	}
 	for _, wait := range report.Waits {
-		slog.Info("wait", "subject", wait.Subject, "version", wait.Version, "reason", wait.Reason, "detail", wait.Detail, "until", wait.Until)
+		slog.Info("wait", "subject", wait.Subject, "version", wait.Version, "reason", wait.Reason,
+			"detail", wait.Detail, "until", wait.Until)
 	}
 	for _, alarm := range report.Alarms {
 		slog.Error("a person has to look", "alarm", alarm.Name, "subject", alarm.Subject, "detail", alarm.Detail)
 	}
 }
 
-// findNextLook says when the first of the waits ends, but not sooner than soon: an appointment in the past is refused.
+// findNextLook returns when the first of the waits ends, but not sooner than soon: Scheduler refuses a time in the past.
 func findNextLook(r plan.Report) (time.Time, bool) {
 	var at time.Time
 	for _, w := range r.Waits {

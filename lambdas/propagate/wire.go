@@ -23,18 +23,20 @@ import (
 // newHandler composes what a pass needs. Every pass opens the consumers anew, so that no token is older than it.
 func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	invoke := pipeline.New(env, lambda.NewFromConfig(cfg))
-	schedule := pipeline.NewSchedule(env, scheduler.NewFromConfig(cfg), os.Getenv("ROTARY_QUEUE_ARN"), os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
+	schedule := pipeline.NewSchedule(env, scheduler.NewFromConfig(cfg), os.Getenv("ROTARY_QUEUE_ARN"),
+		os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
 	open := consume.Opener(cfg, consume.FromEnv(os.Getenv))
 	return handler{
 		environment: env, now: time.Now, metrics: os.Stdout,
 		pass: func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
 			return reconcile.Pass{
-				Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)), Open: open, Census: consume.Census(cfg, env),
-				Advancer: invoke, AcceptRemovals: accept, DryRun: dryRun,
+				Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
+				Open: open, Census: consume.Census(cfg, env), Advancer: invoke, AcceptRemovals: accept, DryRun: dryRun,
 			}.Run(ctx)
 		},
 		again: func(ctx context.Context, at time.Time) error {
-			return schedule.Again(ctx, at, event.Request{Rotary: "again", Environment: env.Name, Execution: fmt.Sprint(at.Unix())})
+			request := event.Request{Rotary: "again", Environment: env.Name, Execution: fmt.Sprint(at.Unix())}
+			return schedule.Again(ctx, at, request)
 		},
 	}
 }

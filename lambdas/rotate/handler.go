@@ -111,11 +111,12 @@ func (h handler) runJob(ctx context.Context, source manifest.Source, r request) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, rotate.Timeout)
 	defer cancel()
-	job := rotate.Job{Store: h.store.WithRotationToken(secret.New(r.RotationToken)), Source: source, Rotator: rotator, Pause: h.pause}
+	secrets := h.store.WithRotationToken(secret.New(r.RotationToken))
+	job := rotate.Job{Store: secrets, Source: source, Rotator: rotator, Pause: h.pause}
 	return r.askJob(ctx, job)
 }
 
-// askJob has a job do what is asked. A rollback is answered with its progress, and everything else with nothing.
+// askJob calls the job's method for a request. It returns a rollback's progress, and nil for everything else.
 func (r request) askJob(ctx context.Context, job rotate.Job) (any, error) {
 	switch {
 	case r.Advance != nil:
@@ -144,7 +145,7 @@ func (h handler) findSource(r request) (manifest.Source, error) {
 	return source, nil
 }
 
-// ownRequest is what every request of rotary's own says.
+// ownRequest holds the fields that every request of rotary's own carries.
 type ownRequest struct{ kind, source, version string }
 
 // listOwn returns the requests of rotary's own: one, unless the payload is wrong or asks for a rotation step.

@@ -176,7 +176,7 @@ func TestAPersonsRollbackIsAnsweredWithItsProgress(t *testing.T) {
 	}
 }
 
-// TestARefusedRotationIsRefused is what the alarm "rotation refused" matches by its errorType.
+// TestARefusedRotationIsRefused checks the errorType that the alarm "rotation refused" matches.
 func TestARefusedRotationIsRefused(t *testing.T) {
 	w := newWorld(t)
 	must(t, w.store.Put(t.Context(), handshake, "33333333-0000-4000-8000-000000000003", secret.New(`{"MY_APP__AUTH_SERVICE__HANDSHAKE_KEY":"`+canary+`"}`)))

@@ -24,8 +24,8 @@ func main() {
 	}
 	secrets := store.New(secretsmanager.NewFromConfig(cfg))
 	h := handler{
-		environment: env, store: secrets, open: rotators.Opener(rotators.Reach{Environment: env, Store: secrets, AWS: cfg}),
-		now: time.Now, metrics: os.Stdout, pause: waitByClock,
+		environment: env, store: secrets, now: time.Now, metrics: os.Stdout, pause: waitByClock,
+		open: rotators.Opener(rotators.Reach{Environment: env, Store: secrets, AWS: cfg}),
 	}
 	lambda.Start(boot.Guard(h.handleRequest))
 }

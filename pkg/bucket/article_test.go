@@ -59,7 +59,7 @@ func picked(name string, keys []string, secrets map[string]string) layered {
 	return out
 }
 
-// arguments are what merge() is given for one bucket: originals, mappings in their order, only, computed.
+// arguments returns the arguments of merge() for one bucket: originals, mappings in their order, only, computed.
 func (m model) arguments(b manifest.Bucket, secrets map[string]string) []layered {
 	var originals, only []string
 	for _, item := range b.Originals.List {

@@ -50,7 +50,8 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 		},
 		"ecs_family": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			clients := ecs.Clients{
-				ECS: awsecs.NewFromConfig(cfg), Rules: eventbridge.NewFromConfig(cfg), Schedules: scheduler.NewFromConfig(cfg),
+				ECS: awsecs.NewFromConfig(cfg), Rules: eventbridge.NewFromConfig(cfg),
+				Schedules: scheduler.NewFromConfig(cfg),
 			}
 			return ecs.NewFamily(clients, c, o.Environment, o.Bucket), nil
 		},

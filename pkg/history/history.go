@@ -17,7 +17,7 @@ const Quiet = 12 * time.Minute
 // or a veto went on: it runs for two minutes at most (rotate.Timeout), and what it sent last takes four at most.
 const Outlast = 6 * time.Minute
 
-// History has the versions and labels of one secret, as Secrets Manager lists them.
+// History holds the versions and labels of one secret, as Secrets Manager lists them.
 type History struct {
 	Secret          string // its name
 	ARN             string

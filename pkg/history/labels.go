@@ -21,7 +21,7 @@ const (
 	Deadline = "DEADLINE-" // + unix time or "none", + "-" + start of the version id: see Emergency
 )
 
-// MakingLabel says that a rotator was asked to make version id.
+// MakingLabel returns the label that records that a rotator was asked to make version id.
 func MakingLabel(id string) string { return Making + id[:min(labelIDLength, len(id))] }
 
 // Emergency is a rotation that may start while an older version is owed, which S5 (docs/safety.md) forbids any other.

@@ -93,7 +93,8 @@ func (c *Caller) Do(ctx context.Context, call Call) (*Response, error) {
 			return answer, nil
 		}
 		wait := max(failed.after, retry.Backoff(try))
-		if !failed.mayRetry(call.Retry) || try >= c.Tries || c.LongestWait > 0 && wait > c.LongestWait || ctx.Err() != nil {
+		if !failed.mayRetry(call.Retry) || try >= c.Tries || c.LongestWait > 0 && wait > c.LongestWait ||
+			ctx.Err() != nil {
 			return answer, failed.Error
 		}
 		if err := c.waitBetween(ctx, wait); err != nil {
@@ -129,7 +130,8 @@ func (c *Caller) tryOnce(ctx context.Context, call Call, try int) (*Response, *f
 	case brokeOff:
 		return answer, &failedTry{Error: answer.Fail("its answer broke off"), kind: uncertain}
 	case c.LargestBody > 0 && int64(len(answer.Body)) > c.LargestBody:
-		return answer, &failedTry{Error: answer.Fail(fmt.Sprintf("its answer is larger than %d MiB", c.LargestBody>>20))}
+		reason := fmt.Sprintf("its answer is larger than %d MiB", c.LargestBody>>20)
+		return answer, &failedTry{Error: answer.Fail(reason)}
 	}
 	return answer, nil
 }

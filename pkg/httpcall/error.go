@@ -14,7 +14,7 @@ import (
 
 // Error is a failed call: what was being done, the status, the API's code, the reason in rotary's words, and the
 // request's id. It holds no part of a body, an address or a header but these. A driver may fill in Code and a Reason
-// that says more.
+// with more detail.
 type Error struct {
 	Doing       string
 	Status      int    // 0: no answer came

@@ -100,7 +100,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// newCaller has bounds like the drivers'. Its waits are retry.Sleep's, which synctest plays.
+// newCaller returns a Caller with bounds like the drivers'. It waits with retry.Sleep, which synctest plays.
 func (s *script) newCaller() *httpcall.Caller {
 	return &httpcall.Caller{Transport: s, Tries: 4, Timeout: 30 * time.Second, LongestWait: 20 * time.Second, LargestBody: 1 << 20}
 }

@@ -1,7 +1,7 @@
 package manifest
 
-// LateWrite is what becomes of a request of a stopped rotation that lands at the target after a newer rotation has made
-// its credential there.
+// LateWrite classifies a target by what it does with a request of a stopped rotation that lands after a newer rotation
+// has made its credential there.
 type LateWrite string
 
 // The three classes of targets.

@@ -54,7 +54,7 @@ const (
 	seconds = "Seconds"
 )
 
-// table has each metric's unit and second dimension.
+// table lists each metric's unit and second dimension.
 var table = []struct {
 	name     Name
 	unit, by string

@@ -54,7 +54,7 @@ func wants(t *testing.T, want []string, lines []byte) {
 	}
 }
 
-// busy is what a pass in the middle of a change has seen.
+// busy returns the report of a pass in the middle of a change.
 func busy() plan.Report {
 	return plan.Report{
 		Environment: "dev", At: noon,

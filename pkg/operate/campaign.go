@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// State is what a campaign knows of one source.
+// State is the progress of one source in a campaign.
 type State string
 
 // The states of a source in a campaign.

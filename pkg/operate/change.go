@@ -25,7 +25,9 @@ type Change struct {
 
 // NewChange reads a source and lays the given values over what it holds, as its rotator allows it. The error is an
 // *Invalid where the values may never be put. It changes nothing.
-func (o Operator) NewChange(ctx context.Context, source manifest.Source, given map[string]secret.Value) (Change, error) {
+func (o Operator) NewChange(
+	ctx context.Context, source manifest.Source, given map[string]secret.Value,
+) (Change, error) {
 	c := Change{source: source, before: map[string]secret.Value{}}
 	var err error
 	if c.history, err = o.Secrets.LookAll(ctx, source.Secret); err != nil {
@@ -52,8 +54,10 @@ func (c Change) mergeValues(given map[string]secret.Value) (map[string]secret.Va
 	after := maps.Clone(c.before)
 	maps.Copy(after, given)
 	switch {
-	case c.source.Rotate.With == manifest.Never && len(c.before) > 0 && !maps.EqualFunc(c.before, after, secret.Value.Equal):
-		return nil, newInvalid("source %s is declared with: never, because replacing its value would destroy data", c.source.Name)
+	case c.source.Rotate.With == manifest.Never && len(c.before) > 0 &&
+		!maps.EqualFunc(c.before, after, secret.Value.Equal):
+		return nil, newInvalid("source %s is declared with: never, because replacing its value would destroy data",
+			c.source.Name)
 	case c.source.Rotate.With == manifest.Managed:
 		return nil, newInvalid("source %s is rotated by AWS itself: nothing may be put", c.source.Name)
 	}
@@ -86,7 +90,8 @@ func (c Change) addPublicHalves(after, given map[string]secret.Value) error {
 	}
 	for _, public := range c.source.Known() {
 		if value, is := given[public]; is && !value.Equal(after[public]) {
-			return newInvalid("%s is not given: it is the public half of a private key, and rotary puts it there", public)
+			return newInvalid("%s is not given: it is the public half of a private key, and rotary puts it there",
+				public)
 		}
 	}
 	return nil
@@ -131,7 +136,8 @@ func (c Change) mergeSymmetric(after, given map[string]secret.Value) (map[string
 	case direct && alsoGiven.Equal(c.before[key]) && k.Equal(c.before[key]) && len(c.history.Owed()) == 0:
 		return after, nil // everybody accepts what everybody sends
 	case direct && !alsoGiven.Equal(c.before[also]):
-		return nil, newInvalid("%s is moved by rotary: put the new value into %s, and it enters through %s", also, key, also)
+		return nil, newInvalid("%s is moved by rotary: put the new value into %s, and it enters through %s",
+			also, key, also)
 	case k.Equal(c.before[key]):
 		return after, nil
 	case !c.before[key].Equal(c.before[also]):

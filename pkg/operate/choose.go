@@ -20,9 +20,11 @@ func chooseOwed(source string, owed []string, given string) (string, error) {
 	case len(all) == 0:
 		return "", newInvalid("source %s owes no retirement: nothing was changed", source)
 	case len(meant) == 0:
-		return "", newInvalid("source %s does not owe the retirement of that version; it owes %s", source, strings.Join(all, ", "))
+		return "", newInvalid("source %s does not owe the retirement of that version; it owes %s",
+			source, strings.Join(all, ", "))
 	case len(meant) > 1:
-		return "", newInvalid("source %s owes %d retirements, %s: name one with --version", source, len(all), strings.Join(all, ", "))
+		return "", newInvalid("source %s owes %d retirements, %s: name one with --version",
+			source, len(all), strings.Join(all, ", "))
 	}
 	return meant[0], nil
 }

@@ -48,7 +48,7 @@ type Emergency struct {
 	ready bool                // its own label is on the current version
 }
 
-// asked is what a person asks for, the same in every step.
+// asked holds the parameters that a person gave, the same in every step.
 type asked struct {
 	version string // of what it makes where it begins
 	until   time.Time
@@ -105,7 +105,8 @@ func (e Emergency) Before() string {
 	return ""
 }
 
-// classifyLabels tells what is under way from what is left of others.
+// classifyLabels sets Going, Joined or Stopped from the emergency labels and the pending version, and collects the
+// labels of emergencies that came to nothing in left.
 func (e *Emergency) classifyLabels() {
 	pending, rotating := e.History.Labelled(history.AWSPending)
 	rotating = rotating && !pending.Has(history.AWSCurrent)
@@ -137,7 +138,8 @@ func (e *Emergency) classifyLabels() {
 // hasMade reports whether an emergency's version came to be: its label has gone over to it or to what follows it, or
 // the next pass moves it there.
 func (e Emergency) hasMade(made history.Version, label history.Emergency) bool {
-	return label.On.ID == made.ID || label.On.Created.After(made.Created) || isLive(made) && !made.Created.After(e.Current.Created)
+	return label.On.ID == made.ID || label.On.Created.After(made.Created) ||
+		isLive(made) && !made.Created.After(e.Current.Created)
 }
 
 // isCurrent reports whether what an emergency has made, or what follows it, is current.
@@ -171,7 +173,9 @@ func (e Emergency) isEarlier() bool {
 func (e Emergency) checkAllowed(env string) error {
 	name := e.Source.Name
 	if back, begun := e.History.Labelled(history.Rollback); begun {
-		return refuseRotation(name, fmt.Sprintf("a rollback to version %s is under way: finish it with rotary rollback %s %s", history.Short(back.ID), env, name))
+		return refuseRotation(name, fmt.Sprintf(
+			"a rollback to version %s is under way: finish it with rotary rollback %s %s",
+			history.Short(back.ID), env, name))
 	}
 	switch {
 	case e.Current.ID == "":
@@ -185,7 +189,9 @@ func (e Emergency) checkAllowed(env string) error {
 	}
 	for _, v := range e.Doomed() {
 		if v.Has(history.Retain) {
-			return refuseRotation(name, fmt.Sprintf("the new credential would take the place of version %s, which is retained; to give that up: rotary retain %s %s --release", history.Short(v.ID), env, name))
+			return refuseRotation(name, fmt.Sprintf(
+				"the new credential would take the place of version %s, which is retained; to give that up: "+
+					"rotary retain %s %s --release", history.Short(v.ID), env, name))
 		}
 	}
 	return nil

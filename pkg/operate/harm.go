@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// Harm is what an emergency does to a source, as far as it can be told before it begins: who breaks, and when.
+// Harm lists, before an emergency begins, which consumers it breaks, when, and what cannot be known yet.
 type Harm struct {
 	Source    string
 	Rotates   manifest.Source // Source, as the manifest has it
@@ -36,7 +36,7 @@ type Exposed struct {
 	Fate    Fate
 }
 
-// Fate is what becomes of a consumer. The zero Fate: it runs on until it has followed.
+// Fate describes when an emergency breaks a consumer. The zero Fate: it runs on until it has followed.
 type Fate struct {
 	AtOnce   bool      // refused until it has followed
 	Followed bool      // nothing: it has followed

@@ -25,7 +25,8 @@ type Operator struct {
 	NewID       func() string // makes the id of a version that is to come: 32 to 64 characters
 }
 
-// Secrets is what operators need of Secrets Manager; pkg/store implements it and says what each method promises.
+// Secrets lists the Secrets Manager calls of the operators' commands; pkg/store implements it and documents what each
+// method promises.
 type Secrets interface {
 	Reader
 	Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error

@@ -54,7 +54,8 @@ func chooseRetainable(h history.History, source, given string) (string, error) {
 	case isNamed(current.ID, given), given == "" && len(owed) == 0:
 		return current.ID, nil
 	case len(owed) == 0:
-		return "", newInvalid("source %s owes no retirement, and its current version is %s", source, history.Short(current.ID))
+		return "", newInvalid("source %s owes no retirement, and its current version is %s",
+			source, history.Short(current.ID))
 	}
 	return chooseOwed(source, owed, given)
 }
@@ -75,7 +76,8 @@ func (o Operator) FindRetained(ctx context.Context, source manifest.Source, give
 	}
 	holder, some := h.Labelled(history.Retain)
 	if some && given != "" && !isNamed(holder.ID, given) {
-		return Retention{}, newInvalid("version %s of %s is the one that is retained", history.Short(holder.ID), source.Name)
+		return Retention{}, newInvalid("version %s of %s is the one that is retained",
+			history.Short(holder.ID), source.Name)
 	}
 	return Retention{Source: source, Version: holder.ID, Done: !some}, nil
 }

@@ -56,7 +56,8 @@ func (o Operator) FindRollback(ctx context.Context, source manifest.Source, give
 func (o Operator) chooseBack(h history.History, source manifest.Source, given string) (string, error) {
 	owed := listIDs(h.Owed())
 	if len(owed) == 0 {
-		return "", &Refused{"rollback of " + source.Name, "no older credential of it is known to live; to go forward: " + o.describeWayForward(source)}
+		return "", &Refused{"rollback of " + source.Name,
+			"no older credential of it is known to live; to go forward: " + o.describeWayForward(source)}
 	}
 	if previous, some := h.Labelled(history.AWSPrevious); given == "" && some && slices.Contains(owed, previous.ID) {
 		return previous.ID, nil

@@ -13,7 +13,8 @@ import (
 func CheckMode(env *manifest.Environment, what string, deadline bool) error {
 	switch {
 	case env.Mode == manifest.Observe:
-		return newInvalid("rotation of %s refused: mode observe writes nothing in %s, so no consumer would follow", what, env.Name)
+		return newInvalid("rotation of %s refused: mode observe writes nothing in %s, so no consumer would follow",
+			what, env.Name)
 	case env.Mode == manifest.Propagate && deadline:
 		return newInvalid("rotation of %s refused: mode propagate retires nothing in %s, so no deadline would be kept: leave --deadline out, and revoke the old credential at its target", what, env.Name)
 	}
@@ -27,9 +28,11 @@ func ByPerson(env *manifest.Environment, source manifest.Source) error {
 		return newInvalid("source %s is rotated by a person: make the new credential at its vendor, then rotary put %s %s; revoke the old one there once rotary status says that it is safe, in an emergency before that, and then rotary retire %[2]s %[1]s --revoked; rotary retain keeps an old one from being retired",
 			source.Name, env.Name, source.Name)
 	case manifest.Never:
-		return newInvalid("source %s is declared with: never, because replacing its value would destroy data", source.Name)
+		return newInvalid("source %s is declared with: never, because replacing its value would destroy data",
+			source.Name)
 	case manifest.Managed:
-		return newInvalid("source %s is rotated by AWS itself: aws secretsmanager rotate-secret --secret-id %s", source.Name, source.Secret)
+		return newInvalid("source %s is rotated by AWS itself: aws secretsmanager rotate-secret --secret-id %s",
+			source.Name, source.Secret)
 	}
 	return nil
 }
@@ -75,7 +78,7 @@ type Watch struct {
 // patience is how many looks in a row may find nothing of a rotation.
 const patience = 3
 
-// Ending is what has become of something that is followed. The zero Ending: it goes on.
+// Ending describes how something that is followed ended. The zero Ending: it goes on.
 type Ending struct {
 	Over      bool              // there is nothing more to follow
 	Nothing   bool              // it came to nothing: the version before is still current

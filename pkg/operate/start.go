@@ -13,7 +13,9 @@ import (
 // FindEmergency reads the labels of a source and decides what an emergency does there. deadline is when everything
 // older than the new credential dies, from now; 0 for none. It changes nothing. The error is a *Refused where it
 // cannot begin, and a *TooEarly where the deadline cannot be brought forward yet.
-func (o Operator) FindEmergency(ctx context.Context, source manifest.Source, deadline time.Duration, again bool) (Emergency, error) {
+func (o Operator) FindEmergency(
+	ctx context.Context, source manifest.Source, deadline time.Duration, again bool,
+) (Emergency, error) {
 	e, err := o.lookAtEmergency(ctx, source)
 	if err != nil {
 		return e, err
@@ -76,7 +78,8 @@ func (o Operator) StepEmergency(ctx context.Context, told Emergency) (version st
 		return "", err
 	}
 	if id, more := e.findUntold(told); more {
-		return "", refuseRotation(e.Source.Name, fmt.Sprintf("version %s would die at once by now, and was not named before: ask again", history.Short(id)))
+		return "", refuseRotation(e.Source.Name, fmt.Sprintf(
+			"version %s would die at once by now, and was not named before: ask again", history.Short(id)))
 	}
 	version, err = o.takeStep(ctx, e)
 	if err != nil && !errors.Is(err, errNotStarted) {
@@ -119,7 +122,8 @@ func (o Operator) startRotation(ctx context.Context, e Emergency) (version strin
 	}](err); !refused {
 		return e.ask.version, err
 	}
-	if err := o.Secrets.Move(ctx, e.Source.Secret, history.DeadlineLabel(e.Until, e.ask.version), "", e.Current.ID); err != nil {
+	label := history.DeadlineLabel(e.Until, e.ask.version)
+	if err := o.Secrets.Move(ctx, e.Source.Secret, label, "", e.Current.ID); err != nil {
 		return "", err
 	}
 	h, lookErr := o.Secrets.Look(ctx, e.Source.Secret)

@@ -63,7 +63,7 @@ func NewSchedule(env *manifest.Environment, client planner, queueARN, roleARN st
 	return &Schedule{env, client, queueARN, roleARN}
 }
 
-// Again has the request sent at a time, to the second, and forgets any earlier appointment. Repeatable. The schedule
+// Again schedules the request for a time, to the second, in place of any earlier appointment. Repeatable. The schedule
 // stays when it is over, so that the next appointment is one call.
 func (s *Schedule) Again(ctx context.Context, at time.Time, r event.Request) error {
 	body, err := json.Marshal(r)

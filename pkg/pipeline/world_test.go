@@ -51,7 +51,7 @@ func (w *world) deploy(name, answer string) {
 		}})
 }
 
-// Failed is what a function of rotary's fails with.
+// Failed is the error of a function of rotary's.
 type Failed struct{ text string }
 
 func (f *Failed) Error() string { return f.text }

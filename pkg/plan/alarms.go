@@ -40,7 +40,7 @@ const (
 	rotatesLate     = 2 * 24 * time.Hour // Secrets Manager rotates some time within a day
 )
 
-// findAlarms says what a person has to look at. It is computed from ages alone, so that it comes whatever caused it: a
+// findAlarms returns what a person has to look at. Ages alone decide, so that an alarm is raised whatever the cause: a
 // function that was unset, a schedule that was disabled, a consumer that never follows.
 func (s State) findAlarms() []Alarm {
 	var all []Alarm
@@ -57,17 +57,25 @@ func (s State) alarmsOfAge(source Source) []Alarm {
 	var all []Alarm
 	current, exists := source.Current()
 	if limit := source.maxAge(); exists && limit > 0 && s.Now.Sub(current.Created) > limit {
-		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf("version %s is %s old; the manifest says every %s", history.Short(current.ID), formatAge(s.Now.Sub(current.Created)), formatAge(source.Every))})
+		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf(
+			"version %s is %s old; the manifest says every %s",
+			history.Short(current.ID), formatAge(s.Now.Sub(current.Created)), formatAge(source.Every))})
 	}
 	pending, rotating := source.Labelled(history.AWSPending)
 	if rotating && !pending.Has(history.AWSCurrent) && s.Now.Sub(pending.Created) > pendingTooLong {
-		all = append(all, Alarm{RotationStuck, source.Name, fmt.Sprintf("the rotation to version %s began %s ago; the rotate Lambda's log says why it does not end", history.Short(pending.ID), formatAge(s.Now.Sub(pending.Created)))})
+		all = append(all, Alarm{RotationStuck, source.Name, fmt.Sprintf(
+			"the rotation to version %s began %s ago; the rotate Lambda's log says why it does not end",
+			history.Short(pending.ID), formatAge(s.Now.Sub(pending.Created)))})
 	}
 	if m := source.Placements(history.Making); len(m) > 0 && !rotating {
-		all = append(all, Alarm{RotationStuck, source.Name, "a rotation that failed may have made a credential that no version holds: look for it at the vendor, revoke it there, then rotate again"})
+		all = append(all, Alarm{RotationStuck, source.Name,
+			"a rotation that failed may have made a credential that no version holds: " +
+				"look for it at the vendor, revoke it there, then rotate again"})
 	}
 	if v, some := source.Labelled(history.Rollback); some && s.Now.Sub(source.Changed) > rollbackTooLong {
-		all = append(all, Alarm{RollbackAbandoned, source.Name, fmt.Sprintf("version %s carries ROLLBACK: finish it with rotary rollback %s %s", history.Short(v.ID), s.Environment, source.Name)})
+		all = append(all, Alarm{RollbackAbandoned, source.Name, fmt.Sprintf(
+			"version %s carries ROLLBACK: finish it with rotary rollback %s %s",
+			history.Short(v.ID), s.Environment, source.Name)})
 	}
 	return all
 }
@@ -87,15 +95,18 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 		limit = cmp.Or(source.Every, owedTooLong)
 	}
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
-		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf("version %s was replaced %s ago and is not retired; rotary status %s says what blocks it", history.Short(v.ID), formatAge(age), s.Environment)})
+		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(
+			"version %s was replaced %s ago and is not retired; rotary status %s says what blocks it",
+			history.Short(v.ID), formatAge(age), s.Environment)})
 	}
 	if at, some := source.Dies(v); some && s.Now.Sub(at) > deadTooLate {
-		all = append(all, Alarm{DeadlinePassed, source.Name, fmt.Sprintf("version %s should have died %s ago", history.Short(v.ID), formatAge(s.Now.Sub(at)))})
+		all = append(all, Alarm{DeadlinePassed, source.Name, fmt.Sprintf(
+			"version %s should have died %s ago", history.Short(v.ID), formatAge(s.Now.Sub(at)))})
 	}
 	return all
 }
 
-// formatAge says a time span in the largest unit that matters.
+// formatAge returns a duration in hours, or in days from 48 hours on.
 func formatAge(d time.Duration) string {
 	if d < 48*time.Hour {
 		return fmt.Sprintf("%dh", int(d.Hours()))

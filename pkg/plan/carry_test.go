@@ -114,7 +114,7 @@ func renames() []rename {
 	return all
 }
 
-// apply is what a bucket gets from keys under a mapping.
+// apply returns what a bucket gets from keys under a mapping.
 func (m rename) apply(from map[string]secret.Value) map[string]secret.Value {
 	out := map[string]secret.Value{}
 	for key, name := range m {

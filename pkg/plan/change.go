@@ -7,9 +7,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// measureChange says how far the changes of a source have come: when the oldest of them was made, as far as can be told, and when
-// the last consumer had followed. It is derived from what is seen now, like everything else: a change is one of which
-// something is left, in a bucket version or at a consumer.
+// measureChange returns when the oldest unfinished change of a source was made, as far as can be told, and when the last
+// consumer had followed it. Both are derived from what is seen now: a change is unfinished while something of it is
+// left, in a bucket version or at a consumer.
 //
 //	an owed version's value is                        | made      | followed
 //	--------------------------------------------------|-----------|-------------------------
@@ -58,7 +58,8 @@ func (b Bucket) lagsBehind(source Source, v history.Version) bool {
 		return true
 	}
 	return slices.ContainsFunc(b.visibleConsumers(), func(c Consumer) bool {
-		return !c.runsOnly(current.ID) && slices.ContainsFunc(c.InPlay, func(id string) bool { return b.mayCarryOwed(source, v, id) })
+		return !c.runsOnly(current.ID) &&
+			slices.ContainsFunc(c.InPlay, func(id string) bool { return b.mayCarryOwed(source, v, id) })
 	})
 }
 

@@ -83,7 +83,7 @@ func swap(b *Bucket) {
 	b.Versions[1].Labels, b.Versions[0].Labels = []string{held(3)}, []string{history.AWSCurrent, held(2)}
 }
 
-// behindOther has web run a version that lacks another source's newest value, and has db's.
+// behindOther makes web run a version that lacks another source's newest value, but not db's.
 func behindOther(s State) {
 	s.api().add(bv(4, values("DB", "newer", "OTHER", "x"), history.AWSCurrent, held(4)))
 	s.api().Versions[1].Labels = []string{held(3)}

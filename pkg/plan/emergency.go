@@ -65,11 +65,15 @@ func (p *Plan) dropEmergencyLabels(s State, source Source) {
 	over := source.Placements(history.Deadline)
 	pending, some := source.Labelled(history.AWSPending)
 	moving := slices.ContainsFunc(p.Marks, func(m Mark) bool { return m.Secret == source.Secret })
-	if s.Mode == manifest.Observe || len(over) == 0 || moving || len(source.Owed()) > 0 || some && !pending.Has(history.AWSCurrent) {
+	if s.Mode == manifest.Observe || len(over) == 0 || moving || len(source.Owed()) > 0 ||
+		some && !pending.Has(history.AWSCurrent) {
 		return
 	}
 	if until, quiet := s.quietSince(); !quiet {
-		p.Waits = append(p.Waits, Wait{Subject: source.Name, Reason: Settling, Until: until, Detail: "an emergency is over; its label comes off last"})
+		p.Waits = append(p.Waits, Wait{
+			Subject: source.Name, Reason: Settling, Until: until,
+			Detail: "an emergency is over; its label comes off last",
+		})
 		return
 	}
 	for _, label := range over {

@@ -45,7 +45,17 @@ const (
 type gate func(s State, p Plan, source Source, v history.Version) (Wait, bool)
 
 // gates are asked in this order; the first that objects is what people are shown first.
-var gates = []gate{checkMode, checkRetained, checkPendingWork, checkUnseenConsumer, checkRolling, checkInUse, checkDeployable, checkSettling, checkByHand}
+var gates = []gate{
+	checkMode,
+	checkRetained,
+	checkPendingWork,
+	checkUnseenConsumer,
+	checkRolling,
+	checkInUse,
+	checkDeployable,
+	checkSettling,
+	checkByHand,
+}
 
 // vetoes are the gates that an emergency's deadline does not open.
 var vetoes = []gate{checkMode, checkRetained, checkByHand}
@@ -106,7 +116,8 @@ func checkPendingWork(s State, p Plan, source Source, _ history.Version) (Wait, 
 			}
 		}
 		if wait, refused := b.refuseWrite(s); refused {
-			return Wait{Reason: PendingWork, Detail: "bucket " + b.Want.Name + " is not written: " + string(wait.Reason)}, true
+			detail := "bucket " + b.Want.Name + " is not written: " + string(wait.Reason)
+			return Wait{Reason: PendingWork, Detail: detail}, true
 		}
 	}
 	return Wait{}, false
@@ -131,7 +142,8 @@ func checkUnseenConsumer(s State, _ Plan, _ Source, _ history.Version) (Wait, bo
 func checkRolling(s State, _ Plan, source Source, _ history.Version) (Wait, bool) {
 	for _, c := range s.consumersOf(source) {
 		if !c.Settled || c.Foreign != "" {
-			return Wait{Reason: c.reasonUnsettled(), Detail: "consumer " + c.Name + ": " + firstNonEmpty(c.Waiting, c.Foreign, "not settled"), Until: c.WaitTill}, true
+			detail := "consumer " + c.Name + ": " + firstNonEmpty(c.Waiting, c.Foreign, "not settled")
+			return Wait{Reason: c.reasonUnsettled(), Detail: detail, Until: c.WaitTill}, true
 		}
 	}
 	return Wait{}, false
@@ -166,7 +178,8 @@ func checkDeployable(s State, _ Plan, source Source, v history.Version) (Wait, b
 			_, held := bv.Label(history.Held)
 			if (held || bv.Has(history.AWSCurrent)) && b.carriesOwed(source, v, bv) {
 				until, _ := s.quietSince()
-				return Wait{Reason: Deployable, Detail: "bucket " + b.Want.Name + " still keeps a version that carries it", Until: until}, true
+				detail := "bucket " + b.Want.Name + " still keeps a version that carries it"
+				return Wait{Reason: Deployable, Detail: detail, Until: until}, true
 			}
 		}
 	}
@@ -175,7 +188,8 @@ func checkDeployable(s State, _ Plan, source Source, v history.Version) (Wait, b
 
 func checkSettling(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
 	until, quiet := s.quietSince()
-	return Wait{Reason: Settling, Detail: "something changed less than " + Quiet.String() + " ago", Until: until}, !quiet
+	detail := "something changed less than " + Quiet.String() + " ago"
+	return Wait{Reason: Settling, Detail: detail, Until: until}, !quiet
 }
 
 // checkByHand objects for ever where no rotator can revoke: a person does, and says so. It names what may be revoked: a
@@ -189,7 +203,8 @@ func checkByHand(s State, _ Plan, source Source, v history.Version) (Wait, bool)
 	case len(source.replacedKeys(v)) == 0:
 		what = "nothing to revoke: the current version holds the same values"
 	}
-	return Wait{Reason: ByHand, Detail: what + "; then: rotary retire " + s.Environment + " " + source.Name + " --revoked"}, manual || source.Contents[v.ID].Malformed
+	detail := what + "; then: rotary retire " + s.Environment + " " + source.Name + " --revoked"
+	return Wait{Reason: ByHand, Detail: detail}, manual || source.Contents[v.ID].Malformed
 }
 
 // listKeys lists keys for people. One that the source does not declare is only counted: it may be a value in the wrong
@@ -269,7 +284,8 @@ func (b Bucket) mayCarryOwed(source Source, v history.Version, id string) bool {
 // value counts under any name. The decision is by value, so labels and ids cannot fool it.
 func (b Bucket) carriesOwed(source Source, v, bv history.Version) bool {
 	made, owed := b.Contents[bv.ID], source.Contents[v.ID]
-	sameRules := bucket.Rules(bv.ID) == bucket.Rules(b.Want.Version) || made.Values != nil && equalContent(made.Values, b.Want.Values)
+	sameRules := bucket.Rules(bv.ID) == bucket.Rules(b.Want.Version) ||
+		made.Values != nil && equalContent(made.Values, b.Want.Values)
 	_, ok := source.Current()
 	switch {
 	case bv.Empty || made.Absent:

@@ -27,7 +27,7 @@ func (s *State) addBucket(name string, consumers ...Consumer) *Bucket {
 	return &s.Buckets[len(s.Buckets)-1]
 }
 
-// shutting has, in the gates' order, every way in which each gate alone can object to version 1 of owing.
+// shutting lists, in the gates' order, every way in which each gate alone can object to version 1 of owing.
 var shutting = []shut{
 	{"mode propagate", Mode, func(s *State) { s.Mode = manifest.Propagate }},
 	{"a person's RETAIN", Retained, func(s *State) { label(s.db(), 0, history.Retain) }},

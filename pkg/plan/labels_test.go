@@ -78,7 +78,7 @@ func TestWhatHasToBeMarkedAndHowFarSeenMoves(t *testing.T) {
 	}
 }
 
-// moved says a mark of a source in short: +LIVE 2 or SEEN 1→2.
+// moved returns a mark of a source in short: +LIVE 2 or SEEN 1→2.
 func moved(m Mark) string {
 	number := func(id string) string { return strings.TrimLeft(history.Short(id), "0") }
 	kind, _, _ := strings.Cut(m.Label, "-")

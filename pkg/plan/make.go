@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Plan is what one pass would do, in the order in which it is applied. An empty plan without waits means that
+// Plan lists what one pass would do, in the order in which it is applied. An empty plan without waits means that
 // every consumer is proven to run what the sources say and that nothing is owed.
 type Plan struct {
 	Marks    []Mark    // labels that go on first
@@ -153,7 +153,8 @@ func (p *Plan) markVersions(s Source) {
 	for i, m := range s.marksToMake() {
 		if m.From == "" && !s.HasRoom(i+1) {
 			p.Waits = append(p.Waits, Wait{Subject: s.Name, Version: m.To, Reason: LabelsFull, Detail: fmt.Sprintf(
-				"%s cannot be put: its secret carries %d labels at most; retire what is owed", m.Label, history.MaxLabels)})
+				"%s cannot be put: its secret carries %d labels at most; retire what is owed",
+				m.Label, history.MaxLabels)})
 			p.Marks = append(p.Marks, s.moveSeenBefore(m.To)...)
 			return
 		}
@@ -175,7 +176,8 @@ func (s Source) moveSeenBefore(id string) []Mark {
 		return nil
 	}
 	left, _ := s.Version(id)
-	return s.moveSeen(slices.DeleteFunc(slices.Clone(s.Versions), func(v history.Version) bool { return !v.Created.Before(left.Created) }))
+	isLater := func(v history.Version) bool { return !v.Created.Before(left.Created) }
+	return s.moveSeen(slices.DeleteFunc(slices.Clone(s.Versions), isLater))
 }
 
 // moveSeen moves SEEN forward to the newest of these versions that has a value of its own; at most one Mark.
@@ -232,28 +234,32 @@ func (b Bucket) findStale() (current history.Version, stale bool) {
 	return current, !equalContent(b.Contents[current.ID].Values, b.Want.Values)
 }
 
-// bucketAt is the bucket as one of its versions has it.
+// bucketAt returns the bucket with the values of one of its versions.
 func (b Bucket) bucketAt(v history.Version) bucket.Bucket {
 	out := b.Want
 	out.Version, out.Values = v.ID, b.Contents[v.ID].Values
 	return out
 }
 
-// refuseWrite says why a changed content may not be written.
+// refuseWrite reports whether a changed content may not be written, and returns the Wait that names the reason.
 func (b Bucket) refuseWrite(s State) (Wait, bool) {
 	current, stale := b.findStale()
 	if !stale {
 		return Wait{}, false
 	}
 	if lost := b.lostNames(s, current); len(lost) > 0 {
-		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: "it would lose " + strings.Join(lost, ", ") +
-			" although the manifest still maps it; if that is meant: rotary apply " + s.Environment + " --accept-removals " + strings.Join(lost, ",")}, true
+		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: fmt.Sprintf(
+			"it would lose %s although the manifest still maps it; if that is meant: rotary apply %s --accept-removals %s",
+			strings.Join(lost, ", "), s.Environment, strings.Join(lost, ","))}, true
 	}
 	if !b.HasRoom(b.countNewLabels(s)) {
-		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf("its secret carries %d labels at most; a consumer that does not follow keeps old ones", history.MaxLabels)}, true
+		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf(
+			"its secret carries %d labels at most; a consumer that does not follow keeps old ones",
+			history.MaxLabels)}, true
 	}
 	if until, often := b.isWrittenTooOften(s); often {
-		return Wait{Subject: b.Want.Name, Reason: WriteRate, Until: until, Detail: fmt.Sprintf("it was written %d times within a day, and Secrets Manager keeps about a hundred versions", MaxWrites)}, true
+		return Wait{Subject: b.Want.Name, Reason: WriteRate, Until: until, Detail: fmt.Sprintf(
+			"it was written %d times within a day, and Secrets Manager keeps about a hundred versions", MaxWrites)}, true
 	}
 	return Wait{}, false
 }
@@ -322,7 +328,8 @@ func (b Bucket) marksToHold(s State) []Mark {
 	for _, v := range b.Versions {
 		_, held := v.Label(history.Held)
 		if !held && (v.Has(history.AWSCurrent) || s.isInPlay(v.ID)) {
-			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: b.LabelFor(history.Held, v.ID), To: v.ID})
+			label := b.LabelFor(history.Held, v.ID)
+			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, To: v.ID})
 		}
 	}
 	return marks
@@ -339,7 +346,9 @@ func (s State) isInPlay(version string) bool {
 // rollConsumer plans one consumer.
 func (p *Plan) rollConsumer(c Consumer, target bucket.Bucket) {
 	wait := func(r Reason, detail string) {
-		p.Waits = append(p.Waits, Wait{Subject: c.Name, Version: target.Version, Reason: r, Detail: detail, Until: c.WaitTill})
+		p.Waits = append(p.Waits, Wait{
+			Subject: c.Name, Version: target.Version, Reason: r, Detail: detail, Until: c.WaitTill,
+		})
 	}
 	switch {
 	case c.Unread:
@@ -379,7 +388,8 @@ func whyRoll(c Consumer, target string) string {
 
 // dropHeldLabels takes HELD off versions that nobody can start on any more.
 func (p *Plan) dropHeldLabels(s State, b Bucket) {
-	if s.Mode == manifest.Observe || len(s.Strangers) > 0 || slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
+	if s.Mode == manifest.Observe || len(s.Strangers) > 0 ||
+		slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
 		return
 	}
 	until, quiet := s.quietSince()
@@ -390,7 +400,11 @@ func (p *Plan) dropHeldLabels(s State, b Bucket) {
 		case quiet:
 			p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
 		default:
-			p.Waits = append(p.Waits, Wait{Subject: b.Want.Name, Version: v.ID, Reason: Settling, Until: until, Detail: "a version that nobody runs any more keeps its label: something changed less than " + Quiet.String() + " ago"})
+			p.Waits = append(p.Waits, Wait{
+				Subject: b.Want.Name, Version: v.ID, Reason: Settling, Until: until,
+				Detail: "a version that nobody runs any more keeps its label: " +
+					"something changed less than " + Quiet.String() + " ago",
+			})
 		}
 	}
 }
@@ -404,7 +418,9 @@ func (p *Plan) retireOwed(s State, source Source) {
 		waits, forced := Gates(s, *p, source, v), s.isOverdue(source, v)
 		if len(waits) == 0 && (forced || !advancing) {
 			advancing = true
-			p.Advances = append(p.Advances, Advance{Source: source.Name, Version: v.ID, Current: current.ID, Forced: forced})
+			p.Advances = append(p.Advances, Advance{
+				Source: source.Name, Version: v.ID, Current: current.ID, Forced: forced,
+			})
 		}
 		if len(waits) > 0 {
 			p.Waits = append(p.Waits, waits[0].endAt(source.Dies(v)))

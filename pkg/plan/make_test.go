@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// a row is a state that differs from a good one in what the row of Make's truth table says, and its plan.
+// row is a state that differs from a good one as a row of Make's truth table describes, and its plan.
 type row struct {
 	name string
 	from func() State

@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// Report is what people and programs are told about one pass: names and ids, never a value.
+// Report describes one pass for people and programs: names and ids, never a value.
 type Report struct {
 	Environment string           `json:"environment"`
 	Mode        string           `json:"mode"`
@@ -23,7 +23,7 @@ type Report struct {
 	Alarms      []Alarm          `json:"alarms"`
 }
 
-// Source is what the report says of a source; nothing but the name, where it does not know it.
+// Source returns the report of the source called name; where there is none, one with nothing but the name.
 func (r Report) Source(name string) SourceReport {
 	for _, s := range r.Sources {
 		if s.Name == name {
@@ -98,7 +98,7 @@ type ConsumerReport struct {
 	Detail  string `json:"detail,omitempty"`
 }
 
-// Describe tells what was seen and what is planned. It is pure and repeatable.
+// Describe returns the report of a state and its plan. It is pure and repeatable.
 func Describe(s State, p Plan) Report {
 	r := Report{Environment: s.Environment, Mode: string(s.Mode), At: s.Now, Steps: p.listSteps(), Waits: p.Waits}
 	for _, source := range s.Sources {
@@ -106,7 +106,9 @@ func Describe(s State, p Plan) Report {
 	}
 	for _, b := range s.Buckets {
 		current, _ := b.Current()
-		r.Buckets = append(r.Buckets, BucketReport{Name: b.Want.Name, Secret: b.Secret, Version: current.ID, Names: b.Want.Names()})
+		r.Buckets = append(r.Buckets, BucketReport{
+			Name: b.Want.Name, Secret: b.Secret, Version: current.ID, Names: b.Want.Names(),
+		})
 		for _, c := range b.Consumers {
 			r.Consumers = append(r.Consumers, describeConsumer(b, c, current.ID))
 		}
@@ -115,14 +117,16 @@ func Describe(s State, p Plan) Report {
 		r.Consumers = append(r.Consumers, ConsumerReport{Name: c.Consumer, State: "unknown", Detail: c.Unknown})
 	}
 	r.Alarms = s.findAlarms()
-	r.Converged = p.Empty() && len(p.Waits) == 0 && !slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
+	r.Converged = p.Empty() && len(p.Waits) == 0 &&
+		!slices.ContainsFunc(r.Sources, func(s SourceReport) bool { return s.Pending != "" })
 	return r
 }
 
 func describeSource(s State, p Plan, source Source) SourceReport {
 	current, _ := source.Current()
 	r := SourceReport{
-		Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created, AtOnce: source.AtOnce,
+		Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created,
+		AtOnce: source.AtOnce,
 	}
 	r.Changed, r.Followed = s.measureChange(source)
 	for _, c := range s.consumersOf(source) {
@@ -134,7 +138,9 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	}
 	for _, v := range source.Owed() {
 		dies, _ := source.Dies(v)
-		r.Owed = append(r.Owed, OwedReport{Version: v.ID, Made: v.Created, Since: source.OwedSince(v), Dies: dies, Blocked: Gates(s, p, source, v)})
+		r.Owed = append(r.Owed, OwedReport{
+			Version: v.ID, Made: v.Created, Since: source.OwedSince(v), Dies: dies, Blocked: Gates(s, p, source, v),
+		})
 	}
 	return r
 }
@@ -186,7 +192,9 @@ func (p Plan) listSteps() []Step {
 		steps = append(steps, Step{Do: "write", Subject: w.Bucket.Name, Version: w.Bucket.Version, Names: w.Changed})
 	}
 	for _, c := range p.Confirms {
-		steps = append(steps, Step{Do: "confirm", Subject: c.Source, Version: c.Version, Detail: "an emergency has made it a short time ago"})
+		steps = append(steps, Step{
+			Do: "confirm", Subject: c.Source, Version: c.Version, Detail: "an emergency has made it a short time ago",
+		})
 	}
 	for _, r := range p.Rolls {
 		steps = append(steps, Step{Do: "roll", Subject: r.Consumer, Version: r.Bucket.Version, Detail: r.Why})
@@ -204,7 +212,7 @@ func (p Plan) listSteps() []Step {
 	return steps
 }
 
-// String says a step in one line.
+// String returns a step as one line.
 func (s Step) String() string {
 	text := fmt.Sprintf("%-7s %s", s.Do, s.Subject)
 	if s.Version != "" {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Seen is what one fresh look at a consumer showed. A driver fills it from the sink alone.
+// Seen holds what one fresh look at a consumer showed. A driver fills it from the sink alone.
 type Seen struct {
 	Consumer string // its name in the manifest
 

@@ -24,7 +24,7 @@ type State struct {
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
 }
 
-// Source is what a pass has seen of one source.
+// Source holds what a pass has seen of one source.
 type Source struct {
 	Name   string
 	With   string        // its rotator
@@ -47,7 +47,7 @@ type Content struct {
 	Malformed bool                    // the version has a value, which is not an object of texts
 }
 
-// Bucket is what a pass has seen of one bucket, and what it should hold.
+// Bucket holds what a pass has seen of one bucket, and the content that it should have.
 type Bucket struct {
 	Want    bucket.Bucket    // computed now; Want.Version is the id it has or would get
 	Entries []manifest.Entry // everything that the manifest gives this bucket, with a value or without

@@ -111,7 +111,7 @@ func on(name string, n int) Consumer {
 	}}
 }
 
-// entry says that a bucket takes name from a key of source db.
+// entry returns an entry that takes name from a key of source db.
 func entry(name, key string) manifest.Entry {
 	return manifest.Entry{Name: name, Layer: manifest.LayerOriginals, Source: "db", Key: key}
 }
@@ -157,7 +157,7 @@ func (s State) db() *Source    { return &s.Sources[0] }
 func (s State) api() *Bucket   { return &s.Buckets[0] }
 func (s State) web() *Consumer { return &s.Buckets[0].Consumers[0] }
 
-// lines says what a plan does and what it waits for, one line each.
+// lines returns a plan's steps and waits, one line each.
 func lines(p Plan) []string {
 	out := []string{}
 	for _, step := range p.listSteps() {

@@ -22,7 +22,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// small has two sources, two buckets that are both made of both, and two consumers of each.
+// small is a manifest of two sources, two buckets that are both made of both, and two consumers of each.
 const small = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
@@ -307,7 +307,7 @@ func reasons(r plan.Report) []string {
 	return out
 }
 
-// text reads what a version of a secret holds, by key.
+// values returns what a version of a secret holds, by key; nil where it has no value.
 func (b *bench) values(name, version string) map[string]string {
 	b.t.Helper()
 	text, has, err := b.pass.Store.Value(b.t.Context(), name, version)

@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// feeding has a bucket of three sources, and one of the first of them.
+// feeding is a manifest of a bucket of three sources, and one of the first of them.
 const feeding = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:

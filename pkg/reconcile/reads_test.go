@@ -23,7 +23,7 @@ func many(secrets int) string {
 	return "environments: {dev: {account: \"111111111111\", region: us-east-1}}\nsources:\n" + sources.String() + "buckets:\n" + buckets.String()
 }
 
-// filled has a value in every source, and everything has followed.
+// filled returns a bench with a value in every source, on which everything has followed.
 func filled(t *testing.T, secrets int) *bench {
 	b := start(t, many(secrets), sim.Lists{Whole: true})
 	for n := range secrets / 2 {

@@ -16,7 +16,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Store is what a pass needs of Secrets Manager; pkg/store implements it and says what each method promises.
+// Store lists the Secrets Manager calls of a pass; pkg/store implements it and documents what each method promises.
 type Store interface {
 	Reader
 	Put(ctx context.Context, name, version string, text secret.Value, labels ...string) error
@@ -46,7 +46,7 @@ type Consumer interface {
 	Withdraw(ctx context.Context, versions []string) error
 }
 
-// Census knows what carries rotary's mark at the sinks, whatever the manifest says.
+// Census lists what carries rotary's mark at the sinks, whatever the manifest says.
 type Census interface {
 	// Strangers returns what carries the environment's mark and is none of its consumers, each with Seen.Unknown. It
 	// reads only. An error means that there may be more of them; what it found comes with it.
@@ -60,7 +60,7 @@ type Advancer interface {
 	Confirm(ctx context.Context, c plan.Confirm) error
 }
 
-// Opening is what a consumer's driver is given beside its manifest entry.
+// Opening holds what a consumer's driver is opened with beside its manifest entry.
 type Opening struct {
 	Environment *manifest.Environment
 	Bucket      history.History               // of the bucket it runs on: its ARN, its labels

@@ -28,7 +28,8 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 		return err
 	}
 	if until := h.Changed.Add(history.Quiet); !a.Forced && until.After(j.Store.Now()) {
-		return fmt.Errorf("retire version %s of %s: its labels have changed less than %s ago", history.Short(owed.ID), j.Source.Name, history.Quiet)
+		return fmt.Errorf("retire version %s of %s: its labels have changed less than %s ago",
+			history.Short(owed.ID), j.Source.Name, history.Quiet)
 	}
 	if left, some := findLeftover(h, a.Current); some {
 		if err := j.dropPending(ctx, h, left.ID); err != nil {
@@ -46,7 +47,9 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 
 // lookAtOwed reads the labels, and checks that they allow what is asked. still is false where the version is not owed
 // any more.
-func (j Job) lookAtOwed(ctx context.Context, a plan.Advance) (h history.History, owed history.Version, still bool, err error) {
+func (j Job) lookAtOwed(
+	ctx context.Context, a plan.Advance,
+) (h history.History, owed history.Version, still bool, err error) {
 	if h, err = j.Store.LookAll(ctx, j.Source.Secret); err != nil {
 		return h, owed, false, err
 	}
@@ -60,11 +63,13 @@ func (j Job) mayAdvance(h history.History, owed history.Version, a plan.Advance)
 	current, _ := h.Current()
 	switch {
 	case current.ID != a.Current:
-		return fmt.Errorf("retire version %s of %s: AWSCURRENT has moved since the gates were checked", history.Short(owed.ID), j.Source.Name)
+		return fmt.Errorf("retire version %s of %s: AWSCURRENT has moved since the gates were checked",
+			history.Short(owed.ID), j.Source.Name)
 	case owed.Has(history.Retain) || owed.Has(history.Rollback):
 		return fmt.Errorf("retire version %s of %s: it is retained", history.Short(owed.ID), j.Source.Name)
 	case a.Forced && !isOverdue(h, owed, j.Store.Now()):
-		return fmt.Errorf("retire version %s of %s: no emergency's deadline is over it", history.Short(owed.ID), j.Source.Name)
+		return fmt.Errorf("retire version %s of %s: no emergency's deadline is over it",
+			history.Short(owed.ID), j.Source.Name)
 	}
 	return nil
 }
@@ -127,7 +132,8 @@ func (j Job) isShared(ctx context.Context, h history.History, owed string, dying
 		case v.Has(history.AWSCurrent):
 			return true, nil
 		case v.Has(history.AWSPending):
-			return false, fmt.Errorf("retire version %s of %s: a rotation that is under way has the same identity", history.Short(owed), j.Source.Name)
+			return false, fmt.Errorf("retire version %s of %s: a rotation that is under way has the same identity",
+				history.Short(owed), j.Source.Name)
 		case rotator.Same(values, dying):
 			return true, nil
 		}

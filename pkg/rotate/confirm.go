@@ -31,7 +31,8 @@ func (j Job) Confirm(ctx context.Context, c plan.Confirm) error {
 		return nil
 	}
 	if _, urgent := h.EmergencyOf(c.Version); !urgent || j.Source.LateWrite() != manifest.LateConfirmed {
-		return fmt.Errorf("confirm version %s of %s: no emergency has made it, or its target needs no confirming", history.Short(c.Version), j.Source.Name)
+		return fmt.Errorf("confirm version %s of %s: no emergency has made it, or its target needs no confirming",
+			history.Short(c.Version), j.Source.Name)
 	}
 	values, err := j.readVersion(ctx, h, c.Version)
 	if err != nil {
@@ -48,7 +49,8 @@ func (j Job) Confirm(ctx context.Context, c plan.Confirm) error {
 func (j Job) setAgain(ctx context.Context, h history.History, current history.Version, values Values) error {
 	previous, some := h.Labelled(history.AWSPrevious)
 	if !some {
-		return fmt.Errorf("set version %s of %s again: there is no version before it", history.Short(current.ID), j.Source.Name)
+		return fmt.Errorf("set version %s of %s again: there is no version before it",
+			history.Short(current.ID), j.Source.Name)
 	}
 	before, err := j.readVersion(ctx, h, previous.ID)
 	if err != nil {
@@ -58,7 +60,8 @@ func (j Job) setAgain(ctx context.Context, h history.History, current history.Ve
 		return fmt.Errorf("set version %s of %s again: %w", history.Short(current.ID), j.Source.Name, err)
 	}
 	if err := j.Rotator.Test(ctx, values); err != nil {
-		return fmt.Errorf("test version %s of %s, which was set again: %w", history.Short(current.ID), j.Source.Name, err)
+		return fmt.Errorf("test version %s of %s, which was set again: %w",
+			history.Short(current.ID), j.Source.Name, err)
 	}
 	return nil
 }

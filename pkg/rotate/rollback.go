@@ -56,7 +56,8 @@ func (j Job) Rollback(ctx context.Context, b Back) (Progress, error) {
 	case current.ID == b.Version:
 		return Progress{Done: true}, j.dropVeto(ctx, h, b.Version)
 	case current.ID != b.From:
-		return Progress{}, j.giveUp(ctx, h, b.Version, j.refuseRollback("version %s has become current since", history.Short(current.ID)))
+		return Progress{}, j.giveUp(ctx, h, b.Version,
+			j.refuseRollback("version %s has become current since", history.Short(current.ID)))
 	case !begun:
 		return j.putVeto(ctx, h, b.Version)
 	}
@@ -98,14 +99,16 @@ func (j Job) stopRotation(ctx context.Context, h history.History) (Progress, err
 func (j Job) swapBack(ctx context.Context, h history.History, b Back) (Progress, error) {
 	v, _ := h.Version(b.Version)
 	if !v.Alive() {
-		return Progress{}, j.giveUp(ctx, h, b.Version, j.refuseRollback("the credential of version %s was retired", history.Short(b.Version)))
+		return Progress{}, j.giveUp(ctx, h, b.Version,
+			j.refuseRollback("the credential of version %s was retired", history.Short(b.Version)))
 	}
 	values, err := j.readVersion(ctx, h, b.Version)
 	if err != nil {
 		return Progress{}, err
 	}
 	if err := j.Rotator.Test(ctx, values); err != nil {
-		return Progress{}, j.giveUp(ctx, h, b.Version, j.refuseRollback("its target does not accept version %s: %v", history.Short(b.Version), err))
+		return Progress{}, j.giveUp(ctx, h, b.Version,
+			j.refuseRollback("its target does not accept version %s: %v", history.Short(b.Version), err))
 	}
 	if err := j.Store.Move(ctx, h.Secret, history.AWSCurrent, b.Version, b.From); err != nil {
 		return Progress{}, err

@@ -47,7 +47,7 @@ var ErrNotAccepted = errors.New("the target does not accept the credential")
 // that place, and keeps it.
 var ErrSuperseded = errors.New("the credential there was installed by a newer rotation; this one is stopped and has changed nothing")
 
-// Start is what a rotation starts from.
+// Start holds the state of a source when a rotation starts.
 type Start struct {
 	Version string // the id of the version that comes to be: the same at every try of one rotation
 	// Since is when this rotation began, by Secrets Manager's clock. For an emergency it is when the first of those
@@ -60,7 +60,7 @@ type Start struct {
 	Others func(context.Context) ([]Other, error)
 }
 
-// Change is what Set is asked for.
+// Change holds the credentials of a rotation for Set: the pending one and the current one.
 type Change struct {
 	// Since is when the rotation that made Pending began, by Secrets Manager's clock: the creation time of its version,
 	// the same at every try. Of two rotations, the one with the later time is the newer one.
@@ -75,7 +75,7 @@ type Other struct {
 	Retained bool // somebody vetoes its retirement: an emergency does not go past that
 }
 
-// End is what the life of a credential ends with.
+// End holds the credentials of a retirement: the owed one, and the one that stays.
 type End struct {
 	Since         time.Time // when the owed version was created, by Secrets Manager's clock
 	Owed, Current Values
@@ -108,7 +108,7 @@ type Identified interface {
 	Same(a, b Values) bool
 }
 
-// Store is what rotation needs of Secrets Manager; pkg/store implements it and says what each method promises.
+// Store lists the Secrets Manager calls of a rotation; pkg/store implements it and documents what each method promises.
 type Store interface {
 	LookAll(ctx context.Context, name string) (history.History, error)
 	Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error)
@@ -140,7 +140,7 @@ type Job struct {
 	Pause func(context.Context, time.Duration) error
 }
 
-// Event is what Secrets Manager sends a rotation function
+// Event is the payload with which Secrets Manager invokes a rotation function
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html).
 type Event struct {
 	Step    string // createSecret, setSecret, testSecret, finishSecret
@@ -173,7 +173,8 @@ func (j Job) Step(ctx context.Context, e Event) error {
 		return j.createSecret(ctx, history, pending)
 	}
 	if isOvertaken(history, pending) {
-		return j.refuseRotation(ctx, history, pending, &Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
+		return j.refuseRotation(ctx, history, pending,
+			&Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
 	}
 	switch e.Step {
 	case "setSecret":
@@ -217,7 +218,8 @@ func (j Job) reclaimPending(ctx context.Context, h history.History, version stri
 	v, known := h.Version(version)
 	holder, rotating := h.Labelled(history.AWSPending)
 	_, urgent := h.EmergencyOf(version)
-	if !known || !urgent || !rotating || !holder.Created.Before(v.Created) || holder.Has(history.AWSCurrent) || v.Has(history.AWSCurrent) {
+	if !known || !urgent || !rotating || !holder.Created.Before(v.Created) || holder.Has(history.AWSCurrent) ||
+		v.Has(history.AWSCurrent) {
 		return h, nil
 	}
 	if err := j.Store.Move(ctx, h.Secret, history.AWSPending, version, holder.ID); err != nil {
@@ -279,13 +281,15 @@ func (j Job) testSecret(ctx context.Context, h history.History, pending history.
 // finishSecret swaps AWSCURRENT against the version seen. A version without a value never becomes current.
 func (j Job) finishSecret(ctx context.Context, h history.History, pending history.Version) error {
 	if pending.Empty {
-		return fmt.Errorf("finish the rotation of %s: version %s has no value", j.Source.Name, history.Short(pending.ID))
+		return fmt.Errorf("finish the rotation of %s: version %s has no value",
+			j.Source.Name, history.Short(pending.ID))
 	}
 	current, _ := h.Current()
 	if err := j.makeCurrent(ctx, h, pending.ID, current.ID); err != nil {
 		return err
 	}
-	if _, urgent := h.EmergencyOf(pending.ID); urgent && j.Pause != nil && j.Source.LateWrite() == manifest.LateConfirmed {
+	if _, urgent := h.EmergencyOf(pending.ID); urgent && j.Pause != nil &&
+		j.Source.LateWrite() == manifest.LateConfirmed {
 		j.stayToConfirm(ctx, plan.Confirm{Source: j.Source.Name, Version: pending.ID})
 	}
 	return nil
@@ -311,7 +315,9 @@ func (j Job) dropPending(ctx context.Context, h history.History, version string)
 	return j.Store.Move(ctx, h.Secret, history.AWSPending, "", version)
 }
 
-func (j Job) readPendingAndCurrent(ctx context.Context, h history.History, pending history.Version) (next, now Values, err error) {
+func (j Job) readPendingAndCurrent(
+	ctx context.Context, h history.History, pending history.Version,
+) (next, now Values, err error) {
 	current, _ := h.Current()
 	if next, err = j.readVersion(ctx, h, pending.ID); err != nil {
 		return nil, nil, err

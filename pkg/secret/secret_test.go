@@ -27,7 +27,7 @@ import (
 // canary is long enough that no form of it appears by chance, and has bytes that encoders escape.
 const canary = `c4nary<&>"'é/+wxyz`
 
-// holder has a value everywhere a printer or an encoder might look.
+// holder holds a value everywhere a printer or an encoder might look.
 type holder struct {
 	Exported   secret.Value
 	unexported secret.Value

@@ -162,7 +162,7 @@ func TestLookAllFailsWhereAnyOfItsReadsFails(t *testing.T) {
 	}
 }
 
-// TestCurrentReadsTwentyAtATime has a secret without a value, and one that does not exist, among 45.
+// TestCurrentReadsTwentyAtATime reads 45 secrets: one of them has no value, and one does not exist.
 func TestCurrentReadsTwentyAtATime(t *testing.T) {
 	w := newWorld(t)
 	var names []string

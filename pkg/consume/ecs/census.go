@@ -55,7 +55,8 @@ func (c *Census) Strangers(ctx context.Context) ([]plan.Seen, error) {
 	for _, cluster := range slices.Sorted(maps.Keys(c.named)) {
 		seen, err := c.findStrangers(ctx, cluster)
 		if err != nil {
-			failed = append(failed, fmt.Errorf("look for services of rotary's in cluster %s: %w", cluster, awserr.Legible(err)))
+			failed = append(failed, fmt.Errorf("look for services of rotary's in cluster %s: %w",
+				cluster, awserr.Legible(err)))
 		}
 		slices.SortFunc(seen, func(a, b plan.Seen) int { return strings.Compare(a.Consumer, b.Consumer) })
 		found = append(found, seen...)
@@ -77,7 +78,8 @@ func (c *Census) findStrangers(ctx context.Context, cluster string) ([]plan.Seen
 		}
 		for _, s := range services {
 			if why := c.strangerReason(cluster, s); why != "" {
-				found = append(found, plan.Seen{Consumer: shortName(cluster) + "/" + aws.ToString(s.ServiceName), Unknown: why})
+				name := shortName(cluster) + "/" + aws.ToString(s.ServiceName)
+				found = append(found, plan.Seen{Consumer: name, Unknown: why})
 			}
 		}
 	}

@@ -76,8 +76,8 @@ func registrationInput(td types.TaskDefinition, tags []types.Tag) sdk.RegisterTa
 		InferenceAccelerators: td.InferenceAccelerators, //nolint:staticcheck // deprecated, and still not ours to drop
 		IpcMode:               td.IpcMode, Memory: td.Memory, NetworkMode: td.NetworkMode,
 		PidMode: td.PidMode, PlacementConstraints: td.PlacementConstraints, ProxyConfiguration: td.ProxyConfiguration,
-		RequiresCompatibilities: td.RequiresCompatibilities, RuntimePlatform: td.RuntimePlatform, TaskRoleArn: td.TaskRoleArn,
-		Volumes: td.Volumes,
+		RequiresCompatibilities: td.RequiresCompatibilities, RuntimePlatform: td.RuntimePlatform,
+		TaskRoleArn: td.TaskRoleArn, Volumes: td.Volumes,
 		Tags: slices.DeleteFunc(slices.Clone(tags), func(t types.Tag) bool {
 			return strings.HasPrefix(aws.ToString(t.Key), "aws:")
 		}),

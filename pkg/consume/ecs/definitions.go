@@ -65,7 +65,9 @@ func (d definitions) describeRevision(ctx context.Context, arn string) (revision
 
 // listRevisions lists the ACTIVE revisions of a family, recentRevisions first: this many of them, or all for 0.
 func (d definitions) listRevisions(ctx context.Context, family string, most int32) ([]string, error) {
-	in := &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String(family), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc}
+	in := &sdk.ListTaskDefinitionsInput{
+		FamilyPrefix: aws.String(family), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
+	}
 	if most > 0 {
 		in.MaxResults = &most
 	}
@@ -114,10 +116,12 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 	return *out.TaskDefinition.TaskDefinitionArn, nil
 }
 
-// deregister makes sure that nobody can start on these versions of the bucket: it deregisters the ACTIVE revisions of
+// deregisterRevisions makes sure that nobody can start on these versions of the bucket: it deregisters the ACTIVE revisions of
 // the family that rotary registered and that pin one of them. It spares those that are playing, and fails where one of
 // them pins such a version. Repeatable.
-func (d definitions) deregisterRevisions(ctx context.Context, family string, playing []revision, versions []string) error {
+func (d definitions) deregisterRevisions(
+	ctx context.Context, family string, playing []revision, versions []string,
+) error {
 	arns, err := d.listRevisions(ctx, family, 0)
 	if err != nil {
 		return err

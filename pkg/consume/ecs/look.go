@@ -231,7 +231,8 @@ func isCompleted(s types.ServiceDeploymentStatus) bool {
 
 // hasEnded reports whether a service deployment does nothing any more.
 func hasEnded(s types.ServiceDeploymentStatus) bool {
-	return isCompleted(s) || s == types.ServiceDeploymentStatusStopped || s == types.ServiceDeploymentStatusRollbackFailed
+	return isCompleted(s) || s == types.ServiceDeploymentStatusStopped ||
+		s == types.ServiceDeploymentStatusRollbackFailed
 }
 
 // describeServiceRevisions returns the task definition of each of these service revisions. missing is what ECS left
@@ -242,19 +243,22 @@ func (s *Service) describeServiceRevisions(
 	tds = map[string]string{}
 	revisions = slices.Compact(slices.Sorted(slices.Values(revisions)))
 	for chunk := range slices.Chunk(revisions, maxAttempts) {
-		out, err := s.client.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk})
+		in := &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk}
+		out, err := s.client.DescribeServiceRevisions(ctx, in)
 		if err != nil {
 			return nil, "", err
 		}
 		for _, f := range out.Failures {
-			missing = fmt.Sprintf("ECS does not describe service revision %s: %s", aws.ToString(f.Arn), aws.ToString(f.Reason))
+			missing = fmt.Sprintf("ECS does not describe service revision %s: %s",
+				aws.ToString(f.Arn), aws.ToString(f.Reason))
 		}
 		for _, r := range out.ServiceRevisions {
 			tds[aws.ToString(r.ServiceRevisionArn)] = aws.ToString(r.TaskDefinition)
 		}
 	}
 	if len(tds) < len(revisions) {
-		missing = firstNonEmpty(missing, fmt.Sprintf("ECS describes %d of %d service revisions", len(tds), len(revisions)))
+		missing = firstNonEmpty(missing,
+			fmt.Sprintf("ECS describes %d of %d service revisions", len(tds), len(revisions)))
 	}
 	return tds, missing, nil
 }

@@ -217,7 +217,8 @@ func (at place) checkSize(r revision, in sdk.RegisterTaskDefinitionInput, names 
 			r, at.variable, size, maxSize)
 	}
 	return fmt.Errorf("task definition %s with %d names of the bucket would have %d bytes; AWS accepts %d: "+
-		"write inject: bundle, and the container gets the whole bucket as JSON in one variable", r, names, size, maxSize)
+		"write inject: bundle, and the container gets the whole bucket as JSON in one variable",
+		r, names, size, maxSize)
 }
 
 // nameOrigin returns where a container gets a name from, for people; "" where it does not have the name.

@@ -55,7 +55,8 @@ func (l serviceSnapshot) toSeen(name string) plan.Seen {
 	switch {
 	case !s.Settled:
 		s.Waiting, s.WaitTill = l.waitingReason()
-		if s.Foreign == "" && !l.isOverdue() && l.primaryDeployment().RolloutState != types.DeploymentRolloutStateFailed {
+		if s.Foreign == "" && !l.isOverdue() &&
+			l.primaryDeployment().RolloutState != types.DeploymentRolloutStateFailed {
 			s.RollingTo = primary.pinnedVersion()
 		}
 	case s.Unknown == "":
@@ -269,7 +270,8 @@ func (l serviceSnapshot) waitingReason() (words string, till time.Time) {
 	a, some := l.newestAttempt()
 	switch {
 	case p.RolloutState == types.DeploymentRolloutStateFailed:
-		return fmt.Sprintf("the rollout of %s failed and was not rolled back: %s", l.primaryRevision(), tasks), time.Time{}
+		return fmt.Sprintf("the rollout of %s failed and was not rolled back: %s", l.primaryRevision(), tasks),
+			time.Time{}
 	case some && !hasEnded(a.Status) && strings.HasPrefix(string(a.Status), "ROLLBACK_"):
 		return fmt.Sprintf("ECS is rolling back to %s: %s", l.primaryRevision(), tasks), time.Time{}
 	case p.RolloutState != types.DeploymentRolloutStateCompleted, len(l.service.Deployments) > 1,

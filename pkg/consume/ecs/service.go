@@ -137,7 +137,8 @@ func (s *Service) rollFrom(ctx context.Context, l serviceSnapshot, b bucket.Buck
 		}
 		was, since = is, newest
 	}
-	return fmt.Errorf("somebody else deployed at the same moment %d times in a row: the next pass tries again", maxTries)
+	return fmt.Errorf("somebody else deployed at the same moment %d times in a row: the next pass tries again",
+		maxTries)
 }
 
 // isAbandoned reports whether the PRIMARY deployment is FAILED: ECS starts no more tasks on it until somebody deploys

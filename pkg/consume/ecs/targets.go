@@ -210,8 +210,8 @@ func (f *Family) pointSchedule(ctx context.Context, was *scheduler.GetScheduleOu
 // sameSchedule returns the update that changes nothing.
 func sameSchedule(s *scheduler.GetScheduleOutput) *scheduler.UpdateScheduleInput {
 	return &scheduler.UpdateScheduleInput{
-		Name: s.Name, GroupName: s.GroupName, ActionAfterCompletion: s.ActionAfterCompletion, Description: s.Description,
-		EndDate: s.EndDate, FlexibleTimeWindow: s.FlexibleTimeWindow, KmsKeyArn: s.KmsKeyArn,
+		Name: s.Name, GroupName: s.GroupName, ActionAfterCompletion: s.ActionAfterCompletion,
+		Description: s.Description, EndDate: s.EndDate, FlexibleTimeWindow: s.FlexibleTimeWindow, KmsKeyArn: s.KmsKeyArn,
 		ScheduleExpression: s.ScheduleExpression, ScheduleExpressionTimezone: s.ScheduleExpressionTimezone,
 		StartDate: s.StartDate, State: s.State, Target: s.Target,
 	}

@@ -27,7 +27,7 @@ var errReceipt = errors.New("the variable " + receiptName + " is no receipt of r
 type receipt struct {
 	Environment string `json:"environment"`
 	Version     string `json:"version"`
-	// Previous has the versions that workflow runs may still hold, and when the last of their values was replaced; year 1
+	// Previous maps each version that workflow runs may still hold to when the last of its values was replaced; year 1
 	// until then.
 	Previous map[string]time.Time `json:"previous,omitempty"`
 	Done     bool                 `json:"done"`

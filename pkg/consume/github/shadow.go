@@ -30,7 +30,8 @@ func (s *Scope) describeShadows(ctx context.Context, names []string) string {
 	}
 	for _, environment := range s.listEnvironments(ctx) {
 		if both := s.findCommonNames(ctx, s.environmentPath(environment)+"/secrets", names); both != "" {
-			told = append(told, fmt.Sprintf("environment %q has its own %s, which its jobs get instead", environment, both))
+			told = append(told, fmt.Sprintf("environment %q has its own %s, which its jobs get instead",
+				environment, both))
 		}
 	}
 	return joinNotes(told)

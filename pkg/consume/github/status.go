@@ -203,7 +203,8 @@ func (s *Scope) listRuns(ctx context.Context, status string, end time.Time) (beg
 		}
 		var out gh.WorkflowRuns
 		query := url.Values{
-			"status": {status}, "created": {"<=" + end.Format(time.RFC3339)}, "per_page": {"100"}, "page": {fmt.Sprint(page)},
+			"status": {status}, "created": {"<=" + end.Format(time.RFC3339)},
+			"per_page": {"100"}, "page": {fmt.Sprint(page)},
 		}
 		resp, err := s.client.callAPI(ctx, request{
 			doing: doing, method: http.MethodGet, path: s.repository + "/actions/runs?" + query.Encode(), out: &out,

@@ -135,7 +135,8 @@ var idShape = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
 // choose any key.
 func (v variable) isMalformed() bool {
 	_, _, marked := parseReceipt(v.Comment)
-	return v.Key == "" || marked && !(idShape.MatchString(v.Key) && idShape.MatchString(v.ID) && v.updatedAt().Unix() > 0)
+	return v.Key == "" ||
+		marked && !(idShape.MatchString(v.Key) && idShape.MatchString(v.ID) && v.updatedAt().Unix() > 0)
 }
 
 // upsertVariables writes records, all for one target, in one call, and returns those that the answer confirms. Its
@@ -214,7 +215,8 @@ func variablesPath(version, project string) string {
 func (c *client) readProject(ctx context.Context, name string) (project, error) {
 	var out project
 	err := c.callAPI(ctx, request{
-		doing: "read project " + name, method: http.MethodGet, path: "/v9/projects/" + url.PathEscape(name), repeatable: true,
+		doing: "read project " + name, method: http.MethodGet, repeatable: true,
+		path: "/v9/projects/" + url.PathEscape(name),
 	}, &out)
 	if err == nil && !(idShape.MatchString(out.ID) && idShape.MatchString(out.Name)) {
 		err = fmt.Errorf("read project %s: the answer has no id or no name", name)

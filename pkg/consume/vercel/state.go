@@ -183,7 +183,8 @@ func (l *projectState) versionBuiltInto(d deployment) (version, unknown string) 
 	case l.production == "":
 		return "", fmt.Sprintf("deployment %s may have variables that rotary did not write", d.ID)
 	case !d.CreatedAt.asTime().After(l.written):
-		return "", fmt.Sprintf("deployment %s is older than the variables and does not say what it was built with", d.ID)
+		return "", fmt.Sprintf("deployment %s is older than the variables and does not say what it was built with",
+			d.ID)
 	}
 	return l.production, ""
 }

@@ -35,7 +35,8 @@ func (p *Project) Status(ctx context.Context) (plan.Seen, error) {
 		return plan.Seen{}, err
 	}
 	s := plan.Seen{
-		Consumer: p.consumer, Names: p.ownedNames(l), Drift: l.driftedKeys(), Changed: l.lastChange(), Rest: p.restOf(l.live),
+		Consumer: p.consumer, Names: p.ownedNames(l), Drift: l.driftedKeys(), Changed: l.lastChange(),
+		Rest: p.restOf(l.live),
 	}
 	p.fillProgress(l, &s)
 	p.fillInPlay(l, &s)

@@ -75,8 +75,8 @@ func (p *Project) markVariable(ctx context.Context, v variable, r record) error 
 	return err
 }
 
-// makeUnreadable makes variables unreadable that should be and are not: Vercel keeps the type of an existing one, so
-// it has to be deleted and created again (vercel.com/docs/environment-variables/sensitive-environment-variables). One
+// makeUnreadable replaces the variables that can be read and should not be: Vercel keeps the type of an existing one,
+// so it deletes and creates each again (vercel.com/docs/environment-variables/sensitive-environment-variables). One
 // variable at a time is missing, for the time of a call, and no deployment is started meanwhile; the first failure
 // ends it. One that is left missing comes back with the next Roll.
 func (p *Project) makeUnreadable(ctx context.Context, written []variable, records []record) error {
@@ -154,7 +154,8 @@ func (f failedError) reasonText() string {
 func confirmWritten(doing string, written []variable, failed []failedItem, sent []record) error {
 	var missing []string
 	for _, r := range sent {
-		if !slices.ContainsFunc(written, func(v variable) bool { return v.Key == r.Key }) && !hasFailedKey(failed, r.Key) {
+		if !slices.ContainsFunc(written, func(v variable) bool { return v.Key == r.Key }) &&
+			!hasFailedKey(failed, r.Key) {
 			missing = append(missing, r.Key)
 		}
 	}

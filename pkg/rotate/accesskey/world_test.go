@@ -41,7 +41,7 @@ type world struct {
 	waited []time.Duration
 }
 
-// newWorld has another user too.
+// newWorld returns a world with the source's user and another one.
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := newBare(t)
@@ -50,7 +50,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// newBare has no user.
+// newBare returns a world without users.
 func newBare(t testing.TB) *world {
 	w := &world{t: t, World: standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)})}
 	w.client = sdk.NewFromConfig(w.awsConfig())

@@ -19,7 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// templateNames has the values of the names in a call's templates.
+// templateNames maps the names in a call's templates to their values.
 type templateNames struct {
 	source  manifest.Source
 	env     string
@@ -187,7 +187,7 @@ func newAddressEscaper() func(manifest.Part, string) (string, error) {
 	}
 }
 
-// request makes the request that a call describes.
+// buildRequest returns the request that a call describes.
 func (n templateNames) buildRequest(ctx context.Context, c manifest.Call) (*http.Request, error) {
 	where, err := n.expandText(ctx, c.URL, newAddressEscaper())
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Reach has what a Rotator needs to reach its vendor.
+// Reach holds the means by which a Rotator reaches its vendor.
 type Reach struct {
 	Environment string
 	// Admin reads the source of the administrator afresh. It is not called for a source that names none.
@@ -38,7 +38,9 @@ const longestMethod = rotate.Timeout - 20*time.Second
 // where the description has neither a repeatable create nor a way to find what an earlier try has made.
 func New(source manifest.Source, reach Reach) rotate.Rotator {
 	api := *source.Rotate.HTTP
-	r := &Rotator{source: source, api: api, environment: reach.Environment, admin: reach.Admin, caller: newCaller(reach)}
+	r := &Rotator{
+		source: source, api: api, environment: reach.Environment, admin: reach.Admin, caller: newCaller(reach),
+	}
 	if api.Find == nil && !api.Create.Repeatable {
 		return unrepeatable{r}
 	}
@@ -179,7 +181,8 @@ func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		if !said[name].Equal(pending[r.source.Rotate.KeyFor(name)]) {
-			return answer.failBecause("what the source holds as " + r.source.Rotate.KeyFor(name) + " is of another credential")
+			return answer.failBecause("what the source holds as " + r.source.Rotate.KeyFor(name) +
+				" is of another credential")
 		}
 	}
 	return nil

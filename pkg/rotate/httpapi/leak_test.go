@@ -45,7 +45,7 @@ func (w *leakWatch) wantNoLeak(t *testing.T) {
 	}
 }
 
-// TestNoErrorTellsAValue has vendors that repeat everything they were sent, in bodies and headers, at every status.
+// TestNoErrorTellsAValue calls vendors that repeat everything they were sent, in bodies and headers, at every status.
 func TestNoErrorTellsAValue(t *testing.T) {
 	answers := splitWords("200, 201, 204, 301, 400, 401, 403, 404, 408, 409, 422, 429, 429 after 99, 500, 502, 503 after 1, 200 cut, 400 cut, dial, dns, reset, timeout")
 	w := newLeakWatch(t, "old-token-0123456789", "id of the old one", "fresh-token-leaks-0123456789", "owners-own-0123456789")

@@ -8,7 +8,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// requests makes the call that a create like this describes, with a nasty value as TOKEN_ID, and returns what was sent.
+// sendCreate sends the call that create describes, with id as TOKEN_ID, and returns what was sent.
 func sendCreate(t *testing.T, create, id string) (s *script, err error) {
 	t.Helper()
 	s = &script{}

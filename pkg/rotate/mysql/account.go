@@ -20,8 +20,14 @@ type definition struct {
 // The limits and the policies, as they are named in statements. MariaDB and MySQL each have some that the other has
 // not.
 var (
-	limits   = []string{"MAX_QUERIES_PER_HOUR", "MAX_UPDATES_PER_HOUR", "MAX_CONNECTIONS_PER_HOUR", "MAX_USER_CONNECTIONS", "MAX_STATEMENT_TIME"}
-	policies = []string{"PASSWORD EXPIRE", "PASSWORD HISTORY", "PASSWORD REUSE INTERVAL", "PASSWORD REQUIRE CURRENT", "FAILED_LOGIN_ATTEMPTS", "PASSWORD_LOCK_TIME"}
+	limits = []string{
+		"MAX_QUERIES_PER_HOUR", "MAX_UPDATES_PER_HOUR", "MAX_CONNECTIONS_PER_HOUR", "MAX_USER_CONNECTIONS",
+		"MAX_STATEMENT_TIME",
+	}
+	policies = []string{
+		"PASSWORD EXPIRE", "PASSWORD HISTORY", "PASSWORD REUSE INTERVAL", "PASSWORD REQUIRE CURRENT",
+		"FAILED_LOGIN_ATTEMPTS", "PASSWORD_LOCK_TIME",
+	}
 )
 
 // parseDefinition reads what SHOW CREATE USER shows.
@@ -127,7 +133,7 @@ func (d *definition) takeLimits(w *words) (understood bool) {
 }
 
 // takePolicy reads: DEFAULT, NEVER, OPTIONAL, UNBOUNDED, a number, or a number of days. Where nothing follows, the
-// password has expired, or nobody may change it who does not say it again: such an account is not copied.
+// password has expired, or may only be changed by who repeats it: such an account is not copied.
 func (d *definition) takePolicy(w *words, name string) (understood bool) {
 	interval := w.takeWords("INTERVAL")
 	value, is := w.takeKind(bare)

@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
-// shown is what the server's tables have on an account, but its name and its password.
+// shown returns what the server's tables hold on an account, without its name and its password.
 func (g *target) shown(t *testing.T, user, host string) []string {
 	t.Helper()
 	all := g.Rows(t, "SHOW CREATE USER "+account{user, host}.quote())

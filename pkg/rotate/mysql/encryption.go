@@ -43,7 +43,8 @@ func readEncryption(word, authority string) (sqluser.Encryption, error) {
 	case verifyIdentity, "VERIFY_FULL":
 		mode = sqluser.VerifyFull
 	default:
-		return sqluser.Encryption{}, errors.New("it says in no words that rotary knows how to encrypt: write DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY")
+		return sqluser.Encryption{},
+			errors.New("it says in no words that rotary knows how to encrypt: write DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY")
 	}
 	if authority != "" && mode == sqluser.Disabled {
 		return sqluser.Encryption{}, errors.New("it names an authority for certificates, and no encryption")

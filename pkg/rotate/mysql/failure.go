@@ -17,7 +17,7 @@ const (
 	unknownThread = 1094
 )
 
-// meanings are what the errors mean here that a person can do something about.
+// meanings explains the server's errors, by number, that a person can do something about.
 var meanings = map[uint16]string{
 	1040: "it has too many connections",
 	1044: "the account may not use that database, or what is granted there may not be passed on by the administrator",
@@ -92,7 +92,8 @@ func describeNetwork(err error) string {
 	switch {
 	case errors.Is(err, driver.ErrNoTLS):
 		return failures().DescribePlain()
-	case errors.Is(err, driver.ErrUnknownPlugin), errors.Is(err, driver.ErrCleartextPassword), errors.Is(err, driver.ErrOldPassword):
+	case errors.Is(err, driver.ErrUnknownPlugin), errors.Is(err, driver.ErrCleartextPassword),
+		errors.Is(err, driver.ErrOldPassword):
 		return "the server wants a way of logging in that rotary does not know"
 	}
 	return ""

@@ -31,7 +31,8 @@ func computeHash(plugin string, password secret.Value) (string, error) {
 		salt, err := newSalt()
 		return computeSHA2(secret.Reveal(password), salt, sha2Rounds), err
 	default:
-		return "", sqluser.Refusal("the account is not checked by " + native + " or " + cachingSHA2 + ": no other hash can be computed here")
+		return "", sqluser.Refusal("the account is not checked by " + native + " or " + cachingSHA2 +
+			": no other hash can be computed here")
 	}
 }
 

@@ -33,7 +33,7 @@ func (l *life) entry(change func(*manifest.Rotate)) {
 	l.rotator.server.dial = dial
 }
 
-// endSessions has the source's retirement end sessions.
+// endSessions makes the source's retirement end sessions.
 func (l *life) endSessions() { l.entry(func(r *manifest.Rotate) { r.EndSessions = true }) }
 
 func (l *life) current() rotate.Values { return l.versions[len(l.versions)-1] }
@@ -84,7 +84,7 @@ func (l *life) end(owed rotate.Values) error {
 	return err
 }
 
-// user is who logs in with a version.
+// login returns the login of a version.
 func (l *life) login(v rotate.Values) sqluser.Login {
 	l.t.Helper()
 	got, err := l.rotator.ReadLogin(v)

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// TestOnMariaDB is what a rotator does on a genuine server that has its usual options. Each test finds the server
-// empty.
+// TestOnMariaDB runs the rotator on a genuine server with its usual options. Each test finds the server empty.
 func TestOnMariaDB(t *testing.T) {
 	shared := start(t)
 	for _, c := range []struct {

@@ -4,7 +4,7 @@
 // app_clone is made from the account app@host that lets current's login in, with the same host. What SHOW GRANTS and
 // SHOW CREATE USER say of the account holds for the clone too, at each rotation again: privileges down to columns and
 // routines, with GRANT OPTION; roles and default roles; REQUIRE SSL, limits, and policies about passwords. What the
-// clone has beyond that is revoked. A clause that is not known here is refused and not skipped: proxies, partial
+// clone may do beyond that is revoked. A clause that is not known here is refused and not skipped: proxies, partial
 // revokes, client certificates, several ways to log in. Views, routines and events that the clone defines belong to the
 // clone.
 //

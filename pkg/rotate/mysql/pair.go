@@ -91,7 +91,8 @@ func (s *session) readHost(ctx context.Context, user string) (string, error) {
 // checkAccounts reports whether there is an account to. It is refused if its user, or from's, has an account at another
 // host: which of them lets an application in depends on where that runs.
 func (s *session) checkAccounts(ctx context.Context, from, to account) (exists bool, err error) {
-	longest, err := s.one(ctx, "ask how long a name may be", "SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'user' AND COLUMN_NAME = 'User'")
+	longest, err := s.one(ctx, "ask how long a name may be",
+		"SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'user' AND COLUMN_NAME = 'User'")
 	if err != nil {
 		return false, err
 	}
@@ -103,7 +104,8 @@ func (s *session) checkAccounts(ctx context.Context, from, to account) (exists b
 		return false, sqluser.Refusal(fmt.Sprintf("its user's name with %s behind it has more than the %d characters that the server allows", sqluser.Clone, n))
 	}
 	for _, a := range []account{from, to} {
-		hosts, err := s.column(ctx, "look for the accounts of the source's users", "SELECT Host FROM mysql.user WHERE User = "+literal(a.user)+" AND Host <> ''")
+		hosts, err := s.column(ctx, "look for the accounts of the source's users",
+			"SELECT Host FROM mysql.user WHERE User = "+literal(a.user)+" AND Host <> ''")
 		if err != nil {
 			return false, err
 		}
@@ -134,7 +136,9 @@ func (s *session) readRights(ctx context.Context, of account) (rights, error) {
 	if err != nil || s.product == mariaDB {
 		return r, err
 	}
-	roles, err := s.rows(ctx, doing, "SELECT DEFAULT_ROLE_USER, DEFAULT_ROLE_HOST FROM mysql.default_roles WHERE USER = "+literal(of.user)+" AND HOST = "+literal(of.host))
+	roles, err := s.rows(ctx, doing,
+		"SELECT DEFAULT_ROLE_USER, DEFAULT_ROLE_HOST FROM mysql.default_roles WHERE USER = "+literal(of.user)+
+			" AND HOST = "+literal(of.host))
 	r.initial = writeInitialRoles(roles)
 	return r, err
 }
@@ -170,7 +174,8 @@ func (p *pair) install(ctx context.Context, password secret.Value) error {
 	if err != nil {
 		return err
 	}
-	statement := "ALTER USER " + p.to.quote() + " " + p.admin.product.writePassword(p.current.plugin, hash) + " " + p.current.writeOptions(p.admin.product)
+	statement := "ALTER USER " + p.to.quote() + " " + p.admin.product.writePassword(p.current.plugin, hash) + " " +
+		p.current.writeOptions(p.admin.product)
 	return p.admin.do(ctx, "give the other user its password", statement)
 }
 

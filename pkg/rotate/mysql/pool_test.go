@@ -18,9 +18,9 @@ const (
 	between   = 10 // queries of each worker between any two moments
 )
 
-// TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement has an application query all the time. It reads its
-// source when it is deployed, and never again; after a rotation it is deployed again, and the old deployment works on
-// until the new one does.
+// TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement runs an application that queries all the time. It reads
+// its source when it is deployed, and never again; after a rotation it is deployed again, and the old deployment works
+// on until the new one does.
 func TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement(t *testing.T) {
 	g := start(t)
 	g.source.Rotate.EndSessions = true
@@ -57,7 +57,7 @@ func TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement(t *testing.T)
 	}
 }
 
-// business is what all deployments of an application do.
+// business counts the queries of all deployments of an application.
 type business struct {
 	t                *testing.T
 	mu               sync.Mutex

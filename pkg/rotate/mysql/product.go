@@ -30,7 +30,8 @@ func parseProduct(version string) (product, error) {
 		p, version = mariaDB, strings.TrimPrefix(version, "5.5.5-")
 	}
 	v := make([]int, 3)
-	if _, err := fmt.Sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]); err != nil || slices.Compare(v, oldest[p]) < 0 || strings.Contains(version, "TiDB") {
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &v[0], &v[1], &v[2]); err != nil || slices.Compare(v, oldest[p]) < 0 ||
+		strings.Contains(version, "TiDB") {
 		return 0, unsupported
 	}
 	return p, nil
@@ -65,8 +66,8 @@ func (p product) writeSetInitial(roles, account string) string {
 	return "SET DEFAULT ROLE " + roles + " TO " + account
 }
 
-// writeReadable returns the statements that make readable what the server shows: MySQL's hashes have bytes that no
-// string has.
+// writeReadable returns the statements that make the server show hashes in hexadecimal: MySQL's hashes contain bytes
+// that are no valid string.
 func (p product) writeReadable() []string {
 	if p == mariaDB {
 		return nil

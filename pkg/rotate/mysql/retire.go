@@ -74,7 +74,8 @@ func (s *server) retireRefused(ctx context.Context, e sqluser.Retirement) error 
 
 // checkForgotten fails where an account of the user still has its password, or may have it.
 func (s *session) checkForgotten(ctx context.Context, l sqluser.Login) error {
-	accounts, err := s.rows(ctx, "look for the owed password", "SELECT plugin, authentication_string FROM mysql.user WHERE User = "+literal(l.User)+" AND Host <> ''")
+	accounts, err := s.rows(ctx, "look for the owed password",
+		"SELECT plugin, authentication_string FROM mysql.user WHERE User = "+literal(l.User)+" AND Host <> ''")
 	if err != nil {
 		return err
 	}

@@ -173,7 +173,9 @@ func takeTail(w *words, object string) (grants bool) {
 // isAdministrator reports whether an account may make, change or impersonate others, or pass on every right: a clone of
 // it would be a second administrator whose password stands in an application's environment.
 func (r rights) isAdministrator() bool {
-	for _, privilege := range []string{everything, "SUPER", "CREATE USER", grantOption, "SYSTEM_USER", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER"} {
+	for _, privilege := range []string{
+		everything, "SUPER", "CREATE USER", grantOption, "SYSTEM_USER", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER",
+	} {
 		if r.on[global][privilege] {
 			return true
 		}

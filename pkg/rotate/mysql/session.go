@@ -63,7 +63,8 @@ func (s *server) loginKnown(ctx context.Context, l sqluser.Login) (*session, err
 // configure is for one connection; nothing is registered globally.
 func (s *server) configure(l sqluser.Login, h sqluser.Host) (*driver.Config, error) {
 	c := driver.NewConfig()
-	c.Net, c.Addr, c.User, c.Passwd, c.DBName = "tcp", net.JoinHostPort(h.Name, h.Port), l.User, secret.Reveal(l.Password), l.Database
+	c.Net, c.Addr, c.DBName = "tcp", net.JoinHostPort(h.Name, h.Port), l.Database
+	c.User, c.Passwd = l.User, secret.Reveal(l.Password)
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = connecting, answering, answering
 	c.Params = map[string]string{"sql_mode": sqlMode, "sql_quote_show_create": "1", "lock_wait_timeout": locking}
 	c.Logger = &driver.NopLogger{}

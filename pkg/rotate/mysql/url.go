@@ -110,13 +110,15 @@ func readQuery(query string) (sqluser.Encryption, error) {
 		case err != nil:
 			return sqluser.Encryption{}, err
 		case elsewhere[key]:
-			return sqluser.Encryption{}, fmt.Errorf("its query has %s: rotary reads who logs in where from what stands before the ?", key)
+			return sqluser.Encryption{},
+				fmt.Errorf("its query has %s: rotary reads who logs in where from what stands before the ?", key)
 		case key == "sslca":
 			authorities = append(authorities, value)
 		case dialects[key] != nil:
 			modes = append(modes, dialects[key](value))
 		case encrypts.MatchString(key):
-			return sqluser.Encryption{}, errors.New("its query has a word about encryption that rotary does not know: write ssl-mode=VERIFY_IDENTITY and ssl-ca=file")
+			return sqluser.Encryption{},
+				errors.New("its query has a word about encryption that rotary does not know: write ssl-mode=VERIFY_IDENTITY and ssl-ca=file")
 		}
 	}
 	if len(modes) > 1 || len(authorities) > 1 {
@@ -140,7 +142,8 @@ func readParameter(pair string) (key, value string, err error) {
 
 // elsewhere are parameters by which some drivers override what stands before the query.
 var elsewhere = map[string]bool{
-	"user": true, "username": true, "password": true, "host": true, "hostname": true, "port": true, "socket": true, "unixsocket": true, "protocol": true,
+	"user": true, "username": true, "password": true, "host": true, "hostname": true, "port": true, "socket": true,
+	"unixsocket": true, "protocol": true,
 }
 
 // encrypts finds other parameters about encryption, and about sending a password without it.
@@ -150,7 +153,9 @@ var encrypts = regexp.MustCompile(`ssl|tls|^(trust|verify)|certificate|plaintext
 var dialects = map[string]func(string) string{
 	"sslmode":   func(value string) string { return value },
 	"sslaccept": translateWords(map[string]string{"strict": verifyIdentity, "accept_invalid_certs": required}),
-	"tls":       translateWords(map[string]string{"true": verifyIdentity, "skip-verify": required, "preferred": preferred, "false": disabled}),
+	"tls": translateWords(map[string]string{
+		"true": verifyIdentity, "skip-verify": required, "preferred": preferred, "false": disabled,
+	}),
 }
 
 // translateWords returns a function that translates words, and the unknown to "?".

@@ -28,7 +28,7 @@ type word struct {
 	text string // without the quotes
 }
 
-// words are what is left to read of a statement that the server shows.
+// words holds the part of a statement, as the server shows it, that is still to be read.
 type words struct{ left []word }
 
 var errUnbalanced = errors.New("a quote without an end")

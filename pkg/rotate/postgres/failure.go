@@ -46,7 +46,8 @@ func readAnswer(err error) error {
 	switch {
 	case !is:
 		return nil
-	case answer.Code == invalidPassword || answer.Code == invalidAuthorization && answer.Routine == "InitializeSessionUserId":
+	case answer.Code == invalidPassword ||
+		answer.Code == invalidAuthorization && answer.Routine == "InitializeSessionUserId":
 		return sqluser.ErrRefused
 	case len(answer.Code) != 5 || strings.Trim(answer.Code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
 		return errors.New("the server answers with an error")

@@ -28,7 +28,7 @@ func (w *world) keeper() {
 	w.adminURL = w.URL("keeper", "pw", "postgres")
 }
 
-// racing has an older Set and an older Retire run at once with a newer Set, many times: the newer one always stands.
+// racing runs an older Set and an older Retire at once with a newer Set, many times: the newer one always stands.
 func racing(t *testing.T, w *world) {
 	w.role(canary, password)
 	w.keeper()

@@ -33,8 +33,8 @@ const (
 	ahead     = 50 // queries of each worker while a step is done, at most
 )
 
-// TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement has an application query all the time: it reads its
-// source when it is deployed, and never again. Rotary rotates and retires on Secrets Manager as it does every day.
+// TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement runs an application that queries all the time: it reads
+// its source when it is deployed, and never again. Rotary rotates and retires on Secrets Manager as it does every day.
 func TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement(t *testing.T) {
 	w := newWorld(t)
 	user, password := w.user()

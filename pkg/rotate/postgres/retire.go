@@ -56,8 +56,8 @@ func (s session) retireItself(ctx context.Context, e sqluser.Retirement) error {
 	return s.do(ctx, deeds...)
 }
 
-// retireElsewhere has the administrator replace the password of a user that is accepted in its own database and may not
-// connect to the administrator's. To end its sessions, the administrator needs a right of its own (pg_signal_backend).
+// retireElsewhere replaces, as the administrator, the password of a user that is accepted in its own database and may
+// not connect to the administrator's. To end its sessions, the administrator needs the role pg_signal_backend.
 func (s *server) retireElsewhere(ctx context.Context, e sqluser.Retirement) error {
 	switch one, err := sqluser.Primary(ctx, s, e.Owed); {
 	case errors.Is(err, sqluser.ErrRefused):

@@ -171,7 +171,7 @@ func leavingSessions(t *testing.T, w *world) {
 	postgrestest.Do(t, s, "SELECT 1")
 }
 
-// atThePrimary has two servers, of which one is a standby, as far as the superuser can tell.
+// atThePrimary starts a second server, which reports to the superuser that it is a standby.
 func atThePrimary(t *testing.T, w *world) {
 	standby := start(t, postgrestest.Config{Standby: true})
 	l := func(list string) sqluser.Login {

@@ -62,7 +62,8 @@ func (s *server) configure(l sqluser.Login, h sqluser.Host) (*pgconn.Config, err
 	if c.TLSConfig, err = configureTLS(l, h); err != nil {
 		return nil, err
 	}
-	c.SSLNegotiation, c.ChannelBinding, c.RequireAuth = l.Options["sslnegotiation"], l.Options["channel_binding"], authentication
+	c.SSLNegotiation, c.ChannelBinding = l.Options["sslnegotiation"], l.Options["channel_binding"]
+	c.RequireAuth = authentication
 	c.RuntimeParams = map[string]string{"application_name": "rotary", "client_encoding": "UTF8"}
 	if options := l.Options["options"]; options != "" {
 		c.RuntimeParams["options"] = options

@@ -58,7 +58,8 @@ func (s settings) alterInto(want settings, user string) (all []statement, err er
 		}
 		for _, name := range slices.Sorted(maps.Keys(s[database])) {
 			if _, wanted := want[database][name]; !wanted {
-				all = append(all, statement{"take the setting " + name + " off", alter + " RESET " + parameterName(name)})
+				all = append(all, statement{"take the setting " + name + " off",
+					alter + " RESET " + parameterName(name)})
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(want[database])) {
@@ -70,7 +71,8 @@ func (s settings) alterInto(want settings, user string) (all []statement, err er
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, statement{"copy the setting " + name, alter + " SET " + parameterName(name) + " = " + list})
+			all = append(all, statement{"copy the setting " + name,
+				alter + " SET " + parameterName(name) + " = " + list})
 		}
 	}
 	return all, nil
@@ -79,7 +81,10 @@ func (s settings) alterInto(want settings, user string) (all []statement, err er
 // lists are the parameters whose value is kept as a list of quoted names (GUC_LIST_QUOTE, of which extensions have
 // none): as one text it would become one name (https://www.postgresql.org/docs/current/sql-alterrole.html, pg_dumpall
 // does so too).
-var lists = []string{"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
+var lists = []string{
+	"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
+	"temp_tablespaces", "unix_socket_directories",
+}
 
 // writeValue writes a setting's value as SQL.
 func writeValue(name, value string) (string, error) {

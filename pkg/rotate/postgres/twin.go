@@ -159,7 +159,8 @@ func (t twins) check(next string) error {
 	case t.original.superuser || t.clone.superuser:
 		return errors.New("one of the two users is a superuser, of which rotary changes nothing: give the source a user with fewer rights")
 	case !t.original.logsIn:
-		return errors.New("the user without " + sqluser.Clone + " may not log in: somebody has decided that; ALTER ROLE ... LOGIN lets it")
+		return errors.New("the user without " + sqluser.Clone +
+			" may not log in: somebody has decided that; ALTER ROLE ... LOGIN lets it")
 	case !t.clone.exists && next == t.clone.name:
 		return nil
 	case !t.clone.member:

@@ -18,7 +18,9 @@ const (
 
 // newSyntax returns how a source writes a login of PostgreSQL.
 func newSyntax() sqluser.Syntax {
-	return sqluser.Syntax{Port: "5432", Longest: longestName, Parse: parseURL, ReadEncryption: readEncryption, CheckStart: checkDatabase}
+	return sqluser.Syntax{
+		Port: "5432", Longest: longestName, Parse: parseURL, ReadEncryption: readEncryption, CheckStart: checkDatabase,
+	}
 }
 
 // checkDatabase refuses a URL without a database: the two users would find themselves in different ones.
@@ -103,8 +105,10 @@ const (
 
 // known are the parameters that change who logs in where, and how.
 var known = map[string]meaning{
-	"sslmode": understood, "sslrootcert": understood, "sslnegotiation": understood, "options": understood, "channel_binding": understood,
-	"user": misplaced, "password": misplaced, "passfile": misplaced, "host": misplaced, "hostaddr": misplaced, "port": misplaced,
+	"sslmode": understood, "sslrootcert": understood, "sslnegotiation": understood,
+	"options": understood, "channel_binding": understood,
+	"user": misplaced, "password": misplaced, "passfile": misplaced,
+	"host": misplaced, "hostaddr": misplaced, "port": misplaced,
 	"dbname": misplaced, "database": misplaced, "service": misplaced, "servicefile": misplaced,
 	"sslcert": unsupported, "sslkey": unsupported, "sslpassword": unsupported,
 }
@@ -118,13 +122,15 @@ var known = map[string]meaning{
 //	verify-full            and for that host
 func readEncryption(mode, authority string) (sqluser.Encryption, error) {
 	modes := map[string]sqluser.Mode{
-		"disable": sqluser.Disabled, "": sqluser.Required, "allow": sqluser.Required, "prefer": sqluser.Required, "require": sqluser.Required,
+		"disable": sqluser.Disabled, "": sqluser.Required, "allow": sqluser.Required,
+		"prefer": sqluser.Required, "require": sqluser.Required,
 		"verify-ca": sqluser.VerifyCA, "verify-full": sqluser.VerifyFull,
 	}
 	known, is := modes[mode]
 	switch {
 	case !is:
-		return sqluser.Encryption{}, errors.New("its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full")
+		return sqluser.Encryption{},
+			errors.New("its sslmode is none of disable, allow, prefer, require, verify-ca, verify-full")
 	case authority == "system" && known != sqluser.VerifyFull:
 		return sqluser.Encryption{}, errors.New("its sslrootcert=system needs sslmode=verify-full")
 	case authority == "system":

@@ -28,7 +28,8 @@ func computeVerifier(password string, salt []byte) string {
 	}
 	stored := sha256.Sum256(computeMAC(salted, "Client Key"))
 	encode := base64.StdEncoding.EncodeToString
-	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, encode(salt), encode(stored[:]), encode(computeMAC(salted, "Server Key")))
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, encode(salt), encode(stored[:]),
+		encode(computeMAC(salted, "Server Key")))
 }
 
 func computeMAC(key []byte, text string) []byte {

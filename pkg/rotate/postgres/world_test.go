@@ -85,7 +85,7 @@ func source() manifest.Source {
 	return manifest.Source{Name: "app-db", Keys: []string{key}, Rotate: manifest.Rotate{With: manifest.Postgres, URL: key, Admin: "app-db-admin"}}
 }
 
-// endSessions has a source's retirement end sessions.
+// endSessions makes a source's retirement end sessions.
 func endSessions(s *manifest.Source) { s.Rotate.EndSessions = true }
 
 // fields is the manifest's entry for the parts of a login.

@@ -18,7 +18,7 @@ const said = " differ: an earlier change is not finished; where nothing is owed 
 	" its public half has no form in PKIX"
 
 // FuzzCreateRetireAndTest gives the rotator whatever people may put. It never panics, takes no key and no value away,
-// and says nothing of what it was given.
+// and no error quotes what it was given.
 func FuzzCreateRetireAndTest(f *testing.F) {
 	keys := []string{"K", "NEXT", "HALF", "ALSO", "NOTE"}
 	kinds := []manifest.Rotate{

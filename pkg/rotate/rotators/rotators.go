@@ -48,7 +48,8 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 		maker, known := makers[source.Rotate.With]
 		if !known {
 			names := strings.Join(slices.Sorted(maps.Keys(makers)), ", ")
-			return nil, fmt.Errorf("source %s: this build has no rotator %q, only %s", source.Name, source.Rotate.With, names)
+			return nil, fmt.Errorf("source %s: this build has no rotator %q, only %s",
+				source.Name, source.Rotate.With, names)
 		}
 		return maker(source), nil
 	}

@@ -23,7 +23,7 @@ const Clone = "_clone"
 type Syntax struct {
 	Port    string // where none is written
 	Longest int    // bytes of a user's name, of which the product would cut off what is more; 0: the server says it
-	// OptionalDatabase says that a login can be tried without a database, to which it may have lost the right.
+	// OptionalDatabase reports whether a login can be tried without a database, to which it may have lost the right.
 	OptionalDatabase bool
 	// Parse reads a connection URL.
 	Parse func(text string) (Text, error)
@@ -213,7 +213,8 @@ func (r *Rotator[S]) readAdministrator(ctx context.Context) (Login, error) {
 		return Login{}, fmt.Errorf("read the administrator's source %s: %w", name, err)
 	}
 	if len(v) != 1 {
-		return Login{}, fmt.Errorf("the administrator's source %s holds %d keys: keep its URL alone there", name, len(v))
+		return Login{}, fmt.Errorf("the administrator's source %s holds %d keys: keep its URL alone there",
+			name, len(v))
 	}
 	l, err := r.syntax.readURL(slices.Sorted(maps.Keys(v))[0], v)
 	if err != nil {
