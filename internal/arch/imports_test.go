@@ -9,10 +9,10 @@ import (
 // pure are the packages that decide: functions of values, each importing only those before it.
 var pure = []string{"pkg/secret", "pkg/manifest", "pkg/bucket", "pkg/history", "pkg/plan"}
 
-// callers are what drivers call others' APIs with. They know nothing of rotary.
+// callers are the packages with which drivers call other APIs. They depend on no other package of ours.
 var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
 
-// directions says for every package which other packages of ours it may import. The first rule that matches a package
+// directions lists for every package which other packages of ours it may import. The first rule that matches a package
 // counts.
 //
 //	secret ← manifest ← bucket, history ← plan ← reconcile ← {lambdas, cmd}
@@ -81,8 +81,8 @@ func TestPackagesImportInOneDirection(t *testing.T) {
 	}
 }
 
-// TestWhatIsShippedKnowsNothingOfTheTests: no arrow runs from pkg or the Lambdas to internal, where tests, stand-ins and
-// conformance suites are. The command line embeds the stand-in; directions has which parts.
+// TestWhatIsShippedKnowsNothingOfTheTests checks that neither pkg nor a Lambda imports internal, where tests, stand-ins
+// and conformance suites are. The command line embeds the stand-in; directions lists which parts.
 func TestWhatIsShippedKnowsNothingOfTheTests(t *testing.T) {
 	for _, p := range golist(t, nil, "./pkg/...", "./lambdas/...") {
 		for _, i := range p.Imports {
@@ -133,8 +133,8 @@ func TestPurePackagesReachNothingOutside(t *testing.T) {
 	}
 }
 
-// unlinked says what a Lambda must not carry. Less code is a faster start, a smaller zip, and nothing to attack:
-// the Lambda that can log in to databases has no way to GitHub, and the other way round.
+// unlinked lists the packages that a Lambda must not contain. Less code is a faster start, a smaller zip, and nothing
+// to attack: the Lambda that can log in to databases has no code that calls GitHub, and the other way round.
 var unlinked = map[string][]string{
 	"propagate": {
 		"database/sql", "github.com/jackc/...", "github.com/go-sql-driver/...", "github.com/aws/aws-sdk-go-v2/service/iam", // databases and keys
@@ -148,7 +148,7 @@ var unlinked = map[string][]string{
 	},
 }
 
-// nowhere is what no Lambda carries.
+// nowhere lists the packages that no Lambda may contain.
 var nowhere = []string{
 	"net/rpc/...", // the lambda.norpc tag leaves it out
 	"testing/...", "flag", "html/template", "text/template",

@@ -100,7 +100,8 @@ func TestOnlyListedFunctionsRevealASecret(t *testing.T) {
 	}
 }
 
-// reveals returns the mentions of secret.Reveal in a file and the function around each. A mention without a call counts too.
+// reveals returns the mentions of secret.Reveal in a file and the function around each. A mention without a call counts
+// too.
 func reveals(f source) map[ast.Node]string {
 	name := importedAs(f.File, module+"/pkg/secret")
 	found := map[ast.Node]string{}

@@ -145,8 +145,8 @@ func TestPackageVariablesAreTables(t *testing.T) {
 	}
 }
 
-// resolve says which declaration each name of a package means, and which declarations are its variables. Imports stay
-// empty: only names of the package itself matter here, and so nothing needs to be built.
+// resolve returns the declaration that each name of a package refers to, and which declarations are its variables.
+// Imports stay empty: only names of the package itself matter here, so nothing needs to be built.
 func resolve(files *token.FileSet, folder string, parsed []*ast.File) (map[*ast.Ident]types.Object, map[types.Object]bool) {
 	info := types.Info{Uses: map[*ast.Ident]types.Object{}}
 	config := types.Config{Importer: empty{}, Error: func(error) {}}

@@ -26,7 +26,7 @@ const (
 	root   = "../.."
 )
 
-// listed is what go list says about one package, without its tests.
+// listed holds what go list prints for one package, without its tests.
 type listed struct {
 	ImportPath string
 	Imports    []string
@@ -63,8 +63,8 @@ func ours(importPath string) (string, bool) {
 	return strings.CutPrefix(importPath, module+"/")
 }
 
-// matches says whether a package or import path falls under one of the patterns. A pattern that ends with /... means
-// everything below; any other means one package.
+// matches reports whether a package or import path matches one of the patterns. A pattern that ends with /... matches
+// everything below; any other matches one package.
 func matches(name string, patterns ...string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		parent, below := strings.CutSuffix(pattern, "/...")
@@ -81,7 +81,7 @@ type source struct {
 	*ast.File
 }
 
-// product says whether the file is part of what is shipped.
+// product reports whether the file is part of what is shipped.
 func (s source) product() bool {
 	return !s.test && !matches(s.folder, suites...) && matches(s.folder, ".", "pkg/...", "lambdas/...", "cmd/...", "events")
 }
@@ -114,7 +114,7 @@ var parsed = sync.OnceValues(func() (tree, error) {
 	return t, err
 })
 
-// foreign says whether a folder holds no packages of this module: fixtures, hidden folders, other modules.
+// foreign reports whether a folder holds no packages of this module: fixtures, hidden folders, other modules.
 func foreign(name string) bool {
 	if name == "." {
 		return false

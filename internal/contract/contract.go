@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Folder is contracts/, beside the repository's go.mod: a test runs in its package's folder, and a module inside of the
-// repository has none of its own. What npm installs may be missing there.
+// Folder returns the path of contracts/, which is beside the repository's go.mod: a test runs in its package's folder,
+// and a module inside of the repository lacks a folder of this name. What npm installs may be missing there.
 func Folder() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// an IAM user whose access key a service and a repository have.
+// storage is a manifest with an IAM user whose access key a service and a repository have.
 const storage = `
 environments:
   production: {account: "222222222222", region: us-east-1, protected: true}
@@ -24,7 +24,7 @@ consumers:
   ci:  {bucket: api-secrets, github: {repository: example/app, environment: "${env}", token: GH_TOKEN}}
 `
 
-// userKeys are the user's, oldest first.
+// userKeys returns the access keys of the user, oldest first.
 func (s *scene) userKeys() []iam.Key {
 	return s.IAM.Keys(iam.User{Account: "222222222222", Name: "artifacts-production"})
 }
@@ -54,7 +54,7 @@ func TestAnAccessKeyIsRotatedAgainAndAgain(t *testing.T) {
 	}
 }
 
-// Somebody has copied the key from a laptop's environment. rotary cannot know them, and IAM can.
+// Somebody has copied the key from a laptop's environment. They are not in the manifest; IAM notes their use.
 func TestAnAccessKeyThatSomebodyUnknownStillUsesIsNotRetired(t *testing.T) {
 	t.Parallel()
 	s := openConverged(t, storage)
@@ -68,7 +68,7 @@ func TestAnAccessKeyThatSomebodyUnknownStillUsesIsNotRetired(t *testing.T) {
 	if keys[0].ID != old || keys[0].Status != iam.Active {
 		t.Fatalf("the user has %v: the key that is in use was retired", keys)
 	}
-	if log := string(s.ownRegion().Lambda.Output()); !strings.Contains(log, "access key "+old+" was used ") || !strings.Contains(log, "by dynamodb in eu-west-1") {
+	if log := string(s.ownRegion().Lambda.Output()); !strings.Contains(log, "access key "+old+" was used ") || !strings.Contains(log, "for dynamodb in eu-west-1") {
 		t.Errorf("nobody was told who uses it; the log ends with\n%s", s.logTail())
 	}
 	if owed := len(s.readHistory(s.declaredSource("storage").Secret).Owed()); owed != 1 {

@@ -213,7 +213,7 @@ func (s *scene) heldValues(consumer, name string) []string {
 	return values
 }
 
-// runningImage is the image that a service's tasks are started from.
+// runningImage returns the image that a service's tasks are started from.
 func (s *scene) runningImage(consumer string) string {
 	s.t.Helper()
 	c, _ := s.Env.Consumer(consumer)

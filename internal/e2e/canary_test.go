@@ -35,8 +35,8 @@ func (s *scene) searchCanaries(places ...place) {
 	}
 }
 
-// collectCanaries are the values of every version of every source that still exists, what the stage put, and how the
-// tokens start that GitHub and its Apps make.
+// collectCanaries returns the values of every version of every source that still exists, what the stage put, and how
+// the tokens start that GitHub and its Apps make.
 func (s *scene) collectCanaries() *leak.Search {
 	s.t.Helper()
 	canaries := new(leak.Search)

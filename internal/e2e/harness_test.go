@@ -193,7 +193,7 @@ func (s *scene) watchConverged() plan.Report {
 	})
 }
 
-// finishScenario is the end of every scenario.
+// finishScenario makes the checks at the end of every scenario.
 func (s *scene) finishScenario() {
 	s.t.Helper()
 	s.watchConverged()

@@ -13,8 +13,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// metricPoints are what CloudWatch takes out of the Lambdas' log, in their order, of one metric: of one source or of
-// the environment.
+// metricPoints returns the values of one metric in the Lambdas' log, in order, as CloudWatch reads them: for one
+// source, or for the environment where source is "".
 func (s *scene) metricPoints(name metric.Name, source string) (values []float64) {
 	s.t.Helper()
 	all, err := cloudwatch.Metrics(s.ownRegion().Lambda.Output())

@@ -179,7 +179,7 @@ func (s *scene) countDeadLetters() int {
 	return len(s.ownRegion().Bus.Queue("rotary-" + s.Env.Name + "-dead.fifo").Messages)
 }
 
-// dashboardVariable is the value of a production variable of the dashboard.
+// dashboardVariable returns the value of a production variable of the dashboard.
 func (s *scene) dashboardVariable(key string) string {
 	for _, v := range s.Vercel.Variables("dashboard") {
 		if v.Key == key && slices.Contains(v.Target, "production") {

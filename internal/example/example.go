@@ -8,7 +8,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Environment is an environment of rotary.yaml.
+// Environment returns an environment of rotary.yaml.
 func Environment(t testing.TB, name string) *manifest.Environment {
 	t.Helper()
 	file, err := manifest.Parse("rotary.yaml", rotary.Manifest)

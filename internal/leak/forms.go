@@ -80,8 +80,8 @@ func decodeAround(text []byte, starts string, decode func(out, rest []byte) ([]b
 	}
 }
 
-// decodeBackslash decodes the escape that rest starts with, of JSON or of a language like Go, and returns its length. What
-// is no escape stands for the character after the backslash.
+// decodeBackslash decodes the escape that rest starts with, of JSON or of a language like Go, and returns its length.
+// What is no escape stands for the character after the backslash.
 func decodeBackslash(out, rest []byte) ([]byte, int) {
 	if len(rest) < 2 {
 		return append(out, rest...), len(rest)

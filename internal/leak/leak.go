@@ -17,7 +17,7 @@ const (
 	nesting  = 2 // encodings on top of each other that are taken off
 )
 
-// Search knows secret values and finds them in texts. The zero value finds nothing. In is safe for concurrent use, but
+// Search holds secret values and finds them in texts. The zero value finds nothing. In is safe for concurrent use, but
 // not together with Add or Allow.
 type Search struct {
 	sizes [window + 1]windows // by their number of bytes
@@ -119,7 +119,8 @@ func (s *Search) searchText(text []byte) []Finding {
 	return found
 }
 
-// searchLayer searches a layer and all that can be decoded from it. Nothing that encodes less than the least bytes counts.
+// searchLayer searches a layer and all that can be decoded from it. Nothing that encodes less than the least bytes
+// counts.
 func (s *Search) searchLayer(l layer, least int, hits []hit) []hit {
 	for size := least; size <= window; size++ {
 		s.sizes[size].scan(l.text, size, func(name string, at int) {

@@ -38,7 +38,7 @@ func search(t testing.TB, name, value string) *Search {
 	return s
 }
 
-// windowsOf are what is searched for of a value, each by itself.
+// windowsOf returns the parts of a value that are searched for, each by itself.
 func windowsOf(value string) (all []string) {
 	size := min(window, len(value))
 	for i := 0; i+size <= len(value); i++ {
@@ -111,7 +111,7 @@ func TestOneFormInAnotherIsFound(t *testing.T) {
 	}
 }
 
-// names are the names found.
+// names returns the names of the findings.
 func names(found []Finding) map[string]bool {
 	all := map[string]bool{}
 	for _, f := range found {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// ordinary is much text: all Go files of the repository.
+// ordinary returns a long text: all Go files of the repository.
 func ordinary(t testing.TB) (all [][]byte) {
 	t.Helper()
 	err := filepath.WalkDir("../..", func(path string, d os.DirEntry, err error) error {
@@ -31,7 +31,7 @@ func ordinary(t testing.TB) (all [][]byte) {
 	return all
 }
 
-// canaries are many values, from a fixed seed.
+// canaries returns many values, from a fixed seed.
 func canaries(t testing.TB, n int) *Search {
 	t.Helper()
 	s, r := new(Search), rand.New(rand.NewPCG(4, 711))

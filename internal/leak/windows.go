@@ -9,8 +9,8 @@ type windows struct {
 	filter filter
 }
 
-// eachWindow calls do with every window of a text and the place where it ends. The bytes of a window are the lower ones of
-// a number.
+// eachWindow calls do with every window of a text and the place where it ends. The bytes of a window are the lower ones
+// of a number.
 func eachWindow(text string, size int, do func(w uint64)) {
 	var w uint64
 	for i := range len(text) {

@@ -44,8 +44,8 @@ type Server struct {
 	server *servertest.Server
 }
 
-// Start starts a server with these options besides its own (--skip-ssl, --require-secure-transport). Where there is no MariaDB the
-// test is skipped, or fails under REQUIRE_ALL=1.
+// Start starts a server with these options besides its own (--skip-ssl, --require-secure-transport). Where there is no
+// MariaDB the test is skipped, or fails under REQUIRE_ALL=1.
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
 	path, err := servertest.Find("ROTARY_MARIADB_BIN", "mariadbd", "/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/homebrew/bin")
@@ -120,7 +120,7 @@ func (s *Server) Open(t testing.TB, user, password string) *sql.DB {
 	return db
 }
 
-// Addr is the server's host and port.
+// Addr returns the server's host and port.
 func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
 // TLS trusts the server's authority and no other. It is nil where the server was started without TLS.

@@ -1,5 +1,5 @@
-// Package moto starts somebody else's emulator of AWS (moto_server 5.2.1), where it is installed, for tests that hold our
-// code or our stand-in against it. It is not needed: both were written from AWS's documents.
+// Package moto starts somebody else's emulator of AWS (moto_server 5.2.1), where it is installed, for tests that hold
+// our code or our stand-in against it. It is not needed: both were written from AWS's documents.
 package moto
 
 import (
@@ -15,8 +15,8 @@ import (
 
 var announced = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
 
-// Config starts a server that ends with the test, and returns what reaches an account of it. Where moto is not installed
-// it says so in the test's log.
+// Config starts a server that ends with the test, and returns a configuration for one of its accounts. Where moto is
+// not installed, it logs that and returns false.
 func Config(t *testing.T, account, region string) (cfg aws.Config, installed bool) {
 	t.Helper()
 	path, err := exec.LookPath("moto_server")

@@ -157,7 +157,7 @@ type stage struct {
 	killers []killer
 }
 
-// stages are everything that m may fail, in the order in which it is asked.
+// stages returns the tests that m may fail, in the order in which they are run.
 func (c *court) stages(m mutant) []stage {
 	own, others := stage{name: byOwn}, stage{name: byOther}
 	asked := map[string]bool{}
@@ -197,7 +197,8 @@ func (c *court) findFailure(ctx context.Context, k killer, dir, overlay string) 
 	return by, nil
 }
 
-// A mutant that hangs dies of it: after a minute, or after four times what the tests take without a mutant.
+// shortest is the least time after which a mutant counts as hanging, and dies. The limit is four times what the tests
+// take without a mutant where that is more.
 const shortest = time.Minute
 
 // spare makes sure that tests pass without a mutant, once, and returns how long that takes.

@@ -1,6 +1,6 @@
-// Command mutants puts one protocol bug after the other into the code and runs tests on each: those of the packages that
-// it changes, then the fault simulation, then those of every other package that runs what it changes, the cheapest first,
-// until one fails. Tests that let one of them pass prove nothing about the rule that it breaks.
+// Command mutants puts one protocol bug after the other into the code and runs tests on each: those of the packages
+// that it changes, then the fault simulation, then those of every other package that runs what it changes, the cheapest
+// first, until one fails. Tests that let one of them pass prove nothing about the rule that it breaks.
 //
 //	go run ./internal/mutants [-only name,regexp] [-from name] [-list] [-j 2] [-results FILE] [-killer './pkg/plan']
 //
@@ -93,8 +93,8 @@ func parseArgs(args []string, problems io.Writer) (request, error) {
 	return r, err
 }
 
-// chooseMutants returns the mutants whose names match one of these expressions, separated by commas, as a whole; all where
-// there are none. Those before the one that is called from are left out.
+// chooseMutants returns the mutants whose names match one of these expressions, separated by commas, as a whole; all
+// where there are none. Those before the one that is called from are left out.
 func chooseMutants(only, from string) ([]mutant, error) {
 	all, err := readTable()
 	if err != nil {

@@ -62,7 +62,7 @@ func (m mutant) overlay(root, dir string) (string, error) {
 	return to, os.WriteFile(to, text, 0o600)
 }
 
-// packages are those that m changes, sorted.
+// packages returns the packages that m changes, sorted.
 func (m mutant) packages() []string {
 	var names []string
 	for _, e := range m.edits {

@@ -39,7 +39,8 @@ func (r runner) compile(ctx context.Context, overlay string, packages []string) 
 	return nil
 }
 
-// runTests builds the test binary of a package into dir, where it is not there yet, and runs it until its first failure.
+// runTests builds the test binary of a package into dir, where it is not there yet, and runs it until its first
+// failure.
 func (r runner) runTests(ctx context.Context, k killer, dir, overlay string, limit time.Duration) (string, error) {
 	binary := filepath.Join(dir, strings.NewReplacer("./", "", "/", "-").Replace(k.pkg)+".test")
 	if _, err := os.Stat(binary); errors.Is(err, os.ErrNotExist) {

@@ -23,7 +23,7 @@ type edit struct {
 	from, to string // whole lines
 }
 
-// table has the mutants, a file for each part of the code. A file is paragraphs, parted by empty lines:
+// table holds the mutants, in a file for each part of the code. A file is paragraphs, parted by empty lines:
 //
 //	# a remark
 //

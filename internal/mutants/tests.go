@@ -18,7 +18,7 @@ type killer struct {
 	args []string
 }
 
-// String is how a killer is given on the command line.
+// String returns the killer as it is written on the command line.
 func (k killer) String() string { return strings.Join(append([]string{k.pkg}, k.args...), " ") }
 
 // parseKiller reads a package and the arguments of its test binary, separated by spaces.
@@ -30,7 +30,8 @@ func parseKiller(text string) killer {
 // simulation is the package that is asked after the mutated ones.
 const simulation = "./internal/simulation"
 
-// simulationKillers returns the scripted schedules, which take seconds, and then some of the exhaustive and random ones.
+// simulationKillers returns the scripted schedules, which take seconds, and then some of the exhaustive and random
+// ones.
 func simulationKillers() []killer {
 	const (
 		exhaustive = "TestOneFaultAnywhere|TestTwoFaults|TestRandom"

@@ -27,7 +27,8 @@ func Installed(t testing.TB) []string {
 	return all
 }
 
-// Wanted reports whether a test that can do without a server starts one: where there is one, or where nothing may be missing.
+// Wanted reports whether a test that can do without a server starts one: where there is one, or where nothing may be
+// missing.
 func Wanted(t testing.TB) bool {
 	t.Helper()
 	return contract.Required() || len(findFolders(t)) > 0
@@ -72,8 +73,8 @@ func npmPlatform() string {
 	return runtime.GOOS + "-" + runtime.GOARCH
 }
 
-// matchFolders returns the folders that match a pattern and have a server, the last one first. What else a server needs is
-// found from where it really is.
+// matchFolders returns the folders that match a pattern and have a server, the last one first. What else a server needs
+// is found from where it really is.
 func matchFolders(pattern string) (folders []string) {
 	matches, _ := filepath.Glob(filepath.Join(pattern, "postgres")) // an entry of PATH need be no pattern
 	for _, path := range slices.Backward(matches) {
@@ -89,8 +90,8 @@ func matchFolders(pattern string) (folders []string) {
 	return folders
 }
 
-// makeReachable returns a folder of programs that a server without privileges can use: a copy, where root runs the test out
-// of a folder that only root may enter.
+// makeReachable returns a folder of programs that a server without privileges can use: a copy, where root runs the test
+// out of a folder that only root may enter.
 func makeReachable(t testing.TB, bin string) string {
 	t.Helper()
 	open := os.Geteuid() != 0
@@ -107,7 +108,8 @@ func makeReachable(t testing.TB, bin string) string {
 	return bin
 }
 
-// copyPrograms copies a folder of programs, and what stands beside it, to where a server without privileges can read it.
+// copyPrograms copies a folder of programs, and what stands beside it, to where a server without privileges can read
+// it.
 func copyPrograms(t testing.TB, bin string) string {
 	t.Helper()
 	all := filepath.Join(servertest.Folder(t), "postgresql")

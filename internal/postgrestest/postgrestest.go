@@ -110,7 +110,7 @@ func readyMessage(standby bool) string {
 
 func (s *Server) path(name string) string { return filepath.Join(s.folder, name) }
 
-// URL is where a user logs in, with the server's certificate checked in full, if it has one.
+// URL returns the connection URL of a user. The server's certificate is checked in full, if it has one.
 func (s *Server) URL(user, password, database string) string {
 	query := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {s.CA}}
 	if !s.tls {
@@ -120,7 +120,7 @@ func (s *Server) URL(user, password, database string) string {
 	return u.String()
 }
 
-// Addr is the server's host and port.
+// Addr returns the server's host and port.
 func (s *Server) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
 // Log returns what the server has logged: every login and every statement that anybody sent, among others.

@@ -14,7 +14,7 @@ import (
 // throttledFor is how long every sink answers 429.
 const throttledFor = 20 * time.Minute
 
-// playUndisturbed is a rotation in which nothing goes wrong. It returns what rotary wrote, in order.
+// playUndisturbed plays a rotation in which nothing goes wrong. It returns what rotary wrote, in order.
 func (p *play) playUndisturbed() []write {
 	p.act.Name = Undisturbed
 	p.changeSource()
@@ -49,7 +49,7 @@ func (p *play) changedAtAll() {
 	}
 }
 
-// listActs is what is played after the undisturbed act, which wrote these.
+// listActs returns the acts that follow the undisturbed act, which made these writes; none where it did not go well.
 func (t *troupe) listActs(writes []write) (all []func(*play)) {
 	if len(t.told.Acts) == 0 || len(t.told.Problems()) > 0 {
 		return nil
@@ -84,7 +84,7 @@ func (t *troupe) inCI(first Act) bool {
 	})
 }
 
-// longRun is a rotation while a workflow run goes on for as long as the manifest says that one may.
+// longRun plays a rotation while a workflow run goes on for as long as the manifest says that one may.
 func (p *play) longRun() {
 	p.act.Name = LongRun
 	for _, c := range p.act.Consumers {
@@ -99,7 +99,7 @@ func (p *play) longRun() {
 	}
 }
 
-// playThrottled is a rotation during which the sinks refuse everything for a while.
+// playThrottled plays a rotation during which the sinks refuse every call for a while.
 func (p *play) playThrottled() {
 	p.act.Name = Throttled
 	p.w.Meet = func(c sim.Call) string {
@@ -116,7 +116,8 @@ func (p *play) playThrottled() {
 	}
 }
 
-// listCrashes are the writes after which something dies, by their number from 1: the first of each kind, or all.
+// listCrashes returns the writes after which a Lambda is killed, by their number from 1: the first of each kind, or
+// all.
 func (t *troupe) listCrashes(writes []write) (all []int) {
 	known := map[string]bool{}
 	for i, w := range writes {
@@ -132,7 +133,8 @@ func (t *troupe) listCrashes(writes []write) (all []int) {
 	return all
 }
 
-// playCrash is a rotation in which the Lambda that makes the n-th write dies after it, before anything is answered.
+// playCrash plays a rotation in which the Lambda that makes the n-th write is killed after it, before it gets an
+// answer.
 func (p *play) playCrash(n int) {
 	p.act.Name = Crash
 	count := 0
@@ -156,8 +158,8 @@ func (p *play) playCrash(n int) {
 	}
 }
 
-// rotateAgain is a person who sees that a rotation has come to nothing: a vendor may have made a credential, and its
-// answer is lost. They look there for what no version holds, revoke it, and rotate again.
+// rotateAgain does what a person does after a rotation that came to nothing, where a vendor may have made a credential
+// and its answer was lost: it looks there for what no version holds, revokes it, and rotates again.
 func (p *play) rotateAgain() {
 	p.act.Outcome = "the rotation came to nothing, because the vendor cannot be asked twice: a person looks there for a credential that no version holds, revokes it, and rotates again"
 	p.playStep("tidy " + p.source.Name)
@@ -167,7 +169,7 @@ func (p *play) rotateAgain() {
 	}
 }
 
-// listKeys are those that are missing once: the first that is in a bucket, or all of these.
+// listKeys returns the keys that are left out once: the first that is in a bucket, or all of these.
 func (t *troupe) listKeys() (all []string) {
 	env, err := t.config.readEnvironment()
 	if err != nil {
@@ -181,7 +183,7 @@ func (t *troupe) listKeys() (all []string) {
 	return all
 }
 
-// listHolders are the buckets that have a key, under whichever name.
+// listHolders returns the buckets that have a key, under whichever name.
 func listHolders(env *manifest.Environment, key string) (names []string) {
 	for _, b := range env.Buckets {
 		if slices.ContainsFunc(env.Entries(b), func(e manifest.Entry) bool { return e.Key == key }) {
@@ -191,7 +193,7 @@ func listHolders(env *manifest.Environment, key string) (names []string) {
 	return names
 }
 
-// playMissingKey is a person who puts the source without one of its keys, and some sweeps later with it.
+// playMissingKey puts the source without one of its keys, and some sweeps later with it.
 func (p *play) playMissingKey(key string) {
 	p.act.Name, p.act.About = MissingKey, key
 	p.playStep("lack " + p.source.Name + " " + key)
@@ -203,7 +205,7 @@ func (p *play) playMissingKey(key string) {
 	p.runUntilConverged()
 }
 
-// describeStop says what kept a value without a key from being carried anywhere.
+// describeStop returns what kept a value without a key from being delivered.
 func (p *play) describeStop(key string) string {
 	for _, name := range listHolders(p.w.Env, key) {
 		for _, b := range p.w.Last().Buckets {
@@ -225,7 +227,8 @@ func (p *play) describeStop(key string) string {
 	return ""
 }
 
-// listRollouts is the act in which a consumer cannot start with the new values; none where no rollout of it can fail.
+// listRollouts returns the act in which a consumer cannot start with the new values; none where no rollout of it can
+// fail.
 func (t *troupe) listRollouts(consumer string) []func(*play) {
 	env, err := t.config.readEnvironment()
 	if err != nil {
@@ -245,8 +248,7 @@ func (t *troupe) listRollouts(consumer string) []func(*play) {
 	return nil
 }
 
-// playFailedRollout is a rotation with which a consumer's image or build cannot work, until somebody releases another
-// one.
+// playFailedRollout plays a rotation with which a consumer's image or build cannot work, until another one is released.
 func (p *play) playFailedRollout(consumer, spoil string, release ...string) {
 	p.act.Name, p.act.About = Rollout, consumer
 	p.playStep(spoil)
@@ -277,7 +279,7 @@ func (p *play) playFailedRollout(consumer, spoil string, release ...string) {
 	}
 }
 
-// letTimePass lets time pass.
+// letTimePass runs sweeps for a time.
 func (p *play) letTimePass(d time.Duration) {
 	end := p.w.Clock.Now().Add(d)
 	p.sweepUntil(func(plan.Report) bool { return !p.w.Clock.Now().Before(end) })

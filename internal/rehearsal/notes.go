@@ -54,7 +54,7 @@ func standsIn(with string) string {
 	return "nobody but its readers knows the value: whether they understand each other's is not rehearsed"
 }
 
-// describeVerifiers says who is taken to accept a symmetric secret, and who only to send it.
+// describeVerifiers returns which consumers are assumed to accept a symmetric secret, and which only to send it.
 func describeVerifiers(env *manifest.Environment, s manifest.Source) string {
 	var verify, send []string
 	for _, c := range env.Consumers {
@@ -80,7 +80,7 @@ func describeVerifiers(env *manifest.Environment, s manifest.Source) string {
 	return text
 }
 
-// listLeftOut says what of the manifest is not rehearsed as it stands.
+// listLeftOut returns which parts of the manifest are not rehearsed as they are written.
 func listLeftOut(env *manifest.Environment) (all []string) {
 	if env.Mode != manifest.Retire {
 		all = append(all, fmt.Sprintf("mode %s was rehearsed as if it were retire", env.Mode))

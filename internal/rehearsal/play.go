@@ -73,10 +73,10 @@ func newPlay(ctx context.Context, w *simulation.World, s manifest.Source) *play 
 	return p
 }
 
-// readReport is what the last pass told of the source.
+// readReport returns the last pass's report of the source.
 func (p *play) readReport() plan.SourceReport { return p.w.Last().Source(p.source.Name) }
 
-// startRuns has a workflow run under way in every repository that reads the source.
+// startRuns starts a workflow run in every repository that reads the source.
 func (p *play) startRuns() {
 	p.running, p.run = true, usual
 	p.actOnRuns("queue", "start")
@@ -125,8 +125,8 @@ func (p *play) playStep(do string) {
 	}
 }
 
-// sweepUntil lets sweeps pass until done says so of what the last one saw. It returns false where rotary has long had
-// nothing more to do, or the act was interrupted.
+// sweepUntil runs sweeps until done returns true for the report of the last one. It returns false where rotary has long
+// had nothing more to do, or the act was interrupted.
 func (p *play) sweepUntil(done func(plan.Report) bool) bool {
 	for p.ctx.Err() == nil {
 		p.playStep("sweep")
@@ -142,7 +142,7 @@ func (p *play) sweepUntil(done func(plan.Report) bool) bool {
 	return false
 }
 
-// findPatience is how long nothing may happen: longer than whatever is waited for with an end.
+// findPatience returns for how long nothing may happen: longer than every wait that has an end.
 func (p *play) findPatience() time.Duration {
 	for _, wait := range p.w.Last().Waits {
 		if wait.Until.After(p.w.Last().At) {
@@ -152,7 +152,7 @@ func (p *play) findPatience() time.Duration {
 	return giveUp
 }
 
-// restUntilNext lets time go by until something may have changed.
+// restUntilNext advances the clock until something may have changed.
 func (p *play) restUntilNext() {
 	now, d := p.w.Clock.Now(), sweep
 	if now.Sub(p.wrote) > idle {
@@ -174,7 +174,7 @@ func (p *play) restUntilNext() {
 	}
 }
 
-// firstEnd is when the first wait ends, where all of them say when they do.
+// firstEnd returns when the first wait ends, where every wait has an end.
 func (p *play) firstEnd() (first time.Time, known bool) {
 	for _, wait := range p.w.Last().Waits {
 		if !wait.Until.After(p.w.Last().At) {
@@ -215,7 +215,8 @@ func (p *play) readConsumer(consumer string) plan.ConsumerReport {
 	return p.w.Last().Consumer(consumer)
 }
 
-// runUntilConverged lets everything follow, and checks what must be true then.
+// runUntilConverged runs sweeps until the report is converged, and then checks what must be true. Where that is not
+// reached it adds a problem and returns false.
 func (p *play) runUntilConverged() bool {
 	if !p.sweepUntil(func(r plan.Report) bool { return r.Converged && p.w.Failed == nil }) {
 		if p.ctx.Err() == nil {
@@ -229,7 +230,7 @@ func (p *play) runUntilConverged() bool {
 	return true
 }
 
-// describeStuck says what it still waits for.
+// describeStuck returns the error of the last pass, if it failed, and everything that it waits for.
 func (p *play) describeStuck() string {
 	var all []string
 	if p.w.Failed != nil {
@@ -249,7 +250,7 @@ func (p *play) addProblem(format string, args ...any) {
 	p.act.Problems = append(p.act.Problems, fmt.Sprintf(format, args...))
 }
 
-// endAct is what came of the act.
+// endAct completes the workflow runs, adds violations and refusals to the act, and returns it.
 func (p *play) endAct() Act {
 	p.w.Meet = nil
 	if p.running {
@@ -262,7 +263,7 @@ func (p *play) endAct() Act {
 	return p.act
 }
 
-// noteRefusals is for how long whom a target refused: until they had followed, or the act ended.
+// noteRefusals notes for how long each consumer was refused by a target: until it had followed, or the act ended.
 func (p *play) noteRefusals() {
 	for _, r := range p.w.Refusals()[p.refusals:] {
 		for i := range p.act.Consumers {
@@ -296,7 +297,7 @@ func isConsumer(c manifest.Consumer, who string) bool {
 	return false
 }
 
-// findLongestWait is what was waited for most of the time: a consumer, if any is.
+// findLongestWait returns the name that was waited for the longest: a consumer's, if there is one.
 func (p *play) findLongestWait() (what string) {
 	consumer := func(name string) bool {
 		subject, _, _ := strings.Cut(name, " ")

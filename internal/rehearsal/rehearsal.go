@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Config says what is rehearsed.
+// Config holds what to rehearse, and how.
 type Config struct {
 	Manifest    []byte // rotary.yaml
 	Environment string
@@ -46,7 +46,7 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	return r, nil
 }
 
-// declaredEnvironment is the environment as the manifest has it. It has been read before.
+// declaredEnvironment returns the environment as the manifest has it. It has been read before.
 func (c Config) declaredEnvironment() *manifest.Environment {
 	env, _ := c.readManifest()
 	return env
@@ -60,7 +60,7 @@ func (c Config) readManifest() (*manifest.Environment, error) {
 	return file.Environment(c.Environment)
 }
 
-// readEnvironment is the environment as it is rehearsed.
+// readEnvironment returns the environment as it is rehearsed.
 func (c Config) readEnvironment() (*manifest.Environment, error) {
 	env, err := c.readManifest()
 	if err == nil {
@@ -103,7 +103,7 @@ func (c Config) rehearseSources(ctx context.Context, sources []manifest.Source) 
 	return all, err
 }
 
-// tellInOrder tells of each source once it is done, in order, and returns the first error.
+// tellInOrder calls Done with each source, in order, once it is rehearsed, and returns the first error.
 func (c Config) tellInOrder(all []Source, done []chan struct{}, errs []error) (err error) {
 	for i := range all {
 		<-done[i]

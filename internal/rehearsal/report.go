@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Report is what a rehearsal tells: names and times, never a value.
+// Report holds the results of a rehearsal: names and times, never a value.
 type Report struct {
 	Environment string    `json:"environment"`
 	Sources     []Source  `json:"sources"`
@@ -14,7 +14,7 @@ type Report struct {
 	Totals      Totals    `json:"totals"`
 }
 
-// Source is what happened to one source.
+// Source holds the results of one source.
 type Source struct {
 	Name    string `json:"name"`
 	Rotator string `json:"rotator"`
@@ -51,7 +51,7 @@ const (
 	Ending      = "end" // the checks that are made once, told only where one fails
 )
 
-// Consumer is what happened to one consumer in an act.
+// Consumer holds the results of one consumer in an act.
 type Consumer struct {
 	Name     string `json:"name"`
 	Followed Span   `json:"followed,omitzero"` // when it was first seen on what had changed; 0: there was nothing to follow
@@ -84,7 +84,7 @@ func (a Act) Title() string {
 	return a.Name + ", " + a.About
 }
 
-// Problems are those of all its acts.
+// Problems returns the problems of all acts of the source.
 func (s Source) Problems() (all []Problem) {
 	for _, act := range s.Acts {
 		for _, what := range act.Problems {
@@ -109,7 +109,7 @@ func (t *Totals) addAct(a Act) {
 // Span is how long something took, to the minute.
 type Span time.Duration
 
-// String is like 1h29m or 4d2h.
+// String returns a text like 1h29m or 4d2h.
 func (s Span) String() string {
 	minutes := int(time.Duration(s).Round(time.Minute).Minutes())
 	switch days, hours := minutes/60/24, minutes/60; {

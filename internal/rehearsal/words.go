@@ -12,7 +12,7 @@ import (
 // most is how many violations of one act are told: more of them say the same.
 const most = 3
 
-// describeViolations says what was violated, in words.
+// describeViolations returns the violations in words.
 func describeViolations(violations []string) (all []string) {
 	for i, v := range violations {
 		if i == most {
@@ -24,7 +24,7 @@ func describeViolations(violations []string) (all []string) {
 	return all
 }
 
-// describeRule says what a rule of the simulation forbids: see World.check and Finish.
+// describeRule returns what a rule of the simulation forbids, in words: see World.check and Finish.
 func describeRule(name string) string {
 	text, known := map[string]string{
 		"S1": "somebody was refused", "S2": "somebody could be started, and would be refused", "S3": "what somebody may start on can be deleted",
@@ -38,8 +38,8 @@ func describeRule(name string) string {
 	return text
 }
 
-// findAdvice says what in the manifest is likely to be the reason why the rotation of a source ends badly; "" where
-// nothing there shows it.
+// findAdvice returns what in the manifest is likely to make the rotation of a source end badly; "" where nothing there
+// explains it.
 func findAdvice(env *manifest.Environment, s manifest.Source, told []Act) string {
 	if s.Rotate.Also != "" && s.Rotate.Pair == "" && len(listReaders(env, s.Rotate.Also)) == 0 {
 		return fmt.Sprintf("nobody reads %s: give it to everybody who verifies %s, so that they accept the next key before anybody sends it",
@@ -54,7 +54,7 @@ func findAdvice(env *manifest.Environment, s manifest.Source, told []Act) string
 	return ""
 }
 
-// listReaders are the consumers whose bucket has a key.
+// listReaders returns the consumers whose bucket has a key.
 func listReaders(env *manifest.Environment, key string) (names []string) {
 	for _, bucket := range listHolders(env, key) {
 		for _, c := range env.Readers(bucket) {
@@ -70,7 +70,7 @@ func isSlow(s manifest.Source, told []Act) bool {
 	return every > 0 && s.Rotate.With != manifest.Manual && len(told) > 0 && told[0].Name == Undisturbed && time.Duration(told[0].Dead) >= every
 }
 
-// findSlowest is the consumer of a source that drains for the longest, and for how long.
+// findSlowest returns the consumer of a source that drains for the longest, and for how long.
 func findSlowest(env *manifest.Environment, s manifest.Source) (name string, drain time.Duration) {
 	for _, key := range s.Keys {
 		for _, reader := range listReaders(env, key) {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// server is a target that notes what it gets, answers each message with itself, and leaves when its client has left.
+// server returns a target that notes what it gets, answers each message with itself, and leaves when its client has
+// left.
 func server(t *testing.T) (address string, got func() []string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -85,8 +85,8 @@ type caller interface {
 	call(name string, do func() error) error
 }
 
-// openThrough is a job that makes its calls through c: those of its store and of its rotator, and the rotator's of its
-// target.
+// openThrough returns a job that makes its calls through c: those of its store and of its rotator, and the rotator's of
+// its target.
 func (s *source) openThrough(c caller) rotate.Job {
 	j := s.openJob()
 	j.Store, j.Rotator = mortal{j.Store, c}, wrapRotator(s.Open(c.call), c.call)

@@ -67,7 +67,8 @@ func testEmergencySparesRetained(t *testing.T, start func(*testing.T) *source) {
 	s.checkAlone()
 }
 
-// testDeadlineEndsSessions has somebody logged in with what an emergency's deadline ends, and with what is current.
+// testDeadlineEndsSessions logs in with what an emergency's deadline ends and with what is current: only the second
+// session survives.
 func testDeadlineEndsSessions(t *testing.T, start func(*testing.T) *source) {
 	s, back := startRotated(t, start)
 	old, current := s.Session(s.readContent(back.Version)), s.Session(s.readContent(s.currentID()))

@@ -63,8 +63,9 @@ func urgentCrashes(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
-// followTrace is a person who looks at the vendor for what MAKING says may be there, and rotates: that takes it off. An
-// emergency leaves it, because nobody has looked by then.
+// followTrace checks that MAKING notes every credential that may be lost, and, as a person who has looked at the vendor
+// for them, retires and rotates: that takes the labels off. An emergency leaves them, because nobody has looked by
+// then.
 func (s *source) followTrace() {
 	s.t.Helper()
 	trace := s.readHistory().Placements(history.Making)
@@ -77,7 +78,7 @@ func (s *source) followTrace() {
 	}
 }
 
-// urgentOvertaken has a person put a value during an emergency: theirs is newer.
+// urgentOvertaken puts a value during an emergency. That value is newer, and stays current.
 func urgentOvertaken(t *testing.T, start func(*testing.T) *source) {
 	for n := range len(steps) {
 		s, _ := startRotated(t, start)

@@ -71,8 +71,8 @@ func startTurned(t *testing.T, start func(*testing.T) *source, turns *int) *sour
 	return s
 }
 
-// playRaces has the newer rotation go through at some messages of the older call, the last ones among them, and the
-// older call at some messages of the newer rotation. It returns how many older calls were told that they came late.
+// playRaces runs the newer rotation at some messages of the older call, the last ones among them, and the older call at
+// some messages of the newer rotation. It returns how many older calls failed because they came late.
 func playRaces(t *testing.T, start func(*testing.T) *race) (superseded int) {
 	t.Helper()
 	dry := start(t)
@@ -102,8 +102,8 @@ func someAndLast(n int) (all []int) {
 	return all
 }
 
-// interleaveCalls has one call go through just before a message of another, or behind it, if it has not so many
-// messages. A call that waits for the other one goes on while the other one does.
+// interleaveCalls runs one call just before the message of another with this number, or after the other one where it
+// has fewer messages. A call that waits for the other one goes on while the other one does.
 func (r *race) interleaveCalls(at int, outer, inner func(rotate.Rotator) error) (outerErr, innerErr error) {
 	var finish func() error
 	v := &visitor{at: at}

@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
-// takeLook is what can be seen from outside: labels by version, without empty versions that carry none, and how many
+// look holds what can be seen from outside: labels by version, without empty versions that carry none, and how many
 // credentials the target accepts.
 type look struct {
 	Labels   map[string][]string

@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
-// startRotated is a source with a rotation that nobody has followed yet: its first version is owed.
+// startRotated returns a source with a rotation that nobody has followed yet: its first version is owed.
 func startRotated(t *testing.T, start func(*testing.T) *source) (s *source, back rotate.Back) {
 	t.Helper()
 	s = start(t)
@@ -121,13 +121,13 @@ func rollbackMeetsAdvance(t *testing.T, start func(*testing.T) *source) {
 	)
 }
 
-// adviseAdvance is the Advance that a pass asks for when everybody has followed.
+// adviseAdvance returns the Advance that a pass asks for when everybody has followed.
 func (s *source) adviseAdvance(b rotate.Back) plan.Advance {
 	return plan.Advance{Source: b.Source, Version: b.Version, Current: b.From}
 }
 
-// rollbackStopsARotation has an emergency's rotation under way, which goes on after every step when the rollback is
-// over.
+// rollbackStopsARotation rolls back after every number of steps of an emergency's rotation, and then tries the other
+// steps, which must fail.
 func rollbackStopsARotation(t *testing.T, start func(*testing.T) *source) {
 	for n := range steps {
 		s, back := startRotated(t, start)

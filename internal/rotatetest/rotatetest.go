@@ -62,7 +62,7 @@ type testCase struct {
 	test func(*testing.T, func(*testing.T) *source)
 }
 
-// listCases are those that hold for a rotator of this kind.
+// listCases returns the cases that hold for a rotator of this kind.
 func listCases(t *testing.T, w World) []testCase {
 	t.Helper()
 	r := openWhole(t, w)
@@ -85,7 +85,7 @@ func listCases(t *testing.T, w World) []testCase {
 	return all
 }
 
-// ofEvery are the cases of every rotator.
+// ofEvery returns the cases of every rotator.
 func ofEvery() []testCase {
 	return []testCase{
 		{"a rotation and its retirement leave one live version", testRotation},
@@ -111,7 +111,8 @@ func ofEvery() []testCase {
 	}
 }
 
-// ofOverlapping are the cases about credentials that live side by side: one that dies at once cannot be gone back to.
+// ofOverlapping returns the cases about credentials that live side by side: one that dies at once cannot be gone back
+// to.
 func ofOverlapping() []testCase {
 	return []testCase{
 		{"a rollback makes the version before current again", rollsBack},
@@ -234,8 +235,8 @@ func crashesTwice(t *testing.T, start func(*testing.T) *source) {
 	}
 }
 
-// sampleStep is from which call to the next a case goes that would take long with a target of many messages. Only
-// crashes tries them all.
+// sampleStep returns the distance between two calls that a case tries which would take long with a target of many
+// messages. Only crashes tries them all.
 func sampleStep(calls int) int { return (calls + 29) / 30 }
 
 func marksFirst(t *testing.T, start func(*testing.T) *source) {
@@ -296,7 +297,8 @@ func refusesOwed(t *testing.T, start func(*testing.T) *source) {
 	s.checkEnded(2)
 }
 
-// refusesUnseen has a person put twice, and move AWSCURRENT back: the older version is current, the newer one unknown.
+// refusesUnseen puts a value by hand, and in a second run moves AWSCURRENT back after that. A rotation is refused until
+// the version that is not current is retired.
 func refusesUnseen(t *testing.T, start func(*testing.T) *source) {
 	for _, back := range []bool{false, true} {
 		s := start(t)

@@ -45,7 +45,7 @@ type source struct {
 	done    bool // Secrets Manager has seen every step of the rotation succeed
 }
 
-// newSource is a source whose first value a person has put and no pass has marked yet.
+// newSource returns a source whose first value a person has put and no pass has marked yet.
 func newSource(t *testing.T, w World) *source {
 	t.Helper()
 	s := newEmptySource(t, w)
@@ -192,7 +192,7 @@ func (s *source) applyMarks(p plan.Plan) error {
 	return nil
 }
 
-// makePlan is a pass over an environment of this one source, without consumers, long after anything changed.
+// makePlan returns a pass over an environment of this one source, without consumers, long after anything changed.
 func (s *source) makePlan() plan.Plan {
 	h := s.readHistory()
 	return plan.Make(plan.State{

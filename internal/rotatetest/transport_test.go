@@ -12,7 +12,7 @@ type target func(*http.Request) (*http.Response, error)
 
 func (t target) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
-// body tells whether it was closed.
+// body is a request's body that notes whether it was closed.
 type body struct {
 	io.Reader
 	closed bool

@@ -1,5 +1,5 @@
-// Package servertest runs genuine servers for tests: on a free port of the loopback interface, in a temporary folder, as
-// a user without privileges, and no longer than the test. What mariadbtest and postgrestest share.
+// Package servertest runs genuine servers for tests: on a free port of the loopback interface, in a temporary folder,
+// as a user without privileges, and no longer than the test. What mariadbtest and postgrestest share.
 package servertest
 
 import (
@@ -146,8 +146,8 @@ func (p Program) newCommand(port int) (*exec.Cmd, *output) {
 	return cmd, out
 }
 
-// startCommand starts cmd, calls tell with its error when it has ended, and then closes ended. Where the end of this process
-// is to be the end of cmd, it is the end of the thread that started it: hence it is kept until then.
+// startCommand starts cmd, calls tell with its error when it has ended, and then closes ended. Where the end of this
+// process is to be the end of cmd, it is the end of the thread that started it: hence it is kept until then.
 func (p Program) startCommand(cmd *exec.Cmd, tell func(error)) (ended chan struct{}) {
 	setProcessAttributes(cmd, p.stopSignal())
 	begun := make(chan struct{})

@@ -19,7 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/servertest"
 )
 
-// shell is a program that is a script; $0 is zero, $1 the port.
+// shell returns a program that is a script; $0 is zero, $1 the port.
 func shell(t *testing.T, script string, zero ...string) servertest.Program {
 	t.Helper()
 	sh, err := exec.LookPath("sh")
@@ -51,7 +51,8 @@ func TestAServerEndsWithItsTest(t *testing.T) {
 	}
 }
 
-// TestAServerEndsWithItsProcess has another process start a server that holds the end of a pipe, and die.
+// TestAServerEndsWithItsProcess starts another process, whose server holds the end of a pipe, and lets that process
+// die: the pipe must be closed.
 func TestAServerEndsWithItsProcess(t *testing.T) {
 	if os.Getenv("SERVERTEST_PIPE") != "" {
 		servertest.Start(t, shell(t, `exec 9>"$0"; echo ready; exec sleep 1000`, os.Getenv("SERVERTEST_PIPE")))

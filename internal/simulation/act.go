@@ -62,7 +62,7 @@ func letTimePass(w *World, args []string) error {
 	return nil
 }
 
-// runSweeps is an hour in which the schedule does its work.
+// runSweeps runs the sweeps of an hour.
 func runSweeps(w *World, _ []string) error {
 	for range 6 {
 		if err := w.runPass(w.ctx); err != nil {
@@ -73,7 +73,7 @@ func runSweeps(w *World, _ []string) error {
 	return nil
 }
 
-// goOn is Secrets Manager, which goes on with the rotation that was started last, whatever has become of AWSPENDING.
+// goOn goes on with the rotation that was started last, whatever AWSPENDING is on, as Secrets Manager does.
 func goOn(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil || w.started[s.Name] == "" {
@@ -97,8 +97,8 @@ func rotationStep(which ...string) func(w *World, args []string) error {
 	}
 }
 
-// makeValues is what a person puts: a new value for every key, which the targets accept. The second key of a symmetric
-// secret is the one through which a new value enters.
+// makeValues returns what a person puts: a new value for every key, which the targets accept. The second key of a
+// symmetric secret is the one through which a new value enters.
 func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 	values := w.readSource(s)
 	maps.DeleteFunc(values, func(key string, _ secret.Value) bool { return !slices.Contains(s.Keys, key) })
@@ -124,7 +124,7 @@ func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 	return values
 }
 
-// readSource is what a source holds now.
+// readSource returns the current values of a source, by key.
 func (w *World) readSource(s manifest.Source) map[string]secret.Value {
 	current, _ := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
 	return parseContent(s.Name, current.Value)

@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// listDue is what every report must tell of: what is owed, and what a person has to look at.
+// listDue returns what every report must contain: what is owed, and what needs a person.
 //
 //	owed SOURCE VERSION        until it is retired, whatever holds it up (S6)
 //	rotation-due SOURCE        its current version is older than the manifest allows (F44)
@@ -26,7 +26,7 @@ func (w *World) listDue() []string {
 			for _, what := range w.dueOf(s, v) {
 				all = append(all, what+" "+s.Name)
 			}
-			if w.listOwed(v) {
+			if w.isOwed(v) {
 				all = append(all, "owed "+s.Name+" "+v.ID)
 			}
 		}
@@ -34,8 +34,8 @@ func (w *World) listDue() []string {
 	return all
 }
 
-// listOwed notes since when a version is owed.
-func (w *World) listOwed(v secretsmanager.Version) bool {
+// isOwed reports whether a version is owed, and notes since when.
+func (w *World) isOwed(v secretsmanager.Version) bool {
 	live := slices.ContainsFunc(v.Labels, func(l string) bool { return strings.HasPrefix(l, history.Live) })
 	is := live && !slices.Contains(v.Labels, history.AWSCurrent) && !slices.Contains(v.Labels, history.AWSPending)
 	if _, known := w.since[v.ID]; is && !known {
@@ -54,7 +54,7 @@ const (
 	oldDeadline = time.Hour + time.Minute
 )
 
-// dueOf are the alarms that one version is due.
+// dueOf returns the alarms that one version is due.
 func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string) {
 	has := func(label string) bool { return slices.Contains(v.Labels, label) }
 	age := w.Clock.Now().Sub(v.Created)
@@ -72,7 +72,7 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	if has(history.Rollback) && changed > oldRollback {
 		all = append(all, plan.RollbackAbandoned)
 	}
-	if !w.listOwed(v) {
+	if !w.isOwed(v) {
 		return all
 	}
 	debt := oldDebt

@@ -45,7 +45,7 @@ func (l line) show(t *testing.T) {
 	}
 }
 
-// row is what a reader of the catalogue sees of a line.
+// row returns the text of a line for the reader of the catalogue.
 func (l line) row() string {
 	shown := []string{}
 	if n := l.runs(); n > 0 {

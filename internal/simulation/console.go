@@ -65,7 +65,7 @@ func (w *World) openForOthers() (end func()) {
 	return func() { w.now.open = was }
 }
 
-// putByPerson is a person who makes a new credential and puts it.
+// putByPerson puts a new credential, as a person does.
 func putByPerson(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -84,7 +84,7 @@ func (w *World) putSource(s manifest.Source, values map[string]secret.Value) err
 	})
 }
 
-// putBack is a person who puts the value before the current one again, if the target still accepts it.
+// putBack puts the value before the current one again, as a person does, if the target still accepts it.
 func putBack(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -98,7 +98,7 @@ func putBack(w *World, args []string) error {
 	return w.putSource(s, parseContent(s.Name, old.Value))
 }
 
-// moveBack is a person who moves AWSCURRENT back, if the target still accepts what it moves to.
+// moveBack moves AWSCURRENT back, as a person does, if the target still accepts the value that it moves to.
 func moveBack(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -119,7 +119,7 @@ func moveBack(w *World, args []string) error {
 	})
 }
 
-// takeHeldOff is a person, or another tool, that takes HELD off the version of a bucket that is current.
+// takeHeldOff takes HELD off the current version of a bucket, as a person or another tool may.
 func takeHeldOff(w *World, args []string) error {
 	b, has := w.Env.Bucket(args[0])
 	if !has {

@@ -63,7 +63,8 @@ func (d *database) holdsKey(key string) bool {
 	return d != nil && (key == d.key || d.source.Rotate.Fields != nil && key == d.source.Rotate.Fields.Username)
 }
 
-// loginOf is what the source holds of a user's login: its connection URL, or its parts where the manifest names fields.
+// loginOf returns the keys of the source that hold a user's login: its connection URL, or its parts where the manifest
+// names fields.
 func (d *database) loginOf(user, password string) rotate.Values {
 	login := rotate.Values{d.key: secret.New(d.textOf(user, password))}
 	if f := d.source.Rotate.Fields; f != nil {
@@ -72,7 +73,8 @@ func (d *database) loginOf(user, password string) rotate.Values {
 	return login
 }
 
-// textOf is what the database's key holds.
+// textOf returns the text of the database's key: the password where the manifest names fields, the connection URL, or
+// "user:password".
 func (d *database) textOf(user, password string) string {
 	switch {
 	case d.source.Rotate.Fields != nil:
@@ -84,7 +86,7 @@ func (d *database) textOf(user, password string) string {
 	return user + ":" + password
 }
 
-// userOf is whose login a version holds.
+// userOf returns the user whose login a version holds.
 func (d *database) userOf(v rotate.Values) string {
 	if f := d.source.Rotate.Fields; f != nil {
 		return secret.Reveal(v[f.Username])
@@ -113,7 +115,8 @@ func (d *database) alterUser(user, password string) {
 	}
 }
 
-// findLost is the login of a user that nobody needs to have any more, but for what an emergency has named before.
+// findLost returns the login of a user that nobody needs any more, and nil where somebody may need it or an emergency
+// has named it before.
 func (d *database) findLost(user string) rotate.Values {
 	password := d.passwords[user]
 	text := d.textOf(user, password)
@@ -167,7 +170,7 @@ func (d *database) takeAway(user string) {
 // isFenced reports whether the target refuses what is older than the newest rotation of a user.
 func (d *database) isFenced() bool { return d.source.LateWrite() == manifest.LateFenced }
 
-// listTolerated are the logins of which nobody need be told that they are refused.
+// listTolerated returns the logins whose refusal needs no report.
 func (d *database) listTolerated() map[string]bool {
 	logins := d.listAccepted()
 	maps.Copy(logins, d.spared)
@@ -289,7 +292,7 @@ func (r users) checkRetiring(owed rotate.Values, vetoes []string) {
 	r.checkVetoed(owed, vetoes)
 }
 
-// passwordOf is what Create wrote.
+// passwordOf returns the password in the values that Create wrote.
 func (r users) passwordOf(v rotate.Values) string {
 	text := secret.Reveal(v[r.key])
 	if r.source.Rotate.Fields != nil {
@@ -312,8 +315,8 @@ func (r users) Test(_ context.Context, pending rotate.Values) error {
 	})
 }
 
-// Retire is done with the old credential itself: one that is refused is dead already. What comes late locks the user,
-// whatever its password is by then, unless the target knows a newer rotation of it.
+// Retire revokes the old credential with that credential itself: one that is refused is revoked already. A late call
+// locks the user, whatever its password is by then, unless the target knows a newer rotation of it.
 func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	owed, vetoes := e.Owed, r.w.now.vetoes // of when this is sent, however late it lands
 	user, dead := r.userOf(owed), !r.acceptsLogin(owed)
@@ -332,7 +335,7 @@ func (r users) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
 	})
 }
 
-// callDatabase is one statement, which passes through the tap like everything else.
+// callDatabase runs one statement through the tap, as every call.
 func (r users) callDatabase(operation, user string, write bool, do func() error) error {
 	call := sim.Call{Service: "database", Operation: operation, Resource: user, Write: write, Caller: rotateLambda}
 	_, err := sim.Do(r.w.Tap, call, operation+user, func() (struct{}, error) { return struct{}{}, do() }, func(o sim.Outcome) error {

@@ -61,7 +61,7 @@ func (w *World) pinned(c manifest.Consumer, b manifest.Bucket) {
 	}
 }
 
-// stored is what a scope of GitHub's has, by name.
+// stored returns the secrets of a consumer's scope at GitHub, by name.
 func (w *World) stored(c manifest.Consumer) map[string]string {
 	held := map[string]string{}
 	for _, name := range w.GitHub.Secrets(c.GitHub.Repository, c.GitHub.Environment) {
@@ -70,7 +70,7 @@ func (w *World) stored(c manifest.Consumer) map[string]string {
 	return held
 }
 
-// variables is what a target of a project has, by name.
+// variables returns the variables that a consumer's project has for a target, by name.
 func (w *World) variables(c manifest.Consumer, target string) map[string]string {
 	held := map[string]string{}
 	for _, v := range w.Vercel.Variables(c.Vercel.Project) {
@@ -81,7 +81,8 @@ func (w *World) variables(c manifest.Consumer, target string) map[string]string 
 	return held
 }
 
-// wantedAt is what a target of a project should have: previews go without some names.
+// wantedAt returns what a target of a project should have: the bucket's values, for previews without the names that the
+// manifest excludes.
 func (w *World) wantedAt(target string, c manifest.Consumer, b manifest.Bucket) map[string]secret.Value {
 	want := w.computeWanted(b)
 	maps.DeleteFunc(want, func(name string, _ secret.Value) bool {

@@ -22,8 +22,8 @@ const (
 	inTwo    = 2               // passes in which every bucket is written
 )
 
-// runUntilSettled lets everything take its course until nothing is left to do or to wait for: Secrets Manager tries an
-// unfinished rotation again, the schedule sweeps, and people revoke what rotary says is safe to revoke.
+// runUntilSettled runs until nothing is left to do or to wait for: Secrets Manager tries an unfinished rotation again,
+// the schedule sweeps, and people revoke what rotary reports as safe to revoke.
 func runUntilSettled(w *World, _ []string) error {
 	same, sources := 0, "" // passes over the same versions of the sources, and which these are
 	for n := range longest {
@@ -54,7 +54,8 @@ func runUntilSettled(w *World, _ []string) error {
 	return nil
 }
 
-// timeToNextLook is how long nobody looks: until the first of the waits ends, and a sweep where that is not known.
+// timeToNextLook returns the time until the next look: when the first of the waits ends, or a sweep where that is not
+// known.
 func (w *World) timeToNextLook() time.Duration {
 	d := sweep
 	for i, wait := range w.last.Waits {
@@ -65,7 +66,7 @@ func (w *World) timeToNextLook() time.Duration {
 	return min(d, 6*sweep)
 }
 
-// listCurrents tells which versions of the sources are current.
+// listCurrents returns the current version of every source, as one text.
 func (w *World) listCurrents() string {
 	text := ""
 	for _, s := range w.Env.Sources {
@@ -87,7 +88,7 @@ func listReasons(r plan.Report) []string {
 	return all
 }
 
-// retryRotations is Secrets Manager, which tries a rotation that failed again with the same version.
+// retryRotations tries a rotation that failed again with the same version, as Secrets Manager does.
 func (w *World) retryRotations() {
 	for _, s := range w.Env.Sources {
 		versions := w.peekAt(s.Secret)
@@ -101,7 +102,7 @@ func (w *World) retryRotations() {
 	}
 }
 
-// revokeByHand is a person who asks rotary, revokes at the vendor what it says is safe to revoke, and says so.
+// revokeByHand asks rotary what is safe to revoke, revokes it at the vendor, and confirms it, as a person does.
 func (w *World) revokeByHand() {
 	defer w.openForOthers()()
 	for _, s := range w.last.Sources {
@@ -119,7 +120,7 @@ func (w *World) revokeByHand() {
 
 func byHand(o plan.OwedReport) bool { return len(o.Blocked) > 0 && o.Blocked[0].Reason == plan.ByHand }
 
-// takeLook is a dry run.
+// takeLook carries out a dry run of a pass.
 func (w *World) takeLook() plan.Report {
 	pass := w.newPass("person")
 	pass.DryRun = true
@@ -151,7 +152,7 @@ func (w *World) revokeAtTarget(source, version string) {
 	w.checkAll()
 }
 
-// Finish lets everything settle without a fault and checks what must be true at the end of every run.
+// Finish runs until everything is settled, without a fault, and checks what must be true at the end of every run.
 //
 //	S6  every sink really holds what it is said to hold                                delivered
 //	S9  every bucket holds what its sources and the manifest say, and nothing else    faithful
@@ -197,7 +198,7 @@ func (w *World) checkFaithful() {
 	}
 }
 
-// computeWanted is what a bucket should hold, worked out from the manifest's entries alone.
+// computeWanted returns what a bucket should hold, computed from the manifest's entries alone.
 func (w *World) computeWanted(b manifest.Bucket) map[string]secret.Value {
 	want := map[string]secret.Value{}
 	for _, e := range w.Env.Entries(b) {

@@ -23,7 +23,7 @@ func (s Scenario) Run(ctx context.Context) (*World, error) {
 	return w, w.World.Close()
 }
 
-// withSchedule is the scenario with another schedule.
+// withSchedule returns the scenario with another schedule.
 func (s Scenario) withSchedule(other Schedule) Scenario {
 	s.Schedule = other
 	return s
@@ -69,7 +69,7 @@ func (f Failure) String() string {
 	return text
 }
 
-// Singles are the scenario's schedules with one fault: every outcome at every call.
+// Singles returns the scenario's schedules with one fault: every outcome at every call.
 func (s Scenario) Singles(ctx context.Context) (iter.Seq[Schedule], int, error) {
 	points, err := s.Points(ctx)
 	return func(yield func(Schedule) bool) {
@@ -81,7 +81,7 @@ func (s Scenario) Singles(ctx context.Context) (iter.Seq[Schedule], int, error) 
 	}, len(points), err
 }
 
-// Pairs are the scenario's schedules with two faults: every outcome at every call, and then every outcome at every
+// Pairs returns the scenario's schedules with two faults: every outcome at every call, and then every outcome at every
 // later call that is made after the first fault.
 func (s Scenario) Pairs(ctx context.Context) (iter.Seq[Schedule], error) {
 	points, err := s.Points(ctx)
@@ -100,7 +100,7 @@ func (s Scenario) Pairs(ctx context.Context) (iter.Seq[Schedule], error) {
 
 func (p Point) isAfter(q Point) bool { return p.Step > q.Step || p.Step == q.Step && p.At > q.At }
 
-// Tally is what came of many runs.
+// Tally holds the number of runs and the schedules that failed.
 type Tally struct {
 	Runs     int
 	Failures []Failure // in the order of their schedules
@@ -164,8 +164,8 @@ func (t *trial) isDone(enough int) bool {
 	return t.err != nil || enough > 0 && len(t.failed) >= enough
 }
 
-// Shrink takes away whatever a failing schedule fails without: steps, and what comes in between. What is left fails
-// with the same kind of violation.
+// Shrink removes from a failing schedule whatever it fails without: steps, and what comes in between. What is left
+// fails with the same kind of violation.
 func (s Scenario) Shrink(ctx context.Context, f Failure) Failure {
 	for smaller := true; smaller; {
 		smaller = false

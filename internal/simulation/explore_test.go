@@ -67,7 +67,7 @@ func TestOneFaultAnywhereChangesNothingInTheEnd(t *testing.T) {
 	t.Logf("%d points", total)
 }
 
-// thinned says of how many of a scenario's schedules one is played.
+// thinned returns n where one in n of a scenario's schedules is played.
 func thinned(s Scenario) int {
 	if *every == 1 {
 		return 1

@@ -8,7 +8,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
-// Fault is what can become of one call.
+// Fault is a way for one call to fail.
 type Fault struct {
 	outcome sim.Outcome
 	crash   bool // whoever made the call makes no other in this invocation
@@ -29,8 +29,8 @@ var faults = map[string]Fault{
 // lateBy is when a late call lands: well within the quiet period, which outlasts every timeout and retry (S4).
 const lateBy = 4 * time.Minute
 
-// listOutcomes are the faults that a call can meet, in a fixed order. A crash after a read is one before it, what is
-// late of a read is lost, and a write has no stale answer: those are not played twice.
+// listOutcomes returns the faults that a call can meet, in a fixed order. A crash after a read is one before it, what
+// is late of a read is lost, and a write has no stale answer: those are not played twice.
 func listOutcomes(c sim.Call) []string {
 	if c.Write {
 		return []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied"}
@@ -38,7 +38,7 @@ func listOutcomes(c sim.Call) []string {
 	return []string{"crash before", "lost", "throttled", "unavailable", "denied", "stale"}
 }
 
-// between is what comes in between during one step.
+// between holds the faults and actions of one step, and what its calls have come to so far.
 type between struct {
 	w    *World
 	twos []Two
@@ -54,7 +54,7 @@ type between struct {
 	wrote     bool // the last call could change something
 }
 
-// decideCall is asked before each call.
+// decideCall returns the fault of a call. The tap calls it before each.
 func (b *between) decideCall(c sim.Call) sim.Fault {
 	if b.open {
 		return sim.Fault{}
@@ -86,7 +86,7 @@ func (b *between) timedOut(c sim.Call) bool {
 	return callerOf(c) == rotateLambda && b.w.Clock.Now().Sub(b.runs) > rotate.Timeout
 }
 
-// findTwo is what comes in between at this call: others act, and the fault is returned.
+// findTwo runs the actions that the step has at this call, and returns its fault.
 func (b *between) findTwo() (f sim.Fault, crash bool) {
 	for _, two := range b.twos {
 		if two.At != b.n {
@@ -101,7 +101,7 @@ func (b *between) findTwo() (f sim.Fault, crash bool) {
 	return f, crash
 }
 
-// findFault is a fault by its name; any other name is none.
+// findFault returns the fault of this name, or none where no fault has the name.
 func findFault(name string) (f sim.Fault, crash bool) {
 	fault, is := faults[name]
 	if is {

@@ -112,7 +112,7 @@ func concurrentFaults() []line {
 	}
 }
 
-// atOnce has a whole second pass come at each of the writes of a first one.
+// atOnce returns the tales in which a whole second pass runs at one of the writes of a first one.
 func atOnce() (all []tale) {
 	for _, c := range []call{
 		{service: "secretsmanager", operation: "UpdateSecretVersionStage", resource: "db", in: 2}, putBucket, swapBucket,

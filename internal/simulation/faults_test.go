@@ -44,7 +44,7 @@ var (
 	deploy      = call{service: "vercel", operation: "POST /v13"}
 )
 
-// ambiguous is what a write can come to of which nobody hears.
+// ambiguous returns the faults of a write whose caller does not learn that it was done.
 func ambiguous() []string { return []string{"lost", "crash after", "late"} }
 
 func crashFaults() []line {
@@ -176,8 +176,8 @@ func crashFaults() []line {
 	}
 }
 
-// throttled has every service refuse everything for the rate, for an hour and for a day, after a person has put a
-// login.
+// throttled returns the tales in which a service refuses every call for the rate, for an hour and for a day, after a
+// person has put a login.
 func throttled() (all []tale) {
 	for _, service := range []string{"secretsmanager", "ecs", "github", "vercel"} {
 		for _, hours := range []int{1, 24} {
@@ -195,7 +195,7 @@ func throttled() (all []tale) {
 	return all
 }
 
-// named429 is a pass, and five minutes, in which a service is throttled: a wait or an error says so.
+// named429 runs a pass in which a service is throttled, and five minutes: a wait or an error must name it.
 func (p played) named429(service string) {
 	p.t.Helper()
 	told := len(p.Told)
@@ -207,7 +207,7 @@ func (p played) named429(service string) {
 	p.Advance(sweep)
 }
 
-// time is when a call was made, the last of its kind.
+// time returns when the last call of a kind was made.
 func (p played) time(c call) (last time.Time) {
 	for _, m := range *p.calls {
 		if c.is(m.Call) {

@@ -132,12 +132,12 @@ func (m *member) isOn(version string) bool {
 	return m.rolling == version || m.rolling == "" && m.running == version && !m.stuck
 }
 
-// releaseImage is another image, rolled with the version that runs.
+// releaseImage deploys another image with the version that runs, as a release does.
 func (m *member) releaseImage(image int) {
 	m.image, m.broken, m.changed, m.failed, m.stuck = image, false, m.w.Clock.Now(), "", false
 }
 
-// redeployOlder is a person who deploys the newest other version that can be deployed.
+// redeployOlder deploys the newest other version that can be deployed, as a person does.
 func (m *member) redeployOlder() error {
 	for _, v := range slices.Backward(m.w.peekAt(m.bucket)) {
 		if v.ID != m.running && m.ran[v.ID] && !m.gone[v.ID] && m.rolling == "" {
@@ -171,7 +171,7 @@ func (m *member) Withdraw(_ context.Context, versions []string) error {
 	return err
 }
 
-// listMembers are in the order of their names.
+// listMembers returns the members, sorted by name.
 func (w *World) listMembers() []*member {
 	var all []*member
 	for _, name := range slices.Sorted(maps.Keys(w.fleet)) {

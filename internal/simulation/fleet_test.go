@@ -28,8 +28,8 @@ func TestTheFleetBehavesLikeECS(t *testing.T) {
 	}
 }
 
-// restful is a random schedule in which nobody looks while anything rolls. An image breaks, or others are released: the
-// fleet has no image of its own that could break after that.
+// restful returns a random schedule in which nobody looks while anything rolls. An image breaks, or others are
+// released: the fleet has no image of its own that could break after that.
 func restful(seed uint64) Schedule {
 	r := rand.New(rand.NewPCG(seed, seed))
 	acts := []string{
@@ -51,7 +51,7 @@ func restful(seed uint64) Schedule {
 	return s
 }
 
-// told is what each pass of a schedule told, and how it ended, without times.
+// told plays a schedule and returns the report of each pass and the state at the end, without times.
 func told(t *testing.T, fleet bool, schedule Schedule) []string {
 	t.Helper()
 	w, err := Scenario{Name: "twins", Manifest: "twins", Fleet: fleet}.Open(t.Context())
@@ -157,7 +157,7 @@ type crew struct {
 
 var _ reconcile.Consumer = (*member)(nil)
 
-// aboard is a member that runs the first of two versions of its bucket.
+// aboard returns a member that runs the first of two versions of its bucket.
 func aboard(t *testing.T, first, second string) crew {
 	t.Helper()
 	w, err := stageOf(t, "fleet").Open(t.Context())
@@ -174,7 +174,7 @@ func aboard(t *testing.T, first, second string) crew {
 	return c.roll(first).rest()
 }
 
-// looks says in words what the member shows.
+// looks describes the member's status in words.
 func (m crew) looks() string {
 	m.Helper()
 	seen, err := m.Status(m.Context())
@@ -206,7 +206,7 @@ func (m crew) called(version string) string {
 	return "nothing"
 }
 
-// startRollout is a person who deploys the other version.
+// startRollout deploys the other version, as a person does.
 func (m crew) startRollout(can bool) crew {
 	m.Helper()
 	if err := m.redeployOlder(); (err == nil) != can {

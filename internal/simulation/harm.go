@@ -36,7 +36,7 @@ type harm struct {
 	clean  int      // passes since the deadline in which nothing went wrong
 }
 
-// passesToDie is how many of those it takes until what is older is dead: a symmetric secret moves twice before.
+// passesToDie returns the number of passes until what is older is dead: a symmetric secret moves twice before.
 func (h *harm) passesToDie() int {
 	if h.source.Rotate.Also != "" {
 		return 5
@@ -118,7 +118,7 @@ func (w *World) isBefore(v secretsmanager.Version, s manifest.Source, than strin
 	})
 }
 
-// listContaining are the versions of a source in which a text stands.
+// listContaining returns the versions of a source that contain a text.
 func (w *World) listContaining(s manifest.Source, text string) []secretsmanager.Version {
 	return slices.DeleteFunc(slices.Clone(w.peekAt(s.Secret)), func(v secretsmanager.Version) bool {
 		for _, value := range parseContent(s.Name, v.Value) {
@@ -215,7 +215,7 @@ func (w *World) endSpared() {
 	}
 }
 
-// listVetoed are the versions that a person, or a rollback, holds.
+// listVetoed returns the versions that a person, or a rollback, holds.
 func (w *World) listVetoed() (ids []string) {
 	for _, s := range w.Env.Sources {
 		for _, label := range []string{history.Retain, history.Rollback} {

@@ -13,8 +13,8 @@ import (
 // impatience is for how long an impatient person asks: longer than any rollback takes.
 const impatience = 15 * time.Minute
 
-// rollBackImpatiently is a person who goes back to what AWSPREVIOUS is on, and does not wait for what they are told to
-// wait for: they ask three times at once, and then twice in every minute until it is done or refused.
+// rollBackImpatiently goes back to what AWSPREVIOUS is on, as a person who does not wait for what they are told to wait
+// for: they ask three times at once, and then twice in every minute until it is done or refused.
 func rollBackImpatiently(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -83,7 +83,8 @@ func (w *World) checkGivenUp(s manifest.Source, b rotate.Back) {
 	}
 }
 
-// checkRevived checks that a version which has just become current carries LIVE, and is accepted where a database tells.
+// checkRevived checks that a version which has just become current carries LIVE, and is accepted where a database
+// tells.
 func (w *World) checkRevived(s manifest.Source, was, version string) {
 	v, _ := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
 	if v.ID != version || was == version {

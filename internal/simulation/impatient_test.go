@@ -24,8 +24,8 @@ func TestWhoeverCannotWaitBringsNothingRetiredBack(t *testing.T) {
 	}
 }
 
-// impatientRollbacks are schedules of people who go back at once, early, twice and late, each in the scenario that its
-// name begins with.
+// impatientRollbacks returns schedules of people who go back at once, early, twice and late, each in the scenario that
+// its name begins with.
 func impatientRollbacks() map[string]string {
 	const retiring = `
 		rotate db

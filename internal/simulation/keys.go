@@ -16,8 +16,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// ownKey is a person who makes an access key for themselves, of the user that a source's keys are of, and uses it,
-// unless they leave that for later.
+// ownKey makes an access key of the user that a source's keys are of, for a person's own use, and uses it, unless they
+// leave that for later.
 func ownKey(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
@@ -36,7 +36,7 @@ func ownKey(w *World, args []string) error {
 	return err
 }
 
-// newKey is a person who makes an access key and puts it, if the user has a slot for it.
+// newKey makes an access key and puts it, as a person does, if the user has a slot for it.
 func newKey(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
@@ -56,7 +56,7 @@ func newKey(w *World, args []string) error {
 	return w.putSource(s, values)
 }
 
-// dropKeys is a person who needs their own access keys no more.
+// dropKeys deletes the access keys that people made for their own use.
 func dropKeys(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -76,7 +76,7 @@ func dropKeys(w *World, args []string) error {
 	return nil
 }
 
-// tidyKeys is a person who deletes the access keys that are in no version and nobody's own.
+// tidyKeys deletes the access keys that are in no version and nobody's own, as a person does.
 func (w *World) tidyKeys(s manifest.Source) error {
 	if s.Rotate.With != manifest.AWSAccessKey {
 		return nil
@@ -94,7 +94,7 @@ func (w *World) tidyKeys(s manifest.Source) error {
 	return nil
 }
 
-// checkDyingKey is called when an access key that works is about to stop working.
+// checkDyingKey checks that an access key that works may stop working. It is called just before that.
 func (w *World) checkDyingKey(k iam.Key) {
 	if w.ownKeys[k.ID] && !w.now.open {
 		w.noteViolation("S14 an access key is ended that is a person's own")
@@ -117,7 +117,7 @@ func (w *World) checkDyingKey(k iam.Key) {
 	}
 }
 
-// listHolding are the versions of a source that hold an access key.
+// listHolding returns the versions of a source that hold an access key.
 func (w *World) listHolding(s manifest.Source, keyID string) []secretsmanager.Version {
 	id, _ := s.AccessKey()
 	return slices.DeleteFunc(slices.Clone(w.peekAt(s.Secret)), func(v secretsmanager.Version) bool {

@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// runPass is one invocation of lambdas/propagate.
+// runPass invokes lambdas/propagate once.
 func (w *World) runPass(ctx context.Context) error {
 	defer w.now.beginSecond()()
 	delete(w.now.dead, propagateLambda)
@@ -36,7 +36,7 @@ func (w *World) runPass(ctx context.Context) error {
 	return err
 }
 
-// newPass is a pass, as far as it only looks, on behalf of a caller.
+// newPass returns a pass with what it needs to observe, on behalf of a caller.
 func (w *World) newPass(caller string) reconcile.Pass {
 	return reconcile.Pass{
 		Environment: w.Env, Store: store.New(w.region().SecretsManager.Direct(w.Tap, caller)), Open: w.newOpener(), Census: w.newCensus(),
@@ -99,7 +99,7 @@ func (a advancer) invokeRotate(source string, do func(rotate.Job) error) error {
 	return err
 }
 
-// openJob is what lambdas/rotate makes of a request.
+// openJob returns the job that lambdas/rotate makes for a source. It fails where the manifest has no such source.
 func (w *World) openJob(source string) (rotate.Job, error) {
 	s, has := w.Env.Source(source)
 	if !has {

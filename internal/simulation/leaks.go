@@ -45,7 +45,7 @@ var search = sync.OnceValue(func() *leak.Search {
 // Search finds the values that worlds make, but for those that crypto/rand does.
 func Search() *leak.Search { return search() }
 
-// checkSilent is S13: everything that came out, and everything that people and other programs can see at the end,
+// checkSilent checks S13: everything that came out, and everything that people and other programs can see at the end,
 // holds no value in any form.
 func (w *World) checkSilent() {
 	w.keepText("%s", strings.Join(w.Trace, "\n"))
@@ -74,7 +74,7 @@ func (w *World) own() *leak.Search {
 	return s
 }
 
-// visible is what labels, receipts, comments and revisions say.
+// visible keeps the texts of labels, receipts, comments and revisions for the search for leaks.
 func (w *World) visible() {
 	for _, s := range w.Env.Sources {
 		w.keepText("%v", labels(w, s.Secret))

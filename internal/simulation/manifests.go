@@ -44,7 +44,7 @@ func (s Scenario) resolveEnvironment() (*manifest.Environment, error) {
 	return file.Environment(cmp.Or(s.Environment, "production"))
 }
 
-// manifestText is the manifest that is played.
+// manifestText returns the manifest that is played.
 func (s Scenario) manifestText() ([]byte, error) {
 	if s.Text != nil {
 		return s.Text, nil
@@ -64,7 +64,7 @@ func sourceNames(env *manifest.Environment) (names []string) {
 	return names
 }
 
-// main has a login and a vendor's key, and three consumers of every kind.
+// main is a manifest with a login, a vendor's key, and three consumers of every kind.
 const main = `
 environments:
   production: {account: "222222222222", region: us-east-1}
@@ -87,7 +87,7 @@ consumers:
   dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, token: VERCEL_TOKEN, targets: {production: [production], staging: [preview]}}}
 `
 
-// halves has a key pair: one service signs, one verifies, and one does both and has all four keys.
+// halves is a manifest with a key pair: one service signs, one verifies, and one does both and has all four keys.
 const halves = `
 environments:
   production: {account: "222222222222", region: us-east-1}
@@ -106,7 +106,7 @@ consumers:
   both:     {bucket: both-secrets, ecs: {cluster: main, service: both, container: app}}
 `
 
-// symmetric has a secret that two services send to each other and a third one to both.
+// symmetric is a manifest with a secret that two services send to each other and a third one to both.
 const symmetric = `
 environments:
   production: {account: "222222222222", region: us-east-1}
@@ -126,7 +126,7 @@ consumers:
   sender: {bucket: sender-secrets, ecs: {cluster: main, service: sender, container: app}}
 `
 
-// fleet has one login and three services on two buckets: as little as a protocol can go wrong with.
+// fleet is a manifest with one login and three services on two buckets: the smallest that covers the whole protocol.
 const fleet = `
 environments:
   production: {account: "222222222222", region: us-east-1}
@@ -143,7 +143,7 @@ consumers:
   worker-b: {bucket: worker-secrets, ecs: {cluster: main, service: worker-b, container: app}}
 `
 
-// keys has an IAM user whose access key two services have.
+// keys is a manifest with an IAM user whose access key two services have.
 const keys = `
 environments:
   production: {account: "222222222222", region: us-east-1}
@@ -159,7 +159,8 @@ consumers:
   worker: {bucket: worker-secrets, ecs: {cluster: main, service: worker, container: app}}
 `
 
-// everything has a source of every kind that rotates by itself, and both that do not; two services have it all.
+// everything is a manifest with a source of every kind, those that rotate by themselves and the two that do not; two
+// services have all their keys.
 const everything = `
 environments:
   production: {account: "222222222222", region: us-east-1}

@@ -117,9 +117,9 @@ func calls(t *testing.T, s Scenario) (made, trace []string) {
 	return made, w.Trace
 }
 
-// tooLate says of some actions that nobody can be kept from the harm they do: while Advance is under way, which has
-// looked and now revokes, to go back to the old value or to retain it; while an emergency is, to go back to a value
-// whose place its new one takes; and once Vercel has been looked at before that, to bring a deployment back that
+// tooLate reports whether an action comes too late for rotary to keep people from its harm: while Advance is under way,
+// which has looked and now revokes, going back to the old value or retaining it; while an emergency is, going back to a
+// value whose place its new one takes; and once Vercel has been looked at before that, bringing a deployment back that
 // keeps the value it was built with. People go back through rotary, which waits until nothing can be under way.
 func tooLate(act string, p Point, all []Point) bool {
 	step := slices.DeleteFunc(slices.Clone(all), func(c Point) bool { return c.Step != p.Step })
@@ -140,7 +140,7 @@ func tooLate(act string, p Point, all []Point) bool {
 	return false
 }
 
-// beside are the scenario's schedules with one action of somebody else's at one call.
+// beside returns the scenario's schedules with one action of somebody else's at one call.
 func (s Scenario) beside(t testing.TB, acts []string) iter.Seq[Schedule] {
 	t.Helper()
 	points, err := s.Points(t.Context())

@@ -12,8 +12,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// listOperations are what those who run secrets and sinks do to them, which is not about any value. What ends one of
-// them is the same action with another word behind it.
+// listOperations returns the actions on secrets and sinks that change no value, by name. An action is undone by the
+// same action with another argument.
 func listOperations() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"scale": scaleService, "unguard": takeBreakerOff, "flaky": makeFlaky,
@@ -69,7 +69,7 @@ func makeFlaky(w *World, args []string) error {
 	return w.setImage(args, app)
 }
 
-// replaceKey is GitHub, which replaces a scope's public key.
+// replaceKey replaces a scope's public key, as GitHub does at times.
 func replaceKey(w *World, args []string) error {
 	c, err := w.findConsumer(args, isGitHub)
 	if err == nil {
@@ -184,7 +184,7 @@ func restoreSecret(w *World, args []string) error {
 	return err
 }
 
-// secretName is the name in Secrets Manager of a source or a bucket.
+// secretName returns the name in Secrets Manager of a source or a bucket.
 func (w *World) secretName(args []string) string {
 	if len(args) == 0 {
 		return ""

@@ -20,7 +20,7 @@ const (
 	stepsTo = 20 // of one way back, at most
 )
 
-// listOperated are what people do through rotary: what its command line does, without the words.
+// listOperated returns the actions that people carry out with rotary's command line, by name.
 func listOperated() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"enter": putThroughRotary, "emergency": rotateInEmergency, "beginemergency": beginEmergency, "beginrollback": beginBack,
@@ -34,7 +34,7 @@ func (w *World) actAsOperator(do func(o operate.Operator) error) error {
 	return do(w.newOperator(operator))
 }
 
-// newOperator is somebody who runs rotary, with the rights of a person.
+// newOperator returns the operator of rotary's command line, with the rights of a person.
 func (w *World) newOperator(caller string) operate.Operator {
 	return operate.Operator{
 		Environment: w.Env, Secrets: store.New(w.region().SecretsManager.Direct(w.Tap, caller)), Rotator: rollbacker{w}, NewID: w.makeID,
@@ -56,7 +56,7 @@ func (r rollbacker) Rollback(ctx context.Context, b rotate.Back) (rotate.Progres
 	}, func(o sim.Outcome) error { return fmt.Errorf("no answer from Lambda: %d", o) })
 }
 
-// putThroughRotary is a person who puts a new value with rotary put.
+// putThroughRotary puts a new value with rotary put.
 func putThroughRotary(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -80,9 +80,9 @@ func putThroughRotary(w *World, args []string) error {
 	})
 }
 
-// rotateInEmergency is a person who rotates a source past what it owes, as rotary rotate --emergency does, with a
-// deadline or without: "emergency db 2h". "again" says that what is under way has leaked too. Where their machine
-// dies, the rotation goes on if Secrets Manager was told.
+// rotateInEmergency rotates a source past what it owes, as rotary rotate --emergency does, with a deadline or without:
+// "emergency db 2h". "again" means that what is under way has leaked too. Where the operator's machine dies, the
+// rotation goes on if Secrets Manager was told.
 func rotateInEmergency(w *World, args []string) error {
 	version, err := w.startEmergency(args)
 	if version == "" {
@@ -94,13 +94,14 @@ func rotateInEmergency(w *World, args []string) error {
 	return w.runSteps(args[0], version, steps...)
 }
 
-// beginEmergency is that up to where Secrets Manager has been told.
+// beginEmergency does as rotateInEmergency up to where Secrets Manager has been told.
 func beginEmergency(w *World, args []string) error {
 	_, err := w.startEmergency(args)
 	return err
 }
 
-// startEmergency takes the steps that begin an emergency. A version with an error may or may not have been begun.
+// startEmergency carries out the steps that begin an emergency. A version that is returned with an error may or may not
+// have been begun.
 func (w *World) startEmergency(args []string) (version string, err error) {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -135,8 +136,8 @@ func (w *World) startEmergency(args []string) (version string, err error) {
 	return version, err
 }
 
-// goBack is a person who makes the version before current again, as rotary rollback does, and runs it again where it
-// failed; not where it is refused, nor when their machine has died. The schedule's passes come meanwhile.
+// goBack makes the version before current again, as rotary rollback does, and runs it again where it failed; not where
+// it is refused, nor when the operator's machine has died. The schedule's passes come meanwhile.
 func goBack(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -152,7 +153,7 @@ func goBack(w *World, args []string) error {
 	return err
 }
 
-// beginBack is the first step of that: then their machine dies.
+// beginBack carries out the first step of goBack: then the operator's machine dies.
 func beginBack(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -176,7 +177,7 @@ func isFinal(err error) bool {
 	return refused || theirs || invalid || errors.Is(err, errNotNow)
 }
 
-// takeBack asks for step after step until it is done.
+// takeBack carries out step after step of a rollback until it is done.
 func (w *World) takeBack(s manifest.Source) error {
 	var r operate.Rollback
 	err := w.actAsOperator(func(o operate.Operator) (err error) {
@@ -205,7 +206,7 @@ func (w *World) takeBack(s manifest.Source) error {
 	return nil
 }
 
-// sweepUntil lets the schedule's passes come until then. While a pass is under way, no other one begins.
+// sweepUntil runs the schedule's passes until then. While a pass is under way, no other one begins.
 func (w *World) sweepUntil(until time.Time) {
 	for w.Clock.Now().Before(until) {
 		if !w.passing {
@@ -217,8 +218,8 @@ func (w *World) sweepUntil(until time.Time) {
 	}
 }
 
-// retainPrevious is a person's veto on retiring the version before the current one, as rotary retain puts it. Their
-// calls meet no fault: it is what others do meanwhile that is played.
+// retainPrevious vetoes the retiring of the version before the current one, as rotary retain does. Its calls meet no
+// fault: it is what others do meanwhile that is played.
 func retainPrevious(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {

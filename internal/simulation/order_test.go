@@ -9,7 +9,7 @@ import (
 
 var redeployed = flag.Int("redeployed", 13, "of the calls at which somebody deploys an old revision, play each of this number; 1 plays all")
 
-// moving are the two kinds of credentials that move in three versions, and their consumers.
+// moving returns the two kinds of credentials that move in three versions, and their consumers.
 func moving() []moved {
 	change := func(name, manifest, source string) Scenario {
 		return Scenario{Name: name, Manifest: manifest, Schedule: MustParse("rotate " + source + "\nsettle")}

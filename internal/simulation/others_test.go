@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// motley has every kind of source and of consumer that main has not.
+// motley is a manifest with every kind of source and of consumer that main lacks.
 const motley = `
 environments:
   qa: {account: "333333333333", region: eu-west-1}
@@ -73,7 +73,7 @@ func TestAnybodysManifestIsPlayed(t *testing.T) {
 	}
 }
 
-// change is how a source gets another value.
+// change returns the action that gives a source another value.
 func change(s manifest.Source) string {
 	switch s.Rotate.With {
 	case manifest.Manual:
@@ -95,7 +95,7 @@ func (w *World) follow() {
 	w.noteViolation("L2 it does not converge: %v", listReasons(w.last))
 }
 
-// rest lets time go by until the first of the waits ends.
+// rest advances the clock until the first of the waits ends.
 func (w *World) rest() {
 	d := time.Duration(0)
 	for _, wait := range w.last.Waits {

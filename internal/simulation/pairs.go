@@ -6,8 +6,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// keyPair is a key pair that a person makes, where a source holds one: the first in both places where it has two, and
-// any other in the second.
+// keyPair returns a key pair that a person makes, where a source holds one: the first in both places where it has two,
+// and any other in the second.
 func (w *World) keyPair(s manifest.Source, first bool) map[string]secret.Value {
 	if s.Rotate.Pair == "" {
 		return nil

@@ -87,7 +87,7 @@ func (w *World) setImage(args []string, app ecs.App) error {
 	return nil
 }
 
-// redeployOlder is a person who deploys an older revision of a service that can still be deployed: the newest ACTIVE
+// redeployOlder deploys an older revision of a service that can still be deployed, as a person does: the newest ACTIVE
 // one that it does not run, whose credentials work.
 func redeployOlder(w *World, args []string) error {
 	c, err := w.findConsumer(args, isECS)
@@ -150,7 +150,7 @@ func restartTasks(w *World, args []string) error {
 	return nil
 }
 
-// queueRun is somebody who pushes: a workflow run waits for a runner.
+// queueRun queues a workflow run, as a push does.
 func queueRun(w *World, args []string) error {
 	c, err := w.findConsumer(args, isGitHub)
 	if err != nil {
@@ -192,7 +192,7 @@ func (w *World) completeAll() {
 	clear(w.runs)
 }
 
-// editByHand is somebody who types the same value in again at a sink: rotary cannot know that it is the same.
+// editByHand writes the same value again at a sink, as a person does: rotary cannot know that it is the same.
 func editByHand(w *World, args []string) error {
 	c, err := w.findConsumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
 	if err != nil {
@@ -213,7 +213,7 @@ func editByHand(w *World, args []string) error {
 	return errNotNow
 }
 
-// addForeign is somebody who adds an entry of their own beside rotary's.
+// addForeign adds somebody's own entry beside rotary's.
 func addForeign(w *World, args []string) error {
 	c, err := w.findConsumer(args, func(c manifest.Consumer) bool { return isGitHub(c) || isVercel(c) })
 	if err != nil {
@@ -230,7 +230,7 @@ func addForeign(w *World, args []string) error {
 // foreignName is an entry that is not rotary's.
 const foreignName = "NOT_ROTARYS"
 
-// rollBack is a person who goes back: with a source through rotary, with a Vercel project through Vercel.
+// rollBack goes back, as a person does: with a source through rotary, with a Vercel project through Vercel.
 func rollBack(w *World, args []string) error {
 	if _, err := w.findSource(args); err == nil {
 		return goBack(w, args)
@@ -238,8 +238,8 @@ func rollBack(w *World, args []string) error {
 	return instantRollback(w, args)
 }
 
-// instantRollback is Vercel's Instant Rollback to the deployment before the live one, while something is unfinished
-// and what that deployment has still works.
+// instantRollback brings the deployment before the live one back by Vercel's Instant Rollback, while something is
+// unfinished and what that deployment has still works.
 func instantRollback(w *World, args []string) error {
 	c, err := w.findConsumer(args, isVercel)
 	if err != nil {
@@ -277,7 +277,7 @@ func failBuild(w *World, args []string) error {
 	return err
 }
 
-// pushCommit is somebody's commit, which Vercel deploys.
+// pushCommit pushes somebody's commit, which Vercel deploys.
 func pushCommit(w *World, args []string) error {
 	c, err := w.findConsumer(args, isVercel)
 	if err == nil {
@@ -286,7 +286,7 @@ func pushCommit(w *World, args []string) error {
 	return err
 }
 
-// mendEverything is what people do in the end: nothing stays broken, rolled back or retained.
+// mendEverything repairs what is broken, and ends what is rolled back or retained, as people do in the end.
 func (w *World) mendEverything() {
 	clear(w.outage)
 	w.completeAll()
@@ -342,7 +342,7 @@ func endOutages(w *World, _ []string) error {
 	return nil
 }
 
-// deleteService is a person who takes a service away, with its tasks.
+// deleteService deletes a service with its tasks, as a person does.
 func deleteService(w *World, args []string) error {
 	c, err := w.findConsumer(args, isECS)
 	if err != nil {

@@ -21,7 +21,7 @@ var drawn = []weighted{
 	{"retain db", 1}, {"unretain db", 2},
 }
 
-// months is what a random schedule is made of: a rotation and what comes with it, three times, ten days apart.
+// months is the number of rotations in a random schedule, each with what comes with it, ten days apart.
 const months = 3
 
 // Random returns the schedule of a seed: three rotations at least, and thirty days.
@@ -70,8 +70,8 @@ func randomStep(r *rand.Rand, do string) Step {
 
 var faultNames = []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied", "stale"}
 
-// meanwhile is what others do while rotary works. What comes too late for any look, while a credential is being
-// revoked, is played where that is known: see TestWhateverOthersDoMeanwhileItEndsWell.
+// meanwhile holds what others do while rotary works. TestWhateverOthersDoMeanwhileItEndsWell plays what comes too late
+// to be seen, while a credential is being revoked.
 var meanwhile = []string{
 	"put db", "put vendor", "release api", "redeploy api", "restart api", "queue ci", "start ci", "complete ci",
 	"edit ci", "edit dashboard", "wait 30s", "wait 3m",

@@ -10,15 +10,15 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// listRehearsed are what a rehearsal of somebody's manifest is made of, beside what schedules are.
+// listRehearsed returns the actions that only the rehearsal of a manifest has, by name.
 func listRehearsed() map[string]func(w *World, args []string) error {
 	return map[string]func(w *World, args []string) error{
 		"sweep": runSweep, "lack": putWithoutKey, "correct": putWhole, "replace": replaceManaged, "spoil": spoilImage, "repair": repairImage,
 	}
 }
 
-// runSweep is what happens when the schedule sweeps: Secrets Manager tries an unfinished rotation again, a pass runs,
-// and a person revokes what rotary says is safe to revoke.
+// runSweep carries out a sweep: Secrets Manager tries an unfinished rotation again, a pass runs, and a person revokes
+// what rotary reports as safe to revoke.
 func runSweep(w *World, _ []string) error {
 	w.retryRotations()
 	err := w.runPass(w.ctx)
@@ -60,12 +60,12 @@ func repairImage(w *World, args []string) error {
 	return err
 }
 
-// imageOf is what was released last.
+// imageOf returns the image that was last released for a consumer.
 func (w *World) imageOf(c manifest.Consumer) string {
 	return cmp.Or(w.images[c.Name], stage.Image(c.Name))
 }
 
-// sourceOf is the source of a bucket's name.
+// sourceOf returns the source of a bucket's name.
 func (w *World) sourceOf(b manifest.Bucket, name string) (source string) {
 	for _, e := range w.Env.Entries(b) {
 		if e.Name == name {
@@ -83,7 +83,7 @@ func (w *World) Settled() {
 	w.checkAlone()
 }
 
-// putWithoutKey is a person who puts a source without one of its keys.
+// putWithoutKey puts a source without one of its keys, as a person does by mistake.
 func putWithoutKey(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil || len(args) < 2 || !slices.Contains(s.Keys, args[1]) {
@@ -99,7 +99,7 @@ func putWithoutKey(w *World, args []string) error {
 	return w.putSource(s, wrong)
 }
 
-// putWhole is a person who puts what they should have put.
+// putWhole puts the source with all of its keys after putWithoutKey.
 func putWhole(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil || w.whole[s.Name] == nil {
@@ -108,7 +108,7 @@ func putWhole(w *World, args []string) error {
 	return w.putSource(s, w.whole[s.Name])
 }
 
-// replaceManaged is AWS, which rotates a source of its own: the target has the new value, and the old one is refused
+// replaceManaged rotates a source of AWS's own, as AWS does: the target has the new value, and the old one is refused
 // at once.
 func replaceManaged(w *World, args []string) error {
 	s, err := w.findSource(args)
@@ -125,7 +125,8 @@ func replaceManaged(w *World, args []string) error {
 	return nil
 }
 
-// accessKey is a person who makes an access key at IAM, the first time: after that the rotator does.
+// accessKey adds an access key to values that have none. A person makes it at IAM the first time; after that the
+// rotator does.
 func (w *World) accessKey(s manifest.Source, values map[string]secret.Value) {
 	if _, has := values[s.Writes()[0]]; has {
 		return

@@ -16,7 +16,7 @@ type Scenario struct {
 	As          func(*manifest.Environment) // changes the environment before anything is put; may be nil
 }
 
-// Scenarios are the stories of a protocol that may lose nothing.
+// Scenarios returns the scenarios that the simulation plays.
 func Scenarios() []Scenario { return append(protocolScenarios(), waysBack()...) }
 
 func protocolScenarios() []Scenario {

@@ -1,6 +1,6 @@
 package simulation
 
-// waysBack are the stories of people who go back, and of those who cannot wait until everybody has followed.
+// waysBack returns the stories of people who go back, and of those who cannot wait until everybody has followed.
 func waysBack() []Scenario {
 	return []Scenario{
 		{Name: "rollback after a failed rollout", Manifest: "fleet", Fleet: true, Schedule: MustParse(`

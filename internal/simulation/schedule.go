@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Schedule is what happens, in order. It is written as one step a line, and so is what a failure prints: a schedule
-// that has failed is kept by copying its text into a test.
+// Schedule holds what happens, in order. It is written as one step a line, and a failure prints it so: to keep a
+// schedule that has failed, copy its text into a test.
 //
 //	rotate db; 14: crash after      the 14th call that rotary makes in this step is its last
 //	pass; 3: stale; 9: put db       the 3rd is answered as the last time; before the 9th somebody puts
@@ -21,13 +21,13 @@ type Step struct {
 	Twos []Two
 }
 
-// Two is what comes in between while a step is under way: a fault, or somebody else's action.
+// Two is a fault, or somebody else's action, while a step is under way.
 type Two struct {
 	At int    // before, or at, the call of rotary's with this number, from 1
 	Do string // the name of a Fault, or an action
 }
 
-// Parse reads a schedule. Empty lines and lines that start with # say nothing.
+// Parse reads a schedule. Empty lines and lines that start with # are ignored.
 func Parse(text string) (Schedule, error) {
 	var s Schedule
 	for i, line := range strings.Split(text, "\n") {

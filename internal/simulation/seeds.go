@@ -41,7 +41,7 @@ func Seeds(ctx context.Context, from, n uint64, shrink bool) ([]SeedFailure, err
 	return all, ctx.Err()
 }
 
-// random are the schedules of those seeds that are this scenario's.
+// random returns the schedules of this scenario's seeds.
 func (s Scenario) random(from, n uint64) iter.Seq[Schedule] {
 	return func(yield func(Schedule) bool) {
 		for seed := s.first(from); seed < from+n; seed += 2 {
@@ -52,7 +52,7 @@ func (s Scenario) random(from, n uint64) iter.Seq[Schedule] {
 	}
 }
 
-// first is the first seed of this scenario's: the fleet has the even ones.
+// first returns the scenario's first seed: the fleet has the even ones.
 func (s Scenario) first(from uint64) uint64 {
 	if s.Fleet == (from%2 == 0) {
 		return from

@@ -40,7 +40,7 @@ func (w *World) listRefused(s ecs.Startable) (all []ecs.Presents) {
 	return all
 }
 
-// resolveValue is what a valueFrom stands for. That of a version never changes, and is remembered.
+// resolveValue returns the value that a valueFrom refers to. A version's never changes, and is remembered.
 func (w *World) resolveValue(from string) (value string, known bool) {
 	if value, known = w.values[from]; known {
 		return value, true

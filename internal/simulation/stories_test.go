@@ -20,7 +20,7 @@ func TestTheStoriesAreWhole(t *testing.T) {
 	whole(t, stories(), names)
 }
 
-// stories are real failures of systems like this one, which must not happen here. Most are told with the genuine
+// stories returns real failures of systems like this one, which must not happen here. Most are told with the genuine
 // Lambdas by internal/e2e.
 func stories() []line {
 	return []line{

@@ -38,7 +38,7 @@ func (c call) is(other sim.Call) bool {
 	return c.service == other.Service && strings.HasPrefix(other.Operation, c.operation) && strings.Contains(other.Resource, c.resource)
 }
 
-// failing is what becomes of some calls, every time.
+// failing is the outcome of every call of some kinds.
 type failing struct {
 	calls   []call
 	outcome sim.Outcome
@@ -59,7 +59,7 @@ type played struct {
 	first map[string]string // the versions that were current when it began, by secret
 }
 
-// tell tells a tale once for everything that can come in between.
+// tell plays a tale once for each fault or action that can come in between.
 func (one tale) tell(t *testing.T) {
 	if len(one.do) == 0 {
 		one.once(t, one.schedule(t))
@@ -80,7 +80,7 @@ func (one tale) schedule(t *testing.T) Schedule {
 	return s
 }
 
-// find plays the tale without anything in between, and says where its call is.
+// find plays the tale without anything in between, and returns the step and the number of its call.
 func (one tale) find(t *testing.T) (step, at int) {
 	t.Helper()
 	p := one.open(t)
@@ -187,7 +187,7 @@ func (p played) close() {
 	}
 }
 
-// secrets are those of the environment, as the tale began.
+// secrets returns those of the environment, as the tale began.
 func (p played) secrets() (names []string) {
 	for _, s := range p.Env.Sources {
 		names = append(names, s.Secret)
@@ -226,7 +226,7 @@ func (p played) want(what string, got, want int) {
 	}
 }
 
-// most says what a number may be at most.
+// most fails the test where a number is greater than most.
 func (p played) most(what string, got, most int) {
 	p.t.Helper()
 	if got > most {
@@ -289,13 +289,13 @@ func (p played) told(text string) {
 	}
 }
 
-// login is the user whose login the db source holds.
+// login returns the user whose login the db source holds.
 func (p played) login() string {
 	s, _ := p.Env.Source("db")
 	return p.db.userOf(p.readSource(s))
 }
 
-// image is what a service's newest deployment runs.
+// image returns the image that a service's newest deployment runs.
 func (p played) image(consumer string) string {
 	p.t.Helper()
 	c, _ := p.Env.Consumer(consumer)

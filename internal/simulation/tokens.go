@@ -27,15 +27,15 @@ func (w *World) reissueToken(key string, values map[string]secret.Value) {
 	if _, has := values[key]; !has {
 		return
 	}
-	if value := w.isIssued(key); value != "" {
+	if value := w.issueToken(key); value != "" {
 		w.Targets.Accept(stage.Target(w.Env, key), value)
 		values[key] = secret.New(value)
 	}
 }
 
-// isIssued is another credential that the sinks accept for a key of theirs, beside the one before; an App has one key
-// at a time here. Ids and hooks stay: then it is "".
-func (w *World) isIssued(key string) string {
+// issueToken returns another credential that the sinks accept for a key of theirs, beside the one before; an App has one
+// key at a time here. Ids and hooks stay: for these it returns "".
+func (w *World) issueToken(key string) string {
 	value := ""
 	for _, c := range w.Env.Consumers {
 		switch {

@@ -53,7 +53,8 @@ func beside(t *testing.T, w *World) *manifest.Environment {
 	return env
 }
 
-// everythingOf is what an environment's secrets and sinks hold and say, without values.
+// everythingOf returns the versions and labels of an environment's secrets and the changes of its sinks, without
+// values.
 func everythingOf(w *World, env *manifest.Environment) map[string]string {
 	all := map[string]string{}
 	tell := func(name string, versions []secretsmanager.Version) {

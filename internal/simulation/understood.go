@@ -21,7 +21,8 @@ func (w *World) checkUnderstood(all []ecs.Startable) {
 	}
 }
 
-// readEnvironment is what these variables of a revision hold. Without one of them, its image exits.
+// readEnvironment returns the values of these variables of a revision. Where one of them cannot be resolved, the image
+// exits, and whole is false.
 func (w *World) readEnvironment(s ecs.Startable, names []string) (values map[string]string, whole bool) {
 	values = map[string]string{}
 	for _, name := range names {

@@ -38,7 +38,7 @@ func (w *World) openVendors() map[string]*vendor {
 	return all
 }
 
-// newRotator is the one of pkg/rotate/httpapi as far as a schedule can tell: see its New.
+// newRotator returns a rotator that acts like the one of pkg/rotate/httpapi as far as a schedule can tell: see its New.
 func (v *vendor) newRotator() rotate.Rotator {
 	if api := v.source.Rotate.HTTP; api.Find == nil && !api.Create.Repeatable {
 		return unrepeatable{v}
@@ -71,7 +71,7 @@ func (v *vendor) Create(_ context.Context, s rotate.Start) (rotate.Values, error
 	return next, err
 }
 
-// makeFresh is a new credential, which the vendor accepts.
+// makeFresh returns a new credential, which the vendor accepts.
 func (v *vendor) makeFresh() rotate.Values {
 	values := rotate.Values{}
 	for _, key := range v.source.Writes() {
@@ -83,7 +83,7 @@ func (v *vendor) makeFresh() rotate.Values {
 	return values
 }
 
-// listOrphans are credentials that it accepts and that no version of the source holds which says so.
+// listOrphans returns the credentials that the vendor accepts and that no version of the source holds which says so.
 func (v *vendor) listOrphans() (all []rotate.Values) {
 	for _, made := range v.all {
 		held := slices.ContainsFunc(v.w.peekAt(v.source.Secret), func(version secretsmanager.Version) bool {
@@ -111,7 +111,7 @@ func (v *vendor) checkRemembered() {
 	}
 }
 
-// tidyOrphans is a person who looks at a vendor, or at AWS, for what no version holds, and revokes it there.
+// tidyOrphans revokes at a vendor, or at AWS, the credentials that no version holds, as a person does.
 func tidyOrphans(w *World, args []string) error {
 	s, err := w.findSource(args)
 	if err != nil {
@@ -203,7 +203,8 @@ func (v *vendor) callVendor(operation string, write bool, do func() error) error
 	return err
 }
 
-// lookForOrphans is a person whom the alarm about MAKING has told: they look at the vendor, and rotate again.
+// lookForOrphans does what the alarm about MAKING asks of a person: look at the vendor, and rotate again. It reports
+// whether there was such an alarm.
 func (w *World) lookForOrphans() (some bool) {
 	for _, name := range slices.Sorted(maps.Keys(w.vendors)) {
 		alarmed := slices.ContainsFunc(w.last.Alarms, func(a plan.Alarm) bool { return a.Name == plan.RotationStuck && a.Subject == name })

@@ -116,7 +116,8 @@ func (w *World) setUp(ctx context.Context, s Scenario) error {
 	return err
 }
 
-// noteRefusal is S1, but where it was said before that a credential ends before everybody has followed.
+// noteRefusal checks S1: it notes a violation, but where it was said before that a credential ends before everybody has
+// followed.
 func (w *World) noteRefusal(r standin.Refusal) {
 	if !w.isExcused(r.Target) {
 		w.noteViolation("S1 %s", r)
@@ -135,7 +136,7 @@ func (w *World) atOnce(target string) bool {
 	})
 }
 
-// seedSources is a first value in every source.
+// seedSources puts a first value in every source.
 func (w *World) seedSources() {
 	w.databases = w.openDatabases()
 	w.db, w.vendors = w.databases["db"], w.openVendors()
@@ -148,7 +149,7 @@ func (w *World) seedSources() {
 	}
 }
 
-// buildProjects is a first deployment of every Vercel project, whose code needs nothing yet.
+// buildProjects makes a first deployment of every Vercel project, whose code needs nothing yet.
 func (w *World) buildProjects() {
 	for _, c := range w.Env.Consumers {
 		if c.Vercel != nil && w.fleet == nil {
@@ -159,7 +160,7 @@ func (w *World) buildProjects() {
 	w.setCode()
 }
 
-// setCode is what workflows present from now on, and projects from their next build on.
+// setCode sets the credentials that workflows present from now on, and projects from their next build on.
 func (w *World) setCode() {
 	if w.fleet != nil {
 		return
@@ -169,7 +170,7 @@ func (w *World) setCode() {
 	}
 }
 
-// firstValues are the values that sinks know already, and the second key of a symmetric secret.
+// firstValues returns the values that sinks know already, and the second key of a symmetric secret.
 func (w *World) firstValues(s manifest.Source) map[string]secret.Value {
 	values := map[string]secret.Value{}
 	for _, key := range s.Keys {
@@ -185,7 +186,8 @@ func (w *World) firstValues(s manifest.Source) map[string]secret.Value {
 	return values
 }
 
-// rotateFunction is what Secrets Manager invokes. It does nothing: the schedule does each step itself.
+// rotateFunction registers the function that Secrets Manager invokes. It does nothing: the schedule does each step
+// itself.
 func (w *World) rotateFunction() {
 	w.region().Lambda.Register(lambdahost.Function{
 		Name: rotateLambda, Callers: []string{"secretsmanager.amazonaws.com"},
@@ -195,7 +197,7 @@ func (w *World) rotateFunction() {
 
 func (w *World) region() *standin.Region { return w.Region(w.Env.Account, w.Env.Region) }
 
-// Last is what the last pass reported.
+// Last returns the report of the last pass.
 func (w *World) Last() plan.Report { return w.last }
 
 // Play does every step of a schedule. It goes on after a violation: what follows may tell why.
@@ -223,7 +225,7 @@ func (w *World) doAction(do string) {
 	}
 }
 
-// decideCall is the tap's hook.
+// decideCall returns the fault of a call: it is the tap's hook.
 func (w *World) decideCall(c sim.Call) sim.Fault {
 	f := w.now.decideCall(c)
 	if w.outage[c.Service] && !w.now.open {
@@ -251,7 +253,7 @@ func (w *World) noteAnswer(c sim.Call) {
 	}
 }
 
-// lastChange is when anything last changed that a gate looks at: a secret, or what a consumer runs or will run.
+// lastChange returns when something last changed that a gate depends on: a secret, or what a consumer runs or will run.
 func (w *World) lastChange() time.Time {
 	last := w.changed
 	for _, s := range w.Env.Sources {

@@ -13,7 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// User is the IAM user whose access keys a source holds.
+// User returns the IAM user whose access keys a source holds.
 func User(env *manifest.Environment, s manifest.Source) iam.User {
 	return iam.User{Account: env.Account, Name: s.Rotate.User}
 }

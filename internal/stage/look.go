@@ -44,5 +44,5 @@ func (s *Stage) Watch(ctx context.Context, limit time.Duration, done func(plan.R
 	return report, ended, err
 }
 
-// Converged is for Watch: nothing to do and nothing to wait for.
+// Converged reports whether a report has nothing to do and nothing to wait for. It is for Watch.
 func Converged(r plan.Report) bool { return r.Converged }

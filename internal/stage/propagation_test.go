@@ -43,8 +43,8 @@ func BenchmarkPropagation(b *testing.B) {
 	}
 }
 
-// measurePropagation sets an environment with so many keys up, lets it converge, changes one value, and counts the calls of
-// the passes, one a minute, until every consumer is seen on it.
+// measurePropagation sets an environment with so many keys up, lets it converge, changes one value, and counts the
+// calls of the passes, one a minute, until every consumer is seen on it.
 func measurePropagation(t testing.TB, keys int) map[string]int {
 	t.Helper()
 	s, err := Open(t.Context(), Config{Manifest: wideManifest(keys), Environment: "dev"})
@@ -106,8 +106,8 @@ func runPass(t testing.TB, s *Stage) plan.Report {
 	return report
 }
 
-// wideManifest is a manifest with so many keys: the API and a worker have all of them, CI and the dashboard as many as those
-// sinks take.
+// wideManifest returns a manifest with so many keys: the API and a worker have all of them, CI and the dashboard as
+// many as those sinks take.
 func wideManifest(keys int) []byte {
 	var names, worker []string
 	for i := range keys {

@@ -10,7 +10,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// The repository's secrets are read when a run is queued, the environment's when its job starts.
+// twoScopes is a manifest with a consumer in each scope: a run reads the repository's secrets when it is queued, the
+// environment's when its job starts.
 const twoScopes = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:

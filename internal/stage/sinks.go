@@ -73,7 +73,7 @@ func (s *Stage) addRepository(c manifest.Consumer, known map[string]string) erro
 	return nil
 }
 
-// appID is the id of the GitHub App that a key names: 4711 and on.
+// appID returns the id of the GitHub App that a key names: 4711 and on.
 func appID(env *manifest.Environment, key string) int64 {
 	var keys []string
 	for _, c := range env.Consumers {

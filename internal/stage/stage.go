@@ -56,7 +56,7 @@ type Stage struct {
 	stop   func()
 }
 
-// Image is the first image of a consumer's service or family.
+// Image returns the first image of a consumer's service or family.
 func Image(consumer string) string { return consumer + ":1" }
 
 // Open sets the environment up and returns before the first pass. The caller closes the stage.
@@ -107,7 +107,7 @@ func (s *Stage) Close() error {
 	return s.World.Close()
 }
 
-// deployFirst is the first deploy: containers, seed, pipeline, schedules, services.
+// deployFirst carries out the first deploy: containers, seed, pipeline, schedules, services.
 func (s *Stage) deployFirst(ctx context.Context, c Config) error {
 	if err := s.createSinks(); err != nil {
 		return err

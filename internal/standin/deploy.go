@@ -35,7 +35,7 @@ func (w *World) Config(account, region string) aws.Config {
 	}
 }
 
-// Deployment is what infra deploys for an environment.
+// Deployment holds what infra deploys for an environment.
 type Deployment struct {
 	Environment *manifest.Environment
 	Manifest    []byte // rotary.yaml
@@ -84,7 +84,7 @@ func (w *World) Pipeline(ctx context.Context, d Deployment) error {
 	return w.createSweepSchedule(ctx, d.Environment, queue)
 }
 
-// patience is what a Lambda is given, in real time: longer than deployed ones are, because the machine may have other
+// patience is the timeout of a Lambda, in real time: longer than deployed ones are, because the machine may have other
 // things to do, and a test must not fail for that.
 const patience = 15 * time.Minute
 
@@ -115,7 +115,7 @@ func (w *World) deployFunctions(d Deployment) error {
 	return nil
 }
 
-// layOutTask lays out what a Lambda's zip holds: the bootstrap and the manifest beside it.
+// layOutTask lays out the content of a Lambda's zip: the bootstrap and the manifest beside it.
 func layOutTask(dir, bootstrap string, manifestYAML []byte) (string, error) {
 	absolute, err := filepath.Abs(bootstrap)
 	if err != nil {

@@ -26,7 +26,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config says what world is made.
+// Config configures a World.
 type Config struct {
 	Start     time.Time          // where the clock stands
 	Images    map[string]ecs.App // what container images do; any other image cannot be pulled
@@ -204,7 +204,8 @@ func (w *World) AdvanceTo(end time.Time) {
 	}
 }
 
-// Until advances, from one thing that is due to the next, until done says so; it gives up after limit and returns false.
+// Until advances, from one thing that is due to the next, until done returns true; it gives up after limit and returns
+// false.
 func (w *World) Until(limit time.Duration, done func() bool) bool {
 	end := w.Clock.Now().Add(limit)
 	for !done() {

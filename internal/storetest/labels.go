@@ -33,7 +33,7 @@ const (
 	denied       = "AccessDeniedException"
 )
 
-// labelFacts is the label model: where each label is after each kind of put and move.
+// labelFacts returns the facts of the label model: where each label is after each kind of put and move.
 func labelFacts() []Fact {
 	return []Fact{
 		{"the first value is AWSCURRENT, and nothing is AWSPREVIOUS", apiPut, 0, func(p *probe) {

@@ -17,7 +17,7 @@ import (
 // versionID returns a version id that begins with a word.
 func versionID(word string) string { return word + "-" + strings.Repeat("0", 31-len(word)) }
 
-// optionalVersionID is versionID, and nil for no word.
+// optionalVersionID returns versionID of a word, and nil for no word.
 func optionalVersionID(word string) *string {
 	if word == "" {
 		return nil
@@ -71,7 +71,7 @@ func (p *probe) moveLabel(label, to, from string) error {
 	return err
 }
 
-// mustMove is moveLabel, and ends the check where that fails.
+// mustMove does as moveLabel, and ends the check where that fails.
 func (p *probe) mustMove(label, to, from string) {
 	p.must("move "+label, p.moveLabel(label, to, from))
 }
@@ -146,7 +146,7 @@ func (p *probe) wantLabels(want string) {
 	}
 }
 
-// list returns the labels of every version that ListSecretVersionIds answers.
+// listVersions returns the labels of every version that ListSecretVersionIds lists.
 func (p *probe) listVersions(deprecated bool) map[string][]string {
 	held := map[string][]string{}
 	for id, v := range p.listed(deprecated) {

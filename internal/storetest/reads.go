@@ -224,7 +224,7 @@ func (p *probe) putMany(n int) {
 	}
 }
 
-// counts wants this many versions in all, and returns them.
+// wantVersionCount notes a mismatch unless there are this many versions in all, and returns them.
 func (p *probe) wantVersionCount(want int) map[string][]string {
 	listed := p.listVersions(true)
 	if len(listed) != want {

@@ -1,6 +1,6 @@
 package storetest
 
-// fromNeeded is AWS's text where a label is held elsewhere and RemoveFromVersionId is left out.
+// fromNeeded returns AWS's text where a label is held elsewhere and RemoveFromVersionId is left out.
 func fromNeeded(label, holder string) string {
 	return "The parameter RemoveFromVersionId can't be empty. Staging label " + label + " is currently attached to version " +
 		versionID(holder) + ", so you must explicitly reference that version in RemoveFromVersionId."

@@ -123,6 +123,11 @@ func TestAStoppedRotationDoesNotComeBack(t *testing.T) {
 			versions: []string{"a LIVE AWSCURRENT", "b LIVE AWSPENDING", "c LIVE " + urgentC},
 			want:     []string{"a: AWSCURRENT LIVE", "b: LIVE", "c: " + urgentC + " LIVE"},
 		},
+		"it is tried again, and the emergency has made no version yet": {
+			step: "setSecret", version: "b", refused: true,
+			versions: []string{"a LIVE AWSCURRENT " + urgentC, "b LIVE AWSPENDING", "c"},
+			want:     []string{"a: AWSCURRENT " + urgentC + " LIVE", "b: LIVE"},
+		},
 		"an emergency that was stopped takes nothing back": {
 			step: "setSecret", version: "c", refused: true,
 			versions: []string{"a LIVE AWSCURRENT", "c LIVE " + urgentC, "b LIVE AWSPENDING"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
@@ -22,6 +23,31 @@ func TestLookAllAsksAgainWhereADescriptionIsOutOfDate(t *testing.T) {
 	w.must(err)
 	if !got.Changed.Equal(w.Clock.Now()) || len(got.Owed()) != 1 {
 		t.Errorf("it says that the secret changed at %s, and that %d versions are owed", got.Changed, len(got.Owed()))
+	}
+}
+
+// Two labels have changed places: each version carries as many as before.
+func TestLookAllAsksAgainWhereLabelsHaveChangedPlaces(t *testing.T) {
+	w := newWorld(t)
+	w.seedSecret(name, "one", "two")
+	_, err := w.store.LookAll(t.Context(), name)
+	w.must(err)
+	w.Advance(time.Minute)
+	w.mustMove(history.AWSCurrent, versionID("one"), versionID("two"))
+	looks := 0
+	w.Tap.OnCall(func(c sim.Call) sim.Fault {
+		if c.Operation != "DescribeSecret" {
+			return sim.Fault{}
+		}
+		if looks++; looks == 1 {
+			return sim.Fault{Outcome: sim.Stale}
+		}
+		return sim.Fault{}
+	})
+	got, err := w.store.LookAll(t.Context(), name)
+	w.must(err)
+	if current, _ := got.Current(); current.ID != versionID("one") || !got.Changed.Equal(w.Clock.Now()) || looks != 2 {
+		t.Errorf("after %d looks %s is current, and the secret changed at %s", looks, current.ID, got.Changed)
 	}
 }
 

@@ -95,7 +95,7 @@ func (r *Recorder) Calls() []Call {
 	return append([]Call(nil), r.calls...)
 }
 
-// Main is a package's TestMain: it runs the tests and then checks everything that they recorded, with one start of
+// Main runs the tests of a package, from its TestMain, and then checks everything that they recorded, with one start of
 // Node. It returns the exit status. In a fuzzing run it checks nothing.
 func Main(m *testing.M, r *Recorder) int {
 	status := m.Run()

@@ -68,7 +68,7 @@ func play(ctx context.Context, out io.Writer, from, seeds uint64, enough int) in
 	return 0
 }
 
-// commit says which code was played.
+// commit returns the version of the code that was played, by git describe.
 func commit(ctx context.Context) string {
 	text, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--abbrev=12").Output()
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// latency is how long an event takes from the bus to its targets.
+// latency is the time that an event takes from the bus to its targets.
 const latency = time.Second
 
-// Config says where a Bus stands and what runs its functions.
+// Config holds the account and region of a Bus and what runs its functions.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
@@ -159,7 +159,7 @@ func (b *Bus) deliverToTarget(t target, event []byte) {
 	}
 }
 
-// handToTarget hands an event to its target.
+// handToTarget invokes the function, sends the message or runs the task that a target names.
 func (b *Bus) handToTarget(t target, event []byte) {
 	err := errors.New("no such queue or topic")
 	switch t.serviceName() {
@@ -181,7 +181,7 @@ func (b *Bus) handToTarget(t target, event []byte) {
 	}
 }
 
-// runAfter runs f when the clock gets there; until then it is pending. The caller does not hold the lock.
+// runAfter runs f after d on the clock; until then it counts as pending. The caller does not hold the lock.
 func (b *Bus) runAfter(d time.Duration, name string, f func()) {
 	b.countUnderway(+1)
 	b.cfg.Clock.After(d, name, func() {
@@ -196,25 +196,25 @@ func (b *Bus) countUnderway(n int) {
 	b.underway += n
 }
 
-// newUUID makes the next identifier, a UUID in form. The caller does not hold the lock.
+// newUUID returns the next identifier, a UUID in form. The caller does not hold the lock.
 func (b *Bus) newUUID() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.nextID()
+	return b.newUUIDLocked()
 }
 
-// nextID is id for who holds the lock.
-func (b *Bus) nextID() string {
+// newUUIDLocked is newUUID for callers that hold the lock.
+func (b *Bus) newUUIDLocked() string {
 	b.ids++
 	return fmt.Sprintf("b0500000-0000-4000-8000-%012d", b.ids)
 }
 
-// formatARN names something of this account and region.
+// formatARN returns the ARN of a resource in this account and region.
 func (b *Bus) formatARN(service, resource string) string {
 	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, b.cfg.Region, b.cfg.Account, resource)
 }
 
-// target is where a rule or a schedule sends its events.
+// target is the destination of a rule's or a schedule's events.
 type target struct {
 	ID               string `json:"Id,omitempty"` // rules only
 	Arn              string
@@ -225,7 +225,7 @@ type target struct {
 	EcsParameters    *ecsParameters `json:",omitempty"`
 }
 
-// ecsParameters say what a cluster runs. What is not read here is kept as it came.
+// ecsParameters configure a target that runs a task. Members that the stand-in does not use are kept verbatim.
 type ecsParameters struct {
 	TaskDefinitionArn        string
 	TaskCount                int             `json:",omitempty"`
@@ -247,7 +247,7 @@ type sqsParameters struct {
 	MessageGroupID string `json:"MessageGroupId"`
 }
 
-// serviceName is the third part of the target's ARN.
+// serviceName returns the third part of the target's ARN.
 func (t target) serviceName() string {
 	parts := strings.SplitN(t.Arn, ":", 6)
 	if len(parts) < 6 || parts[0] != "arn" {
@@ -263,7 +263,7 @@ func (t target) messageGroup() string {
 	return t.SqsParameters.MessageGroupID
 }
 
-// makePayload is the target's constant input, what its transformer makes of the event, or else the event.
+// makePayload returns the target's constant input, the output of its transformer, or else the event itself.
 func (t target) makePayload(event []byte) []byte {
 	if t.InputTransformer != nil {
 		return t.InputTransformer.transformEvent(event)

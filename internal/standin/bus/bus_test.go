@@ -54,13 +54,13 @@ func newBench(t *testing.T) *bench {
 		},
 		InvokeAsync: func(_ string, payload []byte) error { s.async = append(s.async, string(payload)); return nil }})
 	creds := credentials.NewStaticCredentialsProvider(account, "x", "tester")
-	s.events = eventbridge.New(eventbridge.Options{Region: "us-east-1", Credentials: creds, HTTPClient: s.over(s.serve(s.Events())), Retryer: aws.NopRetryer{}})
-	s.sqs = sqs.New(sqs.Options{Region: "us-east-1", Credentials: creds, HTTPClient: s.over(s.serve(s.SQS())), Retryer: aws.NopRetryer{}})
-	s.scheduler = scheduler.New(scheduler.Options{Region: "us-east-1", Credentials: creds, HTTPClient: s.over(s.Scheduler()), Retryer: aws.NopRetryer{}})
+	s.events = eventbridge.New(eventbridge.Options{Region: "us-east-1", Credentials: creds, HTTPClient: s.clientOf(s.serve(s.Events())), Retryer: aws.NopRetryer{}})
+	s.sqs = sqs.New(sqs.Options{Region: "us-east-1", Credentials: creds, HTTPClient: s.clientOf(s.serve(s.SQS())), Retryer: aws.NopRetryer{}})
+	s.scheduler = scheduler.New(scheduler.Options{Region: "us-east-1", Credentials: creds, HTTPClient: s.clientOf(s.Scheduler()), Retryer: aws.NopRetryer{}})
 	return s
 }
 
-func (s *bench) over(h http.Handler) *http.Client {
+func (s *bench) clientOf(h http.Handler) *http.Client {
 	return &http.Client{Transport: sim.Transport{Handler: h}}
 }
 
@@ -68,14 +68,14 @@ func (s *bench) serve(service wire.JSONService) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { service.ServeCall(s.tap, s.clock, w, r) })
 }
 
-// rule makes an enabled rule with one target.
-func (s *bench) rule(name, pattern string, target etypes.Target) {
+// putRuleWithTarget makes an enabled rule with one target.
+func (s *bench) putRuleWithTarget(name, pattern string, target etypes.Target) {
 	s.t.Helper()
 	_, err := s.events.PutRule(s.t.Context(), &eventbridge.PutRuleInput{Name: &name, EventPattern: &pattern})
-	s.no(err)
+	s.failOnError(err)
 	target.Id = aws.String("t")
 	out, err := s.events.PutTargets(s.t.Context(), &eventbridge.PutTargetsInput{Rule: &name, Targets: []etypes.Target{target}})
-	s.no(err)
+	s.failOnError(err)
 	if out.FailedEntryCount != 0 {
 		s.t.Fatalf("targets refused: %v", out.FailedEntries)
 	}
@@ -87,16 +87,16 @@ func toQueue() etypes.Target {
 
 func toFunction() etypes.Target { return etypes.Target{Arn: aws.String(fnARN)} }
 
-// no fails the test on an error.
-func (s *bench) no(err error) {
+// failOnError fails the test on an error.
+func (s *bench) failOnError(err error) {
 	s.t.Helper()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// refused fails the test unless err is an AWS error with that code.
-func (s *bench) refused(code string, err error) {
+// wantErrorCode fails the test unless err is an AWS error with that code.
+func (s *bench) wantErrorCode(code string, err error) {
 	s.t.Helper()
 	var e smithy.APIError
 	if !errors.As(err, &e) || e.ErrorCode() != code {
@@ -104,7 +104,7 @@ func (s *bench) refused(code string, err error) {
 	}
 }
 
-func label(name string) sim.Event {
+func labelEvent(name string) sim.Event {
 	return sim.Event{Source: "aws.secretsmanager", DetailType: "Secret Label Updated",
 		Resources: []string{"arn:aws:secretsmanager:us-east-1:111111111111:secret:" + name + "-AbCdEf"},
 		Detail:    map[string]string{"name": name, "labelUpdated": "AWSCURRENT", "versionId": "v1"}}
@@ -114,10 +114,10 @@ const labelPattern = `{"source":["aws.secretsmanager"],"detail-type":["Secret La
 
 func TestEventReachesMatchingTargets(t *testing.T) {
 	s := newBench(t)
-	s.rule("current", labelPattern, toFunction())
-	s.rule("other", `{"source":["aws.ecs"]}`, toFunction())
-	s.Emit(label("source/dev/db"))
-	s.Emit(label("source/production/db"))
+	s.putRuleWithTarget("current", labelPattern, toFunction())
+	s.putRuleWithTarget("other", `{"source":["aws.ecs"]}`, toFunction())
+	s.Emit(labelEvent("source/dev/db"))
+	s.Emit(labelEvent("source/production/db"))
 	if s.Pending() != 2 || len(s.async) != 0 {
 		t.Errorf("at once: %d pending, %d delivered", s.Pending(), len(s.async))
 	}
@@ -135,39 +135,39 @@ func TestEventReachesMatchingTargets(t *testing.T) {
 
 func TestDisabledAndDeletedRules(t *testing.T) {
 	s := newBench(t)
-	s.rule("current", labelPattern, toFunction())
+	s.putRuleWithTarget("current", labelPattern, toFunction())
 	name := aws.String("current")
 	count := func() int {
 		s.async = nil
-		s.Emit(label("source/dev/db"))
+		s.Emit(labelEvent("source/dev/db"))
 		s.clock.Advance(time.Second)
 		return len(s.async)
 	}
 	_, err := s.events.DisableRule(t.Context(), &eventbridge.DisableRuleInput{Name: name})
-	s.no(err)
+	s.failOnError(err)
 	if count() != 0 {
 		t.Error("a disabled rule delivers")
 	}
 	_, err = s.events.EnableRule(t.Context(), &eventbridge.EnableRuleInput{Name: name})
-	s.no(err)
+	s.failOnError(err)
 	if count() != 1 {
 		t.Error("an enabled rule does not deliver")
 	}
 	_, err = s.events.DeleteRule(t.Context(), &eventbridge.DeleteRuleInput{Name: name})
-	s.refused("ValidationException", err)
+	s.wantErrorCode("ValidationException", err)
 	_, err = s.events.RemoveTargets(t.Context(), &eventbridge.RemoveTargetsInput{Rule: name, Ids: []string{"t"}})
-	s.no(err)
+	s.failOnError(err)
 	for range 2 {
 		_, err = s.events.DeleteRule(t.Context(), &eventbridge.DeleteRuleInput{Name: name})
-		s.no(err)
+		s.failOnError(err)
 	}
 	_, err = s.events.DescribeRule(t.Context(), &eventbridge.DescribeRuleInput{Name: name})
-	s.refused("ResourceNotFoundException", err)
+	s.wantErrorCode("ResourceNotFoundException", err)
 }
 
 func TestDeliveryHook(t *testing.T) {
 	s := newBench(t)
-	s.rule("current", labelPattern, toFunction())
+	s.putRuleWithTarget("current", labelPattern, toFunction())
 	verdicts := map[string][]Delivery{
 		"source/dev/lost":  {},
 		"source/dev/twice": {{}, {Delay: time.Hour}},
@@ -180,7 +180,7 @@ func TestDeliveryHook(t *testing.T) {
 		return verdicts[nameIn(event)]
 	})
 	for _, name := range []string{"lost", "late", "twice"} {
-		s.Emit(label("source/dev/" + name))
+		s.Emit(labelEvent("source/dev/" + name))
 	}
 	s.clock.Advance(2 * time.Hour)
 	var got []string
@@ -191,7 +191,7 @@ func TestDeliveryHook(t *testing.T) {
 		t.Errorf("arrivals (-want +got):\n%s", diff)
 	}
 	s.OnDeliver(nil)
-	s.Emit(label("source/dev/lost"))
+	s.Emit(labelEvent("source/dev/lost"))
 	s.clock.Advance(time.Second)
 	if len(s.async) != 4 {
 		t.Error("without a hook the event does not arrive")
@@ -206,11 +206,11 @@ func nameIn(event []byte) string {
 
 func TestUndelivered(t *testing.T) {
 	s := newBench(t)
-	s.rule("current", labelPattern, toQueue())
-	s.Emit(label("source/dev/db"))
+	s.putRuleWithTarget("current", labelPattern, toQueue())
+	s.Emit(labelEvent("source/dev/db"))
 	s.clock.Advance(time.Second)
 	s.queue("propagate.fifo", map[string]string{"FifoQueue": "true"}) // without content-based deduplication
-	s.Emit(label("source/dev/db"))
+	s.Emit(labelEvent("source/dev/db"))
 	s.clock.Advance(time.Second)
 	got := s.Undelivered()
 	if len(got) != 2 || !strings.Contains(got[0], "no such queue") || !strings.Contains(got[1], "ContentBasedDeduplication") {
@@ -221,13 +221,13 @@ func TestUndelivered(t *testing.T) {
 func TestARuleReachesATopic(t *testing.T) {
 	s := newBench(t)
 	arn := "arn:aws:sns:us-east-1:111111111111:alarms"
-	s.rule("current", labelPattern, etypes.Target{Arn: &arn})
-	s.Emit(label("source/dev/db"))
+	s.putRuleWithTarget("current", labelPattern, etypes.Target{Arn: &arn})
+	s.Emit(labelEvent("source/dev/db"))
 	s.clock.Advance(time.Second)
 	if s.AddTopic("alarms") != arn || len(s.Published(arn)) != 0 || len(s.Undelivered()) != 1 {
 		t.Fatal("an event reached a topic that did not exist")
 	}
-	s.Emit(label("source/dev/db"))
+	s.Emit(labelEvent("source/dev/db"))
 	s.clock.Advance(time.Second)
 	s.AddTopic("alarms")
 	if got := s.Published(arn); len(got) != 1 || nameIn(got[0]) != "source/dev/db" || len(s.Undelivered()) != 1 {
@@ -239,8 +239,8 @@ func TestATransformerPutsTheEventIntoAText(t *testing.T) {
 	s := newBench(t)
 	arn := s.AddTopic("alarms")
 	with := func(in etypes.InputTransformer) etypes.Target { return etypes.Target{Arn: &arn, InputTransformer: &in} }
-	s.rule("current", labelPattern, with(etypes.InputTransformer{InputTemplate: aws.String(`{"see":"runbook","event":<aws.events.event.json>}`)}))
-	s.Emit(label("source/dev/db"))
+	s.putRuleWithTarget("current", labelPattern, with(etypes.InputTransformer{InputTemplate: aws.String(`{"see":"runbook","event":<aws.events.event.json>}`)}))
+	s.Emit(labelEvent("source/dev/db"))
 	s.clock.Advance(time.Second)
 	var got struct {
 		See   string
@@ -255,6 +255,6 @@ func TestATransformerPutsTheEventIntoAText(t *testing.T) {
 		target := with(refused)
 		target.Id = aws.String("a")
 		_, err := s.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("current"), Targets: []etypes.Target{target}})
-		s.refused("StandinNotImplemented", err)
+		s.wantErrorCode("StandinNotImplemented", err)
 	}
 }

@@ -55,7 +55,7 @@ func (b *Bus) putRule(_ context.Context, in putRuleInput) (any, error) {
 	if in.EventPattern == "" {
 		return nil, wire.Errorf("ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.")
 	}
-	if err := b.onDefaultBus(in.EventBusName); err != nil {
+	if err := b.checkDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	if !slices.Contains([]string{"", "ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"}, in.State) {
@@ -79,8 +79,8 @@ func (b *Bus) putRule(_ context.Context, in putRuleInput) (any, error) {
 	return map[string]string{"RuleArn": b.formatARN("events", "rule/"+in.Name)}, nil
 }
 
-// onDefaultBus refuses every bus but the default one.
-func (b *Bus) onDefaultBus(name string) error {
+// checkDefaultBus refuses every bus but the default one.
+func (b *Bus) checkDefaultBus(name string) error {
 	if name == "" || name == "default" || name == b.formatARN("events", "event-bus/default") {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (b *Bus) onDefaultBus(name string) error {
 
 // withRule runs do on a rule that exists, under the lock.
 func (b *Bus) withRule(bus, name string, do func(*rule) (any, error)) (any, error) {
-	if err := b.onDefaultBus(bus); err != nil {
+	if err := b.checkDefaultBus(bus); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -101,7 +101,7 @@ func (b *Bus) withRule(bus, name string, do func(*rule) (any, error)) (any, erro
 	return do(r)
 }
 
-type ruleName struct{ Name, EventBusName string }
+type ruleNameInput struct{ Name, EventBusName string }
 
 type ruleDescription struct {
 	Name, Arn, EventBusName, State, EventPattern string
@@ -112,18 +112,18 @@ func (b *Bus) describeRuleState(r *rule) ruleDescription {
 	return ruleDescription{r.name, b.formatARN("events", "rule/"+r.name), "default", r.state, r.pattern.text, r.description}
 }
 
-func (b *Bus) describeRule(_ context.Context, in ruleName) (any, error) {
+func (b *Bus) describeRule(_ context.Context, in ruleNameInput) (any, error) {
 	return b.withRule(in.EventBusName, in.Name, func(r *rule) (any, error) { return b.describeRuleState(r), nil })
 }
 
-func (b *Bus) enableRule(_ context.Context, in ruleName) (any, error) {
-	return b.setState(in, "ENABLED")
+func (b *Bus) enableRule(_ context.Context, in ruleNameInput) (any, error) {
+	return b.setRuleState(in, "ENABLED")
 }
-func (b *Bus) disableRule(_ context.Context, in ruleName) (any, error) {
-	return b.setState(in, "DISABLED")
+func (b *Bus) disableRule(_ context.Context, in ruleNameInput) (any, error) {
+	return b.setRuleState(in, "DISABLED")
 }
 
-func (b *Bus) setState(in ruleName, state string) (any, error) {
+func (b *Bus) setRuleState(in ruleNameInput, state string) (any, error) {
 	return b.withRule(in.EventBusName, in.Name, func(r *rule) (any, error) {
 		r.state = state
 		return emptyAnswer{}, nil
@@ -131,8 +131,8 @@ func (b *Bus) setState(in ruleName, state string) (any, error) {
 }
 
 // deleteRule is repeatable, as in EventBridge: a rule that is not there is deleted.
-func (b *Bus) deleteRule(_ context.Context, in ruleName) (any, error) {
-	if err := b.onDefaultBus(in.EventBusName); err != nil {
+func (b *Bus) deleteRule(_ context.Context, in ruleNameInput) (any, error) {
+	if err := b.checkDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -144,19 +144,19 @@ func (b *Bus) deleteRule(_ context.Context, in ruleName) (any, error) {
 	return emptyAnswer{}, nil
 }
 
-// listPage is what the list operations of EventBridge have in common.
-type listPage struct {
+// listPageInput holds the members that EventBridge's list operations have in common.
+type listPageInput struct {
 	EventBusName, NextToken string
 	Limit                   *int
 }
 
 type listRulesInput struct {
-	listPage
+	listPageInput
 	NamePrefix string
 }
 
 func (b *Bus) listRules(_ context.Context, in listRulesInput) (any, error) {
-	if err := b.onDefaultBus(in.EventBusName); err != nil {
+	if err := b.checkDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -167,11 +167,11 @@ func (b *Bus) listRules(_ context.Context, in listRulesInput) (any, error) {
 			all = append(all, b.describeRuleState(r))
 		}
 	}
-	return answerPage(b, "Rules", all, func(d ruleDescription) string { return d.Name }, in.listPage)
+	return answerPage(b, "Rules", all, func(d ruleDescription) string { return d.Name }, in.listPageInput)
 }
 
 // answerPage answers with one page of a list, in no order: EventBridge documents none.
-func answerPage[T any](b *Bus, member string, all []T, key func(T) string, in listPage) (any, error) {
+func answerPage[T any](b *Bus, member string, all []T, key func(T) string, in listPageInput) (any, error) {
 	list := sim.List[T]{Lists: b.cfg.Lists, Now: b.cfg.Clock.Now(), Items: all, Key: key, Most: 100}
 	if in.Limit != nil {
 		list.Most = *in.Limit
@@ -219,23 +219,23 @@ func (b *Bus) putTargets(_ context.Context, in putTargetsInput) (any, error) {
 }
 
 type listTargetsByRuleInput struct {
-	listPage
+	listPageInput
 	Rule string
 }
 
 func (b *Bus) listTargetsByRule(_ context.Context, in listTargetsByRuleInput) (any, error) {
 	return b.withRule(in.EventBusName, in.Rule, func(r *rule) (any, error) {
-		return answerPage(b, "Targets", r.sortedTargets(), func(t target) string { return t.ID }, in.listPage)
+		return answerPage(b, "Targets", r.sortedTargets(), func(t target) string { return t.ID }, in.listPageInput)
 	})
 }
 
 type listRuleNamesByTargetInput struct {
-	listPage
+	listPageInput
 	TargetArn string
 }
 
 func (b *Bus) listRuleNamesByTarget(_ context.Context, in listRuleNamesByTargetInput) (any, error) {
-	if err := b.onDefaultBus(in.EventBusName); err != nil {
+	if err := b.checkDefaultBus(in.EventBusName); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
@@ -246,7 +246,7 @@ func (b *Bus) listRuleNamesByTarget(_ context.Context, in listRuleNamesByTargetI
 			names = append(names, name)
 		}
 	}
-	return answerPage(b, "RuleNames", names, func(name string) string { return name }, in.listPage)
+	return answerPage(b, "RuleNames", names, func(name string) string { return name }, in.listPageInput)
 }
 
 type removeTargetsInput struct {
@@ -303,7 +303,7 @@ func (b *Bus) acceptEntry(e eventEntry) string {
 	return b.publishEvent(e.Source, e.DetailType, e.Resources, json.RawMessage(e.Detail), at)
 }
 
-// checkEntry says why an entry cannot be accepted; an empty result means that it can.
+// checkEntry returns the error of an entry that cannot be accepted, or an empty result.
 func (b *Bus) checkEntry(e eventEntry) eventResult {
 	required := func(name string) eventResult {
 		return eventResult{ErrorCode: "InvalidArgument", ErrorMessage: "Parameter " + name + " is not valid. Reason: " + name + " is a required argument."}
@@ -322,7 +322,7 @@ func (b *Bus) checkEntry(e eventEntry) eventResult {
 	case strings.HasPrefix(e.Source, "aws."):
 		return eventResult{ErrorCode: "NotAuthorizedForSourceException", ErrorMessage: "Not authorized for the source."}
 	}
-	if b.onDefaultBus(e.EventBusName) != nil {
+	if b.checkDefaultBus(e.EventBusName) != nil {
 		return eventResult{ErrorCode: "ResourceNotFoundException", ErrorMessage: "Event bus does not exist."}
 	}
 	return eventResult{}

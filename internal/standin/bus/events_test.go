@@ -13,18 +13,18 @@ import (
 
 func TestRulesAreDescribed(t *testing.T) {
 	s := newBench(t)
-	s.rule("dev-b", `{"source":["b"]}`, toFunction())
-	s.rule("dev-a", labelPattern, toQueue())
-	s.rule("prod", `{"source":["c"]}`, toFunction())
+	s.putRuleWithTarget("dev-b", `{"source":["b"]}`, toFunction())
+	s.putRuleWithTarget("dev-a", labelPattern, toQueue())
+	s.putRuleWithTarget("prod", `{"source":["c"]}`, toFunction())
 	one, err := s.events.DescribeRule(t.Context(), &eventbridge.DescribeRuleInput{Name: aws.String("dev-a")})
-	s.no(err)
+	s.failOnError(err)
 	if aws.ToString(one.EventPattern) != labelPattern || one.State != etypes.RuleStateEnabled || aws.ToString(one.Arn) != "arn:aws:events:us-east-1:111111111111:rule/dev-a" {
 		t.Errorf("described as %s %s %s", aws.ToString(one.EventPattern), one.State, aws.ToString(one.Arn))
 	}
 	var names []string
 	for in := (eventbridge.ListRulesInput{NamePrefix: aws.String("dev-")}); ; {
 		list, err := s.events.ListRules(t.Context(), &in)
-		s.no(err)
+		s.failOnError(err)
 		for _, r := range list.Rules {
 			names = append(names, aws.ToString(r.Name))
 		}
@@ -37,7 +37,7 @@ func TestRulesAreDescribed(t *testing.T) {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}
 	targets, err := s.events.ListTargetsByRule(t.Context(), &eventbridge.ListTargetsByRuleInput{Rule: aws.String("dev-a")})
-	s.no(err)
+	s.failOnError(err)
 	if len(targets.Targets) != 1 || aws.ToString(targets.Targets[0].Arn) != queue1 || aws.ToString(targets.Targets[0].SqsParameters.MessageGroupId) != "dev" {
 		t.Errorf("targets: %+v", targets.Targets)
 	}
@@ -45,15 +45,15 @@ func TestRulesAreDescribed(t *testing.T) {
 
 func TestWhatRulesRefuse(t *testing.T) {
 	s := newBench(t)
-	s.rule("r", `{"source":["x"]}`, toFunction())
+	s.putRuleWithTarget("r", `{"source":["x"]}`, toFunction())
 	put := func(in eventbridge.PutRuleInput) error {
 		in.Name = aws.String("r")
 		_, err := s.events.PutRule(t.Context(), &in)
 		return err
 	}
-	s.refused("InvalidEventPatternException", put(eventbridge.PutRuleInput{EventPattern: aws.String(`{"source":[{"cidr":"10.0.0.0/8"}]}`)}))
-	s.refused("StandinNotImplemented", put(eventbridge.PutRuleInput{ScheduleExpression: aws.String("rate(5 minutes)")}))
-	s.refused("ResourceNotFoundException", put(eventbridge.PutRuleInput{EventPattern: aws.String(`{"source":["x"]}`), EventBusName: aws.String("other")}))
+	s.wantErrorCode("InvalidEventPatternException", put(eventbridge.PutRuleInput{EventPattern: aws.String(`{"source":[{"cidr":"10.0.0.0/8"}]}`)}))
+	s.wantErrorCode("StandinNotImplemented", put(eventbridge.PutRuleInput{ScheduleExpression: aws.String("rate(5 minutes)")}))
+	s.wantErrorCode("ResourceNotFoundException", put(eventbridge.PutRuleInput{EventPattern: aws.String(`{"source":["x"]}`), EventBusName: aws.String("other")}))
 
 	targets := func(all ...etypes.Target) error {
 		for i := range all {
@@ -62,25 +62,25 @@ func TestWhatRulesRefuse(t *testing.T) {
 		_, err := s.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("r"), Targets: all})
 		return err
 	}
-	s.refused("StandinNotImplemented", targets(etypes.Target{Arn: aws.String("arn:aws:kinesis:us-east-1:111111111111:stream/alarms")}))
-	s.refused("StandinNotImplemented", targets(etypes.Target{Arn: aws.String("arn:aws:sqs:us-east-1:222222222222:q")}))
-	s.refused("StandinNotImplemented", targets(etypes.Target{Arn: aws.String(fnARN), InputPath: aws.String("$.detail")}))
-	s.refused("ValidationException", targets(etypes.Target{Arn: aws.String(queue1)}))
-	s.refused("ValidationException", targets(etypes.Target{Arn: aws.String("nonsense")}))
-	s.refused("ValidationException", targets(etypes.Target{Arn: aws.String(fnARN), Input: aws.String("{")}))
-	s.refused("LimitExceededException", targets(toFunction(), toFunction(), toFunction(), toFunction(), toFunction(), toFunction()))
+	s.wantErrorCode("StandinNotImplemented", targets(etypes.Target{Arn: aws.String("arn:aws:kinesis:us-east-1:111111111111:stream/alarms")}))
+	s.wantErrorCode("StandinNotImplemented", targets(etypes.Target{Arn: aws.String("arn:aws:sqs:us-east-1:222222222222:q")}))
+	s.wantErrorCode("StandinNotImplemented", targets(etypes.Target{Arn: aws.String(fnARN), InputPath: aws.String("$.detail")}))
+	s.wantErrorCode("ValidationException", targets(etypes.Target{Arn: aws.String(queue1)}))
+	s.wantErrorCode("ValidationException", targets(etypes.Target{Arn: aws.String("nonsense")}))
+	s.wantErrorCode("ValidationException", targets(etypes.Target{Arn: aws.String(fnARN), Input: aws.String("{")}))
+	s.wantErrorCode("LimitExceededException", targets(toFunction(), toFunction(), toFunction(), toFunction(), toFunction(), toFunction()))
 	_, err := s.events.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: aws.String("none"), Targets: []etypes.Target{{Id: aws.String("a"), Arn: aws.String(fnARN)}}})
-	s.refused("ResourceNotFoundException", err)
+	s.wantErrorCode("ResourceNotFoundException", err)
 	_, err = s.events.ListEventBuses(t.Context(), nil)
-	s.refused("StandinNotImplemented", err)
+	s.wantErrorCode("StandinNotImplemented", err)
 }
 
 func TestConstantInput(t *testing.T) {
 	s := newBench(t)
 	target := toFunction()
 	target.Input = aws.String(`{"sweep":true}`)
-	s.rule("r", labelPattern, target)
-	s.Emit(label("source/dev/db"))
+	s.putRuleWithTarget("r", labelPattern, target)
+	s.Emit(labelEvent("source/dev/db"))
 	s.clock.Advance(time.Second)
 	if diff := cmp.Diff([]string{`{"sweep":true}`}, s.async); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -89,13 +89,13 @@ func TestConstantInput(t *testing.T) {
 
 func TestPutEventsAnswersEntryByEntry(t *testing.T) {
 	s := newBench(t)
-	s.rule("leaks", `{"source":["leak.alert"],"detail":{"token":["a"]}}`, toFunction())
+	s.putRuleWithTarget("leaks", `{"source":["leak.alert"],"detail":{"token":["a"]}}`, toFunction())
 	entry := func(source, detail string) etypes.PutEventsRequestEntry {
 		return etypes.PutEventsRequestEntry{Source: &source, DetailType: aws.String("Leak"), Detail: &detail, Time: aws.Time(time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC))}
 	}
 	out, err := s.events.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []etypes.PutEventsRequestEntry{
 		entry("aws.secretsmanager", `{"token":"a"}`), entry("leak.alert", `{"token":"a"}`), entry("leak.alert", `{"token":`), entry("leak.alert", `[]`), entry("", `{}`)}})
-	s.no(err)
+	s.failOnError(err)
 	var got []string
 	for _, e := range out.Entries {
 		got = append(got, aws.ToString(e.ErrorCode))
@@ -116,11 +116,11 @@ func TestTestEventPattern(t *testing.T) {
 	event := `{"id":"1","account":"1","source":"x","time":"2026-01-05T08:00:00Z","region":"us-east-1","resources":[],"detail-type":"d","detail":{"n":1}}`
 	for pattern, want := range map[string]bool{`{"detail":{"n":[1]}}`: true, `{"detail":{"n":[2]}}`: false} {
 		out, err := s.events.TestEventPattern(t.Context(), &eventbridge.TestEventPatternInput{Event: &event, EventPattern: &pattern})
-		s.no(err)
+		s.failOnError(err)
 		if out.Result != want {
 			t.Errorf("%s: got %v", pattern, out.Result)
 		}
 	}
 	_, err := s.events.TestEventPattern(t.Context(), &eventbridge.TestEventPatternInput{Event: aws.String(`{"id":"1"}`), EventPattern: aws.String(`{"id":["1"]}`)})
-	s.refused("ValidationException", err)
+	s.wantErrorCode("ValidationException", err)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// throttleRetry is how soon a batch that could not be run is tried again.
+// throttleRetry is the time until a throttled batch is tried again.
 const throttleRetry = 5 * time.Second
 
 // mapping is one event source mapping: a queue feeds a function.
@@ -20,9 +20,9 @@ type mapping struct {
 	at              time.Time
 }
 
-// Connect makes the event source mapping of a queue, which need not exist yet, with ReportBatchItemFailures on. Repeatable.
-// Messages reach the function in batches of at most batchSize, of one message group each, as soon as they can be
-// received and the clock is advanced; the function runs on the goroutine that advances it.
+// Connect makes the event source mapping of a queue, which need not exist yet, with ReportBatchItemFailures on.
+// Repeatable. Messages reach the function in batches of at most batchSize, of one message group each, as soon as they
+// can be received and the clock is advanced; the function runs on the goroutine that advances it.
 //
 //	the function answers                 every message is deleted but those it reports as failed
 //	it reports what is not in the batch  none is deleted
@@ -46,7 +46,7 @@ func (b *Bus) Connect(queueARN, functionARN string, batchSize int) {
 	}
 }
 
-// isMappedToFunction says whether a function is connected to a queue.
+// isMappedToFunction reports whether a function is connected to a queue.
 func (b *Bus) isMappedToFunction(q *queue) bool {
 	return slices.ContainsFunc(b.mappings, func(m *mapping) bool { return m.queue == q.arn })
 }
@@ -74,10 +74,10 @@ func (b *Bus) schedulePolls(q *queue) {
 func (b *Bus) pollQueue(q *queue, m *mapping) {
 	b.mu.Lock()
 	m.timer = nil
-	batches := byGroup(b.takeMessages(q, m.batch, max(q.settings.visibility, time.Second)))
+	batches := groupMessages(b.takeMessages(q, m.batch, max(q.settings.visibility, time.Second)))
 	events := make([][]byte, len(batches))
 	for i, batch := range batches {
-		events[i] = b.sqsEvent(q, batch)
+		events[i] = b.makeSQSEvent(q, batch)
 	}
 	b.mu.Unlock()
 	for i, batch := range batches {
@@ -85,8 +85,8 @@ func (b *Bus) pollQueue(q *queue, m *mapping) {
 	}
 }
 
-// byGroup splits messages into batches of one group each, in order of first appearance.
-func byGroup(messages []*message) (batches [][]*message) {
+// groupMessages splits messages into batches of one group each, in order of first appearance.
+func groupMessages(messages []*message) (batches [][]*message) {
 	for _, m := range messages {
 		i := slices.IndexFunc(batches, func(batch []*message) bool { return batch[0].group == m.group })
 		if i < 0 {
@@ -127,8 +127,8 @@ func (b *Bus) retryDelivery(q *queue, m *mapping, batch []*message, event []byte
 	}
 }
 
-// parseBatchFailures reads a function's answer. Nothing, null, or no list means success; what Lambda does not understand
-// means that the whole batch failed.
+// parseBatchFailures reads a function's answer. Nothing, null, or no list means success; what Lambda does not
+// understand means that the whole batch failed.
 func parseBatchFailures(response []byte, batch []*message) (failed map[string]bool, understood bool) {
 	failed = map[string]bool{}
 	if len(response) == 0 {
@@ -165,7 +165,7 @@ type record struct {
 	AWSRegion         string            `json:"awsRegion"`
 }
 
-func (b *Bus) sqsEvent(q *queue, batch []*message) []byte {
+func (b *Bus) makeSQSEvent(q *queue, batch []*message) []byte {
 	records := make([]record, 0, len(batch))
 	for _, m := range batch {
 		records = append(records, record{MessageID: m.id, ReceiptHandle: m.receipt, Body: m.body, Attributes: b.systemAttributes(m),

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// bodies are the message bodies of each synchronous invocation, joined by spaces.
-func (s *bench) bodies() (all []string) {
+// invokedBodies returns the message bodies of each synchronous invocation, joined by spaces.
+func (s *bench) invokedBodies() (all []string) {
 	s.t.Helper()
 	for _, payload := range s.invoked {
 		var bodies []string
@@ -27,12 +27,12 @@ func (s *bench) bodies() (all []string) {
 func (s *bench) records(payload string) []events.SQSMessage {
 	s.t.Helper()
 	var e events.SQSEvent
-	s.no(json.Unmarshal([]byte(payload), &e))
+	s.failOnError(json.Unmarshal([]byte(payload), &e))
 	return e.Records
 }
 
-// fail answers that the messages with these bodies failed.
-func (s *bench) fail(bodies ...string) func(string) (string, string, error) {
+// failBodies answers that the messages with these bodies failed.
+func (s *bench) failBodies(bodies ...string) func(string) (string, string, error) {
 	return func(payload string) (string, string, error) {
 		var out events.SQSEventResponse
 		for _, r := range s.records(payload) {
@@ -45,7 +45,7 @@ func (s *bench) fail(bodies ...string) func(string) (string, string, error) {
 	}
 }
 
-func (s *bench) holds(queue string, want ...string) {
+func (s *bench) wantBodies(queue string, want ...string) {
 	s.t.Helper()
 	var got []string
 	for _, m := range s.Queue(queue).Messages {
@@ -59,9 +59,9 @@ func (s *bench) holds(queue string, want ...string) {
 func TestMappingSendsWhatLambdaSends(t *testing.T) {
 	s := newBench(t)
 	s.Connect(queue1, fnARN, 10)
-	s.fifo()
-	s.rule("current", labelPattern, toQueue())
-	s.Emit(label("source/dev/db"))
+	s.createPropagateQueue()
+	s.putRuleWithTarget("current", labelPattern, toQueue())
+	s.Emit(labelEvent("source/dev/db"))
 	s.clock.Advance(time.Second)
 	if len(s.invoked) != 1 || s.Pending() != 0 {
 		t.Fatalf("invoked %d times, %d pending", len(s.invoked), s.Pending())
@@ -82,17 +82,17 @@ func TestMappingSendsWhatLambdaSends(t *testing.T) {
 
 func TestMappingBatchesByGroup(t *testing.T) {
 	s := newBench(t)
-	url := s.fifo()
+	url := s.createPropagateQueue()
 	for _, m := range []string{"a1", "b1", "a2", "a3", "b2"} {
 		s.send(url, m[:1], m)
 	}
 	s.Connect(queue1, fnARN, 10)
 	s.Connect(queue1, fnARN, 4) // no second mapping
 	s.clock.Advance(0)
-	if diff := cmp.Diff([]string{"a1 a2 a3", "b1", "b2"}, s.bodies()); diff != "" {
+	if diff := cmp.Diff([]string{"a1 a2 a3", "b1", "b2"}, s.invokedBodies()); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
-	s.holds("propagate.fifo")
+	s.wantBodies("propagate.fifo")
 	if at, name, ok := s.clock.Next(); ok {
 		t.Errorf("an empty queue keeps a timer: %s at %v", name, at)
 	}
@@ -105,42 +105,42 @@ func TestFailedMessagesComeBack(t *testing.T) {
 		keeps  []string
 		again  string
 	}{
-		{"reported from the failed one on", func(s *bench) func(string) (string, string, error) { return s.fail("2", "3") }, []string{"2", "3"}, "2 3"},
-		{"only what is reported", func(s *bench) func(string) (string, string, error) { return s.fail("2") }, []string{"2"}, "2"},
-		{"nothing reported", func(s *bench) func(string) (string, string, error) { return s.fail() }, nil, ""},
-		{"an unknown message", says(`{"batchItemFailures":[{"itemIdentifier":"x"}]}`, ""), []string{"1", "2", "3"}, "1 2 3"},
-		{"an empty identifier", says(`{"batchItemFailures":[{"itemIdentifier":""}]}`, ""), []string{"1", "2", "3"}, "1 2 3"},
-		{"a misspelt identifier", says(`{"batchItemFailures":[{"messageId":"x"}]}`, ""), []string{"1", "2", "3"}, "1 2 3"},
-		{"not JSON", says(`{`, ""), []string{"1", "2", "3"}, "1 2 3"},
-		{"no list", says(`{}`, ""), nil, ""},
-		{"no answer", says(``, ""), nil, ""},
-		{"a function error", says(`{"errorType":"E"}`, "Unhandled"), []string{"1", "2", "3"}, "1 2 3"},
+		{"reported from the failed one on", func(s *bench) func(string) (string, string, error) { return s.failBodies("2", "3") }, []string{"2", "3"}, "2 3"},
+		{"only what is reported", func(s *bench) func(string) (string, string, error) { return s.failBodies("2") }, []string{"2"}, "2"},
+		{"nothing reported", func(s *bench) func(string) (string, string, error) { return s.failBodies() }, nil, ""},
+		{"an unknown message", answerWith(`{"batchItemFailures":[{"itemIdentifier":"x"}]}`, ""), []string{"1", "2", "3"}, "1 2 3"},
+		{"an empty identifier", answerWith(`{"batchItemFailures":[{"itemIdentifier":""}]}`, ""), []string{"1", "2", "3"}, "1 2 3"},
+		{"a misspelt identifier", answerWith(`{"batchItemFailures":[{"messageId":"x"}]}`, ""), []string{"1", "2", "3"}, "1 2 3"},
+		{"not JSON", answerWith(`{`, ""), []string{"1", "2", "3"}, "1 2 3"},
+		{"no list", answerWith(`{}`, ""), nil, ""},
+		{"no answer", answerWith(``, ""), nil, ""},
+		{"a function error", answerWith(`{"errorType":"E"}`, "Unhandled"), []string{"1", "2", "3"}, "1 2 3"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newBench(t)
-			url := s.fifo()
+			url := s.createPropagateQueue()
 			s.Connect(queue1, fnARN, 10)
 			for _, m := range []string{"1", "2", "3"} {
 				s.send(url, "a", m)
 			}
 			s.answer = tc.answer(s)
 			s.clock.Advance(59 * time.Second)
-			s.holds("propagate.fifo", tc.keeps...)
-			s.answer = says("null", "")(s)
+			s.wantBodies("propagate.fifo", tc.keeps...)
+			s.answer = answerWith("null", "")(s)
 			s.clock.Advance(time.Second)
 			want := []string{"1 2 3"}
 			if tc.again != "" {
 				want = append(want, tc.again)
 			}
-			if diff := cmp.Diff(want, s.bodies()); diff != "" {
+			if diff := cmp.Diff(want, s.invokedBodies()); diff != "" {
 				t.Errorf("invocations (-want +got):\n%s", diff)
 			}
-			s.holds("propagate.fifo")
+			s.wantBodies("propagate.fifo")
 		})
 	}
 }
 
-func says(response, functionError string) func(*bench) func(string) (string, string, error) {
+func answerWith(response, functionError string) func(*bench) func(string) (string, string, error) {
 	return func(*bench) func(string) (string, string, error) {
 		return func(string) (string, string, error) { return response, functionError, nil }
 	}
@@ -148,18 +148,18 @@ func says(response, functionError string) func(*bench) func(string) (string, str
 
 func TestMappingGivesUpToTheDeadLetterQueue(t *testing.T) {
 	s := newBench(t)
-	url := s.fifo()
+	url := s.createPropagateQueue()
 	s.Connect(queue1, fnARN, 10)
-	s.answer = s.fail("poison", "later")
+	s.answer = s.failBodies("poison", "later")
 	s.send(url, "a", "poison")
 	s.clock.Advance(30 * time.Second)
 	s.send(url, "a", "later") // waits behind it
 	s.clock.Advance(time.Hour)
-	if diff := cmp.Diff([]string{"poison", "poison later", "poison later", "later"}, s.bodies()); diff != "" {
+	if diff := cmp.Diff([]string{"poison", "poison later", "poison later", "later"}, s.invokedBodies()); diff != "" {
 		t.Errorf("invocations (-want +got):\n%s", diff)
 	}
-	s.holds("propagate.fifo")
-	s.holds("dead.fifo", "poison", "later")
+	s.wantBodies("propagate.fifo")
+	s.wantBodies("dead.fifo", "poison", "later")
 	if s.Pending() != 0 {
 		t.Errorf("%d pending", s.Pending())
 	}
@@ -167,7 +167,7 @@ func TestMappingGivesUpToTheDeadLetterQueue(t *testing.T) {
 
 func TestThrottledBatchIsTriedUntilItsTimeout(t *testing.T) {
 	s := newBench(t)
-	url := s.fifo()
+	url := s.createPropagateQueue()
 	s.Connect(queue1, fnARN, 10)
 	throttled := 3
 	s.answer = func(string) (string, string, error) {
@@ -182,18 +182,18 @@ func TestThrottledBatchIsTriedUntilItsTimeout(t *testing.T) {
 	if len(s.invoked) != 4 || s.invoked[3] != s.invoked[0] {
 		t.Errorf("tried %d times", len(s.invoked))
 	}
-	s.holds("propagate.fifo")
+	s.wantBodies("propagate.fifo")
 
 	throttled = 1000
 	s.send(url, "a", "two")
 	s.clock.Advance(time.Hour)
-	s.holds("dead.fifo", "two")
+	s.wantBodies("dead.fifo", "two")
 }
 
 // What arrives while the function runs waits for the next batch.
 func TestArrivalsDuringAnInvocation(t *testing.T) {
 	s := newBench(t)
-	url := s.fifo()
+	url := s.createPropagateQueue()
 	s.Connect(queue1, fnARN, 10)
 	s.answer = func(string) (string, string, error) {
 		if len(s.invoked) == 1 {
@@ -204,7 +204,7 @@ func TestArrivalsDuringAnInvocation(t *testing.T) {
 	}
 	s.send(url, "a", "1")
 	s.clock.Advance(0)
-	if diff := cmp.Diff([]string{"1", "2 3"}, s.bodies()); diff != "" {
+	if diff := cmp.Diff([]string{"1", "2 3"}, s.invokedBodies()); diff != "" {
 		t.Errorf("invocations (-want +got):\n%s", diff)
 	}
 }

@@ -48,7 +48,7 @@ func parsePattern(text string) (pattern, error) {
 	return pattern{text, match}, err
 }
 
-// matchesEvent says whether an event, as JSON, matches.
+// matchesEvent reports whether an event, as JSON, matches.
 func (p pattern) matchesEvent(event []byte) bool {
 	value, err := decodeJSON(event)
 	return err == nil && p.match([]any{value})
@@ -65,7 +65,7 @@ func patternError(format string, args ...any) error {
 	return wire.Errorf("InvalidEventPatternException", "Event pattern is not valid. Reason: "+format, args...)
 }
 
-// parseObject makes the condition that some object fulfils every field. No object is like an empty one.
+// parseObject returns the condition that some object fulfils every field. No object is like an empty one.
 func parseObject(object map[string]any) (condition, error) {
 	fields := map[string]condition{}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -94,7 +94,7 @@ func matchesFields(object map[string]any, fields map[string]condition) bool {
 	return true
 }
 
-// flattenValue is what stands at a field, with arrays taken apart.
+// flattenValue returns the values at a field, with arrays taken apart.
 func flattenValue(value any, present bool) []any {
 	if !present {
 		return nil
@@ -127,7 +127,7 @@ func parseField(name string, value any) (condition, error) {
 	}
 }
 
-// parseAlternatives makes the condition that one alternative holds. Objects in the event are no values.
+// parseAlternatives returns the condition that one alternative holds. Objects in the event are no values.
 func parseAlternatives(name string, alternatives []any) (condition, error) {
 	var tests []condition
 	for _, a := range alternatives {
@@ -176,10 +176,10 @@ func parseOperator(name, operator string, operand any) (predicate, error) {
 	if !is {
 		return nil, patternError("operator %q of %q is not implemented with such an operand", operator, name)
 	}
-	return parseText(name, operator, text)
+	return parseTextPredicate(name, operator, text)
 }
 
-func parseText(name, operator, text string) (predicate, error) {
+func parseTextPredicate(name, operator, text string) (predicate, error) {
 	var test func(string) bool
 	switch operator {
 	case "prefix":
@@ -226,7 +226,7 @@ func compileWildcard(text string) (*regexp.Regexp, error) {
 	return regexp.MustCompile(re + "$"), nil
 }
 
-// parseAnythingBut makes the predicate that none of the operands holds.
+// parseAnythingBut returns the predicate that none of the operands holds.
 func parseAnythingBut(name string, operand any) (predicate, error) {
 	operands, err := listAlternatives(name, operand)
 	if err != nil {
@@ -245,7 +245,7 @@ func parseAnythingBut(name string, operand any) (predicate, error) {
 	}, nil
 }
 
-// listAlternatives makes "a", ["a","b"], {"prefix":"a"} and {"prefix":["a","b"]} a list of alternatives.
+// listAlternatives returns "a", ["a","b"], {"prefix":"a"} and {"prefix":["a","b"]} as a list of alternatives.
 func listAlternatives(name string, operand any) ([]any, error) {
 	switch o := operand.(type) {
 	case []any:
@@ -271,7 +271,7 @@ func listAlternatives(name string, operand any) ([]any, error) {
 	}
 }
 
-// parseNumeric makes the predicate that every comparison holds.
+// parseNumeric returns the predicate that every comparison holds.
 func parseNumeric(name string, operand any) (predicate, error) {
 	parts, is := operand.([]any)
 	if !is || len(parts) != 2 && len(parts) != 4 {
@@ -294,7 +294,7 @@ func parseNumeric(name string, operand any) (predicate, error) {
 	}, nil
 }
 
-// compileComparison is nil for an operator that is none.
+// compileComparison returns nil for an unknown operator.
 func compileComparison(operator string, want float64) func(float64) bool {
 	return map[string]func(float64) bool{
 		"=":  func(got float64) bool { return got == want },

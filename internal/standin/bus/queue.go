@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// dedupInterval is how long a FIFO queue remembers what was sent to it.
+// dedupInterval is the time for which a FIFO queue drops duplicates.
 const dedupInterval = 5 * time.Minute
 
 // message is one message in a queue.
@@ -23,7 +23,7 @@ type message struct {
 	receipt                               string // of the last receive
 }
 
-// inFlight says whether somebody has received the message and may still delete it.
+// inFlight reports whether somebody has received the message and may still delete it.
 func (m *message) inFlight(now time.Time) bool { return m.receipt != "" && m.visibleAt.After(now) }
 
 // queue is one SQS queue. All its methods belong under Bus.mu.
@@ -45,7 +45,7 @@ func (b *Bus) enqueueMessage(q *queue, in sendMessageInput) (*message, error) {
 		return before, nil
 	}
 	sum := md5.Sum([]byte(in.MessageBody)) //nolint:gosec // SQS's own checksum
-	m := &message{id: b.nextID(), body: in.MessageBody, md5: hex.EncodeToString(sum[:]), group: in.MessageGroupID,
+	m := &message{id: b.newUUIDLocked(), body: in.MessageBody, md5: hex.EncodeToString(sum[:]), group: in.MessageGroupID,
 		dedup: in.MessageDeduplicationID, sent: now, visibleAt: now.Add(q.messageDelay(in))}
 	if q.settings.fifo {
 		m.sequence = b.newSequenceNumber()
@@ -86,7 +86,7 @@ func (q *queue) messageDelay(in sendMessageInput) time.Duration {
 	return q.settings.delay
 }
 
-// newSequenceNumber makes the next SequenceNumber: 20 digits, ascending.
+// newSequenceNumber returns the next SequenceNumber: 20 digits, ascending.
 func (b *Bus) newSequenceNumber() string {
 	b.ids++
 	return fmt.Sprintf("188%017d", b.ids)
@@ -132,7 +132,7 @@ func (q *queue) listReceivable(now time.Time) []*message {
 	return free
 }
 
-// lockedGroups tells the groups of a FIFO queue that have a message in flight.
+// lockedGroups returns the groups of a FIFO queue that have a message in flight.
 func (q *queue) lockedGroups(now time.Time) map[string]bool {
 	groups := map[string]bool{}
 	for _, m := range q.messages {
@@ -143,7 +143,7 @@ func (q *queue) lockedGroups(now time.Time) map[string]bool {
 	return groups
 }
 
-// nextReceivableAt says when something can be received next: now, or when a message becomes visible.
+// nextReceivableAt returns the next time at which a message can be received: now, or when one becomes visible.
 func (q *queue) nextReceivableAt(now time.Time) (at time.Time, ok bool) {
 	if len(q.listReceivable(now)) > 0 {
 		return now, true
@@ -182,8 +182,8 @@ func (q *queue) removeMessage(m *message) {
 	q.messages = slices.DeleteFunc(q.messages, func(other *message) bool { return other == m })
 }
 
-// byReceipt finds the message that was last received under this handle.
-func (q *queue) byReceipt(receipt string) *message {
+// findByReceipt finds the message that was last received under this handle.
+func (q *queue) findByReceipt(receipt string) *message {
 	i := slices.IndexFunc(q.messages, func(m *message) bool { return m.receipt == receipt })
 	if receipt == "" || i < 0 {
 		return nil
@@ -201,7 +201,7 @@ func (b *Bus) findQueue(arn string) *queue {
 	return nil
 }
 
-// QueueState is what a queue holds.
+// QueueState is the content of a queue.
 type QueueState struct {
 	Visible, InFlight, Delayed int
 	Messages                   []Message // in the order they were sent
@@ -213,7 +213,7 @@ type Message struct {
 	Receives        int
 }
 
-// Queue tells what a queue holds; nothing where there is no such queue.
+// Queue returns the content of a queue; nothing where there is no such queue.
 func (b *Bus) Queue(name string) QueueState {
 	b.mu.Lock()
 	defer b.mu.Unlock()

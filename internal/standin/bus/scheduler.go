@@ -23,7 +23,7 @@ type schedule struct {
 	timer             *sim.Timer    // the last run that was set; nil where none was
 }
 
-// scheduleInput is what CreateSchedule and UpdateSchedule take. Every other parameter is refused.
+// scheduleInput holds the parameters of CreateSchedule and UpdateSchedule. Every other parameter is refused.
 type scheduleInput struct {
 	ActionAfterCompletion      string `json:",omitempty"`
 	ClientToken                string `json:",omitempty"`
@@ -107,7 +107,7 @@ func (b *Bus) updateSchedule(r *http.Request, body []byte) (any, error) {
 	defer b.mu.Unlock()
 	before, exists := b.schedules[next.name]
 	if !exists {
-		return nil, noSchedule(next.name)
+		return nil, scheduleNotFound(next.name)
 	}
 	before.stopTimer()
 	next.created = before.created
@@ -117,14 +117,14 @@ func (b *Bus) updateSchedule(r *http.Request, body []byte) (any, error) {
 }
 
 func (b *Bus) getSchedule(r *http.Request, _ []byte) (any, error) {
-	if err := defaultGroup(r.URL.Query().Get("groupName")); err != nil {
+	if err := checkDefaultGroup(r.URL.Query().Get("groupName")); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, exists := b.schedules[r.PathValue("Name")]
 	if !exists {
-		return nil, noSchedule(r.PathValue("Name"))
+		return nil, scheduleNotFound(r.PathValue("Name"))
 	}
 	out := struct {
 		scheduleInput
@@ -137,7 +137,7 @@ func (b *Bus) getSchedule(r *http.Request, _ []byte) (any, error) {
 
 func (b *Bus) listSchedules(r *http.Request, _ []byte) (any, error) {
 	q := r.URL.Query()
-	if err := defaultGroup(q.Get("ScheduleGroup")); err != nil {
+	if err := checkDefaultGroup(q.Get("ScheduleGroup")); err != nil {
 		return nil, err
 	}
 	if q.Get("NamePrefix")+q.Get("State") != "" {
@@ -154,7 +154,7 @@ func (b *Bus) listSchedules(r *http.Request, _ []byte) (any, error) {
 	for _, s := range b.schedules {
 		all = append(all, summary{s.name, s.arn, s.GroupName, s.State, wire.Time(s.created), wire.Time(s.modified), struct{ Arn string }{s.Target.Arn}})
 	}
-	in := listPage{NextToken: q.Get("NextToken")}
+	in := listPageInput{NextToken: q.Get("NextToken")}
 	if q.Has("MaxResults") {
 		n, err := strconv.Atoi(q.Get("MaxResults"))
 		if err != nil {
@@ -166,25 +166,25 @@ func (b *Bus) listSchedules(r *http.Request, _ []byte) (any, error) {
 }
 
 func (b *Bus) deleteSchedule(r *http.Request, _ []byte) (any, error) {
-	if err := defaultGroup(r.URL.Query().Get("groupName")); err != nil {
+	if err := checkDefaultGroup(r.URL.Query().Get("groupName")); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, exists := b.schedules[r.PathValue("Name")]
 	if !exists {
-		return nil, noSchedule(r.PathValue("Name"))
+		return nil, scheduleNotFound(r.PathValue("Name"))
 	}
 	s.stopTimer()
 	delete(b.schedules, s.name)
 	return emptyAnswer{}, nil
 }
 
-func noSchedule(name string) error {
+func scheduleNotFound(name string) error {
 	return &wire.Error{Code: "ResourceNotFoundException", Message: "Schedule " + name + " does not exist.", Status: http.StatusNotFound}
 }
 
-func defaultGroup(name string) error {
+func checkDefaultGroup(name string) error {
 	if name == "" || name == "default" {
 		return nil
 	}
@@ -204,7 +204,7 @@ func (b *Bus) parseSchedule(r *http.Request, body []byte) (*schedule, error) {
 			*field = fallback
 		}
 	}
-	if err := defaultGroup(s.GroupName); err != nil {
+	if err := checkDefaultGroup(s.GroupName); err != nil {
 		return nil, err
 	}
 	if err := s.validateSchedule(); err != nil {
@@ -256,7 +256,7 @@ func (s *schedule) parseExpression(now time.Time) error {
 	return nil
 }
 
-// firstRunAt is when a schedule runs first: without a start date, a rate starts at once
+// firstRunAt returns the time of a schedule's first run: without a start date, a rate starts at once
 // (docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 func (s *schedule) firstRunAt(now time.Time) time.Time {
 	if s.every > 0 {
@@ -282,7 +282,7 @@ func (b *Bus) armTimer(s *schedule, at time.Time) {
 func (b *Bus) runSchedule(s *schedule, at time.Time) {
 	b.mu.Lock()
 	current := b.schedules[s.name] == s
-	input := s.renderInput(at, b.nextID(), b.cfg)
+	input := s.renderInput(at, b.newUUIDLocked(), b.cfg)
 	switch {
 	case current && s.every > 0:
 		b.armTimer(s, at.Add(s.every))
@@ -295,7 +295,7 @@ func (b *Bus) runSchedule(s *schedule, at time.Time) {
 	}
 }
 
-// renderInput is the target's input with the context attributes put in, or what the Scheduler sends without one.
+// renderInput returns the target's input with the context attributes put in, or what the Scheduler sends without one.
 func (s *schedule) renderInput(at time.Time, execution string, cfg Config) []byte {
 	when := at.UTC().Format(time.RFC3339)
 	if s.Target.Input == "" {

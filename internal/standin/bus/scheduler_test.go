@@ -12,8 +12,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// again is a one-time schedule that deletes itself.
-func again(name, expression string) *scheduler.CreateScheduleInput {
+// oneTimeSchedule returns a one-time schedule that deletes itself.
+func oneTimeSchedule(name, expression string) *scheduler.CreateScheduleInput {
 	return &scheduler.CreateScheduleInput{Name: &name, ScheduleExpression: &expression, ScheduleExpressionTimezone: aws.String("UTC"),
 		ActionAfterCompletion: types.ActionAfterCompletionDelete, FlexibleTimeWindow: &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
 		Target: &types.Target{Arn: aws.String(fnARN), RoleArn: aws.String("arn:aws:iam::111111111111:role/scheduler"), Input: aws.String(`{"at":"<aws.scheduler.scheduled-time>"}`)}}
@@ -30,9 +30,9 @@ func (s *bench) get(name string) (*scheduler.GetScheduleOutput, error) {
 
 func TestOneTimeSchedule(t *testing.T) {
 	s := newBench(t)
-	s.no(s.create(again("again-dev", "at(2026-01-05T09:10:00)")))
+	s.failOnError(s.create(oneTimeSchedule("again-dev", "at(2026-01-05T09:10:00)")))
 	got, err := s.get("again-dev")
-	s.no(err)
+	s.failOnError(err)
 	if aws.ToString(got.ScheduleExpression) != "at(2026-01-05T09:10:00)" || got.State != types.ScheduleStateEnabled || aws.ToString(got.Arn) != "arn:aws:scheduler:us-east-1:111111111111:schedule/default/again-dev" {
 		t.Errorf("got %s %s %s", aws.ToString(got.ScheduleExpression), got.State, aws.ToString(got.Arn))
 	}
@@ -45,26 +45,26 @@ func TestOneTimeSchedule(t *testing.T) {
 		t.Errorf("runs (-want +got):\n%s", diff)
 	}
 	_, err = s.get("again-dev")
-	s.refused("ResourceNotFoundException", err)
+	s.wantErrorCode("ResourceNotFoundException", err)
 }
 
 func TestUpdateMovesASchedule(t *testing.T) {
 	s := newBench(t)
-	in := again("again-dev", "at(2026-01-05T09:10:00)")
-	s.no(s.create(in))
+	in := oneTimeSchedule("again-dev", "at(2026-01-05T09:10:00)")
+	s.failOnError(s.create(in))
 	update := &scheduler.UpdateScheduleInput{Name: in.Name, ScheduleExpression: aws.String("at(2026-01-05T09:30:00)"), FlexibleTimeWindow: in.FlexibleTimeWindow, Target: in.Target}
 	_, err := s.scheduler.UpdateSchedule(t.Context(), update)
-	s.no(err)
+	s.failOnError(err)
 	other := *update
 	other.Name = aws.String("other")
 	_, err = s.scheduler.UpdateSchedule(t.Context(), &other)
-	s.refused("ResourceNotFoundException", err)
+	s.wantErrorCode("ResourceNotFoundException", err)
 	s.clock.Advance(time.Hour)
 	if diff := cmp.Diff([]string{`{"at":"2026-01-05T09:30:00Z"}`}, s.async); diff != "" {
 		t.Errorf("runs (-want +got):\n%s", diff)
 	}
 	got, err := s.get("again-dev") // an update replaces everything: it no longer deletes itself
-	s.no(err)
+	s.failOnError(err)
 	if got.ActionAfterCompletion != types.ActionAfterCompletionNone {
 		t.Errorf("after completion: %s", got.ActionAfterCompletion)
 	}
@@ -73,35 +73,35 @@ func TestUpdateMovesASchedule(t *testing.T) {
 // Equal bodies are dropped by a FIFO queue for five minutes: the execution id keeps a sweep from being one of them.
 func TestRateScheduleFeedsAFIFOQueue(t *testing.T) {
 	s := newBench(t)
-	s.fifo()
-	sweep := again("sweep-dev", "rate(1 minute)")
+	s.createPropagateQueue()
+	sweep := oneTimeSchedule("sweep-dev", "rate(1 minute)")
 	sweep.ActionAfterCompletion = ""
 	sweep.Target.Arn, sweep.Target.SqsParameters = aws.String(queue1), &types.SqsParameters{MessageGroupId: aws.String("dev")}
 	sweep.Target.Input = aws.String(`{"id":"<aws.scheduler.execution-id>","n":"<aws.scheduler.attempt-number>"}`)
-	s.no(s.create(sweep))
+	s.failOnError(s.create(sweep))
 	same := *sweep
 	target := *sweep.Target
 	same.Name, same.Target = aws.String("same-dev"), &target
 	target.Input = aws.String("always the same")
-	s.no(s.create(&same))
+	s.failOnError(s.create(&same))
 	s.clock.Advance(2 * time.Minute)
-	s.holds("propagate.fifo", `{"id":"b0500000-0000-4000-8000-000000000001","n":"1"}`, "always the same",
+	s.wantBodies("propagate.fifo", `{"id":"b0500000-0000-4000-8000-000000000001","n":"1"}`, "always the same",
 		`{"id":"b0500000-0000-4000-8000-000000000007","n":"1"}`, `{"id":"b0500000-0000-4000-8000-000000000011","n":"1"}`)
 	_, err := s.scheduler.DeleteSchedule(t.Context(), &scheduler.DeleteScheduleInput{Name: sweep.Name})
-	s.no(err)
+	s.failOnError(err)
 	s.clock.Advance(time.Minute)
 	if n := len(s.Queue("propagate.fifo").Messages); n != 4 {
 		t.Errorf("a deleted schedule ran: %d messages", n)
 	}
 	_, err = s.scheduler.DeleteSchedule(t.Context(), &scheduler.DeleteScheduleInput{Name: sweep.Name})
-	s.refused("ResourceNotFoundException", err)
+	s.wantErrorCode("ResourceNotFoundException", err)
 }
 
 func TestDisabledSchedule(t *testing.T) {
 	s := newBench(t)
-	in := again("again-dev", "rate(5 minutes)")
+	in := oneTimeSchedule("again-dev", "rate(5 minutes)")
 	in.State = types.ScheduleStateDisabled
-	s.no(s.create(in))
+	s.failOnError(s.create(in))
 	s.clock.Advance(time.Hour)
 	if len(s.async) != 0 {
 		t.Errorf("it ran %d times", len(s.async))
@@ -110,16 +110,16 @@ func TestDisabledSchedule(t *testing.T) {
 
 func TestCreateScheduleIsRepeatableByToken(t *testing.T) {
 	s := newBench(t)
-	in := again("again-dev", "at(2026-01-05T09:10:00)")
+	in := oneTimeSchedule("again-dev", "at(2026-01-05T09:10:00)")
 	in.ClientToken = aws.String("token-1")
 	s.tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: sim.Lost} })
 	if s.create(in) == nil {
 		t.Fatal("the answer was not lost")
 	}
 	s.tap.OnCall(nil)
-	s.no(s.create(in))
+	s.failOnError(s.create(in))
 	in.ClientToken = aws.String("token-2")
-	s.refused("ConflictException", s.create(in))
+	s.wantErrorCode("ConflictException", s.create(in))
 	s.clock.Advance(time.Hour)
 	if len(s.async) != 1 {
 		t.Errorf("it ran %d times", len(s.async))
@@ -128,9 +128,9 @@ func TestCreateScheduleIsRepeatableByToken(t *testing.T) {
 
 func TestDefaultInput(t *testing.T) {
 	s := newBench(t)
-	in := again("again-dev", "at(2026-01-05T09:00:00)")
+	in := oneTimeSchedule("again-dev", "at(2026-01-05T09:00:00)")
 	in.Target.Input = nil
-	s.no(s.create(in))
+	s.failOnError(s.create(in))
 	s.clock.Advance(0)
 	want := []string{`{"version":"0","id":"b0500000-0000-4000-8000-000000000001","detail-type":"Scheduled Event","source":"aws.scheduler","account":"111111111111","time":"2026-01-05T09:00:00Z",` +
 		`"region":"us-east-1","resources":["arn:aws:scheduler:us-east-1:111111111111:schedule/default/again-dev"],"detail":"{}"}`}
@@ -142,7 +142,7 @@ func TestDefaultInput(t *testing.T) {
 func TestWhatTheSchedulerRefuses(t *testing.T) {
 	s := newBench(t)
 	with := func(change func(*scheduler.CreateScheduleInput)) error {
-		in := again("x", "rate(5 minutes)")
+		in := oneTimeSchedule("x", "rate(5 minutes)")
 		change(in)
 		return s.create(in)
 	}
@@ -150,29 +150,29 @@ func TestWhatTheSchedulerRefuses(t *testing.T) {
 		return with(func(in *scheduler.CreateScheduleInput) { in.ScheduleExpression = &e })
 	}
 	for _, e := range []string{"at(2026-01-05T08:59:59)", "at(tomorrow)", "rate(0 minutes)", "rate(5 weeks)", "rate(5 minutes", "5 minutes"} {
-		s.refused("ValidationException", expression(e))
+		s.wantErrorCode("ValidationException", expression(e))
 	}
-	s.refused("StandinNotImplemented", expression("cron(0 9 * * ? *)"))
-	s.refused("StandinNotImplemented", with(func(in *scheduler.CreateScheduleInput) { in.ScheduleExpressionTimezone = aws.String("Europe/Berlin") }))
-	s.refused("StandinNotImplemented", with(func(in *scheduler.CreateScheduleInput) {
+	s.wantErrorCode("StandinNotImplemented", expression("cron(0 9 * * ? *)"))
+	s.wantErrorCode("StandinNotImplemented", with(func(in *scheduler.CreateScheduleInput) { in.ScheduleExpressionTimezone = aws.String("Europe/Berlin") }))
+	s.wantErrorCode("StandinNotImplemented", with(func(in *scheduler.CreateScheduleInput) {
 		in.FlexibleTimeWindow.Mode = types.FlexibleTimeWindowModeFlexible
 	}))
-	s.refused("StandinNotImplemented", with(func(in *scheduler.CreateScheduleInput) { in.StartDate = aws.Time(s.clock.Now()) }))
-	s.refused("StandinNotImplemented", with(func(in *scheduler.CreateScheduleInput) {
+	s.wantErrorCode("StandinNotImplemented", with(func(in *scheduler.CreateScheduleInput) { in.StartDate = aws.Time(s.clock.Now()) }))
+	s.wantErrorCode("StandinNotImplemented", with(func(in *scheduler.CreateScheduleInput) {
 		in.Target.Arn = aws.String("arn:aws:scheduler:us-east-1:111111111111:x")
 	}))
-	s.refused("ValidationException", with(func(in *scheduler.CreateScheduleInput) { in.Target.Arn = aws.String(queue1) }))
-	s.refused("ValidationException", with(func(in *scheduler.CreateScheduleInput) { in.Target.RoleArn = aws.String("") }))
-	s.refused("ResourceNotFoundException", with(func(in *scheduler.CreateScheduleInput) { in.GroupName = aws.String("other") }))
+	s.wantErrorCode("ValidationException", with(func(in *scheduler.CreateScheduleInput) { in.Target.Arn = aws.String(queue1) }))
+	s.wantErrorCode("ValidationException", with(func(in *scheduler.CreateScheduleInput) { in.Target.RoleArn = aws.String("") }))
+	s.wantErrorCode("ResourceNotFoundException", with(func(in *scheduler.CreateScheduleInput) { in.GroupName = aws.String("other") }))
 	_, err := s.scheduler.ListScheduleGroups(t.Context(), nil)
-	s.refused("StandinNotImplemented", err)
+	s.wantErrorCode("StandinNotImplemented", err)
 }
 
 func TestCallsAreTapped(t *testing.T) {
 	s := newBench(t)
-	s.no(s.create(again("again-dev", "rate(5 minutes)")))
+	s.failOnError(s.create(oneTimeSchedule("again-dev", "rate(5 minutes)")))
 	_, err := s.get("again-dev")
-	s.no(err)
+	s.failOnError(err)
 	s.queue("plain", nil)
 	var got []string
 	for _, c := range s.tap.Calls() {

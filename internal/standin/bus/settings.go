@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// settings are the attributes a queue was made with.
+// settings are the attributes that a queue was created with.
 type settings struct {
 	text                         map[string]string // every attribute, defaults included
 	fifo, contentDedup           bool
@@ -26,7 +26,7 @@ type redrivePolicy struct {
 	MaxReceiveCount     int    `json:"maxReceiveCount"`
 }
 
-// numericAttributes are the attributes that are numbers: lowest, highest and default
+// numericAttributes returns the attributes that are numbers: lowest, highest and default
 // (docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
 func numericAttributes() map[string][3]int {
 	return map[string][3]int{
@@ -38,8 +38,8 @@ func numericAttributes() map[string][3]int {
 	}
 }
 
-// fifoOnly are the attributes of FIFO queues, with the values that are reproduced.
-func fifoOnly() map[string][]string {
+// fifoAttributes returns the attributes of FIFO queues, with the values that are reproduced.
+func fifoAttributes() map[string][]string {
 	return map[string][]string{
 		"FifoQueue":                 {"true"},
 		"ContentBasedDeduplication": {"true", "false"},
@@ -74,7 +74,7 @@ func parseSettings(name string, attributes map[string]string) (settings, error) 
 func (s *settings) setAttribute(attribute, value string) error {
 	refused := wire.Errorf("InvalidAttributeValue", "Invalid value for the parameter %s.", attribute)
 	limits, number := numericAttributes()[attribute]
-	values, fifo := fifoOnly()[attribute]
+	values, fifo := fifoAttributes()[attribute]
 	switch {
 	case number:
 		n, err := strconv.Atoi(value)

@@ -12,7 +12,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// SQS is the SQS API. ReceiveMessage never waits: WaitTimeSeconds is accepted, but the clock stands still meanwhile.
+// SQS returns the SQS API. ReceiveMessage never waits: WaitTimeSeconds is accepted, but the clock stands still
+// meanwhile.
 func (b *Bus) SQS() wire.JSONService {
 	return wire.JSONService{
 		Name: "sqs", Target: "AmazonSQS",
@@ -34,7 +35,7 @@ type createQueueInput struct {
 	Attributes map[string]string
 }
 
-// createQueue is repeatable with the same attributes.
+// createQueue creates a queue. It is repeatable with the same attributes.
 func (b *Bus) createQueue(_ context.Context, in createQueueInput) (any, error) {
 	s, err := parseSettings(in.QueueName, in.Attributes)
 	if err != nil {
@@ -58,7 +59,7 @@ func (b *Bus) createQueue(_ context.Context, in createQueueInput) (any, error) {
 	return map[string]string{"QueueUrl": b.queueURL(q)}, nil
 }
 
-// checkRedrive wants a dead-letter queue that is there and of the same kind.
+// checkRedrive fails unless the dead-letter queue exists and is of the same kind.
 func (b *Bus) checkRedrive(s settings) error {
 	arn := s.redrive.DeadLetterTargetArn
 	if arn == "" {
@@ -185,7 +186,7 @@ func (b *Bus) receiveMessage(_ context.Context, in receiveMessageInput) (any, er
 	})
 }
 
-// systemAttributes are a message's system attributes.
+// systemAttributes returns a message's system attributes.
 func (b *Bus) systemAttributes(m *message) map[string]string {
 	all := map[string]string{
 		"ApproximateReceiveCount":          strconv.Itoa(m.receives),
@@ -206,13 +207,14 @@ type deleteMessageInput struct {
 	ReceiptHandle string
 }
 
-// deleteMessage is repeatable. In a FIFO queue the handle is good only while the message is in flight.
+// deleteMessage deletes a message. It is repeatable. In a FIFO queue the handle is valid only while the message is in
+// flight.
 func (b *Bus) deleteMessage(_ context.Context, in deleteMessageInput) (any, error) {
 	return b.withQueue(in.QueueURL, func(q *queue) (any, error) {
 		if !strings.HasPrefix(in.ReceiptHandle, "AQEB") {
 			return nil, wire.Errorf("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
 		}
-		m := q.byReceipt(in.ReceiptHandle)
+		m := q.findByReceipt(in.ReceiptHandle)
 		if m == nil {
 			return emptyAnswer{}, nil
 		}
@@ -233,7 +235,7 @@ type changeMessageVisibilityInput struct {
 
 func (b *Bus) changeMessageVisibility(_ context.Context, in changeMessageVisibilityInput) (any, error) {
 	return b.withQueue(in.QueueURL, func(q *queue) (any, error) {
-		m, now := q.byReceipt(in.ReceiptHandle), b.cfg.Clock.Now()
+		m, now := q.findByReceipt(in.ReceiptHandle), b.cfg.Clock.Now()
 		if m == nil || !m.inFlight(now) {
 			return nil, wire.Errorf("MessageNotInflight", "The specified message isn't in flight.")
 		}

@@ -11,7 +11,7 @@ import (
 // (docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html#eb-transform-input-predefined).
 const whole = "<aws.events.event.json>"
 
-// transformer makes what a target gets of an event. The event as a whole can stand in it, and no part of the event.
+// transformer is a target's InputTransformer. The event as a whole can stand in it, and no part of the event.
 type transformer struct {
 	InputPathsMap map[string]string `json:",omitempty"`
 	InputTemplate string

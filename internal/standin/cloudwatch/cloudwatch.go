@@ -1,5 +1,5 @@
-// Package cloudwatch takes metrics out of a log as CloudWatch Logs does, from documents in the embedded metric format. It
-// is stricter: what CloudWatch would drop without a word is an error here.
+// Package cloudwatch takes metrics out of a log as CloudWatch Logs does, from documents in the embedded metric format.
+// It is stricter: what CloudWatch would drop without a word is an error here.
 package cloudwatch
 
 import (
@@ -25,8 +25,8 @@ type Point struct {
 	Values     []float64
 }
 
-// Metrics reads a log line by line. Lines that are no JSON object, or one without _aws, are let pass: they are the rest of
-// the log. The error names the line and the rule that it breaks.
+// Metrics reads a log line by line. Lines that are no JSON object, or one without _aws, are let pass: they are the rest
+// of the log. The error names the line and the rule that it breaks.
 func Metrics(log []byte) ([]Point, error) {
 	var all []Point
 	for n, line := range bytes.Split(log, []byte("\n")) {
@@ -107,13 +107,14 @@ func parseDocument(line []byte) ([]Point, error) {
 	return all, nil
 }
 
-// findMetadata says whether a line is a document with metrics, and returns its members.
+// findMetadata reports whether a line is a document with metrics, and returns its members.
 func findMetadata(line []byte) (root map[string]json.RawMessage, is bool) {
 	err := json.Unmarshal(line, &root)
 	return root, err == nil && root["_aws"] != nil
 }
 
-// decodeStrictly decodes with the exact names of the format: encoding/json alone lets other members pass, and other cases.
+// decodeStrictly decodes with the exact names of the format: encoding/json alone lets other members pass, and other
+// cases.
 func decodeStrictly(text []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
@@ -169,7 +170,7 @@ func (d directive) makePoints(root map[string]json.RawMessage) ([]Point, error) 
 	return all, nil
 }
 
-// readDimensions are the dimensions that a set refers to: members of the root.
+// readDimensions returns the dimensions that a set refers to: members of the root.
 func readDimensions(set []string, root map[string]json.RawMessage) (map[string]string, error) {
 	if len(set) > mostDimensions {
 		return nil, fmt.Errorf("a set has %d dimensions, more than %d", len(set), mostDimensions)
@@ -193,7 +194,7 @@ func readDimensions(set []string, root map[string]json.RawMessage) (map[string]s
 	return out, nil
 }
 
-// readValues are the metric's numbers: a member of the root, one of them or several.
+// readValues returns the metric's numbers: a member of the root, one of them or several.
 func (m definition) readValues(root map[string]json.RawMessage) ([]float64, error) {
 	text, has := root[m.Name]
 	var one *float64

@@ -26,7 +26,7 @@ func BenchmarkCalls(b *testing.B) {
 		in.ContainerDefinitions[0].Secrets = append(in.ContainerDefinitions[0].Secrets, types.Secret{Name: aws.String(fmt.Sprint("K", i)), ValueFrom: aws.String(from)})
 	}
 	for n := range 3 {
-		must(b, second(w.client.RegisterTaskDefinition(ctx, in)))
+		must(b, errorOf(w.client.RegisterTaskDefinition(ctx, in)))
 		if n == 0 {
 			w.create("app:1", 2, &types.DeploymentCircuitBreaker{Enable: true, Rollback: true})
 		} else {
@@ -44,33 +44,33 @@ func BenchmarkCalls(b *testing.B) {
 		call func(client) error
 	}{
 		{"DescribeServices", func(c client) error {
-			return second(c.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: main, Services: []string{"api"}}))
+			return errorOf(c.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: main, Services: []string{"api"}}))
 		}},
 		{"DescribeTaskDefinition", func(c client) error {
-			return second(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String("app:3"), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags}}))
+			return errorOf(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String("app:3"), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags}}))
 		}},
 		{"ListTaskDefinitions", func(c client) error {
-			return second(c.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("app")}))
+			return errorOf(c.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("app")}))
 		}},
 		{"ListServiceDeployments", func(c client) error {
-			return second(c.ListServiceDeployments(ctx, &sdk.ListServiceDeploymentsInput{Cluster: main, Service: api}))
+			return errorOf(c.ListServiceDeployments(ctx, &sdk.ListServiceDeploymentsInput{Cluster: main, Service: api}))
 		}},
 		{"DescribeServiceDeployments", func(c client) error {
-			return second(c.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*newest.ServiceDeploymentArn}}))
+			return errorOf(c.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*newest.ServiceDeploymentArn}}))
 		}},
 		{"DescribeServiceRevisions", func(c client) error {
-			return second(c.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: []string{*newest.TargetServiceRevisionArn}}))
+			return errorOf(c.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: []string{*newest.TargetServiceRevisionArn}}))
 		}},
 		{"ListTasks", func(c client) error {
-			return second(c.ListTasks(ctx, &sdk.ListTasksInput{Cluster: main, ServiceName: api}))
+			return errorOf(c.ListTasks(ctx, &sdk.ListTasksInput{Cluster: main, ServiceName: api}))
 		}},
 		{"DescribeTasks", func(c client) error {
-			return second(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: tasks.TaskArns}))
+			return errorOf(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: tasks.TaskArns}))
 		}},
 		{"UpdateService", func(c client) error {
-			return second(c.UpdateService(ctx, &sdk.UpdateServiceInput{Cluster: main, Service: api, TaskDefinition: aws.String("app:3")}))
+			return errorOf(c.UpdateService(ctx, &sdk.UpdateServiceInput{Cluster: main, Service: api, TaskDefinition: aws.String("app:3")}))
 		}},
-		{"RegisterTaskDefinition", func(c client) error { return second(c.RegisterTaskDefinition(ctx, in)) }},
+		{"RegisterTaskDefinition", func(c client) error { return errorOf(c.RegisterTaskDefinition(ctx, in)) }},
 	} {
 		for way, c := range map[string]client{"wire": w.client, "direct": w.svc.Direct(w.tap, "")} {
 			b.Run(call.name+"/"+way, func(b *testing.B) {

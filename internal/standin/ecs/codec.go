@@ -27,7 +27,7 @@ func newProtocol() *awsjson.Protocol {
 	return awsjson.New11(schemas.AmazonEC2ContainerServiceV20141113)
 }
 
-// anyOperation is any operation: the protocol reads and writes whatever value it is given.
+// anyOperation returns the schema of some operation: the protocol reads and writes whatever value it is given.
 func anyOperation() *smithy.OperationSchema {
 	return smithy.NewOperationSchema(schemas.DescribeServices, schemas.DescribeServicesRequest, schemas.DescribeServicesResponse)
 }
@@ -41,7 +41,7 @@ func encodeRequest(ctx context.Context, in smithy.Serializable) ([]byte, error) 
 	return io.ReadAll(req.GetStream())
 }
 
-// decodeAnswer makes of the stand-in's answer what the genuine client would.
+// decodeAnswer decodes the stand-in's answer as the genuine client would.
 func decodeAnswer(from any, into smithy.Deserializable) error {
 	answer, err := json.Marshal(from)
 	if err != nil {
@@ -51,7 +51,7 @@ func decodeAnswer(from any, into smithy.Deserializable) error {
 	return newProtocol().DeserializeResponse(context.Background(), anyOperation(), sdk.TypeRegistry, &smithyhttp.Response{Response: resp}, into)
 }
 
-// decodeStrictly makes f take a request's body, and refuse what the stand-in does not know, as wire.Handle does.
+// decodeStrictly wraps f to take a request's body and to refuse unknown members, as wire.Handle does.
 func decodeStrictly[In, Out any](f func(context.Context, In) (Out, error)) func(context.Context, []byte) (Out, error) {
 	return func(ctx context.Context, body []byte) (out Out, err error) {
 		var in In
@@ -62,7 +62,7 @@ func decodeStrictly[In, Out any](f func(context.Context, In) (Out, error)) func(
 	}
 }
 
-// convertError makes of the stand-in's error what the genuine client would: an exception of the SDK's where there is one
+// convertError returns the stand-in's error as the genuine client would: an exception of the SDK's where there is one
 // for its code, else a smithy.GenericAPIError. A broken connection stays what it is.
 func convertError(clock *sim.Clock, operationName string, err error) error {
 	if err == nil || errors.Is(err, sim.ErrBroken) {

@@ -26,7 +26,7 @@ func (s *Service) deleteService(_ context.Context, in deleteServiceInput) (servi
 	view.Status = "INACTIVE"
 	for _, d := range sv.deployments {
 		for _, t := range append(s.tasksInPhase(d, starting), s.tasksInPhase(d, running)...) {
-			s.stopTaskNow(t, "ServiceSchedulerInitiated", "The service was deleted")
+			s.finishTask(t, "ServiceSchedulerInitiated", "The service was deleted")
 		}
 	}
 	delete(s.services, sv.arn)

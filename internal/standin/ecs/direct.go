@@ -33,10 +33,10 @@ func (s *Service) Direct(tap *sim.Tap, caller string) *Direct {
 	return &Direct{s, tap, sim.Call{Service: "ecs", Account: s.cfg.Account, Region: s.cfg.Region, Caller: caller}}
 }
 
-// callSubject is what a call is about.
+// callSubject identifies a call for the tap's journal, and a read for answers that are repeated.
 type callSubject struct {
 	operation, resource string
-	question            []string // tells a read apart from other reads of the operation; nil for a write
+	question            []string // distinguishes a read from others of the operation; nil for a write
 	unknown             string   // a member that is given and that the stand-in does not know
 }
 
@@ -57,7 +57,7 @@ func makeCall[In, Out any](ctx context.Context, d *Direct, a callSubject, in In,
 	return out, convertError(d.ecs.cfg.Clock, a.operation, err)
 }
 
-// DescribeServices is the SDK's.
+// DescribeServices is the method of the SDK's client.
 func (d *Direct) DescribeServices(ctx context.Context, in *sdk.DescribeServicesInput, _ ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error) {
 	a := callSubject{operation: "DescribeServices", question: append(append(convertTexts(in.Include), "of", aws.ToString(in.Cluster)), in.Services...)}
 	out, err := makeCall(ctx, d, a, describeServicesInput{aws.ToString(in.Cluster), in.Services, convertTexts(in.Include)}, d.ecs.describeServices)
@@ -73,7 +73,7 @@ func (d *Direct) DescribeServices(ctx context.Context, in *sdk.DescribeServicesI
 	return &sdk.DescribeServicesOutput{Services: services, Failures: failuresToSDK(out.Failures)}, nil
 }
 
-// UpdateService is the SDK's.
+// UpdateService is the method of the SDK's client.
 func (d *Direct) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput, _ ...func(*sdk.Options)) (*sdk.UpdateServiceOutput, error) {
 	b, err := encodeRequest(ctx, in)
 	if err != nil {
@@ -87,7 +87,7 @@ func (d *Direct) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput, 
 	return &sdk.UpdateServiceOutput{Service: &service}, err
 }
 
-// ListServices is the SDK's.
+// ListServices is the method of the SDK's client.
 func (d *Direct) ListServices(ctx context.Context, in *sdk.ListServicesInput, _ ...func(*sdk.Options)) (*sdk.ListServicesOutput, error) {
 	l := listServicesInput{aws.ToString(in.Cluster), pageSize(in.MaxResults), in.NextToken}
 	a := callSubject{operation: "ListServices", question: []string{l.Cluster, pageQuestion(in.MaxResults, in.NextToken)}}
@@ -104,7 +104,7 @@ func (d *Direct) ListServices(ctx context.Context, in *sdk.ListServicesInput, _ 
 	return &sdk.ListServicesOutput{ServiceArns: append([]string{}, out.ServiceARNs...), NextToken: deepCopy(out.NextToken)}, nil
 }
 
-// TagResource is the SDK's.
+// TagResource is the method of the SDK's client.
 func (d *Direct) TagResource(ctx context.Context, in *sdk.TagResourceInput, _ ...func(*sdk.Options)) (*sdk.TagResourceOutput, error) {
 	b, err := encodeRequest(ctx, in)
 	if err != nil {
@@ -116,7 +116,7 @@ func (d *Direct) TagResource(ctx context.Context, in *sdk.TagResourceInput, _ ..
 	return &sdk.TagResourceOutput{}, nil
 }
 
-// DescribeTaskDefinition is the SDK's.
+// DescribeTaskDefinition is the method of the SDK's client.
 func (d *Direct) DescribeTaskDefinition(ctx context.Context, in *sdk.DescribeTaskDefinitionInput, _ ...func(*sdk.Options)) (*sdk.DescribeTaskDefinitionOutput, error) {
 	ref, include := aws.ToString(in.TaskDefinition), convertTexts(in.Include)
 	a := callSubject{operation: "DescribeTaskDefinition", resource: ref, question: append(include, "of", ref)}
@@ -128,7 +128,7 @@ func (d *Direct) DescribeTaskDefinition(ctx context.Context, in *sdk.DescribeTas
 	return &sdk.DescribeTaskDefinitionOutput{TaskDefinition: td, Tags: tagsToSDK(out.Tags)}, err
 }
 
-// ListTaskDefinitions is the SDK's.
+// ListTaskDefinitions is the method of the SDK's client.
 func (d *Direct) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefinitionsInput, _ ...func(*sdk.Options)) (*sdk.ListTaskDefinitionsOutput, error) {
 	l := listTaskDefinitionsInput{aws.ToString(in.FamilyPrefix), string(in.Status), string(in.Sort), pageSize(in.MaxResults), in.NextToken}
 	a := callSubject{operation: "ListTaskDefinitions", question: []string{l.FamilyPrefix, l.Status, l.Sort, pageQuestion(in.MaxResults, in.NextToken)}}
@@ -139,7 +139,7 @@ func (d *Direct) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefini
 	return &sdk.ListTaskDefinitionsOutput{TaskDefinitionArns: append([]string{}, out.ARNs...), NextToken: deepCopy(out.NextToken)}, nil
 }
 
-// RegisterTaskDefinition is the SDK's.
+// RegisterTaskDefinition is the method of the SDK's client.
 func (d *Direct) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTaskDefinitionInput, _ ...func(*sdk.Options)) (*sdk.RegisterTaskDefinitionOutput, error) {
 	b, err := encodeRequest(ctx, in)
 	if err != nil {
@@ -153,7 +153,7 @@ func (d *Direct) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTas
 	return &sdk.RegisterTaskDefinitionOutput{TaskDefinition: td, Tags: tagsToSDK(out.Tags)}, err
 }
 
-// DeregisterTaskDefinition is the SDK's.
+// DeregisterTaskDefinition is the method of the SDK's client.
 func (d *Direct) DeregisterTaskDefinition(ctx context.Context, in *sdk.DeregisterTaskDefinitionInput, _ ...func(*sdk.Options)) (*sdk.DeregisterTaskDefinitionOutput, error) {
 	ref := aws.ToString(in.TaskDefinition)
 	out, err := makeCall(ctx, d, callSubject{operation: "DeregisterTaskDefinition", resource: ref}, describeTaskDefinitionInput{TaskDefinition: ref}, d.ecs.deregisterTaskDefinition)
@@ -164,7 +164,7 @@ func (d *Direct) DeregisterTaskDefinition(ctx context.Context, in *sdk.Deregiste
 	return &sdk.DeregisterTaskDefinitionOutput{TaskDefinition: td}, err
 }
 
-// ListServiceDeployments is the SDK's.
+// ListServiceDeployments is the method of the SDK's client.
 func (d *Direct) ListServiceDeployments(ctx context.Context, in *sdk.ListServiceDeploymentsInput, _ ...func(*sdk.Options)) (*sdk.ListServiceDeploymentsOutput, error) {
 	l := listServiceDeploymentsInput{aws.ToString(in.Cluster), aws.ToString(in.Service), convertTexts(in.Status), pageSize(in.MaxResults), in.NextToken}
 	a := callSubject{operation: "ListServiceDeployments", resource: l.Service, question: append(convertTexts(in.Status), "of", l.Cluster, l.Service, pageQuestion(in.MaxResults, in.NextToken))}
@@ -178,7 +178,7 @@ func (d *Direct) ListServiceDeployments(ctx context.Context, in *sdk.ListService
 	return &sdk.ListServiceDeploymentsOutput{ServiceDeployments: convertAll(out.ServiceDeployments, briefView.toSDK), NextToken: deepCopy(out.NextToken)}, nil
 }
 
-// DescribeServiceDeployments is the SDK's.
+// DescribeServiceDeployments is the method of the SDK's client.
 func (d *Direct) DescribeServiceDeployments(ctx context.Context, in *sdk.DescribeServiceDeploymentsInput, _ ...func(*sdk.Options)) (*sdk.DescribeServiceDeploymentsOutput, error) {
 	a := callSubject{operation: "DescribeServiceDeployments", question: append([]string{}, in.ServiceDeploymentArns...)}
 	out, err := makeCall(ctx, d, a, describeServiceDeploymentsInput{in.ServiceDeploymentArns}, d.ecs.describeServiceDeployments)
@@ -188,7 +188,7 @@ func (d *Direct) DescribeServiceDeployments(ctx context.Context, in *sdk.Describ
 	return &sdk.DescribeServiceDeploymentsOutput{ServiceDeployments: convertAll(out.ServiceDeployments, serviceDeploymentView.toSDK), Failures: failuresToSDK(out.Failures)}, nil
 }
 
-// DescribeServiceRevisions is the SDK's.
+// DescribeServiceRevisions is the method of the SDK's client.
 func (d *Direct) DescribeServiceRevisions(ctx context.Context, in *sdk.DescribeServiceRevisionsInput, _ ...func(*sdk.Options)) (*sdk.DescribeServiceRevisionsOutput, error) {
 	a := callSubject{operation: "DescribeServiceRevisions", question: append([]string{}, in.ServiceRevisionArns...)}
 	out, err := makeCall(ctx, d, a, describeServiceRevisionsInput{in.ServiceRevisionArns}, d.ecs.describeServiceRevisions)
@@ -198,7 +198,7 @@ func (d *Direct) DescribeServiceRevisions(ctx context.Context, in *sdk.DescribeS
 	return &sdk.DescribeServiceRevisionsOutput{ServiceRevisions: convertAll(out.ServiceRevisions, revisionView.toSDK), Failures: failuresToSDK(out.Failures)}, nil
 }
 
-// ListTasks is the SDK's.
+// ListTasks is the method of the SDK's client.
 func (d *Direct) ListTasks(ctx context.Context, in *sdk.ListTasksInput, _ ...func(*sdk.Options)) (*sdk.ListTasksOutput, error) {
 	l := listTasksInput{aws.ToString(in.Cluster), aws.ToString(in.ServiceName), aws.ToString(in.Family), string(in.DesiredStatus), pageSize(in.MaxResults), in.NextToken}
 	a := callSubject{operation: "ListTasks", resource: l.Family, unknown: findUnknownMember(in), question: []string{l.Cluster, l.ServiceName, l.Family, l.DesiredStatus, pageQuestion(in.MaxResults, in.NextToken)}}
@@ -224,7 +224,7 @@ func findUnknownMember(in *sdk.ListTasksInput) string {
 	return ""
 }
 
-// DescribeTasks is the SDK's.
+// DescribeTasks is the method of the SDK's client.
 func (d *Direct) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput, _ ...func(*sdk.Options)) (*sdk.DescribeTasksOutput, error) {
 	a := callSubject{operation: "DescribeTasks", question: append([]string{aws.ToString(in.Cluster)}, in.Tasks...)}
 	if in.Include != nil {

@@ -14,13 +14,13 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// hold gives every call on a tap the same outcome; a write that is Late is done after a minute.
-func hold(tap *sim.Tap, o sim.Outcome) {
+// setOutcome gives every call on a tap the same outcome; a write that is Late is done after a minute.
+func setOutcome(tap *sim.Tap, o sim.Outcome) {
 	tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: o, Delay: time.Minute} })
 }
 
-// revisions counts the revisions of family web that a client over the wire sees.
-func (w *world) revisions() int {
+// countRevisions counts the revisions of family web that a client over the wire sees.
+func (w *world) countRevisions() int {
 	w.t.Helper()
 	w.tap.OnCall(nil)
 	out, err := w.client.ListTaskDefinitions(w.t.Context(), &sdk.ListTaskDefinitionsInput{FamilyPrefix: aws.String("web")})
@@ -47,19 +47,19 @@ func TestOutcomesOfADirectWrite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			hold(w.tap, c.outcome)
-			out, err := w.svc.Direct(w.tap, "").RegisterTaskDefinition(t.Context(), everything())
-			if errors.Is(err, sim.ErrBroken) != c.broken || !c.broken && code(err) != c.err {
+			setOutcome(w.tap, c.outcome)
+			out, err := w.svc.Direct(w.tap, "").RegisterTaskDefinition(t.Context(), fullTaskDefinition())
+			if errors.Is(err, sim.ErrBroken) != c.broken || !c.broken && errorCode(err) != c.err {
 				t.Errorf("the client got %v", err)
 			}
 			if (out == nil) != (err != nil) {
 				t.Errorf("an answer: %v, an error: %v", out != nil, err)
 			}
-			if got := w.revisions(); got != c.done {
+			if got := w.countRevisions(); got != c.done {
 				t.Errorf("done %d times, want %d", got, c.done)
 			}
 			w.clock.Advance(time.Minute)
-			if got := w.revisions(); got != c.later {
+			if got := w.countRevisions(); got != c.later {
 				t.Errorf("done %d times in the end, want %d", got, c.later)
 			}
 		})
@@ -69,8 +69,8 @@ func TestOutcomesOfADirectWrite(t *testing.T) {
 func TestRefusalsAreTheSameBothWays(t *testing.T) {
 	w := newTwins(t)
 	for name, o := range map[string]sim.Outcome{"throttled": sim.Throttled, "unavailable": sim.Unavailable, "denied": sim.Denied} {
-		w.both(func(one *world) { hold(one.tap, o) })
-		w.same(name, func(c client) outcome { return came(c.ListTasks(t.Context(), &sdk.ListTasksInput{})) })
+		w.both(func(one *world) { setOutcome(one.tap, o) })
+		w.callBoth(name, func(c client) callOutcome { return outcomeOf(c.ListTasks(t.Context(), &sdk.ListTasksInput{})) })
 	}
 }
 
@@ -79,9 +79,9 @@ func TestAnEndedContextGivesTheAnswerUp(t *testing.T) {
 	for i, one := range []*world{w.wire, w.direct} {
 		ctx, cancel := context.WithCancel(t.Context())
 		one.tap.OnCall(func(sim.Call) sim.Fault { cancel(); return sim.Fault{} })
-		out, err := w.clients[i].RegisterTaskDefinition(ctx, everything())
-		if !errors.Is(err, context.Canceled) || out != nil || one.revisions() != 1 {
-			t.Errorf("client %d got %v, %v, and %d revisions", i, out != nil, err, one.revisions())
+		out, err := w.clients[i].RegisterTaskDefinition(ctx, fullTaskDefinition())
+		if !errors.Is(err, context.Canceled) || out != nil || one.countRevisions() != 1 {
+			t.Errorf("client %d got %v, %v, and %d revisions", i, out != nil, err, one.countRevisions())
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestAStaleReadIsAnsweredAsTheLastTime(t *testing.T) {
 	w.register("app:1", "v1")
 	list := func(in *sdk.ListTaskDefinitionsInput, o sim.Outcome) []string {
 		t.Helper()
-		hold(w.tap, o)
+		setOutcome(w.tap, o)
 		defer w.tap.OnCall(nil)
 		out, err := direct.ListTaskDefinitions(ctx, in)
 		must(t, err)
@@ -105,7 +105,7 @@ func TestAStaleReadIsAnsweredAsTheLastTime(t *testing.T) {
 		got[0] = "changed by its reader"
 	}
 	w.register("app:1", "v2")
-	if got := list(everyone, sim.Stale); len(got) != 1 || short(got[0]) != "app:1" {
+	if got := list(everyone, sim.Stale); len(got) != 1 || shortenARN(got[0]) != "app:1" {
 		t.Errorf("stale: %q", got)
 	}
 	if got := list(page, sim.Stale); len(got) != 2 {
@@ -136,11 +136,11 @@ func TestOneReadIsNotAnsweredWithAnothers(t *testing.T) {
 		}
 		return n
 	}
-	must(t, second(w.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: aws.String(arn), Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}})))
+	must(t, errorOf(w.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: aws.String(arn), Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}})))
 	if got := services(direct, &sdk.DescribeServicesInput{Services: []string{"api"}}); got != 1 {
 		t.Fatalf("services: %d", got)
 	}
-	hold(w.tap, sim.Stale)
+	setOutcome(w.tap, sim.Stale)
 	if got := services(direct, &sdk.DescribeServicesInput{Services: []string{"nobody"}}); got != 0 {
 		t.Errorf("another service: %d", got)
 	}
@@ -155,7 +155,7 @@ func TestOneReadIsNotAnsweredWithAnothers(t *testing.T) {
 func TestWhatACallerChangesIsItsOwn(t *testing.T) {
 	w := newTwins(t)
 	ctx := t.Context()
-	w.register(everything())
+	w.register(fullTaskDefinition())
 	direct := w.clients[1]
 	out, err := direct.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web")})
 	must(t, err)
@@ -163,15 +163,15 @@ func TestWhatACallerChangesIsItsOwn(t *testing.T) {
 	*c.Name, *c.Secrets[0].ValueFrom, c.Command[0], c.RestartPolicy.IgnoredExitCodes[0] = "x", "x", "x", 9
 	c.LogConfiguration.Options["mode"], c.DockerLabels["new"], c.LinuxParameters.Tmpfs[0].Size = "x", "x", 9
 	*out.TaskDefinition.Volumes[1].EfsVolumeConfiguration.FileSystemId, *out.TaskDefinition.RegisteredAt = "x", time.Time{}
-	w.same("described again", func(c client) outcome {
-		return came(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web")}))
+	w.callBoth("described again", func(c client) callOutcome {
+		return outcomeOf(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web")}))
 	})
 
-	sent := everything()
-	must(t, second(direct.RegisterTaskDefinition(ctx, sent)))
-	must(t, second(w.clients[0].RegisterTaskDefinition(ctx, everything())))
+	sent := fullTaskDefinition()
+	must(t, errorOf(direct.RegisterTaskDefinition(ctx, sent)))
+	must(t, errorOf(w.clients[0].RegisterTaskDefinition(ctx, fullTaskDefinition())))
 	*sent.ContainerDefinitions[0].Secrets[0].ValueFrom = "x"
-	w.same("what was sent", func(c client) outcome {
-		return came(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web:2")}))
+	w.callBoth("what was sent", func(c client) callOutcome {
+		return outcomeOf(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web:2")}))
 	})
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// client is what Direct has of the SDK's client.
+// client is the part of the SDK's client that Direct has.
 type client interface {
 	DescribeServices(context.Context, *sdk.DescribeServicesInput, ...func(*sdk.Options)) (*sdk.DescribeServicesOutput, error)
 	UpdateService(context.Context, *sdk.UpdateServiceInput, ...func(*sdk.Options)) (*sdk.UpdateServiceOutput, error)
@@ -58,53 +58,53 @@ func (w twins) both(do func(*world)) {
 	do(w.direct)
 }
 
-// outcome is what one call came to.
-type outcome struct {
+// callOutcome is the answer or the error of one call.
+type callOutcome struct {
 	Out   any
 	In    string // the operation that failed
 	Type  string // of the error
 	Error smithy.APIError
 }
 
-func came[T any](out T, err error) outcome {
+func outcomeOf[T any](out T, err error) callOutcome {
 	if err == nil {
-		return outcome{Out: out}
+		return callOutcome{Out: out}
 	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
-		return outcome{Type: fmt.Sprintf("%T: %v", err, err)}
+		return callOutcome{Type: fmt.Sprintf("%T: %v", err, err)}
 	}
 	var in *smithy.OperationError
 	if !errors.As(err, &in) {
-		return outcome{Type: fmt.Sprintf("%T: %v", err, err)}
+		return callOutcome{Type: fmt.Sprintf("%T: %v", err, err)}
 	}
-	return outcome{In: in.ServiceID + " " + in.OperationName, Type: fmt.Sprintf("%T", api), Error: api}
+	return callOutcome{In: in.ServiceID + " " + in.OperationName, Type: fmt.Sprintf("%T", api), Error: api}
 }
 
-// unlike ignores what no caller reads.
-func unlike() cmp.Option {
+// ignoreUnread ignores what no caller reads.
+func ignoreUnread() cmp.Option {
 	return cmp.FilterPath(func(p cmp.Path) bool {
 		return strings.Contains(p.String(), "noSmithyDocumentSerde") || strings.HasSuffix(p.String(), "ResultMetadata")
 	}, cmp.Ignore())
 }
 
-// same makes one call both ways, and returns what it came to.
-func (w twins) same(name string, call func(client) outcome) outcome {
+// callBoth makes one call both ways, and returns its outcome.
+func (w twins) callBoth(name string, call func(client) callOutcome) callOutcome {
 	w.t.Helper()
 	wire, direct := call(w.clients[0]), call(w.clients[1])
-	if diff := cmp.Diff(wire, direct, unlike()); diff != "" {
+	if diff := cmp.Diff(wire, direct, ignoreUnread()); diff != "" {
 		w.t.Errorf("%s (-wire +direct):\n%s", name, diff)
 	}
 	return direct
 }
 
-func (w twins) register(in *sdk.RegisterTaskDefinitionInput) outcome {
+func (w twins) register(in *sdk.RegisterTaskDefinitionInput) callOutcome {
 	w.t.Helper()
-	return w.same("register "+aws.ToString(in.Family), func(c client) outcome { return came(c.RegisterTaskDefinition(w.t.Context(), in)) })
+	return w.callBoth("register "+aws.ToString(in.Family), func(c client) callOutcome { return outcomeOf(c.RegisterTaskDefinition(w.t.Context(), in)) })
 }
 
-// everything is a task definition with every member that a caller is likely to use.
-func everything() *sdk.RegisterTaskDefinitionInput {
+// fullTaskDefinition returns a task definition with every member that a caller is likely to use.
+func fullTaskDefinition() *sdk.RegisterTaskDefinitionInput {
 	pair := func(n, v string) types.KeyValuePair {
 		return types.KeyValuePair{Name: aws.String(n), Value: aws.String(v)}
 	}
@@ -162,57 +162,57 @@ func answersAlike(t *testing.T, lists sim.Lists) {
 		one.images["envoy:1"] = ecs.App{}
 		one.register("app:1", "v1")
 		one.register("app:1", "v2")
-		must(t, second(one.client.CreateService(ctx, &sdk.CreateServiceInput{
+		must(t, errorOf(one.client.CreateService(ctx, &sdk.CreateServiceInput{
 			Cluster: main, ServiceName: api, TaskDefinition: aws.String("app:1"), DesiredCount: aws.Int32(2), LaunchType: types.LaunchTypeFargate, PlatformVersion: aws.String("1.4.0"),
 			NetworkConfiguration:          &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{"a", "b"}, AssignPublicIp: types.AssignPublicIpDisabled}},
 			LoadBalancers:                 []types.LoadBalancer{{ContainerName: aws.String("app"), ContainerPort: aws.Int32(80), TargetGroupArn: aws.String("tg")}},
 			HealthCheckGracePeriodSeconds: aws.Int32(7), PropagateTags: types.PropagateTagsService, EnableExecuteCommand: true, EnableECSManagedTags: true,
 			Tags: []types.Tag{{Key: aws.String("rotary"), Value: aws.String("dev")}},
 		})))
-		must(t, second(one.client.CreateService(ctx, &sdk.CreateServiceInput{
+		must(t, errorOf(one.client.CreateService(ctx, &sdk.CreateServiceInput{
 			Cluster: main, ServiceName: aws.String("green"), TaskDefinition: aws.String("app:1"), DesiredCount: aws.Int32(0),
 			DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeCodeDeploy},
 		})))
 		one.clock.Advance(time.Minute)
 		one.tap.Reset()
 	})
-	describe := func(in *sdk.DescribeServicesInput) func(client) outcome {
-		return func(c client) outcome { return came(c.DescribeServices(ctx, in)) }
+	describe := func(in *sdk.DescribeServicesInput) func(client) callOutcome {
+		return func(c client) callOutcome { return outcomeOf(c.DescribeServices(ctx, in)) }
 	}
-	services := func(in *sdk.ListServicesInput) func(client) outcome {
-		return func(c client) outcome { return came(c.ListServices(ctx, in)) }
+	services := func(in *sdk.ListServicesInput) func(client) callOutcome {
+		return func(c client) callOutcome { return outcomeOf(c.ListServices(ctx, in)) }
 	}
-	tag := func(arn, key, value string) func(client) outcome {
-		return func(c client) outcome {
-			return came(c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: &arn, Tags: []types.Tag{{Key: &key, Value: &value}}}))
+	tag := func(arn, key, value string) func(client) callOutcome {
+		return func(c client) callOutcome {
+			return outcomeOf(c.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: &arn, Tags: []types.Tag{{Key: &key, Value: &value}}}))
 		}
 	}
-	update := func(in *sdk.UpdateServiceInput) func(client) outcome {
-		return func(c client) outcome { return came(c.UpdateService(ctx, in)) }
+	update := func(in *sdk.UpdateServiceInput) func(client) callOutcome {
+		return func(c client) callOutcome { return outcomeOf(c.UpdateService(ctx, in)) }
 	}
-	definition := func(in *sdk.DescribeTaskDefinitionInput) func(client) outcome {
-		return func(c client) outcome { return came(c.DescribeTaskDefinition(ctx, in)) }
+	definition := func(in *sdk.DescribeTaskDefinitionInput) func(client) callOutcome {
+		return func(c client) callOutcome { return outcomeOf(c.DescribeTaskDefinition(ctx, in)) }
 	}
-	definitions := func(in *sdk.ListTaskDefinitionsInput) func(client) outcome {
-		return func(c client) outcome { return came(c.ListTaskDefinitions(ctx, in)) }
+	definitions := func(in *sdk.ListTaskDefinitionsInput) func(client) callOutcome {
+		return func(c client) callOutcome { return outcomeOf(c.ListTaskDefinitions(ctx, in)) }
 	}
-	deregister := func(ref string) func(client) outcome {
-		return func(c client) outcome {
-			return came(c.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(ref)}))
+	deregister := func(ref string) func(client) callOutcome {
+		return func(c client) callOutcome {
+			return outcomeOf(c.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(ref)}))
 		}
 	}
-	register := func(change func(*sdk.RegisterTaskDefinitionInput)) func(client) outcome {
-		in := everything()
+	register := func(change func(*sdk.RegisterTaskDefinitionInput)) func(client) callOutcome {
+		in := fullTaskDefinition()
 		change(in)
-		return func(c client) outcome { return came(c.RegisterTaskDefinition(ctx, in)) }
+		return func(c client) callOutcome { return outcomeOf(c.RegisterTaskDefinition(ctx, in)) }
 	}
-	attempts := func(in *sdk.ListServiceDeploymentsInput) func(client) outcome {
-		return func(c client) outcome { return came(c.ListServiceDeployments(ctx, in)) }
+	attempts := func(in *sdk.ListServiceDeploymentsInput) func(client) callOutcome {
+		return func(c client) callOutcome { return outcomeOf(c.ListServiceDeployments(ctx, in)) }
 	}
-	tasks := func(in *sdk.ListTasksInput) func(client) outcome {
-		return func(c client) outcome { return came(c.ListTasks(ctx, in)) }
+	tasks := func(in *sdk.ListTasksInput) func(client) callOutcome {
+		return func(c client) callOutcome { return outcomeOf(c.ListTasks(ctx, in)) }
 	}
-	next := func(ask func(client) outcome) *string {
+	next := func(ask func(client) callOutcome) *string {
 		pages := ask(w.clients[1]).Out
 		w.direct.tap.Reset()
 		return (*string)(reflect.ValueOf(pages).Elem().FieldByName("NextToken").UnsafePointer())
@@ -225,7 +225,7 @@ func answersAlike(t *testing.T, lists sim.Lists) {
 	}
 	for _, c := range []struct {
 		name string
-		call func(client) outcome
+		call func(client) callOutcome
 		want string // type of the error
 	}{
 		{"services", describe(&sdk.DescribeServicesInput{Cluster: main, Services: []string{"api", "green", "nobody"}}), ""},
@@ -279,34 +279,34 @@ func answersAlike(t *testing.T, lists sim.Lists) {
 		{"a page of attempts", attempts(&sdk.ListServiceDeploymentsInput{Cluster: main, Service: api, MaxResults: aws.Int32(1), Status: []types.ServiceDeploymentStatus{types.ServiceDeploymentStatusSuccessful, types.ServiceDeploymentStatusInProgress}}), ""},
 		{"attempts of nobody", attempts(&sdk.ListServiceDeploymentsInput{Cluster: main, Service: aws.String("nobody")}), "*types.ServiceNotFoundException"},
 		{"attempts since", attempts(&sdk.ListServiceDeploymentsInput{Cluster: main, Service: api, CreatedAt: &types.CreatedAt{}}), "*smithy.GenericAPIError"},
-		{"too many attempts", func(c client) outcome {
-			return came(c.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: many}))
+		{"too many attempts", func(c client) callOutcome {
+			return outcomeOf(c.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: many}))
 		}, "*types.InvalidParameterException"},
-		{"attempts that are not there", func(c client) outcome {
-			return came(c.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: many[:2]}))
+		{"attempts that are not there", func(c client) callOutcome {
+			return outcomeOf(c.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: many[:2]}))
 		}, ""},
-		{"too many revisions", func(c client) outcome {
-			return came(c.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: many}))
+		{"too many revisions", func(c client) callOutcome {
+			return outcomeOf(c.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: many}))
 		}, "*types.InvalidParameterException"},
-		{"revisions that are not there", func(c client) outcome {
-			return came(c.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: many[:2]}))
+		{"revisions that are not there", func(c client) callOutcome {
+			return outcomeOf(c.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: many[:2]}))
 		}, ""},
 		{"tasks", tasks(&sdk.ListTasksInput{Cluster: main}), ""},
 		{"tasks of a service and a family", tasks(&sdk.ListTasksInput{Cluster: main, ServiceName: api, Family: aws.String("app"), DesiredStatus: types.DesiredStatusRunning, MaxResults: aws.Int32(1)}), ""},
 		{"tasks started by", tasks(&sdk.ListTasksInput{Cluster: main, LaunchType: types.LaunchTypeFargate, StartedBy: aws.String("x")}), "*smithy.GenericAPIError"},
 		{"tasks on an instance", tasks(&sdk.ListTasksInput{Cluster: main, ContainerInstance: aws.String("x"), DaemonName: aws.String("x")}), "*smithy.GenericAPIError"},
 		{"tasks of a daemon", tasks(&sdk.ListTasksInput{Cluster: main, DaemonName: aws.String("x"), LaunchType: types.LaunchTypeFargate}), "*smithy.GenericAPIError"},
-		{"tasks that are not there", func(c client) outcome {
-			return came(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: many[:2]}))
+		{"tasks that are not there", func(c client) callOutcome {
+			return outcomeOf(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: many[:2]}))
 		}, ""},
-		{"no tasks", func(c client) outcome {
-			return came(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: []string{}}))
+		{"no tasks", func(c client) callOutcome {
+			return outcomeOf(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: []string{}}))
 		}, "*types.InvalidParameterException"},
-		{"tasks with tags", func(c client) outcome {
-			return came(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: many[:1], Include: []types.TaskField{}}))
+		{"tasks with tags", func(c client) callOutcome {
+			return outcomeOf(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: many[:1], Include: []types.TaskField{}}))
 		}, "*smithy.GenericAPIError"},
 	} {
-		if got := w.same(c.name, c.call); got.Type != c.want {
+		if got := w.callBoth(c.name, c.call); got.Type != c.want {
 			t.Errorf("%s: error %q, want %q", c.name, got.Type, c.want)
 		}
 	}
@@ -323,49 +323,51 @@ func journal(w *world) []sim.Call {
 	return calls
 }
 
-// reads are what a rollout looks like to a client: everything that it can ask.
-func (w twins) reads(step string) {
+// compareReads makes every read of a rollout both ways.
+func (w twins) compareReads(step string) {
 	w.t.Helper()
 	ctx, main, api := w.t.Context(), aws.String("main"), aws.String("api")
-	w.same(step+": services", func(c client) outcome {
-		return came(c.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: main, Services: []string{"api"}, Include: []types.ServiceField{types.ServiceFieldTags}}))
+	w.callBoth(step+": services", func(c client) callOutcome {
+		return outcomeOf(c.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: main, Services: []string{"api"}, Include: []types.ServiceField{types.ServiceFieldTags}}))
 	})
 	var listed []string
 	for _, status := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
-		got := w.same(step+": "+string(status), func(c client) outcome {
-			return came(c.ListTasks(ctx, &sdk.ListTasksInput{Cluster: main, ServiceName: api, DesiredStatus: status}))
+		got := w.callBoth(step+": "+string(status), func(c client) callOutcome {
+			return outcomeOf(c.ListTasks(ctx, &sdk.ListTasksInput{Cluster: main, ServiceName: api, DesiredStatus: status}))
 		})
 		listed = append(listed, got.Out.(*sdk.ListTasksOutput).TaskArns...)
 	}
 	if len(listed) > 0 {
-		w.same(step+": tasks", func(c client) outcome {
-			return came(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: listed}))
+		w.callBoth(step+": tasks", func(c client) callOutcome {
+			return outcomeOf(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: main, Tasks: listed}))
 		})
 	}
-	w.attempts(step)
-	w.same(step+": definitions", func(c client) outcome { return came(c.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{})) })
+	w.compareAttempts(step)
+	w.callBoth(step+": definitions", func(c client) callOutcome {
+		return outcomeOf(c.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{}))
+	})
 	for n := range 3 {
-		w.same(step+": definition", func(c client) outcome {
-			return came(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(fmt.Sprintf("app:%d", n+1))}))
+		w.callBoth(step+": definition", func(c client) callOutcome {
+			return outcomeOf(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(fmt.Sprintf("app:%d", n+1))}))
 		})
 	}
 }
 
-func (w twins) attempts(step string) {
+func (w twins) compareAttempts(step string) {
 	w.t.Helper()
 	ctx := w.t.Context()
-	got := w.same(step+": attempts", func(c client) outcome {
-		return came(c.ListServiceDeployments(ctx, &sdk.ListServiceDeploymentsInput{Cluster: aws.String("main"), Service: aws.String("api")}))
+	got := w.callBoth(step+": attempts", func(c client) callOutcome {
+		return outcomeOf(c.ListServiceDeployments(ctx, &sdk.ListServiceDeploymentsInput{Cluster: aws.String("main"), Service: aws.String("api")}))
 	})
 	var arns, revisions []string
 	for _, b := range got.Out.(*sdk.ListServiceDeploymentsOutput).ServiceDeployments {
 		arns, revisions = append(arns, *b.ServiceDeploymentArn), append(revisions, *b.TargetServiceRevisionArn)
 	}
-	w.same(step+": attempts in full", func(c client) outcome {
-		return came(c.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: arns}))
+	w.callBoth(step+": attempts in full", func(c client) callOutcome {
+		return outcomeOf(c.DescribeServiceDeployments(ctx, &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: arns}))
 	})
-	w.same(step+": revisions", func(c client) outcome {
-		return came(c.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: revisions}))
+	w.callBoth(step+": revisions", func(c client) callOutcome {
+		return outcomeOf(c.DescribeServiceRevisions(ctx, &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: revisions}))
 	})
 }
 
@@ -384,8 +386,8 @@ func TestARolloutIsTheSameBothWays(t *testing.T) {
 				Family: aws.String("app"), ExecutionRoleArn: aws.String("execution"),
 				ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("app"), Image: aws.String(image), Secrets: []types.Secret{{Name: aws.String("DB_URL"), ValueFrom: aws.String(from)}}}},
 			})
-			w.same("update", func(c client) outcome {
-				return came(c.UpdateService(ctx, &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), TaskDefinition: aws.String("app")}))
+			w.callBoth("update", func(c client) callOutcome {
+				return outcomeOf(c.UpdateService(ctx, &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), TaskDefinition: aws.String("app")}))
 			})
 		}
 	}
@@ -400,24 +402,24 @@ func TestARolloutIsTheSameBothWays(t *testing.T) {
 			w.both(func(one *world) {
 				list, err := one.client.ListTasks(ctx, &sdk.ListTasksInput{Cluster: aws.String("main")})
 				must(t, err)
-				must(t, second(one.client.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("main"), Task: aws.String(list.TaskArns[0]), Reason: aws.String("asked")})))
+				must(t, errorOf(one.client.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("main"), Task: aws.String(list.TaskArns[0]), Reason: aws.String("asked")})))
 			})
 		}, 10},
 		{"third, which crashes", deploy("app:2", "v3"), 40},
 		{"deregister", func() {
-			w.same("deregister", func(c client) outcome {
-				return came(c.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String("app:1")}))
+			w.callBoth("deregister", func(c client) callOutcome {
+				return outcomeOf(c.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String("app:1")}))
 			})
 		}, 1},
 	} {
 		step.do()
 		for n := range step.ticks {
-			w.reads(fmt.Sprintf("%s, %d s", step.name, 5*n))
+			w.compareReads(fmt.Sprintf("%s, %d s", step.name, 5*n))
 			w.both(func(one *world) { one.clock.Advance(5 * time.Second) })
 		}
 	}
 	w.direct.wantAttempts("ROLLBACK_SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL")
-	w.direct.want("PRIMARY app:2 COMPLETED 2/2")
+	w.direct.wantDeployments("PRIMARY app:2 COMPLETED 2/2")
 	if diff := cmp.Diff(w.wire.events, w.direct.events); diff != "" {
 		t.Errorf("events (-wire +direct):\n%s", diff)
 	}

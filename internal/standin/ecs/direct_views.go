@@ -113,7 +113,7 @@ func failuresToSDK(fs []failure) []types.Failure { return convertAll(fs, failure
 
 func (t tag) toSDK() types.Tag { return types.Tag{Key: &t.Key, Value: &t.Value} }
 
-// tagsToSDK leaves out an empty list, as the wire does.
+// tagsToSDK returns nil for an empty list, as the wire leaves it out.
 func tagsToSDK(ts []tag) []types.Tag {
 	if len(ts) == 0 {
 		return nil
@@ -129,7 +129,7 @@ func convertAll[From, To any](from []From, one func(From) To) []To {
 	return out
 }
 
-// nonEmptyText leaves out an empty text, as the wire does.
+// nonEmptyText returns nil for an empty text, as the wire leaves it out.
 func nonEmptyText(s *string) *string {
 	if *s == "" {
 		return nil
@@ -145,7 +145,7 @@ func convertTexts[T ~string](in []T) []string {
 	return out
 }
 
-// timeToSDK is a time to the millisecond, as it is on the wire.
+// timeToSDK returns a time to the millisecond, as it is on the wire.
 func timeToSDK(t *wire.Time) *time.Time {
 	if t == nil {
 		return nil
@@ -154,10 +154,10 @@ func timeToSDK(t *wire.Time) *time.Time {
 	return &m
 }
 
-// countToSDK is a number as the SDK has it.
+// countToSDK converts a number to the SDK's type.
 func countToSDK(n int) int32 { return int32(n) } //nolint:gosec // every number of a view is small, or came as an int32
 
-// pageSize is a page's size as the stand-in reads it.
+// pageSize converts MaxResults to the stand-in's type.
 func pageSize(most *int32) *int {
 	if most == nil {
 		return nil
@@ -166,7 +166,7 @@ func pageSize(most *int32) *int {
 	return &n
 }
 
-// pageQuestion tells one page from another.
+// pageQuestion returns a text that is different for every page.
 func pageQuestion(most *int32, token *string) string {
 	part := aws.ToString(token)
 	if most != nil {

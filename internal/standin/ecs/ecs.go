@@ -16,7 +16,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config is what a Service stands on. Clock, Account and Region are required.
+// Config holds what a Service depends on. Clock, Account and Region are required.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
@@ -26,14 +26,14 @@ type Config struct {
 	Targets Targets                                // where running containers present credentials
 	Images  func(image string) (App, bool)         // what an image does; nil: every image runs and does nothing
 
-	// Lists says in which order and in what pages lists are answered.
+	// Lists sets the order and the pages in which lists are answered.
 	Lists sim.Lists
 
-	// Lag is how long after its deregistration a revision can still be deployed. AWS says up to ten minutes.
+	// Lag is the time for which a deregistered revision can still be deployed: up to ten minutes in AWS.
 	Lag time.Duration
 }
 
-// App is what an image does.
+// App is the behaviour of an image.
 type App struct {
 	Crashes  bool          // it exits as soon as it starts
 	Presents []Presents    // credentials it sends
@@ -42,21 +42,22 @@ type App struct {
 	Lasts    time.Duration // a task without a service stops by itself after that; 0: it runs until it is stopped
 	Bundle   string        // a variable that holds a JSON object of texts: it reads them as if each were a variable
 
-	// Rejects says of a value in its environment that it cannot work with it: then it exits. Nil rejects nothing.
+	// Rejects reports whether the app exits because it cannot work with a value of its environment. Nil rejects
+	// nothing.
 	Rejects func(name, value string) bool
 }
 
-// Presents says that an app sends the credential in Env to Target. Refused at start, its task is unhealthy and stops.
+// Presents makes an app send the credential in Env to Target. Refused at start, its task is unhealthy and stops.
 type Presents struct{ Env, Target string }
 
-// Verifies says that a task is part of Target and accepts whatever belongs to any of these variables.
+// Verifies makes a task part of Target: it accepts whatever belongs to any of these variables.
 type Verifies struct {
 	Target  string
 	Env     []string
 	Belongs func(credential, held string) bool `json:"-"` // nil: they are equal
 }
 
-// Accepts says whether a credential belongs to any of the variables as they stand in an environment.
+// Accepts reports whether a credential belongs to any of the variables as they stand in an environment.
 func (v Verifies) Accepts(credential string, environment map[string]string) bool {
 	return credential != "" && slices.ContainsFunc(v.Env, func(name string) bool {
 		held := environment[name]
@@ -64,7 +65,7 @@ func (v Verifies) Accepts(credential string, environment map[string]string) bool
 	})
 }
 
-// Targets is what accepts credentials. It may call Verifiers.
+// Targets accepts or refuses credentials. It may call Verifiers.
 type Targets interface {
 	Accepts(target, credential string) bool
 }
@@ -103,12 +104,12 @@ func New(cfg Config) *Service {
 
 // Wire returns the service as its clients reach it.
 func (s *Service) Wire() wire.JSONService {
-	return wire.JSONService{Name: "ecs", Target: "AmazonEC2ContainerServiceV20141113", Ops: s.listOperations(), Reads: func(operation string) bool {
+	return wire.JSONService{Name: "ecs", Target: "AmazonEC2ContainerServiceV20141113", Ops: s.operationTable(), Reads: func(operation string) bool {
 		return strings.HasPrefix(operation, "Describe") || strings.HasPrefix(operation, "List")
 	}}
 }
 
-func (s *Service) listOperations() map[string]wire.Op {
+func (s *Service) operationTable() map[string]wire.Op {
 	return map[string]wire.Op{
 		"RegisterTaskDefinition":     lockedOperation(s, s.registerTaskDefinition),
 		"DescribeTaskDefinition":     lockedOperation(s, s.describeTaskDefinition),
@@ -142,7 +143,7 @@ func lockedOperation[In, Out any](s *Service, f func(context.Context, In) (Out, 
 	})
 }
 
-// lockAndEmit returns the unlock, which emits the pending events without the lock: whoever hears one may call back.
+// lockAndEmit locks and returns the unlock, which emits the pending events after it: receivers may call back.
 func (s *Service) lockAndEmit() (unlock func()) {
 	s.mu.Lock()
 	return func() {
@@ -197,15 +198,15 @@ func answerPage[T any](s *Service, l sim.List[T], asked *int, token *string) ([]
 	return items, &next, nil
 }
 
-// shuffleItems puts what ECS documents no order of into one that changes from moment to moment.
+// shuffleItems orders items by a hash of the present moment, for lists that ECS documents no order of.
 func shuffleItems[T any](s *Service, items []T, key func(T) string) {
 	sim.Shuffle(s.cfg.Lists, s.now(), items, key)
 }
 
-// textKey is the key of a text.
+// textKey returns a text as its own sort key.
 func textKey(text string) string { return text }
 
-// wireTime is a time on the wire; nil where it has not come yet.
+// wireTime converts a time for the wire; nil where it is zero.
 func wireTime(t time.Time) *wire.Time {
 	if t.IsZero() {
 		return nil

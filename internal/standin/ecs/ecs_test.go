@@ -58,7 +58,7 @@ func newWorld(t testing.TB, changes ...func(*ecs.Config)) *world {
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("111111111111", "x", "propagate"),
 		HTTPClient: &http.Client{Transport: sim.Transport{Handler: handler}}, BaseEndpoint: aws.String("http://ecs.test"), RetryMaxAttempts: 1,
 	})
-	must(t, second(w.client.CreateCluster(t.Context(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
+	must(t, errorOf(w.client.CreateCluster(t.Context(), &sdk.CreateClusterInput{ClusterName: aws.String("main")})))
 	return w
 }
 
@@ -70,7 +70,7 @@ func (w *world) resolve(valueFrom string) (string, error) {
 	return v, nil
 }
 
-func second[T any](_ T, err error) error { return err }
+func errorOf[T any](_ T, err error) error { return err }
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -79,7 +79,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func code(err error) string {
+func errorCode(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return api.ErrorCode() + ": " + api.ErrorMessage()
@@ -105,14 +105,14 @@ func (w *world) register(image, version string) string {
 
 func (w *world) create(td string, desired int32, breaker *types.DeploymentCircuitBreaker) {
 	w.t.Helper()
-	must(w.t, second(w.client.CreateService(context.Background(), &sdk.CreateServiceInput{
+	must(w.t, errorOf(w.client.CreateService(context.Background(), &sdk.CreateServiceInput{
 		Cluster: aws.String("main"), ServiceName: aws.String("api"), TaskDefinition: aws.String(td), DesiredCount: aws.Int32(desired),
 		DeploymentConfiguration: &types.DeploymentConfiguration{DeploymentCircuitBreaker: breaker}, LaunchType: types.LaunchTypeFargate,
 	})))
 }
 
 func (w *world) update(td string) error {
-	return second(w.client.UpdateService(context.Background(), &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), TaskDefinition: aws.String(td)}))
+	return errorOf(w.client.UpdateService(context.Background(), &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), TaskDefinition: aws.String(td)}))
 }
 
 // deployments draws the service's deployments, newest first: "PRIMARY app:2 IN_PROGRESS 1/2".
@@ -123,13 +123,13 @@ func (w *world) deployments() []string {
 	var lines []string
 	slices.SortFunc(out.Services[0].Deployments, func(a, b types.Deployment) int { return strings.Compare(*b.Id, *a.Id) })
 	for _, d := range out.Services[0].Deployments {
-		lines = append(lines, fmt.Sprintf("%s %s %s %d/%d", *d.Status, short(*d.TaskDefinition), d.RolloutState, d.RunningCount, d.DesiredCount))
+		lines = append(lines, fmt.Sprintf("%s %s %s %d/%d", *d.Status, shortenARN(*d.TaskDefinition), d.RolloutState, d.RunningCount, d.DesiredCount))
 	}
 	return lines
 }
 
-// until advances the clock second by second until the newest deployment looks like line.
-func (w *world) until(line string) {
+// advanceUntil advances the clock second by second until the newest deployment looks like line.
+func (w *world) advanceUntil(line string) {
 	w.t.Helper()
 	for range 600 {
 		if w.deployments()[0] == line {
@@ -140,7 +140,7 @@ func (w *world) until(line string) {
 	w.t.Fatalf("after ten minutes: %q, want %q first", w.deployments(), line)
 }
 
-func short(arn string) string {
+func shortenARN(arn string) string {
 	for i := len(arn) - 1; i >= 0; i-- {
 		if arn[i] == '/' {
 			return arn[i+1:]
@@ -149,7 +149,7 @@ func short(arn string) string {
 	return arn
 }
 
-func (w *world) want(lines ...string) {
+func (w *world) wantDeployments(lines ...string) {
 	w.t.Helper()
 	if diff := cmp.Diff(lines, w.deployments()); diff != "" {
 		w.t.Errorf("deployments (-want +got):\n%s", diff)

@@ -32,9 +32,8 @@ func (s *Service) Verifiers(target string) []func(credential string) bool {
 	return out
 }
 
-// Present lets every task that still runs, draining ones included, present every credential now, and returns who
-// was refused, sorted. It changes nothing. Call it after every step of a scenario: a retired credential that is
-// still in use is seen.
+// Present presents every credential of every task that still runs, draining ones included, and returns the refusals,
+// sorted. It changes nothing. Call it after every step of a scenario, to see a retired credential that is still in use.
 func (s *Service) Present() []Refusal {
 	var refused []Refusal
 	for _, attempt := range s.collectPresentations() {
@@ -61,7 +60,7 @@ func (s *Service) collectPresentations() []presentation {
 		for _, p := range t.processes {
 			for _, c := range p.app.Presents {
 				td := t.deployment.revision.definition
-				out = append(out, presentation{Refusal{t.service.name, t.arn, shortName(td), c.Target, c.Env}, p.environment[c.Env]})
+				out = append(out, presentation{Refusal{t.service.name, t.arn, familyRevision(td), c.Target, c.Env}, p.environment[c.Env]})
 			}
 		}
 	}

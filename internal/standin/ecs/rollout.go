@@ -44,15 +44,15 @@ func (s *Service) startRollout(sv *service, td *taskDefinition) {
 		sd.sources = append(sd.sources, d.revision)
 	}
 	if n := len(sv.history); n > 0 && sv.history[n-1].finished.IsZero() {
-		sv.history[n-1].finishWith(s.now(), "STOPPED", "Superseded by a newer service deployment.")
+		sv.history[n-1].setFinalStatus(s.now(), "STOPPED", "Superseded by a newer service deployment.")
 	}
 	sd.setStatus(s.now(), "IN_PROGRESS", "")
 	sv.history = append(sv.history, sd)
 	s.beginDeployment(sv, sd, rev, "ECS deployment %s in progress.")
 }
 
-// nextCreation returns when a service deployment that is made now is created: no two of a service are of one millisecond,
-// or their order could not be told.
+// nextCreation returns when a service deployment that is made now is created: no two of a service are of one
+// millisecond, or their order could not be told.
 func (sv *service) nextCreation(now time.Time) time.Time {
 	if n := len(sv.history); n > 0 {
 		if after := sv.history[n-1].created.Add(time.Millisecond); after.After(now) {
@@ -62,12 +62,12 @@ func (sv *service) nextCreation(now time.Time) time.Time {
 	return now
 }
 
-// beginDeployment makes rev the PRIMARY deployment and turns the one before into an ACTIVE one.
+// beginDeployment makes rev the PRIMARY deployment and the one before ACTIVE.
 func (s *Service) beginDeployment(sv *service, sd *serviceDeployment, rev *revision, reason string) {
 	for _, d := range sv.deployments {
 		d.status = "ACTIVE"
 		for _, t := range s.tasksInPhase(d, starting) {
-			s.stopTaskNow(t, "ServiceSchedulerInitiated", "Deployment "+d.id+" was superseded")
+			s.finishTask(t, "ServiceSchedulerInitiated", "Deployment "+d.id+" was superseded")
 		}
 	}
 	d := &deployment{id: fmt.Sprintf("ecs-svc/%019d", s.nextID()), revision: rev, of: sd, status: "PRIMARY", created: s.now(), updated: s.now()}
@@ -76,7 +76,7 @@ func (s *Service) beginDeployment(sv *service, sd *serviceDeployment, rev *revis
 	s.runLockedAfter(reactTime, "ecs looks at "+sv.name, func() { s.reconcileService(sv) })
 }
 
-// setRolloutState moves a deployment's rollout state and tells the bus.
+// setRolloutState sets a deployment's rollout state and emits the event.
 func (s *Service) setRolloutState(sv *service, d *deployment, state, reason string) {
 	d.rollout, d.reason, d.updated = state, reason, s.now()
 	kind := "INFO"
@@ -122,7 +122,7 @@ func (s *Service) reconcileService(sv *service) {
 	}
 }
 
-// hasNoTasks says whether a deployment has no task left that counts.
+// hasNoTasks reports whether a deployment has no task left that counts.
 func (s *Service) hasNoTasks(d *deployment) bool {
 	return len(s.tasksInPhase(d, starting))+len(s.tasksInPhase(d, running))+len(s.tasksInPhase(d, draining)) == 0
 }
@@ -148,13 +148,14 @@ func (s *Service) completeDeployment(sv *service, p *deployment) {
 	sv.completed = p.revision
 	s.setRolloutState(sv, p, "COMPLETED", "ECS deployment "+p.id+" completed.")
 	if p.of.rollback != nil {
-		p.of.finishWith(s.now(), "ROLLBACK_SUCCESSFUL", p.of.reason)
+		p.of.setFinalStatus(s.now(), "ROLLBACK_SUCCESSFUL", p.of.reason)
 		return
 	}
-	p.of.finishWith(s.now(), "SUCCESSFUL", "")
+	p.of.setFinalStatus(s.now(), "SUCCESSFUL", "")
 }
 
-// countFailedTask counts a failed task, puts off the next, and asks the circuit breaker.
+// countFailedTask counts a failed task, delays the next, and rolls back or stops the deployment where the circuit
+// breaker trips.
 func (s *Service) countFailedTask(sv *service, d *deployment) {
 	if d.failed++; sv.alone {
 		return
@@ -169,15 +170,16 @@ func (s *Service) countFailedTask(sv *service, d *deployment) {
 	s.setRolloutState(sv, d, "FAILED", "ECS deployment circuit breaker: tasks failed to start.")
 	switch {
 	case d.of.rollback != nil:
-		d.of.finishWith(s.now(), "ROLLBACK_FAILED", "Rollback failed: tasks failed to start.")
+		d.of.setFinalStatus(s.now(), "ROLLBACK_FAILED", "Rollback failed: tasks failed to start.")
 	case breaker.Rollback && sv.completed != nil:
 		s.rollBack(sv, "Service deployment rolled back because the circuit breaker threshold was exceeded.")
 	default:
-		d.of.finishWith(s.now(), "STOPPED", "Service deployment stopped because the circuit breaker threshold was exceeded.")
+		d.of.setFinalStatus(s.now(), "STOPPED", "Service deployment stopped because the circuit breaker threshold was exceeded.")
 	}
 }
 
-// breakerThreshold is the circuit breaker's (API_DeploymentCircuitBreaker): half of the desired count, between 3 and 200.
+// breakerThreshold returns the circuit breaker's threshold (API_DeploymentCircuitBreaker): half of the desired count,
+// between 3 and 200.
 func (sv *service) breakerThreshold() int { return min(max((sv.desired+1)/2, 3), 200) }
 
 // rollBack starts a deployment back to the last completed revision, as part of the same service deployment.

@@ -19,18 +19,18 @@ const arn = "arn:aws:ecs:us-east-1:111111111111:service/main/api"
 func TestARolloutStandsBesideTheOldOneUntilItIsDone(t *testing.T) {
 	w := newWorld(t)
 	w.create(w.register("app:1", "v1"), 2, nil)
-	w.want("PRIMARY app:1 IN_PROGRESS 0/2")
+	w.wantDeployments("PRIMARY app:1 IN_PROGRESS 0/2")
 	w.clock.Advance(time.Minute)
-	w.want("PRIMARY app:1 COMPLETED 2/2")
+	w.wantDeployments("PRIMARY app:1 COMPLETED 2/2")
 
 	must(t, w.update(w.register("app:1", "v2")))
-	w.want("PRIMARY app:2 IN_PROGRESS 0/2", "ACTIVE app:1 COMPLETED 2/0")
-	w.until("PRIMARY app:2 IN_PROGRESS 1/2")
-	w.want("PRIMARY app:2 IN_PROGRESS 1/2", "ACTIVE app:1 COMPLETED 2/0")
-	w.until("PRIMARY app:2 IN_PROGRESS 2/2")
-	w.want("PRIMARY app:2 IN_PROGRESS 2/2", "ACTIVE app:1 COMPLETED 2/0") // old tasks drain
+	w.wantDeployments("PRIMARY app:2 IN_PROGRESS 0/2", "ACTIVE app:1 COMPLETED 2/0")
+	w.advanceUntil("PRIMARY app:2 IN_PROGRESS 1/2")
+	w.wantDeployments("PRIMARY app:2 IN_PROGRESS 1/2", "ACTIVE app:1 COMPLETED 2/0")
+	w.advanceUntil("PRIMARY app:2 IN_PROGRESS 2/2")
+	w.wantDeployments("PRIMARY app:2 IN_PROGRESS 2/2", "ACTIVE app:1 COMPLETED 2/0") // old tasks drain
 	w.clock.Advance(15 * time.Second)
-	w.want("PRIMARY app:2 COMPLETED 2/2")
+	w.wantDeployments("PRIMARY app:2 COMPLETED 2/2")
 	w.wantAttempts("SUCCESSFUL", "SUCCESSFUL")
 	want := []string{
 		"SERVICE_DEPLOYMENT_IN_PROGRESS " + arn, "SERVICE_DEPLOYMENT_COMPLETED " + arn,
@@ -49,7 +49,7 @@ func TestOldTasksOutliveTheirDeploymentByAMoment(t *testing.T) {
 	w.create(w.register("app:1", "v1"), 1, nil)
 	w.clock.Advance(time.Minute)
 	must(t, w.update(w.register("app:1", "v2")))
-	w.until("PRIMARY app:2 COMPLETED 1/1")
+	w.advanceUntil("PRIMARY app:2 COMPLETED 1/1")
 	w.targets.Revoke("db", "credential-v1")
 	refused := w.svc.Present()
 	if len(refused) != 1 || refused[0].TaskDefinition != "app:1" || refused[0].Env != "DB_URL" || refused[0].Service != "api" {
@@ -67,11 +67,11 @@ func TestTheBreakerRollsBackToTheLastCompletedRevision(t *testing.T) {
 	w.create(w.register("app:1", "v1"), 2, &types.DeploymentCircuitBreaker{Enable: true, Rollback: true})
 	w.clock.Advance(time.Minute)
 	must(t, w.update(w.register("app:bad", "v1")))
-	w.until("PRIMARY app:1 IN_PROGRESS 0/2")
-	w.want("PRIMARY app:1 IN_PROGRESS 0/2", "ACTIVE app:2 FAILED 0/0", "ACTIVE app:1 COMPLETED 2/0")
+	w.advanceUntil("PRIMARY app:1 IN_PROGRESS 0/2")
+	w.wantDeployments("PRIMARY app:1 IN_PROGRESS 0/2", "ACTIVE app:2 FAILED 0/0", "ACTIVE app:1 COMPLETED 2/0")
 	w.wantAttempts("ROLLBACK_IN_PROGRESS", "SUCCESSFUL")
 	w.clock.Advance(time.Minute)
-	w.want("PRIMARY app:1 COMPLETED 2/2")
+	w.wantDeployments("PRIMARY app:1 COMPLETED 2/2")
 	w.wantAttempts("ROLLBACK_SUCCESSFUL", "SUCCESSFUL")
 	if got := w.stoppedReasons()["Essential container in task exited"]; got != 3 {
 		t.Errorf("failed tasks: %d, want the threshold of 3", got)
@@ -90,7 +90,7 @@ func (w *world) wantRolledBack(tried, back string) {
 	must(w.t, err)
 	deployed := map[string]string{}
 	for _, r := range revisions.ServiceRevisions {
-		deployed[*r.ServiceRevisionArn] = short(*r.TaskDefinition)
+		deployed[*r.ServiceRevisionArn] = shortenARN(*r.TaskDefinition)
 	}
 	got := []string{deployed[*sd.TargetServiceRevision.Arn], deployed[*sd.Rollback.ServiceRevisionArn]}
 	if diff := cmp.Diff([]string{tried, back}, got); diff != "" {
@@ -104,7 +104,7 @@ func TestWithoutRollbackAFailedRolloutStays(t *testing.T) {
 	w.clock.Advance(time.Minute)
 	must(t, w.update(w.register("missing:1", "v1")))
 	w.clock.Advance(5 * time.Minute)
-	w.want("PRIMARY app:2 FAILED 0/1", "ACTIVE app:1 COMPLETED 1/0")
+	w.wantDeployments("PRIMARY app:2 FAILED 0/1", "ACTIVE app:1 COMPLETED 1/0")
 	w.wantAttempts("STOPPED", "SUCCESSFUL")
 	if last := w.events[len(w.events)-1]; last != "SERVICE_DEPLOYMENT_FAILED "+arn {
 		t.Errorf("last event %s", last)
@@ -124,7 +124,7 @@ func TestWithoutABreakerABadRolloutIsRetriedForEver(t *testing.T) {
 	delete(w.store, bucket+":DB_URL::v2")
 	must(t, w.update(next))
 	w.clock.Advance(24 * time.Hour)
-	w.want("PRIMARY app:2 IN_PROGRESS 0/1", "ACTIVE app:1 COMPLETED 1/0")
+	w.wantDeployments("PRIMARY app:2 IN_PROGRESS 0/1", "ACTIVE app:1 COMPLETED 1/0")
 	for reason := range w.stoppedReasons() {
 		if !strings.HasPrefix(reason, "ResourceInitializationError") {
 			t.Errorf("stopped: %s", reason)
@@ -132,7 +132,7 @@ func TestWithoutABreakerABadRolloutIsRetriedForEver(t *testing.T) {
 	}
 	w.store[bucket+":DB_URL::v2"] = "credential-v2"
 	w.clock.Advance(30 * time.Minute)
-	w.want("PRIMARY app:2 COMPLETED 1/1")
+	w.wantDeployments("PRIMARY app:2 COMPLETED 1/1")
 }
 
 func TestANewerUpdateSupersedes(t *testing.T) {
@@ -142,10 +142,10 @@ func TestANewerUpdateSupersedes(t *testing.T) {
 	must(t, w.update(w.register("app:1", "v2")))
 	w.clock.Advance(20 * time.Second)
 	must(t, w.update(w.register("app:1", "v3")))
-	w.want("PRIMARY app:3 IN_PROGRESS 0/2", "ACTIVE app:2 IN_PROGRESS 1/0", "ACTIVE app:1 COMPLETED 2/0")
+	w.wantDeployments("PRIMARY app:3 IN_PROGRESS 0/2", "ACTIVE app:2 IN_PROGRESS 1/0", "ACTIVE app:1 COMPLETED 2/0")
 	w.wantAttempts("IN_PROGRESS", "STOPPED", "SUCCESSFUL")
 	w.clock.Advance(2 * time.Minute)
-	w.want("PRIMARY app:3 COMPLETED 2/2")
+	w.wantDeployments("PRIMARY app:3 COMPLETED 2/2")
 }
 
 func TestAStopRequestRollsBack(t *testing.T) {
@@ -157,12 +157,12 @@ func TestAStopRequestRollsBack(t *testing.T) {
 	list, err := w.client.ListServiceDeployments(ctx, &sdk.ListServiceDeploymentsInput{Cluster: aws.String("main"), Service: aws.String("api"), Status: []types.ServiceDeploymentStatus{types.ServiceDeploymentStatusInProgress}})
 	must(t, err)
 	stop := &sdk.StopServiceDeploymentInput{ServiceDeploymentArn: list.ServiceDeployments[0].ServiceDeploymentArn, StopType: types.StopServiceDeploymentStopTypeRollback}
-	must(t, second(w.client.StopServiceDeployment(ctx, stop)))
+	must(t, errorOf(w.client.StopServiceDeployment(ctx, stop)))
 	w.clock.Advance(2 * time.Minute)
-	w.want("PRIMARY app:1 COMPLETED 1/1")
+	w.wantDeployments("PRIMARY app:1 COMPLETED 1/1")
 	w.wantAttempts("ROLLBACK_SUCCESSFUL", "SUCCESSFUL")
-	if _, err := w.client.StopServiceDeployment(ctx, stop); !strings.HasPrefix(code(err), "ConflictException") {
-		t.Errorf("stopping what is over: %s", code(err))
+	if _, err := w.client.StopServiceDeployment(ctx, stop); !strings.HasPrefix(errorCode(err), "ConflictException") {
+		t.Errorf("stopping what is over: %s", errorCode(err))
 	}
 }
 
@@ -171,15 +171,15 @@ func TestDesiredCountIsHonouredAndDeadTasksAreReplaced(t *testing.T) {
 	ctx := t.Context()
 	w.create(w.register("app:1", "v1"), 0, nil)
 	w.clock.Advance(time.Second)
-	w.want("PRIMARY app:1 COMPLETED 0/0")
+	w.wantDeployments("PRIMARY app:1 COMPLETED 0/0")
 	scale := func(n int32) {
-		must(t, second(w.client.UpdateService(ctx, &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), DesiredCount: aws.Int32(n)})))
+		must(t, errorOf(w.client.UpdateService(ctx, &sdk.UpdateServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), DesiredCount: aws.Int32(n)})))
 		w.clock.Advance(2 * time.Minute)
 	}
 	scale(3)
-	w.want("PRIMARY app:1 COMPLETED 3/3")
+	w.wantDeployments("PRIMARY app:1 COMPLETED 3/3")
 	scale(1)
-	w.want("PRIMARY app:1 COMPLETED 1/1")
+	w.wantDeployments("PRIMARY app:1 COMPLETED 1/1")
 
 	w.store[bucket+":DB_URL::v1"] = "changed"
 	tasks, err := w.client.ListTasks(ctx, &sdk.ListTasksInput{Cluster: aws.String("main"), ServiceName: aws.String("api")})
@@ -188,8 +188,8 @@ func TestDesiredCountIsHonouredAndDeadTasksAreReplaced(t *testing.T) {
 	if got := w.svc.Environment(old, "app")["DB_URL"]; got != "credential-v1" {
 		t.Error("a running task does not follow its secret")
 	}
-	must(t, second(w.client.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("main"), Task: aws.String(old)})))
-	w.want("PRIMARY app:1 COMPLETED 0/1")
+	must(t, errorOf(w.client.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("main"), Task: aws.String(old)})))
+	w.wantDeployments("PRIMARY app:1 COMPLETED 0/1")
 	w.clock.Advance(time.Minute)
 	tasks, err = w.client.ListTasks(ctx, &sdk.ListTasksInput{Cluster: aws.String("main"), ServiceName: aws.String("api")})
 	must(t, err)
@@ -206,7 +206,7 @@ func TestARefusedCredentialAtStartFailsTheTask(t *testing.T) {
 	w.clock.Advance(time.Minute)
 	must(t, w.update(w.register("app:1", "v2")))
 	w.clock.Advance(5 * time.Minute)
-	w.want("PRIMARY app:1 COMPLETED 1/1")
+	w.wantDeployments("PRIMARY app:1 COMPLETED 1/1")
 	if got := w.targets.Refusals("db"); got != 3 {
 		t.Errorf("refusals: %d, want 3", got)
 	}

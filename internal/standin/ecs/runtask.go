@@ -46,7 +46,7 @@ func (s *Service) runTask(_ context.Context, in runTaskInput) (runTaskOutput, er
 	return out, nil
 }
 
-// Run is what EventBridge does when a rule or a schedule fires: RunTask.
+// Run runs a task as EventBridge does when a rule or a schedule fires.
 func (s *Service) Run(cluster, taskDefinition string, count int) error {
 	defer s.lockAndEmit()()
 	_, err := s.runTask(context.Background(), runTaskInput{Cluster: cluster, TaskDefinition: taskDefinition, Count: &count})

@@ -22,7 +22,7 @@ func (sd *serviceDeployment) setStatus(now time.Time, status, reason string) {
 	sd.status, sd.reason, sd.updated = status, reason, now
 }
 
-func (sd *serviceDeployment) finishWith(now time.Time, status, reason string) {
+func (sd *serviceDeployment) setFinalStatus(now time.Time, status, reason string) {
 	sd.setStatus(now, status, reason)
 	sd.finished = now
 	if status == "STOPPED" {

@@ -40,7 +40,7 @@ func (s *Service) Deployable() []Startable {
 	return out
 }
 
-// candidate is a revision, and why a task may be started on it.
+// candidate is a revision with the reason for which a task may be started on it.
 type candidate struct {
 	service, why string
 	definition   *taskDefinition
@@ -97,7 +97,7 @@ func (s *Service) registeredCandidates() []candidate {
 	return out
 }
 
-// findStartable runs without the lock: what an image does is somebody else's to say.
+// findStartable returns the containers of a candidate. The caller does not hold the lock, for Images is the caller's.
 func (s *Service) findStartable(c candidate) []Startable {
 	var out []Startable
 	for _, v := range c.definition.views {
@@ -111,7 +111,7 @@ func (s *Service) findStartable(c candidate) []Startable {
 				secrets[name] = secrets[app.Bundle][:at+1] + name + "::" + secrets[app.Bundle][at+3:]
 			}
 		}
-		out = append(out, Startable{c.service, shortName(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents), slices.Clone(app.Verifies)})
+		out = append(out, Startable{c.service, familyRevision(c.definition), v.Name, c.why, secrets, slices.Clone(app.Presents), slices.Clone(app.Verifies)})
 	}
 	return out
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// phase is where a task is in its life.
+// phase is the stage of a task's life.
 type phase string
 
 const (
@@ -73,7 +73,7 @@ func (s *Service) startContainers(t *task) {
 		return
 	}
 	if reason != "" {
-		s.stopTaskNow(t, code, reason)
+		s.finishTask(t, code, reason)
 		s.countFailedTask(t.service, t.deployment)
 	} else {
 		t.phase, t.started, t.processes = running, s.now(), processes
@@ -87,13 +87,14 @@ func (s *Service) startContainers(t *task) {
 func (s *Service) endWhenDone(t *task) {
 	for _, p := range t.processes {
 		if t.service.alone && p.app.Lasts > 0 {
-			s.runLockedAfter(p.app.Lasts, "ecs task "+t.id+" is through", func() { s.stopTaskNow(t, "EssentialContainerExited", "Essential container in task exited") })
+			s.runLockedAfter(p.app.Lasts, "ecs task "+t.id+" is through", func() { s.finishTask(t, "EssentialContainerExited", "Essential container in task exited") })
 			return
 		}
 	}
 }
 
-// bootContainers pulls, resolves, starts and probes every container, as the agent does; a reason says why the task cannot run.
+// bootContainers pulls, resolves, starts and probes every container, as the agent does; a reason is
+// returned where the task cannot run.
 func (s *Service) bootContainers(td *taskDefinition) (ps []process, code, reason string) {
 	for _, v := range td.views {
 		app, known := s.cfg.Images(v.Image)
@@ -131,7 +132,7 @@ func (s *Service) resolveEnvironment(v view) (map[string]string, error) {
 	return env, nil
 }
 
-// unpackBundle adds what is in the bundle. Its error holds no value.
+// unpackBundle adds the bundle's variables to env. Its error holds no value.
 func (a App) unpackBundle(env map[string]string) error {
 	if a.Bundle == "" {
 		return nil
@@ -144,7 +145,7 @@ func (a App) unpackBundle(env map[string]string) error {
 	return nil
 }
 
-// probeProcess says why a process does not stay up.
+// probeProcess returns the stop code and reason of a process that exits or is unhealthy; "" where it stays up.
 func (s *Service) probeProcess(p process) (code, reason string) {
 	missing := slices.ContainsFunc(p.app.Needs, func(name string) bool { return p.environment[name] == "" })
 	if p.app.Crashes || missing || p.rejectsCredential() {
@@ -181,11 +182,11 @@ func (s *Service) drainTask(sv *service, t *task) {
 // terminateTask sends SIGTERM: the process has a last few seconds.
 func (s *Service) terminateTask(t *task) {
 	t.phase = stopping
-	s.runLockedAfter(stopTime, "ecs stops a task of "+t.service.name, func() { s.stopTaskNow(t, t.code, t.reason) })
+	s.runLockedAfter(stopTime, "ecs stops a task of "+t.service.name, func() { s.finishTask(t, t.code, t.reason) })
 	s.reconcileService(t.service)
 }
 
-func (s *Service) stopTaskNow(t *task, code, reason string) {
+func (s *Service) finishTask(t *task, code, reason string) {
 	t.phase, t.code, t.reason, t.ended, t.processes = stopped, code, reason, s.now(), nil
 	if t.stopping.IsZero() {
 		t.stopping = s.now()

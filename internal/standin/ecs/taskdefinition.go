@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// maxSize is the most that a task definition may hold (AWS: 64 KiB).
+// maxSize is the quota of a task definition's size (AWS: 64 KiB).
 const maxSize = 64 << 10
 
 // definition holds the members that a caller registers, verbatim.
@@ -71,7 +71,7 @@ type attribute struct {
 	Name string `json:"name"`
 }
 
-// view is what the stand-in itself reads of a container.
+// view holds the members of a container definition that the stand-in acts on.
 type view struct {
 	Name        string           `json:"name"`
 	Image       string           `json:"image"`
@@ -131,7 +131,7 @@ func (s *Service) registerTaskDefinition(ctx context.Context, in registerInput) 
 	return taskDefinitionOutput{td.copyForAnswer(), s.tagList(td.ARN)}, nil
 }
 
-// lazySDK returns td as it is now in the SDK's types, decoded when it is first asked for.
+// lazySDK returns a function that decodes td, as it is now, into the SDK's type at its first call.
 func (td *taskDefinition) lazySDK() func() (types.TaskDefinition, error) {
 	now := td.copyForAnswer()
 	return sync.OnceValues(func() (out types.TaskDefinition, err error) {
@@ -208,7 +208,8 @@ func (v view) checkUniqueSecrets() error {
 	return nil
 }
 
-// findTaskDefinition returns the revision that ref names: an ARN, family:revision, or a family for its newest ACTIVE revision.
+// findTaskDefinition returns the revision that ref names: an ARN, family:revision, or a family for its newest ACTIVE
+// revision.
 func (s *Service) findTaskDefinition(ref string) (*taskDefinition, bool) {
 	_, name, isARN := strings.Cut(ref, ":task-definition/")
 	if !isARN {
@@ -230,7 +231,7 @@ func (s *Service) findTaskDefinition(ref string) (*taskDefinition, bool) {
 	return nil, false
 }
 
-// findDeployable is find for a revision that a service is about to use.
+// findDeployable is findTaskDefinition for a revision that a service is about to use: it refuses an inactive one.
 func (s *Service) findDeployable(ref string) (*taskDefinition, error) {
 	td, found := s.findTaskDefinition(ref)
 	if !found {
@@ -242,7 +243,7 @@ func (s *Service) findDeployable(ref string) (*taskDefinition, error) {
 	return td, nil
 }
 
-// isInactive says whether a revision's deregistration has taken effect.
+// isInactive reports whether a revision's deregistration has taken effect.
 func (s *Service) isInactive(td *taskDefinition) bool {
 	return td.Status == "INACTIVE" && !s.now().Before(time.Time(*td.DeregisteredAt).Add(s.cfg.Lag))
 }
@@ -261,7 +262,7 @@ func (s *Service) describeTaskDefinition(_ context.Context, in describeTaskDefin
 	return taskDefinitionOutput{td.copyForAnswer(), tags}, err
 }
 
-// copyForAnswer is what an answer holds: it is encoded after the lock is released.
+// copyForAnswer returns a copy of td for an answer, which is encoded after the lock is released.
 func (td *taskDefinition) copyForAnswer() *taskDefinition {
 	c := *td
 	return &c
@@ -294,7 +295,7 @@ type listTaskDefinitionsOutput struct {
 	NextToken *string  `json:"nextToken,omitempty"`
 }
 
-// sortKey is what ListTaskDefinitions sorts by: the family, and the revision as a number.
+// sortKey returns the key that ListTaskDefinitions sorts by: the family, and the revision as a number.
 // Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html, sort
 func (td *taskDefinition) sortKey() string { return fmt.Sprintf("%s\x00%09d", td.Family, td.Revision) }
 

@@ -70,8 +70,8 @@ func TestRefusals(t *testing.T) {
 		"a reserved tag": {reserved, "InvalidParameterException"},
 	} {
 		_, err := w.client.RegisterTaskDefinition(ctx, c.in)
-		if !strings.HasPrefix(code(err), c.want) {
-			t.Errorf("%s: %s", name, code(err))
+		if !strings.HasPrefix(errorCode(err), c.want) {
+			t.Errorf("%s: %s", name, errorCode(err))
 		}
 	}
 }
@@ -81,16 +81,16 @@ func TestAnInactiveRevisionIsNotDeployed(t *testing.T) {
 	ctx := t.Context()
 	one, two := w.register("app:1", "v1"), w.register("app:1", "v2")
 	w.create(two, 1, nil)
-	must(t, second(w.client.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(one)})))
-	if got := code(w.update(one)); got != "ClientException: TaskDefinition is inactive" {
+	must(t, errorOf(w.client.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(one)})))
+	if got := errorCode(w.update(one)); got != "ClientException: TaskDefinition is inactive" {
 		t.Errorf("update: %s", got)
 	}
-	if got := code(w.update("app:9")); got != "ClientException: Unable to describe task definition." {
+	if got := errorCode(w.update("app:9")); got != "ClientException: Unable to describe task definition." {
 		t.Errorf("update: %s", got)
 	}
-	must(t, second(w.client.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(two)})))
+	must(t, errorOf(w.client.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(two)})))
 	w.clock.Advance(time.Minute) // the service that uses it goes on
-	w.want("PRIMARY app:2 COMPLETED 1/1")
+	w.wantDeployments("PRIMARY app:2 COMPLETED 1/1")
 	td, err := w.client.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(one)})
 	must(t, err)
 	if td.TaskDefinition.Status != types.TaskDefinitionStatusInactive || td.TaskDefinition.DeregisteredAt == nil {
@@ -109,7 +109,7 @@ func TestListsComeInPages(t *testing.T) {
 		out, err := p.NextPage(t.Context())
 		must(t, err)
 		for _, a := range out.TaskDefinitionArns {
-			got = append(got, short(a))
+			got = append(got, shortenARN(a))
 		}
 		got = append(got, "|")
 	}
@@ -122,18 +122,18 @@ func TestTagsAndMissingThings(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	w.create(w.register("app:1", "v1"), 1, nil)
-	must(t, second(w.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: aws.String(arn), Tags: []types.Tag{{Key: aws.String("rotary"), Value: aws.String("dev")}}})))
+	must(t, errorOf(w.client.TagResource(ctx, &sdk.TagResourceInput{ResourceArn: aws.String(arn), Tags: []types.Tag{{Key: aws.String("rotary"), Value: aws.String("dev")}}})))
 	out, err := w.client.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: aws.String("main"), Services: []string{"api", "nobody"}, Include: []types.ServiceField{types.ServiceFieldTags}})
 	must(t, err)
 	if len(out.Services) != 1 || len(out.Services[0].Tags) != 1 || len(out.Failures) != 1 || *out.Failures[0].Reason != "MISSING" {
 		t.Errorf("services %d, failures %d", len(out.Services), len(out.Failures))
 	}
 	_, err = w.client.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: aws.String("other"), Services: []string{"api"}})
-	if !strings.HasPrefix(code(err), "ClusterNotFoundException") {
-		t.Error(code(err))
+	if !strings.HasPrefix(errorCode(err), "ClusterNotFoundException") {
+		t.Error(errorCode(err))
 	}
 	_, err = w.client.RunTask(ctx, &sdk.RunTaskInput{TaskDefinition: aws.String("app")})
-	if !strings.HasPrefix(code(err), "StandinNotImplemented") {
-		t.Error(code(err))
+	if !strings.HasPrefix(errorCode(err), "StandinNotImplemented") {
+		t.Error(errorCode(err))
 	}
 }

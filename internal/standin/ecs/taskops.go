@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-func shortName(td *taskDefinition) string { return fmt.Sprintf("%s:%d", td.Family, td.Revision) }
+func familyRevision(td *taskDefinition) string { return fmt.Sprintf("%s:%d", td.Family, td.Revision) }
 
 type listTasksInput struct {
 	Cluster       string  `json:"cluster"`
@@ -159,7 +159,7 @@ type stopTaskOutput struct {
 	Task taskView `json:"task"`
 }
 
-// stopTask is how a scenario makes a running task die: its service starts another.
+// stopTask stops a running task, as a scenario that lets one die needs it: its service starts another.
 func (s *Service) stopTask(_ context.Context, in stopTaskInput) (stopTaskOutput, error) {
 	cluster, err := s.clusterName(in.Cluster)
 	if err != nil {

@@ -58,7 +58,7 @@ func (s *Server) mustFindToken(value string) *token {
 	return s.tokens[value]
 }
 
-// hasPermission says whether a token has a permission; one to write is one to read too.
+// hasPermission reports whether a token has a permission; one to write is one to read too.
 func (t *token) hasPermission(needs string) bool {
 	name, _, _ := strings.Cut(needs, "=")
 	return t.permissions == nil || slices.Contains(t.permissions, needs) || slices.Contains(t.permissions, name+"=write")
@@ -78,7 +78,7 @@ func (s *Server) ExpireToken(value string, at time.Time) {
 	s.mustFindToken(value).expires = at
 }
 
-// RevokeAppKey takes an App its private key: it gets no more tokens, and those it has work until they end. Repeatable.
+// RevokeAppKey removes an App's private key: it gets no more tokens, and those it has work until they end. Repeatable.
 func (s *Server) RevokeAppKey(id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +92,7 @@ func (s *Server) AddApp(id int64, key *rsa.PublicKey, repositories ...string) {
 	s.apps[strconv.FormatInt(id, 10)] = &app{id: id, key: key, repositories: lowerAll(repositories), created: s.clock.Now()}
 }
 
-// installationID tells an App's installation id; it differs from the App's.
+// installationID returns the id of an App's installation; it differs from the App's own.
 func (a *app) installationID() int64 { return 50_000_000 + a.id }
 
 func lowerAll(names []string) []string {
@@ -124,7 +124,7 @@ func (s *Server) requireToken(h handler) handler {
 	}
 }
 
-// HourlyLimit is how many requests a token may make in an hour. Source:
+// HourlyLimit is the number of requests that a token may make in an hour. Source:
 // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 const HourlyLimit = 5000
 
@@ -215,7 +215,8 @@ func (a *app) selectRepositories(names []string) ([]string, bool) {
 }
 
 // verifyJWT checks an App's JWT: RS256, signed with the App's key, issued in the past, good for ten minutes at most.
-// Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
+// Source:
+// https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
 func (s *Server) verifyJWT(jwt string) (*app, answer) {
 	refused := errorAnswer(http.StatusUnauthorized, "A JSON web token could not be decoded")
 	parts := strings.Split(jwt, ".")

@@ -31,12 +31,12 @@ func TestWhoMayLook(t *testing.T) {
 		{"no token", "", "app", 401},
 	} {
 		_, resp, err := w.clientFor(c.token).Actions.ListRepoSecrets(t.Context(), "example", c.repository, nil)
-		if got := status(t, resp, err); got != c.want {
+		if got := statusOf(t, resp, err); got != c.want {
 			t.Errorf("%s: %d, want %d", c.why, got, c.want)
 		}
 	}
 	w.server.RevokeToken(token)
-	if _, resp, err := w.client.Actions.ListRepoSecrets(t.Context(), "example", "app", nil); status(t, resp, err) != 401 {
+	if _, resp, err := w.client.Actions.ListRepoSecrets(t.Context(), "example", "app", nil); statusOf(t, resp, err) != 401 {
 		t.Error("a revoked token still works")
 	}
 }
@@ -64,7 +64,7 @@ func TestApp(t *testing.T) {
 		"another key": sign(other, "7", time.Minute), "another app": sign(key, "8", time.Minute),
 		"a long life": sign(key, "7", time.Hour), "no life": sign(key, "7", 0), "a PAT": w.client,
 	} {
-		if _, resp, err := client.Apps.GetRepositoryInstallation(t.Context(), "example", "app"); status(t, resp, err) != 401 {
+		if _, resp, err := client.Apps.GetRepositoryInstallation(t.Context(), "example", "app"); statusOf(t, resp, err) != 401 {
 			t.Errorf("%s: %d, want 401", why, resp.StatusCode)
 		}
 	}
@@ -73,7 +73,7 @@ func TestApp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, resp, err := client.Apps.CreateInstallationToken(t.Context(), installation.GetID(), &gh.InstallationTokenOptions{Repositories: []string{"other"}}); status(t, resp, err) != 422 {
+	if _, resp, err := client.Apps.CreateInstallationToken(t.Context(), installation.GetID(), &gh.InstallationTokenOptions{Repositories: []string{"other"}}); statusOf(t, resp, err) != 422 {
 		t.Error("a token for a repository without the App")
 	}
 	got, _, err := client.Apps.CreateInstallationToken(t.Context(), installation.GetID(), &gh.InstallationTokenOptions{Repositories: []string{"app"}})
@@ -82,10 +82,10 @@ func TestApp(t *testing.T) {
 	}
 	see := func() int {
 		_, resp, err := w.clientFor(got.GetToken()).Actions.ListRepoSecrets(t.Context(), "example", "app", nil)
-		return status(t, resp, err)
+		return statusOf(t, resp, err)
 	}
 	w.server.RevokeAppKey(7)
-	if _, resp, err := client.Apps.GetRepositoryInstallation(t.Context(), "example", "app"); status(t, resp, err) != 401 {
+	if _, resp, err := client.Apps.GetRepositoryInstallation(t.Context(), "example", "app"); statusOf(t, resp, err) != 401 {
 		t.Errorf("with a revoked key: %d, want 401", resp.StatusCode)
 	}
 	before := see()
@@ -114,7 +114,7 @@ func TestLimitsAndFaults(t *testing.T) {
 	}
 	for o, want := range map[sim.Outcome]int{sim.Unavailable: 502, sim.Denied: 403} {
 		outcome = o
-		if resp, err := get(); status(t, resp, err) != want {
+		if resp, err := get(); statusOf(t, resp, err) != want {
 			t.Errorf("outcome %d = %d, want %d", o, resp.StatusCode, want)
 		}
 	}
@@ -139,7 +139,7 @@ func TestJournalAndTheUnknown(t *testing.T) {
 	w := newWorld(t)
 	w.put("A", "x")
 	_, resp, err := w.client.Issues.ListByRepo(t.Context(), "example", "app", nil)
-	if got := status(t, resp, err); got != http.StatusNotImplemented {
+	if got := statusOf(t, resp, err); got != http.StatusNotImplemented {
 		t.Errorf("an unknown route = %d, want 501", got)
 	}
 	var got []string
@@ -159,7 +159,7 @@ func TestJournalAndTheUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, err = w.client.Do(req, nil)
-	if got := status(t, resp, err); got != http.StatusNotImplemented {
+	if got := statusOf(t, resp, err); got != http.StatusNotImplemented {
 		t.Errorf("an unknown parameter = %d, want 501", got)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ByHand is who made a change that a person made in the settings page.
+// ByHand is the author of changes made in the settings page.
 const ByHand = "hand"
 
 // Change is one change of a secret or variable, as the journal keeps it. It never holds the value.
@@ -31,7 +31,7 @@ func (s *Server) noteChange(c *scope, by, kind, name, did string) {
 	s.changes = append(s.changes, Change{s.clock.Now(), c.repository.fullName, c.environment, kind, name, did, by})
 }
 
-// createdOrUpdated tells a new entry from one that was there.
+// createdOrUpdated returns the journal's word for a write.
 func createdOrUpdated(isNew bool) string {
 	if isNew {
 		return "created"

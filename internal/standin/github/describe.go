@@ -22,7 +22,7 @@ const templates = `archive:{archive_format}{/ref} assignees:assignees{/user} blo
 	releases:releases{/id} stargazers:stargazers statuses:statuses/{sha} subscribers:subscribers subscription:subscription
 	tags:tags teams:teams trees:git/trees{/sha}`
 
-// describeRepository is a repository as it stands in other things, a minimal-repository. It is made once for each name.
+// describeRepository returns a minimal-repository, the form inside other objects. It is made once for each name.
 func (r *repository) describeRepository() json.RawMessage {
 	if r.described != nil {
 		return r.described
@@ -41,7 +41,7 @@ func (r *repository) describeRepository() json.RawMessage {
 	return r.described
 }
 
-// describeAccount is a repository's owner, a simple-user.
+// describeAccount returns a repository's owner, a simple-user.
 func describeAccount(login string) map[string]any {
 	at := api + "/users/" + login
 	out := map[string]any{

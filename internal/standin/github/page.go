@@ -28,8 +28,8 @@ func (q *request) answerPage(member string, names []string, usual, most int, des
 	return a
 }
 
-// shuffleNames returns names in an order that follows from the seed alone: GitHub documents none, and a page's number has to
-// mean the same page in two calls.
+// shuffleNames returns names in an order that follows from the seed alone: GitHub documents none, and a page's number
+// has to mean the same page in two calls.
 func (q *request) shuffleNames(names iter.Seq[string]) []string {
 	all := slices.Collect(names)
 	sim.Shuffle(q.lists, time.Time{}, all, func(name string) string { return name })

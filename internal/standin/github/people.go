@@ -70,15 +70,15 @@ func (s *Server) RenameRepository(fullName, to string) {
 	delete(s.moved, next)
 	r.fullName, r.described, s.repositories[next] = to, nil, r
 	for _, t := range s.tokens {
-		t.repositories = renameIn(t.repositories, from, next)
+		t.repositories = renameInList(t.repositories, from, next)
 	}
 	for _, a := range s.apps {
-		a.repositories = renameIn(a.repositories, from, next)
+		a.repositories = renameInList(a.repositories, from, next)
 	}
 }
 
-// renameIn returns a new list: an App's is its tokens' too.
-func renameIn(repositories []string, from, to string) []string {
+// renameInList returns a copy of the list with one name replaced: an App shares its list with its tokens.
+func renameInList(repositories []string, from, to string) []string {
 	out := slices.Clone(repositories)
 	for i, name := range out {
 		if name == from {

@@ -17,7 +17,7 @@ func TestAnArchivedRepositoryIsReadOnly(t *testing.T) {
 	w.server.ArchiveRepository(repo)
 	write := func() int {
 		resp, err := w.client.Actions.CreateOrUpdateRepoSecret(t.Context(), "example", "app", "A", w.seal(key, "y"))
-		return status(t, resp, err)
+		return statusOf(t, resp, err)
 	}
 	if got := write(); got != http.StatusForbidden {
 		t.Errorf("PUT = %d, want 403", got)
@@ -88,7 +88,7 @@ func TestAnExpiredTokenIsBadCredentials(t *testing.T) {
 	w.server.ExpireToken(token, start.Add(time.Hour))
 	get := func() int {
 		_, resp, err := w.client.Actions.ListRepoSecrets(t.Context(), "example", "app", nil)
-		return status(t, resp, err)
+		return statusOf(t, resp, err)
 	}
 	before := get()
 	w.clock.Advance(time.Hour)

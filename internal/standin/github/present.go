@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Presented says which secret a repository's runs present to which target as their credential.
+// Presented is a secret that a repository's runs present to a target as their credential.
 type Presented struct{ Secret, Target string }
 
 // Refusal is an unfinished run whose credential a target does not accept. It never holds the credential.
@@ -18,7 +18,7 @@ type Refusal struct {
 	Target      string
 }
 
-// SetPresented says what runs present of the secrets that they read from a repository, or from its environment. It
+// SetPresented sets what runs present of the secrets that they read from a repository, or from its environment. It
 // replaces what was said of that scope before, for runs that are under way too.
 func (s *Server) SetPresented(fullName, environment string, shown ...Presented) {
 	s.mu.Lock()
@@ -63,7 +63,7 @@ func (s *Server) collectPresentations() (out []presentation) {
 	return out
 }
 
-func (r reading) collectPresentations(run int64) (out []presentation) {
+func (r scopeReading) collectPresentations(run int64) (out []presentation) {
 	for _, p := range r.scope.presents {
 		refusal := Refusal{r.scope.repository.fullName, run, r.scope.environment, p.Secret, p.Target}
 		out = append(out, presentation{refusal, r.secrets[strings.ToUpper(p.Secret)]})

@@ -22,7 +22,7 @@ const (
 	Completed  = "completed"
 )
 
-// maxResults is how many runs a search lists; it counts them all. Source: the same page.
+// maxResults is the number of runs that a search lists at most; it counts them all. Source: the same page.
 const maxResults = 1000
 
 type run struct {
@@ -33,11 +33,11 @@ type run struct {
 	started          time.Time // when this attempt was asked for
 	named            []*scope  // environments that its jobs name
 	environments     []*scope  // and those that it has not read in this attempt
-	read             []reading
+	read             []scopeReading
 }
 
-// reading is what a run read of a scope, at once.
-type reading struct {
+// scopeReading holds the secrets that a run read of a scope, at one moment.
+type scopeReading struct {
 	scope   *scope
 	secrets map[string]string
 }
@@ -105,7 +105,7 @@ func (r *run) readScope(c *scope) {
 	for name, held := range c.secrets {
 		secrets[name] = held.plaintext
 	}
-	r.read = append(r.read, reading{c, secrets})
+	r.read = append(r.read, scopeReading{c, secrets})
 }
 
 // RunSecret returns what a run has read under a name so far; an environment's secret hides the repository's.
@@ -123,7 +123,8 @@ func (s *Server) RunSecret(fullName string, id int64, name string) (plaintext st
 // FinishRun completes a run. Repeatable.
 func (s *Server) FinishRun(fullName string, id int64) { s.MoveRun(fullName, id, Completed) }
 
-// MoveRun puts a run into another status. Its jobs start with in_progress; one that is completed before never starts any.
+// MoveRun puts a run into another status. Its jobs start with in_progress; one that is completed before never starts
+// any.
 func (s *Server) MoveRun(fullName string, id int64, status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +146,7 @@ func (s *Server) listRuns(q *request) answer {
 		}
 	}
 	status := q.URL.Query().Get("status")
-	created, err := createdFilter(q.URL.Query().Get("created"))
+	created, err := parseCreatedFilter(q.URL.Query().Get("created"))
 	if err != nil {
 		return errorAnswer(http.StatusNotImplemented, "the stand-in does not implement this: %v", err)
 	}
@@ -155,13 +156,13 @@ func (s *Server) listRuns(q *request) answer {
 			found[strconv.FormatInt(r.id, 10)] = r
 		}
 	}
-	a := q.answerPage("workflow_runs", newestFirst(found, maxResults), 30, 100, func(id string) any { return found[id].describeRun(q.repository) })
+	a := q.answerPage("workflow_runs", sortNewestFirst(found, maxResults), 30, 100, func(id string) any { return found[id].describeRun(q.repository) })
 	a.body.(map[string]any)["total_count"] = len(found)
 	return a
 }
 
-// newestFirst returns the ids of the newest runs, most at most.
-func newestFirst(runs map[string]*run, most int) []string {
+// sortNewestFirst returns the ids of the newest runs, most at most.
+func sortNewestFirst(runs map[string]*run, most int) []string {
 	ids := make([]string, 0, len(runs))
 	for id := range runs {
 		ids = append(ids, id)
@@ -170,9 +171,9 @@ func newestFirst(runs map[string]*run, most int) []string {
 	return ids[:min(len(ids), most)]
 }
 
-// createdFilter reads GitHub's search syntax for dates, as far as points in time go. Source:
+// parseCreatedFilter reads GitHub's search syntax for dates, as far as points in time go. Source:
 // https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax#query-for-dates
-func createdFilter(query string) (func(time.Time) bool, error) {
+func parseCreatedFilter(query string) (func(time.Time) bool, error) {
 	if query == "" {
 		return func(time.Time) bool { return true }, nil
 	}

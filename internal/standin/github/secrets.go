@@ -57,7 +57,7 @@ func (s *Server) deleteSecret(q *request) answer {
 	if !s.removeSecret(q.scope, q.token.of, name) {
 		return notFound()
 	}
-	return noContent()
+	return noContentAnswer()
 }
 
 func (s *Server) putSecret(q *request) answer {
@@ -75,7 +75,7 @@ func (s *Server) putSecret(q *request) answer {
 	if s.setSecret(q.scope, q.token.of, name, plaintext) {
 		return createdAnswer()
 	}
-	return noContent()
+	return noContentAnswer()
 }
 
 // openSealedBox reads the sealed box of a PUT with the scope's private key.

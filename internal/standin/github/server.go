@@ -21,7 +21,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// Config is what a Server is wired to. Targets may be nil: then Present finds nothing refused.
+// Config holds what a Server depends on. Targets may be nil: then Present finds nothing refused.
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap
@@ -69,7 +69,7 @@ type request struct {
 	scope      *scope // of the repository or of the environment that the path names
 }
 
-// answer is what is sent: a status and a body to encode. An error's body is made of its message.
+// answer is an HTTP answer: a status and a body to encode. An error's body is made of its message.
 type answer struct {
 	status  int
 	body    any
@@ -84,29 +84,29 @@ func (s *Server) registerRoutes() {
 		s.sendAnswer(w, errorAnswer(http.StatusNotImplemented, "the stand-in does not implement %s %s", r.Method, r.URL.Path))
 	})
 	s.handleRoute("GET /rate_limit", "", s.requireToken(s.rateLimit))
-	s.handleRoute("GET /repos/{owner}/{repo}/environments", "actions=read", s.inRepository(listEnvironments))
-	s.handleRoute("GET /repos/{owner}/{repo}/environments/{environment}", "actions=read", s.inScope(getEnvironment))
-	s.handleRoute("GET /repos/{owner}/{repo}/actions/organization-secrets", "secrets=read", s.inRepository(listOrganizationSecrets))
-	s.handleRoute("GET /repos/{owner}/{repo}/actions/runs", "actions=read", s.inRepository(s.listRuns))
+	s.handleRoute("GET /repos/{owner}/{repo}/environments", "actions=read", s.withRepository(listEnvironments))
+	s.handleRoute("GET /repos/{owner}/{repo}/environments/{environment}", "actions=read", s.withScope(getEnvironment))
+	s.handleRoute("GET /repos/{owner}/{repo}/actions/organization-secrets", "secrets=read", s.withRepository(listOrganizationSecrets))
+	s.handleRoute("GET /repos/{owner}/{repo}/actions/runs", "actions=read", s.withRepository(s.listRuns))
 	s.handleRoute("GET /repos/{owner}/{repo}/installation", "", s.getInstallation)
 	s.handleRoute("POST /app/installations/{installation}/access_tokens", "", s.createInstallationToken)
-	s.scopeRoutes("/repos/{owner}/{repo}/actions", "secrets", "actions_variables")
-	s.scopeRoutes("/repos/{owner}/{repo}/environments/{environment}", "environments", "environments")
+	s.registerScopeRoutes("/repos/{owner}/{repo}/actions", "secrets", "actions_variables")
+	s.registerScopeRoutes("/repos/{owner}/{repo}/environments/{environment}", "environments", "environments")
 }
 
-// scopeRoutes are the routes of a repository's or an environment's secrets and variables, each with the permission
-// that it needs.
-func (s *Server) scopeRoutes(scope, secrets, variables string) {
-	s.handleRoute("GET "+scope+"/secrets", secrets+"=read", s.inScope(listSecrets))
-	s.handleRoute("GET "+scope+"/secrets/public-key", secrets+"=read", s.inScope(getPublicKey))
-	s.handleRoute("GET "+scope+"/secrets/{name}", secrets+"=read", s.inScope(getSecret))
-	s.handleRoute("PUT "+scope+"/secrets/{name}", secrets+"=write", s.inScope(s.putSecret))
-	s.handleRoute("DELETE "+scope+"/secrets/{name}", secrets+"=write", s.inScope(s.deleteSecret))
-	s.handleRoute("GET "+scope+"/variables", variables+"=read", s.inScope(listVariables))
-	s.handleRoute("POST "+scope+"/variables", variables+"=write", s.inScope(s.createVariable))
-	s.handleRoute("GET "+scope+"/variables/{name}", variables+"=read", s.inScope(getVariable))
-	s.handleRoute("PATCH "+scope+"/variables/{name}", variables+"=write", s.inScope(s.updateVariable))
-	s.handleRoute("DELETE "+scope+"/variables/{name}", variables+"=write", s.inScope(s.deleteVariable))
+// registerScopeRoutes registers the routes of a repository's or an environment's secrets and variables, each with the
+// permission that it needs.
+func (s *Server) registerScopeRoutes(scope, secrets, variables string) {
+	s.handleRoute("GET "+scope+"/secrets", secrets+"=read", s.withScope(listSecrets))
+	s.handleRoute("GET "+scope+"/secrets/public-key", secrets+"=read", s.withScope(getPublicKey))
+	s.handleRoute("GET "+scope+"/secrets/{name}", secrets+"=read", s.withScope(getSecret))
+	s.handleRoute("PUT "+scope+"/secrets/{name}", secrets+"=write", s.withScope(s.putSecret))
+	s.handleRoute("DELETE "+scope+"/secrets/{name}", secrets+"=write", s.withScope(s.deleteSecret))
+	s.handleRoute("GET "+scope+"/variables", variables+"=read", s.withScope(listVariables))
+	s.handleRoute("POST "+scope+"/variables", variables+"=write", s.withScope(s.createVariable))
+	s.handleRoute("GET "+scope+"/variables/{name}", variables+"=read", s.withScope(getVariable))
+	s.handleRoute("PATCH "+scope+"/variables/{name}", variables+"=write", s.withScope(s.updateVariable))
+	s.handleRoute("DELETE "+scope+"/variables/{name}", variables+"=write", s.withScope(s.deleteVariable))
 }
 
 func (s *Server) handleRoute(pattern, needs string, h handler) {
@@ -153,7 +153,7 @@ type Exchange struct {
 	Answer  []byte
 }
 
-// OnExchange sets what is told of every request and its answer, values and all; nil tells nobody.
+// OnExchange sets a function to be called with every request and its answer, values included; nil removes it.
 func (s *Server) OnExchange(told func(Exchange)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +176,7 @@ func (s *Server) reportExchange(w http.ResponseWriter, r *http.Request, body []b
 	_, _ = w.Write(rec.Body.Bytes())
 }
 
-// refusalAnswer is GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:
+// refusalAnswer returns GitHub's error for an outcome that a hook chose. Source of the secondary limit's form:
 // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 func refusalAnswer(o sim.Outcome) answer {
 	switch o {
@@ -198,7 +198,7 @@ func okAnswer(body any) answer { return answer{status: http.StatusOK, body: body
 
 func createdAnswer() answer { return answer{status: http.StatusCreated, body: struct{}{}} }
 
-func noContent() answer { return answer{status: http.StatusNoContent} }
+func noContentAnswer() answer { return answer{status: http.StatusNoContent} }
 
 func errorAnswer(status int, format string, args ...any) answer {
 	return answer{status: status, message: fmt.Sprintf(format, args...)}

@@ -86,10 +86,10 @@ func (w *world) repoKey() *gh.PublicKey {
 func (w *world) put(name, text string) int {
 	w.Helper()
 	resp, err := w.client.Actions.CreateOrUpdateRepoSecret(w.Context(), "example", "app", name, w.seal(w.repoKey(), text))
-	return status(w.T, resp, err)
+	return statusOf(w.T, resp, err)
 }
 
-func status(t *testing.T, resp *gh.Response, err error) int {
+func statusOf(t *testing.T, resp *gh.Response, err error) int {
 	t.Helper()
 	if resp == nil {
 		t.Fatalf("no answer: %v", err)
@@ -115,11 +115,11 @@ func TestSecretsOfARepository(t *testing.T) {
 		t.Errorf("GetRepoSecret = %+v, %v", one, err)
 	}
 	resp, err := w.client.Actions.DeleteRepoSecret(t.Context(), "example", "app", "TOKEN")
-	if got := status(t, resp, err); got != http.StatusNoContent {
+	if got := statusOf(t, resp, err); got != http.StatusNoContent {
 		t.Errorf("DELETE = %d", got)
 	}
 	resp, err = w.client.Actions.DeleteRepoSecret(t.Context(), "example", "app", "TOKEN")
-	if got := status(t, resp, err); got != http.StatusNotFound {
+	if got := statusOf(t, resp, err); got != http.StatusNotFound {
 		t.Errorf("the second DELETE = %d, want 404", got)
 	}
 }
@@ -131,7 +131,7 @@ func TestSecretsOfAnEnvironmentWhoseNameHasASlash(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp, err := w.client.Actions.CreateOrUpdateEnvSecret(t.Context(), "example", "app", "prod/eu", "A", w.seal(key, "x"))
-	if got := status(t, resp, err); got != http.StatusCreated {
+	if got := statusOf(t, resp, err); got != http.StatusCreated {
 		t.Fatalf("PUT = %d", got)
 	}
 	listed, _, err := w.client.Actions.ListEnvSecrets(t.Context(), "example", "app", "prod/eu", nil)
@@ -142,7 +142,7 @@ func TestSecretsOfAnEnvironmentWhoseNameHasASlash(t *testing.T) {
 		t.Errorf("the repository's own secrets = %v", got)
 	}
 	resp, err = w.client.Actions.CreateOrUpdateEnvSecret(t.Context(), "example", "app", "prod/eu", "A", w.seal(w.repoKey(), "x"))
-	if got := status(t, resp, err); got != http.StatusUnprocessableEntity {
+	if got := statusOf(t, resp, err); got != http.StatusUnprocessableEntity {
 		t.Errorf("a box for the repository's key = %d, want 422", got)
 	}
 	env, _, err := w.client.Repositories.GetEnvironment(t.Context(), "example", "app", "prod/eu")
@@ -150,7 +150,7 @@ func TestSecretsOfAnEnvironmentWhoseNameHasASlash(t *testing.T) {
 		t.Errorf("GetEnvironment = %v, %v", env, err)
 	}
 	_, resp, err = w.client.Actions.ListEnvSecrets(t.Context(), "example", "app", "nowhere", nil)
-	if got := status(t, resp, err); got != http.StatusNotFound {
+	if got := statusOf(t, resp, err); got != http.StatusNotFound {
 		t.Errorf("an unknown environment = %d, want 404", got)
 	}
 }
@@ -175,13 +175,13 @@ func TestRefusedSecrets(t *testing.T) {
 		{"the largest", "A", largest, 201},
 	} {
 		resp, err := w.client.Actions.CreateOrUpdateRepoSecret(t.Context(), "example", "app", c.name, c.body)
-		if got := status(t, resp, err); got != c.want {
+		if got := statusOf(t, resp, err); got != c.want {
 			t.Errorf("%s: %d, want %d", c.why, got, c.want)
 		}
 	}
 	w.server.RotatePublicKey(repo, "")
 	resp, err := w.client.Actions.CreateOrUpdateRepoSecret(t.Context(), "example", "app", "B", good)
-	if got := status(t, resp, err); got != 422 {
+	if got := statusOf(t, resp, err); got != 422 {
 		t.Errorf("a box for a replaced key: %d, want 422", got)
 	}
 	for i := range 99 {
@@ -237,11 +237,11 @@ func TestVariables(t *testing.T) {
 	w := newWorld(t)
 	create := func(name, value string) int {
 		resp, err := w.client.Actions.CreateEnvVariable(t.Context(), "example", "app", "dev", gh.ActionsCreateVariableRequest{Name: name, Value: value})
-		return status(t, resp, err)
+		return statusOf(t, resp, err)
 	}
 	update := func(value string) int {
 		resp, err := w.client.Actions.UpdateEnvVariable(t.Context(), "example", "app", "dev", "A", gh.ActionsUpdateVariableRequest{Value: &value})
-		return status(t, resp, err)
+		return statusOf(t, resp, err)
 	}
 	got := []int{update("0"), create("a", "1"), create("A", "2"), update("3"), create("GITHUB_A", "4"), create("B", strings.Repeat("x", 48<<10+1))}
 	if diff := cmp.Diff([]int{404, 201, 409, 204, 422, 422}, got); diff != "" {
@@ -258,7 +258,7 @@ func TestVariables(t *testing.T) {
 	if _, err := w.client.Actions.DeleteEnvVariable(t.Context(), "example", "app", "dev", "A"); err != nil {
 		t.Error(err)
 	}
-	if _, resp, err := w.client.Actions.GetEnvVariable(t.Context(), "example", "app", "dev", "A"); status(t, resp, err) != 404 {
+	if _, resp, err := w.client.Actions.GetEnvVariable(t.Context(), "example", "app", "dev", "A"); statusOf(t, resp, err) != 404 {
 		t.Error("a deleted variable can be read")
 	}
 }

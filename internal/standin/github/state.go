@@ -26,7 +26,7 @@ type repository struct {
 	described    []byte
 }
 
-// scope is what secrets and variables belong to: a repository, or one of its environments.
+// scope is the owner of secrets and variables: a repository, or one of its environments.
 type scope struct {
 	id          int64
 	repository  *repository
@@ -173,8 +173,8 @@ func getPublicKey(q *request) answer {
 	return okAnswer(map[string]string{"key_id": q.scope.key.id, "key": base64.StdEncoding.EncodeToString(q.scope.key.public[:])})
 }
 
-// inRepository answers 404 where the token cannot see the repository, as GitHub does for a private one.
-func (s *Server) inRepository(h handler) handler {
+// withRepository answers 404 where the token cannot see the repository, as GitHub does for a private one.
+func (s *Server) withRepository(h handler) handler {
 	return s.requireToken(func(q *request) answer {
 		name := strings.ToLower(q.PathValue("owner") + "/" + q.PathValue("repo"))
 		if r := s.moved[name]; r != nil && q.token.seesRepository(r) {
@@ -193,7 +193,7 @@ func (s *Server) inRepository(h handler) handler {
 	})
 }
 
-// redirectTo is the answer to a repository's former name. Source:
+// redirectTo returns the answer to a repository's former name. Source:
 // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
 func (q *request) redirectTo(r *repository) answer {
 	parts := strings.SplitN(q.URL.EscapedPath(), "/", 5) // "", repos, owner, name, the rest
@@ -209,10 +209,10 @@ func (q *request) redirectTo(r *repository) answer {
 	return a
 }
 
-// inScope finds the environment that the path names, or the repository's own scope. An archived repository can only
+// withScope finds the environment that the path names, or the repository's own scope. An archived repository can only
 // be read.
-func (s *Server) inScope(h handler) handler {
-	return s.inRepository(func(q *request) answer {
+func (s *Server) withScope(h handler) handler {
+	return s.withRepository(func(q *request) answer {
 		q.scope = q.repository.scope
 		if environment := q.PathValue("environment"); environment != "" {
 			q.scope = q.repository.environments[strings.ToLower(environment)]

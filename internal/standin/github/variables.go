@@ -29,7 +29,7 @@ func (s *Server) deleteVariable(q *request) answer {
 	if !s.removeVariable(q.scope, q.token.of, name) {
 		return notFound()
 	}
-	return noContent()
+	return noContentAnswer()
 }
 
 type variableInput struct {
@@ -72,13 +72,13 @@ func (s *Server) updateVariable(q *request) answer {
 	case in.Name != nil && strings.ToUpper(*in.Name) != name:
 		return errorAnswer(http.StatusNotImplemented, "the stand-in does not implement renaming a variable")
 	case in.Value == nil:
-		return noContent()
+		return noContentAnswer()
 	}
 	if refused, good := in.checkInput(name); !good {
 		return refused
 	}
 	s.setVariable(q.scope, q.token.of, name, *in.Value)
-	return noContent()
+	return noContentAnswer()
 }
 
 func (in variableInput) checkInput(name string) (answer, bool) {

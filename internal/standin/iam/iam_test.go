@@ -91,8 +91,8 @@ func (w *world) list() (all []string) {
 	return all
 }
 
-// who asks STS with a user's key.
-func (w *world) who(id, secret string) (*sts.GetCallerIdentityOutput, error) {
+// callerIdentity asks STS with a user's key.
+func (w *world) callerIdentity(id, secret string) (*sts.GetCallerIdentityOutput, error) {
 	cfg := w.cfg.Copy()
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(id, secret, "")
 	return sts.NewFromConfig(cfg).GetCallerIdentity(w.t.Context(), &sts.GetCallerIdentityInput{})
@@ -105,8 +105,8 @@ func (w *world) lastUsed(id string) *sdk.GetAccessKeyLastUsedOutput {
 	return out
 }
 
-// code is an error's code and HTTP status, or "".
-func code(err error) string {
+// errorCode returns an error's code and HTTP status, or "".
+func errorCode(err error) string {
 	api, _ := errors.AsType[smithy.APIError](err)
 	response, is := errors.AsType[*awshttp.ResponseError](err)
 	if api == nil || !is {
@@ -115,9 +115,9 @@ func code(err error) string {
 	return api.ErrorCode() + " " + http.StatusText(response.HTTPStatusCode())
 }
 
-func (w *world) fails(err error, want string) {
+func (w *world) wantErrorCode(err error, want string) {
 	w.t.Helper()
-	if got := code(err); got != want {
+	if got := errorCode(err); got != want {
 		w.t.Errorf("error is %q (%v), want %q", got, err, want)
 	}
 }
@@ -136,7 +136,7 @@ func TestAKeyIsMadeListedUsedAndTakenAway(t *testing.T) {
 		t.Error("a key that nobody has used was used")
 	}
 	w.Advance(time.Hour)
-	me, err := w.who(id, secret)
+	me, err := w.callerIdentity(id, secret)
 	w.must(err)
 	if *me.Account != account || *me.Arn != "arn:aws:iam::"+account+":user/"+user || !strings.HasPrefix(*me.UserId, "AIDA") {
 		t.Errorf("it belongs to %s in %s", *me.Arn, *me.Account)
@@ -151,20 +151,20 @@ func TestAKeyIsMadeListedUsedAndTakenAway(t *testing.T) {
 	if diff := cmp.Diff([]string{id + " Inactive"}, w.list()); diff != "" {
 		t.Error(diff)
 	}
-	_, err = w.who(id, secret)
-	w.fails(err, "InvalidClientTokenId Forbidden")
+	_, err = w.callerIdentity(id, secret)
+	w.wantErrorCode(err, "InvalidClientTokenId Forbidden")
 	w.must(w.update(id, types.StatusTypeActive))
-	_, err = w.who(id, secret)
+	_, err = w.callerIdentity(id, secret)
 	w.must(err)
 
 	w.must(w.remove(id))
 	if len(w.list()) > 0 || len(w.IAM.Keys(iam.User{Account: account, Name: user})) > 0 {
 		t.Error("a deleted key is there")
 	}
-	_, err = w.who(id, secret)
-	w.fails(err, "InvalidClientTokenId Forbidden")
-	w.fails(w.remove(id), "NoSuchEntity Not Found")
-	w.fails(w.update(id, types.StatusTypeActive), "NoSuchEntity Not Found")
+	_, err = w.callerIdentity(id, secret)
+	w.wantErrorCode(err, "InvalidClientTokenId Forbidden")
+	w.wantErrorCode(w.remove(id), "NoSuchEntity Not Found")
+	w.wantErrorCode(w.update(id, types.StatusTypeActive), "NoSuchEntity Not Found")
 	if diff := cmp.Diff([]string{id + " Active", id + " Active"}, w.dead); diff != "" {
 		t.Errorf("told of deaths (-want +got):\n%s", diff)
 	}
@@ -175,7 +175,7 @@ func TestAUserHasTwoKeysAtMostWhateverTheirStatus(t *testing.T) {
 	first, second := *w.create().AccessKeyId, *w.create().AccessKeyId
 	w.must(w.update(first, types.StatusTypeInactive))
 	_, err := w.CreateAccessKey(t.Context(), &sdk.CreateAccessKeyInput{UserName: aws.String(user)})
-	w.fails(err, "LimitExceeded Conflict")
+	w.wantErrorCode(err, "LimitExceeded Conflict")
 	if _, is := errors.AsType[*types.LimitExceededException](err); !is {
 		t.Errorf("the client takes it for %T", err)
 	}
@@ -282,11 +282,11 @@ func TestWhatIsRefusedIsRefusedAsTheAPISays(t *testing.T) {
 			_, err := sts.NewFromConfig(w.cfg).GetSessionToken(ctx, &sts.GetSessionTokenInput{})
 			return err
 		}, "StandinNotImplemented Not Implemented"},
-		"a key that never was": {func() error { _, err := w.who("AKIAAAAAAAAAAAAAAAAA", "x"); return err }, "InvalidClientTokenId Forbidden"},
-		"a wrong secret":       {func() error { _, err := w.who(*k.AccessKeyId, "x"); return err }, "SignatureDoesNotMatch Forbidden"},
+		"a key that never was": {func() error { _, err := w.callerIdentity("AKIAAAAAAAAAAAAAAAAA", "x"); return err }, "InvalidClientTokenId Forbidden"},
+		"a wrong secret":       {func() error { _, err := w.callerIdentity(*k.AccessKeyId, "x"); return err }, "SignatureDoesNotMatch Forbidden"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := code(c.do()); got != c.want {
+			if got := errorCode(c.do()); got != c.want {
 				t.Errorf("error is %q, want %q", got, c.want)
 			}
 		})
@@ -314,9 +314,9 @@ func TestWhatClientsSeeIsBehind(t *testing.T) {
 	id, secret := *k.AccessKeyId, *k.SecretAccessKey
 	mine := iam.User{Account: account, Name: user}
 	works := func() bool {
-		_, err := w.who(id, secret)
+		_, err := w.callerIdentity(id, secret)
 		if err != nil {
-			w.fails(err, "InvalidClientTokenId Forbidden")
+			w.wantErrorCode(err, "InvalidClientTokenId Forbidden")
 		}
 		if byID, bySecret := w.IAM.Accepts(mine, id, false, "", ""), w.IAM.Accepts(mine, secret, false, "", ""); byID != (err == nil) || bySecret != byID {
 			t.Errorf("STS says %v, and a service accepts the id: %v, the secret: %v", err, byID, bySecret)
@@ -379,7 +379,7 @@ func TestEveryCallPassesTheTap(t *testing.T) {
 	w.list()
 	w.lastUsed(*k.AccessKeyId)
 	w.must(w.update(*k.AccessKeyId, types.StatusTypeInactive))
-	_, _ = w.who(*k.AccessKeyId, *k.SecretAccessKey)
+	_, _ = w.callerIdentity(*k.AccessKeyId, *k.SecretAccessKey)
 	var got []string
 	for _, c := range w.Tap.Calls() {
 		what := "reads"
@@ -400,10 +400,10 @@ func TestEveryCallPassesTheTap(t *testing.T) {
 	} {
 		w.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: outcome} })
 		_, err := w.ListAccessKeys(t.Context(), &sdk.ListAccessKeysInput{UserName: aws.String(user)})
-		w.fails(err, want)
+		w.wantErrorCode(err, want)
 	}
 	w.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: sim.Lost} })
-	if err := w.remove(*k.AccessKeyId); err == nil || code(err) != "" {
+	if err := w.remove(*k.AccessKeyId); err == nil || errorCode(err) != "" {
 		t.Errorf("a lost answer is %v", err)
 	}
 	w.Tap.OnCall(nil)

@@ -34,26 +34,26 @@ func (e *emulator) key() *types.AccessKey {
 	return out.AccessKey
 }
 
-func (e *emulator) says(err error) string {
+func (e *emulator) describeError(err error) string {
 	if err == nil {
 		return "works"
 	}
-	return code(err)
+	return errorCode(err)
 }
 
 func (e *emulator) update(k *types.AccessKey, to types.StatusType) string {
 	_, err := e.UpdateAccessKey(e.t.Context(), &sdk.UpdateAccessKeyInput{UserName: &e.user, AccessKeyId: k.AccessKeyId, Status: to})
-	return e.says(err)
+	return e.describeError(err)
 }
 
 func (e *emulator) remove(k *types.AccessKey) string {
 	_, err := e.DeleteAccessKey(e.t.Context(), &sdk.DeleteAccessKeyInput{UserName: &e.user, AccessKeyId: k.AccessKeyId})
-	return e.says(err)
+	return e.describeError(err)
 }
 
 func (e *emulator) create() string {
 	_, err := e.CreateAccessKey(e.t.Context(), &sdk.CreateAccessKeyInput{UserName: &e.user})
-	return e.says(err)
+	return e.describeError(err)
 }
 
 func (e *emulator) statuses() string {
@@ -61,7 +61,7 @@ func (e *emulator) statuses() string {
 	for pages := sdk.NewListAccessKeysPaginator(e.Client, &sdk.ListAccessKeysInput{UserName: &e.user}); pages.HasMorePages(); {
 		out, err := pages.NextPage(e.t.Context())
 		if err != nil {
-			return e.says(err)
+			return e.describeError(err)
 		}
 		for _, k := range out.AccessKeyMetadata {
 			all = append(all, string(k.Status))
@@ -70,12 +70,12 @@ func (e *emulator) statuses() string {
 	return strings.Join(all, " ")
 }
 
-func (e *emulator) who(k *types.AccessKey, secret string) string {
+func (e *emulator) callerIdentity(k *types.AccessKey, secret string) string {
 	cfg := e.cfg.Copy()
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(*k.AccessKeyId, secret, "")
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(e.t.Context(), &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return e.says(err)
+		return e.describeError(err)
 	}
 	return strings.TrimPrefix(*who.Arn, "arn:aws:iam::"+*who.Account+":")
 }
@@ -83,13 +83,13 @@ func (e *emulator) who(k *types.AccessKey, secret string) string {
 func (e *emulator) lastUsed(id *string) string {
 	out, err := e.GetAccessKeyLastUsed(e.t.Context(), &sdk.GetAccessKeyLastUsedInput{AccessKeyId: id})
 	if err != nil {
-		return e.says(err)
+		return e.describeError(err)
 	}
 	return fmt.Sprintf("%s, a date: %v", aws.ToString(out.AccessKeyLastUsed.ServiceName), out.AccessKeyLastUsed.LastUsedDate != nil)
 }
 
-// lifecycle is what the life of an access key is on AWS, as the API documents it: what is seen, in order. A user is written
-// as "user/me".
+// lifecycle is what the life of an access key is on AWS, as the API documents it: what is seen, in order. A user is
+// written as "user/me".
 func lifecycle() map[string]struct {
 	see  func(e *emulator) []string
 	want []string
@@ -102,7 +102,7 @@ func lifecycle() map[string]struct {
 	return map[string]fact{
 		"a key is made Active, and works": {func(e *emulator) []string {
 			k := e.key()
-			return []string{string(k.Status), e.statuses(), e.who(k, *k.SecretAccessKey)}
+			return []string{string(k.Status), e.statuses(), e.callerIdentity(k, *k.SecretAccessKey)}
 		}, []string{"Active", "Active", "user/me"}},
 		"a user has two keys": {func(e *emulator) []string {
 			e.key()
@@ -112,27 +112,27 @@ func lifecycle() map[string]struct {
 		}, []string{"LimitExceeded Conflict", "works", "LimitExceeded Conflict", "works", "works", "Active Active"}},
 		"an Inactive key does not work, and does again when it is Active": {func(e *emulator) []string {
 			k := e.key()
-			return []string{e.update(k, types.StatusTypeInactive), e.statuses(), e.who(k, *k.SecretAccessKey), e.update(k, types.StatusTypeActive), e.who(k, *k.SecretAccessKey)}
+			return []string{e.update(k, types.StatusTypeInactive), e.statuses(), e.callerIdentity(k, *k.SecretAccessKey), e.update(k, types.StatusTypeActive), e.callerIdentity(k, *k.SecretAccessKey)}
 		}, []string{"works", "Inactive", "InvalidClientTokenId Forbidden", "works", "user/me"}},
 		"a deleted key does not work": {func(e *emulator) []string {
 			k := e.key()
-			return []string{e.remove(k), e.statuses(), e.who(k, *k.SecretAccessKey), e.remove(k), e.update(k, types.StatusTypeActive)}
+			return []string{e.remove(k), e.statuses(), e.callerIdentity(k, *k.SecretAccessKey), e.remove(k), e.update(k, types.StatusTypeActive)}
 		}, []string{"works", "", "InvalidClientTokenId Forbidden", "NoSuchEntity Not Found", "NoSuchEntity Not Found"}},
 		"a secret belongs to its key": {func(e *emulator) []string {
 			k := e.key()
-			return []string{e.who(k, "x")}
+			return []string{e.callerIdentity(k, "x")}
 		}, []string{"SignatureDoesNotMatch Forbidden"}},
 		"a use is known": {func(e *emulator) []string {
 			k := e.key()
 			before := e.lastUsed(k.AccessKeyId)
-			e.who(k, *k.SecretAccessKey)
+			e.callerIdentity(k, *k.SecretAccessKey)
 			return []string{before, e.lastUsed(k.AccessKeyId)}
 		}, []string{"N/A, a date: false", "sts, a date: true"}},
 		"a key is made, listed and deleted of a user who is there": {func(e *emulator) []string {
 			_, create := e.CreateAccessKey(e.t.Context(), &sdk.CreateAccessKeyInput{UserName: nobody})
 			_, list := e.ListAccessKeys(e.t.Context(), &sdk.ListAccessKeysInput{UserName: nobody})
 			_, remove := e.DeleteAccessKey(e.t.Context(), &sdk.DeleteAccessKeyInput{UserName: nobody, AccessKeyId: e.key().AccessKeyId})
-			return []string{e.says(create), e.says(list), e.says(remove)}
+			return []string{e.describeError(create), e.describeError(list), e.describeError(remove)}
 		}, []string{"NoSuchEntity Not Found", "NoSuchEntity Not Found", "NoSuchEntity Not Found"}},
 	}
 }

@@ -21,9 +21,9 @@ type operation struct {
 	do    func(s *Service, account string, in url.Values) (result any, err error)
 }
 
-// listOperations are what rotary, its tests and its stage need of IAM
+// operationTable returns the operations that rotary, its tests and its stage need of IAM
 // (https://docs.aws.amazon.com/IAM/latest/APIReference/API_Operations.html).
-func listOperations() map[string]operation {
+func operationTable() map[string]operation {
 	return map[string]operation{
 		"CreateUser":           {[]string{"UserName", "Path"}, (*Service).createUser},
 		"GetUser":              {[]string{"UserName"}, (*Service).getUser},
@@ -95,7 +95,7 @@ func (s *Service) createAccessKey(account string, in url.Values) (any, error) {
 	if len(there) >= perUser {
 		return nil, &wire.Error{Code: "LimitExceeded", Message: fmt.Sprintf("Cannot exceed quota for AccessKeysPerUser: %d", perUser), Status: http.StatusConflict}
 	}
-	k := &key{id: s.newID("AKIA", account+u.Name), secret: s.cfg.Secret(), owner: u, states: []state{{s.now(), Active}}}
+	k := &key{id: s.newID("AKIA", account+u.Name), secret: s.cfg.Secret(), owner: u, states: []keyState{{s.now(), Active}}}
 	u.keys = append(u.keys, k)
 	s.keys[k.id] = k
 	return accessKeyResult{u.Name, k.id, Active, k.secret, formatDate(s.now())}, nil
@@ -143,7 +143,7 @@ func (s *Service) answerPage(all []metadata, in url.Values) (any, error) {
 }
 
 func (s *Service) updateAccessKey(account string, in url.Values) (any, error) {
-	k, err := s.keyOf(account, in)
+	k, err := s.findRequestedKey(account, in)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (s *Service) updateAccessKey(account string, in url.Values) (any, error) {
 }
 
 func (s *Service) deleteAccessKey(account string, in url.Values) (any, error) {
-	k, err := s.keyOf(account, in)
+	k, err := s.findRequestedKey(account, in)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (s *Service) getAccessKeyLastUsed(account string, in url.Values) (any, erro
 	return last, nil
 }
 
-// findNamedUser is the user that a request names. IAM takes the caller where it names none; the stand-in does not.
+// findNamedUser returns the user that a request names. IAM takes the caller where it names none; the stand-in does not.
 func (s *Service) findNamedUser(account string, in url.Values) (*user, error) {
 	name, err := userName(in)
 	if err != nil {
@@ -196,7 +196,7 @@ func (s *Service) findNamedUser(account string, in url.Values) (*user, error) {
 	return s.findUser(account, name)
 }
 
-func (s *Service) keyOf(account string, in url.Values) (*key, error) {
+func (s *Service) findRequestedKey(account string, in url.Values) (*key, error) {
 	u, err := s.findNamedUser(account, in)
 	if err != nil {
 		return nil, err

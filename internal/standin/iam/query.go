@@ -15,7 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// The versions of the two APIs, by which the query protocol tells them apart, and their namespaces.
+// The versions of the two APIs, which the query protocol goes by, and their namespaces.
 const (
 	iamVersion   = "2010-05-08"
 	stsVersion   = "2011-06-15"
@@ -64,7 +64,7 @@ func readRequest(r *http.Request) request {
 	return q
 }
 
-// signingKeyID is the access key id that a request was signed with.
+// signingKeyID returns the access key id that a request was signed with.
 func (q request) signingKeyID() string {
 	_, credential, _ := strings.Cut(q.Header.Get("Authorization"), "Credential=")
 	id, _, _ := strings.Cut(credential, "/")
@@ -82,7 +82,7 @@ func (s *Service) answerRequest(q request) (any, error) {
 }
 
 func (s *Service) answerIAM(q request) (any, error) {
-	op, known := listOperations()[q.call.Operation]
+	op, known := operationTable()[q.call.Operation]
 	if !known {
 		return nil, wire.NotImplemented("iam %s", q.call.Operation)
 	}
@@ -99,7 +99,7 @@ func (s *Service) answerIAM(q request) (any, error) {
 	return op.do(s, q.call.Account, q.form)
 }
 
-// refusalError is the query protocols' error for an outcome that a hook chose.
+// refusalError returns the query protocols' error for an outcome that a hook chose.
 func refusalError(o sim.Outcome) error {
 	switch o {
 	case sim.Throttled:

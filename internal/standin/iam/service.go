@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config is what a Service needs of the world around it.
+// Config holds what a Service depends on.
 type Config struct {
 	Clock  *sim.Clock
 	Tap    *sim.Tap
@@ -48,7 +48,7 @@ type Key struct {
 	Created time.Time
 }
 
-// Lag is how far what clients see is behind: IAM is eventually consistent
+// Lag is the delay of what clients see: IAM is eventually consistent
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
 type Lag struct {
 	Keys  time.Duration // so much later STS, and whoever asks Accepts, know of a key and of what becomes of it
@@ -67,16 +67,16 @@ type user struct {
 type key struct {
 	id, secret string
 	owner      *user
-	states     []state
-	uses       []use
+	states     []keyState
+	uses       []keyUse
 }
 
-type state struct {
+type keyState struct {
 	since  time.Time
 	status string // Active, Inactive, or "" for deleted
 }
 
-type use struct {
+type keyUse struct {
 	at              time.Time
 	service, region string
 }
@@ -87,7 +87,7 @@ const (
 	Inactive = "Inactive"
 )
 
-// perUser is how many access keys a user can have
+// perUser is the quota of access keys per user
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const perUser = 2
 
@@ -102,7 +102,7 @@ func New(cfg Config) *Service {
 	return &Service{cfg: cfg, users: map[User]*user{}, keys: map[string]*key{}}
 }
 
-// randomSecret makes 40 characters, as AWS does.
+// randomSecret returns 40 characters, as AWS does.
 func randomSecret() string {
 	b := make([]byte, 30)
 	_, _ = rand.Read(b)
@@ -131,8 +131,8 @@ func (s *Service) Keys(u User) (all []Key) {
 	return all
 }
 
-// Accepts says whether a credential is the id or the secret of one of a user's keys that is seen to be active: what a
-// service of AWS would say. used makes it a use of that key, by a service in a region.
+// Accepts reports whether a credential is the id or the secret of one of a user's keys that is seen to be active, as
+// AWS's services check it. used makes it a use of that key, by a service in a region.
 func (s *Service) Accepts(u User, credential string, used bool, service, region string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,9 +161,9 @@ func (s *Service) Use(id, service, region string) {
 	}
 }
 
-// noteUse forgets what nobody can ask for any more.
+// noteUse records a use, and drops those that are older than any answer reaches back.
 func (s *Service) noteUse(k *key, service, region string) {
-	k.uses = append(k.uses, use{s.now(), service, region})
+	k.uses = append(k.uses, keyUse{s.now(), service, region})
 	for len(k.uses) > 1 && !k.uses[1].at.After(s.now().Add(-s.lag.Uses)) {
 		k.uses = k.uses[1:]
 	}
@@ -173,7 +173,7 @@ func (s *Service) now() time.Time { return s.cfg.Clock.Now() }
 
 func (k *key) currentStatus() string { return k.states[len(k.states)-1].status }
 
-// statusAt is the status that the key had then; "" where it did not exist yet, or no more.
+// statusAt returns the status that the key had then; "" where it did not exist yet, or no more.
 func (k *key) statusAt(then time.Time) (status string) {
 	for _, st := range k.states {
 		if !st.since.After(then) {
@@ -187,7 +187,8 @@ func (k *key) exportKey() Key {
 	return Key{User: k.owner.User, ID: k.id, Status: k.currentStatus(), Created: k.states[0].since}
 }
 
-// setKeyStatus changes a key's status. It is called, and returns, with the lock held, and lets go of it to tell of a death.
+// setKeyStatus changes a key's status. It is called, and returns, with the lock held, and releases it
+// to call OnDead.
 func (s *Service) setKeyStatus(k *key, status string) {
 	if k.currentStatus() == Active && status != Active {
 		dying := k.exportKey()
@@ -195,17 +196,18 @@ func (s *Service) setKeyStatus(k *key, status string) {
 		s.cfg.OnDead(dying)
 		s.mu.Lock()
 	}
-	k.states = append(k.states, state{s.now(), status})
+	k.states = append(k.states, keyState{s.now(), status})
 }
 
-// newID makes an id as AWS's look, which follows from how many were made before: a world runs the same way again.
+// newID returns an id in AWS's form that follows from the number of those made before: a world can be replayed.
 func (s *Service) newID(prefix, of string) string {
 	s.made++
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s #%d", prefix, of, s.made))
 	return prefix + base32.StdEncoding.EncodeToString(sum[:])[:16]
 }
 
-// isKeyID says whether somebody signs with an access key of a user. Any other id is somebody whom the stand-in lets in.
+// isKeyID reports whether somebody signs with an access key of a user. Any other id is somebody whom the stand-in lets
+// in.
 func isKeyID(id string) bool { return len(id) == 20 && strings.HasPrefix(id, "AKIA") }
 
 func (s *Service) findUser(account, name string) (*user, error) {

@@ -19,7 +19,7 @@ type callerIdentity struct {
 	UserID  string `xml:"UserId"`
 }
 
-// answerSTS knows GetCallerIdentity and refuses everything else.
+// answerSTS answers GetCallerIdentity and refuses everything else.
 func (s *Service) answerSTS(q request) (any, error) {
 	if q.call.Operation != "GetCallerIdentity" {
 		return nil, wire.NotImplemented("sts %s", q.call.Operation)
@@ -49,8 +49,8 @@ func (s *Service) authenticateUser(q request) (any, error) {
 	return callerIdentity{k.owner.Account, k.owner.userARN(), k.owner.id}, nil
 }
 
-// verifySignature signs the request again, with what was signed of it, and compares. When it was signed does not matter: clients
-// sign by the clock on the wall.
+// verifySignature signs the request again, with what was signed of it, and compares. When it was signed does not
+// matter: clients sign by the clock on the wall.
 func (k *key) verifySignature(q request) bool {
 	at, err := time.Parse("20060102T150405Z", q.Header.Get("X-Amz-Date"))
 	if err != nil {

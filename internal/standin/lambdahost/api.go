@@ -45,7 +45,7 @@ func refuseUnknown(_ http.ResponseWriter, r *http.Request, _ []byte) error {
 	return wire.NotImplemented("lambda %s %s", r.Method, r.URL.Path)
 }
 
-// refusalError is Lambda's own error for an outcome that a hook chose.
+// refusalError returns Lambda's own error for an outcome that a hook chose.
 func refusalError(o sim.Outcome) error {
 	if o == sim.Throttled {
 		return &wire.Error{Code: "TooManyRequestsException", Message: "Rate Exceeded.", Status: http.StatusTooManyRequests}
@@ -162,7 +162,7 @@ func (h *Host) InvokeAsync(nameOrARN string, payload []byte) error {
 		return err
 	}
 	if len(payload) > maxAsyncPayload {
-		return tooLarge(maxAsyncPayload)
+		return sizeError(maxAsyncPayload)
 	}
 	h.runAttemptAfter(0, asyncEvent{arn: f.arn, payload: payload, accepted: h.cfg.Clock.Now()})
 	return nil

@@ -17,7 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// client is the genuine SDK client, talking to h in memory as the function "caller" would.
+// client returns the genuine SDK client, talking to h in memory as the function "caller" would.
 func client(h *Host) *lambda.Client {
 	return lambda.New(lambda.Options{
 		Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider(account, "x", "caller"),
@@ -25,8 +25,8 @@ func client(h *Host) *lambda.Client {
 	})
 }
 
-// scripted registers a function in process that fails as often as told, and counts.
-func scripted(h *Host, failures int) *int {
+// scriptFailures registers a function in process that fails the given number of times, and counts.
+func scriptFailures(h *Host, failures int) *int {
 	calls := 0
 	h.Register(Function{Name: "fn", Timeout: 90 * time.Second, Concurrency: 1, Handler: func(_ context.Context, payload []byte) ([]byte, error) {
 		calls++
@@ -40,7 +40,7 @@ func scripted(h *Host, failures int) *int {
 
 func TestInvokeAPI(t *testing.T) {
 	h := newHost(t)
-	scripted(h, 1)
+	scriptFailures(h, 1)
 	c := client(h)
 	for _, want := range []struct{ functionError, payload string }{
 		{"Unhandled", `{"errorMessage":"not yet","errorType":"errorString"}`},
@@ -63,7 +63,7 @@ func TestInvokeAsyncRetriesTwice(t *testing.T) {
 		want     int
 	}{{0, 0, 1}, {1, 59 * time.Second, 1}, {1, time.Minute, 2}, {2, 3 * time.Minute, 3}, {9, time.Hour, 3}} {
 		h := newHost(t)
-		calls := scripted(h, tc.failures)
+		calls := scriptFailures(h, tc.failures)
 		out, err := client(h).Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("fn"), InvocationType: types.InvocationTypeEvent})
 		if err != nil || out.StatusCode != http.StatusAccepted {
 			t.Fatalf("got %v, %v", out, err)
@@ -80,7 +80,7 @@ func TestInvokeAsyncRetriesTwice(t *testing.T) {
 
 func TestInvokeAsyncWaitsOutThrottling(t *testing.T) {
 	h := newHost(t)
-	calls := scripted(h, 0)
+	calls := scriptFailures(h, 0)
 	f, err := h.findFunction("fn")
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestInvokeAsyncWaitsOutThrottling(t *testing.T) {
 
 func TestDryRunAndGetFunction(t *testing.T) {
 	h := newHost(t)
-	calls := scripted(h, 0)
+	calls := scriptFailures(h, 0)
 	c := client(h)
 	out, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("fn"), InvocationType: types.InvocationTypeDryRun})
 	if err != nil || out.StatusCode != http.StatusNoContent || *calls != 0 {
@@ -121,7 +121,7 @@ func TestDryRunAndGetFunction(t *testing.T) {
 
 func TestAPIRefusals(t *testing.T) {
 	h := newHost(t)
-	scripted(h, 0)
+	scriptFailures(h, 0)
 	c := client(h)
 	invoke := func(in lambda.InvokeInput) error { _, err := c.Invoke(t.Context(), &in); return err }
 	var missing *types.ResourceNotFoundException
@@ -147,7 +147,7 @@ func TestAPIRefusals(t *testing.T) {
 
 func TestCallsAreTapped(t *testing.T) {
 	h := newHost(t)
-	calls := scripted(h, 0)
+	calls := scriptFailures(h, 0)
 	c := client(h)
 	outcome := sim.Works
 	h.cfg.Tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: outcome} })

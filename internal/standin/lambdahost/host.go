@@ -32,7 +32,7 @@ type Function struct {
 	Sources     []string                                                  // ARNs, * and ? stand for anything, for which Callers may call; none: for all
 }
 
-// Config says where a Host stands.
+// Config holds what a Host depends on.
 type Config struct {
 	Clock           *sim.Clock
 	Account, Region string
@@ -99,7 +99,8 @@ func (h *Host) ARN(name string) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", h.cfg.Region, h.cfg.Account, name)
 }
 
-// Allows says whether the function exists and its resource policy lets the service principal invoke it for source, an ARN.
+// Allows reports whether the function exists and its resource policy lets the service principal invoke it for source,
+// an ARN.
 func (h *Host) Allows(arn, principal, source string) bool {
 	f, err := h.findFunction(arn)
 	if err != nil || !slices.Contains(f.Callers, principal) {
@@ -108,7 +109,7 @@ func (h *Host) Allows(arn, principal, source string) bool {
 	return len(f.Sources) == 0 || slices.ContainsFunc(f.Sources, func(pattern string) bool { return matchesARNLike(pattern, source) })
 }
 
-// matchesARNLike compares as the operator ArnLike of a policy does.
+// matchesARNLike reports whether an ARN matches a pattern, as a policy's operator ArnLike does.
 func matchesARNLike(pattern, arn string) bool {
 	re := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern))
 	return regexp.MustCompile(`^(?s:` + re + `)$`).MatchString(arn)

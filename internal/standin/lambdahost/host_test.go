@@ -301,16 +301,16 @@ func TestCallsBackAndCrashes(t *testing.T) {
 	}
 }
 
-// printed tells that something was printed.
-type printed chan struct{}
+// printSignal signals that something was printed.
+type printSignal chan struct{}
 
-func (p printed) Write(b []byte) (int, error) {
+func (p printSignal) Write(b []byte) (int, error) {
 	p <- struct{}{}
 	return len(b), nil
 }
 
 func TestCloseEndsWhatRuns(t *testing.T) {
-	log := make(printed, 10)
+	log := make(printSignal, 10)
 	h := New(Config{Clock: sim.NewClock(time.Unix(0, 0)), Account: account, Region: "us-east-1", Log: log})
 	register(t, h, Function{})
 	done := make(chan Result)

@@ -21,7 +21,7 @@ const (
 	maxAsyncPayload = 1 << 20
 )
 
-// Result is what became of an invocation. A function that failed is a Result, not an error.
+// Result is the result of an invocation. A function that failed is a Result, not an error.
 type Result struct {
 	Payload       []byte // the function's answer, or {errorType, errorMessage, ...}
 	FunctionError string // "" or Unhandled
@@ -46,7 +46,7 @@ func (h *Host) Invoke(ctx context.Context, nameOrARN string, payload []byte) (Re
 		return Result{}, err
 	}
 	if len(payload) > maxPayload {
-		return Result{}, tooLarge(maxPayload)
+		return Result{}, sizeError(maxPayload)
 	}
 	id, err := h.enterInvocation(f)
 	if err != nil {
@@ -55,9 +55,9 @@ func (h *Host) Invoke(ctx context.Context, nameOrARN string, payload []byte) (Re
 	defer h.leaveInvocation(f)
 	in := invocation{id: id, arn: f.arn, payload: payload}
 	if f.Handler != nil {
-		return limitAnswer(h.callInProcess(ctx, f, in)), nil
+		return limitAnswer(h.callHandler(ctx, f, in)), nil
 	}
-	return h.runInProcess(ctx, f, in)
+	return h.runInOwnProcess(ctx, f, in)
 }
 
 // enterInvocation counts an invocation in and names it, unless the reserved concurrency is used up.
@@ -81,26 +81,26 @@ func (h *Host) leaveInvocation(f *function) {
 	f.running--
 }
 
-// callInProcess runs a function that lives in this process.
-func (h *Host) callInProcess(ctx context.Context, f *function, in invocation) (r Result) {
+// callHandler runs a function that lives in this process.
+func (h *Host) callHandler(ctx context.Context, f *function, in invocation) (r Result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.Timeout)
 	defer cancel()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: in.id, InvokedFunctionArn: in.arn})
 	defer func() {
 		if p := recover(); p != nil {
 			h.out.printLine(fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
-			r = failedResult(typeName(p), fmt.Sprint(p))
+			r = failedResult(errorTypeName(p), fmt.Sprint(p))
 		}
 	}()
 	answer, err := f.Handler(ctx, in.payload)
 	if err != nil {
-		return failedResult(typeName(err), err.Error())
+		return failedResult(errorTypeName(err), err.Error())
 	}
 	return Result{Payload: answer}
 }
 
-// runInProcess gives work to the function's process, starting one where none is warm.
-func (h *Host) runInProcess(ctx context.Context, f *function, in invocation) (Result, error) {
+// runInOwnProcess gives an invocation to the function's process, starting one where none is warm.
+func (h *Host) runInOwnProcess(ctx context.Context, f *function, in invocation) (Result, error) {
 	select {
 	case <-f.turn:
 	case <-ctx.Done():
@@ -157,13 +157,13 @@ func (h *Host) endReplacedProcess(f *function) {
 	}
 }
 
-// failedResult is the result of a function that did not answer.
+// failedResult returns the result of a function that did not answer.
 func failedResult(errorType, message string) Result {
 	body, _ := json.Marshal(map[string]string{"errorType": errorType, "errorMessage": message}) // strings always encode
 	return Result{Payload: body, FunctionError: "Unhandled", ErrorType: errorType, ErrorMessage: message}
 }
 
-// limitAnswer replaces an answer that is over the quota.
+// limitAnswer replaces an answer that is over the quota by the error that Lambda has for it.
 func limitAnswer(r Result) Result {
 	if len(r.Payload) > maxPayload {
 		return failedResult("Function.ResponseSizeTooLarge", fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", maxPayload))
@@ -171,13 +171,13 @@ func limitAnswer(r Result) Result {
 	return r
 }
 
-func tooLarge(limit int) error {
+func sizeError(limit int) error {
 	return &wire.Error{Code: "RequestTooLargeException", Status: http.StatusRequestEntityTooLarge,
 		Message: fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", limit)}
 }
 
-// typeName is what aws-lambda-go reports as the errorType of v.
-func typeName(v any) string {
+// errorTypeName returns the errorType that aws-lambda-go reports for v.
+func errorTypeName(v any) string {
 	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -7,15 +7,15 @@ import (
 	"sync"
 )
 
-// mark is written into the pipe by sync. No function prints it.
+// mark is written into the pipe by waitForOutput. No function prints it.
 const mark = "\x00\x01lambdahost sync\x01\x00"
 
-// output collects what functions print. They write straight into one pipe, so their order is kept, and sync can
-// tell that everything written before it has arrived.
+// output collects what functions print. They write straight into one pipe, so their order is kept, and
+// waitForOutput knows when everything written before it has arrived.
 type output struct {
 	file *os.File // the pipe's writing end: stdout and stderr of every process
 
-	turn sync.Mutex    // one sync at a time
+	turn sync.Mutex    // one waitForOutput at a time
 	seen chan struct{} // the mark has come out
 
 	mu      sync.Mutex

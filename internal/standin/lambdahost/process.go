@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// initLimit is how long a bootstrap may take until it first asks for work, in real time: longer than Lambda's ten
+// initLimit is the time that a bootstrap has until it first asks for work, in real time: longer than Lambda's ten
 // seconds, because the machine may have other things to do.
 const initLimit = 2 * time.Minute
 
-// process is one running bootstrap and the Runtime API it talks to. invoke is for one goroutine at a time.
+// process is one running bootstrap and the Runtime API it talks to. runInvocation is for one goroutine at a time.
 //
 //	started ──/next──► parked ──invoke──► working ──answer──► settling ──/next──► parked ...
 //	any state: the process exits, or is killed at the deadline; then it is gone for good
@@ -61,7 +61,7 @@ func (p *process) waitForEnd() {
 	close(p.exited)
 }
 
-// hasEnded says whether the process has ended.
+// hasEnded reports whether the process has ended.
 func (p *process) hasEnded() bool {
 	select {
 	case <-p.exited:
@@ -77,16 +77,17 @@ func (p *process) killAndWait() {
 	<-p.exited
 }
 
-// runInvocation runs one invocation and waits until the process asks for the next one, has ended, or was killed at the deadline.
+// runInvocation runs one invocation and waits until the process asks for the next one, has ended, or was killed at the
+// deadline.
 func (p *process) runInvocation(in invocation, timeout time.Duration) Result {
 	if !p.waitForNext(time.After(initLimit)) {
-		return p.initFailure(in)
+		return p.initFailureResult(in)
 	}
 	p.parked = false
 	in.deadline = time.Now().Add(timeout)
 	deadline := time.After(timeout)
 	if !p.runtime.giveInvocation(in, p.exited) {
-		return p.exitError(in)
+		return p.exitResult(in)
 	}
 	select {
 	case r := <-p.runtime.answers:
@@ -95,7 +96,7 @@ func (p *process) runInvocation(in invocation, timeout time.Duration) Result {
 		}
 		return r
 	case <-p.exited:
-		return p.lastWords(in)
+		return p.endedResult(in)
 	case <-deadline:
 		p.killAndWait()
 		return failedResult("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, timeout.Seconds()))
@@ -116,30 +117,30 @@ func (p *process) waitForNext(limit <-chan time.Time) bool {
 	return p.parked
 }
 
-// initFailure is the result where the process never asked for work.
-func (p *process) initFailure(in invocation) Result {
+// initFailureResult returns the result where the process never asked for work.
+func (p *process) initFailureResult(in invocation) Result {
 	if !p.hasEnded() {
 		p.killAndWait()
 		return failedResult("Sandbox.Timedout", fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", in.id, initLimit.Seconds()))
 	}
-	return p.lastWords(in)
+	return p.endedResult(in)
 }
 
-// lastWords is the result where the process has ended: what it said before, or how it ended.
-func (p *process) lastWords(in invocation) Result {
+// endedResult returns the result where the process has ended: the error that it reported, or its exit status.
+func (p *process) endedResult(in invocation) Result {
 	select {
 	case r := <-p.runtime.answers:
 		return r
 	default:
-		return p.exitError(in)
+		return p.exitResult(in)
 	}
 }
 
-func (p *process) exitError(in invocation) Result {
+func (p *process) exitResult(in invocation) Result {
 	return failedResult("Runtime.ExitError", "RequestId: "+in.id+" Error: "+p.exit)
 }
 
-// processEnvironment is everything a function's process sees of the world; nothing is inherited.
+// processEnvironment returns the environment of a function's process; nothing is inherited.
 func (h *Host) processEnvironment(f *function) []string {
 	env := map[string]string{
 		"_HANDLER":                        "bootstrap",

@@ -33,8 +33,8 @@ func (a *runtimeAPI) registerRoutes() http.Handler {
 	return mux
 }
 
-// giveInvocation hands work to a process that has asked; false means that it ended first. A complaint about its start that
-// did not keep the process from asking is forgotten.
+// giveInvocation hands work to a process that has asked; false means that it ended first. A complaint about its start
+// that did not keep the process from asking is forgotten.
 func (a *runtimeAPI) giveInvocation(in invocation, exited <-chan struct{}) bool {
 	select {
 	case <-a.answers:
@@ -98,7 +98,7 @@ func (a *runtimeAPI) serveError(w http.ResponseWriter, r *http.Request) {
 	a.endInvocation(w, r.PathValue("id"), reportedFailure(r.Header.Get("Lambda-Runtime-Function-Error-Type"), body), http.StatusAccepted)
 }
 
-// serveInitError keeps what a process says before it gives up starting; the first word counts.
+// serveInitError keeps the error of a process that fails to start; the first one counts.
 func (a *runtimeAPI) serveInitError(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))
 	if err != nil {
@@ -127,7 +127,7 @@ func (a *runtimeAPI) endInvocation(w http.ResponseWriter, id string, result Resu
 	a.answers <- result
 }
 
-// reportedFailure is the result of an invocation that the function itself reports as failed.
+// reportedFailure returns the result of an invocation that the function itself reports as failed.
 func reportedFailure(errorType string, body []byte) Result {
 	var said struct{ ErrorType, ErrorMessage string }
 	_ = json.Unmarshal(body, &said) // a body of another shape is passed on as it is

@@ -34,14 +34,14 @@ type secondMetadata struct {
 func (d *Direct) responseMetadata(at time.Time) middleware.Metadata {
 	s := d.second.Load()
 	if s == nil || s.unix != at.Unix() {
-		s = &secondMetadata{at.Unix(), answeredAt(at)}
+		s = &secondMetadata{at.Unix(), metadataAt(at)}
 		d.second.Store(s)
 	}
 	return s.metadata.Clone()
 }
 
-// answeredAt lets the SDK's own middleware set the server time: there is no other way in.
-func answeredAt(at time.Time) middleware.Metadata {
+// metadataAt lets the SDK's own middleware set the server time: there is no other way in.
+func metadataAt(at time.Time) middleware.Metadata {
 	response := &smithyhttp.Response{Response: &http.Response{Header: http.Header{"Date": {at.UTC().Format(http.TimeFormat)}}}}
 	_, metadata, _ := awsmiddleware.RecordResponseTiming{DisableClockSkewCorrection: true}.HandleDeserialize(
 		context.Background(), middleware.DeserializeInput{},
@@ -117,7 +117,7 @@ func (o batchOutput) toSDK() *sdk.BatchGetSecretValueOutput {
 	return out
 }
 
-// timeToSDK is a timestamp as it arrives: with milliseconds, in UTC.
+// timeToSDK returns a timestamp as the client gets it: with milliseconds, in UTC.
 func timeToSDK(t *wire.Time) *time.Time {
 	if t == nil {
 		return nil
@@ -126,7 +126,7 @@ func timeToSDK(t *wire.Time) *time.Time {
 	return &at
 }
 
-// optionalText is a member that is left out where there is none.
+// optionalText returns nil for an empty text: such a member is left out.
 func optionalText(s string) *string {
 	if s == "" {
 		return nil
@@ -134,7 +134,7 @@ func optionalText(s string) *string {
 	return &s
 }
 
-// convertError is what the SDK's client makes of a service's error; nil of nil.
+// convertError returns a service's error as the SDK's client does; nil for nil.
 func convertError(operation string, err error) error {
 	if err == nil {
 		return nil
@@ -146,7 +146,7 @@ func convertError(operation string, err error) error {
 	return &smithy.OperationError{ServiceID: sdk.ServiceID, OperationName: operation, Err: typedException(e.Code, e.Message)}
 }
 
-// typedException is the type that the SDK has for a code, of those that the stand-in answers with.
+// typedException returns the SDK's exception for a code, of those that the stand-in answers with.
 func typedException(code, message string) error {
 	switch code {
 	case "InternalServiceError":

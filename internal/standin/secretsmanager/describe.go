@@ -9,7 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// details is what ListSecrets says of a secret, and DescribeSecret too.
+// details is a secret as ListSecrets and DescribeSecret describe it.
 type details struct {
 	ARN               string
 	Name              string

@@ -34,11 +34,11 @@ func (s *Service) Direct(tap *sim.Tap, caller string) *Direct {
 	return &Direct{svc: s, tap: tap, caller: caller}
 }
 
-// request is what a call asks of the service.
+// request identifies a call for the tap's journal, and a read for answers that are repeated.
 type request struct {
 	operation string
 	secret    string
-	rest      string // with the above, tells reads apart
+	rest      string // with the above, distinguishes reads
 	refused   string // a parameter that was given and is not reproduced
 }
 
@@ -61,7 +61,8 @@ func makeCall[Out any](ctx context.Context, d *Direct, r request, do func() (Out
 	return answer, cmp.Or(callerError(ctx), err)
 }
 
-// callerError says whether the caller has gone: before a call, which is then not made, or while it was made.
+// callerError returns an error where the caller's context has ended: before a call, which is then not made, or while it
+// was made.
 func callerError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return &smithy.CanceledError{Err: err}
@@ -73,7 +74,7 @@ func (r request) questionText() string {
 	return r.operation + "\x00" + r.secret + "\x00" + r.rest + "\x00" + r.refused
 }
 
-// DescribeSecret is the SDK's.
+// DescribeSecret is the method of the SDK's client.
 func (d *Direct) DescribeSecret(ctx context.Context, in *sdk.DescribeSecretInput, _ ...func(*sdk.Options)) (*sdk.DescribeSecretOutput, error) {
 	id := idInput{SecretID: aws.ToString(in.SecretId)}
 	answer, err := makeCall(ctx, d, request{operation: "DescribeSecret", secret: id.SecretID}, func() (details, error) {
@@ -87,7 +88,7 @@ func (d *Direct) DescribeSecret(ctx context.Context, in *sdk.DescribeSecretInput
 	return out, nil
 }
 
-// ListSecretVersionIds is the SDK's.
+// ListSecretVersionIds is the method of the SDK's client.
 func (d *Direct) ListSecretVersionIds(ctx context.Context, in *sdk.ListSecretVersionIdsInput, _ ...func(*sdk.Options)) (*sdk.ListSecretVersionIdsOutput, error) { //nolint:revive // the SDK's name
 	typed := versionsInput{
 		SecretID: aws.ToString(in.SecretId), IncludeDeprecated: aws.ToBool(in.IncludeDeprecated),
@@ -105,7 +106,7 @@ func (d *Direct) ListSecretVersionIds(ctx context.Context, in *sdk.ListSecretVer
 	return out, nil
 }
 
-// GetSecretValue is the SDK's.
+// GetSecretValue is the method of the SDK's client.
 func (d *Direct) GetSecretValue(ctx context.Context, in *sdk.GetSecretValueInput, _ ...func(*sdk.Options)) (*sdk.GetSecretValueOutput, error) {
 	typed := getSecretValueInput{SecretID: aws.ToString(in.SecretId), VersionID: aws.ToString(in.VersionId), VersionStage: aws.ToString(in.VersionStage)}
 	r := request{operation: "GetSecretValue", secret: typed.SecretID, rest: typed.VersionID + "\x00" + typed.VersionStage}
@@ -122,7 +123,7 @@ func (d *Direct) GetSecretValue(ctx context.Context, in *sdk.GetSecretValueInput
 	}, nil
 }
 
-// BatchGetSecretValue is the SDK's.
+// BatchGetSecretValue is the method of the SDK's client.
 func (d *Direct) BatchGetSecretValue(ctx context.Context, in *sdk.BatchGetSecretValueInput, _ ...func(*sdk.Options)) (*sdk.BatchGetSecretValueOutput, error) {
 	typed := batchInput{SecretIDList: slices.Clone(in.SecretIdList)}
 	r := request{operation: "BatchGetSecretValue", rest: strings.Join(typed.SecretIDList, "\x00"), refused: firstGiven(
@@ -139,7 +140,7 @@ func (d *Direct) BatchGetSecretValue(ctx context.Context, in *sdk.BatchGetSecret
 	return out, nil
 }
 
-// PutSecretValue is the SDK's.
+// PutSecretValue is the method of the SDK's client.
 func (d *Direct) PutSecretValue(ctx context.Context, in *sdk.PutSecretValueInput, _ ...func(*sdk.Options)) (*sdk.PutSecretValueOutput, error) {
 	typed := putSecretValueInput{
 		SecretID: aws.ToString(in.SecretId), ClientRequestToken: aws.ToString(in.ClientRequestToken),
@@ -158,7 +159,7 @@ func (d *Direct) PutSecretValue(ctx context.Context, in *sdk.PutSecretValueInput
 	}, nil
 }
 
-// UpdateSecretVersionStage is the SDK's.
+// UpdateSecretVersionStage is the method of the SDK's client.
 func (d *Direct) UpdateSecretVersionStage(ctx context.Context, in *sdk.UpdateSecretVersionStageInput, _ ...func(*sdk.Options)) (*sdk.UpdateSecretVersionStageOutput, error) {
 	typed := updateStageInput{
 		SecretID: aws.ToString(in.SecretId), VersionStage: aws.ToString(in.VersionStage),
@@ -173,11 +174,11 @@ func (d *Direct) UpdateSecretVersionStage(ctx context.Context, in *sdk.UpdateSec
 	return &sdk.UpdateSecretVersionStageOutput{ARN: &answer.out.ARN, Name: &answer.out.Name, ResultMetadata: d.responseMetadata(answer.at)}, nil
 }
 
-// RotateSecret is the SDK's.
+// RotateSecret is the method of the SDK's client.
 func (d *Direct) RotateSecret(ctx context.Context, in *sdk.RotateSecretInput, _ ...func(*sdk.Options)) (*sdk.RotateSecretOutput, error) {
 	typed := rotateSecretInput{
 		SecretID: aws.ToString(in.SecretId), ClientRequestToken: aws.ToString(in.ClientRequestToken),
-		RotationLambdaARN: aws.ToString(in.RotationLambdaARN), RotationRules: rulesOf(in.RotationRules), RotateImmediately: copyPointer(in.RotateImmediately),
+		RotationLambdaARN: aws.ToString(in.RotationLambdaARN), RotationRules: rulesFromSDK(in.RotationRules), RotateImmediately: copyPointer(in.RotateImmediately),
 	}
 	r := request{operation: "RotateSecret", secret: typed.SecretID, refused: firstGiven(
 		unsupportedParam{"ExternalSecretRotationMetadata", in.ExternalSecretRotationMetadata != nil},
@@ -200,7 +201,7 @@ type unsupportedParam struct {
 	is   bool // given
 }
 
-// firstGiven names the first of these that was given: the one that wire.Decode refuses.
+// firstGiven returns the name of the first parameter that was given, which wire.Decode refuses; "" where none was.
 func firstGiven(params ...unsupportedParam) string {
 	for _, p := range params {
 		if p.is {
@@ -210,7 +211,7 @@ func firstGiven(params ...unsupportedParam) string {
 	return ""
 }
 
-func rulesOf(in *types.RotationRulesType) *rules {
+func rulesFromSDK(in *types.RotationRulesType) *rules {
 	if in == nil {
 		return nil
 	}
@@ -227,7 +228,7 @@ func intOf[N int32 | int64](n *N) *int {
 	return aws.Int(int(*n))
 }
 
-// copyPointer copies what p points to.
+// copyPointer returns a pointer to a copy of p's value.
 func copyPointer[T any](p *T) *T {
 	if p == nil {
 		return nil

@@ -12,8 +12,8 @@ import (
 func BenchmarkClient(b *testing.B) {
 	w := newWorld(b)
 	w.create("s", "v1", `{"KEY": "one"}`)
-	must(b, w.put("s", id("v2"), `{"KEY": "two"}`, current, "LIVE-v2", "SEEN"))
-	must(b, w.move("s", "LIVE-v1", id("v1"), ""))
+	must(b, w.put("s", versionID("v2"), `{"KEY": "two"}`, current, "LIVE-v2", "SEEN"))
+	must(b, w.move("s", "LIVE-v1", versionID("v1"), ""))
 	moves := 0
 	for _, c := range []struct {
 		name   string
@@ -23,7 +23,7 @@ func BenchmarkClient(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%s", op, c.name), func(b *testing.B) {
 				b.ReportAllocs()
 				for i := range b.N {
-					must(b, everyday(b, c.client, op, &moves))
+					must(b, callAsStore(b, c.client, op, &moves))
 					if i%1000 == 0 {
 						w.tap.Reset()
 					}
@@ -33,8 +33,8 @@ func BenchmarkClient(b *testing.B) {
 	}
 }
 
-// everyday makes the call as pkg/store makes it.
-func everyday(b *testing.B, c api, op string, moves *int) (err error) {
+// callAsStore makes the call as pkg/store makes it.
+func callAsStore(b *testing.B, c api, op string, moves *int) (err error) {
 	s, ctx := aws.String("s"), b.Context()
 	switch op {
 	case "DescribeSecret":
@@ -42,13 +42,13 @@ func everyday(b *testing.B, c api, op string, moves *int) (err error) {
 	case "ListSecretVersionIds":
 		_, err = c.ListSecretVersionIds(ctx, &sdk.ListSecretVersionIdsInput{SecretId: s, IncludeDeprecated: aws.Bool(true), MaxResults: aws.Int32(100)})
 	case "GetSecretValue":
-		_, err = c.GetSecretValue(ctx, &sdk.GetSecretValueInput{SecretId: s, VersionId: aws.String(id("v2"))})
+		_, err = c.GetSecretValue(ctx, &sdk.GetSecretValueInput{SecretId: s, VersionId: aws.String(versionID("v2"))})
 	case "BatchGetSecretValue":
 		_, err = c.BatchGetSecretValue(ctx, &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}})
 	case "PutSecretValue":
-		_, err = c.PutSecretValue(ctx, &sdk.PutSecretValueInput{SecretId: s, ClientRequestToken: aws.String(id("v2")), SecretString: aws.String(`{"KEY": "two"}`)})
+		_, err = c.PutSecretValue(ctx, &sdk.PutSecretValueInput{SecretId: s, ClientRequestToken: aws.String(versionID("v2")), SecretString: aws.String(`{"KEY": "two"}`)})
 	case "UpdateSecretVersionStage":
-		to, from := id("v1"), id("v2")
+		to, from := versionID("v1"), versionID("v2")
 		if *moves++; *moves%2 == 0 {
 			to, from = from, to
 		}

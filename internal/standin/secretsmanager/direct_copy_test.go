@@ -17,7 +17,7 @@ import (
 // Whoever writes into an answer changes neither the service nor what the tap remembers.
 func TestAnAnswerIsACopy(t *testing.T) {
 	p := newPair(t)
-	p.both(furnish)
+	p.both(createSecrets)
 	s := aws.String
 	for _, in := range []any{
 		&sdk.DescribeSecretInput{SecretId: s("s")}, &sdk.DescribeSecretInput{SecretId: s("rotating")},
@@ -25,12 +25,12 @@ func TestAnAnswerIsACopy(t *testing.T) {
 		&sdk.BatchGetSecretValueInput{SecretIdList: []string{"s", "binary", "none"}},
 	} {
 		for _, outcome := range []sim.Outcome{sim.Works, sim.Stale, sim.Stale, sim.Works} {
-			p.both(func(w *world) { w.once(sim.Fault{Outcome: outcome}) })
+			p.both(func(w *world) { w.setFaultOnce(sim.Fault{Outcome: outcome}) })
 			if diff := p.compare(t.Context(), in); diff != "" {
 				t.Errorf("%T changed, outcome %d (-genuine +direct):\n%s", in, outcome, diff)
 			}
-			p.reached.once(sim.Fault{Outcome: outcome})
-			scribble(p.reached.hear(t.Context(), in).Out)
+			p.reached.setFaultOnce(sim.Fault{Outcome: outcome})
+			overwriteAnswer(p.reached.makeCall(t.Context(), in).Out)
 		}
 	}
 	out, err := p.direct.DescribeSecret(t.Context(), &sdk.DescribeSecretInput{SecretId: s("s")})
@@ -39,8 +39,8 @@ func TestAnAnswerIsACopy(t *testing.T) {
 	}
 }
 
-// scribble overwrites all that an answer holds.
-func scribble(out any) {
+// overwriteAnswer overwrites all that an answer holds.
+func overwriteAnswer(out any) {
 	switch out := out.(type) {
 	case *sdk.DescribeSecretOutput:
 		*out.ARN, *out.Name, *out.CreatedDate, *out.LastChangedDate = "x", "x", time.Time{}, time.Time{}
@@ -94,39 +94,39 @@ func scribbleValue(v types.SecretValueEntry) {
 func TestACallIsACopy(t *testing.T) {
 	p := newPair(t)
 	w := p.reached
-	furnish(w)
+	createSecrets(w)
 	late := func(in any) {
-		w.once(sim.Fault{Outcome: sim.Late, Delay: time.Second})
-		if _, err := send(t.Context(), p.direct, in); !errors.Is(err, sim.ErrBroken) {
+		w.setFaultOnce(sim.Fault{Outcome: sim.Late, Delay: time.Second})
+		if _, err := sendInput(t.Context(), p.direct, in); !errors.Is(err, sim.ErrBroken) {
 			t.Errorf("%T: %v", in, err)
 		}
 	}
-	put := &sdk.PutSecretValueInput{SecretId: aws.String("binary"), ClientRequestToken: aws.String(id("v2")), SecretBinary: []byte{1, 2}, VersionStages: []string{"A"}}
-	text := &sdk.PutSecretValueInput{SecretId: aws.String("binary"), ClientRequestToken: aws.String(id("v3")), SecretString: aws.String("text"), VersionStages: []string{"B"}}
-	move := &sdk.UpdateSecretVersionStageInput{SecretId: aws.String("s"), VersionStage: aws.String("C"), MoveToVersionId: aws.String(id("v1"))}
+	put := &sdk.PutSecretValueInput{SecretId: aws.String("binary"), ClientRequestToken: aws.String(versionID("v2")), SecretBinary: []byte{1, 2}, VersionStages: []string{"A"}}
+	text := &sdk.PutSecretValueInput{SecretId: aws.String("binary"), ClientRequestToken: aws.String(versionID("v3")), SecretString: aws.String("text"), VersionStages: []string{"B"}}
+	move := &sdk.UpdateSecretVersionStageInput{SecretId: aws.String("s"), VersionStage: aws.String("C"), MoveToVersionId: aws.String(versionID("v1"))}
 	rotate := &sdk.RotateSecretInput{
-		SecretId: aws.String("s"), ClientRequestToken: aws.String(id("v5")), RotationLambdaARN: aws.String(function), RotateImmediately: aws.Bool(false),
+		SecretId: aws.String("s"), ClientRequestToken: aws.String(versionID("v5")), RotationLambdaARN: aws.String(function), RotateImmediately: aws.Bool(false),
 		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(3)},
 	}
 	for _, in := range []any{put, text, move, rotate} {
 		late(in)
 	}
-	put.SecretBinary[0], put.VersionStages[0], *put.ClientRequestToken, *put.SecretId = 9, "x", id("x"), "x"
-	*text.SecretString, *move.VersionStage, *move.MoveToVersionId = "x", "x", id("x")
+	put.SecretBinary[0], put.VersionStages[0], *put.ClientRequestToken, *put.SecretId = 9, "x", versionID("x"), "x"
+	*text.SecretString, *move.VersionStage, *move.MoveToVersionId = "x", "x", versionID("x")
 	*rotate.RotateImmediately, *rotate.RotationRules.AutomaticallyAfterDays, *rotate.RotationLambdaARN = true, 9, "x"
 	w.clock.Advance(time.Second)
 
 	binary, s := w.svc.entries["binary"], w.svc.entries["s"]
-	want := labels{current: id("v1"), "A": id("v2"), "B": id("v3")}
+	want := labels{current: versionID("v1"), "A": versionID("v2"), "B": versionID("v3")}
 	if diff := cmp.Diff(want, binary.labels); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
 	for version, content := range map[string]string{"v2": "\x01\x02", "v3": "text"} {
-		if v := binary.findVersion(id(version)); v == nil || !v.content.value.Equal(secret.New(content)) {
+		if v := binary.findVersion(versionID(version)); v == nil || !v.content.value.Equal(secret.New(content)) {
 			t.Errorf("%s is not what was put", version)
 		}
 	}
-	if s.labels["C"] != id("v1") || s.labels[pending] != id("v5") || *s.rotation.rules.AutomaticallyAfterDays != 3 || s.rotation.run != nil {
+	if s.labels["C"] != versionID("v1") || s.labels[pending] != versionID("v5") || *s.rotation.rules.AutomaticallyAfterDays != 3 || s.rotation.run != nil {
 		t.Errorf("labels %v, rotation %+v", s.labels, s.rotation)
 	}
 }

@@ -40,9 +40,9 @@ func TestOutcomesOfADirectPut(t *testing.T) {
 			p := newPair(t)
 			w := p.reached
 			w.create("s", "v1", "v1")
-			done := func() bool { return w.svc.entries["s"].labels[current] == id("v2") }
-			w.once(sim.Fault{Outcome: c.outcome, Delay: time.Minute})
-			if got := code(w.put("s", id("v2"), "v2")); got != c.code || done() != c.now {
+			done := func() bool { return w.svc.entries["s"].labels[current] == versionID("v2") }
+			w.setFaultOnce(sim.Fault{Outcome: c.outcome, Delay: time.Minute})
+			if got := errorCode(w.put("s", versionID("v2"), "v2")); got != c.code || done() != c.now {
 				t.Errorf("the caller saw %q and it was done: %v; want %q and %v", got, done(), c.code, c.now)
 			}
 			w.clock.Advance(time.Minute)
@@ -53,7 +53,7 @@ func TestOutcomesOfADirectPut(t *testing.T) {
 	}
 }
 
-func code(err error) string {
+func errorCode(err error) string {
 	api, answered := errors.AsType[smithy.APIError](err)
 	switch {
 	case err == nil:
@@ -75,7 +75,7 @@ func TestAStaleReadIsOfTheSameQuestion(t *testing.T) {
 		"list some":    &sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(1)},
 		"list on":      &sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(1), NextToken: s("page-1-0-00")},
 		"get":          &sdk.GetSecretValueInput{SecretId: s("s")},
-		"get version":  &sdk.GetSecretValueInput{SecretId: s("s"), VersionId: s(id("v1"))},
+		"get version":  &sdk.GetSecretValueInput{SecretId: s("s"), VersionId: s(versionID("v1"))},
 		"get stage":    &sdk.GetSecretValueInput{SecretId: s("s"), VersionStage: s(current)},
 		"batch":        &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}},
 		"batch of two": &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s", "empty"}},
@@ -83,16 +83,16 @@ func TestAStaleReadIsOfTheSameQuestion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPair(t)
 			w := p.reached
-			furnish(w)
+			createSecrets(w)
 			ask := func(outcome sim.Outcome) any {
-				w.once(sim.Fault{Outcome: outcome})
-				out, err := send(t.Context(), p.direct, in)
+				w.setFaultOnce(sim.Fault{Outcome: outcome})
+				out, err := sendInput(t.Context(), p.direct, in)
 				must(t, err)
 				return out
 			}
 			before := ask(sim.Works)
-			must(t, w.put("s", id("v3"), "v3"))
-			unasked(t, w, in)
+			must(t, w.put("s", versionID("v3"), "v3"))
+			askOtherQuestions(t, w, in)
 			if diff := cmp.Diff(before, ask(sim.Stale), asAnswers); diff != "" {
 				t.Errorf("the stale answer is another (-before +stale):\n%s", diff)
 			}
@@ -107,8 +107,8 @@ func TestAStaleReadIsOfTheSameQuestion(t *testing.T) {
 	}
 }
 
-// unasked asks everything that sounds like in and is not the same question.
-func unasked(t *testing.T, w *world, in any) {
+// askOtherQuestions makes reads that resemble in without being the same question.
+func askOtherQuestions(t *testing.T, w *world, in any) {
 	s := aws.String
 	for _, other := range []any{
 		&sdk.DescribeSecretInput{SecretId: s("s")}, &sdk.DescribeSecretInput{SecretId: s("empty")},
@@ -116,24 +116,24 @@ func unasked(t *testing.T, w *world, in any) {
 		&sdk.ListSecretVersionIdsInput{SecretId: s("s"), IncludeDeprecated: aws.Bool(true)},
 		&sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(1)},
 		&sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(1), NextToken: s("page-1-0-00")},
-		&sdk.GetSecretValueInput{SecretId: s("s")}, &sdk.GetSecretValueInput{SecretId: s("s"), VersionId: s(id("v1"))},
-		&sdk.GetSecretValueInput{SecretId: s("s"), VersionId: s(id("v2"))}, &sdk.GetSecretValueInput{SecretId: s("s"), VersionStage: s(current)},
+		&sdk.GetSecretValueInput{SecretId: s("s")}, &sdk.GetSecretValueInput{SecretId: s("s"), VersionId: s(versionID("v1"))},
+		&sdk.GetSecretValueInput{SecretId: s("s"), VersionId: s(versionID("v2"))}, &sdk.GetSecretValueInput{SecretId: s("s"), VersionStage: s(current)},
 		&sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}}, &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s", "empty"}},
 	} {
 		if cmp.Equal(in, other, asAnswers) {
 			continue
 		}
-		_, err := send(t.Context(), w.reach, other)
+		_, err := sendInput(t.Context(), w.reach, other)
 		must(t, err)
 	}
 }
 
 func TestAStaleAnswerCarriesTheTimeItWasGivenAt(t *testing.T) {
 	p := newPair(t)
-	p.both(furnish)
+	p.both(createSecrets)
 	in := &sdk.DescribeSecretInput{SecretId: aws.String("s")}
 	for _, outcome := range []sim.Outcome{sim.Works, sim.Stale} {
-		p.both(func(w *world) { w.once(sim.Fault{Outcome: outcome}) })
+		p.both(func(w *world) { w.setFaultOnce(sim.Fault{Outcome: outcome}) })
 		if diff := p.compare(t.Context(), in); diff != "" {
 			t.Errorf("(-genuine +direct):\n%s", diff)
 		}
@@ -145,13 +145,13 @@ func TestAStaleAnswerCarriesTheTimeItWasGivenAt(t *testing.T) {
 func TestAStaleReadIsRefusedAsAnyOther(t *testing.T) {
 	s := aws.String
 	p := newPair(t)
-	p.both(furnish)
+	p.both(createSecrets)
 	for _, pair := range [][2]any{
 		{&sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}}, &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}, Filters: []types.Filter{{}}}},
 		{&sdk.ListSecretVersionIdsInput{SecretId: s("s")}, &sdk.ListSecretVersionIdsInput{SecretId: s("s"), MaxResults: aws.Int32(0)}},
 	} {
 		for i, outcome := range []sim.Outcome{sim.Works, sim.Stale} {
-			p.both(func(w *world) { w.once(sim.Fault{Outcome: outcome}) })
+			p.both(func(w *world) { w.setFaultOnce(sim.Fault{Outcome: outcome}) })
 			if diff := p.compare(t.Context(), pair[i]); diff != "" {
 				t.Errorf("(-genuine +direct):\n%s", diff)
 			}
@@ -186,14 +186,14 @@ func TestACallerThatGoesMeanwhileHearsNothing(t *testing.T) {
 		w.create("s", "v1", "v1")
 		ctx, cancel := context.WithCancel(t.Context())
 		w.tap.OnCall(func(sim.Call) sim.Fault { cancel(); return sim.Fault{} })
-		_, err := w.reach.PutSecretValue(ctx, &sdk.PutSecretValueInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(id("v2")), SecretString: aws.String("v2")})
-		if told(err) != "canceled" {
+		_, err := w.reach.PutSecretValue(ctx, &sdk.PutSecretValueInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(versionID("v2")), SecretString: aws.String("v2")})
+		if describeError(err) != "canceled" {
 			t.Errorf("the caller hears %v", err)
 		}
 		w.tap.OnCall(nil)
 	})
-	p.alike(t, "s")
-	if got := p.reached.holder("s", current); got != id("v2") {
+	p.wantSameState(t, "s")
+	if got := p.reached.labelHolder("s", current); got != versionID("v2") {
 		t.Errorf("%s is current", got)
 	}
 }
@@ -218,22 +218,35 @@ func TestTheStoreCannotTellDirectFromTheGenuineClient(t *testing.T) {
 				_, _, err := s.Current(ctx, []string{"gone"})
 				return err
 			},
-			"value": func(ctx context.Context, s *store.Store) error { _, _, err := s.Value(ctx, "s", id("v9")); return err },
-			"put": func(ctx context.Context, s *store.Store) error {
-				return s.Put(ctx, "s", id("v3"), secret.New("v3"), "X")
+			"value": func(ctx context.Context, s *store.Store) error {
+				_, _, err := s.Value(ctx, "s", versionID("v9"))
+				return err
 			},
-			"put again":    func(ctx context.Context, s *store.Store) error { return s.Put(ctx, "s", id("v1"), secret.New("other")) },
-			"move":         func(ctx context.Context, s *store.Store) error { return s.Move(ctx, "s", "SEEN", id("v1"), id("v2")) },
-			"move, lost":   func(ctx context.Context, s *store.Store) error { return s.Move(ctx, "s", "SEEN", id("v0"), id("v1")) },
-			"move, done":   func(ctx context.Context, s *store.Store) error { return s.Move(ctx, "s", "SEEN", id("v2"), id("v1")) },
-			"move nowhere": func(ctx context.Context, s *store.Store) error { return s.Move(ctx, "s", "SEEN", id("v9"), id("v2")) },
+			"put": func(ctx context.Context, s *store.Store) error {
+				return s.Put(ctx, "s", versionID("v3"), secret.New("v3"), "X")
+			},
+			"put again": func(ctx context.Context, s *store.Store) error {
+				return s.Put(ctx, "s", versionID("v1"), secret.New("other"))
+			},
+			"move": func(ctx context.Context, s *store.Store) error {
+				return s.Move(ctx, "s", "SEEN", versionID("v1"), versionID("v2"))
+			},
+			"move, lost": func(ctx context.Context, s *store.Store) error {
+				return s.Move(ctx, "s", "SEEN", versionID("v0"), versionID("v1"))
+			},
+			"move, done": func(ctx context.Context, s *store.Store) error {
+				return s.Move(ctx, "s", "SEEN", versionID("v2"), versionID("v1"))
+			},
+			"move nowhere": func(ctx context.Context, s *store.Store) error {
+				return s.Move(ctx, "s", "SEEN", versionID("v9"), versionID("v2"))
+			},
 		} {
 			var both []saw
 			p := newPair(t)
 			p.both(func(w *world) {
-				furnish(w)
+				createSecrets(w)
 				s := store.New(w.reach)
-				w.once(sim.Fault{Outcome: outcome, Delay: time.Minute})
+				w.setFaultOnce(sim.Fault{Outcome: outcome, Delay: time.Minute})
 				err := do(t.Context(), s)
 				one := saw{Missing: errors.Is(err, store.ErrMissing), Moved: errors.Is(err, store.ErrMoved), Failed: err != nil, Now: s.Now()}
 				if err != nil && strings.HasPrefix(name, "put") && !slices.Contains([]sim.Outcome{sim.Dropped, sim.Lost, sim.Late}, outcome) {
@@ -250,15 +263,15 @@ func TestTheStoreCannotTellDirectFromTheGenuineClient(t *testing.T) {
 
 func TestDirectServesManyAtOnce(t *testing.T) {
 	p := newPair(t)
-	furnish(p.reached)
+	createSecrets(p.reached)
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
 			for _, in := range []any{
 				&sdk.DescribeSecretInput{SecretId: aws.String("s")}, &sdk.BatchGetSecretValueInput{SecretIdList: []string{"s"}},
-				&sdk.PutSecretValueInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(id("v3")), SecretString: aws.String("v3")},
+				&sdk.PutSecretValueInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(versionID("v3")), SecretString: aws.String("v3")},
 			} {
-				if _, err := send(t.Context(), p.direct, in); err != nil {
+				if _, err := sendInput(t.Context(), p.direct, in); err != nil {
 					t.Error(err)
 				}
 			}

@@ -18,8 +18,8 @@ const (
 // Source: docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 const maxLabels = 20
 
-// labels says which version holds each staging label: one holder per label, by construction. A labels value is
-// never changed; put, move and without return the labels that follow.
+// labels maps each staging label to the version that holds it: one holder per label, by construction. A labels value is
+// never changed; attachLabels, moveLabel and withoutLabel return the labels that follow.
 //
 //	                       AWSCURRENT      AWSPREVIOUS        AWSPENDING                other labels
 //	put with AWSCURRENT    new version     the version left   off, except on the new    stay
@@ -52,7 +52,7 @@ func (l labels) labelsByVersion() map[string][]string {
 	return m
 }
 
-// isRotating says whether a rotation is unfinished: AWSPENDING sits on a version that is not the current one.
+// isRotating reports whether a rotation is unfinished: AWSPENDING sits on a version that is not the current one.
 func (l labels) isRotating() bool {
 	id, held := l[pending]
 	return held && id != l[current]
@@ -76,9 +76,9 @@ func (l labels) attachLabels(id string, names []string) (labels, error) {
 	return next.checkLimit()
 }
 
-// moveLabel is UpdateSecretVersionStage: a compare-and-swap for every label. It does not look whether to exists.
+// moveLabel is UpdateSecretVersionStage: a compare-and-swap for every label. It does not check that to exists.
 func (l labels) moveLabel(label, to, from string) (labels, error) {
-	if err := l.mayMove(label, to, from); err != nil {
+	if err := l.checkMove(label, to, from); err != nil {
 		return nil, err
 	}
 	next, left := l.cloneLabels(), l[label]
@@ -93,7 +93,7 @@ func (l labels) moveLabel(label, to, from string) (labels, error) {
 	return next.checkLimit()
 }
 
-func (l labels) mayMove(label, to, from string) error {
+func (l labels) checkMove(label, to, from string) error {
 	holder, held := l[label]
 	switch {
 	case to == "" && from == "":
@@ -108,15 +108,15 @@ func (l labels) mayMove(label, to, from string) error {
 	return nil
 }
 
-// withoutLabel takes one label off.
+// withoutLabel returns the labels without one of them.
 func (l labels) withoutLabel(label string) labels {
 	next := l.cloneLabels()
 	delete(next, label)
 	return next
 }
 
-// movedFrom lists, sorted, the labels that sit on another version than they did before.
-func (l labels) movedFrom(before labels) []string {
+// movedLabels lists, sorted, the labels that sit on another version than they did before.
+func (l labels) movedLabels(before labels) []string {
 	var moved []string
 	for _, label := range slices.Sorted(maps.Keys(l)) {
 		if l[label] != before[label] {

@@ -25,7 +25,7 @@ func move(label, to, from string) call { return call{label: label, to: to, from:
 
 func (c call) do(w *world) error {
 	if c.put != "" {
-		return w.put("s", id(c.put), c.value, c.stages...)
+		return w.put("s", versionID(c.put), c.value, c.stages...)
 	}
 	return w.move("s", c.label, idOrNone(c.to), idOrNone(c.from))
 }
@@ -34,7 +34,7 @@ func idOrNone(version string) string {
 	if version == "" {
 		return ""
 	}
-	return id(version)
+	return versionID(version)
 }
 
 // TestLabels is the label model. Each case starts with v1 as AWSCURRENT; only the last call may be refused.
@@ -63,13 +63,13 @@ func TestLabels(t *testing.T) {
 		{name: "a label on its holder again", calls: []call{put("v2", "X"), move("X", "v2", "")}, want: "AWSCURRENT=v1 X=v2"},
 
 		{name: "AWSCURRENT without its holder", calls: []call{put("v2", "X"), move("AWSCURRENT", "v2", "")}, want: "AWSCURRENT=v1 X=v2", refused: invalid,
-			says: "The parameter RemoveFromVersionId can't be empty. Staging label AWSCURRENT is currently attached to version " + id("v1")},
+			says: "The parameter RemoveFromVersionId can't be empty. Staging label AWSCURRENT is currently attached to version " + versionID("v1")},
 		{name: "a custom label without its holder", calls: []call{put("v2", "X"), move("X", "v1", "")}, want: "AWSCURRENT=v1 X=v2", refused: invalid, says: "RemoveFromVersionId can't be empty"},
 		{name: "AWSCURRENT from another than its holder", calls: []call{put("v2"), put("v3", "X"), move("AWSCURRENT", "v3", "v1")}, want: "AWSCURRENT=v2 AWSPREVIOUS=v1 X=v3", refused: invalid, says: "it must be set to the version"},
 		{name: "a custom label from another than its holder", calls: []call{put("v2", "X"), move("X", "", "v1")}, want: "AWSCURRENT=v1 X=v2", refused: invalid, says: "it must be set to the version"},
 		{name: "a swap that was done already", calls: []call{put("v2", "X"), move("AWSCURRENT", "v2", "v1"), move("AWSCURRENT", "v2", "v1")}, want: "AWSCURRENT=v2 AWSPREVIOUS=v1 X=v2", refused: invalid, says: "it must be set to the version"},
 		{name: "a label that nobody holds cannot come from a version", calls: []call{put("v2", "X"), move("Y", "v2", "v1")}, want: "AWSCURRENT=v1 X=v2", refused: invalid},
-		{name: "to a version that is not there changes nothing", calls: []call{move("AWSCURRENT", "v9", "v1")}, want: "AWSCURRENT=v1", refused: "ResourceNotFoundException", says: "VersionId: " + id("v9")},
+		{name: "to a version that is not there changes nothing", calls: []call{move("AWSCURRENT", "v9", "v1")}, want: "AWSCURRENT=v1", refused: "ResourceNotFoundException", says: "VersionId: " + versionID("v9")},
 		{name: "AWSCURRENT cannot be removed", calls: []call{move("AWSCURRENT", "", "v1")}, want: "AWSCURRENT=v1", refused: invalid, says: "You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed."},
 		{name: "from nowhere to nowhere", calls: []call{move("X", "", "")}, want: "AWSCURRENT=v1", refused: invalid},
 
@@ -77,11 +77,11 @@ func TestLabels(t *testing.T) {
 		{name: "same token, other value", calls: []call{put("v2", "X"), {put: "v2", value: "other"}}, want: "AWSCURRENT=v1 X=v2", refused: "ResourceExistsException", says: "already in use for a version"},
 		{name: "same token, other value, under AWSPENDING", calls: []call{put("v2", "AWSPENDING"), {put: "v2", value: "other", stages: []string{"AWSPENDING"}}}, want: "AWSCURRENT=v1 AWSPENDING=v2", refused: "ResourceExistsException"},
 
-		{name: "20 labels", calls: []call{put("v2", many(19)...)}, want: "AWSCURRENT=v1 " + all(19, "v2")},
-		{name: "the 21st label", calls: []call{put("v2", many(19)...), move("Z", "v1", "")}, want: "AWSCURRENT=v1 " + all(19, "v2"), refused: "LimitExceededException"},
-		{name: "the 21st label is AWSPREVIOUS", calls: []call{put("v2", many(19)...), put("v3")}, want: "AWSCURRENT=v1 " + all(19, "v2"), refused: "LimitExceededException"},
-		{name: "moving one of 20", calls: []call{put("v2", many(19)...), move("L01", "v1", "v2")}, want: "AWSCURRENT=v1 L01=v1 " + strings.TrimPrefix(all(19, "v2"), "L01=v2 ")},
-		{name: "21 labels in one put", calls: []call{put("v2", many(21)...)}, want: "AWSCURRENT=v1", refused: "ValidationException"},
+		{name: "20 labels", calls: []call{put("v2", labelNames(19)...)}, want: "AWSCURRENT=v1 " + allLabels(19, "v2")},
+		{name: "the 21st label", calls: []call{put("v2", labelNames(19)...), move("Z", "v1", "")}, want: "AWSCURRENT=v1 " + allLabels(19, "v2"), refused: "LimitExceededException"},
+		{name: "the 21st label is AWSPREVIOUS", calls: []call{put("v2", labelNames(19)...), put("v3")}, want: "AWSCURRENT=v1 " + allLabels(19, "v2"), refused: "LimitExceededException"},
+		{name: "moving one of 20", calls: []call{put("v2", labelNames(19)...), move("L01", "v1", "v2")}, want: "AWSCURRENT=v1 L01=v1 " + strings.TrimPrefix(allLabels(19, "v2"), "L01=v2 ")},
+		{name: "21 labels in one put", calls: []call{put("v2", labelNames(21)...)}, want: "AWSCURRENT=v1", refused: "ValidationException"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -96,7 +96,7 @@ func TestLabels(t *testing.T) {
 			if c.refused == "" {
 				must(t, err)
 			} else {
-				refused(t, err, c.refused, c.says)
+				wantErrorCode(t, err, c.refused, c.says)
 				if !w.describe("s").LastChangedDate.Equal(changed) {
 					t.Error("a refused call moved LastChangedDate")
 				}
@@ -108,7 +108,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-func many(n int) []string {
+func labelNames(n int) []string {
 	var names []string
 	for i := range n {
 		names = append(names, fmt.Sprintf("L%02d", i+1))
@@ -116,11 +116,13 @@ func many(n int) []string {
 	return names
 }
 
-func all(n int, version string) string { return strings.Join(many(n), "="+version+" ") + "=" + version }
+func allLabels(n int, version string) string {
+	return strings.Join(labelNames(n), "="+version+" ") + "=" + version
+}
 
 func render(held labels) string {
 	var parts []string
-	for _, label := range held.movedFrom(nil) {
+	for _, label := range held.movedLabels(nil) {
 		parts = append(parts, label+"="+strings.TrimRight(held[label], "-"))
 	}
 	return strings.Join(parts, " ")
@@ -133,8 +135,8 @@ func TestFirstValueGetsAWSCURRENT(t *testing.T) {
 		t.Fatalf("a secret without a value has labels %v", got)
 	}
 	_, err := w.get("s", "", "")
-	refused(t, err, "ResourceNotFoundException", "can't find the specified secret value for staging label: AWSCURRENT")
-	must(t, w.put("s", id("v1"), "one", pending, "LIVE-1"))
+	wantErrorCode(t, err, "ResourceNotFoundException", "can't find the specified secret value for staging label: AWSCURRENT")
+	must(t, w.put("s", versionID("v1"), "one", pending, "LIVE-1"))
 	want := "AWSCURRENT=v1 AWSPENDING=v1 LIVE-1=v1"
 	if got := render(w.labels("s")); got != want {
 		t.Errorf("labels are %s, want %s", got, want)
@@ -144,13 +146,13 @@ func TestFirstValueGetsAWSCURRENT(t *testing.T) {
 func TestLabelEvents(t *testing.T) {
 	w := newWorld(t)
 	w.create("s", "v1", "one")
-	must(t, w.put("s", id("v2"), "two", pending, "LIVE-2"))
-	must(t, w.move("s", current, id("v2"), id("v1")))
-	must(t, w.move("s", "LIVE-2", id("v2"), "")) // holds it already
-	must(t, w.move("s", pending, "", id("v2")))
-	must(t, w.move("s", "LIVE-2", "", id("v2"))) // taken off: moved to no version
-	must(t, w.put("s", id("v2"), "two", "SEEN")) // same value: nothing happens
-	if diff := cmp.Diff([]string{"AWSCURRENT v1", "LIVE-2 v2", "AWSCURRENT v2"}, w.seen()); diff != "" {
+	must(t, w.put("s", versionID("v2"), "two", pending, "LIVE-2"))
+	must(t, w.move("s", current, versionID("v2"), versionID("v1")))
+	must(t, w.move("s", "LIVE-2", versionID("v2"), "")) // holds it already
+	must(t, w.move("s", pending, "", versionID("v2")))
+	must(t, w.move("s", "LIVE-2", "", versionID("v2"))) // taken off: moved to no version
+	must(t, w.put("s", versionID("v2"), "two", "SEEN")) // same value: nothing happens
+	if diff := cmp.Diff([]string{"AWSCURRENT v1", "LIVE-2 v2", "AWSCURRENT v2"}, w.eventsSinceLast()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -165,7 +167,7 @@ func TestLabelEventShape(t *testing.T) {
 	if diff := cmp.Diff([]string{*w.describe("s").ARN}, e.Resources); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(labelEvent{Name: "s", Label: current, VersionID: id("v1")}, e.Detail); diff != "" {
+	if diff := cmp.Diff(labelEvent{Name: "s", Label: current, VersionID: versionID("v1")}, e.Detail); diff != "" {
 		t.Error(diff)
 	}
 }

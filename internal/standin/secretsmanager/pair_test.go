@@ -18,7 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// api is what Direct offers of the genuine client.
+// api is the part of the genuine client that Direct has.
 type api interface {
 	DescribeSecret(context.Context, *sdk.DescribeSecretInput, ...func(*sdk.Options)) (*sdk.DescribeSecretOutput, error)
 	ListSecretVersionIds(context.Context, *sdk.ListSecretVersionIdsInput, ...func(*sdk.Options)) (*sdk.ListSecretVersionIdsOutput, error)
@@ -29,8 +29,8 @@ type api interface {
 	RotateSecret(context.Context, *sdk.RotateSecretInput, ...func(*sdk.Options)) (*sdk.RotateSecretOutput, error)
 }
 
-// send makes the call that an SDK input is for.
-func send(ctx context.Context, c api, in any) (any, error) {
+// sendInput makes the call that an SDK input is for.
+func sendInput(ctx context.Context, c api, in any) (any, error) {
 	method := reflect.ValueOf(c).MethodByName(strings.TrimSuffix(reflect.TypeOf(in).Elem().Name(), "Input"))
 	answer := method.Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(in)})
 	err, _ := answer[1].Interface().(error)
@@ -56,8 +56,8 @@ func (p *pair) both(do func(*world)) {
 	do(p.reached)
 }
 
-// heard is all that a caller can tell of a call, and all that it left behind.
-type heard struct {
+// callOutcome holds all that a caller can see of a call, and all that it left behind.
+type callOutcome struct {
 	Out     any
 	Date    string // the server's time
 	Error   string // type, code, fault, message
@@ -66,7 +66,7 @@ type heard struct {
 }
 
 func (p *pair) compare(ctx context.Context, in any) (diff string) {
-	return cmp.Diff(p.wired.hear(ctx, in), p.reached.hear(ctx, in), asAnswers)
+	return cmp.Diff(p.wired.makeCall(ctx, in), p.reached.makeCall(ctx, in), asAnswers)
 }
 
 var asAnswers = cmp.Options{
@@ -75,11 +75,11 @@ var asAnswers = cmp.Options{
 	}, cmp.Ignore()),
 }
 
-func (w *world) hear(ctx context.Context, in any) heard {
+func (w *world) makeCall(ctx context.Context, in any) callOutcome {
 	w.tap.Reset()
-	w.seen()
-	out, err := send(ctx, w.reach, in)
-	h := heard{Out: out, Error: told(err), Events: w.seen()}
+	w.eventsSinceLast()
+	out, err := sendInput(ctx, w.reach, in)
+	h := callOutcome{Out: out, Error: describeError(err), Events: w.eventsSinceLast()}
 	if err == nil {
 		metadata := reflect.ValueOf(out).Elem().FieldByName("ResultMetadata").Interface().(middleware.Metadata)
 		date, known := awsmiddleware.GetServerTime(metadata)
@@ -93,8 +93,8 @@ func (w *world) hear(ctx context.Context, in any) heard {
 	return h
 }
 
-// told says what a caller can tell of an error: its type, code, fault and message, or that no answer came.
-func told(err error) string {
+// describeError describes what a caller can see of an error: its type, code, fault and message, or that no answer came.
+func describeError(err error) string {
 	var api smithy.APIError
 	var operation *smithy.OperationError
 	switch {

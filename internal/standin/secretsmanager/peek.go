@@ -34,7 +34,8 @@ func (s *Service) Peek(name string) []Version {
 	return all
 }
 
-// EnableRotation turns the rotation of a secret on without a call, without the test that AWS makes, and without a schedule.
+// EnableRotation turns the rotation of a secret on without a call, without the test that AWS makes, and without a
+// schedule.
 func (s *Service) EnableRotation(name, function string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Resolve is what an ECS task gets for a valueFrom: the secret's ARN, or the ARN and ":json-key:version-stage:version-id"
-// with parts that may be empty. The errors are the ECS agent's; none of them carries a value. The agent decodes JSON
-// into a map and prints what is not a string with %v, so that 123456789 becomes 1.23456789e+08 and null <nil>.
-// Source: github.com/aws/amazon-ecs-agent agent/asm/asm.go.
+// Resolve returns the value that an ECS task gets for a valueFrom: the secret's ARN, or the ARN and
+// ":json-key:version-stage:version-id" with parts that may be empty. The errors are the ECS agent's; none of them
+// carries a value. The agent decodes JSON into a map and prints what is not a string with %v, so that 123456789 becomes
+// 1.23456789e+08 and null <nil>. Source: github.com/aws/amazon-ecs-agent agent/asm/asm.go.
 func (s *Service) Resolve(valueFrom string) (string, error) {
 	text, err := s.resolveReference(valueFrom)
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 	maxTries   = 5
 )
 
-// rotation is how a secret rotates, and the rotation that is under way.
+// rotation is a secret's rotation configuration and the rotation that is under way.
 type rotation struct {
 	function   string
 	rules      *rules
@@ -49,7 +49,7 @@ func (s *Service) rotateSecret(_ context.Context, in rotateSecretInput) (version
 	if err := in.checkInput(); err != nil {
 		return versionAnswer{}, err
 	}
-	function, arn, err := s.functionFor(in)
+	function, arn, err := s.findRotationFunction(in)
 	if err != nil {
 		return versionAnswer{}, err
 	}
@@ -76,8 +76,9 @@ func (in rotateSecretInput) checkInput() error {
 	return err
 }
 
-// functionFor returns the rotation function a request names, or the one stored earlier, and the ARN of its secret.
-func (s *Service) functionFor(in rotateSecretInput) (function, arn string, err error) {
+// findRotationFunction returns the rotation function a request names, or the one stored earlier, and the ARN of its
+// secret.
+func (s *Service) findRotationFunction(in rotateSecretInput) (function, arn string, err error) {
 	s.mu.Lock()
 	defer s.unlockAndEmit()
 	e, err := s.findUndeleted(in.SecretID)
@@ -92,14 +93,15 @@ func (s *Service) functionFor(in rotateSecretInput) (function, arn string, err e
 	return e.rotation.function, e.arn, nil
 }
 
-// configureRotation stores the configuration and starts the rotation, or its test. It changes nothing where it is refused.
+// configureRotation stores the configuration and starts the rotation, or its test. It changes nothing where it is
+// refused.
 func (s *Service) configureRotation(e *entry, in rotateSecretInput, function string) error {
 	token := in.ClientRequestToken
 	if e.labels.isRotating() {
 		return wire.Errorf("InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
 	}
 	if e.findVersion(token) != nil {
-		return tokenInUse(e, token)
+		return tokenReuseError(e, token)
 	}
 	test := in.RotateImmediately != nil && !*in.RotateImmediately
 	var c *content
@@ -142,7 +144,8 @@ func (s *Service) startRotation(e *entry, token string) {
 	r.timer = s.cfg.Clock.After(startDelay, "rotation of "+e.name, func() { s.attemptRotation(e, r) })
 }
 
-// attemptRotation runs all steps of a rotation, without the lock: they call back into the service. The first failure ends it.
+// attemptRotation runs all steps of a rotation, without the lock: they call back into the service. The first failure
+// ends it.
 func (s *Service) attemptRotation(e *entry, r *run) {
 	if !s.isStillWanted(e, r) {
 		return
@@ -160,7 +163,7 @@ func (s *Service) attemptRotation(e *entry, r *run) {
 	s.noteSuccess(e, r)
 }
 
-// isStillWanted ends a rotation quietly where its version holds neither AWSPENDING nor AWSCURRENT any more.
+// isStillWanted reports whether a rotation goes on. It ends one whose version holds neither AWSPENDING nor AWSCURRENT.
 func (s *Service) isStillWanted(e *entry, r *run) bool {
 	s.mu.Lock()
 	defer s.unlockAndEmit()
@@ -174,7 +177,8 @@ func (s *Service) isStillWanted(e *entry, r *run) bool {
 	return true
 }
 
-// rotationUnderWay says whether a rotation is still under way: it was not cancelled, abandoned or deleted with its secret.
+// rotationUnderWay returns the rotation function and whether the rotation is still under way: it was not cancelled,
+// abandoned or deleted with its secret.
 func (s *Service) rotationUnderWay(e *entry, r *run) (function string, on bool) {
 	s.mu.Lock()
 	defer s.unlockAndEmit()
@@ -228,7 +232,7 @@ func (s *Service) startTest(e *entry, token string) {
 	})
 }
 
-// isTestWanted says whether a test is still wanted: nobody put a value, took AWSPENDING away or deleted the secret meanwhile.
+// isTestWanted reports whether a test is still wanted: nobody put a value, removed AWSPENDING or deleted the secret.
 func (s *Service) isTestWanted(e *entry, token string) bool {
 	s.mu.Lock()
 	defer s.unlockAndEmit()
@@ -285,13 +289,13 @@ func (s *Service) endRun(e *entry) {
 	}
 }
 
-// scheduledToken is a token of Secrets Manager's own, in the form of a UUID.
+// scheduledToken returns a token of Secrets Manager's own, in the form of a UUID.
 func scheduledToken(e *entry) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s#%d", e.arn, e.rotation.armed))
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[0:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// emitTrailEvent emits what CloudTrail passes on about a rotation.
+// emitTrailEvent emits the event that CloudTrail passes on about a rotation.
 // Source: docs.aws.amazon.com/secretsmanager/latest/userguide/retrieve-ct-entries.html and captured events.
 func (s *Service) emitTrailEvent(e *entry, name, token, failure string) {
 	detail := map[string]any{

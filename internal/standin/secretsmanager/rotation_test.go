@@ -20,8 +20,8 @@ const (
 
 var errStep = errors.New("the step failed")
 
-// failing makes one step of the rotation function fail until it is told to work again.
-func (w *world) failing(step string) (work func()) {
+// failStep makes one step of the rotation function fail until work is called.
+func (w *world) failStep(step string) (work func()) {
 	broken := true
 	w.step = func(name, token string) error {
 		if broken && name == step {
@@ -37,34 +37,34 @@ func (w *world) expect(labels, steps string, events ...string) {
 	if got := render(w.labels("s")); got != labels {
 		w.t.Errorf("labels are %s, want %s", got, labels)
 	}
-	if got := w.steps(); got != steps {
+	if got := w.stepsSinceLast(); got != steps {
 		w.t.Errorf("steps were %q, want %q", got, steps)
 	}
-	if diff := cmp.Diff(events, w.seen()); diff != "" {
+	if diff := cmp.Diff(events, w.eventsSinceLast()); diff != "" {
 		w.t.Errorf("events: %s", diff)
 	}
 }
 
-func rotating(t *testing.T) *world {
+func newRotatingWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.create("s", "v1", "one")
-	w.seen()
+	w.eventsSinceLast()
 	return w
 }
 
-func every(days int64) func(*sdk.RotateSecretInput) {
+func rotateEveryDays(days int64) func(*sdk.RotateSecretInput) {
 	return func(in *sdk.RotateSecretInput) {
 		in.RotationRules = &types.RotationRulesType{AutomaticallyAfterDays: &days}
 	}
 }
 
 func TestRotation(t *testing.T) {
-	w := rotating(t)
-	must(t, w.rotate("v2", every(30)))
+	w := newRotatingWorld(t)
+	must(t, w.rotate("v2", rotateEveryDays(30)))
 	w.expect("AWSCURRENT=v1 AWSPENDING=v2", "", "RotationStarted")
-	_, err := w.get("s", id("v2"), pending)
-	refused(t, err, "ResourceNotFoundException", "") // the version is there and has no value
+	_, err := w.get("s", versionID("v2"), pending)
+	wantErrorCode(t, err, "ResourceNotFoundException", "") // the version is there and has no value
 	w.clock.Advance(time.Second)
 	w.expect("AWSCURRENT=v2 AWSPENDING=v2 AWSPREVIOUS=v1", fourSteps, "AWSCURRENT v2", "RotationSucceeded")
 	d := w.describe("s")
@@ -80,20 +80,20 @@ func TestRotation(t *testing.T) {
 }
 
 func TestRotationIsRefused(t *testing.T) {
-	w := rotating(t)
+	w := newRotatingWorld(t)
 	none := func(in *sdk.RotateSecretInput) { in.RotationLambdaARN = nil }
-	refused(t, w.rotate("v2", none), "InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
+	wantErrorCode(t, w.rotate("v2", none), "InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
 	w.denied = true
-	refused(t, w.rotate("v2", nil), "AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
+	wantErrorCode(t, w.rotate("v2", nil), "AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
 	w.denied = false
-	refused(t, w.rotate("v1", nil), "ResourceExistsException", "already in use")
+	wantErrorCode(t, w.rotate("v1", nil), "ResourceExistsException", "already in use")
 	rules := func(r types.RotationRulesType) func(*sdk.RotateSecretInput) {
 		return func(in *sdk.RotateSecretInput) { in.RotationRules = &r }
 	}
-	refused(t, w.rotate("v2", every(1001)), "InvalidParameterException", "1-1000")
-	refused(t, w.rotate("v2", rules(types.RotationRulesType{})), "InvalidParameterException", "either")
-	refused(t, w.rotate("v2", rules(types.RotationRulesType{ScheduleExpression: aws.String("rate(3 hours)")})), "InvalidParameterException", "4 hours")
-	refused(t, w.rotate("v2", rules(types.RotationRulesType{ScheduleExpression: aws.String("cron(0 8 * * ? *)")})), "StandinNotImplemented", "cron")
+	wantErrorCode(t, w.rotate("v2", rotateEveryDays(1001)), "InvalidParameterException", "1-1000")
+	wantErrorCode(t, w.rotate("v2", rules(types.RotationRulesType{})), "InvalidParameterException", "either")
+	wantErrorCode(t, w.rotate("v2", rules(types.RotationRulesType{ScheduleExpression: aws.String("rate(3 hours)")})), "InvalidParameterException", "4 hours")
+	wantErrorCode(t, w.rotate("v2", rules(types.RotationRulesType{ScheduleExpression: aws.String("cron(0 8 * * ? *)")})), "StandinNotImplemented", "cron")
 	w.clock.Advance(time.Hour)
 	w.expect("AWSCURRENT=v1", "")
 	if w.describe("s").RotationEnabled != nil {
@@ -102,12 +102,12 @@ func TestRotationIsRefused(t *testing.T) {
 }
 
 func TestPendingBlocksRotation(t *testing.T) {
-	w := rotating(t)
-	must(t, w.put("s", id("v2"), "two", pending))
-	refused(t, w.rotate("v3", nil), "InvalidRequestException", incomplete)
-	must(t, w.move("s", pending, "", id("v2")))
+	w := newRotatingWorld(t)
+	must(t, w.put("s", versionID("v2"), "two", pending))
+	wantErrorCode(t, w.rotate("v3", nil), "InvalidRequestException", incomplete)
+	must(t, w.move("s", pending, "", versionID("v2")))
 	must(t, w.rotate("v3", nil))
-	refused(t, w.rotate("v3", nil), "InvalidRequestException", incomplete)
+	wantErrorCode(t, w.rotate("v3", nil), "InvalidRequestException", incomplete)
 }
 
 func TestFailedStepIsRetriedWithTheSameToken(t *testing.T) {
@@ -118,8 +118,8 @@ func TestFailedStepIsRetriedWithTheSameToken(t *testing.T) {
 		{"finishSecret", fourSteps},
 	} {
 		t.Run(c.step, func(t *testing.T) {
-			w := rotating(t)
-			work := w.failing(c.step)
+			w := newRotatingWorld(t)
+			work := w.failStep(c.step)
 			must(t, w.rotate("v2", nil))
 			w.clock.Advance(time.Second)
 			w.expect("AWSCURRENT=v1 AWSPENDING=v2", c.steps, "RotationStarted", "RotationFailed")
@@ -131,14 +131,14 @@ func TestFailedStepIsRetriedWithTheSameToken(t *testing.T) {
 }
 
 func TestRotationGivesUp(t *testing.T) {
-	w := rotating(t)
-	w.failing("createSecret")
-	must(t, w.rotate("v2", every(10)))
+	w := newRotatingWorld(t)
+	w.failStep("createSecret")
+	must(t, w.rotate("v2", rotateEveryDays(10)))
 	next := *w.describe("s").NextRotationDate
 	w.clock.Advance(24 * time.Hour)
 	five := []string{"RotationStarted", "RotationFailed", "RotationFailed", "RotationFailed", "RotationFailed", "RotationFailed"}
 	w.expect("AWSCURRENT=v1 AWSPENDING=v2", "createSecret"+strings.Repeat(" createSecret", 4), five...)
-	refused(t, w.rotate("v3", nil), "InvalidRequestException", incomplete)
+	wantErrorCode(t, w.rotate("v3", nil), "InvalidRequestException", incomplete)
 	w.step = w.rotateByTheBook
 	w.clock.Advance(10 * 24 * time.Hour) // the scheduled rotation takes the old one up again
 	w.expect("AWSCURRENT=v2 AWSPENDING=v2 AWSPREVIOUS=v1", fourSteps, "RotationStarted", "AWSCURRENT v2", "RotationSucceeded")
@@ -153,24 +153,24 @@ func TestRetryStops(t *testing.T) {
 		meanwhile    func(w *world) error
 		events       []string
 	}{
-		{"AWSPENDING taken off", "AWSCURRENT=v1", func(w *world) error { return w.move("s", pending, "", id("v2")) }, nil},
-		{"AWSPENDING put on another version", "AWSCURRENT=v1 AWSPENDING=v3", func(w *world) error { return w.put("s", id("v3"), "three", pending) }, nil},
-		{"a value put by hand", "AWSCURRENT=v3 AWSPREVIOUS=v1", func(w *world) error { return w.put("s", id("v3"), "three") }, []string{"RotationAbandoned", "AWSCURRENT v3"}},
+		{"AWSPENDING taken off", "AWSCURRENT=v1", func(w *world) error { return w.move("s", pending, "", versionID("v2")) }, nil},
+		{"AWSPENDING put on another version", "AWSCURRENT=v1 AWSPENDING=v3", func(w *world) error { return w.put("s", versionID("v3"), "three", pending) }, nil},
+		{"a value put by hand", "AWSCURRENT=v3 AWSPREVIOUS=v1", func(w *world) error { return w.put("s", versionID("v3"), "three") }, []string{"RotationAbandoned", "AWSCURRENT v3"}},
 		{"cancelled", "AWSCURRENT=v1 AWSPENDING=v2", func(w *world) error {
 			out, err := w.client.CancelRotateSecret(w.t.Context(), &sdk.CancelRotateSecretInput{SecretId: aws.String("s")})
-			if err == nil && aws.ToString(out.VersionId) != id("v2") {
+			if err == nil && aws.ToString(out.VersionId) != versionID("v2") {
 				w.t.Error("CancelRotateSecret does not name the unfinished version")
 			}
 			return err
 		}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := rotating(t)
-			w.failing("setSecret")
+			w := newRotatingWorld(t)
+			w.failStep("setSecret")
 			must(t, w.rotate("v2", nil))
 			w.clock.Advance(time.Second)
-			w.seen()
-			w.steps()
+			w.eventsSinceLast()
+			w.stepsSinceLast()
 			must(t, c.meanwhile(w))
 			w.clock.Advance(24 * time.Hour)
 			w.expect(c.labels, "", c.events...)
@@ -179,10 +179,10 @@ func TestRetryStops(t *testing.T) {
 }
 
 func TestAbandonedBetweenSteps(t *testing.T) {
-	w := rotating(t)
+	w := newRotatingWorld(t)
 	w.step = func(step, token string) error {
 		if step == "setSecret" {
-			return w.put("s", id("hand"), "by hand")
+			return w.put("s", versionID("hand"), "by hand")
 		}
 		return w.rotateByTheBook(step, token)
 	}
@@ -192,7 +192,7 @@ func TestAbandonedBetweenSteps(t *testing.T) {
 }
 
 func TestFinishThatTookAWSPENDINGOffAndFailed(t *testing.T) {
-	w := rotating(t)
+	w := newRotatingWorld(t)
 	tries := 0
 	w.step = func(step, token string) error {
 		switch tries++; {
@@ -211,14 +211,14 @@ func TestFinishThatTookAWSPENDINGOffAndFailed(t *testing.T) {
 }
 
 func TestFillingThePendingVersion(t *testing.T) {
-	w := rotating(t)
+	w := newRotatingWorld(t)
 	w.step = func(step, token string) error {
 		if step != "createSecret" {
 			return errStep
 		}
 		must(t, w.put("s", token, "two", pending, "LIVE-2"))
 		must(t, w.put("s", token, "two", pending, "LIVE-2"))
-		refused(t, w.put("s", token, "other", pending), "ResourceExistsException", "already in use")
+		wantErrorCode(t, w.put("s", token, "other", pending), "ResourceExistsException", "already in use")
 		return nil
 	}
 	must(t, w.rotate("v2", nil))
@@ -232,7 +232,7 @@ func TestRotateLater(t *testing.T) {
 		err         error
 	}{{"test works", "TestRotationSucceeded", nil}, {"test fails", "TestRotationFailed", errStep}} {
 		t.Run(c.name, func(t *testing.T) {
-			w := rotating(t)
+			w := newRotatingWorld(t)
 			w.step = func(_, token string) error {
 				if value, err := w.get("s", token, pending); err != nil || value != "one" {
 					t.Error("the version under test does not hold the current value")
@@ -240,7 +240,7 @@ func TestRotateLater(t *testing.T) {
 				return c.err
 			}
 			must(t, w.rotate("v2", func(in *sdk.RotateSecretInput) {
-				every(10)(in)
+				rotateEveryDays(10)(in)
 				in.RotateImmediately = aws.Bool(false)
 			}))
 			w.clock.Advance(time.Hour)
@@ -267,22 +267,22 @@ func TestSchedule(t *testing.T) {
 		{"rate in days", types.RotationRulesType{ScheduleExpression: aws.String("rate(10 days)")}, 10 * 24 * time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := rotating(t)
+			w := newRotatingWorld(t)
 			must(t, w.rotate("v2", func(in *sdk.RotateSecretInput) { in.RotationRules = &c.rules }))
 			w.clock.Advance(time.Second)
-			w.steps()
+			w.stepsSinceLast()
 			w.clock.Advance(c.period / 2)
-			must(t, w.put("s", id("hand"), "by hand")) // counts as a rotation
+			must(t, w.put("s", versionID("hand"), "by hand")) // counts as a rotation
 			next := *w.describe("s").NextRotationDate
 			if want := w.clock.Now().Add(c.period); !next.Equal(want) {
 				t.Errorf("next rotation is %v, want %v", next, want)
 			}
 			w.clock.AdvanceTo(next.Add(-time.Second))
-			if got := w.steps(); got != "" {
+			if got := w.stepsSinceLast(); got != "" {
 				t.Errorf("too early: %s", got)
 			}
 			w.clock.Advance(3 * time.Second)
-			if got := w.steps(); got != fourSteps || w.holder("s", previous) != id("hand") {
+			if got := w.stepsSinceLast(); got != fourSteps || w.labelHolder("s", previous) != versionID("hand") {
 				t.Errorf("at the time: %q", got)
 			}
 			if got := *w.describe("s").NextRotationDate; !got.Equal(next.Add(time.Second + c.period)) {
@@ -304,8 +304,8 @@ func TestCancelledAndDeletedSecretsDoNotRotate(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := rotating(t)
-			must(t, w.rotate("v2", every(1)))
+			w := newRotatingWorld(t)
+			must(t, w.rotate("v2", rotateEveryDays(1)))
 			must(t, stop(w))
 			w.clock.Advance(20 * 24 * time.Hour)
 			w.expect("AWSCURRENT=v1 AWSPENDING=v2", "", "RotationStarted")
@@ -314,8 +314,8 @@ func TestCancelledAndDeletedSecretsDoNotRotate(t *testing.T) {
 }
 
 func TestRotationEventShape(t *testing.T) {
-	w := rotating(t)
-	w.failing("setSecret")
+	w := newRotatingWorld(t)
+	w.failStep("setSecret")
 	must(t, w.rotate("v2", nil))
 	w.clock.Advance(time.Second)
 	e := w.events[len(w.events)-1]
@@ -330,7 +330,7 @@ func TestRotationEventShape(t *testing.T) {
 		"userIdentity":      map[string]any{"accountId": "111111111111", "invokedBy": "secretsmanager.amazonaws.com"},
 		"errorMessage":      "Error when executing lambda " + function + " during setSecret step",
 		"requestParameters": nil, "responseElements": nil, "readOnly": false,
-		"additionalEventData": map[string]any{"SecretId": arn}, "requestID": "Rotation-" + arn + "-" + id("v2"),
+		"additionalEventData": map[string]any{"SecretId": arn}, "requestID": "Rotation-" + arn + "-" + versionID("v2"),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -340,17 +340,17 @@ func TestRotationEventShape(t *testing.T) {
 	}
 }
 
-// TestConcurrentSwaps has many writers of one label: of those that start from the same holder, one wins.
+// TestConcurrentSwaps moves one label from many goroutines: of those that name the same holder, one succeeds.
 func TestConcurrentSwaps(t *testing.T) {
 	w := newWorld(t)
 	w.create("s", "v1", "one")
 	const writers = 8
 	won := make(chan bool, writers)
-	for _, name := range many(writers) {
-		must(t, w.put("s", id(name), name, name))
+	for _, name := range labelNames(writers) {
+		must(t, w.put("s", versionID(name), name, name))
 	}
-	for _, name := range many(writers) {
-		go func() { won <- w.move("s", current, id(name), id("v1")) == nil }()
+	for _, name := range labelNames(writers) {
+		go func() { won <- w.move("s", current, versionID(name), versionID("v1")) == nil }()
 	}
 	wins := 0
 	for range writers {
@@ -358,7 +358,7 @@ func TestConcurrentSwaps(t *testing.T) {
 			wins++
 		}
 	}
-	if wins != 1 || w.holder("s", previous) != id("v1") {
+	if wins != 1 || w.labelHolder("s", previous) != versionID("v1") {
 		t.Errorf("%d of %d swaps from one holder succeeded", wins, writers)
 	}
 }

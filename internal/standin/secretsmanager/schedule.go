@@ -21,8 +21,8 @@ var (
 	window = regexp.MustCompile(`^([1-9]|1\d|2[0-4])h$`)
 )
 
-// rotationPeriod is the time from one rotation to the next. A rotation starts exactly then, an instant that lies in the
-// window in which the real service starts it; cron() is refused.
+// rotationPeriod returns the time from one rotation to the next. A rotation starts exactly then, an instant that lies
+// in the window in which the real service starts it; cron() is refused.
 func (r rules) rotationPeriod() (time.Duration, error) {
 	days := r.AutomaticallyAfterDays
 	switch {
@@ -31,14 +31,14 @@ func (r rules) rotationPeriod() (time.Duration, error) {
 	case r.Duration != "" && !window.MatchString(r.Duration):
 		return 0, wire.Errorf("InvalidParameterException", "RotationRules.Duration must be a number of hours like 3h.")
 	case days == nil:
-		return ratePeriod(r.ScheduleExpression)
+		return parseRate(r.ScheduleExpression)
 	case *days < 1 || *days > 1000:
 		return 0, wire.Errorf("InvalidParameterException", "RotationRules.AutomaticallyAfterDays must be within 1-1000.")
 	}
 	return time.Duration(*days) * 24 * time.Hour, nil
 }
 
-func ratePeriod(expression string) (time.Duration, error) {
+func parseRate(expression string) (time.Duration, error) {
 	if strings.HasPrefix(expression, "cron(") {
 		return 0, wire.NotImplemented("RotationRules.ScheduleExpression with cron()")
 	}
@@ -65,7 +65,7 @@ func (s *Service) scheduleRotation(e *entry) {
 	e.rotation.next = s.armRotationTimer(e)
 }
 
-// armRotationTimer sets the timer of the next rotation, in place of the one before, and says when it is due.
+// armRotationTimer sets the timer of the next rotation, in place of the one before, and returns when it is due.
 func (s *Service) armRotationTimer(e *entry) time.Time {
 	r := &e.rotation
 	r.armed++
@@ -81,8 +81,8 @@ func (s *Service) armRotationTimer(e *entry) time.Time {
 	return s.cfg.Clock.Now().Add(period)
 }
 
-// startDueRotation starts a scheduled rotation, or takes up again one that was given up and still holds AWSPENDING. Where it
-// fails, NextRotationDate stays in the past, and the next one is started a period later.
+// startDueRotation starts a scheduled rotation, or takes up again one that was given up and still holds AWSPENDING.
+// Where it fails, NextRotationDate stays in the past, and the next one is started a period later.
 func (s *Service) startDueRotation(e *entry, turn int) {
 	s.mu.Lock()
 	defer s.unlockAndEmit()

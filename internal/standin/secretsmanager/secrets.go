@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// deletion is when a secret marked for deletion goes.
+// deletion is the time at which a secret marked for deletion is deleted.
 type deletion struct {
 	at    time.Time
 	timer *sim.Timer
@@ -45,7 +45,7 @@ func (s *Service) createSecret(_ context.Context, in createSecretInput) (version
 	s.mu.Lock()
 	defer s.unlockAndEmit()
 	if e := s.entries[in.Name]; e != nil {
-		return e.createdAgain(in.ClientRequestToken, c)
+		return e.answerRepeatedCreate(in.ClientRequestToken, c)
 	}
 	e := s.newEntry(in)
 	s.entries[in.Name] = e
@@ -67,8 +67,8 @@ func (s *Service) newEntry(in createSecretInput) *entry {
 	return e
 }
 
-// createdAgain answers a CreateSecret for a name that exists: it succeeds where it repeats an earlier one.
-func (e *entry) createdAgain(token string, c *content) (versionAnswer, error) {
+// answerRepeatedCreate answers a CreateSecret for a name that exists: it succeeds where it repeats an earlier one.
+func (e *entry) answerRepeatedCreate(token string, c *content) (versionAnswer, error) {
 	if e.deleted != nil {
 		return versionAnswer{}, wire.Errorf("InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
 	}
@@ -102,7 +102,7 @@ func (s *Service) updateSecret(_ context.Context, in updateSecretInput) (version
 	out := e.answerNamed("")
 	if c != nil {
 		if e.findVersion(in.ClientRequestToken) != nil {
-			return versionAnswer{}, tokenInUse(e, in.ClientRequestToken)
+			return versionAnswer{}, tokenReuseError(e, in.ClientRequestToken)
 		}
 		if err := s.putVersion(e, in.ClientRequestToken, c, []string{current}); err != nil {
 			return versionAnswer{}, err

@@ -19,9 +19,9 @@ const markedForDeletion = "You can't perform this operation on the secret becaus
 func TestReading(t *testing.T) {
 	w := newWorld(t)
 	w.create("s", "v1", "one")
-	must(t, w.put("s", id("v2"), "two", "X"))
+	must(t, w.put("s", versionID("v2"), "two", "X"))
 	for _, c := range []struct{ version, stage, want string }{
-		{"", "", "one"}, {"", "AWSCURRENT", "one"}, {"", "X", "two"}, {id("v2"), "", "two"}, {id("v2"), "X", "two"},
+		{"", "", "one"}, {"", "AWSCURRENT", "one"}, {"", "X", "two"}, {versionID("v2"), "", "two"}, {versionID("v2"), "X", "two"},
 	} {
 		got, err := w.get("s", c.version, c.stage)
 		must(t, err)
@@ -31,14 +31,14 @@ func TestReading(t *testing.T) {
 	}
 	for _, c := range []struct{ version, stage, code, says string }{
 		{"", "Y", "ResourceNotFoundException", "can't find the specified secret value for staging label: Y"},
-		{id("v9"), "", "ResourceNotFoundException", "can't find the specified secret value for VersionId: " + id("v9")},
-		{id("v2"), "AWSCURRENT", "InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId."},
+		{versionID("v9"), "", "ResourceNotFoundException", "can't find the specified secret value for VersionId: " + versionID("v9")},
+		{versionID("v2"), "AWSCURRENT", "InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId."},
 	} {
 		_, err := w.get("s", c.version, c.stage)
-		refused(t, err, c.code, c.says)
+		wantErrorCode(t, err, c.code, c.says)
 	}
 	_, err := w.get("missing", "", "")
-	refused(t, err, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+	wantErrorCode(t, err, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
 func TestAddressing(t *testing.T) {
@@ -55,20 +55,20 @@ func TestAddressing(t *testing.T) {
 		}
 	}
 	_, err := w.get(partial+"-AAAAAA", "", "")
-	refused(t, err, "ResourceNotFoundException", "")
+	wantErrorCode(t, err, "ResourceNotFoundException", "")
 }
 
 func TestLimitsOfAPut(t *testing.T) {
 	w := newWorld(t)
 	w.create("s", "v1", "one")
-	must(t, w.put("s", id("v2"), strings.Repeat("x", 65536)))
-	refused(t, w.put("s", id("v3"), strings.Repeat("x", 65537)), "ValidationException", "65536")
-	refused(t, w.put("s", strings.Repeat("t", 31), "x"), "InvalidParameterException", "32-64")
-	refused(t, w.put("s", strings.Repeat("t", 65), "x"), "InvalidParameterException", "32-64")
+	must(t, w.put("s", versionID("v2"), strings.Repeat("x", 65536)))
+	wantErrorCode(t, w.put("s", versionID("v3"), strings.Repeat("x", 65537)), "ValidationException", "65536")
+	wantErrorCode(t, w.put("s", strings.Repeat("t", 31), "x"), "InvalidParameterException", "32-64")
+	wantErrorCode(t, w.put("s", strings.Repeat("t", 65), "x"), "InvalidParameterException", "32-64")
 	_, err := w.client.PutSecretValue(t.Context(), &sdk.PutSecretValueInput{SecretId: aws.String("s"), SecretString: aws.String("x"), SecretBinary: []byte("x")})
-	refused(t, err, "InvalidParameterException", "both")
+	wantErrorCode(t, err, "InvalidParameterException", "both")
 	_, err = w.client.PutSecretValue(t.Context(), &sdk.PutSecretValueInput{SecretId: aws.String("s")})
-	refused(t, err, "InvalidRequestException", "either")
+	wantErrorCode(t, err, "InvalidRequestException", "either")
 }
 
 func TestBinary(t *testing.T) {
@@ -88,13 +88,13 @@ func TestCreateAgain(t *testing.T) {
 	w.create("s", "v1", "one")
 	w.create("s", "v1", "one") // the retry of a lost answer
 	again := func(token, value string) error {
-		_, err := w.client.CreateSecret(t.Context(), &sdk.CreateSecretInput{Name: aws.String("s"), ClientRequestToken: aws.String(id(token)), SecretString: &value})
+		_, err := w.client.CreateSecret(t.Context(), &sdk.CreateSecretInput{Name: aws.String("s"), ClientRequestToken: aws.String(versionID(token)), SecretString: &value})
 		return err
 	}
-	refused(t, again("v1", "other"), "ResourceExistsException", "already exists")
-	refused(t, again("v2", "one"), "ResourceExistsException", "already exists")
+	wantErrorCode(t, again("v1", "other"), "ResourceExistsException", "already exists")
+	wantErrorCode(t, again("v2", "one"), "ResourceExistsException", "already exists")
 	_, err := w.client.CreateSecret(t.Context(), &sdk.CreateSecretInput{Name: aws.String("no spaces")})
-	refused(t, err, "ValidationException", "Invalid name")
+	wantErrorCode(t, err, "ValidationException", "Invalid name")
 }
 
 func TestDatesFollowValuesAndLabels(t *testing.T) {
@@ -110,10 +110,10 @@ func TestDatesFollowValuesAndLabels(t *testing.T) {
 			t.Errorf("%s: LastChangedDate moved is %v, want %v", what, moved, want)
 		}
 	}
-	moves("value", true, func() error { return w.put("s", id("v2"), "two") })
-	moves("label", true, func() error { return w.move("s", "X", id("v1"), "") })
-	moves("label off", true, func() error { return w.move("s", "X", "", id("v1")) })
-	moves("same value", false, func() error { return w.put("s", id("v2"), "two") })
+	moves("value", true, func() error { return w.put("s", versionID("v2"), "two") })
+	moves("label", true, func() error { return w.move("s", "X", versionID("v1"), "") })
+	moves("label off", true, func() error { return w.move("s", "X", "", versionID("v1")) })
+	moves("same value", false, func() error { return w.put("s", versionID("v2"), "two") })
 	moves("reading", false, func() error { _, err := w.get("s", "", ""); return err })
 }
 
@@ -121,7 +121,7 @@ func TestVersionsAreListedAndPruned(t *testing.T) {
 	w := newWorld(t)
 	w.create("s", "v0", "zero")
 	for i := 1; i <= 104; i++ {
-		must(t, w.put("s", id(fmt.Sprintf("v%d", i)), fmt.Sprint(i)))
+		must(t, w.put("s", versionID(fmt.Sprintf("v%d", i)), fmt.Sprint(i)))
 	}
 	if got := len(w.versions("s", true)); got != 105 {
 		t.Errorf("%d versions younger than a day, want all 105", got)
@@ -129,14 +129,14 @@ func TestVersionsAreListedAndPruned(t *testing.T) {
 	if diff := cmp.Diff([]string{"v103", "v104"}, w.versions("s", false)); diff != "" {
 		t.Errorf("labelled versions: %s", diff)
 	}
-	must(t, w.move("s", "HELD-0", id("v0"), ""))
+	must(t, w.move("s", "HELD-0", versionID("v0"), ""))
 	w.clock.Advance(25 * time.Hour)
 	left := w.versions("s", true)
 	if len(left) != 100 || left[0] != "v0" || left[1] != "v6" {
 		t.Errorf("after a day %d versions are left, first %v", len(left), left[:2])
 	}
-	_, err := w.get("s", id("v1"), "")
-	refused(t, err, "ResourceNotFoundException", "VersionId")
+	_, err := w.get("s", versionID("v1"), "")
+	wantErrorCode(t, err, "ResourceNotFoundException", "VersionId")
 }
 
 // versions pages through all versions, ten at a time, and sorts them by their numbers.
@@ -185,7 +185,7 @@ func TestListSecrets(t *testing.T) {
 		}
 	}
 	_, err := w.client.ListSecrets(t.Context(), &sdk.ListSecretsInput{Filters: []types.Filter{{Key: "all", Values: []string{"x"}}}})
-	refused(t, err, "StandinNotImplemented", "filter")
+	wantErrorCode(t, err, "StandinNotImplemented", "filter")
 }
 
 func (w *world) tag(name, key, value string) error {
@@ -224,9 +224,9 @@ func TestBatch(t *testing.T) {
 		t.Errorf("batch has %d errors", len(out.Errors))
 	}
 	_, err = w.client.BatchGetSecretValue(t.Context(), &sdk.BatchGetSecretValueInput{Filters: []types.Filter{{Key: "name", Values: []string{"a"}}}})
-	refused(t, err, "StandinNotImplemented", "Filters")
-	_, err = w.client.BatchGetSecretValue(t.Context(), &sdk.BatchGetSecretValueInput{SecretIdList: many(21)})
-	refused(t, err, "ValidationException", "secretIdList")
+	wantErrorCode(t, err, "StandinNotImplemented", "Filters")
+	_, err = w.client.BatchGetSecretValue(t.Context(), &sdk.BatchGetSecretValueInput{SecretIdList: labelNames(21)})
+	wantErrorCode(t, err, "ValidationException", "secretIdList")
 }
 
 func TestDeleteAndRestore(t *testing.T) {
@@ -234,19 +234,19 @@ func TestDeleteAndRestore(t *testing.T) {
 	w.create("s", "v1", "one")
 	name := aws.String("s")
 	_, err := w.client.DeleteSecret(t.Context(), &sdk.DeleteSecretInput{SecretId: name, RecoveryWindowInDays: aws.Int64(6)})
-	refused(t, err, "InvalidParameterException", "between 7 and 30")
+	wantErrorCode(t, err, "InvalidParameterException", "between 7 and 30")
 	out, err := w.client.DeleteSecret(t.Context(), &sdk.DeleteSecretInput{SecretId: name, RecoveryWindowInDays: aws.Int64(7)})
 	must(t, err)
 	if !out.DeletionDate.Equal(w.clock.Now().AddDate(0, 0, 7)) || w.describe("s").DeletedDate == nil {
 		t.Error("the deletion is not in seven days")
 	}
 	_, err = w.get("s", "", "")
-	refused(t, err, "InvalidRequestException", markedForDeletion)
-	refused(t, w.put("s", id("v2"), "two"), "InvalidRequestException", markedForDeletion)
-	refused(t, w.move("s", "X", id("v1"), ""), "InvalidRequestException", markedForDeletion)
-	refused(t, w.tag("s", "k", "v"), "InvalidRequestException", markedForDeletion)
+	wantErrorCode(t, err, "InvalidRequestException", markedForDeletion)
+	wantErrorCode(t, w.put("s", versionID("v2"), "two"), "InvalidRequestException", markedForDeletion)
+	wantErrorCode(t, w.move("s", "X", versionID("v1"), ""), "InvalidRequestException", markedForDeletion)
+	wantErrorCode(t, w.tag("s", "k", "v"), "InvalidRequestException", markedForDeletion)
 	_, err = w.client.CreateSecret(t.Context(), &sdk.CreateSecretInput{Name: name})
-	refused(t, err, "InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
+	wantErrorCode(t, err, "InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.")
 	if got := w.list(nil); len(got) != 0 {
 		t.Errorf("deleted secrets are listed: %v", got)
 	}
@@ -265,7 +265,7 @@ func TestDeletedForGood(t *testing.T) {
 	must(t, err)
 	w.clock.Advance(30 * 24 * time.Hour)
 	_, err = w.get("s", "", "")
-	refused(t, err, "ResourceNotFoundException", "")
+	wantErrorCode(t, err, "ResourceNotFoundException", "")
 	force := &sdk.DeleteSecretInput{SecretId: aws.String("s"), ForceDeleteWithoutRecovery: aws.Bool(true)}
 	_, err = w.client.DeleteSecret(t.Context(), force)
 	must(t, err) // documented: no error for a secret that is gone
@@ -276,17 +276,17 @@ func TestDeletedForGood(t *testing.T) {
 	_, err = w.client.DeleteSecret(t.Context(), force)
 	must(t, err)
 	_, err = w.get("s", "", "")
-	refused(t, err, "ResourceNotFoundException", "")
+	wantErrorCode(t, err, "ResourceNotFoundException", "")
 }
 
 func TestUpdateSecretAndTags(t *testing.T) {
 	w := newWorld(t)
 	w.create("s", "v1", "one")
-	update := &sdk.UpdateSecretInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(id("v2")), SecretString: aws.String("two"), Description: aws.String("d")}
+	update := &sdk.UpdateSecretInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(versionID("v2")), SecretString: aws.String("two"), Description: aws.String("d")}
 	_, err := w.client.UpdateSecret(t.Context(), update)
 	must(t, err)
 	_, err = w.client.UpdateSecret(t.Context(), update)
-	refused(t, err, "ResourceExistsException", "already in use")
+	wantErrorCode(t, err, "ResourceExistsException", "already in use")
 	must(t, w.tag("s", "a", "1"))
 	must(t, w.tag("s", "b", "2"))
 	_, err = w.client.UntagResource(t.Context(), &sdk.UntagResourceInput{SecretId: aws.String("s"), TagKeys: []string{"a"}})
@@ -301,7 +301,7 @@ func TestJournalKnowsWrites(t *testing.T) {
 	w := newWorld(t)
 	w.create("s", "v1", "one")
 	_, _ = w.get("s", "", "")
-	must(t, w.put("s", id("v2"), "two"))
+	must(t, w.put("s", versionID("v2"), "two"))
 	var got []string
 	for _, c := range w.tap.Calls() {
 		got = append(got, fmt.Sprint(c.Operation, " ", c.Resource, " ", c.Write))
@@ -314,14 +314,14 @@ func TestJournalKnowsWrites(t *testing.T) {
 func TestResolve(t *testing.T) {
 	w := newWorld(t)
 	w.create("s", "v1", `{"TEXT":"one","NUMBER":123456789,"NULL":null,"OBJECT":{"a":"x"}}`)
-	must(t, w.put("s", id("v2"), `{"TEXT":"two"}`, "X"))
+	must(t, w.put("s", versionID("v2"), `{"TEXT":"two"}`, "X"))
 	w.create("plain", "v1", "not JSON")
 	arn, plain := *w.describe("s").ARN, *w.describe("plain").ARN
 	for _, c := range []struct{ from, want string }{
 		{arn + ":TEXT::", "one"},
 		{arn + ":TEXT:X:", "two"},
-		{arn + ":TEXT::" + id("v2"), "two"},
-		{arn + ":::" + id("v2"), `{"TEXT":"two"}`},
+		{arn + ":TEXT::" + versionID("v2"), "two"},
+		{arn + ":::" + versionID("v2"), `{"TEXT":"two"}`},
 		{arn + ":NUMBER::", "1.23456789e+08"},
 		{arn + ":NULL::", "<nil>"},
 		{arn + ":OBJECT::", "map[a:x]"},
@@ -335,7 +335,7 @@ func TestResolve(t *testing.T) {
 	}
 	for _, c := range []struct{ from, says string }{
 		{arn + ":MISSING::", "retrieved secret from Secrets Manager did not contain json key MISSING"},
-		{arn + ":TEXT::" + id("v9"), "can't find the specified secret value for VersionId"},
+		{arn + ":TEXT::" + versionID("v9"), "can't find the specified secret value for VersionId"},
 		{plain + ":TEXT::", "not a JSON object"},
 		{arn + ":TEXT", "unexpected ARN format"},
 		{"s", "arn: invalid prefix"},

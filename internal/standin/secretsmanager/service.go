@@ -15,7 +15,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
 )
 
-// Config is what a Service needs of the world around it. Every field but Lists is required. The functions are called without
+// Config holds what a Service depends on. Every field but Lists is required. The functions are called without
 // any lock held, so they may call back into the service.
 type Config struct {
 	Clock           *sim.Clock
@@ -63,7 +63,7 @@ func (s *Service) Wire() wire.JSONService {
 	}}
 }
 
-// isRead tells the operations that change nothing.
+// isRead reports whether an operation changes nothing.
 func isRead(operation string) bool {
 	return slices.Contains([]string{
 		"BatchGetSecretValue", "DescribeSecret", "GetSecretValue", "ListSecrets", "ListSecretVersionIds",
@@ -90,7 +90,7 @@ func (s *Service) findEntry(id string) (*entry, error) {
 	return e, nil
 }
 
-// findUndeleted is find for operations that a secret marked for deletion refuses.
+// findUndeleted is findEntry for operations that a secret marked for deletion refuses.
 func (s *Service) findUndeleted(id string) (*entry, error) {
 	e, err := s.findEntry(id)
 	if err == nil && e.deleted != nil {
@@ -127,7 +127,7 @@ func (s *Service) newARN(name string) string {
 
 // setLabels puts new labels into force and announces those that moved.
 func (s *Service) setLabels(e *entry, next labels) {
-	for _, label := range next.movedFrom(e.labels) {
+	for _, label := range next.movedLabels(e.labels) {
 		if label != pending && label != previous {
 			s.emitEvent(e, "Secret Label Updated", labelEvent{Name: e.name, Label: label, VersionID: next[label]})
 		}
@@ -152,7 +152,7 @@ func (s *Service) emitEvent(e *entry, detailType string, detail any) {
 	s.outbox = append(s.outbox, sim.Event{Source: "aws.secretsmanager", DetailType: detailType, Resources: resources, Detail: detail})
 }
 
-// optionalTime is a timestamp that is left out where there is none.
+// optionalTime returns nil for a zero time: such a member is left out.
 func optionalTime(t time.Time) *wire.Time {
 	if t.IsZero() {
 		return nil
@@ -161,11 +161,11 @@ func optionalTime(t time.Time) *wire.Time {
 	return &w
 }
 
-// truncateToDay is how Secrets Manager rounds the date of the last access.
+// truncateToDay rounds the date of the last access as Secrets Manager does.
 func truncateToDay(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
 
-// answerPage returns one page of a list, and the token of the next. Secrets Manager documents that a page may have fewer items
-// than were asked for, and no order.
+// answerPage returns one page of a list, and the token of the next. Secrets Manager documents that a page may have
+// fewer items than were asked for, and no order.
 func answerPage[T any](s *Service, items []T, key func(T) string, token string, size *int) ([]T, string, error) {
 	limit := 100
 	if size != nil {
@@ -181,7 +181,7 @@ func answerPage[T any](s *Service, items []T, key func(T) string, token string, 
 	return found, next, nil
 }
 
-// shuffleItems puts what Secrets Manager documents no order of into one that changes from moment to moment.
+// shuffleItems orders items by a hash of the present moment, for lists that Secrets Manager documents no order of.
 func shuffleItems[T any](s *Service, items []T, key func(T) string) {
 	sim.Shuffle(s.cfg.Lists, s.cfg.Clock.Now(), items, key)
 }

@@ -64,7 +64,7 @@ func (s *Service) readValue(in getSecretValueInput) (getOutput, error) {
 	return out, nil
 }
 
-// batchInput has no Filters: they are refused.
+// batchInput holds the parameters of BatchGetSecretValue without Filters, which are refused.
 type batchInput struct {
 	SecretIDList []string `json:"SecretIdList"`
 }
@@ -100,7 +100,8 @@ func (s *Service) batchGetSecretValue(_ context.Context, in batchInput) (batchOu
 	return out, nil
 }
 
-// putSecretValueInput has no RotationToken: rotation functions of other accounts are not reproduced.
+// putSecretValueInput holds the parameters of PutSecretValue without RotationToken: rotation functions of other
+// accounts are not reproduced.
 type putSecretValueInput struct {
 	SecretID           string `json:"SecretId"`
 	ClientRequestToken string
@@ -152,7 +153,7 @@ func (s *Service) putVersion(e *entry, token string, c *content, names []string)
 		if v.content.sameContent(c) {
 			return nil
 		}
-		return tokenInUse(e, token)
+		return tokenReuseError(e, token)
 	}
 	next, err := e.labels.attachLabels(token, names)
 	if err != nil {
@@ -170,7 +171,7 @@ func (s *Service) putVersion(e *entry, token string, c *content, names []string)
 	return nil
 }
 
-func tokenInUse(e *entry, token string) error {
+func tokenReuseError(e *entry, token string) error {
 	return wire.Errorf("ResourceExistsException", "You can't use ClientRequestToken %s because that value is already in use for a version of secret %s.", token, e.arn)
 }
 

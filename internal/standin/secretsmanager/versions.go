@@ -124,7 +124,7 @@ func (e *entry) dropVersion(id string) {
 	}
 }
 
-// pruneVersions does what Secrets Manager does in the background.
+// pruneVersions drops old versions without labels, as Secrets Manager does in the background.
 func (e *entry) pruneVersions(now time.Time) {
 	excess := len(e.versions) - keptVersions
 	e.versions = slices.DeleteFunc(e.versions, func(v *version) bool {

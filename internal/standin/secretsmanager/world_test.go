@@ -82,25 +82,25 @@ func (w *world) invoke(arn string, payload []byte) error {
 	return w.step(in.Step, in.ClientRequestToken)
 }
 
-// rotateByTheBook is a rotation function that makes a value and moves AWSCURRENT, through the client.
+// rotateByTheBook makes a value and moves AWSCURRENT through the client, as a rotation function does.
 func (w *world) rotateByTheBook(step, token string) error {
 	switch step {
 	case "createSecret":
 		return w.put("s", token, "made by "+token, pending)
 	case "finishSecret":
-		return w.move("s", current, token, w.holder("s", current))
+		return w.move("s", current, token, w.labelHolder("s", current))
 	}
 	return nil
 }
 
-// id makes a version id of a short name.
-func id(name string) string { return name + strings.Repeat("-", 32-len(name)) }
+// versionID returns a version id for a short name.
+func versionID(name string) string { return name + strings.Repeat("-", 32-len(name)) }
 
 func (w *world) create(name, version, value string) {
 	w.t.Helper()
 	in := &sdk.CreateSecretInput{Name: &name}
 	if version != "" {
-		in.ClientRequestToken, in.SecretString = aws.String(id(version)), &value
+		in.ClientRequestToken, in.SecretString = aws.String(versionID(version)), &value
 	}
 	if _, err := w.client.CreateSecret(w.t.Context(), in); err != nil {
 		w.t.Fatalf("create %s: %v", name, err)
@@ -150,7 +150,7 @@ func (w *world) labels(name string) map[string]string {
 	return held
 }
 
-func (w *world) holder(name, label string) string { return w.labels(name)[label] }
+func (w *world) labelHolder(name, label string) string { return w.labels(name)[label] }
 
 func (w *world) get(name, version, stage string) (string, error) {
 	in := &sdk.GetSecretValueInput{SecretId: &name}
@@ -168,7 +168,7 @@ func (w *world) get(name, version, stage string) (string, error) {
 }
 
 func (w *world) rotate(token string, change func(*sdk.RotateSecretInput)) error {
-	in := &sdk.RotateSecretInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(id(token)), RotationLambdaARN: aws.String(function)}
+	in := &sdk.RotateSecretInput{SecretId: aws.String("s"), ClientRequestToken: aws.String(versionID(token)), RotationLambdaARN: aws.String(function)}
 	if change != nil {
 		change(in)
 	}
@@ -176,8 +176,8 @@ func (w *world) rotate(token string, change func(*sdk.RotateSecretInput)) error 
 	return err
 }
 
-// seen lists the events since the last look: "AWSCURRENT v2" for a label, the event's name for a rotation.
-func (w *world) seen() []string {
+// eventsSinceLast lists the events since the last call: "AWSCURRENT v2" for a label, the event's name for a rotation.
+func (w *world) eventsSinceLast() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var names []string
@@ -193,8 +193,8 @@ func (w *world) seen() []string {
 	return names
 }
 
-// steps lists the function's steps since the last look.
-func (w *world) steps() string {
+// stepsSinceLast lists the function's steps since the last call.
+func (w *world) stepsSinceLast() string {
 	steps := strings.Join(w.invoked, " ")
 	w.invoked = nil
 	return steps
@@ -207,8 +207,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// refused fails unless err is the AWS error with this code, whose message contains part.
-func refused(t *testing.T, err error, code, part string) {
+// wantErrorCode fails unless err is the AWS error with this code, whose message contains part.
+func wantErrorCode(t *testing.T, err error, code, part string) {
 	t.Helper()
 	var api smithy.APIError
 	if !errors.As(err, &api) {

@@ -45,7 +45,7 @@ func (t *Timer) Stop() {
 
 // After runs f once, d from now, on the goroutine that advances the clock. Timers due at the same time run in
 // the order they were set. f may set timers, call into any service, and block; it may not advance the clock.
-// name says what is due, for Next.
+// name is for Next.
 func (c *Clock) After(d time.Duration, name string, f func()) *Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +55,7 @@ func (c *Clock) After(d time.Duration, name string, f func()) *Timer {
 	return t
 }
 
-// Next says when the next timer is due and what it is; ok is false where nothing is due.
+// Next returns the time and the name of the next timer; ok is false where nothing is due.
 func (c *Clock) Next() (at time.Time, name string, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// ErrBroken is what a client sees of a connection that broke.
+// ErrBroken is a client's error for a connection that broke.
 var ErrBroken = errors.New("the connection broke")
 
 // Do carries out one call of a client that reaches the stand-in directly, without HTTP, as the hook decides: what
 // Serve does for a request. do performs it; refuse makes the vendor's own error for Throttled, Unavailable and Denied.
-// question tells apart what Stale may answer of: two calls with the same question ask for the same thing, and have the
-// same Out. With "" nothing is answered again.
+// question identifies the answer that Stale may repeat: two calls with the same question ask for the same thing, and
+// have the same Out. With "" nothing is answered again.
 func Do[Out any](t *Tap, call Call, question string, do func() (Out, error), refuse func(Outcome) error) (out Out, err error) {
 	call.Question = question
 	call, fault := t.beginCall(call)
@@ -38,7 +38,7 @@ func Do[Out any](t *Tap, call Call, question string, do func() (Out, error), ref
 	}
 }
 
-// performCall performs a call, and keeps what a read is answered.
+// performCall performs a call, and keeps the answer to a read.
 func performCall[Out any](t *Tap, call Call, do func() (Out, error)) (Out, error) {
 	out, err := do()
 	if err == nil && call.canBeStale() {
@@ -57,12 +57,12 @@ func statusOf(err error) int {
 	return 400
 }
 
-// readKey tells reads apart; the same question can be asked of several accounts.
+// readKey identifies a read; the same question can be asked of several accounts.
 type readKey struct{ service, account, region, question string }
 
 func (c Call) readKey() readKey { return readKey{c.Service, c.Account, c.Region, c.Question} }
 
-// staleAnswer is what a read was answered.
+// staleAnswer is the answer to a read, with its time.
 type staleAnswer struct {
 	at  time.Time
 	out any

@@ -1,6 +1,7 @@
 package sim
 
-// Event is what a service puts on the account's default EventBridge bus. The bus adds id, time, account and region.
+// Event is an event that a service puts on the account's default EventBridge bus. The bus adds id, time, account and
+// region.
 type Event struct {
 	Source     string   // aws.secretsmanager
 	DetailType string   // Secret Label Updated

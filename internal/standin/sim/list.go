@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Lists says how services answer with more than one thing. The zero value is as hard on clients as a vendor may be: the
-// first page of a list has one item, each further page twice as many as the one before, and what the vendor documents no
-// order of comes in another order at every moment. Everything follows from the seed and the clock.
+// Lists configures the pages and the order of lists. The zero value is as hard on clients as a vendor may be: the
+// first page of a list has one item, each further page twice as many as the one before, and what the vendor documents
+// no order of comes in another order at every moment. Everything follows from the seed and the clock.
 type Lists struct {
 	Seed  uint64
 	Whole bool // a page has as many items as the vendor's own: for tests that count calls
@@ -22,15 +22,15 @@ type Lists struct {
 // ErrToken is returned for the token of a page that no list gave out.
 var ErrToken = errors.New("no page has this token")
 
-// List is everything that a list operation could answer.
+// List holds all items that a list operation can return.
 type List[T any] struct {
 	Lists
 	Now   time.Time
 	Items []T
-	Key   func(T) string // tells items apart
-	Most  int            // how many items the vendor puts on a page at most
+	Key   func(T) string // different for every item
+	Most  int            // the vendor's greatest page size
 
-	// Sort is what the vendor documents the list to be sorted by, as a text; nil where it documents no order.
+	// Sort returns the key by which the vendor documents the list to be sorted; nil where it documents no order.
 	Sort       func(T) string
 	Descending bool
 }
@@ -53,7 +53,7 @@ func (l List[T]) Page(token string) (items []T, next string, err error) {
 	return itemValues(all[:size]), place{at.page + 1, at.salt, all[size-1].rank}.formatToken(), nil
 }
 
-// place is where a page begins: after a rank, in the order that a salt makes.
+// place is the beginning of a page: after a rank, in the order that a salt makes.
 type place struct {
 	page int
 	salt uint64
@@ -131,7 +131,7 @@ func momentSalt(l Lists, now time.Time) uint64 {
 	return splitMix64(l.Seed ^ splitMix64(uint64(now.UnixNano())))
 }
 
-// mixHash is a number that looks random and follows from a salt and a text.
+// mixHash returns a pseudo-random number that follows from a salt and a text.
 func mixHash(salt uint64, text string) uint64 {
 	sum := fnv.New64a()
 	_, _ = sum.Write([]byte(text))

@@ -11,17 +11,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func own(text string) string { return text }
+func ownText(text string) string { return text }
 
-func numbers(n int) (all []string) {
+func numberTexts(n int) (all []string) {
 	for i := range n {
 		all = append(all, fmt.Sprintf("item-%03d", i))
 	}
 	return all
 }
 
-// follow reads a list to its end, and returns its pages.
-func follow(t *testing.T, l List[string]) (pages [][]string) {
+// readAllPages reads a list to its end, and returns its pages.
+func readAllPages(t *testing.T, l List[string]) (pages [][]string) {
 	t.Helper()
 	for token := ""; ; {
 		items, next, err := l.Page(token)
@@ -49,9 +49,9 @@ func TestPagesBeginSmallAndNoneIsLargerThanAsked(t *testing.T) {
 		{250, 100, true, []int{100, 100, 50}},
 		{100, 100, true, []int{100}},
 	} {
-		l := List[string]{Lists: Lists{Whole: c.whole}, Now: start, Items: numbers(c.items), Key: own, Most: c.most}
+		l := List[string]{Lists: Lists{Whole: c.whole}, Now: start, Items: numberTexts(c.items), Key: ownText, Most: c.most}
 		var sizes []int
-		pages := follow(t, l)
+		pages := readAllPages(t, l)
 		for _, p := range pages {
 			sizes = append(sizes, len(p))
 		}
@@ -66,12 +66,12 @@ func TestPagesBeginSmallAndNoneIsLargerThanAsked(t *testing.T) {
 
 func TestWhatHasNoOrderIsShuffledByTheSeedAndTheMoment(t *testing.T) {
 	listed := func(seed uint64, now time.Time) string {
-		return strings.Join(slices.Concat(follow(t, List[string]{Lists: Lists{Seed: seed}, Now: now, Items: numbers(10), Key: own, Most: 100})...), " ")
+		return strings.Join(slices.Concat(readAllPages(t, List[string]{Lists: Lists{Seed: seed}, Now: now, Items: numberTexts(10), Key: ownText, Most: 100})...), " ")
 	}
 	if first, again := listed(1, start), listed(1, start); first != again {
 		t.Error("the same seed and moment give two orders")
 	}
-	orders := map[string]bool{strings.Join(numbers(10), " "): true}
+	orders := map[string]bool{strings.Join(numberTexts(10), " "): true}
 	for i := range 20 {
 		orders[listed(uint64(i), start)] = true
 		orders[listed(0, start.Add(time.Duration(i+1)*time.Millisecond))] = true
@@ -82,7 +82,7 @@ func TestWhatHasNoOrderIsShuffledByTheSeedAndTheMoment(t *testing.T) {
 	firsts := map[string]int{}
 	for i := range 1000 {
 		pair := []string{"PRIMARY", "ACTIVE"}
-		Shuffle(Lists{Seed: uint64(i)}, start, pair, own)
+		Shuffle(Lists{Seed: uint64(i)}, start, pair, ownText)
 		firsts[pair[0]]++
 	}
 	if firsts["PRIMARY"] < 450 || firsts["PRIMARY"] > 550 {
@@ -92,13 +92,13 @@ func TestWhatHasNoOrderIsShuffledByTheSeedAndTheMoment(t *testing.T) {
 
 func TestADocumentedOrderIsKept(t *testing.T) {
 	for _, down := range []bool{false, true} {
-		want := numbers(20)
+		want := numberTexts(20)
 		if down {
 			slices.Reverse(want)
 		}
-		items := numbers(20)
-		Shuffle(Lists{}, start, items, own)
-		got := slices.Concat(follow(t, List[string]{Now: start, Items: items, Key: own, Sort: own, Descending: down, Most: 5})...)
+		items := numberTexts(20)
+		Shuffle(Lists{}, start, items, ownText)
+		got := slices.Concat(readAllPages(t, List[string]{Now: start, Items: items, Key: ownText, Sort: ownText, Descending: down, Most: 5})...)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("descending %v (-want +got):\n%s", down, diff)
 		}
@@ -107,8 +107,8 @@ func TestADocumentedOrderIsKept(t *testing.T) {
 
 // What stays is listed once while others come and go, and the clock moves on.
 func TestNothingIsMissedWhileTheListChanges(t *testing.T) {
-	for _, sort := range []func(string) string{nil, own} {
-		l := List[string]{Now: start, Items: numbers(40), Key: own, Sort: sort, Most: 100}
+	for _, sort := range []func(string) string{nil, ownText} {
+		l := List[string]{Now: start, Items: numberTexts(40), Key: ownText, Sort: sort, Most: 100}
 		seen := map[string]int{}
 		for token, round := "", 0; ; round++ {
 			items, next, err := l.Page(token)
@@ -125,7 +125,7 @@ func TestNothingIsMissedWhileTheListChanges(t *testing.T) {
 			l.Items = append(slices.DeleteFunc(l.Items, func(s string) bool { return s == gone }), fmt.Sprintf("new-%d", round))
 			l.Now = l.Now.Add(time.Second)
 		}
-		for _, item := range numbers(40) {
+		for _, item := range numberTexts(40) {
 			if seen[item] != 1 {
 				t.Errorf("%s is listed %d times", item, seen[item])
 			}
@@ -135,7 +135,7 @@ func TestNothingIsMissedWhileTheListChanges(t *testing.T) {
 
 func TestATokenThatNobodyGaveOutIsRefused(t *testing.T) {
 	for _, token := range []string{"page-0-1-00", "page-1", "page-1-1-zz", "next", "page-x-1-00"} {
-		if _, _, err := (List[string]{Items: numbers(3), Key: own, Most: 100}).Page(token); !errors.Is(err, ErrToken) {
+		if _, _, err := (List[string]{Items: numberTexts(3), Key: ownText, Most: 100}).Page(token); !errors.Is(err, ErrToken) {
 			t.Errorf("%s: %v", token, err)
 		}
 	}

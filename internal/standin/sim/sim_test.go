@@ -75,7 +75,7 @@ func TestOutcomesOfACall(t *testing.T) {
 					_, _ = io.WriteString(w, "done")
 				}, func(w http.ResponseWriter, _ Outcome) { w.WriteHeader(http.StatusTeapot) })
 			})
-			status := call(t, handler)
+			status := sendInMemory(t, handler)
 			if status != c.status || done != c.done {
 				t.Errorf("the client saw %d and it was done %d times, want %d and %d", status, done, c.status, c.done)
 			}
@@ -108,7 +108,7 @@ func (c *counter) do(write bool) string {
 	return fmt.Sprint(c.n)
 }
 
-func (c *counter) overHTTP(t *testing.T, call Call) string {
+func (c *counter) callOverHTTP(t *testing.T, call Call) string {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c.tap.Serve(w, call, func(w http.ResponseWriter) {
 			w.Header().Set("X-Count", fmt.Sprint(c.n))
@@ -134,7 +134,7 @@ func (c *counter) overHTTP(t *testing.T, call Call) string {
 	return string(text)
 }
 
-func (c *counter) directly(t *testing.T, call Call) string {
+func (c *counter) callDirectly(t *testing.T, call Call) string {
 	out, err := Do(c.tap, call, call.Question, func() (string, error) { return c.do(call.Write), nil }, func(Outcome) error { return errors.New("refused") })
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestStaleAnswers(t *testing.T) {
 		"a write is done":                      {{0, read, Works, "0"}, {0, write, Stale, "written"}, {0, read, Works, "1"}},
 		"and never remembered":                 {{0, write, Works, "written"}, {0, read, Stale, "1"}, {0, write, Stale, "written"}, {0, read, Works, "2"}},
 	} {
-		for way, step := range map[string]func(*counter, *testing.T, Call) string{"HTTP": (*counter).overHTTP, "directly": (*counter).directly} {
+		for way, step := range map[string]func(*counter, *testing.T, Call) string{"HTTP": (*counter).callOverHTTP, "directly": (*counter).callDirectly} {
 			t.Run(name+" "+way, func(t *testing.T) {
 				c := newCounter()
 				for i, s := range steps {
@@ -207,9 +207,9 @@ func TestFailuresAreNotRemembered(t *testing.T) {
 			_, _ = io.WriteString(w, "{}")
 		}, nil)
 	})
-	first := call(t, handler)
+	first := sendInMemory(t, handler)
 	status = http.StatusOK
-	if second := call(t, handler); first != http.StatusNotFound || second != http.StatusOK {
+	if second := sendInMemory(t, handler); first != http.StatusNotFound || second != http.StatusOK {
 		t.Errorf("over HTTP: first %d, then %d", first, second)
 	}
 }
@@ -256,8 +256,8 @@ func TestOutcomesOfADirectCall(t *testing.T) {
 	}
 }
 
-// call makes one request in memory and returns the status, or 0 where the connection broke.
-func call(t *testing.T, handler http.Handler) int {
+// sendInMemory makes one request in memory and returns the status, or 0 where the connection broke.
+func sendInMemory(t *testing.T, handler http.Handler) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://standin/", strings.NewReader("{}"))
 	if err != nil {

@@ -24,7 +24,7 @@ type Call struct {
 	Bytes     int    // size of the request's body
 }
 
-// Outcome is what becomes of a call.
+// Outcome is the fate of a call.
 type Outcome int
 
 // The outcomes a hook can choose.
@@ -39,7 +39,7 @@ const (
 	Stale                      // a read is answered as when it last worked, if that is not longer ago than MaxStale; or else it works
 )
 
-// MaxStale is how old an eventually consistent answer can be.
+// MaxStale is the greatest age of an eventually consistent answer.
 const MaxStale = 5 * time.Minute
 
 // Fault is a hook's verdict on one call.
@@ -48,7 +48,7 @@ type Fault struct {
 	Delay   time.Duration // for Late
 }
 
-// Tap counts, journals and, where a hook says so, breaks every call. Safe for concurrent use.
+// Tap counts, journals and, where a hook wants it, breaks every call. Safe for concurrent use.
 type Tap struct {
 	clock *Clock
 
@@ -72,7 +72,7 @@ func (t *Tap) OnCall(hook func(Call) Fault) {
 	t.hook = hook
 }
 
-// OnDone sets what is told of each call once it was answered, with its Status; nil tells nobody.
+// OnDone sets a function to be called after each call was answered, with its Status; nil removes it.
 func (t *Tap) OnDone(done func(Call)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -155,7 +155,7 @@ func (t *Tap) endCall(call Call, status int) {
 	}
 }
 
-// recordAnswer keeps what a read is answered, where its question is known.
+// recordAnswer returns a writer that keeps the answer to a read, where its question is known.
 func (t *Tap) recordAnswer(w http.ResponseWriter, call Call) http.ResponseWriter {
 	if !call.canBeStale() {
 		return w
@@ -163,7 +163,7 @@ func (t *Tap) recordAnswer(w http.ResponseWriter, call Call) http.ResponseWriter
 	return &recorder{ResponseWriter: w, tap: t, call: call, status: http.StatusOK}
 }
 
-// replayAnswer answers as the last time.
+// replayAnswer repeats the last answer to a read, or performs the call where there is none.
 func (t *Tap) replayAnswer(w http.ResponseWriter, call Call, do func(http.ResponseWriter)) {
 	old := t.recallAnswer(call)
 	page, is := old.(httpAnswer)

@@ -19,14 +19,14 @@ type Targets struct {
 	asked    map[string]func(credential string, presented bool) bool
 }
 
-// New returns targets. verifiers tells who verifies a symmetric target at this moment; symmetric names those targets.
+// New returns targets. verifiers returns the present verifiers of a symmetric target; symmetric names those targets.
 // Any other target is explicit, and one that nobody ever told about accepts nothing.
 func New(verifiers func(target string) []func(credential string) bool, symmetric ...string) *Targets {
 	return &Targets{verifiers: verifiers, symmetric: symmetric, accepted: map[string]map[string]bool{}, refusals: map[string]int{}, asked: map[string]func(string, bool) bool{}}
 }
 
-// Ask makes a target accept what accepts says, and nothing else. presented tells it whether somebody shows the
-// credential, or only wants to know.
+// Ask makes a target accept what accepts returns true for, and nothing else. presented is true where somebody shows the
+// credential, and false for WouldAccept.
 func (t *Targets) Ask(target string, accepts func(credential string, presented bool) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,7 +69,7 @@ func (t *Targets) Accepts(target, credential string) bool {
 	return ok
 }
 
-// WouldAccept says what Accepts would, without presenting anything: it counts nothing.
+// WouldAccept returns the same as Accepts without presenting anything: it counts nothing.
 func (t *Targets) WouldAccept(target, credential string) bool {
 	return t.acceptsCredential(target, credential, false)
 }

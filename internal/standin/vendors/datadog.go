@@ -73,7 +73,7 @@ func (d *Datadog) listKeys(w http.ResponseWriter, req *http.Request) {
 }
 
 func (d *Datadog) deleteKey(w http.ResponseWriter, id, key string) {
-	k := d.byID(id)
+	k := d.findByID(id)
 	if k == nil || !d.isAlive(k) {
 		d.refuseRequest(w, 404, "API key not found", key)
 		return

@@ -80,8 +80,8 @@ func (g *GitLab) rotateToken(w http.ResponseWriter, req *http.Request, token str
 	writeJSON(w, 200, g.describeToken(g.addKey(Key{Name: k.Name, Scopes: k.Scopes, Family: k.Family}), true))
 }
 
-// serveResourceTokens serves the tokens of groups and projects, to people: "You cannot use group access tokens to create other
-// group, project, or personal access tokens".
+// serveResourceTokens serves the tokens of groups and projects, to people: "You cannot use group access tokens to
+// create other group, project, or personal access tokens".
 func (g *GitLab) serveResourceTokens(w http.ResponseWriter, req *http.Request, token, id string) {
 	switch {
 	case !g.admins[token] && g.findLive(token) == nil:
@@ -102,7 +102,7 @@ func (g *GitLab) serveResourceTokens(w http.ResponseWriter, req *http.Request, t
 func (g *GitLab) createToken(w http.ResponseWriter, req *http.Request, token string) {
 	in, ok := readObject(req)
 	name, _ := in["name"].(string)
-	scopes, level, listed := gitLabRights(in)
+	scopes, level, listed := parseTokenRights(in)
 	switch {
 	case !ok || !hasOnly(in, "name", "scopes", "access_level", "expires_at") || name == "" || !listed:
 		g.refuseRequest(w, 400, "name is missing, scopes is missing or a field is invalid", token)
@@ -115,7 +115,7 @@ func (g *GitLab) createToken(w http.ResponseWriter, req *http.Request, token str
 	}
 }
 
-func gitLabRights(in map[string]any) (scopes []string, level float64, ok bool) {
+func parseTokenRights(in map[string]any) (scopes []string, level float64, ok bool) {
 	list, _ := in["scopes"].([]any)
 	for _, item := range list {
 		scope, is := item.(string)
@@ -128,7 +128,7 @@ func gitLabRights(in map[string]any) (scopes []string, level float64, ok bool) {
 	return scopes, level, is && len(scopes) > 0
 }
 
-// isExpiryDay says whether a text is a day that a token may end on.
+// isExpiryDay reports whether a text is a day that a token may end on.
 func (g *GitLab) isExpiryDay(value any) bool {
 	text, _ := value.(string)
 	at, err := time.Parse(gitLabDay, text)
@@ -155,7 +155,7 @@ func (g *GitLab) listTokens(w http.ResponseWriter, req *http.Request) {
 }
 
 func (g *GitLab) revokeToken(w http.ResponseWriter, token, id string) {
-	k := g.byID(id)
+	k := g.findByID(id)
 	switch {
 	case k == nil:
 		g.refuseRequest(w, 404, "404 Not Found", token)

@@ -18,7 +18,7 @@ func NewRolled(now func() time.Time) *Rolled {
 	return &Rolled{newRing(now, "rk_test_"), map[string]any{}}
 }
 
-// sevenDays is how long an old key may live on, in minutes.
+// sevenDays is the longest time that an old key may live on, in minutes.
 const sevenDays = 10080
 
 // ServeHTTP answers one request.
@@ -28,7 +28,7 @@ func (r *Rolled) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	token, _ := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
 	rest, found := strings.CutPrefix(req.URL.Path, "/v2/iam/api_keys/")
 	id, action, _ := strings.Cut(rest, "/")
-	k := r.byID(id)
+	k := r.findByID(id)
 	switch {
 	case r.findLive(token) == nil:
 		r.refuseRequest(w, 401, "Invalid API Key provided", token)

@@ -27,7 +27,7 @@ type Key struct {
 	Limited         bool   // it may not make others
 }
 
-// keyRing is what every vendor keeps. Safe for concurrent use, one request at a time.
+// keyRing holds the credentials of one vendor. Safe for concurrent use, one request at a time.
 type keyRing struct {
 	mu     sync.Mutex
 	now    func() time.Time
@@ -40,21 +40,21 @@ func newRing(now func() time.Time, prefix string) keyRing {
 	return keyRing{now: now, prefix: prefix, admins: map[string]bool{}}
 }
 
-// Make makes a credential by hand.
+// Make creates a credential by hand.
 func (r *keyRing) Make(name string) Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return *r.addKey(Key{Name: name, Scopes: []string{"api"}})
 }
 
-// Limit takes a credential the right to make others.
+// Limit removes a credential's right to create others.
 func (r *keyRing) Limit(token string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.findLive(token).Limited = true
 }
 
-// Admin makes the token of a person who may do everything.
+// Admin creates the token of a person who may do everything.
 func (r *keyRing) Admin() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,7 +63,7 @@ func (r *keyRing) Admin() string {
 	return token
 }
 
-// Accepts says whether a credential opens anything.
+// Accepts reports whether a credential opens anything.
 func (r *keyRing) Accepts(token string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -106,7 +106,9 @@ func (r *keyRing) findLive(token string) *Key {
 	return r.findFirst(func(k *Key) bool { return k.Token == token && r.isAlive(k) })
 }
 
-func (r *keyRing) byID(id string) *Key { return r.findFirst(func(k *Key) bool { return k.ID == id }) }
+func (r *keyRing) findByID(id string) *Key {
+	return r.findFirst(func(k *Key) bool { return k.ID == id })
+}
 
 func (r *keyRing) findFirst(is func(*Key) bool) *Key {
 	if i := slices.IndexFunc(r.keys, is); i >= 0 {
@@ -137,7 +139,7 @@ func readObject(req *http.Request) (map[string]any, bool) {
 	return object, json.Unmarshal(text, &object) == nil
 }
 
-// has says whether an object has only these fields.
+// hasOnly reports whether an object has only these fields.
 func hasOnly(object map[string]any, fields ...string) bool {
 	for name := range object {
 		if !slices.Contains(fields, name) {

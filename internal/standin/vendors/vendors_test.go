@@ -15,8 +15,8 @@ import (
 
 func clock() time.Time { return time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC) }
 
-// ask sends one request with a credential in a header, and returns the status and the answer.
-func ask(h http.Handler, header, credential, request, body string) (int, map[string]any) {
+// sendRequest sends one request with a credential in a header, and returns the status and the answer.
+func sendRequest(h http.Handler, header, credential, request, body string) (int, map[string]any) {
 	method, path, _ := strings.Cut(request, " ")
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
 	for i, name := range strings.Split(header, " ") {
@@ -41,10 +41,10 @@ type step struct {
 	want                      int
 }
 
-func play(t *testing.T, h http.Handler, header string, steps []step) {
+func playSteps(t *testing.T, h http.Handler, header string, steps []step) {
 	t.Helper()
 	for _, s := range steps {
-		status, answer := ask(h, header, s.credential, s.request, s.body)
+		status, answer := sendRequest(h, header, s.credential, s.request, s.body)
 		if status != s.want {
 			t.Errorf("%s %s: %d %v, want %d", s.request, s.body, status, answer, s.want)
 		}
@@ -59,7 +59,7 @@ func TestGitLabHoldsToItsPages(t *testing.T) {
 	owner, bot := g.Admin(), g.Make("bot")
 	good := `{"name": "n", "scopes": ["api"], "access_level": 20, "expires_at": "2026-04-05"}`
 	with := func(from, to string) string { return strings.Replace(good, from, to, 1) }
-	play(t, g, "PRIVATE-TOKEN", []step{
+	playSteps(t, g, "PRIVATE-TOKEN", []step{
 		{"nobodys", "POST /api/v4/groups/1/access_tokens", good, 401},
 		{bot.Token, "POST /api/v4/groups/1/access_tokens", good, 403},
 		{owner, "POST /api/v4/groups/a%2Fb/access_tokens", good, 201},
@@ -86,7 +86,7 @@ func TestGitLabsTokensKillTheirSuccessors(t *testing.T) {
 	g := vendors.NewGitLab(clock)
 	first := g.Make("x")
 	rotate := func(token string) (int, string) {
-		status, answer := ask(g, "PRIVATE-TOKEN", token, "POST /api/v4/personal_access_tokens/self/rotate", `{"expires_at": "2026-04-05"}`)
+		status, answer := sendRequest(g, "PRIVATE-TOKEN", token, "POST /api/v4/personal_access_tokens/self/rotate", `{"expires_at": "2026-04-05"}`)
 		next, _ := answer["token"].(string)
 		return status, next
 	}
@@ -103,7 +103,7 @@ func TestVercelHoldsToItsPages(t *testing.T) {
 	v := vendors.NewVercel(clock)
 	token, limited := v.Make("x"), v.Make("limited")
 	v.Limit(limited.Token)
-	play(t, v, "Authorization", []step{
+	playSteps(t, v, "Authorization", []step{
 		{"nobodys", "GET /v6/user/tokens", "", 403},
 		{limited.Token, "POST /v3/user/tokens", `{"name": "n"}`, 403},
 		{token.Token, "POST /v3/user/tokens", `{"name": "n", "expiresAt": 1775383200000}`, 200},
@@ -125,7 +125,7 @@ func TestDatadogHoldsToItsPages(t *testing.T) {
 	d := vendors.NewDatadog(clock)
 	key, other, app := d.Make("x"), d.Make("other"), d.Admin()
 	body := `{"data": {"type": "api_keys", "attributes": {"name": "n"}}}`
-	play(t, d, "DD-API-KEY DD-APPLICATION-KEY", []step{
+	playSteps(t, d, "DD-API-KEY DD-APPLICATION-KEY", []step{
 		{"nobodys " + app, "GET /api/v1/validate", "", 403},
 		{key.Token + " nobodys", "GET /api/v1/validate", "", 200},
 		{"nobodys " + app, "POST /api/v2/api_keys", body, 403},
@@ -144,7 +144,7 @@ func TestARolledKeyLivesOnForAsLongAsWasAsked(t *testing.T) {
 	r := vendors.NewRolled(func() time.Time { return now })
 	first := r.Make("x")
 	roll := func(minutes string) int {
-		status, _ := ask(r, "Authorization Idempotency-Key", first.Token+" once", "POST /v2/iam/api_keys/"+first.ID+"/rotate", `{"expire_current_key_in_minutes": `+minutes+`}`)
+		status, _ := sendRequest(r, "Authorization Idempotency-Key", first.Token+" once", "POST /v2/iam/api_keys/"+first.ID+"/rotate", `{"expire_current_key_in_minutes": `+minutes+`}`)
 		return status
 	}
 	if roll("20000") != 400 || roll("60") != 200 || roll("60") != 200 {
@@ -156,7 +156,7 @@ func TestARolledKeyLivesOnForAsLongAsWasAsked(t *testing.T) {
 	if now = now.Add(61 * time.Minute); r.Accepts(first.Token) {
 		t.Error("after an hour the old one is still accepted")
 	}
-	play(t, r, "Authorization", []step{
+	playSteps(t, r, "Authorization", []step{
 		{first.Token, "GET /v2/iam/api_keys/" + first.ID, "", 401},
 		{r.Accepted()[0].Token, "POST /v2/iam/api_keys/" + first.ID + "/expire", "", 400},
 		{r.Accepted()[0].Token, "POST /v2/iam/api_keys/" + r.Accepted()[0].ID + "/expire", "", 200},

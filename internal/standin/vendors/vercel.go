@@ -48,7 +48,7 @@ func (v *Vercel) findToken(id string, own *Key) *Key {
 	if id == "current" {
 		return own
 	}
-	return v.byID(id)
+	return v.findByID(id)
 }
 
 func (v *Vercel) serveToken(w http.ResponseWriter, token string, k *Key, answer func(*Key) any) {
@@ -75,7 +75,7 @@ func (v *Vercel) createToken(w http.ResponseWriter, req *http.Request, own *Key)
 	}
 }
 
-// listTokens has the newest first.
+// listTokens answers with all live tokens, newest first.
 func (v *Vercel) listTokens(w http.ResponseWriter) {
 	tokens := []any{}
 	for _, k := range slices.Backward(v.keys) {

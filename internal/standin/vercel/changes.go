@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ByHand is who made a change that a person made in the dashboard.
+// ByHand is the author of changes made in the dashboard.
 const (
 	ByHand  = "hand"
 	byToken = "token"
@@ -32,7 +32,7 @@ func (s *Server) Changes(seen int) []Change {
 	return slices.Clone(s.changes[min(seen, len(s.changes)):])
 }
 
-// noteChange is told what is there before an update or a deletion.
+// noteChange adds to the journal. v is the variable before an update or a deletion.
 func (s *Server) noteChange(p *project, v Variable, did, by string) {
 	s.changes = append(s.changes, Change{s.cfg.Clock.Now(), p.Name, v.ID, v.Key, slices.Clone(v.Target), v.Comment, did, by})
 }

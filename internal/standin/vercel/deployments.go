@@ -74,14 +74,14 @@ func (s *Server) createDeployment(c call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	d, err := p.fromInput(in)
+	d, err := p.newDeployment(in)
 	if err != nil {
 		return 0, nil, err
 	}
 	return http.StatusOK, s.startBuild(p, d).describeDeployment(p), nil
 }
 
-func (p *project) fromInput(in deploymentInput) (*deployment, error) {
+func (p *project) newDeployment(in deploymentInput) (*deployment, error) {
 	d := &deployment{target: in.Target, meta: maps.Clone(in.Meta)}
 	switch {
 	case in.Name == "":
@@ -89,16 +89,16 @@ func (p *project) fromInput(in deploymentInput) (*deployment, error) {
 	case in.Target != production && in.Target != "":
 		return nil, notImplemented("deployments with the target %s", in.Target)
 	case in.GitSource != nil && in.DeploymentID == "":
-		err := d.fromGit(p, *in.GitSource)
+		err := d.setGitSource(p, *in.GitSource)
 		return d, err
 	case in.DeploymentID != "" && in.GitSource == nil:
-		err := d.copyOf(p, in.DeploymentID)
+		err := d.copyDeployment(p, in.DeploymentID)
 		return d, err
 	}
 	return nil, notImplemented("deployments other than from gitSource or deploymentId")
 }
 
-func (d *deployment) fromGit(p *project, git gitSource) error {
+func (d *deployment) setGitSource(p *project, git gitSource) error {
 	if p.RepoID == 0 || git.RepoID != p.RepoID || git.Type != "github" || git.Ref == "" {
 		return newFailure(http.StatusBadRequest, "incorrect_git_source_info", "The provided git source does not match the project")
 	}
@@ -109,8 +109,8 @@ func (d *deployment) fromGit(p *project, git gitSource) error {
 	return nil
 }
 
-// copyOf makes d a redeployment: it inherits code, settings and variables from the original.
-func (d *deployment) copyOf(p *project, id string) error {
+// copyDeployment makes d a redeployment: it inherits code, settings and variables from the original.
+func (d *deployment) copyDeployment(p *project, id string) error {
 	original := p.findDeployment(id)
 	if original == nil {
 		return newFailure(http.StatusNotFound, "not_found", "Deployment not found")
@@ -249,7 +249,7 @@ func (d *deployment) matchesTarget(target string) bool {
 	return target == "" || target == d.target || target == "preview" && d.target == ""
 }
 
-// creator is who made every deployment.
+// creator is the author of every deployment.
 const creator = "user_1"
 
 func (d *deployment) describeDeployment(p *project) map[string]any {
@@ -267,7 +267,7 @@ func (d *deployment) describeDeployment(p *project) map[string]any {
 	return out
 }
 
-// describeInList is the shorter form of the list: uid and created, and no gitSource.
+// describeInList returns the shorter form that lists have: uid and created, and no gitSource.
 func (d *deployment) describeInList(p *project) map[string]any {
 	out := d.describeDeployment(p)
 	out["uid"], out["created"], out["state"], out["type"], out["inspectorUrl"] = d.id, out["createdAt"], d.state, "LAMBDAS", nil
@@ -283,8 +283,8 @@ func (d *deployment) readySubstate() string {
 	return "STAGED"
 }
 
-// deployHook builds the head of the production branch.
-func (s *Server) deployHook(c call) (int, any, error) {
+// serveDeployHook builds the head of the production branch.
+func (s *Server) serveDeployHook(c call) (int, any, error) {
 	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
 		p := s.projects[id]
 		if p.ID != c.PathValue("idOrName") || p.Hook == "" || p.Hook != c.PathValue("hook") {

@@ -155,7 +155,7 @@ func (s *Server) Unfinished(project string) (ids []string) {
 	return ids
 }
 
-// Push is somebody's commit on the production branch, which Vercel deploys; it returns the deployment's id.
+// Push pushes a commit on the production branch, which Vercel deploys; it returns the deployment's id.
 func (s *Server) Push(project, sha string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +170,7 @@ func (s *Server) Redeploy(project, deploymentID string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, d := s.mustFindProject(project), &deployment{target: production}
-	if err := d.copyOf(p, deploymentID); err != nil {
+	if err := d.copyDeployment(p, deploymentID); err != nil {
 		panic("vercel stand-in: no deployment " + deploymentID)
 	}
 	return s.startBuild(p, d).id

@@ -12,11 +12,11 @@ func TestTheJournalSaysWhoChangedWhoseVariable(t *testing.T) {
 	b.SetByHand("dashboard", "THEIRS", "production", "x")
 	seen := len(b.Changes(0))
 	b.clock.Advance(time.Minute)
-	_, out := b.do("POST", envPath, variableJSON("OURS", "1", "encrypted", "production"))
+	_, out := b.sendRequest("POST", envPath, variableJSON("OURS", "1", "encrypted", "production"))
 	id := out["created"].(map[string]any)["id"].(string)
-	b.do("POST", envPath, variableJSON("OURS", "2", "encrypted", "production"))
-	b.do("PATCH", "/v9/projects/dashboard/env/"+id, `{"comment":"mine"}`)
-	b.do("DELETE", "/v9/projects/dashboard/env/"+id, "")
+	b.sendRequest("POST", envPath, variableJSON("OURS", "2", "encrypted", "production"))
+	b.sendRequest("PATCH", "/v9/projects/dashboard/env/"+id, `{"comment":"mine"}`)
+	b.sendRequest("DELETE", "/v9/projects/dashboard/env/"+id, "")
 	b.SetByHand("dashboard", "THEIRS", "production", "y")
 	b.DeleteByHand("dashboard", "THEIRS", "production")
 	b.DeleteByHand("dashboard", "THEIRS", "production")
@@ -38,11 +38,11 @@ func TestWhatProductionCanBeRolledBackTo(t *testing.T) {
 		t.Errorf("before any deployment: %v", got)
 	}
 	b.SetByHand("dashboard", "DB_KEY", "production", "old")
-	old := b.finished(gitBody)
+	old := b.createAndFinish(gitBody)
 	b.SetByHand("dashboard", "DB_KEY", "production", "new")
-	now := b.finished(gitBody)
+	now := b.createAndFinish(gitBody)
 	b.FailNextBuild("dashboard", Failed)
-	b.finished(gitBody)
+	b.createAndFinish(gitBody)
 	b.Push("dashboard", "c9") // builds
 	refused := []Presented{{Env: "DB_KEY", Target: "db"}}
 	want := []RollbackTarget{{Deployment: now, Live: true}, {Deployment: old, Refused: refused}}
@@ -63,8 +63,8 @@ func TestWhatProductionCanBeRolledBackTo(t *testing.T) {
 
 func TestNobodyRollsBackToWhatWasNeverLive(t *testing.T) {
 	b := newBench(t)
-	b.InstantRollback("dashboard", b.finished(gitBody))
-	staged := b.finished(gitBody)
+	b.InstantRollback("dashboard", b.createAndFinish(gitBody))
+	staged := b.createAndFinish(gitBody)
 	defer func() {
 		if recover() == nil {
 			t.Error("an Instant Rollback took a deployment that was never live")
@@ -102,7 +102,7 @@ func TestBuildsThatDoNotBecomeReady(t *testing.T) {
 
 func TestACanceledBuildStaysCanceled(t *testing.T) {
 	b := newBench(t)
-	id, ready := b.Push("dashboard", "c2"), b.finished(gitBody)
+	id, ready := b.Push("dashboard", "c2"), b.createAndFinish(gitBody)
 	inQueue := b.Push("dashboard", "c3")
 	b.CancelBuild("dashboard", inQueue)
 	b.CancelBuild("dashboard", ready)
@@ -115,9 +115,9 @@ func TestACanceledBuildStaysCanceled(t *testing.T) {
 func TestSomebodysRedeployBringsTheOldValuesBack(t *testing.T) {
 	b := newBench(t)
 	b.SetByHand("dashboard", "DB_KEY", "production", "old")
-	first := b.finished(gitBody)
+	first := b.createAndFinish(gitBody)
 	b.SetByHand("dashboard", "DB_KEY", "production", "new")
-	b.finished(gitBody)
+	b.createAndFinish(gitBody)
 	again := b.Redeploy("dashboard", first)
 	b.clock.Advance(BuildTime)
 	if live, values := b.Live("dashboard"); live != again || values["DB_KEY"] != "old" {
@@ -127,13 +127,13 @@ func TestSomebodysRedeployBringsTheOldValuesBack(t *testing.T) {
 
 func TestARemovedProjectIsGone(t *testing.T) {
 	b := newBench(t)
-	id := b.finished(gitBody)
+	id := b.createAndFinish(gitBody)
 	b.Push("dashboard", "c2") // still builds
 	b.RemoveProject("dashboard")
 	b.clock.Advance(BuildTime)
 	for _, path := range []string{"/v9/projects/dashboard", "/v10/projects/prj_dashboard/env", "/v13/deployments/" + id, "/v7/deployments?projectId=prj_dashboard"} {
-		if status, out := b.do("GET", path, ""); status != 404 || code(out) != "not_found" {
-			t.Errorf("GET %s = %d %v, want 404 not_found", path, status, code(out))
+		if status, out := b.sendRequest("GET", path, ""); status != 404 || errorCode(out) != "not_found" {
+			t.Errorf("GET %s = %d %v, want 404 not_found", path, status, errorCode(out))
 		}
 	}
 	if refused := b.Present(); len(refused) != 0 {
@@ -144,6 +144,6 @@ func TestARemovedProjectIsGone(t *testing.T) {
 // state asks the API for a deployment's state.
 func (b *bench) state(id string) any {
 	b.Helper()
-	_, out := b.do("GET", "/v13/deployments/"+id, "")
+	_, out := b.sendRequest("GET", "/v13/deployments/"+id, "")
 	return out["readyState"]
 }

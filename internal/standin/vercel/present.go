@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// Presented says which variable the running code presents to which target as its credential.
+// Presented is a variable that the running code presents to a target as its credential.
 type Presented struct{ Env, Target string }
 
 // Refusal is a live deployment whose credential a target does not accept. It never holds the credential.
 type Refusal struct{ Project, Deployment, Env, Target string }
 
-// SetPresented says what a project's code presents from its next build on.
+// SetPresented sets what a project's code presents from its next build on.
 func (s *Server) SetPresented(project string, shown ...Presented) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,9 +51,9 @@ type RollbackTarget struct {
 	Refused    []Presented // what its targets would refuse now of what it presents
 }
 
-// RollbackTargets returns the live deployment, if there is one, and those that an Instant Rollback could put in its place:
-// every READY production deployment that was live before; newest first. It presents nothing. Built has their values.
-// Source of the rule, which is a team's (a Hobby account can only take the one before):
+// RollbackTargets returns the live deployment, if there is one, and those that an Instant Rollback could put in its
+// place: every READY production deployment that was live before; newest first. It presents nothing. Built has their
+// values. Source of the rule, which is a team's (a Hobby account can only take the one before):
 // https://vercel.com/docs/instant-rollback#eligible-deployments
 func (s *Server) RollbackTargets(project string) (out []RollbackTarget) {
 	s.mu.Lock()
@@ -72,5 +72,5 @@ func (s *Server) RollbackTargets(project string) (out []RollbackTarget) {
 	return out
 }
 
-// canServe says whether production is or was on a deployment.
+// canServe reports whether production is or was on a deployment.
 func (p *project) canServe(d *deployment) bool { return d == p.live || d.state == ready && d.promoted }

@@ -119,7 +119,7 @@ func (s *Server) getProject(c call) (int, any, error) {
 	return http.StatusOK, body, nil
 }
 
-// describeServing is the form in which a project shows the deployment that has its production domain.
+// describeServing returns the deployment that has the production domain, in the form that a project shows.
 func (p *project) describeServing(d *deployment) map[string]any {
 	out := d.describeInList(p)
 	delete(out, "uid")

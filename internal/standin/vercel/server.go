@@ -18,7 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 )
 
-// Config is what a Server needs from its surroundings. Targets may be nil: then nothing is refused.
+// Config holds what a Server depends on. Targets may be nil: then nothing is refused.
 type Config struct {
 	Clock   *sim.Clock
 	Tap     *sim.Tap
@@ -54,7 +54,7 @@ func New(cfg Config) *Server {
 	s.registerRoute("POST /v13/deployments", "forceNew", s.createDeployment)
 	s.registerRoute("GET /v13/deployments/{id}", "", s.getDeployment)
 	s.registerRoute("GET /v7/deployments", "projectId target limit", s.listDeployments)
-	s.registerRoute("POST /v1/integrations/deploy/{idOrName}/{hook}", "", s.deployHook)
+	s.registerRoute("POST /v1/integrations/deploy/{idOrName}/{hook}", "", s.serveDeployHook)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.serveRequest(w, r, r.Method+" unknown", r.URL.Path, func(call) (int, any, error) { return 0, nil, notImplemented("%s %s", r.Method, r.URL.Path) })
 	})

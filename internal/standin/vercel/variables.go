@@ -31,7 +31,8 @@ type Variable struct {
 
 type variable struct{ Variable }
 
-// maxValue is the greatest size of all variables of a deployment together, so also of one (Vercel's environment variable limits).
+// maxValue is the greatest size of all variables of a deployment together, so also of one (Vercel's environment
+// variable limits).
 const maxValue = 64 << 10
 
 // variableInput is the body of a create or an edit; in an edit a nil field stays as it is.
@@ -59,8 +60,8 @@ func (s *Server) listVariables(c call) (int, any, error) {
 	return http.StatusOK, map[string]any{"envs": envs, "pagination": map[string]any{"count": len(envs), "next": nil, "prev": nil}}, nil
 }
 
-// describeVariable shows a variable. A sensitive value is never readable; an encrypted one is shown here so that a client
-// that echoes answers is caught.
+// describeVariable shows a variable. A sensitive value is never readable; an encrypted one is shown here so that a
+// client that echoes answers is caught.
 func (v *variable) describeVariable() map[string]any {
 	out := map[string]any{"id": v.ID, "key": v.Key, "type": v.Type, "target": v.Target, "comment": v.Comment,
 		"createdAt": unixMillis(v.CreatedAt), "updatedAt": unixMillis(v.UpdatedAt), "customEnvironmentIds": slices.Concat([]string{}, v.Custom), "securityIssues": []string{}, "value": ""}
@@ -86,7 +87,7 @@ func (s *Server) createVariables(c call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if f := p.refusedWhole(inputs); f != nil {
+	if f := p.findWholeRefusal(inputs); f != nil {
 		return 0, nil, f
 	}
 	created, failed, now := []any{}, []any{}, s.newStamp()
@@ -176,12 +177,12 @@ var keyPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // putVariable creates a variable or, in an upsert, updates the one with the same key, target list and branch. One with
 // another target list that overlaps is a conflict (getsentry/sentry#118490). The type of an existing one stays, and
-// its comment where CommentsStay says so.
+// its comment where CommentsStay was called.
 func (s *Server) putVariable(p *project, in variableInput, upsert bool, now time.Time) (*variable, *failure) {
 	targets, _ := in.parseTargets()
 	v := Variable{Key: *in.Key, Value: *in.Value, Type: *in.Type, Target: targets, GitBranch: valueOrEmpty(in.GitBranch), Comment: valueOrEmpty(in.Comment)}
 	if code := p.checkVariable(v); code != "" {
-		return nil, refusedItem(v, code, "")
+		return nil, failedItem(v, code, "")
 	}
 	if p.comments == never {
 		v.Comment = ""
@@ -192,7 +193,7 @@ func (s *Server) putVariable(p *project, in variableInput, upsert bool, now time
 		v.ID, v.CreatedAt, v.UpdatedAt = s.newID("env_"), now, now
 		return s.addVariable(p, v, byToken), nil
 	case !upsert || !slices.Equal(old.Target, v.Target) || len(old.Custom) > 0:
-		return nil, refusedItem(v, "ENV_CONFLICT", old.ID)
+		return nil, failedItem(v, "ENV_CONFLICT", old.ID)
 	}
 	s.noteChange(p, old.Variable, "updated", byToken)
 	old.Value, old.UpdatedAt = v.Value, now
@@ -202,7 +203,7 @@ func (s *Server) putVariable(p *project, in variableInput, upsert bool, now time
 	return old, nil
 }
 
-// checkVariable says why Vercel takes no such variable at all.
+// checkVariable returns the error code with which Vercel refuses a variable; "" where it accepts it.
 func (p *project) checkVariable(v Variable) string {
 	code, told := p.refused[v.Key]
 	delete(p.refused, v.Key)
@@ -221,28 +222,29 @@ func (p *project) checkVariable(v Variable) string {
 	return ""
 }
 
-// refusedWhole refuses a request for one of its variables: then none of it is written.
-func (p *project) refusedWhole(inputs []variableInput) *failure {
+// findWholeRefusal refuses a request for one of its variables: then none of it is written.
+func (p *project) findWholeRefusal(inputs []variableInput) *failure {
 	for _, in := range inputs {
 		code, told := p.refusesAll[*in.Key]
 		if !told {
 			continue
 		}
-		f := refusedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "")
-		f.extra["failed"] = []any{refusedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "").errorBody()}
+		f := failedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "")
+		f.extra["failed"] = []any{failedItem(Variable{Key: *in.Key, Value: *in.Value}, code, "").errorBody()}
 		return f
 	}
 	return nil
 }
 
-// isReserved are names that Vercel or its runtime set (vercel.com/docs/environment-variables/reserved-environment-variables).
+// isReserved reports whether Vercel or its runtime sets a name
+// (vercel.com/docs/environment-variables/reserved-environment-variables).
 func isReserved(key string) bool {
 	names := []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"}
 	return strings.HasPrefix(key, "VERCEL_") || strings.HasPrefix(key, "AWS_LAMBDA_") || slices.Contains(names, key)
 }
 
-// refusedItem is an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
-func refusedItem(v Variable, code, id string) *failure {
+// failedItem returns an item of failed[]. It echoes the value, as Vercel's contract allows: clients must not.
+func failedItem(v Variable, code, id string) *failure {
 	return &failure{http.StatusBadRequest, code, "The variable cannot be written",
 		map[string]any{"key": v.Key, "envVarKey": v.Key, "envVarId": id, "value": v.Value, "target": v.Target}}
 }
@@ -286,7 +288,7 @@ func (s *Server) applyEdit(p *project, v *variable, in variableInput) (int, any,
 		return 0, nil, newFailure(http.StatusBadRequest, "bad_request", "A sensitive variable cannot have the target development.")
 	}
 	if p.findOverlapping(next) != nil {
-		return 0, nil, refusedItem(next, "ENV_CONFLICT", v.ID)
+		return 0, nil, failedItem(next, "ENV_CONFLICT", v.ID)
 	}
 	s.noteChange(p, v.Variable, "updated", byToken)
 	next.UpdatedAt = s.newStamp()

@@ -45,13 +45,13 @@ func newBench(t *testing.T) *bench {
 	return &bench{t, s, clock, tap, &http.Client{Transport: recorded.Over(sim.Transport{Handler: s})}}
 }
 
-// do sends a request with the team's token and returns the status and the decoded answer.
-func (b *bench) do(method, path, body string) (int, map[string]any) {
+// sendRequest sends a request with the team's token and returns the status and the decoded answer.
+func (b *bench) sendRequest(method, path, body string) (int, map[string]any) {
 	b.Helper()
-	return b.as("tok", method, path+map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")]+"teamId=acme", body)
+	return b.requestAs("tok", method, path+map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")]+"teamId=acme", body)
 }
 
-func (b *bench) as(token, method, path, body string) (int, map[string]any) {
+func (b *bench) requestAs(token, method, path, body string) (int, map[string]any) {
 	b.Helper()
 	req, err := http.NewRequest(method, "https://api.vercel.com"+path, strings.NewReader(body))
 	if err != nil {
@@ -70,7 +70,7 @@ func (b *bench) as(token, method, path, body string) (int, map[string]any) {
 	return resp.StatusCode, out
 }
 
-func code(out map[string]any) any {
+func errorCode(out map[string]any) any {
 	fields, _ := out["error"].(map[string]any)
 	return fields["code"]
 }
@@ -95,29 +95,29 @@ func TestWhoMayCall(t *testing.T) {
 		"an unknown project":       {"tok", "/v9/projects/other?slug=acme", 404},
 		"the team by slug":         {"tok", "/v9/projects/prj_dashboard?slug=acme", 200},
 	} {
-		if got, _ := b.as(c.token, "GET", c.path, ""); got != c.want {
+		if got, _ := b.requestAs(c.token, "GET", c.path, ""); got != c.want {
 			t.Errorf("%s: status %d, want %d", name, got, c.want)
 		}
 	}
 	b.RevokeToken("tok")
-	if got, _ := b.do("GET", "/v9/projects/dashboard", ""); got != 403 {
+	if got, _ := b.sendRequest("GET", "/v9/projects/dashboard", ""); got != 403 {
 		t.Errorf("a revoked token: status %d, want 403", got)
 	}
 }
 
 func TestUpsertsAnArrayAndAnObject(t *testing.T) {
 	b := newBench(t)
-	status, out := b.do("POST", envPath, variableJSON("A", "1", "encrypted", "production"))
+	status, out := b.sendRequest("POST", envPath, variableJSON("A", "1", "encrypted", "production"))
 	if _, one := out["created"].(map[string]any); status != 201 || !one {
 		t.Errorf("an object: status %d, created is an object: %v", status, one)
 	}
-	status, out = b.do("POST", envPath, "["+variableJSON("A", "2", "encrypted", "production")+","+variableJSON("VERCEL_URL", "x", "encrypted", "production")+"]")
+	status, out = b.sendRequest("POST", envPath, "["+variableJSON("A", "2", "encrypted", "production")+","+variableJSON("VERCEL_URL", "x", "encrypted", "production")+"]")
 	created, _ := out["created"].([]any)
 	failed, _ := out["failed"].([]any)
 	if status != 201 || len(created) != 1 || len(failed) != 1 {
 		t.Fatalf("an array: status %d, %d created, %d failed", status, len(created), len(failed))
 	}
-	if got := code(failed[0].(map[string]any)); got != "KEY_RESERVED" {
+	if got := errorCode(failed[0].(map[string]any)); got != "KEY_RESERVED" {
 		t.Errorf("the reserved name failed with %v", got)
 	}
 	vars := b.Variables("dashboard")
@@ -141,18 +141,18 @@ func TestRefusesWhatVercelRefuses(t *testing.T) {
 		"no value":                 {`{"key":"A","type":"plain","target":["production"]}`, "bad_request"},
 	} {
 		b := newBench(t)
-		b.do("POST", envPath, `{"key":"BOTH","value":"1","type":"plain","target":["production","preview"]}`)
-		status, out := b.do("POST", envPath, c.body)
-		if status != 400 || code(out) != c.code {
-			t.Errorf("%s: %d %v, want 400 %s", name, status, code(out), c.code)
+		b.sendRequest("POST", envPath, `{"key":"BOTH","value":"1","type":"plain","target":["production","preview"]}`)
+		status, out := b.sendRequest("POST", envPath, c.body)
+		if status != 400 || errorCode(out) != c.code {
+			t.Errorf("%s: %d %v, want 400 %s", name, status, errorCode(out), c.code)
 		}
 	}
 }
 
 func TestASensitiveValueIsNeverReadable(t *testing.T) {
 	b := newBench(t)
-	_, out := b.do("POST", envPath, variableJSON("A", "hush", "sensitive", "production"))
-	_, list := b.do("GET", "/v10/projects/dashboard/env", "")
+	_, out := b.sendRequest("POST", envPath, variableJSON("A", "hush", "sensitive", "production"))
+	_, list := b.sendRequest("GET", "/v10/projects/dashboard/env", "")
 	for where, answer := range map[string]any{"create": out, "list": list} {
 		text, _ := json.Marshal(answer)
 		if strings.Contains(string(text), "hush") {
@@ -163,17 +163,17 @@ func TestASensitiveValueIsNeverReadable(t *testing.T) {
 
 func TestEditsAndDeletes(t *testing.T) {
 	b := newBench(t)
-	_, out := b.do("POST", envPath, variableJSON("A", "1", "encrypted", "production"))
+	_, out := b.sendRequest("POST", envPath, variableJSON("A", "1", "encrypted", "production"))
 	path := "/v9/projects/dashboard/env/" + out["created"].(map[string]any)["id"].(string)
-	if status, _ := b.do("PATCH", path, `{"comment":"moved"}`); status != 200 {
+	if status, _ := b.sendRequest("PATCH", path, `{"comment":"moved"}`); status != 200 {
 		t.Fatalf("edit: status %d", status)
 	}
 	v := b.Variables("dashboard")[0]
 	if v.Comment != "moved" || v.Value != "1" || !v.UpdatedAt.After(v.CreatedAt) {
 		t.Errorf("after the edit the comment is %q", v.Comment)
 	}
-	first, _ := b.do("DELETE", path, "")
-	second, _ := b.do("DELETE", path, "")
+	first, _ := b.sendRequest("DELETE", path, "")
+	second, _ := b.sendRequest("DELETE", path, "")
 	if first != 200 || second != 404 {
 		t.Errorf("delete twice: %d, %d", first, second)
 	}
@@ -181,10 +181,10 @@ func TestEditsAndDeletes(t *testing.T) {
 
 const gitBody = `{"name":"dashboard","project":"prj_dashboard","target":"production","gitSource":{"type":"github","repoId":7,"ref":"main","sha":"c1"},"meta":{"k":"v"}}`
 
-// finished creates a deployment and lets it finish.
-func (b *bench) finished(body string) string {
+// createAndFinish creates a deployment and lets it finish.
+func (b *bench) createAndFinish(body string) string {
 	b.Helper()
-	status, out := b.do("POST", "/v13/deployments?forceNew=1", body)
+	status, out := b.sendRequest("POST", "/v13/deployments?forceNew=1", body)
 	if status != 200 || out["readyState"] != "QUEUED" {
 		b.Fatalf("deploy: status %d, state %v", status, out["readyState"])
 	}
@@ -195,19 +195,19 @@ func (b *bench) finished(body string) string {
 func TestADeploymentKeepsTheValuesItWasCreatedWith(t *testing.T) {
 	b := newBench(t)
 	b.SetByHand("dashboard", "DB_KEY", "production", "old")
-	first := b.finished(gitBody)
+	first := b.createAndFinish(gitBody)
 	b.SetByHand("dashboard", "DB_KEY", "production", "new")
 
-	again := b.finished(`{"name":"dashboard","target":"production","deploymentId":"` + first + `"}`)
+	again := b.createAndFinish(`{"name":"dashboard","target":"production","deploymentId":"` + first + `"}`)
 	want := []Refusal{{Project: "dashboard", Deployment: again, Env: "DB_KEY", Target: "db"}}
 	if diff := cmp.Diff(want, b.Present()); diff != "" {
 		t.Errorf("a redeployment inherits the old value:\n%s", diff)
 	}
-	fresh := b.finished(gitBody)
+	fresh := b.createAndFinish(gitBody)
 	if live, _ := b.Live("dashboard"); live != fresh || len(b.Present()) != 0 {
 		t.Errorf("live is %s with %d refusals, want the fresh %s", live, len(b.Present()), fresh)
 	}
-	if status, _ := b.do("POST", "/v13/deployments", `{"name":"dashboard","deploymentId":"dpl_none"}`); status != 404 {
+	if status, _ := b.sendRequest("POST", "/v13/deployments", `{"name":"dashboard","deploymentId":"dpl_none"}`); status != 404 {
 		t.Errorf("an unknown deployment: status %d, want 404", status)
 	}
 }
@@ -216,7 +216,7 @@ func TestStates(t *testing.T) {
 	b := newBench(t)
 	id := b.Push("dashboard", "c2")
 	state := func() any {
-		_, out := b.do("GET", "/v13/deployments/"+id, "")
+		_, out := b.sendRequest("GET", "/v13/deployments/"+id, "")
 		return out["readyState"]
 	}
 	var got []any
@@ -237,17 +237,17 @@ func TestStates(t *testing.T) {
 
 func TestInstantRollbackKeepsNewDeploymentsOffTheDomain(t *testing.T) {
 	b := newBench(t)
-	first, second := b.finished(gitBody), b.finished(gitBody)
+	first, second := b.createAndFinish(gitBody), b.createAndFinish(gitBody)
 	b.InstantRollback("dashboard", first)
-	third := b.finished(gitBody)
+	third := b.createAndFinish(gitBody)
 	live := func() any {
-		_, out := b.do("GET", "/v9/projects/dashboard", "")
+		_, out := b.sendRequest("GET", "/v9/projects/dashboard", "")
 		return out["targets"].(map[string]any)["production"].(map[string]any)["id"]
 	}
 	if live() != first {
 		t.Errorf("live is %v, want the rolled back %s", live(), first)
 	}
-	_, out := b.do("GET", "/v7/deployments?projectId=prj_dashboard&target=production&limit=2", "")
+	_, out := b.sendRequest("GET", "/v7/deployments?projectId=prj_dashboard&target=production&limit=2", "")
 	var got [][2]any
 	for _, d := range out["deployments"].([]any) {
 		d := d.(map[string]any)
@@ -264,8 +264,8 @@ func TestInstantRollbackKeepsNewDeploymentsOffTheDomain(t *testing.T) {
 
 func TestDeployHookNeedsNoToken(t *testing.T) {
 	b := newBench(t)
-	status, _ := b.as("", "POST", "/v1/integrations/deploy/prj_dashboard/hook1", "")
-	wrong, _ := b.as("", "POST", "/v1/integrations/deploy/prj_dashboard/hook2", "")
+	status, _ := b.requestAs("", "POST", "/v1/integrations/deploy/prj_dashboard/hook1", "")
+	wrong, _ := b.requestAs("", "POST", "/v1/integrations/deploy/prj_dashboard/hook2", "")
 	b.clock.Advance(BuildTime)
 	if live, _ := b.Live("dashboard"); status != 201 || wrong != 404 || live == "" {
 		t.Errorf("hook %d, wrong hook %d, live %q", status, wrong, live)
@@ -283,8 +283,8 @@ func TestOutcomes(t *testing.T) {
 		sim.Throttled: {429, "rate_limited"}, sim.Unavailable: {500, "internal_server_error"}, sim.Denied: {403, "forbidden"}, sim.Works: {201, nil},
 	} {
 		b.tap.OnCall(func(sim.Call) sim.Fault { return sim.Fault{Outcome: outcome} })
-		status, out := b.do("POST", envPath, variableJSON("A", "1", "plain", "production"))
-		if got := [2]any{status, code(out)}; got != want {
+		status, out := b.sendRequest("POST", envPath, variableJSON("A", "1", "plain", "production"))
+		if got := [2]any{status, errorCode(out)}; got != want {
 			t.Errorf("outcome %d: %v, want %v", outcome, got, want)
 		}
 	}
@@ -303,7 +303,7 @@ func TestRefusesLoudlyWhatItDoesNotDo(t *testing.T) {
 		{"POST", "/v13/deployments", `{"name":"dashboard","withLatestCommit":true}`},
 		{"POST", envPath, `{"key":"A","value":"1","type":"plain","target":["preview"],"customEnvironmentIds":["env_x"]}`},
 	} {
-		if status, _ := b.do(c[0], c[1], c[2]); status != 501 {
+		if status, _ := b.sendRequest(c[0], c[1], c[2]); status != 501 {
 			t.Errorf("%s %s: status %d, want 501", c[0], c[1], status)
 		}
 	}

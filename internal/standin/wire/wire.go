@@ -31,7 +31,7 @@ func Errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// NotImplemented is how the stand-in refuses what it does not reproduce.
+// NotImplemented returns the error for what the stand-in does not reproduce.
 func NotImplemented(format string, args ...any) *Error {
 	return &Error{Code: "StandinNotImplemented", Message: "the stand-in does not implement " + fmt.Sprintf(format, args...), Status: http.StatusNotImplemented}
 }
@@ -54,7 +54,7 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 // Op answers one operation: JSON in, a value to encode or an *Error out.
 type Op func(ctx context.Context, body []byte) (any, error)
 
-// Handle makes an Op of a typed function. Input with a field that In does not have is refused as not implemented.
+// Handle returns a typed function as an Op. Input with a field that In does not have is refused as not implemented.
 func Handle[In, Out any](f func(context.Context, In) (Out, error)) Op {
 	return func(ctx context.Context, body []byte) (any, error) {
 		var in In
@@ -65,7 +65,8 @@ func Handle[In, Out any](f func(context.Context, In) (Out, error)) Op {
 	}
 }
 
-// Decode reads strictly: an unknown field is refused as not implemented, anything else malformed as SerializationException.
+// Decode reads strictly: an unknown field is refused as not implemented, anything else malformed as
+// SerializationException.
 func Decode(body []byte, into any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
@@ -116,7 +117,7 @@ type JSONService struct {
 	Name   string // for the journal: "secretsmanager"
 	Target string // what comes before the dot in X-Amz-Target
 	Ops    map[string]Op
-	Reads  func(operation string) bool // tells operations that change nothing
+	Reads  func(operation string) bool // reports whether an operation changes nothing
 }
 
 // ServeCall answers one request that has been routed to this service.
@@ -147,7 +148,7 @@ func (s JSONService) answerOperation(ctx context.Context, clock *sim.Clock, w ht
 	WriteJSON(clock, w, http.StatusOK, out)
 }
 
-// resourceName names what a request is about, for the journal. Only members that carry names are looked at.
+// resourceName returns the name of a request's resource, for the journal. It reads only members that carry names.
 func resourceName(body []byte) string {
 	var named struct {
 		SecretID       string `json:"SecretId"`
@@ -171,7 +172,7 @@ func resourceName(body []byte) string {
 	return ""
 }
 
-// Refusal is the AWS error for an outcome that a hook chose.
+// Refusal returns the AWS error for an outcome that a hook chose.
 func Refusal(o sim.Outcome) *Error {
 	switch o {
 	case sim.Throttled:
@@ -192,7 +193,8 @@ func WriteJSON(clock *sim.Clock, w http.ResponseWriter, status int, out any) {
 	}
 }
 
-// WriteError sends an error as AWS's JSON protocols do. An error that is not an *Error is the stand-in's own bug, status 500.
+// WriteError sends an error as AWS's JSON protocols do. An error that is not an *Error is the stand-in's own bug,
+// status 500.
 func WriteError(clock *sim.Clock, w http.ResponseWriter, err error) {
 	var e *Error
 	if !errors.As(err, &e) {

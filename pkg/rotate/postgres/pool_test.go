@@ -137,7 +137,7 @@ func (s *kept) retire() {
 	s.t.Helper()
 	advanced := 0
 	for range 10 {
-		s.standin.Advance(time.Minute)
+		s.standin.Advance(plan.Quiet)
 		h := s.history()
 		p := plan.Make(plan.State{
 			Mode: manifest.Retire, Now: h.Changed.Add(plan.Quiet),

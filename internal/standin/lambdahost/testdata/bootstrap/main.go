@@ -1,4 +1,4 @@
-// Command bootstrap is a Lambda function that does what its payload says.
+// Command bootstrap is a Lambda function that does what its payload asks for.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 	case "exit":
 		os.Exit(4)
 	}
-	lambda.Start(new(function).handle)
+	lambda.Start(new(function).handleRequest)
 }
 
 // giveUp reports a failed start, as a runtime without aws-lambda-go would.
@@ -47,7 +47,7 @@ func giveUp() {
 
 type function struct{ count int }
 
-func (f *function) handle(ctx context.Context, r request) (any, error) {
+func (f *function) handleRequest(ctx context.Context, r request) (any, error) {
 	f.count++
 	fmt.Println("doing", r.Do)
 	switch r.Do {
@@ -56,7 +56,7 @@ func (f *function) handle(ctx context.Context, r request) (any, error) {
 	case "count":
 		return f.count, nil
 	case "describe":
-		return describe(ctx), nil
+		return describeEnvironment(ctx), nil
 	case "size":
 		return strings.Repeat("x", r.Size), nil
 	case "stream":
@@ -73,7 +73,7 @@ func (f *function) handle(ctx context.Context, r request) (any, error) {
 	case "exit":
 		os.Exit(3)
 	case "call":
-		return nil, call(r.Text)
+		return nil, callURL(r.Text)
 	}
 	return nil, nil
 }
@@ -82,7 +82,7 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, &refusedError{} }
 
-func call(url string) error {
+func callURL(url string) error {
 	resp, err := http.Get(url) //nolint:gosec,noctx // the test's own server
 	if err == nil {
 		err = resp.Body.Close()
@@ -90,7 +90,7 @@ func call(url string) error {
 	return err
 }
 
-func describe(ctx context.Context) map[string]any {
+func describeEnvironment(ctx context.Context) map[string]any {
 	lc, _ := lambdacontext.FromContext(ctx)
 	deadline, _ := ctx.Deadline()
 	var env []string
