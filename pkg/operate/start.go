@@ -49,7 +49,7 @@ func (o Operator) StartEmergency(ctx context.Context, told Emergency) (version s
 			return version, err
 		}
 	}
-	return "", fmt.Errorf("rotate %s: others start rotations of it all the time; what was done stands: "+
+	return "", fmt.Errorf("rotate %s: again and again another rotation started first; what was done stands: "+
 		"ask again, and it goes on from there", told.Source.Name)
 }
 
@@ -80,7 +80,7 @@ func (o Operator) StepEmergency(ctx context.Context, told Emergency) (version st
 	}
 	if id, more := e.findUntold(told); more {
 		return "", refuseRotation(e.Source.Name, fmt.Sprintf(
-			"version %s would die at once by now, and was not named before: ask again", history.Short(id)))
+			"version %s would now die at once too, and you were not told: run this again", history.Short(id)))
 	}
 	version, err = o.takeStep(ctx, e)
 	if err != nil && !errors.Is(err, errNotStarted) {

@@ -44,8 +44,8 @@ func readEncryption(word, authority string) (sqluser.Encryption, error) {
 		mode = sqluser.VerifyFull
 	default:
 		return sqluser.Encryption{},
-			errors.New("it says in no words that rotary knows how to encrypt: write DISABLED, REQUIRED, " +
-				"VERIFY_CA or VERIFY_IDENTITY")
+			errors.New("it asks for an encryption that rotary does not know: " +
+				"write DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY")
 	}
 	if authority != "" && mode == sqluser.Disabled {
 		return sqluser.Encryption{}, errors.New("it names an authority for certificates, and no encryption")

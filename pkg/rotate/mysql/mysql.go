@@ -76,8 +76,8 @@ func (s *server) CheckFirst(ctx context.Context, t sqluser.Turn) error {
 	}
 	defer p.admin.Close(ctx)
 	if p.exists {
-		return sqluser.Refusal("the server has an account of the name that its user would take turns with, " +
-			"and no version of the source has ever held it: it is somebody else's. If it is left over, drop it there")
+		return sqluser.Refusal("the server has an account with the other user's name that no version of the source " +
+			"has ever held: find out whose it is; if nobody's, drop it there")
 	}
 	return nil
 }

@@ -82,9 +82,8 @@ func (s *session) checkForgotten(ctx context.Context, l sqluser.Login) error {
 	}
 	for _, a := range accounts {
 		if same, known := matchesHash(a[0], a[1], l.Password); same || !known {
-			return errors.New("the server refuses its login, and yet an account of its user has that password, " +
-				"or rotary cannot tell: the account may be for another host, or want a certificate. Change its " +
-				"password or drop it by hand")
+			return errors.New("the server refuses its login, but an account of its user, for another host or with a " +
+				"certificate, may still accept that password: change the account's password or drop it by hand")
 		}
 	}
 	return nil

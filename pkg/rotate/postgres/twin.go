@@ -155,14 +155,14 @@ func (r *role) readRow(row []string) {
 func (t twins) check(next string) error {
 	switch {
 	case !t.original.exists:
-		return errors.New("the role of which the current user's name says that it is the clone does not exist: " +
-			"rename the user so that it does not end in " + sqluser.Clone)
+		return errors.New("the current user's name ends in " + sqluser.Clone +
+			", and the role without that ending does not exist: give the source a user with another name")
 	case t.original.superuser || t.clone.superuser:
 		return errors.New("one of the two users is a superuser, of which rotary changes nothing: " +
 			"give the source a user with fewer rights")
 	case !t.original.logsIn:
 		return errors.New("the user without " + sqluser.Clone +
-			" may not log in: somebody has decided that; ALTER ROLE ... LOGIN lets it")
+			" may not log in: find out who locked it; if it may again, ALTER ROLE ... LOGIN")
 	case !t.clone.exists && next == t.clone.name:
 		return nil
 	case !t.clone.member:
