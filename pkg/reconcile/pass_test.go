@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -358,5 +359,26 @@ func TestWhoLeavesOrDrainsIsNotRolledAndVetoesAsLongAsItNeedsTheOldValue(t *test
 		if count(b.worked, "roll jobs") > 0 || count(b.worked, "retire db") != 1 {
 			t.Errorf("%s: after it had gone: %q", kind, b.worked)
 		}
+	}
+}
+
+// A look that takes long has not seen what lands while it lasts: it counts as of the moment at which it began (ADR 1).
+func TestALookThatTakesLongIsNotQuietBecauseOfIt(t *testing.T) {
+	b := settled(t)
+	old, began := b.current("api-dev"), time.Time{}
+	b.put("db", `{"DB_URL":"url-2"}`)
+	for b.sinks["web"].running == old || b.sinks["zone"].rolling != "" || b.sinks["cron"].rolling != "" {
+		b.mustRun()
+		b.tick()
+	}
+	b.worked = nil
+	b.sinks["cron"].asked = func() { // web has been looked at already
+		b.sinks["web"].rolling = old
+		began = b.Clock.Now()
+		b.Advance(plan.Quiet)
+	}
+	report := b.mustRun()
+	if len(b.worked) > 0 || report.At.After(began) {
+		t.Errorf("it is of %v, after a look that began by %v, and did %q", report.At, began, b.worked)
 	}
 }
