@@ -58,7 +58,7 @@ func requireCDK(t *testing.T) {
 			contract.Missing(t, err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(root, "infra/node_modules/.bin/cdk")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(root, "infra", "node_modules", ".bin", "cdk")); errors.Is(err, fs.ErrNotExist) {
 		contract.Missing(t, errors.New("CDK's command line is not installed: npm ci --prefix infra"))
 	}
 }
@@ -181,7 +181,7 @@ func checkBuilt(t *testing.T, folder string) {
 	}
 	var built [][]byte
 	for _, name := range []string{"propagate", "rotate"} {
-		built = append(built, readFile(t, filepath.Join(root, "build/lambda", name, "bootstrap")))
+		built = append(built, readFile(t, filepath.Join(root, "build", "lambda", name, "bootstrap")))
 	}
 	for _, asset := range assets {
 		program := readFile(t, asset)

@@ -38,7 +38,7 @@ func readAssembly(folder string) (assembly, error) {
 }
 
 func readJSON(path string, into any) error {
-	data, err := os.ReadFile(path) //nolint:gosec // below the folder that was synthesized into
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}

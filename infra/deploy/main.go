@@ -31,11 +31,8 @@ func main() {
 		replace: os.Getenv("SERVICES") == replaceServices, stdout: os.Stdout,
 	}
 	d.cdk = func(args ...string) error {
-		cmd := exec.CommandContext(
-			ctx,
-			"infra/node_modules/.bin/cdk",
-			args...) //nolint:gosec // arguments of deployment.run
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr // it asks before it widens access
+		cmd := exec.CommandContext(ctx, "infra/node_modules/.bin/cdk", args...) //nolint:gosec // of deployment.run
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr      // it asks before it widens access
 		return cmd.Run()
 	}
 	if err := start(ctx, d); err != nil {
