@@ -57,16 +57,16 @@ var revealers = map[string]string{
 	"pkg/rotate/httpapi Rotator.Identity":             "a digest, compared",
 
 	// The login of a database's user.
-	"pkg/rotate/sqluser Rotator.ReadLogin":    "parses the parts of a login",
-	"pkg/rotate/sqluser Syntax.readURL":       "parses a connection URL",
-	"pkg/rotate/sqluser Rotator.replaceLogin": "puts another login into the URL",
-	"pkg/rotate/sqluser Login.check":          "refuses a zero byte",
-	"pkg/rotate/sqluser Rotator.Identity":     "what is no login stands for itself",
-	"pkg/rotate/mysql server.configure":       "logs in",
-	"pkg/rotate/mysql computeHash":            "what the server keeps instead of a password",
-	"pkg/rotate/mysql matchesHash":            "compares with what the server keeps",
-	"pkg/rotate/postgres server.configure":    "logs in",
-	"pkg/rotate/postgres server.Install":      "the SCRAM verifier of a password",
+	"pkg/rotate/sqluser Rotator.ReadLogin":     "parses the parts of a login",
+	"pkg/rotate/sqluser Syntax.readURL":        "parses a connection URL",
+	"pkg/rotate/sqluser Rotator.replaceLogin":  "puts another login into the URL",
+	"pkg/rotate/sqluser Login.checkWritable":   "refuses a zero byte",
+	"pkg/rotate/sqluser Rotator.Identity":      "what is no login stands for itself",
+	"pkg/rotate/mysql server.driverConfig":     "logs in",
+	"pkg/rotate/mysql computeHash":             "what the server keeps instead of a password",
+	"pkg/rotate/mysql matchesHash":             "compares with what the server keeps",
+	"pkg/rotate/postgres server.connectConfig": "logs in",
+	"pkg/rotate/postgres server.Install":       "the SCRAM verifier of a password",
 
 	// To a person who asked for it.
 	"cmd/rotary maskValue":   "compute --reveal",

@@ -88,8 +88,8 @@ func (e *emulator) lastUsed(id *string) string {
 	return fmt.Sprintf("%s, a date: %v", aws.ToString(out.AccessKeyLastUsed.ServiceName), out.AccessKeyLastUsed.LastUsedDate != nil)
 }
 
-// lifecycle is what the life of an access key is on AWS, as the API documents it: what is seen, in order. A user is
-// written as "user/me".
+// lifecycle returns what AWS documents of an access key, case by case: calls, and the answers wanted, in order. A user
+// is written as "user/me".
 func lifecycle() map[string]struct {
 	see  func(e *emulator) []string
 	want []string

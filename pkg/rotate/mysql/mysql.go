@@ -70,7 +70,7 @@ func (s *server) CheckFirst(ctx context.Context, t sqluser.Turn) error {
 		return fmt.Errorf("log in with the current credential: %w", err)
 	}
 	defer current.Close(ctx)
-	p, err := s.examine(ctx, current, t)
+	p, err := s.examinePair(ctx, current, t)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *server) CheckFirst(ctx context.Context, t sqluser.Turn) error {
 
 // Install implements sqluser.Server.
 func (s *server) Install(ctx context.Context, current *session, t sqluser.Turn) error {
-	p, err := s.examine(ctx, current, t)
+	p, err := s.examinePair(ctx, current, t)
 	if err != nil {
 		return err
 	}

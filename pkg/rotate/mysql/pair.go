@@ -26,9 +26,9 @@ type pair struct {
 	has     rights // the other's
 }
 
-// examine looks at both accounts and refuses what cannot be copied. It changes nothing; the administrator's session is
+// examinePair looks at both accounts and refuses what cannot be copied. It changes nothing; the administrator's session is
 // left open where there is no error.
-func (s *server) examine(ctx context.Context, current *session, t sqluser.Turn) (*pair, error) {
+func (s *server) examinePair(ctx context.Context, current *session, t sqluser.Turn) (*pair, error) {
 	host, err := current.readHost(ctx, t.Current.User)
 	if err != nil {
 		return nil, fmt.Errorf("the current credential: %w", err)

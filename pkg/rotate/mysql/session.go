@@ -28,7 +28,7 @@ type session struct {
 
 // Connect implements sqluser.Server.
 func (s *server) Connect(ctx context.Context, l sqluser.Login, h sqluser.Host) (*session, error) {
-	c, err := s.configure(l, h)
+	c, err := s.driverConfig(l, h)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +60,8 @@ func (s *server) loginKnown(ctx context.Context, l sqluser.Login) (*session, err
 	return one, nil
 }
 
-// configure is for one connection; nothing is registered globally.
-func (s *server) configure(l sqluser.Login, h sqluser.Host) (*driver.Config, error) {
+// driverConfig returns the driver's settings for one connection; nothing is registered globally.
+func (s *server) driverConfig(l sqluser.Login, h sqluser.Host) (*driver.Config, error) {
 	c := driver.NewConfig()
 	c.Net, c.Addr, c.DBName = "tcp", net.JoinHostPort(h.Name, h.Port), l.Database
 	c.User, c.Passwd = l.User, secret.Reveal(l.Password)

@@ -34,7 +34,7 @@ type session struct{ conn *pgconn.PgConn }
 
 // Connect implements sqluser.Server.
 func (s *server) Connect(ctx context.Context, l sqluser.Login, h sqluser.Host) (session, error) {
-	c, err := s.configure(l, h)
+	c, err := s.connectConfig(l, h)
 	if err != nil {
 		return session{}, err
 	}
@@ -47,8 +47,9 @@ func (s *server) Connect(ctx context.Context, l sqluser.Login, h sqluser.Host) (
 	return session{conn}, nil
 }
 
-// configure sets everything that the driver would else take from the machine's environment and from files of its user.
-func (s *server) configure(l sqluser.Login, h sqluser.Host) (*pgconn.Config, error) {
+// connectConfig returns settings for one connection with everything set that the driver would else take from the
+// machine's environment and from files of its user.
+func (s *server) connectConfig(l sqluser.Login, h sqluser.Host) (*pgconn.Config, error) {
 	c, err := pgconn.ParseConfig("host=localhost port=5432 user=none password=none sslmode=disable " +
 		"sslcert='' sslkey='' sslrootcert='' target_session_attrs=any")
 	if err != nil {

@@ -60,13 +60,13 @@ func (s *server) Install(ctx context.Context, _ session, t sqluser.Turn) error {
 	if err != nil {
 		return err
 	}
-	if err := both.check(t.Next.User); err != nil {
+	if err := both.checkCopyable(t.Next.User); err != nil {
 		return err
 	}
 	if err := both.of(t.Next.User).checkFence(t.Since); err != nil {
 		return err
 	}
-	deeds, err := both.accept(t.Next.User, password, version, t.Since)
+	deeds, err := both.acceptStatements(t.Next.User, password, version, t.Since)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (r *role) readRow(row []string) {
 	r.comment = row[12]
 }
 
-// check refuses what rotary does not understand, and what is not its own.
+// checkCopyable refuses what rotary does not understand, and what is not its own.
 //
 //	original   clone                                   next is
 //	missing    any                                     refused
@@ -152,7 +152,7 @@ func (r *role) readRow(row []string) {
 //	there      member, role set                        given its password
 //	there      member and nothing else, role not set   given its password, and its role where it is the clone
 //	there      anything else                           refused
-func (t twins) check(next string) error {
+func (t twins) checkCopyable(next string) error {
 	switch {
 	case !t.original.exists:
 		return errors.New("the current user's name ends in " + sqluser.Clone +
@@ -180,11 +180,11 @@ func (r role) becomes(original role) bool {
 	return r.settings[""]["role"] == original.wantedSettings()[""]["role"]
 }
 
-// accept returns what makes the next user's password accepted. Only what differs is changed: some of it takes rights
-// that an administrator may lack.
+// acceptStatements returns what makes the next user's password accepted. Only what differs is changed: some of it takes
+// rights that an administrator may lack.
 //
 // The marker comes with the password, in one transaction: the one without the other would be a fence that stands wrong.
-func (t twins) accept(next, password string, version int, since time.Time) ([]statement, error) {
+func (t twins) acceptStatements(next, password string, version int, since time.Time) ([]statement, error) {
 	newPassword := " PASSWORD " + literal(newVerifier(password))
 	mark := t.of(next).mark(since)
 	if next == t.original.name {

@@ -99,7 +99,7 @@ func (r *Rotator[S]) ReadLogin(v rotate.Values) (Login, error) {
 	if l.Encryption, err = r.syntax.ReadEncryption(cmp.Or(f.SSLMode, "verify-full"), f.SSLRootCert); err != nil {
 		return Login{}, err
 	}
-	return l, l.check()
+	return l, l.checkWritable()
 }
 
 // readURL reads the URL under a key.
@@ -114,7 +114,7 @@ func (s Syntax) readURL(key string, v rotate.Values) (Login, error) {
 	}
 	l, err := u.ReadLogin()
 	if err == nil {
-		err = l.check()
+		err = l.checkWritable()
 	}
 	if err != nil {
 		return Login{}, fmt.Errorf("%s: %w", key, err)
@@ -122,8 +122,8 @@ func (s Syntax) readURL(key string, v rotate.Values) (Login, error) {
 	return l, nil
 }
 
-// check reports what no server would take, or not as it is written.
-func (l Login) check() error {
+// checkWritable reports what no server would take, or not as it is written.
+func (l Login) checkWritable() error {
 	if strings.ContainsRune(l.User+l.Database+secret.Reveal(l.Password), 0) {
 		return errors.New("it has a zero byte")
 	}
