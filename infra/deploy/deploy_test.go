@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 const manifestText = `
 environments: {dev: {account: "111111111111", region: us-east-1}, production: {account: "222222222222", region: us-east-1}}
-sources: {app-db: {keys: [A], rotate: {with: random}}, handshake: {keys: [B], rotate: {with: random}}, vendors: {keys: [C]}}
+sources: {app-db: {keys: [A], rotate: {random: {}}}, handshake: {keys: [B], rotate: {random: {}}}, vendors: {keys: [C]}}
 buckets: {app: {originals: [A]}}
 `
 
@@ -297,7 +297,7 @@ func TestNothingIsDeployedWhereItDoesNotBelong(t *testing.T) {
 func TestAnEnvironmentWhereNothingRotatesIsDeployedAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := place(t, "dev-secrets")
-	text := strings.ReplaceAll(manifestText, ", rotate: {with: random}", "")
+	text := strings.ReplaceAll(manifestText, ", rotate: {random: {}}", "")
 	if err := os.WriteFile(filepath.Join(dir, "rotary.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func Read(getenv func(string) string) (Target, error) {
 // Scheduled returns the sources that Secrets Manager rotates with a Lambda of rotary's, in the manifest's order.
 func Scheduled(env *manifest.Environment) []manifest.Source {
 	return slices.DeleteFunc(slices.Clone(env.Sources), func(s manifest.Source) bool {
-		return slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.With)
+		return slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.Kind())
 	})
 }
 

@@ -21,7 +21,7 @@ func listNotes(declared, env *manifest.Environment, sources []manifest.Source) [
 		}
 	}
 	for _, s := range sources {
-		if s.Rotate.Also != "" {
+		if s.Symmetric() != "" {
 			all = append(all, describeVerifiers(env, s))
 		}
 	}
@@ -31,7 +31,7 @@ func listNotes(declared, env *manifest.Environment, sources []manifest.Source) [
 func listNamed(sources []manifest.Source, with string) string {
 	var names []string
 	for _, s := range sources {
-		if s.Rotate.With == with && s.Rotate.Also == "" {
+		if s.Rotate.Kind() == with && s.Symmetric() == "" {
 			names = append(names, s.Name)
 		}
 	}
@@ -64,16 +64,16 @@ func describeVerifiers(env *manifest.Environment, s manifest.Source) string {
 			names[e.Key] = true
 		}
 		switch {
-		case names[s.Rotate.Also] && (c.ECS != nil || c.ECSFamily != nil):
+		case names[s.Symmetric()] && (c.ECS != nil || c.ECSFamily != nil):
 			verify = append(verify, c.Name)
 		case slices.ContainsFunc(s.Writes(), func(key string) bool { return names[key] }):
 			send = append(send, c.Name)
 		}
 	}
 	if len(verify) == 0 {
-		return fmt.Sprintf("%s: nobody reads %s, so whoever reads %s is taken to verify with that alone", s.Name, s.Rotate.Also, s.Rotate.Key)
+		return fmt.Sprintf("%s: nobody reads %s, so whoever reads %s is taken to verify with that alone", s.Name, s.Symmetric(), s.Rotate.Key)
 	}
-	text := fmt.Sprintf("%s: who reads %s is taken to verify (%s)", s.Name, s.Rotate.Also, joinNames(verify))
+	text := fmt.Sprintf("%s: who reads %s is taken to verify (%s)", s.Name, s.Symmetric(), joinNames(verify))
 	if len(send) > 0 {
 		text += fmt.Sprintf("; the others are taken to send only (%s), and one of them that verifies must read both", joinNames(send))
 	}

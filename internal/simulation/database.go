@@ -36,7 +36,7 @@ type database struct {
 func (w *World) openDatabases() map[string]*database {
 	all := map[string]*database{}
 	for _, s := range w.Env.Sources {
-		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.With) && (w.fleet == nil || s.Name != "db") {
+		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.Kind()) && (w.fleet == nil || s.Name != "db") {
 			continue
 		}
 		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}, installed: map[string]time.Time{}, spared: map[string]bool{}, taken: map[string]time.Time{}}
@@ -81,7 +81,7 @@ func (d *database) textOf(user, password string) string {
 		return password
 	case d.source.Rotate.URL != "":
 		login := url.UserPassword(user, password).String()
-		return d.source.Rotate.With + "://" + login + "@" + d.source.Name + ".example.com/app"
+		return d.source.Rotate.Kind() + "://" + login + "@" + d.source.Name + ".example.com/app"
 	}
 	return user + ":" + password
 }

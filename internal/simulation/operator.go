@@ -64,8 +64,8 @@ func putThroughRotary(w *World, args []string) error {
 	}
 	w.Advance(time.Second)
 	given := w.makeValues(s)
-	if s.Rotate.Also != "" { // the new value enters through the second key, and is given as the first
-		next := s.Rotate.Also
+	if s.Symmetric() != "" { // the new value enters through the second key, and is given as the first
+		next := s.Symmetric()
 		if s.Rotate.Next != "" {
 			next = s.Rotate.Next
 		}

@@ -17,11 +17,11 @@ func (w *World) keyPair(s manifest.Source, first bool) map[string]secret.Value {
 		w.noteViolation("make a key pair: %v", err)
 	}
 	values := map[string]secret.Value{}
-	if s.Rotate.Also == "" || first {
+	if s.Symmetric() == "" || first {
 		values[s.Rotate.Key], values[s.Rotate.Public] = secret.New(private), secret.New(public)
 	}
-	if s.Rotate.Also != "" {
-		values[s.Rotate.Next], values[s.Rotate.Also] = secret.New(private), secret.New(public)
+	if s.Symmetric() != "" {
+		values[s.Rotate.Next], values[s.Symmetric()] = secret.New(private), secret.New(public)
 	}
 	return values
 }

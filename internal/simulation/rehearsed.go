@@ -90,7 +90,7 @@ func putWithoutKey(w *World, args []string) error {
 		return errNotNow
 	}
 	whole := w.readSource(s)
-	if s.Rotate.With == manifest.Manual {
+	if s.Rotate.Kind() == manifest.Manual {
 		whole = w.makeValues(s)
 	}
 	w.whole[s.Name] = whole

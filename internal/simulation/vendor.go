@@ -31,7 +31,7 @@ type vendor struct {
 func (w *World) openVendors() map[string]*vendor {
 	all := map[string]*vendor{}
 	for _, s := range w.Env.Sources {
-		if s.Rotate.With == manifest.HTTP {
+		if s.Rotate.Kind() == manifest.HTTP {
 			all[s.Name] = &vendor{w: w, source: s, made: map[string]rotate.Values{}}
 		}
 	}

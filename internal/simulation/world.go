@@ -82,7 +82,7 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w.rotateFunction()
 	w.seedSources()
 	for _, s := range w.Env.Sources {
-		if s.Rotate.With != manifest.Managed {
+		if s.Rotate.Kind() != manifest.Managed {
 			w.region().SecretsManager.EnableRotation(s.Secret, w.region().Lambda.ARN(rotateLambda))
 		}
 	}
@@ -131,7 +131,7 @@ func (w *World) isExcused(target string) bool { return w.atOnce(target) || w.isD
 // atOnce reports whether a target ends the credential before as soon as it has another one.
 func (w *World) atOnce(target string) bool {
 	return w.Stage != nil && slices.ContainsFunc(w.Env.Sources, func(s manifest.Source) bool {
-		dies := s.AtOnce() || s.Rotate.With == manifest.Managed
+		dies := s.AtOnce() || s.Rotate.Kind() == manifest.Managed
 		return dies && slices.ContainsFunc(s.Writes(), func(key string) bool { return stage.Target(w.Env, key) == target })
 	})
 }
@@ -178,7 +178,7 @@ func (w *World) firstValues(s manifest.Source) map[string]secret.Value {
 			values[key] = secret.New(known)
 		}
 	}
-	if also := s.Rotate.Also; also != "" {
+	if also := s.Symmetric(); also != "" {
 		values[s.Rotate.Key] = secret.New(w.makeCanary())
 		values[also] = values[s.Rotate.Key]
 	}

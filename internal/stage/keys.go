@@ -23,7 +23,7 @@ func User(env *manifest.Environment, s manifest.Source) iam.User {
 func (s *Stage) iamUsers(ctx context.Context) error {
 	client := sdk.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
 	for _, source := range s.Env.Sources {
-		if source.Rotate.With != manifest.AWSAccessKey {
+		if source.Rotate.Kind() != manifest.AWSAccessKey {
 			continue
 		}
 		_, err := client.CreateUser(ctx, &sdk.CreateUserInput{UserName: aws.String(source.Rotate.User)})
@@ -56,5 +56,5 @@ func (s *Stage) AccessKey(ctx context.Context, source manifest.Source) (map[stri
 // Plain reports whether the value of a source's key is no secret: the id of an access key.
 func Plain(s manifest.Source, key string) bool {
 	id, _ := s.AccessKey()
-	return s.Rotate.With == manifest.AWSAccessKey && key == id
+	return s.Rotate.Kind() == manifest.AWSAccessKey && key == id
 }

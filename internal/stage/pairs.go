@@ -32,8 +32,8 @@ func firstKeyPair(ctx context.Context, s manifest.Source) (map[string]string, er
 	}
 	private, public, err := KeyPair(ctx)
 	values := map[string]string{s.Rotate.Key: private, s.Rotate.Public: public}
-	if s.Rotate.Also != "" {
-		values[s.Rotate.Next], values[s.Rotate.Also] = private, public
+	if s.Symmetric() != "" {
+		values[s.Rotate.Next], values[s.Symmetric()] = private, public
 	}
 	return values, err
 }

@@ -195,7 +195,7 @@ func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]st
 	for _, key := range source.Keys {
 		values[key] = s.firstValue(key)
 	}
-	if also := source.Rotate.Also; also != "" {
+	if also := source.Symmetric(); also != "" {
 		values[also] = values[source.Rotate.Key]
 	}
 	halves, err := firstKeyPair(ctx, source)
@@ -203,7 +203,7 @@ func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]st
 		return nil, err
 	}
 	maps.Copy(values, halves)
-	if source.Rotate.With == manifest.AWSAccessKey {
+	if source.Rotate.Kind() == manifest.AWSAccessKey {
 		key, err := s.AccessKey(ctx, source)
 		maps.Copy(values, key)
 		return values, err

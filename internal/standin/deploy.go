@@ -232,7 +232,7 @@ func (w *World) Rotations(ctx context.Context, env *manifest.Environment, rotato
 	client := secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))
 	host := w.Region(env.Account, env.Region).Lambda
 	for _, s := range env.Sources {
-		if !slices.Contains(rotators, s.Rotate.With) {
+		if !slices.Contains(rotators, s.Rotate.Kind()) {
 			continue
 		}
 		rules := &smtypes.RotationRulesType{ScheduleExpression: aws.String("rate(365 days)")}

@@ -24,11 +24,11 @@ sources:
 mappings:
   shared: {DB__URL: SHARED__URL, OPT__A: [SHARED__A, DB__KEY]}
 buckets:
-  api: {originals: [db, OPT__B], mappings: [shared], computed: {OPT__B: fixed, BASE: "${url}"}, override: [DB__KEY, OPT__B]}
+  api: {originals: [db, OPT__B], mappings: [shared], computed: [{OPT__B: fixed, BASE: "${url}"}], override: [DB__KEY, OPT__B]}
   worker: {mappings: [shared], only: [mine]}
 consumers:
-  ci: {bucket: worker, github: {repository: example/app, token: UNUSED}}
-  site: {bucket: api, vercel: {project: site, token: UNUSED, targets: {dev: [preview]}}}
+  ci: {bucket: worker, github: {repository: example/app, sign_in: {token: UNUSED}}}
+  site: {bucket: api, vercel: {project: site, sign_in: {token: UNUSED}, targets: {dev: [preview]}}}
 `
 
 func values(pairs ...string) bucket.Source {

@@ -118,12 +118,12 @@ sources:
   a: {keys: [K3]}
   private: {keys: [P]}
   admin: {keys: [ADMIN]}
-  db: {keys: [DB], rotate: {with: postgres, url: DB, admin: admin}}
+  db: {keys: [DB], rotate: {postgres: {url: DB, admin: admin}}}
 mappings:
   m2: {K3: [Z, Y]}
   m1: {K1: X}
 buckets:
-  all: {originals: true, mappings: [m2, m1], computed: {C: "$${x}", K1: over}, override: [K1]}
+  all: {originals: true, mappings: [m2, m1], computed: [{C: "$${x}", K1: over}], override: [K1]}
   some: {originals: [K3, b], only: [private]}
 `
 	file, err := manifest.Parse("x", []byte(text))

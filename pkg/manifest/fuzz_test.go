@@ -28,9 +28,9 @@ func FuzzParse(f *testing.F) {
 		"<<: {}", "\x00", "\xff", "a:\tb", "---\n---\n", "a: 'hunter2 hunter2", "%YAML hunter2/hunter2\n---\n{}",
 		"a: !hunter2/hunter2 {}", "a: *hunter2/hunter2",
 		"environments: {dev: {account: \"hunter2/hunter2\", region: \"hunter2/hunter2\", vars: {a: \"${hunter2/hunter2}\"}}}",
-		"sources: {a: {keys: [\"hunter2/hunter2\"], rotate: {with: \"hunter2/hunter2\", every: \"hunter2/hunter2\"}}}",
+		"sources: {a: {keys: [\"hunter2/hunter2\"], rotate: {\"hunter2/hunter2\": {}, every: \"hunter2/hunter2\"}}}",
 		"\"hunter2/hunter2\": 1",
-		"environments: {dev: {account: \"111111111111\", region: us-east-1, vars: {v: \"${env} $${x} é \\u2028\"}}}\nsources: {s: {keys: [K]}}\nbuckets: {b: {originals: true, computed: {C: \"<&> ${v}\"}}}\n",
+		"environments: {dev: {account: \"111111111111\", region: us-east-1, vars: {v: \"${env} $${x} é \\u2028\"}}}\nsources: {s: {keys: [K]}}\nbuckets: {b: {originals: true, computed: [{C: \"<&> ${v}\"}]}}\n",
 	} {
 		f.Add([]byte(text))
 	}

@@ -41,7 +41,7 @@ func TestARandomValueHasTheEntropyThatTheManifestSays(t *testing.T) {
 func TestTheLongestRandomValueFitsEverySink(t *testing.T) {
 	const longest = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
-sources: {long: {keys: [K], rotate: {with: random, length: 4096}}}
+sources: {long: {keys: [K], rotate: {random: {length: 4096}}}}
 buckets: {api: {originals: [K]}}`
 	file, err := manifest.Parse("x", []byte(longest))
 	if err != nil {

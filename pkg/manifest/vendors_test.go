@@ -31,7 +31,7 @@ func writeVendorManifest(name string, v manifest.Vendor) string {
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
   owner: {keys: [OWNER]}
-  x: {keys: [%s, NOTE], rotate: {with: http, every: 30d, vendor: %s, %skeys_for: {%s}, settings: {%s}}}
+  x: {keys: [%s, NOTE], rotate: {http: {vendor: %s, %skeys_for: {%s}, settings: {%s}}, every: 30d}}
 buckets: {all: {originals: true}}
 `, strings.Join(keys, ", "), name, admin, strings.Join(given, ", "), strings.Join(settings, ", "))
 }

@@ -304,9 +304,9 @@ func wide(keys int) (yaml, text string) {
 	}
 	return `
 environments: {dev: {account: "111111111111", region: us-east-1}}
-sources: {db: {keys: [` + strings.Join(names, ", ") + `], rotate: {with: random, key: KEY_0}}}
+sources: {db: {keys: [` + strings.Join(names, ", ") + `], rotate: {random: {key: KEY_0}}}}
 buckets: {api: {originals: [db]}}
-consumers: {web: {bucket: api, drain: 1h}}
+consumers: {web: {bucket: api, reader: {drain: 1h}}}
 `, secret.Reveal(bucket.Encode(values))
 }
 

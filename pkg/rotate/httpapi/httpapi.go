@@ -268,6 +268,6 @@ func (r *Rotator) Identity(v rotate.Values) string {
 func (r *Rotator) Same(a, b rotate.Values) bool { return r.Identity(a) == r.Identity(b) }
 
 func (r *Rotator) namesFor(own rotate.Values) templateNames {
-	admin := &administrator{source: r.source.Rotate.Admin, read: r.admin}
+	admin := &administrator{source: r.source.Rotate.Admin(), read: r.admin}
 	return templateNames{source: r.source, env: r.environment, own: own, admin: admin}
 }

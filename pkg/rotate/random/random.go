@@ -41,8 +41,8 @@ type credential []secret.Value
 // New returns the rotator of one source.
 func New(s manifest.Source) *Rotator {
 	r := &Rotator{fresh: textMaker(s.Rotate)}
-	if s.Rotate.Also != "" {
-		r.second = []string{s.Rotate.Also}
+	if s.Symmetric() != "" {
+		r.second = []string{s.Symmetric()}
 	}
 	for _, key := range s.Fresh() {
 		r.places = append(r.places, []string{key})
@@ -52,8 +52,8 @@ func New(s manifest.Source) *Rotator {
 	}
 	r.fresh = keyPairMaker(s.Rotate.Pair)
 	r.places = [][]string{{s.Fresh()[0], s.Rotate.Public}}
-	if s.Rotate.Also != "" {
-		r.second = []string{s.Rotate.Next, s.Rotate.Also}
+	if s.Symmetric() != "" {
+		r.second = []string{s.Rotate.Next, s.Symmetric()}
 	}
 	return r
 }

@@ -207,7 +207,7 @@ func (r *Rotator[S]) replaceLogin(v rotate.Values, user string, password secret.
 
 // readAdministrator reads the administrator's URL.
 func (r *Rotator[S]) readAdministrator(ctx context.Context) (Login, error) {
-	name := r.source.Rotate.Admin
+	name := r.source.Rotate.Admin()
 	v, err := r.admin(ctx)
 	if err != nil {
 		return Login{}, fmt.Errorf("read the administrator's source %s: %w", name, err)
