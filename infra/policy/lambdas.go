@@ -372,7 +372,7 @@ func (n names) accessKeyUsers(function string) []string {
 	var arns []string
 	for _, s := range n.Sources {
 		if s.Rotate.Kind() == manifest.AWSAccessKey && n.RotateFunction(s) == function {
-			arns = append(arns, "arn:aws:iam::"+n.Account+":user/"+s.Rotate.User)
+			arns = append(arns, "arn:aws:iam::"+n.Account+":user/"+s.Rotate.AWSAccessKey.User)
 		}
 	}
 	return arns

@@ -71,7 +71,7 @@ func describeVerifiers(env *manifest.Environment, s manifest.Source) string {
 		}
 	}
 	if len(verify) == 0 {
-		return fmt.Sprintf("%s: nobody reads %s, so whoever reads %s is taken to verify with that alone", s.Name, s.Symmetric(), s.Rotate.Key)
+		return fmt.Sprintf("%s: nobody reads %s, so whoever reads %s is taken to verify with that alone", s.Name, s.Symmetric(), s.Random().Key)
 	}
 	text := fmt.Sprintf("%s: who reads %s is taken to verify (%s)", s.Name, s.Symmetric(), joinNames(verify))
 	if len(send) > 0 {
@@ -89,8 +89,8 @@ func listLeftOut(env *manifest.Environment) (all []string) {
 		switch {
 		case c.Leaving:
 			all = append(all, c.Name+" is leaving, and was left out: while it is there, whatever it still reads is not retired")
-		case c.Drain > 0 && c.Kind() == "drain":
-			all = append(all, fmt.Sprintf("%s: nobody sees what these readers do; they are given %s", c.Name, c.Drain))
+		case c.Reader != nil:
+			all = append(all, fmt.Sprintf("%s: nobody sees what these readers do; they are given %s", c.Name, c.Drain()))
 		case c.Vercel != nil && !slices.Contains(c.Vercel.Targets[env.Name], "production"):
 			all = append(all, c.Name+": nobody waits for previews and development at Vercel; they read what is current when they start")
 		}

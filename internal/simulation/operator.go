@@ -66,10 +66,10 @@ func putThroughRotary(w *World, args []string) error {
 	given := w.makeValues(s)
 	if s.Symmetric() != "" { // the new value enters through the second key, and is given as the first
 		next := s.Symmetric()
-		if s.Rotate.Next != "" {
-			next = s.Rotate.Next
+		if s.Random().Next != "" {
+			next = s.Random().Next
 		}
-		given = rotate.Values{s.Rotate.Key: given[next]}
+		given = rotate.Values{s.Random().Key: given[next]}
 	}
 	return w.actAsOperator(func(o operate.Operator) error {
 		change, err := o.NewChange(w.ctx, s, given)

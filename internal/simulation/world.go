@@ -173,14 +173,14 @@ func (w *World) setCode() {
 // firstValues returns the values that sinks know already, and the second key of a symmetric secret.
 func (w *World) firstValues(s manifest.Source) map[string]secret.Value {
 	values := map[string]secret.Value{}
-	for _, key := range s.Keys {
+	for _, key := range s.KeyNames() {
 		if known, has := w.Values[""][key]; has {
 			values[key] = secret.New(known)
 		}
 	}
 	if also := s.Symmetric(); also != "" {
-		values[s.Rotate.Key] = secret.New(w.makeCanary())
-		values[also] = values[s.Rotate.Key]
+		values[s.Random().Key] = secret.New(w.makeCanary())
+		values[also] = values[s.Random().Key]
 	}
 	maps.Copy(values, w.keyPair(s, true))
 	return values

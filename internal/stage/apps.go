@@ -25,13 +25,13 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 		if s.Symmetric() == "" {
 			continue
 		}
-		first, belongs := s.Rotate.Key, (func(string, string) bool)(nil)
-		if s.Rotate.Pair != "" {
-			first, belongs = s.Rotate.Public, newVerifier()
+		first, belongs := s.Random().Key, (func(string, string) bool)(nil)
+		if s.Random().Pair != "" {
+			first, belongs = s.Random().Public, newVerifier()
 		}
 		also := bucketNames(env, c, s.Symmetric())
 		if accepted := append(bucketNames(env, c, first), also...); len(also) > 0 || !hasVerifier(env, s) && len(accepted) > 0 {
-			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Rotate.Key), Env: accepted, Belongs: belongs})
+			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Random().Key), Env: accepted, Belongs: belongs})
 			app.Needs = append(app.Needs, accepted...)
 		}
 	}
@@ -74,8 +74,8 @@ func listPresented(env *manifest.Environment, c manifest.Consumer) []ecs.Present
 		if s.Rotate.Kind() == manifest.Random && s.Symmetric() == "" {
 			continue
 		}
-		for _, key := range s.Keys {
-			if key == s.Symmetric() || key == s.Rotate.Public || key == s.Rotate.Next {
+		for _, key := range s.KeyNames() {
+			if key == s.Symmetric() || key == s.Random().Public || key == s.Random().Next {
 				continue
 			}
 			for _, name := range bucketNames(env, c, key) {
@@ -111,7 +111,7 @@ func symmetricTargets(file *manifest.File) ([]string, error) {
 		}
 		for _, s := range env.Sources {
 			if s.Symmetric() != "" {
-				targets = append(targets, Target(env, s.Rotate.Key))
+				targets = append(targets, Target(env, s.Random().Key))
 			}
 		}
 	}

@@ -192,11 +192,11 @@ func (s *Stage) Secrets() *secretsmanager.Client {
 // Seed makes a first value for every key of a source, and puts none.
 func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]string, error) {
 	values := map[string]string{}
-	for _, key := range source.Keys {
+	for _, key := range source.KeyNames() {
 		values[key] = s.firstValue(key)
 	}
 	if also := source.Symmetric(); also != "" {
-		values[also] = values[source.Rotate.Key]
+		values[also] = values[source.Random().Key]
 	}
 	halves, err := firstKeyPair(ctx, source)
 	if err != nil {

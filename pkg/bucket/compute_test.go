@@ -118,7 +118,7 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 func TestComputeRefusesWhatParseRefuses(t *testing.T) {
 	env := &manifest.Environment{
 		Name:     "dev",
-		Sources:  []manifest.Source{{Name: "a", Keys: []string{"K", "L"}}},
+		Sources:  []manifest.Source{{Name: "a", Keys: manifest.KeysOf("K", "L")}},
 		Mappings: map[string]manifest.Mapping{"m": {"K": {"L", "NEXT_PUBLIC_K", "PATH", "GITHUB_K"}}},
 		Buckets: []manifest.Bucket{{Name: "b", Originals: manifest.Originals{List: []string{"a"}},
 			Mappings: []string{"m"}}, {Name: "c", Only: []string{"a"}}},

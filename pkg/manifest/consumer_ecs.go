@@ -213,3 +213,20 @@ func (t Task) checkRoles(c checker, path string) {
 		}
 	}
 }
+
+// OnlyContainer returns the first container that is named.
+func (t Task) OnlyContainer() string {
+	if len(t.Containers) == 0 {
+		return ""
+	}
+	return t.Containers[0]
+}
+
+// ReferenceContainers returns the containers of a task definition that is made for t: those that it names, or one called
+// app.
+func (t Task) ReferenceContainers() []string {
+	if len(t.Containers) == 0 {
+		return []string{"app"}
+	}
+	return t.Containers
+}

@@ -36,10 +36,10 @@ func TestAnEnvironmentIsResolved(t *testing.T) {
 	_, laptops := production.Consumer("laptops")
 	got := map[string]any{
 		"account": dev.Account, "mode": dev.Mode, "protected": production.Protected && !dev.Protected,
-		"source secret": storage.Secret, "user": storage.Rotate.User, "existing": billing.Secret,
+		"source secret": storage.Secret, "user": storage.Rotate.AWSAccessKey.User, "existing": billing.Secret,
 		"is existing":    billing.Existing && !storage.Existing,
-		"billing in dev": inDev, "laptops in production": laptops, "random key": handshake.Rotate.Key,
-		"random bytes":    handshake.Rotate.Bytes,
+		"billing in dev": inDev, "laptops in production": laptops, "random key": handshake.Random().Key,
+		"random bytes":    handshake.Random().Bytes,
 		"default rotator": admin.Rotate.With, "bucket secret": workerA.Secret,
 		"computed": workerA.Computed["SHARED__BACKEND_API_CLIENT__BASE_URL"],
 		"region":   workerA.Computed["WORKER__SQS_CLIENT__AWS_REGION"], "cluster": api.ECS.Cluster,

@@ -15,16 +15,16 @@ func TestARandomValueHasTheEntropyThatTheManifestSays(t *testing.T) {
 		length int
 	}{
 		"nothing said":        {manifest.Rotate{}, 64, 43},
-		"bytes":               {manifest.Rotate{Bytes: 16}, 64, 22},
-		"base64url":           {manifest.Rotate{Alphabet: "base64url", Bytes: 1024}, 64, 1366},
-		"hex":                 {manifest.Rotate{Alphabet: "hex"}, 16, 64},
-		"alphanumeric":        {manifest.Rotate{Alphabet: "alphanumeric"}, 62, 43},
-		"its own characters":  {manifest.Rotate{Alphabet: "0123456789", Bytes: 16}, 10, 39},
-		"length":              {manifest.Rotate{Length: 40}, 64, 40},
-		"length of an own":    {manifest.Rotate{Length: 40, Alphabet: "0123456789"}, 10, 40},
-		"length goes first":   {manifest.Rotate{Length: 40, Bytes: 32, Alphabet: "hex"}, 16, 40},
-		"what checks refuse":  {manifest.Rotate{Alphabet: "x", Bytes: 1}, 1, 8},
-		"what checks refuse2": {manifest.Rotate{Alphabet: "xy", Bytes: 1}, 2, 8},
+		"bytes":               {manifest.Rotate{Random: &manifest.RotateRandom{Bytes: 16}}, 64, 22},
+		"base64url":           {manifest.Rotate{Random: &manifest.RotateRandom{Alphabet: "base64url", Bytes: 1024}}, 64, 1366},
+		"hex":                 {manifest.Rotate{Random: &manifest.RotateRandom{Alphabet: "hex"}}, 16, 64},
+		"alphanumeric":        {manifest.Rotate{Random: &manifest.RotateRandom{Alphabet: "alphanumeric"}}, 62, 43},
+		"its own characters":  {manifest.Rotate{Random: &manifest.RotateRandom{Alphabet: "0123456789", Bytes: 16}}, 10, 39},
+		"length":              {manifest.Rotate{Random: &manifest.RotateRandom{Length: 40}}, 64, 40},
+		"length of an own":    {manifest.Rotate{Random: &manifest.RotateRandom{Length: 40, Alphabet: "0123456789"}}, 10, 40},
+		"length goes first":   {manifest.Rotate{Random: &manifest.RotateRandom{Length: 40, Bytes: 32, Alphabet: "hex"}}, 16, 40},
+		"what checks refuse":  {manifest.Rotate{Random: &manifest.RotateRandom{Alphabet: "x", Bytes: 1}}, 1, 8},
+		"what checks refuse2": {manifest.Rotate{Random: &manifest.RotateRandom{Alphabet: "xy", Bytes: 1}}, 2, 8},
 	} {
 		alphabet, length := c.rotate.Characters()
 		different := map[rune]bool{}
@@ -62,11 +62,11 @@ func TestARandomSourceKnowsThePartsOfItsKeys(t *testing.T) {
 		fresh, writes, known []string
 	}{
 		"several values": {manifest.Rotate{}, keys, keys, nil},
-		"one of them":    {manifest.Rotate{Key: "K"}, []string{"K"}, []string{"K"}, nil},
-		"symmetric":      {manifest.Rotate{Key: "K", Also: "A"}, []string{"K"}, []string{"A", "K"}, nil},
-		"a pair": {manifest.Rotate{Pair: "ed25519", Key: "K", Public: "P"}, []string{"K"},
+		"one of them":    {manifest.Rotate{Random: &manifest.RotateRandom{Key: "K"}}, []string{"K"}, []string{"K"}, nil},
+		"symmetric":      {manifest.Rotate{Random: &manifest.RotateRandom{Key: "K", Also: "A"}}, []string{"K"}, []string{"A", "K"}, nil},
+		"a pair": {manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Key: "K", Public: "P"}}, []string{"K"},
 			[]string{"K", "P"}, []string{"P"}},
-		"a pair in versions": {manifest.Rotate{Pair: "ed25519", Public: "P", Also: "A", Next: "N"}, []string{"K"}, keys,
+		"a pair in versions": {manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Public: "P", Also: "A", Next: "N"}}, []string{"K"}, keys,
 			[]string{"P", "A"}},
 	} {
 		c.rotate.With = manifest.Random
@@ -76,8 +76,7 @@ func TestARandomSourceKnowsThePartsOfItsKeys(t *testing.T) {
 			t.Errorf("%s: fresh, written, known (-want +got):\n%s", name, diff)
 		}
 	}
-	if s := (manifest.Source{Rotate: manifest.Rotate{With: manifest.Manual, Pair: "x",
-		Public: "P"}}); s.Known() != nil {
+	if s := (manifest.Source{Rotate: manifest.Rotate{}}); s.Known() != nil {
 		t.Error("a source that a person rotates has a key pair")
 	}
 }

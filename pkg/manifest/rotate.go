@@ -99,23 +99,14 @@ func (r Rotate) IsScheduled() bool {
 	return kind != nil && kind.isScheduled()
 }
 
-// Database returns the entry of a rotator of databases, or nil.
-func (r Rotate) Database() *Database {
-	switch {
-	case r.Postgres != nil:
-		return &r.Postgres.Database
-	case r.MySQL != nil:
-		return &r.MySQL.Database
-	}
-	return nil
-}
-
 // Admin returns the source whose credential the rotator uses besides that of its own source, or "".
 func (r Rotate) Admin() string {
-	if db := r.Database(); db != nil {
-		return db.Admin
-	}
-	if r.HTTP != nil {
+	switch {
+	case r.Postgres != nil:
+		return r.Postgres.Admin
+	case r.MySQL != nil:
+		return r.MySQL.Admin
+	case r.HTTP != nil:
 		return r.HTTP.Admin
 	}
 	return ""
@@ -146,12 +137,8 @@ func (r *Rotate) decodeYAML(report *report, node ast.Node, path string) {
 		report.decodeStruct(node, path, reflect.ValueOf(r).Elem())
 		return
 	}
-	v := reflect.ValueOf(r).Elem()
-	for i := range v.NumField() {
-		if _, is := v.Field(i).Interface().(rotatorKind); is && yamlName(v.Type().Field(i)) == word {
-			v.Field(i).Set(reflect.New(v.Field(i).Type().Elem()))
-			return
-		}
+	if *r = RotateWith(word); r.chosenKind() != nil {
+		return
 	}
 	report.unread[path] = true
 	report.addAt(report.findPosition(path), path, path+" is not the name of a rotator",
@@ -184,4 +171,15 @@ func (c checker) checkRotate(path, name string, source Source) {
 		c.add(path+".every", path+".every is not a schedule that Secrets Manager can keep",
 			"write whole hours or days, from 4h to 1000d")
 	}
+}
+
+// RotateWith returns the entry of a kind of which nothing is set; an empty one where there is no such kind.
+func RotateWith(kind string) (r Rotate) {
+	v := reflect.ValueOf(&r).Elem()
+	for i := range v.NumField() {
+		if _, is := v.Field(i).Interface().(rotatorKind); is && yamlName(v.Type().Field(i)) == kind {
+			v.Field(i).Set(reflect.New(v.Field(i).Type().Elem()))
+		}
+	}
+	return r
 }

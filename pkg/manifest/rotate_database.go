@@ -49,6 +49,17 @@ type Login struct {
 	SSLRootCert string `yaml:"sslrootcert,omitempty" json:"sslrootcert,omitempty"`
 }
 
+// Database returns what a rotator of databases is told; nothing where s has another one.
+func (s Source) Database() Database {
+	switch {
+	case s.Rotate.Postgres != nil:
+		return s.Rotate.Postgres.Database
+	case s.Rotate.MySQL != nil:
+		return s.Rotate.MySQL.Database
+	}
+	return Database{}
+}
+
 // lateWrite: the role's comment has the rotation's time.
 func (p *RotatePostgres) lateWrite() LateWrite { return LateFenced }
 

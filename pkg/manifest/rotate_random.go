@@ -73,7 +73,7 @@ const defaultBytes = 32
 
 // Characters returns what a random value is made of, and how many of them: Length, or as many as hold the entropy of
 // Bytes.
-func (r *RotateRandom) Characters() (alphabet string, length int) {
+func (r RotateRandom) Characters() (alphabet string, length int) {
 	alphabet = alphabetCharacters(r.Alphabet)
 	if r.Length != 0 {
 		return alphabet, r.Length
@@ -105,13 +105,16 @@ func KeyPairs() []string {
 	return []string{"rsa-2048", "rsa-3072", "rsa-4096", "ecdsa-p256", "ecdsa-p384", "ed25519"}
 }
 
-// Symmetric returns the second key that verifiers of s accept, or "".
-func (s Source) Symmetric() string {
+// Random returns what rotator random is told; nothing where s has another one.
+func (s Source) Random() RotateRandom {
 	if s.Rotate.Random == nil {
-		return ""
+		return RotateRandom{}
 	}
-	return s.Rotate.Random.Also
+	return *s.Rotate.Random
 }
+
+// Symmetric returns the second key that verifiers of s accept, or "".
+func (s Source) Symmetric() string { return s.Random().Also }
 
 // Fresh returns the keys that rotator random gives a new value of their own.
 func (s Source) Fresh() []string {

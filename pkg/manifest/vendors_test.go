@@ -57,7 +57,7 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 	}
 	for name, v := range vendors {
 		source := parseVendorSource(t, writeVendorManifest(name, v))
-		if source.Rotate.HTTP == nil || source.Rotate.HTTP.Create.Method == "" {
+		if source.Rotate.HTTP == nil || source.Rotate.HTTP.Calls.Create.Method == "" {
 			t.Errorf("%s: the source has no calls", name)
 		}
 		if v.About == "" || v.Rights == "" || len(v.Links) == 0 {
@@ -110,7 +110,7 @@ func TestASourceSaysWhetherRotatingItKillsTheOldCredential(t *testing.T) {
 			}
 		}
 	}
-	if (manifest.Source{Rotate: manifest.Rotate{With: manifest.Random}}).AtOnce() {
+	if (manifest.Source{Rotate: manifest.Rotate{Random: &manifest.RotateRandom{}}}).AtOnce() {
 		t.Error("a random source dies at once")
 	}
 }
@@ -131,7 +131,7 @@ buckets: {all: {originals: true}}
 
 func TestADescriptionIsExpandedForItsEnvironment(t *testing.T) {
 	source := parseVendorSource(t, ownDescription)
-	create := source.Rotate.HTTP.Create
+	create := source.Rotate.HTTP.Calls.Create
 	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" ||
 		fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil> true map[]]" {
 		t.Errorf("create is %s %v", create.URL, create.JSON)

@@ -22,7 +22,7 @@ func newOn(source manifest.Source, s *script) rotate.Rotator {
 func runOnFound(t *testing.T, test func(t *testing.T, source manifest.Source, v vendor)) {
 	for _, d := range described {
 		source := sourceOf(t, "TOKEN, TOKEN_ID, NOTE", "vendor: "+d.vendor+", "+d.rotate)
-		if source.Rotate.HTTP.Find != nil {
+		if source.Rotate.HTTP.Calls.Find != nil {
 			t.Run(d.vendor, func(t *testing.T) { test(t, source, d.at()) })
 		}
 	}
