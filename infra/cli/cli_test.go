@@ -1,4 +1,5 @@
-// Package cli runs CDK's pinned command line at the top of the repository, as README.md shows it.
+// Package cli runs make and CDK's pinned command line, at the top of the repository and from elsewhere, as README.md
+// shows it.
 package cli
 
 import (
