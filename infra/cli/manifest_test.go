@@ -60,8 +60,8 @@ func TestLambdasAreBuiltWithTheManifestThatIsNamed(t *testing.T) {
 		arguments    []string
 		want         string
 	}{
-		{"none", "", nil, nil, own},
 		{"named as the repository's own", "", nil, []string{"MANIFEST=rotary.yaml"}, one},
+		{"none", "", nil, nil, own},
 		{"of a folder below", "", nil, []string{"MANIFEST=with spaces/my secrets.yml"}, two},
 		{"of a folder above", "with spaces", nil, []string{"MANIFEST=../rotary.yaml"}, one},
 		{"absolute", "", nil, []string{"MANIFEST=" + filepath.Join(there, "with spaces", "my secrets.yml")}, two},
@@ -90,7 +90,7 @@ func checkLambdaFolder(t *testing.T, name, folder, want string) {
 		t.Errorf("%s: built %q, %v", name, files, err)
 	}
 	if got := string(readFile(t, path)); got != want {
-		t.Errorf("%s: the Lambda has the manifest %q, want %q", name, got, want)
+		t.Errorf("%s: the Lambda has another manifest, which ends in %q", name, got[max(0, len(got)-60):])
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o644 {
 		t.Errorf("%s: the manifest's mode is %v, %v", name, info.Mode(), err)
