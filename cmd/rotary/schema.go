@@ -48,8 +48,8 @@ func writeFile(path string, data []byte, replace bool) (err error) {
 			err = errors.Join(err, gone)
 		}
 	}()
-	_, err = file.Write(data)
-	if err = errors.Join(err, file.Chmod(0o644), file.Sync(), file.Close()); err != nil {
+	_, failed := file.Write(data)
+	if err := errors.Join(failed, file.Chmod(0o644), file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	if replace {

@@ -177,7 +177,7 @@ func readZipped(t *testing.T, file *zip.File) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close() //nolint:errcheck // nothing was written
+	defer in.Close()
 	data, err := io.ReadAll(in)
 	if err != nil {
 		t.Fatal(err)
