@@ -46,6 +46,7 @@ checks := contracts databases check race rest infra
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo "  With MANIFEST=FILE, what is built, synthesized and deployed has that manifest in place of rotary.yaml."
 
 manifest: # an error before anything is built, where it is not there
 	@if [ ! -f "$$ROTARY_MANIFEST" ] || [ ! -r "$$ROTARY_MANIFEST" ]; then \

@@ -41,7 +41,7 @@ type app struct {
 }
 
 type commands struct {
-	Manifest string `help:"The manifest; default: what ROTARY_MANIFEST names, or rotary.yaml here." placeholder:"FILE" env:"ROTARY_MANIFEST"`
+	Manifest string `help:"The manifest; default: rotary.yaml here." placeholder:"FILE" env:"ROTARY_MANIFEST"`
 	JSON     bool   `help:"Print JSON for programs."`
 
 	Init     initCmd     `cmd:"" group:"Setting up" help:"Write a first manifest, for the account of your shell, and its schema."`
