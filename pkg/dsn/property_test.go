@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// sample is a text of a dialect with §u for the user and §p for the password, and how a value is written there.
+// sample is a text of a dialect with ‹u› for the user and ‹p› for the password, and how a value is written there.
 type sample struct {
 	name, text string
 	write      func(value string) string
@@ -29,31 +29,31 @@ func samples() []sample {
 	inValue := func(value string) bool { return !strings.Contains(value, "&") }
 	inBraces := func(value string) bool { return !strings.Contains(value, "}") }
 	return []sample{
-		{"postgres", "postgres://§u:§p@h/d?x=%2f&y=a+b&sslmode=disable", Encode, nil},
-		{"libpq's list of hosts", "postgresql://§u:§p@a:1,[2001:db8::1]:5432/d%20b?options=-c%20x%3Dy", Encode, nil},
-		{"parameters of a URL", "postgresql://h:5432/d?application_name=it's&user=§u&x=1&password=§p&y=", Encode, nil},
-		{"password before user", "postgresql://h/d?password=§p&user=§u", Encode, nil},
-		{"user here, password there", "postgresql://§u@h/d?password=§p", Encode, nil},
-		{"SQLAlchemy", "postgresql+psycopg2://§u:§p@h/d?a=b", Encode, nil},
-		{"Ecto", "ecto://§u:§p@h/d?ssl=true&pool_size=2", Encode, nil},
-		{"PostGIS", "postgis://§u:§p@h/d", Encode, nil},
-		{"CockroachDB", "cockroachdb://§u:§p@h:26257/d", Encode, nil},
-		{"MySQL", "mysql://§u:§p@h:3306/d?ssl-mode=REQUIRED", Encode, nil},
-		{"Python for MariaDB", "mariadb+pymysql://§u:§p@h/d?charset=utf8mb4", Encode, nil},
-		{"Redis", "rediss://§u:§p@h:6379/0", Encode, nil},
-		{"MongoDB", "mongodb://§u:§p@h1:1,h2:2/d?replicaSet=r", Encode, nil},
-		{"AMQP", "amqps://§u:§p@h/%2f", Encode, nil},
-		{"JDBC PostgreSQL", "jdbc:postgresql://h1:5432,h2/d?user=§u&ssl=true&password=§p&x=a+b#c", Encode, nil},
-		{"JDBC MySQL", "jdbc:mysql://h/d?useSSL=false&user=§u&password=§p", Encode, nil},
-		{"JDBC MySQL, login in front", "jdbc:mysql://§u:§p@h:3306/d?serverTimezone=UTC", Encode, nil},
-		{"JDBC MariaDB", "jdbc:mariadb://h:3306/d?user=§u&password=§p&sslMode=trust", asItIs, func(user, password string) bool { return inValue(user) && inValue(password) }},
-		{"JDBC SQL Server", "jdbc:sqlserver://h\\i:1433;databaseName=d;user={§u} ;password={§p};encrypt=true;", asItIs, func(user, password string) bool { return inBraces(user) && inBraces(password) }},
-		{"Npgsql", "Host=h;Port=5432;Database=d;Username=§u;Password=§p;SSL Mode=VerifyFull", quoted, nil},
-		{"Npgsql in single quotes", " ;Password= §p ; HOST = h;;user id=§u;x='a;b'", single, nil},
-		{"MySqlConnector", "Server=h;Uid=§u;Pwd=§p;Database=d;x==y=\"z\";", quoted, nil},
-		{"libpq", "host=h user=§u password=§p dbname = d sslmode=disable", escaped, nil},
-		{"libpq without blanks", "user=§upassword=§phost='h'", escaped, nil},
-		{"Go", "§u:§p@tcp(h:3306)/d%2Fe?parseTime=true&collation=a%2Fb", asItIs, func(user, _ string) bool {
+		{"postgres", "postgres://‹u›:‹p›@h/d?x=%2f&y=a+b&sslmode=disable", Encode, nil},
+		{"libpq's list of hosts", "postgresql://‹u›:‹p›@a:1,[2001:db8::1]:5432/d%20b?options=-c%20x%3Dy", Encode, nil},
+		{"parameters of a URL", "postgresql://h:5432/d?application_name=it's&user=‹u›&x=1&password=‹p›&y=", Encode, nil},
+		{"password before user", "postgresql://h/d?password=‹p›&user=‹u›", Encode, nil},
+		{"user here, password there", "postgresql://‹u›@h/d?password=‹p›", Encode, nil},
+		{"SQLAlchemy", "postgresql+psycopg2://‹u›:‹p›@h/d?a=b", Encode, nil},
+		{"Ecto", "ecto://‹u›:‹p›@h/d?ssl=true&pool_size=2", Encode, nil},
+		{"PostGIS", "postgis://‹u›:‹p›@h/d", Encode, nil},
+		{"CockroachDB", "cockroachdb://‹u›:‹p›@h:26257/d", Encode, nil},
+		{"MySQL", "mysql://‹u›:‹p›@h:3306/d?ssl-mode=REQUIRED", Encode, nil},
+		{"Python for MariaDB", "mariadb+pymysql://‹u›:‹p›@h/d?charset=utf8mb4", Encode, nil},
+		{"Redis", "rediss://‹u›:‹p›@h:6379/0", Encode, nil},
+		{"MongoDB", "mongodb://‹u›:‹p›@h1:1,h2:2/d?replicaSet=r", Encode, nil},
+		{"AMQP", "amqps://‹u›:‹p›@h/%2f", Encode, nil},
+		{"JDBC PostgreSQL", "jdbc:postgresql://h1:5432,h2/d?user=‹u›&ssl=true&password=‹p›&x=a+b#c", Encode, nil},
+		{"JDBC MySQL", "jdbc:mysql://h/d?useSSL=false&user=‹u›&password=‹p›", Encode, nil},
+		{"JDBC MySQL, login in front", "jdbc:mysql://‹u›:‹p›@h:3306/d?serverTimezone=UTC", Encode, nil},
+		{"JDBC MariaDB", "jdbc:mariadb://h:3306/d?user=‹u›&password=‹p›&sslMode=trust", asItIs, func(user, password string) bool { return inValue(user) && inValue(password) }},
+		{"JDBC SQL Server", "jdbc:sqlserver://h\\i:1433;databaseName=d;user={‹u›} ;password={‹p›};encrypt=true;", asItIs, func(user, password string) bool { return inBraces(user) && inBraces(password) }},
+		{"Npgsql", "Host=h;Port=5432;Database=d;Username=‹u›;Password=‹p›;SSL Mode=VerifyFull", quoted, nil},
+		{"Npgsql in single quotes", " ;Password= ‹p› ; HOST = h;;user id=‹u›;x='a;b'", single, nil},
+		{"MySqlConnector", "Server=h;Uid=‹u›;Pwd=‹p›;Database=d;x==y=\"z\";", quoted, nil},
+		{"libpq", "host=h user=‹u› password=‹p› dbname = d sslmode=disable", escaped, nil},
+		{"libpq without blanks", "user=‹u›password=‹p›host='h'", escaped, nil},
+		{"Go", "‹u›:‹p›@tcp(h:3306)/d%2Fe?parseTime=true&collation=a%2Fb", asItIs, func(user, _ string) bool {
 			return !strings.Contains(user, ":") && strings.TrimLeft(user, blanks) == user
 		}},
 	}
@@ -69,7 +69,7 @@ func drawValue(t *rapid.T, name string) string {
 
 // fill puts a login into a sample.
 func (s sample) fill(user, password string) string {
-	return strings.NewReplacer("§u", s.write(user), "§p", s.write(password)).Replace(s.text)
+	return strings.NewReplacer("‹u›", s.write(user), "‹p›", s.write(password)).Replace(s.text)
 }
 
 // TestARewrittenTextDiffersInTheLoginOnly writes any login over any other, in each dialect and with any white space
@@ -117,7 +117,7 @@ func around(s *String, text string) string {
 	if second.start < first.start {
 		first, second = second, first
 	}
-	return text[:first.start] + "§" + text[first.end:second.start] + "§" + text[second.end:]
+	return text[:first.start] + "‹›" + text[first.end:second.start] + "‹›" + text[second.end:]
 }
 
 // checkDriver has the drivers that Go has read a text too.
