@@ -57,6 +57,7 @@ var revealers = map[string]string{
 	"pkg/rotate/httpapi Rotator.Identity":             "a digest, compared",
 
 	// The login of a database's user.
+	"pkg/dsn String.WithLogin":                 "puts another login into a connection string",
 	"pkg/rotate/sqluser Rotator.ReadLogin":     "parses the parts of a login",
 	"pkg/rotate/sqluser Syntax.readURL":        "parses a connection URL",
 	"pkg/rotate/sqluser Rotator.replaceLogin":  "puts another login into the URL",

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/internal/servertest"
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
-	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -49,7 +49,7 @@ func aConnectionIsEncryptedAndCheckedAsTheSourceSays(t *testing.T, g *target) {
 		if c.ca != "" {
 			query += "&ssl-ca=" + url.QueryEscape(c.ca)
 		}
-		v := rotate.Values{"DB_URL": secret.New("mysql://" + user + ":" + sqluser.Encode(password) + "@" + c.host + "/shop?" + query)}
+		v := rotate.Values{"DB_URL": secret.New("mysql://" + user + ":" + dsn.Encode(password) + "@" + c.host + "/shop?" + query)}
 		r := New(g.source, g.administrator)
 		r.server.dial = g.anywhere
 		switch err := r.Test(t.Context(), v); {

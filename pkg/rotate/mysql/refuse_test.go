@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/internal/mariadbtest"
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
@@ -133,7 +134,7 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 // A replica, a reader or a proxy has another name and the same users. Here every name leads to the one server.
 func aSourceMayNameADeclaredReplica(t *testing.T, g *target) {
 	user, password := g.person(t, "app")
-	first := rotate.Values{"DB_URL": secret.New("mysql://" + sqluser.Encode(user) + ":" + sqluser.Encode(password) + "@reader.example.com:3307/shop?ssl-mode=VERIFY_CA&ssl-ca=" + g.CA)}
+	first := rotate.Values{"DB_URL": secret.New("mysql://" + dsn.Encode(user) + ":" + dsn.Encode(password) + "@reader.example.com:3307/shop?ssl-mode=VERIFY_CA&ssl-ca=" + g.CA)}
 	l := g.live(t, first)
 	var reached []string
 	l.rotator.server.dial = func(ctx context.Context, network, address string) (net.Conn, error) {

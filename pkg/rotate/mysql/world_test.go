@@ -13,9 +13,9 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/mariadbtest"
 	"github.com/rotary-secrets/rotary/internal/rotatetest"
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
-	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -49,7 +49,7 @@ func (g *target) administrator(context.Context) (rotate.Values, error) {
 }
 
 func (g *target) url(user, password, database string) string {
-	return "mysql://" + sqluser.Encode(user) + ":" + sqluser.Encode(password) + "@" + g.Addr() + "/" + sqluser.Encode(database) + "?" + g.query
+	return "mysql://" + dsn.Encode(user) + ":" + dsn.Encode(password) + "@" + g.Addr() + "/" + dsn.Encode(database) + "?" + g.query
 }
 
 // values are a source that has a URL.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
 	"github.com/rotary-secrets/rotary/internal/servertest"
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -76,7 +77,7 @@ func TestAConnectionIsNeverLessProtectedThanTheSourceSays(t *testing.T) {
 		t.Run(strings.NewReplacer(c.w.CA, "CA", stranger, "stranger", garbage, "garbage").Replace(c.host+c.query), func(t *testing.T) {
 			c.w.t = t
 			user, password := c.w.user()
-			v := at("postgres://" + user + ":" + sqluser.Encode(password) + "@" + c.host + ":1/postgres" + strings.Replace(c.query, "=CA", "="+c.w.CA, 1))
+			v := at("postgres://" + user + ":" + dsn.Encode(password) + "@" + c.host + ":1/postgres" + strings.Replace(c.query, "=CA", "="+c.w.CA, 1))
 			err := c.w.at127(New(source(), nil)).Test(t.Context(), v)
 			if c.want != "TLS" && c.want != "plain" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -25,7 +27,7 @@ type Syntax struct {
 	Longest int    // bytes of a user's name, of which the product would cut off what is more; 0: the server says it
 	// OptionalDatabase reports whether a login can be tried without a database, to which it may have lost the right.
 	OptionalDatabase bool
-	// Parse reads a connection URL.
+	// Parse reads a connection string.
 	Parse func(text string) (Text, error)
 	// ReadEncryption reads the words of rotate.fields: sslmode, and the file of an authority.
 	ReadEncryption func(word, authority string) (Encryption, error)
@@ -33,12 +35,12 @@ type Syntax struct {
 	CheckStart func(manifest.Source, Login) error
 }
 
-// Text is a connection URL, or a data source name, that was understood.
+// Text is a connection string of the product that was understood.
 type Text interface {
 	// ReadLogin returns who logs in where.
 	ReadLogin() (Login, error)
-	// ReplaceLogin returns the text with another user and password. Everything else stays as it is.
-	ReplaceLogin(user, password string) string
+	// WithLogin returns the text with another user and password. Everything else stays as it is.
+	WithLogin(user, password string) (string, error)
 }
 
 // Login is who logs in where, and how.
@@ -156,7 +158,7 @@ func (s Syntax) NewHost(name, port string) (Host, error) {
 		return Host{}, errors.New("it names no host")
 	case name[0] == '/' || name[0] == '@':
 		return Host{}, errors.New("a Unix socket is not a host that rotary can reach")
-	case strings.ContainsAny(name, "/,@()[] \t\r\n\x00"):
+	case strings.ContainsAny(name, "/,@()[] \t\r\n\x00"), strings.Contains(name, ":") && !isAddress(name):
 		return Host{}, errors.New("a host's name has a character in it that no name has")
 	}
 	port = cmp.Or(port, s.Port)
@@ -166,28 +168,22 @@ func (s Syntax) NewHost(name, port string) (Host, error) {
 	return Host{strings.TrimSuffix(strings.ToLower(name), "."), port}, nil
 }
 
-// ReadHosts reads a list of hosts with their ports. An IPv6 address stands in brackets.
-func (s Syntax) ReadHosts(list string) (hosts []Host, err error) {
-	for entry := range strings.SplitSeq(list, ",") {
-		name, port, _ := strings.Cut(entry, ":")
-		if end := strings.Index(entry, "]"); strings.HasPrefix(entry, "[") && end > 0 {
-			name, port = entry[1:end], entry[end+1:]
-			if port != "" && port[0] != ':' {
-				return nil, errors.New("a host's address in brackets is followed by something that is no port")
-			}
-			port = strings.TrimPrefix(port, ":")
-		}
-		name, err := Decode(name)
+func isAddress(name string) bool {
+	_, err := netip.ParseAddr(name)
+	return err == nil
+}
+
+// ReadText returns who logs in where by a connection string: all of a login but its encryption and its options.
+func (s Syntax) ReadText(c *dsn.String) (Login, error) {
+	l := Login{User: c.User, Password: c.Password, Database: c.Database}
+	for _, entry := range c.Hosts {
+		h, err := s.NewHost(entry.Name, entry.Port)
 		if err != nil {
-			return nil, err
+			return Login{}, err
 		}
-		h, err := s.NewHost(name, port)
-		if err != nil {
-			return nil, err
-		}
-		hosts = append(hosts, h)
+		l.Hosts = append(l.Hosts, h)
 	}
-	return hosts, nil
+	return l, nil
 }
 
 // replaceLogin returns a version's content with another login in it.
@@ -201,7 +197,11 @@ func (r *Rotator[S]) replaceLogin(v rotate.Values, user string, password secret.
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.URL[0], err)
 	}
-	next[at.URL[0]] = secret.New(u.ReplaceLogin(user, secret.Reveal(password)))
+	text, err := u.WithLogin(user, secret.Reveal(password))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", at.URL[0], err)
+	}
+	next[at.URL[0]] = secret.New(text)
 	return next, nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -31,19 +32,15 @@ func (product) Install(context.Context, noSession, Turn) error { return errNobod
 func (product) Retire(context.Context, Retirement) error       { return errNobody }
 
 // text is a URL of the product.
-type text struct{ URL }
+type text struct{ *dsn.String }
 
-func (u text) ReadLogin() (Login, error) { return u.ReadWhere(syntax()) }
+func (u text) ReadLogin() (Login, error) { return syntax().ReadText(u.String) }
 
 func syntax() Syntax {
 	return Syntax{
 		Port: "5432", Longest: 16,
 		Parse: func(s string) (Text, error) {
-			rest, is := strings.CutPrefix(s, "db://")
-			if !is {
-				return nil, errors.New("it is not a URL")
-			}
-			u, err := CutURL("db://", rest)
+			u, err := dsn.Parse(s)
 			return text{u}, err
 		},
 		ReadEncryption: func(word, authority string) (Encryption, error) { return NewEncryption(Mode(word), authority), nil },
@@ -130,11 +127,15 @@ func TestOnlyTheAdministratorsHostsAndDeclaredOnesServe(t *testing.T) {
 		"db:6000": true, "DB:6000,db2:6000": true, "db": false, "db:6432": false, "reader:6000": true, "reader": false, "pool.example:6432": true, "pool.example:6000": false,
 		"[2001:db8::1]:6000": true, "[::2]:7": true, "[::2]:6000": false, "db:6000,evil:6000": false, "evil:6000": false, "db.evil:6000": false,
 	} {
-		hosts, err := syntax().ReadHosts(list)
+		u, err := dsn.Parse("db://u:p@" + list)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.serves(admin, hosts); got != want {
+		l, err := syntax().ReadText(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.serves(admin, l.Hosts); got != want {
 			t.Errorf("%s serves: %v, want %v", list, got, want)
 		}
 	}
@@ -171,7 +172,7 @@ func TestTheAdministratorsSourceIsOneURL(t *testing.T) {
 	}{
 		"two keys":    {rotate.Values{"A": secret.New("x"), "B": secret.New("x")}, nil, "app-db-admin holds 2 keys"},
 		"nothing":     {rotate.Values{}, nil, "app-db-admin holds 0 keys"},
-		"no URL":      {rotate.Values{"A": secret.New("canary")}, nil, "app-db-admin: A: it is not a URL"},
+		"no URL":      {rotate.Values{"A": secret.New("canary")}, nil, "app-db-admin: A: it is not a connection string"},
 		"no answer":   {nil, errors.New("no answer"), "read the administrator's source app-db-admin: no answer"},
 		"what it was": {rotate.Values{"A": secret.New("db://root:pw@h/postgres")}, nil, ""},
 	} {
