@@ -20,22 +20,20 @@ import (
 // parseJDBC reads what stands behind jdbc:product://, which begins at the given byte of the text.
 func parseJDBC(product, rest string, begin int) (*String, error) {
 	name, _, _ := strings.Cut(strings.TrimPrefix(product, "aws-wrapper:"), ":")
-	s := &String{Dialect: JDBC, Scheme: name}
+	f, roleOf := form{decode: decodeForm}, roleInURL
 	switch {
 	case name == "sqlserver":
 		return parseSQLServer(rest, begin)
-	case name == "postgresql":
-		return s, s.readJDBC(cutURL(rest, begin), form{decode: decodeForm}, roleInURL)
-	case name == "mysql" && !strings.Contains(rest, "permitMysqlScheme"):
-		if strings.Contains(rest, "#") {
-			return nil, errors.New("it has a character that must be percent-encoded: # is %23")
-		}
-		return s, s.readJDBC(cutURL(rest, begin), form{decode: decodeForm}, roleInURL)
-	case name == "mysql", name == "mariadb":
-		caseless := func(name string) role { return roleInURL(strings.ToLower(name)) }
-		return s, s.readJDBC(cutURL(rest, begin), form{raw: true}, caseless)
+	case name == "mariadb", name == "mysql" && strings.Contains(rest, "permitMysqlScheme"):
+		f, roleOf = form{raw: true}, func(name string) role { return roleInURL(strings.ToLower(name)) }
+	case name == "mysql" && strings.Contains(rest, "#"):
+		return nil, errors.New("it has a character that must be percent-encoded: # is %23")
+	case name != "mysql" && name != "postgresql":
+		return nil, ErrUnknown
 	}
-	return nil, ErrUnknown
+	s := &String{Dialect: JDBC, Scheme: name}
+	err := s.readJDBC(cutURL(rest, begin), f, roleOf)
+	return s, err
 }
 
 // readJDBC reads hosts, database and parameters.
@@ -57,6 +55,11 @@ func (s *String) readJDBC(c urlParts, f form, roleOf func(string) role) error {
 	parameters, err := f.read(c.query, c.queryAt)
 	if err != nil {
 		return err
+	}
+	for _, p := range parameters {
+		if s.Scheme == "mysql" && !f.raw && roleOf(p.name) != roleOption && strings.Contains(c.cutValue(p), " ") {
+			return errPlus // the driver takes blanks off the ends
+		}
 	}
 	all = append(all, parameters...)
 	if _, err := s.assign(all, roleOf); err != nil {

@@ -29,14 +29,14 @@ func decode(text string) (string, error) {
 			b.WriteByte(text[i])
 			continue
 		}
-		if i+2 >= len(text) {
+		c, is := byte(0), i+2 < len(text)
+		if is {
+			c, is = readHex(text[i+1], text[i+2])
+		}
+		if !is {
 			return "", errPercent
 		}
-		high, low := digit(text[i+1]), digit(text[i+2])
-		if high < 0 || low < 0 {
-			return "", errPercent
-		}
-		b.WriteByte(byte(high<<4 | low))
+		b.WriteByte(c)
 		i += 2
 	}
 	return b.String(), nil
@@ -45,15 +45,15 @@ func decode(text string) (string, error) {
 // decodeForm takes the encoding of forms off: percent-encoding, and + for a space.
 func decodeForm(text string) (string, error) { return decode(strings.ReplaceAll(text, "+", " ")) }
 
-// digit returns the value of a hexadecimal digit, or -1.
-func digit(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+// readHex returns the byte that two hexadecimal digits stand for.
+func readHex(high, low byte) (c byte, is bool) {
+	const digits = "0123456789abcdef0123456789ABCDEF"
+	for _, d := range []byte{high, low} {
+		n := strings.IndexByte(digits, d)
+		if n < 0 {
+			return 0, false
+		}
+		c = c<<4 | byte(n%16) //nolint:gosec // less than 16
 	}
-	return -1
+	return c, true
 }

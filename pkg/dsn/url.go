@@ -40,7 +40,7 @@ func parseURL(scheme, rest string, begin int) (*String, error) {
 		return nil, err
 	}
 	for _, p := range parameters {
-		if r := roleInURL(p.name); r != roleOption && strings.ContainsAny(rest[p.at.start-begin:p.at.end-begin], "+ ") {
+		if roleInURL(p.name) != roleOption && strings.ContainsAny(c.cutValue(p), "+ ") {
 			return nil, errPlus
 		}
 	}
@@ -78,6 +78,9 @@ func cutURL(rest string, begin int) (c urlParts) {
 	}
 	return c
 }
+
+// cutValue returns the value of a parameter of the query as it is written.
+func (c urlParts) cutValue(p parameter) string { return c.query[p.at.start-c.queryAt : p.at.end-c.queryAt] }
 
 // readLogin reads user:password, or one of them, before the host.
 func (c urlParts) readLogin() (all []parameter, err error) {

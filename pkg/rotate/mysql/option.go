@@ -100,7 +100,7 @@ var harmlessInJava = map[string]bool{
 var vocabularyOfADONET = vocabulary{
 	modes: map[string]func(string) string{"sslmode": func(value string) string {
 		return translateWords(map[string]string{
-			"none": disabled, "disabled": disabled, "preferred": preferred, "prefered": preferred, "required": required,
+			"none": disabled, "disabled": disabled, "preferred": preferred, "required": required,
 			"verifyca": verifyCA, "verifyfull": verifyIdentity,
 		})(strings.ToLower(value))
 	}},

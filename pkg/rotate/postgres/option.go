@@ -12,13 +12,13 @@ import (
 // https://www.npgsql.org/doc/security.html).
 func translateOption(d dsn.Dialect, o dsn.Option) (name, value string, err error) {
 	name, value = o.Name, o.Value
-	switch d {
-	case dsn.JDBC:
+	if d == dsn.JDBC {
 		if own := namesOfJDBC[name]; own != "" {
 			name = own
 		}
 		return name, value, checkFactory(name, value)
-	case dsn.ADONET:
+	}
+	if d == dsn.ADONET {
 		name = strings.ToLower(strings.ReplaceAll(name, " ", ""))
 		if own := namesOfADONET[name]; own != "" {
 			name = own
