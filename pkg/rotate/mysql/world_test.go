@@ -213,6 +213,18 @@ func styles() []style {
 		{"a data source name", func(g *target) manifest.Source { return g.source }, func(g *target, user, password string) rotate.Values {
 			return rotate.Values{"DB_URL": secret.New(user + ":" + password + "@tcp(" + g.Addr() + ")/shop?parseTime=true&tls=skip-verify")}
 		}},
+		{"two URLs, and the user and the password", func(g *target) manifest.Source {
+			s := g.source
+			s.Keys = manifest.KeysOf("DB_URL", "DB_DIRECT", "USER", "PASSWORD")
+			at := entry(&s)
+			at.URL, at.Fields = manifest.Names{"DB_URL", "DB_DIRECT"}, &manifest.Login{Username: "USER", Password: "PASSWORD"}
+			return s
+		}, func(g *target, user, password string) rotate.Values {
+			return rotate.Values{
+				"USER": secret.New(user), "PASSWORD": secret.New(password), "DB_URL": secret.New(g.url(user, password, "shop")),
+				"DB_DIRECT": secret.New("jdbc:mysql://" + g.Addr() + "/shop?user=" + dsn.Encode(user) + "&sslMode=REQUIRED&password=" + dsn.Encode(password)),
+			}
+		}},
 	}
 }
 
