@@ -53,7 +53,7 @@ func readHex(high, low byte) (c byte, is bool) {
 		if n < 0 {
 			return 0, false
 		}
-		c = c<<4 | byte(n%16) //nolint:gosec // less than 16
+		c = c<<4 | byte(n%16)
 	}
 	return c, true
 }

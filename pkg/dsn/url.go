@@ -80,7 +80,9 @@ func cutURL(rest string, begin int) (c urlParts) {
 }
 
 // cutValue returns the value of a parameter of the query as it is written.
-func (c urlParts) cutValue(p parameter) string { return c.query[p.at.start-c.queryAt : p.at.end-c.queryAt] }
+func (c urlParts) cutValue(p parameter) string {
+	return c.query[p.at.start-c.queryAt : p.at.end-c.queryAt]
+}
 
 // readLogin reads user:password, or one of them, before the host.
 func (c urlParts) readLogin() (all []parameter, err error) {
