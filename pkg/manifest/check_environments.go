@@ -7,9 +7,9 @@ import (
 )
 
 var (
-	environmentShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,31}$`)
+	environmentShape = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$`)
 	accountShape     = regexp.MustCompile(`^[0-9]{12}$`)
-	regionShape      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,2}-[0-9]{1,2}$`)
+	regionShape      = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$`)
 	variableName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
@@ -45,8 +45,8 @@ func (r *report) checkImages(path string, f *File, services *Services) {
 
 func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 	if !environmentShape.MatchString(name) {
-		r.add(path, "environment "+Quote(name)+" is not letters and digits",
-			"a hyphen would make names like api-secrets-{env} ambiguous: rename it")
+		r.add(path, "environment "+Quote(name)+" is not up to 32 letters, digits and -",
+			"CloudFormation takes no _ in a stack's name: rename it, a letter first and no - last")
 	}
 	if !accountShape.MatchString(spec.Account) {
 		r.add(path+".account", path+".account is not an AWS account id",
@@ -69,7 +69,7 @@ func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 		r.requireItems(path+".network.subnets", spec.Network.Subnets)
 		r.requireItems(path+".network.security_groups", spec.Network.SecurityGroups)
 	}
-	r.checkAccess(path+".access", spec.Access)
+	r.checkAccess(path+".access", spec.Region, spec.Access)
 	if spec.Services != nil {
 		r.requireItems(path+".services.subnets", spec.Services.Subnets)
 		r.requireItems(path+".services.security_groups", spec.Services.SecurityGroups)
@@ -78,25 +78,22 @@ func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 
 // AWS, IAM identifiers: a role, a user or the root of an account, with its path.
 var (
-	principalShape = regexp.MustCompile(`^(arn:aws:iam::(\$\{account\}|[0-9]{12}):(role|user)/[A-Za-z0-9_+=,.@/-]{1,512})$`)
-	sandboxShape   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
-	repoShape      = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
-	numberShape    = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
+	principalShape = regexp.MustCompile(
+		`^arn:(aws[a-z-]{0,10}):iam::(\$\{account\}|[0-9]{12}):(role|user)/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+	sandboxShape = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
+	repoShape    = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
+	numberShape  = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
 )
 
 // checkAccess wants principals by their whole ARN: a trust policy that names an account lets in whoever its IAM does.
-func (r *report) checkAccess(path string, access *Access) {
+func (r *report) checkAccess(path, region string, access *Access) {
 	if access == nil {
 		return
 	}
 	r.requireItems(path+".platform", access.Platform)
 	for list, principals := range map[string][]string{"platform": access.Platform, "developers": access.Developers} {
 		for i, arn := range principals {
-			if arn != "" && !principalShape.MatchString(arn) {
-				at := indexPath(path+"."+list, i)
-				r.add(at, at+" is not the ARN of an IAM role or user",
-					`write it whole, like "arn:aws:iam::111111111111:role/name"`)
-			}
+			r.checkPrincipal(indexPath(path+"."+list, i), region, arn)
 		}
 	}
 	r.requireUnique(path+".sandboxes", access.Sandboxes)
@@ -108,6 +105,23 @@ func (r *report) checkAccess(path string, access *Access) {
 	}
 	if access.GitHub != nil {
 		r.checkOIDC(path+".github", *access.GitHub)
+	}
+}
+
+// checkPrincipal reports what is no ARN of a role or user, or one of another partition than the environment's region.
+func (r *report) checkPrincipal(path, region, arn string) {
+	if arn == "" {
+		return // the list is empty, or has an empty item
+	}
+	want := PartitionOf(region)
+	parts := principalShape.FindStringSubmatch(arn)
+	switch {
+	case parts == nil:
+		r.add(path, path+" is not the ARN of an IAM role or user",
+			`write it whole, like "arn:`+want+`:iam::111111111111:role/name"`)
+	case parts[1] != want && regionShape.MatchString(region):
+		r.add(path, path+" is of another partition than region "+region+", which is of "+want,
+			`write an ARN that begins with "arn:`+want+`:iam::"`)
 	}
 }
 
