@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/rotary-secrets/rotary/infra/policy"
 	"github.com/rotary-secrets/rotary/infra/target"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -83,7 +82,7 @@ func checkSandboxes(env *manifest.Environment) error {
 // checkLambdas returns an error unless each Lambda is built, with the very manifest that is synthesized beside it: it
 // reads its copy.
 func checkLambdas(c config, data []byte) error {
-	for _, lambda := range []string{policy.PropagateRole, policy.RotateRole} {
+	for _, lambda := range []string{manifest.PropagateRole, manifest.RotateRole} {
 		program, err := os.Stat(filepath.Join(c.lambdaFolder(lambda), "bootstrap"))
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !program.Mode().IsRegular() {
 			return fmt.Errorf("the %s Lambda is not built in %s: run make build-lambda", lambda, c.lambdas)

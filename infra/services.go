@@ -31,7 +31,7 @@ func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some
 	}
 	all := services{
 		c,
-		c.newStack(app, "services", "The services of environment "+env.Name),
+		c.newStack(app, env.Named(manifest.ServicesStack), "The services of environment "+env.Name),
 		s.key,
 		map[string]awsecs.CfnCluster{},
 	}
@@ -46,7 +46,7 @@ func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some
 			newRole(
 				scope,
 				"Start",
-				policy.StartRole(env, consumer.Name),
+				env.StartRole(consumer.Name),
 				"Rules and schedules start "+consumer.Name,
 				policy.StartsOf(env),
 				policy.Start(env, consumer),
@@ -115,16 +115,16 @@ func (s services) addRolesAndLog(
 		scope,
 		jsii.String("Log"),
 		&awslogs.CfnLogGroupProps{
-			LogGroupName:         jsii.String(policy.ServiceLogs(env, consumer.Name)),
+			LogGroupName:         jsii.String(env.ServiceLogs(consumer.Name)),
 			RetentionInDays:      jsii.Number(90),
-			DataProtectionPolicy: maskingPolicy(),
+			DataProtectionPolicy: maskingPolicy(env),
 		},
 	)
 	retainResource(logs)
 	execution = newRole(
 		scope,
 		"Execution",
-		policy.ExecutionRole(env, consumer.Name),
+		env.ExecutionRole(consumer.Name),
 		"Starts "+consumer.Name+": reads its one bucket",
 		policy.TasksOf(env),
 		policy.Execution(env, consumer, s.key),
@@ -132,7 +132,7 @@ func (s services) addRolesAndLog(
 	task = newRole(
 		scope,
 		"Task",
-		policy.TaskRole(env, consumer.Name),
+		env.TaskRole(consumer.Name),
 		"What the code of "+consumer.Name+" may do: no secret",
 		policy.TasksOf(env),
 		policy.Document{},
@@ -150,7 +150,7 @@ func (s services) newTaskDefinition(
 	env := s.environment
 	execution, task, logs := s.addRolesAndLog(scope, consumer)
 	return awsecs.NewCfnTaskDefinition(scope, jsii.String("Definition"), &awsecs.CfnTaskDefinitionProps{
-		Family: jsii.String(consumer.ECS.Service + "-" + env.Name), Cpu: jsii.String("256"), Memory: jsii.String("512"),
+		Family: jsii.String(env.TaskFamily(consumer.ECS.Service)), Cpu: jsii.String("256"), Memory: jsii.String("512"),
 		NetworkMode:             jsii.String("awsvpc"),
 		RequiresCompatibilities: jsii.Strings("FARGATE"), ExecutionRoleArn: execution.AttrArn(),
 		TaskRoleArn: task.AttrArn(),

@@ -57,50 +57,50 @@ func (w world) trust(env *manifest.Environment, role string, d policy.Document) 
 
 func (w world) addPeople(env *manifest.Environment, open, closed []string) {
 	key := keyOf(env)
-	w.keep(env, "boundary", policy.Boundary(open, closed))
+	w.keep(env, "boundary", policy.Boundary(env, open, closed))
 	w.keep(env, "platform", policy.Platform(env, key))
-	w.trust(env, policy.Role(env, policy.PlatformRole), policy.Trusted(env.Access.Platform...))
+	w.trust(env, env.Named(manifest.PlatformRole), policy.Trusted(env.Access.Platform...))
 	w.keep(env, "github", policy.GitHub(env))
-	w.trust(env, policy.Role(env, policy.GitHubRole), policy.GitHubTrust(env, *env.Access.GitHub))
+	w.trust(env, env.Named(manifest.GitHubRole), policy.GitHubTrust(env, *env.Access.GitHub))
 	if env.Protected {
 		return
 	}
 	w.keep(env, "developer", policy.Developer(env, key, open, closed))
-	w.trust(env, policy.Role(env, policy.DeveloperRole), policy.Trusted(env.Access.Developers...))
+	w.trust(env, env.Named(manifest.DeveloperRole), policy.Trusted(env.Access.Developers...))
 	for _, name := range env.Access.Sandboxes {
 		w.keep(env, "sandbox-"+name, policy.Sandbox(env, name, key))
-		w.trust(env, policy.SandboxRole(env, name), policy.Trusted(append(env.Access.Developers, env.Access.Platform...)...))
+		w.trust(env, env.SandboxRole(name), policy.Trusted(append(env.Access.Developers, env.Access.Platform...)...))
 	}
 }
 
 func (w world) addLambdas(env *manifest.Environment) {
 	key := keyOf(env)
-	w.keep(env, policy.PropagateRole, policy.Propagate(env, key))
-	w.keep(env, policy.RotateRole, policy.Rotate(env, key, false))
-	w.keep(env, policy.NetworkRole, policy.Rotate(env, key, true))
-	w.keep(env, policy.SchedulerRole, policy.Scheduler(env))
-	for _, role := range []string{policy.PropagateRole, policy.RotateRole, policy.NetworkRole} {
-		w.trust(env, policy.Role(env, role), policy.LambdasOf(env))
+	w.keep(env, manifest.PropagateRole, policy.Propagate(env, key))
+	w.keep(env, manifest.RotateRole, policy.Rotate(env, key, false))
+	w.keep(env, manifest.NetworkRole, policy.Rotate(env, key, true))
+	w.keep(env, manifest.SchedulerRole, policy.Scheduler(env))
+	for _, role := range []string{manifest.PropagateRole, manifest.RotateRole, manifest.NetworkRole} {
+		w.trust(env, env.Named(role), policy.LambdasOf(env))
 	}
-	w.trust(env, policy.Role(env, policy.SchedulerRole), policy.SchedulesOf(env))
+	w.trust(env, env.Named(manifest.SchedulerRole), policy.SchedulesOf(env))
 }
 
 func (w world) addServices(env *manifest.Environment) {
 	for _, c := range env.Consumers {
 		if c.ECS != nil || c.ECSFamily != nil {
 			w.keep(env, c.Name+"-execution", policy.Execution(env, c, keyOf(env)))
-			w.trust(env, policy.ExecutionRole(env, c.Name), policy.TasksOf(env))
+			w.trust(env, env.ExecutionRole(c.Name), policy.TasksOf(env))
 		}
 		if c.ECSFamily != nil {
 			w.keep(env, c.Name+"-start", policy.Start(env, c))
-			w.trust(env, policy.StartRole(env, c.Name), policy.StartsOf(env))
+			w.trust(env, env.StartRole(c.Name), policy.StartsOf(env))
 		}
 	}
 }
 
 func (w world) addResources(env *manifest.Environment) {
 	w.guard(env, "key", keyOf(env), policy.Key(env))
-	topic := expand("sns:" + policy.TopicName(env))
+	topic := expand("sns:" + env.Topic())
 	w.guard(env, "topic", topic, policy.Topic(env, topic))
 	for name, guard := range map[string]func(string) policy.Document{"rotary-" + env.Name + "-dead.fifo": policy.Queue, env.Queue(): func(arn string) policy.Document { return policy.EventQueue(env, arn) }} {
 		w.guard(env, "queue:"+name, expand("sqs:"+name), guard(expand("sqs:"+name)))
@@ -160,7 +160,7 @@ func (w world) principal(who string) (principal, error) {
 		return principal{arn: who}, nil
 	case role != "" && w.has(who):
 		p := principal{arn: session(account, "rotary-"+env+"-"+role), identity: []string{who}}
-		if role == policy.DeveloperRole || strings.HasPrefix(role, "sandbox-") {
+		if role == manifest.DeveloperRole || strings.HasPrefix(role, "sandbox-") {
 			p.boundary = []string{env + "/boundary"}
 		}
 		return p, nil

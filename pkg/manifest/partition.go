@@ -33,11 +33,11 @@ func findPartition(region string) partition {
 // PartitionOf returns the id of a region's partition, the second part of its ARNs: aws, aws-cn, aws-us-gov and so on.
 func PartitionOf(region string) string { return findPartition(region).id }
 
+// DNSSuffixOf returns how the names of AWS's endpoints in a region end: amazonaws.com in most.
+func DNSSuffixOf(region string) string { return findPartition(region).dnsSuffix }
+
 // Partition returns the id of the partition that the environment's region is in.
 func (e *Environment) Partition() string { return PartitionOf(e.Region) }
-
-// DNSSuffix returns how the names of AWS's endpoints in the environment's region end: amazonaws.com in most.
-func (e *Environment) DNSSuffix() string { return findPartition(e.Region).dnsSuffix }
 
 // ARN returns the ARN of a resource in the environment's account and region.
 func (e *Environment) ARN(service, resource string) string {
