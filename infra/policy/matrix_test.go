@@ -71,6 +71,31 @@ buckets: {app: {originals: true}}
 	}
 }
 
+// TestPeopleReadTheirOwnWhereAProtectedNameStandsInTheirs: production is protected in another account, and developers of
+// pre-production are not refused what ends in its name.
+func TestPeopleReadTheirOwnWhereAProtectedNameStandsInTheirs(t *testing.T) {
+	all, _, _ := environments(t, "testdata/rotary.yaml")
+	env := *all["dev"]
+	env.Name = "pre-production"
+	for i := range env.Buckets {
+		env.Buckets[i].Secret = env.Buckets[i].Name + "-" + env.Name
+	}
+	w := world{region: region, documents: map[string]policy.Document{}}
+	for closed, want := range map[string]string{"production": iam.Allowed, "e-production": iam.Allowed, "pre-production": iam.ExplicitlyDenied} {
+		w.documents["developer"] = policy.Developer(&env, keyOf(&env), []string{"pre-production"}, []string{closed})
+		if closed == env.Name { // as it would be if it were protected itself
+			w.documents["developer"] = policy.Developer(&env, keyOf(&env), []string{"dev"}, []string{closed})
+		}
+		decided := w.start(t).Decide(iam.Ask{
+			Principal: session(account, env.Named(manifest.DeveloperRole)), Action: "secretsmanager:GetSecretValue", Identity: []string{"developer"},
+			Resource: env.ARN("secretsmanager", "secret:api-secrets-pre-production-AbCdEf"), Context: map[string]any{aliases["tag"]: env.Name},
+		})
+		if decided.Result != want {
+			t.Errorf("with %s protected: %s by %v", closed, decided.Result, decided.By)
+		}
+	}
+}
+
 // anyARN is how an ARN of any partition begins.
 var anyARN = regexp.MustCompile(`arn:[^:"]*:`)
 
