@@ -59,8 +59,8 @@ func addStacks(app awscdk.App, c config) {
 	if services, some := c.newServices(app, s); some {
 		deployAfter(services, s.stack)
 	}
-	if c.environment.Access != nil {
-		for _, name := range c.environment.Access.Sandboxes {
+	if c.environment.Infra.Access != nil {
+		for _, name := range c.environment.Infra.Access.Sandboxes {
 			deployAfter(c.newSandbox(app, s, name), a)
 		}
 	}

@@ -87,7 +87,7 @@ func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
 	}
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
-			services = append(services, env.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			services = append(services, env.ServiceARN(c.ECS))
 		}
 	}
 	p.addWakeRules(manifest.SourcesRule, q, names, func(some []string) map[string]any {

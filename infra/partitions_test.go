@@ -23,6 +23,10 @@ func inRegion(t *testing.T, region string) (*manifest.Environment, assembly) {
 	}
 	there := strings.NewReplacer("us-east-1", region, "arn:aws:", "arn:"+manifest.PartitionOf(region)+":").Replace(string(text))
 	there = regexp.MustCompile(`\bdev\b`).ReplaceAllString(there, longest)
+	if !strings.Contains(there, "reference_services:") {
+		const services = `reference_services: {subnets: [subnet-0d1a], security_groups: [sg-0d1b], images: {api: "example/api:1"}}`
+		there = strings.Replace(there, "\n      network: {", "\n      "+services+"\n      network: {", 1)
+	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rotary.yaml")
 	if err := os.WriteFile(path, []byte(there), 0o600); err != nil {

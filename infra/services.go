@@ -26,7 +26,7 @@ type services struct {
 
 func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some bool) {
 	env := c.environment
-	if env.Services == nil {
+	if env.Infra.ReferenceServices == nil {
 		return nil, false
 	}
 	all := services{
@@ -36,7 +36,7 @@ func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some
 		map[string]awsecs.CfnCluster{},
 	}
 	for _, consumer := range env.Consumers {
-		image, has := env.Services.Images[consumer.Name]
+		image, has := env.Infra.ReferenceServices.Images[consumer.Name]
 		switch {
 		case consumer.ECS != nil && has:
 			all.addService(consumer, image)
@@ -80,7 +80,7 @@ func (s services) addService(consumer manifest.Consumer, image string) {
 	env, scope := s.environment, constructs.NewConstruct(s.stack, &consumer.Name)
 	definition := s.newTaskDefinition(scope, consumer, image)
 	awsecs.NewCfnService(scope, jsii.String("Service"), &awsecs.CfnServiceProps{
-		ServiceName: &consumer.ECS.Service, Cluster: s.newCluster(consumer.ECS.Cluster).Ref(),
+		ServiceName: jsii.String(consumer.ECS.ServiceName()), Cluster: s.newCluster(consumer.ECS.ClusterName()).Ref(),
 		TaskDefinition: definition.Ref(), DesiredCount: jsii.Number(0),
 		LaunchType: jsii.String("FARGATE"), PlatformVersion: jsii.String("1.4.0"),
 		EnableExecuteCommand: jsii.Bool(false), PropagateTags: jsii.String("SERVICE"),
@@ -93,8 +93,8 @@ func (s services) addService(consumer manifest.Consumer, image string) {
 		},
 		NetworkConfiguration: &awsecs.CfnService_NetworkConfigurationProperty{
 			AwsvpcConfiguration: &awsecs.CfnService_AwsVpcConfigurationProperty{
-				Subnets:        jsii.Strings(env.Services.Subnets...),
-				SecurityGroups: jsii.Strings(env.Services.SecurityGroups...), AssignPublicIp: jsii.String("DISABLED"),
+				Subnets:        jsii.Strings(env.Infra.ReferenceServices.Subnets...),
+				SecurityGroups: jsii.Strings(env.Infra.ReferenceServices.SecurityGroups...), AssignPublicIp: jsii.String("DISABLED"),
 			},
 		},
 		Tags: &[]*awscdk.CfnTag{
@@ -150,7 +150,7 @@ func (s services) newTaskDefinition(
 	env := s.environment
 	execution, task, logs := s.addRolesAndLog(scope, consumer)
 	return awsecs.NewCfnTaskDefinition(scope, jsii.String("Definition"), &awsecs.CfnTaskDefinitionProps{
-		Family: jsii.String(env.TaskFamily(consumer.ECS.Service)), Cpu: jsii.String("256"), Memory: jsii.String("512"),
+		Family: jsii.String(env.TaskFamily(consumer.ECS.ServiceName())), Cpu: jsii.String("256"), Memory: jsii.String("512"),
 		NetworkMode:             jsii.String("awsvpc"),
 		RequiresCompatibilities: jsii.Strings("FARGATE"), ExecutionRoleArn: execution.AttrArn(),
 		TaskRoleArn: task.AttrArn(),
@@ -158,15 +158,22 @@ func (s services) newTaskDefinition(
 			CpuArchitecture:       jsii.String("ARM64"),
 			OperatingSystemFamily: jsii.String("LINUX"),
 		},
-		ContainerDefinitions: []any{&awsecs.CfnTaskDefinition_ContainerDefinitionProperty{
-			Name: &consumer.ECS.Container, Image: &image, Essential: jsii.Bool(true),
-			ReadonlyRootFilesystem: jsii.Bool(true),
+		ContainerDefinitions: s.listContainers(consumer, image, *logs.Ref()),
+	})
+}
+
+// listContainers returns the containers of a service's first task definition, all of one image.
+func (s services) listContainers(consumer manifest.Consumer, image, logs string) (all []any) {
+	for _, name := range consumer.ECS.ReferenceContainers() {
+		all = append(all, &awsecs.CfnTaskDefinition_ContainerDefinitionProperty{
+			Name: jsii.String(name), Image: &image, Essential: jsii.Bool(true), ReadonlyRootFilesystem: jsii.Bool(true),
 			LogConfiguration: &awsecs.CfnTaskDefinition_LogConfigurationProperty{
 				LogDriver: jsii.String("awslogs"),
 				Options: map[string]string{
-					"awslogs-group": *logs.Ref(), "awslogs-region": env.Region, "awslogs-stream-prefix": consumer.Name,
+					"awslogs-group": logs, "awslogs-region": s.environment.Region, "awslogs-stream-prefix": consumer.Name,
 				},
 			},
-		}},
-	})
+		})
+	}
+	return all
 }

@@ -42,7 +42,7 @@ func GitHub(env *manifest.Environment) Document {
 	var services []string
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
-			services = append(services, n.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			services = append(services, n.ServiceARN(c.ECS))
 		}
 	}
 	if len(services) == 0 {

@@ -92,10 +92,10 @@ func rollECS(n names) []Statement {
 		if c.ECS != nil {
 			clusters, services = append(
 				clusters,
-				c.ECS.Cluster,
+				c.ECS.ClusterName(),
 			), append(
 				services,
-				n.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service),
+				n.ServiceARN(c.ECS),
 			)
 		}
 	}
@@ -364,7 +364,7 @@ func (n names) readsSource(function string, s manifest.Source) bool {
 func (n names) administeredSources(s manifest.Source) []manifest.Source {
 	return slices.DeleteFunc(
 		slices.Clone(n.Sources),
-		func(other manifest.Source) bool { return other.Rotate.Admin != s.Name },
+		func(other manifest.Source) bool { return other.Rotate.Admin() != s.Name },
 	)
 }
 
@@ -372,8 +372,8 @@ func (n names) administeredSources(s manifest.Source) []manifest.Source {
 func (n names) accessKeyUsers(function string) []string {
 	var arns []string
 	for _, s := range n.Sources {
-		if s.Rotate.With == manifest.AWSAccessKey && n.RotateFunction(s) == function {
-			arns = append(arns, n.IAMARN("user/"+s.Rotate.User))
+		if s.Rotate.Kind() == manifest.AWSAccessKey && n.RotateFunction(s) == function {
+			arns = append(arns, n.IAMARN("user/"+s.Rotate.AWSAccessKey.User))
 		}
 	}
 	return arns

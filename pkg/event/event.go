@@ -139,7 +139,7 @@ func readDeployment(env *manifest.Environment, e envelope) (Wake, error) {
 		if c.ECS == nil {
 			continue
 		}
-		if slices.Contains(e.Resources, env.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service)) {
+		if slices.Contains(e.Resources, env.ServiceARN(c.ECS)) {
 			return Wake{Why: "a deployment of " + c.Name}, nil
 		}
 	}

@@ -10,44 +10,21 @@ import (
 	"github.com/theory/jsonpath"
 )
 
-func (c checker) checkHTTP(path, name string, source Source) {
-	rotate := source.Rotate
-	if rotate.Admin != "" {
-		c.checkAdmin(path, name, source)
-	}
-	vendors := Vendors()
-	switch {
-	case rotate.HTTP == nil && rotate.Vendor == "":
-		c.add(path, "rotator http does not know the vendor's calls",
-			"describe them under http, or name a ready-made description with vendor: "+
-				strings.Join(slices.Sorted(maps.Keys(vendors)), ", "))
-	case rotate.HTTP != nil && rotate.Vendor != "":
-		c.add(path+".vendor", path+" has both http and a vendor", "keep one of them")
-	case rotate.HTTP != nil:
-		c.checkOwn(path, source)
-	default:
-		c.requireOneOf(path+".vendor", rotate.Vendor, slices.Sorted(maps.Keys(vendors))...)
-		if vendor, known := vendors[rotate.Vendor]; known {
-			c.checkVendor(path, source, vendor)
-		}
-	}
-}
-
 // checkOwn checks a description that stands in the manifest: it names the source's keys themselves.
 func (c checker) checkOwn(path string, source Source) {
-	for field, given := range map[string]bool{"keys_for": len(source.Rotate.KeysFor) > 0,
-		"settings": len(source.Rotate.Settings) > 0} {
+	for field, given := range map[string]bool{"keys_for": len(source.Rotate.HTTP.KeysFor) > 0,
+		"settings": len(source.Rotate.HTTP.Settings) > 0} {
 		if given {
-			c.add(path+"."+field, path+"."+field+" is for a vendor's description only", "write it into http itself")
+			c.add(path+"."+field, path+"."+field+" is for a vendor's description only", "write it into calls itself")
 		}
 	}
-	scope{c, path + ".http", "", source.Keys, nil, source.Rotate.Admin != "",
-		source.Rotate.Every}.checkAPI(*source.Rotate.HTTP)
+	scope{c, path + ".calls", "", source.KeyNames(), nil, source.Rotate.HTTP.Admin != "",
+		source.Rotate.Every}.checkAPI(*source.Rotate.HTTP.Calls)
 }
 
 // checkVendor checks a source that uses a ready-made description, and the calls that come of it.
 func (c checker) checkVendor(path string, source Source, vendor Vendor) {
-	rotate := source.Rotate
+	rotate := source.Rotate.HTTP
 	c.checkKeysFor(path+".keys_for", source, vendor)
 	c.checkSettings(path+".settings", rotate.Settings, vendor.Settings)
 	switch {
@@ -58,26 +35,26 @@ func (c checker) checkVendor(path string, source Source, vendor Vendor) {
 			"remove it: the credential calls the vendor itself")
 	}
 	scope{c, path + ".vendor", path + ".settings", vendor.Keys, vendor.mergeSettings(rotate.Settings),
-		vendor.Admin != "", rotate.Every}.checkAPI(vendor.API)
+		vendor.Admin != "", source.Rotate.Every}.checkAPI(vendor.API)
 }
 
 func (c checker) checkKeysFor(path string, source Source, vendor Vendor) {
 	var taken []string
 	for _, name := range vendor.Keys {
-		key := source.Rotate.KeysFor[name]
+		key := source.Rotate.HTTP.KeysFor[name]
 		at := path + "." + name
 		switch {
 		case !c.requireValue(at, key, "name the source's key that holds it"):
-		case !slices.Contains(source.Keys, key):
+		case !source.Declares(key):
 			c.add(at, at+" is not one of the source's keys", "list it under keys, or correct it")
 		case slices.Contains(taken, key):
 			c.add(at, at+" is a key that another name has", "each needs a key of its own")
 		}
 		taken = append(taken, key)
 	}
-	for _, name := range slices.Sorted(maps.Keys(source.Rotate.KeysFor)) {
+	for _, name := range slices.Sorted(maps.Keys(source.Rotate.HTTP.KeysFor)) {
 		if !slices.Contains(vendor.Keys, name) {
-			c.add(path+"."+name, "vendor "+source.Rotate.Vendor+" has no key "+Quote(name),
+			c.add(path+"."+name, "vendor "+source.Rotate.HTTP.Vendor+" has no key "+Quote(name),
 				"it has "+strings.Join(vendor.Keys, ", "))
 		}
 	}

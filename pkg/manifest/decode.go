@@ -110,21 +110,21 @@ func (r *report) findDocument(file *ast.File) ast.Node {
 	return nil
 }
 
+// decoder is a type that is written in a form of its own.
+type decoder interface {
+	decodeYAML(r *report, node ast.Node, path string)
+}
+
+// decodeInto is decode for a pointer.
+func decodeInto[T any](r *report, node ast.Node, path string, into *T) {
+	r.decode(node, path, reflect.ValueOf(into).Elem())
+}
+
 // decode fills into from node and notes where each entry stands. It reports everything it does not understand and
 // leaves that out.
 func (r *report) decode(node ast.Node, path string, into reflect.Value) {
-	switch target := into.Addr().Interface().(type) {
-	case *Duration:
-		r.decodeDuration(node, path, target)
-		return
-	case *Names:
-		r.decodeNames(node, path, target)
-		return
-	case *Originals:
-		r.decodeOriginals(node, path, target)
-		return
-	case *JSON:
-		r.decodeObject(node, path, target)
+	if own, is := into.Addr().Interface().(decoder); is {
+		own.decodeYAML(r, node, path)
 		return
 	}
 	switch into.Kind() {
@@ -273,49 +273,71 @@ func (r *report) readEntries(node ast.Node, path string) []entry {
 	return out
 }
 
-func (r *report) decodeDuration(node ast.Node, path string, into *Duration) {
+func (d *Duration) decodeYAML(r *report, node ast.Node, path string) {
 	written, ok := readText(node)
 	parsed, err := ParseDuration(written)
 	if !ok || err != nil {
 		r.addWrongKind(node, path, "a duration", "write a whole number and one unit, like 90s, 30m, 24h, 7d or 2w")
 		return
 	}
-	*into = parsed
+	*d = parsed
 }
 
-// decodeNames reads one name or a list of them.
-func (r *report) decodeNames(node ast.Node, path string, into *Names) {
+func (n *Names) decodeYAML(r *report, node ast.Node, path string) {
 	if one, ok := readText(node); ok {
-		*into = Names{one}
+		*n = Names{one}
 		return
 	}
 	if _, ok := node.(*ast.SequenceNode); !ok {
-		r.addWrongKind(node, path, "a name or a list of names", "write the name that readers see")
+		r.addWrongKind(node, path, "a name or a list of names", "write a name, or [one, two]")
 		return
 	}
-	r.decodeList(node, path, reflect.ValueOf((*[]string)(into)).Elem())
+	r.decodeList(node, path, reflect.ValueOf((*[]string)(n)).Elem())
 }
 
-// decodeOriginals reads true or a list of keys and sources.
-func (r *report) decodeOriginals(node ast.Node, path string, into *Originals) {
+func (o *Originals) decodeYAML(r *report, node ast.Node, path string) {
 	if all, ok := node.(*ast.BoolNode); ok && all.Value {
-		into.All = true
+		o.All = true
 		return
 	}
 	if _, ok := node.(*ast.SequenceNode); !ok {
 		r.addWrongKind(node, path, "true or a list", "write true for every source, or a list of keys and sources")
 		return
 	}
-	r.decodeList(node, path, reflect.ValueOf(&into.List).Elem())
+	r.decodeList(node, path, reflect.ValueOf(&o.List).Elem())
 }
 
-// decodeObject reads a JSON object.
-func (r *report) decodeObject(node ast.Node, path string, into *JSON) {
+func (o *JSON) decodeYAML(r *report, node ast.Node, path string) {
 	if _, ok := node.(*ast.MappingNode); !ok {
 		r.addWrongKind(node, path, "a mapping", "write it as name: value")
 		return
 	}
-	*into, _ = r.readJSON(node, path).(map[string]any)
+	*o, _ = r.readJSON(node, path).(map[string]any)
+}
+
+func (l *MappingLayer) decodeYAML(r *report, node ast.Node, path string) {
+	if _, own := node.(*ast.MappingNode); own {
+		decodeInto(r, node, path, &l.Own)
+		return
+	}
+	l.Name = r.readLayerName(node, path)
+}
+
+func (l *ComputedLayer) decodeYAML(r *report, node ast.Node, path string) {
+	if _, own := node.(*ast.MappingNode); own {
+		decodeInto(r, node, path, &l.Own)
+		return
+	}
+	l.Name = r.readLayerName(node, path)
+}
+
+// readLayerName reads the name of a layer that stands elsewhere in the file.
+func (r *report) readLayerName(node ast.Node, path string) string {
+	name, ok := readText(node)
+	if !ok || name == "" {
+		r.addWrongKind(node, path, "a name or a mapping", "name one that is declared, or write it here as {NAME: …}")
+	}
+	return name
 }
 
 // readJSON reads what JSON has, but no fractions.

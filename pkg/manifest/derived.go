@@ -99,15 +99,15 @@ func (e *Environment) ownNames() []DerivedName {
 }
 
 func (e *Environment) sandboxNames() []DerivedName {
-	if e.Access == nil {
+	if e.Infra.Access == nil {
 		return nil
 	}
 	var out []DerivedName
-	for i, sandbox := range e.Access.Sandboxes {
-		if slices.Contains(e.Access.Sandboxes[:i], sandbox) || !sandboxShape.MatchString(sandbox) {
+	for i, sandbox := range e.Infra.Access.Sandboxes {
+		if slices.Contains(e.Infra.Access.Sandboxes[:i], sandbox) || !sandboxShape.MatchString(sandbox) {
 			continue // reported
 		}
-		name := e.nameMaker(indexPath("environments."+e.Name+".access.sandboxes", i), e.inEnvironment("sandbox", sandbox))
+		name := e.nameMaker(indexPath("environments."+e.Name+".infra.access.sandboxes", i), e.inEnvironment("sandbox", sandbox))
 		out = append(out, name(stackKind, e.SandboxStack(sandbox)), name(roleKind, e.SandboxRole(sandbox)),
 			name(queueKind, e.SandboxQueue(sandbox, SandboxJobs)), name(queueKind, e.SandboxQueue(sandbox, SandboxDead)))
 	}
@@ -127,14 +127,20 @@ func (e *Environment) secretNames() []DerivedName {
 	return out
 }
 
-// consumerNames returns the names of what the tasks of consumers need.
+// consumerNames returns the names of what the tasks of consumers need, but for roles that the manifest gives by ARN.
 func (e *Environment) consumerNames() []DerivedName {
 	var out []DerivedName
 	for _, c := range e.Consumers {
 		name := e.nameMaker("consumers."+c.Name, e.inEnvironment("consumer", c.Name))
-		if c.ECS != nil || c.ECSFamily != nil {
-			out = append(out, name(roleKind, e.ExecutionRole(c.Name)), name(roleKind, e.TaskRole(c.Name)),
-				name(logsKind, e.ServiceLogs(c.Name)))
+		task, has := c.Task()
+		if has {
+			out = append(out, name(logsKind, e.ServiceLogs(c.Name)))
+		}
+		if has && task.ExecutionRole == "" {
+			out = append(out, name(roleKind, e.ExecutionRole(c.Name)))
+		}
+		if has && task.TaskRole == "" {
+			out = append(out, name(roleKind, e.TaskRole(c.Name)))
 		}
 		if c.ECSFamily != nil {
 			out = append(out, name(roleKind, e.StartRole(c.Name)))
@@ -145,21 +151,21 @@ func (e *Environment) consumerNames() []DerivedName {
 
 // referenceNames returns the names of the reference services. Several services share a cluster of their environment.
 func (e *Environment) referenceNames() []DerivedName {
-	if e.Services == nil {
+	if e.Infra.ReferenceServices == nil {
 		return nil
 	}
 	var out []DerivedName
 	clusters := map[string]DerivedName{}
 	for _, c := range e.Consumers {
-		if _, image := e.Services.Images[c.Name]; c.ECS == nil || !image {
+		if _, image := e.Infra.ReferenceServices.Images[c.Name]; c.ECS == nil || !image {
 			continue
 		}
 		name := e.nameMaker("consumers."+c.Name, e.inEnvironment("consumer", c.Name))
-		service := name(serviceKind, c.ECS.Service)
-		service.within = c.ECS.Cluster
-		out = append(out, service, name(familyKind, e.TaskFamily(c.ECS.Service)))
-		if _, has := clusters[c.ECS.Cluster]; !has {
-			clusters[c.ECS.Cluster] = name(clusterKind, c.ECS.Cluster)
+		service := name(serviceKind, c.ECS.ServiceName())
+		service.within = c.ECS.ClusterName()
+		out = append(out, service, name(familyKind, e.TaskFamily(c.ECS.ServiceName())))
+		if _, has := clusters[c.ECS.ClusterName()]; !has {
+			clusters[c.ECS.ClusterName()] = name(clusterKind, c.ECS.ClusterName())
 		}
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(clusters)) {

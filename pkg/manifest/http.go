@@ -124,19 +124,6 @@ func Vendors() map[string]Vendor {
 	return file.Vendors
 }
 
-// withAPI fills in what a vendor's description has, and the defaults.
-func (r Rotate) withAPI() Rotate {
-	if r.Vendor != "" && r.HTTP == nil {
-		vendor := Vendors()[r.Vendor]
-		r.HTTP, r.Settings = &vendor.API, vendor.mergeSettings(r.Settings)
-	}
-	if r.HTTP != nil {
-		api := r.HTTP.withDefaults()
-		r.HTTP = &api
-	}
-	return r
-}
-
 // mergeSettings returns the vendor's settings, those that are given before their defaults.
 func (v Vendor) mergeSettings(given JSON) JSON {
 	settings := JSON{}
@@ -184,38 +171,4 @@ func (c Call) Succeeds(status int) bool {
 		return status >= 200 && status <= 299
 	}
 	return slices.Contains(c.Expect, status)
-}
-
-// KeyFor returns the source's key that a description calls by name: the one that keys_for gives to the name, or the key
-// of that name.
-func (r Rotate) KeyFor(name string) string { return cmp.Or(r.KeysFor[name], name) }
-
-// AtOnce reports whether rotating s kills the old credential at once: until they follow, its consumers are refused.
-func (s Source) AtOnce() bool {
-	api := s.Rotate.withAPI().HTTP
-	return api != nil && api.Overlap == OverlapNone
-}
-
-// Overlap returns how long the old credential of s lives on by itself after a rotation: its consumers have to follow
-// before that. It is 0 where it lives until it is retired, and where it dies AtOnce.
-func (s Source) Overlap() Duration {
-	api := s.Rotate.withAPI().HTTP
-	if api == nil {
-		return 0
-	}
-	d, _ := ParseDuration(api.Overlap) // none, or nothing: 0
-	return d
-}
-
-// mapVendorKeys returns the keys of s that a description's answer gives new values.
-func (s Source) mapVendorKeys() []string {
-	rotate := s.Rotate.withAPI()
-	if rotate.HTTP == nil {
-		return nil
-	}
-	var keys []string
-	for name := range rotate.HTTP.Create.Set {
-		keys = append(keys, rotate.KeyFor(name))
-	}
-	return keys
 }

@@ -65,6 +65,17 @@ func (e *Environment) ServiceLogs(consumer string) string {
 	return "/rotary/" + e.Name + "/" + consumer
 }
 
+// ClusterName returns the name of the service's cluster, which the manifest names or gives by ARN.
+func (e *ECS) ClusterName() string { return resourceName(e.Cluster) }
+
+// ServiceName returns the name of the service, which the manifest names or gives by ARN.
+func (e *ECS) ServiceName() string { return resourceName(e.Service) }
+
+// ServiceARN returns the ARN of a consumer's service.
+func (e *Environment) ServiceARN(s *ECS) string {
+	return e.ARN("ecs", "service/"+s.ClusterName()+"/"+s.ServiceName())
+}
+
 // TaskFamily returns the family of the task definitions of a reference service.
 func (e *Environment) TaskFamily(service string) string { return service + "-" + e.Name }
 

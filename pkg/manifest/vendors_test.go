@@ -31,7 +31,7 @@ func writeVendorManifest(name string, v manifest.Vendor) string {
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
   owner: {keys: [OWNER]}
-  x: {keys: [%s, NOTE], rotate: {with: http, every: 30d, vendor: %s, %skeys_for: {%s}, settings: {%s}}}
+  x: {keys: [%s, NOTE], rotate: {http: {vendor: %s, %skeys_for: {%s}, settings: {%s}}, every: 30d}}
 buckets: {all: {originals: true}}
 `, strings.Join(keys, ", "), name, admin, strings.Join(given, ", "), strings.Join(settings, ", "))
 }
@@ -57,14 +57,14 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 	}
 	for name, v := range vendors {
 		source := parseVendorSource(t, writeVendorManifest(name, v))
-		if source.Rotate.HTTP == nil || source.Rotate.HTTP.Create.Method == "" {
+		if source.Rotate.HTTP == nil || source.Rotate.HTTP.Calls.Create.Method == "" {
 			t.Errorf("%s: the source has no calls", name)
 		}
 		if v.About == "" || v.Rights == "" || len(v.Links) == 0 {
 			t.Errorf("%s does not say what it rotates, which rights that takes, and where this is written", name)
 		}
 		for _, key := range source.Writes() {
-			if key == "NOTE" || !slices.Contains(source.Keys, key) {
+			if key == "NOTE" || !source.Declares(key) {
 				t.Errorf("%s writes %s", name, key)
 			}
 		}
@@ -78,14 +78,14 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 func TestWhatADescriptionLacksIsReported(t *testing.T) {
 	for name, v := range manifest.Vendors() {
 		whole := writeVendorManifest(name, v)
-		for _, part := range []string{"every: 30d, ", "admin: owner, ", "keys_for: {token: K0, id: K1}, ",
+		for _, part := range []string{", every: 30d", "admin: owner, ", "keys_for: {token: K0, id: K1}, ",
 			"settings: {group: example}"} {
 			without := strings.Replace(whole, part, "", 1)
 			if without == whole {
 				continue
 			}
 			_, err := manifest.Parse("rotary.yaml", []byte(without))
-			if accepted := err == nil; accepted != strings.HasPrefix(part, "every") {
+			if accepted := err == nil; accepted != strings.Contains(part, "every") {
 				t.Errorf("%s without %q: accepted: %v", name, part, accepted)
 			}
 		}
@@ -110,7 +110,7 @@ func TestASourceSaysWhetherRotatingItKillsTheOldCredential(t *testing.T) {
 			}
 		}
 	}
-	if (manifest.Source{Rotate: manifest.Rotate{With: manifest.Random}}).AtOnce() {
+	if (manifest.Source{Rotate: manifest.Rotate{Random: &manifest.RotateRandom{}}}).AtOnce() {
 		t.Error("a random source dies at once")
 	}
 }
@@ -121,8 +121,8 @@ sources:
   x:
     keys: [TOKEN]
     rotate:
-      with: http
       http:
+       calls:
         overlap: none
         create: {url: "https://${host}/tokens", json: {name: "${env} {{marker}}", roles: ["${level}", 5, null, true, {}]}, set: {TOKEN: $.token}}
         test: {url: "https://${host}/self", headers: {Authorization: "Bearer {{TOKEN}}"}, refused: [401, 403]}
@@ -131,7 +131,7 @@ buckets: {all: {originals: true}}
 
 func TestADescriptionIsExpandedForItsEnvironment(t *testing.T) {
 	source := parseVendorSource(t, ownDescription)
-	create := source.Rotate.HTTP.Create
+	create := source.Rotate.HTTP.Calls.Create
 	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" ||
 		fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil> true map[]]" {
 		t.Errorf("create is %s %v", create.URL, create.JSON)

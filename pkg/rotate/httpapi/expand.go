@@ -46,13 +46,13 @@ func (n templateNames) resolvePart(ctx context.Context, p manifest.Part) (any, e
 	case manifest.Literal:
 		return p.Text, nil
 	case manifest.KeyName:
-		return n.valueOf(n.own, n.source.Rotate.KeyFor(p.Name))
+		return n.valueOf(n.own, n.source.Rotate.HTTP.KeyFor(p.Name))
 	case manifest.OwedName:
-		return n.valueOf(n.owed, n.source.Rotate.KeyFor(p.Name))
+		return n.valueOf(n.owed, n.source.Rotate.HTTP.KeyFor(p.Name))
 	case manifest.AdminName:
 		return n.admin.readCredential(ctx)
 	case manifest.Setting:
-		return n.source.Rotate.Settings[p.Name], nil
+		return n.source.Rotate.HTTP.Settings[p.Name], nil
 	case manifest.EnvName:
 		return n.env, nil
 	case manifest.SourceName:
@@ -98,7 +98,7 @@ func (a *administrator) readCredential(ctx context.Context) (string, error) {
 func (n templateNames) resolveDate(p manifest.Part) (any, error) {
 	in := p.In
 	if setting := p.Setting(); setting != "" {
-		in, _ = n.source.Rotate.Settings[setting].(string)
+		in, _ = n.source.Rotate.HTTP.Settings[setting].(string)
 	}
 	after, err := manifest.ParseDuration(in)
 	if err != nil {
@@ -298,7 +298,7 @@ func (n templateNames) describePlace(c manifest.Call) string {
 	t, _ := manifest.ParseTemplate(c.URL) // it was expanded before
 	var out strings.Builder
 	for _, p := range t {
-		switch setting, err := asText(n.source.Rotate.Settings[p.Name]); {
+		switch setting, err := asText(n.source.Rotate.HTTP.Settings[p.Name]); {
 		case p.Kind == manifest.Literal:
 			out.WriteString(p.Text)
 		case p.Kind == manifest.Setting && err == nil:

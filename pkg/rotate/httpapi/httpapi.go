@@ -37,7 +37,7 @@ const longestMethod = rotate.Timeout - 20*time.Second
 // New returns the rotator of a source whose description is resolved, as an Environment's are. It is rotate.Unrepeatable
 // where the description has neither a repeatable create nor a way to find what an earlier try has made.
 func New(source manifest.Source, reach Reach) rotate.Rotator {
-	api := *source.Rotate.HTTP
+	api := *source.Rotate.HTTP.Calls
 	r := &Rotator{
 		source: source, api: api, environment: reach.Environment, admin: reach.Admin, caller: newCaller(reach),
 	}
@@ -87,7 +87,7 @@ func (r *Rotator) Create(ctx context.Context, s rotate.Start) (rotate.Values, er
 	}
 	next := maps.Clone(s.Current)
 	for name, value := range fresh {
-		next[r.source.Rotate.KeyFor(name)] = value
+		next[r.source.Rotate.HTTP.KeyFor(name)] = value
 	}
 	if r.Same(next, s.Current) {
 		return nil, answer.failBecause("it answers with the credential that is current")
@@ -155,7 +155,7 @@ func (r *Rotator) findLeftovers(ctx context.Context, n templateNames) ([]rotate.
 func (r *Rotator) toSourceKeys(named rotate.Values) rotate.Values {
 	values := rotate.Values{}
 	for name, value := range named {
-		values[r.source.Rotate.KeyFor(name)] = value
+		values[r.source.Rotate.HTTP.KeyFor(name)] = value
 	}
 	return values
 }
@@ -180,8 +180,8 @@ func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {
-		if !said[name].Equal(pending[r.source.Rotate.KeyFor(name)]) {
-			return answer.failBecause("what the source holds as " + r.source.Rotate.KeyFor(name) +
+		if !said[name].Equal(pending[r.source.Rotate.HTTP.KeyFor(name)]) {
+			return answer.failBecause("what the source holds as " + r.source.Rotate.HTTP.KeyFor(name) +
 				" is of another credential")
 		}
 	}
@@ -238,7 +238,7 @@ func (r *Rotator) credentialKeys() []string {
 	var keys []string
 	for _, name := range r.api.Test.Keys() {
 		if _, made := r.api.Create.Set[name]; made {
-			keys = append(keys, r.source.Rotate.KeyFor(name))
+			keys = append(keys, r.source.Rotate.HTTP.KeyFor(name))
 		}
 	}
 	return keys
@@ -268,6 +268,6 @@ func (r *Rotator) Identity(v rotate.Values) string {
 func (r *Rotator) Same(a, b rotate.Values) bool { return r.Identity(a) == r.Identity(b) }
 
 func (r *Rotator) namesFor(own rotate.Values) templateNames {
-	admin := &administrator{source: r.source.Rotate.Admin, read: r.admin}
+	admin := &administrator{source: r.source.Rotate.Admin(), read: r.admin}
 	return templateNames{source: r.source, env: r.environment, own: own, admin: admin}
 }

@@ -37,7 +37,7 @@ func newTarget(t *testing.T, s *mariadbtest.Server) *target {
 	s.Do(t, "CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY, note TEXT)")
 	return &target{
 		Server: s, query: "ssl-mode=VERIFY_IDENTITY&ssl-ca=" + url.QueryEscape(s.CA),
-		source: manifest.Source{Name: "app-db", Keys: []string{"DB_URL"}, Rotate: manifest.Rotate{With: manifest.MySQL, URL: "DB_URL", Admin: "app-db-admin"}},
+		source: manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_URL"), Rotate: manifest.Rotate{MySQL: &manifest.RotateMySQL{Database: manifest.Database{URL: manifest.Names{"DB_URL"}, Admin: "app-db-admin"}}}},
 	}
 }
 
@@ -181,8 +181,8 @@ func styles() []style {
 		{"a URL", func(g *target) manifest.Source { return g.source }, (*target).values},
 		{"the parts of a login", func(g *target) manifest.Source {
 			s := g.source
-			s.Keys, s.Rotate.URL = []string{"USER", "PASSWORD", "HOST", "PORT", "NAME"}, ""
-			s.Rotate.Fields = &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: g.CA}
+			s.Keys, s.Database().URL = []string{"USER", "PASSWORD", "HOST", "PORT", "NAME"}, ""
+			s.Database().Fields = &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: g.CA}
 			return s
 		}, func(g *target, user, password string) rotate.Values {
 			return rotate.Values{
@@ -199,7 +199,7 @@ func styles() []style {
 // TestConformance runs the suite on sources of every style in turn: the messages to the server are the same.
 func TestConformance(t *testing.T) {
 	g, n := start(t), 0
-	g.source.Rotate.EndSessions = true
+	g.source.Database().EndSessions = true
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
 		n++
 		return g.conformance(t, styles()[n%len(styles())])

@@ -109,7 +109,7 @@ func TestThePartsOfALoginAreProtectedInFullUnlessTheManifestSaysOtherwise(t *tes
 		{"127.0.0.2", "disable", "", ""},
 	} {
 		s := w.fields()
-		s.Rotate.Fields.SSLMode, s.Rotate.Fields.SSLRootCert = c.mode, c.authority
+		s.Database().Fields.SSLMode, s.Database().Fields.SSLRootCert = c.mode, c.authority
 		v := w.parts(user, password)
 		v["HOST"] = secret.New(c.host)
 		err := w.at127(New(s, nil)).Test(t.Context(), v)

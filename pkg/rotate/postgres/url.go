@@ -25,7 +25,7 @@ func newSyntax() sqluser.Syntax {
 
 // checkDatabase refuses a URL without a database: the two users would find themselves in different ones.
 func checkDatabase(s manifest.Source, l sqluser.Login) error {
-	if l.Database == "" && s.Rotate.Fields == nil {
+	if l.Database == "" && s.Database().Fields == nil {
 		return errors.New("its URL names no database, and each user would look for one of its own name: " +
 			"write it behind the host")
 	}

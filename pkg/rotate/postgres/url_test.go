@@ -163,7 +163,7 @@ func TestTheNextLoginStandsWhereTheCurrentOneDoes(t *testing.T) {
 		t.Error("the current version has changed")
 	}
 
-	s.Rotate.URL, s.Rotate.Fields = "", &manifest.Login{Username: "U", Password: "P", Host: "H"}
+	s.Database().URL, s.Database().Fields = "", &manifest.Login{Username: "U", Password: "P", Host: "H"}
 	now = rotate.Values{"U": secret.New("app_clone"), "P": secret.New("a/b"), "H": secret.New("h"), "OTHER": secret.New("stays")}
 	if next, err = New(s, nil).Create(t.Context(), rotate.Start{Current: now}); err != nil {
 		t.Fatal(err)

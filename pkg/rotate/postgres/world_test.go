@@ -82,18 +82,18 @@ func at(url string) rotate.Values { return rotate.Values{key: secret.New(url)} }
 
 // source is the manifest's entry for one.
 func source() manifest.Source {
-	return manifest.Source{Name: "app-db", Keys: []string{key}, Rotate: manifest.Rotate{With: manifest.Postgres, URL: key, Admin: "app-db-admin"}}
+	return manifest.Source{Name: "app-db", Keys: manifest.KeysOf(key), Rotate: manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{URL: manifest.Names{key}, Admin: "app-db-admin"}}}}
 }
 
 // endSessions makes a source's retirement end sessions.
-func endSessions(s *manifest.Source) { s.Rotate.EndSessions = true }
+func endSessions(s *manifest.Source) { s.Database().EndSessions = true }
 
 // fields is the manifest's entry for the parts of a login.
 func (w *world) fields() manifest.Source {
 	s := source()
 	s.Keys = []string{"USER", "PASSWORD", "HOST", "PORT", "NAME"}
-	s.Rotate.URL = ""
-	s.Rotate.Fields = &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: w.CA}
+	s.Database().URL = ""
+	s.Database().Fields = &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: w.CA}
 	return s
 }
 
@@ -284,7 +284,7 @@ func (w *world) works(s manifest.Source, v rotate.Values) func() bool {
 // elsewhere is the same login at another port.
 func elsewhere(s manifest.Source, v rotate.Values) rotate.Values {
 	other := maps.Clone(v)
-	if f := s.Rotate.Fields; f != nil {
+	if f := s.Database().Fields; f != nil {
 		other[f.Port] = secret.New("1")
 		return other
 	}

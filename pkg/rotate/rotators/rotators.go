@@ -45,11 +45,11 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 		manifest.Managed:      refuseRotation("AWS rotates it itself"),
 	}
 	return func(source manifest.Source) (rotate.Rotator, error) {
-		maker, known := makers[source.Rotate.With]
+		maker, known := makers[source.Rotate.Kind()]
 		if !known {
 			names := strings.Join(slices.Sorted(maps.Keys(makers)), ", ")
 			return nil, fmt.Errorf("source %s: this build has no rotator %q, only %s",
-				source.Name, source.Rotate.With, names)
+				source.Name, source.Rotate.Kind(), names)
 		}
 		return maker(source), nil
 	}
@@ -68,9 +68,9 @@ func (r Reach) openVendor(s manifest.Source) rotate.Rotator {
 // adminReader returns a function that reads the current values of the source with the administrator's credential.
 func (r Reach) adminReader(s manifest.Source) func(context.Context) (rotate.Values, error) {
 	return func(ctx context.Context) (rotate.Values, error) {
-		admin, known := r.Environment.Source(s.Rotate.Admin)
+		admin, known := r.Environment.Source(s.Rotate.Admin())
 		if !known {
-			return nil, fmt.Errorf("environment %s has no source %s", r.Environment.Name, s.Rotate.Admin)
+			return nil, fmt.Errorf("environment %s has no source %s", r.Environment.Name, s.Rotate.Admin())
 		}
 		return rotate.Current(ctx, r.Store, admin)
 	}

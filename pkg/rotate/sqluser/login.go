@@ -82,9 +82,9 @@ func (r *Rotator[S]) partnerOf(user string) (string, error) {
 
 // ReadLogin reads a version of the source. No error holds anything of it.
 func (r *Rotator[S]) ReadLogin(v rotate.Values) (Login, error) {
-	f := r.source.Rotate.Fields
-	if f == nil {
-		return r.syntax.readURL(r.source.Rotate.URL, v)
+	f := r.source.Database().Fields
+	if keys := r.source.Database().URL; len(keys) > 0 {
+		return r.syntax.readURL(keys[0], v)
 	}
 	l := Login{User: secret.Reveal(v[f.Username]), Password: v[f.Password], Database: secret.Reveal(v[f.DBName])}
 	for _, key := range []string{f.Username, f.Password, f.Host} {
@@ -192,22 +192,22 @@ func (s Syntax) ReadHosts(list string) (hosts []Host, err error) {
 
 // replaceLogin returns a version's content with another login in it.
 func (r *Rotator[S]) replaceLogin(v rotate.Values, user string, password secret.Value) (rotate.Values, error) {
-	next, at := maps.Clone(v), r.source.Rotate
+	next, at := maps.Clone(v), r.source.Database()
 	if f := at.Fields; f != nil {
 		next[f.Username], next[f.Password] = secret.New(user), password
 		return next, nil
 	}
-	u, err := r.syntax.Parse(secret.Reveal(v[at.URL]))
+	u, err := r.syntax.Parse(secret.Reveal(v[at.URL[0]]))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", at.URL, err)
+		return nil, fmt.Errorf("%s: %w", at.URL[0], err)
 	}
-	next[at.URL] = secret.New(u.ReplaceLogin(user, secret.Reveal(password)))
+	next[at.URL[0]] = secret.New(u.ReplaceLogin(user, secret.Reveal(password)))
 	return next, nil
 }
 
 // readAdministrator reads the administrator's URL.
 func (r *Rotator[S]) readAdministrator(ctx context.Context) (Login, error) {
-	name := r.source.Rotate.Admin
+	name := r.source.Rotate.Admin()
 	v, err := r.admin(ctx)
 	if err != nil {
 		return Login{}, fmt.Errorf("read the administrator's source %s: %w", name, err)
@@ -227,7 +227,7 @@ func (r *Rotator[S]) readAdministrator(ctx context.Context) (Login, error) {
 func (r *Rotator[S]) serves(admin Login, hosts []Host) bool {
 	for _, h := range hosts {
 		declared := func(entry string) bool { return r.syntax.isHost(entry, admin.Hosts[0].Port, h) }
-		if !slices.Contains(admin.Hosts, h) && !slices.ContainsFunc(r.source.Rotate.Replicas, declared) {
+		if !slices.Contains(admin.Hosts, h) && !slices.ContainsFunc(r.source.Hosts, declared) {
 			return false
 		}
 	}

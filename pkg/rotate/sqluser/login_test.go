@@ -70,7 +70,7 @@ func TestTwoUsersTakeTurnsIfTheirNamesAreShortEnough(t *testing.T) {
 }
 
 func TestThePartsOfALoginAreRead(t *testing.T) {
-	r := of(manifest.Rotate{Fields: &manifest.Login{Username: "U", Password: "P", Host: "H", Port: "O", DBName: "D"}})
+	r := of(manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{Fields: &manifest.Login{Username: "U", Password: "P", Host: "H", Port: "O", DBName: "D"}}}})
 	for name, c := range map[string]struct {
 		values string // of U, P, H, O, D
 		hosts  []Host
@@ -106,8 +106,8 @@ func TestOnlyTheLoginOfAVersionChanges(t *testing.T) {
 		entry manifest.Rotate
 		want  map[string]string
 	}{
-		"the parts of a login": {manifest.Rotate{Fields: &manifest.Login{Username: "U", Password: "P", Host: "H"}}, map[string]string{"U": "a@b", "P": "n/w", "H": "h", "URL": "db://app:old@h:1/d?x=%2f", "OTHER": "stays"}},
-		"a URL":                {manifest.Rotate{URL: "URL"}, map[string]string{"U": "app", "P": "old", "H": "h", "URL": "db://a%40b:n%2Fw@h:1/d?x=%2f", "OTHER": "stays"}},
+		"the parts of a login": {manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{Fields: &manifest.Login{Username: "U", Password: "P", Host: "H"}}}}, map[string]string{"U": "a@b", "P": "n/w", "H": "h", "URL": "db://app:old@h:1/d?x=%2f", "OTHER": "stays"}},
+		"a URL":                {manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{URL: manifest.Names{"URL"}}}}, map[string]string{"U": "app", "P": "old", "H": "h", "URL": "db://a%40b:n%2Fw@h:1/d?x=%2f", "OTHER": "stays"}},
 	} {
 		next, err := of(c.entry).replaceLogin(before, "a@b", secret.New("n/w"))
 		if err != nil {
@@ -175,7 +175,7 @@ func TestTheAdministratorsSourceIsOneURL(t *testing.T) {
 		"no answer":   {nil, errors.New("no answer"), "read the administrator's source app-db-admin: no answer"},
 		"what it was": {rotate.Values{"A": secret.New("db://root:pw@h/postgres")}, nil, ""},
 	} {
-		r := of(manifest.Rotate{Admin: "app-db-admin"})
+		r := of(manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{Admin: "app-db-admin"}}})
 		r.admin = func(context.Context) (rotate.Values, error) { return c.values, c.err }
 		_, err := r.readAdministrator(t.Context())
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

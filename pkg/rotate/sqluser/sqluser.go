@@ -249,7 +249,7 @@ func (r *Rotator[S]) readRetirement(ctx context.Context, e rotate.End) (d Retire
 	if d.Served = r.serves(d.Admin, owed.Hosts); d.Served {
 		d.Owed = r.moveTo(d.Admin, owed)
 	}
-	d.Since, d.EndSessions = e.Since, r.source.Rotate.EndSessions || e.Forced
+	d.Since, d.EndSessions = e.Since, r.source.Database().EndSessions || e.Forced
 	d.SharesUser = func(ctx context.Context) (bool, error) { return r.sharesUser(ctx, owed, e) }
 	return d, nil
 }
