@@ -27,19 +27,12 @@ var (
 )
 
 // Source is the resource policy of a source: everybody but those named here is refused, whatever their own policies
-// say. Which of an environment's roles uses which source is said here, and only here.
+// say. Which of an environment's roles uses which source is said here, and only here. A secret that AWS rotates was there
+// before, and keeps its own policy.
 func Source(env *manifest.Environment, s manifest.Source) Document {
 	n := names{env}
 	propagate, platform := n.roleARN(env.Named(manifest.PropagateRole)), n.roleARN(env.Named(manifest.PlatformRole))
 	owners := []string{platform, Deployer(env)}
-	if !mayWrite(s) { // whoever rotates it is a service of AWS, in its own role
-		service := n.roleARN("aws-service-role/*")
-		return newDocument(
-			onlyFor("Read", reads, propagate, platform, service),
-			onlyFor("Write", writes, service),
-			onlyFor("Govern", governing, append(owners, service)...),
-		)
-	}
 	writers := []string{propagate, platform, n.roleARN(env.Named(n.rotateRole(s)))}
 	readers := slices.Clone(writers)
 	for _, other := range n.administeredSources(s) {
