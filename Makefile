@@ -6,6 +6,18 @@ MAKEFLAGS += --no-print-directory
 # REQUIRE_ALL=1 turns a check that lacks its tool from skipped into failed.
 export REQUIRE_ALL
 
+# The manifest that is built in, synthesized and deployed: MANIFEST=FILE, or what ROTARY_MANIFEST names, as for rotary itself,
+# or rotary.yaml here. A relative name is one in the folder where make was called, which with -C is not this one. What is run
+# below finds it, absolute, in ROTARY_MANIFEST. A make further down must not see the name as it was given: it is called here.
+ifeq ($(strip $(MANIFEST)),)
+override MANIFEST := $(or $(ROTARY_MANIFEST),$(CURDIR)/rotary.yaml)
+endif
+ifeq ($(filter /%,$(firstword $(MANIFEST))),)
+override MANIFEST := $(or $(PWD),$(CURDIR))/$(MANIFEST)
+endif
+export ROTARY_MANIFEST := $(MANIFEST)
+MAKEOVERRIDES :=
+
 # One set of flags for builds, tests and lint, so that they share one build cache.
 GOFLAGS := $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath
 export GOFLAGS
@@ -30,26 +42,33 @@ gotestsum   = go tool -modfile=$(1)tools/go.mod gotestsum --format pkgname --for
 # What make test does, in this order. Each test runs once, but for the sample of the simulation.
 checks := contracts databases check race rest infra
 
-.PHONY: help build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench sim exhaust fuzz cover mutants contracts databases clean
+.PHONY: help manifest build build-lambda demo synth diff deploy app infra infra-tools test checks check unit rest race lint bench sim exhaust fuzz cover mutants contracts databases clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo "  With MANIFEST=FILE, what is built, synthesized and deployed has that manifest in place of rotary.yaml."
 
-build: ## build bin/rotary and, for this machine, the Lambdas into bin/lambda
+manifest: # an error before anything is built, where it is not there
+	@if [ ! -f "$$ROTARY_MANIFEST" ] || [ ! -r "$$ROTARY_MANIFEST" ]; then \
+		echo "there is no manifest at $$ROTARY_MANIFEST: name one with MANIFEST=FILE" >&2; exit 2; \
+	fi
+
+build: manifest ## build bin/rotary and, for this machine, the Lambdas into bin/lambda
 	@echo "build    bin/rotary"
 	@go build -ldflags="-s -w" -o bin/rotary ./cmd/rotary
 	@$(call build_lambdas,bin/lambda)
 
-build-lambda: ## build the Lambdas for AWS (linux/arm64) into build/lambda; the same sources give the same bytes
-	@$(call build_lambdas,build/lambda,GOOS=linux GOARCH=arm64 CGO_ENABLED=0)
+build-lambda: manifest ## build the Lambdas for AWS (linux/arm64) into build/lambda; the same sources give the same bytes
+	@$(call build_lambdas,$(or $(ROTARY_LAMBDAS),build/lambda),GOOS=linux GOARCH=arm64 CGO_ENABLED=0)
 
-# build_lambdas FOLDER [ENVIRONMENT]: each Lambda as FOLDER/NAME/bootstrap, with the manifest beside it.
+# build_lambdas FOLDER [ENVIRONMENT]: each Lambda as FOLDER/NAME/bootstrap, with the manifest beside it as rotary.yaml,
+# which whoever the Lambda runs as can read.
 define build_lambdas
-set -e; for name in $(lambdas); do \
+set -e; echo "manifest $$ROTARY_MANIFEST"; for name in $(lambdas); do \
 	echo "build    $(1)/$$name/bootstrap"; \
-	mkdir -p $(1)/$$name; \
-	$(2) go build $(lambda_flags) -o $(1)/$$name/bootstrap ./lambdas/$$name; \
-	cp rotary.yaml $(1)/$$name/; \
+	mkdir -p "$(1)/$$name"; \
+	$(2) go build $(lambda_flags) -o "$(1)/$$name/bootstrap" ./lambdas/$$name; \
+	install -m 644 "$$ROTARY_MANIFEST" "$(1)/$$name/rotary.yaml"; \
 done
 endef
 
@@ -69,20 +88,20 @@ demo: build ## play rotations on the embedded stand-in; needs only Go
 
 # CDK's command line runs the target app, as cdk.json says, and takes the environment from ENV where -c env= names none.
 export ENV
-synth: infra-tools ## synthesize the stacks of ENV into infra/cdk.out; the first build takes three minutes
+synth: manifest infra-tools ## synthesize the stacks of ENV into infra/cdk.out; the first build takes three minutes
 	@infra/node_modules/.bin/cdk synth --quiet
 
-diff: infra-tools ## show what deploying ENV would change
+diff: manifest infra-tools ## show what deploying ENV would change
 	@$(call build_deploy) && bin/deploy --diff
 
-deploy: infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point
+deploy: manifest infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point
 	@$(call build_deploy) && bin/deploy
 
 build_deploy = (cd infra && go build -o ../bin/deploy ./deploy)
 
 # What cdk.json runs, for cdk synth, diff and deploy. It says on stderr what it builds: stdout belongs to CDK. A missing
 # environment is an error before the Lambdas and the app are built.
-app:
+app: manifest
 	@(cd infra && go build -o ../bin/target ./target/check) && bin/target
 	@$(MAKE) build-lambda >&2
 	@echo "build    bin/infra" >&2; cd infra && go build -o ../bin/infra .

@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed rotary.yaml
 var Manifest []byte
+
+// Schema is the JSON Schema of rotary.yaml, which internal/schema makes from the types.
+//
+//go:embed rotary.schema.json
+var Schema []byte

@@ -21,7 +21,7 @@ func (c config) newAccess(app awscdk.App, s secrets) awscdk.Stack {
 		Description:       jsii.String("What nobody who is bound by it can do"),
 		PolicyDocument:    decodePolicy(policy.Boundary(c.open, c.closed)),
 	})
-	if env.Access == nil {
+	if env.Infra.Access == nil {
 		return stack
 	}
 	newRole(
@@ -29,22 +29,22 @@ func (c config) newAccess(app awscdk.App, s secrets) awscdk.Stack {
 		"PlatformRole",
 		policy.Role(env, policy.PlatformRole),
 		"Puts values and operates "+env.Name,
-		policy.Trusted(env.Access.Platform...),
+		policy.Trusted(env.Infra.Access.Platform...),
 		policy.Platform(env, s.key),
 	)
-	if len(env.Access.Developers) > 0 && !env.Protected {
+	if len(env.Infra.Access.Developers) > 0 && !env.Protected {
 		newRole(
 			stack,
 			"DeveloperRole",
 			policy.Role(env, policy.DeveloperRole),
 			"Reads what is for people in "+env.Name,
-			policy.Trusted(env.Access.Developers...),
+			policy.Trusted(env.Infra.Access.Developers...),
 			policy.Developer(env, s.key, c.open, c.closed),
 			attachBoundary(env),
 		).AddResourceDependency(boundary, nil)
 	}
-	if env.Access.GitHub != nil {
-		c.newGitHub(stack, *env.Access.GitHub)
+	if env.Infra.Access.GitHub != nil {
+		c.newGitHub(stack, *env.Infra.Access.GitHub)
 	}
 	return stack
 }
@@ -109,7 +109,7 @@ func (c config) newSandbox(app awscdk.App, s secrets, name string) awscdk.Stack 
 		"Role",
 		policy.SandboxRole(env, name),
 		"Sandbox "+name+" of "+env.Name,
-		policy.Trusted(slices.Concat(env.Access.Developers, env.Access.Platform)...),
+		policy.Trusted(slices.Concat(env.Infra.Access.Developers, env.Infra.Access.Platform)...),
 		policy.Sandbox(env, name, s.key),
 		attachBoundary(env),
 	)

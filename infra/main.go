@@ -1,4 +1,4 @@
-// Command infra is the CDK app: it reads rotary.yaml and synthesizes, for one environment, the stacks secrets,
+// Command infra is the CDK app: it reads the manifest and synthesizes, for one environment, the stacks secrets,
 // pipeline, access, services, one for each sandbox, and with -c schedules=on the stack schedules. It takes names and
 // never a value. CDK's command line runs it as cdk.json at the top of the repository says.
 package main

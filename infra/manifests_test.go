@@ -71,7 +71,7 @@ func TestALargeManifestFits(t *testing.T) {
 	var sources, buckets, consumers, images []string
 	for i := range 60 {
 		name := fmt.Sprintf("a-source-with-a-long-name-%02d", i)
-		sources = append(sources, fmt.Sprintf("  %s: {keys: [A_KEY_%02d], rotate: {with: random, every: 30d}}", name, i))
+		sources = append(sources, fmt.Sprintf("  %s: {keys: [A_KEY_%02d], rotate: {random: {}, every: 30d}}", name, i))
 		if i%3 != 0 {
 			continue
 		}
@@ -141,7 +141,7 @@ func TestARoleThatIAMWouldRefuseIsRefusedFirst(t *testing.T) {
 func TestLikeNamesStayApart(t *testing.T) {
 	a := other(t, `
 environments: {dev: {account: "111111111111", region: us-east-1, services: {subnets: [subnet-0d1a0d1a], security_groups: [sg-0d1a0d1b], images: {a-b: "x:1", ab: "x:1"}}}}
-sources: {app-db: {keys: [A], rotate: {with: random}}, appdb: {keys: [B], rotate: {with: random}}}
+sources: {app-db: {keys: [A], rotate: {random: {}}}, appdb: {keys: [B], rotate: {random: {}}}}
 buckets: {a-b: {originals: [A]}, ab: {originals: [B]}}
 consumers: {a-b: {bucket: a-b, ecs: {cluster: c-c, service: a-b, container: x}}, ab: {bucket: ab, ecs: {cluster: cc, service: ab, container: x}}}
 `)

@@ -174,8 +174,8 @@ func (p pipeline) newRotators() {
 			f.Timeout = jsii.Number(rotateSeconds)
 			if network {
 				f.VpcConfig = &awslambda.CfnFunction_VpcConfigProperty{
-					SubnetIds:        jsii.Strings(env.Network.Subnets...),
-					SecurityGroupIds: jsii.Strings(env.Network.SecurityGroups...),
+					SubnetIds:        jsii.Strings(env.Infra.Network.Subnets...),
+					SecurityGroupIds: jsii.Strings(env.Infra.Network.SecurityGroups...),
 				}
 			}
 		})

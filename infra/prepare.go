@@ -60,7 +60,7 @@ func deploysProvider(file *manifest.File, env *manifest.Environment) bool {
 // reach what it rotates.
 func checkNetwork(env *manifest.Environment) error {
 	for _, s := range env.Sources {
-		if s.Network && env.Network == nil {
+		if s.Network && env.Infra.Network == nil {
 			return fmt.Errorf(
 				"source %s has network: true, but environment %s has no network: give it subnets and security_groups",
 				s.Name,
@@ -74,7 +74,7 @@ func checkNetwork(env *manifest.Environment) error {
 // checkSandboxes returns an error if a protected environment has sandboxes: people who develop have nothing to do
 // there.
 func checkSandboxes(env *manifest.Environment) error {
-	if env.Protected && env.Access != nil && len(env.Access.Sandboxes) > 0 {
+	if env.Protected && env.Infra.Access != nil && len(env.Infra.Access.Sandboxes) > 0 {
 		return fmt.Errorf("environment %s is protected, and has sandboxes: give them to another", env.Name)
 	}
 	return nil

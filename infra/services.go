@@ -26,7 +26,7 @@ type services struct {
 
 func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some bool) {
 	env := c.environment
-	if env.Services == nil {
+	if env.Infra.ReferenceServices == nil {
 		return nil, false
 	}
 	all := services{
@@ -36,7 +36,7 @@ func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some
 		map[string]awsecs.CfnCluster{},
 	}
 	for _, consumer := range env.Consumers {
-		image, has := env.Services.Images[consumer.Name]
+		image, has := env.Infra.ReferenceServices.Images[consumer.Name]
 		switch {
 		case consumer.ECS != nil && has:
 			all.addService(consumer, image)
@@ -93,8 +93,8 @@ func (s services) addService(consumer manifest.Consumer, image string) {
 		},
 		NetworkConfiguration: &awsecs.CfnService_NetworkConfigurationProperty{
 			AwsvpcConfiguration: &awsecs.CfnService_AwsVpcConfigurationProperty{
-				Subnets:        jsii.Strings(env.Services.Subnets...),
-				SecurityGroups: jsii.Strings(env.Services.SecurityGroups...), AssignPublicIp: jsii.String("DISABLED"),
+				Subnets:        jsii.Strings(env.Infra.ReferenceServices.Subnets...),
+				SecurityGroups: jsii.Strings(env.Infra.ReferenceServices.SecurityGroups...), AssignPublicIp: jsii.String("DISABLED"),
 			},
 		},
 		Tags: &[]*awscdk.CfnTag{

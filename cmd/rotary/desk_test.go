@@ -24,11 +24,11 @@ import (
 const deskManifest = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
-  a: {keys: [A_KEY], rotate: {with: random}}
-  b: {keys: [B_KEY], rotate: {with: random}}
-  c: {keys: [C_KEY], rotate: {with: random}}
-  d: {keys: [D_KEY], rotate: {with: random}}
-  e: {keys: [E_KEY], rotate: {with: random}}
+  a: {keys: [A_KEY], rotate: {random: {}}}
+  b: {keys: [B_KEY], rotate: {random: {}}}
+  c: {keys: [C_KEY], rotate: {random: {}}}
+  d: {keys: [D_KEY], rotate: {random: {}}}
+  e: {keys: [E_KEY], rotate: {random: {}}}
 buckets: {app: {originals: true}}
 `
 

@@ -81,7 +81,7 @@ func describeFate(f operate.Fate) string {
 // describeUnknowns returns what cannot be known before an emergency begins, one line each.
 func describeUnknowns(h operate.Harm) []string {
 	var all []string
-	switch source := h.Rotates; source.Rotate.With {
+	switch source := h.Rotates; source.Rotate.Kind() {
 	case manifest.HTTP:
 		all = append(all, "rotary does not know how many credentials its vendor lets live side by side: "+
 			"it may refuse the new one, or end an older one")
@@ -91,7 +91,7 @@ func describeUnknowns(h operate.Harm) []string {
 		}
 	case manifest.Random:
 		until := "until all have followed"
-		if source.Rotate.Also != "" {
+		if source.Symmetric() != "" {
 			until = "from a deadline on, and not before: they accept two values of it"
 		}
 		all = append(all,

@@ -105,7 +105,7 @@ func readObject(in io.Reader, source manifest.Source) (map[string]secret.Value, 
 	if err != nil {
 		return nil, err
 	}
-	keys := strings.Join(source.Keys, ", ")
+	keys := strings.Join(source.KeyNames(), ", ")
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, fmt.Errorf(`standard input is empty: give a JSON object of %s there, or name the KEY`, keys)
 	}
@@ -114,7 +114,7 @@ func readObject(in io.Reader, source manifest.Source) (map[string]secret.Value, 
 		return nil, fmt.Errorf("%w; without KEY, standard input is a JSON object of %s", err, keys)
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
-		if !slices.Contains(source.Keys, key) {
+		if !slices.Contains(source.KeyNames(), key) {
 			return nil, fmt.Errorf("the object on standard input has a key that source %s does not; it has %s",
 				source.Name, keys)
 		}

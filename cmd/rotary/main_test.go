@@ -87,7 +87,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Setup: func(env *testscript.Env) error { return setUp(env, benches) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
-			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel,
+			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "accepts": cmdAccepts,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
@@ -147,7 +147,7 @@ func (o *outputs) keep(args []string, texts ...string) {
 
 func (b *bench) run(ts *testscript.TestScript, args []string, t terminal) int {
 	ts.Check(os.Chdir(ts.MkAbs(".")))
-	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE"} {
+	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "ROTARY_MANIFEST", "ROTARY_GITHUB_URL", "ROTARY_VERCEL_URL", "ROTARY_GITHUB_PAUSE"} {
 		ts.Check(os.Setenv(name, ts.Getenv(name)))
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -79,13 +79,13 @@ func (c putCmd) readValues(a *app, env *manifest.Environment, source manifest.So
 
 // checkKey refuses a key that the source does not have. It does not quote the key: a value may stand in its place.
 func checkKey(source manifest.Source, key string) error {
-	for _, known := range append([]string{""}, source.Keys...) {
+	for _, known := range append([]string{""}, source.KeyNames()...) {
 		if key == known {
 			return nil
 		}
 	}
 	return errors.New("the KEY given is none of source " + source.Name + ", which has " +
-		strings.Join(source.Keys, ", "))
+		strings.Join(source.KeyNames(), ", "))
 }
 
 func (s *session) printUnchanged(source manifest.Source) error {

@@ -28,7 +28,7 @@ func (c retainCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if source.Rotate.With == manifest.Managed {
+	if source.Rotate.Kind() == manifest.Managed {
 		return invalid{fmt.Errorf("source %s is rotated by AWS itself, which ends the old credential whatever it "+
 			"carries", source.Name)}
 	}

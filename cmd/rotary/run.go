@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,9 @@ const (
 	exitUnfinished = 3 // nothing failed, but it is not converged yet
 )
 
+// defaultManifest is the manifest where neither --manifest nor ROTARY_MANIFEST names one.
+const defaultManifest = "rotary.yaml"
+
 // terminal is where a command reads and writes.
 type terminal struct {
 	in       io.Reader
@@ -37,10 +41,12 @@ type app struct {
 }
 
 type commands struct {
-	Manifest string `help:"The manifest; default: rotary.yaml here." default:"rotary.yaml" placeholder:"FILE" env:"ROTARY_MANIFEST"`
+	Manifest string `help:"The manifest; default: rotary.yaml here." placeholder:"FILE" env:"ROTARY_MANIFEST"`
 	JSON     bool   `help:"Print JSON for programs."`
 
+	Init     initCmd     `cmd:"" group:"Setting up" help:"Write a first manifest, for the account of your shell, and its schema."`
 	Validate validateCmd `cmd:"" group:"Setting up" help:"Check the manifest; every problem with file, line and column."`
+	Schema   schemaCmd   `cmd:"" group:"Setting up" help:"Print the manifest's JSON Schema, for editors."`
 	Compute  computeCmd  `cmd:"" group:"Setting up" help:"Compute an environment's buckets from a file, offline."`
 
 	Plan   planCmd   `cmd:"" group:"Daily" help:"Show what the next pass would do. Changes nothing."`
@@ -101,7 +107,7 @@ func runIn(ctx context.Context, o outside, args []string, t terminal) (code int)
 		return exitInvalid
 	}
 	t.in = interruptible{ctx, t.in}
-	return t.reportError(command.Run(&app{terminal: t, outside: o, ctx: ctx, manifest: c.Manifest, json: c.JSON}))
+	return t.reportError(command.Run(&app{terminal: t, outside: o, ctx: ctx, manifest: cmp.Or(c.Manifest, defaultManifest), json: c.JSON}))
 }
 
 // completeArgs returns what a command line without a command stands for. --version is no flag of kong's, because

@@ -1,4 +1,5 @@
-// Package cli runs CDK's pinned command line at the top of the repository, as README.md shows it.
+// Package cli runs make and CDK's pinned command line, at the top of the repository and from elsewhere, as README.md
+// shows it.
 package cli
 
 import (
@@ -29,21 +30,32 @@ type result struct {
 // it.
 func run(t *testing.T, variables []string, command ...string) result {
 	t.Helper()
+	return runAt(t, root, variables, command...)
+}
+
+// runAt is run, in a folder.
+func runAt(t *testing.T, folder string, variables []string, command ...string) result {
+	t.Helper()
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
-	cmd.Dir = root
+	cmd.Dir = folder
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		prefix, _, _ := strings.Cut(name, "_")
-		if !slices.Contains([]string{"AWS", "CDK", "CI", "ENV", "ROTARY", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}, prefix) {
+		if !slices.Contains([]string{"AWS", "CDK", "CI", "ENV", "MANIFEST", "PWD", "ROTARY", "SERVICES", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"}, prefix) {
 			cmd.Env = append(cmd.Env, variable)
 		}
 	}
 	cmd.Env = slices.Concat(cmd.Env, variables, []string{
+		"PWD=" + folder, // as a shell has it
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/nothing", "AWS_SHARED_CREDENTIALS_FILE=/nothing",
 	})
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
+	err = cmd.Run()
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
 	}

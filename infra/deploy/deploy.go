@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -22,6 +23,7 @@ import (
 // deployment holds what is to be deployed, and how.
 type deployment struct {
 	environment *manifest.Environment
+	manifest    string            // its path, where people have to name it
 	sources     []manifest.Source // those that the stack schedules rotates
 	folder      string            // to synthesize into
 	diff        bool              // only show what would change
@@ -172,8 +174,21 @@ func (d deployment) explainWait(empty []manifest.Source) {
 		"\nRotation is not turned on: a source without a value cannot rotate. "+
 			"Put first values, then deploy once more:\n\n",
 	)
-	for _, source := range empty {
-		fmt.Fprintf(d.stdout, "  rotary put %s %s\n", d.environment.Name, source.Name)
+	put, deploy := "", ""
+	if d.manifest != "" {
+		put, deploy = " --manifest "+quoteForShell(d.manifest), " MANIFEST="+quoteForShell(d.manifest)
 	}
-	fmt.Fprintf(d.stdout, "  make deploy ENV=%s\n", d.environment.Name)
+	for _, source := range empty {
+		fmt.Fprintf(d.stdout, "  rotary put %s %s%s\n", d.environment.Name, source.Name, put)
+	}
+	fmt.Fprintf(d.stdout, "  make deploy ENV=%s%s\n", d.environment.Name, deploy)
+}
+
+// quoteForShell returns a word as a shell reads it: in quotes where it is more than a plain path.
+func quoteForShell(word string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%"
+	if strings.Trim(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

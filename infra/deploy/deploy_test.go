@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 const manifestText = `
 environments: {dev: {account: "111111111111", region: us-east-1}, production: {account: "222222222222", region: us-east-1}}
-sources: {app-db: {keys: [A], rotate: {with: random}}, handshake: {keys: [B], rotate: {with: random}}, vendors: {keys: [C]}}
+sources: {app-db: {keys: [A], rotate: {random: {}}}, handshake: {keys: [B], rotate: {random: {}}}, vendors: {keys: [C]}}
 buckets: {app: {originals: [A]}}
 `
 
@@ -138,8 +138,8 @@ func runDeploy(t *testing.T, dir, env, fails string, a cloud, arguments []string
 	}
 	cmd := exec.CommandContext(t.Context(), self, arguments...)
 	cmd.Dir = dir
-	cmd.Env = slices.Concat(variables, []string{
-		"ROTARY_DEPLOY_MAIN=1", "PATH=" + os.Getenv("PATH"), "ENV=" + env, "FAIL=" + fails, "ROTARY_MANIFEST=rotary.yaml", "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
+	cmd.Env = slices.Concat([]string{"ROTARY_MANIFEST=" + filepath.Join(dir, "rotary.yaml")}, variables, []string{
+		"ROTARY_DEPLOY_MAIN=1", "PATH=" + os.Getenv("PATH"), "ENV=" + env, "FAIL=" + fails, "AWS_ENDPOINT_URL=" + server.URL, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/nothing", "AWS_SHARED_CREDENTIALS_FILE=/nothing",
 	})
 	out, err := cmd.CombinedOutput()
@@ -179,6 +179,25 @@ func TestAFirstDeployWaitsForValuesBeforeItSchedulesRotations(t *testing.T) {
 				t.Errorf("it says %q, with %q having values", r.said, a.values)
 			}
 		})
+	}
+}
+
+// TestADeployOfAnotherManifestNamesItInWhatIsToBeDone: a person who copies that reaches the same environment.
+func TestADeployOfAnotherManifestNamesItInWhatIsToBeDone(t *testing.T) {
+	t.Parallel()
+	for name, quoted := range map[string]string{"secrets.yml": "%s/secrets.yml", "it's mine.yaml": `'%s/it'\''s mine.yaml'`} {
+		there := t.TempDir()
+		path := filepath.Join(there, name)
+		if err := os.WriteFile(path, []byte(manifestText), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := deploy(t, place(t, all...), "dev", "", cloud{account: "111111111111", bootstrap: "21"}, "ROTARY_MANIFEST="+path)
+		quoted = fmt.Sprintf(quoted, there)
+		for _, want := range []string{"rotary put dev handshake --manifest " + quoted + "\n", "make deploy ENV=dev MANIFEST=" + quoted + "\n"} {
+			if r.code != 0 || !strings.Contains(r.said, want) {
+				t.Errorf("exit code %d, it says %q, and not %q", r.code, r.said, want)
+			}
+		}
 	}
 }
 
@@ -297,7 +316,7 @@ func TestNothingIsDeployedWhereItDoesNotBelong(t *testing.T) {
 func TestAnEnvironmentWhereNothingRotatesIsDeployedAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := place(t, "dev-secrets")
-	text := strings.ReplaceAll(manifestText, ", rotate: {with: random}", "")
+	text := strings.ReplaceAll(manifestText, ", rotate: {random: {}}", "")
 	if err := os.WriteFile(filepath.Join(dir, "rotary.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func main() {
 	}
 	ctx := context.Background()
 	d := deployment{
-		environment: t.Environment, sources: target.Scheduled(t.Environment), folder: "infra/cdk.out", diff: *diff,
+		environment: t.Environment, manifest: nameManifest(t.Path), sources: target.Scheduled(t.Environment), folder: "infra/cdk.out", diff: *diff,
 		replace: os.Getenv("SERVICES") == replaceServices, stdout: os.Stdout,
 	}
 	d.cdk = func(args ...string) error {
@@ -39,6 +39,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "deploy:", err)
 		os.Exit(1)
 	}
+}
+
+// nameManifest returns the path of the manifest as people have to name it: "" where that is rotary.yaml at the top of the
+// repository, which needs no name.
+func nameManifest(path string) string {
+	own, err := os.Stat("rotary.yaml")
+	named, err2 := os.Stat(path)
+	if err == nil && err2 == nil && os.SameFile(own, named) {
+		return ""
+	}
+	return path
 }
 
 // start deploys to the account that the manifest names, and to no other.

@@ -37,13 +37,13 @@ func openDatabase(t *testing.T) *database {
 
 // seed puts URLs of the server in place of values that nobody could log in with, and has the server itself accept them.
 func (d *database) seed(st *stage.Stage, s manifest.Source, values map[string]string) {
-	for _, key := range s.Keys {
-		if s.Rotate.With == manifest.Postgres && key == s.Rotate.URL {
+	for _, key := range s.KeyNames() {
+		if s.Rotate.Kind() == manifest.Postgres && key == s.Database().URL {
 			values[key] = d.server.URL("app", "canary/by%hand@#1", "postgres")
 			st.Targets.Ask(stage.Target(st.Env, key), func(url string, _ bool) bool { return d.accepts(login{url, st.Tap.Writes()}) })
 		}
 		for _, other := range st.Env.Sources {
-			if other.Rotate.Admin == s.Name {
+			if other.Rotate.Admin() == s.Name {
 				values[key] = d.server.URL(postgrestest.AdminUser, postgrestest.AdminPassword, "postgres")
 			}
 		}

@@ -207,7 +207,7 @@ func (c *cloud) taskDefinition(ctx context.Context, _ string, properties any) (a
 		return nil, err
 	}
 	for _, consumer := range c.Env.Consumers {
-		if image := c.Env.Services.Images[consumer.Name]; consumer.ECS != nil && image != "" {
+		if image := c.Env.Infra.ReferenceServices.Images[consumer.Name]; consumer.ECS != nil && image != "" {
 			c.Image(image, stage.App(c.Env, consumer))
 		}
 	}

@@ -165,7 +165,7 @@ func (c *cloud) taskNeeds(ctx context.Context, consumer manifest.Consumer) (all 
 // keyOwner is the user of an access key: a source's.
 func (c *cloud) keyOwner(string) string {
 	for _, s := range c.Env.Sources {
-		if s.Rotate.With == manifest.AWSAccessKey {
+		if s.Rotate.Kind() == manifest.AWSAccessKey {
 			return stage.User(c.Env, s).Name
 		}
 	}

@@ -257,7 +257,7 @@ func (p *played) putManual(ctx context.Context) error {
 // rotating returns the sources of the story that Secrets Manager rotates.
 func (p *played) rotating() (all []manifest.Source) {
 	for _, s := range p.Env.Sources {
-		if slices.Contains([]string{manifest.Random, manifest.AWSAccessKey}, s.Rotate.With) || s.Rotate.With == manifest.Postgres && p.database != nil {
+		if slices.Contains([]string{manifest.Random, manifest.AWSAccessKey}, s.Rotate.Kind()) || s.Rotate.Kind() == manifest.Postgres && p.database != nil {
 			all = append(all, s)
 		}
 	}

@@ -363,7 +363,7 @@ func (n names) readsSource(function string, s manifest.Source) bool {
 func (n names) administeredSources(s manifest.Source) []manifest.Source {
 	return slices.DeleteFunc(
 		slices.Clone(n.Sources),
-		func(other manifest.Source) bool { return other.Rotate.Admin != s.Name },
+		func(other manifest.Source) bool { return other.Rotate.Admin() != s.Name },
 	)
 }
 
@@ -371,8 +371,8 @@ func (n names) administeredSources(s manifest.Source) []manifest.Source {
 func (n names) accessKeyUsers(function string) []string {
 	var arns []string
 	for _, s := range n.Sources {
-		if s.Rotate.With == manifest.AWSAccessKey && n.RotateFunction(s) == function {
-			arns = append(arns, "arn:aws:iam::"+n.Account+":user/"+s.Rotate.User)
+		if s.Rotate.Kind() == manifest.AWSAccessKey && n.RotateFunction(s) == function {
+			arns = append(arns, "arn:aws:iam::"+n.Account+":user/"+s.Rotate.AWSAccessKey.User)
 		}
 	}
 	return arns

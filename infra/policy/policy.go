@@ -97,7 +97,7 @@ func (n names) bucketARNs() []string {
 func anySource(manifest.Source) bool { return true }
 
 // mayWrite reports whether rotary moves the labels of a source: AWS lets nobody write those it rotates itself.
-func mayWrite(s manifest.Source) bool { return s.Rotate.With != manifest.Managed }
+func mayWrite(s manifest.Source) bool { return s.Rotate.Kind() != manifest.Managed }
 
 // rotateFunctions returns the rotate Lambdas that the environment's sources need, sorted.
 func (n names) rotateFunctions() []string {

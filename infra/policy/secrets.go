@@ -70,7 +70,7 @@ func (n names) readerRoles(b manifest.Bucket) []string {
 		switch {
 		case c.ECS != nil || c.ECSFamily != nil:
 			roles = append(roles, n.roleARN(ExecutionRole(n.Environment, c.Name)))
-		case c.Drain > 0 && !n.Protected:
+		case c.Reader != nil && !n.Protected:
 			roles = append(roles, n.developerRoles()...)
 		}
 	}
@@ -80,10 +80,10 @@ func (n names) readerRoles(b manifest.Bucket) []string {
 // developerRoles returns the roles of developers.
 func (n names) developerRoles() []string {
 	roles := []string{n.roleARN(Role(n.Environment, DeveloperRole))}
-	if n.Access == nil {
+	if n.Infra.Access == nil {
 		return roles
 	}
-	for _, s := range n.Access.Sandboxes {
+	for _, s := range n.Infra.Access.Sandboxes {
 		roles = append(roles, n.roleARN(SandboxRole(n.Environment, s)))
 	}
 	return roles

@@ -80,7 +80,7 @@ func large(t *testing.T) world {
 	all, open, _ := environments(t, "testdata/rotary.yaml")
 	env := all["dev"]
 	for i := range 60 - len(env.Sources) {
-		s := manifest.Source{Name: fmt.Sprintf("source-number-%d", i), Rotate: manifest.Rotate{With: manifest.Random}, Network: i%2 == 0}
+		s := manifest.Source{Name: fmt.Sprintf("source-number-%d", i), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{}}, Network: i%2 == 0}
 		s.Secret = "source/dev/" + s.Name
 		if i%8 == 0 {
 			s.Existing, s.Secret = true, "before/rotary/"+s.Name
@@ -92,7 +92,7 @@ func large(t *testing.T) world {
 		env.Buckets = append(env.Buckets, manifest.Bucket{Name: name, Secret: name + "-dev"})
 		for j := range 2 {
 			service := fmt.Sprintf("service-%d-%d", i, j)
-			env.Consumers = append(env.Consumers, manifest.Consumer{Name: service, Bucket: name, ECS: &manifest.ECS{Cluster: "main-dev", Service: service, Container: "app"}})
+			env.Consumers = append(env.Consumers, manifest.Consumer{Name: service, Bucket: name, ECS: &manifest.ECS{Cluster: "main-dev", Service: service, Task: manifest.Task{Containers: manifest.Names{"app"}}}})
 		}
 	}
 	w := world{documents: map[string]policy.Document{}, guards: map[string]string{}}
@@ -282,7 +282,7 @@ func TestTheSameManifestGivesTheSamePolicies(t *testing.T) {
 
 // Without something to protect, to release or to read, a policy has no statement about it: IAM refuses an empty list.
 func TestAPolicyHasNoStatementAboutNothing(t *testing.T) {
-	env := &manifest.Environment{Name: "dev", Account: account, Region: region, Sources: []manifest.Source{{Name: "a", Secret: "source/dev/a", Rotate: manifest.Rotate{With: manifest.Manual}}}}
+	env := &manifest.Environment{Name: "dev", Account: account, Region: region, Sources: []manifest.Source{{Name: "a", Secret: "source/dev/a", Rotate: manifest.Rotate{}}}}
 	key := keyOf(env)
 	for name, d := range map[string]policy.Document{
 		"boundary": policy.Boundary([]string{"dev"}, nil), "developer": policy.Developer(env, key, []string{"dev"}, nil), "propagate": policy.Propagate(env, key),

@@ -59,17 +59,17 @@ func (w world) addPeople(env *manifest.Environment, open, closed []string) {
 	key := keyOf(env)
 	w.keep(env, "boundary", policy.Boundary(open, closed))
 	w.keep(env, "platform", policy.Platform(env, key))
-	w.trust(env, policy.Role(env, policy.PlatformRole), policy.Trusted(env.Access.Platform...))
+	w.trust(env, policy.Role(env, policy.PlatformRole), policy.Trusted(env.Infra.Access.Platform...))
 	w.keep(env, "github", policy.GitHub(env))
-	w.trust(env, policy.Role(env, policy.GitHubRole), policy.GitHubTrust(env, *env.Access.GitHub))
+	w.trust(env, policy.Role(env, policy.GitHubRole), policy.GitHubTrust(env, *env.Infra.Access.GitHub))
 	if env.Protected {
 		return
 	}
 	w.keep(env, "developer", policy.Developer(env, key, open, closed))
-	w.trust(env, policy.Role(env, policy.DeveloperRole), policy.Trusted(env.Access.Developers...))
-	for _, name := range env.Access.Sandboxes {
+	w.trust(env, policy.Role(env, policy.DeveloperRole), policy.Trusted(env.Infra.Access.Developers...))
+	for _, name := range env.Infra.Access.Sandboxes {
 		w.keep(env, "sandbox-"+name, policy.Sandbox(env, name, key))
-		w.trust(env, policy.SandboxRole(env, name), policy.Trusted(append(env.Access.Developers, env.Access.Platform...)...))
+		w.trust(env, policy.SandboxRole(env, name), policy.Trusted(append(env.Infra.Access.Developers, env.Infra.Access.Platform...)...))
 	}
 }
 

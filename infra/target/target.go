@@ -18,6 +18,7 @@ const SchedulesOn = "schedules=on"
 
 // Target is the environment of a manifest that is synthesized and deployed.
 type Target struct {
+	Path        string // of the manifest, as it is named
 	File        *manifest.File
 	Text        []byte // the manifest as it stands in its file
 	Environment *manifest.Environment
@@ -40,7 +41,7 @@ func Read(getenv func(string) string) (Target, error) {
 	if err != nil {
 		return Target{}, err
 	}
-	t := Target{File: file, Text: text}
+	t := Target{Path: path, File: file, Text: text}
 	if t.Environment, err = chooseEnvironment(file, context.Env, getenv("ENV")); err != nil {
 		return Target{}, err
 	}
@@ -51,7 +52,7 @@ func Read(getenv func(string) string) (Target, error) {
 // Scheduled returns the sources that Secrets Manager rotates with a Lambda of rotary's, in the manifest's order.
 func Scheduled(env *manifest.Environment) []manifest.Source {
 	return slices.DeleteFunc(slices.Clone(env.Sources), func(s manifest.Source) bool {
-		return slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.With)
+		return slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.Kind())
 	})
 }
 

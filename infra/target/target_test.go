@@ -12,9 +12,9 @@ environments:
   dev: {account: "111111111111", region: us-east-1}
   production: {account: "222222222222", region: us-east-1}
 sources:
-  app-db: {keys: [A], rotate: {with: random}}
+  app-db: {keys: [A], rotate: {random: {}}}
   vendors: {keys: [B]}
-  ca: {keys: [C], rotate: {with: never}}
+  ca: {keys: [C], rotate: never}
 buckets: {app: {originals: [A, B, C]}}
 `
 

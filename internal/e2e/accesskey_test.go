@@ -15,13 +15,13 @@ const storage = `
 environments:
   production: {account: "222222222222", region: us-east-1, protected: true}
 sources:
-  storage:  {keys: [S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, S3_BUCKET], rotate: {with: aws-access-key, every: 30d, user: "artifacts-${env}"}}
+  storage:  {keys: [S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY, S3_BUCKET], rotate: {aws-access-key: {user: "artifacts-${env}"}, every: 30d}}
   platform: {keys: [GH_TOKEN]}
 buckets:
   api-secrets: {originals: [storage]}
 consumers:
   api: {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
-  ci:  {bucket: api-secrets, github: {repository: example/app, environment: "${env}", token: GH_TOKEN}}
+  ci:  {bucket: api-secrets, github: {repository: example/app, environment: "${env}", sign_in: {token: GH_TOKEN}}}
 `
 
 // userKeys returns the access keys of the user, oldest first.

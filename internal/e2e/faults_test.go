@@ -207,7 +207,7 @@ func TestAPersonsDeployInTheMiddleOfARolloutIsKeptAndRolledOn(t *testing.T) {
 
 func TestTwoRotationsOfTwoSourcesAtOnceBothComeToTheirEnd(t *testing.T) {
 	t.Parallel()
-	s := openConverged(t, strings.Replace(service, "keys: [VENDOR_KEY, VENDOR_ID]", "keys: [VENDOR_KEY, VENDOR_ID], rotate: {with: random, key: VENDOR_KEY, every: 60d}", 1))
+	s := openConverged(t, strings.Replace(service, "keys: [VENDOR_KEY, VENDOR_ID]", "keys: [VENDOR_KEY, VENDOR_ID], rotate: {random: {key: VENDOR_KEY}, every: 60d}", 1))
 	before := map[string]string{}
 	for _, source := range []string{"vendor", "session"} {
 		before[source], _ = s.currentVersion(source)

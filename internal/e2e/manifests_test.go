@@ -8,7 +8,7 @@ environments:
   production: {account: "222222222222", region: us-east-1, protected: true}
 sources:
   vendor:  {keys: [VENDOR_KEY, VENDOR_ID]}
-  session: {keys: [SESSION_KEY], rotate: {with: random, every: 30d}}
+  session: {keys: [SESSION_KEY], rotate: {random: {}, every: 30d}}
 buckets:
   api-secrets: {originals: [vendor, session]}
 consumers:
@@ -20,7 +20,7 @@ environments:
   production: {account: "222222222222", region: us-east-1, protected: true}
 sources:
   vendor:   {keys: [VENDOR_KEY, VENDOR_ID]}
-  session:  {keys: [SESSION_KEY], rotate: {with: random, every: 30d}}
+  session:  {keys: [SESSION_KEY], rotate: {random: {}, every: 30d}}
   platform: {keys: [GH_TOKEN, VERCEL_TOKEN]}
 mappings:
   ci:       {VENDOR_KEY: CI_VENDOR_KEY, VENDOR_ID: CI_VENDOR_ID}
@@ -31,15 +31,15 @@ buckets:
   dashboard-secrets: {mappings: [frontend]}
 consumers:
   api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
-  ci:        {bucket: ci-secrets, github: {repository: example/app, environment: "${env}", token: GH_TOKEN}}
-  dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, token: VERCEL_TOKEN, targets: {production: [production]}}}
+  ci:        {bucket: ci-secrets, github: {repository: example/app, environment: "${env}", sign_in: {token: GH_TOKEN}}}
+  dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, sign_in: {token: VERCEL_TOKEN}, targets: {production: [production]}}}
 `
 	// a secret that its sender and its verifier share.
 	symmetric = `
 environments:
   production: {account: "222222222222", region: us-east-1, protected: true}
 sources:
-  handshake: {keys: [HANDSHAKE, HANDSHAKE_ALSO], rotate: {with: random, every: 30d, also: HANDSHAKE_ALSO}}
+  handshake: {keys: [HANDSHAKE, HANDSHAKE_ALSO], rotate: {random: {also: HANDSHAKE_ALSO}, every: 30d}}
 mappings:
   sender: {HANDSHAKE: HANDSHAKE}
 buckets:
@@ -56,7 +56,7 @@ environments:
   production: {account: "222222222222", region: us-east-1, protected: true}
 sources:
   vendor:   {keys: [VENDOR_KEY, VENDOR_ID]}
-  session:  {keys: [SESSION_KEY], rotate: {with: random, every: 30d}}
+  session:  {keys: [SESSION_KEY], rotate: {random: {}, every: 30d}}
   platform: {keys: [GH_TOKEN]}
 mappings:
   ci: {VENDOR_KEY: CI_VENDOR_KEY}
@@ -65,6 +65,6 @@ buckets:
   ci-secrets:  {mappings: [ci]}
 consumers:
   api: {bucket: api-secrets, ecs: {cluster: "main-${env}", service: api, container: app}}
-  ci:  {bucket: ci-secrets, github: {repository: example/app, environment: "${env}", token: GH_TOKEN}}
+  ci:  {bucket: ci-secrets, github: {repository: example/app, environment: "${env}", sign_in: {token: GH_TOKEN}}}
 `
 )

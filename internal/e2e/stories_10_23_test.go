@@ -236,7 +236,7 @@ func TestStory19TheEventNeverComes(t *testing.T) {
 // An encryption key was rotated like an API key, and stored data became unreadable.
 func TestStory22AnEncryptionKeyIsNeverRotated(t *testing.T) {
 	t.Parallel()
-	s := openConverged(t, strings.Replace(service, "VENDOR_ID]}", "VENDOR_ID], rotate: {with: never}}", 1))
+	s := openConverged(t, strings.Replace(service, "VENDOR_ID]}", "VENDOR_ID], rotate: never}", 1))
 	before, values := s.currentVersion("vendor")
 	writes := len(s.listWrites())
 	_, err := s.Secrets().RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(s.declaredSource("vendor").Secret)})

@@ -175,7 +175,7 @@ func (t *troupe) listKeys() (all []string) {
 	if err != nil {
 		return nil
 	}
-	for _, key := range t.source.Keys {
+	for _, key := range t.source.KeyNames() {
 		if len(listHolders(env, key)) > 0 && (len(all) == 0 || t.config.Thorough) {
 			all = append(all, key)
 		}

@@ -21,7 +21,7 @@ func listNotes(declared, env *manifest.Environment, sources []manifest.Source) [
 		}
 	}
 	for _, s := range sources {
-		if s.Rotate.Also != "" {
+		if s.Symmetric() != "" {
 			all = append(all, describeVerifiers(env, s))
 		}
 	}
@@ -31,7 +31,7 @@ func listNotes(declared, env *manifest.Environment, sources []manifest.Source) [
 func listNamed(sources []manifest.Source, with string) string {
 	var names []string
 	for _, s := range sources {
-		if s.Rotate.With == with && s.Rotate.Also == "" {
+		if s.Rotate.Kind() == with && s.Symmetric() == "" {
 			names = append(names, s.Name)
 		}
 	}
@@ -64,16 +64,16 @@ func describeVerifiers(env *manifest.Environment, s manifest.Source) string {
 			names[e.Key] = true
 		}
 		switch {
-		case names[s.Rotate.Also] && (c.ECS != nil || c.ECSFamily != nil):
+		case names[s.Symmetric()] && (c.ECS != nil || c.ECSFamily != nil):
 			verify = append(verify, c.Name)
 		case slices.ContainsFunc(s.Writes(), func(key string) bool { return names[key] }):
 			send = append(send, c.Name)
 		}
 	}
 	if len(verify) == 0 {
-		return fmt.Sprintf("%s: nobody reads %s, so whoever reads %s is taken to verify with that alone", s.Name, s.Rotate.Also, s.Rotate.Key)
+		return fmt.Sprintf("%s: nobody reads %s, so whoever reads %s is taken to verify with that alone", s.Name, s.Symmetric(), s.Random().Key)
 	}
-	text := fmt.Sprintf("%s: who reads %s is taken to verify (%s)", s.Name, s.Rotate.Also, joinNames(verify))
+	text := fmt.Sprintf("%s: who reads %s is taken to verify (%s)", s.Name, s.Symmetric(), joinNames(verify))
 	if len(send) > 0 {
 		text += fmt.Sprintf("; the others are taken to send only (%s), and one of them that verifies must read both", joinNames(send))
 	}
@@ -89,8 +89,8 @@ func listLeftOut(env *manifest.Environment) (all []string) {
 		switch {
 		case c.Leaving:
 			all = append(all, c.Name+" is leaving, and was left out: while it is there, whatever it still reads is not retired")
-		case c.Drain > 0 && c.Kind() == "drain":
-			all = append(all, fmt.Sprintf("%s: nobody sees what these readers do; they are given %s", c.Name, c.Drain))
+		case c.Reader != nil:
+			all = append(all, fmt.Sprintf("%s: nobody sees what these readers do; they are given %s", c.Name, c.Drain()))
 		case c.Vercel != nil && !slices.Contains(c.Vercel.Targets[env.Name], "production"):
 			all = append(all, c.Name+": nobody waits for previews and development at Vercel; they read what is current when they start")
 		}

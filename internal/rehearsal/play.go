@@ -99,7 +99,7 @@ func (p *play) changeSource() {
 }
 
 func (p *play) chooseChange() string {
-	switch p.source.Rotate.With {
+	switch p.source.Rotate.Kind() {
 	case manifest.Manual:
 		return "put " + p.source.Name
 	case manifest.Managed:

@@ -119,11 +119,11 @@ func (c Config) tellInOrder(all []Source, done []chan struct{}, errs []error) (e
 
 // rehearseSource rehearses one.
 func (c Config) rehearseSource(ctx context.Context, s manifest.Source) (Source, error) {
-	told := Source{Name: s.Name, Rotator: s.Rotate.With, AtOnce: atOnce(s), Acts: []Act{}}
+	told := Source{Name: s.Name, Rotator: s.Rotate.Kind(), AtOnce: atOnce(s), Acts: []Act{}}
 	if s.Rotate.Every > 0 {
 		told.Every = s.Rotate.Every.String()
 	}
-	if s.Rotate.With == manifest.Never {
+	if s.Rotate.Kind() == manifest.Never {
 		told.Skipped = "it is never replaced: that would destroy data"
 		return told, nil
 	}
@@ -137,7 +137,7 @@ func (c Config) rehearseSource(ctx context.Context, s manifest.Source) (Source, 
 	return told, nil
 }
 
-func atOnce(s manifest.Source) bool { return s.AtOnce() || s.Rotate.With == manifest.Managed }
+func atOnce(s manifest.Source) bool { return s.AtOnce() || s.Rotate.Kind() == manifest.Managed }
 
 // newScenario opens the worlds in which sources are rehearsed.
 func (c Config) newScenario() simulation.Scenario {

@@ -129,7 +129,7 @@ buckets:
 consumers:
   api: {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
   worker: {bucket: api-secrets, ecs: {cluster: main, service: worker, container: app}}
-  ci: {bucket: ci-secrets, github: {repository: example/app, token: GH_TOKEN}}
+  ci: {bucket: ci-secrets, github: {repository: example/app, sign_in: {token: GH_TOKEN}}}
   partner: {bucket: ci-secrets, drain: %s}
 `
 

@@ -41,9 +41,9 @@ func describeRule(name string) string {
 // findAdvice returns what in the manifest is likely to make the rotation of a source end badly; "" where nothing there
 // explains it.
 func findAdvice(env *manifest.Environment, s manifest.Source, told []Act) string {
-	if s.Rotate.Also != "" && s.Rotate.Pair == "" && len(listReaders(env, s.Rotate.Also)) == 0 {
+	if s.Symmetric() != "" && s.Random().Pair == "" && len(listReaders(env, s.Symmetric())) == 0 {
 		return fmt.Sprintf("nobody reads %s: give it to everybody who verifies %s, so that they accept the next key before anybody sends it",
-			s.Rotate.Also, s.Rotate.Key)
+			s.Symmetric(), s.Random().Key)
 	}
 	if overlap := s.Overlap(); overlap > 0 {
 		return fmt.Sprintf("the vendor ends the old one by itself after %s: whoever reads it must have followed by then", Span(overlap))
@@ -67,15 +67,15 @@ func listReaders(env *manifest.Environment, key string) (names []string) {
 // isSlow reports whether a source's old credential lives on when the next rotation is due: that one is refused.
 func isSlow(s manifest.Source, told []Act) bool {
 	every := s.Rotate.Every.Std()
-	return every > 0 && s.Rotate.With != manifest.Manual && len(told) > 0 && told[0].Name == Undisturbed && time.Duration(told[0].Dead) >= every
+	return every > 0 && s.Rotate.Kind() != manifest.Manual && len(told) > 0 && told[0].Name == Undisturbed && time.Duration(told[0].Dead) >= every
 }
 
 // findSlowest returns the consumer of a source that drains for the longest, and for how long.
 func findSlowest(env *manifest.Environment, s manifest.Source) (name string, drain time.Duration) {
-	for _, key := range s.Keys {
+	for _, key := range s.KeyNames() {
 		for _, reader := range listReaders(env, key) {
 			c, _ := env.Consumer(reader)
-			if d := c.Drain.Std(); d > drain {
+			if d := c.Drain().Std(); d > drain {
 				name, drain = c.Name, d
 			}
 		}

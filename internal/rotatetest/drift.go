@@ -15,7 +15,7 @@ func testIdentities(t *testing.T, start func(*testing.T) *source) {
 	r := s.openJob().Rotator.(rotate.Identified) //nolint:forcetypeassert // the case is for those
 	junk := func(text string) rotate.Values {
 		v := rotate.Values{}
-		for _, key := range s.Source.Keys {
+		for _, key := range s.Source.KeyNames() {
 			v[key] = secret.New(text)
 		}
 		return v

@@ -197,7 +197,7 @@ func (s *source) makePlan() plan.Plan {
 	h := s.readHistory()
 	return plan.Make(plan.State{
 		Mode: manifest.Retire, Now: h.Changed.Add(plan.Quiet),
-		Sources: []plan.Source{{Name: s.Source.Name, With: cmp.Or(s.Source.Rotate.With, manifest.Random), History: h}},
+		Sources: []plan.Source{{Name: s.Source.Name, With: cmp.Or(s.Source.Rotate.Kind(), manifest.Random), History: h}},
 	})
 }
 

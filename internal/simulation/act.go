@@ -101,11 +101,11 @@ func rotationStep(which ...string) func(w *World, args []string) error {
 // symmetric secret is the one through which a new value enters.
 func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 	values := w.readSource(s)
-	maps.DeleteFunc(values, func(key string, _ secret.Value) bool { return !slices.Contains(s.Keys, key) })
-	for _, key := range s.Keys {
+	maps.DeleteFunc(values, func(key string, _ secret.Value) bool { return !slices.Contains(s.KeyNames(), key) })
+	for _, key := range s.KeyNames() {
 		switch {
-		case w.databases[s.Name].holdsKey(key), s.Rotate.With == manifest.AWSAccessKey && slices.Contains(s.Writes(), key):
-		case s.Rotate.Also != "" && key != s.Rotate.Also:
+		case w.databases[s.Name].holdsKey(key), s.Rotate.Kind() == manifest.AWSAccessKey && slices.Contains(s.Writes(), key):
+		case s.Symmetric() != "" && key != s.Symmetric():
 		case w.toSinks(key):
 			w.reissueToken(key, values)
 		default:
@@ -118,7 +118,7 @@ func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 	if db := w.databases[s.Name]; db != nil {
 		maps.Copy(values, db.makeLogin())
 	}
-	if s.Rotate.With == manifest.AWSAccessKey {
+	if s.Rotate.Kind() == manifest.AWSAccessKey {
 		w.accessKey(s, values)
 	}
 	return values
@@ -144,8 +144,8 @@ func (w *World) isAccepted(s manifest.Source, text secret.Value) bool {
 	if db := w.databases[s.Name]; db != nil && !db.acceptsLogin(values) {
 		return false
 	}
-	return len(values) > 0 && !slices.ContainsFunc(s.Keys, func(key string) bool {
-		anybody := s.Rotate.With == manifest.Random && w.databases[s.Name] == nil // nobody refuses such a value
+	return len(values) > 0 && !slices.ContainsFunc(s.KeyNames(), func(key string) bool {
+		anybody := s.Rotate.Kind() == manifest.Random && w.databases[s.Name] == nil // nobody refuses such a value
 		return !anybody && !w.Targets.WouldAccept(stage.Target(w.Env, key), secret.Reveal(values[key]))
 	})
 }

@@ -76,7 +76,7 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 		return all
 	}
 	debt := oldDebt
-	if s.Rotate.With == manifest.Manual {
+	if s.Rotate.Kind() == manifest.Manual {
 		debt = max(debt, s.Rotate.Every.Std()+time.Minute)
 	}
 	if min(w.Clock.Now().Sub(w.since[v.ID]), changed) > debt {

@@ -58,7 +58,7 @@ func (w *World) checkForeign(c sim.Call) {
 	if c.Account != "" && c.Account != w.Env.Account {
 		w.noteViolation("S8 %s %s in account %s", c.Service, c.Operation, c.Account)
 	}
-	if s, is := w.Env.SourceBySecret(c.Resource); is && c.Service == "secretsmanager" && s.Rotate.With == manifest.Managed {
+	if s, is := w.Env.SourceBySecret(c.Resource); is && c.Service == "secretsmanager" && s.Rotate.Kind() == manifest.Managed {
 		w.noteViolation("S8 %s of %s, which AWS rotates itself", c.Operation, s.Name)
 	}
 }

@@ -36,14 +36,14 @@ type database struct {
 func (w *World) openDatabases() map[string]*database {
 	all := map[string]*database{}
 	for _, s := range w.Env.Sources {
-		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.With) && (w.fleet == nil || s.Name != "db") {
+		if !slices.Contains([]string{manifest.Postgres, manifest.MySQL}, s.Rotate.Kind()) && (w.fleet == nil || s.Name != "db") {
 			continue
 		}
-		d := &database{w: w, source: s, key: s.Keys[0], passwords: map[string]string{}, installed: map[string]time.Time{}, spared: map[string]bool{}, taken: map[string]time.Time{}}
-		if f := s.Rotate.Fields; f != nil {
+		d := &database{w: w, source: s, key: s.KeyNames()[0], passwords: map[string]string{}, installed: map[string]time.Time{}, spared: map[string]bool{}, taken: map[string]time.Time{}}
+		if f := s.Database().Fields; f != nil {
 			d.key = f.Password
-		} else if s.Rotate.URL != "" {
-			d.key = s.Rotate.URL
+		} else if urls := s.Database().URL; len(urls) > 0 {
+			d.key = urls[0]
 		}
 		all[s.Name] = d
 	}
@@ -60,14 +60,18 @@ func (d *database) makeLogin() (login rotate.Values) {
 
 // holdsKey reports whether a key of the source is of its login. No database has any.
 func (d *database) holdsKey(key string) bool {
-	return d != nil && (key == d.key || d.source.Rotate.Fields != nil && key == d.source.Rotate.Fields.Username)
+	return d != nil && (key == d.key || slices.Contains(d.source.Database().URL, key) ||
+		d.source.Database().Fields != nil && key == d.source.Database().Fields.Username)
 }
 
 // loginOf returns the keys of the source that hold a user's login: its connection URL, or its parts where the manifest
 // names fields.
 func (d *database) loginOf(user, password string) rotate.Values {
 	login := rotate.Values{d.key: secret.New(d.textOf(user, password))}
-	if f := d.source.Rotate.Fields; f != nil {
+	for _, key := range d.source.Database().URL {
+		login[key] = login[d.key]
+	}
+	if f := d.source.Database().Fields; f != nil {
 		login[f.Username] = secret.New(user)
 	}
 	return login
@@ -77,18 +81,18 @@ func (d *database) loginOf(user, password string) rotate.Values {
 // "user:password".
 func (d *database) textOf(user, password string) string {
 	switch {
-	case d.source.Rotate.Fields != nil:
+	case d.source.Database().Fields != nil:
 		return password
-	case d.source.Rotate.URL != "":
+	case len(d.source.Database().URL) > 0:
 		login := url.UserPassword(user, password).String()
-		return d.source.Rotate.With + "://" + login + "@" + d.source.Name + ".example.com/app"
+		return d.source.Rotate.Kind() + "://" + login + "@" + d.source.Name + ".example.com/app"
 	}
 	return user + ":" + password
 }
 
 // userOf returns the user whose login a version holds.
 func (d *database) userOf(v rotate.Values) string {
-	if f := d.source.Rotate.Fields; f != nil {
+	if f := d.source.Database().Fields; f != nil {
 		return secret.Reveal(v[f.Username])
 	}
 	_, text, whole := strings.Cut(secret.Reveal(v[d.key]), "://")
@@ -295,10 +299,10 @@ func (r users) checkRetiring(owed rotate.Values, vetoes []string) {
 // passwordOf returns the password in the values that Create wrote.
 func (r users) passwordOf(v rotate.Values) string {
 	text := secret.Reveal(v[r.key])
-	if r.source.Rotate.Fields != nil {
+	if r.source.Database().Fields != nil {
 		return text
 	}
-	if u, err := url.Parse(text); r.source.Rotate.URL != "" && err == nil {
+	if u, err := url.Parse(text); len(r.source.Database().URL) > 0 && err == nil {
 		password, _ := u.User.Password()
 		return password
 	}

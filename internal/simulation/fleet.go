@@ -45,8 +45,8 @@ type member struct {
 func (w *World) openFleet(env *manifest.Environment) error {
 	w.fleet = map[string]*member{}
 	for i, s := range env.Sources { // its login is a database's, and behaves like PostgreSQL's where the manifest names none
-		if s.Name == "db" && s.Rotate.With == manifest.Random {
-			env.Sources[i].Rotate.With = manifest.Postgres
+		if s.Name == "db" && s.Rotate.Kind() == manifest.Random {
+			env.Sources[i].Rotate = manifest.Rotate{Every: s.Rotate.Every, Postgres: &manifest.RotatePostgres{}}
 		}
 	}
 	w.Stage = &stage.Stage{World: standin.New(standin.Config{Start: time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)}), Env: env, Values: map[string]map[string]string{}}

@@ -38,7 +38,7 @@ type harm struct {
 
 // passesToDie returns the number of passes until what is older is dead: a symmetric secret moves twice before.
 func (h *harm) passesToDie() int {
-	if h.source.Rotate.Also != "" {
+	if h.source.Symmetric() != "" {
 		return 5
 	}
 	return 2
@@ -49,8 +49,8 @@ func (w *World) noteAnnounced(s manifest.Source, e operate.Emergency) *harm {
 	foreseen, values := operate.Foresee(w.Env, e, w.last), w.readSource(s)
 	told := &harm{source: s, from: e.Current.ID, announced: w.Clock.Now(), atOnce: append(foreseen.Dead, foreseen.Stopped)}
 	told.noteVersion(e.Version(), e.Until)
-	moving := s.Rotate.Also != "" && !values[s.Rotate.Also].Equal(values[s.Rotate.Key])
-	told.early = foreseen.AtOnce || len(foreseen.Dead) > 0 || s.Rotate.Also != "" && len(e.History.Owed()) > 0 || moving
+	moving := s.Symmetric() != "" && !values[s.Symmetric()].Equal(values[s.Random().Key])
+	told.early = foreseen.AtOnce || len(foreseen.Dead) > 0 || s.Symmetric() != "" && len(e.History.Owed()) > 0 || moving
 	w.harms = append(w.harms, told)
 	return told
 }
@@ -136,7 +136,7 @@ func (w *World) isDisturbed(target string) bool {
 	now := w.Clock.Now()
 	return slices.ContainsFunc(w.harms, func(h *harm) bool {
 		late := !h.until.IsZero() && !now.Before(h.until)
-		return h.mayBreak() && (late || h.early) && w.databases[h.source.Name] == nil && slices.ContainsFunc(h.source.Keys, func(key string) bool {
+		return h.mayBreak() && (late || h.early) && w.databases[h.source.Name] == nil && slices.ContainsFunc(h.source.KeyNames(), func(key string) bool {
 			return stage.Target(w.Env, key) == target
 		})
 	})

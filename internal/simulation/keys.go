@@ -20,7 +20,7 @@ import (
 // leave that for later.
 func ownKey(w *World, args []string) error {
 	s, err := w.findSource(args)
-	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
+	if err != nil || s.Rotate.Kind() != manifest.AWSAccessKey {
 		return errNotNow
 	}
 	defer w.openForOthers()()
@@ -39,7 +39,7 @@ func ownKey(w *World, args []string) error {
 // newKey makes an access key and puts it, as a person does, if the user has a slot for it.
 func newKey(w *World, args []string) error {
 	s, err := w.findSource(args)
-	if err != nil || s.Rotate.With != manifest.AWSAccessKey {
+	if err != nil || s.Rotate.Kind() != manifest.AWSAccessKey {
 		return errNotNow
 	}
 	w.Advance(time.Second)
@@ -78,7 +78,7 @@ func dropKeys(w *World, args []string) error {
 
 // tidyKeys deletes the access keys that are in no version and nobody's own, as a person does.
 func (w *World) tidyKeys(s manifest.Source) error {
-	if s.Rotate.With != manifest.AWSAccessKey {
+	if s.Rotate.Kind() != manifest.AWSAccessKey {
 		return nil
 	}
 	defer w.openForOthers()()
@@ -100,7 +100,7 @@ func (w *World) checkDyingKey(k iam.Key) {
 		w.noteViolation("S14 an access key is ended that is a person's own")
 	}
 	for _, s := range w.Env.Sources {
-		if stage.User(w.Env, s) != k.User || s.Rotate.With != manifest.AWSAccessKey || w.now.open {
+		if stage.User(w.Env, s) != k.User || s.Rotate.Kind() != manifest.AWSAccessKey || w.now.open {
 			continue
 		}
 		id, _ := s.AccessKey()
@@ -131,7 +131,7 @@ func (w *World) keysRemembered() {
 	for _, s := range w.Env.Sources {
 		versions := w.peekAt(s.Secret)
 		seen, _ := findLabelled(versions, history.Seen)
-		if _, rotating := findLabelled(versions, history.AWSPending); rotating || s.Rotate.With != manifest.AWSAccessKey {
+		if _, rotating := findLabelled(versions, history.AWSPending); rotating || s.Rotate.Kind() != manifest.AWSAccessKey {
 			continue
 		}
 		for _, k := range w.IAM.Keys(stage.User(w.Env, s)) {
@@ -150,7 +150,7 @@ func (w *World) keysRemembered() {
 // keysAlone checks that AWS accepts the current access key, no other of rotary's, and everybody's own.
 func (w *World) keysAlone() {
 	for _, s := range w.Env.Sources {
-		if s.Rotate.With != manifest.AWSAccessKey {
+		if s.Rotate.Kind() != manifest.AWSAccessKey {
 			continue
 		}
 		id, _ := s.AccessKey()

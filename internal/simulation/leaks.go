@@ -62,7 +62,7 @@ func (w *World) checkSilent() {
 func (w *World) own() *leak.Search {
 	s := &leak.Search{}
 	for _, source := range w.Env.Sources {
-		if source.Rotate.With != manifest.Random || w.fleet != nil {
+		if source.Rotate.Kind() != manifest.Random || w.fleet != nil {
 			continue // those values are canaries
 		}
 		for _, v := range w.peekAt(source.Secret) {

@@ -22,8 +22,8 @@ var manifests = map[string]string{
 	"keys":        keys,
 	"fleet":       fleet,
 	"everything":  everything,
-	"clones":      strings.NewReplacer("{with: random, every: 30d}}", "{with: mysql, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
-	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL], rotate: {with: manual}}").Replace(fleet),
+	"clones":      strings.NewReplacer("{with: random, every: 30d}}", "{with: mysql, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
+	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
 }
 
 // resolveManifest returns an environment of the manifest of this name.
@@ -70,10 +70,10 @@ environments:
   production: {account: "222222222222", region: us-east-1}
   staging:    {account: "111111111111", region: us-east-1}
 sources:
-  db:       {keys: [DB_URL], rotate: {with: postgres, every: 30d, url: DB_URL, admin: admin}}
-  admin:    {keys: [ADMIN_URL], rotate: {with: manual}}
-  vendor:   {keys: [VENDOR_KEY, VENDOR_ID], rotate: {with: manual}}
-  platform: {keys: [GH_TOKEN, VERCEL_TOKEN], rotate: {with: manual}}
+  db:       {keys: [DB_URL], rotate: {postgres: {url: DB_URL, admin: admin}, every: 30d}}
+  admin:    {keys: [ADMIN_URL]}
+  vendor:   {keys: [VENDOR_KEY, VENDOR_ID]}
+  platform: {keys: [GH_TOKEN, VERCEL_TOKEN]}
 mappings:
   ci:       {DB_URL: CI_DB_URL, VENDOR_KEY: CI_VENDOR_KEY}
   frontend: {DB_URL: WEB_DB_URL, VENDOR_ID: WEB_VENDOR_ID}
@@ -83,8 +83,8 @@ buckets:
   dashboard-secrets: {mappings: [frontend]}
 consumers:
   api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
-  ci:        {bucket: ci-secrets, github: {repository: example/app, environment: "${env}", token: GH_TOKEN}}
-  dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, token: VERCEL_TOKEN, targets: {production: [production], staging: [preview]}}}
+  ci:        {bucket: ci-secrets, github: {repository: example/app, environment: "${env}", sign_in: {token: GH_TOKEN}}}
+  dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, sign_in: {token: VERCEL_TOKEN}, targets: {production: [production], staging: [preview]}}}
 `
 
 // halves is a manifest with a key pair: one service signs, one verifies, and one does both and has all four keys.
@@ -92,7 +92,7 @@ const halves = `
 environments:
   production: {account: "222222222222", region: us-east-1}
 sources:
-  signing: {keys: [SIGN, SIGN_NEXT, VERIFY, VERIFY_ALSO], rotate: {with: random, every: 30d, pair: ed25519, key: SIGN, next: SIGN_NEXT, public: VERIFY, also: VERIFY_ALSO}}
+  signing: {keys: [SIGN, SIGN_NEXT, VERIFY, VERIFY_ALSO], rotate: {random: {pair: ed25519, key: SIGN, next: SIGN_NEXT, public: VERIFY, also: VERIFY_ALSO}, every: 30d}}
 mappings:
   signer:   {SIGN: SIGNING_KEY}
   verifier: {VERIFY: VERIFYING_KEY, VERIFY_ALSO: VERIFYING_KEY_TOO}
@@ -112,7 +112,7 @@ environments:
   production: {account: "222222222222", region: us-east-1}
   staging:    {account: "111111111111", region: us-east-1}
 sources:
-  handshake: {keys: [HANDSHAKE, HANDSHAKE_ALSO], rotate: {with: random, every: 7d, also: HANDSHAKE_ALSO}}
+  handshake: {keys: [HANDSHAKE, HANDSHAKE_ALSO], rotate: {random: {also: HANDSHAKE_ALSO}, every: 7d}}
 mappings:
   worker: {HANDSHAKE: WORKER_HANDSHAKE, HANDSHAKE_ALSO: WORKER_HANDSHAKE_ALSO}
   sender: {HANDSHAKE: SENT}
@@ -131,7 +131,7 @@ const fleet = `
 environments:
   production: {account: "222222222222", region: us-east-1}
 sources:
-  db: {keys: [DB_URL], rotate: {with: random, every: 30d}}
+  db: {keys: [DB_URL], rotate: {random: {}, every: 30d}}
 mappings:
   worker: {DB_URL: WORKER_DB_URL}
 buckets:
@@ -148,7 +148,7 @@ const keys = `
 environments:
   production: {account: "222222222222", region: us-east-1}
 sources:
-  storage: {keys: [ACCESS_KEY_ID, SECRET_ACCESS_KEY, S3_BUCKET], rotate: {with: aws-access-key, every: 30d, user: "artifacts-${env}"}}
+  storage: {keys: [ACCESS_KEY_ID, SECRET_ACCESS_KEY, S3_BUCKET], rotate: {aws-access-key: {user: "artifacts-${env}"}, every: 30d}}
 mappings:
   worker: {ACCESS_KEY_ID: S3_ID, SECRET_ACCESS_KEY: S3_SECRET}
 buckets:
@@ -165,16 +165,16 @@ const everything = `
 environments:
   production: {account: "222222222222", region: us-east-1}
 sources:
-  db:        {keys: [DB_URL], rotate: {with: postgres, every: 30d, url: DB_URL, admin: admin}}
-  admin:     {keys: [ADMIN_URL], rotate: {with: manual}}
-  handshake: {keys: [HANDSHAKE, HANDSHAKE_ALSO], rotate: {with: random, every: 30d, also: HANDSHAKE_ALSO}}
-  session:   {keys: [SESSION_KEY], rotate: {with: random, every: 30d}}
-  storage:   {keys: [ACCESS_KEY_ID, SECRET_ACCESS_KEY], rotate: {with: aws-access-key, every: 30d, user: artifacts}}
-  token:     {keys: [API_TOKEN], rotate: {with: http, every: 30d, http: {
+  db:        {keys: [DB_URL], rotate: {postgres: {url: DB_URL, admin: admin}, every: 30d}}
+  admin:     {keys: [ADMIN_URL]}
+  handshake: {keys: [HANDSHAKE, HANDSHAKE_ALSO], rotate: {random: {also: HANDSHAKE_ALSO}, every: 30d}}
+  session:   {keys: [SESSION_KEY], rotate: {random: {}, every: 30d}}
+  storage:   {keys: [ACCESS_KEY_ID, SECRET_ACCESS_KEY], rotate: {aws-access-key: {user: artifacts}, every: 30d}}
+  token:     {keys: [API_TOKEN], rotate: {http: {calls: {
                 create: {url: "https://api.example.com/tokens", set: {API_TOKEN: $.token}},
                 test: {url: "https://api.example.com/me", headers: {Authorization: "Bearer {{API_TOKEN}}"}},
-                revoke: {url: "https://api.example.com/tokens/{{owed.API_TOKEN}}"}}}}
-  theirs:    {keys: [THEIR_PASSWORD], rotate: {with: managed}}
+                revoke: {url: "https://api.example.com/tokens/{{owed.API_TOKEN}}"}}}, every: 30d}}
+  theirs:    {keys: [THEIR_PASSWORD], rotate: managed}
 mappings:
   worker: {DB_URL: WORKER_DB_URL, HANDSHAKE: WORKER_HANDSHAKE, HANDSHAKE_ALSO: WORKER_HANDSHAKE_ALSO, API_TOKEN: WORKER_TOKEN}
 buckets:

@@ -162,9 +162,9 @@ func (w *World) tokenOf(args []string) (c manifest.Consumer, token string, err e
 	}
 	key := ""
 	if c.GitHub != nil {
-		key = c.GitHub.Token
+		key = c.GitHub.SignIn.Credential()
 	} else {
-		key = c.Vercel.Token
+		key = c.Vercel.SignIn.Token
 	}
 	s, _ := w.Env.SourceOf(key)
 	return c, secret.Reveal(w.readSource(s)[key]), nil

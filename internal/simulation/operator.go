@@ -64,12 +64,12 @@ func putThroughRotary(w *World, args []string) error {
 	}
 	w.Advance(time.Second)
 	given := w.makeValues(s)
-	if s.Rotate.Also != "" { // the new value enters through the second key, and is given as the first
-		next := s.Rotate.Also
-		if s.Rotate.Next != "" {
-			next = s.Rotate.Next
+	if s.Symmetric() != "" { // the new value enters through the second key, and is given as the first
+		next := s.Symmetric()
+		if s.Random().Next != "" {
+			next = s.Random().Next
 		}
-		given = rotate.Values{s.Rotate.Key: given[next]}
+		given = rotate.Values{s.Random().Key: given[next]}
 	}
 	return w.actAsOperator(func(o operate.Operator) error {
 		change, err := o.NewChange(w.ctx, s, given)

@@ -15,36 +15,36 @@ const motley = `
 environments:
   qa: {account: "333333333333", region: eu-west-1}
 sources:
-  app:     {keys: [APP_USER, APP_PASSWORD, APP_HOST], rotate: {with: mysql, every: 30d, admin: admin, fields: {username: APP_USER, password: APP_PASSWORD, host: APP_HOST}}}
-  report:  {keys: [REPORT_URL], rotate: {with: postgres, every: 30d, url: REPORT_URL, admin: admin}}
-  admin:   {keys: [ADMIN_URL], rotate: {with: manual}}
-  storage: {keys: [S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY], rotate: {with: aws-access-key, every: 30d, user: artifacts}}
-  gentle:  {keys: [GENTLE_KEY], rotate: {with: http, every: 30d, http: {
+  app:     {keys: [APP_USER, APP_PASSWORD, APP_HOST], rotate: {mysql: {admin: admin, fields: {username: APP_USER, password: APP_PASSWORD, host: APP_HOST}}, every: 30d}}
+  report:  {keys: [REPORT_URL], rotate: {postgres: {url: REPORT_URL, admin: admin}, every: 30d}}
+  admin:   {keys: [ADMIN_URL]}
+  storage: {keys: [S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY], rotate: {aws-access-key: {user: artifacts}, every: 30d}}
+  gentle:  {keys: [GENTLE_KEY], rotate: {http: {calls: {
               create: {url: "https://api.gentle.example/keys", headers: {Idempotency-Key: "{{version}}"}, set: {GENTLE_KEY: $.key}, repeatable: true},
               test: {url: "https://api.gentle.example/me", headers: {Authorization: "Bearer {{GENTLE_KEY}}"}},
-              revoke: {url: "https://api.gentle.example/keys/{{owed.GENTLE_KEY}}"}}}}
-  harsh:   {keys: [HARSH_KEY], rotate: {with: http, every: 30d, http: {
+              revoke: {url: "https://api.gentle.example/keys/{{owed.GENTLE_KEY}}"}}}, every: 30d}}
+  harsh:   {keys: [HARSH_KEY], rotate: {http: {calls: {
               create: {url: "https://api.harsh.example/roll", set: {HARSH_KEY: $.key}},
               test: {url: "https://api.harsh.example/me", headers: {Authorization: "Bearer {{HARSH_KEY}}"}},
-              overlap: none}}}
-  theirs:  {keys: [THEIR_PASSWORD], rotate: {with: managed}}
-  data:    {keys: [DATA_KEY], rotate: {with: never}}
-  own:     {keys: [OWN_KEY], rotate: {with: random, every: 30d}}
-  tokens:  {keys: [GH_TOKEN, VERCEL_TOKEN, HOOK_URL], rotate: {with: manual}}
+              overlap: none}}, every: 30d}}
+  theirs:  {keys: [THEIR_PASSWORD], rotate: managed}
+  data:    {keys: [DATA_KEY], rotate: never}
+  own:     {keys: [OWN_KEY], rotate: {random: {}, every: 30d}}
+  tokens:  {keys: [GH_TOKEN, VERCEL_TOKEN, HOOK_URL]}
 mappings:
   web: {REPORT_URL: WEB_REPORT_URL, OWN_KEY: WEB_OWN_KEY}
 buckets:
-  api-secrets:  {originals: [app, storage, gentle, harsh, theirs, data, own], computed: {REGION: "${region}"}}
+  api-secrets:  {originals: [app, storage, gentle, harsh, theirs, data, own], computed: [{REGION: "${region}"}]}
   job-secrets:  {originals: [report, theirs]}
   repo-secrets: {originals: [REPORT_URL, GENTLE_KEY]}
-  web-secrets:  {mappings: [web], computed: {BASE_URL: "https://qa.example.com"}}
+  web-secrets:  {mappings: [web], computed: [{BASE_URL: "https://qa.example.com"}]}
 consumers:
   api:     {bucket: api-secrets, ecs: {cluster: main, service: api, container: app, inject: bundle}}
   jobs:    {bucket: job-secrets, ecs_family: {cluster: main, family: jobs, container: app}}
-  ci:      {bucket: repo-secrets, github: {repository: example/one, environment: qa, token: GH_TOKEN}}
-  ci-two:  {bucket: repo-secrets, github: {repository: example/two, token: GH_TOKEN, drain: 1h}}
-  web:     {bucket: web-secrets, vercel: {project: web, token: VERCEL_TOKEN, deploy_hook: HOOK_URL, targets: {qa: [development, preview]}, exclude_from_preview: [BASE_URL]}}
-  laptops: {bucket: job-secrets, drain: 2h}
+  ci:      {bucket: repo-secrets, github: {repository: example/one, environment: qa, sign_in: {token: GH_TOKEN}}}
+  ci-two:  {bucket: repo-secrets, github: {repository: example/two, sign_in: {token: GH_TOKEN}, drain: 1h}}
+  web:     {bucket: web-secrets, vercel: {project: web, sign_in: {token: VERCEL_TOKEN}, deploy_hook: HOOK_URL, targets: {qa: [development, preview]}, exclude_from_preview: [BASE_URL]}}
+  laptops: {bucket: job-secrets, reader: {drain: 2h}}
 `
 
 func TestAnybodysManifestIsPlayed(t *testing.T) {
@@ -75,7 +75,7 @@ func TestAnybodysManifestIsPlayed(t *testing.T) {
 
 // change returns the action that gives a source another value.
 func change(s manifest.Source) string {
-	switch s.Rotate.With {
+	switch s.Rotate.Kind() {
 	case manifest.Manual:
 		return "put " + s.Name
 	case manifest.Managed:

@@ -9,7 +9,7 @@ import (
 // keyPair returns a key pair that a person makes, where a source holds one: the first in both places where it has two,
 // and any other in the second.
 func (w *World) keyPair(s manifest.Source, first bool) map[string]secret.Value {
-	if s.Rotate.Pair == "" {
+	if s.Random().Pair == "" {
 		return nil
 	}
 	private, public, err := stage.KeyPair(w.ctx)
@@ -17,11 +17,11 @@ func (w *World) keyPair(s manifest.Source, first bool) map[string]secret.Value {
 		w.noteViolation("make a key pair: %v", err)
 	}
 	values := map[string]secret.Value{}
-	if s.Rotate.Also == "" || first {
-		values[s.Rotate.Key], values[s.Rotate.Public] = secret.New(private), secret.New(public)
+	if s.Symmetric() == "" || first {
+		values[s.Random().Key], values[s.Random().Public] = secret.New(private), secret.New(public)
 	}
-	if s.Rotate.Also != "" {
-		values[s.Rotate.Next], values[s.Rotate.Also] = secret.New(private), secret.New(public)
+	if s.Symmetric() != "" {
+		values[s.Random().Next], values[s.Symmetric()] = secret.New(private), secret.New(public)
 	}
 	return values
 }

@@ -86,11 +86,11 @@ func (w *World) Settled() {
 // putWithoutKey puts a source without one of its keys, as a person does by mistake.
 func putWithoutKey(w *World, args []string) error {
 	s, err := w.findSource(args)
-	if err != nil || len(args) < 2 || !slices.Contains(s.Keys, args[1]) {
+	if err != nil || len(args) < 2 || !slices.Contains(s.KeyNames(), args[1]) {
 		return errNotNow
 	}
 	whole := w.readSource(s)
-	if s.Rotate.With == manifest.Manual {
+	if s.Rotate.Kind() == manifest.Manual {
 		whole = w.makeValues(s)
 	}
 	w.whole[s.Name] = whole

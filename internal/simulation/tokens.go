@@ -15,7 +15,7 @@ import (
 // toSinks reports whether rotary comes to a sink with what a key holds: a token, an App's key or id, a deploy hook.
 func (w *World) toSinks(key string) bool {
 	for _, c := range w.Env.Consumers {
-		if c.GitHub != nil && (c.GitHub.Token == key || c.GitHub.AppID == key) || c.Vercel != nil && (c.Vercel.Token == key || c.Vercel.DeployHook == key) {
+		if c.GitHub != nil && (c.GitHub.SignIn.Credential() == key || c.GitHub.SignIn.AppID == key) || c.Vercel != nil && (c.Vercel.SignIn.Token == key || c.Vercel.DeployHook == key) {
 			return true
 		}
 	}
@@ -39,12 +39,12 @@ func (w *World) issueToken(key string) string {
 	value := ""
 	for _, c := range w.Env.Consumers {
 		switch {
-		case c.GitHub != nil && c.GitHub.Token == key && c.GitHub.AppID != "" && value == "":
+		case c.GitHub != nil && c.GitHub.SignIn.Credential() == key && c.GitHub.SignIn.AppID != "" && value == "":
 			value = w.appKey(c)
-		case c.GitHub != nil && c.GitHub.Token == key && c.GitHub.AppID == "" && value == "":
+		case c.GitHub != nil && c.GitHub.SignIn.Credential() == key && c.GitHub.SignIn.AppID == "" && value == "":
 			value = w.makeCanary()
 			w.GitHub.AddToken(value, stage.Repositories(w.Env, key)...)
-		case c.Vercel != nil && c.Vercel.Token == key:
+		case c.Vercel != nil && c.Vercel.SignIn.Token == key:
 			if value == "" {
 				value = w.makeCanary()
 			}
@@ -61,9 +61,9 @@ func (w *World) appKey(c manifest.Consumer) string {
 		w.noteViolation("make an App's key: %v", err)
 		return ""
 	}
-	source, _ := w.Env.SourceOf(c.GitHub.AppID)
-	id, _ := strconv.ParseInt(secret.Reveal(w.readSource(source)[c.GitHub.AppID]), 10, 64)
-	w.GitHub.AddApp(id, &key.PublicKey, stage.Repositories(w.Env, c.GitHub.Token)...)
+	source, _ := w.Env.SourceOf(c.GitHub.SignIn.AppID)
+	id, _ := strconv.ParseInt(secret.Reveal(w.readSource(source)[c.GitHub.SignIn.AppID]), 10, 64)
+	w.GitHub.AddApp(id, &key.PublicKey, stage.Repositories(w.Env, c.GitHub.SignIn.Credential())...)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 

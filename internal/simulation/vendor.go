@@ -31,7 +31,7 @@ type vendor struct {
 func (w *World) openVendors() map[string]*vendor {
 	all := map[string]*vendor{}
 	for _, s := range w.Env.Sources {
-		if s.Rotate.With == manifest.HTTP {
+		if s.Rotate.Kind() == manifest.HTTP {
 			all[s.Name] = &vendor{w: w, source: s, made: map[string]rotate.Values{}}
 		}
 	}
@@ -40,7 +40,7 @@ func (w *World) openVendors() map[string]*vendor {
 
 // newRotator returns a rotator that acts like the one of pkg/rotate/httpapi as far as a schedule can tell: see its New.
 func (v *vendor) newRotator() rotate.Rotator {
-	if api := v.source.Rotate.HTTP; api.Find == nil && !api.Create.Repeatable {
+	if api := v.source.Rotate.HTTP.Calls; api.Find == nil && !api.Create.Repeatable {
 		return unrepeatable{v}
 	}
 	return v
@@ -167,7 +167,7 @@ func (v *vendor) acceptsValues(values rotate.Values) bool {
 
 // Retire only looks where the manifest describes no call that revokes.
 func (v *vendor) Retire(_ context.Context, e rotate.End) (rotate.Values, error) {
-	revokes := v.source.Rotate.HTTP.Revoke != nil
+	revokes := v.source.Rotate.HTTP.Calls.Revoke != nil
 	return nil, v.callVendor("revoke", revokes, func() error {
 		switch {
 		case !v.acceptsValues(e.Owed):

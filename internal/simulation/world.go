@@ -82,7 +82,7 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w.rotateFunction()
 	w.seedSources()
 	for _, s := range w.Env.Sources {
-		if s.Rotate.With != manifest.Managed {
+		if s.Rotate.Kind() != manifest.Managed {
 			w.region().SecretsManager.EnableRotation(s.Secret, w.region().Lambda.ARN(rotateLambda))
 		}
 	}
@@ -131,7 +131,7 @@ func (w *World) isExcused(target string) bool { return w.atOnce(target) || w.isD
 // atOnce reports whether a target ends the credential before as soon as it has another one.
 func (w *World) atOnce(target string) bool {
 	return w.Stage != nil && slices.ContainsFunc(w.Env.Sources, func(s manifest.Source) bool {
-		dies := s.AtOnce() || s.Rotate.With == manifest.Managed
+		dies := s.AtOnce() || s.Rotate.Kind() == manifest.Managed
 		return dies && slices.ContainsFunc(s.Writes(), func(key string) bool { return stage.Target(w.Env, key) == target })
 	})
 }
@@ -173,14 +173,14 @@ func (w *World) setCode() {
 // firstValues returns the values that sinks know already, and the second key of a symmetric secret.
 func (w *World) firstValues(s manifest.Source) map[string]secret.Value {
 	values := map[string]secret.Value{}
-	for _, key := range s.Keys {
+	for _, key := range s.KeyNames() {
 		if known, has := w.Values[""][key]; has {
 			values[key] = secret.New(known)
 		}
 	}
-	if also := s.Rotate.Also; also != "" {
-		values[s.Rotate.Key] = secret.New(w.makeCanary())
-		values[also] = values[s.Rotate.Key]
+	if also := s.Symmetric(); also != "" {
+		values[s.Random().Key] = secret.New(w.makeCanary())
+		values[also] = values[s.Random().Key]
 	}
 	maps.Copy(values, w.keyPair(s, true))
 	return values

@@ -22,16 +22,16 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 		app.Bundle, app.Lasts = c.ECSFamily.Variable, familyTaskTime
 	}
 	for _, s := range env.Sources {
-		if s.Rotate.Also == "" {
+		if s.Symmetric() == "" {
 			continue
 		}
-		first, belongs := s.Rotate.Key, (func(string, string) bool)(nil)
-		if s.Rotate.Pair != "" {
-			first, belongs = s.Rotate.Public, newVerifier()
+		first, belongs := s.Random().Key, (func(string, string) bool)(nil)
+		if s.Random().Pair != "" {
+			first, belongs = s.Random().Public, newVerifier()
 		}
-		also := bucketNames(env, c, s.Rotate.Also)
+		also := bucketNames(env, c, s.Symmetric())
 		if accepted := append(bucketNames(env, c, first), also...); len(also) > 0 || !hasVerifier(env, s) && len(accepted) > 0 {
-			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Rotate.Key), Env: accepted, Belongs: belongs})
+			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Random().Key), Env: accepted, Belongs: belongs})
 			app.Needs = append(app.Needs, accepted...)
 		}
 	}
@@ -41,7 +41,7 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 // hasVerifier reports whether a consumer on ECS reads the second key of a symmetric secret.
 func hasVerifier(env *manifest.Environment, s manifest.Source) bool {
 	return slices.ContainsFunc(env.Consumers, func(c manifest.Consumer) bool {
-		return (c.ECS != nil || c.ECSFamily != nil) && len(bucketNames(env, c, s.Rotate.Also)) > 0
+		return (c.ECS != nil || c.ECSFamily != nil) && len(bucketNames(env, c, s.Symmetric())) > 0
 	})
 }
 
@@ -71,11 +71,11 @@ func (s *Stage) Code(c manifest.Consumer) {
 func listPresented(env *manifest.Environment, c manifest.Consumer) []ecs.Presents {
 	var shown []ecs.Presents
 	for _, s := range env.Sources {
-		if s.Rotate.With == manifest.Random && s.Rotate.Also == "" {
+		if s.Rotate.Kind() == manifest.Random && s.Symmetric() == "" {
 			continue
 		}
-		for _, key := range s.Keys {
-			if key == s.Rotate.Also || key == s.Rotate.Public || key == s.Rotate.Next {
+		for _, key := range s.KeyNames() {
+			if key == s.Symmetric() || key == s.Random().Public || key == s.Random().Next {
 				continue
 			}
 			for _, name := range bucketNames(env, c, key) {
@@ -110,8 +110,8 @@ func symmetricTargets(file *manifest.File) ([]string, error) {
 			return nil, err
 		}
 		for _, s := range env.Sources {
-			if s.Rotate.Also != "" {
-				targets = append(targets, Target(env, s.Rotate.Key))
+			if s.Symmetric() != "" {
+				targets = append(targets, Target(env, s.Random().Key))
 			}
 		}
 	}

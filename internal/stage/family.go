@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
+	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -32,9 +33,7 @@ func (s *Stage) createFamily(ctx context.Context, c manifest.Consumer) error {
 		Family: &m.Family, Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: ecstypes.NetworkModeAwsvpc,
 		RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate},
 		ExecutionRoleArn:        aws.String("arn:aws:iam::" + s.Env.Account + ":role/" + m.Family + "-" + s.Env.Name + "-execution"),
-		ContainerDefinitions: []ecstypes.ContainerDefinition{{
-			Name: &m.Container, Image: aws.String(Image(c.Name) + s.tag), Essential: aws.Bool(true),
-		}},
+		ContainerDefinitions:    standin.ReferenceContainers(m.Task, Image(c.Name)+s.tag),
 	})
 	if err != nil {
 		return fmt.Errorf("register the first task definition of %s: %w", c.Name, err)

@@ -15,7 +15,7 @@ import (
 
 // User returns the IAM user whose access keys a source holds.
 func User(env *manifest.Environment, s manifest.Source) iam.User {
-	return iam.User{Account: env.Account, Name: s.Rotate.User}
+	return iam.User{Account: env.Account, Name: s.Rotate.AWSAccessKey.User}
 }
 
 // iamUsers makes the users whose access keys sources hold, and lets their services accept those that are Active.
@@ -23,10 +23,10 @@ func User(env *manifest.Environment, s manifest.Source) iam.User {
 func (s *Stage) iamUsers(ctx context.Context) error {
 	client := sdk.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
 	for _, source := range s.Env.Sources {
-		if source.Rotate.With != manifest.AWSAccessKey {
+		if source.Rotate.Kind() != manifest.AWSAccessKey {
 			continue
 		}
-		_, err := client.CreateUser(ctx, &sdk.CreateUserInput{UserName: aws.String(source.Rotate.User)})
+		_, err := client.CreateUser(ctx, &sdk.CreateUserInput{UserName: aws.String(source.Rotate.AWSAccessKey.User)})
 		if _, exists := errors.AsType[*types.EntityAlreadyExistsException](err); err != nil && !exists {
 			return fmt.Errorf("create the user of %s: %w", source.Name, err)
 		}
@@ -45,7 +45,7 @@ func (s *Stage) iamUsers(ctx context.Context) error {
 // keys hold then. A user has two at most.
 func (s *Stage) AccessKey(ctx context.Context, source manifest.Source) (map[string]string, error) {
 	client := sdk.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
-	out, err := client.CreateAccessKey(ctx, &sdk.CreateAccessKeyInput{UserName: aws.String(source.Rotate.User)})
+	out, err := client.CreateAccessKey(ctx, &sdk.CreateAccessKeyInput{UserName: aws.String(source.Rotate.AWSAccessKey.User)})
 	if err != nil {
 		return nil, fmt.Errorf("create an access key for %s: %w", source.Name, err)
 	}
@@ -56,5 +56,5 @@ func (s *Stage) AccessKey(ctx context.Context, source manifest.Source) (map[stri
 // Plain reports whether the value of a source's key is no secret: the id of an access key.
 func Plain(s manifest.Source, key string) bool {
 	id, _ := s.AccessKey()
-	return s.Rotate.With == manifest.AWSAccessKey && key == id
+	return s.Rotate.Kind() == manifest.AWSAccessKey && key == id
 }

@@ -15,7 +15,7 @@ import (
 const oneUser = `
 environments: {dev: {account: "111111111111", region: eu-west-1}}
 sources:
-  storage: {keys: [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, BUCKET], rotate: {with: aws-access-key, every: 30d, user: "artifacts-${env}"}}
+  storage: {keys: [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, BUCKET], rotate: {aws-access-key: {user: "artifacts-${env}"}, every: 30d}}
 buckets:
   api-secrets: {originals: [storage]}
 consumers:

@@ -20,20 +20,20 @@ import (
 
 // KeyPair makes a key pair of the quickest kind, whatever kind a source asks for.
 func KeyPair(ctx context.Context) (private, public string, err error) {
-	r := random.New(manifest.Source{Keys: []string{"K", "P"}, Rotate: manifest.Rotate{Pair: "ed25519", Key: "K", Public: "P"}})
+	r := random.New(manifest.Source{Keys: manifest.KeysOf("K", "P"), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Key: "K", Public: "P"}}})
 	made, err := r.Create(ctx, rotate.Start{})
 	return secret.Reveal(made["K"]), secret.Reveal(made["P"]), err
 }
 
 // firstKeyPair returns the first key pair of a source, in both places where it has two; nil for other sources.
 func firstKeyPair(ctx context.Context, s manifest.Source) (map[string]string, error) {
-	if s.Rotate.Pair == "" {
+	if s.Random().Pair == "" {
 		return nil, nil
 	}
 	private, public, err := KeyPair(ctx)
-	values := map[string]string{s.Rotate.Key: private, s.Rotate.Public: public}
-	if s.Rotate.Also != "" {
-		values[s.Rotate.Next], values[s.Rotate.Also] = private, public
+	values := map[string]string{s.Random().Key: private, s.Random().Public: public}
+	if s.Symmetric() != "" {
+		values[s.Random().Next], values[s.Symmetric()] = private, public
 	}
 	return values, err
 }

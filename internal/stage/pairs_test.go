@@ -16,7 +16,7 @@ func TestAVerifierAcceptsWhatTheOtherHalfOfItsKeySigns(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"ed25519", "ecdsa-p256", "ecdsa-p384", "rsa-2048"} {
-		r := random.New(manifest.Source{Keys: []string{"K", "P"}, Rotate: manifest.Rotate{Pair: kind, Key: "K", Public: "P"}})
+		r := random.New(manifest.Source{Keys: manifest.KeysOf("K", "P"), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Pair: kind, Key: "K", Public: "P"}}})
 		made, err := r.Create(t.Context(), rotate.Start{})
 		if err != nil {
 			t.Fatal(err)
@@ -36,8 +36,8 @@ func TestASourceOfAKeyPairBeginsWithOneInEveryPlace(t *testing.T) {
 		keys   int
 	}{
 		{manifest.Rotate{}, 0},
-		{manifest.Rotate{Pair: "rsa-4096", Key: "K", Public: "P"}, 2},
-		{manifest.Rotate{Pair: "rsa-4096", Key: "K", Public: "P", Next: "N", Also: "A"}, 4},
+		{manifest.Rotate{Random: &manifest.RotateRandom{Pair: "rsa-4096", Key: "K", Public: "P"}}, 2},
+		{manifest.Rotate{Random: &manifest.RotateRandom{Pair: "rsa-4096", Key: "K", Public: "P", Next: "N", Also: "A"}}, 4},
 	} {
 		values, err := firstKeyPair(t.Context(), manifest.Source{Rotate: c.rotate})
 		if err != nil || len(values) != c.keys || values["N"] != "" && values["N"] != values["K"] || c.keys > 0 && !verifiesSignature(values["K"], values["P"]) {

@@ -130,7 +130,7 @@ buckets:
 consumers:
   api: {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
   worker: {bucket: worker-secrets, ecs: {cluster: main, service: worker, container: app}}
-  ci: {bucket: platform-config, github: {repository: example/app, environment: dev, token: GH_TOKEN}}
-  dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, token: VERCEL_TOKEN, targets: {dev: [development, preview]}}}
+  ci: {bucket: platform-config, github: {repository: example/app, environment: dev, sign_in: {token: GH_TOKEN}}}
+  dashboard: {bucket: dashboard-secrets, vercel: {project: dashboard, sign_in: {token: VERCEL_TOKEN}, targets: {dev: [development, preview]}}}
 `)
 }

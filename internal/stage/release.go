@@ -3,6 +3,7 @@ package stage
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -26,7 +27,7 @@ func (s *Stage) Release(ctx context.Context, consumer, image string) error {
 	}
 	definition := running.TaskDefinition
 	for i := range definition.ContainerDefinitions {
-		if aws.ToString(definition.ContainerDefinitions[i].Name) == c.ECS.Container {
+		if slices.Contains(c.ECS.ReferenceContainers(), aws.ToString(definition.ContainerDefinitions[i].Name)) {
 			definition.ContainerDefinitions[i].Image = &image
 		}
 	}

@@ -23,8 +23,8 @@ buckets:
   ci-secrets: {originals: [vendor]}
   deploy-secrets: {mappings: [deploy]}
 consumers:
-  ci: {bucket: ci-secrets, github: {repository: example/app, token: GH_TOKEN}}
-  deploy: {bucket: deploy-secrets, github: {repository: example/app, environment: dev, token: GH_TOKEN}}
+  ci: {bucket: ci-secrets, github: {repository: example/app, sign_in: {token: GH_TOKEN}}}
+  deploy: {bucket: deploy-secrets, github: {repository: example/app, environment: dev, sign_in: {token: GH_TOKEN}}}
 `
 
 func TestAWorkflowRunIsSeenToPresentWhatItRead(t *testing.T) {

@@ -26,10 +26,10 @@ func (s *Stage) createSinks() error {
 				return err
 			}
 		case c.Vercel != nil:
-			if known[c.Vercel.Token] == "" {
-				known[c.Vercel.Token] = s.config.Canary(c.Vercel.Token)
+			if known[c.Vercel.SignIn.Token] == "" {
+				known[c.Vercel.SignIn.Token] = s.config.Canary(c.Vercel.SignIn.Token)
 			}
-			s.Vercel.AddToken(known[c.Vercel.Token], c.Vercel.Team)
+			s.Vercel.AddToken(known[c.Vercel.SignIn.Token], c.Vercel.Team)
 			s.addProject(c, known)
 		}
 	}
@@ -39,7 +39,7 @@ func (s *Stage) createSinks() error {
 // Repositories returns the repositories that rotary reaches with a key.
 func Repositories(env *manifest.Environment, key string) (names []string) {
 	for _, c := range env.Consumers {
-		if c.GitHub != nil && c.GitHub.Token == key && !slices.Contains(names, c.GitHub.Repository) {
+		if c.GitHub != nil && c.GitHub.SignIn.Credential() == key && !slices.Contains(names, c.GitHub.Repository) {
 			names = append(names, c.GitHub.Repository)
 		}
 	}
@@ -49,11 +49,11 @@ func Repositories(env *manifest.Environment, key string) (names []string) {
 func (s *Stage) addRepository(c manifest.Consumer, known map[string]string) error {
 	s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
 	s.Code(c)
-	token, all := c.GitHub.Token, Repositories(s.Env, c.GitHub.Token)
+	token, all := c.GitHub.SignIn.Credential(), Repositories(s.Env, c.GitHub.SignIn.Credential())
 	switch {
 	case known[token] != "":
 		return nil
-	case c.GitHub.AppID == "":
+	case c.GitHub.SignIn.AppID == "":
 		known[token] = s.config.Canary(token)
 		s.GitHub.AddToken(known[token], all...)
 		return nil
@@ -66,9 +66,9 @@ func (s *Stage) addRepository(c manifest.Consumer, known map[string]string) erro
 	if err != nil {
 		return fmt.Errorf("make a GitHub App's key: %w", err)
 	}
-	id := appID(s.Env, c.GitHub.AppID)
+	id := appID(s.Env, c.GitHub.SignIn.AppID)
 	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
-	known[token], known[c.GitHub.AppID] = string(pem.EncodeToMemory(block)), strconv.FormatInt(id, 10)
+	known[token], known[c.GitHub.SignIn.AppID] = string(pem.EncodeToMemory(block)), strconv.FormatInt(id, 10)
 	s.GitHub.AddApp(id, &key.PublicKey, all...)
 	return nil
 }
@@ -77,8 +77,8 @@ func (s *Stage) addRepository(c manifest.Consumer, known map[string]string) erro
 func appID(env *manifest.Environment, key string) int64 {
 	var keys []string
 	for _, c := range env.Consumers {
-		if c.GitHub != nil && c.GitHub.AppID != "" && !slices.Contains(keys, c.GitHub.AppID) {
-			keys = append(keys, c.GitHub.AppID)
+		if c.GitHub != nil && c.GitHub.SignIn.AppID != "" && !slices.Contains(keys, c.GitHub.SignIn.AppID) {
+			keys = append(keys, c.GitHub.SignIn.AppID)
 		}
 	}
 	return 4711 + int64(slices.Index(keys, key))

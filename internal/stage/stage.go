@@ -192,18 +192,18 @@ func (s *Stage) Secrets() *secretsmanager.Client {
 // Seed makes a first value for every key of a source, and puts none.
 func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]string, error) {
 	values := map[string]string{}
-	for _, key := range source.Keys {
+	for _, key := range source.KeyNames() {
 		values[key] = s.firstValue(key)
 	}
-	if also := source.Rotate.Also; also != "" {
-		values[also] = values[source.Rotate.Key]
+	if also := source.Symmetric(); also != "" {
+		values[also] = values[source.Random().Key]
 	}
 	halves, err := firstKeyPair(ctx, source)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(values, halves)
-	if source.Rotate.With == manifest.AWSAccessKey {
+	if source.Rotate.Kind() == manifest.AWSAccessKey {
 		key, err := s.AccessKey(ctx, source)
 		maps.Copy(values, key)
 		return values, err

@@ -232,7 +232,7 @@ func (w *World) Rotations(ctx context.Context, env *manifest.Environment, rotato
 	client := secretsmanager.NewFromConfig(w.Config(env.Account, env.Region))
 	host := w.Region(env.Account, env.Region).Lambda
 	for _, s := range env.Sources {
-		if !slices.Contains(rotators, s.Rotate.With) {
+		if !slices.Contains(rotators, s.Rotate.Kind()) {
 			continue
 		}
 		rules := &smtypes.RotationRulesType{ScheduleExpression: aws.String("rate(365 days)")}
@@ -263,7 +263,7 @@ func (w *World) Service(ctx context.Context, env *manifest.Environment, c manife
 		Family: aws.String(c.ECS.Service + "-" + env.Name), Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: ecstypes.NetworkModeAwsvpc,
 		RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate},
 		ExecutionRoleArn:        aws.String("arn:aws:iam::" + env.Account + ":role/" + c.ECS.Service + "-" + env.Name + "-execution"),
-		ContainerDefinitions:    []ecstypes.ContainerDefinition{{Name: &c.ECS.Container, Image: &image, Essential: aws.Bool(true)}},
+		ContainerDefinitions:    ReferenceContainers(c.ECS.Task, image),
 	})
 	if err != nil {
 		return fmt.Errorf("register the first task definition of %s: %w", c.Name, err)
@@ -278,4 +278,14 @@ func (w *World) Service(ctx context.Context, env *manifest.Environment, c manife
 		return fmt.Errorf("create service %s: %w", c.ECS.Service, err)
 	}
 	return nil
+}
+
+// ReferenceContainers returns the containers of a first task definition, all of one image.
+func ReferenceContainers(t manifest.Task, image string) (all []ecstypes.ContainerDefinition) {
+	for _, name := range t.ReferenceContainers() {
+		all = append(all, ecstypes.ContainerDefinition{
+			Name: aws.String(name), Image: aws.String(image), Essential: aws.Bool(true),
+		})
+	}
+	return all
 }

@@ -1,4 +1,5 @@
 // Package account opens an environment: an AWS configuration whose account and region are proven to be the manifest's.
+// For a manifest that is still to be written it finds the account and the region of the shell.
 package account
 
 import (
@@ -26,13 +27,48 @@ const (
 	Attempts = 4
 )
 
+type option = func(*config.LoadOptions) error
+
 // Open returns the configuration for an environment's AWS clients, from the usual sources (environment variables,
 // profiles, roles), in the manifest's region. It asks STS whose credentials they are and fails, before anything
 // else is called, where the account is not the manifest's. One call; repeatable.
-func Open(ctx context.Context, env *manifest.Environment,
-	options ...func(*config.LoadOptions) error) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{
-		config.WithRegion(env.Region),
+func Open(ctx context.Context, env *manifest.Environment, options ...option) (aws.Config, error) {
+	purpose := " for environment " + env.Name
+	cfg, err := loadConfig(ctx, purpose, append([]option{config.WithRegion(env.Region)}, options...)...)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	got, err := findAccount(ctx, cfg, purpose)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	if got != env.Account {
+		return aws.Config{}, fmt.Errorf("environment %s is account %s, but these credentials belong to account %s: "+
+			"nothing was read or changed; use credentials for %s", env.Name, env.Account, got, env.Account)
+	}
+	return cfg, nil
+}
+
+// FindRegion returns the region that AWS_REGION or the profile names, and "" where neither does. It calls nothing.
+func FindRegion(ctx context.Context) (string, error) {
+	cfg, err := loadConfig(ctx, "")
+	return cfg.Region, err
+}
+
+// FindAccount returns the account that the AWS credentials belong to, which it takes from where Open does. It asks STS
+// in this region. One call; repeatable.
+func FindAccount(ctx context.Context, region string, options ...option) (string, error) {
+	cfg, err := loadConfig(ctx, "", append([]option{config.WithRegion(region)}, options...)...)
+	if err != nil {
+		return "", err
+	}
+	return findAccount(ctx, cfg, "")
+}
+
+// loadConfig returns the configuration from the usual sources, with every call bounded. The options win. purpose is
+// empty or " for environment NAME", for errors.
+func loadConfig(ctx context.Context, purpose string, options ...option) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, append([]option{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(Timeout)),
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
@@ -43,10 +79,7 @@ func Open(ctx context.Context, env *manifest.Environment,
 		config.WithLogger(logging.Nop{}), // the SDK logs nothing: what is logged is rotary's to choose
 	}, options...)...)
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("load the AWS configuration for environment %s: %w", env.Name, err)
-	}
-	if err := proveAccount(ctx, cfg, env); err != nil {
-		return aws.Config{}, err
+		return aws.Config{}, fmt.Errorf("load the AWS configuration%s: %w", purpose, err)
 	}
 	return cfg, nil
 }
@@ -57,20 +90,18 @@ func waitBeforeRetry(attempt int, _ error) (time.Duration, error) {
 	return rand.N(200 * time.Millisecond << max(attempt-1, 0)), nil //nolint:gosec // jitter, not a secret
 }
 
-func proveAccount(ctx context.Context, cfg aws.Config, env *manifest.Environment) error {
+// findAccount asks STS which account the configuration's credentials belong to.
+func findAccount(ctx context.Context, cfg aws.Config, purpose string) (string, error) {
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return fmt.Errorf("find AWS credentials for environment %s: %w; rotary takes them where the AWS CLI does: "+
-			"from AWS_PROFILE, variables or a role", env.Name, err)
+		return "", fmt.Errorf("find AWS credentials%s: %w; rotary takes them where the AWS CLI does: "+
+			"from AWS_PROFILE, variables or a role", purpose, err)
 	}
 	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return fmt.Errorf("find out which AWS account these credentials belong to: %w; %s", err, adviseOnFailure(err))
+		return "", fmt.Errorf("find out which AWS account these credentials belong to: %w; %s", err,
+			adviseOnFailure(err))
 	}
-	if got := aws.ToString(who.Account); got != env.Account {
-		return fmt.Errorf("environment %s is account %s, but these credentials belong to account %s: "+
-			"nothing was read or changed; use credentials for %s", env.Name, env.Account, got, env.Account)
-	}
-	return nil
+	return aws.ToString(who.Account), nil
 }
 
 // adviseOnFailure returns what to do about an error of STS: refused credentials are not a service that does not answer.

@@ -64,18 +64,18 @@ func (m model) arguments(b manifest.Bucket, secrets map[string]string) []layered
 	var originals, only []string
 	for _, item := range b.Originals.List {
 		if source, is := m.file.Sources[item]; is {
-			originals = append(originals, source.Keys...)
+			originals = append(originals, source.KeyNames()...)
 		} else {
 			originals = append(originals, item)
 		}
 	}
 	for name, source := range m.file.Sources {
 		if b.Originals.All && m.owner(name) == "" {
-			originals = append(originals, source.Keys...)
+			originals = append(originals, source.KeyNames()...)
 		}
 	}
 	for _, name := range b.Only {
-		only = append(only, m.file.Sources[name].Keys...)
+		only = append(only, m.file.Sources[name].KeyNames()...)
 	}
 	out := []layered{picked("originals", originals, secrets)}
 	for _, name := range b.Mappings {
@@ -104,7 +104,7 @@ func (m model) owner(source string) string {
 func (m model) secrets(env string, filled bool) map[string]string {
 	out := map[string]string{}
 	for name, source := range m.file.Sources {
-		for _, key := range source.Keys {
+		for _, key := range source.KeyNames() {
 			value, held := m.held[name][key]
 			if in := len(source.In) == 0 || slices.Contains(source.In, env); in && (filled || held) {
 				out[key] = value
@@ -156,7 +156,7 @@ func (m model) refused(env, name string) []string {
 func (m model) reached(b manifest.Bucket, name, key string) []string {
 	for source, s := range m.file.Sources {
 		owner := m.owner(source)
-		if owner == "" || owner == name || !slices.Contains(s.Keys, key) {
+		if owner == "" || owner == name || !slices.Contains(s.KeyNames(), key) {
 			continue
 		}
 		mapped := slices.ContainsFunc(b.Mappings,
@@ -289,7 +289,7 @@ func (m model) compare(t *rapid.T, file *manifest.File, name string) string {
 	sources, missing := map[string]bucket.Source{}, ""
 	for _, s := range env.Sources {
 		sources[s.Name] = bucket.Source{}
-		for _, key := range s.Keys {
+		for _, key := range s.KeyNames() {
 			if value, held := m.held[s.Name][key]; held {
 				sources[s.Name][key] = secret.New(value)
 			} else if s.Required {

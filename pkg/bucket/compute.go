@@ -53,7 +53,7 @@ func checkSource(declared manifest.Source, held Source, problems *Problems) {
 			What: fmt.Sprintf(format, declared.Name, quoteName(key))})
 	}
 	missing := map[string]bool{}
-	for _, key := range declared.Keys {
+	for _, key := range declared.KeyNames() {
 		missing[key] = true
 	}
 	for _, key := range slices.Sorted(maps.Keys(held)) {

@@ -24,11 +24,11 @@ sources:
 mappings:
   shared: {DB__URL: SHARED__URL, OPT__A: [SHARED__A, DB__KEY]}
 buckets:
-  api: {originals: [db, OPT__B], mappings: [shared], computed: {OPT__B: fixed, BASE: "${url}"}, override: [DB__KEY, OPT__B]}
+  api: {originals: [db, OPT__B], mappings: [shared], computed: [{OPT__B: fixed, BASE: "${url}"}], override: [DB__KEY, OPT__B]}
   worker: {mappings: [shared], only: [mine]}
 consumers:
-  ci: {bucket: worker, github: {repository: example/app, token: UNUSED}}
-  site: {bucket: api, vercel: {project: site, token: UNUSED, targets: {dev: [preview]}}}
+  ci: {bucket: worker, github: {repository: example/app, sign_in: {token: UNUSED}}}
+  site: {bucket: api, vercel: {project: site, sign_in: {token: UNUSED}, targets: {dev: [preview]}}}
 `
 
 func values(pairs ...string) bucket.Source {
@@ -118,7 +118,7 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 func TestComputeRefusesWhatParseRefuses(t *testing.T) {
 	env := &manifest.Environment{
 		Name:     "dev",
-		Sources:  []manifest.Source{{Name: "a", Keys: []string{"K", "L"}}},
+		Sources:  []manifest.Source{{Name: "a", Keys: manifest.KeysOf("K", "L")}},
 		Mappings: map[string]manifest.Mapping{"m": {"K": {"L", "NEXT_PUBLIC_K", "PATH", "GITHUB_K"}}},
 		Buckets: []manifest.Bucket{{Name: "b", Originals: manifest.Originals{List: []string{"a"}},
 			Mappings: []string{"m"}}, {Name: "c", Only: []string{"a"}}},

@@ -41,7 +41,7 @@ func filled(env *manifest.Environment) map[string]bucket.Source {
 	sources := map[string]bucket.Source{}
 	for _, source := range env.Sources {
 		sources[source.Name] = bucket.Source{}
-		for _, key := range source.Keys {
+		for _, key := range source.KeyNames() {
 			sources[source.Name][key] = secret.New(valueOf(key))
 		}
 	}

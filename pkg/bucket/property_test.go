@@ -50,7 +50,7 @@ func (w world) drawSource(t *rapid.T, name string) {
 	source, content := manifest.Source{}, bucket.Source{}
 	for i := range rapid.IntRange(1, 5).Draw(t, "keys") {
 		key := strings.ToUpper(name) + fmt.Sprintf("__KEY_%d", i)
-		source.Keys = append(source.Keys, key)
+		source.KeyNames() = append(source.KeyNames(), key)
 		if rapid.Bool().Draw(t, "held") {
 			noise := strings.ReplaceAll(rapid.String().Draw(t, "noise"), "\x00", "")
 			content[key] = secret.New("c4nary/" + key + "/" + noise)
@@ -73,7 +73,7 @@ func (w world) drawMapping(t *rapid.T, name string) {
 func (w world) keys() []string {
 	var keys []string
 	for _, name := range slices.Sorted(maps.Keys(w.file.Sources)) {
-		keys = append(keys, w.file.Sources[name].Keys...)
+		keys = append(keys, w.file.Sources[name].KeyNames()...)
 	}
 	return keys
 }
@@ -108,7 +108,7 @@ func (w world) shuffled(t *rapid.T) world {
 	file := *w.file
 	file.Sources = map[string]manifest.Source{}
 	for name, source := range w.file.Sources {
-		source.Keys = rapid.Permutation(source.Keys).Draw(t, "keys")
+		source.KeyNames() = rapid.Permutation(source.KeyNames()).Draw(t, "keys")
 		file.Sources[name] = source
 	}
 	sources := map[string]bucket.Source{}
@@ -193,7 +193,7 @@ func faults() map[string]fault {
 		"a required key": func(t *rapid.T, w world) []string {
 			name := pick(t, w)
 			source := w.file.Sources[name]
-			source.Required, source.Keys = true, append(slices.Clone(source.Keys), "MISSING_"+strings.ToUpper(name))
+			source.Required, source.KeyNames() = true, append(slices.Clone(source.KeyNames()), "MISSING_"+strings.ToUpper(name))
 			w.file.Sources[name] = source
 			if w.sources[name] == nil {
 				w.sources[name] = bucket.Source{}
@@ -202,7 +202,7 @@ func faults() map[string]fault {
 		},
 		"a value too large": func(_ *rapid.T, w world) []string {
 			w.sources["big"] = bucket.Source{"BIG": secret.New(strings.Repeat("c4nary", 20_000))}
-			w.file.Sources["big"] = manifest.Source{Keys: []string{"BIG"}}
+			w.file.Sources["big"] = manifest.Source{Keys: manifest.KeysOf("BIG")}
 			w.file.Buckets["large"] = manifest.Bucket{Only: []string{"big"}}
 			return []string{"large", "65536"}
 		},

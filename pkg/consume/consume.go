@@ -81,10 +81,10 @@ func (at Endpoints) openGitHub(c manifest.Consumer, o reconcile.Opening) (reconc
 		options = append(options, github.Transport(at.Transport))
 	}
 	appID := ""
-	if c.GitHub.AppID != "" {
-		appID = secret.Reveal(o.Key(c.GitHub.AppID))
+	if c.GitHub.SignIn.AppID != "" {
+		appID = secret.Reveal(o.Key(c.GitHub.SignIn.AppID))
 	}
-	return github.New(c, o.Environment.Name, o.Key(c.GitHub.Token), appID, options...)
+	return github.New(c, o.Environment.Name, o.Key(c.GitHub.SignIn.Credential()), appID, options...)
 }
 
 func (at Endpoints) openVercel(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
@@ -98,7 +98,7 @@ func (at Endpoints) openVercel(c manifest.Consumer, o reconcile.Opening) (reconc
 	if c.Vercel.DeployHook != "" {
 		options = append(options, vercel.WithDeployHook(o.Key(c.Vercel.DeployHook)))
 	}
-	return vercel.New(c, *o.Environment, o.Key(c.Vercel.Token), options...)
+	return vercel.New(c, *o.Environment, o.Key(c.Vercel.SignIn.Token), options...)
 }
 
 // pauseBetweenWrites waits between two writes to a sink that limits them, unless NoPause is set.

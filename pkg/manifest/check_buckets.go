@@ -11,9 +11,45 @@ func (c checker) checkMappings() {
 		if slices.Contains([]string{LayerOriginals, LayerOnly, LayerComputed}, name) {
 			c.add(path, "a mapping cannot be called "+name+", which is another layer of a bucket", "rename it")
 		}
-		for _, key := range slices.Sorted(maps.Keys(c.file.Mappings[name])) {
-			c.checkMapped(joinPath(path, key), key, c.file.Mappings[name][key])
+		c.checkMapping(path, c.file.Mappings[name])
+	}
+}
+
+func (c checker) checkMapping(path string, mapping Mapping) {
+	for _, key := range slices.Sorted(maps.Keys(mapping)) {
+		c.checkMapped(joinPath(path, key), key, mapping[key])
+	}
+}
+
+// checkLayers reports layers of a bucket that are not declared, and what is wrong with its own.
+func (c checker) checkLayers(path string, bucket Bucket) {
+	var mappings, computed []string
+	for i, layer := range bucket.Mappings {
+		at := indexPath(path+".mappings", i)
+		if layer.Name == "" {
+			c.checkMapping(at, layer.Own)
 		}
+		c.requireLayer(at, path+".mappings", "mapping", layer.Name, mappings, keyIn(c.file.Mappings))
+		mappings = append(mappings, layer.Name)
+	}
+	for i, layer := range bucket.Computed {
+		at := indexPath(path+".computed", i)
+		if layer.Name == "" {
+			c.checkComputedNames(at, layer.Own)
+		}
+		c.requireLayer(at, path+".computed", "computed set", layer.Name, computed, keyIn(c.file.Computed))
+		computed = append(computed, layer.Name)
+	}
+}
+
+// requireLayer reports the name of a layer that does not exist, or that stands before in the list.
+func (c checker) requireLayer(at, list, thing, name string, before []string, exists func(string) bool) {
+	switch {
+	case name == "":
+	case slices.Contains(before, name):
+		c.add(at, list+" has "+Quote(name)+" twice", "remove one of them")
+	case !exists(name):
+		c.add(at, "there is no "+thing+" "+Quote(name), "declare it, or correct the name")
 	}
 }
 
@@ -38,7 +74,7 @@ func (c checker) checkBuckets() {
 	for _, name := range slices.Sorted(maps.Keys(c.file.Buckets)) {
 		bucket, path := c.file.Buckets[name], "buckets."+name
 		c.requireKnown(path+".in", "environment", bucket.In, keyIn(c.written.Environments))
-		c.requireKnown(path+".mappings", "mapping", bucket.Mappings, keyIn(c.file.Mappings))
+		c.checkLayers(path, bucket)
 		c.requireKnown(path+".only", "source", bucket.Only, keyIn(c.file.Sources))
 		c.requireKnown(path+".originals", "source or key", bucket.Originals.List, func(item string) bool {
 			return keyIn(c.file.Sources)(item) || c.isDeclared(item)

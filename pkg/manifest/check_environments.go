@@ -24,22 +24,8 @@ func (r *report) checkEnvironments(f *File) {
 	}
 	for _, name := range f.Names() {
 		r.checkEnvironment("environments."+name, name, f.Environments[name])
-		r.checkImages("environments."+name+".services.images", f, f.Environments[name].Services)
-	}
-}
-
-// checkImages reports images of what is no ECS service.
-func (r *report) checkImages(path string, f *File, services *Services) {
-	if services == nil {
-		return
-	}
-	for _, consumer := range slices.Sorted(maps.Keys(services.Images)) {
-		if f.Consumers[consumer].ECS == nil {
-			r.add(path+"."+consumer, "consumer "+Quote(consumer)+" is no ECS service",
-				"name a consumer with ecs, or remove the image")
-		} else if services.Images[consumer] == "" {
-			r.add(path+"."+consumer, path+"."+consumer+" is empty", "write the image, with its tag or digest")
-		}
+		r.checkImages("environments."+name+".infra.reference_services.images", f,
+			f.Environments[name].Infra.ReferenceServices)
 	}
 }
 
@@ -65,67 +51,28 @@ func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 				"env, account and region are always set; others are letters, digits and _")
 		}
 	}
-	if spec.Network != nil {
-		r.requireItems(path+".network.subnets", spec.Network.Subnets)
-		r.requireItems(path+".network.security_groups", spec.Network.SecurityGroups)
+	if spec.Readers != "" {
+		r.requireOneOf(path+".readers", spec.Readers, ReadersIgnore, ReadersReport, ReadersVeto)
 	}
-	r.checkAccess(path+".access", spec.Access)
-	if spec.Services != nil {
-		r.requireItems(path+".services.subnets", spec.Services.Subnets)
-		r.requireItems(path+".services.security_groups", spec.Services.SecurityGroups)
+	if spec.Readers == ReadersVeto {
+		r.addUnbuilt(name, path+".readers", path+".readers is veto, and nobody looks at who reads a secret yet",
+			"write report until rotary does")
 	}
+	r.checkOnLeak(path+".on_leak", spec.OnLeak)
+	r.checkInfra(path+".infra", spec.Infra)
 }
 
-// AWS, IAM identifiers: a role, a user or the root of an account, with its path.
-var (
-	principalShape = regexp.MustCompile(`^(arn:aws:iam::(\$\{account\}|[0-9]{12}):(role|user)/[A-Za-z0-9_+=,.@/-]{1,512})$`)
-	sandboxShape   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
-	repoShape      = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
-	numberShape    = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
+// The words for readers.
+const (
+	ReadersIgnore = "ignore"
+	ReadersReport = "report" // the default
+	ReadersVeto   = "veto"
 )
 
-// checkAccess wants principals by their whole ARN: a trust policy that names an account lets in whoever its IAM does.
-func (r *report) checkAccess(path string, access *Access) {
-	if access == nil {
+func (r *report) checkOnLeak(path, word string) {
+	if word == "" {
 		return
 	}
-	r.requireItems(path+".platform", access.Platform)
-	for list, principals := range map[string][]string{"platform": access.Platform, "developers": access.Developers} {
-		for i, arn := range principals {
-			if arn != "" && !principalShape.MatchString(arn) {
-				at := indexPath(path+"."+list, i)
-				r.add(at, at+" is not the ARN of an IAM role or user",
-					`write it whole, like "arn:aws:iam::111111111111:role/name"`)
-			}
-		}
-	}
-	r.requireUnique(path+".sandboxes", access.Sandboxes)
-	for i, name := range access.Sandboxes {
-		if !sandboxShape.MatchString(name) {
-			r.add(indexPath(path+".sandboxes", i), "sandbox "+Quote(name)+" is not a short name",
-				"use up to 20 lower-case letters, digits and -, a letter first")
-		}
-	}
-	if access.GitHub != nil {
-		r.checkOIDC(path+".github", *access.GitHub)
-	}
-}
-
-func (r *report) checkOIDC(path string, github OIDC) {
-	if !repoShape.MatchString(github.Repository) {
-		r.add(path+".repository", path+".repository is not owner/name", "write it as it stands on GitHub")
-	}
-	for field, id := range map[string]string{"owner_id": github.OwnerID, "repository_id": github.RepositoryID} {
-		if !numberShape.MatchString(id) {
-			r.add(path+"."+field, path+"."+field+" is not a number in quotes",
-				"gh api repos/"+github.Repository+" --jq '.owner.id, .id' prints both")
-		}
-	}
-}
-
-func (r *report) requireItems(path string, list []string) {
-	if len(list) == 0 || slices.Contains(list, "") {
-		r.add(path, path+" is empty", "list at least one id")
-	}
-	r.requireUnique(path, list)
+	r.requireOneOf(path, word, "page", "rotate", "emergency")
+	r.addNote(path, path+" has no effect yet: nothing hears of leaks", "leave it, or remove it")
 }

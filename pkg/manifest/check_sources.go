@@ -1,56 +1,135 @@
 package manifest
 
 import (
-	"cmp"
 	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
 
 // AWS, CreateSecret: letters, digits and /_+=.@- , at most 512 characters.
-var secretShape = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
-
-// AWS, IAM identifiers: letters, digits and _+=,.@- , at most 64 characters.
-var userShape = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
-
-// Secrets Manager rotates at most every four hours, in whole hours or days, and at least every 1,000 days
-// (RotationRulesType).
-const (
-	shortestRotation = Duration(4 * time.Hour)
-	longestRotation  = Duration(1000 * 24 * time.Hour)
-)
+var secretShape = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
 
 func (c checker) checkSources() {
 	declared := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.file.Sources)) {
 		source, path := c.file.Sources[name], "sources."+name
 		c.requireKnown(path+".in", "environment", source.In, keyIn(c.written.Environments))
-		c.checkKeys(path+".keys", source.Keys)
+		c.checkKeys(path, source)
+		c.checkConfig(path+".config", source)
+		c.checkChecks(path+".check", source)
 		c.checkSecretName(path+".secret", source.Secret)
 		c.checkRotate(path+".rotate", name, source)
+		c.checkHosts(path+".hosts", source.Hosts)
+		c.checkOrigins(path+".derived_from", name, source)
+		c.checkOnLeak(path+".on_leak", source.OnLeak)
 		if isIn(source.In, c.env.Name) {
-			c.checkOwners(path+".keys", name, source.Keys, declared)
+			c.checkOwners(path, name, source, declared)
+			c.checkNetwork(path+".network", name, source)
 		}
 	}
 }
 
-func (c checker) checkKeys(path string, keys []string) {
-	if len(keys) == 0 {
-		c.add(path, path+" is empty", "list the canonical names that the source holds")
+func (c checker) checkKeys(path string, source Source) {
+	keys := source.KeyNames()
+	switch {
+	case source.Text != "" && !source.Keys.IsZero():
+		c.add(path+".text", path+" has both keys and text", "keep text where the secret is one plain text")
+	case len(keys) == 0:
+		c.add(path+".keys", path+".keys is empty",
+			"list the canonical names that the source holds, or name the one of a plain text with text")
 	}
-	c.requireUnique(path, keys)
+	c.requireUnique(path+".keys", keys)
 	for i, key := range keys {
+		at := source.pathOfKey(path, i)
 		if !variableShape.MatchString(key) {
-			c.add(indexPath(path, i), "key "+Quote(key)+" is not a name for an environment variable",
+			c.add(at, "key "+Quote(key)+" is not a name for an environment variable",
 				"use letters, digits and _, no digit first; values never stand in this file")
 		}
 		if _, ambiguous := c.file.Sources[key]; ambiguous {
-			c.add(indexPath(path, i), "key "+Quote(key)+" is also the name of a source", "rename one of them")
+			c.add(at, "key "+Quote(key)+" is also the name of a source", "rename one of them")
 		}
 	}
+	c.checkStored(path+".keys", source)
+}
+
+// pathOfKey returns the place of the i-th key of the source at path.
+func (s Source) pathOfKey(path string, i int) string {
+	switch {
+	case s.Text != "":
+		return path + ".text"
+	case s.Keys.Stored != nil:
+		return joinPath(path+".keys", s.Keys.Names[i])
+	}
+	return indexPath(path+".keys", i)
+}
+
+// checkStored reports stored names that are empty, that are no JSON pointers, and places that are one, or within each
+// other.
+func (c checker) checkStored(path string, source Source) {
+	taken := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(source.Keys.Stored)) {
+		stored, at := source.Keys.Stored[key], joinPath(path, key)
+		if !c.requireValue(at, stored, "write the name under which the secret stores it") {
+			continue
+		}
+		pointer, wrong := ParsePointer(stored)
+		if wrong {
+			c.add(at, at+" is not a JSON pointer", "write ~0 for ~ and ~1 for / within a name, as RFC 6901 says")
+			continue
+		}
+		place := pointer.String()
+		for _, other := range slices.Sorted(maps.Keys(taken)) {
+			if other == place || strings.HasPrefix(place, other+"/") || strings.HasPrefix(other, place+"/") {
+				c.add(at, "keys "+Quote(taken[other])+" and "+Quote(key)+" are stored in one place",
+					"each needs a place of its own")
+			}
+		}
+		taken[place] = key
+	}
+}
+
+func (c checker) checkConfig(path string, source Source) {
+	c.requireUnique(path, source.Config)
+	for i, key := range source.Config {
+		at := indexPath(path, i)
+		switch {
+		case !source.Declares(key):
+			c.add(at, at+" is not one of the source's keys", "list it under keys, or correct it")
+		case slices.Contains(source.Writes(), key) && !slices.Contains(source.Known(), key):
+			c.add(at, "key "+Quote(key)+" is config, and the source's rotator writes it",
+				"a credential is no config: remove it")
+		}
+	}
+}
+
+// checkOrigins reports origins of a credential that are no other sources.
+func (c checker) checkOrigins(path, name string, source Source) {
+	c.requireKnown(path, "source", source.DerivedFrom, keyIn(c.file.Sources))
+	if len(source.DerivedFrom) == 0 || !isIn(source.In, c.env.Name) {
+		return
+	}
+	if slices.Contains(source.DerivedFrom, name) {
+		c.add(path, path+" names the source itself", "name the source of the credential that it was made from")
+	}
+	c.addUnbuilt(c.env.Name, path, path+" is not looked at yet: its origin may be retired while it is in use",
+		"remove it, and retire its origin by hand")
+}
+
+// checkNetwork reports a source that is rotated inside a network of which nothing is said. In mode observe nothing is
+// rotated, and the network is needed later.
+func (c checker) checkNetwork(path, name string, source Source) {
+	if !source.Network || c.env.Infra.Network != nil {
+		return
+	}
+	what := "source " + Quote(name) + " is rotated inside the network of environment " + Quote(c.env.Name) +
+		", which has none"
+	do := "write infra: {network: {subnets: […], security_groups: […]}} there, or remove network: true"
+	if c.env.Mode == Observe {
+		c.addNote(path, what, do+"; it is needed once the mode is no longer observe")
+		return
+	}
+	c.add(path, what, do)
 }
 
 func (c checker) checkSecretName(path, name string) {
@@ -60,164 +139,13 @@ func (c checker) checkSecretName(path, name string) {
 }
 
 // checkOwners reports a key that two sources of this environment declare.
-func (c checker) checkOwners(path, name string, keys []string, declared map[string]string) {
-	for i, key := range keys {
+func (c checker) checkOwners(path, name string, source Source, declared map[string]string) {
+	for i, key := range source.KeyNames() {
 		if owner, ok := declared[key]; ok && owner != name {
-			c.add(indexPath(path, i), "key "+Quote(key)+" is declared by sources "+Quote(owner)+" and "+Quote(name),
-				"keep it in one of them")
+			c.add(source.pathOfKey(path, i), "key "+Quote(key)+" is declared by sources "+Quote(owner)+" and "+
+				Quote(name), "keep it in one of them")
 		}
 		declared[key] = name
-	}
-}
-
-// allowedFields returns the fields that a rotator takes besides with.
-func allowedFields(with string) []string {
-	database := []string{"every", "url", "fields", "admin", "replicas", "end_sessions"}
-	return map[string][]string{
-		Manual: {"every"}, Random: {"every", "also", "key", "bytes", "length", "alphabet", "pair", "public", "next"},
-		Postgres: database, MySQL: database, AWSAccessKey: {"every", "user"},
-		HTTP: {"every", "http", "vendor", "keys_for", "settings", "admin"}, Managed: {}, Never: {},
-	}[with]
-}
-
-func (c checker) checkRotate(path, name string, source Source) {
-	rotate := source.Rotate
-	if reflect.ValueOf(rotate).IsZero() {
-		return // none means a person does it
-	}
-	if !c.requireValue(path+".with", rotate.With, "name a rotator, or remove rotate for one that a person does") {
-		return
-	}
-	c.requireOneOf(path+".with", rotate.With, Manual, Random, Postgres, MySQL, AWSAccessKey, HTTP, Managed, Never)
-	c.checkFields(path, rotate)
-	c.checkEvery(path+".every", rotate)
-	switch rotate.With {
-	case Random:
-		c.checkRandom(path, source)
-	case Postgres, MySQL:
-		c.checkDatabase(path, name, source)
-	case AWSAccessKey:
-		c.checkAccessKey(path, source)
-	case HTTP:
-		c.checkHTTP(path, name, source)
-	}
-}
-
-// checkFields reports fields that the rotator does not take.
-func (c checker) checkFields(path string, rotate Rotate) {
-	takes := allowedFields(rotate.With)
-	if takes == nil {
-		return // no such rotator: reported
-	}
-	for _, field := range listWrittenFields(rotate) {
-		if field != "with" && !slices.Contains(takes, field) {
-			c.add(path+"."+field, "rotator "+rotate.With+" takes no "+field,
-				cmp.Or(prefixUnlessEmpty("it takes ", strings.Join(takes, ", ")), "remove it"))
-		}
-	}
-}
-
-// listWrittenFields returns the fields that the manifest has of rotate, in the order of Rotate.
-func listWrittenFields(rotate Rotate) []string {
-	var fields []string
-	v := reflect.ValueOf(rotate)
-	for i := range v.NumField() {
-		if !v.Field(i).IsZero() {
-			fields = append(fields, yamlName(v.Type().Field(i)))
-		}
-	}
-	return fields
-}
-
-func prefixUnlessEmpty(prefix, text string) string {
-	if text == "" {
-		return ""
-	}
-	return prefix + text
-}
-
-func (c checker) checkEvery(path string, rotate Rotate) {
-	every := rotate.Every
-	if every != 0 && (every < shortestRotation || every > longestRotation || every.Std()%time.Hour != 0) {
-		c.add(path, path+" is not a schedule that Secrets Manager can keep",
-			"write whole hours or days, from 4h to 1000d")
-	}
-}
-
-func (c checker) checkDatabase(path, name string, source Source) {
-	rotate := source.Rotate
-	switch {
-	case rotate.Fields == nil:
-		if c.requireValue(path+".url", rotate.URL,
-			"name the key that holds the connection URL, or the keys of its parts with fields") &&
-			!slices.Contains(source.Keys, rotate.URL) {
-			c.add(path+".url", path+".url is not one of the source's keys",
-				"name the key that holds the connection URL")
-		}
-	case rotate.URL != "":
-		c.add(path+".fields", path+" names both a url and fields", "keep the one that the source has")
-	default:
-		c.checkLogin(path+".fields", source)
-	}
-	for i, host := range rotate.Replicas {
-		c.requireValue(indexPath(path+".replicas", i), host, "name a host")
-	}
-	if c.requireValue(path+".admin", rotate.Admin, "name the source that holds an administrator's URL") {
-		c.checkAdmin(path, name, source)
-	}
-}
-
-// checkAdmin reports an administrator's source that cannot serve.
-func (c checker) checkAdmin(path, name string, source Source) {
-	rotate := source.Rotate
-	admin, ok := c.file.Sources[rotate.Admin]
-	switch {
-	case !ok:
-		c.add(path+".admin", "there is no source "+Quote(rotate.Admin),
-			"name the source that holds the administrator's credential")
-	case rotate.Admin == name:
-		c.add(path+".admin", path+".admin is the source itself",
-			"name another source, which holds the administrator's credential")
-	case len(admin.Keys) != 1:
-		c.add(path+".admin", "source "+Quote(rotate.Admin)+" does not hold exactly one key",
-			"keep the administrator's credential alone in its source")
-	case isIn(source.In, c.env.Name) && !isIn(admin.In, c.env.Name):
-		c.add(path+".admin", "source "+Quote(rotate.Admin)+" is not in environment "+Quote(c.env.Name),
-			"declare it there too")
-	}
-}
-
-// checkLogin reports parts of a login that stand in no key of the source, and a mode that is none.
-func (c checker) checkLogin(path string, source Source) {
-	f := *source.Rotate.Fields
-	for _, part := range []struct {
-		name, key string
-		optional  bool
-	}{
-		{"username", f.Username, false}, {"password", f.Password, false}, {"host", f.Host, false},
-		{"port", f.Port, true}, {"dbname", f.DBName, true},
-	} {
-		at := path + "." + part.name
-		if part.optional && part.key == "" || !c.requireValue(at, part.key, "name the key that holds it") {
-			continue
-		}
-		if !slices.Contains(source.Keys, part.key) {
-			c.add(at, at+" is not one of the source's keys", "list it under keys, or correct it")
-		}
-	}
-	if f.SSLMode != "" {
-		c.requireOneOf(path+".sslmode", f.SSLMode, "verify-full", "verify-ca", "require", "disable")
-	}
-}
-
-func (c checker) checkAccessKey(path string, source Source) {
-	if c.requireValue(path+".user", source.Rotate.User, "name the IAM user") &&
-		!userShape.MatchString(source.Rotate.User) {
-		c.add(path+".user", path+".user is not the name of an IAM user", "write the name, not an ARN")
-	}
-	if id, key := source.AccessKey(); id == "" || key == "" {
-		c.add(path, "rotator aws-access-key does not know which of the source's keys to write",
-			"declare one key that ends in ACCESS_KEY_ID and one that ends in SECRET_ACCESS_KEY")
 	}
 }
 
@@ -238,7 +166,7 @@ func (c checker) checkPublic() {
 // isDeclared reports whether any source of any environment declares a key.
 func (c checker) isDeclared(key string) bool {
 	for _, source := range c.file.Sources {
-		if slices.Contains(source.Keys, key) {
+		if source.Declares(key) {
 			return true
 		}
 	}

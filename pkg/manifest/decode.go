@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding"
 	"maps"
 	"math"
 	"reflect"
@@ -110,21 +111,25 @@ func (r *report) findDocument(file *ast.File) ast.Node {
 	return nil
 }
 
+// decoder is a type that is written in a form of its own.
+type decoder interface {
+	decodeYAML(r *report, node ast.Node, path string)
+}
+
+// decodeInto is decode for a pointer.
+func decodeInto[T any](r *report, node ast.Node, path string, into *T) {
+	r.decode(node, path, reflect.ValueOf(into).Elem())
+}
+
 // decode fills into from node and notes where each entry stands. It reports everything it does not understand and
 // leaves that out.
 func (r *report) decode(node ast.Node, path string, into reflect.Value) {
-	switch target := into.Addr().Interface().(type) {
-	case *Duration:
-		r.decodeDuration(node, path, target)
+	if own, is := into.Addr().Interface().(decoder); is {
+		own.decodeYAML(r, node, path)
 		return
-	case *Names:
-		r.decodeNames(node, path, target)
-		return
-	case *Originals:
-		r.decodeOriginals(node, path, target)
-		return
-	case *JSON:
-		r.decodeObject(node, path, target)
+	}
+	if text, is := into.Addr().Interface().(encoding.TextUnmarshaler); is {
+		r.decodeText(node, path, text)
 		return
 	}
 	switch into.Kind() {
@@ -134,6 +139,10 @@ func (r *report) decode(node ast.Node, path string, into reflect.Value) {
 	case reflect.Struct:
 		r.decodeStruct(node, path, into)
 	case reflect.Map:
+		if into.Type().Elem().Kind() == reflect.Interface {
+			r.decodeObject(node, path, into)
+			return
+		}
 		r.decodeMap(node, path, into)
 	case reflect.Slice:
 		r.decodeList(node, path, into)
@@ -273,49 +282,76 @@ func (r *report) readEntries(node ast.Node, path string) []entry {
 	return out
 }
 
-func (r *report) decodeDuration(node ast.Node, path string, into *Duration) {
+// decodeText reads a type that reads itself from a text, such as a duration. Its error says how one is written.
+func (r *report) decodeText(node ast.Node, path string, into encoding.TextUnmarshaler) {
 	written, ok := readText(node)
-	parsed, err := ParseDuration(written)
-	if !ok || err != nil {
-		r.addWrongKind(node, path, "a duration", "write a whole number and one unit, like 90s, 30m, 24h, 7d or 2w")
-		return
+	if !ok {
+		written = ""
 	}
-	*into = parsed
+	if err := into.UnmarshalText([]byte(written)); err != nil {
+		what, do, _ := strings.Cut(err.Error(), ": ")
+		r.addWrongKind(node, path, strings.TrimPrefix(what, "not "), do)
+	}
 }
 
-// decodeNames reads one name or a list of them.
-func (r *report) decodeNames(node ast.Node, path string, into *Names) {
+func (n *Names) decodeYAML(r *report, node ast.Node, path string) {
 	if one, ok := readText(node); ok {
-		*into = Names{one}
+		*n = Names{one}
 		return
 	}
 	if _, ok := node.(*ast.SequenceNode); !ok {
-		r.addWrongKind(node, path, "a name or a list of names", "write the name that readers see")
+		r.addWrongKind(node, path, "a name or a list of names", "write a name, or [one, two]")
 		return
 	}
-	r.decodeList(node, path, reflect.ValueOf((*[]string)(into)).Elem())
+	r.decodeList(node, path, reflect.ValueOf((*[]string)(n)).Elem())
 }
 
-// decodeOriginals reads true or a list of keys and sources.
-func (r *report) decodeOriginals(node ast.Node, path string, into *Originals) {
+func (o *Originals) decodeYAML(r *report, node ast.Node, path string) {
 	if all, ok := node.(*ast.BoolNode); ok && all.Value {
-		into.All = true
+		o.All = true
 		return
 	}
 	if _, ok := node.(*ast.SequenceNode); !ok {
 		r.addWrongKind(node, path, "true or a list", "write true for every source, or a list of keys and sources")
 		return
 	}
-	r.decodeList(node, path, reflect.ValueOf(&into.List).Elem())
+	r.decodeList(node, path, reflect.ValueOf(&o.List).Elem())
 }
 
 // decodeObject reads a JSON object.
-func (r *report) decodeObject(node ast.Node, path string, into *JSON) {
+func (r *report) decodeObject(node ast.Node, path string, into reflect.Value) {
 	if _, ok := node.(*ast.MappingNode); !ok {
 		r.addWrongKind(node, path, "a mapping", "write it as name: value")
 		return
 	}
-	*into, _ = r.readJSON(node, path).(map[string]any)
+	if object, ok := r.readJSON(node, path).(map[string]any); ok {
+		into.Set(reflect.ValueOf(object).Convert(into.Type()))
+	}
+}
+
+func (l *MappingLayer) decodeYAML(r *report, node ast.Node, path string) {
+	if _, own := node.(*ast.MappingNode); own {
+		decodeInto(r, node, path, &l.Own)
+		return
+	}
+	l.Name = r.readLayerName(node, path)
+}
+
+func (l *ComputedLayer) decodeYAML(r *report, node ast.Node, path string) {
+	if _, own := node.(*ast.MappingNode); own {
+		decodeInto(r, node, path, &l.Own)
+		return
+	}
+	l.Name = r.readLayerName(node, path)
+}
+
+// readLayerName reads the name of a layer that stands elsewhere in the file.
+func (r *report) readLayerName(node ast.Node, path string) string {
+	name, ok := readText(node)
+	if !ok || name == "" {
+		r.addWrongKind(node, path, "a name or a mapping", "name one that is declared, or write it here as {NAME: …}")
+	}
+	return name
 }
 
 // readJSON reads what JSON has, but no fractions.

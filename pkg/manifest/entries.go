@@ -34,22 +34,37 @@ type Entries []Entry
 //	            that is neither some bucket's `only` nor a rotator's `admin`
 //	a mapping   for each of its keys that a source of this environment declares, the names it gives it
 //	only        all keys of the sources private to b
-//	computed    the texts that the manifest itself holds
+//	computed    the texts that the manifest itself holds, sets by name and those of the bucket
 func (e *Environment) Entries(b Bucket) Entries {
 	owners := e.mapOwners()
 	entries := e.listOriginalEntries(b, owners)
-	for _, mapping := range b.Mappings {
-		entries = append(entries, e.listMappedEntries(mapping, owners)...)
+	for i, layer := range b.Mappings {
+		name, mapping, path := layer.Name, e.Mappings[layer.Name], "mappings."+layer.Name
+		if layer.Name == "" {
+			path = indexPath("buckets."+b.Name+".mappings", i)
+			name, mapping = ownLayer(i), layer.Own
+		}
+		entries = append(entries, listMappedEntries(name, path, mapping, owners)...)
 	}
 	for i, source := range b.Only {
 		entries = append(entries, e.listSourceEntries(source, LayerOnly, indexPath("buckets."+b.Name+".only", i))...)
 	}
-	for _, name := range slices.Sorted(maps.Keys(b.Computed)) {
-		path := joinPath("buckets."+b.Name+".computed", name)
-		entries = append(entries, Entry{Name: name, Layer: LayerComputed, Text: b.Computed[name], Path: path})
+	for i, layer := range b.Computed {
+		texts, path := e.Computed[layer.Name], "computed."+layer.Name
+		if layer.Name == "" {
+			texts, path = layer.Own, indexPath("buckets."+b.Name+".computed", i)
+		}
+		for _, name := range slices.Sorted(maps.Keys(texts)) {
+			at := joinPath(path, name)
+			entries = append(entries, Entry{Name: name, Layer: LayerComputed, Text: texts[name], Path: at})
+		}
 	}
 	return entries
 }
+
+// ownLayer returns the name of the i-th mapping of a bucket, where it stands in the bucket itself. No mapping has such a
+// name.
+func ownLayer(i int) string { return fmt.Sprintf("mappings[%d]", i) }
 
 // Names returns the names, sorted, each once.
 func (es Entries) Names() []string {
@@ -74,11 +89,11 @@ func (es Entries) Feeds() []string {
 func (e *Environment) mapOwners() map[string]string {
 	keys := 0
 	for _, source := range e.Sources {
-		keys += len(source.Keys)
+		keys += len(source.KeyNames())
 	}
 	owners := make(map[string]string, keys)
 	for _, source := range slices.Backward(e.Sources) {
-		for _, key := range source.Keys {
+		for _, key := range source.KeyNames() {
 			owners[key] = source.Name
 		}
 	}
@@ -108,28 +123,28 @@ func (e *Environment) listOriginalEntries(b Bucket, owners map[string]string) []
 // isSetApart reports whether `originals: true` leaves a source out.
 func (e *Environment) isSetApart(source string) bool {
 	return slices.ContainsFunc(e.Buckets, func(b Bucket) bool { return slices.Contains(b.Only, source) }) ||
-		slices.ContainsFunc(e.Sources, func(s Source) bool { return s.Rotate.Admin == source })
+		slices.ContainsFunc(e.Sources, func(s Source) bool { return s.Rotate.Admin() == source })
 }
 
 func (e *Environment) listSourceEntries(name, layer, path string) []Entry {
 	source, _ := e.Source(name)
 	var entries []Entry
-	for _, key := range slices.Sorted(slices.Values(source.Keys)) {
+	for _, key := range slices.Sorted(slices.Values(source.KeyNames())) {
 		entries = append(entries, Entry{Name: key, Layer: layer, Source: name, Key: key, Path: path})
 	}
 	return entries
 }
 
-func (e *Environment) listMappedEntries(mapping string, owners map[string]string) []Entry {
+func listMappedEntries(layer, path string, mapping Mapping, owners map[string]string) []Entry {
 	var entries []Entry
-	for _, key := range slices.Sorted(maps.Keys(e.Mappings[mapping])) {
+	for _, key := range slices.Sorted(maps.Keys(mapping)) {
 		owner, ok := owners[key]
 		if !ok {
 			continue // a source of another environment declares it
 		}
-		for i, name := range e.Mappings[mapping][key] {
-			at := indexPath(joinPath("mappings."+mapping, key), i)
-			entries = append(entries, Entry{Name: name, Layer: mapping, Source: owner, Key: key, Path: at})
+		for i, name := range mapping[key] {
+			at := indexPath(joinPath(path, key), i)
+			entries = append(entries, Entry{Name: name, Layer: layer, Source: owner, Key: key, Path: at})
 		}
 	}
 	return entries
@@ -184,6 +199,9 @@ func describeLayer(name string) string {
 	switch name {
 	case LayerOriginals, LayerOnly, LayerComputed:
 		return name
+	}
+	if strings.HasSuffix(name, "]") { // an ownLayer
+		return "its own " + name
 	}
 	return "mapping " + Quote(name)
 }

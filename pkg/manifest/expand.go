@@ -34,15 +34,14 @@ func (f *File) expandStrings(name string, unknown func(path, name string)) *File
 	x := expander{f.listVariables(name, unknown), unknown}
 	out := *f
 	out.Sources = x.copyExpanded(reflect.ValueOf(f.Sources), "sources").Interface().(map[string]Source)
+	out.SignIn = x.copyExpanded(reflect.ValueOf(f.SignIn), "sign_in").Interface().(SignIn)
+	out.Computed = x.copyExpanded(reflect.ValueOf(f.Computed), "computed").Interface().(map[string]Computed)
 	out.Public = x.copyExpanded(reflect.ValueOf(f.Public), "public").Interface().([]string)
 	out.Mappings = x.copyExpanded(reflect.ValueOf(f.Mappings), "mappings").Interface().(map[string]Mapping)
 	out.Buckets = x.copyExpanded(reflect.ValueOf(f.Buckets), "buckets").Interface().(map[string]Bucket)
 	out.Consumers = x.copyExpanded(reflect.ValueOf(f.Consumers), "consumers").Interface().(map[string]Consumer)
 	spec := f.Environments[name]
-	spec.Network = x.copyExpanded(reflect.ValueOf(spec.Network), "environments."+name+".network").Interface().(*Network)
-	spec.Access = x.copyExpanded(reflect.ValueOf(spec.Access), "environments."+name+".access").Interface().(*Access)
-	spec.Services = x.copyExpanded(reflect.ValueOf(spec.Services),
-		"environments."+name+".services").Interface().(*Services)
+	spec.Infra = x.copyExpanded(reflect.ValueOf(spec.Infra), "environments."+name+".infra").Interface().(Infra)
 	spec.Vars = x.variables
 	out.Environments = map[string]EnvironmentSpec{name: spec}
 	return &out
@@ -89,10 +88,11 @@ func (x expander) copyExpanded(v reflect.Value, path string) reflect.Value {
 	return out
 }
 
-// memberPath returns the path of a field; the fields of Originals and embedded structs stand in the file without a name
-// of their own.
+// memberPath returns the path of a field; the fields of embedded structs, and of those that are decoders and have no
+// names in the file, stand there without a name of their own.
 func memberPath(in reflect.Type, i int, path, name string) string {
-	if in == reflect.TypeFor[Originals]() || in.Field(i).Anonymous {
+	own := reflect.PointerTo(in).Implements(reflect.TypeFor[decoder]()) && yamlName(in.Field(i)) == ""
+	if own || in.Field(i).Anonymous {
 		return path
 	}
 	return joinPath(path, name)

@@ -15,22 +15,11 @@ const (
 	LateConfirmed LateWrite = "confirmed"
 )
 
-// lateWrites is the class of each rotator. One that is not here is LateConfirmed: it is the class that assumes least.
-var lateWrites = map[string]LateWrite{
-	Random:       LateHarmless, // nobody but its consumers knows it
-	AWSAccessKey: LateHarmless, // a key has an id of its own
-	HTTP:         LateHarmless, // so has a token
-	Postgres:     LateFenced,   // the role's comment has the rotation's time
-	MySQL:        LateConfirmed,
-	Manual:       LateHarmless, // rotary sends nothing to its target
-	Never:        LateHarmless,
-	Managed:      LateHarmless,
-}
-
-// LateWrite returns what becomes of a late request at the target of s.
+// LateWrite returns what becomes of a late request at the target of s. Where a person replaces the value, rotary sends
+// nothing to its target.
 func (s Source) LateWrite() LateWrite {
-	if class, known := lateWrites[s.Rotate.With]; known {
-		return class
+	if kind := s.Rotate.chosenKind(); kind != nil {
+		return kind.lateWrite()
 	}
-	return LateConfirmed
+	return LateHarmless
 }

@@ -22,7 +22,7 @@ type Limit struct {
 	Names      []string // names may not be these
 }
 
-// Limits returns the rules of one kind of sink: secretsmanager, ecs, ecs_family, github, vercel or drain.
+// Limits returns the rules of one kind of sink: secretsmanager, ecs, ecs_family, github, vercel or reader.
 func Limits(kind string) Limit {
 	switch kind {
 	case SecretsManager:
@@ -50,34 +50,6 @@ func Limits(kind string) Limit {
 		}
 	}
 	return Limit{Kind: kind}
-}
-
-// Limit returns the rules of c's sink. A bundle is one variable, so keys and pins are not counted.
-func (c Consumer) Limit() Limit {
-	limit := Limits(c.Kind())
-	if c.describeInjection().inject == InjectBundle {
-		limit.Count, limit.TotalBytes, limit.Pin = 0, 0, 0
-	}
-	return limit
-}
-
-// InjectBundle gives a container its whole bucket as JSON in one variable.
-const InjectBundle = "bundle"
-
-// injection describes how a bucket gets into a container.
-type injection struct {
-	inject, variable string
-	adopt            []string
-}
-
-func (c Consumer) describeInjection() injection {
-	switch {
-	case c.ECS != nil:
-		return injection{c.ECS.Inject, c.ECS.Variable, c.ECS.Adopt}
-	case c.ECSFamily != nil:
-		return injection{c.ECSFamily.Inject, c.ECSFamily.Variable, c.ECSFamily.Adopt}
-	}
-	return injection{}
 }
 
 // POSIX: names of environment variables are letters, digits and _, and do not start with a digit.

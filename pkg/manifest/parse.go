@@ -21,7 +21,25 @@ func Parse(name string, data []byte) (*File, error) {
 	if err := r.sortedError(); err != nil {
 		return nil, err
 	}
+	file.notes, file.unbuilt = sortProblems(r.notes), map[string][]Problem{}
+	for env, problems := range r.unused {
+		file.unbuilt[env] = sortProblems(problems)
+	}
 	return file, nil
+}
+
+// Notes returns what f asks for and has no effect yet, in the order of its lines: validate shows it.
+func (f *File) Notes() []Problem {
+	all := map[Problem]bool{}
+	for _, problem := range f.notes {
+		all[problem] = true
+	}
+	for _, problems := range f.unbuilt {
+		for _, problem := range problems {
+			all[problem] = true
+		}
+	}
+	return sortProblems(all)
 }
 
 // checkFile reports everything that is wrong with what was read: each environment by itself and then all together.
@@ -52,8 +70,10 @@ type checker struct {
 
 func (c checker) checkReferences() {
 	c.checkSources()
+	c.checkSignIn()
 	c.checkPublic()
 	c.checkMappings()
+	c.checkComputed()
 	c.checkBuckets()
 	c.checkConsumers()
 }

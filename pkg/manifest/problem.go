@@ -45,10 +45,13 @@ type report struct {
 	at     map[string]position // of each entry, by path
 	unread map[string]bool     // paths of entries that could not be read
 	seen   map[Problem]bool
+	notes  map[Problem]bool            // what is accepted and has no effect yet
+	unused map[string]map[Problem]bool // by environment: what is accepted, and would be missed
 }
 
 func newReport(file string) *report {
-	return &report{file: file, at: map[string]position{}, unread: map[string]bool{}, seen: map[Problem]bool{}}
+	return &report{file: file, at: map[string]position{}, unread: map[string]bool{}, seen: map[Problem]bool{},
+		notes: map[Problem]bool{}, unused: map[string]map[Problem]bool{}}
 }
 
 // add reports a problem of the entry at path, or of the nearest one around it.
@@ -62,6 +65,23 @@ func (r *report) add(path, what, do string) {
 		}
 	}
 	r.addAt(r.findPosition(path), path, what, do)
+}
+
+// makeProblem returns a problem of the entry at path.
+func (r *report) makeProblem(path, what, do string) Problem {
+	where := r.findPosition(path)
+	return Problem{File: r.file, Line: where.line, Col: where.col, Path: path, What: what, Do: do}
+}
+
+// addNote notes that the entry at path is accepted and has no effect yet, where leaving it out is safe meanwhile.
+func (r *report) addNote(path, what, do string) { r.notes[r.makeProblem(path, what, do)] = true }
+
+// addUnbuilt notes that the entry at path is accepted, and that an environment cannot be deployed with it yet.
+func (r *report) addUnbuilt(env, path, what, do string) {
+	if r.unused[env] == nil {
+		r.unused[env] = map[Problem]bool{}
+	}
+	r.unused[env][r.makeProblem(path, what, do)] = true
 }
 
 func (r *report) addAt(where position, path, what, do string) {
@@ -85,10 +105,14 @@ func (r *report) sortedError() error {
 	if len(r.seen) == 0 {
 		return nil
 	}
-	return &Problems{slices.SortedFunc(maps.Keys(r.seen), func(a, b Problem) int {
+	return &Problems{sortProblems(r.seen)}
+}
+
+func sortProblems(set map[Problem]bool) []Problem {
+	return slices.SortedFunc(maps.Keys(set), func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col),
 			cmp.Compare(a.Path, b.Path), cmp.Compare(a.What, b.What), cmp.Compare(a.Do, b.Do))
-	})}
+	})
 }
 
 var nameShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
 
 // writeVendorManifest returns a manifest with one source that uses a vendor's description: a key for every name, a text
 // for every setting that has no default.
-func writeVendorManifest(name string, v manifest.Vendor) string {
+func writeVendorManifest(name string, v vendorapi.Vendor) string {
 	var keys, given, settings []string
 	for i, key := range v.Keys {
 		keys = append(keys, fmt.Sprintf("K%d", i))
@@ -31,7 +32,7 @@ func writeVendorManifest(name string, v manifest.Vendor) string {
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
   owner: {keys: [OWNER]}
-  x: {keys: [%s, NOTE], rotate: {with: http, every: 30d, vendor: %s, %skeys_for: {%s}, settings: {%s}}}
+  x: {keys: [%s, NOTE], rotate: {http: {vendor: %s, %skeys_for: {%s}, settings: {%s}}, every: 30d}}
 buckets: {all: {originals: true}}
 `, strings.Join(keys, ", "), name, admin, strings.Join(given, ", "), strings.Join(settings, ", "))
 }
@@ -57,14 +58,14 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 	}
 	for name, v := range vendors {
 		source := parseVendorSource(t, writeVendorManifest(name, v))
-		if source.Rotate.HTTP == nil || source.Rotate.HTTP.Create.Method == "" {
+		if source.Rotate.HTTP == nil || source.Rotate.HTTP.Calls.Create.Method == "" {
 			t.Errorf("%s: the source has no calls", name)
 		}
 		if v.About == "" || v.Rights == "" || len(v.Links) == 0 {
 			t.Errorf("%s does not say what it rotates, which rights that takes, and where this is written", name)
 		}
 		for _, key := range source.Writes() {
-			if key == "NOTE" || !slices.Contains(source.Keys, key) {
+			if key == "NOTE" || !source.Declares(key) {
 				t.Errorf("%s writes %s", name, key)
 			}
 		}
@@ -78,14 +79,14 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 func TestWhatADescriptionLacksIsReported(t *testing.T) {
 	for name, v := range manifest.Vendors() {
 		whole := writeVendorManifest(name, v)
-		for _, part := range []string{"every: 30d, ", "admin: owner, ", "keys_for: {token: K0, id: K1}, ",
+		for _, part := range []string{", every: 30d", "admin: owner, ", "keys_for: {token: K0, id: K1}, ",
 			"settings: {group: example}"} {
 			without := strings.Replace(whole, part, "", 1)
 			if without == whole {
 				continue
 			}
 			_, err := manifest.Parse("rotary.yaml", []byte(without))
-			if accepted := err == nil; accepted != strings.HasPrefix(part, "every") {
+			if accepted := err == nil; accepted != strings.Contains(part, "every") {
 				t.Errorf("%s without %q: accepted: %v", name, part, accepted)
 			}
 		}
@@ -110,7 +111,7 @@ func TestASourceSaysWhetherRotatingItKillsTheOldCredential(t *testing.T) {
 			}
 		}
 	}
-	if (manifest.Source{Rotate: manifest.Rotate{With: manifest.Random}}).AtOnce() {
+	if (manifest.Source{Rotate: manifest.Rotate{Random: &manifest.RotateRandom{}}}).AtOnce() {
 		t.Error("a random source dies at once")
 	}
 }
@@ -121,8 +122,8 @@ sources:
   x:
     keys: [TOKEN]
     rotate:
-      with: http
       http:
+       calls:
         overlap: none
         create: {url: "https://${host}/tokens", json: {name: "${env} {{marker}}", roles: ["${level}", 5, null, true, {}]}, set: {TOKEN: $.token}}
         test: {url: "https://${host}/self", headers: {Authorization: "Bearer {{TOKEN}}"}, refused: [401, 403]}
@@ -131,56 +132,9 @@ buckets: {all: {originals: true}}
 
 func TestADescriptionIsExpandedForItsEnvironment(t *testing.T) {
 	source := parseVendorSource(t, ownDescription)
-	create := source.Rotate.HTTP.Create
+	create := source.Rotate.HTTP.Calls.Create
 	if create.URL != "https://api-dev.example.com/tokens" || create.JSON["name"] != "dev {{marker}}" ||
 		fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil> true map[]]" {
 		t.Errorf("create is %s %v", create.URL, create.JSON)
 	}
-}
-
-func TestParseTemplate(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                               "",
-		"plain {braces} }":               "[{plain {braces} }   }]",
-		"{{KEY}}":                        "[{ KEY KEY }]",
-		"a{{ KEY }}b":                    "[{a   } { KEY KEY } {b   }]",
-		"{{owed.id}}{{settings.host}}":   "[{ owed id } { settings host }]",
-		"{{admin}}{{version}}{{marker}}": "[{ admin  } { version  } { marker  }]",
-		"{{date 90d}}":                   "[{ date  90d}]",
-		"{{unix_ms settings.expires}}":   "[{ unix_ms  settings.expires}]",
-		"{{env}}-{{source}}":             "[{ env  } {-   } { source  }]",
-	} {
-		got, err := manifest.ParseTemplate(text)
-		if text := fmt.Sprint([]manifest.Part(got)); err != nil || text != want && want != "" {
-			t.Errorf("%q is %s, %v; want %s", text, got, err, want)
-		}
-	}
-	for _, text := range []string{
-		"{{", "}}", "{{}}", "{{ }}", "{{KEY", "KEY}}", "{{KEY}}}}", "{{{KEY}}}", "{{a b}}", "{{date}}", "{{date 90}}",
-		"{{admin 90d}}",
-		"{{owed.id 9d}}", "{{admin.x}}", "{{KEY.x}}", "{{1KEY}}", "{{KEY-A}}", "{{.KEY}}", "{{range .}}",
-		"{{date settings.}}", "{{" + strings.Repeat("K", 129) + "}}",
-	} {
-		if got, err := manifest.ParseTemplate(text); err == nil {
-			t.Errorf("%q is read as %v", text, got)
-		}
-	}
-}
-
-func FuzzParseTemplate(f *testing.F) {
-	for _, text := range []string{"", "{{KEY}}", "a{{owed.id}}b", "{{date settings.x}}", "{{{{", "}}{{", "{{a}}{{"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		parts, err := manifest.ParseTemplate(text)
-		if err != nil {
-			return
-		}
-		for _, p := range parts {
-			if p.Kind == manifest.Literal && (p.Text == "" || strings.Contains(p.Text, "{{") ||
-				strings.Contains(p.Text, "}}")) {
-				t.Fatalf("%q has the literal part %q", text, p.Text)
-			}
-		}
-	})
 }

@@ -54,14 +54,14 @@ func (c Change) mergeValues(given map[string]secret.Value) (map[string]secret.Va
 	after := maps.Clone(c.before)
 	maps.Copy(after, given)
 	switch {
-	case c.source.Rotate.With == manifest.Never && len(c.before) > 0 &&
+	case c.source.Rotate.Kind() == manifest.Never && len(c.before) > 0 &&
 		!maps.EqualFunc(c.before, after, secret.Value.Equal):
 		return nil, newInvalid("source %s is declared with: never, because replacing its value would destroy data",
 			c.source.Name)
-	case c.source.Rotate.With == manifest.Managed:
+	case c.source.Rotate.Kind() == manifest.Managed:
 		return nil, newInvalid("source %s is rotated by AWS itself: nothing may be put", c.source.Name)
 	}
-	if c.source.Rotate.Also != "" {
+	if c.source.Symmetric() != "" {
 		var err error
 		if after, err = c.mergeSymmetric(after, given); err != nil {
 			return nil, err
@@ -72,7 +72,7 @@ func (c Change) mergeValues(given map[string]secret.Value) (map[string]secret.Va
 
 // addPublicHalves puts the public half of every private key beside it. A person gives private keys alone.
 func (c Change) addPublicHalves(after, given map[string]secret.Value) error {
-	r := c.source.Rotate
+	r := c.source.Random()
 	if r.Pair == "" {
 		return nil
 	}
@@ -106,7 +106,7 @@ func (c Change) addPublicHalf(after map[string]secret.Value, private, public str
 		return nil
 	}
 	if !after[private].Equal(c.before[private]) {
-		return newInvalid("put %s into %s: %w", c.source.Rotate.Key, c.source.Name, err)
+		return newInvalid("put %s into %s: %w", c.source.Random().Key, c.source.Name, err)
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func (c Change) addPublicHalf(after map[string]secret.Value, private, public str
 //	{K: a, ALSO: b}         | another K                  | refused: a change is not finished
 //	any                     | another ALSO               | refused: rotary moves it
 func (c Change) mergeSymmetric(after, given map[string]secret.Value) (map[string]secret.Value, error) {
-	key, also := c.source.Rotate.Key, cmp.Or(c.source.Rotate.Next, c.source.Rotate.Also)
+	key, also := c.source.Random().Key, cmp.Or(c.source.Random().Next, c.source.Symmetric())
 	k, alsoGiven := after[key], given[also]
 	_, direct := given[also]
 	switch {

@@ -37,7 +37,7 @@ func TestANewValueOfASymmetricSecretEntersThroughItsSecondKey(t *testing.T) {
 		"it does not end on what few accept":    {before: texts{"K": "a", "ALSO": "b"}, given: texts{"K": "b", "ALSO": "b"}, history: calm, refused: "an earlier change of it is not finished"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source := manifest.Source{Name: "shared", Keys: []string{"ALSO", "K"}, Rotate: manifest.Rotate{With: manifest.Random, Key: "K", Also: "ALSO"}}
+			source := manifest.Source{Name: "shared", Keys: manifest.KeysOf("ALSO", "K"), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Key: "K", Also: "ALSO"}}}
 			got, err := Change{source: source, history: c.history, before: secretValues(c.before)}.mergeValues(secretValues(c.given))
 			if c.refused != "" {
 				_, invalid := errors.AsType[*Invalid](err)
@@ -65,7 +65,7 @@ func secretValues(texts map[string]string) map[string]secret.Value {
 }
 
 func TestAManagedSourceTakesNoValue(t *testing.T) {
-	source := manifest.Source{Name: "rds", Keys: []string{"K"}, Rotate: manifest.Rotate{With: manifest.Managed}}
+	source := manifest.Source{Name: "rds", Keys: manifest.KeysOf("K"), Rotate: manifest.Rotate{Managed: &manifest.RotateManaged{}}}
 	_, err := Change{source: source, before: secretValues(nil)}.mergeValues(secretValues(map[string]string{"K": "a"}))
 	if _, is := errors.AsType[*Invalid](err); !is {
 		t.Errorf("error %v, want invalid input", err)

@@ -89,9 +89,9 @@ func (e Emergency) Doomed() []history.Version {
 	switch {
 	case e.Going.ID != "" || isLive(e.Joined):
 		return nil
-	case e.Source.Rotate.With == manifest.Postgres || e.Source.Rotate.With == manifest.MySQL:
+	case e.Source.Rotate.Kind() == manifest.Postgres || e.Source.Rotate.Kind() == manifest.MySQL:
 		return others
-	case e.Source.Rotate.With == manifest.AWSAccessKey:
+	case e.Source.Rotate.Kind() == manifest.AWSAccessKey:
 		return others[:min(1, len(others))]
 	}
 	return nil

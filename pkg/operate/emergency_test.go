@@ -139,7 +139,7 @@ func TestAnEmergencyIsRefusedBeforeAnythingIsChanged(t *testing.T) {
 		"a retained version that is in use": {with: manifest.Postgres, versions: []history.Version{versionAt(1, "now00000-", history.Live, history.AWSCurrent, history.Retain)}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := seenEmergency(manifest.Source{Name: "a", Rotate: manifest.Rotate{With: c.with}}, false, time.Time{}, c.versions...)
+			e := seenEmergency(manifest.Source{Name: "a", Rotate: manifest.RotateWith(c.with)}, false, time.Time{}, c.versions...)
 			e.History.RotationEnabled = !c.off
 			err := e.checkAllowed("dev")
 			if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
@@ -151,7 +151,7 @@ func TestAnEmergencyIsRefusedBeforeAnythingIsChanged(t *testing.T) {
 
 // What would die has to be what a person was told: somebody may have put a value since.
 func TestAnEmergencyEndsNoMoreThanWasTold(t *testing.T) {
-	source := manifest.Source{Name: "a", Rotate: manifest.Rotate{With: manifest.Postgres}}
+	source := manifest.Source{Name: "a", Rotate: manifest.Rotate{Postgres: &manifest.RotatePostgres{}}}
 	current := versionAt(1, "now00000-", history.Live, history.AWSCurrent)
 	told := seenEmergency(source, false, time.Time{}, current)
 	now := seenEmergency(source, false, time.Time{}, versionAt(0, "owed0000-", history.Live), current)
@@ -170,7 +170,7 @@ func TestAnEmergencyEndsNoMoreThanWasTold(t *testing.T) {
 
 func TestMySQLKeepsTheOldLoginUntilNothingCanLand(t *testing.T) {
 	for with, want := range map[string]time.Duration{manifest.Postgres: 0, manifest.AWSAccessKey: 0, manifest.MySQL: 7 * time.Minute} {
-		if got := SoonestDeadline(manifest.Source{Rotate: manifest.Rotate{With: with}}); got != want {
+		if got := SoonestDeadline(manifest.Source{Rotate: manifest.RotateWith(with)}); got != want {
 			t.Errorf("%s: %v, want %v", with, got, want)
 		}
 	}

@@ -73,7 +73,7 @@ func (h Harm) exposeConsumer(env *manifest.Environment, e Emergency, c plan.Cons
 	declared, known := env.Consumer(c.Name)
 	return Exposed{
 		Name: c.Name, Bucket: c.Bucket, Running: c.Running, State: c.State,
-		Unseen: known && declared.Drain > 0, Fate: h.decideFate(e, behind),
+		Unseen: known && declared.Reader != nil, Fate: h.decideFate(e, behind),
 	}
 }
 

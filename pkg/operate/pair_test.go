@@ -18,7 +18,7 @@ import (
 func keyPairs(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{"": "", "note": "note", "what is no key": "what is no key"}
-	r := random.New(manifest.Source{Keys: []string{"K", "P"}, Rotate: manifest.Rotate{Pair: "ed25519", Key: "K", Public: "P"}})
+	r := random.New(manifest.Source{Keys: manifest.KeysOf("K", "P"), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Key: "K", Public: "P"}}})
 	for _, letter := range []string{"a", "b", "c"} {
 		made, err := r.Create(t.Context(), rotate.Start{})
 		if err != nil {
@@ -34,8 +34,8 @@ func TestAPrivateKeyIsPutAndItsPublicHalfFollows(t *testing.T) {
 	owed := history.History{Versions: []history.Version{{ID: "one", Labels: []string{history.Live + "one"}}, {ID: "two", Labels: []string{history.Live + "two", history.AWSCurrent}}}}
 	calm := history.History{Versions: owed.Versions[1:]}
 	type letters = map[string]string
-	one := manifest.Rotate{With: manifest.Random, Pair: "ed25519", Key: "K", Public: "P"}
-	three := manifest.Rotate{With: manifest.Random, Pair: "ed25519", Key: "K", Public: "P", Next: "N", Also: "O"}
+	one := manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Key: "K", Public: "P"}}
+	three := manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Key: "K", Public: "P", Next: "N", Also: "O"}}
 	settled, moving := letters{"K": "a", "N": "a", "P": "A", "O": "A"}, letters{"K": "a", "N": "b", "P": "A", "O": "B"}
 	for name, c := range map[string]struct {
 		rotate               manifest.Rotate
@@ -73,7 +73,7 @@ func TestAPrivateKeyIsPutAndItsPublicHalfFollows(t *testing.T) {
 				}
 				return out
 			}
-			source := manifest.Source{Name: "signing", Keys: []string{"K", "N", "P", "O", "NOTE"}, Rotate: c.rotate}
+			source := manifest.Source{Name: "signing", Keys: manifest.KeysOf("K", "N", "P", "O", "NOTE"), Rotate: c.rotate}
 			got, err := Change{source: source, history: c.history, before: spelt(c.before)}.mergeValues(spelt(c.given))
 			if c.refused != "" {
 				_, is := errors.AsType[*Invalid](err)

@@ -25,7 +25,7 @@ func CheckMode(env *manifest.Environment, what string, deadline bool) error {
 
 // ByPerson returns what to do about a source that no rotator of rotary's rotates; nil for all others.
 func ByPerson(env *manifest.Environment, source manifest.Source) error {
-	switch source.Rotate.With {
+	switch source.Rotate.Kind() {
 	case manifest.Manual:
 		return newInvalid("source %s is rotated by a person: make the new credential at its vendor, "+
 			"then rotary put %s %s; revoke the old one there once rotary status says that it is safe, "+

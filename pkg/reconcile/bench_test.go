@@ -26,8 +26,8 @@ import (
 const small = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
-  db: {keys: [DB_URL], rotate: {with: random}}
-  vendors: {keys: [VENDOR_KEY, VENDOR_ID], rotate: {with: manual}}
+  db: {keys: [DB_URL], rotate: {random: {}}}
+  vendors: {keys: [VENDOR_KEY, VENDOR_ID]}
 mappings:
   worker: {DB_URL: [WORKER_DB], VENDOR_KEY: [WORKER_KEY]}
 buckets:

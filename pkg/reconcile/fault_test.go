@@ -259,7 +259,7 @@ func TestAPassThatWasCalledOffWritesNothing(t *testing.T) {
 
 // A retirement that fails at one source keeps no other source waiting.
 func TestOneFailingRetirementDoesNotStopTheOthers(t *testing.T) {
-	b := start(t, strings.Replace(small, "with: manual", "with: random, key: VENDOR_KEY", 1))
+	b := start(t, strings.Replace(small, "VENDOR_ID]}", "VENDOR_ID], rotate: {random: {key: VENDOR_KEY}}}", 1))
 	b.put("db", `{"DB_URL":"url-1"}`)
 	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
 	b.converge()
@@ -304,9 +304,9 @@ func wide(keys int) (yaml, text string) {
 	}
 	return `
 environments: {dev: {account: "111111111111", region: us-east-1}}
-sources: {db: {keys: [` + strings.Join(names, ", ") + `], rotate: {with: random, key: KEY_0}}}
+sources: {db: {keys: [` + strings.Join(names, ", ") + `], rotate: {random: {key: KEY_0}}}}
 buckets: {api: {originals: [db]}}
-consumers: {web: {bucket: api, drain: 1h}}
+consumers: {web: {bucket: api, reader: {drain: 1h}}}
 `, secret.Reveal(bucket.Encode(values))
 }
 

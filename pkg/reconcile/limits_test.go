@@ -17,9 +17,9 @@ import (
 const feeding = `
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
-  a: {keys: [A], rotate: {with: random}}
-  b: {keys: [B], rotate: {with: random}}
-  c: {keys: [C], rotate: {with: random}}
+  a: {keys: [A], rotate: {random: {}}}
+  b: {keys: [B], rotate: {random: {}}}
+  c: {keys: [C], rotate: {random: {}}}
 buckets:
   all: {originals: [a, b, c]}
   one: {originals: [a]}

@@ -84,7 +84,7 @@ func (o observer) readSources(ctx context.Context) ([]plan.Source, error) {
 // readSource returns a source with the content of its current version, which buckets are computed from.
 func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Source, error) {
 	source := plan.Source{
-		Name: s.Name, With: s.Rotate.With, Every: s.Rotate.Every.Std(), AtOnce: s.AtOnce(), Keys: s.Keys,
+		Name: s.Name, With: s.Rotate.Kind(), Every: s.Rotate.Every.Std(), AtOnce: s.AtOnce(), Keys: s.KeyNames(),
 		Confirmed: s.LateWrite() == manifest.LateConfirmed,
 		Contents:  plan.Contents{},
 	}
@@ -194,13 +194,13 @@ func (o observer) readConsumers(ctx context.Context, buckets []plan.Bucket) map[
 	for i := range buckets {
 		b := &buckets[i]
 		for _, c := range o.Environment.Consumers {
-			if c.Bucket != b.Want.Name {
+			if !c.IsOn(b.Want.Name) {
 				continue
 			}
 			consumer, seen := o.readStatus(ctx, c, *b)
 			all[c.Name] = openConsumer{consumer, b.Want.Name}
 			b.Consumers = append(b.Consumers, plan.Consumer{
-				Name: c.Name, Leaving: c.Leaving, Drain: time.Duration(c.Drain), Seen: seen,
+				Name: c.Name, Leaving: c.Leaving, Drain: c.Drain().Std(), Seen: seen,
 			})
 		}
 	}

@@ -14,11 +14,11 @@ import (
 func many(secrets int) string {
 	var sources, buckets strings.Builder
 	for n := range secrets / 2 {
-		fmt.Fprintf(&sources, "  s%02d: {keys: [KEY_%d], rotate: {with: random}}\n", n, n)
+		fmt.Fprintf(&sources, "  s%02d: {keys: [KEY_%d], rotate: {random: {}}}\n", n, n)
 		fmt.Fprintf(&buckets, "  b%02d: {originals: [s%02d]}\n", n, n)
 	}
 	if secrets%2 == 1 {
-		sources.WriteString("  spare: {keys: [SPARE], rotate: {with: random}}\n")
+		sources.WriteString("  spare: {keys: [SPARE], rotate: {random: {}}}\n")
 	}
 	return "environments: {dev: {account: \"111111111111\", region: us-east-1}}\nsources:\n" + sources.String() + "buckets:\n" + buckets.String()
 }

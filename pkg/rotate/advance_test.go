@@ -207,7 +207,7 @@ func (s *secrets) holds(t *testing.T, want rotate.Values) {
 }
 
 func symmetric() manifest.Source {
-	return manifest.Source{Name: "x", Keys: []string{"K", "ALSO"}, Rotate: manifest.Rotate{With: manifest.Random, Also: "ALSO"}}
+	return manifest.Source{Name: "x", Keys: manifest.KeysOf("K", "ALSO"), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Also: "ALSO"}}}
 }
 
 func pair(k, also string) rotate.Values {

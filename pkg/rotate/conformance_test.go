@@ -13,14 +13,14 @@ import (
 
 func TestRandomConforms(t *testing.T) {
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
-		source := manifest.Source{Name: "session", Keys: []string{"SESSION_KEY", "SESSION_ISSUER"}, Rotate: manifest.Rotate{With: manifest.Random, Key: "SESSION_KEY"}}
+		source := manifest.Source{Name: "session", Keys: manifest.KeysOf("SESSION_KEY", "SESSION_ISSUER"), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Key: "SESSION_KEY"}}}
 		return rotatetest.World{Source: source, Open: opener(t, source), Put: byHand("SESSION_KEY", "SESSION_ISSUER")}
 	})
 }
 
 func TestRandomWithAlsoConforms(t *testing.T) {
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
-		source := manifest.Source{Name: "handshake", Keys: []string{"KEY", "KEY_ALSO"}, Rotate: manifest.Rotate{With: manifest.Random, Also: "KEY_ALSO"}}
+		source := manifest.Source{Name: "handshake", Keys: manifest.KeysOf("KEY", "KEY_ALSO"), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Also: "KEY_ALSO"}}}
 		return rotatetest.World{Source: source, Open: opener(t, source), Put: byHand("KEY", "KEY_ALSO"), Moves: 3}
 	})
 }
@@ -29,7 +29,7 @@ func TestARotatorOfDatabaseUsersConforms(t *testing.T) {
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
 		db := newDatabase()
 		return rotatetest.World{
-			Source: manifest.Source{Name: "app-db", Keys: []string{"DB_USER", "DB_PASSWORD", "DB_NAME"}},
+			Source: manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_USER", "DB_PASSWORD", "DB_NAME"), Rotate: manifest.RotateWith(manifest.MySQL)},
 			Open:   func(rotatetest.Calls) rotate.Rotator { return twoUsers{db} },
 			Put:    db.user, Accepts: db.accepts, Accepted: db.accepted,
 		}

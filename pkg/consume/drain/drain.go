@@ -21,7 +21,7 @@ type Readers struct {
 
 // New returns the readers of a bucket, as of now.
 func New(c manifest.Consumer, b history.History, now time.Time) *Readers {
-	return &Readers{drain: time.Duration(c.Drain), bucket: b, now: now}
+	return &Readers{drain: c.Drain().Std(), bucket: b, now: now}
 }
 
 // Status makes no call. Until the drain time has passed since the bucket last changed, every version that still carries

@@ -16,7 +16,7 @@ func TestReadersKeepEveryLabelledVersionInPlayUntilDrained(t *testing.T) {
 		{ID: "old", Labels: []string{history.AWSPrevious}},
 		{ID: "new", Labels: []string{history.AWSCurrent}},
 	}}
-	c := manifest.Consumer{Name: "laptops", Drain: manifest.Duration(24 * time.Hour)}
+	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
 	for _, tt := range []struct {
 		after   time.Duration
 		settled bool
@@ -37,7 +37,7 @@ func TestReadersKeepEveryLabelledVersionInPlayUntilDrained(t *testing.T) {
 }
 
 func TestNothingIsInPlayBeforeTheBucketHoldsAValue(t *testing.T) {
-	c := manifest.Consumer{Name: "laptops", Drain: manifest.Duration(24 * time.Hour)}
+	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
 	seen, err := New(c, history.History{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).Status(t.Context())
 	if err != nil || !seen.Settled || len(seen.InPlay) > 0 || seen.Running != "" {
 		t.Errorf("an empty bucket: settled %v, running %q, in play %q, error %v", seen.Settled, seen.Running, seen.InPlay, err)
@@ -47,7 +47,7 @@ func TestNothingIsInPlayBeforeTheBucketHoldsAValue(t *testing.T) {
 func TestTheFirstVersionOfABucketHasNothingToDrain(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	h := history.History{Changed: now, Versions: []history.Version{{ID: "first", Labels: []string{history.AWSCurrent}}}}
-	seen, err := New(manifest.Consumer{Name: "laptops", Drain: manifest.Duration(24 * time.Hour)}, h, now).Status(t.Context())
+	seen, err := New(manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}, h, now).Status(t.Context())
 	if err != nil || !seen.Settled || seen.Running != "first" {
 		t.Errorf("settled %v, running %q, error %v", seen.Settled, seen.Running, err)
 	}

@@ -30,7 +30,7 @@ func TestTheSuite(t *testing.T) {
 		return consumetest.World{
 			Clock: r.clock, Tap: sim.NewTap(r.clock), Put: r.putBucket, Held: r.heldValues, Step: 2 * time.Hour, Drain: day,
 			Open: func() reconcile.Consumer {
-				return drain.New(manifest.Consumer{Name: "laptops", Drain: manifest.Duration(day)}, r.history, r.clock.Now())
+				return drain.New(manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(day)}}, r.history, r.clock.Now())
 			},
 		}
 	})

@@ -19,7 +19,7 @@ import (
 func environmentWith(services ...string) *manifest.Environment {
 	env := &manifest.Environment{Name: "dev"}
 	for _, s := range services {
-		env.Consumers = append(env.Consumers, manifest.Consumer{Name: s, ECS: &manifest.ECS{Cluster: "main", Service: s, Container: "app"}})
+		env.Consumers = append(env.Consumers, manifest.Consumer{Name: s, ECS: &manifest.ECS{Cluster: "main", Service: s, Task: manifest.Task{Containers: manifest.Names{"app"}}}})
 	}
 	return env
 }

@@ -56,7 +56,7 @@ func TestCallsOfAPassOverTwentyServices(t *testing.T) {
 	env := environmentWith()
 	var services []*ecs.Service
 	for i := range 20 {
-		at := manifest.ECS{Cluster: "main", Service: fmt.Sprintf("s%02d", i), Container: "app"}
+		at := manifest.ECS{Cluster: "main", Service: fmt.Sprintf("s%02d", i), Task: manifest.Task{Containers: manifest.Names{"app"}}}
 		td := w.registerFamily(at.Service)
 		must(t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{Cluster: aws.String("main"), ServiceName: &at.Service, TaskDefinition: &td, DesiredCount: aws.Int32(1)})))
 		c := manifest.Consumer{Name: at.Service, ECS: &at}

@@ -49,7 +49,7 @@ type Family struct {
 // NewFamily returns the consumer for the ecs_family entry of c, on its bucket b. It makes no call.
 func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, b history.History) *Family {
 	m := c.ECSFamily
-	at := place{container: m.Container, bucketARN: b.ARN, variable: m.Variable, adopt: m.Adopt}
+	at := place{container: m.OnlyContainer(), bucketARN: b.ARN, variable: m.Variable, adopt: m.Adopt}
 	return &Family{
 		definitions: definitions{api: clients.ECS, by: owner{env.Name, c.Name}, at: at, bucket: b},
 		tasks:       clients.ECS, rules: clients.Rules, schedules: clients.Schedules, name: m.Family,

@@ -53,7 +53,7 @@ type jobs struct {
 }
 
 func newJobs(t *testing.T) *jobs {
-	j := &jobs{t: t, at: manifest.ECSFamily{Cluster: "main", Family: "job", Container: "app"}, values: map[string]string{}, World: standin.New(standin.Config{
+	j := &jobs{t: t, at: manifest.ECSFamily{Cluster: "main", Family: "job", Task: manifest.Task{Containers: manifest.Names{"app"}}}, values: map[string]string{}, World: standin.New(standin.Config{
 		Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Images: map[string]standecs.App{},
 	})}
 	t.Cleanup(func() { _ = j.Close() })

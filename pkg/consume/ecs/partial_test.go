@@ -118,7 +118,7 @@ func TestWithdrawReadsNoRevisionThatIsOlderThanTheVersion(t *testing.T) {
 	w.createService(w.registerRevision("app:1"), 1, true)
 	w.rollAndFinish(v1)
 	w.rollAndFinish(v2)
-	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}
+	at := manifest.ECS{Cluster: "main", Service: "api", Task: manifest.Task{Containers: manifest.Names{"app"}}}
 	history := history.History{ARN: bucketARN, Versions: []history.Version{{ID: v1, Created: made}, {ID: v2, Created: made.Add(time.Hour)}}}
 	w.tap.Reset()
 	must(t, ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &at}, "dev", history, w.clock.Now()).Withdraw(ctx(), []string{v1}))

@@ -65,7 +65,7 @@ func New(client api, c manifest.Consumer, environment string, b history.History,
 		client: client, ecs: *c.ECS, now: now,
 		definitions: definitions{
 			api: client, by: owner{environment, c.Name}, bucket: b,
-			at: place{container: c.ECS.Container, bucketARN: b.ARN, variable: c.ECS.Variable, adopt: c.ECS.Adopt},
+			at: place{container: c.ECS.OnlyContainer(), bucketARN: b.ARN, variable: c.ECS.Variable, adopt: c.ECS.Adopt},
 		},
 	}
 }

@@ -88,7 +88,7 @@ func newWorld(t *testing.T, lists ...sim.Lists) *world {
 
 // openWith opens the consumer as of now, with this in the manifest.
 func (w *world) openWith(change func(*manifest.ECS)) {
-	at := manifest.ECS{Cluster: "main", Service: "api", Container: "app"}
+	at := manifest.ECS{Cluster: "main", Service: "api", Task: manifest.Task{Containers: manifest.Names{"app"}}}
 	change(&at)
 	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
 }

@@ -75,7 +75,7 @@ func New(c manifest.Consumer, environment manifest.Environment, token secret.Val
 	}
 	token = secret.New(strings.TrimSpace(secret.Reveal(token)))
 	if token.Equal(secret.New("")) {
-		return nil, fmt.Errorf("consumer %s: its token %s is empty", c.Name, c.Vercel.Token)
+		return nil, fmt.Errorf("consumer %s: its token %s is empty", c.Name, c.Vercel.SignIn.Token)
 	}
 	p := &Project{
 		consumer: c.Name, spec: *c.Vercel, targets: slices.Compact(targets),

@@ -66,7 +66,7 @@ func New(
 	s manifest.Source, env *manifest.Environment, cfg aws.Config, pause func(context.Context, time.Duration) error,
 ) *Rotator {
 	client := iam.NewFromConfig(cfg)
-	r := &Rotator{env: env, user: s.Rotate.User, reader: client, writer: client, pause: pause}
+	r := &Rotator{env: env, user: s.Rotate.AWSAccessKey.User, reader: client, writer: client, pause: pause}
 	r.id, r.secret = s.AccessKey()
 	r.identityOf = func(c aws.Credentials) identityReader {
 		theirs := cfg.Copy()

@@ -194,7 +194,7 @@ func TestAUserIsKnownByItsARN(t *testing.T) {
 
 func TestARoleIsNotAUserWhateverItsSessionIsCalled(t *testing.T) {
 	role := source
-	role.Rotate.User = "session" // as the stand-in calls the sessions of callers who come with an account's number
+	role.Rotate.AWSAccessKey.User = "session" // as the stand-in calls the sessions of callers who come with an account's number
 	env := &manifest.Environment{Account: rotatetest.Account}
 	err := accesskey.New(role, env, newBare(t).awsConfig(), nil).Test(t.Context(), versionWith(rotatetest.Account, "x"))
 	if err == nil || !strings.Contains(err.Error(), "belongs to arn:aws:sts::111111111111:assumed-role/somebody/session, not to user session") {

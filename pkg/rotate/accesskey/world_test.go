@@ -29,7 +29,7 @@ const (
 var (
 	mine   = iam.User{Account: rotatetest.Account, Name: userName}
 	source = manifest.Source{
-		Name: "storage", Keys: []string{idKey, secretKey, "S3_AWS_REGION"}, Rotate: manifest.Rotate{With: manifest.AWSAccessKey, User: userName},
+		Name: "storage", Keys: manifest.KeysOf(idKey, secretKey, "S3_AWS_REGION"), Rotate: manifest.Rotate{AWSAccessKey: &manifest.RotateAccessKey{User: userName}},
 	}
 )
 

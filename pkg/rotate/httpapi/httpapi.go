@@ -1,5 +1,5 @@
 // Package httpapi rotates credentials that a vendor's API makes, by calls that are described in the manifest. See
-// manifest.API and docs/adr/0012.
+// vendorapi.API and docs/adr/0012.
 package httpapi
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/retry"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -37,7 +38,7 @@ const longestMethod = rotate.Timeout - 20*time.Second
 // New returns the rotator of a source whose description is resolved, as an Environment's are. It is rotate.Unrepeatable
 // where the description has neither a repeatable create nor a way to find what an earlier try has made.
 func New(source manifest.Source, reach Reach) rotate.Rotator {
-	api := *source.Rotate.HTTP
+	api := *source.Rotate.HTTP.Calls
 	r := &Rotator{
 		source: source, api: api, environment: reach.Environment, admin: reach.Admin, caller: newCaller(reach),
 	}
@@ -50,7 +51,7 @@ func New(source manifest.Source, reach Reach) rotate.Rotator {
 // Rotator makes credentials with one call of a vendor's API and revokes them with another.
 type Rotator struct {
 	source      manifest.Source
-	api         manifest.API
+	api         vendorapi.API
 	environment string
 	admin       func(context.Context) (rotate.Values, error)
 	caller      httpcall.Caller
@@ -87,7 +88,7 @@ func (r *Rotator) Create(ctx context.Context, s rotate.Start) (rotate.Values, er
 	}
 	next := maps.Clone(s.Current)
 	for name, value := range fresh {
-		next[r.source.Rotate.KeyFor(name)] = value
+		next[r.source.Rotate.HTTP.KeyFor(name)] = value
 	}
 	if r.Same(next, s.Current) {
 		return nil, answer.failBecause("it answers with the credential that is current")
@@ -155,7 +156,7 @@ func (r *Rotator) findLeftovers(ctx context.Context, n templateNames) ([]rotate.
 func (r *Rotator) toSourceKeys(named rotate.Values) rotate.Values {
 	values := rotate.Values{}
 	for name, value := range named {
-		values[r.source.Rotate.KeyFor(name)] = value
+		values[r.source.Rotate.HTTP.KeyFor(name)] = value
 	}
 	return values
 }
@@ -180,8 +181,8 @@ func (r *Rotator) Test(ctx context.Context, pending rotate.Values) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {
-		if !said[name].Equal(pending[r.source.Rotate.KeyFor(name)]) {
-			return answer.failBecause("what the source holds as " + r.source.Rotate.KeyFor(name) +
+		if !said[name].Equal(pending[r.source.Rotate.HTTP.KeyFor(name)]) {
+			return answer.failBecause("what the source holds as " + r.source.Rotate.HTTP.KeyFor(name) +
 				" is of another credential")
 		}
 	}
@@ -238,7 +239,7 @@ func (r *Rotator) credentialKeys() []string {
 	var keys []string
 	for _, name := range r.api.Test.Keys() {
 		if _, made := r.api.Create.Set[name]; made {
-			keys = append(keys, r.source.Rotate.KeyFor(name))
+			keys = append(keys, r.source.Rotate.HTTP.KeyFor(name))
 		}
 	}
 	return keys
@@ -268,6 +269,6 @@ func (r *Rotator) Identity(v rotate.Values) string {
 func (r *Rotator) Same(a, b rotate.Values) bool { return r.Identity(a) == r.Identity(b) }
 
 func (r *Rotator) namesFor(own rotate.Values) templateNames {
-	admin := &administrator{source: r.source.Rotate.Admin, read: r.admin}
+	admin := &administrator{source: r.source.Rotate.Admin(), read: r.admin}
 	return templateNames{source: r.source, env: r.environment, own: own, admin: admin}
 }

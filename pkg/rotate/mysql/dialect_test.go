@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"context"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,9 +34,7 @@ func aSourceOfEachDialectRotatesAndKeepsTheRestOfItsText(t *testing.T, g *target
 		}
 		user, password := g.person(t, "app"+strconv.Itoa(i))
 		l := g.live(t, fill(user, password))
-		l.rotator = New(g.source, func(context.Context) (rotate.Values, error) {
-			return fill(mariadbtest.AdminUser, mariadbtest.AdminPassword), nil
-		})
+		l.open(g.source, adminOf(secret.Reveal(fill(mariadbtest.AdminUser, mariadbtest.AdminPassword)["DB_URL"])))
 		for range 2 {
 			l.rotate()
 			now, next := l.versions[len(l.versions)-2], l.current()

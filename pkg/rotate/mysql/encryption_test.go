@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/internal/mariadbtest"
 	"github.com/rotary-secrets/rotary/internal/servertest"
 	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -50,7 +51,7 @@ func aConnectionIsEncryptedAndCheckedAsTheSourceSays(t *testing.T, g *target) {
 			query += "&ssl-ca=" + url.QueryEscape(c.ca)
 		}
 		v := rotate.Values{"DB_URL": secret.New("mysql://" + user + ":" + dsn.Encode(password) + "@" + c.host + "/shop?" + query)}
-		r := New(g.source, g.administrator)
+		r := g.rotator()
 		r.server.dial = g.anywhere
 		switch err := r.Test(t.Context(), v); {
 		case c.want == "" && err != nil:
@@ -83,11 +84,8 @@ func TestOnlyASourceThatSaysSoIsServedInTheClear(t *testing.T) {
 	l := g.live(t, g.values(user, password))
 	l.rotate()
 	l.retire()
-	l.rotator = New(g.source, func(context.Context) (rotate.Values, error) {
-		g.query = ""
-		defer func() { g.query = "ssl-mode=DISABLED" }()
-		return g.administrator(t.Context())
-	})
+	admin := g.url(mariadbtest.AdminUser, mariadbtest.AdminPassword, "")
+	l.open(g.source, adminOf(strings.TrimSuffix(admin, g.query)))
 	if err := l.rotator.Set(t.Context(), rotate.Change{Pending: g.values("app", "new"), Current: l.current()}); err == nil || !strings.Contains(err.Error(), "no TLS") {
 		t.Errorf("the administrator's URL says nothing of TLS, and the error is %v", err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func ofURL() *Rotator {
-	return New(manifest.Source{Name: "app-db", Keys: []string{"DB_URL"}, Rotate: manifest.Rotate{With: manifest.MySQL, URL: "DB_URL"}}, nil)
+	return New(manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_URL"), Rotate: manifest.Rotate{MySQL: &manifest.RotateMySQL{Database: manifest.Database{URL: manifest.Names{"DB_URL"}}}}}, sqluser.Admin{})
 }
 
 // hostOf is the host and port of a login that has one host.
@@ -110,7 +110,7 @@ func TestAnotherLoginLeavesTheRestAsItIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := u.WithLogin("a`p/p@_clone", "N:%"); err != nil || got != want {
+		if got, err := u.(connection).WithLogin("a`p/p@_clone", "N:%"); err != nil || got != want {
 			t.Errorf("%s\nbecomes %s, %v\nwant    %s", text, got, err, want)
 		}
 	}
@@ -118,7 +118,7 @@ func TestAnotherLoginLeavesTheRestAsItIs(t *testing.T) {
 
 func TestThePartsOfALoginAreReadFromTheirKeys(t *testing.T) {
 	fields := &manifest.Login{Username: "U", Password: "P", Host: "H", Port: "O", DBName: "D", SSLRootCert: "ca.pem"}
-	r := New(manifest.Source{Rotate: manifest.Rotate{Fields: fields}}, nil)
+	r := New(manifest.Source{Rotate: manifest.Rotate{MySQL: &manifest.RotateMySQL{Database: manifest.Database{Fields: fields}}}}, sqluser.Admin{})
 	whole := func() rotate.Values {
 		return rotate.Values{"U": secret.New("app"), "P": secret.New("p%w"), "H": secret.New("DB.example.com"), "O": secret.New("3307"), "D": secret.New("shop"), "X": secret.New("kept")}
 	}

@@ -2,7 +2,9 @@ package mysql
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,7 +101,7 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 	elsewhere := func(from, to string) rotate.Values {
 		return rotate.Values{"DB_URL": secret.New(strings.ReplaceAll(secret.Reveal(good["DB_URL"]), from, to))}
 	}
-	admin, _ := g.administrator(t.Context())
+	admin, _ := g.administrator().Read(t.Context())
 	twin := g.values(g.person(t, mariadbtest.AdminUser+sqluser.Clone))
 	for _, c := range []struct {
 		name             string
@@ -120,7 +122,7 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := g.accounts(t)
-			if err := New(g.source, g.administrator).Set(t.Context(), rotate.Change{Pending: c.pending, Current: c.current}); err == nil {
+			if err := g.rotator().Set(t.Context(), rotate.Change{Pending: c.pending, Current: c.current}); err == nil {
 				t.Error("it is set")
 			}
 			g.unchanged(t, before)
@@ -143,7 +145,7 @@ func aSourceMayNameADeclaredReplica(t *testing.T, g *target) {
 	}
 	_, err := l.create()
 	refused(t, err)
-	l.entry(func(r *manifest.Rotate) { r.Replicas = []string{"other.example.com", "READER.example.com.:3307"} })
+	l.open(g.source, g.administrator("other.example.com", "READER.example.com.:3307"))
 	l.rotate()
 	if last := reached[len(reached)-1]; last != "reader.example.com:3307" {
 		t.Errorf("Test logs in at %s", last)
@@ -169,7 +171,8 @@ func anErrorOfTheAdministratorsSourceStopsEverything(t *testing.T, g *target) {
 		t.Run(name, func(t *testing.T) {
 			before := g.accounts(t)
 			l := g.live(t, good)
-			l.rotator = New(g.source, func(context.Context) (rotate.Values, error) { return admin, nil })
+			source := manifest.Source{Name: "app-db-admin", Keys: manifest.KeysOf(slices.Sorted(maps.Keys(admin))...)}
+			l.open(g.source, sqluser.Admin{Source: source, Read: func(context.Context) (rotate.Values, error) { return admin, nil }})
 			if _, err := l.create(); err == nil {
 				t.Error("a first rotation begins")
 			}

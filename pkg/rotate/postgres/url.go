@@ -25,7 +25,7 @@ func newSyntax() sqluser.Syntax {
 
 // checkDatabase refuses a connection string without a database: the two users would find themselves in different ones.
 func checkDatabase(s manifest.Source, l sqluser.Login) error {
-	if l.Database == "" && s.Rotate.Fields == nil {
+	if l.Database == "" && len(s.Database().URL) > 0 {
 		return errors.New("it names no database, and each user would look for one of its own name: write it there")
 	}
 	return nil

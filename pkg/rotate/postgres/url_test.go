@@ -149,7 +149,7 @@ func TestOnlyTheLoginOfAURLChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		user, password := text.Draw(t, "user"), text.Draw(t, "password")
-		got, err := u.WithLogin(user, password)
+		got, err := u.(connection).WithLogin(user, password)
 		if err != nil || !strings.HasPrefix(got, scheme) || !strings.HasSuffix(got, "@"+rest) {
 			t.Fatalf("%q, %v", got, err)
 		}
@@ -176,9 +176,9 @@ func TestOnlyTheLoginOfAURLChanges(t *testing.T) {
 
 func TestTheNextLoginStandsWhereTheCurrentOneDoes(t *testing.T) {
 	s := source()
-	s.Keys = append(s.Keys, "OTHER")
+	s.Keys.Names = append(s.Keys.Names, "OTHER")
 	now := rotate.Values{key: secret.New("postgres://app:a%2Fb@h:1/app?sslmode=require&x=%2f"), "OTHER": secret.New("stays")}
-	next, err := New(s, nil).Create(t.Context(), rotate.Start{Current: now})
+	next, err := New(s, sqluser.Admin{}).Create(t.Context(), rotate.Start{Current: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,9 +190,9 @@ func TestTheNextLoginStandsWhereTheCurrentOneDoes(t *testing.T) {
 		t.Error("the current version has changed")
 	}
 
-	s.Rotate.URL, s.Rotate.Fields = "", &manifest.Login{Username: "U", Password: "P", Host: "H"}
+	entry(&s).URL, entry(&s).Fields = nil, &manifest.Login{Username: "U", Password: "P", Host: "H"}
 	now = rotate.Values{"U": secret.New("app_clone"), "P": secret.New("a/b"), "H": secret.New("h"), "OTHER": secret.New("stays")}
-	if next, err = New(s, nil).Create(t.Context(), rotate.Start{Current: now}); err != nil {
+	if next, err = New(s, sqluser.Admin{}).Create(t.Context(), rotate.Start{Current: now}); err != nil {
 		t.Fatal(err)
 	}
 	if secret.Reveal(next["U"]) != "app" || secret.Reveal(next["H"]) != "h" || secret.Reveal(next["OTHER"]) != "stays" || len(next) != 4 {
@@ -203,7 +203,7 @@ func TestTheNextLoginStandsWhereTheCurrentOneDoes(t *testing.T) {
 func TestEachPasswordIsLongPlainAndNew(t *testing.T) {
 	seen := map[string]bool{}
 	for range 50 {
-		next, err := New(source(), nil).Create(t.Context(), rotate.Start{Current: at("postgres://app:x@h/app")})
+		next, err := New(source(), sqluser.Admin{}).Create(t.Context(), rotate.Start{Current: at("postgres://app:x@h/app")})
 		if err != nil {
 			t.Fatal(err)
 		}

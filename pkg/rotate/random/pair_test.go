@@ -60,7 +60,7 @@ func signMessage(t *testing.T, key any, message []byte, hash crypto.Hash) []byte
 }
 
 func onePair(kind string) *random.Rotator {
-	return random.New(sourceOf(manifest.Rotate{Pair: kind, Key: "K", Public: "P"}, "K", "P", "NOTE"))
+	return random.New(sourceOf(manifest.Rotate{Random: &manifest.RotateRandom{Pair: kind, Key: "K", Public: "P"}}, "K", "P", "NOTE"))
 }
 
 func TestEachHalfOfAPairBelongsToTheOther(t *testing.T) {

@@ -40,20 +40,20 @@ type credential []secret.Value
 
 // New returns the rotator of one source.
 func New(s manifest.Source) *Rotator {
-	r := &Rotator{fresh: textMaker(s.Rotate)}
-	if s.Rotate.Also != "" {
-		r.second = []string{s.Rotate.Also}
+	r := &Rotator{fresh: textMaker(s.Random())}
+	if s.Symmetric() != "" {
+		r.second = []string{s.Symmetric()}
 	}
 	for _, key := range s.Fresh() {
 		r.places = append(r.places, []string{key})
 	}
-	if s.Rotate.Pair == "" {
+	if s.Random().Pair == "" {
 		return r
 	}
-	r.fresh = keyPairMaker(s.Rotate.Pair)
-	r.places = [][]string{{s.Fresh()[0], s.Rotate.Public}}
-	if s.Rotate.Also != "" {
-		r.second = []string{s.Rotate.Next, s.Rotate.Also}
+	r.fresh = keyPairMaker(s.Random().Pair)
+	r.places = [][]string{{s.Fresh()[0], s.Random().Public}}
+	if s.Symmetric() != "" {
+		r.second = []string{s.Random().Next, s.Symmetric()}
 	}
 	return r
 }

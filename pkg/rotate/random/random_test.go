@@ -20,12 +20,14 @@ type values = map[string]secret.Value
 
 // sourceOf is one of rotator random's.
 func sourceOf(r manifest.Rotate, keys ...string) manifest.Source {
-	r.With = manifest.Random
-	return manifest.Source{Name: "x", Keys: keys, Rotate: r}
+	if r.Random == nil {
+		r.Random = &manifest.RotateRandom{}
+	}
+	return manifest.Source{Name: "x", Keys: manifest.KeysOf(keys...), Rotate: r}
 }
 
 func newSymmetric() *random.Rotator {
-	return random.New(sourceOf(manifest.Rotate{Key: "K", Also: "ALSO"}, "ALSO", "K", "NOTE"))
+	return random.New(sourceOf(manifest.Rotate{Random: &manifest.RotateRandom{Key: "K", Also: "ALSO"}}, "ALSO", "K", "NOTE"))
 }
 
 func symmetricValues(k, also string) values {
@@ -79,8 +81,8 @@ func TestEveryKeyGetsAValueOfItsOwnAndWhatHasAnotherPartStays(t *testing.T) {
 		fresh  []string
 	}{
 		"all":       {manifest.Rotate{}, []string{"ALSO", "K", "NOTE"}},
-		"one":       {manifest.Rotate{Key: "K"}, []string{"K"}},
-		"symmetric": {manifest.Rotate{Key: "K", Also: "ALSO"}, []string{"ALSO"}},
+		"one":       {manifest.Rotate{Random: &manifest.RotateRandom{Key: "K"}}, []string{"K"}},
+		"symmetric": {manifest.Rotate{Random: &manifest.RotateRandom{Key: "K", Also: "ALSO"}}, []string{"ALSO"}},
 	} {
 		current := symmetricValues("old", "old")
 		made := mustCreate(t, random.New(sourceOf(c.rotate, "ALSO", "K", "NOTE")), rotate.Start{Current: current})
@@ -106,7 +108,7 @@ func TestCreateGivesAKeyThatHadNoValueOne(t *testing.T) {
 
 func TestWithoutAnAlphabetAValueIsSoManyBytesInBase64(t *testing.T) {
 	for bytes, want := range map[int]int{0: 32, 16: 16, 17: 17, 18: 18, 100: 100, 1024: 1024} {
-		made := mustCreate(t, random.New(sourceOf(manifest.Rotate{Bytes: bytes}, "K")), rotate.Start{})
+		made := mustCreate(t, random.New(sourceOf(manifest.Rotate{Random: &manifest.RotateRandom{Bytes: bytes}}, "K")), rotate.Start{})
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(secret.Reveal(made["K"]))
 		if err != nil || len(raw) != want {
 			t.Errorf("bytes: %d gives %d bytes", bytes, len(raw))
@@ -241,8 +243,8 @@ func TestRetireFailsWhereTheOtherVersionsCannotBeRead(t *testing.T) {
 }
 
 func TestWithoutAlsoNothingIsLeftToRetire(t *testing.T) {
-	for _, r := range []manifest.Rotate{{}, {Pair: "ed25519", Key: "K", Public: "P"}} {
-		if v, err := random.New(sourceOf(r, "K", "P")).Retire(t.Context(), rotate.End{Current: symmetricValues("a", "b")}); v != nil || err != nil {
+	for _, r := range []manifest.RotateRandom{{}, {Pair: "ed25519", Key: "K", Public: "P"}} {
+		if v, err := random.New(sourceOf(manifest.Rotate{Random: &r}, "K", "P")).Retire(t.Context(), rotate.End{Current: symmetricValues("a", "b")}); v != nil || err != nil {
 			t.Errorf("a version follows, or an error: %v", err)
 		}
 	}
@@ -287,7 +289,7 @@ const (
 func newKits(t testing.TB) []kit {
 	t.Helper()
 	keys := []string{"K", "NEXT", "PUBLIC", "ALSO", "NOTE"}
-	one := random.New(sourceOf(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC"}, "K", "PUBLIC"))
+	one := random.New(sourceOf(manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Key: "K", Public: "PUBLIC"}}, "K", "PUBLIC"))
 	var halves [][]string
 	for range letters {
 		made := mustCreate(t, one, rotate.Start{})
@@ -296,7 +298,7 @@ func newKits(t testing.TB) []kit {
 	return []kit{
 		{"a symmetric secret", newSymmetric(), []string{"K"}, []string{"ALSO"}, func(letter int) []string { return []string{fmt.Sprintf("value-%d", letter)} }},
 		{
-			"a key pair", random.New(sourceOf(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC", Next: "NEXT", Also: "ALSO"}, keys...)),
+			"a key pair", random.New(sourceOf(manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Key: "K", Public: "PUBLIC", Next: "NEXT", Also: "ALSO"}}, keys...)),
 			[]string{"K", "PUBLIC"}, []string{"NEXT", "ALSO"}, func(letter int) []string { return halves[letter] },
 		},
 	}

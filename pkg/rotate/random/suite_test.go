@@ -21,7 +21,7 @@ func newWorld(s manifest.Source, moves int, put func(n int) rotate.Values) rotat
 }
 
 func TestSeveralKeysOfAnAlphabetConform(t *testing.T) {
-	s := sourceOf(manifest.Rotate{Alphabet: "hex", Length: 40}, "A", "B", "C")
+	s := sourceOf(manifest.Rotate{Random: &manifest.RotateRandom{Alphabet: "hex", Length: 40}}, "A", "B", "C")
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
 		return newWorld(s, 1, func(n int) rotate.Values {
 			by := secret.New("by-hand-" + strconv.Itoa(n))
@@ -31,17 +31,17 @@ func TestSeveralKeysOfAnAlphabetConform(t *testing.T) {
 }
 
 func TestAKeyPairConforms(t *testing.T) {
-	s := sourceOf(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC"}, "K", "PUBLIC")
+	s := sourceOf(manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Key: "K", Public: "PUBLIC"}}, "K", "PUBLIC")
 	k := newKits(t)[1]
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
-		return newWorld(s, 1, func(n int) rotate.Values { return selectKeys(k.makeVersion(n%letters, n%letters), s.Keys) })
+		return newWorld(s, 1, func(n int) rotate.Values { return selectKeys(k.makeVersion(n%letters, n%letters), s.KeyNames()) })
 	})
 }
 
 func TestAKeyPairInThreeVersionsConforms(t *testing.T) {
-	s := sourceOf(manifest.Rotate{Pair: "ed25519", Key: "K", Public: "PUBLIC", Next: "NEXT", Also: "ALSO"}, "K", "NEXT", "PUBLIC", "ALSO")
+	s := sourceOf(manifest.Rotate{Random: &manifest.RotateRandom{Pair: "ed25519", Key: "K", Public: "PUBLIC", Next: "NEXT", Also: "ALSO"}}, "K", "NEXT", "PUBLIC", "ALSO")
 	k := newKits(t)[1]
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
-		return newWorld(s, 3, func(n int) rotate.Values { return selectKeys(k.makeVersion(n%letters, n%letters), s.Keys) })
+		return newWorld(s, 3, func(n int) rotate.Values { return selectKeys(k.makeVersion(n%letters, n%letters), s.KeyNames()) })
 	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // textMaker returns a function that makes texts of the manifest's alphabet and length.
-func textMaker(r manifest.Rotate) func() (credential, error) {
+func textMaker(r manifest.RotateRandom) func() (credential, error) {
 	alphabet, length := r.Characters()
 	if r.Length == 0 && cmp.Or(r.Alphabet, manifest.Base64URL) == manifest.Base64URL {
 		return func() (credential, error) {

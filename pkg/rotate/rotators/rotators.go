@@ -19,6 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/mysql"
 	"github.com/rotary-secrets/rotary/pkg/rotate/postgres"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
 // Reach holds the clients and settings with which rotators reach their targets.
@@ -38,18 +39,18 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 		manifest.Random:       func(s manifest.Source) rotate.Rotator { return random.New(s) },
 		manifest.AWSAccessKey: r.openAccessKey,
 		manifest.HTTP:         r.openVendor,
-		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.adminReader(s)) },
-		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.adminReader(s)) },
+		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.databaseAdmin(s)) },
+		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.databaseAdmin(s)) },
 		manifest.Manual:       refuseRotation("its values are put by a person: rotary put"),
 		manifest.Never:        refuseRotation("it is declared with: never, because replacing it would destroy data"),
 		manifest.Managed:      refuseRotation("AWS rotates it itself"),
 	}
 	return func(source manifest.Source) (rotate.Rotator, error) {
-		maker, known := makers[source.Rotate.With]
+		maker, known := makers[source.Rotate.Kind()]
 		if !known {
 			names := strings.Join(slices.Sorted(maps.Keys(makers)), ", ")
 			return nil, fmt.Errorf("source %s: this build has no rotator %q, only %s",
-				source.Name, source.Rotate.With, names)
+				source.Name, source.Rotate.Kind(), names)
 		}
 		return maker(source), nil
 	}
@@ -68,12 +69,21 @@ func (r Reach) openVendor(s manifest.Source) rotate.Rotator {
 // adminReader returns a function that reads the current values of the source with the administrator's credential.
 func (r Reach) adminReader(s manifest.Source) func(context.Context) (rotate.Values, error) {
 	return func(ctx context.Context) (rotate.Values, error) {
-		admin, known := r.Environment.Source(s.Rotate.Admin)
+		admin, known := r.Environment.Source(s.Rotate.Admin())
 		if !known {
-			return nil, fmt.Errorf("environment %s has no source %s", r.Environment.Name, s.Rotate.Admin)
+			return nil, fmt.Errorf("environment %s has no source %s", r.Environment.Name, s.Rotate.Admin())
 		}
 		return rotate.Current(ctx, r.Store, admin)
 	}
+}
+
+// databaseAdmin returns the source with the administrator's login, which is read at each use.
+func (r Reach) databaseAdmin(s manifest.Source) sqluser.Admin {
+	admin, known := r.Environment.Source(s.Rotate.Admin())
+	if !known {
+		admin.Name = s.Rotate.Admin()
+	}
+	return sqluser.Admin{Source: admin, Read: r.adminReader(s)}
 }
 
 // refuseRotation returns the function that opens a rotator whose Create, Set and Retire fail with this reason.

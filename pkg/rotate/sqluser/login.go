@@ -2,11 +2,8 @@ package sqluser
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -14,7 +11,6 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -39,8 +35,6 @@ type Syntax struct {
 type Text interface {
 	// ReadLogin returns who logs in where.
 	ReadLogin() (Login, error)
-	// WithLogin returns the text with another user and password. Everything else stays as it is.
-	WithLogin(user, password string) (string, error)
 }
 
 // Login is who logs in where, and how.
@@ -80,48 +74,6 @@ func (r *Rotator[S]) partnerOf(user string) (string, error) {
 			"take a name of at most %d bytes", Clone, longest, longest-len(Clone))
 	}
 	return user + Clone, nil
-}
-
-// ReadLogin reads a version of the source. No error holds anything of it.
-func (r *Rotator[S]) ReadLogin(v rotate.Values) (Login, error) {
-	f := r.source.Rotate.Fields
-	if f == nil {
-		return r.syntax.readURL(r.source.Rotate.URL, v)
-	}
-	l := Login{User: secret.Reveal(v[f.Username]), Password: v[f.Password], Database: secret.Reveal(v[f.DBName])}
-	for _, key := range []string{f.Username, f.Password, f.Host} {
-		if secret.Reveal(v[key]) == "" {
-			return Login{}, fmt.Errorf("%s is missing or empty", key)
-		}
-	}
-	var err error
-	if l.Hosts, err = r.syntax.pairHosts(secret.Reveal(v[f.Host]), secret.Reveal(v[f.Port])); err != nil {
-		return Login{}, fmt.Errorf("%s: %w", f.Host, err)
-	}
-	if l.Encryption, err = r.syntax.ReadEncryption(cmp.Or(f.SSLMode, "verify-full"), f.SSLRootCert); err != nil {
-		return Login{}, err
-	}
-	return l, l.checkWritable()
-}
-
-// readURL reads the URL under a key.
-func (s Syntax) readURL(key string, v rotate.Values) (Login, error) {
-	text := secret.Reveal(v[key])
-	if text == "" {
-		return Login{}, fmt.Errorf("%s is missing or empty", key)
-	}
-	u, err := s.Parse(text)
-	if err != nil {
-		return Login{}, fmt.Errorf("%s: %w", key, err)
-	}
-	l, err := u.ReadLogin()
-	if err == nil {
-		err = l.checkWritable()
-	}
-	if err != nil {
-		return Login{}, fmt.Errorf("%s: %w", key, err)
-	}
-	return l, nil
 }
 
 // checkWritable reports what no server would take, or not as it is written.
@@ -184,84 +136,6 @@ func (s Syntax) ReadText(c *dsn.String) (Login, error) {
 		l.Hosts = append(l.Hosts, h)
 	}
 	return l, nil
-}
-
-// replaceLogin returns a version's content with another login in it.
-func (r *Rotator[S]) replaceLogin(v rotate.Values, user string, password secret.Value) (rotate.Values, error) {
-	next, at := maps.Clone(v), r.source.Rotate
-	if f := at.Fields; f != nil {
-		next[f.Username], next[f.Password] = secret.New(user), password
-		return next, nil
-	}
-	u, err := r.syntax.Parse(secret.Reveal(v[at.URL]))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", at.URL, err)
-	}
-	text, err := u.WithLogin(user, secret.Reveal(password))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", at.URL, err)
-	}
-	next[at.URL] = secret.New(text)
-	return next, nil
-}
-
-// readAdministrator reads the administrator's URL.
-func (r *Rotator[S]) readAdministrator(ctx context.Context) (Login, error) {
-	name := r.source.Rotate.Admin
-	v, err := r.admin(ctx)
-	if err != nil {
-		return Login{}, fmt.Errorf("read the administrator's source %s: %w", name, err)
-	}
-	if len(v) != 1 {
-		return Login{}, fmt.Errorf("the administrator's source %s holds %d keys: keep its URL alone there",
-			name, len(v))
-	}
-	l, err := r.syntax.readURL(slices.Sorted(maps.Keys(v))[0], v)
-	if err != nil {
-		return Login{}, fmt.Errorf("the administrator's source %s: %w", name, err)
-	}
-	return l, nil
-}
-
-// serves reports whether all of these hosts are the administrator's, or declared to serve the same users.
-func (r *Rotator[S]) serves(admin Login, hosts []Host) bool {
-	for _, h := range hosts {
-		declared := func(entry string) bool { return r.syntax.isHost(entry, admin.Hosts[0].Port, h) }
-		if !slices.Contains(admin.Hosts, h) && !slices.ContainsFunc(r.source.Rotate.Replicas, declared) {
-			return false
-		}
-	}
-	return true
-}
-
-// isHost reports whether an entry of replicas is this host. Without a port it is at the given one.
-func (s Syntax) isHost(entry, port string, h Host) bool {
-	name, own, err := net.SplitHostPort(entry)
-	if err != nil {
-		name, own = strings.Trim(entry, "[]"), port
-	}
-	declared, err := s.NewHost(name, own)
-	return err == nil && declared == h
-}
-
-// moveTo returns a login where the administrator sees its user: at the hosts that both name, as the login says, or else
-// at the administrator's, as the administrator's says.
-func (r *Rotator[S]) moveTo(admin, l Login) Login {
-	if r.syntax.OptionalDatabase {
-		l.Database = ""
-	}
-	var both []Host
-	for _, h := range l.Hosts {
-		if slices.Contains(admin.Hosts, h) {
-			both = append(both, h)
-		}
-	}
-	if len(both) > 0 {
-		l.Hosts = both
-		return l
-	}
-	l.Hosts, l.Encryption, l.Options = admin.Hosts, admin.Encryption, admin.Options
-	return l
 }
 
 // nameHost adds to an error which of several hosts it is about.

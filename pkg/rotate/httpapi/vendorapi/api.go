@@ -1,10 +1,11 @@
-package manifest
+// Package vendorapi describes how a vendor's HTTP API makes, tests and revokes a credential, in the words of rotary.yaml.
+// It is pure: pkg/manifest reads and checks descriptions with it, and pkg/rotate/httpapi makes the calls.
+package vendorapi
 
 import (
 	"cmp"
 	_ "embed" // vendors.yaml
 	"maps"
-	"reflect"
 	"slices"
 )
 
@@ -106,46 +107,21 @@ const (
 	RetryIdempotent = "idempotent"
 )
 
+// ReadyMade is a YAML document, {vendors: {NAME: Vendor}}, of the ready-made descriptions.
+//
 //go:embed vendors.yaml
-var vendorsFile []byte
+var ReadyMade []byte
 
-// Vendors returns the ready-made descriptions by name.
-func Vendors() map[string]Vendor {
-	var file struct {
-		Vendors map[string]Vendor `yaml:"vendors"`
-	}
-	r := newReport("vendors.yaml")
-	if root := r.parseTree(vendorsFile); root != nil {
-		r.decode(root, "", reflect.ValueOf(&file).Elem())
-	}
-	if err := r.sortedError(); err != nil {
-		panic(err) // a test reads the file
-	}
-	return file.Vendors
-}
-
-// withAPI fills in what a vendor's description has, and the defaults.
-func (r Rotate) withAPI() Rotate {
-	if r.Vendor != "" && r.HTTP == nil {
-		vendor := Vendors()[r.Vendor]
-		r.HTTP, r.Settings = &vendor.API, vendor.mergeSettings(r.Settings)
-	}
-	if r.HTTP != nil {
-		api := r.HTTP.withDefaults()
-		r.HTTP = &api
-	}
-	return r
-}
-
-// mergeSettings returns the vendor's settings, those that are given before their defaults.
-func (v Vendor) mergeSettings(given JSON) JSON {
+// MergeSettings returns the vendor's settings, those that are given before their defaults.
+func (v Vendor) MergeSettings(given JSON) JSON {
 	settings := JSON{}
 	maps.Copy(settings, v.Settings)
 	maps.Copy(settings, given)
 	return settings
 }
 
-func (a API) withDefaults() API {
+// WithDefaults fills in methods, statuses and retries that a leaves out.
+func (a API) WithDefaults() API {
 	if a.Create.Retry == "" && !a.Create.Repeatable {
 		a.Create.Retry = RetryThrottled
 	}
@@ -184,38 +160,4 @@ func (c Call) Succeeds(status int) bool {
 		return status >= 200 && status <= 299
 	}
 	return slices.Contains(c.Expect, status)
-}
-
-// KeyFor returns the source's key that a description calls by name: the one that keys_for gives to the name, or the key
-// of that name.
-func (r Rotate) KeyFor(name string) string { return cmp.Or(r.KeysFor[name], name) }
-
-// AtOnce reports whether rotating s kills the old credential at once: until they follow, its consumers are refused.
-func (s Source) AtOnce() bool {
-	api := s.Rotate.withAPI().HTTP
-	return api != nil && api.Overlap == OverlapNone
-}
-
-// Overlap returns how long the old credential of s lives on by itself after a rotation: its consumers have to follow
-// before that. It is 0 where it lives until it is retired, and where it dies AtOnce.
-func (s Source) Overlap() Duration {
-	api := s.Rotate.withAPI().HTTP
-	if api == nil {
-		return 0
-	}
-	d, _ := ParseDuration(api.Overlap) // none, or nothing: 0
-	return d
-}
-
-// mapVendorKeys returns the keys of s that a description's answer gives new values.
-func (s Source) mapVendorKeys() []string {
-	rotate := s.Rotate.withAPI()
-	if rotate.HTTP == nil {
-		return nil
-	}
-	var keys []string
-	for name := range rotate.HTTP.Create.Set {
-		keys = append(keys, rotate.KeyFor(name))
-	}
-	return keys
 }

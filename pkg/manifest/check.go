@@ -1,0 +1,113 @@
+package manifest
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Check is what a key's value has to be: exactly one of Word, Pattern and Call is set.
+type Check struct {
+	Word    string     // url, json, pem, bool or int
+	Pattern string     // a regular expression (RE2), without its slashes
+	Call    *CheckCall // a request that the value must be accepted by
+}
+
+// CheckCall is a GET that proves that a value is accepted.
+type CheckCall struct {
+	// An https address.
+	Get string `yaml:"get" json:"get"`
+	// The value is sent as Authorization: Bearer.
+	Bearer bool `yaml:"bearer,omitempty" json:"bearer,omitempty"`
+	// The header in which the value is sent instead.
+	Header string `yaml:"header,omitempty" json:"header,omitempty"`
+	// The status of the answer. Default: 200.
+	Expect int `yaml:"expect,omitempty" json:"expect,omitempty"`
+}
+
+// CheckWords returns the words that a check may be.
+func CheckWords() []string { return []string{"bool", "int", "json", "pem", "url"} }
+
+func (k *Check) decodeYAML(r *report, node ast.Node, path string) {
+	if _, is := node.(*ast.MappingNode); is {
+		k.Call = &CheckCall{}
+		r.decodeStruct(node, path, reflect.ValueOf(k.Call).Elem())
+		return
+	}
+	text, is := readText(node)
+	pattern, opens := strings.CutPrefix(text, "/")
+	pattern, closes := strings.CutSuffix(pattern, "/")
+	switch {
+	case !is || text == "":
+		r.addWrongKind(node, path, "a word, a /regular expression/ or a call",
+			"write one of "+strings.Join(CheckWords(), ", ")+", \"/^sk_/\", or {get: …, bearer: true}")
+	case opens && closes && pattern != "":
+		k.Pattern = pattern
+	default:
+		k.Word = text
+	}
+}
+
+// MarshalJSON writes k as the file has it.
+func (k Check) MarshalJSON() ([]byte, error) { return json.Marshal(k.written()) }
+
+// MarshalYAML writes k as the file has it.
+func (k Check) MarshalYAML() (any, error) { return k.written(), nil }
+
+func (k Check) written() any {
+	switch {
+	case k.Call != nil:
+		return k.Call
+	case k.Pattern != "":
+		return "/" + k.Pattern + "/"
+	}
+	return k.Word
+}
+
+var (
+	headerShape   = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$")
+	checkURLShape = regexp.MustCompile(`^https://([A-Za-z0-9-]+\.)+[A-Za-z][A-Za-z0-9-]*(:[0-9]{1,5})?(/[^\s?#@]*)?(\?[^\s#]*)?$`)
+)
+
+func (c checker) checkChecks(path string, source Source) {
+	for _, key := range slices.Sorted(maps.Keys(source.Check)) {
+		at, check := joinPath(path, key), source.Check[key]
+		if !source.Declares(key) {
+			c.add(at, at+" is not one of the source's keys", "list it under keys, or correct it")
+		}
+		switch {
+		case check.Call != nil:
+			c.checkCallOf(at, *check.Call)
+		case check.Pattern != "":
+			if _, err := regexp.Compile(check.Pattern); err != nil {
+				c.add(at, at+" is not a regular expression", "write one that RE2 knows (https://github.com/google/re2/wiki/Syntax)")
+			}
+		case check.Word != "":
+			c.requireOneOf(at, check.Word, append(CheckWords(), "/…/")...)
+		}
+	}
+}
+
+func (c checker) checkCallOf(path string, call CheckCall) {
+	if c.requireValue(path+".get", call.Get, "write the address, like https://api.example.com/v1/me") &&
+		!checkURLShape.MatchString(call.Get) {
+		c.add(path+".get", path+".get is not an https address of a host with a name",
+			"write one like https://api.example.com/v1/me")
+	}
+	switch {
+	case call.Bearer == (call.Header != ""):
+		c.add(path, path+" does not say how the value is sent, or says it twice",
+			"write bearer: true, or name the header with header")
+	case call.Header != "" && !headerShape.MatchString(call.Header):
+		c.add(path+".header", path+".header is not the name of a header", "write one like X-Api-Key")
+	}
+	if call.Expect != 0 && (call.Expect < 200 || call.Expect > 299) {
+		c.add(path+".expect", path+".expect is not a status of success", "write 200 to 299")
+	}
+	c.addNote(path, path+" has no effect yet: the call is not made", "leave it, or remove it")
+}

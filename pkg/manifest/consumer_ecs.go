@@ -1,0 +1,232 @@
+package manifest
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// ECS is a service that runs on pinned versions of its bucket.
+type ECS struct {
+	// The name of the cluster.
+	Cluster string `yaml:"cluster" json:"cluster"`
+	// The name of the service.
+	Service string `yaml:"service" json:"service"`
+	Task    `yaml:",inline"`
+	// It may stand at desired count 0: then it counts as running what its task definition pins.
+	Idle bool `yaml:"idle,omitempty" json:"idle,omitempty"`
+	// false: rotary sees it and never rolls it; its pipeline brings new versions. Default: true.
+	Roll *bool `yaml:"roll,omitempty" json:"roll,omitempty"`
+}
+
+// ECSFamily is the tasks of a family that EventBridge rules and schedules start, without a service.
+type ECSFamily struct {
+	// The name of the cluster in which rules and schedules start its tasks.
+	Cluster string `yaml:"cluster" json:"cluster"`
+	// The family of the task definitions that rules and schedules start.
+	Family string `yaml:"family" json:"family"`
+	Task   `yaml:",inline"`
+}
+
+// Task describes what a task definition gets of a bucket, and its roles.
+type Task struct {
+	// The container, or containers, that get the variables. Default: every one that names the bucket already, or else the
+	// only one.
+	Containers Names `yaml:"container,omitempty" json:"container,omitempty"`
+	// bundle gives a container its whole bucket as JSON in one variable. Default: a variable for each key.
+	Inject string `yaml:"inject,omitempty" json:"inject,omitempty"`
+	// The variable of a bundle. Default: the bucket's name in capitals, such as API_SECRETS.
+	Variable string `yaml:"variable,omitempty" json:"variable,omitempty"`
+	// Variables that a container has from elsewhere, and that rotary replaces.
+	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
+	// The ARN of the task definition's execution role. Default: the name that rotary's reference services give it.
+	ExecutionRole string `yaml:"execution_role,omitempty" json:"execution_role,omitempty"`
+	// The ARN of the task definition's task role, or none. Default: the name that rotary's reference services give it.
+	TaskRole string `yaml:"task_role,omitempty" json:"task_role,omitempty"`
+	// own: only task definitions that rotary registered are withdrawn. Default: every one that pins a dead version.
+	Withdraw string `yaml:"withdraw,omitempty" json:"withdraw,omitempty"`
+	// How long a pipeline takes from copying a task definition to deploying the copy.
+	DeploysTake Duration `yaml:"deploys_take,omitempty" json:"deploys_take,omitempty"`
+}
+
+// InjectBundle gives a container its whole bucket as JSON in one variable.
+const InjectBundle = "bundle"
+
+var roleARNShape = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+
+// Rolls reports whether rotary rolls the service.
+func (e *ECS) Rolls() bool { return e.Roll == nil || *e.Roll }
+
+func (e *ECS) limit() Limit       { return e.limitOf("ecs") }
+func (f *ECSFamily) limit() Limit { return f.limitOf("ecs_family") }
+
+// limitOf returns the rules of a task definition. A bundle is one variable, so keys and pins are not counted.
+func (t Task) limitOf(kind string) Limit {
+	limit := Limits(kind)
+	if t.Inject == InjectBundle {
+		limit.Count, limit.TotalBytes, limit.Pin = 0, 0, 0
+	}
+	return limit
+}
+
+func (e *ECS) withDefaults(consumer Consumer, _ SignIn) consumerKind {
+	out := *e
+	out.Task = out.Task.withVariable(consumer.Bucket)
+	return &out
+}
+
+func (f *ECSFamily) withDefaults(consumer Consumer, _ SignIn) consumerKind {
+	out := *f
+	out.Task = out.Task.withVariable(consumer.Bucket)
+	return &out
+}
+
+// withVariable fills in the variable of a bundle: API_SECRETS of api-secrets.
+func (t Task) withVariable(bucket string) Task {
+	if t.Inject == InjectBundle {
+		t.Variable = cmp.Or(t.Variable, strings.ToUpper(strings.ReplaceAll(bucket, "-", "_")))
+	}
+	return t
+}
+
+// Task returns what c's task definitions get of its bucket, and whether it has task definitions.
+func (c Consumer) Task() (Task, bool) {
+	switch {
+	case c.ECS != nil:
+		return c.ECS.Task, true
+	case c.ECSFamily != nil:
+		return c.ECSFamily.Task, true
+	}
+	return Task{}, false
+}
+
+// resourceName returns the last part of a name or an ARN: two of them may be one thing. The ARN of a service has its
+// cluster in it, or not (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html).
+func resourceName(text string) string { return text[strings.LastIndex(text, "/")+1:] }
+
+func (e *ECS) listScopes(env *Environment) []string {
+	return e.listContainerScopes("ecs", env, resourceName(e.Cluster), resourceName(e.Service))
+}
+
+func (f *ECSFamily) listScopes(env *Environment) []string {
+	return f.listContainerScopes("ecs_family", env, resourceName(f.Cluster), f.Family)
+}
+
+// listContainerScopes returns a scope for each container. Without names, it may be any: see claimsOverlap.
+func (t Task) listContainerScopes(kind string, env *Environment, place ...string) (scopes []string) {
+	at := strings.Join(append([]string{kind, env.Account, env.Region}, place...), " ") + " "
+	for _, container := range t.Containers {
+		scopes = append(scopes, at+container)
+	}
+	if len(scopes) == 0 {
+		return []string{at + anyContainer}
+	}
+	return scopes
+}
+
+// anyContainer ends the scope of a consumer that names no container.
+const anyContainer = "*"
+
+func (e *ECS) checkNamed(r *report, path string, consumer Consumer, all []*Environment) {
+	e.Task.checkAdopt(r, path+".adopt", consumer.Bucket, all)
+}
+
+func (f *ECSFamily) checkNamed(r *report, path string, consumer Consumer, all []*Environment) {
+	f.Task.checkAdopt(r, path+".adopt", consumer.Bucket, all)
+}
+
+// checkAdopt reports names that rotary would never write into a container.
+func (t Task) checkAdopt(r *report, path, bucket string, all []*Environment) {
+	if t.Inject != InjectBundle {
+		r.checkHas(path, bucket, t.Adopt, all)
+		return
+	}
+	for i, name := range t.Adopt {
+		if variable := t.withVariable(bucket).Variable; name != variable {
+			r.add(indexPath(path, i), "the bundle is in "+Quote(variable)+", not in "+Quote(name),
+				"correct the name, or remove it")
+		}
+	}
+}
+
+func (e *ECS) check(c checker, path string, consumer Consumer) {
+	c.requireValue(path+".cluster", e.Cluster, "name the cluster")
+	c.requireValue(path+".service", e.Service, "name the service")
+	e.Task.check(c, path, consumer)
+}
+
+func (f *ECSFamily) check(c checker, path string, consumer Consumer) {
+	if c.requireValue(path+".cluster", f.Cluster, "name the cluster") && strings.Contains(f.Cluster, ":") {
+		c.add(path+".cluster", path+".cluster is not a name", "write the cluster's name, not its ARN")
+	}
+	if c.requireValue(path+".family", f.Family, "name the task definition's family") &&
+		strings.ContainsAny(f.Family, ":/") {
+		c.add(path+".family", path+".family is not a name", "write the family's name, without a revision")
+	}
+	f.Task.check(c, path, consumer)
+}
+
+func (t Task) check(c checker, path string, consumer Consumer) {
+	c.requireUnique(path+".container", t.Containers)
+	if slices.Contains(t.Containers, "") {
+		c.add(path+".container", path+".container is empty", "name the container, or leave container out")
+	}
+	t.checkInjection(c, path, consumer)
+	t.checkRoles(c, path)
+	if t.Withdraw != "" {
+		c.requireOneOf(path+".withdraw", t.Withdraw, "own")
+		c.addNote(path+".withdraw", path+".withdraw has no effect yet: rotary withdraws only what it registered",
+			"leave it, or remove it")
+	}
+	if t.DeploysTake != 0 {
+		c.addUnbuilt(c.env.Name, path+".deploys_take",
+			path+".deploys_take is not waited for yet: a copy that is deployed late may pin a dead version",
+			"remove it, and deploy what is current")
+	}
+}
+
+// checkInjection reports an unknown word for inject, and a name that a bundle cannot have. Without a bundle there is no
+// such name.
+func (t Task) checkInjection(c checker, path string, consumer Consumer) {
+	if t.Inject != "" {
+		c.requireOneOf(path+".inject", t.Inject, InjectBundle)
+	}
+	path += ".variable"
+	if t.Inject != InjectBundle {
+		if t.Variable != "" {
+			c.add(path, path+" is set, and there is no bundle", "add inject: bundle, or remove it")
+		}
+		return
+	}
+	variable := t.withVariable(consumer.Bucket).Variable
+	if why := consumer.Limit().Refuses(variable); why != "" {
+		c.add(path, path+": "+Quote(variable)+" "+why, "write another name")
+	}
+}
+
+func (t Task) checkRoles(c checker, path string) {
+	for field, arn := range map[string]string{"execution_role": t.ExecutionRole, "task_role": t.TaskRole} {
+		if arn != "" && !roleARNShape.MatchString(arn) && (field != "task_role" || arn != "none") {
+			c.add(path+"."+field, path+"."+field+" is not the ARN of an IAM role",
+				`write it whole, like "arn:aws:iam::${account}:role/legacy-api"`)
+		}
+	}
+}
+
+// OnlyContainer returns the first container that is named.
+func (t Task) OnlyContainer() string {
+	if len(t.Containers) == 0 {
+		return ""
+	}
+	return t.Containers[0]
+}
+
+// ReferenceContainers returns the containers of a task definition that is made for t: those that it names, or one called
+// app.
+func (t Task) ReferenceContainers() []string {
+	if len(t.Containers) == 0 {
+		return []string{"app"}
+	}
+	return t.Containers
+}

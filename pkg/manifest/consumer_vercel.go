@@ -1,0 +1,88 @@
+package manifest
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Vercel is the environment variables of a project.
+type Vercel struct {
+	// The name of the project.
+	Project string `yaml:"project" json:"project"`
+	// The team that owns the project. Default: the owner of the token.
+	Team string `yaml:"team,omitempty" json:"team,omitempty"`
+	// What rotary signs in with. Default: sign_in at the top.
+	SignIn VercelSignIn `yaml:"sign_in,omitempty" json:"sign_in,omitzero"`
+	// From an environment to its Vercel targets.
+	Targets map[string][]string `yaml:"targets" json:"targets"`
+	// Names that the platform sets itself on previews.
+	ExcludeFromPreview []string `yaml:"exclude_from_preview,omitempty" json:"exclude_from_preview,omitempty"`
+	// always. Default: in protected environments only.
+	Sensitive string `yaml:"sensitive,omitempty" json:"sensitive,omitempty"`
+	// The canonical key that holds a deploy hook's URL.
+	DeployHook string `yaml:"deploy_hook,omitempty" json:"deploy_hook,omitempty"`
+	// Existing variables that rotary takes over.
+	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
+}
+
+func (v *Vercel) limit() Limit { return Limits("vercel") }
+
+func (v *Vercel) withDefaults(_ Consumer, signIn SignIn) consumerKind {
+	out := *v
+	if out.SignIn == (VercelSignIn{}) {
+		out.SignIn = signIn.Vercel
+	}
+	return &out
+}
+
+func (v *Vercel) listScopes(e *Environment) (scopes []string) {
+	for _, target := range slices.Compact(sortedCopy(v.Targets[e.Name])) {
+		scopes = append(scopes, strings.Join([]string{"vercel", v.Team, v.Project, target}, " "))
+	}
+	return scopes
+}
+
+func (v *Vercel) checkNamed(r *report, path string, consumer Consumer, all []*Environment) {
+	r.checkHas(path+".adopt", consumer.Bucket, v.Adopt, all)
+	r.requireUnique(path+".exclude_from_preview", v.ExcludeFromPreview)
+}
+
+func (v *Vercel) check(c checker, path string, consumer Consumer) {
+	c.requireValue(path+".project", v.Project, "name the project")
+	switch {
+	case v.SignIn != (VercelSignIn{}):
+		c.checkSignInKey(path+".sign_in.token", v.SignIn.Token)
+		c.requireHere(path+".sign_in.token", v.SignIn.Token)
+	case c.file.SignIn.Vercel == (VercelSignIn{}):
+		c.add(path, path+" has nothing to sign in with",
+			"name the key that holds a token at the top: sign_in: {vercel: {token: KEY}}")
+	default:
+		c.requireHere(path, c.file.SignIn.Vercel.Token)
+	}
+	if v.DeployHook != "" {
+		c.checkSignInKey(path+".deploy_hook", v.DeployHook)
+		c.requireHere(path+".deploy_hook", v.DeployHook)
+	}
+	if v.Sensitive != "" {
+		c.requireOneOf(path+".sensitive", v.Sensitive, "always")
+	}
+	v.checkTargets(c, path+".targets", consumer)
+}
+
+func (v *Vercel) checkTargets(c checker, path string, consumer Consumer) {
+	if len(v.Targets[c.env.Name]) == 0 {
+		c.add(path, path+" has none for environment "+Quote(c.env.Name),
+			"list its targets, or say with in where the consumer is")
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Targets)) {
+		at := joinPath(path, name)
+		if !keyIn(c.written.Environments)(name) || !isIn(consumer.In, name) {
+			c.add(at, path+" names "+Quote(name)+", where this consumer is not", "name environments of the consumer")
+		}
+		c.requireUnique(at, v.Targets[name])
+		for i, target := range v.Targets[name] {
+			c.requireOneOf(indexPath(at, i), target, "development", "preview", "production")
+		}
+	}
+}

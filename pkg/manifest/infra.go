@@ -1,0 +1,201 @@
+package manifest
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// Infra holds what only the deployment of an environment reads.
+type Infra struct {
+	// Where the rotators of sources with network: true run.
+	Network *Network `yaml:"network,omitempty" json:"network,omitempty"`
+	// Who hears of alarms.
+	Alarms *Alarms `yaml:"alarms,omitempty" json:"alarms,omitempty"`
+	// Which metrics are published: none, few (the default) or all.
+	Metrics string `yaml:"metrics,omitempty" json:"metrics,omitempty"`
+	// Who may do what in the account, besides the Lambdas.
+	Access *Access `yaml:"access,omitempty" json:"access,omitempty"`
+	// The reference ECS services to deploy.
+	ReferenceServices *ReferenceServices `yaml:"reference_services,omitempty" json:"reference_services,omitempty"`
+}
+
+// Network places a rotate Lambda inside a VPC.
+type Network struct {
+	// The subnets of the rotate Lambda.
+	Subnets []string `yaml:"subnets" json:"subnets"`
+	// The security groups of the rotate Lambda.
+	SecurityGroups []string `yaml:"security_groups" json:"security_groups"`
+}
+
+// Alarms are the subscribers of an environment's alarms.
+type Alarms struct {
+	// Addresses that get a mail for each alarm, once they have confirmed the subscription.
+	Email []string `yaml:"email,omitempty" json:"email,omitempty"`
+	// The ARN of an SNS topic that exists already, to which alarms go instead of one that is made.
+	Topic string `yaml:"topic,omitempty" json:"topic,omitempty"`
+	// The Slack channel that gets alarms.
+	Slack *Slack `yaml:"slack,omitempty" json:"slack,omitempty"`
+}
+
+// Slack names a channel of a workspace that is authorized in Amazon Q Developer in chat applications.
+type Slack struct {
+	// The workspace's id, such as T0123ABCD.
+	Workspace string `yaml:"workspace" json:"workspace"`
+	// The channel's id, such as C0123ABCD.
+	Channel string `yaml:"channel" json:"channel"`
+}
+
+// Access lists who may do what in an environment's account, besides the Lambdas. infra makes the roles.
+type Access struct {
+	// The ARNs of those who may become the platform role: they put values and operate.
+	Platform []string `yaml:"platform" json:"platform"`
+	// The ARNs of those who may become the developer role.
+	Developers []string `yaml:"developers,omitempty" json:"developers,omitempty"`
+	// Names of developers. Each gets a sandbox: queues and a role of its own.
+	Sandboxes []string `yaml:"sandboxes,omitempty" json:"sandboxes,omitempty"`
+	// The repository whose workflows may become the deploy role.
+	GitHub *OIDC `yaml:"github,omitempty" json:"github,omitempty"`
+}
+
+// OIDC names a GitHub repository by its name and by what no rename changes
+// (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/).
+type OIDC struct {
+	// owner/name.
+	Repository string `yaml:"repository" json:"repository"`
+	// The owner's number, which no rename changes.
+	OwnerID string `yaml:"owner_id" json:"owner_id"`
+	// The repository's number, which no rename changes.
+	RepositoryID string `yaml:"repository_id" json:"repository_id"`
+	// The account has GitHub's OIDC provider already, and somebody else owns it.
+	Existing bool `yaml:"existing_provider,omitempty" json:"existing_provider,omitempty"`
+}
+
+// ReferenceServices are the reference ECS services that infra deploys: one for each ECS consumer that has an image here.
+type ReferenceServices struct {
+	// The subnets of the services' tasks.
+	Subnets []string `yaml:"subnets" json:"subnets"`
+	// The security groups of the services' tasks.
+	SecurityGroups []string `yaml:"security_groups" json:"security_groups"`
+	// The image of each consumer.
+	Images map[string]string `yaml:"images" json:"images"`
+}
+
+var (
+	mailShape  = regexp.MustCompile(`^[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}$`)
+	topicShape = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:(\$\{account\}|[0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
+	slackShape = regexp.MustCompile(`^[A-Z0-9]{2,255}$`)
+)
+
+func (r *report) checkInfra(path string, infra Infra) {
+	if infra.Network != nil {
+		r.requireItems(path+".network.subnets", infra.Network.Subnets)
+		r.requireItems(path+".network.security_groups", infra.Network.SecurityGroups)
+	}
+	if infra.Alarms != nil {
+		r.checkAlarms(path+".alarms", *infra.Alarms)
+	}
+	if infra.Metrics != "" {
+		r.requireOneOf(path+".metrics", infra.Metrics, "none", "few", "all")
+		r.addNote(path+".metrics", path+".metrics has no effect yet: every metric is published",
+			"leave it: it says what you want once the number of metrics can be chosen")
+	}
+	r.checkAccess(path+".access", infra.Access)
+	if s := infra.ReferenceServices; s != nil {
+		r.requireItems(path+".reference_services.subnets", s.Subnets)
+		r.requireItems(path+".reference_services.security_groups", s.SecurityGroups)
+	}
+}
+
+func (r *report) checkAlarms(path string, alarms Alarms) {
+	if len(alarms.Email) == 0 && alarms.Topic == "" && alarms.Slack == nil {
+		r.add(path, path+" names nobody", "list addresses under email, or name a topic")
+	}
+	r.requireUnique(path+".email", alarms.Email)
+	for i, address := range alarms.Email {
+		if !mailShape.MatchString(address) {
+			r.add(indexPath(path+".email", i), indexPath(path+".email", i)+" is not an address", "write name@example.com")
+		}
+	}
+	if alarms.Topic != "" && !topicShape.MatchString(alarms.Topic) {
+		r.add(path+".topic", path+".topic is not the ARN of an SNS topic",
+			`write it whole, like "arn:aws:sns:us-east-1:111111111111:alarms"`)
+	}
+	if s := alarms.Slack; s != nil {
+		for field, id := range map[string]string{"workspace": s.Workspace, "channel": s.Channel} {
+			if !slackShape.MatchString(id) {
+				r.add(path+".slack."+field, path+".slack."+field+" is not an id of Slack's", "write it like T0123ABCD")
+			}
+		}
+		r.addNote(path+".slack", path+".slack has no effect yet", "subscribe the channel to the topic by hand meanwhile")
+	}
+}
+
+// checkImages reports images of what is no ECS service.
+func (r *report) checkImages(path string, f *File, services *ReferenceServices) {
+	if services == nil {
+		return
+	}
+	for _, consumer := range slices.Sorted(maps.Keys(services.Images)) {
+		if f.Consumers[consumer].ECS == nil {
+			r.add(path+"."+consumer, "consumer "+Quote(consumer)+" is no ECS service",
+				"name a consumer with ecs, or remove the image")
+		} else if services.Images[consumer] == "" {
+			r.add(path+"."+consumer, path+"."+consumer+" is empty", "write the image, with its tag or digest")
+		}
+	}
+}
+
+// AWS, IAM identifiers: a role, a user or the root of an account, with its path.
+var (
+	principalShape = regexp.MustCompile(`^(arn:aws:iam::(\$\{account\}|[0-9]{12}):(role|user)/[A-Za-z0-9_+=,.@/-]{1,512})$`)
+	sandboxShape   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
+	repoShape      = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
+	numberShape    = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
+)
+
+// checkAccess wants principals by their whole ARN: a trust policy that names an account lets in whoever its IAM does.
+func (r *report) checkAccess(path string, access *Access) {
+	if access == nil {
+		return
+	}
+	r.requireItems(path+".platform", access.Platform)
+	for list, principals := range map[string][]string{"platform": access.Platform, "developers": access.Developers} {
+		for i, arn := range principals {
+			if arn != "" && !principalShape.MatchString(arn) {
+				at := indexPath(path+"."+list, i)
+				r.add(at, at+" is not the ARN of an IAM role or user",
+					`write it whole, like "arn:aws:iam::111111111111:role/name"`)
+			}
+		}
+	}
+	r.requireUnique(path+".sandboxes", access.Sandboxes)
+	for i, name := range access.Sandboxes {
+		if !sandboxShape.MatchString(name) {
+			r.add(indexPath(path+".sandboxes", i), "sandbox "+Quote(name)+" is not a short name",
+				"use up to 20 lower-case letters, digits and -, a letter first")
+		}
+	}
+	if access.GitHub != nil {
+		r.checkOIDC(path+".github", *access.GitHub)
+	}
+}
+
+func (r *report) checkOIDC(path string, github OIDC) {
+	if !repoShape.MatchString(github.Repository) {
+		r.add(path+".repository", path+".repository is not owner/name", "write it as it stands on GitHub")
+	}
+	for field, id := range map[string]string{"owner_id": github.OwnerID, "repository_id": github.RepositoryID} {
+		if !numberShape.MatchString(id) {
+			r.add(path+"."+field, path+"."+field+" is not a number in quotes",
+				"gh api repos/"+github.Repository+" --jq '.owner.id, .id' prints both")
+		}
+	}
+}
+
+func (r *report) requireItems(path string, list []string) {
+	if len(list) == 0 || slices.Contains(list, "") {
+		r.add(path, path+" is empty", "list at least one id")
+	}
+	r.requireUnique(path, list)
+}

@@ -1,0 +1,185 @@
+package manifest
+
+import (
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Rotate describes how a source's credential is replaced: by one kind of rotator, or by a person where it is empty. A
+// kind of which nothing has to be set may be written as a word.
+type Rotate struct {
+	// Whole hours or days, from 4h.
+	Every Duration `yaml:"every,omitempty" json:"every,omitempty"`
+
+	// A value that rotary makes.
+	Random *RotateRandom `yaml:"random,omitempty" json:"random,omitempty"`
+	// The login of a PostgreSQL database: two users take turns.
+	Postgres *RotatePostgres `yaml:"postgres,omitempty" json:"postgres,omitempty"`
+	// The login of a MySQL or MariaDB database: two users take turns.
+	MySQL *RotateMySQL `yaml:"mysql,omitempty" json:"mysql,omitempty"`
+	// The access key of an IAM user.
+	AWSAccessKey *RotateAccessKey `yaml:"aws-access-key,omitempty" json:"aws-access-key,omitempty"`
+	// A credential that a vendor's HTTP API makes.
+	HTTP *RotateHTTP `yaml:"http,omitempty" json:"http,omitempty"`
+	// AWS replaces it.
+	Managed *RotateManaged `yaml:"managed,omitempty" json:"managed,omitempty"`
+	// Nobody replaces it: another value would destroy data.
+	Never *RotateNever `yaml:"never,omitempty" json:"never,omitempty"`
+}
+
+// The kinds of Rotate. Manual is that of an empty one: a person replaces the value.
+const (
+	Manual       = "manual"
+	Random       = "random"
+	Postgres     = "postgres"
+	MySQL        = "mysql"
+	AWSAccessKey = "aws-access-key"
+	HTTP         = "http"
+	Managed      = "managed"
+	Never        = "never"
+)
+
+// rotatorKind is what a kind of rotator knows about the entries of its sources. Each kind is one file and one field of
+// Rotate.
+type rotatorKind interface {
+	// check reports what is wrong with the entry at path, of the source called name.
+	check(c checker, path, name string, s Source)
+	// withDefaults returns the entry with everything filled in that the manifest may leave out.
+	withDefaults(s Source) rotatorKind
+	// listWrites returns the keys that the rotator puts new values into.
+	listWrites(s Source) []string
+	// listConfig returns the keys that are no credential, as far as the kind knows.
+	listConfig(s Source) []string
+	// isScheduled reports whether Secrets Manager may rotate it with rotary's function: every may be set.
+	isScheduled() bool
+	// lateWrite returns what becomes of a late request at the target.
+	lateWrite() LateWrite
+}
+
+// listKinds returns the fields of a struct of kinds that are set, with their names in the file.
+func listKinds[K any](kinds any) (names []string, set []K) {
+	v := reflect.ValueOf(kinds)
+	for i := range v.NumField() {
+		field := v.Field(i)
+		if kind, is := field.Interface().(K); is && !field.IsNil() {
+			names, set = append(names, yamlName(v.Type().Field(i))), append(set, kind)
+		}
+	}
+	return names, set
+}
+
+// kindNames returns the names of all fields of a struct that are kinds.
+func kindNames[K any](kinds any) (names []string) {
+	t := reflect.TypeOf(kinds)
+	for i := range t.NumField() {
+		if t.Field(i).Type.Implements(reflect.TypeFor[K]()) {
+			names = append(names, yamlName(t.Field(i)))
+		}
+	}
+	return names
+}
+
+// Rotators returns the names of all kinds of rotators.
+func Rotators() []string { return kindNames[rotatorKind](Rotate{}) }
+
+// Kind returns the name of the rotator, in the words of the manifest, or Manual.
+func (r Rotate) Kind() string {
+	if names, _ := listKinds[rotatorKind](r); len(names) > 0 {
+		return names[0]
+	}
+	return Manual
+}
+
+// IsScheduled reports whether Secrets Manager may rotate the source with a function of rotary's.
+func (r Rotate) IsScheduled() bool {
+	kind := r.chosenKind()
+	return kind != nil && kind.isScheduled()
+}
+
+// Admin returns the source whose credential the rotator uses besides that of its own source, or "".
+func (r Rotate) Admin() string {
+	switch {
+	case r.Postgres != nil:
+		return r.Postgres.Admin
+	case r.MySQL != nil:
+		return r.MySQL.Admin
+	case r.HTTP != nil:
+		return r.HTTP.Admin
+	}
+	return ""
+}
+
+// chosenKind returns the kind that is set, or nil.
+func (r Rotate) chosenKind() rotatorKind {
+	if _, kinds := listKinds[rotatorKind](r); len(kinds) > 0 {
+		return kinds[0]
+	}
+	return nil
+}
+
+func (r Rotate) withDefaults(s Source) Rotate {
+	v := reflect.ValueOf(&r).Elem()
+	for i := range v.NumField() {
+		if kind, is := v.Field(i).Interface().(rotatorKind); is && !v.Field(i).IsNil() {
+			v.Field(i).Set(reflect.ValueOf(kind.withDefaults(s)))
+		}
+	}
+	return r
+}
+
+// decodeYAML reads a mapping, or the name of a kind alone.
+func (r *Rotate) decodeYAML(report *report, node ast.Node, path string) {
+	word, isText := readText(node)
+	if !isText {
+		report.decodeStruct(node, path, reflect.ValueOf(r).Elem())
+		return
+	}
+	if *r = RotateWith(word); r.chosenKind() != nil {
+		return
+	}
+	report.unread[path] = true
+	report.addAt(report.findPosition(path), path, path+" is not the name of a rotator",
+		"write one of "+strings.Join(Rotators(), ", ")+"; without rotate, a person replaces it")
+}
+
+// Secrets Manager rotates at most every four hours, in whole hours or days, and at least every 1,000 days
+// (RotationRulesType).
+const (
+	shortestRotation = Duration(4 * time.Hour)
+	longestRotation  = Duration(1000 * 24 * time.Hour)
+)
+
+func (c checker) checkRotate(path, name string, source Source) {
+	names, kinds := listKinds[rotatorKind](source.Rotate)
+	every := source.Rotate.Every
+	switch {
+	case len(names) == 0 && every != 0:
+		c.add(path, path+" names no rotator",
+			"write one of "+strings.Join(Rotators(), ", ")+"; where a person replaces it, write max_age at the source")
+	case len(names) > 1:
+		c.add(path+"."+names[1], path+" names both "+names[0]+" and "+names[1], "keep one of them")
+	case len(names) == 1:
+		kinds[0].check(c, path+"."+names[0], name, source)
+		if every != 0 && !kinds[0].isScheduled() {
+			c.add(path+".every", "rotary does not rotate what is "+names[0], "remove every; max_age reminds of its age")
+		}
+	}
+	if every != 0 && (every < shortestRotation || every > longestRotation || every.Std()%time.Hour != 0) {
+		c.add(path+".every", path+".every is not a schedule that Secrets Manager can keep",
+			"write whole hours or days, from 4h to 1000d")
+	}
+}
+
+// RotateWith returns the entry of a kind of which nothing is set; an empty one where there is no such kind.
+func RotateWith(kind string) (r Rotate) {
+	v := reflect.ValueOf(&r).Elem()
+	for i := range v.NumField() {
+		if _, is := v.Field(i).Interface().(rotatorKind); is && yamlName(v.Type().Field(i)) == kind {
+			v.Field(i).Set(reflect.New(v.Field(i).Type().Elem()))
+		}
+	}
+	return r
+}

@@ -1,0 +1,224 @@
+package manifest
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// RotatePostgres gives the login of a PostgreSQL database to two users that take turns.
+type RotatePostgres struct {
+	Database `yaml:",inline"`
+}
+
+// RotateMySQL gives the login of a MySQL or MariaDB database to two users that take turns.
+type RotateMySQL struct {
+	Database `yaml:",inline"`
+}
+
+// Database describes a login of which two users take turns.
+type Database struct {
+	// The key, or keys, that hold the connection URL, in any dialect.
+	URL Names `yaml:"url,omitempty" json:"url,omitempty"`
+	// URLs that the rotator cannot reach: they are rewritten, and not tried.
+	UntestedURLs []string `yaml:"untested_urls,omitempty" json:"untested_urls,omitempty"`
+	// The keys that hold the login's parts. Default: those that are stored as username, password, host, port and dbname.
+	Fields *Login `yaml:"fields,omitempty" json:"fields,omitempty"`
+	// The source that holds an administrator's login.
+	Admin string `yaml:"admin,omitempty" json:"admin,omitempty"`
+	// A retirement ends the sessions that are still logged in.
+	EndSessions bool `yaml:"end_sessions,omitempty" json:"end_sessions,omitempty"`
+}
+
+// Login names the keys that hold the parts of a database login, in Secrets Manager's words for them
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html).
+type Login struct {
+	// The key that holds the user.
+	Username string `yaml:"username" json:"username"`
+	// The key that holds the password.
+	Password string `yaml:"password" json:"password"`
+	// The key that holds the host.
+	Host string `yaml:"host,omitempty" json:"host,omitempty"`
+	// The key that holds the port. Default: the database's own port.
+	Port string `yaml:"port,omitempty" json:"port,omitempty"`
+	// The key that holds the name of the database.
+	DBName string `yaml:"dbname,omitempty" json:"dbname,omitempty"`
+	// The mode itself: verify-full (the default), verify-ca, require or disable.
+	SSLMode string `yaml:"sslmode,omitempty" json:"sslmode,omitempty"`
+	// The file of the authority that signs the server's certificate, beside the Lambda's program. Default: those that
+	// the system trusts.
+	SSLRootCert string `yaml:"sslrootcert,omitempty" json:"sslrootcert,omitempty"`
+}
+
+// Database returns what a rotator of databases is told; nothing where s has another one.
+func (s Source) Database() Database {
+	switch {
+	case s.Rotate.Postgres != nil:
+		return s.Rotate.Postgres.Database
+	case s.Rotate.MySQL != nil:
+		return s.Rotate.MySQL.Database
+	}
+	return Database{}
+}
+
+// lateWrite: the role's comment has the rotation's time.
+func (p *RotatePostgres) lateWrite() LateWrite { return LateFenced }
+
+// lateWrite: nothing at the server refuses what is late.
+func (m *RotateMySQL) lateWrite() LateWrite { return LateConfirmed }
+
+func (p *RotatePostgres) withDefaults(s Source) rotatorKind {
+	return &RotatePostgres{p.Database.withLogin(s)}
+}
+
+func (m *RotateMySQL) withDefaults(s Source) rotatorKind {
+	return &RotateMySQL{m.Database.withLogin(s)}
+}
+
+func (d *Database) isScheduled() bool { return true }
+
+// withLogin fills in what Fields leaves out from the stored names of s. Without Fields, it does so where s stores a user
+// and a password.
+func (d Database) withLogin(s Source) Database {
+	if d.Fields == nil && !s.HasLogin() {
+		return d
+	}
+	var login Login
+	if d.Fields != nil {
+		login = *d.Fields
+	}
+	for name, key := range map[string]*string{
+		"username": &login.Username, "password": &login.Password, "host": &login.Host, "port": &login.Port,
+		"dbname": &login.DBName,
+	} {
+		*key = cmp.Or(*key, s.storedLike(name))
+	}
+	d.Fields = &login
+	return d
+}
+
+// FindLogin returns the keys of s that hold the parts of a login: those that its rotator is told of, or that its secret
+// stores as username, password, host, port and dbname. It reports whether there is a login.
+func (s Source) FindLogin() (Login, bool) {
+	f := s.Database().withLogin(s).Fields
+	if f == nil {
+		return Login{}, false
+	}
+	return *f, true
+}
+
+func (d *Database) listWrites(s Source) []string {
+	keys := slices.Clone([]string(d.URL))
+	if f := d.withLogin(s).Fields; f != nil {
+		keys = append(keys, f.Username, f.Password)
+	}
+	return keys
+}
+
+func (d *Database) listConfig(s Source) []string {
+	f := d.withLogin(s).Fields
+	if f == nil {
+		return nil
+	}
+	return slices.DeleteFunc([]string{f.Host, f.Port, f.DBName}, func(key string) bool { return key == "" })
+}
+
+func (d *Database) check(c checker, path, name string, source Source) {
+	full := d.withLogin(source)
+	if len(d.URL) == 0 && full.Fields == nil {
+		c.add(path+".url", path+".url is missing",
+			"name the key that holds the connection URL, or the keys of its parts with fields")
+	}
+	c.requireUnique(path+".url", d.URL)
+	for i, key := range d.URL {
+		if !source.Declares(key) {
+			at := path + ".url"
+			if len(d.URL) > 1 {
+				at = indexPath(at, i)
+			}
+			c.add(at, at+" is not one of the source's keys", "name the key that holds the connection URL")
+		}
+	}
+	c.requireUnique(path+".untested_urls", d.UntestedURLs)
+	for i, key := range d.UntestedURLs {
+		if !slices.Contains(d.URL, key) {
+			at := indexPath(path+".untested_urls", i)
+			c.add(at, at+" is not one of the keys under url", "correct it, or remove it")
+		}
+	}
+	if len(d.UntestedURLs) > 0 && len(d.UntestedURLs) == len(d.URL) {
+		c.add(path+".untested_urls", path+".untested_urls leaves no URL to try", "leave one of them out")
+	}
+	if full.Fields != nil {
+		c.checkLogin(path+".fields", source, *full.Fields, len(d.URL) > 0)
+	}
+	if c.requireValue(path+".admin", d.Admin, "name the source that holds an administrator's login") {
+		c.checkAdmin(path, name, source, d.Admin)
+		c.checkAdminLogin(path, d.Admin)
+	}
+}
+
+// checkLogin reports parts of a login that stand in no key of the source, and a mode that is none. A login that a URL
+// has too needs no host.
+func (c checker) checkLogin(path string, source Source, f Login, hasURL bool) {
+	for _, part := range []struct {
+		name, key string
+		optional  bool
+	}{
+		{"username", f.Username, false}, {"password", f.Password, false}, {"host", f.Host, hasURL},
+		{"port", f.Port, true}, {"dbname", f.DBName, true},
+	} {
+		at := path + "." + part.name
+		if part.optional && part.key == "" || !c.requireValue(at, part.key, "name the key that holds it") {
+			continue
+		}
+		if !source.Declares(part.key) {
+			c.add(at, at+" is not one of the source's keys", "list it under keys, or correct it")
+		}
+	}
+	if f.SSLMode != "" {
+		c.requireOneOf(path+".sslmode", f.SSLMode, "verify-full", "verify-ca", "require", "disable")
+	}
+}
+
+// checkAdmin reports an administrator's source that cannot serve.
+func (c checker) checkAdmin(path, name string, source Source, admin string) {
+	declared, ok := c.file.Sources[admin]
+	switch {
+	case !ok:
+		c.add(path+".admin", "there is no source "+Quote(admin),
+			"name the source that holds the administrator's credential")
+	case admin == name:
+		c.add(path+".admin", path+".admin is the source itself",
+			"name another source, which holds the administrator's credential")
+	case isIn(source.In, c.env.Name) && !isIn(declared.In, c.env.Name):
+		c.add(path+".admin", "source "+Quote(admin)+" is not in environment "+Quote(c.env.Name),
+			"declare it there too")
+	}
+}
+
+// checkAdminLogin reports a source of which it is not known where the administrator's login stands: neither under one
+// key, as a URL, nor under keys that are stored as username and password.
+func (c checker) checkAdminLogin(path, admin string) {
+	declared, ok := c.file.Sources[admin]
+	if !ok || len(declared.KeyNames()) == 1 || declared.HasLogin() {
+		return
+	}
+	c.add(path+".admin", "source "+Quote(admin)+" does not say where the administrator's login stands",
+		"keep its URL alone there, or give its keys as {USER: username, PASSWORD: password}")
+}
+
+// HasLogin reports whether the secret of s stores a user and a password by these names.
+func (s Source) HasLogin() bool {
+	return s.storedLike("username") != "" && s.storedLike("password") != ""
+}
+
+// checkHosts reports entries that are no host.
+func (c checker) checkHosts(path string, hosts []string) {
+	c.requireUnique(path, hosts)
+	for i, host := range hosts {
+		if host == "" || strings.ContainsAny(host, "/@ ") {
+			c.add(indexPath(path, i), indexPath(path, i)+" is not a host", "write a host's name, with :port where it has one")
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package manifest
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Source is a Secrets Manager secret that defines values.
+type Source struct {
+	Name string `yaml:"-" json:"-"`
+	// The canonical names that it holds: a list, or a mapping from each to the name under which the secret stores it. A
+	// stored name that begins with / is a JSON pointer (RFC 6901).
+	Keys Keys `yaml:"keys,omitempty" json:"keys,omitzero"`
+	// The canonical name of a secret that is one plain text, instead of keys.
+	Text string `yaml:"text,omitempty" json:"text,omitempty"`
+	// The keys that are no credential, nor part of one, such as a region.
+	Config []string `yaml:"config,omitempty" json:"config,omitempty"`
+	// What a key's value has to be: a word, a /regular expression/, or a call that must accept it.
+	Check map[string]Check `yaml:"check,omitempty" json:"check,omitempty"`
+	// How old its value may become before somebody is reminded.
+	MaxAge Duration `yaml:"max_age,omitempty" json:"max_age,omitempty"`
+	// How its credential is replaced. Default: by a person.
+	Rotate Rotate `yaml:"rotate,omitempty" json:"rotate,omitzero"`
+	// The environments that it is in. Default: all.
+	In []string `yaml:"in,omitempty" json:"in,omitempty"`
+	// The name of a secret that exists already. Default: source/{env}/{name}.
+	Secret string `yaml:"secret,omitempty" json:"secret,omitempty"`
+	// A key without a value is an error, and nothing is written.
+	Required bool `yaml:"required,omitempty" json:"required,omitempty"`
+	// Its rotator runs inside the environment's network.
+	Network bool `yaml:"network,omitempty" json:"network,omitempty"`
+	// The hosts at which its login may be tried, besides those that it names itself.
+	Hosts []string `yaml:"hosts,omitempty" json:"hosts,omitempty"`
+	// The sources of the credentials that this one was made from, where no text shows it.
+	DerivedFrom Names `yaml:"derived_from,omitempty" json:"derived_from,omitempty"`
+	// What is done about a leak of its credential. Default: what the environment says.
+	OnLeak   string `yaml:"on_leak,omitempty" json:"on_leak,omitempty"`
+	Existing bool   `yaml:"-" json:"-"` // Secret was written in the manifest: referenced, not created
+}
+
+// Keys are the canonical names of a source. Stored has the name under which the secret holds each; nil where these are
+// the canonical names themselves.
+type Keys struct {
+	Names  []string
+	Stored map[string]string
+}
+
+// KeysOf returns keys that are stored under their canonical names.
+func KeysOf(names ...string) Keys { return Keys{Names: names} }
+
+// KeyNames returns the canonical names that s holds.
+func (s Source) KeyNames() []string {
+	if s.Text != "" {
+		return []string{s.Text}
+	}
+	return s.Keys.Names
+}
+
+// Declares reports whether s holds a canonical name.
+func (s Source) Declares(key string) bool { return slices.Contains(s.KeyNames(), key) }
+
+// StoredName returns the name under which the secret of s holds a canonical name: a key of its object, or a JSON pointer
+// where it begins with /. A source with Text holds no object.
+func (s Source) StoredName(key string) string { return cmp.Or(s.Keys.Stored[key], key) }
+
+// Selects reports whether the secret of s may hold more than s declares: it was there before, or stored names are
+// given. What it holds besides is expected, and kept.
+func (s Source) Selects() bool { return s.Existing || s.Keys.Stored != nil }
+
+// withNameAndDefaults returns s as an environment sees it.
+func (s Source) withNameAndDefaults(name, env string) Source {
+	s.Name, s.Existing = name, s.Secret != ""
+	s.Secret = cmp.Or(s.Secret, "source/"+env+"/"+name)
+	s.Keys.Names, s.In = sortedCopy(s.KeyNames()), sortedCopy(s.In)
+	s.Rotate = s.Rotate.withDefaults(s)
+	s.Config = sortedCopy(s.Config)
+	if kind := s.Rotate.chosenKind(); kind != nil && len(s.Config) == 0 {
+		s.Config = slices.Compact(slices.Sorted(slices.Values(kind.listConfig(s))))
+	}
+	return s
+}
+
+func (k *Keys) decodeYAML(r *report, node ast.Node, path string) {
+	switch node.(type) {
+	case *ast.SequenceNode:
+		decodeInto(r, node, path, &k.Names)
+	case *ast.MappingNode:
+		k.Stored = map[string]string{}
+		for _, entry := range r.readEntries(node, path) {
+			stored := ""
+			decodeInto(r, entry.value, joinPath(path, entry.name), &stored)
+			k.Names, k.Stored[entry.name] = append(k.Names, entry.name), stored
+		}
+	default:
+		r.addWrongKind(node, path, "a list or a mapping",
+			"write [ONE, TWO], or {ONE: stored-name} where the secret stores them under other names")
+	}
+}
+
+// IsZero reports whether there are none.
+func (k Keys) IsZero() bool { return len(k.Names) == 0 && k.Stored == nil }
+
+// MarshalJSON writes k as the file has it.
+func (k Keys) MarshalJSON() ([]byte, error) { return json.Marshal(k.written()) }
+
+// MarshalYAML writes k as the file has it.
+func (k Keys) MarshalYAML() (any, error) { return k.written(), nil }
+
+func (k Keys) written() any {
+	if k.Stored != nil {
+		return k.Stored
+	}
+	return k.Names
+}
+
+// Writes returns the keys of s that its rotator puts new values into, sorted. A person may put any key of a source,
+// and a source that a person rotates has none here.
+func (s Source) Writes() []string {
+	kind := s.Rotate.chosenKind()
+	if kind == nil {
+		return nil
+	}
+	keys := slices.DeleteFunc(slices.Clone(kind.listWrites(s)), func(key string) bool { return key == "" })
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// storedLike returns the key of s that the secret stores under a name, or "".
+func (s Source) storedLike(name string) string {
+	for _, key := range s.KeyNames() {
+		if s.StoredName(key) == name {
+			return key
+		}
+	}
+	return ""
+}
+
+// listSourceNames returns the names of sources, sorted.
+func (f *File) listSourceNames() []string { return slices.Sorted(maps.Keys(f.Sources)) }
