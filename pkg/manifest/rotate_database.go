@@ -22,7 +22,8 @@ type Database struct {
 	URL Names `yaml:"url,omitempty" json:"url,omitempty"`
 	// URLs that the rotator cannot reach: they are rewritten, and not tried.
 	UntestedURLs []string `yaml:"untested_urls,omitempty" json:"untested_urls,omitempty"`
-	// The keys that hold the login's parts. Default: those that are stored as username, password, host, port and dbname.
+	// The keys that hold the login's parts. Default of each: the one that is stored as username, password, host, port or
+	// dbname.
 	Fields *Login `yaml:"fields,omitempty" json:"fields,omitempty"`
 	// The source that holds an administrator's login.
 	Admin string `yaml:"admin,omitempty" json:"admin,omitempty"`
@@ -34,9 +35,9 @@ type Database struct {
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html).
 type Login struct {
 	// The key that holds the user.
-	Username string `yaml:"username" json:"username"`
+	Username string `yaml:"username,omitempty" json:"username,omitempty"`
 	// The key that holds the password.
-	Password string `yaml:"password" json:"password"`
+	Password string `yaml:"password,omitempty" json:"password,omitempty"`
 	// The key that holds the host.
 	Host string `yaml:"host,omitempty" json:"host,omitempty"`
 	// The key that holds the port. Default: the database's own port.
