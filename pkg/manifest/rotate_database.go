@@ -199,14 +199,19 @@ func (c checker) checkAdmin(path, name string, source Source, admin string) {
 }
 
 // checkAdminLogin reports a source of which it is not known where the administrator's login stands: neither under one
-// key, as a URL, nor under keys that are stored as username and password.
+// key, as a URL, nor under keys that are stored as username and password. It reports a login that is used at no host.
 func (c checker) checkAdminLogin(path, admin string) {
 	declared, ok := c.file.Sources[admin]
-	if !ok || len(declared.KeyNames()) == 1 || declared.HasLogin() {
-		return
+	login, found := declared.FindLogin()
+	switch {
+	case !ok:
+	case found && login.Host == "" && len(declared.Hosts) == 0:
+		c.add(path+".admin", "source "+Quote(admin)+" holds the administrator's login, and names no host for it",
+			"list the database's host there: hosts: [db.example.com]")
+	case !found && len(declared.KeyNames()) != 1:
+		c.add(path+".admin", "source "+Quote(admin)+" does not say where the administrator's login stands",
+			"keep its URL alone there, or give its keys as {USER: username, PASSWORD: password}")
 	}
-	c.add(path+".admin", "source "+Quote(admin)+" does not say where the administrator's login stands",
-		"keep its URL alone there, or give its keys as {USER: username, PASSWORD: password}")
 }
 
 // HasLogin reports whether the secret of s stores a user and a password by these names.
