@@ -7,7 +7,8 @@
 //
 // A user is set only for somebody who knows a password that works: before anything changes, current's login must be
 // accepted, pending must be the user that takes turns with it at the same hosts, and these must be the administrator's
-// or listed under hosts at the administrator's source. So whoever may put a value gets no more than the user whose password they know.
+// or listed under hosts at the administrator's source. So whoever may put a value gets no more than the user whose
+// password they know.
 package sqluser
 
 import (
