@@ -59,9 +59,9 @@ func master() rotate.Values {
 }
 
 // ofRDS is a version of such a source.
-func (w *world) ofRDS(user, password, host string, port int) rotate.Values {
+func (w *world) ofRDS(user, password, host, port string) rotate.Values {
 	return rotate.Values{
-		"DB_USER": secret.New(user), "DB_PASSWORD": secret.New(password), "DB_HOST": secret.New(host), "DB_PORT": secret.New(fmt.Sprint(port)),
+		"DB_USER": secret.New(user), "DB_PASSWORD": secret.New(password), "DB_HOST": secret.New(host), "DB_PORT": secret.New(port),
 		"DB_NAME": secret.New("postgres"), "DB_ENGINE": secret.New("postgres"),
 	}
 }
@@ -72,7 +72,7 @@ func rdsShaped(t *testing.T, w *world) {
 	user, password := w.user()
 	for name, hosts := range map[string]string{"a host": w.Host, "a host with its port": w.Addr()} {
 		r := w.shape(fmt.Sprintf(rds, ", fields: {sslrootcert: "+w.CA+"}", hosts), master())
-		now := w.ofRDS(user, password, w.Host, w.Port)
+		now := w.ofRDS(user, password, w.Host, fmt.Sprint(w.Port))
 		for range 2 {
 			next := w.turn(r.Rotator, now)
 			w.retire(r.Rotator, now, next)
@@ -90,7 +90,7 @@ func rdsShaped(t *testing.T, w *world) {
 	}
 
 	lax := w.shape(fmt.Sprintf(rds, ", fields: {sslmode: require}", w.Host), master())
-	now := w.ofRDS(user, password, w.Host, w.Port)
+	now := w.ofRDS(user, password, w.Host, fmt.Sprint(w.Port))
 	next, err := lax.Create(t.Context(), rotate.Start{Current: now})
 	if err == nil {
 		err = lax.Set(t.Context(), rotate.Change{Pending: next, Current: now})
@@ -119,13 +119,16 @@ func foreignHost(t *testing.T, w *world) {
 			_ = c.Close()
 		}
 	}()
-	port := l.Addr().(*net.TCPAddr).Port
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		hosts string // at the administrator's source
 		host  string // in the source
-		port  int
+		port  string
 	}{
-		"another port": {w.Addr(), "127.0.0.1", port}, "another name": {w.Host, "localhost", port}, "one host of two": {w.Addr(), w.Host + ",127.0.0.1", port},
+		"another port": {w.Addr(), "127.0.0.1", port}, "another name": {w.Host, "localhost", port}, "one host of two": {w.Addr(), w.Host + "," + w.Host, fmt.Sprint(w.Port) + "," + port},
 	} {
 		r := w.shape(fmt.Sprintf(rds, "", c.hosts), master())
 		now, before := w.ofRDS(user, password, c.host, c.port), w.roles()
