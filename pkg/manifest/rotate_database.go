@@ -78,8 +78,8 @@ func (m *RotateMySQL) withDefaults(s Source) rotatorKind {
 
 func (d *Database) isScheduled() bool { return true }
 
-// withLogin fills in what Fields leaves out from the stored names of s. Without Fields, it does so where s stores a user
-// and a password.
+// withLogin fills in what Fields leaves out from the stored names of s. Without Fields, it does so where s stores a
+// user and a password.
 func (d Database) withLogin(s Source) Database {
 	if d.Fields == nil && !s.HasLogin() {
 		return d
