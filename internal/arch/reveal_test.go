@@ -13,7 +13,9 @@ import (
 // and nowhere else.
 var revealers = map[string]string{
 	// Between Secrets Manager and our types.
-	"pkg/bucket Encode":                        "writes the JSON of a bucket or source, which is a Value again",
+	"pkg/bucket revealTexts":                   "writes the JSON of a bucket or source, which is a Value again",
+	"pkg/bucket ReadSource":                    "parses a source",
+	"pkg/bucket WriteSource":                   "edits the text of a source, which is a Value again",
 	"pkg/store Store.Put":                      "PutSecretValue, with its rotation token",
 	"pkg/reconcile observer.readSource":        "parses a source",
 	"pkg/reconcile parseBucketContent":         "parses a version of a bucket",
