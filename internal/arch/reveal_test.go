@@ -27,6 +27,7 @@ var revealers = map[string]string{
 
 	// Refusing what would fail later, by size or shape and never by text.
 	"pkg/bucket checkSource":                 "refuses a zero byte",
+	"pkg/bucket findFailedCheck":             "matches the check of the manifest",
 	"pkg/bucket checkLimits":                 "counts bytes",
 	"pkg/consume/github findProblems":        "counts bytes",
 	"pkg/consume/vercel Project.checkLimits": "counts bytes, refuses what is not text",
