@@ -49,7 +49,7 @@ func TestAJoinedRotationAndALaterDeadlineAreTold(t *testing.T) {
 
 func TestWhatNobodyKnowsBeforehandIsSaid(t *testing.T) {
 	rotating := func(r manifest.Rotate) string {
-		return strings.Join(describeUnknowns(operate.Harm{Rotates: manifest.Source{Name: "a", Keys: manifest.KeysOf("T"), Rotate: r}, Confirmed: r.With == manifest.MySQL}), "\n")
+		return strings.Join(describeUnknowns(operate.Harm{Rotates: manifest.Source{Name: "a", Keys: manifest.KeysOf("T"), Rotate: r}, Confirmed: r.MySQL != nil}), "\n")
 	}
 	for what, c := range map[string]struct{ says, want string }{
 		"a vendor":           {rotating(manifest.Rotate{HTTP: &manifest.RotateHTTP{Calls: &manifest.API{}}}), "does not know how many credentials its vendor lets live"},

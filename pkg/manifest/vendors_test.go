@@ -64,7 +64,7 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 			t.Errorf("%s does not say what it rotates, which rights that takes, and where this is written", name)
 		}
 		for _, key := range source.Writes() {
-			if key == "NOTE" || !slices.Contains(source.Keys, key) {
+			if key == "NOTE" || !source.Declares(key) {
 				t.Errorf("%s writes %s", name, key)
 			}
 		}
@@ -78,14 +78,14 @@ func TestEveryReadyMadeDescriptionCanBeUsed(t *testing.T) {
 func TestWhatADescriptionLacksIsReported(t *testing.T) {
 	for name, v := range manifest.Vendors() {
 		whole := writeVendorManifest(name, v)
-		for _, part := range []string{"every: 30d, ", "admin: owner, ", "keys_for: {token: K0, id: K1}, ",
+		for _, part := range []string{", every: 30d", "admin: owner, ", "keys_for: {token: K0, id: K1}, ",
 			"settings: {group: example}"} {
 			without := strings.Replace(whole, part, "", 1)
 			if without == whole {
 				continue
 			}
 			_, err := manifest.Parse("rotary.yaml", []byte(without))
-			if accepted := err == nil; accepted != strings.HasPrefix(part, "every") {
+			if accepted := err == nil; accepted != strings.Contains(part, "every") {
 				t.Errorf("%s without %q: accepted: %v", name, part, accepted)
 			}
 		}
@@ -121,8 +121,8 @@ sources:
   x:
     keys: [TOKEN]
     rotate:
-      with: http
       http:
+       calls:
         overlap: none
         create: {url: "https://${host}/tokens", json: {name: "${env} {{marker}}", roles: ["${level}", 5, null, true, {}]}, set: {TOKEN: $.token}}
         test: {url: "https://${host}/self", headers: {Authorization: "Bearer {{TOKEN}}"}, refused: [401, 403]}
