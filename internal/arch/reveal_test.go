@@ -21,9 +21,7 @@ var revealers = map[string]string{
 	"pkg/reconcile parseBucketContent":         "parses a version of a bucket",
 	"pkg/reconcile observer.readBucketVersion": "parses a version of a bucket",
 	"pkg/reconcile parseContent":               "parses an owed version",
-	"pkg/rotate Job.readVersion":               "parses a version of a source",
 	"pkg/rotate/random decodePEM":              "parses the halves of a key pair",
-	"pkg/operate Operator.NewChange":           "parses the source that is about to change",
 
 	// Refusing what would fail later, by size or shape and never by text.
 	"pkg/bucket checkSource":                 "refuses a zero byte",

@@ -132,9 +132,11 @@ func (j Job) readOthers(ctx context.Context, name, current, pending string) ([]O
 		if v.ID == current || v.ID == pending {
 			continue
 		}
-		if _, has, err := j.Store.Value(ctx, h.Secret, v.ID); err != nil {
+		_, has, err := j.Store.Value(ctx, h.Secret, v.ID)
+		if err != nil && !errors.Is(err, secret.ErrBinary) {
 			return nil, err
-		} else if !has {
+		}
+		if !has || err != nil {
 			continue
 		}
 		values, err := j.readVersion(ctx, h, v.ID)

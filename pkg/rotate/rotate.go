@@ -351,6 +351,9 @@ func (j Job) readTextAndValues(
 	ctx context.Context, h history.History, version string,
 ) (text secret.Value, values Values, err error) {
 	text, has, err := j.Store.Value(ctx, h.Secret, version)
+	if errors.Is(err, secret.ErrBinary) {
+		err = &malformed{err}
+	}
 	if err != nil {
 		return text, nil, err
 	}
