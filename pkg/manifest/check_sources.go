@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// AWS, CreateSecret: letters, digits and /_+=.@- , at most 512 characters.
-var secretShape = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
+// AWS, CreateSecret: letters, digits and /_+=.@- , at most 512 characters
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html). Secrets that a service of AWS
+// manages have a ! besides, such as rds!cluster-…
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html).
+var secretShape = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
 
 func (c checker) checkSources() {
 	declared := map[string]string{}
@@ -134,7 +137,7 @@ func (c checker) checkNetwork(path, name string, source Source) {
 
 func (c checker) checkSecretName(path, name string) {
 	if name != "" && !secretShape.MatchString(name) {
-		c.add(path, path+" is not a Secrets Manager name", "use letters, digits and /_+=.@-")
+		c.add(path, path+" is not a Secrets Manager name", "use letters, digits and /_+=.@-, or ! in what AWS manages, such as rds!…")
 	}
 }
 
