@@ -14,6 +14,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
 	"github.com/rotary-secrets/rotary/pkg/rotate/rotators"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -187,7 +188,7 @@ func TestEveryKindOfTheManifestHasARotator(t *testing.T) {
 	for _, kind := range manifest.Rotators() {
 		source := manifest.Source{Name: "x", Rotate: manifest.RotateWith(kind)}
 		if source.Rotate.HTTP != nil {
-			source.Rotate.HTTP.Calls = &manifest.API{}
+			source.Rotate.HTTP.Calls = &vendorapi.API{}
 		}
 		if r, err := rotators.Opener(rotators.Reach{Environment: env})(source); err != nil || r == nil {
 			t.Errorf("%s: %v", kind, err)
