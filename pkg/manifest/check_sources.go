@@ -137,7 +137,7 @@ func (c checker) checkNetwork(path, name string, source Source) {
 
 func (c checker) checkSecretName(path, name string) {
 	if name != "" && !secretShape.MatchString(name) {
-		c.add(path, path+" is not a Secrets Manager name", "use letters, digits and /_+=.@-, or ! in what AWS manages, such as rds!…")
+		c.add(path, path+" is not a Secrets Manager name", "use letters, digits and /_+=.@-")
 	}
 }
 
