@@ -105,22 +105,48 @@ func (c Consumer) Task() (Task, bool) {
 // cluster in it, or not (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html).
 func resourceName(text string) string { return text[strings.LastIndex(text, "/")+1:] }
 
+// taskPlace returns the service or family whose task definitions c's bucket goes into, or "" for another kind: equal for
+// two consumers whose task definitions are the same in one environment.
+func (c Consumer) taskPlace() string {
+	switch {
+	case c.ECS != nil:
+		return "ecs " + resourceName(c.ECS.Cluster) + " " + resourceName(c.ECS.Service)
+	case c.ECSFamily != nil:
+		return "ecs_family " + resourceName(c.ECSFamily.Cluster) + " " + c.ECSFamily.Family
+	}
+	return ""
+}
+
+// OtherContainers returns the containers that e's manifest names for other consumers of the same task definitions as c.
+func (e *Environment) OtherContainers(c Consumer) (names []string) {
+	for _, other := range e.Consumers {
+		if task, has := other.Task(); has && other.Name != c.Name && other.taskPlace() == c.taskPlace() {
+			names = append(names, task.Containers...)
+		}
+	}
+	return names
+}
+
 func (e *ECS) listScopes(env *Environment) []string {
-	return e.listContainerScopes("ecs", env, resourceName(e.Cluster), resourceName(e.Service))
+	return e.listContainerScopes(env.taskScope(Consumer{ECS: e}))
 }
 
 func (f *ECSFamily) listScopes(env *Environment) []string {
-	return f.listContainerScopes("ecs_family", env, resourceName(f.Cluster), f.Family)
+	return f.listContainerScopes(env.taskScope(Consumer{ECSFamily: f}))
 }
 
-// listContainerScopes returns a scope for each container. Without names, it may be any: see claimsOverlap.
-func (t Task) listContainerScopes(kind string, env *Environment, place ...string) (scopes []string) {
-	at := strings.Join(append([]string{kind, env.Account, env.Region}, place...), " ") + " "
+// taskScope returns how the scopes of c's containers begin.
+func (e *Environment) taskScope(c Consumer) string {
+	return c.taskPlace() + " " + e.Account + " " + e.Region + " "
+}
+
+// listContainerScopes returns a scope for each container. Without names, it may be any: see findClaim.
+func (t Task) listContainerScopes(task string) (scopes []string) {
 	for _, container := range t.Containers {
-		scopes = append(scopes, at+container)
+		scopes = append(scopes, task+container)
 	}
 	if len(scopes) == 0 {
-		return []string{at + anyContainer}
+		return []string{task + anyContainer}
 	}
 	return scopes
 }
@@ -212,14 +238,6 @@ func (t Task) checkRoles(c checker, path string) {
 				`write it whole, like "arn:aws:iam::${account}:role/legacy-api"`)
 		}
 	}
-}
-
-// OnlyContainer returns the first container that is named.
-func (t Task) OnlyContainer() string {
-	if len(t.Containers) == 0 {
-		return ""
-	}
-	return t.Containers[0]
 }
 
 // ReferenceContainers returns the containers of a task definition that is made for t: those that it names, or one called

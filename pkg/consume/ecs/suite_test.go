@@ -25,7 +25,7 @@ func TestTheSuite(t *testing.T) {
 
 func TestTheSuiteWithABundle(t *testing.T) {
 	consumetest.Run(t, func(t *testing.T) consumetest.World {
-		return suiteWorld(t, manifest.ECS{Inject: manifest.InjectBundle, Variable: "API_SECRETS"}, false)
+		return suiteWorld(t, manifest.ECS{Task: manifest.Task{Inject: manifest.InjectBundle, Variable: "API_SECRETS"}}, false)
 	})
 }
 
@@ -42,7 +42,10 @@ type service struct {
 
 func suiteWorld(t *testing.T, at manifest.ECS, wire bool) consumetest.World {
 	w := &service{world: newWorld(t), at: at, history: history.History{ARN: bucketARN}, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
-	w.at.Cluster, w.at.Service, w.at.Container = "main", "api", "app"
+	w.at.Cluster, w.at.Service = "main", "api"
+	if w.at.Containers == nil {
+		w.at.Containers = manifest.Names{"app"}
+	}
 	w.resolve = w.resolveValue
 	w.createService(w.registerRevision("app:1", ssm), 2, true)
 	return consumetest.World{
@@ -55,9 +58,9 @@ func suiteWorld(t *testing.T, at manifest.ECS, wire bool) consumetest.World {
 func (w *service) openConsumer() reconcile.Consumer {
 	c := manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &w.at}
 	if !w.wire {
-		return ecs.New(w.svc.Direct(w.tap, ""), c, "dev", w.history, w.clock.Now())
+		return ecs.New(w.svc.Direct(w.tap, ""), c, devEnvironment, w.history, w.clock.Now())
 	}
-	return ecs.New(w.client, c, "dev", w.history, w.clock.Now())
+	return ecs.New(w.client, c, devEnvironment, w.history, w.clock.Now())
 }
 
 func (w *service) putBucket(b bucket.Bucket) bucket.Bucket {

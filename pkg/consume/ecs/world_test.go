@@ -90,8 +90,10 @@ func newWorld(t *testing.T, lists ...sim.Lists) *world {
 func (w *world) openWith(change func(*manifest.ECS)) {
 	at := manifest.ECS{Cluster: "main", Service: "api", Task: manifest.Task{Containers: manifest.Names{"app"}}}
 	change(&at)
-	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
+	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, devEnvironment, history.History{ARN: bucketARN}, w.clock.Now())
 }
+
+var devEnvironment = &manifest.Environment{Name: "dev"}
 
 func ctx() context.Context { return context.Background() }
 
