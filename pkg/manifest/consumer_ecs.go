@@ -50,6 +50,9 @@ type Task struct {
 	DeploysTake Duration `yaml:"deploys_take,omitempty" json:"deploys_take,omitempty"`
 }
 
+// noTaskRole is the word for a task definition without a task role.
+const noTaskRole = "none"
+
 // InjectBundle gives a container its whole bucket as JSON in one variable.
 const InjectBundle = "bundle"
 
@@ -231,12 +234,22 @@ func (t Task) checkInjection(c checker, path string, consumer Consumer) {
 	}
 }
 
+// checkRoles reports roles that the environment's tasks cannot have.
 func (t Task) checkRoles(c checker, path string) {
-	for field, arn := range map[string]string{"execution_role": t.ExecutionRole, "task_role": t.TaskRole} {
-		if arn != "" && !roleARNShape.MatchString(arn) && (field != "task_role" || arn != "none") {
-			c.add(path+"."+field, path+"."+field+" is not the ARN of an IAM role",
-				`write it whole, like "arn:aws:iam::${account}:role/legacy-api"`)
-		}
+	c.checkTaskRole(path+".execution_role", t.ExecutionRole, "")
+	c.checkTaskRole(path+".task_role", t.TaskRole, noTaskRole)
+}
+
+// checkTaskRole reports what is neither empty, nor the word instead, nor the ARN of a role in the environment's account.
+func (c checker) checkTaskRole(path, arn, instead string) {
+	partition := strings.Split(c.env.ARN("iam", ""), ":")[1]
+	hint := `write it whole, like "arn:` + partition + `:iam::${account}:role/legacy-api"`
+	switch {
+	case arn == "" || arn == instead:
+	case !roleARNShape.MatchString(arn):
+		c.add(path, path+" is not the ARN of an IAM role", hint)
+	case !strings.HasPrefix(arn, "arn:"+partition+":iam::"+c.env.Account+":role/"):
+		c.add(path, path+" is of another account or partition than environment "+Quote(c.env.Name), hint)
 	}
 }
 
