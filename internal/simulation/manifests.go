@@ -17,6 +17,7 @@ var manifests = map[string]string{
 	"leaving":     strings.Replace(main, "api:       {bucket", "api:       {leaving: true, bucket", 1),
 	"swapped":     strings.NewReplacer("mappings:\n", "mappings:\n  other:    {DB_URL: DATABASE, VENDOR_KEY: DB_URL, VENDOR_ID: VENDOR_ID}\n", "{originals: [db, vendor]}", "{mappings: [other]}", "api:       {bucket", "api:       {leaving: true, bucket").Replace(main),
 	"gone":        strings.Replace(main, "  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}\n", "", 1),
+	"rendered":    strings.NewReplacer("service: api, container: app}", "service: api, roll: false}").Replace(main),
 	"symmetric":   symmetric,
 	"pairs":       halves,
 	"keys":        keys,
