@@ -48,6 +48,9 @@ func wantInPlay(t *testing.T, s *scene, n int) {
 	if !slices.Equal(seen.InPlay, []string{versionID(n)}) || seen.Running != versionID(n) || !seen.Settled {
 		t.Errorf("it runs version %d, and is seen as %+v", n, seen)
 	}
+	if len(p.Waits) != 1 {
+		t.Fatalf("it waits for %+v", p.Waits)
+	}
 	for _, id := range []string{versionID(n), s.current.Version} {
 		if !strings.Contains(p.Waits[0].Detail, history.Short(id)) {
 			t.Errorf("the wait does not name version %s: %s", history.Short(id), p.Waits[0].Detail)
