@@ -72,7 +72,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 			Sid:       "LetTheScheduleSend",
 			Effect:    allow,
 			Action:    []string{"iam:PassRole"},
-			Resource:  []string{n.roleARN(Role(env, SchedulerRole))},
+			Resource:  []string{n.roleARN(env.Named(manifest.SchedulerRole))},
 			Condition: passCondition("scheduler.amazonaws.com"),
 		},
 		logStatement(n, n.PropagateFunction()),
@@ -81,7 +81,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 }
 
 // rollECS returns what the ECS drivers need. It looks at whole clusters, because a service that no manifest names is of
-// interest too, and changes those of the manifest. Reading, deregistering and listing task definitions takes no
+// interest too, and changes those of the manifest that it rolls. Reading, deregistering and listing task definitions takes no
 // resource that could be narrowed
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html), and a
 // service's family stands in no manifest: what is registered has to say that it is this environment's, and what it may
@@ -90,13 +90,10 @@ func rollECS(n names) []Statement {
 	var clusters, services []string
 	for _, c := range n.Consumers {
 		if c.ECS != nil {
-			clusters, services = append(
-				clusters,
-				c.ECS.Cluster,
-			), append(
-				services,
-				n.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service),
-			)
+			clusters = append(clusters, c.ECS.ClusterName())
+		}
+		if c.ECS != nil && isRolled(c) {
+			services = append(services, n.ServiceARN(c.ECS))
 		}
 	}
 	families := n.familyClusters()
@@ -154,19 +151,7 @@ func rollECS(n names) []Statement {
 			Resource:  []string{n.ARN("ecs", "task-definition/*")},
 			Condition: n.markCondition("RegisterTaskDefinition"),
 		},
-		n.letTasksRun(),
-	}, startECS(n, families)...)
-}
-
-// letTasksRun lets ECS have the roles of the environment's own tasks.
-func (n names) letTasksRun() Statement {
-	return Statement{
-		Sid:       "LetTasksRun",
-		Effect:    allow,
-		Action:    []string{"iam:PassRole"},
-		Resource:  []string{n.roleARN(ExecutionRole(n.Environment, "*")), n.roleARN(TaskRole(n.Environment, "*"))},
-		Condition: passCondition("ecs-tasks.amazonaws.com"),
-	}
+	}, append(n.letTasksRun(isRolled), startECS(n, families)...)...)
 }
 
 // startECS returns the statements for rules and schedules that start tasks. All of them may be read: one that nobody
@@ -213,7 +198,7 @@ func startECS(n names, clusters []string) []Statement {
 			Sid:       "LetThemStart",
 			Effect:    allow,
 			Action:    []string{"iam:PassRole"},
-			Resource:  []string{n.roleARN(StartRole(n.Environment, "*"))},
+			Resource:  []string{n.roleARN(n.StartRole("*"))},
 			Condition: passCondition("events.amazonaws.com", "scheduler.amazonaws.com"),
 		},
 	}
@@ -308,7 +293,7 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 		logStatement(n, function),
 	}
 	if network {
-		statements = append(statements, vpcStatements()...)
+		statements = append(statements, n.vpcStatements()...)
 	}
 	return newDocument(statements...)
 }
@@ -316,7 +301,7 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 // vpcStatements returns what Lambda needs for a function inside a VPC
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions). Its code may not
 // use it: a call of the function's own is denied.
-func vpcStatements() []Statement {
+func (n names) vpcStatements() []Statement {
 	actions := []string{
 		"ec2:CreateNetworkInterface",
 		"ec2:DescribeNetworkInterfaces",
@@ -332,7 +317,7 @@ func vpcStatements() []Statement {
 			Effect:    deny,
 			Action:    actions,
 			Resource:  []string{"*"},
-			Condition: Condition{"ArnLike": {"lambda:SourceFunctionArn": {"arn:aws:lambda:*:*:function:*"}}},
+			Condition: Condition{"ArnLike": {"lambda:SourceFunctionArn": {n.anywhereARN("lambda", "function:*")}}},
 		},
 	}
 }
@@ -372,7 +357,7 @@ func (n names) accessKeyUsers(function string) []string {
 	var arns []string
 	for _, s := range n.Sources {
 		if s.Rotate.Kind() == manifest.AWSAccessKey && n.RotateFunction(s) == function {
-			arns = append(arns, "arn:aws:iam::"+n.Account+":user/"+s.Rotate.AWSAccessKey.User)
+			arns = append(arns, n.IAMARN("user/"+s.Rotate.AWSAccessKey.User))
 		}
 	}
 	return arns
@@ -442,6 +427,6 @@ func logStatement(n names, function string) Statement {
 		Sid:      "Log",
 		Effect:   allow,
 		Action:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-		Resource: []string{n.ARN("logs", "log-group:/aws/lambda/"+function+":*")},
+		Resource: []string{n.ARN("logs", "log-group:"+n.FunctionLogs(function)+":*")},
 	}
 }

@@ -56,7 +56,7 @@ const noTaskRole = "none"
 // InjectBundle gives a container its whole bucket as JSON in one variable.
 const InjectBundle = "bundle"
 
-var roleARNShape = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+var roleARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
 
 // Rolls reports whether rotary rolls the service.
 func (e *ECS) Rolls() bool { return e.Roll == nil || *e.Roll }
@@ -236,21 +236,38 @@ func (t Task) checkInjection(c checker, path string, consumer Consumer) {
 
 // checkRoles reports roles that the environment's tasks cannot have.
 func (t Task) checkRoles(c checker, path string) {
-	c.checkTaskRole(path+".execution_role", t.ExecutionRole, "")
-	c.checkTaskRole(path+".task_role", t.TaskRole, noTaskRole)
+	if t.ExecutionRole != "" {
+		c.checkTaskRole(path+".execution_role", t.ExecutionRole)
+	}
+	if t.TaskRole != "" && t.TaskRole != noTaskRole {
+		c.checkTaskRole(path+".task_role", t.TaskRole)
+	}
 }
 
-// checkTaskRole reports what is neither empty, nor the word instead, nor the ARN of a role in the environment's account.
-func (c checker) checkTaskRole(path, arn, instead string) {
-	partition := strings.Split(c.env.ARN("iam", ""), ":")[1]
-	hint := `write it whole, like "arn:` + partition + `:iam::${account}:role/legacy-api"`
-	switch {
-	case arn == "" || arn == instead:
-	case !roleARNShape.MatchString(arn):
-		c.add(path, path+" is not the ARN of an IAM role", hint)
-	case !strings.HasPrefix(arn, "arn:"+partition+":iam::"+c.env.Account+":role/"):
-		c.add(path, path+" is of another account or partition than environment "+Quote(c.env.Name), hint)
+// checkTaskRole reports what is not the ARN of a role in the environment's account.
+func (c checker) checkTaskRole(path, arn string) {
+	parts := roleARNShape.FindStringSubmatch(arn)
+	c.checkPartition(path, c.env.Region, parts, "an IAM role", "iam::${account}:role/legacy-api")
+	if parts != nil && parts[2] != c.env.Account {
+		c.add(path, path+" is of another account than environment "+Quote(c.env.Name), "write ${account} for the account")
 	}
+}
+
+// ExecutionRoleARN returns the ARN of the role with which ECS starts the tasks of c: the manifest's, or that of the role
+// with the derived name.
+func (e *Environment) ExecutionRoleARN(c Consumer) string {
+	task, _ := c.Task()
+	return cmp.Or(task.ExecutionRole, e.IAMARN("role/"+e.ExecutionRole(c.Name)))
+}
+
+// TaskRoleARN returns the ARN of the role that the containers of c have: the manifest's, or that of the role with the
+// derived name. It returns "" where the manifest says none.
+func (e *Environment) TaskRoleARN(c Consumer) string {
+	task, _ := c.Task()
+	if task.TaskRole == noTaskRole {
+		return ""
+	}
+	return cmp.Or(task.TaskRole, e.IAMARN("role/"+e.TaskRole(c.Name)))
 }
 
 // ReferenceContainers returns the containers of a task definition that is made for t: those that it names, or one called
