@@ -206,7 +206,7 @@ func (s *scene) heldValues(consumer, name string) []string {
 	}
 	var values []string
 	for _, arn := range tasks {
-		if environment := s.ownRegion().ECS.Environment(arn, c.ECS.Container); environment != nil {
+		if environment := s.ownRegion().ECS.Environment(arn, c.ECS.ReferenceContainers()[0]); environment != nil {
 			values = append(values, environment[name])
 		}
 	}

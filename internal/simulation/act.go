@@ -35,7 +35,7 @@ func findAction(name string) func(w *World, args []string) error {
 
 		"put": putByPerson, "back": putBack, "move": moveBack,
 
-		"release": releaseImage, "break": breakImage, "fix": fixImage, "redeploy": redeployOlder, "restart": restartTasks, "delete": deleteService,
+		"release": releaseImage, "break": breakImage, "fix": fixImage, "redeploy": redeployOlder, "restart": restartTasks, "delete": deleteService, "render": renderService,
 		"queue": queueRun, "start": startRun, "complete": completeRun,
 		"edit": editByHand, "foreign": addForeign, "rollback": rollBack, "promote": promoteNewest, "failbuild": failBuild, "push": pushCommit,
 		"manifest": otherManifest, "accept": acceptRemovals, "outage": beginOutage, "mend": endOutages,

@@ -23,7 +23,7 @@ const (
 )
 
 // runUntilSettled runs until nothing is left to do or to wait for: Secrets Manager tries an unfinished rotation again,
-// the schedule sweeps, and people revoke what rotary reports as safe to revoke.
+// the schedule sweeps, pipelines deploy, and people revoke what rotary reports as safe to revoke.
 func runUntilSettled(w *World, _ []string) error {
 	same, sources := 0, "" // passes over the same versions of the sources, and which these are
 	for n := range longest {
@@ -46,6 +46,9 @@ func runUntilSettled(w *World, _ []string) error {
 			w.noteViolation("L1 pass %d over the same sources still writes a bucket", same)
 		}
 		w.revokeByHand()
+		if n%renderEvery == renderEvery-1 {
+			w.renderWaiting()
+		}
 		w.checkAll()
 		w.checkRemembered()
 		w.Advance(w.timeToNextLook())
