@@ -137,9 +137,9 @@ func listGates(o plan.OwedReport, now time.Time) string {
 }
 
 func consumerTable(r plan.Report) string {
-	t := newTable("consumer", "bucket", "runs", "state", "detail")
+	t := newTable("consumer", "reads", "runs", "state", "detail")
 	for _, c := range r.Consumers {
-		t.AppendRow(table.Row{c.Name, c.Bucket, orDash(history.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
+		t.AppendRow(table.Row{c.Name, c.Reads(), orDash(history.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
 	}
 	return renderTable(t)
 }

@@ -33,7 +33,7 @@ type Reader interface {
 	Now() time.Time
 }
 
-// Consumer is whatever runs on a bucket.
+// Consumer is whatever runs on a bucket, or reads a source.
 type Consumer interface {
 	// Status looks at the sink, once and afresh. What it could not learn it says in Seen.Unknown; an error means
 	// that it learned nothing.
@@ -63,7 +63,7 @@ type Advancer interface {
 // Opening holds what a consumer's driver is opened with beside its manifest entry.
 type Opening struct {
 	Environment *manifest.Environment
-	Bucket      history.History               // of the bucket it runs on: its ARN, its labels
+	Secret      history.History               // of the bucket it runs on, or the source it reads: its ARN, its labels
 	Key         func(key string) secret.Value // the current value of a canonical key: tokens are read afresh each pass
 	Now         time.Time
 	Content     func(ctx context.Context, version string) (map[string]secret.Value, error) // of a version of its bucket

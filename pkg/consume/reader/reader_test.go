@@ -1,4 +1,4 @@
-package drain
+package reader
 
 import (
 	"testing"
