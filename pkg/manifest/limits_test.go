@@ -18,7 +18,7 @@ func TestNamesThatSinksRefuse(t *testing.T) {
 	allowed := map[string]string{
 		"secretsmanager": "GITHUB_X VERCEL_TOKEN a _ A1", "ecs": "VERCEL_TOKEN GITHUB_X AWS_REGION",
 		"github": "VERCEL_TOKEN GH_X",
-		"vercel": "AWS_ACCESS_KEY_ID AWS_REGION GITHUB_X NEXT_PUBLIC_X", "drain": "GITHUB_X VERCEL_X ECS_X",
+		"vercel": "AWS_ACCESS_KEY_ID AWS_REGION GITHUB_X NEXT_PUBLIC_X", "reader": "GITHUB_X VERCEL_X ECS_X",
 	}
 	for kind, names := range refused {
 		for _, name := range append(strings.Fields(names), "", strings.Repeat("A", 256)) {
@@ -53,7 +53,7 @@ func TestCountsAndCases(t *testing.T) {
 		len(manifest.Limits("vercel").RefusesAll([]string{"A", "a"})) != 0 {
 		t.Error("only GitHub folds case")
 	}
-	if len(manifest.Limits("drain").RefusesAll(names(5000))) != 0 {
+	if len(manifest.Limits("reader").RefusesAll(names(5000))) != 0 {
 		t.Error("readers without a receipt have no limit")
 	}
 }
@@ -69,7 +69,7 @@ func TestSizes(t *testing.T) {
 		{"vercel", map[string]int{"A": 31_999, "B": 31_999}, 0},
 		{"vercel", map[string]int{"A": 32_000, "B": 31_999}, 1},
 		{"ecs", map[string]int{"A": 1 << 20}, 0}, // a pin is as long as its name, whatever the value
-		{"drain", map[string]int{"A": 1 << 20}, 0},
+		{"reader", map[string]int{"A": 1 << 20}, 0},
 	} {
 		if got := len(manifest.Limits(c.kind).RefusesSizes(c.sizes)); got != c.refused {
 			t.Errorf("%s of %v: %d refusals, want %d", c.kind, c.sizes, got, c.refused)
@@ -82,7 +82,7 @@ func TestSizes(t *testing.T) {
 	if len(manifest.Limits("ecs").RefusesSizes(long)) != 1 {
 		t.Error("200 pins of long names fit into a task definition")
 	}
-	bundle := manifest.Consumer{ECS: &manifest.ECS{Inject: manifest.InjectBundle}}.Limit()
+	bundle := manifest.Consumer{ECS: &manifest.ECS{Task: manifest.Task{Inject: manifest.InjectBundle}}}.Limit()
 	if len(bundle.RefusesSizes(long)) != 0 || bundle.Refuses("ECS_X") == "" {
 		t.Error("a bundle is one variable")
 	}
