@@ -23,15 +23,21 @@ type Readers struct {
 
 // New returns the readers of a secret, as of now: of a bucket, or of the source that c names.
 func New(c manifest.Consumer, read history.History, now time.Time) *Readers {
-	r := &Readers{drain: c.Drain().Std(), secret: read, before: read.Versions, now: now}
+	r := &Readers{drain: c.Drain().Std(), secret: read, now: now}
 	if c.Source != "" {
 		r.before = read.Owed() // what is dead may be used by nobody, and what is pending was never read
+		return r
+	}
+	for _, v := range read.Versions {
+		if _, held := v.Label(history.Held); held { // that it comes off does not start the time again
+			r.before = append(r.before, v)
+		}
 	}
 	return r
 }
 
 // Status makes no call. Until the drain time has passed since the secret last changed, what they may have read before is
-// in play too: every version of a bucket that still carries a label, and every owed version of a source. After it, and
+// in play too: every version of a bucket that carries HELD, and every owed version of a source. After it, and
 // where there is no such version, only the current one is. A secret changes when a version or a label of it does, so
 // that AWSCURRENT moved at this time or before.
 func (r *Readers) Status(context.Context) (plan.Seen, error) {

@@ -10,11 +10,11 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-func TestReadersKeepEveryLabelledVersionInPlayUntilDrained(t *testing.T) {
+func TestReadersOfABucketKeepEveryHeldVersionInPlayUntilDrained(t *testing.T) {
 	changed := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	h := history.History{Changed: changed, Versions: []history.Version{
-		{ID: "old", Labels: []string{history.AWSPrevious}},
-		{ID: "new", Labels: []string{history.AWSCurrent}},
+		{ID: "dropped", Labels: []string{history.AWSPrevious}}, {ID: "old", Labels: []string{history.Held + "old"}},
+		{ID: "new", Labels: []string{history.AWSCurrent, history.Held + "new"}},
 	}}
 	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
 	for _, tt := range []struct {
