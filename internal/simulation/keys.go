@@ -100,7 +100,7 @@ func (w *World) checkDyingKey(k iam.Key) {
 		w.noteViolation("S14 an access key is ended that is a person's own")
 	}
 	for _, s := range w.Env.Sources {
-		if stage.User(w.Env, s) != k.User || s.Rotate.Kind() != manifest.AWSAccessKey || w.now.open {
+		if s.Rotate.Kind() != manifest.AWSAccessKey || stage.User(w.Env, s) != k.User || w.now.open {
 			continue
 		}
 		id, _ := s.AccessKey()
