@@ -48,6 +48,7 @@ func (a *app) printStatus(r plan.Report) error {
 	if a.json {
 		return a.printReport(r)
 	}
+	a.printUnbuilt(r)
 	fmt.Fprintf(a.out, "%s\n\n%s\n", sourceTable(r), consumerTable(r))
 	if owed := owedTable(r); owed != "" {
 		fmt.Fprintf(a.out, "\n%s\n", owed)

@@ -21,6 +21,9 @@ type Report struct {
 	Buckets     []BucketReport   `json:"buckets"`
 	Consumers   []ConsumerReport `json:"consumers"`
 	Alarms      []Alarm          `json:"alarms"`
+	// Unbuilt is what the manifest asks for and this version does not do: a line each. Nothing is changed while there is
+	// any.
+	Unbuilt []string `json:"unbuilt,omitempty"`
 }
 
 // Source returns the report of the source called name; where there is none, one with nothing but the name.

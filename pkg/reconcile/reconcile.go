@@ -113,7 +113,14 @@ const maxLooks = 3
 // point; a pass over a converged environment writes nothing. A failed read, an invalid bucket or a lost
 // compare-and-swap ends the pass before its next write. A consumer that fails does not keep the others from
 // following: its error comes back with the report, as a *Lagging.
+//
+// A pass that would change something fails with a *manifest.UnbuiltError, and reads nothing, where the manifest asks for
+// what this version does not do.
 func (p Pass) Run(ctx context.Context) (plan.Report, error) {
+	looksOnly := p.DryRun || p.Environment.Mode == manifest.Observe
+	if err := p.Environment.CheckBuilt(); err != nil && !looksOnly {
+		return plan.Report{}, err
+	}
 	state, consumers, err := p.observe(ctx)
 	for again := 1; errors.Is(err, errMoving) && again < maxLooks; again++ {
 		state, consumers, err = p.observe(ctx)
@@ -123,7 +130,8 @@ func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	}
 	decided := plan.Make(state)
 	report := plan.Describe(state, decided)
-	if p.DryRun || state.Mode == manifest.Observe {
+	report.Unbuilt = p.Environment.ListUnbuilt()
+	if looksOnly {
 		return report, nil
 	}
 	if err := p.apply(ctx, decided, consumers); err != nil {
