@@ -2,6 +2,7 @@ package manifest_test
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -145,24 +146,57 @@ func FuzzUpgrade(f *testing.F) {
 	}
 	f.Add([]byte("sources: {a: {keys: [K], rotate: {with: random, also: \"hunter2/hunter2\"}}}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		text, changes, err := manifest.Upgrade("f", data)
-		if err != nil {
-			return
-		}
-		again, more, err := manifest.Upgrade("f", text)
-		if err != nil || len(more) > 0 || !bytes.Equal(again, text) {
-			t.Fatalf("upgraded twice: %d changes, %v", len(more), err)
-		}
-		if len(changes) == 0 {
-			if !bytes.Equal(text, data) {
-				t.Fatal("changed without a change")
-			}
-			return
-		}
-		file, err := manifest.Parse("f", data)
-		if err == nil {
-			t.Fatal("Parse accepts the form before")
-		}
-		checkRefusal(t, data, file, err)
+		checkUpgrade(t, data)
 	})
+}
+
+// TestUpgradeDamaged upgrades manifests in which a piece is missing, stands twice or has another character.
+func TestUpgradeDamaged(t *testing.T) {
+	paths := listOld(t)
+	for seed := range uint64(400) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		data := readFile(t, paths[r.IntN(len(paths))])
+		for range 1 + r.IntN(4) {
+			data = damage(r, data)
+		}
+		checkUpgrade(t, data)
+		if t.Failed() {
+			t.Fatalf("seed %d:\n%s", seed, data)
+		}
+	}
+}
+
+func damage(r *rand.Rand, data []byte) []byte {
+	from, other := r.IntN(len(data)), r.IntN(len(data))
+	switch r.IntN(3) {
+	case 0:
+		return slices.Concat(data[:from], data[min(from+r.IntN(40), len(data)-1):])
+	case 1:
+		return slices.Concat(data[:from], data[other:min(other+r.IntN(30), len(data))], data[from:])
+	}
+	characters := "{}[],:'\"# \n-|\t&*é"
+	return slices.Concat(data[:from], []byte{characters[r.IntN(len(characters))]}, data[from+1:])
+}
+
+func checkUpgrade(t *testing.T, data []byte) {
+	t.Helper()
+	text, changes, err := manifest.Upgrade("f", data)
+	if err != nil {
+		return
+	}
+	again, more, err := manifest.Upgrade("f", text)
+	if err != nil || len(more) > 0 || !bytes.Equal(again, text) {
+		t.Fatalf("upgraded twice: %d changes, %v", len(more), err)
+	}
+	if len(changes) == 0 {
+		if !bytes.Equal(text, data) {
+			t.Fatal("changed without a change")
+		}
+		return
+	}
+	file, err := manifest.Parse("f", data)
+	if err == nil {
+		t.Fatal("Parse accepts the form before")
+	}
+	checkRefusal(t, data, file, err)
 }
