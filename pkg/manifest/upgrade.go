@@ -57,7 +57,7 @@ func (r *report) reportChanges(u *upgrader) error {
 		}
 		r.addAt(position{c.Line, c.Col}, c.Path, c.What, do)
 	}
-	return r.sortedError()
+	return &Problems{List: sortProblems(r.seen), Old: true}
 }
 
 // upgrader holds what one file changes.
