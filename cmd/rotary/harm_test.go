@@ -10,6 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/operate"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
 
 func TestAnEmergencyIsToldLineByLine(t *testing.T) {
@@ -49,11 +50,11 @@ func TestAJoinedRotationAndALaterDeadlineAreTold(t *testing.T) {
 
 func TestWhatNobodyKnowsBeforehandIsSaid(t *testing.T) {
 	rotating := func(r manifest.Rotate) string {
-		return strings.Join(describeUnknowns(operate.Harm{Rotates: manifest.Source{Name: "a", Keys: manifest.KeysOf("T"), Rotate: r}, Confirmed: r.With == manifest.MySQL}), "\n")
+		return strings.Join(describeUnknowns(operate.Harm{Rotates: manifest.Source{Name: "a", Keys: manifest.KeysOf("T"), Rotate: r}, Confirmed: r.MySQL != nil}), "\n")
 	}
 	for what, c := range map[string]struct{ says, want string }{
-		"a vendor":           {rotating(manifest.Rotate{HTTP: &manifest.RotateHTTP{Calls: &manifest.API{}}}), "does not know how many credentials its vendor lets live"},
-		"a short overlap":    {rotating(manifest.Rotate{HTTP: &manifest.RotateHTTP{Calls: &manifest.API{Overlap: "24h"}}}), "its vendor ends the old credential 24h0m0s after the rotation"},
+		"a vendor":           {rotating(manifest.Rotate{HTTP: &manifest.RotateHTTP{Calls: &vendorapi.API{}}}), "does not know how many credentials its vendor lets live"},
+		"a short overlap":    {rotating(manifest.Rotate{HTTP: &manifest.RotateHTTP{Calls: &vendorapi.API{Overlap: "24h"}}}), "its vendor ends the old credential 24h0m0s after the rotation"},
 		"a value":            {rotating(manifest.Rotate{Random: &manifest.RotateRandom{}}), "may refuse each other until all have followed"},
 		"MySQL":              {rotating(manifest.Rotate{MySQL: &manifest.RotateMySQL{}}), "tests it each minute and sets it again"},
 		"a symmetric secret": {rotating(manifest.Rotate{Random: &manifest.RotateRandom{Also: "B"}}), "from a deadline on, and not before"},
@@ -79,7 +80,7 @@ func TestNobodyBreaksWhereNobodyRuns(t *testing.T) {
 
 func TestAPlannedRotationForewarnsOfAnOutage(t *testing.T) {
 	vendor := func(overlap string) manifest.Source {
-		return manifest.Source{Name: "a", Keys: manifest.KeysOf("T"), Rotate: manifest.Rotate{HTTP: &manifest.RotateHTTP{Calls: &manifest.API{Overlap: overlap}}}}
+		return manifest.Source{Name: "a", Keys: manifest.KeysOf("T"), Rotate: manifest.Rotate{HTTP: &manifest.RotateHTTP{Calls: &vendorapi.API{Overlap: overlap}}}}
 	}
 	r := plan.SourceReport{Name: "a", Consumers: []string{"api", "worker"}}
 	for overlap, want := range map[string][]string{

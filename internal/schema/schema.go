@@ -16,6 +16,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
 
 // Shapes of names, as manifest.Parse has them.
@@ -29,8 +30,14 @@ const (
 // the folder of the source of pkg/manifest, whose comments it reads.
 func Schema(manifestDir string) ([]byte, error) {
 	reflector := jsonschema.Reflector{Anonymous: true, Mapper: mapCustomType}
-	if err := addComments(&reflector, manifestDir); err != nil {
-		return nil, err
+	reflector.CommentMap = map[string]string{}
+	for dir, imported := range map[string]string{
+		manifestDir: reflect.TypeFor[manifest.File]().PkgPath(),
+		filepath.Join(manifestDir, "../rotate/httpapi/vendorapi"): reflect.TypeFor[vendorapi.API]().PkgPath(),
+	} {
+		if err := addComments(&reflector, dir, imported); err != nil {
+			return nil, err
+		}
 	}
 	schema := reflector.ReflectFromType(reflect.TypeFor[manifest.File]())
 	schema.Title = "rotary.yaml"
@@ -41,13 +48,12 @@ func Schema(manifestDir string) ([]byte, error) {
 
 // addComments gives the reflector the comments of the Go files in dir, each as one line. The reflector names a package
 // by the path that leads to it, and looks it up by its import path.
-func addComments(reflector *jsonschema.Reflector, dir string) error {
+func addComments(reflector *jsonschema.Reflector, dir, imported string) error {
 	read := jsonschema.Reflector{}
 	if err := read.AddGoComments("", dir, jsonschema.WithFullComment()); err != nil {
 		return fmt.Errorf("read the comments of %s: %w", dir, err)
 	}
-	found, imported := path.Join("", filepath.ToSlash(dir)), reflect.TypeFor[manifest.File]().PkgPath()
-	reflector.CommentMap = map[string]string{}
+	found := path.Join("", filepath.ToSlash(dir))
 	for name, comment := range read.CommentMap {
 		if of, is := strings.CutPrefix(name, found+"."); is {
 			reflector.CommentMap[imported+"."+of] = strings.ReplaceAll(comment, "\n", " ")
@@ -66,7 +72,7 @@ func mapCustomType(t reflect.Type) *jsonschema.Schema {
 		return enumSchema(string(manifest.Observe), string(manifest.Propagate), string(manifest.Retire))
 	case reflect.TypeFor[manifest.Names]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{textSchema(variable), listSchema(textSchema(variable))}}
-	case reflect.TypeFor[manifest.JSON]():
+	case reflect.TypeFor[vendorapi.JSON]():
 		return &jsonschema.Schema{Type: "object"}
 	case reflect.TypeFor[manifest.Originals]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Const: true},
@@ -96,7 +102,7 @@ func refineDefinitions(definitions jsonschema.Definitions) {
 	field("Rotate", "vendor").Enum = toValues(slices.Sorted(maps.Keys(manifest.Vendors()))...)
 	for _, call := range []string{"Create", "Test", "Revoke", "Find"} {
 		field(call, "method").Enum = toValues("GET", "POST", "PUT", "PATCH", "DELETE")
-		field(call, "retry").Enum = toValues(manifest.RetryNever, manifest.RetryThrottled, manifest.RetryIdempotent)
+		field(call, "retry").Enum = toValues(vendorapi.RetryNever, vendorapi.RetryThrottled, vendorapi.RetryIdempotent)
 	}
 	field("ECS", "inject").Enum = toValues(manifest.InjectBundle)
 	field("ECSFamily", "inject").Enum = toValues(manifest.InjectBundle)

@@ -8,7 +8,7 @@ import (
 )
 
 // AWS, CreateSecret: letters, digits and /_+=.@- , at most 512 characters.
-var secretShape = regexp.MustCompile(`^[A-Za-z0-9/_+=.@-]{1,512}$`)
+var secretShape = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
 
 func (c checker) checkSources() {
 	declared := map[string]string{}

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding"
 	"maps"
 	"math"
 	"reflect"
@@ -127,6 +128,10 @@ func (r *report) decode(node ast.Node, path string, into reflect.Value) {
 		own.decodeYAML(r, node, path)
 		return
 	}
+	if text, is := into.Addr().Interface().(encoding.TextUnmarshaler); is {
+		r.decodeText(node, path, text)
+		return
+	}
 	switch into.Kind() {
 	case reflect.Pointer:
 		into.Set(reflect.New(into.Type().Elem()))
@@ -134,6 +139,10 @@ func (r *report) decode(node ast.Node, path string, into reflect.Value) {
 	case reflect.Struct:
 		r.decodeStruct(node, path, into)
 	case reflect.Map:
+		if into.Type().Elem().Kind() == reflect.Interface {
+			r.decodeObject(node, path, into)
+			return
+		}
 		r.decodeMap(node, path, into)
 	case reflect.Slice:
 		r.decodeList(node, path, into)
@@ -273,14 +282,16 @@ func (r *report) readEntries(node ast.Node, path string) []entry {
 	return out
 }
 
-func (d *Duration) decodeYAML(r *report, node ast.Node, path string) {
+// decodeText reads a type that reads itself from a text, such as a duration. Its error says how one is written.
+func (r *report) decodeText(node ast.Node, path string, into encoding.TextUnmarshaler) {
 	written, ok := readText(node)
-	parsed, err := ParseDuration(written)
-	if !ok || err != nil {
-		r.addWrongKind(node, path, "a duration", "write a whole number and one unit, like 90s, 30m, 24h, 7d or 2w")
-		return
+	if !ok {
+		written = ""
 	}
-	*d = parsed
+	if err := into.UnmarshalText([]byte(written)); err != nil {
+		what, do, _ := strings.Cut(err.Error(), ": ")
+		r.addWrongKind(node, path, strings.TrimPrefix(what, "not "), do)
+	}
 }
 
 func (n *Names) decodeYAML(r *report, node ast.Node, path string) {
@@ -307,12 +318,15 @@ func (o *Originals) decodeYAML(r *report, node ast.Node, path string) {
 	r.decodeList(node, path, reflect.ValueOf(&o.List).Elem())
 }
 
-func (o *JSON) decodeYAML(r *report, node ast.Node, path string) {
+// decodeObject reads a JSON object.
+func (r *report) decodeObject(node ast.Node, path string, into reflect.Value) {
 	if _, ok := node.(*ast.MappingNode); !ok {
 		r.addWrongKind(node, path, "a mapping", "write it as name: value")
 		return
 	}
-	*o, _ = r.readJSON(node, path).(map[string]any)
+	if object, ok := r.readJSON(node, path).(map[string]any); ok {
+		into.Set(reflect.ValueOf(object).Convert(into.Type()))
+	}
 }
 
 func (l *MappingLayer) decodeYAML(r *report, node ast.Node, path string) {

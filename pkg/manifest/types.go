@@ -10,7 +10,8 @@ package manifest
 
 import (
 	"encoding/json"
-	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/duration"
 )
 
 // File is rotary.yaml as written: one file for all environments. It holds no value of a secret.
@@ -117,7 +118,7 @@ type ComputedLayer struct {
 }
 
 // Duration is a time span written as 90s, 30m, 24h, 7d or 2w.
-type Duration time.Duration
+type Duration = duration.Duration
 
 // Environment is the manifest as one environment sees it: ${…} expanded, `in` applied, defaults filled in,
 // everything sorted by name.

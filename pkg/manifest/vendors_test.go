@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
 
 // writeVendorManifest returns a manifest with one source that uses a vendor's description: a key for every name, a text
 // for every setting that has no default.
-func writeVendorManifest(name string, v manifest.Vendor) string {
+func writeVendorManifest(name string, v vendorapi.Vendor) string {
 	var keys, given, settings []string
 	for i, key := range v.Keys {
 		keys = append(keys, fmt.Sprintf("K%d", i))
@@ -136,51 +137,4 @@ func TestADescriptionIsExpandedForItsEnvironment(t *testing.T) {
 		fmt.Sprint(create.JSON["roles"]) != "[reader 5 <nil> true map[]]" {
 		t.Errorf("create is %s %v", create.URL, create.JSON)
 	}
-}
-
-func TestParseTemplate(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                               "",
-		"plain {braces} }":               "[{plain {braces} }   }]",
-		"{{KEY}}":                        "[{ KEY KEY }]",
-		"a{{ KEY }}b":                    "[{a   } { KEY KEY } {b   }]",
-		"{{owed.id}}{{settings.host}}":   "[{ owed id } { settings host }]",
-		"{{admin}}{{version}}{{marker}}": "[{ admin  } { version  } { marker  }]",
-		"{{date 90d}}":                   "[{ date  90d}]",
-		"{{unix_ms settings.expires}}":   "[{ unix_ms  settings.expires}]",
-		"{{env}}-{{source}}":             "[{ env  } {-   } { source  }]",
-	} {
-		got, err := manifest.ParseTemplate(text)
-		if text := fmt.Sprint([]manifest.Part(got)); err != nil || text != want && want != "" {
-			t.Errorf("%q is %s, %v; want %s", text, got, err, want)
-		}
-	}
-	for _, text := range []string{
-		"{{", "}}", "{{}}", "{{ }}", "{{KEY", "KEY}}", "{{KEY}}}}", "{{{KEY}}}", "{{a b}}", "{{date}}", "{{date 90}}",
-		"{{admin 90d}}",
-		"{{owed.id 9d}}", "{{admin.x}}", "{{KEY.x}}", "{{1KEY}}", "{{KEY-A}}", "{{.KEY}}", "{{range .}}",
-		"{{date settings.}}", "{{" + strings.Repeat("K", 129) + "}}",
-	} {
-		if got, err := manifest.ParseTemplate(text); err == nil {
-			t.Errorf("%q is read as %v", text, got)
-		}
-	}
-}
-
-func FuzzParseTemplate(f *testing.F) {
-	for _, text := range []string{"", "{{KEY}}", "a{{owed.id}}b", "{{date settings.x}}", "{{{{", "}}{{", "{{a}}{{"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		parts, err := manifest.ParseTemplate(text)
-		if err != nil {
-			return
-		}
-		for _, p := range parts {
-			if p.Kind == manifest.Literal && (p.Text == "" || strings.Contains(p.Text, "{{") ||
-				strings.Contains(p.Text, "}}")) {
-				t.Fatalf("%q has the literal part %q", text, p.Text)
-			}
-		}
-	})
 }

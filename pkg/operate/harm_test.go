@@ -9,6 +9,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
 
 // lookReport is a report of source a, on which everybody but other runs.
@@ -37,7 +38,7 @@ func TestAnEmergencySaysOfEveryConsumerWhatBecomesOfIt(t *testing.T) {
 	source := func(with string) manifest.Source {
 		return manifest.Source{Name: "a", Rotate: manifest.RotateWith(with)}
 	}
-	atOnce := manifest.Source{Name: "a", Keys: manifest.KeysOf("T"), Rotate: manifest.Rotate{HTTP: &manifest.RotateHTTP{Calls: &manifest.API{Overlap: manifest.OverlapNone}}}}
+	atOnce := manifest.Source{Name: "a", Keys: manifest.KeysOf("T"), Rotate: manifest.Rotate{HTTP: &manifest.RotateHTTP{Calls: &vendorapi.API{Overlap: vendorapi.OverlapNone}}}}
 	for name, c := range map[string]struct {
 		source   manifest.Source
 		versions []history.Version

@@ -259,7 +259,7 @@ func TestAPassThatWasCalledOffWritesNothing(t *testing.T) {
 
 // A retirement that fails at one source keeps no other source waiting.
 func TestOneFailingRetirementDoesNotStopTheOthers(t *testing.T) {
-	b := start(t, strings.Replace(small, "with: manual", "with: random, key: VENDOR_KEY", 1))
+	b := start(t, strings.Replace(small, "VENDOR_ID]}", "VENDOR_ID], rotate: {random: {key: VENDOR_KEY}}}", 1))
 	b.put("db", `{"DB_URL":"url-1"}`)
 	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
 	b.converge()

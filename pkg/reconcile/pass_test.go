@@ -339,7 +339,7 @@ func TestWithoutAnyValueThereIsNothingToDo(t *testing.T) {
 }
 
 func TestWhoLeavesOrDrainsIsNotRolledAndVetoesAsLongAsItNeedsTheOldValue(t *testing.T) {
-	for _, kind := range []string{"leaving: true, ecs: {cluster: main, service: jobs, container: app}", "drain: 1h"} {
+	for _, kind := range []string{"leaving: true, ecs: {cluster: main, service: jobs, container: app}", "reader: {drain: 1h}"} {
 		b := start(t, strings.Replace(small, "ecs: {cluster: main, service: jobs, container: app}", kind, 1))
 		b.put("db", `{"DB_URL":"url-1"}`)
 		b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)

@@ -56,7 +56,7 @@ func urgentJob(t *testing.T, l *oneLogin, versions ...string) (*secrets, rotate.
 		s.h.Versions[i].Created = time.Unix(int64(60*i), 0)
 	}
 	j := s.job(l)
-	j.Source.Rotate.Kind() = manifest.MySQL
+	j.Source.Rotate = manifest.RotateWith(manifest.MySQL)
 	return s, j
 }
 

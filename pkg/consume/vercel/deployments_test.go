@@ -239,7 +239,7 @@ func TestPreviewsAreCounted(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	if _, err := New(manifest.Consumer{Name: "d", Vercel: &manifest.Vercel{Token: "TOKEN", Targets: map[string][]string{"production": {production}}}},
+	if _, err := New(manifest.Consumer{Name: "d", Vercel: &manifest.Vercel{SignIn: manifest.VercelSignIn{Token: "TOKEN"}, Targets: map[string][]string{"production": {production}}}},
 		manifest.Environment{Name: "production"}, secret.New(" \n")); err == nil || !strings.Contains(err.Error(), "token TOKEN is empty") {
 		t.Errorf("an empty token: %v", err)
 	}

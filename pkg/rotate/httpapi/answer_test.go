@@ -85,7 +85,7 @@ func TestTestSaysWhetherTheVendorAcceptsACredentialAndKnowsIt(t *testing.T) {
 	}
 }
 
-const revoked = `http: {create: {url: "https://api.example.com/tokens", headers: {Authorization: "Bearer {{TOKEN}}"}, set: {TOKEN: $.token}},
+const revoked = `calls: {create: {url: "https://api.example.com/tokens", headers: {Authorization: "Bearer {{TOKEN}}"}, set: {TOKEN: $.token}},
   test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}},
   revoke: {url: "https://api.example.com/tokens/{{owed.TOKEN_ID}}", headers: {Authorization: "Bearer {{TOKEN}}"}, gone: [404]}}`
 

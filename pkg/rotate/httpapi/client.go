@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/httpcall"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/retry"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
 
 const (
@@ -48,14 +48,14 @@ func newTransport() *http.Transport {
 
 // retryClasses are the manifest's words for the classes of httpcall.
 var retryClasses = map[string]httpcall.Retry{
-	manifest.RetryNever:      httpcall.Never,
-	manifest.RetryThrottled:  httpcall.Throttled,
-	manifest.RetryIdempotent: httpcall.Idempotent,
+	vendorapi.RetryNever:      httpcall.Never,
+	vendorapi.RetryThrottled:  httpcall.Throttled,
+	vendorapi.RetryIdempotent: httpcall.Idempotent,
 }
 
 // callVendor makes a call that the manifest describes. It returns the answer where its status is one of success or one
 // of also, and an *httpcall.Error otherwise.
-func (r *Rotator) callVendor(ctx context.Context, call manifest.Call, n templateNames, also []int) (answer, error) {
+func (r *Rotator) callVendor(ctx context.Context, call vendorapi.Call, n templateNames, also []int) (answer, error) {
 	got, err := r.caller.Do(ctx, httpcall.Call{
 		Doing: n.describePlace(call), Retry: retryClasses[call.Retry], Withhold: n.holdsValue,
 		Build:   func(ctx context.Context) (*http.Request, error) { return n.buildRequest(ctx, call) },

@@ -43,7 +43,7 @@ func sourceOf(t testing.TB, keys, rotate string) manifest.Source {
 environments: {dev: {account: "111111111111", region: us-east-1}}
 sources:
   owner: {keys: [OWNER]}
-  x: {keys: [`+keys+`], rotate: {with: http, every: 30d, `+rotate+`}}
+  x: {keys: [`+keys+`], rotate: {http: {`+rotate+`}, every: 30d}}
 buckets: {all: {originals: true}}
 `))
 	if err != nil {
@@ -116,7 +116,7 @@ func TestEveryReadyMadeDescriptionConforms(t *testing.T) {
 }
 
 // asText is the description of a vendor that neither lists what it has made nor knows a request again.
-const asText = `http: {
+const asText = `calls: {
   create: {url: "https://api.datadoghq.com/api/v2/api_keys", headers: {DD-API-KEY: "{{TOKEN}}", DD-APPLICATION-KEY: "{{admin}}"},
            json: {data: {type: api_keys, attributes: {name: "{{env}}/{{source}}"}}}, expect: [201], set: {TOKEN: $.data.attributes.key, TOKEN_ID: $.data.id}},
   test:   {url: "https://api.datadoghq.com/api/v1/validate", headers: {DD-API-KEY: "{{TOKEN}}"}, expect: [200], refused: [403]},

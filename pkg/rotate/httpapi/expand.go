@@ -14,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/duration"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -41,25 +43,25 @@ func (n templateNames) markerText() string { return "rotary-" + n.version }
 
 // resolvePart returns the value of a part: a text, a whole number, or whatever a setting may be. A value that is
 // missing is an error and never "": without it an address would be another one.
-func (n templateNames) resolvePart(ctx context.Context, p manifest.Part) (any, error) {
+func (n templateNames) resolvePart(ctx context.Context, p vendorapi.Part) (any, error) {
 	switch p.Kind {
-	case manifest.Literal:
+	case vendorapi.Literal:
 		return p.Text, nil
-	case manifest.KeyName:
+	case vendorapi.KeyName:
 		return n.valueOf(n.own, n.source.Rotate.HTTP.KeyFor(p.Name))
-	case manifest.OwedName:
+	case vendorapi.OwedName:
 		return n.valueOf(n.owed, n.source.Rotate.HTTP.KeyFor(p.Name))
-	case manifest.AdminName:
+	case vendorapi.AdminName:
 		return n.admin.readCredential(ctx)
-	case manifest.Setting:
+	case vendorapi.Setting:
 		return n.source.Rotate.HTTP.Settings[p.Name], nil
-	case manifest.EnvName:
+	case vendorapi.EnvName:
 		return n.env, nil
-	case manifest.SourceName:
+	case vendorapi.SourceName:
 		return n.source.Name, nil
-	case manifest.Version:
+	case vendorapi.Version:
 		return n.version, nil
-	case manifest.Marker:
+	case vendorapi.Marker:
 		return n.markerText(), nil
 	default:
 		return n.resolveDate(p)
@@ -95,24 +97,24 @@ func (a *administrator) readCredential(ctx context.Context) (string, error) {
 }
 
 // resolveDate returns a date that is counted from the beginning of the rotation, so that it is the same in every try.
-func (n templateNames) resolveDate(p manifest.Part) (any, error) {
+func (n templateNames) resolveDate(p vendorapi.Part) (any, error) {
 	in := p.In
 	if setting := p.Setting(); setting != "" {
 		in, _ = n.source.Rotate.HTTP.Settings[setting].(string)
 	}
-	after, err := manifest.ParseDuration(in)
+	after, err := duration.Parse(in)
 	if err != nil {
 		return nil, fmt.Errorf("a %s is not so far away as a duration says", p.Kind)
 	}
 	at := n.since.UTC().Add(after.Std())
 	switch p.Kind {
-	case manifest.Date:
+	case vendorapi.Date:
 		return at.Format(time.DateOnly), nil
-	case manifest.RFC3339:
+	case vendorapi.RFC3339:
 		return at.Format(time.RFC3339), nil
-	case manifest.Unix:
+	case vendorapi.Unix:
 		return at.Unix(), nil
-	case manifest.UnixMS:
+	case vendorapi.UnixMS:
 		return at.UnixMilli(), nil
 	default:
 		return nil, fmt.Errorf("nothing is known of the name %s", p.Kind)
@@ -121,9 +123,9 @@ func (n templateNames) resolveDate(p manifest.Part) (any, error) {
 
 // expandText expands a template. write returns the form in which a part's value stands in the text.
 func (n templateNames) expandText(
-	ctx context.Context, text string, write func(p manifest.Part, value string) (string, error),
+	ctx context.Context, text string, write func(p vendorapi.Part, value string) (string, error),
 ) (string, error) {
-	t, err := manifest.ParseTemplate(text)
+	t, err := vendorapi.ParseTemplate(text)
 	if err != nil {
 		return "", err
 	}
@@ -156,10 +158,10 @@ func asText(value any) (string, error) {
 	return "", errors.New("what is no text stands inside one")
 }
 
-func keepValue(_ manifest.Part, value string) (string, error) { return value, nil }
+func keepValue(_ vendorapi.Part, value string) (string, error) { return value, nil }
 
 // refuseControlCharacters returns an error for a value that would end a header.
-func refuseControlCharacters(_ manifest.Part, value string) (string, error) {
+func refuseControlCharacters(_ vendorapi.Part, value string) (string, error) {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "", errors.New("a value with a control character cannot stand in a header")
 	}
@@ -168,11 +170,11 @@ func refuseControlCharacters(_ manifest.Part, value string) (string, error) {
 
 // newAddressEscaper returns a function for expandText that escapes each value for its place: in the host, which is
 // made of settings only, in the path, or in the query.
-func newAddressEscaper() func(manifest.Part, string) (string, error) {
+func newAddressEscaper() func(vendorapi.Part, string) (string, error) {
 	slashes, query := 0, false
-	return func(p manifest.Part, value string) (string, error) {
+	return func(p vendorapi.Part, value string) (string, error) {
 		switch {
-		case p.Kind == manifest.Literal:
+		case p.Kind == vendorapi.Literal:
 			slashes += strings.Count(value, "/")
 			query = query || strings.Contains(value, "?")
 			return value, nil
@@ -188,7 +190,7 @@ func newAddressEscaper() func(manifest.Part, string) (string, error) {
 }
 
 // buildRequest returns the request that a call describes.
-func (n templateNames) buildRequest(ctx context.Context, c manifest.Call) (*http.Request, error) {
+func (n templateNames) buildRequest(ctx context.Context, c vendorapi.Call) (*http.Request, error) {
 	where, err := n.expandText(ctx, c.URL, newAddressEscaper())
 	if err != nil {
 		return nil, err
@@ -217,7 +219,7 @@ func (n templateNames) buildRequest(ctx context.Context, c manifest.Call) (*http
 }
 
 // setBasicAuth sets the header Authorization where the call describes a user and a password.
-func (n templateNames) setBasicAuth(ctx context.Context, c manifest.Call, req *http.Request) error {
+func (n templateNames) setBasicAuth(ctx context.Context, c vendorapi.Call, req *http.Request) error {
 	if c.Basic == "" {
 		return nil
 	}
@@ -237,7 +239,7 @@ func (n templateNames) setBasicAuth(ctx context.Context, c manifest.Call, req *h
 }
 
 // buildBody returns a call's body and its content type; "" for a call without a body.
-func (n templateNames) buildBody(ctx context.Context, c manifest.Call) (kind string, body io.Reader, err error) {
+func (n templateNames) buildBody(ctx context.Context, c vendorapi.Call) (kind string, body io.Reader, err error) {
 	switch {
 	case c.JSON != nil:
 		filled, err := n.expandJSON(ctx, map[string]any(c.JSON))
@@ -265,7 +267,7 @@ func (n templateNames) buildBody(ctx context.Context, c manifest.Call) (kind str
 func (n templateNames) expandJSON(ctx context.Context, value any) (any, error) {
 	switch value := value.(type) {
 	case string:
-		if t, err := manifest.ParseTemplate(value); err == nil && len(t) == 1 {
+		if t, err := vendorapi.ParseTemplate(value); err == nil && len(t) == 1 {
 			return n.resolvePart(ctx, t[0])
 		}
 		return n.expandText(ctx, value, keepValue)
@@ -294,16 +296,16 @@ func (n templateNames) expandJSON(ctx context.Context, value any) (any, error) {
 }
 
 // describePlace returns where a call goes, for people: names stay names, and the query is left out.
-func (n templateNames) describePlace(c manifest.Call) string {
-	t, _ := manifest.ParseTemplate(c.URL) // it was expanded before
+func (n templateNames) describePlace(c vendorapi.Call) string {
+	t, _ := vendorapi.ParseTemplate(c.URL) // it was expanded before
 	var out strings.Builder
 	for _, p := range t {
 		switch setting, err := asText(n.source.Rotate.HTTP.Settings[p.Name]); {
-		case p.Kind == manifest.Literal:
+		case p.Kind == vendorapi.Literal:
 			out.WriteString(p.Text)
-		case p.Kind == manifest.Setting && err == nil:
+		case p.Kind == vendorapi.Setting && err == nil:
 			out.WriteString(setting)
-		case p.Kind == manifest.KeyName:
+		case p.Kind == vendorapi.KeyName:
 			out.WriteString("{{" + p.Name + "}}")
 		default:
 			out.WriteString("{{" + strings.Trim(string(p.Kind)+"."+p.Name, ".") + "}}")

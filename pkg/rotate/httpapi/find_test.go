@@ -69,7 +69,7 @@ func TestWhatALostTryHasMadeIsRevokedAndNothingElse(t *testing.T) {
 }
 
 func TestNothingIsMadeWhileTheListCannotBeTrusted(t *testing.T) {
-	const list = `http: {create: {url: "https://api.example.com/tokens", headers: {Authorization: "Bearer {{TOKEN}}"}, json: {name: "{{marker}}"}, set: {TOKEN: $.token, TOKEN_ID: $.id}},
+	const list = `calls: {create: {url: "https://api.example.com/tokens", headers: {Authorization: "Bearer {{TOKEN}}"}, json: {name: "{{marker}}"}, set: {TOKEN: $.token, TOKEN_ID: $.id}},
   test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}},
   revoke: {url: "https://api.example.com/tokens/{{owed.TOKEN_ID}}"},
   find: {url: "https://api.example.com/tokens", entries: $.list, name: $.name, set: {TOKEN_ID: $.id}, more: $.next}}`
@@ -141,7 +141,7 @@ func TestATokenThatMayNotMakeAnotherIsRefused(t *testing.T) {
 	values := handHeld(g)
 	bot := newReachTo(g, sim.Transport{Handler: g})
 	bot.Admin = nil
-	source = sourceOf(t, "TOKEN, TOKEN_ID", strings.ReplaceAll(`http: {overlap: none,
+	source = sourceOf(t, "TOKEN, TOKEN_ID", strings.ReplaceAll(`calls: {overlap: none,
   create: {url: "https://gitlab.com/api/v4/groups/1/access_tokens", headers: {PRIVATE-TOKEN: "{{TOKEN}}"}, json: {name: x}, set: {TOKEN: $.token}},
   test: {url: "https://gitlab.com/api/v4/personal_access_tokens/self", headers: {PRIVATE-TOKEN: "{{TOKEN}}"}}}`, "\n", ""))
 	if _, err := httpapi.New(source, bot).Create(t.Context(), newStart(values)); err == nil || !strings.Contains(err.Error(), "403") {

@@ -1,5 +1,5 @@
 // Package httpapi rotates credentials that a vendor's API makes, by calls that are described in the manifest. See
-// manifest.API and docs/adr/0012.
+// vendorapi.API and docs/adr/0012.
 package httpapi
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/retry"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -50,7 +51,7 @@ func New(source manifest.Source, reach Reach) rotate.Rotator {
 // Rotator makes credentials with one call of a vendor's API and revokes them with another.
 type Rotator struct {
 	source      manifest.Source
-	api         manifest.API
+	api         vendorapi.API
 	environment string
 	admin       func(context.Context) (rotate.Values, error)
 	caller      httpcall.Caller

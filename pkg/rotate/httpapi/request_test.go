@@ -12,7 +12,7 @@ import (
 func sendCreate(t *testing.T, create, id string) (s *script, err error) {
 	t.Helper()
 	s = &script{}
-	described := `admin: owner, http: {overlap: none, create: {` + create + `, set: {TOKEN: $.token}}, test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}}}`
+	described := `admin: owner, calls: {overlap: none, create: {` + create + `, set: {TOKEN: $.token}}, test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}}}`
 	current := heldValues()
 	current["TOKEN_ID"] = secret.New(id)
 	_, err = openScripted(t, described, s).Create(t.Context(), newStart(current))
@@ -110,7 +110,7 @@ func TestAnAdministratorIsReadOnlyWhereOneIsNeeded(t *testing.T) {
 		s := &script{}
 		reach := s.newReach()
 		reach.Admin = func(_ ctx) (rotate.Values, error) { return admin, nil }
-		source := sourceOf(t, "TOKEN, TOKEN_ID", `admin: owner, http: {overlap: none, create: {url: "https://api.example.com/t", headers: {X-Admin: "{{admin}}"}, set: {TOKEN: $.token}}, test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}}}`)
+		source := sourceOf(t, "TOKEN, TOKEN_ID", `admin: owner, calls: {overlap: none, create: {url: "https://api.example.com/t", headers: {X-Admin: "{{admin}}"}, set: {TOKEN: $.token}}, test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}}}`)
 		r := newRotator(source, reach)
 		if _, err := r.Create(t.Context(), newStart(heldValues())); err == nil || !strings.Contains(err.Error(), "source owner does not hold exactly one value") || len(s.asked) > 0 {
 			t.Errorf("asked %d times, error %v", len(s.asked), err)

@@ -97,7 +97,7 @@ func (s *script) newReach() httpapi.Reach {
 
 // simpleDescription is a description of as few words as can be; extra goes into create.
 func simpleDescription(extra string) string {
-	return `http: {overlap: none, create: {url: "https://api.example.com/tokens/{{TOKEN_ID}}?by={{source}}", headers: {Authorization: "Bearer {{TOKEN}}"}, set: {TOKEN: $.token, TOKEN_ID: $.id}` + extra + `},
+	return `calls: {overlap: none, create: {url: "https://api.example.com/tokens/{{TOKEN_ID}}?by={{source}}", headers: {Authorization: "Bearer {{TOKEN}}"}, set: {TOKEN: $.token, TOKEN_ID: $.id}` + extra + `},
   test: {url: "https://api.example.com/self", headers: {Authorization: "Bearer {{TOKEN}}"}, same: {TOKEN_ID: $.id}}}`
 }
 

@@ -21,7 +21,7 @@ const said = " differ: an earlier change is not finished; where nothing is owed 
 // and no error quotes what it was given.
 func FuzzCreateRetireAndTest(f *testing.F) {
 	keys := []string{"K", "NEXT", "HALF", "ALSO", "NOTE"}
-	kinds := []manifest.Rotate{
+	kinds := []manifest.RotateRandom{
 		{}, {Key: "K"}, {Alphabet: "hex", Length: 40}, {Key: "K", Also: "ALSO"},
 		{Pair: "ed25519", Key: "K", Public: "HALF"}, {Pair: "ed25519", Key: "K", Public: "HALF", Next: "NEXT", Also: "ALSO"},
 	}
@@ -34,7 +34,7 @@ func FuzzCreateRetireAndTest(f *testing.F) {
 		f.Add(kind, false, "", "b", "", "b", "a", "hunter2-hunter2-hunter2")
 	}
 	f.Fuzz(func(t *testing.T, kind int, emergency bool, k, following, public, also, sent, note string) {
-		s := sourceOf(kinds[max(kind%len(kinds), 0)], keys...)
+		s := sourceOf(manifest.Rotate{Random: &kinds[max(kind%len(kinds), 0)]}, keys...)
 		r, search := random.New(s), &leak.Search{}
 		search.Allow(said)
 		current := values{}

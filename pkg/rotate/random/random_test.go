@@ -20,8 +20,10 @@ type values = map[string]secret.Value
 
 // sourceOf is one of rotator random's.
 func sourceOf(r manifest.Rotate, keys ...string) manifest.Source {
-	r.With = manifest.Random
-	return manifest.Source{Name: "x", Keys: keys, Rotate: r}
+	if r.Random == nil {
+		r.Random = &manifest.RotateRandom{}
+	}
+	return manifest.Source{Name: "x", Keys: manifest.KeysOf(keys...), Rotate: r}
 }
 
 func newSymmetric() *random.Rotator {
@@ -241,8 +243,8 @@ func TestRetireFailsWhereTheOtherVersionsCannotBeRead(t *testing.T) {
 }
 
 func TestWithoutAlsoNothingIsLeftToRetire(t *testing.T) {
-	for _, r := range []manifest.Rotate{{}, {Pair: "ed25519", Key: "K", Public: "P"}} {
-		if v, err := random.New(sourceOf(r, "K", "P")).Retire(t.Context(), rotate.End{Current: symmetricValues("a", "b")}); v != nil || err != nil {
+	for _, r := range []manifest.RotateRandom{{}, {Pair: "ed25519", Key: "K", Public: "P"}} {
+		if v, err := random.New(sourceOf(manifest.Rotate{Random: &r}, "K", "P")).Retire(t.Context(), rotate.End{Current: symmetricValues("a", "b")}); v != nil || err != nil {
 			t.Errorf("a version follows, or an error: %v", err)
 		}
 	}

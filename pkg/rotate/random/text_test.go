@@ -11,7 +11,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-var alphabets = map[string]manifest.Rotate{
+var alphabets = map[string]manifest.RotateRandom{
 	"base64url":          {Length: 4096},
 	"hex":                {Length: 4096, Alphabet: "hex"},
 	"alphanumeric":       {Length: 4096, Alphabet: "alphanumeric"},
@@ -28,7 +28,7 @@ func printableASCII() string {
 }
 
 func TestAValueHasAsManyCharactersOfItsAlphabetAsTheManifestSays(t *testing.T) {
-	for name, r := range map[string]manifest.Rotate{
+	for name, r := range map[string]manifest.RotateRandom{
 		"length":        {Length: 40},
 		"hex":           {Alphabet: "hex"},
 		"hex, length":   {Alphabet: "hex", Length: 33},
@@ -37,7 +37,7 @@ func TestAValueHasAsManyCharactersOfItsAlphabetAsTheManifestSays(t *testing.T) {
 		"own and bytes": {Alphabet: "0123456789", Bytes: 16},
 	} {
 		alphabet, length := r.Characters()
-		rotator, seen := random.New(sourceOf(r, "K")), map[string]bool{}
+		rotator, seen := random.New(sourceOf(manifest.Rotate{Random: &r}, "K")), map[string]bool{}
 		for range 20 {
 			text := secret.Reveal(mustCreate(t, rotator, rotate.Start{})["K"])
 			if len(text) != length || strings.Trim(text, alphabet) != "" || seen[text] {
@@ -56,7 +56,7 @@ func TestEveryCharacterIsAsLikelyAsAnyOther(t *testing.T) {
 	const draws = 32
 	for name, r := range alphabets {
 		alphabet, length := r.Characters()
-		rotator, n := random.New(sourceOf(r, "K")), len(alphabet)
+		rotator, n := random.New(sourceOf(manifest.Rotate{Random: &r}, "K")), len(alphabet)
 		single, double := make([]int, n), make([]int, n*n)
 		for range draws {
 			text := secret.Reveal(mustCreate(t, rotator, rotate.Start{})["K"])

@@ -1,10 +1,11 @@
-package manifest
+// Package vendorapi describes how a vendor's HTTP API makes, tests and revokes a credential, in the words of rotary.yaml.
+// It is pure: pkg/manifest reads and checks descriptions with it, and pkg/rotate/httpapi makes the calls.
+package vendorapi
 
 import (
 	"cmp"
 	_ "embed" // vendors.yaml
 	"maps"
-	"reflect"
 	"slices"
 )
 
@@ -106,33 +107,21 @@ const (
 	RetryIdempotent = "idempotent"
 )
 
+// ReadyMade is a YAML document, {vendors: {NAME: Vendor}}, of the ready-made descriptions.
+//
 //go:embed vendors.yaml
-var vendorsFile []byte
+var ReadyMade []byte
 
-// Vendors returns the ready-made descriptions by name.
-func Vendors() map[string]Vendor {
-	var file struct {
-		Vendors map[string]Vendor `yaml:"vendors"`
-	}
-	r := newReport("vendors.yaml")
-	if root := r.parseTree(vendorsFile); root != nil {
-		r.decode(root, "", reflect.ValueOf(&file).Elem())
-	}
-	if err := r.sortedError(); err != nil {
-		panic(err) // a test reads the file
-	}
-	return file.Vendors
-}
-
-// mergeSettings returns the vendor's settings, those that are given before their defaults.
-func (v Vendor) mergeSettings(given JSON) JSON {
+// MergeSettings returns the vendor's settings, those that are given before their defaults.
+func (v Vendor) MergeSettings(given JSON) JSON {
 	settings := JSON{}
 	maps.Copy(settings, v.Settings)
 	maps.Copy(settings, given)
 	return settings
 }
 
-func (a API) withDefaults() API {
+// WithDefaults fills in methods, statuses and retries that a leaves out.
+func (a API) WithDefaults() API {
 	if a.Create.Retry == "" && !a.Create.Repeatable {
 		a.Create.Retry = RetryThrottled
 	}

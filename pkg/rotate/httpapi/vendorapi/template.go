@@ -1,9 +1,11 @@
-package manifest
+package vendorapi
 
 import (
 	"errors"
 	"regexp"
 	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/duration"
 )
 
 // Template is a text with names in double braces, which stand for values:
@@ -92,7 +94,7 @@ func parsePart(text string) (Part, bool) {
 	case of != "":
 		return Part{Kind: Kind(of), Name: name}, in == ""
 	case isAmong(name, dateKinds()):
-		_, err := ParseDuration(in)
+		_, err := duration.Parse(in)
 		return Part{Kind: Kind(name), In: in}, err == nil || strings.HasPrefix(in, "settings.")
 	case isAmong(name, plainKinds()):
 		return Part{Kind: Kind(name)}, in == ""

@@ -1,4 +1,4 @@
-package manifest
+package vendorapi
 
 import (
 	"fmt"
@@ -6,20 +6,22 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/duration"
 )
 
 // checkCall checks one call, which may use keys, settings, env and source, admin where there is one, and these kinds of
 // names.
-func (s scope) checkCall(name string, call Call, kinds ...Kind) {
-	at := s.path + "." + name
+func (s Scope) checkCall(name string, call Call, kinds ...Kind) {
+	at := s.Path + "." + name
 	s.requireOneOf(at+".method", call.Method, "GET", "POST", "PUT", "PATCH", "DELETE")
 	s.requireOneOf(at+".retry", call.Retry, RetryNever, RetryThrottled, RetryIdempotent)
 	s.checkStatuses(name+".expect", call.Expect, 200, 299)
 	if call.JSON != nil && call.Form != nil {
-		s.add(at+".form", at+" has both json and form", "keep one of them")
+		s.Report(at+".form", at+" has both json and form", "keep one of them")
 	}
 	if call.Method == "GET" && (call.JSON != nil || call.Form != nil) {
-		s.add(at, at+" is a GET with a body", "write the method, or remove the body")
+		s.Report(at, at+" is a GET with a body", "write the method, or remove the body")
 	}
 	s.checkHeaders(at, call)
 	for _, text := range call.listTemplates() {
@@ -35,35 +37,35 @@ func reservedHeaders() []string {
 	return []string{"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"}
 }
 
-func (s scope) checkHeaders(at string, call Call) {
+func (s Scope) checkHeaders(at string, call Call) {
 	if call.Basic != "" && !strings.Contains(call.Basic, ":") {
-		s.add(at+".basic", at+".basic is not user:password", "write both, with a colon between them")
+		s.Report(at+".basic", at+".basic is not user:password", "write both, with a colon between them")
 	}
 	seen := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(call.Headers)) {
 		lower := strings.ToLower(name)
 		switch {
 		case slices.Contains(reservedHeaders(), lower):
-			s.add(at+".headers."+name, "header "+Quote(name)+" is written by rotary itself", "remove it")
+			s.Report(at+".headers."+name, "header "+quote(name)+" is written by rotary itself", "remove it")
 		case seen[lower] || lower == "authorization" && call.Basic != "":
-			s.add(at+".headers."+name, "header "+Quote(name)+" is there twice", "remove one of them")
+			s.Report(at+".headers."+name, "header "+quote(name)+" is there twice", "remove one of them")
 		}
 		seen[lower] = true
 	}
 }
 
-func (s scope) checkTemplate(at, text string, kinds []Kind) {
+func (s Scope) checkTemplate(at, text string, kinds []Kind) {
 	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		s.add(at, at+" has a line break or another control character", "write it in one line")
+		s.Report(at, at+" has a line break or another control character", "write it in one line")
 	}
 	t, err := ParseTemplate(text)
 	if err != nil {
-		s.add(at, at+" has braces that are no name", err.Error())
+		s.Report(at, at+" has braces that are no name", err.Error())
 		return
 	}
 	for _, part := range t {
 		if what, do := s.explainUnknownName(part, kinds); what != "" {
-			s.add(at, at+" uses "+what, do)
+			s.Report(at, at+" uses "+what, do)
 		}
 		if setting := part.Setting(); setting != "" || part.In != "" {
 			s.checkDate(at, part)
@@ -72,15 +74,15 @@ func (s scope) checkTemplate(at, text string, kinds []Kind) {
 }
 
 // explainUnknownName returns what is wrong with a name and what to do about it, or empty texts.
-func (s scope) explainUnknownName(part Part, kinds []Kind) (what, do string) {
-	_, set := s.settings[part.Name]
+func (s Scope) explainUnknownName(part Part, kinds []Kind) (what, do string) {
+	_, set := s.Settings[part.Name]
 	switch part.Kind {
 	case Literal, EnvName, SourceName:
 	case KeyName, OwedName:
 		if part.Kind == OwedName && !slices.Contains(kinds, OwedName) {
 			return "{{owed." + part.Name + "}}, and no credential ends here", "write {{" + part.Name + "}}"
 		}
-		if !slices.Contains(s.keys, part.Name) {
+		if !slices.Contains(s.Keys, part.Name) {
 			return "{{" + part.Name + "}}, which is not one of the source's keys", "list it under keys, or correct it"
 		}
 	case Setting:
@@ -88,7 +90,7 @@ func (s scope) explainUnknownName(part Part, kinds []Kind) (what, do string) {
 			return "{{settings." + part.Name + "}}, and there is no such setting", "write the text itself"
 		}
 	case AdminName:
-		if !s.admin {
+		if !s.Admin {
 			return "{{admin}}, and no admin is named", "name its source beside http: admin: …"
 		}
 	default:
@@ -101,20 +103,20 @@ func (s scope) explainUnknownName(part Part, kinds []Kind) (what, do string) {
 }
 
 // checkDate checks how far away a date is: what ends before it is replaced is an outage.
-func (s scope) checkDate(at string, part Part) {
+func (s Scope) checkDate(at string, part Part) {
 	in := part.In
 	if setting := part.Setting(); setting != "" {
-		if s.open != "" {
-			at = s.open + "." + setting
+		if s.Open != "" {
+			at = s.Open + "." + setting
 		}
-		in, _ = s.settings[setting].(string)
+		in, _ = s.Settings[setting].(string)
 	}
-	d, err := ParseDuration(in)
+	d, err := duration.Parse(in)
 	switch {
 	case err != nil:
-		s.add(at, at+" is not a duration", "write one like 90d")
-	case s.every != 0 && d <= s.every:
-		s.add(at, at+" is over before the next rotation", "make it longer than every")
+		s.Report(at, at+" is not a duration", "write one like 90d")
+	case s.Every != 0 && d <= s.Every:
+		s.Report(at, at+" is over before the next rotation", "make it longer than every")
 	}
 }
 
@@ -126,7 +128,7 @@ var (
 
 // checkURL reports an address that is not https, or whose host is not known from the manifest alone: a credential goes
 // there. http is for tests on the machine itself.
-func (s scope) checkURL(at, text string) {
+func (s Scope) checkURL(at, text string) {
 	t, err := ParseTemplate(text)
 	if err != nil {
 		return // reported
@@ -137,14 +139,14 @@ func (s scope) checkURL(at, text string) {
 	}
 	switch {
 	case scheme == "" || scheme == "http" && !loopback.MatchString(host):
-		s.add(at, at+" is not an https address", "write one like https://api.example.com/v1/tokens")
+		s.Report(at, at+" is not an https address", "write one like https://api.example.com/v1/tokens")
 	case strings.Contains(host, unsettled):
-		s.add(at, at+" has a host that is not known from this file", "write the host itself: it gets the credential")
+		s.Report(at, at+" has a host that is not known from this file", "write the host itself: it gets the credential")
 	case !hostShape.MatchString(host):
-		if setting := findHostSetting(t); setting != "" && s.open != "" {
-			at = s.open + "." + setting
+		if setting := findHostSetting(t); setting != "" && s.Open != "" {
+			at = s.Open + "." + setting
 		}
-		s.add(at, at+" is not a host", "write one like api.example.com")
+		s.Report(at, at+" is not a host", "write one like api.example.com")
 	}
 }
 
@@ -152,10 +154,10 @@ func (s scope) checkURL(at, text string) {
 const unsettled = "~"
 
 // fillSettings returns a text with its settings filled in, and unsettled for every other name.
-func (s scope) fillSettings(t Template) string {
+func (s Scope) fillSettings(t Template) string {
 	var out strings.Builder
 	for _, part := range t {
-		switch value := s.settings[part.Name]; {
+		switch value := s.Settings[part.Name]; {
 		case part.Kind == Literal:
 			out.WriteString(part.Text)
 		case part.Kind == Setting && isScalarSetting(value):

@@ -1,4 +1,5 @@
-package manifest
+// Package duration reads and writes time spans as people write them in files: 90s, 30m, 24h, 7d or 2w.
+package duration
 
 import (
 	"errors"
@@ -8,8 +9,11 @@ import (
 	"time"
 )
 
-// ErrDuration is returned for a text that is no duration, with how one is written. It does not quote the text.
-var ErrDuration = errors.New("not a duration: write a whole number and one unit, like 90s, 30m, 24h, 7d or 2w")
+// Duration is a time span.
+type Duration time.Duration
+
+// ErrSyntax is returned for a text that is no duration, with how one is written. It does not quote the text.
+var ErrSyntax = errors.New("not a duration: write a whole number and one unit, like 90s, 30m, 24h, 7d or 2w")
 
 type unit struct {
 	letter byte
@@ -22,21 +26,21 @@ func durationUnits() []unit {
 		{'s', time.Second}}
 }
 
-// ParseDuration reads 90s, 30m, 24h, 7d or 2w. The number is positive. The error is ErrDuration.
-func ParseDuration(text string) (Duration, error) {
+// Parse reads 90s, 30m, 24h, 7d or 2w. The number is positive. The error is ErrSyntax.
+func Parse(text string) (Duration, error) {
 	if len(text) < 2 || text[0] < '1' || text[0] > '9' {
-		return 0, ErrDuration
+		return 0, ErrSyntax
 	}
 	number, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
 	if err != nil {
-		return 0, ErrDuration
+		return 0, ErrSyntax
 	}
 	for _, u := range durationUnits() {
 		if u.letter == text[len(text)-1] && number <= math.MaxInt64/int64(u.length) {
 			return Duration(number) * Duration(u.length), nil
 		}
 	}
-	return 0, ErrDuration
+	return 0, ErrSyntax
 }
 
 // String writes d in the largest unit that divides it: 24h is 1d.
@@ -55,8 +59,8 @@ func (d Duration) Std() time.Duration { return time.Duration(d) }
 // MarshalText writes what String returns.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText reads what ParseDuration reads.
+// UnmarshalText reads what Parse reads.
 func (d *Duration) UnmarshalText(text []byte) (err error) {
-	*d, err = ParseDuration(string(text))
+	*d, err = Parse(string(text))
 	return err
 }
