@@ -57,7 +57,7 @@ func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 		},
 		"github": at.openGitHub,
 		"vercel": at.openVercel,
-		"drain": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+		"reader": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			return drain.New(c, o.Bucket, o.Now), nil
 		},
 	}
