@@ -55,6 +55,9 @@ type consumerKind interface {
 	limit() Limit
 }
 
+// ConsumerKinds returns the names of all kinds of consumers.
+func ConsumerKinds() []string { return kindNames[consumerKind](Consumer{}) }
+
 // Kind returns the kind of c, in the words of the manifest: ecs, ecs_family, github, vercel or reader.
 func (c Consumer) Kind() string {
 	if names, _ := listKinds[consumerKind](c); len(names) > 0 {
