@@ -30,14 +30,8 @@ const (
 // the folder of the source of pkg/manifest, whose comments it reads.
 func Schema(manifestDir string) ([]byte, error) {
 	reflector := jsonschema.Reflector{Anonymous: true, Mapper: mapCustomType}
-	reflector.CommentMap = map[string]string{}
-	for dir, imported := range map[string]string{
-		manifestDir: reflect.TypeFor[manifest.File]().PkgPath(),
-		filepath.Join(manifestDir, "../rotate/httpapi/vendorapi"): reflect.TypeFor[vendorapi.API]().PkgPath(),
-	} {
-		if err := addComments(&reflector, dir, imported); err != nil {
-			return nil, err
-		}
+	if err := addAllComments(&reflector, manifestDir); err != nil {
+		return nil, err
 	}
 	schema := reflector.ReflectFromType(reflect.TypeFor[manifest.File]())
 	schema.Title = "rotary.yaml"
@@ -45,6 +39,20 @@ func Schema(manifestDir string) ([]byte, error) {
 	refineDefinitions(schema.Definitions)
 	text, err := json.MarshalIndent(schema, "", "  ")
 	return append(text, '\n'), err
+}
+
+// addAllComments gives the reflector the comments of all types of the manifest.
+func addAllComments(reflector *jsonschema.Reflector, manifestDir string) error {
+	reflector.CommentMap = map[string]string{}
+	for dir, imported := range map[string]string{
+		manifestDir: reflect.TypeFor[manifest.File]().PkgPath(),
+		filepath.Join(manifestDir, "../rotate/httpapi/vendorapi"): reflect.TypeFor[vendorapi.API]().PkgPath(),
+	} {
+		if err := addComments(reflector, dir, imported); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addComments gives the reflector the comments of the Go files in dir, each as one line. The reflector names a package
