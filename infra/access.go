@@ -15,11 +15,11 @@ import (
 // newAccess is the stack of people and workflows. Nobody can get past the boundary, whatever else is attached to them.
 func (c config) newAccess(app awscdk.App, s secrets) awscdk.Stack {
 	env := c.environment
-	stack := c.newStack(app, "access", "Who may do what in environment "+env.Name)
+	stack := c.newStack(app, env.Named(manifest.AccessStack), "Who may do what in environment "+env.Name)
 	boundary := awsiam.NewCfnManagedPolicy(stack, jsii.String("Boundary"), &awsiam.CfnManagedPolicyProps{
-		ManagedPolicyName: jsii.String(boundaryName(env)),
+		ManagedPolicyName: jsii.String(env.Boundary()),
 		Description:       jsii.String("What nobody who is bound by it can do"),
-		PolicyDocument:    decodePolicy(policy.Boundary(c.open, c.closed)),
+		PolicyDocument:    decodePolicy(policy.Boundary(env, c.open, c.closed)),
 	})
 	if env.Infra.Access == nil {
 		return stack
@@ -27,7 +27,7 @@ func (c config) newAccess(app awscdk.App, s secrets) awscdk.Stack {
 	newRole(
 		stack,
 		"PlatformRole",
-		policy.Role(env, policy.PlatformRole),
+		env.Named(manifest.PlatformRole),
 		"Puts values and operates "+env.Name,
 		policy.Trusted(env.Infra.Access.Platform...),
 		policy.Platform(env, s.key),
@@ -36,7 +36,7 @@ func (c config) newAccess(app awscdk.App, s secrets) awscdk.Stack {
 		newRole(
 			stack,
 			"DeveloperRole",
-			policy.Role(env, policy.DeveloperRole),
+			env.Named(manifest.DeveloperRole),
 			"Reads what is for people in "+env.Name,
 			policy.Trusted(env.Infra.Access.Developers...),
 			policy.Developer(env, s.key, c.open, c.closed),
@@ -55,7 +55,7 @@ func (c config) newGitHub(stack awscdk.Stack, oidc manifest.OIDC) {
 	workflows := newRole(
 		stack,
 		"GitHubRole",
-		policy.Role(env, policy.GitHubRole),
+		env.Named(manifest.GitHubRole),
 		"Releases services of "+env.Name+" from "+oidc.Repository,
 		policy.GitHubTrust(env, oidc),
 		policy.GitHub(env),
@@ -74,23 +74,21 @@ func (c config) newGitHub(stack awscdk.Stack, oidc manifest.OIDC) {
 	}
 }
 
-func boundaryName(env *manifest.Environment) string { return policy.Role(env, "boundary") }
-
 func attachBoundary(env *manifest.Environment) func(*awsiam.CfnRoleProps) {
 	return func(p *awsiam.CfnRoleProps) {
-		p.PermissionsBoundary = jsii.String("arn:aws:iam::" + env.Account + ":policy/" + boundaryName(env))
+		p.PermissionsBoundary = jsii.String(env.IAMARN("policy/" + env.Boundary()))
 	}
 }
 
 // newSandbox is the stack of one developer: queues of their own, and a role that reaches these and what is for people.
 func (c config) newSandbox(app awscdk.App, s secrets, name string) awscdk.Stack {
 	env := c.environment
-	stack := c.newStack(app, "sandbox-"+name, "Sandbox "+name+" in "+env.Name)
+	stack := c.newStack(app, env.SandboxStack(name), "Sandbox "+name+" in "+env.Name)
 	dead := newQueue(
 		stack,
 		"Dead",
 		awssqs.CfnQueueProps{
-			QueueName:              jsii.String(policy.SandboxQueue(env, name, policy.SandboxDead)),
+			QueueName:              jsii.String(env.SandboxQueue(name, manifest.SandboxDead)),
 			MessageRetentionPeriod: jsii.Number(fortnight),
 		},
 		policy.Queue,
@@ -99,7 +97,7 @@ func (c config) newSandbox(app awscdk.App, s secrets, name string) awscdk.Stack 
 		stack,
 		"Jobs",
 		awssqs.CfnQueueProps{
-			QueueName:     jsii.String(policy.SandboxQueue(env, name, policy.SandboxJobs)),
+			QueueName:     jsii.String(env.SandboxQueue(name, manifest.SandboxJobs)),
 			RedrivePolicy: redriveTo(dead),
 		},
 		policy.Queue,
@@ -107,7 +105,7 @@ func (c config) newSandbox(app awscdk.App, s secrets, name string) awscdk.Stack 
 	newRole(
 		stack,
 		"Role",
-		policy.SandboxRole(env, name),
+		env.SandboxRole(name),
 		"Sandbox "+name+" of "+env.Name,
 		policy.Trusted(slices.Concat(env.Infra.Access.Developers, env.Infra.Access.Platform)...),
 		policy.Sandbox(env, name, s.key),

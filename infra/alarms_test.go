@@ -193,7 +193,7 @@ func TestTheDashboardShowsEveryAlarm(t *testing.T) {
 	for _, env := range examples(t) {
 		var want []string
 		for _, a := range listAlarms(env) {
-			want = append(want, "arn:aws:cloudwatch:"+env.Region+":"+env.Account+":alarm:rotary-"+env.Name+"-"+a.name)
+			want = append(want, env.ARN("cloudwatch", "alarm:"+env.Named(a.name)))
 		}
 		all := widgets(t, env)
 		if last := all[len(all)-1]; last.Type != "alarm" || !slices.Equal(last.Properties.Alarms, want) {

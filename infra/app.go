@@ -59,8 +59,8 @@ func addStacks(app awscdk.App, c config) {
 	if services, some := c.newServices(app, s); some {
 		deployAfter(services, s.stack)
 	}
-	if c.environment.Access != nil {
-		for _, name := range c.environment.Access.Sandboxes {
+	if c.environment.Infra.Access != nil {
+		for _, name := range c.environment.Infra.Access.Sandboxes {
 			deployAfter(c.newSandbox(app, s, name), a)
 		}
 	}
@@ -73,9 +73,8 @@ func deployAfter(later, earlier awscdk.Stack) { later.AddStackDependency(earlier
 
 // newStack adds a stack of the environment in its account and region. Its tag is on every resource that can have one.
 func (c config) newStack(app constructs.Construct, name, about string) awscdk.Stack {
-	full := c.environment.Named(name)
-	s := awscdk.NewStack(app, &full, &awscdk.StackProps{
-		StackName: &full, Description: &about, TerminationProtection: jsii.Bool(c.environment.Protected),
+	s := awscdk.NewStack(app, &name, &awscdk.StackProps{
+		StackName: &name, Description: &about, TerminationProtection: jsii.Bool(c.environment.Protected),
 		Env: &awscdk.Environment{Account: &c.environment.Account, Region: &c.environment.Region},
 	})
 	awscdk.Tags_Of(s).Add(jsii.String(policy.Tag), &c.environment.Name, nil)

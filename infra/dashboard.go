@@ -15,7 +15,7 @@ import (
 // newDashboard shows what the Lambdas measure: how old every credential is, what is owed, how far consumers are behind.
 func (p pipeline) newDashboard() {
 	awscloudwatch.NewCfnDashboard(p.stack, jsii.String("Dashboard"), &awscloudwatch.CfnDashboardProps{
-		DashboardName: jsii.String("rotary-" + p.environment.Name),
+		DashboardName: jsii.String(p.environment.Dashboard()),
 		DashboardBody: jsii.String(renderDashboard(p.environment)),
 	})
 }

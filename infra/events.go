@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strconv"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -12,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // queues are the queue that every event goes through, and where what cannot be delivered or done ends up.
@@ -88,32 +87,32 @@ func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
 	}
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
-			services = append(services, env.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			services = append(services, env.ServiceARN(c.ECS))
 		}
 	}
-	p.addWakeRules("sources", q, names, func(some []string) map[string]any {
+	p.addWakeRules(manifest.SourcesRule, q, names, func(some []string) map[string]any {
 		return map[string]any{
 			"source":      []string{"aws.secretsmanager"},
 			"detail-type": []string{"Secret Label Updated"},
 			"detail":      map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": some},
 		}
 	})
-	p.addWakeRules("services", q, services, func(some []string) map[string]any {
+	p.addWakeRules(manifest.ServicesRule, q, services, func(some []string) map[string]any {
 		return map[string]any{
 			"source":      []string{"aws.ecs"},
 			"detail-type": []string{"ECS Deployment State Change"},
 			"resources":   some,
 		}
 	})
-	p.addRule("manifest", queueTarget(p, q), map[string]any{
+	p.addRule(manifest.ManifestRule, queueTarget(p, q), map[string]any{
 		"source": []string{"aws.cloudformation"}, "detail-type": []string{"CloudFormation Stack Status Change"},
-		"resources": []any{map[string]any{"prefix": env.ARN("cloudformation", "stack/"+env.Named("pipeline")+"/")}},
+		"resources": []any{map[string]any{"prefix": env.ARN("cloudformation", "stack/"+env.Named(manifest.PipelineStack)+"/")}},
 		"detail": map[string]any{
 			"status-details": map[string]any{"status": []string{"CREATE_COMPLETE", "UPDATE_COMPLETE"}},
 		},
 	})
 	p.addRule(
-		"failures",
+		manifest.FailuresRule,
 		awsevents.CfnRule_TargetProperty{
 			Id:               jsii.String("topic"),
 			Arn:              topic.Ref(),
@@ -130,11 +129,7 @@ func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
 // addWakeRules adds as many rules as it takes to match all of these names.
 func (p pipeline) addWakeRules(name string, q queues, names []string, pattern func(some []string) map[string]any) {
 	for i, some := range patternSized(names) {
-		full := name
-		if i > 0 {
-			full += "-" + strconv.Itoa(i+1)
-		}
-		p.addRule(full, queueTarget(p, q), pattern(some))
+		p.addRule(manifest.WakeRule(name, i+1), queueTarget(p, q), pattern(some))
 	}
 }
 
@@ -178,7 +173,7 @@ func deadLettersTo(q queues) *awsevents.CfnRule_DeadLetterConfigProperty {
 func (p pipeline) newSweep(q queues) {
 	input := `{"rotary":"sweep","environment":"` + p.environment.Name + `","execution":"<aws.scheduler.execution-id>"}`
 	awsscheduler.NewCfnSchedule(p.stack, jsii.String("Sweep"), &awsscheduler.CfnScheduleProps{
-		Name: jsii.String(p.environment.Named("sweep")), ScheduleExpression: jsii.String("rate(5 minutes)"),
+		Name: jsii.String(p.environment.SweepSchedule()), ScheduleExpression: jsii.String("rate(5 minutes)"),
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 		Target: &awsscheduler.CfnSchedule_TargetProperty{
 			Arn: q.events.AttrArn(), RoleArn: p.scheduler.AttrArn(), Input: &input,

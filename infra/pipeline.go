@@ -35,12 +35,12 @@ func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 	p := pipeline{
 		config:  c,
 		secrets: s,
-		stack:   c.newStack(app, "pipeline", "The rotation pipeline of environment "+env.Name),
+		stack:   c.newStack(app, env.Named(manifest.PipelineStack), "The rotation pipeline of environment "+env.Name),
 	}
 	p.scheduler = newRole(
 		p.stack,
 		"SchedulerRole",
-		policy.Role(env, policy.SchedulerRole),
+		env.Named(manifest.SchedulerRole),
 		"EventBridge Scheduler sends into the queue of "+env.Name,
 		policy.SchedulesOf(env),
 		policy.Scheduler(env),
@@ -49,7 +49,7 @@ func (c config) newPipeline(app awscdk.App, s secrets) pipeline {
 	propagate := p.newFunction(
 		"Propagate",
 		env.PropagateFunction(),
-		policy.PropagateRole,
+		manifest.PropagateRole,
 		policy.Propagate(env, s.key),
 		func(f *awslambda.CfnFunctionProps) {
 			f.Timeout, f.ReservedConcurrentExecutions = jsii.Number(propagateSeconds), jsii.Number(1)
@@ -76,11 +76,11 @@ func (p pipeline) newFunction(
 	more ...func(*awslambda.CfnFunctionProps),
 ) awslambda.CfnFunction {
 	env := p.environment
-	log := p.logGroup(id+"Log", "/aws/lambda/"+name)
+	log := p.logGroup(id+"Log", env.FunctionLogs(name))
 	r := newRole(
 		p.stack,
 		id+"Role",
-		policy.Role(env, roleName),
+		env.Named(roleName),
 		"The "+roleName+" Lambda of "+env.Name,
 		policy.LambdasOf(env),
 		may,
@@ -109,8 +109,8 @@ func (p pipeline) newFunction(
 
 // lambdaOf names the folder of a role's Lambda: the rotate Lambda is deployed twice.
 func lambdaOf(roleName string) string {
-	if roleName == policy.NetworkRole {
-		return policy.RotateRole
+	if roleName == manifest.NetworkRole {
+		return manifest.RotateRole
 	}
 	return roleName
 }
@@ -127,7 +127,7 @@ func (p pipeline) logGroup(id, name string) awslogs.CfnLogGroup {
 		&awslogs.CfnLogGroupProps{
 			LogGroupName:         &name,
 			RetentionInDays:      jsii.Number(365),
-			DataProtectionPolicy: maskingPolicy(),
+			DataProtectionPolicy: maskingPolicy(p.environment),
 		},
 	)
 	retainResource(g)
@@ -136,10 +136,10 @@ func (p pipeline) logGroup(id, name string) awslogs.CfnLogGroup {
 
 // maskingPolicy returns a data protection policy
 // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch-logs-data-protection-policies.html).
-func maskingPolicy() any {
+func maskingPolicy(env *manifest.Environment) any {
 	kinds := []string{"AwsSecretKey", "OpenSshPrivateKey", "PgpPrivateKey", "PkcsPrivateKey", "PuttyPrivateKey"}
 	for i, kind := range kinds {
-		kinds[i] = "arn:aws:dataprotection::aws:data-identifier/" + kind
+		kinds[i] = "arn:" + env.Partition() + ":dataprotection::aws:data-identifier/" + kind
 	}
 	return map[string]any{
 		"Name": "rotary", "Version": "2021-06-01",
@@ -166,9 +166,9 @@ func (p pipeline) newRotators() {
 		if !slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return env.RotateFunction(s) == name }) {
 			continue
 		}
-		id, roleName := "Rotate", policy.RotateRole
+		id, roleName := "Rotate", manifest.RotateRole
 		if network {
-			id, roleName = "RotateNetwork", policy.NetworkRole
+			id, roleName = "RotateNetwork", manifest.NetworkRole
 		}
 		p.newFunction(id, name, roleName, policy.Rotate(env, p.key, network), func(f *awslambda.CfnFunctionProps) {
 			f.Timeout = jsii.Number(rotateSeconds)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/rotary-secrets/rotary/infra/policy"
 	"github.com/rotary-secrets/rotary/infra/target"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -48,9 +47,9 @@ func splitEnvironments(file *manifest.File) (open, closed []string) {
 // provider yet: an account has one, and the first deploys it.
 func deploysProvider(file *manifest.File, env *manifest.Environment) bool {
 	for _, name := range file.Names() {
-		if spec := file.Environments[name]; spec.Account == env.Account && spec.Access != nil &&
-			spec.Access.GitHub != nil {
-			return name == env.Name && !spec.Access.GitHub.Existing
+		if spec := file.Environments[name]; spec.Account == env.Account && spec.Infra.Access != nil &&
+			spec.Infra.Access.GitHub != nil {
+			return name == env.Name && !spec.Infra.Access.GitHub.Existing
 		}
 	}
 	return false
@@ -83,7 +82,7 @@ func checkSandboxes(env *manifest.Environment) error {
 // checkLambdas returns an error unless each Lambda is built, with the very manifest that is synthesized beside it: it
 // reads its copy.
 func checkLambdas(c config, data []byte) error {
-	for _, lambda := range []string{policy.PropagateRole, policy.RotateRole} {
+	for _, lambda := range []string{manifest.PropagateRole, manifest.RotateRole} {
 		program, err := os.Stat(filepath.Join(c.lambdaFolder(lambda), "bootstrap"))
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !program.Mode().IsRegular() {
 			return fmt.Errorf("the %s Lambda is not built in %s: run make build-lambda", lambda, c.lambdas)

@@ -18,7 +18,7 @@ import (
 // schedule, and may rotate before the first period is over.
 func (c config) newSchedules(app awscdk.App, sources []manifest.Source) awscdk.Stack {
 	env := c.environment
-	stack := c.newStack(app, "schedules", "When the sources of environment "+env.Name+" rotate")
+	stack := c.newStack(app, env.Named(manifest.SchedulesStack), "When the sources of environment "+env.Name+" rotate")
 	for _, s := range sources {
 		addSchedule(stack, env, s)
 	}

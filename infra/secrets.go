@@ -10,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // secrets is the stack of containers: a key, and a secret for each source and bucket. CDK owns the container and never
@@ -25,7 +26,7 @@ func (c config) newSecrets(app awscdk.App) secrets {
 	s := secrets{
 		stack: c.newStack(
 			app,
-			"secrets",
+			env.Named(manifest.SecretsStack),
 			"The key and the secrets of environment "+env.Name+": containers, without a value",
 		),
 	}
@@ -38,7 +39,7 @@ func (c config) newSecrets(app awscdk.App) secrets {
 	awskms.NewCfnAlias(
 		s.stack,
 		jsii.String("Alias"),
-		&awskms.CfnAliasProps{AliasName: jsii.String("alias/rotary-" + env.Name), TargetKeyId: key.AttrArn()},
+		&awskms.CfnAliasProps{AliasName: jsii.String(env.KeyAlias()), TargetKeyId: key.AttrArn()},
 	)
 	s.key = *key.AttrArn()
 	for _, source := range env.Sources {

@@ -31,7 +31,7 @@ func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some
 	}
 	all := services{
 		c,
-		c.newStack(app, "services", "The services of environment "+env.Name),
+		c.newStack(app, env.Named(manifest.ServicesStack), "The services of environment "+env.Name),
 		s.key,
 		map[string]awsecs.CfnCluster{},
 	}
@@ -46,7 +46,7 @@ func (c config) newServices(app awscdk.App, s secrets) (stack awscdk.Stack, some
 			newRole(
 				scope,
 				"Start",
-				policy.StartRole(env, consumer.Name),
+				env.StartRole(consumer.Name),
 				"Rules and schedules start "+consumer.Name,
 				policy.StartsOf(env),
 				policy.Start(env, consumer),
@@ -80,7 +80,7 @@ func (s services) addService(consumer manifest.Consumer, image string) {
 	env, scope := s.environment, constructs.NewConstruct(s.stack, &consumer.Name)
 	definition := s.newTaskDefinition(scope, consumer, image)
 	awsecs.NewCfnService(scope, jsii.String("Service"), &awsecs.CfnServiceProps{
-		ServiceName: &consumer.ECS.Service, Cluster: s.newCluster(consumer.ECS.Cluster).Ref(),
+		ServiceName: jsii.String(consumer.ECS.ServiceName()), Cluster: s.newCluster(consumer.ECS.ClusterName()).Ref(),
 		TaskDefinition: definition.Ref(), DesiredCount: jsii.Number(0),
 		LaunchType: jsii.String("FARGATE"), PlatformVersion: jsii.String("1.4.0"),
 		EnableExecuteCommand: jsii.Bool(false), PropagateTags: jsii.String("SERVICE"),
@@ -115,16 +115,16 @@ func (s services) addRolesAndLog(
 		scope,
 		jsii.String("Log"),
 		&awslogs.CfnLogGroupProps{
-			LogGroupName:         jsii.String(policy.ServiceLogs(env, consumer.Name)),
+			LogGroupName:         jsii.String(env.ServiceLogs(consumer.Name)),
 			RetentionInDays:      jsii.Number(90),
-			DataProtectionPolicy: maskingPolicy(),
+			DataProtectionPolicy: maskingPolicy(env),
 		},
 	)
 	retainResource(logs)
 	execution = newRole(
 		scope,
 		"Execution",
-		policy.ExecutionRole(env, consumer.Name),
+		env.ExecutionRole(consumer.Name),
 		"Starts "+consumer.Name+": reads its one bucket",
 		policy.TasksOf(env),
 		policy.Execution(env, consumer, s.key),
@@ -132,7 +132,7 @@ func (s services) addRolesAndLog(
 	task = newRole(
 		scope,
 		"Task",
-		policy.TaskRole(env, consumer.Name),
+		env.TaskRole(consumer.Name),
 		"What the code of "+consumer.Name+" may do: no secret",
 		policy.TasksOf(env),
 		policy.Document{},
@@ -150,7 +150,7 @@ func (s services) newTaskDefinition(
 	env := s.environment
 	execution, task, logs := s.addRolesAndLog(scope, consumer)
 	return awsecs.NewCfnTaskDefinition(scope, jsii.String("Definition"), &awsecs.CfnTaskDefinitionProps{
-		Family: jsii.String(consumer.ECS.Service + "-" + env.Name), Cpu: jsii.String("256"), Memory: jsii.String("512"),
+		Family: jsii.String(env.TaskFamily(consumer.ECS.ServiceName())), Cpu: jsii.String("256"), Memory: jsii.String("512"),
 		NetworkMode:             jsii.String("awsvpc"),
 		RequiresCompatibilities: jsii.Strings("FARGATE"), ExecutionRoleArn: execution.AttrArn(),
 		TaskRoleArn: task.AttrArn(),
@@ -158,15 +158,22 @@ func (s services) newTaskDefinition(
 			CpuArchitecture:       jsii.String("ARM64"),
 			OperatingSystemFamily: jsii.String("LINUX"),
 		},
-		ContainerDefinitions: []any{&awsecs.CfnTaskDefinition_ContainerDefinitionProperty{
-			Name: &consumer.ECS.Container, Image: &image, Essential: jsii.Bool(true),
-			ReadonlyRootFilesystem: jsii.Bool(true),
+		ContainerDefinitions: s.listContainers(consumer, image, *logs.Ref()),
+	})
+}
+
+// listContainers returns the containers of a service's first task definition, all of one image.
+func (s services) listContainers(consumer manifest.Consumer, image, logs string) (all []any) {
+	for _, name := range consumer.ECS.ReferenceContainers() {
+		all = append(all, &awsecs.CfnTaskDefinition_ContainerDefinitionProperty{
+			Name: jsii.String(name), Image: &image, Essential: jsii.Bool(true), ReadonlyRootFilesystem: jsii.Bool(true),
 			LogConfiguration: &awsecs.CfnTaskDefinition_LogConfigurationProperty{
 				LogDriver: jsii.String("awslogs"),
 				Options: map[string]string{
-					"awslogs-group": *logs.Ref(), "awslogs-region": env.Region, "awslogs-stream-prefix": consumer.Name,
+					"awslogs-group": logs, "awslogs-region": s.environment.Region, "awslogs-stream-prefix": consumer.Name,
 				},
 			},
-		}},
-	})
+		})
+	}
+	return all
 }

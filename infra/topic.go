@@ -14,7 +14,7 @@ func (p pipeline) newTopic() awssns.CfnTopic {
 		p.stack,
 		jsii.String("Alarms"),
 		&awssns.CfnTopicProps{
-			TopicName:      jsii.String(policy.TopicName(env)),
+			TopicName:      jsii.String(env.Topic()),
 			DisplayName:    jsii.String("rotary " + env.Name),
 			KmsMasterKeyId: &p.key,
 		},

@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/smithy-go"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // replaceServices is the value of SERVICES with which a person has reference services put back to what the template
@@ -31,7 +33,7 @@ type template struct {
 // no secret, because people scale it and rotary pins what it reads: CloudFormation leaves that alone as long as the
 // template stays, and with any change puts all of it back to the template, which is an outage.
 func (d deployment) checkServices(ctx context.Context, cfn stacks, a assembly) error {
-	stack := d.environment.Named("services")
+	stack := d.environment.Named(manifest.ServicesStack)
 	path, exists := a.templates[stack]
 	if !exists || d.replace {
 		return nil

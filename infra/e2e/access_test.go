@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // access is a question to IAM: may somebody do this?
@@ -130,7 +132,7 @@ func (c *cloud) keyNeed(a asker, secret string, actions ...string) (all []access
 	key := c.keys[secret]
 	for _, action := range actions {
 		if key != "" {
-			all = append(all, a.one(action, key, "kms:ViaService", "secretsmanager."+c.region+".amazonaws.com", "kms:EncryptionContext:SecretARN", secret))
+			all = append(all, a.one(action, key, "kms:ViaService", "secretsmanager."+c.region+"."+manifest.DNSSuffixOf(c.region), "kms:EncryptionContext:SecretARN", secret))
 		}
 	}
 	return all
@@ -143,7 +145,7 @@ func (c *cloud) ecsARN(kind, cluster, name string) string {
 	if strings.HasPrefix(name, "arn:") {
 		return name
 	}
-	return "arn:aws:ecs:" + c.region + ":" + c.account + ":" + kind + "/" + cluster + "/" + name
+	return c.Env.ARN("ecs", "") + kind + "/" + cluster + "/" + name
 }
 
 // ecsNeeds returns the accesses that a request to Amazon ECS needs
@@ -151,7 +153,7 @@ func (c *cloud) ecsARN(kind, cluster, name string) string {
 func (c *cloud) ecsNeeds(q request, a asker) (all []access, err error) {
 	g := q.given
 	cluster := g.Cluster[strings.LastIndex(g.Cluster, "/")+1:]
-	clusterARN := "arn:aws:ecs:" + c.region + ":" + c.account + ":cluster/" + cluster
+	clusterARN := c.Env.ARN("ecs", "cluster/") + cluster
 	each := func(kind string, names ...string) {
 		for _, name := range names {
 			if name != "" {
@@ -184,7 +186,7 @@ func (c *cloud) ecsNeeds(q request, a asker) (all []access, err error) {
 
 // registerNeeds hands roles to tasks, and tags what it makes.
 func (c *cloud) registerNeeds(q request, a asker) []access {
-	definition := "arn:aws:ecs:" + c.region + ":" + c.account + ":task-definition/" + q.given.Family + ":1"
+	definition := c.Env.ARN("ecs", "task-definition/") + q.given.Family + ":1"
 	all := []access{tagging(a.one(q.operation, definition), q.given.Tags)}
 	for _, arn := range []string{q.given.ExecutionRoleArn, q.given.TaskRoleArn} {
 		if arn != "" {
@@ -211,7 +213,7 @@ func tagging(a access, tags []map[string]string) access {
 }
 
 func (c *cloud) schedulerNeeds(q request, a asker) ([]access, error) {
-	arn := "arn:aws:scheduler:" + c.region + ":" + c.account + ":schedule/default/" + q.given.Name
+	arn := c.Env.ARN("scheduler", "schedule/default/") + q.given.Name
 	switch q.operation {
 	case "scheduler:GetSchedule":
 		return []access{a.one(q.operation, arn)}, nil
@@ -225,7 +227,7 @@ func (c *cloud) schedulerNeeds(q request, a asker) ([]access, error) {
 
 func (c *cloud) lambdaNeeds(q request, a asker) ([]access, error) {
 	action := map[string]string{"lambda:Invoke": "lambda:InvokeFunction", "lambda:GetFunction": "lambda:GetFunction"}[q.operation]
-	name := strings.TrimPrefix(q.given.Name, "arn:aws:lambda:"+c.region+":"+c.account+":function:")
+	name := strings.TrimPrefix(q.given.Name, c.Env.ARN("lambda", "function:"))
 	if action == "" || c.functions[name] == nil {
 		return nil, fmt.Errorf("function %s", q.given.Name)
 	}
@@ -237,7 +239,7 @@ func (c *cloud) queueNeeds(q request, a asker) ([]access, error) {
 	if !slices.Contains([]string{"sqs:SendMessage", "sqs:GetQueueUrl"}, q.operation) {
 		return nil, nil
 	}
-	return []access{a.one(q.operation, "arn:aws:sqs:"+c.region+":"+c.account+":"+name)}, nil
+	return []access{a.one(q.operation, c.Env.ARN("sqs", "")+name)}, nil
 }
 
 // iamNeeds: who names no user means the one whose key it is.
@@ -249,5 +251,5 @@ func (c *cloud) iamNeeds(q request, a asker) ([]access, error) {
 	if user == "" || !slices.Contains([]string{"iam:ListAccessKeys", "iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:UpdateAccessKey", "iam:GetAccessKeyLastUsed"}, q.operation) {
 		return nil, nil
 	}
-	return []access{a.one(q.operation, "arn:aws:iam::"+c.account+":user/"+user)}, nil
+	return []access{a.one(q.operation, c.Env.IAMARN("user/")+user)}, nil
 }

@@ -87,14 +87,7 @@ func synthesize() error {
 	failed := make(chan error, len(environments))
 	for _, env := range environments {
 		go func() {
-			command := exec.Command(filepath.Join(scratch, "infra"))
-			command.Dir = ".."
-			command.Env = append(os.Environ(), "ENV="+env, `CDK_CONTEXT_JSON={"schedules": "on"}`, "ROTARY_MANIFEST="+filepath.Join(filepath.Dir(lambdaAt("rotate")), "rotary.yaml"), "CDK_OUTDIR="+filepath.Join(scratch, "out", env), "ROTARY_LAMBDAS="+filepath.Join(scratch, "lambdas"))
-			out, err := command.CombinedOutput()
-			if err != nil {
-				err = fmt.Errorf("synthesize %s: %w\n%s", env, err, out)
-			}
-			failed <- err
+			failed <- synthesizeInto(filepath.Join(scratch, "out", env), filepath.Join(scratch, "lambdas"), env)
 		}()
 	}
 	var all []error
@@ -102,6 +95,17 @@ func synthesize() error {
 		all = append(all, <-failed)
 	}
 	return errors.Join(all...)
+}
+
+// synthesizeInto runs the CDK app for an environment, with the Lambdas of a folder and the manifest that is beside them.
+func synthesizeInto(folder, lambdas, env string) error {
+	command := exec.Command(filepath.Join(scratch, "infra"))
+	command.Dir = ".."
+	command.Env = append(os.Environ(), "ENV="+env, `CDK_CONTEXT_JSON={"schedules": "on"}`, "ROTARY_MANIFEST="+filepath.Join(lambdas, "rotate", "rotary.yaml"), "CDK_OUTDIR="+folder, "ROTARY_LAMBDAS="+lambdas)
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("synthesize %s: %w\n%s", env, err, out)
+	}
+	return nil
 }
 
 // assembly holds what CDK has synthesized for one environment.
@@ -137,7 +141,13 @@ func load(t *testing.T, environment string) *assembly {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &assembly{folder: filepath.Join(out, environment), environment: environment, stacks: map[string]*stack{}}
+	return loadFrom(t, filepath.Join(out, environment), environment)
+}
+
+// loadFrom reads the templates of an environment in a folder.
+func loadFrom(t *testing.T, folder, environment string) *assembly {
+	t.Helper()
+	a := &assembly{folder: folder, environment: environment, stacks: map[string]*stack{}}
 	prefix := "rotary-" + environment + "-"
 	files, err := filepath.Glob(filepath.Join(a.folder, prefix+"*.template.json"))
 	if err != nil || len(files) == 0 {

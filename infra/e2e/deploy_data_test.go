@@ -31,7 +31,7 @@ func (c *cloud) key(_ context.Context, _ string, properties any) (attributes, er
 		return nil, err
 	}
 	key := "5ec2e7a1-0000-4000-8000-000000000001"
-	arn := "arn:aws:kms:" + c.region + ":" + c.account + ":key/" + key
+	arn := c.Env.ARN("kms", "key/") + key
 	c.policies[arn], c.tags[arn] = p.KeyPolicy, byKey(p.Tags)
 	return attributes{"": key, "Arn": arn, "KeyId": key}, nil
 }
@@ -128,7 +128,7 @@ func (c *cloud) queue(ctx context.Context, _ string, properties any) (attributes
 	if err := into(properties, &p, "SqsManagedSseEnabled"); err != nil {
 		return nil, err
 	}
-	arn := "arn:aws:sqs:" + c.region + ":" + c.account + ":" + p.QueueName
+	arn := c.Env.ARN("sqs", "") + p.QueueName
 	c.takes[arn] = p.RedriveAllowPolicy
 	c.visible[arn] = 30 * time.Second // AWS's default
 	if p.VisibilityTimeout != nil {
@@ -167,7 +167,7 @@ func (c *cloud) queuePolicy(_ context.Context, id string, properties any) (attri
 		return nil, err
 	}
 	for _, url := range p.Queues {
-		c.policies["arn:aws:sqs:"+c.region+":"+c.account+":"+url[strings.LastIndex(url, "/")+1:]] = p.PolicyDocument
+		c.policies[c.Env.ARN("sqs", "")+url[strings.LastIndex(url, "/")+1:]] = p.PolicyDocument
 	}
 	return attributes{"": id}, nil
 }
@@ -209,7 +209,7 @@ func (c *cloud) role(_ context.Context, _ string, properties any) (attributes, e
 	if err := into(properties, &p, "Description"); err != nil {
 		return nil, err
 	}
-	r := &role{name: p.RoleName, arn: "arn:aws:iam::" + c.account + ":role/" + p.RoleName, trust: p.AssumeRolePolicyDocument, boundary: p.PermissionsBoundary, tags: byKey(p.Tags)}
+	r := &role{name: p.RoleName, arn: c.Env.IAMARN("role/") + p.RoleName, trust: p.AssumeRolePolicyDocument, boundary: p.PermissionsBoundary, tags: byKey(p.Tags)}
 	for _, document := range p.Policies {
 		r.may = append(r.may, document.PolicyDocument)
 	}
@@ -225,14 +225,14 @@ func (c *cloud) managedPolicy(_ context.Context, _ string, properties any) (attr
 	if err := into(properties, &p, "Description"); err != nil {
 		return nil, err
 	}
-	arn := "arn:aws:iam::" + c.account + ":policy/" + p.ManagedPolicyName
+	arn := c.Env.IAMARN("policy/") + p.ManagedPolicyName
 	c.policies[arn] = p.PolicyDocument
 	return attributes{"": arn, "PolicyArn": arn}, nil
 }
 
 func (c *cloud) provider(_ context.Context, _ string, properties any) (attributes, error) {
 	url, _ := properties.(map[string]any)["Url"].(string)
-	arn := "arn:aws:iam::" + c.account + ":oidc-provider/" + strings.TrimPrefix(url, "https://")
+	arn := c.Env.IAMARN("oidc-provider/") + strings.TrimPrefix(url, "https://")
 	return attributes{"": arn, "Arn": arn}, nil
 }
 
@@ -249,7 +249,7 @@ func (c *cloud) alarm(_ context.Context, _ string, properties any) (attributes, 
 	if err := json.Unmarshal(text, &p); err != nil {
 		return nil, err
 	}
-	arn := "arn:aws:cloudwatch:" + c.region + ":" + c.account + ":alarm:" + p.AlarmName
+	arn := c.Env.ARN("cloudwatch", "alarm:") + p.AlarmName
 	c.alarms[arn] = slices.Concat(p.AlarmActions, p.OKActions, p.InsufficientDataActions)
 	return attributes{"": p.AlarmName, "Arn": arn}, nil
 }

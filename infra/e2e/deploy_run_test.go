@@ -97,7 +97,7 @@ func (c *cloud) permission(_ context.Context, id string, properties any) (attrib
 	if err := into(properties, &p); err != nil {
 		return nil, err
 	}
-	f := c.functions[strings.TrimPrefix(p.FunctionName, "arn:aws:lambda:"+c.region+":"+c.account+":function:")]
+	f := c.functions[strings.TrimPrefix(p.FunctionName, c.Env.ARN("lambda", "function:"))]
 	if f == nil || p.Action != "lambda:InvokeFunction" || p.SourceAccount != c.account || p.SourceArn == "" || p.Principal != "secretsmanager.amazonaws.com" {
 		return nil, fmt.Errorf("a permission %+v", p)
 	}
@@ -162,7 +162,7 @@ func (c *cloud) schedule(ctx context.Context, _ string, properties any) (attribu
 	}
 	c.schedules = append(c.schedules, s)
 	_, err := scheduler.NewFromConfig(c.Config(c.account, c.region)).CreateSchedule(ctx, &in)
-	return attributes{"": aws.ToString(in.Name), "Arn": "arn:aws:scheduler:" + c.region + ":" + c.account + ":schedule/default/" + aws.ToString(in.Name)}, err
+	return attributes{"": aws.ToString(in.Name), "Arn": c.Env.ARN("scheduler", "schedule/default/") + aws.ToString(in.Name)}, err
 }
 
 func (c *cloud) rotationSchedule(ctx context.Context, id string, properties any) (attributes, error) {

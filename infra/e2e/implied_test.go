@@ -40,7 +40,7 @@ func (c *cloud) functionsNeed() (all []access) {
 	for _, name := range slices.Sorted(maps.Keys(c.functions)) {
 		f := c.functions[name]
 		a := asker{c, c.roles[f.role[strings.LastIndex(f.role, "/")+1:]]}
-		stream := "arn:aws:logs:" + c.region + ":" + c.account + ":log-group:" + f.logGroup + ":log-stream:any"
+		stream := c.Env.ARN("logs", "log-group:") + f.logGroup + ":log-stream:any"
 		all = append(all, c.taken("lambda.amazonaws.com", f.role), a.one("logs:CreateLogStream", stream), a.one("logs:PutLogEvents", stream))
 		if f.network {
 			for _, action := range []string{"CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"} {
@@ -102,7 +102,7 @@ func (c *cloud) publishes(service, topic string, context map[string]any) []acces
 func (c *cloud) schedulesNeed() (all []access) {
 	for _, s := range c.schedules {
 		r := c.roles[s.role[strings.LastIndex(s.role, "/")+1:]]
-		group := "arn:aws:scheduler:" + c.region + ":" + c.account + ":schedule-group/default" // https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+		group := c.Env.ARN("scheduler", "schedule-group/default") // https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
 		all = append(all, c.taken("scheduler.amazonaws.com", s.role, "aws:SourceArn", group, "aws:SourceAccount", c.account))
 		for _, queue := range []string{s.queue, s.undelivered} {
 			if queue != "" {
@@ -138,7 +138,7 @@ func (c *cloud) taskNeeds(ctx context.Context, consumer manifest.Consumer) (all 
 	if err != nil {
 		return nil, err
 	}
-	from := "arn:aws:ecs:" + c.region + ":" + c.account + ":*"
+	from := c.Env.ARN("ecs", "*")
 	for _, arn := range []*string{out.TaskDefinition.ExecutionRoleArn, out.TaskDefinition.TaskRoleArn} {
 		if arn != nil {
 			all = append(all, c.taken("ecs-tasks.amazonaws.com", *arn, "aws:SourceArn", from, "aws:SourceAccount", c.account))
@@ -152,7 +152,7 @@ func (c *cloud) taskNeeds(ctx context.Context, consumer manifest.Consumer) (all 
 			all = append(all, c.keyNeed(a, arn, "kms:Decrypt")...)
 		}
 		if l := container.LogConfiguration; l != nil {
-			stream := "arn:aws:logs:" + c.region + ":" + c.account + ":log-group:" + l.Options["awslogs-group"] + ":log-stream:any"
+			stream := c.Env.ARN("logs", "log-group:") + l.Options["awslogs-group"] + ":log-stream:any"
 			all = append(all, a.one("logs:CreateLogStream", stream), a.one("logs:PutLogEvents", stream))
 		}
 	}

@@ -189,7 +189,7 @@ func (c *court) aWrongPolicyIsSeen(t *testing.T) {
 		b, _ := c.Env.Bucket(n)
 		return c.secrets[b.Secret]
 	}
-	queue := "arn:aws:sqs:" + c.region + ":" + c.account + ":"
+	queue := c.Env.ARN("sqs", "")
 	topic := slices.Sorted(maps.Keys(c.topics))[0]
 	key := c.keys[secret("vendors")]
 	for what, m := range map[string]struct{ document, old, new, want string }{

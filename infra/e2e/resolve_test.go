@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // attributes maps the attributes of a deployed resource to their values, with "" for what Ref gives.
@@ -85,9 +87,9 @@ func (k *known) ref(s *stack, id string) (any, error) {
 	case "AWS::Region":
 		return k.region, nil
 	case "AWS::Partition":
-		return "aws", nil
+		return manifest.PartitionOf(k.region), nil
 	case "AWS::URLSuffix":
-		return "amazonaws.com", nil
+		return manifest.DNSSuffixOf(k.region), nil
 	case "AWS::StackName":
 		return s.name, nil
 	}

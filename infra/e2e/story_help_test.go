@@ -206,7 +206,7 @@ func (p *played) updateStack(context.Context) error {
 			Resources []string
 			Detail    map[string]any
 		}
-		here := strings.NewReplacer("111111111111", p.Env.Account, "rotary-dev-", "rotary-"+name+"-").Replace(string(text))
+		here := strings.NewReplacer("arn:aws:cloudformation:us-east-1:111111111111:", p.Env.ARN("cloudformation", ""), "rotary-dev-", "rotary-"+name+"-").Replace(string(text))
 		if err := json.Unmarshal([]byte(here), &e); err != nil {
 			return err
 		}

@@ -201,7 +201,7 @@ func (p *played) scale(ctx context.Context) error {
 			continue
 		}
 		if c.Name == "worker-b" {
-			arn := "arn:aws:ecs:" + p.region + ":" + p.account + ":service/" + c.ECS.Cluster + "/" + c.ECS.Service
+			arn := p.Env.ARN("ecs", "service/") + c.ECS.Cluster + "/" + c.ECS.Service
 			if _, err := p.containers().UntagResource(ctx, &ecs.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"rotary:environment", "rotary:consumer"}}); err != nil {
 				return err
 			}

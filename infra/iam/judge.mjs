@@ -68,8 +68,8 @@ async function given(ask, service, details) {
 
 // about is what AWS says of whoever asks: the ARN of a session is that of its role.
 function about(principal) {
-  const session = /^arn:aws:sts::(\d+):assumed-role\/(.+)\/[^/]+$/.exec(principal);
-  const arn = session ? `arn:aws:iam::${session[1]}:role/${session[2]}` : principal;
+  const session = /^arn:([^:]+):sts::(\d+):assumed-role\/(.+)\/[^/]+$/.exec(principal);
+  const arn = session ? `arn:${session[1]}:iam::${session[2]}:role/${session[3]}` : principal;
   return arn.startsWith("arn:") ? { "aws:PrincipalArn": arn, "aws:PrincipalAccount": arn.split(":")[4], "aws:PrincipalIsAWSService": "false" } : { "aws:PrincipalIsAWSService": "true" };
 }
 

@@ -69,20 +69,23 @@ var arns = []string{"secret", "cluster", "target", "code", "function", "rotator"
 // readCases reads every case of a folder.
 func readCases(t *testing.T, folder string) []testCase {
 	t.Helper()
+	return readCasesAs(t, folder, func(text string) string { return text })
+}
+
+// readCasesAs reads every case of a folder after its text was rewritten.
+func readCasesAs(t *testing.T, folder string, as func(string) string) []testCase {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.txt"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("find cases in %s: %d, %v", folder, len(files), err)
 	}
 	var all []testCase
 	for _, path := range files {
-		file, err := os.Open(path)
+		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		cases, err := parseCases(filepath.Base(path), file)
-		if err := file.Close(); err != nil {
-			t.Fatal(err)
-		}
+		cases, err := parseCases(filepath.Base(path), strings.NewReader(as(string(text))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,6 +196,7 @@ func implicit(result string) bool { return result == iam.ImplicitlyDenied }
 
 // checks are the questions of a case.
 func (w world) checks(c testCase) ([]check, error) {
+	c = w.moved(c)
 	p, err := w.principal(c.who)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.where, err)

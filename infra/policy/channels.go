@@ -2,9 +2,6 @@ package policy
 
 import "github.com/rotary-secrets/rotary/pkg/manifest"
 
-// TopicName names the topic that an environment's alarms go to.
-func TopicName(env *manifest.Environment) string { return Role(env, "alarms") }
-
 // Topic is the policy of the topic that alarms go to. EventBridge tells SNS nothing of the rule that sends, so that its
 // statement cannot have a condition
 // (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions).
@@ -37,7 +34,7 @@ func alarmsThroughTopic(n names) Statement {
 		Principal: &Principal{Service: []string{"cloudwatch.amazonaws.com", "events.amazonaws.com"}},
 		Action:    []string{"kms:Decrypt", "kms:GenerateDataKey*"}, Resource: []string{"*"},
 		Condition: Condition{
-			"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": {n.ARN("sns", TopicName(n.Environment))}},
+			"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": {n.ARN("sns", n.Topic())}},
 		},
 	}
 }

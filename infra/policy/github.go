@@ -8,7 +8,7 @@ import (
 
 // Provider is the ARN of GitHub's OIDC provider in the environment's account.
 func Provider(env *manifest.Environment) string {
-	return "arn:aws:iam::" + env.Account + ":oidc-provider/token.actions.githubusercontent.com"
+	return env.IAMARN("oidc-provider/token.actions.githubusercontent.com")
 }
 
 const claim = "token.actions.githubusercontent.com:"
@@ -17,7 +17,8 @@ const claim = "token.actions.githubusercontent.com:"
 // others. The subject is written in both forms that GitHub gives it, the old one of names and the one of names and ids
 // that new and renamed repositories have; the ids are pinned besides
 // (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/,
-// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/).
+// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/). The
+// audience is a word on which provider, role and workflow agree; it is the same in every partition.
 func GitHubTrust(env *manifest.Environment, oidc manifest.OIDC) Document {
 	owner, name, _ := strings.Cut(oidc.Repository, "/")
 	subjects := []string{
@@ -41,7 +42,7 @@ func GitHub(env *manifest.Environment) Document {
 	var services []string
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
-			services = append(services, n.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			services = append(services, n.ServiceARN(c.ECS))
 		}
 	}
 	if len(services) == 0 {

@@ -72,7 +72,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 			Sid:       "LetTheScheduleSend",
 			Effect:    allow,
 			Action:    []string{"iam:PassRole"},
-			Resource:  []string{n.roleARN(Role(env, SchedulerRole))},
+			Resource:  []string{n.roleARN(env.Named(manifest.SchedulerRole))},
 			Condition: passCondition("scheduler.amazonaws.com"),
 		},
 		logStatement(n, n.PropagateFunction()),
@@ -92,10 +92,10 @@ func rollECS(n names) []Statement {
 		if c.ECS != nil {
 			clusters, services = append(
 				clusters,
-				c.ECS.Cluster,
+				c.ECS.ClusterName(),
 			), append(
 				services,
-				n.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service),
+				n.ServiceARN(c.ECS),
 			)
 		}
 	}
@@ -158,13 +158,14 @@ func rollECS(n names) []Statement {
 	}, startECS(n, families)...)
 }
 
-// letTasksRun lets ECS have the roles of the environment's own tasks.
+// letTasksRun lets ECS have the roles of the environment's own tasks. They are a pattern, because their names do not fit
+// the policy of a role. manifest.Parse refuses another environment in the account whose roles it would match.
 func (n names) letTasksRun() Statement {
 	return Statement{
 		Sid:       "LetTasksRun",
 		Effect:    allow,
 		Action:    []string{"iam:PassRole"},
-		Resource:  []string{n.roleARN(ExecutionRole(n.Environment, "*")), n.roleARN(TaskRole(n.Environment, "*"))},
+		Resource:  []string{n.roleARN(n.ExecutionRole("*")), n.roleARN(n.TaskRole("*"))},
 		Condition: passCondition("ecs-tasks.amazonaws.com"),
 	}
 }
@@ -213,7 +214,7 @@ func startECS(n names, clusters []string) []Statement {
 			Sid:       "LetThemStart",
 			Effect:    allow,
 			Action:    []string{"iam:PassRole"},
-			Resource:  []string{n.roleARN(StartRole(n.Environment, "*"))},
+			Resource:  []string{n.roleARN(n.StartRole("*"))},
 			Condition: passCondition("events.amazonaws.com", "scheduler.amazonaws.com"),
 		},
 	}
@@ -308,7 +309,7 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 		logStatement(n, function),
 	}
 	if network {
-		statements = append(statements, vpcStatements()...)
+		statements = append(statements, n.vpcStatements()...)
 	}
 	return newDocument(statements...)
 }
@@ -316,7 +317,7 @@ func Rotate(env *manifest.Environment, key string, network bool) Document {
 // vpcStatements returns what Lambda needs for a function inside a VPC
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions). Its code may not
 // use it: a call of the function's own is denied.
-func vpcStatements() []Statement {
+func (n names) vpcStatements() []Statement {
 	actions := []string{
 		"ec2:CreateNetworkInterface",
 		"ec2:DescribeNetworkInterfaces",
@@ -332,7 +333,7 @@ func vpcStatements() []Statement {
 			Effect:    deny,
 			Action:    actions,
 			Resource:  []string{"*"},
-			Condition: Condition{"ArnLike": {"lambda:SourceFunctionArn": {"arn:aws:lambda:*:*:function:*"}}},
+			Condition: Condition{"ArnLike": {"lambda:SourceFunctionArn": {n.anywhereARN("lambda", "function:*")}}},
 		},
 	}
 }
@@ -372,7 +373,7 @@ func (n names) accessKeyUsers(function string) []string {
 	var arns []string
 	for _, s := range n.Sources {
 		if s.Rotate.Kind() == manifest.AWSAccessKey && n.RotateFunction(s) == function {
-			arns = append(arns, "arn:aws:iam::"+n.Account+":user/"+s.Rotate.AWSAccessKey.User)
+			arns = append(arns, n.IAMARN("user/"+s.Rotate.AWSAccessKey.User))
 		}
 	}
 	return arns
@@ -442,6 +443,6 @@ func logStatement(n names, function string) Statement {
 		Sid:      "Log",
 		Effect:   allow,
 		Action:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-		Resource: []string{n.ARN("logs", "log-group:/aws/lambda/"+function+":*")},
+		Resource: []string{n.ARN("logs", "log-group:"+n.FunctionLogs(function)+":*")},
 	}
 }

@@ -1,10 +1,13 @@
 package policy_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/rotary-secrets/rotary/infra/iam"
+	"github.com/rotary-secrets/rotary/infra/policy"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 func TestEveryCaseIsDecidedAsItSays(t *testing.T) {
@@ -15,6 +18,86 @@ func TestEveryCaseIsDecidedAsItSays(t *testing.T) {
 		t.Errorf("%d cases are too few", len(cases))
 	}
 }
+
+// TestEveryCaseIsDecidedAlikeInOtherPartitions decides the cases in a region of each, and finds no ARN of another.
+func TestEveryCaseIsDecidedAlikeInOtherPartitions(t *testing.T) {
+	for _, region := range []string{"us-gov-west-1", "cn-north-1"} {
+		t.Run(region, func(t *testing.T) {
+			w := newWorldIn(t, "testdata/rotary.yaml", region)
+			for _, name := range w.names() {
+				for _, arn := range anyARN.FindAllString(encode(t, w.documents[name]), -1) {
+					if want := "arn:" + manifest.PartitionOf(region) + ":"; arn != want {
+						t.Errorf("%s has an ARN that begins with %s, not with %s", name, arn, want)
+					}
+				}
+			}
+			w.decide(t, w.start(t), readCases(t, "testdata"))
+		})
+	}
+}
+
+// TestEveryCaseIsDecidedAlikeWithHyphens decides the cases for environments of one account whose names share a word.
+func TestEveryCaseIsDecidedAlikeWithHyphens(t *testing.T) {
+	as := strings.NewReplacer("\n  dev:", "\n  eu-dev:", "\n  staging:", "\n  eu-staging:", "[dev, staging]", "[eu-dev, eu-staging]")
+	w := newWorldAs(t, "testdata/rotary.yaml", region, as)
+	names := regexp.MustCompile(`\b(dev|staging)\b`)
+	w.decide(t, w.start(t), readCasesAs(t, "testdata", func(text string) string { return names.ReplaceAllString(text, "eu-$1") }))
+}
+
+// TestAManifestIsRefusedWhosePoliciesWouldReachANeighbour: environments dev and dev-eu of one account. The policies of
+// dev have patterns, which the roles of dev-eu match.
+func TestAManifestIsRefusedWhosePoliciesWouldReachANeighbour(t *testing.T) {
+	all, _, _ := environments(t, "testdata/rotary.yaml")
+	dev, neighbour := all["dev"], *all["dev"]
+	neighbour.Name = "dev-eu"
+	w := world{region: region, documents: map[string]policy.Document{"propagate": policy.Propagate(dev, keyOf(dev))}}
+	decided := w.start(t).Decide(iam.Ask{
+		Principal: session(account, dev.Named(manifest.PropagateRole)), Action: "iam:PassRole", Identity: []string{"propagate"},
+		Resource: neighbour.IAMARN("role/" + neighbour.ExecutionRole("api")), Context: map[string]any{"iam:PassedToService": "ecs-tasks.amazonaws.com"},
+	})
+	if decided.Result != iam.Allowed {
+		t.Fatalf("dev may not pass a role of dev-eu: %s: then Parse need not refuse the two in one account", decided.Result)
+	}
+	text := `
+environments: {dev: {account: "111111111111", region: us-east-1}, dev-eu: {account: "ACCOUNT", region: eu-west-1}}
+sources: {vendors: {keys: [A_KEY]}}
+buckets: {app: {originals: true}}
+`
+	if _, err := manifest.Parse("x", []byte(strings.ReplaceAll(text, "ACCOUNT", account))); err == nil || !strings.Contains(err.Error(), `"dev" and "dev-eu" share an account`) {
+		t.Errorf("in one account: %v", err)
+	}
+	if _, err := manifest.Parse("x", []byte(strings.ReplaceAll(text, "ACCOUNT", "222222222222"))); err != nil {
+		t.Errorf("in two accounts: %v", err)
+	}
+}
+
+// TestPeopleReadTheirOwnWhereAProtectedNameStandsInTheirs: production is protected in another account, and developers of
+// pre-production are not refused what ends in its name.
+func TestPeopleReadTheirOwnWhereAProtectedNameStandsInTheirs(t *testing.T) {
+	all, _, _ := environments(t, "testdata/rotary.yaml")
+	env := *all["dev"]
+	env.Name = "pre-production"
+	for i := range env.Buckets {
+		env.Buckets[i].Secret = env.Buckets[i].Name + "-" + env.Name
+	}
+	w := world{region: region, documents: map[string]policy.Document{}}
+	for closed, want := range map[string]string{"production": iam.Allowed, "e-production": iam.Allowed, "pre-production": iam.ExplicitlyDenied} {
+		w.documents["developer"] = policy.Developer(&env, keyOf(&env), []string{"pre-production"}, []string{closed})
+		if closed == env.Name { // as it would be if it were protected itself
+			w.documents["developer"] = policy.Developer(&env, keyOf(&env), []string{"dev"}, []string{closed})
+		}
+		decided := w.start(t).Decide(iam.Ask{
+			Principal: session(account, env.Named(manifest.DeveloperRole)), Action: "secretsmanager:GetSecretValue", Identity: []string{"developer"},
+			Resource: env.ARN("secretsmanager", "secret:api-secrets-pre-production-AbCdEf"), Context: map[string]any{aliases["tag"]: env.Name},
+		})
+		if decided.Result != want {
+			t.Errorf("with %s protected: %s by %v", closed, decided.Result, decided.By)
+		}
+	}
+}
+
+// anyARN is how an ARN of any partition begins.
+var anyARN = regexp.MustCompile(`arn:[^:"]*:`)
 
 // decide holds what the judge says against what the cases say.
 func (w world) decide(t *testing.T, judge *iam.Judge, cases []testCase) {

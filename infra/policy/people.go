@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -15,10 +16,10 @@ const Tag = "Environment"
 // whatever else is attached to them. open are the environments that people may look into, closed the protected ones;
 // both may share an account. It fits one managed policy
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-func Boundary(open, closed []string) Document {
+func Boundary(env *manifest.Environment, open, closed []string) Document {
 	return newDocument(
 		append(
-			listDenials(open, closed),
+			names{env}.listDenials(open, closed),
 			Statement{Sid: "TheRest", Effect: allow, Action: []string{"*"}, Resource: []string{"*"}},
 		)...)
 }
@@ -28,7 +29,7 @@ func Boundary(open, closed []string) Document {
 func Developer(env *manifest.Environment, key string, open, closed []string) Document {
 	n := names{env}
 	return newDocument(append(
-		listDenials(open, closed),
+		n.listDenials(open, closed),
 		omitWithoutResource(
 			Statement{
 				Sid:       "ReadBuckets",
@@ -73,7 +74,8 @@ func (n names) forPeople() []string {
 
 // listDenials returns statements that close the holes of a policy that only allows what is tagged. Each is here for an
 // attack of its own, which the comment names; the matrix of the tests has a case that only it denies.
-func listDenials(open, closed []string) []Statement {
+func (n names) listDenials(open, closed []string) []Statement {
+	byName := withoutNamesIn(closed, open)
 	return []Statement{
 		// What belongs to a protected environment, however its tag is written.
 		omitWithoutResource(
@@ -95,7 +97,7 @@ func listDenials(open, closed []string) []Statement {
 				Sid:      "NotProtectedByName",
 				Effect:   deny,
 				Action:   []string{"*"},
-				Resource: protectedResources(closed),
+				Resource: n.protectedResources(byName),
 			},
 		),
 		// And by cluster, for lists.
@@ -104,9 +106,9 @@ func listDenials(open, closed []string) []Statement {
 				Sid:      "NotInProtectedClusters",
 				Effect:   deny,
 				Action:   []string{"ecs:*"},
-				Resource: resourceIfAny("*", closed),
+				Resource: resourceIfAny("*", byName),
 				Condition: Condition{
-					"ArnLike": {"ecs:cluster": resourcePatterns(closed, "arn:aws:ecs:*:*:cluster/*-", "")},
+					"ArnLike": {"ecs:cluster": n.resourcePatterns(byName, "ecs", "cluster/*-", "")},
 				},
 			},
 		),
@@ -194,11 +196,12 @@ func listDenials(open, closed []string) []Statement {
 				"sqs:*",
 			},
 			Resource: []string{
-				"arn:aws:cloudwatch:*:*:alarm:rotary-*", "arn:aws:events:*:*:rule/rotary-*",
-				"arn:aws:lambda:*:*:function:rotary-*", "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-*",
-				"arn:aws:logs:*:*:log-group:/rotary/*",
-				"arn:aws:s3:::cdk-*", "arn:aws:scheduler:*:*:schedule/*/rotary-*", "arn:aws:sns:*:*:rotary-*",
-				"arn:aws:sqs:*:*:rotary-*",
+				n.anywhereARN("cloudwatch", "alarm:rotary-*"), n.anywhereARN("events", "rule/rotary-*"),
+				n.anywhereARN("lambda", "function:rotary-*"), n.anywhereARN("logs", "log-group:/aws/lambda/rotary-*"),
+				n.anywhereARN("logs", "log-group:/rotary/*"),
+				"arn:" + n.Partition() + ":s3:::cdk-*",
+				n.anywhereARN("scheduler", "schedule/*/rotary-*"), n.anywhereARN("sns", "rotary-*"),
+				n.anywhereARN("sqs", "rotary-*"),
 			},
 		},
 		{
@@ -206,7 +209,7 @@ func listDenials(open, closed []string) []Statement {
 			Effect:    deny,
 			Action:    []string{"lambda:*EventSourceMapping"},
 			Resource:  []string{"*"},
-			Condition: Condition{"ArnLike": {"lambda:FunctionArn": {"arn:aws:lambda:*:*:function:rotary-*"}}},
+			Condition: Condition{"ArnLike": {"lambda:FunctionArn": {n.anywhereARN("lambda", "function:rotary-*")}}},
 		},
 		// What would wake the pipeline for nothing, or keep an alarm quiet.
 		{
@@ -277,38 +280,36 @@ func listDenials(open, closed []string) []Statement {
 }
 
 // protectedResources returns the names of what belongs to the protected environments.
-func protectedResources(closed []string) []string {
+func (n names) protectedResources(closed []string) []string {
 	return slices.Concat(
-		resourcePatterns(
-			closed,
-			"arn:aws:secretsmanager:*:*:secret:source/",
-			"/*",
-		),
-		resourcePatterns(closed, "arn:aws:secretsmanager:*:*:secret:*-", "-??????"),
-		resourcePatterns(
-			closed,
-			"arn:aws:ecs:*:*:cluster/*-",
-			"",
-		),
-		resourcePatterns(closed, "arn:aws:ecs:*:*:service/*-", "/*"),
-		resourcePatterns(closed, "arn:aws:ecs:*:*:task/*-", "/*"),
-		resourcePatterns(closed, "arn:aws:ecs:*:*:task-definition/*-", ":*"),
-		resourcePatterns(
-			closed,
-			"arn:aws:logs:*:*:log-group:/rotary/",
-			"/*",
-		),
-		resourcePatterns(closed, "arn:aws:logs:*:*:log-group:/aws/lambda/rotary-", "-*"),
-		resourcePatterns(closed, "arn:aws:ssm:*:*:parameter/", "/*"),
+		n.resourcePatterns(closed, "secretsmanager", "secret:source/", "/*"),
+		n.resourcePatterns(closed, "secretsmanager", "secret:*-", "-??????"),
+		n.resourcePatterns(closed, "ecs", "cluster/*-", ""),
+		n.resourcePatterns(closed, "ecs", "service/*-", "/*"),
+		n.resourcePatterns(closed, "ecs", "task/*-", "/*"),
+		n.resourcePatterns(closed, "ecs", "task-definition/*-", ":*"),
+		n.resourcePatterns(closed, "logs", "log-group:/rotary/", "/*"),
+		n.resourcePatterns(closed, "logs", "log-group:/aws/lambda/rotary-", "-*"),
+		n.resourcePatterns(closed, "ssm", "parameter/", "/*"),
 	)
 }
 
-func resourcePatterns(environments []string, before, after string) []string {
+func (n names) resourcePatterns(environments []string, service, before, after string) []string {
 	var out []string
 	for _, name := range environments {
-		out = append(out, before+name+after)
+		out = append(out, n.anywhereARN(service, before+name+after))
 	}
 	return out
+}
+
+// withoutNamesIn returns the protected environments but those whose name stands in an open one's, as production does in
+// pre-production: a pattern for them would deny people what is theirs. Such two have accounts of their own, and tags.
+func withoutNamesIn(closed, open []string) []string {
+	return slices.DeleteFunc(slices.Clone(closed), func(name string) bool {
+		return slices.ContainsFunc(open, func(other string) bool {
+			return strings.Contains("-"+other+"-", "-"+name+"-")
+		})
+	})
 }
 
 func tagCondition(environment string) Condition {
@@ -377,8 +378,8 @@ func Platform(env *manifest.Environment, key string) Document {
 func Sandbox(env *manifest.Environment, sandbox, key string) Document {
 	n := names{env}
 	var queues []string // by name: sandbox one must not reach those of sandbox one-more
-	for _, queue := range []string{SandboxDead, SandboxJobs} {
-		queues = append(queues, n.ARN("sqs", SandboxQueue(env, sandbox, queue)))
+	for _, queue := range []string{manifest.SandboxDead, manifest.SandboxJobs} {
+		queues = append(queues, n.ARN("sqs", env.SandboxQueue(sandbox, queue)))
 	}
 	return newDocument(
 		Statement{
@@ -406,17 +407,6 @@ func Sandbox(env *manifest.Environment, sandbox, key string) Document {
 		),
 		throughSecretsManager(key, decrypting, n.forPeople()),
 	)
-}
-
-// The queues that each sandbox has: for jobs, and for those that failed too often.
-const (
-	SandboxJobs = "jobs"
-	SandboxDead = "dead"
-)
-
-// SandboxQueue names a queue of a sandbox.
-func SandboxQueue(env *manifest.Environment, sandbox, queue string) string {
-	return "sandbox-" + env.Name + "-" + sandbox + "-" + queue
 }
 
 // Trusted lets these principals take a role.

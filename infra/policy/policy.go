@@ -60,7 +60,12 @@ func omitWithoutResource(s Statement) Statement {
 // names are the ARNs of an environment's resources.
 type names struct{ *manifest.Environment }
 
-func (n names) roleARN(name string) string { return "arn:aws:iam::" + n.Account + ":role/" + name }
+func (n names) roleARN(name string) string { return n.IAMARN("role/" + name) }
+
+// anywhereARN returns a pattern for the resource in every account and region of the partition.
+func (n names) anywhereARN(service, resource string) string {
+	return "arn:" + n.Partition() + ":" + service + ":*:*:" + resource
+}
 
 // secretARN returns the ARN of a secret: Secrets Manager ends it with six characters of its own
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html#auth-and-access_examples_wildcard).
@@ -106,40 +111,6 @@ func (n names) rotateFunctions() []string {
 		all = append(all, n.RotateFunction(s))
 	}
 	return sortDistinct(all)
-}
-
-// The names of roles.
-const (
-	PropagateRole = "propagate"
-	RotateRole    = "rotate"
-	NetworkRole   = "rotate-network"
-	SchedulerRole = "scheduler"
-	DeveloperRole = "developer"
-	PlatformRole  = "platform"
-	GitHubRole    = "github"
-)
-
-// Role names a role of an environment.
-func Role(env *manifest.Environment, role string) string { return env.Named(role) }
-
-// ExecutionRole names the role with which ECS starts a consumer's tasks.
-func ExecutionRole(env *manifest.Environment, consumer string) string {
-	return env.Named(consumer + "-execution")
-}
-
-// TaskRole names the role that a consumer's containers have.
-func TaskRole(env *manifest.Environment, consumer string) string {
-	return env.Named(consumer + "-task")
-}
-
-// StartRole names the role with which a rule or a schedule starts a consumer's tasks.
-func StartRole(env *manifest.Environment, consumer string) string {
-	return env.Named(consumer + "-start")
-}
-
-// SandboxRole names the role of a developer's sandbox.
-func SandboxRole(env *manifest.Environment, sandbox string) string {
-	return env.Named("sandbox-" + sandbox)
 }
 
 // statementID makes a Sid of a name: letters and digits only.

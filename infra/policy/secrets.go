@@ -27,23 +27,16 @@ var (
 )
 
 // Source is the resource policy of a source: everybody but those named here is refused, whatever their own policies
-// say. Which of an environment's roles uses which source is said here, and only here.
+// say. Which of an environment's roles uses which source is said here, and only here. A secret that AWS rotates was there
+// before, and keeps its own policy.
 func Source(env *manifest.Environment, s manifest.Source) Document {
 	n := names{env}
-	propagate, platform := n.roleARN(Role(env, PropagateRole)), n.roleARN(Role(env, PlatformRole))
+	propagate, platform := n.roleARN(env.Named(manifest.PropagateRole)), n.roleARN(env.Named(manifest.PlatformRole))
 	owners := []string{platform, Deployer(env)}
-	if !mayWrite(s) { // whoever rotates it is a service of AWS, in its own role
-		service := n.roleARN("aws-service-role/*")
-		return newDocument(
-			onlyFor("Read", reads, propagate, platform, service),
-			onlyFor("Write", writes, service),
-			onlyFor("Govern", governing, append(owners, service)...),
-		)
-	}
-	writers := []string{propagate, platform, n.roleARN(Role(env, n.rotateRole(s)))}
+	writers := []string{propagate, platform, n.roleARN(env.Named(n.rotateRole(s)))}
 	readers := slices.Clone(writers)
 	for _, other := range n.administeredSources(s) {
-		readers = append(readers, n.roleARN(Role(env, n.rotateRole(other))))
+		readers = append(readers, n.roleARN(env.Named(n.rotateRole(other))))
 	}
 	return newDocument(
 		onlyFor("Read", reads, readers...),
@@ -55,11 +48,11 @@ func Source(env *manifest.Environment, s manifest.Source) Document {
 // Bucket is the resource policy of a bucket: read by the consumers that run on it, written by the reconciler.
 func Bucket(env *manifest.Environment, b manifest.Bucket) Document {
 	n := names{env}
-	propagate := n.roleARN(Role(env, PropagateRole))
+	propagate := n.roleARN(env.Named(manifest.PropagateRole))
 	return newDocument(
 		onlyFor("Read", reads, append(n.readerRoles(b), propagate)...),
 		onlyFor("Write", writes, propagate),
-		onlyFor("Govern", governing, n.roleARN(Role(env, PlatformRole)), Deployer(env)),
+		onlyFor("Govern", governing, n.roleARN(env.Named(manifest.PlatformRole)), Deployer(env)),
 	)
 }
 
@@ -69,7 +62,7 @@ func (n names) readerRoles(b manifest.Bucket) []string {
 	for _, c := range n.Readers(b.Name) {
 		switch {
 		case c.ECS != nil || c.ECSFamily != nil:
-			roles = append(roles, n.roleARN(ExecutionRole(n.Environment, c.Name)))
+			roles = append(roles, n.roleARN(n.Environment.ExecutionRole(c.Name)))
 		case c.Reader != nil && !n.Protected:
 			roles = append(roles, n.developerRoles()...)
 		}
@@ -79,21 +72,21 @@ func (n names) readerRoles(b manifest.Bucket) []string {
 
 // developerRoles returns the roles of developers.
 func (n names) developerRoles() []string {
-	roles := []string{n.roleARN(Role(n.Environment, DeveloperRole))}
+	roles := []string{n.roleARN(n.Environment.Named(manifest.DeveloperRole))}
 	if n.Infra.Access == nil {
 		return roles
 	}
 	for _, s := range n.Infra.Access.Sandboxes {
-		roles = append(roles, n.roleARN(SandboxRole(n.Environment, s)))
+		roles = append(roles, n.roleARN(n.Environment.SandboxRole(s)))
 	}
 	return roles
 }
 
 func (n names) rotateRole(s manifest.Source) string {
 	if s.Network {
-		return NetworkRole
+		return manifest.NetworkRole
 	}
-	return RotateRole
+	return manifest.RotateRole
 }
 
 // onlyFor denies actions to everybody but these roles. The principals stand in a condition: a policy that names a role
@@ -116,16 +109,16 @@ func onlyFor(what string, actions []string, roles ...string) Statement {
 func Key(env *manifest.Environment) Document {
 	n := names{env}
 	users := []string{
-		n.roleARN(Role(env, PropagateRole)),
-		n.roleARN(Role(env, RotateRole)),
-		n.roleARN(Role(env, NetworkRole)),
-		n.roleARN(Role(env, PlatformRole)),
+		n.roleARN(env.Named(manifest.PropagateRole)),
+		n.roleARN(env.Named(manifest.RotateRole)),
+		n.roleARN(env.Named(manifest.NetworkRole)),
+		n.roleARN(env.Named(manifest.PlatformRole)),
 		Deployer(env),
 	}
 	for _, b := range env.Buckets {
 		users = append(users, n.readerRoles(b)...)
 	}
-	account := &Principal{AWS: []string{"arn:aws:iam::" + env.Account + ":root"}}
+	account := &Principal{AWS: []string{env.IAMARN("root")}}
 	return newDocument(
 		Statement{Sid: "Administer", Effect: allow, Principal: account, Action: []string{
 			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:DisableKey",
@@ -140,10 +133,18 @@ func Key(env *manifest.Environment) Document {
 			Action:    encrypting,
 			Resource:  []string{"*"},
 			Condition: Condition{
-				"StringEquals": {"kms:ViaService": {"secretsmanager." + env.Region + ".amazonaws.com"}},
+				"StringEquals": {"kms:ViaService": nameSecretsManager(env)},
 				"ArnEquals":    {"aws:PrincipalArn": sortDistinct(users)},
 			},
 		},
 		alarmsThroughTopic(n),
 	)
+}
+
+// nameSecretsManager returns the names by which KMS may know Secrets Manager in the environment's region
+// (https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service). Where endpoints
+// end in something else than amazonaws.com, it is not documented which of the two endings KMS uses; both are AWS's own.
+func nameSecretsManager(env *manifest.Environment) []string {
+	at := "secretsmanager." + env.Region + "."
+	return sortDistinct([]string{at + "amazonaws.com", at + manifest.DNSSuffixOf(env.Region)})
 }

@@ -20,7 +20,7 @@ func Execution(env *manifest.Environment, c manifest.Consumer, key string) Docum
 			Sid:      "Log",
 			Effect:   allow,
 			Action:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-			Resource: []string{n.ARN("logs", "log-group:"+ServiceLogs(env, c.Name)+":*")},
+			Resource: []string{n.ARN("logs", "log-group:"+env.ServiceLogs(c.Name)+":*")},
 		},
 		// GetAuthorizationToken takes no resource
 		// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html).
@@ -37,11 +37,6 @@ func Execution(env *manifest.Environment, c manifest.Consumer, key string) Docum
 			Resource: []string{n.ARN("ecr", "repository/*")},
 		},
 	)
-}
-
-// ServiceLogs names the log group of a consumer's containers.
-func ServiceLogs(env *manifest.Environment, consumer string) string {
-	return "/rotary/" + env.Name + "/" + consumer
 }
 
 // TasksOf is the trust policy of a role that ECS takes for tasks of this account

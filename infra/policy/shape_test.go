@@ -285,7 +285,7 @@ func TestAPolicyHasNoStatementAboutNothing(t *testing.T) {
 	env := &manifest.Environment{Name: "dev", Account: account, Region: region, Sources: []manifest.Source{{Name: "a", Secret: "source/dev/a", Rotate: manifest.Rotate{}}}}
 	key := keyOf(env)
 	for name, d := range map[string]policy.Document{
-		"boundary": policy.Boundary([]string{"dev"}, nil), "developer": policy.Developer(env, key, []string{"dev"}, nil), "propagate": policy.Propagate(env, key),
+		"boundary": policy.Boundary(env, []string{"dev"}, nil), "developer": policy.Developer(env, key, []string{"dev"}, nil), "propagate": policy.Propagate(env, key),
 		"rotate": policy.Rotate(env, key, false), "rotate-network": policy.Rotate(env, key, true), "platform": policy.Platform(env, key), "sandbox": policy.Sandbox(env, "one", key),
 		"github": policy.GitHub(env), "key": policy.Key(env), "source": policy.Source(env, env.Sources[0]), "bucket": policy.Bucket(env, manifest.Bucket{Name: "b", Secret: "b-dev"}),
 	} {

@@ -20,16 +20,29 @@ const (
 // world is the environments of a manifest as they would be deployed: every document under its name, what each principal
 // has attached, and what guards each resource.
 type world struct {
+	region    string
 	documents map[string]policy.Document
 	guards    map[string]string // the documents of resources, by ARN
 }
 
-// newWorld makes the world of a manifest. Documents are named ENVIRONMENT/WHAT, as in dev/propagate and
-// dev/secret:vendors.
+// newWorld makes the world of a manifest.
 func newWorld(t *testing.T, path string) world {
 	t.Helper()
-	all, open, closed := environments(t, path)
-	w := world{documents: map[string]policy.Document{"admin": {Version: "2012-10-17", Statement: []policy.Statement{{Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}}}}}, guards: map[string]string{}}
+	return newWorldAs(t, path, region, strings.NewReplacer())
+}
+
+// newWorldIn makes the world of a manifest as it is in another region.
+func newWorldIn(t *testing.T, path, in string) world {
+	t.Helper()
+	return newWorldAs(t, path, in, strings.NewReplacer("region: "+region, "region: "+in, "arn:aws:", "arn:"+manifest.PartitionOf(in)+":"))
+}
+
+// newWorldAs makes the world of a manifest that is rewritten to be in a region. Documents are named ENVIRONMENT/WHAT, as in dev/propagate and
+// dev/secret:vendors.
+func newWorldAs(t *testing.T, path, region string, as *strings.Replacer) world {
+	t.Helper()
+	all, open, closed := environmentsAs(t, path, as)
+	w := world{region: region, documents: map[string]policy.Document{"admin": {Version: "2012-10-17", Statement: []policy.Statement{{Effect: "Allow", Action: []string{"*"}, Resource: []string{"*"}}}}}, guards: map[string]string{}}
 	for _, env := range all {
 		w.addPeople(env, open, closed)
 		w.addLambdas(env)
@@ -52,70 +65,103 @@ func (w world) guard(env *manifest.Environment, name, arn string, d policy.Docum
 
 // trust adds who may take a role.
 func (w world) trust(env *manifest.Environment, role string, d policy.Document) {
-	w.guard(env, "trust:"+strings.TrimPrefix(role, "rotary-"+env.Name+"-"), "arn:aws:iam::"+env.Account+":role/"+role, d)
+	w.guard(env, "trust:"+strings.TrimPrefix(role, "rotary-"+env.Name+"-"), env.IAMARN("role/"+role), d)
 }
 
 func (w world) addPeople(env *manifest.Environment, open, closed []string) {
 	key := keyOf(env)
-	w.keep(env, "boundary", policy.Boundary(open, closed))
+	w.keep(env, "boundary", policy.Boundary(env, open, closed))
 	w.keep(env, "platform", policy.Platform(env, key))
-	w.trust(env, policy.Role(env, policy.PlatformRole), policy.Trusted(env.Infra.Access.Platform...))
+	w.trust(env, env.Named(manifest.PlatformRole), policy.Trusted(env.Infra.Access.Platform...))
 	w.keep(env, "github", policy.GitHub(env))
-	w.trust(env, policy.Role(env, policy.GitHubRole), policy.GitHubTrust(env, *env.Infra.Access.GitHub))
+	w.trust(env, env.Named(manifest.GitHubRole), policy.GitHubTrust(env, *env.Infra.Access.GitHub))
 	if env.Protected {
 		return
 	}
 	w.keep(env, "developer", policy.Developer(env, key, open, closed))
-	w.trust(env, policy.Role(env, policy.DeveloperRole), policy.Trusted(env.Infra.Access.Developers...))
+	w.trust(env, env.Named(manifest.DeveloperRole), policy.Trusted(env.Infra.Access.Developers...))
 	for _, name := range env.Infra.Access.Sandboxes {
 		w.keep(env, "sandbox-"+name, policy.Sandbox(env, name, key))
-		w.trust(env, policy.SandboxRole(env, name), policy.Trusted(append(env.Infra.Access.Developers, env.Infra.Access.Platform...)...))
+		w.trust(env, env.SandboxRole(name), policy.Trusted(append(env.Infra.Access.Developers, env.Infra.Access.Platform...)...))
 	}
 }
 
 func (w world) addLambdas(env *manifest.Environment) {
 	key := keyOf(env)
-	w.keep(env, policy.PropagateRole, policy.Propagate(env, key))
-	w.keep(env, policy.RotateRole, policy.Rotate(env, key, false))
-	w.keep(env, policy.NetworkRole, policy.Rotate(env, key, true))
-	w.keep(env, policy.SchedulerRole, policy.Scheduler(env))
-	for _, role := range []string{policy.PropagateRole, policy.RotateRole, policy.NetworkRole} {
-		w.trust(env, policy.Role(env, role), policy.LambdasOf(env))
+	w.keep(env, manifest.PropagateRole, policy.Propagate(env, key))
+	w.keep(env, manifest.RotateRole, policy.Rotate(env, key, false))
+	w.keep(env, manifest.NetworkRole, policy.Rotate(env, key, true))
+	w.keep(env, manifest.SchedulerRole, policy.Scheduler(env))
+	for _, role := range []string{manifest.PropagateRole, manifest.RotateRole, manifest.NetworkRole} {
+		w.trust(env, env.Named(role), policy.LambdasOf(env))
 	}
-	w.trust(env, policy.Role(env, policy.SchedulerRole), policy.SchedulesOf(env))
+	w.trust(env, env.Named(manifest.SchedulerRole), policy.SchedulesOf(env))
 }
 
 func (w world) addServices(env *manifest.Environment) {
 	for _, c := range env.Consumers {
 		if c.ECS != nil || c.ECSFamily != nil {
 			w.keep(env, c.Name+"-execution", policy.Execution(env, c, keyOf(env)))
-			w.trust(env, policy.ExecutionRole(env, c.Name), policy.TasksOf(env))
+			w.trust(env, env.ExecutionRole(c.Name), policy.TasksOf(env))
 		}
 		if c.ECSFamily != nil {
 			w.keep(env, c.Name+"-start", policy.Start(env, c))
-			w.trust(env, policy.StartRole(env, c.Name), policy.StartsOf(env))
+			w.trust(env, env.StartRole(c.Name), policy.StartsOf(env))
 		}
 	}
 }
 
 func (w world) addResources(env *manifest.Environment) {
 	w.guard(env, "key", keyOf(env), policy.Key(env))
-	topic := expand("sns:" + policy.TopicName(env))
+	topic := env.ARN("sns", env.Topic())
 	w.guard(env, "topic", topic, policy.Topic(env, topic))
 	for name, guard := range map[string]func(string) policy.Document{"rotary-" + env.Name + "-dead.fifo": policy.Queue, env.Queue(): func(arn string) policy.Document { return policy.EventQueue(env, arn) }} {
-		w.guard(env, "queue:"+name, expand("sqs:"+name), guard(expand("sqs:"+name)))
+		w.guard(env, "queue:"+name, env.ARN("sqs", name), guard(env.ARN("sqs", name)))
 	}
 	for _, s := range env.Sources {
 		if !s.Existing { // what was there before keeps its own policy
-			w.guard(env, "secret:"+s.Secret, expand("secretsmanager:secret:"+s.Secret), policy.Source(env, s))
+			w.guard(env, "secret:"+s.Secret, env.ARN("secretsmanager", "secret:"+s.Secret+"-AbCdEf"), policy.Source(env, s))
 		}
 	}
 	for _, b := range env.Buckets {
-		w.guard(env, "secret:"+b.Secret, expand("secretsmanager:secret:"+b.Secret), policy.Bucket(env, b))
+		w.guard(env, "secret:"+b.Secret, env.ARN("secretsmanager", "secret:"+b.Secret+"-AbCdEf"), policy.Bucket(env, b))
 	}
 }
 
-func keyOf(env *manifest.Environment) string { return expand("kms:key/" + env.Name) }
+func keyOf(env *manifest.Environment) string { return env.ARN("kms", "key/"+env.Name) }
+
+// move returns a text of the cases, which are written for the region of the commercial partition, as it is in the
+// world's region.
+func (w world) move(text string) string {
+	if strings.HasSuffix(text, "."+region+".amazonaws.com") { // KMS's name of a service that uses a key
+		return strings.TrimSuffix(text, region+".amazonaws.com") + w.region + "." + manifest.DNSSuffixOf(w.region)
+	}
+	rest, isARN := strings.CutPrefix(text, "arn:aws:")
+	if !isARN {
+		return text
+	}
+	return "arn:" + manifest.PartitionOf(w.region) + ":" + strings.Replace(rest, ":"+region+":", ":"+w.region+":", 1)
+}
+
+// moved returns a case as it is in the world's region.
+func (w world) moved(c testCase) testCase {
+	c.resource = w.move(c.resource)
+	context := map[string]any{}
+	for key, value := range c.context {
+		switch v := value.(type) {
+		case string:
+			context[key] = w.move(v)
+		case []string:
+			all := make([]string, len(v))
+			for i, text := range v {
+				all[i] = w.move(text)
+			}
+			context[key] = all
+		}
+	}
+	c.context = context
+	return c
+}
 
 // expand makes an ARN of SERVICE:RESOURCE. A secret gets the six characters that Secrets Manager adds to its name.
 func expand(short string) string {
@@ -139,11 +185,18 @@ type principal struct {
 	identity, boundary []string
 }
 
-// principal finds who ENVIRONMENT/ROLE is: a session of that role, with what is attached to it. admin is one with
+// principal is principalAtHome in the world's region.
+func (w world) principal(who string) (principal, error) {
+	p, err := w.principalAtHome(strings.ReplaceAll(who, region, w.region)) // CDK's roles have it in their names
+	p.arn = w.move(p.arn)
+	return p, err
+}
+
+// principalAtHome finds who ENVIRONMENT/ROLE is: a session of that role, with what is attached to it. admin is one with
 // AdministratorAccess in the account of all environments, bound/ENVIRONMENT the same inside of that environment's
 // boundary, stranger one with AdministratorAccess elsewhere; a name with a dot is a service of AWS, one with a colon is
 // an IAM role of the account (role:engineering) or GitHub's provider (oidc:github).
-func (w world) principal(who string) (principal, error) {
+func (w world) principalAtHome(who string) (principal, error) {
 	env, role, _ := strings.Cut(who, "/")
 	switch kind, name, _ := strings.Cut(who, ":"); {
 	case who == "admin":
@@ -160,7 +213,7 @@ func (w world) principal(who string) (principal, error) {
 		return principal{arn: who}, nil
 	case role != "" && w.has(who):
 		p := principal{arn: session(account, "rotary-"+env+"-"+role), identity: []string{who}}
-		if role == policy.DeveloperRole || strings.HasPrefix(role, "sandbox-") {
+		if role == manifest.DeveloperRole || strings.HasPrefix(role, "sandbox-") {
 			p.boundary = []string{env + "/boundary"}
 		}
 		return p, nil

@@ -8,7 +8,7 @@ import (
 
 // pure are the packages that decide: functions of values, each importing only those before it.
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
-	"pkg/plan"}
+	"pkg/plan", "pkg/dsn"}
 
 // callers are the packages with which drivers call other APIs. They depend on no other package of ours.
 var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
@@ -30,6 +30,7 @@ var directions = []struct {
 	{"pkg/bucket", pure[:4]},
 	{"pkg/history", nil},
 	{"pkg/plan", pure[:6]},
+	{"pkg/dsn", pure[:1]},
 	{"pkg/event", []string{"pkg/manifest"}},
 	{"pkg/reconcile", pure},
 	{"pkg/retry", nil},

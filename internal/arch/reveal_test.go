@@ -57,8 +57,8 @@ var revealers = map[string]string{
 	"pkg/rotate/httpapi Rotator.Identity":             "a digest, compared",
 
 	// The login of a database's user.
-	"pkg/rotate/sqluser Rotator.ReadLogin":     "parses the parts of a login",
-	"pkg/rotate/sqluser Syntax.readURL":        "parses a connection URL",
+	"pkg/dsn String.WithLogin":                 "puts another login into a connection string",
+	"pkg/rotate/sqluser readPart":              "parses a connection URL, or the parts of a login",
 	"pkg/rotate/sqluser Rotator.replaceLogin":  "puts another login into the URL",
 	"pkg/rotate/sqluser Login.checkWritable":   "refuses a zero byte",
 	"pkg/rotate/sqluser Rotator.Identity":      "what is no login stands for itself",

@@ -32,7 +32,7 @@ func (s *Stage) createFamily(ctx context.Context, c manifest.Consumer) error {
 	definition, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: &m.Family, Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: ecstypes.NetworkModeAwsvpc,
 		RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate},
-		ExecutionRoleArn:        aws.String("arn:aws:iam::" + s.Env.Account + ":role/" + m.Family + "-" + s.Env.Name + "-execution"),
+		ExecutionRoleArn:        aws.String(s.Env.IAMARN("role/" + m.Family + "-" + s.Env.Name + "-execution")),
 		ContainerDefinitions:    standin.ReferenceContainers(m.Task, Image(c.Name)+s.tag),
 	})
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *Stage) createFamily(ctx context.Context, c manifest.Consumer) error {
 		Name: aws.String(s.Env.Name + "-" + c.Name), ScheduleExpression: aws.String(familySchedule),
 		FlexibleTimeWindow: &types.FlexibleTimeWindow{Mode: types.FlexibleTimeWindowModeOff},
 		Target: &types.Target{
-			Arn: cluster.Cluster.ClusterArn, RoleArn: aws.String("arn:aws:iam::" + s.Env.Account + ":role/" + m.Family + "-" + s.Env.Name + "-schedule"),
+			Arn: cluster.Cluster.ClusterArn, RoleArn: aws.String(s.Env.IAMARN("role/" + m.Family + "-" + s.Env.Name + "-schedule")),
 			EcsParameters: &types.EcsParameters{TaskDefinitionArn: definition.TaskDefinition.TaskDefinitionArn, TaskCount: aws.Int32(1), LaunchType: types.LaunchTypeFargate},
 		},
 	})

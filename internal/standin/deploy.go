@@ -140,7 +140,7 @@ func layOutTask(dir, bootstrap string, manifestYAML []byte) (string, error) {
 func queueARN(env *manifest.Environment) string { return env.ARN("sqs", env.Queue()) }
 
 func schedulerRole(env *manifest.Environment) string {
-	return "arn:aws:iam::" + env.Account + ":role/" + env.Named("scheduler")
+	return env.IAMARN("role/" + env.Named(manifest.SchedulerRole))
 }
 
 func (w *World) createQueues(ctx context.Context, env *manifest.Environment) (arn string, err error) {
@@ -175,11 +175,11 @@ func (w *World) putRules(ctx context.Context, env *manifest.Environment, queue s
 		}
 	}
 	patterns := map[string]any{
-		env.Named("sources"): map[string]any{
+		env.Named(manifest.SourcesRule): map[string]any{
 			"source": []string{"aws.secretsmanager"}, "detail-type": []string{"Secret Label Updated"},
 			"detail": map[string]any{"labelUpdated": []string{"AWSCURRENT"}, "name": names},
 		},
-		env.Named("services"): map[string]any{
+		env.Named(manifest.ServicesRule): map[string]any{
 			"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Deployment State Change"}, "resources": services,
 		},
 	}
@@ -213,7 +213,7 @@ func (w *World) createSweepSchedule(ctx context.Context, env *manifest.Environme
 	client := scheduler.NewFromConfig(w.Config(env.Account, env.Region))
 	input := `{"rotary":"sweep","environment":"` + env.Name + `","execution":"<aws.scheduler.execution-id>"}`
 	_, err := client.CreateSchedule(ctx, &scheduler.CreateScheduleInput{
-		Name: aws.String(env.Named("sweep")), ScheduleExpression: aws.String("rate(5 minutes)"),
+		Name: aws.String(env.SweepSchedule()), ScheduleExpression: aws.String("rate(5 minutes)"),
 		FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
 		Target: &schedulertypes.Target{
 			Arn: &queue, Input: &input, RoleArn: aws.String(schedulerRole(env)),
@@ -262,7 +262,7 @@ func (w *World) Service(ctx context.Context, env *manifest.Environment, c manife
 	definition, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(c.ECS.Service + "-" + env.Name), Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: ecstypes.NetworkModeAwsvpc,
 		RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate},
-		ExecutionRoleArn:        aws.String("arn:aws:iam::" + env.Account + ":role/" + c.ECS.Service + "-" + env.Name + "-execution"),
+		ExecutionRoleArn:        aws.String(env.IAMARN("role/" + env.ExecutionRole(c.Name))),
 		ContainerDefinitions:    ReferenceContainers(c.ECS.Task, image),
 	})
 	if err != nil {

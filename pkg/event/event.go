@@ -139,15 +139,14 @@ func readDeployment(env *manifest.Environment, e envelope) (Wake, error) {
 		if c.ECS == nil {
 			continue
 		}
-		arn := fmt.Sprintf(":%s:%s:service/%s/%s", env.Region, env.Account, c.ECS.Cluster, c.ECS.Service)
-		if slices.ContainsFunc(e.Resources, func(r string) bool { return strings.HasSuffix(r, arn) }) {
+		if slices.Contains(e.Resources, env.ServiceARN(c.ECS)) {
 			return Wake{Why: "a deployment of " + c.Name}, nil
 		}
 	}
 	return refuse("its service is none of environment %s", env.Name)
 }
 
-// readStack reads a CloudFormation event: a new manifest is live.
+// readStack reads a CloudFormation event of the stack that has the Lambdas: a new manifest is live.
 func readStack(env *manifest.Environment, e envelope) (Wake, error) {
 	var d struct {
 		Stack  string `json:"stack-id"`
@@ -155,7 +154,8 @@ func readStack(env *manifest.Environment, e envelope) (Wake, error) {
 			Status string `json:"status"`
 		} `json:"status-details"`
 	}
-	if json.Unmarshal(e.Detail, &d) != nil || !strings.Contains(d.Stack, ":stack/rotary-"+env.Name+"-") {
+	pipeline := env.ARN("cloudformation", "stack/"+env.Named(manifest.PipelineStack)+"/")
+	if json.Unmarshal(e.Detail, &d) != nil || !strings.HasPrefix(d.Stack, pipeline) {
 		return refuse("its stack is none of environment %s", env.Name)
 	}
 	done := slices.Contains([]string{"CREATE_COMPLETE", "UPDATE_COMPLETE"}, d.Status.Status)

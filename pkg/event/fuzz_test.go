@@ -122,7 +122,7 @@ func named(t *testing.T, env *manifest.Environment, wake event.Wake, has func(st
 	}
 	switch wake.Why {
 	case "a stack was deployed":
-		has("stack", func(text string) bool { return strings.Contains(text, ":stack/rotary-"+env.Name+"-") })
+		has("stack", func(text string) bool { return strings.Contains(text, ":stack/rotary-"+env.Name+"-pipeline/") })
 	case "sweep", "again", "apply":
 	default:
 		t.Errorf("why is %q, which no name of the manifest gives", wake.Why)

@@ -7,9 +7,9 @@ import (
 )
 
 var (
-	environmentShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,31}$`)
+	environmentShape = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$`)
 	accountShape     = regexp.MustCompile(`^[0-9]{12}$`)
-	regionShape      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,2}-[0-9]{1,2}$`)
+	regionShape      = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}$`)
 	variableName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
@@ -31,8 +31,8 @@ func (r *report) checkEnvironments(f *File) {
 
 func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 	if !environmentShape.MatchString(name) {
-		r.add(path, "environment "+Quote(name)+" is not letters and digits",
-			"a hyphen would make names like api-secrets-{env} ambiguous: rename it")
+		r.add(path, "environment "+Quote(name)+" is not up to 32 letters, digits and -",
+			"CloudFormation takes no _ in a stack's name: rename it, a letter first and no - last")
 	}
 	if !accountShape.MatchString(spec.Account) {
 		r.add(path+".account", path+".account is not an AWS account id",
@@ -59,7 +59,7 @@ func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 			"write report until rotary does")
 	}
 	r.checkOnLeak(path+".on_leak", spec.OnLeak)
-	r.checkInfra(path+".infra", spec.Infra)
+	r.checkInfra(path+".infra", spec.Region, spec.Infra)
 }
 
 // The words for readers.

@@ -67,7 +67,7 @@ type Task struct {
 // InjectBundle gives a container its whole bucket as JSON in one variable.
 const InjectBundle = "bundle"
 
-var roleARNShape = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+var roleARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
 
 // Rolls reports whether rotary rolls the service.
 func (e *ECS) Rolls() bool { return e.Roll == nil || *e.Roll }
@@ -221,9 +221,9 @@ func (t Task) checkInjection(c checker, path string, consumer Consumer) {
 
 func (t Task) checkRoles(c checker, path string) {
 	for field, arn := range map[string]string{"execution_role": t.ExecutionRole, "task_role": t.TaskRole} {
-		if arn != "" && !roleARNShape.MatchString(arn) && (field != "task_role" || arn != "none") {
-			c.add(path+"."+field, path+"."+field+" is not the ARN of an IAM role",
-				`write it whole, like "arn:aws:iam::${account}:role/legacy-api"`)
+		if arn != "" && (field != "task_role" || arn != "none") {
+			c.checkPartition(path+"."+field, c.env.Region, roleARNShape.FindStringSubmatch(arn), "an IAM role",
+				"iam::${account}:role/legacy-api")
 		}
 	}
 }

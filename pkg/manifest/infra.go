@@ -108,31 +108,31 @@ type ReferenceServices struct {
 
 var (
 	mailShape  = regexp.MustCompile(`^[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}$`)
-	topicShape = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:(\$\{account\}|[0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
+	topicShape = regexp.MustCompile(`^arn:(aws[a-z-]*):sns:[a-z0-9-]+:(\$\{account\}|[0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
 	slackShape = regexp.MustCompile(`^[A-Z0-9]{2,255}$`)
 )
 
-func (r *report) checkInfra(path string, infra Infra) {
+func (r *report) checkInfra(path, region string, infra Infra) {
 	if infra.Network != nil {
 		r.requireItems(path+".network.subnets", infra.Network.Subnets)
 		r.requireItems(path+".network.security_groups", infra.Network.SecurityGroups)
 	}
 	if infra.Alarms != nil {
-		r.checkAlarms(path+".alarms", *infra.Alarms)
+		r.checkAlarms(path+".alarms", region, *infra.Alarms)
 	}
 	if infra.Metrics != "" {
 		r.requireOneOf(path+".metrics", infra.Metrics, "none", "few", "all")
 		r.addNote(path+".metrics", path+".metrics has no effect yet: every metric is published",
 			"leave it: it says what you want once the number of metrics can be chosen")
 	}
-	r.checkAccess(path+".access", infra.Access)
+	r.checkAccess(path+".access", region, infra.Access)
 	if s := infra.ReferenceServices; s != nil {
 		r.requireItems(path+".reference_services.subnets", s.Subnets)
 		r.requireItems(path+".reference_services.security_groups", s.SecurityGroups)
 	}
 }
 
-func (r *report) checkAlarms(path string, alarms Alarms) {
+func (r *report) checkAlarms(path, region string, alarms Alarms) {
 	if len(alarms.Email) == 0 && alarms.Topic == "" && alarms.Slack == nil {
 		r.add(path, path+" names nobody", "list addresses under email, or name a topic")
 	}
@@ -142,9 +142,9 @@ func (r *report) checkAlarms(path string, alarms Alarms) {
 			r.add(indexPath(path+".email", i), indexPath(path+".email", i)+" is not an address", "write name@example.com")
 		}
 	}
-	if alarms.Topic != "" && !topicShape.MatchString(alarms.Topic) {
-		r.add(path+".topic", path+".topic is not the ARN of an SNS topic",
-			`write it whole, like "arn:aws:sns:us-east-1:111111111111:alarms"`)
+	if alarms.Topic != "" {
+		r.checkPartition(path+".topic", region, topicShape.FindStringSubmatch(alarms.Topic), "an SNS topic",
+			"sns:"+region+":111111111111:alarms")
 	}
 	if s := alarms.Slack; s != nil {
 		for field, id := range map[string]string{"workspace": s.Workspace, "channel": s.Channel} {
@@ -173,24 +173,24 @@ func (r *report) checkImages(path string, f *File, services *ReferenceServices) 
 
 // AWS, IAM identifiers: a role, a user or the root of an account, with its path.
 var (
-	principalShape = regexp.MustCompile(`^(arn:aws:iam::(\$\{account\}|[0-9]{12}):(role|user)/[A-Za-z0-9_+=,.@/-]{1,512})$`)
-	sandboxShape   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
-	repoShape      = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
-	numberShape    = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
+	principalShape = regexp.MustCompile(
+		`^arn:(aws[a-z-]{0,10}):iam::(\$\{account\}|[0-9]{12}):(role|user)/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+	sandboxShape = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
+	repoShape    = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
+	numberShape  = regexp.MustCompile(`^[1-9][0-9]{0,19}$`)
 )
 
 // checkAccess wants principals by their whole ARN: a trust policy that names an account lets in whoever its IAM does.
-func (r *report) checkAccess(path string, access *Access) {
+func (r *report) checkAccess(path, region string, access *Access) {
 	if access == nil {
 		return
 	}
 	r.requireItems(path+".platform", access.Platform)
 	for list, principals := range map[string][]string{"platform": access.Platform, "developers": access.Developers} {
 		for i, arn := range principals {
-			if arn != "" && !principalShape.MatchString(arn) {
-				at := indexPath(path+"."+list, i)
-				r.add(at, at+" is not the ARN of an IAM role or user",
-					`write it whole, like "arn:aws:iam::111111111111:role/name"`)
+			if arn != "" {
+				r.checkPartition(indexPath(path+"."+list, i), region, principalShape.FindStringSubmatch(arn),
+					"an IAM role or user", "iam::111111111111:role/name")
 			}
 		}
 	}
@@ -203,6 +203,19 @@ func (r *report) checkAccess(path string, access *Access) {
 	}
 	if access.GitHub != nil {
 		r.checkOIDC(path+".github", *access.GitHub)
+	}
+}
+
+// checkPartition reports what is no ARN of a thing, or one of another partition than the environment's region. parts is
+// what its shape found, the partition first.
+func (r *report) checkPartition(path, region string, parts []string, thing, example string) {
+	want := PartitionOf(region)
+	switch {
+	case parts == nil:
+		r.add(path, path+" is not the ARN of "+thing, `write it whole, like "arn:`+want+`:`+example+`"`)
+	case parts[1] != want && regionShape.MatchString(region):
+		r.add(path, path+" is of another partition than region "+region+", which is of "+want,
+			`write an ARN that begins with "arn:`+want+`:"`)
 	}
 }
 

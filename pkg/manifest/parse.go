@@ -61,6 +61,7 @@ func (r *report) checkFile(f *File) {
 	r.checkOverrides(f, all)
 	r.checkNamed(f, all)
 	r.checkClaims(all)
+	r.checkNames(all)
 }
 
 // checker checks what one environment sees. Paths and order are those of the file.

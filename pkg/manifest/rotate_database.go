@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -92,17 +93,34 @@ func (m *RotateMySQL) withDefaults(s Source) rotatorKind {
 
 func (d *Database) isScheduled() bool { return true }
 
-// withLogin fills in Fields from the stored names of s, where it stores a user and a password.
+// withLogin fills in what Fields leaves out from the stored names of s. Without Fields, it does so where s stores a user
+// and a password.
 func (d Database) withLogin(s Source) Database {
-	if d.Fields != nil {
+	if d.Fields == nil && !s.HasLogin() {
 		return d
 	}
-	login := Login{Username: s.storedLike("username"), Password: s.storedLike("password"), Host: s.storedLike("host"),
-		Port: s.storedLike("port"), DBName: s.storedLike("dbname")}
-	if login.Username != "" && login.Password != "" {
-		d.Fields = &login
+	var login Login
+	if d.Fields != nil {
+		login = *d.Fields
 	}
+	for name, key := range map[string]*string{
+		"username": &login.Username, "password": &login.Password, "host": &login.Host, "port": &login.Port,
+		"dbname": &login.DBName,
+	} {
+		*key = cmp.Or(*key, s.storedLike(name))
+	}
+	d.Fields = &login
 	return d
+}
+
+// FindLogin returns the keys of s that hold the parts of a login: those that its rotator is told of, or that its secret
+// stores as username, password, host, port and dbname. It reports whether there is a login.
+func (s Source) FindLogin() (Login, bool) {
+	f := s.Database().withLogin(s).Fields
+	if f == nil {
+		return Login{}, false
+	}
+	return *f, true
 }
 
 func (d *Database) listWrites(s Source) []string {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // latency is the time that an event takes from the bus to its targets.
@@ -211,7 +212,7 @@ func (b *Bus) newUUIDLocked() string {
 
 // formatARN returns the ARN of a resource in this account and region.
 func (b *Bus) formatARN(service, resource string) string {
-	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, b.cfg.Region, b.cfg.Account, resource)
+	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", manifest.PartitionOf(b.cfg.Region), service, b.cfg.Region, b.cfg.Account, resource)
 }
 
 // target is the destination of a rule's or a schedule's events.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // SQS returns the SQS API. ReceiveMessage never waits: WaitTimeSeconds is accepted, but the clock stands still
@@ -27,7 +28,7 @@ func (b *Bus) SQS() wire.JSONService {
 }
 
 func (b *Bus) queueURL(q *queue) string {
-	return fmt.Sprintf("https://sqs.%s.amazonaws.com/%s/%s", b.cfg.Region, b.cfg.Account, q.name)
+	return fmt.Sprintf("https://sqs.%s.%s/%s/%s", b.cfg.Region, manifest.DNSSuffixOf(b.cfg.Region), b.cfg.Account, q.name)
 }
 
 type createQueueInput struct {

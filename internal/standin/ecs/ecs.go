@@ -14,6 +14,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // Config holds what a Service depends on. Clock, Account and Region are required.
@@ -97,7 +98,7 @@ func New(cfg Config) *Service {
 		cfg.Images = func(string) (App, bool) { return App{}, true }
 	}
 	return &Service{
-		cfg: cfg, prefix: fmt.Sprintf("arn:aws:ecs:%s:%s:", cfg.Region, cfg.Account), clusters: map[string]bool{}, families: map[string][]*taskDefinition{},
+		cfg: cfg, prefix: fmt.Sprintf("arn:%s:ecs:%s:%s:", manifest.PartitionOf(cfg.Region), cfg.Region, cfg.Account), clusters: map[string]bool{}, families: map[string][]*taskDefinition{},
 		services: map[string]*service{}, tags: map[string]map[string]string{},
 	}
 }

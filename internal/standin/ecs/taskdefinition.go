@@ -15,6 +15,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // maxSize is the quota of a task definition's size (AWS: 64 KiB).
@@ -142,9 +143,9 @@ func (td *taskDefinition) lazySDK() func() (types.TaskDefinition, error) {
 
 func (s *Service) callerARN(caller string) string {
 	if caller == "" {
-		return fmt.Sprintf("arn:aws:iam::%s:root", s.cfg.Account)
+		return fmt.Sprintf("arn:%s:iam::%s:root", manifest.PartitionOf(s.cfg.Region), s.cfg.Account)
 	}
-	return fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/session", s.cfg.Account, caller)
+	return fmt.Sprintf("arn:%s:sts::%s:assumed-role/%s/session", manifest.PartitionOf(s.cfg.Region), s.cfg.Account, caller)
 }
 
 // fillDefaults adds the members that AWS adds to every container.

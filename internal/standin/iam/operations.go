@@ -13,12 +13,13 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// operation answers one operation of IAM for an account. It runs with the lock held.
+// operation answers one operation of IAM for the account of a call. It runs with the lock held.
 type operation struct {
 	takes []string // its parameters; any other is refused
-	do    func(s *Service, account string, in url.Values) (result any, err error)
+	do    func(s *Service, call sim.Call, in url.Values) (result any, err error)
 }
 
 // operationTable returns the operations that rotary, its tests and its stage need of IAM
@@ -51,27 +52,29 @@ func (u *user) describeUser() userResult {
 	return userResult{u.path, u.Name, u.id, u.userARN(), formatDate(u.created)}
 }
 
-func (u *user) userARN() string { return "arn:aws:iam::" + u.Account + ":user" + u.path + u.Name }
+func (u *user) userARN() string {
+	return "arn:" + u.partition + ":iam::" + u.Account + ":user" + u.path + u.Name
+}
 
-func (s *Service) createUser(account string, in url.Values) (any, error) {
+func (s *Service) createUser(call sim.Call, in url.Values) (any, error) {
 	name, err := userName(in)
 	if err != nil {
 		return nil, err
 	}
-	if s.users[User{account, name}] != nil {
+	if s.users[User{call.Account, name}] != nil {
 		return nil, &wire.Error{Code: "EntityAlreadyExists", Message: "User with name " + name + " already exists.", Status: http.StatusConflict}
 	}
 	path := cmp.Or(in.Get("Path"), "/")
 	if !pathShape.MatchString(path) {
 		return nil, validationError("path")
 	}
-	u := &user{User: User{account, name}, id: s.newID("AIDA", account+name), path: path, created: s.now()}
+	u := &user{User: User{call.Account, name}, id: s.newID("AIDA", call.Account+name), path: path, partition: manifest.PartitionOf(call.Region), created: s.now()}
 	s.users[u.User] = u
 	return u.describeUser(), nil
 }
 
-func (s *Service) getUser(account string, in url.Values) (any, error) {
-	u, err := s.findNamedUser(account, in)
+func (s *Service) getUser(call sim.Call, in url.Values) (any, error) {
+	u, err := s.findNamedUser(call.Account, in)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +89,8 @@ type accessKeyResult struct {
 	CreateDate      string `xml:"AccessKey>CreateDate"`
 }
 
-func (s *Service) createAccessKey(account string, in url.Values) (any, error) {
-	u, err := s.findNamedUser(account, in)
+func (s *Service) createAccessKey(call sim.Call, in url.Values) (any, error) {
+	u, err := s.findNamedUser(call.Account, in)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +98,7 @@ func (s *Service) createAccessKey(account string, in url.Values) (any, error) {
 	if len(there) >= perUser {
 		return nil, &wire.Error{Code: "LimitExceeded", Message: fmt.Sprintf("Cannot exceed quota for AccessKeysPerUser: %d", perUser), Status: http.StatusConflict}
 	}
-	k := &key{id: s.newID("AKIA", account+u.Name), secret: s.cfg.Secret(), owner: u, states: []keyState{{s.now(), Active}}}
+	k := &key{id: s.newID("AKIA", call.Account+u.Name), secret: s.cfg.Secret(), owner: u, states: []keyState{{s.now(), Active}}}
 	u.keys = append(u.keys, k)
 	s.keys[k.id] = k
 	return accessKeyResult{u.Name, k.id, Active, k.secret, formatDate(s.now())}, nil
@@ -114,8 +117,8 @@ type metadata struct {
 	CreateDate  string
 }
 
-func (s *Service) listAccessKeys(account string, in url.Values) (any, error) {
-	u, err := s.findNamedUser(account, in)
+func (s *Service) listAccessKeys(call sim.Call, in url.Values) (any, error) {
+	u, err := s.findNamedUser(call.Account, in)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +145,8 @@ func (s *Service) answerPage(all []metadata, in url.Values) (any, error) {
 	return accessKeyList{keys, next != "", next}, nil
 }
 
-func (s *Service) updateAccessKey(account string, in url.Values) (any, error) {
-	k, err := s.findRequestedKey(account, in)
+func (s *Service) updateAccessKey(call sim.Call, in url.Values) (any, error) {
+	k, err := s.findRequestedKey(call.Account, in)
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +158,8 @@ func (s *Service) updateAccessKey(account string, in url.Values) (any, error) {
 	return nil, nil
 }
 
-func (s *Service) deleteAccessKey(account string, in url.Values) (any, error) {
-	k, err := s.findRequestedKey(account, in)
+func (s *Service) deleteAccessKey(call sim.Call, in url.Values) (any, error) {
+	k, err := s.findRequestedKey(call.Account, in)
 	if err != nil {
 		return nil, err
 	}
@@ -173,9 +176,9 @@ type lastUsedResult struct {
 
 // getAccessKeyLastUsed answers "N/A" and no date for a key of which no use is known. Of a key that does not exist it
 // must not say so, because it takes ids of any account: what AWS answers there is not documented.
-func (s *Service) getAccessKeyLastUsed(account string, in url.Values) (any, error) {
+func (s *Service) getAccessKeyLastUsed(call sim.Call, in url.Values) (any, error) {
 	k := s.keys[in.Get("AccessKeyId")]
-	if k == nil || k.currentStatus() == "" || k.owner.Account != account {
+	if k == nil || k.currentStatus() == "" || k.owner.Account != call.Account {
 		return nil, &wire.Error{Code: "AccessDenied", Message: "not authorized to perform: iam:GetAccessKeyLastUsed", Status: http.StatusForbidden}
 	}
 	last := lastUsedResult{UserName: k.owner.Name, ServiceName: "N/A", Region: "N/A"}

@@ -96,7 +96,7 @@ func (s *Service) answerIAM(q request) (any, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return op.do(s, q.call.Account, q.form)
+	return op.do(s, q.call, q.form)
 }
 
 // refusalError returns the query protocols' error for an outcome that a hook chose.

@@ -58,9 +58,10 @@ type Lag struct {
 
 type user struct {
 	User
-	id, path string
-	created  time.Time
-	keys     []*key // in the order of their creation, deleted ones included
+	id, path  string
+	partition string // of the region that made it
+	created   time.Time
+	keys      []*key // in the order of their creation, deleted ones included
 }
 
 // key is an access key with its history: what is seen of it may be behind.

@@ -11,6 +11,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 type callerIdentity struct {
@@ -31,7 +32,7 @@ func (s *Service) answerSTS(q request) (any, error) {
 	if name == "" {
 		name = "somebody"
 	}
-	return callerIdentity{q.call.Account, "arn:aws:sts::" + q.call.Account + ":assumed-role/" + name + "/session", "AROASTANDIN:" + name}, nil
+	return callerIdentity{q.call.Account, "arn:" + manifest.PartitionOf(q.call.Region) + ":sts::" + q.call.Account + ":assumed-role/" + name + "/session", "AROASTANDIN:" + name}, nil
 }
 
 // authenticateUser proves that a caller holds an access key of a user that is seen to be active, and notes the use.

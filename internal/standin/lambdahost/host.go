@@ -18,6 +18,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // Function is one Lambda function: an executable (Path) or a Go function (Handler).
@@ -96,7 +97,7 @@ func (h *Host) Register(f Function) (arn string) {
 
 // ARN returns what the ARN of a function of that name is, registered or not.
 func (h *Host) ARN(name string) string {
-	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", h.cfg.Region, h.cfg.Account, name)
+	return fmt.Sprintf("arn:%s:lambda:%s:%s:function:%s", manifest.PartitionOf(h.cfg.Region), h.cfg.Region, h.cfg.Account, name)
 }
 
 // Allows reports whether the function exists and its resource policy lets the service principal invoke it for source,

@@ -39,7 +39,7 @@ func (s *Service) resolveReference(valueFrom string) (string, error) {
 	return jsonMember(*got.SecretString, key)
 }
 
-// parseValueFrom splits arn:aws:secretsmanager:region:account:secret:name[:json-key:version-stage:version-id].
+// parseValueFrom splits arn:partition:secretsmanager:region:account:secret:name[:json-key:version-stage:version-id].
 func parseValueFrom(valueFrom string) (in getSecretValueInput, key string, err error) {
 	parts := strings.Split(valueFrom, ":")
 	if parts[0] != "arn" {

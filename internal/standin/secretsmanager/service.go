@@ -13,6 +13,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/internal/standin/wire"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // Config holds what a Service depends on. Every field but Lists is required. The functions are called without
@@ -113,7 +114,7 @@ func (s *Service) lookupEntry(id string) *entry {
 }
 
 func (s *Service) arnPrefix() string {
-	return "arn:aws:secretsmanager:" + s.cfg.Region + ":" + s.cfg.Account + ":secret:"
+	return "arn:" + manifest.PartitionOf(s.cfg.Region) + ":secretsmanager:" + s.cfg.Region + ":" + s.cfg.Account + ":secret:"
 }
 
 // newARN ends in six characters that follow from the name and from how many secrets have had it: as on AWS, a secret

@@ -1,14 +1,12 @@
 package ecs
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -53,17 +51,8 @@ func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, 
 	return &Family{
 		definitions: definitions{api: clients.ECS, by: owner{env.Name, c.Name}, at: at, bucket: b},
 		tasks:       clients.ECS, rules: clients.Rules, schedules: clients.Schedules, name: m.Family,
-		cluster: fmt.Sprintf("arn:%s:ecs:%s:%s:cluster/%s", arnPartition(b.ARN), env.Region, env.Account, m.Cluster),
+		cluster: env.ARN("ecs", "cluster/"+m.Cluster),
 	}
-}
-
-// arnPartition returns the second part of an ARN: aws, aws-cn or aws-us-gov; aws where there is none.
-func arnPartition(arn string) string {
-	parts := strings.SplitN(arn, ":", 3)
-	if len(parts) < 3 {
-		return "aws"
-	}
-	return cmp.Or(parts[1], "aws")
 }
 
 // String is cluster/family.

@@ -27,11 +27,3 @@ func TestEveryMemberOfAScheduleIsKept(t *testing.T) {
 		}
 	}
 }
-
-func TestPartition(t *testing.T) {
-	for arn, want := range map[string]string{"arn:aws-cn:secretsmanager:x": "aws-cn", "": "aws", "arn::x": "aws"} {
-		if got := arnPartition(arn); got != want {
-			t.Errorf("%q is in %q", arn, got)
-		}
-	}
-}

@@ -44,7 +44,7 @@ func (r *Rotator) Test(ctx context.Context, pending values) error {
 	})
 }
 
-// isUser reports whether an identity is the user: arn:aws:iam::111111111111:user/path/name.
+// isUser reports whether an identity is the user: arn:PARTITION:iam::111111111111:user/path/name.
 func (r *Rotator) isUser(who *sts.GetCallerIdentityOutput) bool {
 	a, err := arn.Parse(aws.ToString(who.Arn))
 	return err == nil && a.AccountID == r.env.Account && a.Service == "iam" && strings.HasSuffix(a.Resource, "/"+r.user)

@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rotary-secrets/rotary/internal/mariadbtest"
 	"github.com/rotary-secrets/rotary/internal/servertest"
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
-	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -49,8 +50,8 @@ func aConnectionIsEncryptedAndCheckedAsTheSourceSays(t *testing.T, g *target) {
 		if c.ca != "" {
 			query += "&ssl-ca=" + url.QueryEscape(c.ca)
 		}
-		v := rotate.Values{"DB_URL": secret.New("mysql://" + user + ":" + sqluser.Encode(password) + "@" + c.host + "/shop?" + query)}
-		r := New(g.source, g.administrator)
+		v := rotate.Values{"DB_URL": secret.New("mysql://" + user + ":" + dsn.Encode(password) + "@" + c.host + "/shop?" + query)}
+		r := g.rotator()
 		r.server.dial = g.anywhere
 		switch err := r.Test(t.Context(), v); {
 		case c.want == "" && err != nil:
@@ -83,11 +84,8 @@ func TestOnlyASourceThatSaysSoIsServedInTheClear(t *testing.T) {
 	l := g.live(t, g.values(user, password))
 	l.rotate()
 	l.retire()
-	l.rotator = New(g.source, func(context.Context) (rotate.Values, error) {
-		g.query = ""
-		defer func() { g.query = "ssl-mode=DISABLED" }()
-		return g.administrator(t.Context())
-	})
+	admin := g.url(mariadbtest.AdminUser, mariadbtest.AdminPassword, "")
+	l.open(g.source, adminOf(strings.TrimSuffix(admin, g.query)))
 	if err := l.rotator.Set(t.Context(), rotate.Change{Pending: g.values("app", "new"), Current: l.current()}); err == nil || !strings.Contains(err.Error(), "no TLS") {
 		t.Errorf("the administrator's URL says nothing of TLS, and the error is %v", err)
 	}

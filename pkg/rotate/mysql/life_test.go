@@ -22,19 +22,25 @@ type life struct {
 // live begins with a first version that somebody has put.
 func (g *target) live(t *testing.T, first rotate.Values) *life {
 	t.Helper()
-	return &life{target: g, t: t, rotator: New(g.source, g.administrator), versions: []rotate.Values{first}}
+	return &life{target: g, t: t, rotator: g.rotator(), versions: []rotate.Values{first}}
 }
 
 // entry changes the source's entry in the manifest.
-func (l *life) entry(change func(*manifest.Rotate)) {
-	source, dial := l.source, l.rotator.server.dial
-	change(&source.Rotate)
-	l.rotator = New(source, l.administrator)
+func (l *life) entry(change func(*manifest.Database)) {
+	source := l.source
+	change(entry(&source))
+	l.open(source, l.administrator())
+}
+
+// open makes another rotator, which dials as before.
+func (l *life) open(source manifest.Source, admin sqluser.Admin) {
+	dial := l.rotator.server.dial
+	l.rotator = New(source, admin)
 	l.rotator.server.dial = dial
 }
 
 // endSessions makes the source's retirement end sessions.
-func (l *life) endSessions() { l.entry(func(r *manifest.Rotate) { r.EndSessions = true }) }
+func (l *life) endSessions() { l.entry(func(d *manifest.Database) { d.EndSessions = true }) }
 
 func (l *life) current() rotate.Values { return l.versions[len(l.versions)-1] }
 

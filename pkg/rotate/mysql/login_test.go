@@ -12,7 +12,7 @@ import (
 )
 
 func ofURL() *Rotator {
-	return New(manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_URL"), Rotate: manifest.Rotate{MySQL: &manifest.RotateMySQL{Database: manifest.Database{URL: manifest.Names{"DB_URL"}}}}}, nil)
+	return New(manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_URL"), Rotate: manifest.Rotate{MySQL: &manifest.RotateMySQL{Database: manifest.Database{URL: manifest.Names{"DB_URL"}}}}}, sqluser.Admin{})
 }
 
 // hostOf is the host and port of a login that has one host.
@@ -35,6 +35,22 @@ func TestALoginIsReadAsItIsWritten(t *testing.T) {
 		{"app:pw@tcp([::1])/?tls=skip-verify", "app", "pw", "[::1]:3306", "", string(sqluser.Required), ""},
 		{"app:pw@tcp(db)/?tls=preferred", "app", "pw", "db:3306", "", string(sqluser.Required), ""},
 		{"app:pw@tcp(db)/?tls=false", "app", "pw", "db:3306", "", string(sqluser.Disabled), ""},
+		{"mysql://db/shop?user=app&password=p%20w\n", "app", "p w", "db:3306", "shop", string(sqluser.Required), ""},
+		{"jdbc:mysql://app:p%2Fw@db/shop?useUnicode=true&allowPublicKeyRetrieval=true", "app", "p/w", "db:3306", "shop", string(sqluser.Required), ""},
+		{"jdbc:mysql://db:3307/shop?user=app&password=pw&sslMode=VERIFY_IDENTITY&tlsVersions=TLSv1.3", "app", "pw", "db:3307", "shop", string(sqluser.VerifyFull), ""},
+		{"jdbc:mysql://db/shop?user=app&password=pw&useSSL=false", "app", "pw", "db:3306", "shop", string(sqluser.Disabled), ""},
+		{"jdbc:mysql://db/shop?user=app&password=pw&useSSL=true", "app", "pw", "db:3306", "shop", string(sqluser.Required), ""},
+		{"jdbc:mysql://db/shop?user=app&password=pw&useSSL=true&requireSSL=true&verifyServerCertificate=true", "app", "pw", "db:3306", "shop", string(sqluser.VerifyCA), ""},
+		{"jdbc:mysql://db/shop?user=app&password=pw&useSSL=false&sslMode=REQUIRED", "app", "pw", "db:3306", "shop", string(sqluser.Required), ""},
+		{"jdbc:mariadb://db/shop?user=app&password=p%2Fw&sslMode=trust", "app", "p%2Fw", "db:3306", "shop", string(sqluser.Required), ""},
+		{"jdbc:mariadb://db/shop?user=app&password=pw&sslMode=verify-full&serverSslCert=ca.pem", "app", "pw", "db:3306", "shop", string(sqluser.VerifyFull), "ca.pem"},
+		{"jdbc:mariadb://db/shop?user=app&password=pw&sslMode=disable", "app", "pw", "db:3306", "shop", string(sqluser.Disabled), ""},
+		{"jdbc:mariadb://db/shop?user=app&password=pw&useSsl=true", "app", "pw", "db:3306", "shop", string(sqluser.VerifyFull), ""},
+		{"jdbc:mariadb://db/shop?user=app&password=pw&useSsl=true&trustServerCertificate=true", "app", "pw", "db:3306", "shop", string(sqluser.Required), ""},
+		{"jdbc:mariadb://db/shop?user=app&password=pw&useSsl=true&disableSslHostnameVerification=true", "app", "pw", "db:3306", "shop", string(sqluser.VerifyCA), ""},
+		{"Server=DB;Port=3307;Database=shop;Uid=app;Pwd=\"p\"\"w\";SslMode=VerifyFull;SslCa=ca.pem", "app", "p\"w", "db:3307", "shop", string(sqluser.VerifyFull), "ca.pem"},
+		{"server=db; user id=app; password=pw; SSL Mode=None; Allow User Variables=true;", "app", "pw", "db:3306", "", string(sqluser.Disabled), ""},
+		{"Host=db;Username=app;Password=pw;Ssl Mode=VerifyCA;CA Certificate File=ca.pem;TLS Version=TLS 1.3", "app", "pw", "db:3306", "", string(sqluser.VerifyCA), "ca.pem"},
 		{"mysql://x:y@tcp(db)/shop", "", "", "", "", "", ""},
 	} {
 		l, err := ofURL().ReadLogin(rotate.Values{"DB_URL": secret.New(c.text)})
@@ -57,7 +73,11 @@ func TestALoginIsReadAsItIsWritten(t *testing.T) {
 
 func TestALoginThatIsNotPlainIsRefusedWithoutQuotingIt(t *testing.T) {
 	for _, text := range []string{
-		"", "canary", "canary://app:canary@db/shop", "postgres://app:canary@db/shop", "jdbc:mysql://app:canary@db/shop", "mysql://canary", "mysql:canary@db", "mysql://app@canary/shop",
+		"", "canary", "canary://app:canary@db/shop", "postgres://app:canary@db/shop", "jdbc:postgresql://db/shop?user=app&password=canary", "host=db user=app password=canary", "jdbc:mariadb://app:canary@db/shop", "jdbc:mysql://app:canary@db,other/shop", "jdbc:mysql://app:canary@address=(host=db)/shop",
+		"jdbc:mysql://db/shop?user=app&password=canary&sslMode=trust", "jdbc:mysql://db/shop?user=app&password=p&useSSL=canary", "jdbc:mysql://db/shop?user=app&password=p&trustCertificateKeyStoreUrl=canary",
+		"jdbc:mariadb://db/shop?user=app&password=p&sslMode=canary", "jdbc:mariadb://db/shop?user=app&password=p&trustStore=canary", "jdbc:mariadb:///shop?user=app&password=p&localSocket=canary",
+		"Server=db;Uid=app;Pwd=p;SslMode=canary", "Server=db;Uid=app;Pwd=p;CertificateFile=canary", "Server=db;Uid=app;Pwd=p;SslMode=None;Ssl Mode=canary", "Server=a,b;Uid=app;Pwd=canary", "Server=/run/canary;Uid=app;Pwd=p", "Server=db;Uid=app;Pwd=p;ConnectionProtocol=canary",
+		"app:canary@db(x)/shop", "mysql://canary", "mysql:canary@db", "mysql://app@canary/shop",
 		"mysql://:canary@db/shop", "mysql://app:@canary/shop", "mysql://app:can@ry@canary/shop", "mysql://app:can/ary@db/shop", "mysql://app:can?ary@db/shop", "mysql://app:can#ary@db/shop",
 		"mysql://app:can%ary@db/shop", "mysql://ca%nary:pw@db/shop", "mysql://app:pw@db/can%ary", "mysql://app:pw@db/shop?ca%nary=1", "mysql://app:pw@db/shop?ssl-ca=%cxnary",
 		"mysql://app:pw@/canary", "mysql://app:pw@canary,other/shop", "mysql://app:pw@canary:3306,other:3306/shop", "mysql://app:pw@db:canary/shop", "mysql://app:pw@db:0/shop", "mysql://app:pw@db:65536/canary",
@@ -80,7 +100,7 @@ func TestALoginThatIsNotPlainIsRefusedWithoutQuotingIt(t *testing.T) {
 
 func TestAnotherLoginLeavesTheRestAsItIs(t *testing.T) {
 	for text, want := range map[string]string{
-		"mysql://app:old@db.example.com:3307/shop?ssl-mode=VERIFY_IDENTITY&ssl-ca=a%2Fb.pem&x=%zz": "mysql://a%60p%2Fp%40_clone:N%3A%25@db.example.com:3307/shop?ssl-mode=VERIFY_IDENTITY&ssl-ca=a%2Fb.pem&x=%zz",
+		"mysql://app:old@db.example.com:3307/shop?ssl-mode=VERIFY_IDENTITY&ssl-ca=a%2Fb.pem&x=%7a": "mysql://a%60p%2Fp%40_clone:N%3A%25@db.example.com:3307/shop?ssl-mode=VERIFY_IDENTITY&ssl-ca=a%2Fb.pem&x=%7a",
 		"mysql2://a%60p%2Fp:o%40ld@DB/":                        "mysql2://a%60p%2Fp%40_clone:N%3A%25@DB/",
 		"mysql://app:old@db":                                   "mysql://a%60p%2Fp%40_clone:N%3A%25@db",
 		"mysql://app:old@db?a=b":                               "mysql://a%60p%2Fp%40_clone:N%3A%25@db?a=b",
@@ -90,15 +110,15 @@ func TestAnotherLoginLeavesTheRestAsItIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := u.ReplaceLogin("a`p/p@_clone", "N:%"); got != want {
-			t.Errorf("%s\nbecomes %s\nwant    %s", text, got, want)
+		if got, err := u.(connection).WithLogin("a`p/p@_clone", "N:%"); err != nil || got != want {
+			t.Errorf("%s\nbecomes %s, %v\nwant    %s", text, got, err, want)
 		}
 	}
 }
 
 func TestThePartsOfALoginAreReadFromTheirKeys(t *testing.T) {
 	fields := &manifest.Login{Username: "U", Password: "P", Host: "H", Port: "O", DBName: "D", SSLRootCert: "ca.pem"}
-	r := New(manifest.Source{Rotate: manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{Fields: fields}}}}, nil)
+	r := New(manifest.Source{Rotate: manifest.Rotate{MySQL: &manifest.RotateMySQL{Database: manifest.Database{Fields: fields}}}}, sqluser.Admin{})
 	whole := func() rotate.Values {
 		return rotate.Values{"U": secret.New("app"), "P": secret.New("p%w"), "H": secret.New("DB.example.com"), "O": secret.New("3307"), "D": secret.New("shop"), "X": secret.New("kept")}
 	}

@@ -20,6 +20,7 @@ func TestOnMariaDB(t *testing.T) {
 		{"a user that a version has held is the source's own", aUserThatAVersionHasHeldIsTheSourcesOwn},
 		{"the administrator is nobody's deputy", theAdministratorIsNobodysDeputy},
 		{"a source may name a declared replica", aSourceMayNameADeclaredReplica},
+		{"a source of each dialect rotates and keeps the rest of its text", aSourceOfEachDialectRotatesAndKeepsTheRestOfItsText},
 		{"an error of the administrator's source stops everything", anErrorOfTheAdministratorsSourceStopsEverything},
 		{"a connection is encrypted and checked as the source says", aConnectionIsEncryptedAndCheckedAsTheSourceSays},
 		{"retiring ends one credential and changes nothing else", retiringEndsOneCredentialAndChangesNothingElse},

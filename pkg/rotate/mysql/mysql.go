@@ -14,9 +14,10 @@
 // The administrator needs CREATE USER, SELECT on mysql.*, whatever it is to pass on WITH GRANT OPTION (roles WITH ADMIN
 // OPTION), and where sessions are to be ended CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) and PROCESS.
 //
-// A source may name a replica, a reader or a proxy, if that is declared under replicas. Users are made, looked at and
-// retired at the administrator's server; only Test logs in where the source says. Where a replica is behind, Test
-// fails, and Secrets Manager asks again.
+// A source may name a replica, a reader or a proxy, if that stands under hosts at the administrator's source. Users are
+// made, looked at and retired at the administrator's server; only Test logs in where the source says. Where a replica is
+// behind, Test fails, and Secrets Manager asks again. Where the administrator's login names no host, the one that stands
+// first under hosts must be the primary.
 //
 // No statement carries a password: what is set is a hash that is computed here, for mysql_native_password and, on
 // MySQL, caching_sha2_password. An account that uses another plugin is refused, and so is MariaDB's own strictness
@@ -35,7 +36,6 @@ import (
 	"net"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
@@ -58,7 +58,7 @@ type server struct {
 }
 
 // New returns the rotator of a source, as sqluser.New does.
-func New(source manifest.Source, admin func(context.Context) (rotate.Values, error)) *Rotator {
+func New(source manifest.Source, admin sqluser.Admin) *Rotator {
 	s := &server{}
 	return &Rotator{sqluser.New(source, admin, newSyntax(), s), s}
 }

@@ -23,7 +23,7 @@ const (
 // on until the new one does.
 func TestAnApplicationPoolWorksThroughThreeRotationsWithRetirement(t *testing.T) {
 	g := start(t)
-	g.source.Database().EndSessions = true
+	entry(&g.source).EndSessions = true
 	g.Do(t, "CREATE TABLE shop.queries (id BIGINT AUTO_INCREMENT PRIMARY KEY, login VARCHAR(200))")
 	w := g.conformance(t, styles()[2])
 	b := &business{t: t}

@@ -2,11 +2,14 @@ package mysql
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rotary-secrets/rotary/internal/mariadbtest"
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
@@ -98,7 +101,7 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 	elsewhere := func(from, to string) rotate.Values {
 		return rotate.Values{"DB_URL": secret.New(strings.ReplaceAll(secret.Reveal(good["DB_URL"]), from, to))}
 	}
-	admin, _ := g.administrator(t.Context())
+	admin, _ := g.administrator().Read(t.Context())
 	twin := g.values(g.person(t, mariadbtest.AdminUser+sqluser.Clone))
 	for _, c := range []struct {
 		name             string
@@ -119,7 +122,7 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := g.accounts(t)
-			if err := New(g.source, g.administrator).Set(t.Context(), rotate.Change{Pending: c.pending, Current: c.current}); err == nil {
+			if err := g.rotator().Set(t.Context(), rotate.Change{Pending: c.pending, Current: c.current}); err == nil {
 				t.Error("it is set")
 			}
 			g.unchanged(t, before)
@@ -133,7 +136,7 @@ func theAdministratorIsNobodysDeputy(t *testing.T, g *target) {
 // A replica, a reader or a proxy has another name and the same users. Here every name leads to the one server.
 func aSourceMayNameADeclaredReplica(t *testing.T, g *target) {
 	user, password := g.person(t, "app")
-	first := rotate.Values{"DB_URL": secret.New("mysql://" + sqluser.Encode(user) + ":" + sqluser.Encode(password) + "@reader.example.com:3307/shop?ssl-mode=VERIFY_CA&ssl-ca=" + g.CA)}
+	first := rotate.Values{"DB_URL": secret.New("mysql://" + dsn.Encode(user) + ":" + dsn.Encode(password) + "@reader.example.com:3307/shop?ssl-mode=VERIFY_CA&ssl-ca=" + g.CA)}
 	l := g.live(t, first)
 	var reached []string
 	l.rotator.server.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -142,7 +145,7 @@ func aSourceMayNameADeclaredReplica(t *testing.T, g *target) {
 	}
 	_, err := l.create()
 	refused(t, err)
-	l.entry(func(r *manifest.Rotate) { r.Replicas = []string{"other.example.com", "READER.example.com.:3307"} })
+	l.open(g.source, g.administrator("other.example.com", "READER.example.com.:3307"))
 	l.rotate()
 	if last := reached[len(reached)-1]; last != "reader.example.com:3307" {
 		t.Errorf("Test logs in at %s", last)
@@ -168,7 +171,8 @@ func anErrorOfTheAdministratorsSourceStopsEverything(t *testing.T, g *target) {
 		t.Run(name, func(t *testing.T) {
 			before := g.accounts(t)
 			l := g.live(t, good)
-			l.rotator = New(g.source, func(context.Context) (rotate.Values, error) { return admin, nil })
+			source := manifest.Source{Name: "app-db-admin", Keys: manifest.KeysOf(slices.Sorted(maps.Keys(admin))...)}
+			l.open(g.source, sqluser.Admin{Source: source, Read: func(context.Context) (rotate.Values, error) { return admin, nil }})
 			if _, err := l.create(); err == nil {
 				t.Error("a first rotation begins")
 			}

@@ -63,7 +63,7 @@ func whatIsRefusedIsDeadOnlyIfNoAccountHasThatPassword(t *testing.T, g *target) 
 
 func someUsersAreNeverRetired(t *testing.T, g *target) {
 	current := g.values(g.person(t, "app"))
-	admin, _ := g.administrator(t.Context())
+	admin, _ := g.administrator().Read(t.Context())
 	l := g.live(t, current)
 	for name, owed := range map[string]rotate.Values{
 		"the current version's": current, "the current version's, with another password": g.values("app", "older"),
@@ -118,7 +118,7 @@ func sessionsEndOnlyWhereThatIsWanted(t *testing.T, g *target) {
 			app, password := g.person(t, g.another())
 			other, otherPassword := g.person(t, g.another())
 			l := g.live(t, g.values(app, password))
-			l.entry(func(r *manifest.Rotate) { r.EndSessions = c.wanted })
+			l.entry(func(d *manifest.Database) { d.EndSessions = c.wanted })
 			l.rotate()
 			now := l.login(l.current())
 			answers, another := g.session(t, app, password), g.session(t, app, password)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/mariadbtest"
 	"github.com/rotary-secrets/rotary/internal/rotatetest"
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
@@ -42,14 +43,32 @@ func newTarget(t *testing.T, s *mariadbtest.Server) *target {
 }
 
 // rotator is the one under test.
-func (g *target) rotator() *Rotator { return New(g.source, g.administrator) }
+func (g *target) rotator() *Rotator { return New(g.source, g.administrator()) }
 
-func (g *target) administrator(context.Context) (rotate.Values, error) {
-	return rotate.Values{"ADMIN_URL": secret.New(g.url(mariadbtest.AdminUser, mariadbtest.AdminPassword, ""))}, nil
+// administrator is the administrator's source, which holds a URL.
+func (g *target) administrator(hosts ...string) sqluser.Admin {
+	return adminOf(g.url(mariadbtest.AdminUser, mariadbtest.AdminPassword, ""), hosts...)
+}
+
+// adminOf is an administrator's source with this URL.
+func adminOf(text string, hosts ...string) sqluser.Admin {
+	return sqluser.Admin{
+		Source: manifest.Source{Name: "app-db-admin", Keys: manifest.KeysOf("ADMIN_URL"), Hosts: hosts},
+		Read: func(context.Context) (rotate.Values, error) {
+			return rotate.Values{"ADMIN_URL": secret.New(text)}, nil
+		},
+	}
+}
+
+// entry returns what the manifest's entry says of the database, in a copy of a source.
+func entry(s *manifest.Source) *manifest.Database {
+	copied := *s.Rotate.MySQL
+	s.Rotate.MySQL = &copied
+	return &copied.Database
 }
 
 func (g *target) url(user, password, database string) string {
-	return "mysql://" + sqluser.Encode(user) + ":" + sqluser.Encode(password) + "@" + g.Addr() + "/" + sqluser.Encode(database) + "?" + g.query
+	return "mysql://" + dsn.Encode(user) + ":" + dsn.Encode(password) + "@" + g.Addr() + "/" + dsn.Encode(database) + "?" + g.query
 }
 
 // values are a source that has a URL.
@@ -77,7 +96,7 @@ func (g *target) conformance(t *testing.T, s style) rotatetest.World {
 	source := s.source(g)
 	known := map[string][]secret.Value{}
 	knows := func(v rotate.Values) rotate.Values {
-		l, err := New(source, nil).ReadLogin(v)
+		l, err := New(source, sqluser.Admin{}).ReadLogin(v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +105,7 @@ func (g *target) conformance(t *testing.T, s style) rotatetest.World {
 	}
 	return rotatetest.World{
 		Source: source, Moves: 1,
-		Accepts:  func(v rotate.Values) bool { return New(source, nil).Test(t.Context(), v) == nil },
+		Accepts:  func(v rotate.Values) bool { return New(source, sqluser.Admin{}).Test(t.Context(), v) == nil },
 		Accepted: func() int { return g.accepted(t, known) },
 		Session:  func(v rotate.Values) func() bool { return g.works(t, source, v) },
 		Elsewhere: func(v rotate.Values) rotate.Values {
@@ -105,7 +124,7 @@ func (g *target) conformance(t *testing.T, s style) rotatetest.World {
 			return knows(s.values(g, user, password))
 		},
 		Open: func(calls rotatetest.Calls) rotate.Rotator {
-			r := New(source, g.administrator)
+			r := New(source, g.administrator())
 			r.server.dial = through(calls)
 			return noting{r, knows}
 		},
@@ -115,7 +134,7 @@ func (g *target) conformance(t *testing.T, s style) rotatetest.World {
 // works logs in with what a version holds, and returns what reports whether the session still works.
 func (g *target) works(t *testing.T, s manifest.Source, v rotate.Values) func() bool {
 	t.Helper()
-	l, err := New(s, nil).ReadLogin(v)
+	l, err := New(s, sqluser.Admin{}).ReadLogin(v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,8 +200,9 @@ func styles() []style {
 		{"a URL", func(g *target) manifest.Source { return g.source }, (*target).values},
 		{"the parts of a login", func(g *target) manifest.Source {
 			s := g.source
-			s.Keys, s.Database().URL = []string{"USER", "PASSWORD", "HOST", "PORT", "NAME"}, ""
-			s.Database().Fields = &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: g.CA}
+			s.Keys = manifest.KeysOf("USER", "PASSWORD", "HOST", "PORT", "NAME")
+			at := entry(&s)
+			at.URL, at.Fields = nil, &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: g.CA}
 			return s
 		}, func(g *target, user, password string) rotate.Values {
 			return rotate.Values{
@@ -199,7 +219,7 @@ func styles() []style {
 // TestConformance runs the suite on sources of every style in turn: the messages to the server are the same.
 func TestConformance(t *testing.T) {
 	g, n := start(t), 0
-	g.source.Database().EndSessions = true
+	entry(&g.source).EndSessions = true
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
 		n++
 		return g.conformance(t, styles()[n%len(styles())])

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
 	"github.com/rotary-secrets/rotary/internal/servertest"
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -76,8 +77,8 @@ func TestAConnectionIsNeverLessProtectedThanTheSourceSays(t *testing.T) {
 		t.Run(strings.NewReplacer(c.w.CA, "CA", stranger, "stranger", garbage, "garbage").Replace(c.host+c.query), func(t *testing.T) {
 			c.w.t = t
 			user, password := c.w.user()
-			v := at("postgres://" + user + ":" + sqluser.Encode(password) + "@" + c.host + ":1/postgres" + strings.Replace(c.query, "=CA", "="+c.w.CA, 1))
-			err := c.w.at127(New(source(), nil)).Test(t.Context(), v)
+			v := at("postgres://" + user + ":" + dsn.Encode(password) + "@" + c.host + ":1/postgres" + strings.Replace(c.query, "=CA", "="+c.w.CA, 1))
+			err := c.w.at127(New(source(), sqluser.Admin{})).Test(t.Context(), v)
 			if c.want != "TLS" && c.want != "plain" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("error is %v, want %q", err, c.want)
@@ -109,10 +110,10 @@ func TestThePartsOfALoginAreProtectedInFullUnlessTheManifestSaysOtherwise(t *tes
 		{"127.0.0.2", "disable", "", ""},
 	} {
 		s := w.fields()
-		s.Database().Fields.SSLMode, s.Database().Fields.SSLRootCert = c.mode, c.authority
+		entry(&s).Fields.SSLMode, entry(&s).Fields.SSLRootCert = c.mode, c.authority
 		v := w.parts(user, password)
 		v["HOST"] = secret.New(c.host)
-		err := w.at127(New(s, nil)).Test(t.Context(), v)
+		err := w.at127(New(s, sqluser.Admin{})).Test(t.Context(), v)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %s: error is %v, want %q", c.host, c.mode, err, c.want)
 		}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
 func TestAnErrorSaysWhatWasAnsweredAndNotWhatItWasAbout(t *testing.T) {
@@ -55,7 +57,7 @@ func TestWhoeverGivesUpIsHeardAtOnce(t *testing.T) {
 			_, _ = c.Read(make([]byte, 100))
 		}
 	}()
-	err = New(source(), nil).Test(ctx, at("postgres://"+canary+":pw@"+l.Addr().String()+"/app"))
+	err = New(source(), sqluser.Admin{}).Test(ctx, at("postgres://"+canary+":pw@"+l.Addr().String()+"/app"))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}

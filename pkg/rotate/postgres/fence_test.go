@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
-	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // day is when the nth rotation began.
@@ -169,9 +167,8 @@ func mended(t *testing.T, w *world) {
 func leftBehind(t *testing.T, w *world) {
 	w.role(canary, password)
 	w.do("COMMENT ON ROLE " + canary + " IS '[rotary: password of the rotation of " + day(9).Format(time.RFC3339Nano) + "]'")
-	r := New(source(), func(context.Context) (rotate.Values, error) {
-		return rotate.Values{"ADMIN__URL": secret.New(strings.Replace(w.URL(postgrestest.AdminUser, "x", "postgres"), w.Addr(), closedAddress(t), 1))}, nil
-	})
+	w.adminURL = strings.Replace(w.URL(postgrestest.AdminUser, "x", "postgres"), w.Addr(), closedAddress(t), 1)
+	r := w.rotator()
 	if _, err := r.Retire(t.Context(), rotate.End{Since: day(1), Owed: w.now(), Current: at(w.URL("somebody", "pw", "postgres"))}); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rotary-secrets/rotary/pkg/rotate"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
 func TestASourceThatCannotBeRotatedIsRefusedBeforeAnythingHappens(t *testing.T) {
@@ -14,7 +15,7 @@ func TestASourceThatCannotBeRotatedIsRefusedBeforeAnythingHappens(t *testing.T) 
 		"postgres://app:pw@h": "names no database",
 		"mysql://app:pw@h/":   "not a URL that begins with postgres://",
 	} {
-		v, err := New(source(), nil).Create(t.Context(), rotate.Start{Current: at(text)})
+		v, err := New(source(), sqluser.Admin{}).Create(t.Context(), rotate.Start{Current: at(text)})
 		refused, is := errors.AsType[interface {
 			error
 			Refusal() string
@@ -26,7 +27,7 @@ func TestASourceThatCannotBeRotatedIsRefusedBeforeAnythingHappens(t *testing.T) 
 }
 
 func TestVersionsOfOneUserAreToldApartByTheirPasswords(t *testing.T) {
-	r := New(source(), nil)
+	r := New(source(), sqluser.Admin{})
 	app := at("postgres://app:pw@h/app")
 	for text, want := range map[string][2]bool{
 		"postgres://app:pw@h/app":              {true, true},

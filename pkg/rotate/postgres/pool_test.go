@@ -97,7 +97,7 @@ func newSecret(t *testing.T, w *world, first rotate.Values) *kept {
 	})
 	client := secretsmanager.NewFromConfig(world.Config(account, region))
 	s := &kept{t: t, standin: world, client: client, store: store.New(client)}
-	s.job = rotate.Job{Store: s.store, Source: source, Rotator: New(source, w.administrator)}
+	s.job = rotate.Job{Store: s.store, Source: source, Rotator: New(source, w.administrator())}
 	_, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &source.Secret})
 	s.must(err)
 	s.must(s.store.Put(t.Context(), source.Secret, version(0), bucket.Encode(first)))

@@ -20,21 +20,19 @@
 // user logs in at the administrator's database when it is retired. Where it may not, the administrator replaces its
 // password, and needs pg_signal_backend if sessions are to be ended.
 //
-// A source may name a pooler or a proxy, if that is declared under replicas and authenticates against the database
-// (auth_query) or knows both users. Users are made, looked at and retired at the administrator's server; only Test logs
-// in where the source says.
+// A source may name a pooler or a proxy, if that stands under hosts at the administrator's source and authenticates
+// against the database (auth_query) or knows both users. Users are made, looked at and retired at the administrator's
+// server; only Test logs in where the source says. Where the administrator's login names no host, the one that stands
+// first under hosts must be the primary.
 //
 // No password goes to the server, or into its log: what is set is a SCRAM-SHA-256 verifier, which PostgreSQL knows
 // since version 10, and a server that asks for the password itself, or for none, is refused.
 package postgres
 
 import (
-	"context"
-
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
@@ -51,7 +49,7 @@ type server struct {
 }
 
 // New returns the rotator of a source, as sqluser.New does.
-func New(source manifest.Source, admin func(context.Context) (rotate.Values, error)) *Rotator {
+func New(source manifest.Source, admin sqluser.Admin) *Rotator {
 	s := &server{}
 	return &Rotator{sqluser.New(source, admin, newSyntax(), s), s}
 }

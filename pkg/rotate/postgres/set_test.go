@@ -10,7 +10,6 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/leak"
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -86,8 +85,8 @@ func confused(t *testing.T, w *world) {
 		"a pending user that is the current one":  {before: []string{user}, pending: w.now(), want: "not the one that takes turns"},
 		"a pending host that is another":          {before: []string{user}, pending: instead(w.next(), "127.0.0.1", "localhost"), want: "hosts are not the current version's"},
 		"a pending port that is another":          {before: []string{user}, pending: instead(w.next(), "127.0.0.1:", "127.0.0.1:1"), want: "port is not a number"},
-		"hosts that are not the administrator's":  {before: []string{user}, pending: instead(w.next(), "127.0.0.1", "localhost"), now: instead(w.now(), "127.0.0.1", "localhost"), want: "neither the administrator's nor declared"},
-		"one host of two not the administrator's": {before: []string{user}, pending: instead(w.next(), "@", "@evil.test,"), now: instead(w.now(), "@", "@evil.test,"), want: "neither the administrator's nor declared"},
+		"hosts that are not the administrator's":  {before: []string{user}, pending: instead(w.next(), "127.0.0.1", "localhost"), now: instead(w.now(), "127.0.0.1", "localhost"), want: "neither the administrator's nor under hosts"},
+		"one host of two not the administrator's": {before: []string{user}, pending: instead(w.next(), "@", "@evil.test,"), now: instead(w.now(), "@", "@evil.test,"), want: "neither the administrator's nor under hosts"},
 		"a current password that is wrong":        {before: []string{user}, now: at(w.URL(canary, fresh, "postgres")), want: "current credential: the server refuses the login"},
 		"a current user that may not log in":      {before: []string{user, "ALTER ROLE " + canary + " NOLOGIN"}, want: "current credential: the server refuses the login"},
 		"a current user that there is not":        {want: "current credential: the server refuses the login"},
@@ -159,7 +158,7 @@ func closedAddress(t *testing.T) string {
 // A source whose user is at a declared replica: the user itself is made where the administrator is.
 func replicated(t *testing.T, w *world) {
 	user, password := w.user()
-	r := w.rotator(func(s *manifest.Source) { s.Rotate.Replicas = []string{"localhost"} })
+	r := w.openWith(source(), w.administrator("localhost"), through)
 	now := instead(at(w.URL(user, password, "postgres")), "127.0.0.1", "localhost")
 	next := w.turn(r, now)
 	if l, err := r.ReadLogin(next); err != nil || l.Hosts[0].Name != "localhost" {

@@ -4,8 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"regexp"
-	"strings"
 
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
@@ -19,80 +19,90 @@ const (
 // newSyntax returns how a source writes a login of PostgreSQL.
 func newSyntax() sqluser.Syntax {
 	return sqluser.Syntax{
-		Port: "5432", Longest: longestName, Parse: parseURL, ReadEncryption: readEncryption, CheckStart: checkDatabase,
+		Port: "5432", Longest: longestName, Parse: parseText, ReadEncryption: readEncryption, CheckStart: checkDatabase,
 	}
 }
 
-// checkDatabase refuses a URL without a database: the two users would find themselves in different ones.
+// checkDatabase refuses a connection string without a database: the two users would find themselves in different ones.
 func checkDatabase(s manifest.Source, l sqluser.Login) error {
-	if l.Database == "" && s.Database().Fields == nil {
-		return errors.New("its URL names no database, and each user would look for one of its own name: " +
-			"write it behind the host")
+	if l.Database == "" && len(s.Database().URL) > 0 {
+		return errors.New("it names no database, and each user would look for one of its own name: write it there")
 	}
 	return nil
 }
 
-// scheme is that of libpq, or of a driver for SQLAlchemy, which knows postgresql+asyncpg.
-var scheme = regexp.MustCompile(`^postgres(ql)?(\+[a-z0-9_]+)?$`)
+// scheme is that of libpq, of a driver for SQLAlchemy, which knows postgresql+asyncpg, or of what follows libpq.
+var scheme = regexp.MustCompile(`^(postgres(ql)?|postgis|ecto|cockroachdb)(\+[a-z0-9_]+)?$`)
 
-// connectionURL is a URL of libpq.
-type connectionURL struct{ sqluser.URL }
+// connection is a connection string of PostgreSQL.
+type connection struct{ *dsn.String }
 
-func parseURL(text string) (sqluser.Text, error) {
-	name, rest, found := strings.Cut(text, "://")
-	if !found || !scheme.MatchString(name) {
-		return nil, errors.New("it is not a URL that begins with postgres:// or postgresql://")
+// parseText reads a URL or a connection string of JDBC, ADO.NET or libpq.
+func parseText(text string) (sqluser.Text, error) {
+	c, err := dsn.Parse(text)
+	if errors.Is(err, dsn.ErrUnknown) || err == nil && !isPostgres(c) {
+		return nil, errors.New("it is not a URL that begins with postgres:// or postgresql://, " +
+			"nor a connection string of JDBC, ADO.NET or libpq for PostgreSQL")
 	}
-	u, err := sqluser.CutURL(name+"://", rest)
-	return connectionURL{u}, err
+	return connection{c}, err
+}
+
+// isPostgres reports whether a connection string could be for PostgreSQL.
+func isPostgres(c *dsn.String) bool {
+	switch c.Dialect {
+	case dsn.URL:
+		return scheme.MatchString(c.Scheme)
+	case dsn.JDBC:
+		return c.Scheme == "postgresql"
+	case dsn.ADONET, dsn.Libpq:
+		return true
+	default:
+		return false
+	}
 }
 
 // ReadLogin implements sqluser.Text.
-func (u connectionURL) ReadLogin() (sqluser.Login, error) {
-	l, err := u.ReadWhere(newSyntax())
+func (c connection) ReadLogin() (sqluser.Login, error) {
+	l, err := newSyntax().ReadText(c.String)
 	if err != nil {
 		return sqluser.Login{}, err
 	}
-	err = readQuery(&l, strings.TrimPrefix(u.Query, "?"))
+	err = readOptions(&l, c.Dialect, c.Options)
 	return l, err
 }
 
-// readQuery reads the parameters that say how to log in (https://www.postgresql.org/docs/current/libpq-connect.html).
-// What other drivers and the application's session are told there is not rotary's.
-func readQuery(l *sqluser.Login, query string) error {
+// readOptions reads the parameters that say how to log in (https://www.postgresql.org/docs/current/libpq-connect.html).
+// What else drivers and the application's session are told there is not rotary's.
+func readOptions(l *sqluser.Login, d dsn.Dialect, options []dsn.Option) error {
 	seen := map[string]string{}
-	for pair := range strings.SplitSeq(query, "&") {
-		key, value, err := readParameter(pair)
+	for _, o := range options {
+		key, value, err := translateOption(d, o)
 		if err != nil {
 			return err
 		}
 		if _, twice := seen[key]; twice && known[key] != ignored {
-			return errors.New("its query says " + key + " twice")
+			return errors.New("it says " + key + " twice")
 		}
 		seen[key] = value
 		switch {
-		case known[key] == misplaced:
+		case known[key] == misplaced && (d == dsn.URL || d == dsn.JDBC):
 			return errors.New("its query has " + key + ": rotary reads who logs in where from what stands before the ?")
+		case known[key] == misplaced:
+			return errors.New("it has " + key + ": rotary cannot read from that who logs in where")
 		case known[key] == unsupported && value != "":
-			return errors.New("its query has " + key + ": rotary cannot log in like that")
+			return errors.New("it has " + key + ": rotary cannot log in like that")
 		}
 	}
 	if n := seen[negotiation]; n != "" && n != "postgres" && n != "direct" {
 		return errors.New("its sslnegotiation is neither postgres nor direct")
 	}
+	if seen["sslmode"] == "" && d == dsn.JDBC {
+		seen["sslmode"] = chooseMode(seen)
+	}
 	l.Options = seen
 	var err error
 	l.Encryption, err = readEncryption(seen["sslmode"], seen[rootCert])
 	return err
-}
-
-func readParameter(pair string) (key, value string, err error) {
-	key, value, _ = strings.Cut(pair, "=")
-	if key, err = sqluser.Decode(key); err != nil {
-		return "", "", err
-	}
-	value, err = sqluser.Decode(value)
-	return key, value, err
 }
 
 type meaning int
@@ -112,6 +122,7 @@ var known = map[string]meaning{
 	"host": misplaced, "hostaddr": misplaced, "port": misplaced,
 	"dbname": misplaced, "database": misplaced, "service": misplaced, "servicefile": misplaced,
 	"sslcert": unsupported, "sslkey": unsupported, "sslpassword": unsupported,
+	"pghost": misplaced, "pgport": misplaced, "pgdbname": misplaced, // of JDBC
 }
 
 // readEncryption reads the words of sslmode (https://www.postgresql.org/docs/current/libpq-ssl.html).

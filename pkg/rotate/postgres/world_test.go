@@ -72,9 +72,14 @@ func (w *world) role(name, password string, options ...string) {
 
 func (w *world) knows(name, password string) { w.known[name] = append(w.known[name], password) }
 
-// administrator is the content of the administrator's source.
-func (w *world) administrator(context.Context) (rotate.Values, error) {
-	return rotate.Values{"ADMIN__URL": secret.New(w.adminURL)}, nil
+// administrator is the administrator's source, which holds a URL.
+func (w *world) administrator(hosts ...string) sqluser.Admin {
+	return sqluser.Admin{
+		Source: manifest.Source{Name: "app-db-admin", Keys: manifest.KeysOf("ADMIN__URL"), Hosts: hosts},
+		Read: func(context.Context) (rotate.Values, error) {
+			return rotate.Values{"ADMIN__URL": secret.New(w.adminURL)}, nil
+		},
+	}
 }
 
 // at is a version that holds a URL.
@@ -85,15 +90,18 @@ func source() manifest.Source {
 	return manifest.Source{Name: "app-db", Keys: manifest.KeysOf(key), Rotate: manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{URL: manifest.Names{key}, Admin: "app-db-admin"}}}}
 }
 
+// entry is what the manifest's entry says of the database.
+func entry(s *manifest.Source) *manifest.Database { return &s.Rotate.Postgres.Database }
+
 // endSessions makes a source's retirement end sessions.
-func endSessions(s *manifest.Source) { s.Database().EndSessions = true }
+func endSessions(s *manifest.Source) { entry(s).EndSessions = true }
 
 // fields is the manifest's entry for the parts of a login.
 func (w *world) fields() manifest.Source {
 	s := source()
-	s.Keys = []string{"USER", "PASSWORD", "HOST", "PORT", "NAME"}
-	s.Database().URL = ""
-	s.Database().Fields = &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: w.CA}
+	s.Keys = manifest.KeysOf("USER", "PASSWORD", "HOST", "PORT", "NAME")
+	entry(&s).URL = nil
+	entry(&s).Fields = &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: w.CA}
 	return s
 }
 
@@ -107,7 +115,12 @@ func (w *world) parts(user, password string) rotate.Values {
 
 // open is a rotator whose connections go through calls.
 func (w *world) open(s manifest.Source, calls rotatetest.Calls) *Rotator {
-	r := New(s, w.administrator)
+	return w.openWith(s, w.administrator(), calls)
+}
+
+// openWith is one with another administrator's source.
+func (w *world) openWith(s manifest.Source, admin sqluser.Admin, calls rotatetest.Calls) *Rotator {
+	r := New(s, admin)
 	r.server.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
@@ -124,13 +137,16 @@ func (w *world) rotator(change ...func(*manifest.Source)) *Rotator {
 	for _, c := range change {
 		c(&s)
 	}
-	return w.open(s, func(_ string, do func() error) error { return do() })
+	return w.open(s, through)
 }
+
+// through lets every call through.
+func through(_ string, do func() error) error { return do() }
 
 // accepts reports whether the server accepts what a version holds, by the verifier that it keeps.
 func (w *world) accepts(s manifest.Source, v rotate.Values) bool {
 	w.t.Helper()
-	l, err := New(s, nil).ReadLogin(v)
+	l, err := New(s, sqluser.Admin{}).ReadLogin(v)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -273,7 +289,7 @@ func (w *world) waits() bool {
 // works logs in with what a version holds, and returns what reports whether the session still works.
 func (w *world) works(s manifest.Source, v rotate.Values) func() bool {
 	w.t.Helper()
-	l, err := New(s, nil).ReadLogin(v)
+	l, err := New(s, sqluser.Admin{}).ReadLogin(v)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -304,7 +320,9 @@ func TestTheRotatorConforms(t *testing.T) {
 }
 
 // readLogin reads the URL under a key.
-func readLogin(v rotate.Values) (sqluser.Login, error) { return New(source(), nil).ReadLogin(v) }
+func readLogin(v rotate.Values) (sqluser.Login, error) {
+	return New(source(), sqluser.Admin{}).ReadLogin(v)
+}
 
 // matches reports whether a password is the one of which the server keeps a verifier.
 func matches(kept, password string) bool {

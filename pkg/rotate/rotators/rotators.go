@@ -19,6 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/mysql"
 	"github.com/rotary-secrets/rotary/pkg/rotate/postgres"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
+	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
 )
 
 // Reach holds the clients and settings with which rotators reach their targets.
@@ -38,8 +39,8 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 		manifest.Random:       func(s manifest.Source) rotate.Rotator { return random.New(s) },
 		manifest.AWSAccessKey: r.openAccessKey,
 		manifest.HTTP:         r.openVendor,
-		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.adminReader(s)) },
-		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.adminReader(s)) },
+		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.databaseAdmin(s)) },
+		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.databaseAdmin(s)) },
 		manifest.Manual:       refuseRotation("its values are put by a person: rotary put"),
 		manifest.Never:        refuseRotation("it is declared with: never, because replacing it would destroy data"),
 		manifest.Managed:      refuseRotation("AWS rotates it itself"),
@@ -74,6 +75,15 @@ func (r Reach) adminReader(s manifest.Source) func(context.Context) (rotate.Valu
 		}
 		return rotate.Current(ctx, r.Store, admin)
 	}
+}
+
+// databaseAdmin returns the source with the administrator's login, which is read at each use.
+func (r Reach) databaseAdmin(s manifest.Source) sqluser.Admin {
+	admin, known := r.Environment.Source(s.Rotate.Admin())
+	if !known {
+		admin.Name = s.Rotate.Admin()
+	}
+	return sqluser.Admin{Source: admin, Read: r.adminReader(s)}
 }
 
 // refuseRotation returns the function that opens a rotator whose Create, Set and Retire fail with this reason.

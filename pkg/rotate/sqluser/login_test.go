@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -31,19 +32,15 @@ func (product) Install(context.Context, noSession, Turn) error { return errNobod
 func (product) Retire(context.Context, Retirement) error       { return errNobody }
 
 // text is a URL of the product.
-type text struct{ URL }
+type text struct{ *dsn.String }
 
-func (u text) ReadLogin() (Login, error) { return u.ReadWhere(syntax()) }
+func (u text) ReadLogin() (Login, error) { return syntax().ReadText(u.String) }
 
 func syntax() Syntax {
 	return Syntax{
 		Port: "5432", Longest: 16,
 		Parse: func(s string) (Text, error) {
-			rest, is := strings.CutPrefix(s, "db://")
-			if !is {
-				return nil, errors.New("it is not a URL")
-			}
-			u, err := CutURL("db://", rest)
+			u, err := dsn.Parse(s)
 			return text{u}, err
 		},
 		ReadEncryption: func(word, authority string) (Encryption, error) { return NewEncryption(Mode(word), authority), nil },
@@ -52,7 +49,25 @@ func syntax() Syntax {
 
 // of returns a rotator of a source with this entry in the manifest.
 func of(entry manifest.Rotate) *Rotator[noSession] {
-	return New(manifest.Source{Name: "app-db", Rotate: entry}, nil, syntax(), Server[noSession](product{}))
+	return withAdmin(entry, Admin{Source: manifest.Source{Name: "app-db-admin", Keys: manifest.KeysOf("URL")}})
+}
+
+// withAdmin returns one with this administrator's source.
+func withAdmin(entry manifest.Rotate, admin Admin) *Rotator[noSession] {
+	return New(manifest.Source{Name: "app-db", Rotate: entry}, admin, syntax(), Server[noSession](product{}))
+}
+
+// entry returns an entry of the manifest.
+func entry(d manifest.Database) manifest.Rotate {
+	return manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: d}}
+}
+
+// urls returns the entry of a source with these URLs.
+func urls(keys ...string) manifest.Rotate { return entry(manifest.Database{URL: keys}) }
+
+// reading returns what reads the same values each time.
+func reading(v rotate.Values) func(context.Context) (rotate.Values, error) {
+	return func(context.Context) (rotate.Values, error) { return v, nil }
 }
 
 func TestTwoUsersTakeTurnsIfTheirNamesAreShortEnough(t *testing.T) {
@@ -70,7 +85,7 @@ func TestTwoUsersTakeTurnsIfTheirNamesAreShortEnough(t *testing.T) {
 }
 
 func TestThePartsOfALoginAreRead(t *testing.T) {
-	r := of(manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{Fields: &manifest.Login{Username: "U", Password: "P", Host: "H", Port: "O", DBName: "D"}}}})
+	r := of(entry(manifest.Database{Fields: &manifest.Login{Username: "U", Password: "P", Host: "H", Port: "O", DBName: "D"}}))
 	for name, c := range map[string]struct {
 		values string // of U, P, H, O, D
 		hosts  []Host
@@ -106,8 +121,8 @@ func TestOnlyTheLoginOfAVersionChanges(t *testing.T) {
 		entry manifest.Rotate
 		want  map[string]string
 	}{
-		"the parts of a login": {manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{Fields: &manifest.Login{Username: "U", Password: "P", Host: "H"}}}}, map[string]string{"U": "a@b", "P": "n/w", "H": "h", "URL": "db://app:old@h:1/d?x=%2f", "OTHER": "stays"}},
-		"a URL":                {manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{URL: manifest.Names{"URL"}}}}, map[string]string{"U": "app", "P": "old", "H": "h", "URL": "db://a%40b:n%2Fw@h:1/d?x=%2f", "OTHER": "stays"}},
+		"the parts of a login": {entry(manifest.Database{Fields: &manifest.Login{Username: "U", Password: "P", Host: "H"}}), map[string]string{"U": "a@b", "P": "n/w", "H": "h", "URL": "db://app:old@h:1/d?x=%2f", "OTHER": "stays"}},
+		"a URL":                {urls("URL"), map[string]string{"U": "app", "P": "old", "H": "h", "URL": "db://a%40b:n%2Fw@h:1/d?x=%2f", "OTHER": "stays"}},
 	} {
 		next, err := of(c.entry).replaceLogin(before, "a@b", secret.New("n/w"))
 		if err != nil {
@@ -119,67 +134,6 @@ func TestOnlyTheLoginOfAVersionChanges(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" || secret.Reveal(before["P"]) != "old" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
-	}
-}
-
-func TestOnlyTheAdministratorsHostsAndDeclaredOnesServe(t *testing.T) {
-	admin := Login{Hosts: []Host{{"db", "6000"}, {"db2", "6000"}}}
-	r := of(manifest.Rotate{Replicas: []string{"reader", "Pool.example:6432", "2001:db8::1", "[::2]:7"}})
-	for list, want := range map[string]bool{
-		"db:6000": true, "DB:6000,db2:6000": true, "db": false, "db:6432": false, "reader:6000": true, "reader": false, "pool.example:6432": true, "pool.example:6000": false,
-		"[2001:db8::1]:6000": true, "[::2]:7": true, "[::2]:6000": false, "db:6000,evil:6000": false, "evil:6000": false, "db.evil:6000": false,
-	} {
-		hosts, err := syntax().ReadHosts(list)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := r.serves(admin, hosts); got != want {
-			t.Errorf("%s serves: %v, want %v", list, got, want)
-		}
-	}
-}
-
-func TestAUserIsLookedAtWhereTheAdministratorIs(t *testing.T) {
-	hosts := func(names ...string) (all []Host) {
-		for _, name := range names {
-			all = append(all, Host{name, "1"})
-		}
-		return all
-	}
-	strict, lax := Encryption{VerifyFull, "own"}, Encryption{Mode: Required}
-	for name, c := range map[string]struct {
-		own, admin, want []Host
-		encryption       Encryption
-	}{
-		"the same host":        {hosts("a"), hosts("a"), hosts("a"), strict},
-		"a host among several": {hosts("reader", "a"), hosts("b", "a"), hosts("a"), strict},
-		"only a replica":       {hosts("reader"), hosts("a", "b"), hosts("a", "b"), lax},
-	} {
-		got := of(manifest.Rotate{}).moveTo(Login{User: "admin", Hosts: c.admin, Encryption: lax}, Login{User: "u", Database: "d", Hosts: c.own, Encryption: strict})
-		if diff := cmp.Diff(c.want, got.Hosts); diff != "" || got.Encryption != c.encryption || got.User != "u" || got.Database != "d" {
-			t.Errorf("%s: %s of %s under %v (-want +got):\n%s", name, got.User, got.Database, got.Encryption, diff)
-		}
-	}
-}
-
-func TestTheAdministratorsSourceIsOneURL(t *testing.T) {
-	for name, c := range map[string]struct {
-		values rotate.Values
-		err    error
-		want   string
-	}{
-		"two keys":    {rotate.Values{"A": secret.New("x"), "B": secret.New("x")}, nil, "app-db-admin holds 2 keys"},
-		"nothing":     {rotate.Values{}, nil, "app-db-admin holds 0 keys"},
-		"no URL":      {rotate.Values{"A": secret.New("canary")}, nil, "app-db-admin: A: it is not a URL"},
-		"no answer":   {nil, errors.New("no answer"), "read the administrator's source app-db-admin: no answer"},
-		"what it was": {rotate.Values{"A": secret.New("db://root:pw@h/postgres")}, nil, ""},
-	} {
-		r := of(manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{Admin: "app-db-admin"}}})
-		r.admin = func(context.Context) (rotate.Values, error) { return c.values, c.err }
-		_, err := r.readAdministrator(t.Context())
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: error is %v, want %q", name, err, c.want)
 		}
 	}
 }

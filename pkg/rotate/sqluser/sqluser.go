@@ -7,7 +7,7 @@
 //
 // A user is set only for somebody who knows a password that works: before anything changes, current's login must be
 // accepted, pending must be the user that takes turns with it at the same hosts, and these must be the administrator's
-// or declared under replicas. So whoever may put a value gets no more than the user whose password they know.
+// or listed under hosts at the administrator's source. So whoever may put a value gets no more than the user whose password they know.
 package sqluser
 
 import (
@@ -27,7 +27,7 @@ import (
 // Rotator rotates one source.
 type Rotator[S Session] struct {
 	source manifest.Source
-	admin  func(context.Context) (rotate.Values, error)
+	admin  Admin
 	syntax Syntax
 	server Server[S]
 }
@@ -63,7 +63,7 @@ type Turn struct {
 // Retirement is the end of one login.
 type Retirement struct {
 	Owed   Login     // at the administrator's hosts, if Served
-	Admin  Login     // the administrator's
+	Admin  Login     // the administrator's; without hosts where it names none and nothing is Served
 	Served bool      // the administrator's server has the user; otherwise it is one that was left behind
 	Since  time.Time // when the owed version was created
 	// EndSessions asks for the end of the user's sessions: the manifest wants it, or an emergency's deadline has
@@ -79,11 +79,9 @@ type FirstChecker interface {
 	CheckFirst(ctx context.Context, t Turn) error
 }
 
-// New returns the rotator of a source that holds a connection URL (rotate.url) or the parts of a login (rotate.fields).
-// admin reads the content of the administrator's source, which is one key with a URL; it is asked at each use.
-func New[S Session](
-	source manifest.Source, admin func(context.Context) (rotate.Values, error), syntax Syntax, server Server[S],
-) *Rotator[S] {
+// New returns the rotator of a source that holds connection URLs (url), the parts of a login (fields), or both. admin is
+// the source that its admin names.
+func New[S Session](source manifest.Source, admin Admin, syntax Syntax, server Server[S]) *Rotator[S] {
 	return &Rotator[S]{source: source, admin: admin, syntax: syntax, server: server}
 }
 
@@ -91,14 +89,14 @@ func New[S Session](
 // the source cannot be rotated as it is, the error is a Refusal; so it is where an emergency would take a password away
 // that somebody retains.
 func (r *Rotator[S]) Create(ctx context.Context, s rotate.Start) (rotate.Values, error) {
-	now, err := r.ReadLogin(s.Current)
-	if err == nil && r.syntax.CheckStart != nil {
-		err = r.syntax.CheckStart(r.source, now)
-	}
+	now, err := r.readPlaces(s.Current)
 	if err != nil {
 		return nil, Refusal(err.Error())
 	}
-	user, err := r.partnerOf(now.User)
+	if err := r.checkStart(now); err != nil {
+		return nil, Refusal(err.Error())
+	}
+	user, err := r.partnerOf(now[0].User)
 	if err != nil {
 		return nil, Refusal(err.Error())
 	}
@@ -110,6 +108,19 @@ func (r *Rotator[S]) Create(ctx context.Context, s rotate.Start) (rotate.Values,
 		return nil, err
 	}
 	return next, nil
+}
+
+// checkStart returns why a source whose login is at these places cannot be rotated.
+func (r *Rotator[S]) checkStart(places []place) error {
+	if r.syntax.CheckStart == nil {
+		return nil
+	}
+	for _, p := range places {
+		if err := r.syntax.CheckStart(r.source, p.Login); err != nil {
+			return r.nameKey(p, err)
+		}
+	}
+	return nil
 }
 
 // checkOthers refuses what the other versions of the source forbid: an emergency that would end the credential of a
@@ -167,42 +178,58 @@ func (r *Rotator[S]) Set(ctx context.Context, c rotate.Change) error {
 // readTurn reads two versions and the administrator's login, and checks that the pending one may follow the current
 // one.
 func (r *Rotator[S]) readTurn(ctx context.Context, c rotate.Change) (t Turn, err error) {
-	t.Since = c.Since
-	if t.Next, err = r.ReadLogin(c.Pending); err != nil {
+	next, err := r.readPlaces(c.Pending)
+	if err != nil {
 		return t, fmt.Errorf("the pending version: %w", err)
 	}
-	if t.Current, err = r.ReadLogin(c.Current); err != nil {
+	current, err := r.readPlaces(c.Current)
+	if err != nil {
 		return t, fmt.Errorf("the current version: %w", err)
 	}
-	if t.Admin, err = r.readAdministrator(ctx); err != nil {
-		return t, err
-	}
-	user, err := r.partnerOf(t.Current.User)
+	user, err := r.partnerOf(current[0].User)
 	switch {
 	case err != nil:
 		return t, fmt.Errorf("the current version: %w", err)
-	case user != t.Next.User:
+	case user != next[0].User:
 		return t, Refusal("the pending version's user is not the one that takes turns with the current version's")
-	case !slices.Equal(t.Next.Hosts, t.Current.Hosts):
+	case !slices.Equal(listHosts(next), listHosts(current)):
 		return t, Refusal("the pending version's hosts are not the current version's")
-	case !r.serves(t.Admin, t.Current.Hosts):
-		return t, Refusal("the current version's host is neither the administrator's nor declared under replicas")
-	case t.Admin.User == t.Current.User || t.Admin.User == t.Next.User:
+	}
+	admin, err := r.findAdministrator(ctx, current)
+	switch {
+	case err != nil:
+		return t, err
+	case admin.User == current[0].User || admin.User == next[0].User:
 		return t, Refusal("the source's user is the administrator's own: give the source a user of its own")
 	}
-	t.Next, t.Current = r.moveTo(t.Admin, t.Next), r.moveTo(t.Admin, t.Current)
-	return t, nil
+	return Turn{Next: r.moveTo(admin, next), Current: r.moveTo(admin, current), Admin: admin, Since: c.Since}, nil
 }
 
-// Test logs in with pending at each host that it names, as it configures, and asks a trivial question.
+// findAdministrator returns the administrator's login for a source that is at these places, all of which must be at the
+// administrator's hosts or at listed ones.
+func (r *Rotator[S]) findAdministrator(ctx context.Context, places []place) (Login, error) {
+	a, err := r.readAdministrator(ctx)
+	if err != nil {
+		return Login{}, err
+	}
+	if a, err = r.locate(a, places); err != nil {
+		return Login{}, err
+	}
+	return a.Login, r.checkServed(a, places)
+}
+
+// Test logs in with every URL of pending but the untested ones, at each host that it names, as it configures, and asks a
+// trivial question.
 func (r *Rotator[S]) Test(ctx context.Context, pending rotate.Values) error {
-	l, err := r.ReadLogin(pending)
+	places, err := r.readPlaces(pending)
 	if err != nil {
 		return err
 	}
-	for i, h := range l.Hosts {
-		if err := r.testAt(ctx, l, h); err != nil {
-			return l.nameHost(i, err)
+	for _, p := range places {
+		for i, h := range p.Hosts {
+			if err := r.testAt(ctx, p.Login, h); err != nil {
+				return r.nameKey(p, p.nameHost(i, err))
+			}
 		}
 	}
 	return nil
@@ -219,39 +246,70 @@ func (r *Rotator[S]) testAt(ctx context.Context, l Login, h Host) error {
 
 // Retire makes the owed login refused. It refuses to retire the current version's user and the administrator's own.
 func (r *Rotator[S]) Retire(ctx context.Context, e rotate.End) (rotate.Values, error) {
-	dead, err := r.readRetirement(ctx, e)
+	all, err := r.readRetirements(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	return nil, r.server.Retire(ctx, dead)
+	for _, dead := range all {
+		if err := r.server.Retire(ctx, dead); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
-// readRetirement reads what is owed, and where its user lives.
-func (r *Rotator[S]) readRetirement(ctx context.Context, e rotate.End) (d Retirement, err error) {
-	if d.Owed, err = r.ReadLogin(e.Owed); err != nil {
-		return d, fmt.Errorf("the owed version: %w", err)
+// readRetirements reads what is owed, and where its user lives: once at the administrator's hosts, and at each place
+// that was left behind.
+func (r *Rotator[S]) readRetirements(ctx context.Context, e rotate.End) (all []Retirement, err error) {
+	owed, err := r.readPlaces(e.Owed)
+	if err != nil {
+		return nil, fmt.Errorf("the owed version: %w", err)
 	}
 	current, err := r.ReadLogin(e.Current)
 	if err != nil {
-		return d, fmt.Errorf("the current version: %w", err)
+		return nil, fmt.Errorf("the current version: %w", err)
 	}
-	if d.Admin, err = r.readAdministrator(ctx); err != nil {
-		return d, err
+	admin, err := r.readAdministrator(ctx)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case d.Owed.User == current.User:
-		return d, errors.New("its user is the current version's")
-	case d.Owed.User == d.Admin.User:
-		return d, errors.New("its user is the administrator's own, of which rotary changes nothing: " +
+	switch owed[0].User {
+	case current.User:
+		return nil, errors.New("its user is the current version's")
+	case admin.User:
+		return nil, errors.New("its user is the administrator's own, of which rotary changes nothing: " +
 			"change its password by hand, then rotary retire --revoked")
 	}
-	owed := d.Owed
-	if d.Served = r.serves(d.Admin, owed.Hosts); d.Served {
-		d.Owed = r.moveTo(d.Admin, owed)
+	d := Retirement{Since: e.Since, EndSessions: r.source.Database().EndSessions || e.Forced}
+	d.SharesUser = func(ctx context.Context) (bool, error) { return r.sharesUser(ctx, owed[0].Login, e) }
+	served, left := r.splitServed(&admin, owed)
+	if d.Admin = admin.Login; len(served) > 0 {
+		d.Served, d.Owed = true, r.moveTo(admin.Login, served)
+		all = append(all, d)
 	}
-	d.Since, d.EndSessions = e.Since, r.source.Database().EndSessions || e.Forced
-	d.SharesUser = func(ctx context.Context) (bool, error) { return r.sharesUser(ctx, owed, e) }
-	return d, nil
+	for _, p := range left {
+		d.Served, d.Owed = false, p.Login
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// splitServed locates the administrator, and tells the places of which all hosts are the administrator's, or listed,
+// from those that were left behind. Where the administrator cannot be located, all were.
+func (r *Rotator[S]) splitServed(admin *administrator, places []place) (served, left []place) {
+	located, err := r.locate(*admin, places)
+	if err != nil {
+		return nil, places
+	}
+	*admin = located
+	for _, p := range places {
+		if r.serves(located, p.Hosts) {
+			served = append(served, p)
+		} else {
+			left = append(left, p)
+		}
+	}
+	return served, left
 }
 
 // sharesUser reports whether a live version holds another password of the owed login's user.
@@ -274,10 +332,11 @@ func (r *Rotator[S]) Identity(v rotate.Values) string {
 
 // Same reports whether two versions of one user have one password at the same hosts.
 func (r *Rotator[S]) Same(a, b rotate.Values) bool {
-	one, err := r.ReadLogin(a)
+	one, err := r.readPlaces(a)
 	if err != nil {
 		return r.Identity(a) == r.Identity(b)
 	}
-	two, err := r.ReadLogin(b)
-	return err == nil && one.User == two.User && one.Password.Equal(two.Password) && slices.Equal(one.Hosts, two.Hosts)
+	two, err := r.readPlaces(b)
+	return err == nil && one[0].User == two[0].User && one[0].Password.Equal(two[0].Password) &&
+		slices.Equal(listHosts(one), listHosts(two))
 }

@@ -31,7 +31,7 @@ func TestAnEmergencyTakesNoPasswordThatIsRetained(t *testing.T) {
 		"a store without answers": {true, others(rotate.Other{}, lost), "no answer"},
 	} {
 		start := rotate.Start{Current: at("app"), Emergency: c.urgent, Others: func(context.Context) ([]rotate.Other, error) { return c.others() }}
-		_, err := of(manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{URL: manifest.Names{"URL"}}}}).Create(t.Context(), start)
+		_, err := of(urls("URL")).Create(t.Context(), start)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v, want %q", name, err, c.want)
 		}
@@ -41,11 +41,11 @@ func TestAnEmergencyTakesNoPasswordThatIsRetained(t *testing.T) {
 func TestADeadlineOrTheManifestEndsSessions(t *testing.T) {
 	at := func(user string) rotate.Values { return rotate.Values{"URL": secret.New("db://" + user + ":pw@h/app")} }
 	for _, c := range []struct{ wanted, forced, want bool }{{false, false, false}, {true, false, true}, {false, true, true}} {
-		r := of(manifest.Rotate{Postgres: &manifest.RotatePostgres{Database: manifest.Database{URL: manifest.Names{"URL"}, EndSessions: c.wanted}}})
-		r.admin = func(context.Context) (rotate.Values, error) { return at("root"), nil }
-		d, err := r.readRetirement(t.Context(), rotate.End{Owed: at("app"), Current: at("app_clone"), Forced: c.forced})
-		if err != nil || d.EndSessions != c.want || !d.Served {
-			t.Errorf("wanted %v, forced %v: sessions end: %v, %v", c.wanted, c.forced, d.EndSessions, err)
+		r := of(entry(manifest.Database{URL: manifest.Names{"URL"}, EndSessions: c.wanted}))
+		r.admin.Read = reading(at("root"))
+		all, err := r.readRetirements(t.Context(), rotate.End{Owed: at("app"), Current: at("app_clone"), Forced: c.forced})
+		if err != nil || len(all) != 1 || all[0].EndSessions != c.want || !all[0].Served {
+			t.Errorf("wanted %v, forced %v: sessions end: %v, %v", c.wanted, c.forced, all, err)
 		}
 	}
 }
