@@ -11,7 +11,6 @@ import (
 
 	"github.com/invopop/jsonschema"
 
-	"github.com/rotary-secrets/rotary/pkg/duration"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
@@ -238,7 +237,7 @@ var kindWords = map[reflect.Type]string{
 	reflect.TypeFor[[]string]():                 "list of texts",
 	reflect.TypeFor[map[string]string]():        "mapping from names to texts",
 	reflect.TypeFor[map[string][]string]():      "mapping from names to lists",
-	reflect.TypeFor[duration.Duration]():        "duration",
+	reflect.TypeFor[manifest.Duration]():        "duration",
 	reflect.TypeFor[manifest.Mode]():            "word",
 	reflect.TypeFor[manifest.Names]():           "text, or list of texts",
 	reflect.TypeFor[manifest.Keys]():            "list of names, or mapping from names to texts",
