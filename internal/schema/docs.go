@@ -2,6 +2,7 @@ package schema
 
 import (
 	"bytes"
+	_ "embed" // introduction.md
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +16,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
 
-// section is a part of the page about the manifest: the fields of one type, under the place where it stands in the file.
+// section is a part of the page about the manifest: the fields of one type, under the place where it stands in the
+// file.
 type section struct {
 	place string
 	of    reflect.Type
@@ -65,23 +67,10 @@ func listSections() []section {
 	}
 }
 
-const introduction = `# The manifest
-
-<!-- go test ./internal/schema -run Docs -update writes this page from the comments of pkg/manifest. -->
-
-` + "`rotary.yaml`" + ` says where every secret is defined, who replaces it, and what each reader sees. No value stands in it. It is
-YAML, or JSON; what it does not understand is an error, with line and column, and ` + "`rotary validate`" + ` reports all of them.
-` + "`rotary init`" + ` writes this one:
-
-` + "```yaml\n%s```" + `
-
-In any text, ` + "`${name}`" + ` stands for a variable of the environment: ` + "`${env}`, `${account}`, `${region}`" + `, and those under
-` + "`vars`. `$${`" + ` is a literal ` + "`${`" + `. A *canonical name* is the name of one value, in the whole file; it is declared by one source.
-A duration is a whole number and one unit: ` + "`90s`, `30m`, `24h`, `7d` or `2w`" + `.
-
-A manifest that was written for an earlier version: ` + "`rotary validate`" + ` says for each field what to write instead, and
-` + "`rotary validate --upgrade > new.yaml`" + ` prints the whole file anew.
-`
+// introduction is the top of the page, with a place for the first example.
+//
+//go:embed introduction.md
+var introduction string
 
 // Docs returns docs/manifest.md: every field with its type, default, an example, and what it refuses. manifestDir is the
 // folder of the source of pkg/manifest, whose comments it reads.
@@ -162,8 +151,8 @@ func (d docs) listEmbedded(of reflect.Type, place string) string {
 // field is a field's comment in its parts. A part that is not there is "".
 type field struct{ what, fallback, example, refuses string }
 
-// describeField splits the comment of a field: what it is, and sentences that begin with Default:, Example: and Refuses:.
-// Texts as they stand in the file are in back quotes.
+// describeField splits the comment of a field: what it is, and sentences that begin with Default:, Example: and
+// Refuses:. Texts as they stand in the file are in back quotes.
 func (d docs) describeField(of reflect.Type, f reflect.StructField) field {
 	comment := d.comments.CommentMap[of.PkgPath()+"."+of.Name()+"."+f.Name]
 	out := field{}
@@ -241,7 +230,7 @@ var kindWords = map[reflect.Type]string{
 	reflect.TypeFor[manifest.Mode]():            "word",
 	reflect.TypeFor[manifest.Names]():           "text, or list of texts",
 	reflect.TypeFor[manifest.Keys]():            "list of names, or mapping from names to texts",
-	reflect.TypeFor[manifest.Check]():           "word, /regular expression/, or [call](#" + linkTo("sources.NAME.check.KEY") + ")",
+	reflect.TypeFor[manifest.Check]():           "word, /regular expression/, or [call](#sourcesnamecheckkey)",
 	reflect.TypeFor[manifest.Originals]():       "true, or list of names",
 	reflect.TypeFor[[]manifest.MappingLayer]():  "list of names and mappings",
 	reflect.TypeFor[[]manifest.ComputedLayer](): "list of names and mappings",

@@ -133,7 +133,8 @@ func tryFields(t *testing.T, d docs, of reflect.Type, place string, tried map[st
 		tried[name] = true
 		t.Run(name, func(t *testing.T) {
 			f := d.describeField(of, field)
-			if f.what == "" || f.refuses == "" || f.example == "" && field.Type.Kind() != reflect.Struct && field.Type.Kind() != reflect.Pointer {
+			kind := field.Type.Kind()
+			if f.what == "" || f.refuses == "" || f.example == "" && kind != reflect.Struct && kind != reflect.Pointer {
 				t.Fatalf("its comment has no description, no example or nothing that it refuses: %+v", f)
 			}
 			for _, text := range listQuoted(f.example) {

@@ -162,7 +162,7 @@ func (u *upgrader) upgradeEnvironment(env *entryText) {
 // moveToInfra reports whether infra can take the entries: there is none, or one that is written the same way.
 func (u *upgrader) moveToInfra(m *mappingText, env *entryText, old []*entryText, renamed map[string]string) bool {
 	infra := m.find("infra")
-	if infra != nil && (infra.block == m.flow || u.readMapping(infra.node) == nil || len(u.readMapping(infra.node).entries) == 0) {
+	if infra != nil && (infra.block == m.flow || len(u.readMapping(infra.node).list()) == 0) {
 		return false
 	}
 	var moved []string

@@ -107,8 +107,8 @@ func (u *upgrader) addSignIn(texts []string, of *entryText) {
 	u.insert(at, "sign_in:\n  "+strings.Join(texts, "\n  ")+"\n\n", of)
 }
 
-// showText writes a text of the manifest on one line, with … for what is not shaped like a name, a number, a duration or
-// a template. Under sign_in only keys that a source declares are shown: a token may have been pasted there.
+// showText writes a text of the manifest on one line, with … for what is not shaped like a name, a number, a duration
+// or a template. Under sign_in only keys that a source declares are shown: a token may have been pasted there.
 func (u *upgrader) showText(text string) string {
 	root := newReport("").parseTree([]byte(text))
 	m, is := root.(*ast.MappingNode)
