@@ -32,6 +32,9 @@ func Upgrade(name string, data []byte) ([]byte, []Change, error) {
 		return data, nil, nil
 	}
 	text, _ := u.apply()
+	if n := strings.Count(u.data, "\r\n"); n > 0 && n == strings.Count(u.data, "\n") {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
+	}
 	return []byte(text), u.changes, nil
 }
 

@@ -60,6 +60,23 @@ func TestUpgradeKeepsWhatIsNew(t *testing.T) {
 	}
 }
 
+// TestUpgradeKeepsLineEnds: with CR and LF at the end of each line, a manifest is read, reported and upgraded the same.
+func TestUpgradeKeepsLineEnds(t *testing.T) {
+	for _, path := range listOld(t) {
+		data := bytes.ReplaceAll(readFile(t, path), []byte("\n"), []byte("\r\n"))
+		text, _ := upgrade(t, data)
+		base := strings.TrimSuffix(path, ".yaml")
+		want := strings.ReplaceAll(string(readFile(t, base+".want")), "\n", "\r\n")
+		if diff := cmp.Diff(want, string(text)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+		_, err := manifest.Parse("rotary.yaml", data)
+		if diff := cmp.Diff(string(readFile(t, base+".problems")), problemLines(t, err)); diff != "" {
+			t.Errorf("%s: problems (-want +got):\n%s", path, diff)
+		}
+	}
+}
+
 // TestUpgradeKeepsComments: every comment of an old manifest is in the new one.
 func TestUpgradeKeepsComments(t *testing.T) {
 	for _, path := range listOld(t) {
