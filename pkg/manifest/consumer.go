@@ -36,8 +36,8 @@ type Consumer struct {
 	// Example: `{repository: example/app}`. Refuses: `{}`.
 	GitHub *GitHub `yaml:"github,omitempty" json:"github,omitempty"`
 	// A project's variables.
-	// Example: `{project: dashboard, targets: {dev: [preview], production: [production]}}`. Refuses: `{project:
-	// dashboard}`.
+	// Example: `{project: dashboard, targets: {dev: [preview], production: [production]}}`. Refuses:
+	// `{project: dashboard}`.
 	Vercel *Vercel `yaml:"vercel,omitempty" json:"vercel,omitempty"`
 	// Readers without a receipt, such as people or a nightly job.
 	// Example: `{roles: [engineering], drain: 2h}`. Refuses: `{roles: [engineering]}`.

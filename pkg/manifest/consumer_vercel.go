@@ -18,8 +18,8 @@ type Vercel struct {
 	// Example: `{token: VERCEL_TOKEN}`. Refuses: `{token: NOBODY}`.
 	SignIn VercelSignIn `yaml:"sign_in,omitempty" json:"sign_in,omitzero"`
 	// From an environment to its Vercel targets.
-	// Example: `{dev: [development, preview], production: [production]}`. Refuses: `{dev: [staging], production:
-	// [production]}`, and an environment of the consumer without any, `{dev: [preview]}`.
+	// Example: `{dev: [development, preview], production: [production]}`. Refuses:
+	// `{dev: [staging], production: [production]}`, and an environment of the consumer without any, `{dev: [preview]}`.
 	Targets map[string][]string `yaml:"targets" json:"targets"`
 	// Names that the platform sets itself on previews.
 	// Example: `[VENDOR_A_API_KEY]`. Refuses: a name twice, `[VENDOR_A_API_KEY, VENDOR_A_API_KEY]`.

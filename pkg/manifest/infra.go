@@ -71,8 +71,8 @@ type Access struct {
 	// Example: `[one, two]`. Refuses: capitals, `[One]`.
 	Sandboxes []string `yaml:"sandboxes,omitempty" json:"sandboxes,omitempty"`
 	// The repository whose workflows may become the deploy role.
-	// Example: `{repository: example/app, owner_id: "1024025", repository_id: "1296269"}`. Refuses: `{repository:
-	// example/app}`.
+	// Example: `{repository: example/app, owner_id: "1024025", repository_id: "1296269"}`. Refuses:
+	// `{repository: example/app}`.
 	GitHub *OIDC `yaml:"github,omitempty" json:"github,omitempty"`
 }
 

@@ -20,8 +20,8 @@ type RotateHTTP struct {
 	// Example: `vercel-token`. Refuses: `acme`.
 	Vendor string `yaml:"vendor,omitempty" json:"vendor,omitempty"`
 	// With vendor, the description's name for a value, and the source's key that holds it.
-	// Example: `{token: PARTNER_TOKEN, id: PARTNER_TOKEN_ID}`. Refuses: what is no key of the source, `{token:
-	// GH_TOKEN, id: PARTNER_TOKEN_ID}`.
+	// Example: `{token: PARTNER_TOKEN, id: PARTNER_TOKEN_ID}`. Refuses: what is no key of the source,
+	// `{token: GH_TOKEN, id: PARTNER_TOKEN_ID}`.
 	KeysFor map[string]string `yaml:"keys_for,omitempty" json:"keys_for,omitempty"`
 	// With vendor, what the description leaves open.
 	// Example: `{expires: 60d}`. Refuses: `{colour: red}`.

@@ -14,9 +14,9 @@ type Source struct {
 	Name string `yaml:"-" json:"-"`
 	// The canonical names that it holds: a list, or a mapping from each to the name under which the secret stores it. A
 	// stored name that begins with / is a JSON pointer (RFC 6901).
-	// Example: `[STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET]`, or `{STRIPE_SECRET_KEY: api-key, STRIPE_WEBHOOK_SECRET:
-	// /webhook/secret}`. Refuses: `[]`, what is no name for a variable, `[stripe-key]`, and a key of another source,
-	// `[GH_TOKEN]`.
+	// Example: `[STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET]`, or
+	// `{STRIPE_SECRET_KEY: api-key, STRIPE_WEBHOOK_SECRET: /webhook/secret}`. Refuses: `[]`, what is no name for a
+	// variable, `[stripe-key]`, and a key of another source, `[GH_TOKEN]`.
 	Keys Keys `yaml:"keys,omitempty" json:"keys,omitzero"`
 	// The canonical name of a secret that is one plain text, instead of keys.
 	// Example: `STRIPE_SECRET_KEY`. Refuses: `stripe-key`.

@@ -31,8 +31,8 @@ type File struct {
 	// Example: `[VENDOR_A_REGION]`. Refuses: a key that no source declares, `[NOBODY]`.
 	Public []string `yaml:"public,omitempty" json:"public,omitempty"`
 	// From a canonical name to the name, or names, that a bucket's readers see.
-	// Example: `{web: {VENDOR_A_API_KEY: API_KEY}}`. Refuses: a key that no source declares, `{web: {NOBODY:
-	// API_KEY}}`.
+	// Example: `{web: {VENDOR_A_API_KEY: API_KEY}}`. Refuses: a key that no source declares,
+	// `{web: {NOBODY: API_KEY}}`.
 	Mappings map[string]Mapping `yaml:"mappings,omitempty" json:"mappings,omitempty"`
 	// Sets of texts that stand in the manifest itself, by the name that readers see.
 	// Example: `{client: {BASE_URL: "https://api-${env}.example.com"}}`. Refuses: a name that is none for a variable,
@@ -42,8 +42,8 @@ type File struct {
 	// Example: `{api-secrets: {originals: true}}`. Refuses: `{}`.
 	Buckets map[string]Bucket `yaml:"buckets" json:"buckets"`
 	// Whatever runs on a bucket, or reads a source.
-	// Example: `{api: {bucket: api-secrets, ecs: {cluster: main, service: api}}}`. Refuses: none or two kinds, `{api:
-	// {bucket: api-secrets}}`, and two consumers of one place at a sink.
+	// Example: `{api: {bucket: api-secrets, ecs: {cluster: main, service: api}}}`. Refuses: none or two kinds,
+	// `{api: {bucket: api-secrets}}`, and two consumers of one place at a sink.
 	Consumers map[string]Consumer `yaml:"consumers,omitempty" json:"consumers,omitempty"`
 
 	notes   []Problem            // what is accepted and has no effect yet
@@ -112,8 +112,8 @@ type Bucket struct {
 	// Example: `[private]`. Refuses: `[nobody]`.
 	Only []string `yaml:"only,omitempty" json:"only,omitempty"`
 	// Names of computed sets, and texts of its own.
-	// Example: `[client, {LOG_LEVEL: info}]`. Refuses: `[nobody]`, and names of the layers before, `[client,
-	// {SESSION_KEY: text}]`.
+	// Example: `[client, {LOG_LEVEL: info}]`. Refuses: `[nobody]`, and names of the layers before,
+	// `[client, {SESSION_KEY: text}]`.
 	Computed []ComputedLayer `yaml:"computed,omitempty" json:"computed,omitempty"`
 	// Names for which a later layer may win.
 	// Example: `[VENDOR_A_REGION]`. Refuses: `[NOBODY]`.
