@@ -10,7 +10,7 @@ import (
 type validateCmd struct{}
 
 func (validateCmd) Help() string {
-	return `Reads the manifest (YAML or JSON) strictly and checks it against itself: unknown fields, keys no source declares, names a sink refuses, collisions between layers, two consumers of one sink. Needs no network and changes nothing. Every problem is one line, file:line:col: what is wrong; what to do. Exit code 0 where there is none, 2 where there is any.
+	return `Reads the manifest (YAML or JSON) strictly and checks it against itself: unknown fields, keys no source declares, names a sink refuses, collisions between layers, two consumers of one sink. Needs no network and changes nothing. Every problem is one line, file:line:col: what is wrong; what to do. Exit code 0 where there is none, 2 where there is any. A note is no problem: what it names has no effect yet, or takes long.
 
 Example, before a commit:
   rotary validate --manifest rotary.yaml`
@@ -23,6 +23,7 @@ type validated struct {
 	Buckets      int       `json:"buckets"`
 	Consumers    int       `json:"consumers"`
 	Problems     []problem `json:"problems"`
+	Notes        []problem `json:"notes,omitempty"` // what is accepted and has no effect yet, or is worth a look
 }
 
 type problem struct {
@@ -41,23 +42,31 @@ func (validateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	v := validated{a.manifest, file.Names(), len(file.Sources), len(file.Buckets), len(file.Consumers), []problem{}}
+	v := validated{a.manifest, file.Names(), len(file.Sources), len(file.Buckets), len(file.Consumers), []problem{}, nil}
 	if a.json {
+		v.Notes = viewProblems(file.Notes())
 		return a.printJSON(v)
 	}
 	_, err = fmt.Fprintf(a.out, "%s is valid: %s, %s, %s, %s\n", v.Manifest,
 		countNoun(len(v.Environments), "environment"), countNoun(v.Sources, "source"), countNoun(v.Buckets, "bucket"),
 		countNoun(v.Consumers, "consumer"))
+	for _, note := range file.Notes() {
+		fmt.Fprintf(a.err, "note: %v\n", note)
+	}
 	return err
+}
+
+func viewProblems(list []manifest.Problem) (all []problem) {
+	for _, p := range list {
+		all = append(all, problem{p.Line, p.Col, p.Path, p.What, p.Do})
+	}
+	return all
 }
 
 // refused prints problems as compilers do: a line each, and nothing before the file's name.
 func (a *app) refused(problems *manifest.Problems) error {
 	if a.json {
-		v := validated{Manifest: a.manifest}
-		for _, p := range problems.List {
-			v.Problems = append(v.Problems, problem{p.Line, p.Col, p.Path, p.What, p.Do})
-		}
+		v := validated{Manifest: a.manifest, Problems: viewProblems(problems.List)}
 		return errors.Join(reported{problems}, a.printJSON(v))
 	}
 	fmt.Fprintf(a.err, "%v\n%s: %s\n", problems, a.manifest, countNoun(len(problems.List), "problem"))

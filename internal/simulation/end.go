@@ -142,7 +142,7 @@ func (w *World) revokeAtTarget(source, version string) {
 		if v.ID != version {
 			continue
 		}
-		for key, old := range parseContent(s.Name, v.Value) {
+		for key, old := range readContent(s, v.Value) {
 			if !old.Equal(now[key]) {
 				w.Targets.Revoke(stage.Target(w.Env, key), secret.Reveal(old))
 				w.dismissed(key, secret.Reveal(old))
@@ -194,7 +194,7 @@ func (w *World) checkIdle() {
 func (w *World) checkFaithful() {
 	for _, b := range w.Env.Buckets {
 		current, _ := findLabelled(w.peekAt(b.Secret), history.AWSCurrent)
-		got, want := parseContent(b.Name, current.Value), w.computeWanted(b)
+		got, want := readBucket(b.Name, current.Value), w.computeWanted(b)
 		if !maps.EqualFunc(got, want, secret.Value.Equal) {
 			w.noteViolation("S9 bucket %s holds %v, and should hold %v, of current values", b.Name, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 		}

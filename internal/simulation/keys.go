@@ -121,7 +121,7 @@ func (w *World) checkDyingKey(k iam.Key) {
 func (w *World) listHolding(s manifest.Source, keyID string) []secretsmanager.Version {
 	id, _ := s.AccessKey()
 	return slices.DeleteFunc(slices.Clone(w.peekAt(s.Secret)), func(v secretsmanager.Version) bool {
-		return secret.Reveal(parseContent(s.Name, v.Value)[id]) != keyID
+		return secret.Reveal(readContent(s, v.Value)[id]) != keyID
 	})
 }
 

@@ -71,7 +71,7 @@ func (c Consumer) chosenKind() consumerKind {
 	return nil
 }
 
-// IsOn reports whether c runs on a bucket, or reads a source, of this name.
+// IsOn reports whether c runs on the bucket of this name.
 func (c Consumer) IsOn(bucket string) bool { return c.Bucket != "" && c.Bucket == bucket }
 
 // Drain returns how long after a change a reader without a receipt may go on with what it has; 0 for other kinds.

@@ -28,7 +28,8 @@ func Parse(name string, data []byte) (*File, error) {
 	return file, nil
 }
 
-// Notes returns what f asks for and has no effect yet, in the order of its lines: validate shows it.
+// Notes returns what f asks for that has no effect yet, or that people should know of, in the order of its lines:
+// validate shows it.
 func (f *File) Notes() []Problem {
 	all := map[Problem]bool{}
 	for _, problem := range f.notes {
@@ -77,6 +78,7 @@ func (c checker) checkReferences() {
 	c.checkComputed()
 	c.checkBuckets()
 	c.checkConsumers()
+	c.checkDrains()
 }
 
 // requireValue reports an entry that is missing or empty.

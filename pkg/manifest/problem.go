@@ -45,7 +45,7 @@ type report struct {
 	at     map[string]position // of each entry, by path
 	unread map[string]bool     // paths of entries that could not be read
 	seen   map[Problem]bool
-	notes  map[Problem]bool            // what is accepted and has no effect yet
+	notes  map[Problem]bool            // what is accepted, and has no effect yet or is worth a look
 	unused map[string]map[Problem]bool // by environment: what is accepted, and would be missed
 }
 
@@ -73,7 +73,8 @@ func (r *report) makeProblem(path, what, do string) Problem {
 	return Problem{File: r.file, Line: where.line, Col: where.col, Path: path, What: what, Do: do}
 }
 
-// addNote notes that the entry at path is accepted and has no effect yet, where leaving it out is safe meanwhile.
+// addNote notes that the entry at path is accepted, and has no effect yet where leaving it out is safe meanwhile, or is
+// worth a look.
 func (r *report) addNote(path, what, do string) { r.notes[r.makeProblem(path, what, do)] = true }
 
 // addUnbuilt notes that the entry at path is accepted, and that an environment cannot be deployed with it yet.

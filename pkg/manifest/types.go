@@ -33,7 +33,7 @@ type File struct {
 	// Whatever runs on a bucket, or reads a source.
 	Consumers map[string]Consumer `yaml:"consumers,omitempty" json:"consumers,omitempty"`
 
-	notes   []Problem            // what is accepted and has no effect yet
+	notes   []Problem            // what is accepted, and has no effect yet or is worth a look
 	unbuilt map[string][]Problem // by environment: what would be missed if it were deployed
 }
 

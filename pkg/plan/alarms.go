@@ -24,11 +24,12 @@ const (
 	RetirementOwed    = "retirement-owed"    // an old credential lives too long
 	RollbackAbandoned = "rollback-abandoned" // somebody has begun to go back, and left
 	DeadlinePassed    = "deadline-passed"    // an emergency's deadline is over, and the credential lives
+	UndeclaredKey     = "undeclared-key"     // a secret that rotary made holds a key that nobody declared
 )
 
 // AlarmNames returns the names of all alarms.
 func AlarmNames() []string {
-	return []string{RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed}
+	return []string{RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey}
 }
 
 // How long things may take.
@@ -40,12 +41,15 @@ const (
 	rotatesLate     = 2 * 24 * time.Hour // Secrets Manager rotates some time within a day
 )
 
-// findAlarms returns what a person has to look at. Ages alone decide, so that an alarm is raised whatever the cause: a
-// function that was unset, a schedule that was disabled, a consumer that never follows.
+// findAlarms returns what a person has to look at. But for undeclared keys ages alone decide, so that an alarm is raised
+// whatever the cause: a function that was unset, a schedule that was disabled, a consumer that never follows.
 func (s State) findAlarms() []Alarm {
 	var all []Alarm
 	for _, source := range s.Sources {
 		all = append(all, s.alarmsOfAge(source)...)
+		if source.Undeclared > 0 && !source.Selects {
+			all = append(all, Alarm{UndeclaredKey, source.Name, describeUndeclared(source.Undeclared)})
+		}
 		for _, v := range source.Owed() {
 			all = append(all, s.alarmsOfOwed(source, v)...)
 		}
@@ -56,10 +60,9 @@ func (s State) findAlarms() []Alarm {
 func (s State) alarmsOfAge(source Source) []Alarm {
 	var all []Alarm
 	current, exists := source.Current()
-	if limit := source.maxAge(); exists && limit > 0 && s.Now.Sub(current.Created) > limit {
-		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf(
-			"version %s is %s old; the manifest says every %s",
-			history.Short(current.ID), formatAge(s.Now.Sub(current.Created)), formatAge(source.Every))})
+	if rule, old := source.isTooOld(s.Now.Sub(current.Created)); exists && old {
+		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf("version %s is %s old; the manifest says %s",
+			history.Short(current.ID), formatAge(s.Now.Sub(current.Created)), rule)})
 	}
 	pending, rotating := source.Labelled(history.AWSPending)
 	if rotating && !pending.Has(history.AWSCurrent) && s.Now.Sub(pending.Created) > pendingTooLong {
@@ -80,19 +83,32 @@ func (s State) alarmsOfAge(source Source) []Alarm {
 	return all
 }
 
-// maxAge is how old the current version may become before somebody is told.
-func (s Source) maxAge() time.Duration {
-	if s.Every == 0 || s.With == manifest.Manual {
-		return s.Every
+// describeUndeclared describes keys that a secret holds besides those of its source. Their names are not known here: a
+// value may stand in the place of one.
+func describeUndeclared(n int) string {
+	if n == 1 {
+		return "it holds 1 key that nobody declared"
 	}
-	return s.Every + rotatesLate
+	return fmt.Sprintf("it holds %d keys that nobody declared", n)
+}
+
+// isTooOld reports whether a current version of this age is older than max_age allows, or than a schedule that is kept,
+// and returns what the manifest says.
+func (s Source) isTooOld(age time.Duration) (rule string, old bool) {
+	switch {
+	case s.MaxAge > 0 && age > s.MaxAge:
+		return "max_age " + formatAge(s.MaxAge), true
+	case s.Every > 0 && age > s.Every+rotatesLate:
+		return "every " + formatAge(s.Every), true
+	}
+	return "", false
 }
 
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
 	limit := owedTooLong
 	if source.With == manifest.Manual {
-		limit = cmp.Or(source.Every, owedTooLong)
+		limit = cmp.Or(source.MaxAge, owedTooLong)
 	}
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(

@@ -28,13 +28,19 @@ type State struct {
 type Source struct {
 	Name   string
 	With   string        // its rotator
-	Every  time.Duration // how old its current version may become; 0: as old as it likes
+	Every  time.Duration // between two planned rotations; 0: there are none
+	MaxAge time.Duration // how old its current version may become; 0: as old as it likes
 	AtOnce bool          // its rotation ends the old credential at once
 	// Confirmed: what an emergency has made is tested for a while, because nothing at the target refuses what is late.
 	Confirmed bool
 	Keys      []string // that it declares
+	// Undeclared counts the keys that the current version holds besides. Selects: they are expected, because the secret
+	// was there before rotary, or the source names what it takes of it.
+	Undeclared int
+	Selects    bool
 	history.History
-	Contents Contents
+	Contents  Contents
+	Consumers []Consumer // that read it themselves, sorted by name
 }
 
 // Contents are the versions of a secret that this pass has read, by id. One that is missing was not needed.
@@ -44,7 +50,7 @@ type Contents map[string]Content
 type Content struct {
 	Values    map[string]secret.Value // nil where they are not known
 	Absent    bool                    // the version has no value
-	Malformed bool                    // the version has a value, which is not an object of texts
+	Malformed bool                    // the version has a value, which cannot be read
 }
 
 // Bucket holds what a pass has seen of one bucket, and the content that it should have.
@@ -57,7 +63,7 @@ type Bucket struct {
 	Consumers []Consumer        // sorted by name
 }
 
-// Consumer is one consumer of a bucket.
+// Consumer is one consumer of a bucket, or of a source itself.
 type Consumer struct {
 	Name    string
 	Leaving bool
