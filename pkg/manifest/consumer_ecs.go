@@ -37,8 +37,8 @@ type ECSFamily struct {
 
 // Task describes what a task definition gets of a bucket, and its roles.
 type Task struct {
-	// The container, or containers, that get the variables. Default: every one that names the bucket already, or else the
-	// only one.
+	// The container, or containers, that get the variables, beside those that have the bucket already. Default: those that
+	// have it, or a variable to adopt; or else the only one.
 	// Example: `app`, or `[app, migrate]`. Refuses: `[app, app]`.
 	Containers Names `yaml:"container,omitempty" json:"container,omitempty"`
 	// bundle gives a container its whole bucket as JSON in one variable. Default: a variable for each key.
@@ -50,10 +50,10 @@ type Task struct {
 	// Variables that a container has from elsewhere, and that rotary replaces.
 	// Example: `[SESSION_KEY]`. Refuses: what the bucket has not, `[NOBODY]`.
 	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
-	// The ARN of the task definition's execution role. Default: the name that rotary's reference services give it.
+	// The ARN of the task definition's execution role. Default: the role called rotary-ENV-CONSUMER-execution.
 	// Example: `"arn:aws:iam::${account}:role/legacy-api"`. Refuses: a name, `legacy-api`.
 	ExecutionRole string `yaml:"execution_role,omitempty" json:"execution_role,omitempty"`
-	// The ARN of the task definition's task role, or none. Default: the name that rotary's reference services give it.
+	// The ARN of the task definition's task role, or none. Default: the role called rotary-ENV-CONSUMER-task.
 	// Example: `"arn:aws:iam::${account}:role/legacy-api-task"`, or `none`. Refuses: a name, `legacy-api-task`.
 	TaskRole string `yaml:"task_role,omitempty" json:"task_role,omitempty"`
 	// own: only task definitions that rotary registered are withdrawn. Default: every one that pins a dead version.
