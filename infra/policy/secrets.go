@@ -62,7 +62,7 @@ func (n names) readerRoles(b manifest.Bucket) []string {
 	for _, c := range n.Readers(b.Name) {
 		switch {
 		case c.ECS != nil || c.ECSFamily != nil:
-			roles = append(roles, n.roleARN(n.Environment.ExecutionRole(c.Name)))
+			roles = append(roles, n.ExecutionRoleARN(c))
 		case c.Reader != nil && !n.Protected:
 			roles = append(roles, n.developerRoles()...)
 		}

@@ -27,7 +27,7 @@ sources:
               create: {url: "https://api.harsh.example/roll", set: {HARSH_KEY: $.key}},
               test: {url: "https://api.harsh.example/me", headers: {Authorization: "Bearer {{HARSH_KEY}}"}},
               overlap: none}}, every: 30d}}
-  theirs:  {keys: [THEIR_PASSWORD], rotate: managed}
+  theirs:  {keys: [THEIR_PASSWORD], rotate: managed, secret: "theirs-${env}"}
   data:    {keys: [DATA_KEY], rotate: never}
   own:     {keys: [OWN_KEY], rotate: {random: {}, every: 30d}}
   tokens:  {keys: [GH_TOKEN, VERCEL_TOKEN, HOOK_URL]}

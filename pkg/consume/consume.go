@@ -46,7 +46,7 @@ func FromEnv(get func(string) string) Endpoints {
 func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment.Name, o.Bucket, o.Now), nil
+			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Bucket, o.Now), nil
 		},
 		"ecs_family": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			clients := ecs.Clients{
