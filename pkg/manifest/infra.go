@@ -38,10 +38,11 @@ type Network struct {
 
 // Alarms are the subscribers of an environment's alarms.
 type Alarms struct {
-	// Addresses that get a mail for each alarm, once they have confirmed the subscription.
+	// Addresses that get a mail for each alarm, once they have confirmed the subscription. Not beside topic.
 	// Example: `[platform@example.com]`. Refuses: `[platform]`.
 	Email []string `yaml:"email,omitempty" json:"email,omitempty"`
-	// The ARN of an SNS topic that exists already, to which alarms go instead of one that is made.
+	// The ARN of an SNS topic of the same account and region that exists already, to which alarms go instead of one that
+	// is made. Its policy has to let CloudWatch and EventBridge publish.
 	// Example: `"arn:aws:sns:us-east-1:${account}:alarms"`. Refuses: a name, `alarms`.
 	Topic string `yaml:"topic,omitempty" json:"topic,omitempty"`
 	// The Slack channel that gets alarms.
@@ -108,7 +109,7 @@ type ReferenceServices struct {
 
 var (
 	mailShape  = regexp.MustCompile(`^[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}$`)
-	topicShape = regexp.MustCompile(`^arn:(aws[a-z-]*):sns:[a-z0-9-]+:(\$\{account\}|[0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
+	topicShape = regexp.MustCompile(`^arn:(aws[a-z-]*):sns:([a-z0-9-]+):([0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
 	slackShape = regexp.MustCompile(`^[A-Z0-9]{2,255}$`)
 )
 
@@ -118,7 +119,7 @@ func (r *report) checkInfra(path, region string, infra Infra) {
 		r.requireItems(path+".network.security_groups", infra.Network.SecurityGroups)
 	}
 	if infra.Alarms != nil {
-		r.checkAlarms(path+".alarms", region, *infra.Alarms)
+		r.checkAlarms(path+".alarms", *infra.Alarms)
 	}
 	if infra.Metrics != "" {
 		r.requireOneOf(path+".metrics", infra.Metrics, "none", "few", "all")
@@ -132,7 +133,7 @@ func (r *report) checkInfra(path, region string, infra Infra) {
 	}
 }
 
-func (r *report) checkAlarms(path, region string, alarms Alarms) {
+func (r *report) checkAlarms(path string, alarms Alarms) {
 	if len(alarms.Email) == 0 && alarms.Topic == "" && alarms.Slack == nil {
 		r.add(path, path+" names nobody", "list addresses under email, or name a topic")
 	}
@@ -142,9 +143,9 @@ func (r *report) checkAlarms(path, region string, alarms Alarms) {
 			r.add(indexPath(path+".email", i), indexPath(path+".email", i)+" is not an address", "write name@example.com")
 		}
 	}
-	if alarms.Topic != "" {
-		r.checkPartition(path+".topic", region, topicShape.FindStringSubmatch(alarms.Topic), "an SNS topic",
-			"sns:"+region+":111111111111:alarms")
+	if len(alarms.Email) > 0 && alarms.Topic != "" {
+		r.add(path+".email", path+" has email beside topic: who hears of a topic that exists is its owner's to say",
+			"subscribe the addresses to the topic and remove email, or remove topic: then one is made")
 	}
 	if s := alarms.Slack; s != nil {
 		for field, id := range map[string]string{"workspace": s.Workspace, "channel": s.Channel} {
@@ -153,6 +154,25 @@ func (r *report) checkAlarms(path, region string, alarms Alarms) {
 			}
 		}
 		r.addNote(path+".slack", path+".slack has no effect yet", "subscribe the channel to the topic by hand meanwhile")
+	}
+}
+
+// checkTopic reports a topic that is not of the environment's account and region: alarms and rules notify no other.
+func (c checker) checkTopic() {
+	alarms := c.env.Infra.Alarms
+	if alarms == nil || alarms.Topic == "" {
+		return
+	}
+	path, parts := "environments."+c.env.Name+".infra.alarms.topic", topicShape.FindStringSubmatch(alarms.Topic)
+	example := "sns:" + c.env.Region + ":" + c.env.Account + ":"
+	c.checkPartition(path, c.env.Region, parts, "an SNS topic", example+"alarms")
+	if parts == nil || parts[1] != c.env.Partition() || !regionShape.MatchString(c.env.Region) ||
+		!accountShape.MatchString(c.env.Account) {
+		return // reported
+	}
+	if parts[2] != c.env.Region || parts[3] != c.env.Account {
+		c.add(path, path+" is of another account or region than its environment: alarms cannot notify it",
+			`write an ARN that begins with "arn:`+parts[1]+":"+example+`"`)
 	}
 }
 

@@ -77,6 +77,7 @@ func (c checker) checkReferences() {
 	c.checkSources()
 	c.checkSignIn()
 	c.checkPublic()
+	c.checkTopic()
 	c.checkMappings()
 	c.checkComputed()
 	c.checkBuckets()
