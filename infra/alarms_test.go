@@ -88,6 +88,7 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 		"retirement-owed":    {once, keepsState, "and when it is over"},
 		"rollback-abandoned": {once, keepsState, "and when it is over"},
 		"deadline-passed":    {once, keepsState, "and when it is over"},
+		"undeclared-key":     {once, keepsState, "and when it is over"},
 		"dead-letters":       {once, nothingDone, "and when it is over"},
 		"undelivered":        {once, nothingDone, "and when it is over"},
 		"queue-old":          {once, nothingDone, "and when it is over"},

@@ -24,7 +24,7 @@ func inRegion(t *testing.T, region string) (*manifest.Environment, assembly) {
 	there := strings.NewReplacer("us-east-1", region, "arn:aws:", "arn:"+manifest.PartitionOf(region)+":").Replace(string(text))
 	there = regexp.MustCompile(`\bdev\b`).ReplaceAllString(there, longest)
 	if !strings.Contains(there, "reference_services:") {
-		const services = `reference_services: {subnets: [subnet-0d1a], security_groups: [sg-0d1b], images: {api: "example/api:1"}}`
+		const services = `reference_services: {subnets: [subnet-0d1a0d1a], security_groups: [sg-0d1b0d1b], images: {api: "example/api:1"}}`
 		there = strings.Replace(there, "\n      network: {", "\n      "+services+"\n      network: {", 1)
 	}
 	dir := t.TempDir()

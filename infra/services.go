@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -104,12 +103,12 @@ func (s services) addService(consumer manifest.Consumer, image string) {
 	})
 }
 
-// addRolesAndLog adds what a consumer's tasks need: the role that starts them, the role of their code, and their log
-// group.
+// addRolesAndLog adds what a consumer's tasks need, and returns it: the ARN of the role that starts them, the ARN of the
+// role of their code, nil for none, and their log group. Roles that the manifest gives by ARN are somebody else's.
 func (s services) addRolesAndLog(
 	scope constructs.Construct,
 	consumer manifest.Consumer,
-) (execution, task awsiam.CfnRole, logs awslogs.CfnLogGroup) {
+) (execution, task *string, logs awslogs.CfnLogGroup) {
 	env := s.environment
 	logs = awslogs.NewCfnLogGroup(
 		scope,
@@ -121,22 +120,33 @@ func (s services) addRolesAndLog(
 		},
 	)
 	retainResource(logs)
-	execution = newRole(
-		scope,
-		"Execution",
-		env.ExecutionRole(consumer.Name),
-		"Starts "+consumer.Name+": reads its one bucket",
-		policy.TasksOf(env),
-		policy.Execution(env, consumer, s.key),
-	)
-	task = newRole(
-		scope,
-		"Task",
-		env.TaskRole(consumer.Name),
-		"What the code of "+consumer.Name+" may do: no secret",
-		policy.TasksOf(env),
-		policy.Document{},
-	)
+	given, _ := consumer.Task()
+	if given.ExecutionRole != "" {
+		execution = &given.ExecutionRole
+	} else {
+		execution = newRole(
+			scope,
+			"Execution",
+			env.ExecutionRole(consumer.Name),
+			"Starts "+consumer.Name+": reads its one bucket",
+			policy.TasksOf(env),
+			policy.Execution(env, consumer, s.key),
+		).AttrArn()
+	}
+	switch arn := env.TaskRoleARN(consumer); {
+	case arn == "":
+	case given.TaskRole != "":
+		task = &arn
+	default:
+		task = newRole(
+			scope,
+			"Task",
+			env.TaskRole(consumer.Name),
+			"What the code of "+consumer.Name+" may do: no secret",
+			policy.TasksOf(env),
+			policy.Document{},
+		).AttrArn()
+	}
 	return execution, task, logs
 }
 
@@ -152,8 +162,8 @@ func (s services) newTaskDefinition(
 	return awsecs.NewCfnTaskDefinition(scope, jsii.String("Definition"), &awsecs.CfnTaskDefinitionProps{
 		Family: jsii.String(env.TaskFamily(consumer.ECS.ServiceName())), Cpu: jsii.String("256"), Memory: jsii.String("512"),
 		NetworkMode:             jsii.String("awsvpc"),
-		RequiresCompatibilities: jsii.Strings("FARGATE"), ExecutionRoleArn: execution.AttrArn(),
-		TaskRoleArn: task.AttrArn(),
+		RequiresCompatibilities: jsii.Strings("FARGATE"), ExecutionRoleArn: execution,
+		TaskRoleArn: task,
 		RuntimePlatform: &awsecs.CfnTaskDefinition_RuntimePlatformProperty{
 			CpuArchitecture:       jsii.String("ARM64"),
 			OperatingSystemFamily: jsii.String("LINUX"),

@@ -104,7 +104,7 @@ func (p *play) content(source string) map[string]string {
 	if err != nil || out.SecretString == nil {
 		return nil
 	}
-	parsed, err := bucket.ParseSource(source, []byte(*out.SecretString))
+	parsed, _, err := bucket.ReadSource(s, secret.New(*out.SecretString))
 	if err != nil {
 		return nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +29,17 @@ func listNotices(r plan.Report) []string {
 		if s.AtOnce {
 			all = append(all, describeAtOnce(s))
 		}
+		if s.Undeclared > 0 && !isAlarmed(r, plan.UndeclaredKey, s.Name) {
+			all = append(all, fmt.Sprintf("source %s holds %s that nobody declared; rotary keeps what is there", s.Name,
+				countNoun(s.Undeclared, "key")))
+		}
 	}
 	return all
+}
+
+// isAlarmed reports whether a report has an alarm of a source.
+func isAlarmed(r plan.Report, name, source string) bool {
+	return slices.ContainsFunc(r.Alarms, func(a plan.Alarm) bool { return a.Name == name && a.Subject == source })
 }
 
 // describeAtOnce returns whom the rotation of a source without overlap refuses, and for how long.

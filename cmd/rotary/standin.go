@@ -219,10 +219,11 @@ func acceptValues(ctx context.Context, s *stage.Stage) error {
 		if err != nil {
 			return err
 		}
-		if len(texts) == 0 {
+		text, has := texts[source.Secret]
+		if !has {
 			continue
 		}
-		values, err := bucket.ParseSource(source.Name, []byte(secret.Reveal(texts[source.Secret])))
+		values, _, err := bucket.ReadSource(source, text)
 		if err != nil {
 			return err
 		}

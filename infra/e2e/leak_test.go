@@ -26,7 +26,7 @@ func (p *played) canaries() *leak.Search {
 	}
 	for _, s := range p.Env.Sources {
 		for _, v := range p.Region(p.account, p.region).SecretsManager.Peek(s.Secret) {
-			values, err := bucket.ParseSource(s.Name, []byte(secret.Reveal(v.Value)))
+			values, _, err := bucket.ReadSource(s, v.Value)
 			if err != nil {
 				continue // a version that a rotation left empty
 			}

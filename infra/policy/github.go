@@ -48,25 +48,24 @@ func GitHub(env *manifest.Environment) Document {
 	if len(services) == 0 {
 		return newDocument()
 	}
-	return newDocument(
-		Statement{
+	return newDocument(append([]Statement{
+		{
 			Sid:      "Release",
 			Effect:   allow,
 			Action:   []string{"ecs:DescribeServices", "ecs:UpdateService"},
 			Resource: services,
 		},
-		Statement{
+		{
 			Sid:      "TaskDefinitions",
 			Effect:   allow,
 			Action:   []string{"ecs:DescribeTaskDefinition"},
 			Resource: []string{"*"},
 		},
-		Statement{
+		{
 			Sid:      "Register",
 			Effect:   allow,
 			Action:   []string{"ecs:RegisterTaskDefinition"},
 			Resource: []string{n.ARN("ecs", "task-definition/*")},
 		},
-		n.letTasksRun(),
-	)
+	}, n.letTasksRun(hasTasks)...)...)
 }

@@ -81,7 +81,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 }
 
 // rollECS returns what the ECS drivers need. It looks at whole clusters, because a service that no manifest names is of
-// interest too, and changes those of the manifest. Reading, deregistering and listing task definitions takes no
+// interest too, and changes those of the manifest that it rolls. Reading, deregistering and listing task definitions takes no
 // resource that could be narrowed
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html), and a
 // service's family stands in no manifest: what is registered has to say that it is this environment's, and what it may
@@ -90,13 +90,10 @@ func rollECS(n names) []Statement {
 	var clusters, services []string
 	for _, c := range n.Consumers {
 		if c.ECS != nil {
-			clusters, services = append(
-				clusters,
-				c.ECS.ClusterName(),
-			), append(
-				services,
-				n.ServiceARN(c.ECS),
-			)
+			clusters = append(clusters, c.ECS.ClusterName())
+		}
+		if c.ECS != nil && isRolled(c) {
+			services = append(services, n.ServiceARN(c.ECS))
 		}
 	}
 	families := n.familyClusters()
@@ -154,20 +151,7 @@ func rollECS(n names) []Statement {
 			Resource:  []string{n.ARN("ecs", "task-definition/*")},
 			Condition: n.markCondition("RegisterTaskDefinition"),
 		},
-		n.letTasksRun(),
-	}, startECS(n, families)...)
-}
-
-// letTasksRun lets ECS have the roles of the environment's own tasks. They are a pattern, because their names do not fit
-// the policy of a role. manifest.Parse refuses another environment in the account whose roles it would match.
-func (n names) letTasksRun() Statement {
-	return Statement{
-		Sid:       "LetTasksRun",
-		Effect:    allow,
-		Action:    []string{"iam:PassRole"},
-		Resource:  []string{n.roleARN(n.ExecutionRole("*")), n.roleARN(n.TaskRole("*"))},
-		Condition: passCondition("ecs-tasks.amazonaws.com"),
-	}
+	}, append(n.letTasksRun(isRolled), startECS(n, families)...)...)
 }
 
 // startECS returns the statements for rules and schedules that start tasks. All of them may be read: one that nobody

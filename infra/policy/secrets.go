@@ -65,7 +65,7 @@ func (n names) readerRoles(b manifest.Bucket) []string {
 	for _, c := range n.Readers(b.Name) {
 		switch {
 		case c.ECS != nil || c.ECSFamily != nil:
-			roles = append(roles, n.roleARN(n.Environment.ExecutionRole(c.Name)))
+			roles = append(roles, n.ExecutionRoleARN(c))
 		case c.Reader != nil:
 			roles = append(roles, n.namedRoles(c)...)
 			if n.isForPeople(c) && !n.Protected {

@@ -20,7 +20,7 @@ func Start(env *manifest.Environment, c manifest.Consumer) Document {
 			Sid:       "LetTasksRun",
 			Effect:    allow,
 			Action:    []string{"iam:PassRole"},
-			Resource:  []string{n.roleARN(env.ExecutionRole(c.Name)), n.roleARN(env.TaskRole(c.Name))},
+			Resource:  n.listTaskRoles(c),
 			Condition: passCondition("ecs-tasks.amazonaws.com"),
 		},
 	)

@@ -100,7 +100,7 @@ func (w world) addLambdas(env *manifest.Environment) {
 
 func (w world) addServices(env *manifest.Environment) {
 	for _, c := range env.Consumers {
-		if c.ECS != nil || c.ECSFamily != nil {
+		if task, has := c.Task(); has && task.ExecutionRole == "" { // else the role is not rotary's
 			w.keep(env, c.Name+"-execution", policy.Execution(env, c, keyOf(env)))
 			w.trust(env, env.ExecutionRole(c.Name), policy.TasksOf(env))
 		}

@@ -13,18 +13,16 @@ import (
 // and nowhere else.
 var revealers = map[string]string{
 	// Between Secrets Manager and our types.
-	"pkg/bucket Encode":                        "writes the JSON of a bucket or source, which is a Value again",
-	"pkg/store Store.Put":                      "PutSecretValue, with its rotation token",
-	"pkg/reconcile observer.readSource":        "parses a source",
-	"pkg/reconcile parseBucketContent":         "parses a version of a bucket",
-	"pkg/reconcile observer.readBucketVersion": "parses a version of a bucket",
-	"pkg/reconcile parseContent":               "parses an owed version",
-	"pkg/rotate Job.readVersion":               "parses a version of a source",
-	"pkg/rotate/random decodePEM":              "parses the halves of a key pair",
-	"pkg/operate Operator.NewChange":           "parses the source that is about to change",
+	"pkg/bucket revealTexts":      "writes the JSON of a bucket or source, which is a Value again",
+	"pkg/bucket ReadSource":       "parses a source",
+	"pkg/bucket WriteSource":      "edits the text of a source, which is a Value again",
+	"pkg/store Store.Put":         "PutSecretValue, with its rotation token",
+	"pkg/reconcile parseBucket":   "parses a version of a bucket",
+	"pkg/rotate/random decodePEM": "parses the halves of a key pair",
 
 	// Refusing what would fail later, by size or shape and never by text.
 	"pkg/bucket checkSource":                 "refuses a zero byte",
+	"pkg/bucket findFailedCheck":             "matches the check of the manifest",
 	"pkg/bucket checkLimits":                 "counts bytes",
 	"pkg/consume/github findProblems":        "counts bytes",
 	"pkg/consume/vercel Project.checkLimits": "counts bytes, refuses what is not text",

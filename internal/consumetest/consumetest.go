@@ -36,6 +36,8 @@ type World struct {
 	Return     func(value string) // somebody begins a deployment of the version with this value of Name
 	Edit       func()             // somebody changes by hand what rotary wrote
 	Deployable func() []string    // the values of Name with which somebody could start what rotary made
+
+	Deploy func(b bucket.Bucket) // rotary does not roll the consumer: its pipeline begins a deployment of b
 }
 
 // Run runs the suite, each part in worlds of its own.
@@ -66,9 +68,29 @@ func Run(t *testing.T, open func(*testing.T) World) {
 			}
 		})
 	}
-	t.Run("a look that is not answered is unknown, or as if it were", func(t *testing.T) { statusFaults(t, open) })
+	t.Run("a look that is not answered is unknown, or as if it were", func(t *testing.T) {
+		statusFaults(t, open, func(s *scene) { s.mustRoll(s.putVersion(2)) })
+	})
 	t.Run("a roll that meets a fault is done by the next passes", func(t *testing.T) { rollFaults(t, open) })
 	t.Run("a withdrawal that meets a fault is done by the next", func(t *testing.T) { withdrawFaults(t, open) })
+}
+
+// RunDeployed runs the suite of a consumer that rotary sees and does not roll. Its World has Deploy and Return.
+func RunDeployed(t *testing.T, open func(*testing.T) World) {
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, s *scene)
+	}{
+		{"a pass waits for its pipeline, and only reads", waitForPipeline},
+		{"what its pipeline deploys is seen", followPipeline},
+		{"an older version that is deployed is seen", seeOlderDeployed},
+		{"nothing is withdrawn that rotary did not make", withdrawNothing},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, newScene(t, open)) })
+	}
+	t.Run("a look that is not answered is unknown, or as if it were", func(t *testing.T) {
+		statusFaults(t, open, func(s *scene) { s.Deploy(s.putVersion(2)) })
+	})
 }
 
 func needsNothing(World) bool       { return true }

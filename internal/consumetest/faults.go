@@ -75,12 +75,13 @@ func (f callFault) faultAt(n int) func(sim.Call) sim.Fault {
 	}
 }
 
-// statusFaults reads the status of a consumer that rolls, which needs the most calls. A driver may retry by itself.
-func statusFaults(t *testing.T, open func(*testing.T) World) {
+// statusFaults reads the status of a consumer that rolls onto the second version, as begin makes it, which needs the most
+// calls. A driver may retry by itself.
+func statusFaults(t *testing.T, open func(*testing.T) World, begin func(*scene)) {
 	var seen, undisturbed plan.Seen
 	playEachFault(t, open, func(s *scene) {
 		s.settleOn(1)
-		s.mustRoll(s.putVersion(2))
+		begin(s)
 		s.Clock.Advance(s.Step / 4)
 		undisturbed = s.readStatus()
 		s.takeWrites()

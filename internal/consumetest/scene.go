@@ -116,7 +116,8 @@ func (s *scene) planFor(seen plan.Seen) plan.Plan {
 	}}})
 }
 
-// runPass reads the status, plans, and rolls if the plan is to roll. A Roll may fail.
+// runPass reads the status, plans, and rolls if the plan is to roll. A Roll may fail. Where the plan waits for a pipeline,
+// that deploys.
 func (s *scene) runPass() (plan.Seen, plan.Plan, error) {
 	s.t.Helper()
 	seen := s.readStatus()
@@ -125,7 +126,15 @@ func (s *scene) runPass() (plan.Seen, plan.Plan, error) {
 	for _, r := range p.Rolls {
 		err = s.rollOnto(r.Bucket)
 	}
+	if s.Deploy != nil && s.waitsForPipeline(p) {
+		s.Deploy(s.current)
+	}
 	return seen, p, err
+}
+
+// waitsForPipeline reports whether a plan waits for a deployment that is not rotary's to begin.
+func (s *scene) waitsForPipeline(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Waits, func(w plan.Wait) bool { return w.Reason == plan.NotRolled })
 }
 
 func (s *scene) rollOnto(b bucket.Bucket) error {

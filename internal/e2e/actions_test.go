@@ -80,16 +80,16 @@ func (s *scene) currentVersion(source string) (version string, values map[string
 	s.t.Helper()
 	declared := s.declaredSource(source)
 	v, _ := s.readHistory(declared.Secret).Current()
-	return v.ID, s.readValues(declared.Secret, v.ID)
+	return v.ID, s.readValues(declared, v.ID)
 }
 
-func (s *scene) readValues(secretName, version string) map[string]secret.Value {
+func (s *scene) readValues(source manifest.Source, version string) map[string]secret.Value {
 	s.t.Helper()
-	text, has, err := store.New(s.Secrets()).Value(s.t.Context(), secretName, version)
+	text, has, err := store.New(s.Secrets()).Value(s.t.Context(), source.Secret, version)
 	if err != nil || !has {
-		s.t.Fatalf("read version %s of %s: %v", version, secretName, err)
+		s.t.Fatalf("read version %s of %s: %v", version, source.Name, err)
 	}
-	values, err := bucket.ParseSource(secretName, []byte(secret.Reveal(text)))
+	values, _, err := bucket.ReadSource(source, text)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func (s *scene) heldValues(consumer, name string) []string {
 	}
 	var values []string
 	for _, arn := range tasks {
-		if environment := s.ownRegion().ECS.Environment(arn, c.ECS.Container); environment != nil {
+		if environment := s.ownRegion().ECS.Environment(arn, c.ECS.ReferenceContainers()[0]); environment != nil {
 			values = append(values, environment[name])
 		}
 	}

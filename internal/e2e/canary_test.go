@@ -95,7 +95,7 @@ func (s *scene) readVersions(st *stage.Stage, source manifest.Source) map[string
 		if err != nil {
 			continue // a version that a rotation left empty
 		}
-		if values, err := bucket.ParseSource(source.Name, []byte(aws.ToString(got.SecretString))); err == nil {
+		if values, _, err := bucket.ReadSource(source, secret.New(aws.ToString(got.SecretString))); err == nil {
 			out[aws.ToString(v.VersionId)] = values
 		}
 	}

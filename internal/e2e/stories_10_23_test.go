@@ -31,7 +31,7 @@ func TestStory10AHalfDoneRotationGoesOnWithTheSameValue(t *testing.T) {
 	if !some {
 		t.Fatal("the scene is not set: no version is pending")
 	}
-	value := s.readValues(h.Secret, pending.ID)["SESSION_KEY"]
+	value := s.readValues(s.declaredSource("session"), pending.ID)["SESSION_KEY"]
 	if r := s.readReport(); !slices.ContainsFunc(r.Sources, func(source plan.SourceReport) bool { return source.Pending == pending.ID }) {
 		t.Error("the half-done rotation is not visible")
 	}

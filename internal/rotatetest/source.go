@@ -98,7 +98,7 @@ func (s *source) putByHand() (id string) {
 	s.t.Helper()
 	id = s.makeNextID()
 	s.byHand[id] = true
-	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, bucket.Encode(s.Put())))
+	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, s.writeText(s.Put())))
 	return id
 }
 
@@ -108,7 +108,7 @@ func (s *source) swapByHand() (id string) {
 	from, h := s.currentID(), s.readHistory()
 	id = s.makeNextID()
 	s.byHand[id] = true
-	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, bucket.Encode(s.Put()), h.LabelFor(history.Live, id)))
+	s.must(s.store.Put(s.t.Context(), s.Source.Secret, id, s.writeText(s.Put()), h.LabelFor(history.Live, id)))
 	s.must(s.store.Move(s.t.Context(), s.Source.Secret, history.AWSCurrent, id, from))
 	return id
 }
@@ -242,7 +242,15 @@ func (s *source) readContent(id string) rotate.Values {
 	if !has {
 		return nil
 	}
-	values, err := bucket.ParseSource(s.Source.Name, []byte(secret.Reveal(text)))
+	values, _, err := bucket.ReadSource(s.Source, text)
 	s.must(err)
 	return values
+}
+
+// writeText returns the text of a secret that holds values and nothing else.
+func (s *source) writeText(values rotate.Values) secret.Value {
+	s.t.Helper()
+	text, err := bucket.WriteSource(s.Source, secret.Value{}, values)
+	s.must(err)
+	return text
 }

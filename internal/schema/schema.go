@@ -110,7 +110,7 @@ func refineDefinitions(definitions jsonschema.Definitions) {
 	field("Vercel", "targets").AdditionalProperties = listSchema(enumSchema("development", "preview", "production"))
 	definitions["Consumer"].OneOf = []*jsonschema.Schema{{Required: []string{"ecs"}},
 		{Required: []string{"ecs_family"}}, {Required: []string{"github"}}, {Required: []string{"vercel"}},
-		{Required: []string{"drain"}}}
+		{Required: []string{"reader"}}}
 }
 
 func textSchema(pattern string) *jsonschema.Schema {

@@ -35,7 +35,7 @@ func findAction(name string) func(w *World, args []string) error {
 
 		"put": putByPerson, "back": putBack, "move": moveBack,
 
-		"release": releaseImage, "break": breakImage, "fix": fixImage, "redeploy": redeployOlder, "restart": restartTasks, "delete": deleteService,
+		"release": releaseImage, "break": breakImage, "fix": fixImage, "redeploy": redeployOlder, "restart": restartTasks, "delete": deleteService, "render": renderService,
 		"queue": queueRun, "start": startRun, "complete": completeRun,
 		"edit": editByHand, "foreign": addForeign, "rollback": rollBack, "promote": promoteNewest, "failbuild": failBuild, "push": pushCommit,
 		"manifest": otherManifest, "accept": acceptRemovals, "outage": beginOutage, "mend": endOutages,
@@ -109,7 +109,7 @@ func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 		case w.toSinks(key):
 			w.reissueToken(key, values)
 		default:
-			value := w.makeCanary()
+			value := stage.Fit(s.Check[key], w.makeCanary())
 			w.Targets.Accept(stage.Target(w.Env, key), value)
 			values[key] = secret.New(value)
 		}
@@ -127,10 +127,20 @@ func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 // readSource returns the current values of a source, by key.
 func (w *World) readSource(s manifest.Source) map[string]secret.Value {
 	current, _ := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
-	return parseContent(s.Name, current.Value)
+	return readContent(s, current.Value)
 }
 
-func parseContent(name string, text secret.Value) map[string]secret.Value {
+// readContent returns the values of a version of a source; none where it cannot be read.
+func readContent(s manifest.Source, text secret.Value) map[string]secret.Value {
+	values, _, err := bucket.ReadSource(s, text)
+	if err != nil {
+		return map[string]secret.Value{}
+	}
+	return maps.Clone(values)
+}
+
+// readBucket returns the values of a version of a bucket; none where it cannot be read.
+func readBucket(name string, text secret.Value) map[string]secret.Value {
 	values, err := bucket.ParseSource(name, []byte(secret.Reveal(text)))
 	if err != nil {
 		return map[string]secret.Value{}
@@ -140,7 +150,7 @@ func parseContent(name string, text secret.Value) map[string]secret.Value {
 
 // isAccepted reports whether every target accepts what a version of a source holds.
 func (w *World) isAccepted(s manifest.Source, text secret.Value) bool {
-	values := parseContent(s.Name, text)
+	values := readContent(s, text)
 	if db := w.databases[s.Name]; db != nil && !db.acceptsLogin(values) {
 		return false
 	}

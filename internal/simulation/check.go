@@ -51,7 +51,7 @@ func (w *World) checkForward() {
 	}
 }
 
-// checkForeign checks that nothing outside the environment is written.
+// checkForeign checks that nothing outside the environment is written, and nothing in it that is not rotary's to write.
 func (w *World) checkForeign(c sim.Call) {
 	if w.now.open || !c.Write || w.Stage == nil {
 		return
@@ -62,6 +62,7 @@ func (w *World) checkForeign(c sim.Call) {
 	if s, is := w.Env.SourceBySecret(c.Resource); is && c.Service == "secretsmanager" && s.Rotate.Kind() == manifest.Managed {
 		w.noteViolation("S8 %s of %s, which AWS rotates itself", c.Operation, s.Name)
 	}
+	w.checkNotRolled(c)
 }
 
 // checkRetiring is called when a credential is about to die.

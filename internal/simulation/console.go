@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
-	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -75,10 +75,16 @@ func putByPerson(w *World, args []string) error {
 	return w.putSource(s, w.makeValues(s))
 }
 
+// putSource puts values into a source, over the rest of what its secret holds where that can be read.
 func (w *World) putSource(s manifest.Source, values map[string]secret.Value) error {
+	current, _ := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
+	text, err := stage.WriteOver(s, current.Value, values)
+	if err != nil {
+		return err
+	}
 	return w.actAsPerson(func(c *secretsmanager.Direct) error {
 		_, err := c.PutSecretValue(w.ctx, &sdk.PutSecretValueInput{
-			SecretId: &s.Secret, SecretString: aws.String(secret.Reveal(bucket.Encode(values))), ClientRequestToken: aws.String(w.makeID()),
+			SecretId: &s.Secret, SecretString: aws.String(secret.Reveal(text)), ClientRequestToken: aws.String(w.makeID()),
 		})
 		return err
 	})
@@ -95,7 +101,7 @@ func putBack(w *World, args []string) error {
 		return errors.New("there is no value to go back to")
 	}
 	w.Advance(time.Second)
-	return w.putSource(s, parseContent(s.Name, old.Value))
+	return w.putSource(s, readContent(s, old.Value))
 }
 
 // moveBack moves AWSCURRENT back, as a person does, if the target still accepts the value that it moves to.

@@ -195,7 +195,7 @@ func (d *database) checkRemembered() {
 			return strings.HasPrefix(l, history.Live) || l == history.AWSCurrent || l == history.AWSPending
 		})
 		if alive || !v.Created.Before(seen.Created) {
-			known[secret.Reveal(parseContent(d.source.Name, v.Value)[d.key])] = true
+			known[secret.Reveal(readContent(d.source, v.Value)[d.key])] = true
 		}
 	}
 	for _, user := range slices.Sorted(maps.Keys(d.passwords)) {
@@ -222,7 +222,7 @@ func (d *database) checkAlone() {
 // while it is at work, comes too late.
 func (d *database) checkVetoed(owed rotate.Values, vetoes []string) {
 	for _, v := range d.w.peekAt(d.source.Secret) {
-		if slices.Contains(vetoes, v.ID) && parseContent(d.source.Name, v.Value)[d.key].Equal(owed[d.key]) {
+		if slices.Contains(vetoes, v.ID) && readContent(d.source, v.Value)[d.key].Equal(owed[d.key]) {
 			d.w.noteViolation("S4 version %s of %s is retired, and somebody holds it", history.Short(v.ID), d.source.Name)
 		}
 	}

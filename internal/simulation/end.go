@@ -23,7 +23,7 @@ const (
 )
 
 // runUntilSettled runs until nothing is left to do or to wait for: Secrets Manager tries an unfinished rotation again,
-// the schedule sweeps, and people revoke what rotary reports as safe to revoke.
+// the schedule sweeps, pipelines deploy, and people revoke what rotary reports as safe to revoke.
 func runUntilSettled(w *World, _ []string) error {
 	same, sources := 0, "" // passes over the same versions of the sources, and which these are
 	for n := range longest {
@@ -46,6 +46,9 @@ func runUntilSettled(w *World, _ []string) error {
 			w.noteViolation("L1 pass %d over the same sources still writes a bucket", same)
 		}
 		w.revokeByHand()
+		if n%renderEvery == renderEvery-1 {
+			w.renderWaiting()
+		}
 		w.checkAll()
 		w.checkRemembered()
 		w.Advance(w.timeToNextLook())
@@ -139,7 +142,7 @@ func (w *World) revokeAtTarget(source, version string) {
 		if v.ID != version {
 			continue
 		}
-		for key, old := range parseContent(s.Name, v.Value) {
+		for key, old := range readContent(s, v.Value) {
 			if !old.Equal(now[key]) {
 				w.Targets.Revoke(stage.Target(w.Env, key), secret.Reveal(old))
 				w.dismissed(key, secret.Reveal(old))
@@ -191,7 +194,7 @@ func (w *World) checkIdle() {
 func (w *World) checkFaithful() {
 	for _, b := range w.Env.Buckets {
 		current, _ := findLabelled(w.peekAt(b.Secret), history.AWSCurrent)
-		got, want := parseContent(b.Name, current.Value), w.computeWanted(b)
+		got, want := readBucket(b.Name, current.Value), w.computeWanted(b)
 		if !maps.EqualFunc(got, want, secret.Value.Equal) {
 			w.noteViolation("S9 bucket %s holds %v, and should hold %v, of current values", b.Name, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 		}

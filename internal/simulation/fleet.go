@@ -201,7 +201,7 @@ func (w *World) checkFleet() {
 // isLoginAccepted reports whether the database accepts what a version of a bucket holds.
 func (w *World) isLoginAccepted(name string, text secret.Value) bool {
 	logins := w.db.listTolerated()
-	values := parseContent(name, text)
+	values := readBucket(name, text)
 	for _, b := range w.Env.Buckets {
 		for _, e := range w.Env.Entries(b) {
 			if value, has := values[e.Name]; b.Secret == name && e.Key == w.db.key && has && !logins[secret.Reveal(value)] {

@@ -121,7 +121,7 @@ func (w *World) isBefore(v secretsmanager.Version, s manifest.Source, than strin
 // listContaining returns the versions of a source that contain a text.
 func (w *World) listContaining(s manifest.Source, text string) []secretsmanager.Version {
 	return slices.DeleteFunc(slices.Clone(w.peekAt(s.Secret)), func(v secretsmanager.Version) bool {
-		for _, value := range parseContent(s.Name, v.Value) {
+		for _, value := range readContent(s, v.Value) {
 			if secret.Reveal(value) == text {
 				return false
 			}

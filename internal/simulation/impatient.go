@@ -93,7 +93,7 @@ func (w *World) checkRevived(s manifest.Source, was, version string) {
 	if _, live := (history.Version{ID: v.ID, Labels: v.Labels}).Label(history.Live); !live {
 		w.noteViolation("S4 version %s of %s is current again, and its credential is retired", history.Short(version), s.Name)
 	}
-	if d := w.databases[s.Name]; d != nil && !d.acceptsLogin(parseContent(s.Name, v.Value)) {
+	if d := w.databases[s.Name]; d != nil && !d.acceptsLogin(readContent(s, v.Value)) {
 		w.noteViolation("S1 version %s of %s is current again, and the database refuses it", history.Short(version), s.Name)
 	}
 }

@@ -59,8 +59,8 @@ func newKey(w *World, args []string) error {
 // dropKeys deletes the access keys that people made for their own use.
 func dropKeys(w *World, args []string) error {
 	s, err := w.findSource(args)
-	if err != nil {
-		return err
+	if err != nil || s.Rotate.Kind() != manifest.AWSAccessKey {
+		return errNotNow
 	}
 	defer w.openForOthers()()
 	client := awsiam.NewFromConfig(w.Config(w.Env.Account, w.Env.Region))
@@ -121,7 +121,7 @@ func (w *World) checkDyingKey(k iam.Key) {
 func (w *World) listHolding(s manifest.Source, keyID string) []secretsmanager.Version {
 	id, _ := s.AccessKey()
 	return slices.DeleteFunc(slices.Clone(w.peekAt(s.Secret)), func(v secretsmanager.Version) bool {
-		return secret.Reveal(parseContent(s.Name, v.Value)[id]) != keyID
+		return secret.Reveal(readContent(s, v.Value)[id]) != keyID
 	})
 }
 

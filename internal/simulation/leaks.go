@@ -66,7 +66,7 @@ func (w *World) own() *leak.Search {
 			continue // those values are canaries
 		}
 		for _, v := range w.peekAt(source.Secret) {
-			for key, value := range parseContent(source.Name, v.Value) {
+			for key, value := range readContent(source, v.Value) {
 				_ = s.Add(source.Name+" "+key, secret.Reveal(value)) // too short a value is searched nowhere
 			}
 		}

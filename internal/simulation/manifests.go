@@ -17,14 +17,15 @@ var manifests = map[string]string{
 	"leaving":     strings.Replace(main, "api:       {bucket", "api:       {leaving: true, bucket", 1),
 	"swapped":     strings.NewReplacer("mappings:\n", "mappings:\n  other:    {DB_URL: DATABASE, VENDOR_KEY: DB_URL, VENDOR_ID: VENDOR_ID}\n", "{originals: [db, vendor]}", "{mappings: [other]}", "api:       {bucket", "api:       {leaving: true, bucket").Replace(main),
 	"gone":        strings.Replace(main, "  api:       {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}\n", "", 1),
+	"rendered":    strings.NewReplacer("service: api, container: app}", "service: api, roll: false}").Replace(main),
 	"symmetric":   symmetric,
 	"pairs":       halves,
 	"keys":        keys,
 	"fleet":       fleet,
 	"jobs":        jobs,
 	"everything":  everything,
-	"clones":      strings.NewReplacer("{with: random, every: 30d}}", "{with: mysql, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
-	"twins":       strings.NewReplacer("{with: random, every: 30d}}", "{with: postgres, every: 30d, url: DB_URL, admin: admin}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
+	"clones":      strings.NewReplacer("{random: {}, every: 30d}}", "{mysql: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
+	"twins":       strings.NewReplacer("{random: {}, every: 30d}}", "{postgres: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
 }
 
 // resolveManifest returns an environment of the manifest of this name.

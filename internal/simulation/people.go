@@ -53,11 +53,7 @@ func releaseImage(w *World, args []string) error {
 	if err := w.Release(w.ctx, c.Name, image); err != nil {
 		return err
 	}
-	for _, s := range w.region().ECS.Startable() {
-		if s.Service == c.ECS.Service && s.Why == "PRIMARY" {
-			w.theirs[s.TaskDefinition] = true
-		}
-	}
+	w.noteTheirs(c)
 	return nil
 }
 

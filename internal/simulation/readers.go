@@ -49,7 +49,7 @@ func (w *World) checkReadings() {
 
 // isUsable reports whether what somebody has read is accepted, or was said to end.
 func (w *World) isUsable(r reading) bool {
-	values := parseContent(r.source.Name, r.text)
+	values := readContent(r.source, r.text)
 	if db := w.databases[r.source.Name]; db != nil {
 		return db.listTolerated()[secret.Reveal(values[db.key])]
 	}

@@ -39,8 +39,13 @@ func stageOf(t testing.TB, name string) Scenario {
 	return scenario(t, name)
 }
 
-func TestEveryManifestIsValid(t *testing.T) {
-	for name := range manifests {
+func TestEveryManifestIsValidAndNoOther(t *testing.T) {
+	names := map[string]string{} // by text: what replaces nothing in another one is not what it is called
+	for name, text := range manifests {
+		if other, same := names[text]; same {
+			t.Errorf("manifests %s and %s are the same", name, other)
+		}
+		names[text] = name
 		if env, err := resolveManifest(name, "production"); err != nil || len(env.Sources) == 0 {
 			t.Errorf("manifest %s has no sources: %v", name, err)
 		}

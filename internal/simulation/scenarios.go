@@ -105,6 +105,20 @@ func protocolScenarios() []Scenario {
 			wait 5m
 			pass
 			settle`)},
+		{Name: "its pipeline deploys", Manifest: "rendered", Schedule: MustParse(`
+			rotate db
+			pass
+			wait 20m
+			pass
+			render api
+			put vendor
+			pass
+			wait 5m
+			redeploy api
+			wait 1h
+			pass
+			render api
+			settle`)},
 		{Name: "runs in flight", Manifest: "main", Schedule: MustParse(`
 			queue ci
 			start ci

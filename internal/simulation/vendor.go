@@ -90,7 +90,7 @@ func (v *vendor) listOrphans() (all []rotate.Values) {
 			alive := slices.ContainsFunc(version.Labels, func(l string) bool {
 				return strings.HasPrefix(l, history.Live) || l == history.AWSCurrent || l == history.AWSPending
 			})
-			return alive && v.Same(parseContent(v.source.Name, version.Value), made)
+			return alive && v.Same(readContent(v.source, version.Value), made)
 		})
 		if v.acceptsValues(made) && !held {
 			all = append(all, made)

@@ -32,7 +32,7 @@ func (s *Stage) createFamily(ctx context.Context, c manifest.Consumer) error {
 	definition, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: &m.Family, Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: ecstypes.NetworkModeAwsvpc,
 		RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate},
-		ExecutionRoleArn:        aws.String(s.Env.IAMARN("role/" + m.Family + "-" + s.Env.Name + "-execution")),
+		ExecutionRoleArn:        aws.String(s.Env.ExecutionRoleARN(c)),
 		ContainerDefinitions:    standin.ReferenceContainers(m.Task, Image(c.Name)+s.tag),
 	})
 	if err != nil {

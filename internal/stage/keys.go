@@ -53,8 +53,8 @@ func (s *Stage) AccessKey(ctx context.Context, source manifest.Source) (map[stri
 	return map[string]string{id: aws.ToString(out.AccessKey.AccessKeyId), secret: aws.ToString(out.AccessKey.SecretAccessKey)}, nil
 }
 
-// Plain reports whether the value of a source's key is no secret: the id of an access key.
+// Plain reports whether the value of a source's key is no secret: the id of an access key, and a truth value.
 func Plain(s manifest.Source, key string) bool {
 	id, _ := s.AccessKey()
-	return s.Rotate.Kind() == manifest.AWSAccessKey && key == id
+	return s.Rotate.Kind() == manifest.AWSAccessKey && key == id || s.Check[key].Word == "bool"
 }

@@ -7,16 +7,54 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
 // Release deploys another image of a consumer's service the way a deploy pipeline does: a new revision like the one
 // that runs, with its pins, but for the image.
 func (s *Stage) Release(ctx context.Context, consumer, image string) error {
+	return s.redeploy(ctx, consumer, func(definition *ecstypes.ContainerDefinition) { definition.Image = &image })
+}
+
+// Render deploys a consumer's service the way a deploy pipeline does that brings the secrets too (roll: false): a new
+// revision like the one that runs, but with every name of its bucket pinned to the version that is current.
+func (s *Stage) Render(ctx context.Context, consumer string) error {
+	c, _ := s.Env.Consumer(consumer)
+	b, known := s.Env.Bucket(c.Bucket)
+	if !known {
+		return fmt.Errorf("release %s: it is on no bucket of %s", consumer, s.Env.Name)
+	}
+	current, err := s.Secrets().DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &b.Secret})
+	if err != nil {
+		return fmt.Errorf("release %s: describe its bucket: %w", consumer, err)
+	}
+	version := ""
+	for id, labels := range current.VersionIdsToStages {
+		if slices.Contains(labels, history.AWSCurrent) {
+			version = id
+		}
+	}
+	if version == "" {
+		return fmt.Errorf("release %s: its bucket has no version", consumer)
+	}
+	var pins []ecstypes.Secret
+	for _, name := range s.Env.Entries(b).Names() {
+		from := aws.ToString(current.ARN) + ":" + name + "::" + version
+		pins = append(pins, ecstypes.Secret{Name: &name, ValueFrom: &from})
+	}
+	return s.redeploy(ctx, consumer, func(definition *ecstypes.ContainerDefinition) { definition.Secrets = pins })
+}
+
+// redeploy registers the task definition that a consumer's service has, with its containers changed, and deploys it.
+func (s *Stage) redeploy(ctx context.Context, consumer string, change func(*ecstypes.ContainerDefinition)) error {
 	c, known := s.Env.Consumer(consumer)
 	if !known || c.ECS == nil {
 		return fmt.Errorf("release %s: it is no ECS service of %s", consumer, s.Env.Name)
 	}
-	client := ecs.NewFromConfig(s.Config(s.Env.Account, s.Env.Region))
+	client := s.containers()
 	services, err := client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &c.ECS.Cluster, Services: []string{c.ECS.Service}})
 	if err != nil || len(services.Services) != 1 {
 		return fmt.Errorf("release %s: describe its service: %w", consumer, err)
@@ -28,7 +66,7 @@ func (s *Stage) Release(ctx context.Context, consumer, image string) error {
 	definition := running.TaskDefinition
 	for i := range definition.ContainerDefinitions {
 		if slices.Contains(c.ECS.ReferenceContainers(), aws.ToString(definition.ContainerDefinitions[i].Name)) {
-			definition.ContainerDefinitions[i].Image = &image
+			change(&definition.ContainerDefinitions[i])
 		}
 	}
 	next, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{

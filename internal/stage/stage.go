@@ -23,6 +23,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -160,7 +161,7 @@ func (c Config) bootstrapPath(lambda string) string {
 }
 
 // Put puts values into a source by the plain SDK call, as a person or another tool would, and lets its targets
-// accept them. Keys that are not given keep their value.
+// accept them. Keys that are not given keep their value, and so does what the source does not declare.
 func (s *Stage) Put(ctx context.Context, source string, values map[string]string) error {
 	declared, known := s.Env.Source(source)
 	if !known {
@@ -175,13 +176,36 @@ func (s *Stage) Put(ctx context.Context, source string, values map[string]string
 		text[key] = secret.New(value)
 		s.Targets.Accept(Target(s.Env, key), value)
 	}
-	_, err := s.Secrets().PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
-		SecretId: &declared.Secret, SecretString: aws.String(secret.Reveal(bucket.Encode(text))),
+	merged, err := WriteOver(declared, s.readCurrent(declared.Secret), text)
+	if err != nil {
+		return err
+	}
+	_, err = s.Secrets().PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+		SecretId: &declared.Secret, SecretString: aws.String(secret.Reveal(merged)),
 	})
 	if err != nil {
 		return fmt.Errorf("put into %s: %w", source, err)
 	}
 	return nil
+}
+
+// WriteOver returns the text of a source's secret with these values, over the rest of what it holds where that can be
+// read.
+func WriteOver(source manifest.Source, base secret.Value, values bucket.Source) (secret.Value, error) {
+	if text, err := bucket.WriteSource(source, base, values); err == nil {
+		return text, nil
+	}
+	return bucket.WriteSource(source, secret.Value{}, values)
+}
+
+// readCurrent returns what a secret holds, without a call; nothing where it has no value.
+func (s *Stage) readCurrent(name string) secret.Value {
+	for _, v := range s.Region(s.Env.Account, s.Env.Region).SecretsManager.Peek(name) {
+		if slices.Contains(v.Labels, history.AWSCurrent) {
+			return v.Value
+		}
+	}
+	return secret.Value{}
 }
 
 // Secrets returns a genuine client of the environment's Secrets Manager.
@@ -193,7 +217,7 @@ func (s *Stage) Secrets() *secretsmanager.Client {
 func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]string, error) {
 	values := map[string]string{}
 	for _, key := range source.KeyNames() {
-		values[key] = s.firstValue(key)
+		values[key] = s.firstValue(key, source.Check[key])
 	}
 	if also := source.Symmetric(); also != "" {
 		values[also] = values[source.Random().Key]
@@ -211,14 +235,14 @@ func (s *Stage) Seed(ctx context.Context, source manifest.Source) (map[string]st
 	return values, nil
 }
 
-// firstValue returns a key's first value: the token that a sink already knows, or a new canary.
-func (s *Stage) firstValue(key string) string {
+// firstValue returns a key's first value: the token that a sink already knows, or a new canary that meets a check.
+func (s *Stage) firstValue(key string, check manifest.Check) string {
 	for _, held := range s.Values {
 		if value, has := held[key]; has {
 			return value
 		}
 	}
-	return s.config.Canary(key)
+	return Fit(check, s.config.Canary(key))
 }
 
 // Public is the part of the stage's values that is no secret: the id of a GitHub App, and the first and last line of

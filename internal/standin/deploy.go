@@ -262,7 +262,7 @@ func (w *World) Service(ctx context.Context, env *manifest.Environment, c manife
 	definition, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(c.ECS.Service + "-" + env.Name), Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: ecstypes.NetworkModeAwsvpc,
 		RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate},
-		ExecutionRoleArn:        aws.String(env.IAMARN("role/" + env.ExecutionRole(c.Name))),
+		ExecutionRoleArn:        aws.String(env.ExecutionRoleARN(c)),
 		ContainerDefinitions:    ReferenceContainers(c.ECS.Task, image),
 	})
 	if err != nil {

@@ -78,10 +78,14 @@ func (m model) arguments(b manifest.Bucket, secrets map[string]string) []layered
 		only = append(only, m.file.Sources[name].KeyNames()...)
 	}
 	out := []layered{picked("originals", originals, secrets)}
-	for _, name := range b.Mappings {
-		out = append(out, renamed(name, m.file.Mappings[name], secrets))
+	for _, layer := range b.Mappings {
+		out = append(out, renamed(layer.Name, m.file.Mappings[layer.Name], secrets))
 	}
-	return append(out, picked("only", only, secrets), layered{name: "computed", values: b.Computed})
+	computed := layered{name: "computed", values: map[string]string{}}
+	for _, layer := range b.Computed {
+		maps.Copy(computed.values, layer.Own)
+	}
+	return append(out, picked("only", only, secrets), computed)
 }
 
 // model is a manifest, good or bad, and what its sources hold.
@@ -142,7 +146,7 @@ func (m model) refused(env, name string) []string {
 	for key := range m.secrets(env, true) {
 		out = append(out, m.reached(b, name, key)...)
 		for _, mapping := range b.Mappings {
-			for _, entry := range m.file.Mappings[mapping][key] {
+			for _, entry := range m.file.Mappings[mapping.Name][key] {
 				if strings.HasPrefix(entry, "NEXT_PUBLIC_") && !slices.Contains(m.file.Public, key) {
 					out = append(out, fmt.Sprintf("bucket %q gives %q the name %q", name, key, entry))
 				}
@@ -160,7 +164,7 @@ func (m model) reached(b manifest.Bucket, name, key string) []string {
 			continue
 		}
 		mapped := slices.ContainsFunc(b.Mappings,
-			func(mapping string) bool { return len(m.file.Mappings[mapping][key]) > 0 })
+			func(mapping manifest.MappingLayer) bool { return len(m.file.Mappings[mapping.Name][key]) > 0 })
 		if mapped || slices.Contains(b.Originals.List, key) || slices.Contains(b.Originals.List, source) {
 			return []string{fmt.Sprintf("bucket %q takes %q from source %q, which is private to bucket %q", name, key,
 				source, owner)}
@@ -182,7 +186,7 @@ func drawModel(t *rapid.T) model {
 	keys := []string{"K0", "K1", "K2", "K3", "K4", "K5", "K6", "K7"}
 	for i := range 4 {
 		name, pair := fmt.Sprintf("s%d", i), keys[2*i:2*i+2]
-		source := manifest.Source{Keys: pair, Required: rapid.IntRange(0, 5).Draw(t, "required") == 0}
+		source := manifest.Source{Keys: manifest.KeysOf(pair...), Required: rapid.IntRange(0, 5).Draw(t, "required") == 0}
 		if rapid.IntRange(0, 3).Draw(t, "in") == 0 {
 			source.In = []string{"prod"}
 		}
@@ -203,15 +207,18 @@ func drawModel(t *rapid.T) model {
 		m.file.Mappings[fmt.Sprintf("m%d", i)] = mapping
 	}
 	for i, name := range []string{"b", "c"} {
-		b := manifest.Bucket{Mappings: few([]string{"m0", "m1", "m2"}, "mappings"),
-			Computed: map[string]string{"FIXED": "x"}}
+		b, computed := manifest.Bucket{}, manifest.Computed{"FIXED": "x"}
+		for _, mapping := range few([]string{"m0", "m1", "m2"}, "mappings") {
+			b.Mappings = append(b.Mappings, manifest.MappingLayer{Name: mapping})
+		}
 		b.Originals.All = rapid.IntRange(0, 3).Draw(t, "all") == 0
 		if !b.Originals.All {
 			b.Originals.List = few(append([]string{"s0", "s1"}, keys...), "originals")
 		}
 		for _, entry := range few(names, "computed") {
-			b.Computed[entry] = "text of " + entry
+			computed[entry] = "text of " + entry
 		}
+		b.Computed = []manifest.ComputedLayer{{Own: computed}}
 		if rapid.IntRange(0, 3).Draw(t, "private") == 0 {
 			b.Only = []string{fmt.Sprintf("s%d", 2+i)}
 		}

@@ -1,6 +1,6 @@
 // Package bucket derives the buckets of an environment from its sources. It is pure, and it is where all that a
-// consumer will ever see is decided: ParseSource reads a source, Compute merges, Encode writes, Token names the
-// version.
+// consumer will ever see is decided: ReadSource and WriteSource read and write the secret of a source, Compute merges,
+// Encode writes a bucket, Token names the version.
 package bucket
 
 import (

@@ -45,12 +45,15 @@ func checkSources(env *manifest.Environment, sources map[string]Source, problems
 	}
 }
 
-// checkSource reports keys that a source holds and does not declare, values that no sink can take, and keys without
-// a value where it is required.
+// checkSource reports keys that a source holds and does not declare, values that no sink can take or that fail their
+// check, and keys without a value where it is required.
 func checkSource(declared manifest.Source, held Source, problems *Problems) {
 	report := func(key, format string) {
 		problems.add(Problem{Source: declared.Name, Name: key,
 			What: fmt.Sprintf(format, declared.Name, quoteName(key))})
+	}
+	for _, problem := range CheckValues(declared, held) {
+		problems.add(problem)
 	}
 	missing := map[string]bool{}
 	for _, key := range declared.KeyNames() {

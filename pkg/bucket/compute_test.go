@@ -121,7 +121,7 @@ func TestComputeRefusesWhatParseRefuses(t *testing.T) {
 		Sources:  []manifest.Source{{Name: "a", Keys: manifest.KeysOf("K", "L")}},
 		Mappings: map[string]manifest.Mapping{"m": {"K": {"L", "NEXT_PUBLIC_K", "PATH", "GITHUB_K"}}},
 		Buckets: []manifest.Bucket{{Name: "b", Originals: manifest.Originals{List: []string{"a"}},
-			Mappings: []string{"m"}}, {Name: "c", Only: []string{"a"}}},
+			Mappings: []manifest.MappingLayer{{Name: "m"}}}, {Name: "c", Only: []string{"a"}}},
 		Consumers: []manifest.Consumer{
 			{Name: "ci", Bucket: "b", GitHub: &manifest.GitHub{}},
 			{Name: "gone", Bucket: "c", Leaving: true, GitHub: &manifest.GitHub{}},
@@ -212,13 +212,13 @@ func large(keys int) (*manifest.Environment, map[string]bucket.Source) {
 		if i%10 == 0 {
 			env.Mappings[group] = manifest.Mapping{}
 			env.Buckets = append(env.Buckets, manifest.Bucket{Name: "api-" + group},
-				manifest.Bucket{Name: "worker-" + group, Mappings: []string{group}})
+				manifest.Bucket{Name: "worker-" + group, Mappings: []manifest.MappingLayer{{Name: group}}})
 		}
 		source := manifest.Source{Name: fmt.Sprintf("s%d", i)}
 		sources[source.Name] = bucket.Source{}
 		for j := range 50 {
 			key := fmt.Sprintf("K_%d_%d", i, j)
-			source.Keys = append(source.Keys, key)
+			source.Keys.Names = append(source.Keys.Names, key)
 			env.Mappings[group][key] = manifest.Names{"SHARED__" + key}
 			sources[source.Name][key] = secret.New("v")
 		}

@@ -1,8 +1,8 @@
 package bucket
 
 import (
-	"bytes"
 	"encoding/json"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -10,15 +10,24 @@ import (
 // Encode returns the canonical JSON of a bucket: one object of texts, keys sorted, no space, nothing escaped that
 // need not be. The same values give the same bytes.
 func Encode(values map[string]secret.Value) secret.Value {
+	return secret.New(encodeJSON(revealTexts(values)))
+}
+
+func revealTexts(values map[string]secret.Value) map[string]string {
 	texts := make(map[string]string, len(values))
 	for name, value := range values {
 		texts[name] = secret.Reveal(value)
 	}
-	var out bytes.Buffer
+	return texts
+}
+
+// encodeJSON returns the canonical JSON of a text or of a map of texts.
+func encodeJSON(texts any) string {
+	var out strings.Builder
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(texts); err != nil {
 		panic("bucket: a map of strings does not encode") // it always does
 	}
-	return secret.New(string(bytes.TrimSuffix(out.Bytes(), []byte("\n"))))
+	return strings.TrimSuffix(out.String(), "\n")
 }

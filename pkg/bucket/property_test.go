@@ -37,20 +37,29 @@ func drawWorld(t *rapid.T) world {
 		mappings = append(mappings, fmt.Sprintf("m%d", i))
 		w.drawMapping(t, mappings[i])
 	}
-	w.file.Buckets["api"] = manifest.Bucket{Originals: manifest.Originals{All: true}, Mappings: mappings,
-		Computed: map[string]string{"BASE": "x"}}
+	w.file.Buckets["api"] = manifest.Bucket{Originals: manifest.Originals{All: true}, Mappings: named(mappings),
+		Computed: []manifest.ComputedLayer{{Own: manifest.Computed{"BASE": "x"}}}}
 	for i := range rapid.IntRange(1, 3).Draw(t, "workers") {
 		chosen := rapid.SliceOfNDistinct(rapid.SampledFrom(mappings), 1, len(mappings), rapid.ID).Draw(t, "chosen")
-		w.file.Buckets[fmt.Sprintf("worker-%d", i)] = manifest.Bucket{Mappings: chosen}
+		w.file.Buckets[fmt.Sprintf("worker-%d", i)] = manifest.Bucket{Mappings: named(chosen)}
 	}
 	return w
+}
+
+// named are the mappings of a bucket that stand under mappings.
+func named(mappings []string) []manifest.MappingLayer {
+	var layers []manifest.MappingLayer
+	for _, name := range mappings {
+		layers = append(layers, manifest.MappingLayer{Name: name})
+	}
+	return layers
 }
 
 func (w world) drawSource(t *rapid.T, name string) {
 	source, content := manifest.Source{}, bucket.Source{}
 	for i := range rapid.IntRange(1, 5).Draw(t, "keys") {
 		key := strings.ToUpper(name) + fmt.Sprintf("__KEY_%d", i)
-		source.KeyNames() = append(source.KeyNames(), key)
+		source.Keys.Names = append(source.Keys.Names, key)
 		if rapid.Bool().Draw(t, "held") {
 			noise := strings.ReplaceAll(rapid.String().Draw(t, "noise"), "\x00", "")
 			content[key] = secret.New("c4nary/" + key + "/" + noise)
@@ -108,7 +117,7 @@ func (w world) shuffled(t *rapid.T) world {
 	file := *w.file
 	file.Sources = map[string]manifest.Source{}
 	for name, source := range w.file.Sources {
-		source.KeyNames() = rapid.Permutation(source.KeyNames()).Draw(t, "keys")
+		source.Keys.Names = rapid.Permutation(source.KeyNames()).Draw(t, "keys")
 		file.Sources[name] = source
 	}
 	sources := map[string]bucket.Source{}
@@ -149,8 +158,8 @@ func TestAWorkerSeesMappedNamesOnly(t *testing.T) {
 
 func (w world) checkWorker(t *rapid.T, b bucket.Bucket) {
 	want := map[string]secret.Value{}
-	for _, name := range w.file.Buckets[b.Name].Mappings {
-		for key, names := range w.file.Mappings[name] {
+	for _, layer := range w.file.Buckets[b.Name].Mappings {
+		for key, names := range w.file.Mappings[layer.Name] {
 			for _, source := range w.sources {
 				if value, held := source[key]; held {
 					for _, name := range names {
@@ -193,7 +202,7 @@ func faults() map[string]fault {
 		"a required key": func(t *rapid.T, w world) []string {
 			name := pick(t, w)
 			source := w.file.Sources[name]
-			source.Required, source.KeyNames() = true, append(slices.Clone(source.KeyNames()), "MISSING_"+strings.ToUpper(name))
+			source.Required, source.Keys.Names = true, append(slices.Clone(source.Keys.Names), "MISSING_"+strings.ToUpper(name))
 			w.file.Sources[name] = source
 			if w.sources[name] == nil {
 				w.sources[name] = bucket.Source{}

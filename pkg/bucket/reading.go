@@ -3,6 +3,7 @@ package bucket
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -40,6 +41,15 @@ func (r *reading) position() (line, column int) {
 	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[start:])
 }
 
+// addPosition adds the line and column of the last token to errSyntax.
+func (r *reading) addPosition(err error) error {
+	if !errors.Is(err, errSyntax) {
+		return err
+	}
+	line, column := r.position()
+	return fmt.Errorf("%w at line %d, column %d", err, line, column)
+}
+
 // readDocument reads the one object that the text is.
 func (r *reading) readDocument(member func(name string) error) error {
 	if err := r.readObject(member); err != nil {
@@ -56,6 +66,11 @@ func (r *reading) readObject(member func(name string) error) error {
 	if token, err := r.nextToken(); err != nil || token != json.Delim('{') {
 		return errors.New("it is not a JSON object")
 	}
+	return r.readMembers(member)
+}
+
+// readMembers is readObject behind the {.
+func (r *reading) readMembers(member func(name string) error) error {
 	for r.More() {
 		token, err := r.nextToken()
 		name, ok := token.(string)

@@ -21,13 +21,8 @@ func ParseSource(name string, data []byte) (Source, error) {
 		return nil, fmt.Errorf("reading source %s: %w", name, err)
 	}
 	r, source := newReading(data), Source{}
-	err := r.readDocument(source.memberReader(r))
-	if errors.Is(err, errSyntax) {
-		line, column := r.position()
-		err = fmt.Errorf("%w at line %d, column %d", err, line, column)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading source %s: %w", name, err)
+	if err := r.readDocument(source.memberReader(r)); err != nil {
+		return nil, fmt.Errorf("reading source %s: %w", name, r.addPosition(err))
 	}
 	return source, nil
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
-	"github.com/rotary-secrets/rotary/pkg/consume/reader"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/consume/github"
+	"github.com/rotary-secrets/rotary/pkg/consume/reader"
 	"github.com/rotary-secrets/rotary/pkg/consume/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -46,7 +46,7 @@ func FromEnv(get func(string) string) Endpoints {
 func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment.Name, o.Secret, o.Now), nil
+			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now), nil
 		},
 		"ecs_family": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			clients := ecs.Clients{

@@ -1,24 +1,30 @@
 package manifest
 
 import (
+	"maps"
+	"slices"
 	"strings"
 )
 
 // claim is a place that has one writer only.
-type claim struct{ scope, path, owner, thing string }
+type claim struct{ scope, path, owner, thing, do string }
+
+const giveEachItsOwn = "give each its own, for example with ${env} in the name"
 
 // checkClaims reports two owners of one secret in an account, or of one scope at a sink.
 func (r *report) checkClaims(all []*Environment) {
-	taken := map[string]claim{}
+	taken, reported := map[string]claim{}, map[string]bool{}
 	for _, env := range all {
 		for _, claim := range env.listClaims() {
 			first, ok := findClaim(taken, claim.scope)
-			if !ok {
+			both := first.owner + " and " + claim.owner
+			switch {
+			case !ok:
 				taken[claim.scope] = claim
-				continue
+			case first.owner != claim.owner && !reported[both]:
+				reported[both] = true
+				r.add(claim.path, both+" both claim "+claim.thing, claim.do)
 			}
-			r.add(claim.path, first.owner+" and "+claim.owner+" both claim "+claim.thing,
-				"give each its own, for example with ${env} in the name")
 		}
 	}
 }
@@ -33,9 +39,9 @@ func findClaim(taken map[string]claim, scope string) (claim, bool) {
 		return first, true
 	}
 	if scope == task+anyContainer {
-		for other, first := range taken {
+		for _, other := range slices.Sorted(maps.Keys(taken)) {
 			if strings.HasPrefix(other, task) {
-				return first, true
+				return taken[other], true
 			}
 		}
 	}
@@ -47,16 +53,22 @@ func (e *Environment) listClaims() []claim {
 	where := e.Account + " " + e.Region
 	for _, s := range e.Sources {
 		out = append(out, claim{"secret " + where + " " + s.Secret, "sources." + s.Name + ".secret",
-			"source " + Quote(s.Name) + " in " + Quote(e.Name), "one secret in one account"})
+			"source " + Quote(s.Name) + " in " + Quote(e.Name), "one secret in one account", giveEachItsOwn})
 	}
 	for _, b := range e.Buckets {
 		out = append(out, claim{"secret " + where + " " + b.Secret, "buckets." + b.Name + ".secret",
-			"bucket " + Quote(b.Name) + " in " + Quote(e.Name), "one secret in one account"})
+			"bucket " + Quote(b.Name) + " in " + Quote(e.Name), "one secret in one account", giveEachItsOwn})
 	}
 	for _, consumer := range e.Consumers {
+		path, owner := "consumers."+consumer.Name+"."+consumer.Kind(), "consumer "+Quote(consumer.Name)+" in "+Quote(e.Name)
 		for _, scope := range e.listScopes(consumer) {
-			out = append(out, claim{scope, "consumers." + consumer.Name + "." + consumer.Kind(),
-				"consumer " + Quote(consumer.Name) + " in " + Quote(e.Name), "the same " + consumer.Kind() + " scope"})
+			out = append(out, claim{scope, path, owner, "the same " + consumer.Kind() + " scope", giveEachItsOwn})
+		}
+		if task, has := consumer.Task(); has && len(task.Containers) > 0 {
+			// A container that has the bucket already gets all of it: two consumers would write there.
+			scope := e.taskScope(consumer) + "=" + consumer.Bucket
+			out = append(out, claim{scope, path, owner, "bucket " + Quote(consumer.Bucket) + " in one task definition",
+				"list the containers of both in one of them"})
 		}
 	}
 	return out

@@ -7,7 +7,10 @@ import (
 	"strings"
 )
 
-// AWS, CreateSecret: letters, digits and /_+=.@- , at most 512 characters.
+// AWS, CreateSecret: letters, digits and /_+=.@- , at most 512 characters
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html). Secrets that a service of AWS
+// manages have a ! besides, such as rds!cluster-…
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html).
 var secretShape = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]{1,512}$`)
 
 func (c checker) checkSources() {

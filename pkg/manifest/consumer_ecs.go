@@ -50,10 +50,13 @@ type Task struct {
 	DeploysTake Duration `yaml:"deploys_take,omitempty" json:"deploys_take,omitempty"`
 }
 
+// noTaskRole is the word for a task definition without a task role.
+const noTaskRole = "none"
+
 // InjectBundle gives a container its whole bucket as JSON in one variable.
 const InjectBundle = "bundle"
 
-var roleARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+var roleARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
 
 // Rolls reports whether rotary rolls the service.
 func (e *ECS) Rolls() bool { return e.Roll == nil || *e.Roll }
@@ -105,22 +108,48 @@ func (c Consumer) Task() (Task, bool) {
 // cluster in it, or not (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html).
 func resourceName(text string) string { return text[strings.LastIndex(text, "/")+1:] }
 
+// taskPlace returns the service or family whose task definitions c's bucket goes into, or "" for another kind: equal for
+// two consumers whose task definitions are the same in one environment.
+func (c Consumer) taskPlace() string {
+	switch {
+	case c.ECS != nil:
+		return "ecs " + resourceName(c.ECS.Cluster) + " " + resourceName(c.ECS.Service)
+	case c.ECSFamily != nil:
+		return "ecs_family " + resourceName(c.ECSFamily.Cluster) + " " + c.ECSFamily.Family
+	}
+	return ""
+}
+
+// OtherContainers returns the containers that e's manifest names for other consumers of the same task definitions as c.
+func (e *Environment) OtherContainers(c Consumer) (names []string) {
+	for _, other := range e.Consumers {
+		if task, has := other.Task(); has && other.Name != c.Name && other.taskPlace() == c.taskPlace() {
+			names = append(names, task.Containers...)
+		}
+	}
+	return names
+}
+
 func (e *ECS) listScopes(env *Environment) []string {
-	return e.listContainerScopes("ecs", env, resourceName(e.Cluster), resourceName(e.Service))
+	return e.listContainerScopes(env.taskScope(Consumer{ECS: e}))
 }
 
 func (f *ECSFamily) listScopes(env *Environment) []string {
-	return f.listContainerScopes("ecs_family", env, resourceName(f.Cluster), f.Family)
+	return f.listContainerScopes(env.taskScope(Consumer{ECSFamily: f}))
 }
 
-// listContainerScopes returns a scope for each container. Without names, it may be any: see claimsOverlap.
-func (t Task) listContainerScopes(kind string, env *Environment, place ...string) (scopes []string) {
-	at := strings.Join(append([]string{kind, env.Account, env.Region}, place...), " ") + " "
+// taskScope returns how the scopes of c's containers begin.
+func (e *Environment) taskScope(c Consumer) string {
+	return c.taskPlace() + " " + e.Account + " " + e.Region + " "
+}
+
+// listContainerScopes returns a scope for each container. Without names, it may be any: see findClaim.
+func (t Task) listContainerScopes(task string) (scopes []string) {
 	for _, container := range t.Containers {
-		scopes = append(scopes, at+container)
+		scopes = append(scopes, task+container)
 	}
 	if len(scopes) == 0 {
-		return []string{at + anyContainer}
+		return []string{task + anyContainer}
 	}
 	return scopes
 }
@@ -205,21 +234,40 @@ func (t Task) checkInjection(c checker, path string, consumer Consumer) {
 	}
 }
 
+// checkRoles reports roles that the environment's tasks cannot have.
 func (t Task) checkRoles(c checker, path string) {
-	for field, arn := range map[string]string{"execution_role": t.ExecutionRole, "task_role": t.TaskRole} {
-		if arn != "" && (field != "task_role" || arn != "none") {
-			c.checkPartition(path+"."+field, c.env.Region, roleARNShape.FindStringSubmatch(arn), "an IAM role",
-				"iam::${account}:role/legacy-api")
-		}
+	if t.ExecutionRole != "" {
+		c.checkTaskRole(path+".execution_role", t.ExecutionRole)
+	}
+	if t.TaskRole != "" && t.TaskRole != noTaskRole {
+		c.checkTaskRole(path+".task_role", t.TaskRole)
 	}
 }
 
-// OnlyContainer returns the first container that is named.
-func (t Task) OnlyContainer() string {
-	if len(t.Containers) == 0 {
+// checkTaskRole reports what is not the ARN of a role in the environment's account.
+func (c checker) checkTaskRole(path, arn string) {
+	parts := roleARNShape.FindStringSubmatch(arn)
+	c.checkPartition(path, c.env.Region, parts, "an IAM role", "iam::${account}:role/legacy-api")
+	if parts != nil && parts[2] != c.env.Account {
+		c.add(path, path+" is of another account than environment "+Quote(c.env.Name), "write ${account} for the account")
+	}
+}
+
+// ExecutionRoleARN returns the ARN of the role with which ECS starts the tasks of c: the manifest's, or that of the role
+// with the derived name.
+func (e *Environment) ExecutionRoleARN(c Consumer) string {
+	task, _ := c.Task()
+	return cmp.Or(task.ExecutionRole, e.IAMARN("role/"+e.ExecutionRole(c.Name)))
+}
+
+// TaskRoleARN returns the ARN of the role that the containers of c have: the manifest's, or that of the role with the
+// derived name. It returns "" where the manifest says none.
+func (e *Environment) TaskRoleARN(c Consumer) string {
+	task, _ := c.Task()
+	if task.TaskRole == noTaskRole {
 		return ""
 	}
-	return t.Containers[0]
+	return cmp.Or(task.TaskRole, e.IAMARN("role/"+e.TaskRole(c.Name)))
 }
 
 // ReferenceContainers returns the containers of a task definition that is made for t: those that it names, or one called

@@ -160,7 +160,8 @@ func TestTheExampleIsTheArticlesManifestThatCanBeDeployed(t *testing.T) {
 			differ = append(differ, strings.TrimSpace(line[:min(len(line), 17)]))
 		}
 	}
-	if !slices.Equal(differ, []string{"readers: veto"}) {
+	want := []string{"network: {s", "readers: veto", "network: {s"} // CDK refuses ids of subnets that are as short as the article's
+	if !slices.Equal(differ, want) {
 		t.Errorf("rotary.yaml differs in %q", differ)
 	}
 	for _, name := range []string{"dev", "production"} {

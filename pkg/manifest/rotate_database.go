@@ -22,7 +22,8 @@ type Database struct {
 	URL Names `yaml:"url,omitempty" json:"url,omitempty"`
 	// URLs that the rotator cannot reach: they are rewritten, and not tried.
 	UntestedURLs []string `yaml:"untested_urls,omitempty" json:"untested_urls,omitempty"`
-	// The keys that hold the login's parts. Default: those that are stored as username, password, host, port and dbname.
+	// The keys that hold the login's parts. Default of each: the one that is stored as username, password, host, port or
+	// dbname.
 	Fields *Login `yaml:"fields,omitempty" json:"fields,omitempty"`
 	// The source that holds an administrator's login.
 	Admin string `yaml:"admin,omitempty" json:"admin,omitempty"`
@@ -34,9 +35,9 @@ type Database struct {
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html).
 type Login struct {
 	// The key that holds the user.
-	Username string `yaml:"username" json:"username"`
+	Username string `yaml:"username,omitempty" json:"username,omitempty"`
 	// The key that holds the password.
-	Password string `yaml:"password" json:"password"`
+	Password string `yaml:"password,omitempty" json:"password,omitempty"`
 	// The key that holds the host.
 	Host string `yaml:"host,omitempty" json:"host,omitempty"`
 	// The key that holds the port. Default: the database's own port.
@@ -77,8 +78,8 @@ func (m *RotateMySQL) withDefaults(s Source) rotatorKind {
 
 func (d *Database) isScheduled() bool { return true }
 
-// withLogin fills in what Fields leaves out from the stored names of s. Without Fields, it does so where s stores a user
-// and a password.
+// withLogin fills in what Fields leaves out from the stored names of s. Without Fields, it does so where s stores a
+// user and a password.
 func (d Database) withLogin(s Source) Database {
 	if d.Fields == nil && !s.HasLogin() {
 		return d
@@ -198,14 +199,19 @@ func (c checker) checkAdmin(path, name string, source Source, admin string) {
 }
 
 // checkAdminLogin reports a source of which it is not known where the administrator's login stands: neither under one
-// key, as a URL, nor under keys that are stored as username and password.
+// key, as a URL, nor under keys that are stored as username and password. It reports a login that is used at no host.
 func (c checker) checkAdminLogin(path, admin string) {
 	declared, ok := c.file.Sources[admin]
-	if !ok || len(declared.KeyNames()) == 1 || declared.HasLogin() {
-		return
+	login, found := declared.FindLogin()
+	switch {
+	case !ok:
+	case found && login.Host == "" && len(declared.Hosts) == 0:
+		c.add(path+".admin", "source "+Quote(admin)+" holds the administrator's login, and names no host for it",
+			"list the database's host there: hosts: [db.example.com]")
+	case !found && len(declared.KeyNames()) != 1:
+		c.add(path+".admin", "source "+Quote(admin)+" does not say where the administrator's login stands",
+			"keep its URL alone there, or give its keys as {USER: username, PASSWORD: password}")
 	}
-	c.add(path+".admin", "source "+Quote(admin)+" does not say where the administrator's login stands",
-		"keep its URL alone there, or give its keys as {USER: username, PASSWORD: password}")
 }
 
 // HasLogin reports whether the secret of s stores a user and a password by these names.

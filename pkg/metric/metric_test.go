@@ -91,7 +91,7 @@ func TestAPassWritesWhatItSaw(t *testing.T) {
 		"Alarms Count Alarm=rotation-due Environment=dev: 2", "Alarms Count Alarm=rotation-stuck Environment=dev: 0",
 		"Alarms Count Alarm=retirement-owed Environment=dev: 0",
 		"Alarms Count Alarm=rollback-abandoned Environment=dev: 0",
-		"Alarms Count Alarm=deadline-passed Environment=dev: 1",
+		"Alarms Count Alarm=deadline-passed Environment=dev: 1", "Alarms Count Alarm=undeclared-key Environment=dev: 0",
 	}, Pass("dev", later, Outcome{Report: busy()}))
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -18,8 +19,9 @@ import (
 type Change struct {
 	source  manifest.Source
 	history history.History
-	current history.Version // "" where the source has no value yet
-	before  map[string]secret.Value
+	current history.Version         // "" where the source has no value yet
+	base    secret.Value            // what the secret holds, as it is; empty where it has no value yet
+	before  map[string]secret.Value // of that, what the source declares
 	after   map[string]secret.Value
 }
 
@@ -35,18 +37,31 @@ func (o Operator) NewChange(
 	}
 	c.current, _ = c.history.Current()
 	if c.current.ID != "" {
-		text, _, err := o.Secrets.Value(ctx, source.Secret, c.current.ID)
-		if err != nil {
+		if c.base, _, err = o.Secrets.Value(ctx, source.Secret, c.current.ID); err != nil {
 			return c, err
 		}
-		content, err := bucket.ParseSource(source.Name, []byte(secret.Reveal(text)))
-		if err != nil {
+		if c.before, _, err = bucket.ReadSource(source, c.base); err != nil {
 			return c, err
 		}
-		c.before = content
+	}
+	if err := checkGiven(source, given); err != nil {
+		return c, err
 	}
 	c.after, err = c.mergeValues(given)
 	return c, err
+}
+
+// checkGiven refuses values that fail the manifest's check. Those that are not given are not looked at: one at a time is
+// how a person mends them.
+func checkGiven(source manifest.Source, given map[string]secret.Value) error {
+	var failed []string
+	for _, problem := range bucket.CheckValues(source, given) {
+		failed = append(failed, problem.What)
+	}
+	if len(failed) > 0 {
+		return newInvalid("%s", strings.Join(failed, "\n"))
+	}
+	return nil
 }
 
 // mergeValues lays the given values over the present ones as the source's rotator allows it.
@@ -165,12 +180,16 @@ func (c Change) Names() []string {
 	return names
 }
 
-// Put puts a change under its LIVE label, so that it is never forgotten, and then makes it current by a
+// Put puts a change over the rest of what the secret holds, under its LIVE label, so that it is never forgotten, and then makes it current by a
 // compare-and-swap against the version that was read. A secret's first version is current by being put.
 func (o Operator) Put(ctx context.Context, c Change) (version string, err error) {
+	text, err := bucket.WriteSource(c.source, c.base, c.after)
+	if err != nil {
+		return "", err
+	}
 	version = o.NewID()
 	label := c.history.LabelFor(history.Live, version)
-	if err := o.Secrets.Put(ctx, c.source.Secret, version, bucket.Encode(c.after), label); err != nil {
+	if err := o.Secrets.Put(ctx, c.source.Secret, version, text, label); err != nil {
 		return "", err
 	}
 	if c.current.ID == "" {

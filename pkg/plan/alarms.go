@@ -24,11 +24,12 @@ const (
 	RetirementOwed    = "retirement-owed"    // an old credential lives too long
 	RollbackAbandoned = "rollback-abandoned" // somebody has begun to go back, and left
 	DeadlinePassed    = "deadline-passed"    // an emergency's deadline is over, and the credential lives
+	UndeclaredKey     = "undeclared-key"     // a secret that rotary made holds a key that nobody declared
 )
 
 // AlarmNames returns the names of all alarms.
 func AlarmNames() []string {
-	return []string{RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed}
+	return []string{RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey}
 }
 
 // How long things may take.
@@ -40,12 +41,15 @@ const (
 	rotatesLate     = 2 * 24 * time.Hour // Secrets Manager rotates some time within a day
 )
 
-// findAlarms returns what a person has to look at. Ages alone decide, so that an alarm is raised whatever the cause: a
-// function that was unset, a schedule that was disabled, a consumer that never follows.
+// findAlarms returns what a person has to look at. But for undeclared keys ages alone decide, so that an alarm is raised
+// whatever the cause: a function that was unset, a schedule that was disabled, a consumer that never follows.
 func (s State) findAlarms() []Alarm {
 	var all []Alarm
 	for _, source := range s.Sources {
 		all = append(all, s.alarmsOfAge(source)...)
+		if source.Undeclared > 0 && !source.Selects {
+			all = append(all, Alarm{UndeclaredKey, source.Name, describeUndeclared(source.Undeclared)})
+		}
 		for _, v := range source.Owed() {
 			all = append(all, s.alarmsOfOwed(source, v)...)
 		}
@@ -77,6 +81,15 @@ func (s State) alarmsOfAge(source Source) []Alarm {
 			history.Short(v.ID), s.Environment, source.Name)})
 	}
 	return all
+}
+
+// describeUndeclared describes keys that a secret holds besides those of its source. Their names are not known here: a
+// value may stand in the place of one.
+func describeUndeclared(n int) string {
+	if n == 1 {
+		return "it holds 1 key that nobody declared"
+	}
+	return fmt.Sprintf("it holds %d keys that nobody declared", n)
 }
 
 // isTooOld reports whether a current version of this age is older than max_age allows, or than a schedule that is kept,

@@ -58,6 +58,8 @@ func TestAlarmsComeOfAge(t *testing.T) {
 		{"a rollback that somebody left", []string{RollbackAbandoned}, rollingBack(rollbackTooLong + 1)},
 		{"a deadline just now", nil, dying(deadTooLate)},
 		{"a deadline that passed it by", []string{DeadlinePassed}, dying(deadTooLate + 1)},
+		{"a key that nobody declared", []string{UndeclaredKey}, holdingMore(1, false)},
+		{"keys of a secret that others use too", nil, holdingMore(3, true)},
 	} {
 		if diff := cmp.Diff(tt.want, named(tt.state())); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
@@ -109,6 +111,15 @@ func rollingBack(age time.Duration) func() State {
 		s := owing()
 		label(s.db(), 0, history.Rollback)
 		s.db().Changed = noon.Add(-age)
+		return s
+	}
+}
+
+// holdingMore is a source whose secret holds more than it declares.
+func holdingMore(keys int, selects bool) func() State {
+	return func() State {
+		s := converged()
+		s.db().Undeclared, s.db().Selects = keys, selects
 		return s
 	}
 }

@@ -26,11 +26,12 @@ const (
 	Unreadable    Reason = "unreadable"     // a sink did not answer
 	Foreign       Reason = "foreign"        // somebody else's rollout is in progress
 	Rolling       Reason = "rolling"        // a rollout is under way
+	NotRolled     Reason = "not-rolled"     // its pipeline has to deploy, or the manifest has to say more
 	Draining      Reason = "draining"       // readers of the version before may still be there
 	RolloutFailed Reason = "rollout-failed" // this very rollout failed before
 	Confirming    Reason = "confirming"     // what an emergency has made is tested each minute for a while
 
-	// What is not retired: the gates, in order. Rolling is one of them.
+	// What is not retired: the gates, in order. Rolling, Draining and NotRolled are among them.
 	Mode           Reason = "mode"            // the environment's mode forbids it
 	Retained       Reason = "retained"        // a person, or a rollback in progress, holds it
 	PendingWork    Reason = "pending-work"    // this pass still marks, writes or rolls something of this source
@@ -51,6 +52,7 @@ var gates = []gate{
 	checkPendingWork,
 	checkUnseenConsumer,
 	checkRolling,
+	checkNotRolled,
 	checkInUse,
 	checkDeployable,
 	checkSettling,
@@ -143,6 +145,17 @@ func checkRolling(s State, _ Plan, source Source, _ history.Version) (Wait, bool
 		if !c.Settled || c.Foreign != "" {
 			detail := "consumer " + c.Name + ": " + firstNonEmpty(c.Waiting, c.Foreign, "not settled")
 			return Wait{Reason: c.reasonUnsettled(), Detail: detail, Until: c.WaitTill}, true
+		}
+	}
+	return Wait{}, false
+}
+
+// checkNotRolled objects while a consumer of a bucket that the source feeds is not rolled by rotary and has no version of
+// the bucket: it may have the credential from elsewhere. One that has a version is for checkInUse.
+func checkNotRolled(s State, _ Plan, source Source, _ history.Version) (Wait, bool) {
+	for _, c := range s.consumersOf(source) {
+		if c.NotRolled != "" && len(c.InPlay) == 0 && !c.Leaving {
+			return Wait{Reason: NotRolled, Detail: "consumer " + c.Name + ": " + c.NotRolled}, true
 		}
 	}
 	return Wait{}, false

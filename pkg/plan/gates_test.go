@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,6 +62,14 @@ var shutting = []shut{
 		s.web().Settled, s.web().RollingTo, s.web().Waiting = false, bid(present, 2), "1 of 2 tasks"
 	}},
 	{"somebody else's rollout", Rolling, func(s *State) { s.web().Foreign = "CodeDeploy" }},
+	{"a consumer without the bucket that its pipeline deploys", NotRolled, func(s *State) {
+		s.api().Consumers = append(s.api().Consumers, Consumer{Name: "theirs", Seen: Seen{Settled: true, NotRolled: "its pipeline deploys"}})
+	}},
+	{"a consumer that its pipeline deploys, on a version that carries it", InUse, func(s *State) {
+		theirs := on("theirs", 1)
+		theirs.NotRolled = "its pipeline deploys"
+		s.api().Consumers = append(s.api().Consumers, theirs)
+	}},
 	{"a consumer that could go back to a version that carries it", InUse, func(s *State) {
 		s.web().InPlay = append(s.web().InPlay, bid(present, 1))
 	}},
@@ -183,7 +192,7 @@ func TestAllGatesAreAskedAndInTheirOrder(t *testing.T) {
 			g.shut(&s)
 		}
 	}
-	want := []Reason{Mode, Retained, PendingWork, UnseenConsumer, Rolling, InUse, Deployable, Settling, ByHand}
+	want := []Reason{Mode, Retained, PendingWork, UnseenConsumer, Rolling, NotRolled, InUse, Deployable, Settling, ByHand}
 	if diff := cmp.Diff(want, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
 	}
@@ -218,6 +227,27 @@ func TestRetainedOnAnotherVersionKeepsOnlyThatOne(t *testing.T) {
 	s.db().add(sv(0, values("URL", "oldest"), live(0), history.Retain))
 	slices.SortFunc(s.db().Versions, func(a, b history.Version) int { return a.Created.Compare(b.Created) })
 	plans(t, s, "advance db 00000001", "wait db retained")
+}
+
+// A consumer that nobody rolls holds what it has, and no more: not another source's version, and not what it has already
+// left behind.
+func TestAConsumerThatIsNotRolledHoldsOnlyWhatItMayHave(t *testing.T) {
+	for name, c := range map[string]Consumer{
+		"it has followed":               {Seen: on("theirs", 2).Seen},
+		"it is leaving, and has left":   {Leaving: true, Seen: Seen{Settled: true}},
+		"it has another bucket's, none": {Seen: Seen{Settled: true}},
+	} {
+		c.Name, c.NotRolled = "theirs", "its pipeline deploys"
+		s := owing()
+		if strings.HasPrefix(name, "it has another") {
+			s.Buckets = append(s.Buckets, unrelated(c))
+		} else {
+			s.api().Consumers = append(s.api().Consumers, c)
+		}
+		if got := objections(s); len(got) > 0 {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }
 
 // A source, a bucket and a consumer may have one name: what one of them waits for says nothing about the others.

@@ -385,9 +385,28 @@ func (p *Plan) rollConsumer(c Consumer, target bucket.Bucket) {
 	case c.runsOnly(target.Version) && sameNames(c.Names, target.Names()):
 	case c.Running == target.Version && !c.Settled && len(c.Drift) == 0:
 		wait(Draining, c.Waiting)
+	case c.NotRolled != "":
+		wait(NotRolled, describeNotRolled(c, target))
 	default:
 		p.Rolls = append(p.Rolls, Roll{Consumer: c.Name, Bucket: target, Why: whyRoll(c, target.Version)})
 	}
+}
+
+// describeNotRolled says who has to act, and what is missing.
+func describeNotRolled(c Consumer, target bucket.Bucket) string {
+	text := c.NotRolled
+	if c.Unknown != "" {
+		text += "; " + c.Unknown
+	}
+	if len(c.InPlay) == 0 {
+		return text
+	}
+	var versions []string
+	for _, id := range c.InPlay {
+		versions = append(versions, history.Short(id))
+	}
+	return fmt.Sprintf("%s: bucket %s is at version %s, tasks run %s",
+		text, target.Name, history.Short(target.Version), strings.Join(versions, " and "))
 }
 
 func whyRoll(c Consumer, target string) string {

@@ -138,6 +138,23 @@ func TestTheTableOfBuckets(t *testing.T) {
 	})
 }
 
+func TestAWaitForSomebodysDeploymentSaysWhose(t *testing.T) {
+	for want, seen := range map[string]Seen{
+		"its pipeline deploys: bucket api is at version 00000002, tasks run 00000001": {InPlay: []string{bid(present, 1)}},
+		"its pipeline deploys": {},
+		"its pipeline deploys; app:1 pins nothing: bucket api is at version 00000002, tasks run 00000001 and 00000002": {
+			Unknown: "app:1 pins nothing", InPlay: []string{bid(present, 1), bid(present, 2)},
+		},
+	} {
+		s := converged()
+		s.web().Seen = seen
+		s.web().Settled, s.web().NotRolled = true, "its pipeline deploys"
+		if waits := Make(s).Waits; len(waits) != 1 || waits[0].Detail != want || waits[0].Subject != "web" {
+			t.Errorf("waits %+v, want %s", waits, want)
+		}
+	}
+}
+
 func TestTheTableOfConsumers(t *testing.T) {
 	unsettled := func(s State, running int) {
 		s.web().Settled, s.web().Running, s.web().InPlay = false, "", []string{bid(present, 1), bid(present, running)}
@@ -152,6 +169,15 @@ func TestTheTableOfConsumers(t *testing.T) {
 		{"somebody else's rollout: Wait", converged, func(s State) { behind(s); s.web().Foreign = "CodeDeploy" }, []string{"wait web foreign"}},
 		{"a rollout to target: Wait", converged, func(s State) { unsettled(s, 2); s.web().RollingTo = bid(present, 2) }, []string{"wait web rolling"}},
 		{"a rollout to another version: Roll", converged, func(s State) { unsettled(s, 1); s.web().RollingTo = bid(present, 1) }, []string{"roll web 00000002"}},
+		{"its pipeline deploys: Wait", converged, func(s State) { behind(s); s.web().NotRolled = "its pipeline deploys" }, []string{"wait web not-rolled"}},
+		{"its pipeline deploys, and is at it: Wait", converged, func(s State) {
+			behind(s)
+			s.web().NotRolled, s.web().Foreign = "its pipeline deploys", "a deployment of api:3"
+		}, []string{"wait web foreign"}},
+		{"its pipeline has deployed target: nothing", converged, func(s State) { s.web().NotRolled = "its pipeline deploys" }, nil},
+		{"its pipeline deploys, and no version is pinned: Wait", converged, func(s State) {
+			s.web().NotRolled, s.web().Unknown, s.web().Running = "its pipeline deploys", "no version is pinned", ""
+		}, []string{"wait web not-rolled"}},
 		{"runs target: nothing", converged, nil, nil},
 		{"runs target, names in another case: nothing", converged, func(s State) { s.web().Names = []string{"db"} }, nil},
 		{"runs target without one of its names: Roll", converged, func(s State) { s.web().Names = []string{} }, []string{"roll web 00000002"}},

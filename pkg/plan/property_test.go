@@ -116,6 +116,9 @@ func needed(t *rapid.T, b Bucket, source Source, v, current history.Version) {
 		if c.Unknown != "" || c.Unread {
 			t.Fatalf("%s is retired, and nobody knows what %s runs", v.ID, c.Name)
 		}
+		if c.NotRolled != "" && !c.Leaving && len(c.InPlay) == 0 && b.isFedBy(source.Name) {
+			t.Fatalf("%s is retired, and nobody has brought %s onto its bucket", v.ID, c.Name)
+		}
 		for _, id := range c.InPlay {
 			bv, known := b.Version(id)
 			if !known {

@@ -148,6 +148,9 @@ func drawConsumer(t *rapid.T, name string, b Bucket) Consumer {
 	if rare("foreign") {
 		c.Foreign = "somebody"
 	}
+	if rare("not rolled") {
+		c.NotRolled = "its pipeline deploys"
+	}
 	if rare("unknown") {
 		c.Unknown = "half an answer"
 	}

@@ -78,6 +78,8 @@ type SourceReport struct {
 	Followed time.Time `json:"followed,omitzero"`
 	// Consumers run on buckets that hold, or may still hold, its values.
 	Consumers []string `json:"consumers,omitempty"`
+	// Undeclared counts the keys of its secret that the manifest does not declare. They are in no bucket, and are kept.
+	Undeclared int `json:"undeclared,omitempty"`
 	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
 	AtOnce bool `json:"atOnce,omitempty"`
 }
@@ -142,7 +144,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	current, _ := source.Current()
 	r := SourceReport{
 		Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created,
-		AtOnce: source.AtOnce,
+		AtOnce: source.AtOnce, Undeclared: source.Undeclared,
 	}
 	r.Changed, r.Followed = s.measureChange(source)
 	for _, c := range s.consumersOf(source) {
@@ -187,7 +189,7 @@ func (c Consumer) describeState(version string) string {
 
 func describeDetail(c Consumer) string {
 	parts := []string{}
-	for _, text := range []string{c.Detail, c.Unknown, c.Foreign, c.Waiting} {
+	for _, text := range []string{c.Detail, c.NotRolled, c.Unknown, c.Foreign, c.Waiting} {
 		if text != "" {
 			parts = append(parts, text)
 		}

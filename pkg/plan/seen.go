@@ -18,6 +18,7 @@ type Seen struct {
 	Rest      string   // fingerprint of everything else a Roll would use (the rest of the task definition, the git ref)
 	Failed    *Failed  // the newest rollout, if it failed
 	Foreign   string   // somebody else's rollout in progress, in words: rotary does not supersede it
+	NotRolled string   // why rotary does not roll it before a person or its pipeline has acted, in words
 	Drift     []string // names that somebody changed or removed by hand since rotary wrote them
 	Unknown   string   // why the look is incomplete, in words; anything here vetoes every retirement
 	Unread    bool     // the sink could not be read at all: nothing is known, and nothing is rolled

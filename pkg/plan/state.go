@@ -34,6 +34,10 @@ type Source struct {
 	// Confirmed: what an emergency has made is tested for a while, because nothing at the target refuses what is late.
 	Confirmed bool
 	Keys      []string // that it declares
+	// Undeclared counts the keys that the current version holds besides. Selects: they are expected, because the secret
+	// was there before rotary, or the source names what it takes of it.
+	Undeclared int
+	Selects    bool
 	history.History
 	Contents  Contents
 	Consumers []Consumer // that read it themselves, sorted by name
@@ -46,7 +50,7 @@ type Contents map[string]Content
 type Content struct {
 	Values    map[string]secret.Value // nil where they are not known
 	Absent    bool                    // the version has no value
-	Malformed bool                    // the version has a value, which is not an object of texts
+	Malformed bool                    // the version has a value, which cannot be read
 }
 
 // Bucket holds what a pass has seen of one bucket, and the content that it should have.

@@ -102,7 +102,7 @@ func (w *world) roll(r Roll) {
 	}
 }
 
-// settle ends every rollout that was on its way.
+// settle ends every rollout that was on its way, and lets every pipeline deploy what is current.
 func (w *world) settle(p Plan) {
 	for _, b := range w.Buckets {
 		for i := range b.Consumers {
@@ -112,6 +112,9 @@ func (w *world) settle(p Plan) {
 			}
 			if c.RollingTo != "" {
 				c.Running = c.RollingTo
+			}
+			if current, has := b.Current(); has && c.NotRolled != "" && !c.Leaving {
+				c.Running, c.Unknown = current.ID, ""
 			}
 			c.RollingTo, c.Settled, c.InPlay = "", true, []string{c.Running}
 		}

@@ -85,8 +85,8 @@ func (o observer) readSources(ctx context.Context) ([]plan.Source, error) {
 func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Source, error) {
 	source := plan.Source{
 		Name: s.Name, With: s.Rotate.Kind(), Every: s.Rotate.Every.Std(), AtOnce: s.AtOnce(), Keys: s.KeyNames(),
-		Confirmed: s.LateWrite() == manifest.LateConfirmed,
-		Contents:  plan.Contents{},
+		Confirmed: s.LateWrite() == manifest.LateConfirmed, Selects: s.Selects(),
+		Contents: plan.Contents{},
 	}
 	source.MaxAge = s.MaxAge.Std()
 	var err error
@@ -97,17 +97,27 @@ func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Sourc
 		return source, err
 	}
 	o.sources[s.Name] = bucket.Source{} // it exists, and holds nothing yet
-	text, has := o.texts[s.Secret]
-	if !has {
-		return source, nil
+	text, has, err := o.currentText(s.Secret)
+	if err != nil || !has {
+		return source, err
 	}
-	values, err := bucket.ParseSource(s.Name, []byte(secret.Reveal(text)))
+	values, undeclared, err := bucket.ReadSource(s, text)
 	if err != nil {
 		return source, err
 	}
+	source.Undeclared = undeclared
 	o.sources[s.Name] = values
 	source.Contents[o.current[s.Secret]] = plan.Content{Values: maps.Clone(values)}
 	return source, nil
+}
+
+// currentText returns what the batch has read of a secret. It fails with secret.ErrBinary.
+func (o observer) currentText(name string) (text secret.Value, has bool, err error) {
+	text, has = o.texts[name]
+	if !has && o.current[name] != "" {
+		return text, false, fmt.Errorf("read %s: %w", name, secret.ErrBinary)
+	}
+	return text, has, nil
 }
 
 // errMoving is a change that came in between two reads of one look.
@@ -153,7 +163,7 @@ func (o observer) readBucket(
 	}
 	b.Want.ARN, b.Want.Version = b.ARN, bucket.Token(o.Environment, definition, current)
 	if version := o.current[want.Secret]; version != "" {
-		if b.Contents[version], err = parseBucketContent(b.History, o.texts[want.Secret]); err != nil {
+		if b.Contents[version], err = o.readBucketContent(b.History); err != nil {
 			return b, err
 		}
 	}
@@ -163,18 +173,26 @@ func (o observer) readBucket(
 	return b, err
 }
 
-// parseBucketContent parses one version of a bucket. One that is malformed, though rotary has written the bucket
+// readBucketContent returns the current version of a bucket. One that is malformed, though rotary has written the bucket
 // before, was put by hand, and is written over like any other content that should not be there; one that is malformed
 // and not rotary's is an error.
-func parseBucketContent(h history.History, text secret.Value) (plan.Content, error) {
-	values, err := bucket.ParseSource(h.Secret, []byte(secret.Reveal(text)))
-	switch {
-	case err == nil:
-		return plan.Content{Values: maps.Clone(values)}, nil
-	case h.Written():
+func (o observer) readBucketContent(h history.History) (plan.Content, error) {
+	text, _, err := o.currentText(h.Secret)
+	if err == nil {
+		var values map[string]secret.Value
+		if values, err = parseBucket(h.Secret, text); err == nil {
+			return plan.Content{Values: values}, nil
+		}
+	}
+	if h.Written() {
 		return plan.Content{Malformed: true}, nil
 	}
 	return plan.Content{}, err
+}
+
+// parseBucket returns what the text of a bucket's secret holds.
+func parseBucket(name string, text secret.Value) (map[string]secret.Value, error) {
+	return bucket.ParseSource(name, []byte(secret.Reveal(text)))
 }
 
 // currentVersions returns the current version ids by source name.
@@ -278,7 +296,7 @@ func (o observer) readBucketVersion(
 	if err != nil || !has {
 		return nil, err
 	}
-	return bucket.ParseSource(b.Secret, []byte(secret.Reveal(text)))
+	return parseBucket(b.Secret, text)
 }
 
 // readOwed adds to the contents of s what decides who still needs an owed credential: the owed versions, and every
@@ -288,7 +306,12 @@ func (o observer) readOwed(ctx context.Context, s plan.State) error {
 	for _, source := range s.Sources {
 		owed := source.Owed()
 		some = some || len(owed) > 0
-		if err := o.readContents(ctx, source.Name, source.Secret, owed, source.Contents); err != nil {
+		declared, _ := o.Environment.Source(source.Name)
+		read := func(text secret.Value) (map[string]secret.Value, error) {
+			values, _, err := bucket.ReadSource(declared, text)
+			return values, err
+		}
+		if err := o.readContents(ctx, source.Secret, owed, source.Contents, read); err != nil {
 			return err
 		}
 	}
@@ -296,39 +319,36 @@ func (o observer) readOwed(ctx context.Context, s plan.State) error {
 		return nil
 	}
 	for _, b := range s.Buckets {
-		if err := o.readContents(ctx, b.Secret, b.Secret, b.Versions, b.Contents); err != nil {
+		read := func(text secret.Value) (map[string]secret.Value, error) { return parseBucket(b.Secret, text) }
+		if err := o.readContents(ctx, b.Secret, b.Versions, b.Contents, read); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readContents adds these versions of a secret to contents, unless their values are there. What a person put by mistake
-// and has replaced since must not stop the pass: such a version is Malformed.
+// readContents adds these versions of a secret to contents, unless their values are there; parse reads their texts. What
+// a person put by mistake and has replaced since must not stop the pass: such a version is Malformed.
 func (o observer) readContents(
-	ctx context.Context, name, secretName string, versions []history.Version, contents plan.Contents,
+	ctx context.Context, name string, versions []history.Version, contents plan.Contents,
+	parse func(secret.Value) (map[string]secret.Value, error),
 ) error {
 	for _, v := range versions {
 		if contents[v.ID].Values != nil {
 			continue
 		}
-		text, has, err := o.Store.Value(ctx, secretName, v.ID)
-		if err != nil {
+		text, has, err := o.Store.Value(ctx, name, v.ID)
+		switch {
+		case errors.Is(err, secret.ErrBinary):
+			contents[v.ID] = plan.Content{Malformed: true}
+		case err != nil:
 			return err
+		case !has:
+			contents[v.ID] = plan.Content{Absent: true}
+		default:
+			values, err := parse(text)
+			contents[v.ID] = plan.Content{Values: values, Malformed: err != nil}
 		}
-		contents[v.ID] = parseContent(name, text, has)
 	}
 	return nil
-}
-
-// parseContent returns the content of a version whose text was read, or that has none.
-func parseContent(name string, text secret.Value, has bool) plan.Content {
-	if !has {
-		return plan.Content{Absent: true}
-	}
-	values, err := bucket.ParseSource(name, []byte(secret.Reveal(text)))
-	if err != nil {
-		return plan.Content{Malformed: true}
-	}
-	return plan.Content{Values: maps.Clone(values)}
 }

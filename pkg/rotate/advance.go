@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Advance takes the next step with an owed version: it retires its credential and takes its LIVE label off, last.
@@ -89,7 +89,7 @@ func (j Job) retireOwed(ctx context.Context, h history.History, owed history.Ver
 	if err != nil || shared {
 		return err
 	}
-	now, err := j.readVersion(ctx, h, a.Current)
+	base, now, err := j.readTextAndValues(ctx, h, a.Current)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (j Job) retireOwed(ctx context.Context, h history.History, owed history.Ver
 	if next == nil || len(h.Owed()) > 1 {
 		return nil
 	}
-	return j.putNext(ctx, h, owed.ID, a.Current, next)
+	return j.putNext(ctx, h, owed.ID, a.Current, base, next)
 }
 
 // isShared reports whether another version stands for the dying one's credential: see Identified.
@@ -141,9 +141,12 @@ func (j Job) isShared(ctx context.Context, h history.History, owed string, dying
 	return false, nil
 }
 
-// putNext makes next current. Until the swap it stands under AWSPENDING, so that a crash leaves it neither
-// forgotten nor owed; its id follows from the two versions it comes from, so a repeated Advance finds it again.
-func (j Job) putNext(ctx context.Context, h history.History, owed, current string, next Values) error {
+// putNext makes next, over the rest of base, what the current version holds, current. Until the swap it stands under
+// AWSPENDING, so that a crash leaves it neither forgotten nor owed; its id follows from the two versions it comes from,
+// so a repeated Advance finds it again.
+func (j Job) putNext(
+	ctx context.Context, h history.History, owed, current string, base secret.Value, next Values,
+) error {
 	id := nextID(owed, current)
 	if other, some := h.Labelled(history.AWSPending); some && other.ID != id && other.ID != current {
 		return fmt.Errorf("put the next version of %s: a rotation is in progress", j.Source.Name)
@@ -154,7 +157,7 @@ func (j Job) putNext(ctx context.Context, h history.History, owed, current strin
 			labels = append(labels, e.Label)
 		}
 	}
-	if err := j.Store.Put(ctx, h.Secret, id, bucket.Encode(next), labels...); err != nil {
+	if err := j.putOver(ctx, h, base, id, next, labels...); err != nil {
 		return err
 	}
 	return j.makeCurrent(ctx, h, id, current)

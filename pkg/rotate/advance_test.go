@@ -226,6 +226,7 @@ func TestNoErrorHoldsAValue(t *testing.T) {
 			s.text[version] = secret.New(text)
 		}
 		job := s.job(random.New(symmetric()))
+		job.Source.Keys = symmetric().Keys
 		errs := []error{job.Advance(t.Context(), advance("a", "b"))}
 		for _, step := range []string{"setSecret", "testSecret"} {
 			errs = append(errs, job.Step(t.Context(), rotate.Event{Step: step, Version: id("c")}))

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // createSecret does createSecret, unless the version has its value already.
@@ -25,13 +25,14 @@ func (j Job) createSecret(ctx context.Context, h history.History, pending histor
 	return err
 }
 
-// createNew puts what the rotator makes under AWSPENDING and LIVE, and under the deadline of an emergency.
+// createNew puts what the rotator makes, over the rest of what the current version holds, under AWSPENDING and LIVE, and
+// under the deadline of an emergency.
 func (j Job) createNew(ctx context.Context, h history.History, pending history.Version) error {
 	current, err := j.checkMayCreate(ctx, h, pending)
 	if err != nil {
 		return err
 	}
-	start, err := j.makeStart(ctx, h, current, pending)
+	start, base, err := j.makeStart(ctx, h, current, pending)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 	if e, urgent := h.EmergencyOf(pending.ID); urgent {
 		labels = append(labels, e.Label)
 	}
-	if err := j.Store.Put(ctx, h.Secret, pending.ID, bucket.Encode(next), labels...); err != nil {
+	if err := j.putOver(ctx, h, base, pending.ID, next, labels...); err != nil {
 		return err
 	}
 	return j.clearMaking(ctx, h.Secret, pending.ID)
@@ -85,15 +86,18 @@ func (j Job) checkMayCreate(
 	return current, nil
 }
 
-func (j Job) makeStart(ctx context.Context, h history.History, current, pending history.Version) (Start, error) {
-	values, err := j.readVersion(ctx, h, current.ID)
+// makeStart returns what the rotator is asked with, and the text of the current version.
+func (j Job) makeStart(
+	ctx context.Context, h history.History, current, pending history.Version,
+) (Start, secret.Value, error) {
+	text, values, err := j.readTextAndValues(ctx, h, current.ID)
 	_, urgent := h.EmergencyOf(pending.ID)
 	return Start{
 		Version: pending.ID, Since: findSince(h, current, pending, urgent), Current: values, Emergency: urgent,
 		Others: func(ctx context.Context) ([]Other, error) {
 			return j.readOthers(ctx, h.Secret, current.ID, pending.ID)
 		},
-	}, err
+	}, text, err
 }
 
 // longestRotation is how long Secrets Manager tries one rotation at most.
@@ -128,9 +132,11 @@ func (j Job) readOthers(ctx context.Context, name, current, pending string) ([]O
 		if v.ID == current || v.ID == pending {
 			continue
 		}
-		if _, has, err := j.Store.Value(ctx, h.Secret, v.ID); err != nil {
+		_, has, err := j.Store.Value(ctx, h.Secret, v.ID)
+		if err != nil && !errors.Is(err, secret.ErrBinary) {
 			return nil, err
-		} else if !has {
+		}
+		if !has || err != nil {
 			continue
 		}
 		values, err := j.readVersion(ctx, h, v.ID)

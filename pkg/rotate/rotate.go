@@ -340,23 +340,45 @@ func Current(ctx context.Context, s Store, source manifest.Source) (Values, erro
 	return Job{Store: s, Source: source}.readVersion(ctx, h, current.ID)
 }
 
-// readVersion returns a version's content. A version without a value is an error.
+// readVersion returns a version's values. A version without a value is an error.
 func (j Job) readVersion(ctx context.Context, h history.History, version string) (Values, error) {
-	text, has, err := j.Store.Value(ctx, h.Secret, version)
-	if err != nil {
-		return nil, err
-	}
-	if !has {
-		return nil, fmt.Errorf("read version %s of %s: it has no value", history.Short(version), j.Source.Name)
-	}
-	values, err := bucket.ParseSource(j.Source.Name, []byte(secret.Reveal(text)))
-	if err != nil {
-		return nil, &malformed{fmt.Errorf("version %s: %w", history.Short(version), err)}
-	}
-	return values, nil
+	_, values, err := j.readTextAndValues(ctx, h, version)
+	return values, err
 }
 
-// malformed is the error for a version that was read and is not an object of texts.
+// readTextAndValues returns a version as it is stored, and its values. A version without a value is an error.
+func (j Job) readTextAndValues(
+	ctx context.Context, h history.History, version string,
+) (text secret.Value, values Values, err error) {
+	text, has, err := j.Store.Value(ctx, h.Secret, version)
+	if errors.Is(err, secret.ErrBinary) {
+		err = &malformed{err}
+	}
+	if err != nil {
+		return text, nil, err
+	}
+	if !has {
+		return text, nil, fmt.Errorf("read version %s of %s: it has no value", history.Short(version), j.Source.Name)
+	}
+	values, _, err = bucket.ReadSource(j.Source, text)
+	if err != nil {
+		return text, nil, &malformed{fmt.Errorf("version %s: %w", history.Short(version), err)}
+	}
+	return text, values, nil
+}
+
+// putOver puts a version with these values, and with all else that the text of another version holds.
+func (j Job) putOver(
+	ctx context.Context, h history.History, base secret.Value, version string, values Values, labels ...string,
+) error {
+	text, err := bucket.WriteSource(j.Source, base, values)
+	if err != nil {
+		return err
+	}
+	return j.Store.Put(ctx, h.Secret, version, text, labels...)
+}
+
+// malformed is the error for a version that was read and does not hold what the source declares as it should.
 type malformed struct{ error }
 
 func (m *malformed) Unwrap() error { return m.error }

@@ -3,6 +3,7 @@ package rotate_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,8 @@ type secrets struct {
 	t    *testing.T
 	h    history.History
 	text map[string]secret.Value
-	fail error // of every call from now on
+	keys []string // that the source declares: all that its first versions hold
+	fail error    // of every call from now on
 }
 
 // id makes a version id of a letter.
@@ -41,12 +43,15 @@ func newSecrets(t *testing.T, contents map[string]rotate.Values, versions ...str
 		}
 		s.h.Versions = append(s.h.Versions, version)
 		s.text[version.ID] = bucket.Encode(contents[fields[0]])
+		s.keys = slices.AppendSeq(s.keys, maps.Keys(contents[fields[0]]))
 	}
 	return s
 }
 
 func (s *secrets) job(r rotate.Rotator) rotate.Job {
-	return rotate.Job{Store: s, Source: manifest.Source{Name: "x", Secret: s.h.Secret}, Rotator: r}
+	return rotate.Job{Store: s, Rotator: r, Source: manifest.Source{
+		Name: "x", Secret: s.h.Secret, Keys: manifest.KeysOf(slices.Compact(slices.Sorted(slices.Values(s.keys)))...),
+	}}
 }
 
 // labels lists what carries a label, oldest first: "a: AWSPREVIOUS LIVE".
@@ -91,7 +96,12 @@ func (s *secrets) Put(_ context.Context, _, version string, text secret.Value, l
 		return s.fail
 	}
 	s.text[version] = text
-	s.h.Versions = append(s.h.Versions, history.Version{ID: version})
+	known := slices.IndexFunc(s.h.Versions, func(v history.Version) bool { return v.ID == version })
+	if known < 0 {
+		known = len(s.h.Versions)
+		s.h.Versions = append(s.h.Versions, history.Version{ID: version})
+	}
+	s.h.Versions[known].Empty = false
 	for _, label := range labels {
 		s.take(label)
 		s.give(label, version)

@@ -13,6 +13,9 @@ import (
 // because a placeholder could end up in a bucket.
 var ErrEncode = errors.New("a secret value cannot be encoded: reveal it where it is needed")
 
+// ErrBinary is the error for a value in Secrets Manager that is no text (SecretBinary).
+var ErrBinary = errors.New("it holds binary data, which no environment variable can: store it as text")
+
 const redacted = "[secret]"
 
 // Value is a secret string. The zero Value is the empty string. It hides its content behind a closure, so that

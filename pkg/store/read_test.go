@@ -90,6 +90,44 @@ func TestADeletedSecretIsAnErrorEverywhere(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", what, err)
 		}
+		reads := what != "Put" && what != "Move" // whoever writes has looked before
+		said := strings.HasSuffix(err.Error(), ": it is scheduled for deletion on 2026-02-04: restore it "+
+			"(aws secretsmanager restore-secret --secret-id '"+name+"') or take it out of the manifest")
+		if reads && (!errors.Is(err, store.ErrDeleted) || !said) {
+			t.Errorf("%s does not say what to do: %v", what, err)
+		}
+	}
+}
+
+func TestBinaryDataIsNoText(t *testing.T) {
+	w := newWorld(t)
+	w.seedSecret(name, "one")
+	w.Advance(time.Minute)
+	put := func(version string, labels ...string) {
+		_, err := w.client.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: new(name),
+			ClientRequestToken: new(versionID(version)), SecretBinary: []byte("canary\x00\xff"), VersionStages: labels})
+		w.must(err)
+	}
+	put("old", "X")
+	w.Advance(time.Minute)
+	put("two")
+	for _, version := range []string{"old", "two"} {
+		_, has, err := w.store.Value(t.Context(), name, versionID(version))
+		if !has || !errors.Is(err, secret.ErrBinary) || err.Error() != "read version "+versionID(version)+" of "+name+
+			": it holds binary data, which no environment variable can: store it as text" {
+			t.Errorf("Value: has %v, %v", has, err)
+		}
+	}
+	versions, texts, err := w.store.Current(t.Context(), []string{name})
+	if _, has := texts[name]; err != nil || has || versions[name] != versionID("two") {
+		t.Errorf("Current: has a text %v, version %s, %v", has, versions[name], err)
+	}
+	h, err := w.store.LookAll(t.Context(), name)
+	w.must(err)
+	for _, v := range h.Versions {
+		if v.Empty {
+			t.Errorf("version %s is said to have no value", v.ID)
+		}
 	}
 }
 
@@ -213,7 +251,7 @@ func TestCurrentFailsAsAWholeWhereOneSecretCannotBeRead(t *testing.T) {
 	_, err := w.client.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: new("b")})
 	w.must(err)
 	versions, texts, err := w.store.Current(t.Context(), []string{"a", "b"})
-	if err == nil || !strings.Contains(err.Error(), "read b: InvalidRequestException") || versions != nil || texts != nil {
+	if err == nil || !strings.Contains(err.Error(), "read b: it is scheduled for deletion") || versions != nil || texts != nil {
 		t.Errorf("%v, %v", versions, err)
 	}
 }

@@ -29,6 +29,9 @@ import (
 // ErrMissing is returned for a secret, or a version that a label should move to, that does not exist.
 var ErrMissing = errors.New("it does not exist")
 
+// ErrDeleted is returned for a secret that is in the bin: it is scheduled for deletion, and can be restored.
+var ErrDeleted = errors.New("it is scheduled for deletion")
+
 // ErrMoved is returned by a compare-and-swap that lost: the label is not where it was seen.
 var ErrMoved = errors.New("the label has moved since it was read")
 
@@ -96,7 +99,8 @@ func (s *Store) noteServerTime(m middleware.Metadata) {
 }
 
 // Look reads a secret's labels and the time it last changed. Only versions that carry a label are listed, and
-// their Created is not known: enough for a bucket. ErrMissing where the secret does not exist.
+// their Created is not known: enough for a bucket. ErrMissing where the secret does not exist, ErrDeleted where it is
+// scheduled for deletion.
 func (s *Store) Look(ctx context.Context, name string) (history.History, error) {
 	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
 	if err != nil {
@@ -104,7 +108,7 @@ func (s *Store) Look(ctx context.Context, name string) (history.History, error) 
 	}
 	s.noteServerTime(out.ResultMetadata)
 	if out.DeletedDate != nil {
-		return history.History{}, fmt.Errorf("describe %s: it is scheduled for deletion: restore it first", name)
+		return history.History{}, deletedError("describe", name, *out.DeletedDate)
 	}
 	_, nameless := out.VersionIdsToStages[""]
 	undated := out.LastChangedDate == nil && len(out.VersionIdsToStages) > 0
@@ -137,7 +141,7 @@ func (s *Store) LookAll(ctx context.Context, name string) (history.History, erro
 	var empty []string
 	for _, doubtful := range look.Doubtful() {
 		_, has, err := s.Value(ctx, name, doubtful)
-		if err != nil {
+		if err != nil && !errors.Is(err, secret.ErrBinary) {
 			return history.History{}, err
 		}
 		if !has {
@@ -215,8 +219,9 @@ func oldestFirst(a, b history.Version) int {
 }
 
 // Current reads the version under AWSCURRENT in each of these secrets, twenty a call, and returns version ids and
-// texts by name. It leaves out secrets that do not exist or have no current version. Any other failure of any secret
-// fails the whole read.
+// texts by name. It leaves out secrets that do not exist or have no current version. Where that version holds binary
+// data, versions has it, and texts does not. Any other failure of any secret fails the whole read: ErrDeleted where one
+// is scheduled for deletion.
 func (s *Store) Current(
 	ctx context.Context, names []string,
 ) (versions map[string]string, texts map[string]secret.Value, err error) {
@@ -228,7 +233,9 @@ func (s *Store) Current(
 		}
 		for _, v := range read {
 			versions[aws.ToString(v.Name)] = aws.ToString(v.VersionId)
-			texts[aws.ToString(v.Name)] = secret.New(aws.ToString(v.SecretString))
+			if v.SecretString != nil {
+				texts[*v.Name] = secret.New(*v.SecretString)
+			}
 		}
 	}
 	return versions, texts, nil
@@ -244,7 +251,7 @@ func (s *Store) readBatch(ctx context.Context, names []string) ([]types.SecretVa
 	s.noteServerTime(out.ResultMetadata)
 	for _, e := range out.Errors {
 		if code := aws.ToString(e.ErrorCode); code != "ResourceNotFoundException" {
-			return nil, batchError(names, aws.ToString(e.SecretId), code)
+			return nil, s.batchError(ctx, names, aws.ToString(e.SecretId), code)
 		}
 	}
 	read := map[string]bool{}
@@ -260,31 +267,67 @@ func (s *Store) readBatch(ctx context.Context, names []string) ([]types.SecretVa
 	return out.SecretValues, nil
 }
 
-// batchError returns the error for one secret of a batch. id is its name or its ARN: AWS may answer either.
-func batchError(names []string, id, code string) error {
+// batchError returns the error for one secret of a batch. id is its name or its ARN: AWS may answer either. A secret in
+// the bin has the code of any request that is invalid just then, so its description is asked.
+func (s *Store) batchError(ctx context.Context, names []string, id, code string) error {
 	i := slices.IndexFunc(names, func(name string) bool {
 		return id == name || strings.Contains(id, ":secret:"+name+"-")
 	})
 	if i < 0 || !awserr.IsCode(code) {
 		return fmt.Errorf("read %d secrets at once: %w", len(names), awserr.ErrUnreadable)
 	}
+	if code == codeInvalid {
+		if err := s.checkDeleted(ctx, "read", names[i]); err != nil {
+			return err
+		}
+	}
 	return fmt.Errorf("read %s: %s", names[i], code)
 }
 
-// Value reads one version by its id. has is false for a version that has no value, or does not exist.
+// codeInvalid is what Secrets Manager answers to most calls about a secret that is scheduled for deletion, and for
+// other reasons too.
+const codeInvalid = "InvalidRequestException"
+
+// checkDeleted returns ErrDeleted where a secret's description has a date of deletion.
+func (s *Store) checkDeleted(ctx context.Context, doing, name string) error {
+	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
+	if err != nil || out.DeletedDate == nil {
+		return nil
+	}
+	return deletedError(doing, name, *out.DeletedDate)
+}
+
+func deletedError(doing, name string, date time.Time) error {
+	return fmt.Errorf("%s %s: %w on %s: restore it (aws secretsmanager restore-secret --secret-id '%s') or take it out "+
+		"of the manifest", doing, name, ErrDeleted, date.UTC().Format(time.DateOnly), name)
+}
+
+// Value reads one version by its id. has is false for a version that has no value, or does not exist. The error is
+// secret.ErrBinary, and has is true, where it holds binary data; it is ErrDeleted where the secret is scheduled for
+// deletion.
 func (s *Store) Value(ctx context.Context, name, version string) (text secret.Value, has bool, err error) {
 	out, err := s.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name, VersionId: &version})
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		return secret.Value{}, false, nil
 	}
+	doing := "read version " + version + " of"
+	if awserr.Code(err) == codeInvalid {
+		err = cmp.Or(s.checkDeleted(ctx, doing, name), err)
+	}
+	if errors.Is(err, ErrDeleted) {
+		return secret.Value{}, false, err
+	}
 	if err != nil {
-		return secret.Value{}, false, wrapError("read version "+version+" of", name, err)
+		return secret.Value{}, false, wrapError(doing, name, err)
 	}
 	s.noteServerTime(out.ResultMetadata)
 	if aws.ToString(out.VersionId) != version || out.SecretString == nil && out.SecretBinary == nil {
-		return secret.Value{}, false, fmt.Errorf("read version %s of %s: %w", version, name, awserr.ErrUnreadable)
+		return secret.Value{}, false, fmt.Errorf("%s %s: %w", doing, name, awserr.ErrUnreadable)
 	}
-	return secret.New(aws.ToString(out.SecretString)), true, nil
+	if out.SecretString == nil {
+		return secret.Value{}, true, fmt.Errorf("%s %s: %w", doing, name, secret.ErrBinary)
+	}
+	return secret.New(*out.SecretString), true, nil
 }
 
 // Put writes version (32 to 64 characters) of a secret, under these labels; none means AWSCURRENT. It is

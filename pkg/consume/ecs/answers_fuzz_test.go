@@ -51,7 +51,7 @@ func (f *forged) RoundTrip(q *http.Request) (*http.Response, error) {
 // openThrough opens the consumer over f.
 func (w *world) openThrough(f *forged) *ecs.Service {
 	at := manifest.ECS{Cluster: "main", Service: "api", Task: manifest.Task{Containers: manifest.Names{"app"}}}
-	return ecs.New(w.clientOver(f), manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
+	return ecs.New(w.clientOver(f), manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, devEnvironment, history.History{ARN: bucketARN}, w.clock.Now())
 }
 
 func (w *world) clientOver(f *forged) *sdk.Client {

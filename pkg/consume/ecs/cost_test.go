@@ -61,7 +61,7 @@ func TestCallsOfAPassOverTwentyServices(t *testing.T) {
 		must(t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{Cluster: aws.String("main"), ServiceName: &at.Service, TaskDefinition: &td, DesiredCount: aws.Int32(1)})))
 		c := manifest.Consumer{Name: at.Service, ECS: &at}
 		env.Consumers = append(env.Consumers, c)
-		services = append(services, ecs.New(w.client, c, "dev", history.History{ARN: bucketARN}, w.clock.Now()))
+		services = append(services, ecs.New(w.client, c, devEnvironment, history.History{ARN: bucketARN}, w.clock.Now()))
 	}
 	w.clock.Advance(10 * time.Minute)
 	pass := func(roll bool) int {

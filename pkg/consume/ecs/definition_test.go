@@ -24,7 +24,7 @@ const (
 
 var me = owner{"dev", "api"}
 
-var here = place{container: "app", bucketARN: arnOfBucket}
+var here = place{consumer: "api", containers: []string{"app"}, bucketName: "api-secrets", bucketARN: arnOfBucket}
 
 // revisionWith builds a revision whose container app has these secrets, written NAME=valueFrom.
 func revisionWith(secrets ...string) revision {
@@ -49,20 +49,21 @@ func TestRead(t *testing.T) {
 		want    pins
 		version string
 	}{
-		"nothing":              {nil, pins{container: true}, ""},
-		"all pinned":           {[]string{pin("B", v1), pin("A", v1)}, pins{names: []string{"A", "B"}, versions: []string{v1}, container: true}, v1},
-		"two versions":         {[]string{pin("A", v1), pin("B", v2)}, pins{names: []string{"A", "B"}, versions: []string{v1, v2}, container: true}, ""},
-		"no version":           {[]string{pin("A", v1), "B=" + arnOfBucket + ":B::"}, pins{names: []string{"A", "B"}, versions: []string{v1}, loose: []string{"B"}, container: true}, ""},
-		"a label":              {[]string{"A=" + arnOfBucket + ":A:AWSCURRENT:"}, pins{names: []string{"A"}, loose: []string{"A"}, container: true}, ""},
-		"the whole secret":     {[]string{"A=" + arnOfBucket}, pins{names: []string{"A"}, loose: []string{"A"}, odd: []string{"A"}, container: true}, ""},
-		"without the suffix":   {[]string{"A=" + bare + ":A::" + v1}, pins{names: []string{"A"}, versions: []string{v1}, container: true}, v1},
-		"another key":          {[]string{"A=" + arnOfBucket + ":B::" + v1}, pins{names: []string{"A"}, versions: []string{v1}, odd: []string{"A"}, container: true}, v1},
-		"others only":          {[]string{"A=" + arnOfOther + ":A::" + v1, "P=arn:aws:ssm:us-east-1:111111111111:parameter/p", "Q=plain"}, pins{container: true}, ""},
-		"another bucket's":     {[]string{"B=" + arnOfOther + ":B::" + vOther, pin("A", v1)}, pins{names: []string{"A", "B"}, versions: []string{v1}, former: []string{vOther}, container: true}, v1},
-		"a name that is alike": {[]string{pin("A", v1), "B=" + arnOfOther}, pins{names: []string{"A"}, versions: []string{v1}, container: true}, v1},
+		"nothing":              {nil, pins{unpinned: true}, ""},
+		"all pinned":           {[]string{pin("B", v1), pin("A", v1)}, pins{names: []string{"A", "B"}, versions: []string{v1}}, v1},
+		"two versions":         {[]string{pin("A", v1), pin("B", v2)}, pins{names: []string{"A", "B"}, versions: []string{v1, v2}}, ""},
+		"no version":           {[]string{pin("A", v1), "B=" + arnOfBucket + ":B::"}, pins{names: []string{"A", "B"}, versions: []string{v1}, loose: []string{"B"}}, ""},
+		"a label":              {[]string{"A=" + arnOfBucket + ":A:AWSCURRENT:"}, pins{names: []string{"A"}, loose: []string{"A"}}, ""},
+		"the whole secret":     {[]string{"A=" + arnOfBucket}, pins{names: []string{"A"}, loose: []string{"A"}, odd: []string{"A"}}, ""},
+		"without the suffix":   {[]string{"A=" + bare + ":A::" + v1}, pins{names: []string{"A"}, versions: []string{v1}}, v1},
+		"another key":          {[]string{"A=" + arnOfBucket + ":B::" + v1}, pins{names: []string{"A"}, versions: []string{v1}, odd: []string{"A"}}, v1},
+		"others only":          {[]string{"A=" + arnOfOther + ":A::" + v1, "P=arn:aws:ssm:us-east-1:111111111111:parameter/p", "Q=plain"}, pins{unpinned: true}, ""},
+		"another bucket's":     {[]string{"B=" + arnOfOther + ":B::" + vOther, pin("A", v1)}, pins{names: []string{"A", "B"}, versions: []string{v1}, former: []string{vOther}}, v1},
+		"a name that is alike": {[]string{pin("A", v1), "B=" + arnOfOther}, pins{names: []string{"A"}, versions: []string{v1}}, v1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := here.readPins(revisionWith(c.secrets...))
+			c.want.chosen = []string{"app"}
 			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(pins{}), cmp.Transformer("empty", func(s []string) string { return strings.Join(s, " ") })); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -93,7 +94,9 @@ func TestTheBucketBeforeIsInPlayUntilARollTakesItOut(t *testing.T) {
 func TestTheBucketIsSeenWhereverItIsMentioned(t *testing.T) {
 	entry := []types.Secret{{Name: aws.String("A"), ValueFrom: aws.String(arnOfBucket + ":A::" + v1)}}
 	for name, change := range map[string]func(*sdk.RegisterTaskDefinitionInput){
-		"a sidecar's secrets": func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[1].Secrets = entry },
+		"a sidecar's parameter": func(in *sdk.RegisterTaskDefinitionInput) {
+			in.ContainerDefinitions[1].Environment = []types.KeyValuePair{{Name: aws.String("A"), Value: aws.String(arnOfBucket)}}
+		},
 		"a log driver's secrets": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[0].LogConfiguration = &types.LogConfiguration{SecretOptions: entry}
 		},
@@ -145,7 +148,7 @@ func TestRewriteRefuses(t *testing.T) {
 	for i := range many {
 		many[i] = fmt.Sprintf("A_NAME_OF_SOME_LENGTH_%03d", i)
 	}
-	other := place{container: "web", bucketARN: arnOfBucket}
+	other := place{containers: []string{"web"}, bucketARN: arnOfBucket}
 	for name, c := range map[string]struct {
 		at    place
 		r     revision

@@ -47,10 +47,11 @@ type Family struct {
 // NewFamily returns the consumer for the ecs_family entry of c, on its bucket b. It makes no call.
 func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, b history.History) *Family {
 	m := c.ECSFamily
-	at := place{container: m.OnlyContainer(), bucketARN: b.ARN, variable: m.Variable, adopt: m.Adopt}
 	return &Family{
-		definitions: definitions{api: clients.ECS, by: owner{env.Name, c.Name}, at: at, bucket: b},
-		tasks:       clients.ECS, rules: clients.Rules, schedules: clients.Schedules, name: m.Family,
+		definitions: definitions{
+			api: clients.ECS, by: owner{env.Name, c.Name}, bucket: b, at: newPlace(env, c, m.Task, b.ARN),
+		},
+		tasks: clients.ECS, rules: clients.Rules, schedules: clients.Schedules, name: m.Family,
 		cluster: env.ARN("ecs", "cluster/"+m.Cluster),
 	}
 }
@@ -117,6 +118,7 @@ func (l familySnapshot) revisionsInPlay() []revision {
 //	--------------------------------------------------|------------------------------------------
 //	no target                                         | Unknown
 //	a target that names the family, not a revision    | Unknown: Roll cures it
+//	a target whose containers do not have the bucket  | NotRolled, where there are several
 //	targets that do not all pin one version           | nothing is proven; all of them in play
 //	all on one version, and a task of another revision | RollingTo
 //	all on one version, and no such task              | Running, settled
@@ -134,7 +136,7 @@ func (f *Family) toSeen(l familySnapshot) plan.Seen {
 	s := plan.Seen{
 		Consumer: f.by.consumer, InPlay: f.at.versionsInPlay(l.revisionsInPlay()), Settled: len(l.others) == 0,
 		Changed: l.lastChange(), Rest: f.fingerprintTargets(l.named), Names: f.commonNames(l.named),
-		Drift: f.driftingNames(l.named), Unknown: f.unknownReason(l),
+		Drift: f.driftingNames(l.named), Unknown: f.unknownReason(l), NotRolled: f.notRolledReason(l.named),
 		Detail: fmt.Sprintf("%d rules and schedules", len(l.targets)),
 	}
 	switch {
@@ -145,6 +147,17 @@ func (f *Family) toSeen(l familySnapshot) plan.Seen {
 		s.Running = version
 	}
 	return s
+}
+
+// notRolledReason returns why rotary does not know which containers of a target's revision get the bucket; "" where it
+// does.
+func (f *Family) notRolledReason(named []revision) string {
+	for _, r := range named {
+		if why := f.at.unplacedReason(r); why != "" {
+			return why
+		}
+	}
+	return ""
 }
 
 // pinnedVersion returns the one version that all these revisions pin; "" where there is no such version.

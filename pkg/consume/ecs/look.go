@@ -23,6 +23,7 @@ type serviceSnapshot struct {
 	environment string
 	now         time.Time
 	idle        bool // it may stand at desired count 0
+	byPipeline  bool // rotary does not roll it
 
 	absent     string // the reason, for people, where there is no service
 	incomplete string // what ECS left out, for people
@@ -38,7 +39,7 @@ type serviceSnapshot struct {
 // ECS did not answer.
 func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) {
 	l := serviceSnapshot{
-		at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle,
+		at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle, byPipeline: !s.ecs.Rolls(),
 		targets: map[string]string{}, revisions: map[string]revision{},
 	}
 	var err error

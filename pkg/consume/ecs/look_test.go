@@ -38,7 +38,7 @@ func (p paged) DescribeTasks(_ context.Context, in *sdk.DescribeTasksInput, _ ..
 
 func TestEveryPageOfTasksCounts(t *testing.T) {
 	for _, old := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
-		s := New(paged{old: old}, manifest.Consumer{ECS: &manifest.ECS{}}, "dev", history.History{ARN: arnOfBucket}, time.Time{})
+		s := New(paged{old: old}, manifest.Consumer{ECS: &manifest.ECS{}}, &manifest.Environment{Name: "dev"}, history.History{ARN: arnOfBucket}, time.Time{})
 		left, err := s.listStragglers(t.Context(), types.Service{Deployments: []types.Deployment{{TaskDefinition: aws.String("new")}}})
 		if err != nil || len(left) != 1 || aws.ToString(left[0].TaskDefinitionArn) != "old" {
 			t.Errorf("%s: %d tasks of another revision, error %v", old, len(left), err)

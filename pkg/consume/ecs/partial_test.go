@@ -121,7 +121,7 @@ func TestWithdrawReadsNoRevisionThatIsOlderThanTheVersion(t *testing.T) {
 	at := manifest.ECS{Cluster: "main", Service: "api", Task: manifest.Task{Containers: manifest.Names{"app"}}}
 	history := history.History{ARN: bucketARN, Versions: []history.Version{{ID: v1, Created: made}, {ID: v2, Created: made.Add(time.Hour)}}}
 	w.tap.Reset()
-	must(t, ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &at}, "dev", history, w.clock.Now()).Withdraw(ctx(), []string{v1}))
+	must(t, ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &at}, devEnvironment, history, w.clock.Now()).Withdraw(ctx(), []string{v1}))
 	if calls := len(w.tap.Calls()); calls > 15 {
 		t.Errorf("%d calls", calls)
 	}

@@ -5,8 +5,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // This file is pure: it reads which versions of a bucket a task definition pins, and derives one that pins another.
@@ -22,29 +23,43 @@ import (
 // maxSize is how many bytes a task definition may have (AWS: service quotas).
 const maxSize = 64 << 10
 
-// place is where a bucket goes: a container's secrets.
+// place is where a bucket goes: the secrets of a task definition's containers.
 type place struct {
-	container string
-	bucketARN string
-	variable  string   // that holds the whole bucket, a bundle; "" where each name has an entry of its own
-	adopt     []string // names that the container may have from elsewhere, and that rotary replaces
+	consumer   string
+	containers []string // that the manifest names for the consumer
+	others     []string // that it names for other consumers of the same task definitions
+	bucketName string
+	bucketARN  string
+	variable   string   // that holds the whole bucket, a bundle; "" where each name has an entry of its own
+	adopt      []string // names that a container may have from elsewhere, and that rotary replaces
 }
 
-// pins are the entries of a revision that refer to a bucket.
+// newPlace returns the place of consumer c, whose task definitions get t of the bucket at arn.
+func newPlace(env *manifest.Environment, c manifest.Consumer, t manifest.Task, arn string) place {
+	return place{
+		consumer: c.Name, containers: t.Containers, others: env.OtherContainers(c),
+		bucketName: c.Bucket, bucketARN: arn, variable: t.Variable, adopt: t.Adopt,
+	}
+}
+
+// pins are the entries of a revision's chosen containers that refer to a bucket. Lists are sorted, without duplicates.
 type pins struct {
-	names     []string // of the container's entries, sorted
-	versions  []string // that they pin, sorted, each once
-	former    []string // versions of the container's bucket before this one that entries still pin, sorted, each once
+	chosen    []string // containers, in the revision's order
+	missing   string   // a container that the manifest names and the revision does not have
+	names     []string // of entries that every chosen container has
+	versions  []string // that entries pin
+	former    []string // versions of the consumer's bucket before this one that entries still pin
 	loose     []string // entries without a version: they follow AWSCURRENT at each start
 	odd       []string // entries that rotary would not write: another key's, or no bundle where one is wanted
-	bundles   []string // entries that hold a whole version of the bucket, sorted
-	container bool     // the container exists
-	elsewhere bool     // the bucket is also mentioned outside the container's secrets
+	bundles   []string // entries that hold a whole version of the bucket
+	unpinned  bool     // a chosen container has no entry of the bucket
+	elsewhere bool     // the bucket is also mentioned outside the secrets of the chosen containers
 }
 
-// pinnedVersion returns the one version that every entry pins; "" where there is no such version.
+// pinnedVersion returns the one version that every entry of every chosen container pins; "" where there is no such
+// version.
 func (p pins) pinnedVersion() string {
-	if len(p.versions) != 1 || len(p.loose) > 0 || p.elsewhere {
+	if len(p.versions) != 1 || len(p.loose) > 0 || p.unpinned || p.elsewhere || p.missing != "" {
 		return ""
 	}
 	return p.versions[0]
@@ -52,41 +67,53 @@ func (p pins) pinnedVersion() string {
 
 // readPins returns the entries of r that refer to the bucket.
 func (at place) readPins(r revision) pins {
-	var p pins
-	versions, former := map[string]bool{}, map[string]bool{}
-	for _, c := range r.input.ContainerDefinitions {
-		if aws.ToString(c.Name) != at.container {
+	p := pins{missing: at.missingContainer(r.input)}
+	for n, i := range at.chooseContainers(r.input) {
+		c := r.input.ContainerDefinitions[i]
+		p.chosen = append(p.chosen, aws.ToString(c.Name))
+		names, pinned := at.readContainer(c, &p)
+		if n == 0 {
+			p.names = names
+		}
+		p.names = slices.DeleteFunc(p.names, func(name string) bool { return !slices.Contains(names, name) })
+		p.unpinned = p.unpinned || !pinned
+	}
+	for _, list := range []*[]string{&p.names, &p.versions, &p.former, &p.loose, &p.odd, &p.bundles} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	p.elsewhere = at.mentionsBucket(canonicalJSON(at.withoutOthers(at.withoutBucketEntries(r.input))))
+	return p
+}
+
+// readContainer adds the entries of one container to p. It returns their names, and whether one of them refers to the
+// bucket itself.
+func (at place) readContainer(c types.ContainerDefinition, p *pins) (names []string, pinned bool) {
+	for _, s := range c.Secrets {
+		key, version, ours := at.parseValueFrom(aws.ToString(s.ValueFrom))
+		if !ours && !isOfFormerBucket(version) {
 			continue
 		}
-		p.container = true
-		for _, s := range c.Secrets {
-			key, version, ours := at.parseValueFrom(aws.ToString(s.ValueFrom))
-			if !ours && !isOfFormerBucket(version) {
-				continue
-			}
-			name := aws.ToString(s.Name)
-			p.names = append(p.names, name)
-			switch {
-			case !ours:
-				former[version] = true
-			case version == "":
-				p.loose = append(p.loose, name)
-			default:
-				versions[version] = true
-			}
-			if ours && !at.wouldWrite(name, key) {
-				p.odd = append(p.odd, name)
-			}
-			if ours && key == "" && version != "" {
-				p.bundles = append(p.bundles, name)
-			}
+		name := aws.ToString(s.Name)
+		names = append(names, name)
+		if !ours {
+			p.former = append(p.former, version)
+			continue
+		}
+		pinned = true
+		if version == "" {
+			p.loose = append(p.loose, name)
+		} else {
+			p.versions = append(p.versions, version)
+		}
+		if !at.wouldWrite(name, key) {
+			p.odd = append(p.odd, name)
+		}
+		if key == "" && version != "" {
+			p.bundles = append(p.bundles, name)
 		}
 	}
-	slices.Sort(p.names)
-	slices.Sort(p.bundles)
-	p.versions, p.former = slices.Sorted(maps.Keys(versions)), slices.Sorted(maps.Keys(former))
-	p.elsewhere = at.mentionsBucket(canonicalJSON(at.withoutBucketEntries(r.input)))
-	return p
+	return names, pinned
 }
 
 // wouldWrite reports whether rotary writes such an entry: the whole bucket in the bundle's variable, or a key under its
@@ -102,6 +129,12 @@ func (at place) wouldWrite(name, key string) bool {
 // Then that secret is the bucket that the container had before the manifest moved it to this one: a container has one
 // bucket.
 func isOfFormerBucket(version string) bool { return bucket.Rules(version) != "" }
+
+// isOurs reports whether an entry refers to the bucket, or to the bucket before it.
+func (at place) isOurs(s types.Secret) bool {
+	_, version, ours := at.parseValueFrom(aws.ToString(s.ValueFrom))
+	return ours || isOfFormerBucket(version)
+}
 
 // parseValueFrom returns key and version of a valueFrom,
 // arn:aws:secretsmanager:region:account:secret:name[:key[:stage[:version]]], and whether its secret is the bucket.
@@ -128,20 +161,25 @@ func (at place) mentionsBucket(text []byte) bool {
 	return slices.ContainsFunc(forms, func(s string) bool { return bytes.Contains(text, []byte(s)) })
 }
 
-// withoutBucketEntries returns a copy of in, in which the container has no entries of the bucket, of the bucket before
-// it, and of the names to adopt.
+// withoutBucketEntries returns a copy of in, in which the chosen containers have no entries of the bucket, of the bucket
+// before it, and of the names to adopt.
 func (at place) withoutBucketEntries(in sdk.RegisterTaskDefinitionInput) sdk.RegisterTaskDefinitionInput {
+	return at.withoutBucketEntriesOf(in, at.chooseContainers(in))
+}
+
+// withoutBucketEntriesOf is withoutBucketEntries for these containers.
+func (at place) withoutBucketEntriesOf(
+	in sdk.RegisterTaskDefinitionInput, chosen []int,
+) sdk.RegisterTaskDefinitionInput {
 	in.ContainerDefinitions = slices.Clone(in.ContainerDefinitions)
-	for i, c := range in.ContainerDefinitions {
-		if aws.ToString(c.Name) != at.container {
-			continue
-		}
-		in.ContainerDefinitions[i].Secrets = slices.DeleteFunc(slices.Clone(c.Secrets), func(s types.Secret) bool {
-			_, version, ours := at.parseValueFrom(aws.ToString(s.ValueFrom))
-			return ours || isOfFormerBucket(version) || slices.Contains(at.adopt, aws.ToString(s.Name))
+	for _, i := range chosen {
+		c := &in.ContainerDefinitions[i]
+		c.Secrets = slices.DeleteFunc(slices.Clone(c.Secrets), func(s types.Secret) bool {
+			return at.isOurs(s) || slices.Contains(at.adopt, aws.ToString(s.Name))
 		})
-		adopted := func(e types.KeyValuePair) bool { return slices.Contains(at.adopt, aws.ToString(e.Name)) }
-		in.ContainerDefinitions[i].Environment = slices.DeleteFunc(slices.Clone(c.Environment), adopted)
+		c.Environment = slices.DeleteFunc(slices.Clone(c.Environment), func(e types.KeyValuePair) bool {
+			return slices.Contains(at.adopt, aws.ToString(e.Name))
+		})
 	}
 	return in
 }
@@ -173,38 +211,48 @@ func (at place) secretEntries(version string, names []string) []types.Secret {
 	return all
 }
 
-// pinBucket returns the input that registers r with these names of the bucket pinned to version, and nothing else
-// changed but its tags. It fails for a name that the container already has from elsewhere, unless it is to be adopted,
-// and for a result that is larger than AWS accepts.
+// pinBucket returns the input that registers r with these names of the bucket pinned to version in every chosen
+// container, and nothing else changed but its tags. It fails where it is not known which containers get them, for a name
+// that one already has from elsewhere, unless it is to be adopted, and for a result that is larger than AWS accepts.
 func (at place) pinBucket(
 	r revision, by owner, version string, names []string,
 ) (sdk.RegisterTaskDefinitionInput, error) {
 	entries := at.secretEntries(version, names)
-	// What has no entry now stays as it is.
-	at.adopt = slices.DeleteFunc(slices.Clone(at.adopt), func(name string) bool {
+	chosen := at.chooseContainers(r.input)
+	switch missing := at.missingContainer(r.input); {
+	case missing != "":
+		return r.input, fmt.Errorf("task definition %s has no container %q", r, missing)
+	case len(chosen) == 0:
+		return r.input, errors.New(at.unplacedReason(r))
+	}
+	strip := at // what has no entry now stays as it is
+	strip.adopt = slices.DeleteFunc(slices.Clone(at.adopt), func(name string) bool {
 		return !slices.ContainsFunc(entries, func(e types.Secret) bool { return aws.ToString(e.Name) == name })
 	})
-	in := at.withoutBucketEntries(r.input)
-	i := slices.IndexFunc(in.ContainerDefinitions, func(c types.ContainerDefinition) bool {
-		return aws.ToString(c.Name) == at.container
-	})
-	if i < 0 {
-		return in, fmt.Errorf("task definition %s has no container %q", r, at.container)
+	in := strip.withoutBucketEntriesOf(r.input, chosen)
+	for _, i := range chosen {
+		if err := addEntries(r, &in.ContainerDefinitions[i], entries); err != nil {
+			return in, err
+		}
 	}
-	c := &in.ContainerDefinitions[i]
+	in.Tags = by.replaceOwnerTags(in.Tags)
+	return in, at.checkSize(r, in, len(names))
+}
+
+// addEntries adds entries to a container of r, and fails for a name that it already has.
+func addEntries(r revision, c *types.ContainerDefinition, entries []types.Secret) error {
 	for _, e := range entries {
 		if from := nameOrigin(*c, aws.ToString(e.Name)); from != "" {
-			return in, fmt.Errorf("container %q of %s already has %s from %s: "+
+			return fmt.Errorf("container %q of %s already has %s from %s: "+
 				"remove it there, name it differently in the mapping, or put it under adopt",
-				at.container, r, aws.ToString(e.Name), from)
+				aws.ToString(c.Name), r, aws.ToString(e.Name), from)
 		}
 		c.Secrets = append(c.Secrets, e)
 	}
 	slices.SortFunc(c.Secrets, func(a, b types.Secret) int {
 		return cmp.Compare(aws.ToString(a.Name), aws.ToString(b.Name))
 	})
-	in.Tags = by.replaceOwnerTags(in.Tags)
-	return in, at.checkSize(r, in, len(names))
+	return nil
 }
 
 // checkSize fails for an input that is larger than AWS accepts.

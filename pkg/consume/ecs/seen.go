@@ -27,6 +27,8 @@ const stopTimeout = 2 * time.Minute
 //	no such service                                | Unread, Unknown
 //	it is not rolled by ECS (CodeDeploy, external, | Unknown, Foreign
 //	  blue/green, linear, canary)                  |
+//	its pipeline deploys (roll: false), or none of | NotRolled
+//	  several containers has the bucket            |
 //	the bucket unpinned, pinned in several versions | Unknown: Roll cures it
 //	  or mentioned elsewhere in the task definition | Unknown: a person must cure it
 //	nothing unfinished, and no task that proves it | Unknown, RollingTo: there is nothing to roll; Running
@@ -46,11 +48,15 @@ func (l serviceSnapshot) toSeen(name string) plan.Seen {
 		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.at.versionsInPlay(l.revisionsInPlay()),
 		Settled: l.isSettled(), Changed: l.lastChange(), Rest: l.at.fingerprintAfterRoll(l.primaryRevision()),
 		Failed: l.failedRollout(), Foreign: l.foreignRollout(), Unknown: l.unknownReason(),
+		NotRolled: l.notRolledReason(),
 		Detail: fmt.Sprintf("%d of %d tasks on %s",
 			l.primaryDeployment().RunningCount, l.service.DesiredCount, l.primaryRevision()),
 	}
 	if len(primary.bundles) > 0 { // the task definition does not list the names in a bundle
 		s.Names, s.Detail = nil, s.Detail+", the bucket as JSON in "+strings.Join(primary.bundles, ", ")
+	}
+	if l.byPipeline { // which names it takes, and how, is its pipeline's
+		s.Names, s.Drift = nil, nil
 	}
 	switch {
 	case !s.Settled:
@@ -129,11 +135,11 @@ func (l serviceSnapshot) unknownReason() string {
 func (at place) unknownReason(r revision) string {
 	p := at.readPins(r)
 	switch {
-	case !p.container:
-		return fmt.Sprintf("task definition %s has no container %q", r, at.container)
+	case p.missing != "":
+		return fmt.Sprintf("task definition %s has no container %q", r, p.missing)
 	case p.elsewhere:
-		return fmt.Sprintf("task definition %s also mentions the bucket outside the secrets of container %q: "+
-			"rotary cannot see which version is read there", r, at.container)
+		return fmt.Sprintf("task definition %s also mentions the bucket outside the secrets of %s: "+
+			"rotary cannot see which version is read there", r, quoteContainers(p.chosen))
 	case len(p.loose) > 0:
 		return fmt.Sprintf("task definition %s does not pin a version for %s", r, strings.Join(p.loose, ", "))
 	case len(p.versions) > 1:
@@ -142,12 +148,25 @@ func (at place) unknownReason(r revision) string {
 	return ""
 }
 
+// notRolledReason returns why rotary does not roll the service before a person or its pipeline has acted; "" where it
+// may.
+func (l serviceSnapshot) notRolledReason() string {
+	switch {
+	case !l.byPipeline:
+		return l.at.unplacedReason(l.primaryRevision())
+	case len(l.at.versionsInPlay(l.revisionsInPlay())) == 0:
+		return fmt.Sprintf("its pipeline deploys, and %s pins no version of bucket %s",
+			l.primaryRevision(), l.at.bucketName)
+	}
+	return "its pipeline deploys"
+}
+
 // refusalReason returns why rotary does not roll the service now; "" where it may.
 func (l serviceSnapshot) refusalReason() string {
 	if l.absent != "" {
 		return l.absent
 	}
-	return l.foreignRollout()
+	return firstNonEmpty(l.notRolledReason(), l.foreignRollout())
 }
 
 // unsupportedReason returns why rotary cannot roll this kind of service; "" where it can.

@@ -59,13 +59,12 @@ type Service struct {
 	now    time.Time
 }
 
-// New returns the consumer for the ecs entry of c, on its bucket b, as of now. It makes no call.
-func New(client api, c manifest.Consumer, environment string, b history.History, now time.Time) *Service {
+// New returns the consumer for the ecs entry of c in env, on its bucket b, as of now. It makes no call.
+func New(client api, c manifest.Consumer, env *manifest.Environment, b history.History, now time.Time) *Service {
 	return &Service{
 		client: client, ecs: *c.ECS, now: now,
 		definitions: definitions{
-			api: client, by: owner{environment, c.Name}, bucket: b,
-			at: place{container: c.ECS.OnlyContainer(), bucketARN: b.ARN, variable: c.ECS.Variable, adopt: c.ECS.Adopt},
+			api: client, by: owner{env.Name, c.Name}, bucket: b, at: newPlace(env, c, c.ECS.Task, b.ARN),
 		},
 	}
 }
@@ -85,8 +84,8 @@ func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
 
 // Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It changes the bucket's entries
 // in the task definition that the service has now, registers the result unless that revision exists, and deploys it.
-// Repeatable: a service that is on the version, or on its way, is left alone. It fails where somebody else's rollout is
-// in progress, and deploys again over one that slips in. After an error the service is as it was or on its way; Status
+// Repeatable: a service that is on the version, or on its way, is left alone. It fails where its pipeline deploys it,
+// where it is not known which containers get the bucket, and where somebody else's rollout is in progress, and deploys again over one that slips in. After an error the service is as it was or on its way; Status
 // shows which.
 func (s *Service) Roll(ctx context.Context, b bucket.Bucket) error {
 	if err := s.startRollout(ctx, b); err != nil {

@@ -300,7 +300,7 @@ func TestALookThatDoesNotProveEnough(t *testing.T) {
 func TestNoService(t *testing.T) {
 	w := newWorld(t)
 	for _, where := range []manifest.ECS{{Cluster: "main", Service: "api"}, {Cluster: "other", Service: "api"}} {
-		c := ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &where}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
+		c := ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &where}, devEnvironment, history.History{ARN: bucketARN}, w.clock.Now())
 		s, err := c.Status(ctx())
 		if err != nil || !s.Unread || s.Unknown == "" || s.Consumer != "api" || s.Settled {
 			t.Errorf("%s: %v, %+v", where.Cluster, err, s)

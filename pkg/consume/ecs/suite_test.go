@@ -25,7 +25,27 @@ func TestTheSuite(t *testing.T) {
 
 func TestTheSuiteWithABundle(t *testing.T) {
 	consumetest.Run(t, func(t *testing.T) consumetest.World {
-		return suiteWorld(t, manifest.ECS{Inject: manifest.InjectBundle, Variable: "API_SECRETS"}, false)
+		return suiteWorld(t, manifest.ECS{Task: manifest.Task{Inject: manifest.InjectBundle, Variable: "API_SECRETS"}}, false)
+	})
+}
+
+// Two containers are named: both get the bucket.
+func TestTheSuiteWithTwoContainers(t *testing.T) {
+	consumetest.Run(t, func(t *testing.T) consumetest.World {
+		return suiteWorld(t, manifest.ECS{Task: manifest.Task{Containers: manifest.Names{"app", "migrate"}}}, false)
+	})
+}
+
+// No container is named: the one that names the bucket already gets it, of two.
+func TestTheSuiteWithoutAContainersName(t *testing.T) {
+	consumetest.Run(t, func(t *testing.T) consumetest.World {
+		return suiteWorld(t, manifest.ECS{Task: manifest.Task{Containers: manifest.Names{}}}, false, "DB_URL="+bucketARN)
+	})
+}
+
+func TestTheSuiteOfWhatAPipelineDeploys(t *testing.T) {
+	consumetest.RunDeployed(t, func(t *testing.T) consumetest.World {
+		return suiteWorld(t, manifest.ECS{Roll: new(bool)}, false)
 	})
 }
 
@@ -40,24 +60,31 @@ type service struct {
 	wire    bool // over HTTP, by the genuine client
 }
 
-func suiteWorld(t *testing.T, at manifest.ECS, wire bool) consumetest.World {
+func suiteWorld(t *testing.T, at manifest.ECS, wire bool, entries ...string) consumetest.World {
 	w := &service{world: newWorld(t), at: at, history: history.History{ARN: bucketARN}, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
-	w.at.Cluster, w.at.Service, w.at.Container = "main", "api", "app"
-	w.resolve = w.resolveValue
-	w.createService(w.registerRevision("app:1", ssm), 2, true)
-	return consumetest.World{
+	w.at.Cluster, w.at.Service = "main", "api"
+	if w.at.Containers == nil {
+		w.at.Containers = manifest.Names{"app"}
+	}
+	w.resolve, w.alike = w.resolveValue, slices.DeleteFunc(slices.Clone(w.at.Containers), func(name string) bool { return name == "app" })
+	w.createService(w.registerRevision("app:1", append(entries, ssm)...), 2, true)
+	suite := consumetest.World{
 		Clock: w.clock, Tap: w.tap, Open: w.openConsumer, Put: w.putBucket, Held: w.heldValues, Step: time.Minute,
 		Fail: func() { w.works = slices.Clone(w.startableVersions()) }, Mend: func() { w.works = nil },
 		Change: func() { w.deployNewImage(); w.clock.Advance(10 * time.Minute) }, Begin: w.deployNewImage, Return: w.redeployValue, Edit: w.editEntries, Deployable: w.deployableValues,
 	}
+	if !w.at.Rolls() {
+		suite.Deploy = w.deployBucket
+	}
+	return suite
 }
 
 func (w *service) openConsumer() reconcile.Consumer {
 	c := manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &w.at}
 	if !w.wire {
-		return ecs.New(w.svc.Direct(w.tap, ""), c, "dev", w.history, w.clock.Now())
+		return ecs.New(w.svc.Direct(w.tap, ""), c, devEnvironment, w.history, w.clock.Now())
 	}
-	return ecs.New(w.client, c, "dev", w.history, w.clock.Now())
+	return ecs.New(w.client, c, devEnvironment, w.history, w.clock.Now())
 }
 
 func (w *service) putBucket(b bucket.Bucket) bucket.Bucket {
@@ -107,13 +134,15 @@ func (w *service) heldValues() []string {
 			all = append(all, w.valueIn(v))
 		}
 	}
-	for _, env := range w.svc.Environments("app") {
-		text := env[consumetest.Name]
-		if bundle, has := env["API_SECRETS"]; has {
-			content, _ := bucket.ParseSource("api-secrets", []byte(bundle))
-			text = secret.Reveal(content[consumetest.Name])
+	for _, container := range append([]string{"app"}, w.alike...) {
+		for _, env := range w.svc.Environments(container) {
+			text := env[consumetest.Name]
+			if bundle, has := env["API_SECRETS"]; has {
+				content, _ := bucket.ParseSource("api-secrets", []byte(bundle))
+				text = secret.Reveal(content[consumetest.Name])
+			}
+			all = append(all, text)
 		}
-		all = append(all, text)
 	}
 	return all
 }
@@ -152,7 +181,18 @@ func (w *service) deployNewImage() {
 	})
 }
 
-// redeployValue deploys a revision that rotary once made, as a person does.
+// deployBucket deploys a task definition with a version of the bucket, as a pipeline does that renders it.
+func (w *service) deployBucket(b bucket.Bucket) {
+	w.doUncounted(func() {
+		secrets := []string{ssm}
+		for _, name := range b.Names() {
+			secrets = append(secrets, name+"="+b.ARN+":"+name+"::"+b.Version)
+		}
+		w.deployRevision(w.registerRevision(fmt.Sprint("app:", w.images), secrets...))
+	})
+}
+
+// redeployValue deploys a revision that somebody once made, as a person does.
 func (w *service) redeployValue(value string) {
 	w.doUncounted(func() {
 		for _, s := range w.svc.Deployable() {

@@ -44,6 +44,7 @@ type world struct {
 	consume *ecs.Service
 	broken  map[string]bool                        // images, and bucket versions, with which tasks do not start
 	resolve func(valueFrom string) (string, error) // where not every value is alike
+	alike   []string                               // containers that are registered with the same as app
 }
 
 // whole is for tests that count calls: pages are as large as ECS's own.
@@ -90,8 +91,10 @@ func newWorld(t *testing.T, lists ...sim.Lists) *world {
 func (w *world) openWith(change func(*manifest.ECS)) {
 	at := manifest.ECS{Cluster: "main", Service: "api", Task: manifest.Task{Containers: manifest.Names{"app"}}}
 	change(&at)
-	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, "dev", history.History{ARN: bucketARN}, w.clock.Now())
+	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, devEnvironment, history.History{ARN: bucketARN}, w.clock.Now())
 }
+
+var devEnvironment = &manifest.Environment{Name: "dev"}
 
 func ctx() context.Context { return context.Background() }
 
@@ -123,13 +126,18 @@ func (w *world) registerRevision(image string, secrets ...string) string {
 		name, from, _ := strings.Cut(s, "=")
 		app.Secrets = append(app.Secrets, types.Secret{Name: aws.String(name), ValueFrom: aws.String(from)})
 	}
+	containers := []types.ContainerDefinition{app, {
+		Name: aws.String("sidecar"), Image: aws.String("log:1"),
+		Secrets: []types.Secret{{Name: aws.String("DB_URL"), ValueFrom: aws.String("arn:aws:ssm:us-east-1:111111111111:parameter/db")}},
+	}}
+	for _, name := range w.alike {
+		app.Name = &name
+		containers = append(containers, app)
+	}
 	out, err := w.client.RegisterTaskDefinition(ctx(), &sdk.RegisterTaskDefinitionInput{
 		Family: aws.String("app"), ExecutionRoleArn: aws.String("role"), Cpu: aws.String("256"), Memory: aws.String("512"),
-		ContainerDefinitions: []types.ContainerDefinition{app, {
-			Name: aws.String("sidecar"), Image: aws.String("log:1"),
-			Secrets: []types.Secret{{Name: aws.String("DB_URL"), ValueFrom: aws.String("arn:aws:ssm:us-east-1:111111111111:parameter/db")}},
-		}},
-		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("core")}},
+		ContainerDefinitions: containers,
+		Tags:                 []types.Tag{{Key: aws.String("team"), Value: aws.String("core")}},
 	})
 	must(w.t, err)
 	return *out.TaskDefinition.TaskDefinitionArn

@@ -15,9 +15,9 @@
 // OPTION), and where sessions are to be ended CONNECTION ADMIN (MySQL: CONNECTION_ADMIN) and PROCESS.
 //
 // A source may name a replica, a reader or a proxy, if that stands under hosts at the administrator's source. Users are
-// made, looked at and retired at the administrator's server; only Test logs in where the source says. Where a replica is
-// behind, Test fails, and Secrets Manager asks again. Where the administrator's login names no host, the one that stands
-// first under hosts must be the primary.
+// made, looked at and retired at the administrator's server; only Test logs in where the source says. Where a replica
+// is behind, Test fails, and Secrets Manager asks again. Where the administrator's login names no host, the one that
+// stands first under hosts must be the primary.
 //
 // No statement carries a password: what is set is a hash that is computed here, for mysql_native_password and, on
 // MySQL, caching_sha2_password. An account that uses another plugin is refused, and so is MariaDB's own strictness

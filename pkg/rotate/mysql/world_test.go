@@ -216,12 +216,33 @@ func styles() []style {
 	}
 }
 
-// TestConformance runs the suite on sources of every style in turn: the messages to the server are the same.
+// severalKeysStyle is a source that holds its login in two URLs and in keys of its own. Test tries both URLs, with more
+// messages than for one.
+func severalKeysStyle() style {
+	return style{"two URLs, and the user and the password", func(g *target) manifest.Source {
+		s := g.source
+		s.Keys = manifest.KeysOf("DB_URL", "DB_DIRECT", "USER", "PASSWORD")
+		at := entry(&s)
+		at.URL, at.Fields = manifest.Names{"DB_URL", "DB_DIRECT"}, &manifest.Login{Username: "USER", Password: "PASSWORD"}
+		return s
+	}, func(g *target, user, password string) rotate.Values {
+		return rotate.Values{
+			"USER": secret.New(user), "PASSWORD": secret.New(password), "DB_URL": secret.New(g.url(user, password, "shop")),
+			"DB_DIRECT": secret.New("jdbc:mysql://" + g.Addr() + "/shop?user=" + dsn.Encode(user) + "&sslMode=REQUIRED&password=" + dsn.Encode(password)),
+		}
+	}}
+}
+
+// TestConformance runs the suite on sources of every style in turn: the messages to the server are the same. Every third
+// case is about two URLs.
 func TestConformance(t *testing.T) {
-	g, n := start(t), 0
+	g, n, cases := start(t), 0, map[string]bool{}
 	entry(&g.source).EndSessions = true
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
 		n++
+		if cases[t.Name()] = true; len(cases)%3 == 0 {
+			return g.conformance(t, severalKeysStyle())
+		}
 		return g.conformance(t, styles()[n%len(styles())])
 	})
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
 	"github.com/rotary-secrets/rotary/internal/rotatetest"
+	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/sqluser"
@@ -300,19 +301,42 @@ func (w *world) works(s manifest.Source, v rotate.Values) func() bool {
 // elsewhere is the same login at another port.
 func elsewhere(s manifest.Source, v rotate.Values) rotate.Values {
 	other := maps.Clone(v)
-	if f := s.Database().Fields; f != nil {
+	if f := s.Database().Fields; f != nil && f.Port != "" {
 		other[f.Port] = secret.New("1")
 		return other
 	}
-	other[key] = secret.New(regexp.MustCompile(`:[0-9]+/`).ReplaceAllString(secret.Reveal(v[key]), ":1/"))
+	for _, url := range s.Database().URL {
+		other[url] = secret.New(regexp.MustCompile(`:[0-9]+/`).ReplaceAllString(secret.Reveal(v[url]), ":1/"))
+	}
 	return other
 }
 
-// TestTheRotatorConforms takes the two styles of a source in turn.
+// two is the manifest's entry for two URLs beside the user and the password.
+func two() manifest.Source {
+	s := source()
+	s.Keys = manifest.KeysOf(key, "DIRECT", "USER", "PASSWORD")
+	entry(&s).URL, entry(&s).Fields = manifest.Names{key, "DIRECT"}, &manifest.Login{Username: "USER", Password: "PASSWORD"}
+	return s
+}
+
+// both is a version that holds them.
+func (w *world) both(user, password string) rotate.Values {
+	jdbc := "jdbc:postgresql://" + w.Addr() + "/postgres?user=" + dsn.Encode(user) + "&sslmode=require&password=" + dsn.Encode(password)
+	v := at(w.URL(user, password, "postgres"))
+	v["DIRECT"], v["USER"], v["PASSWORD"] = secret.New(jdbc), secret.New(user), secret.New(password)
+	return v
+}
+
+// TestTheRotatorConforms takes a URL and the parts of a login in turn: the messages to the server are the same. Every
+// third case is about two URLs, by which Test sends more.
 func TestTheRotatorConforms(t *testing.T) {
-	w, n := newWorld(t), 0
+	w, n, cases := newWorld(t), 0, map[string]bool{}
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
-		if n++; n%3 == 0 {
+		n++
+		switch cases[t.Name()] = true; {
+		case len(cases)%3 == 0:
+			return w.conformance(t, two(), w.both)
+		case n%3 == 0:
 			return w.conformance(t, w.fields(), w.parts)
 		}
 		return w.conformance(t, source(), func(user, password string) rotate.Values { return at(w.URL(user, password, "postgres")) })

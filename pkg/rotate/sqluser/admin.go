@@ -111,7 +111,7 @@ func (r *Rotator[S]) locate(a administrator, places []place) (administrator, err
 func (r *Rotator[S]) findListed(a administrator, places []place) *place {
 	for _, entry := range r.admin.Source.Hosts {
 		for i, p := range places {
-			if slices.ContainsFunc(p.Hosts, func(h Host) bool { return r.syntax.isHost(entry, cmp.Or(a.port, h.Port), h) }) {
+			if slices.ContainsFunc(p.Hosts, func(h Host) bool { return r.syntax.isHost(entry, a, h) }) {
 				return &places[i]
 			}
 		}
@@ -121,9 +121,7 @@ func (r *Rotator[S]) findListed(a administrator, places []place) *place {
 
 // isListed reports whether a host stands under hosts at the administrator's source.
 func (r *Rotator[S]) isListed(a administrator, h Host) bool {
-	return slices.ContainsFunc(r.admin.Source.Hosts, func(entry string) bool {
-		return r.syntax.isHost(entry, cmp.Or(a.port, h.Port), h)
-	})
+	return slices.ContainsFunc(r.admin.Source.Hosts, func(entry string) bool { return r.syntax.isHost(entry, a, h) })
 }
 
 // serves reports whether all of these hosts are the administrator's, or listed as serving the same users.
@@ -142,11 +140,12 @@ func (r *Rotator[S]) checkServed(a administrator, places []place) error {
 	return nil
 }
 
-// isHost reports whether an entry of hosts is this host. Without a port it is at the given one.
-func (s Syntax) isHost(entry, port string, h Host) bool {
+// isHost reports whether an entry under hosts is this host. Without a port it is at the administrator's, or, where that
+// names none, at any.
+func (s Syntax) isHost(entry string, a administrator, h Host) bool {
 	name, own, err := net.SplitHostPort(entry)
 	if err != nil {
-		name, own = strings.Trim(entry, "[]"), port
+		name, own = strings.Trim(entry, "[]"), cmp.Or(a.port, h.Port)
 	}
 	declared, err := s.NewHost(name, own)
 	return err == nil && declared == h

@@ -7,7 +7,8 @@
 //
 // A user is set only for somebody who knows a password that works: before anything changes, current's login must be
 // accepted, pending must be the user that takes turns with it at the same hosts, and these must be the administrator's
-// or listed under hosts at the administrator's source. So whoever may put a value gets no more than the user whose password they know.
+// or listed under hosts at the administrator's source. So whoever may put a value gets no more than the user whose
+// password they know.
 package sqluser
 
 import (
@@ -79,8 +80,8 @@ type FirstChecker interface {
 	CheckFirst(ctx context.Context, t Turn) error
 }
 
-// New returns the rotator of a source that holds connection URLs (url), the parts of a login (fields), or both. admin is
-// the source that its admin names.
+// New returns the rotator of a source that holds connection URLs (url), the parts of a login (fields), or both. admin
+// is the source that its admin names.
 func New[S Session](source manifest.Source, admin Admin, syntax Syntax, server Server[S]) *Rotator[S] {
 	return &Rotator[S]{source: source, admin: admin, syntax: syntax, server: server}
 }
@@ -218,8 +219,8 @@ func (r *Rotator[S]) findAdministrator(ctx context.Context, places []place) (Log
 	return a.Login, r.checkServed(a, places)
 }
 
-// Test logs in with every URL of pending but the untested ones, at each host that it names, as it configures, and asks a
-// trivial question.
+// Test logs in with every URL of pending but the untested ones, at each host that it names, as it configures, and asks
+// a trivial question.
 func (r *Rotator[S]) Test(ctx context.Context, pending rotate.Values) error {
 	places, err := r.readPlaces(pending)
 	if err != nil {

@@ -1,0 +1,70 @@
+package stage
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/pem"
+	"fmt"
+	"hash/fnv"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// Fit returns value as the check of a key wants it: value itself stands in the text, but for a truth value and a number.
+// Where a pattern is met by no text that begins or ends with value, it returns a text that meets it, or value.
+func Fit(check manifest.Check, value string) string {
+	switch {
+	case check.Pattern != "":
+		return fitPattern(check.Pattern, value)
+	case check.Word == "url":
+		return "x://" + base64.RawURLEncoding.EncodeToString([]byte(value))
+	case check.Word == "json":
+		return `"` + value + `"`
+	case check.Word == "pem":
+		return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: []byte(value)}))
+	case check.Word == "int":
+		sum := fnv.New64a()
+		_, _ = sum.Write([]byte(value))
+		return fmt.Sprint(binary.BigEndian.Uint64(sum.Sum(nil)))
+	case check.Word == "bool":
+		return "true"
+	}
+	return value
+}
+
+func fitPattern(pattern, value string) string {
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	wanted, other := regexp.Compile(pattern)
+	if err != nil || other != nil {
+		return value
+	}
+	var least strings.Builder
+	writeLeast(&least, tree.Simplify())
+	for _, text := range []string{value, least.String() + value, value + least.String(), least.String()} {
+		if wanted.MatchString(text) {
+			return text
+		}
+	}
+	return value
+}
+
+// writeLeast writes a short text that a regular expression matches.
+func writeLeast(out *strings.Builder, tree *syntax.Regexp) {
+	switch tree.Op {
+	case syntax.OpLiteral:
+		out.WriteString(string(tree.Rune))
+	case syntax.OpCharClass:
+		out.WriteRune(tree.Rune[0])
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		out.WriteByte('x')
+	case syntax.OpAlternate, syntax.OpCapture, syntax.OpPlus:
+		writeLeast(out, tree.Sub[0])
+	case syntax.OpConcat:
+		for _, part := range tree.Sub {
+			writeLeast(out, part)
+		}
+	}
+}
