@@ -19,6 +19,19 @@ func TestEveryCaseIsDecidedAsItSays(t *testing.T) {
 	}
 }
 
+// brownfield is a manifest of secrets that were there before rotary.
+const brownfield = "../../pkg/manifest/testdata/examples/brownfield.yaml"
+
+// TestWhatWasThereBeforeIsReachedByItsName decides the cases of an environment that only names what exists.
+func TestWhatWasThereBeforeIsReachedByItsName(t *testing.T) {
+	w := newWorldAs(t, brownfield, region, strings.NewReplacer("333333333333", account, "region: eu-central-1", "region: "+region))
+	cases := readCases(t, "testdata/brownfield")
+	w.decide(t, w.start(t), cases)
+	if len(cases) < 60 {
+		t.Errorf("%d cases are too few", len(cases))
+	}
+}
+
 // TestEveryCaseIsDecidedAlikeInOtherPartitions decides the cases in a region of each, and finds no ARN of another.
 func TestEveryCaseIsDecidedAlikeInOtherPartitions(t *testing.T) {
 	for _, region := range []string{"us-gov-west-1", "cn-north-1"} {

@@ -162,14 +162,14 @@ func Key(env *manifest.Environment) Document {
 		}
 	}
 	account := &Principal{AWS: []string{env.IAMARN("root")}}
-	return newDocument(
-		Statement{Sid: "Administer", Effect: allow, Principal: account, Action: []string{
+	statements := []Statement{
+		{Sid: "Administer", Effect: allow, Principal: account, Action: []string{
 			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:DisableKey",
 			"kms:EnableKey", "kms:EnableKeyRotation", "kms:Get*", "kms:List*",
 			"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias",
 			"kms:UpdateKeyDescription",
 		}, Resource: []string{"*"}},
-		Statement{
+		{
 			Sid:       "UseThroughSecretsManager",
 			Effect:    allow,
 			Principal: account,
@@ -180,8 +180,11 @@ func Key(env *manifest.Environment) Document {
 				"ArnEquals":    {"aws:PrincipalArn": sortDistinct(users)},
 			},
 		},
-		alarmsThroughTopic(n),
-	)
+	}
+	if topic, made := env.AlarmTopic(); made {
+		statements = append(statements, alarmsThroughTopic(topic))
+	}
+	return newDocument(statements...)
 }
 
 // nameSecretsManager returns the names by which KMS may know Secrets Manager in the environment's region
