@@ -141,20 +141,6 @@ func Make(s State) Plan {
 	return p
 }
 
-// awaitReaders waits for whoever reads a source itself and may have read what is owed.
-func (p *Plan) awaitReaders(source Source) {
-	current, _ := source.Current()
-	for _, c := range source.Consumers {
-		wait := Wait{Subject: c.Name, Version: current.ID, Reason: Draining, Detail: c.Waiting, Until: c.WaitTill}
-		if c.Unread {
-			wait.Reason, wait.Detail = Unreadable, c.Unknown
-		}
-		if c.Unread || !c.Settled {
-			p.Waits = append(p.Waits, wait)
-		}
-	}
-}
-
 // markVersions makes every version known: LIVE first, SEEN last, and never past a version for which there is no room.
 // It follows as far as there is: a version newer than SEEN would be marked again once it is retired. A source that
 // AWS rotates itself carries none of these labels: nothing may be written there, and AWS ends the old credential (ADR
