@@ -6,7 +6,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -215,28 +214,26 @@ func ofQueue(name, queue string) series {
 // function is a Lambda of an environment, as its alarm calls it.
 type function struct{ name, short, about string }
 
-// listFunctions returns the Lambdas of an environment. The rotate Lambda is deployed twice where a source needs it in a
-// VPC.
+// listFunctions returns the Lambdas of an environment.
 func listFunctions(env *manifest.Environment) []function {
 	all := []function{{env.PropagateFunction(), "propagate", "The propagate Lambda failed"}}
-	for _, f := range []function{
-		{env.RotateFunction(manifest.Source{}), "rotate", "The rotate Lambda failed"},
-		{env.RotateFunction(manifest.Source{Network: true}), "rotate-network", "The rotate Lambda inside the VPC failed"},
-	} {
-		if slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return env.RotateFunction(s) == f.name }) {
-			all = append(all, f)
+	for _, network := range listRotators(env) {
+		f := function{env.RotateFunction(manifest.Source{}), "rotate", "The rotate Lambda failed"}
+		if network {
+			f = function{env.RotateFunction(manifest.Source{Network: true}), "rotate-network", "The rotate Lambda inside the VPC failed"}
 		}
+		all = append(all, f)
 	}
 	return all
 }
 
 // newAlarms adds one alarm for each thing that a person has to look at. All of them notify the topic.
-func (p pipeline) newAlarms(topic awssns.CfnTopic) {
+func (p pipeline) newAlarms(topic *string) {
 	for _, a := range listAlarms(p.environment) {
 		props := a.newProps(p.environment)
-		props.AlarmActions = &[]any{*topic.Ref()}
+		props.AlarmActions = &[]any{*topic}
 		if !a.quietly {
-			props.OkActions = &[]any{*topic.Ref()}
+			props.OkActions = &[]any{*topic}
 		}
 		awscloudwatch.NewCfnAlarm(p.stack, jsii.String("Alarm-"+a.name), props)
 	}

@@ -15,24 +15,17 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// examples are the environments of the repository's manifest.
-func examples(t *testing.T) []*manifest.Environment {
+// examples are the environments of the repository's manifest, and one of what stood there before rotary.
+func examples(t *testing.T) (all []*manifest.Environment) {
 	t.Helper()
-	text, err := os.ReadFile("../rotary.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := manifest.Parse("rotary.yaml", text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []*manifest.Environment
-	for _, name := range file.Names() {
-		env, err := file.Environment(name)
+	for _, path := range []string{example, brownfield} {
+		file, err := manifest.Parse(path, []byte(readText(t, path)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, env)
+		for _, name := range file.Names() {
+			all = append(all, readEnvironment(t, path, name))
+		}
 	}
 	return all
 }
@@ -101,7 +94,7 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 			got[a.name] = [3]string{fmt.Sprintf("%d minutes, %d of %d", a.minutes, a.beyond, a.of), a.missing, map[bool]string{false: "and when it is over"}[a.quietly]}
 		}
 		expected := maps.Clone(want)
-		if slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return s.Network }) {
+		if env.Infra.Network != nil && slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return s.Network }) {
 			expected["rotate-network-errors"] = expected["rotate-errors"]
 		}
 		for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.AppendSeq(slices.Collect(maps.Keys(got)), maps.Keys(expected))))) {

@@ -64,7 +64,7 @@ var (
 	failed error
 )
 
-// synthesized are the environments of the repository's manifest, dev and production, synthesized once for all tests.
+// synthesized are the environments of the reference manifest, dev and production, synthesized once for all tests.
 func synthesized(t *testing.T) map[string]assembly {
 	t.Helper()
 	once.Do(func() {
@@ -74,7 +74,7 @@ func synthesized(t *testing.T) map[string]assembly {
 		made = map[string]string{}
 		for _, env := range []string{"dev", "production"} {
 			made[env] = filepath.Join(folder, env)
-			failed = errors.Join(failed, synthesize(filepath.Join(folder, "lambda"), "../rotary.yaml", env, made[env]))
+			failed = errors.Join(failed, synthesize(filepath.Join(folder, "lambda"), reference, env, made[env]))
 		}
 	})
 	if failed != nil {

@@ -5,7 +5,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
@@ -79,7 +78,7 @@ func (p pipeline) addFeed(f awslambda.CfnFunction, q queues) {
 // newRules wake the pipeline for the environment's own sources and services and for a new manifest, and tell people of
 // rotations that failed. A label that moves wakes it, and not PutSecretValue, which comes before a credential works; of
 // labels only AWSCURRENT, and of secrets only sources: the pipeline's own writes do not wake it.
-func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
+func (p pipeline) newRules(q queues, topic *string) {
 	env := p.environment
 	var names, services []string
 	for _, s := range env.Sources {
@@ -115,7 +114,7 @@ func (p pipeline) newRules(q queues, topic awssns.CfnTopic) {
 		manifest.FailuresRule,
 		awsevents.CfnRule_TargetProperty{
 			Id:               jsii.String("topic"),
-			Arn:              topic.Ref(),
+			Arn:              topic,
 			DeadLetterConfig: deadLettersTo(q),
 			InputTransformer: addRunbook(rotationFailed),
 		},

@@ -12,12 +12,18 @@ import (
 // other synthesizes environment dev of another manifest.
 func other(t *testing.T, manifest string) assembly {
 	t.Helper()
+	return synthesizeText(t, manifest, "dev")
+}
+
+// synthesizeText synthesizes an environment of a manifest.
+func synthesizeText(t *testing.T, manifest, env string) assembly {
+	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rotary.yaml")
 	if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := synthesize(filepath.Join(dir, "lambda"), path, "dev", filepath.Join(dir, "out")); err != nil {
+	if err := synthesize(filepath.Join(dir, "lambda"), path, env, filepath.Join(dir, "out")); err != nil {
 		t.Fatal(err)
 	}
 	return load(t, filepath.Join(dir, "out"))
@@ -80,7 +86,7 @@ func TestALargeManifestFits(t *testing.T) {
 		images = append(images, fmt.Sprintf("service-with-a-long-name-%02d: %q", i, "example/app:1"))
 	}
 	a := other(t, `
-environments: {dev: {account: "111111111111", region: us-east-1, services: {subnets: [subnet-0d1a0d1a], security_groups: [sg-0d1a0d1b], images: {`+strings.Join(images, ", ")+`}}}}
+environments: {dev: {account: "111111111111", region: us-east-1, infra: {reference_services: {subnets: [subnet-0d1a0d1a], security_groups: [sg-0d1a0d1b], images: {`+strings.Join(images, ", ")+`}}}}}
 sources:
 `+strings.Join(sources, "\n")+"\nbuckets:\n"+strings.Join(buckets, "\n")+"\nconsumers:\n"+strings.Join(consumers, "\n")+"\n")
 	if err := fitsCloudFormation(a); err != nil {
@@ -140,7 +146,7 @@ func TestARoleThatIAMWouldRefuseIsRefusedFirst(t *testing.T) {
 // TestLikeNamesStayApart: CloudFormation's own names have no hyphens.
 func TestLikeNamesStayApart(t *testing.T) {
 	a := other(t, `
-environments: {dev: {account: "111111111111", region: us-east-1, services: {subnets: [subnet-0d1a0d1a], security_groups: [sg-0d1a0d1b], images: {a-b: "x:1", ab: "x:1"}}}}
+environments: {dev: {account: "111111111111", region: us-east-1, infra: {reference_services: {subnets: [subnet-0d1a0d1a], security_groups: [sg-0d1a0d1b], images: {a-b: "x:1", ab: "x:1"}}}}}
 sources: {app-db: {keys: [A], rotate: {random: {}}}, appdb: {keys: [B], rotate: {random: {}}}}
 buckets: {a-b: {originals: [A]}, ab: {originals: [B]}}
 consumers: {a-b: {bucket: a-b, ecs: {cluster: c-c, service: a-b, container: x}}, ab: {bucket: ab, ecs: {cluster: cc, service: ab, container: x}}}
@@ -155,7 +161,7 @@ consumers: {a-b: {bucket: a-b, ecs: {cluster: c-c, service: a-b, container: x}},
 // TestAFamilyIsStartedByARoleOfItsOwn: rules and schedules run its revisions with the environment's own role.
 func TestAFamilyIsStartedByARoleOfItsOwn(t *testing.T) {
 	a := other(t, `
-environments: {dev: {account: "111111111111", region: us-east-1, services: {subnets: [subnet-0d1a0d1a], security_groups: [sg-0d1a0d1b], images: {}}}}
+environments: {dev: {account: "111111111111", region: us-east-1, infra: {reference_services: {subnets: [subnet-0d1a0d1a], security_groups: [sg-0d1a0d1b], images: {}}}}}
 sources: {vendors: {keys: [A]}}
 buckets: {app: {originals: [A]}}
 consumers: {nightly: {bucket: app, ecs_family: {cluster: main, family: nightly, container: x}}}
@@ -181,7 +187,7 @@ consumers: {nightly: {bucket: app, ecs_family: {cluster: main, family: nightly, 
 func TestEnvironmentsOfOneAccountShareAProvider(t *testing.T) {
 	github := `{platform: ["arn:aws:iam::111111111111:role/p"], github: {repository: o/r, owner_id: "1", repository_id: "2"}}`
 	a := other(t, `
-environments: {alpha: {account: "111111111111", region: us-east-1, access: `+github+`}, dev: {account: "111111111111", region: us-east-1, access: `+github+`}}
+environments: {alpha: {account: "111111111111", region: us-east-1, infra: {access: `+github+`}}, dev: {account: "111111111111", region: us-east-1, infra: {access: `+github+`}}}
 sources: {vendors: {keys: [A]}}
 buckets: {app: {originals: [A]}}
 `)
@@ -192,7 +198,7 @@ buckets: {app: {originals: [A]}}
 
 func TestAnAccountKeepsTheProviderThatItHas(t *testing.T) {
 	a := other(t, `
-environments: {dev: {account: "111111111111", region: us-east-1, access: {platform: ["arn:aws:iam::111111111111:role/p"], github: {repository: o/r, owner_id: "1", repository_id: "2", existing_provider: true}}}}
+environments: {dev: {account: "111111111111", region: us-east-1, infra: {access: {platform: ["arn:aws:iam::111111111111:role/p"], github: {repository: o/r, owner_id: "1", repository_id: "2", existing_provider: true}}}}}
 sources: {vendors: {keys: [A]}}
 buckets: {app: {originals: [A]}}
 `)
@@ -217,8 +223,8 @@ func TestWrongInputIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 			return os.WriteFile(filepath.Join(l, "propagate", "rotary.yaml"), []byte("other"), 0o600)
 		}, "built with another manifest"},
 		{"a file that lies around", small, "dev", func(l string) error { return os.WriteFile(filepath.Join(l, "propagate", ".env"), nil, 0o600) }, ".env does not belong into a Lambda"},
-		{"a source in no network", strings.Replace(small, "keys: [A_KEY]", "keys: [A_KEY], network: true", 1), "dev", nil, "environment dev has no network"},
-		{"a sandbox in a protected environment", strings.Replace(small, "us-east-1}", `us-east-1, protected: true, access: {platform: ["arn:aws:iam::111111111111:role/p"], sandboxes: [one]}}`, 1), "dev", nil, "environment dev is protected, and has sandboxes"},
+		{"a source in no network", strings.Replace(small, "keys: [A_KEY]", "keys: [A_KEY], network: true", 1), "dev", nil, `network of environment "dev", which has none`},
+		{"a sandbox in a protected environment", strings.Replace(small, "us-east-1}", `us-east-1, protected: true, infra: {access: {platform: ["arn:aws:iam::111111111111:role/p"], sandboxes: [one]}}}`, 1), "dev", nil, `environment "dev" is protected, and has sandboxes`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

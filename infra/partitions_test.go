@@ -14,19 +14,15 @@ import (
 // longest is an environment's name that is as long as they may be.
 const longest = "an-environment-of-32-characters0"
 
-// inRegion synthesizes environment dev of the repository's manifest in another region, under the longest name.
+// inRegion synthesizes environment dev of the reference manifest in another region, under the longest name.
 func inRegion(t *testing.T, region string) (*manifest.Environment, assembly) {
 	t.Helper()
-	text, err := os.ReadFile("../rotary.yaml")
+	text, err := os.ReadFile(reference)
 	if err != nil {
 		t.Fatal(err)
 	}
 	there := strings.NewReplacer("us-east-1", region, "arn:aws:", "arn:"+manifest.PartitionOf(region)+":").Replace(string(text))
 	there = regexp.MustCompile(`\bdev\b`).ReplaceAllString(there, longest)
-	if !strings.Contains(there, "reference_services:") {
-		const services = `reference_services: {subnets: [subnet-0d1a0d1a], security_groups: [sg-0d1b0d1b], images: {api: "example/api:1"}}`
-		there = strings.Replace(there, "\n      network: {", "\n      "+services+"\n      network: {", 1)
-	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rotary.yaml")
 	if err := os.WriteFile(path, []byte(there), 0o600); err != nil {

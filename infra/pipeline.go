@@ -158,14 +158,20 @@ func maskingPolicy(env *manifest.Environment) any {
 	}
 }
 
-// newRotators deploys the rotate Lambda, and once more inside the VPC where a source needs that.
+// listRotators returns where the rotate Lambda is deployed: true is inside the VPC, for sources that need that. Without
+// a network it is not deployed there: manifest.Parse accepts such sources in mode observe, where nothing rotates.
+func listRotators(env *manifest.Environment) []bool {
+	return slices.DeleteFunc([]bool{false, true}, func(network bool) bool {
+		needed := slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return s.Network == network })
+		return !needed || network && env.Infra.Network == nil
+	})
+}
+
+// newRotators deploys the rotate Lambda where it is needed.
 func (p pipeline) newRotators() {
 	env := p.environment
-	for _, network := range []bool{false, true} {
+	for _, network := range listRotators(env) {
 		name := env.RotateFunction(manifest.Source{Network: network})
-		if !slices.ContainsFunc(env.Sources, func(s manifest.Source) bool { return env.RotateFunction(s) == name }) {
-			continue
-		}
 		id, roleName := "Rotate", manifest.RotateRole
 		if network {
 			id, roleName = "RotateNetwork", manifest.NetworkRole

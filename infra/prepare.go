@@ -28,7 +28,7 @@ func prepare(getenv func(string) string) (config, error) {
 	}
 	c.open, c.closed = splitEnvironments(t.File)
 	c.provider = deploysProvider(t.File, c.environment)
-	return c, errors.Join(checkNetwork(c.environment), checkSandboxes(c.environment), checkLambdas(c, t.Text))
+	return c, checkLambdas(c, t.Text)
 }
 
 // splitEnvironments returns the environments that people may look into, and the protected ones.
@@ -53,30 +53,6 @@ func deploysProvider(file *manifest.File, env *manifest.Environment) bool {
 		}
 	}
 	return false
-}
-
-// checkNetwork returns an error if a source needs a VPC and the environment has none: outside, its Lambda could not
-// reach what it rotates.
-func checkNetwork(env *manifest.Environment) error {
-	for _, s := range env.Sources {
-		if s.Network && env.Infra.Network == nil {
-			return fmt.Errorf(
-				"source %s has network: true, but environment %s has no network: give it subnets and security_groups",
-				s.Name,
-				env.Name,
-			)
-		}
-	}
-	return nil
-}
-
-// checkSandboxes returns an error if a protected environment has sandboxes: people who develop have nothing to do
-// there.
-func checkSandboxes(env *manifest.Environment) error {
-	if env.Protected && env.Infra.Access != nil && len(env.Infra.Access.Sandboxes) > 0 {
-		return fmt.Errorf("environment %s is protected, and has sandboxes: give them to another", env.Name)
-	}
-	return nil
 }
 
 // checkLambdas returns an error unless each Lambda is built, with the very manifest that is synthesized beside it: it

@@ -61,6 +61,13 @@ func queueRules() []rule {
 			breaks: []change{{path: []any{"KmsMasterKeyId"}}, {path: []any{"KmsMasterKeyId"}, to: "alias/aws/sns"}},
 		},
 		{
+			says: "people hear of the topic by mail", kind: "AWS::SNS::Subscription",
+			holds: func(r resource) error {
+				return errors.Join(is(r, "email", "Protocol"), is(r, map[string]any{"Ref": "Alarms"}, "TopicArn"), is(r, map[string]string{"dev": "platform@example.com", "production": "oncall@example.com"}[r.environment()], "Endpoint"))
+			},
+			breaks: []change{{path: []any{"Protocol"}, to: "https"}, {path: []any{"TopicArn"}, to: "arn:aws:sns:us-east-1:999999999999:x"}, {path: []any{"Endpoint"}, to: "somebody@example.com"}},
+		},
+		{
 			says: "the topic hears this environment's alarms and EventBridge's rules, through TLS", kind: "AWS::SNS::TopicPolicy",
 			holds: func(r resource) error {
 				return errors.Join(onlyTLS(r), opens(r, func(s statement) bool {

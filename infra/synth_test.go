@@ -16,7 +16,7 @@ import (
 func TestTwoSynthesesAreTheSameToTheLastByte(t *testing.T) {
 	first := synthesized(t)["dev"]
 	second := filepath.Join(t.TempDir(), "elsewhere", "out")
-	if err := synthesize(filepath.Join(t.TempDir(), "lambda"), "../rotary.yaml", "dev", second); err != nil {
+	if err := synthesize(filepath.Join(t.TempDir(), "lambda"), reference, "dev", second); err != nil {
 		t.Fatal(err)
 	}
 	a, b := files(t, first.folder), files(t, second)
@@ -188,7 +188,7 @@ func TestTheSourcesOfTheAppCannotMakeValues(t *testing.T) {
 
 // TestLambdasCarryTheManifest: the very one that is synthesized, and nothing else beside the program.
 func TestLambdasCarryTheManifest(t *testing.T) {
-	want, err := os.ReadFile("../rotary.yaml")
+	want, err := os.ReadFile(reference)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,17 +38,23 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// environments are those that rotary.yaml has.
+// reference is the manifest that everything is synthesized from: the repository's own, with reference services.
+const reference = "../testdata/reference.yaml"
+
+// environments are those that it has.
 var environments = []string{"dev", "production"}
 
 // built builds the Lambdas and the command for this machine, and has every environment synthesized with these Lambdas;
 // ROTARY_CDK_OUT names a folder with an assembly for each environment, where they were synthesized before.
 var built = sync.OnceValues(func() (assemblies string, err error) {
-	manifest, err := os.ReadFile("../../rotary.yaml")
+	manifest, err := os.ReadFile(reference)
 	if err != nil {
 		return "", err
 	}
-	manifest = bytes.Replace(manifest, []byte("drain: 24h"), []byte("drain: 1m"), 1) // a day of passes would take a minute
+	if !bytes.Contains(manifest, []byte("drain: 2h")) {
+		return "", errors.New("the reference manifest has no drain of two hours to shorten")
+	}
+	manifest = bytes.Replace(manifest, []byte("drain: 2h"), []byte("drain: 1m"), 1) // hours of passes take seconds
 	for _, name := range []string{"propagate", "rotate"} {
 		if err := build(filepath.Join("lambdas", name), lambdaAt(name), "-tags", "lambda.norpc"); err != nil {
 			return "", err

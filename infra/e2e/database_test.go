@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -38,7 +39,7 @@ func openDatabase(t *testing.T) *database {
 // seed puts URLs of the server in place of values that nobody could log in with, and has the server itself accept them.
 func (d *database) seed(st *stage.Stage, s manifest.Source, values map[string]string) {
 	for _, key := range s.KeyNames() {
-		if s.Rotate.Kind() == manifest.Postgres && key == s.Database().URL {
+		if s.Rotate.Kind() == manifest.Postgres && slices.Contains(s.Database().URL, key) {
 			values[key] = d.server.URL("app", "canary/by%hand@#1", "postgres")
 			st.Targets.Ask(stage.Target(st.Env, key), func(url string, _ bool) bool { return d.accepts(login{url, st.Tap.Writes()}) })
 		}

@@ -196,6 +196,18 @@ func (c *cloud) topicPolicy(_ context.Context, id string, properties any) (attri
 	return attributes{"": id}, nil
 }
 
+// subscription tells an address of what a topic gets: SNS does that itself, and asks the address first.
+func (c *cloud) subscription(_ context.Context, id string, properties any) (attributes, error) {
+	var p struct{ TopicARN, Protocol, Endpoint string }
+	if err := into(properties, &p); err != nil {
+		return nil, err
+	}
+	if _, known := c.topics[p.TopicARN]; !known || p.Protocol != "email" || !strings.Contains(p.Endpoint, "@") {
+		return nil, fmt.Errorf("a subscription %+v", p)
+	}
+	return attributes{"": id}, nil
+}
+
 func (c *cloud) role(_ context.Context, _ string, properties any) (attributes, error) {
 	var p struct {
 		RoleName, PermissionsBoundary string

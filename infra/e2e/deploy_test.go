@@ -57,7 +57,7 @@ func (c *cloud) kinds() []kind {
 	return []kind{
 		{"AWS::KMS::Key", c.key}, {"AWS::KMS::Alias", named("AliasName", "")},
 		{"AWS::SecretsManager::Secret", c.secret}, {"AWS::SecretsManager::ResourcePolicy", c.secretPolicy},
-		{"AWS::SNS::Topic", c.topic}, {"AWS::SNS::TopicPolicy", c.topicPolicy},
+		{"AWS::SNS::Topic", c.topic}, {"AWS::SNS::TopicPolicy", c.topicPolicy}, {"AWS::SNS::Subscription", c.subscription},
 		{"AWS::SQS::Queue:dead", c.queue}, {"AWS::SQS::Queue", c.queue}, {"AWS::SQS::QueuePolicy", c.queuePolicy},
 		{"AWS::IAM::ManagedPolicy", c.managedPolicy}, {"AWS::IAM::OIDCProvider", c.provider}, {"AWS::IAM::Role", c.role},
 		{"AWS::Logs::LogGroup", named("LogGroupName", "")}, {"AWS::Logs::MetricFilter", named("FilterName", "")},

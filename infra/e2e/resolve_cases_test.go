@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/rotary-secrets/rotary/internal/stage"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 func TestOnlyWhatIsUnderstoodIsResolved(t *testing.T) {
@@ -47,7 +50,8 @@ func TestOnlyWhatIsUnderstoodIsResolved(t *testing.T) {
 
 // Whoever asks for something that is not in the tables could be allowed anything.
 func TestARequestThatIsNotKnownIsAnError(t *testing.T) {
-	c := &cloud{known: known{account: "111111111111", region: "us-east-1"}, roles: map[string]*role{"r": {name: "r"}}, secrets: map[string]string{"s": "arn:s"}}
+	env := &manifest.Environment{Name: "dev", Account: "111111111111", Region: "us-east-1"}
+	c := &cloud{Stage: &stage.Stage{Env: env}, known: known{account: env.Account, region: env.Region}, roles: map[string]*role{"r": {name: "r"}}, secrets: map[string]string{"s": "arn:s"}}
 	for _, q := range []request{
 		{caller: "r", operation: "secretsmanager:DeleteSecret", given: given{SecretID: "s"}},
 		{caller: "r", operation: "secretsmanager:GetSecretValue", given: given{SecretID: "other"}},

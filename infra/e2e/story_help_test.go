@@ -174,10 +174,12 @@ func (p *played) everybodyRuns() error {
 		b, _ := p.Env.Bucket(c.Bucket)
 		values := p.values(b.Secret)
 		for _, task := range tasks {
-			environment := p.Region(p.account, p.region).ECS.Environment(task, c.ECS.Container)
-			for name, value := range values {
-				if !value.Equal(secret.New(environment[name])) {
-					return fmt.Errorf("a task of %s does not run %s of its bucket", c.Name, name)
+			for _, container := range c.ECS.ReferenceContainers() {
+				environment := p.Region(p.account, p.region).ECS.Environment(task, container)
+				for name, value := range values {
+					if !value.Equal(secret.New(environment[name])) {
+						return fmt.Errorf("container %s of a task of %s does not run %s of its bucket", container, c.Name, name)
+					}
 				}
 			}
 			if len(values) == 0 {

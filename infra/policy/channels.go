@@ -2,7 +2,7 @@ package policy
 
 import "github.com/rotary-secrets/rotary/pkg/manifest"
 
-// Topic is the policy of the topic that alarms go to. EventBridge tells SNS nothing of the rule that sends, so that its
+// Topic is the policy of the topic that is made for alarms. EventBridge tells SNS nothing of the rule that sends, so that its
 // statement cannot have a condition
 // (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions).
 func Topic(env *manifest.Environment, arn string) Document {
@@ -28,13 +28,13 @@ func Topic(env *manifest.Environment, arn string) Document {
 // alarmsThroughTopic lets those who publish to the topic encrypt what they say with the environment's key, and nothing
 // else: SNS names the topic in the encryption context, Secrets Manager a secret
 // (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services).
-func alarmsThroughTopic(n names) Statement {
+func alarmsThroughTopic(topic string) Statement {
 	return Statement{
 		Sid: "AlarmsThroughTheTopic", Effect: allow,
 		Principal: &Principal{Service: []string{"cloudwatch.amazonaws.com", "events.amazonaws.com"}},
 		Action:    []string{"kms:Decrypt", "kms:GenerateDataKey*"}, Resource: []string{"*"},
 		Condition: Condition{
-			"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": {n.ARN("sns", n.Topic())}},
+			"StringEquals": {"kms:EncryptionContext:aws:sns:topicArn": {topic}},
 		},
 	}
 }

@@ -19,6 +19,19 @@ func TestEveryCaseIsDecidedAsItSays(t *testing.T) {
 	}
 }
 
+// brownfield is a manifest of secrets that were there before rotary.
+const brownfield = "../../pkg/manifest/testdata/examples/brownfield.yaml"
+
+// TestWhatWasThereBeforeIsReachedByItsName decides the cases of an environment that only names what exists.
+func TestWhatWasThereBeforeIsReachedByItsName(t *testing.T) {
+	w := newWorldAs(t, brownfield, region, strings.NewReplacer("333333333333", account, "region: eu-central-1", "region: "+region))
+	cases := readCases(t, "testdata/brownfield")
+	w.decide(t, w.start(t), cases)
+	if len(cases) < 60 {
+		t.Errorf("%d cases are too few", len(cases))
+	}
+}
+
 // TestEveryCaseIsDecidedAlikeInOtherPartitions decides the cases in a region of each, and finds no ARN of another.
 func TestEveryCaseIsDecidedAlikeInOtherPartitions(t *testing.T) {
 	for _, region := range []string{"us-gov-west-1", "cn-north-1"} {
@@ -92,6 +105,24 @@ func TestPeopleReadTheirOwnWhereAProtectedNameStandsInTheirs(t *testing.T) {
 		})
 		if decided.Result != want {
 			t.Errorf("with %s protected: %s by %v", closed, decided.Result, decided.By)
+		}
+	}
+}
+
+// TestWhoReadsWithoutARoleIsADeveloper: developers read a bucket of readers that name no role, or one of theirs, and no
+// other.
+func TestWhoReadsWithoutARoleIsADeveloper(t *testing.T) {
+	all, _, _ := environments(t, "testdata/rotary.yaml")
+	env := *all["dev"]
+	developer := env.IAMARN("role/" + env.Named(manifest.DeveloperRole))
+	for name, c := range map[string]struct {
+		roles []string
+		want  bool
+	}{"no role": {nil, true}, "a developer's": {[]string{"job", "engineering"}, true}, "another": {[]string{"job"}, false}} {
+		env.Consumers = []manifest.Consumer{{Name: "laptops", Bucket: "api-secrets", Reader: &manifest.Reader{Roles: c.roles}}}
+		b, _ := env.Bucket("api-secrets")
+		if got := strings.Contains(encode(t, policy.Bucket(&env, b)), developer); got != c.want {
+			t.Errorf("%s: developers read it: %v", name, got)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func mostOf(name string) int {
 }
 
 func TestEveryPolicyFits(t *testing.T) {
-	for _, path := range []string{"../../rotary.yaml", "testdata/rotary.yaml"} {
+	for _, path := range []string{"../testdata/reference.yaml", "testdata/rotary.yaml", brownfield} {
 		newWorld(t, path).fits(t)
 	}
 }

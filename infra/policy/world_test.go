@@ -71,6 +71,9 @@ func (w world) trust(env *manifest.Environment, role string, d policy.Document) 
 func (w world) addPeople(env *manifest.Environment, open, closed []string) {
 	key := keyOf(env)
 	w.keep(env, "boundary", policy.Boundary(env, open, closed))
+	if env.Infra.Access == nil {
+		return
+	}
 	w.keep(env, "platform", policy.Platform(env, key))
 	w.trust(env, env.Named(manifest.PlatformRole), policy.Trusted(env.Infra.Access.Platform...))
 	w.keep(env, "github", policy.GitHub(env))
@@ -113,8 +116,9 @@ func (w world) addServices(env *manifest.Environment) {
 
 func (w world) addResources(env *manifest.Environment) {
 	w.guard(env, "key", keyOf(env), policy.Key(env))
-	topic := env.ARN("sns", env.Topic())
-	w.guard(env, "topic", topic, policy.Topic(env, topic))
+	if topic, made := env.AlarmTopic(); made {
+		w.guard(env, "topic", topic, policy.Topic(env, topic))
+	}
 	for name, guard := range map[string]func(string) policy.Document{"rotary-" + env.Name + "-dead.fifo": policy.Queue, env.Queue(): func(arn string) policy.Document { return policy.EventQueue(env, arn) }} {
 		w.guard(env, "queue:"+name, env.ARN("sqs", name), guard(env.ARN("sqs", name)))
 	}

@@ -53,8 +53,12 @@ func Read(getenv func(string) string) (Target, error) {
 	return t, err
 }
 
-// Scheduled returns the sources that Secrets Manager rotates with a Lambda of rotary's, in the manifest's order.
+// Scheduled returns the sources that Secrets Manager rotates with a Lambda of rotary's, in the manifest's order: none in
+// mode observe, where a deploy writes nothing to a secret either.
 func Scheduled(env *manifest.Environment) []manifest.Source {
+	if env.Mode == manifest.Observe {
+		return nil
+	}
 	return slices.DeleteFunc(slices.Clone(env.Sources), func(s manifest.Source) bool {
 		return slices.Contains([]string{manifest.Manual, manifest.Managed, manifest.Never}, s.Rotate.Kind())
 	})

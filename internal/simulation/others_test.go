@@ -40,6 +40,8 @@ buckets:
   web-secrets:  {mappings: [web], computed: [{BASE_URL: "https://qa.example.com"}]}
 consumers:
   api:     {bucket: api-secrets, ecs: {cluster: main, service: api, container: app, inject: bundle}}
+  pair:    {bucket: job-secrets, ecs: {cluster: main, service: pair, container: [app, migrate]}}
+  built:   {bucket: job-secrets, ecs: {cluster: main, service: built, roll: false}}
   jobs:    {bucket: job-secrets, ecs_family: {cluster: main, family: jobs, container: app}}
   ci:      {bucket: repo-secrets, github: {repository: example/one, environment: qa, sign_in: {token: GH_TOKEN}}}
   ci-two:  {bucket: repo-secrets, github: {repository: example/two, sign_in: {token: GH_TOKEN}, drain: 1h}}

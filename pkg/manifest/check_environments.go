@@ -60,6 +60,10 @@ func (r *report) checkEnvironment(path, name string, spec EnvironmentSpec) {
 	}
 	r.checkOnLeak(path+".on_leak", spec.OnLeak)
 	r.checkInfra(path+".infra", spec.Region, spec.Infra)
+	if access := spec.Infra.Access; spec.Protected && access != nil && len(access.Sandboxes) > 0 {
+		r.add(path+".infra.access.sandboxes", "environment "+Quote(name)+" is protected, and has sandboxes",
+			"people who develop have nothing to do there: give them to another environment")
+	}
 }
 
 // The words for readers.

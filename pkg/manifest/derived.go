@@ -78,9 +78,12 @@ func (e *Environment) ownNames() []DerivedName {
 	name := e.nameMaker("environments."+e.Name, "environment "+Quote(e.Name))
 	functions := []string{e.PropagateFunction(), e.RotateFunction(Source{}), e.RotateFunction(Source{Network: true})}
 	out := []DerivedName{
-		name(policyKind, e.Boundary()), name(topicKind, e.Topic()), name(aliasKind, e.KeyAlias()),
+		name(policyKind, e.Boundary()), name(aliasKind, e.KeyAlias()),
 		name(dashboardKind, e.Dashboard()), name(scheduleKind, e.SweepSchedule()), name(scheduleKind, e.AgainSchedule()),
 		name(queueKind, e.Queue()), name(queueKind, e.DeadLetters()), name(queueKind, e.Undelivered()),
+	}
+	if _, made := e.AlarmTopic(); made {
+		out = append(out, name(topicKind, e.Topic()))
 	}
 	for _, function := range functions {
 		out = append(out, name(functionKind, function), name(logsKind, e.FunctionLogs(function)))

@@ -9,52 +9,71 @@ import (
 // Infra holds what only the deployment of an environment reads.
 type Infra struct {
 	// Where the rotators of sources with network: true run.
+	// Example: `{subnets: [subnet-0d1a], security_groups: [sg-0d1b]}`. Refuses: `{subnets: [], security_groups: []}`.
 	Network *Network `yaml:"network,omitempty" json:"network,omitempty"`
 	// Who hears of alarms.
+	// Example: `{email: [platform@example.com]}`. Refuses: nobody, `{}`.
 	Alarms *Alarms `yaml:"alarms,omitempty" json:"alarms,omitempty"`
-	// Which metrics are published: none, few (the default) or all.
+	// Which metrics are published: none, few or all. Default: few.
+	// Example: `few`. Refuses: `some`.
 	Metrics string `yaml:"metrics,omitempty" json:"metrics,omitempty"`
 	// Who may do what in the account, besides the Lambdas.
+	// Example: `{platform: ["arn:aws:iam::${account}:role/platform"]}`. Refuses: nobody, `{platform: []}`.
 	Access *Access `yaml:"access,omitempty" json:"access,omitempty"`
 	// The reference ECS services to deploy.
+	// Example: `{subnets: [subnet-0d1a], security_groups: [sg-0d1b], images: {api: "example/api:1"}}`. Refuses:
+	// `{subnets: [], security_groups: [], images: {}}`.
 	ReferenceServices *ReferenceServices `yaml:"reference_services,omitempty" json:"reference_services,omitempty"`
 }
 
 // Network places a rotate Lambda inside a VPC.
 type Network struct {
 	// The subnets of the rotate Lambda.
+	// Example: `[subnet-0d1a, subnet-0d1b]`. Refuses: `[]`.
 	Subnets []string `yaml:"subnets" json:"subnets"`
 	// The security groups of the rotate Lambda.
+	// Example: `[sg-0d1b]`. Refuses: `[]`.
 	SecurityGroups []string `yaml:"security_groups" json:"security_groups"`
 }
 
 // Alarms are the subscribers of an environment's alarms.
 type Alarms struct {
-	// Addresses that get a mail for each alarm, once they have confirmed the subscription.
+	// Addresses that get a mail for each alarm, once they have confirmed the subscription. Not beside topic.
+	// Example: `[platform@example.com]`. Refuses: `[platform]`.
 	Email []string `yaml:"email,omitempty" json:"email,omitempty"`
-	// The ARN of an SNS topic that exists already, to which alarms go instead of one that is made.
+	// The ARN of an SNS topic of the same account and region that exists already, to which alarms go instead of one that
+	// is made. Its policy has to let CloudWatch and EventBridge publish.
+	// Example: `"arn:aws:sns:${region}:${account}:alarms"`. Refuses: a name, `alarms`.
 	Topic string `yaml:"topic,omitempty" json:"topic,omitempty"`
 	// The Slack channel that gets alarms.
+	// Example: `{workspace: T0123ABCD, channel: C0123ABCD}`. Refuses: names, `{workspace: acme, channel: general}`.
 	Slack *Slack `yaml:"slack,omitempty" json:"slack,omitempty"`
 }
 
 // Slack names a channel of a workspace that is authorized in Amazon Q Developer in chat applications.
 type Slack struct {
 	// The workspace's id, such as T0123ABCD.
+	// Example: `T0123ABCD`. Refuses: `acme`.
 	Workspace string `yaml:"workspace" json:"workspace"`
 	// The channel's id, such as C0123ABCD.
+	// Example: `C0123ABCD`. Refuses: `"#general"`.
 	Channel string `yaml:"channel" json:"channel"`
 }
 
 // Access lists who may do what in an environment's account, besides the Lambdas. infra makes the roles.
 type Access struct {
 	// The ARNs of those who may become the platform role: they put values and operate.
+	// Example: `["arn:aws:iam::${account}:role/platform"]`. Refuses: names, `[platform]`, and nobody, `[]`.
 	Platform []string `yaml:"platform" json:"platform"`
 	// The ARNs of those who may become the developer role.
+	// Example: `["arn:aws:iam::${account}:role/engineering"]`. Refuses: names, `[engineering]`.
 	Developers []string `yaml:"developers,omitempty" json:"developers,omitempty"`
 	// Names of developers. Each gets a sandbox: queues and a role of its own.
+	// Example: `[one, two]`. Refuses: capitals, `[One]`.
 	Sandboxes []string `yaml:"sandboxes,omitempty" json:"sandboxes,omitempty"`
 	// The repository whose workflows may become the deploy role.
+	// Example: `{repository: example/app, owner_id: "1024025", repository_id: "1296269"}`. Refuses:
+	// `{repository: example/app}`.
 	GitHub *OIDC `yaml:"github,omitempty" json:"github,omitempty"`
 }
 
@@ -62,28 +81,35 @@ type Access struct {
 // (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/).
 type OIDC struct {
 	// owner/name.
+	// Example: `example/app`. Refuses: `app`.
 	Repository string `yaml:"repository" json:"repository"`
 	// The owner's number, which no rename changes.
+	// Example: `"1024025"`. Refuses: `example`.
 	OwnerID string `yaml:"owner_id" json:"owner_id"`
 	// The repository's number, which no rename changes.
+	// Example: `"1296269"`. Refuses: `app`.
 	RepositoryID string `yaml:"repository_id" json:"repository_id"`
 	// The account has GitHub's OIDC provider already, and somebody else owns it.
+	// Example: `true`. Refuses: `"yes"`.
 	Existing bool `yaml:"existing_provider,omitempty" json:"existing_provider,omitempty"`
 }
 
 // ReferenceServices are the reference ECS services that infra deploys: one for each ECS consumer that has an image here.
 type ReferenceServices struct {
 	// The subnets of the services' tasks.
+	// Example: `[subnet-0d1a, subnet-0d1b]`. Refuses: `[]`.
 	Subnets []string `yaml:"subnets" json:"subnets"`
 	// The security groups of the services' tasks.
+	// Example: `[sg-0d1b]`. Refuses: `[]`.
 	SecurityGroups []string `yaml:"security_groups" json:"security_groups"`
 	// The image of each consumer.
+	// Example: `{api: "example/api:1"}`. Refuses: a consumer that is no ECS service, `{laptops: "example/laptops:1"}`.
 	Images map[string]string `yaml:"images" json:"images"`
 }
 
 var (
 	mailShape  = regexp.MustCompile(`^[^@\s]{1,64}@[A-Za-z0-9.-]{1,255}$`)
-	topicShape = regexp.MustCompile(`^arn:(aws[a-z-]*):sns:[a-z0-9-]+:(\$\{account\}|[0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
+	topicShape = regexp.MustCompile(`^arn:(aws[a-z-]*):sns:([a-z0-9-]+):([0-9]{12}):[A-Za-z0-9_-]{1,256}$`)
 	slackShape = regexp.MustCompile(`^[A-Z0-9]{2,255}$`)
 )
 
@@ -93,7 +119,7 @@ func (r *report) checkInfra(path, region string, infra Infra) {
 		r.requireItems(path+".network.security_groups", infra.Network.SecurityGroups)
 	}
 	if infra.Alarms != nil {
-		r.checkAlarms(path+".alarms", region, *infra.Alarms)
+		r.checkAlarms(path+".alarms", *infra.Alarms)
 	}
 	if infra.Metrics != "" {
 		r.requireOneOf(path+".metrics", infra.Metrics, "none", "few", "all")
@@ -107,7 +133,7 @@ func (r *report) checkInfra(path, region string, infra Infra) {
 	}
 }
 
-func (r *report) checkAlarms(path, region string, alarms Alarms) {
+func (r *report) checkAlarms(path string, alarms Alarms) {
 	if len(alarms.Email) == 0 && alarms.Topic == "" && alarms.Slack == nil {
 		r.add(path, path+" names nobody", "list addresses under email, or name a topic")
 	}
@@ -117,9 +143,9 @@ func (r *report) checkAlarms(path, region string, alarms Alarms) {
 			r.add(indexPath(path+".email", i), indexPath(path+".email", i)+" is not an address", "write name@example.com")
 		}
 	}
-	if alarms.Topic != "" {
-		r.checkPartition(path+".topic", region, topicShape.FindStringSubmatch(alarms.Topic), "an SNS topic",
-			"sns:"+region+":111111111111:alarms")
+	if len(alarms.Email) > 0 && alarms.Topic != "" {
+		r.add(path+".email", path+" has email beside topic: who hears of a topic that exists is its owner's to say",
+			"subscribe the addresses to the topic and remove email, or remove topic: then one is made")
 	}
 	if s := alarms.Slack; s != nil {
 		for field, id := range map[string]string{"workspace": s.Workspace, "channel": s.Channel} {
@@ -128,6 +154,25 @@ func (r *report) checkAlarms(path, region string, alarms Alarms) {
 			}
 		}
 		r.addNote(path+".slack", path+".slack has no effect yet", "subscribe the channel to the topic by hand meanwhile")
+	}
+}
+
+// checkTopic reports a topic that is not of the environment's account and region: alarms and rules notify no other.
+func (c checker) checkTopic() {
+	alarms := c.env.Infra.Alarms
+	if alarms == nil || alarms.Topic == "" {
+		return
+	}
+	path, parts := "environments."+c.env.Name+".infra.alarms.topic", topicShape.FindStringSubmatch(alarms.Topic)
+	example := "sns:" + c.env.Region + ":" + c.env.Account + ":"
+	c.checkPartition(path, c.env.Region, parts, "an SNS topic", example+"alarms")
+	if parts == nil || parts[1] != c.env.Partition() || !regionShape.MatchString(c.env.Region) ||
+		!accountShape.MatchString(c.env.Account) {
+		return // reported
+	}
+	if parts[2] != c.env.Region || parts[3] != c.env.Account {
+		c.add(path, path+" is of another account or region than its environment: alarms cannot notify it",
+			`write an ARN that begins with "arn:`+parts[1]+":"+example+`"`)
 	}
 }
 

@@ -99,8 +99,17 @@ func (e *Environment) SandboxQueue(sandbox, queue string) string {
 	return "sandbox-" + e.Name + "-" + sandbox + "-" + queue
 }
 
-// Topic returns the name of the topic that alarms go to.
+// Topic returns the name of the topic that is made for alarms.
 func (e *Environment) Topic() string { return e.Named("alarms") }
+
+// AlarmTopic returns the ARN of the topic that alarms go to, and reports whether it is made for them: it is where the
+// manifest names none that exists.
+func (e *Environment) AlarmTopic() (arn string, made bool) {
+	if e.Infra.Alarms != nil && e.Infra.Alarms.Topic != "" {
+		return e.Infra.Alarms.Topic, false
+	}
+	return e.ARN("sns", e.Topic()), true
+}
 
 // The EventBridge rules of an environment. Where the names of what wakes the pipeline do not fit one rule's pattern,
 // there are more rules, which WakeRule numbers.

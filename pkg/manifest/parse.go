@@ -15,6 +15,9 @@ func Parse(name string, data []byte) (*File, error) {
 	if root == nil {
 		return nil, r.sortedError()
 	}
+	if u := upgradeTree(root, string(data)); u != nil {
+		return nil, r.reportChanges(u)
+	}
 	file := &File{}
 	r.decode(root, "", reflect.ValueOf(file).Elem())
 	r.checkFile(file)
@@ -74,6 +77,7 @@ func (c checker) checkReferences() {
 	c.checkSources()
 	c.checkSignIn()
 	c.checkPublic()
+	c.checkTopic()
 	c.checkMappings()
 	c.checkComputed()
 	c.checkBuckets()

@@ -25,7 +25,10 @@ func (p Problem) Error() string {
 }
 
 // Problems is everything that is wrong with a manifest, in the order of its lines.
-type Problems struct{ List []Problem }
+type Problems struct {
+	List []Problem
+	Old  bool // the manifest is written in the form before: Upgrade writes it anew
+}
 
 // Error returns one line for each problem.
 func (p *Problems) Error() string {
@@ -106,7 +109,7 @@ func (r *report) sortedError() error {
 	if len(r.seen) == 0 {
 		return nil
 	}
-	return &Problems{sortProblems(r.seen)}
+	return &Problems{List: sortProblems(r.seen)}
 }
 
 func sortProblems(set map[Problem]bool) []Problem {

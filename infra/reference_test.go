@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/metric"
+)
+
+// The manifests that are synthesized: the repository's own, the same with what only infra knows, and one of secrets
+// that were there before rotary.
+const (
+	example    = "../rotary.yaml"
+	reference  = "testdata/reference.yaml"
+	brownfield = "../pkg/manifest/testdata/examples/brownfield.yaml"
+)
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestTheReferenceManifestIsTheExampleAndMore: nothing but reference services and sandboxes is added.
+func TestTheReferenceManifestIsTheExampleAndMore(t *testing.T) {
+	added := map[string]int{}
+	rest := slices.DeleteFunc(strings.SplitAfter(readText(t, reference), "\n"), func(line string) bool {
+		field, _, _ := strings.Cut(strings.TrimSpace(line), ":")
+		only := field == "reference_services" || field == "sandboxes"
+		if only {
+			added[field]++
+		}
+		return only
+	})
+	text := strings.Replace(strings.Join(rest, ""), "$schema=../../rotary.schema.json", "$schema=./rotary.schema.json", 1)
+	if text != readText(t, example) {
+		t.Error("without its reference services and sandboxes it is not rotary.yaml: copy the change")
+	}
+	if added["reference_services"] != 2 || added["sandboxes"] != 1 {
+		t.Errorf("it adds %v", added)
+	}
+}
+
+// TestTheExampleCostsWhatREADMESays: its table names every stack, and counts what is in them.
+func TestTheExampleCostsWhatREADMESays(t *testing.T) {
+	a := synthesizeText(t, readText(t, example), "dev")
+	if want := []string{"rotary-dev-access", "rotary-dev-pipeline", "rotary-dev-schedules", "rotary-dev-secrets"}; !slices.Equal(a.names(), want) {
+		t.Errorf("the example has the stacks %v, want %v", a.names(), want)
+	}
+	sources, buckets := 0, 0
+	for _, r := range a.of("AWS::SecretsManager::Secret") {
+		if strings.HasPrefix(r.property("Name").(string), "source/") {
+			sources++
+		} else {
+			buckets++
+		}
+	}
+	alarms, metrics := len(a.of("AWS::CloudWatch::Alarm")), len(metric.All(readEnvironment(t, example, "dev")))
+	secrets, watched := float64(sources+buckets)*0.40, float64(metrics)*0.30
+	for _, row := range []string{
+		fmt.Sprintf("| secrets | a KMS key; %d sources and %d buckets, empty, with policies | $1 + %d × $0.40 = $%.2f |",
+			sources, buckets, sources+buckets, 1+secrets),
+		fmt.Sprintf("| pipeline | Lambdas, queues, rules, %d alarms, dashboard, %d metrics | $%.2f + $3 + %d × $0.30 = $%.2f;",
+			alarms, metrics, float64(alarms)*0.10, metrics, float64(alarms)*0.10+3+watched),
+	} {
+		if !strings.Contains(readText(t, "../README.md"), "\n"+row) {
+			t.Errorf("README.md has no row %q", row)
+		}
+	}
+}
+
+func readEnvironment(t *testing.T, path, name string) *manifest.Environment {
+	t.Helper()
+	file, err := manifest.Parse(path, []byte(readText(t, path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, err := file.Environment(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
