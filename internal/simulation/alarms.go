@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
+	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -19,6 +20,7 @@ import (
 //	retirement-owed SOURCE     an old credential lives for days
 //	rollback-abandoned SOURCE  somebody has begun to go back, and left
 //	deadline-passed SOURCE     what an emergency has ended lives an hour later
+//	undeclared-key SOURCE      a secret that rotary made holds a key that nobody declared
 func (w *World) listDue() []string {
 	var all []string
 	for _, s := range w.Env.Sources {
@@ -62,6 +64,9 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	if has(history.AWSCurrent) && (overdue || s.MaxAge > 0 && age > s.MaxAge.Std()+time.Minute) {
 		all = append(all, plan.RotationDue)
 	}
+	if has(history.AWSCurrent) && holdsUndeclared(s, v) {
+		all = append(all, plan.UndeclaredKey)
+	}
 	if has(history.AWSPending) && !has(history.AWSCurrent) && age > oldRotation {
 		all = append(all, plan.RotationStuck)
 	}
@@ -91,6 +96,12 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	return all
 }
 
+// holdsUndeclared reports whether a version of a source that rotary made holds a key that nobody declared.
+func holdsUndeclared(s manifest.Source, v secretsmanager.Version) bool {
+	_, undeclared, err := bucket.ReadSource(s, v.Value)
+	return err == nil && undeclared > 0 && !s.Selects()
+}
+
 // checkReport checks that a report tells of what was due before its pass began, and still is when it has ended.
 func (w *World) checkReport(r plan.Report, before []string) {
 	told := map[string]bool{}
@@ -109,11 +120,13 @@ func (w *World) checkReport(r plan.Report, before []string) {
 	}
 }
 
-// checkQuiet checks that nobody is alarmed when nothing is left to do, but of what is too old, and that no label is
-// left of what is over.
+// checkQuiet checks that nobody is alarmed when nothing is left to do, but of what is too old and of what nobody has
+// declared, and that no label is left of what is over.
 func (w *World) checkQuiet() {
+	due := w.listDue()
 	for _, a := range w.last.Alarms {
-		if a.Name != plan.RotationDue {
+		undeclared := a.Name == plan.UndeclaredKey && slices.Contains(due, a.Name+" "+a.Subject)
+		if a.Name != plan.RotationDue && !undeclared {
 			w.noteViolation("L4 nothing is left to do, and %s alarms %s: %s", a.Subject, a.Name, a.Detail)
 		}
 	}

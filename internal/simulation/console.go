@@ -75,9 +75,13 @@ func putByPerson(w *World, args []string) error {
 	return w.putSource(s, w.makeValues(s))
 }
 
-// putSource puts values into a source, over the rest of what its secret holds where that can be read.
+// putSource puts values into a source. Who puts by hand writes the whole text: over the rest of what there is where the
+// secret is not rotary's alone.
 func (w *World) putSource(s manifest.Source, values map[string]secret.Value) error {
 	current, _ := findLabelled(w.peekAt(s.Secret), history.AWSCurrent)
+	if !s.Selects() {
+		current.Value = secret.Value{}
+	}
 	text, err := stage.WriteOver(s, current.Value, values)
 	if err != nil {
 		return err
