@@ -43,7 +43,7 @@ type Alarms struct {
 	Email []string `yaml:"email,omitempty" json:"email,omitempty"`
 	// The ARN of an SNS topic of the same account and region that exists already, to which alarms go instead of one that
 	// is made. Its policy has to let CloudWatch and EventBridge publish.
-	// Example: `"arn:aws:sns:us-east-1:${account}:alarms"`. Refuses: a name, `alarms`.
+	// Example: `"arn:aws:sns:${region}:${account}:alarms"`. Refuses: a name, `alarms`.
 	Topic string `yaml:"topic,omitempty" json:"topic,omitempty"`
 	// The Slack channel that gets alarms.
 	// Example: `{workspace: T0123ABCD, channel: C0123ABCD}`. Refuses: names, `{workspace: acme, channel: general}`.

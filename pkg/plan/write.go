@@ -1,0 +1,158 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/secret"
+)
+
+// writeBucket plans the bucket's content and returns what its consumers should run.
+func (p *Plan) writeBucket(s State, b Bucket) (target bucket.Bucket, writing bool) {
+	current, stale := b.findStale()
+	if !stale {
+		return b.bucketAt(current), false
+	}
+	if wait, refused := b.refuseWrite(s); refused {
+		p.Waits = append(p.Waits, wait)
+		return b.bucketAt(current), false
+	}
+	p.Marks = append(p.Marks, b.marksToHold(s)...)
+	p.Writes = append(p.Writes, Write{
+		Bucket: b.Want, From: current.ID, Held: b.LabelFor(history.Held, b.Want.Version),
+		Changed: changedNames(b.Contents[current.ID].Values, b.Want.Values),
+	})
+	return b.Want, true
+}
+
+// Stale reports whether the bucket's current version is not what it should hold: only then does Made matter.
+func (b Bucket) Stale() bool {
+	_, stale := b.findStale()
+	return stale
+}
+
+// findStale reports whether the bucket's current version is not what it should hold. Content counts, not bytes or ids.
+func (b Bucket) findStale() (current history.Version, stale bool) {
+	current, exists := b.Current()
+	if !exists {
+		return current, len(b.Want.Values) > 0
+	}
+	return current, !equalContent(b.Contents[current.ID].Values, b.Want.Values)
+}
+
+// bucketAt returns the bucket with the values of one of its versions.
+func (b Bucket) bucketAt(v history.Version) bucket.Bucket {
+	out := b.Want
+	out.Version, out.Values = v.ID, b.Contents[v.ID].Values
+	return out
+}
+
+// refuseWrite reports whether a changed content may not be written, and returns the Wait that names the reason.
+func (b Bucket) refuseWrite(s State) (Wait, bool) {
+	current, stale := b.findStale()
+	if !stale {
+		return Wait{}, false
+	}
+	if lost := b.lostNames(s, current); len(lost) > 0 {
+		return Wait{Subject: b.Want.Name, Reason: Brake, Detail: fmt.Sprintf(
+			"it would lose %s although the manifest still maps it; if that is meant: "+
+				"rotary apply %s --accept-removals %s",
+			strings.Join(lost, ", "), s.Environment, strings.Join(lost, ","))}, true
+	}
+	if !b.HasRoom(b.countNewLabels(s)) {
+		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf(
+			"its secret carries %d labels at most; a consumer that does not follow keeps old ones",
+			history.MaxLabels)}, true
+	}
+	if until, often := b.isWrittenTooOften(s); often {
+		return Wait{Subject: b.Want.Name, Reason: WriteRate, Until: until, Detail: fmt.Sprintf(
+			"it was written %d times within a day, and Secrets Manager keeps about a hundred versions",
+			MaxWrites)}, true
+	}
+	return Wait{}, false
+}
+
+// MaxWrites is how many versions of a bucket are made within a day. Secrets Manager removes versions beyond a
+// hundred, but none that carries a label or is younger than a day, and refuses more; it advises against a sustained
+// rate of more than one in ten minutes
+// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html). With the labelled ones,
+// which are history.MaxLabels at most, a bucket keeps within a hundred.
+const MaxWrites = 100 - history.MaxLabels
+
+const writesWithin = 24 * time.Hour
+
+// isWrittenTooOften reports whether a Write would make another version although there are MaxWrites of the last day,
+// and until when.
+func (b Bucket) isWrittenTooOften(s State) (until time.Time, often bool) {
+	if slices.ContainsFunc(b.Made, func(v history.Version) bool { return v.ID == b.Want.Version }) {
+		return time.Time{}, false // nothing is made: the label goes back
+	}
+	if len(b.Made) < MaxWrites {
+		return time.Time{}, false
+	}
+	until = b.Made[len(b.Made)-MaxWrites].Created.Add(writesWithin)
+	return until, until.After(s.Now)
+}
+
+// countNewLabels counts the labels that a Write puts where none was: HELD on what is in play and on the new version,
+// and AWSPREVIOUS the first time.
+func (b Bucket) countNewLabels(s State) int {
+	n := len(b.marksToHold(s))
+	written, _ := b.Version(b.Want.Version)
+	if _, held := written.Label(history.Held); !held {
+		n++
+	}
+	if _, some := b.Labelled(history.AWSPrevious); !some {
+		n++
+	}
+	return n
+}
+
+// lostNames returns the names that a Write would take away, or empty, although the manifest still gives them.
+func (b Bucket) lostNames(s State, current history.Version) []string {
+	var lost []string
+	had := b.Contents[current.ID].Values
+	for _, name := range slices.Sorted(maps.Keys(had)) {
+		value, kept := b.Want.Values[name]
+		kept = kept && (!value.Equal(emptyValue) || had[name].Equal(emptyValue))
+		if !kept && b.hasEntry(name) && !slices.Contains(s.AcceptRemovals, name) {
+			lost = append(lost, name)
+		}
+	}
+	return lost
+}
+
+// emptyValue is the value of a name whose source was emptied.
+var emptyValue = secret.New("")
+
+// hasEntry reports whether the manifest gives the bucket this name.
+func (b Bucket) hasEntry(name string) bool {
+	return slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool { return e.Name == name })
+}
+
+// marksToHold puts HELD on the outgoing version and on everything in play, before AWSCURRENT moves away.
+func (b Bucket) marksToHold(s State) []Mark {
+	var marks []Mark
+	for _, v := range b.Versions {
+		_, held := v.Label(history.Held)
+		if !held && (v.Has(history.AWSCurrent) || s.isInPlay(v.ID)) {
+			label := b.LabelFor(history.Held, v.ID)
+			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, To: v.ID})
+		}
+	}
+	return marks
+}
+
+// isInPlay reports whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever
+// bucket, because the manifest may have moved it to another one since.
+func (s State) isInPlay(version string) bool {
+	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
+		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.hasInPlay(version) })
+	})
+}
