@@ -3,6 +3,7 @@ package stage
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"hash/fnv"
@@ -22,7 +23,7 @@ func Fit(check manifest.Check, value string) string {
 	case check.Word == "url":
 		return "x://" + base64.RawURLEncoding.EncodeToString([]byte(value))
 	case check.Word == "json":
-		return `"` + value + `"`
+		return quoteJSON(value)
 	case check.Word == "pem":
 		return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: []byte(value)}))
 	case check.Word == "int":
@@ -33,6 +34,17 @@ func Fit(check manifest.Check, value string) string {
 		return "true"
 	}
 	return value
+}
+
+// quoteJSON returns value as a text of JSON.
+func quoteJSON(value string) string {
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		panic(err) // a text always encodes
+	}
+	return strings.TrimSuffix(out.String(), "\n")
 }
 
 func fitPattern(pattern, value string) string {
