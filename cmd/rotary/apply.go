@@ -37,6 +37,9 @@ func (c applyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseUnbuilt(env); err != nil {
+		return err
+	}
 	if err := c.checkAcceptedNames(env); err != nil {
 		return invalid{err}
 	}

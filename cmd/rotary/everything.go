@@ -38,6 +38,9 @@ func (c rotateCmd) rotateAll(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkBuilt(a, env); err != nil {
+		return err
+	}
 	if err := operate.CheckMode(env, "every source", c.Deadline != nil); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func viewHarm(h operate.Harm) harmView {
 func viewConsumer(c operate.Exposed) consumerView {
 	v := consumerView{Name: c.Name, State: c.State, Fate: describeFate(c.Fate)}
 	if c.Running != "" {
-		v.Runs = c.Bucket + " " + history.Short(c.Running)
+		v.Runs = c.Reads + " " + history.Short(c.Running)
 	}
 	if c.Unseen {
 		v.Fate += "; nobody sees what it runs"

@@ -18,10 +18,10 @@ func TestAnEmergencyIsToldLineByLine(t *testing.T) {
 	h := operate.Harm{
 		Source: "a", Replaced: "now00000", Stopped: "pend0000", Deadline: ten, Dead: dead, Retained: []string{"now00000"},
 		Consumers: []operate.Exposed{
-			{Name: "api", Bucket: "app", Running: "v-11111111", State: "current", Fate: operate.Fate{From: ten}},
-			{Name: "laptops", Bucket: "app", State: "draining", Unseen: true, Fate: operate.Fate{Dead: dead, From: ten}},
-			{Name: "late", Bucket: "app", Running: "v-00000000", State: "failed", Fate: operate.Fate{Dead: dead}},
-			{Name: "worker", Bucket: "app", Running: "v-11111111", State: "current"},
+			{Name: "api", Reads: "app", Running: "v-11111111", State: "current", Fate: operate.Fate{From: ten}},
+			{Name: "laptops", Reads: "app", State: "draining", Unseen: true, Fate: operate.Fate{Dead: dead, From: ten}},
+			{Name: "late", Reads: "app", Running: "v-00000000", State: "failed", Fate: operate.Fate{Dead: dead}},
+			{Name: "worker", Reads: "app", Running: "v-11111111", State: "current"},
 		},
 	}
 	want := `a: version now00000 is replaced

@@ -38,6 +38,7 @@ func (a *app) printPlan(r plan.Report) error {
 	if a.json {
 		return a.printReport(r)
 	}
+	a.printUnbuilt(r)
 	if len(r.Steps) == 0 {
 		fmt.Fprintf(a.out, "%s: nothing to do\n", r.Environment)
 	} else {
@@ -56,6 +57,18 @@ func (a *app) printPlan(r plan.Report) error {
 	}
 	a.printNotices(r)
 	return nil
+}
+
+// printUnbuilt prints what the manifest asks for and this version does not do.
+func (a *app) printUnbuilt(r plan.Report) {
+	if len(r.Unbuilt) == 0 {
+		return
+	}
+	fmt.Fprintf(a.out, "%s is not changed: this version of rotary does not do what its manifest asks for\n", r.Environment)
+	for _, line := range r.Unbuilt {
+		fmt.Fprintf(a.out, "  %s\n", line)
+	}
+	fmt.Fprintln(a.out)
 }
 
 func (a *app) printWaits(r plan.Report) {

@@ -31,6 +31,9 @@ func (c putCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseUnbuilt(env); err != nil {
+		return err
+	}
 	given, err := c.readValues(a, env, source)
 	if err != nil {
 		return invalid{err}

@@ -32,6 +32,7 @@ func (c retainCmd) Run(a *app) error {
 		return invalid{fmt.Errorf("source %s is rotated by AWS itself, which ends the old credential whatever it "+
 			"carries", source.Name)}
 	}
+	a.warnUnbuilt(env)
 	s, err := a.connectSession(env)
 	if err != nil {
 		return err

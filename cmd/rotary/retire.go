@@ -29,6 +29,9 @@ func (c retireCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseUnbuilt(env); err != nil {
+		return err
+	}
 	if !c.Revoked {
 		return invalid{errors.New("retire takes your word for it that the credential is revoked at its vendor: " +
 			"say --revoked")}

@@ -48,6 +48,7 @@ func (c rollbackCmd) Run(a *app) error {
 	if _, err := rotators.Opener(rotators.Reach{Environment: env})(source); err != nil {
 		return invalid{err}
 	}
+	a.warnUnbuilt(env)
 	s, err := a.connectSession(env)
 	if err != nil {
 		return err

@@ -78,6 +78,9 @@ func (c rotateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkBuilt(a, env); err != nil {
+		return err
+	}
 	if err := c.checkRotatable(env, source); err != nil {
 		return err
 	}
@@ -89,6 +92,15 @@ func (c rotateCmd) Run(a *app) error {
 		return c.rotateInEmergency(s, source)
 	}
 	return c.rotatePlanned(s, source)
+}
+
+// checkBuilt refuses a planned rotation of what this version does not do, and warns of it in an emergency.
+func (c rotateCmd) checkBuilt(a *app, env *manifest.Environment) error {
+	if !c.Emergency {
+		return refuseUnbuilt(env)
+	}
+	a.warnUnbuilt(env)
+	return nil
 }
 
 // rotatePlanned rotates one source that owes nothing.

@@ -175,15 +175,23 @@ func classifyError(err error) int {
 
 // readManifest reads the manifest.
 func (a *app) readManifest() (*manifest.File, error) {
-	data, err := readFile(a.manifest, manifest.MaxBytes)
+	data, err := a.readManifestText()
 	if err != nil {
-		return nil, invalid{fmt.Errorf("read the manifest: %w; name it with --manifest FILE", err)}
+		return nil, err
 	}
 	file, err := manifest.Parse(a.manifest, data)
 	if err != nil {
 		return nil, invalid{err}
 	}
 	return file, nil
+}
+
+func (a *app) readManifestText() ([]byte, error) {
+	data, err := readFile(a.manifest, manifest.MaxBytes)
+	if err != nil {
+		return nil, invalid{fmt.Errorf("read the manifest: %w; name it with --manifest FILE", err)}
+	}
+	return data, nil
 }
 
 // readEnvironment reads the manifest as one environment sees it.

@@ -67,6 +67,22 @@ func (a *app) findSource(envName, name string) (*manifest.Environment, manifest.
 	return env, source, nil
 }
 
+// refuseUnbuilt refuses an environment of which the manifest asks what this version does not do.
+func refuseUnbuilt(env *manifest.Environment) error {
+	if err := env.CheckBuilt(); err != nil {
+		return invalid{fmt.Errorf("nothing was changed: %w", err)}
+	}
+	return nil
+}
+
+// warnUnbuilt tells of what refuseUnbuilt refuses. An emergency, a rollback and a veto go on: what is deployed carries
+// them out, and its own manifest has none of that.
+func (a *app) warnUnbuilt(env *manifest.Environment) {
+	if err := env.CheckBuilt(); err != nil {
+		fmt.Fprintf(a.err, "warning: %v\n", err)
+	}
+}
+
 func (s *session) secretsClient() *secretsmanager.Client { return secretsmanager.NewFromConfig(s.cfg) }
 
 // newOperator acts on the environment's sources with the rights of whoever runs this.
@@ -77,6 +93,7 @@ func (s *session) newOperator() operate.Operator {
 // lookNow asks the deployed pipeline what it sees; where none is deployed, it looks from here.
 func (s *session) lookNow() (plan.Report, error) {
 	report, err := pipeline.New(s.env, lambda.NewFromConfig(s.cfg)).Look(s.ctx)
+	report.Unbuilt = s.env.ListUnbuilt() // of this manifest, whatever the deployed one says
 	switch {
 	case errors.Is(err, pipeline.ErrNotDeployed):
 		return s.newPass(nil, true).Run(s.ctx)

@@ -48,6 +48,7 @@ func (a *app) printStatus(r plan.Report) error {
 	if a.json {
 		return a.printReport(r)
 	}
+	a.printUnbuilt(r)
 	fmt.Fprintf(a.out, "%s\n\n%s\n", sourceTable(r), consumerTable(r))
 	if owed := owedTable(r); owed != "" {
 		fmt.Fprintf(a.out, "\n%s\n", owed)
@@ -137,9 +138,9 @@ func listGates(o plan.OwedReport, now time.Time) string {
 }
 
 func consumerTable(r plan.Report) string {
-	t := newTable("consumer", "bucket", "runs", "state", "detail")
+	t := newTable("consumer", "reads", "runs", "state", "detail")
 	for _, c := range r.Consumers {
-		t.AppendRow(table.Row{c.Name, c.Bucket, orDash(history.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
+		t.AppendRow(table.Row{c.Name, c.Reads(), orDash(history.Short(c.Running)), c.State, text.WrapSoft(c.Detail, 60)})
 	}
 	return renderTable(t)
 }

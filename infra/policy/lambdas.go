@@ -81,8 +81,8 @@ func Propagate(env *manifest.Environment, key string) Document {
 }
 
 // rollECS returns what the ECS drivers need. It looks at whole clusters, because a service that no manifest names is of
-// interest too, and changes those of the manifest that it rolls. Reading, deregistering and listing task definitions takes no
-// resource that could be narrowed
+// interest too, and changes those of the manifest that it rolls. Reading, deregistering and listing task definitions
+// takes no resource that could be narrowed
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html), and a
 // service's family stands in no manifest: what is registered has to say that it is this environment's, and what it may
 // use is narrowed by PassRole.

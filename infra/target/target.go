@@ -26,7 +26,8 @@ type Target struct {
 }
 
 // Read reads the manifest that ROTARY_MANIFEST names, or rotary.yaml, and from it the environment that CDK's context
-// env or the variable ENV names. It is an error if neither does, or if they differ.
+// env or the variable ENV names. It is an error if neither does, if they differ, or if
+// the environment asks for what this version of rotary does not do.
 func Read(getenv func(string) string) (Target, error) {
 	path := cmp.Or(getenv("ROTARY_MANIFEST"), "rotary.yaml")
 	text, err := os.ReadFile(path)
@@ -43,6 +44,9 @@ func Read(getenv func(string) string) (Target, error) {
 	}
 	t := Target{Path: path, File: file, Text: text}
 	if t.Environment, err = chooseEnvironment(file, context.Env, getenv("ENV")); err != nil {
+		return Target{}, err
+	}
+	if err := t.Environment.CheckBuilt(); err != nil {
 		return Target{}, err
 	}
 	t.Schedules, err = parseSchedules(context.Schedules)

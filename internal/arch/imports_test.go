@@ -26,7 +26,7 @@ var directions = []struct {
 	{"pkg/secret", nil},
 	{"pkg/duration", nil},
 	{"pkg/rotate/httpapi/vendorapi", []string{"pkg/duration"}},
-	{"pkg/manifest", pure[:3]},
+	{"pkg/manifest", with(pure[:3], "pkg/history")},
 	{"pkg/bucket", pure[:4]},
 	{"pkg/history", nil},
 	{"pkg/plan", pure[:6]},

@@ -61,10 +61,12 @@ func container(name, image string, secrets ...ecstypes.Secret) ecstypes.Containe
 	return ecstypes.ContainerDefinition{Name: &name, Image: &image, Essential: aws.Bool(true), Secrets: secrets}
 }
 
-// Both containers of a task have the whole bucket, and the old value dies only when both have left it.
+// The service stands in the manifest by ARN. Both containers of a task have the whole bucket, and the old value dies only when both have left it.
 func TestTwoContainersFollowTogether(t *testing.T) {
 	t.Parallel()
-	s := openConverged(t, with("container: [app, migrate]"))
+	const arn = "arn:aws:ecs:us-east-1:222222222222:"
+	byARN := strings.NewReplacer("cluster: main", `cluster: "`+arn+`cluster/main"`, "service: api", `service: "`+arn+`service/main/api"`)
+	s := openConverged(t, byARN.Replace(with("container: [app, migrate]")))
 	old := s.Values["vendor"]["VENDOR_KEY"]
 	s.wantHeld("app", "VENDOR_KEY", old)
 	s.wantHeld("migrate", "VENDOR_KEY", old)

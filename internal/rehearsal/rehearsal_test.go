@@ -130,7 +130,7 @@ consumers:
   api: {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
   worker: {bucket: api-secrets, ecs: {cluster: main, service: worker, container: app}}
   ci: {bucket: ci-secrets, github: {repository: example/app, sign_in: {token: GH_TOKEN}}}
-  partner: {bucket: ci-secrets, drain: %s}
+  partner: {bucket: ci-secrets, reader: {drain: %s}}
 `
 
 const vendors = `with: http, every: 30d, http: {

@@ -72,12 +72,16 @@ func isSlow(s manifest.Source, told []Act) bool {
 
 // findSlowest returns the consumer of a source that drains for the longest, and for how long.
 func findSlowest(env *manifest.Environment, s manifest.Source) (name string, drain time.Duration) {
+	all := env.SourceReaders(s.Name)
 	for _, key := range s.KeyNames() {
 		for _, reader := range listReaders(env, key) {
 			c, _ := env.Consumer(reader)
-			if d := c.Drain().Std(); d > drain {
-				name, drain = c.Name, d
-			}
+			all = append(all, c)
+		}
+	}
+	for _, c := range all {
+		if d := c.Drain().Std(); d > drain {
+			name, drain = c.Name, d
 		}
 	}
 	return name, drain

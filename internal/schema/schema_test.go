@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -72,30 +73,44 @@ func TestAFolderWithoutGoFilesIsAnError(t *testing.T) {
 	}
 }
 
-func TestSchemaAcceptsTheExample(t *testing.T) {
-	if err := validateDocument(t, readFile(t, "../../rotary.yaml")); err != nil {
-		t.Error(err)
+func TestSchemaAcceptsTheExamples(t *testing.T) {
+	paths, _ := filepath.Glob("../../pkg/manifest/testdata/examples/*.yaml")
+	for _, path := range append(paths, "../../rotary.yaml") {
+		if err := validateDocument(t, readFile(t, path)); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 
 func TestSchemaRefuses(t *testing.T) {
 	good := string(readFile(t, "../../rotary.yaml"))
 	for name, change := range map[string][2]string{
-		"unknown field":   {"protected: true", "protectd: true"},
-		"account":         {`"111111111111"`, "111111111111"},
-		"environment":     {"  dev:\n", "  dev-1:\n"},
-		"mode":            {"mode: retire", "mode: rtire"},
-		"rotator":         {"with: postgres", "with: postgre"},
-		"duration":        {"every: 90d", "every: 90 days"},
-		"no keys":         {"keys: [BILLING__TOKEN]", "keys: []"},
-		"key":             {"keys: [BILLING__TOKEN]", "keys: [BILLING TOKEN]"},
-		"mapped name":     {"NEXT_PUBLIC_DB_URL", "NEXT-PUBLIC"},
-		"originals":       {"originals: [VERCEL_TOKEN, VERCEL_ORG_ID, VERCEL_PROJECT_ID]", "originals: false"},
-		"two kinds":       {"drain: 24h}", "drain: 24h, ecs: {cluster: a, service: b, container: c}}"},
-		"no kind":         {", drain: 24h}", "}"},
-		"vercel target":   {"[development, preview]", "[development, previews]"},
-		"missing field":   {"repository: example/app, ", ""},
-		"computed number": {`WORKER__OTEL__SERVICE_NAME: worker-a`, "WORKER__OTEL__SERVICE_NAME: 5"},
+		"unknown field":    {"protected: true", "protectd: true"},
+		"account":          {`"111111111111"`, "111111111111"},
+		"environment":      {"  dev:\n", "  dev_1:\n"},
+		"mode":             {"mode: retire", "mode: rtire"},
+		"rotator":          {"rotate: {postgres:", "rotate: {postgre:"},
+		"rotator's word":   {"rotate: never", "rotate: nevr"},
+		"rotator's field":  {"{random: {also:", "{random: {allso:"},
+		"two rotators":     {"rotate: {random: {}, every: 30d}", "rotate: {random: {}, never: {}}"},
+		"no rotator":       {"rotate: {random: {}, every: 30d}", "rotate: {every: 30d}"},
+		"duration":         {"max_age: 90d", "max_age: 90 days"},
+		"no keys":          {"keys: [MY_APP__DATA_KEY]", "keys: []"},
+		"key":              {"keys: [MY_APP__DATA_KEY]", "keys: [MY_APP DATA_KEY]"},
+		"stored name":      {"keys: [MY_APP__DATA_KEY]", `keys: {MY_APP__DATA_KEY: ""}`},
+		"check":            {"check: {CLOUD_SERVICE_ACCOUNT_JSON: json}", "check: {CLOUD_SERVICE_ACCOUNT_JSON: jsn}"},
+		"check's field":    {"check: {CLOUD_SERVICE_ACCOUNT_JSON: json}", "check: {CLOUD_SERVICE_ACCOUNT_JSON: {git: \"https://a.example\"}}"},
+		"mapped name":      {"NEXT_PUBLIC_DB_URL", "NEXT-PUBLIC"},
+		"mapping":          {"mappings: [shared, worker]", "mappings: [shared, [worker]]"},
+		"originals":        {"originals: [VERCEL_TOKEN, VERCEL_ORG_ID, VERCEL_PROJECT_ID]", "originals: false"},
+		"two kinds":        {"reader: {", "ecs: {cluster: a, service: b}, reader: {"},
+		"no kind":          {", github: {repository: example/app, environment: \"${env}\"}", ""},
+		"vercel target":    {"[development, preview]", "[development, previews]"},
+		"missing field":    {"service: worker-a", "service_name: worker-a"},
+		"computed mapping": {"computed: [client]", "computed: {A: b}"},
+		"computed number":  {`WORKER__OTEL__SERVICE_NAME: worker-a`, "WORKER__OTEL__SERVICE_NAME: 5"},
+		"sign_in":          {"vercel: {token: VERCEL_TOKEN}", "vercel: {key: VERCEL_TOKEN}"},
+		"the form before":  {"max_age: 90d", "rotate: {with: manual}"},
 	} {
 		bad := bytes.Replace([]byte(good), []byte(change[0]), []byte(change[1]), 1)
 		if string(bad) == good {

@@ -39,7 +39,7 @@ func findAction(name string) func(w *World, args []string) error {
 		"queue": queueRun, "start": startRun, "complete": completeRun,
 		"edit": editByHand, "foreign": addForeign, "rollback": rollBack, "promote": promoteNewest, "failbuild": failBuild, "push": pushCommit,
 		"manifest": otherManifest, "accept": acceptRemovals, "outage": beginOutage, "mend": endOutages,
-		"unhold": takeHeldOff,
+		"unhold": takeHeldOff, "read": readAsJob,
 	}[name]
 }
 

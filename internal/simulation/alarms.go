@@ -58,7 +58,8 @@ const (
 func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string) {
 	has := func(label string) bool { return slices.Contains(v.Labels, label) }
 	age := w.Clock.Now().Sub(v.Created)
-	if has(history.AWSCurrent) && s.Rotate.Every > 0 && age > s.Rotate.Every.Std()+2*24*time.Hour+time.Minute {
+	overdue := s.Rotate.Every > 0 && age > s.Rotate.Every.Std()+2*24*time.Hour+time.Minute
+	if has(history.AWSCurrent) && (overdue || s.MaxAge > 0 && age > s.MaxAge.Std()+time.Minute) {
 		all = append(all, plan.RotationDue)
 	}
 	if has(history.AWSPending) && !has(history.AWSCurrent) && age > oldRotation {
@@ -77,7 +78,7 @@ func (w *World) dueOf(s manifest.Source, v secretsmanager.Version) (all []string
 	}
 	debt := oldDebt
 	if s.Rotate.Kind() == manifest.Manual {
-		debt = max(debt, s.Rotate.Every.Std()+time.Minute)
+		debt = max(debt, s.MaxAge.Std()+time.Minute)
 	}
 	if min(w.Clock.Now().Sub(w.since[v.ID]), changed) > debt {
 		all = append(all, plan.RetirementOwed)

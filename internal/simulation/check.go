@@ -13,7 +13,7 @@ import (
 
 // checkAll holds what must be true after every call and whenever anything was due.
 //
-//	S1 whoever runs is accepted by what it presents itself to      World.Present, by Open's OnRefusal
+//	S1 whoever runs is accepted by what it presents itself to      World.Present, by Open's OnRefusal; readings
 //	S2 so is whatever a service would start again or go back to    startable
 //	S3 every version that a revision pins exists and has a label   startable
 //	S4 nothing is retired before every gate is open                retiring
@@ -34,6 +34,7 @@ func (w *World) checkAll() {
 		return
 	}
 	w.Present()
+	w.checkReadings()
 	w.checkStartable()
 }
 

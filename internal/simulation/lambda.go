@@ -57,7 +57,7 @@ func (w *World) newOpener() reconcile.Opener {
 		if c.ECS == nil {
 			return others(c, o)
 		}
-		return ecs.New(w.region().ECS.Direct(w.Tap, propagateLambda), c, o.Environment, o.Bucket, o.Now), nil
+		return ecs.New(w.region().ECS.Direct(w.Tap, propagateLambda), c, o.Environment, o.Secret, o.Now), nil
 	}
 }
 

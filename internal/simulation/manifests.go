@@ -22,6 +22,7 @@ var manifests = map[string]string{
 	"pairs":       halves,
 	"keys":        keys,
 	"fleet":       fleet,
+	"jobs":        jobs,
 	"everything":  everything,
 	"clones":      strings.NewReplacer("{random: {}, every: 30d}}", "{mysql: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
 	"twins":       strings.NewReplacer("{random: {}, every: 30d}}", "{postgres: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
@@ -144,6 +145,22 @@ consumers:
   worker-b: {bucket: worker-secrets, ecs: {cluster: main, service: worker-b, container: app}}
 `
 
+// jobs is a manifest with a login and a vendor's key that jobs read from their sources, beside a service.
+const jobs = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+sources:
+  db:     {keys: [DB_URL], rotate: {postgres: {url: DB_URL, admin: admin}, every: 30d}}
+  admin:  {keys: [ADMIN_URL]}
+  vendor: {keys: [VENDOR_KEY, VENDOR_ID]}
+buckets:
+  api-secrets: {originals: [db, vendor]}
+consumers:
+  api:     {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  nightly: {source: db, reader: {drain: 2h}}
+  partner: {source: vendor, reader: {drain: 3h}}
+`
+
 // keys is a manifest with an IAM user whose access key two services have.
 const keys = `
 environments:
@@ -175,7 +192,7 @@ sources:
                 create: {url: "https://api.example.com/tokens", set: {API_TOKEN: $.token}},
                 test: {url: "https://api.example.com/me", headers: {Authorization: "Bearer {{API_TOKEN}}"}},
                 revoke: {url: "https://api.example.com/tokens/{{owed.API_TOKEN}}"}}}, every: 30d}}
-  theirs:    {keys: [THEIR_PASSWORD], rotate: managed, secret: "theirs-${env}"}
+  theirs:    {keys: [THEIR_PASSWORD], secret: "rds!theirs", rotate: managed}
 mappings:
   worker: {DB_URL: WORKER_DB_URL, HANDSHAKE: WORKER_HANDSHAKE, HANDSHAKE_ALSO: WORKER_HANDSHAKE_ALSO, API_TOKEN: WORKER_TOKEN}
 buckets:

@@ -27,7 +27,7 @@ sources:
               create: {url: "https://api.harsh.example/roll", set: {HARSH_KEY: $.key}},
               test: {url: "https://api.harsh.example/me", headers: {Authorization: "Bearer {{HARSH_KEY}}"}},
               overlap: none}}, every: 30d}}
-  theirs:  {keys: [THEIR_PASSWORD], rotate: managed, secret: "theirs-${env}"}
+  theirs:  {keys: [THEIR_PASSWORD], secret: "rds!theirs", rotate: managed}
   data:    {keys: [DATA_KEY], rotate: never}
   own:     {keys: [OWN_KEY], rotate: {random: {}, every: 30d}}
   tokens:  {keys: [GH_TOKEN, VERCEL_TOKEN, HOOK_URL]}
@@ -40,6 +40,8 @@ buckets:
   web-secrets:  {mappings: [web], computed: [{BASE_URL: "https://qa.example.com"}]}
 consumers:
   api:     {bucket: api-secrets, ecs: {cluster: main, service: api, container: app, inject: bundle}}
+  pair:    {bucket: job-secrets, ecs: {cluster: main, service: pair, container: [app, migrate]}}
+  built:   {bucket: job-secrets, ecs: {cluster: main, service: built, roll: false}}
   jobs:    {bucket: job-secrets, ecs_family: {cluster: main, family: jobs, container: app}}
   ci:      {bucket: repo-secrets, github: {repository: example/one, environment: qa, sign_in: {token: GH_TOKEN}}}
   ci-two:  {bucket: repo-secrets, github: {repository: example/two, sign_in: {token: GH_TOKEN}, drain: 1h}}

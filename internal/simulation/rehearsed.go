@@ -17,11 +17,12 @@ func listRehearsed() map[string]func(w *World, args []string) error {
 	}
 }
 
-// runSweep carries out a sweep: Secrets Manager tries an unfinished rotation again, a pass runs, and a person revokes
-// what rotary reports as safe to revoke.
+// runSweep carries out a sweep: Secrets Manager tries an unfinished rotation again, a pass runs, pipelines deploy what it
+// waits for, and a person revokes what rotary reports as safe to revoke.
 func runSweep(w *World, _ []string) error {
 	w.retryRotations()
 	err := w.runPass(w.ctx)
+	w.renderWaiting()
 	w.revokeByHand()
 	w.checkAll()
 	w.checkRemembered()

@@ -203,6 +203,21 @@ func protocolScenarios() []Scenario {
 			pass
 			mend
 			settle`)},
+		{Name: "jobs read sources", Manifest: "jobs", Thin: 3, Schedule: MustParse(`
+			read nightly
+			read partner
+			rotate db
+			read nightly
+			put vendor
+			pass
+			wait 40m
+			pass
+			read partner
+			settle
+			put db
+			put db
+			read nightly
+			settle`)},
 		{Name: "retained", Manifest: "main", Schedule: MustParse(`
 			rotate db
 			retain db

@@ -57,6 +57,7 @@ type World struct {
 	values   map[string]string    // of versions, by valueFrom
 	images   map[string]string    // that were released, by consumer
 	ownKeys  map[string]bool      // access keys that are in no source, by id
+	readings []reading            // of sources, that somebody goes on with
 
 	Meet   func(sim.Call) string // which fault a call of rotary's meets, by its name in a schedule, or ""; may be nil
 	Failed error                 // of the last pass

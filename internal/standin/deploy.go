@@ -171,7 +171,7 @@ func (w *World) putRules(ctx context.Context, env *manifest.Environment, queue s
 	}
 	for _, c := range env.Consumers {
 		if c.ECS != nil {
-			services = append(services, env.ARN("ecs", "service/"+c.ECS.Cluster+"/"+c.ECS.Service))
+			services = append(services, env.ServiceARN(c.ECS))
 		}
 	}
 	patterns := map[string]any{
@@ -256,11 +256,12 @@ func (w *World) Rotations(ctx context.Context, env *manifest.Environment, rotato
 // Service starts an ECS service with a circuit breaker on an image, with no secret yet: rotary's first Roll adds them.
 func (w *World) Service(ctx context.Context, env *manifest.Environment, c manifest.Consumer, image string, desired int32) error {
 	client := ecs.NewFromConfig(w.Config(env.Account, env.Region))
-	if _, err := client.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &c.ECS.Cluster}); err != nil {
-		return fmt.Errorf("create cluster %s: %w", c.ECS.Cluster, err)
+	cluster, service := c.ECS.ClusterName(), c.ECS.ServiceName()
+	if _, err := client.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &cluster}); err != nil {
+		return fmt.Errorf("create cluster %s: %w", cluster, err)
 	}
 	definition, err := client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
-		Family: aws.String(c.ECS.Service + "-" + env.Name), Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: ecstypes.NetworkModeAwsvpc,
+		Family: aws.String(env.TaskFamily(service)), Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: ecstypes.NetworkModeAwsvpc,
 		RequiresCompatibilities: []ecstypes.Compatibility{ecstypes.CompatibilityFargate},
 		ExecutionRoleArn:        aws.String(env.ExecutionRoleARN(c)),
 		ContainerDefinitions:    ReferenceContainers(c.ECS.Task, image),
@@ -269,13 +270,13 @@ func (w *World) Service(ctx context.Context, env *manifest.Environment, c manife
 		return fmt.Errorf("register the first task definition of %s: %w", c.Name, err)
 	}
 	_, err = client.CreateService(ctx, &ecs.CreateServiceInput{
-		Cluster: &c.ECS.Cluster, ServiceName: &c.ECS.Service, DesiredCount: &desired, TaskDefinition: definition.TaskDefinition.TaskDefinitionArn,
+		Cluster: &cluster, ServiceName: &service, DesiredCount: &desired, TaskDefinition: definition.TaskDefinition.TaskDefinitionArn,
 		DeploymentConfiguration: &ecstypes.DeploymentConfiguration{
 			DeploymentCircuitBreaker: &ecstypes.DeploymentCircuitBreaker{Enable: true, Rollback: true},
 		},
 	})
 	if err != nil {
-		return fmt.Errorf("create service %s: %w", c.ECS.Service, err)
+		return fmt.Errorf("create service %s: %w", service, err)
 	}
 	return nil
 }

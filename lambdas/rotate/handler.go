@@ -105,6 +105,9 @@ func (h handler) handleRequest(ctx context.Context, payload json.RawMessage) (an
 func (h handler) writeMetrics(lines []byte) { _, _ = h.metrics.Write(lines) }
 
 func (h handler) runJob(ctx context.Context, source manifest.Source, r request) (any, error) {
+	if err := h.environment.CheckBuilt(); err != nil && r.isBeginning() {
+		return nil, err
+	}
 	rotator, err := h.open(source)
 	if err != nil {
 		return nil, err
@@ -115,6 +118,9 @@ func (h handler) runJob(ctx context.Context, source manifest.Source, r request) 
 	job := rotate.Job{Store: secrets, Source: source, Rotator: rotator, Pause: h.pause}
 	return r.askJob(ctx, job)
 }
+
+// isBeginning reports whether a request makes a credential, or ends one. What has begun goes on.
+func (r request) isBeginning() bool { return r.Advance != nil || r.Step == "createSecret" }
 
 // askJob calls the job's method for a request. It returns a rollback's progress, and nil for everything else.
 func (r request) askJob(ctx context.Context, job rotate.Job) (any, error) {

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 
-	"github.com/rotary-secrets/rotary/pkg/consume/drain"
 	"github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/consume/github"
+	"github.com/rotary-secrets/rotary/pkg/consume/reader"
 	"github.com/rotary-secrets/rotary/pkg/consume/vercel"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -46,19 +46,19 @@ func FromEnv(get func(string) string) Endpoints {
 func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Bucket, o.Now), nil
+			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now), nil
 		},
 		"ecs_family": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			clients := ecs.Clients{
 				ECS: awsecs.NewFromConfig(cfg), Rules: eventbridge.NewFromConfig(cfg),
 				Schedules: scheduler.NewFromConfig(cfg),
 			}
-			return ecs.NewFamily(clients, c, o.Environment, o.Bucket), nil
+			return ecs.NewFamily(clients, c, o.Environment, o.Secret), nil
 		},
 		"github": at.openGitHub,
 		"vercel": at.openVercel,
-		"drain": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-			return drain.New(c, o.Bucket, o.Now), nil
+		"reader": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
+			return reader.New(c, o.Secret, o.Now), nil
 		},
 	}
 	return func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {

@@ -21,12 +21,17 @@ type Check struct {
 // CheckCall is a GET that proves that a value is accepted.
 type CheckCall struct {
 	// An https address.
+	// Example: `"https://api.vendor-a.example/v1/me"`. Refuses: `"http://api.vendor-a.example"`, and addresses without
+	// a name, `"https://127.0.0.1/me"`.
 	Get string `yaml:"get" json:"get"`
 	// The value is sent as Authorization: Bearer.
+	// Example: `true`. Refuses: `false` without header.
 	Bearer bool `yaml:"bearer,omitempty" json:"bearer,omitempty"`
 	// The header in which the value is sent instead.
+	// Example: `X-Api-Key`. Refuses: `"X Api Key"`.
 	Header string `yaml:"header,omitempty" json:"header,omitempty"`
 	// The status of the answer. Default: 200.
+	// Example: `204`. Refuses: `404`.
 	Expect int `yaml:"expect,omitempty" json:"expect,omitempty"`
 }
 

@@ -11,33 +11,46 @@ import (
 type Consumer struct {
 	Name string `yaml:"-" json:"-"`
 	// The bucket that it runs on.
+	// Example: `api-secrets`. Refuses: `nobody`.
 	Bucket string `yaml:"bucket,omitempty" json:"bucket,omitempty"`
 	// The source that it reads itself, instead of a bucket.
+	// Example: `app-db`. Refuses: `nobody`.
 	Source string `yaml:"source,omitempty" json:"source,omitempty"`
 	// The environments that it is in. Default: all.
+	// Example: `[dev, production]`. Refuses: `[nowhere]`.
 	In []string `yaml:"in,omitempty" json:"in,omitempty"`
 	// Observed, and able to veto, but no longer rolled: the first of two deploys that remove it.
+	// Example: `true`. Refuses: `"yes"`.
 	Leaving bool `yaml:"leaving,omitempty" json:"leaving,omitempty"`
 	// The file that rotary pull writes for it.
+	// Example: `{file: .env, for: pydantic}`. Refuses: `{}`.
 	Pull *Pull `yaml:"pull,omitempty" json:"pull,omitempty"`
 
 	// An ECS service.
+	// Example: `{cluster: main, service: api}`. Refuses: `{cluster: main}`.
 	ECS *ECS `yaml:"ecs,omitempty" json:"ecs,omitempty"`
 	// Tasks that EventBridge rules and schedules start.
+	// Example: `{cluster: main, family: nightly}`. Refuses: `{cluster: main}`.
 	ECSFamily *ECSFamily `yaml:"ecs_family,omitempty" json:"ecs_family,omitempty"`
 	// Actions secrets.
+	// Example: `{repository: example/app}`. Refuses: `{}`.
 	GitHub *GitHub `yaml:"github,omitempty" json:"github,omitempty"`
 	// A project's variables.
+	// Example: `{project: dashboard, targets: {dev: [preview], production: [production]}}`. Refuses:
+	// `{project: dashboard}`.
 	Vercel *Vercel `yaml:"vercel,omitempty" json:"vercel,omitempty"`
 	// Readers without a receipt, such as people or a nightly job.
+	// Example: `{roles: [engineering], drain: 2h}`. Refuses: `{roles: [engineering]}`.
 	Reader *Reader `yaml:"reader,omitempty" json:"reader,omitempty"`
 }
 
 // Pull describes a local file of a consumer's variables.
 type Pull struct {
 	// The file, beside the service's code.
+	// Example: `.env`. Refuses: `/etc/env`, and `../.env`.
 	File string `yaml:"file" json:"file"`
 	// What reads it: next, pydantic, node, compose, docker or shell.
+	// Example: `next`. Refuses: `rails`.
 	For string `yaml:"for" json:"for"`
 }
 
@@ -55,6 +68,9 @@ type consumerKind interface {
 	limit() Limit
 }
 
+// ConsumerKinds returns the names of all kinds of consumers.
+func ConsumerKinds() []string { return kindNames[consumerKind](Consumer{}) }
+
 // Kind returns the kind of c, in the words of the manifest: ecs, ecs_family, github, vercel or reader.
 func (c Consumer) Kind() string {
 	if names, _ := listKinds[consumerKind](c); len(names) > 0 {
@@ -71,7 +87,7 @@ func (c Consumer) chosenKind() consumerKind {
 	return nil
 }
 
-// IsOn reports whether c runs on a bucket, or reads a source, of this name.
+// IsOn reports whether c runs on the bucket of this name.
 func (c Consumer) IsOn(bucket string) bool { return c.Bucket != "" && c.Bucket == bucket }
 
 // Drain returns how long after a change a reader without a receipt may go on with what it has; 0 for other kinds.

@@ -10,43 +10,57 @@ import (
 // ECS is a service that runs on pinned versions of its bucket.
 type ECS struct {
 	// The name of the cluster.
+	// Example: `"main-${env}"`. Refuses: `""`.
 	Cluster string `yaml:"cluster" json:"cluster"`
 	// The name of the service.
+	// Example: `api`. Refuses: `""`.
 	Service string `yaml:"service" json:"service"`
 	Task    `yaml:",inline"`
 	// It may stand at desired count 0: then it counts as running what its task definition pins.
+	// Example: `true`. Refuses: `"yes"`.
 	Idle bool `yaml:"idle,omitempty" json:"idle,omitempty"`
 	// false: rotary sees it and never rolls it; its pipeline brings new versions. Default: true.
+	// Example: `false`. Refuses: `"no"`.
 	Roll *bool `yaml:"roll,omitempty" json:"roll,omitempty"`
 }
 
 // ECSFamily is the tasks of a family that EventBridge rules and schedules start, without a service.
 type ECSFamily struct {
 	// The name of the cluster in which rules and schedules start its tasks.
+	// Example: `"main-${env}"`. Refuses: an ARN, `"arn:aws:ecs:us-east-1:111111111111:cluster/main"`.
 	Cluster string `yaml:"cluster" json:"cluster"`
 	// The family of the task definitions that rules and schedules start.
+	// Example: `nightly`. Refuses: a revision, `"nightly:3"`.
 	Family string `yaml:"family" json:"family"`
 	Task   `yaml:",inline"`
 }
 
 // Task describes what a task definition gets of a bucket, and its roles.
 type Task struct {
-	// The container, or containers, that get the variables. Default: every one that names the bucket already, or else the
-	// only one.
+	// The container, or containers, that get the variables, beside those that have the bucket already. Default: those that
+	// have it, or a variable to adopt; or else the only one.
+	// Example: `app`, or `[app, migrate]`. Refuses: `[app, app]`.
 	Containers Names `yaml:"container,omitempty" json:"container,omitempty"`
 	// bundle gives a container its whole bucket as JSON in one variable. Default: a variable for each key.
+	// Example: `bundle`. Refuses: `file`.
 	Inject string `yaml:"inject,omitempty" json:"inject,omitempty"`
 	// The variable of a bundle. Default: the bucket's name in capitals, such as API_SECRETS.
+	// Example: `API_SECRETS`. Refuses: `API-SECRETS`.
 	Variable string `yaml:"variable,omitempty" json:"variable,omitempty"`
 	// Variables that a container has from elsewhere, and that rotary replaces.
+	// Example: `[SESSION_KEY]`. Refuses: what the bucket has not, `[NOBODY]`.
 	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
-	// The ARN of the task definition's execution role. Default: the name that rotary's reference services give it.
+	// The ARN of the task definition's execution role. Default: the role called rotary-ENV-CONSUMER-execution.
+	// Example: `"arn:aws:iam::${account}:role/legacy-api"`. Refuses: a name, `legacy-api`.
 	ExecutionRole string `yaml:"execution_role,omitempty" json:"execution_role,omitempty"`
-	// The ARN of the task definition's task role, or none. Default: the name that rotary's reference services give it.
+	// The ARN of the task definition's task role, or none. Default: the role called rotary-ENV-CONSUMER-task.
+	// Example: `"arn:aws:iam::${account}:role/legacy-api-task"`, or `none`. Refuses: a name, `legacy-api-task`.
 	TaskRole string `yaml:"task_role,omitempty" json:"task_role,omitempty"`
 	// own: only task definitions that rotary registered are withdrawn. Default: every one that pins a dead version.
+	// Example: `own`. Refuses: `all`.
 	Withdraw string `yaml:"withdraw,omitempty" json:"withdraw,omitempty"`
 	// How long a pipeline takes from copying a task definition to deploying the copy.
+	// Example: `30m`. Refuses: `soon`.
 	DeploysTake Duration `yaml:"deploys_take,omitempty" json:"deploys_take,omitempty"`
 }
 

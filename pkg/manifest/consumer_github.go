@@ -10,16 +10,22 @@ import (
 // GitHub is the Actions secrets of a repository, of one of its environments, or of an organization.
 type GitHub struct {
 	// owner/name.
+	// Example: `example/app`. Refuses: `app`.
 	Repository string `yaml:"repository,omitempty" json:"repository,omitempty"`
 	// The repository's environment. Default: the repository's own secrets.
+	// Example: `production`. Refuses: `[production]`.
 	Environment string `yaml:"environment,omitempty" json:"environment,omitempty"`
 	// The organization whose secrets they are, instead of a repository.
+	// Example: `example`. Refuses: `example/app`.
 	Organization string `yaml:"organization,omitempty" json:"organization,omitempty"`
 	// What rotary signs in with. Default: sign_in at the top.
+	// Example: `{token: GH_TOKEN}`. Refuses: `{app_id: GH_APP_ID}`.
 	SignIn GitHubSignIn `yaml:"sign_in,omitempty" json:"sign_in,omitzero"`
 	// How long a workflow run that started before a change may go on. Default: 6h.
+	// Example: `12h`. Refuses: `long`.
 	Drain Duration `yaml:"drain,omitempty" json:"drain,omitempty"`
 	// Existing secrets that rotary takes over.
+	// Example: `[VENDOR_A_API_KEY]`. Refuses: what the bucket has not, `[NOBODY]`.
 	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
 }
 

@@ -6,8 +6,10 @@ import "regexp"
 // may go on with what it has for a while.
 type Reader struct {
 	// The names, or ARNs, of the IAM roles that read.
+	// Example: `[engineering]`. Refuses: `["two words"]`.
 	Roles []string `yaml:"roles,omitempty" json:"roles,omitempty"`
 	// How long after a change it may go on with what it has.
+	// Example: `26h`. Refuses: `0h`.
 	Drain Duration `yaml:"drain" json:"drain"`
 }
 

@@ -9,20 +9,30 @@ import (
 // Vercel is the environment variables of a project.
 type Vercel struct {
 	// The name of the project.
+	// Example: `dashboard`. Refuses: `""`.
 	Project string `yaml:"project" json:"project"`
 	// The team that owns the project. Default: the owner of the token.
+	// Example: `acme`. Refuses: `[acme]`.
 	Team string `yaml:"team,omitempty" json:"team,omitempty"`
 	// What rotary signs in with. Default: sign_in at the top.
+	// Example: `{token: VERCEL_TOKEN}`. Refuses: `{token: NOBODY}`.
 	SignIn VercelSignIn `yaml:"sign_in,omitempty" json:"sign_in,omitzero"`
 	// From an environment to its Vercel targets.
+	// Example: `{dev: [development, preview], production: [production]}`. Refuses:
+	// `{dev: [staging], production: [production]}`, and an environment of the consumer without any, `{dev: [preview]}`.
 	Targets map[string][]string `yaml:"targets" json:"targets"`
 	// Names that the platform sets itself on previews.
+	// Example: `[VENDOR_A_API_KEY]`. Refuses: a name twice, `[VENDOR_A_API_KEY, VENDOR_A_API_KEY]`.
 	ExcludeFromPreview []string `yaml:"exclude_from_preview,omitempty" json:"exclude_from_preview,omitempty"`
-	// always. Default: in protected environments only.
+	// always: nobody can read the variables again. Default: in protected environments only.
+	// Example: `always`. Refuses: `never`.
 	Sensitive string `yaml:"sensitive,omitempty" json:"sensitive,omitempty"`
 	// The canonical key that holds a deploy hook's URL.
+	// Example: `VERCEL_DEPLOY_HOOK`. Refuses: the address itself,
+	// `"https://api.vercel.com/v1/integrations/deploy/prj_1/x"`.
 	DeployHook string `yaml:"deploy_hook,omitempty" json:"deploy_hook,omitempty"`
 	// Existing variables that rotary takes over.
+	// Example: `[VENDOR_A_API_KEY]`. Refuses: what the bucket has not, `[NOBODY]`.
 	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
 }
 

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"encoding"
 	"maps"
 	"math"
@@ -34,7 +35,8 @@ func (r *report) parseTree(data []byte) (root ast.Node) {
 		return nil
 	}
 	// readEntries reports all duplicates.
-	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	// It counts lines that end in CR and LF twice.
+	file, err := parser.ParseBytes(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		r.addSyntaxError(err)
 		return nil

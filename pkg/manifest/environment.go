@@ -92,6 +92,11 @@ func (e *Environment) Readers(bucket string) []Consumer {
 	return slices.DeleteFunc(slices.Clone(e.Consumers), func(c Consumer) bool { return !c.IsOn(bucket) })
 }
 
+// SourceReaders returns the consumers that read a source themselves, sorted by name.
+func (e *Environment) SourceReaders(source string) []Consumer {
+	return slices.DeleteFunc(slices.Clone(e.Consumers), func(c Consumer) bool { return source == "" || c.Source != source })
+}
+
 func findFirst[T any](list []T, match func(T) bool) (T, bool) {
 	if i := slices.IndexFunc(list, match); i >= 0 {
 		return list[i], true

@@ -9,53 +9,71 @@ import (
 // Infra holds what only the deployment of an environment reads.
 type Infra struct {
 	// Where the rotators of sources with network: true run.
+	// Example: `{subnets: [subnet-0d1a], security_groups: [sg-0d1b]}`. Refuses: `{subnets: [], security_groups: []}`.
 	Network *Network `yaml:"network,omitempty" json:"network,omitempty"`
 	// Who hears of alarms.
+	// Example: `{email: [platform@example.com]}`. Refuses: nobody, `{}`.
 	Alarms *Alarms `yaml:"alarms,omitempty" json:"alarms,omitempty"`
-	// Which metrics are published: none, few (the default) or all.
+	// Which metrics are published: none, few or all. Default: few.
+	// Example: `few`. Refuses: `some`.
 	Metrics string `yaml:"metrics,omitempty" json:"metrics,omitempty"`
 	// Who may do what in the account, besides the Lambdas.
+	// Example: `{platform: ["arn:aws:iam::${account}:role/platform"]}`. Refuses: nobody, `{platform: []}`.
 	Access *Access `yaml:"access,omitempty" json:"access,omitempty"`
 	// The reference ECS services to deploy.
+	// Example: `{subnets: [subnet-0d1a], security_groups: [sg-0d1b], images: {api: "example/api:1"}}`. Refuses:
+	// `{subnets: [], security_groups: [], images: {}}`.
 	ReferenceServices *ReferenceServices `yaml:"reference_services,omitempty" json:"reference_services,omitempty"`
 }
 
 // Network places a rotate Lambda inside a VPC.
 type Network struct {
 	// The subnets of the rotate Lambda.
+	// Example: `[subnet-0d1a, subnet-0d1b]`. Refuses: `[]`.
 	Subnets []string `yaml:"subnets" json:"subnets"`
 	// The security groups of the rotate Lambda.
+	// Example: `[sg-0d1b]`. Refuses: `[]`.
 	SecurityGroups []string `yaml:"security_groups" json:"security_groups"`
 }
 
 // Alarms are the subscribers of an environment's alarms.
 type Alarms struct {
 	// Addresses that get a mail for each alarm, once they have confirmed the subscription. Not beside topic.
+	// Example: `[platform@example.com]`. Refuses: `[platform]`.
 	Email []string `yaml:"email,omitempty" json:"email,omitempty"`
 	// The ARN of an SNS topic of the same account and region that exists already, to which alarms go instead of one that
-	// is made. Its policy has to let CloudWatch and EventBridge publish.
+	// is made. Its policy has to let CloudWatch and EventBridge publish (docs/tasks/alarms.md).
+	// Example: `"arn:aws:sns:us-east-1:${account}:alarms"`. Refuses: a name, `alarms`; another account's or region's.
 	Topic string `yaml:"topic,omitempty" json:"topic,omitempty"`
 	// The Slack channel that gets alarms.
+	// Example: `{workspace: T0123ABCD, channel: C0123ABCD}`. Refuses: names, `{workspace: acme, channel: general}`.
 	Slack *Slack `yaml:"slack,omitempty" json:"slack,omitempty"`
 }
 
 // Slack names a channel of a workspace that is authorized in Amazon Q Developer in chat applications.
 type Slack struct {
 	// The workspace's id, such as T0123ABCD.
+	// Example: `T0123ABCD`. Refuses: `acme`.
 	Workspace string `yaml:"workspace" json:"workspace"`
 	// The channel's id, such as C0123ABCD.
+	// Example: `C0123ABCD`. Refuses: `"#general"`.
 	Channel string `yaml:"channel" json:"channel"`
 }
 
 // Access lists who may do what in an environment's account, besides the Lambdas. infra makes the roles.
 type Access struct {
 	// The ARNs of those who may become the platform role: they put values and operate.
+	// Example: `["arn:aws:iam::${account}:role/platform"]`. Refuses: names, `[platform]`, and nobody, `[]`.
 	Platform []string `yaml:"platform" json:"platform"`
 	// The ARNs of those who may become the developer role.
+	// Example: `["arn:aws:iam::${account}:role/engineering"]`. Refuses: names, `[engineering]`.
 	Developers []string `yaml:"developers,omitempty" json:"developers,omitempty"`
 	// Names of developers. Each gets a sandbox: queues and a role of its own.
+	// Example: `[one, two]`. Refuses: capitals, `[One]`.
 	Sandboxes []string `yaml:"sandboxes,omitempty" json:"sandboxes,omitempty"`
 	// The repository whose workflows may become the deploy role.
+	// Example: `{repository: example/app, owner_id: "1024025", repository_id: "1296269"}`. Refuses:
+	// `{repository: example/app}`.
 	GitHub *OIDC `yaml:"github,omitempty" json:"github,omitempty"`
 }
 
@@ -63,22 +81,29 @@ type Access struct {
 // (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/).
 type OIDC struct {
 	// owner/name.
+	// Example: `example/app`. Refuses: `app`.
 	Repository string `yaml:"repository" json:"repository"`
 	// The owner's number, which no rename changes.
+	// Example: `"1024025"`. Refuses: `example`.
 	OwnerID string `yaml:"owner_id" json:"owner_id"`
 	// The repository's number, which no rename changes.
+	// Example: `"1296269"`. Refuses: `app`.
 	RepositoryID string `yaml:"repository_id" json:"repository_id"`
 	// The account has GitHub's OIDC provider already, and somebody else owns it.
+	// Example: `true`. Refuses: `"yes"`.
 	Existing bool `yaml:"existing_provider,omitempty" json:"existing_provider,omitempty"`
 }
 
 // ReferenceServices are the reference ECS services that infra deploys: one for each ECS consumer that has an image here.
 type ReferenceServices struct {
 	// The subnets of the services' tasks.
+	// Example: `[subnet-0d1a, subnet-0d1b]`. Refuses: `[]`.
 	Subnets []string `yaml:"subnets" json:"subnets"`
 	// The security groups of the services' tasks.
+	// Example: `[sg-0d1b]`. Refuses: `[]`.
 	SecurityGroups []string `yaml:"security_groups" json:"security_groups"`
 	// The image of each consumer.
+	// Example: `{api: "example/api:1"}`. Refuses: a consumer that is no ECS service, `{laptops: "example/laptops:1"}`.
 	Images map[string]string `yaml:"images" json:"images"`
 }
 

@@ -15,6 +15,9 @@ func Parse(name string, data []byte) (*File, error) {
 	if root == nil {
 		return nil, r.sortedError()
 	}
+	if u := upgradeTree(root, string(data)); u != nil {
+		return nil, r.reportChanges(u)
+	}
 	file := &File{}
 	r.decode(root, "", reflect.ValueOf(file).Elem())
 	r.checkFile(file)
@@ -28,7 +31,8 @@ func Parse(name string, data []byte) (*File, error) {
 	return file, nil
 }
 
-// Notes returns what f asks for and has no effect yet, in the order of its lines: validate shows it.
+// Notes returns what f asks for that has no effect yet, or that people should know of, in the order of its lines:
+// validate shows it.
 func (f *File) Notes() []Problem {
 	all := map[Problem]bool{}
 	for _, problem := range f.notes {
@@ -78,6 +82,7 @@ func (c checker) checkReferences() {
 	c.checkComputed()
 	c.checkBuckets()
 	c.checkConsumers()
+	c.checkDrains()
 }
 
 // requireValue reports an entry that is missing or empty.

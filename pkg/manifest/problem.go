@@ -25,7 +25,10 @@ func (p Problem) Error() string {
 }
 
 // Problems is everything that is wrong with a manifest, in the order of its lines.
-type Problems struct{ List []Problem }
+type Problems struct {
+	List []Problem
+	Old  bool // the manifest is written in the form before: Upgrade writes it anew
+}
 
 // Error returns one line for each problem.
 func (p *Problems) Error() string {
@@ -45,7 +48,7 @@ type report struct {
 	at     map[string]position // of each entry, by path
 	unread map[string]bool     // paths of entries that could not be read
 	seen   map[Problem]bool
-	notes  map[Problem]bool            // what is accepted and has no effect yet
+	notes  map[Problem]bool            // what is accepted, and has no effect yet or is worth a look
 	unused map[string]map[Problem]bool // by environment: what is accepted, and would be missed
 }
 
@@ -73,7 +76,8 @@ func (r *report) makeProblem(path, what, do string) Problem {
 	return Problem{File: r.file, Line: where.line, Col: where.col, Path: path, What: what, Do: do}
 }
 
-// addNote notes that the entry at path is accepted and has no effect yet, where leaving it out is safe meanwhile.
+// addNote notes that the entry at path is accepted, and has no effect yet where leaving it out is safe meanwhile, or is
+// worth a look.
 func (r *report) addNote(path, what, do string) { r.notes[r.makeProblem(path, what, do)] = true }
 
 // addUnbuilt notes that the entry at path is accepted, and that an environment cannot be deployed with it yet.
@@ -105,7 +109,7 @@ func (r *report) sortedError() error {
 	if len(r.seen) == 0 {
 		return nil
 	}
-	return &Problems{sortProblems(r.seen)}
+	return &Problems{List: sortProblems(r.seen)}
 }
 
 func sortProblems(set map[Problem]bool) []Problem {

@@ -12,21 +12,29 @@ import (
 // kind of which nothing has to be set may be written as a word.
 type Rotate struct {
 	// Whole hours or days, from 4h.
+	// Example: `30d`. Refuses: `1h`, `90m`, `3000d`.
 	Every Duration `yaml:"every,omitempty" json:"every,omitempty"`
 
 	// A value that rotary makes.
+	// Example: `{also: SESSION_KEY_ALSO}`. Refuses: `{also: NOBODY}`.
 	Random *RotateRandom `yaml:"random,omitempty" json:"random,omitempty"`
 	// The login of a PostgreSQL database: two users take turns.
+	// Example: `{url: APP_DB__URL, admin: app-db-admin}`. Refuses: `{url: APP_DB__URL}`.
 	Postgres *RotatePostgres `yaml:"postgres,omitempty" json:"postgres,omitempty"`
 	// The login of a MySQL or MariaDB database: two users take turns.
+	// Example: `{url: APP_DB__URL, admin: app-db-admin}`. Refuses: `{admin: app-db-admin}`.
 	MySQL *RotateMySQL `yaml:"mysql,omitempty" json:"mysql,omitempty"`
 	// The access key of an IAM user.
+	// Example: `{user: "artifacts-${env}"}`. Refuses: `{}`.
 	AWSAccessKey *RotateAccessKey `yaml:"aws-access-key,omitempty" json:"aws-access-key,omitempty"`
 	// A credential that a vendor's HTTP API makes.
+	// Example: `{vendor: vercel-token, keys_for: {token: PARTNER_TOKEN, id: PARTNER_TOKEN_ID}}`. Refuses: `{}`.
 	HTTP *RotateHTTP `yaml:"http,omitempty" json:"http,omitempty"`
 	// AWS replaces it.
+	// Example: `{}`, or the word alone. Refuses: settings, `{admin: app-db-admin}`.
 	Managed *RotateManaged `yaml:"managed,omitempty" json:"managed,omitempty"`
 	// Nobody replaces it: another value would destroy data.
+	// Example: `{}`, or the word alone. Refuses: settings, `{key: DATA_KEY}`.
 	Never *RotateNever `yaml:"never,omitempty" json:"never,omitempty"`
 }
 

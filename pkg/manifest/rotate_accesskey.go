@@ -10,6 +10,7 @@ import (
 // ends in SECRET_ACCESS_KEY.
 type RotateAccessKey struct {
 	// The IAM user's name.
+	// Example: `"artifacts-${env}"`. Refuses: an ARN, `"arn:aws:iam::111111111111:user/artifacts"`.
 	User string `yaml:"user" json:"user"`
 }
 

@@ -19,15 +19,24 @@ type RotateMySQL struct {
 // Database describes a login of which two users take turns.
 type Database struct {
 	// The key, or keys, that hold the connection URL, in any dialect.
+	// Example: `APP_DB__URL`, or `[APP_DB__URL, APP_DB__DIRECT_URL]`. Refuses: what is no key of the source,
+	// `GH_TOKEN`.
 	URL Names `yaml:"url,omitempty" json:"url,omitempty"`
 	// URLs that the rotator cannot reach: they are rewritten, and not tried.
+	// Example: `[APP_DB__DIRECT_URL]`. Refuses: what is not under url, `[GH_TOKEN]`, and all of them,
+	// `[APP_DB__URL, APP_DB__DIRECT_URL]`.
 	UntestedURLs []string `yaml:"untested_urls,omitempty" json:"untested_urls,omitempty"`
-	// The keys that hold the login's parts. Default of each: the one that is stored as username, password, host, port or
+	// The keys that hold the login's parts. Default: for each the one that is stored as username, password, host, port or
 	// dbname.
+	// Example: `{username: USERS_DB__USER, password: USERS_DB__PASSWORD, host: USERS_DB__HOST}`. Refuses:
+	// `{username: USERS_DB__USER}`.
 	Fields *Login `yaml:"fields,omitempty" json:"fields,omitempty"`
 	// The source that holds an administrator's login.
+	// Example: `app-db-admin`. Refuses: `nobody`, and a source of which it is not known where the login stands,
+	// `storage`.
 	Admin string `yaml:"admin,omitempty" json:"admin,omitempty"`
 	// A retirement ends the sessions that are still logged in.
+	// Example: `true`. Refuses: `"yes"`.
 	EndSessions bool `yaml:"end_sessions,omitempty" json:"end_sessions,omitempty"`
 }
 
@@ -35,19 +44,26 @@ type Database struct {
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html).
 type Login struct {
 	// The key that holds the user.
+	// Example: `USERS_DB__USER`. Refuses: what is no key of the source, `GH_TOKEN`.
 	Username string `yaml:"username,omitempty" json:"username,omitempty"`
 	// The key that holds the password.
+	// Example: `USERS_DB__PASSWORD`. Refuses: what is no key of the source, `GH_TOKEN`.
 	Password string `yaml:"password,omitempty" json:"password,omitempty"`
 	// The key that holds the host.
+	// Example: `USERS_DB__HOST`. Refuses: what is no key of the source, `GH_TOKEN`.
 	Host string `yaml:"host,omitempty" json:"host,omitempty"`
 	// The key that holds the port. Default: the database's own port.
+	// Example: `USERS_DB__PORT`. Refuses: the port itself, `"5432"`.
 	Port string `yaml:"port,omitempty" json:"port,omitempty"`
 	// The key that holds the name of the database.
+	// Example: `USERS_DB__NAME`. Refuses: what is no key of the source, `GH_TOKEN`.
 	DBName string `yaml:"dbname,omitempty" json:"dbname,omitempty"`
-	// The mode itself: verify-full (the default), verify-ca, require or disable.
+	// The mode itself: verify-full, verify-ca, require or disable. Default: verify-full.
+	// Example: `verify-ca`. Refuses: `prefer`.
 	SSLMode string `yaml:"sslmode,omitempty" json:"sslmode,omitempty"`
 	// The file of the authority that signs the server's certificate, beside the Lambda's program. Default: those that
 	// the system trusts.
+	// Example: `rds.pem`. Refuses: `[rds.pem]`.
 	SSLRootCert string `yaml:"sslrootcert,omitempty" json:"sslrootcert,omitempty"`
 }
 

@@ -14,14 +14,20 @@ import (
 // RotateHTTP has a vendor's HTTP API make, test and revoke the credential. Either calls or vendor is set.
 type RotateHTTP struct {
 	// The vendor's calls.
+	// Refuses: calls beside a vendor, and `{}`.
 	Calls *vendorapi.API `yaml:"calls,omitempty" json:"calls,omitempty"`
 	// A ready-made description of the calls, instead.
+	// Example: `vercel-token`. Refuses: `acme`.
 	Vendor string `yaml:"vendor,omitempty" json:"vendor,omitempty"`
 	// With vendor, the description's name for a value, and the source's key that holds it.
+	// Example: `{token: PARTNER_TOKEN, id: PARTNER_TOKEN_ID}`. Refuses: what is no key of the source,
+	// `{token: GH_TOKEN, id: PARTNER_TOKEN_ID}`.
 	KeysFor map[string]string `yaml:"keys_for,omitempty" json:"keys_for,omitempty"`
 	// With vendor, what the description leaves open.
+	// Example: `{expires: 60d}`. Refuses: `{colour: red}`.
 	Settings vendorapi.JSON `yaml:"settings,omitempty" json:"settings,omitempty"`
 	// The source that {{admin}} stands for.
+	// Example: `partner-admin`. Refuses: `nobody`.
 	Admin string `yaml:"admin,omitempty" json:"admin,omitempty"`
 }
 

@@ -11,20 +11,29 @@ import (
 // RotateRandom makes a value, or a key pair, that only the source's consumers know.
 type RotateRandom struct {
 	// The second key that verifiers accept.
+	// Example: `SESSION_KEY_ALSO`. Refuses: what is no key of the source, `GH_TOKEN`.
 	Also string `yaml:"also,omitempty" json:"also,omitempty"`
 	// The key that is written. Default: every key but also.
+	// Example: `SESSION_KEY`. Refuses: what is no key of the source, `GH_TOKEN`.
 	Key string `yaml:"key,omitempty" json:"key,omitempty"`
 	// Entropy. Default: 32.
+	// Example: `64`. Refuses: what could be guessed, `8`, and what no sink takes, `2000`.
 	Bytes int `yaml:"bytes,omitempty" json:"bytes,omitempty"`
 	// How many characters, instead of bytes.
+	// Example: `40`. Refuses: what could be guessed, `8`.
 	Length int `yaml:"length,omitempty" json:"length,omitempty"`
-	// base64url (the default), hex, alphanumeric, or the characters themselves.
+	// base64url, hex, alphanumeric, or the characters themselves. Default: base64url.
+	// Example: `alphanumeric`, or `"ABCDEFGHJKMNPQRSTVWXYZ23456789"`. Refuses: less than ten characters, `abc`, and one
+	// twice, `abcdefghijka`.
 	Alphabet string `yaml:"alphabet,omitempty" json:"alphabet,omitempty"`
 	// A key pair instead: rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384 or ed25519.
+	// Example: `ed25519`. Refuses: `rsa-1024`.
 	Pair string `yaml:"pair,omitempty" json:"pair,omitempty"`
 	// The key that holds the pair's public half. With it, also accepts a second public half.
+	// Example: `SESSION_PUBLIC`. Refuses: what is no key of the source, `GH_TOKEN`.
 	Public string `yaml:"public,omitempty" json:"public,omitempty"`
 	// With also, the key that keeps the next private half until verifiers have its public half.
+	// Example: `SESSION_NEXT`. Refuses: what is no key of the source, `GH_TOKEN`.
 	Next string `yaml:"next,omitempty" json:"next,omitempty"`
 }
 

@@ -9,24 +9,30 @@ import (
 // SignIn names the credentials with which rotary itself calls GitHub and Vercel.
 type SignIn struct {
 	// Of GitHub: a token, or a GitHub App.
+	// Example: `{token: GH_TOKEN}`. Refuses: `{app_id: GH_APP_ID}`.
 	GitHub GitHubSignIn `yaml:"github,omitempty" json:"github,omitzero"`
 	// Of Vercel: a token.
+	// Example: `{token: VERCEL_TOKEN}`. Refuses: `{}`.
 	Vercel VercelSignIn `yaml:"vercel,omitempty" json:"vercel,omitzero"`
 }
 
 // GitHubSignIn is a token, or the id and the private key of a GitHub App.
 type GitHubSignIn struct {
 	// The canonical key that holds a token.
+	// Example: `GH_TOKEN`. Refuses: a token itself, and whatever else is no key, `NOBODY`.
 	Token string `yaml:"token,omitempty" json:"token,omitempty"`
 	// The canonical key that holds a GitHub App's id.
+	// Example: `GH_APP_ID`. Refuses: the id itself, `"4711"`.
 	AppID string `yaml:"app_id,omitempty" json:"app_id,omitempty"`
 	// The canonical key that holds the GitHub App's private key.
+	// Example: `GH_APP_PRIVATE_KEY`. Refuses: a key itself, and whatever else is no key, `NOBODY`.
 	PrivateKey string `yaml:"private_key,omitempty" json:"private_key,omitempty"`
 }
 
 // VercelSignIn is a token.
 type VercelSignIn struct {
 	// The canonical key that holds a Vercel token.
+	// Example: `VERCEL_TOKEN`. Refuses: a token itself, and whatever else is no key, `NOBODY`.
 	Token string `yaml:"token" json:"token"`
 }
 

@@ -14,30 +14,46 @@ type Source struct {
 	Name string `yaml:"-" json:"-"`
 	// The canonical names that it holds: a list, or a mapping from each to the name under which the secret stores it. A
 	// stored name that begins with / is a JSON pointer (RFC 6901).
+	// Example: `[STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET]`, or
+	// `{STRIPE_SECRET_KEY: api-key, STRIPE_WEBHOOK_SECRET: /webhook/secret}`. Refuses: `[]`, what is no name for a
+	// variable, `[stripe-key]`, and a key of another source, `[GH_TOKEN]`.
 	Keys Keys `yaml:"keys,omitempty" json:"keys,omitzero"`
 	// The canonical name of a secret that is one plain text, instead of keys.
+	// Example: `STRIPE_SECRET_KEY`. Refuses: `stripe-key`.
 	Text string `yaml:"text,omitempty" json:"text,omitempty"`
 	// The keys that are no credential, nor part of one, such as a region.
+	// Example: `[STRIPE_REGION]`. Refuses: another source's key, `[GH_TOKEN]`.
 	Config []string `yaml:"config,omitempty" json:"config,omitempty"`
 	// What a key's value has to be: a word, a /regular expression/, or a call that must accept it.
+	// Example: `{STRIPE_SECRET_KEY: "/^sk_/"}`. Refuses: other words, `{STRIPE_SECRET_KEY: uuid}`, and another source's
+	// key, `{GH_TOKEN: url}`.
 	Check map[string]Check `yaml:"check,omitempty" json:"check,omitempty"`
 	// How old its value may become before somebody is reminded.
+	// Example: `90d`. Refuses: `90 days`.
 	MaxAge Duration `yaml:"max_age,omitempty" json:"max_age,omitempty"`
 	// How its credential is replaced. Default: by a person.
+	// Example: `{random: {}, every: 30d}`, or `never`. Refuses: `monthly`, and a schedule for a person, `{every: 30d}`.
 	Rotate Rotate `yaml:"rotate,omitempty" json:"rotate,omitzero"`
 	// The environments that it is in. Default: all.
+	// Example: `[dev, production]`. Refuses: `[nowhere]`.
 	In []string `yaml:"in,omitempty" json:"in,omitempty"`
 	// The name of a secret that exists already. Default: source/{env}/{name}.
+	// Example: `legacy/stripe-${env}`. Refuses: `"a secret"`.
 	Secret string `yaml:"secret,omitempty" json:"secret,omitempty"`
 	// A key without a value is an error, and nothing is written.
+	// Example: `true`. Refuses: `"yes"`.
 	Required bool `yaml:"required,omitempty" json:"required,omitempty"`
 	// Its rotator runs inside the environment's network.
+	// Example: `true`. Refuses: `"yes"`.
 	Network bool `yaml:"network,omitempty" json:"network,omitempty"`
 	// The hosts at which its login may be tried, besides those that it names itself.
+	// Example: `[db-1.example.com, "db-2.example.com:5433"]`. Refuses: an address, `["https://db-1.example.com"]`.
 	Hosts []string `yaml:"hosts,omitempty" json:"hosts,omitempty"`
 	// The sources of the credentials that this one was made from, where no text shows it.
+	// Example: `vendors`. Refuses: `nobody`.
 	DerivedFrom Names `yaml:"derived_from,omitempty" json:"derived_from,omitempty"`
 	// What is done about a leak of its credential. Default: what the environment says.
+	// Example: `emergency`. Refuses: `ignore`.
 	OnLeak   string `yaml:"on_leak,omitempty" json:"on_leak,omitempty"`
 	Existing bool   `yaml:"-" json:"-"` // Secret was written in the manifest: referenced, not created
 }

@@ -87,16 +87,19 @@ func measureChangeAge(r plan.Report, s plan.SourceReport) int64 {
 	return secondsBetween(s.Changed, s.Followed)
 }
 
-// countBehind counts the consumers that are not where they should be, whatever the reason. Where a bucket has no
-// version yet, nobody can be on it, and what drains is on it.
+// countBehind counts the consumers that are not where they should be, whatever the reason. Where a bucket or
+// a source has no version yet, nobody can be on it, and what drains is on it.
 func countBehind(r plan.Report) int64 {
 	empty := map[string]bool{}
 	for _, b := range r.Buckets {
-		empty[b.Name] = b.Version == ""
+		empty[plan.ConsumerReport{Bucket: b.Name}.Reads()] = b.Version == ""
+	}
+	for _, s := range r.Sources {
+		empty[plan.ConsumerReport{Source: s.Name}.Reads()] = s.Version == ""
 	}
 	n := int64(0)
 	for _, c := range r.Consumers {
-		n += oneIf(c.State != "current" && c.State != "draining" && !empty[c.Bucket])
+		n += oneIf(c.State != "current" && c.State != "draining" && !empty[c.Reads()])
 	}
 	return n
 }

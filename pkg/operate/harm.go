@@ -29,8 +29,8 @@ type Harm struct {
 // Exposed is a consumer of the source, and what becomes of it.
 type Exposed struct {
 	Name    string
-	Bucket  string
-	Running string // the bucket's version that it runs, as far as is proven
+	Reads   string // its bucket, or the source that it reads itself
+	Running string // the version of it that it runs, as far as is proven
 	State   string
 	Unseen  bool // nobody sees what it runs: it drains
 	Fate    Fate
@@ -72,7 +72,7 @@ func Foresee(env *manifest.Environment, e Emergency, r plan.Report) Harm {
 func (h Harm) exposeConsumer(env *manifest.Environment, e Emergency, c plan.ConsumerReport, behind bool) Exposed {
 	declared, known := env.Consumer(c.Name)
 	return Exposed{
-		Name: c.Name, Bucket: c.Bucket, Running: c.Running, State: c.State,
+		Name: c.Name, Reads: c.Reads(), Running: c.Running, State: c.State,
 		Unseen: known && declared.Reader != nil, Fate: h.decideFate(e, behind),
 	}
 }

@@ -60,10 +60,9 @@ func (s State) findAlarms() []Alarm {
 func (s State) alarmsOfAge(source Source) []Alarm {
 	var all []Alarm
 	current, exists := source.Current()
-	if limit := source.maxAge(); exists && limit > 0 && s.Now.Sub(current.Created) > limit {
-		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf(
-			"version %s is %s old; the manifest says every %s",
-			history.Short(current.ID), formatAge(s.Now.Sub(current.Created)), formatAge(source.Every))})
+	if rule, old := source.isTooOld(s.Now.Sub(current.Created)); exists && old {
+		all = append(all, Alarm{RotationDue, source.Name, fmt.Sprintf("version %s is %s old; the manifest says %s",
+			history.Short(current.ID), formatAge(s.Now.Sub(current.Created)), rule)})
 	}
 	pending, rotating := source.Labelled(history.AWSPending)
 	if rotating && !pending.Has(history.AWSCurrent) && s.Now.Sub(pending.Created) > pendingTooLong {
@@ -93,19 +92,23 @@ func describeUndeclared(n int) string {
 	return fmt.Sprintf("it holds %d keys that nobody declared", n)
 }
 
-// maxAge is how old the current version may become before somebody is told.
-func (s Source) maxAge() time.Duration {
-	if s.Every == 0 || s.With == manifest.Manual {
-		return s.Every
+// isTooOld reports whether a current version of this age is older than max_age allows, or than a schedule that is kept,
+// and returns what the manifest says.
+func (s Source) isTooOld(age time.Duration) (rule string, old bool) {
+	switch {
+	case s.MaxAge > 0 && age > s.MaxAge:
+		return "max_age " + formatAge(s.MaxAge), true
+	case s.Every > 0 && age > s.Every+rotatesLate:
+		return "every " + formatAge(s.Every), true
 	}
-	return s.Every + rotatesLate
+	return "", false
 }
 
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
 	limit := owedTooLong
 	if source.With == manifest.Manual {
-		limit = cmp.Or(source.Every, owedTooLong)
+		limit = cmp.Or(source.MaxAge, owedTooLong)
 	}
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(

@@ -35,11 +35,16 @@ func TestAlarmsComeOfAge(t *testing.T) {
 		state func() State
 	}{
 		{"nothing is old", nil, converged},
-		{"a credential nobody limits", nil, aged(manifest.Manual, 0, 1000*day)},
-		{"a manual credential at its limit", nil, aged(manifest.Manual, 90*day, 90*day)},
-		{"a manual credential over its limit", []string{RotationDue}, aged(manifest.Manual, 90*day, 90*day+1)},
-		{"a scheduled one that is due", nil, aged(manifest.Postgres, 30*day, 30*day+rotatesLate)},
-		{"a scheduled one that nobody rotates", []string{RotationDue}, aged(manifest.Postgres, 30*day, 30*day+rotatesLate+1)},
+		{"a credential nobody limits", nil, aged(manifest.Manual, 0, 0, 1000*day)},
+		{"a manual credential at its limit", nil, aged(manifest.Manual, 0, 90*day, 90*day)},
+		{"a manual credential over its limit", []string{RotationDue}, aged(manifest.Manual, 0, 90*day, 90*day+1)},
+		{"a scheduled one that is due", nil, aged(manifest.Postgres, 30*day, 0, 30*day+rotatesLate)},
+		{"a scheduled one that nobody rotates", []string{RotationDue}, aged(manifest.Postgres, 30*day, 0, 30*day+rotatesLate+1)},
+		{"a scheduled one within its limit", nil, aged(manifest.Postgres, 30*day, 31*day, 31*day)},
+		{"a scheduled one over its limit, with days left", []string{RotationDue}, aged(manifest.Postgres, 30*day, 31*day, 31*day+1)},
+		{"what AWS rotates, at its limit", nil, aged(manifest.Managed, 0, 7*day, 7*day)},
+		{"what AWS rotates, over its limit", []string{RotationDue}, aged(manifest.Managed, 0, 7*day, 7*day+1)},
+		{"what nobody rotates, over its limit", []string{RotationDue}, aged(manifest.Never, 0, 7*day, 7*day+1)},
 		{"a rotation under way", nil, rotating(pendingTooLong)},
 		{"a rotation that does not end", []string{RotationStuck}, rotating(pendingTooLong + 1)},
 		{"a vendor that is being asked", nil, making(history.AWSPending, live(3))},
@@ -63,10 +68,10 @@ func TestAlarmsComeOfAge(t *testing.T) {
 }
 
 // aged is a state whose current credential is so old.
-func aged(with string, every, age time.Duration) func() State {
+func aged(with string, every, max, age time.Duration) func() State {
 	return func() State {
 		s := converged()
-		s.db().With, s.db().Every = with, every
+		s.db().With, s.db().Every, s.db().MaxAge = with, every, max
 		s.db().Versions[len(s.db().Versions)-1].Created = noon.Add(-age)
 		return s
 	}
@@ -91,10 +96,10 @@ func making(labels ...string) func() State {
 }
 
 // owed is a state in which version 2 has replaced version 1 so long ago.
-func owed(with string, every, age time.Duration) func() State {
+func owed(with string, max, age time.Duration) func() State {
 	return func() State {
 		s := owing()
-		s.db().With, s.db().Every = with, every
+		s.db().With, s.db().MaxAge = with, max
 		s.db().Versions[0].Created = noon.Add(-2 * age)
 		s.db().Versions[1].Created = noon.Add(-age)
 		return s

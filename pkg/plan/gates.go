@@ -128,11 +128,9 @@ func checkPendingWork(s State, p Plan, source Source, _ history.Version) (Wait, 
 // checkUnseenConsumer objects while any consumer of the environment is not seen completely: what it runs could be
 // anything.
 func checkUnseenConsumer(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
-	for _, b := range s.Buckets {
-		for _, c := range b.Consumers {
-			if c.Unknown != "" || c.Unread {
-				return Wait{Reason: UnseenConsumer, Detail: "consumer " + c.Name + ": " + c.Unknown}, true
-			}
+	for _, c := range s.allConsumers() {
+		if c.Unknown != "" || c.Unread {
+			return Wait{Reason: UnseenConsumer, Detail: "consumer " + c.Name + ": " + c.Unknown}, true
 		}
 	}
 	for _, c := range s.Strangers {
@@ -141,7 +139,7 @@ func checkUnseenConsumer(s State, _ Plan, _ Source, _ history.Version) (Wait, bo
 	return Wait{}, false
 }
 
-// checkRolling objects while a consumer of a bucket that the source feeds has something unfinished.
+// checkRolling objects while a consumer of the source, or of a bucket that it feeds, has something unfinished.
 func checkRolling(s State, _ Plan, source Source, _ history.Version) (Wait, bool) {
 	for _, c := range s.consumersOf(source) {
 		if !c.Settled || c.Foreign != "" {
@@ -171,8 +169,13 @@ func (c Consumer) reasonUnsettled() Reason {
 	return Rolling
 }
 
-// checkInUse objects while a consumer runs, or could go back to, a bucket version that carries v.
+// checkInUse objects while a consumer runs, or could go back to, a bucket version that carries v, or has read v itself.
 func checkInUse(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
+	for _, c := range source.Consumers {
+		if c.hasInPlay(v.ID) {
+			return Wait{Reason: InUse, Detail: "consumer " + c.Name + " may still use it"}, true
+		}
+	}
 	for _, b := range s.Buckets {
 		for _, c := range b.Consumers {
 			for _, id := range c.InPlay {
@@ -250,11 +253,23 @@ func (s State) changeTimes() []time.Time {
 	}
 	for _, b := range s.Buckets {
 		ts = append(ts, b.Changed)
-		for _, c := range b.Consumers {
-			ts = append(ts, c.Seen.Changed)
-		}
+	}
+	for _, c := range s.allConsumers() {
+		ts = append(ts, c.Seen.Changed)
 	}
 	return ts
+}
+
+// allConsumers returns the consumers of every source and bucket.
+func (s State) allConsumers() []Consumer {
+	var all []Consumer
+	for _, source := range s.Sources {
+		all = append(all, source.Consumers...)
+	}
+	for _, b := range s.Buckets {
+		all = append(all, b.Consumers...)
+	}
+	return all
 }
 
 // bucketsFedBy returns the buckets that hold, or may still hold, values of source.
@@ -278,8 +293,9 @@ func (b Bucket) carriesAnyOwed(source Source) bool {
 	})
 }
 
+// consumersOf returns the consumers of source itself, and those of the buckets that it feeds.
 func (s State) consumersOf(source Source) []Consumer {
-	var cs []Consumer
+	cs := slices.Clone(source.Consumers)
 	for _, b := range s.bucketsFedBy(source) {
 		cs = append(cs, b.Consumers...)
 	}

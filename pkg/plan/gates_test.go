@@ -103,6 +103,17 @@ var shutting = []shut{
 	{"a bucket version that carries it and is HELD", Deployable, func(s *State) { // dropped in this very pass: not retired before that is done
 		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, held(1))
 	}},
+	{"whoever reads the source itself, and drains", Draining, func(s *State) {
+		s.db().Consumers = []Consumer{nightly(2)}
+		s.db().Consumers[0].Settled = false
+	}},
+	{"whoever reads the source itself, and holds it", InUse, func(s *State) {
+		s.db().Consumers = []Consumer{nightly(2, 1)}
+		s.db().Consumers[0].Settled = true
+	}},
+	{"whoever reads another source, and could not be read", UnseenConsumer, func(s *State) {
+		s.Sources = append(s.Sources, Source{Name: "other", With: manifest.Never, Consumers: []Consumer{{Name: "silent", Drain: day, Seen: Seen{Unread: true}}}})
+	}},
 	{"a source that changed just now", Settling, func(s *State) { s.db().Changed = s.Now.Add(time.Second - Quiet) }},
 	{"a bucket that changed just now", Settling, func(s *State) { s.api().Changed = s.Now.Add(time.Second - Quiet) }},
 	{"a consumer that changed just now", Settling, func(s *State) { s.web().Changed = s.Now.Add(time.Second - Quiet) }},
@@ -313,5 +324,39 @@ func TestTheQuietPeriodOutlastsWhatCanStillLand(t *testing.T) {
 	const deregistered = 10 * time.Minute // a task definition may be used that long after it was deregistered
 	if Quiet <= deregistered {
 		t.Errorf("the quiet period is %v", Quiet)
+	}
+}
+
+// nightly reads source db itself, and may use these versions of it.
+func nightly(versions ...int) Consumer {
+	c := Consumer{Name: "nightly", Drain: day, Seen: Seen{Running: sid(versions[0]), Waiting: "readers without a receipt", WaitTill: noon.Add(day)}}
+	for _, n := range versions {
+		c.InPlay = append(c.InPlay, sid(n))
+	}
+	c.Settled = len(versions) == 1
+	return c
+}
+
+func TestWhoReadsASourceHoldsUpNoOther(t *testing.T) {
+	s := owing()
+	s.Sources = append(s.Sources, Source{Name: "other", With: manifest.Never, Consumers: []Consumer{nightly(2, 1)}})
+	plans(t, s, "advance db "+history.Short(sid(1)), "wait nightly draining")
+}
+
+func TestWhoReadsASourceIsReportedAndNeverRolled(t *testing.T) {
+	s := converged()
+	s.db().Consumers = []Consumer{nightly(2)}
+	plans(t, s)
+	r := Describe(s, Make(s))
+	want := ConsumerReport{Name: "nightly", Source: "db", Running: sid(2), Current: true, State: "current", Detail: "readers without a receipt"}
+	if diff := cmp.Diff(want, r.Consumers[0]); diff != "" || r.Consumers[0].Reads() != "source db" || !r.Converged {
+		t.Errorf("converged %v; the consumer (-want +got):\n%s", r.Converged, diff)
+	}
+	if got := r.Source("db").Consumers; !slices.Contains(got, "nightly") {
+		t.Errorf("the source's consumers are %q", got)
+	}
+	s.db().Consumers = []Consumer{nightly(2, 1)}
+	if c := Describe(s, Make(s)).Consumers[0]; c.Current || c.State != "draining" {
+		t.Errorf("while it drains: %+v", c)
 	}
 }

@@ -126,6 +126,7 @@ func Make(s State) Plan {
 	for _, source := range s.Sources {
 		p.markVersions(source)
 		p.confirmEmergency(s, source)
+		p.awaitReaders(source)
 	}
 	for _, b := range s.Buckets {
 		p.planBucket(s, b)
@@ -138,6 +139,20 @@ func Make(s State) Plan {
 		p.dropEmergencyLabels(s, source)
 	}
 	return p
+}
+
+// awaitReaders waits for whoever reads a source itself and may have read what is owed.
+func (p *Plan) awaitReaders(source Source) {
+	current, _ := source.Current()
+	for _, c := range source.Consumers {
+		wait := Wait{Subject: c.Name, Version: current.ID, Reason: Draining, Detail: c.Waiting, Until: c.WaitTill}
+		if c.Unread {
+			wait.Reason, wait.Detail = Unreadable, c.Unknown
+		}
+		if c.Unread || !c.Settled {
+			p.Waits = append(p.Waits, wait)
+		}
+	}
 }
 
 // markVersions makes every version known: LIVE first, SEEN last, and never past a version for which there is no room.

@@ -21,6 +21,9 @@ type Report struct {
 	Buckets     []BucketReport   `json:"buckets"`
 	Consumers   []ConsumerReport `json:"consumers"`
 	Alarms      []Alarm          `json:"alarms"`
+	// Unbuilt is what the manifest asks for and this version does not do: a line each. Nothing is changed while there is
+	// any.
+	Unbuilt []string `json:"unbuilt,omitempty"`
 }
 
 // Source returns the report of the source called name; where there is none, one with nothing but the name.
@@ -41,6 +44,14 @@ func (r Report) Consumer(name string) ConsumerReport {
 		}
 	}
 	return ConsumerReport{Name: name}
+}
+
+// Reads returns what c reads, in words: the name of its bucket, or the source.
+func (c ConsumerReport) Reads() string {
+	if c.Source != "" {
+		return "source " + c.Source
+	}
+	return c.Bucket
 }
 
 // Step is one thing a pass does, or would do.
@@ -90,10 +101,11 @@ type BucketReport struct {
 	Names   []string `json:"names"`
 }
 
-// ConsumerReport is one consumer as it was seen.
+// ConsumerReport is one consumer as it was seen. It runs on a bucket, or reads a source itself.
 type ConsumerReport struct {
 	Name    string `json:"name"`
-	Bucket  string `json:"bucket"`
+	Bucket  string `json:"bucket,omitempty"`
+	Source  string `json:"source,omitempty"`
 	Running string `json:"running,omitempty"`
 	Current bool   `json:"current"` // it is proven to run the bucket's version, and nothing else
 	State   string `json:"state"`   // current, rolling, behind, failed, draining, unknown
@@ -105,6 +117,10 @@ func Describe(s State, p Plan) Report {
 	r := Report{Environment: s.Environment, Mode: string(s.Mode), At: s.Now, Steps: p.listSteps(), Waits: p.Waits}
 	for _, source := range s.Sources {
 		r.Sources = append(r.Sources, describeSource(s, p, source))
+		current, _ := source.Current()
+		for _, c := range source.Consumers {
+			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Source: source.Name}, c, current.ID))
+		}
 	}
 	for _, b := range s.Buckets {
 		current, _ := b.Current()
@@ -112,7 +128,7 @@ func Describe(s State, p Plan) Report {
 			Name: b.Want.Name, Secret: b.Secret, Version: current.ID, Names: b.Want.Names(),
 		})
 		for _, c := range b.Consumers {
-			r.Consumers = append(r.Consumers, describeConsumer(b, c, current.ID))
+			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
 		}
 	}
 	for _, c := range s.Strangers {
@@ -147,11 +163,11 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	return r
 }
 
-func describeConsumer(b Bucket, c Consumer, version string) ConsumerReport {
-	return ConsumerReport{
-		Name: c.Name, Bucket: b.Want.Name, Running: c.Running, State: c.describeState(version),
-		Current: c.runsOnly(version) && version != "", Detail: describeDetail(c),
-	}
+// describeConsumer adds to the report of a consumer, which has what it reads, how it was seen.
+func describeConsumer(r ConsumerReport, c Consumer, version string) ConsumerReport {
+	r.Name, r.Running, r.State, r.Detail = c.Name, c.Running, c.describeState(version), describeDetail(c)
+	r.Current = c.runsOnly(version) && version != ""
+	return r
 }
 
 func (c Consumer) describeState(version string) string {

@@ -28,7 +28,8 @@ type State struct {
 type Source struct {
 	Name   string
 	With   string        // its rotator
-	Every  time.Duration // how old its current version may become; 0: as old as it likes
+	Every  time.Duration // between two planned rotations; 0: there are none
+	MaxAge time.Duration // how old its current version may become; 0: as old as it likes
 	AtOnce bool          // its rotation ends the old credential at once
 	// Confirmed: what an emergency has made is tested for a while, because nothing at the target refuses what is late.
 	Confirmed bool
@@ -38,7 +39,8 @@ type Source struct {
 	Undeclared int
 	Selects    bool
 	history.History
-	Contents Contents
+	Contents  Contents
+	Consumers []Consumer // that read it themselves, sorted by name
 }
 
 // Contents are the versions of a secret that this pass has read, by id. One that is missing was not needed.
@@ -61,7 +63,7 @@ type Bucket struct {
 	Consumers []Consumer        // sorted by name
 }
 
-// Consumer is one consumer of a bucket.
+// Consumer is one consumer of a bucket, or of a source itself.
 type Consumer struct {
 	Name    string
 	Leaving bool

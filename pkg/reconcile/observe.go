@@ -17,7 +17,7 @@ import (
 // statusTimeout bounds one look at one consumer.
 const statusTimeout = 30 * time.Second
 
-// openConsumer is a consumer of this pass with its driver, and the bucket that it runs on.
+// openConsumer is a consumer of this pass with its driver, and the bucket that it runs on; "" where it reads a source.
 type openConsumer struct {
 	Consumer
 	bucket string
@@ -49,7 +49,7 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	if state.Buckets, err = o.readBuckets(ctx, state.Sources); err != nil {
 		return state, nil, err
 	}
-	consumers := o.readConsumers(ctx, state.Buckets)
+	consumers := o.readConsumers(ctx, state)
 	state.Strangers = o.findStrangers(ctx)
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
@@ -88,6 +88,7 @@ func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Sourc
 		Confirmed: s.LateWrite() == manifest.LateConfirmed, Selects: s.Selects(),
 		Contents: plan.Contents{},
 	}
+	source.MaxAge = s.MaxAge.Std()
 	var err error
 	if source.History, err = o.Store.LookAll(ctx, s.Secret); err != nil {
 		return source, err
@@ -205,28 +206,35 @@ func currentVersions(sources []plan.Source) map[string]string {
 	return ids
 }
 
-// readConsumers looks at every consumer and puts it beside its bucket. One that cannot be read is a consumer of which
-// nothing is known.
-func (o observer) readConsumers(ctx context.Context, buckets []plan.Bucket) map[string]openConsumer {
+// readConsumers looks at every consumer and puts it beside its bucket, or beside the source that it reads. One that
+// cannot be read is a consumer of which nothing is known.
+func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]openConsumer {
 	all := map[string]openConsumer{}
-	for i := range buckets {
-		b := &buckets[i]
-		for _, c := range o.Environment.Consumers {
-			if !c.IsOn(b.Want.Name) {
-				continue
-			}
-			consumer, seen := o.readStatus(ctx, c, *b)
+	for i := range s.Buckets {
+		b := &s.Buckets[i]
+		for _, c := range o.Environment.Readers(b.Want.Name) {
+			consumer, seen := o.readStatus(ctx, c, o.openingOf(*b))
 			all[c.Name] = openConsumer{consumer, b.Want.Name}
-			b.Consumers = append(b.Consumers, plan.Consumer{
-				Name: c.Name, Leaving: c.Leaving, Drain: c.Drain().Std(), Seen: seen,
-			})
+			b.Consumers = append(b.Consumers, describeConsumer(c, seen))
+		}
+	}
+	for i := range s.Sources {
+		source := &s.Sources[i]
+		for _, c := range o.Environment.SourceReaders(source.Name) {
+			_, seen := o.readStatus(ctx, c, o.openSecret(source.History))
+			source.Consumers = append(source.Consumers, describeConsumer(c, seen))
 		}
 	}
 	return all
 }
 
-func (o observer) readStatus(ctx context.Context, c manifest.Consumer, b plan.Bucket) (Consumer, plan.Seen) {
-	consumer, err := o.Open(c, o.openingOf(b))
+// describeConsumer returns a consumer as the manifest has it and as it was seen.
+func describeConsumer(c manifest.Consumer, seen plan.Seen) plan.Consumer {
+	return plan.Consumer{Name: c.Name, Leaving: c.Leaving, Drain: c.Drain().Std(), Seen: seen}
+}
+
+func (o observer) readStatus(ctx context.Context, c manifest.Consumer, at Opening) (Consumer, plan.Seen) {
+	consumer, err := o.Open(c, at)
 	if err != nil {
 		return nil, unreadConsumer(c, err)
 	}
@@ -259,15 +267,16 @@ func unreadConsumer(c manifest.Consumer, err error) plan.Seen {
 }
 
 func (o observer) openingOf(b plan.Bucket) Opening {
-	return Opening{
-		Environment: o.Environment,
-		Bucket:      b.History,
-		Key:         o.valueOfKey,
-		Now:         o.Store.Now(),
-		Content: func(ctx context.Context, version string) (map[string]secret.Value, error) {
-			return o.readBucketVersion(ctx, b, version)
-		},
+	at := o.openSecret(b.History)
+	at.Content = func(ctx context.Context, version string) (map[string]secret.Value, error) {
+		return o.readBucketVersion(ctx, b, version)
 	}
+	return at
+}
+
+// openSecret returns what a consumer's driver is opened with, but for the content of its bucket.
+func (o observer) openSecret(h history.History) Opening {
+	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now()}
 }
 
 // valueOfKey returns the current value of a canonical key, whichever source declares it.

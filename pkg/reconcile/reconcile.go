@@ -33,7 +33,7 @@ type Reader interface {
 	Now() time.Time
 }
 
-// Consumer is whatever runs on a bucket.
+// Consumer is whatever runs on a bucket, or reads a source.
 type Consumer interface {
 	// Status looks at the sink, once and afresh. What it could not learn it says in Seen.Unknown; an error means
 	// that it learned nothing.
@@ -63,7 +63,7 @@ type Advancer interface {
 // Opening holds what a consumer's driver is opened with beside its manifest entry.
 type Opening struct {
 	Environment *manifest.Environment
-	Bucket      history.History               // of the bucket it runs on: its ARN, its labels
+	Secret      history.History               // of the bucket it runs on, or the source it reads: its ARN, its labels
 	Key         func(key string) secret.Value // the current value of a canonical key: tokens are read afresh each pass
 	Now         time.Time
 	Content     func(ctx context.Context, version string) (map[string]secret.Value, error) // of a version of its bucket
@@ -113,7 +113,14 @@ const maxLooks = 3
 // point; a pass over a converged environment writes nothing. A failed read, an invalid bucket or a lost
 // compare-and-swap ends the pass before its next write. A consumer that fails does not keep the others from
 // following: its error comes back with the report, as a *Lagging.
+//
+// A pass that would change something fails with a *manifest.UnbuiltError, and reads nothing, where the manifest asks for
+// what this version does not do.
 func (p Pass) Run(ctx context.Context) (plan.Report, error) {
+	looksOnly := p.DryRun || p.Environment.Mode == manifest.Observe
+	if err := p.Environment.CheckBuilt(); err != nil && !looksOnly {
+		return plan.Report{}, err
+	}
 	state, consumers, err := p.observe(ctx)
 	for again := 1; errors.Is(err, errMoving) && again < maxLooks; again++ {
 		state, consumers, err = p.observe(ctx)
@@ -123,7 +130,8 @@ func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	}
 	decided := plan.Make(state)
 	report := plan.Describe(state, decided)
-	if p.DryRun || state.Mode == manifest.Observe {
+	report.Unbuilt = p.Environment.ListUnbuilt()
+	if looksOnly {
 		return report, nil
 	}
 	if err := p.apply(ctx, decided, consumers); err != nil {

@@ -40,7 +40,8 @@ func NewCensus(client censusAPI, env *manifest.Environment) *Census {
 	c := &Census{client: client, environment: env.Name, named: map[string][]string{}}
 	for _, consumer := range env.Consumers {
 		if consumer.ECS != nil {
-			c.named[consumer.ECS.Cluster] = append(c.named[consumer.ECS.Cluster], shortName(consumer.ECS.Service))
+			cluster := consumer.ECS.ClusterName()
+			c.named[cluster] = append(c.named[cluster], consumer.ECS.ServiceName())
 		}
 	}
 	return c

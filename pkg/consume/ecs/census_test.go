@@ -61,6 +61,12 @@ func TestTheCensusFindsWhatTheManifestHasForgotten(t *testing.T) {
 			t.Errorf("with %q in the manifest: %v, %v", c.env, got, err)
 		}
 	}
+	mixed := environmentWith("api", "old") // one by name, one by ARN: they are in one cluster
+	mixed.Consumers[1].ECS.Cluster = "arn:aws:ecs:us-east-1:111111111111:cluster/main"
+	mixed.Consumers[1].ECS.Service = "arn:aws:ecs:us-east-1:111111111111:service/main/old"
+	if got, err := w.listStrangers(mixed); err != nil || len(got) > 0 {
+		t.Errorf("with both in the manifest, one by ARN: %v, %v", got, err)
+	}
 	found, _ := ecs.NewCensus(w.client, environmentWith("api")).Strangers(ctx())
 	for _, words := range []string{"stands in no manifest", "rotary:consumer: worker", "put it back"} {
 		if !strings.Contains(found[0].Unknown, words) {

@@ -13,37 +13,51 @@ import (
 // template. docs/adr/0012 lists what a vendor has to be like.
 type API struct {
 	// Makes a credential. Default method: POST.
+	// Refuses: `{}`.
 	Create Create `yaml:"create" json:"create"`
 	// Proves that the vendor accepts a credential. Default method: GET.
+	// Refuses: `{}`.
 	Test Test `yaml:"test" json:"test"`
 	// Ends the credential of which {{owed.KEY}} speaks. Default method: DELETE. Without it, a credential ends by
 	// itself, or a person revokes it.
+	// Refuses: `{}`.
 	Revoke *Revoke `yaml:"revoke,omitempty" json:"revoke,omitempty"`
 	// Lists credentials by name. Those called {{marker}} are an earlier try's, and are revoked. Default method: GET.
+	// Refuses: `{}`.
 	Find *Find `yaml:"find,omitempty" json:"find,omitempty"`
 	// none: a new credential kills the old one at once. A duration, such as 24h: the old one lives so long. Default:
 	// until it is revoked.
+	// Example: `24h`. Refuses: `soon`.
 	Overlap string `yaml:"overlap,omitempty" json:"overlap,omitempty"`
 }
 
 // Call is one request. Exactly one of JSON and Form may be its body.
 type Call struct {
 	// The HTTP method.
+	// Example: `PUT`. Refuses: `FETCH`.
 	Method string `yaml:"method,omitempty" json:"method,omitempty"`
 	// An https address. Its host is made of literal text and settings only.
+	// Example: `"https://api.partner.example/v1/tokens"`. Refuses: `"http://api.partner.example/v1/tokens"`, and a host
+	// that a value decides, `"https://{{admin}}/"`.
 	URL string `yaml:"url" json:"url"`
 	// The headers of the request.
+	// Example: `{X-Region: eu}`. Refuses: `{"X Region": eu}`.
 	Headers map[string]string `yaml:"headers,omitempty" json:"headers,omitempty"`
 	// user:password, for the Authorization header.
+	// Example: `"rotary:{{admin}}"`. Refuses: what is no template, `"{{"`.
 	Basic string `yaml:"basic,omitempty" json:"basic,omitempty"`
 	// The body as JSON. A text that is one template may stand for a number or a list.
+	// Example: `{name: "{{marker}}", scopes: [read]}`. Refuses: `[read]`.
 	JSON JSON `yaml:"json,omitempty" json:"json,omitempty"`
 	// The body, form-encoded.
+	// Example: `{name: "{{marker}}"}`. Refuses: a name that stands for nothing, `{name: "{{NOBODY}}"}`.
 	Form map[string]string `yaml:"form,omitempty" json:"form,omitempty"`
 	// The statuses of success. Default: 200 to 299.
+	// Example: `[201]`. Refuses: `[2010]`.
 	Expect []int `yaml:"expect,omitempty" json:"expect,omitempty"`
 	// never, throttled (where the answer says that nothing was done) or idempotent. Default: throttled for POST and
 	// PATCH, idempotent for others.
+	// Example: `never`. Refuses: `always`.
 	Retry string `yaml:"retry,omitempty" json:"retry,omitempty"`
 }
 
@@ -51,8 +65,10 @@ type Call struct {
 type Create struct {
 	Call
 	// The source's key, and the JSONPath (RFC 9535) of its new value in the answer.
+	// Example: `{PARTNER_TOKEN: $.token, PARTNER_TOKEN_ID: $.id}`. Refuses: `{GH_TOKEN: $.token}`.
 	Set map[string]string `yaml:"set" json:"set"`
 	// Asked again for one {{version}}, the vendor makes nothing more.
+	// Example: `true`. Refuses: `"yes"`.
 	Repeatable bool `yaml:"repeatable,omitempty" json:"repeatable,omitempty"`
 }
 
@@ -60,8 +76,10 @@ type Create struct {
 type Test struct {
 	Call
 	// The statuses of a credential that is dead. Default: 401.
+	// Example: `[401, 403]`. Refuses: `[4010]`.
 	Refused []int `yaml:"refused,omitempty" json:"refused,omitempty"`
 	// The source's key, and the JSONPath where the answer must say the same.
+	// Example: `{PARTNER_TOKEN_ID: $.id}`. Refuses: `{GH_TOKEN: $.id}`.
 	Same map[string]string `yaml:"same,omitempty" json:"same,omitempty"`
 }
 
@@ -69,6 +87,7 @@ type Test struct {
 type Revoke struct {
 	Call
 	// The statuses of a credential that had ended before. Test decides whether it has.
+	// Example: `[404]`. Refuses: `[4040]`.
 	Gone []int `yaml:"gone,omitempty" json:"gone,omitempty"`
 }
 
@@ -76,12 +95,16 @@ type Revoke struct {
 type Find struct {
 	Call
 	// The JSONPath of the list in the answer.
+	// Example: `$.tokens`. Refuses: `tokens`.
 	Entries string `yaml:"entries" json:"entries"`
 	// The JSONPath of the name in an entry.
+	// Example: `$.name`. Refuses: `name`.
 	Name string `yaml:"name" json:"name"`
 	// The key, and the JSONPath in an entry of what revoke needs as {{owed.KEY}}.
+	// Example: `{PARTNER_TOKEN_ID: $.id}`. Refuses: `{GH_TOKEN: $.id}`.
 	Set map[string]string `yaml:"set" json:"set"`
 	// The JSONPath of what is there only where the list goes on: then nothing is made.
+	// Example: `$.next`. Refuses: `next`.
 	More string `yaml:"more,omitempty" json:"more,omitempty"`
 }
 

@@ -1,4 +1,4 @@
-package drain_test
+package reader_test
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/consumetest"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
-	"github.com/rotary-secrets/rotary/pkg/consume/drain"
+	"github.com/rotary-secrets/rotary/pkg/consume/reader"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -30,7 +30,7 @@ func TestTheSuite(t *testing.T) {
 		return consumetest.World{
 			Clock: r.clock, Tap: sim.NewTap(r.clock), Put: r.putBucket, Held: r.heldValues, Step: 2 * time.Hour, Drain: day,
 			Open: func() reconcile.Consumer {
-				return drain.New(manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(day)}}, r.history, r.clock.Now())
+				return reader.New(manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(day)}}, r.history, r.clock.Now())
 			},
 		}
 	})

@@ -1,0 +1,85 @@
+package reader
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+func TestReadersOfABucketKeepEveryHeldVersionInPlayUntilDrained(t *testing.T) {
+	changed := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	h := history.History{Changed: changed, Versions: []history.Version{
+		{ID: "dropped", Labels: []string{history.AWSPrevious}}, {ID: "old", Labels: []string{history.Held + "old"}},
+		{ID: "new", Labels: []string{history.AWSCurrent, history.Held + "new"}},
+	}}
+	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
+	for _, tt := range []struct {
+		after   time.Duration
+		settled bool
+		inPlay  []string
+	}{
+		{0, false, []string{"new", "old"}},
+		{24*time.Hour - time.Second, false, []string{"new", "old"}},
+		{24 * time.Hour, true, []string{"new"}},
+	} {
+		seen, err := New(c, h, changed.Add(tt.after)).Status(t.Context())
+		if err != nil || seen.Settled != tt.settled || seen.Running != "new" {
+			t.Errorf("after %v: settled %v, running %q, error %v", tt.after, seen.Settled, seen.Running, err)
+		}
+		if diff := cmp.Diff(tt.inPlay, seen.InPlay); diff != "" {
+			t.Errorf("after %v: in play (-want +got):\n%s", tt.after, diff)
+		}
+	}
+}
+
+func TestNothingIsInPlayBeforeTheBucketHoldsAValue(t *testing.T) {
+	c := manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}
+	seen, err := New(c, history.History{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).Status(t.Context())
+	if err != nil || !seen.Settled || len(seen.InPlay) > 0 || seen.Running != "" {
+		t.Errorf("an empty bucket: settled %v, running %q, in play %q, error %v", seen.Settled, seen.Running, seen.InPlay, err)
+	}
+}
+
+func TestTheFirstVersionOfABucketHasNothingToDrain(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	h := history.History{Changed: now, Versions: []history.Version{{ID: "first", Labels: []string{history.AWSCurrent}}}}
+	seen, err := New(manifest.Consumer{Name: "laptops", Reader: &manifest.Reader{Drain: manifest.Duration(24 * time.Hour)}}, h, now).Status(t.Context())
+	if err != nil || !seen.Settled || seen.Running != "first" {
+		t.Errorf("settled %v, running %q, error %v", seen.Settled, seen.Running, err)
+	}
+}
+
+// What is dead, or was never current, is used by nobody.
+func TestReadersOfASourceKeepWhatIsOwedInPlayUntilDrained(t *testing.T) {
+	changed := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	h := history.History{Changed: changed, Versions: []history.Version{
+		{ID: "dead", Labels: []string{}}, {ID: "owed", Labels: []string{history.AWSPrevious, history.Live + "owed"}},
+		{ID: "new", Labels: []string{history.AWSCurrent, history.Live + "new"}}, {ID: "next", Labels: []string{history.AWSPending, history.Live + "next"}},
+	}}
+	c := manifest.Consumer{Name: "nightly", Source: "db", Reader: &manifest.Reader{Drain: manifest.Duration(26 * time.Hour)}}
+	for _, tt := range []struct {
+		after   time.Duration
+		settled bool
+		inPlay  []string
+	}{
+		{0, false, []string{"new", "owed"}},
+		{26*time.Hour - time.Second, false, []string{"new", "owed"}},
+		{26 * time.Hour, true, []string{"new"}},
+	} {
+		seen, err := New(c, h, changed.Add(tt.after)).Status(t.Context())
+		if err != nil || seen.Settled != tt.settled || seen.Running != "new" || !tt.settled && !seen.WaitTill.Equal(changed.Add(26*time.Hour)) {
+			t.Errorf("after %v: settled %v, running %q, until %v, error %v", tt.after, seen.Settled, seen.Running, seen.WaitTill, err)
+		}
+		if diff := cmp.Diff(tt.inPlay, seen.InPlay); diff != "" {
+			t.Errorf("after %v: in play (-want +got):\n%s", tt.after, diff)
+		}
+	}
+	h.Versions[1].Labels = []string{history.AWSPrevious} // retired: its own label coming off is no wait for anybody
+	if seen, err := New(c, h, changed).Status(t.Context()); err != nil || !seen.Settled {
+		t.Errorf("nothing is owed: settled %v, waiting %q, error %v", seen.Settled, seen.Waiting, err)
+	}
+}

@@ -1,0 +1,162 @@
+package manifest
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// oldSignIn is what a consumer signs in with, in the form before.
+type oldSignIn struct {
+	consumer, kind string
+	m              *mappingText
+	token, app     *entryText // app may be nil
+}
+
+// upgradeConsumers makes a reader of drain, and one sign_in of what the consumers sign in with.
+func (u *upgrader) upgradeConsumers(consumers []*entryText) {
+	signIns := map[string][]oldSignIn{}
+	for _, consumer := range consumers {
+		m := u.readMapping(consumer.node)
+		if e := m.find("drain"); e != nil && !e.block && m.find("reader") == nil {
+			text := m.write("reader") + ": {" + u.text(e) + "}"
+			u.replace(e.from, e.to, text, e)
+			u.note(e, "consumers."+consumer.name+".drain", "drain is the form before", "", text)
+		}
+		for _, kind := range []string{"github", "vercel"} {
+			if e := m.find(kind); e != nil {
+				if old, is := u.readSignIn(consumer.name, kind, u.readMapping(e.node)); is {
+					signIns[kind] = append(signIns[kind], old)
+				}
+			}
+		}
+	}
+	var top []string
+	var of *entryText
+	for _, kind := range []string{"github", "vercel"} {
+		if text := u.writeSignIns(signIns[kind]); text != "" {
+			top, of = append(top, text), signIns[kind][0].token
+		}
+	}
+	if of != nil {
+		u.addSignIn(top, of)
+	}
+}
+
+func (u *upgrader) readSignIn(consumer, kind string, m *mappingText) (oldSignIn, bool) {
+	old := oldSignIn{consumer, kind, m, m.find("token"), m.find("app_id")}
+	if old.token == nil || old.token.block || m.find("sign_in") != nil {
+		return old, false
+	}
+	return old, old.app == nil || !old.app.block && kind == "github"
+}
+
+// writeSignIns takes the entries out of their consumers. It returns what stands at the top instead, where all agree, or
+// else "": then each consumer has its own.
+func (u *upgrader) writeSignIns(all []oldSignIn) string {
+	if len(all) == 0 {
+		return ""
+	}
+	first := u.writeSignIn(all[0])
+	atTop := u.root.find("sign_in") == nil &&
+		!slices.ContainsFunc(all, func(old oldSignIn) bool { return u.writeSignIn(old) != first })
+	for _, old := range all {
+		path, text := "consumers."+old.consumer+"."+old.kind+".token", u.writeSignIn(old)
+		what := old.kind + ": token is the form before"
+		if atTop {
+			u.remove(old.m, append([]*entryText{old.token}, u.listFound(old.app)...)...)
+			text = u.root.write("sign_in") + ": {" + u.root.write(old.kind) + ": " + text + "}"
+			u.note(old.token, path, what, "at the top", text)
+			continue
+		}
+		text = old.m.write("sign_in") + ": " + text
+		u.replace(old.token.from, old.token.to, text)
+		u.remove(old.m, u.listFound(old.app)...)
+		u.note(old.token, path, what, "", text)
+	}
+	if !atTop {
+		return ""
+	}
+	return u.root.write(all[0].kind) + ": " + first
+}
+
+// writeSignIn writes one as the value of github or vercel under sign_in.
+func (u *upgrader) writeSignIn(old oldSignIn) string {
+	if old.app == nil {
+		return "{" + u.text(old.token) + "}"
+	}
+	return "{" + u.text(old.app) + ", " + u.renamed(old.m, old.token, "private_key") + "}"
+}
+
+// addSignIn writes sign_in at the top, before the sources and the comment above them.
+func (u *upgrader) addSignIn(texts []string, of *entryText) {
+	before := u.root.find("sources")
+	if before == nil {
+		before = u.root.entries[0]
+	}
+	if u.root.flow {
+		u.insert(before.from, u.root.write("sign_in")+": {"+strings.Join(texts, ", ")+"}, ", of)
+		return
+	}
+	at := u.lineStart(before.from)
+	for at > 0 && strings.HasPrefix(u.data[u.lineStart(at-1):], "#") {
+		at = u.lineStart(at - 1)
+	}
+	u.insert(at, "sign_in:\n  "+strings.Join(texts, "\n  ")+"\n\n", of)
+}
+
+// showText writes a text of the manifest on one line, with … for what is not shaped like a name, a number, a duration
+// or a template. Under sign_in only keys that a source declares are shown: a token may have been pasted there.
+func (u *upgrader) showText(text string) string {
+	root := newReport("").parseTree([]byte(text))
+	m, is := root.(*ast.MappingNode)
+	if !is {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(u.showNode(m, false), "{"), "}")
+}
+
+func (u *upgrader) showNode(node ast.Node, strict bool) string {
+	var parts []string
+	switch node := node.(type) {
+	case *ast.MappingNode:
+		for _, pair := range node.Values {
+			name, _ := readText(pair.Key)
+			parts = append(parts, showName(name)+": "+u.showNode(pair.Value, strict || name == "sign_in"))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case *ast.SequenceNode:
+		for _, value := range node.Values {
+			parts = append(parts, u.showNode(value, strict))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case *ast.BoolNode, *ast.IntegerNode:
+		return node.GetToken().Value
+	}
+	text, _ := readText(node)
+	if strict && !u.declared[text] {
+		return hidden
+	}
+	return showName(text)
+}
+
+// hidden stands for a text that is not shown.
+const hidden = "…"
+
+func showName(text string) string {
+	switch {
+	case nameShape.MatchString(text) && !looksLikeOther.MatchString(text):
+		return text
+	case nameShape.MatchString(text), shownTemplate.MatchString(text):
+		return `"` + text + `"`
+	}
+	return hidden
+}
+
+// shownTemplate matches names with ${…} in them.
+var shownTemplate = regexp.MustCompile(`^[A-Za-z0-9_-]*(\$\{[a-z_]+\}[A-Za-z0-9_-]*)+$`)
+
+// looksLikeOther matches names that are read as something else without quotes.
+var looksLikeOther = regexp.MustCompile(`^([0-9_]+|true|false|null)$`)
