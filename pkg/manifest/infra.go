@@ -43,7 +43,8 @@ type Alarms struct {
 	Email []string `yaml:"email,omitempty" json:"email,omitempty"`
 	// The ARN of an SNS topic of the same account and region that exists already, to which alarms go instead of one that
 	// is made. Its policy has to let CloudWatch and EventBridge publish (docs/tasks/alarms.md).
-	// Example: `"arn:aws:sns:us-east-1:${account}:alarms"`. Refuses: a name, `alarms`; another account's or region's.
+	// Example: `"arn:aws:sns:us-east-1:${account}:alarms"`. Refuses: a name, `alarms`, and one of another
+	// region, `"arn:aws:sns:eu-west-1:${account}:alarms"`.
 	Topic string `yaml:"topic,omitempty" json:"topic,omitempty"`
 	// The Slack channel that gets alarms.
 	// Example: `{workspace: T0123ABCD, channel: C0123ABCD}`. Refuses: names, `{workspace: acme, channel: general}`.
