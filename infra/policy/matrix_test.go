@@ -109,6 +109,24 @@ func TestPeopleReadTheirOwnWhereAProtectedNameStandsInTheirs(t *testing.T) {
 	}
 }
 
+// TestWhoReadsWithoutARoleIsADeveloper: developers read a bucket of readers that name no role, or one of theirs, and no
+// other.
+func TestWhoReadsWithoutARoleIsADeveloper(t *testing.T) {
+	all, _, _ := environments(t, "testdata/rotary.yaml")
+	env := *all["dev"]
+	developer := env.IAMARN("role/" + env.Named(manifest.DeveloperRole))
+	for name, c := range map[string]struct {
+		roles []string
+		want  bool
+	}{"no role": {nil, true}, "a developer's": {[]string{"job", "engineering"}, true}, "another": {[]string{"job"}, false}} {
+		env.Consumers = []manifest.Consumer{{Name: "laptops", Bucket: "api-secrets", Reader: &manifest.Reader{Roles: c.roles}}}
+		b, _ := env.Bucket("api-secrets")
+		if got := strings.Contains(encode(t, policy.Bucket(&env, b)), developer); got != c.want {
+			t.Errorf("%s: developers read it: %v", name, got)
+		}
+	}
+}
+
 // anyARN is how an ARN of any partition begins.
 var anyARN = regexp.MustCompile(`arn:[^:"]*:`)
 

@@ -65,7 +65,7 @@ func Developer(env *manifest.Environment, key string, open, closed []string) Doc
 func (n names) forPeople() []string {
 	var arns []string
 	for _, b := range n.Buckets {
-		if slices.ContainsFunc(n.Readers(b.Name), func(c manifest.Consumer) bool { return c.Reader != nil }) {
+		if slices.ContainsFunc(n.Readers(b.Name), n.isForPeople) {
 			arns = append(arns, n.secretARN(b.Secret))
 		}
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -38,6 +39,7 @@ func Source(env *manifest.Environment, s manifest.Source) Document {
 	for _, other := range n.administeredSources(s) {
 		readers = append(readers, n.roleARN(env.Named(n.rotateRole(other))))
 	}
+	readers = append(readers, n.sourceReaderRoles(s)...)
 	return newDocument(
 		onlyFor("Read", reads, readers...),
 		onlyFor("Write", writes, writers...),
@@ -56,18 +58,54 @@ func Bucket(env *manifest.Environment, b manifest.Bucket) Document {
 	)
 }
 
-// readerRoles returns the roles that read a bucket: of its ECS services, and of people where it is one for them.
+// readerRoles returns the roles that read a bucket: of its ECS services, those that its readers name, and developers'
+// where those are people and it is not protected.
 func (n names) readerRoles(b manifest.Bucket) []string {
 	var roles []string
 	for _, c := range n.Readers(b.Name) {
 		switch {
 		case c.ECS != nil || c.ECSFamily != nil:
 			roles = append(roles, n.ExecutionRoleARN(c))
-		case c.Reader != nil && !n.Protected:
-			roles = append(roles, n.developerRoles()...)
+		case c.Reader != nil:
+			roles = append(roles, n.namedRoles(c)...)
+			if n.isForPeople(c) && !n.Protected {
+				roles = append(roles, n.developerRoles()...)
+			}
 		}
 	}
 	return sortDistinct(roles)
+}
+
+// isForPeople reports whether a reader is people who pull: it names no role, or one whose sessions may become developers.
+func (n names) isForPeople(c manifest.Consumer) bool {
+	if c.Reader == nil || len(c.Reader.Roles) == 0 {
+		return c.Reader != nil
+	}
+	return n.Infra.Access != nil && slices.ContainsFunc(n.namedRoles(c), func(role string) bool {
+		return slices.Contains(n.Infra.Access.Developers, role)
+	})
+}
+
+// sourceReaderRoles returns the roles of those that read a source itself. They are not refused; what allows them to
+// read is their own policy, which is not rotary's.
+func (n names) sourceReaderRoles(s manifest.Source) []string {
+	var roles []string
+	for _, c := range n.SourceReaders(s.Name) {
+		roles = append(roles, n.namedRoles(c)...)
+	}
+	return sortDistinct(roles)
+}
+
+// namedRoles returns the ARNs of the roles that a reader names. A name is one of the environment's account.
+func (n names) namedRoles(c manifest.Consumer) []string {
+	var roles []string
+	for _, role := range c.Reader.Roles {
+		if !strings.HasPrefix(role, "arn:") {
+			role = n.roleARN(role)
+		}
+		roles = append(roles, role)
+	}
+	return roles
 }
 
 // developerRoles returns the roles of developers.
@@ -117,6 +155,11 @@ func Key(env *manifest.Environment) Document {
 	}
 	for _, b := range env.Buckets {
 		users = append(users, n.readerRoles(b)...)
+	}
+	for _, s := range env.Sources {
+		if !s.Existing { // what was there before has a key of its own
+			users = append(users, n.sourceReaderRoles(s)...)
+		}
 	}
 	account := &Principal{AWS: []string{env.IAMARN("root")}}
 	statements := []Statement{

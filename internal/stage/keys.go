@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/iam"
@@ -53,8 +54,10 @@ func (s *Stage) AccessKey(ctx context.Context, source manifest.Source) (map[stri
 	return map[string]string{id: aws.ToString(out.AccessKey.AccessKeyId), secret: aws.ToString(out.AccessKey.SecretAccessKey)}, nil
 }
 
-// Plain reports whether the value of a source's key is no secret: the id of an access key, and a truth value.
+// Plain reports whether the value of a source's key is no secret: what the manifest says is config, the id of an access
+// key, and a truth value.
 func Plain(s manifest.Source, key string) bool {
 	id, _ := s.AccessKey()
-	return s.Rotate.Kind() == manifest.AWSAccessKey && key == id || s.Check[key].Word == "bool"
+	return s.Rotate.Kind() == manifest.AWSAccessKey && key == id || s.Check[key].Word == "bool" ||
+		slices.Contains(s.Config, key)
 }
