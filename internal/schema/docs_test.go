@@ -73,6 +73,7 @@ var around = map[string]string{
 	"File.sources":             oneBucket,
 	"File.mappings":            oneBucket,
 	"File.buckets":             oneBucket,
+	"Alarms.topic":             "{environments: {dev: {infra: {alarms: {email: null}}}}}",
 	"Source.text":              "{sources: {private: {keys: null}}}",
 	"Source.config":            stripe,
 	"Source.check":             stripe,
