@@ -3,6 +3,7 @@ package stage
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"hash/fnv"
@@ -13,7 +14,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Fit returns value as the check of a key wants it: value itself stands in the text, but for a truth value and a number.
+// Fit returns value as the check of a key wants it, however it is encoded there; of a number only a digest of value is
+// left, and of a truth value nothing.
 // Where a pattern is met by no text that begins or ends with value, it returns a text that meets it, or value.
 func Fit(check manifest.Check, value string) string {
 	switch {
@@ -22,7 +24,8 @@ func Fit(check manifest.Check, value string) string {
 	case check.Word == "url":
 		return "x://" + base64.RawURLEncoding.EncodeToString([]byte(value))
 	case check.Word == "json":
-		return `"` + value + `"`
+		quoted, _ := json.Marshal(value) // a text always encodes
+		return string(quoted)
 	case check.Word == "pem":
 		return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: []byte(value)}))
 	case check.Word == "int":
