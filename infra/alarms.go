@@ -158,7 +158,7 @@ var looked = map[string]string{
 	plan.RetirementOwed:    "An old credential lives too long",
 	plan.RollbackAbandoned: "Somebody has begun to go back, and left",
 	plan.DeadlinePassed:    "An emergency's deadline is over, and the old credential lives",
-	plan.UndeclaredKey:     "A secret that rotary made holds a key that nobody declared",
+	plan.UndeclaredKey:     "A secret that rotary made holds a key that the manifest does not declare",
 }
 
 // alarmOnState returns an alarm that two of three periods of passes raise: once is no incident, because the next pass
