@@ -62,7 +62,7 @@ func TestARotatedGitHubTokenIsUsedByTheNextPassAndTheOldOneCanGo(t *testing.T) {
 
 func TestARotatedGitHubAppKeyIsUsedByTheNextPass(t *testing.T) {
 	t.Parallel()
-	m := strings.NewReplacer("keys: [GH_TOKEN, VERCEL_TOKEN]", "keys: [GH_KEY, GH_APP, VERCEL_TOKEN]", "token: GH_TOKEN", "token: GH_KEY, app_id: GH_APP").Replace(sinks)
+	m := strings.NewReplacer("keys: [GH_TOKEN, VERCEL_TOKEN]", "keys: [GH_KEY, GH_APP, VERCEL_TOKEN]", "token: GH_TOKEN", "private_key: GH_KEY, app_id: GH_APP").Replace(sinks)
 	s := openConverged(t, m)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -97,7 +97,7 @@ func TestAForeignGitHubSecretIsRefusedWithNothingWrittenThereUntilItIsAdopted(t 
 	if !s.runsOnly("api", "VENDOR_KEY", s.Values["vendor"]["VENDOR_KEY"]) {
 		t.Error("the other consumers did not follow")
 	}
-	if err := s.Redeploy(t.Context(), []byte(strings.Replace(sinks, "token: GH_TOKEN}", "token: GH_TOKEN, adopt: [CI_VENDOR_KEY]}", 1))); err != nil {
+	if err := s.Redeploy(t.Context(), []byte(strings.Replace(sinks, "token: GH_TOKEN}", "token: GH_TOKEN}, adopt: [CI_VENDOR_KEY]", 1))); err != nil {
 		t.Fatal(err)
 	}
 	s.watchConverged()

@@ -155,7 +155,7 @@ func TestStory04AnUpgradeWritesNothingAndNeverAnEmptyValue(t *testing.T) {
 			t.Errorf("%s is gone or empty", name)
 		}
 	}
-	adopting := strings.Replace(sinks, "token: GH_TOKEN}", "token: GH_TOKEN, adopt: [CI_VENDOR_KEY, CI_VENDOR_ID]}", 1)
+	adopting := strings.Replace(sinks, "token: GH_TOKEN}", "token: GH_TOKEN}, adopt: [CI_VENDOR_KEY, CI_VENDOR_ID]", 1)
 	if err := s.Redeploy(t.Context(), []byte(adopting)); err != nil {
 		t.Fatal(err)
 	}
