@@ -3,6 +3,8 @@ package e2e
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rotary-secrets/rotary/internal/stage"
@@ -134,5 +136,24 @@ func (d *database) wantServed(consumer string, sources ...string) {
 				d.t.Errorf("a task of %s does not have %s of %s", consumer, key, source)
 			}
 		}
+	}
+}
+
+// putBeside puts another value next to the login of a source: nothing else of its text changes, the login neither, and it
+// outlives the version before.
+func (d *database) putBeside(source, key, before, after string) {
+	d.t.Helper()
+	user, password := d.readCurrentLogin(source)
+	text := d.texts[source]
+	d.texts[source] = func(user, password string) string {
+		return strings.Replace(text(user, password), strconv.Quote(before), strconv.Quote(after), 1)
+	}
+	d.putByOperator(source, key, after)
+	if nowUser, nowPassword := d.readCurrentLogin(source); nowUser != user || nowPassword != password {
+		d.t.Errorf("what is put next to the login of %s changes it", source)
+	}
+	d.watchConverged()
+	if !d.logsIn(user, password) {
+		d.t.Errorf("the login of %s is refused after something else was put", source)
 	}
 }
