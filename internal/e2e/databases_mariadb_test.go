@@ -47,8 +47,8 @@ func applicationTexts(m *mariadbtest.Server) map[string]func(user, password stri
 			return fmt.Sprintf("{\n  \"spring.datasource.url\": %q,\n  \"spring.datasource.username\": %q,\n  \"spring.datasource.password\": %q,\n  \"spring.jpa.open-in-view\": false\n}\n", at, user, password)
 		},
 		"twice": func(user, password string) string {
-			return fmt.Sprintf(`{"password":%[2]q,"engine":"mariadb","url":"mysql://%[3]s:%[4]s@%[5]s/shop?ssl-mode=REQUIRED&x=%%2f","username":%[1]q}`,
-				user, password, dsn.Encode(user), dsn.Encode(password), m.Addr())
+			return fmt.Sprintf(`{"password":%[2]q,"engine":"mariadb","url":"mysql://%[3]s:%[4]s@%[5]s/shop?ssl-mode=VERIFY_CA&ssl-ca=%[6]s&x=%%2f","username":%[1]q}`,
+				user, password, dsn.Encode(user), dsn.Encode(password), m.Addr(), m.CA)
 		},
 		"dotnet": func(user, password string) string {
 			return fmt.Sprintf("{\"Logging\": {\"Level\": 1e1}, \"ConnectionStrings\": {\"Reports\": null,\n \"Default\": \"Server=%s;Port=%d; Uid = %s ;Pwd='%s';Database=shop;SslMode=VerifyFull;SslCa=%s;;\"},\n \"Mail\": {\"smtp/out\": \"mail.example.com\"}}",

@@ -113,7 +113,9 @@ func TestALoginThatRDSMadeRotatesToItsEnd(t *testing.T) {
 	c := startCluster(t)
 	d := c.open(fmt.Sprintf(ofRDS, c.CA), map[string]func(user, password string) string{
 		"orders-db": c.textOfRDS("orders"), "users-db": c.textOfRDS("users"),
-		"aurora-master": func(user, password string) string { return fmt.Sprintf(`{"username":%q,"password":%q}`, user, password) },
+		"aurora-master": func(user, password string) string {
+			return fmt.Sprintf(`{"username":%q,"password":%q}`, user, password)
+		},
 	})
 	user, password := c.person("")
 	d.putLogin("orders-db", user, password)
