@@ -137,7 +137,7 @@ func (l Login) complete(beside *Login) Login {
 		return l
 	}
 	l.User = cmp.Or(l.User, beside.User)
-	if secret.Reveal(l.Password) == "" {
+	if l.Password.Equal(secret.New("")) {
 		l.Password = beside.Password
 	}
 	return l
