@@ -262,7 +262,7 @@ func (t Task) checkRoles(c checker, path string) {
 func (c checker) checkTaskRole(path, arn string) {
 	parts := roleARNShape.FindStringSubmatch(arn)
 	c.checkPartition(path, c.env.Region, parts, "an IAM role", "iam::${account}:role/legacy-api")
-	if parts != nil && parts[2] != c.env.Account {
+	if len(parts) > 2 && parts[2] != c.env.Account {
 		c.add(path, path+" is of another account than environment "+Quote(c.env.Name), "write ${account} for the account")
 	}
 }
