@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // TestScripts runs testdata/*.txtar, and then searches everything that their commands printed for the values that
@@ -57,25 +59,22 @@ func (b *bench) remember(ctx context.Context) error {
 			if err != nil {
 				continue // a version without a value
 			}
-			if err := b.collect(aws.ToString(out.SecretString)); err != nil {
+			values, _, err := bucket.ReadSource(source, secret.New(aws.ToString(out.SecretString)))
+			if err != nil {
 				return err
 			}
+			b.collect(values)
 		}
 	}
 	return nil
 }
 
-func (b *bench) collect(text string) error {
-	var values map[string]string
-	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return err
-	}
+func (b *bench) collect(values bucket.Source) {
 	for _, value := range values {
-		for line := range strings.Lines(value) {
+		for line := range strings.Lines(secret.Reveal(value)) {
 			if line = strings.TrimSpace(line); len(line) >= 12 {
 				b.canaries = append(b.canaries, line)
 			}
 		}
 	}
-	return nil
 }

@@ -35,8 +35,8 @@ func TestStatusShowsEveryOwedRetirementWithItsGatesAndWhatAPersonHasToLookAt(t *
  db       postgres  22222222  1m     rotating to 33333333, 3 owed
  partner  http      -         -
 
- consumer  bucket  runs      state   detail
- api       app     77777777  behind  2 of 2 tasks
+ consumer  reads  runs      state   detail
+ api       app    77777777  behind  2 of 2 tasks
 
  owed  version   for    dies      waits for
  db    44444444  2d     in 1m30s  in-use (consumer api may still use it); then deployable, settling

@@ -175,6 +175,9 @@ func (t *troupe) listKeys() (all []string) {
 	if err != nil {
 		return nil
 	}
+	if t.source.Text != "" { // one text is the whole secret
+		return nil
+	}
 	for _, key := range t.source.KeyNames() {
 		if len(listHolders(env, key)) > 0 && (len(all) == 0 || t.config.Thorough) {
 			all = append(all, key)

@@ -93,7 +93,6 @@ var around = map[string]string{
 	"Consumer.source":          "{consumers: {laptops: {bucket: null}}}",
 	"Task.variable":            "{consumers: {api: {ecs: {inject: bundle}}}}",
 	"Consumer.github":          "{consumers: {ci: {in: [dev]}}}",
-	"Alarms.topic":             "{environments: {dev: {infra: {alarms: {email: null}}}}}",
 	"GitHub.environment":       "{consumers: {ci: {in: [dev]}}}",
 	"GitHub.organization":      "{consumers: {ci: {in: [dev], github: {repository: null, environment: null}}}}",
 	"GitHubSignIn.app_id":      "{sign_in: {github: {token: null, private_key: GH_APP_PRIVATE_KEY}}}",

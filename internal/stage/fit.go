@@ -14,7 +14,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// Fit returns value as the check of a key wants it: value itself stands in the text, but for a truth value and a number.
+// Fit returns value as the check of a key wants it, however it is encoded there; of a number only a digest of value is
+// left, and of a truth value nothing.
 // Where a pattern is met by no text that begins or ends with value, it returns a text that meets it, or value.
 func Fit(check manifest.Check, value string) string {
 	switch {
