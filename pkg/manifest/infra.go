@@ -166,7 +166,7 @@ func (c checker) checkTopic() {
 	path, parts := "environments."+c.env.Name+".infra.alarms.topic", topicShape.FindStringSubmatch(alarms.Topic)
 	example := "sns:" + c.env.Region + ":" + c.env.Account + ":"
 	c.checkPartition(path, c.env.Region, parts, "an SNS topic", example+"alarms")
-	if parts == nil || parts[1] != c.env.Partition() || !regionShape.MatchString(c.env.Region) ||
+	if len(parts) < 4 || parts[1] != c.env.Partition() || !regionShape.MatchString(c.env.Region) ||
 		!accountShape.MatchString(c.env.Account) {
 		return // reported
 	}
