@@ -166,6 +166,12 @@ func TestALoginThatRDSMadeRotatesToItsEnd(t *testing.T) {
 	}
 	d.putBeside("orders-db", "ORDERS__NAME", "shop", "archive")
 	d.wantHeld("web", "DB_NAME", "archive")
+
+	masterPassword = stage.Canary("RDS")
+	postgrestest.Do(t, c.admin, "ALTER ROLE "+pgx.Identifier{master}.Sanitize()+" PASSWORD '"+masterPassword+"'")
+	d.putLogin("aurora-master", master, masterPassword) // as RDS does
+	d.watchConverged()
+	d.turn("orders-db")
 	d.finishScenario()
 }
 
