@@ -273,6 +273,10 @@ func (r *report) readEntries(node ast.Node, path string) []entry {
 				"rename it; quote a name that looks like something else")
 			continue
 		}
+		if !isShown(name) {
+			r.addAt(where, path, "a name here is shaped like a credential", "write a name: no value stands in this file")
+			continue
+		}
 		if seen[name] {
 			r.addAt(where, joinPath(path, name), joinPath(path, name)+" stands twice", "keep one of them")
 			continue

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Infra holds what only the deployment of an environment reads.
@@ -164,10 +166,13 @@ func (c checker) checkTopic() {
 		return
 	}
 	path, parts := "environments."+c.env.Name+".infra.alarms.topic", topicShape.FindStringSubmatch(alarms.Topic)
-	example := "sns:" + c.env.Region + ":" + c.env.Account + ":"
+	known := regionShape.MatchString(c.env.Region) && accountShape.MatchString(c.env.Account)
+	example := "sns:us-east-1:111111111111:"
+	if known {
+		example = "sns:" + c.env.Region + ":" + c.env.Account + ":"
+	}
 	c.checkPartition(path, c.env.Region, parts, "an SNS topic", example+"alarms")
-	if parts == nil || parts[1] != c.env.Partition() || !regionShape.MatchString(c.env.Region) ||
-		!accountShape.MatchString(c.env.Account) {
+	if parts == nil || parts[1] != c.env.Partition() || !known {
 		return // reported
 	}
 	if parts[2] != c.env.Region || parts[3] != c.env.Account {
@@ -240,13 +245,17 @@ func (r *report) checkPartition(path, region string, parts []string, thing, exam
 }
 
 func (r *report) checkOIDC(path string, github OIDC) {
-	if !repoShape.MatchString(github.Repository) {
+	repository := github.Repository
+	if !repoShape.MatchString(repository) {
 		r.add(path+".repository", path+".repository is not owner/name", "write it as it stands on GitHub")
+	}
+	if !repoShape.MatchString(repository) || secret.LooksLike(repository) {
+		repository = "OWNER/NAME"
 	}
 	for field, id := range map[string]string{"owner_id": github.OwnerID, "repository_id": github.RepositoryID} {
 		if !numberShape.MatchString(id) {
 			r.add(path+"."+field, path+"."+field+" is not a number in quotes",
-				"gh api repos/"+github.Repository+" --jq '.owner.id, .id' prints both")
+				"gh api repos/"+repository+" --jq '.owner.id, .id' prints both")
 		}
 	}
 }
