@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -117,8 +118,7 @@ var (
 
 func (r *report) checkInfra(path, region string, infra Infra) {
 	if infra.Network != nil {
-		r.requireItems(path+".network.subnets", infra.Network.Subnets)
-		r.requireItems(path+".network.security_groups", infra.Network.SecurityGroups)
+		r.checkPlacement(path+".network", infra.Network.Subnets, infra.Network.SecurityGroups)
 	}
 	if infra.Alarms != nil {
 		r.checkAlarms(path+".alarms", *infra.Alarms)
@@ -130,8 +130,7 @@ func (r *report) checkInfra(path, region string, infra Infra) {
 	}
 	r.checkAccess(path+".access", region, infra.Access)
 	if s := infra.ReferenceServices; s != nil {
-		r.requireItems(path+".reference_services.subnets", s.Subnets)
-		r.requireItems(path+".reference_services.security_groups", s.SecurityGroups)
+		r.checkPlacement(path+".reference_services", s.Subnets, s.SecurityGroups)
 	}
 }
 
@@ -265,4 +264,25 @@ func (r *report) requireItems(path string, list []string) {
 		r.add(path, path+" is empty", "list at least one id")
 	}
 	r.requireUnique(path, list)
+}
+
+// Lambda and ECS take so many subnets and security groups
+// (https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html,
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html).
+const (
+	mostSubnets        = 16
+	mostSecurityGroups = 5
+)
+
+func (r *report) checkPlacement(path string, subnets, groups []string) {
+	r.requireItems(path+".subnets", subnets)
+	r.requireItems(path+".security_groups", groups)
+	if len(subnets) > mostSubnets {
+		r.add(path+".subnets", fmt.Sprintf("%s.subnets has %d, and AWS takes %d", path, len(subnets), mostSubnets),
+			"keep one for each zone")
+	}
+	if len(groups) > mostSecurityGroups {
+		r.add(path+".security_groups", fmt.Sprintf("%s.security_groups has %d, and AWS takes %d", path, len(groups),
+			mostSecurityGroups), "put the rules of several into one")
+	}
 }
