@@ -108,8 +108,11 @@ func (r *report) findDocument(file *ast.File) ast.Node {
 	if len(bodies) == 1 {
 		return bodies[0]
 	}
-	r.addAt(position{1, 1}, "", "the file does not hold exactly one document",
-		"write one mapping with environments, sources and buckets")
+	what := "the file holds several documents"
+	if len(bodies) == 0 {
+		what = "the file is empty"
+	}
+	r.addAt(position{1, 1}, "", what, "write one mapping with environments, sources and buckets")
 	return nil
 }
 
