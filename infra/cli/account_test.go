@@ -17,14 +17,15 @@ type account struct {
 	id string
 
 	mu             sync.Mutex
-	objects        map[string][]byte // of the bucket of assets, by their keys
+	objects        map[string][]byte            // of the bucket of assets, by their keys
+	parts          map[string]map[string][]byte // of objects that come in parts, by key and number
 	cloudFormation cloudFormation
 	refused        []string
 }
 
 func newAccount(id string) *account {
 	return &account{
-		id: id, objects: map[string][]byte{},
+		id: id, objects: map[string][]byte{}, parts: map[string]map[string][]byte{},
 		cloudFormation: cloudFormation{stacks: map[string]string{}, changes: map[string]change{}},
 	}
 }
@@ -125,17 +126,54 @@ func (a *account) serveObjects(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<Error><Code>ServerSideEncryptionConfigurationNotFoundError</Code></Error>`)
 	case r.Method == http.MethodGet && query.Get("list-type") == "2":
 		a.listObjects(w, query.Get("prefix"))
-	case r.Method == http.MethodPut && key != "":
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			a.refuse(w, r, err.Error())
-			return
-		}
-		a.objects[key] = body
-		w.Header().Set("ETag", `"00000000000000000000000000000000"`)
+	case (r.Method == http.MethodPut || r.Method == http.MethodPost) && key != "":
+		a.takeObject(w, r, key)
 	default:
 		a.refuse(w, r, "")
 	}
+}
+
+// takeObject takes an object that is put, at once or in parts of five megabytes
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html).
+func (a *account) takeObject(w http.ResponseWriter, r *http.Request, key string) {
+	body, err := io.ReadAll(r.Body)
+	query := r.URL.Query()
+	upload, number := a.parts[query.Get("uploadId")], query.Get("partNumber")
+	switch begins := query.Has("uploads"); {
+	case err != nil:
+		a.refuse(w, r, err.Error())
+	case r.Method == http.MethodPost && begins:
+		a.parts[key] = map[string][]byte{}
+		fmt.Fprintf(w, `<InitiateMultipartUploadResult><Key>%[1]s</Key><UploadId>%[1]s</UploadId></InitiateMultipartUploadResult>`, key)
+	case r.Method == http.MethodPost:
+		a.completeObject(w, r, key, body)
+	case number != "" && upload == nil:
+		a.refuse(w, r, "no such upload")
+	case number != "":
+		upload[number] = body
+		w.Header().Set("ETag", `"`+number+`"`)
+	default:
+		a.objects[key] = body
+		w.Header().Set("ETag", `"00000000000000000000000000000000"`)
+	}
+}
+
+// completeObject joins the parts that a request lists, in its order.
+func (a *account) completeObject(w http.ResponseWriter, r *http.Request, key string, body []byte) {
+	var listed struct {
+		Part []struct{ PartNumber, ETag string }
+	}
+	if err := xml.Unmarshal(body, &listed); err != nil || len(listed.Part) == 0 || len(listed.Part) != len(a.parts[key]) {
+		a.refuse(w, r, fmt.Sprintf("%d parts are listed of %d: %v", len(listed.Part), len(a.parts[key]), err))
+		return
+	}
+	var whole []byte
+	for _, part := range listed.Part {
+		whole = append(whole, a.parts[key][part.PartNumber]...)
+	}
+	delete(a.parts, key)
+	a.objects[key] = whole
+	fmt.Fprintf(w, `<CompleteMultipartUploadResult><Key>%s</Key><ETag>"0-1"</ETag></CompleteMultipartUploadResult>`, key)
 }
 
 // listObjects answers which keys have a prefix.

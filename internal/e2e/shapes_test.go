@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -158,7 +159,7 @@ func (s *scene) putByOperator(source, key, value string) {
 func (s *scene) wantRefusedPut(source, key, value string) {
 	s.t.Helper()
 	_, err := s.operator().NewChange(s.t.Context(), s.declaredSource(source), map[string]secret.Value{key: secret.New(value)})
-	if _, invalid := err.(*operate.Invalid); !invalid || !strings.Contains(err.Error(), key) || strings.Contains(err.Error(), value) {
+	if _, invalid := errors.AsType[*operate.Invalid](err); !invalid || !strings.Contains(err.Error(), key) || strings.Contains(err.Error(), value) {
 		s.t.Errorf("a value that fails its check: %v", err)
 	}
 }

@@ -15,9 +15,9 @@ func listNotes(declared, env *manifest.Environment, sources []manifest.Source) [
 		"AWS, GitHub and Vercel are stood in for, in this process; every value is made up; time is simulated, with a sweep every five minutes and no event in between",
 		"what your images do with a value is not known: each is taken to present every value it is given, and to start if these are accepted",
 	}
-	for _, with := range []string{manifest.Postgres, manifest.MySQL, manifest.HTTP, manifest.AWSAccessKey, manifest.Managed, manifest.Manual, manifest.Random} {
-		if names := listNamed(sources, with); names != "" {
-			all = append(all, names+": "+standsIn(with))
+	for _, kind := range append(manifest.Rotators(), manifest.Manual) {
+		if names := listNamed(sources, kind); names != "" && kind != manifest.Never {
+			all = append(all, names+": "+manifest.RotateWith(kind).DescribeStandIn())
 		}
 	}
 	for _, s := range sources {
@@ -36,22 +36,6 @@ func listNamed(sources []manifest.Source, with string) string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-func standsIn(with string) string {
-	switch with {
-	case manifest.Postgres, manifest.MySQL:
-		return "the database and the rotator's way to it are stood in for by two users that take turns; grants, TLS and network are not rehearsed"
-	case manifest.HTTP:
-		return "the vendor is stood in for by one that does what the description says of create, overlap and revoke; the calls themselves are not rehearsed"
-	case manifest.AWSAccessKey:
-		return "IAM and STS are stood in for; policies are not rehearsed"
-	case manifest.Managed:
-		return "AWS replaces the value, and the old one is refused from then on: consumers are refused until they have followed"
-	case manifest.Manual:
-		return "you put a value, and revoke the old one at its vendor when rotary says that it is safe; both work until then"
-	}
-	return "nobody but its readers knows the value: whether they understand each other's is not rehearsed"
 }
 
 // describeVerifiers returns which consumers are assumed to accept a symmetric secret, and which only to send it.

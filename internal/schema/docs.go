@@ -75,7 +75,7 @@ var introduction string
 // Docs returns docs/manifest.md: every field with its type, default, an example, and what it refuses. manifestDir is the
 // folder of the source of pkg/manifest, whose comments it reads.
 func Docs(manifestDir string) ([]byte, error) {
-	first, err := os.ReadFile(filepath.Join(manifestDir, "testdata/examples/init.yaml"))
+	first, err := os.ReadFile(filepath.Join(manifestDir, "testdata", "examples", "init.yaml"))
 	if err != nil {
 		return nil, fmt.Errorf("read the first example: %w", err)
 	}

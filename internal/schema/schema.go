@@ -46,7 +46,7 @@ func addAllComments(reflector *jsonschema.Reflector, manifestDir string) error {
 	reflector.CommentMap = map[string]string{}
 	for dir, imported := range map[string]string{
 		manifestDir: reflect.TypeFor[manifest.File]().PkgPath(),
-		filepath.Join(manifestDir, "../rotate/httpapi/vendorapi"): reflect.TypeFor[vendorapi.API]().PkgPath(),
+		filepath.Join(manifestDir, "..", "rotate", "httpapi", "vendorapi"): reflect.TypeFor[vendorapi.API]().PkgPath(),
 	} {
 		if err := addComments(reflector, dir, imported); err != nil {
 			return err

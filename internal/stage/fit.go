@@ -79,5 +79,6 @@ func writeLeast(out *strings.Builder, tree *syntax.Regexp) {
 		for _, part := range tree.Sub {
 			writeLeast(out, part)
 		}
+	default: // what may stand there not at all, or has no width
 	}
 }

@@ -108,6 +108,10 @@ func (h handler) runJob(ctx context.Context, source manifest.Source, r request) 
 	if err := h.environment.CheckBuilt(); err != nil && r.isBeginning() {
 		return nil, err
 	}
+	if h.environment.Mode == manifest.Observe && r.Step == "createSecret" {
+		return nil, &rotate.Refused{Source: source.Name, Reason: "mode observe makes no credential: turn rotation off, " +
+			"or choose mode propagate or retire"}
+	}
 	rotator, err := h.open(source)
 	if err != nil {
 		return nil, err

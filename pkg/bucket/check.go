@@ -85,7 +85,7 @@ func isPEM(text string) bool {
 // urlShape takes a URL apart no further than to its hosts. net/url refuses several hosts with ports, and JDBC has a
 // scheme of several parts.
 var urlShape = regexp.MustCompile(
-	`^(?:jdbc:(?:[A-Za-z0-9+.-]+:)*)?[A-Za-z][A-Za-z0-9+.-]*:(?:@)?//([^\s/?#;\x00-\x1f\x7f]+)[^\s\x00-\x1f\x7f]*$`)
+	`^(?:jdbc:(?:[A-Za-z0-9+.-]+:)*)?[A-Za-z][A-Za-z0-9+.-]*:(?:@)?//([^\x00-\x20/?#;\x7f]+)[^\x00-\x20\x7f]*$`)
 
 func isURL(text string) bool {
 	found := urlShape.FindStringSubmatch(text)

@@ -63,7 +63,7 @@ func TestWhatTheWordsOfACheckMean(t *testing.T) {
 
 func TestAPatternIsLookedForAnywhere(t *testing.T) {
 	for pattern, values := range map[string]map[string]bool{
-		"^(sk|rk)_live_": {"sk_live_1": true, "rk_live_": true, "sk_test_1": false, " sk_live_1": false, "": false},
+		"^(sk|rk)_live_": {"sk_live_1": true, "rk_live_": true, "sk_test_1": false, "\x20sk_live_1": false, "": false},
 		"[0-9]":          {"a1b": true, "ab": false},
 		"^a$":            {"a": true, "a\n": false, "b\na": false},
 		"(":              {"(": false},

@@ -79,6 +79,17 @@ func (c Consumer) Kind() string {
 	return ""
 }
 
+// consumerOf returns a consumer of a kind of which nothing is set.
+func consumerOf(kind string) (c Consumer) {
+	v := reflect.ValueOf(&c).Elem()
+	for i := range v.NumField() {
+		if _, is := v.Field(i).Interface().(consumerKind); is && yamlName(v.Type().Field(i)) == kind {
+			v.Field(i).Set(reflect.New(v.Field(i).Type().Elem()))
+		}
+	}
+	return c
+}
+
 // chosenKind returns the kind that is set, or nil.
 func (c Consumer) chosenKind() consumerKind {
 	if _, kinds := listKinds[consumerKind](c); len(kinds) > 0 {

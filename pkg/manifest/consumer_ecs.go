@@ -83,12 +83,14 @@ var roleARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/[
 // Rolls reports whether rotary rolls the service.
 func (e *ECS) Rolls() bool { return e.Roll == nil || *e.Roll }
 
-func (e *ECS) limit() Limit       { return e.limitOf("ecs") }
-func (f *ECSFamily) limit() Limit { return f.limitOf("ecs_family") }
-
-// limitOf returns the rules of a task definition. A bundle is one variable, so keys and pins are not counted.
-func (t Task) limitOf(kind string) Limit {
-	limit := Limits(kind)
+// limit returns the rules of a task definition: it is at most 64 KiB (ECS service-quotas), about 270 pins of the form
+// {"name":N,"valueFrom":"arn:…:secret:NAME-AbCdEf:N::VERSION"}. The agent sets the names with these prefixes itself (task
+// metadata and task role credentials). A bundle is one variable, so keys and pins are not counted.
+func (t Task) limit() Limit {
+	limit := Limit{
+		Label: "an ECS task definition", Count: 270, TotalBytes: 64 << 10, Pin: 160,
+		Prefixes: []string{"ECS_", "AWS_CONTAINER_"}, Names: []string{"AWS_EXECUTION_ENV"},
+	}
 	if t.Inject == InjectBundle {
 		limit.Count, limit.TotalBytes, limit.Pin = 0, 0, 0
 	}
@@ -300,7 +302,7 @@ func (t Task) checkRoles(c checker, path string) {
 func (c checker) checkTaskRole(path, arn string) {
 	parts := roleARNShape.FindStringSubmatch(arn)
 	c.checkPartition(path, c.env.Region, parts, "an IAM role", "iam::${account}:role/legacy-api")
-	if parts != nil && parts[2] != c.env.Account {
+	if len(parts) > 2 && parts[2] != c.env.Account {
 		c.add(path, path+" is of another account than environment "+Quote(c.env.Name), "write ${account} for the account")
 	}
 }

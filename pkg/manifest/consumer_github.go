@@ -45,7 +45,11 @@ func isPathStep(name string) bool {
 	return name == "." || slices.Contains(strings.Split(name, "/"), "..")
 }
 
-func (g *GitHub) limit() Limit { return Limits("github") }
+// docs.github.com, Actions secrets reference: 48 KB for each secret, 100 in a repository and in an environment,
+// [A-Za-z0-9_], no leading digit, not GITHUB_, stored in upper case.
+func (g *GitHub) limit() Limit {
+	return Limit{Label: "GitHub", Count: 100, ValueBytes: 48_000, OneCase: true, Prefixes: []string{"GITHUB_"}}
+}
 
 func (g *GitHub) withDefaults(_ Consumer, signIn SignIn) consumerKind {
 	out := *g

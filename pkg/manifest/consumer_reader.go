@@ -19,7 +19,7 @@ var roleShape = regexp.MustCompile(`^([A-Za-z0-9_+=,.@-]{1,64}|arn:aws[a-z-]*:ia
 func (d *Reader) withDefaults(Consumer, SignIn) consumerKind           { return d }
 func (d *Reader) listScopes(*Environment) []string                     { return nil }
 func (d *Reader) checkNamed(*report, string, Consumer, []*Environment) {}
-func (d *Reader) limit() Limit                                         { return Limits("reader") }
+func (d *Reader) limit() Limit                                         { return Limit{Label: "a reader"} }
 
 func (d *Reader) check(c checker, path string, _ Consumer) {
 	if d.Drain == 0 {

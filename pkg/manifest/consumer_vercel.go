@@ -43,7 +43,15 @@ var (
 	teamShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 )
 
-func (v *Vercel) limit() Limit { return Limits("vercel") }
+// vercel.com/docs/environment-variables: 64 KB for all variables of a deployment, names and values, and 1,000 in one
+// target; …/reserved-environment-variables (Lambda's own). VERCEL_* are the platform's system variables.
+func (v *Vercel) limit() Limit {
+	return Limit{
+		Label: "Vercel", Count: 1000, TotalBytes: 64_000, Prefixes: []string{"VERCEL_", "AWS_LAMBDA_"},
+		Names: []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT",
+			"LAMBDA_RUNTIME_DIR"},
+	}
+}
 
 func (v *Vercel) withDefaults(_ Consumer, signIn SignIn) consumerKind {
 	out := *v

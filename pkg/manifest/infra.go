@@ -171,7 +171,7 @@ func (c checker) checkTopic() {
 		example = "sns:" + c.env.Region + ":" + c.env.Account + ":"
 	}
 	c.checkPartition(path, c.env.Region, parts, "an SNS topic", example+"alarms")
-	if parts == nil || parts[1] != c.env.Partition() || !known {
+	if len(parts) < 4 || parts[1] != c.env.Partition() || !known {
 		return // reported
 	}
 	if parts[2] != c.env.Region || parts[3] != c.env.Account {

@@ -65,6 +65,10 @@ type rotatorKind interface {
 	isScheduled() bool
 	// lateWrite returns what becomes of a late request at the target.
 	lateWrite() LateWrite
+	// countDisplaced returns how many of so many other living credentials end when a new one is made.
+	countDisplaced(others int) int
+	// describeStandIn returns what a rehearsal stands in for, and what it leaves out.
+	describeStandIn() string
 }
 
 // listKinds returns the fields of a struct of kinds that are set, with their names in the file.
@@ -105,6 +109,23 @@ func (r Rotate) Kind() string {
 func (r Rotate) IsScheduled() bool {
 	kind := r.chosenKind()
 	return kind != nil && kind.isScheduled()
+}
+
+// CountDisplaced returns how many of so many other living credentials of the source end, at their target, when a new one
+// is made: it takes their place.
+func (r Rotate) CountDisplaced(others int) int {
+	if kind := r.chosenKind(); kind != nil {
+		return kind.countDisplaced(others)
+	}
+	return 0
+}
+
+// DescribeStandIn returns what a rehearsal of the source stands in for, and what it leaves out.
+func (r Rotate) DescribeStandIn() string {
+	if kind := r.chosenKind(); kind != nil {
+		return kind.describeStandIn()
+	}
+	return "you put a value, and revoke the old one at its vendor when rotary says that it is safe; both work until then"
 }
 
 // Admin returns the source whose credential the rotator uses besides that of its own source, or "".

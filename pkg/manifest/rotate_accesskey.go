@@ -21,6 +21,13 @@ func (a *RotateAccessKey) withDefaults(Source) rotatorKind { return a }
 
 func (a *RotateAccessKey) isScheduled() bool { return true }
 
+// countDisplaced: a user has two keys.
+func (a *RotateAccessKey) countDisplaced(others int) int { return min(1, others) }
+
+func (a *RotateAccessKey) describeStandIn() string {
+	return "IAM and STS are stood in for; policies are not rehearsed"
+}
+
 // lateWrite: a key has an id of its own.
 func (a *RotateAccessKey) lateWrite() LateWrite { return LateHarmless }
 

@@ -94,6 +94,14 @@ func (m *RotateMySQL) withDefaults(s Source) rotatorKind {
 
 func (d *Database) isScheduled() bool { return true }
 
+// countDisplaced: there are two users, and every version that is not current may be the other one's.
+func (d *Database) countDisplaced(others int) int { return others }
+
+func (d *Database) describeStandIn() string {
+	return "the database and the rotator's way to it are stood in for by two users that take turns; grants, TLS and " +
+		"network are not rehearsed"
+}
+
 // withLogin fills in what Fields leaves out from the stored names of s. Without Fields, it does so where s stores a
 // user and a password.
 func (d Database) withLogin(s Source) Database {

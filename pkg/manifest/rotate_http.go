@@ -34,6 +34,13 @@ type RotateHTTP struct {
 
 func (h *RotateHTTP) isScheduled() bool { return true }
 
+func (h *RotateHTTP) countDisplaced(int) int { return 0 }
+
+func (h *RotateHTTP) describeStandIn() string {
+	return "the vendor is stood in for by one that does what the description says of create, overlap and revoke; the " +
+		"calls themselves are not rehearsed"
+}
+
 // lateWrite: a token has an id of its own.
 func (h *RotateHTTP) lateWrite() LateWrite { return LateHarmless }
 

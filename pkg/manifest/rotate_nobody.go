@@ -29,3 +29,12 @@ func (n *RotateNever) lateWrite() LateWrite                  { return LateHarmle
 func (n *RotateNever) listWrites(Source) []string            { return nil }
 func (n *RotateNever) listConfig(Source) []string            { return nil }
 func (n *RotateNever) check(checker, string, string, Source) {}
+
+func (m *RotateManaged) countDisplaced(int) int { return 0 }
+func (n *RotateNever) countDisplaced(int) int   { return 0 }
+
+func (m *RotateManaged) describeStandIn() string {
+	return "AWS replaces the value, and the old one is refused from then on: consumers are refused until they have followed"
+}
+
+func (n *RotateNever) describeStandIn() string { return "" } // it is not rehearsed

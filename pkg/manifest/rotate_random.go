@@ -42,6 +42,12 @@ func (r *RotateRandom) isScheduled() bool { return true }
 // lateWrite: nobody but its consumers knows it.
 func (r *RotateRandom) lateWrite() LateWrite { return LateHarmless }
 
+func (r *RotateRandom) countDisplaced(int) int { return 0 }
+
+func (r *RotateRandom) describeStandIn() string {
+	return "nobody but its readers knows the value: whether they understand each other's is not rehearsed"
+}
+
 func (r *RotateRandom) withDefaults(s Source) rotatorKind {
 	out := *r
 	if out.Length == 0 && out.Pair == "" {
@@ -234,7 +240,7 @@ func (c checker) checkValue(path string, r *RotateRandom, source Source) {
 			fmt.Sprintf("write %d to %d: less of this alphabet has less than %d bits of entropy", least, mostCharacters,
 				leastBits))
 	case size > Limits(SecretsManager).TotalBytes:
-		c.add(path, fmt.Sprintf("%s makes %d bytes, and %s takes %d", path, size, sinkLabel(SecretsManager),
+		c.add(path, fmt.Sprintf("%s makes %d bytes, and %s takes %d", path, size, Limits(SecretsManager).Label,
 			Limits(SecretsManager).TotalBytes), "write shorter values, or several sources")
 	}
 }

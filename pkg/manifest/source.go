@@ -3,7 +3,6 @@ package manifest
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
@@ -154,6 +153,3 @@ func (s Source) storedLike(name string) string {
 	}
 	return ""
 }
-
-// listSourceNames returns the names of sources, sorted.
-func (f *File) listSourceNames() []string { return slices.Sorted(maps.Keys(f.Sources)) }

@@ -79,22 +79,16 @@ func (e Emergency) Version() string {
 // Label returns the label that it puts, as far as is known before it begins.
 func (e Emergency) Label() string { return history.DeadlineLabel(e.Until, e.Version()) }
 
-// Doomed returns the versions that die as soon as the new credential is made, because it takes their place. A database
-// source has two users, and every version that is not current may be the other one's; an IAM user has two keys.
+// Doomed returns the versions that die as soon as the new credential is made, because it takes their place.
 func (e Emergency) Doomed() []history.Version {
 	others := e.History.Owed()
 	if isLive(e.Stopped) {
 		others = append(others, e.Stopped) // as soon as it is not pending
 	}
-	switch {
-	case e.Going.ID != "" || isLive(e.Joined):
+	if e.Going.ID != "" || isLive(e.Joined) {
 		return nil
-	case e.Source.Rotate.Kind() == manifest.Postgres || e.Source.Rotate.Kind() == manifest.MySQL:
-		return others
-	case e.Source.Rotate.Kind() == manifest.AWSAccessKey:
-		return others[:min(1, len(others))]
 	}
-	return nil
+	return others[:e.Source.Rotate.CountDisplaced(len(others))]
 }
 
 // Before returns the version that the new one replaces; "" where the new one is current already.

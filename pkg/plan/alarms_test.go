@@ -68,10 +68,10 @@ func TestAlarmsComeOfAge(t *testing.T) {
 }
 
 // aged is a state whose current credential is so old.
-func aged(with string, every, max, age time.Duration) func() State {
+func aged(with string, every, limit, age time.Duration) func() State {
 	return func() State {
 		s := converged()
-		s.db().With, s.db().Every, s.db().MaxAge = with, every, max
+		s.db().With, s.db().Every, s.db().MaxAge = with, every, limit
 		s.db().Versions[len(s.db().Versions)-1].Created = noon.Add(-age)
 		return s
 	}
@@ -96,10 +96,10 @@ func making(labels ...string) func() State {
 }
 
 // owed is a state in which version 2 has replaced version 1 so long ago.
-func owed(with string, max, age time.Duration) func() State {
+func owed(with string, limit, age time.Duration) func() State {
 	return func() State {
 		s := owing()
-		s.db().With, s.db().MaxAge = with, max
+		s.db().With, s.db().MaxAge = with, limit
 		s.db().Versions[0].Created = noon.Add(-2 * age)
 		s.db().Versions[1].Created = noon.Add(-age)
 		return s

@@ -212,7 +212,7 @@ func checkSettling(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
 // checkByHand objects for ever where no rotator can revoke: a person does, and says so. It names what may be revoked: a
 // value that the current version has too is still in use.
 func checkByHand(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
-	manual := slices.Contains([]string{manifest.Manual, manifest.Never, manifest.Managed}, source.With)
+	manual := !manifest.RotateWith(source.With).IsScheduled()
 	what := "safe to revoke at the vendor now: the old " + source.listKeys(source.replacedKeys(v))
 	switch {
 	case source.Contents[v.ID].Malformed:

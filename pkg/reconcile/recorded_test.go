@@ -140,11 +140,14 @@ func replay(t *testing.T, s *stage.Stage) (labels []string) {
 // acceptValues lets the targets accept what a request puts into a source.
 func acceptValues(t *testing.T, s *stage.Stage, body json.RawMessage) {
 	t.Helper()
-	var put struct{ SecretId, SecretString string }
+	var put struct {
+		SecretID     string `json:"SecretId"`
+		SecretString string
+	}
 	if json.Unmarshal(body, &put) != nil || put.SecretString == "" { // a list, or no value
 		return
 	}
-	if _, is := s.Env.SourceBySecret(put.SecretId); !is {
+	if _, is := s.Env.SourceBySecret(put.SecretID); !is {
 		return
 	}
 	var values map[string]string

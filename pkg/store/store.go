@@ -291,10 +291,10 @@ const codeInvalid = "InvalidRequestException"
 // checkDeleted returns ErrDeleted where a secret's description has a date of deletion.
 func (s *Store) checkDeleted(ctx context.Context, doing, name string) error {
 	out, err := s.client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &name})
-	if err != nil || out.DeletedDate == nil {
-		return nil
+	if err == nil && out.DeletedDate != nil {
+		return deletedError(doing, name, *out.DeletedDate)
 	}
-	return deletedError(doing, name, *out.DeletedDate)
+	return nil // the caller has an error of its own
 }
 
 func deletedError(doing, name string, date time.Time) error {
