@@ -71,7 +71,7 @@ func (c Change) mergeValues(given map[string]secret.Value) (map[string]secret.Va
 	switch {
 	case c.source.Rotate.Kind() == manifest.Never && len(c.before) > 0 &&
 		!maps.EqualFunc(c.before, after, secret.Value.Equal):
-		return nil, newInvalid("source %s is declared with: never, because replacing its value would destroy data",
+		return nil, newInvalid("source %s is declared rotate: never, because replacing its value would destroy data",
 			c.source.Name)
 	case c.source.Rotate.Kind() == manifest.Managed:
 		return nil, newInvalid("source %s is rotated by AWS itself: nothing may be put", c.source.Name)
