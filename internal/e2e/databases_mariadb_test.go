@@ -76,11 +76,11 @@ func TestApplicationsSecretsRotateOnMariaDB(t *testing.T) {
 	sources := []string{"spring", "twice", "dotnet"}
 	for _, source := range sources {
 		user, password := stage.Canary("USER"), stage.Canary("PASS")
-		m.Do(t, fmt.Sprintf("CREATE USER `%s`@'%%' IDENTIFIED BY '%s'", user, password), fmt.Sprintf("GRANT SELECT ON shop.* TO `%s`@'%%'", user))
+		m.Do(t, fmt.Sprintf("CREATE USER %#q@'%%' IDENTIFIED BY '%s'", user, password), fmt.Sprintf("GRANT SELECT ON shop.* TO %#q@'%%'", user))
 		d.putLogin(source, user, password)
 	}
 	master, password := stage.Canary("USER"), stage.Canary("PASS")
-	m.Do(t, fmt.Sprintf("CREATE USER `%s`@'%%' IDENTIFIED BY '%s'", master, password), fmt.Sprintf("GRANT ALL ON *.* TO `%s`@'%%' WITH GRANT OPTION", master))
+	m.Do(t, fmt.Sprintf("CREATE USER %#q@'%%' IDENTIFIED BY '%s'", master, password), fmt.Sprintf("GRANT ALL ON *.* TO %#q@'%%' WITH GRANT OPTION", master))
 	d.putLogin("master", master, password)
 	if err := d.Rotations(t.Context(), d.Env, manifest.MySQL); err != nil {
 		t.Fatal(err)

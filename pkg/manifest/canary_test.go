@@ -153,6 +153,7 @@ func plantInto(of reflect.Type, canary string) []any {
 				out = append(out, map[string]any{name: value})
 			}
 		}
+	default: // a number or a truth value: out is of the wrong kind
 	}
 	return out
 }
