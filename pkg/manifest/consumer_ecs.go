@@ -277,7 +277,7 @@ func (c checker) checkPlace(path, thing, text string) {
 		return
 	}
 	parts := ecsARNShape.FindStringSubmatch(text)
-	if parts == nil || parts[4] != thing {
+	if len(parts) < 5 || parts[4] != thing {
 		c.add(path, path+" is not the name of a "+thing, "write its name, of letters, digits, - and _, or its ARN")
 		return
 	}
