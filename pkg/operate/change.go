@@ -180,8 +180,9 @@ func (c Change) Names() []string {
 	return names
 }
 
-// Put puts a change over the rest of what the secret holds, under its LIVE label, so that it is never forgotten, and then makes it current by a
-// compare-and-swap against the version that was read. A secret's first version is current by being put.
+// Put puts a change over the rest of what the secret holds, under its LIVE label, so that it is never forgotten, and
+// then makes it current by a compare-and-swap against the version that was read. A secret's first version is current by
+// being put.
 func (o Operator) Put(ctx context.Context, c Change) (version string, err error) {
 	text, err := bucket.WriteSource(c.source, c.base, c.after)
 	if err != nil {
