@@ -33,7 +33,7 @@ lambda_flags := -tags lambda.norpc -ldflags="-s -w" -buildvcs=false
 # side. It leaves out what waits for the servers of databases, and what it would slow down without seeing more. Of the
 # simulation it looks at a sample: worlds share nothing but what they are made of.
 concurrent := \bgo func|\.Go\(|\bsync\.|\batomic\.|\bt\.Parallel\(
-alone      := internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*)|pkg/rotate/(mysql|postgres|random|sqluser)
+alone      := internal/(arch|contract/.*|moto|mutants|rehearsal|simulation.*)|pkg/(manifest|credential)|pkg/rotate/(mysql|postgres|random|sqluser)
 raced       = $$(grep -rlE '$(concurrent)' --include='*.go' cmd internal lambdas pkg | xargs -n1 dirname | sort -u | \
 	grep -vE '/testdata/|^($(alone))$$' | sed 's|^|./|')
 
@@ -166,9 +166,10 @@ bench: ## benchmarks
 sim: ## random schedules of a month each, by seed: SEEDS (20000)
 	@go run ./internal/simulation/sim -seeds $(or $(SEEDS),20000)
 
-exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between; an hour
+exhaust: ## every fault at every call of every scenario, every pair, everybody else's actions in between; every pasted value; an hour
 	@go test ./internal/simulation -run 'TestOneFault|TestTwoFaults|TestWhateverOthersDoMeanwhile|TestAnyConsumer' -v -timeout 6h \
 		-args -every 1 -pairs 1 -besides 1 -redeployed 1
+	@go test ./pkg/manifest -run TestNoMessage -args -every 1
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@set -e; for package in $$(go list ./pkg/... ./lambdas/...); do \

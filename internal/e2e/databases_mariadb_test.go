@@ -64,7 +64,7 @@ func TestApplicationsSecretsRotateOnMariaDB(t *testing.T) {
 	t.Parallel()
 	m := mariadbtest.Start(t)
 	m.Do(t, "CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY)")
-	d := openDatabase(t, ofApplications, database{
+	d := openDatabase(t, ofApplications, m.CA, database{
 		texts: applicationTexts(m),
 		accepts: func(user, password string) bool {
 			return m.Open(t, user, password).PingContext(t.Context()) == nil

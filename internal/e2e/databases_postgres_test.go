@@ -41,7 +41,7 @@ func startCluster(t *testing.T) cluster {
 // open opens a scene with sources whose texts these are, on this server.
 func (c cluster) open(text string, texts map[string]func(user, password string) string) *database {
 	c.t.Helper()
-	return openDatabase(c.t, text, database{accepts: c.accepts, texts: texts, read: func(s manifest.Source, v rotate.Values) (sqluser.Login, error) {
+	return openDatabase(c.t, text, c.CA, database{accepts: c.accepts, texts: texts, read: func(s manifest.Source, v rotate.Values) (sqluser.Login, error) {
 		return postgres.New(s, sqluser.Admin{}).ReadLogin(v)
 	}})
 }
@@ -82,11 +82,11 @@ sources:
   orders-db:
     secret: prod/orders-db
     keys: {ORDERS__USER: username, ORDERS__PASSWORD: password, ORDERS__HOST: host, ORDERS__PORT: port, ORDERS__NAME: dbname}
-    rotate: {postgres: {admin: aurora-master, fields: {sslrootcert: %[1]q}}, every: 30d}
+    rotate: {postgres: {admin: aurora-master, fields: {sslrootcert: rds.pem}}, every: 30d}
   users-db:
     secret: prod/users-db
     keys: {USERS__USER: username, USERS__PASSWORD: password, USERS__HOST: host, USERS__PORT: port, USERS__NAME: dbname}
-    rotate: {postgres: {admin: aurora-master, fields: {sslrootcert: %[1]q}}, every: 30d}
+    rotate: {postgres: {admin: aurora-master, fields: {sslrootcert: rds.pem}}, every: 30d}
   aurora-master:
     secret: "rds!cluster-7b0c2d1e-4c5f-4a86-9a0f-2f1f0c9b7a11"
     keys: {MASTER__USER: username, MASTER__PASSWORD: password}
@@ -111,7 +111,7 @@ func (c cluster) textOfRDS(identifier string) func(user, password string) string
 func TestALoginThatRDSMadeRotatesToItsEnd(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
-	d := c.open(fmt.Sprintf(ofRDS, c.CA), map[string]func(user, password string) string{
+	d := c.open(ofRDS, map[string]func(user, password string) string{
 		"orders-db": c.textOfRDS("orders"), "users-db": c.textOfRDS("users"),
 		"aurora-master": func(user, password string) string {
 			return fmt.Sprintf(`{"username":%q,"password":%q}`, user, password)

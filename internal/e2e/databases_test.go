@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"errors"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,10 +33,18 @@ type attempt struct {
 	writes         int
 }
 
-// openDatabase opens a scene in which these sources hold nothing yet.
-func openDatabase(t *testing.T, text string, d database) *database {
+// openDatabase opens a scene in which these sources hold nothing yet. The rotate function has the server's authority
+// beside it, as rds.pem.
+func openDatabase(t *testing.T, text, authority string, d database) *database {
 	t.Helper()
-	d.scene = openScene(t, text, func(c *stage.Config) { c.Unseeded = slices.Sorted(maps.Keys(d.texts)) })
+	d.scene = openScene(t, text, func(c *stage.Config) {
+		c.Unseeded = slices.Sorted(maps.Keys(d.texts))
+		beside := filepath.Join(c.Dir, "rotary-"+c.Environment+"-rotate")
+		certificate, err := os.ReadFile(authority)
+		if err := errors.Join(err, os.MkdirAll(beside, 0o700), os.WriteFile(filepath.Join(beside, "rds.pem"), certificate, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	})
 	d.tried = map[attempt]bool{}
 	return &d
 }

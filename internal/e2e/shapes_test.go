@@ -28,7 +28,7 @@ sources:
     config: [ORDERS__HOST, ORDERS__PORT, ORDERS__NAME]
     check: {ORDERS__PORT: int}
     rotate: {random: {key: ORDERS__PASSWORD}, every: 30d}
-  users-db: {secret: "rds!cluster-1", keys: {USERS__USER: username, USERS__PASSWORD: password}}
+  users-db: {secret: prod/users-db, keys: {USERS__USER: username, USERS__PASSWORD: password}}
   stripe:   {secret: prod/stripe, text: STRIPE_KEY, check: {STRIPE_KEY: /^(sk|rk)_live_/}}
   spring:   {secret: prod/spring, keys: {SPRING_PASSWORD: spring.datasource.password, NESTED: /mail/smtp~1out/password}}
 buckets:

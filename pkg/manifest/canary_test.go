@@ -3,6 +3,7 @@ package manifest_test
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -16,6 +17,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
+
+// every is how many of the planted manifests are one that is tried: make exhaust tries all.
+var every = flag.Int("every", 7, "try one in so many of the manifests that a canary is planted in")
 
 // pasted are values as people paste them into the wrong field.
 func pasted() map[string]string {
@@ -36,8 +40,9 @@ func TestNoMessageRepeatsWhatWasPasted(t *testing.T) {
 	base := readTree(t, "testdata/canary.yaml")
 	for _, patch := range plantInto(reflect.TypeFor[manifest.File](), canary) {
 		for _, tree := range mergeAnywhere(base, patch) {
-			count++
-			checkSilent(t, tree, canary)
+			if count++; count%*every == 0 {
+				checkSilent(t, tree, canary)
+			}
 		}
 	}
 	if count < 1000 {
@@ -59,7 +64,9 @@ func TestNoMessageRepeatsATextOfTheFile(t *testing.T) {
 				var root any = readTree(t, path)
 				for i, n := 0, -1; n < 0; i++ {
 					n = i
-					checkSilent(t, replaceText(root, canary, &n), canary)
+					if planted := replaceText(root, canary, &n); i%*every == 0 {
+						checkSilent(t, planted, canary)
+					}
 				}
 				checkSilent(t, replaceEvery(root, canary), canary)
 			})
