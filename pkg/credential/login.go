@@ -20,7 +20,7 @@ type login struct {
 // readLogin reads a connection string, a URL with a login or with a password or token alone, or Basic credentials
 // (RFC 7617).
 func readLogin(value secret.Value) (login, bool) {
-	text := secret.Reveal(value)
+	text := trimQuotes(secret.Reveal(value))
 	if s, err := dsn.Parse(text); err == nil {
 		start, end := s.PasswordPlace()
 		return login{secret.New(s.User), s.Password, text[:start] + "\x00" + text[end:]}, true
@@ -29,6 +29,17 @@ func readLogin(value secret.Value) (login, bool) {
 		return l, true
 	}
 	return readPasswordAlone(text)
+}
+
+// trimQuotes takes white space, and then quotes of one kind, off both ends of a text.
+func trimQuotes(text string) string {
+	text = strings.TrimSpace(text)
+	for _, quote := range []string{`"`, "'"} {
+		if len(text) > 1 && strings.HasPrefix(text, quote) && strings.HasSuffix(text, quote) {
+			return text[1 : len(text)-1]
+		}
+	}
+	return text
 }
 
 // readBasic reads what an Authorization header holds.
@@ -81,6 +92,14 @@ func standsInOtherLogin(text []byte, start, end int, user string) bool {
 	if user == "" || from < 0 || !strings.HasSuffix(before, ":") || !bytes.HasPrefix(text[end:], []byte("@")) {
 		return false
 	}
-	l, is := readPasswordAlone("x" + strings.TrimSuffix(before[from:], ":") + "@x") // the user stands like a token there
-	return is && !l.password.Equal(secret.New(user))
+	other := strings.TrimSuffix(before[from+len("://"):], ":")
+	if other == "" || strings.ContainsAny(other, ":/?# \t\r\n\"'") {
+		return false
+	}
+	for l := range layersOf(other) {
+		if string(l.Text()) == user {
+			return false
+		}
+	}
+	return true
 }
