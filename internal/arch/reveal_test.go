@@ -62,7 +62,7 @@ var revealers = map[string]string{
 	"pkg/credential index.addStrong":     "the same, and what verifies signatures",
 	"pkg/credential search.searchValue":  "where it is looked for",
 	"pkg/credential pattern.standsAmong": "the same, for the user",
-	"pkg/credential isVerifierOf":        "computes the SCRAM verifier, and compares",
+	"pkg/credential search.isVerifierOf": "computes the SCRAM verifier, and compares",
 
 	// The login of a database's user.
 	"pkg/dsn String.WithLogin":                 "puts another login into a connection string",

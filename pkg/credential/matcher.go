@@ -121,6 +121,7 @@ type search struct {
 	carried []bool          // the credentials that were found
 	words   []bool          // those of which material was found as a word
 	judged  map[string]bool // tokens and verifiers
+	spent   int             // iterations of SCRAM
 }
 
 // searchValue searches one value. Of the login of another user with the same password, the password is left out for the
@@ -212,10 +213,25 @@ func (s *search) searchShapes(text []byte) {
 		})
 	}
 	if bytes.Contains(text, []byte("SCRAM-SHA-256$")) {
-		s.judgeShapes(verifierShape.FindAll(text, -1), func(verifier string, p pattern) bool {
-			return p.kind == Login && isVerifierOf(verifier, p.material)
-		})
+		s.judgeShapes(verifierShape.FindAll(text, -1), s.isVerifierOf)
 	}
+}
+
+// mostIterations is what the verifiers of one version may cost to compute: about a second, 1,000 of PostgreSQL's
+// default.
+const mostIterations = 1 << 22
+
+// isVerifierOf reports whether a SCRAM verifier is that of a login. What would cost too much to compute is everybody's:
+// then nothing is retired because of what was not looked at.
+func (s *search) isVerifierOf(verifier string, p pattern) bool {
+	salt, iterations := readVerifier(verifier)
+	if p.kind != Login || iterations == 0 {
+		return false
+	}
+	return slices.ContainsFunc(p.material, func(password secret.Value) bool {
+		s.spent += iterations
+		return s.spent > mostIterations || ScramVerifier(secret.Reveal(password), salt, iterations) == verifier
+	})
 }
 
 func (s *search) judgeShapes(all [][]byte, holds func(string, pattern) bool) {

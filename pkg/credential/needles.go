@@ -59,15 +59,14 @@ func (n *needles) scan(text []byte, found func(one needle, at int)) {
 	}
 }
 
-// blanks may stand around a value that equals another: white space and quotes.
-const blanks = " \t\r\n\"'"
-
-// isWhole reports whether there is nothing but blanks on both sides of what stands at a place, up to the ends of its
-// part of a layer.
+// isWhole reports whether there is nothing but white space and quotes on both sides of what stands at a place, up to
+// the ends of its part of a layer.
 func isWhole(text []byte, start, end int) bool {
-	before, after := bytes.TrimRight(text[:start], blanks), bytes.TrimLeft(text[end:], blanks)
+	before, after := bytes.TrimRightFunc(text[:start], isAround), bytes.TrimLeftFunc(text[end:], isAround)
 	return (len(before) == 0 || before[len(before)-1] == 0) && (len(after) == 0 || after[0] == 0)
 }
+
+func isAround(c rune) bool { return c == '"' || c == '\'' || unicode.IsSpace(c) }
 
 // isWord reports whether neither end of what stands at a place is in the middle of a word.
 func isWord(text []byte, start, end int) bool {

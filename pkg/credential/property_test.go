@@ -131,6 +131,7 @@ func FuzzHolds(f *testing.F) {
 	for _, one := range formCases() {
 		f.Add(one.text, secret.Reveal(one.c.Identity), secret.Reveal(one.c.Material[0]))
 	}
+	f.Add("\f00000001", "app", "\f00000001")
 	f.Fuzz(func(t *testing.T, text, user, material string) {
 		if material == "" || len(text) > 1<<12 || strings.Contains(text, "SCRAM") {
 			t.Skip() // a verifier takes its time
@@ -169,6 +170,19 @@ func BenchmarkFindCarried(b *testing.B) {
 	}
 	for b.Loop() {
 		m.FindCarried(values)
+	}
+}
+
+// BenchmarkHostileText has values of the largest size that are made of nothing but what has to be tried.
+func BenchmarkHostileText(b *testing.B) {
+	m := credential.NewMatcher(drawCredentials(rand.New(rand.NewPCG(1, 2)), 50))
+	for _, part := range []string{"a=b;", "%25", "+", `\\`, "://a:b@", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA ", "YT1i=", `"`} {
+		value := map[string]secret.Value{"K": secret.New(strings.Repeat(part, (64<<10)/len(part)))}
+		b.Run(part, func(b *testing.B) {
+			for b.Loop() {
+				m.FindCarried(value)
+			}
+		})
 	}
 }
 
