@@ -28,6 +28,11 @@ func newLogin(user, password string) credential.Credential {
 		Material: []secret.Value{secret.New(password)}}
 }
 
+func newToken(id, text string) credential.Credential {
+	return credential.Credential{Kind: credential.Token, Keys: []string{"TOKEN"}, Identity: secret.New(id),
+		Material: []secret.Value{secret.New(text)}}
+}
+
 func newPlain(value string) credential.Credential {
 	return credential.Credential{Kind: credential.Plain, Keys: []string{"KEY"}, Material: []secret.Value{secret.New(value)}}
 }
@@ -92,6 +97,8 @@ func formCases() []formCase {
 		{"Basic", appWeak, basic("app", weak), basic("apq", weak)},
 		{"Basic in a header", appWeak, `{"Authorization":"` + basic("app", weak) + `"}`, `{"Authorization":"` + basic("app2", weak) + `"}`},
 		{"Basic of another user", newLogin("app", plain), basic("app", plain), basic("other", plain)},
+		{"Basic of another user in a header", newLogin("app", plain), `{"Authorization":"` + basic("app", plain) + `"}`, `{"Authorization":"` + basic("other", plain) + `"}`},
+		{"a pair in base64 with no name", newLogin("app", plain), b64("password:" + plain), b64("password:" + plain[1:])},
 		{"a pair is Basic in base64 only", appWeak, basic("app", weak), "app:" + weak},
 		{"md5", appWeak, "md5" + md5Hex(weak+"app"), "md5" + md5Hex(weak+"apq")},
 		{"md5 in JSON", app, `{"shadow":"md5` + md5Hex(long+"app") + `"}`, `{"shadow":"` + md5Hex(long+"app") + `"}`},
@@ -103,10 +110,17 @@ func formCases() []formCase {
 		{"the user's own login", appWeak, "postgres://app:" + weak + "@h/d", "postgres://app2:" + weak + "@h/d"},
 		{"a login in base64", appWeak, b64("postgres://app:" + weak + "@h/d"), b64("postgres://app:" + weak + "2@h/d")},
 		{"a login in JSON", appWeak, jsonText("host=h user=app password='" + weak + "'"), jsonText("host=h user=app2 password='" + weak + "'")},
+		{"a login of another user in base64", newLogin("app", plain), b64("host=h user=app password=" + plain), b64("host=h user=other password=" + plain)},
+		{"a login of another user in JSON", newLogin("app", plain), jsonText(`Username=app;Password="` + plain + `"`), jsonText(`Username=other;Password="` + plain + `"`)},
 		{"a password in its middle", newLogin("app", plain), "postgres://other:x" + plain + "@h/d", "postgres://other:" + plain + "@h/d"},
 		{"and once more", newLogin("app", plain), "postgres://other:" + plain + "@h/d?note=" + plain, "postgres://other:" + plain + "@h/d?note="},
 		{"a URL in a longer text", newLogin("app", plain), "see postgres://app:" + plain + "@h/d, or", "see postgres://other:" + plain + "@h/d, or"},
 		{"its user is encoded", newLogin("a@b", plain), "see postgres://a%40b:" + plain + "@h/d, or", "see postgres://a%40c:" + plain + "@h/d, or"},
+		{"a token behind another word", newToken("42", word), "https://oauth2:" + word + "@h/r.git", "https://oauth2:" + word + "2@h/r.git"},
+		{"a token behind another word in Basic", newToken("42", plain), basic("oauth2", plain), basic("oauth2", plain[1:])},
+		{"a weak token beside its id", newToken("42", weak), "https://42:" + weak + "@h/r.git", "https://43:" + weak + "@h/r.git"},
+		{"a token has no verifier", newToken("42", word), "42 " + word, credential.ScramVerifier(word, []byte("salt"), 15)},
+		{"a token has no md5", newToken("42", word), "42 " + word, "md5" + md5Hex(word+"42")},
 		{"no user at all", newLogin("app", word), "redis://:" + word + "@h/0", "redis://:" + word + "2@h/0"},
 		{"a password that has no user", newPlain(word), "redis://default:" + word + "@h/0", "redis://default:" + word + "2@h/0"},
 		{"a token for a user", newPlain(word), "https://" + word + "@h/repo", "https://" + word + "2@h/repo"},

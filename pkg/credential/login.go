@@ -1,8 +1,8 @@
 package credential
 
 import (
-	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,6 +14,7 @@ import (
 // login is a text that is a login as a whole.
 type login struct {
 	user, password secret.Value // user "": the text names none
+	http           bool         // it is sent over HTTP, where a token may stand for the password, and any word for the user
 	others         string       // the text without the password
 }
 
@@ -23,7 +24,8 @@ func readLogin(value secret.Value) (login, bool) {
 	text := trimQuotes(secret.Reveal(value))
 	if s, err := dsn.Parse(text); err == nil {
 		start, end := s.PasswordPlace()
-		return login{secret.New(s.User), s.Password, text[:start] + "\x00" + text[end:]}, true
+		http := s.Scheme == "http" || s.Scheme == "https"
+		return login{secret.New(s.User), s.Password, http, text[:start] + "\x00" + text[end:]}, true
 	}
 	if l, is := readBasic(text); is {
 		return l, true
@@ -31,26 +33,56 @@ func readLogin(value secret.Value) (login, bool) {
 	return readPasswordAlone(text)
 }
 
-// trimQuotes takes white space, and then quotes of one kind, off both ends of a text.
+// kind returns what a target takes the login for.
+func (l login) kind() Kind {
+	switch {
+	case l.user.Equal(secret.Value{}):
+		return Plain
+	case l.http:
+		return Token
+	}
+	return Login
+}
+
+// trimQuotes takes white space, and then the quotes of a JSON string or of a shell, off both ends of a text.
 func trimQuotes(text string) string {
 	text = strings.TrimSpace(text)
-	for _, quote := range []string{`"`, "'"} {
-		if len(text) > 1 && strings.HasPrefix(text, quote) && strings.HasSuffix(text, quote) {
-			return text[1 : len(text)-1]
-		}
+	var inner string
+	switch {
+	case len(text) < 2:
+	case text[0] == '"' && json.Unmarshal([]byte(text), &inner) == nil:
+		return trimQuotes(inner)
+	case text[0] == '\'' && text[len(text)-1] == '\'':
+		return text[1 : len(text)-1]
 	}
 	return text
 }
 
 // readBasic reads what an Authorization header holds.
 func readBasic(text string) (login, bool) {
-	scheme, encoded, _ := strings.Cut(strings.TrimSpace(text), " ")
-	if !strings.EqualFold(scheme, "Basic") {
+	scheme, encoded, _ := strings.Cut(text, " ")
+	if !strings.EqualFold(scheme, basicScheme) {
 		return login{}, false
 	}
 	pair, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
-	user, password, found := strings.Cut(string(pair), ":")
-	return login{secret.New(user), secret.New(password), user}, err == nil && found
+	if err != nil {
+		return login{}, false
+	}
+	return cutPair(string(pair))
+}
+
+const basicScheme = "Basic"
+
+// cutPair cuts user:password.
+func cutPair(pair string) (login, bool) {
+	user, password, found := strings.Cut(pair, ":")
+	return login{secret.New(user), secret.New(password), true, user}, found
+}
+
+// standsBehindBasic reports whether the name of Basic credentials stands right before a place of a text.
+func standsBehindBasic(text string, at int) bool {
+	before := strings.TrimRight(text[:at], " ")
+	return len(before) >= len(basicScheme) && strings.EqualFold(before[len(before)-len(basicScheme):], basicScheme)
 }
 
 // readPasswordAlone reads scheme://:password@host and scheme://token@host.
@@ -69,7 +101,7 @@ func readPasswordAlone(text string) (login, bool) {
 	if err != nil || s.Dialect != dsn.URL || s.User != user {
 		return login{}, false
 	}
-	return login{secret.Value{}, s.Password, scheme + "://" + rest[at:]}, true
+	return login{secret.Value{}, s.Password, false, scheme + "://" + rest[at:]}, true
 }
 
 // canBeLogin reports whether a decoded text has what each login has. It is there to be quick: most of what can be
@@ -86,10 +118,10 @@ const longestUser = 1 << 10
 
 // standsInOtherLogin reports whether what stands at a place of a longer text is the password of a URL with another
 // user: scheme://user:password@.
-func standsInOtherLogin(text []byte, start, end int, user string) bool {
-	before := string(text[max(0, start-longestUser):start])
+func standsInOtherLogin(text string, start, end int, user string) bool {
+	before := text[max(0, start-longestUser):start]
 	from := strings.LastIndex(before, "://")
-	if user == "" || from < 0 || !strings.HasSuffix(before, ":") || !bytes.HasPrefix(text[end:], []byte("@")) {
+	if from < 0 || !strings.HasSuffix(before, ":") || !strings.HasPrefix(text[end:], "@") {
 		return false
 	}
 	other := strings.TrimSuffix(before[from+len("://"):], ":")

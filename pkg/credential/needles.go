@@ -1,8 +1,8 @@
 package credential
 
 import (
-	"bytes"
 	"encoding/binary"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -43,16 +43,16 @@ func hashStart(w uint64) (word int, bit uint64) {
 }
 
 // scan calls found for each needle and each place where it stands.
-func (n *needles) scan(text []byte, found func(one needle, at int)) {
+func (n *needles) scan(text string, found func(one needle, at int)) {
 	var w uint64
-	for i, b := range text {
-		w = w<<8 | uint64(b)
+	for i := range len(text) {
+		w = w<<8 | uint64(text[i])
 		word, bit := hashStart(w)
 		if n.filter[word]&bit == 0 || i < start-1 {
 			continue
 		}
 		for _, one := range n.byStart[w] {
-			if at := i - start + 1; bytes.HasPrefix(text[at:], []byte(one.text)) {
+			if at := i - start + 1; strings.HasPrefix(text[at:], one.text) {
 				found(one, at)
 			}
 		}
@@ -61,19 +61,19 @@ func (n *needles) scan(text []byte, found func(one needle, at int)) {
 
 // isWhole reports whether there is nothing but white space and quotes on both sides of what stands at a place, up to
 // the ends of its part of a layer.
-func isWhole(text []byte, start, end int) bool {
-	before, after := bytes.TrimRightFunc(text[:start], isAround), bytes.TrimLeftFunc(text[end:], isAround)
-	return (len(before) == 0 || before[len(before)-1] == 0) && (len(after) == 0 || after[0] == 0)
+func isWhole(text string, start, end int) bool {
+	before, after := strings.TrimRightFunc(text[:start], isAround), strings.TrimLeftFunc(text[end:], isAround)
+	return (before == "" || before[len(before)-1] == 0) && (after == "" || after[0] == 0)
 }
 
 func isAround(c rune) bool { return c == '"' || c == '\'' || unicode.IsSpace(c) }
 
 // isWord reports whether neither end of what stands at a place is in the middle of a word.
-func isWord(text []byte, start, end int) bool {
-	before, _ := utf8.DecodeLastRune(text[:start])
-	first, _ := utf8.DecodeRune(text[start:end])
-	last, _ := utf8.DecodeLastRune(text[start:end])
-	after, _ := utf8.DecodeRune(text[end:])
+func isWord(text string, start, end int) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:start])
+	first, _ := utf8.DecodeRuneInString(text[start:end])
+	last, _ := utf8.DecodeLastRuneInString(text[start:end])
+	after, _ := utf8.DecodeRuneInString(text[end:])
 	return !(isInWords(before) && isInWords(first)) && !(isInWords(last) && isInWords(after))
 }
 

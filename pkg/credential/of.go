@@ -105,10 +105,7 @@ func (v *version) addValue(key string) {
 	}
 	c := Credential{Kind: Plain, Keys: []string{key}, Material: []secret.Value{value}}
 	if l, is := readLogin(value); is {
-		c.Identity, c.Material = l.user, []secret.Value{l.password}
-		if !l.user.Equal(secret.Value{}) {
-			c.Kind = Login
-		}
+		c.Kind, c.Identity, c.Material = l.kind(), l.user, []secret.Value{l.password}
 	}
 	v.add(c)
 }
