@@ -16,7 +16,7 @@ var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
 // directions lists for every package which other packages of ours it may import. The first rule that matches a package
 // counts.
 //
-//	secret, duration, vendorapi ← manifest ← bucket, history ← plan ← reconcile ← {lambdas, cmd}
+//	secret, duration ← vendorapi ← manifest ← bucket, history ← plan ← reconcile ← {lambdas, cmd}
 //
 // Drivers import only the pure packages and do not know each other; a main composes them. Tests may import more.
 var directions = []struct {
@@ -25,7 +25,7 @@ var directions = []struct {
 }{
 	{"pkg/secret", nil},
 	{"pkg/duration", nil},
-	{"pkg/rotate/httpapi/vendorapi", []string{"pkg/duration"}},
+	{"pkg/rotate/httpapi/vendorapi", []string{"pkg/duration", "pkg/secret"}},
 	{"pkg/manifest", with(pure[:3], "pkg/history")},
 	{"pkg/bucket", pure[:4]},
 	{"pkg/history", nil},

@@ -57,6 +57,7 @@ var revealers = map[string]string{
 	// Compared with other values; what is looked for stays behind the closure of a Matcher.
 	"pkg/credential IsWeak":              "compares with what is common",
 	"pkg/credential isPublic":            "tells a public key from a private one",
+	"pkg/credential leavesLoginOut":      "the same, of one without a login",
 	"pkg/credential readLogin":           "parses a connection string",
 	"pkg/credential index.addCredential": "what is looked for",
 	"pkg/credential index.addStrong":     "the same, and what verifies signatures",

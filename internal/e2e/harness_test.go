@@ -73,6 +73,7 @@ type scene struct {
 	expected func(standin.Refusal) bool        // who may be refused; nil: nobody
 	buried   int                               // messages that the test expects in the dead-letter queue
 	extra    map[string]string                 // canaries that are in no source
+	public   string                            // what stands in values and is no secret
 	events   [][]byte                          // everything that was delivered to the queue
 	reports  []plan.Report                     // everything that a look told
 }

@@ -54,7 +54,7 @@ func computeMAC(key []byte, text string) []byte {
 	return h.Sum(nil)
 }
 
-var verifierShape = regexp.MustCompile(`SCRAM-SHA-256\$([0-9]{1,10}):([A-Za-z0-9+/]+=*)\$[A-Za-z0-9+/]+=*:[A-Za-z0-9+/]+=*`)
+var verifierShape = regexp.MustCompile(`SCRAM-SHA-256\$([0-9]{1,10}):([\w+/]+=*)\$[\w+/]+=*:[\w+/]+=*`)
 
 // readVerifier returns the salt and the iterations of a verifier, 0 where it is none.
 func readVerifier(verifier string) (salt []byte, iterations int) {

@@ -118,6 +118,7 @@ func formCases() []formCase {
 		{"and once more", newLogin("app", plain), "postgres://other:" + plain + "@h/d?note=" + plain, "postgres://other:" + plain + "@h/d?note="},
 		{"a URL in a longer text", newLogin("app", plain), "see postgres://app:" + plain + "@h/d, or", "see postgres://other:" + plain + "@h/d, or"},
 		{"its user is encoded", newLogin("a@b", plain), "see postgres://a%40b:" + plain + "@h/d, or", "see postgres://a%40c:" + plain + "@h/d, or"},
+		{"a user alone is no password", newPlain("app-service"), "https://app-service@h/d", "postgres://app-service@h/d"},
 		{"a token behind another word", newToken("42", word), "https://oauth2:" + word + "@h/r.git", "https://oauth2:" + word + "2@h/r.git"},
 		{"a token behind another word in Basic", newToken("42", plain), basic("oauth2", plain), basic("oauth2", plain[1:])},
 		{"a weak token beside its id", newToken("42", weak), "https://42:" + weak + "@h/r.git", "https://43:" + weak + "@h/r.git"},

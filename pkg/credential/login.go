@@ -14,7 +14,7 @@ import (
 // login is a text that is a login as a whole.
 type login struct {
 	user, password secret.Value // user "": the text names none
-	http           bool         // it is sent over HTTP, where a token may stand for the password, and any word for the user
+	http           bool         // it is sent over HTTP: a token may stand for the password, any word for the user
 	others         string       // the text without the password
 }
 
@@ -85,7 +85,7 @@ func standsBehindBasic(text string, at int) bool {
 	return len(before) >= len(basicScheme) && strings.EqualFold(before[len(before)-len(basicScheme):], basicScheme)
 }
 
-// readPasswordAlone reads scheme://:password@host and scheme://token@host.
+// readPasswordAlone reads scheme://:password@host and, where it is sent over HTTP, https://token@host.
 func readPasswordAlone(text string) (login, bool) {
 	scheme, rest, found := strings.Cut(text, "://")
 	at := strings.IndexByte(rest, '@')
@@ -94,7 +94,7 @@ func readPasswordAlone(text string) (login, bool) {
 	}
 	const user = "x"
 	colon := strings.IndexByte(rest[:at], ':')
-	if colon > 0 {
+	if colon > 0 || colon < 0 && scheme != "http" && scheme != "https" {
 		return login{}, false
 	}
 	s, err := dsn.Parse(scheme + "://" + user + ":" + rest[colon+1:])
@@ -102,6 +102,12 @@ func readPasswordAlone(text string) (login, bool) {
 		return login{}, false
 	}
 	return login{secret.Value{}, s.Password, false, scheme + "://" + rest[at:]}, true
+}
+
+// leavesLoginOut reports whether a value is a connection string without a password: it stands elsewhere.
+func leavesLoginOut(value secret.Value) bool {
+	s, err := dsn.ParseOpen(trimQuotes(secret.Reveal(value)))
+	return err == nil && s.CheckLogin() != nil
 }
 
 // canBeLogin reports whether a decoded text has what each login has. It is there to be quick: most of what can be

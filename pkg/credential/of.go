@@ -21,7 +21,8 @@ import (
 //	                          or of the stored names username and password;
 //	                          an access key
 //
-// Keys under config, what a login's host, port and database are, public keys and certificates are none.
+// Keys under config, what a login's host, port and database are, connection strings that leave the login to the keys
+// beside them, public keys and certificates are none.
 func Of(source manifest.Source, values map[string]secret.Value) []Credential {
 	v := version{source: source, values: values}
 	switch source.Rotate.Kind() {
@@ -54,6 +55,7 @@ type version struct {
 	source manifest.Source
 	values map[string]secret.Value
 	found  []Credential
+	beside bool     // user and password have keys of their own
 	taken  []string // keys that need not be looked at by themselves any more
 }
 
@@ -80,6 +82,7 @@ func (v *version) addLoginOfFields() {
 	if fields.Username == "" || fields.Password == "" {
 		return
 	}
+	v.beside = true
 	v.taken = append(v.taken, fields.Username, fields.Password, fields.Host, fields.Port, fields.DBName)
 	v.add(Credential{Kind: Login, Keys: []string{fields.Username, fields.Password},
 		Identity: v.values[fields.Username], Material: []secret.Value{v.values[fields.Password]}})
@@ -104,7 +107,11 @@ func (v *version) addValue(key string) {
 		return
 	}
 	c := Credential{Kind: Plain, Keys: []string{key}, Material: []secret.Value{value}}
-	if l, is := readLogin(value); is {
+	l, is := readLogin(value)
+	if !is && v.beside && leavesLoginOut(value) {
+		return
+	}
+	if is {
 		c.Kind, c.Identity, c.Material = l.kind(), l.user, []secret.Value{l.password}
 	}
 	v.add(c)

@@ -54,6 +54,8 @@ func TestASourceHoldsTheCredentialsOfItsKind(t *testing.T) {
 		{"two URLs and fields of one login", manifest.Source{Keys: manifest.KeysOf("A", "B", "U", "P", "H"), Rotate: manifest.Rotate{MySQL: &manifest.RotateMySQL{Database: manifest.Database{URL: manifest.Names{"B", "A"}, Fields: fields}}}},
 			map[string]string{"A": "mysql://app:p%40ssword1@h/d", "B": "app:p@ssword1@tcp(h)/d", "U": "app", "P": "p@ssword1", "H": "database-host-1"},
 			[]string{"login under A, B, P, U: app p@ssword1"}},
+		{"URLs that leave the login to the keys beside them", manifest.Source{Keys: manifest.KeysOf("A", "B", "U", "P"), Rotate: database(manifest.Database{URL: manifest.Names{"A", "B"}, Fields: fields})},
+			map[string]string{"A": "postgres://database-host/d", "B": "host=h user=app", "U": "app", "P": "hunter22"}, []string{"login under P, U: app hunter22"}},
 		{"two logins", manifest.Source{Keys: manifest.KeysOf("A", "B"), Rotate: database(manifest.Database{URL: manifest.Names{"A", "B"}})},
 			map[string]string{"A": "postgres://app:hunter22@h/d", "B": "postgres://app2:hunter22@h/d"},
 			[]string{"login under A: app hunter22", "login under B: app2 hunter22"}},

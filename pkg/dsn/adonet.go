@@ -21,10 +21,10 @@ func parseADONET(text string) (*String, error) {
 	}
 	s := &String{Dialect: ADONET}
 	values, err := s.assign(all, roleInADONET)
+	if (err != nil || s.noLogin != nil) && !strings.Contains(text, ";") {
+		return nil, ErrUnknown
+	}
 	if err != nil {
-		if !strings.Contains(text, ";") {
-			return nil, ErrUnknown
-		}
 		return nil, err
 	}
 	s.Database = values[roleDatabase]

@@ -39,7 +39,7 @@ var (
 )
 
 // String is a connection string that was understood. What it holds is decoded, but not checked: a host may be no name
-// and a port no number.
+// and a port no number. User and Password are empty where ParseOpen found none.
 type String struct {
 	Dialect  Dialect
 	Scheme   string // before the ://, of JDBC without the jdbc:; the network of a Go DSN; "": the dialect has none
@@ -50,8 +50,9 @@ type String struct {
 	Options  []Option // all other parameters, in their order
 
 	text     secret.Value
-	userAt   place
+	userAt   place // without write: there is none
 	secretAt place
+	noLogin  error // why it is not whole: it has no user, or no password
 }
 
 // Host is a host's name, an IPv6 address without its brackets, and a port, or "" where none is written.
@@ -75,6 +76,19 @@ const blanks = " \t\r\n\v\f"
 // Parse reads a connection string. It needs a user and a password that are not empty, each once. The error is
 // ErrUnknown where the text has the form of no dialect.
 func Parse(text string) (*String, error) {
+	s, err := ParseOpen(text)
+	if err == nil {
+		err = s.CheckLogin()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ParseOpen reads a connection string as Parse does, beside which the driver may be given the password, or the user and
+// the password. What is there must not be empty. The Go driver for MySQL knows no such string.
+func ParseOpen(text string) (*String, error) {
 	start := len(text) - len(strings.TrimLeft(text, blanks))
 	bare := strings.Trim(text, blanks)
 	if strings.ContainsRune(bare, 0) {
@@ -90,7 +104,11 @@ func Parse(text string) (*String, error) {
 	return s, nil
 }
 
-// parseBare reads a text that has no white space around it.
+// CheckLogin returns an error where s has no user or no password.
+func (s *String) CheckLogin() error { return s.noLogin }
+
+// parseBare reads a text that has no white space around it. One that has a login in one dialect is of that one, whatever
+// it would be without a login.
 func parseBare(text string) (*String, error) {
 	if head, rest, found := cutScheme(text); found {
 		if product, is := strings.CutPrefix(head, "jdbc:"); is {
@@ -98,23 +116,29 @@ func parseBare(text string) (*String, error) {
 		}
 		return parseURL(head, rest, len(text)-len(rest))
 	}
-	var found *String
+	var found, open []*String
 	problem := ErrUnknown
 	for _, parse := range []func(string) (*String, error){parseADONET, parseLibpq, parseGoMySQL} {
 		s, err := parse(text)
 		switch {
-		case err == nil && found != nil:
-			return nil, errAmbiguous
+		case err == nil && s.noLogin != nil:
+			open = append(open, s)
 		case err == nil:
-			found = s
+			found = append(found, s)
 		case !errors.Is(err, ErrUnknown):
 			problem = err
 		}
 	}
-	if found != nil {
-		return found, nil
+	if len(found) == 0 {
+		found = open
 	}
-	return nil, problem
+	switch len(found) {
+	case 0:
+		return nil, problem
+	case 1:
+		return found[0], nil
+	}
+	return nil, errAmbiguous
 }
 
 // cutScheme cuts scheme://, or jdbc:product://, off a text.
@@ -136,29 +160,36 @@ func cutScheme(text string) (scheme, rest string, found bool) {
 // PasswordPlace returns where in the text the password is written: what begins and ends it there belongs to it.
 func (s *String) PasswordPlace() (start, end int) { return s.secretAt.start, s.secretAt.end }
 
-// WithLogin returns the text with another user and password. A value that does not change stays as it is written. The
-// error is ErrNotWritable.
+// WithLogin returns the text with another user and password, each where the text has one. A value that does not change
+// stays as it is written. The error is ErrNotWritable.
 func (s *String) WithLogin(user, password string) (string, error) {
-	text := secret.Reveal(s.text)
-	changes := []struct {
-		place
-		value string
-	}{{s.userAt, text[s.userAt.start:s.userAt.end]}, {s.secretAt, text[s.secretAt.start:s.secretAt.end]}}
-	if user != s.User {
-		changes[0].value = s.userAt.write(user)
+	before := secret.Reveal(s.Password)
+	if s.userAt.write == nil {
+		user = ""
 	}
-	if !s.Password.Equal(secret.New(password)) {
-		changes[1].value = s.secretAt.write(password)
+	if s.secretAt.write == nil {
+		password = ""
 	}
-	if s.secretAt.start < s.userAt.start {
-		slices.Reverse(changes)
+	next := secret.Reveal(s.text)
+	if s.userAt.start < s.secretAt.start { // from the end, so that places before it stay where they are
+		next = s.secretAt.replace(next, before, password)
+		next = s.userAt.replace(next, s.User, user)
+	} else {
+		next = s.userAt.replace(next, s.User, user)
+		next = s.secretAt.replace(next, before, password)
 	}
-	first, second := changes[0], changes[1]
-	next := text[:first.start] + first.value + text[first.end:second.start] + second.value + text[second.end:]
-	if again, err := Parse(next); err != nil || !again.differsInLoginOnly(s, user, password) {
+	if again, err := ParseOpen(next); err != nil || !again.differsInLoginOnly(s, user, password) {
 		return "", ErrNotWritable
 	}
 	return next, nil
+}
+
+// replace returns text with another value at p, if it is another one.
+func (p place) replace(text, before, after string) string {
+	if before == after {
+		return text
+	}
+	return text[:p.start] + p.write(after) + text[p.end:]
 }
 
 // differsInLoginOnly reports whether a string has this login, and otherwise what another one has.

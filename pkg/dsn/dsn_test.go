@@ -146,6 +146,40 @@ func TestATextThatIsNotUnderstoodIsRefusedWithoutQuotingIt(t *testing.T) {
 	}
 }
 
+// ‹u› stands for the user.
+func TestAStringMayLeaveTheLoginToWhatStandsBesideIt(t *testing.T) {
+	for text, dialect := range map[string]Dialect{
+		"postgres://h:1/d?x=%2f\n": URL, "postgres://‹u›@h/d": URL, "postgresql://h/d?user=‹u›&x": URL,
+		"jdbc:mariadb://h:3306/d?sslMode=trust": JDBC, "jdbc:postgresql://h/d": JDBC, "jdbc:mysql://h/d?user=‹u›": JDBC, "jdbc:mysql://‹u›@h/d": JDBC,
+		"jdbc:sqlserver://h;databaseName=d;": SQLServer, "Server=h;Database=d": ADONET, "server=h; Uid = ‹u› ;": ADONET, "host=h;database=d": ADONET,
+		"host=h dbname=d": Libpq, "user=‹u› host=h": Libpq,
+	} {
+		fill := func(user string) string { return strings.Replace(text, "‹u›", user, 1) }
+		s, err := ParseOpen(fill("old"))
+		if err != nil || s.Dialect != dialect || len(s.Hosts) != 1 || s.Hosts[0].Name != "h" || secret.Reveal(s.Password) != "" || (s.User == "old") != strings.Contains(text, "‹u›") {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if next, err := s.WithLogin("new", "c4nary"); err != nil || next != fill("new") {
+			t.Errorf("%s becomes %s, %v", text, next, err)
+		}
+		if _, err := Parse(fill("old")); err == nil || s.CheckLogin() == nil || err.Error() != s.CheckLogin().Error() {
+			t.Errorf("%s: Parse says %v", text, err)
+		}
+	}
+	for _, text := range []string{
+		"postgres://:c4nary@h/d", "postgres://u:@h/d", "postgres://h/d?password=c4nary", "jdbc:postgresql://h/d?user=u&password=", "jdbc:mysql://h/d?user=",
+		"Server=h;Pwd=c4nary", "host=h password=c4nary", "u@tcp(h)/d", "host=;x=c4nary y", "c4nary",
+	} {
+		if s, err := ParseOpen(text); err == nil && s.Hosts[0].Name != "" || err != nil && strings.Contains(err.Error(), "c4nary") {
+			t.Errorf("%s is read, or quoted: %v", text, err)
+		}
+	}
+	if s, err := Parse("postgres://u:p@h/d"); err != nil || s.CheckLogin() != nil {
+		t.Errorf("a whole string: %v", err)
+	}
+}
+
 func TestWhatCanBeReadInTwoWaysIsRefused(t *testing.T) {
 	for text, want := range map[string]Dialect{
 		"user=u; password=p host=h":              "", // a libpq user may end with a semicolon

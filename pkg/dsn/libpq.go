@@ -18,6 +18,9 @@ func parseLibpq(text string) (*String, error) {
 	}
 	s := &String{Dialect: Libpq}
 	values, err := s.assign(all, roleInLibpq)
+	if err == nil && s.noLogin != nil && strings.Contains(text, ";") {
+		return nil, ErrUnknown
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,8 @@ var roleNames = [roles]string{
 	roleDatabase: "the database",
 }
 
-// assign sorts parameters by their roles. Of each role there is one at most, but for options; user and password are
-// needed and not empty.
+// assign sorts parameters by their roles. Of each role there is one at most, but for options; user and password are not
+// empty, and where the password or both are missing, noLogin is set.
 func (s *String) assign(all []parameter, roleOf func(name string) role) (values [roles]string, err error) {
 	var found [roles]bool
 	for _, p := range all {
@@ -53,8 +53,12 @@ func (s *String) assign(all []parameter, roleOf func(name string) role) (values 
 			s.secretAt = p.at
 		}
 	}
-	if values[roleUser] == "" || values[rolePassword] == "" {
+	switch hasUser, hasPassword := values[roleUser] != "", values[rolePassword] != ""; {
+	case hasUser && hasPassword:
+	case found[rolePassword] || found[roleUser] && !hasUser:
 		return values, errNoLogin
+	default:
+		s.noLogin = errNoLogin
 	}
 	s.User, s.Password = values[roleUser], secret.New(values[rolePassword])
 	return values, nil

@@ -44,11 +44,14 @@ func parseURL(scheme, rest string, begin int) (*String, error) {
 			return nil, errPlus
 		}
 	}
-	if _, err = s.assign(append(all, parameters...), roleInURL); err != nil {
-		if errors.Is(err, errNoLogin) {
-			err = c.explainNoLogin()
-		}
+	if _, err = s.assign(append(all, parameters...), roleInURL); errors.Is(err, errNoLogin) {
+		err = c.explainNoLogin()
+	}
+	if err != nil {
 		return nil, err
+	}
+	if s.noLogin != nil {
+		s.noLogin = c.explainNoLogin()
 	}
 	if s.Database, err = c.readDatabase(decode); err != nil {
 		return nil, err

@@ -94,8 +94,29 @@ func (c checker) checkChecks(path string, source Source) {
 			}
 		case check.Word != "":
 			c.requireOneOf(at, check.Word, append(CheckWords(), "/…/")...)
+			if slices.Contains(CheckWords(), check.Word) && source.neverWrites(key, check.Word) {
+				c.add(at, at+" is "+check.Word+", and no value that the source's rotator writes is", "remove the check")
+			}
 		}
 	}
+}
+
+// neverWrites reports whether no value that the rotator of s puts into a key is what a word says.
+func (s Source) neverWrites(key, word string) bool {
+	switch r := s.Rotate; {
+	case !slices.Contains(s.Writes(), key):
+		return false
+	case r.Random != nil && r.Random.Pair != "":
+		return word != "pem"
+	case r.Random != nil:
+		alphabet, _ := r.Random.Characters()
+		return word != "int" || strings.Trim(alphabet, digits) != ""
+	case r.AWSAccessKey != nil:
+		return true
+	case slices.Contains(s.Database().URL, key):
+		return word != "url"
+	}
+	return false
 }
 
 func (c checker) checkCallOf(path string, call CheckCall) {

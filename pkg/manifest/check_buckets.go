@@ -3,6 +3,7 @@ package manifest
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 func (c checker) checkMappings() {
@@ -81,6 +82,10 @@ func (c checker) checkBuckets() {
 		})
 		c.requireUnique(path+".override", bucket.Override)
 		c.checkSecretName(path+".secret", bucket.Secret)
+		if strings.Contains(bucket.Secret, "!") {
+			c.add(path+".secret", path+".secret is the name of a secret that AWS manages: nobody else may write it",
+				"name one of your own, or leave secret out")
+		}
 	}
 	for _, bucket := range c.env.Buckets {
 		c.checkNames(bucket)

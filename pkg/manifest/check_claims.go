@@ -9,7 +9,10 @@ import (
 // claim is a place that has one writer only.
 type claim struct{ scope, path, owner, thing, do string }
 
-const giveEachItsOwn = "give each its own, for example with ${env} in the name"
+const (
+	giveEachItsOwn  = "give each its own, for example with ${env} in the name"
+	giveEachItsTeam = "give each its own; if two teams have a project of this name, write team at both"
+)
 
 // checkClaims reports two owners of one secret in an account, or of one scope at a sink.
 func (r *report) checkClaims(all []*Environment) {
@@ -23,24 +26,28 @@ func (r *report) checkClaims(all []*Environment) {
 				taken[claim.scope] = claim
 			case first.owner != claim.owner && !reported[both]:
 				reported[both] = true
+				if strings.HasPrefix(claim.scope, "vercel") && claim.scope != first.scope {
+					claim.do = giveEachItsTeam
+				}
 				r.add(claim.path, both+" both claim "+claim.thing, claim.do)
 			}
 		}
 	}
 }
 
-// findClaim returns the claim of a scope, or of one that overlaps: who names no container may get any of the task's.
+// findClaim returns the claim of a scope, or of one that overlaps: who names no container may get any of the task's, and
+// who names no team may mean any.
 func findClaim(taken map[string]claim, scope string) (claim, bool) {
-	if first, ok := taken[scope]; ok || !strings.HasPrefix(scope, "ecs") {
+	if first, ok := taken[scope]; ok || !strings.HasPrefix(scope, "ecs") && !strings.HasPrefix(scope, "vercel") {
 		return first, ok
 	}
-	task := scope[:strings.LastIndex(scope, " ")+1]
-	if first, ok := taken[task+anyContainer]; ok {
+	place := scope[:strings.LastIndex(scope, " ")+1]
+	if first, ok := taken[place+anyOf]; ok {
 		return first, true
 	}
-	if scope == task+anyContainer {
+	if scope == place+anyOf {
 		for _, other := range slices.Sorted(maps.Keys(taken)) {
-			if strings.HasPrefix(other, task) {
+			if strings.HasPrefix(other, place) {
 				return taken[other], true
 			}
 		}

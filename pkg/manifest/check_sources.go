@@ -22,6 +22,10 @@ func (c checker) checkSources() {
 		c.checkConfig(path+".config", source)
 		c.checkChecks(path+".check", source)
 		c.checkSecretName(path+".secret", source.Secret)
+		if strings.Contains(source.Secret, "!") && source.Rotate.Managed == nil {
+			c.add(path+".secret", path+".secret is the name of a secret that AWS manages: nobody else may write it",
+				"write rotate: managed")
+		}
 		c.checkRotate(path+".rotate", name, source)
 		c.checkHosts(path+".hosts", source.Hosts)
 		c.checkOrigins(path+".derived_from", name, source)
@@ -115,13 +119,40 @@ func (c checker) checkOrigins(path, name string, source Source) {
 	if slices.Contains(source.DerivedFrom, name) {
 		c.add(path, path+" names the source itself", "name the source of the credential that it was made from")
 	}
+	if origin := c.findCycle(name); origin != "" {
+		c.add(path, path+" leads back to the source itself, by source "+Quote(origin),
+			"a credential cannot be made from one that is made from it: remove one of them")
+	}
 	c.addUnbuilt(c.env.Name, path, path+" is not looked at yet: its origin may be retired while it is in use",
 		"remove it, and retire its origin by hand")
+}
+
+// findCycle returns an origin of a source that is derived from it, at any distance; "" where there is none.
+func (c checker) findCycle(name string) string {
+	seen := map[string]bool{name: true}
+	var leadsBack func(string) bool
+	leadsBack = func(at string) bool {
+		if seen[at] {
+			return false
+		}
+		seen[at] = true
+		of := c.file.Sources[at].DerivedFrom
+		return slices.Contains(of, name) || slices.ContainsFunc(of, leadsBack)
+	}
+	for _, origin := range c.file.Sources[name].DerivedFrom {
+		if leadsBack(origin) {
+			return origin
+		}
+	}
+	return ""
 }
 
 // checkNetwork reports a source that is rotated inside a network of which nothing is said. In mode observe nothing is
 // rotated, and the network is needed later.
 func (c checker) checkNetwork(path, name string, source Source) {
+	if source.Network && !source.Rotate.IsScheduled() {
+		c.addNote(path, path+" has no effect: no rotator of rotary's replaces it", "remove it")
+	}
 	if !source.Network || c.env.Infra.Network != nil {
 		return
 	}

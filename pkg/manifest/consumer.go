@@ -154,9 +154,9 @@ func (r *report) anyUnread(path string, fields []string) bool {
 	return slices.ContainsFunc(fields, func(field string) bool { return r.unread[path+"."+field] })
 }
 
-// joinWords writes a list as people do.
+// joinWords writes a choice as people do.
 func joinWords(words []string) string {
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
 
 // checkReads reports a consumer whose bucket or source is not where it is.

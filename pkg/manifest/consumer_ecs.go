@@ -70,6 +70,14 @@ const noTaskRole = "none"
 // InjectBundle gives a container its whole bucket as JSON in one variable.
 const InjectBundle = "bundle"
 
+// Names of clusters, services, families and containers
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html), and ARNs of the first two. The ARN
+// of a service has its cluster in it, or not.
+var (
+	ecsShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+	ecsARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):ecs:([a-z0-9-]+):([0-9]{12}):(cluster|service)(?:/[A-Za-z0-9_-]{1,255}){1,2}$`)
+)
+
 var roleARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/[A-Za-z0-9_+=,.@/-]{1,512}$`)
 
 // Rolls reports whether rotary rolls the service.
@@ -165,13 +173,13 @@ func (t Task) listContainerScopes(task string) (scopes []string) {
 		scopes = append(scopes, task+container)
 	}
 	if len(scopes) == 0 {
-		return []string{task + anyContainer}
+		return []string{task + anyOf}
 	}
 	return scopes
 }
 
-// anyContainer ends the scope of a consumer that names no container.
-const anyContainer = "*"
+// anyOf ends the scope of a consumer that does not say which: of a container, of a team.
+const anyOf = "*"
 
 func (e *ECS) checkNamed(r *report, path string, consumer Consumer, all []*Environment) {
 	e.Task.checkAdopt(r, path+".adopt", consumer.Bucket, all)
@@ -196,17 +204,24 @@ func (t Task) checkAdopt(r *report, path, bucket string, all []*Environment) {
 }
 
 func (e *ECS) check(c checker, path string, consumer Consumer) {
-	c.requireValue(path+".cluster", e.Cluster, "name the cluster")
-	c.requireValue(path+".service", e.Service, "name the service")
+	if c.requireValue(path+".cluster", e.Cluster, "name the cluster") {
+		c.checkPlace(path+".cluster", "cluster", e.Cluster)
+	}
+	if c.requireValue(path+".service", e.Service, "name the service") {
+		c.checkPlace(path+".service", "service", e.Service)
+	}
+	if parts := strings.Split(e.Service, "/"); len(parts) == 3 && parts[1] != e.ClusterName() {
+		c.add(path+".service", path+".service is of another cluster than "+path+".cluster", "name the cluster that it is in")
+	}
 	e.Task.check(c, path, consumer)
 }
 
 func (f *ECSFamily) check(c checker, path string, consumer Consumer) {
-	if c.requireValue(path+".cluster", f.Cluster, "name the cluster") && strings.Contains(f.Cluster, ":") {
+	if c.requireValue(path+".cluster", f.Cluster, "name the cluster") && !ecsShape.MatchString(f.Cluster) {
 		c.add(path+".cluster", path+".cluster is not a name", "write the cluster's name, not its ARN")
 	}
 	if c.requireValue(path+".family", f.Family, "name the task definition's family") &&
-		strings.ContainsAny(f.Family, ":/") {
+		!ecsShape.MatchString(f.Family) {
 		c.add(path+".family", path+".family is not a name", "write the family's name, without a revision")
 	}
 	f.Task.check(c, path, consumer)
@@ -216,6 +231,12 @@ func (t Task) check(c checker, path string, consumer Consumer) {
 	c.requireUnique(path+".container", t.Containers)
 	if slices.Contains(t.Containers, "") {
 		c.add(path+".container", path+".container is empty", "name the container, or leave container out")
+	}
+	for i, container := range t.Containers {
+		if container != "" && !ecsShape.MatchString(container) {
+			c.add(indexPath(path+".container", i), indexPath(path+".container", i)+" is not the name of a container",
+				"write it as the task definition has it: letters, digits, - and _")
+		}
 	}
 	t.checkInjection(c, path, consumer)
 	t.checkRoles(c, path)
@@ -247,6 +268,23 @@ func (t Task) checkInjection(c checker, path string, consumer Consumer) {
 	variable := t.withVariable(consumer.Bucket).Variable
 	if why := consumer.Limit().Refuses(variable); why != "" {
 		c.add(path, path+": "+Quote(variable)+" "+why, "write another name")
+	}
+}
+
+// checkPlace reports what is neither a name nor the ARN of a cluster or service of the environment.
+func (c checker) checkPlace(path, thing, text string) {
+	if ecsShape.MatchString(text) {
+		return
+	}
+	parts := ecsARNShape.FindStringSubmatch(text)
+	if len(parts) < 5 || parts[4] != thing {
+		c.add(path, path+" is not the name of a "+thing, "write its name, of letters, digits, - and _, or its ARN")
+		return
+	}
+	c.checkPartition(path, c.env.Region, parts, "", "ecs:${region}:${account}:"+thing+"/NAME")
+	if parts[1] == c.env.Partition() && (parts[2] != c.env.Region || parts[3] != c.env.Account) {
+		c.add(path, path+" is of another account or region than environment "+Quote(c.env.Name),
+			"write its name, or ${region} and ${account} in the ARN")
 	}
 }
 

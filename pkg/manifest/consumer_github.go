@@ -3,6 +3,7 @@ package manifest
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,7 +37,13 @@ const defaultDrain = Duration(6 * time.Hour)
 var (
 	repositoryShape   = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$`)
 	organizationShape = regexp.MustCompile(`^[A-Za-z0-9-]{1,39}$`)
+	ownEnvironment    = regexp.MustCompile(`^[^\x00-\x1f\x7f]{1,255}$`)
 )
+
+// isPathStep reports whether a name would be a step in the path of an address: . itself, or .. between slashes.
+func isPathStep(name string) bool {
+	return name == "." || slices.Contains(strings.Split(name, "/"), "..")
+}
 
 // docs.github.com, Actions secrets reference: 48 KB for each secret, 100 in a repository and in an environment,
 // [A-Za-z0-9_], no leading digit, not GITHUB_, stored in upper case.
@@ -74,8 +81,12 @@ func (g *GitHub) check(c checker, path string, _ Consumer) {
 	case g.Organization != "":
 		c.addUnbuilt(c.env.Name, path+".organization", path+".organization: secrets of organizations are not written yet",
 			"name repositories, a consumer each")
-	case !repositoryShape.MatchString(g.Repository):
+	case !repositoryShape.MatchString(g.Repository) || strings.HasSuffix(g.Repository, "/.") || isPathStep(g.Repository):
 		c.add(path+".repository", path+".repository is not a repository", "write owner/name")
+	}
+	if g.Environment != "" && (isPathStep(g.Environment) || !ownEnvironment.MatchString(g.Environment)) {
+		c.add(path+".environment", path+".environment is not the name of an environment",
+			"write it as the repository's settings show it: up to 255 characters, and no steps like ..")
 	}
 	switch {
 	case g.SignIn != (GitHubSignIn{}):

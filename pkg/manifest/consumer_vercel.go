@@ -1,7 +1,9 @@
 package manifest
 
 import (
+	"cmp"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -36,6 +38,11 @@ type Vercel struct {
 	Adopt []string `yaml:"adopt,omitempty" json:"adopt,omitempty"`
 }
 
+var (
+	projectShape = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`) // its id too
+	teamShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+)
+
 // vercel.com/docs/environment-variables: 64 KB for all variables of a deployment, names and values, and 1,000 in one
 // target; …/reserved-environment-variables (Lambda's own). VERCEL_* are the platform's system variables.
 func (v *Vercel) limit() Limit {
@@ -54,9 +61,10 @@ func (v *Vercel) withDefaults(_ Consumer, signIn SignIn) consumerKind {
 	return &out
 }
 
+// listScopes returns a scope for each target, which ends in the team. Without one, it may be any: see findClaim.
 func (v *Vercel) listScopes(e *Environment) (scopes []string) {
 	for _, target := range slices.Compact(sortedCopy(v.Targets[e.Name])) {
-		scopes = append(scopes, strings.Join([]string{"vercel", v.Team, v.Project, target}, " "))
+		scopes = append(scopes, strings.Join([]string{"vercel", v.Project, target, cmp.Or(v.Team, anyOf)}, " "))
 	}
 	return scopes
 }
@@ -67,7 +75,13 @@ func (v *Vercel) checkNamed(r *report, path string, consumer Consumer, all []*En
 }
 
 func (v *Vercel) check(c checker, path string, consumer Consumer) {
-	c.requireValue(path+".project", v.Project, "name the project")
+	if c.requireValue(path+".project", v.Project, "name the project") &&
+		(!projectShape.MatchString(v.Project) || isPathStep(v.Project)) {
+		c.add(path+".project", path+".project is not the name of a project", "write its name, or its id")
+	}
+	if v.Team != "" && !teamShape.MatchString(v.Team) {
+		c.add(path+".team", path+".team is not a team", "write the last part of its address, or its id")
+	}
 	switch {
 	case v.SignIn != (VercelSignIn{}):
 		c.checkSignInKey(path+".sign_in.token", v.SignIn.Token)

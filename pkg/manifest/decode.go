@@ -108,8 +108,11 @@ func (r *report) findDocument(file *ast.File) ast.Node {
 	if len(bodies) == 1 {
 		return bodies[0]
 	}
-	r.addAt(position{1, 1}, "", "the file does not hold exactly one document",
-		"write one mapping with environments, sources and buckets")
+	what := "the file holds several documents"
+	if len(bodies) == 0 {
+		what = "the file is empty"
+	}
+	r.addAt(position{1, 1}, "", what, "write one mapping with environments, sources and buckets")
 	return nil
 }
 
@@ -271,6 +274,10 @@ func (r *report) readEntries(node ast.Node, path string) []entry {
 		if !ok || !nameShape.MatchString(name) {
 			r.addAt(where, path, "a name here is not letters, digits, _ and -",
 				"rename it; quote a name that looks like something else")
+			continue
+		}
+		if !isShown(name) {
+			r.addAt(where, path, "a name here is shaped like a credential", "write a name: no value stands in this file")
 			continue
 		}
 		if seen[name] {

@@ -1,9 +1,12 @@
 package manifest
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Infra holds what only the deployment of an environment reads.
@@ -115,8 +118,7 @@ var (
 
 func (r *report) checkInfra(path, region string, infra Infra) {
 	if infra.Network != nil {
-		r.requireItems(path+".network.subnets", infra.Network.Subnets)
-		r.requireItems(path+".network.security_groups", infra.Network.SecurityGroups)
+		r.checkPlacement(path+".network", infra.Network.Subnets, infra.Network.SecurityGroups)
 	}
 	if infra.Alarms != nil {
 		r.checkAlarms(path+".alarms", *infra.Alarms)
@@ -128,8 +130,7 @@ func (r *report) checkInfra(path, region string, infra Infra) {
 	}
 	r.checkAccess(path+".access", region, infra.Access)
 	if s := infra.ReferenceServices; s != nil {
-		r.requireItems(path+".reference_services.subnets", s.Subnets)
-		r.requireItems(path+".reference_services.security_groups", s.SecurityGroups)
+		r.checkPlacement(path+".reference_services", s.Subnets, s.SecurityGroups)
 	}
 }
 
@@ -164,10 +165,13 @@ func (c checker) checkTopic() {
 		return
 	}
 	path, parts := "environments."+c.env.Name+".infra.alarms.topic", topicShape.FindStringSubmatch(alarms.Topic)
-	example := "sns:" + c.env.Region + ":" + c.env.Account + ":"
+	known := regionShape.MatchString(c.env.Region) && accountShape.MatchString(c.env.Account)
+	example := "sns:us-east-1:111111111111:"
+	if known {
+		example = "sns:" + c.env.Region + ":" + c.env.Account + ":"
+	}
 	c.checkPartition(path, c.env.Region, parts, "an SNS topic", example+"alarms")
-	if len(parts) < 4 || parts[1] != c.env.Partition() || !regionShape.MatchString(c.env.Region) ||
-		!accountShape.MatchString(c.env.Account) {
+	if len(parts) < 4 || parts[1] != c.env.Partition() || !known {
 		return // reported
 	}
 	if parts[2] != c.env.Region || parts[3] != c.env.Account {
@@ -240,13 +244,17 @@ func (r *report) checkPartition(path, region string, parts []string, thing, exam
 }
 
 func (r *report) checkOIDC(path string, github OIDC) {
-	if !repoShape.MatchString(github.Repository) {
+	repository := github.Repository
+	if !repoShape.MatchString(repository) {
 		r.add(path+".repository", path+".repository is not owner/name", "write it as it stands on GitHub")
+	}
+	if !repoShape.MatchString(repository) || secret.LooksLike(repository) {
+		repository = "OWNER/NAME"
 	}
 	for field, id := range map[string]string{"owner_id": github.OwnerID, "repository_id": github.RepositoryID} {
 		if !numberShape.MatchString(id) {
 			r.add(path+"."+field, path+"."+field+" is not a number in quotes",
-				"gh api repos/"+github.Repository+" --jq '.owner.id, .id' prints both")
+				"gh api repos/"+repository+" --jq '.owner.id, .id' prints both")
 		}
 	}
 }
@@ -256,4 +264,25 @@ func (r *report) requireItems(path string, list []string) {
 		r.add(path, path+" is empty", "list at least one id")
 	}
 	r.requireUnique(path, list)
+}
+
+// Lambda and ECS take so many subnets and security groups
+// (https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html,
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html).
+const (
+	mostSubnets        = 16
+	mostSecurityGroups = 5
+)
+
+func (r *report) checkPlacement(path string, subnets, groups []string) {
+	r.requireItems(path+".subnets", subnets)
+	r.requireItems(path+".security_groups", groups)
+	if len(subnets) > mostSubnets {
+		r.add(path+".subnets", fmt.Sprintf("%s.subnets has %d, and AWS takes %d", path, len(subnets), mostSubnets),
+			"keep one for each zone")
+	}
+	if len(groups) > mostSecurityGroups {
+		r.add(path+".security_groups", fmt.Sprintf("%s.security_groups has %d, and AWS takes %d", path, len(groups),
+			mostSecurityGroups), "put the rules of several into one")
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Problem is one thing that is wrong with a manifest. It quotes names, and never any other text of the file.
@@ -121,10 +123,13 @@ func sortProblems(set map[Problem]bool) []Problem {
 
 var nameShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
 
-// Quote returns name in quotes where it is shaped like a name. Anything else may be a value that was pasted into
-// the wrong place.
+// isShown reports whether messages may repeat a name: it is shaped like one, and not like a credential. Anything else
+// may be a value that was pasted into the wrong place.
+func isShown(name string) bool { return nameShape.MatchString(name) && !secret.LooksLike(name) }
+
+// Quote returns name in quotes where messages may repeat it.
 func Quote(name string) string {
-	if nameShape.MatchString(name) {
+	if isShown(name) {
 		return `"` + name + `"`
 	}
 	return "(not shown: not shaped like a name)"

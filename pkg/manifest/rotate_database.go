@@ -2,8 +2,8 @@ package manifest
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
-	"strings"
 )
 
 // RotatePostgres gives the login of a PostgreSQL database to two users that take turns.
@@ -175,7 +175,7 @@ func (d *Database) check(c checker, path, name string, source Source) {
 		c.add(path+".untested_urls", path+".untested_urls leaves no URL to try", "leave one of them out")
 	}
 	if full.Fields != nil {
-		c.checkLogin(path+".fields", source, *full.Fields, len(d.URL) > 0)
+		c.checkLogin(path+".fields", source, *full.Fields, d.URL)
 	}
 	if c.requireValue(path+".admin", d.Admin, "name the source that holds an administrator's login") {
 		c.checkAdmin(path, name, source, d.Admin)
@@ -185,12 +185,16 @@ func (d *Database) check(c checker, path, name string, source Source) {
 
 // checkLogin reports parts of a login that stand in no key of the source, and a mode that is none. A login that a URL
 // has too needs no host.
-func (c checker) checkLogin(path string, source Source, f Login, hasURL bool) {
+func (c checker) checkLogin(path string, source Source, f Login, urls Names) {
+	taken := map[string]string{}
+	for _, key := range urls {
+		taken[key] = "url"
+	}
 	for _, part := range []struct {
 		name, key string
 		optional  bool
 	}{
-		{"username", f.Username, false}, {"password", f.Password, false}, {"host", f.Host, hasURL},
+		{"username", f.Username, false}, {"password", f.Password, false}, {"host", f.Host, len(urls) > 0},
 		{"port", f.Port, true}, {"dbname", f.DBName, true},
 	} {
 		at := path + "." + part.name
@@ -200,6 +204,14 @@ func (c checker) checkLogin(path string, source Source, f Login, hasURL bool) {
 		if !source.Declares(part.key) {
 			c.add(at, at+" is not one of the source's keys", "list it under keys, or correct it")
 		}
+		if other, twice := taken[part.key]; twice {
+			c.add(at, at+" is the same key as "+other, "each needs a key of its own")
+		}
+		taken[part.key] = part.name
+	}
+	if f.SSLRootCert != "" && f.SSLRootCert != "system" && !certificateFile.MatchString(f.SSLRootCert) {
+		c.add(path+".sslrootcert", path+".sslrootcert is not a file beside the Lambda's program",
+			"write a name without a folder that ends in .pem or .crt, like rds.pem")
 	}
 	if f.SSLMode != "" {
 		c.requireOneOf(path+".sslmode", f.SSLMode, "verify-full", "verify-ca", "require", "disable")
@@ -243,11 +255,17 @@ func (s Source) HasLogin() bool {
 	return s.storedLike("username") != "" && s.storedLike("password") != ""
 }
 
+// certificateFile matches what infra takes into a Lambda's folder beside its program.
+var certificateFile = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}\.(pem|crt)$`)
+
+// hostEntry matches a host and its port: a name, an address, or an address of IPv6 in brackets.
+var hostEntry = regexp.MustCompile(`^([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[1-9][0-9]{0,4})?$`)
+
 // checkHosts reports entries that are no host.
 func (c checker) checkHosts(path string, hosts []string) {
 	c.requireUnique(path, hosts)
 	for i, host := range hosts {
-		if host == "" || strings.ContainsAny(host, "/@ ") {
+		if !hostEntry.MatchString(host) {
 			c.add(indexPath(path, i), indexPath(path, i)+" is not a host", "write a host's name, with :port where it has one")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rotary-secrets/rotary/pkg/duration"
 	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
@@ -189,7 +190,10 @@ func (c checker) scopeOf(path string, source Source) vendorapi.Scope {
 }
 
 // Vendors returns the ready-made descriptions by name.
-func Vendors() map[string]vendorapi.Vendor {
+func Vendors() map[string]vendorapi.Vendor { return maps.Clone(readVendors()) }
+
+// readVendors reads the descriptions once.
+var readVendors = sync.OnceValue(func() map[string]vendorapi.Vendor {
 	var file struct {
 		Vendors map[string]vendorapi.Vendor `yaml:"vendors"`
 	}
@@ -201,4 +205,4 @@ func Vendors() map[string]vendorapi.Vendor {
 		panic(err) // a test reads the file
 	}
 	return file.Vendors
-}
+})

@@ -158,7 +158,7 @@ func (u *upgrader) upgradeEnvironment(env *entryText) {
 			indent := u.indent(e.from)
 			text = "infra:\n" + indent + "  " + strings.TrimLeft(indentLines(text, "  "), " ")
 		}
-		u.note(e, "environments."+env.name+"."+e.name, e.name+" is the form before", "", text)
+		u.note(e, showPath("environments", env.name, e.name), e.name+" is the form before", "", text)
 	}
 }
 
@@ -252,7 +252,7 @@ func (u *upgrader) upgradeSource(source *entryText, sources *mappingText) {
 		}
 	}
 	if text, done := u.writeRotate(old); done {
-		u.noteAt(with.from, e, "sources."+source.name+".rotate", "rotate: with is the form before", "", text)
+		u.noteAt(with.from, e, showPath("sources", source.name, "rotate"), "rotate: with is the form before", "", text)
 	}
 }
 
@@ -400,7 +400,7 @@ func (u *upgrader) moveHosts(rotate *mappingText, replicas *entryText, name stri
 		}
 	}
 	m := u.readMapping(target.node)
-	u.note(replicas, "sources."+name+".rotate.replicas", "rotate: replicas is the form before", "at source "+Quote(of),
+	u.note(replicas, showPath("sources", name, "rotate.replicas"), "rotate: replicas is the form before", "at source "+Quote(of),
 		m.write("hosts")+": ["+strings.Join(found, ", ")+"]")
 	return true
 }
@@ -444,5 +444,5 @@ func (u *upgrader) upgradeBucket(bucket *entryText) {
 		u.insert(e.to, "]", e)
 		text = u.data[e.from:e.value] + text
 	}
-	u.note(e, "buckets."+bucket.name+".computed", "computed is the form before", "", text)
+	u.note(e, showPath("buckets", bucket.name, "computed"), "computed is the form before", "", text)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // oldSignIn is what a consumer signs in with, in the form before.
@@ -23,7 +25,7 @@ func (u *upgrader) upgradeConsumers(consumers []*entryText) {
 		if e := m.find("drain"); e != nil && !e.block && m.find("reader") == nil {
 			text := m.write("reader") + ": {" + u.text(e) + "}"
 			u.replace(e.from, e.to, text, e)
-			u.note(e, "consumers."+consumer.name+".drain", "drain is the form before", "", text)
+			u.note(e, showPath("consumers", consumer.name, "drain"), "drain is the form before", "", text)
 		}
 		for _, kind := range []string{"github", "vercel"} {
 			if e := m.find(kind); e != nil {
@@ -63,7 +65,7 @@ func (u *upgrader) writeSignIns(all []oldSignIn) string {
 	atTop := u.root.find("sign_in") == nil &&
 		!slices.ContainsFunc(all, func(old oldSignIn) bool { return u.writeSignIn(old) != first })
 	for _, old := range all {
-		path, text := "consumers."+old.consumer+"."+old.kind+".token", u.writeSignIn(old)
+		path, text := showPath("consumers", old.consumer, old.kind+".token"), u.writeSignIn(old)
 		what := old.kind + ": token is the form before"
 		if atTop {
 			u.remove(old.m, append([]*entryText{old.token}, u.listFound(old.app)...)...)
@@ -147,12 +149,22 @@ const hidden = "…"
 
 func showName(text string) string {
 	switch {
+	case secret.LooksLike(text):
+		return hidden
 	case nameShape.MatchString(text) && !looksLikeOther.MatchString(text):
 		return text
 	case nameShape.MatchString(text), shownTemplate.MatchString(text):
 		return `"` + text + `"`
 	}
 	return hidden
+}
+
+// showPath returns the path of a field of an entry in a section.
+func showPath(section, entry, field string) string {
+	if !isShown(entry) {
+		entry = hidden
+	}
+	return section + "." + entry + "." + field
 }
 
 // shownTemplate matches names with ${…} in them.

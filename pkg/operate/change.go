@@ -71,7 +71,7 @@ func (c Change) mergeValues(given map[string]secret.Value) (map[string]secret.Va
 	switch {
 	case c.source.Rotate.Kind() == manifest.Never && len(c.before) > 0 &&
 		!maps.EqualFunc(c.before, after, secret.Value.Equal):
-		return nil, newInvalid("source %s is declared with: never, because replacing its value would destroy data",
+		return nil, newInvalid("source %s is declared rotate: never, because replacing its value would destroy data",
 			c.source.Name)
 	case c.source.Rotate.Kind() == manifest.Managed:
 		return nil, newInvalid("source %s is rotated by AWS itself: nothing may be put", c.source.Name)
@@ -180,8 +180,9 @@ func (c Change) Names() []string {
 	return names
 }
 
-// Put puts a change over the rest of what the secret holds, under its LIVE label, so that it is never forgotten, and then makes it current by a
-// compare-and-swap against the version that was read. A secret's first version is current by being put.
+// Put puts a change over the rest of what the secret holds, under its LIVE label, so that it is never forgotten, and
+// then makes it current by a compare-and-swap against the version that was read. A secret's first version is current by
+// being put.
 func (o Operator) Put(ctx context.Context, c Change) (version string, err error) {
 	text, err := bucket.WriteSource(c.source, c.base, c.after)
 	if err != nil {

@@ -33,7 +33,7 @@ func ByPerson(env *manifest.Environment, source manifest.Source) error {
 			"rotary retain keeps an old one from being retired",
 			source.Name, env.Name, source.Name)
 	case manifest.Never:
-		return newInvalid("source %s is declared with: never, because replacing its value would destroy data",
+		return newInvalid("source %s is declared rotate: never, because replacing its value would destroy data",
 			source.Name)
 	case manifest.Managed:
 		return newInvalid("source %s is rotated by AWS itself: aws secretsmanager rotate-secret --secret-id %s",

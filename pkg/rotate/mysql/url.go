@@ -23,7 +23,7 @@ type connection struct{ *dsn.String }
 
 // parseText reads a URL, a connection string of JDBC or ADO.NET, or a data source name of the Go driver.
 func parseText(text string) (sqluser.Text, error) {
-	c, err := dsn.Parse(text)
+	c, err := dsn.ParseOpen(text)
 	if errors.Is(err, dsn.ErrUnknown) || err == nil && !isMySQL(c) {
 		return nil, errors.New("it is neither a URL that begins with mysql:// or mariadb://, " +
 			"nor user:password@tcp(host:port)/database, nor a connection string of JDBC or ADO.NET for MySQL or MariaDB")

@@ -38,7 +38,7 @@ func newTarget(t *testing.T, s *mariadbtest.Server) *target {
 	s.Do(t, "CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY, note TEXT)")
 	return &target{
 		Server: s, query: "ssl-mode=VERIFY_IDENTITY&ssl-ca=" + url.QueryEscape(s.CA),
-		source: manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_URL"), Rotate: manifest.Rotate{MySQL: &manifest.RotateMySQL{Database: manifest.Database{URL: manifest.Names{"DB_URL"}, Admin: "app-db-admin"}}}},
+		source: manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_URL", "DB_POOL"), Rotate: manifest.Rotate{MySQL: &manifest.RotateMySQL{Database: manifest.Database{URL: manifest.Names{"DB_URL"}, Admin: "app-db-admin"}}}},
 	}
 }
 
@@ -200,7 +200,7 @@ func styles() []style {
 		{"a URL", func(g *target) manifest.Source { return g.source }, (*target).values},
 		{"the parts of a login", func(g *target) manifest.Source {
 			s := g.source
-			s.Keys = manifest.KeysOf("USER", "PASSWORD", "HOST", "PORT", "NAME")
+			s.Keys = manifest.KeysOf("USER", "PASSWORD", "HOST", "PORT", "NAME", "DB_POOL")
 			at := entry(&s)
 			at.URL, at.Fields = nil, &manifest.Login{Username: "USER", Password: "PASSWORD", Host: "HOST", Port: "PORT", DBName: "NAME", SSLRootCert: g.CA}
 			return s
@@ -221,7 +221,7 @@ func styles() []style {
 func severalKeysStyle() style {
 	return style{"two URLs, and the user and the password", func(g *target) manifest.Source {
 		s := g.source
-		s.Keys = manifest.KeysOf("DB_URL", "DB_DIRECT", "USER", "PASSWORD")
+		s.Keys = manifest.KeysOf("DB_URL", "DB_DIRECT", "USER", "PASSWORD", "DB_POOL")
 		at := entry(&s)
 		at.URL, at.Fields = manifest.Names{"DB_URL", "DB_DIRECT"}, &manifest.Login{Username: "USER", Password: "PASSWORD"}
 		return s

@@ -39,7 +39,7 @@ type connection struct{ *dsn.String }
 
 // parseText reads a URL or a connection string of JDBC, ADO.NET or libpq.
 func parseText(text string) (sqluser.Text, error) {
-	c, err := dsn.Parse(text)
+	c, err := dsn.ParseOpen(text)
 	if errors.Is(err, dsn.ErrUnknown) || err == nil && !isPostgres(c) {
 		return nil, errors.New("it is not a URL that begins with postgres:// or postgresql://, " +
 			"nor a connection string of JDBC, ADO.NET or libpq for PostgreSQL")

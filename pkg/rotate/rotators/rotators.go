@@ -42,7 +42,7 @@ func Opener(r Reach) func(manifest.Source) (rotate.Rotator, error) {
 		manifest.MySQL:        func(s manifest.Source) rotate.Rotator { return mysql.New(s, r.databaseAdmin(s)) },
 		manifest.Postgres:     func(s manifest.Source) rotate.Rotator { return postgres.New(s, r.databaseAdmin(s)) },
 		manifest.Manual:       refuseRotation("its values are put by a person: rotary put"),
-		manifest.Never:        refuseRotation("it is declared with: never, because replacing it would destroy data"),
+		manifest.Never:        refuseRotation("it is declared rotate: never, because replacing it would destroy data"),
 		manifest.Managed:      refuseRotation("AWS rotates it itself"),
 	}
 	return func(source manifest.Source) (rotate.Rotator, error) {

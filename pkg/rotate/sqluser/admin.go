@@ -58,7 +58,7 @@ func (s Syntax) readAdministrator(source manifest.Source, v rotate.Values) (admi
 		return administrator{}, errors.New("it does not show where the login stands: " +
 			"keep its URL alone there, or give its keys as {USER: username, PASSWORD: password}")
 	}
-	l, err := s.readURL(keys[0], v)
+	l, err := s.readURL(keys[0], v, nil)
 	if err != nil {
 		return administrator{}, err
 	}

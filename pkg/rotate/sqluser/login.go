@@ -23,7 +23,7 @@ type Syntax struct {
 	Longest int    // bytes of a user's name, of which the product would cut off what is more; 0: the server says it
 	// OptionalDatabase reports whether a login can be tried without a database, to which it may have lost the right.
 	OptionalDatabase bool
-	// Parse reads a connection string.
+	// Parse reads a connection string, with or without a user and a password.
 	Parse func(text string) (Text, error)
 	// ReadEncryption reads the words of rotate.fields: sslmode, and the file of an authority.
 	ReadEncryption func(word, authority string) (Encryption, error)
@@ -33,8 +33,10 @@ type Syntax struct {
 
 // Text is a connection string of the product that was understood.
 type Text interface {
-	// ReadLogin returns who logs in where.
+	// ReadLogin returns who logs in where. User and Password are empty where the text has none.
 	ReadLogin() (Login, error)
+	// CheckLogin returns an error where the text has no user or no password.
+	CheckLogin() error
 }
 
 // Login is who logs in where, and how.

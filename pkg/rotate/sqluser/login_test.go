@@ -40,7 +40,7 @@ func syntax() Syntax {
 	return Syntax{
 		Port: "5432", Longest: 16,
 		Parse: func(s string) (Text, error) {
-			u, err := dsn.Parse(s)
+			u, err := dsn.ParseOpen(s)
 			return text{u}, err
 		},
 		ReadEncryption: func(word, authority string) (Encryption, error) { return NewEncryption(Mode(word), authority), nil },

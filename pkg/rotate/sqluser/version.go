@@ -39,12 +39,16 @@ func (r *Rotator[S]) readPlaces(v rotate.Values) (places []place, err error) {
 		}
 		return []place{{at.Fields.Host, l}}, err
 	}
+	beside, err := readBeside(at.Fields, v)
+	if err != nil {
+		return nil, err
+	}
 	var all []place
 	for _, key := range at.URL {
 		p := place{key: key}
 		if slices.Contains(at.UntestedURLs, key) {
-			p.Login, err = readUntested(key, v)
-		} else if p.Login, err = r.syntax.readURL(key, v); err == nil {
+			p.Login, err = readUntested(key, v, beside)
+		} else if p.Login, err = r.syntax.readURL(key, v, beside); err == nil {
 			places = append(places, p)
 		}
 		if err != nil {
@@ -53,11 +57,7 @@ func (r *Rotator[S]) readPlaces(v rotate.Values) (places []place, err error) {
 		all = append(all, p)
 	}
 	if f := at.Fields; f != nil {
-		l, err := readUser(*f, v)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, place{f.Username + " with " + f.Password, l})
+		all = append(all, place{f.Username + " with " + f.Password, *beside})
 	}
 	return places, checkOneLogin(all)
 }
@@ -85,37 +85,71 @@ func requirePart(key string, v rotate.Values) (string, error) {
 	return text, nil
 }
 
-// readURL reads the URL under a key.
-func (s Syntax) readURL(key string, v rotate.Values) (Login, error) {
+// readURL reads the URL under a key. Where a login stands beside it, the URL may leave its user and its password out.
+func (s Syntax) readURL(key string, v rotate.Values, beside *Login) (Login, error) {
 	text, err := requirePart(key, v)
 	if err != nil {
 		return Login{}, err
 	}
-	u, err := s.Parse(text)
-	if err != nil {
-		return Login{}, fmt.Errorf("%s: %w", key, err)
-	}
-	l, err := u.ReadLogin()
-	if err == nil {
-		err = l.checkWritable()
-	}
+	l, err := s.parseURL(text, beside)
 	if err != nil {
 		return Login{}, fmt.Errorf("%s: %w", key, err)
 	}
 	return l, nil
 }
 
-// readUntested reads the user and the password of a URL that is not tried: nothing else of it has to be understood.
-func readUntested(key string, v rotate.Values) (Login, error) {
+func (s Syntax) parseURL(text string, beside *Login) (Login, error) {
+	u, err := s.Parse(text)
+	if err == nil && beside == nil {
+		err = u.CheckLogin()
+	}
+	if err != nil {
+		return Login{}, err
+	}
+	l, err := u.ReadLogin()
+	if err != nil {
+		return Login{}, err
+	}
+	l = l.complete(beside)
+	return l, l.checkWritable()
+}
+
+// readUntested reads the user and the password of a URL that is not tried, as readURL does: nothing else of it has to be
+// understood.
+func readUntested(key string, v rotate.Values, beside *Login) (Login, error) {
 	text, err := requirePart(key, v)
 	if err != nil {
 		return Login{}, err
 	}
-	c, err := dsn.Parse(text)
+	c, err := dsn.ParseOpen(text)
+	if err == nil && beside == nil {
+		err = c.CheckLogin()
+	}
 	if err != nil {
 		return Login{}, fmt.Errorf("%s: %w", key, err)
 	}
-	return Login{User: c.User, Password: c.Password}, nil
+	return Login{User: c.User, Password: c.Password}.complete(beside), nil
+}
+
+// complete returns l with the user and the password from beside that it does not have.
+func (l Login) complete(beside *Login) Login {
+	if beside == nil {
+		return l
+	}
+	l.User = cmp.Or(l.User, beside.User)
+	if l.Password.Equal(secret.New("")) {
+		l.Password = beside.Password
+	}
+	return l
+}
+
+// readBeside reads the user and the password that stand in keys of their own beside a URL; nil where there are none.
+func readBeside(f *manifest.Login, v rotate.Values) (*Login, error) {
+	if f == nil {
+		return nil, nil //nolint:nilnil // no login there is what the manifest says
+	}
+	l, err := readUser(*f, v)
+	return &l, err
 }
 
 // readUser reads a user and a password that stand in keys of their own.
@@ -147,11 +181,11 @@ func (s Syntax) readFields(f manifest.Login, v rotate.Values) (Login, error) {
 }
 
 // replaceLogin returns a version's content with another login in it, in every key that holds one. All else stays as it
-// is, byte for byte.
+// is, byte for byte: a URL that leaves its user and its password out goes on doing so.
 func (r *Rotator[S]) replaceLogin(v rotate.Values, user string, password secret.Value) (rotate.Values, error) {
 	next, at := maps.Clone(v), r.source.Database()
 	for _, key := range at.URL {
-		c, err := dsn.Parse(readPart(key, v))
+		c, err := dsn.ParseOpen(readPart(key, v))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}

@@ -204,3 +204,41 @@ func TestAnAdministratorWithoutAHostGoesOnlyWhereTheManifestListsIt(t *testing.T
 		}
 	}
 }
+
+// What a URL leaves out stands beside it, and only there it moves. Without a user and a password beside it, a URL is whole.
+func TestAURLMayLeaveItsLoginToTheKeysBesideIt(t *testing.T) {
+	for text, after := range map[string]string{
+		"db://server:6000/d?x=%2f\n":                 "db://server:6000/d?x=%2f\n",
+		"db://app@server:6000/d":                     "db://app_clone@server:6000/d",
+		" jdbc:postgresql://server:6000/d?a=b+c":     " jdbc:postgresql://server:6000/d?a=b+c",
+		"host=server port=6000 user=app dbname=d":    "host=server port=6000 user=app_clone dbname=d",
+		"Host=server;Port=6000;Uid=other;Database=d": "", // another user than beside it
+	} {
+		for _, untested := range []bool{false, true} {
+			texts := map[string]string{"URL": text, "OTHER": "db://server:6000/d", "U": "app", "P": "0ld"}
+			d := manifest.Database{URL: manifest.Names{"OTHER", "URL"}, Admin: "app-db-admin", Fields: &manifest.Login{Username: "U", Password: "P"}}
+			if untested {
+				d.UntestedURLs = []string{"URL"}
+			}
+			next, err := withAdmin(entry(d), listed()).Create(t.Context(), rotate.Start{Current: valuesOf(texts)})
+			var refused Refusal
+			switch {
+			case after == "" && errors.As(err, &refused) && strings.Contains(err.Error(), "hold different logins"):
+			case err != nil || after == "":
+				t.Errorf("%q: %v", text, err)
+			case secret.Reveal(next["URL"]) != after || secret.Reveal(next["OTHER"]) != texts["OTHER"] || secret.Reveal(next["U"]) != "app_clone" || len(secret.Reveal(next["P"])) < 32:
+				t.Errorf("%q becomes %q", text, secret.Reveal(next["URL"]))
+			}
+			d.Fields = nil
+			_, err = withAdmin(entry(d), listed()).Create(t.Context(), rotate.Start{Current: valuesOf(map[string]string{"OTHER": "db://app:0ld@server:6000/d", "URL": text})})
+			if !errors.As(err, &refused) || !strings.HasPrefix(err.Error(), "URL: it needs ") {
+				t.Errorf("%q alone: %v", text, err)
+			}
+		}
+	}
+	admin := listed()
+	admin.Read = reading(rotate.Values{"URL": secret.New("db://server:6000/d")})
+	if _, err := withAdmin(urls("OTHER"), admin).readAdministrator(t.Context()); err == nil || !strings.Contains(err.Error(), "URL: it needs ") {
+		t.Errorf("an administrator without a login: %v", err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/theory/jsonpath"
 
 	"github.com/rotary-secrets/rotary/pkg/duration"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Scope is a place in the manifest where a description stands, and the names that the description may use.
@@ -191,7 +192,7 @@ var nameShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
 
 // quote returns a name in quotes, as manifest.Quote does. Anything that is not shaped like a name may be a value.
 func quote(name string) string {
-	if nameShape.MatchString(name) {
+	if nameShape.MatchString(name) && !secret.LooksLike(name) {
 		return strconv.Quote(name)
 	}
 	return "(not shown: not shaped like a name)"

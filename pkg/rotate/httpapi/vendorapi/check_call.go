@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/duration"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // checkCall checks one call, which may use keys, settings, env and source, admin where there is one, and these kinds of
@@ -76,18 +77,22 @@ func (s Scope) checkTemplate(at, text string, kinds []Kind) {
 // explainUnknownName returns what is wrong with a name and what to do about it, or empty texts.
 func (s Scope) explainUnknownName(part Part, kinds []Kind) (what, do string) {
 	_, set := s.Settings[part.Name]
+	name := part.Name
+	if secret.LooksLike(name) {
+		name = "…"
+	}
 	switch part.Kind {
 	case Literal, EnvName, SourceName:
 	case KeyName, OwedName:
 		if part.Kind == OwedName && !slices.Contains(kinds, OwedName) {
-			return "{{owed." + part.Name + "}}, and no credential ends here", "write {{" + part.Name + "}}"
+			return "{{owed." + name + "}}, and no credential ends here", "write {{" + name + "}}"
 		}
 		if !slices.Contains(s.Keys, part.Name) {
-			return "{{" + part.Name + "}}, which is not one of the source's keys", "list it under keys, or correct it"
+			return "{{" + name + "}}, which is not one of the source's keys", "list it under keys, or correct it"
 		}
 	case Setting:
 		if !set {
-			return "{{settings." + part.Name + "}}, and there is no such setting", "write the text itself"
+			return "{{settings." + name + "}}, and there is no such setting", "write the text itself"
 		}
 	case AdminName:
 		if !s.Admin {
