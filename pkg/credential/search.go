@@ -25,7 +25,7 @@ func (s *search) searchValue(value secret.Value) {
 	if is {
 		others = s.compareLogin(l)
 	}
-	s.searchLayers(secret.Reveal(value), func(i int) bool { return others == nil || !others[i] })
+	s.searchLayers(secret.Reveal(value), func(i int) bool { return len(others) == 0 || !others[i] })
 	if others != nil {
 		s.searchLayers(l.others, func(i int) bool { return others[i] })
 	}
