@@ -8,7 +8,7 @@ import (
 
 // pure are the packages that decide: functions of values, each importing only those before it.
 var pure = []string{"pkg/secret", "pkg/duration", "pkg/rotate/httpapi/vendorapi", "pkg/manifest", "pkg/bucket", "pkg/history",
-	"pkg/plan", "pkg/dsn"}
+	"pkg/plan", "pkg/dsn", "pkg/decode", "pkg/credential"}
 
 // callers are the packages with which drivers call other APIs. They depend on no other package of ours.
 var callers = []string{"pkg/httpcall", "pkg/retry", "pkg/awserr"}
@@ -31,6 +31,8 @@ var directions = []struct {
 	{"pkg/history", nil},
 	{"pkg/plan", pure[:6]},
 	{"pkg/dsn", pure[:1]},
+	{"pkg/decode", nil},
+	{"pkg/credential", with(pure[:4], "pkg/dsn", "pkg/decode")},
 	{"pkg/event", []string{"pkg/manifest"}},
 	{"pkg/reconcile", pure},
 	{"pkg/retry", nil},
@@ -55,7 +57,7 @@ var directions = []struct {
 	{"events", nil},
 	{"internal/storetest", []string{"pkg/store", "pkg/history", "pkg/secret"}},
 	{"internal/schema", []string{"pkg/manifest", "pkg/rotate/httpapi/vendorapi"}},
-	{"internal/leak", nil},
+	{"internal/leak", []string{"pkg/decode"}},
 	{"internal/standin/...", with(pure, "internal/standin/...")},
 	{"internal/mutants", nil}, // it reads the code as text
 	{"internal/...", []string{".", "events", "pkg/...", "internal/..."}},

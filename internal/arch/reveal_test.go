@@ -54,6 +54,16 @@ var revealers = map[string]string{
 	"pkg/rotate/httpapi Rotator.holdsCredential":      "says whether there is a credential",
 	"pkg/rotate/httpapi Rotator.Identity":             "a digest, compared",
 
+	// Compared with other values; what is looked for stays behind the closure of a Matcher.
+	"pkg/credential IsWeak":              "compares with what is common",
+	"pkg/credential isPublic":            "tells a public key from a private one",
+	"pkg/credential readLogin":           "parses a connection string",
+	"pkg/credential index.addCredential": "what is looked for",
+	"pkg/credential index.addStrong":     "the same, and what verifies signatures",
+	"pkg/credential search.searchValue":  "where it is looked for",
+	"pkg/credential pattern.standsAmong": "the same, for the user",
+	"pkg/credential search.isVerifierOf": "computes the SCRAM verifier, and compares",
+
 	// The login of a database's user.
 	"pkg/dsn String.WithLogin":                 "puts another login into a connection string",
 	"pkg/rotate/sqluser readPart":              "parses a connection URL, or the parts of a login",

@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/rotary-secrets/rotary/pkg/decode"
 )
 
 const (
-	window   = 8 // bytes in a row of one value that are a leak
-	shortest = 4 // bytes of a value that is searched for as a whole
-	nesting  = 2 // encodings on top of each other that are taken off
+	window   = 8  // bytes in a row of one value that are a leak
+	shortest = 4  // bytes of a value that is searched for as a whole
+	around   = 96 // bytes that are decoded on both sides of an escape: a window in any form that another is part of
 )
 
 // Search holds secret values and finds them in texts. The zero value finds nothing. In is safe for concurrent use, but
@@ -100,7 +102,14 @@ func (s *Search) searchText(text []byte) []Finding {
 	if least < 0 {
 		return nil
 	}
-	hits := s.searchLayer(layer{decoded: decoded{text: text}, form: "as it is"}, least, nil)
+	var hits []hit
+	for l := range (decode.Limits{Least: least, Around: around}).Layers(text) {
+		for size := least; size <= window; size++ {
+			s.sizes[size].scan(l.Text(), size, func(name string, at int) {
+				hits = append(hits, hit{Finding{Name: name, Form: l.Form}, l.OriginOf(at), l.Depth})
+			})
+		}
+	}
 	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.at, b.at) })
 	line, counted := 1, 0
 	for i, h := range hits {
@@ -117,46 +126,4 @@ func (s *Search) searchText(text []byte) []Finding {
 		}
 	}
 	return found
-}
-
-// searchLayer searches a layer and all that can be decoded from it. Nothing that encodes less than the least bytes
-// counts.
-func (s *Search) searchLayer(l layer, least int, hits []hit) []hit {
-	for size := least; size <= window; size++ {
-		s.sizes[size].scan(l.text, size, func(name string, at int) {
-			hits = append(hits, hit{Finding{Name: name, Form: l.form}, l.originOf(at), l.depth})
-		})
-	}
-	if l.depth == nesting {
-		return hits
-	}
-	for _, f := range forms {
-		if inner := f.decode(l.text, least); len(inner.text) > 0 {
-			hits = s.searchLayer(l.wrapLayer(inner, f.name), least, hits)
-		}
-	}
-	return hits
-}
-
-// layer is a text after some encodings were taken off.
-type layer struct {
-	decoded
-	of    *layer // what it was decoded from; nil for the text that was given
-	form  string
-	depth int
-}
-
-func (l *layer) wrapLayer(inner decoded, form string) layer {
-	if l.depth > 0 {
-		form += ", in " + l.form
-	}
-	return layer{inner, l, form, l.depth + 1}
-}
-
-// originOf returns where in the text that was given a byte of the layer comes from.
-func (l *layer) originOf(at int) int {
-	for ; l.of != nil; l = l.of {
-		at = min(l.sourceOf(at), len(l.of.text)-1)
-	}
-	return at
 }

@@ -157,6 +157,9 @@ func cutScheme(text string) (scheme, rest string, found bool) {
 	return scheme, rest, true
 }
 
+// PasswordPlace returns where in the text the password is written: what begins and ends it there belongs to it.
+func (s *String) PasswordPlace() (start, end int) { return s.secretAt.start, s.secretAt.end }
+
 // WithLogin returns the text with another user and password, each where the text has one. A value that does not change
 // stays as it is written. The error is ErrNotWritable.
 func (s *String) WithLogin(user, password string) (string, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/postgrestest"
 	"github.com/rotary-secrets/rotary/internal/rotatetest"
+	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
@@ -355,5 +356,5 @@ func matches(kept, password string) bool {
 		return false
 	}
 	plain, err := base64.StdEncoding.DecodeString(salt)
-	return err == nil && computeVerifier(password, plain) == kept
+	return err == nil && credential.ScramVerifier(password, plain, 4096) == kept
 }

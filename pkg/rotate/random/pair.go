@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"strings"
 
+	credentials "github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -77,8 +78,8 @@ func decodePEM(v secret.Value) []byte {
 // Public returns the public key of a private key, which is PKCS #8, PKCS #1 or SEC 1 in PEM and not encrypted. Where
 // there is the same public key, in whatever layout of PEM, it is returned unchanged.
 func Public(private, there secret.Value) (secret.Value, error) {
-	key, is := parsePrivateKey(decodePEM(private)).(interface{ Public() crypto.PublicKey })
-	if !is {
+	key := credentials.ParsePrivateKey(decodePEM(private))
+	if key == nil {
 		return secret.Value{}, errors.New("it is not a private key in PEM: PKCS #8, PKCS #1 or SEC 1, " +
 			"without a passphrase")
 	}
@@ -90,20 +91,6 @@ func Public(private, there secret.Value) (secret.Value, error) {
 		return there, nil
 	}
 	return encodePEM(pkix, der), nil
-}
-
-// parsePrivateKey returns a private key, or nil. The parsers' errors are dropped, because they may quote their input.
-func parsePrivateKey(der []byte) any {
-	if key, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		return key
-	}
-	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return key
-	}
-	if key, err := x509.ParseECPrivateKey(der); err == nil {
-		return key
-	}
-	return nil
 }
 
 // canBeSent reports whether c has a text, or a private key that can sign.

@@ -1,4 +1,4 @@
-package leak
+package decode
 
 // list is a list of the numbers of bytes, decimal or with 0x, while it is read.
 type list struct {

@@ -1,4 +1,4 @@
-package leak
+package decode
 
 import (
 	"bytes"
@@ -8,17 +8,17 @@ import (
 )
 
 // forms are the encodings that are taken off. decode returns what all encoded parts of a text decode to, one after the
-// other; parts that decode to less than the least bytes may be left out.
+// other.
 var forms = []struct {
 	name   string
-	decode func(text []byte, least int) decoded
+	decode func(text []byte, m Limits) decoded
 }{
-	{"base64", sextets.decode},
-	{"hex", nibbles.decode},
-	{"list of bytes", decodeNumbers},
-	{"escaped", func(text []byte, _ int) decoded { return decodeAround(text, `\`, decodeBackslash) }},
-	{"part of a URL", func(text []byte, _ int) decoded { return decodeAround(text, "%", decodePercent) }},
-	{"part of a query", decodeQuery},
+	{"base64", func(text []byte, m Limits) decoded { return sextets.decode(text, m.Least) }},
+	{"hex", func(text []byte, m Limits) decoded { return nibbles.decode(text, m.Least) }},
+	{"list of bytes", func(text []byte, m Limits) decoded { return decodeNumbers(text, m.Least) }},
+	{"escaped", func(text []byte, m Limits) decoded { return m.decodeAround(text, `\`, decodeBackslash) }},
+	{"part of a URL", func(text []byte, m Limits) decoded { return m.decodeAround(text, "%", decodePercent) }},
+	{"part of a query", func(text []byte, m Limits) decoded { return m.decodeQuery(text) }},
 }
 
 // decoded is text that was decoded from another, with marks of where it comes from.
@@ -50,13 +50,13 @@ func (d *decoded) sourceOf(at int) int {
 	return m.in + at - m.out
 }
 
-// margin is how many bytes are decoded on both sides of an escape. It holds a window in any form that another escape is
-// part of.
-const margin = 96
-
 // decodeAround decodes the escapes that start with one of the characters, and copies what stands around them.
-func decodeAround(text []byte, starts string, decode func(out, rest []byte) ([]byte, int)) decoded {
+func (m Limits) decodeAround(text []byte, starts string, decode func(out, rest []byte) ([]byte, int)) decoded {
 	var d decoded
+	margin := m.Around
+	if margin == 0 {
+		margin = len(text)
+	}
 	for at := 0; ; {
 		ahead := bytes.IndexAny(text[at:], starts)
 		if len(d.text) > 0 && (ahead < 0 || ahead > 2*margin) {
@@ -148,11 +148,11 @@ func decodePercent(out, rest []byte) ([]byte, int) {
 }
 
 // decodeQuery decodes what has pluses for spaces. Without a plus it is decoded as another part of a URL.
-func decodeQuery(text []byte, _ int) decoded {
+func (m Limits) decodeQuery(text []byte) decoded {
 	if bytes.IndexByte(text, '+') < 0 {
 		return decoded{}
 	}
-	return decodeAround(text, "%+", func(out, rest []byte) ([]byte, int) {
+	return m.decodeAround(text, "%+", func(out, rest []byte) ([]byte, int) {
 		if rest[0] == '+' {
 			return append(out, ' '), 1
 		}

@@ -1,4 +1,4 @@
-package leak
+package decode
 
 // digits is an encoding by digits of some bits each.
 type digits struct {
