@@ -82,6 +82,10 @@ func TestAValueThatAnotherSourceHasTooIsNotSaidToBeSafeToRevoke(t *testing.T) {
 	if waits := Gates(s, Make(s), *s.db(), s.db().Versions[0]); len(waits) != 1 || waits[0].Reason != ByHand {
 		t.Fatalf("the scene is not set: %+v", waits)
 	}
+	s.addSource(manifest.Source{Name: "beside", Text: "BESIDE"}, values("BESIDE", "what stays as it is"))
+	if waits := Gates(s, Make(s), *s.db(), s.db().Versions[0]); waits[0].Reason != ByHand {
+		t.Errorf("what has not been replaced holds it up: %+v", waits)
+	}
 	s.addSource(manifest.Source{Name: "billing", Text: "BILLING"}, values("BILLING", "vendor-token-one-0001"))
 	if waits := Gates(s, Make(s), *s.db(), s.db().Versions[0]); waits[0].Reason != Shared {
 		t.Errorf("the waits are %+v", waits)
