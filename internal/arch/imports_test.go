@@ -29,7 +29,7 @@ var directions = []struct {
 	{"pkg/manifest", with(pure[:3], "pkg/history")},
 	{"pkg/bucket", pure[:4]},
 	{"pkg/history", nil},
-	{"pkg/plan", pure[:6]},
+	{"pkg/plan", with(pure[:6], "pkg/credential")},
 	{"pkg/dsn", pure[:1]},
 	{"pkg/decode", nil},
 	{"pkg/credential", with(pure[:4], "pkg/dsn", "pkg/decode")},

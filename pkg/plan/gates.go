@@ -35,6 +35,7 @@ const (
 	Mode           Reason = "mode"            // the environment's mode forbids it
 	Retained       Reason = "retained"        // a person, or a rollback in progress, holds it
 	PendingWork    Reason = "pending-work"    // this pass still marks, writes or rolls something of this source
+	Shared         Reason = "shared"          // somebody else's current credential is the same one
 	UnseenConsumer Reason = "unseen-consumer" // a consumer could not be seen completely
 	InUse          Reason = "in-use"          // a consumer runs, or could go back to, a version that carries it
 	Deployable     Reason = "deployable"      // somebody could still start on a version that carries it
@@ -50,6 +51,7 @@ var gates = []gate{
 	checkMode,
 	checkRetained,
 	checkPendingWork,
+	checkShared,
 	checkUnseenConsumer,
 	checkRolling,
 	checkNotRolled,
@@ -60,7 +62,7 @@ var gates = []gate{
 }
 
 // vetoes are the gates that an emergency's deadline does not open.
-var vetoes = []gate{checkMode, checkRetained, checkByHand}
+var vetoes = []gate{checkMode, checkRetained, checkShared, checkByHand}
 
 // Gates returns every objection against retiring v, in the gates' order. None means that v may be retired now. Where an
 // emergency's deadline for v has passed, only the vetoes are asked: RETAIN wins over a deadline.

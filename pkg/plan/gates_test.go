@@ -44,6 +44,12 @@ var shutting = []shut{
 		s.api().Entries = append(s.api().Entries, entry("MORE", "MORE"))
 	}},
 	{"a consumer that is rolled in this pass", PendingWork, func(s *State) { s.web().Drift = []string{"DB"} }},
+	{"another source that holds the login now", Shared, func(s *State) {
+		s.db().Manifest = manifest.Source{Name: "db", Keys: manifest.KeysOf("URL", "TOKEN")}
+		s.db().holdValues(0, values("URL", "old", "TOKEN", oldLogin))
+		s.db().holdValues(1, values("URL", "new", "TOKEN", newLogin))
+		s.addSource(manifest.Source{Name: "reader", Keys: manifest.KeysOf("READER_URL")}, values("READER_URL", oldLogin))
+	}},
 	{"a consumer of any bucket that is not seen completely", UnseenConsumer, func(s *State) {
 		stranger := on("stranger", 2)
 		stranger.Unknown, stranger.Leaving = "a sink answered in part", true
@@ -192,7 +198,7 @@ func TestAllGatesAreAskedAndInTheirOrder(t *testing.T) {
 			g.shut(&s)
 		}
 	}
-	want := []Reason{Mode, Retained, PendingWork, UnseenConsumer, Rolling, NotRolled, InUse, Deployable, Settling, ByHand}
+	want := []Reason{Mode, Retained, PendingWork, Shared, UnseenConsumer, Rolling, NotRolled, InUse, Deployable, Settling, ByHand}
 	if diff := cmp.Diff(want, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
 	}

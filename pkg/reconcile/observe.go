@@ -84,7 +84,7 @@ func (o observer) readSources(ctx context.Context) ([]plan.Source, error) {
 // readSource returns a source with the content of its current version, which buckets are computed from.
 func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Source, error) {
 	source := plan.Source{
-		Name: s.Name, With: s.Rotate.Kind(), Every: s.Rotate.Every.Std(), AtOnce: s.AtOnce(), Keys: s.KeyNames(),
+		Name: s.Name, Manifest: s, With: s.Rotate.Kind(), Every: s.Rotate.Every.Std(), AtOnce: s.AtOnce(), Keys: s.KeyNames(),
 		Confirmed: s.LateWrite() == manifest.LateConfirmed, Selects: s.Selects(),
 		Contents: plan.Contents{},
 	}
