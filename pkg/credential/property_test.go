@@ -137,7 +137,7 @@ func FuzzHolds(f *testing.F) {
 	f.Add("\f00000001", "app", "\f00000001")
 	f.Fuzz(func(t *testing.T, text, user, material string) {
 		if material == "" || len(text) > 1<<12 || strings.Contains(text, "SCRAM") {
-			t.Skip() // a verifier takes its time
+			return // a verifier takes its time
 		}
 		c := newLogin(user, material)
 		held := credential.Holds(secret.New(text), c)
