@@ -22,35 +22,25 @@ func (c checker) checkMapping(path string, mapping Mapping) {
 	}
 }
 
-// checkLayers reports layers of a bucket that are not declared, and what is wrong with its own.
+// checkLayers reports layers of a bucket that are not declared, that stand twice, and what is wrong with its own.
 func (c checker) checkLayers(path string, bucket Bucket) {
-	var mappings, computed []string
-	for i, layer := range bucket.Mappings {
-		at := indexPath(path+".mappings", i)
-		if layer.Name == "" {
-			c.checkMapping(at, layer.Own)
-		}
-		c.requireLayer(at, path+".mappings", "mapping", layer.Name, mappings, keyIn(c.file.Mappings))
-		mappings = append(mappings, layer.Name)
-	}
-	for i, layer := range bucket.Computed {
-		at := indexPath(path+".computed", i)
-		if layer.Name == "" {
-			c.checkComputedNames(at, layer.Own)
-		}
-		c.requireLayer(at, path+".computed", "computed set", layer.Name, computed, keyIn(c.file.Computed))
-		computed = append(computed, layer.Name)
-	}
+	checkLayersOf(c, path+".mappings", "mapping", bucket.Mappings, c.file.Mappings, c.checkMapping)
+	checkLayersOf(c, path+".computed", "computed set", bucket.Computed, c.file.Computed, c.checkComputedNames)
 }
 
-// requireLayer reports the name of a layer that does not exist, or that stands before in the list.
-func (c checker) requireLayer(at, list, thing, name string, before []string, exists func(string) bool) {
-	switch {
-	case name == "":
-	case slices.Contains(before, name):
-		c.add(at, list+" has "+Quote(name)+" twice", "remove one of them")
-	case !exists(name):
-		c.add(at, "there is no "+thing+" "+Quote(name), "declare it, or correct the name")
+func checkLayersOf[T any](c checker, path, thing string, layers []Layer[T], declared map[string]T,
+	checkOwn func(path string, own T)) {
+	var before []string
+	for i, layer := range layers {
+		switch at := indexPath(path, i); {
+		case layer.Name == "":
+			checkOwn(at, layer.Own)
+		case slices.Contains(before, layer.Name):
+			c.add(at, path+" has "+Quote(layer.Name)+" twice", "remove one of them")
+		case !keyIn(declared)(layer.Name):
+			c.add(at, "there is no "+thing+" "+Quote(layer.Name), "declare it, or correct the name")
+		}
+		before = append(before, layer.Name)
 	}
 }
 

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -72,31 +71,9 @@ type consumerKind interface {
 func ConsumerKinds() []string { return kindNames[consumerKind](Consumer{}) }
 
 // Kind returns the kind of c, in the words of the manifest: ecs, ecs_family, github, vercel or reader.
-func (c Consumer) Kind() string {
-	if names, _ := listKinds[consumerKind](c); len(names) > 0 {
-		return names[0]
-	}
-	return ""
-}
+func (c Consumer) Kind() string { return chosenKindName[consumerKind](c) }
 
-// consumerOf returns a consumer of a kind of which nothing is set.
-func consumerOf(kind string) (c Consumer) {
-	v := reflect.ValueOf(&c).Elem()
-	for i := range v.NumField() {
-		if _, is := v.Field(i).Interface().(consumerKind); is && yamlName(v.Type().Field(i)) == kind {
-			v.Field(i).Set(reflect.New(v.Field(i).Type().Elem()))
-		}
-	}
-	return c
-}
-
-// chosenKind returns the kind that is set, or nil.
-func (c Consumer) chosenKind() consumerKind {
-	if _, kinds := listKinds[consumerKind](c); len(kinds) > 0 {
-		return kinds[0]
-	}
-	return nil
-}
+func (c Consumer) chosenKind() consumerKind { return chooseKind[consumerKind](c) }
 
 // IsOn reports whether c runs on the bucket of this name.
 func (c Consumer) IsOn(bucket string) bool { return c.Bucket != "" && c.Bucket == bucket }
@@ -120,12 +97,7 @@ func (c Consumer) Limit() Limit {
 func (c Consumer) withNameAndDefaults(name string, signIn SignIn) Consumer {
 	c.Name = name
 	c.In = sortedCopy(c.In)
-	v := reflect.ValueOf(&c).Elem()
-	for i := range v.NumField() {
-		if kind, is := v.Field(i).Interface().(consumerKind); is && !v.Field(i).IsNil() {
-			v.Field(i).Set(reflect.ValueOf(kind.withDefaults(c, signIn)))
-		}
-	}
+	replaceKinds(&c, func(kind consumerKind) consumerKind { return kind.withDefaults(c, signIn) })
 	return c
 }
 

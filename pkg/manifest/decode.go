@@ -338,15 +338,7 @@ func (r *report) decodeObject(node ast.Node, path string, into reflect.Value) {
 	}
 }
 
-func (l *MappingLayer) decodeYAML(r *report, node ast.Node, path string) {
-	if _, own := node.(*ast.MappingNode); own {
-		decodeInto(r, node, path, &l.Own)
-		return
-	}
-	l.Name = r.readLayerName(node, path)
-}
-
-func (l *ComputedLayer) decodeYAML(r *report, node ast.Node, path string) {
+func (l *Layer[T]) decodeYAML(r *report, node ast.Node, path string) {
 	if _, own := node.(*ast.MappingNode); own {
 		decodeInto(r, node, path, &l.Own)
 		return

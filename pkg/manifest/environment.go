@@ -32,7 +32,7 @@ func (f *File) resolveEnvironment(name string) *Environment {
 	spec := f.Environments[name]
 	e := &Environment{
 		Name: name, Account: spec.Account, Region: spec.Region, Protected: spec.Protected,
-		Mode: cmp.Or(spec.Mode, Retire), OfReaders: cmp.Or(spec.Readers, ReadersReport), Vars: spec.Vars,
+		Mode: cmp.Or(spec.Mode, Retire), ReadersRule: cmp.Or(spec.Readers, ReadersReport), Vars: spec.Vars,
 		Infra: spec.Infra, Public: sortedCopy(f.Public), Mappings: f.Mappings, Computed: f.Computed,
 		Unbuilt: f.unbuilt[name],
 	}

@@ -133,7 +133,7 @@ func TestTheArticlesManifestMeansWhatItSays(t *testing.T) {
 		"two containers":                   []string(api.ECS.Containers),
 		"signs in with":                    board.Vercel.SignIn.Token,
 		"alarms":                           production.Infra.Alarms.Email,
-		"readers":                          production.OfReaders + " " + dev.OfReaders,
+		"readers":                          production.ReadersRule + " " + dev.ReadersRule,
 		"is not deployed before":           len(production.Unbuilt) == 1 && len(dev.Unbuilt) == 0,
 	}
 	want := map[string]any{

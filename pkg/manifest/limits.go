@@ -28,7 +28,9 @@ func Limits(kind string) Limit {
 		// Secrets Manager user guide, reference_limits: 65,536 bytes of secret value.
 		return Limit{Label: "Secrets Manager", TotalBytes: 64 << 10}
 	}
-	return consumerOf(kind).Limit()
+	var c Consumer
+	setKind[consumerKind](&c, kind)
+	return c.Limit()
 }
 
 // POSIX: names of environment variables are letters, digits and _, and do not start with a digit.

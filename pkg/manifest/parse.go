@@ -25,7 +25,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, err
 	}
 	file.notes, file.unbuilt = sortProblems(r.notes), map[string][]Problem{}
-	for env, problems := range r.unused {
+	for env, problems := range r.unbuilt {
 		file.unbuilt[env] = sortProblems(problems)
 	}
 	return file, nil

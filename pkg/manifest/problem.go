@@ -46,17 +46,17 @@ type position struct{ line, col int }
 // report collects problems. Each environment is checked by itself, so the same problem may be found several times;
 // it is kept once. An entry that could not be read at all has that one problem and no others.
 type report struct {
-	file   string
-	at     map[string]position // of each entry, by path
-	unread map[string]bool     // paths of entries that could not be read
-	seen   map[Problem]bool
-	notes  map[Problem]bool            // what is accepted, and has no effect yet or is worth a look
-	unused map[string]map[Problem]bool // by environment: what is accepted, and would be missed
+	file    string
+	at      map[string]position // of each entry, by path
+	unread  map[string]bool     // paths of entries that could not be read
+	seen    map[Problem]bool
+	notes   map[Problem]bool            // what is accepted, and has no effect yet or is worth a look
+	unbuilt map[string]map[Problem]bool // by environment: what is accepted, and would be missed if it were deployed
 }
 
 func newReport(file string) *report {
 	return &report{file: file, at: map[string]position{}, unread: map[string]bool{}, seen: map[Problem]bool{},
-		notes: map[Problem]bool{}, unused: map[string]map[Problem]bool{}}
+		notes: map[Problem]bool{}, unbuilt: map[string]map[Problem]bool{}}
 }
 
 // add reports a problem of the entry at path, or of the nearest one around it.
@@ -84,10 +84,10 @@ func (r *report) addNote(path, what, do string) { r.notes[r.makeProblem(path, wh
 
 // addUnbuilt notes that the entry at path is accepted, and that an environment cannot be deployed with it yet.
 func (r *report) addUnbuilt(env, path, what, do string) {
-	if r.unused[env] == nil {
-		r.unused[env] = map[Problem]bool{}
+	if r.unbuilt[env] == nil {
+		r.unbuilt[env] = map[Problem]bool{}
 	}
-	r.unused[env][r.makeProblem(path, what, do)] = true
+	r.unbuilt[env][r.makeProblem(path, what, do)] = true
 }
 
 func (r *report) addAt(where position, path, what, do string) {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 	"time"
@@ -71,39 +72,11 @@ type rotatorKind interface {
 	describeStandIn() string
 }
 
-// listKinds returns the fields of a struct of kinds that are set, with their names in the file.
-func listKinds[K any](kinds any) (names []string, set []K) {
-	v := reflect.ValueOf(kinds)
-	for i := range v.NumField() {
-		field := v.Field(i)
-		if kind, is := field.Interface().(K); is && !field.IsNil() {
-			names, set = append(names, yamlName(v.Type().Field(i))), append(set, kind)
-		}
-	}
-	return names, set
-}
-
-// kindNames returns the names of all fields of a struct that are kinds.
-func kindNames[K any](kinds any) (names []string) {
-	t := reflect.TypeOf(kinds)
-	for i := range t.NumField() {
-		if t.Field(i).Type.Implements(reflect.TypeFor[K]()) {
-			names = append(names, yamlName(t.Field(i)))
-		}
-	}
-	return names
-}
-
 // Rotators returns the names of all kinds of rotators.
 func Rotators() []string { return kindNames[rotatorKind](Rotate{}) }
 
 // Kind returns the name of the rotator, in the words of the manifest, or Manual.
-func (r Rotate) Kind() string {
-	if names, _ := listKinds[rotatorKind](r); len(names) > 0 {
-		return names[0]
-	}
-	return Manual
-}
+func (r Rotate) Kind() string { return cmp.Or(chosenKindName[rotatorKind](r), Manual) }
 
 // IsScheduled reports whether Secrets Manager may rotate the source with a function of rotary's.
 func (r Rotate) IsScheduled() bool {
@@ -141,21 +114,10 @@ func (r Rotate) Admin() string {
 	return ""
 }
 
-// chosenKind returns the kind that is set, or nil.
-func (r Rotate) chosenKind() rotatorKind {
-	if _, kinds := listKinds[rotatorKind](r); len(kinds) > 0 {
-		return kinds[0]
-	}
-	return nil
-}
+func (r Rotate) chosenKind() rotatorKind { return chooseKind[rotatorKind](r) }
 
 func (r Rotate) withDefaults(s Source) Rotate {
-	v := reflect.ValueOf(&r).Elem()
-	for i := range v.NumField() {
-		if kind, is := v.Field(i).Interface().(rotatorKind); is && !v.Field(i).IsNil() {
-			v.Field(i).Set(reflect.ValueOf(kind.withDefaults(s)))
-		}
-	}
+	replaceKinds(&r, func(kind rotatorKind) rotatorKind { return kind.withDefaults(s) })
 	return r
 }
 
@@ -204,11 +166,6 @@ func (c checker) checkRotate(path, name string, source Source) {
 
 // RotateWith returns the entry of a kind of which nothing is set; an empty one where there is no such kind.
 func RotateWith(kind string) (r Rotate) {
-	v := reflect.ValueOf(&r).Elem()
-	for i := range v.NumField() {
-		if _, is := v.Field(i).Interface().(rotatorKind); is && yamlName(v.Type().Field(i)) == kind {
-			v.Field(i).Set(reflect.New(v.Field(i).Type().Elem()))
-		}
-	}
+	setKind[rotatorKind](&r, kind)
 	return r
 }

@@ -133,18 +133,17 @@ type Originals struct {
 	List []string
 }
 
-// MappingLayer is a mapping of a bucket: the name of one that stands under mappings, or one that stands here.
-type MappingLayer struct {
+// Layer is one of several of a bucket: the name of one that the file declares for all buckets, or one that stands here.
+type Layer[T any] struct {
 	Name string
-	Own  Mapping
+	Own  T
 }
 
-// ComputedLayer is a set of computed texts of a bucket: the name of one that stands under computed, or one that stands
-// here.
-type ComputedLayer struct {
-	Name string
-	Own  Computed
-}
+// MappingLayer is a mapping: one that stands under mappings, or the bucket's own.
+type MappingLayer = Layer[Mapping]
+
+// ComputedLayer is a set of computed texts: one that stands under computed, or the bucket's own.
+type ComputedLayer = Layer[Computed]
 
 // Duration is a time span written as 90s, 30m, 24h, 7d or 2w.
 type Duration = duration.Duration
@@ -157,15 +156,16 @@ type Environment struct {
 	Region    string
 	Protected bool
 	Mode      Mode
-	OfReaders string // what readers says: ignore, report or veto
-	Vars      map[string]string
-	Infra     Infra
-	Sources   []Source
-	Public    []string
-	Mappings  map[string]Mapping
-	Computed  map[string]Computed
-	Buckets   []Bucket
-	Consumers []Consumer
+	// ReadersRule is what readers asks for: ReadersIgnore, ReadersReport or ReadersVeto.
+	ReadersRule string
+	Vars        map[string]string
+	Infra       Infra
+	Sources     []Source
+	Public      []string
+	Mappings    map[string]Mapping
+	Computed    map[string]Computed
+	Buckets     []Bucket
+	Consumers   []Consumer
 	// Unbuilt is what the manifest asks for and this version does not do, although leaving it out is not safe: neither
 	// deploy nor a pass goes on. Parse accepts it.
 	Unbuilt []Problem
@@ -185,25 +185,12 @@ func (o Originals) written() any {
 }
 
 // MarshalJSON writes l as the file has it.
-func (l MappingLayer) MarshalJSON() ([]byte, error) { return json.Marshal(l.written()) }
+func (l Layer[T]) MarshalJSON() ([]byte, error) { return json.Marshal(l.written()) }
 
 // MarshalYAML writes l as the file has it.
-func (l MappingLayer) MarshalYAML() (any, error) { return l.written(), nil }
+func (l Layer[T]) MarshalYAML() (any, error) { return l.written(), nil }
 
-func (l MappingLayer) written() any {
-	if l.Name != "" {
-		return l.Name
-	}
-	return l.Own
-}
-
-// MarshalJSON writes l as the file has it.
-func (l ComputedLayer) MarshalJSON() ([]byte, error) { return json.Marshal(l.written()) }
-
-// MarshalYAML writes l as the file has it.
-func (l ComputedLayer) MarshalYAML() (any, error) { return l.written(), nil }
-
-func (l ComputedLayer) written() any {
+func (l Layer[T]) written() any {
 	if l.Name != "" {
 		return l.Name
 	}
