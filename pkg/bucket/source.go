@@ -120,8 +120,5 @@ func quoteName(key string) string {
 			break
 		}
 	}
-	if key == "" || len(key) > 128 {
-		return "(not shown: not shaped like a name)"
-	}
-	return strconv.Quote(key)
+	return secret.QuoteName(key)
 }

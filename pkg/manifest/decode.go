@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // MaxBytes is the size of the largest file that Parse reads.
@@ -271,12 +273,12 @@ func (r *report) readEntries(node ast.Node, path string) []entry {
 	for _, pair := range mapping.Values {
 		where := positionOf(pair.Key)
 		name, ok := readText(pair.Key)
-		if !ok || !nameShape.MatchString(name) {
+		if !ok || !secret.IsName(name) {
 			r.addAt(where, path, "a name here is not letters, digits, _ and -",
 				"rename it; quote a name that looks like something else")
 			continue
 		}
-		if !isShown(name) {
+		if !secret.IsShown(name) {
 			r.addAt(where, path, "a name here is shaped like a credential", "write a name: no value stands in this file")
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -121,19 +120,8 @@ func sortProblems(set map[Problem]bool) []Problem {
 	})
 }
 
-var nameShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
-
-// isShown reports whether messages may repeat a name: it is shaped like one, and not like a credential. Anything else
-// may be a value that was pasted into the wrong place.
-func isShown(name string) bool { return nameShape.MatchString(name) && !secret.LooksLike(name) }
-
-// Quote returns name in quotes where messages may repeat it.
-func Quote(name string) string {
-	if isShown(name) {
-		return `"` + name + `"`
-	}
-	return "(not shown: not shaped like a name)"
-}
+// Quote is secret.QuoteName, for those who write about manifests.
+func Quote(name string) string { return secret.QuoteName(name) }
 
 func quoteAll(names []string) string {
 	quoted := make([]string, len(names))

@@ -151,9 +151,9 @@ func showName(text string) string {
 	switch {
 	case secret.LooksLike(text):
 		return hidden
-	case nameShape.MatchString(text) && !looksLikeOther.MatchString(text):
+	case secret.IsName(text) && !looksLikeOther.MatchString(text):
 		return text
-	case nameShape.MatchString(text), shownTemplate.MatchString(text):
+	case secret.IsName(text), shownTemplate.MatchString(text):
 		return `"` + text + `"`
 	}
 	return hidden
@@ -161,7 +161,7 @@ func showName(text string) string {
 
 // showPath returns the path of a field of an entry in a section.
 func showPath(section, entry, field string) string {
-	if !isShown(entry) {
+	if !secret.IsShown(entry) {
 		entry = hidden
 	}
 	return section + "." + entry + "." + field

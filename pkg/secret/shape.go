@@ -26,6 +26,24 @@ func LooksLike(text string) bool {
 	return false
 }
 
+// nameShape matches what may be the name of something in the manifest.
+var nameShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
+
+// IsName reports whether a text has only letters, digits, _ and -, no - first, and at most 128 characters.
+func IsName(text string) bool { return nameShape.MatchString(text) }
+
+// IsShown reports whether messages may repeat a name: it is one, and does not look like a credential. Anything else may
+// be a value that was pasted into the wrong place.
+func IsShown(name string) bool { return IsName(name) && !LooksLike(name) }
+
+// QuoteName returns a name in quotes where messages may repeat it, and words that say so where they may not.
+func QuoteName(name string) string {
+	if IsShown(name) {
+		return `"` + name + `"`
+	}
+	return "(not shown: not shaped like a name)"
+}
+
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
 func isAlphanumeric(r rune) bool {

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/theory/jsonpath"
@@ -42,7 +40,7 @@ func (s Scope) CheckSettings(given, defaults JSON) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, known := defaults[name]; !known {
-			s.Report(s.Open+"."+name, "there is no setting "+quote(name),
+			s.Report(s.Open+"."+name, "there is no setting "+secret.QuoteName(name),
 				"use one of "+strings.Join(slices.Sorted(maps.Keys(defaults)), ", "))
 		}
 	}
@@ -126,7 +124,7 @@ func (s Scope) checkRepeatable(api API) {
 	default:
 		for _, name := range api.Revoke.listNames(OwedName) {
 			if _, set := find.Set[name]; !set {
-				s.Report(s.Path+".find.set", s.Path+".find.set lacks "+quote(name)+", which revoke needs",
+				s.Report(s.Path+".find.set", s.Path+".find.set lacks "+secret.QuoteName(name)+", which revoke needs",
 					"say where it stands in an entry")
 			}
 		}
@@ -143,7 +141,7 @@ func (s Scope) checkPaths(of string, set map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		at := s.Path + "." + of + "." + key
 		if !slices.Contains(s.Keys, key) {
-			s.Report(at, "the source has no key "+quote(key), "list it under keys, or correct it")
+			s.Report(at, "the source has no key "+secret.QuoteName(key), "list it under keys, or correct it")
 		}
 		s.checkJSONPath(of+"."+key, set[key], true)
 	}
@@ -186,16 +184,6 @@ func (s Scope) requireOneOf(path, value string, list ...string) {
 func hasKey[T any](m map[string]T, key string) bool {
 	_, has := m[key]
 	return has
-}
-
-var nameShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
-
-// quote returns a name in quotes, as manifest.Quote does. Anything that is not shaped like a name may be a value.
-func quote(name string) string {
-	if nameShape.MatchString(name) && !secret.LooksLike(name) {
-		return strconv.Quote(name)
-	}
-	return "(not shown: not shaped like a name)"
 }
 
 func joinPath(path, name string) string { return path + "." + name }

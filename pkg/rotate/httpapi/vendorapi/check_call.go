@@ -47,9 +47,9 @@ func (s Scope) checkHeaders(at string, call Call) {
 		lower := strings.ToLower(name)
 		switch {
 		case slices.Contains(reservedHeaders(), lower):
-			s.Report(at+".headers."+name, "header "+quote(name)+" is written by rotary itself", "remove it")
+			s.Report(at+".headers."+name, "header "+secret.QuoteName(name)+" is written by rotary itself", "remove it")
 		case seen[lower] || lower == "authorization" && call.Basic != "":
-			s.Report(at+".headers."+name, "header "+quote(name)+" is there twice", "remove one of them")
+			s.Report(at+".headers."+name, "header "+secret.QuoteName(name)+" is there twice", "remove one of them")
 		}
 		seen[lower] = true
 	}
