@@ -1,7 +1,6 @@
 package rotatetest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -197,7 +196,7 @@ func (s *source) makePlan() plan.Plan {
 	h := s.readHistory()
 	return plan.Make(plan.State{
 		Mode: manifest.Retire, Now: h.Changed.Add(plan.Quiet),
-		Sources: []plan.Source{{Name: s.Source.Name, With: cmp.Or(s.Source.Rotate.Kind(), manifest.Random), History: h}},
+		Sources: []plan.Source{{Name: s.Source.Name, Manifest: s.Source, History: h}},
 	})
 }
 

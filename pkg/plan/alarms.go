@@ -47,7 +47,7 @@ func (s State) findAlarms() []Alarm {
 	var all []Alarm
 	for _, source := range s.Sources {
 		all = append(all, s.alarmsOfAge(source)...)
-		if source.Undeclared > 0 && !source.Selects {
+		if source.Undeclared > 0 && !source.Manifest.Selects() {
 			all = append(all, Alarm{UndeclaredKey, source.Name, describeUndeclared(source.Undeclared)})
 		}
 		for _, v := range source.Owed() {
@@ -95,11 +95,12 @@ func describeUndeclared(n int) string {
 // isTooOld reports whether a current version of this age is older than max_age allows, or than a schedule that is kept,
 // and returns what the manifest says.
 func (s Source) isTooOld(age time.Duration) (rule string, old bool) {
+	maxAge, every := s.Manifest.MaxAge.Std(), s.Manifest.Rotate.Every.Std()
 	switch {
-	case s.MaxAge > 0 && age > s.MaxAge:
-		return "max_age " + formatAge(s.MaxAge), true
-	case s.Every > 0 && age > s.Every+rotatesLate:
-		return "every " + formatAge(s.Every), true
+	case maxAge > 0 && age > maxAge:
+		return "max_age " + formatAge(maxAge), true
+	case every > 0 && age > every+rotatesLate:
+		return "every " + formatAge(every), true
 	}
 	return "", false
 }
@@ -107,8 +108,8 @@ func (s Source) isTooOld(age time.Duration) (rule string, old bool) {
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
 	limit := owedTooLong
-	if source.With == manifest.Manual {
-		limit = cmp.Or(source.MaxAge, owedTooLong)
+	if source.Manifest.Rotate.Kind() == manifest.Manual {
+		limit = cmp.Or(source.Manifest.MaxAge.Std(), owedTooLong)
 	}
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(

@@ -71,7 +71,8 @@ func TestAlarmsComeOfAge(t *testing.T) {
 func aged(with string, every, limit, age time.Duration) func() State {
 	return func() State {
 		s := converged()
-		s.db().With, s.db().Every, s.db().MaxAge = with, every, limit
+		s.db().Manifest.Rotate, s.db().Manifest.MaxAge = manifest.RotateWith(with), manifest.Duration(limit)
+		s.db().Manifest.Rotate.Every = manifest.Duration(every)
 		s.db().Versions[len(s.db().Versions)-1].Created = noon.Add(-age)
 		return s
 	}
@@ -99,7 +100,7 @@ func making(labels ...string) func() State {
 func owed(with string, limit, age time.Duration) func() State {
 	return func() State {
 		s := owing()
-		s.db().With, s.db().MaxAge = with, limit
+		s.db().Manifest.Rotate, s.db().Manifest.MaxAge = manifest.RotateWith(with), manifest.Duration(limit)
 		s.db().Versions[0].Created = noon.Add(-2 * age)
 		s.db().Versions[1].Created = noon.Add(-age)
 		return s
@@ -119,7 +120,7 @@ func rollingBack(age time.Duration) func() State {
 func holdingMore(keys int, selects bool) func() State {
 	return func() State {
 		s := converged()
-		s.db().Undeclared, s.db().Selects = keys, selects
+		s.db().Undeclared, s.db().Manifest.Existing = keys, selects
 		return s
 	}
 }

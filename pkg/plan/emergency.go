@@ -50,7 +50,8 @@ func (p *Plan) confirmEmergency(s State, source Source) {
 	current, exists := source.Current()
 	_, urgent := source.EmergencyOf(current.ID)
 	until := current.Created.Add(history.Outlast + confirmLast)
-	if !exists || !urgent || !source.Confirmed || !s.Now.Before(until) || s.Mode == manifest.Observe {
+	confirmed := source.Manifest.LateWrite() == manifest.LateConfirmed
+	if !exists || !urgent || !confirmed || !s.Now.Before(until) || s.Mode == manifest.Observe {
 		return
 	}
 	p.Confirms = append(p.Confirms, Confirm{source.Name, current.ID})

@@ -158,7 +158,7 @@ func TestAnEmergencyIsFoundByTheVersionThatItMakes(t *testing.T) {
 
 func TestASourceThatAWSRotatesGetsNoLabel(t *testing.T) {
 	s := converged()
-	s.db().With = manifest.Managed
+	s.db().Manifest.Rotate = manifest.RotateWith(manifest.Managed)
 	for i := range s.db().Versions {
 		s.db().Versions[i].Labels = slices.DeleteFunc(s.db().Versions[i].Labels, func(l string) bool { return l != history.AWSCurrent && l != history.AWSPrevious })
 	}
@@ -185,7 +185,9 @@ func TestWhatAnEmergencyHasMadeIsConfirmedWhereNothingFencesIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := owing()
 			label(s.db(), 1, c.label)
-			s.db().Confirmed, s.db().Versions[1].Created = c.confirmed, s.Now.Add(-c.age)
+			if s.db().Versions[1].Created = s.Now.Add(-c.age); c.confirmed {
+				s.db().Manifest.Rotate = manifest.RotateWith(manifest.MySQL)
+			}
 			s.db().Versions[0].Created = s.db().Versions[1].Created.Add(-time.Hour)
 			p := Make(s)
 			confirms := slices.Equal(p.Confirms, []Confirm{{"db", sid(2)}})

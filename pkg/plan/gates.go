@@ -214,7 +214,7 @@ func checkSettling(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
 // checkByHand objects for ever where no rotator can revoke: a person does, and says so. It names what may be revoked: a
 // value that the current version has too is still in use.
 func checkByHand(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
-	manual := !manifest.RotateWith(source.With).IsScheduled()
+	manual := !source.Manifest.Rotate.IsScheduled()
 	what := "safe to revoke at the vendor now: the old " + source.listKeys(source.replacedKeys(v))
 	switch {
 	case source.Contents[v.ID].Malformed:
@@ -229,7 +229,7 @@ func checkByHand(s State, _ Plan, source Source, v history.Version) (Wait, bool)
 // listKeys lists keys for people. One that the source does not declare is only counted: it may be a value in the wrong
 // place.
 func (s Source) listKeys(keys []string) string {
-	declared := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !slices.Contains(s.Keys, key) })
+	declared := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !s.Manifest.Declares(key) })
 	if n := len(keys) - len(declared); n > 0 {
 		declared = append(declared, fmt.Sprintf("%d that it does not declare", n))
 	}

@@ -45,7 +45,8 @@ var shutting = []shut{
 	}},
 	{"a consumer that is rolled in this pass", PendingWork, func(s *State) { s.web().Drift = []string{"DB"} }},
 	{"another source that holds the login now", Shared, func(s *State) {
-		s.db().Manifest = manifest.Source{Name: "db", Keys: manifest.KeysOf("URL", "TOKEN")}
+		s.replaceLogin()
+		s.db().Manifest.Keys, s.db().Manifest.Rotate.Postgres.URL = manifest.KeysOf("URL", "TOKEN"), manifest.Names{"URL", "TOKEN"}
 		s.db().holdValues(0, values("URL", "old", "TOKEN", oldLogin))
 		s.db().holdValues(1, values("URL", "new", "TOKEN", newLogin))
 		s.addSource(manifest.Source{Name: "reader", Keys: manifest.KeysOf("READER_URL")}, values("READER_URL", oldLogin))
@@ -118,14 +119,14 @@ var shutting = []shut{
 		s.db().Consumers[0].Settled = true
 	}},
 	{"whoever reads another source, and could not be read", UnseenConsumer, func(s *State) {
-		s.Sources = append(s.Sources, Source{Name: "other", With: manifest.Never, Consumers: []Consumer{{Name: "silent", Drain: day, Seen: Seen{Unread: true}}}})
+		s.Sources = append(s.Sources, Source{Name: "other", Manifest: manifest.Source{Rotate: manifest.RotateWith(manifest.Never)}, Consumers: []Consumer{{Name: "silent", Drain: day, Seen: Seen{Unread: true}}}})
 	}},
 	{"a source that changed just now", Settling, func(s *State) { s.db().Changed = s.Now.Add(time.Second - Quiet) }},
 	{"a bucket that changed just now", Settling, func(s *State) { s.api().Changed = s.Now.Add(time.Second - Quiet) }},
 	{"a consumer that changed just now", Settling, func(s *State) { s.web().Changed = s.Now.Add(time.Second - Quiet) }},
-	{"a source that AWS rotates", ByHand, func(s *State) { s.db().With = manifest.Managed }},
-	{"a rotator that is a person", ByHand, func(s *State) { s.db().With = manifest.Manual }},
-	{"a source that is never rotated", ByHand, func(s *State) { s.db().With = manifest.Never }},
+	{"a source that AWS rotates", ByHand, func(s *State) { s.db().Manifest.Rotate = manifest.RotateWith(manifest.Managed) }},
+	{"a rotator that is a person", ByHand, func(s *State) { s.db().Manifest.Rotate = manifest.RotateWith(manifest.Manual) }},
+	{"a source that is never rotated", ByHand, func(s *State) { s.db().Manifest.Rotate = manifest.RotateWith(manifest.Never) }},
 	{"a version that is no JSON object", ByHand, func(s *State) {
 		s.db().Contents = merged(s.db().Contents, Contents{sid(1): {Malformed: true}})
 	}},
@@ -262,7 +263,7 @@ func TestAWaitOfANamesakeIsNoObjection(t *testing.T) {
 	namesake := sourceOf(
 		sv(1, values("TOKEN", "a"), live(1)), sv(2, values("TOKEN", "b"), history.AWSCurrent, live(2), history.Seen),
 	)
-	namesake.Name, namesake.With, namesake.Secret = "api", manifest.Manual, "source/dev/api"
+	namesake.Name, namesake.Manifest, namesake.Secret = "api", manifest.Source{Name: "api"}, "source/dev/api"
 	s.Sources = []Source{namesake, *s.db()}
 	s.api().Consumers = append(s.api().Consumers, Consumer{Name: "api", Leaving: true, Seen: on("api", 2).Seen})
 	plans(t, s, "advance db 00000001", "wait api by-hand")
@@ -316,7 +317,7 @@ func TestAPersonIsToldWhatToRevokeAndNeverWhatIsStillInUse(t *testing.T) {
 		{"the same values were put again", []string{"A", "1"}, []string{"A", "1"}, "nothing to revoke: the current version holds the same values; then: rotary retire dev db --revoked"},
 	} {
 		s := owing()
-		s.db().With, s.db().Keys = manifest.Manual, []string{"A", "B"}
+		s.db().Manifest = manifest.Source{Name: "db", Keys: manifest.KeysOf("A", "B")}
 		s.db().holdValues(0, values(tt.old...))
 		s.db().holdValues(1, values(tt.now...))
 		waits := Make(s).Waits
@@ -345,7 +346,7 @@ func nightly(versions ...int) Consumer {
 
 func TestWhoReadsASourceHoldsUpNoOther(t *testing.T) {
 	s := owing()
-	s.Sources = append(s.Sources, Source{Name: "other", With: manifest.Never, Consumers: []Consumer{nightly(2, 1)}})
+	s.Sources = append(s.Sources, Source{Name: "other", Manifest: manifest.Source{Rotate: manifest.RotateWith(manifest.Never)}, Consumers: []Consumer{nightly(2, 1)}})
 	plans(t, s, "advance db "+history.Short(sid(1)), "wait nightly draining")
 }
 

@@ -146,7 +146,7 @@ func Make(s State) Plan {
 // AWS rotates itself carries none of these labels: nothing may be written there, and AWS ends the old credential (ADR
 // 13).
 func (p *Plan) markVersions(s Source) {
-	if s.With == manifest.Managed {
+	if s.Manifest.Rotate.Managed != nil {
 		return
 	}
 	p.Marks = append(p.Marks, s.dropVoidEmergencies()...)

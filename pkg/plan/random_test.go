@@ -55,7 +55,8 @@ func calm(t *rapid.T, s State) {
 }
 
 func drawSource(t *rapid.T, name string) Source {
-	s := Source{Name: name, With: rapid.SampledFrom([]string{manifest.Postgres, manifest.Postgres, manifest.Manual}).Draw(t, "with")}
+	with := rapid.SampledFrom([]string{manifest.Postgres, manifest.Postgres, manifest.Manual}).Draw(t, "with")
+	s := Source{Name: name, Manifest: manifest.Source{Name: name, Rotate: manifest.RotateWith(with)}}
 	s.Secret, s.Changed = "source/dev/"+name, drawAge(t)
 	n := rapid.IntRange(1, 5).Draw(t, "versions")
 	current := rapid.IntRange(0, n-1).Draw(t, history.AWSCurrent)

@@ -143,8 +143,8 @@ func Describe(s State, p Plan) Report {
 func describeSource(s State, p Plan, source Source) SourceReport {
 	current, _ := source.Current()
 	r := SourceReport{
-		Name: source.Name, Secret: source.Secret, Rotator: source.With, Version: current.ID, Since: current.Created,
-		AtOnce: source.AtOnce, Undeclared: source.Undeclared,
+		Name: source.Name, Secret: source.Secret, Rotator: source.Manifest.Rotate.Kind(), Version: current.ID, Since: current.Created,
+		AtOnce: source.Manifest.AtOnce(), Undeclared: source.Undeclared,
 	}
 	r.Changed, r.Followed = s.measureChange(source)
 	for _, c := range s.consumersOf(source) {

@@ -100,7 +100,7 @@ func TestAReportNamesThePendingVersionOfARotationUnderWay(t *testing.T) {
 
 func TestWaitingIsNotConverged(t *testing.T) {
 	s := owing()
-	s.db().With = manifest.Manual
+	s.db().Manifest.Rotate = manifest.RotateWith(manifest.Manual)
 	if r := Describe(s, Make(s)); r.Converged || len(r.Steps) > 0 || len(r.Waits) != 1 {
 		t.Errorf("converged %v with %d steps and waits %+v", r.Converged, len(r.Steps), r.Waits)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // checkShared objects where a credential of v is somebody's current one: another source holds it, or the source itself
@@ -20,7 +21,8 @@ func checkShared(s State, _ Plan, source Source, v history.Version) (Wait, bool)
 	if len(replaced) == 0 {
 		return Wait{}, false
 	}
-	if key, held := source.findHolder(replaced); held && source.Manifest.Symmetric() == "" {
+	wanted := credential.NewMatcher(replaced)
+	if key, held := source.findHolder(wanted); held && source.Manifest.Symmetric() == "" {
 		return Wait{Reason: Shared, Detail: fmt.Sprintf("its current version still holds it, under %s: "+
 			"move that key too (url: takes several), or put another value there", source.listKeys([]string{key}))}, true
 	}
@@ -28,7 +30,7 @@ func checkShared(s State, _ Plan, source Source, v history.Version) (Wait, bool)
 		if other.Name == source.Name {
 			continue
 		}
-		if key, held := other.findHolder(replaced); held {
+		if key, held := other.findHolder(wanted); held {
 			return Wait{Reason: Shared, Detail: fmt.Sprintf("source %s holds it now, under %s: "+
 				"make them one source, or give each a credential of its own", other.Name, other.listKeys([]string{key}))}, true
 		}
@@ -44,19 +46,17 @@ func (s Source) replacedCredentials(v history.Version) []credential.Credential {
 	})
 }
 
-// findHolder returns the first key of the current version of s whose value holds one of these credentials, or a key of
-// one that the version holds only as a whole.
-func (s Source) findHolder(credentials []credential.Credential) (key string, held bool) {
+// findHolder returns the first key of the current version of s whose value holds a wanted credential, or its first key
+// where only the version as a whole holds one.
+func (s Source) findHolder(wanted credential.Matcher) (key string, held bool) {
 	current, _ := s.Current()
 	values := s.Contents[current.ID].Values
-	if !slices.Contains(credential.NewMatcher(credentials).FindCarried(values), true) {
+	if !slices.Contains(wanted.FindCarried(values), true) {
 		return "", false
 	}
 	keys := slices.Sorted(maps.Keys(values))
 	for _, key := range keys {
-		if slices.ContainsFunc(credentials, func(c credential.Credential) bool {
-			return credential.Holds(values[key], c)
-		}) {
+		if slices.Contains(wanted.FindCarried(map[string]secret.Value{key: values[key]}), true) {
 			return key, true
 		}
 	}

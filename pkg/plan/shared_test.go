@@ -18,15 +18,13 @@ const (
 func (s *State) replaceLogin() {
 	s.db().Manifest = manifest.Source{Name: "db", Keys: manifest.KeysOf("URL", "DIRECT"), Rotate: manifest.Rotate{
 		Postgres: &manifest.RotatePostgres{Database: manifest.Database{URL: manifest.Names{"URL"}, Admin: "admin"}}}}
-	s.db().With, s.db().Keys = manifest.Postgres, []string{"URL", "DIRECT"}
 	s.db().holdValues(0, values("URL", oldLogin))
 	s.db().holdValues(1, values("URL", newLogin))
 }
 
 // addSource adds a source whose current version holds this.
 func (s *State) addSource(m manifest.Source, held map[string]secret.Value) {
-	other := Source{Name: m.Name, Manifest: m, With: m.Rotate.Kind(), Keys: m.KeyNames(),
-		History: history.History{Secret: "source/dev/" + m.Name, Changed: s.db().Changed}}
+	other := Source{Name: m.Name, Manifest: m, History: history.History{Secret: "source/dev/" + m.Name, Changed: s.db().Changed}}
 	other.add(sv(9, held, history.AWSCurrent, live(9), history.Seen))
 	s.Sources = append(s.Sources, other)
 }
@@ -76,7 +74,6 @@ func TestALoginUnderAKeyThatDidNotMoveIsNotRetired(t *testing.T) {
 func TestAValueThatAnotherSourceHasTooIsNotSaidToBeSafeToRevoke(t *testing.T) {
 	s := owing()
 	s.db().Manifest = manifest.Source{Name: "db", Keys: manifest.KeysOf("TOKEN", "OTHER")}
-	s.db().With = manifest.Manual
 	s.db().holdValues(0, values("TOKEN", "vendor-token-one-0001", "OTHER", "what stays as it is"))
 	s.db().holdValues(1, values("TOKEN", "vendor-token-two-0002", "OTHER", "what stays as it is"))
 	if waits := Gates(s, Make(s), *s.db(), s.db().Versions[0]); len(waits) != 1 || waits[0].Reason != ByHand {
@@ -97,7 +94,6 @@ func TestTheNextStepOfASymmetricSecretIsNotHeldUp(t *testing.T) {
 	s := owing()
 	s.db().Manifest = manifest.Source{Name: "db", Keys: manifest.KeysOf("KEY", "ALSO"),
 		Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Key: "KEY", Also: "ALSO"}}}
-	s.db().With = manifest.Random
 	s.db().holdValues(0, values("KEY", "first-value-of-the-pair", "ALSO", "second-value-of-the-pair"))
 	s.db().holdValues(1, values("KEY", "second-value-of-the-pair", "ALSO", "first-value-of-the-pair"))
 	if p := Make(s); len(p.Advances) != 1 {

@@ -27,18 +27,9 @@ type State struct {
 // Source holds what a pass has seen of one source.
 type Source struct {
 	Name     string
-	Manifest manifest.Source // its entry
-	With     string          // its rotator
-	Every    time.Duration   // between two planned rotations; 0: there are none
-	MaxAge   time.Duration   // how old its current version may become; 0: as old as it likes
-	AtOnce   bool            // its rotation ends the old credential at once
-	// Confirmed: what an emergency has made is tested for a while, because nothing at the target refuses what is late.
-	Confirmed bool
-	Keys      []string // that it declares
-	// Undeclared counts the keys that the current version holds besides. Selects: they are expected, because the secret
-	// was there before rotary, or the source names what it takes of it.
+	Manifest manifest.Source // its entry in the manifest
+	// Undeclared counts the keys that the current version holds besides those that the manifest declares.
 	Undeclared int
-	Selects    bool
 	history.History
 	Contents  Contents
 	Consumers []Consumer // that read it themselves, sorted by name

@@ -67,7 +67,7 @@ func secretOf(name string, versions ...version) (history.History, Contents) {
 
 // sourceOf is source db with these versions, oldest first.
 func sourceOf(versions ...version) Source {
-	s := Source{Name: "db", With: manifest.Postgres}
+	s := Source{Name: "db", Manifest: manifest.Source{Name: "db", Rotate: manifest.RotateWith(manifest.Postgres)}}
 	s.History, s.Contents = secretOf("source/dev/db", versions...)
 	return s
 }

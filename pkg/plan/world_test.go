@@ -139,7 +139,7 @@ func (w world) finished(t *rapid.T, p Plan) {
 			t.Fatalf("%d versions of %s are not marked", len(s.Unseen()), s.Name)
 		}
 		for _, v := range s.Owed() {
-			meant := w.Mode != manifest.Retire || v.Has(history.Retain) || v.Has(history.Rollback) || s.With == manifest.Manual
+			meant := w.Mode != manifest.Retire || v.Has(history.Retain) || v.Has(history.Rollback) || s.Manifest.Rotate.Kind() == manifest.Manual
 			if why := Gates(w.State, p, s, v); !meant {
 				t.Fatalf("%s is forgotten: %s", v.ID, why[0].Detail)
 			}

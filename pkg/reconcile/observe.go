@@ -83,12 +83,7 @@ func (o observer) readSources(ctx context.Context) ([]plan.Source, error) {
 
 // readSource returns a source with the content of its current version, which buckets are computed from.
 func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Source, error) {
-	source := plan.Source{
-		Name: s.Name, Manifest: s, With: s.Rotate.Kind(), Every: s.Rotate.Every.Std(), AtOnce: s.AtOnce(), Keys: s.KeyNames(),
-		Confirmed: s.LateWrite() == manifest.LateConfirmed, Selects: s.Selects(),
-		Contents: plan.Contents{},
-	}
-	source.MaxAge = s.MaxAge.Std()
+	source := plan.Source{Name: s.Name, Manifest: s, Contents: plan.Contents{}}
 	var err error
 	if source.History, err = o.Store.LookAll(ctx, s.Secret); err != nil {
 		return source, err

@@ -141,7 +141,7 @@ func (s *kept) retire() {
 		h := s.history()
 		p := plan.Make(plan.State{
 			Mode: manifest.Retire, Now: h.Changed.Add(plan.Quiet),
-			Sources: []plan.Source{{Name: s.job.Source.Name, With: s.job.Source.Rotate.Kind(), History: h}},
+			Sources: []plan.Source{{Name: s.job.Source.Name, Manifest: s.job.Source, History: h}},
 		})
 		for _, m := range p.Marks {
 			s.must(s.store.Move(s.t.Context(), m.Secret, m.Label, m.To, m.From))
