@@ -178,7 +178,7 @@ func every(t *testing.T, kind string) []resource {
 // environment is the one that a resource's stack is of.
 func (r resource) environment() string { return strings.Split(r.stack, "-")[1] }
 
-// at returns what stands at a path of names and positions in a resource, or nil.
+// at returns the value at a path of names and positions in a resource, or nil.
 func (r resource) at(path ...any) any {
 	var here any = r.body
 	for _, step := range path {
@@ -197,7 +197,7 @@ func (r resource) at(path ...any) any {
 	return here
 }
 
-// property returns what stands at a path in a resource's properties, or nil.
+// property returns the value at a path in a resource's properties, or nil.
 func (r resource) property(path ...any) any { return r.at(append([]any{"Properties"}, path...)...) }
 
 // texts are the values of a list, or the one value that stands for a list of one.

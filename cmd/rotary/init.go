@@ -36,8 +36,8 @@ Examples:
   rotary init --account 123456789012 --region eu-central-1 --out infra/rotary.yaml`
 }
 
-// first is what stands in a first manifest.
-type first struct{ Env, Account, Region, Origin string }
+// firstManifest holds the values that init fills into the template of a new manifest.
+type firstManifest struct{ Env, Account, Region, Origin string }
 
 // firstText is the template of a first manifest.
 //
@@ -54,11 +54,11 @@ func (c initCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	text, err := f.render()
+	text, err := f.renderManifest()
 	if err != nil {
 		return invalid{err}
 	}
-	if err := c.write(out, text, schema); err != nil {
+	if err := c.writeFiles(out, text, schema); err != nil {
 		return invalid{err}
 	}
 	return a.printFirst(f, out, schema)
@@ -76,7 +76,7 @@ func (c initCmd) checkFiles(out, schema string) error {
 			return fmt.Errorf("look whether %s is there: %w", path, err)
 		case info.IsDir():
 			return fmt.Errorf("%s is a folder: name a file with --out FILE; nothing was changed", path)
-		case c.Force || path == schema && holds(path, rotary.Schema):
+		case c.Force || path == schema && fileEquals(path, rotary.Schema):
 			continue
 		}
 		return fmt.Errorf("%s is there already: nothing was changed; --out FILE writes another, --force replaces it",
@@ -85,22 +85,22 @@ func (c initCmd) checkFiles(out, schema string) error {
 	return nil
 }
 
-// holds reports whether a file holds this, and nothing else.
-func holds(path string, data []byte) bool {
+// fileEquals reports whether a file holds this, and nothing else.
+func fileEquals(path string, data []byte) bool {
 	have, err := os.ReadFile(path)
 	return err == nil && bytes.Equal(have, data)
 }
 
 // findFirst returns what was given, and what the shell has where nothing was.
-func (c initCmd) findFirst(a *app) (first, error) {
-	f := first{cmp.Or(c.Env, "dev"), c.Account, c.Region, "given with --account"}
+func (c initCmd) findFirst(a *app) (firstManifest, error) {
+	f := firstManifest{cmp.Or(c.Env, "dev"), c.Account, c.Region, "given with --account"}
 	if f.Region == "" {
 		region, err := account.FindRegion(a.ctx)
 		if err != nil {
-			return first{}, err
+			return firstManifest{}, err
 		}
 		if region == "" {
-			return first{}, invalid{errors.New("your shell names no AWS region: set AWS_REGION, or a region in your " +
+			return firstManifest{}, invalid{errors.New("your shell names no AWS region: set AWS_REGION, or a region in your " +
 				"profile, or give --region, for example --region eu-central-1; nothing was changed")}
 		}
 		f.Region = region
@@ -109,12 +109,12 @@ func (c initCmd) findFirst(a *app) (first, error) {
 		return f, nil
 	}
 	f.Account, f.Origin = "000000000000", "from the AWS credentials of your shell"
-	if _, err := f.render(); err != nil { // a name or region that is wrong is said before anything is called
-		return first{}, invalid{err}
+	if _, err := f.renderManifest(); err != nil { // a name or region that is wrong is said before anything is called
+		return firstManifest{}, invalid{err}
 	}
 	found, err := account.FindAccount(a.ctx, f.Region)
 	if err != nil {
-		return first{}, fmt.Errorf("%w\nSign in, for example with \"aws sso login\", choose a profile with "+
+		return firstManifest{}, fmt.Errorf("%w\nSign in, for example with \"aws sso login\", choose a profile with "+
 			"AWS_PROFILE=NAME, or say it yourself: rotary init --account 123456789012 --region %s; "+
 			"nothing was changed", err, f.Region)
 	}
@@ -123,7 +123,7 @@ func (c initCmd) findFirst(a *app) (first, error) {
 }
 
 // render returns the manifest. It is an error if that is not valid, or does not mean what was given.
-func (f first) render() ([]byte, error) {
+func (f firstManifest) renderManifest() ([]byte, error) {
 	var text bytes.Buffer
 	if err := template.Must(template.New("init.yaml").Parse(firstText)).Execute(&text, f); err != nil {
 		return nil, fmt.Errorf("write the first manifest: %w", err)
@@ -147,12 +147,12 @@ func (f first) render() ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// write writes both files, the schema first: where the manifest is, its first line holds.
-func (c initCmd) write(out string, text []byte, schema string) error {
+// writeFiles writes both files, the schema first: where the manifest is, its first line holds.
+func (c initCmd) writeFiles(out string, text []byte, schema string) error {
 	if err := os.MkdirAll(filepath.Dir(schema), 0o755); err != nil { //nolint:gosec // as mkdir does: it holds no secret
 		return fmt.Errorf("make a folder for the schema: %w", err)
 	}
-	if !holds(schema, rotary.Schema) {
+	if !fileEquals(schema, rotary.Schema) {
 		if err := writeFile(schema, rotary.Schema, c.Force); err != nil {
 			return fmt.Errorf("write the schema: %w", err)
 		}
@@ -164,7 +164,7 @@ func (c initCmd) write(out string, text []byte, schema string) error {
 }
 
 // printFirst prints what was written, and what comes next.
-func (a *app) printFirst(f first, out, schema string) error {
+func (a *app) printFirst(f firstManifest, out, schema string) error {
 	if a.json {
 		return a.printJSON(map[string]string{
 			"manifest": out, "schema": schema, "environment": f.Env, "account": f.Account, "region": f.Region,

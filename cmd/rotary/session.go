@@ -75,8 +75,9 @@ func refuseUnbuilt(env *manifest.Environment) error {
 	return nil
 }
 
-// warnUnbuilt tells of what refuseUnbuilt refuses. An emergency, a rollback and a veto go on: what is deployed carries
-// them out, and its own manifest has none of that.
+// warnUnbuilt prints a warning for each part of the manifest that this version does not do. Commands for emergencies,
+// rollbacks and vetoes call it where others call refuseUnbuilt: the deployed Lambdas carry these out, with the manifest
+// they were deployed with, and deploy refuses one with such parts.
 func (a *app) warnUnbuilt(env *manifest.Environment) {
 	if err := env.CheckBuilt(); err != nil {
 		fmt.Fprintf(a.err, "warning: %v\n", err)

@@ -41,7 +41,7 @@ type problem struct {
 
 func (c validateCmd) Run(a *app) error {
 	if c.Upgrade {
-		return a.upgrade()
+		return a.printUpgraded()
 	}
 	file, err := a.readManifest()
 	if problems, found := errors.AsType[*manifest.Problems](err); found {
@@ -71,8 +71,8 @@ func viewProblems(list []manifest.Problem) (all []problem) {
 	return all
 }
 
-// upgrade prints the manifest in the present form, and what is wrong with that.
-func (a *app) upgrade() error {
+// printUpgraded prints the manifest in the present form, and what is wrong with that.
+func (a *app) printUpgraded() error {
 	data, err := a.readManifestText()
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
-// deployment holds what is to be deployed, and how.
+// deployment holds the environment to deploy, its manifest, and the settings of the command line.
 type deployment struct {
 	environment *manifest.Environment
 	manifest    string            // its path, where people have to name it

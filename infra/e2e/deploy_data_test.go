@@ -196,7 +196,8 @@ func (c *cloud) topicPolicy(_ context.Context, id string, properties any) (attri
 	return attributes{"": id}, nil
 }
 
-// subscription tells an address of what a topic gets: SNS does that itself, and asks the address first.
+// subscription accepts an AWS::SNS::Subscription of an email address, and sends nothing: a real one gets nothing either
+// before its owner has confirmed it.
 func (c *cloud) subscription(_ context.Context, id string, properties any) (attributes, error) {
 	var p struct{ TopicARN, Protocol, Endpoint string }
 	if err := into(properties, &p); err != nil {

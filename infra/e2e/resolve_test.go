@@ -12,7 +12,7 @@ import (
 // attributes maps the attributes of a deployed resource to their values, with "" for what Ref gives.
 type attributes map[string]string
 
-// known holds what CloudFormation knows while it deploys.
+// known holds the values that intrinsic functions resolve to during a deployment.
 type known struct {
 	account, region string
 	resources       map[string]attributes // by stack and logical id

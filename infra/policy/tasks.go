@@ -29,7 +29,7 @@ func (n names) letTasksRun(which func(manifest.Consumer) bool) []Statement {
 			used = append(used, n.listTaskRoles(c)...)
 		}
 	}
-	passed := subtract(used, derived)
+	passed := subtractNames(used, derived)
 	if len(passed) < len(used) {
 		passed = append(passed, n.roleARN(n.ExecutionRole("*")), n.roleARN(n.TaskRole("*")))
 	}
@@ -48,14 +48,14 @@ func (n names) letTasksRun(which func(manifest.Consumer) bool) []Statement {
 				Sid:      "NotUnusedRoles",
 				Effect:   deny,
 				Action:   []string{"iam:PassRole"},
-				Resource: sortDistinct(subtract(derived, used)),
+				Resource: sortDistinct(subtractNames(derived, used)),
 			},
 		),
 	}
 }
 
 // subtract returns those of all that are not among others.
-func subtract(all, others []string) []string {
+func subtractNames(all, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(one string) bool { return slices.Contains(others, one) })
 }
 

@@ -108,28 +108,41 @@ func (c cluster) textOfRDS(identifier string) func(user, password string) string
 	}
 }
 
-func TestALoginThatRDSMadeRotatesToItsEnd(t *testing.T) {
-	t.Parallel()
-	c := startCluster(t)
-	d := c.open(ofRDS, map[string]func(user, password string) string{
+// openRDS opens a stage with the manifest ofRDS. Its sources have no value yet.
+func (c cluster) openRDS() *database {
+	c.t.Helper()
+	return c.open(ofRDS, map[string]func(user, password string) string{
 		"orders-db": c.textOfRDS("orders"), "users-db": c.textOfRDS("users"),
 		"aurora-master": func(user, password string) string {
 			return fmt.Sprintf(`{"username":%q,"password":%q}`, user, password)
 		},
 	})
+}
+
+// convergeRDS deploys the manifest ofRDS to services that run without rotary, and watches until every consumer follows.
+// Service users is deployed by its own pipeline.
+func (d *database) convergeRDS() {
+	d.t.Helper()
+	d.deployBrownfield()
+	if err := d.Rotations(d.t.Context(), d.Env, manifest.Postgres); err != nil {
+		d.t.Fatal(err)
+	}
+	d.watchUntil(time.Hour, "it waits for the pipeline", waitsNotRolled("users"))
+	d.renderUsers()
+	d.watchConverged()
+}
+
+func TestALoginThatRDSMadeRotatesToItsEnd(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t)
+	d := c.openRDS()
 	user, password := c.person("")
 	d.putLogin("orders-db", user, password)
 	other, otherPassword := c.person("")
 	d.putLogin("users-db", other, otherPassword)
 	master, masterPassword := c.person("SUPERUSER")
 	d.putLogin("aurora-master", master, masterPassword)
-	d.deployBrownfield()
-	if err := d.Rotations(t.Context(), d.Env, manifest.Postgres); err != nil {
-		t.Fatal(err)
-	}
-	d.watchUntil(time.Hour, "it waits for the pipeline", waitsNotRolled("users"))
-	d.renderUsers()
-	d.watchConverged()
+	d.convergeRDS()
 	d.wantHeld("web", "DB_PASSWORD", password)
 	d.wantHeld("web", "DB_PORT", fmt.Sprint(c.Port))
 	d.wantHeld("proxy", "DB_PASSWORD", "")
@@ -179,24 +192,13 @@ func TestALoginThatRDSMadeRotatesToItsEnd(t *testing.T) {
 func TestALoginThatTwoSourcesHoldOutlivesTheRotationOfOne(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
-	d := c.open(ofRDS, map[string]func(user, password string) string{
-		"orders-db": c.textOfRDS("orders"), "users-db": c.textOfRDS("users"),
-		"aurora-master": func(user, password string) string {
-			return fmt.Sprintf(`{"username":%q,"password":%q}`, user, password)
-		},
-	})
+	d := c.openRDS()
 	user, password := c.person("")
 	d.putLogin("orders-db", user, password)
 	d.putLogin("users-db", user, password)
 	master, masterPassword := c.person("SUPERUSER")
 	d.putLogin("aurora-master", master, masterPassword)
-	d.deployBrownfield()
-	if err := d.Rotations(t.Context(), d.Env, manifest.Postgres); err != nil {
-		t.Fatal(err)
-	}
-	d.watchUntil(time.Hour, "it waits for the pipeline", waitsNotRolled("users"))
-	d.renderUsers()
-	d.watchConverged()
+	d.convergeRDS()
 
 	d.rotateSource("orders-db")
 	d.Advance(12 * time.Hour)

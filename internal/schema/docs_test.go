@@ -67,7 +67,8 @@ const (
 		"{pair: rsa-2048, key: SESSION_KEY, public: SESSION_PUBLIC, also: SESSION_KEY_ALSO, next: SESSION_NEXT}}}}}"
 )
 
-// around has what else is different in the manifest while a field's example is in it: null removes what is there.
+// around holds, by field, other settings that the field's example needs: they are merged into the manifest while the
+// example is tried, and null removes a setting.
 var around = map[string]string{
 	"File.environments":        "{consumers: null}",
 	"File.sources":             oneBucket,
@@ -99,8 +100,8 @@ var around = map[string]string{
 	"GitHubSignIn.private_key": "{sign_in: {github: {token: null, app_id: GH_APP_ID}}}",
 }
 
-// TestEveryFieldHasAnExample puts each example of a comment into a manifest, which has to be valid, and each text that it
-// refuses, which has not.
+// TestEveryFieldHasAnExample puts each example of a comment into a manifest, which has to be valid, and each text that
+// it refuses, which has not.
 func TestEveryFieldHasAnExample(t *testing.T) {
 	d := docs{seen: map[reflect.Type]string{}}
 	if err := addAllComments(&d.comments, "../../pkg/manifest"); err != nil {

@@ -148,7 +148,8 @@ func refineDefinitions(definitions jsonschema.Definitions) {
 	field("Pull", "for").Enum = toValues("next", "pydantic", "node", "compose", "docker", "shell")
 }
 
-// refineKinds says that a consumer is of exactly one kind, and that rotate names at most one, or is the word for one.
+// refineKinds makes the schema require exactly one kind in a consumer, and allow at most one in rotate, which may also
+// be the name of a rotator that needs no settings.
 func refineKinds(definitions jsonschema.Definitions) {
 	definitions["Consumer"].OneOf = requireEach(manifest.ConsumerKinds())
 	rotate := *definitions["Rotate"]

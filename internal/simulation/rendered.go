@@ -34,7 +34,7 @@ func (w *World) noteTheirs(c manifest.Consumer) {
 	}
 }
 
-// renderEvery is after how many passes a pipeline deploys what rotary waits for.
+// renderEvery is the number of passes between two deployments of a service by its own pipeline.
 const renderEvery = 3
 
 // renderWaiting deploys every service for whose pipeline the last pass waited.

@@ -16,7 +16,7 @@ import (
 // Release deploys another image of a consumer's service the way a deploy pipeline does: a new revision like the one
 // that runs, with its pins, but for the image.
 func (s *Stage) Release(ctx context.Context, consumer, image string) error {
-	return s.redeploy(ctx, consumer, func(definition *ecstypes.ContainerDefinition) { definition.Image = &image })
+	return s.redeployService(ctx, consumer, func(definition *ecstypes.ContainerDefinition) { definition.Image = &image })
 }
 
 // Render deploys a consumer's service the way a deploy pipeline does that brings the secrets too (roll: false): a new
@@ -45,11 +45,12 @@ func (s *Stage) Render(ctx context.Context, consumer string) error {
 		from := aws.ToString(current.ARN) + ":" + name + "::" + version
 		pins = append(pins, ecstypes.Secret{Name: &name, ValueFrom: &from})
 	}
-	return s.redeploy(ctx, consumer, func(definition *ecstypes.ContainerDefinition) { definition.Secrets = pins })
+	return s.redeployService(ctx, consumer, func(definition *ecstypes.ContainerDefinition) { definition.Secrets = pins })
 }
 
-// redeploy registers the task definition that a consumer's service has, with its containers changed, and deploys it.
-func (s *Stage) redeploy(ctx context.Context, consumer string, change func(*ecstypes.ContainerDefinition)) error {
+// redeployService registers the task definition that a consumer's service has, with its containers changed, and deploys
+// it.
+func (s *Stage) redeployService(ctx context.Context, consumer string, change func(*ecstypes.ContainerDefinition)) error {
 	c, known := s.Env.Consumer(consumer)
 	if !known || c.ECS == nil {
 		return fmt.Errorf("release %s: it is no ECS service of %s", consumer, s.Env.Name)

@@ -96,7 +96,8 @@ func TestAFileOfSourcesIsRefusedWithItsPlace(t *testing.T) {
 		"{\"a\": {}}\n hunter2":               "f.json:2:2: something follows the JSON object",
 		"{\"a\": {\"B\": \"hunter2":           "f.json:1:13: it is not valid JSON",
 		"\ufeff{}":                            "f.json: it starts with a byte order mark; save it as UTF-8 JSON",
-		"{\"hunter2 x\": 1}":                  "f.json:1:15: source (not shown: not shaped like a name): it is not a JSON object",
+		"{\"a\": {\"ghp_hunter2hunter2hunter2\": null}}": `f.json:1:37: source "a": key (not shown: not shaped like a name) is null`,
+		"{\"hunter2 x\": 1}":                             "f.json:1:15: source (not shown: not shaped like a name): it is not a JSON object",
 	} {
 		_, err := bucket.ParseSources("f.json", []byte(text))
 		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {

@@ -13,9 +13,9 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// ReadSource reads the text of a source's secret. It returns the values of the canonical names that the source declares,
-// and how many more keys the secret holds. These belong to somebody else: whatever they are, they are no error, and
-// nothing about them but their number is known.
+// ReadSource reads the text of a source's secret. It returns the values of the canonical names that the source
+// declares, and how many more keys the secret holds. These belong to somebody else: whatever they are, they are no
+// error, and nothing about them but their number is known.
 //
 //	the source has     | the secret is                   | a value is
 //	-------------------|---------------------------------|------------------------------------------
@@ -23,8 +23,8 @@ import (
 //	keys               | a JSON object                   | its text, number or truth value as written
 //	a stored /pointer  | a JSON object, objects within   | the same, at that place
 //
-// An error names the source and the canonical name, and never quotes the text: no object, a declared key that is null, a
-// list or an object, that stands twice, that holds NUL or half a character; and what should hold it and is no object.
+// An error names the source and the canonical name, and never quotes the text: no object, a declared key that is null,
+// a list or an object, that stands twice, that holds NUL or half a character; and what should hold it and is no object.
 func ReadSource(declared manifest.Source, text secret.Value) (values Source, undeclared int, err error) {
 	var texts map[string]string
 	if declared.Text != "" {
@@ -147,8 +147,8 @@ func (s *storedReader) readMember(m member, at, key string) error {
 // WriteSource returns base with these values, by canonical name, and without those of declared names that values does
 // not have. base is what the secret holds, or "" where it holds nothing. All else stays byte for byte: undeclared keys,
 // the order of keys, white space, and the spelling of what has not changed, be it a number. What is new is added at the
-// end of its object, and what changes becomes a JSON text. Where base is what Encode returns, so is the result, if rotary
-// made the secret and base holds nothing undeclared.
+// end of its object, and what changes becomes a JSON text. Where base is what Encode returns, so is the result, if
+// rotary made the secret and base holds nothing undeclared.
 //
 // It fails as ReadSource does where base cannot be read, and for a value that ReadSource would not read again: of an
 // undeclared name, with NUL, not UTF-8, or none at all for a plain text.
@@ -218,8 +218,8 @@ func editStored(declared manifest.Source, text string, held, values map[string]s
 
 // setMember returns text with a value at a place of its object, root. Objects that the place needs are made.
 func setMember(text string, root *object, place manifest.Pointer, value string) string {
-	around, rest := root.innermost(place)
-	if found := around.find(rest[0]); len(found) > 0 {
+	around, rest := root.findInnermost(place)
+	if found := around.findMembers(rest[0]); len(found) > 0 {
 		return text[:found[0].at] + encodeJSON(value) + text[found[0].to:]
 	}
 	added := encodeJSON(rest[len(rest)-1]) + ":" + encodeJSON(value)
@@ -235,7 +235,7 @@ func setMember(text string, root *object, place manifest.Pointer, value string) 
 
 // removeMember returns text without the member at a place of its object, root, and without one comma beside it.
 func removeMember(text string, root *object, place manifest.Pointer) string {
-	around, rest := root.innermost(place)
+	around, rest := root.findInnermost(place)
 	i := slices.IndexFunc(around.members, func(m member) bool { return m.name == rest[0] && !m.odd })
 	from, to := around.members[i].from, around.members[i].to
 	switch {

@@ -80,8 +80,8 @@ func (r *reading) skipList() error {
 	return nil
 }
 
-// find returns the members of o that have a name: several where it stands more than once.
-func (o *object) find(name string) []member {
+// findMembers returns the members of o that have a name: several where it stands more than once.
+func (o *object) findMembers(name string) []member {
 	var found []member
 	for _, m := range o.members {
 		if m.name == name && !m.odd {
@@ -91,11 +91,11 @@ func (o *object) find(name string) []member {
 	return found
 }
 
-// innermost follows place as far as there are objects. It returns the last one and the rest of place, which has one
+// findInnermost follows place as far as there are objects. It returns the last one and the rest of place, which has one
 // name at least.
-func (o *object) innermost(place manifest.Pointer) (*object, manifest.Pointer) {
+func (o *object) findInnermost(place manifest.Pointer) (*object, manifest.Pointer) {
 	for len(place) > 1 {
-		found := o.find(place[0])
+		found := o.findMembers(place[0])
 		if len(found) == 0 || found[0].inner == nil {
 			break
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Kind is what a target takes a credential for.
+// Kind is the kind of a credential: how a client proves itself with it.
 type Kind string
 
 // The kinds.
@@ -23,7 +23,8 @@ const (
 	Plain     Kind = "value"      // that stands for itself: it has no identity
 )
 
-// Credential is what a target accepts until it is retired.
+// Credential is one login, key pair, token or key of a source. Its target accepts it from the rotation that makes it
+// until the one that retires it.
 type Credential struct {
 	Kind     Kind
 	Keys     []string       // of the source, where it stands

@@ -33,8 +33,8 @@ func readLogin(value secret.Value) (login, bool) {
 	return readPasswordAlone(text)
 }
 
-// kind returns what a target takes the login for.
-func (l login) kind() Kind {
+// chooseKind returns what a target takes the login for.
+func (l login) chooseKind() Kind {
 	switch {
 	case l.user.Equal(secret.Value{}):
 		return Plain

@@ -28,14 +28,15 @@ func NewMatcher(credentials []Credential) Matcher {
 // Carries.
 func (m Matcher) FindCarried(values map[string]secret.Value) []bool { return m.find(values) }
 
-// index is what is looked for of all credentials. It holds texts of secrets: nothing but a Matcher has it.
+// index holds the texts and patterns by which a Matcher finds its credentials. They are texts of secrets: nothing but a
+// Matcher keeps an index.
 type index struct {
 	patterns []pattern
 	needles  needles
 	basic    map[string][]int // user:password, and the credentials that it is of
 }
 
-// pattern is what is looked for of a credential.
+// pattern holds the parts of one credential that a search compares with a text.
 type pattern struct {
 	kind     Kind
 	user     string
@@ -67,17 +68,17 @@ func (x *index) addLogin(i int, p pattern, password string) {
 	pair := p.user + ":" + password
 	x.basic[pair] = append(x.basic[pair], i)
 	if p.kind == Login {
-		x.needles.add(needle{text: computeMD5(p.user, password), of: i, anywhere: true})
+		x.needles.addNeedle(needle{text: computeMD5(p.user, password), of: i, anywhere: true})
 	}
 }
 
 // addStrong adds the forms of material that stands for itself, and returns what verifies the tokens that it signs.
 func (x *index) addStrong(i int, material secret.Value) []any {
 	text := strings.TrimSpace(secret.Reveal(material))
-	x.needles.add(needle{text: text, of: i, anywhere: utf8.RuneCountInString(text) >= shortestAnywhere})
+	x.needles.addNeedle(needle{text: text, of: i, anywhere: utf8.RuneCountInString(text) >= shortestAnywhere})
 	private := findPrivateKeys(text)
 	for _, key := range private {
-		x.needles.add(needle{text: string(readPrivateNumber(key)), of: i, anywhere: true})
+		x.needles.addNeedle(needle{text: string(readPrivateNumber(key)), of: i, anywhere: true})
 	}
 	return listVerifyingKeys(text, private)
 }

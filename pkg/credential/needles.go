@@ -24,7 +24,7 @@ type needles struct {
 // start is how many bytes needles are found by.
 const start = 8
 
-func (n *needles) add(one needle) {
+func (n *needles) addNeedle(one needle) {
 	if len(one.text) < start {
 		return
 	}
@@ -42,8 +42,8 @@ func hashStart(w uint64) (word int, bit uint64) {
 	return int(h >> 54), 1 << (h >> 48 & 63)
 }
 
-// scan calls found for each needle and each place where it stands.
-func (n *needles) scan(text string, found func(one needle, at int)) {
+// findNeedles calls found for each needle and each place where it stands.
+func (n *needles) findNeedles(text string, found func(one needle, at int)) {
 	var w uint64
 	for i := range len(text) {
 		w = w<<8 | uint64(text[i])

@@ -9,8 +9,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Of returns the credentials that a version of a source holds, by the canonical names of its values. Each is there once,
-// with all its keys, in the order of the keys.
+// Of returns the credentials that a version of a source holds, by the canonical names of its values. Each is there
+// once, with all its keys, in the order of the keys.
 //
 //	source                    credentials                                     identity
 //	postgres, mysql           the login of each URL, and of the fields        the user
@@ -59,8 +59,8 @@ type version struct {
 	taken  []string // keys that need not be looked at by themselves any more
 }
 
-// add adds a credential, or its keys to one that is there already. Empty material is left out.
-func (v *version) add(c Credential) {
+// addCredential adds a credential, or its keys to one that is there already. Empty material is left out.
+func (v *version) addCredential(c Credential) {
 	c.Material = slices.DeleteFunc(c.Material, func(m secret.Value) bool { return m.Equal(secret.Value{}) })
 	if len(c.Material) == 0 {
 		return
@@ -84,7 +84,7 @@ func (v *version) addLoginOfFields() {
 	}
 	v.beside = true
 	v.taken = append(v.taken, fields.Username, fields.Password, fields.Host, fields.Port, fields.DBName)
-	v.add(Credential{Kind: Login, Keys: []string{fields.Username, fields.Password},
+	v.addCredential(Credential{Kind: Login, Keys: []string{fields.Username, fields.Password},
 		Identity: v.values[fields.Username], Material: []secret.Value{v.values[fields.Password]}})
 }
 
@@ -95,7 +95,7 @@ func (v *version) addAccessKey() {
 		return
 	}
 	v.taken = append(v.taken, id, key)
-	v.add(Credential{Kind: AccessKey, Keys: []string{id, key}, Identity: v.values[id],
+	v.addCredential(Credential{Kind: AccessKey, Keys: []string{id, key}, Identity: v.values[id],
 		Material: []secret.Value{v.values[key]}})
 }
 
@@ -112,9 +112,9 @@ func (v *version) addValue(key string) {
 		return
 	}
 	if is {
-		c.Kind, c.Identity, c.Material = l.kind(), l.user, []secret.Value{l.password}
+		c.Kind, c.Identity, c.Material = l.chooseKind(), l.user, []secret.Value{l.password}
 	}
-	v.add(c)
+	v.addCredential(c)
 }
 
 // addToken adds what a vendor's answer gave, as one credential.
@@ -130,7 +130,7 @@ func (v *version) addToken() {
 			c.Material = append(c.Material, v.values[key])
 		}
 	}
-	v.add(c)
+	v.addCredential(c)
 }
 
 // listIdentityKeys returns those keys by which the vendor lists credentials, says whose one is, or revokes one in the

@@ -127,7 +127,7 @@ func readPart(text string, l *decode.Layer, start int, part string) (login, bool
 
 // searchNeedles searches a text as it is, for what counts at the place where it stands.
 func (s *search) searchNeedles(text string, counts func(credential, at int) bool) {
-	s.needles.scan(text, func(n needle, at int) {
+	s.needles.findNeedles(text, func(n needle, at int) {
 		end, p := at+len(n.text), s.patterns[n.of]
 		switch {
 		case s.carried[n.of], !counts(n.of, at), p.kind == Login && standsInOtherLogin(text, at, end, p.user):
@@ -151,8 +151,8 @@ func (s *search) searchShapes(text string) {
 	}
 }
 
-// mostIterations is what the verifiers of one version may cost to compute: about a second, 1,000 of PostgreSQL's
-// default.
+// mostIterations bounds the sum of iterations of all SCRAM verifiers that are computed for one version: about a second,
+// or 1,000 verifiers of PostgreSQL's default.
 const mostIterations = 1 << 22
 
 // isVerifierOf reports whether a SCRAM verifier is that of a login. What would cost too much to compute is everybody's:

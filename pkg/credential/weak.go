@@ -13,7 +13,8 @@ const (
 	shortestAnywhere = 16 // characters of material that counts wherever it stands
 )
 
-// common are values that stand in many places and mean nothing there, without what is no letter or digit.
+// common lists placeholder and default values, in lower case and with letters and digits only. A text that has one does
+// not show that a credential is in use.
 var common = []string{
 	"admin", "administrator", "changeit", "changeme", "changethis", "default", "development", "disabled", "dummy",
 	"enabled", "example", "examplepassword", "false", "fixme", "foobar", "insecure", "letmein", "localhost",

@@ -7,7 +7,7 @@ import "iter"
 
 const nesting = 2 // encodings on top of each other that are taken off
 
-// Limits are what is left out.
+// Limits bound what Layers yields.
 type Limits struct {
 	Least  int // parts that decode to less bytes may be left out; at least 1
 	Around int // bytes that are kept on both sides of an escape; 0: all

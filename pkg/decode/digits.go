@@ -77,22 +77,22 @@ func (e *digits) readRun(r run, text []byte, from, to int) run {
 	return r
 }
 
-// decode decodes every run of digits.
-func (e *digits) decode(text []byte, least int) decoded {
+// decodeDigits decodes every run of digits.
+func (e *digits) decodeDigits(text []byte, least int) decoded {
 	var d decoded
 	var r run
 	enough := (8*least + e.width - 1) / e.width
 	eachRun(text, e.values, enough, func(from, to int) {
 		if r = e.readRun(r, text, from, to); len(r.digits) >= enough {
-			e.unpack(&d, r)
+			e.unpackRun(&d, r)
 		}
 	})
 	return d
 }
 
-// unpack decodes a run as if a byte began at its first, second, ... digit: what stands before the encoded text may look
-// like a part of it.
-func (e *digits) unpack(d *decoded, r run) {
+// unpackRun decodes a run as if a byte began at its first, second, ... digit: what stands before the encoded text may
+// look like a part of it.
+func (e *digits) unpackRun(d *decoded, r run) {
 	for phase := range e.phases {
 		bits, length := uint32(0), 0
 		for i, g := range r.groups {

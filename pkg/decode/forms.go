@@ -13,8 +13,8 @@ var forms = []struct {
 	name   string
 	decode func(text []byte, m Limits) decoded
 }{
-	{"base64", func(text []byte, m Limits) decoded { return sextets.decode(text, m.Least) }},
-	{"hex", func(text []byte, m Limits) decoded { return nibbles.decode(text, m.Least) }},
+	{"base64", func(text []byte, m Limits) decoded { return sextets.decodeDigits(text, m.Least) }},
+	{"hex", func(text []byte, m Limits) decoded { return nibbles.decodeDigits(text, m.Least) }},
 	{"list of bytes", func(text []byte, m Limits) decoded { return decodeNumbers(text, m.Least) }},
 	{"escaped", func(text []byte, m Limits) decoded { return m.decodeAround(text, `\`, decodeBackslash) }},
 	{"part of a URL", func(text []byte, m Limits) decoded { return m.decodeAround(text, "%", decodePercent) }},

@@ -20,7 +20,7 @@ func parseADONET(text string) (*String, error) {
 		return nil, err
 	}
 	s := &String{Dialect: ADONET}
-	values, err := s.assign(all, roleInADONET)
+	values, err := s.assignRoles(all, roleInADONET)
 	if (err != nil || s.noLogin != nil) && !strings.Contains(text, ";") {
 		return nil, ErrUnknown
 	}

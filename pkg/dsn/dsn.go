@@ -67,8 +67,8 @@ type place struct {
 	write      func(value string) string
 }
 
-// shift moves a place to the right.
-func (p *place) shift(n int) { p.start, p.end = p.start+n, p.end+n }
+// shiftBy moves a place to the right.
+func (p *place) shiftBy(n int) { p.start, p.end = p.start+n, p.end+n }
 
 // blanks are the characters around a text that are not part of it.
 const blanks = " \t\r\n\v\f"
@@ -99,16 +99,16 @@ func ParseOpen(text string) (*String, error) {
 		return nil, err
 	}
 	s.text = secret.New(text)
-	s.userAt.shift(start)
-	s.secretAt.shift(start)
+	s.userAt.shiftBy(start)
+	s.secretAt.shiftBy(start)
 	return s, nil
 }
 
 // CheckLogin returns an error where s has no user or no password.
 func (s *String) CheckLogin() error { return s.noLogin }
 
-// parseBare reads a text that has no white space around it. One that has a login in one dialect is of that one, whatever
-// it would be without a login.
+// parseBare reads a text that has no white space around it. One that has a login in one dialect is of that one,
+// whatever it would be without a login.
 func parseBare(text string) (*String, error) {
 	if head, rest, found := cutScheme(text); found {
 		if product, is := strings.CutPrefix(head, "jdbc:"); is {
@@ -172,11 +172,11 @@ func (s *String) WithLogin(user, password string) (string, error) {
 	}
 	next := secret.Reveal(s.text)
 	if s.userAt.start < s.secretAt.start { // from the end, so that places before it stay where they are
-		next = s.secretAt.replace(next, before, password)
-		next = s.userAt.replace(next, s.User, user)
+		next = s.secretAt.replaceIn(next, before, password)
+		next = s.userAt.replaceIn(next, s.User, user)
 	} else {
-		next = s.userAt.replace(next, s.User, user)
-		next = s.secretAt.replace(next, before, password)
+		next = s.userAt.replaceIn(next, s.User, user)
+		next = s.secretAt.replaceIn(next, before, password)
 	}
 	if again, err := ParseOpen(next); err != nil || !again.differsInLoginOnly(s, user, password) {
 		return "", ErrNotWritable
@@ -184,8 +184,8 @@ func (s *String) WithLogin(user, password string) (string, error) {
 	return next, nil
 }
 
-// replace returns text with another value at p, if it is another one.
-func (p place) replace(text, before, after string) string {
+// replaceIn returns text with another value at p, if it is another one.
+func (p place) replaceIn(text, before, after string) string {
 	if before == after {
 		return text
 	}

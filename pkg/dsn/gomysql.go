@@ -36,18 +36,18 @@ func parseGoMySQL(text string) (*String, error) {
 	all := []parameter{
 		{"user", name, place{0, len(name), asItIs}}, {"password", word, place{at - len(word), at, asItIs}},
 	}
-	if _, err := s.assign(all, roleInURL); err != nil {
+	if _, err := s.assignRoles(all, roleInURL); err != nil {
 		return nil, err
 	}
 	rest, query, _ := strings.Cut(text[slash+1:], "?")
-	options, err := form{decode: decodeForm}.read(query, 0)
+	options, err := form{decode: decodeForm}.readParameters(query, 0)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range options {
 		s.Options = append(s.Options, Option{p.name, p.value})
 	}
-	if s.Database, err = decode(rest); err != nil {
+	if s.Database, err = decodePercent(rest); err != nil {
 		return nil, err
 	}
 	s.Hosts, err = splitHosts(where[2], cutEncodedHost)

@@ -52,7 +52,7 @@ func (s *String) readJDBC(c urlParts, f form, roleOf func(string) role) error {
 			return err
 		}
 	}
-	parameters, err := f.read(c.query, c.queryAt)
+	parameters, err := f.readParameters(c.query, c.queryAt)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (s *String) readJDBC(c urlParts, f form, roleOf func(string) role) error {
 		}
 	}
 	all = append(all, parameters...)
-	if _, err := s.assign(all, roleOf); err != nil {
+	if _, err := s.assignRoles(all, roleOf); err != nil {
 		return err
 	}
 	database := f.decode

@@ -17,7 +17,7 @@ func parseLibpq(text string) (*String, error) {
 		return nil, ErrUnknown
 	}
 	s := &String{Dialect: Libpq}
-	values, err := s.assign(all, roleInLibpq)
+	values, err := s.assignRoles(all, roleInLibpq)
 	if err == nil && s.noLogin != nil && strings.Contains(text, ";") {
 		return nil, ErrUnknown
 	}

@@ -13,7 +13,7 @@ type parameter struct {
 	at          place
 }
 
-// role is what a parameter stands for.
+// role is the meaning of a parameter: a part of the login, a host, or an option.
 type role int
 
 const (
@@ -32,9 +32,9 @@ var roleNames = [roles]string{
 	roleDatabase: "the database",
 }
 
-// assign sorts parameters by their roles. Of each role there is one at most, but for options; user and password are not
-// empty, and where the password or both are missing, noLogin is set.
-func (s *String) assign(all []parameter, roleOf func(name string) role) (values [roles]string, err error) {
+// assignRoles sorts parameters by their roles. Of each role there is one at most, but for options; user and password
+// are not empty, and where the password or both are missing, noLogin is set.
+func (s *String) assignRoles(all []parameter, roleOf func(name string) role) (values [roles]string, err error) {
 	var found [roles]bool
 	for _, p := range all {
 		r := roleOf(p.name)

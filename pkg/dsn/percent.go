@@ -21,8 +21,8 @@ func Encode(text string) string {
 	return b.String()
 }
 
-// decode takes percent-encoding off. + is no space.
-func decode(text string) (string, error) {
+// decodePercent takes percent-encoding off. + is no space.
+func decodePercent(text string) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
 		if text[i] != '%' {
@@ -43,7 +43,9 @@ func decode(text string) (string, error) {
 }
 
 // decodeForm takes the encoding of forms off: percent-encoding, and + for a space.
-func decodeForm(text string) (string, error) { return decode(strings.ReplaceAll(text, "+", " ")) }
+func decodeForm(text string) (string, error) {
+	return decodePercent(strings.ReplaceAll(text, "+", " "))
+}
 
 // readHex returns the byte that two hexadecimal digits stand for.
 func readHex(high, low byte) (c byte, is bool) {

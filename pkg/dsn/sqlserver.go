@@ -17,7 +17,7 @@ func parseSQLServer(rest string, begin int) (*String, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := s.assign(all, roleInSQLServer)
+	values, err := s.assignRoles(all, roleInSQLServer)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func readProperties(text string, begin int) (all []parameter, err error) {
 		p := parameter{name, text[start:end], place{begin + start, begin + end, writeProperty}}
 		if braced {
 			p.value = p.value[1 : len(p.value)-1]
-		} else if p, err = p.trim(); err != nil {
+		} else if p, err = p.trimBlanks(); err != nil {
 			return nil, err
 		}
 		all = append(all, p)
@@ -73,8 +73,8 @@ func readProperties(text string, begin int) (all []parameter, err error) {
 	return all, nil
 }
 
-// trim takes the blanks around a value that is not in braces off.
-func (p parameter) trim() (parameter, error) {
+// trimBlanks takes the blanks around a value that is not in braces off.
+func (p parameter) trimBlanks() (parameter, error) {
 	p.at.start += len(p.value) - len(strings.TrimLeftFunc(p.value, isBlankInJava))
 	p.value = strings.TrimFunc(p.value, isBlankInJava)
 	p.at.end = p.at.start + len(p.value)

@@ -31,11 +31,11 @@ func parseURL(scheme, rest string, begin int) (*String, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := form{decode: decode}
+	r := form{decode: decodePercent}
 	if strings.HasPrefix(scheme, "mysql") || strings.HasPrefix(scheme, "mariadb") {
 		r.decode = decodeForm
 	}
-	parameters, err := r.read(c.query, c.queryAt)
+	parameters, err := r.readParameters(c.query, c.queryAt)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func parseURL(scheme, rest string, begin int) (*String, error) {
 			return nil, errPlus
 		}
 	}
-	if _, err = s.assign(append(all, parameters...), roleInURL); errors.Is(err, errNoLogin) {
+	if _, err = s.assignRoles(append(all, parameters...), roleInURL); errors.Is(err, errNoLogin) {
 		err = c.explainNoLogin()
 	}
 	if err != nil {
@@ -53,7 +53,7 @@ func parseURL(scheme, rest string, begin int) (*String, error) {
 	if s.noLogin != nil {
 		s.noLogin = c.explainNoLogin()
 	}
-	if s.Database, err = c.readDatabase(decode); err != nil {
+	if s.Database, err = c.readDatabase(decodePercent); err != nil {
 		return nil, err
 	}
 	s.Hosts, err = splitHosts(c.hosts, cutEncodedHost)
@@ -100,7 +100,7 @@ func (c urlParts) readLogin() (all []parameter, err error) {
 		return nil, nil
 	}
 	name, secretText, found := strings.Cut(c.login, ":")
-	p, err := decode(name)
+	p, err := decodePercent(name)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (c urlParts) readLogin() (all []parameter, err error) {
 	if !found {
 		return all, nil
 	}
-	if p, err = decode(secretText); err != nil {
+	if p, err = decodePercent(secretText); err != nil {
 		return nil, err
 	}
 	at = place{at.end + 1, at.end + 1 + len(secretText), Encode}
@@ -147,7 +147,7 @@ func roleInURL(name string) role {
 // cutEncodedHost cuts host:port, of which the host may be percent-encoded.
 func cutEncodedHost(entry string) (h Host, err error) {
 	if h, err = cutHost(entry); err == nil {
-		h.Name, err = decode(h.Name)
+		h.Name, err = decodePercent(h.Name)
 	}
 	return h, err
 }
@@ -158,15 +158,15 @@ type form struct {
 	raw    bool                         // neither names nor values are encoded
 }
 
-// read reads the parameters of a query, which begins at the given byte of the text.
-func (f form) read(query string, begin int) (all []parameter, err error) {
+// readParameters reads the parameters of a query, which begins at the given byte of the text.
+func (f form) readParameters(query string, begin int) (all []parameter, err error) {
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		end := begin + len(pair)
 		p := parameter{name, value, place{end - len(value), end, func(v string) string { return v }}}
 		if !f.raw {
 			p.at.write = Encode
-			if p.name, err = decode(name); err != nil {
+			if p.name, err = decodePercent(name); err != nil {
 				return nil, err
 			}
 			if p.value, err = f.decode(value); err != nil {

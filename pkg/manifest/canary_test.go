@@ -18,7 +18,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/rotate/httpapi/vendorapi"
 )
 
-// every is how many of the planted manifests are one that is tried: make exhaust tries all.
+// every is n where one in n of the planted manifests is tried: make exhaust sets 1 and tries all.
 var every = flag.Int("every", 7, "try one in so many of the manifests that a canary is planted in")
 
 // pasted are values as people paste them into the wrong field.
@@ -33,8 +33,8 @@ func pasted() map[string]string {
 	}
 }
 
-// TestNoMessageRepeatsWhatWasPasted puts a value into every field of every type, as an entry's name too, in the place of
-// each entry of a manifest that has every field. No problem, no note, and nothing of what is not built repeats it.
+// TestNoMessageRepeatsWhatWasPasted puts a value into every field of every type, as an entry's name too, in the place
+// of each entry of a manifest that has every field. No problem, no note, and nothing of what is not built repeats it.
 func TestNoMessageRepeatsWhatWasPasted(t *testing.T) {
 	canary, count := pasted()["a token"], 0
 	base := readTree(t, "testdata/canary.yaml")
@@ -50,8 +50,8 @@ func TestNoMessageRepeatsWhatWasPasted(t *testing.T) {
 	}
 }
 
-// TestNoMessageRepeatsATextOfTheFile replaces each text and each name of a manifest by values of several shapes, and all
-// texts at once; of manifests of the form before too.
+// TestNoMessageRepeatsATextOfTheFile replaces each text and each name of a manifest by values of several shapes, and
+// all texts at once; of manifests of the form before too.
 func TestNoMessageRepeatsATextOfTheFile(t *testing.T) {
 	paths := []string{"testdata/old/block.yaml", "testdata/old/flow.yaml", "testdata/old/policy.yaml"}
 	for name, canary := range pasted() {

@@ -11,7 +11,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Check is what a key's value has to be: exactly one of Word, Pattern and Call is set.
+// Check is the manifest's condition on a key's value. Exactly one of Word, Pattern and Call is set.
 type Check struct {
 	Word    string     // url, json, pem, bool or int
 	Pattern string     // a regular expression (RE2), without its slashes
@@ -59,12 +59,12 @@ func (k *Check) decodeYAML(r *report, node ast.Node, path string) {
 }
 
 // MarshalJSON writes k as the file has it.
-func (k Check) MarshalJSON() ([]byte, error) { return json.Marshal(k.written()) }
+func (k Check) MarshalJSON() ([]byte, error) { return json.Marshal(k.writtenForm()) }
 
 // MarshalYAML writes k as the file has it.
-func (k Check) MarshalYAML() (any, error) { return k.written(), nil }
+func (k Check) MarshalYAML() (any, error) { return k.writtenForm(), nil }
 
-func (k Check) written() any {
+func (k Check) writtenForm() any {
 	switch {
 	case k.Call != nil:
 		return k.Call

@@ -8,8 +8,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
-// symmetricSteps is how many versions one rotation of a symmetric secret makes: each waits for the one before to be
-// followed.
+// symmetricSteps is the number of versions that one rotation of a symmetric secret makes, each after every consumer
+// follows the one before.
 const symmetricSteps = 3
 
 // checkDrains reports rotations of this environment that cannot end before the next one is due, and notes those that

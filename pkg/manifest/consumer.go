@@ -53,18 +53,19 @@ type Pull struct {
 	For string `yaml:"for" json:"for"`
 }
 
-// consumerKind is what a kind of consumer knows about its entries. Each kind is one file and one field of Consumer.
+// consumerKind is implemented by each kind of consumer: it checks the manifest's entries of that kind and answers what
+// the rest of the manifest needs to know of them. Each kind is one file and one field of Consumer.
 type consumerKind interface {
-	// check reports what is wrong with the entry at path, for the environment in which the consumer is.
-	check(c checker, path string, consumer Consumer)
+	// checkConsumer reports what is wrong with the entry at path, for the environment in which the consumer is.
+	checkConsumer(c checker, path string, consumer Consumer)
 	// withDefaults returns the entry with everything filled in that the manifest may leave out.
 	withDefaults(consumer Consumer, signIn SignIn) consumerKind
 	// listScopes returns the places at the sink that rotary writes for it.
 	listScopes(e *Environment) []string
 	// checkNamed reports names, in the entry at path, that the consumer's bucket has in no environment.
 	checkNamed(r *report, path string, consumer Consumer, all []*Environment)
-	// limit returns the rules of its sink.
-	limit() Limit
+	// sinkLimit returns the rules of its sink.
+	sinkLimit() Limit
 }
 
 // ConsumerKinds returns the names of all kinds of consumers.
@@ -89,7 +90,7 @@ func (c Consumer) Drain() Duration {
 // Limit returns the rules of c's sink.
 func (c Consumer) Limit() Limit {
 	if kind := c.chosenKind(); kind != nil {
-		return kind.limit()
+		return kind.sinkLimit()
 	}
 	return Limit{}
 }
@@ -116,7 +117,7 @@ func (c checker) checkConsumers() {
 			continue
 		}
 		for i, kind := range kinds {
-			kind.check(c, path+"."+names[i], consumer)
+			kind.checkConsumer(c, path+"."+names[i], consumer)
 		}
 	}
 }

@@ -37,9 +37,9 @@ type ECSFamily struct {
 
 // Task describes what a task definition gets of a bucket, and its roles.
 type Task struct {
-	// The container, or containers, that get the variables, beside those that have the bucket already. Default: those that
-	// have it, or a variable to adopt; or else the only one.
-	// Example: `app`, or `[app, migrate]`. Refuses: `[app, app]`.
+	// The container, or containers, that get the variables, beside those that have the bucket already. Default: those
+	// that have it, or a variable to adopt; or else the only one. Example: `app`, or `[app, migrate]`. Refuses: `[app,
+	// app]`.
 	Containers Names `yaml:"container,omitempty" json:"container,omitempty"`
 	// bundle gives a container its whole bucket as JSON in one variable. Default: a variable for each key.
 	// Example: `bundle`. Refuses: `file`.
@@ -64,15 +64,15 @@ type Task struct {
 	DeploysTake Duration `yaml:"deploys_take,omitempty" json:"deploys_take,omitempty"`
 }
 
-// noTaskRole is the word for a task definition without a task role.
+// noTaskRole is the value of task_role for tasks that have no task role.
 const noTaskRole = "none"
 
 // InjectBundle gives a container its whole bucket as JSON in one variable.
 const InjectBundle = "bundle"
 
 // Names of clusters, services, families and containers
-// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html), and ARNs of the first two. The ARN
-// of a service has its cluster in it, or not.
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html), and ARNs of the first two. The
+// ARN of a service has its cluster in it, or not.
 var (
 	ecsShape    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 	ecsARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):ecs:([a-z0-9-]+):([0-9]{12}):(cluster|service)(?:/[A-Za-z0-9_-]{1,255}){1,2}$`)
@@ -83,10 +83,10 @@ var roleARNShape = regexp.MustCompile(`^arn:(aws[a-z-]*):iam::([0-9]{12}):role/[
 // Rolls reports whether rotary rolls the service.
 func (e *ECS) Rolls() bool { return e.Roll == nil || *e.Roll }
 
-// limit returns the rules of a task definition: it is at most 64 KiB (ECS service-quotas), about 270 pins of the form
-// {"name":N,"valueFrom":"arn:…:secret:NAME-AbCdEf:N::VERSION"}. The agent sets the names with these prefixes itself (task
-// metadata and task role credentials). A bundle is one variable, so keys and pins are not counted.
-func (t Task) limit() Limit {
+// sinkLimit returns the rules of a task definition: it is at most 64 KiB (ECS service-quotas), about 270 pins of the
+// form {"name":N,"valueFrom":"arn:…:secret:NAME-AbCdEf:N::VERSION"}. The agent sets the names with these prefixes
+// itself (task metadata and task role credentials). A bundle is one variable, so keys and pins are not counted.
+func (t Task) sinkLimit() Limit {
 	limit := Limit{
 		Label: "an ECS task definition", Count: 270, TotalBytes: 64 << 10, Pin: 160,
 		Prefixes: []string{"ECS_", "AWS_CONTAINER_"}, Names: []string{"AWS_EXECUTION_ENV"},
@@ -132,8 +132,8 @@ func (c Consumer) Task() (Task, bool) {
 // cluster in it, or not (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html).
 func resourceName(text string) string { return text[strings.LastIndex(text, "/")+1:] }
 
-// taskPlace returns the service or family whose task definitions c's bucket goes into, or "" for another kind: equal for
-// two consumers whose task definitions are the same in one environment.
+// taskPlace returns the service or family whose task definitions c's bucket goes into, or "" for another kind: equal
+// for two consumers whose task definitions are the same in one environment.
 func (c Consumer) taskPlace() string {
 	switch {
 	case c.ECS != nil:
@@ -203,7 +203,7 @@ func (t Task) checkAdopt(r *report, path, bucket string, all []*Environment) {
 	}
 }
 
-func (e *ECS) check(c checker, path string, consumer Consumer) {
+func (e *ECS) checkConsumer(c checker, path string, consumer Consumer) {
 	if c.requireValue(path+".cluster", e.Cluster, "name the cluster") {
 		c.checkPlace(path+".cluster", "cluster", e.Cluster)
 	}
@@ -216,7 +216,7 @@ func (e *ECS) check(c checker, path string, consumer Consumer) {
 	e.Task.check(c, path, consumer)
 }
 
-func (f *ECSFamily) check(c checker, path string, consumer Consumer) {
+func (f *ECSFamily) checkConsumer(c checker, path string, consumer Consumer) {
 	if c.requireValue(path+".cluster", f.Cluster, "name the cluster") && !ecsShape.MatchString(f.Cluster) {
 		c.add(path+".cluster", path+".cluster is not a name", "write the cluster's name, not its ARN")
 	}
@@ -307,8 +307,8 @@ func (c checker) checkTaskRole(path, arn string) {
 	}
 }
 
-// ExecutionRoleARN returns the ARN of the role with which ECS starts the tasks of c: the manifest's, or that of the role
-// with the derived name.
+// ExecutionRoleARN returns the ARN of the role with which ECS starts the tasks of c: the manifest's, or that of the
+// role with the derived name.
 func (e *Environment) ExecutionRoleARN(c Consumer) string {
 	task, _ := c.Task()
 	return cmp.Or(task.ExecutionRole, e.IAMARN("role/"+e.ExecutionRole(c.Name)))
@@ -324,8 +324,8 @@ func (e *Environment) TaskRoleARN(c Consumer) string {
 	return cmp.Or(task.TaskRole, e.IAMARN("role/"+e.TaskRole(c.Name)))
 }
 
-// ReferenceContainers returns the containers of a task definition that is made for t: those that it names, or one called
-// app.
+// ReferenceContainers returns the containers of a task definition that is made for t: those that it names, or one
+// called app.
 func (t Task) ReferenceContainers() []string {
 	if len(t.Containers) == 0 {
 		return []string{"app"}

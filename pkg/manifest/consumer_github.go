@@ -47,7 +47,7 @@ func isPathStep(name string) bool {
 
 // docs.github.com, Actions secrets reference: 48 KB for each secret, 100 in a repository and in an environment,
 // [A-Za-z0-9_], no leading digit, not GITHUB_, stored in upper case.
-func (g *GitHub) limit() Limit {
+func (g *GitHub) sinkLimit() Limit {
 	return Limit{Label: "GitHub", Count: 100, ValueBytes: 48_000, OneCase: true, Prefixes: []string{"GITHUB_"}}
 }
 
@@ -72,7 +72,7 @@ func (g *GitHub) checkNamed(r *report, path string, consumer Consumer, all []*En
 	r.checkHas(path+".adopt", consumer.Bucket, g.Adopt, all)
 }
 
-func (g *GitHub) check(c checker, path string, _ Consumer) {
+func (g *GitHub) checkConsumer(c checker, path string, _ Consumer) {
 	switch {
 	case g.Organization != "" && (g.Repository != "" || g.Environment != ""):
 		c.add(path+".organization", path+" names both an organization and a repository", "keep one of them")

@@ -2,8 +2,8 @@ package manifest
 
 import "regexp"
 
-// Reader is whoever reads a bucket, or a source, and leaves no receipt. It reads what is current whenever it likes, and
-// may go on with what it has for a while.
+// Reader is a consumer that reads a bucket or a source from Secrets Manager by itself, and leaves no receipt. It reads
+// the current version at any time, and may use an older one that it has read until its drain is over.
 type Reader struct {
 	// The names, or ARNs, of the IAM roles that read.
 	// Example: `[engineering]`. Refuses: `["two words"]`.
@@ -19,9 +19,9 @@ var roleShape = regexp.MustCompile(`^([A-Za-z0-9_+=,.@-]{1,64}|arn:aws[a-z-]*:ia
 func (d *Reader) withDefaults(Consumer, SignIn) consumerKind           { return d }
 func (d *Reader) listScopes(*Environment) []string                     { return nil }
 func (d *Reader) checkNamed(*report, string, Consumer, []*Environment) {}
-func (d *Reader) limit() Limit                                         { return Limit{Label: "a reader"} }
+func (d *Reader) sinkLimit() Limit                                     { return Limit{Label: "a reader"} }
 
-func (d *Reader) check(c checker, path string, _ Consumer) {
+func (d *Reader) checkConsumer(c checker, path string, _ Consumer) {
 	if d.Drain == 0 {
 		c.add(path+".drain", path+".drain is missing",
 			"say how long after a change it may go on with what it has, like 26h for a nightly job")

@@ -45,7 +45,7 @@ var (
 
 // vercel.com/docs/environment-variables: 64 KB for all variables of a deployment, names and values, and 1,000 in one
 // target; …/reserved-environment-variables (Lambda's own). VERCEL_* are the platform's system variables.
-func (v *Vercel) limit() Limit {
+func (v *Vercel) sinkLimit() Limit {
 	return Limit{
 		Label: "Vercel", Count: 1000, TotalBytes: 64_000, Prefixes: []string{"VERCEL_", "AWS_LAMBDA_"},
 		Names: []string{"VERCEL", "AWS_SECRET_KEY", "AWS_EXECUTION_ENV", "NOW_REGION", "TZ", "LAMBDA_TASK_ROOT",
@@ -74,7 +74,7 @@ func (v *Vercel) checkNamed(r *report, path string, consumer Consumer, all []*En
 	r.requireUnique(path+".exclude_from_preview", v.ExcludeFromPreview)
 }
 
-func (v *Vercel) check(c checker, path string, consumer Consumer) {
+func (v *Vercel) checkConsumer(c checker, path string, consumer Consumer) {
 	if c.requireValue(path+".project", v.Project, "name the project") &&
 		(!projectShape.MatchString(v.Project) || isPathStep(v.Project)) {
 		c.add(path+".project", path+".project is not the name of a project", "write its name, or its id")

@@ -51,11 +51,11 @@ const (
 	Never        = "never"
 )
 
-// rotatorKind is what a kind of rotator knows about the entries of its sources. Each kind is one file and one field of
-// Rotate.
+// rotatorKind is implemented by each kind of rotator: it checks the manifest's entries of that kind and answers what
+// the rest of the manifest needs to know of them. Each kind is one file and one field of Rotate.
 type rotatorKind interface {
-	// check reports what is wrong with the entry at path, of the source called name.
-	check(c checker, path, name string, s Source)
+	// checkRotator reports what is wrong with the entry at path, of the source called name.
+	checkRotator(c checker, path, name string, s Source)
 	// withDefaults returns the entry with everything filled in that the manifest may leave out.
 	withDefaults(s Source) rotatorKind
 	// listWrites returns the keys that the rotator puts new values into.
@@ -84,8 +84,8 @@ func (r Rotate) IsScheduled() bool {
 	return kind != nil && kind.isScheduled()
 }
 
-// CountDisplaced returns how many of so many other living credentials of the source end, at their target, when a new one
-// is made: it takes their place.
+// CountDisplaced returns how many of so many other living credentials of the source end, at their target, when a new
+// one is made: it takes their place.
 func (r Rotate) CountDisplaced(others int) int {
 	if kind := r.chosenKind(); kind != nil {
 		return kind.countDisplaced(others)
@@ -153,7 +153,7 @@ func (c checker) checkRotate(path, name string, source Source) {
 	case len(names) > 1:
 		c.add(path+"."+names[1], path+" names both "+names[0]+" and "+names[1], "keep one of them")
 	case len(names) == 1:
-		kinds[0].check(c, path+"."+names[0], name, source)
+		kinds[0].checkRotator(c, path+"."+names[0], name, source)
 		if every != 0 && !kinds[0].isScheduled() {
 			c.add(path+".every", "rotary does not rotate what is "+names[0], "remove every; max_age reminds of its age")
 		}

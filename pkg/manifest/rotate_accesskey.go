@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// RotateAccessKey replaces the access key of an IAM user. The source has one key that ends in ACCESS_KEY_ID and one that
-// ends in SECRET_ACCESS_KEY.
+// RotateAccessKey replaces the access key of an IAM user. The source has one key that ends in ACCESS_KEY_ID and one
+// that ends in SECRET_ACCESS_KEY.
 type RotateAccessKey struct {
 	// The IAM user's name.
 	// Example: `"artifacts-${env}"`. Refuses: an ARN, `"arn:aws:iam::111111111111:user/artifacts"`.
@@ -42,7 +42,7 @@ func (a *RotateAccessKey) listConfig(s Source) []string {
 	return slices.DeleteFunc(slices.Clone(s.KeyNames()), func(name string) bool { return name == id || name == key })
 }
 
-func (a *RotateAccessKey) check(c checker, path, _ string, source Source) {
+func (a *RotateAccessKey) checkRotator(c checker, path, _ string, source Source) {
 	if c.requireValue(path+".user", a.User, "name the IAM user") && !userShape.MatchString(a.User) {
 		c.add(path+".user", path+".user is not the name of an IAM user", "write the name, not an ARN")
 	}

@@ -26,9 +26,8 @@ type Database struct {
 	// Example: `[APP_DB__DIRECT_URL]`. Refuses: what is not under url, `[GH_TOKEN]`, and all of them,
 	// `[APP_DB__URL, APP_DB__DIRECT_URL]`.
 	UntestedURLs []string `yaml:"untested_urls,omitempty" json:"untested_urls,omitempty"`
-	// The keys that hold the login's parts. Default: for each the one that is stored as username, password, host, port or
-	// dbname.
-	// Example: `{username: USERS_DB__USER, password: USERS_DB__PASSWORD, host: USERS_DB__HOST}`. Refuses:
+	// The keys that hold the login's parts. Default: for each the one that is stored as username, password, host, port
+	// or dbname. Example: `{username: USERS_DB__USER, password: USERS_DB__PASSWORD, host: USERS_DB__HOST}`. Refuses:
 	// `{username: USERS_DB__USER}`.
 	Fields *Login `yaml:"fields,omitempty" json:"fields,omitempty"`
 	// The source that holds an administrator's login.
@@ -148,7 +147,7 @@ func (d *Database) listConfig(s Source) []string {
 	return slices.DeleteFunc([]string{f.Host, f.Port, f.DBName}, func(key string) bool { return key == "" })
 }
 
-func (d *Database) check(c checker, path, name string, source Source) {
+func (d *Database) checkRotator(c checker, path, name string, source Source) {
 	full := d.withLogin(source)
 	if len(d.URL) == 0 && full.Fields == nil {
 		c.add(path+".url", path+".url is missing",

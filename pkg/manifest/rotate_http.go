@@ -104,7 +104,7 @@ func (s Source) Overlap() Duration {
 	return d
 }
 
-func (h *RotateHTTP) check(c checker, path, name string, source Source) {
+func (h *RotateHTTP) checkRotator(c checker, path, name string, source Source) {
 	if h.Admin != "" {
 		c.checkAdmin(path, name, source, h.Admin)
 		if admin, ok := c.file.Sources[h.Admin]; ok && len(admin.KeyNames()) != 1 {

@@ -16,19 +16,19 @@ func (m *RotateManaged) lateWrite() LateWrite         { return LateHarmless }
 func (m *RotateManaged) listWrites(s Source) []string { return slices.Clone(s.KeyNames()) }
 func (m *RotateManaged) listConfig(Source) []string   { return nil }
 
-func (m *RotateManaged) check(c checker, path, name string, source Source) {
+func (m *RotateManaged) checkRotator(c checker, path, name string, source Source) {
 	if source.Secret == "" {
 		c.add(path, "source "+Quote(name)+" has no secret, and AWS rotates only what is there",
 			"name the secret that AWS has made with secret")
 	}
 }
 
-func (n *RotateNever) withDefaults(Source) rotatorKind       { return n }
-func (n *RotateNever) isScheduled() bool                     { return false }
-func (n *RotateNever) lateWrite() LateWrite                  { return LateHarmless }
-func (n *RotateNever) listWrites(Source) []string            { return nil }
-func (n *RotateNever) listConfig(Source) []string            { return nil }
-func (n *RotateNever) check(checker, string, string, Source) {}
+func (n *RotateNever) withDefaults(Source) rotatorKind              { return n }
+func (n *RotateNever) isScheduled() bool                            { return false }
+func (n *RotateNever) lateWrite() LateWrite                         { return LateHarmless }
+func (n *RotateNever) listWrites(Source) []string                   { return nil }
+func (n *RotateNever) listConfig(Source) []string                   { return nil }
+func (n *RotateNever) checkRotator(checker, string, string, Source) {}
 
 func (m *RotateManaged) countDisplaced(int) int { return 0 }
 func (n *RotateNever) countDisplaced(int) int   { return 0 }

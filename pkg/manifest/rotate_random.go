@@ -155,7 +155,7 @@ const (
 	leastCharacters = 10   // of an alphabet: less is a name that does not exist
 )
 
-func (r *RotateRandom) check(c checker, path, _ string, source Source) {
+func (r *RotateRandom) checkRotator(c checker, path, _ string, source Source) {
 	c.checkParts(path, r, source)
 	if r.Pair != "" {
 		c.checkPair(path, *r)

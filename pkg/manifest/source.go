@@ -78,8 +78,8 @@ func (s Source) KeyNames() []string {
 // Declares reports whether s holds a canonical name.
 func (s Source) Declares(key string) bool { return slices.Contains(s.KeyNames(), key) }
 
-// StoredName returns the name under which the secret of s holds a canonical name: a key of its object, or a JSON pointer
-// where it begins with /. A source with Text holds no object.
+// StoredName returns the name under which the secret of s holds a canonical name: a key of its object, or a JSON
+// pointer where it begins with /. A source with Text holds no object.
 func (s Source) StoredName(key string) string { return cmp.Or(s.Keys.Stored[key], key) }
 
 // Selects reports whether the secret of s may hold more than s declares: it was there before, or stored names are
@@ -120,12 +120,12 @@ func (k *Keys) decodeYAML(r *report, node ast.Node, path string) {
 func (k Keys) IsZero() bool { return len(k.Names) == 0 && k.Stored == nil }
 
 // MarshalJSON writes k as the file has it.
-func (k Keys) MarshalJSON() ([]byte, error) { return json.Marshal(k.written()) }
+func (k Keys) MarshalJSON() ([]byte, error) { return json.Marshal(k.writtenForm()) }
 
 // MarshalYAML writes k as the file has it.
-func (k Keys) MarshalYAML() (any, error) { return k.written(), nil }
+func (k Keys) MarshalYAML() (any, error) { return k.writtenForm(), nil }
 
-func (k Keys) written() any {
+func (k Keys) writtenForm() any {
 	if k.Stored != nil {
 		return k.Stored
 	}

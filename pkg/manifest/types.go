@@ -166,18 +166,18 @@ type Environment struct {
 	Computed    map[string]Computed
 	Buckets     []Bucket
 	Consumers   []Consumer
-	// Unbuilt is what the manifest asks for and this version does not do, although leaving it out is not safe: neither
-	// deploy nor a pass goes on. Parse accepts it.
+	// Unbuilt lists settings that this version does not carry out and cannot safely ignore. Parse accepts them; deploy
+	// and every pass refuse to go on.
 	Unbuilt []Problem
 }
 
 // MarshalJSON writes o as the file has it.
-func (o Originals) MarshalJSON() ([]byte, error) { return json.Marshal(o.written()) }
+func (o Originals) MarshalJSON() ([]byte, error) { return json.Marshal(o.writtenForm()) }
 
 // MarshalYAML writes o as the file has it.
-func (o Originals) MarshalYAML() (any, error) { return o.written(), nil }
+func (o Originals) MarshalYAML() (any, error) { return o.writtenForm(), nil }
 
-func (o Originals) written() any {
+func (o Originals) writtenForm() any {
 	if o.All {
 		return true
 	}
@@ -185,12 +185,12 @@ func (o Originals) written() any {
 }
 
 // MarshalJSON writes l as the file has it.
-func (l Layer[T]) MarshalJSON() ([]byte, error) { return json.Marshal(l.written()) }
+func (l Layer[T]) MarshalJSON() ([]byte, error) { return json.Marshal(l.writtenForm()) }
 
 // MarshalYAML writes l as the file has it.
-func (l Layer[T]) MarshalYAML() (any, error) { return l.written(), nil }
+func (l Layer[T]) MarshalYAML() (any, error) { return l.writtenForm(), nil }
 
-func (l Layer[T]) written() any {
+func (l Layer[T]) writtenForm() any {
 	if l.Name != "" {
 		return l.Name
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Change is a field of the form before, and what is written instead.
+// Change is one edit of an upgrade: a field of the form before, and its replacement in the present form.
 type Change struct {
 	Line, Col int
 	Path      string
@@ -31,7 +31,7 @@ func Upgrade(name string, data []byte) ([]byte, []Change, error) {
 	if u == nil {
 		return data, nil, nil
 	}
-	text, _ := u.apply()
+	text, _ := u.applyEdits()
 	if n := strings.Count(u.data, "\r\n"); n > 0 && n == strings.Count(u.data, "\n") {
 		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
 	}
@@ -41,7 +41,7 @@ func Upgrade(name string, data []byte) ([]byte, []Change, error) {
 // reportChanges reports each field of the form before, and what is wrong with the file besides: that is looked for in
 // the upgraded text, and reported where it stands in this one.
 func (r *report) reportChanges(u *upgrader) error {
-	text, findOld := u.apply()
+	text, findOld := u.applyEdits()
 	upgraded := newReport(r.file)
 	root := upgraded.parseTree([]byte(text))
 	if root != nil {
@@ -79,7 +79,7 @@ func upgradeTree(root ast.Node, text string) *upgrader {
 	if len(u.changes) == 0 {
 		return nil
 	}
-	upgraded, _ := u.apply()
+	upgraded, _ := u.applyEdits()
 	again := newReport("").parseTree([]byte(upgraded))
 	if again == nil || len(findChanges(again, upgraded).changes) > 0 {
 		return nil
@@ -92,31 +92,31 @@ func findChanges(root ast.Node, text string) *upgrader {
 	u.root = u.readMapping(root)
 	sources := u.readSection("sources")
 	u.listDeclared(sources)
-	for _, e := range u.readSection("environments").list() {
+	for _, e := range u.readSection("environments").listEntries() {
 		u.upgradeEnvironment(e)
 	}
-	for _, e := range sources.list() {
+	for _, e := range sources.listEntries() {
 		u.upgradeSource(e, sources)
 	}
 	u.addHosts(sources)
-	for _, e := range u.readSection("buckets").list() {
+	for _, e := range u.readSection("buckets").listEntries() {
 		u.upgradeBucket(e)
 	}
-	u.upgradeConsumers(u.readSection("consumers").list())
+	u.upgradeConsumers(u.readSection("consumers").listEntries())
 	slices.SortStableFunc(u.changes, func(a, b Change) int { return (a.Line-b.Line)*1e6 + a.Col - b.Col })
 	return u
 }
 
 func (u *upgrader) readSection(name string) *mappingText {
-	if e := u.root.find(name); e != nil {
+	if e := u.root.findEntry(name); e != nil {
 		return u.readMapping(e.node)
 	}
 	return nil
 }
 
 func (u *upgrader) listDeclared(sources *mappingText) {
-	for _, e := range sources.list() {
-		if keys := u.readMapping(e.node).find("keys"); keys != nil {
+	for _, e := range sources.listEntries() {
+		if keys := u.readMapping(e.node).findEntry("keys"); keys != nil {
 			var k Keys
 			k.decodeYAML(newReport(""), keys.node, "")
 			for _, name := range k.Names {
@@ -126,15 +126,15 @@ func (u *upgrader) listDeclared(sources *mappingText) {
 	}
 }
 
-// note adds a change of the entry at path. what stands in a message, and text is what is written now.
-func (u *upgrader) note(e *entryText, path, what, where, text string) {
+// noteChange adds a change of the entry at path. what stands in a message, and text is what is written now.
+func (u *upgrader) noteChange(e *entryText, path, what, where, text string) {
 	u.noteAt(e.from, e, path, what, where, text)
 }
 
 func (u *upgrader) noteAt(offset int, e *entryText, path, what, where, text string) {
 	at := u.findPosition(offset)
 	u.changes = append(u.changes, Change{Line: at.line, Col: at.col, Path: path, What: what, Where: where,
-		Old: u.text(e), New: text, shown: u.showText(text)})
+		Old: u.textOf(e), New: text, shown: u.showText(text)})
 }
 
 // upgradeEnvironment moves network, access and services under infra.
@@ -142,7 +142,7 @@ func (u *upgrader) upgradeEnvironment(env *entryText) {
 	m := u.readMapping(env.node)
 	renamed := map[string]string{"network": "network", "access": "access", "services": "reference_services"}
 	var old []*entryText
-	for _, e := range m.list() {
+	for _, e := range m.listEntries() {
 		if renamed[e.name] != "" {
 			old = append(old, e)
 		}
@@ -151,26 +151,26 @@ func (u *upgrader) upgradeEnvironment(env *entryText) {
 		return
 	}
 	for _, e := range old {
-		text := u.renamed(m, e, renamed[e.name])
+		text := u.renameEntry(m, e, renamed[e.name])
 		if m.flow {
-			text = m.write("infra") + ": {" + text + "}"
+			text = m.writeName("infra") + ": {" + text + "}"
 		} else {
-			indent := u.indent(e.from)
+			indent := u.indentOf(e.from)
 			text = "infra:\n" + indent + "  " + strings.TrimLeft(indentLines(text, "  "), " ")
 		}
-		u.note(e, showPath("environments", env.name, e.name), e.name+" is the form before", "", text)
+		u.noteChange(e, showPath("environments", env.name, e.name), e.name+" is the form before", "", text)
 	}
 }
 
 // moveToInfra reports whether infra can take the entries: there is none, or one that is written the same way.
 func (u *upgrader) moveToInfra(m *mappingText, env *entryText, old []*entryText, renamed map[string]string) bool {
-	infra := m.find("infra")
-	if infra != nil && (infra.block == m.flow || len(u.readMapping(infra.node).list()) == 0) {
+	infra := m.findEntry("infra")
+	if infra != nil && (infra.block == m.flow || len(u.readMapping(infra.node).listEntries()) == 0) {
 		return false
 	}
 	var moved []string
 	for _, e := range old {
-		text := u.renamed(m, e, renamed[e.name])
+		text := u.renameEntry(m, e, renamed[e.name])
 		if !m.flow {
 			from, to := u.linesOf(m, e, env.from)
 			text = indentLines(u.data[from:e.from]+text+u.data[e.to:to], u.stepOf(infra))
@@ -179,18 +179,18 @@ func (u *upgrader) moveToInfra(m *mappingText, env *entryText, old []*entryText,
 	}
 	switch {
 	case m.flow && infra != nil:
-		u.insert(infra.to-1, ", "+strings.Join(moved, ", "), old[0])
+		u.insertText(infra.to-1, ", "+strings.Join(moved, ", "), old[0])
 	case m.flow:
-		u.replace(old[0].from, old[0].to, m.write("infra")+": {"+strings.Join(moved, ", ")+"}", old...)
+		u.replacePart(old[0].from, old[0].to, m.writeName("infra")+": {"+strings.Join(moved, ", ")+"}", old...)
 		old = old[1:]
 	case infra != nil:
 		u.insertLines(u.nextLine(infra.to), strings.Join(moved, ""), old[0])
 	default:
 		from, _ := u.linesOf(m, old[0], env.from)
-		u.insertLines(from, u.indent(old[0].from)+"infra:\n"+strings.Join(moved, ""), old[0])
+		u.insertLines(from, u.indentOf(old[0].from)+"infra:\n"+strings.Join(moved, ""), old[0])
 	}
 	if m.flow {
-		u.remove(m, old...)
+		u.removeEntries(m, old...)
 		return true
 	}
 	for _, e := range old {
@@ -202,8 +202,8 @@ func (u *upgrader) moveToInfra(m *mappingText, env *entryText, old []*entryText,
 
 // stepOf returns by how much the entries of a block are indented more than its key.
 func (u *upgrader) stepOf(block *entryText) string {
-	if m := u.readBlock(block); len(m.list()) > 0 {
-		return strings.Repeat(" ", max(len(u.indent(m.entries[0].from))-len(u.indent(block.from)), 1))
+	if m := u.readBlock(block); len(m.listEntries()) > 0 {
+		return strings.Repeat(" ", max(len(u.indentOf(m.entries[0].from))-len(u.indentOf(block.from)), 1))
 	}
 	return "  "
 }
@@ -220,18 +220,18 @@ func (u *upgrader) insertLines(at int, text string, of *entryText) {
 	if at > 0 && u.data[at-1] != '\n' {
 		text = "\n" + strings.TrimSuffix(text, "\n")
 	}
-	u.insert(at, text, of)
+	u.insertText(at, text, of)
 }
 
 // upgradeSource writes rotate: {with: KIND, …} with the kind as a key.
 func (u *upgrader) upgradeSource(source *entryText, sources *mappingText) {
 	m := u.readMapping(source.node)
-	e := m.find("rotate")
+	e := m.findEntry("rotate")
 	if e == nil {
 		return
 	}
 	rotate := u.readMapping(e.node)
-	with := rotate.find("with")
+	with := rotate.findEntry("with")
 	if with == nil {
 		return
 	}
@@ -270,8 +270,8 @@ func (u *upgrader) writeRotate(old oldRotate) (text string, done bool) {
 	switch {
 	case old.kind == Manual && len(old.inside) > 0:
 		return "", false
-	case old.kind == Manual && (old.every == nil || old.m.find("max_age") != nil):
-		u.remove(old.m, old.e)
+	case old.kind == Manual && (old.every == nil || old.m.findEntry("max_age") != nil):
+		u.removeEntries(old.m, old.e)
 		return "", true
 	case old.kind == Manual:
 		text, name = u.valueText(old.every), "max_age"
@@ -282,7 +282,7 @@ func (u *upgrader) writeRotate(old oldRotate) (text string, done bool) {
 	default:
 		return u.writeBlockRotate(old), true
 	}
-	text = old.m.write(name) + ": " + text
+	text = old.m.writeName(name) + ": " + text
 	u.replaceEntry(old.e, text, append(slices.Clone(old.inside), u.listFound(old.every)...)...)
 	return text, true
 }
@@ -297,14 +297,14 @@ func (u *upgrader) listFound(e *entryText) []*entryText {
 // replaceEntry puts a text of one line in the place of an entry. Comments of lines of its own stand above it.
 func (u *upgrader) replaceEntry(e *entryText, text string, kept ...*entryText) {
 	if !e.block {
-		u.replace(e.from, e.to, text, kept...)
+		u.replacePart(e.from, e.to, text, kept...)
 		return
 	}
 	var above strings.Builder
 	for _, comment := range u.listComments(u.lineEnd(e.from), e.to) {
-		above.WriteString(u.indent(e.from) + comment + "\n")
+		above.WriteString(u.indentOf(e.from) + comment + "\n")
 	}
-	u.insert(u.lineStart(e.from), above.String(), e)
+	u.insertText(u.lineStart(e.from), above.String(), e)
 	key := e.from + strings.Index(u.data[e.from:], ":") + 1
 	u.edits = append(u.edits, edit{e.from, key, text, e.from},
 		edit{u.lineEnd(e.from), e.to, "", e.from})
@@ -317,7 +317,7 @@ func (u *upgrader) writeFlowRotate(old oldRotate) string {
 	}
 	text := "{" + u.valueText(old.with) + ": {" + strings.Join(inside, ", ") + "}"
 	if old.every != nil {
-		text += ", " + u.text(old.every)
+		text += ", " + u.textOf(old.every)
 	}
 	return text + "}"
 }
@@ -325,14 +325,14 @@ func (u *upgrader) writeFlowRotate(old oldRotate) string {
 // insideText returns an entry as it stands inside its kind.
 func (u *upgrader) insideText(old oldRotate, e *entryText) string {
 	if old.kind == HTTP && e.name == "http" {
-		return u.renamed(old.rotate, e, "calls")
+		return u.renameEntry(old.rotate, e, "calls")
 	}
-	return u.text(e)
+	return u.textOf(e)
 }
 
 // writeBlockRotate writes an entry of lines anew: every line stays, those of the kind further right.
 func (u *upgrader) writeBlockRotate(old oldRotate) string {
-	indent := u.indent(old.with.from)
+	indent := u.indentOf(old.with.from)
 	var lines, inside strings.Builder
 	for _, e := range old.inside {
 		from, to := u.linesOf(old.rotate, e, old.e.from)
@@ -376,14 +376,14 @@ func completeLine(text string) string {
 // moveHosts notes replicas as hosts of the administrator's source, and reports whether it knows how.
 func (u *upgrader) moveHosts(rotate *mappingText, replicas *entryText, name string, sources *mappingText) bool {
 	list, is := replicas.node.(*ast.SequenceNode)
-	admin := rotate.find("admin")
+	admin := rotate.findEntry("admin")
 	if !is || admin == nil {
 		return false
 	}
 	of, is := readText(admin.node)
-	target := sources.find(of)
-	if !is || target == nil || u.readMapping(target.node).find("keys") == nil ||
-		u.readMapping(target.node).find("hosts") != nil {
+	target := sources.findEntry(of)
+	if !is || target == nil || u.readMapping(target.node).findEntry("keys") == nil ||
+		u.readMapping(target.node).findEntry("hosts") != nil {
 		return false
 	}
 	var found []string
@@ -400,30 +400,30 @@ func (u *upgrader) moveHosts(rotate *mappingText, replicas *entryText, name stri
 		}
 	}
 	m := u.readMapping(target.node)
-	u.note(replicas, showPath("sources", name, "rotate.replicas"), "rotate: replicas is the form before", "at source "+Quote(of),
-		m.write("hosts")+": ["+strings.Join(found, ", ")+"]")
+	u.noteChange(replicas, showPath("sources", name, "rotate.replicas"), "rotate: replicas is the form before", "at source "+Quote(of),
+		m.writeName("hosts")+": ["+strings.Join(found, ", ")+"]")
 	return true
 }
 
 // addHosts writes the hosts of administrators below their keys.
 func (u *upgrader) addHosts(sources *mappingText) {
-	for _, e := range sources.list() {
+	for _, e := range sources.listEntries() {
 		if len(u.hosts[e.name]) == 0 {
 			continue
 		}
 		m := u.readMapping(e.node)
-		keys, text := m.find("keys"), m.write("hosts")+": ["+strings.Join(u.hosts[e.name], ", ")+"]"
+		keys, text := m.findEntry("keys"), m.writeName("hosts")+": ["+strings.Join(u.hosts[e.name], ", ")+"]"
 		if m.flow {
-			u.insert(keys.to, ", "+text, e)
+			u.insertText(keys.to, ", "+text, e)
 		} else {
-			u.insertLines(u.nextLine(keys.to), u.indent(keys.from)+text+"\n", e)
+			u.insertLines(u.nextLine(keys.to), u.indentOf(keys.from)+text+"\n", e)
 		}
 	}
 }
 
 // upgradeBucket makes a list of computed.
 func (u *upgrader) upgradeBucket(bucket *entryText) {
-	e := u.readMapping(bucket.node).find("computed")
+	e := u.readMapping(bucket.node).findEntry("computed")
 	if e == nil {
 		return
 	}
@@ -435,14 +435,14 @@ func (u *upgrader) upgradeBucket(bucket *entryText) {
 	if e.block {
 		first := texts.entries[0].from
 		from, to := u.nextLine(e.from), u.lineEnd(e.to)
-		indent := u.indent(first)
+		indent := u.indentOf(first)
 		text = u.data[e.from:from] + u.data[from:u.lineStart(first)] + indent + "- " +
 			strings.TrimLeft(indentLines(u.data[first:to], "  "), " ")
 		u.edits = append(u.edits, edit{e.from, to, text, e.from})
 	} else {
-		u.insert(e.value, "[", e)
-		u.insert(e.to, "]", e)
+		u.insertText(e.value, "[", e)
+		u.insertText(e.to, "]", e)
 		text = u.data[e.from:e.value] + text
 	}
-	u.note(e, showPath("buckets", bucket.name, "computed"), "computed is the form before", "", text)
+	u.noteChange(e, showPath("buckets", bucket.name, "computed"), "computed is the form before", "", text)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// oldSignIn is what a consumer signs in with, in the form before.
+// oldSignIn holds the sign-in settings of a consumer in the form before, where each consumer had its own.
 type oldSignIn struct {
 	consumer, kind string
 	m              *mappingText
@@ -22,13 +22,13 @@ func (u *upgrader) upgradeConsumers(consumers []*entryText) {
 	signIns := map[string][]oldSignIn{}
 	for _, consumer := range consumers {
 		m := u.readMapping(consumer.node)
-		if e := m.find("drain"); e != nil && !e.block && m.find("reader") == nil {
-			text := m.write("reader") + ": {" + u.text(e) + "}"
-			u.replace(e.from, e.to, text, e)
-			u.note(e, showPath("consumers", consumer.name, "drain"), "drain is the form before", "", text)
+		if e := m.findEntry("drain"); e != nil && !e.block && m.findEntry("reader") == nil {
+			text := m.writeName("reader") + ": {" + u.textOf(e) + "}"
+			u.replacePart(e.from, e.to, text, e)
+			u.noteChange(e, showPath("consumers", consumer.name, "drain"), "drain is the form before", "", text)
 		}
 		for _, kind := range []string{"github", "vercel"} {
-			if e := m.find(kind); e != nil {
+			if e := m.findEntry(kind); e != nil {
 				if old, is := u.readSignIn(consumer.name, kind, u.readMapping(e.node)); is {
 					signIns[kind] = append(signIns[kind], old)
 				}
@@ -48,8 +48,8 @@ func (u *upgrader) upgradeConsumers(consumers []*entryText) {
 }
 
 func (u *upgrader) readSignIn(consumer, kind string, m *mappingText) (oldSignIn, bool) {
-	old := oldSignIn{consumer, kind, m, m.find("token"), m.find("app_id")}
-	if old.token == nil || old.token.block || m.find("sign_in") != nil {
+	old := oldSignIn{consumer, kind, m, m.findEntry("token"), m.findEntry("app_id")}
+	if old.token == nil || old.token.block || m.findEntry("sign_in") != nil {
 		return old, false
 	}
 	return old, old.app == nil || !old.app.block && kind == "github"
@@ -62,51 +62,51 @@ func (u *upgrader) writeSignIns(all []oldSignIn) string {
 		return ""
 	}
 	first := u.writeSignIn(all[0])
-	atTop := u.root.find("sign_in") == nil &&
+	atTop := u.root.findEntry("sign_in") == nil &&
 		!slices.ContainsFunc(all, func(old oldSignIn) bool { return u.writeSignIn(old) != first })
 	for _, old := range all {
 		path, text := showPath("consumers", old.consumer, old.kind+".token"), u.writeSignIn(old)
 		what := old.kind + ": token is the form before"
 		if atTop {
-			u.remove(old.m, append([]*entryText{old.token}, u.listFound(old.app)...)...)
-			text = u.root.write("sign_in") + ": {" + u.root.write(old.kind) + ": " + text + "}"
-			u.note(old.token, path, what, "at the top", text)
+			u.removeEntries(old.m, append([]*entryText{old.token}, u.listFound(old.app)...)...)
+			text = u.root.writeName("sign_in") + ": {" + u.root.writeName(old.kind) + ": " + text + "}"
+			u.noteChange(old.token, path, what, "at the top", text)
 			continue
 		}
-		text = old.m.write("sign_in") + ": " + text
-		u.replace(old.token.from, old.token.to, text)
-		u.remove(old.m, u.listFound(old.app)...)
-		u.note(old.token, path, what, "", text)
+		text = old.m.writeName("sign_in") + ": " + text
+		u.replacePart(old.token.from, old.token.to, text)
+		u.removeEntries(old.m, u.listFound(old.app)...)
+		u.noteChange(old.token, path, what, "", text)
 	}
 	if !atTop {
 		return ""
 	}
-	return u.root.write(all[0].kind) + ": " + first
+	return u.root.writeName(all[0].kind) + ": " + first
 }
 
 // writeSignIn writes one as the value of github or vercel under sign_in.
 func (u *upgrader) writeSignIn(old oldSignIn) string {
 	if old.app == nil {
-		return "{" + u.text(old.token) + "}"
+		return "{" + u.textOf(old.token) + "}"
 	}
-	return "{" + u.text(old.app) + ", " + u.renamed(old.m, old.token, "private_key") + "}"
+	return "{" + u.textOf(old.app) + ", " + u.renameEntry(old.m, old.token, "private_key") + "}"
 }
 
 // addSignIn writes sign_in at the top, before the sources and the comment above them.
 func (u *upgrader) addSignIn(texts []string, of *entryText) {
-	before := u.root.find("sources")
+	before := u.root.findEntry("sources")
 	if before == nil {
 		before = u.root.entries[0]
 	}
 	if u.root.flow {
-		u.insert(before.from, u.root.write("sign_in")+": {"+strings.Join(texts, ", ")+"}, ", of)
+		u.insertText(before.from, u.root.writeName("sign_in")+": {"+strings.Join(texts, ", ")+"}, ", of)
 		return
 	}
 	at := u.lineStart(before.from)
 	for at > 0 && strings.HasPrefix(u.data[u.lineStart(at-1):], "#") {
 		at = u.lineStart(at - 1)
 	}
-	u.insert(at, "sign_in:\n  "+strings.Join(texts, "\n  ")+"\n\n", of)
+	u.insertText(at, "sign_in:\n  "+strings.Join(texts, "\n  ")+"\n\n", of)
 }
 
 // showText writes a text of the manifest on one line, with … for what is not shaped like a name, a number, a duration

@@ -84,8 +84,8 @@ func (t *editedText) lineEnd(at int) int {
 // nextLine returns where the line after that of an offset begins.
 func (t *editedText) nextLine(at int) int { return min(t.lineEnd(at)+1, len(t.data)) }
 
-// indent returns the white space before the first character of the line of an offset.
-func (t *editedText) indent(at int) string {
+// indentOf returns the white space before the first character of the line of an offset.
+func (t *editedText) indentOf(at int) string {
 	line := t.data[t.lineStart(at):t.lineEnd(at)]
 	return line[:len(line)-len(strings.TrimLeft(line, " "))]
 }
@@ -200,9 +200,9 @@ func (t *editedText) endOfQuoted(at int) int {
 // indented more, and the items of a list that are not.
 func (t *editedText) endOfBlock(e *entryText) int {
 	_, list := e.node.(*ast.SequenceNode)
-	indent, end := len(t.indent(e.from)), t.lineEnd(e.from)
+	indent, end := len(t.indentOf(e.from)), t.lineEnd(e.from)
 	for at := t.nextLine(e.from); at < len(t.data); at = t.nextLine(at) {
-		line, deep := t.data[at:t.lineEnd(at)], len(t.indent(at))
+		line, deep := t.data[at:t.lineEnd(at)], len(t.indentOf(at))
 		switch {
 		case strings.TrimSpace(line) == "":
 		case deep > indent, list && deep == indent && strings.HasPrefix(line[deep:], "-"):
@@ -215,9 +215,9 @@ func (t *editedText) endOfBlock(e *entryText) int {
 	return end
 }
 
-// find returns the entry of a name, or nil.
-func (m *mappingText) find(name string) *entryText {
-	for _, e := range m.list() {
+// findEntry returns the entry of a name, or nil.
+func (m *mappingText) findEntry(name string) *entryText {
+	for _, e := range m.listEntries() {
 		if e.name == name {
 			return e
 		}
@@ -225,25 +225,27 @@ func (m *mappingText) find(name string) *entryText {
 	return nil
 }
 
-// list returns the entries; none of what is no mapping.
-func (m *mappingText) list() []*entryText {
+// listEntries returns the entries; none of what is no mapping.
+func (m *mappingText) listEntries() []*entryText {
 	if m == nil {
 		return nil
 	}
 	return m.entries
 }
 
-// write returns a name as the mapping writes its own.
-func (m *mappingText) write(name string) string { return m.quote + name + m.quote }
+// writeName returns a name as the mapping writes its own.
+func (m *mappingText) writeName(name string) string { return m.quote + name + m.quote }
 
-// text returns an entry as it is written, valueText its value.
-func (t *editedText) text(e *entryText) string      { return t.data[e.from:e.to] }
+// textOf returns the text of an entry, key and value.
+func (t *editedText) textOf(e *entryText) string { return t.data[e.from:e.to] }
+
+// valueText returns the text of an entry's value.
 func (t *editedText) valueText(e *entryText) string { return t.data[e.value:e.to] }
 
-// renamed returns an entry as it is written, under another name.
-func (t *editedText) renamed(m *mappingText, e *entryText, name string) string {
-	_, rest, _ := strings.Cut(t.text(e), ":")
-	return m.write(name) + ":" + rest
+// renameEntry returns an entry as it is written, under another name.
+func (t *editedText) renameEntry(m *mappingText, e *entryText, name string) string {
+	_, rest, _ := strings.Cut(t.textOf(e), ":")
+	return m.writeName(name) + ":" + rest
 }
 
 // linesOf returns the lines of an entry of a mapping that is not flow, with those before it that belong to no other
@@ -271,8 +273,8 @@ func (t *editedText) listComments(from, to int) (comments []string) {
 	return comments
 }
 
-// replace puts text in the place of a part. Comments of the part that are not in kept stand behind it.
-func (t *editedText) replace(from, to int, text string, kept ...*entryText) {
+// replacePart puts text in the place of a part. Comments of the part that are not in kept stand behind it.
+func (t *editedText) replacePart(from, to int, text string, kept ...*entryText) {
 	comments := t.listComments(from, to)
 	for _, e := range kept {
 		for _, comment := range t.listComments(e.from, e.to) {
@@ -281,7 +283,7 @@ func (t *editedText) replace(from, to int, text string, kept ...*entryText) {
 			}
 		}
 	}
-	indent := strings.Repeat(" ", len(t.indent(from))+2)
+	indent := strings.Repeat(" ", len(t.indentOf(from))+2)
 	for i, comment := range comments {
 		if text += " " + comment; i < len(comments)-1 || strings.TrimSpace(t.data[to:t.lineEnd(to)]) != "" {
 			text += "\n" + indent
@@ -290,13 +292,13 @@ func (t *editedText) replace(from, to int, text string, kept ...*entryText) {
 	t.edits = append(t.edits, edit{from, to, text, from})
 }
 
-// insert puts text that comes of an entry before an offset.
-func (t *editedText) insert(at int, text string, of *entryText) {
+// insertText puts text that comes of an entry before an offset.
+func (t *editedText) insertText(at int, text string, of *entryText) {
 	t.edits = append(t.edits, edit{at, at, text, of.from})
 }
 
-// remove takes entries out of a mapping. Comments stay.
-func (t *editedText) remove(m *mappingText, gone ...*entryText) {
+// removeEntries takes entries out of a mapping. Comments stay.
+func (t *editedText) removeEntries(m *mappingText, gone ...*entryText) {
 	for i, e := range m.entries {
 		if !slices.Contains(gone, e) {
 			continue
@@ -306,11 +308,11 @@ func (t *editedText) remove(m *mappingText, gone ...*entryText) {
 		case !m.flow:
 			t.removeLines(e)
 		case slices.ContainsFunc(m.entries[:i], isKept):
-			t.replace(m.entries[i-1].to, e.to, "")
+			t.replacePart(m.entries[i-1].to, e.to, "")
 		case i+1 < len(m.entries):
-			t.replace(e.from, m.entries[i+1].from, "")
+			t.replacePart(e.from, m.entries[i+1].from, "")
 		default:
-			t.replace(e.from, e.to, "")
+			t.replacePart(e.from, e.to, "")
 		}
 	}
 }
@@ -319,13 +321,13 @@ func (t *editedText) remove(m *mappingText, gone ...*entryText) {
 func (t *editedText) removeLines(e *entryText) {
 	var kept strings.Builder
 	for _, comment := range t.listComments(e.from, t.lineEnd(e.to)) {
-		kept.WriteString(t.indent(e.from) + comment + "\n")
+		kept.WriteString(t.indentOf(e.from) + comment + "\n")
 	}
 	t.edits = append(t.edits, edit{t.lineStart(e.from), t.nextLine(e.to), kept.String(), e.from})
 }
 
-// apply returns the text with its edits, and what finds the old position of a new one. Edits do not overlap.
-func (t *editedText) apply() (string, func(position) position) {
+// applyEdits returns the text with its edits, and what finds the old position of a new one. Edits do not overlap.
+func (t *editedText) applyEdits() (string, func(position) position) {
 	slices.SortStableFunc(t.edits, func(a, b edit) int {
 		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
 	})

@@ -234,7 +234,8 @@ func (p *Plan) rollConsumer(c Consumer, target bucket.Bucket) {
 	}
 }
 
-// describeNotRolled says who has to act, and what is missing.
+// describeNotRolled returns who has to deploy a service that rotary does not deploy, the bucket's version, and the
+// versions that its tasks run.
 func describeNotRolled(c Consumer, target bucket.Bucket) string {
 	text := c.NotRolled
 	if c.Unknown != "" {

@@ -21,8 +21,8 @@ type Report struct {
 	Buckets     []BucketReport   `json:"buckets"`
 	Consumers   []ConsumerReport `json:"consumers"`
 	Alarms      []Alarm          `json:"alarms"`
-	// Unbuilt is what the manifest asks for and this version does not do: a line each. Nothing is changed while there is
-	// any.
+	// Unbuilt lists the manifest's settings that this version does not carry out, a line each. While there is any, a
+	// pass changes nothing.
 	Unbuilt []string `json:"unbuilt,omitempty"`
 }
 

@@ -9,11 +9,11 @@ import (
 var vendorShape = regexp.MustCompile(`(gh[a-z]_|github_pat_|glpat-|[a-z]{2}_(live|test)_|whsec_|xox[a-z]-|npm_|pypi-)[A-Za-z0-9]{10}` +
 	`|(AKIA|ASIA)[A-Z0-9]{12}`)
 
-// leastRun is the length from which letters and digits in a row may be random.
+// leastRun is the length, in bytes, from which LooksLike examines a run of letters and digits.
 const leastRun = 20
 
-// LooksLike reports whether a text that is shaped like a name is more likely a credential: a vendor's mark begins it, or
-// it has many letters and digits in a row, as random values have and names that people give have not.
+// LooksLike reports whether a text that is shaped like a name is more likely a credential: a vendor's mark begins it,
+// or it has many letters and digits in a row, as random values have and names that people give have not.
 func LooksLike(text string) bool {
 	if vendorShape.MatchString(text) {
 		return true

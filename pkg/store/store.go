@@ -284,8 +284,8 @@ func (s *Store) batchError(ctx context.Context, names []string, id, code string)
 	return fmt.Errorf("read %s: %s", names[i], code)
 }
 
-// codeInvalid is what Secrets Manager answers to most calls about a secret that is scheduled for deletion, and for
-// other reasons too.
+// codeInvalid is the error code of Secrets Manager for most calls about a secret that is scheduled for deletion. It has
+// other causes too.
 const codeInvalid = "InvalidRequestException"
 
 // checkDeleted returns ErrDeleted where a secret's description has a date of deletion.

@@ -81,10 +81,10 @@ func (s Syntax) readPartsOfAdministrator(f manifest.Login, v rotate.Values) (adm
 	return administrator{l, port}, nil
 }
 
-// locate returns the administrator's login with its hosts and its encryption, for a source that is at these places. Of
-// its own encryption the source gives no more than the authority, so that it weakens nothing. Where the administrator's
-// login names no host, and none of the source's stands under hosts, it fails.
-func (r *Rotator[S]) locate(a administrator, places []place) (administrator, error) {
+// locateAdministrator returns the administrator's login with its hosts and its encryption, for a source that is at
+// these places. Of its own encryption the source gives no more than the authority, so that it weakens nothing. Where
+// the administrator's login names no host, and none of the source's stands under hosts, it fails.
+func (r *Rotator[S]) locateAdministrator(a administrator, places []place) (administrator, error) {
 	near := places[0]
 	if len(a.Hosts) > 0 {
 		near = chooseNear(a.Login, places)
@@ -124,15 +124,15 @@ func (r *Rotator[S]) isListed(a administrator, h Host) bool {
 	return slices.ContainsFunc(r.admin.Source.Hosts, func(entry string) bool { return r.syntax.isHost(entry, a, h) })
 }
 
-// serves reports whether all of these hosts are the administrator's, or listed as serving the same users.
-func (r *Rotator[S]) serves(a administrator, hosts []Host) bool {
+// servesHosts reports whether all of these hosts are the administrator's, or listed as serving the same users.
+func (r *Rotator[S]) servesHosts(a administrator, hosts []Host) bool {
 	return !slices.ContainsFunc(hosts, func(h Host) bool { return !slices.Contains(a.Hosts, h) && !r.isListed(a, h) })
 }
 
 // checkServed refuses places at hosts that are neither the administrator's nor listed.
 func (r *Rotator[S]) checkServed(a administrator, places []place) error {
 	for _, p := range places {
-		if !r.serves(a, p.Hosts) {
+		if !r.servesHosts(a, p.Hosts) {
 			return Refusal(fmt.Sprintf("the host of %s is neither the administrator's nor under hosts of source %s: "+
 				"write it there if it serves the same users", p.key, r.admin.Source.Name))
 		}

@@ -35,12 +35,12 @@ func TestOnlyTheAdministratorsHostsAndListedOnesServe(t *testing.T) {
 		"db:6000": true, "DB:6000,db2:6000": true, "db": false, "db:6432": false, "reader:6000": true, "reader": false, "pool.example:6432": true, "pool.example:6000": false,
 		"[2001:db8::1]:6000": true, "[::2]:7": true, "[::2]:6000": false, "db:6000,evil:6000": false, "evil:6000": false, "db.evil:6000": false,
 	} {
-		if got := r.serves(own, hostsOf(t, list)); got != want {
+		if got := r.servesHosts(own, hostsOf(t, list)); got != want {
 			t.Errorf("%s serves: %v, want %v", list, got, want)
 		}
 	}
 	for list, want := range map[string]bool{"reader:6000": true, "reader": true, "pool.example:6432": true, "pool.example:6000": false, "evil": false} {
-		if got := r.serves(administrator{}, hostsOf(t, list)); got != want {
+		if got := r.servesHosts(administrator{}, hostsOf(t, list)); got != want {
 			t.Errorf("where the administrator names no port, %s serves: %v, want %v", list, got, want)
 		}
 	}
@@ -101,8 +101,8 @@ func TestTheAdministratorsSourceHoldsALogin(t *testing.T) {
 	}
 }
 
-// An administrator's login that names no host is used at listed hosts of the source, under an encryption that the source
-// does not weaken.
+// An administrator's login that names no host is used at listed hosts of the source, under an encryption that the
+// source does not weaken.
 func TestTheAdministratorIsLocatedAtListedHosts(t *testing.T) {
 	weak := Encryption{Mode: Disabled}
 	for name, c := range map[string]struct {
@@ -124,7 +124,7 @@ func TestTheAdministratorIsLocatedAtListedHosts(t *testing.T) {
 			places = append(places, place{"URL", Login{Hosts: hostsOf(t, list), Encryption: weak, Options: map[string]string{"options": "-c x=y"}}})
 		}
 		r := withAdmin(urls("URL"), Admin{Source: manifest.Source{Name: "app-db-admin", Hosts: c.listed}})
-		got, err := r.locate(c.admin, places)
+		got, err := r.locateAdministrator(c.admin, places)
 		var refused Refusal
 		if c.want == "" {
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), "source app-db-admin") || strings.Contains(err.Error(), "evil") {
@@ -142,7 +142,7 @@ func TestTheAdministratorIsLocatedAtListedHosts(t *testing.T) {
 	strict := []place{{"URL", Login{Hosts: []Host{{"db", "1"}}, Encryption: Encryption{Required, "rds.pem"}}}}
 	r := withAdmin(urls("URL"), Admin{Source: manifest.Source{Hosts: []string{"db"}}})
 	for given, want := range map[Encryption]Encryption{{}: {VerifyFull, "rds.pem"}, {Mode: Required}: {Mode: Required}} {
-		if got, err := r.locate(administrator{Login: Login{Encryption: given}}, strict); err != nil || got.Encryption != want {
+		if got, err := r.locateAdministrator(administrator{Login: Login{Encryption: given}}, strict); err != nil || got.Encryption != want {
 			t.Errorf("with %v the encryption is %v, %v; want %v", given, got.Encryption, err, want)
 		}
 	}

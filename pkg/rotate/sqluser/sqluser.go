@@ -213,7 +213,7 @@ func (r *Rotator[S]) findAdministrator(ctx context.Context, places []place) (Log
 	if err != nil {
 		return Login{}, err
 	}
-	if a, err = r.locate(a, places); err != nil {
+	if a, err = r.locateAdministrator(a, places); err != nil {
 		return Login{}, err
 	}
 	return a.Login, r.checkServed(a, places)
@@ -298,13 +298,13 @@ func (r *Rotator[S]) readRetirements(ctx context.Context, e rotate.End) (all []R
 // splitServed locates the administrator, and tells the places of which all hosts are the administrator's, or listed,
 // from those that were left behind. Where the administrator cannot be located, all were.
 func (r *Rotator[S]) splitServed(admin *administrator, places []place) (served, left []place) {
-	located, err := r.locate(*admin, places)
+	located, err := r.locateAdministrator(*admin, places)
 	if err != nil {
 		return nil, places
 	}
 	*admin = located
 	for _, p := range places {
-		if r.serves(located, p.Hosts) {
+		if r.servesHosts(located, p.Hosts) {
 			served = append(served, p)
 		} else {
 			left = append(left, p)

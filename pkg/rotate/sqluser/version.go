@@ -110,12 +110,12 @@ func (s Syntax) parseURL(text string, beside *Login) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
-	l = l.complete(beside)
+	l = l.completeFrom(beside)
 	return l, l.checkWritable()
 }
 
-// readUntested reads the user and the password of a URL that is not tried, as readURL does: nothing else of it has to be
-// understood.
+// readUntested reads the user and the password of a URL that is not tried, as readURL does: nothing else of it has to
+// be understood.
 func readUntested(key string, v rotate.Values, beside *Login) (Login, error) {
 	text, err := requirePart(key, v)
 	if err != nil {
@@ -128,11 +128,11 @@ func readUntested(key string, v rotate.Values, beside *Login) (Login, error) {
 	if err != nil {
 		return Login{}, fmt.Errorf("%s: %w", key, err)
 	}
-	return Login{User: c.User, Password: c.Password}.complete(beside), nil
+	return Login{User: c.User, Password: c.Password}.completeFrom(beside), nil
 }
 
-// complete returns l with the user and the password from beside that it does not have.
-func (l Login) complete(beside *Login) Login {
+// completeFrom returns l with the user and the password from beside that it does not have.
+func (l Login) completeFrom(beside *Login) Login {
 	if beside == nil {
 		return l
 	}
