@@ -14,6 +14,10 @@ const (
 
 	Live     = "LIVE-"     // + start of the version id: the target may accept this source version's credential
 	Held     = "HELD-"     // + start of the version id: somebody may still start on this bucket version
+	Past     = "PAST-"     // + unix time, + "-" + start of the version id: since then it was seen not to be current
+	Gone     = "GONE-"     // + unix time, + "-" + start of the version id: then this bucket version was withdrawn
+	Taken    = "TAKEN-"    // + start of the version id: buckets are computed from this source version
+	Ask      = "ASK-"      // + unix time, + "-" + start of the version id: when its target is asked again about it
 	Seen     = "SEEN"      // up to this source version every version is known
 	Retain   = "RETAIN"    // a person's veto on retiring this source version
 	Rollback = "ROLLBACK"  // a rollback to this source version is in progress
@@ -119,6 +123,25 @@ func (h History) LabelFor(kind, id string) string {
 		n++
 	}
 	return kind + id[:n]
+}
+
+// TimedLabel names the label of a kind with a time (Past, Gone, Ask) that version id gets at this time, to the second.
+func (h History) TimedLabel(kind string, at time.Time, id string) string {
+	return kind + strconv.FormatInt(at.Unix(), 10) + "-" + strings.TrimPrefix(h.LabelFor(Held, id), Held)
+}
+
+// TimeOf returns the time in the label of a kind with a time (Past, Gone, Ask) that v carries; of several the latest. A
+// label that holds no time counts as none.
+func (v Version) TimeOf(kind string) (at time.Time, has bool) {
+	for _, l := range v.Labels {
+		text, is := strings.CutPrefix(l, kind)
+		text, _, _ = strings.Cut(text, "-")
+		unix, err := strconv.ParseInt(text, 10, 64)
+		if t := time.Unix(unix, 0).UTC(); is && err == nil && t.After(at) {
+			at, has = t, true
+		}
+	}
+	return at, has
 }
 
 // isTaken reports whether another version's id, or a label that another version carries, starts like the first n of id.

@@ -13,18 +13,29 @@ type Seen struct {
 	RollingTo string   // the version an unfinished rollout of rotary's brings; "" where none is under way
 	Names     []string // the names it has from the bucket, sorted; nil where the sink cannot tell
 	InPlay    []string // every bucket version it runs, is rolling to, or could roll back to; includes Running
-	Settled   bool     // nothing is unfinished: no rollout, no push, no drain
-	Changed   time.Time
-	Rest      string   // fingerprint of everything else a Roll would use (the rest of the task definition, the git ref)
-	Failed    *Failed  // the newest rollout, if it failed
-	Foreign   string   // somebody else's rollout in progress, in words: rotary does not supersede it
-	NotRolled string   // why rotary does not roll it before a person or its pipeline has acted, in words
-	Drift     []string // names that somebody changed or removed by hand since rotary wrote them
-	Unknown   string   // why the look is incomplete, in words; anything here vetoes every retirement
-	Unread    bool     // the sink could not be read at all: nothing is known, and nothing is rolled
-	Waiting   string   // what an unsettled consumer is waiting for, in words
-	WaitTill  time.Time
-	Detail    string // one line for people: "2 of 2 tasks", "deployment dpl_x READY"
+	// Deployable is every bucket version that somebody could deploy: ACTIVE revisions of its task family pin it, whoever
+	// registered them. It is filled where Opening asks for it.
+	Deployable []string
+	Moves      []Move // recent deployments onto or away from bucket versions
+	Unpinned   string // why its tasks take what is current when they start, in words: Roll cures it
+	Settled    bool   // nothing is unfinished: no rollout, no push, no drain
+	Changed    time.Time
+	Rest       string   // fingerprint of everything else a Roll would use (the rest of the task definition, the git ref)
+	Failed     *Failed  // the newest rollout, if it failed
+	Foreign    string   // somebody else's rollout in progress, in words: rotary does not supersede it
+	NotRolled  string   // why rotary does not roll it before a person or its pipeline has acted, in words
+	Drift      []string // names that somebody changed or removed by hand since rotary wrote them
+	Unknown    string   // why the look is incomplete, in words; anything here vetoes every retirement
+	Unread     bool     // the sink could not be read at all: nothing is known, and nothing is rolled
+	Waiting    string   // what an unsettled consumer is waiting for, in words
+	WaitTill   time.Time
+	Detail     string // one line for people: "2 of 2 tasks", "deployment dpl_x READY"
+}
+
+// Move is a deployment onto or away from a bucket version, within the last history.Deregistered.
+type Move struct {
+	Version string
+	At      time.Time // when it was created or, later, when it ended
 }
 
 // Failed is a rollout that did not succeed, remembered by what was rolled.

@@ -66,6 +66,7 @@ type Opening struct {
 	Secret      history.History               // of the bucket it runs on, or the source it reads: its ARN, its labels
 	Key         func(key string) secret.Value // the current value of a canonical key: tokens are read afresh each pass
 	Now         time.Time
+	Revisions   bool                                                                       // Seen.Deployable is asked for: something is owed, or is to be withdrawn
 	Content     func(ctx context.Context, version string) (map[string]secret.Value, error) // of a version of its bucket
 }
 
