@@ -8,7 +8,6 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // checkAll holds what must be true after every call and whenever anything was due.
@@ -68,7 +67,7 @@ func (w *World) checkForeign(c sim.Call) {
 // checkRetiring is called when a credential is about to die.
 func (w *World) checkRetiring(key, login string) {
 	now := w.Clock.Now()
-	if since := now.Sub(w.before); since < plan.Quiet-time.Minute {
+	if since := now.Sub(w.before); since < history.LateWrite-time.Minute {
 		w.noteViolation("S4 %s is retired %s after the last change", key, since)
 	}
 	if now.Before(w.landing) {
