@@ -26,6 +26,9 @@ func findAction(name string) func(w *World, args []string) error {
 	if do, is := listOperated()[name]; is {
 		return do
 	}
+	if do, is := listPipelines()[name]; is {
+		return do
+	}
 	return map[string]func(w *World, args []string) error{
 		"pass": onePass, "sweeps": runSweeps, "settle": runUntilSettled, "wait": letTimePass,
 

@@ -101,6 +101,17 @@ func (w *World) isDoomed(s manifest.Source, text string) bool {
 	})
 }
 
+// wasEnded reports whether the deadline of an emergency has ended a credential, of whichever source: what ECS still takes
+// for ten minutes was announced to end before them.
+func (w *World) wasEnded(text string) bool {
+	now := w.Clock.Now()
+	return slices.ContainsFunc(w.harms, func(h *harm) bool {
+		return !h.until.IsZero() && !now.Before(h.until) && slices.ContainsFunc(w.listContaining(h.source, text), func(v secretsmanager.Version) bool {
+			return w.isOlder(h, v)
+		})
+	})
+}
+
 // isOlder reports whether a version is older than an emergency's, or, where that never came to be, than what it was to
 // replace.
 func (w *World) isOlder(h *harm, v secretsmanager.Version) bool {

@@ -48,16 +48,14 @@ type World struct {
 	started  map[string]string                  // the version of the rotation that was started last, by source
 	runs     map[string][]int64
 	theirs   map[string]bool      // revisions that a deploy pipeline registered
-	changed  time.Time            // when somebody last changed anything at a sink
-	before   time.Time            // when anything last changed, as the last pass began
-	lands    time.Time            // until when something that was given up may still land
-	landing  time.Time            // lands, as the last pass began
+	late     []landing            // what was given up and has not landed yet
 	seen     map[string]time.Time // how far SEEN has come, by secret
 	since    map[string]time.Time // since when a version is owed
 	values   map[string]string    // of versions, by valueFrom
 	images   map[string]string    // that were released, by consumer
 	ownKeys  map[string]bool      // access keys that are in no source, by id
 	readings []reading            // of sources, that somebody goes on with
+	copies   map[string]copied    // what a pipeline has taken from a service, by consumer
 
 	Meet   func(sim.Call) string // which fault a call of rotary's meets, by its name in a schedule, or ""; may be nil
 	Failed error                 // of the last pass
@@ -72,14 +70,13 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{},
+		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{}, copies: map[string]copied{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.setUp(ctx, s); err != nil {
 		return nil, err
 	}
 	w.Tap.OnCall(w.decideCall)
-	w.Tap.OnDone(w.noteAnswer)
 	w.rotateFunction()
 	w.seedSources()
 	for _, s := range w.Env.Sources {
@@ -108,7 +105,7 @@ func (w *World) setUp(ctx context.Context, s Scenario) error {
 		return w.openFleet(env)
 	}
 	w.Stage, err = stage.Open(ctx, stage.Config{
-		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sourceNames(env),
+		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sourceNames(env), Lag: deregistered,
 		Canary: func(string) string { return w.makeCanary() }, OnRefusal: w.noteRefusal, OnDead: w.checkDyingKey,
 	})
 	if err == nil && s.As != nil {
@@ -240,44 +237,11 @@ func (w *World) decideCall(c sim.Call) sim.Fault {
 	return f
 }
 
-// noteLate notes that something that was given up will still land.
-func (w *World) noteLate(c sim.Call, f sim.Fault) {
-	if f.Outcome == sim.Late && (touchesSink(c) || c.Write && c.Service == "secretsmanager") {
-		w.lands = w.Clock.Now().Add(f.Delay)
-	}
-}
-
-// noteAnswer notes that a sink has changed: a call was answered so, or its answer was lost.
-func (w *World) noteAnswer(c sim.Call) {
-	if touchesSink(c) && (c.Status == 0 || c.Status < 300) {
-		w.changed = w.Clock.Now()
-	}
-}
-
-// lastChange returns when something last changed that a gate depends on: a secret, or what a consumer runs or will run.
-func (w *World) lastChange() time.Time {
-	last := w.changed
-	for _, s := range w.Env.Sources {
-		last = laterOf(last, w.region().SecretsManager.LastChanged(s.Secret))
-	}
-	for _, b := range w.Env.Buckets {
-		last = laterOf(last, w.region().SecretsManager.LastChanged(b.Secret))
-	}
-	return last
-}
-
 func laterOf(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
 	return b
-}
-
-// touchesSink reports whether a call can change what anybody runs, or will run. A task that is stopped starts again
-// on the same revision, and to tag a service or to register or deregister a revision rolls nothing.
-func touchesSink(c sim.Call) bool {
-	sink := slices.Contains([]string{"ecs", "github", "vercel", "fleet"}, c.Service)
-	return c.Write && sink && !slices.Contains([]string{"StopTask", "TagResource", "RegisterTaskDefinition", "DeregisterTaskDefinition", "Deregister"}, c.Operation)
 }
 
 // keepText keeps something that came out, for the search for leaks.
