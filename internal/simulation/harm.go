@@ -215,6 +215,13 @@ func (w *World) isSurviving(h *harm, v secretsmanager.Version) bool {
 	return h.clean >= h.passesToDie()
 }
 
+// wasDisturbed is isDisturbed for what was withdrawn in an emergency that is over, and ECS still takes.
+func (w *World) wasDisturbed(target string) bool {
+	return slices.ContainsFunc(w.harms, func(h *harm) bool {
+		return (h.early || !h.until.IsZero()) && slices.ContainsFunc(h.source.KeyNames(), func(key string) bool { return stage.Target(w.Env, key) == target })
+	})
+}
+
 // endSpared ends what was spared: whoever still shows it is refused, and nobody should.
 func (w *World) endSpared() {
 	for _, name := range slices.Sorted(maps.Keys(w.databases)) {
