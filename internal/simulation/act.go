@@ -26,8 +26,10 @@ func findAction(name string) func(w *World, args []string) error {
 	if do, is := listOperated()[name]; is {
 		return do
 	}
-	if do, is := listPipelines()[name]; is {
-		return do
+	for _, list := range []map[string]func(w *World, args []string) error{listPipelines(), listBusiness(), listSights()} {
+		if do, is := list[name]; is {
+			return do
+		}
 	}
 	return map[string]func(w *World, args []string) error{
 		"pass": onePass, "sweeps": runSweeps, "settle": runUntilSettled, "wait": letTimePass,

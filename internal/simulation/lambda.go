@@ -31,7 +31,7 @@ func (w *World) runPass(ctx context.Context) error {
 	if err == nil {
 		w.checkReport(report, due)
 	}
-	w.notePass(began, err == nil && w.now.isCalm() && len(w.outage) == 0)
+	w.notePass(began, err == nil && w.now.isCalm() && len(w.outage)+len(w.hidden) == 0)
 	return err
 }
 

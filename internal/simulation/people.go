@@ -285,6 +285,8 @@ func pushCommit(w *World, args []string) error {
 // mendEverything repairs what is broken, and ends what is rolled back or retained, as people do in the end.
 func (w *World) mendEverything() {
 	clear(w.outage)
+	clear(w.hidden)
+	w.doAction("calm")
 	w.completeAll()
 	w.doAction("pass")
 	for _, s := range w.Env.Sources {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -47,15 +48,18 @@ type World struct {
 	done     map[string]int                     // how many of its steps a rotation has done, by version
 	started  map[string]string                  // the version of the rotation that was started last, by source
 	runs     map[string][]int64
-	theirs   map[string]bool      // revisions that a deploy pipeline registered
-	late     []landing            // what was given up and has not landed yet
-	seen     map[string]time.Time // how far SEEN has come, by secret
-	since    map[string]time.Time // since when a version is owed
-	values   map[string]string    // of versions, by valueFrom
-	images   map[string]string    // that were released, by consumer
-	ownKeys  map[string]bool      // access keys that are in no source, by id
-	readings []reading            // of sources, that somebody goes on with
-	copies   map[string]copied    // what a pipeline has taken from a service, by consumer
+	theirs   map[string]bool              // revisions that a deploy pipeline registered
+	late     []landing                    // what was given up and has not landed yet
+	seen     map[string]time.Time         // how far SEEN has come, by secret
+	since    map[string]time.Time         // since when a version is owed
+	values   map[string]string            // of versions, by valueFrom
+	images   map[string]string            // that were released, by consumer
+	ownKeys  map[string]bool              // access keys that are in no source, by id
+	readings []reading                    // of sources, that somebody goes on with
+	copies   map[string]copied            // what a pipeline has taken from a service, by consumer
+	business *sim.Timer                   // when pipelines deploy next; nil: they are calm
+	hidden   map[string]manifest.Consumer // consumers that rotary may not see
+	places   map[string]bool              // services, repositories and projects that were made
 
 	Meet   func(sim.Call) string // which fault a call of rotary's meets, by its name in a schedule, or ""; may be nil
 	Failed error                 // of the last pass
@@ -70,7 +74,7 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{}, copies: map[string]copied{},
+		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{}, copies: map[string]copied{}, hidden: map[string]manifest.Consumer{}, places: map[string]bool{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.setUp(ctx, s); err != nil {
@@ -104,8 +108,12 @@ func (w *World) setUp(ctx context.Context, s Scenario) error {
 	if s.Fleet {
 		return w.openFleet(env)
 	}
+	pace := ecs.Pace{}
+	if s.Slow {
+		pace = busyPace
+	}
 	w.Stage, err = stage.Open(ctx, stage.Config{
-		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sourceNames(env), Lag: deregistered,
+		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sourceNames(env), Lag: deregistered, Pace: pace,
 		Canary: func(string) string { return w.makeCanary() }, OnRefusal: w.noteRefusal, OnDead: w.checkDyingKey,
 	})
 	if err == nil && s.As != nil {
@@ -226,8 +234,12 @@ func (w *World) doAction(do string) {
 // decideCall returns the fault of a call: it is the tap's hook.
 func (w *World) decideCall(c sim.Call) sim.Fault {
 	f := w.now.decideCall(c)
-	if w.outage[c.Service] && !w.now.open {
+	switch {
+	case w.now.open:
+	case w.outage[c.Service]:
 		f = sim.Fault{Outcome: sim.Unavailable}
+	case w.isHidden(c):
+		f = sim.Fault{Outcome: sim.Denied}
 	}
 	if !w.now.open {
 		w.Trace = append(w.Trace, fmt.Sprintf("%s %s %s %s %d", w.Clock.Now().Format(time.TimeOnly), c.Service, c.Operation, c.Resource, f.Outcome))
