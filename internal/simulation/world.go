@@ -35,31 +35,33 @@ type World struct {
 	vendors   map[string]*vendor   // by source
 	db        *database            // the one of source db
 
-	now      *between                           // of the step that is under way
-	passing  bool                               // a pass is under way
-	harms    []*harm                            // of emergencies, in the order in which they were announced
-	last     plan.Report                        // of the last pass that reported
-	outage   map[string]bool                    // services that answer nothing
-	whole    map[string]map[string]secret.Value // what sources should hold that somebody has put wrong
-	broken   map[string]bool                    // consumers whose image exits
-	accept   []string                           // removals that the next passes accept
-	tokens   int                                // version ids given out
-	canaries int                                // values made
-	done     map[string]int                     // how many of its steps a rotation has done, by version
-	started  map[string]string                  // the version of the rotation that was started last, by source
-	runs     map[string][]int64
-	theirs   map[string]bool              // revisions that a deploy pipeline registered
-	late     []landing                    // what was given up and has not landed yet
-	seen     map[string]time.Time         // how far SEEN has come, by secret
-	since    map[string]time.Time         // since when a version is owed
-	values   map[string]string            // of versions, by valueFrom
-	images   map[string]string            // that were released, by consumer
-	ownKeys  map[string]bool              // access keys that are in no source, by id
-	readings []reading                    // of sources, that somebody goes on with
-	copies   map[string]copied            // what a pipeline has taken from a service, by consumer
-	business *sim.Timer                   // when pipelines deploy next; nil: they are calm
-	hidden   map[string]manifest.Consumer // consumers that rotary may not see
-	places   map[string]bool              // services, repositories and projects that were made
+	now          *between                           // of the step that is under way
+	passing      bool                               // a pass is under way
+	harms        []*harm                            // of emergencies, in the order in which they were announced
+	last         plan.Report                        // of the last pass that reported
+	outage       map[string]bool                    // services that answer nothing
+	whole        map[string]map[string]secret.Value // what sources should hold that somebody has put wrong
+	broken       map[string]bool                    // consumers whose image exits
+	accept       []string                           // removals that the next passes accept
+	tokens       int                                // version ids given out
+	canaries     int                                // values made
+	done         map[string]int                     // how many of its steps a rotation has done, by version
+	started      map[string]string                  // the version of the rotation that was started last, by source
+	runs         map[string][]workflowRun
+	theirs       map[string]bool              // revisions that a deploy pipeline registered
+	late         []landing                    // what was given up and has not landed yet
+	seen         map[string]time.Time         // how far SEEN has come, by secret
+	since        map[string]time.Time         // since when a version is owed
+	values       map[string]string            // of versions, by valueFrom
+	images       map[string]string            // that were released, by consumer
+	ownKeys      map[string]bool              // access keys that are in no source, by id
+	readings     []reading                    // of sources, that somebody goes on with
+	copies       map[string]copied            // what a pipeline has taken from a service, by consumer
+	business     *sim.Timer                   // when pipelines deploy next; nil: they are calm
+	hidden       map[string]manifest.Consumer // consumers that rotary may not see
+	shared       map[string]string            // keys that hold the login of a database's source beside its own: the source, by key
+	repositories []string                     // that were made after the world
+	places       map[string]bool              // services, repositories and projects that were made
 
 	Meet   func(sim.Call) string // which fault a call of rotary's meets, by its name in a schedule, or ""; may be nil
 	Failed error                 // of the last pass
@@ -74,7 +76,7 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{}, copies: map[string]copied{}, hidden: map[string]manifest.Consumer{}, places: map[string]bool{},
+		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]workflowRun{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{}, copies: map[string]copied{}, hidden: map[string]manifest.Consumer{}, places: map[string]bool{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.setUp(ctx, s); err != nil {
@@ -82,12 +84,14 @@ func (s Scenario) Open(ctx context.Context) (*World, error) {
 	}
 	w.Tap.OnCall(w.decideCall)
 	w.rotateFunction()
+	w.shared = sharedLogins[s.Manifest]
 	w.seedSources()
 	for _, s := range w.Env.Sources {
 		if s.Rotate.Kind() != manifest.Managed {
 			w.region().SecretsManager.EnableRotation(s.Secret, w.region().Lambda.ARN(rotateLambda))
 		}
 	}
+	w.notePlaces()
 	w.buildProjects()
 	if !s.Fresh {
 		w.doAction("settle")
@@ -149,6 +153,7 @@ func (w *World) seedSources() {
 	for _, source := range w.Env.Sources {
 		values := w.makeValues(source)
 		maps.Copy(values, w.firstValues(source))
+		w.acceptShared(source)
 		if err := w.putSource(source, values); err != nil {
 			w.noteViolation("seed: %v", err)
 		}
