@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -143,8 +144,9 @@ func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]pla
 	return buckets, nil
 }
 
-// readBucket returns a bucket as it should be and as it is. Where it is stale, the ages of all its versions are read
-// too: they bound how often it is written.
+// readBucket returns a bucket as it should be and as it is. The ages of all its versions are read where it is stale, for
+// they bound how often it is written, and where it has a version that is to be withdrawn, for no older task definition
+// pins it.
 func (o observer) readBucket(
 	ctx context.Context, definition manifest.Bucket, want bucket.Bucket, current map[string]string,
 ) (plan.Bucket, error) {
@@ -162,10 +164,37 @@ func (o observer) readBucket(
 			return b, err
 		}
 	}
-	if b.Stale() {
-		b.Made, err = o.Store.Versions(ctx, want.Secret)
+	stale := b.Stale()
+	if !stale && !isLeavingVersions(b.History) {
+		return b, nil
+	}
+	made, err := o.Store.Versions(ctx, want.Secret)
+	b.Versions = withAges(b.Versions, made)
+	if stale {
+		b.Made = made
 	}
 	return b, err
+}
+
+// isLeavingVersions reports whether the bucket has a version that is not current and that somebody may still start on.
+func isLeavingVersions(h history.History) bool {
+	return slices.ContainsFunc(h.Versions, func(v history.Version) bool {
+		_, held := v.Label(history.Held)
+		return held && !v.Has(history.AWSCurrent)
+	})
+}
+
+// withAges returns versions with their ages, as far as made has them.
+func withAges(versions, made []history.Version) []history.Version {
+	versions = slices.Clone(versions)
+	for i := range versions {
+		for _, m := range made {
+			if m.ID == versions[i].ID {
+				versions[i].Created = m.Created
+			}
+		}
+	}
+	return versions
 }
 
 // readBucketContent returns the current version of a bucket. One that is malformed, though rotary has written the bucket
@@ -263,6 +292,7 @@ func unreadConsumer(c manifest.Consumer, err error) plan.Seen {
 
 func (o observer) openingOf(b plan.Bucket) Opening {
 	at := o.openSecret(b.History)
+	at.Revisions = isLeavingVersions(b.History)
 	at.Content = func(ctx context.Context, version string) (map[string]secret.Value, error) {
 		return o.readBucketVersion(ctx, b, version)
 	}

@@ -173,9 +173,7 @@ func (l serviceSnapshot) notRolledReason() string {
 	switch {
 	case !l.byPipeline:
 		return l.at.unplacedReason(l.primaryRevision())
-	case l.at.unpinnedReason([]revision{l.primaryRevision()}) != "":
-		return "its pipeline deploys, and " + l.at.unpinnedReason([]revision{l.primaryRevision()})
-	case len(l.at.versionsInPlay(l.revisionsInPlay())) == 0:
+	case len(l.at.versionsInPlay(l.revisionsInPlay())) == 0 && len(l.at.readPins(l.primaryRevision()).loose) == 0:
 		return fmt.Sprintf("its pipeline deploys, and %s pins no version of bucket %s",
 			l.primaryRevision(), l.at.bucketName)
 	}
