@@ -17,7 +17,7 @@ type Seen struct {
 	// registered them. It is filled where Opening asks for it.
 	Deployable []string
 	Moves      []Move // recent deployments onto or away from bucket versions
-	// DeploysTake is how long a pipeline may hold a copy of what it ran before it registers and deploys the copy.
+	// DeploysTake is the longest that its pipeline takes from the copy of a task definition to its deployment.
 	DeploysTake time.Duration
 	Unpinned    string // why its tasks take what is current when they start, in words: Roll cures it
 	Settled     bool   // nothing is unfinished: no rollout, no push, no drain
@@ -59,8 +59,11 @@ func (s Seen) strangerReason() Reason {
 	if s.Unread {
 		return Unreadable
 	}
-	return UnseenConsumer
+	return Stranger
 }
+
+// isUnseen reports whether not everything is known of a consumer.
+func (c Consumer) isUnseen() bool { return c.Unread || c.Unknown != "" }
 
 // runsOnly reports whether the consumer is proven to run version, all of it and nothing else.
 func (s Seen) runsOnly(version string) bool {

@@ -21,7 +21,8 @@ const statusTimeout = 30 * time.Second
 // openConsumer is a consumer of this pass with its driver, and the bucket that it runs on; "" where it reads a source.
 type openConsumer struct {
 	Consumer
-	bucket string
+	bucket     string
+	deployable []string // bucket versions that its revisions could be deployed with
 }
 
 // observer makes one pass's State.
@@ -30,6 +31,7 @@ type observer struct {
 	sources map[string]bucket.Source // by source name: what is under AWSCURRENT
 	current map[string]string        // by secret name: the version under AWSCURRENT
 	texts   map[string]secret.Value  // by secret name
+	ageing  bool                     // something is owed, or a bucket version has not come to its end
 }
 
 // observe reads everything: sources, buckets, consumers, and, where a retirement is owed, what the versions in
@@ -50,7 +52,16 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	if state.Buckets, err = o.readBuckets(ctx, state.Sources); err != nil {
 		return state, nil, err
 	}
+	if err := o.readAges(ctx, state, state.IsAgeing); err != nil {
+		return state, nil, err
+	}
+	o.ageing = slices.ContainsFunc(state.Buckets, state.IsAgeing)
 	consumers := o.readConsumers(ctx, state)
+	if state.HasUnknown() {
+		if err := o.readAges(ctx, state, func(plan.Bucket) bool { return true }); err != nil {
+			return state, nil, err
+		}
+	}
 	state.Strangers = o.findStrangers(ctx)
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
@@ -144,9 +155,8 @@ func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]pla
 	return buckets, nil
 }
 
-// readBucket returns a bucket as it should be and as it is. The ages of all its versions are read where it is stale, for
-// they bound how often it is written, and where it has a version that is to be withdrawn, for no older task definition
-// pins it.
+// readBucket returns a bucket as it should be and as it is. Where it is stale, the ages of all its versions are read
+// too: they bound how often it is written.
 func (o observer) readBucket(
 	ctx context.Context, definition manifest.Bucket, want bucket.Bucket, current map[string]string,
 ) (plan.Bucket, error) {
@@ -164,37 +174,10 @@ func (o observer) readBucket(
 			return b, err
 		}
 	}
-	stale := b.Stale()
-	if !stale && !isLeavingVersions(b.History) {
-		return b, nil
-	}
-	made, err := o.Store.Versions(ctx, want.Secret)
-	b.Versions = withAges(b.Versions, made)
-	if stale {
-		b.Made = made
+	if b.Stale() {
+		b.Made, err = o.Store.Versions(ctx, want.Secret)
 	}
 	return b, err
-}
-
-// isLeavingVersions reports whether the bucket has a version that is not current and that somebody may still start on.
-func isLeavingVersions(h history.History) bool {
-	return slices.ContainsFunc(h.Versions, func(v history.Version) bool {
-		_, held := v.Label(history.Held)
-		return held && !v.Has(history.AWSCurrent)
-	})
-}
-
-// withAges returns versions with their ages, as far as made has them.
-func withAges(versions, made []history.Version) []history.Version {
-	versions = slices.Clone(versions)
-	for i := range versions {
-		for _, m := range made {
-			if m.ID == versions[i].ID {
-				versions[i].Created = m.Created
-			}
-		}
-	}
-	return versions
 }
 
 // readBucketContent returns the current version of a bucket. One that is malformed, though rotary has written the bucket
@@ -238,7 +221,7 @@ func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]op
 		b := &s.Buckets[i]
 		for _, c := range o.Environment.Readers(b.Want.Name) {
 			consumer, seen := o.readStatus(ctx, c, o.openingOf(*b))
-			all[c.Name] = openConsumer{consumer, b.Want.Name}
+			all[c.Name] = openConsumer{consumer, b.Want.Name, seen.Deployable}
 			b.Consumers = append(b.Consumers, describeConsumer(c, seen))
 		}
 	}
@@ -254,7 +237,9 @@ func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]op
 
 // describeConsumer returns a consumer as the manifest has it and as it was seen.
 func describeConsumer(c manifest.Consumer, seen plan.Seen) plan.Consumer {
-	return plan.Consumer{Name: c.Name, Leaving: c.Leaving, Drain: c.Drain().Std(), Seen: seen}
+	return plan.Consumer{
+		Name: c.Name, Leaving: c.Leaving, Drain: c.Drain().Std(), RunsTasks: c.ECS != nil, Seen: seen,
+	}
 }
 
 func (o observer) readStatus(ctx context.Context, c manifest.Consumer, at Opening) (Consumer, plan.Seen) {
@@ -292,7 +277,6 @@ func unreadConsumer(c manifest.Consumer, err error) plan.Seen {
 
 func (o observer) openingOf(b plan.Bucket) Opening {
 	at := o.openSecret(b.History)
-	at.Revisions = isLeavingVersions(b.History)
 	at.Content = func(ctx context.Context, version string) (map[string]secret.Value, error) {
 		return o.readBucketVersion(ctx, b, version)
 	}
@@ -301,7 +285,7 @@ func (o observer) openingOf(b plan.Bucket) Opening {
 
 // openSecret returns what a consumer's driver is opened with, but for the content of its bucket.
 func (o observer) openSecret(h history.History) Opening {
-	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now()}
+	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now(), Revisions: o.ageing}
 }
 
 // valueOfKey returns the current value of a canonical key, whichever source declares it.
@@ -324,28 +308,56 @@ func (o observer) readBucketVersion(
 	return parseBucket(b.Secret, text)
 }
 
-// readOwed adds to the contents of s what decides who still needs an owed credential: the owed versions, and every
-// version of a bucket that is in play or that somebody could start on. Nothing is read where nothing is owed.
+// readAges adds to some buckets which versions exist and when each was made.
+func (o observer) readAges(ctx context.Context, s plan.State, wanted func(plan.Bucket) bool) error {
+	for i := range s.Buckets {
+		b := &s.Buckets[i]
+		if !wanted(*b) {
+			continue
+		}
+		if b.Made == nil {
+			var err error
+			if b.Made, err = o.Store.Versions(ctx, b.Secret); err != nil {
+				return err
+			}
+		}
+		b.Versions = withAges(b.Versions, b.Made)
+	}
+	return nil
+}
+
+// withAges returns versions with the creation times that they have in made.
+func withAges(versions, made []history.Version) []history.Version {
+	dated := slices.Clone(versions)
+	for i, v := range dated {
+		if listed, known := (history.History{Versions: made}).Version(v.ID); known {
+			dated[i].Created = listed.Created
+		}
+	}
+	return dated
+}
+
+// readOwed adds to the contents of s what decides who still needs an owed credential: the owed versions, those that
+// another source has claimed, and every version of a bucket that is in play or that somebody could start on. Nothing is
+// read where nothing is owed.
 func (o observer) readOwed(ctx context.Context, s plan.State) error {
-	some := false
+	some := slices.ContainsFunc(s.Sources, func(source plan.Source) bool { return len(source.Owed()) > 0 })
+	if !some {
+		return nil
+	}
 	for _, source := range s.Sources {
-		owed := source.Owed()
-		some = some || len(owed) > 0
 		declared, _ := o.Environment.Source(source.Name)
 		read := func(text secret.Value) (map[string]secret.Value, error) {
 			values, _, err := bucket.ReadSource(declared, text)
 			return values, err
 		}
-		if err := o.readContents(ctx, source.Secret, owed, source.Contents, read); err != nil {
+		if err := o.readContents(ctx, source.Secret, source.Claimed(), source.Contents, read); err != nil {
 			return err
 		}
 	}
-	if !some {
-		return nil
-	}
 	for _, b := range s.Buckets {
 		read := func(text secret.Value) (map[string]secret.Value, error) { return parseBucket(b.Secret, text) }
-		if err := o.readContents(ctx, b.Secret, b.Versions, b.Contents, read); err != nil {
+		if err := o.readContents(ctx, b.Secret, s.ListInPlay(b), b.Contents, read); err != nil {
 			return err
 		}
 	}
