@@ -13,6 +13,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/consume"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/store"
@@ -107,4 +108,33 @@ func describeRunning(t *testing.T, client *ecs.Client) *types.TaskDefinition {
 	out, err := client.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: services.Services[0].TaskDefinition})
 	must(t, err)
 	return out.TaskDefinition
+}
+
+// Tasks of a service, and of a family, can be started for a while after their task definition was deregistered.
+func TestTheWaitAfterAWithdrawalIsThatOfWhateverRunsTasks(t *testing.T) {
+	for _, kind := range []string{"ecs: {cluster: main, service: one}", "ecs_family: {cluster: main, family: one}"} {
+		b := start(t, `
+environments: {dev: {account: "111111111111", region: us-east-1}}
+sources: {db: {keys: [DB_URL], rotate: {random: {}}}}
+buckets: {api: {originals: true}}
+consumers: {one: {bucket: api, `+kind+`}}
+`)
+		b.put("db", `{"DB_URL":"url-1"}`)
+		b.converge()
+		b.put("db", `{"DB_URL":"url-2"}`)
+		b.mustRun()
+		b.tick()
+		times := map[string]time.Time{}
+		for range 60 {
+			b.worked = nil
+			b.mustRun()
+			for _, work := range b.worked {
+				times[work] = b.Clock.Now()
+			}
+			b.Advance(time.Minute)
+		}
+		if waited := times["retire db"].Sub(times["withdraw from one"]); times["retire db"].IsZero() || waited < history.Deregistered {
+			t.Errorf("%s: it was retired %s after its withdrawal", kind, waited)
+		}
+	}
 }
