@@ -238,6 +238,10 @@ func TestTheTableOfAgeingVersions(t *testing.T) {
 		{"PAST: Withdraw", labelled(past(1, long)), nil, []string{withdraw}},
 		{"PAST just now: Withdraw", labelled(past(1, noon)), nil, []string{withdraw}},
 		{"PAST, and somebody could deploy it: Withdraw", labelled(past(1, long)), deployable, []string{withdraw}},
+		{"PAST, and a pipeline keeps what could deploy it: Wait", labelled(past(1, long)), func(s State) {
+			deployable(s)
+			s.web().Kept = []string{bid(present, 1)}
+		}, []string{"wait api deployable"}},
 		{"PAST, a consumer unsettled elsewhere: Withdraw", labelled(past(1, long)), func(s State) {
 			s.web().Settled, s.web().RollingTo = false, bid(present, 2)
 		}, []string{withdraw, "wait web rolling"}},
