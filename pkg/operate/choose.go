@@ -23,7 +23,7 @@ func chooseOwed(source string, owed []string, given string) (string, error) {
 		return "", newInvalid("source %s does not owe the retirement of that version; it owes %s",
 			source, strings.Join(all, ", "))
 	case len(meant) > 1:
-		return "", newInvalid("source %s owes %d retirements, %s: name one with --version",
+		return "", newInvalid("source %s owes %d retirements, %s: name one with --version, or all with --all",
 			source, len(all), strings.Join(all, ", "))
 	}
 	return meant[0], nil

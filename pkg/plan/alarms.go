@@ -13,7 +13,7 @@ import (
 // is that of its runbook.
 type Alarm struct {
 	Name    string `json:"name"`
-	Subject string `json:"subject"` // a source
+	Subject string `json:"subject"` // a source, or a bucket
 	Detail  string `json:"detail"`
 }
 
@@ -25,11 +25,17 @@ const (
 	RollbackAbandoned = "rollback-abandoned" // somebody has begun to go back, and left
 	DeadlinePassed    = "deadline-passed"    // an emergency's deadline is over, and the credential lives
 	UndeclaredKey     = "undeclared-key"     // a secret that rotary made holds a key that nobody declared
+	FrozenSecret      = "frozen-secret"      // a source or bucket cannot be read or used: it keeps what it has
+	LabelsFilling     = "labels-filling"     // a secret has little room for labels left
+	RetirementFailed  = "retirement-failed"  // a retirement fails again and again
 )
 
 // AlarmNames returns the names of all alarms.
 func AlarmNames() []string {
-	return []string{RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey}
+	return []string{
+		RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey,
+		FrozenSecret, LabelsFilling, RetirementFailed,
+	}
 }
 
 // How long things may take.
@@ -41,18 +47,25 @@ const (
 	rotatesLate     = 2 * 24 * time.Hour // Secrets Manager rotates some time within a day
 )
 
-// findAlarms returns what a person has to look at. But for undeclared keys ages alone decide, so that an alarm is raised
+// findAlarms returns what a person has to look at. Where something takes too long ages alone decide, so that an alarm is raised
 // whatever the cause: a function that was unset, a schedule that was disabled, a consumer that never follows.
 func (s State) findAlarms() []Alarm {
 	var all []Alarm
 	for _, source := range s.Sources {
+		all = append(all, alarmsOfFrozen(source.Name, source.Frozen)...)
+		all = append(all, alarmsOfLabels(source.Name, source.History)...)
 		all = append(all, s.alarmsOfAge(source)...)
 		if source.Undeclared > 0 && !source.Manifest.Selects() {
 			all = append(all, Alarm{UndeclaredKey, source.Name, describeUndeclared(source.Undeclared)})
 		}
 		for _, v := range source.Owed() {
 			all = append(all, s.alarmsOfOwed(source, v)...)
+			all = append(all, alarmsOfFailure(source, v)...)
 		}
+	}
+	for _, b := range s.Buckets {
+		all = append(all, alarmsOfFrozen(b.Want.Name, b.Frozen)...)
+		all = append(all, alarmsOfLabels(b.Want.Name, b.History)...)
 	}
 	return all
 }

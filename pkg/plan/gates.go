@@ -50,8 +50,10 @@ type gate func(s State, p Plan, source Source, v history.Version) (Wait, bool)
 var gates = []gate{
 	checkMode,
 	checkRetained,
+	checkFrozen,
 	checkPendingWork,
 	checkShared,
+	checkFrozenBucket,
 	checkUnseenConsumer,
 	checkRolling,
 	checkNotRolled,
@@ -59,10 +61,11 @@ var gates = []gate{
 	checkDeployable,
 	checkSettling,
 	checkByHand,
+	checkRetryLater,
 }
 
 // vetoes are the gates that an emergency's deadline does not open.
-var vetoes = []gate{checkMode, checkRetained, checkShared, checkByHand}
+var vetoes = []gate{checkMode, checkRetained, checkFrozen, checkRoom, checkShared, checkByHand}
 
 // Gates returns every objection against retiring v, in the gates' order. None means that v may be retired now. Where an
 // emergency's deadline for v has passed, only the vetoes are asked: RETAIN wins over a deadline.

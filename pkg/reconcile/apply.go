@@ -139,10 +139,12 @@ func (p Pass) confirmSource(ctx context.Context, c plan.Confirm) error {
 
 // advanceSource takes an owed version's next step.
 func (p Pass) advanceSource(ctx context.Context, a plan.Advance) error {
-	if err := p.Advancer.Advance(ctx, a); err != nil {
-		return fmt.Errorf("retire version %s of %s: %w", history.Short(a.Version), a.Source, err)
+	err := p.Advancer.Advance(ctx, a)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("retire version %s of %s: %w", history.Short(a.Version), a.Source, err)
+	return errors.Join(err, p.noteFailure(ctx, a, err))
 }
 
 // checkTimeLeft fails with ErrOutOfTime where the deadline could cut off what is started now.
