@@ -17,7 +17,7 @@ func FindRetirable(r plan.Report, source, given string) (plan.OwedReport, error)
 	for _, o := range owed {
 		all = append(all, o.Version)
 	}
-	id, err := chooseOwed(source, all, given)
+	id, err := chooseOwed(source, all, given, "--version, or all with --all")
 	if err != nil {
 		return plan.OwedReport{}, err
 	}

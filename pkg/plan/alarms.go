@@ -40,7 +40,8 @@ func AlarmNames() []string {
 
 // How long things may take.
 const (
-	owedTooLong     = 3 * 24 * time.Hour // workflows drain for six hours, and laptops for a day
+	owedByHand      = 3 * 24 * time.Hour // a person has to revoke it at the vendor
+	owedAtLeast     = time.Hour          // rollouts, and pipelines that deploy
 	pendingTooLong  = 4 * time.Hour
 	rollbackTooLong = time.Hour
 	deadTooLate     = time.Hour
@@ -120,10 +121,7 @@ func (s Source) isTooOld(age time.Duration) (rule string, old bool) {
 
 func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 	var all []Alarm
-	limit := owedTooLong
-	if source.Manifest.Rotate.Kind() == manifest.Manual {
-		limit = cmp.Or(source.Manifest.MaxAge.Std(), owedTooLong)
-	}
+	limit := source.owedTooLong()
 	if age := s.Now.Sub(source.OwedSince(v)); age > limit {
 		all = append(all, Alarm{RetirementOwed, source.Name, fmt.Sprintf(
 			"version %s was replaced %s ago and is not retired; rotary status %s says what blocks it",
@@ -134,6 +132,16 @@ func (s State) alarmsOfOwed(source Source, v history.Version) []Alarm {
 			"version %s should have died %s ago", history.Short(v.ID), formatAge(s.Now.Sub(at)))})
 	}
 	return all
+}
+
+// owedTooLong is for how long the source may owe a version: twice what its waits and drains explain. Where a person
+// retires, the manifest says how long that may take, or three days.
+func (s Source) owedTooLong() time.Duration {
+	limit := max(2*s.Takes, owedAtLeast)
+	if s.Manifest.Rotate.Kind() == manifest.Manual {
+		limit = max(limit, cmp.Or(s.Manifest.MaxAge.Std(), owedByHand))
+	}
+	return limit
 }
 
 // formatAge returns a duration in hours, or in days from 48 hours on.

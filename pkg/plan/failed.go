@@ -151,3 +151,13 @@ func listKept(v history.Version) []string {
 	}
 	return kept
 }
+
+// retireCommand returns the command by which a person takes an owed version off: it names the version where several are
+// owed.
+func (s Source) retireCommand(environment string, v history.Version) string {
+	command := "rotary retire " + environment + " " + s.Name + " --revoked"
+	if len(s.Owed()) > 1 {
+		command += " --version " + history.Short(v.ID)
+	}
+	return command
+}

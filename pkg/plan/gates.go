@@ -225,7 +225,7 @@ func checkByHand(s State, _ Plan, source Source, v history.Version) (Wait, bool)
 	case len(source.replacedKeys(v)) == 0:
 		what = "nothing to revoke: the current version holds the same values"
 	}
-	detail := what + "; then: rotary retire " + s.Environment + " " + source.Name + " --revoked"
+	detail := what + "; then: " + source.retireCommand(s.Environment, v)
 	return Wait{Reason: ByHand, Detail: detail}, manual || source.Contents[v.ID].Malformed
 }
 

@@ -66,15 +66,15 @@ type Step struct {
 
 // SourceReport is one source: its current version and what is owed.
 type SourceReport struct {
-	Name    string       `json:"name"`
-	Secret  string       `json:"secret"`
-	Rotator string       `json:"rotator"`
-	Version string       `json:"version,omitempty"` // under AWSCURRENT
-	Since   time.Time    `json:"since,omitzero"`    // when that version was made
-	Pending string       `json:"pending,omitempty"` // a rotation under way
+	Name    string    `json:"name"`
+	Secret  string    `json:"secret"`
+	Rotator string    `json:"rotator"`
+	Version string    `json:"version,omitempty"` // under AWSCURRENT
+	Since   time.Time `json:"since,omitzero"`    // when that version was made
+	Pending string    `json:"pending,omitempty"` // a rotation under way
 	// Kept lists the labels RETAIN and ROLLBACK that the current version carries: they veto its retirement later.
-	Kept []string `json:"kept,omitempty"`
-	Owed    []OwedReport `json:"owed,omitempty"`
+	Kept []string     `json:"kept,omitempty"`
+	Owed []OwedReport `json:"owed,omitempty"`
 	// A change of which something is left at a bucket or a consumer: when it was made, and when the last consumer had
 	// followed; zero while one has not.
 	Changed  time.Time `json:"changed,omitzero"`

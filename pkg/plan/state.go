@@ -32,6 +32,8 @@ type Source struct {
 	Undeclared int
 	// Frozen is why nothing of it is marked, retired or given to buckets, in words and without values; "" where it is not.
 	Frozen string
+	// Takes is how long what a change of it replaces lives at most where everybody follows.
+	Takes time.Duration
 	history.History
 	Contents  Contents
 	Consumers []Consumer // that read it themselves, sorted by name

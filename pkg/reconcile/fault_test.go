@@ -393,13 +393,14 @@ func TestAMalformedBucketIsWrittenOverWhereItIsRotarys(t *testing.T) {
 	fresh := start(t, small)
 	fresh.put("db", `{"DB_URL":"url-1"}`)
 	fresh.putText(t, "api-dev", "not JSON at all")
-	writes := fresh.writes(func() {
-		if _, err := fresh.run(); err == nil || !strings.Contains(err.Error(), "api-dev") || strings.Contains(err.Error(), "not JSON at all") {
-			t.Errorf("the error is %v", err)
-		}
-	})
-	if writes > 0 {
-		t.Errorf("the pass made %d writes", writes)
+	before := fresh.current("api-dev")
+	report := fresh.passes(3)
+	if why := bucketReport(report, "api").Frozen; !strings.Contains(why, "api-dev") || strings.Contains(fmt.Sprintf("%+v", report), "not JSON at all") {
+		t.Errorf("it is frozen because %q, or the report quotes it", why)
+	}
+	same(t, "the bucket", before, fresh.current("api-dev"))
+	if fresh.sinks["web"].running != "" || fresh.sinks["jobs"].running == "" {
+		t.Errorf("its consumer runs %q, and that of the other bucket %q", fresh.sinks["web"].running, fresh.sinks["jobs"].running)
 	}
 }
 

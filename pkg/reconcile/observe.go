@@ -96,7 +96,9 @@ func (o observer) readSources(ctx context.Context) ([]plan.Source, error) {
 
 // readSource returns a source with the content of its current version, which buckets are computed from, or frozen.
 func (o observer) readSource(ctx context.Context, s manifest.Source) (plan.Source, error) {
-	source := plan.Source{Name: s.Name, Manifest: s, Contents: plan.Contents{}}
+	source := plan.Source{
+		Name: s.Name, Manifest: s, Contents: plan.Contents{}, Takes: o.Environment.RetirementTakes(s),
+	}
 	values, err := o.readSourceValues(ctx, &source)
 	why, alone := explainFrozen(err)
 	switch {

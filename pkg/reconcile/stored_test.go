@@ -80,7 +80,7 @@ func TestWhatIsNotAsTheManifestWantsItIsNamed(t *testing.T) {
 		"a failed word":    {func(b *bench) { b.put("rds", `{"username":"a","port":"c4nary"}`) }, "rds", `source "rds": the value of "DB_PORT" is not a whole number`},
 		"another shape":    {func(b *bench) { b.put("spring", `{"vendor":"c4nary"}`) }, "spring", `reading source spring: key "NESTED" should be in an object`},
 		"binary data":      {binary, "own", "read source/dev/own: it holds binary data, which no environment variable can: store it as text"},
-		"in the bin":       {deleted, "stripe", "read prod/stripe: it is scheduled for deletion on 2026-02-0"},
+		"in the bin":       {deleted, "stripe", "prod/stripe: it is scheduled for deletion on 2026-02-0"},
 	} {
 		b := shapedBench(t)
 		b.converge()
