@@ -52,7 +52,7 @@ func (c checker) describeSlow(s Source, consumer string, drain time.Duration) st
 // rotationTakes returns how long a rotation of s takes where its slowest consumer may use a version for drain after it
 // was replaced: then the version is withdrawn, and once that is quiet its credential is retired.
 func (s Source) rotationTakes(drain time.Duration) time.Duration {
-	return time.Duration(s.countSteps()) * (max(drain, history.Quiet) + history.Quiet)
+	return time.Duration(s.countSteps()) * (max(drain, history.LateWrite) + history.Deregistered)
 }
 
 // RetirementTakes returns how long what a change of s replaces lives at most where everybody follows: the waits of each

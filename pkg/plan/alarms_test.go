@@ -63,9 +63,9 @@ func TestAlarmsComeOfAge(t *testing.T) {
 		{"a manual one owed within its limit", nil, owed(manifest.Manual, 90*day, 90*day)},
 		{"a manual one owed over its limit", []string{RotationDue, RetirementOwed}, owed(manifest.Manual, 90*day, 90*day+1)},
 		{"a rollback under way", nil, drained(day, rollingBack(rollbackTooLong))},
-		{"a rollback that somebody left", []string{RollbackAbandoned}, drained(day, rollingBack(rollbackTooLong + 1))},
+		{"a rollback that somebody left", []string{RollbackAbandoned}, drained(day, rollingBack(rollbackTooLong+1))},
 		{"a deadline just now", nil, drained(day, dying(deadTooLate))},
-		{"a deadline that passed it by", []string{DeadlinePassed}, drained(day, dying(deadTooLate + 1))},
+		{"a deadline that passed it by", []string{DeadlinePassed}, drained(day, dying(deadTooLate+1))},
 		{"a key that nobody declared", []string{UndeclaredKey}, holdingMore(1, false)},
 		{"keys of a secret that others use too", nil, holdingMore(3, true)},
 	} {

@@ -104,8 +104,8 @@ func (f Failure) String() string {
 }
 
 // checkRetryLater objects after a failed attempt until the next one is due.
-func checkRetryLater(s State, _ Plan, _ Source, v history.Version) (Wait, bool) {
-	f, _ := FailureOf(v)
+func checkRetryLater(s State, _ Plan, d debt) (Wait, bool) {
+	f, _ := FailureOf(d.version)
 	return Wait{Reason: RetryLater, Detail: f.String(), Until: f.nextTry()}, f.nextTry().After(s.Now)
 }
 

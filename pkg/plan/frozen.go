@@ -1,13 +1,9 @@
 package plan
 
-import (
-	"slices"
-
-	"github.com/rotary-secrets/rotary/pkg/history"
-)
+import "slices"
 
 // The reasons of what is frozen. Each ends by itself once what is wrong with that one source or bucket is put right:
-// the detail is what is wrong (docs/runbook/frozen.md).
+// the detail is what is wrong (docs/runbook/frozen-secret.md).
 const (
 	Frozen       Reason = "frozen"        // what is wrong with this source or bucket stops it, and nothing else
 	FrozenBucket Reason = "frozen-bucket" // a bucket that the source feeds cannot be read: it may hold anything
@@ -41,22 +37,22 @@ func (b Bucket) isUnread() bool {
 	return b.Frozen != "" && (b.ARN == "" || exists && b.Contents[current.ID].Values == nil)
 }
 
-// checkFrozen objects while the source itself is frozen, and where the value of v was asked for and could not be read.
-func checkFrozen(_ State, _ Plan, source Source, v history.Version) (Wait, bool) {
-	read, asked := source.Contents[v.ID]
-	if source.Frozen == "" && asked && read.isUnknown() && !v.Empty {
+// checkFrozen objects while the source itself is frozen, and where the value of the owed version was asked for and could not be read.
+func checkFrozen(_ State, _ Plan, d debt) (Wait, bool) {
+	read, asked := d.source.Contents[d.version.ID]
+	if d.source.Frozen == "" && asked && read.isUnknown() && !d.version.Empty {
 		return Wait{Reason: Frozen, Detail: "its value cannot be read"}, true
 	}
-	return Wait{Reason: Frozen, Detail: source.Frozen}, source.Frozen != ""
+	return Wait{Reason: Frozen, Detail: d.source.Frozen}, d.source.Frozen != ""
 }
 
 // isUnknown reports whether the content may be anything.
 func (c Content) isUnknown() bool { return c.Values == nil && !c.Absent && !c.Malformed }
 
 // checkFrozenBucket objects while a bucket that the source feeds cannot be read.
-func checkFrozenBucket(s State, _ Plan, source Source, _ history.Version) (Wait, bool) {
+func checkFrozenBucket(s State, _ Plan, d debt) (Wait, bool) {
 	for _, b := range s.Buckets {
-		if b.isUnread() && b.isFedBy(source.Name) {
+		if b.isUnread() && b.isFedBy(d.source.Name) {
 			return Wait{Reason: FrozenBucket, Detail: "bucket " + b.Want.Name + " may hold it: " + b.Frozen}, true
 		}
 	}

@@ -22,11 +22,11 @@ func alarmsOfLabels(name string, h history.History) []Alarm {
 		"its secret carries %d of %d labels: at %d nothing is written there any more", n, history.MaxLabels, history.MaxLabels)}}
 }
 
-// checkRoom objects where an emergency's deadline would retire v while a bucket in reach has no room for the labels of a
+// checkRoom objects where an emergency's deadline would retire the version while a bucket in reach has no room for the labels of a
 // Write that it needs: its consumers could not follow. Without a deadline checkPendingWork objects to the same.
-func checkRoom(s State, _ Plan, source Source, _ history.Version) (Wait, bool) {
-	for _, b := range s.Buckets {
-		if wait, refused := b.refuseWrite(s); refused && wait.Reason == LabelsFull && b.isFedBy(source.Name) {
+func checkRoom(s State, _ Plan, d debt) (Wait, bool) {
+	for _, b := range d.reach(s) {
+		if wait, refused := b.refuseWrite(s); refused && wait.Reason == LabelsFull {
 			return Wait{Reason: LabelsFull, Detail: "bucket " + b.Want.Name + " cannot be written: " + wait.Detail}, true
 		}
 	}
