@@ -184,11 +184,11 @@ func inputFaults() []line {
 	return []line{
 		{name: "F33 malformed input", tests: []string{
 			"pkg/bucket TestASourceThatIsRefused", "pkg/bucket TestAKeyWithoutAValueIsSkipped", "pkg/bucket TestEveryFaultIsNamedAndNoValueIs",
-			"pkg/reconcile TestInvalidInputWritesNothingAnywhere", "internal/e2e TestStory03AnEmptyReadWritesNothing",
+			"pkg/reconcile TestInvalidInputIsWrittenNowhere", "internal/e2e TestStory03AnEmptyReadWritesNothing",
 		}},
 		{name: "F34 too large", tests: []string{"pkg/manifest TestSizes", "pkg/bucket TestEveryProblemIsReportedAtOnce", "pkg/consume/github TestWhatGitHubRefusesIsRefusedBeforeAnyWrite", "pkg/consume/vercel TestRefusesWhatDoesNotFit"}},
 		{name: "F35 collisions, reserved names, names that differ by case", tests: []string{"pkg/manifest TestNamesThatSinksRefuse", "pkg/manifest TestCountsAndCases", "pkg/manifest TestProblems", "pkg/bucket TestEveryProblemIsReportedAtOnce"}},
-		{name: "F36 a secret is deleted, or its key disabled", tests: []string{"pkg/reconcile TestASecretThatIsGoneStopsThePassBeforeItsFirstWrite", "pkg/store TestADeletedSecretIsAnErrorEverywhere"}, play: []tale{
+		{name: "F36 a secret is deleted, or its key disabled", tests: []string{"pkg/reconcile TestABadSourceFreezesItselfAlone", "pkg/reconcile TestABadBucketFreezesItselfAlone", "pkg/store TestADeletedSecretIsAnErrorEverywhere"}, play: []tale{
 			{play: "rotate db; bin vendor; sweeps; sweeps", now: untouched, then: "unbin vendor"},
 			{play: "rotate db; bin api-secrets; sweeps; sweeps", now: untouched, then: "unbin api-secrets"},
 			{play: "put db; sweeps; sweeps", fails: &failing{values, sim.Denied}, now: untouched},
