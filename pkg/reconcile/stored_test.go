@@ -60,6 +60,36 @@ func TestAKeyThatNobodyDeclaredStopsNothing(t *testing.T) {
 	}
 }
 
+// A token in the place of a key is shaped like a name, and stands in no report: not in a source, not in a bucket that
+// somebody has put by hand, and not in one that rotary is about to write for the first time.
+func TestATokenInThePlaceOfAKeyIsShownNowhere(t *testing.T) {
+	const pasted = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
+	shown := func(what string, report plan.Report) {
+		if text := fmt.Sprintf("%+v %v", report, report.Steps); strings.Contains(text, pasted) {
+			t.Errorf("%s: the report shows it", what)
+		}
+	}
+	b := shapedBench(t)
+	b.putText(t, "api-dev", `{"THEIRS":"1","`+pasted+`":"2"}`)
+	report := b.mustRun()
+	shown("a bucket that rotary never wrote", report)
+	if !waits(report, "api", plan.Brake) {
+		t.Errorf("the waits are %q", reasons(report))
+	}
+	b.pass.AcceptRemovals = []string{plan.EveryName}
+	shown("its first write", b.mustRun())
+	b.pass.AcceptRemovals = nil
+	b.converge()
+	b.Advance(time.Hour)
+	b.putText(t, "api-dev", `{"OWN":"o1","`+pasted+`":"2"}`)
+	shown("a bucket that was put by hand", b.mustRun())
+	b.converge()
+	for _, text := range []string{`{"OWN":"o1","` + pasted + `":null}`, `{"` + pasted + `":"1","` + pasted + `":"2"}`, `{"OWN":{"` + pasted + `":1}}`} {
+		b.put("own", text)
+		shown("a source that holds "+text[:8], b.mustRun())
+	}
+}
+
 func TestWhatIsNotAsTheManifestWantsItIsNamed(t *testing.T) {
 	binary := func(b *bench) {
 		s, _ := b.env.Source("own")
