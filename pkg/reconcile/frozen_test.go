@@ -13,6 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/store"
@@ -287,6 +288,23 @@ func TestABucketWithFrozenValuesIsWrittenAgainUnderTheSameId(t *testing.T) {
 		}
 		same(t, "the first one's names", 2, min(len(first), 2))
 	}
+}
+
+// A source is frozen twice, with another value kept, while the other source is at the same version: two contents, two ids.
+func TestTheSameVersionsBesideAnotherKeptValueAreAnotherId(t *testing.T) {
+	t.Parallel()
+	b := settled(t)
+	b.put("vendors", "no JSON")
+	second := b.put("db", `{"DB_URL":"url-2"}`)
+	b.converge()
+	b.put("vendors", `{"VENDOR_KEY":"key-2","VENDOR_ID":"id-2"}`)
+	third := b.put("db", `{"DB_URL":"url-3"}`)
+	b.converge()
+	b.put("vendors", "no JSON again")
+	b.converge()
+	b.relabel("source/dev/db", history.AWSCurrent, second, third)
+	b.converge()
+	same(t, "what the consumer has", map[string]string{"WORKER_DB": "url-2", "WORKER_KEY": "key-2"}, b.values("worker-dev", b.sinks["jobs"].running))
 }
 
 // While a source is frozen no name is taken from a bucket: a new name of a frozen value cannot be filled.
