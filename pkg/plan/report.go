@@ -205,7 +205,7 @@ func (c Consumer) describeState(version string) string {
 
 func describeDetail(c Consumer) string {
 	parts := []string{}
-	for _, text := range []string{c.Detail, c.NotRolled, c.Unknown, c.Foreign, c.Waiting} {
+	for _, text := range []string{c.Detail, c.NotRolled, c.Unpinned, c.Unknown, c.Foreign, c.Waiting} {
 		if text != "" {
 			parts = append(parts, text)
 		}

@@ -28,13 +28,15 @@ type Seen struct {
 	NotRolled   string   // why rotary does not roll it before a person or its pipeline has acted, in words
 	Drift       []string // names that somebody changed or removed by hand since rotary wrote them
 	Unknown     string   // why the look is incomplete, in words; anything here vetoes every retirement
+	Absent      string   // a token that works shows that it does not exist, in words: nothing of it runs
 	Unread      bool     // the sink could not be read at all: nothing is known, and nothing is rolled
 	Waiting     string   // what an unsettled consumer is waiting for, in words
 	WaitTill    time.Time
 	Detail      string // one line for people: "2 of 2 tasks", "deployment dpl_x READY"
 }
 
-// Move is a deployment onto or away from a bucket version, within the last history.Deregistered.
+// Move is a deployment onto or away from a bucket version, within the last history.Deregistered or, where that is
+// longer, Seen.DeploysTake.
 type Move struct {
 	Version string
 	At      time.Time // when it was created or, later, when it ended
