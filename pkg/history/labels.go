@@ -22,6 +22,7 @@ const (
 	Retain   = "RETAIN"    // a person's veto on retiring this source version
 	Rollback = "ROLLBACK"  // a rollback to this source version is in progress
 	Making   = "MAKING-"   // + start of the version id: an Unrepeatable rotator was asked to make it
+	Failed   = "FAILED-"   // + count, times and the last error: the retirement of this source version failed; plan.Failure
 	Deadline = "DEADLINE-" // + unix time or "none", + "-" + start of the version id: see Emergency
 )
 

@@ -345,7 +345,7 @@ func TestTheBrakeNamesEveryLostNameThatWasNotAccepted(t *testing.T) {
 	s.api().holdValues(1, values("A", "1", "B", "2", "C", "3", "DB", "new"))
 	s.AcceptRemovals = []string{"B"}
 	p := Make(s)
-	want := Wait{Subject: "api", Reason: Brake, Detail: "it would lose A, C although the manifest still maps it; if that is meant: rotary apply dev --accept-removals A,C"}
+	want := Wait{Subject: "api", Reason: Brake, Names: []string{"A", "C"}, Detail: "it would lose A, C although the manifest still maps it; if that is meant: rotary apply dev --accept-removals A,C"}
 	if diff := cmp.Diff([]Wait{want}, p.Waits); diff != "" || !p.Empty() {
 		t.Errorf("the plan %q; the waits (-want +got):\n%s", lines(p), diff)
 	}
