@@ -14,7 +14,12 @@ import (
 func TestRandomConforms(t *testing.T) {
 	rotatetest.Run(t, func(t *testing.T) rotatetest.World {
 		source := manifest.Source{Name: "session", Keys: manifest.KeysOf("SESSION_KEY", "SESSION_ISSUER"), Rotate: manifest.Rotate{Random: &manifest.RotateRandom{Key: "SESSION_KEY"}}}
-		return rotatetest.World{Source: source, Open: opener(t, source), Put: byHand("SESSION_KEY", "SESSION_ISSUER")}
+		put := byHand("SESSION_KEY")
+		return rotatetest.World{Source: source, Open: opener(t, source), Put: func() rotate.Values {
+			values := put()
+			values["SESSION_ISSUER"] = secret.New("the-shop")
+			return values
+		}}
 	})
 }
 

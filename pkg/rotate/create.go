@@ -36,6 +36,9 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 	if err != nil {
 		return err
 	}
+	if err := j.checkStart(ctx, h, base, pending); err != nil {
+		return err
+	}
 	next, err := j.askRotator(ctx, h, start, current)
 	if err != nil {
 		return err
@@ -97,6 +100,7 @@ func (j Job) makeStart(
 		Others: func(ctx context.Context) ([]Other, error) {
 			return j.readOthers(ctx, h.Secret, current.ID, pending.ID)
 		},
+		Elsewhere: j.readElsewhere,
 	}, text, err
 }
 
@@ -170,10 +174,7 @@ func (j Job) askRotator(ctx context.Context, h history.History, s Start, current
 			return nil, err
 		}
 	}
-	if refusal, refuses := errors.AsType[interface {
-		error
-		Refusal() string
-	}](err); refuses {
+	if refusal, refuses := errors.AsType[refusal](err); refuses {
 		return nil, &Refused{j.Source.Name, refusal.Refusal()}
 	}
 	return nil, fmt.Errorf("create the next credential of %s: %w", j.Source.Name, err)
