@@ -73,7 +73,9 @@ func (s *secrets) labels() []string {
 	return all
 }
 
-func (s *secrets) Look(ctx context.Context, name string) (history.History, error) { return s.LookAll(ctx, name) }
+func (s *secrets) Look(ctx context.Context, name string) (history.History, error) {
+	return s.LookAll(ctx, name)
+}
 
 func (s *secrets) LookAll(context.Context, string) (history.History, error) {
 	h := s.h
