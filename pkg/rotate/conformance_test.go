@@ -34,7 +34,9 @@ func TestARotatorOfDatabaseUsersConforms(t *testing.T) {
 	rotatetest.Run(t, func(*testing.T) rotatetest.World {
 		db := newDatabase()
 		return rotatetest.World{
-			Source: manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_USER", "DB_PASSWORD", "DB_NAME"), Rotate: manifest.RotateWith(manifest.MySQL)},
+			Source: manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_USER", "DB_PASSWORD", "DB_NAME"), Rotate: manifest.Rotate{
+				MySQL: &manifest.RotateMySQL{Database: manifest.Database{Fields: &manifest.Login{Username: "DB_USER", Password: "DB_PASSWORD"}}},
+			}},
 			Open:   func(rotatetest.Calls) rotate.Rotator { return twoUsers{db} },
 			Put:    db.user, Accepts: db.accepts, Accepted: db.accepted,
 		}
