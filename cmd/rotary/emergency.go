@@ -42,7 +42,11 @@ func (c rotateCmd) findEmergency(s *session, source manifest.Source) (operate.Em
 	if c.Deadline != nil {
 		deadline = *c.Deadline
 	}
-	return s.newOperator().FindEmergency(s.ctx, source, deadline, c.Again)
+	e, err := s.newOperator().FindEmergency(s.ctx, source, deadline, c.Again)
+	if c.OnlyDeclaredKeys {
+		e = e.OnlyDeclared()
+	}
+	return e, err
 }
 
 func describeEmergency(e operate.Emergency) string {

@@ -2,9 +2,11 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -70,6 +72,26 @@ func (o Operator) Rotate(ctx context.Context, source manifest.Source, version st
 		return fmt.Errorf("rotate %s: %w", source.Name, err)
 	}
 	return nil
+}
+
+// RotateOnlyDeclared does what Rotate does, after a person has said that nothing but the declared keys of the source
+// holds its credential: of one that is too short or too common nobody can tell. The word is a label on the current
+// version, which the rotation takes off. Where Secrets Manager refuses to start it, nothing is left.
+func (o Operator) RotateOnlyDeclared(ctx context.Context, source manifest.Source, version string) error {
+	h, err := o.Secrets.Look(ctx, source.Secret)
+	if err != nil {
+		return err
+	}
+	current, _ := h.Current()
+	label := history.DeclaredLabel(version)
+	if err := o.Secrets.Move(ctx, source.Secret, label, current.ID, ""); err != nil {
+		return err
+	}
+	err = o.Rotate(ctx, source, version)
+	if isRefusal(err) {
+		err = errors.Join(err, o.Secrets.Move(ctx, source.Secret, label, "", current.ID))
+	}
+	return err
 }
 
 // Watch follows one rotation in report after report.

@@ -37,8 +37,8 @@ func TestARotatorOfDatabaseUsersConforms(t *testing.T) {
 			Source: manifest.Source{Name: "app-db", Keys: manifest.KeysOf("DB_USER", "DB_PASSWORD", "DB_NAME"), Rotate: manifest.Rotate{
 				MySQL: &manifest.RotateMySQL{Database: manifest.Database{Fields: &manifest.Login{Username: "DB_USER", Password: "DB_PASSWORD"}}},
 			}},
-			Open:   func(rotatetest.Calls) rotate.Rotator { return twoUsers{db} },
-			Put:    db.user, Accepts: db.accepts, Accepted: db.accepted,
+			Open: func(rotatetest.Calls) rotate.Rotator { return twoUsers{db} },
+			Put:  db.user, Accepts: db.accepts, Accepted: db.accepted,
 		}
 	})
 }

@@ -15,8 +15,11 @@ func (j Job) createSecret(ctx context.Context, h history.History, pending histor
 	switch _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); {
 	case err != nil:
 		return err
-	case has:
-		return j.clearMaking(ctx, h.Secret, pending.ID) // a crash came before
+	case has: // a crash came before
+		if err := j.clearDeclared(ctx, h); err != nil {
+			return err
+		}
+		return j.clearMaking(ctx, h.Secret, pending.ID)
 	}
 	err := j.createNew(ctx, h, pending)
 	if refused, is := errors.AsType[*Refused](err); is {
@@ -48,6 +51,9 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 		labels = append(labels, e.Label)
 	}
 	if err := j.putOver(ctx, h, base, pending.ID, next, labels...); err != nil {
+		return err
+	}
+	if err := j.clearDeclared(ctx, h); err != nil {
 		return err
 	}
 	return j.clearMaking(ctx, h.Secret, pending.ID)
@@ -198,6 +204,16 @@ func (j Job) noteMaking(ctx context.Context, h history.History, s Start, current
 		}
 	}
 	return j.Store.Move(ctx, h.Secret, label, current, "")
+}
+
+// clearDeclared takes off every DECLARED: each is about a rotation that has begun now, or never will.
+func (j Job) clearDeclared(ctx context.Context, h history.History) error {
+	for _, p := range h.Placements(history.Declared) {
+		if err := j.Store.Move(ctx, h.Secret, p.Label, "", p.Version); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clearMaking takes the MAKING of a version off.

@@ -222,6 +222,9 @@ func (j Job) checkPending(h history.History, e Event) (pending history.Version, 
 
 // refuseRotation takes AWSPENDING off, so that the next rotation can start.
 func (j Job) refuseRotation(ctx context.Context, h history.History, pending history.Version, refused *Refused) error {
+	if err := j.clearDeclared(ctx, h); err != nil {
+		return err
+	}
 	if err := j.Store.Move(ctx, h.Secret, history.AWSPending, "", pending.ID); err != nil {
 		return err // not Refused: something is left that the next try takes off
 	}

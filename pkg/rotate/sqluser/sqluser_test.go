@@ -15,7 +15,9 @@ func TestAnEmergencyTakesNoPasswordThatIsRetained(t *testing.T) {
 	others := func(o rotate.Other, err error) func() ([]rotate.Other, error) {
 		return func() ([]rotate.Other, error) { return []rotate.Other{o}, err }
 	}
-	at := func(user string) rotate.Values { return rotate.Values{"URL": secret.New("db://" + user + ":0ld@h/app")} }
+	at := func(user string) rotate.Values {
+		return rotate.Values{"URL": secret.New("db://" + user + ":0ld@h/app")}
+	}
 	lost := errors.New("no answer")
 	r, _ := recording(urls("URL"), Admin{
 		Source: manifest.Source{Name: "app-db-admin", Keys: manifest.KeysOf("URL")}, Read: reading(rotate.Values{"URL": secret.New("db://root:adminpw@h/d")}),
