@@ -16,6 +16,9 @@ func (c rotateCmd) rotateInEmergency(s *session, source manifest.Source) error {
 	if err != nil {
 		return err
 	}
+	if why := operate.FindObstacle(report.Source(source.Name), c.OnlyDeclaredKeys); why != "" {
+		return refuseRotation(source.Name, why)
+	}
 	e, err := c.findEmergency(s, source)
 	if err != nil {
 		return err

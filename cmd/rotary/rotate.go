@@ -118,6 +118,9 @@ func (c rotateCmd) rotatePlanned(s *session, source manifest.Source) error {
 	if hindrance := operate.FindHindrance(seen); hindrance.Exists() {
 		return refuseRotation(source.Name, s.describeHindrance(source.Name, hindrance, report))
 	}
+	if why := operate.FindObstacle(seen, c.OnlyDeclaredKeys); why != "" {
+		return refuseRotation(source.Name, why)
+	}
 	for _, line := range describeOutage(source, seen) {
 		fmt.Fprintln(s.peopleWriter(), line)
 	}

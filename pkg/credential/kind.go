@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/dsn"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
@@ -12,22 +13,22 @@ import (
 )
 
 // CheckKind returns why a version never was a credential that the rotator of its source could set, test or retire: a
-// placeholder such as CHANGE_ME. It is nil for a source that no rotator rotates. Whether the target accepts the
-// credential is another question. The error names keys and no value.
+// placeholder such as CHANGE_ME. It is nil for a source that no rotator rotates, and for random values, which nobody but
+// their readers has to accept. Whether a target accepts the credential is another question. The error names keys and no
+// value.
 //
 //	source           a version is a credential of its kind where
 //	---------------  ----------------------------------------------------------------------------------------
 //	postgres, mysql  each key under url holds a connection string, and it or the keys beside it have a login
 //	aws-access-key   there are an id as IAM makes them, and a secret that is no placeholder
 //	http             there is a token, and no part of it is a placeholder
-//	random           there is a value
 func CheckKind(source manifest.Source, values map[string]secret.Value) error {
 	switch source.Rotate.Kind() {
 	case manifest.Postgres, manifest.MySQL:
 		return checkLoginKind(source.Database(), values)
 	case manifest.AWSAccessKey:
 		return checkAccessKeyKind(source, values)
-	case manifest.HTTP, manifest.Random:
+	case manifest.HTTP:
 		return checkTokenKind(source, values)
 	}
 	return nil
@@ -73,13 +74,11 @@ func checkAccessKeyKind(source manifest.Source, values map[string]secret.Value) 
 
 func checkTokenKind(source manifest.Source, values map[string]secret.Value) error {
 	all := Of(source, values)
-	for _, c := range all {
-		if c.Kind == Token && slices.ContainsFunc(c.Material, isCommon) {
-			return fmt.Errorf("%v is a placeholder", c)
-		}
-	}
 	if len(all) == 0 {
-		return errors.New("it holds no value")
+		return errors.New("it holds no token")
+	}
+	if slices.ContainsFunc(all[0].Material, isCommon) {
+		return fmt.Errorf("what stands under %s is a placeholder", strings.Join(all[0].Keys, ", "))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
@@ -64,6 +65,17 @@ func FindHindrance(s plan.SourceReport) Hindrance {
 		return Hindrance{Owed: &s.Owed[0]}
 	}
 	return Hindrance{Pending: s.Pending}
+}
+
+// FindObstacle returns why no rotation starts from the current version of a source, planned or in an emergency; "" for
+// nothing. onlyDeclared is the word of a person about a weak login: see RotateOnlyDeclared.
+func FindObstacle(s plan.SourceReport, onlyDeclared bool) string {
+	for _, o := range s.Obstacles {
+		if o.Reason != credential.Weak || !onlyDeclared {
+			return o.Text
+		}
+	}
+	return ""
 }
 
 // Rotate starts the planned rotation of a source that makes version. It does not wait for it.

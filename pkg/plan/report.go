@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
@@ -80,6 +81,8 @@ type SourceReport struct {
 	Consumers []string `json:"consumers,omitempty"`
 	// Undeclared counts the keys of its secret that the manifest does not declare. They are in no bucket, and are kept.
 	Undeclared int `json:"undeclared,omitempty"`
+	// Obstacles are why no rotation starts from its current version.
+	Obstacles []credential.Obstacle `json:"obstacles,omitempty"`
 	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
 	AtOnce bool `json:"atOnce,omitempty"`
 }
@@ -147,6 +150,9 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		AtOnce: source.Manifest.AtOnce(), Undeclared: source.Undeclared,
 	}
 	r.Changed, r.Followed = s.measureChange(source)
+	if values := source.Contents[current.ID].Values; values != nil {
+		r.Obstacles = credential.FindObstacles(s.Environment, source.Manifest, values)
+	}
 	for _, c := range s.consumersOf(source) {
 		r.Consumers = append(r.Consumers, c.Name)
 	}

@@ -15,11 +15,8 @@ func (j Job) createSecret(ctx context.Context, h history.History, pending histor
 	switch _, has, err := j.Store.Value(ctx, h.Secret, pending.ID); {
 	case err != nil:
 		return err
-	case has: // a crash came before
-		if err := j.clearDeclared(ctx, h); err != nil {
-			return err
-		}
-		return j.clearMaking(ctx, h.Secret, pending.ID)
+	case has:
+		return j.clearNotes(ctx, h, pending.ID) // a crash came before
 	}
 	err := j.createNew(ctx, h, pending)
 	if refused, is := errors.AsType[*Refused](err); is {
@@ -53,10 +50,7 @@ func (j Job) createNew(ctx context.Context, h history.History, pending history.V
 	if err := j.putOver(ctx, h, base, pending.ID, next, labels...); err != nil {
 		return err
 	}
-	if err := j.clearDeclared(ctx, h); err != nil {
-		return err
-	}
-	return j.clearMaking(ctx, h.Secret, pending.ID)
+	return j.clearNotes(ctx, h, pending.ID)
 }
 
 // checkMayCreate checks S5 (docs/safety.md) and makes sure that what exists is marked before another version comes to
@@ -204,6 +198,14 @@ func (j Job) noteMaking(ctx context.Context, h history.History, s Start, current
 		}
 	}
 	return j.Store.Move(ctx, h.Secret, label, current, "")
+}
+
+// clearNotes takes off what was noted of a rotation until its version had a value: DECLARED and MAKING.
+func (j Job) clearNotes(ctx context.Context, h history.History, version string) error {
+	if err := j.clearDeclared(ctx, h); err != nil {
+		return err
+	}
+	return j.clearMaking(ctx, h.Secret, version)
 }
 
 // clearDeclared takes off every DECLARED: each is about a rotation that has begun now, or never will.
