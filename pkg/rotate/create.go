@@ -60,25 +60,26 @@ func (j Job) checkMayCreate(
 ) (current history.Version, err error) {
 	current, exists := h.Current()
 	if !exists {
-		return current, &Refused{j.Source.Name, "it has no value yet: put one first"}
+		return current, &Refused{j.Source.Name, "it has no value yet: " + j.commandOf("put")}
 	}
 	if back, begun := h.Labelled(history.Rollback); begun {
 		return current, &Refused{j.Source.Name,
-			fmt.Sprintf("a rollback to version %s is under way", history.Short(back.ID))}
+			fmt.Sprintf("a rollback to version %s is under way: finish it with %s", history.Short(back.ID),
+				j.commandOf("rollback"))}
 	}
 	e, urgent := h.EmergencyOf(pending.ID)
 	if urgent && e.On.ID != current.ID {
 		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s has become current since this emergency was "+
-			"begun: begin it again", history.Short(current.ID))}
+			"begun: begin it again with %s --emergency", history.Short(current.ID), j.commandOf("rotate"))}
 	}
 	if owed := h.Owed(); len(owed) > 0 && !urgent {
 		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; "+
-			"rotary status says what it waits for", history.Short(owed[0].ID))}
+			"rotary status %s says what it waits for", history.Short(owed[0].ID), j.environmentName())}
 	}
 	for _, v := range h.Unseen() {
 		if v.ID != current.ID && !urgent {
 			return current, &Refused{j.Source.Name, fmt.Sprintf("version %s was put by hand and is not known yet; "+
-				"the next pass marks it", history.Short(v.ID))}
+				"the next pass marks it: once it is retired, %s", history.Short(v.ID), j.commandOf("rotate"))}
 		}
 	}
 	for _, v := range h.Unseen() {
@@ -187,7 +188,7 @@ func (j Job) noteMaking(ctx context.Context, h history.History, s Start, current
 	label := history.MakingLabel(s.Version)
 	if _, tried := h.Labelled(label); tried {
 		return &Refused{j.Source.Name, "an earlier try may have made a credential that no version holds: " +
-			"look for it at the vendor, revoke it there, then rotate again"}
+			"look for it at the vendor, revoke it there, then " + j.commandOf("rotate")}
 	}
 	for _, p := range h.Placements(history.Making) {
 		if s.Emergency {

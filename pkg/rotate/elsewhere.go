@@ -112,7 +112,7 @@ func (j Job) checkStart(ctx context.Context, h history.History, base secret.Valu
 func (j Job) checkRetirable(ctx context.Context, dying, current Values) error {
 	if err := credential.CheckKind(j.Source, dying); err != nil {
 		return fmt.Errorf("it never was a credential (%w), and its target cannot be asked: if nobody uses it, "+
-			"rotary retire %s %s --revoked", err, j.environmentName(), j.Source.Name)
+			"%s --revoked", err, j.commandOf("retire"))
 	}
 	return j.checkNotElsewhere(ctx, dying, current)
 }
@@ -161,6 +161,11 @@ func nameHeld(h Holding, wanted []credential.Credential) string {
 		return ""
 	}
 	return " under " + strings.Join(keys, ", ")
+}
+
+// commandOf returns the command of a person for the job's source.
+func (j Job) commandOf(verb string) string {
+	return "rotary " + verb + " " + j.environmentName() + " " + j.Source.Name
 }
 
 // environmentName returns the name of the environment as it stands in commands.

@@ -191,7 +191,8 @@ func (j Job) Step(ctx context.Context, e Event) error {
 	}
 	if isOvertaken(history, pending) {
 		return j.refuseRotation(ctx, history, pending,
-			&Refused{j.Source.Name, "another version became current while it was under way: rotate again"})
+			&Refused{j.Source.Name, "another version became current while it was under way: once what it has made is retired, " +
+				j.commandOf("rotate")})
 	}
 	switch e.Step {
 	case "setSecret":
