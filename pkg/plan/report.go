@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
 
@@ -85,6 +86,8 @@ type SourceReport struct {
 	Undeclared int `json:"undeclared,omitempty"`
 	// Frozen is why its values stay what they are in the buckets, and why nothing of it is retired.
 	Frozen string `json:"frozen,omitempty"`
+	// Obstacles are why no rotation starts from its current version.
+	Obstacles []credential.Obstacle `json:"obstacles,omitempty"`
 	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
 	AtOnce bool `json:"atOnce,omitempty"`
 }
@@ -159,6 +162,9 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	}
 	r.Kept = listKept(current)
 	r.Changed, r.Followed = s.measureChange(source)
+	if values := source.Contents[current.ID].Values; values != nil {
+		r.Obstacles = credential.FindObstacles(s.Environment, source.Manifest, values)
+	}
 	for _, c := range s.consumersOf(source) {
 		r.Consumers = append(r.Consumers, c.Name)
 	}
