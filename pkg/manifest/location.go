@@ -216,8 +216,7 @@ func readerAt(rest string) (*Reader, bool) {
 	return &moved, ok
 }
 
-// IsSignedIn reports whether c has something to sign in with at its sink, or needs nothing: what its kind signs in with
-// is AWS's own.
+// IsSignedIn reports whether c has something to sign in with at its sink, or needs nothing because it is AWS's own.
 func (c Consumer) IsSignedIn() bool {
 	switch {
 	case c.GitHub != nil:
@@ -226,4 +225,22 @@ func (c Consumer) IsSignedIn() bool {
 		return c.Vercel.SignIn != (VercelSignIn{})
 	}
 	return true
+}
+
+// LendSignIn returns c with what the first other consumer of its kind signs in with, where there is one.
+func (e *Environment) LendSignIn(c Consumer) Consumer {
+	for _, other := range e.Consumers {
+		switch {
+		case other.Kind() != c.Kind() || !other.IsSignedIn() || c.IsSignedIn():
+		case c.GitHub != nil:
+			lent := *c.GitHub
+			lent.SignIn = other.GitHub.SignIn
+			c.GitHub = &lent
+		case c.Vercel != nil:
+			lent := *c.Vercel
+			lent.SignIn = other.Vercel.SignIn
+			c.Vercel = &lent
+		}
+	}
+	return c
 }

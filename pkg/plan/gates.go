@@ -30,6 +30,9 @@ const (
 	Draining      Reason = "draining"       // readers of the version before may still be there
 	RolloutFailed Reason = "rollout-failed" // this very rollout failed before
 	Confirming    Reason = "confirming"     // what an emergency has made is tested each minute for a while
+	TagsFull      Reason = "tags-full"      // the secret has no room for the tags that remember who reads it
+	LostMemory    Reason = "lost-memory"    // somebody took those tags off
+	LeftManifest  Reason = "left-manifest"  // a source that the manifest does not have any more owes something
 
 	// What is not retired: the gates, in order. Rolling, Draining and NotRolled are among them.
 	Mode           Reason = "mode"            // the environment's mode forbids it
@@ -103,6 +106,9 @@ func checkRetained(_ State, _ Plan, _ Source, v history.Version) (Wait, bool) {
 
 // checkPendingWork objects while the pass still has work that touches the source.
 func checkPendingWork(s State, p Plan, source Source, _ history.Version) (Wait, bool) {
+	if wait, tagging := p.isTagging(); tagging {
+		return wait, true
+	}
 	for _, m := range p.Marks {
 		if m.Secret == source.Secret {
 			return Wait{Reason: PendingWork, Detail: "its versions are being marked"}, true

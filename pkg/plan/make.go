@@ -16,6 +16,7 @@ import (
 // Plan lists what one pass would do, in the order in which it is applied. An empty plan without waits means that
 // every consumer is proven to run what the sources say and that nothing is owed.
 type Plan struct {
+	Tags     []Tag     // of buckets: who reads them
 	Marks    []Mark    // labels that go on first
 	Writes   []Write   // buckets
 	Confirms []Confirm // sources
@@ -27,7 +28,7 @@ type Plan struct {
 
 // Empty reports whether the plan changes nothing. Waits change nothing.
 func (p Plan) Empty() bool {
-	return len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Drops)+len(p.Advances) == 0
+	return len(p.Tags)+len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Drops)+len(p.Advances) == 0
 }
 
 // Mark moves a label: onto To, off From. An empty To takes it off; an empty From puts it where it was nowhere.
@@ -81,6 +82,12 @@ type Wait struct {
 
 // Make decides what a pass does. Same state, same plan, same order.
 //
+//	a bucket's readers and sources | plan
+//	-------------------------------|------------------------------------------
+//	are what its tags remember     | –
+//	have no room in tags           | Wait: nothing of this bucket is done
+//	are others                     | Tag, and nothing drops or retires in this plan
+//
 //	source version           | has LIVE | plan
 //	-------------------------|----------|------------------------------------------------
 //	current, or newer than   | no       | Mark LIVE (and SEEN last, forward only)
@@ -115,6 +122,7 @@ type Wait struct {
 //	runs target              | –
 //	target failed unchanged  | Wait
 //	anything else            | Roll
+//	it is remembered only    | – (Wait while it may use the bucket)
 //
 //	bucket version with HELD | plan
 //	-------------------------|-------------------------------------------------------------
@@ -123,6 +131,9 @@ type Wait struct {
 //	neither, not yet quiet   | Wait
 func Make(s State) Plan {
 	var p Plan
+	for _, b := range s.Buckets {
+		p.rememberRelations(s, b)
+	}
 	for _, source := range s.Sources {
 		p.markVersions(source)
 		p.confirmEmergency(s, source)
@@ -131,12 +142,16 @@ func Make(s State) Plan {
 	for _, b := range s.Buckets {
 		p.planBucket(s, b)
 	}
+	p.awaitDropped(s)
 	for _, c := range s.Strangers {
 		p.Waits = append(p.Waits, Wait{Subject: c.Consumer, Reason: c.strangerReason(), Detail: c.Unknown})
 	}
 	for _, source := range s.Sources {
 		p.retireOwed(s, source)
 		p.dropEmergencyLabels(s, source)
+	}
+	if _, tagging := p.isTagging(); tagging {
+		p.Drops = nil
 	}
 	return p
 }
@@ -193,8 +208,15 @@ func (s Source) moveSeen(versions []history.Version) []Mark {
 
 // planBucket plans one bucket: its content, then the consumers that follow, then the labels it no longer needs.
 func (p *Plan) planBucket(s State, b Bucket) {
+	if p.lacksTags(b) {
+		return
+	}
 	target, writing := p.writeBucket(s, b)
 	for _, c := range b.Consumers {
+		if c.Remembered {
+			p.awaitRemembered(s, b, c)
+			continue
+		}
 		p.rollConsumer(c, target)
 	}
 	if !writing {
@@ -268,7 +290,7 @@ func whyRoll(c Consumer, target string) string {
 // dropHeldLabels takes HELD off versions that nobody can start on any more.
 func (p *Plan) dropHeldLabels(s State, b Bucket) {
 	if s.Mode == manifest.Observe || len(s.Strangers) > 0 ||
-		slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
+		slices.ContainsFunc(s.readersOf(b), func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
 		return
 	}
 	until, quiet := s.quietSince()

@@ -56,10 +56,10 @@ func (c ConsumerReport) Reads() string {
 
 // Step is one thing a pass does, or would do.
 type Step struct {
-	Do      string   `json:"do"`      // mark, write, confirm, roll, drop, advance
+	Do      string   `json:"do"`      // tag, mark, write, confirm, roll, drop, advance
 	Subject string   `json:"subject"` // a secret, a bucket, a consumer or a source
 	Version string   `json:"version,omitempty"`
-	Names   []string `json:"names,omitempty"` // the names whose values change
+	Names   []string `json:"names,omitempty"` // the names whose values change, or the keys of tags
 	Detail  string   `json:"detail,omitempty"`
 }
 
@@ -99,6 +99,8 @@ type BucketReport struct {
 	Secret  string   `json:"secret"`
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names"`
+	// LostMemory: somebody took the tags away that remember who reads it.
+	LostMemory bool `json:"lostMemory,omitempty"`
 }
 
 // ConsumerReport is one consumer as it was seen. It runs on a bucket, or reads a source itself.
@@ -110,6 +112,11 @@ type ConsumerReport struct {
 	Current bool   `json:"current"` // it is proven to run the bucket's version, and nothing else
 	State   string `json:"state"`   // current, rolling, behind, failed, draining, unknown
 	Detail  string `json:"detail,omitempty"`
+	// Remembered: its bucket's tags have it, and the manifest does not have it there.
+	Remembered bool `json:"remembered,omitempty"`
+	Leaving    bool `json:"leaving,omitempty"`
+	// Empty: all of it was seen, and nothing of its bucket is in play there.
+	Empty bool `json:"empty,omitempty"`
 }
 
 // Describe returns the report of a state and its plan. It is pure and repeatable.
@@ -125,7 +132,7 @@ func Describe(s State, p Plan) Report {
 	for _, b := range s.Buckets {
 		current, _ := b.Current()
 		r.Buckets = append(r.Buckets, BucketReport{
-			Name: b.Want.Name, Secret: b.Secret, Version: current.ID, Names: b.Want.Names(),
+			Name: b.Want.Name, Secret: b.Secret, Version: current.ID, Names: b.Want.Names(), LostMemory: b.lostMemory(),
 		})
 		for _, c := range b.Consumers {
 			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
@@ -167,6 +174,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 func describeConsumer(r ConsumerReport, c Consumer, version string) ConsumerReport {
 	r.Name, r.Running, r.State, r.Detail = c.Name, c.Running, c.describeState(version), describeDetail(c)
 	r.Current = c.runsOnly(version) && version != ""
+	r.Remembered, r.Leaving, r.Empty = c.Remembered, c.Leaving, c.isSeen() && c.Settled && len(c.InPlay) == 0
 	return r
 }
 
@@ -203,6 +211,9 @@ func describeDetail(c Consumer) string {
 // listSteps lists the plan in the order in which it is applied.
 func (p Plan) listSteps() []Step {
 	var steps []Step
+	for _, t := range p.Tags {
+		steps = append(steps, Step{Do: "tag", Subject: t.Secret, Names: t.listKeys(), Detail: "who reads it, and what feeds it"})
+	}
 	for _, m := range p.Marks {
 		steps = append(steps, Step{Do: "mark", Subject: m.Secret, Version: m.To, Detail: m.Label})
 	}

@@ -26,6 +26,7 @@ type Seen struct {
 	NotRolled  string   // why rotary does not roll it before a person or its pipeline has acted, in words
 	Drift      []string // names that somebody changed or removed by hand since rotary wrote them
 	Unknown    string   // why the look is incomplete, in words; anything here vetoes every retirement
+	Absent     string   // a token that works shows that it does not exist, in words: nothing of it runs
 	Unread     bool     // the sink could not be read at all: nothing is known, and nothing is rolled
 	Waiting    string   // what an unsettled consumer is waiting for, in words
 	WaitTill   time.Time

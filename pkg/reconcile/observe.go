@@ -50,6 +50,8 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 		return state, nil, err
 	}
 	consumers := o.readConsumers(ctx, state)
+	o.addRemembered(ctx, state, consumers)
+	state.Dropped = o.readDropped(ctx, state)
 	state.Strangers = o.findStrangers(ctx)
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
@@ -140,6 +142,7 @@ func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]pla
 		}
 		buckets = append(buckets, b)
 	}
+	o.addRelations(buckets)
 	return buckets, nil
 }
 
