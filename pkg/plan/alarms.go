@@ -54,7 +54,7 @@ func (s State) findAlarms() []Alarm {
 			all = append(all, s.alarmsOfOwed(source, v)...)
 		}
 	}
-	return all
+	return append(all, s.alarmsOfDropped()...)
 }
 
 func (s State) alarmsOfAge(source Source) []Alarm {

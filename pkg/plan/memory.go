@@ -340,3 +340,15 @@ func diffTags(h history.History, wanted map[string]string) Tag {
 	}
 	return tag
 }
+
+// Forget returns what makes a secret remember no relation for which over reports true, and take its memory for complete
+// from then on; over may be nil. fits is false where its secret has no room for that.
+func Forget(h history.History, over func(Relation) bool) (tag Tag, fits bool) {
+	kept := ParseMemory(h.Tags)
+	if over != nil {
+		kept = slices.DeleteFunc(kept, over)
+	}
+	wanted, fits := FormatMemory(kept, Bucket{History: h}.tagRoom())
+	wanted[checkKey] = formatCheck(kept)
+	return diffTags(h, wanted), fits
+}

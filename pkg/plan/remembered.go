@@ -148,6 +148,18 @@ func (p *Plan) awaitDropped(s State) {
 	}
 }
 
+// alarmsOfDropped returns the sources that left the manifest and owe something: no pass retires that.
+func (s State) alarmsOfDropped() []Alarm {
+	var all []Alarm
+	for _, d := range s.Dropped {
+		for _, v := range d.Owed() {
+			all = append(all, Alarm{RetirementOwed, d.Name, fmt.Sprintf("version %s: %s", history.Short(v.ID),
+				d.describe(fmt.Sprintf("rotary forget %s --source %s", s.Environment, d.Name)))})
+		}
+	}
+	return all
+}
+
 // describe returns what is to be done about what a dropped source owes.
 func (d DroppedSource) describe(forget string) string {
 	return fmt.Sprintf("source %s, whose secret is %s, left the manifest and owes this version: put it back until that is "+

@@ -48,7 +48,8 @@ type bench struct {
 	client *secretsmanager.Client
 	pass   reconcile.Pass
 	sinks  map[string]*sink
-	worked []string // what sinks and rotator were asked to do, in order
+	places map[string]*sink // by location, where the manifest has moved some
+	worked []string         // what sinks and rotator were asked to do, in order
 	puts   int
 
 	step func() sim.Outcome // asked before each write to a sink; nil means that everything works
@@ -76,7 +77,7 @@ func start(t *testing.T, yaml string, lists ...sim.Lists) *bench {
 	must(t, err)
 	env, err := file.Environment("dev")
 	must(t, err)
-	b := &bench{t: t, env: env, sinks: map[string]*sink{}}
+	b := &bench{t: t, env: env, sinks: map[string]*sink{}, places: map[string]*sink{}}
 	b.World = standin.New(standin.Config{Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Lists: append(lists, sim.Lists{})[0]})
 	t.Cleanup(func() { _ = b.Close() })
 	must(t, b.Containers(t.Context(), env))
@@ -222,7 +223,15 @@ func (b *bench) allow(work string) (done bool, err error) {
 }
 
 func (b *bench) open(c manifest.Consumer, _ reconcile.Opening) (reconcile.Consumer, error) {
-	return b.sinks[c.Name], nil
+	return b.sinkAt(c), nil
+}
+
+// sinkAt returns what is where a consumer is.
+func (b *bench) sinkAt(c manifest.Consumer) *sink {
+	if at := b.places[c.Location("dev")]; at != nil {
+		return at
+	}
+	return b.sinks[c.Name]
 }
 
 func (s *sink) Status(context.Context) (plan.Seen, error) {
