@@ -195,6 +195,9 @@ func (b *bench) end() map[string]any {
 	}
 	for _, x := range b.env.Buckets {
 		end[x.Secret] = b.labels(x.Secret)
+		h, err := b.pass.Store.Look(b.t.Context(), x.Secret)
+		must(b.t, err)
+		end["tags of "+x.Secret] = h.Tags
 	}
 	for name, s := range b.sinks {
 		end[name] = s.running
