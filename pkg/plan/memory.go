@@ -63,6 +63,14 @@ func (r Relation) Secret() string {
 	return name
 }
 
+// Place returns where a relation is, for people: the location of a consumer, or the name of a source's secret.
+func (r Relation) Place() string {
+	if r.Kind == Feeds {
+		return r.Secret()
+	}
+	return r.Location
+}
+
 // Label names a relation that the manifest does not have, for people: a consumer may be at several places.
 func (r Relation) Label() string { return r.Name + " (" + r.Location + ")" }
 
@@ -287,13 +295,7 @@ func (b Bucket) changeTags(s State, relations []Relation) (tag Tag, fits bool) {
 	}
 	tag = diffTags(b.History, wanted)
 	tag.Bucket = b.Want.Name
-	grown := len(b.Tags) + b.OtherTags
-	for key := range tag.Set {
-		if _, has := b.Tags[key]; !has {
-			grown++
-		}
-	}
-	return tag, fits && grown <= history.MaxTags
+	return tag, fits && b.countTags(tag) <= history.MaxTags
 }
 
 // tagRoom returns how many tags may remember relations.
@@ -341,14 +343,34 @@ func diffTags(h history.History, wanted map[string]string) Tag {
 	return tag
 }
 
-// Forget returns what makes a secret remember no relation for which over reports true, and take its memory for complete
-// from then on; over may be nil. fits is false where its secret has no room for that.
-func Forget(h history.History, over func(Relation) bool) (tag Tag, fits bool) {
-	kept := ParseMemory(h.Tags)
-	if over != nil {
-		kept = slices.DeleteFunc(kept, over)
-	}
-	wanted, fits := FormatMemory(kept, Bucket{History: h}.tagRoom())
+// Forgotten records who made a bucket forget something.
+type Forgotten struct {
+	Name   string // of the consumer, the source or the bucket
+	Caller string // an ARN
+	At     time.Time
+}
+
+// Forget returns what makes a secret remember no relation for which over reports true, take its memory for complete
+// from then on, and record who did that. fits is false where its secret has no room for that.
+func Forget(h history.History, over func(Relation) bool, by Forgotten) (tag Tag, fits bool) {
+	b := Bucket{History: h}
+	kept := slices.DeleteFunc(ParseMemory(h.Tags), over)
+	wanted, fits := FormatMemory(kept, b.tagRoom())
 	wanted[checkKey] = formatCheck(kept)
-	return diffTags(h, wanted), fits
+	tag = diffTags(h, wanted)
+	at := " " + strconv.FormatInt(by.At.Unix(), 10)
+	caller := history.EscapeTag(by.Caller, ":/@+")
+	tag.Set[forgottenKey+history.EscapeTag(by.Name, "")] = caller[:min(len(caller), history.MaxTagValue-len(at))] + at
+	return tag, fits && b.countTags(tag) <= history.MaxTags
+}
+
+// countTags counts the tags of the secret once Set of t is done.
+func (b Bucket) countTags(t Tag) int {
+	n := len(b.Tags) + b.OtherTags
+	for key := range t.Set {
+		if _, has := b.Tags[key]; !has {
+			n++
+		}
+	}
+	return n
 }

@@ -197,6 +197,9 @@ func (c Consumer) describeState(version string) string {
 
 func describeDetail(c Consumer) string {
 	parts := []string{}
+	if c.Remembered {
+		parts = append(parts, "it left the manifest")
+	}
 	for _, text := range []string{c.Detail, c.NotRolled, c.Unknown, c.Foreign, c.Waiting} {
 		if text != "" {
 			parts = append(parts, text)

@@ -52,7 +52,7 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	consumers := o.readConsumers(ctx, state)
 	o.addRemembered(ctx, state, consumers)
 	state.Dropped = o.readDropped(ctx, state)
-	state.Strangers = o.findStrangers(ctx)
+	state.Strangers = dropRemembered(o.findStrangers(ctx), state.Buckets)
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
 	}

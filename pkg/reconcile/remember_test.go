@@ -172,7 +172,7 @@ func TestWhoIsForgottenIsWaitedForNoLonger(t *testing.T) {
 	}
 	h, err := b.pass.Store.Look(t.Context(), "api-dev")
 	must(t, err)
-	tag, fits := plan.Forget(h, func(r plan.Relation) bool { return r.Name == "zone" })
+	tag, fits := plan.Forget(h, func(r plan.Relation) bool { return r.Name == "zone" }, plan.Forgotten{Name: "zone"})
 	if !fits {
 		t.Fatal("there is no room to forget")
 	}
@@ -273,7 +273,7 @@ func TestALostMemoryIsNamedUntilAPersonSaysThatItIsComplete(t *testing.T) {
 	}
 	h, err := b.pass.Store.Look(t.Context(), "api-dev")
 	must(t, err)
-	tag, _ := plan.Forget(h, nil)
+	tag, _ := plan.Forget(h, func(plan.Relation) bool { return false }, plan.Forgotten{Name: "api"})
 	must(t, b.pass.Store.Tag(t.Context(), "api-dev", tag.Set))
 	if report := b.passes(1); slices.Contains(reasons(report), "api lost-memory") {
 		t.Errorf("it waits for %q", reasons(report))
