@@ -24,6 +24,8 @@ type Report struct {
 	// Unbuilt lists the manifest's settings that this version does not carry out, a line each. While there is any, a
 	// pass changes nothing.
 	Unbuilt []string `json:"unbuilt,omitempty"`
+	// Departures lists what the manifest of whoever asks does not have any more and what is deployed still needs.
+	Departures []Departure `json:"departures,omitempty"`
 }
 
 // Source returns the report of the source called name; where there is none, one with nothing but the name.
@@ -115,7 +117,7 @@ type ConsumerReport struct {
 	// Remembered: its bucket's tags have it, and the manifest does not have it there.
 	Remembered bool `json:"remembered,omitempty"`
 	Leaving    bool `json:"leaving,omitempty"`
-	// Empty: all of it was seen, and nothing of its bucket is in play there.
+	// Empty: all of it was seen, and nothing of its bucket is in play there; or it is readers, whom nobody sees.
 	Empty bool `json:"empty,omitempty"`
 }
 
@@ -174,7 +176,8 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 func describeConsumer(r ConsumerReport, c Consumer, version string) ConsumerReport {
 	r.Name, r.Running, r.State, r.Detail = c.Name, c.Running, c.describeState(version), describeDetail(c)
 	r.Current = c.runsOnly(version) && version != ""
-	r.Remembered, r.Leaving, r.Empty = c.Remembered, c.Leaving, c.isSeen() && c.Settled && len(c.InPlay) == 0
+	r.Remembered, r.Leaving = c.Remembered, c.Leaving
+	r.Empty = r.Bucket != "" && (c.Drain > 0 || c.isSeen() && c.Settled && len(c.InPlay) == 0)
 	return r
 }
 
