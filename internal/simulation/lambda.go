@@ -21,7 +21,6 @@ import (
 func (w *World) runPass(ctx context.Context) error {
 	defer w.now.beginSecond()()
 	delete(w.now.dead, propagateLambda)
-	w.before, w.landing = w.lastChange(), w.lands
 	defer func(was bool) { w.passing = was }(w.passing)
 	w.passing = true
 	pass, began, due := w.newPass(propagateLambda), w.Clock.Now(), w.listDue()
@@ -32,7 +31,7 @@ func (w *World) runPass(ctx context.Context) error {
 	if err == nil {
 		w.checkReport(report, due)
 	}
-	w.notePass(began, err == nil && w.now.isCalm() && len(w.outage) == 0)
+	w.notePass(began, err == nil && w.now.isCalm() && len(w.outage)+len(w.hidden) == 0)
 	return err
 }
 

@@ -44,25 +44,26 @@ func (s State) hasSecret(name string) bool {
 
 // Remember returns what was seen at a place where the manifest does not have a consumer of the bucket any more. Whatever
 // the place shows of other buckets is not this one's: the manifest may have it on one of those.
-func (s State) Remember(b Bucket, r Relation, drain time.Duration, seen Seen) Consumer {
+func (s State) Remember(b Bucket, r Relation, c Consumer) Consumer {
+	seen := c.Seen
 	seen.NotRolled, seen.Drift, seen.Names, seen.Failed = "", nil, nil, nil
 	if seen.Absent != "" {
 		seen = Seen{Consumer: seen.Consumer, Settled: true, Absent: seen.Absent, Detail: seen.Absent, Deployable: seen.Deployable}
 	}
-	if drain > 0 && !r.Left.IsZero() && !r.Left.Add(drain).After(s.Now) {
+	if c.Drain > 0 && !r.Left.IsZero() && !r.Left.Add(c.Drain).After(s.Now) {
 		seen = Seen{Consumer: seen.Consumer, Settled: true, Detail: "drained"}
 	}
 	isOthers := func(id string) bool { return s.isOfAnotherBucket(b, id) }
 	seen.InPlay = slices.DeleteFunc(slices.Clone(seen.InPlay), isOthers)
 	seen.Deployable = slices.DeleteFunc(slices.Clone(seen.Deployable), isOthers)
-	return Consumer{Name: r.Label(), Remembered: true, Relation: r, Drain: drain, Seen: seen}
+	return Consumer{Name: r.Label(), Remembered: true, Relation: r, Drain: c.Drain, RunsTasks: c.RunsTasks, Seen: seen}
 }
 
 // isOfAnotherBucket reports whether a version is known as another bucket's, and not as one of b.
 func (s State) isOfAnotherBucket(b Bucket, id string) bool {
-	_, own := b.Version(id)
+	_, own := b.findVersion(id)
 	return !own && slices.ContainsFunc(s.Buckets, func(other Bucket) bool {
-		_, has := other.Version(id)
+		_, has := other.findVersion(id)
 		return has && other.Want.Name != b.Want.Name
 	})
 }
@@ -88,18 +89,15 @@ func (s State) isOver(b Bucket, r Relation) bool {
 	}
 	c := b.Consumers[i]
 	drained := !r.Left.Add(c.Drain).After(s.Now)
-	return drained && c.isSeen() && c.Settled && len(c.InPlay)+len(c.Deployable) == 0
+	return drained && !c.isUnseen() && c.Settled && len(c.InPlay)+len(c.Deployable) == 0
 }
-
-// isSeen reports whether everything is known of the consumer.
-func (s Seen) isSeen() bool { return !s.Unread && s.Unknown == "" }
 
 // awaitRemembered waits for whoever the tags of a bucket remember and the manifest does not have there.
 func (p *Plan) awaitRemembered(s State, b Bucket, c Consumer) {
 	wait, relation := Wait{Subject: c.Name, Until: c.WaitTill}, c.Relation
 	forget := fmt.Sprintf("rotary forget %s %s", s.Environment, relation.Name)
 	switch {
-	case !c.isSeen():
+	case c.isUnseen():
 		wait.Reason = Unreadable
 		wait.Detail = fmt.Sprintf("%s; bucket %s remembers it: if nothing runs there any more, %s", c.Unknown, b.Want.Name, forget)
 	case !c.Settled:

@@ -10,9 +10,6 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Quiet is history.Quiet: how long nothing may have changed before a label comes off or a credential is retired.
-const Quiet = history.Quiet
-
 // State is everything that one pass has seen of one environment.
 type State struct {
 	Environment    string
@@ -23,6 +20,8 @@ type State struct {
 	Dropped        []DroppedSource
 	Strangers      []Seen   // what may run on a bucket and stands in no manifest; Unknown says why
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
+
+	debts []debt // what is owed: listDebts
 }
 
 // Source holds what a pass has seen of one source.
@@ -54,7 +53,7 @@ type Bucket struct {
 	Relations []Relation
 	history.History
 	Contents  Contents
-	Made      []history.Version // every version that exists, oldest first; known where the bucket is stale
+	Made      []history.Version // every version that exists, oldest first; known where the bucket is stale or ages
 	Consumers []Consumer        // sorted by name; with those that its tags remember
 }
 
@@ -64,7 +63,9 @@ type Consumer struct {
 	Leaving bool
 	// Remembered: the tags of the bucket have it, and the manifest does not have it there: it is seen, never rolled.
 	Remembered bool
-	Relation   Relation      // that they have; of those that are Remembered alone
-	Drain      time.Duration // not 0: readers without a receipt, never rolled
+	Relation   Relation // that they have; of those that are Remembered alone
+	// RunsTasks: ECS starts it from task definitions, which can be used for a while after they were deregistered.
+	RunsTasks bool
+	Drain     time.Duration // not 0: readers without a receipt, never rolled
 	Seen
 }

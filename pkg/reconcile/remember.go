@@ -45,9 +45,9 @@ func (o observer) addRemembered(ctx context.Context, s plan.State, all map[strin
 		for _, r := range b.FindDepartures() {
 			c, consumer, seen := o.readDeparture(ctx, *b, r)
 			if consumer != nil {
-				all[b.Want.Name+" "+r.Label()] = openConsumer{consumer, b.Want.Name}
+				all[b.Want.Name+" "+r.Label()] = openConsumer{consumer, b.Want.Name, seen.Deployable}
 			}
-			b.Consumers = append(b.Consumers, s.Remember(*b, r, c.Drain().Std(), seen))
+			b.Consumers = append(b.Consumers, s.Remember(*b, r, describeConsumer(c, seen)))
 		}
 		slices.SortStableFunc(b.Consumers, func(x, y plan.Consumer) int { return strings.Compare(x.Name, y.Name) })
 	}

@@ -32,6 +32,15 @@ type Config struct {
 
 	// Lag is the time for which a deregistered revision can still be deployed: up to ten minutes in AWS.
 	Lag time.Duration
+
+	// Pace sets how long tasks take to start and to stop.
+	Pace Pace
+}
+
+// Pace is how long one task takes. A member that is zero is as people see it at most times.
+type Pace struct {
+	Start time.Duration // from its placement until it runs; default: 10 to 20 seconds
+	Stop  time.Duration // from SIGTERM to the end of its process; default: 5 seconds
 }
 
 // App is the behaviour of an image.
