@@ -191,7 +191,7 @@ func TestTheFirstPassTagsBeforeItDropsAnyLabel(t *testing.T) {
 	b := settled(t)
 	b.put("db", `{"DB_URL":"url-2"}`)
 	due := func() bool {
-		return slices.ContainsFunc(b.dryRun().Steps, func(s plan.Step) bool { return s.Do == "drop" })
+		return slices.ContainsFunc(b.dryRun().Steps, func(s plan.Step) bool { return s.Do == "drop" || s.Do == "withdraw" })
 	}
 	for range 20 {
 		if due() {
