@@ -298,8 +298,10 @@ func (p *Plan) rollConsumer(c Consumer, target bucket.Bucket) {
 // versions that its tasks run.
 func describeNotRolled(c Consumer, target bucket.Bucket) string {
 	text := c.NotRolled
-	if c.Unknown != "" {
-		text += "; " + c.Unknown
+	for _, why := range []string{c.Unpinned, c.Unknown} {
+		if why != "" {
+			text += "; " + why
+		}
 	}
 	if len(c.InPlay) == 0 {
 		return text

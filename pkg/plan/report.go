@@ -207,7 +207,7 @@ func describeDetail(c Consumer) string {
 	if c.Remembered {
 		parts = append(parts, "it left the manifest")
 	}
-	for _, text := range []string{c.Detail, c.NotRolled, c.Unknown, c.Foreign, c.Waiting} {
+	for _, text := range []string{c.Detail, c.NotRolled, c.Unpinned, c.Unknown, c.Foreign, c.Waiting} {
 		if text != "" {
 			parts = append(parts, text)
 		}

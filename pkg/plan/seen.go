@@ -35,7 +35,8 @@ type Seen struct {
 	Detail      string // one line for people: "2 of 2 tasks", "deployment dpl_x READY"
 }
 
-// Move is a deployment onto or away from a bucket version, within the last history.Deregistered.
+// Move is a deployment onto or away from a bucket version, within the last history.Deregistered or, where that is
+// longer, Seen.DeploysTake.
 type Move struct {
 	Version string
 	At      time.Time // when it was created or, later, when it ended
