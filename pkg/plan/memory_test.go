@@ -249,3 +249,75 @@ func TestAPassTagsWhoReadsABucket(t *testing.T) {
 		}
 	}
 }
+
+// Readers that left are waited for until their drain is over, whatever is current meanwhile.
+func TestReadersThatLeftDrain(t *testing.T) {
+	job := reader("job", "reader:1d:")
+	now := converged().Now
+	for _, tt := range []struct {
+		left time.Duration
+		kept bool
+	}{{time.Hour, true}, {day - time.Second, true}, {day, false}} {
+		relation := job.leftAt(now.Add(-tt.left))
+		s := remembering(nil, reader("web", "ecs:main/web"), SourceRelation("db", "source/dev/db"), relation)
+		b := &s.Buckets[0]
+		b.Consumers = append(b.Consumers, s.Remember(*b, relation, Consumer{
+			Drain: day, Seen: Seen{Settled: true, Running: b.Versions[0].ID, InPlay: []string{b.Versions[0].ID}},
+		}))
+		gone := !slices.ContainsFunc(s.keepRelations(*b), job.isSame)
+		if gone == tt.kept {
+			t.Errorf("after %v it is kept: %v", tt.left, !gone)
+		}
+	}
+}
+
+// What is in play of another bucket at the place of a consumer that left is no reason to remember it.
+func TestWhatRunsOnAnotherBucketIsNotRemembered(t *testing.T) {
+	s := remembering(nil)
+	other := Bucket{}
+	other.Want.Name = "other"
+	other.Versions = []history.Version{{ID: bid(former, 7)}}
+	s.Buckets = append(s.Buckets, other)
+	own := s.Buckets[0].Versions[0].ID
+	c := s.Remember(s.Buckets[0], reader("web", "ecs:main/web"), Consumer{Seen: Seen{InPlay: []string{bid(former, 7), bid(former, 9), own}, NotRolled: "x", Drift: []string{"y"}}})
+	if diff := cmp.Diff([]string{bid(former, 9), own}, c.InPlay); diff != "" || c.NotRolled != "" || len(c.Drift) > 0 {
+		t.Errorf("in play (-want +got):\n%s", diff)
+	}
+	gone := s.Remember(s.Buckets[0], reader("web", "ecs:main/web"), Consumer{Seen: Seen{Unread: true, Unknown: "x", Absent: "no such service"}})
+	if gone.isUnseen() || !gone.Settled || len(gone.InPlay) > 0 {
+		t.Errorf("a place that is gone is seen as %+v", gone.Seen)
+	}
+}
+
+// Where a bucket lost its memory, whoever is not seen holds its versions up, whatever bucket he is on.
+func TestALostMemoryAsksEverybody(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		s := remembering(nil, reader("web", "ecs:main/web"), SourceRelation("db", "source/dev/db"))
+		if lost {
+			delete(s.Buckets[0].Tags, "rotary:readers")
+		}
+		other := Bucket{Consumers: []Consumer{{Name: "other", Seen: Seen{Unread: true, Unknown: "x"}}}}
+		s.Buckets = append(s.Buckets, other)
+		got := slices.ContainsFunc(s.readersOf(s.Buckets[0]), func(c Consumer) bool { return c.Name == "other" })
+		if got != lost {
+			t.Errorf("lost %v: the reader of another bucket is asked: %v", lost, got)
+		}
+	}
+}
+
+// While readers are being tagged nothing is retired.
+func TestNothingIsRetiredWhileReadersAreTagged(t *testing.T) {
+	s := remembering(nil, reader("web", "ecs:main/web"))
+	s.debts = s.listDebts()
+	p := Make(s)
+	if len(p.Tags) == 0 {
+		t.Fatal("nobody is tagged")
+	}
+	for _, source := range s.Sources {
+		for _, v := range source.Versions {
+			if wait, objects := checkPendingWork(s, p, newDebt(source, v)); !objects || wait.Reason != PendingWork {
+				t.Errorf("version %s may be retired", v.ID)
+			}
+		}
+	}
+}
