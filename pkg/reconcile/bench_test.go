@@ -66,6 +66,7 @@ type sink struct {
 	changed   time.Time
 	broken    error  // of Roll
 	silent    error  // of Status
+	absent    bool   // its sink shows that there is no such thing
 	clinging  error  // of Withdraw
 	asked     func() // by Status, before it answers
 	withdrawn []string
@@ -261,6 +262,9 @@ func (s *sink) Status(context.Context) (plan.Seen, error) {
 	}
 	if s.silent != nil {
 		return plan.Seen{}, s.silent
+	}
+	if s.absent {
+		return plan.Seen{Unread: true, Unknown: "there is none", Absent: "there is none"}, nil
 	}
 	seen := plan.Seen{Running: s.running, RollingTo: s.rolling, Settled: s.rolling == "", Changed: s.changed}
 	for _, id := range []string{s.running, s.rolling} {

@@ -14,11 +14,17 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
-// deploy is a deployed change of the manifest, without any check. What runs stays as it is, where it is: a consumer that
-// the manifest has elsewhere now starts there with nothing.
+// deploy deploys small with these changes; see deployManifest.
 func (b *bench) deploy(replace ...string) {
 	b.t.Helper()
-	file, err := manifest.Parse("rotary.yaml", []byte(strings.NewReplacer(replace...).Replace(small)))
+	b.deployManifest(strings.NewReplacer(replace...).Replace(small))
+}
+
+// deployManifest is a deployed change of the manifest, without any check. What runs stays as it is, where it is: a consumer that
+// the manifest has elsewhere now starts there with nothing.
+func (b *bench) deployManifest(yaml string) {
+	b.t.Helper()
+	file, err := manifest.Parse("rotary.yaml", []byte(yaml))
 	must(b.t, err)
 	env, err := file.Environment("dev")
 	must(b.t, err)
@@ -299,4 +305,40 @@ func TestABucketWithoutRoomForTagsStandsStill(t *testing.T) {
 
 func (b *bench) tag(secret, key, value string) error {
 	return b.pass.Store.Tag(b.t.Context(), secret, map[string]string{key: value})
+}
+
+// A place that its sink shows to be gone is empty, if it shows that to the consumer's own token. Another one's may not see
+// it: then a person has to say that it is gone.
+func TestAPlaceIsGoneWhereItsOwnTokenShowsThat(t *testing.T) {
+	t.Parallel()
+	const yaml = `
+environments: {dev: {account: "111111111111", region: us-east-1}}
+sign_in: {vercel: {token: VERCEL_TOKEN}}
+sources: {db: {keys: [DB_URL], rotate: {random: {}}}, vercel: {keys: [VERCEL_TOKEN]}}
+buckets: {api: {originals: [db]}}
+consumers:
+  dashboard: {bucket: api, vercel: {project: dashboard, targets: {dev: [preview]}}}
+  site: {bucket: api, vercel: {project: site, targets: {dev: [preview]}}}
+`
+	const site = `  site: {bucket: api, vercel: {project: site, targets: {dev: [preview]}}}` + "\n"
+	for name, tt := range map[string]struct {
+		next, waits string
+	}{
+		"it moved to another project": {strings.Replace(yaml, "project: site", "project: next", 1), ""},
+		"it left the manifest":        {strings.Replace(yaml, site, "", 1), "site (vercel:site:preview) unreadable"},
+	} {
+		b := start(t, yaml)
+		b.put("db", `{"DB_URL":"url-1"}`)
+		b.put("vercel", `{"VERCEL_TOKEN":"token"}`)
+		b.converge()
+		b.deployManifest(tt.next)
+		b.places["vercel:site:preview"].absent = true
+		report := b.passes(10)
+		if got := strings.Join(reasons(report), ", "); got != tt.waits {
+			t.Errorf("%s: it waits for %q", name, got)
+		}
+		if kept := slices.Contains(b.remembered("api-dev"), "reader site (vercel:site:preview)"); kept != (tt.waits != "") {
+			t.Errorf("%s: it is remembered: %v", name, kept)
+		}
+	}
 }
