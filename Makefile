@@ -94,8 +94,8 @@ synth: manifest infra-tools ## synthesize the stacks of ENV into infra/cdk.out; 
 diff: manifest infra-tools ## show what deploying ENV would change
 	@$(call build_deploy) && bin/deploy --diff
 
-deploy: manifest infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point
-	@$(call build_deploy) && bin/deploy
+deploy: manifest infra-tools ## deploy ENV; asks before anybody may do more than before; can be run again at any point; FORGET="NAME …" lets what is still needed leave the manifest
+	@$(call build_deploy) && bin/deploy $(foreach name,$(FORGET),--forget $(name))
 
 build_deploy = (cd infra && go build -o ../bin/deploy ./deploy)
 

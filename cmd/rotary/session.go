@@ -95,6 +95,7 @@ func (s *session) newOperator() operate.Operator {
 func (s *session) lookNow() (plan.Report, error) {
 	report, err := pipeline.New(s.env, lambda.NewFromConfig(s.cfg)).Look(s.ctx)
 	report.Unbuilt = s.env.ListUnbuilt() // of this manifest, whatever the deployed one says
+	report.Departures = plan.CompareManifest(s.env, report)
 	switch {
 	case errors.Is(err, pipeline.ErrNotDeployed):
 		return s.newPass(nil, true).Run(s.ctx)

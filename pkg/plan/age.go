@@ -110,7 +110,7 @@ func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
 	if s.Mode == manifest.Observe {
 		return
 	}
-	withdrawable := len(s.Strangers) == 0 && !slices.ContainsFunc(b.Consumers, Consumer.isUnseen)
+	withdrawable := len(s.Strangers) == 0 && !slices.ContainsFunc(s.readersOf(b), Consumer.isUnseen)
 	for _, v := range b.Versions {
 		is, startable := stageOf(v), s.isInPlay(v.ID) || s.isDeployable(v.ID)
 		switch {

@@ -68,7 +68,7 @@ func (s State) findAlarms() []Alarm {
 		all = append(all, alarmsOfFrozen(b.Want.Name, b.Frozen)...)
 		all = append(all, alarmsOfLabels(b.Want.Name, b.History)...)
 	}
-	return all
+	return append(all, s.alarmsOfDropped()...)
 }
 
 func (s State) alarmsOfAge(source Source) []Alarm {

@@ -16,6 +16,7 @@ import (
 // Plan lists what one pass would do, in the order in which it is applied. An empty plan without waits means that
 // every consumer is proven to run what the sources say and that nothing is owed.
 type Plan struct {
+	Tags        []Tag        // of buckets: who reads them
 	Marks       []Mark       // labels that go on first
 	Writes      []Write      // buckets
 	Confirms    []Confirm    // sources
@@ -28,7 +29,7 @@ type Plan struct {
 
 // Empty reports whether the plan changes nothing. Waits change nothing.
 func (p Plan) Empty() bool {
-	return len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Withdrawals)+len(p.Drops)+len(p.Advances) == 0
+	return len(p.Tags)+len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Withdrawals)+len(p.Drops)+len(p.Advances) == 0
 }
 
 // Mark moves a label: onto To, off From. An empty To takes it off; an empty From puts it where it was nowhere. A label
@@ -86,6 +87,12 @@ type Wait struct {
 
 // Make decides what a pass does. Same state, same plan, same order.
 //
+//	a bucket's readers and sources | plan
+//	-------------------------------|------------------------------------------
+//	are what its tags remember     | –
+//	have no room in tags           | Wait: nothing of this bucket is done
+//	are others                     | Tag, and nothing drops or retires in this plan
+//
 //	source version           | has LIVE | plan
 //	-------------------------|----------|------------------------------------------------
 //	current, or newer than   | no       | Mark LIVE (and SEEN last, forward only)
@@ -123,11 +130,15 @@ type Wait struct {
 //	runs target              | –
 //	target failed unchanged  | Wait
 //	anything else            | Roll
+//	it is remembered only    | – (Wait while it may use the bucket)
 //
 // How the versions of a bucket age: see ageBucket.
 func Make(s State) Plan {
 	var p Plan
 	s.debts = s.listDebts()
+	for _, b := range s.Buckets {
+		p.rememberRelations(s, b)
+	}
 	for _, source := range s.Sources {
 		if source.Frozen != "" {
 			p.freezeSource(source)
@@ -140,6 +151,7 @@ func Make(s State) Plan {
 	for _, b := range s.Buckets {
 		p.planBucket(s, b)
 	}
+	p.awaitDropped(s)
 	for _, c := range s.Strangers {
 		p.Waits = append(p.Waits, Wait{Subject: c.Consumer, Reason: c.strangerReason(), Detail: c.Unknown})
 	}
@@ -149,6 +161,9 @@ func Make(s State) Plan {
 		if source.Frozen == "" {
 			p.dropEmergencyLabels(s, source)
 		}
+	}
+	if _, tagging := p.isTagging(); tagging {
+		p.Withdrawals, p.Drops = nil, nil
 	}
 	return p
 }
@@ -244,11 +259,15 @@ func (s Source) moveSeen(versions []history.Version) []Mark {
 
 // planBucket plans one bucket: its content, then the consumers that follow, then the labels it no longer needs.
 func (p *Plan) planBucket(s State, b Bucket) {
-	if p.freezeBucket(b) {
+	if p.freezeBucket(b) || p.lacksTags(b) {
 		return
 	}
 	target, writing := p.writeBucket(s, b)
 	for _, c := range b.Consumers {
+		if c.Remembered {
+			p.awaitRemembered(s, b, c)
+			continue
+		}
 		p.rollConsumer(c, target)
 	}
 	p.ageBucket(s, b, writing)

@@ -26,6 +26,8 @@ type Report struct {
 	// Unbuilt lists the manifest's settings that this version does not carry out, a line each. While there is any, a
 	// pass changes nothing.
 	Unbuilt []string `json:"unbuilt,omitempty"`
+	// Departures lists what the manifest of whoever asks does not have any more and what is deployed still needs.
+	Departures []Departure `json:"departures,omitempty"`
 }
 
 // Source returns the report of the source called name; where there is none, one with nothing but the name.
@@ -58,7 +60,7 @@ func (c ConsumerReport) Reads() string {
 
 // Step is one thing a pass does, or would do.
 type Step struct {
-	Do      string `json:"do"`      // mark, write, confirm, roll, withdraw, drop, advance
+	Do      string `json:"do"`      // tag, mark, write, confirm, roll, withdraw, drop, advance
 	Subject string `json:"subject"` // a secret, a bucket, a consumer or a source
 	Version string `json:"version,omitempty"`
 	NameChanges
@@ -111,6 +113,8 @@ type BucketReport struct {
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names"`
 	Frozen  string   `json:"frozen,omitempty"` // why it is not written
+	// LostMemory: somebody took the tags away that remember who reads it.
+	LostMemory bool `json:"lostMemory,omitempty"`
 }
 
 // ConsumerReport is one consumer as it was seen. It runs on a bucket, or reads a source itself.
@@ -122,6 +126,11 @@ type ConsumerReport struct {
 	Current bool   `json:"current"` // it is proven to run the bucket's version, and nothing else
 	State   string `json:"state"`   // current, rolling, behind, failed, draining, unknown
 	Detail  string `json:"detail,omitempty"`
+	// Remembered: its bucket's tags have it, and the manifest does not have it there.
+	Remembered bool `json:"remembered,omitempty"`
+	Leaving    bool `json:"leaving,omitempty"`
+	// Empty: all of it was seen, and nothing of its bucket is in play there; or it is readers, whom nobody sees.
+	Empty bool `json:"empty,omitempty"`
 }
 
 // Describe returns the report of a state and its plan. It is pure and repeatable.
@@ -139,7 +148,7 @@ func Describe(s State, p Plan) Report {
 		current, _ := b.Current()
 		r.Buckets = append(r.Buckets, BucketReport{
 			Name: b.Want.Name, Secret: cmp.Or(b.Secret, b.Want.Secret), Version: current.ID, Names: b.Want.Names(),
-			Frozen: b.Frozen,
+			Frozen: b.Frozen, LostMemory: b.lostMemory(),
 		})
 		for _, c := range b.Consumers {
 			r.Consumers = append(r.Consumers, describeConsumer(ConsumerReport{Bucket: b.Want.Name}, c, current.ID))
@@ -189,6 +198,8 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 func describeConsumer(r ConsumerReport, c Consumer, version string) ConsumerReport {
 	r.Name, r.Running, r.State, r.Detail = c.Name, c.Running, c.describeState(version), describeDetail(c)
 	r.Current = c.runsOnly(version) && version != ""
+	r.Remembered, r.Leaving = c.Remembered, c.Leaving
+	r.Empty = r.Bucket != "" && (c.Drain > 0 || !c.isUnseen() && c.Settled && len(c.InPlay) == 0)
 	return r
 }
 
@@ -211,6 +222,9 @@ func (c Consumer) describeState(version string) string {
 
 func describeDetail(c Consumer) string {
 	parts := []string{}
+	if c.Remembered {
+		parts = append(parts, "it left the manifest")
+	}
 	for _, text := range []string{c.Detail, c.NotRolled, c.Unpinned, c.Unknown, c.Foreign, c.Waiting} {
 		if text != "" {
 			parts = append(parts, text)
@@ -225,6 +239,9 @@ func describeDetail(c Consumer) string {
 // listSteps lists the plan in the order in which it is applied.
 func (p Plan) listSteps() []Step {
 	var steps []Step
+	for _, t := range p.Tags {
+		steps = append(steps, Step{Do: "tag", Subject: t.Secret, Detail: strings.Join(t.listKeys(), ", ")})
+	}
 	for _, m := range p.Marks {
 		steps = append(steps, Step{Do: "mark", Subject: m.Secret, Version: m.To, Detail: m.Label})
 	}

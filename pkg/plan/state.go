@@ -17,6 +17,7 @@ type State struct {
 	Mode           manifest.Mode
 	Sources        []Source // sorted by name
 	Buckets        []Bucket // sorted by name
+	Dropped        []DroppedSource
 	Strangers      []Seen   // what may run on a bucket and stands in no manifest; Unknown says why
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
 
@@ -54,16 +55,21 @@ type Bucket struct {
 	Want    bucket.Bucket    // computed now; Want.Version is the id it has or would get; no values where it is frozen
 	Frozen  string           // why it is not written, in words and without values; "" where it is not frozen
 	Entries []manifest.Entry // everything that the manifest gives this bucket, with a value or without
+	// Relations are its consumers and its sources by the manifest; the tags in History have those that it had besides.
+	Relations []Relation
 	history.History
 	Contents  Contents
 	Made      []history.Version // every version that exists, oldest first; known where the bucket is stale or ages
-	Consumers []Consumer        // sorted by name
+	Consumers []Consumer        // sorted by name; with those that its tags remember
 }
 
 // Consumer is one consumer of a bucket, or of a source itself.
 type Consumer struct {
 	Name    string
 	Leaving bool
+	// Remembered: the tags of the bucket have it, and the manifest does not have it there: it is seen, never rolled.
+	Remembered bool
+	Relation   Relation // that they have; of those that are Remembered alone
 	// RunsTasks: ECS starts it from task definitions, which can be used for a while after they were deregistered.
 	RunsTasks bool
 	Drain     time.Duration // not 0: readers without a receipt, never rolled

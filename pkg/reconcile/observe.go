@@ -59,12 +59,14 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	}
 	o.ageing = slices.ContainsFunc(state.Buckets, state.IsAgeing)
 	consumers := o.readConsumers(ctx, state)
+	o.addRemembered(ctx, state, consumers)
+	state.Dropped = o.readDropped(ctx, state)
 	if state.HasUnknown() {
 		if err := o.readAges(ctx, state, func(plan.Bucket) bool { return true }); err != nil {
 			return state, nil, err
 		}
 	}
-	state.Strangers = o.findStrangers(ctx)
+	state.Strangers = dropRemembered(o.findStrangers(ctx), state.Buckets)
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
 	}
@@ -187,6 +189,7 @@ func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]pla
 		}
 		buckets = append(buckets, b)
 	}
+	o.addRelations(buckets)
 	return buckets, nil
 }
 

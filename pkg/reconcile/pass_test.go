@@ -30,7 +30,7 @@ func TestTheFirstPassWritesEveryBucketAndRollsEveryConsumer(t *testing.T) {
 	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-1"}`)
 	report := b.mustRun()
 	same(t, "the steps", []string{
-		"mark source/dev/db", "mark source/dev/db", "mark source/dev/vendors", "mark source/dev/vendors",
+		"tag api-dev", "tag worker-dev", "mark source/dev/db", "mark source/dev/db", "mark source/dev/vendors", "mark source/dev/vendors",
 		"write api", "write worker", "roll web", "roll zone", "roll cron", "roll jobs",
 	}, doing(report))
 	same(t, "api", map[string]string{"DB_URL": "url-1", "VENDOR_KEY": "key-1", "VENDOR_ID": "id-1"}, b.values("api-dev", b.current("api-dev")))

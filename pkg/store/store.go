@@ -57,6 +57,10 @@ type client interface {
 		...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
 	RotateSecret(context.Context, *secretsmanager.RotateSecretInput,
 		...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error)
+	TagResource(context.Context, *secretsmanager.TagResourceInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.TagResourceOutput, error)
+	UntagResource(context.Context, *secretsmanager.UntagResourceInput,
+		...func(*secretsmanager.Options)) (*secretsmanager.UntagResourceOutput, error)
 }
 
 // Store is one account and region's Secrets Manager. Safe for concurrent use.
@@ -98,7 +102,7 @@ func (s *Store) noteServerTime(m middleware.Metadata) {
 	}
 }
 
-// Look reads a secret's labels and the time it last changed. Only versions that carry a label are listed, and
+// Look reads a secret's labels and tags, and the time it last changed. Only versions that carry a label are listed, and
 // their Created is not known: enough for a bucket. ErrMissing where the secret does not exist, ErrDeleted where it is
 // scheduled for deletion.
 func (s *Store) Look(ctx context.Context, name string) (history.History, error) {
@@ -119,6 +123,7 @@ func (s *Store) Look(ctx context.Context, name string) (history.History, error) 
 		Secret: name, ARN: aws.ToString(out.ARN),
 		Changed: aws.ToTime(out.LastChangedDate), RotationEnabled: aws.ToBool(out.RotationEnabled),
 	}
+	look.Tags, look.OtherTags = splitTags(out.Tags)
 	for id, labels := range out.VersionIdsToStages {
 		look.Versions = append(look.Versions, history.Version{ID: id, Labels: slices.Sorted(slices.Values(labels))})
 	}
