@@ -342,9 +342,21 @@ func Platform(env *manifest.Environment, key string) Document {
 					history.AWSCurrent,
 					history.AWSPending,
 					history.Live+"*",
+					history.Past+"*",
+					history.Taken+"*",
 					history.Retain,
 					history.Deadline+"*",
 				),
+			},
+		),
+		// To forget a reader that cannot be seen any more: its tags, and the count of the rest.
+		n.rememberReaders(),
+		omitWithoutResource(
+			Statement{
+				Sid:      "SeeReaders",
+				Effect:   allow,
+				Action:   []string{"secretsmanager:DescribeSecret"},
+				Resource: n.bucketARNs(),
 			},
 		),
 		// To start a rotation, and not to say by which Lambda.
