@@ -51,7 +51,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 		},
 		// For every secret that is encrypted with it: they are the environment's.
 		{Sid: "UseTheKey", Effect: allow, Action: encrypting, Resource: []string{key}},
-		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotateARNs()},
+		{Sid: "AskRotators", Effect: allow, Action: []string{"lambda:InvokeFunction"}, Resource: n.rotateARNs(":" + manifest.AdvanceAlias)},
 		{
 			Sid:    "TakeEvents",
 			Effect: allow,
@@ -363,10 +363,11 @@ func (n names) rotateFunction(network bool) string {
 	return n.RotateFunction(manifest.Source{Network: network})
 }
 
-func (n names) rotateARNs() []string {
+// rotateARNs returns the ARNs of the rotate Lambdas, with an alias after a colon, or without.
+func (n names) rotateARNs(qualifier string) []string {
 	var arns []string
 	for _, f := range n.rotateFunctions() {
-		arns = append(arns, n.ARN("lambda", "function:"+f))
+		arns = append(arns, n.ARN("lambda", "function:"+f+qualifier))
 	}
 	return arns
 }

@@ -132,7 +132,16 @@ func Platform(env *manifest.Environment, key string) Document {
 			Sid:      "AskThePipeline",
 			Effect:   allow,
 			Action:   []string{"lambda:InvokeFunction", "lambda:GetFunction"},
-			Resource: append(n.rotateARNs(), n.ARN("lambda", "function:"+n.PropagateFunction())),
+			Resource: []string{n.ARN("lambda", "function:"+n.PropagateFunction())},
+		},
+		// To go back. Retiring is the reconciler's, behind its gates: the alias for that is not here. RotateSecret wants
+		// its caller to be one who may call the function
+		// (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html).
+		Statement{
+			Sid:      "GoBackAndRotate",
+			Effect:   allow,
+			Action:   []string{"lambda:InvokeFunction"},
+			Resource: append(n.rotateARNs(":"+manifest.RollbackAlias), n.rotateARNs("")...),
 		},
 		Statement{
 			Sid:      "AskForAPass",
