@@ -31,7 +31,7 @@ func Propagate(env *manifest.Environment, key string) Document {
 				Action:   []string{"secretsmanager:UpdateSecretVersionStage"},
 				Resource: n.sourceARNs(mayWrite),
 				Condition: stageCondition(
-					history.Live+"*", history.Past+"*", history.Seen, history.Deadline+"*", history.Taken+"*", history.Ask+"*"),
+					history.Live+"*", history.Past+"*", history.Seen, history.Deadline+"*", history.Taken+"*", history.Ask+"*", history.Failed+"*"),
 			},
 		),
 		omitWithoutResource(
