@@ -52,11 +52,15 @@ func (w *World) newOpener() reconcile.Opener {
 		GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport,
 		Pause: func(context.Context, time.Duration) error { return nil },
 	})
+	if w.definitions == nil {
+		w.definitions = ecs.NewCache() // of a function that stays warm
+	}
 	return func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 		if c.ECS == nil {
 			return others(c, o)
 		}
-		return ecs.New(w.region().ECS.Direct(w.Tap, propagateLambda), c, o.Environment, o.Secret, o.Now), nil
+		client := w.region().ECS.Direct(w.Tap, propagateLambda)
+		return ecs.New(client, c, o.Environment, o.Secret, o.Now, ecs.Share(w.definitions), ecs.Revisions(o.Revisions)), nil
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	ecsdriver "github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -30,6 +31,8 @@ type World struct {
 	ctx   context.Context
 	fleet map[string]*member // in place of the drivers; nil where they are real
 	rng   *rand.Rand
+
+	definitions *ecsdriver.Cache // of what drivers of ECS have learned
 
 	databases map[string]*database // by source
 	vendors   map[string]*vendor   // by source

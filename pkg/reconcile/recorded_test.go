@@ -17,6 +17,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/pkg/consume"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -57,16 +58,21 @@ func TestAnUpgradedManifestChangesNothing(t *testing.T) {
 		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}),
 	}
 	var report plan.Report
-	for range 3 {
+	for n := range 3 {
 		before := s.Tap.Writes()
 		report, err = pass.Run(t.Context())
 		must(t, err)
-		if n := s.Tap.Writes() - before; n != 0 || len(report.Steps) > 0 {
-			t.Errorf("a pass did %q in %d writes", doing(report), n)
+		if writes := s.Tap.Writes() - before; n == 0 && !slices.Equal(doing(report), []string{"mark source/dev/db-service"}) ||
+			n > 0 && (writes != 0 || len(report.Steps) > 0) {
+			t.Errorf("pass %d did %q in %d writes", n, doing(report), writes)
 		}
 		s.Advance(time.Hour)
 	}
-	if diff := cmp.Diff(want, listLabels(t, s)); diff != "" {
+	got := listLabels(t, s)
+	for i, line := range got { // since when it is owed, which the version before did not keep
+		got[i], _, _ = strings.Cut(line, " "+history.Past)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the labels changed (-before +after):\n%s", diff)
 	}
 	for _, c := range report.Consumers {

@@ -90,6 +90,7 @@ type Service struct {
 	clusters map[string]bool              // by name
 	families map[string][]*taskDefinition // revision n at n-1
 	services map[string]*service          // by ARN
+	deleted  map[string]serviceView       // by ARN
 	tasks    []*task                      // in the order in which they were started
 	tags     map[string]map[string]string // by ARN
 	pending  []sim.Event                  // to emit when the lock is released
@@ -108,7 +109,7 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg: cfg, prefix: fmt.Sprintf("arn:%s:ecs:%s:%s:", manifest.PartitionOf(cfg.Region), cfg.Region, cfg.Account), clusters: map[string]bool{}, families: map[string][]*taskDefinition{},
-		services: map[string]*service{}, tags: map[string]map[string]string{},
+		services: map[string]*service{}, deleted: map[string]serviceView{}, tags: map[string]map[string]string{},
 	}
 }
 
