@@ -16,7 +16,7 @@ type needed struct {
 
 // TestEveryWaitAndScopeIsNeeded plays what each wait and each gate's scope is for.
 func TestEveryWaitAndScopeIsNeeded(t *testing.T) {
-	for _, n := range waits() {
+	for _, n := range append(waits(), scopes()...) {
 		t.Run(n.rule, n.play)
 	}
 }
@@ -188,5 +188,124 @@ func waits() []needed {
 			wait 9m
 			paste api
 			retired db 3h`},
+	}
+}
+
+// scopes returns what waits and gates must not hold up, and whom they must not forget.
+func scopes() []needed {
+	return []needed{
+		{rule: "a busy environment retires", slow: true, schedule: `
+			busy
+			wait 1h
+			rotate db
+			retired db 1h`},
+		{rule: "so does one with sinks", manifest: "main", slow: true, schedule: `
+			busy
+			wait 1h
+			rotate db
+			retired db 1h`},
+		{rule: "and a symmetric secret", manifest: "symmetric", slow: true, schedule: `
+			busy
+			wait 1h
+			rotate handshake
+			retired handshake 2h`},
+		{rule: "unseen-consumer: one that never had it stops nothing", manifest: "apart", schedule: `
+			blind hooks
+			rotate db
+			retired db 1h`},
+		{rule: "settling: what happens to others restarts no wait", manifest: "apart", schedule: `
+			rotate db
+			pass
+			wait 4m
+			pass
+			put vendor
+			wait 4m
+			pass
+			put vendor
+			wait 4m
+			pass
+			put vendor
+			wait 4m
+			pass
+			put vendor
+			retired db 6m`},
+		{rule: "unseen-consumer: a service that is seen again, and has moved, is rolled first", manifest: "main", schedule: `
+			blind api
+			manifest moved-bucket
+			fix api
+			rotate db
+			sweeps
+			sight api
+			retired db 2h`},
+		{rule: "deployable: a service that has moved leaves revisions behind", manifest: "main", schedule: `
+			manifest moved-bucket
+			fix api
+			pass
+			wait 5m
+			rotate db
+			sweeps
+			deployold api
+			wait 5m
+			retired db 2h`},
+		{rule: "deployable: a copy is withdrawn too", schedule: `
+			copy api
+			rotate db
+			pass
+			wait 9m
+			paste api
+			retired db 2h
+			deployold api
+			wait 5m`},
+		{rule: "deployable: a release is withdrawn too", schedule: `
+			release api
+			wait 3m
+			rotate db
+			retired db 2h
+			deployold api
+			wait 5m`},
+		{rule: "deployable: so is what a pipeline renders", manifest: "rendered", schedule: `
+			render api
+			wait 5m
+			rotate db
+			pass
+			render api
+			wait 5m
+			retired db 2h
+			deployold api
+			wait 5m`},
+		{rule: "deploys_take: a copy may be older than the wait", manifest: "slow-pipeline", schedule: `
+			copy api
+			rotate db
+			sweeps
+			wait 30s
+			paste api
+			retired db 3h`},
+		{rule: "deployable: HELD again once it is in play, in any pass", schedule: `
+			rotate db
+			pass
+			wait 4m
+			pass
+			wait 13m
+			pass
+			put db
+			pass
+			wait 4m
+			pass
+			deployold api
+			wait 3m
+			retired db 2h`},
+		{rule: "a copy that comes when the revisions are withdrawn", schedule: `
+			rotate db
+			pass
+			copy api
+			put db
+			pass
+			wait 4m
+			pass
+			wait 5m
+			paste api
+			wait 1m
+			pass
+			retired db 2h`},
 	}
 }

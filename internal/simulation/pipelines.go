@@ -56,7 +56,7 @@ func (w *World) listOld(c manifest.Consumer) (all []string) {
 			return other.Why == "PRIMARY" && other.Service == c.ECS.Service && other.TaskDefinition == s.TaskDefinition
 		})
 		own := strings.HasPrefix(s.TaskDefinition, w.Env.TaskFamily(c.ECS.Service)+":")
-		if own && !primary && w.isWorking("/"+s.TaskDefinition) && !slices.Contains(all, s.TaskDefinition) {
+		if own && !primary && len(s.Secrets) > 0 && !slices.Contains(all, s.TaskDefinition) {
 			all = append(all, s.TaskDefinition)
 		}
 	}
@@ -127,11 +127,7 @@ func pasteDefinition(w *World, args []string) error {
 		return nil
 	}
 	defer w.openForOthers()()
-	if err := w.DeployDefinition(w.ctx, c.Name, taken.definition); err != nil {
-		return err
-	}
-	w.noteTheirs(c)
-	return nil
+	return w.DeployDefinition(w.ctx, c.Name, taken.definition)
 }
 
 // deployCopy registers a version for a member again, and deploys it, over whatever rolls.
