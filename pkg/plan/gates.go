@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
@@ -263,20 +264,33 @@ func checkSettling(s State, _ Plan, d debt) (Wait, bool) {
 		until.After(s.Now)
 }
 
-// checkByHand objects for ever where no rotator can revoke: a person does, and says so. It names what may be revoked: a
+// checkByHand objects for ever where no rotator can revoke, or the version is a placeholder that never was a credential
+// of its kind: a person does, and says so. It names what may be revoked: a
 // value that the current version has too is still in use.
 func checkByHand(s State, _ Plan, d debt) (Wait, bool) {
 	manual := !d.source.Manifest.Rotate.IsScheduled()
 	malformed := d.source.Contents[d.version.ID].Malformed
+	wrongKind := d.checkKind()
 	what := "safe to revoke at the vendor now: the old " + d.describeKeys()
 	switch {
 	case malformed:
 		what = "what it holds is not a JSON object of texts, and no bucket was made from it; see what it was"
+	case wrongKind != nil:
+		what = "it never was a credential that rotary could retire: " + wrongKind.Error()
 	case len(d.keys) == 0:
 		what = "nothing to revoke: the current version holds the same values"
 	}
 	detail := what + "; then: " + d.source.retireCommand(s.Environment, d.version)
-	return Wait{Reason: ByHand, Detail: detail}, manual || malformed
+	return Wait{Reason: ByHand, Detail: detail}, manual || malformed || wrongKind != nil
+}
+
+// checkKind returns why the owed version never was a credential of its kind; nil where it may have been one.
+func (d debt) checkKind() error {
+	values := d.source.Contents[d.version.ID].Values
+	if values == nil {
+		return nil
+	}
+	return credential.CheckKind(d.source.Manifest, values)
 }
 
 // settlesAt returns when nothing can come back any more that carries the credential of the debt: the one wait of a

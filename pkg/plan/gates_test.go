@@ -59,7 +59,7 @@ var shutting = []shut{
 	}},
 	{"another source that holds the login now", Shared, func(s *State) {
 		s.replaceLogin()
-		s.db().Manifest.Keys, s.db().Manifest.Rotate.Postgres.URL = manifest.KeysOf("URL", "TOKEN"), manifest.Names{"URL", "TOKEN"}
+		s.db().Manifest.Keys, s.db().Manifest.Rotate.Postgres.URL = manifest.KeysOf("URL", "TOKEN"), manifest.Names{"TOKEN"}
 		s.db().holdValues(0, values("URL", "old", "TOKEN", oldLogin))
 		s.db().holdValues(1, values("URL", "new", "TOKEN", newLogin))
 		s.addSource(manifest.Source{Name: "reader", Keys: manifest.KeysOf("READER_URL")}, values("READER_URL", oldLogin))
@@ -136,6 +136,10 @@ var shutting = []shut{
 	{"a source that AWS rotates", ByHand, func(s *State) { s.db().Manifest.Rotate = manifest.RotateWith(manifest.Managed) }},
 	{"a rotator that is a person", ByHand, func(s *State) { s.db().Manifest.Rotate = manifest.RotateWith(manifest.Manual) }},
 	{"a source that is never rotated", ByHand, func(s *State) { s.db().Manifest.Rotate = manifest.RotateWith(manifest.Never) }},
+	{"a placeholder that never was a login", ByHand, func(s *State) {
+		s.replaceLogin()
+		s.db().holdValues(0, values("URL", "CHANGE_ME"))
+	}},
 	{"a version that is no JSON object", ByHand, func(s *State) {
 		s.db().Contents = merged(s.db().Contents, Contents{sid(1): {Malformed: true}})
 	}},

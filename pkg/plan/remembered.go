@@ -38,8 +38,11 @@ func (s State) FindDroppedSources() []Relation {
 	return slices.CompactFunc(dropped, Relation.isSame)
 }
 
+// hasSecret reports whether the manifest has a source with this secret, read or not.
 func (s State) hasSecret(name string) bool {
-	return slices.ContainsFunc(s.Sources, func(source Source) bool { return source.Secret == name })
+	return slices.ContainsFunc(s.Sources, func(source Source) bool {
+		return source.Secret == name || source.Manifest.Secret == name
+	})
 }
 
 // Remember returns what was seen at a place where the manifest does not have a consumer of the bucket any more. Whatever
