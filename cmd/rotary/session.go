@@ -161,6 +161,15 @@ func (d direct) Confirm(ctx context.Context, c plan.Confirm) error {
 	return job.Confirm(ctx, c)
 }
 
+// Test asks the target of a source from here whether it accepts a version.
+func (d direct) Test(ctx context.Context, t plan.Test) (plan.Outcome, error) {
+	job, err := d.openJob(t.Source)
+	if err != nil {
+		return plan.Outcome{}, err
+	}
+	return job.Test(ctx, t)
+}
+
 func (d direct) openJob(name string) (rotate.Job, error) {
 	source, known := d.env.Source(name)
 	if !known {

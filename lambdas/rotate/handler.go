@@ -20,8 +20,8 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
 
-// handler answers Secrets Manager's rotation steps, the reconciler's requests to advance or to confirm, and a
-// person's to go back.
+// handler answers Secrets Manager's rotation steps, the reconciler's requests to advance, to confirm or to test, and
+// a person's to go back or to test.
 type handler struct {
 	environment *manifest.Environment
 	store       *store.Store
@@ -40,6 +40,7 @@ type request struct {
 	Advance            *advance  `json:"advance"`
 	Confirm            *confirm  `json:"confirm"`
 	Rollback           *rollback `json:"rollback"`
+	Test               *test     `json:"test"`
 }
 
 // advance is rotary's own and strict: what a newer version asks beyond this must not be left undone.
@@ -59,6 +60,12 @@ type rollback struct{ rotate.Back }
 
 // UnmarshalJSON refuses unknown fields.
 func (r *rollback) UnmarshalJSON(b []byte) error { return decodeStrictly(b, &r.Back) }
+
+// test is rotary's own and strict, too.
+type test struct{ plan.Test }
+
+// UnmarshalJSON refuses unknown fields.
+func (t *test) UnmarshalJSON(b []byte) error { return decodeStrictly(b, &t.Test) }
 
 func decodeStrictly(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
@@ -126,7 +133,8 @@ func (h handler) runJob(ctx context.Context, source manifest.Source, r request) 
 // isBeginning reports whether a request makes a credential, or ends one. What has begun goes on.
 func (r request) isBeginning() bool { return r.Advance != nil || r.Step == "createSecret" }
 
-// askJob calls the job's method for a request. It returns a rollback's progress, and nil for everything else.
+// askJob calls the job's method for a request. It returns a rollback's progress, a test's outcome, and nil for everything
+// else.
 func (r request) askJob(ctx context.Context, job rotate.Job) (any, error) {
 	switch {
 	case r.Advance != nil:
@@ -135,6 +143,8 @@ func (r request) askJob(ctx context.Context, job rotate.Job) (any, error) {
 		return nil, job.Confirm(ctx, r.Confirm.Confirm)
 	case r.Rollback != nil:
 		return job.Rollback(ctx, r.Rollback.Back)
+	case r.Test != nil:
+		return job.Test(ctx, r.Test.Test)
 	}
 	return nil, job.Step(ctx, rotate.Event{Step: r.Step, Version: r.ClientRequestToken})
 }
@@ -169,6 +179,9 @@ func (r request) listOwn() (own []ownRequest) {
 	if b := r.Rollback; b != nil {
 		own = append(own, ownRequest{"rollback", b.Source, b.Version})
 	}
+	if t := r.Test; t != nil {
+		own = append(own, ownRequest{"test", t.Source, t.Version})
+	}
 	return own
 }
 
@@ -182,7 +195,7 @@ func readRequest(payload []byte) (request, error) {
 	}
 	own := len(r.listOwn())
 	if own > 1 || (own == 1) == (r.Step != "") {
-		return r, &Unreadable{"it must be one of a rotation step, an advance, a confirm and a rollback"}
+		return r, &Unreadable{"it must be one of a rotation step, an advance, a confirm, a rollback and a test"}
 	}
 	if own == 0 && !slices.Contains([]string{"createSecret", "setSecret", "testSecret", "finishSecret"}, r.Step) {
 		return r, &Unreadable{"its step is none of a rotation"}

@@ -25,11 +25,14 @@ const (
 	RollbackAbandoned = "rollback-abandoned" // somebody has begun to go back, and left
 	DeadlinePassed    = "deadline-passed"    // an emergency's deadline is over, and the credential lives
 	UndeclaredKey     = "undeclared-key"     // a secret that rotary made holds a key that nobody declared
+	ValueNotAccepted  = "value-not-accepted" // the target of a source has not accepted its current version
 )
 
 // AlarmNames returns the names of all alarms.
 func AlarmNames() []string {
-	return []string{RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey}
+	return []string{
+		RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey, ValueNotAccepted,
+	}
 }
 
 // How long things may take.
@@ -47,6 +50,7 @@ func (s State) findAlarms() []Alarm {
 	var all []Alarm
 	for _, source := range s.Sources {
 		all = append(all, s.alarmsOfAge(source)...)
+		all = append(all, s.alarmNotAccepted(source)...)
 		if source.Undeclared > 0 && !source.Manifest.Selects() {
 			all = append(all, Alarm{UndeclaredKey, source.Name, describeUndeclared(source.Undeclared)})
 		}

@@ -35,6 +35,7 @@ const (
 	Mode           Reason = "mode"            // the environment's mode forbids it
 	Retained       Reason = "retained"        // a person, or a rollback in progress, holds it
 	PendingWork    Reason = "pending-work"    // this pass still marks, writes or rolls something of this source
+	NotAccepted    Reason = "not-accepted"    // the target has not accepted the current version
 	Shared         Reason = "shared"          // somebody else's current credential is the same one
 	UnseenConsumer Reason = "unseen-consumer" // a consumer could not be seen completely
 	InUse          Reason = "in-use"          // a consumer runs, or could go back to, a version that carries it
@@ -51,6 +52,7 @@ var gates = []gate{
 	checkMode,
 	checkRetained,
 	checkPendingWork,
+	checkNotAccepted,
 	checkShared,
 	checkUnseenConsumer,
 	checkRolling,

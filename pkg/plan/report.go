@@ -56,7 +56,7 @@ func (c ConsumerReport) Reads() string {
 
 // Step is one thing a pass does, or would do.
 type Step struct {
-	Do      string   `json:"do"`      // mark, write, confirm, roll, drop, advance
+	Do      string   `json:"do"`      // test, mark, write, confirm, roll, drop, advance
 	Subject string   `json:"subject"` // a secret, a bucket, a consumer or a source
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names,omitempty"` // the names whose values change
@@ -80,6 +80,10 @@ type SourceReport struct {
 	Consumers []string `json:"consumers,omitempty"`
 	// Undeclared counts the keys of its secret that the manifest does not declare. They are in no bucket, and are kept.
 	Undeclared int `json:"undeclared,omitempty"`
+	// Taken is the version that its buckets are computed from, where that is not the current one; TakenNone for none.
+	Taken string `json:"taken,omitempty"`
+	// AskedAgain is when its target is asked again whether it accepts the current version, where it has not.
+	AskedAgain time.Time `json:"askedAgain,omitzero"`
 	// AtOnce: its rotation ends the old credential at once, and its consumers are refused until they have followed.
 	AtOnce bool `json:"atOnce,omitempty"`
 }
@@ -146,6 +150,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		Name: source.Name, Secret: source.Secret, Rotator: source.Manifest.Rotate.Kind(), Version: current.ID, Since: current.Created,
 		AtOnce: source.Manifest.AtOnce(), Undeclared: source.Undeclared,
 	}
+	r.describeTaken(s, source)
 	r.Changed, r.Followed = s.measureChange(source)
 	for _, c := range s.consumersOf(source) {
 		r.Consumers = append(r.Consumers, c.Name)
@@ -203,6 +208,9 @@ func describeDetail(c Consumer) string {
 // listSteps lists the plan in the order in which it is applied.
 func (p Plan) listSteps() []Step {
 	var steps []Step
+	for _, t := range p.Tests {
+		steps = append(steps, Step{Do: "test", Subject: t.Source, Version: t.Version, Detail: t.describe()})
+	}
 	for _, m := range p.Marks {
 		steps = append(steps, Step{Do: "mark", Subject: m.Secret, Version: m.To, Detail: m.Label})
 	}

@@ -26,7 +26,7 @@ type openConsumer struct {
 // observer makes one pass's State.
 type observer struct {
 	Pass
-	sources map[string]bucket.Source // by source name: what is under AWSCURRENT
+	sources map[string]bucket.Source // by source name: what is under AWSCURRENT, then what is taken
 	current map[string]string        // by secret name: the version under AWSCURRENT
 	texts   map[string]secret.Value  // by secret name
 }
@@ -44,6 +44,9 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	}
 	state.Now = p.Store.Now() // of the first answer: what changes during the look may not be in it
 	if state.Sources, err = o.readSources(ctx); err != nil {
+		return state, nil, err
+	}
+	if err := o.takeVersions(ctx, state); err != nil {
 		return state, nil, err
 	}
 	if state.Buckets, err = o.readBuckets(ctx, state.Sources); err != nil {
@@ -131,10 +134,10 @@ func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]pla
 	if err != nil {
 		return nil, err
 	}
-	current := currentVersions(sources)
+	taken := plan.TakenVersions(sources)
 	var buckets []plan.Bucket
 	for i, want := range computed {
-		b, err := o.readBucket(ctx, o.Environment.Buckets[i], want, current)
+		b, err := o.readBucket(ctx, o.Environment.Buckets[i], want, taken)
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +149,7 @@ func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]pla
 // readBucket returns a bucket as it should be and as it is. Where it is stale, the ages of all its versions are read
 // too: they bound how often it is written.
 func (o observer) readBucket(
-	ctx context.Context, definition manifest.Bucket, want bucket.Bucket, current map[string]string,
+	ctx context.Context, definition manifest.Bucket, want bucket.Bucket, taken map[string]string,
 ) (plan.Bucket, error) {
 	b := plan.Bucket{Want: want, Entries: o.Environment.Entries(definition), Contents: plan.Contents{}}
 	var err error
@@ -156,7 +159,7 @@ func (o observer) readBucket(
 	if err := o.checkUnmoved(b.History); err != nil {
 		return b, err
 	}
-	b.Want.ARN, b.Want.Version = b.ARN, bucket.Token(o.Environment, definition, current)
+	b.Want.ARN, b.Want.Version = b.ARN, bucket.Token(o.Environment, definition, taken)
 	if version := o.current[want.Secret]; version != "" {
 		if b.Contents[version], err = o.readBucketContent(b.History); err != nil {
 			return b, err
@@ -188,17 +191,6 @@ func (o observer) readBucketContent(h history.History) (plan.Content, error) {
 // parseBucket returns what the text of a bucket's secret holds.
 func parseBucket(name string, text secret.Value) (map[string]secret.Value, error) {
 	return bucket.ParseSource(name, []byte(secret.Reveal(text)))
-}
-
-// currentVersions returns the current version ids by source name.
-func currentVersions(sources []plan.Source) map[string]string {
-	ids := map[string]string{}
-	for _, s := range sources {
-		if v, has := s.Current(); has {
-			ids[s.Name] = v.ID
-		}
-	}
-	return ids
 }
 
 // readConsumers looks at every consumer and puts it beside its bucket, or beside the source that it reads. One that

@@ -39,6 +39,15 @@ func (j jobs) Advance(ctx context.Context, a plan.Advance) error {
 	return rotate.Job{Store: j.store, Source: source, Rotator: rotator}.Advance(ctx, a)
 }
 
+func (j jobs) Test(ctx context.Context, t plan.Test) (plan.Outcome, error) {
+	source, _ := j.env.Source(t.Source)
+	rotator, err := rotators.Opener(rotators.Reach{})(source)
+	if err != nil {
+		return plan.Outcome{}, err
+	}
+	return rotate.Job{Store: j.store, Source: source, Rotator: rotator}.Test(ctx, t)
+}
+
 // The whole example, with the drivers and rotators that the Lambdas have, and nothing between them and the pass.
 func TestTheExampleConvergesOverTheGenuineDrivers(t *testing.T) {
 	t.Parallel()
