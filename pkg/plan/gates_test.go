@@ -44,6 +44,10 @@ var shutting = []shut{
 		s.api().Entries = append(s.api().Entries, entry("MORE", "MORE"))
 	}},
 	{"a consumer that is rolled in this pass", PendingWork, func(s *State) { s.web().Drift = []string{"DB"} }},
+	{"a current version that its target has refused", NotAccepted, func(s *State) {
+		s.db().Tested = true
+		label(s.db(), 1, askLabel(noon.Add(time.Minute), 2))
+	}},
 	{"another source that holds the login now", Shared, func(s *State) {
 		s.replaceLogin()
 		s.db().Manifest.Keys, s.db().Manifest.Rotate.Postgres.URL = manifest.KeysOf("URL", "TOKEN"), manifest.Names{"URL", "TOKEN"}
@@ -199,7 +203,7 @@ func TestAllGatesAreAskedAndInTheirOrder(t *testing.T) {
 			g.shut(&s)
 		}
 	}
-	want := []Reason{Mode, Retained, PendingWork, Shared, UnseenConsumer, Rolling, NotRolled, InUse, Deployable, Settling, ByHand}
+	want := []Reason{Mode, Retained, PendingWork, NotAccepted, Shared, UnseenConsumer, Rolling, NotRolled, InUse, Deployable, Settling, ByHand}
 	if diff := cmp.Diff(want, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
 	}

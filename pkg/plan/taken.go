@@ -238,11 +238,20 @@ func (s Source) marksToAsk(now time.Time) []Mark {
 			marks = append(marks, Mark{Secret: s.Secret, Label: p.Label, From: p.Version})
 		}
 	}
-	if answer == Refused || answer == Unknown {
+	if s.isAnsweredNo() {
 		label := s.TimedLabel(history.Ask, s.nextAsk(now), current.ID)
 		marks = append(marks, Mark{Secret: s.Secret, Label: label, To: current.ID})
 	}
 	return marks
+}
+
+// isAnsweredNo reports whether this pass has asked about the current version, and its target has not accepted it. A first
+// version about which nobody answers is taken as it is: nothing else can be in use.
+func (s Source) isAnsweredNo() bool {
+	current, _ := s.Current()
+	_, marked := s.Taken()
+	answer := s.Outcomes[current.ID].Answer
+	return answer == Refused || answer == Unknown && marked
 }
 
 // nextAsk returns when the target is asked again about the current version.
@@ -271,7 +280,7 @@ func (s Source) describeNotAccepted(environment string) (string, bool) {
 	current, _ := s.Current()
 	outcome := s.Outcomes[current.ID]
 	_, waits := current.TimeOf(history.Ask)
-	if outcome.Answer == Accepted || outcome.Answer == "" && !waits {
+	if !s.isAnsweredNo() && outcome.Answer != Deferred && (outcome.Answer != "" || !waits) {
 		return "", false
 	}
 	text := map[Answer]string{

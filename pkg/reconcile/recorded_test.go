@@ -17,6 +17,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/pkg/consume"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
@@ -30,7 +31,7 @@ import (
 const recorded = "testdata/recorded/"
 
 // TestAnUpgradedManifestChangesNothing replays the recording on the stand-in and runs passes with the manifest that
-// validate --upgrade prints.
+// validate --upgrade prints. The first one brings over the label that the version before did not have.
 func TestAnUpgradedManifestChangesNothing(t *testing.T) {
 	t.Parallel()
 	text, changes, err := manifest.Upgrade("rotary.yaml", readRecorded(t, "rotary.yaml"))
@@ -56,7 +57,16 @@ func TestAnUpgradedManifestChangesNothing(t *testing.T) {
 		Environment: s.Env, Store: secrets, Advancer: jobs{s.Env, secrets},
 		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}),
 	}
-	var report plan.Report
+	report, err := pass.Run(t.Context())
+	must(t, err)
+	var taken []string
+	for _, source := range s.Env.Sources {
+		if s.Env.IsTaken(source) {
+			taken = append(taken, "mark "+source.Secret)
+		}
+	}
+	same(t, "the first pass marks what buckets were made from, and asks nobody", taken, doing(report))
+	want = takenIn(s.Env, want)
 	for range 3 {
 		before := s.Tap.Writes()
 		report, err = pass.Run(t.Context())
@@ -78,6 +88,19 @@ func TestAnUpgradedManifestChangesNothing(t *testing.T) {
 		t.Errorf("somebody's credential was refused: %s", r)
 	}
 	same(t, "what is waited for", []string{"db-service by-hand"}, reasons(report))
+}
+
+// takenIn returns lines of listLabels with TAKEN on the current version of each source that carries that label.
+func takenIn(env *manifest.Environment, lines []string) []string {
+	lines = slices.Clone(lines)
+	for i, line := range lines {
+		words := strings.Fields(line)
+		source, is := env.SourceBySecret(words[0])
+		if is && env.IsTaken(source) && slices.Contains(words, history.AWSCurrent) {
+			lines[i] += " " + history.Taken + words[1][:8]
+		}
+	}
+	return lines
 }
 
 func readRecorded(t *testing.T, name string) []byte {

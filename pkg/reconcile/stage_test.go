@@ -39,13 +39,9 @@ func (j jobs) Advance(ctx context.Context, a plan.Advance) error {
 	return rotate.Job{Store: j.store, Source: source, Rotator: rotator}.Advance(ctx, a)
 }
 
-func (j jobs) Test(ctx context.Context, t plan.Test) (plan.Outcome, error) {
-	source, _ := j.env.Source(t.Source)
-	rotator, err := rotators.Opener(rotators.Reach{})(source)
-	if err != nil {
-		return plan.Outcome{}, err
-	}
-	return rotate.Job{Store: j.store, Source: source, Rotator: rotator}.Test(ctx, t)
+// Test does not reach the databases and vendors of the example: none is here.
+func (j jobs) Test(_ context.Context, t plan.Test) (plan.Outcome, error) {
+	return plan.Outcome{}, errors.New("nothing here reaches the target of " + t.Source)
 }
 
 // The whole example, with the drivers and rotators that the Lambdas have, and nothing between them and the pass.
