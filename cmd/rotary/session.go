@@ -130,8 +130,25 @@ func (s *session) newPass(accept []string, dryRun bool) reconcile.Pass {
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
 		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env),
-		Advancer: s.newDirect(secrets),
+		Advancer: s.newDirect(secrets), SignIn: consume.SignIn(s.cfg, consume.FromEnv(os.Getenv)),
 	}
+}
+
+// newTester asks the targets of sources through the deployed rotate function, or from here where none is deployed.
+func (s *session) newTester() (operate.Tester, error) {
+	deployed, err := s.isDeployed()
+	if err != nil {
+		return nil, err
+	}
+	secrets := store.New(s.secretsClient())
+	t := reconcile.Tester{
+		Environment: s.env, Store: secrets, Target: s.newDirect(secrets),
+		SignIn: consume.SignIn(s.cfg, consume.FromEnv(os.Getenv)),
+	}
+	if deployed {
+		t.Target = pipeline.New(s.env, lambda.NewFromConfig(s.cfg))
+	}
+	return t, nil
 }
 
 // direct advances from here, where no rotate Lambda is deployed.

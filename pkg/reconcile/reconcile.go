@@ -58,8 +58,7 @@ type Advancer interface {
 	Advance(ctx context.Context, a plan.Advance) error
 	// Confirm makes sure that the target accepts the current version, and sets it again where it does not.
 	Confirm(ctx context.Context, c plan.Confirm) error
-	// Test asks the target whether it accepts a version. An error means that nobody knows.
-	Test(ctx context.Context, t plan.Test) (plan.Outcome, error)
+	TargetTester
 }
 
 // Opening holds what a consumer's driver is opened with beside its manifest entry.

@@ -2,22 +2,13 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
-	"github.com/rotary-secrets/rotary/pkg/secret"
 )
-
-// SignIn asks the sink of a consumer whether it accepts what rotary signs in there with. o.Key has the values in
-// question. It reads only.
-type SignIn func(ctx context.Context, c manifest.Consumer, o Opening) plan.Outcome
-
-// testsTimeout bounds the tests of one pass together: what is not asked within it is asked by the next pass.
-const testsTimeout = 3 * time.Minute
 
 // takeVersions asks the targets of sources whose current version they have not accepted yet, and replaces what buckets
 // are computed from where that is not the current version. A pass that only looks asks nobody.
@@ -54,8 +45,12 @@ func (o observer) askTests(ctx context.Context, now time.Time, source *plan.Sour
 			source.Outcomes[t.Version] = plan.Outcome{Answer: plan.Deferred, Why: "this pass had no time left"}
 			return
 		}
-		source.Outcomes[t.Version] = o.askTest(ctx, *source, t)
+		source.Outcomes[t.Version] = o.newTester().Test(ctx, t)
 	}
+}
+
+func (p Pass) newTester() Tester {
+	return Tester{Environment: p.Environment, Store: p.Store, Target: p.Advancer, SignIn: p.SignIn}
 }
 
 // takeVersion reads the version that buckets are computed from, where that is not the current one.
@@ -69,67 +64,13 @@ func (o observer) takeVersion(ctx context.Context, source *plan.Source) error {
 	case !exists || taken.ID == current.ID:
 		return nil
 	}
-	values, err := o.readSourceVersion(ctx, *source, taken.ID)
+	values, err := o.newTester().readVersion(ctx, source.Manifest, taken.ID)
 	if err != nil {
 		return err
 	}
 	o.sources[source.Name] = values
 	source.Contents[taken.ID] = plan.Content{Values: maps.Clone(values)}
 	return nil
-}
-
-// readSourceVersion returns what a version of a source holds.
-func (o observer) readSourceVersion(ctx context.Context, source plan.Source, version string) (bucket.Source, error) {
-	if read := source.Contents[version]; read.Values != nil {
-		return maps.Clone(read.Values), nil
-	}
-	text, has, err := o.Store.Value(ctx, source.Secret, version)
-	if err == nil && !has {
-		err = fmt.Errorf("read %s: the version under TAKEN has no value", source.Secret)
-	}
-	if err != nil {
-		return nil, err
-	}
-	values, _, err := bucket.ReadSource(source.Manifest, text)
-	return values, err
-}
-
-// askTest asks the rotate function, where the source's rotator tests, and then whatever rotary signs in to with the
-// source. The first that does not accept it decides.
-func (o observer) askTest(ctx context.Context, source plan.Source, t plan.Test) plan.Outcome {
-	if source.Manifest.Rotate.IsTested() {
-		outcome, err := o.Advancer.Test(ctx, t)
-		if err != nil {
-			outcome = plan.Outcome{Answer: plan.Unknown, Why: err.Error()}
-		}
-		if outcome.Answer != plan.Accepted {
-			return outcome
-		}
-	}
-	return o.askSignIns(ctx, source, t)
-}
-
-func (o observer) askSignIns(ctx context.Context, source plan.Source, t plan.Test) plan.Outcome {
-	if o.SignIn == nil {
-		return plan.Outcome{Answer: plan.Accepted}
-	}
-	for _, c := range o.Environment.SignsInWith(source.Manifest) {
-		values, err := o.readSourceVersion(ctx, source, t.Version)
-		if err != nil {
-			return plan.Outcome{Answer: plan.Unknown, Why: err.Error()}
-		}
-		at := o.openSecret(source.History)
-		at.Key = func(key string) secret.Value {
-			if source.Manifest.Declares(key) {
-				return values[key]
-			}
-			return o.valueOfKey(key)
-		}
-		if outcome := o.SignIn(ctx, c, at); outcome.Answer != plan.Accepted {
-			return outcome
-		}
-	}
-	return plan.Outcome{Answer: plan.Accepted}
 }
 
 // carriesCurrent reports whether every bucket that a source feeds carries the values of its current version.
