@@ -56,7 +56,7 @@ func (c putCmd) Run(a *app) error {
 	if change.IsEmpty() {
 		return s.printUnchanged(source)
 	}
-	version, err := c.putChange(s, change)
+	version, err := c.putChange(s, source, change)
 	if err != nil {
 		return err
 	}
@@ -64,13 +64,15 @@ func (c putCmd) Run(a *app) error {
 }
 
 // putChange puts a change, after its target was asked unless the person says that it need not be.
-func (c putCmd) putChange(s *session, change operate.Change) (version string, err error) {
+func (c putCmd) putChange(s *session, source manifest.Source, change operate.Change) (version string, err error) {
 	o := s.newOperator()
 	if c.Untested {
 		return o.PutUntested(s.ctx, change)
 	}
-	if o.Tester, err = s.newTester(); err != nil {
-		return "", err
+	if s.env.IsTaken(source) {
+		if o.Tester, err = s.newTester(); err != nil {
+			return "", err
+		}
 	}
 	version, err = o.Put(s.ctx, change)
 	refused, is := errors.AsType[*operate.NotAccepted](err)

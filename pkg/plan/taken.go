@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -99,6 +100,12 @@ func (s Source) Take() (history.Version, bool) {
 		return current, exists
 	}
 	return s.Taken()
+}
+
+// Owed returns the versions whose retirement is owed: replaced, and not the one that buckets are computed from.
+func (s Source) Owed() []history.Version {
+	taken, _ := s.Take()
+	return slices.DeleteFunc(s.Replaced(), func(v history.Version) bool { return v.ID == taken.ID })
 }
 
 func (s Source) takesCurrent() bool {
