@@ -159,6 +159,7 @@ var looked = map[string]string{
 	plan.RollbackAbandoned: "Somebody has begun to go back, and left",
 	plan.DeadlinePassed:    "An emergency's deadline is over, and the old credential lives",
 	plan.UndeclaredKey:     "A secret that rotary made holds a key that the manifest does not declare",
+	plan.ValueNotAccepted:  "A value is current that its target has not accepted, and is not rolled out",
 }
 
 // alarmOnState returns an alarm that two of three periods of passes raise: once is no incident, because the next pass

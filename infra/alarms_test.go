@@ -82,6 +82,7 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 		"rollback-abandoned": {once, keepsState, "and when it is over"},
 		"deadline-passed":    {once, keepsState, "and when it is over"},
 		"undeclared-key":     {once, keepsState, "and when it is over"},
+		"value-not-accepted": {once, keepsState, "and when it is over"},
 		"dead-letters":       {once, nothingDone, "and when it is over"},
 		"undelivered":        {once, nothingDone, "and when it is over"},
 		"queue-old":          {once, nothingDone, "and when it is over"},

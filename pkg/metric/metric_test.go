@@ -92,6 +92,7 @@ func TestAPassWritesWhatItSaw(t *testing.T) {
 		"Alarms Count Alarm=retirement-owed Environment=dev: 0",
 		"Alarms Count Alarm=rollback-abandoned Environment=dev: 0",
 		"Alarms Count Alarm=deadline-passed Environment=dev: 1", "Alarms Count Alarm=undeclared-key Environment=dev: 0",
+		"Alarms Count Alarm=value-not-accepted Environment=dev: 0",
 	}, Pass("dev", later, Outcome{Report: busy()}))
 }
 

@@ -47,10 +47,25 @@ func (o Operator) testChange(ctx context.Context, c Change, version, live string
 		label := c.history.LabelFor(history.Taken, version)
 		return o.Secrets.Move(ctx, c.source.Secret, label, version, "")
 	}
-	if err := o.Secrets.Move(ctx, c.source.Secret, live, "", version); err != nil {
+	if err := o.forgetVersion(ctx, c.source.Secret, version, live); err != nil {
 		return err
 	}
 	return &NotAccepted{Source: c.source.Name, Outcome: outcome}
+}
+
+// forgetVersion takes LIVE off a version that was put and never current. SEEN moves over it before, so that no pass marks
+// it again: not while another version is unseen, which SEEN would hide.
+func (o Operator) forgetVersion(ctx context.Context, name, version, live string) error {
+	h, err := o.Secrets.LookAll(ctx, name)
+	if err != nil {
+		return err
+	}
+	if seen, _ := h.Labelled(history.Seen); len(h.Unseen()) == 0 && seen.ID != version {
+		if err := o.Secrets.Move(ctx, name, history.Seen, version, seen.ID); err != nil {
+			return err
+		}
+	}
+	return o.Secrets.Move(ctx, name, live, "", version)
 }
 
 // testFirst asks about a source's first version, which is current by being put.
