@@ -227,7 +227,7 @@ func (p *played) finish(ctx context.Context) error {
 	if err := p.until(ctx, 8*time.Hour, "it converges", stage.Converged); err != nil {
 		return err
 	}
-	p.Advance(plan.Quiet + 6*time.Minute)
+	p.Advance(history.Deregistered + 6*time.Minute)
 	report, err := p.Look(ctx)
 	if err != nil || !report.Converged || len(report.Steps) > 0 {
 		return errors.Join(fmt.Errorf("the last plan is not empty: %v %v", report.Steps, report.Waits), err)

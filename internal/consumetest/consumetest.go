@@ -35,7 +35,14 @@ type World struct {
 	Begin      func()             // somebody begins a deployment of what runs now
 	Return     func(value string) // somebody begins a deployment of the version with this value of Name
 	Edit       func()             // somebody changes by hand what rotary wrote
-	Deployable func() []string    // the values of Name with which somebody could start what rotary made
+	Deployable func() []string    // the values of Name with which somebody could start what is registered
+	Copy       func(value string) // somebody registers a copy of what has this value of Name, and does not deploy it
+	Unpin      func()             // somebody deploys what takes the current version when it starts, and it settles
+	Moves      bool               // a look shows what was deployed lately
+
+	// Ask opens the driver as a pass does that asks for plan.Seen.Deployable.
+	Ask func() reconcile.Consumer
+	Own bool // the manifest leaves what rotary did not make to whoever made it
 
 	Deploy func(b bucket.Bucket) // rotary does not roll the consumer: its pipeline begins a deployment of b
 }
@@ -61,6 +68,10 @@ func Run(t *testing.T, open func(*testing.T) World) {
 		{"what was changed by hand is seen and put right", canEdit, repairEdit},
 		{"nobody can start on what was withdrawn", canDeploy, withdrawOlder},
 		{"what is in play is not withdrawn", canDeploy, refuseWithdrawInPlay},
+		{"what somebody could deploy is seen where a pass asks for it", canAsk, seeDeployable},
+		{"nobody can start on a copy of what was withdrawn", canCopy, withdrawCopy},
+		{"a deployment onto or away from a version is seen for a while", showsMoves, seeMoves},
+		{"what takes the current version is in play for what it may have taken", canUnpin, seeUnpinned},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if s := newScene(t, open); c.has(s.World) {
@@ -79,14 +90,20 @@ func Run(t *testing.T, open func(*testing.T) World) {
 func RunDeployed(t *testing.T, open func(*testing.T) World) {
 	for _, c := range []struct {
 		name string
+		has  func(World) bool
 		test func(t *testing.T, s *scene)
 	}{
-		{"a pass waits for its pipeline, and only reads", waitForPipeline},
-		{"what its pipeline deploys is seen", followPipeline},
-		{"an older version that is deployed is seen", seeOlderDeployed},
-		{"nothing is withdrawn that rotary did not make", withdrawNothing},
+		{"a pass waits for its pipeline, and only reads", needsNothing, waitForPipeline},
+		{"what its pipeline deploys is seen", needsNothing, followPipeline},
+		{"an older version that is deployed is seen", needsNothing, seeOlderDeployed},
+		{"what its pipeline registered is withdrawn", isNotOwn, withdrawDeployed},
+		{"nothing is withdrawn that is left to its pipeline", isOwn, leaveForeign},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, newScene(t, open)) })
+		t.Run(c.name, func(t *testing.T) {
+			if s := newScene(t, open); c.has(s.World) {
+				c.test(t, s)
+			}
+		})
 	}
 	t.Run("a look that is not answered is unknown, or as if it were", func(t *testing.T) {
 		statusFaults(t, open, func(s *scene) { s.Deploy(s.putVersion(2)) })
@@ -101,3 +118,9 @@ func canBegin(w World) bool         { return w.Begin != nil }
 func canReturn(w World) bool        { return w.Return != nil }
 func canEdit(w World) bool          { return w.Edit != nil }
 func canDeploy(w World) bool        { return w.Deployable != nil }
+func canAsk(w World) bool           { return w.Ask != nil }
+func canCopy(w World) bool          { return w.Copy != nil }
+func canUnpin(w World) bool         { return w.Unpin != nil }
+func showsMoves(w World) bool       { return w.Moves }
+func isOwn(w World) bool            { return w.Own }
+func isNotOwn(w World) bool         { return !w.Own }

@@ -89,14 +89,31 @@ func seeOlderDeployed(t *testing.T, s *scene) {
 	s.runUntilSettled()
 }
 
-func withdrawNothing(t *testing.T, s *scene) {
+// withdrawDeployed withdraws what its pipeline registered.
+func withdrawDeployed(t *testing.T, s *scene) {
+	s.settleOn(1).settleOn(2)
+	if err := s.withdrawVersion(1); err != nil {
+		t.Error(err)
+	}
+	if slices.Contains(s.deployableVersions(), versionID(1)) {
+		t.Error("somebody can still start on what its pipeline registered")
+	}
+	s.wantNoWrites("a withdrawal of what it runs", func() {
+		if err := s.withdrawVersion(2); err == nil {
+			t.Error("it says that nobody can start on what it runs")
+		}
+	})
+}
+
+// leaveForeign withdraws a version where the manifest leaves what rotary did not make to whoever made it.
+func leaveForeign(t *testing.T, s *scene) {
 	s.settleOn(1).settleOn(2)
 	s.wantNoWrites("a withdrawal of what rotary did not make", func() {
 		if err := s.withdrawVersion(1); err != nil {
 			t.Error(err)
 		}
-		if err := s.withdrawVersion(2); err == nil {
-			t.Error("it says that nobody can start on what it runs")
-		}
 	})
+	if !slices.Contains(s.askStatus().Deployable, versionID(1)) {
+		t.Error("it can still be deployed, and nobody is told")
+	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -74,7 +74,7 @@ func TestAnAccessKeyThatSomebodyUnknownStillUsesIsNotRetired(t *testing.T) {
 	if owed := len(s.readHistory(s.declaredSource("storage").Secret).Owed()); owed != 1 {
 		t.Errorf("%d versions are owed, expected 1", owed)
 	}
-	s.Advance(plan.Quiet)
+	s.Advance(history.Deregistered)
 	s.finishScenario()
 	if keys := s.userKeys(); keys[0].Status != iam.Inactive {
 		t.Errorf("the user has %v: nobody uses the old key any more", keys)

@@ -23,6 +23,7 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/bus"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
@@ -208,7 +209,7 @@ func (s *scene) finishScenario() {
 func (s *scene) wantIdle() {
 	s.t.Helper()
 	before, passes := s.listWrites(), s.countPasses()
-	s.Advance(plan.Quiet + 8*time.Minute)
+	s.Advance(history.Deregistered + 8*time.Minute)
 	if s.countPasses() == passes {
 		s.t.Error("no pass was made in the end")
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/internal/standin/cloudwatch"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/metric"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // metricPoints returns the values of one metric in the Lambdas' log, in order, as CloudWatch reads them: for one
@@ -68,7 +68,7 @@ func TestWhatARotationDoesIsMeasured(t *testing.T) {
 	if took <= 0 || took > (10*time.Minute).Seconds() || repeated < 2 || ages[len(ages)-1] != 0 {
 		t.Errorf("ages of the change are %v, expected that it keeps what it came to, and 0 when nothing is left of it", ages)
 	}
-	if old := s.metricPoints(metric.CredentialAge, "session")[before:]; slices.Min(old) > 60 || old[len(old)-1] < plan.Quiet.Seconds() {
+	if old := s.metricPoints(metric.CredentialAge, "session")[before:]; slices.Min(old) > 60 || old[len(old)-1] < history.Deregistered.Seconds() {
 		t.Errorf("ages of the credential are %v, expected it to begin anew", old)
 	}
 	if failed := slices.Max(s.metricPoints(metric.PassesFailed, "")); failed != 0 || len(s.metricPoints(metric.Passes, "")) != len(s.metricPoints(metric.PassesFailed, "")) {

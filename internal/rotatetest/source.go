@@ -84,7 +84,7 @@ func versionID(n int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012x", n
 func (s *source) passMinute() { s.standin.Advance(time.Minute) }
 
 // passQuiet lets so much time pass that what is owed may be retired.
-func (s *source) passQuiet() { s.standin.Advance(history.Quiet) }
+func (s *source) passQuiet() { s.standin.Advance(history.Deregistered) }
 
 func (s *source) makeNextID() string {
 	s.passMinute()
@@ -165,7 +165,7 @@ func (s *source) runChange(c caller, token string) error {
 // retireAll does what passes do once every consumer has followed and it is quiet: mark, and advance what is owed.
 func (s *source) retireAll(j rotate.Job) error {
 	for range 20 {
-		s.standin.Advance(plan.Quiet)
+		s.standin.Advance(history.Deregistered)
 		p := s.makePlan()
 		if err := s.applyMarks(p); err != nil {
 			return err
@@ -191,10 +191,10 @@ func (s *source) applyMarks(p plan.Plan) error {
 	return nil
 }
 
-// makePlan returns a pass over an environment of this one source, without consumers, long after anything changed.
+// makePlan returns a pass over an environment of this one source, without consumers.
 func (s *source) makePlan() plan.Plan {
 	h := s.readHistory()
-	now := h.Changed.Add(plan.Quiet)
+	now := s.standin.Clock.Now()
 	source := plan.Source{
 		Name: s.Source.Name, Manifest: s.Source, History: h,
 		Tested: s.Source.Rotate.IsTested(), Outcomes: map[string]plan.Outcome{},

@@ -26,6 +26,11 @@ func findAction(name string) func(w *World, args []string) error {
 	if do, is := listOperated()[name]; is {
 		return do
 	}
+	for _, list := range []map[string]func(w *World, args []string) error{listPipelines(), listBusiness(), listSights()} {
+		if do, is := list[name]; is {
+			return do
+		}
+	}
 	return map[string]func(w *World, args []string) error{
 		"pass": onePass, "sweeps": runSweeps, "settle": runUntilSettled, "wait": letTimePass,
 
@@ -104,7 +109,7 @@ func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 	maps.DeleteFunc(values, func(key string, _ secret.Value) bool { return !slices.Contains(s.KeyNames(), key) })
 	for _, key := range s.KeyNames() {
 		switch {
-		case w.databases[s.Name].holdsKey(key), s.Rotate.Kind() == manifest.AWSAccessKey && slices.Contains(s.Writes(), key):
+		case w.shared[key] != "", w.databases[s.Name].holdsKey(key), s.Rotate.Kind() == manifest.AWSAccessKey && slices.Contains(s.Writes(), key):
 		case s.Symmetric() != "" && key != s.Symmetric():
 		case w.toSinks(key):
 			w.reissueToken(key, values)
@@ -118,6 +123,7 @@ func (w *World) makeValues(s manifest.Source) map[string]secret.Value {
 	if db := w.databases[s.Name]; db != nil {
 		maps.Copy(values, db.makeLogin())
 	}
+	w.shareLogins(s, values)
 	if s.Rotate.Kind() == manifest.AWSAccessKey {
 		w.accessKey(s, values)
 	}

@@ -90,6 +90,22 @@ func (d *database) textOf(user, password string) string {
 	return user + ":" + password
 }
 
+// elsewhere returns the connection URL of a login for another way to the same database, as a pooler's is.
+func (d *database) elsewhere(login string) string {
+	return strings.Replace(login, "@"+d.source.Name+".", "@direct.", 1)
+}
+
+// loginIn returns the login, as the database's own key has it, that a connection URL for any way to the database holds; ""
+// where it is none.
+func (d *database) loginIn(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.User == nil {
+		return ""
+	}
+	password, _ := u.User.Password()
+	return d.textOf(u.User.Username(), password)
+}
+
 // userOf returns the user whose login a version holds.
 func (d *database) userOf(v rotate.Values) string {
 	if f := d.source.Database().Fields; f != nil {

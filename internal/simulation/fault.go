@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
@@ -14,7 +15,8 @@ type Fault struct {
 	crash   bool // whoever made the call makes no other in this invocation
 }
 
-// faults are the eight outcomes that a call can have, by name (docs/safety.md, "How it is tried").
+// faults are the eight outcomes that a call can have, by name (docs/safety.md, "How it is tried"). "late" can have a
+// time: "late 6m30s".
 var faults = map[string]Fault{
 	"crash before": {sim.Dropped, true},
 	"crash after":  {sim.Lost, true},
@@ -26,14 +28,11 @@ var faults = map[string]Fault{
 	"stale":        {sim.Stale, false}, // a read is answered as the last time
 }
 
-// lateBy is when a late call lands: well within the quiet period, which outlasts every timeout and retry (S4).
-const lateBy = 4 * time.Minute
-
 // listOutcomes returns the faults that a call can meet, in a fixed order. A crash after a read is one before it, what
 // is late of a read is lost, and a write has no stale answer: those are not played twice.
 func listOutcomes(c sim.Call) []string {
 	if c.Write {
-		return []string{"crash before", "crash after", "lost", "late", "throttled", "unavailable", "denied"}
+		return append([]string{"crash before", "crash after", "lost", "throttled", "unavailable", "denied"}, listDelays(c)...)
 	}
 	return []string{"crash before", "lost", "throttled", "unavailable", "denied", "stale"}
 }
@@ -69,9 +68,10 @@ func (b *between) decideCall(c sim.Call) sim.Fault {
 	b.n++
 	b.made = append(b.made, c)
 	f, crash := b.findTwo()
+	f.Delay = min(f.Delay, longestDelay(c))
 	dead := b.dead[callerOf(c)] || b.timedOut(c)
 	if meet := b.w.Meet; meet != nil && !dead && f.Outcome == sim.Works {
-		f, crash = findFault(meet(c))
+		f, crash, _ = findFault(meet(c))
 	}
 	b.dead[callerOf(c)] = dead || crash
 	if dead {
@@ -92,8 +92,8 @@ func (b *between) findTwo() (f sim.Fault, crash bool) {
 		if two.At != b.n {
 			continue
 		}
-		if _, is := faults[two.Do]; is {
-			f, crash = findFault(two.Do)
+		if fault, crashes, is := findFault(two.Do); is {
+			f, crash = fault, crashes
 			continue
 		}
 		b.actMeanwhile(two.Do)
@@ -101,13 +101,17 @@ func (b *between) findTwo() (f sim.Fault, crash bool) {
 	return f, crash
 }
 
-// findFault returns the fault of this name, or none where no fault has the name.
-func findFault(name string) (f sim.Fault, crash bool) {
+// findFault returns the fault of this name; is reports whether there is one.
+func findFault(name string) (f sim.Fault, crash, is bool) {
+	if text, timed := strings.CutPrefix(name, "late "); timed {
+		delay, err := time.ParseDuration(text)
+		return sim.Fault{Outcome: sim.Late, Delay: delay}, false, err == nil && delay >= 0
+	}
 	fault, is := faults[name]
 	if is {
 		f = sim.Fault{Outcome: fault.outcome, Delay: lateBy}
 	}
-	return f, fault.crash
+	return f, fault.crash, is
 }
 
 // actMeanwhile lets somebody act while rotary waits at a call.
@@ -124,11 +128,10 @@ func (b *between) beginSecond() (end func()) {
 	if !b.meanwhile {
 		return func() {}
 	}
-	dead, runs, vetoes, before, landing := b.dead, b.runs, b.vetoes, b.w.before, b.w.landing
+	dead, runs, vetoes := b.dead, b.runs, b.vetoes
 	b.open, b.dead = false, map[string]bool{}
 	return func() {
 		b.open, b.dead, b.runs, b.vetoes = true, dead, runs, vetoes
-		b.w.before, b.w.landing = before, landing
 	}
 }
 

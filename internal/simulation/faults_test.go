@@ -9,7 +9,6 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/history"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 // faultLines returns the faults F01 to F45 of docs/safety.md.
@@ -119,7 +118,7 @@ func crashFaults() []line {
 			play: "rotate db; pass; wait 1m; pass", at: update, do: []string{"late"},
 			end: func(p played) {
 				landed, retired := p.time(update).Add(lateBy), p.time(retire)
-				if retired.Sub(landed) < plan.Quiet-sweep {
+				if retired.Sub(landed) < history.Deregistered-sweep {
 					p.t.Errorf("retired %v after it landed", retired.Sub(landed))
 				}
 			},

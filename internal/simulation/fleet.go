@@ -10,6 +10,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -36,10 +37,16 @@ type member struct {
 	failed  string // its version
 	stuck   bool   // so did the rollback: with that image, no task starts
 	changed time.Time
-	foreign bool            // the rollout is a person's
-	ran     map[string]bool // versions that it was ever rolled to
-	gone    map[string]bool // versions that nobody can start on any more
+	foreign bool                 // the rollout is a person's
+	ran     map[string]bool      // versions that it was ever rolled to
+	gone    map[string]time.Time // since when a version is withdrawn
+	moves   []plan.Move          // deployments onto and away from versions
+	lag     time.Duration        // for how long a version can still be deployed that is withdrawn
 }
+
+// deregistered is for how long ECS may still start a revision after it was deregistered.
+// Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html
+const deregistered = 10 * time.Minute
 
 // openFleet makes a world in which every consumer is a member of the fleet.
 func (w *World) openFleet(env *manifest.Environment) error {
@@ -52,7 +59,7 @@ func (w *World) openFleet(env *manifest.Environment) error {
 	w.Stage = &stage.Stage{World: standin.New(standin.Config{Start: time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)}), Env: env, Values: map[string]map[string]string{}}
 	for _, c := range env.Consumers {
 		b, _ := env.Bucket(c.Bucket)
-		w.fleet[c.Name] = &member{w: w, name: c.Name, bucket: b.Secret, ran: map[string]bool{}, gone: map[string]bool{}, changed: w.Clock.Now()}
+		w.fleet[c.Name] = &member{w: w, name: c.Name, bucket: b.Secret, ran: map[string]bool{}, gone: map[string]time.Time{}, lag: deregistered, changed: w.Clock.Now()}
 	}
 	return w.Containers(w.ctx, env)
 }
@@ -65,7 +72,7 @@ func (m *member) callFleet(operation string, write bool, do func() (plan.Seen, e
 // Status implements reconcile.Consumer.
 func (m *member) Status(context.Context) (plan.Seen, error) {
 	return m.callFleet("Describe", false, func() (plan.Seen, error) {
-		seen := plan.Seen{Running: m.running, RollingTo: m.rolling, Settled: m.rolling == "", Changed: m.changed, Rest: fmt.Sprint(m.image), InPlay: m.inPlay()}
+		seen := plan.Seen{Running: m.running, RollingTo: m.rolling, Settled: m.rolling == "", Changed: m.changed, Rest: fmt.Sprint(m.image), InPlay: m.inPlay(), Deployable: m.listRegistered(), Moves: slices.Clone(m.moves)}
 		if m.foreign {
 			seen.Foreign, seen.RollingTo = "somebody's deployment", ""
 		}
@@ -99,6 +106,7 @@ func (m *member) Roll(_ context.Context, b bucket.Bucket) error {
 		if m.foreign {
 			return plan.Seen{}, errors.New("somebody's deployment is in progress")
 		}
+		delete(m.gone, b.Version) // as the driver registers another revision
 		m.startRollout(b.Version)
 		return plan.Seen{}, nil
 	})
@@ -111,12 +119,13 @@ func (m *member) startRollout(version string) {
 	if m.isOn(version) {
 		return
 	}
-	delete(m.gone, version) // as the driver registers another revision
+	m.noteMoves(version)
 	m.rolling, m.changed, m.ran[version] = version, m.w.Clock.Now(), true
 	m.w.Clock.After(rollTime, "rollout of "+m.name, func() {
 		if m.rolling != version {
 			return
 		}
+		m.noteMoves(version)
 		m.rolling, m.changed, m.failed, m.foreign, m.stuck = "", m.w.Clock.Now(), "", false, m.broken
 		if m.broken {
 			m.failed, m.rest = version, m.image
@@ -124,6 +133,25 @@ func (m *member) startRollout(version string) {
 			m.running = version
 		}
 	})
+}
+
+// noteMoves notes that a deployment onto a version begins or ends.
+func (m *member) noteMoves(version string) {
+	now := m.w.Clock.Now()
+	m.moves = slices.DeleteFunc(m.moves, func(one plan.Move) bool { return now.Sub(one.At) > history.Deregistered })
+	for _, id := range append(m.inPlay(), version) {
+		m.moves = append(m.moves, plan.Move{Version: id, At: now})
+	}
+}
+
+// listRegistered returns the versions that somebody could deploy, sorted.
+func (m *member) listRegistered() (all []string) {
+	for _, v := range slices.Sorted(maps.Keys(m.ran)) {
+		if m.isRegistered(v) {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // isOn reports whether a member runs a version alone, or is on its way to it. One that is stuck is on its way to
@@ -137,10 +165,21 @@ func (m *member) releaseImage(image int) {
 	m.image, m.broken, m.changed, m.failed, m.stuck = image, false, m.w.Clock.Now(), "", false
 }
 
+// isDeployable reports whether a person can deploy a version: it ran, and it is not withdrawn for longer than lag.
+func (m *member) isDeployable(version string) bool {
+	since, gone := m.gone[version]
+	return m.ran[version] && (!gone || m.w.Clock.Now().Before(since.Add(m.lag)))
+}
+
+// canHave reports whether a member has a version in play, or can be deployed on it.
+func (m *member) canHave(version string) bool {
+	return slices.Contains(m.inPlay(), version) || m.isDeployable(version)
+}
+
 // redeployOlder deploys the newest other version that can be deployed, as a person does.
 func (m *member) redeployOlder() error {
 	for _, v := range slices.Backward(m.w.peekAt(m.bucket)) {
-		if v.ID != m.running && m.ran[v.ID] && !m.gone[v.ID] && m.rolling == "" {
+		if v.ID != m.running && m.isRegistered(v.ID) && m.rolling == "" {
 			m.foreign = true
 			m.startRollout(v.ID)
 			return nil
@@ -156,7 +195,7 @@ func (m *member) Withdraw(_ context.Context, versions []string) error {
 			return fmt.Errorf("version %s is in play", v)
 		}
 	}
-	if !slices.ContainsFunc(versions, func(v string) bool { return m.ran[v] && !m.gone[v] }) {
+	if !slices.ContainsFunc(versions, m.isRegistered) {
 		return nil
 	}
 	_, err := m.callFleet("Deregister", true, func() (plan.Seen, error) {
@@ -164,11 +203,19 @@ func (m *member) Withdraw(_ context.Context, versions []string) error {
 			if slices.Contains(m.inPlay(), v) {
 				return plan.Seen{}, errors.New("somebody has deployed it meanwhile")
 			}
-			m.gone[v] = true
+			if m.isRegistered(v) {
+				m.gone[v] = m.w.Clock.Now()
+			}
 		}
 		return plan.Seen{}, nil
 	})
 	return err
+}
+
+// isRegistered reports whether a member ran on a version that is not withdrawn.
+func (m *member) isRegistered(version string) bool {
+	_, gone := m.gone[version]
+	return m.ran[version] && !gone
 }
 
 // listMembers returns the members, sorted by name.
@@ -186,6 +233,7 @@ func (w *World) checkFleet() {
 	for _, m := range w.listMembers() {
 		for _, v := range w.peekAt(m.bucket) {
 			if !slices.Contains(m.inPlay(), v.ID) {
+				m.checkDeployable(v)
 				continue
 			}
 			if len(v.Labels) == 0 {
@@ -195,6 +243,13 @@ func (w *World) checkFleet() {
 				w.noteViolation("S1 %s runs version %s, and the database refuses it", m.name, history.Short(v.ID))
 			}
 		}
+	}
+}
+
+// checkDeployable checks that what a person can deploy holds what the database accepts, unless an emergency has ended it.
+func (m *member) checkDeployable(v secretsmanager.Version) {
+	if m.isDeployable(v.ID) && !m.w.isLoginAccepted(m.bucket, v.Value) && !holdsAny(m.bucket, v.Value, m.w.wasEnded) {
+		m.w.noteViolation("S2 %s could be deployed on version %s, and the database refuses it", m.name, history.Short(v.ID))
 	}
 }
 

@@ -168,7 +168,7 @@ func aboard(t *testing.T, first, second string) crew {
 		w.doAction(do)
 	}
 	m := w.fleet["api"]
-	*m = member{w: w, name: m.name, bucket: m.bucket, ran: map[string]bool{}, gone: map[string]bool{}}
+	*m = member{w: w, name: m.name, bucket: m.bucket, ran: map[string]bool{}, gone: map[string]time.Time{}}
 	versions := w.peekAt(m.bucket)
 	c := crew{t, w, m, map[string]string{first: versions[0].ID, second: versions[1].ID}}
 	return c.roll(first).rest()

@@ -101,6 +101,17 @@ func (w *World) isDoomed(s manifest.Source, text string) bool {
 	})
 }
 
+// wasEnded reports whether the deadline of an emergency has ended a credential, of whichever source: what ECS still takes
+// for ten minutes was announced to end before them.
+func (w *World) wasEnded(text string) bool {
+	now := w.Clock.Now()
+	return slices.ContainsFunc(w.harms, func(h *harm) bool {
+		return !h.until.IsZero() && !now.Before(h.until) && slices.ContainsFunc(w.listContaining(h.source, text), func(v secretsmanager.Version) bool {
+			return w.isOlder(h, v)
+		})
+	})
+}
+
 // isOlder reports whether a version is older than an emergency's, or, where that never came to be, than what it was to
 // replace.
 func (w *World) isOlder(h *harm, v secretsmanager.Version) bool {
@@ -202,6 +213,13 @@ func (w *World) isSurviving(h *harm, v secretsmanager.Version) bool {
 		return false
 	}
 	return h.clean >= h.passesToDie()
+}
+
+// wasDisturbed is isDisturbed for what was withdrawn in an emergency that is over, and ECS still takes.
+func (w *World) wasDisturbed(target string) bool {
+	return slices.ContainsFunc(w.harms, func(h *harm) bool {
+		return (h.early || !h.until.IsZero()) && slices.ContainsFunc(h.source.KeyNames(), func(key string) bool { return stage.Target(w.Env, key) == target })
+	})
 }
 
 // endSpared ends what was spared: whoever still shows it is refused, and nobody should.

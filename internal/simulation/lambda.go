@@ -21,7 +21,6 @@ import (
 func (w *World) runPass(ctx context.Context) error {
 	defer w.now.beginSecond()()
 	delete(w.now.dead, propagateLambda)
-	w.before, w.landing = w.lastChange(), w.lands
 	defer func(was bool) { w.passing = was }(w.passing)
 	w.passing = true
 	pass, began, due := w.newPass(propagateLambda), w.Clock.Now(), w.listDue()
@@ -32,7 +31,7 @@ func (w *World) runPass(ctx context.Context) error {
 	if err == nil {
 		w.checkReport(report, due)
 	}
-	w.notePass(began, err == nil && w.now.isCalm() && len(w.outage) == 0)
+	w.notePass(began, err == nil && w.now.isCalm() && len(w.outage)+len(w.hidden) == 0)
 	return err
 }
 
@@ -53,11 +52,15 @@ func (w *World) newOpener() reconcile.Opener {
 		GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport,
 		Pause: func(context.Context, time.Duration) error { return nil },
 	})
+	if w.definitions == nil {
+		w.definitions = ecs.NewCache() // of a function that stays warm
+	}
 	return func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 		if c.ECS == nil {
 			return others(c, o)
 		}
-		return ecs.New(w.region().ECS.Direct(w.Tap, propagateLambda), c, o.Environment, o.Secret, o.Now), nil
+		client := w.region().ECS.Direct(w.Tap, propagateLambda)
+		return ecs.New(client, c, o.Environment, o.Secret, o.Now, ecs.Share(w.definitions), ecs.Revisions(o.Revisions)), nil
 	}
 }
 

@@ -22,10 +22,21 @@ var manifests = map[string]string{
 	"pairs":       halves,
 	"keys":        keys,
 	"fleet":       fleet,
-	"jobs":        jobs,
-	"everything":  everything,
-	"clones":      strings.NewReplacer("{random: {}, every: 30d}}", "{mysql: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
-	"twins":       strings.NewReplacer("{random: {}, every: 30d}}", "{postgres: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
+	"two-keys":    twoKeys,
+	"two-logins":  twoLogins,
+	"two-sources": twoSources,
+	"apart":       apart,
+
+	"moved-bucket":     strings.NewReplacer("api:       {bucket: api-secrets", "api:       {bucket: vendor-secrets", "consumers:\n", "  vendor-secrets:    {originals: [vendor]}\nconsumers:\n").Replace(main),
+	"moved-service":    strings.Replace(main, "service: api,", "service: api-two,", 1),
+	"moved-repository": strings.Replace(main, "repository: example/app", "repository: example/other", 1),
+	"moved-project":    strings.Replace(main, "project: dashboard", "project: site", 1),
+	"dropped-ci":       strings.Replace(main, "  ci:        {bucket", "  # ci:      {bucket", 1),
+	"dropped-project":  strings.Replace(main, "  dashboard: {bucket", "  # dashboard: {bucket", 1),
+	"jobs":             jobs,
+	"everything":       everything,
+	"clones":           strings.NewReplacer("{random: {}, every: 30d}}", "{mysql: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
+	"twins":            strings.NewReplacer("{random: {}, every: 30d}}", "{postgres: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
 }
 
 // resolveManifest returns an environment of the manifest of this name.
@@ -159,6 +170,60 @@ consumers:
   api:     {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
   nightly: {source: db, reader: {drain: 2h}}
   partner: {source: vendor, reader: {drain: 3h}}
+`
+
+// apart is main with a service that has nothing of its login.
+var apart = strings.NewReplacer("buckets:\n", "buckets:\n  hook-secrets:      {originals: [vendor]}\n", "consumers:\n", "consumers:\n  hooks:     {bucket: hook-secrets, ecs: {cluster: main, service: hooks, container: app}}\n").Replace(main)
+
+// twoKeys is a manifest with a login under a key that moves and under one that does not: sharedLogins has it.
+const twoKeys = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+sources:
+  db:    {keys: [DB_URL, DIRECT_URL], rotate: {postgres: {url: DB_URL, admin: admin}, every: 30d}}
+  admin: {keys: [ADMIN_URL]}
+mappings:
+  worker: {DIRECT_URL: WORKER_URL}
+buckets:
+  api-secrets:    {originals: [DB_URL]}
+  worker-secrets: {mappings: [worker]}
+consumers:
+  api:    {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  worker: {bucket: worker-secrets, ecs: {cluster: main, service: worker, container: app}}
+`
+
+// twoSources is a manifest with a login that another source holds as well: sharedLogins has it.
+const twoSources = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+sources:
+  db:     {keys: [DB_URL], rotate: {postgres: {url: DB_URL, admin: admin}, every: 30d}}
+  admin:  {keys: [ADMIN_URL]}
+  report: {keys: [REPORT_URL]}
+buckets:
+  api-secrets:    {originals: [db]}
+  report-secrets: {originals: [report]}
+consumers:
+  api:    {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  report: {bucket: report-secrets, ecs: {cluster: main, service: report, container: app}}
+`
+
+// twoLogins is a manifest with two logins in buckets that both are in: what holds up one must not hold up the other.
+const twoLogins = `
+environments:
+  production: {account: "222222222222", region: us-east-1}
+sources:
+  db:    {keys: [DB_URL], rotate: {postgres: {url: DB_URL, admin: admin}, every: 30d}}
+  audit: {keys: [AUDIT_URL], rotate: {postgres: {url: AUDIT_URL, admin: admin}, every: 30d}}
+  admin: {keys: [ADMIN_URL]}
+mappings:
+  worker: {DB_URL: WORKER_DB_URL, AUDIT_URL: WORKER_AUDIT_URL}
+buckets:
+  api-secrets:    {originals: [db, audit]}
+  worker-secrets: {mappings: [worker]}
+consumers:
+  api:    {bucket: api-secrets, ecs: {cluster: main, service: api, container: app}}
+  worker: {bucket: worker-secrets, ecs: {cluster: main, service: worker, container: app}}
 `
 
 // keys is a manifest with an IAM user whose access key two services have.

@@ -22,7 +22,7 @@ const slowly = "rotate db\npass\nwait 5m\npass\nwait 10m\npass\nwait 13m\npass"
 var (
 	besideTheFleet = []string{
 		"put db", "back db", "move db", "begin db", "rotate db", "retain db", "unretain db",
-		"release api", "break api", "redeploy api", "pass", "wait 3m",
+		"release api", "break api", "redeploy api", "deployold api", "deployold api 1", "copy api", "paste api", "pass", "wait 3m",
 	}
 	besideTheDrivers = slices.Concat(besideTheFleet, []string{
 		"put vendor", "back vendor", "put admin", "restart api", "queue ci", "start ci", "complete ci", "edit ci", "foreign ci",

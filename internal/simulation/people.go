@@ -146,13 +146,19 @@ func restartTasks(w *World, args []string) error {
 	return nil
 }
 
+// workflowRun is a run of a repository's workflow that is not completed.
+type workflowRun struct {
+	repository string
+	id         int64
+}
+
 // queueRun queues a workflow run, as a push does.
 func queueRun(w *World, args []string) error {
 	c, err := w.findConsumer(args, isGitHub)
 	if err != nil {
 		return err
 	}
-	w.runs[c.Name] = append(w.runs[c.Name], w.GitHub.StartRun(c.GitHub.Repository, github.Queued))
+	w.runs[c.Name] = append(w.runs[c.Name], workflowRun{c.GitHub.Repository, w.GitHub.StartRun(c.GitHub.Repository, github.Queued)})
 	return nil
 }
 
@@ -162,7 +168,7 @@ func startRun(w *World, args []string) error {
 	if err != nil || len(w.runs[c.Name]) == 0 {
 		return errNotNow
 	}
-	w.GitHub.MoveRun(c.GitHub.Repository, w.runs[c.Name][0], github.InProgress)
+	w.GitHub.MoveRun(w.runs[c.Name][0].repository, w.runs[c.Name][0].id, github.InProgress)
 	return nil
 }
 
@@ -172,17 +178,16 @@ func completeRun(w *World, args []string) error {
 	if err != nil || len(w.runs[c.Name]) == 0 {
 		return errNotNow
 	}
-	w.GitHub.FinishRun(c.GitHub.Repository, w.runs[c.Name][0])
+	w.GitHub.FinishRun(w.runs[c.Name][0].repository, w.runs[c.Name][0].id)
 	w.runs[c.Name] = w.runs[c.Name][1:]
 	return nil
 }
 
 // completeAll ends every run.
 func (w *World) completeAll() {
-	for name, runs := range w.runs {
-		c, _ := w.Env.Consumer(name)
-		for _, id := range runs {
-			w.GitHub.FinishRun(c.GitHub.Repository, id)
+	for _, runs := range w.runs {
+		for _, one := range runs {
+			w.GitHub.FinishRun(one.repository, one.id)
 		}
 	}
 	clear(w.runs)
@@ -285,6 +290,8 @@ func pushCommit(w *World, args []string) error {
 // mendEverything repairs what is broken, and ends what is rolled back or retained, as people do in the end.
 func (w *World) mendEverything() {
 	clear(w.outage)
+	clear(w.hidden)
+	w.doAction("calm")
 	w.completeAll()
 	w.doAction("pass")
 	for _, s := range w.Env.Sources {
@@ -317,9 +324,14 @@ func otherManifest(w *World, args []string) error {
 		return err
 	}
 	w.Env = env
+	end := w.openForOthers()
+	err = w.Containers(w.ctx, env)
+	end()
+	if err == nil {
+		err = w.makePlaces()
+	}
 	w.setCode()
-	defer w.openForOthers()()
-	return w.Containers(w.ctx, env)
+	return err
 }
 
 func acceptRemovals(w *World, args []string) error {

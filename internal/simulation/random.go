@@ -1,6 +1,11 @@
 package simulation
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/history"
+)
 
 // weighted is an action and how often it is drawn.
 type weighted struct {
@@ -15,6 +20,7 @@ var drawn = []weighted{
 	{"rotate db", 8}, {"begin db", 3}, {"create db", 3}, {"set db", 3}, {"test db", 2}, {"finish db", 3}, {"resume db", 3},
 	{"put db", 5}, {"put vendor", 5}, {"back db", 3}, {"back vendor", 2}, {"move db", 3}, {"move vendor", 1},
 	{"release api", 4}, {"break api", 2}, {"fix api", 3}, {"redeploy api", 4}, {"restart api", 2},
+	{"deployold api", 2}, {"deployold api 1", 2}, {"deployold api 2", 1}, {"copy api", 4}, {"paste api", 6},
 	{"queue ci", 3}, {"start ci", 3}, {"complete ci", 4}, {"edit ci", 2}, {"foreign ci", 1},
 	{"edit dashboard", 2}, {"foreign dashboard", 1}, {"failbuild dashboard", 2}, {"rollback dashboard", 2}, {"promote dashboard", 2}, {"push dashboard", 2},
 	{"outage vercel", 1}, {"outage github", 1}, {"outage ecs", 1}, {"mend", 4},
@@ -60,6 +66,9 @@ func randomStep(r *rand.Rand, do string) Step {
 	}
 	for range 1 + r.IntN(2) {
 		two := Two{At: 1 + r.IntN(40), Do: faultNames[r.IntN(len(faultNames))]}
+		if two.Do == "late" {
+			two.Do += " " + (time.Duration(r.Int64N(int64(history.LateWrite/time.Second))) * time.Second).String()
+		}
 		if r.IntN(4) == 0 {
 			two.Do = meanwhile[r.IntN(len(meanwhile))]
 		}
@@ -73,6 +82,7 @@ var faultNames = []string{"crash before", "crash after", "lost", "late", "thrott
 // meanwhile holds what others do while rotary works. TestWhateverOthersDoMeanwhileItEndsWell plays what comes too late
 // to be seen, while a credential is being revoked.
 var meanwhile = []string{
-	"put db", "put vendor", "release api", "redeploy api", "restart api", "queue ci", "start ci", "complete ci",
+	"put db", "put vendor", "release api", "redeploy api", "deployold api", "deployold api 1", "copy api", "paste api", "restart api",
+	"queue ci", "start ci", "complete ci",
 	"edit ci", "edit dashboard", "wait 30s", "wait 3m",
 }

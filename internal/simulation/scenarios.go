@@ -8,6 +8,7 @@ type Scenario struct {
 	Manifest string // of manifests
 	Fresh    bool   // it begins before the first pass
 	Fleet    bool   // its consumers are made of memory
+	Slow     bool   // its services roll as slowly as busyPace
 	Schedule Schedule
 	Thin     int // an ordinary run plays each of this number of its schedules with a fault, of those that it would play
 

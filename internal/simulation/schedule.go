@@ -63,7 +63,7 @@ func parseStep(line string) (Step, error) {
 		at, do, _ := strings.Cut(part, ":")
 		n, err := strconv.Atoi(strings.TrimSpace(at))
 		do = strings.TrimSpace(do)
-		if _, fault := faults[do]; err != nil || n < 1 || !fault && !isKnown(do) {
+		if _, _, fault := findFault(do); err != nil || n < 1 || !fault && !isKnown(do) {
 			return step, fmt.Errorf("%q is neither a fault nor an action at a call", part)
 		}
 		step.Twos = append(step.Twos, Two{n, do})

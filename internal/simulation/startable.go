@@ -12,14 +12,12 @@ import (
 // checkStartable checks everything that ECS would start without asking anybody, and every revision of rotary's that a
 // person could deploy: its pins resolve, to versions with a label, and what they hold is accepted.
 func (w *World) checkStartable() {
-	all := w.region().ECS.Startable()
-	for _, s := range w.region().ECS.Deployable() {
-		if !w.theirs[s.TaskDefinition] {
-			all = append(all, s)
-		}
-	}
+	all := append(w.region().ECS.Startable(), w.listDeployable()...)
 	for _, s := range all {
 		for _, name := range w.listUnlabelled(s) {
+			if s.Why == "INACTIVE" {
+				break // its versions have lost their labels as it was deregistered
+			}
 			w.noteViolation("S3 %s %s pins %s to a version without a label", s.Why, s.TaskDefinition, name)
 		}
 		for _, p := range w.listRefused(s) {
@@ -33,9 +31,10 @@ func (w *World) checkStartable() {
 func (w *World) listRefused(s ecs.Startable) (all []ecs.Presents) {
 	for _, p := range s.Presents {
 		value, known := w.resolveValue(s.Secrets[p.Env])
-		if known && !w.Targets.WouldAccept(p.Target, value) && !w.isExcused(p.Target) {
-			all = append(all, p)
+		if !known || w.Targets.WouldAccept(p.Target, value) || w.isExcused(p.Target) || s.Why == "INACTIVE" && w.wasEnded(value) {
+			continue
 		}
+		all = append(all, p)
 	}
 	return all
 }
@@ -76,15 +75,4 @@ func splitValueFrom(from string) (secretARN, version string) {
 		return from, ""
 	}
 	return strings.Join(parts[:7], ":"), parts[9]
-}
-
-// checkDeadly checks that nothing that could be started holds a login that is about to die.
-func (w *World) checkDeadly(key, login string) {
-	for _, s := range w.region().ECS.Startable() {
-		for _, from := range s.Secrets {
-			if value, known := w.resolveValue(from); known && value == login {
-				w.noteViolation("S4 %s is retired, and %s %s has it", key, s.Why, s.TaskDefinition)
-			}
-		}
-	}
 }

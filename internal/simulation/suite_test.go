@@ -17,7 +17,7 @@ func TestTheFleetPassesTheSuiteOfEveryConsumer(t *testing.T) {
 	consumetest.Run(t, func(t *testing.T) consumetest.World {
 		w := &World{ctx: t.Context(), Stage: &stage.Stage{World: standin.New(standin.Config{Start: time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)})}}
 		t.Cleanup(func() { _ = w.World.Close() })
-		m := &member{w: w, name: "api", ran: map[string]bool{}, gone: map[string]bool{}, changed: w.Clock.Now()}
+		m := &member{w: w, name: "api", ran: map[string]bool{}, gone: map[string]time.Time{}, changed: w.Clock.Now()}
 		values := map[string]string{}
 		return consumetest.World{
 			Clock: w.Clock, Tap: w.Tap, Step: time.Minute,
@@ -32,7 +32,7 @@ func TestTheFleetPassesTheSuiteOfEveryConsumer(t *testing.T) {
 			Change: func() { m.releaseImage(m.image + 1) },
 			Return: func(value string) {
 				for version := range m.ran {
-					if values[version] == value && !m.gone[version] {
+					if values[version] == value && m.isDeployable(version) {
 						m.foreign = true
 						m.startRollout(version)
 					}
@@ -40,7 +40,7 @@ func TestTheFleetPassesTheSuiteOfEveryConsumer(t *testing.T) {
 			},
 			Deployable: func() (all []string) {
 				for version := range m.ran {
-					if !m.gone[version] {
+					if m.isDeployable(version) {
 						all = append(all, values[version])
 					}
 				}

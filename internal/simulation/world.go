@@ -15,9 +15,11 @@ import (
 
 	"github.com/rotary-secrets/rotary/internal/stage"
 	"github.com/rotary-secrets/rotary/internal/standin"
+	"github.com/rotary-secrets/rotary/internal/standin/ecs"
 	"github.com/rotary-secrets/rotary/internal/standin/lambdahost"
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	ecsdriver "github.com/rotary-secrets/rotary/pkg/consume/ecs"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -30,34 +32,39 @@ type World struct {
 	fleet map[string]*member // in place of the drivers; nil where they are real
 	rng   *rand.Rand
 
+	definitions *ecsdriver.Cache // of what drivers of ECS have learned
+
 	databases map[string]*database // by source
 	vendors   map[string]*vendor   // by source
 	db        *database            // the one of source db
 
-	now      *between                           // of the step that is under way
-	passing  bool                               // a pass is under way
-	harms    []*harm                            // of emergencies, in the order in which they were announced
-	last     plan.Report                        // of the last pass that reported
-	outage   map[string]bool                    // services that answer nothing
-	whole    map[string]map[string]secret.Value // what sources should hold that somebody has put wrong
-	broken   map[string]bool                    // consumers whose image exits
-	accept   []string                           // removals that the next passes accept
-	tokens   int                                // version ids given out
-	canaries int                                // values made
-	done     map[string]int                     // how many of its steps a rotation has done, by version
-	started  map[string]string                  // the version of the rotation that was started last, by source
-	runs     map[string][]int64
-	theirs   map[string]bool      // revisions that a deploy pipeline registered
-	changed  time.Time            // when somebody last changed anything at a sink
-	before   time.Time            // when anything last changed, as the last pass began
-	lands    time.Time            // until when something that was given up may still land
-	landing  time.Time            // lands, as the last pass began
-	seen     map[string]time.Time // how far SEEN has come, by secret
-	since    map[string]time.Time // since when a version is owed
-	values   map[string]string    // of versions, by valueFrom
-	images   map[string]string    // that were released, by consumer
-	ownKeys  map[string]bool      // access keys that are in no source, by id
-	readings []reading            // of sources, that somebody goes on with
+	now          *between                           // of the step that is under way
+	passing      bool                               // a pass is under way
+	harms        []*harm                            // of emergencies, in the order in which they were announced
+	last         plan.Report                        // of the last pass that reported
+	outage       map[string]bool                    // services that answer nothing
+	whole        map[string]map[string]secret.Value // what sources should hold that somebody has put wrong
+	broken       map[string]bool                    // consumers whose image exits
+	accept       []string                           // removals that the next passes accept
+	tokens       int                                // version ids given out
+	canaries     int                                // values made
+	done         map[string]int                     // how many of its steps a rotation has done, by version
+	started      map[string]string                  // the version of the rotation that was started last, by source
+	runs         map[string][]workflowRun
+	theirs       map[string]bool              // revisions that a deploy pipeline registered
+	late         []landing                    // what was given up and has not landed yet
+	seen         map[string]time.Time         // how far SEEN has come, by secret
+	since        map[string]time.Time         // since when a version is owed
+	values       map[string]string            // of versions, by valueFrom
+	images       map[string]string            // that were released, by consumer
+	ownKeys      map[string]bool              // access keys that are in no source, by id
+	readings     []reading                    // of sources, that somebody goes on with
+	copies       map[string]copied            // what a pipeline has taken from a service, by consumer
+	business     *sim.Timer                   // when pipelines deploy next; nil: they are calm
+	hidden       map[string]manifest.Consumer // consumers that rotary may not see
+	shared       map[string]string            // keys that hold the login of a database's source beside its own: the source, by key
+	repositories []string                     // that were made after the world
+	places       map[string]bool              // services, repositories and projects that were made
 
 	Meet   func(sim.Call) string // which fault a call of rotary's meets, by its name in a schedule, or ""; may be nil
 	Failed error                 // of the last pass
@@ -72,21 +79,22 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]int64{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{},
+		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]workflowRun{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{}, copies: map[string]copied{}, hidden: map[string]manifest.Consumer{}, places: map[string]bool{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.setUp(ctx, s); err != nil {
 		return nil, err
 	}
 	w.Tap.OnCall(w.decideCall)
-	w.Tap.OnDone(w.noteAnswer)
 	w.rotateFunction()
+	w.shared = sharedLogins[s.Manifest]
 	w.seedSources()
 	for _, s := range w.Env.Sources {
 		if s.Rotate.Kind() != manifest.Managed {
 			w.region().SecretsManager.EnableRotation(s.Secret, w.region().Lambda.ARN(rotateLambda))
 		}
 	}
+	w.notePlaces()
 	w.buildProjects()
 	if !s.Fresh {
 		w.doAction("settle")
@@ -107,8 +115,12 @@ func (w *World) setUp(ctx context.Context, s Scenario) error {
 	if s.Fleet {
 		return w.openFleet(env)
 	}
+	pace := ecs.Pace{}
+	if s.Slow {
+		pace = busyPace
+	}
 	w.Stage, err = stage.Open(ctx, stage.Config{
-		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sourceNames(env),
+		Manifest: text, Environment: env.Name, InMemory: true, Unseeded: sourceNames(env), Lag: deregistered, Pace: pace,
 		Canary: func(string) string { return w.makeCanary() }, OnRefusal: w.noteRefusal, OnDead: w.checkDyingKey,
 	})
 	if err == nil && s.As != nil {
@@ -144,6 +156,7 @@ func (w *World) seedSources() {
 	for _, source := range w.Env.Sources {
 		values := w.makeValues(source)
 		maps.Copy(values, w.firstValues(source))
+		w.acceptShared(source)
 		if err := w.putSource(source, values); err != nil {
 			w.noteViolation("seed: %v", err)
 		}
@@ -229,8 +242,12 @@ func (w *World) doAction(do string) {
 // decideCall returns the fault of a call: it is the tap's hook.
 func (w *World) decideCall(c sim.Call) sim.Fault {
 	f := w.now.decideCall(c)
-	if w.outage[c.Service] && !w.now.open {
+	switch {
+	case w.now.open:
+	case w.outage[c.Service]:
 		f = sim.Fault{Outcome: sim.Unavailable}
+	case w.isHidden(c):
+		f = sim.Fault{Outcome: sim.Denied}
 	}
 	if !w.now.open {
 		w.Trace = append(w.Trace, fmt.Sprintf("%s %s %s %s %d", w.Clock.Now().Format(time.TimeOnly), c.Service, c.Operation, c.Resource, f.Outcome))
@@ -240,44 +257,11 @@ func (w *World) decideCall(c sim.Call) sim.Fault {
 	return f
 }
 
-// noteLate notes that something that was given up will still land.
-func (w *World) noteLate(c sim.Call, f sim.Fault) {
-	if f.Outcome == sim.Late && (touchesSink(c) || c.Write && c.Service == "secretsmanager") {
-		w.lands = w.Clock.Now().Add(f.Delay)
-	}
-}
-
-// noteAnswer notes that a sink has changed: a call was answered so, or its answer was lost.
-func (w *World) noteAnswer(c sim.Call) {
-	if touchesSink(c) && (c.Status == 0 || c.Status < 300) {
-		w.changed = w.Clock.Now()
-	}
-}
-
-// lastChange returns when something last changed that a gate depends on: a secret, or what a consumer runs or will run.
-func (w *World) lastChange() time.Time {
-	last := w.changed
-	for _, s := range w.Env.Sources {
-		last = laterOf(last, w.region().SecretsManager.LastChanged(s.Secret))
-	}
-	for _, b := range w.Env.Buckets {
-		last = laterOf(last, w.region().SecretsManager.LastChanged(b.Secret))
-	}
-	return last
-}
-
 func laterOf(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}
 	return b
-}
-
-// touchesSink reports whether a call can change what anybody runs, or will run. A task that is stopped starts again
-// on the same revision, and to tag a service or to register or deregister a revision rolls nothing.
-func touchesSink(c sim.Call) bool {
-	sink := slices.Contains([]string{"ecs", "github", "vercel", "fleet"}, c.Service)
-	return c.Write && sink && !slices.Contains([]string{"StopTask", "TagResource", "RegisterTaskDefinition", "DeregisterTaskDefinition", "Deregister"}, c.Operation)
 }
 
 // keepText keeps something that came out, for the search for leaks.

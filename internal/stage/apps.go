@@ -29,8 +29,8 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 		if s.Random().Pair != "" {
 			first, belongs = s.Random().Public, newVerifier()
 		}
-		also := bucketNames(env, c, s.Symmetric())
-		if accepted := append(bucketNames(env, c, first), also...); len(also) > 0 || !hasVerifier(env, s) && len(accepted) > 0 {
+		also := BucketNames(env, c, s.Symmetric())
+		if accepted := append(BucketNames(env, c, first), also...); len(also) > 0 || !hasVerifier(env, s) && len(accepted) > 0 {
 			app.Verifies = append(app.Verifies, ecs.Verifies{Target: Target(env, s.Random().Key), Env: accepted, Belongs: belongs})
 			app.Needs = append(app.Needs, accepted...)
 		}
@@ -41,7 +41,7 @@ func App(env *manifest.Environment, c manifest.Consumer) ecs.App {
 // hasVerifier reports whether a consumer on ECS reads the second key of a symmetric secret.
 func hasVerifier(env *manifest.Environment, s manifest.Source) bool {
 	return slices.ContainsFunc(env.Consumers, func(c manifest.Consumer) bool {
-		return (c.ECS != nil || c.ECSFamily != nil) && len(bucketNames(env, c, s.Symmetric())) > 0
+		return (c.ECS != nil || c.ECSFamily != nil) && len(BucketNames(env, c, s.Symmetric())) > 0
 	})
 }
 
@@ -78,7 +78,7 @@ func listPresented(env *manifest.Environment, c manifest.Consumer) []ecs.Present
 			if key == s.Symmetric() || key == s.Random().Public || key == s.Random().Next {
 				continue
 			}
-			for _, name := range bucketNames(env, c, key) {
+			for _, name := range BucketNames(env, c, key) {
 				shown = append(shown, ecs.Presents{Env: name, Target: Target(env, key)})
 			}
 		}
@@ -86,8 +86,8 @@ func listPresented(env *manifest.Environment, c manifest.Consumer) []ecs.Present
 	return shown
 }
 
-// bucketNames returns the names of a source's key in a consumer's bucket.
-func bucketNames(env *manifest.Environment, c manifest.Consumer, key string) []string {
+// BucketNames returns the names of a source's key in a consumer's bucket.
+func BucketNames(env *manifest.Environment, c manifest.Consumer, key string) []string {
 	b, _ := env.Bucket(c.Bucket)
 	var out []string
 	for _, e := range env.Entries(b) {

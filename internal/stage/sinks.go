@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -34,6 +35,19 @@ func (s *Stage) createSinks() error {
 		}
 	}
 	return nil
+}
+
+// Adopt makes the place of a consumer that another manifest has brought: its service, its repository or its project. Tokens
+// do not reach it yet.
+func (s *Stage) Adopt(ctx context.Context, c manifest.Consumer) error {
+	switch {
+	case c.GitHub != nil:
+		s.GitHub.AddRepository(c.GitHub.Repository, c.GitHub.Environment)
+		s.Code(c)
+	case c.Vercel != nil:
+		s.addProject(c, s.Values[""])
+	}
+	return s.startTasks(ctx, c)
 }
 
 // Repositories returns the repositories that rotary reaches with a key.

@@ -42,6 +42,8 @@ type Config struct {
 	Unseeded    []string                // sources that stay empty
 	Canary      func(key string) string // makes the values; default: Canary
 	InMemory    bool                    // no sockets: only the World's own client reaches it, so no pipeline either
+	Lag         time.Duration           // for how long a deregistered task definition can still be deployed; in AWS ten minutes
+	Pace        ecs.Pace                // of ECS's tasks
 	Bare        bool                    // only what is outside of AWS, and the IAM users: somebody else deploys and seeds
 }
 
@@ -83,7 +85,7 @@ func Open(ctx context.Context, c Config) (*Stage, error) {
 	s := &Stage{Env: env, Values: map[string]map[string]string{}, config: c}
 	s.World = standin.New(standin.Config{
 		Start: c.Start, Images: firstImages(env), Symmetric: targets, Log: c.Log, OnRefusal: c.OnRefusal, OnDead: c.OnDead, Lists: c.Lists,
-		KeySecret: func() string { return s.config.Canary("SECRET_ACCESS_KEY") },
+		Lag: c.Lag, Pace: c.Pace, KeySecret: func() string { return s.config.Canary("SECRET_ACCESS_KEY") },
 	})
 	if s.At, s.stop, err = s.openEndpoints(c); err != nil {
 		return nil, err

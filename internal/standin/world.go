@@ -36,6 +36,8 @@ type Config struct {
 	KeySecret func() string      // makes the secrets of access keys; nil: crypto/rand
 	Lists     sim.Lists          // in which order and in what pages lists are answered
 	OnDead    func(iam.Key)      // is told when an access key that worked is about to stop working; may be nil
+	Lag       time.Duration      // for how long a deregistered task definition can still be deployed
+	Pace      ecs.Pace           // of ECS's tasks
 }
 
 // Refusal is somebody whose credential is refused: the outage that rotary exists to prevent.
@@ -144,7 +146,7 @@ func (w *World) newRegion(account, region string) *Region {
 	})
 	r.ECS = ecs.New(ecs.Config{
 		Clock: w.Clock, Account: account, Region: region, Lists: w.cfg.Lists, Emit: r.Bus.Emit,
-		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.findImage,
+		Resolve: r.SecretsManager.Resolve, Targets: w.Targets, Images: w.findImage, Lag: w.cfg.Lag, Pace: w.cfg.Pace,
 	})
 	r.services = []wire.JSONService{r.SecretsManager.Wire(), r.ECS.Wire(), r.Bus.Events(), r.Bus.SQS()}
 	return r

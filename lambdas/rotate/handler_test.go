@@ -129,7 +129,7 @@ func TestSecretsManagersStepsRotate(t *testing.T) {
 func TestTheReconcilersAdvancePutsWhatIsNext(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
-	w.Advance(history.Quiet + time.Minute)
+	w.Advance(history.Deregistered + time.Minute)
 	out, err := w.h.handleRequest(t.Context(), json.RawMessage(`{"advance":{"source":"handshake","version":"`+first+`","current":"`+token+`"}}`))
 	if err != nil || out != nil {
 		t.Fatalf("%v, %v", out, err)
@@ -212,7 +212,7 @@ func TestAnyOtherFailureIsFailed(t *testing.T) {
 		"an unreadable source": {func(w *world) {
 			must(w.t, w.store.Put(w.t.Context(), handshake, "44444444-0000-4000-8000-000000000004", secret.New(`["`+canary+`"]`)))
 			must(w.t, w.store.Move(w.t.Context(), handshake, "LIVE-1", first, ""))
-			w.Advance(history.Quiet)
+			w.Advance(history.Deregistered)
 		}, `{"advance":{"source":"handshake","version":"` + first + `","current":"44444444-0000-4000-8000-000000000004"}}`, "reading source handshake"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -315,7 +315,7 @@ func (panics) Retire(context.Context, rotate.End) (rotate.Values, error) {
 func TestAPanicShowsItsTypeAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	w.begin()
-	w.Advance(history.Quiet + time.Minute)
+	w.Advance(history.Deregistered + time.Minute)
 	w.h.open = func(manifest.Source) (rotate.Rotator, error) { return panics{}, nil }
 	request, err := json.Marshal(map[string]any{"advance": plan.Advance{Source: "handshake", Version: first, Current: token}})
 	must(t, err)

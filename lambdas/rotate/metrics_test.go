@@ -41,7 +41,7 @@ func TestEveryRequestIsMeasuredWithItsEnd(t *testing.T) {
 		}
 	}
 	w.begin()
-	w.Advance(history.Quiet + time.Minute)
+	w.Advance(history.Deregistered + time.Minute)
 	wants("a rotation is four steps", 4, 0, 0)
 
 	_, err := w.h.handleRequest(t.Context(), json.RawMessage(`{"advance":{"source":"handshake","version":"`+first+`","current":"`+token+`"}}`))

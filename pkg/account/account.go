@@ -21,7 +21,7 @@ import (
 )
 
 // Every AWS call is bounded: Timeout for one try, Attempts tries with jittered backoff. Together they stay far
-// below plan.Quiet, so that a call that was given up has landed, or never will, before anything is retired.
+// below history.LateWrite, so that a call that was given up has landed, or never will, before anything is retired.
 const (
 	Timeout  = 10 * time.Second
 	Attempts = 4

@@ -18,8 +18,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"github.com/rotary-secrets/rotary/pkg/account"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 )
 
 type option = func(*config.LoadOptions) error
@@ -173,7 +173,7 @@ func TestEveryCallIsBounded(t *testing.T) {
 		}
 	}
 	longest := account.Attempts*account.Timeout + (account.Attempts-1)*retry.DefaultMaxBackoff
-	if longest > plan.Quiet/4 {
-		t.Errorf("a call may last %v, which is not far below the quiet period of %v", longest, plan.Quiet)
+	if longest > history.LateWrite/4 {
+		t.Errorf("a call may last %v, which is not far below the quiet period of %v", longest, history.LateWrite)
 	}
 }

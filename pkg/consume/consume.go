@@ -42,18 +42,20 @@ func FromEnv(get func(string) string) Endpoints {
 	}
 }
 
-// Opener returns the function that opens the driver of a consumer. Neither makes a call.
+// Opener returns the function that opens the driver of a consumer. Neither makes a call. What drivers of ECS learn of
+// task definitions, whose content never changes, is kept for as long as the Opener is.
 func Opener(cfg aws.Config, at Endpoints) reconcile.Opener {
+	known := ecs.Share(ecs.NewCache())
 	kinds := map[string]reconcile.Opener{
 		"ecs": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
-			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now), nil
+			return ecs.New(awsecs.NewFromConfig(cfg), c, o.Environment, o.Secret, o.Now, known, ecs.Revisions(o.Revisions)), nil
 		},
 		"ecs_family": func(c manifest.Consumer, o reconcile.Opening) (reconcile.Consumer, error) {
 			clients := ecs.Clients{
 				ECS: awsecs.NewFromConfig(cfg), Rules: eventbridge.NewFromConfig(cfg),
 				Schedules: scheduler.NewFromConfig(cfg),
 			}
-			return ecs.NewFamily(clients, c, o.Environment, o.Secret), nil
+			return ecs.NewFamily(clients, c, o.Environment, o.Secret, o.Now, known, ecs.Revisions(o.Revisions)), nil
 		},
 		"github": at.openGitHub,
 		"vercel": at.openVercel,

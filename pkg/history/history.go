@@ -7,12 +7,6 @@ import (
 	"time"
 )
 
-// Quiet is how long nothing may have changed before a label comes off or a credential is retired. It outlasts
-// everything that can still land after it was given up: the clients' timeout times their retries, the rotate
-// Lambda's timeout, and the ten minutes that a deregistered task definition may still be used
-// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html).
-const Quiet = 12 * time.Minute
-
 // Outlast is how long what a rotation or a retirement has sent can still land at its target, once AWSPENDING came off
 // or a veto went on: it runs for two minutes at most (rotate.Timeout), and what it sent last takes four at most.
 const Outlast = 6 * time.Minute
@@ -76,6 +70,15 @@ func (h History) Replaced() []Version {
 	return replaced
 }
 
+// SeenPast is when v was first seen not to be current: the time of its PAST. Where there was no room for that label, it is
+// when the secret last changed.
+func (h History) SeenPast(v Version) time.Time {
+	if past, marked := v.TimeOf(Past); marked {
+		return past
+	}
+	return h.Changed
+}
+
 // OwedSince is when a version stopped being the one to use, as far as can be told: when the next newer one was made.
 func (h History) OwedSince(v Version) time.Time {
 	for _, other := range h.Versions {
@@ -137,7 +140,7 @@ func (h History) isRecent(v Version) bool {
 // as it could have been listed late, and not for ever: nothing is retired before that, and what is must not be marked
 // again.
 func (h History) isAfterSeen(v, seen Version) bool {
-	return v.Created.After(seen.Created) || v.Created.Equal(seen.Created) && h.Changed.Sub(v.Created) < Quiet
+	return v.Created.After(seen.Created) || v.Created.Equal(seen.Created) && h.Changed.Sub(v.Created) < LateWrite
 }
 
 // Newest returns the newest of these versions that has a value of its own: as far as SEEN may move.

@@ -15,7 +15,7 @@ func TestAVersionOfTheSameInstantAsSeenIsMarkedOnceAndNotAgainAfterItsRetirement
 	for _, tt := range []struct {
 		changed time.Duration
 		unseen  int
-	}{{0, 1}, {Quiet - time.Second, 1}, {Quiet, 0}, {24 * time.Hour, 0}} {
+	}{{0, 1}, {LateWrite - time.Second, 1}, {LateWrite, 0}, {24 * time.Hour, 0}} {
 		h.Changed = made.Add(tt.changed)
 		if got := len(h.Unseen()); got != tt.unseen {
 			t.Errorf("last changed %v after it was made: %d versions are unseen, expected %d", tt.changed, got, tt.unseen)

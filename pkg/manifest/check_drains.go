@@ -52,7 +52,7 @@ func (c checker) describeSlow(s Source, consumer string, drain time.Duration) st
 // rotationTakes returns how long a rotation of s takes where its slowest consumer may use a version for drain after it
 // was replaced: then the version is withdrawn, and once that is quiet its credential is retired.
 func (s Source) rotationTakes(drain time.Duration) time.Duration {
-	return time.Duration(s.countSteps()) * (max(drain, history.Quiet) + history.Quiet)
+	return time.Duration(s.countSteps()) * (max(drain, history.LateWrite) + history.Deregistered)
 }
 
 // countSteps returns how many versions a rotation of s makes.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ECS is a service that runs on pinned versions of its bucket.
@@ -56,10 +57,12 @@ type Task struct {
 	// The ARN of the task definition's task role, or none. Default: the role called rotary-ENV-CONSUMER-task.
 	// Example: `"arn:aws:iam::${account}:role/legacy-api-task"`, or `none`. Refuses: a name, `legacy-api-task`.
 	TaskRole string `yaml:"task_role,omitempty" json:"task_role,omitempty"`
-	// own: only task definitions that rotary registered are withdrawn. Default: every one that pins a dead version.
+	// own: before a credential is retired rotary deregisters only those of the task definitions that pin it which rotary
+	// registered. The credential stays until whoever registered the others deregisters them. Default: all that pin it.
 	// Example: `own`. Refuses: `all`.
 	Withdraw string `yaml:"withdraw,omitempty" json:"withdraw,omitempty"`
-	// How long a pipeline takes from copying a task definition to deploying the copy.
+	// How long a pipeline takes from copying a task definition to deploying the copy, at most 7d. A credential that the
+	// task definition pinned is not retired for as long after.
 	// Example: `30m`. Refuses: `soon`.
 	DeploysTake Duration `yaml:"deploys_take,omitempty" json:"deploys_take,omitempty"`
 }
@@ -69,6 +72,9 @@ const noTaskRole = "none"
 
 // InjectBundle gives a container its whole bucket as JSON in one variable.
 const InjectBundle = "bundle"
+
+// WithdrawOwn leaves task definitions that rotary did not register ACTIVE.
+const WithdrawOwn = "own"
 
 // Names of clusters, services, families and containers
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html), and ARNs of the first two. The
@@ -241,16 +247,16 @@ func (t Task) check(c checker, path string, consumer Consumer) {
 	t.checkInjection(c, path, consumer)
 	t.checkRoles(c, path)
 	if t.Withdraw != "" {
-		c.requireOneOf(path+".withdraw", t.Withdraw, "own")
-		c.addNote(path+".withdraw", path+".withdraw has no effect yet: rotary withdraws only what it registered",
-			"leave it, or remove it")
+		c.requireOneOf(path+".withdraw", t.Withdraw, WithdrawOwn)
 	}
-	if t.DeploysTake != 0 {
-		c.addUnbuilt(c.env.Name, path+".deploys_take",
-			path+".deploys_take is not waited for yet: a copy that is deployed late may pin a dead version",
-			"remove it, and deploy what is current")
+	if t.DeploysTake > longestDeployment {
+		c.add(path+".deploys_take", path+".deploys_take is longer than "+longestDeployment.String(),
+			"shorten it: no old credential is retired for as long after a deployment")
 	}
 }
+
+// longestDeployment is the longest deploys_take.
+const longestDeployment = Duration(7 * 24 * time.Hour)
 
 // checkInjection reports an unknown word for inject, and a name that a bundle cannot have. Without a bundle there is no
 // such name.

@@ -35,15 +35,25 @@ func (b *Blocked) Error() string {
 	return "version " + history.Short(b.Owed.Version) + " cannot be retired by hand now"
 }
 
-// Retire takes LIVE off a version whose credential a person has revoked. Repeatable: one that is no longer owed is left
+// Retire takes LIVE and PAST off a version whose credential a person has revoked. Repeatable: one that is no longer owed is left
 // alone.
 func (o Operator) Retire(ctx context.Context, source manifest.Source, version string) error {
 	h, err := o.Secrets.Look(ctx, source.Secret)
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(listIDs(h.Owed()), version) {
+	owed, known := h.Version(version)
+	if !known || !slices.Contains(listIDs(h.Owed()), version) {
 		return nil
 	}
-	return o.Secrets.Move(ctx, source.Secret, h.LabelFor(history.Live, version), "", version)
+	for _, kind := range []string{history.Live, history.Past} {
+		label, has := owed.Label(kind)
+		if !has {
+			continue
+		}
+		if err := o.Secrets.Move(ctx, source.Secret, label, "", version); err != nil {
+			return err
+		}
+	}
+	return nil
 }

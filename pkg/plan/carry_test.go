@@ -46,7 +46,7 @@ func TestWhatCarriesAnOwedVersion(t *testing.T) {
 			Entries: []manifest.Entry{entry("KEY", "KEY"), entry("MODE", "MODE"), {Name: "COMPUTED", Layer: manifest.LayerComputed, Text: "true"}},
 		}
 		b.set(tt.bv)
-		if got := b.carriesOwed(source, source.Versions[0], b.Versions[0]); got != tt.want {
+		if got := newDebt(source, source.Versions[0]).isCarried(b, b.Versions[0]); got != tt.want {
 			t.Errorf("%s: carries %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -59,7 +59,7 @@ func TestAKeyThatWasRemovedIsCarriedUnderItsOldName(t *testing.T) {
 	b := Bucket{Want: bucket.Bucket{Version: bid(present, 2), Values: values("KEY", "k")}, Entries: []manifest.Entry{entry("KEY", "KEY"), entry("GONE", "GONE")}}
 	for content, want := range map[string]bool{"gone": true, "k": false} {
 		b.set(bv(1, values("GONE", content)))
-		if got := b.carriesOwed(source, source.Versions[0], b.Versions[0]); got != want {
+		if got := newDebt(source, source.Versions[0]).isCarried(b, b.Versions[0]); got != want {
 			t.Errorf("under GONE the value of %q: carries %v, want %v", content, got, want)
 		}
 	}
@@ -79,9 +79,9 @@ func TestAnOwedVersionOfUnknownContentIsCarriedByWhatItMayBeIn(t *testing.T) {
 		{"its value is gone, former rules", version{history.Version{ID: sid(1)}, Content{Absent: true}}, former, true},
 	} {
 		source := sourceOf(tt.owed, sv(2, values("KEY", "new"), history.AWSCurrent))
-		b := Bucket{Want: bucket.Bucket{Version: bid(present, 2), Values: values("KEY", "new")}}
+		b := Bucket{Want: bucket.Bucket{Version: bid(present, 2), Values: values("KEY", "new")}, Entries: []manifest.Entry{entry("KEY", "KEY")}}
 		b.set(version{history.Version{ID: bid(tt.rules, 1)}, Content{Values: values("KEY", "x")}})
-		if got := b.carriesOwed(source, tt.owed.Version, b.Versions[0]); got != tt.want {
+		if got := newDebt(source, tt.owed.Version).isCarried(b, b.Versions[0]); got != tt.want {
 			t.Errorf("%s: carries %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -89,9 +89,9 @@ func TestAnOwedVersionOfUnknownContentIsCarriedByWhatItMayBeIn(t *testing.T) {
 
 func TestWithoutACurrentVersionEverythingIsCarried(t *testing.T) {
 	source := sourceOf(sv(1, values("KEY", "old"), live(1)))
-	b := Bucket{Want: bucket.Bucket{Version: bid(present, 2)}}
+	b := Bucket{Want: bucket.Bucket{Version: bid(present, 2)}, Entries: []manifest.Entry{entry("X", "X")}}
 	b.set(bv(1, values("X", "x")))
-	if !b.carriesOwed(source, source.Versions[0], b.Versions[0]) {
+	if !newDebt(source, source.Versions[0]).isCarried(b, b.Versions[0]) {
 		t.Error("a version is not carried although nobody knows what replaced it")
 	}
 }
@@ -178,7 +178,7 @@ func tryRename(t *testing.T, owner map[string]string, name string, m0, m1 rename
 		_, read := m0[key]
 		truth = truth || read && !v.Equal(now[key])
 	}
-	got := b.carriesOwed(source, source.Versions[0], b.Versions[0])
+	got := newDebt(source, source.Versions[0]).isCarried(b, b.Versions[0])
 	if truth && !got || same && got && !truth {
 		t.Errorf("%s: %v → %v: carries %v, and it is %v", name, m0, m1, got, truth)
 	}

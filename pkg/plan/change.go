@@ -17,23 +17,26 @@ import (
 //	in the bucket's current version                   | since     | –
 //	where a consumer is, and that one does not run    | since     | –
 //	  the bucket's current version                    |           |
-//	only HELD, and a consumer cannot be seen          | since     | –
-//	only HELD                                         | since     | when the last of the bucket's consumers changed
+//	only in older ones, a consumer cannot be seen     | since     | –
+//	only in older ones                                | since     | when the last of the bucket's consumers changed
 //
 // A consumer changed when its sink says that something was deployed or written there; tasks that are still stopping
 // then are waited for, and nobody keeps when the last one was gone. Readers behind a drain time are not waited for:
 // nobody sees them follow.
 func (s State) measureChange(source Source) (made, followed time.Time) {
 	behind := false
-	for _, v := range source.Owed() {
+	for _, d := range s.debts {
+		if d.source.Name != source.Name {
+			continue
+		}
 		for _, b := range s.Buckets {
-			if !b.keepsOwed(source, v) {
+			if !s.keepsOwed(d, b) {
 				continue
 			}
-			if since := source.OwedSince(v); made.IsZero() || since.Before(made) {
+			if since := source.OwedSince(d.version); made.IsZero() || since.Before(made) {
 				made = since
 			}
-			behind = behind || b.lagsBehind(source, v) || b.hasUnseenConsumer()
+			behind = behind || s.lagsBehind(d, b) || b.hasUnseenConsumer()
 			followed = laterOf(followed, b.lastConsumerChange())
 		}
 	}
@@ -43,29 +46,29 @@ func (s State) measureChange(source Source) (made, followed time.Time) {
 	return made, laterOf(made, followed)
 }
 
-// keepsOwed reports whether something of a bucket still carries v: a version that is current or HELD, or a consumer.
-func (b Bucket) keepsOwed(source Source, v history.Version) bool {
-	return b.lagsBehind(source, v) || slices.ContainsFunc(b.Versions, func(bv history.Version) bool {
-		_, held := bv.Label(history.Held)
-		return held && b.carriesOwed(source, v, bv)
+// keepsOwed reports whether something of a bucket still carries the debt: a version that is current or labelled, or a
+// consumer.
+func (s State) keepsOwed(d debt, b Bucket) bool {
+	return s.lagsBehind(d, b) || slices.ContainsFunc(b.Versions, func(bv history.Version) bool {
+		return stageOf(bv) != isFree && d.isCarried(b, bv)
 	})
 }
 
-// lagsBehind reports whether the bucket, or a consumer of it, has not followed the change from v.
-func (b Bucket) lagsBehind(source Source, v history.Version) bool {
+// lagsBehind reports whether the bucket, or a consumer of it, has not followed the change from the owed version.
+func (s State) lagsBehind(d debt, b Bucket) bool {
 	current, exists := b.Current()
-	if exists && b.carriesOwed(source, v, current) {
+	if exists && d.isCarried(b, current) {
 		return true
 	}
 	return slices.ContainsFunc(b.visibleConsumers(), func(c Consumer) bool {
 		return !c.runsOnly(current.ID) &&
-			slices.ContainsFunc(c.InPlay, func(id string) bool { return b.mayCarryOwed(source, v, id) })
+			slices.ContainsFunc(c.InPlay, func(id string) bool { return d.mayBeCarried(s, b, id) })
 	})
 }
 
 // hasUnseenConsumer reports whether the bucket has a consumer of which not everything is known.
 func (b Bucket) hasUnseenConsumer() bool {
-	return slices.ContainsFunc(b.visibleConsumers(), func(c Consumer) bool { return c.Unread || c.Unknown != "" })
+	return slices.ContainsFunc(b.visibleConsumers(), Consumer.isUnseen)
 }
 
 // visibleConsumers are the consumers that can be seen to follow.

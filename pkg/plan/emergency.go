@@ -71,7 +71,7 @@ func (p *Plan) dropEmergencyLabels(s State, source Source) {
 		some && !pending.Has(history.AWSCurrent) {
 		return
 	}
-	if until, quiet := s.quietSince(); !quiet {
+	if until := source.Changed.Add(history.LateWrite); until.After(s.Now) {
 		p.Waits = append(p.Waits, Wait{
 			Subject: source.Name, Reason: Settling, Until: until,
 			Detail: "an emergency is over; its label comes off last",

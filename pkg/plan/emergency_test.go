@@ -54,9 +54,9 @@ func TestAnEmergencyWithoutADeadlineForcesNothing(t *testing.T) {
 	if diff := cmp.Diff([]Advance{{Source: "db", Version: sid(1), Current: sid(2)}}, Make(s).Advances); diff != "" {
 		t.Errorf("advances (-want +got):\n%s", diff)
 	}
-	s.web().Settled = false
+	s.web().InPlay = append(s.web().InPlay, bid(present, 1))
 	if advances := Make(s).Advances; len(advances) > 0 {
-		t.Errorf("it is retired although a consumer is not settled: %+v", advances)
+		t.Errorf("it is retired although a consumer may use it: %+v", advances)
 	}
 }
 
@@ -127,10 +127,10 @@ func TestAnEmergencyThatCameToNothingLosesItsLabelAtOnce(t *testing.T) {
 		state State
 		marks []Mark
 	}{
-		"somebody went back from it":      {state(sv(2, values("URL", "b"), live(2), history.AWSCurrent), sv(3, values("URL", "c"), live(3), urgent, history.Seen)), undone},
+		"somebody went back from it":      {state(sv(2, values("URL", "b"), live(2), history.AWSCurrent), sv(3, values("URL", "c"), live(3), urgent, history.Seen, pastSource(3, noon))), undone},
 		"its rotation is under way":       {state(sv(2, values("URL", "b"), live(2), history.AWSCurrent), sv(3, values("URL", "c"), live(3), urgent, history.AWSPending, history.Seen)), nil},
 		"it has not begun":                {state(sv(2, values("URL", "b"), live(2), history.AWSCurrent, urgent, history.Seen)), nil},
-		"something newer has replaced it": {state(sv(3, values("URL", "c"), live(3), urgent), sv(4, values("URL", "d"), live(4), history.AWSCurrent, history.Seen)), nil},
+		"something newer has replaced it": {state(sv(3, values("URL", "c"), live(3), urgent, pastSource(3, noon)), sv(4, values("URL", "d"), live(4), history.AWSCurrent, history.Seen)), nil},
 	} {
 		p := Make(c.state)
 		if diff := cmp.Diff(c.marks, p.Marks); diff != "" {
@@ -178,7 +178,7 @@ func TestWhatAnEmergencyHasMadeIsConfirmedWhereNothingFencesIt(t *testing.T) {
 	}{
 		"just made":                      {confirmed: true, label: history.DeadlineLabel(time.Time{}, sid(2)), want: true},
 		"just after the last can land":   {age: history.Outlast + time.Minute, confirmed: true, label: history.DeadlineLabel(time.Time{}, sid(2)), want: true},
-		"long after":                     {age: history.Quiet, confirmed: true, label: history.DeadlineLabel(time.Time{}, sid(2))},
+		"long after":                     {age: 2 * history.Outlast, confirmed: true, label: history.DeadlineLabel(time.Time{}, sid(2))},
 		"its target fences what is late": {label: history.DeadlineLabel(time.Time{}, sid(2))},
 		"no emergency has made it":       {confirmed: true, label: history.DeadlineLabel(time.Time{}, sid(1))},
 	} {

@@ -2,15 +2,12 @@ package plan
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
 // Reason is why something is not done now. Tests, status, alarms and runbooks share these names.
@@ -26,26 +23,28 @@ const (
 	Unreadable    Reason = "unreadable"     // a sink did not answer
 	Foreign       Reason = "foreign"        // somebody else's rollout is in progress
 	Rolling       Reason = "rolling"        // a rollout is under way
-	NotRolled     Reason = "not-rolled"     // its pipeline has to deploy, or the manifest has to say more
-	Draining      Reason = "draining"       // readers of the version before may still be there
 	RolloutFailed Reason = "rollout-failed" // this very rollout failed before
 	Confirming    Reason = "confirming"     // what an emergency has made is tested each minute for a while
 
-	// What is not retired: the gates, in order. Rolling, Draining and NotRolled are among them.
+	// What is not retired: the gates, in order. NotRolled and Draining are also reasons of consumers.
 	Mode           Reason = "mode"            // the environment's mode forbids it
 	Retained       Reason = "retained"        // a person, or a rollback in progress, holds it
-	PendingWork    Reason = "pending-work"    // this pass still marks, writes or rolls something of this source
+	PendingWork    Reason = "pending-work"    // this pass still marks, writes or rolls something that carries it
 	NotAccepted    Reason = "not-accepted"    // the target has not accepted the current version
 	Shared         Reason = "shared"          // somebody else's current credential is the same one
-	UnseenConsumer Reason = "unseen-consumer" // a consumer could not be seen completely
+	UnseenConsumer Reason = "unseen-consumer" // who may have it could not be seen completely
+	Stranger       Reason = "stranger"        // something that may have it runs, and stands in no manifest
+	NotRolled      Reason = "not-rolled"      // its pipeline has to deploy, or the manifest has to say more
 	InUse          Reason = "in-use"          // a consumer runs, or could go back to, a version that carries it
+	Draining       Reason = "draining"        // readers of a version that carries it may still be there
 	Deployable     Reason = "deployable"      // somebody could still start on a version that carries it
-	Settling       Reason = "settling"        // something changed too recently
+	Witness        Reason = "witness"         // the target sees it used
+	Settling       Reason = "settling"        // something that carries it was withdrawn or deployed too recently
 	ByHand         Reason = "by-hand"         // everything is ready: a person revokes it at the vendor
 )
 
-// A gate says why version v of a source may not be retired yet; the zero Wait means that it may.
-type gate func(s State, p Plan, source Source, v history.Version) (Wait, bool)
+// A gate reports why the owed version of d may not be retired yet; false means that it objects to nothing.
+type gate func(s State, p Plan, d debt) (Wait, bool)
 
 // gates are asked in this order; the first that objects is what people are shown first.
 var gates = []gate{
@@ -55,10 +54,12 @@ var gates = []gate{
 	checkNotAccepted,
 	checkShared,
 	checkUnseenConsumer,
-	checkRolling,
+	checkStranger,
 	checkNotRolled,
 	checkInUse,
+	checkDraining,
 	checkDeployable,
+	checkWitness,
 	checkSettling,
 	checkByHand,
 }
@@ -68,96 +69,120 @@ var vetoes = []gate{checkMode, checkRetained, checkShared, checkByHand}
 
 // Gates returns every objection against retiring v, in the gates' order. None means that v may be retired now. Where an
 // emergency's deadline for v has passed, only the vetoes are asked: RETAIN wins over a deadline.
-// p is the plan of the same pass as far as it is made: marks, writes, rolls and drops.
+// p is the plan of the same pass as far as it is made: marks, writes, rolls, withdrawals and drops.
 func Gates(s State, p Plan, source Source, v history.Version) []Wait {
+	return s.askGates(p, newDebt(source, v))
+}
+
+func (s State) askGates(p Plan, d debt) []Wait {
 	asked := gates
-	if s.isOverdue(source, v) {
+	if s.isOverdue(d) {
 		asked = vetoes
 	}
 	var waits []Wait
 	for _, ask := range asked {
-		if wait, objects := ask(s, p, source, v); objects {
-			wait.Subject, wait.Version = source.Name, v.ID
+		if wait, objects := ask(s, p, d); objects {
+			wait.Subject, wait.Version = d.source.Name, d.version.ID
 			waits = append(waits, wait)
 		}
 	}
 	return waits
 }
 
-// isOverdue reports whether an emergency's deadline for v has passed.
-func (s State) isOverdue(source Source, v history.Version) bool {
-	at, some := source.Dies(v)
+// isOverdue reports whether an emergency's deadline for the debt has passed.
+func (s State) isOverdue(d debt) bool {
+	at, some := d.source.Dies(d.version)
 	return some && !at.After(s.Now)
 }
 
-func checkMode(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
+func checkMode(s State, _ Plan, _ debt) (Wait, bool) {
 	return Wait{Reason: Mode, Detail: fmt.Sprintf("mode %s never retires", s.Mode)}, s.Mode != manifest.Retire
 }
 
-func checkRetained(_ State, _ Plan, _ Source, v history.Version) (Wait, bool) {
+func checkRetained(_ State, _ Plan, d debt) (Wait, bool) {
 	for _, label := range []string{history.Retain, history.Rollback} {
-		if v.Has(label) {
+		if d.version.Has(label) {
 			return Wait{Reason: Retained, Detail: "it carries " + label}, true
 		}
 	}
 	return Wait{}, false
 }
 
-// checkPendingWork objects while the pass still has work that touches the source.
-func checkPendingWork(s State, p Plan, source Source, _ history.Version) (Wait, bool) {
-	for _, m := range p.Marks {
-		if m.Secret == source.Secret {
-			return Wait{Reason: PendingWork, Detail: "its versions are being marked"}, true
-		}
+// checkPendingWork objects while the pass still changes something that the debt is about: a label of the owed version,
+// or of a bucket version that carries the credential; an emergency of the source; a bucket whose current version
+// carries it; a consumer that may have it. The next version of a symmetric secret is made only while nothing of its
+// source changes, nor a bucket in reach. What else changes in the environment is no objection.
+func checkPendingWork(s State, p Plan, d debt) (Wait, bool) {
+	detail := p.findPendingMark(d)
+	for _, b := range d.reach(s) {
+		detail = firstNonEmpty(detail, p.findPendingWork(b, d))
 	}
-	for _, b := range s.bucketsFedBy(source) {
-		for _, w := range p.Writes {
-			if w.Bucket.Name == b.Want.Name {
-				return Wait{Reason: PendingWork, Detail: "bucket " + b.Want.Name + " is being written"}, true
+	for _, b := range s.Buckets {
+		for _, c := range b.Consumers {
+			if p.rolls(c.Name) && slices.ContainsFunc(c.InPlay, func(id string) bool { return d.mayBeCarried(s, b, id) }) {
+				detail = firstNonEmpty(detail, "consumer "+c.Name+" is being rolled")
 			}
 		}
-		for _, r := range p.Rolls {
-			if r.Bucket.Name == b.Want.Name {
-				return Wait{Reason: PendingWork, Detail: "consumer " + r.Consumer + " is being rolled"}, true
-			}
-		}
-		if wait, refused := b.refuseWrite(s); refused {
-			detail := "bucket " + b.Want.Name + " is not written: " + string(wait.Reason)
-			return Wait{Reason: PendingWork, Detail: detail}, true
-		}
 	}
-	return Wait{}, false
+	return Wait{Reason: PendingWork, Detail: detail}, detail != ""
 }
 
-// checkUnseenConsumer objects while any consumer of the environment is not seen completely: what it runs could be
-// anything.
-func checkUnseenConsumer(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
-	for _, c := range s.allConsumers() {
-		if c.Unknown != "" || c.Unread {
+// findPendingMark describes a label of the source that this pass moves; "" for none.
+func (p Plan) findPendingMark(d debt) string {
+	all := d.source.Manifest.Symmetric() != ""
+	if slices.ContainsFunc(p.Marks, func(m Mark) bool {
+		touches := all || m.To == d.version.ID || m.From == d.version.ID || strings.HasPrefix(m.Label, history.Deadline)
+		return m.Secret == d.source.Secret && touches
+	}) {
+		return "its versions are being marked"
+	}
+	return ""
+}
+
+// findPendingWork describes what this pass changes about a bucket in reach; "" for nothing.
+func (p Plan) findPendingWork(b Bucket, d debt) string {
+	carries := func(id string) bool {
+		v, known := b.findVersion(id)
+		return known && d.isCarried(b, v)
+	}
+	all := d.source.Manifest.Symmetric() != ""
+	switch {
+	case slices.ContainsFunc(p.Marks, func(m Mark) bool { return m.Secret == b.Secret && (all || carries(m.To)) }):
+		return "versions of bucket " + b.Want.Name + " are being marked"
+	case slices.ContainsFunc(p.Writes, func(w Write) bool { return w.Bucket.Name == b.Want.Name && (all || carries(w.From)) }):
+		return "bucket " + b.Want.Name + " is being written"
+	}
+	return ""
+}
+
+func (p Plan) rolls(consumer string) bool {
+	return slices.ContainsFunc(p.Rolls, func(r Roll) bool { return r.Consumer == consumer })
+}
+
+// checkUnseenConsumer objects while a reader of the source, or of a bucket in reach, is not seen completely: what it
+// runs could be anything.
+func checkUnseenConsumer(s State, _ Plan, d debt) (Wait, bool) {
+	for _, c := range d.readers(s) {
+		if c.isUnseen() {
 			return Wait{Reason: UnseenConsumer, Detail: "consumer " + c.Name + ": " + c.Unknown}, true
 		}
 	}
+	return Wait{}, false
+}
+
+// checkStranger objects while something runs that stands in no manifest, or nobody knows whether anything does: what it
+// has could be anything.
+func checkStranger(s State, _ Plan, _ debt) (Wait, bool) {
 	for _, c := range s.Strangers {
-		return Wait{Reason: UnseenConsumer, Detail: c.Consumer + ": " + c.Unknown}, true
+		return Wait{Reason: Stranger, Detail: c.Consumer + ": " + c.Unknown}, true
 	}
 	return Wait{}, false
 }
 
-// checkRolling objects while a consumer of the source, or of a bucket that it feeds, has something unfinished.
-func checkRolling(s State, _ Plan, source Source, _ history.Version) (Wait, bool) {
-	for _, c := range s.consumersOf(source) {
-		if !c.Settled || c.Foreign != "" {
-			detail := "consumer " + c.Name + ": " + firstNonEmpty(c.Waiting, c.Foreign, "not settled")
-			return Wait{Reason: c.reasonUnsettled(), Detail: detail, Until: c.WaitTill}, true
-		}
-	}
-	return Wait{}, false
-}
-
-// checkNotRolled objects while a consumer of a bucket that the source feeds is not rolled by rotary and has no version of
-// the bucket: it may have the credential from elsewhere. One that has a version is for checkInUse.
-func checkNotRolled(s State, _ Plan, source Source, _ history.Version) (Wait, bool) {
-	for _, c := range s.consumersOf(source) {
+// checkNotRolled objects while a consumer of a bucket in reach is not rolled by rotary and has no version of the bucket:
+// it may have the credential from elsewhere. One that has a version is for checkInUse.
+func checkNotRolled(s State, _ Plan, d debt) (Wait, bool) {
+	for _, c := range d.readers(s) {
 		if c.NotRolled != "" && len(c.InPlay) == 0 && !c.Leaving {
 			return Wait{Reason: NotRolled, Detail: "consumer " + c.Name + ": " + c.NotRolled}, true
 		}
@@ -165,103 +190,127 @@ func checkNotRolled(s State, _ Plan, source Source, _ history.Version) (Wait, bo
 	return Wait{}, false
 }
 
-// reasonUnsettled is the reason for a consumer that is not settled.
-func (c Consumer) reasonUnsettled() Reason {
-	if c.Drain > 0 {
-		return Draining
+// checkInUse objects while a consumer of any bucket runs, is rolling to, or could go back to a version that carries the
+// credential. What else is unfinished there is no objection.
+func checkInUse(s State, _ Plan, d debt) (Wait, bool) {
+	c, some := d.findUser(s, func(c Consumer) bool { return c.Drain == 0 })
+	detail := "consumer " + c.Name + " may still use it"
+	if words := firstNonEmpty(c.Waiting, c.Foreign); !c.Settled && words != "" {
+		detail += ": " + words
 	}
-	return Rolling
+	return Wait{Reason: InUse, Detail: detail, Until: c.WaitTill}, some
 }
 
-// checkInUse objects while a consumer runs, or could go back to, a bucket version that carries v, or has read v itself.
-func checkInUse(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
-	for _, c := range source.Consumers {
-		if c.hasInPlay(v.ID) {
-			return Wait{Reason: InUse, Detail: "consumer " + c.Name + " may still use it"}, true
+// checkDraining is checkInUse of readers without a receipt: until their time is over.
+func checkDraining(s State, _ Plan, d debt) (Wait, bool) {
+	c, some := d.findUser(s, func(c Consumer) bool { return c.Drain > 0 })
+	detail := "consumer " + c.Name + ": " + firstNonEmpty(c.Waiting, "may still use it")
+	return Wait{Reason: Draining, Detail: detail, Until: c.WaitTill}, some
+}
+
+// findUser returns the first consumer of which something in play may carry the credential, or that has read the owed
+// version itself.
+func (d debt) findUser(s State, asked func(Consumer) bool) (Consumer, bool) {
+	for _, c := range d.source.Consumers {
+		if asked(c) && c.hasInPlay(d.version.ID) {
+			return c, true
 		}
 	}
 	for _, b := range s.Buckets {
 		for _, c := range b.Consumers {
-			for _, id := range c.InPlay {
-				if b.mayCarryOwed(source, v, id) {
-					return Wait{Reason: InUse, Detail: "consumer " + c.Name + " may still use it"}, true
-				}
+			if asked(c) && slices.ContainsFunc(c.InPlay, func(id string) bool { return d.mayBeCarried(s, b, id) }) {
+				return c, true
 			}
 		}
 	}
-	return Wait{}, false
+	return Consumer{}, false
 }
 
-// checkDeployable objects while a bucket version that carries v is current or HELD.
-func checkDeployable(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
+// checkDeployable objects while a bucket version that carries the credential is current or may be started on, by its
+// label, or by a revision that anybody could deploy.
+func checkDeployable(s State, _ Plan, d debt) (Wait, bool) {
 	for _, b := range s.Buckets {
 		for _, bv := range b.Versions {
-			_, held := bv.Label(history.Held)
-			if (held || bv.Has(history.AWSCurrent)) && b.carriesOwed(source, v, bv) {
-				until, _ := s.quietSince()
+			if (bv.Has(history.AWSCurrent) || stageOf(bv) == isHeld || stageOf(bv) == isPast) && d.isCarried(b, bv) {
 				detail := "bucket " + b.Want.Name + " still keeps a version that carries it"
-				return Wait{Reason: Deployable, Detail: detail, Until: until}, true
+				return Wait{Reason: Deployable, Detail: detail}, true
+			}
+		}
+		for _, c := range b.Consumers {
+			if slices.ContainsFunc(c.Deployable, func(id string) bool { return d.mayBeCarried(s, b, id) }) {
+				detail := "consumer " + c.Name + " has an ACTIVE task definition that carries it"
+				return Wait{Reason: Deployable, Detail: detail}, true
 			}
 		}
 	}
 	return Wait{}, false
 }
 
-func checkSettling(s State, _ Plan, _ Source, _ history.Version) (Wait, bool) {
-	until, quiet := s.quietSince()
-	detail := "something changed less than " + Quiet.String() + " ago"
-	return Wait{Reason: Settling, Detail: detail, Until: until}, !quiet
+// checkWitness objects while the target reports that the credential is in use. No target is asked yet.
+func checkWitness(State, Plan, debt) (Wait, bool) { return Wait{}, false }
+
+// checkSettling objects until nothing can come back that carries the credential.
+func checkSettling(s State, _ Plan, d debt) (Wait, bool) {
+	until := d.settlesAt(s)
+	return Wait{Reason: Settling, Until: until, Detail: "what was withdrawn or replaced a short time ago could still start"},
+		until.After(s.Now)
 }
 
 // checkByHand objects for ever where no rotator can revoke: a person does, and says so. It names what may be revoked: a
 // value that the current version has too is still in use.
-func checkByHand(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
-	manual := !source.Manifest.Rotate.IsScheduled()
-	what := "safe to revoke at the vendor now: the old " + source.listKeys(source.replacedKeys(v))
+func checkByHand(s State, _ Plan, d debt) (Wait, bool) {
+	manual := !d.source.Manifest.Rotate.IsScheduled()
+	malformed := d.source.Contents[d.version.ID].Malformed
+	what := "safe to revoke at the vendor now: the old " + d.describeKeys()
 	switch {
-	case source.Contents[v.ID].Malformed:
+	case malformed:
 		what = "what it holds is not a JSON object of texts, and no bucket was made from it; see what it was"
-	case len(source.replacedKeys(v)) == 0:
+	case len(d.keys) == 0:
 		what = "nothing to revoke: the current version holds the same values"
 	}
-	detail := what + "; then: rotary retire " + s.Environment + " " + source.Name + " --revoked"
-	return Wait{Reason: ByHand, Detail: detail}, manual || source.Contents[v.ID].Malformed
+	detail := what + "; then: rotary retire " + s.Environment + " " + d.source.Name + " --revoked"
+	return Wait{Reason: ByHand, Detail: detail}, manual || malformed
 }
 
-// listKeys lists keys for people. One that the source does not declare is only counted: it may be a value in the wrong
-// place.
-func (s Source) listKeys(keys []string) string {
-	declared := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !s.Manifest.Declares(key) })
-	if n := len(keys) - len(declared); n > 0 {
-		declared = append(declared, fmt.Sprintf("%d that it does not declare", n))
-	}
-	return strings.Join(declared, ", ")
-}
-
-// quietSince reports whether nothing has changed for the quiet period, and if not, until when to wait.
-func (s State) quietSince() (until time.Time, quiet bool) {
-	last := time.Time{}
-	for _, t := range s.changeTimes() {
-		if t.After(last) {
-			last = t
+// settlesAt returns when nothing can come back any more that carries the credential of the debt: the one wait of a
+// retirement.
+//
+//	since the latest of                                  | waits for
+//	-----------------------------------------------------|-----------------------------------------
+//	the owed version was seen not to be current          | history.LateWrite
+//	a bucket version that carries it was withdrawn, or   | history.Deregistered, or longer where a pipeline takes
+//	  seen not to be current, and tasks run on the bucket|   longer from a copy to its deployment; LateWrite where
+//	  or a deployment onto or away from one was created  |   nothing of the bucket can be deregistered
+//	  or ended                                           |
+func (d debt) settlesAt(s State) time.Time {
+	at := d.source.SeenPast(d.version).Add(history.LateWrite)
+	for _, b := range s.Buckets {
+		wait := b.settlingTime()
+		for _, bv := range b.Versions {
+			if label, aged := agedAt(bv); aged && d.isCarried(b, bv) {
+				at = laterOf(at, label.Add(wait))
+			}
+		}
+		for _, c := range b.Consumers {
+			for _, m := range c.Moves {
+				if d.mayBeCarried(s, b, m.Version) {
+					at = laterOf(at, m.At.Add(wait))
+				}
+			}
 		}
 	}
-	until = last.Add(Quiet)
-	return until, !until.After(s.Now)
+	return at
 }
 
-func (s State) changeTimes() []time.Time {
-	var ts []time.Time
-	for _, source := range s.Sources {
-		ts = append(ts, source.Changed)
+// settlingTime returns how long what was withdrawn from the bucket could still be started.
+func (b Bucket) settlingTime() time.Duration {
+	wait := history.LateWrite
+	for _, c := range b.Consumers {
+		if c.RunsTasks {
+			wait = max(wait, history.Deregistered, c.DeploysTake)
+		}
 	}
-	for _, b := range s.Buckets {
-		ts = append(ts, b.Changed)
-	}
-	for _, c := range s.allConsumers() {
-		ts = append(ts, c.Seen.Changed)
-	}
-	return ts
+	return wait
 }
 
 // allConsumers returns the consumers of every source and bucket.
@@ -276,92 +325,7 @@ func (s State) allConsumers() []Consumer {
 	return all
 }
 
-// bucketsFedBy returns the buckets that hold, or may still hold, values of source.
-func (s State) bucketsFedBy(source Source) []Bucket {
-	var fed []Bucket
-	for _, b := range s.Buckets {
-		if b.isFedBy(source.Name) || b.carriesAnyOwed(source) {
-			fed = append(fed, b)
-		}
-	}
-	return fed
-}
-
-func (b Bucket) isFedBy(source string) bool {
-	return slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool { return e.Source == source })
-}
-
-func (b Bucket) carriesAnyOwed(source Source) bool {
-	return slices.ContainsFunc(b.Versions, func(bv history.Version) bool {
-		return slices.ContainsFunc(source.Owed(), func(v history.Version) bool { return b.carriesOwed(source, v, bv) })
-	})
-}
-
-// consumersOf returns the consumers of source itself, and those of the buckets that it feeds.
-func (s State) consumersOf(source Source) []Consumer {
-	cs := slices.Clone(source.Consumers)
-	for _, b := range s.bucketsFedBy(source) {
-		cs = append(cs, b.Consumers...)
-	}
-	return cs
-}
-
-// mayCarryOwed is carries for a version known by its id alone. One that is not in the history, or whose content is
-// not known, may hold anything.
-func (b Bucket) mayCarryOwed(source Source, v history.Version, id string) bool {
-	bv, known := b.Version(id)
-	return !known || b.carriesOwed(source, v, bv)
-}
-
-// carriesOwed reports whether bucket version bv holds a value that only owed version v of the source explains: v's
-// value for a key in which v differs from the source's current version. In a version written under other rules such a
-// value counts under any name. The decision is by value, so labels and ids cannot fool it.
-func (b Bucket) carriesOwed(source Source, v, bv history.Version) bool {
-	made, owed := b.Contents[bv.ID], source.Contents[v.ID]
-	sameRules := bucket.Rules(bv.ID) == bucket.Rules(b.Want.Version) ||
-		made.Values != nil && equalContent(made.Values, b.Want.Values)
-	_, ok := source.Current()
-	switch {
-	case bv.Empty || made.Absent:
-		return false
-	case owed.Malformed || owed.Absent || v.Empty:
-		return !sameRules // nothing is computed from such a version now; what others did, nobody knows
-	case made.Values == nil || owed.Values == nil || !ok:
-		return true // unknown content may hold anything
-	}
-	return slices.ContainsFunc(source.replacedKeys(v), func(key string) bool {
-		return b.holdsValue(made, source.Name, key, owed.Values[key], sameRules)
-	})
-}
-
-// replacedKeys returns the keys of v whose values the current version does not have any more, sorted.
-func (s Source) replacedKeys(v history.Version) []string {
-	current, _ := s.Current()
-	values := s.Contents[v.ID].Values
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(key string) bool {
-		now, kept := s.Contents[current.ID].Values[key]
-		return kept && now.Equal(values[key])
-	})
-}
-
-// holdsValue reports whether made holds v's value of key: under the names that the present rules give the key, or,
-// where they do not speak for bv, under any name.
-func (b Bucket) holdsValue(made Content, source, key string, value secret.Value, sameRules bool) bool {
-	for name, held := range made.Values {
-		if held.Equal(value) && (!sameRules || b.givesName(name, source, key)) {
-			return true
-		}
-	}
-	return false
-}
-
-// givesName reports whether the present rules take a name's value from this key.
-func (b Bucket) givesName(name, source, key string) bool {
-	return slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool {
-		return e.Name == name && e.Source == source && e.Key == key
-	})
-}
-
+// firstNonEmpty returns the first text that is not blank.
 func firstNonEmpty(texts ...string) string {
 	i := slices.IndexFunc(texts, func(t string) bool { return strings.TrimSpace(t) != "" })
 	return texts[max(i, 0)]

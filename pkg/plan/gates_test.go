@@ -20,6 +20,11 @@ type shut struct {
 	shut   func(s *State)
 }
 
+// makeSymmetric lets the source be one whose new value is accepted before it is sent.
+func (s *State) makeSymmetric() {
+	s.db().Manifest.Rotate = manifest.Rotate{Random: &manifest.RotateRandom{Key: "URL", Also: "ALSO"}}
+}
+
 // addBucket adds a bucket like api that these run on.
 func (s *State) addBucket(name string, consumers ...Consumer) *Bucket {
 	b := *s.api()
@@ -33,17 +38,17 @@ var shutting = []shut{
 	{"mode propagate", Mode, func(s *State) { s.Mode = manifest.Propagate }},
 	{"a person's RETAIN", Retained, func(s *State) { label(s.db(), 0, history.Retain) }},
 	{"a rollback in progress", Retained, func(s *State) { label(s.db(), 0, history.Rollback) }},
-	{"a version that is marked in this pass", PendingWork, func(s *State) {
-		s.db().add(sv(3, values("URL", "typo")))
+	{"an owed version that is marked in this pass", PendingWork, func(s *State) {
+		s.db().Versions[0].Labels = slices.DeleteFunc(s.db().Versions[0].Labels, func(l string) bool { return strings.HasPrefix(l, history.Past) })
 	}},
-	{"a bucket that is written in this pass", PendingWork, func(s *State) {
+	{"a symmetric secret and a bucket that is written in this pass", PendingWork, func(s *State) {
+		s.makeSymmetric()
 		s.api().Want.Version, s.api().Want.Values = bid(present, 3), values("DB", "new", "MORE", "x")
 	}},
-	{"a bucket that the brake holds", PendingWork, func(s *State) {
-		s.api().holdValues(1, values("DB", "new", "MORE", "x"))
-		s.api().Entries = append(s.api().Entries, entry("MORE", "MORE"))
+	{"a symmetric secret of which another version is marked in this pass", PendingWork, func(s *State) {
+		s.makeSymmetric()
+		s.db().add(sv(3, values("URL", "typo")))
 	}},
-	{"a consumer that is rolled in this pass", PendingWork, func(s *State) { s.web().Drift = []string{"DB"} }},
 	{"a current version that its target has refused", NotAccepted, func(s *State) {
 		s.db().Tested = true
 		label(s.db(), 1, askLabel(noon.Add(time.Minute), 2))
@@ -55,24 +60,18 @@ var shutting = []shut{
 		s.db().holdValues(1, values("URL", "new", "TOKEN", newLogin))
 		s.addSource(manifest.Source{Name: "reader", Keys: manifest.KeysOf("READER_URL")}, values("READER_URL", oldLogin))
 	}},
-	{"a consumer of any bucket that is not seen completely", UnseenConsumer, func(s *State) {
-		stranger := on("stranger", 2)
-		stranger.Unknown, stranger.Leaving = "a sink answered in part", true
-		s.Buckets = append(s.Buckets, unrelated(stranger))
+	{"a consumer that could not be read", UnseenConsumer, func(s *State) {
+		s.api().Consumers = append(s.api().Consumers, Consumer{Name: "silent", Seen: Seen{Unread: true}})
 	}},
-	{"a consumer of any bucket that could not be read", UnseenConsumer, func(s *State) {
-		s.Buckets = append(s.Buckets, unrelated(Consumer{Name: "silent", Seen: Seen{Unread: true}}))
+	{"a reader of the source that could not be read", UnseenConsumer, func(s *State) {
+		s.db().Consumers = []Consumer{{Name: "silent", Drain: day, Seen: Seen{Unread: true}}}
 	}},
-	{"something that runs, and stands in no manifest", UnseenConsumer, func(s *State) {
+	{"something that runs, and stands in no manifest", Stranger, func(s *State) {
 		s.Strangers = []Seen{{Consumer: "main/old", Unknown: "it stands in no manifest"}}
 	}},
-	{"a census that failed", UnseenConsumer, func(s *State) {
+	{"a census that failed", Stranger, func(s *State) {
 		s.Strangers = []Seen{{Consumer: "census", Unread: true, Unknown: "throttled"}}
 	}},
-	{"a consumer that is not settled", Rolling, func(s *State) {
-		s.web().Settled, s.web().RollingTo, s.web().Waiting = false, bid(present, 2), "1 of 2 tasks"
-	}},
-	{"somebody else's rollout", Rolling, func(s *State) { s.web().Foreign = "CodeDeploy" }},
 	{"a consumer without the bucket that its pipeline deploys", NotRolled, func(s *State) {
 		s.api().Consumers = append(s.api().Consumers, Consumer{Name: "theirs", Seen: Seen{Settled: true, NotRolled: "its pipeline deploys"}})
 	}},
@@ -97,37 +96,39 @@ var shutting = []shut{
 		second.Unknown, second.Leaving = "a sink answered in part", true
 		s.api().Consumers = append(s.api().Consumers, second)
 	}},
-	{"the second consumer of a bucket, which is not settled", Rolling, func(s *State) {
-		second := on("second", 2)
-		second.Settled, second.RollingTo, second.Waiting = false, bid(present, 2), "1 of 2 tasks"
-		s.api().Consumers = append(s.api().Consumers, second)
-	}},
 	{"a consumer of a second bucket that runs a version which carries it", InUse, func(s *State) {
 		leaver := on("leaver", 1)
 		leaver.Leaving = true
 		s.addBucket("second", leaver)
 	}},
-	{"a second bucket that is written in this pass", PendingWork, func(s *State) {
-		second := s.addBucket("second")
-		second.Want.Version, second.Want.Values = bid(present, 3), values("DB", "new", "MORE", "x")
+	{"a bucket version that carries it, and that may be started on", Deployable, func(s *State) {
+		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, past(1, noon.Add(-time.Hour)))
 	}},
-	{"a bucket version that carries it and is HELD", Deployable, func(s *State) { // dropped in this very pass: not retired before that is done
-		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, held(1))
+	{"an ACTIVE revision that carries it", Deployable, func(s *State) { s.web().Deployable = []string{bid(present, 1)} }},
+	{"whoever reads the source itself, and may hold it", Draining, func(s *State) { s.db().Consumers = []Consumer{nightly(2, 1)} }},
+	{"a reader of a bucket that may have read it", Draining, func(s *State) {
+		laptops := on("laptops", 2)
+		laptops.Drain, laptops.InPlay, laptops.Settled = day, []string{bid(present, 2), bid(present, 1)}, false
+		s.api().Consumers = append(s.api().Consumers, laptops)
 	}},
-	{"whoever reads the source itself, and drains", Draining, func(s *State) {
-		s.db().Consumers = []Consumer{nightly(2)}
-		s.db().Consumers[0].Settled = false
+	{"an owed version that was current just now", Settling, func(s *State) {
+		label(s.db(), 0, pastSource(1, noon.Add(time.Second-history.LateWrite)))
 	}},
-	{"whoever reads the source itself, and holds it", InUse, func(s *State) {
-		s.db().Consumers = []Consumer{nightly(2, 1)}
-		s.db().Consumers[0].Settled = true
+	{"a version that was withdrawn just now", Settling, func(s *State) {
+		s.api().Versions[0].Labels = []string{gone(1, noon.Add(time.Second-history.LateWrite))}
 	}},
-	{"whoever reads another source, and could not be read", UnseenConsumer, func(s *State) {
-		s.Sources = append(s.Sources, Source{Name: "other", Manifest: manifest.Source{Rotate: manifest.RotateWith(manifest.Never)}, Consumers: []Consumer{{Name: "silent", Drain: day, Seen: Seen{Unread: true}}}})
+	{"a version that was withdrawn from tasks a while ago", Settling, func(s *State) {
+		s.api().Versions[0].Labels = []string{gone(1, noon.Add(time.Second-history.Deregistered))}
+		s.web().RunsTasks = true
 	}},
-	{"a source that changed just now", Settling, func(s *State) { s.db().Changed = s.Now.Add(time.Second - Quiet) }},
-	{"a bucket that changed just now", Settling, func(s *State) { s.api().Changed = s.Now.Add(time.Second - Quiet) }},
-	{"a consumer that changed just now", Settling, func(s *State) { s.web().Changed = s.Now.Add(time.Second - Quiet) }},
+	{"a version that pipelines may have copied", Settling, func(s *State) {
+		s.api().Versions[0].Labels = []string{gone(1, noon.Add(time.Second-30*time.Minute))}
+		s.web().RunsTasks, s.web().DeploysTake = true, 30*time.Minute
+	}},
+	{"a deployment onto a version that carries it, which came and went", Settling, func(s *State) {
+		s.api().Versions[0].Labels = []string{gone(1, noon.Add(-time.Hour))}
+		s.web().RunsTasks, s.web().Moves = true, []Move{{Version: bid(present, 1), At: noon.Add(time.Second - history.Deregistered)}}
+	}},
 	{"a source that AWS rotates", ByHand, func(s *State) { s.db().Manifest.Rotate = manifest.RotateWith(manifest.Managed) }},
 	{"a rotator that is a person", ByHand, func(s *State) { s.db().Manifest.Rotate = manifest.RotateWith(manifest.Manual) }},
 	{"a source that is never rotated", ByHand, func(s *State) { s.db().Manifest.Rotate = manifest.RotateWith(manifest.Never) }},
@@ -199,15 +200,16 @@ func TestAWaitNamesTheSourceTheVersionAndTheFirstGateThatObjects(t *testing.T) {
 func TestAllGatesAreAskedAndInTheirOrder(t *testing.T) {
 	s := owing()
 	for _, g := range shutting {
-		if g.name != "a version that is no JSON object" { // it has no content to be in use
+		if g.name != "a version that is no JSON object" && !strings.HasPrefix(g.name, "a symmetric") { // it has no content to be in use
 			g.shut(&s)
 		}
 	}
-	want := []Reason{Mode, Retained, PendingWork, NotAccepted, Shared, UnseenConsumer, Rolling, NotRolled, InUse, Deployable, Settling, ByHand}
+	s.web().Drift = []string{"DB"} // it is rolled, and has the version in play
+	want := []Reason{Mode, Retained, PendingWork, NotAccepted, Shared, UnseenConsumer, Stranger, NotRolled, InUse, Draining, Deployable, Settling, ByHand}
 	if diff := cmp.Diff(want, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
 	}
-	if len(want) != len(gates) {
+	if len(want) != len(gates)-1 { // no target is a witness yet
 		t.Errorf("%d gates, %d tried", len(gates), len(want))
 	}
 }
@@ -218,9 +220,12 @@ func TestAGateSaysWhenToLookAgainWhereItKnows(t *testing.T) {
 		shut   func(s *State)
 		until  time.Time
 	}{
-		{Settling, func(s *State) { s.web().Changed = noon.Add(-time.Minute) }, noon.Add(Quiet - time.Minute)},
-		{Rolling, func(s *State) {
+		{Settling, func(s *State) {
+			s.api().Versions[0].Labels = []string{gone(1, noon.Add(-time.Minute))}
+		}, noon.Add(history.LateWrite - time.Minute)},
+		{InUse, func(s *State) {
 			s.web().Settled, s.web().RollingTo, s.web().WaitTill = false, bid(present, 2), noon.Add(time.Hour)
+			s.web().InPlay = append(s.web().InPlay, bid(present, 1))
 		}, noon.Add(time.Hour)},
 		{Retained, func(s *State) { label(s.db(), 0, history.Retain) }, time.Time{}},
 	} {
@@ -235,7 +240,7 @@ func TestAGateSaysWhenToLookAgainWhereItKnows(t *testing.T) {
 
 func TestRetainedOnAnotherVersionKeepsOnlyThatOne(t *testing.T) {
 	s := owing()
-	s.db().add(sv(0, values("URL", "oldest"), live(0), history.Retain))
+	s.db().add(sv(0, values("URL", "oldest"), live(0), history.Retain, pastSource(0, noon)))
 	slices.SortFunc(s.db().Versions, func(a, b history.Version) int { return a.Created.Compare(b.Created) })
 	plans(t, s, "advance db 00000001", "wait db retained")
 }
@@ -265,7 +270,7 @@ func TestAConsumerThatIsNotRolledHoldsOnlyWhatItMayHave(t *testing.T) {
 func TestAWaitOfANamesakeIsNoObjection(t *testing.T) {
 	s := owing()
 	namesake := sourceOf(
-		sv(1, values("TOKEN", "a"), live(1)), sv(2, values("TOKEN", "b"), history.AWSCurrent, live(2), history.Seen),
+		sv(1, values("TOKEN", "a"), live(1), pastSource(1, noon.Add(-time.Hour))), sv(2, values("TOKEN", "b"), history.AWSCurrent, live(2), history.Seen),
 	)
 	namesake.Name, namesake.Manifest, namesake.Secret = "api", manifest.Source{Name: "api"}, "source/dev/api"
 	s.Sources = []Source{namesake, *s.db()}
@@ -282,8 +287,8 @@ func TestABucketThatWasFedBeforeCountsUntilItsOldVersionsAreGone(t *testing.T) {
 		version{history.Version{ID: bid(former, 1), Labels: []string{"HELD-f"}}, Content{Values: values("DB", "old")}},
 		bv(2, values("X", "x"), history.AWSCurrent, held(2)),
 	)
-	s.web().Settled = false
-	if diff := cmp.Diff([]Reason{Rolling, Deployable}, objections(s)); diff != "" {
+	s.web().Unknown = "a sink answered in part"
+	if diff := cmp.Diff([]Reason{PendingWork, UnseenConsumer, Deployable}, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)
 	}
 }
@@ -291,7 +296,7 @@ func TestABucketThatWasFedBeforeCountsUntilItsOldVersionsAreGone(t *testing.T) {
 func TestWhatIsCurrentCountsAsDeployableHeldOrNot(t *testing.T) {
 	s := owing()
 	s.api().set(bv(1, values("DB", "old"), history.AWSCurrent))
-	if wait, objects := checkDeployable(s, Plan{}, *s.db(), s.db().Versions[0]); !objects || wait.Reason != Deployable {
+	if wait, objects := checkDeployable(s, Plan{}, newDebt(*s.db(), s.db().Versions[0])); !objects || wait.Reason != Deployable {
 		t.Errorf("a bucket's current version carries it, and the gate says %+v", wait)
 	}
 }
@@ -300,7 +305,7 @@ func TestASourceThatIsFullOfLabelsCanStillRetireAndMakeRoom(t *testing.T) {
 	s := owing()
 	s.db().add(sv(3, values("URL", "typo")))
 	label(s.db(), 0, "custom-0")
-	for _, custom := range customs(14) {
+	for _, custom := range customs(13) {
 		label(s.db(), 0, custom)
 	}
 	if s.db().HasRoom(1) || !s.db().HasRoom(0) {
@@ -318,7 +323,6 @@ func TestAPersonIsToldWhatToRevokeAndNeverWhatIsStillInUse(t *testing.T) {
 		{"one key of two was replaced", []string{"A", "1", "B", "2"}, []string{"A", "1", "B", "3"}, "safe to revoke at the vendor now: the old B; then: rotary retire dev db --revoked"},
 		{"a key is gone", []string{"A", "1", "B", "2"}, []string{"A", "1"}, "safe to revoke at the vendor now: the old B; then: rotary retire dev db --revoked"},
 		{"a value stood where its key should", []string{"A", "1", "the value", "2"}, []string{"A", "3"}, "safe to revoke at the vendor now: the old A, 1 that it does not declare; then: rotary retire dev db --revoked"},
-		{"the same values were put again", []string{"A", "1"}, []string{"A", "1"}, "nothing to revoke: the current version holds the same values; then: rotary retire dev db --revoked"},
 	} {
 		s := owing()
 		s.db().Manifest = manifest.Source{Name: "db", Keys: manifest.KeysOf("A", "B")}
@@ -331,10 +335,48 @@ func TestAPersonIsToldWhatToRevokeAndNeverWhatIsStillInUse(t *testing.T) {
 	}
 }
 
-func TestTheQuietPeriodOutlastsWhatCanStillLand(t *testing.T) {
+func TestTheWaitsOutlastWhatCanStillLand(t *testing.T) {
+	const signed = 5 * time.Minute        // a signed request is taken that long
 	const deregistered = 10 * time.Minute // a task definition may be used that long after it was deregistered
-	if Quiet <= deregistered {
-		t.Errorf("the quiet period is %v", Quiet)
+	if history.LateWrite <= signed+time.Minute || history.Deregistered <= deregistered {
+		t.Errorf("the waits are %v and %v", history.LateWrite, history.Deregistered)
+	}
+}
+
+// What is unfinished, unseen or withdrawn and has nothing to do with the credential is no objection.
+func TestWhatDoesNotCarryItIsNoObjection(t *testing.T) {
+	for name, happens := range map[string]func(s *State){
+		"a consumer that is being deployed": func(s *State) {
+			s.web().Settled, s.web().RollingTo, s.web().Changed = false, bid(present, 2), noon
+		},
+		"a bucket that is written": func(s *State) {
+			s.api().Want.Version, s.api().Want.Values = bid(present, 3), values("DB", "new", "MORE", "x")
+		},
+		"another version that is marked": func(s *State) { s.db().add(sv(3, values("URL", "typo"))) },
+		"a bucket that the brake holds": func(s *State) {
+			s.api().holdValues(1, values("DB", "new", "MORE", "x"))
+			s.api().Entries = append(s.api().Entries, entry("MORE", "MORE"))
+		},
+		"a roll between versions without it":                func(s *State) { s.web().Drift = []string{"DB"} },
+		"somebody else's rollout":                           func(s *State) { s.web().Foreign = "a deployment of app:3" },
+		"an unpinned deployment that reads what is current": func(s *State) { s.web().Unpinned, s.web().Running = "app:3 pins nothing", "" },
+		"an unseen consumer of a bucket that it does not reach": func(s *State) {
+			s.Buckets = append(s.Buckets, unrelated(Consumer{Name: "silent", Seen: Seen{Unread: true, Unknown: "denied"}}))
+		},
+		"an unseen reader of another source": func(s *State) {
+			s.Sources = append(s.Sources, Source{Name: "other", Manifest: manifest.Source{Rotate: manifest.RotateWith(manifest.Never)}, Consumers: []Consumer{{Name: "silent", Drain: day, Seen: Seen{Unread: true}}}})
+		},
+		"labels that have just moved": func(s *State) { s.db().Changed, s.api().Changed = noon, noon },
+		"a version without it that was withdrawn just now": func(s *State) {
+			s.api().add(bv(3, values("DB", "new"), gone(3, noon)))
+		},
+		"a deployment onto a version without it": func(s *State) { s.web().Moves = []Move{{bid(present, 2), noon}} },
+	} {
+		s := owing()
+		happens(&s)
+		if got := objections(s); len(got) > 0 && !(name == "an unpinned deployment that reads what is current" && got[0] == PendingWork) {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

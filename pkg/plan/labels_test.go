@@ -52,17 +52,17 @@ func TestWhatHasToBeMarkedAndHowFarSeenMoves(t *testing.T) {
 		{"first adoption leaves alone what was replaced more than a day before", []history.Version{old(v(1)), v(2, history.AWSCurrent)}, []string{"+LIVE 2", "+SEEN 2"}},
 		{"first adoption marks what carries a label, however old", []history.Version{old(v(1, history.AWSPrevious)), v(2, history.AWSCurrent)}, []string{"+LIVE 1", "+LIVE 2", "+SEEN 2"}},
 		{"nothing new", []history.Version{seen(1, history.AWSCurrent)}, none},
-		{"a put by hand", []history.Version{seen(1, history.AWSPrevious), v(2, history.AWSCurrent)}, []string{"+LIVE 2", "SEEN 1→2"}},
-		{"two puts by hand in a row", []history.Version{seen(1), v(2, history.AWSPrevious), v(3, history.AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "SEEN 1→3"}},
-		{"three puts by hand in a row: one has no label left", []history.Version{seen(1), v(2), v(3, history.AWSPrevious), v(4, history.AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "+LIVE 4", "SEEN 1→4"}},
+		{"a put by hand", []history.Version{seen(1, history.AWSPrevious), v(2, history.AWSCurrent)}, []string{"+LIVE 2", "SEEN 1→2", "+PAST 1"}},
+		{"two puts by hand in a row", []history.Version{seen(1), v(2, history.AWSPrevious), v(3, history.AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "SEEN 1→3", "+PAST 1"}},
+		{"three puts by hand in a row: one has no label left", []history.Version{seen(1), v(2), v(3, history.AWSPrevious), v(4, history.AWSCurrent)}, []string{"+LIVE 2", "+LIVE 3", "+LIVE 4", "SEEN 1→4", "+PAST 1"}},
 		{"put by hand, and the label moved back at once", []history.Version{seen(1, history.AWSCurrent), v(2, history.AWSPrevious)}, []string{"+LIVE 2", "SEEN 1→2"}},
-		{"the label moved back to one that was retired: SEEN stays", []history.Version{v(1, history.AWSCurrent), seen(2, history.AWSPrevious)}, []string{"+LIVE 1"}},
+		{"the label moved back to one that was retired: SEEN stays", []history.Version{v(1, history.AWSCurrent), seen(2, history.AWSPrevious)}, []string{"+LIVE 1", "+PAST 2"}},
 		{"a retired version made pending by hand: SEEN stays", []history.Version{v(1, history.AWSCurrent, live(1)), v(2, history.AWSPending, history.Seen)}, none},
 		{"a rotation that has not begun to create", []history.Version{seen(1, history.AWSCurrent), empty(2, history.AWSPending)}, none},
 		{"a rotation that was given up before it created", []history.Version{seen(1, history.AWSCurrent), empty(2)}, none},
 		{"a rotation of rotary's: SEEN follows its LIVE", []history.Version{seen(1, history.AWSCurrent), v(2, history.AWSPending, live(2))}, []string{"SEEN 1→2"}},
 		{"a copy that Secrets Manager tests with", []history.Version{seen(1, history.AWSCurrent), v(2, history.AWSPending)}, none},
-		{"AWSPENDING left on what is current", []history.Version{seen(1, history.AWSPrevious), v(2, history.AWSPending, history.AWSCurrent)}, []string{"+LIVE 2", "SEEN 1→2"}},
+		{"AWSPENDING left on what is current", []history.Version{seen(1, history.AWSPrevious), v(2, history.AWSPending, history.AWSCurrent)}, []string{"+LIVE 2", "SEEN 1→2", "+PAST 1"}},
 		{"older than SEEN: dead, or from before rotary", []history.Version{v(1), seen(2, history.AWSCurrent)}, none},
 		{"nothing but an empty version", []history.Version{empty(1, history.AWSPending)}, none},
 		{"no version at all", nil, none},
@@ -94,7 +94,7 @@ func TestVersionsMadeInTheSameInstantAreNotMissedAndNotMarkedAgainOnceTheyAreRet
 		v.Created = noon
 		return v
 	}
-	for changed, want := range map[time.Duration]int{0: 1, Quiet - time.Second: 1, Quiet: 0} {
+	for changed, want := range map[time.Duration]int{0: 1, history.LateWrite - time.Second: 1, history.LateWrite: 0} {
 		s := Source{Name: "db", History: history.History{
 			Secret: "source/dev/db", Changed: noon.Add(changed),
 			Versions: []history.Version{twin(1), twin(2, history.AWSCurrent, live(2), history.Seen)},

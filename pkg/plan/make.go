@@ -16,28 +16,32 @@ import (
 // Plan lists what one pass would do, in the order in which it is applied. An empty plan without waits means that
 // every consumer is proven to run what the sources say and that nothing is owed.
 type Plan struct {
-	Tests    []Asked   // sources: what was asked before the plan was made, or is due
-	Marks    []Mark    // labels that go on first
-	Writes   []Write   // buckets
-	Confirms []Confirm // sources
-	Rolls    []Roll    // consumers
-	Drops    []Mark    // labels that come off; bucket versions are withdrawn from their consumers before
-	Advances []Advance // sources
-	Waits    []Wait    // why the rest is not done now
+	Tests       []Asked      // sources: what was asked before the plan was made, or is due
+	Marks       []Mark       // labels that go on first
+	Writes      []Write      // buckets
+	Confirms    []Confirm    // sources
+	Rolls       []Roll       // consumers
+	Withdrawals []Withdrawal // bucket versions
+	Drops       []Mark       // labels that come off
+	Advances    []Advance    // sources
+	Waits       []Wait       // why the rest is not done now
 }
 
 // Empty reports whether the plan changes nothing. Waits change nothing.
 func (p Plan) Empty() bool {
-	return len(p.Tests)+len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Drops)+len(p.Advances) == 0
+	return len(p.Tests)+len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Withdrawals)+len(p.Drops)+len(p.Advances) == 0
 }
 
-// Mark moves a label: onto To, off From. An empty To takes it off; an empty From puts it where it was nowhere.
+// Mark moves a label: onto To, off From. An empty To takes it off; an empty From puts it where it was nowhere. A label
+// that takes the place of others on To comes before they go off.
 type Mark struct {
 	Secret string
 	Label  string
 	To     string
 	From   string
-	Bucket string // for a bucket's label: the bucket's name
+	Off    []string // labels that come off To afterwards
+	Full   bool     // the secret has no room for another label: what is Off comes off first
+	Bucket string   // for a bucket's label: the bucket's name
 }
 
 // Write puts a bucket's content as a new version under its HELD label, then swaps AWSCURRENT from From to it.
@@ -117,15 +121,12 @@ type Wait struct {
 //	target failed unchanged  | Wait
 //	anything else            | Roll
 //
-//	bucket version with HELD | plan
-//	-------------------------|-------------------------------------------------------------
-//	current, or in play      | –
-//	neither, all quiet       | Drop, after its consumers have withdrawn it; not while there are strangers
-//	neither, not yet quiet   | Wait
+// How the versions of a bucket age: see ageBucket.
 func Make(s State) Plan {
 	var p Plan
+	s.debts = s.listDebts()
 	for _, source := range s.Sources {
-		p.markVersions(source)
+		p.markVersions(s, source)
 		p.takeVersion(s, source)
 		p.confirmEmergency(s, source)
 		p.awaitReaders(source)
@@ -147,10 +148,11 @@ func Make(s State) Plan {
 // It follows as far as there is: a version newer than SEEN would be marked again once it is retired. A source that
 // AWS rotates itself carries none of these labels: nothing may be written there, and AWS ends the old credential (ADR
 // 13).
-func (p *Plan) markVersions(s Source) {
+func (p *Plan) markVersions(state State, s Source) {
 	if s.Manifest.Rotate.Managed != nil {
 		return
 	}
+	defer func() { p.markPast(state, s) }()
 	p.Marks = append(p.Marks, s.dropVoidEmergencies()...)
 	p.Marks = append(p.Marks, s.carryEmergencies()...)
 	for i, m := range s.marksToMake() {
@@ -163,6 +165,44 @@ func (p *Plan) markVersions(s Source) {
 		}
 		p.Marks = append(p.Marks, m)
 	}
+}
+
+// roomToRotate is how many labels PAST leaves free on a source: those of a rotation, an emergency and a veto.
+const roomToRotate = 4
+
+// markPast puts PAST on what is owed and does not carry it yet, and takes it off what is not owed any more.
+func (p *Plan) markPast(state State, s Source) {
+	more := roomToRotate
+	for _, m := range p.Marks {
+		if m.Secret == s.Secret && m.From == "" {
+			more++
+		}
+	}
+	for _, v := range s.Versions {
+		owes, ends := state.owes(s, v)
+		past := pastLabel(v) != ""
+		for _, label := range v.Labels {
+			late := strings.HasPrefix(label, history.Past) && (!owes || label != pastLabel(v))
+			if late && state.Mode != manifest.Observe {
+				p.Drops = append(p.Drops, Mark{Secret: s.Secret, Label: label, From: v.ID})
+			}
+		}
+		if ends && !past && s.HasRoom(more+1) {
+			more++
+			label := s.TimedLabel(history.Past, state.Now, v.ID)
+			p.Marks = append(p.Marks, Mark{Secret: s.Secret, Label: label, To: v.ID})
+		}
+	}
+}
+
+// owes reports whether a source owes a version, and whether its retirement ends anything.
+func (s State) owes(source Source, v history.Version) (owes, ends bool) {
+	for _, d := range s.debts {
+		if d.source.Name == source.Name && d.version.ID == v.ID {
+			return true, !d.isEmpty() || isClaimed(v)
+		}
+	}
+	return false, false
 }
 
 func (s Source) marksToMake() []Mark {
@@ -199,9 +239,7 @@ func (p *Plan) planBucket(s State, b Bucket) {
 	for _, c := range b.Consumers {
 		p.rollConsumer(c, target)
 	}
-	if !writing {
-		p.dropHeldLabels(s, b)
-	}
+	p.ageBucket(s, b, writing)
 }
 
 // rollConsumer plans one consumer.
@@ -240,8 +278,10 @@ func (p *Plan) rollConsumer(c Consumer, target bucket.Bucket) {
 // versions that its tasks run.
 func describeNotRolled(c Consumer, target bucket.Bucket) string {
 	text := c.NotRolled
-	if c.Unknown != "" {
-		text += "; " + c.Unknown
+	for _, why := range []string{c.Unpinned, c.Unknown} {
+		if why != "" {
+			text += "; " + why
+		}
 	}
 	if len(c.InPlay) == 0 {
 		return text
@@ -267,46 +307,52 @@ func whyRoll(c Consumer, target string) string {
 	}
 }
 
-// dropHeldLabels takes HELD off versions that nobody can start on any more.
-func (p *Plan) dropHeldLabels(s State, b Bucket) {
-	if s.Mode == manifest.Observe || len(s.Strangers) > 0 ||
-		slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return !c.Settled || c.Unknown != "" }) {
-		return
-	}
-	until, quiet := s.quietSince()
-	for _, v := range b.Versions {
-		label, held := v.Label(history.Held)
-		switch {
-		case !held || v.Has(history.AWSCurrent) || s.isInPlay(v.ID):
-		case quiet:
-			p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
-		default:
-			p.Waits = append(p.Waits, Wait{
-				Subject: b.Want.Name, Version: v.ID, Reason: Settling, Until: until,
-				Detail: "a version that nobody runs any more keeps its label: " +
-					"something changed less than " + Quiet.String() + " ago",
+// retireOwed plans what is owed at one source: one version a pass, the oldest that may go, and every one whose time an
+// emergency has set. A version that ends nothing is not owed any more.
+func (p *Plan) retireOwed(s State, source Source) {
+	current, _ := source.Current()
+	advancing := false
+	for _, d := range s.debts {
+		if d.source.Name != source.Name {
+			continue
+		}
+		if d.isEmpty() && !isClaimed(d.version) && s.Mode != manifest.Observe {
+			p.Drops = append(p.Drops, source.dropOwed(d.version)...)
+			continue
+		}
+		waits, forced := s.askGates(*p, d), s.isOverdue(d)
+		if len(waits) == 0 && (forced || !advancing) {
+			advancing = true
+			p.Advances = append(p.Advances, Advance{
+				Source: source.Name, Version: d.version.ID, Current: current.ID, Forced: forced,
 			})
+		}
+		if len(waits) > 0 {
+			p.Waits = append(p.Waits, waits[0].endAt(source.Dies(d.version)))
 		}
 	}
 }
 
-// retireOwed plans what is owed at one source: one version a pass, the oldest that may go, and every one whose time an
-// emergency has set.
-func (p *Plan) retireOwed(s State, source Source) {
-	current, _ := source.Current()
-	advancing := false
-	for _, v := range source.Owed() {
-		waits, forced := Gates(s, *p, source, v), s.isOverdue(source, v)
-		if len(waits) == 0 && (forced || !advancing) {
-			advancing = true
-			p.Advances = append(p.Advances, Advance{
-				Source: source.Name, Version: v.ID, Current: current.ID, Forced: forced,
-			})
-		}
-		if len(waits) > 0 {
-			p.Waits = append(p.Waits, waits[0].endAt(source.Dies(v)))
+// dropOwed takes the labels of an owed version off.
+func (s Source) dropOwed(v history.Version) []Mark {
+	var drops []Mark
+	for _, kind := range []string{history.Live, history.Past} {
+		if label, has := v.Label(kind); has {
+			drops = append(drops, Mark{Secret: s.Secret, Label: label, From: v.ID})
 		}
 	}
+	return drops
+}
+
+// listDebts returns the debts of every source, oldest version first.
+func (s State) listDebts() []debt {
+	var all []debt
+	for _, source := range s.Sources {
+		for _, v := range source.Owed() {
+			all = append(all, newDebt(source, v))
+		}
+	}
+	return all
 }
 
 // endAt ends a wait at an emergency's deadline.

@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
-	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // row is a state that differs from a good one as a row of Make's truth table describes, and its plan.
@@ -105,7 +104,7 @@ func TestTheTableOfBuckets(t *testing.T) {
 		{"has a name empty as before: Write", edited, func(s State) {
 			s.api().Want.Values = values("DB", "", "OTHER", "text")
 			s.api().holdValues(1, values("DB", ""))
-		}, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
+		}, []string{"write api 00000003", "roll web 00000003", "wait db settling"}},
 		{"lacks a possible name, removal accepted: Write", func() State {
 			s := edited()
 			s.api().Want.Values = values()
@@ -114,10 +113,10 @@ func TestTheTableOfBuckets(t *testing.T) {
 		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
 		{"has no room for a label: Wait", edited, func(s State) {
 			s.api().Versions[0].Labels = append([]string{history.AWSPrevious}, customs(17)...)
-		}, []string{"wait api labels-full", "wait db pending-work"}},
+		}, []string{"wait api labels-full", "wait db in-use"}},
 		{"was written MaxWrites times within a day: Wait until that is so no more", edited, func(s State) {
 			s.api().Made = made(s, MaxWrites, writesWithin-time.Second)
-		}, []string{"wait api write-rate", "wait db pending-work"}},
+		}, []string{"wait api write-rate", "wait db in-use"}},
 		{"the first of MaxWrites is a day old: Write", edited, func(s State) {
 			s.api().Made = made(s, MaxWrites, writesWithin)
 		}, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
@@ -210,41 +209,93 @@ func TestTheTableOfConsumers(t *testing.T) {
 	})
 }
 
-func TestTheTableOfHeldVersions(t *testing.T) {
-	holding := func() State {
-		s := converged()
-		s.api().Versions[0].Labels = []string{history.AWSPrevious, held(1)}
-		return s
+func TestTheTableOfAgeingVersions(t *testing.T) {
+	labelled := func(labels ...string) func() State {
+		return func() State {
+			s := converged()
+			s.api().Versions[0].Labels = append([]string{history.AWSPrevious}, labels...)
+			s.web().RunsTasks = true
+			return s
+		}
 	}
-	drop := "drop api-dev 00000001 " + held(1)
+	long, justNow := noon.Add(-time.Hour), noon.Add(time.Second-history.Deregistered)
+	mark := func(label string) string { return "mark api-dev 00000001 " + label }
+	withdraw, drop := "withdraw api 00000001 no consumer has it in play", "drop api-dev 00000001 "
+	running := func(s State) { s.web().InPlay = append(s.web().InPlay, bid(present, 1)) }
+	deployable := func(s State) { s.web().Deployable = []string{bid(present, 1)} }
 	check(t, []row{
 		{"current: nothing", converged, nil, nil},
-		{"in play: nothing", holding, func(s State) { s.web().InPlay = append(s.web().InPlay, bid(present, 1)) }, nil},
-		{"neither, all quiet: Drop", holding, nil, []string{drop}},
-		{"neither, its bucket changed just now: Wait", holding, func(s State) { s.api().Changed = noon.Add(-Quiet + time.Second) }, []string{"wait api settling"}},
-		{"neither, quiet to the second: Drop", holding, func(s State) { s.api().Changed = noon.Add(-Quiet) }, []string{drop}},
-		{"neither, a source changed just now: Wait", holding, func(s State) { s.db().Changed = noon }, []string{"wait api settling"}},
-		{"neither, a consumer changed just now: Wait", holding, func(s State) { s.web().Changed = noon }, []string{"wait api settling"}},
-		{"neither, a consumer unsettled: nothing yet", holding, func(s State) {
+		{"current, and PAST: Mark HELD", converged, func(s State) {
+			s.api().Versions[1].Labels = []string{history.AWSCurrent, past(2, long)}
+		}, []string{"mark api-dev 00000002 " + held(2)}},
+		{"current, HELD and PAST: drop PAST", converged, func(s State) {
+			s.api().Versions[1].Labels = []string{history.AWSCurrent, held(2), past(2, long)}
+		}, []string{"drop api-dev 00000002 " + past(2, long)}},
+		{"not current, HELD: Mark PAST", labelled(held(1)), nil, []string{mark(past(1, noon))}},
+		{"the same, in play", labelled(held(1)), running, []string{mark(past(1, noon))}},
+		{"HELD and PAST: drop HELD", labelled(held(1), past(1, long)), nil, []string{drop + held(1)}},
+		{"PAST, in play: nothing", labelled(past(1, long)), running, nil},
+		{"PAST: Withdraw", labelled(past(1, long)), nil, []string{withdraw}},
+		{"PAST just now: Withdraw", labelled(past(1, noon)), nil, []string{withdraw}},
+		{"PAST, and somebody could deploy it: Withdraw", labelled(past(1, long)), deployable, []string{withdraw}},
+		{"PAST, a consumer unsettled elsewhere: Withdraw", labelled(past(1, long)), func(s State) {
 			s.web().Settled, s.web().RollingTo = false, bid(present, 2)
-		}, []string{"wait web rolling"}},
-		{"neither, a consumer seen in part: nothing yet", holding, func(s State) {
+		}, []string{withdraw, "wait web rolling"}},
+		{"PAST, a consumer seen in part: nothing yet", labelled(past(1, long)), func(s State) {
 			s.web().Unknown, s.web().Leaving = "a partial answer", true
 		}, nil},
-		{"neither, a consumer not read: nothing yet", holding, func(s State) {
+		{"PAST, a consumer not read: nothing yet", labelled(past(1, long)), func(s State) {
 			s.web().Seen = Seen{Unread: true, Unknown: "timeout"}
 		}, []string{"wait web unreadable"}},
-		{"neither, the bucket is being written: nothing yet", func() State {
+		{"PAST, mode propagate: Withdraw, for nothing is retired by that", labelled(past(1, long)), nil, []string{withdraw}},
+		{"GONE long ago: Drop", labelled(gone(1, long)), nil, []string{drop + gone(1, long)}},
+		{"GONE, to the second: Drop", labelled(gone(1, noon.Add(-history.Deregistered))), nil, []string{drop + gone(1, noon.Add(-history.Deregistered))}},
+		{"GONE just now: Wait", labelled(gone(1, justNow)), nil, []string{"wait api settling"}},
+		{"GONE, in play again: Mark PAST", labelled(gone(1, long)), running, []string{mark(past(1, noon))}},
+		{"GONE, deployable again: Mark PAST", labelled(gone(1, long)), deployable, []string{mark(past(1, noon))}},
+		{"PAST and GONE, the older PAST: as GONE", labelled(past(1, long), gone(1, justNow)), nil, []string{drop + past(1, long)}},
+		{"PAST and GONE, the newer PAST: as PAST", labelled(past(1, justNow), gone(1, long)), nil, []string{drop + gone(1, long)}},
+		{"GONE twice: the later one counts", labelled(gone(1, long), gone(1, justNow)), nil, []string{drop + gone(1, long)}},
+		{"without a label, and in play: Mark PAST", converged, func(s State) {
+			s.api().Made = []history.Version{{ID: bid(present, 7)}}
+			s.web().InPlay = append(s.web().InPlay, bid(present, 7))
+		}, []string{"mark api-dev 00000007 " + past(7, noon)}},
+		{"the bucket is being written: the same", func() State {
 			s := edited()
-			s.api().Versions[0].Labels = []string{history.AWSPrevious, held(1)}
+			s.api().Versions[0].Labels = []string{history.AWSPrevious, past(1, long)}
 			return s
-		}, nil, []string{"write api 00000003", "roll web 00000003", "wait db pending-work"}},
-		{"neither, mode propagate: Drop, for nothing is retired by that", func() State {
-			s := holding()
-			s.Mode = manifest.Propagate
-			return s
-		}, nil, []string{drop}},
+		}, nil, []string{"write api 00000003", "roll web 00000003", withdraw, "wait db pending-work"}},
 	})
+}
+
+// Its label comes off before what it carries is retired: an old time holds up nothing, and takes the room of a label.
+func TestAVersionThatWasWithdrawnLongAgoLosesItsLabel(t *testing.T) {
+	s := owing()
+	s.api().Versions[0].Labels = []string{gone(1, noon.Add(-time.Hour))}
+	label(s.db(), 0, history.Retain)
+	plans(t, s, "drop api-dev 00000001 "+gone(1, noon.Add(-time.Hour)), "wait db retained")
+}
+
+func TestWhatIsOwedIsMarkedAndWhatIsNotLosesItsMark(t *testing.T) {
+	s := owing()
+	s.db().Versions[0].Labels = []string{live(1)}
+	plans(t, s, "mark source/dev/db 00000001 "+pastSource(1, noon), "wait db pending-work")
+	s = converged()
+	s.db().Versions[0].Labels = []string{pastSource(1, noon)}
+	plans(t, s, "drop source/dev/db 00000001 "+pastSource(1, noon))
+}
+
+// The version before holds the same login and other settings: its target goes on accepting both.
+func TestAVersionThatEndsNothingIsNotOwedAnyMore(t *testing.T) {
+	s := owing()
+	s.replaceLogin()
+	s.db().Manifest.Config = []string{"POOL"}
+	s.db().holdValues(0, values("URL", newLogin, "POOL", "5"))
+	s.db().holdValues(1, values("URL", newLogin, "POOL", "9"))
+	was := s.db().Versions[0].Labels
+	plans(t, s, "drop source/dev/db 00000001 "+live(1), "drop source/dev/db 00000001 "+was[2])
+	label(s.db(), 0, history.Retain)
+	plans(t, s, "wait db retained")
 }
 
 // made are n versions, of which the oldest is so old and the others were made after it, one a second.
@@ -309,28 +360,27 @@ func TestOneBucketThatIsRefusedDoesNotStopTheOthers(t *testing.T) {
 // The manifest has moved a consumer to another bucket, and it has not been rolled yet, or cannot be.
 func TestAVersionThatAConsumerOfAnotherBucketStillRunsKeepsItsLabel(t *testing.T) {
 	s := converged()
-	label := func(i int) *[]string { return &s.api().Versions[i].Labels }
-	*label(0) = append(*label(0), held(1))
-	plans(t, s, "drop api-dev 00000001 "+held(1))
+	s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, past(1, noon.Add(-time.Hour)))
+	plans(t, s, "withdraw api 00000001 no consumer has it in play")
 	moved := on("moved", 1)
 	moved.Running, moved.Failed = "", &Failed{Version: bid(present, 2), Rest: moved.Rest}
 	s.Buckets = append(s.Buckets, unrelated(moved))
 	plans(t, s, "wait moved rollout-failed")
 }
 
-func TestOnlyTheTwentyFirstLabelIsRefused(t *testing.T) {
+func TestAWriteLeavesTheTwentiethLabelFree(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		labels int // on the bucket's secret now
 		with   func(b *Bucket)
 		writes bool
 	}{
-		{"the new HELD is the twentieth", 19, nil, true},
-		{"the new HELD is the twenty-first", 20, nil, false},
-		{"AWSPREVIOUS is the twentieth", 18, func(b *Bucket) { b.Versions[0].Labels[0] = "custom-0" }, true},
-		{"AWSPREVIOUS is the twenty-first", 19, func(b *Bucket) { b.Versions[0].Labels[0] = "custom-0" }, false},
-		{"HELD of the version that goes is the twenty-first", 19, func(b *Bucket) { b.Versions[1].Labels[1] = "custom-0" }, false},
-		{"the new version is there and held already", 20, func(b *Bucket) {
+		{"the new HELD is the nineteenth", 18, nil, true},
+		{"the new HELD is the twentieth", 19, nil, false},
+		{"AWSPREVIOUS is the nineteenth", 17, func(b *Bucket) { b.Versions[0].Labels[0] = "custom-0" }, true},
+		{"AWSPREVIOUS is the twentieth", 18, func(b *Bucket) { b.Versions[0].Labels[0] = "custom-0" }, false},
+		{"HELD of the version that goes is the twentieth", 18, func(b *Bucket) { b.Versions[1].Labels[1] = "custom-0" }, false},
+		{"the new version is there and held already", 19, func(b *Bucket) {
 			b.Versions[0].Labels = b.Versions[0].Labels[1:]
 			b.Versions[0].Labels[0] = history.AWSPrevious
 			b.add(bv(3, values("DB", "newer"), held(3)))
@@ -361,7 +411,8 @@ func TestOneOwedVersionOfASourceIsAdvancedAtATimeTheOldestThatMayGo(t *testing.T
 	three := func() State {
 		s := owing()
 		s.db().set(
-			sv(0, values("URL", "oldest"), live(0)), sv(1, values("URL", "old"), history.AWSPrevious, live(1)),
+			sv(0, values("URL", "oldest"), live(0), pastSource(0, noon.Add(-time.Hour))),
+			sv(1, values("URL", "old"), history.AWSPrevious, live(1), pastSource(1, noon.Add(-time.Hour))),
 			sv(2, values("URL", "new"), history.AWSCurrent, live(2), history.Seen),
 		)
 		return s

@@ -65,6 +65,9 @@ func drawSource(t *rapid.T, name string) Source {
 		if rapid.IntRange(0, 3).Draw(t, "live") > 0 {
 			v.Labels = append(v.Labels, live(i+1))
 		}
+		if rapid.IntRange(0, 1).Draw(t, "past") > 0 {
+			v.Labels = append(v.Labels, pastSource(i+1, drawAge(t)))
+		}
 		if i == current {
 			v.Labels = append(v.Labels, history.AWSCurrent)
 		} else if rapid.IntRange(0, 9).Draw(t, "empty") == 0 {
@@ -106,8 +109,14 @@ func drawBucket(t *rapid.T, i int, sources []Source) Bucket {
 		for _, e := range b.Entries {
 			v.Values[e.Name] = values("", drawValue(t))[""]
 		}
-		if rapid.Bool().Draw(t, "held") {
-			v.Labels = append(v.Labels, history.Held+v.ID[:19])
+		for _, kind := range []string{history.Held, history.Past, history.Gone} {
+			switch {
+			case rapid.IntRange(0, 2).Draw(t, kind) > 0:
+			case kind == history.Held:
+				v.Labels = append(v.Labels, kind+v.ID[:19])
+			default:
+				v.Labels = append(v.Labels, agedLabel(kind, drawAge(t), v.ID[:19]))
+			}
 		}
 		b.add(v)
 	}
@@ -162,5 +171,5 @@ func drawConsumer(t *rapid.T, name string, b Bucket) Consumer {
 func drawValue(t *rapid.T) string { return rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "value") }
 
 func drawAge(t *rapid.T) time.Time {
-	return noon.Add(-rapid.SampledFrom([]time.Duration{time.Hour, time.Hour, time.Hour, Quiet, time.Minute}).Draw(t, "age"))
+	return noon.Add(-rapid.SampledFrom([]time.Duration{time.Hour, time.Hour, time.Hour, history.LateWrite, time.Minute}).Draw(t, "age"))
 }

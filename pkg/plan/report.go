@@ -56,7 +56,7 @@ func (c ConsumerReport) Reads() string {
 
 // Step is one thing a pass does, or would do.
 type Step struct {
-	Do      string   `json:"do"`      // test, mark, write, confirm, roll, drop, advance
+	Do      string   `json:"do"`      // test, mark, write, confirm, roll, withdraw, drop, advance
 	Subject string   `json:"subject"` // a secret, a bucket, a consumer or a source
 	Version string   `json:"version,omitempty"`
 	Names   []string `json:"names,omitempty"` // the names whose values change
@@ -118,6 +118,7 @@ type ConsumerReport struct {
 
 // Describe returns the report of a state and its plan. It is pure and repeatable.
 func Describe(s State, p Plan) Report {
+	s.debts = s.listDebts()
 	r := Report{Environment: s.Environment, Mode: string(s.Mode), At: s.Now, Steps: p.listSteps(), Waits: p.Waits}
 	for _, source := range s.Sources {
 		r.Sources = append(r.Sources, describeSource(s, p, source))
@@ -159,10 +160,13 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 	if pending, some := source.Labelled(history.AWSPending); some && pending.ID != current.ID {
 		r.Pending = pending.ID
 	}
-	for _, v := range source.Owed() {
-		dies, _ := source.Dies(v)
+	for _, d := range s.debts {
+		if d.source.Name != source.Name {
+			continue
+		}
+		dies, _ := source.Dies(d.version)
 		r.Owed = append(r.Owed, OwedReport{
-			Version: v.ID, Made: v.Created, Since: source.OwedSince(v), Dies: dies, Blocked: Gates(s, p, source, v),
+			Version: d.version.ID, Made: d.version.Created, Since: source.OwedSince(d.version), Dies: dies, Blocked: s.askGates(p, d),
 		})
 	}
 	return r
@@ -194,7 +198,7 @@ func (c Consumer) describeState(version string) string {
 
 func describeDetail(c Consumer) string {
 	parts := []string{}
-	for _, text := range []string{c.Detail, c.NotRolled, c.Unknown, c.Foreign, c.Waiting} {
+	for _, text := range []string{c.Detail, c.NotRolled, c.Unpinned, c.Unknown, c.Foreign, c.Waiting} {
 		if text != "" {
 			parts = append(parts, text)
 		}
@@ -224,6 +228,9 @@ func (p Plan) listSteps() []Step {
 	}
 	for _, r := range p.Rolls {
 		steps = append(steps, Step{Do: "roll", Subject: r.Consumer, Version: r.Bucket.Version, Detail: r.Why})
+	}
+	for _, w := range p.Withdrawals {
+		steps = append(steps, Step{Do: "withdraw", Subject: w.Bucket, Version: w.Version, Detail: "no consumer has it in play"})
 	}
 	for _, m := range p.Drops {
 		steps = append(steps, Step{Do: "drop", Subject: m.Secret, Version: m.From, Detail: m.Label})

@@ -10,47 +10,60 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// checkShared objects where a credential of v is somebody's current one: another source holds it, or the source itself
-// does under a key that has not moved. It is found by text, whatever the keys are called. Its retirement would end what
-// is in use, and a person would be told to revoke it. No emergency opens this gate: the other one has not leaked, or is
-// rotated too.
+// checkShared objects where a credential of the debt is somebody's: another source has it in a version that is current,
+// pending or retained, or the source itself does under a key that has not moved. It is found by text, whatever the keys
+// are called. Its retirement would end what is in use, and a person would be told to revoke it. No emergency opens this
+// gate: the other one has not leaked, or is rotated too.
 //
-// Of a symmetric secret the present version holds the value before by right.
-func checkShared(s State, _ Plan, source Source, v history.Version) (Wait, bool) {
-	replaced := source.replacedCredentials(v)
-	if len(replaced) == 0 {
+// Of a symmetric secret the present version holds the value before by right. What another source owes itself is no
+// objection: whoever runs on that is asked by the other gates, and two that owe the same would wait for each other.
+func checkShared(s State, _ Plan, d debt) (Wait, bool) {
+	if len(d.replaced) == 0 {
 		return Wait{}, false
 	}
-	wanted := credential.NewMatcher(replaced)
-	if key, held := source.findHolder(wanted); held && source.Manifest.Symmetric() == "" {
+	used, _ := d.source.inUse()
+	if key, held := d.source.findHolder(d.wanted, used); held {
 		return Wait{Reason: Shared, Detail: fmt.Sprintf("its current version still holds it, under %s: "+
-			"move that key too (url: takes several), or put another value there", source.listKeys([]string{key}))}, true
+			"move that key too (url: takes several), or put another value there", d.source.listKeys([]string{key}))}, true
 	}
 	for _, other := range s.Sources {
-		if other.Name == source.Name {
+		if other.Name == d.source.Name {
 			continue
 		}
-		if key, held := other.findHolder(wanted); held {
-			return Wait{Reason: Shared, Detail: fmt.Sprintf("source %s holds it now, under %s: "+
-				"make them one source, or give each a credential of its own", other.Name, other.listKeys([]string{key}))}, true
+		used, _ := other.inUse()
+		for _, v := range other.Versions {
+			if !isClaimed(v) && v.ID != used.ID {
+				continue
+			}
+			if key, held := other.findHolder(d.wanted, v); held {
+				return Wait{Reason: Shared, Detail: fmt.Sprintf("source %s holds it now, under %s: "+
+					"make them one source, or give each a credential of its own", other.Name, other.listKeys([]string{key}))}, true
+			}
 		}
 	}
 	return Wait{}, false
 }
 
-// replacedCredentials returns the credentials of v of which a key has another value in the current version.
-func (s Source) replacedCredentials(v history.Version) []credential.Credential {
-	replaced := s.replacedKeys(v)
-	return slices.DeleteFunc(credential.Of(s.Manifest, s.Contents[v.ID].Values), func(c credential.Credential) bool {
-		return !slices.ContainsFunc(c.Keys, func(key string) bool { return slices.Contains(replaced, key) })
+// Claimed returns the versions of a source that matter while something is owed: what it owes itself, and what somebody
+// counts on. A copy without a value is none of them.
+func (s Source) Claimed() []history.Version {
+	owed := s.Owed()
+	return slices.DeleteFunc(slices.Clone(s.Versions), func(v history.Version) bool {
+		owes := slices.ContainsFunc(owed, func(o history.Version) bool { return o.ID == v.ID })
+		return v.Empty || !owes && !isClaimed(v)
 	})
 }
 
-// findHolder returns the first key of the current version of s whose value holds a wanted credential, or its first key
-// where only the version as a whole holds one.
-func (s Source) findHolder(wanted credential.Matcher) (key string, held bool) {
-	current, _ := s.Current()
-	values := s.Contents[current.ID].Values
+// isClaimed reports whether somebody counts on a version of a source: it is current or comes to be, or a person or a
+// rollback keeps it.
+func isClaimed(v history.Version) bool {
+	return slices.ContainsFunc([]string{history.AWSCurrent, history.AWSPending, history.Retain, history.Rollback}, v.Has)
+}
+
+// findHolder returns the first key of a version of s whose value holds a wanted credential, or its first key where only
+// the version as a whole holds one.
+func (s Source) findHolder(wanted credential.Matcher, v history.Version) (key string, held bool) {
+	values := s.Contents[v.ID].Values
 	if !slices.Contains(wanted.FindCarried(values), true) {
 		return "", false
 	}

@@ -10,9 +10,6 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
-// Quiet is history.Quiet: how long nothing may have changed before a label comes off or a credential is retired.
-const Quiet = history.Quiet
-
 // State is everything that one pass has seen of one environment.
 type State struct {
 	Environment    string
@@ -22,6 +19,8 @@ type State struct {
 	Buckets        []Bucket // sorted by name
 	Strangers      []Seen   // what may run on a bucket and stands in no manifest; Unknown says why
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
+
+	debts []debt // what is owed: listDebts
 }
 
 // Source holds what a pass has seen of one source.
@@ -55,7 +54,7 @@ type Bucket struct {
 	Entries []manifest.Entry // everything that the manifest gives this bucket, with a value or without
 	history.History
 	Contents  Contents
-	Made      []history.Version // every version that exists, oldest first; known where the bucket is stale
+	Made      []history.Version // every version that exists, oldest first; known where the bucket is stale or ages
 	Consumers []Consumer        // sorted by name
 }
 
@@ -63,6 +62,8 @@ type Bucket struct {
 type Consumer struct {
 	Name    string
 	Leaving bool
-	Drain   time.Duration // not 0: readers without a receipt, never rolled
+	// RunsTasks: ECS starts it from task definitions, which can be used for a while after they were deregistered.
+	RunsTasks bool
+	Drain     time.Duration // not 0: readers without a receipt, never rolled
 	Seen
 }

@@ -104,6 +104,17 @@ func (b *Bucket) holdValues(i int, values map[string]secret.Value) {
 func live(n int) string { return fmt.Sprintf("LIVE-%08d", n) }
 func held(n int) string { return history.Held + bid(present, n)[:19] }
 
+// past and gone are the labels of bucket version n that was seen not to be current, or withdrawn, at this time;
+// pastSource is that of a source's version.
+func past(n int, at time.Time) string { return agedLabel(history.Past, at, bid(present, n)[:19]) }
+func gone(n int, at time.Time) string { return agedLabel(history.Gone, at, bid(present, n)[:19]) }
+
+func pastSource(n int, at time.Time) string { return agedLabel(history.Past, at, sid(n)[:8]) }
+
+func agedLabel(kind string, at time.Time, start string) string {
+	return fmt.Sprintf("%s%d-%s", kind, at.Unix(), start)
+}
+
 // on is a consumer that is proven to run version n of its bucket.
 func on(name string, n int) Consumer {
 	return Consumer{Name: name, Seen: Seen{
@@ -139,7 +150,7 @@ func converged() State {
 // owing is converged, but for version 1 of the source, which is owed, and which nothing and nobody needs any more.
 func owing() State {
 	s := converged()
-	s.Sources[0].Versions[0].Labels = []string{history.AWSPrevious, live(1)}
+	s.Sources[0].Versions[0].Labels = []string{history.AWSPrevious, live(1), pastSource(1, noon.Add(-time.Hour))}
 	return s
 }
 
@@ -147,7 +158,7 @@ func owing() State {
 func edited() State {
 	s := converged()
 	db, api := &s.Sources[0], &s.Buckets[0]
-	db.Versions[1].Labels = []string{history.AWSPrevious, live(2)}
+	db.Versions[1].Labels = []string{history.AWSPrevious, live(2), pastSource(2, noon.Add(-time.Minute))}
 	db.add(sv(3, values("URL", "newer"), history.AWSCurrent, live(3), history.Seen))
 	api.Want.Version, api.Want.Values = bid(present, 3), values("DB", "newer")
 	return s

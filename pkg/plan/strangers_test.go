@@ -3,23 +3,23 @@ package plan
 import (
 	"slices"
 	"testing"
+	"time"
 )
 
 // What stands in no manifest is named, keeps the labels on what it may run, and is never rolled.
-func TestAStrangerIsNamedAndKeepsHeld(t *testing.T) {
+func TestAStrangerIsNamedAndKeepsWhatItMayRun(t *testing.T) {
 	for _, unread := range []bool{false, true} {
 		s := owing()
-		label := held(1)
-		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, label)
-		if p := Make(s); len(p.Drops) != 1 {
-			t.Fatalf("without a stranger %d labels come off", len(p.Drops))
+		s.api().Versions[0].Labels = append(s.api().Versions[0].Labels, past(1, noon.Add(-time.Hour)))
+		if p := Make(s); len(p.Withdrawals) != 1 {
+			t.Fatalf("without a stranger %d versions are withdrawn", len(p.Withdrawals))
 		}
 		s.Strangers = []Seen{{Consumer: "main/old", Unread: unread, Unknown: "it stands in no manifest"}}
 		p := Make(s)
 		if !p.Empty() {
 			t.Errorf("with a stranger it does %v", p.listSteps())
 		}
-		want := map[bool]Reason{false: UnseenConsumer, true: Unreadable}[unread]
+		want := map[bool]Reason{false: Stranger, true: Unreadable}[unread]
 		if !slices.ContainsFunc(p.Waits, func(w Wait) bool { return w.Subject == "main/old" && w.Reason == want && w.Detail != "" }) {
 			t.Errorf("nobody is told: %+v", p.Waits)
 		}

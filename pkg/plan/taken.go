@@ -102,6 +102,14 @@ func (s Source) Take() (history.Version, bool) {
 	return s.Taken()
 }
 
+// inUse returns the version whose credential consumers get: the taken one, or the current one where none is.
+func (s Source) inUse() (history.Version, bool) {
+	if v, some := s.Take(); some {
+		return v, true
+	}
+	return s.Current()
+}
+
 // Owed returns the versions whose retirement is owed: replaced, and not the one that buckets are computed from.
 func (s Source) Owed() []history.Version {
 	taken, _ := s.Take()
@@ -312,7 +320,8 @@ func (s Source) describeNotAccepted(environment string) (string, bool) {
 
 // checkNotAccepted objects while buckets are computed from another version than the current one: nobody knows which of
 // the two stays.
-func checkNotAccepted(s State, _ Plan, source Source, _ history.Version) (Wait, bool) {
+func checkNotAccepted(s State, _ Plan, d debt) (Wait, bool) {
+	source := d.source
 	current, _ := source.Current()
 	taken, some := source.Take()
 	detail := fmt.Sprintf("the target has not accepted version %s, which is current: put another value, or: "+

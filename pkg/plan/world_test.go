@@ -27,8 +27,8 @@ func (w *world) heal() {
 }
 
 func (w *world) carryOut(t *rapid.T, p Plan) {
-	for _, m := range slices.Concat(p.Marks, p.Drops) {
-		w.move(t, m.Secret, m.Label, m.To, m.From)
+	for _, m := range p.Marks {
+		w.mark(t, m)
 	}
 	for _, write := range p.Writes {
 		w.write(t, write)
@@ -36,13 +36,39 @@ func (w *world) carryOut(t *rapid.T, p Plan) {
 	for _, r := range p.Rolls {
 		w.roll(r)
 	}
+	for _, withdrawal := range p.Withdrawals {
+		w.mark(t, withdrawal.Mark)
+	}
+	for _, m := range p.Drops {
+		w.mark(t, m)
+	}
 	for _, a := range p.Advances {
 		i := slices.IndexFunc(w.Sources, func(s Source) bool { return s.Name == a.Source })
 		h := w.Sources[i].History
-		w.move(t, h.Secret, h.LabelFor(history.Live, a.Version), "", a.Version)
+		owed, _ := h.Version(a.Version)
+		for _, kind := range []string{history.Live, history.Past} {
+			if label, has := owed.Label(kind); has {
+				w.move(t, h.Secret, label, "", a.Version)
+			}
+		}
 	}
 	w.settle(p)
-	w.Now = w.Now.Add(Quiet + time.Minute)
+	w.Now = w.Now.Add(history.Deregistered + time.Minute)
+}
+
+// mark moves a label, and takes those off whose place it takes.
+func (w world) mark(t *rapid.T, m Mark) {
+	if m.Full {
+		for _, label := range m.Off {
+			w.move(t, m.Secret, label, "", m.To)
+		}
+	}
+	w.move(t, m.Secret, m.Label, m.To, m.From)
+	if !m.Full {
+		for _, label := range m.Off {
+			w.move(t, m.Secret, label, "", m.To)
+		}
+	}
 }
 
 func (w world) history(secret string) *history.History {

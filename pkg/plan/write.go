@@ -65,10 +65,8 @@ func (b Bucket) refuseWrite(s State) (Wait, bool) {
 				"rotary apply %s --accept-removals %s",
 			strings.Join(lost, ", "), s.Environment, strings.Join(lost, ","))}, true
 	}
-	if !b.HasRoom(b.countNewLabels(s)) {
-		return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf(
-			"its secret carries %d labels at most; a consumer that does not follow keeps old ones",
-			history.MaxLabels)}, true
+	if !b.HasRoom(b.countNewLabels(s) + roomToAge) {
+		return b.waitForLabels(), true
 	}
 	if until, often := b.isWrittenTooOften(s); often {
 		return Wait{Subject: b.Want.Name, Reason: WriteRate, Until: until, Detail: fmt.Sprintf(
@@ -100,12 +98,20 @@ func (b Bucket) isWrittenTooOften(s State) (until time.Time, often bool) {
 	return until, until.After(s.Now)
 }
 
+// roomToAge is how many labels a Write leaves free on a bucket: a version that ages gets its next label before the one
+// that it has comes off.
+const roomToAge = 1
+
 // countNewLabels counts the labels that a Write puts where none was: HELD on what is in play and on the new version,
 // and AWSPREVIOUS the first time.
 func (b Bucket) countNewLabels(s State) int {
-	n := len(b.marksToHold(s))
-	written, _ := b.Version(b.Want.Version)
-	if _, held := written.Label(history.Held); !held {
+	n := 0
+	for _, m := range b.marksToHold(s) {
+		if m.From == "" && len(m.Off) == 0 {
+			n++
+		}
+	}
+	if _, exists := b.Version(b.Want.Version); !exists {
 		n++
 	}
 	if _, some := b.Labelled(history.AWSPrevious); !some {
@@ -136,23 +142,29 @@ func (b Bucket) hasEntry(name string) bool {
 	return slices.ContainsFunc(b.Entries, func(e manifest.Entry) bool { return e.Name == name })
 }
 
-// marksToHold puts HELD on the outgoing version and on everything in play, before AWSCURRENT moves away.
+// marksToHold puts HELD on the outgoing version, on everything in play, and on the version to be written where that
+// exists already, before AWSCURRENT moves. What is PAST keeps its time.
 func (b Bucket) marksToHold(s State) []Mark {
 	var marks []Mark
-	for _, v := range b.Versions {
-		_, held := v.Label(history.Held)
-		if !held && (v.Has(history.AWSCurrent) || s.isInPlay(v.ID)) {
-			label := b.LabelFor(history.Held, v.ID)
-			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, To: v.ID})
+	hold := func(v history.Version) {
+		m := newStageMark(b, v, b.LabelFor(history.Held, v.ID))
+		if !v.Has(m.Label) {
+			marks = append(marks, m)
+			return
+		}
+		for _, label := range m.Off {
+			marks = append(marks, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
 		}
 	}
+	for _, v := range b.Versions {
+		is := stageOf(v)
+		next := v.Has(history.AWSCurrent) || v.ID == b.Want.Version
+		if next && (is != isHeld || len(listStageLabels(v)) > 1) || s.isInPlay(v.ID) && is == isFree {
+			hold(v)
+		}
+	}
+	for _, id := range s.listUnlabelled(b) {
+		hold(history.Version{ID: id})
+	}
 	return marks
-}
-
-// isInPlay reports whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever
-// bucket, because the manifest may have moved it to another one since.
-func (s State) isInPlay(version string) bool {
-	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
-		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.hasInPlay(version) })
-	})
 }

@@ -16,7 +16,7 @@ import (
 // apply carries a plan out in its order. Marks and Writes stop at the first error. What follows is independent: each
 // Roll is of another consumer, and the plan drops no label and retires no credential that another step of the same
 // plan touches. So what fails there is gathered, and the rest goes on.
-func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]openConsumer) error {
+func (p Pass) apply(ctx context.Context, d look, consumers map[string]openConsumer) error {
 	for _, m := range d.Marks {
 		if err := p.moveLabel(ctx, m); err != nil {
 			return err
@@ -36,11 +36,14 @@ func (p Pass) apply(ctx context.Context, d plan.Plan, consumers map[string]openC
 	for _, r := range d.Rolls {
 		all.takeStep(ctx, func() error { return rollConsumer(inner, r, consumers) })
 	}
+	for _, w := range d.Withdrawals {
+		all.takeStep(ctx, func() error { return p.withdrawVersion(ctx, inner, w, consumers) })
+	}
 	for _, m := range d.Drops {
-		all.takeStep(ctx, func() error { return p.dropLabel(ctx, inner, m, consumers) })
+		all.takeStep(ctx, func() error { return p.moveLabel(inner, m) })
 	}
 	for _, a := range d.Advances {
-		all.takeStep(ctx, func() error { return p.advanceSource(inner, a) })
+		all.takeStep(ctx, func() error { return p.advanceFresh(ctx, inner, &d, a) })
 	}
 	return all.joinErrors()
 }
@@ -78,11 +81,31 @@ func (s *steps) takeStep(ctx context.Context, step func() error) {
 
 func (s *steps) joinErrors() error { return errors.Join(s.stopped, laggingError(s.failed)) }
 
+// moveLabel moves a label, and takes the labels off whose place it takes.
 func (p Pass) moveLabel(ctx context.Context, m plan.Mark) error {
-	if err := checkTimeLeft(ctx); err != nil {
-		return err
+	put := func() error {
+		if err := checkTimeLeft(ctx); err != nil {
+			return err
+		}
+		return p.Store.Move(ctx, m.Secret, m.Label, m.To, m.From)
 	}
-	return p.Store.Move(ctx, m.Secret, m.Label, m.To, m.From)
+	if !m.Full {
+		if err := put(); err != nil {
+			return err
+		}
+	}
+	for _, label := range m.Off {
+		if err := checkTimeLeft(ctx); err != nil {
+			return err
+		}
+		if err := p.Store.Move(ctx, m.Secret, label, "", m.To); err != nil {
+			return err
+		}
+	}
+	if m.Full {
+		return put()
+	}
+	return nil
 }
 
 // writeBucket puts the content under HELD and then swaps AWSCURRENT against the version that was seen. The first
@@ -108,25 +131,28 @@ func rollConsumer(ctx context.Context, r plan.Roll, consumers map[string]openCon
 	return nil
 }
 
-// dropLabel takes HELD off a bucket version once no consumer of the bucket can start on it any more. It withdraws the
-// version from one consumer after the other within inner, as long as ctx leaves the time for another.
-func (p Pass) dropLabel(ctx, inner context.Context, m plan.Mark, consumers map[string]openConsumer) error {
+// withdrawVersion makes sure that no consumer can start on a bucket version any more, and puts its label then. It asks
+// one consumer after the other within inner, as long as ctx leaves the time for another: those of the bucket, and those
+// that could be deployed with the version though the manifest has them elsewhere now.
+func (p Pass) withdrawVersion(
+	ctx, inner context.Context, w plan.Withdrawal, consumers map[string]openConsumer,
+) error {
 	for _, name := range slices.Sorted(maps.Keys(consumers)) {
 		c := consumers[name]
-		if c.bucket != m.Bucket {
+		if c.bucket != w.Bucket && !slices.Contains(c.deployable, w.Version) {
 			continue
 		}
 		if err := checkTimeLeft(ctx); err != nil {
 			return err
 		}
-		if err := c.Withdraw(inner, []string{m.From}); err != nil {
-			return fmt.Errorf("withdraw version %s from %s: %w", history.Short(m.From), name, err)
+		if err := c.Withdraw(inner, []string{w.Version}); err != nil {
+			return fmt.Errorf("withdraw version %s from %s: %w", history.Short(w.Version), name, err)
 		}
 	}
 	if err := checkTimeLeft(ctx); err != nil {
 		return err
 	}
-	return p.moveLabel(inner, m)
+	return p.moveLabel(inner, w.Mark)
 }
 
 // confirmSource makes sure that the target of a source accepts what is current.
@@ -135,6 +161,35 @@ func (p Pass) confirmSource(ctx context.Context, c plan.Confirm) error {
 		return fmt.Errorf("confirm version %s of %s: %w", history.Short(c.Version), c.Source, err)
 	}
 	return nil
+}
+
+// look is a plan and the time of the look that it was made from, by Secrets Manager's clock.
+type look struct {
+	plan.Plan
+	taken time.Time
+}
+
+// advanceFresh takes an owed version's next step, if the look is not older than history.LookFresh. Where it is, it looks
+// again, and leaves the step to the next pass where the new look does not allow it.
+func (p Pass) advanceFresh(ctx, inner context.Context, d *look, a plan.Advance) error {
+	source, _ := p.Environment.Source(a.Source)
+	if _, err := p.Store.Look(inner, source.Secret); err != nil { // for the time of its answer
+		return err
+	}
+	if p.Store.Now().Sub(d.taken) > history.LookFresh {
+		state, _, err := p.observe(inner)
+		if err != nil {
+			return fmt.Errorf("look again before retiring version %s of %s: %w", history.Short(a.Version), a.Source, err)
+		}
+		*d = look{plan.Make(state), p.Store.Now()}
+		if err := checkTimeLeft(ctx); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(d.Advances, a) {
+		return nil
+	}
+	return p.advanceSource(inner, a)
 }
 
 // advanceSource takes an owed version's next step.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
@@ -20,7 +21,8 @@ const statusTimeout = 30 * time.Second
 // openConsumer is a consumer of this pass with its driver, and the bucket that it runs on; "" where it reads a source.
 type openConsumer struct {
 	Consumer
-	bucket string
+	bucket     string
+	deployable []string // bucket versions that its revisions could be deployed with
 }
 
 // observer makes one pass's State.
@@ -29,6 +31,7 @@ type observer struct {
 	sources map[string]bucket.Source // by source name: what is under AWSCURRENT, then what is taken
 	current map[string]string        // by secret name: the version under AWSCURRENT
 	texts   map[string]secret.Value  // by secret name
+	ageing  bool                     // something is owed, or a bucket version has not come to its end
 }
 
 // observe reads everything: sources, buckets, consumers, and, where a retirement is owed, what the versions in
@@ -52,7 +55,16 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	if state.Buckets, err = o.readBuckets(ctx, state.Sources); err != nil {
 		return state, nil, err
 	}
+	if err := o.readAges(ctx, state, state.IsAgeing); err != nil {
+		return state, nil, err
+	}
+	o.ageing = slices.ContainsFunc(state.Buckets, state.IsAgeing)
 	consumers := o.readConsumers(ctx, state)
+	if state.HasUnknown() {
+		if err := o.readAges(ctx, state, func(plan.Bucket) bool { return true }); err != nil {
+			return state, nil, err
+		}
+	}
 	state.Strangers = o.findStrangers(ctx)
 	if err := o.readOwed(ctx, state); err != nil {
 		return state, nil, err
@@ -201,7 +213,7 @@ func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]op
 		b := &s.Buckets[i]
 		for _, c := range o.Environment.Readers(b.Want.Name) {
 			consumer, seen := o.readStatus(ctx, c, o.openingOf(*b))
-			all[c.Name] = openConsumer{consumer, b.Want.Name}
+			all[c.Name] = openConsumer{consumer, b.Want.Name, seen.Deployable}
 			b.Consumers = append(b.Consumers, describeConsumer(c, seen))
 		}
 	}
@@ -217,7 +229,9 @@ func (o observer) readConsumers(ctx context.Context, s plan.State) map[string]op
 
 // describeConsumer returns a consumer as the manifest has it and as it was seen.
 func describeConsumer(c manifest.Consumer, seen plan.Seen) plan.Consumer {
-	return plan.Consumer{Name: c.Name, Leaving: c.Leaving, Drain: c.Drain().Std(), Seen: seen}
+	return plan.Consumer{
+		Name: c.Name, Leaving: c.Leaving, Drain: c.Drain().Std(), RunsTasks: c.ECS != nil || c.ECSFamily != nil, Seen: seen,
+	}
 }
 
 func (o observer) readStatus(ctx context.Context, c manifest.Consumer, at Opening) (Consumer, plan.Seen) {
@@ -263,7 +277,7 @@ func (o observer) openingOf(b plan.Bucket) Opening {
 
 // openSecret returns what a consumer's driver is opened with, but for the content of its bucket.
 func (o observer) openSecret(h history.History) Opening {
-	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now()}
+	return Opening{Environment: o.Environment, Secret: h, Key: o.valueOfKey, Now: o.Store.Now(), Revisions: o.ageing}
 }
 
 // valueOfKey returns the current value of a canonical key, whichever source declares it.
@@ -286,28 +300,56 @@ func (o observer) readBucketVersion(
 	return parseBucket(b.Secret, text)
 }
 
-// readOwed adds to the contents of s what decides who still needs an owed credential: the owed versions, and every
-// version of a bucket that is in play or that somebody could start on. Nothing is read where nothing is owed.
+// readAges adds to some buckets which versions exist and when each was made.
+func (o observer) readAges(ctx context.Context, s plan.State, wanted func(plan.Bucket) bool) error {
+	for i := range s.Buckets {
+		b := &s.Buckets[i]
+		if !wanted(*b) {
+			continue
+		}
+		if b.Made == nil {
+			var err error
+			if b.Made, err = o.Store.Versions(ctx, b.Secret); err != nil {
+				return err
+			}
+		}
+		b.Versions = withAges(b.Versions, b.Made)
+	}
+	return nil
+}
+
+// withAges returns versions with the creation times that they have in made.
+func withAges(versions, made []history.Version) []history.Version {
+	dated := slices.Clone(versions)
+	for i, v := range dated {
+		if listed, known := (history.History{Versions: made}).Version(v.ID); known {
+			dated[i].Created = listed.Created
+		}
+	}
+	return dated
+}
+
+// readOwed adds to the contents of s what decides who still needs an owed credential: the owed versions, those that
+// another source has claimed, and every version of a bucket that is in play or that somebody could start on. Nothing is
+// read where nothing is owed.
 func (o observer) readOwed(ctx context.Context, s plan.State) error {
-	some := false
+	some := slices.ContainsFunc(s.Sources, func(source plan.Source) bool { return len(source.Owed()) > 0 })
+	if !some {
+		return nil
+	}
 	for _, source := range s.Sources {
-		owed := source.Owed()
-		some = some || len(owed) > 0
 		declared, _ := o.Environment.Source(source.Name)
 		read := func(text secret.Value) (map[string]secret.Value, error) {
 			values, _, err := bucket.ReadSource(declared, text)
 			return values, err
 		}
-		if err := o.readContents(ctx, source.Secret, owed, source.Contents, read); err != nil {
+		if err := o.readContents(ctx, source.Secret, source.Claimed(), source.Contents, read); err != nil {
 			return err
 		}
 	}
-	if !some {
-		return nil
-	}
 	for _, b := range s.Buckets {
 		read := func(text secret.Value) (map[string]secret.Value, error) { return parseBucket(b.Secret, text) }
-		if err := o.readContents(ctx, b.Secret, b.Versions, b.Contents, read); err != nil {
+		if err := o.readContents(ctx, b.Secret, s.ListInPlay(b), b.Contents, read); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func TestAKeyThatNobodyReadsRollsNobodyWhoDoesNot(t *testing.T) {
 	b := settled(t)
 	b.put("vendors", `{"VENDOR_KEY":"key-1","VENDOR_ID":"id-2"}`) // worker maps VENDOR_KEY alone
 	report := b.mustRun()
-	same(t, "the steps", []string{"mark source/dev/vendors", "mark source/dev/vendors", "write api", "roll web", "roll zone"}, doing(report))
+	same(t, "the steps", []string{"mark source/dev/vendors", "mark source/dev/vendors", "mark source/dev/vendors", "write api", "roll web", "roll zone"}, doing(report))
 }
 
 func TestMovingTheLabelBackBringsTheOldBucketVersionBack(t *testing.T) {
@@ -281,7 +281,7 @@ func TestWhatStandsInNoManifestVetoesAndSoDoesACensusThatFails(t *testing.T) {
 			report = b.mustRun()
 			b.tick()
 		}
-		if waits := strings.Join(reasons(report), ", "); !strings.Contains(waits, name+" un") || !strings.Contains(waits, "db unseen-consumer") {
+		if waits := strings.Join(reasons(report), ", "); !strings.Contains(waits, name+" ") || !strings.Contains(waits, "db stranger") {
 			t.Errorf("%s: the waits are %s", name, waits)
 		}
 		same(t, "what was retired", 0, count(b.worked, "retire db"))
@@ -307,15 +307,15 @@ func TestALabelComesOffOnlyAfterEveryConsumerHasWithdrawnTheVersion(t *testing.T
 		b.tick()
 	}
 	held := func() bool {
-		return slices.ContainsFunc(b.labels("api-dev")[old], func(l string) bool { return strings.HasPrefix(l, history.Held) })
+		return slices.ContainsFunc(b.labels("api-dev")[old], func(l string) bool { return strings.HasPrefix(l, history.Past) })
 	}
 	if failures == 0 || !held() || count(b.worked, "retire db") > 0 {
-		t.Errorf("%d failures; still held: %v; retired: %d", failures, held(), count(b.worked, "retire db"))
+		t.Errorf("%d failures; still PAST: %v; retired: %d", failures, held(), count(b.worked, "retire db"))
 	}
 	b.sinks["web"].clinging = nil
 	b.converge()
 	if held() || !slices.Contains(b.sinks["web"].withdrawn, old) || count(b.worked, "retire db") != 1 {
-		t.Errorf("still held: %v; withdrawn: %q; retired: %d", held(), b.sinks["web"].withdrawn, count(b.worked, "retire db"))
+		t.Errorf("still PAST: %v; withdrawn: %q; retired: %d", held(), b.sinks["web"].withdrawn, count(b.worked, "retire db"))
 	}
 }
 
@@ -353,7 +353,8 @@ func TestWhoLeavesOrDrainsIsNotRolledAndVetoesAsLongAsItNeedsTheOldValue(t *test
 		if count(b.worked, "roll jobs") > 0 || count(b.worked, "retire db") > 0 {
 			t.Errorf("%s: it was rolled, or its credential retired: %q", kind, b.worked)
 		}
-		same(t, kind+": what the retirement waits for", []string{"db in-use"}, reasons(b.mustRun()))
+		why := map[bool]string{true: "db in-use", false: "db draining"}[strings.HasPrefix(kind, "leaving")]
+		same(t, kind+": what the retirement waits for", []string{why}, reasons(b.mustRun()))
 		b.sinks["jobs"].running = b.current("worker-dev")
 		b.converge()
 		if count(b.worked, "roll jobs") > 0 || count(b.worked, "retire db") != 1 {
@@ -375,7 +376,7 @@ func TestALookThatTakesLongIsNotQuietBecauseOfIt(t *testing.T) {
 	b.sinks["cron"].asked = func() { // web has been looked at already
 		b.sinks["web"].rolling = old
 		began = b.Clock.Now()
-		b.Advance(plan.Quiet)
+		b.Advance(history.Deregistered)
 	}
 	report := b.mustRun()
 	if len(b.worked) > 0 || report.At.After(began) {

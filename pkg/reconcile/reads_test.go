@@ -2,9 +2,10 @@ package reconcile_test
 
 import (
 	"fmt"
-	"github.com/rotary-secrets/rotary/internal/standin/sim"
 	"strings"
 	"testing"
+
+	"github.com/rotary-secrets/rotary/internal/standin/sim"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
 )
@@ -64,7 +65,7 @@ func TestAPassReadsEachSecretOnceAndValuesTwentyAtATime(t *testing.T) {
 	}
 }
 
-// A changed value costs its two marks, and its bucket's put and swap. Two reads more see whether they may be.
+// A changed value costs its three marks, and its bucket's put and swap. Two reads more see whether they may be.
 func TestAChangeCostsItsOwnWritesAndTwoReads(t *testing.T) {
 	t.Parallel()
 	b := filled(t, 60)
@@ -72,7 +73,7 @@ func TestAChangeCostsItsOwnWritesAndTwoReads(t *testing.T) {
 	same(t, "the calls", map[string]int{
 		"BatchGetSecretValue": 3, "DescribeSecret": 60, "ListSecretVersionIds": 30 + 1, // how often the bucket was written lately
 		"GetSecretValue": 1, // whether the new version has a value
-		"PutSecretValue": 1, "UpdateSecretVersionStage": 3,
+		"PutSecretValue": 1, "UpdateSecretVersionStage": 4,
 	}, b.asked(func() { b.mustRun() }))
 }
 
@@ -129,7 +130,7 @@ func TestLiveAndHeldAreKeptOfEveryVersionThatMatters(t *testing.T) {
 	newBucket := b.current(bucket)
 	live, held := func(id string) string { return history.Live + id[:8] }, func(id string) string { return history.Held + id[:8] }
 	same(t, "the source while the old version is owed", map[string][]string{
-		oldSource: {"AWSPREVIOUS", live(oldSource)}, newSource: {"AWSCURRENT", live(newSource), "SEEN"},
+		oldSource: {"AWSPREVIOUS", live(oldSource), history.Past + fmt.Sprint(b.Clock.Now().Unix()) + "-" + oldSource[:8]}, newSource: {"AWSCURRENT", live(newSource), "SEEN"},
 	}, b.labels(source))
 	rules := newBucket[:8] == oldBucket[:8] // both ids begin with the same rules: their labels are longer
 	if !rules {

@@ -131,8 +131,8 @@ func (p Pass) Run(ctx context.Context) (plan.Report, error) {
 	if err != nil {
 		return plan.Report{}, fmt.Errorf("environment %s: %w", p.Environment.Name, err)
 	}
-	decided := plan.Make(state)
-	report := plan.Describe(state, decided)
+	decided := look{plan.Make(state), p.Store.Now()}
+	report := plan.Describe(state, decided.Plan)
 	report.Unbuilt = p.Environment.ListUnbuilt()
 	if looksOnly {
 		return report, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/rotary-secrets/rotary/pkg/consume"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 	"github.com/rotary-secrets/rotary/pkg/store"
 )
@@ -56,26 +57,30 @@ func TestAnUpgradedManifestChangesNothing(t *testing.T) {
 		Environment: s.Env, Store: secrets, Advancer: jobs{s.Env, secrets},
 		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}),
 	}
-	report, err := pass.Run(t.Context())
-	must(t, err)
-	var taken []string
-	for _, source := range s.Env.Sources {
+	var report plan.Report
+	first := []string{"mark source/dev/db-service"}
+	for _, source := range s.Env.Sources { // what buckets were made from is taken, and nobody is asked
 		if s.Env.IsTaken(source) {
-			taken = append(taken, "mark "+source.Secret)
+			first = append(first, "mark "+source.Secret)
 		}
 	}
-	same(t, "the first pass marks what buckets were made from, and asks nobody", taken, doing(report))
 	want = takenIn(s.Env, want)
-	for range 3 {
+	for n := range 3 {
 		before := s.Tap.Writes()
 		report, err = pass.Run(t.Context())
 		must(t, err)
-		if n := s.Tap.Writes() - before; n != 0 || len(report.Steps) > 0 {
-			t.Errorf("a pass did %q in %d writes", doing(report), n)
+		did := slices.Sorted(slices.Values(doing(report)))
+		if writes := s.Tap.Writes() - before; n == 0 && !slices.Equal(did, slices.Sorted(slices.Values(first))) ||
+			n > 0 && (writes != 0 || len(report.Steps) > 0) {
+			t.Errorf("pass %d did %q in %d writes", n, doing(report), writes)
 		}
 		s.Advance(time.Hour)
 	}
-	if diff := cmp.Diff(want, listLabels(t, s)); diff != "" {
+	got := listLabels(t, s)
+	for i, line := range got { // since when it is owed, which the version before did not keep
+		got[i], _, _ = strings.Cut(line, " "+history.Past)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the labels changed (-before +after):\n%s", diff)
 	}
 	for _, c := range report.Consumers {

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/consume/reader"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/reconcile"
 )
 
@@ -54,7 +54,7 @@ func TestWhatAReaderOfASourceMayHoldIsRetiredWhenItsTimeIsOver(t *testing.T) {
 	if got := retired["vendors"]; got == 0 || got > time.Hour {
 		t.Errorf("what the job does not read was retired after %s", got)
 	}
-	if got := retired["db"]; got < 26*time.Hour || got > 26*time.Hour+3*plan.Quiet {
+	if got := retired["db"]; got < 26*time.Hour || got > 26*time.Hour+3*history.Deregistered {
 		t.Errorf("what the job read was retired after %s", got)
 	}
 	if slices.ContainsFunc(b.worked, func(work string) bool { return strings.Contains(work, "nightly") }) {

@@ -20,16 +20,16 @@ import (
 //
 // The caller has just seen every gate open. Advance reads the labels again and does nothing, without an error, where
 // the version is no longer owed; it fails where AWSCURRENT is not the version the gates were checked against, or
-// where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the source has
-// changed less than history.Quiet ago. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
+// where somebody retains the version. Where no deadline of an emergency has passed, it fails too where the version was
+// seen not to be current less than history.LateWrite ago. Repeatable after a crash at any point; an AWSPENDING that one left comes off.
 func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	h, owed, still, err := j.lookAtOwed(ctx, a)
 	if err != nil || !still {
 		return err
 	}
-	if until := h.Changed.Add(history.Quiet); !a.Forced && until.After(j.Store.Now()) {
-		return fmt.Errorf("retire version %s of %s: its labels have changed less than %s ago",
-			history.Short(owed.ID), j.Source.Name, history.Quiet)
+	if until := h.SeenPast(owed).Add(history.LateWrite); !a.Forced && until.After(j.Store.Now()) {
+		return fmt.Errorf("retire version %s of %s: it was current less than %s ago",
+			history.Short(owed.ID), j.Source.Name, history.LateWrite)
 	}
 	if left, some := findLeftover(h, a.Current); some {
 		if err := j.dropPending(ctx, h, left.ID); err != nil {
@@ -42,7 +42,19 @@ func (j Job) Advance(ctx context.Context, a plan.Advance) error {
 	if err := j.retireOwed(ctx, h, owed, a); err != nil {
 		return err
 	}
-	return j.Store.Move(ctx, h.Secret, h.LabelFor(history.Live, owed.ID), "", owed.ID)
+	return j.dropOwed(ctx, h, owed)
+}
+
+// dropOwed takes LIVE off an owed version, and then PAST.
+func (j Job) dropOwed(ctx context.Context, h history.History, owed history.Version) error {
+	if err := j.Store.Move(ctx, h.Secret, h.LabelFor(history.Live, owed.ID), "", owed.ID); err != nil {
+		return err
+	}
+	past, has := owed.Label(history.Past)
+	if !has {
+		return nil
+	}
+	return j.Store.Move(ctx, h.Secret, past, "", owed.ID)
 }
 
 // lookAtOwed reads the labels, and checks that they allow what is asked. still is false where the version is not owed

@@ -184,8 +184,8 @@ func TestAnAdvanceIsRefusedThatTheLabelsDoNotAllow(t *testing.T) {
 		forced bool
 		fails  string
 	}{
-		"the source has just changed":    {after: history.Quiet - time.Second, fails: "changed less than"},
-		"it is quiet":                    {after: history.Quiet},
+		"it was current just now":        {after: history.LateWrite - time.Second, fails: "it was current less than"},
+		"it was not":                     {after: history.LateWrite},
 		"a deadline has passed":          {after: 2 * time.Minute, forced: true},
 		"a deadline that has not passed": {after: time.Minute, forced: true, fails: "no emergency's deadline is over it"},
 	} {

@@ -12,7 +12,9 @@ type deleteServiceInput struct {
 	Force   bool   `json:"force"`
 }
 
-// deleteService ends a service and its tasks at once; DRAINING, through which AWS goes first, is not reproduced.
+// deleteService ends a service and its tasks at once; DRAINING, through which AWS goes first, is not reproduced. The
+// service can still be described as INACTIVE.
+// Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html
 func (s *Service) deleteService(_ context.Context, in deleteServiceInput) (serviceOutput, error) {
 	sv, err := s.findService(in.Cluster, in.Service)
 	if err != nil {
@@ -30,5 +32,8 @@ func (s *Service) deleteService(_ context.Context, in deleteServiceInput) (servi
 		}
 	}
 	delete(s.services, sv.arn)
+	left := *view
+	left.RunningCount, left.PendingCount, left.Deployments, left.CurrentServiceDeployment = 0, 0, []deploymentView{}, ""
+	s.deleted[sv.arn] = left
 	return serviceOutput{view}, nil
 }

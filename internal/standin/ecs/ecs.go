@@ -32,6 +32,15 @@ type Config struct {
 
 	// Lag is the time for which a deregistered revision can still be deployed: up to ten minutes in AWS.
 	Lag time.Duration
+
+	// Pace sets how long tasks take to start and to stop.
+	Pace Pace
+}
+
+// Pace is how long one task takes. A member that is zero is as people see it at most times.
+type Pace struct {
+	Start time.Duration // from its placement until it runs; default: 10 to 20 seconds
+	Stop  time.Duration // from SIGTERM to the end of its process; default: 5 seconds
 }
 
 // App is the behaviour of an image.
@@ -81,6 +90,7 @@ type Service struct {
 	clusters map[string]bool              // by name
 	families map[string][]*taskDefinition // revision n at n-1
 	services map[string]*service          // by ARN
+	deleted  map[string]serviceView       // by ARN
 	tasks    []*task                      // in the order in which they were started
 	tags     map[string]map[string]string // by ARN
 	pending  []sim.Event                  // to emit when the lock is released
@@ -99,7 +109,7 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg: cfg, prefix: fmt.Sprintf("arn:%s:ecs:%s:%s:", manifest.PartitionOf(cfg.Region), cfg.Region, cfg.Account), clusters: map[string]bool{}, families: map[string][]*taskDefinition{},
-		services: map[string]*service{}, tags: map[string]map[string]string{},
+		services: map[string]*service{}, deleted: map[string]serviceView{}, tags: map[string]map[string]string{},
 	}
 }
 

@@ -67,6 +67,30 @@ func (s *Service) collectPresentations() []presentation {
 	return out
 }
 
+// Holders returns the running tasks, draining ones included, that were started with a value for which holds returns
+// true, in words: "service api, task of api-dev:3".
+func (s *Service) Holders(holds func(value string) bool) (who []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tasks {
+		for _, p := range t.processes {
+			if name := "service " + t.service.name + ", task of " + familyRevision(t.deployment.revision.definition); holdsAny(p.environment, holds) && !slices.Contains(who, name) {
+				who = append(who, name)
+			}
+		}
+	}
+	return who
+}
+
+func holdsAny(environment map[string]string, holds func(value string) bool) bool {
+	for _, value := range environment {
+		if holds(value) {
+			return true
+		}
+	}
+	return false
+}
+
 // Environment returns what a container of a running task was started with; nil where there is none.
 func (s *Service) Environment(taskARN, container string) map[string]string {
 	s.mu.Lock()

@@ -145,6 +145,7 @@ func (s *Service) createService(_ context.Context, in createServiceInput) (servi
 		return out, err
 	})
 	s.services[sv.arn] = sv
+	delete(s.deleted, sv.arn)
 	s.startRollout(sv, td)
 	return serviceOutput{s.describeService(sv)}, s.setTags(sv.arn, in.Tags)
 }
@@ -243,6 +244,10 @@ func (s *Service) describeServices(_ context.Context, in describeServicesInput) 
 	out := describeServicesOutput{Services: []*serviceView{}, Failures: []failure{}}
 	for _, ref := range in.Services {
 		sv, err := s.findService(in.Cluster, ref)
+		if left, known := s.deleted[s.formatARN("service/%s/%s", cluster, ref[strings.LastIndex(ref, "/")+1:])]; err != nil && known {
+			out.Services = append(out.Services, &left)
+			continue
+		}
 		if err != nil {
 			out.Failures = append(out.Failures, failure{s.formatARN("service/%s/%s", cluster, ref), "MISSING"})
 			continue

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -49,13 +50,13 @@ func (s *Service) tasksInPhase(d *deployment, p phase) []*task {
 	return out
 }
 
-// launchTask places one task. It starts, or fails to, 10 to 20 seconds later.
+// launchTask places one task. It starts, or fails to, 10 to 20 seconds later, or after Config.Pace.
 func (s *Service) launchTask(sv *service, d *deployment) {
 	n := s.nextID()
 	t := &task{number: n, id: fmt.Sprintf("%032x", n), service: sv, deployment: d, phase: starting, created: s.now()}
 	t.arn = s.formatARN("task/%s/%s", sv.cluster, t.id)
 	s.tasks = append(s.tasks, t)
-	delay := time.Duration(10+n%3*5) * time.Second
+	delay := cmp.Or(s.cfg.Pace.Start, time.Duration(10+n%3*5)*time.Second)
 	s.cfg.Clock.After(delay, "ecs starts a task of "+sv.name, func() { s.startContainers(t) })
 }
 
@@ -182,7 +183,7 @@ func (s *Service) drainTask(sv *service, t *task) {
 // terminateTask sends SIGTERM: the process has a last few seconds.
 func (s *Service) terminateTask(t *task) {
 	t.phase = stopping
-	s.runLockedAfter(stopTime, "ecs stops a task of "+t.service.name, func() { s.finishTask(t, t.code, t.reason) })
+	s.runLockedAfter(cmp.Or(s.cfg.Pace.Stop, stopTime), "ecs stops a task of "+t.service.name, func() { s.finishTask(t, t.code, t.reason) })
 	s.reconcileService(t.service)
 }
 

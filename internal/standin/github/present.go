@@ -1,6 +1,7 @@
 package github
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -40,6 +41,39 @@ func (s *Server) Present() []Refusal {
 		}
 	}
 	return refused
+}
+
+// Holders returns what has a value for which holds returns true, in words: scopes by the secrets that they store, and
+// runs that are not completed by what they have read.
+func (s *Server) Holders(holds func(value string) bool) (who []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(s.repositories)) {
+		r := s.repositories[name]
+		for _, c := range append([]*scope{r.scope, r.shared}, slices.Collect(maps.Values(r.environments))...) {
+			for secretName, held := range c.secrets {
+				if holds(held.plaintext) {
+					who = append(who, "repository "+strings.TrimSpace(r.fullName+" "+c.environment)+", secret "+secretName)
+				}
+			}
+		}
+		for _, run := range r.runs {
+			if run.status != Completed && slices.ContainsFunc(run.read, func(read scopeReading) bool { return read.holdsAny(holds) }) {
+				who = append(who, fmt.Sprintf("repository %s, run %d", r.fullName, run.id))
+			}
+		}
+	}
+	slices.Sort(who)
+	return who
+}
+
+func (r scopeReading) holdsAny(holds func(value string) bool) bool {
+	for _, value := range r.secrets {
+		if holds(value) {
+			return true
+		}
+	}
+	return false
 }
 
 type presentation struct {

@@ -35,6 +35,31 @@ func (s *Server) Present() []Refusal {
 	return out
 }
 
+// Holders returns what has a value for which holds returns true, in words: projects by their variables, and live
+// deployments by those that they were created with.
+func (s *Server) Holders(holds func(value string) bool) (who []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(s.projects)) {
+		p := s.projects[id]
+		for _, v := range p.variables {
+			if holds(v.Value) {
+				who = append(who, "project "+p.Name+", variable "+v.Key)
+			}
+		}
+		if p.live == nil {
+			continue
+		}
+		for _, key := range slices.Sorted(maps.Keys(p.live.snapshot)) {
+			if holds(p.live.snapshot[key]) {
+				who = append(who, "project "+p.Name+", deployment "+p.live.id)
+				break
+			}
+		}
+	}
+	return who
+}
+
 func (p *project) collectRefusals(d *deployment, accepts func(target, credential string) bool) (refused []Presented) {
 	for _, use := range d.presents {
 		if !accepts(use.Target, d.snapshot[use.Env]) {

@@ -27,7 +27,7 @@ func (at place) chooseContainers(in sdk.RegisterTaskDefinitionInput) []int {
 	var chosen, free []int
 	for i, c := range in.ContainerDefinitions {
 		named := slices.Contains(at.containers, aws.ToString(c.Name))
-		if !named && slices.Contains(at.others, aws.ToString(c.Name)) {
+		if at.isOfOthers(aws.ToString(c.Name)) {
 			continue
 		}
 		free = append(free, i)
@@ -39,6 +39,11 @@ func (at place) chooseContainers(in sdk.RegisterTaskDefinitionInput) []int {
 		return free
 	}
 	return chosen
+}
+
+// isOfOthers reports whether the manifest names a container for another consumer, and not for this one.
+func (at place) isOfOthers(container string) bool {
+	return slices.Contains(at.others, container) && !slices.Contains(at.containers, container)
 }
 
 // hasAdopted reports whether a container has one of the names to adopt.
@@ -72,8 +77,7 @@ func (at place) unplacedReason(r revision) string {
 func (at place) withoutOthers(in sdk.RegisterTaskDefinitionInput) sdk.RegisterTaskDefinitionInput {
 	in.ContainerDefinitions = slices.Clone(in.ContainerDefinitions)
 	for i, c := range in.ContainerDefinitions {
-		name := aws.ToString(c.Name)
-		if slices.Contains(at.others, name) && !slices.Contains(at.containers, name) {
+		if at.isOfOthers(aws.ToString(c.Name)) {
 			in.ContainerDefinitions[i].Secrets = nil
 		}
 	}

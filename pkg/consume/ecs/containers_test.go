@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -135,11 +136,12 @@ func TestAVersionRunsOnlyWhereEveryChosenContainerPinsIt(t *testing.T) {
 		"both":                  {[]string{"app" + pin("A", v1) + pin("B", v1), "migrate" + pin("A", v1) + pin("B", v1)}, v1, []string{"A", "B"}, ""},
 		"one lacks a name":      {[]string{"app" + pin("A", v1) + pin("B", v1), "migrate" + pin("A", v1)}, v1, []string{"A"}, ""},
 		"one has nothing":       {[]string{"app" + pin("A", v1), "migrate"}, "", nil, ""},
-		"one is older":          {[]string{"app" + pin("A", v2), "migrate" + pin("A", v1)}, "", []string{"A"}, "pins 2 versions of the bucket at once"},
-		"one follows":           {[]string{"app" + pin("A", v2), "migrate A=" + arnOfBucket + ":A::"}, "", []string{"A"}, "does not pin a version for A"},
+		"one is older":          {[]string{"app" + pin("A", v2), "migrate" + pin("A", v1)}, "", []string{"A"}, ""},
+		"one follows":           {[]string{"app" + pin("A", v2), "migrate A=" + arnOfBucket + ":A::"}, "", []string{"A"}, ""},
+		"one follows a label":   {[]string{"app" + pin("A", v2), "migrate A=" + arnOfBucket + ":A:AWSPREVIOUS:"}, "", []string{"A"}, "follows a label of its own for A"},
 		"one is not there":      {[]string{"app" + pin("A", v2)}, "", []string{"A"}, `task definition app:3 has no container "migrate"`},
 		"one is on one before":  {[]string{"app" + pin("A", v2), "migrate A=" + arnOfOther + ":A::" + vOther}, "", []string{"A"}, ""},
-		"a third one lags":      {[]string{"app" + pin("A", v2), "migrate" + pin("A", v2), "cron" + pin("A", v1)}, "", []string{"A"}, "pins 2 versions"},
+		"a third one lags":      {[]string{"app" + pin("A", v2), "migrate" + pin("A", v2), "cron" + pin("A", v1)}, "", []string{"A"}, ""},
 		"a third is mentioned":  {[]string{"app" + pin("A", v2), "migrate" + pin("A", v2), "cron ARN=" + "x" + arnOfBucket}, "", []string{"A"}, `outside the secrets of containers "app", "migrate"`},
 		"a sidecar has its own": {[]string{"app" + pin("A", v2), "migrate" + pin("A", v2), "proxy A=" + ssmParameter}, v2, []string{"A"}, ""},
 	} {
@@ -180,17 +182,17 @@ func TestWhatItsPipelineDeploysIsSeenAndNotRolled(t *testing.T) {
 		secrets   []string
 		running   string
 		notRolled string
-		unknown   bool
+		unpinned  bool
 	}{
 		"its own names, and not all": {[]string{"DATABASE=" + arnOfBucket + ":A::" + v1}, v1, "its pipeline deploys", false},
-		"no version":                 {[]string{"A=" + arnOfBucket + ":A::"}, "", "its pipeline deploys, and app:3 pins no version of bucket api-secrets", true},
+		"no version":                 {[]string{"A=" + arnOfBucket + ":A::"}, "", "its pipeline deploys", true},
 		"nothing":                    {nil, "", "its pipeline deploys, and app:3 pins no version of bucket api-secrets", false},
 	} {
 		r := revisionWith(c.secrets...)
 		l := settledSnapshot()
 		l.revisions[r.arn], l.byPipeline = r, true
 		s := l.toSeen("api")
-		if s.Running != c.running || s.NotRolled != c.notRolled || (s.Unknown != "") != c.unknown || s.Names != nil || s.Drift != nil || l.refusalReason() != c.notRolled {
+		if s.Running != c.running || s.NotRolled != c.notRolled || s.Unknown != "" || (s.Unpinned != "") != c.unpinned || s.Names != nil || s.Drift != nil || l.refusalReason() != c.notRolled {
 			t.Errorf("%s: %+v", name, s)
 		}
 	}
@@ -204,7 +206,7 @@ func TestConsumersOfOneTaskDefinitionLeaveEachOthersContainers(t *testing.T) {
 		ecs("api", "api", "main", "api", "app"), ecs("worker", "worker", "arn:aws:ecs:us-east-1:111111111111:cluster/main", "arn:aws:ecs:us-east-1:111111111111:service/main/api", "worker", "cron"),
 		ecs("elsewhere", "api", "other", "api", "proxy"), {Name: "job", Bucket: "api", ECSFamily: &manifest.ECSFamily{Cluster: "main", Family: "api", Task: manifest.Task{Containers: manifest.Names{"log"}}}},
 	}}
-	at := newPlace(env, env.Consumers[0], env.Consumers[0].ECS.Task, arnOfBucket)
+	at := newPlace(env, env.Consumers[0], env.Consumers[0].ECS.Task, history.History{ARN: arnOfBucket})
 	if diff := cmp.Diff([]string{"worker", "cron"}, at.others); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

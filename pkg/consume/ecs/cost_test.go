@@ -40,10 +40,14 @@ func TestCallsOfALookAndOfARoll(t *testing.T) {
 			}),
 		}
 		w.clock.Advance(10 * time.Minute)
+		w.openWith(func(*manifest.ECS) {})
+		got["look soon after"] = w.countCalls(func() { w.readStatus() })
+		w.clock.Advance(5 * time.Minute)
+		w.openWith(func(*manifest.ECS) {})
 		got["look"] = w.countCalls(func() { w.readStatus() })
 		got["roll of what is there"] = w.countCalls(func() { must(t, w.consume.Roll(ctx(), bucketAt(v1, all...))) })
 		got["roll"] = w.countCalls(func() { must(t, w.consume.Roll(ctx(), bucketAt(v2, all...))) })
-		want := map[string]int{"look": 8, "look while it rolls": 9, "first roll": 14, "roll": 15, "roll of what is there": 8}
+		want := map[string]int{"look": 8, "look soon after": 10, "look while it rolls": 9, "first roll": 14, "roll": 15, "roll of what is there": 8}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%d names (-want +got):\n%s", names, diff)
 		}
@@ -54,19 +58,18 @@ func TestCallsOfALookAndOfARoll(t *testing.T) {
 func TestCallsOfAPassOverTwentyServices(t *testing.T) {
 	w := newWorld(t, whole)
 	env := environmentWith()
-	var services []*ecs.Service
 	for i := range 20 {
 		at := manifest.ECS{Cluster: "main", Service: fmt.Sprintf("s%02d", i), Task: manifest.Task{Containers: manifest.Names{"app"}}}
 		td := w.registerFamily(at.Service)
 		must(t, errorOf(w.client.CreateService(ctx(), &sdk.CreateServiceInput{Cluster: aws.String("main"), ServiceName: &at.Service, TaskDefinition: &td, DesiredCount: aws.Int32(1)})))
 		c := manifest.Consumer{Name: at.Service, ECS: &at}
 		env.Consumers = append(env.Consumers, c)
-		services = append(services, ecs.New(w.client, c, devEnvironment, history.History{ARN: bucketARN}, w.clock.Now()))
 	}
-	w.clock.Advance(10 * time.Minute)
 	pass := func(roll bool) int {
+		w.clock.Advance(2 * history.Deregistered)
 		return w.countCalls(func() {
-			for _, s := range services {
+			for _, c := range env.Consumers {
+				s := ecs.New(w.client, c, devEnvironment, history.History{ARN: bucketARN}, w.clock.Now())
 				must(t, errorOf(s.Status(ctx())))
 				if roll {
 					must(t, s.Roll(ctx(), bucket.Bucket{ARN: bucketARN, Version: v1, Values: map[string]secret.Value{"A": secret.New("a")}}))
@@ -76,7 +79,7 @@ func TestCallsOfAPassOverTwentyServices(t *testing.T) {
 		})
 	}
 	got := map[string]int{"rolls all": pass(true)}
-	w.clock.Advance(10 * time.Minute)
+	w.clock.Advance(10 * time.Minute) // until it has settled
 	got["changes nothing"] = pass(false)
 	if diff := cmp.Diff(map[string]int{"rolls all": 20*(7+14) + 3, "changes nothing": 20*8 + 3}, got); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)

@@ -55,6 +55,7 @@ type revision struct {
 	arn        string
 	active     bool // it can be deployed
 	registered time.Time
+	began      time.Time // when the first deployment or task of it that is in play was created; zero: not known
 	input      sdk.RegisterTaskDefinitionInput
 }
 

@@ -66,7 +66,7 @@ func FuzzDefinition(f *testing.F) {
 	f.Add(definition(), "MODE", v1)
 	f.Fuzz(func(t *testing.T, answer, words, version string) {
 		w := &wire{answer: answer}
-		s := definitions{api: w.newClient(), at: here}
+		s := definitions{api: w.newClient(), at: here, cache: NewCache()}
 		r, err := s.describeRevision(t.Context(), "app:3")
 		if err != nil {
 			return

@@ -3,7 +3,7 @@ package ecs
 import (
 	"context"
 	"fmt"
-	"slices"
+	"iter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
 // recentRevisions is how many of a family's newest revisions may be used again before another is registered.
@@ -30,10 +31,39 @@ type definitionAPI interface {
 
 // definitions reads, derives and deregisters the task definitions of one consumer.
 type definitions struct {
-	api    definitionAPI
-	by     owner
-	at     place
-	bucket history.History
+	api       definitionAPI
+	by        owner
+	at        place
+	bucket    history.History
+	task      manifest.Task
+	now       time.Time
+	cache     *Cache
+	revisions bool // Seen.Deployable is asked for
+}
+
+// Option changes how a driver is opened.
+type Option func(*definitions)
+
+// Share lets a driver keep in c, and find there, what the content of task definitions tells. Without it a driver keeps
+// that for itself.
+func Share(c *Cache) Option { return func(d *definitions) { d.cache = c } }
+
+// Revisions lets Status fill plan.Seen.Deployable, where asked.
+func Revisions(asked bool) Option { return func(d *definitions) { d.revisions = asked } }
+
+// newDefinitions returns the task definitions of consumer c, which get t of bucket b, as of now.
+func newDefinitions(
+	api definitionAPI, c manifest.Consumer, t manifest.Task, env *manifest.Environment, b history.History, now time.Time,
+	options []Option,
+) definitions {
+	d := definitions{api: api, by: owner{env.Name, c.Name}, bucket: b, at: newPlace(env, c, t, b), task: t, now: now}
+	for _, change := range options {
+		change(&d)
+	}
+	if d.cache == nil {
+		d.cache = NewCache()
+	}
+	return d
 }
 
 // checkBucket fails for a bucket that the consumer does not run on, or that has no version.
@@ -55,32 +85,52 @@ func (d definitions) describeRevision(ctx context.Context, arn string) (revision
 	if out.TaskDefinition == nil {
 		return revision{}, fmt.Errorf("ECS answered without task definition %s", shortName(arn))
 	}
-	return revision{
+	r := revision{
 		arn:        aws.ToString(out.TaskDefinition.TaskDefinitionArn),
 		active:     out.TaskDefinition.Status == types.TaskDefinitionStatusActive,
 		registered: aws.ToTime(out.TaskDefinition.RegisteredAt),
 		input:      registrationInput(*out.TaskDefinition, out.Tags),
-	}, nil
+	}
+	d.cache.keepOutline(r)
+	return r, nil
 }
 
-// listRevisions lists the ACTIVE revisions of a family, recentRevisions first: this many of them, or all for 0.
-func (d definitions) listRevisions(ctx context.Context, family string, most int32) ([]string, error) {
+// describeOutline returns the outline of the revision with this ARN. It calls ECS only where the outline is not kept.
+func (d definitions) describeOutline(ctx context.Context, arn string) (outline, error) {
+	if o, kept := d.cache.findOutline(arn); kept {
+		return o, nil
+	}
+	r, err := d.describeRevision(ctx, arn)
+	if err != nil {
+		return outline{}, err
+	}
+	return newOutline(r), nil
+}
+
+// listRevisions lists ACTIVE revisions of a family, newest first and page by page, as long as it is asked for more. An
+// error is the last. perPage is how many a page has at most; 0 is ECS's own maximum.
+func (d definitions) listRevisions(ctx context.Context, family string, perPage int32) iter.Seq2[string, error] {
 	in := &sdk.ListTaskDefinitionsInput{
 		FamilyPrefix: aws.String(family), Status: types.TaskDefinitionStatusActive, Sort: types.SortOrderDesc,
 	}
-	if most > 0 {
-		in.MaxResults = &most
+	if perPage > 0 {
+		in.MaxResults = &perPage
 	}
-	var arns []string
-	pages := sdk.NewListTaskDefinitionsPaginator(d.api, in)
-	for pages.HasMorePages() && (most == 0 || len(arns) < int(most)) {
-		out, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
+	return func(yield func(string, error) bool) {
+		pages := sdk.NewListTaskDefinitionsPaginator(d.api, in)
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, arn := range page.TaskDefinitionArns {
+				if !yield(arn, nil) {
+					return
+				}
+			}
 		}
-		arns = append(arns, out.TaskDefinitionArns...)
 	}
-	return arns, nil
 }
 
 // deriveRevision returns the ARN of the revision that is base with the bucket pinned: base itself, one that rotary
@@ -93,18 +143,9 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 	if sameDefinition(base.input, want) {
 		return base.arn, nil
 	}
-	registered, err := d.listRevisions(ctx, aws.ToString(want.Family), recentRevisions)
-	if err != nil {
-		return "", err
-	}
-	for _, arn := range registered {
-		r, err := d.describeRevision(ctx, arn)
-		if err != nil {
-			return "", err
-		}
-		if r.active && r.registeredBy(d.by.environment) && sameDefinition(r.input, want) {
-			return arn, nil
-		}
+	again, err := d.findRegistered(ctx, want)
+	if err != nil || again != "" {
+		return again, err
 	}
 	out, err := d.api.RegisterTaskDefinition(ctx, &want)
 	if err != nil {
@@ -116,67 +157,24 @@ func (d definitions) deriveRevision(ctx context.Context, base revision, b bucket
 	return *out.TaskDefinition.TaskDefinitionArn, nil
 }
 
-// deregisterRevisions makes sure that nobody can start on these versions of the bucket: it deregisters the ACTIVE
-// revisions of the family that rotary registered and that pin one of them. It spares those that are playing, and fails
-// where one of them pins such a version. Repeatable.
-func (d definitions) deregisterRevisions(
-	ctx context.Context, family string, playing []revision, versions []string,
-) error {
-	arns, err := d.listRevisions(ctx, family, 0)
-	if err != nil {
-		return err
-	}
-	since := d.firstCreated(versions)
-	for _, arn := range arns {
-		if slices.ContainsFunc(playing, func(r revision) bool { return r.arn == arn }) {
-			continue
+// findRegistered returns the ARN of one of the family's recentRevisions that rotary registered and that equals want; ""
+// where none does.
+func (d definitions) findRegistered(ctx context.Context, want sdk.RegisterTaskDefinitionInput) (string, error) {
+	left := recentRevisions
+	for arn, err := range d.listRevisions(ctx, aws.ToString(want.Family), recentRevisions) {
+		if err != nil {
+			return "", err
 		}
 		r, err := d.describeRevision(ctx, arn)
 		if err != nil {
-			return err
+			return "", err
 		}
-		if r.registered.Before(since) {
-			break // the list is newest first: all that follow are older
+		if r.active && r.registeredBy(d.by.environment) && sameDefinition(r.input, want) {
+			return arn, nil
 		}
-		if err := d.deregisterIfPinned(ctx, r, versions); err != nil {
-			return err
-		}
-	}
-	for _, version := range d.at.versionsInPlay(playing) {
-		if slices.Contains(versions, version) {
-			return fmt.Errorf("version %s is in play: somebody has deployed it meanwhile", version)
+		if left--; left == 0 {
+			break
 		}
 	}
-	return nil
-}
-
-// maxClockSkew is the most by which the clocks of ECS and Secrets Manager may differ.
-const maxClockSkew = time.Hour
-
-// firstCreated returns when the first of these versions was made, less maxClockSkew: no revision that was registered
-// before pins any of them. It returns zero where one of them is not in the bucket's history.
-func (d definitions) firstCreated(versions []string) time.Time {
-	var made time.Time
-	for i, id := range versions {
-		v, known := d.bucket.Version(id)
-		if !known || v.Created.IsZero() {
-			return time.Time{}
-		}
-		if i == 0 || v.Created.Before(made) {
-			made = v.Created
-		}
-	}
-	return made.Add(-maxClockSkew)
-}
-
-// deregisterIfPinned deregisters r if rotary registered it and it pins one of these versions.
-func (d definitions) deregisterIfPinned(ctx context.Context, r revision, versions []string) error {
-	pinned := slices.ContainsFunc(d.at.readPins(r).versions, func(v string) bool {
-		return slices.Contains(versions, v)
-	})
-	if !pinned || !r.registeredBy(d.by.environment) {
-		return nil
-	}
-	_, err := d.api.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: &r.arn})
-	return err
+	return "", nil
 }

@@ -44,14 +44,14 @@ type Family struct {
 	name      string // the family's
 }
 
-// NewFamily returns the consumer for the ecs_family entry of c, on its bucket b. It makes no call.
-func NewFamily(clients Clients, c manifest.Consumer, env *manifest.Environment, b history.History) *Family {
+// NewFamily returns the consumer for the ecs_family entry of c, on its bucket b, as of now. It makes no call.
+func NewFamily(
+	clients Clients, c manifest.Consumer, env *manifest.Environment, b history.History, now time.Time, options ...Option,
+) *Family {
 	m := c.ECSFamily
 	return &Family{
-		definitions: definitions{
-			api: clients.ECS, by: owner{env.Name, c.Name}, bucket: b, at: newPlace(env, c, m.Task, b.ARN),
-		},
-		tasks: clients.ECS, rules: clients.Rules, schedules: clients.Schedules, name: m.Family,
+		definitions: newDefinitions(clients.ECS, c, m.Task, env, b, now, options),
+		tasks:       clients.ECS, rules: clients.Rules, schedules: clients.Schedules, name: m.Family,
 		cluster: env.ARN("ecs", "cluster/"+m.Cluster),
 	}
 }
@@ -81,25 +81,43 @@ func (f *Family) snapshotFamily(ctx context.Context) (familySnapshot, error) {
 		}
 		l.named = append(l.named, r)
 	}
-	if l.others, err = f.listStragglers(ctx, l.named); err != nil {
+	tasks, err := f.listTasks(ctx)
+	if err != nil {
 		return l, err
 	}
+	for i := range l.named {
+		l.named[i].began = firstCreated(tasks, l.named[i].arn, f.now)
+	}
+	l.others = slices.DeleteFunc(slices.Clone(tasks), func(t types.Task) bool {
+		return slices.ContainsFunc(l.named, func(r revision) bool { return r.arn == aws.ToString(t.TaskDefinitionArn) })
+	})
 	for _, t := range l.others {
 		arn := aws.ToString(t.TaskDefinitionArn)
-		if l.revisions[arn], err = f.describeRevision(ctx, arn); err != nil {
+		r, err := f.describeRevision(ctx, arn)
+		if err != nil {
 			return l, err
 		}
+		r.began = firstCreated(tasks, arn, f.now)
+		l.revisions[arn] = r
 	}
 	return l, nil
 }
 
-// listStragglers returns the family's tasks that have not stopped and run a revision that no target names.
-func (f *Family) listStragglers(ctx context.Context, named []revision) ([]types.Task, error) {
+// listTasks returns the family's tasks that have not stopped.
+func (f *Family) listTasks(ctx context.Context) ([]types.Task, error) {
 	in := sdk.ListTasksInput{Cluster: aws.String(f.cluster), Family: aws.String(f.name)}
-	all, err := listUnstoppedTasks(ctx, f.tasks, in)
-	return slices.DeleteFunc(all, func(t types.Task) bool {
-		return slices.ContainsFunc(named, func(r revision) bool { return r.arn == aws.ToString(t.TaskDefinitionArn) })
-	}), err
+	return listUnstoppedTasks(ctx, f.tasks, in)
+}
+
+// firstCreated returns when the first of the tasks on a task definition was created; now where there is none; zero where
+// that is not known of one.
+func firstCreated(tasks []types.Task, arn string, now time.Time) time.Time {
+	for _, t := range tasks {
+		if created := aws.ToTime(t.CreatedAt); aws.ToString(t.TaskDefinitionArn) == arn && created.Before(now) {
+			now = created
+		}
+	}
+	return now
 }
 
 // revisionsInPlay returns every revision that a target would start or a task runs.
@@ -111,23 +129,37 @@ func (l familySnapshot) revisionsInPlay() []revision {
 	return all
 }
 
-// Status reads every rule and schedule that starts the family, the revisions they would start, and the family's tasks.
-// An error means that AWS did not answer. It only reads.
+// Status reads every rule and schedule that starts the family, the revisions they would start, and the family's tasks,
+// and where Revisions is asked what ACTIVE revisions pin. An error means that AWS did not answer. It only reads.
 //
 //	the snapshot shows                                | Seen
 //	--------------------------------------------------|------------------------------------------
 //	no target                                         | Unknown
+//	a revision in play without a pinned version       | Unpinned, in play what may have been current: Roll cures it
 //	a target that names the family, not a revision    | Unknown: Roll cures it
 //	a target whose containers do not have the bucket  | NotRolled, where there are several
 //	targets that do not all pin one version           | nothing is proven; all of them in play
 //	all on one version, and a task of another revision | RollingTo
 //	all on one version, and no such task              | Running, settled
 func (f *Family) Status(ctx context.Context) (plan.Seen, error) {
-	l, err := f.snapshotFamily(ctx)
+	seen, err := f.readSeen(ctx)
 	if err != nil {
 		return plan.Seen{Consumer: f.by.consumer}, fmt.Errorf("look at ECS family %s: %w", f, awserr.Legible(err))
 	}
-	return f.toSeen(l), nil
+	return seen, nil
+}
+
+// readSeen is Status, with errors that do not name the family.
+func (f *Family) readSeen(ctx context.Context) (plan.Seen, error) {
+	l, err := f.snapshotFamily(ctx)
+	if err != nil {
+		return plan.Seen{}, err
+	}
+	seen := f.toSeen(l)
+	if f.revisions {
+		seen.Deployable, err = f.findDeployable(ctx, f.name)
+	}
+	return seen, err
 }
 
 // toSeen derives plan.Seen from a snapshot: the table above Status.
@@ -137,7 +169,9 @@ func (f *Family) toSeen(l familySnapshot) plan.Seen {
 		Consumer: f.by.consumer, InPlay: f.at.versionsInPlay(l.revisionsInPlay()), Settled: len(l.others) == 0,
 		Changed: l.lastChange(), Rest: f.fingerprintTargets(l.named), Names: f.commonNames(l.named),
 		Drift: f.driftingNames(l.named), Unknown: f.unknownReason(l), NotRolled: f.notRolledReason(l.named),
-		Detail: fmt.Sprintf("%d rules and schedules", len(l.targets)),
+		Unpinned: f.at.unpinnedReason(l.revisionsInPlay()), Moves: l.recentMoves(f.at, f.recentSince()),
+		DeploysTake: f.task.DeploysTake.Std(),
+		Detail:      fmt.Sprintf("%d rules and schedules", len(l.targets)),
 	}
 	switch {
 	case !s.Settled:
@@ -289,9 +323,9 @@ func (f *Family) rollTarget(ctx context.Context, t target, b bucket.Bucket) erro
 	return t.point(ctx, arn)
 }
 
-// Withdraw deregisters the revisions that rotary registered and that pin one of these versions, so that nobody can
-// start tasks on them or point a rule at them. It fails for a version that a rule, a schedule or a running task still
-// uses. Repeatable.
+// Withdraw deregisters the ACTIVE revisions that pin one of these versions, whoever registered them, so that nobody can
+// start tasks on them or point a rule at them; where the manifest has withdraw: own, only those that rotary registered.
+// It fails for a version that a rule, a schedule or a running task may still use. Repeatable.
 func (f *Family) Withdraw(ctx context.Context, versions []string) error {
 	l, err := f.snapshotFamily(ctx)
 	if err == nil {

@@ -50,10 +50,11 @@ type jobs struct {
 	history   history.History
 	values    map[string]string // of the suite's name, by version
 	images    int
+	cache     *ecs.Cache
 }
 
 func newJobs(t *testing.T) *jobs {
-	j := &jobs{t: t, at: manifest.ECSFamily{Cluster: "main", Family: "job", Task: manifest.Task{Containers: manifest.Names{"app"}}}, values: map[string]string{}, World: standin.New(standin.Config{
+	j := &jobs{t: t, cache: ecs.NewCache(), at: manifest.ECSFamily{Cluster: "main", Family: "job", Task: manifest.Task{Containers: manifest.Names{"app"}}}, values: map[string]string{}, World: standin.New(standin.Config{
 		Start: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC), Images: map[string]standecs.App{},
 	})}
 	t.Cleanup(func() { _ = j.Close() })
@@ -109,10 +110,10 @@ func (j *jobs) putRule(name, definition string) {
 	}}})))
 }
 
-func (j *jobs) openFamily() *ecs.Family {
+func (j *jobs) openFamily(options ...ecs.Option) *ecs.Family {
 	env := &manifest.Environment{Name: "dev", Account: "111111111111", Region: "us-east-1"}
 	direct := j.Region("111111111111", "us-east-1").ECS.Direct(j.Tap, "") // the suite of services goes over the wire
-	return ecs.NewFamily(ecs.Clients{ECS: direct, Rules: j.rules, Schedules: j.schedules}, manifest.Consumer{Name: "job", ECSFamily: &j.at}, env, j.history)
+	return ecs.NewFamily(ecs.Clients{ECS: direct, Rules: j.rules, Schedules: j.schedules}, manifest.Consumer{Name: "job", ECSFamily: &j.at}, env, j.history, j.Clock.Now(), append(options, ecs.Share(j.cache))...)
 }
 
 // putBucket is the bucket's version in Secrets Manager.
@@ -121,10 +122,10 @@ func (j *jobs) putBucket(b bucket.Bucket) bucket.Bucket {
 	b.ARN, j.values[b.Version] = j.history.ARN, secret.Reveal(b.Values[consumetest.Name])
 	if _, known := j.history.Version(b.Version); !known {
 		must(j.t, errorOf(j.secrets.PutSecretValue(ctx(), &secretsmanager.PutSecretValueInput{
-			SecretId: &b.Secret, ClientRequestToken: &b.Version, SecretString: aws.String(secret.Reveal(bucket.Encode(b.Values))), VersionStages: []string{history.Held + b.Version},
+			SecretId: &b.Secret, ClientRequestToken: &b.Version, SecretString: aws.String(secret.Reveal(bucket.Encode(b.Values))), VersionStages: []string{history.Held + b.Version, history.AWSCurrent},
 		})))
-		j.history.Versions = append(j.history.Versions, history.Version{ID: b.Version, Created: j.Clock.Now()})
 	}
+	j.history.Versions = putVersion(j.history.Versions, b.Version, j.Clock.Now())
 	return b
 }
 
@@ -218,6 +219,20 @@ func TestTheSuiteWithAFamily(t *testing.T) {
 					}
 				}
 				t.Error("no revision has it")
+			},
+			Ask: func() reconcile.Consumer { return j.openFamily(ecs.Revisions(true)) }, Moves: true,
+			Copy: func(value string) {
+				for _, arn := range j.revisions() {
+					if slices.Contains(j.pinnedValues(arn), value) {
+						j.registerDefinition("job", j.describeDefinition(arn).ContainerDefinitions[0].Secrets...)
+						return
+					}
+				}
+				t.Error("no revision has it")
+			},
+			Unpin: func() {
+				j.pointSchedule(j.registerDefinition("job", types.Secret{Name: aws.String(consumetest.Name), ValueFrom: aws.String(j.history.ARN + ":" + consumetest.Name + "::")}))
+				j.Clock.Advance(10 * time.Minute)
 			},
 			Edit: func() { j.pointSchedule(j.registerDefinition("job", now()[:1]...)); j.Clock.Advance(10 * time.Minute) },
 		}
@@ -354,7 +369,7 @@ func TestARuleThatRefusesIsAnError(t *testing.T) {
 	j := newJobs(t)
 	refusing := refusing{j.rules}
 	env := &manifest.Environment{Name: "dev", Account: "111111111111", Region: "us-east-1"}
-	f := ecs.NewFamily(ecs.Clients{ECS: j.ecs, Rules: refusing, Schedules: j.schedules}, manifest.Consumer{Name: "job", ECSFamily: &j.at}, env, j.history)
+	f := ecs.NewFamily(ecs.Clients{ECS: j.ecs, Rules: refusing, Schedules: j.schedules}, manifest.Consumer{Name: "job", ECSFamily: &j.at}, env, j.history, j.Clock.Now())
 	b := j.putBucket(bucket.Bucket{Secret: "api-secrets-dev", Version: v1, Values: map[string]secret.Value{"DB_URL": secret.New("x")}})
 	if err := f.Roll(ctx(), b); err == nil || !strings.Contains(err.Error(), "rule file, target run: EventBridge refused it: ManagedRuleException") {
 		t.Errorf("roll: %v", err)

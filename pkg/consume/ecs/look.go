@@ -26,13 +26,18 @@ type serviceSnapshot struct {
 	byPipeline  bool // rotary does not roll it
 
 	absent     string // the reason, for people, where there is no service
+	gone       bool   // ECS knows no such service, or has deleted it: nothing of it runs
 	incomplete string // what ECS left out, for people
 	service    types.Service
-	since      string                    // the newest service deployment that is listed
-	stragglers []types.Task              // tasks of other revisions that have not stopped
-	attempts   []types.ServiceDeployment // newest first, as far back as selectAttempts goes
-	targets    map[string]string         // service revision → task definition, for every revision in attempts
-	revisions  map[string]revision       // every task definition that the service uses or could go back to
+	briefs     []types.ServiceDeploymentBrief // every service deployment of the last 90 days, newest first
+	tasks      []types.Task                   // that have not stopped
+	stragglers []types.Task                   // those of other revisions than the PRIMARY deployment's
+	attempts   []types.ServiceDeployment      // newest first, as far back as selectAttempts goes
+	recent     []types.ServiceDeployment      // that were created or have ended since recentSince; only readMoves fills it in
+	targets    map[string]string              // service revision → task definition, for every revision in attempts and recent
+	began      map[string]time.Time           // service revision → when it was created
+	revisions  map[string]revision            // every task definition that the service uses or could go back to
+	outlines   map[string]outline             // of every task definition in recent
 }
 
 // snapshotService reads the service, its tasks, its service deployments and its task definitions. An error means that
@@ -40,25 +45,35 @@ type serviceSnapshot struct {
 func (s *Service) snapshotService(ctx context.Context) (serviceSnapshot, error) {
 	l := serviceSnapshot{
 		at: s.at, environment: s.by.environment, now: s.now, idle: s.ecs.Idle, byPipeline: !s.ecs.Rolls(),
-		targets: map[string]string{}, revisions: map[string]revision{},
+		targets: map[string]string{}, began: map[string]time.Time{}, revisions: map[string]revision{},
 	}
-	var err error
-	if l.service, l.absent, err = s.describeService(ctx); err != nil || l.absent != "" {
+	err := s.describeService(ctx, &l)
+	if err != nil || l.absent != "" {
 		return l, err
 	}
-	if l.stragglers, err = s.listStragglers(ctx, l.service); err != nil {
+	if err := s.listTasks(ctx, &l); err != nil {
 		return l, err
 	}
 	if err := s.readAttempts(ctx, &l); err != nil {
 		return l, err
 	}
-	for _, arn := range l.usedDefinitions() {
-		if l.revisions[arn], err = s.describeRevision(ctx, arn); err != nil {
-			return l, err
-		}
+	if err := s.readDefinitions(ctx, &l); err != nil {
+		return l, err
 	}
-	err = s.recheckSettled(ctx, &l)
-	return l, err
+	return l, s.recheckSettled(ctx, &l)
+}
+
+// readDefinitions fills in revisions.
+func (s *Service) readDefinitions(ctx context.Context, l *serviceSnapshot) error {
+	for arn, began := range l.definitionsInPlay() {
+		r, err := s.describeRevision(ctx, arn)
+		if err != nil {
+			return err
+		}
+		r.began = began
+		l.revisions[arn] = r
+	}
+	return nil
 }
 
 // recheckSettled describes a service that seems settled once more, and sets incomplete where its PRIMARY deployment has
@@ -67,54 +82,74 @@ func (s *Service) recheckSettled(ctx context.Context, l *serviceSnapshot) error 
 	if !l.isSettled() {
 		return nil
 	}
-	now, absent, err := s.describeService(ctx)
-	if err == nil && (absent != "" || aws.ToString(now.Deployments[0].Id) != aws.ToString(l.primaryDeployment().Id)) {
+	var now serviceSnapshot
+	err := s.describeService(ctx, &now)
+	if err == nil && (now.absent != "" ||
+		aws.ToString(now.primaryDeployment().Id) != aws.ToString(l.primaryDeployment().Id)) {
 		l.incomplete = "somebody deployed while rotary was reading the service: the next pass reads it again"
 	}
 	return err
 }
 
-// usedDefinitions returns the task definitions of every deployment, task and attempt in the snapshot.
-func (l serviceSnapshot) usedDefinitions() []string {
-	var arns []string
+// definitionsInPlay returns the task definitions of every deployment, task and attempt in the snapshot, each with when
+// the first of them was created; zero where that is not known of one.
+func (l serviceSnapshot) definitionsInPlay() map[string]time.Time {
+	first := map[string]time.Time{}
+	note := func(arn string, created time.Time) {
+		if known, has := first[arn]; !has || created.Before(known) {
+			first[arn] = created
+		}
+	}
 	for _, d := range l.service.Deployments {
-		arns = append(arns, aws.ToString(d.TaskDefinition))
+		note(aws.ToString(d.TaskDefinition), aws.ToTime(d.CreatedAt))
 	}
-	for _, t := range l.stragglers {
-		arns = append(arns, aws.ToString(t.TaskDefinitionArn))
+	for _, t := range l.tasks {
+		note(aws.ToString(t.TaskDefinitionArn), aws.ToTime(t.CreatedAt))
 	}
-	for _, td := range l.targets {
-		arns = append(arns, td)
+	for _, a := range l.attempts {
+		for _, revision := range revisionsOf(a) {
+			if arn, known := l.targets[revision]; known {
+				note(arn, l.began[revision])
+			}
+		}
 	}
-	slices.Sort(arns)
-	return slices.Compact(arns)
+	return first
 }
 
-// describeService returns the service with its PRIMARY deployment first. absent is the reason, for people, where
-// there is no service.
-func (s *Service) describeService(ctx context.Context) (svc types.Service, absent string, err error) {
+// describeService fills in service, with its PRIMARY deployment first, or absent and gone.
+func (s *Service) describeService(ctx context.Context, l *serviceSnapshot) error {
 	out, err := s.client.DescribeServices(ctx, &sdk.DescribeServicesInput{
 		Cluster: aws.String(s.ecs.Cluster), Services: []string{s.ecs.Service},
 		Include: []types.ServiceField{types.ServiceFieldTags},
 	})
-	var gone *types.ClusterNotFoundException
+	var noCluster *types.ClusterNotFoundException
+	var noService *types.ServiceNotFoundException
 	switch {
-	case errors.As(err, &gone):
-		return svc, "there is no cluster " + s.ecs.Cluster, nil
+	case errors.As(err, &noCluster):
+		l.absent, l.gone = "there is no cluster "+s.ecs.Cluster, true
+		return nil
+	case errors.As(err, &noService): // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html
+		l.absent, l.gone = fmt.Sprintf("there is no service %s", s), true
+		return nil
 	case err != nil:
-		return svc, "", err
+		return err
 	case len(out.Failures) > 0:
-		return svc, fmt.Sprintf("ECS does not describe service %s: %s", s, aws.ToString(out.Failures[0].Reason)), nil
+		reason := aws.ToString(out.Failures[0].Reason)
+		l.absent, l.gone = fmt.Sprintf("ECS does not describe service %s: %s", s, reason), reason == "MISSING"
+		return nil
 	case len(out.Services) != 1:
-		return svc, fmt.Sprintf("ECS does not describe service %s", s), nil
-	case aws.ToString(out.Services[0].Status) != "ACTIVE":
-		return svc, fmt.Sprintf("service %s is %s", s, aws.ToString(out.Services[0].Status)), nil
+		l.absent = fmt.Sprintf("ECS does not describe service %s", s)
+		return nil
 	}
-	svc = out.Services[0]
-	if !movePrimaryFirst(svc.Deployments) {
-		return svc, firstNonEmpty(unsupportedReason(svc), fmt.Sprintf("service %s has no PRIMARY deployment", s)), nil
+	l.service = out.Services[0]
+	if status := aws.ToString(l.service.Status); status != "ACTIVE" {
+		l.absent, l.gone = fmt.Sprintf("service %s is %s", s, status), status == "INACTIVE"
+		return nil
 	}
-	return svc, "", nil
+	if !movePrimaryFirst(l.service.Deployments) {
+		l.absent = firstNonEmpty(unsupportedReason(l.service), fmt.Sprintf("service %s has no PRIMARY deployment", s))
+	}
+	return nil
 }
 
 // movePrimaryFirst moves the PRIMARY deployment to the front, and reports whether there is one.
@@ -126,26 +161,25 @@ func movePrimaryFirst(ds []types.Deployment) bool {
 	return i >= 0
 }
 
-// listStragglers returns the service's tasks that have not stopped and run another revision than the PRIMARY
-// deployment. A task may outlive its deployment's entry: it gets a stop timeout after it left the running count.
-func (s *Service) listStragglers(ctx context.Context, svc types.Service) ([]types.Task, error) {
+// listTasks fills in tasks and stragglers. A task may outlive its deployment's entry: it gets a stop timeout after it
+// left the running count.
+func (s *Service) listTasks(ctx context.Context, l *serviceSnapshot) (err error) {
 	in := sdk.ListTasksInput{Cluster: aws.String(s.ecs.Cluster), ServiceName: aws.String(s.ecs.Service)}
-	all, err := listUnstoppedTasks(ctx, s.client, in)
-	return slices.DeleteFunc(all, func(t types.Task) bool {
-		return aws.ToString(t.TaskDefinitionArn) == aws.ToString(svc.Deployments[0].TaskDefinition)
-	}), err
+	l.tasks, err = listUnstoppedTasks(ctx, s.client, in)
+	l.stragglers = slices.DeleteFunc(slices.Clone(l.tasks), func(t types.Task) bool {
+		return aws.ToString(t.TaskDefinitionArn) == aws.ToString(l.primaryDeployment().TaskDefinition)
+	})
+	return err
 }
 
-// readAttempts fills in since, attempts and targets, and incomplete where ECS leaves something out.
+// readAttempts fills in briefs, attempts, targets and began, and incomplete where ECS leaves something out.
 func (s *Service) readAttempts(ctx context.Context, l *serviceSnapshot) error {
 	briefs, err := s.listServiceDeployments(ctx)
 	if err != nil {
 		return err
 	}
-	if len(briefs) > 0 {
-		l.since = aws.ToString(briefs[0].ServiceDeploymentArn)
-	}
-	arns, complete := selectAttempts(briefs, l.isRolloutQuiet() && len(l.stragglers) == 0)
+	l.briefs = briefs
+	attempts, complete := selectAttempts(briefs, l.isRolloutQuiet() && len(l.stragglers) == 0)
 	if !complete {
 		l.incomplete = fmt.Sprintf("none of the newest %d service deployments succeeded: "+
 			"what the service could roll back to is not known", maxAttempts)
@@ -153,33 +187,43 @@ func (s *Service) readAttempts(ctx context.Context, l *serviceSnapshot) error {
 	if len(briefs) == 0 && l.primaryDeployment().RolloutState == types.DeploymentRolloutStateInProgress {
 		l.incomplete = "ECS does not list the service deployment in progress: what it could roll back to is not known"
 	}
-	if len(arns) == 0 {
-		return nil
-	}
-	in := &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: arns}
-	out, err := s.client.DescribeServiceDeployments(ctx, in)
-	if err != nil {
+	var missing string
+	if l.attempts, missing, err = s.describeServiceDeployments(ctx, attempts); err != nil {
 		return err
 	}
-	for _, f := range out.Failures {
-		arn, reason := aws.ToString(f.Arn), aws.ToString(f.Reason)
-		l.incomplete = fmt.Sprintf("ECS does not describe service deployment %s: %s", arn, reason)
-	}
-	if len(out.ServiceDeployments) < len(arns) {
-		l.incomplete = firstNonEmpty(l.incomplete,
-			fmt.Sprintf("ECS describes %d of %d service deployments", len(out.ServiceDeployments), len(arns)))
-	}
-	l.attempts = out.ServiceDeployments
-	slices.SortFunc(l.attempts, func(a, b types.ServiceDeployment) int {
-		return aws.ToTime(b.CreatedAt).Compare(aws.ToTime(a.CreatedAt))
-	})
+	l.incomplete = firstNonEmpty(l.incomplete, missing)
 	var revisions []string
 	for _, a := range l.attempts {
 		revisions = append(revisions, revisionsOf(a)...)
 	}
-	targets, missing, err := s.describeServiceRevisions(ctx, revisions)
-	l.targets, l.incomplete = targets, firstNonEmpty(l.incomplete, missing)
-	return err
+	return s.describeServiceRevisions(ctx, revisions, l)
+}
+
+// describeServiceDeployments returns these service deployments, newest first. missing is what ECS left out, for people.
+func (s *Service) describeServiceDeployments(
+	ctx context.Context, arns []string,
+) (all []types.ServiceDeployment, missing string, err error) {
+	arns = slices.Compact(slices.Sorted(slices.Values(arns)))
+	for chunk := range slices.Chunk(arns, maxAttempts) {
+		in := &sdk.DescribeServiceDeploymentsInput{ServiceDeploymentArns: chunk}
+		out, err := s.client.DescribeServiceDeployments(ctx, in)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, f := range out.Failures {
+			missing = fmt.Sprintf("ECS does not describe service deployment %s: %s",
+				aws.ToString(f.Arn), aws.ToString(f.Reason))
+		}
+		all = append(all, out.ServiceDeployments...)
+	}
+	if len(all) < len(arns) {
+		missing = firstNonEmpty(missing,
+			fmt.Sprintf("ECS describes %d of %d service deployments", len(all), len(arns)))
+	}
+	slices.SortFunc(all, func(a, b types.ServiceDeployment) int {
+		return aws.ToTime(b.CreatedAt).Compare(aws.ToTime(a.CreatedAt))
+	})
+	return all, missing, nil
 }
 
 // listServiceDeployments returns the service's deployments of the last 90 days, newest first.
@@ -236,48 +280,52 @@ func hasEnded(s types.ServiceDeploymentStatus) bool {
 		s == types.ServiceDeploymentStatusRollbackFailed
 }
 
-// describeServiceRevisions returns the task definition of each of these service revisions. missing is what ECS left
-// out, for people.
-func (s *Service) describeServiceRevisions(
-	ctx context.Context, revisions []string,
-) (tds map[string]string, missing string, err error) {
-	tds = map[string]string{}
+// describeServiceRevisions adds the task definition of each of these service revisions, and when it was created, to
+// targets and began; and to incomplete, where ECS leaves one out.
+func (s *Service) describeServiceRevisions(ctx context.Context, revisions []string, l *serviceSnapshot) error {
 	revisions = slices.Compact(slices.Sorted(slices.Values(revisions)))
 	for chunk := range slices.Chunk(revisions, maxAttempts) {
 		in := &sdk.DescribeServiceRevisionsInput{ServiceRevisionArns: chunk}
 		out, err := s.client.DescribeServiceRevisions(ctx, in)
 		if err != nil {
-			return nil, "", err
+			return err
 		}
 		for _, f := range out.Failures {
-			missing = fmt.Sprintf("ECS does not describe service revision %s: %s",
-				aws.ToString(f.Arn), aws.ToString(f.Reason))
+			l.incomplete = firstNonEmpty(l.incomplete, fmt.Sprintf("ECS does not describe service revision %s: %s",
+				aws.ToString(f.Arn), aws.ToString(f.Reason)))
 		}
 		for _, r := range out.ServiceRevisions {
-			tds[aws.ToString(r.ServiceRevisionArn)] = aws.ToString(r.TaskDefinition)
+			l.targets[aws.ToString(r.ServiceRevisionArn)] = aws.ToString(r.TaskDefinition)
+			l.began[aws.ToString(r.ServiceRevisionArn)] = aws.ToTime(r.CreatedAt)
 		}
 	}
-	if len(tds) < len(revisions) {
-		missing = firstNonEmpty(missing,
-			fmt.Sprintf("ECS describes %d of %d service revisions", len(tds), len(revisions)))
+	missing := slices.DeleteFunc(revisions, func(arn string) bool { return l.targets[arn] != "" })
+	if len(missing) > 0 {
+		l.incomplete = firstNonEmpty(l.incomplete, fmt.Sprintf("ECS leaves out %d service revisions", len(missing)))
 	}
-	return tds, missing, nil
+	return nil
 }
 
 // revisionsOf returns the service revisions that an attempt tries and goes back to and, unless it has completed, starts
 // from.
 func revisionsOf(a types.ServiceDeployment) []string {
+	if isCompleted(a.Status) {
+		a.SourceServiceRevisions = nil
+	}
+	return everyRevisionOf(a)
+}
+
+// everyRevisionOf returns the service revisions that a service deployment starts from, tries and goes back to.
+func everyRevisionOf(d types.ServiceDeployment) []string {
 	var arns []string
-	if !isCompleted(a.Status) {
-		for _, r := range a.SourceServiceRevisions {
-			arns = append(arns, aws.ToString(r.Arn))
-		}
+	for _, r := range d.SourceServiceRevisions {
+		arns = append(arns, aws.ToString(r.Arn))
 	}
-	if a.TargetServiceRevision != nil {
-		arns = append(arns, aws.ToString(a.TargetServiceRevision.Arn))
+	if d.TargetServiceRevision != nil {
+		arns = append(arns, aws.ToString(d.TargetServiceRevision.Arn))
 	}
-	if a.Rollback != nil && a.Rollback.ServiceRevisionArn != nil {
-		arns = append(arns, *a.Rollback.ServiceRevisionArn)
+	if d.Rollback != nil && d.Rollback.ServiceRevisionArn != nil {
+		arns = append(arns, *d.Rollback.ServiceRevisionArn)
 	}
 	return arns
 }

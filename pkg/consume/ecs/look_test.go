@@ -39,9 +39,10 @@ func (p paged) DescribeTasks(_ context.Context, in *sdk.DescribeTasksInput, _ ..
 func TestEveryPageOfTasksCounts(t *testing.T) {
 	for _, old := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
 		s := New(paged{old: old}, manifest.Consumer{ECS: &manifest.ECS{}}, &manifest.Environment{Name: "dev"}, history.History{ARN: arnOfBucket}, time.Time{})
-		left, err := s.listStragglers(t.Context(), types.Service{Deployments: []types.Deployment{{TaskDefinition: aws.String("new")}}})
-		if err != nil || len(left) != 1 || aws.ToString(left[0].TaskDefinitionArn) != "old" {
-			t.Errorf("%s: %d tasks of another revision, error %v", old, len(left), err)
+		l := serviceSnapshot{service: types.Service{Deployments: []types.Deployment{{TaskDefinition: aws.String("new")}}}}
+		err := s.listTasks(t.Context(), &l)
+		if err != nil || len(l.tasks) != 6 || len(l.stragglers) != 1 || aws.ToString(l.stragglers[0].TaskDefinitionArn) != "old" {
+			t.Errorf("%s: %d tasks of another revision, error %v", old, len(l.stragglers), err)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func TestABundleIsOneVariableWithTheWholeBucket(t *testing.T) {
 	w.rollAndFinish(v2)
 	w.takeWrites()
 	must(t, w.consume.Withdraw(ctx(), []string{v1}))
-	w.wantWrites("DeregisterTaskDefinition")
+	w.wantWrites("DeregisterTaskDefinition", "DeregisterTaskDefinition") // as a bundle, and a person's with a name for each
 
 	w.openWith(func(*manifest.ECS) {}) // back to a name for each
 	if s := w.readStatus(); !slices.Equal(s.Drift, []string{"API_SECRETS"}) {

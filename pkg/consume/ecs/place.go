@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 )
 
@@ -30,15 +31,16 @@ type place struct {
 	others     []string // that it names for other consumers of the same task definitions
 	bucketName string
 	bucketARN  string
-	variable   string   // that holds the whole bucket, a bundle; "" where each name has an entry of its own
-	adopt      []string // names that a container may have from elsewhere, and that rotary replaces
+	variable   string            // that holds the whole bucket, a bundle; "" where each name has an entry of its own
+	adopt      []string          // names that a container may have from elsewhere, and that rotary replaces
+	versions   []history.Version // of the bucket, as far as they are known
 }
 
-// newPlace returns the place of consumer c, whose task definitions get t of the bucket at arn.
-func newPlace(env *manifest.Environment, c manifest.Consumer, t manifest.Task, arn string) place {
+// newPlace returns the place of consumer c, whose task definitions get t of bucket b.
+func newPlace(env *manifest.Environment, c manifest.Consumer, t manifest.Task, b history.History) place {
 	return place{
 		consumer: c.Name, containers: t.Containers, others: env.OtherContainers(c),
-		bucketName: c.Bucket, bucketARN: arn, variable: t.Variable, adopt: t.Adopt,
+		bucketName: c.Bucket, bucketARN: b.ARN, variable: t.Variable, adopt: t.Adopt, versions: b.Versions,
 	}
 }
 
@@ -50,6 +52,7 @@ type pins struct {
 	versions  []string // that entries pin
 	former    []string // versions of the consumer's bucket before this one that entries still pin
 	loose     []string // entries without a version: they follow AWSCURRENT at each start
+	staged    []string // entries that follow another label at each start
 	odd       []string // entries that rotary would not write: another key's, or no bundle where one is wanted
 	bundles   []string // entries that hold a whole version of the bucket
 	unpinned  bool     // a chosen container has no entry of the bucket
@@ -59,7 +62,7 @@ type pins struct {
 // pinnedVersion returns the one version that every entry of every chosen container pins; "" where there is no such
 // version.
 func (p pins) pinnedVersion() string {
-	if len(p.versions) != 1 || len(p.loose) > 0 || p.unpinned || p.elsewhere || p.missing != "" {
+	if len(p.versions) != 1 || len(p.loose)+len(p.staged) > 0 || p.unpinned || p.elsewhere || p.missing != "" {
 		return ""
 	}
 	return p.versions[0]
@@ -78,7 +81,7 @@ func (at place) readPins(r revision) pins {
 		p.names = slices.DeleteFunc(p.names, func(name string) bool { return !slices.Contains(names, name) })
 		p.unpinned = p.unpinned || !pinned
 	}
-	for _, list := range []*[]string{&p.names, &p.versions, &p.former, &p.loose, &p.odd, &p.bundles} {
+	for _, list := range []*[]string{&p.names, &p.versions, &p.former, &p.loose, &p.staged, &p.odd, &p.bundles} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
@@ -90,26 +93,28 @@ func (at place) readPins(r revision) pins {
 // bucket itself.
 func (at place) readContainer(c types.ContainerDefinition, p *pins) (names []string, pinned bool) {
 	for _, s := range c.Secrets {
-		key, version, ours := at.parseValueFrom(aws.ToString(s.ValueFrom))
-		if !ours && !isOfFormerBucket(version) {
+		from := at.parseValueFrom(aws.ToString(s.ValueFrom))
+		if !from.isOurs() {
 			continue
 		}
 		name := aws.ToString(s.Name)
 		names = append(names, name)
-		if !ours {
-			p.former = append(p.former, version)
+		switch {
+		case !from.ours:
+			p.former = append(p.former, from.version)
 			continue
+		case from.version != "":
+			p.versions = append(p.versions, from.version)
+		case from.followsCurrent():
+			p.loose = append(p.loose, name)
+		default:
+			p.staged = append(p.staged, name)
 		}
 		pinned = true
-		if version == "" {
-			p.loose = append(p.loose, name)
-		} else {
-			p.versions = append(p.versions, version)
-		}
-		if !at.wouldWrite(name, key) {
+		if !at.wouldWrite(name, from.key) {
 			p.odd = append(p.odd, name)
 		}
-		if key == "" && version != "" {
+		if from.key == "" && from.version != "" {
 			p.bundles = append(p.bundles, name)
 		}
 	}
@@ -130,21 +135,34 @@ func (at place) wouldWrite(name, key string) bool {
 // bucket.
 func isOfFormerBucket(version string) bool { return bucket.Rules(version) != "" }
 
-// isOurs reports whether an entry refers to the bucket, or to the bucket before it.
-func (at place) isOurs(s types.Secret) bool {
-	_, version, ours := at.parseValueFrom(aws.ToString(s.ValueFrom))
-	return ours || isOfFormerBucket(version)
+// reference is what a valueFrom names: a key of a version of a secret.
+type reference struct {
+	key, label, version string
+	ours                bool // the secret is the bucket
 }
 
-// parseValueFrom returns key and version of a valueFrom,
-// arn:aws:secretsmanager:region:account:secret:name[:key[:stage[:version]]], and whether its secret is the bucket.
-func (at place) parseValueFrom(valueFrom string) (key, version string, ours bool) {
+// isOurs reports whether r refers to the bucket, or to the bucket before it.
+func (r reference) isOurs() bool { return r.ours || isOfFormerBucket(r.version) }
+
+// followsCurrent reports whether a reference without a version is to what is under AWSCURRENT when a task starts.
+func (r reference) followsCurrent() bool { return r.label == "" || r.label == history.AWSCurrent }
+
+// isOurs reports whether an entry refers to the bucket, or to the bucket before it.
+func (at place) isOurs(s types.Secret) bool {
+	return at.parseValueFrom(aws.ToString(s.ValueFrom)).isOurs()
+}
+
+// parseValueFrom returns what a valueFrom names, arn:aws:secretsmanager:region:account:secret:name[:key[:label[:version]]].
+// It returns zero for what is no secret of Secrets Manager.
+func (at place) parseValueFrom(valueFrom string) reference {
 	parts := append(strings.Split(valueFrom, ":"), "", "", "")
 	if len(parts) < 10 {
-		return "", "", false
+		return reference{}
 	}
 	arn := strings.Join(parts[:7], ":")
-	return parts[7], parts[9], arn == at.bucketARN || arn == at.bareARN()
+	return reference{
+		key: parts[7], label: parts[8], version: parts[9], ours: arn == at.bucketARN || arn == at.bareARN(),
+	}
 }
 
 // bareARN returns the bucket's ARN without the six random characters at its end. AWS accepts both forms.

@@ -24,13 +24,16 @@ const stopTimeout = 2 * time.Minute
 //
 //	the snapshot shows                             | Seen
 //	-----------------------------------------------|-------------------------------------------------
-//	no such service                                | Unread, Unknown
+//	ECS does not describe the service              | Unread, Unknown
+//	there is no such service, or it is INACTIVE    | Absent too
 //	it is not rolled by ECS (CodeDeploy, external, | Unknown, Foreign
 //	  blue/green, linear, canary)                  |
 //	its pipeline deploys (roll: false), or none of | NotRolled
 //	  several containers has the bucket            |
-//	the bucket unpinned, pinned in several versions | Unknown: Roll cures it
+//	the bucket unpinned in anything in play        | Unpinned, InPlay with what may have been current: Roll cures it
+//	  or under another label than AWSCURRENT       | Unknown: Roll cures it
 //	  or mentioned elsewhere in the task definition | Unknown: a person must cure it
+//	the bucket pinned in several versions          | all of them in play, no Running: Roll cures it
 //	nothing unfinished, and no task that proves it | Unknown, RollingTo: there is nothing to roll; Running
 //	  (desired count 0)                            |   where the manifest says idle
 //	a rollout onto a revision rotary registered    | RollingTo, InPlay with every rollback target
@@ -41,16 +44,23 @@ const stopTimeout = 2 * time.Minute
 //	  nobody else left                             |
 func (l serviceSnapshot) toSeen(name string) plan.Seen {
 	if l.absent != "" {
-		return plan.Seen{Consumer: name, Unknown: l.absent, Unread: true}
+		s := plan.Seen{Consumer: name, Unknown: l.absent, Unread: true}
+		if l.gone {
+			s.Absent = l.absent
+		}
+		return s
 	}
 	primary := l.at.readPins(l.primaryRevision())
 	s := plan.Seen{
 		Consumer: name, Names: primary.names, Drift: primary.odd, InPlay: l.at.versionsInPlay(l.revisionsInPlay()),
 		Settled: l.isSettled(), Changed: l.lastChange(), Rest: l.at.fingerprintAfterRoll(l.primaryRevision()),
 		Failed: l.failedRollout(), Foreign: l.foreignRollout(), Unknown: l.unknownReason(),
-		NotRolled: l.notRolledReason(),
+		Unpinned: l.at.unpinnedReason(l.revisionsInPlay()), Moves: l.recentMoves(), NotRolled: l.notRolledReason(),
 		Detail: fmt.Sprintf("%d of %d tasks on %s",
 			l.primaryDeployment().RunningCount, l.service.DesiredCount, l.primaryRevision()),
+	}
+	if n := len(primary.versions); n > 1 {
+		s.Detail += fmt.Sprintf(", which pins %d versions of the bucket at once", n)
 	}
 	if len(primary.bundles) > 0 { // the task definition does not list the names in a bundle
 		s.Names, s.Detail = nil, s.Detail+", the bucket as JSON in "+strings.Join(primary.bundles, ", ")
@@ -79,6 +89,17 @@ func (l serviceSnapshot) primaryRevision() revision {
 	return l.revisions[aws.ToString(l.primaryDeployment().TaskDefinition)]
 }
 
+// family returns the family of the task definition that the service has, or had when it was deleted; "" where ECS does
+// not describe it.
+func (l serviceSnapshot) family() string {
+	arn := aws.ToString(l.service.TaskDefinition)
+	if len(l.service.Deployments) > 0 {
+		arn = aws.ToString(l.primaryDeployment().TaskDefinition)
+	}
+	family, _, _ := strings.Cut(shortName(arn), ":")
+	return family
+}
+
 // isRolloutQuiet reports whether the service has one deployment, COMPLETED, with all its tasks running.
 func (l serviceSnapshot) isRolloutQuiet() bool {
 	p := l.primaryDeployment()
@@ -101,12 +122,12 @@ func (l serviceSnapshot) revisionsInPlay() []revision {
 	return slices.SortedFunc(maps.Values(l.revisions), func(a, b revision) int { return strings.Compare(a.arn, b.arn) })
 }
 
-// versionsInPlay returns every version of the bucket, and of the one before, that these revisions pin, sorted.
+// versionsInPlay returns every version of the bucket, and of the one before, that tasks of these revisions may have,
+// sorted.
 func (at place) versionsInPlay(playing []revision) []string {
 	versions := map[string]bool{}
 	for _, r := range playing {
-		p := at.readPins(r)
-		for _, v := range slices.Concat(p.versions, p.former) {
+		for _, v := range at.versionsOf(newOutline(r), r.began) {
 			versions[v] = true
 		}
 	}
@@ -131,7 +152,7 @@ func (l serviceSnapshot) unknownReason() string {
 	return ""
 }
 
-// unknownReason returns why r does not prove which version of the bucket its tasks have; "" where it does.
+// unknownReason returns why r does not tell which versions of the bucket its tasks may have; "" where it does.
 func (at place) unknownReason(r revision) string {
 	p := at.readPins(r)
 	switch {
@@ -140,10 +161,8 @@ func (at place) unknownReason(r revision) string {
 	case p.elsewhere:
 		return fmt.Sprintf("task definition %s also mentions the bucket outside the secrets of %s: "+
 			"rotary cannot see which version is read there", r, quoteContainers(p.chosen))
-	case len(p.loose) > 0:
-		return fmt.Sprintf("task definition %s does not pin a version for %s", r, strings.Join(p.loose, ", "))
-	case len(p.versions) > 1:
-		return fmt.Sprintf("task definition %s pins %d versions of the bucket at once", r, len(p.versions))
+	case len(p.staged) > 0:
+		return fmt.Sprintf("task definition %s follows a label of its own for %s", r, strings.Join(p.staged, ", "))
 	}
 	return ""
 }
@@ -154,7 +173,7 @@ func (l serviceSnapshot) notRolledReason() string {
 	switch {
 	case !l.byPipeline:
 		return l.at.unplacedReason(l.primaryRevision())
-	case len(l.at.versionsInPlay(l.revisionsInPlay())) == 0:
+	case len(l.at.versionsInPlay(l.revisionsInPlay())) == 0 && len(l.at.readPins(l.primaryRevision()).loose) == 0:
 		return fmt.Sprintf("its pipeline deploys, and %s pins no version of bucket %s",
 			l.primaryRevision(), l.at.bucketName)
 	}
@@ -195,6 +214,14 @@ func (l serviceSnapshot) foreignRollout() string {
 		return ""
 	}
 	return fmt.Sprintf("a deployment of %s, which rotary did not register, is in progress", l.primaryRevision())
+}
+
+// newestBrief returns the ARN of the newest service deployment that is listed; "" where none is.
+func (l serviceSnapshot) newestBrief() string {
+	if len(l.briefs) == 0 {
+		return ""
+	}
+	return aws.ToString(l.briefs[0].ServiceDeploymentArn)
 }
 
 func (l serviceSnapshot) newestAttempt() (types.ServiceDeployment, bool) {

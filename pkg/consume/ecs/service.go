@@ -56,30 +56,47 @@ type Service struct {
 	definitions
 	client api
 	ecs    manifest.ECS
-	now    time.Time
 }
 
 // New returns the consumer for the ecs entry of c in env, on its bucket b, as of now. It makes no call.
-func New(client api, c manifest.Consumer, env *manifest.Environment, b history.History, now time.Time) *Service {
+func New(
+	client api, c manifest.Consumer, env *manifest.Environment, b history.History, now time.Time, options ...Option,
+) *Service {
 	return &Service{
-		client: client, ecs: *c.ECS, now: now,
-		definitions: definitions{
-			api: client, by: owner{env.Name, c.Name}, bucket: b, at: newPlace(env, c, c.ECS.Task, b.ARN),
-		},
+		client: client, ecs: *c.ECS,
+		definitions: newDefinitions(client, c, c.ECS.Task, env, b, now, options),
 	}
 }
 
 // String is cluster/service.
 func (s *Service) String() string { return s.ecs.Cluster + "/" + s.ecs.Service }
 
-// Status reads the service, its task definitions, its service deployments and its tasks. An error means that ECS did
-// not answer; every answer, odd as it may be, is in Seen. It only reads.
+// Status reads the service, its task definitions, its service deployments and its tasks, and where Revisions is asked
+// what ACTIVE revisions pin. An error means that ECS did not answer; every answer, odd as it may be, is in Seen. It
+// only reads.
 func (s *Service) Status(ctx context.Context) (plan.Seen, error) {
-	l, err := s.snapshotService(ctx)
+	seen, err := s.readSeen(ctx)
 	if err != nil {
 		return plan.Seen{Consumer: s.by.consumer}, fmt.Errorf("look at ECS service %s: %w", s, awserr.Legible(err))
 	}
-	return l.toSeen(s.by.consumer), nil
+	return seen, nil
+}
+
+// readSeen is Status, with errors that do not name the service.
+func (s *Service) readSeen(ctx context.Context) (plan.Seen, error) {
+	l, err := s.snapshotService(ctx)
+	if err == nil {
+		err = s.readMoves(ctx, &l)
+	}
+	if err != nil {
+		return plan.Seen{}, err
+	}
+	seen := l.toSeen(s.by.consumer)
+	seen.DeploysTake = s.task.DeploysTake.Std()
+	if family := l.family(); s.revisions && family != "" {
+		seen.Deployable, err = s.findDeployable(ctx, family)
+	}
+	return seen, err
 }
 
 // Roll starts a rollout onto version b.Version of the bucket and does not wait for it. It changes the bucket's entries
@@ -113,7 +130,7 @@ func (s *Service) startRollout(ctx context.Context, b bucket.Bucket) error {
 // between snapshot and update would be undone by that, so it then deploys the version on top of that one's task
 // definition.
 func (s *Service) rollFrom(ctx context.Context, l serviceSnapshot, b bucket.Bucket) error {
-	was, since, base := l.service, l.since, l.primaryRevision()
+	was, since, base := l.service, l.newestBrief(), l.primaryRevision()
 	for range maxTries {
 		arn, err := s.deriveRevision(ctx, base, b)
 		if err != nil || arn == aws.ToString(was.Deployments[0].TaskDefinition) && !isAbandoned(was) {
@@ -149,13 +166,14 @@ func isAbandoned(svc types.Service) bool {
 // deployRevision updates the service to task definition arn and returns it as it is after. It fails where the PRIMARY
 // deployment is not the one in was any more.
 func (s *Service) deployRevision(ctx context.Context, was types.Service, arn string) (types.Service, error) {
-	now, absent, err := s.describeService(ctx)
-	if err != nil {
+	var is serviceSnapshot
+	if err := s.describeService(ctx, &is); err != nil {
 		return types.Service{}, err
 	}
-	if absent != "" {
-		return types.Service{}, errors.New(absent)
+	if is.absent != "" {
+		return types.Service{}, errors.New(is.absent)
 	}
+	now := is.service
 	if aws.ToString(now.Deployments[0].Id) != aws.ToString(was.Deployments[0].Id) {
 		return types.Service{}, fmt.Errorf("somebody deployed %s meanwhile: the next pass tries again",
 			shortName(aws.ToString(now.TaskDefinition)))
@@ -219,10 +237,11 @@ func (s *Service) listedSince(ctx context.Context, since, ours string) (slipped,
 	if len(made) < 2 {
 		return "", newest, nil
 	}
-	targets, _, err := s.describeServiceRevisions(ctx, made)
+	is := serviceSnapshot{targets: map[string]string{}, began: map[string]time.Time{}}
+	err = s.describeServiceRevisions(ctx, made, &is)
 	for i := range made[1:] {
-		if targets[made[i]] == ours {
-			return targets[made[i+1]], newest, err
+		if is.targets[made[i]] == ours {
+			return is.targets[made[i+1]], newest, err
 		}
 	}
 	return "", newest, err

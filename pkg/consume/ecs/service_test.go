@@ -188,7 +188,7 @@ func TestTheFirstRolloutRollsBackToWhatWasThere(t *testing.T) {
 	w.rollTo(v1)
 	w.advanceUntil("a rollback", func(s plan.Seen) bool { return strings.Contains(s.Waiting, "rolling back") })
 	s := w.readStatus()
-	if s.Foreign != "" || s.Failed == nil || s.Unknown == "" || s.Settled {
+	if s.Foreign != "" || s.Failed == nil || s.Unpinned == "" || s.Settled {
 		t.Errorf("on the way back: %+v", s)
 	}
 	w.clock.Advance(10 * time.Minute)
@@ -270,28 +270,35 @@ func TestATaskThatIsStillStoppingIsSeen(t *testing.T) {
 
 func TestALookThatDoesNotProveEnough(t *testing.T) {
 	mixed := []string{"API_KEY=" + bucketARN + ":API_KEY::" + v1, "DB_URL=" + bucketARN + ":DB_URL::" + v2}
+	const count0 = "its desired count is 0: no task proves what it would run; if that is intended, write idle: true in the manifest"
 	for name, c := range map[string]struct {
-		secrets []string
-		desired int32
-		want    string
+		secrets                   []string
+		desired                   int32
+		unknown, unpinned, detail string
+		inPlay                    []string
 	}{
-		"unpinned": {[]string{"DB_URL=" + bucketARN + ":DB_URL::"}, 1, "task definition app:1 does not pin a version for DB_URL"},
-		"mixed":    {mixed, 1, "task definition app:1 pins 2 versions of the bucket at once"},
-		"count 0":  {pinnedEntries(v1), 0, "its desired count is 0: no task proves what it would run; if that is intended, write idle: true in the manifest"},
+		"unpinned": {[]string{"DB_URL=" + bucketARN + ":DB_URL::"}, 1, "", "task definition app:1 does not pin a version for DB_URL: its tasks have what was current when they started", "", nil},
+		"a label":  {[]string{"DB_URL=" + bucketARN + ":DB_URL:AWSPREVIOUS:"}, 1, "task definition app:1 follows a label of its own for DB_URL", "", "", nil},
+		"mixed":    {mixed, 1, "", "", "1 of 1 tasks on app:1, which pins 2 versions of the bucket at once", []string{v1, v2}},
+		"count 0":  {pinnedEntries(v1), 0, count0, "", "", []string{v1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.createService(w.registerRevision("app:1", c.secrets...), c.desired, true)
-			if s := w.readStatus(); s.Unknown != c.want || s.Running != "" || !s.Settled || s.Unread {
-				t.Errorf("unknown %q, running %q, settled %v", s.Unknown, s.Running, s.Settled)
+			s := w.readStatus()
+			if s.Unknown != c.unknown || s.Unpinned != c.unpinned || s.Running != "" || !s.Settled || s.Unread || !slices.Equal(s.InPlay, c.inPlay) {
+				t.Errorf("unknown %q, unpinned %q, running %q, settled %v, in play %v", s.Unknown, s.Unpinned, s.Running, s.Settled, s.InPlay)
+			}
+			if c.detail != "" && s.Detail != c.detail {
+				t.Errorf("detail %q", s.Detail)
 			}
 			w.rollTo(v3)
 			w.clock.Advance(10 * time.Minute)
-			if s := w.readStatus(); c.desired == 0 && (s.RollingTo != v3 || s.Waiting != c.want) {
+			if s := w.readStatus(); c.desired == 0 && (s.RollingTo != v3 || s.Waiting != c.unknown) {
 				t.Errorf("rolling to %q, waiting for %q: the next pass would roll again", s.RollingTo, s.Waiting)
 			}
-			if s := w.readStatus(); c.desired > 0 && s.Running != v3 || !slices.Equal(s.InPlay, []string{v3}) {
-				t.Errorf("after a roll: running %q, in play %v", s.Running, s.InPlay)
+			if s := w.readStatus(); c.desired > 0 && s.Running != v3 || !slices.Equal(s.InPlay, []string{v3}) || s.Unpinned != "" {
+				t.Errorf("after a roll: running %q, in play %v, %s", s.Running, s.InPlay, s.Unpinned)
 			}
 		})
 	}
@@ -302,11 +309,48 @@ func TestNoService(t *testing.T) {
 	for _, where := range []manifest.ECS{{Cluster: "main", Service: "api"}, {Cluster: "other", Service: "api"}} {
 		c := ecs.New(w.client, manifest.Consumer{Name: "api", ECS: &where}, devEnvironment, history.History{ARN: bucketARN}, w.clock.Now())
 		s, err := c.Status(ctx())
-		if err != nil || !s.Unread || s.Unknown == "" || s.Consumer != "api" || s.Settled {
+		if err != nil || !s.Unread || s.Unknown == "" || s.Absent != s.Unknown || s.Consumer != "api" || s.Settled {
 			t.Errorf("%s: %v, %+v", where.Cluster, err, s)
 		}
-		if c.Roll(ctx(), bucketAt(v1, both...)) == nil || c.Withdraw(ctx(), []string{v1}) == nil {
+		if c.Roll(ctx(), bucketAt(v1, both...)) == nil {
 			t.Errorf("%s: something was done to a service that is not there", where.Cluster)
+		}
+		w.takeWrites()
+		must(t, c.Withdraw(ctx(), []string{v1}))
+		w.wantWrites()
+	}
+}
+
+// ECS describes a deleted service for a while.
+func TestADeletedServiceIsAbsentAndItsRevisionsAreWithdrawn(t *testing.T) {
+	w := newWorld(t)
+	w.createService(w.registerRevision("app:1"), 1, true)
+	w.rollAndFinish(v1)
+	must(t, errorOf(w.client.DeleteService(ctx(), &sdk.DeleteServiceInput{Cluster: aws.String("main"), Service: aws.String("api"), Force: aws.Bool(true)})))
+	w.clock.Advance(10 * time.Minute)
+	s := w.readStatus()
+	if s.Absent != "service main/api is INACTIVE" || s.Unknown != s.Absent || !s.Unread {
+		t.Errorf("%+v", s)
+	}
+	w.takeWrites()
+	must(t, w.consume.Withdraw(ctx(), []string{v1}))
+	w.wantWrites("DeregisterTaskDefinition")
+}
+
+// A service that is not described for another reason may exist.
+func TestAServiceThatMayExistIsNotAbsent(t *testing.T) {
+	w := newWorld(t)
+	w.createService(w.registerRevision("app:1"), 1, true)
+	for _, body := range []string{
+		`{"services":[],"failures":[{"arn":"x","reason":"ACCESS_DENIED"}]}`, `{}`,
+		`{"services":[{"serviceName":"api","status":"DRAINING","deployments":[]}]}`, `{"services":[{"serviceName":"api","status":"ACTIVE","deployments":[]}]}`,
+	} {
+		c := w.openThrough(&forged{operation: "DescribeServices", status: 200, body: body})
+		if s, err := c.Status(ctx()); err != nil || s.Absent != "" || !s.Unread || s.Unknown == "" {
+			t.Errorf("%s: %v, %+v", body, err, s)
+		}
+		if c.Withdraw(ctx(), []string{v1}) == nil {
+			t.Errorf("%s: it says that nobody can start on what it may run", body)
 		}
 	}
 }
@@ -412,27 +456,39 @@ func TestAnEntryChangedByHandIsDrift(t *testing.T) {
 	}
 }
 
+// Whoever registered a revision, the pin in it is rotary's; unless the manifest leaves it to them.
 func TestWithdraw(t *testing.T) {
-	w := newWorld(t)
-	person := w.registerRevision("app:0", pinnedEntries(v1)...) // not ours to deregister
-	w.createService(w.registerRevision("app:1"), 1, true)
-	w.rollAndFinish(v1)
-	w.rollAndFinish(v2)
-	old := "app:3"
-	w.takeWrites()
-	must(t, w.consume.Withdraw(ctx(), []string{v1}))
-	w.wantWrites("DeregisterTaskDefinition")
-	must(t, w.consume.Withdraw(ctx(), []string{v1}))
-	w.wantWrites()
-	for td, want := range map[string]types.TaskDefinitionStatus{old: types.TaskDefinitionStatusInactive, person: types.TaskDefinitionStatusActive, "app:4": types.TaskDefinitionStatusActive} {
-		out, err := w.client.DescribeTaskDefinition(ctx(), &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(td)})
-		must(t, err)
-		if out.TaskDefinition.Status != want {
-			t.Errorf("%s is %s, want %s", td, out.TaskDefinition.Status, want)
+	for own, foreign := range map[string]types.TaskDefinitionStatus{"": types.TaskDefinitionStatusInactive, manifest.WithdrawOwn: types.TaskDefinitionStatusActive} {
+		w := newWorld(t)
+		person := w.registerRevision("app:0", pinnedEntries(v1)...)
+		w.createService(w.registerRevision("app:1"), 1, true)
+		w.rollAndFinish(v1)
+		w.rollAndFinish(v2)
+		w.openWith(func(at *manifest.ECS) { at.Withdraw = own })
+		old, writes := "app:3", []string{"DeregisterTaskDefinition"}
+		if own == "" {
+			writes = append(writes, writes...)
 		}
+		w.takeWrites()
+		must(t, w.consume.Withdraw(ctx(), []string{v1}))
+		w.wantWrites(writes...)
+		must(t, w.consume.Withdraw(ctx(), []string{v1}))
+		w.wantWrites()
+		for td, want := range map[string]types.TaskDefinitionStatus{old: types.TaskDefinitionStatusInactive, person: foreign, "app:4": types.TaskDefinitionStatusActive} {
+			if got := w.statusOf(td); got != want {
+				t.Errorf("withdraw %q: %s is %s, want %s", own, td, got, want)
+			}
+		}
+		w.rollTo(v1) // an INACTIVE revision is not reused
+		w.wantWrites("RegisterTaskDefinition", "UpdateService")
 	}
-	w.rollTo(v1) // an INACTIVE revision is not reused
-	w.wantWrites("RegisterTaskDefinition", "UpdateService")
+}
+
+func (w *world) statusOf(td string) types.TaskDefinitionStatus {
+	w.t.Helper()
+	out, err := w.client.DescribeTaskDefinition(ctx(), &sdk.DescribeTaskDefinitionInput{TaskDefinition: &td})
+	must(w.t, err)
+	return out.TaskDefinition.Status
 }
 
 func TestWithdrawSparesWhatARollbackCouldReachAndSaysSo(t *testing.T) {

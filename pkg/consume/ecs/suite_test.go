@@ -49,11 +49,16 @@ func TestTheSuiteOfWhatAPipelineDeploys(t *testing.T) {
 	})
 }
 
+func TestTheSuiteOfWhatAPipelineDeploysAndWithdraws(t *testing.T) {
+	consumetest.RunDeployed(t, func(t *testing.T) consumetest.World {
+		return suiteWorld(t, manifest.ECS{Roll: new(bool), Task: manifest.Task{Withdraw: manifest.WithdrawOwn}}, false)
+	})
+}
+
 // service is a service of two tasks under the suite, on a bucket of which every version has values of its own.
 type service struct {
 	*world
 	at      manifest.ECS
-	history history.History
 	content map[string]map[string]secret.Value // by version
 	works   []string                           // the only versions on which tasks start; nil for all
 	images  int
@@ -61,7 +66,7 @@ type service struct {
 }
 
 func suiteWorld(t *testing.T, at manifest.ECS, wire bool, entries ...string) consumetest.World {
-	w := &service{world: newWorld(t), at: at, history: history.History{ARN: bucketARN}, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
+	w := &service{world: newWorld(t), at: at, content: map[string]map[string]secret.Value{}, images: 1, wire: wire}
 	w.at.Cluster, w.at.Service = "main", "api"
 	if w.at.Containers == nil {
 		w.at.Containers = manifest.Names{"app"}
@@ -72,6 +77,7 @@ func suiteWorld(t *testing.T, at manifest.ECS, wire bool, entries ...string) con
 		Clock: w.clock, Tap: w.tap, Open: w.openConsumer, Put: w.putBucket, Held: w.heldValues, Step: time.Minute,
 		Fail: func() { w.works = slices.Clone(w.startableVersions()) }, Mend: func() { w.works = nil },
 		Change: func() { w.deployNewImage(); w.clock.Advance(10 * time.Minute) }, Begin: w.deployNewImage, Return: w.redeployValue, Edit: w.editEntries, Deployable: w.deployableValues,
+		Copy: w.copyDefinition, Unpin: w.unpinEntries, Moves: true, Ask: w.askConsumer, Own: w.at.Withdraw == manifest.WithdrawOwn,
 	}
 	if !w.at.Rolls() {
 		suite.Deploy = w.deployBucket
@@ -79,20 +85,40 @@ func suiteWorld(t *testing.T, at manifest.ECS, wire bool, entries ...string) con
 	return suite
 }
 
-func (w *service) openConsumer() reconcile.Consumer {
+func (w *service) openConsumer() reconcile.Consumer { return w.openWithOptions() }
+
+func (w *service) askConsumer() reconcile.Consumer { return w.openWithOptions(ecs.Revisions(true)) }
+
+func (w *service) openWithOptions(options ...ecs.Option) reconcile.Consumer {
 	c := manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &w.at}
+	options = append(options, ecs.Share(w.cache))
 	if !w.wire {
-		return ecs.New(w.svc.Direct(w.tap, ""), c, devEnvironment, w.history, w.clock.Now())
+		return ecs.New(w.svc.Direct(w.tap, ""), c, devEnvironment, w.history, w.clock.Now(), options...)
 	}
-	return ecs.New(w.client, c, devEnvironment, w.history, w.clock.Now())
+	return ecs.New(w.client, c, devEnvironment, w.history, w.clock.Now(), options...)
 }
 
 func (w *service) putBucket(b bucket.Bucket) bucket.Bucket {
 	b.ARN, w.content[b.Version] = bucketARN, b.Values
-	if _, known := w.history.Version(b.Version); !known {
-		w.history.Versions = append(w.history.Versions, history.Version{ID: b.Version, Created: w.clock.Now()})
-	}
+	w.history.Versions = putVersion(w.history.Versions, b.Version, w.clock.Now())
 	return b
+}
+
+// putVersion returns versions with id under AWSCURRENT; all carry HELD.
+func putVersion(versions []history.Version, id string, now time.Time) []history.Version {
+	known := false
+	versions = slices.Clone(versions)
+	for i := range versions {
+		v := &versions[i]
+		v.Labels = []string{history.Held + v.ID}
+		if v.ID == id {
+			v.Labels, known = append(v.Labels, history.AWSCurrent), true
+		}
+	}
+	if !known {
+		versions = append(versions, history.Version{ID: id, Created: now, Labels: []string{history.Held + id, history.AWSCurrent}})
+	}
+	return versions
 }
 
 // resolveValue returns the value that ECS's agent reads for a valueFrom.
@@ -102,6 +128,9 @@ func (w *service) resolveValue(valueFrom string) (string, error) {
 		return "a parameter", nil
 	}
 	version, key := parts[9], parts[7]
+	if current, _ := w.history.Current(); version == "" {
+		version = current.ID
+	}
 	if w.works != nil && !slices.Contains(w.works, version) {
 		return "", errors.New("retrieved secret from Secrets Manager did not contain json key")
 	}
@@ -203,6 +232,42 @@ func (w *service) redeployValue(value string) {
 		}
 		w.t.Error("nobody could deploy it")
 	})
+}
+
+// copyDefinition registers a copy of what pins the version with this value, with another image, as a pipeline does.
+func (w *service) copyDefinition(value string) {
+	w.doUncounted(func() {
+		for _, s := range w.svc.Deployable() {
+			if vs := pinnedVersions(s.Secrets); len(vs) > 0 && w.valueIn(vs[0]) == value {
+				w.images++
+				var secrets []string
+				for name, from := range s.Secrets {
+					secrets = append(secrets, name+"="+from)
+				}
+				slices.Sort(secrets)
+				w.registerRevision(fmt.Sprint("app:", w.images), secrets...)
+				return
+			}
+		}
+		w.t.Error("nobody has it")
+	})
+}
+
+// unpinEntries deploys the entries that run without their versions, as a pipeline does that knows nothing of rotary.
+func (w *service) unpinEntries() {
+	w.doUncounted(func() {
+		var secrets []string
+		for _, e := range w.appSecrets() {
+			if at := strings.Index(e, ":::"); at >= 0 {
+				e = e[:at]
+			} else if at := strings.LastIndex(e, "::"); at >= 0 {
+				e = e[:at] + "::"
+			}
+			secrets = append(secrets, e)
+		}
+		w.deployRevision(w.registerRevision("app:1", secrets...))
+	})
+	w.clock.Advance(10 * time.Minute)
 }
 
 // editEntries gives the container other entries, as a person does.

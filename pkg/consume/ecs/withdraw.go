@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/rotary-secrets/rotary/pkg/awserr"
 )
 
-// Withdraw deregisters the ACTIVE revisions of the service's family that rotary registered and that pin one of these
-// bucket versions, so that nobody can deploy them again (AWS: within ten minutes). It leaves revisions alone that the
-// service uses or could roll back to, and fails where one of those pins such a version: somebody has deployed it
-// meanwhile. Repeatable.
+// Withdraw deregisters the ACTIVE revisions of the service's family that pin one of these bucket versions, whoever
+// registered them, so that nobody can deploy them again (AWS: within ten minutes); where the manifest has withdraw: own,
+// only those that rotary registered. It leaves revisions alone that the service uses or could roll back to, and fails
+// where one of those may have such a version: somebody has deployed it meanwhile. Of a service that is gone it knows the
+// family only for as long as ECS still describes it, and has nothing to do after that. Repeatable.
 func (s *Service) Withdraw(ctx context.Context, versions []string) error {
 	if err := s.withdrawVersions(ctx, versions); err != nil {
 		return fmt.Errorf("withdraw revisions of ECS service %s: %w", s, awserr.Legible(err))
@@ -23,11 +22,17 @@ func (s *Service) Withdraw(ctx context.Context, versions []string) error {
 
 func (s *Service) withdrawVersions(ctx context.Context, versions []string) error {
 	l, err := s.snapshotService(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if l.absent != "" {
+	case l.gone && l.family() == "":
+		return nil
+	case l.gone:
+		return s.deregisterRevisions(ctx, l.family(), nil, versions)
+	case l.absent != "":
 		return errors.New(l.absent)
+	case l.family() == "":
+		return errors.New("ECS does not tell its task definition")
 	}
-	return s.deregisterRevisions(ctx, aws.ToString(l.primaryRevision().input.Family), l.revisionsInPlay(), versions)
+	return s.deregisterRevisions(ctx, l.family(), l.revisionsInPlay(), versions)
 }

@@ -42,6 +42,9 @@ type world struct {
 	tap     *sim.Tap
 	client  *sdk.Client
 	consume *ecs.Service
+	history history.History                        // of the bucket
+	cache   *ecs.Cache                             // of the process in which the consumer is opened
+	asked   bool                                   // it is asked what is deployable
 	broken  map[string]bool                        // images, and bucket versions, with which tasks do not start
 	resolve func(valueFrom string) (string, error) // where not every value is alike
 	alike   []string                               // containers that are registered with the same as app
@@ -51,7 +54,7 @@ type world struct {
 var whole = sim.Lists{Whole: true}
 
 func newWorld(t *testing.T, lists ...sim.Lists) *world {
-	w := &world{t: t, clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), broken: map[string]bool{}}
+	w := &world{t: t, clock: sim.NewClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)), broken: map[string]bool{}, history: history.History{ARN: bucketARN}, cache: ecs.NewCache()}
 	w.tap = sim.NewTap(w.clock)
 	svc := standin.New(standin.Config{
 		Clock: w.clock, Account: "111111111111", Region: "us-east-1", Lists: append(lists, sim.Lists{})[0],
@@ -91,7 +94,7 @@ func newWorld(t *testing.T, lists ...sim.Lists) *world {
 func (w *world) openWith(change func(*manifest.ECS)) {
 	at := manifest.ECS{Cluster: "main", Service: "api", Task: manifest.Task{Containers: manifest.Names{"app"}}}
 	change(&at)
-	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, devEnvironment, history.History{ARN: bucketARN}, w.clock.Now())
+	w.consume = ecs.New(w.client, manifest.Consumer{Name: "api", Bucket: "api-secrets", ECS: &at}, devEnvironment, w.history, w.clock.Now(), ecs.Share(w.cache), ecs.Revisions(w.asked))
 }
 
 var devEnvironment = &manifest.Environment{Name: "dev"}

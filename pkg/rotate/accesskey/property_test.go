@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 )
 
@@ -113,7 +113,7 @@ func TestRetireTouchesTheOwedKeyAlone(t *testing.T) {
 		owed := rapid.SampledFrom(all).Draw(rt, "owed")
 		end := rotate.End{Owed: owed.Values, Current: s.Current, Forced: rapid.Bool().Draw(rt, "forced")}
 		next, err := w.newRotator().Retire(t.Context(), end)
-		inUse := owed.used && w.Clock.Now().Sub(owed.usedAt) < plan.Quiet && !end.Forced && owed.status == iam.Active
+		inUse := owed.used && w.Clock.Now().Sub(owed.usedAt) < history.LateWrite && !end.Forced && owed.status == iam.Active
 		if next != nil || (err != nil) != (inUse && !owed.current) {
 			rt.Fatalf("error is %v", err)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/rotary-secrets/rotary/pkg/awserr"
-	"github.com/rotary-secrets/rotary/pkg/plan"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
@@ -53,7 +53,7 @@ func (r *Rotator) isUser(who *sts.GetCallerIdentityOutput) bool {
 // Retire makes the key Inactive; the next rotation deletes it. Until then a person can make it Active again.
 // Repeatable.
 //
-// Every consumer was seen without the key. So a use within plan.Quiet is by somebody whom rotary does not know, and
+// Every consumer was seen without the key. So a use within history.LateWrite is by somebody whom rotary does not know, and
 // Retire fails with its service and region, unless e is Forced. IAM learns of a use minutes after it, or later: that it
 // knows of none proves nothing.
 //
@@ -103,10 +103,10 @@ func (r *Rotator) checkDead(ctx context.Context, owed values) error {
 		id, aws.ToString(who.Arn), r.user)
 }
 
-// checkUnused fails where IAM knows of a use of the key within plan.Quiet.
+// checkUnused fails where IAM knows of a use of the key within history.LateWrite.
 func (r *Rotator) checkUnused(ctx context.Context, id string) error {
 	last, err := r.lastUse(ctx, id)
-	if err != nil || last == nil || last.ago >= plan.Quiet {
+	if err != nil || last == nil || last.ago >= history.LateWrite {
 		return err
 	}
 	return fmt.Errorf("access key %s was used %s ago, for %s in %s, although every consumer was seen without it: "+

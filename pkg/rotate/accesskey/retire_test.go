@@ -13,8 +13,8 @@ import (
 	"github.com/rotary-secrets/rotary/internal/rotatetest"
 	"github.com/rotary-secrets/rotary/internal/standin/iam"
 	"github.com/rotary-secrets/rotary/internal/standin/sim"
+	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
-	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/rotate"
 	"github.com/rotary-secrets/rotary/pkg/rotate/accesskey"
 	"github.com/rotary-secrets/rotary/pkg/secret"
@@ -30,8 +30,8 @@ func TestAKeyThatIsStillUsedStaysActive(t *testing.T) {
 	}{
 		"never used":                        {},
 		"used long ago":                     {ago: 240 * time.Hour},
-		"used a quiet period ago":           {ago: plan.Quiet},
-		"used within the quiet period":      {ago: plan.Quiet - time.Second, stays: true},
+		"used a quiet period ago":           {ago: history.LateWrite},
+		"used within the quiet period":      {ago: history.LateWrite - time.Second, stays: true},
 		"used just now":                     {ago: time.Second, stays: true},
 		"used just now, but it must die":    {ago: time.Second, forced: true},
 		"used just now, and not known yet":  {ago: time.Second, lag: time.Hour}, // that no use is known proves nothing

@@ -137,10 +137,10 @@ func (s *kept) retire() {
 	s.t.Helper()
 	advanced := 0
 	for range 10 {
-		s.standin.Advance(plan.Quiet)
+		s.standin.Advance(history.Deregistered)
 		h := s.history()
 		p := plan.Make(plan.State{
-			Mode: manifest.Retire, Now: h.Changed.Add(plan.Quiet),
+			Mode: manifest.Retire, Now: h.Changed.Add(history.Deregistered),
 			Sources: []plan.Source{{Name: s.job.Source.Name, Manifest: s.job.Source, History: h}},
 		})
 		for _, m := range p.Marks {

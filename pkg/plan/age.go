@@ -1,0 +1,244 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rotary-secrets/rotary/pkg/history"
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
+
+// stage is how far a bucket version has come to its end. One label carries it, renamed as the version ages.
+type stage int
+
+const (
+	isFree stage = iota // no label of rotary's
+	isHeld              // HELD: current, or it was current when it was seen last
+	isPast              // PAST: not current; somebody may still start on it
+	isGone              // GONE: withdrawn from every consumer
+)
+
+// stageOf returns the stage of a bucket version. Where a crash has left two labels, the newer one counts; HELD counts
+// before all: the version may have been current again.
+func stageOf(v history.Version) stage {
+	_, held := v.Label(history.Held)
+	past, isOld := v.TimeOf(history.Past)
+	gone, withdrawn := v.TimeOf(history.Gone)
+	switch {
+	case held:
+		return isHeld
+	case isOld && (!withdrawn || !past.Before(gone)):
+		return isPast
+	case withdrawn:
+		return isGone
+	}
+	return isFree
+}
+
+// agedAt returns the time in the label of a version that is PAST or GONE.
+func agedAt(v history.Version) (at time.Time, aged bool) {
+	switch stageOf(v) {
+	case isPast:
+		return v.TimeOf(history.Past)
+	case isGone:
+		return v.TimeOf(history.Gone)
+	}
+	return time.Time{}, false
+}
+
+// listStageLabels returns the labels of a bucket version that carry its stage.
+func listStageLabels(v history.Version) []string {
+	return slices.DeleteFunc(slices.Clone(v.Labels), func(label string) bool {
+		return !slices.ContainsFunc([]string{history.Held, history.Past, history.Gone}, func(kind string) bool {
+			return strings.HasPrefix(label, kind)
+		})
+	})
+}
+
+// findStageLabel returns the label that counts of a version that is PAST or GONE: the one with the latest time.
+func findStageLabel(v history.Version) string {
+	kind := map[stage]string{isPast: history.Past, isGone: history.Gone}[stageOf(v)]
+	return latestLabel(v, kind)
+}
+
+// pastLabel returns the label of v that carries since when it was seen not to be current; "" for none.
+func pastLabel(v history.Version) string { return latestLabel(v, history.Past) }
+
+// latestLabel returns the label of a kind with a time that carries the latest; "" for none.
+func latestLabel(v history.Version, kind string) string {
+	at, has := v.TimeOf(kind)
+	i := slices.IndexFunc(v.Labels, func(label string) bool {
+		return has && strings.HasPrefix(label, kind+strconv.FormatInt(at.Unix(), 10)+"-")
+	})
+	if i < 0 {
+		return ""
+	}
+	return v.Labels[i]
+}
+
+// Withdrawal withdraws a bucket version from every consumer that could start on it, and then puts Mark.
+type Withdrawal struct {
+	Bucket  string
+	Version string
+	Mark    Mark
+}
+
+// ageBucket lets the versions of a bucket age, and drops the labels of those that nothing needs any more.
+//
+//	bucket version                 | stage      | plan
+//	-------------------------------|------------|----------------------------------------------------
+//	current                        | PAST, GONE | Mark HELD
+//	not current, in play or        | none, GONE | Mark PAST: from now on
+//	  deployable                   |            |
+//	not current                    | HELD       | Mark PAST; where a crash has left that, Drop HELD
+//	not current, a crash has left  | PAST, GONE | Drop the older ones
+//	  several                      |            |
+//	not current, in play           | PAST       | –
+//	not current, a reader unseen,  | PAST       | –
+//	  or a stranger in a cluster   |            |
+//	any other                      | PAST       | Withdraw, then Mark GONE
+//	any other, after the wait      | GONE       | Drop
+//	any other                      | GONE       | Wait
+//
+// Where the bucket is written in this pass, its current version, the one to be written and what has no label are left
+// to marksToHold.
+func (p *Plan) ageBucket(s State, b Bucket, writing bool) {
+	if s.Mode == manifest.Observe {
+		return
+	}
+	withdrawable := len(s.Strangers) == 0 && !slices.ContainsFunc(b.Consumers, Consumer.isUnseen)
+	for _, v := range b.Versions {
+		is, startable := stageOf(v), s.isInPlay(v.ID) || s.isDeployable(v.ID)
+		switch {
+		case writing && (v.Has(history.AWSCurrent) || v.ID == b.Want.Version):
+		case v.Has(history.AWSCurrent) && (is != isFree && is != isHeld || len(listStageLabels(v)) > 1):
+			p.restage(b, v, b.LabelFor(history.Held, v.ID))
+		case v.Has(history.AWSCurrent):
+		case is == isHeld && v.Has(pastLabel(v)):
+			p.restage(b, v, pastLabel(v))
+		case is == isHeld, startable && is == isGone:
+			p.restage(b, v, b.TimedLabel(history.Past, s.Now, v.ID))
+		case len(listStageLabels(v)) > 1:
+			p.restage(b, v, findStageLabel(v))
+		case is == isPast && withdrawable && !s.isInPlay(v.ID):
+			p.withdraw(s, b, v)
+		case is == isGone:
+			p.dropGone(s, b, v)
+		}
+	}
+	for _, id := range s.listUnlabelled(b) {
+		if writing {
+			break
+		}
+		p.restage(b, history.Version{ID: id}, b.TimedLabel(history.Past, s.Now, id))
+	}
+}
+
+// restage puts the label of another stage on a bucket version, in the place of those it has.
+func (p *Plan) restage(b Bucket, v history.Version, label string) {
+	m := newStageMark(b, v, label)
+	switch {
+	case v.Has(label):
+		for _, off := range m.Off {
+			p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: off, From: v.ID})
+		}
+	case len(m.Off) == 0 && !b.HasRoom(1):
+		p.Waits = append(p.Waits, b.waitForLabels())
+	default:
+		p.Marks = append(p.Marks, m)
+	}
+}
+
+// newStageMark returns the Mark that puts label on v, and takes the labels of its other stages off.
+func newStageMark(b Bucket, v history.Version, label string) Mark {
+	off := slices.DeleteFunc(listStageLabels(v), func(l string) bool { return l == label })
+	return Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, To: v.ID, Off: off, Full: !b.HasRoom(1)}
+}
+
+// withdraw plans that nobody can start on a version any more.
+func (p *Plan) withdraw(s State, b Bucket, v history.Version) {
+	p.Withdrawals = append(p.Withdrawals, Withdrawal{
+		Bucket: b.Want.Name, Version: v.ID, Mark: newStageMark(b, v, b.TimedLabel(history.Gone, s.Now, v.ID)),
+	})
+}
+
+// dropGone takes the label off a version that was withdrawn, once nothing can start on it any more. From then on its time
+// holds up no retirement.
+func (p *Plan) dropGone(s State, b Bucket, v history.Version) {
+	gone, _ := v.TimeOf(history.Gone)
+	if until := gone.Add(b.settlingTime()); until.After(s.Now) {
+		p.Waits = append(p.Waits, Wait{
+			Subject: b.Want.Name, Version: v.ID, Reason: Settling, Until: until,
+			Detail: "a version that was withdrawn a short time ago keeps its label",
+		})
+		return
+	}
+	for _, label := range listStageLabels(v) {
+		p.Drops = append(p.Drops, Mark{Secret: b.Secret, Bucket: b.Want.Name, Label: label, From: v.ID})
+	}
+}
+
+// IsAgeing reports whether the ages of the bucket's versions matter: it has one besides its current one that has not
+// come to its end, or a source feeds it that owes something.
+func (s State) IsAgeing(b Bucket) bool {
+	owing := slices.ContainsFunc(s.Sources, func(source Source) bool {
+		return len(source.Owed()) > 0 && b.isFedBy(source.Name)
+	})
+	return owing || slices.ContainsFunc(b.Versions, func(v history.Version) bool {
+		return stageOf(v) != isFree && !v.Has(history.AWSCurrent)
+	})
+}
+
+// HasUnknown reports whether somebody runs, or could deploy, a version that is known of no bucket.
+func (s State) HasUnknown() bool {
+	return slices.ContainsFunc(s.allConsumers(), func(c Consumer) bool {
+		return slices.ContainsFunc(slices.Concat(c.InPlay, c.Deployable), func(id string) bool {
+			return !slices.ContainsFunc(s.Buckets, func(b Bucket) bool { _, known := b.findVersion(id); return known })
+		})
+	})
+}
+
+// ListInPlay returns the versions of a bucket that carry a label, and those that somebody runs or could deploy.
+func (s State) ListInPlay(b Bucket) []history.Version {
+	all := slices.Clone(b.Versions)
+	for _, id := range s.listUnlabelled(b) {
+		all = append(all, history.Version{ID: id})
+	}
+	return all
+}
+
+// listUnlabelled returns the versions of the bucket that somebody runs or could deploy, and that carry no label, so that
+// Secrets Manager may delete them.
+func (s State) listUnlabelled(b Bucket) []string {
+	var ids []string
+	for _, v := range b.Made {
+		if _, labelled := b.Version(v.ID); !labelled && (s.isInPlay(v.ID) || s.isDeployable(v.ID)) {
+			ids = append(ids, v.ID)
+		}
+	}
+	return ids
+}
+
+// isInPlay reports whether any consumer runs the version, is rolling to it, or could roll back to it: of whatever
+// bucket, because the manifest may have moved it to another one since.
+func (s State) isInPlay(version string) bool {
+	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
+		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return c.hasInPlay(version) })
+	})
+}
+
+// isDeployable reports whether somebody could deploy the version, by a revision of any consumer's family.
+func (s State) isDeployable(version string) bool {
+	return slices.ContainsFunc(s.Buckets, func(b Bucket) bool {
+		return slices.ContainsFunc(b.Consumers, func(c Consumer) bool { return slices.Contains(c.Deployable, version) })
+	})
+}
+
+// waitForLabels is the Wait of a bucket whose secret has no room for another label.
+func (b Bucket) waitForLabels() Wait {
+	return Wait{Subject: b.Want.Name, Reason: LabelsFull, Detail: fmt.Sprintf(
+		"its secret carries %d labels at most; a consumer that does not follow keeps old ones", history.MaxLabels)}
+}
