@@ -88,12 +88,16 @@ func sourceState(s plan.SourceReport) string {
 	if s.Taken != "" {
 		parts = append(parts, "not accepted: buckets have "+history.Short(s.Taken))
 	}
+	if s.Frozen != "" {
+		parts = append(parts, "frozen")
+	}
 	if s.Pending != "" {
 		parts = append(parts, "rotating to "+history.Short(s.Pending))
 	}
 	if n := len(s.Owed); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d owed", n))
 	}
+	parts = append(parts, s.Kept...)
 	return strings.Join(parts, ", ")
 }
 

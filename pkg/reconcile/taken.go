@@ -5,7 +5,6 @@ import (
 	"maps"
 	"time"
 
-	"github.com/rotary-secrets/rotary/pkg/bucket"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/plan"
 )
@@ -19,7 +18,7 @@ func (o observer) takeVersions(ctx context.Context, s plan.State) error {
 		source := &s.Sources[i]
 		declared, _ := o.Environment.Source(source.Name)
 		source.Tested = o.Environment.IsTaken(declared)
-		if !source.Tested {
+		if !source.Tested || source.Frozen != "" {
 			continue
 		}
 		source.Carried = o.carriesCurrent(source.Name)
@@ -58,13 +57,19 @@ func (o observer) takeVersion(ctx context.Context, source *plan.Source) error {
 	current, exists := source.Current()
 	taken, some := source.Take()
 	switch {
-	case exists && !some:
-		o.sources[source.Name] = bucket.Source{}
+	case exists && !some: // buckets keep what they carry of it
+		delete(o.sources, source.Name)
+		o.frozen[source.Name] = true
 		return nil
 	case !exists || taken.ID == current.ID:
 		return nil
 	}
 	values, err := o.newTester().readVersion(ctx, source.Manifest, taken.ID)
+	if why, alone := explainFrozen(err); alone {
+		source.Frozen, o.frozen[source.Name] = why, true
+		delete(o.sources, source.Name)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
