@@ -147,7 +147,7 @@ func (s *session) newTester() (operate.Tester, error) {
 		SignIn: consume.SignIn(s.cfg, consume.FromEnv(os.Getenv)),
 	}
 	if deployed {
-		t.Target = pipeline.New(s.env, lambda.NewFromConfig(s.cfg))
+		t.Target = pipeline.People{Functions: pipeline.New(s.env, lambda.NewFromConfig(s.cfg))}
 	}
 	return t, nil
 }

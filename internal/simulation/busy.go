@@ -79,11 +79,7 @@ func deployReference(w *World, args []string) error {
 		return errNotNow
 	}
 	defer w.openForOthers()()
-	if err := w.Reference(w.ctx, c.Name); err != nil {
-		return err
-	}
-	w.noteTheirs(c)
-	return nil
+	return w.Reference(w.ctx, c.Name)
 }
 
 // forceDeployment deploys once more what a service should run.

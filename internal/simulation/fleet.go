@@ -31,11 +31,12 @@ type member struct {
 	bucket  string // its secret
 	image   int
 	broken  bool
-	running string // what its tasks hold
-	rolling string // what its new tasks hold
-	rest    int    // the image of the rollout that failed last
-	failed  string // its version
-	stuck   bool   // so did the rollback: with that image, no task starts
+	running string   // what its tasks hold
+	rolling string   // what its new tasks hold
+	rest    int      // the image of the rollout that failed last
+	failed  string   // its version
+	stuck   bool     // so did the rollback: with that image, no task starts
+	tried   []string // versions whose rollouts have failed, and the way back too, since it last came to rest
 	changed time.Time
 	foreign bool                 // the rollout is a person's
 	ran     map[string]bool      // versions that it was ever rolled to
@@ -88,8 +89,7 @@ func (m *member) Status(context.Context) (plan.Seen, error) {
 
 func (m *member) inPlay() []string {
 	var all []string
-	tried := map[bool]string{true: m.failed}[m.stuck]
-	for _, id := range []string{m.running, m.rolling, tried} {
+	for _, id := range append([]string{m.running, m.rolling}, m.tried...) {
 		if id != "" && !slices.Contains(all, id) {
 			all = append(all, id)
 		}
@@ -128,9 +128,9 @@ func (m *member) startRollout(version string) {
 		m.noteMoves(version)
 		m.rolling, m.changed, m.failed, m.foreign, m.stuck = "", m.w.Clock.Now(), "", false, m.broken
 		if m.broken {
-			m.failed, m.rest = version, m.image
+			m.failed, m.rest, m.tried = version, m.image, append(m.tried, version)
 		} else {
-			m.running = version
+			m.running, m.tried = version, nil
 		}
 	})
 }
@@ -162,7 +162,7 @@ func (m *member) isOn(version string) bool {
 
 // releaseImage deploys another image with the version that runs, as a release does.
 func (m *member) releaseImage(image int) {
-	m.image, m.broken, m.changed, m.failed, m.stuck = image, false, m.w.Clock.Now(), "", false
+	m.image, m.broken, m.changed, m.failed, m.stuck, m.tried = image, false, m.w.Clock.Now(), "", false, nil
 }
 
 // isDeployable reports whether a person can deploy a version: it ran, and it is not withdrawn for longer than lag.

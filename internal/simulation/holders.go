@@ -53,11 +53,9 @@ func (w *World) listHolders(holds func(text string) bool) (who []string) {
 	return who
 }
 
-// listDeployable returns the revisions that a person or a pipeline could deploy now: those that ECS still takes, of every
-// family that a service is on. Those that pipelines have registered are their own.
-func (w *World) listDeployable() []ecs.Startable {
-	return slices.DeleteFunc(w.region().ECS.Deployable(), func(s ecs.Startable) bool { return w.theirs[s.TaskDefinition] })
-}
+// listDeployable returns the revisions that a person or a pipeline could deploy now: those that ECS still takes, whoever
+// registered them, of every family that a service is on.
+func (w *World) listDeployable() []ecs.Startable { return w.region().ECS.Deployable() }
 
 // startsWith reports whether a task of a revision gets a value of which holds is true.
 func (w *World) startsWith(s ecs.Startable, holds func(text string) bool) bool {

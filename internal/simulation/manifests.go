@@ -28,6 +28,7 @@ var manifests = map[string]string{
 	"apart":       apart,
 
 	"moved-bucket":     strings.NewReplacer("api:       {bucket: api-secrets", "api:       {bucket: vendor-secrets", "consumers:\n", "  vendor-secrets:    {originals: [vendor]}\nconsumers:\n").Replace(main),
+	"slow-pipeline":    strings.Replace(twins, "service: api,", "service: api, deploys_take: 75m,", 1),
 	"moved-service":    strings.Replace(main, "service: api,", "service: api-two,", 1),
 	"moved-repository": strings.Replace(main, "repository: example/app", "repository: example/other", 1),
 	"moved-project":    strings.Replace(main, "project: dashboard", "project: site", 1),
@@ -36,7 +37,7 @@ var manifests = map[string]string{
 	"jobs":             jobs,
 	"everything":       everything,
 	"clones":           strings.NewReplacer("{random: {}, every: 30d}}", "{mysql: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
-	"twins":            strings.NewReplacer("{random: {}, every: 30d}}", "{postgres: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet),
+	"twins":            twins,
 }
 
 // resolveManifest returns an environment of the manifest of this name.
@@ -171,6 +172,9 @@ consumers:
   nightly: {source: db, reader: {drain: 2h}}
   partner: {source: vendor, reader: {drain: 3h}}
 `
+
+// twins is fleet with a login that PostgreSQL's rotator rotates.
+var twins = strings.NewReplacer("{random: {}, every: 30d}}", "{postgres: {url: DB_URL, admin: admin}, every: 30d}}\n  admin: {keys: [ADMIN_URL]}").Replace(fleet)
 
 // apart is main with a service that has nothing of its login.
 var apart = strings.NewReplacer("buckets:\n", "buckets:\n  hook-secrets:      {originals: [vendor]}\n", "consumers:\n", "consumers:\n  hooks:     {bucket: hook-secrets, ecs: {cluster: main, service: hooks, container: app}}\n").Replace(main)

@@ -50,11 +50,7 @@ func releaseImage(w *World, args []string) error {
 	w.Image(image, stage.App(w.Env, c))
 	w.images[c.Name] = image
 	defer w.openForOthers()()
-	if err := w.Release(w.ctx, c.Name, image); err != nil {
-		return err
-	}
-	w.noteTheirs(c)
-	return nil
+	return w.Release(w.ctx, c.Name, image)
 }
 
 // breakImage makes every task that a service starts from now on exit at once: so does what is rolled next.
@@ -84,7 +80,7 @@ func (w *World) setImage(args []string, app ecs.App) error {
 }
 
 // redeployOlder deploys an older revision of a service that can still be deployed, as a person does: the newest ACTIVE
-// one that it does not run, whose credentials work.
+// one that it does not run.
 func redeployOlder(w *World, args []string) error {
 	c, err := w.findConsumer(args, isECS)
 	if err != nil {
@@ -104,7 +100,7 @@ func redeployOlder(w *World, args []string) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(revisions, func(arn string) bool { return arn != running && w.isWorking(arn) })
+	i := slices.IndexFunc(revisions, func(arn string) bool { return arn != running && w.hasSecrets(arn) })
 	if i < 0 {
 		return errNotNow
 	}
@@ -112,15 +108,11 @@ func redeployOlder(w *World, args []string) error {
 	return err
 }
 
-// isWorking reports whether the targets accept what a revision holds: a person looks before deploying one of the
-// pipeline's, which rotary does not deregister. One of rotary's that can be deployed works.
-func (w *World) isWorking(arn string) bool {
-	for _, s := range w.region().ECS.Deployable() {
-		if strings.HasSuffix(arn, "/"+s.TaskDefinition) {
-			return len(s.Secrets) > 0 && (!w.theirs[s.TaskDefinition] || len(w.listRefused(s)) == 0 && len(w.listUnlabelled(s)) == 0)
-		}
-	}
-	return false
+// hasSecrets reports whether a revision that ECS still takes gets any secret: nobody deploys another.
+func (w *World) hasSecrets(arn string) bool {
+	return slices.ContainsFunc(w.region().ECS.Deployable(), func(s ecs.Startable) bool {
+		return strings.HasSuffix(arn, "/"+s.TaskDefinition) && len(s.Secrets) > 0
+	})
 }
 
 // restartTasks stops every task of a service: ECS starts others on the revision that it should run.

@@ -56,7 +56,7 @@ func (w *World) listOld(c manifest.Consumer) (all []string) {
 			return other.Why == "PRIMARY" && other.Service == c.ECS.Service && other.TaskDefinition == s.TaskDefinition
 		})
 		own := strings.HasPrefix(s.TaskDefinition, w.Env.TaskFamily(c.ECS.Service)+":")
-		if own && !primary && w.isWorking("/"+s.TaskDefinition) && !slices.Contains(all, s.TaskDefinition) {
+		if own && !primary && len(s.Secrets) > 0 && !slices.Contains(all, s.TaskDefinition) {
 			all = append(all, s.TaskDefinition)
 		}
 	}
@@ -74,7 +74,8 @@ func (m *member) deployOld(nth int) error {
 	if len(all) == 0 {
 		return errNotNow
 	}
-	m.deployByPerson(all[nth%len(all)])
+	m.foreign = true
+	m.startRollout(all[nth%len(all)])
 	return nil
 }
 
@@ -111,36 +112,26 @@ func copyDefinition(w *World, args []string) error {
 }
 
 // pasteDefinition registers what copy took as a new revision, without rotary's tags, and deploys it: within copyTime, or
-// within the time that is given for a consumer whose deployments take longer.
+// within what the manifest says of a consumer whose deployments take longer.
 func pasteDefinition(w *World, args []string) error {
 	c, err := w.findConsumer(args, isECS)
 	taken, some := w.copies[c.Name]
 	if err != nil || !some {
 		return errNotNow
 	}
-	within := copyTime
-	if len(args) > 1 {
-		if within, err = time.ParseDuration(args[1]); err != nil {
-			return err
-		}
-	}
-	if w.Clock.Now().Sub(taken.at) > within {
+	if w.Clock.Now().Sub(taken.at) > max(copyTime, c.ECS.DeploysTake.Std()) {
 		return errNotNow
 	}
 	if m := w.fleet[c.Name]; m != nil {
-		m.deployByPerson(taken.version)
+		m.deployCopy(taken.version)
 		return nil
 	}
 	defer w.openForOthers()()
-	if err := w.DeployDefinition(w.ctx, c.Name, taken.definition); err != nil {
-		return err
-	}
-	w.noteTheirs(c)
-	return nil
+	return w.DeployDefinition(w.ctx, c.Name, taken.definition)
 }
 
-// deployByPerson registers a version for a member again, and deploys it, over whatever rolls.
-func (m *member) deployByPerson(version string) {
+// deployCopy registers a version for a member again, and deploys it, over whatever rolls.
+func (m *member) deployCopy(version string) {
 	delete(m.gone, version)
 	if m.ran[version] = true; m.isOn(version) {
 		return

@@ -47,6 +47,7 @@ func (w *World) makePlaces() error {
 		case c.GitHub != nil:
 			w.letIn(c)
 		case c.Vercel != nil:
+			w.Vercel.SetPresented(c.Vercel.Project) // its code needs nothing yet
 			w.Vercel.Push(c.Vercel.Project, w.makeID())
 		}
 	}

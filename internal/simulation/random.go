@@ -20,7 +20,8 @@ var drawn = []weighted{
 	{"rotate db", 8}, {"begin db", 3}, {"create db", 3}, {"set db", 3}, {"test db", 2}, {"finish db", 3}, {"resume db", 3},
 	{"put db", 5}, {"put vendor", 5}, {"back db", 3}, {"back vendor", 2}, {"move db", 3}, {"move vendor", 1},
 	{"release api", 4}, {"break api", 2}, {"fix api", 3}, {"redeploy api", 4}, {"restart api", 2},
-	{"deployold api", 2}, {"deployold api 1", 2}, {"deployold api 2", 1}, {"copy api", 4}, {"paste api", 6},
+	{"deployold api", 2}, {"deployold api 1", 2}, {"deployold api 2", 1}, {"copy api", 4}, {"paste api", 6}, {"deploy api", 3}, {"force api", 2},
+	{"blind api", 1}, {"sight api", 2}, {"blind ci", 1}, {"sight ci", 2},
 	{"queue ci", 3}, {"start ci", 3}, {"complete ci", 4}, {"edit ci", 2}, {"foreign ci", 1},
 	{"edit dashboard", 2}, {"foreign dashboard", 1}, {"failbuild dashboard", 2}, {"rollback dashboard", 2}, {"promote dashboard", 2}, {"push dashboard", 2},
 	{"outage vercel", 1}, {"outage github", 1}, {"outage ecs", 1}, {"mend", 4},
@@ -82,7 +83,7 @@ var faultNames = []string{"crash before", "crash after", "lost", "late", "thrott
 // meanwhile holds what others do while rotary works. TestWhateverOthersDoMeanwhileItEndsWell plays what comes too late
 // to be seen, while a credential is being revoked.
 var meanwhile = []string{
-	"put db", "put vendor", "release api", "redeploy api", "deployold api", "deployold api 1", "copy api", "paste api", "restart api",
+	"put db", "put vendor", "release api", "redeploy api", "deployold api", "deployold api 1", "copy api", "paste api", "deploy api", "restart api",
 	"queue ci", "start ci", "complete ci",
 	"edit ci", "edit dashboard", "wait 30s", "wait 3m",
 }

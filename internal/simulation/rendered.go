@@ -18,20 +18,7 @@ func renderService(w *World, args []string) error {
 		return err
 	}
 	defer w.openForOthers()()
-	if err := w.Render(w.ctx, c.Name); err != nil {
-		return err
-	}
-	w.noteTheirs(c)
-	return nil
-}
-
-// noteTheirs notes that a person's pipeline registered what a service is on.
-func (w *World) noteTheirs(c manifest.Consumer) {
-	for _, s := range w.region().ECS.Startable() {
-		if s.Service == c.ECS.Service && s.Why == "PRIMARY" {
-			w.theirs[s.TaskDefinition] = true
-		}
-	}
+	return w.Render(w.ctx, c.Name)
 }
 
 // renderEvery is the number of passes between two deployments of a service by its own pipeline.
@@ -47,11 +34,12 @@ func (w *World) renderWaiting() {
 	}
 }
 
-// checkNotRolled checks that rotary changes nothing of a service that its pipeline deploys.
+// checkNotRolled checks that rotary changes nothing of a service that its pipeline deploys. It may withdraw what pins a
+// credential that is to die.
 func (w *World) checkNotRolled(c sim.Call) {
 	for _, consumer := range w.Env.Consumers {
 		own := isRendered(consumer) && (c.Resource == consumer.ECS.Service || c.Resource == consumer.ECS.Service+"-"+w.Env.Name)
-		if own && c.Service == "ecs" {
+		if own && c.Service == "ecs" && c.Operation != "DeregisterTaskDefinition" {
 			w.noteViolation("S8 %s of %s, which its pipeline deploys", c.Operation, c.Resource)
 		}
 	}

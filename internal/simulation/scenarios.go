@@ -1,6 +1,10 @@
 package simulation
 
-import "github.com/rotary-secrets/rotary/pkg/manifest"
+import (
+	"slices"
+
+	"github.com/rotary-secrets/rotary/pkg/manifest"
+)
 
 // Scenario is a story that is told with every fault at every call.
 type Scenario struct {
@@ -18,7 +22,9 @@ type Scenario struct {
 }
 
 // Scenarios returns the scenarios that the simulation plays.
-func Scenarios() []Scenario { return append(protocolScenarios(), waysBack()...) }
+func Scenarios() []Scenario {
+	return slices.Concat(protocolScenarios(), waysBack(), whatOthersDeploy())
+}
 
 func protocolScenarios() []Scenario {
 	return []Scenario{

@@ -9,15 +9,12 @@ import (
 	"github.com/rotary-secrets/rotary/internal/standin/secretsmanager"
 )
 
-// checkStartable checks everything that ECS would start without asking anybody, and every revision of rotary's that a
-// person could deploy: its pins resolve, to versions with a label, and what they hold is accepted.
+// checkStartable checks everything that ECS would start without asking anybody, and every revision that a person could
+// deploy, whoever registered it: its pins resolve, to versions with a label, and what they hold is accepted.
 func (w *World) checkStartable() {
 	all := append(w.region().ECS.Startable(), w.listDeployable()...)
 	for _, s := range all {
 		for _, name := range w.listUnlabelled(s) {
-			if s.Why == "INACTIVE" {
-				break // its versions have lost their labels as it was deregistered
-			}
 			w.noteViolation("S3 %s %s pins %s to a version without a label", s.Why, s.TaskDefinition, name)
 		}
 		for _, p := range w.listRefused(s) {

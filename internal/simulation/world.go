@@ -51,7 +51,6 @@ type World struct {
 	done         map[string]int                     // how many of its steps a rotation has done, by version
 	started      map[string]string                  // the version of the rotation that was started last, by source
 	runs         map[string][]workflowRun
-	theirs       map[string]bool              // revisions that a deploy pipeline registered
 	late         []landing                    // what was given up and has not landed yet
 	seen         map[string]time.Time         // how far SEEN has come, by secret
 	since        map[string]time.Time         // since when a version is owed
@@ -79,7 +78,7 @@ type World struct {
 func (s Scenario) Open(ctx context.Context) (*World, error) {
 	w := &World{
 		ctx: ctx, rng: rand.New(rand.NewPCG(1, 1)), //nolint:gosec // it is to be repeated
-		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]workflowRun{}, done: map[string]int{}, started: map[string]string{}, theirs: map[string]bool{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{}, copies: map[string]copied{}, hidden: map[string]manifest.Consumer{}, places: map[string]bool{},
+		outage: map[string]bool{}, whole: map[string]map[string]secret.Value{}, broken: map[string]bool{}, runs: map[string][]workflowRun{}, done: map[string]int{}, started: map[string]string{}, seen: map[string]time.Time{}, since: map[string]time.Time{}, values: map[string]string{}, images: map[string]string{}, ownKeys: map[string]bool{}, copies: map[string]copied{}, hidden: map[string]manifest.Consumer{}, places: map[string]bool{},
 	}
 	w.now = &between{w: w, open: true}
 	if err := w.setUp(ctx, s); err != nil {

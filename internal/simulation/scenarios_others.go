@@ -1,0 +1,94 @@
+package simulation
+
+// whatOthersDeploy returns the stories of people and pipelines that deploy what they have from elsewhere than rotary, and
+// of consumers that cannot be seen for a while.
+func whatOthersDeploy() []Scenario {
+	return []Scenario{
+		{Name: "old revisions are deployed", Manifest: "twins", Thin: 5, Schedule: MustParse(`
+			rotate db
+			pass
+			wait 5m
+			deployold api
+			pass
+			wait 5m
+			pass
+			wait 13m
+			pass
+			wait 9m
+			deployold worker-a
+			deployold worker-b 1
+			settle`)},
+		{Name: "old versions are deployed", Manifest: "fleet", Fleet: true, Schedule: MustParse(`
+			rotate db
+			pass
+			wait 5m
+			deployold api
+			pass
+			wait 5m
+			pass
+			wait 13m
+			pass
+			wait 9m
+			deployold worker-a
+			settle`)},
+		{Name: "a pipeline deploys a copy", Manifest: "twins", Thin: 5, Schedule: MustParse(`
+			copy api
+			rotate db
+			pass
+			wait 9m
+			paste api
+			pass
+			wait 3m
+			copy api
+			pass
+			wait 9m
+			paste api
+			settle`)},
+		{Name: "a pipeline deploys a copy of a version", Manifest: "fleet", Fleet: true, Schedule: MustParse(`
+			copy api
+			rotate db
+			pass
+			wait 9m
+			paste api
+			pass
+			wait 3m
+			copy api
+			pass
+			wait 9m
+			paste api
+			settle`)},
+		{Name: "a pipeline deploys without pins", Manifest: "twins", Thin: 5, Schedule: MustParse(`
+			deploy api
+			wait 3m
+			rotate db
+			deploy worker-a
+			pass
+			wait 5m
+			force worker-b
+			deploy api
+			pass
+			settle`)},
+		{Name: "one service cannot be seen", Manifest: "main", Thin: 5, Schedule: MustParse(`
+			blind api
+			rotate db
+			pass
+			wait 20m
+			pass
+			sight api
+			pass
+			blind ci
+			wait 5m
+			pass
+			sight ci
+			settle`)},
+		{Name: "two logins in one bucket", Manifest: "two-logins", Thin: 5, Schedule: MustParse(`
+			rotate db
+			pass
+			wait 3m
+			rotate audit
+			pass
+			wait 2m
+			put db
+			settle`)},
+	}
+}
