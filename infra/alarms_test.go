@@ -82,6 +82,7 @@ func TestWhatEachAlarmWaitsForAndMakesOfSilence(t *testing.T) {
 		"rollback-abandoned": {once, keepsState, "and when it is over"},
 		"deadline-passed":    {once, keepsState, "and when it is over"},
 		"undeclared-key":     {once, keepsState, "and when it is over"},
+		"value-not-accepted": {once, keepsState, "and when it is over"},
 		"frozen-secret":      {once, keepsState, "and when it is over"},
 		"labels-filling":     {once, keepsState, "and when it is over"},
 		"retirement-failed":  {once, keepsState, "and when it is over"},

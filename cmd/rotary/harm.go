@@ -81,6 +81,10 @@ func describeFate(f operate.Fate) string {
 // describeUnknowns returns what cannot be known before an emergency begins, one line each.
 func describeUnknowns(h operate.Harm) []string {
 	var all []string
+	if h.Starts != "" {
+		all = append(all, fmt.Sprintf("it starts from version %s, which buckets have: the target has not accepted "+
+			"version %s, which is current", history.Short(h.Starts), history.Short(h.Replaced)))
+	}
 	switch source := h.Rotates; source.Rotate.Kind() {
 	case manifest.HTTP:
 		all = append(all, "rotary does not know how many credentials its vendor lets live side by side: "+

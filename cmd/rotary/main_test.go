@@ -87,7 +87,7 @@ func scripts(folder string, build func() (string, error), benches *[]*bench) tes
 		Setup: func(env *testscript.Env) error { return setUp(env, benches) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rotary": cmdRotary, "code": cmdCode, "advance": cmdAdvance, "calls": cmdCalls, "untouched": cmdUntouched, "wrote": cmdWrote,
-			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "accepts": cmdAccepts,
+			"values": cmdValues, "holds": cmdHolds, "vendor": cmdVendor, "label": cmdLabel, "console": cmdConsole, "accepts": cmdAccepts,
 			"stage": func(ts *testscript.TestScript, _ bool, args []string) { openStage(ts, args, "") }, "keypair": cmdKeyPair,
 			"pipeline": func(ts *testscript.TestScript, _ bool, args []string) {
 				lambdas, err := build()
@@ -297,6 +297,12 @@ func cmdHolds(ts *testscript.TestScript, neg bool, args []string) {
 func cmdVendor(ts *testscript.TestScript, _ bool, args []string) {
 	b := staged(ts)
 	b.Targets.Accept(stage.Target(b.Env, args[0]), strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
+}
+
+// cmdConsole is a person who puts what a file holds past rotary, in AWS's console: console SOURCE KEY FILE.
+func cmdConsole(ts *testscript.TestScript, _ bool, args []string) {
+	value := strings.TrimSuffix(ts.ReadFile(args[2]), "\n")
+	ts.Check(staged(ts).Put(context.Background(), args[0], map[string]string{args[1]: value}))
 }
 
 // cmdLabel puts a label on the version of a source that carries another one: label SOURCE LABEL BESIDE.

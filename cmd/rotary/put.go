@@ -7,6 +7,8 @@ import (
 
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
+	"github.com/rotary-secrets/rotary/pkg/operate"
+	"github.com/rotary-secrets/rotary/pkg/plan"
 	"github.com/rotary-secrets/rotary/pkg/secret"
 )
 
@@ -14,15 +16,20 @@ type putCmd struct {
 	Env    string `arg:"" name:"ENV" help:"The environment."`
 	Source string `arg:"" name:"SOURCE" help:"The source."`
 	Key    string `arg:"" optional:"" name:"KEY" help:"The key to change; without it, standard input is a JSON object of keys."`
-	Yes    bool   `help:"Do not ask where the environment is protected."`
+	// Untested is a person's word: see operate.Operator.PutUntested.
+	Untested bool `help:"Do not ask the target whether it accepts the value: it is right."`
+	Yes      bool `help:"Do not ask where the environment is protected."`
 }
 
 func (putCmd) Help() string {
-	return `The value is read from standard input, never from the command line; one newline at its end is cut off. The other keys of the source stay. The new version becomes current only if nobody else put one meanwhile. The old value stays owed until it is retired. A symmetric secret (rotate: also) takes the new value through its ALSO key first, so that no reader is refused. Of a key pair (rotate: pair) put the private half alone, in PEM: its public half follows. Exit code 0 where the source holds the value, also where it did before; 2 where a name or the value is refused, and nothing was changed.
+	return `The value is read from standard input, never from the command line; one newline at its end is cut off. The other keys of the source stay. The new version becomes current only if nobody else put one meanwhile. The old value stays owed until it is retired. A symmetric secret (rotate: also) takes the new value through its ALSO key first, so that no reader is refused. Of a key pair (rotate: pair) put the private half alone, in PEM: its public half follows.
+
+Where the source has a rotator that can ask its target, or rotary signs in with the value, the target is asked first. What it refuses is not put: exit code 2. Where nobody answers, it is not put either, and --untested takes your word for it. A source's first value is put in any case, because Secrets Manager has it current at once; while its target refuses it, no bucket gets it. Exit code 0 where the source holds the value, also where it did before; 1 where nobody knows whether it is accepted; 2 where a name or the value is refused, and nothing was changed.
 
 Examples:
   rotary put dev vendors VENDOR_A_API_KEY < key.txt
   pass show vendor-a | rotary put dev vendors VENDOR_A_API_KEY
+  rotary put production app-db APP_DB__URL --untested --yes < url.txt
   rotary put dev vendors < vendors.json         {"VENDOR_A_API_KEY": "…", "VENDOR_B_API_KEY": "…"}`
 }
 
@@ -49,11 +56,33 @@ func (c putCmd) Run(a *app) error {
 	if change.IsEmpty() {
 		return s.printUnchanged(source)
 	}
-	version, err := s.newOperator().Put(a.ctx, change)
+	version, err := c.putChange(s, source, change)
 	if err != nil {
 		return err
 	}
 	return s.printChanged(source, version, change.Names())
+}
+
+// putChange puts a change, after its target was asked unless the person says that it need not be.
+func (c putCmd) putChange(s *session, source manifest.Source, change operate.Change) (version string, err error) {
+	o := s.newOperator()
+	if c.Untested {
+		return o.PutUntested(s.ctx, change)
+	}
+	if s.env.IsTaken(source) {
+		if o.Tester, err = s.newTester(); err != nil {
+			return "", err
+		}
+	}
+	version, err = o.Put(s.ctx, change)
+	refused, is := errors.AsType[*operate.NotAccepted](err)
+	switch {
+	case is && !refused.Current && refused.Outcome.Answer == plan.Refused:
+		return "", invalid{err}
+	case is && !refused.Current:
+		return "", fmt.Errorf("%w: mend what does not answer, or say --untested where the value is right", err)
+	}
+	return version, err
 }
 
 // readValues reads the new values. Where they come through a pipe, nobody can be asked whether a protected

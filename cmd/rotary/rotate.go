@@ -203,6 +203,9 @@ func describeNoValue(env *manifest.Environment, source string) string {
 // describeHindrance returns why a planned rotation would be refused.
 func (s *session) describeHindrance(source string, h operate.Hindrance, report plan.Report) string {
 	switch {
+	case h.NotAccepted != "":
+		return fmt.Sprintf("its target has not accepted version %s, which is current: put another value, or, if this one "+
+			"is right: rotary accept %s %s --value", history.Short(h.NotAccepted), s.env.Name, source)
 	case h.NoValue:
 		return describeNoValue(s.env, source)
 	case h.Owed != nil:

@@ -131,8 +131,25 @@ func (s *session) newPass(accept []string, dryRun bool) reconcile.Pass {
 	return reconcile.Pass{
 		Environment: s.env, Store: secrets, AcceptRemovals: accept, DryRun: dryRun,
 		Open: consume.Opener(s.cfg, consume.FromEnv(os.Getenv)), Census: consume.Census(s.cfg, s.env),
-		Advancer: s.newDirect(secrets),
+		Advancer: s.newDirect(secrets), SignIn: consume.SignIn(s.cfg, consume.FromEnv(os.Getenv)),
 	}
+}
+
+// newTester asks the targets of sources through the deployed rotate function, or from here where none is deployed.
+func (s *session) newTester() (operate.Tester, error) {
+	deployed, err := s.isDeployed()
+	if err != nil {
+		return nil, err
+	}
+	secrets := store.New(s.secretsClient())
+	t := reconcile.Tester{
+		Environment: s.env, Store: secrets, Target: s.newDirect(secrets),
+		SignIn: consume.SignIn(s.cfg, consume.FromEnv(os.Getenv)),
+	}
+	if deployed {
+		t.Target = pipeline.People{Functions: pipeline.New(s.env, lambda.NewFromConfig(s.cfg))}
+	}
+	return t, nil
 }
 
 // direct advances from here, where no rotate Lambda is deployed.
@@ -160,6 +177,15 @@ func (d direct) Confirm(ctx context.Context, c plan.Confirm) error {
 		return err
 	}
 	return job.Confirm(ctx, c)
+}
+
+// Test asks the target of a source from here whether it accepts a version.
+func (d direct) Test(ctx context.Context, t plan.Test) (plan.Outcome, error) {
+	job, err := d.openJob(t.Source)
+	if err != nil {
+		return plan.Outcome{}, err
+	}
+	return job.Test(ctx, t)
 }
 
 func (d direct) openJob(name string) (rotate.Job, error) {

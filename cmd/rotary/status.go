@@ -85,6 +85,9 @@ func sourceTable(r plan.Report) string {
 
 func sourceState(s plan.SourceReport) string {
 	var parts []string
+	if s.Taken != "" {
+		parts = append(parts, "not accepted: buckets have "+history.Short(s.Taken))
+	}
 	if s.Frozen != "" {
 		parts = append(parts, "frozen")
 	}

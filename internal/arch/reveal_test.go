@@ -27,6 +27,7 @@ var revealers = map[string]string{
 	"pkg/bucket checkLimits":                 "counts bytes",
 	"pkg/consume/github findProblems":        "counts bytes",
 	"pkg/consume/vercel Project.checkLimits": "counts bytes, refuses what is not text",
+	"pkg/credential CheckShapes":             "parses what no target of its kind could accept",
 	"pkg/operate Change.mergeSymmetric":      "refuses an empty value",
 	"cmd/rotary readObject":                  "refuses an empty value",
 

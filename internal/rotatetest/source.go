@@ -199,10 +199,17 @@ func (s *source) applyMarks(p plan.Plan) error {
 // makePlan returns a pass over an environment of this one source, without consumers.
 func (s *source) makePlan() plan.Plan {
 	h := s.readHistory()
-	return plan.Make(plan.State{
-		Mode: manifest.Retire, Now: s.standin.Clock.Now(),
-		Sources: []plan.Source{{Name: s.Source.Name, Manifest: s.Source, History: h}},
-	})
+	now := s.standin.Clock.Now()
+	source := plan.Source{
+		Name: s.Source.Name, Manifest: s.Source, History: h,
+		Tested: s.Source.Rotate.IsTested(), Outcomes: map[string]plan.Outcome{},
+	}
+	for t, due := source.NextTest(now); due; t, due = source.NextTest(now) {
+		var err error
+		source.Outcomes[t.Version], err = s.openJob().Test(s.t.Context(), t)
+		s.must(err)
+	}
+	return plan.Make(plan.State{Mode: manifest.Retire, Now: now, Sources: []plan.Source{source}})
 }
 
 // eachOwed yields the oldest owed version until there is none, each time after the pass has marked what it found.

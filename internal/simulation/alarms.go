@@ -24,16 +24,30 @@ import (
 func (w *World) listDue() []string {
 	var all []string
 	for _, s := range w.Env.Sources {
+		taken := w.takenAt(s.Secret)
 		for _, v := range w.peekAt(s.Secret) {
 			for _, what := range w.dueOf(s, v) {
 				all = append(all, what+" "+s.Name)
 			}
-			if w.isOwed(v) {
+			if w.isOwed(v) && v.ID != taken {
 				all = append(all, "owed "+s.Name+" "+v.ID)
 			}
 		}
 	}
 	return all
+}
+
+// takenAt returns the version that buckets are computed from although another one is current; "" where there is none.
+func (w *World) takenAt(secret string) string {
+	var h history.History
+	for _, v := range w.peekAt(secret) {
+		h.Versions = append(h.Versions, history.Version{ID: v.ID, Created: v.Created, Labels: v.Labels})
+	}
+	taken, _ := h.Taken()
+	if taken.Has(history.AWSCurrent) {
+		return ""
+	}
+	return taken.ID
 }
 
 // isOwed reports whether a version is owed, and notes since when.

@@ -89,6 +89,14 @@ func (a advancer) Confirm(ctx context.Context, ask plan.Confirm) error {
 	return a.invokeRotate(ask.Source, func(j rotate.Job) error { return j.Confirm(context.WithoutCancel(ctx), ask) })
 }
 
+func (a advancer) Test(ctx context.Context, ask plan.Test) (outcome plan.Outcome, err error) {
+	err = a.invokeRotate(ask.Source, func(j rotate.Job) (err error) {
+		outcome, err = j.Test(context.WithoutCancel(ctx), ask)
+		return err
+	})
+	return outcome, err
+}
+
 func (a advancer) invokeRotate(source string, do func(rotate.Job) error) error {
 	call := sim.Call{Service: "lambda", Operation: "Invoke", Resource: rotateLambda, Write: true, Caller: propagateLambda}
 	_, err := sim.Do(a.w.Tap, call, "", func() (struct{}, error) {

@@ -25,13 +25,15 @@ func newHandler(env *manifest.Environment, cfg aws.Config) handler {
 	invoke := pipeline.New(env, lambda.NewFromConfig(cfg))
 	schedule := pipeline.NewSchedule(env, scheduler.NewFromConfig(cfg), os.Getenv("ROTARY_QUEUE_ARN"),
 		os.Getenv("ROTARY_SCHEDULER_ROLE_ARN"))
-	open := consume.Opener(cfg, consume.FromEnv(os.Getenv))
+	sinks := consume.FromEnv(os.Getenv)
+	open, signIn := consume.Opener(cfg, sinks), consume.SignIn(cfg, sinks)
 	return handler{
 		environment: env, now: time.Now, metrics: os.Stdout,
 		pass: func(ctx context.Context, accept []string, dryRun bool) (plan.Report, error) {
 			return reconcile.Pass{
 				Environment: env, Store: store.New(secretsmanager.NewFromConfig(cfg)),
-				Open: open, Census: consume.Census(cfg, env), Advancer: invoke, AcceptRemovals: accept, DryRun: dryRun,
+				Open: open, Census: consume.Census(cfg, env), Advancer: invoke, SignIn: signIn,
+				AcceptRemovals: accept, DryRun: dryRun,
 			}.Run(ctx)
 		},
 		again: func(ctx context.Context, at time.Time) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -318,6 +319,9 @@ func TestWhatIsNoRequestIsUnreadableAndNotQuoted(t *testing.T) {
 		`{"advance":{"source":"handshake","` + canary + `":true}}`:         "neither", // a newer rotary asks for more
 		`{"advance":{"source":"` + canary + `"}}`:                          "its source is none of environment dev",
 		`{"rollback":{"source":"handshake","` + canary + `":true}}`:        "neither",
+		`{"test":{"source":"handshake","` + canary + `":true}}`:            "neither",
+		`{"test":{"source":"handshake"},"advance":{}}`:                     "one of",
+		`{"test":{"source":"billing","version":"v"}}`:                      "its source is none of environment dev",
 		`{"rollback":{"source":"billing"}}`:                                "its source is none of environment dev",
 		`{"rollback":{"source":"handshake"},"advance":{}}`:                 "one of",
 		`{"rollback":{"source":"handshake","version":"` + canary + `\n"}}`: "its version is no version id",
@@ -395,5 +399,40 @@ func TestAConfirmIsAnsweredOrFails(t *testing.T) {
 	}
 	if name, _ := w.fails(`{"confirm":{"source":"handshake","version":"v"},"rollback":{"source":"handshake","version":"v"}}`); name != "Unreadable" {
 		t.Errorf("two requests at once are %s", name)
+	}
+}
+
+// asking is a rotator whose target answers that.
+type asking struct {
+	rotate.Rotator
+	answer error
+}
+
+func (a asking) Test(context.Context, rotate.Values) error { return a.answer }
+
+// TestATestIsAnsweredAndHoldsNoValue.
+func TestATestIsAnsweredAndHoldsNoValue(t *testing.T) {
+	w := newWorld(t)
+	i := slices.IndexFunc(w.h.environment.Sources, func(s manifest.Source) bool { return s.Name == "handshake" })
+	w.h.environment.Sources[i].Rotate = manifest.RotateWith(manifest.Postgres)
+	request := json.RawMessage(`{"test":{"source":"handshake","version":"` + first + `"}}`)
+	for _, tt := range []struct {
+		answer error
+		want   string
+	}{
+		{nil, `{"answer":"accepted"}`},
+		{rotate.ErrNotAccepted, `{"answer":"refused","why":"the target does not accept the credential"}`},
+		{errors.New("it is down"), `{"answer":"unknown","why":"it is down"}`},
+	} {
+		w.h.open = func(manifest.Source) (rotate.Rotator, error) { return asking{answer: tt.answer}, nil }
+		out, err := w.h.handleRequest(t.Context(), request)
+		must(t, err)
+		got, err := json.Marshal(out)
+		if must(t, err); string(got) != tt.want {
+			t.Errorf("%v: %s", tt.answer, got)
+		}
+	}
+	if !strings.Contains(w.log.String(), `"step":"test","version":"`+first+`","ok":true`) || strings.Contains(w.log.String(), canary) {
+		t.Error("the log does not name the test, or holds a value")
 	}
 }

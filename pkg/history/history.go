@@ -54,15 +54,22 @@ func (h History) Labelled(label string) (Version, bool) {
 // Current returns the version under AWSCURRENT.
 func (h History) Current() (Version, bool) { return h.Labelled(AWSCurrent) }
 
-// Owed returns the versions whose retirement is owed: live, and neither current nor pending, oldest first.
+// Owed returns the versions whose retirement is owed: replaced, and not the one that buckets are computed from, oldest
+// first.
 func (h History) Owed() []Version {
-	var owed []Version
+	taken, _ := h.Taken()
+	return slices.DeleteFunc(h.Replaced(), func(v Version) bool { return v.ID == taken.ID })
+}
+
+// Replaced returns the versions that are live, and neither current nor pending, oldest first.
+func (h History) Replaced() []Version {
+	var replaced []Version
 	for _, v := range h.Versions {
 		if _, live := v.Label(Live); live && !v.Has(AWSCurrent) && !v.Has(AWSPending) {
-			owed = append(owed, v)
+			replaced = append(replaced, v)
 		}
 	}
-	return owed
+	return replaced
 }
 
 // SeenPast is when v was first seen not to be current: the time of its PAST. Where there was no room for that label, it is

@@ -64,6 +64,8 @@ type rotatorKind interface {
 	listConfig(s Source) []string
 	// isScheduled reports whether Secrets Manager may rotate it with rotary's function: every may be set.
 	isScheduled() bool
+	// isTested reports whether the rotator asks the target whether it accepts a version.
+	isTested() bool
 	// lateWrite returns what becomes of a late request at the target.
 	lateWrite() LateWrite
 	// countDisplaced returns how many of so many other living credentials end when a new one is made.
@@ -82,6 +84,12 @@ func (r Rotate) Kind() string { return cmp.Or(chosenKindName[rotatorKind](r), Ma
 func (r Rotate) IsScheduled() bool {
 	kind := r.chosenKind()
 	return kind != nil && kind.isScheduled()
+}
+
+// IsTested reports whether the rotator asks the source's target whether it accepts a version.
+func (r Rotate) IsTested() bool {
+	kind := r.chosenKind()
+	return kind != nil && kind.isTested()
 }
 
 // CountDisplaced returns how many of so many other living credentials of the source end, at their target, when a new

@@ -20,6 +20,7 @@ var userShape = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
 func (a *RotateAccessKey) withDefaults(Source) rotatorKind { return a }
 
 func (a *RotateAccessKey) isScheduled() bool { return true }
+func (a *RotateAccessKey) isTested() bool    { return true }
 
 // countDisplaced: a user has two keys.
 func (a *RotateAccessKey) countDisplaced(others int) int { return min(1, others) }

@@ -92,6 +92,7 @@ func (m *RotateMySQL) withDefaults(s Source) rotatorKind {
 }
 
 func (d *Database) isScheduled() bool { return true }
+func (d *Database) isTested() bool    { return true }
 
 // countDisplaced: there are two users, and every version that is not current may be the other one's.
 func (d *Database) countDisplaced(others int) int { return others }

@@ -33,6 +33,7 @@ type RotateHTTP struct {
 }
 
 func (h *RotateHTTP) isScheduled() bool { return true }
+func (h *RotateHTTP) isTested() bool    { return true }
 
 func (h *RotateHTTP) countDisplaced(int) int { return 0 }
 

@@ -10,6 +10,7 @@ type RotateNever struct{}
 
 func (m *RotateManaged) withDefaults(Source) rotatorKind { return m }
 func (m *RotateManaged) isScheduled() bool               { return false }
+func (m *RotateManaged) isTested() bool                  { return false }
 
 // lateWrite: rotary sends nothing to its target.
 func (m *RotateManaged) lateWrite() LateWrite         { return LateHarmless }
@@ -25,6 +26,7 @@ func (m *RotateManaged) checkRotator(c checker, path, name string, source Source
 
 func (n *RotateNever) withDefaults(Source) rotatorKind              { return n }
 func (n *RotateNever) isScheduled() bool                            { return false }
+func (n *RotateNever) isTested() bool                               { return false }
 func (n *RotateNever) lateWrite() LateWrite                         { return LateHarmless }
 func (n *RotateNever) listWrites(Source) []string                   { return nil }
 func (n *RotateNever) listConfig(Source) []string                   { return nil }

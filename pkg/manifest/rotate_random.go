@@ -39,6 +39,9 @@ type RotateRandom struct {
 
 func (r *RotateRandom) isScheduled() bool { return true }
 
+// isTested: nothing but its own readers knows the value.
+func (r *RotateRandom) isTested() bool { return false }
+
 // lateWrite: nobody but its consumers knows it.
 func (r *RotateRandom) lateWrite() LateWrite { return LateHarmless }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // SignIn names the credentials with which rotary itself calls GitHub and Vercel.
@@ -106,4 +107,37 @@ func (c checker) checkComputedNames(path string, texts Computed) {
 				"use letters, digits and _, no digit first")
 		}
 	}
+}
+
+// signsIn returns the keys with which rotary signs in at what c is.
+func (c Consumer) signsIn() []string {
+	switch {
+	case c.GitHub != nil:
+		return c.GitHub.SignIn.listKeys()
+	case c.Vercel != nil && c.Vercel.SignIn.Token != "":
+		return []string{c.Vercel.SignIn.Token}
+	}
+	return nil
+}
+
+// SignsInWith returns the consumers that show whether rotary can sign in with what the source holds, sorted by name: one
+// for each sign-in that takes a key of it.
+func (e *Environment) SignsInWith(s Source) []Consumer {
+	var all []Consumer
+	asked := map[string]bool{}
+	for _, c := range e.Consumers {
+		keys := c.signsIn()
+		id := c.Kind() + " " + strings.Join(keys, " ")
+		if slices.ContainsFunc(keys, s.Declares) && !asked[id] {
+			asked[id] = true
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// IsTaken reports whether buckets are computed from the version of s that carries TAKEN: where its target, or what
+// rotary signs in to with it, can be asked whether it accepts a version. Nobody writes labels on what AWS rotates.
+func (e *Environment) IsTaken(s Source) bool {
+	return s.Rotate.Managed == nil && (s.Rotate.IsTested() || len(e.SignsInWith(s)) > 0)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/bucket"
+	"github.com/rotary-secrets/rotary/pkg/credential"
 	"github.com/rotary-secrets/rotary/pkg/history"
 	"github.com/rotary-secrets/rotary/pkg/manifest"
 	"github.com/rotary-secrets/rotary/pkg/rotate/random"
@@ -44,17 +45,17 @@ func (o Operator) NewChange(
 			return c, err
 		}
 	}
-	if err := checkGiven(source, given); err != nil {
+	if err := o.checkGiven(source, given); err != nil {
 		return c, err
 	}
 	c.after, err = c.mergeValues(given)
 	return c, err
 }
 
-// checkGiven refuses values that fail the manifest's check. Those that are not given are not looked at: one at a time is
+// checkGiven refuses values that fail the manifest's check, or that no target of their kind could accept. Those that are not given are not looked at: one at a time is
 // how a person mends them.
-func checkGiven(source manifest.Source, given map[string]secret.Value) error {
-	var failed []string
+func (o Operator) checkGiven(source manifest.Source, given map[string]secret.Value) error {
+	failed := credential.CheckShapes(o.Environment, source, given)
 	for _, problem := range bucket.CheckValues(source, given) {
 		failed = append(failed, problem.What)
 	}
@@ -180,25 +181,66 @@ func (c Change) Names() []string {
 	return names
 }
 
-// Put puts a change over the rest of what the secret holds, under its LIVE label, so that it is never forgotten, and
-// then makes it current by a compare-and-swap against the version that was read. A secret's first version is current by
-// being put.
+// Put puts a change over the rest of what the secret holds, under its LIVE label, so that it is never forgotten; asks
+// whether its target accepts it; and then makes it current by a compare-and-swap against the version that was read. A
+// secret's first version is current by being put. The error is a *NotAccepted where the target refuses it, or where
+// nobody knows.
 func (o Operator) Put(ctx context.Context, c Change) (version string, err error) {
-	text, err := bucket.WriteSource(c.source, c.base, c.after)
+	version, live, err := o.putVersion(ctx, c)
+	tested := o.Tester != nil && o.Environment.IsTaken(c.source)
+	switch {
+	case err != nil:
+		return "", err
+	case c.current.ID == "" && tested:
+		return version, o.testFirst(ctx, c, version)
+	case tested:
+		if err := o.testChange(ctx, c, version, live); err != nil {
+			return "", err
+		}
+	}
+	return version, o.makeCurrent(ctx, c, version)
+}
+
+// PutUntested is Put of a value that a person says is right: its target is not asked.
+func (o Operator) PutUntested(ctx context.Context, c Change) (version string, err error) {
+	var labels []string
+	if o.Environment.IsTaken(c.source) {
+		if !c.history.HasRoom(newLabels) {
+			return "", &Refused{"putting a value of " + c.source.Name + " untested",
+				"its secret has no room for another label: see what is owed"}
+		}
+		labels = []string{history.Taken}
+	}
+	version, _, err = o.putVersion(ctx, c, labels...)
 	if err != nil {
 		return "", err
 	}
-	version = o.NewID()
-	label := c.history.LabelFor(history.Live, version)
-	if err := o.Secrets.Put(ctx, c.source.Secret, version, text, label); err != nil {
-		return "", err
+	return version, o.makeCurrent(ctx, c, version)
+}
+
+// putVersion puts the version under LIVE and labels of these further kinds. It returns its id and its LIVE label.
+func (o Operator) putVersion(ctx context.Context, c Change, kinds ...string) (version, live string, err error) {
+	text, err := bucket.WriteSource(c.source, c.base, c.after)
+	if err != nil {
+		return "", "", err
 	}
+	version = o.NewID()
+	live = c.history.LabelFor(history.Live, version)
+	labels := []string{live}
+	for _, kind := range kinds {
+		labels = append(labels, c.history.LabelFor(kind, version))
+	}
+	return version, live, o.Secrets.Put(ctx, c.source.Secret, version, text, labels...)
+}
+
+// makeCurrent swaps AWSCURRENT against the version that was read; a first version has it already.
+func (o Operator) makeCurrent(ctx context.Context, c Change, version string) error {
 	if c.current.ID == "" {
-		return version, nil
+		return nil
 	}
 	if err := o.Secrets.Move(ctx, c.source.Secret, history.AWSCurrent, version, c.current.ID); err != nil {
-		return "", fmt.Errorf("make the new version of %s current: %w; it was put by somebody else at the same time: "+
+		return fmt.Errorf("make the new version of %s current: %w; it was put by somebody else at the same time: "+
 			"look, and put again", c.source.Name, err)
 	}
-	return version, nil
+	return nil
 }

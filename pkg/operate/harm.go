@@ -14,6 +14,7 @@ type Harm struct {
 	Source    string
 	Rotates   manifest.Source // Source, as the manifest has it
 	Replaced  string          // the current version, where a new one replaces it
+	Starts    string          // what the new one is made from, where the target has not accepted the current version
 	UnderWay  string          // the version of an emergency that is under way
 	Joined    string          // the version of a planned rotation that becomes the emergency
 	Stopped   string          // the version of a rotation that ends here
@@ -54,6 +55,9 @@ func Foresee(env *manifest.Environment, e Emergency, r plan.Report) Harm {
 	}
 	if h.UnderWay != "" {
 		h.Replaced = ""
+	}
+	if used, _ := e.History.InUse(); e.Begins() && used.ID != e.Current.ID {
+		h.Starts = used.ID
 	}
 	for _, v := range e.History.Versions {
 		if v.Has(history.Retain) {

@@ -75,3 +75,18 @@ func TestAnEmergencySaysOfEveryConsumerWhatBecomesOfIt(t *testing.T) {
 		})
 	}
 }
+
+// TestAnEmergencySaysWhatItStartsFrom: not from what the target has not accepted.
+func TestAnEmergencySaysWhatItStartsFrom(t *testing.T) {
+	used := versionAt(0, "used0000", history.Live, history.Taken+"used0000")
+	refused := versionAt(1, "now00000", history.Live, history.AWSCurrent)
+	for want, versions := range map[string][]history.Version{
+		"used0000": {used, refused}, "": {versionAt(1, "now00000", history.Live, history.AWSCurrent)},
+	} {
+		source := manifest.Source{Name: "a", Rotate: manifest.RotateWith(manifest.Postgres)}
+		e := Emergency{Source: source, History: history.History{Versions: versions}, Now: nine, Current: versions[len(versions)-1]}
+		if h := Foresee(&manifest.Environment{}, e, lookReport()); h.Starts != want || len(h.Dead) > 0 {
+			t.Errorf("it starts from %q, and ends %q at once; want %q", h.Starts, h.Dead, want)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type Operator struct {
 	Environment *manifest.Environment
 	Secrets     Secrets
 	Rotator     Rotator       // may be nil for what does not go back
+	Tester      Tester        // asks about what is put; nil: the next pass does
 	NewID       func() string // makes the id of a version that is to come: 32 to 64 characters
 }
 

@@ -55,7 +55,7 @@ func (o Operator) FindRollback(ctx context.Context, source manifest.Source, give
 }
 
 func (o Operator) chooseBack(h history.History, source manifest.Source, given string) (string, error) {
-	owed := listIDs(h.Owed())
+	owed := listIDs(h.Replaced())
 	if len(owed) == 0 {
 		return "", &Refused{"rollback of " + source.Name,
 			"no older credential of it is known to live; to go forward: " + o.describeWayForward(source)}

@@ -47,9 +47,10 @@ func ByPerson(env *manifest.Environment, source manifest.Source) error {
 
 // Hindrance is why a planned rotation would be refused now. The zero Hindrance is none.
 type Hindrance struct {
-	NoValue bool             // nothing has been put yet
-	Owed    *plan.OwedReport // an older version is not retired yet
-	Pending string           // the version of a rotation that is under way
+	NoValue     bool             // nothing has been put yet
+	NotAccepted string           // the current version, which the target has not accepted
+	Owed        *plan.OwedReport // an older version is not retired yet
+	Pending     string           // the version of a rotation that is under way
 }
 
 // Exists reports whether there is one.
@@ -61,6 +62,8 @@ func FindHindrance(s plan.SourceReport) Hindrance {
 	switch {
 	case s.Version == "":
 		return Hindrance{NoValue: true}
+	case s.Taken != "":
+		return Hindrance{NotAccepted: s.Version}
 	case len(s.Owed) > 0:
 		return Hindrance{Owed: &s.Owed[0]}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -52,6 +53,40 @@ func (f *Functions) Confirm(ctx context.Context, c plan.Confirm) error {
 	}
 	_, err := f.callFunction(ctx, f.environment.RotateFunction(source), manifest.AdvanceAlias, map[string]any{"confirm": c})
 	return err
+}
+
+// Test asks the rotate Lambda for the reconciler whether the target of a source accepts a version, and waits for the
+// answer. It changes nothing.
+func (f *Functions) Test(ctx context.Context, t plan.Test) (plan.Outcome, error) {
+	return f.askTest(ctx, manifest.AdvanceAlias, t)
+}
+
+// People asks what people may ask, through the alias that is theirs.
+type People struct{ *Functions }
+
+// Test is Functions.Test for a person.
+func (p People) Test(ctx context.Context, t plan.Test) (plan.Outcome, error) {
+	return p.askTest(ctx, manifest.RollbackAlias, t)
+}
+
+func (f *Functions) askTest(ctx context.Context, alias string, t plan.Test) (plan.Outcome, error) {
+	var outcome plan.Outcome
+	source, known := f.environment.Source(t.Source)
+	if !known {
+		return outcome, fmt.Errorf("source %s is none of environment %s", t.Source, f.environment.Name)
+	}
+	function := f.environment.RotateFunction(source)
+	answer, err := f.callFunction(ctx, function, alias, map[string]any{"test": t})
+	if err != nil {
+		return outcome, err
+	}
+	known = json.Unmarshal(answer, &outcome) == nil &&
+		slices.Contains([]plan.Answer{plan.Accepted, plan.Refused, plan.Unknown}, outcome.Answer)
+	if !known {
+		return plan.Outcome{}, fmt.Errorf("read the answer of %s: it does not say whether the target accepts the "+
+			"version; is it an older rotary?", function)
+	}
+	return outcome, nil
 }
 
 // Rollback asks the rotate Lambda for the next step of going back, and waits until it is done. Repeatable.

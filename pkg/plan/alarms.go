@@ -28,13 +28,14 @@ const (
 	FrozenSecret      = "frozen-secret"      // a source or bucket cannot be read or used: it keeps what it has
 	LabelsFilling     = "labels-filling"     // a secret has little room for labels left
 	RetirementFailed  = "retirement-failed"  // a retirement fails again and again
+	ValueNotAccepted  = "value-not-accepted" // the target of a source has not accepted its current version
 )
 
 // AlarmNames returns the names of all alarms.
 func AlarmNames() []string {
 	return []string{
 		RotationDue, RotationStuck, RetirementOwed, RollbackAbandoned, DeadlinePassed, UndeclaredKey,
-		FrozenSecret, LabelsFilling, RetirementFailed,
+		FrozenSecret, LabelsFilling, RetirementFailed, ValueNotAccepted,
 	}
 }
 
@@ -56,6 +57,7 @@ func (s State) findAlarms() []Alarm {
 		all = append(all, alarmsOfFrozen(source.Name, source.Frozen)...)
 		all = append(all, alarmsOfLabels(source.Name, source.History)...)
 		all = append(all, s.alarmsOfAge(source)...)
+		all = append(all, s.alarmNotAccepted(source)...)
 		if source.Undeclared > 0 && !source.Manifest.Selects() {
 			all = append(all, Alarm{UndeclaredKey, source.Name, describeUndeclared(source.Undeclared)})
 		}

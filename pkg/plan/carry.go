@@ -39,8 +39,8 @@ func newDebt(source Source, v history.Version) debt {
 // isEmpty reports whether the version ends nothing: its content and the current one are known, and everything that it
 // gives its target is still given. Keys under config are settings and no credential.
 func (d debt) isEmpty() bool {
-	current, exists := d.source.Current()
-	owed, now := d.source.Contents[d.version.ID], d.source.Contents[current.ID]
+	used, exists := d.source.inUse()
+	owed, now := d.source.Contents[d.version.ID], d.source.Contents[used.ID]
 	return exists && owed.Values != nil && now.Values != nil && len(d.replaced) == 0 &&
 		!slices.ContainsFunc(d.keys, func(key string) bool { return !slices.Contains(d.source.Manifest.Config, key) })
 }
@@ -106,12 +106,12 @@ func (d debt) judgeVersion(b Bucket, bv history.Version) bool {
 		})
 }
 
-// replacedKeys returns the keys of v whose values the current version does not have any more, sorted.
+// replacedKeys returns the keys of v whose values the version in use does not have any more, sorted.
 func (s Source) replacedKeys(v history.Version) []string {
-	current, _ := s.Current()
+	used, _ := s.inUse()
 	values := s.Contents[v.ID].Values
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(key string) bool {
-		now, kept := s.Contents[current.ID].Values[key]
+		now, kept := s.Contents[used.ID].Values[key]
 		return kept && now.Equal(values[key])
 	})
 }

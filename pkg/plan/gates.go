@@ -34,6 +34,7 @@ const (
 	Mode           Reason = "mode"            // the environment's mode forbids it
 	Retained       Reason = "retained"        // a person, or a rollback in progress, holds it
 	PendingWork    Reason = "pending-work"    // this pass still marks, writes or rolls something that carries it
+	NotAccepted    Reason = "not-accepted"    // the target has not accepted the current version
 	Shared         Reason = "shared"          // somebody else's current credential is the same one
 	UnseenConsumer Reason = "unseen-consumer" // who may have it could not be seen completely
 	Stranger       Reason = "stranger"        // something that may have it runs, and stands in no manifest
@@ -55,6 +56,7 @@ var gates = []gate{
 	checkRetained,
 	checkFrozen,
 	checkPendingWork,
+	checkNotAccepted,
 	checkShared,
 	checkFrozenBucket,
 	checkUnseenConsumer,

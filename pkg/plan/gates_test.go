@@ -57,6 +57,10 @@ var shutting = []shut{
 		s.makeSymmetric()
 		s.db().add(sv(3, values("URL", "typo")))
 	}},
+	{"a current version that its target has refused", NotAccepted, func(s *State) {
+		s.db().Tested = true
+		label(s.db(), 1, askLabel(noon.Add(time.Minute), 2))
+	}},
 	{"another source that holds the login now", Shared, func(s *State) {
 		s.replaceLogin()
 		s.db().Manifest.Keys, s.db().Manifest.Rotate.Postgres.URL = manifest.KeysOf("URL", "TOKEN"), manifest.Names{"TOKEN"}
@@ -215,7 +219,7 @@ func TestAllGatesAreAskedAndInTheirOrder(t *testing.T) {
 	}
 	s.web().Drift = []string{"DB"} // it is rolled, and has the version in play
 	want := []Reason{
-		Mode, Retained, PendingWork, Shared, FrozenBucket, UnseenConsumer, Stranger, NotRolled, InUse, Draining, Deployable, Settling, ByHand, RetryLater,
+		Mode, Retained, PendingWork, NotAccepted, Shared, FrozenBucket, UnseenConsumer, Stranger, NotRolled, InUse, Draining, Deployable, Settling, ByHand, RetryLater,
 	}
 	if diff := cmp.Diff(want, objections(s)); diff != "" {
 		t.Errorf("objections (-want +got):\n%s", diff)

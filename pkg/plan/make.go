@@ -16,6 +16,7 @@ import (
 // Plan lists what one pass would do, in the order in which it is applied. An empty plan without waits means that
 // every consumer is proven to run what the sources say and that nothing is owed.
 type Plan struct {
+	Tests       []Asked      // sources: what was asked before the plan was made, or is due
 	Tags        []Tag        // of buckets: who reads them
 	Marks       []Mark       // labels that go on first
 	Writes      []Write      // buckets
@@ -29,7 +30,7 @@ type Plan struct {
 
 // Empty reports whether the plan changes nothing. Waits change nothing.
 func (p Plan) Empty() bool {
-	return len(p.Tags)+len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Withdrawals)+len(p.Drops)+len(p.Advances) == 0
+	return len(p.Tests)+len(p.Tags)+len(p.Marks)+len(p.Writes)+len(p.Confirms)+len(p.Rolls)+len(p.Withdrawals)+len(p.Drops)+len(p.Advances) == 0
 }
 
 // Mark moves a label: onto To, off From. An empty To takes it off; an empty From puts it where it was nowhere. A label
@@ -145,6 +146,7 @@ func Make(s State) Plan {
 			continue
 		}
 		p.markVersions(s, source)
+		p.takeVersion(s, source)
 		p.confirmEmergency(s, source)
 		p.awaitReaders(source)
 	}

@@ -60,7 +60,7 @@ func (c ConsumerReport) Reads() string {
 
 // Step is one thing a pass does, or would do.
 type Step struct {
-	Do      string `json:"do"`      // tag, mark, write, confirm, roll, withdraw, drop, advance
+	Do      string `json:"do"`      // test, tag, mark, write, confirm, roll, withdraw, drop, advance
 	Subject string `json:"subject"` // a secret, a bucket, a consumer or a source
 	Version string `json:"version,omitempty"`
 	NameChanges
@@ -86,6 +86,10 @@ type SourceReport struct {
 	Consumers []string `json:"consumers,omitempty"`
 	// Undeclared counts the keys of its secret that the manifest does not declare. They are in no bucket, and are kept.
 	Undeclared int `json:"undeclared,omitempty"`
+	// Taken is the version that its buckets are computed from, where that is not the current one; TakenNone for none.
+	Taken string `json:"taken,omitempty"`
+	// AskedAgain is when its target is asked again whether it accepts the current version, where it has not.
+	AskedAgain time.Time `json:"askedAgain,omitzero"`
 	// Frozen is why its values stay what they are in the buckets, and why nothing of it is retired.
 	Frozen string `json:"frozen,omitempty"`
 	// Obstacles are why no rotation starts from its current version.
@@ -169,6 +173,7 @@ func describeSource(s State, p Plan, source Source) SourceReport {
 		Name: source.Name, Secret: cmp.Or(source.Secret, source.Manifest.Secret), Rotator: source.Manifest.Rotate.Kind(), Version: current.ID, Since: current.Created,
 		AtOnce: source.Manifest.AtOnce(), Undeclared: source.Undeclared, Frozen: source.Frozen,
 	}
+	r.describeTaken(s, source)
 	r.Kept = listKept(current)
 	r.Changed, r.Followed = s.measureChange(source)
 	if values := source.Contents[current.ID].Values; values != nil {
@@ -239,6 +244,9 @@ func describeDetail(c Consumer) string {
 // listSteps lists the plan in the order in which it is applied.
 func (p Plan) listSteps() []Step {
 	var steps []Step
+	for _, t := range p.Tests {
+		steps = append(steps, Step{Do: "test", Subject: t.Source, Version: t.Version, Detail: t.describe()})
+	}
 	for _, t := range p.Tags {
 		steps = append(steps, Step{Do: "tag", Subject: t.Secret, Detail: strings.Join(t.listKeys(), ", ")})
 	}

@@ -21,8 +21,8 @@ func checkShared(s State, _ Plan, d debt) (Wait, bool) {
 	if len(d.replaced) == 0 {
 		return Wait{}, false
 	}
-	current, _ := d.source.Current()
-	if key, held := d.source.findHolder(d.wanted, current); held {
+	used, _ := d.source.inUse()
+	if key, held := d.source.findHolder(d.wanted, used); held {
 		return Wait{Reason: Shared, Detail: fmt.Sprintf("its current version still holds it, under %s: "+
 			"move that key too (url: takes several), or put another value there", d.source.listKeys([]string{key}))}, true
 	}
@@ -30,8 +30,9 @@ func checkShared(s State, _ Plan, d debt) (Wait, bool) {
 		if other.Name == d.source.Name {
 			continue
 		}
+		used, _ := other.inUse()
 		for _, v := range other.Versions {
-			if !isClaimed(v) {
+			if !isClaimed(v) && v.ID != used.ID {
 				continue
 			}
 			if key, held := other.findHolder(d.wanted, v); held {

@@ -37,6 +37,10 @@ type Source struct {
 	history.History
 	Contents  Contents
 	Consumers []Consumer // that read it themselves, sorted by name
+
+	Tested   bool               // a target can be asked about it: buckets are computed from the version under TAKEN
+	Carried  bool               // the buckets that it feeds carry what its current version holds
+	Outcomes map[string]Outcome // by version id: what targets were asked in this pass
 }
 
 // Contents are the versions of a secret that this pass has read, by id. One that is missing was not needed.

@@ -52,6 +52,8 @@ type bench struct {
 	places map[string]*sink // by location, where the manifest has moved some
 	worked []string         // what sinks and rotator were asked to do, in order
 	puts   int
+	tested []string                              // what the target was asked about, in order
+	answer func(plan.Test) (plan.Outcome, error) // of the target; nil: it accepts everything
 
 	step func() sim.Outcome // asked before each write to a sink; nil means that everything works
 }
@@ -356,6 +358,15 @@ func (b *bench) values(name, version string) map[string]string {
 		out[key] = secret.Reveal(source[key])
 	}
 	return out
+}
+
+// Test answers what the bench's target says about a version, and notes that it was asked.
+func (r rotator) Test(_ context.Context, t plan.Test) (plan.Outcome, error) {
+	r.tested = append(r.tested, t.Source+" "+t.Version)
+	if r.answer == nil {
+		return plan.Outcome{Answer: plan.Accepted}, nil
+	}
+	return r.answer(t)
 }
 
 // Confirm notes that it was asked.

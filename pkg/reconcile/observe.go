@@ -28,7 +28,7 @@ type openConsumer struct {
 // observer makes one pass's State.
 type observer struct {
 	Pass
-	sources map[string]bucket.Source // by source name: what is under AWSCURRENT; not those that are frozen
+	sources map[string]bucket.Source // by source name: what is under AWSCURRENT, then what is taken; not those that are frozen
 	frozen  map[string]bool          // by source name
 	unread  map[string]error         // by secret name: why its value cannot be read
 	current map[string]string        // by secret name: the version under AWSCURRENT
@@ -49,6 +49,9 @@ func (p Pass) observe(ctx context.Context) (plan.State, map[string]openConsumer,
 	}
 	state.Now = p.Store.Now() // of the first answer: what changes during the look may not be in it
 	if state.Sources, err = o.readSources(ctx); err != nil {
+		return state, nil, err
+	}
+	if err := o.takeVersions(ctx, state); err != nil {
 		return state, nil, err
 	}
 	if state.Buckets, err = o.readBuckets(ctx, state.Sources); err != nil {
@@ -173,14 +176,14 @@ func (o observer) checkUnmoved(h history.History) error {
 }
 
 func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]plan.Bucket, error) {
-	current := currentVersions(sources)
+	taken := plan.TakenVersions(sources)
 	var buckets []plan.Bucket
 	for _, definition := range o.Environment.Buckets {
 		b := plan.Bucket{
 			Want:    bucket.Bucket{Name: definition.Name, Secret: definition.Secret},
 			Entries: o.Environment.Entries(definition), Contents: plan.Contents{},
 		}
-		err := o.readBucket(ctx, &b, definition, current)
+		err := o.readBucket(ctx, &b, definition, taken)
 		if why, alone := explainFrozen(err); alone {
 			b.Frozen, b.Want.Values, err = why, nil, nil
 		}
@@ -196,13 +199,13 @@ func (o observer) readBuckets(ctx context.Context, sources []plan.Source) ([]pla
 // readBucket reads a bucket into b as it is, and computes it as it should be. Where it is stale, the ages of all its
 // versions are read too: they bound how often it is written.
 func (o observer) readBucket(
-	ctx context.Context, b *plan.Bucket, definition manifest.Bucket, current map[string]string,
+	ctx context.Context, b *plan.Bucket, definition manifest.Bucket, taken map[string]string,
 ) error {
 	var err error
 	if b.History, err = o.Store.Look(ctx, definition.Secret); err != nil {
 		return err
 	}
-	b.Want.ARN, b.Want.Version = b.ARN, o.tokenOf(definition, current, o.keepFrozen(*b))
+	b.Want.ARN, b.Want.Version = b.ARN, o.tokenOf(definition, taken, o.keepFrozen(*b))
 	if err := o.unread[definition.Secret]; err != nil {
 		return freeze(err)
 	}
@@ -245,17 +248,6 @@ func (o observer) readBucketContent(h history.History) (plan.Content, error) {
 // parseBucket returns what the text of a bucket's secret holds.
 func parseBucket(name string, text secret.Value) (map[string]secret.Value, error) {
 	return bucket.ParseSource(name, []byte(secret.Reveal(text)))
-}
-
-// currentVersions returns the current version ids by source name.
-func currentVersions(sources []plan.Source) map[string]string {
-	ids := map[string]string{}
-	for _, s := range sources {
-		if v, has := s.Current(); has {
-			ids[s.Name] = v.ID
-		}
-	}
-	return ids
 }
 
 // readConsumers looks at every consumer and puts it beside its bucket, or beside the source that it reads. One that

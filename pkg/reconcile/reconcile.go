@@ -60,6 +60,7 @@ type Advancer interface {
 	Advance(ctx context.Context, a plan.Advance) error
 	// Confirm makes sure that the target accepts the current version, and sets it again where it does not.
 	Confirm(ctx context.Context, c plan.Confirm) error
+	TargetTester
 }
 
 // Opening holds what a consumer's driver is opened with beside its manifest entry.
@@ -82,6 +83,7 @@ type Pass struct {
 	Open           Opener
 	Census         Census // may be nil: then nobody looks for what the manifest has forgotten
 	Advancer       Advancer
+	SignIn         SignIn   // may be nil: then nobody asks sinks about what rotary signs in with
 	AcceptRemovals []string // names that a bucket may lose although their mapping still stands
 	DryRun         bool     // look and plan, change nothing
 }

@@ -31,7 +31,8 @@ import (
 const recorded = "testdata/recorded/"
 
 // TestAnUpgradedManifestChangesNothing replays the recording on the stand-in and runs passes with the manifest that
-// validate --upgrade prints. The first one tags the buckets with who reads them, and changes nothing else.
+// validate --upgrade prints. The first one tags the buckets with who reads them, brings over the label that the version
+// before did not have, asks nobody, and changes nothing else.
 func TestAnUpgradedManifestChangesNothing(t *testing.T) {
 	t.Parallel()
 	text, changes, err := manifest.Upgrade("rotary.yaml", readRecorded(t, "rotary.yaml"))
@@ -58,11 +59,21 @@ func TestAnUpgradedManifestChangesNothing(t *testing.T) {
 		Open: consume.Opener(cfg, consume.Endpoints{GitHub: at.GitHub, Vercel: at.Vercel, Transport: client.Transport, NoPause: true}),
 	}
 	var report plan.Report
-	for n, steps := range [][]string{append(tagging(s), "mark source/dev/db-service"), {}, {}} {
+	first := append(tagging(s), "mark source/dev/db-service")
+	for _, source := range s.Env.Sources {
+		if s.Env.IsTaken(source) {
+			first = append(first, "mark "+source.Secret)
+		}
+	}
+	want = takenIn(s.Env, want)
+	for n, steps := range [][]string{first, {}, {}} {
 		before := s.Tap.Writes()
 		report, err = pass.Run(t.Context())
 		must(t, err)
-		same(t, fmt.Sprintf("pass %d", n), steps, doing(report))
+		did := append([]string{}, doing(report)...)
+		slices.Sort(did)
+		slices.Sort(steps)
+		same(t, fmt.Sprintf("pass %d", n), steps, did)
 		if n := s.Tap.Writes() - before; n != len(steps) {
 			t.Errorf("a pass did %q in %d writes", doing(report), n)
 		}
@@ -84,6 +95,19 @@ func TestAnUpgradedManifestChangesNothing(t *testing.T) {
 		t.Errorf("somebody's credential was refused: %s", r)
 	}
 	same(t, "what is waited for", []string{"db-service by-hand"}, reasons(report))
+}
+
+// takenIn returns lines of listLabels with TAKEN on the current version of each source that carries that label.
+func takenIn(env *manifest.Environment, lines []string) []string {
+	lines = slices.Clone(lines)
+	for i, line := range lines {
+		words := strings.Fields(line)
+		source, is := env.SourceBySecret(words[0])
+		if is && env.IsTaken(source) && slices.Contains(words, history.AWSCurrent) {
+			lines[i] += " " + history.Taken + words[1][:8]
+		}
+	}
+	return lines
 }
 
 // tagging are the steps that tag every bucket.

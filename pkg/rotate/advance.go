@@ -79,6 +79,9 @@ func (j Job) mayAdvance(h history.History, owed history.Version, a plan.Advance)
 			history.Short(owed.ID), j.Source.Name)
 	case owed.Has(history.Retain) || owed.Has(history.Rollback):
 		return fmt.Errorf("retire version %s of %s: it is retained", history.Short(owed.ID), j.Source.Name)
+	case !a.Forced && !h.TakesCurrent():
+		return fmt.Errorf("retire version %s of %s: the target has not accepted the current version",
+			history.Short(owed.ID), j.Source.Name)
 	case a.Forced && !isOverdue(h, owed, j.Store.Now()):
 		return fmt.Errorf("retire version %s of %s: no emergency's deadline is over it",
 			history.Short(owed.ID), j.Source.Name)
@@ -101,7 +104,8 @@ func (j Job) retireOwed(ctx context.Context, h history.History, owed history.Ver
 	if err != nil || shared {
 		return err
 	}
-	base, now, err := j.readTextAndValues(ctx, h, a.Current)
+	used, _ := h.InUse()
+	base, now, err := j.readTextAndValues(ctx, h, used.ID)
 	if err != nil {
 		return err
 	}
@@ -111,7 +115,7 @@ func (j Job) retireOwed(ctx context.Context, h history.History, owed history.Ver
 	next, err := j.Rotator.Retire(ctx, End{
 		Since: owed.Created, Owed: dying, Current: now, Forced: a.Forced,
 		Others: func(ctx context.Context) ([]Other, error) {
-			return j.readOthers(ctx, h.Secret, a.Current, nextID(owed.ID, a.Current))
+			return j.readOthers(ctx, h.Secret, a.Current, used.ID, nextID(owed.ID, a.Current))
 		},
 		Elsewhere: j.readElsewhere,
 	})
@@ -130,6 +134,7 @@ func (j Job) isShared(ctx context.Context, h history.History, owed string, dying
 	if !identified {
 		return false, nil
 	}
+	used, _ := h.InUse()
 	for _, v := range h.Versions {
 		if v.ID == owed || v.Empty || !v.Alive() {
 			continue
@@ -145,7 +150,7 @@ func (j Job) isShared(ctx context.Context, h history.History, owed string, dying
 			continue
 		}
 		switch {
-		case v.Has(history.AWSCurrent):
+		case v.ID == used.ID:
 			return true, nil
 		case v.Has(history.AWSPending):
 			return false, fmt.Errorf("retire version %s of %s: a rotation that is under way has the same identity",

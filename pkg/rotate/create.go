@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rotary-secrets/rotary/pkg/history"
@@ -72,6 +73,10 @@ func (j Job) checkMayCreate(
 		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s has become current since this emergency was "+
 			"begun: begin it again with %s --emergency", history.Short(current.ID), j.commandOf("rotate"))}
 	}
+	if !h.TakesCurrent() && !urgent {
+		return current, &Refused{j.Source.Name, fmt.Sprintf("its target has not accepted version %s, which is current: "+
+			"rotary status says what to do", history.Short(current.ID))}
+	}
 	if owed := h.Owed(); len(owed) > 0 && !urgent {
 		return current, &Refused{j.Source.Name, fmt.Sprintf("version %s is not retired yet; "+
 			"rotary status %s says what it waits for", history.Short(owed[0].ID), j.environmentName())}
@@ -90,16 +95,18 @@ func (j Job) checkMayCreate(
 	return current, nil
 }
 
-// makeStart returns what the rotator is asked with, and the text of the current version.
+// makeStart returns what the rotator is asked with, and the text of the version that the rotation starts from: the one
+// in use, which is not the current one where the target has not accepted that.
 func (j Job) makeStart(
 	ctx context.Context, h history.History, current, pending history.Version,
 ) (Start, secret.Value, error) {
-	text, values, err := j.readTextAndValues(ctx, h, current.ID)
+	used, _ := h.InUse()
+	text, values, err := j.readTextAndValues(ctx, h, used.ID)
 	_, urgent := h.EmergencyOf(pending.ID)
 	return Start{
 		Version: pending.ID, Since: findSince(h, current, pending, urgent), Current: values, Emergency: urgent,
 		Others: func(ctx context.Context) ([]Other, error) {
-			return j.readOthers(ctx, h.Secret, current.ID, pending.ID)
+			return j.readOthers(ctx, h.Secret, current.ID, used.ID, pending.ID)
 		},
 		Elsewhere: j.readElsewhere,
 	}, text, err
@@ -121,10 +128,10 @@ func findSince(h history.History, current, pending history.Version, urgent bool)
 	return since
 }
 
-// readOthers reads every version but these two, as they are now: a person may have put one since the rotator began.
-// Where AWSCURRENT has moved it fails, because what is in the way then may be what is current. What nobody can read
+// readOthers reads every version but those to skip, as they are now: a person may have put one since the rotator began.
+// Where AWSCURRENT has moved from current it fails, because what is in the way then may be what is current. What nobody can read
 // made no credential.
-func (j Job) readOthers(ctx context.Context, name, current, pending string) ([]Other, error) {
+func (j Job) readOthers(ctx context.Context, name, current string, skip ...string) ([]Other, error) {
 	h, err := j.Store.LookAll(ctx, name)
 	if err != nil {
 		return nil, err
@@ -134,7 +141,7 @@ func (j Job) readOthers(ctx context.Context, name, current, pending string) ([]O
 	}
 	var all []Other
 	for _, v := range h.Versions {
-		if v.ID == current || v.ID == pending {
+		if slices.Contains(skip, v.ID) {
 			continue
 		}
 		_, has, err := j.Store.Value(ctx, h.Secret, v.ID)

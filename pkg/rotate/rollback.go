@@ -76,7 +76,7 @@ func (j Job) refuseRollback(format string, args ...any) *Refused {
 
 // putVeto puts ROLLBACK on a version whose credential nobody has retired.
 func (j Job) putVeto(ctx context.Context, h history.History, version string) (Progress, error) {
-	if _, owed := findVersion(h.Owed(), version); !owed {
+	if _, owed := findVersion(h.Replaced(), version); !owed {
 		return Progress{}, j.refuseRollback("the credential of version %s is retired, "+
 			"or its version is not known yet; rotate to go forward", history.Short(version))
 	}
@@ -110,6 +110,9 @@ func (j Job) swapBack(ctx context.Context, h history.History, b Back) (Progress,
 	if err := j.Rotator.Test(ctx, values); err != nil {
 		return Progress{}, j.giveUp(ctx, h, b.Version,
 			j.refuseRollback("its target does not accept version %s: %v", history.Short(b.Version), err))
+	}
+	if err := j.takeVersion(ctx, h, b.Version); err != nil {
+		return Progress{}, err
 	}
 	if err := j.Store.Move(ctx, h.Secret, history.AWSCurrent, b.Version, b.From); err != nil {
 		return Progress{}, err

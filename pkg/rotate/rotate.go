@@ -105,7 +105,7 @@ type Unrepeatable interface {
 //
 //	another version with the identity | what happens to the owed one
 //	----------------------------------|---------------------------------------------------------------
-//	is current                        | its label comes off, and the target is not asked: it is in use
+//	is current, or taken instead      | its label comes off, and the target is not asked: it is in use
 //	is pending                        | nothing, with an error: the rotation decides what the target accepts
 //	is owed too, the same credential  | its label comes off: the other one still stands for it
 //	is owed too, another credential   | it is retired: only one of the two can be what the target accepts
@@ -262,7 +262,7 @@ func isOvertaken(h history.History, pending history.Version) bool {
 		return true
 	}
 	_, urgent := h.EmergencyOf(pending.ID)
-	return len(h.Owed()) > 0 && !urgent && !isPutByAdvance(h, pending.ID, current.ID)
+	return len(h.Replaced()) > 0 && !urgent && !isPutByAdvance(h, pending.ID, current.ID)
 }
 
 // isStopped reports whether an emergency was begun after the rotation to pending.
@@ -322,8 +322,11 @@ func (j Job) finishSecret(ctx context.Context, h history.History, pending histor
 	return nil
 }
 
-// makeCurrent swaps AWSCURRENT and takes AWSPENDING off, whether or not AWS already did.
+// makeCurrent puts TAKEN on a version, swaps AWSCURRENT to it and takes AWSPENDING off, whether or not AWS already did.
 func (j Job) makeCurrent(ctx context.Context, h history.History, version, from string) error {
+	if err := j.takeVersion(ctx, h, version); err != nil {
+		return err
+	}
 	if err := j.Store.Move(ctx, h.Secret, history.AWSCurrent, version, from); err != nil {
 		return err
 	}
@@ -345,11 +348,11 @@ func (j Job) dropPending(ctx context.Context, h history.History, version string)
 func (j Job) readPendingAndCurrent(
 	ctx context.Context, h history.History, pending history.Version,
 ) (next, now Values, err error) {
-	current, _ := h.Current()
+	used, _ := h.InUse()
 	if next, err = j.readVersion(ctx, h, pending.ID); err != nil {
 		return nil, nil, err
 	}
-	now, err = j.readVersion(ctx, h, current.ID)
+	now, err = j.readVersion(ctx, h, used.ID)
 	return next, now, err
 }
 

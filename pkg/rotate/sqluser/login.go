@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/rotary-secrets/rotary/pkg/dsn"
@@ -107,24 +105,11 @@ func (s Syntax) pairHosts(names, ports string) (hosts []Host, err error) {
 
 // NewHost returns a host as it is compared with others. An empty port is the product's own.
 func (s Syntax) NewHost(name, port string) (Host, error) {
-	switch {
-	case name == "":
-		return Host{}, errors.New("it names no host")
-	case name[0] == '/' || name[0] == '@':
-		return Host{}, errors.New("a Unix socket is not a host that rotary can reach")
-	case strings.ContainsAny(name, "/,@()[] \t\r\n\x00"), strings.Contains(name, ":") && !isAddress(name):
-		return Host{}, errors.New("a host's name has a character in it that no name has")
-	}
 	port = cmp.Or(port, s.Port)
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return Host{}, errors.New("a port is not a number from 1 to 65535")
+	if err := (dsn.Host{Name: name, Port: port}).Check(); err != nil {
+		return Host{}, err
 	}
 	return Host{strings.TrimSuffix(strings.ToLower(name), "."), port}, nil
-}
-
-func isAddress(name string) bool {
-	_, err := netip.ParseAddr(name)
-	return err == nil
 }
 
 // ReadText returns who logs in where by a connection string: all of a login but its encryption and its options.
